@@ -1,0 +1,3 @@
+module github.com/rtcollector/rtcollector
+
+go 1.26
