@@ -1,0 +1,145 @@
+// Package catalog is what plugins and outputs have in common as things that can be configured: a name, a summary, a
+// README, the systems they run on, and the way from a YAML node to a validated, not yet living, component.
+//
+// The type parameters are E, the environment that a component is built in; O, the options that every component of
+// its kind understands; L, the live component.
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+)
+
+// Definition is one kind of component: a value, registered by standing in an explicit list.
+type Definition[E, O, L any] struct {
+	name, summary, readme string
+	aliases, systems      []string
+	defaults              func() any
+	decode                func(ps *conf.Problems, n *yaml.Node, path string) (O, func(E) (L, error))
+}
+
+// Define makes a definition from a Config type C: its defaults, those of the common options, and how a live component
+// is built from it. The function build receives its own type, so that no component casts.
+func Define[C, E, O, L any](name, summary string, defaults func() C, options func() O, build func(E, C) (L, error)) Definition[E, O, L] {
+	return Definition[E, O, L]{
+		name:     name,
+		summary:  summary,
+		defaults: func() any { return defaults() },
+		decode: func(ps *conf.Problems, n *yaml.Node, path string) (O, func(E) (L, error)) {
+			o, c := options(), defaults()
+			conf.Decode(ps, n, path, &o, &c)
+			return o, func(e E) (L, error) { return build(e, c) }
+		},
+	}
+}
+
+// On restricts the definition to systems, named as in GOOS. Elsewhere its name is known, and that it cannot run said.
+func (d Definition[E, O, L]) On(goos ...string) Definition[E, O, L] {
+	d.systems = goos
+	return d
+}
+
+// As adds names that select the definition on the systems it runs on: "cpu" for linux_cpu.
+func (d Definition[E, O, L]) As(aliases ...string) Definition[E, O, L] {
+	d.aliases = aliases
+	return d
+}
+
+// Doc sets the README, in Markdown; its first yaml block is the sample configuration.
+func (d Definition[E, O, L]) Doc(readme string) Definition[E, O, L] {
+	d.readme = readme
+	return d
+}
+
+// Name is the canonical name.
+func (d Definition[E, O, L]) Name() string { return d.name }
+
+// Summary is one line on what the component does.
+func (d Definition[E, O, L]) Summary() string { return d.summary }
+
+// Readme is the documentation, in Markdown.
+func (d Definition[E, O, L]) Readme() string { return d.readme }
+
+// Aliases are the other names that select the definition.
+func (d Definition[E, O, L]) Aliases() []string { return d.aliases }
+
+// Systems are the systems it runs on; empty means all.
+func (d Definition[E, O, L]) Systems() []string { return d.systems }
+
+// Defaults is a Config with its defaults.
+func (d Definition[E, O, L]) Defaults() any { return d.defaults() }
+
+// Runs says whether the component exists on a system.
+func (d Definition[E, O, L]) Runs(goos string) bool {
+	return len(d.systems) == 0 || slices.Contains(d.systems, goos)
+}
+
+// Sample is the first yaml block of the README, or "".
+func (d Definition[E, O, L]) Sample() string {
+	_, rest, ok := strings.Cut(d.readme, "```yaml\n")
+	if !ok {
+		return ""
+	}
+	sample, _, _ := strings.Cut(rest, "```")
+	return sample
+}
+
+// Decode reads a component's YAML. Problems go to ps; with errors among them the result must not be built.
+func (d Definition[E, O, L]) Decode(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
+	options, build := d.decode(ps, n, path)
+	return Built[E, O, L]{Definition: d, Options: options, build: build}
+}
+
+// Built is a decoded and validated configuration, ready to become a live component.
+type Built[E, O, L any] struct {
+	Definition Definition[E, O, L]
+	Options    O
+	build      func(E) (L, error)
+}
+
+// New makes the live component.
+func (b Built[E, O, L]) New(e E) (L, error) { return b.build(e) }
+
+// Catalog is the list of the definitions of one kind.
+type Catalog[E, O, L any] []Definition[E, O, L]
+
+// Find returns the definition that a name in a configuration means on a system. Kind is "input" or "output". On a
+// system where the named component does not exist, one that shares an alias with it takes its place: linux_cpu means
+// macos_cpu on a Mac, as it did in the predecessor.
+func (c Catalog[E, O, L]) Find(kind, name, goos string) (Definition[E, O, L], error) {
+	var named *Definition[E, O, L]
+	for i, d := range c {
+		if d.name != name && !slices.Contains(d.aliases, name) {
+			continue
+		}
+		if d.Runs(goos) {
+			return d, nil
+		}
+		named = &c[i]
+	}
+	if named == nil {
+		return Definition[E, O, L]{}, fmt.Errorf("unknown %s %q%s", kind, name, conf.Suggest(name, c.names()))
+	}
+	for _, alias := range named.aliases {
+		for _, d := range c {
+			if slices.Contains(d.aliases, alias) && d.Runs(goos) {
+				return d, nil
+			}
+		}
+	}
+	return *named, fmt.Errorf("%s %q runs on %s, this is %s", kind, name, strings.Join(named.systems, ", "), goos)
+}
+
+func (c Catalog[E, O, L]) names() []string {
+	var names []string
+	for _, d := range c {
+		names = append(names, d.name)
+		names = append(names, d.aliases...)
+	}
+	return names
+}

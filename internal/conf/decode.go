@@ -1,0 +1,317 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Validator is implemented by config structs with rules beyond types. It runs after the struct decoded without an
+// error; [Key] points its errors at a key.
+type Validator interface{ Validate() error }
+
+// maxDepth bounds nesting, so that recursive aliases end as an error.
+const maxDepth = 32
+
+// Decode reads a mapping node into the targets, pointers to structs that hold their defaults. A key belongs to the
+// first target that knows it. A null or absent node leaves the defaults. What is wrong is appended to ps.
+func Decode(ps *Problems, n *yaml.Node, path string, targets ...any) {
+	d := decoder{ps: ps}
+	values := make([]reflect.Value, len(targets))
+	for i, t := range targets {
+		values[i] = reflect.ValueOf(t).Elem()
+	}
+	d.mapping(n, path, values)
+}
+
+type decoder struct {
+	ps    *Problems
+	depth int
+}
+
+// IsNull says whether the node is absent or an empty value ("key:").
+func IsNull(n *yaml.Node) bool {
+	return n == nil || n.Kind == 0 || n.Kind == yaml.ScalarNode && n.Tag == "!!null"
+}
+
+// Resolve follows an alias to the node it stands for.
+func Resolve(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// mapping decodes one mapping into one or several structs that share its keys.
+func (d *decoder) mapping(n *yaml.Node, path string, targets []reflect.Value) {
+	n = Resolve(n)
+	before := len(*d.ps)
+	keys := map[string]*yaml.Node{}
+	if !IsNull(n) {
+		if n.Kind != yaml.MappingNode {
+			d.ps.Add(n, path, "must be a map (key: value)%s", kindHint(n))
+			return
+		}
+		d.depth++
+		defer func() { d.depth-- }()
+		if d.depth > maxDepth {
+			d.ps.Add(n, path, "is nested too deeply")
+			return
+		}
+		d.fields(n, path, fieldsOf(targets), keys)
+	}
+	if (*d.ps)[before:].Err() == nil {
+		d.validate(n, path, targets, keys)
+	}
+}
+
+func (d *decoder) fields(n *yaml.Node, path string, known map[string]field, keys map[string]*yaml.Node) {
+	for key, value := range Entries(d.ps, n, path) {
+		f, ok := known[key.Value]
+		switch {
+		case !ok:
+			d.ps.Add(key, path, "unknown key %q%s", key.Value, Suggest(key.Value, slices.Sorted(maps.Keys(known))))
+		case f.ignored:
+			d.ps.Warn(key, join(path, key.Value), "is accepted for old configurations and has no effect")
+		default:
+			keys[key.Value] = key
+			d.value(value, join(path, key.Value), f.value)
+		}
+	}
+}
+
+// Entries iterates over a mapping's keys and values: aliases are followed, merge keys ("<<") are expanded behind the
+// mapping's own keys, and a key that stands twice is an error that names both lines.
+func Entries(ps *Problems, n *yaml.Node, path string) func(yield func(key, value *yaml.Node) bool) {
+	return func(yield func(key, value *yaml.Node) bool) {
+		seen := map[string]*yaml.Node{}
+		var merges []*yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := Resolve(n.Content[i]), Resolve(n.Content[i+1])
+			if key.Tag == "!!merge" {
+				merges = append(merges, value)
+				continue
+			}
+			if key.Kind != yaml.ScalarNode {
+				ps.Add(key, path, "a key must be a plain word")
+				continue
+			}
+			if first, dup := seen[key.Value]; dup {
+				ps.Add(key, path, "key %q stands twice, first on line %d", key.Value, first.Line)
+				continue
+			}
+			seen[key.Value] = key
+			if !yield(key, value) {
+				return
+			}
+		}
+		for _, m := range merges {
+			mergeEntries(ps, m, path, seen, yield)
+		}
+	}
+}
+
+func mergeEntries(ps *Problems, m *yaml.Node, path string, seen map[string]*yaml.Node, yield func(k, v *yaml.Node) bool) {
+	switch m.Kind {
+	case yaml.SequenceNode:
+		for _, item := range m.Content {
+			mergeEntries(ps, Resolve(item), path, seen, yield)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			key := Resolve(m.Content[i])
+			if seen[key.Value] == nil && key.Kind == yaml.ScalarNode && key.Tag != "!!merge" {
+				seen[key.Value] = key
+				yield(key, Resolve(m.Content[i+1]))
+			}
+		}
+	default:
+		ps.Add(m, path, "a merge (<<) needs a map")
+	}
+}
+
+type field struct {
+	value   reflect.Value
+	ignored bool
+}
+
+// fieldsOf lists the keys that the structs know.
+func fieldsOf(targets []reflect.Value) map[string]field {
+	known := map[string]field{}
+	for _, t := range targets {
+		for i := range t.NumField() {
+			sf := t.Type().Field(i)
+			name, opts, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
+			if opts == "inline" {
+				for k, f := range fieldsOf([]reflect.Value{t.Field(i)}) {
+					known[k] = f
+				}
+				continue
+			}
+			if _, taken := known[name]; name != "" && name != "-" && !taken {
+				known[name] = field{t.Field(i), sf.Tag.Get("conf") == "ignored"}
+			}
+		}
+	}
+	return known
+}
+
+// Keys lists the configuration keys of a struct (a value or a pointer), sorted, without the ignored ones.
+func Keys(config any) []string {
+	v := reflect.Indirect(reflect.ValueOf(config))
+	var names []string
+	for k, f := range fieldsOf([]reflect.Value{v}) {
+		if !f.ignored {
+			names = append(names, k)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (d *decoder) validate(n *yaml.Node, path string, targets []reflect.Value, keys map[string]*yaml.Node) {
+	for _, t := range targets {
+		if !t.CanAddr() {
+			continue
+		}
+		if v, ok := t.Addr().Interface().(Validator); ok {
+			d.invalid(v.Validate(), n, path, keys)
+		}
+	}
+}
+
+func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]*yaml.Node) {
+	if err == nil {
+		return
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			d.invalid(e, n, path, keys)
+		}
+		return
+	}
+	var ke *KeyError
+	if !errors.As(err, &ke) {
+		d.ps.Add(n, path, "%s", err)
+		return
+	}
+	at := keys[ke.Key]
+	if at == nil {
+		at = n
+	}
+	d.ps.Add(at, join(path, ke.Key), "%s", ke.Message)
+}
+
+// value decodes any node into any supported type; null leaves the default.
+func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
+	n = Resolve(n)
+	if IsNull(n) {
+		return
+	}
+	if into.CanAddr() {
+		switch t := into.Addr().Interface().(type) {
+		case Scalar:
+			d.scalar(n, path, t.UnmarshalScalar)
+			return
+		case *yaml.Node:
+			*t = *n
+			return
+		}
+	}
+	switch into.Kind() {
+	case reflect.Struct:
+		d.mapping(n, path, []reflect.Value{into})
+	case reflect.Pointer:
+		if into.IsNil() {
+			into.Set(reflect.New(into.Type().Elem()))
+		}
+		d.value(n, path, into.Elem())
+	case reflect.Slice:
+		d.list(n, path, into)
+	case reflect.Map:
+		d.dict(n, path, into)
+	default:
+		d.scalar(n, path, func(text string) error { return setBasic(into, text) })
+	}
+}
+
+func (d *decoder) scalar(n *yaml.Node, path string, set func(string) error) {
+	if n.Kind != yaml.ScalarNode {
+		d.ps.Add(n, path, "must be a single value%s", kindHint(n))
+		return
+	}
+	if err := set(n.Value); err != nil {
+		d.ps.Add(n, path, "%s%s", err, shown(n))
+	}
+}
+
+func (d *decoder) list(n *yaml.Node, path string, into reflect.Value) {
+	if n.Kind != yaml.SequenceNode {
+		d.ps.Add(n, path, "must be a list (write [a, b], or one \"- a\" per line)%s", kindHint(n))
+		return
+	}
+	out := reflect.MakeSlice(into.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		d.value(item, fmt.Sprintf("%s[%d]", path, i), out.Index(i))
+	}
+	into.Set(out)
+}
+
+func (d *decoder) dict(n *yaml.Node, path string, into reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.ps.Add(n, path, "must be a map (key: value)%s", kindHint(n))
+		return
+	}
+	out := reflect.MakeMap(into.Type())
+	for key, value := range Entries(d.ps, n, path) {
+		v := reflect.New(into.Type().Elem()).Elem()
+		d.value(value, join(path, key.Value), v)
+		out.SetMapIndex(reflect.ValueOf(key.Value).Convert(into.Type().Key()), v)
+	}
+	into.Set(out)
+}
+
+func setBasic(into reflect.Value, text string) error {
+	switch into.Kind() {
+	case reflect.String:
+		into.SetString(text)
+		return nil
+	case reflect.Bool:
+		v, err := parseBool(text)
+		into.SetBool(v)
+		return err
+	case reflect.Int, reflect.Int64, reflect.Int32, reflect.Int16:
+		v, err := parseInt(text, into.Type().Bits())
+		into.SetInt(v)
+		return err
+	case reflect.Float64:
+		v, err := parseFloat(text)
+		into.SetFloat(v)
+		return err
+	}
+	panic("conf: config field of unsupported type " + into.Type().String())
+}
+
+func kindHint(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		return "; here is a list"
+	case yaml.MappingNode:
+		return "; here is a map"
+	case yaml.ScalarNode:
+		return shown(n)
+	}
+	return ""
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

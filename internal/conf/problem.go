@@ -1,0 +1,112 @@
+package conf
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Problem is one thing that is wrong, or worth a warning, in a configuration.
+type Problem struct {
+	File    string
+	Line    int // 1-based; 0 when unknown
+	Column  int // 1-based; 0 when unknown
+	Path    string
+	Message string
+	Warning bool
+}
+
+// Error renders the problem as "config.yaml:12:7: inputs[0].linux_cpu: unknown key …".
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+		if p.Column > 0 {
+			fmt.Fprintf(&b, ":%d", p.Column)
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Message)
+	return b.String()
+}
+
+// Problems are all problems of one configuration, in the order of their places.
+type Problems []Problem
+
+// Add records an error at a node.
+func (ps *Problems) Add(at *yaml.Node, path, format string, args ...any) {
+	*ps = append(*ps, problemAt(at, path, fmt.Sprintf(format, args...)))
+}
+
+// Warn records something that works but is probably not what was meant.
+func (ps *Problems) Warn(at *yaml.Node, path, format string, args ...any) {
+	p := problemAt(at, path, fmt.Sprintf(format, args...))
+	p.Warning = true
+	*ps = append(*ps, p)
+}
+
+func problemAt(at *yaml.Node, path, message string) Problem {
+	p := Problem{Path: path, Message: message}
+	if at != nil {
+		p.Line, p.Column = at.Line, at.Column
+	}
+	return p
+}
+
+// In sets the file of all problems and sorts them by place.
+func (ps Problems) In(file string) Problems {
+	for i := range ps {
+		ps[i].File = file
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return ps
+}
+
+// Err returns the problems that are errors as one error, or nil when there are only warnings.
+func (ps Problems) Err() error {
+	errs := slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return p.Warning })
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
+}
+
+// Warnings returns the problems that are warnings.
+func (ps Problems) Warnings() Problems {
+	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
+}
+
+// Error renders one problem a line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// KeyError is what a Validate method returns to point at a key of its struct. Several are joined with errors.Join.
+type KeyError struct {
+	Key     string
+	Message string
+}
+
+func (e *KeyError) Error() string { return e.Key + ": " + e.Message }
+
+// Key makes a KeyError.
+func Key(key, format string, args ...any) error {
+	return &KeyError{Key: key, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,60 @@
+package telemetry
+
+import "time"
+
+// Batch is what one gather produced. One goroutine fills it; after it is emitted nobody changes it, so that any
+// number of outputs can read it without copies or locks.
+type Batch struct {
+	Time   int64     // scheduled instant of the gather, milliseconds since the epoch: the time of its samples
+	At     time.Time // when the gather really began; rates divide by the distance of these
+	Events []Event
+
+	series []*Series
+	values []float64
+	times  []int64 // nil while every sample carries Time
+}
+
+// NewBatch returns an empty batch for the scheduled instant, begun at now, with room for size samples.
+func NewBatch(scheduled, now time.Time, size int) *Batch {
+	b := &Batch{Time: scheduled.UnixMilli(), At: now}
+	if size > 0 {
+		b.series, b.values = make([]*Series, 0, size), make([]float64, 0, size)
+	}
+	return b
+}
+
+// Add appends a sample at the batch's time.
+func (b *Batch) Add(s *Series, v float64) {
+	b.series = append(b.series, s)
+	b.values = append(b.values, v)
+	if b.times != nil {
+		b.times = append(b.times, b.Time)
+	}
+}
+
+// AddAt appends a sample that has a time of its own, in milliseconds since the epoch.
+func (b *Batch) AddAt(s *Series, v float64, ms int64) {
+	if b.times == nil {
+		b.times = make([]int64, len(b.series), max(cap(b.series), len(b.series)+1))
+		for i := range b.times {
+			b.times[i] = b.Time
+		}
+	}
+	b.series = append(b.series, s)
+	b.values = append(b.values, v)
+	b.times = append(b.times, ms)
+}
+
+// Len is the number of samples.
+func (b *Batch) Len() int { return len(b.series) }
+
+// Weight is what the batch counts for in a buffer: its samples and events.
+func (b *Batch) Weight() int { return len(b.series) + len(b.Events) }
+
+// Sample returns the i-th sample: its series, its time in milliseconds since the epoch and its value.
+func (b *Batch) Sample(i int) (s *Series, ms int64, v float64) {
+	if b.times != nil {
+		return b.series[i], b.times[i], b.values[i]
+	}
+	return b.series[i], b.Time, b.values[i]
+}

@@ -1,0 +1,190 @@
+package telemetry
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind says how values of a series relate over time.
+type Kind uint8
+
+const (
+	Gauge   Kind = iota // a value that goes up and down
+	Counter             // a total that only grows, until its source restarts
+)
+
+// String returns "gauge" or "counter".
+func (k Kind) String() string {
+	if k == Counter {
+		return "counter"
+	}
+	return "gauge"
+}
+
+// Unit is the value of the label "unit"; empty for plain counts.
+type Unit string
+
+// Units in use. The rate of a counter of unit u has the unit [Unit.PerSecond].
+const (
+	None         Unit = ""
+	Percent      Unit = "percent"
+	Bytes        Unit = "bytes"
+	Bits         Unit = "bits"
+	Seconds      Unit = "seconds"
+	Milliseconds Unit = "milliseconds"
+	Nanoseconds  Unit = "nanoseconds"
+	Packets      Unit = "packets"
+	Operations   Unit = "operations"
+)
+
+// PerSecond returns the unit of this unit's rate: "bytes_per_second", or "per_second" for plain counts.
+func (u Unit) PerSecond() Unit {
+	if u == None {
+		return "per_second"
+	}
+	return u + "_per_second"
+}
+
+// Label is one dimension of a series.
+type Label struct{ Key, Value string }
+
+// Series identifies one line of values: a metric name and its labels. It is immutable; outputs cache what they
+// derive from it in its memo slots, so that the cache is freed with the series.
+type Series struct {
+	name     string
+	kind     Kind
+	unit     Unit
+	host     string
+	labels   []Label
+	instance []Label
+	memos    []any
+}
+
+// Name is the metric without its instance, such as "net_rx_bytes".
+func (s *Series) Name() string { return s.name }
+
+// Kind says whether values are a gauge or a counter.
+func (s *Series) Kind() Kind { return s.kind }
+
+// Unit is the unit of the values.
+func (s *Series) Unit() Unit { return s.unit }
+
+// Host is the host that the series belongs to; never empty.
+func (s *Series) Host() string { return s.host }
+
+// Labels are all labels, sorted by key, without __name__. The slice must not be changed.
+func (s *Series) Labels() []Label { return s.labels }
+
+// Instance are the labels that tell entities of one metric apart (core, iface, mount …), in the plugin's order.
+// The slice must not be changed.
+func (s *Series) Instance() []Label { return s.instance }
+
+// Memo returns what the output with this slot stored here, or nil. A slot belongs to one goroutine.
+func (s *Series) Memo(slot int) any { return s.memos[slot] }
+
+// SetMemo stores what the output with this slot derived from the series.
+func (s *Series) SetMemo(slot int, v any) { s.memos[slot] = v }
+
+// BareKey is the metric with its instance values, as the predecessor named its Redis keys: "net_rx_bytes_eth0",
+// "disk_used_boot_efi", "disk_used_root". Two label sets can make the same bare key ("/a/b" and "/a_b"): an output
+// that uses it as an identity must check.
+func (s *Series) BareKey() string {
+	var b strings.Builder
+	b.WriteString(s.name)
+	for _, l := range s.instance {
+		b.WriteByte('_')
+		b.WriteString(keyPart(l.Value))
+	}
+	return b.String()
+}
+
+// keyPart makes a label value fit for a key: path separators and white space become '_', the ends are stripped,
+// and the root directory is called root.
+func keyPart(v string) string {
+	if v == "/" {
+		return "root"
+	}
+	mapped := strings.Map(func(r rune) rune {
+		if r == '/' || r <= ' ' || r == 0x7f {
+			return '_'
+		}
+		return r
+	}, v)
+	if mapped == v {
+		return v
+	}
+	return strings.Trim(mapped, "_")
+}
+
+// String renders the series as name{key="value",…}, for logs and tests.
+func (s *Series) String() string {
+	var b strings.Builder
+	b.WriteString(s.name)
+	b.WriteByte('{')
+	for i, l := range s.labels {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(l.Key + "=\"" + l.Value + "\"")
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// Factory makes the series of one input: it adds what they share (host, source, the user's tags).
+type Factory struct {
+	host  string
+	base  []Label
+	slots int
+}
+
+// NewFactory returns a factory for the input called source on host. Tags are the user's; a tag never replaces host,
+// source, unit or an instance label. Slots is the number of outputs, each of which gets one memo per series.
+func NewFactory(host, source string, tags map[string]string, slots int) *Factory {
+	f := &Factory{host: host, slots: slots}
+	f.base = append(f.base, Label{"host", host}, Label{"source", source})
+	for k, v := range tags {
+		if k != "host" && k != "source" && k != "unit" && k != "__name__" {
+			f.base = append(f.base, Label{k, v})
+		}
+	}
+	return f
+}
+
+// New makes a series. Instance labels tell entities of the same metric apart; their order is the order in keys.
+// Labels with an empty value are left out: Redis refuses them.
+func (f *Factory) New(name string, k Kind, u Unit, instance ...Label) *Series {
+	s := &Series{name: name, kind: k, unit: u, host: f.host, memos: make([]any, f.slots)}
+	s.instance = slices.DeleteFunc(slices.Clone(instance), func(l Label) bool { return l.Value == "" })
+	s.labels = make([]Label, 0, len(f.base)+len(s.instance)+1)
+	s.labels = append(s.labels, s.instance...)
+	if u != None {
+		s.labels = append(s.labels, Label{"unit", string(u)})
+	}
+	for _, l := range f.base {
+		if l.Value != "" && !hasLabel(s.labels, l.Key) {
+			s.labels = append(s.labels, l)
+		}
+	}
+	slices.SortFunc(s.labels, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
+	return s
+}
+
+func hasLabel(ls []Label, key string) bool {
+	return slices.ContainsFunc(ls, func(l Label) bool { return l.Key == key })
+}
+
+// Gauge makes a gauge series.
+func (f *Factory) Gauge(name string, u Unit, instance ...Label) *Series {
+	return f.New(name, Gauge, u, instance...)
+}
+
+// Counter makes a counter: the raw total under name, and its rate per second under name_rate.
+func (f *Factory) Counter(name string, u Unit, instance ...Label) *Total {
+	return &Total{raw: f.New(name, Counter, u, instance...), rate: *f.Rate(name+"_rate", u.PerSecond(), instance...)}
+}
+
+// Rate makes the rate of a counter that is not itself written.
+func (f *Factory) Rate(name string, u Unit, instance ...Label) *Rate {
+	return &Rate{series: f.Gauge(name, u, instance...)}
+}

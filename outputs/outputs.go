@@ -1,0 +1,105 @@
+// Package outputs is the contract between the agent and its outputs, and the classes of their errors.
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/catalog"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Output is a destination. Open is retried with growing pauses until it succeeds; Close is called once, after the
+// last write. All methods are called from one goroutine, the output's own. An Output is also a [MetricWriter], an
+// [EventWriter] or both; what it is not, it is not given.
+type Output interface {
+	Open(ctx context.Context) error
+	Close() error
+}
+
+// MetricWriter is an output for samples. The batches are shared with other outputs and must not be changed. The error
+// says what becomes of them all: nil, they are settled; [RejectError], settled except for some that never can be;
+// [Permanent], given up; [RetryAfter] and any other error, to be written again, so a write must be idempotent.
+type MetricWriter interface {
+	WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error
+}
+
+// EventWriter is an output for events; errors are as for [MetricWriter].
+type EventWriter interface {
+	WriteEvents(ctx context.Context, events []telemetry.Event) error
+}
+
+// Env is what an output is built with.
+type Env struct {
+	ID      string       // unique in this agent: the name, or name#alias
+	Slot    int          // its memo slot in every series
+	Host    string       // the agent's host name
+	Log     *slog.Logger // carries the output's ID already
+	Secrets secrets.Resolver
+	Stdout  io.Writer // where an output that prints, prints
+}
+
+
+// Options are the keys that every output understands beside its own.
+type Options struct {
+	Alias string `yaml:"alias"` // tells several outputs of one kind apart in logs and statistics
+}
+
+// Definition, Built and Catalog are the catalogue's types for outputs.
+type (
+	Definition = catalog.Definition[Env, Options, Output]
+	Built      = catalog.Built[Env, Options, Output]
+	Catalog    = catalog.Catalog[Env, Options, Output]
+)
+
+// Define defines an output.
+func Define[C any, O Output](name, summary string, defaults func() C, build func(Env, C) (O, error)) Definition {
+	return catalog.Define[C, Env, Options](name, summary, defaults, func() Options { return Options{} },
+		func(e Env, c C) (Output, error) { return build(e, c) })
+}
+
+// RejectError says that the write is settled, but the destination refused N samples or events for good.
+type RejectError struct {
+	N   int
+	Err error // the reason, or several joined
+}
+
+func (e *RejectError) Error() string { return fmt.Sprintf("%d rejected: %v", e.N, e.Err) }
+func (e *RejectError) Unwrap() error { return e.Err }
+
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks an error that writing again cannot mend: what was written is given up and counted as dropped.
+func Permanent(err error) error { return permanentError{err} }
+
+// IsPermanent says whether the error was marked by [Permanent].
+func IsPermanent(err error) bool {
+	var p permanentError
+	return errors.As(err, &p)
+}
+
+type retryAfterError struct {
+	error
+	after time.Duration
+}
+
+func (e retryAfterError) Unwrap() error { return e.error }
+
+// RetryAfter marks an error after which the destination wants to be left alone for a while.
+func RetryAfter(err error, d time.Duration) error { return retryAfterError{err, d} }
+
+// RetryDelay returns the pause asked for by [RetryAfter], or 0.
+func RetryDelay(err error) time.Duration {
+	var r retryAfterError
+	if errors.As(err, &r) {
+		return r.after
+	}
+	return 0
+}

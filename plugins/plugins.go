@@ -1,0 +1,106 @@
+// Package plugins is the contract between the agent and its inputs.
+//
+// An input is a folder below this one: a Config struct, a Definition that [Poll] or [Serve] makes from it, a README
+// that is also its documentation in the program. It sees an [Env], never the agent and never YAML.
+package plugins
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/catalog"
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Gatherer is an input that is polled. Gather appends what it reads to out; it is never called twice at once. What is
+// in out is emitted even when an error is returned, so that one unreadable file does not cost the others. The error
+// is shown to a person: verb, object, cause ("read /proc/stat: permission denied").
+type Gatherer interface {
+	Gather(ctx context.Context, out *telemetry.Batch) error
+}
+
+// Runner is an input that things are pushed to. Run blocks until ctx is done, joins every goroutine it started, and
+// returns nil then; another error makes the agent start it again after a pause.
+type Runner interface {
+	Run(ctx context.Context, out Emitter) error
+}
+
+// Emitter takes finished batches from a Runner. The batch must not be touched afterwards.
+type Emitter interface {
+	Emit(ctx context.Context, b *telemetry.Batch) error
+}
+
+// Opener is implemented by inputs that must connect first. The agent retries Open with growing pauses.
+// Inputs that hold something open also implement io.Closer.
+type Opener interface {
+	Open(ctx context.Context) error
+}
+
+// Env is what an input is built with.
+type Env struct {
+	ID       string             // unique in this agent: the name, or name#alias
+	Factory  *telemetry.Factory // makes the input's series
+	Log      *slog.Logger       // carries the input's ID already
+	FS       hostfs.Root        // where the host's kernel files are
+	Self     *selfstat.Registry // what the agent counts about itself
+	Secrets  secrets.Resolver
+	Interval time.Duration // between two gathers
+}
+
+// Options are the keys that every input understands beside its own.
+type Options struct {
+	Enabled  bool              `yaml:"enabled"`  // false leaves the input out; for "internal", which is otherwise always there
+	Interval conf.Duration     `yaml:"interval"` // 0: the agent's interval
+	Timeout  conf.Duration     `yaml:"timeout"`  // 0: the interval
+	Alias    string            `yaml:"alias"`    // tells several inputs of one kind apart in logs and statistics
+	Tags     map[string]string `yaml:"tags"`     // added to the agent's tags
+}
+
+// Validate implements conf.Validator.
+func (o *Options) Validate() error {
+	if o.Interval != 0 && o.Interval.D() < MinInterval {
+		return conf.Key("interval", "must be at least %v", MinInterval)
+	}
+	return nil
+}
+
+// MinInterval is the shortest interval between two gathers.
+const MinInterval = 10 * time.Millisecond
+
+// Input is a live input: exactly one of the two is set.
+type Input struct {
+	Gatherer Gatherer
+	Runner   Runner
+}
+
+// Definition, Built and Catalog are the catalogue's types for inputs.
+type (
+	Definition = catalog.Definition[Env, Options, Input]
+	Built      = catalog.Built[Env, Options, Input]
+	Catalog    = catalog.Catalog[Env, Options, Input]
+)
+
+// Poll defines an input that is polled.
+func Poll[C any, G Gatherer](name, summary string, defaults func() C, build func(Env, C) (G, error)) Definition {
+	return define(name, summary, defaults, func(e Env, c C) (Input, error) {
+		g, err := build(e, c)
+		return Input{Gatherer: g}, err
+	})
+}
+
+// Serve defines an input that things are pushed to.
+func Serve[C any, R Runner](name, summary string, defaults func() C, build func(Env, C) (R, error)) Definition {
+	return define(name, summary, defaults, func(e Env, c C) (Input, error) {
+		r, err := build(e, c)
+		return Input{Runner: r}, err
+	})
+}
+
+func define[C any](name, summary string, defaults func() C, build func(Env, C) (Input, error)) Definition {
+	return catalog.Define[C, Env, Options](name, summary, defaults, func() Options { return Options{Enabled: true} }, build)
+}
