@@ -44,7 +44,6 @@ type Env struct {
 	Stdout  io.Writer // where an output that prints, prints
 }
 
-
 // Options are the keys that every output understands beside its own.
 type Options struct {
 	Alias string `yaml:"alias"` // tells several outputs of one kind apart in logs and statistics

@@ -44,10 +44,14 @@ func At(dir string) Root {
 }
 
 // ProcFile returns a reader of a file below /proc.
-func (r Root) ProcFile(elem ...string) *File { return NewFile(filepath.Join(r.Proc, filepath.Join(elem...))) }
+func (r Root) ProcFile(elem ...string) *File {
+	return NewFile(filepath.Join(r.Proc, filepath.Join(elem...)))
+}
 
 // SysFile returns a reader of a file below /sys.
-func (r Root) SysFile(elem ...string) *File { return NewFile(filepath.Join(r.Sys, filepath.Join(elem...))) }
+func (r Root) SysFile(elem ...string) *File {
+	return NewFile(filepath.Join(r.Sys, filepath.Join(elem...)))
+}
 
 // File is a small file that is read whole, again and again, into one buffer. It keeps no file open between reads.
 type File struct {
