@@ -1,0 +1,223 @@
+// Package agent moves data: it polls inputs on their intervals, runs those that things are pushed to, keeps a bounded
+// queue per output and writes each queue out, with retries, until it is told to stop.
+//
+// One goroutine per input and one per output, started and joined by [Agent.Run]. The agent never sees YAML, and
+// inputs and outputs never see the agent.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rtcollector/rtcollector/buffer"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// Keys of log attributes.
+const (
+	keyInput    = "input"
+	keyOutput   = "output"
+	keyError    = "error"
+	keyRetryIn  = "retry_in"
+	keyBuffered = "buffered"
+	keyDropped  = "dropped"
+	keyFor      = "for"
+	keyTook     = "took"
+	keySamples  = "samples"
+)
+
+// Input is one live input and when it is polled.
+type Input struct {
+	ID       string
+	Live     plugins.Input
+	Interval time.Duration
+	Timeout  time.Duration // 0: the interval
+}
+
+// Output is one live output.
+type Output struct {
+	ID     string
+	Output outputs.Output
+}
+
+// Config is what an agent is made of.
+type Config struct {
+	Inputs  []Input
+	Outputs []Output
+	Flush   time.Duration // between two writes of an output
+	Buffer  int           // samples and events that each output's queue holds
+	Grace   time.Duration // from the stop signal until Run returns, at the latest
+	Self    *selfstat.Registry
+	Log     *slog.Logger
+
+	QuietDrops bool // a full buffer is counted, but not logged
+}
+
+// Agent is made by [New] and runs once.
+type Agent struct {
+	cfg     Config
+	pollers []*poller
+	runners []*runner
+	writers []*writer
+}
+
+// New wires an agent; nothing runs yet. The statistics of every input and output are in c.Self from now on.
+func New(c Config) *Agent {
+	a := &Agent{cfg: c}
+	for _, o := range c.Outputs {
+		a.writers = append(a.writers, newWriter(o, c))
+	}
+	for _, in := range c.Inputs {
+		stats := c.Self.NewInput(in.ID)
+		log := c.Log.With(keyInput, in.ID)
+		if in.Live.Runner != nil {
+			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, emit: a})
+			continue
+		}
+		a.pollers = append(a.pollers, newPoller(in, stats, log, a))
+	}
+	return a
+}
+
+// Emit hands a batch to every output that takes what is in it. It never waits: a full queue drops its oldest.
+func (a *Agent) Emit(_ context.Context, b *telemetry.Batch) error {
+	for _, w := range a.writers {
+		w.push(b)
+	}
+	return nil
+}
+
+// Run works until ctx is done, then stops the inputs, writes out what is buffered and closes the outputs, all within
+// Config.Grace. The error says what was lost, or which input or output did not stop.
+func (a *Agent) Run(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	start := time.Now()
+	inputsDone := make(chan struct{})
+	var inputs, writers group
+	for _, w := range a.writers {
+		writers.run(w.id, func() { w.run(life, start, inputsDone) })
+	}
+	for _, p := range a.pollers {
+		inputs.run(p.input.ID, func() { p.run(ctx, start) })
+	}
+	for _, r := range a.runners {
+		inputs.run(r.input.ID, func() { r.run(ctx) })
+	}
+	<-ctx.Done()
+
+	var errs []error
+	deadline := time.Now().Add(a.cfg.Grace)
+	for _, id := range inputs.wait(a.cfg.Grace / 2) {
+		errs = append(errs, fmt.Errorf("input %s did not stop", id))
+	}
+	close(inputsDone)
+	stuck := writers.wait(time.Until(deadline))
+	end()
+	if len(stuck) > 0 {
+		stuck = writers.wait(time.Second) // those that honour their context return now
+	}
+	for _, id := range stuck {
+		errs = append(errs, fmt.Errorf("output %s did not stop", id))
+	}
+	return errors.Join(append(errs, a.lost()...)...)
+}
+
+// lost gives up what is still buffered and says how much that is.
+func (a *Agent) lost() []error {
+	var errs []error
+	for _, w := range a.writers {
+		if n := w.queue.Weight(); n > 0 {
+			w.stats.Dropped.Add(int64(n))
+			errs = append(errs, fmt.Errorf("output %s: %d samples were still buffered and are lost", w.id, n))
+		}
+	}
+	return errs
+}
+
+// group joins goroutines that have names.
+type group struct {
+	mu      sync.Mutex
+	running []string
+	changed chan struct{}
+}
+
+func (g *group) run(name string, f func()) {
+	g.mu.Lock()
+	g.running = append(g.running, name)
+	if g.changed == nil {
+		g.changed = make(chan struct{}, 1)
+	}
+	g.mu.Unlock()
+	go func() {
+		defer g.done(name)
+		f()
+	}()
+}
+
+func (g *group) done(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, n := range g.running {
+		if n == name {
+			g.running = append(g.running[:i], g.running[i+1:]...)
+			break
+		}
+	}
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wait blocks until all have ended, or for d; it returns the names of those that still run.
+func (g *group) wait(d time.Duration) []string {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		g.mu.Lock()
+		left := append([]string(nil), g.running...)
+		g.mu.Unlock()
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-g.changed:
+		case <-timer.C:
+			return left
+		}
+	}
+}
+
+// sleep waits for d and reports whether it did: false means ctx was done first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// queueOf makes the queue of an output that takes metrics, events or both.
+func queueOf(limit int, metrics, events bool) *buffer.Queue[*telemetry.Batch] {
+	return buffer.New(limit, func(b *telemetry.Batch) int {
+		n := 0
+		if metrics {
+			n += b.Len()
+		}
+		if events {
+			n += len(b.Events)
+		}
+		return n
+	})
+}

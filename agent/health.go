@@ -1,0 +1,45 @@
+package agent
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// health turns a stream of results into one log line per change: it fails, it fails for another reason, it works.
+type health struct {
+	log    *slog.Logger
+	since  time.Time // of the first failure in a row; zero while all is well
+	reason string
+}
+
+// fail reports a failure unless the same one was reported already.
+func (h *health) fail(message string, err error, attrs ...any) {
+	reason := message + withoutDigits(err.Error())
+	if h.since.IsZero() {
+		h.since = time.Now()
+	} else if reason == h.reason {
+		return
+	}
+	h.reason = reason
+	h.log.Warn(message, append([]any{keyError, err}, attrs...)...)
+}
+
+// ok reports the end of a failure.
+func (h *health) ok(message string, attrs ...any) {
+	if h.since.IsZero() {
+		return
+	}
+	h.log.Info(message, append([]any{keyFor, time.Since(h.since).Round(time.Millisecond)}, attrs...)...)
+	h.since, h.reason = time.Time{}, ""
+}
+
+// withoutDigits makes error texts comparable that differ in a port or a count.
+func withoutDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// Gathered is what one input gave in [Agent.Once].
+type Gathered struct {
+	ID    string
+	Batch *telemetry.Batch // of the last gather; nil if there was none
+	Took  time.Duration
+	Err   error
+}
+
+// Once asks every polled input twice, pause apart, because rates and percentages need two readings, and returns the
+// second answer. All inputs are asked at the same time. Inputs that things are pushed to are left out.
+func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
+	results := make([]Gathered, len(a.pollers))
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i, p := range a.pollers {
+		wg.Go(func() { results[i] = p.twice(ctx, start, pause) })
+	}
+	wg.Wait()
+	return results
+}
+
+func (p *poller) twice(ctx context.Context, start time.Time, pause time.Duration) Gathered {
+	defer p.close()
+	g := Gathered{ID: p.input.ID}
+	if opener, ok := p.input.Live.Gatherer.(plugins.Opener); ok {
+		if g.Err = recovered(func() error { return opener.Open(ctx) }); g.Err != nil {
+			return g
+		}
+	}
+	p.ask(ctx, start)
+	if !sleep(ctx, time.Until(start.Add(pause))) {
+		g.Err = ctx.Err()
+		return g
+	}
+	return p.ask(ctx, start.Add(pause))
+}
+
+// ask gathers once under the input's timeout. It does not wait longer for an input that ignores it.
+func (p *poller) ask(ctx context.Context, scheduled time.Time) Gathered {
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	answer := make(chan Gathered, 1)
+	go func() {
+		began := time.Now()
+		b := telemetry.NewBatch(scheduled, began, 0)
+		err := recovered(func() error { return p.input.Live.Gatherer.Gather(limited, b) })
+		answer <- Gathered{ID: p.input.ID, Batch: b, Took: time.Since(began), Err: err}
+	}()
+	select {
+	case g := <-answer:
+		return g
+	case <-limited.Done():
+	}
+	select {
+	case g := <-answer: // it honoured its context
+		return g
+	case <-time.After(time.Second):
+		return Gathered{ID: p.input.ID, Took: p.timeout, Err: errors.New("does not answer within " + p.timeout.String())}
+	}
+}
+
+// Write opens every output, writes the batches and closes it. The errors name the output.
+func (a *Agent) Write(ctx context.Context, batches []*telemetry.Batch) error {
+	var errs []error
+	for _, w := range a.writers {
+		errs = append(errs, w.once(ctx, batches))
+	}
+	return errors.Join(errs...)
+}

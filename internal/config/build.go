@@ -1,0 +1,144 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/catalog"
+	"github.com/rtcollector/rtcollector/internal/conf"
+)
+
+// internalInput is the input that is always there: what the agent counts about itself.
+const internalInput = "internal"
+
+// builder turns the lists of inputs and outputs into decoded components.
+type builder struct {
+	env Env
+	ps  *conf.Problems
+}
+
+func (b *builder) inputs(list *yaml.Node) []Input {
+	var ins []Input
+	ids := idSet{}
+	items := b.items("inputs", list)
+	if !slices.ContainsFunc(items, func(it item) bool { return it.name == internalInput }) {
+		items = append(items, item{name: internalInput})
+	}
+	for i, it := range items {
+		if first := slices.IndexFunc(items[:i], it.same); first >= 0 {
+			b.ps.Warn(it.at, it.path, "stands twice with the same settings, first on line %d; the second is left out",
+				items[first].at.Line)
+			continue
+		}
+		built, ok := decode(b, "input", b.env.Inputs, it)
+		if ok && built.Options.Enabled {
+			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
+		}
+	}
+	return ins
+}
+
+func (b *builder) outputs(list *yaml.Node) []Output {
+	var outs []Output
+	ids := idSet{}
+	items := b.items("outputs", list)
+	if list.Kind == yaml.SequenceNode && len(items) == 0 {
+		b.ps.Add(list, "outputs", "is empty: nothing would be written anywhere")
+	}
+	for _, it := range items {
+		if built, ok := decode(b, "output", b.env.Outputs, it); ok {
+			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
+		}
+	}
+	return outs
+}
+
+// decode finds the component that an item names and reads its settings; false means it is unknown or cannot run here.
+func decode[E, O, L any](b *builder, kind string, c catalog.Catalog[E, O, L], it item) (catalog.Built[E, O, L], bool) {
+	def, err := c.Find(kind, it.name, b.env.GOOS)
+	if err != nil {
+		if it.at != nil || it.name != internalInput {
+			b.ps.Add(it.at, it.path, "%s", err)
+		}
+		return catalog.Built[E, O, L]{}, false
+	}
+	return def.Decode(b.ps, it.settings, it.path), true
+}
+
+// item is one entry of a list: a name, and its settings if it has any.
+type item struct {
+	name     string
+	path     string     // "inputs[0].linux_cpu"
+	at       *yaml.Node // where the name stands; nil for what was not written
+	settings *yaml.Node // nil: none
+}
+
+// same says whether two items ask for the same thing with the same settings.
+func (it item) same(other item) bool {
+	return it.at != nil && other.at != nil && it.name == other.name && equal(it.settings, other.settings)
+}
+
+func equal(a, b *yaml.Node) bool {
+	a, b = conf.Resolve(a), conf.Resolve(b)
+	if conf.IsNull(a) || conf.IsNull(b) {
+		return conf.IsNull(a) && conf.IsNull(b)
+	}
+	return a.Kind == b.Kind && a.Value == b.Value && slices.EqualFunc(a.Content, b.Content, equal)
+}
+
+// items reads a list whose entries are "name", "name:" or "name: {settings}".
+func (b *builder) items(key string, list *yaml.Node) []item {
+	if conf.IsNull(list) {
+		b.ps.Add(nil, "", "key %q is missing: it lists the %s, one \"- name\" per line", key, key)
+		return nil
+	}
+	if list.Kind != yaml.SequenceNode {
+		b.ps.Add(list, key, "must be a list: put \"- \" before each name")
+		return nil
+	}
+	var items []item
+	for i, n := range list.Content {
+		if it, ok := b.item(fmt.Sprintf("%s[%d]", key, i), conf.Resolve(n)); ok {
+			items = append(items, it)
+		}
+	}
+	return items
+}
+
+func (b *builder) item(path string, n *yaml.Node) (item, bool) {
+	switch {
+	case conf.IsNull(n):
+		b.ps.Add(n, path, "is empty: a name is missing behind \"-\"")
+	case n.Kind == yaml.ScalarNode:
+		return item{name: n.Value, path: path + "." + n.Value, at: n}, true
+	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Kind == yaml.ScalarNode:
+		key := n.Content[0]
+		return item{name: key.Value, path: path + "." + key.Value, at: key, settings: n.Content[1]}, true
+	case n.Kind == yaml.MappingNode && len(n.Content) > 2:
+		b.ps.Add(n.Content[2], path, "%q is not a setting of %q: indent it more, or put \"- \" before it if it is a name",
+			n.Content[2].Value, n.Content[0].Value)
+	default:
+		b.ps.Add(n, path, "must be a name, or a name with settings (name: {key: value})")
+	}
+	return item{}, false
+}
+
+// idSet hands out the IDs of components.
+type idSet map[string]bool
+
+func (s idSet) add(ps *conf.Problems, it item, name, alias string) string {
+	id := name
+	if alias != "" {
+		id += "#" + alias
+		if s[id] {
+			ps.Add(it.at, it.path, "alias %q is already used by another %s", alias, name)
+		}
+	}
+	for n := 2; s[id]; n++ {
+		id = fmt.Sprintf("%s#%d", name, n)
+	}
+	s[id] = true
+	return id
+}

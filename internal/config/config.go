@@ -1,0 +1,211 @@
+// Package config reads the configuration file: it finds every mistake in it, with its place, before anything starts.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// maxFile is the size of the largest configuration that is read, in bytes.
+const maxFile = 8 << 20
+
+// Env is what a configuration is read against.
+type Env struct {
+	Inputs  plugins.Catalog
+	Outputs outputs.Catalog
+	GOOS    string                      // which system's inputs exist
+	Getenv  func(string) (string, bool) // os.LookupEnv
+}
+
+// Settings are the top-level keys of the file.
+type Settings struct {
+	Interval      conf.Duration     `yaml:"interval"`        // between two gathers
+	FlushInterval conf.Duration     `yaml:"flush_interval"`  // between two writes; 0: the interval
+	MaxBufferSize int               `yaml:"max_buffer_size"` // samples per output
+	WarnOnBuffer  bool              `yaml:"warn_on_buffer"`  // log when the buffer overflows
+	Hostname      string            `yaml:"hostname"`        // "": the system's
+	Debug         bool              `yaml:"debug"`
+	Once          bool              `yaml:"once"` // gather and write once, then exit
+	LogFormat     string            `yaml:"log_format"`
+	Tags          map[string]string `yaml:"tags"`
+}
+
+// Validate implements conf.Validator.
+func (s *Settings) Validate() error {
+	var errs []error
+	if s.Interval.D() < plugins.MinInterval {
+		errs = append(errs, conf.Key("interval", "must be at least %v", plugins.MinInterval))
+	}
+	if s.MaxBufferSize < 1 {
+		errs = append(errs, conf.Key("max_buffer_size", "must be at least 1 (samples per output)"))
+	}
+	if s.LogFormat != "text" && s.LogFormat != "json" {
+		errs = append(errs, conf.Key("log_format", "must be text or json"))
+	}
+	return errors.Join(errs...)
+}
+
+// DefaultSettings are the settings of an empty file.
+func DefaultSettings() Settings {
+	return Settings{
+		Interval:      conf.Duration(10 * time.Second),
+		MaxBufferSize: 1_000_000,
+		WarnOnBuffer:  true,
+		LogFormat:     "text",
+	}
+}
+
+// Flush is the time between two writes.
+func (s *Settings) Flush() time.Duration {
+	if s.FlushInterval == 0 {
+		return s.Interval.D()
+	}
+	return s.FlushInterval.D()
+}
+
+// Input is a configured input; its ID is its name, with #alias or a number where one name stands twice.
+type Input struct {
+	ID    string
+	Built plugins.Built
+}
+
+// Output is a configured output.
+type Output struct {
+	ID    string
+	Built outputs.Built
+}
+
+// Config is a configuration without mistakes.
+type Config struct {
+	Settings
+	Inputs   []Input
+	Outputs  []Output
+	Secrets  secrets.Resolver
+	Warnings conf.Problems
+}
+
+// root is the shape of the file.
+type root struct {
+	Settings    `yaml:",inline"`
+	SecretStore yaml.Node `yaml:"secret_store"`
+	Inputs      yaml.Node `yaml:"inputs"`
+	Outputs     yaml.Node `yaml:"outputs"`
+}
+
+// Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read.
+func Load(path string, env Env) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: is larger than %d MiB; this is not a configuration", path, maxFile>>20)
+	}
+	return Parse(path, data, env)
+}
+
+// Parse checks the content of a file; name stands in messages.
+func Parse(name string, data []byte, env Env) (*Config, error) {
+	top, err := parseYAML(data)
+	if err != nil {
+		return nil, syntaxError(name, data, err)
+	}
+	var ps conf.Problems
+	expandEnv(&ps, top, "", env.Getenv)
+	r := root{Settings: DefaultSettings()}
+	conf.Decode(&ps, top, "", &r)
+	c := &Config{Settings: r.Settings}
+	c.Secrets = secretStore(&ps, &r.SecretStore)
+	b := builder{env: env, ps: &ps}
+	c.Inputs = b.inputs(&r.Inputs)
+	c.Outputs = b.outputs(&r.Outputs)
+	ps = ps.In(name)
+	c.Warnings = ps.Warnings()
+	if err := ps.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+var errEmpty = errors.New("the file is empty; it needs at least \"inputs:\" and \"outputs:\"")
+
+// parseYAML returns the top mapping of a file with exactly one document.
+func parseYAML(data []byte) (*yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && conf.IsNull(doc.Content[0]) {
+		return nil, errEmpty
+	} else if err != nil {
+		return nil, err
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		if err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("line %d: a second document begins (---); a configuration is one document", more.Line)
+	}
+	return doc.Content[0], nil
+}
+
+// syntaxError gives a parser's message a place and, for the most frequent mistakes, a remedy. The library names the
+// line inside its text or not at all; nothing but the place depends on that.
+func syntaxError(name string, data []byte, err error) error {
+	if errors.Is(err, errEmpty) {
+		return conf.Problems{{File: name, Message: errEmpty.Error()}}
+	}
+	p := conf.Problem{File: name, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if _, scanErr := fmt.Sscanf(p.Message, "line %d:", &p.Line); scanErr == nil {
+		_, p.Message, _ = strings.Cut(p.Message, ": ")
+	}
+	p.Message = "this is not YAML: " + p.Message
+	lines := bytes.Split(data, []byte("\n"))
+	for i := max(0, p.Line-2); i < min(len(lines), p.Line+1); i++ { // the parser's line may be one off
+		if tab := bytes.IndexByte(lines[i], '\t'); tab >= 0 {
+			p.Line, p.Column = i+1, tab+1
+			p.Message += "; here is a tab: YAML wants spaces"
+			return conf.Problems{p}
+		}
+	}
+	if bytes.IndexByte(data, 0) >= 0 {
+		p.Message += "; is this really a configuration file?"
+	} else {
+		p.Message += "; look at the indentation, quotes and colons here and on the line before"
+	}
+	return conf.Problems{p}
+}
+
+// secretStore makes the resolver of "secret:" references.
+func secretStore(ps *conf.Problems, n *yaml.Node) secrets.Resolver {
+	store := struct {
+		Type   string `yaml:"type"`
+		Prefix string `yaml:"prefix"`
+	}{Type: "env", Prefix: "SECRET_"}
+	const path = "secret_store"
+	if n.Kind == yaml.MappingNode {
+		for key, value := range conf.Entries(&conf.Problems{}, n, path) {
+			if key.Value == "type" && value.Value != "env" {
+				ps.Add(value, path+".type", "store %q is not supported yet; only env is", value.Value)
+				return nil
+			}
+		}
+	}
+	conf.Decode(ps, n, path, &store)
+	return secrets.Env{Prefix: store.Prefix}
+}
