@@ -70,14 +70,32 @@ func (s *server) store(batches []*telemetry.Batch) {
 	}
 }
 
+// logbook collects log lines from many goroutines.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 type world struct {
 	cfg  Config
-	logs *bytes.Buffer
+	logs *logbook
 	f    *telemetry.Factory
 }
 
 func newWorld() *world {
-	w := &world{logs: &bytes.Buffer{}, f: telemetry.NewFactory("h", "test", nil, 4)}
+	w := &world{logs: &logbook{}, f: telemetry.NewFactory("h", "test", nil, 4)}
 	w.cfg = Config{
 		Flush: time.Second, Buffer: 1_000_000, Grace: 10 * time.Second, Self: &selfstat.Registry{},
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)),

@@ -44,7 +44,7 @@ func (b *builder) outputs(list *yaml.Node) []Output {
 	var outs []Output
 	ids := idSet{}
 	items := b.items("outputs", list)
-	if list.Kind == yaml.SequenceNode && len(items) == 0 {
+	if list.Kind == yaml.SequenceNode && len(list.Content) == 0 {
 		b.ps.Add(list, "outputs", "is empty: nothing would be written anywhere")
 	}
 	for _, it := range items {
@@ -77,15 +77,17 @@ type item struct {
 
 // same says whether two items ask for the same thing with the same settings.
 func (it item) same(other item) bool {
-	return it.at != nil && other.at != nil && it.name == other.name && equal(it.settings, other.settings)
+	return it.at != nil && other.at != nil && it.name == other.name && equal(it.settings, other.settings, 0)
 }
 
-func equal(a, b *yaml.Node) bool {
+// equal compares what two nodes say. Anchors can make a node contain itself: very deep ones are never equal.
+func equal(a, b *yaml.Node, depth int) bool {
 	a, b = conf.Resolve(a), conf.Resolve(b)
 	if conf.IsNull(a) || conf.IsNull(b) {
 		return conf.IsNull(a) && conf.IsNull(b)
 	}
-	return a.Kind == b.Kind && a.Value == b.Value && slices.EqualFunc(a.Content, b.Content, equal)
+	return depth < 16 && a.Kind == b.Kind && a.Value == b.Value &&
+		slices.EqualFunc(a.Content, b.Content, func(x, y *yaml.Node) bool { return equal(x, y, depth+1) })
 }
 
 // items reads a list whose entries are "name", "name:" or "name: {settings}".

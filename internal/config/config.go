@@ -144,7 +144,7 @@ func Parse(name string, data []byte, env Env) (*Config, error) {
 	return c, nil
 }
 
-var errEmpty = errors.New("the file is empty; it needs at least \"inputs:\" and \"outputs:\"")
+var errEmpty = conf.Problem{Message: "the file is empty; it needs at least \"inputs:\" and \"outputs:\""}
 
 // parseYAML returns the top mapping of a file with exactly one document.
 func parseYAML(data []byte) (*yaml.Node, error) {
@@ -159,7 +159,7 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("line %d: a second document begins (---); a configuration is one document", more.Line)
+		return nil, conf.Problem{Line: more.Line, Message: "a second document begins here (---); a configuration is one document"}
 	}
 	return doc.Content[0], nil
 }
@@ -167,8 +167,9 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 // syntaxError gives a parser's message a place and, for the most frequent mistakes, a remedy. The library names the
 // line inside its text or not at all; nothing but the place depends on that.
 func syntaxError(name string, data []byte, err error) error {
-	if errors.Is(err, errEmpty) {
-		return conf.Problems{{File: name, Message: errEmpty.Error()}}
+	var known conf.Problem
+	if errors.As(err, &known) {
+		return conf.Problems{known}.In(name)
 	}
 	p := conf.Problem{File: name, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
 	if _, scanErr := fmt.Sscanf(p.Message, "line %d:", &p.Line); scanErr == nil {

@@ -1,0 +1,153 @@
+package buffer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func weight(n int) int { return n % 10 }
+
+func TestOldestIsDropped(t *testing.T) {
+	q := New(10, weight)
+	for _, item := range []int{14, 25, 31} { // weights 4, 5, 1: full
+		if d := q.Push(item); d != 0 {
+			t.Errorf("Push(%d) dropped %d", item, d)
+		}
+	}
+	if d := q.Push(42); d != 4 {
+		t.Errorf("dropped %d, want the oldest: 4", d)
+	}
+	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{25, 31, 42}) {
+		t.Errorf("left: %v", got)
+	}
+}
+
+func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
+	q := New(3, weight)
+	q.Push(12)
+	if d := q.Push(29); d != 2 {
+		t.Errorf("dropped %d, want 2", d)
+	}
+	if l := q.Take(nil, 1); !slices.Equal(l.Items, []int{29}) {
+		t.Errorf("got %v", l.Items)
+	}
+}
+
+func TestReturnGoesInFront(t *testing.T) {
+	q := New(100, weight)
+	for _, item := range []int{11, 22, 33} {
+		q.Push(item)
+	}
+	l := q.Take(nil, 3)
+	if !slices.Equal(l.Items, []int{11, 22}) || l.Weight != 3 {
+		t.Fatalf("took %v of weight %d", l.Items, l.Weight)
+	}
+	q.Push(44)
+	if d := l.Return(); d != 0 {
+		t.Errorf("Return dropped %d", d)
+	}
+	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{11, 22, 33, 44}) {
+		t.Errorf("after Return: %v", got)
+	}
+}
+
+func TestReturnIntoFullQueueDropsOldest(t *testing.T) {
+	q := New(10, weight)
+	q.Push(15)
+	l := q.Take(nil, 100)
+	if d := q.Push(25); d != 0 {
+		t.Errorf("%d dropped while 5 of 10 are leased", d)
+	}
+	if d := q.Push(35); d != 5 { // 5 leased + 5 + 5: the oldest that is not leased goes
+		t.Errorf("dropped %d, want 5", d)
+	}
+	q.Push(41)
+	if q.Weight() > 11 {
+		t.Errorf("weight %d", q.Weight())
+	}
+	l.Return()
+	if q.Weight() > 10 {
+		t.Errorf("weight %d after Return, limit is 10", q.Weight())
+	}
+}
+
+func TestReadyWhenHalfFull(t *testing.T) {
+	q := New(10, weight)
+	q.Push(14)
+	select {
+	case <-q.Ready():
+		t.Error("ready at 4 of 10")
+	default:
+	}
+	q.Push(11)
+	select {
+	case <-q.Ready():
+	default:
+		t.Error("not ready at 5 of 10")
+	}
+}
+
+// TestNothingIsLostOrMadeUp runs random operations and checks the books after each.
+func TestNothingIsLostOrMadeUp(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		q := New(1+r.IntN(50), weight)
+		var lease *Lease[int]
+		pushed, dropped, done := 0, 0, 0
+		for range 500 {
+			switch r.IntN(3) {
+			case 0:
+				item := r.IntN(1000)
+				pushed += weight(item)
+				dropped += q.Push(item)
+			case 1:
+				if lease == nil {
+					l := q.Take(nil, r.IntN(60))
+					lease = &l
+				}
+			case 2:
+				if lease == nil {
+					continue
+				}
+				if r.IntN(2) == 0 {
+					lease.Done()
+					done += lease.Weight
+				} else {
+					dropped += lease.Return()
+				}
+				lease = nil
+			}
+			if q.Weight() != pushed-dropped-done {
+				t.Fatalf("seed %d: weight %d, pushed %d, dropped %d, done %d", seed, q.Weight(), pushed, dropped, done)
+			}
+		}
+	}
+}
+
+func TestManyPushersOneTaker(t *testing.T) {
+	q := New(1<<30, func(int) int { return 1 })
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 1000 {
+				q.Push(i)
+			}
+		})
+	}
+	got := 0
+	for got < 4000 {
+		l := q.Take(nil, 100)
+		got += len(l.Items)
+		l.Done()
+	}
+	wg.Wait()
+	if q.Weight() != 0 {
+		t.Errorf("weight %d", q.Weight())
+	}
+}

@@ -1,0 +1,272 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	"go.uber.org/goleak"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// cpuConfig stands for the Config of any input.
+type cpuConfig struct {
+	TotalCPU bool     `yaml:"totalcpu"`
+	Exclude  []string `yaml:"exclude"`
+	Nested   struct {
+		Deep int `yaml:"deep"`
+	} `yaml:"nested"`
+	Old string `yaml:"old" conf:"ignored"`
+}
+
+func (c *cpuConfig) Validate() error {
+	for _, e := range c.Exclude {
+		if _, err := regexp.Compile(e); err != nil {
+			return conf.Key("exclude", "not a regular expression: %s", e)
+		}
+	}
+	return nil
+}
+
+type redisConfig struct {
+	Host      string        `yaml:"host"`
+	Port      int           `yaml:"port"`
+	Password  secrets.Ref   `yaml:"password"`
+	Retention conf.Duration `yaml:"retention"`
+}
+
+// kept is an input and an output that only keeps its Config.
+type kept[C any] struct{ config C }
+
+func (kept[C]) Gather(context.Context, *telemetry.Batch) error { return nil }
+func (kept[C]) Open(context.Context) error                     { return nil }
+func (kept[C]) Close() error                                   { return nil }
+
+func in[C any](name string) plugins.Definition {
+	return plugins.Poll(name, "", func() (c C) { return c }, func(_ plugins.Env, c C) (kept[C], error) { return kept[C]{c}, nil })
+}
+
+func out[C any](name string, defaults C) outputs.Definition {
+	return outputs.Define(name, "", func() C { return defaults }, func(_ outputs.Env, c C) (kept[C], error) { return kept[C]{c}, nil })
+}
+
+func testEnv() Env {
+	return Env{
+		Inputs: plugins.Catalog{
+			in[cpuConfig]("linux_cpu").On("linux").As("cpu"), in[cpuConfig]("macos_cpu").On("darwin").As("cpu"),
+			in[struct{}]("mem"), in[struct{}]("internal"), in[struct{}]("linux_net").On("linux"), in[struct{}]("mac_only").On("darwin"),
+		},
+		Outputs: outputs.Catalog{out("redis", redisConfig{Host: "localhost", Port: 6379}), out("redistimeseries", redisConfig{})},
+		GOOS:    "linux",
+		Getenv: func(name string) (string, bool) {
+			v, ok := map[string]string{"HOST": "db.example", "PORT": "7000", "WORD": "hunter2", "EMPTY": ""}[name]
+			return v, ok
+		},
+	}
+}
+
+// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want".
+func TestErrors(t *testing.T) {
+	files, err := filepath.Glob("testdata/errors/*.txtar")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			ar, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Parse("config.yaml", ar.Files[0].Data, testEnv())
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if diff := cmp.Diff(string(ar.Files[1].Data), err.Error()+"\n"); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+const predecessor = `
+interval: 1
+flush_interval: 5
+max_buffer_size: 5000
+warn_on_buffer: true
+hostname: atila
+debug: false
+once: false
+tags: {environment: lab, rack: 7}
+secret_store: {type: env}
+inputs:
+  - linux_cpu
+  - mem:
+  - cpu: {exclude: [veth, "^br-"], totalcpu: yes, old: x}
+  - linux_cpu
+  - internal
+outputs:
+  - redis:
+      host: ${HOST}
+      port: "${PORT}"
+      password: "secret:redis/password"
+      retention: ${EMPTY:-7d}
+  - redis: {alias: second}
+`
+
+func TestPredecessorsConfiguration(t *testing.T) {
+	c, err := Parse("config.yml", []byte(predecessor), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{
+		Interval: conf.Duration(time.Second), FlushInterval: conf.Duration(5 * time.Second), MaxBufferSize: 5000,
+		WarnOnBuffer: true, Hostname: "atila", LogFormat: "text", Tags: map[string]string{"environment": "lab", "rack": "7"},
+	}
+	if diff := cmp.Diff(want, c.Settings); diff != "" {
+		t.Errorf("settings: -want +got\n%s", diff)
+	}
+	var ids []string
+	for _, in := range c.Inputs {
+		ids = append(ids, in.ID)
+	}
+	for _, o := range c.Outputs {
+		ids = append(ids, o.ID)
+	}
+	if diff := cmp.Diff([]string{"linux_cpu", "mem", "linux_cpu#2", "internal", "redis", "redis#second"}, ids); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if n := len(c.Warnings); n != 2 { // the ignored key, and the input that stands twice
+		t.Errorf("%d warnings:\n%v", n, c.Warnings)
+	}
+	r := live[redisConfig](t, c.Outputs[0])
+	if r.Host != "db.example" || r.Port != 7000 || r.Retention.D() != 7*24*time.Hour {
+		t.Errorf("%+v", r)
+	}
+	t.Setenv("SECRET_REDIS_PASSWORD", "hunter2")
+	if pw, err := r.Password.Resolve(t.Context(), c.Secrets); pw != "hunter2" || err != nil {
+		t.Errorf("password %q, %v", pw, err)
+	}
+	if shown := fmt.Sprintf("%v %+v %#v %s", r, r, r, r.Password); strings.Contains(shown, "redis/password") {
+		t.Errorf("the reference is printed: %s", shown)
+	}
+}
+
+func live[C any](t *testing.T, o Output) C {
+	t.Helper()
+	l, err := o.Built.New(outputs.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.(kept[C]).config
+}
+
+func TestAnotherSystemsNamePicksTheSibling(t *testing.T) {
+	env := testEnv()
+	env.GOOS = "darwin"
+	c, err := Parse("c", []byte("inputs: [linux_cpu, cpu]\noutputs: [redis]\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := c.Inputs[0].Built.Definition.Name(); name != "macos_cpu" {
+		t.Errorf("linux_cpu on darwin is %s", name)
+	}
+}
+
+func TestInternalIsAlwaysThereUnlessSwitchedOff(t *testing.T) {
+	for text, want := range map[string]int{
+		"inputs: [mem]\noutputs: [redis]":                             2,
+		"inputs: [mem, internal: {enabled: false}]\noutputs: [redis]": 1,
+		"inputs: []\noutputs: [redis]":                                1,
+	} {
+		c, err := Parse("c", []byte(text), testEnv())
+		if err != nil || len(c.Inputs) != want {
+			t.Errorf("%q: %d inputs, want %d, %v", text, len(c.Inputs), want, err)
+		}
+	}
+}
+
+func TestAnchorsAndMerges(t *testing.T) {
+	c, err := Parse("c", []byte(`
+inputs: [mem]
+outputs:
+  - redis: &base {host: a, port: 1}
+  - redis: {<<: *base, port: 2, alias: b}
+  - redistimeseries: *base
+`), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := live[redisConfig](t, c.Outputs[1]); r.Host != "a" || r.Port != 2 {
+		t.Errorf("%+v", r)
+	}
+	if r := live[redisConfig](t, c.Outputs[2]); r.Host != "a" || r.Port != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestGarbage(t *testing.T) {
+	garbage := map[string][]byte{
+		"noise":    bytes.Repeat([]byte{0x00, 0xff, 0x1b, '{', '\n', 0x80}, 170_000),
+		"brackets": bytes.Repeat([]byte("["), 1<<20),
+		"text":     bytes.Repeat([]byte("lorem ipsum: dolor\n"), 50_000),
+	}
+	for name, data := range garbage {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("config.yaml", data, testEnv())
+			var ps conf.Problems
+			if !errors.As(err, &ps) {
+				t.Fatalf("%v", err)
+			}
+			if text := err.Error(); !strings.HasPrefix(text, "config.yaml") {
+				t.Errorf("no place in %.100q", text)
+			}
+		})
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "nope.yaml"), testEnv())
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestHugeFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "big.yaml")
+	if err := os.WriteFile(name, make([]byte, maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(name, testEnv()); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(predecessor))
+	f.Add([]byte("inputs: [cpu: {nested: {deep: 3}}]\noutputs: [redis: &a {host: *a}]"))
+	f.Add([]byte("a: &a [*a]\ninputs: *a"))
+	f.Add([]byte("inputs: [cpu: &a {x: *a}, cpu: &b {x: *b}]\noutputs: [redis]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("c", data, testEnv())
+		if err == nil && (c == nil || len(c.Outputs) == 0) {
+			t.Error("neither an error nor a configuration")
+		}
+	})
+}
