@@ -1,0 +1,150 @@
+// Package arch holds the layer rule of docs/architecture.md as a test: imports go downwards only. It reads the source
+// files itself: "go list" sees one operating system, and files for the others would go unchecked.
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rtcollector/rtcollector"
+
+// layers, lowest first. A folder belongs to the longest pattern that matches it; "x/*" are the folders below x.
+var layers = [][]string{
+	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/arch", "secrets"},
+	{"internal/catalog"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/tlsx", "internal/httpx", "internal/embedded", "internal/tskey"},
+	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
+	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
+	{"internal/cli", "internal/tools/*"},
+	{"cmd/rtcollector"},
+}
+
+// bans says which packages only some folders may import, and why.
+var bans = []struct {
+	imports string
+	allowed []string
+	why     string
+}{
+	{"log", nil, "log/slog is the only logger"},
+	{"os/exec", []string{"plugins/exec"}, "inputs read files and sockets; only exec runs programs"},
+	{"unsafe", nil, "not worth it"},
+	{"gopkg.in/yaml.v3", []string{"internal/conf", "internal/config", "internal/catalog", "plugins/plugintest", "outputs/outputtest"},
+		"plugins and the agent never see YAML"},
+}
+
+type source struct {
+	folder, path string
+	test         bool
+	file         *ast.File
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	root := "../.."
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && (name == "testdata" || strings.HasPrefix(name, ".") && name != "..") {
+			if path != root {
+				return fs.SkipDir
+			}
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		all = append(all, source{filepath.ToSlash(filepath.Dir(rel)), rel, strings.HasSuffix(path, "_test.go"), file})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Fatalf("only %d files found below %s", len(all), root)
+	}
+	return all
+}
+
+func imports(s source) []string {
+	var paths []string
+	for _, spec := range s.file.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// layerOf returns the layer of a folder of this module, or -1.
+func layerOf(folder string) int {
+	for i, patterns := range layers {
+		if slices.Contains(patterns, folder) {
+			return i
+		}
+	}
+	for i, patterns := range layers {
+		if slices.Contains(patterns, filepath.ToSlash(filepath.Dir(folder))+"/*") {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestImportsGoDown(t *testing.T) {
+	for _, s := range sources(t) {
+		own := layerOf(s.folder)
+		if own < 0 {
+			t.Errorf("%s: folder %s belongs to no layer; add it to internal/arch", s.path, s.folder)
+			continue
+		}
+		for _, path := range imports(s) {
+			folder, ours := strings.CutPrefix(path, module+"/")
+			if !ours || folder == s.folder || s.test {
+				continue // tests may use what they like
+			}
+			if other := layerOf(folder); other >= own {
+				t.Errorf("%s (layer %d) imports %s (layer %d): only lower layers may be imported", s.path, own, folder, other)
+			}
+		}
+	}
+}
+
+func TestBans(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, ban := range bans {
+			if !s.test && slices.Contains(imports(s), ban.imports) && !slices.Contains(ban.allowed, s.folder) {
+				t.Errorf("%s imports %s: %s", s.path, ban.imports, ban.why)
+			}
+		}
+	}
+}
+
+// TestFileNames finds files that disappear on other systems by their name although their author may not know.
+func TestFileNames(t *testing.T) {
+	for _, s := range sources(t) {
+		data, err := os.ReadFile(filepath.Join("../..", s.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(s.path), ".go"), "_test")
+		for _, word := range []string{"linux", "windows", "darwin", "freebsd", "arm", "arm64", "amd64"} {
+			if strings.HasSuffix(name, "_"+word) && !strings.HasPrefix(name, "sys_") && !strings.Contains(string(data), "//go:build") {
+				t.Errorf("%s is built on %s only because of its name: call it sys_%s.go, or say it with //go:build", s.path, word, word)
+			}
+		}
+	}
+}
