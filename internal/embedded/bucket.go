@@ -18,18 +18,19 @@ const (
 
 // bucketizer turns a stream of samples into one sample per bucket.
 type bucketizer struct {
-	agg    aggType
-	size   int64 // ms
-	align  int64
-	stamp  bucketStamp
-	empty  bool
-	limit  int64 // stop after so many buckets; negative: no limit
-	out    []sample
-	acc    accumulator
-	open   bool
-	start  int64
-	before *sample // the newest sample before the open bucket
-	err    replyError
+	agg       aggType
+	size      int64 // ms
+	align     int64
+	stamp     bucketStamp
+	empty     bool
+	limit     int64 // stop after so many buckets; negative: no limit
+	out       []sample
+	acc       accumulator
+	open      bool
+	start     int64
+	before    sample // the newest sample before the open bucket
+	hasBefore bool
+	err       replyError
 }
 
 // add takes the next sample; false means enough.
@@ -57,11 +58,17 @@ func (b *bucketizer) close(next *sample) {
 	}
 	v := b.acc.value(b.agg)
 	if b.agg == aggTwa {
-		v = b.acc.twa(b.start, b.start+b.size, b.before, next)
+		v = b.acc.twa(b.start, b.start+b.size, b.previous(), next)
 	}
 	b.emit(b.start, v)
-	last := b.acc.last
-	b.before = &last
+	b.before, b.hasBefore = b.acc.last, true
+}
+
+func (b *bucketizer) previous() *sample {
+	if !b.hasBefore {
+		return nil
+	}
+	return &b.before
 }
 
 // gap fills the buckets between the closed one and at.
@@ -77,7 +84,7 @@ func (b *bucketizer) gap(at int64, next *sample) {
 	for t := b.start + b.size; t < at; t += b.size {
 		switch b.agg {
 		case aggTwa:
-			b.emit(t, none.twa(t, t+b.size, b.before, next))
+			b.emit(t, none.twa(t, t+b.size, b.previous(), next))
 		case aggLast:
 			b.emit(t, b.before.v)
 		default:

@@ -3,6 +3,7 @@ package embedded
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -153,9 +154,10 @@ func TestDatabasesAreApart(t *testing.T) {
 // TestSeriesExpire moves the server's clock instead of waiting.
 func TestSeriesExpire(t *testing.T) {
 	s := start(t, Config{})
-	now := time.UnixMilli(1_700_000_000_000)
+	var now atomic.Int64 // Unix ms
+	now.Store(1_700_000_000_000)
 	s.store.mu.Lock()
-	s.store.now = func() time.Time { return now }
+	s.store.now = func() time.Time { return time.UnixMilli(now.Load()) }
 	s.store.mu.Unlock()
 	c := dial(t, s)
 	c.line("TS.ADD a 1 1 LABELS x y")
@@ -165,9 +167,9 @@ func TestSeriesExpire(t *testing.T) {
 	c.expect("EXPIRE a 100 LT", `{"i":0}`)
 	c.expect("EXPIRE b 1", `{"i":1}`)
 	c.expect("PERSIST b", `{"i":1}`)
-	now = now.Add(1499 * time.Millisecond)
+	now.Add(1499)
 	c.expect("TS.QUERYINDEX x=y", `{"a":[{"b":"a"},{"b":"b"}]}`)
-	now = now.Add(time.Millisecond)
+	now.Add(1)
 	c.expect("TS.QUERYINDEX x=y", `{"a":[{"b":"b"}]}`)
 	c.expect("TS.MADD a 2 2", `{"a":[{"e":"ERR TSDB: the key is not a TSDB key"}]}`)
 	c.expect("DBSIZE", `{"i":1}`)

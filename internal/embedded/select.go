@@ -111,7 +111,7 @@ func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
 		b.limit = q.count
 	}
 	if prev, ok := s.neighbour(q.from, false); ok && q.agg == aggTwa {
-		b.before = &prev
+		b.before, b.hasBefore = prev, true
 	}
 	q.each(s, b.add)
 	if b.err != "" {
