@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rtcollector/rtcollector/agent"
+)
+
+// connectTimeout bounds the trial of one output.
+const connectTimeout = 15 * time.Second
+
+func (a *App) checkCommand(c *common) *cobra.Command {
+	var connect bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration; with --connect also try every input and output once",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), *c, connect) },
+	}
+	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
+	return cmd
+}
+
+func (a *App) check(ctx context.Context, c common, connect bool) error {
+	cfg, path, err := a.load(c.config)
+	if err != nil {
+		return err
+	}
+	ac, err := a.assemble(cfg, newLog(a.Stderr, cfg, c.debug), a.Stdout)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	fmt.Fprintf(a.Stdout, "%s: ok: %d inputs every %s, %d outputs, host %s\n",
+		path, len(cfg.Inputs), cfg.Interval, len(cfg.Outputs), hostname(cfg))
+	if !connect {
+		return nil
+	}
+	errs := []error{report(a.Stdout, agent.New(ac).Once(ctx, oncePause))}
+	for _, o := range ac.Outputs {
+		err := tryOutput(ctx, o)
+		state := "ok"
+		if err != nil {
+			state = "FAILED"
+			errs = append(errs, fmt.Errorf("output %s: %w", o.ID, err))
+		}
+		fmt.Fprintf(a.Stdout, "%s  %s\n", o.ID, state)
+	}
+	return fail(errors.Join(errs...))
+}
+
+func tryOutput(ctx context.Context, o agent.Output) error {
+	limited, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return errors.Join(o.Output.Open(limited), o.Output.Close())
+}

@@ -1,0 +1,107 @@
+// Package cli is the command line: one file per sub-command. It is the only place that turns a configuration into a
+// running agent.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1 // something did not work at run time
+	exitUsage  = 2 // the command line or the configuration is wrong; nothing was started
+)
+
+// App is what the command line works with: the lists of components, and the process around it.
+type App struct {
+	Version        string
+	Inputs         plugins.Catalog
+	Outputs        outputs.Catalog
+	Stdout, Stderr io.Writer
+	Getenv         func(string) (string, bool) // os.LookupEnv
+	GOOS           string
+}
+
+// Main runs one command until it ends or ctx is done, and returns the exit code.
+func Main(ctx context.Context, args []string, app App) int {
+	root := app.root()
+	root.SetArgs(args)
+	root.SetOut(app.Stdout)
+	root.SetErr(app.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var failed *failure
+	if errors.As(err, &failed) {
+		if failed.err != nil {
+			fmt.Fprintln(app.Stderr, failed.err)
+		}
+		return failed.code
+	}
+	fmt.Fprintf(app.Stderr, "rtcollector: %v\nTry \"rtcollector --help\".\n", err)
+	return exitUsage
+}
+
+// failure is an error with an exit code; any other error is one of usage.
+type failure struct {
+	code int
+	err  error // nil: all was said already
+}
+
+func (f *failure) Error() string { return fmt.Sprint(f.err) }
+
+func fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{exitFailed, err}
+}
+
+// common are the flags of every command that reads a configuration.
+type common struct {
+	config string
+	debug  bool
+}
+
+func (a *App) root() *cobra.Command {
+	var c common
+	var once bool
+	root := &cobra.Command{
+		Use:   "rtcollector",
+		Short: "Collects metrics of this host and writes them to RedisTimeSeries",
+		Long: `rtcollector collects metrics of this host and writes them to RedisTimeSeries.
+
+To see it work without a Redis:          rtcollector demo
+To run it with a configuration:          rtcollector run --config config.yaml
+To see what a configuration would give:  rtcollector once`,
+		Version:       a.Version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.config == "" && a.findConfig() == "" && !once {
+				return cmd.Help()
+			}
+			if once {
+				return a.once(cmd.Context(), c, onceFlags{write: true, quiet: true})
+			}
+			return a.run(cmd.Context(), c)
+		},
+	}
+	root.PersistentFlags().StringVar(&c.config, "config", "", "configuration `file`; default: "+defaultPlaces)
+	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings, sizes and fills")
+	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),
+		a.pluginsCommand(), a.benchCommand(), a.versionCommand())
+	return root
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/internal/config"
+	"github.com/rtcollector/rtcollector/internal/embedded"
+)
+
+type demoFlags struct {
+	redis    string
+	interval time.Duration
+	lasts    time.Duration
+	plain    bool
+}
+
+func (a *App) demoCommand(c *common) *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show this host's numbers: embedded Redis, every input, a live table; needs no configuration",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f, c.debug) },
+	}
+	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")
+	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "between two gathers")
+	cmd.Flags().DurationVar(&f.lasts, "for", 0, "stop after this `duration`; 0: run until Ctrl-C")
+	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of a live table")
+	return cmd
+}
+
+// demo is the whole system in one process. The table shows what is in Redis, not what is in the agent.
+func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
+	server, err := embedded.Listen(f.redis, embedded.Config{Retention: time.Hour})
+	if err != nil {
+		return fail(fmt.Errorf("%w; choose another address with --redis 127.0.0.1:0", err))
+	}
+	defer server.Close()
+	cfg, err := config.Parse("demo", []byte(a.demoConfig(server.Addr(), f.interval)), a.configEnv())
+	if err != nil {
+		return fail(err)
+	}
+	screen := newScreen(a.Stdout, f.plain || !isTerminal(a.Stdout))
+	ac, err := a.assemble(cfg, newLog(screen.logs(a.Stderr), cfg, debug), a.Stdout)
+	if err != nil {
+		return fail(err)
+	}
+	if f.lasts > 0 {
+		limited, cancel := context.WithTimeout(ctx, f.lasts)
+		defer cancel()
+		ctx = limited
+	}
+	screen.begin(hostname(cfg), server.Addr())
+	defer screen.end()
+	running := make(chan error, 1)
+	go func() { running <- agent.New(ac).Run(ctx) }()
+	showErr := a.show(ctx, screen, server, hostname(cfg), f.interval)
+	return fail(errors.Join(showErr, <-running))
+}
+
+// demoConfig is a configuration as a user would write it: every input that exists here, and the embedded server.
+func (a *App) demoConfig(addr string, interval time.Duration) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "interval: %s\ninputs:\n", interval)
+	for _, d := range a.Inputs {
+		if d.Runs(a.GOOS) {
+			fmt.Fprintf(&b, "  - %s\n", d.Name())
+		}
+	}
+	host, port, _ := net.SplitHostPort(addr)
+	fmt.Fprintf(&b, "outputs:\n  - redistimeseries: {host: %q, port: %s, retention: 1h}\n", host, port)
+	return b.String()
+}
+
+// show refreshes the screen from Redis until ctx is done.
+func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: 2, DisableIdentity: true})
+	defer client.Close()
+	tick := time.NewTicker(max(every, 200*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		latest, err := readLatest(ctx, client, host)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", server.Addr(), err)
+		}
+		screen.draw(latest, server.Stats())
+	}
+}
+
+// isTerminal says whether w is a terminal.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// redisCLI is the command that talks to an address.
+func redisCLI(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "redis-cli"
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() || ip.Equal(net.IPv4(127, 0, 0, 1)) {
+		return "redis-cli -p " + port
+	}
+	return "redis-cli -h " + host + " -p " + port
+}

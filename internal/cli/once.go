@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/internal/config"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs/stdout"
+)
+
+// oncePause is the time between the two readings that rates and percentages need.
+const oncePause = time.Second
+
+type onceFlags struct {
+	format string
+	write  bool
+	quiet  bool // print no samples
+}
+
+func (a *App) onceCommand(c *common) *cobra.Command {
+	var f onceFlags
+	cmd := &cobra.Command{
+		Use:   "once",
+		Short: "Gather every input once, print what there is, and say whether anything failed",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains([]string{"table", "json", "ts.add"}, f.format) {
+				return errors.New("--format must be table, json or ts.add")
+			}
+			return a.once(cmd.Context(), *c, f)
+		},
+	}
+	cmd.Flags().StringVar(&f.format, "format", "table", "how to print: table, json or ts.add")
+	cmd.Flags().BoolVar(&f.write, "write", false, "also write to the configured outputs")
+	return cmd
+}
+
+// once gathers every input twice, a second apart, prints or writes the second answer, and fails if an input failed.
+func (a *App) once(ctx context.Context, c common, f onceFlags) error {
+	cfg, _, err := a.load(c.config)
+	if err != nil {
+		return err
+	}
+	ac, err := a.assemble(cfg, newLog(a.Stderr, cfg, c.debug), a.Stdout)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	ag := agent.New(ac)
+	gathered := ag.Once(ctx, oncePause)
+	batches := batchesOf(gathered)
+	if !f.quiet {
+		if err := a.printBatches(f.format, batches); err != nil {
+			return fail(err)
+		}
+	}
+	errs := []error{report(a.Stderr, gathered)}
+	if f.write {
+		errs = append(errs, ag.Write(ctx, batches))
+		if errors.Join(errs...) == nil {
+			fmt.Fprintf(a.Stderr, "%d samples written to %s\n", samplesIn(batches), outputIDs(cfg))
+		}
+	}
+	return fail(errors.Join(errs...))
+}
+
+func batchesOf(gathered []agent.Gathered) []*telemetry.Batch {
+	var batches []*telemetry.Batch
+	for _, g := range gathered {
+		if g.Batch != nil {
+			batches = append(batches, g.Batch)
+		}
+	}
+	return batches
+}
+
+func samplesIn(batches []*telemetry.Batch) (n int) {
+	for _, b := range batches {
+		n += b.Len()
+	}
+	return n
+}
+
+func outputIDs(cfg *config.Config) string {
+	var ids []string
+	for _, o := range cfg.Outputs {
+		ids = append(ids, o.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// report prints a line per input and returns the errors.
+func report(w io.Writer, gathered []agent.Gathered) error {
+	var errs []error
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, g := range gathered {
+		state := "ok"
+		if g.Err != nil {
+			state = "FAILED"
+			errs = append(errs, fmt.Errorf("input %s: %w", g.ID, g.Err))
+		}
+		samples := 0
+		if g.Batch != nil {
+			samples = g.Batch.Len()
+		}
+		fmt.Fprintf(tw, "%s\t%d samples\t%s\t%s\n", g.ID, samples, g.Took.Round(time.Microsecond), state)
+	}
+	_ = tw.Flush()
+	return errors.Join(errs...)
+}
+
+func (a *App) printBatches(format string, batches []*telemetry.Batch) error {
+	return stdout.Print(a.Stdout, format, batches)
+}

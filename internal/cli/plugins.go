@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+)
+
+// component is what the commands below show of an input or an output.
+type component interface {
+	Name() string
+	Summary() string
+	Readme() string
+	Sample() string
+	Aliases() []string
+	Systems() []string
+}
+
+func (a *App) components() (inputs, outputs []component) {
+	for _, d := range a.Inputs {
+		inputs = append(inputs, d)
+	}
+	for _, d := range a.Outputs {
+		outputs = append(outputs, d)
+	}
+	return inputs, outputs
+}
+
+func (a *App) pluginsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plugins",
+		Short: "List the inputs and outputs, show their documentation or a configuration to begin with",
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "List inputs and outputs", Args: cobra.NoArgs,
+			Run: func(*cobra.Command, []string) { a.pluginsList() },
+		},
+		&cobra.Command{
+			Use: "show NAME", Short: "Show the documentation of an input or output", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.pluginsShow(args[0]) },
+		},
+		&cobra.Command{
+			Use: "sample [NAME]", Short: "Print the configuration block of one, or a whole configuration", Args: cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.pluginsSample(args) },
+		},
+	)
+	return cmd
+}
+
+func (a *App) pluginsList() {
+	inputs, outputs := a.components()
+	tw := tabwriter.NewWriter(a.Stdout, 0, 4, 2, ' ', 0)
+	for _, kind := range []struct {
+		name string
+		list []component
+	}{{"INPUT", inputs}, {"OUTPUT", outputs}} {
+		fmt.Fprintf(tw, "%s\tALSO\tRUNS ON\tWHAT IT DOES\n", kind.name)
+		for _, d := range kind.list {
+			systems := "all"
+			if len(d.Systems()) > 0 {
+				systems = strings.Join(d.Systems(), ", ")
+			}
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", d.Name(), strings.Join(d.Aliases(), ", "), systems, d.Summary())
+		}
+		fmt.Fprintln(tw, "\t\t\t")
+	}
+	_ = tw.Flush()
+}
+
+// find returns the input or output called name.
+func (a *App) find(name string) (component, error) {
+	inputs, outputs := a.components()
+	var names []string
+	for _, d := range append(inputs, outputs...) {
+		for _, n := range append([]string{d.Name()}, d.Aliases()...) {
+			if n == name {
+				return d, nil
+			}
+			names = append(names, n)
+		}
+	}
+	return nil, &failure{exitUsage, fmt.Errorf("no input or output %q%s; \"rtcollector plugins list\" shows all", name, conf.Suggest(name, names))}
+}
+
+func (a *App) pluginsShow(name string) error {
+	d, err := a.find(name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Stdout, strings.TrimRight(d.Readme(), "\n"))
+	return nil
+}
+
+func (a *App) pluginsSample(args []string) error {
+	if len(args) == 1 {
+		d, err := a.find(args[0])
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(a.Stdout, d.Sample())
+		return nil
+	}
+	fmt.Fprint(a.Stdout, "interval: 10s\n\ninputs:\n")
+	for _, d := range a.Inputs {
+		if d.Runs(a.GOOS) {
+			fmt.Fprintf(a.Stdout, "  - %s # %s\n", d.Name(), d.Summary())
+		}
+	}
+	fmt.Fprint(a.Stdout, "\noutputs:\n  - redistimeseries:\n      host: 127.0.0.1\n      port: 6379\n      retention: 7d\n")
+	return nil
+}
