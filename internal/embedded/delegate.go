@@ -26,7 +26,7 @@ func startMini() (*miniredis.Miniredis, error) {
 func (c *conn) delegate(args [][]byte) {
 	words := texts(args)
 	name := strings.ToUpper(words[0])
-	mini := c.srv.mini.Server()
+	mini := c.srv.ordinary
 	if !mini.IsRegisteredCommand(name) {
 		c.out.error(unknownCommand(args))
 		return
@@ -77,7 +77,7 @@ func (s *Server) dispatch(p *server.Peer, words []string) (panicked bool) {
 		}
 		s.log.Error("miniredis panicked", "command", words[0], "error", fmt.Sprint(v))
 	}()
-	s.mini.Server().Dispatch(p, words)
+	s.ordinary.Dispatch(p, words)
 	return false
 }
 

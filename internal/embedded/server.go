@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 )
 
 const (
@@ -60,6 +61,7 @@ type Server struct {
 	listener net.Listener
 	store    *store
 	mini     *miniredis.Miniredis
+	ordinary *server.Server // mini's commands; mini forgets them when it closes
 	commands map[string]*command
 	started  time.Time
 	failing  atomic.Pointer[string]
@@ -87,7 +89,7 @@ func Listen(addr string, cfg Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start embedded redis: %w", err), l.Close())
 	}
 	s := newServer(cfg)
-	s.listener, s.mini = l, mini
+	s.listener, s.mini, s.ordinary = l, mini, mini.Server()
 	s.wg.Add(1)
 	go s.accept()
 	s.log.Info("embedded redis is listening; its data is lost on exit", "address", s.Addr())

@@ -45,7 +45,7 @@ func (c *conn) queue(cmd *command, args [][]byte) {
 	}
 	text := ""
 	switch {
-	case cmd == nil && !c.srv.mini.Server().IsRegisteredCommand(string(args[0])):
+	case cmd == nil && !c.srv.ordinary.IsRegisteredCommand(string(args[0])):
 		text = unknownCommand(args)
 	case cmd != nil && !cmd.takes(len(args)):
 		text = cmd.wrongNumber()
