@@ -1,0 +1,291 @@
+package embedded
+
+import (
+	"bufio"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const errWrongPass = "WRONGPASS invalid username-password pair or user is disabled."
+
+func nowhere() *bufio.Writer { return bufio.NewWriter(io.Discard) }
+
+func srvPing(c *conn, args [][]byte) {
+	switch {
+	case c.subscribed:
+		c.delegate(args)
+	case len(args) == 1:
+		c.out.simple("PONG")
+	case len(args) == 2:
+		c.out.bulk(string(args[1]))
+	default:
+		c.out.error("ERR wrong number of arguments for 'ping' command")
+	}
+}
+
+func srvQuit(c *conn, _ [][]byte) {
+	c.out.ok()
+	c.quit = true
+}
+
+func srvSubscribe(c *conn, args [][]byte) {
+	if c.tx != nil {
+		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
+		return
+	}
+	c.subscribed = true
+	c.delegate(args)
+}
+
+func srvSelect(c *conn, args [][]byte) {
+	n, ok := parseInt(args[1])
+	if !ok {
+		c.out.error("ERR value is not an integer or out of range")
+		return
+	}
+	if n < 0 || n >= databases {
+		c.out.error("ERR DB index is out of range")
+		return
+	}
+	c.db = int(n)
+	c.pass("SELECT", texts(args))
+}
+
+// login checks a password; text is the error to answer.
+func (c *conn) login(user, password []byte) (text string) {
+	if c.srv.cfg.Password == "" {
+		if is(user, "DEFAULT") {
+			return ""
+		}
+		return errWrongPass
+	}
+	right := subtle.ConstantTimeCompare(password, []byte(c.srv.cfg.Password)) == 1
+	if string(user) != "default" || !right {
+		return errWrongPass
+	}
+	c.authed, c.in.trusted = true, true
+	return ""
+}
+
+func srvAuth(c *conn, args [][]byte) {
+	user := []byte("default")
+	switch {
+	case len(args) > 3:
+		c.out.error("ERR syntax error")
+		return
+	case len(args) == 3:
+		user = args[1]
+	case c.srv.cfg.Password == "":
+		c.out.error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
+		return
+	}
+	if text := c.login(user, args[len(args)-1]); text != "" {
+		c.out.error(text)
+		return
+	}
+	c.out.ok()
+}
+
+func srvHello(c *conn, args [][]byte) {
+	resp3, name := c.out.resp3, c.name
+	if len(args) > 1 {
+		v, ok := parseInt(args[1])
+		if !ok || v != 2 && v != 3 {
+			c.out.error("NOPROTO unsupported protocol version")
+			return
+		}
+		resp3 = v == 3
+	}
+	for rest := args[min(2, len(args)):]; len(rest) > 0; {
+		switch {
+		case is(rest[0], "AUTH") && len(rest) > 2:
+			if text := c.login(rest[1], rest[2]); text != "" {
+				c.out.error(text)
+				return
+			}
+			rest = rest[3:]
+		case is(rest[0], "SETNAME") && len(rest) > 1:
+			name, rest = string(rest[1]), rest[2:]
+		default:
+			c.out.error("ERR Syntax error in HELLO option '" + string(rest[0]) + "'")
+			return
+		}
+	}
+	if !c.authed {
+		c.out.error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+		return
+	}
+	c.name, c.out.resp3 = name, resp3
+	c.helloReply()
+}
+
+func (c *conn) helloReply() {
+	proto := int64(2)
+	if c.out.resp3 {
+		proto = 3
+	}
+	c.out.mapOf(7)
+	for _, kv := range [][2]string{{"server", "redis"}, {"version", redisVersion}, {"mode", "standalone"}, {"role", "master"}} {
+		c.out.bulk(kv[0])
+		c.out.bulk(kv[1])
+	}
+	c.out.bulk("proto")
+	c.out.int(proto)
+	c.out.bulk("id")
+	c.out.int(c.id)
+	c.out.bulk("modules")
+	c.modules()
+}
+
+func (c *conn) modules() {
+	c.out.array(1)
+	c.out.mapOf(4)
+	c.out.bulk("name")
+	c.out.bulk("timeseries")
+	c.out.bulk("ver")
+	c.out.int(moduleVersion)
+	c.out.bulk("path")
+	c.out.bulk("")
+	c.out.bulk("args")
+	c.out.array(0)
+}
+
+func srvModule(c *conn, args [][]byte) {
+	if !is(args[1], "LIST") {
+		c.unknownSub("MODULE", args[1])
+		return
+	}
+	c.modules()
+}
+
+func (c *conn) unknownSub(command string, sub []byte) {
+	c.out.error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", sub, command))
+}
+
+// srvCommand: clients ask for help texts and key positions; they cope with
+// empty answers.
+func srvCommand(c *conn, args [][]byte) {
+	switch {
+	case len(args) == 1:
+		c.delegate(args)
+	case is(args[1], "COUNT"):
+		c.out.int(int64(len(c.srv.commands)))
+	case is(args[1], "DOCS"):
+		c.out.mapOf(0)
+	case is(args[1], "INFO"):
+		c.out.array(len(args) - 2)
+		for range args[2:] {
+			c.out.nullArray()
+		}
+	case is(args[1], "LIST"):
+		names := make([]string, 0, len(c.srv.commands))
+		for _, cmd := range c.srv.commands {
+			names = append(names, cmd.name)
+		}
+		slices.Sort(names)
+		c.bulks(names)
+	default:
+		c.unknownSub("COMMAND", args[1])
+	}
+}
+
+func srvConfig(c *conn, args [][]byte) {
+	switch {
+	case is(args[1], "GET") && len(args) > 2:
+		c.configGet(args[2:])
+	case is(args[1], "RESETSTAT"):
+		c.out.ok()
+	case is(args[1], "SET"):
+		c.out.error("ERR CONFIG SET is not supported by rtcollector's embedded server")
+	default:
+		c.unknownSub("CONFIG", args[1])
+	}
+}
+
+func (c *conn) configGet(patterns [][]byte) {
+	known := [][2]string{
+		{"appendonly", "no"}, {"databases", strconv.Itoa(databases)}, {"maxclients", strconv.Itoa(maxClients)},
+		{"maxmemory", "0"}, {"maxmemory-policy", "noeviction"}, {"save", ""}, {"timeout", "0"},
+	}
+	var found [][2]string
+	for _, kv := range known {
+		if slices.ContainsFunc(patterns, func(p []byte) bool { return glob(strings.ToLower(string(p)), kv[0]) }) {
+			found = append(found, kv)
+		}
+	}
+	c.out.mapOf(len(found))
+	for _, kv := range found {
+		c.out.bulk(kv[0])
+		c.out.bulk(kv[1])
+	}
+}
+
+func srvSlowlog(c *conn, args [][]byte) {
+	switch {
+	case is(args[1], "GET"):
+		c.out.array(0)
+	case is(args[1], "LEN"):
+		c.out.int(0)
+	case is(args[1], "RESET"):
+		c.out.ok()
+	default:
+		c.unknownSub("SLOWLOG", args[1])
+	}
+}
+
+func srvInfo(c *conn, args [][]byte) {
+	var b strings.Builder
+	for _, sec := range c.srv.infoSections() {
+		wanted := len(args) == 1 || slices.ContainsFunc(args[1:], func(a []byte) bool {
+			return strings.EqualFold(string(a), sec[0]) || is(a, "ALL") || is(a, "EVERYTHING") || is(a, "DEFAULT")
+		})
+		if wanted {
+			fmt.Fprintf(&b, "# %s\r\n%s\r\n", sec[0], sec[1])
+		}
+	}
+	c.out.verbatim(b.String())
+}
+
+func (s *Server) infoSections() [][2]string {
+	st := s.Stats()
+	up := int64(time.Since(s.started).Seconds())
+	_, port, _ := strings.Cut(path.Base(s.Addr()), ":")
+	return [][2]string{
+		{"Server", fmt.Sprintf("redis_version:%s\r\nredis_mode:standalone\r\nrtcollector_embedded:1\r\nrtcollector_volatile:1\r\nos:%s %s\r\narch_bits:%d\r\nprocess_id:%d\r\ntcp_port:%s\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n",
+			redisVersion, runtime.GOOS, runtime.GOARCH, strconv.IntSize, os.Getpid(), port, up, up/86400)},
+		{"Clients", fmt.Sprintf("connected_clients:%d\r\nmaxclients:%d\r\n", st.Clients, maxClients)},
+		{"Memory", fmt.Sprintf("used_memory:%d\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n", st.Bytes)},
+		{"Persistence", "loading:0\r\naof_enabled:0\r\n"},
+		{"Stats", fmt.Sprintf("total_connections_received:%d\r\ntotal_commands_processed:%d\r\n", s.accepted.Load(), st.Commands)},
+		{"Replication", "role:master\r\nconnected_slaves:0\r\n"},
+		{"Modules", fmt.Sprintf("module:name=timeseries,ver=%d,api=1,filters=0,usedby=[],using=[],options=[]\r\n", moduleVersion)},
+		{"Cluster", "cluster_enabled:0\r\n"},
+		{"Timeseries", fmt.Sprintf("rtcollector_series:%d\r\nrtcollector_max_series:%d\r\nrtcollector_samples:%d\r\nrtcollector_max_samples:%d\r\n",
+			st.Series, s.cfg.MaxSeries, st.Samples, s.cfg.MaxSamples)},
+		{"Keyspace", s.infoKeyspace()},
+	}
+}
+
+func (s *Server) infoKeyspace() string {
+	var b strings.Builder
+	s.store.mu.RLock()
+	var counts, volatile [databases]int
+	for i, d := range s.store.dbs {
+		counts[i], volatile[i] = len(d.keys), len(d.volatile)
+	}
+	s.store.mu.RUnlock()
+	for i, n := range counts {
+		if n += len(s.mini.DB(i).Keys()); n > 0 {
+			fmt.Fprintf(&b, "db%d:keys=%d,expires=%d,avg_ttl=0\r\n", i, n, volatile[i])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,160 @@
+package embedded
+
+import (
+	"bytes"
+	"math"
+	"strings"
+)
+
+type aggType uint8
+
+const (
+	aggNone aggType = iota
+	aggAvg
+	aggSum
+	aggMin
+	aggMax
+	aggRange
+	aggCount
+	aggFirst
+	aggLast
+	aggStdP
+	aggStdS
+	aggVarP
+	aggVarS
+	aggTwa
+)
+
+func (a aggType) String() string {
+	return [...]string{"", "avg", "sum", "min", "max", "range", "count", "first", "last",
+		"std.p", "std.s", "var.p", "var.s", "twa"}[a]
+}
+
+// upper is the name TS.INFO shows for a rule.
+func (a aggType) upper() string { return strings.ToUpper(a.String()) }
+
+func parseAgg(b []byte) (aggType, bool) {
+	for a := aggAvg; a <= aggTwa; a++ {
+		if bytes.EqualFold(b, []byte(a.String())) {
+			return a, true
+		}
+	}
+	return aggNone, false
+}
+
+// accumulator takes the samples of one bucket, in order of time. All kinds are
+// kept at once: that is cheaper than an interface call per sample.
+type accumulator struct {
+	n           int64
+	sum         float64
+	low, high   float64
+	first, last sample
+	mean, m2    float64 // Welford's running mean and squared distance
+	area        float64 // under the line through the samples, value·ms
+	from        int64   // where the area begins
+}
+
+func (a *accumulator) add(s sample) {
+	if a.n == 0 {
+		a.low, a.high, a.first = s.v, s.v, s
+		a.from = s.ts
+	} else {
+		a.low, a.high = min(a.low, s.v), max(a.high, s.v)
+		a.area += (a.last.v + s.v) / 2 * float64(s.ts-a.last.ts)
+	}
+	a.n++
+	a.sum += s.v
+	d := s.v - a.mean
+	a.mean += d / float64(a.n)
+	a.m2 += d * (s.v - a.mean)
+	a.last = s
+}
+
+// value of everything but twa.
+func (a *accumulator) value(kind aggType) float64 {
+	switch kind {
+	case aggSum:
+		return a.sum
+	case aggCount:
+		return float64(a.n)
+	}
+	if a.n == 0 {
+		return math.NaN()
+	}
+	switch kind {
+	case aggAvg:
+		return a.sum / float64(a.n)
+	case aggMin:
+		return a.low
+	case aggMax:
+		return a.high
+	case aggRange:
+		return a.high - a.low
+	case aggFirst:
+		return a.first.v
+	case aggLast:
+		return a.last.v
+	}
+	return a.spread(kind)
+}
+
+func (a *accumulator) spread(kind aggType) float64 {
+	switch kind {
+	case aggVarP:
+		return a.m2 / float64(a.n)
+	case aggStdP:
+		return math.Sqrt(a.m2 / float64(a.n))
+	case aggVarS, aggStdS:
+		if a.n == 1 {
+			return 0
+		}
+		v := a.m2 / float64(a.n-1)
+		if kind == aggStdS {
+			return math.Sqrt(v)
+		}
+		return v
+	}
+	return math.NaN()
+}
+
+// twa is the time-weighted average over [start, end): the line through the
+// samples, prolonged to the neighbouring samples where there are such.
+func (a *accumulator) twa(start, end int64, prev, next *sample) float64 {
+	if a.n == 0 {
+		if prev == nil || next == nil {
+			return math.NaN()
+		}
+		return (interpolate(*prev, *next, start) + interpolate(*prev, *next, end)) / 2
+	}
+	area, from, to := a.area, a.from, a.last.ts
+	if prev != nil && a.first.ts > start {
+		v := interpolate(*prev, a.first, start)
+		area += (v + a.first.v) / 2 * float64(a.first.ts-start)
+		from = start
+	}
+	if next != nil {
+		v := interpolate(a.last, *next, end)
+		area += (a.last.v + v) / 2 * float64(end-a.last.ts)
+		to = end
+	}
+	if to == from {
+		return a.last.v
+	}
+	return area / float64(to-from)
+}
+
+func interpolate(a, b sample, ts int64) float64 {
+	if b.ts == a.ts {
+		return a.v
+	}
+	return a.v + (b.v-a.v)*float64(ts-a.ts)/float64(b.ts-a.ts)
+}
+
+// bucketStart is the begin of the bucket that holds ts; it can be negative.
+func bucketStart(ts, align, size int64) int64 {
+	m := (ts - align) % size
+	if m < 0 {
+		m += size
+	}
+	return ts - m
+}

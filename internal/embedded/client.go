@@ -1,0 +1,63 @@
+package embedded
+
+import (
+	"fmt"
+	"strings"
+)
+
+// srvClient answers what client libraries ask for when they connect, and
+// CLIENT LIST for people. Unknown ones get Redis' error, which libraries
+// expect of an older server.
+func srvClient(c *conn, args [][]byte) {
+	switch sub := args[1]; {
+	case is(sub, "SETINFO") && len(args) == 4, is(sub, "NO-EVICT"), is(sub, "NO-TOUCH"):
+		c.out.ok()
+	case is(sub, "SETNAME") && len(args) == 3:
+		c.setName(string(args[2]))
+	case is(sub, "GETNAME"):
+		if c.name == "" {
+			c.out.null()
+		} else {
+			c.out.bulk(c.name)
+		}
+	case is(sub, "ID"):
+		c.out.int(c.id)
+	case is(sub, "INFO"):
+		c.out.verbatim(c.describe(true))
+	case is(sub, "LIST"):
+		c.out.verbatim(c.srv.clientList(c))
+	default:
+		c.unknownSub("CLIENT", sub)
+	}
+}
+
+func (c *conn) setName(name string) {
+	for i := range len(name) {
+		if name[i] < '!' || name[i] > '~' {
+			c.out.error("ERR Client names cannot contain spaces, newlines or special characters.")
+			return
+		}
+	}
+	c.name = name
+	c.out.ok()
+}
+
+// describe is a line of CLIENT LIST. What only a client's own goroutine may
+// read is told about itself alone.
+func (c *conn) describe(self bool) string {
+	name, db := "", 0
+	if self {
+		name, db = c.name, c.db
+	}
+	return fmt.Sprintf("id=%d addr=%s laddr=%s name=%s db=%d\n", c.id, c.net.RemoteAddr(), c.net.LocalAddr(), name, db)
+}
+
+func (s *Server) clientList(self *conn) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for c := range s.conns {
+		b.WriteString(c.describe(c == self))
+	}
+	return b.String()
+}

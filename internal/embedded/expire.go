@@ -1,0 +1,168 @@
+package embedded
+
+import "strings"
+
+// keyTTL answers TTL, PTTL, EXPIRETIME and PEXPIRETIME.
+func keyTTL(c *conn, args [][]byte) {
+	st := c.srv.store
+	d := st.rlock(c.db)
+	s := d.keys[string(args[1])]
+	if s == nil {
+		st.mu.RUnlock()
+		c.delegate(args)
+		return
+	}
+	defer st.mu.RUnlock()
+	if s.expireAt == 0 {
+		c.out.int(-1)
+		return
+	}
+	left := s.expireAt
+	name := strings.ToUpper(string(args[0]))
+	if strings.HasSuffix(name, "TTL") {
+		left -= st.nowMillis()
+	}
+	if !strings.HasPrefix(name, "P") {
+		left = (left + 500) / 1000
+	}
+	c.out.int(max(0, left))
+}
+
+// keyExpire answers EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT.
+func keyExpire(c *conn, args [][]byte) {
+	if !c.isSeries(args[1]) {
+		c.delegate(args)
+		return
+	}
+	name := strings.ToUpper(string(args[0]))
+	n, ok := parseInt(args[2])
+	if !ok || n > maxTimestamp/1000 || n < -maxTimestamp/1000 {
+		c.out.error("ERR value is not an integer or out of range")
+		return
+	}
+	if !strings.HasPrefix(name, "P") {
+		n *= 1000
+	}
+	st := c.srv.store
+	if !strings.HasSuffix(name, "AT") {
+		n += st.nowMillis()
+	}
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	s := d.keys[string(args[1])]
+	allowed, known := mayExpire(s, n, args[3:])
+	switch {
+	case !known:
+		c.out.error("ERR Unsupported option " + string(args[3]))
+		return
+	case !allowed:
+		c.out.int(0)
+		return
+	}
+	if n <= st.nowMillis() {
+		st.drop(d, s)
+	} else {
+		d.setExpiry(s, n)
+	}
+	c.out.int(1)
+}
+
+// mayExpire weighs NX, XX, GT and LT.
+func mayExpire(s *series, at int64, opts [][]byte) (allowed, known bool) {
+	if s == nil {
+		return false, true
+	}
+	allowed = true
+	for _, o := range opts {
+		switch {
+		case is(o, "NX"):
+			allowed = allowed && s.expireAt == 0
+		case is(o, "XX"):
+			allowed = allowed && s.expireAt != 0
+		case is(o, "GT"):
+			allowed = allowed && s.expireAt != 0 && at > s.expireAt
+		case is(o, "LT"):
+			allowed = allowed && (s.expireAt == 0 || at < s.expireAt)
+		default:
+			return false, false
+		}
+	}
+	return allowed, true
+}
+
+func keyPersist(c *conn, args [][]byte) {
+	st := c.srv.store
+	d := st.lock(c.db)
+	s := d.keys[string(args[1])]
+	if s == nil {
+		st.mu.Unlock()
+		c.delegate(args)
+		return
+	}
+	defer st.mu.Unlock()
+	c.out.bool(s.expireAt != 0)
+	d.setExpiry(s, 0)
+}
+
+// glob matches a key with Redis' pattern language: * ? [a-c] [^a] and \x.
+// It remembers the last star only, so it cannot blow up.
+func glob(pattern, s string) bool {
+	p, i, star, mark := 0, 0, -1, 0
+	for i < len(s) {
+		if p < len(pattern) && pattern[p] == '*' {
+			star, mark = p, i
+			p++
+			continue
+		}
+		if n, ok := globOne(pattern[p:], s[i]); ok {
+			p += n
+			i++
+			continue
+		}
+		if star < 0 {
+			return false
+		}
+		mark++
+		p, i = star+1, mark
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// globOne matches one byte and tells how much of the pattern that took.
+func globOne(p string, c byte) (int, bool) {
+	if p == "" {
+		return 0, false
+	}
+	switch p[0] {
+	case '?':
+		return 1, true
+	case '\\':
+		if len(p) > 1 {
+			return 2, p[1] == c
+		}
+	case '[':
+		return globSet(p, c)
+	}
+	return 1, p[0] == c
+}
+
+func globSet(p string, c byte) (int, bool) {
+	i, not, hit := 1, false, false
+	if i < len(p) && p[i] == '^' {
+		not = true
+		i++
+	}
+	for ; i < len(p) && p[i] != ']'; i++ {
+		if p[i] == '\\' && i+1 < len(p) {
+			i++
+		}
+		if i+2 < len(p) && p[i+1] == '-' && p[i+2] != ']' {
+			lo, hi := min(p[i], p[i+2]), max(p[i], p[i+2])
+			hit = hit || c >= lo && c <= hi
+			i += 2
+			continue
+		}
+		hit = hit || p[i] == c
+	}
+	return min(i+1, len(p)), hit != not
+}

@@ -1,0 +1,251 @@
+package embedded
+
+import "strings"
+
+func tsGet(c *conn, args [][]byte) {
+	st := c.srv.store
+	d := st.rlock(c.db)
+	defer st.mu.RUnlock()
+	s := d.keys[string(args[1])]
+	if s == nil {
+		c.fail(c.missing(args[1]))
+		return
+	}
+	c.last(s, len(args) > 2 && is(args[2], "LATEST"))
+}
+
+// last answers the newest sample, or an empty array.
+func (c *conn) last(s *series, latest bool) {
+	if latest {
+		if open, ok := s.latest(); ok && (s.count == 0 || open.ts > s.lastTS) {
+			c.out.sample(open)
+			return
+		}
+	}
+	if s.count == 0 {
+		c.out.array(0)
+		return
+	}
+	c.out.sample(sample{s.lastTS, s.lastV})
+}
+
+func tsRange(c *conn, args [][]byte)    { rangeOne(c, args, false) }
+func tsRevRange(c *conn, args [][]byte) { rangeOne(c, args, true) }
+
+func rangeOne(c *conn, args [][]byte, reverse bool) {
+	st := c.srv.store
+	d := st.rlock(c.db)
+	defer st.mu.RUnlock()
+	s := d.keys[string(args[1])]
+	if s == nil {
+		c.fail(c.missing(args[1]))
+		return
+	}
+	q, err := parseQuery(args[2:], reverse)
+	if c.fail(err) {
+		return
+	}
+	list, err := q.selectFrom(s, c.scratch)
+	if c.fail(err) {
+		return
+	}
+	c.scratch = list
+	c.out.samples(list)
+}
+
+func tsQueryIndex(c *conn, args [][]byte) {
+	ms, err := parseMatchers(args[1:])
+	if c.fail(err) {
+		return
+	}
+	st := c.srv.store
+	d := st.rlock(c.db)
+	defer st.mu.RUnlock()
+	found := d.idx.query(ms)
+	c.out.set(len(found))
+	for _, s := range found {
+		c.out.bulk(s.key)
+	}
+}
+
+func tsMGet(c *conn, args [][]byte) {
+	q := query{count: -1}
+	if err := q.options(args[1:]); c.fail(err) {
+		return
+	}
+	if len(q.matchers) == 0 {
+		c.out.error("ERR wrong number of arguments for 'ts.mget' command")
+		return
+	}
+	st := c.srv.store
+	d := st.rlock(c.db)
+	defer st.mu.RUnlock()
+	found := d.idx.query(q.matchers)
+	c.out.pairs(len(found))
+	for _, s := range found {
+		c.entry(s.key, 3)
+		c.labels(s, &q)
+		c.last(s, q.latest)
+	}
+}
+
+// entry starts a series in a reply about several: on RESP2 an array that the
+// key begins, on RESP3 the key of a map and an array of the rest.
+func (c *conn) entry(key string, parts int) {
+	c.out.pair(parts)
+	c.out.bulk(key)
+	if c.out.resp3 {
+		c.out.array(parts - 1)
+	}
+}
+
+// labels answers those asked for; a selected one that is not there is null.
+func (c *conn) labels(s *series, q *query) {
+	switch {
+	case q.withLabels:
+		c.allLabels(s)
+	case q.selected != nil:
+		c.out.pairs(len(q.selected))
+		for _, name := range q.selected {
+			c.out.pair(2)
+			c.out.bulk(name)
+			if v, ok := s.label(name); ok {
+				c.out.bulk(v)
+			} else {
+				c.out.null()
+			}
+		}
+	default:
+		c.out.pairs(0)
+	}
+}
+
+func (c *conn) allLabels(s *series) {
+	c.out.pairs(len(s.labels))
+	for _, ref := range s.labels {
+		c.out.pair(2)
+		c.out.bulk(ref.p.name)
+		c.out.bulk(ref.p.value)
+	}
+}
+
+func tsMRange(c *conn, args [][]byte)    { rangeMany(c, args, false) }
+func tsMRevRange(c *conn, args [][]byte) { rangeMany(c, args, true) }
+
+func rangeMany(c *conn, args [][]byte, reverse bool) {
+	q, err := parseQuery(args[1:], reverse)
+	if c.fail(err) {
+		return
+	}
+	if !q.hasFilter {
+		c.fail(errNoFilter)
+		return
+	}
+	st := c.srv.store
+	d := st.rlock(c.db)
+	defer st.mu.RUnlock()
+	found := d.idx.query(q.matchers)
+	undo := len(c.out.buf)
+	if q.groupBy != "" {
+		err = c.rangeGroups(q, found)
+	} else {
+		err = c.rangeEach(q, found)
+	}
+	if err != "" { // in the middle of a reply: take it back
+		c.out.buf = c.out.buf[:undo]
+		c.fail(err)
+	}
+}
+
+func (c *conn) rangeEach(q *query, found []*series) replyError {
+	c.out.pairs(len(found))
+	for _, s := range found {
+		list, err := q.selectFrom(s, c.scratch)
+		if err != "" {
+			return err
+		}
+		c.scratch = list
+		parts := 3
+		if c.out.resp3 {
+			parts = 4
+		}
+		c.entry(s.key, parts)
+		c.labels(s, q)
+		if c.out.resp3 {
+			c.aggregators(q)
+		}
+		c.out.samples(list)
+	}
+	return ""
+}
+
+func (c *conn) aggregators(q *query) {
+	c.out.mapOf(1)
+	c.out.bulk("aggregators")
+	if q.agg == aggNone {
+		c.out.array(0)
+		return
+	}
+	c.out.array(1)
+	c.out.bulk(q.agg.String())
+}
+
+func (c *conn) rangeGroups(q *query, found []*series) replyError {
+	gs, err := q.groups(found)
+	if err != "" {
+		return err
+	}
+	c.out.pairs(len(gs))
+	for i := range gs {
+		if c.out.resp3 {
+			c.group3(q, &gs[i])
+		} else {
+			c.group2(q, &gs[i])
+		}
+		c.out.samples(gs[i].samples)
+	}
+	return ""
+}
+
+// group2: RESP2 has reducer and sources among the labels.
+func (c *conn) group2(q *query, g *group) {
+	c.entry(q.groupBy+"="+g.value, 3)
+	if !q.withLabels {
+		c.out.array(0)
+		return
+	}
+	keys := make([]string, len(g.members))
+	for i, s := range g.members {
+		keys[i] = s.key
+	}
+	c.out.array(3)
+	for _, l := range [][2]string{
+		{q.groupBy, g.value}, {"__reducer__", q.reducer.String()}, {"__source__", strings.Join(keys, ",")},
+	} {
+		c.out.array(2)
+		c.out.bulk(l[0])
+		c.out.bulk(l[1])
+	}
+}
+
+// group3: RESP3 has them beside the labels, always.
+func (c *conn) group3(q *query, g *group) {
+	c.entry(q.groupBy+"="+g.value, 5)
+	if q.withLabels {
+		c.out.mapOf(1)
+		c.out.bulk(q.groupBy)
+		c.out.bulk(g.value)
+	} else {
+		c.out.mapOf(0)
+	}
+	c.out.mapOf(1)
+	c.out.bulk("reducers")
+	c.out.array(1)
+	c.out.bulk(q.reducer.String())
+	c.out.mapOf(1)
+	c.out.bulk("sources")
+	c.out.array(len(g.members))
+	for _, s := range g.members {
+		c.out.bulk(s.key)
+	}
+}

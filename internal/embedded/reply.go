@@ -1,0 +1,136 @@
+package embedded
+
+import "strconv"
+
+// reply collects encoded answers. Errors are written with their first word as
+// the code ("ERR", "OOM", "WRONGTYPE").
+type reply struct {
+	buf   []byte
+	resp3 bool
+}
+
+func (r *reply) header(kind byte, n int) {
+	r.buf = strconv.AppendInt(append(r.buf, kind), int64(n), 10)
+	r.buf = append(r.buf, '\r', '\n')
+}
+
+func (r *reply) array(n int) { r.header('*', n) }
+
+// mapOf starts a map of n pairs; RESP2 has none and gets 2n elements.
+func (r *reply) mapOf(n int) {
+	if r.resp3 {
+		r.header('%', n)
+	} else {
+		r.header('*', 2*n)
+	}
+}
+
+// pairs starts n key-value pairs which RESP2 gets as arrays of arrays.
+func (r *reply) pairs(n int) {
+	if r.resp3 {
+		r.header('%', n)
+	} else {
+		r.header('*', n)
+	}
+}
+
+// pair starts one entry of pairs.
+func (r *reply) pair(n int) {
+	if !r.resp3 {
+		r.header('*', n)
+	}
+}
+
+func (r *reply) set(n int) {
+	if r.resp3 {
+		r.header('~', n)
+	} else {
+		r.header('*', n)
+	}
+}
+
+func (r *reply) simple(s string) {
+	r.buf = append(append(append(r.buf, '+'), s...), '\r', '\n')
+}
+
+func (r *reply) ok() { r.simple("OK") }
+
+// error keeps CR and LF out: an error can quote what a client sent.
+func (r *reply) error(msg string) {
+	r.buf = append(r.buf, '-')
+	for i := range len(msg) {
+		c := msg[i]
+		if c == '\r' || c == '\n' {
+			c = ' '
+		}
+		r.buf = append(r.buf, c)
+	}
+	r.buf = append(r.buf, '\r', '\n')
+}
+
+func (r *reply) int(n int64) {
+	r.buf = strconv.AppendInt(append(r.buf, ':'), n, 10)
+	r.buf = append(r.buf, '\r', '\n')
+}
+
+func (r *reply) bool(b bool) {
+	if b {
+		r.int(1)
+	} else {
+		r.int(0)
+	}
+}
+
+func (r *reply) bulk(s string) {
+	r.header('$', len(s))
+	r.buf = append(append(r.buf, s...), '\r', '\n')
+}
+
+func (r *reply) null() {
+	if r.resp3 {
+		r.buf = append(r.buf, "_\r\n"...)
+	} else {
+		r.buf = append(r.buf, "$-1\r\n"...)
+	}
+}
+
+func (r *reply) nullArray() {
+	if r.resp3 {
+		r.buf = append(r.buf, "_\r\n"...)
+	} else {
+		r.buf = append(r.buf, "*-1\r\n"...)
+	}
+}
+
+// value writes a sample's value: a simple string on RESP2, a double on RESP3.
+func (r *reply) value(v float64) {
+	if r.resp3 {
+		r.buf = appendValue3(append(r.buf, ','), v)
+	} else {
+		r.buf = appendValue2(append(r.buf, '+'), v)
+	}
+	r.buf = append(r.buf, '\r', '\n')
+}
+
+func (r *reply) sample(s sample) {
+	r.array(2)
+	r.int(s.ts)
+	r.value(s.v)
+}
+
+func (r *reply) samples(list []sample) {
+	r.array(len(list))
+	for _, s := range list {
+		r.sample(s)
+	}
+}
+
+// verbatim writes a text for people (INFO): verbatim on RESP3, bulk on RESP2.
+func (r *reply) verbatim(s string) {
+	if !r.resp3 {
+		r.bulk(s)
+		return
+	}
+	r.header('=', len(s)+4)
+	r.buf = append(append(append(r.buf, "txt:"...), s...), '\r', '\n')
+}

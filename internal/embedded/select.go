@@ -1,0 +1,177 @@
+package embedded
+
+import (
+	"cmp"
+	"slices"
+)
+
+// selectFrom runs the query on one series; scratch may be reused as the result.
+func (q *query) selectFrom(s *series, scratch []sample) ([]sample, replyError) {
+	out := scratch[:0]
+	if q.agg != aggNone {
+		b, err := q.aggregate(s, out)
+		if err != "" {
+			return nil, err
+		}
+		return q.cut(b), ""
+	}
+	if q.reverse {
+		return q.backwards(s, out), ""
+	}
+	q.each(s, func(smp sample) bool {
+		if q.count >= 0 && int64(len(out)) >= q.count {
+			return false
+		}
+		out = append(out, smp)
+		return true
+	})
+	return out, ""
+}
+
+// cut puts aggregated samples into the asked order and number.
+func (q *query) cut(list []sample) []sample {
+	if q.reverse {
+		slices.Reverse(list)
+	}
+	if q.count >= 0 && int64(len(list)) > q.count {
+		list = list[:q.count]
+	}
+	return list
+}
+
+// each calls yield with the selected samples, oldest first.
+func (q *query) each(s *series, yield func(sample) bool) {
+	more := true
+	s.between(q.from, q.to, func(run []sample) bool {
+		for _, smp := range run {
+			if q.keeps(smp) && !yield(smp) {
+				more = false
+				break
+			}
+		}
+		return more
+	})
+	if latest, ok := q.openBucket(s); ok && more {
+		yield(latest)
+	}
+}
+
+// openBucket is what LATEST adds: the bucket a compaction has not closed yet.
+func (q *query) openBucket(s *series) (sample, bool) {
+	if !q.latest {
+		return sample{}, false
+	}
+	l, ok := s.latest()
+	return l, ok && l.ts >= q.from && l.ts <= q.to && (s.count == 0 || l.ts > s.lastTS) && q.keeps(l)
+}
+
+func (q *query) keeps(s sample) bool {
+	if q.byValue && (s.v < q.minV || s.v > q.maxV) {
+		return false
+	}
+	if q.byTS != nil {
+		_, found := slices.BinarySearch(q.byTS, s.ts)
+		return found
+	}
+	return true
+}
+
+// backwards walks from the newest sample, so that "the last one" costs one.
+func (q *query) backwards(s *series, out []sample) []sample {
+	enough := func() bool { return q.count >= 0 && int64(len(out)) >= q.count }
+	if latest, ok := q.openBucket(s); ok && !enough() {
+		out = append(out, latest)
+	}
+	for ci := len(s.chunks) - 1; ci >= 0; ci-- {
+		live := s.chunks[ci].live()
+		if live[len(live)-1].ts < q.from {
+			break
+		}
+		if live[0].ts > q.to {
+			continue
+		}
+		for i := len(live) - 1; i >= 0 && live[i].ts >= q.from; i-- {
+			if enough() {
+				return out
+			}
+			if live[i].ts <= q.to && q.keeps(live[i]) {
+				out = append(out, live[i])
+			}
+		}
+	}
+	return out
+}
+
+func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
+	b := bucketizer{
+		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
+		limit: -1, out: out,
+	}
+	if !q.reverse && q.groupBy == "" {
+		b.limit = q.count
+	}
+	if prev, ok := s.neighbour(q.from, false); ok && q.agg == aggTwa {
+		b.before, b.hasBefore = prev, true
+	}
+	q.each(s, b.add)
+	if b.err != "" {
+		return nil, b.err
+	}
+	if b.open {
+		var next *sample
+		if after, ok := s.neighbour(q.to, true); ok && q.agg == aggTwa {
+			next = &after
+		}
+		b.close(next)
+	}
+	return b.out, ""
+}
+
+// group is one line of GROUPBY: the series that share a label's value.
+type group struct {
+	value   string
+	members []*series
+	samples []sample
+}
+
+// groups sorts series into groups by the label's value. A series without the
+// label is in none.
+func (q *query) groups(list []*series) ([]group, replyError) {
+	byValue := map[string]int{}
+	var gs []group
+	for _, s := range list {
+		v, ok := s.label(q.groupBy)
+		if !ok {
+			continue
+		}
+		i, known := byValue[v]
+		if !known {
+			i = len(gs)
+			byValue[v] = i
+			gs = append(gs, group{value: v})
+		}
+		gs[i].members = append(gs[i].members, s)
+	}
+	slices.SortFunc(gs, func(a, b group) int { return cmp.Compare(a.value, b.value) })
+	for i := range gs {
+		if err := q.reduceGroup(&gs[i]); err != "" {
+			return nil, err
+		}
+	}
+	return gs, ""
+}
+
+func (q *query) reduceGroup(g *group) replyError {
+	forward := *q // members are merged in order of time, then cut
+	forward.reverse, forward.count = false, -1
+	lists := make([][]sample, 0, len(g.members))
+	for _, s := range g.members {
+		l, err := forward.selectFrom(s, nil)
+		if err != "" {
+			return err
+		}
+		lists = append(lists, l)
+	}
+	g.samples = q.cut(reduce(lists, q.reducer))
+	return ""
+}

@@ -1,0 +1,196 @@
+package embedded
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSeriesAgainstSortedSlice drives a series with random samples, deletions
+// and retention, and compares it with the simplest thing that can be right.
+func TestSeriesAgainstSortedSlice(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			p := &pool{max: 1 << 40}
+			s := &series{set: settings{policy: policyLast}}
+			if seed%2 == 1 {
+				s.set.retention = 3000
+			}
+			var model []sample
+			for range 2000 {
+				if rnd.IntN(50) == 0 {
+					from := rnd.Int64N(5000)
+					to := from + rnd.Int64N(300)
+					model = slices.DeleteFunc(model, func(m sample) bool { return m.ts >= from && m.ts <= to })
+					s.remove(p, from, to)
+				} else {
+					model = addToModel(t, p, s, model, sample{rnd.Int64N(5000), rnd.Float64()})
+				}
+				checkModel(t, p, s, model)
+			}
+		})
+	}
+}
+
+func addToModel(t *testing.T, p *pool, s *series, model []sample, smp sample) []sample {
+	t.Helper()
+	oldest := int64(0)
+	if n := len(model); n > 0 && s.set.retention > 0 {
+		oldest = max(0, model[n-1].ts-s.set.retention)
+	}
+	res := s.add(p, smp, policyLast)
+	if smp.ts < oldest {
+		if res != tooOld {
+			t.Fatalf("%v is older than %d, answered %v", smp, oldest, res)
+		}
+		return model
+	}
+	i, found := slices.BinarySearchFunc(model, smp.ts, func(m sample, ts int64) int { return int(m.ts - ts) })
+	if found {
+		model[i].v = smp.v
+	} else {
+		model = slices.Insert(model, i, smp)
+	}
+	if s.set.retention > 0 {
+		limit := model[len(model)-1].ts - s.set.retention
+		model = slices.DeleteFunc(model, func(m sample) bool { return m.ts < limit })
+	}
+	return model
+}
+
+func checkModel(t *testing.T, p *pool, s *series, model []sample) {
+	t.Helper()
+	if s.count != int64(len(model)) || p.samples != s.count {
+		t.Fatalf("count %d, pool %d, model %d", s.count, p.samples, len(model))
+	}
+	var all []sample
+	s.between(0, maxTimestamp, func(run []sample) bool { all = append(all, run...); return true })
+	if !slices.Equal(all, model) {
+		t.Fatal(cmp.Diff(model, all, cmp.AllowUnexported(sample{})))
+	}
+	if n := len(model); n > 0 && (s.lastTS != model[n-1].ts || s.lastV != model[n-1].v) {
+		t.Fatalf("last is %d %v, want %v", s.lastTS, s.lastV, model[n-1])
+	}
+}
+
+func TestIndexAgainstScan(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	x := newIndex()
+	var all []*series
+	for i := range 500 {
+		s := &series{key: fmt.Sprintf("k%03d", i)}
+		var pairs [][]byte
+		for _, name := range []string{"a", "b", "c"} {
+			if v := rnd.IntN(4); v > 0 {
+				pairs = append(pairs, []byte(name), fmt.Append(nil, v))
+			}
+		}
+		x.add(s, pairs)
+		all = append(all, s)
+	}
+	for i := 0; i < len(all); i += 1 + rnd.IntN(3) {
+		x.remove(all[i])
+	}
+	for _, q := range []string{"a=1", "a=(1,2) b=3", "a=1 b!=2", "a=1 b=", "a=(2,3) c!=", "a=1 b!=(1,2) c=3", "a=9"} {
+		ms := mustMatchers(t, q)
+		var want []string
+		for _, s := range all {
+			if matchesAll(s, ms) {
+				want = append(want, s.key)
+			}
+		}
+		var got []string
+		for _, s := range x.query(ms) {
+			got = append(got, s.key)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-scan +index):\n%s", q, diff)
+		}
+	}
+}
+
+func mustMatchers(t *testing.T, q string) []matcher {
+	t.Helper()
+	var args [][]byte
+	for _, w := range splitWords(q) {
+		args = append(args, []byte(w))
+	}
+	ms, err := parseMatchers(args)
+	if err != "" {
+		t.Fatal(err)
+	}
+	return ms
+}
+
+// TestSelectiveMatcherLooksAtFew: with 100,000 series a query for one host must
+// not visit all. It counts visits by what the index would look at.
+func TestSelectiveMatcherLooksAtFew(t *testing.T) {
+	x := newIndex()
+	for i := range 100_000 {
+		x.add(&series{key: fmt.Sprint(i)}, [][]byte{
+			[]byte("source"), []byte("linux_cpu"), []byte("host"), fmt.Appendf(nil, "h%d", i/100),
+		})
+	}
+	ms := mustMatchers(t, "source=linux_cpu host=h7")
+	if n := len(x.query(ms)); n != 100 {
+		t.Fatalf("%d series found, want 100", n)
+	}
+	// A list of 100 and a few more: far from 100,000 allocations or compares.
+	if n := testing.AllocsPerRun(10, func() { x.query(ms) }); n > 20 {
+		t.Errorf("%.0f allocations for 100 of 100,000 series", n)
+	}
+	big, small := x.size(&ms[0]), x.size(&ms[1])
+	if big != 100_000 || small != 100 {
+		t.Errorf("sizes %d and %d, want 100000 and 100", big, small)
+	}
+}
+
+func TestValueGrammar(t *testing.T) {
+	for text, want := range map[string]bool{
+		"1": true, "-1.5": true, "0": true, "0.5": true, "1e3": true, "1E-3": true, "-0": true, "1e-400": true,
+		"": false, "+1": false, ".5": false, "5.": false, "05": false, "1e": false, "1e400": false, "0x10": false,
+		"nan": false, "inf": false, "1_000": false, "1 ": false, "-": false, "1e+": false,
+	} {
+		if _, ok := parseValue([]byte(text)); ok != want {
+			t.Errorf("%q accepted: %v, want %v", text, ok, want)
+		}
+	}
+}
+
+func TestFloatFormats(t *testing.T) {
+	for _, c := range []struct {
+		v            float64
+		resp2, resp3 string
+	}{
+		{0, "0", "0"}, {1, "1", "1"}, {-1000, "-1000", "-1000"}, {0.5, "5E-1", "0.5"}, {0.001, "1E-3", "0.001"},
+		{1e-7, "1E-7", "1e-7"}, {1e15, "1000000000000000", "1e+15"}, {1e20, "1E20", "1e+20"},
+		{12345678901234567890, "1.2345678901234567E19", "12345678901234567000"},
+		{123456789.125, "123456789.125", "123456789.125"}, {-2.5e-1, "-2.5E-1", "-0.25"},
+	} {
+		if got := string(appendValue2(nil, c.v)); got != c.resp2 {
+			t.Errorf("RESP2 of %v is %s, want %s", c.v, got, c.resp2)
+		}
+		if got := string(appendValue3(nil, c.v)); got != c.resp3 {
+			t.Errorf("RESP3 of %v is %s, want %s", c.v, got, c.resp3)
+		}
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, c := range []struct {
+		pattern, s string
+		want       bool
+	}{
+		{"*", "", true}, {"a*c", "abbc", true}, {"a*c", "abb", false}, {"h?llo", "hello", true}, {"h[ae]llo", "hallo", true},
+		{"h[^e]llo", "hello", false}, {"h[a-c]llo", "hbllo", true}, {`a\*b`, "a*b", true}, {`a\*b`, "axb", false},
+		{"**a", "bba", true}, {"[", "[", false}, {"a", "ab", false}, {"*a*b*", "xaxbx", true},
+	} {
+		if glob(c.pattern, c.s) != c.want {
+			t.Errorf("glob(%q, %q) is not %v", c.pattern, c.s, c.want)
+		}
+	}
+}

@@ -1,0 +1,216 @@
+// Package embedded is a Redis in this process: the TimeSeries commands, which
+// it answers like RedisTimeSeries 8.0, and the ordinary ones, which miniredis
+// answers. It is volatile, holds a bounded number of series and samples, and
+// is meant for demos, tests and a lone device.
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+const (
+	defaultMaxSeries  = 100_000
+	defaultMaxSamples = 8_000_000 // 128 MB
+	maxClients        = 1024
+	// Version answered to HELLO, INFO and MODULE LIST: the server and the
+	// module whose answers the tests replay.
+	redisVersion  = "8.0.6"
+	moduleVersion = 80005
+)
+
+// Config of a server; the zero value is usable.
+type Config struct {
+	// MaxSeries is how many series may exist; creating more answers an OOM
+	// error. 0 is 100,000.
+	MaxSeries int
+	// MaxSamples is how many samples may exist over all series, at 16 bytes
+	// each. At the cap a series that gets a sample gives up its own oldest one;
+	// one that has none gets an OOM error. 0 is 8,000,000 (128 MB).
+	MaxSamples int
+	// Retention is given to series created with RETENTION 0 or none; at least
+	// 1 ms. 0 is unlimited.
+	Retention time.Duration
+	// Password that clients must send with AUTH or HELLO; empty: none.
+	Password string
+	// Logger for state changes; nil discards.
+	Logger *slog.Logger
+}
+
+// Stats is a snapshot of a server's counters.
+type Stats struct {
+	Series   int
+	Samples  int64
+	Bytes    int64 // estimated memory of series and samples
+	Commands int64 // since Listen
+	Clients  int   // connected now
+}
+
+// Server is a running embedded Redis.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	listener net.Listener
+	store    *store
+	mini     *miniredis.Miniredis
+	commands map[string]*command
+	started  time.Time
+	failing  atomic.Pointer[string]
+	executed atomic.Int64
+	accepted atomic.Int64
+
+	// serial makes EXEC atomic: it holds the lock alone, all others share it.
+	serial sync.RWMutex
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// Listen starts a server on a TCP address such as "127.0.0.1:6390"; port 0
+// picks a free one. The error is that of the listener.
+func Listen(addr string, cfg Config) (*Server, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for embedded redis: %w", err)
+	}
+	mini, err := startMini()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start embedded redis: %w", err), l.Close())
+	}
+	s := newServer(cfg)
+	s.listener, s.mini = l, mini
+	s.wg.Add(1)
+	go s.accept()
+	s.log.Info("embedded redis is listening; its data is lost on exit", "address", s.Addr())
+	return s, nil
+}
+
+func newServer(cfg Config) *Server {
+	if cfg.MaxSeries <= 0 {
+		cfg.MaxSeries = defaultMaxSeries
+	}
+	if cfg.MaxSamples <= 0 {
+		cfg.MaxSamples = defaultMaxSamples
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{
+		cfg: cfg, log: cfg.Logger, commands: commandTable(), started: time.Now(),
+		conns: map[*conn]struct{}{},
+		store: newStore(cfg.MaxSeries, int64(cfg.MaxSamples), cfg.Retention),
+	}
+}
+
+// Addr is the address listened on, as host:port.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Close stops the listener, ends all connections and waits for their
+// goroutines. Calling it again does nothing. The error is the listener's.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	err := s.listener.Close()
+	for c := range s.conns {
+		c.net.Close()
+	}
+	s.mu.Unlock()
+	s.mini.Close() // wakes clients that wait in a blocking command
+	s.wg.Wait()
+	return err
+}
+
+// FlushAll empties the server, as if it had been restarted; connections stay.
+func (s *Server) FlushAll() {
+	s.serial.Lock()
+	defer s.serial.Unlock()
+	s.store.flushAll()
+	s.mini.FlushAll()
+}
+
+// SetError makes every command that writes answer this error reply, code
+// first ("READONLY You can't write…"). "" ends it.
+func (s *Server) SetError(text string) {
+	if text == "" {
+		s.failing.Store(nil)
+	} else {
+		s.failing.Store(&text)
+	}
+}
+
+// Stats takes time in proportion to the number of series.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	st := Stats{Clients: len(s.conns), Commands: s.executed.Load()}
+	s.mu.Unlock()
+	s.store.stats(&st)
+	return st
+}
+
+func (st *store) stats(out *Stats) {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	out.Series, out.Samples = st.series, st.pool.samples
+	out.Bytes = int64(len(st.pool.free)) * chunkFull * sampleBytes
+	for _, d := range st.dbs {
+		for _, s := range d.keys {
+			out.Bytes += s.bytes()
+		}
+	}
+}
+
+func (s *Server) accept() {
+	defer s.wg.Done()
+	for {
+		nc, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			s.log.Warn("connection not accepted", "error", err)
+			time.Sleep(acceptPause) // out of file descriptors: it passes
+			continue
+		}
+		s.start(nc)
+	}
+}
+
+const acceptPause = 50 * time.Millisecond
+
+func (s *Server) start(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		nc.Close()
+		return
+	case len(s.conns) >= maxClients:
+		nc.SetWriteDeadline(time.Now().Add(acceptPause))
+		nc.Write([]byte("-ERR max number of clients reached\r\n"))
+		nc.Close()
+		return
+	}
+	c := newConn(s, nc, s.accepted.Add(1))
+	s.conns[c] = struct{}{}
+	s.wg.Add(1)
+	go c.serve()
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}

@@ -1,0 +1,298 @@
+package embedded
+
+const (
+	errRuleSame   = replyError("ERR TSDB: the source key and destination key should be different")
+	errRuleDest   = replyError("ERR TSDB: the destination key already has a src rule")
+	errRuleDst    = replyError("ERR TSDB: the destination key already has a dst rule")
+	errRuleSource = replyError("ERR TSDB: the source key already has a source rule")
+	errNoRule     = replyError("ERR TSDB: compaction rule does not exist")
+)
+
+// fail answers an error and reports whether there was one.
+func (c *conn) fail(err replyError) bool {
+	if err != "" {
+		c.out.error(string(err))
+	}
+	return err != ""
+}
+
+// foreign tells whether an ordinary key of this name exists.
+func (c *conn) foreign(key []byte) bool { return c.srv.mini.DB(c.db).Exists(string(key)) }
+
+// missing is the error for a key that should be a series: it is of another
+// type, or not there.
+func (c *conn) missing(key []byte) replyError {
+	if c.foreign(key) {
+		return errWrongType
+	}
+	return errNoKey
+}
+
+func tsCreate(c *conn, args [][]byte) {
+	o, err := parseOptions(args[2:])
+	if c.fail(err) {
+		return
+	}
+	taken := c.foreign(args[1])
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	if taken || d.keys[string(args[1])] != nil {
+		c.fail(errKeyExists)
+		return
+	}
+	if _, err := st.create(d, args[1], o.set, o.labels); !c.fail(err) {
+		c.out.ok()
+	}
+}
+
+func tsAlter(c *conn, args [][]byte) {
+	o, err := parseOptions(args[2:])
+	if c.fail(err) {
+		return
+	}
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	s := d.keys[string(args[1])]
+	if s == nil {
+		c.fail(c.missing(args[1]))
+		return
+	}
+	s.alter(&o)
+	if o.has.retention {
+		if s.set.retention == 0 {
+			s.set.retention = st.retention
+		}
+		s.trim(&st.pool, s.oldestAllowed())
+	}
+	if o.has.labels {
+		d.idx.remove(s)
+		d.idx.add(s, o.labels)
+	}
+	c.out.ok()
+}
+
+func (s *series) alter(o *options) {
+	if o.has.retention {
+		s.set.retention = o.set.retention
+	}
+	if o.has.chunk {
+		s.set.chunkSize = o.set.chunkSize
+	}
+	if o.has.policy {
+		s.set.policy = o.set.policy
+	}
+	if o.has.ignore {
+		s.set.ignoreTime, s.set.ignoreVal = o.set.ignoreTime, o.set.ignoreVal
+	}
+}
+
+func tsAdd(c *conn, args [][]byte) {
+	st := c.srv.store
+	v, ok := parseValue(args[3])
+	if !ok {
+		c.fail(errValue)
+		return
+	}
+	ts, err := st.timestamp(args[2])
+	if c.fail(err) {
+		return
+	}
+	o, err := parseOptions(args[4:])
+	if c.fail(err) {
+		return
+	}
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	s, err := c.seriesFor(d, args[1], &o)
+	if c.fail(err) {
+		return
+	}
+	if ts, err = st.insert(s, sample{ts, v}, o.onDuplicate); !c.fail(err) {
+		c.out.int(ts)
+	}
+}
+
+// seriesFor finds a series or creates it as the command's options say.
+func (c *conn) seriesFor(d *database, key []byte, o *options) (*series, replyError) {
+	if s := d.keys[string(key)]; s != nil {
+		return s, ""
+	}
+	if c.foreign(key) {
+		return nil, errNotSeries
+	}
+	return c.srv.store.create(d, key, o.set, o.labels)
+}
+
+// tsMAdd is the way of the agent's data: nothing in it allocates.
+func tsMAdd(c *conn, args [][]byte) {
+	triples := args[1:]
+	if len(triples)%3 != 0 {
+		c.out.error("ERR wrong number of arguments for 'ts.madd' command")
+		return
+	}
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	c.out.array(len(triples) / 3)
+	for i := 0; i < len(triples); i += 3 {
+		ts, err := st.addOne(d, triples[i], triples[i+1], triples[i+2])
+		if err == "" {
+			c.out.int(ts)
+		} else {
+			c.out.error(string(err))
+		}
+	}
+}
+
+func (st *store) addOne(d *database, key, when, val []byte) (int64, replyError) {
+	s := d.keys[string(key)]
+	if s == nil {
+		return 0, errNotSeries
+	}
+	v, ok := parseValue(val)
+	if !ok {
+		return 0, errValue
+	}
+	ts, bad := st.timestamp(when)
+	if bad != "" {
+		return 0, bad
+	}
+	return st.insert(s, sample{ts, v}, policyUnset)
+}
+
+func tsIncrBy(c *conn, args [][]byte) { increment(c, args, 1) }
+func tsDecrBy(c *conn, args [][]byte) { increment(c, args, -1) }
+
+func increment(c *conn, args [][]byte, sign float64) {
+	v, ok := parseValue(args[2])
+	if !ok {
+		c.fail(errIncrValue)
+		return
+	}
+	o, err := parseOptions(args[3:])
+	if c.fail(err) {
+		return
+	}
+	st := c.srv.store
+	if o.timestamp == nil {
+		o.timestamp = []byte("*")
+	}
+	ts, err := st.timestamp(o.timestamp)
+	if c.fail(err) {
+		return
+	}
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	s, err := c.seriesFor(d, args[1], &o)
+	if c.fail(err) {
+		return
+	}
+	if s.count > 0 && ts < s.lastTS {
+		c.fail(errIncrTimestamp)
+		return
+	}
+	if ts, err = st.insert(s, sample{ts, s.lastV + sign*v}, policyLast); !c.fail(err) {
+		c.out.int(ts)
+	}
+}
+
+func tsDel(c *conn, args [][]byte) {
+	from, _, okFrom := parseBound(args[2], '-', 0)
+	to, _, okTo := parseBound(args[3], '+', maxTimestamp)
+	if !okFrom || !okTo {
+		if !okFrom {
+			c.fail(errFrom)
+		} else {
+			c.fail(errTo)
+		}
+		return
+	}
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	s := d.keys[string(args[1])]
+	if s == nil {
+		c.fail(c.missing(args[1]))
+		return
+	}
+	n := s.remove(&st.pool, from, to)
+	if n > 0 {
+		for _, r := range s.rules {
+			r.redo(&st.pool, s, from, to)
+		}
+	}
+	c.out.int(n)
+}
+
+func tsCreateRule(c *conn, args [][]byte) {
+	var q query
+	if !is(args[3], "AGGREGATION") {
+		c.fail(errAgg)
+		return
+	}
+	if _, err := q.takeAgg(args[4:]); c.fail(err) {
+		return
+	}
+	if len(args) > 6 {
+		at, ok := parseInt(args[6])
+		if !ok || at < 0 || at > maxTimestamp {
+			c.fail(errAlign)
+			return
+		}
+		q.alignAt = at
+	}
+	if string(args[1]) == string(args[2]) {
+		c.fail(errRuleSame)
+		return
+	}
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	src, dest, err := c.ruleEnds(d, args)
+	if c.fail(err) || c.fail(ruleConflict(src, dest)) {
+		return
+	}
+	src.rules = append(src.rules, &rule{dest: dest, agg: q.agg, size: q.bucket, align: q.alignAt})
+	dest.source = src
+	c.out.ok()
+}
+
+func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err replyError) {
+	src, dest = d.keys[string(args[1])], d.keys[string(args[2])]
+	if src == nil {
+		return nil, nil, c.missing(args[1])
+	}
+	if dest == nil {
+		return nil, nil, c.missing(args[2])
+	}
+	return src, dest, ""
+}
+
+func ruleConflict(src, dest *series) replyError {
+	switch {
+	case src.source != nil:
+		return errRuleSource
+	case dest.source != nil:
+		return errRuleDest
+	case len(dest.rules) > 0:
+		return errRuleDst
+	}
+	return ""
+}
+
+func tsDeleteRule(c *conn, args [][]byte) {
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	src, dest, err := c.ruleEnds(d, args)
+	if c.fail(err) {
+		return
+	}
+	if !src.dropRule(dest) {
+		c.fail(errNoRule)
+		return
+	}
+	c.out.ok()
+}
