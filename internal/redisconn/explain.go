@@ -1,0 +1,91 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
+type ServerError string
+
+func (e ServerError) Error() string { return string(e) }
+
+// RedisError implements redis.Error.
+func (e ServerError) RedisError() {}
+
+// Explain turns an error of a Redis at addr into a sentence: what is the matter, where, and what to do. The error
+// itself stays reachable through errors.Is and errors.As; a context's end is returned as it is.
+func Explain(addr string, err error) error {
+	var reply redis.Error
+	var timeout net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &reply):
+		if advice := advise(reply.Error()); advice != "" {
+			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
+		}
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("redis %s did not answer in time: check the network and the server's load: %w", addr, err)
+	}
+	return fmt.Errorf("redis %s: %w", addr, err)
+}
+
+// advise says what an error reply means. The words are those of Redis 8 (redis/src/server.c, createSharedObjects).
+func advise(reply string) string {
+	code, _, _ := strings.Cut(reply, " ")
+	switch code {
+	case "LOADING":
+		return "is still loading its data: writing goes on when it has finished"
+	case "READONLY":
+		return "is a read-only replica: name the master, or wait for the failover"
+	case "MASTERDOWN":
+		return "is a replica without its master: name the master, or wait for the failover"
+	case "CLUSTERDOWN":
+		return "belongs to a cluster that is down: see CLUSTER INFO"
+	case "CROSSSLOT", "MOVED", "ASK":
+		return "is a node of a cluster, which is not supported yet: name a single server"
+	case "OOM":
+		return "is full: raise maxmemory, or shorten the retention"
+	case "MISCONF":
+		return "cannot save to disk and refuses writes: see its log"
+	case "NOPERM":
+		return "refuses this to the user: grant the command and the keys (ACL SETUSER)"
+	case "NOAUTH":
+		return "wants a password: set username and password"
+	case "WRONGPASS":
+		return "refuses the username or the password"
+	case "NOREPLICAS":
+		return "has too few replicas to accept writes (min-replicas-to-write)"
+	case "BUSY":
+		return "is busy with a script: see SCRIPT KILL"
+	}
+	return adviseUnknown(reply)
+}
+
+func adviseUnknown(reply string) string {
+	command, ok := strings.CutPrefix(reply, "ERR unknown command '")
+	if !ok {
+		return ""
+	}
+	switch family, _, _ := strings.Cut(strings.ToUpper(command), "."); family {
+	case "TS":
+		return "has no TimeSeries module: use Redis 8 or Redis Stack, or load redistimeseries.so"
+	case "FT":
+		return "has no search module: use Redis 8 or Redis Stack, or load redisearch.so"
+	case "JSON":
+		return "has no JSON module: use Redis 8 or Redis Stack, or load rejson.so"
+	}
+	return "does not know a command that is needed: use Redis 8 or Redis Stack"
+}

@@ -1,0 +1,70 @@
+package redisconn
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// maxArray bounds what a reply may announce; more is a sign that we are not talking to a Redis.
+const maxArray = 1 << 20
+
+var errLine = errors.New("read reply: line without its end")
+
+// Reader reads replies of RESP2 without allocating: as much of the protocol as commands that write answer with.
+type Reader struct{ br *bufio.Reader }
+
+// NewReader reads replies from r.
+func NewReader(r io.Reader) *Reader { return &Reader{bufio.NewReaderSize(r, 64<<10)} }
+
+// Line reads one line: its type byte and what follows. The text is valid until the next read.
+func (r *Reader) Line() (kind byte, text []byte, err error) {
+	line, err := r.br.ReadSlice('\n')
+	if err != nil {
+		if errors.Is(err, bufio.ErrBufferFull) {
+			err = errLine
+		}
+		return 0, nil, err
+	}
+	if len(line) < 3 || line[len(line)-2] != '\r' {
+		return 0, nil, errLine
+	}
+	return line[0], line[1 : len(line)-2], nil
+}
+
+// Array reads the head of an array and returns its length. An error reply is returned as [ServerError]; after it the
+// stream is in order.
+func (r *Reader) Array() (int, error) {
+	kind, text, err := r.Line()
+	switch {
+	case err != nil:
+		return 0, err
+	case kind == '-':
+		return 0, ServerError(text)
+	case kind != '*':
+		return 0, fmt.Errorf("read reply: %q where an array should be", kind)
+	}
+	n, err := strconv.Atoi(string(text)) // does not escape: no allocation
+	if err != nil || n < 0 || n > maxArray {
+		return 0, errors.New("read reply: array of impossible length")
+	}
+	return n, nil
+}
+
+// Item reads an item that is an integer, a status or an error; refusal is the error's text, valid until the next
+// read, and nil for the others.
+func (r *Reader) Item() (refusal []byte, err error) {
+	kind, text, err := r.Line()
+	switch {
+	case err != nil:
+		return nil, err
+	case kind == '-':
+		return bytes.TrimSpace(text), nil
+	case kind != ':' && kind != '+':
+		return nil, fmt.Errorf("read reply: %q where an integer should be", kind)
+	}
+	return nil, nil
+}

@@ -1,0 +1,143 @@
+package redistimeseries
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tskey"
+)
+
+// claim is a key and the series that want it: usually one, more when two label sets make the same key. At most one
+// identity gets it.
+type claim struct {
+	key     string
+	members []*candidate // the smallest label set first
+	owner   *candidate   // nil: the key belongs to a series that is none of these
+	exists  bool
+	info    info
+	refusal string // why Redis will not have the owner
+}
+
+// ensure sees to it that every series of the batches stands in Redis. What is known costs one look at its memo.
+func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
+	claims := w.collect(batches)
+	if len(claims) == 0 {
+		return nil
+	}
+	if err := w.settle(ctx, claims); err != nil {
+		return err
+	}
+	var seconds []*claim
+	for _, c := range claims {
+		seconds = append(seconds, w.assign(c)...)
+	}
+	if len(seconds) == 0 {
+		return nil
+	}
+	if err := w.settle(ctx, seconds); err != nil {
+		return err
+	}
+	for _, c := range seconds {
+		if c.owner == nil { // 32 bits of hash are taken: as unlikely as it sounds
+			c.owner, c.refusal = c.members[0], "the key belongs to another series"
+		}
+		w.assign(c)
+	}
+	return nil
+}
+
+// collect lists the keys that are not known yet, in the order of their first series.
+func (w *Writer) collect(batches []*telemetry.Batch) []*claim {
+	w.round++
+	var claims []*claim
+	var byKey map[string]*claim
+	for _, b := range batches {
+		for i := range b.Len() {
+			s, _, _ := b.Sample(i)
+			e := w.entryOf(s)
+			if e != nil && !w.pending(e) {
+				continue
+			}
+			if e == nil {
+				e = &entry{owner: w}
+				s.SetMemo(w.slot, e)
+			}
+			e.round, e.state = w.round, unknown
+			key := w.keyOf(s)
+			c := byKey[key]
+			if c == nil {
+				if byKey == nil {
+					byKey = map[string]*claim{}
+				}
+				c = &claim{key: key}
+				byKey[key], claims = c, append(claims, c)
+			}
+			c.members = append(c.members, w.candidate(s, e))
+		}
+	}
+	for _, c := range claims {
+		slices.SortStableFunc(c.members, func(a, b *candidate) int { return strings.Compare(a.id, b.id) })
+	}
+	return claims
+}
+
+// pending says whether an entry must still be looked at in this round.
+func (w *Writer) pending(e *entry) bool {
+	switch e.state {
+	case ready:
+		return false
+	case refused:
+		return e.epoch != w.epoch
+	}
+	return e.round != w.round
+}
+
+// assign gives the key to its owner, and to every series with the same identity. The others get claims for keys of
+// their own.
+func (w *Writer) assign(c *claim) (others []*claim) {
+	for _, m := range c.members {
+		if c.owner == nil || m.id != c.owner.id {
+			key := tskey.Alternative(c.key, m.identity)
+			if n := len(others); n > 0 && others[n-1].key == key { // sorted: equal ones stand together
+				others[n-1].members = append(others[n-1].members, m)
+				continue
+			}
+			others = append(others, &claim{key: key, members: []*candidate{m}})
+			continue
+		}
+		m.entry.setKey(c.key)
+		m.entry.state = ready
+		if c.refusal != "" {
+			w.refuse(m.entry, c)
+		}
+	}
+	return others
+}
+
+// refuse marks a series that Redis will not have, and says so once.
+func (w *Writer) refuse(e *entry, c *claim) {
+	e.state, e.epoch = refused, w.epoch
+	if !e.said {
+		w.log.Error("redis refuses a series, its samples are rejected", "key", c.key, "reason", c.refusal)
+	}
+	e.said = true
+}
+
+// settle finds out who owns the claimed keys, making those that do not exist and bringing those along that do.
+func (w *Writer) settle(ctx context.Context, claims []*claim) error {
+	if err := w.create(ctx, claims); err != nil {
+		return err
+	}
+	existing := slices.DeleteFunc(slices.Clone(claims), func(c *claim) bool { return !c.exists })
+	if len(existing) == 0 {
+		return nil
+	}
+	if err := w.inspect(ctx, existing); err != nil {
+		return err
+	}
+	return w.alter(ctx, slices.DeleteFunc(existing, func(c *claim) bool {
+		return c.owner == nil || c.refusal != "" || c.info.matches(int64(w.config.Retention), c.owner.labels)
+	}))
+}

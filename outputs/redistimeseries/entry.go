@@ -1,0 +1,69 @@
+package redistimeseries
+
+import (
+	"strconv"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tskey"
+)
+
+type state uint8
+
+const (
+	unknown state = iota // not looked at yet, or gone
+	ready                // stands in Redis with its labels
+	refused              // can never be written, such as a key of another type
+)
+
+// entry is what the output keeps of a series, in the series itself.
+type entry struct {
+	owner *Writer // a slot may have belonged to an output that is no more
+	arg   []byte  // the key as an argument: "$3\r\nkey\r\n"
+	round uint64  // of the ensure that last collected it
+	epoch uint64  // of the connection on which it was refused
+	state state
+	said  bool // that it was refused
+}
+
+func (e *entry) setKey(key string) {
+	e.arg = make([]byte, 0, len(key)+8)
+	e.arg = append(e.arg, '$')
+	e.arg = strconv.AppendInt(e.arg, int64(len(key)), 10)
+	e.arg = append(e.arg, "\r\n"...)
+	e.arg = append(e.arg, key...)
+	e.arg = append(e.arg, "\r\n"...)
+}
+
+// entryOf returns what is kept of a series, or nil.
+func (w *Writer) entryOf(s *telemetry.Series) *entry {
+	e, ok := s.Memo(w.slot).(*entry)
+	if !ok || e.owner != w {
+		return nil
+	}
+	return e
+}
+
+// candidate is a series that must be found or made in Redis.
+type candidate struct {
+	entry    *entry
+	labels   []telemetry.Label
+	identity []telemetry.Label
+	id       string // canonical identity
+}
+
+func (w *Writer) candidate(s *telemetry.Series, e *entry) *candidate {
+	c := &candidate{entry: e, labels: tskey.Labels(s), identity: tskey.Identity(s)}
+	if s == w.alive {
+		c.labels = tskey.LivenessLabels(w.host)
+		c.identity = c.labels
+	}
+	c.id = tskey.Canonical(c.identity)
+	return c
+}
+
+func (w *Writer) keyOf(s *telemetry.Series) string {
+	if s == w.alive {
+		return w.naming.Liveness(w.host)
+	}
+	return w.naming.Key(s)
+}
