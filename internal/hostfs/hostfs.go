@@ -17,6 +17,9 @@ type Root struct {
 	Root string // /
 }
 
+// standardProc is where the kernel's process tree stands unless it was moved.
+const standardProc = "/proc"
+
 // FromEnv returns the standard places, moved by HOST_PROC, HOST_SYS, HOST_RUN and HOST_ROOT.
 func FromEnv(getenv func(string) string) Root {
 	or := func(name, standard string) string {
@@ -26,7 +29,7 @@ func FromEnv(getenv func(string) string) Root {
 		return standard
 	}
 	return Root{
-		Proc: or("HOST_PROC", "/proc"),
+		Proc: or("HOST_PROC", standardProc),
 		Sys:  or("HOST_SYS", "/sys"),
 		Run:  or("HOST_RUN", "/run"),
 		Root: or("HOST_ROOT", "/"),
@@ -51,6 +54,21 @@ func (r Root) ProcFile(elem ...string) *File {
 // SysFile returns a reader of a file below /sys.
 func (r Root) SysFile(elem ...string) *File {
 	return NewFile(filepath.Join(r.Sys, filepath.Join(elem...)))
+}
+
+// HostFile returns a reader of a per-process file that shows the host rather than this process: the mounts and the
+// network of a moved tree are those of its process 1, because "self" there would be the agent's own container.
+func (r Root) HostFile(elem ...string) *File {
+	process := "self"
+	if r.Proc != standardProc {
+		process = "1"
+	}
+	return r.ProcFile(append([]string{process}, elem...)...)
+}
+
+// SelfFile returns a reader of a file of this very process, which no variable moves.
+func SelfFile(elem ...string) *File {
+	return NewFile(filepath.Join(standardProc, "self", filepath.Join(elem...)))
 }
 
 // File is a small file that is read whole, again and again, into one buffer. It keeps no file open between reads.

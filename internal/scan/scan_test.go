@@ -1,0 +1,120 @@
+package scan
+
+import (
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLine(t *testing.T) {
+	var got []string
+	for data := []byte("a b\n\nlast"); len(data) > 0; {
+		var line []byte
+		line, data = Line(data)
+		got = append(got, string(line))
+	}
+	if diff := cmp.Diff([]string{"a b", "", "last"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestField(t *testing.T) {
+	var got []string
+	for rest := []byte(" \tab  c\t\td \r"); ; {
+		var field []byte
+		field, rest = Field(rest)
+		if len(field) == 0 {
+			break
+		}
+		got = append(got, string(field))
+	}
+	if diff := cmp.Diff([]string{"ab", "c", "d"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUint(t *testing.T) {
+	for text, want := range map[string]uint64{"0": 0, "007": 7, "18446744073709551615": math.MaxUint64} {
+		if got, ok := Uint([]byte(text)); !ok || got != want {
+			t.Errorf("Uint(%q) = %d, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "-1", "1a", "a1", " 1", "1.5", "+1", "18446744073709551616", "99999999999999999999"} {
+		if got, ok := Uint([]byte(text)); ok {
+			t.Errorf("Uint(%q) = %d, want refused", text, got)
+		}
+	}
+}
+
+func TestUints(t *testing.T) {
+	for _, tt := range []struct {
+		line string
+		want []uint64
+	}{
+		{" 1 2  3 4 5", []uint64{1, 2, 3, 4}},
+		{"1 2", []uint64{1, 2}},
+		{"1 -7 3", []uint64{1, 0, 3}},
+		{"1 - 3", []uint64{1}},
+		{"1 x 3", []uint64{1}},
+		{"", []uint64{}},
+	} {
+		var into [4]uint64
+		n := Uints([]byte(tt.line), into[:])
+		if diff := cmp.Diff(tt.want, into[:n]); diff != "" {
+			t.Errorf("Uints(%q): %s", tt.line, diff)
+		}
+	}
+}
+
+func TestDecimal(t *testing.T) {
+	for text, want := range map[string]float64{"0.08": 0.08, "12": 12, "1086.31": 1086.31, "3.10": 3.1} {
+		if got, ok := Decimal([]byte(text)); !ok || math.Abs(got-want) > 1e-9 {
+			t.Errorf("Decimal(%q) = %v, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", ".", "1.", ".5", "1.2.3", "-1.0", "1e3", "nan"} {
+		if got, ok := Decimal([]byte(text)); ok {
+			t.Errorf("Decimal(%q) = %v, want refused", text, got)
+		}
+	}
+}
+
+func TestValue(t *testing.T) {
+	const meminfo = "MemTotal:       100 kB\nSwapCached:  7 kB\nCached:  42 kB\nBad: x\nEmpty:\nLast: 9"
+	for key, want := range map[string]uint64{"MemTotal:": 100, "Cached:": 42, "Last:": 9} {
+		if got, ok := Value([]byte(meminfo), key); !ok || got != want {
+			t.Errorf("Value(%q) = %d, %v, want %d", key, got, ok, want)
+		}
+	}
+	for _, key := range []string{"Bad:", "Empty:", "Missing:", "emTotal:"} {
+		if got, ok := Value([]byte(meminfo), key); ok {
+			t.Errorf("Value(%q) = %d, want none", key, got)
+		}
+	}
+}
+
+func TestScanAllocatesNothing(t *testing.T) {
+	data := []byte("MemTotal: 100 kB\nCached: 42 kB\n")
+	n := testing.AllocsPerRun(100, func() {
+		Value(data, "Cached:")
+		Decimal(data[10:13])
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzParseNumbers(f *testing.F) {
+	for _, seed := range []string{"cpu 1 2 3", "0.08 0.03 1/2 3", "MemTotal: 1 kB\n", "-", ".", "-18446744073709551615"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var into [8]uint64
+		Uints(data, into[:])
+		Value(data, "MemTotal:")
+		if v, ok := Decimal(data); ok && (v < 0 || math.IsNaN(v) || math.IsInf(v, 0)) {
+			t.Errorf("Decimal(%q) = %v", data, v)
+		}
+	})
+}

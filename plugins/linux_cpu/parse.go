@@ -1,0 +1,77 @@
+package linuxcpu
+
+import (
+	"bytes"
+
+	"github.com/rtcollector/rtcollector/internal/scan"
+)
+
+// The columns of a cpu line in /proc/stat, in their order: proc(5), "/proc/stat".
+const (
+	user = iota
+	nice
+	system
+	idle
+	iowait
+	irq
+	softirq
+	steal
+	guest     // contained in user
+	guestNice // contained in nice
+	numStates
+)
+
+// minStates is what the oldest kernels count: user, nice, system and idle.
+const minStates = 4
+
+func stateNames() [numStates]string {
+	return [numStates]string{"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"}
+}
+
+// times are the ticks that one line counts.
+type times [numStates]uint64
+
+// parseCPU reads a line "cpu…" of /proc/stat: the name, the times, and how many of them this kernel counts.
+// Columns is 0 for other lines. Columns beyond the known ones are ignored.
+func parseCPU(line []byte) (name []byte, t times, columns int) {
+	name, rest := scan.Field(line)
+	number, ok := bytes.CutPrefix(name, []byte("cpu"))
+	if !ok {
+		return nil, t, 0
+	}
+	if _, ok := scan.Uint(number); !ok && len(number) > 0 {
+		return nil, t, 0
+	}
+	columns = scan.Uints(rest, t[:])
+	if columns < minStates {
+		return nil, t, 0
+	}
+	return name, t, columns
+}
+
+// usage returns the share of each state in the time between two readings, in percent. The shares add up to 100: guest
+// time is taken out of user, which contains it, and guest_nice out of nice. What goes backwards counts as nothing:
+// iowait and idle do at times, because a core that sleeps is accounted for by another (Documentation/filesystems/proc.rst).
+func usage(last, now times) (shares [numStates]float64, ok bool) {
+	var spent times
+	for i := range spent {
+		if now[i] > last[i] {
+			spent[i] = now[i] - last[i]
+		}
+	}
+	spent[guest] = min(spent[guest], spent[user])
+	spent[user] -= spent[guest]
+	spent[guestNice] = min(spent[guestNice], spent[nice])
+	spent[nice] -= spent[guestNice]
+	total := 0.0
+	for _, v := range spent {
+		total += float64(v)
+	}
+	if total == 0 {
+		return shares, false
+	}
+	for i, v := range spent {
+		shares[i] = 100 * float64(v) / total
+	}
+	return shares, true
+}

@@ -1,0 +1,96 @@
+// Package linuxcpu reports how the CPUs of a Linux host spend their time.
+package linuxcpu
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total (Linux)", func() Config { return Config{} }, build).
+	On("linux").As("cpu").Doc(readme)
+
+// Config has no keys of its own.
+type Config struct{}
+
+type input struct {
+	stat  *hostfs.File
+	cores *telemetry.Vec[string, core]
+}
+
+// core is one line of /proc/stat: its series and its last reading.
+type core struct {
+	states [numStates]*telemetry.Series
+	active *telemetry.Series
+	last   times
+	known  bool // last is a reading
+}
+
+func build(env plugins.Env, _ Config) (*input, error) {
+	return &input{
+		stat:  env.FS.ProcFile("stat"),
+		cores: telemetry.NewVec(func(name string) core { return newCore(env.Factory, name) }),
+	}, nil
+}
+
+func newCore(f *telemetry.Factory, name string) core {
+	if name == "cpu" {
+		name = "cpu-total"
+	}
+	label := telemetry.Label{Key: "core", Value: name}
+	c := core{active: f.Gauge("cpu_usage_active", telemetry.Percent, label)}
+	for i, state := range stateNames() {
+		c.states[i] = f.Gauge("cpu_usage_"+state, telemetry.Percent, label)
+	}
+	return c
+}
+
+// Gather implements plugins.Gatherer. The first reading of a core is its baseline and gives no samples.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	data, err := in.stat.Read()
+	if err != nil {
+		return err
+	}
+	found := false
+	for len(data) > 0 {
+		var line []byte
+		line, data = scan.Line(data)
+		name, now, columns := parseCPU(line)
+		if columns == 0 {
+			continue
+		}
+		found = true
+		telemetry.GetBytes(in.cores, name).add(out, now, columns)
+	}
+	in.cores.Sweep()
+	if !found {
+		return fmt.Errorf("parse %s: no cpu lines", in.stat.Path())
+	}
+	return nil
+}
+
+// add appends the shares of the time since the last reading. States that this kernel does not count are left out.
+func (c *core) add(out *telemetry.Batch, now times, columns int) {
+	last, known := c.last, c.known
+	c.last, c.known = now, true
+	if !known {
+		return
+	}
+	shares, ok := usage(last, now)
+	if !ok {
+		return
+	}
+	for i := range columns {
+		out.Add(c.states[i], shares[i])
+	}
+	out.Add(c.active, max(0, 100-shares[idle]-shares[iowait]))
+}

@@ -1,0 +1,72 @@
+package linuxdisk
+
+import (
+	"slices"
+	"strings"
+)
+
+// Config says which mounts are reported.
+type Config struct {
+	ExcludeMounts []string `yaml:"exclude_mounts"` // exact paths
+	IncludeMounts []string `yaml:"include_mounts"` // exact paths; when there are any, only these, whatever they are
+	ExcludeDocker bool     `yaml:"exclude_docker"` // leaves out what container engines mount
+}
+
+func defaults() Config { return Config{ExcludeDocker: true} }
+
+// choose returns the mounts to report, in the order of the file.
+func (c Config) choose(all []mount) []mount {
+	visible := map[string]int{} // by path: a later mount covers an earlier one
+	best := map[string]int{}    // by device: of several mounts of one file system the shortest path
+	for i, m := range all {
+		visible[m.path] = i
+	}
+	for i, m := range all {
+		if visible[m.path] != i || !c.wants(m) {
+			continue
+		}
+		if b, ok := best[m.device]; !ok || len(m.path) < len(all[b].path) {
+			best[m.device] = i
+		}
+	}
+	var chosen []mount
+	for i, m := range all {
+		if visible[m.path] == i && c.wants(m) && (c.named(m) || best[m.device] == i) {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen
+}
+
+// named says whether the user asked for this very mount.
+func (c Config) named(m mount) bool { return slices.Contains(c.IncludeMounts, m.path) }
+
+func (c Config) wants(m mount) bool {
+	if slices.Contains(c.ExcludeMounts, m.path) {
+		return false
+	}
+	if len(c.IncludeMounts) > 0 {
+		return c.named(m)
+	}
+	if isPseudo(m.fstype) || strings.HasPrefix(m.source, "/dev/loop") {
+		return false
+	}
+	return !c.ExcludeDocker || !fromContainer(m)
+}
+
+// fromContainer says whether a container engine made the mount: its layers and name spaces, and inside a container the
+// files that it mounts over the image's own. An overlay on "/" is the root of whatever the agent runs in.
+func fromContainer(m mount) bool {
+	if m.fstype == "overlay" || m.fstype == "aufs" {
+		return m.path != "/"
+	}
+	if slices.Contains([]string{"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}, m.path) {
+		return true
+	}
+	for _, below := range []string{"/var/lib/docker/", "/var/lib/containers/", "/var/lib/kubelet/pods/", "/run/docker/"} {
+		if strings.HasPrefix(m.path, below) {
+			return true
+		}
+	}
+	return strings.Contains(m.source, "docker")
+}

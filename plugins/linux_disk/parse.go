@@ -1,0 +1,87 @@
+package linuxdisk
+
+import (
+	"strings"
+)
+
+// mount is one line of mountinfo.
+type mount struct {
+	device string // "254:0"; the same for all mounts of one file system
+	path   string
+	fstype string
+	source string // "/dev/vda1", "nas:/export"
+	remote bool   // a server or another process answers for it, or does not
+}
+
+// fuse says whether a process of this host answers for the file system.
+func (m mount) fuse() bool { return m.fstype == "fuse" || strings.HasPrefix(m.fstype, "fuse.") }
+
+// parseMountinfo reads /proc/<pid>/mountinfo: proc(5). Lines that are cut short are left out. It allocates, because it
+// runs only when the mounts have changed.
+func parseMountinfo(data []byte) []mount {
+	var mounts []mount
+	for line := range strings.Lines(string(data)) {
+		// 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+		before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
+		place, what := strings.Split(before, " "), strings.Split(after, " ")
+		if !ok || len(place) < 6 || len(what) < 2 || !strings.HasPrefix(place[4], "/") {
+			continue
+		}
+		m := mount{device: place[2], path: unescape(place[4]), fstype: what[0], source: unescape(what[1])}
+		m.remote = isRemote(m.fstype)
+		mounts = append(mounts, m)
+	}
+	return mounts
+}
+
+// unescape decodes the octal escapes (\040 for a blank) that the kernel writes for blanks, tabs, newlines and
+// backslashes.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if c, ok := octal(s[i:]); ok {
+			b.WriteByte(c)
+			i += 3
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func octal(s string) (c byte, ok bool) {
+	if len(s) < 4 || s[0] != '\\' || s[1] > '3' {
+		return 0, false
+	}
+	for _, d := range []byte(s[1:4]) {
+		if d < '0' || d > '7' {
+			return 0, false
+		}
+		c = c<<3 | (d - '0')
+	}
+	return c, true
+}
+
+// isRemote names the file systems whose statfs(2) waits for a server, or for a process that may be dead or hung.
+func isRemote(fstype string) bool {
+	switch fstype {
+	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "beegfs", "ceph", "coda", "fuse", "fuseblk", "glusterfs", "gpfs", "lustre",
+		"ncpfs", "ocfs2", "orangefs", "pvfs2", "vboxsf", "virtiofs", "vmhgfs":
+		return true
+	}
+	return strings.HasPrefix(fstype, "fuse.")
+}
+
+// isPseudo names the file systems that are not made of storage.
+func isPseudo(fstype string) bool {
+	switch fstype {
+	case "autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devfs", "devpts", "devtmpfs", "efivarfs",
+		"functionfs", "fuse.gvfsd-fuse", "fuse.lxcfs", "fuse.portal", "fusectl", "hugetlbfs", "mqueue", "nfsd", "nsfs", "proc", "pstore", "ramfs",
+		"resctrl", "rootfs", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs", "sysfs", "tmpfs", "tracefs", "usbfs":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+// Package linuxdisk reports the space and inodes of a Linux host's mounted file systems.
+package linuxdisk
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file system (Linux)", defaults, build).
+	On("linux").As("disk").Doc(readme)
+
+// patience is how long a gather waits for the network file systems, all together.
+const patience = time.Second
+
+type input struct {
+	config    Config
+	mountinfo *hostfs.File
+	root      string // what the mount points are relative to
+	statfs    func(path string) (usage, error)
+
+	seen   []byte // the mountinfo that mounts was made from
+	mounts []mount
+	series *telemetry.Vec[string, *disk]
+}
+
+// disk is what is kept of one mount point.
+type disk struct {
+	exists                        *telemetry.Series
+	total, used, free, available  *telemetry.Series
+	usedPercent                   *telemetry.Series
+	inodesTotal, inodesUsed       *telemetry.Series
+	inodesFree, inodesUsedPercent *telemetry.Series
+	path                          string // to ask, moved below the host's root
+	remote                        inquiry
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	return newInput(env, c, statfs), nil
+}
+
+func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
+	in := &input{config: c, mountinfo: env.FS.HostFile("mountinfo"), root: env.FS.Root, statfs: statfs}
+	in.series = telemetry.NewVec(func(path string) *disk { return newDisk(env.Factory, in.root, path) })
+	return in
+}
+
+func newDisk(f *telemetry.Factory, root, path string) *disk {
+	name := path
+	if path == "/" {
+		name = "root"
+	}
+	mount := telemetry.Label{Key: "mount", Value: name}
+	return &disk{
+		exists:            f.Gauge("disk_mountpoint", telemetry.None, telemetry.Label{Key: "mountpoint", Value: name}),
+		total:             f.Gauge("disk_total", telemetry.Bytes, mount),
+		used:              f.Gauge("disk_used", telemetry.Bytes, mount),
+		free:              f.Gauge("disk_free", telemetry.Bytes, mount),
+		available:         f.Gauge("disk_available", telemetry.Bytes, mount),
+		usedPercent:       f.Gauge("disk_used_percent", telemetry.Percent, mount),
+		inodesTotal:       f.Gauge("disk_inodes_total", telemetry.None, mount),
+		inodesUsed:        f.Gauge("disk_inodes_used", telemetry.None, mount),
+		inodesFree:        f.Gauge("disk_inodes_free", telemetry.None, mount),
+		inodesUsedPercent: f.Gauge("disk_inodes_percent", telemetry.Percent, mount),
+		path:              filepath.Join(root, path),
+	}
+}
+
+// Gather implements plugins.Gatherer. Network file systems are asked first and awaited last, so that all of them
+// together cost at most the patience for one, and a dead one costs the local ones nothing.
+func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
+	if err := in.readMounts(); err != nil {
+		return err
+	}
+	remotes := 0
+	for _, m := range in.mounts {
+		if d := *in.series.Get(m.path); m.remote {
+			d.remote.ask(in.statfs, d.path)
+			remotes++
+		}
+	}
+	var errs []error
+	for _, m := range in.mounts {
+		if d := *in.series.Get(m.path); !m.remote {
+			u, err := in.statfs(d.path)
+			errs = d.add(out, m, u, err, errs)
+		}
+	}
+	if remotes > 0 {
+		errs = in.collect(ctx, out, errs)
+	}
+	in.series.Sweep()
+	return errors.Join(errs...)
+}
+
+// collect waits for the network file systems.
+func (in *input) collect(ctx context.Context, out *telemetry.Batch, errs []error) []error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, m := range in.mounts {
+		if d := *in.series.Get(m.path); m.remote {
+			u, err := d.remote.wait(ctx)
+			errs = d.add(out, m, u, err, errs)
+		}
+	}
+	return errs
+}
+
+// readMounts brings the list of mounts up to date; it is made anew only when the file differs from the last one.
+func (in *input) readMounts() error {
+	data, err := in.mountinfo.Read()
+	if err != nil {
+		return err
+	}
+	if in.seen == nil || !bytes.Equal(data, in.seen) {
+		in.seen = append(in.seen[:0], data...)
+		in.mounts = in.config.choose(parseMountinfo(data))
+	}
+	return nil
+}
+
+// add appends the samples of one mount, or what is wrong with it to errs.
+func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []error) []error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errs // unmounted since the list was read, or covered by another mount
+	case errors.Is(err, fs.ErrPermission) && m.fuse():
+		return errs // another user's, which not even root may look at: mount.fuse(8), allow_other
+	case err != nil:
+		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err})
+	case u.total == 0:
+		return errs // not made of blocks: a pseudo file system that is not in the list
+	}
+	out.Add(d.exists, 1)
+	out.Add(d.total, u.total)
+	out.Add(d.used, u.used())
+	out.Add(d.free, u.free)
+	out.Add(d.available, u.available)
+	if percent, ok := u.usedPercent(); ok {
+		out.Add(d.usedPercent, percent)
+	}
+	if u.inodes > 0 {
+		used := max(0, u.inodes-u.inodesFree)
+		out.Add(d.inodesTotal, u.inodes)
+		out.Add(d.inodesUsed, used)
+		out.Add(d.inodesFree, u.inodesFree)
+		out.Add(d.inodesUsedPercent, 100*used/u.inodes)
+	}
+	return errs
+}

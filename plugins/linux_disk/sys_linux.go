@@ -1,0 +1,30 @@
+package linuxdisk
+
+import "syscall"
+
+// statfs asks the kernel about the file system at path. Counts are in units of f_frsize, as for statvfs(3); file
+// systems that leave it 0 mean f_bsize.
+func statfs(path string) (usage, error) {
+	var st syscall.Statfs_t
+	for {
+		err := syscall.Statfs(path, &st)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return usage{}, err
+		}
+		break
+	}
+	unit := float64(st.Frsize)
+	if unit == 0 {
+		unit = float64(st.Bsize)
+	}
+	return usage{
+		total:      float64(st.Blocks) * unit,
+		free:       float64(st.Bfree) * unit,
+		available:  float64(st.Bavail) * unit,
+		inodes:     float64(st.Files),
+		inodesFree: float64(st.Ffree),
+	}, nil
+}

@@ -1,0 +1,112 @@
+// Package linuxio reports the traffic of a Linux host's block devices.
+package linuxio
+
+import (
+	"context"
+	_ "embed"
+	"slices"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_io", "reads, writes and utilisation per block device (Linux)", func() Config { return Config{} }, build).
+	On("linux").As("io").Doc(readme)
+
+// Config says which devices are reported.
+type Config struct {
+	ExcludeDevices []string `yaml:"exclude_devices"` // exact names
+	IncludeDevices []string `yaml:"include_devices"` // exact names; when there are any, only these
+}
+
+// wants decides on a device's name. Loop devices and RAM disks are reported only by name: a system has dozens that
+// nobody uses.
+func (c Config) wants(name string) bool {
+	if slices.Contains(c.ExcludeDevices, name) {
+		return false
+	}
+	if len(c.IncludeDevices) > 0 {
+		return slices.Contains(c.IncludeDevices, name)
+	}
+	return !strings.HasPrefix(name, "loop") && !strings.HasPrefix(name, "ram")
+}
+
+type input struct {
+	diskstats *hostfs.File
+	devices   *telemetry.Vec[string, device]
+}
+
+// device are the series of one device; none when it is filtered out.
+type device struct {
+	wanted bool
+	exists *telemetry.Series
+	totals [numCounters]*telemetry.Series
+	rates  [numCounters]*telemetry.Rate
+	busy   telemetry.Rate // of the milliseconds with requests in flight
+	util   *telemetry.Series
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	return &input{
+		diskstats: env.FS.ProcFile("diskstats"),
+		devices: telemetry.NewVec(func(name string) device {
+			if !c.wants(name) {
+				return device{}
+			}
+			return newDevice(env.Factory, name)
+		}),
+	}, nil
+}
+
+func newDevice(f *telemetry.Factory, name string) device {
+	label := telemetry.Label{Key: "device", Value: name}
+	d := device{
+		wanted: true,
+		exists: f.Gauge("diskio_device", telemetry.None, label),
+		util:   f.Gauge("diskio_util_percent", telemetry.Percent, label),
+	}
+	for i, c := range counterNames() {
+		d.totals[i] = f.New(c.total, telemetry.Counter, c.unit, label)
+		d.rates[i] = f.Rate(c.rate, c.unit.PerSecond(), label)
+	}
+	return d
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	data, err := in.diskstats.Read()
+	if err != nil {
+		return err
+	}
+	for len(data) > 0 {
+		var line []byte
+		line, data = scan.Line(data)
+		name, stats, ok := parseDevice(line)
+		if !ok {
+			continue
+		}
+		if d := telemetry.GetBytes(in.devices, name); d.wanted {
+			d.add(out, stats)
+		}
+	}
+	in.devices.Sweep()
+	return nil
+}
+
+func (d *device) add(out *telemetry.Batch, s stats) {
+	out.Add(d.exists, 1)
+	for i, v := range s.counters {
+		out.Add(d.totals[i], v)
+		d.rates[i].Add(out, v)
+	}
+	if perSecond, ok := d.busy.Step(out.At, s.busy); ok {
+		out.Add(d.util, min(100, perSecond/10))
+	}
+}

@@ -1,0 +1,59 @@
+package linuxmem
+
+import (
+	"errors"
+
+	"github.com/rtcollector/rtcollector/internal/scan"
+)
+
+// meminfo is what is used of /proc/meminfo, in bytes.
+type meminfo struct {
+	total, free, buffers, cached, reclaimable, shmem float64
+	swapTotal, swapFree                              float64
+
+	available    float64
+	hasAvailable bool // kernels before 3.14 do not estimate it
+}
+
+var errNoTotal = errors.New("parse meminfo: no MemTotal")
+
+// parseMeminfo reads /proc/meminfo, whose numbers are in units of 1024 bytes: proc(5). What a kernel leaves out is 0.
+func parseMeminfo(data []byte) (meminfo, error) {
+	value := func(key string) float64 {
+		v, _ := scan.Value(data, key)
+		return float64(v) * 1024
+	}
+	m := meminfo{
+		total:       value("MemTotal:"),
+		free:        value("MemFree:"),
+		buffers:     value("Buffers:"),
+		cached:      value("Cached:"),
+		reclaimable: value("SReclaimable:"),
+		shmem:       value("Shmem:"),
+		swapTotal:   value("SwapTotal:"),
+		swapFree:    value("SwapFree:"),
+	}
+	available, ok := scan.Value(data, "MemAvailable:")
+	m.available, m.hasAvailable = float64(available)*1024, ok
+	if m.total == 0 {
+		return m, errNoTotal
+	}
+	return m, nil
+}
+
+// used is the memory that cannot be had back by dropping caches. Shared memory and tmpfs are counted in Cached, but
+// cannot be dropped.
+func (m meminfo) used() float64 {
+	return clamp(m.total-m.free-m.buffers-m.cached-m.reclaimable+m.shmem, m.total)
+}
+
+// availableOrEstimate is the kernel's estimate or, from a kernel without one, all that is not used.
+func (m meminfo) availableOrEstimate() float64 {
+	if m.hasAvailable {
+		return m.available
+	}
+	return m.total - m.used()
+}
+
+// clamp keeps an amount that was computed from separately counted ones between nothing and all.
+func clamp(v, all float64) float64 { return max(0, min(v, all)) }

@@ -1,0 +1,78 @@
+// Package linuxmem reports the memory of a Linux host.
+package linuxmem
+
+import (
+	"context"
+	_ "embed"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", func() Config { return Config{} }, build).
+	On("linux").As("mem").Doc(readme)
+
+// Config has no keys of its own.
+type Config struct{}
+
+type input struct {
+	meminfo *hostfs.File
+
+	total, free, available, buffers, cached, used *telemetry.Series
+	usedPercent, availablePercent                 *telemetry.Series
+	swapTotal, swapUsed, swapFree, swapPercent    *telemetry.Series
+}
+
+func build(env plugins.Env, _ Config) (*input, error) {
+	bytes := func(name string) *telemetry.Series { return env.Factory.Gauge(name, telemetry.Bytes) }
+	percent := func(name string) *telemetry.Series { return env.Factory.Gauge(name, telemetry.Percent) }
+	return &input{
+		meminfo:          env.FS.ProcFile("meminfo"),
+		total:            bytes("mem_total"),
+		free:             bytes("mem_free"),
+		available:        bytes("mem_available"),
+		buffers:          bytes("mem_buffers"),
+		cached:           bytes("mem_cached"),
+		used:             bytes("mem_used"),
+		usedPercent:      percent("mem_used_percent"),
+		availablePercent: percent("mem_available_percent"),
+		swapTotal:        bytes("mem_swap_total"),
+		swapUsed:         bytes("mem_swap_used"),
+		swapFree:         bytes("mem_swap_free"),
+		swapPercent:      percent("mem_swap_percent"),
+	}, nil
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	data, err := in.meminfo.Read()
+	if err != nil {
+		return err
+	}
+	m, err := parseMeminfo(data)
+	if err != nil {
+		return err
+	}
+	used, available := m.used(), m.availableOrEstimate()
+	out.Add(in.total, m.total)
+	out.Add(in.free, m.free)
+	out.Add(in.available, available)
+	out.Add(in.buffers, m.buffers)
+	out.Add(in.cached, m.cached)
+	out.Add(in.used, used)
+	out.Add(in.usedPercent, 100*used/m.total)
+	out.Add(in.availablePercent, 100*available/m.total)
+	if m.swapTotal > 0 {
+		swapUsed := max(0, m.swapTotal-m.swapFree)
+		out.Add(in.swapTotal, m.swapTotal)
+		out.Add(in.swapUsed, swapUsed)
+		out.Add(in.swapFree, m.swapFree)
+		out.Add(in.swapPercent, 100*swapUsed/m.swapTotal)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+// Package linuxnet reports the traffic of a Linux host's network interfaces.
+package linuxnet
+
+import (
+	"context"
+	_ "embed"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface (Linux)", defaults, build).
+	On("linux").As("net").Doc(readme)
+
+type input struct {
+	dev        *hostfs.File
+	interfaces *telemetry.Vec[string, iface]
+}
+
+// iface are the series of one interface; none when it is filtered out.
+type iface struct {
+	wanted         bool
+	exists         *telemetry.Series
+	totals         [numCounters]*telemetry.Total
+	rxBits, txBits *telemetry.Rate
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	wanted, err := c.filter()
+	if err != nil {
+		return nil, err
+	}
+	return &input{
+		dev: env.FS.HostFile("net", "dev"),
+		interfaces: telemetry.NewVec(func(name string) iface {
+			if !wanted(name) {
+				return iface{}
+			}
+			return newIface(env.Factory, name)
+		}),
+	}, nil
+}
+
+func newIface(f *telemetry.Factory, name string) iface {
+	label := telemetry.Label{Key: "iface", Value: name}
+	i := iface{
+		wanted: true,
+		exists: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: name}),
+		rxBits: f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
+		txBits: f.Rate("net_tx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
+	}
+	for n, c := range counterNames() {
+		i.totals[n] = f.Counter(c.name, c.unit, label)
+	}
+	return i
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	data, err := in.dev.Read()
+	if err != nil {
+		return err
+	}
+	for len(data) > 0 {
+		var line []byte
+		line, data = scan.Line(data)
+		name, counts, ok := parseInterface(line)
+		if !ok {
+			continue
+		}
+		if i := telemetry.GetBytes(in.interfaces, name); i.wanted {
+			i.add(out, counts)
+		}
+	}
+	in.interfaces.Sweep()
+	return nil
+}
+
+func (i *iface) add(out *telemetry.Batch, counts counters) {
+	out.Add(i.exists, 1)
+	for n, total := range i.totals {
+		total.Add(out, float64(counts[n]))
+	}
+	i.rxBits.Add(out, 8*float64(counts[rxBytes]))
+	i.txBits.Add(out, 8*float64(counts[txBytes]))
+}

@@ -1,0 +1,95 @@
+package plugintest
+
+import (
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+const goos = runtime.GOOS
+
+// checkConfig checks that an input's configuration is strict and documented.
+func checkConfig(t *testing.T, def plugins.Definition) {
+	if def.Summary() == "" {
+		t.Error("no summary")
+	}
+	if _, problems := Decode(t, def, ""); len(problems) > 0 {
+		t.Errorf("the defaults are refused: %v", problems)
+	}
+	keys := conf.Keys(def.Defaults())
+	for _, key := range keys {
+		if !hasWord(def.Readme(), key) {
+			t.Errorf("the README does not mention the key %s", key)
+		}
+	}
+	checkTypos(t, def, append(keys, "interval"))
+	checkSample(t, def)
+}
+
+// checkTypos checks that a misspelt key is refused with the right one suggested.
+func checkTypos(t *testing.T, def plugins.Definition, keys []string) {
+	for _, key := range keys {
+		_, problems := Decode(t, def, key+"x: 1")
+		if len(problems) != 1 || problems.Err() == nil {
+			t.Errorf("the unknown key %sx: %d problems, want one", key, len(problems))
+			continue
+		}
+		if message := problems.Error(); !strings.Contains(message, "unknown key") || !strings.Contains(message, "did you mean") {
+			t.Errorf("the unknown key %sx is refused without a suggestion: %s", key, message)
+		}
+	}
+}
+
+// checkSample checks that the README's first yaml block can be pasted below "inputs:".
+func checkSample(t *testing.T, def plugins.Definition) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(def.Sample()), &doc); err != nil {
+		t.Fatalf("the README's yaml block: %v", err)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.SequenceNode || len(doc.Content[0].Content) == 0 {
+		t.Fatalf("the README's first yaml block must be a list item (\"- %s:\")", def.Name())
+	}
+	for _, item := range doc.Content[0].Content {
+		checkItem(t, def, item)
+	}
+}
+
+func checkItem(t *testing.T, def plugins.Definition, item *yaml.Node) {
+	name, value := item, (*yaml.Node)(nil)
+	if item.Kind == yaml.MappingNode && len(item.Content) == 2 {
+		name, value = item.Content[0], item.Content[1]
+	}
+	if name.Kind != yaml.ScalarNode || name.Value != def.Name() {
+		t.Errorf("line %d of the README's yaml block does not name %s", item.Line, def.Name())
+		return
+	}
+	var problems conf.Problems
+	def.Decode(&problems, value, def.Name())
+	if len(problems) > 0 {
+		t.Errorf("the README's yaml block: %v", problems)
+	}
+}
+
+// documented says whether a README mentions a metric. A rate may be mentioned as `_rate` on the line of its counter.
+func documented(readme, name string) bool {
+	if hasWord(readme, name) {
+		return true
+	}
+	counter, isRate := strings.CutSuffix(name, "_rate")
+	for line := range strings.Lines(readme) {
+		if isRate && strings.Contains(line, "`_rate`") && hasWord(line, counter) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasWord(text, word string) bool {
+	return regexp.MustCompile(`(^|[^\w])` + regexp.QuoteMeta(word) + `($|[^\w])`).MatchString(text)
+}

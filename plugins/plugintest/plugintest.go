@@ -1,0 +1,195 @@
+// Package plugintest holds what every input must keep, as a test that every input runs, and helpers that gather from
+// trees of recorded files.
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// Case is one situation that the input must gather from.
+type Case struct {
+	Name       string
+	Root       string                             // a tree of files, see hostfs.At; "": this machine, skipped where the input does not run
+	Then       string                             // a tree laid over the first one before every second gather: what time changed
+	Config     string                             // YAML of the input's keys; "": the defaults
+	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
+	Error      string                             // what the error of every gather contains; "": there must be none
+	SharedKeys bool                               // two series may share one bare key
+	Allocs     float64                            // allocations per gather that are allowed beside 0.1 per sample; 0 means 2
+}
+
+// Run checks an input: its configuration and README against each other, and each case's gathers. A pushed input has
+// no cases; it is checked to stop.
+func Run(t *testing.T, def plugins.Definition, cases ...Case) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Run("config", func(t *testing.T) { checkConfig(t, def) })
+	names := map[string]bool{}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) { checkCase(t, def, c, names) })
+	}
+	for name := range names {
+		if !documented(def.Readme(), name) {
+			t.Errorf("the README does not mention the metric %s", name)
+		}
+	}
+	goleak.VerifyNone(t, before)
+}
+
+// rounds is how often a case is gathered: first without rates, then with, and both again with everything known.
+const rounds = 4
+
+func checkCase(t *testing.T, def plugins.Definition, c Case, names map[string]bool) {
+	p, dir := c.start(t, def)
+	if p.Input.Runner != nil {
+		checkStops(t, p.Input.Runner)
+		return
+	}
+	seen := map[string]*telemetry.Series{}
+	for round := range rounds {
+		if round > 0 {
+			c.change(t, dir, round)
+		}
+		b, err := p.Batch(float64(10 * round))
+		c.checkError(t, err)
+		c.checkBatch(t, b)
+		checkReused(t, b, seen)
+	}
+	for _, s := range seen {
+		names[s.Name()] = true
+	}
+	if len(seen) == 0 && c.Error == "" {
+		t.Error("no samples")
+	}
+	c.checkAllocs(t, p)
+	checkCancelled(t, p)
+}
+
+// start builds the input over a copy of the case's tree.
+func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
+	if c.Root == "" && !def.Runs(goos) {
+		t.Skipf("%s does not run on %s", def.Name(), goos)
+	}
+	if c.Root != "" {
+		dir = t.TempDir()
+		Lay(t, dir, c.Root)
+	}
+	env := Env(def.Name(), dir)
+	if c.Setup != nil {
+		c.Setup(t, &env)
+	}
+	return Start(t, def, c.Config, env), dir
+}
+
+func (c Case) change(t *testing.T, dir string, round int) {
+	if c.Then == "" {
+		return
+	}
+	tree := c.Then
+	if round%2 == 0 {
+		tree = c.Root
+	}
+	Lay(t, dir, tree)
+}
+
+func (c Case) checkError(t *testing.T, err error) {
+	switch {
+	case err != nil && c.Error == "":
+		t.Errorf("gather: %v", err)
+	case c.Error != "" && (err == nil || !strings.Contains(err.Error(), c.Error)):
+		t.Errorf("gather: %v, want an error about %q", err, c.Error)
+	}
+}
+
+// checkBatch checks each sample and that the series of a batch are apart.
+func (c Case) checkBatch(t *testing.T, b *telemetry.Batch) {
+	series, keys := map[string]bool{}, map[string]string{}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		id, key := s.String(), s.BareKey()
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			t.Errorf("%s is %v", id, v)
+		}
+		if v < 0 && strings.HasSuffix(s.Name(), "_rate") {
+			t.Errorf("%s is a negative rate: %v", id, v)
+		}
+		if slices.ContainsFunc(s.Labels(), func(l telemetry.Label) bool { return l.Value == "" || l.Key == "" }) {
+			t.Errorf("%s has an empty label", id)
+		}
+		if series[id] {
+			t.Errorf("%s stands twice in one batch", id)
+		}
+		if other, taken := keys[key]; taken && other != id && !c.SharedKeys {
+			t.Errorf("%s and %s share the key %s", other, id, key)
+		}
+		series[id], keys[key] = true, id
+	}
+}
+
+// checkReused checks that what was seen before has the same handle.
+func checkReused(t *testing.T, b *telemetry.Batch, seen map[string]*telemetry.Series) {
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		if known := seen[s.String()]; known != nil && known != s {
+			t.Errorf("%s has a new handle", s)
+		}
+		seen[s.String()] = s
+	}
+}
+
+// checkAllocs checks what a gather in steady state allocates; batches are made beforehand.
+func (c Case) checkAllocs(t *testing.T, p *Probe) {
+	if underRace || c.Error != "" {
+		return
+	}
+	const runs = 20
+	batches := make([]*telemetry.Batch, 0, runs+1)
+	for i := range runs + 1 {
+		batches = append(batches, newBatch(float64(100+10*i)))
+	}
+	i := 0
+	got := testing.AllocsPerRun(runs, func() {
+		_ = p.Input.Gatherer.Gather(t.Context(), batches[i])
+		i++
+	})
+	budget := c.Allocs
+	if budget == 0 {
+		budget = 2
+	}
+	budget += 0.1 * float64(batches[runs].Len())
+	if got > budget {
+		t.Errorf("a gather of %d samples makes %v allocations, more than %v", batches[runs].Len(), got, budget)
+	}
+}
+
+// checkCancelled checks that a gather returns when nobody waits for it. One that does not, hangs the test.
+func checkCancelled(t *testing.T, p *Probe) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if b, err := p.batch(ctx, 1000); err != nil && b.Len() == 0 && !errors.Is(err, context.Canceled) {
+		t.Logf("gather after cancel: %v", err)
+	}
+}
+
+// checkStops checks that a pushed input returns, without an error, when its context is done.
+func checkStops(t *testing.T, r plugins.Runner) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Run(ctx, discard{}); err != nil {
+		t.Errorf("run with a finished context: %v", err)
+	}
+}
+
+type discard struct{}
+
+func (discard) Emit(context.Context, *telemetry.Batch) error { return nil }

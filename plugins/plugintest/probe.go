@@ -1,0 +1,168 @@
+package plugintest
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// Env returns an environment for the input called name over a tree of files that [hostfs.At] understands; dir "" is
+// this machine.
+func Env(name, dir string) plugins.Env {
+	root := hostfs.FromEnv(func(string) string { return "" })
+	if dir != "" {
+		root = hostfs.At(dir)
+	}
+	return plugins.Env{
+		ID:       name,
+		Factory:  telemetry.NewFactory("testhost", name, map[string]string{"environment": "test"}, 1),
+		Log:      slog.New(slog.DiscardHandler),
+		FS:       root,
+		Self:     &selfstat.Registry{},
+		Interval: 10 * time.Second,
+	}
+}
+
+// Files writes files below dir and returns it; with dir "" it makes a new directory that goes with the test.
+func Files(tb testing.TB, dir string, files map[string]string) string {
+	tb.Helper()
+	if dir == "" {
+		dir = tb.TempDir()
+	}
+	for name, content := range files {
+		write(tb, filepath.Join(dir, name), []byte(content))
+	}
+	return dir
+}
+
+// Lay copies the files of a tree over those in dir.
+func Lay(tb testing.TB, dir, tree string) {
+	tb.Helper()
+	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(tree, path)
+		write(tb, filepath.Join(dir, name), content)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func write(tb testing.TB, path string, content []byte) {
+	tb.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Decode decodes a YAML configuration of the input's own keys; config "" is an empty node.
+func Decode(tb testing.TB, def plugins.Definition, config string) (plugins.Built, conf.Problems) {
+	tb.Helper()
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
+		tb.Fatal(err)
+	}
+	node := &doc
+	if len(doc.Content) > 0 {
+		node = doc.Content[0]
+	}
+	var problems conf.Problems
+	return def.Decode(&problems, node, def.Name()), problems
+}
+
+// Probe is a live input that the test asks at instants of its choosing.
+type Probe struct {
+	Input plugins.Input
+
+	tb testing.TB
+}
+
+// Start builds an input from YAML, and opens it if it is to be opened; it is closed with the test.
+func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env) *Probe {
+	tb.Helper()
+	built, problems := Decode(tb, def, config)
+	if err := problems.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	in, err := built.New(env)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if o, ok := in.Gatherer.(plugins.Opener); ok {
+		if err := o.Open(tb.Context()); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if c, ok := in.Gatherer.(io.Closer); ok {
+		tb.Cleanup(func() { _ = c.Close() })
+	}
+	return &Probe{Input: in, tb: tb}
+}
+
+// Batch gathers at a number of seconds after a fixed instant.
+func (p *Probe) Batch(second float64) (*telemetry.Batch, error) {
+	return p.batch(p.tb.Context(), second)
+}
+
+func (p *Probe) batch(ctx context.Context, second float64) (*telemetry.Batch, error) {
+	b := newBatch(second)
+	return b, p.Input.Gatherer.Gather(ctx, b)
+}
+
+func newBatch(second float64) *telemetry.Batch {
+	at := time.Unix(1_700_000_000, 0).Add(time.Duration(second * float64(time.Second)))
+	return telemetry.NewBatch(at, at, 1024)
+}
+
+// Gather gathers at a number of seconds after a fixed instant and returns the values by bare key
+// ("net_rx_bytes_eth0"). An error fails the test.
+func (p *Probe) Gather(second float64) map[string]float64 {
+	p.tb.Helper()
+	b, err := p.Batch(second)
+	if err != nil {
+		p.tb.Errorf("gather: %v", err)
+	}
+	return ByKey(b)
+}
+
+// ByKey returns a batch's values by [telemetry.Series.BareKey].
+func ByKey(b *telemetry.Batch) map[string]float64 {
+	return values(b, (*telemetry.Series).BareKey)
+}
+
+// BySeries returns a batch's values by [telemetry.Series.String].
+func BySeries(b *telemetry.Batch) map[string]float64 {
+	return values(b, (*telemetry.Series).String)
+}
+
+func values(b *telemetry.Batch, key func(*telemetry.Series) string) map[string]float64 {
+	m := make(map[string]float64, b.Len())
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		m[key(s)] = v
+	}
+	return m
+}

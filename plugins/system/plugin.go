@@ -1,0 +1,110 @@
+// Package system reports load, users, CPUs and uptime of a Linux host.
+package system
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"io/fs"
+	"math"
+	"runtime"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("system", "load, users, CPUs and uptime", func() Config { return Config{} }, build).
+	On("linux").Doc(readme)
+
+// Config has no keys of its own.
+type Config struct{}
+
+type input struct {
+	loadavg, uptime, online *hostfs.File
+	users                   *users
+
+	loads                                  [3]*telemetry.Series
+	nUsers, nUniqueUsers, nCPUs, upSeconds *telemetry.Series
+}
+
+func build(env plugins.Env, _ Config) (*input, error) {
+	f := env.Factory
+	return &input{
+		loadavg: env.FS.ProcFile("loadavg"),
+		uptime:  env.FS.ProcFile("uptime"),
+		online:  env.FS.SysFile("devices", "system", "cpu", "online"),
+		users:   newUsers(env.FS),
+		loads: [3]*telemetry.Series{
+			f.Gauge("system_load1", telemetry.None),
+			f.Gauge("system_load5", telemetry.None),
+			f.Gauge("system_load15", telemetry.None),
+		},
+		nUsers:       f.Gauge("system_n_users", telemetry.None),
+		nUniqueUsers: f.Gauge("system_n_unique_users", telemetry.None),
+		nCPUs:        f.Gauge("system_n_cpus", telemetry.None),
+		upSeconds:    f.Gauge("system_uptime", telemetry.Seconds),
+	}, nil
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	return errors.Join(in.addLoad(out), in.addUsers(out), in.addCPUs(out), in.addUptime(out))
+}
+
+func (in *input) addLoad(out *telemetry.Batch) error {
+	data, err := in.loadavg.Read()
+	if err != nil {
+		return unlessMissing(err)
+	}
+	if loads, ok := parseLoadavg(data); ok {
+		for i, s := range in.loads {
+			out.Add(s, loads[i])
+		}
+	}
+	return nil
+}
+
+func (in *input) addUsers(out *telemetry.Batch) error {
+	sessions, unique, err := in.users.count()
+	if err != nil {
+		return err
+	}
+	out.Add(in.nUsers, float64(sessions))
+	out.Add(in.nUniqueUsers, float64(unique))
+	return nil
+}
+
+// addCPUs counts the host's CPUs. Where the kernel's list is hidden, those that this process may use stand in for it.
+func (in *input) addCPUs(out *telemetry.Batch) error {
+	data, err := in.online.Read()
+	n, ok := parseCPUList(data)
+	if err != nil || !ok {
+		n = runtime.NumCPU()
+	}
+	out.Add(in.nCPUs, float64(n))
+	return unlessMissing(err)
+}
+
+func (in *input) addUptime(out *telemetry.Batch) error {
+	data, err := in.uptime.Read()
+	if err != nil {
+		return unlessMissing(err)
+	}
+	if seconds, ok := parseUptime(data); ok {
+		out.Add(in.upSeconds, math.Floor(seconds))
+	}
+	return nil
+}
+
+// unlessMissing drops the error of a file that this kernel, or this container, does not have.
+func unlessMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
