@@ -49,11 +49,13 @@ type Options struct {
 	Alias string `yaml:"alias"` // tells several outputs of one kind apart in logs and statistics
 }
 
-// Definition, Built and Catalog are the catalogue's types for outputs.
 type (
+	// Definition is one kind of output.
 	Definition = catalog.Definition[Env, Options, Output]
-	Built      = catalog.Built[Env, Options, Output]
-	Catalog    = catalog.Catalog[Env, Options, Output]
+	// Built is a decoded configuration of an output.
+	Built = catalog.Built[Env, Options, Output]
+	// Catalog is a list of outputs.
+	Catalog = catalog.Catalog[Env, Options, Output]
 )
 
 // Define defines an output.

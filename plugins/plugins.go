@@ -78,11 +78,13 @@ type Input struct {
 	Runner   Runner
 }
 
-// Definition, Built and Catalog are the catalogue's types for inputs.
 type (
+	// Definition is one kind of input.
 	Definition = catalog.Definition[Env, Options, Input]
-	Built      = catalog.Built[Env, Options, Input]
-	Catalog    = catalog.Catalog[Env, Options, Input]
+	// Built is a decoded configuration of an input.
+	Built = catalog.Built[Env, Options, Input]
+	// Catalog is a list of inputs.
+	Catalog = catalog.Catalog[Env, Options, Input]
 )
 
 // Poll defines an input that is polled.

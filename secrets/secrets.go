@@ -40,7 +40,7 @@ func (r Ref) String() string {
 	return "[redacted]"
 }
 
-// GoString, Format and LogValue keep %#v, %+v and slog from looking inside.
+// GoString implements fmt.GoStringer, for %#v.
 func (r Ref) GoString() string { return r.String() }
 
 // Format implements fmt.Formatter.

@@ -71,13 +71,14 @@ func parsePoint(entry any) (name string, p point, ok bool) {
 }
 
 // one is the value of a metric without instances, or of one instance.
-func (l latest) one(name, instance string) (float64, bool) {
+// 0 stands for a value that is not there yet.
+func (l latest) one(name, instance string) float64 {
 	for _, p := range l[name] {
 		if p.instance == instance {
-			return p.value, true
+			return p.value
 		}
 	}
-	return 0, false
+	return 0
 }
 
 // instances are the instances of a metric, sorted.

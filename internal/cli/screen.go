@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
 )
@@ -97,11 +100,30 @@ func (s *screen) draw(l latest, stats embedded.Stats) {
 	}
 	var b bytes.Buffer
 	b.WriteString(home)
-	for _, line := range s.frame(l, rate) {
+	for _, line := range fit(s.frame(l, rate), s.w) {
 		b.WriteString(line + eraseLine)
 	}
 	b.WriteString(eraseBelow)
 	_, _ = s.w.Write(b.Bytes())
+}
+
+// fit cuts lines to the size of the terminal: one that wraps would shift all below it.
+func fit(lines []string, w io.Writer) []string {
+	f, ok := w.(*os.File)
+	if !ok {
+		return lines
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 2 || height < 2 {
+		return lines
+	}
+	lines = lines[:min(len(lines), height-1)]
+	for i, line := range lines {
+		if r := []rune(line); len(r) > width {
+			lines[i] = string(r[:width-1]) + "…"
+		}
+	}
+	return lines
 }
 
 func (s *screen) frame(l latest, rate float64) []string {

@@ -8,6 +8,7 @@ import (
 // Kind says how values of a series relate over time.
 type Kind uint8
 
+// The kinds.
 const (
 	Gauge   Kind = iota // a value that goes up and down
 	Counter             // a total that only grows, until its source restarts

@@ -1,0 +1,59 @@
+# "make help" lists the targets.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+PACKAGES ?= ./...
+FUZZTIME ?= 60s
+
+GOLANGCI := bin/golangci-lint-v2.15.0
+TARGETS  := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
+
+.PHONY: help build test lint bench fuzz cross generate check vet format
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/rtcollector, static and stripped
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
+
+test: ## Install what the tests need (Debian, root) and run them all with the race detector
+	@.ci/setup
+	go test -race -shuffle=on $(PACKAGES)
+
+vet: ## go vet, for the systems whose code this one does not compile
+	go vet $(PACKAGES)
+	GOOS=windows go vet $(PACKAGES)
+	GOOS=darwin go vet $(PACKAGES)
+
+format: ## Fail when a file is not formatted
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+
+lint: $(GOLANGCI) ## Run golangci-lint
+	$(GOLANGCI) run
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv bin/golangci-lint $@
+
+bench: ## Run every benchmark
+	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+fuzz: ## Fuzz every parser for FUZZTIME (60s)
+	@for pkg in $$(go list $(PACKAGES)); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+cross: ## Build for every supported system
+	@for t in $(TARGETS); do \
+	  echo "build $$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/rtcollector || exit 1; \
+	done
+
+generate: ## Make generated files anew
+	go generate ./...
+
+check: format vet lint test cross ## Everything that must pass before a change is done
+	@before=$$(git status --porcelain); $(MAKE) -s generate; \
+	 [ "$$before" = "$$(git status --porcelain)" ] || { echo "generated files were stale: commit them"; git status --short; exit 1; }
+	@echo "all checks passed"
