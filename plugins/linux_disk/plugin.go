@@ -7,7 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"io/fs"
-	"path/filepath"
+	"path"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
@@ -57,9 +57,9 @@ func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *in
 	return in
 }
 
-func newDisk(f *telemetry.Factory, root, path string) *disk {
-	name := path
-	if path == "/" {
+func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
+	name := mountpoint
+	if mountpoint == "/" {
 		name = "root"
 	}
 	mount := telemetry.Label{Key: "mount", Value: name}
@@ -74,7 +74,7 @@ func newDisk(f *telemetry.Factory, root, path string) *disk {
 		inodesUsed:        f.Gauge("disk_inodes_used", telemetry.None, mount),
 		inodesFree:        f.Gauge("disk_inodes_free", telemetry.None, mount),
 		inodesUsedPercent: f.Gauge("disk_inodes_percent", telemetry.Percent, mount),
-		path:              filepath.Join(root, path),
+		path:              path.Join(root, mountpoint),
 	}
 }
 

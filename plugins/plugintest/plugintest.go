@@ -19,7 +19,7 @@ import (
 // Case is one situation that the input must gather from.
 type Case struct {
 	Name       string
-	Root       string                             // a tree of files, see hostfs.At; "": this machine, skipped where the input does not run
+	Root       string                             // a tree of files, see hostfs.At; "": this machine
 	Then       string                             // a tree laid over the first one before every second gather: what time changed
 	Config     string                             // YAML of the input's keys; "": the defaults
 	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
@@ -28,8 +28,8 @@ type Case struct {
 	Allocs     float64                            // allocations per gather that are allowed beside 0.1 per sample; 0 means 2
 }
 
-// Run checks an input: its configuration and README against each other, and each case's gathers. A pushed input has
-// no cases; it is checked to stop.
+// Run checks an input: its configuration and README against each other and, on systems that it runs on, each case's
+// gathers. A pushed input is only checked to stop.
 func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -77,7 +77,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, names map[string]bo
 
 // start builds the input over a copy of the case's tree.
 func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
-	if c.Root == "" && !def.Runs(goos) {
+	if !def.Runs(goos) {
 		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
 	if c.Root != "" {

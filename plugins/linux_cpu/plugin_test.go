@@ -1,0 +1,146 @@
+package linuxcpu
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Then: "testdata/vm-6.18-later"},
+		plugintest.Case{Name: "nine columns", Root: "testdata/kvmhost-2.6.32", Then: "testdata/kvmhost-2.6.32-later"},
+		plugintest.Case{Name: "core comes online", Root: "testdata/armboard-4.9", Then: "testdata/armboard-4.9-later"},
+	)
+}
+
+func TestUsage(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		last, now times
+		want      map[string]float64 // by state; others are 0
+	}{
+		{"simple", times{}, times{user: 10, system: 20, idle: 70}, map[string]float64{"user": 10, "system": 20, "idle": 70}},
+		{"guest is inside user", times{}, times{user: 50, guest: 30, idle: 50}, map[string]float64{"user": 20, "guest": 30, "idle": 50}},
+		{"guest_nice is inside nice", times{}, times{nice: 50, guestNice: 50, idle: 50}, map[string]float64{"guest_nice": 50, "idle": 50}},
+		{"guest runs ahead of user", times{}, times{user: 10, guest: 12, idle: 90}, map[string]float64{"guest": 10, "idle": 90}},
+		{"iowait goes backwards", times{iowait: 100, idle: 10}, times{iowait: 40, idle: 60, user: 50}, map[string]float64{"idle": 50, "user": 50}},
+		{"all states", times{}, times{1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, map[string]float64{
+			"user": 12.5, "nice": 12.5, "system": 12.5, "idle": 12.5, "iowait": 12.5, "irq": 12.5, "softirq": 12.5, "steal": 12.5}},
+	} {
+		shares, ok := usage(tt.last, tt.now)
+		got, sum := map[string]float64{}, 0.0
+		for i, name := range stateNames() {
+			sum += shares[i]
+			if shares[i] != 0 {
+				got[name] = shares[i]
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || !ok {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+		if math.Abs(sum-100) > 1e-9 {
+			t.Errorf("%s: the shares add up to %v", tt.name, sum)
+		}
+	}
+	if _, ok := usage(times{user: 5}, times{user: 5}); ok {
+		t.Error("no time passed, yet there are shares")
+	}
+	if _, ok := usage(times{user: 5, idle: 9}, times{}); ok {
+		t.Error("all counters were reset, yet there are shares")
+	}
+}
+
+func TestGather(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"proc/stat": "cpu  10 0 10 80 0 0 0 0 0 0\ncpu0 10 0 10 80 0 0 0 0 0 0\nintr 1\n"})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+	if got := p.Gather(0); len(got) > 0 {
+		t.Errorf("the baseline gives samples: %v", got)
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu  20 0 10 160 10 0 0 0 0 0 9 9\ncpu0 10 0 10 180\ncpu1 1 2 3 4 5\n"})
+	got := p.Gather(10)
+	want := map[string]float64{
+		"cpu_usage_user_cpu-total": 10, "cpu_usage_nice_cpu-total": 0, "cpu_usage_system_cpu-total": 0, "cpu_usage_idle_cpu-total": 80,
+		"cpu_usage_iowait_cpu-total": 10, "cpu_usage_irq_cpu-total": 0, "cpu_usage_softirq_cpu-total": 0, "cpu_usage_steal_cpu-total": 0,
+		"cpu_usage_guest_cpu-total": 0, "cpu_usage_guest_nice_cpu-total": 0, "cpu_usage_active_cpu-total": 10,
+		"cpu_usage_user_cpu0": 0, "cpu_usage_nice_cpu0": 0, "cpu_usage_system_cpu0": 0, "cpu_usage_idle_cpu0": 100, "cpu_usage_active_cpu0": 0,
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Error(diff)
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu  20 0 10 160 10 0 0 0 0 0\ncpu1 2 2 3 4 5\n"})
+	if got := p.Gather(20); got["cpu_usage_user_cpu1"] != 100 || len(got) != 6 {
+		t.Errorf("a core that came online is %v", got)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"proc/stat": "cpu 1 1 1 1\n"})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 2 1 1 1\n"})
+	b, err := p.Batch(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `cpu_usage_user{core="cpu-total",environment="test",host="testhost",source="linux_cpu",unit="percent"}`
+	if got, ok := plugintest.BySeries(b)[want]; !ok || got != 100 {
+		t.Errorf("no %s in %v", want, plugintest.BySeries(b))
+	}
+}
+
+func TestGatherErrors(t *testing.T) {
+	for content, want := range map[string]string{
+		"":                        "no cpu lines",
+		"intr 1 2 3\n":            "no cpu lines",
+		"cpu  1 2 3":              "no cpu lines", // cut short
+		"cpu  a b c d e\n":        "no cpu lines",
+		"cpux 1 2 3 4 5\n":        "no cpu lines",
+		"cpufreq 1 2 3 4 5 6 7\n": "no cpu lines",
+	} {
+		dir := plugintest.Files(t, "", map[string]string{"proc/stat": content})
+		p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+		if _, err := p.Batch(0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", content, err, want)
+		}
+	}
+	dir := t.TempDir()
+	_, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir)).Batch(0)
+	if err == nil || !strings.HasPrefix(err.Error(), "read "+filepath.Join(dir, "proc", "stat")) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	for _, tree := range []string{"vm-6.18", "kvmhost-2.6.32", "armboard-4.9"} {
+		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc", "stat"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("cpu99999999999999999999 1 2 3 4\ncpu -1 -2 -3 -4 18446744073709551615"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for line := range strings.Lines(string(data)) {
+			_, now, columns := parseCPU([]byte(line))
+			if columns < 0 || columns > numStates {
+				t.Fatalf("%d columns", columns)
+			}
+			shares, ok := usage(times{1, 2, 3, 4}, now)
+			sum := 0.0
+			for _, v := range shares {
+				sum += v
+			}
+			if ok && !(math.Abs(sum-100) < 1e-6) {
+				t.Errorf("shares %v add up to %v", shares, sum)
+			}
+		}
+	})
+}

@@ -1,0 +1,245 @@
+package linuxdisk
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // missing directories make errors
+		plugintest.Case{Name: "container", Root: "testdata/container"},
+		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // asks a network file system
+		plugintest.Case{Name: "this machine"},
+	)
+}
+
+func TestChoose(t *testing.T) {
+	docker := defaults()
+	for _, tt := range []struct {
+		name, tree string
+		config     Config
+		want       []string
+	}{
+		{"vm", "vm-6.18", docker, []string{"/"}},
+		{"docker host", "docker-5.10", docker, []string{"/", "/boot/efi", "/home", "/mnt/nas", "/home/a/.ssh fs", "/data"}},
+		{"with docker", "docker-5.10", Config{}, []string{"/", "/boot/efi", "/home", "/mnt/nas", "/home/a/.ssh fs", "/var/lib/docker/overlay2/abc/merged",
+			"/var/lib/docker/volumes", "/data"}},
+		{"excluded", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: []string{"/home", "/mnt/nas", "/data"}},
+			[]string{"/", "/boot/efi", `/srv/my data\x`, "/home/a/.ssh fs", "/data/snapshots"}},
+		{"included", "docker-5.10", Config{ExcludeDocker: true, IncludeMounts: []string{`/srv/my data\x`, "/home", "/run", "/snap/core/1", "/covered"}},
+			[]string{"/run", `/srv/my data\x`, "/home", "/snap/core/1", "/covered"}},
+		{"container", "container", docker, []string{"/", "/data"}},
+		{"wsl", "wsl2-5.15", docker, []string{"/", "/usr/lib/wsl/drivers", "/mnt/c"}},
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata", tt.tree, "proc/1/mountinfo"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range tt.config.choose(parseMountinfo(data)) {
+			got = append(got, m.path)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
+
+func TestParseMountinfoOddLines(t *testing.T) {
+	for line, want := range map[string]string{
+		`36 35 98:0 / /mnt rw - ext4 /dev/root rw`:                      "/mnt ext4 /dev/root",
+		`36 35 98:0 / /mnt rw shared:1 master:2 unbindable - ext4 a rw`: "/mnt ext4 a",
+		`36 35 98:0 / /a\040b\011c\012d\134e\043f rw - ext4 \040x rw`:   "/a b\tc\nd\\e#f ext4  x",
+		`36 35 98:0 / /a\9\04 rw - ext4 a\`:                             `/a\9\04 ext4 a\`,
+		`36 35 98:0 / /mnt rw - btrfs  rw`:                              "/mnt btrfs ", // no source
+		`36 35 98:0 / /mnt rw`:                                          "",
+		`36 35 98:0 / /mnt rw -`:                                        "",
+		`36 35 98:0 / /mnt rw - ext4`:                                   "",
+		`36 35 0:4 / net:[4026531840] rw - nsfs nsfs rw`:                "",
+		``: "",
+	} {
+		got := ""
+		if mounts := parseMountinfo([]byte(line)); len(mounts) == 1 {
+			got = mounts[0].path + " " + mounts[0].fstype + " " + mounts[0].source
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", line, got, want)
+		}
+	}
+}
+
+// probe is an input over a fixture with a statfs of the test's own.
+func probe(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
+	env := plugintest.Env("linux_disk", filepath.Join("testdata", tree))
+	env.FS.Root = "/"
+	return newInput(env, defaults(), statfs)
+}
+
+func gather(ctx context.Context, in *input) (map[string]float64, error) {
+	var out telemetry.Batch
+	err := in.Gather(ctx, &out)
+	return plugintest.ByKey(&out), err
+}
+
+func TestGather(t *testing.T) {
+	in := probe(t, "vm-6.18", func(path string) (usage, error) {
+		if path != "/" {
+			t.Errorf("asked for %s", path)
+		}
+		return usage{total: 1000, free: 400, available: 300, inodes: 100, inodesFree: 60}, nil
+	})
+	got, err := gather(t.Context(), in)
+	want := map[string]float64{
+		"disk_mountpoint_root": 1, "disk_total_root": 1000, "disk_used_root": 600, "disk_free_root": 400, "disk_available_root": 300,
+		"disk_used_percent_root": 100 * 600.0 / 900, "disk_inodes_total_root": 100, "disk_inodes_used_root": 40, "disk_inodes_free_root": 60,
+		"disk_inodes_percent_root": 40,
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
+func TestGatherFileSystemWithoutInodes(t *testing.T) {
+	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
+	got, err := gather(t.Context(), in)
+	if want := []string{"disk_available_root", "disk_free_root", "disk_mountpoint_root", "disk_total_root", "disk_used_root"}; err != nil ||
+		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestGatherErrors(t *testing.T) {
+	in := probe(t, "docker-5.10", func(path string) (usage, error) {
+		switch path {
+		case "/boot/efi":
+			return usage{}, syscall.ENOENT
+		case "/home/a/.ssh fs":
+			return usage{}, syscall.EACCES
+		case "/home":
+			return usage{}, syscall.EIO
+		case "/data":
+			return usage{}, nil
+		}
+		return usage{total: 10, free: 5, available: 5}, nil
+	})
+	got, err := gather(t.Context(), in)
+	if want := "statfs /home: " + syscall.EIO.Error(); err == nil || err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+	for key, want := range map[string]bool{"disk_used_root": true, "disk_used_mnt_nas": true, "disk_used_home": false, "disk_used_data": false, "disk_used_boot_efi": false} {
+		if _, ok := got[key]; ok != want {
+			t.Errorf("%s is there: %v", key, ok)
+		}
+	}
+	in = probe(t, "nowhere", nil)
+	if _, err := gather(t.Context(), in); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no mountinfo: %v", err)
+	}
+}
+
+// TestStuckMount has a network file system that does not answer, in virtual time.
+func TestStuckMount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var asked atomic.Int32
+		in := probe(t, "docker-5.10", func(path string) (usage, error) {
+			if path == "/mnt/nas" {
+				asked.Add(1)
+				<-release
+			}
+			return usage{total: 10, free: 5, available: 5}, nil
+		})
+		for range 3 {
+			got, err := gather(t.Context(), in)
+			if err == nil || err.Error() != "statfs /mnt/nas: no answer for 1s; skipped until it answers" {
+				t.Errorf("error: %v", err)
+			}
+			if got["disk_used_home"] != 5 || got["disk_used_home_a_.ssh_fs"] != 5 {
+				t.Errorf("the other mounts: %v", got)
+			}
+			if n := asked.Load(); n != 1 {
+				t.Errorf("asked %d times while stuck", n)
+			}
+		}
+		close(release)
+		synctest.Wait()
+		got, err := gather(t.Context(), in)
+		if err != nil || got["disk_used_mnt_nas"] != 5 || asked.Load() != 2 {
+			t.Errorf("after its answer: %v, %v", got["disk_used_mnt_nas"], err)
+		}
+	})
+}
+
+func TestStuckMountYieldsToCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		in := probe(t, "wsl2-5.15", func(path string) (usage, error) {
+			if path == "/mnt/c" {
+				<-release
+			}
+			return usage{total: 10, free: 5, available: 5}, nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		got, err := gather(ctx, in)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "/mnt/c") {
+			t.Errorf("error: %v", err)
+		}
+		if got["disk_used_root"] != 5 {
+			t.Errorf("the local mount: %v", got)
+		}
+		close(release)
+		synctest.Wait()
+	})
+}
+
+func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	if got, _ := gather(t.Context(), in); len(got) != 6 {
+		t.Errorf("one mount: %v", got)
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:2 / /b rw - ext4 /dev/sda2 rw\n"})
+	got, _ := gather(t.Context(), in)
+	if _, ok := got["disk_total_b"]; !ok || len(got) != 6 {
+		t.Errorf("another mount: %v", got)
+	}
+}
+
+func FuzzParseMountinfo(f *testing.F) {
+	for _, tree := range []string{"vm-6.18", "docker-5.10", "container", "wsl2-5.15"} {
+		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc/1/mountinfo"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`1 2 3:4 / /\777\08\1 rw - a \`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		mounts := parseMountinfo(data)
+		paths := map[string]bool{}
+		for _, m := range defaults().choose(mounts) {
+			if !strings.HasPrefix(m.path, "/") || paths[m.path] {
+				t.Errorf("chose %q", m.path)
+			}
+			paths[m.path] = true
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package linuxio
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// TestAgainstSysfs compares with /sys/block/*/stat, the kernel's other account (Documentation/block/stat.rst): what was
+// counted before our reading must not be more, and what is counted after it must not be less.
+func TestAgainstSysfs(t *testing.T) {
+	before := sysfsCounters(t)
+	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", "")).Gather(0)
+	after := sysfsCounters(t)
+	if len(before) == 0 {
+		t.Skip("no /sys/block")
+	}
+	for key, low := range before {
+		if v, ok := got[key]; !ok || v < low || v > after[key] {
+			t.Errorf("%s is %v (%v), sysfs says %v to %v", key, v, ok, low, after[key])
+		}
+	}
+}
+
+func sysfsCounters(t *testing.T) map[string]float64 {
+	counters := map[string]float64{}
+	paths, err := filepath.Glob("/sys/block/*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields := strings.Fields(string(text))
+		device := filepath.Base(filepath.Dir(path))
+		if strings.HasPrefix(device, "loop") || strings.HasPrefix(device, "ram") {
+			continue
+		}
+		for column, metric := range map[int]string{0: "io_reads_", 4: "io_writes_"} {
+			counters[metric+device], _ = strconv.ParseFloat(fields[column], 64)
+		}
+		sectors, _ := strconv.ParseFloat(fields[2], 64)
+		counters["io_read_bytes_"+device] = 512 * sectors
+	}
+	return counters
+}

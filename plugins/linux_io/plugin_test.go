@@ -1,0 +1,144 @@
+package linuxio
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "fourteen columns", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
+		plugintest.Case{Name: "eighteen columns", Root: "testdata/armboard-4.19"},
+	)
+}
+
+func TestGather(t *testing.T) {
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/server-2.6.32")
+	p := plugintest.Start(t, Plugin, "exclude_devices: [dm-0]", plugintest.Env("linux_io", dir))
+	want := map[string]float64{
+		"diskio_device_cciss_c0d0": 1,
+		"io_reads_cciss_c0d0":      1000, "io_read_bytes_cciss_c0d0": 20000 * 512, "io_read_time_ms_cciss_c0d0": 3000,
+		"io_writes_cciss_c0d0": 4000, "io_write_bytes_cciss_c0d0": 50000 * 512, "io_write_time_ms_cciss_c0d0": 6000,
+	}
+	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
+	maps.Copy(want, map[string]float64{
+		"io_reads_cciss_c0d0": 1100, "io_read_bytes_cciss_c0d0": 20200 * 512, "io_read_time_ms_cciss_c0d0": 3050,
+		"io_writes_cciss_c0d0": 4200, "io_write_bytes_cciss_c0d0": 51000 * 512, "io_write_time_ms_cciss_c0d0": 6200,
+		"diskio_reads_rate_cciss_c0d0": 10, "diskio_read_bytes_rate_cciss_c0d0": 10240, "diskio_read_time_rate_cciss_c0d0": 5,
+		"diskio_writes_rate_cciss_c0d0": 20, "diskio_write_bytes_rate_cciss_c0d0": 51200, "diskio_write_time_rate_cciss_c0d0": 20,
+		"diskio_util_percent_cciss_c0d0": 50,
+	})
+	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUtilIsAtMostFull(t *testing.T) {
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/server-2.6.32")
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
+	p.Gather(0)
+	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
+	if got := p.Gather(10)["diskio_util_percent_dm-0"]; got != 100 {
+		t.Errorf("15 s busy in 10 s are %v %%", got)
+	}
+}
+
+func TestResetGivesNoRate(t *testing.T) {
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
+	p.Gather(0)
+	plugintest.Lay(t, dir, "testdata/server-2.6.32")
+	for key, v := range p.Gather(10) {
+		if strings.Contains(key, "_rate_") || strings.Contains(key, "util") {
+			t.Errorf("%s is %v after a reset", key, v)
+		}
+	}
+}
+
+func TestFilter(t *testing.T) {
+	all := []string{"sda", "sda1", "loop0", "ram1", "dm-0", "rammstein"}
+	for config, want := range map[string][]string{
+		"":                              {"sda", "sda1", "dm-0"},
+		"exclude_devices: [sda1]":       {"sda", "dm-0"},
+		"include_devices: [loop0, sda]": {"sda", "loop0"},
+		"{include_devices: [sda, sda1], exclude_devices: [sda]}": {"sda1"},
+	} {
+		var file strings.Builder
+		for _, name := range all {
+			file.WriteString("8 0 " + name + " 1 2 3 4 5 6 7 8 9 10 11\n")
+		}
+		dir := plugintest.Files(t, "", map[string]string{"proc/diskstats": file.String()})
+		got := plugintest.Start(t, Plugin, config, plugintest.Env("linux_io", dir)).Gather(0)
+		var names []string
+		for _, name := range all {
+			if _, ok := got["io_reads_"+name]; ok {
+				names = append(names, name)
+			}
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%q leaves %v, want %v", config, names, want)
+		}
+	}
+}
+
+func TestParseDeviceOddLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"8 0 sda 1 2 3 4 5 6 7 8 9 10 11":             "sda",
+		"8 0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15": "sda",
+		"8 0 sda 1 2 3 4 5 6 7 8 -1 10 11":            "sda", // requests in flight below zero
+		"8 1 sda1 1 2 3 4":                            "",    // a partition of early 2.6
+		"8 0 sda 1 2 3 4 5 6 7 8 9 10":                "",    // cut short
+		"8 0 sda 1 2 3 x 5 6 7 8 9 10 11":             "",
+		"8 0":                                         "",
+		"":                                            "",
+	} {
+		name, s, ok := parseDevice([]byte(line))
+		if ok != (want != "") || ok && (string(name) != want || s.busy != 10) {
+			t.Errorf("%q is %q %v %v, want %q", line, name, s, ok, want)
+		}
+	}
+}
+
+func TestMissingFileIsAnError(t *testing.T) {
+	if _, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", t.TempDir())).Batch(0); err == nil {
+		t.Error("no error")
+	}
+}
+
+func FuzzParseDevice(f *testing.F) {
+	for _, tree := range []string{"vm-6.18", "armboard-4.19", "server-2.6.32-later"} {
+		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc/diskstats"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			f.Add([]byte(line))
+		}
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		name, s, ok := parseDevice(line)
+		if ok && len(name) == 0 {
+			t.Error("a device without a name")
+		}
+		for _, v := range s.counters {
+			if v < 0 {
+				t.Errorf("negative counter in %v", s)
+			}
+		}
+	})
+}

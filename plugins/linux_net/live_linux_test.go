@@ -1,0 +1,49 @@
+package linuxnet
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// TestAgainstSysfs compares with the kernel's other account: what was counted before our reading must not be more, and
+// what is counted after it must not be less.
+func TestAgainstSysfs(t *testing.T) {
+	before := sysfsCounters(t)
+	got := plugintest.Start(t, Plugin, "exclude_patterns: []", plugintest.Env("linux_net", "")).Gather(0)
+	after := sysfsCounters(t)
+	if len(before) == 0 {
+		t.Skip("no /sys/class/net")
+	}
+	for key, low := range before {
+		if v, ok := got[key]; !ok || v < low || v > after[key] {
+			t.Errorf("%s is %v (%v), sysfs says %v to %v", key, v, ok, low, after[key])
+		}
+	}
+}
+
+func sysfsCounters(t *testing.T) map[string]float64 {
+	counters := map[string]float64{}
+	for file, metric := range map[string]string{
+		"rx_bytes": "net_rx_bytes_", "tx_bytes": "net_tx_bytes_", "rx_packets": "net_rx_packets_", "tx_packets": "net_tx_packets_",
+		"rx_errors": "net_rx_errs_", "tx_errors": "net_tx_errs_", "tx_dropped": "net_tx_drop_",
+	} {
+		paths, err := filepath.Glob("/sys/class/net/*/statistics/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			iface := filepath.Base(filepath.Dir(filepath.Dir(path)))
+			counters[metric+iface], _ = strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
+		}
+	}
+	return counters
+}

@@ -1,0 +1,135 @@
+package linuxnet
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Then: "testdata/docker-5.10-later"},
+		plugintest.Case{Name: "counter wraps", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
+		plugintest.Case{Name: "everything", Root: "testdata/docker-5.10", Config: "exclude_patterns: []"},
+	)
+}
+
+func TestGather(t *testing.T) {
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/server-2.6.32")
+	p := plugintest.Start(t, Plugin, "exclude_interfaces: [lo, 'eth0:1']", plugintest.Env("linux_net", dir))
+	want := map[string]float64{
+		"net_interface_eth0": 1,
+		"net_rx_bytes_eth0":  4294960000, "net_rx_packets_eth0": 8001122, "net_rx_errs_eth0": 0, "net_rx_drop_eth0": 12,
+		"net_tx_bytes_eth0": 3204567890, "net_tx_packets_eth0": 7001122, "net_tx_errs_eth0": 0, "net_tx_drop_eth0": 0,
+	}
+	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
+	maps.Copy(want, map[string]float64{
+		"net_rx_bytes_eth0": 1000, "net_rx_packets_eth0": 8001222, "net_tx_bytes_eth0": 3204568890, "net_tx_packets_eth0": 7001222,
+		// net_rx_bytes wrapped at 32 bits: no rates of it.
+		"net_rx_packets_rate_eth0": 10, "net_rx_errs_rate_eth0": 0, "net_rx_drop_rate_eth0": 0,
+		"net_tx_bytes_rate_eth0": 100, "net_tx_packets_rate_eth0": 10, "net_tx_errs_rate_eth0": 0, "net_tx_drop_rate_eth0": 0,
+		"net_tx_bytes_bits_rate_eth0": 800,
+	})
+	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	all := []string{"lo", "eth0", "docker0", "br-1f", "xbr-1", "veth1", "myveth", "wlan0"}
+	for config, want := range map[string][]string{
+		"":                              {"lo", "eth0", "xbr-1", "wlan0"},
+		"exclude_patterns: []":          all,
+		"exclude_interfaces: [lo]":      {"eth0", "xbr-1", "wlan0"},
+		"include_interfaces: [docker0]": {"lo", "eth0", "docker0", "xbr-1", "wlan0"},
+		"include_patterns: [^veth]":     {"lo", "eth0", "xbr-1", "veth1", "wlan0"},
+		"{exclude_patterns: ['.'], include_patterns: [^eth], include_interfaces: [lo]}": {"lo", "eth0"},
+		"{exclude_interfaces: [lo], include_patterns: [lo]}":                            {"lo", "eth0", "xbr-1", "wlan0"},
+		"{exclude_interfaces: [lo], include_interfaces: [lo]}":                          {"lo", "eth0", "xbr-1", "wlan0"},
+	} {
+		var file strings.Builder
+		for _, name := range all {
+			file.WriteString(name + ": 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n")
+		}
+		dir := plugintest.Files(t, "", map[string]string{"proc/1/net/dev": file.String()})
+		got := plugintest.Start(t, Plugin, config, plugintest.Env("linux_net", dir)).Gather(0)
+		var names []string
+		for _, name := range all {
+			_, discovered := got["net_interface_"+name]
+			_, counted := got["net_rx_bytes_"+name]
+			if discovered != counted {
+				t.Errorf("%q: %s is discovered: %v, counted: %v", config, name, discovered, counted)
+			}
+			if discovered {
+				names = append(names, name)
+			}
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%q leaves %v, want %v", config, names, want)
+		}
+	}
+}
+
+func TestBadPatternIsAConfigError(t *testing.T) {
+	_, problems := plugintest.Decode(t, Plugin, "exclude_patterns: ['[a', ok]\ninclude_patterns: ['(?!x)']")
+	want := `1:1: linux_net.exclude_patterns: "[a" is no regular expression: missing closing ] at [a
+2:1: linux_net.include_patterns: "(?!x)" is no regular expression: invalid or unsupported Perl syntax at (?!`
+	got := strings.ReplaceAll("\n"+problems.Error(), "\n:", "\n")[1:]
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseInterfaceOddLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16":       "eth0",
+		"eth0:1 2 3 4 5 6 7 8 9 10 11 12":                    "eth0", // no blank, fewer columns
+		"a[b](c): 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17": "a[b](c)",
+		"eth0:1:1 2 3 4 5 6 7 8 9 10 11 12":                  "eth0:1",
+		"eth0: 1 2 3 4 5 6 7 8 9 10 11":                      "", // cut short
+		"eth0: 1 2 3 4 5 6 7 8 9 10 11 x":                    "",
+		" face |bytes    packets errs drop":                  "",
+		": 1 2 3 4 5 6 7 8 9 10 11 12":                       "",
+		"":                                                   "",
+	} {
+		name, c, ok := parseInterface([]byte(line))
+		if ok != (want != "") || ok && (string(name) != want || c != (counters{1, 2, 3, 4, 9, 10, 11, 12})) {
+			t.Errorf("%q is %q %v %v, want %q", line, name, c, ok, want)
+		}
+	}
+}
+
+func TestMissingFileIsAnError(t *testing.T) {
+	if _, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", t.TempDir())).Batch(0); err == nil {
+		t.Error("no error")
+	}
+}
+
+func FuzzParseInterface(f *testing.F) {
+	for _, tree := range []string{"vm-6.18", "docker-5.10", "server-2.6.32"} {
+		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc/1/net/dev"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			f.Add([]byte(line))
+		}
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if name, _, ok := parseInterface(line); ok && len(name) == 0 {
+			t.Error("an interface without a name")
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package linuxswap
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "no swap", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "swapping", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
+		plugintest.Case{Name: "no vmstat", Root: "testdata/no-vmstat", Allocs: 8},
+	)
+}
+
+func TestGather(t *testing.T) {
+	page := float64(os.Getpagesize())
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/server-2.6.32")
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_swap", dir))
+	want := map[string]float64{
+		"swap_total": 2064376 * 1024, "swap_free": 2040120 * 1024, "swap_used": 24256 * 1024, "swap_used_percent": 100 * 24256.0 / 2064376,
+		"swap_in": 1204 * page, "swap_out": 9011 * page,
+	}
+	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
+	want["swap_in"], want["swap_out"] = 1304*page, 9211*page
+	want["swap_in_rate"], want["swap_out_rate"] = 10*page, 20*page
+	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGatherOddFiles(t *testing.T) {
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  map[string]float64
+	}{
+		"no swap in the kernel": {map[string]string{"proc/meminfo": "MemTotal: 1 kB\n"},
+			map[string]float64{"swap_total": 0, "swap_free": 0, "swap_used": 0, "swap_used_percent": 0}},
+		"vmstat cut short": {map[string]string{"proc/meminfo": "SwapTotal: 8 kB\nSwapFree: 2 kB\n", "proc/vmstat": "pswpin 4\npswp"},
+			map[string]float64{"swap_total": 8192, "swap_free": 2048, "swap_used": 6144, "swap_used_percent": 75}},
+		"more free than there is": {map[string]string{"proc/meminfo": "SwapTotal: 1 kB\nSwapFree: 2 kB\n"},
+			map[string]float64{"swap_total": 1024, "swap_free": 2048, "swap_used": 0, "swap_used_percent": 0}},
+	} {
+		env := plugintest.Env("linux_swap", plugintest.Files(t, "", tt.files))
+		if diff := cmp.Diff(tt.want, plugintest.Start(t, Plugin, "", env).Gather(0)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_swap", t.TempDir()))
+	if _, err := p.Batch(0); err == nil {
+		t.Error("a missing meminfo is no error")
+	}
+}
+
+func FuzzParseSwap(f *testing.F) {
+	for _, name := range []string{"proc/meminfo", "proc/vmstat"} {
+		data, err := os.ReadFile(filepath.Join("testdata", "server-2.6.32", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if total, free := parseMeminfo(data); total < 0 || free < 0 {
+			t.Errorf("swap %v, %v", total, free)
+		}
+		if in, out, ok := parseVmstat(data); ok && (in < 0 || out < 0) {
+			t.Errorf("pages %v, %v", in, out)
+		}
+	})
+}

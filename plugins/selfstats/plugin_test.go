@@ -1,0 +1,145 @@
+package selfstats
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func count(r *selfstat.Registry) {
+	for _, id := range []string{"linux_cpu", "redis#a"} {
+		in := r.NewInput(id)
+		in.Gathered(3*time.Millisecond, 40, 2)
+		in.Errors.Add(1)
+		in.Timeouts.Add(2)
+		in.Missed.Add(3)
+	}
+	out := r.NewOutput("redistimeseries", 5000)
+	out.Buffered.Store(7)
+	out.Written.Add(60)
+	out.Dropped.Add(5)
+	out.Rejected.Add(4)
+	out.Retries.Add(3)
+	out.WriteTime.Add(900)
+	r.NewOutput("stdout", 100).Written.Add(1)
+}
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "with inputs and outputs", Setup: func(_ *testing.T, e *plugins.Env) { count(e.Self) }},
+		plugintest.Case{Name: "alone"},
+	)
+}
+
+func TestGather(t *testing.T) {
+	env := plugintest.Env("internal", "")
+	count(env.Self)
+	p := plugintest.Start(t, Plugin, "", env)
+	p.Gather(0)
+	env.Self.Inputs()[0].Gathered(10*time.Millisecond, 60, 0)
+	env.Self.Outputs()[0].Written.Add(50)
+	got := p.Gather(10)
+	maps := map[string]float64{}
+	for key, v := range got {
+		if !strings.HasPrefix(key, "internal_memstats") && !strings.HasPrefix(key, "internal_process") && key != "internal_goroutines" {
+			maps[key] = v
+		}
+	}
+	want := map[string]float64{
+		"internal_agent_metrics_gathered": 140, "internal_agent_metrics_gathered_rate": 6,
+		"internal_agent_metrics_written": 111, "internal_agent_metrics_written_rate": 5,
+		"internal_agent_metrics_dropped": 5, "internal_agent_metrics_dropped_rate": 0,
+		"internal_agent_gather_errors": 2, "internal_agent_gather_errors_rate": 0,
+		"internal_agent_gather_timeouts": 4, "internal_agent_gather_timeouts_rate": 0,
+
+		"internal_gather_gather_time_ns_linux_cpu": 13e6, "internal_gather_gather_time_ns_rate_linux_cpu": 1e6,
+		"internal_gather_metrics_gathered_linux_cpu": 100, "internal_gather_errors_linux_cpu": 1,
+		"internal_gather_gather_timeouts_linux_cpu": 2, "internal_gather_missed_linux_cpu": 3,
+		"internal_gather_gather_time_ns_redis#a": 3e6, "internal_gather_gather_time_ns_rate_redis#a": 0,
+		"internal_gather_metrics_gathered_redis#a": 40, "internal_gather_errors_redis#a": 1,
+		"internal_gather_gather_timeouts_redis#a": 2, "internal_gather_missed_redis#a": 3,
+
+		"internal_write_write_time_ns_redistimeseries": 900, "internal_write_write_time_ns_rate_redistimeseries": 0,
+		"internal_write_metrics_written_redistimeseries": 110, "internal_write_metrics_written_rate_redistimeseries": 5,
+		"internal_write_metrics_dropped_redistimeseries": 5, "internal_write_metrics_dropped_rate_redistimeseries": 0,
+		"internal_write_metrics_rejected_redistimeseries": 4, "internal_write_retries_redistimeseries": 3,
+		"internal_write_buffer_size_redistimeseries": 7, "internal_write_buffer_limit_redistimeseries": 5000,
+		"internal_write_write_time_ns_stdout": 0, "internal_write_write_time_ns_rate_stdout": 0,
+		"internal_write_metrics_written_stdout": 1, "internal_write_metrics_written_rate_stdout": 0,
+		"internal_write_metrics_dropped_stdout": 0, "internal_write_metrics_dropped_rate_stdout": 0,
+		"internal_write_metrics_rejected_stdout": 0, "internal_write_retries_stdout": 0,
+		"internal_write_buffer_size_stdout": 0, "internal_write_buffer_limit_stdout": 100,
+	}
+	if diff := cmp.Diff(want, maps); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestProcess compares with the runtime's older account of itself, and checks that nothing is wildly off.
+func TestProcess(t *testing.T) {
+	// The process is read from the real /proc: the moved root of the environment has none.
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("internal", t.TempDir()))
+	got := p.Gather(0)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if diff := math.Abs(got["internal_memstats_sys_bytes"] - float64(m.Sys)); diff > 0.2*float64(m.Sys) {
+		t.Errorf("sys is %v, MemStats says %v", got["internal_memstats_sys_bytes"], m.Sys)
+	}
+	if v := got["internal_memstats_heap_alloc_bytes"]; v <= 0 || v > float64(m.Sys) {
+		t.Errorf("heap is %v of %v", v, m.Sys)
+	}
+	if v := got["internal_memstats_num_gc"]; v > float64(m.NumGC) {
+		t.Errorf("%v collections, MemStats says %v", v, m.NumGC)
+	}
+	if got["internal_goroutines"] < 1 || got["internal_process_cpu_seconds_total"] <= 0 {
+		t.Errorf("goroutines and CPU time: %v", got)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	resident, virtual := got["internal_process_resident_memory_bytes"], got["internal_process_virtual_memory_bytes"]
+	if resident < float64(os.Getpagesize()) || virtual < resident {
+		t.Errorf("resident %v, virtual %v", resident, virtual)
+	}
+}
+
+// TestRuntimeMetricsExist notices when a Go release renames a metric: it would only fall silent.
+func TestRuntimeMetricsExist(t *testing.T) {
+	p := newProcess(plugintest.Env("internal", "").Factory)
+	metrics.Read(p.runtime)
+	for _, s := range p.runtime {
+		if s.Value.Kind() != metrics.KindUint64 {
+			t.Errorf("%s is of kind %v", s.Name, s.Value.Kind())
+		}
+	}
+}
+
+func TestParseStatm(t *testing.T) {
+	if v, r, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || v != 765 || r != 433 {
+		t.Errorf("%v %v %v", v, r, ok)
+	}
+	for _, text := range []string{"", "765", "a b", "765 x"} {
+		if _, _, ok := parseStatm([]byte(text)); ok {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}
+
+func FuzzParseStatm(f *testing.F) {
+	f.Add([]byte("765 433 405 5 0 123 0\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if v, r, ok := parseStatm(data); ok && (v < 0 || r < 0) {
+			t.Errorf("%v %v", v, r)
+		}
+	})
+}
