@@ -164,6 +164,15 @@ func (p *Pipe) open(ctx context.Context) error {
 	return nil
 }
 
+// Conn is the pipe's connection, made if there is none: for those who measure the server without our protocol code.
+// After using it the pipe must be closed.
+func (p *Pipe) Conn(ctx context.Context) (net.Conn, error) {
+	if err := p.open(ctx); err != nil {
+		return nil, err
+	}
+	return p.conn.Conn, nil
+}
+
 // Close closes the connection; the next Exchange makes a new one.
 func (p *Pipe) Close() {
 	if p.conn != nil {

@@ -107,12 +107,14 @@ func Identity(s *telemetry.Series) []telemetry.Label {
 	return out
 }
 
-// Canonical writes labels so that two sets are the same exactly if the texts are. No label contains its separators
-// followed by each other, and what does is no less distinct.
+// Canonical writes labels so that two sets, sorted alike, are the same exactly if the texts are.
 func Canonical(labels []telemetry.Label) string {
 	var b strings.Builder
 	for _, l := range labels {
-		fmt.Fprintf(&b, "%s\x00%s\x01", l.Key, l.Value)
+		b.WriteString(l.Key)
+		b.WriteByte(0)
+		b.WriteString(l.Value)
+		b.WriteByte(1)
 	}
 	return b.String()
 }

@@ -14,17 +14,18 @@ import (
 // answer within the timeout.
 const pipelined = 500
 
-// What RedisTimeSeries says (redistimeseries/src/tsdb.h and resp3-era replies; checked against 8.0).
+// What RedisTimeSeries 8.0 says about a single key.
 const (
-	sayExists    = "ERR TSDB: key already exists"
-	sayNoSeries  = "ERR TSDB: the key is not a TSDB key"
-	sayNoKey     = "ERR TSDB: the key does not exist"
-	sayWrongType = "WRONGTYPE"
+	sayExists   = "ERR TSDB: key already exists"
+	sayNoSeries = "ERR TSDB: the key is not a TSDB key"
+	sayNoKey    = "ERR TSDB: the key does not exist"
 )
 
-// isTimeSeriesReply says whether an error concerns one key only, and so also that the module is there.
+// isTimeSeriesReply says whether an error concerns one key only, and so also that the module is there. The module puts
+// ERR before most of its errors, even before WRONGTYPE, but not before all.
 func isTimeSeriesReply(text string) bool {
-	return strings.HasPrefix(text, "ERR TSDB:") || strings.HasPrefix(text, "TSDB:") || strings.HasPrefix(text, sayWrongType)
+	text = strings.TrimPrefix(text, "ERR ")
+	return strings.HasPrefix(text, "TSDB:") || strings.HasPrefix(text, "WRONGTYPE ")
 }
 
 // create asks for every key. The first member makes it; whether it may keep it is decided when it exists already.
@@ -142,7 +143,7 @@ func (in *info) addLabels(pairs []any) {
 // missing contradicts nothing: the predecessor left series without any.
 func (in *info) ownerOf(members []*candidate) *candidate {
 	for _, m := range members {
-		if !in.contradicts(m.identity) {
+		if m.identify(); !in.contradicts(m.identity) {
 			return m
 		}
 	}

@@ -56,15 +56,10 @@ func (w *Writer) collect(batches []*telemetry.Batch) []*claim {
 	for _, b := range batches {
 		for i := range b.Len() {
 			s, _, _ := b.Sample(i)
-			e := w.entryOf(s)
-			if e != nil && !w.pending(e) {
+			e := w.wanted(s)
+			if e == nil {
 				continue
 			}
-			if e == nil {
-				e = &entry{owner: w}
-				s.SetMemo(w.slot, e)
-			}
-			e.round, e.state = w.round, unknown
 			key := w.keyOf(s)
 			c := byKey[key]
 			if c == nil {
@@ -78,9 +73,35 @@ func (w *Writer) collect(batches []*telemetry.Batch) []*claim {
 		}
 	}
 	for _, c := range claims {
-		slices.SortStableFunc(c.members, func(a, b *candidate) int { return strings.Compare(a.id, b.id) })
+		c.order()
 	}
 	return claims
+}
+
+// order puts the smallest label set first, whatever the order the series came in.
+func (c *claim) order() {
+	if len(c.members) == 1 {
+		return
+	}
+	for _, m := range c.members {
+		m.identify()
+	}
+	slices.SortStableFunc(c.members, func(a, b *candidate) int { return strings.Compare(a.id, b.id) })
+}
+
+// wanted returns the entry of a series that must be looked at, making it if there is none; nil when all is known, or
+// the series was met in this round already.
+func (w *Writer) wanted(s *telemetry.Series) *entry {
+	e := w.entryOf(s)
+	if e != nil && !w.pending(e) {
+		return nil
+	}
+	if e == nil {
+		e = &entry{owner: w}
+		s.SetMemo(w.slot, e)
+	}
+	e.round, e.state = w.round, unknown
+	return e
 }
 
 // pending says whether an entry must still be looked at in this round.
@@ -98,7 +119,8 @@ func (w *Writer) pending(e *entry) bool {
 // their own.
 func (w *Writer) assign(c *claim) (others []*claim) {
 	for _, m := range c.members {
-		if c.owner == nil || m.id != c.owner.id {
+		if m != c.owner && (c.owner == nil || m.id != c.owner.id) {
+			m.identify()
 			key := tskey.Alternative(c.key, m.identity)
 			if n := len(others); n > 0 && others[n-1].key == key { // sorted: equal ones stand together
 				others[n-1].members = append(others[n-1].members, m)

@@ -45,20 +45,31 @@ func (w *Writer) entryOf(s *telemetry.Series) *entry {
 
 // candidate is a series that must be found or made in Redis.
 type candidate struct {
-	entry    *entry
-	labels   []telemetry.Label
-	identity []telemetry.Label
-	id       string // canonical identity
+	entry  *entry
+	series *telemetry.Series
+	labels []telemetry.Label
+
+	identity []telemetry.Label // known when somebody else may have the key; see identify
+	id       string            // its canonical form
 }
 
 func (w *Writer) candidate(s *telemetry.Series, e *entry) *candidate {
-	c := &candidate{entry: e, labels: tskey.Labels(s), identity: tskey.Identity(s)}
+	c := &candidate{entry: e, series: s}
 	if s == w.alive {
 		c.labels = tskey.LivenessLabels(w.host)
-		c.identity = c.labels
+		c.identity, c.id = c.labels, tskey.Canonical(c.labels)
+	} else {
+		c.labels = tskey.Labels(s)
 	}
-	c.id = tskey.Canonical(c.identity)
 	return c
+}
+
+// identify works out what the series is apart from its key: only needed where keys meet.
+func (c *candidate) identify() {
+	if c.identity == nil {
+		c.identity = tskey.Identity(c.series)
+		c.id = tskey.Canonical(c.identity)
+	}
 }
 
 func (w *Writer) keyOf(s *telemetry.Series) string {

@@ -1,0 +1,251 @@
+// Package bench measures what a Redis takes through this agent, against what the same server takes at all.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tskey"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Options say what to measure.
+type Options struct {
+	Redis   redisconn.Config
+	Secrets secrets.Resolver // nil: the environment
+	Series  int              // distinct series, 6 labels each
+	Samples int              // samples through the agent; about as many go past it
+}
+
+// Result is what was measured. Rates are medians of rounds that alternate between the agent and the bare protocol, so
+// that a busy machine disturbs both alike.
+type Result struct {
+	SamplesPerSecond        float64 `json:"samples_per_s"`         // through the agent's output
+	CeilingSamplesPerSecond float64 `json:"ceiling_samples_per_s"` // TS.MADD encoded beforehand, on one connection
+	Ratio                   float64 `json:"ratio"`                 // of the two
+	CPUMicrosPerSample      float64 `json:"cpu_us_per_sample"`     // of this process, user and system; 0 where unknown
+	CreateSeriesPerSecond   float64 `json:"create_series_per_s"`
+	AllocsPerSample         float64 `json:"allocs_per_sample"`
+}
+
+const (
+	roundSamples = 200_000 // long enough for a steady rate, short enough to interleave
+	minRounds    = 5
+	perWrite     = 50_000  // samples in one write, as after a few busy seconds
+	retention    = 60_000  // ms: what is left behind in the worst case is small
+	host         = "bench" // label of the series
+	cleanupTime  = time.Minute
+	stepMillis   = 1000 // between two samples of a series
+)
+
+// runner is one measurement under way.
+type runner struct {
+	options Options
+	client  *redisconn.Client
+	writer  *redistimeseries.Writer
+	naming  tskey.Naming
+	series  []*telemetry.Series
+	now     int64 // time of the next sample, ms
+	pending []*telemetry.Batch
+	used    usage
+}
+
+// Run measures. It writes below a key prefix of its own, "rtcollector:bench:<random>:", and deletes it all at the end,
+// also when ctx ends. Progress, if not nil, is told how far each stage is.
+func Run(ctx context.Context, o Options, progress func(stage string, done, total int)) (_ Result, err error) {
+	if o.Series < 1 || o.Samples < 1 {
+		return Result{}, errors.New("measure redis: series and samples must be at least 1")
+	}
+	if progress == nil {
+		progress = func(string, int, int) {}
+	}
+	r, err := newRunner(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, r.cleanup(ctx)) }()
+	result := Result{}
+	if result.CreateSeriesPerSecond, err = r.create(ctx, progress); err != nil {
+		return Result{}, err
+	}
+	return result, r.measure(ctx, &result, progress)
+}
+
+func newRunner(ctx context.Context, o Options) (*runner, error) {
+	prefix := fmt.Sprintf("rtcollector:bench:%08x:", rand.Uint32())
+	config := redistimeseries.Defaults()
+	config.Config, config.Retention, config.KeyPrefix = o.Redis, retention, prefix
+	env := outputs.Env{ID: "bench", Host: host, Log: slog.New(slog.DiscardHandler), Secrets: o.Secrets}
+	w, err := redistimeseries.New(env, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Open(ctx); err != nil {
+		return nil, err
+	}
+	client, err := redisconn.Open(ctx, o.Redis, o.Secrets)
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	r := &runner{
+		options: o, client: client, writer: w, now: time.Now().UnixMilli(),
+		naming: tskey.Naming{Format: config.KeyFormat, Prefix: prefix},
+	}
+	f := telemetry.NewFactory(host, "bench", nil, 1)
+	for i := range o.Series {
+		r.series = append(r.series, f.Gauge("bench_value", telemetry.Bytes,
+			telemetry.Label{Key: "group", Value: strconv.Itoa(i % 100)}, telemetry.Label{Key: "item", Value: strconv.Itoa(i)}))
+	}
+	return r, nil
+}
+
+// value varies as readings do: some whole numbers, some not.
+func value(series int, ms int64) float64 {
+	v := float64(ms/stepMillis%100_000) + float64(series%1000)
+	if series%2 == 0 {
+		return v
+	}
+	return v + 0.25
+}
+
+func (r *runner) create(ctx context.Context, progress func(string, int, int)) (float64, error) {
+	progress("create", 0, len(r.series))
+	begin := time.Now()
+	if err := r.write(ctx, 1); err != nil {
+		return 0, err
+	}
+	rate := float64(len(r.series)) / time.Since(begin).Seconds()
+	progress("create", len(r.series), len(r.series))
+	return rate, nil
+}
+
+// measure alternates rounds through the agent and past it.
+func (r *runner) measure(ctx context.Context, result *Result, progress func(string, int, int)) error {
+	raw := &rawWriter{pipe: r.client.NewPipe()}
+	defer raw.pipe.Close()
+	rounds := max(minRounds, r.options.Samples/roundSamples)
+	ticks := max(1, r.options.Samples/rounds/len(r.series))
+	perRound := ticks * len(r.series)
+	var agent, ceiling []float64
+	for i := -1; i < rounds; i++ { // the first one only warms up
+		a, err := r.agentRound(ctx, ticks, i >= 0)
+		if err != nil {
+			return err
+		}
+		c, err := r.rawRound(ctx, raw, ticks)
+		if err != nil {
+			return r.client.Explain(err)
+		}
+		if i >= 0 {
+			agent, ceiling = append(agent, float64(perRound)/a), append(ceiling, float64(perRound)/c)
+			progress("write", (i+1)*perRound, rounds*perRound)
+		}
+	}
+	total := float64(rounds * perRound)
+	result.SamplesPerSecond, result.CeilingSamplesPerSecond = median(agent), median(ceiling)
+	result.Ratio = result.SamplesPerSecond / result.CeilingSamplesPerSecond
+	result.CPUMicrosPerSample = float64(r.used.cpu.Nanoseconds()) / 1000 / total
+	result.AllocsPerSample = float64(r.used.allocs) / total
+	return nil
+}
+
+// usage is what the rounds through the agent cost this process.
+type usage struct {
+	cpu    time.Duration
+	allocs uint64
+}
+
+func spent() usage {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return usage{cpu: cpuTime(), allocs: m.Mallocs}
+}
+
+// agentRound writes through the output and returns the seconds it took.
+func (r *runner) agentRound(ctx context.Context, ticks int, counted bool) (float64, error) {
+	before := spent()
+	begin := time.Now()
+	if err := r.write(ctx, ticks); err != nil {
+		return 0, err
+	}
+	seconds := time.Since(begin).Seconds()
+	if after := spent(); counted {
+		r.used.cpu += after.cpu - before.cpu
+		r.used.allocs += after.allocs - before.allocs
+	}
+	return seconds, nil
+}
+
+// write goes the agent's way: series into batches, batches into the output.
+func (r *runner) write(ctx context.Context, ticks int) error {
+	r.pending = r.pending[:0]
+	held := 0
+	for tick := range ticks {
+		b := telemetry.NewBatch(time.UnixMilli(r.now), time.Time{}, len(r.series))
+		for i, s := range r.series {
+			b.Add(s, value(i, r.now))
+		}
+		r.now += stepMillis
+		r.pending = append(r.pending, b)
+		if held += b.Len(); held < perWrite && tick+1 < ticks {
+			continue
+		}
+		if err := r.writer.WriteMetrics(ctx, r.pending); err != nil {
+			return err
+		}
+		clear(r.pending)
+		r.pending, held = r.pending[:0], 0
+	}
+	return nil
+}
+
+func (r *runner) rawRound(ctx context.Context, raw *rawWriter, ticks int) (float64, error) {
+	raw.reset()
+	for range ticks {
+		for i, s := range r.series {
+			raw.add(r.naming.Key(s), r.now, value(i, r.now))
+		}
+		r.now += stepMillis
+	}
+	raw.flush()
+	runtime.GC() // what preparing cost must not be collected while it counts
+	begin := time.Now()
+	if err := raw.send(ctx); err != nil {
+		return 0, err
+	}
+	return time.Since(begin).Seconds(), nil
+}
+
+// cleanup deletes every key that was made, even when ctx has ended.
+func (r *runner) cleanup(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	keys := []string{r.naming.Liveness(host)}
+	for _, s := range r.series {
+		keys = append(keys, r.naming.Key(s))
+	}
+	var err error
+	for part := range slices.Chunk(keys, 500) {
+		if err = r.client.Unlink(ctx, part...).Err(); err != nil {
+			err = r.client.Explain(fmt.Errorf("delete keys %s*: %w", r.naming.Prefix, err))
+			break
+		}
+	}
+	return errors.Join(err, r.writer.Close(), r.client.Close())
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}

@@ -1,0 +1,270 @@
+package redistimeseries_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+func TestSeriesIsMadeOnceWithItsLabels(t *testing.T) {
+	s := newServer(t)
+	c := s.config()
+	c.Retention, c.KeyPrefix = 3_600_000, "lab:"
+	f := open(t, c)
+	g := f.factory.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: "/mnt/a (old)"})
+	write(t, f, batch(1, g))
+	if err := s.Do(t.Context(), "TS.ALTER", "lab:h1:disk_used_mnt_a_(old)", "LABELS", "seen", "yes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, batch(2, g), batch(3, g))
+	if got := s.samples(t, "lab:h1:disk_used_mnt_a_(old)"); got != "1=1 2=2 3=3" {
+		t.Errorf("samples %q", got)
+	}
+	retention, policy, labels := s.describe(t, "lab:h1:disk_used_mnt_a_(old)")
+	if retention != 3_600_000 || policy != "last" {
+		t.Errorf("retention %d, policy %s", retention, policy)
+	}
+	if diff := cmp.Diff(map[string]string{"seen": "yes"}, labels); diff != "" {
+		t.Errorf("the series was defined a second time in one process:\n%s", diff)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	s := newServer(t)
+	f := newFixture(t, s.config(), "h1", map[string]string{"room": "a,b"})
+	if err := f.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, batch(1, f.factory.Gauge("net_rx", telemetry.Bytes, telemetry.Label{Key: "iface", Value: "eth0"})))
+	_, _, labels := s.describe(t, "h1:net_rx_eth0")
+	want := map[string]string{
+		"__name__": "net_rx", "host": "h1", "iface": "eth0", "room": "a_b", "source": "test", "unit": "bytes",
+	}
+	if diff := cmp.Diff(want, labels); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSignOfLife(t *testing.T) {
+	s := newServer(t)
+	c := s.config()
+	c.KeyPrefix = "lab:"
+	f := open(t, c)
+	write(t, f, batch(1, f.gauge("x")), batch(2, f.gauge("x")))
+	write(t, f, batch(3, f.gauge("x")))
+	if got := s.samples(t, "lab:rtcollector:hosts:h1"); got != "2=1 3=1" {
+		t.Errorf("samples %q", got)
+	}
+	_, policy, labels := s.describe(t, "lab:rtcollector:hosts:h1")
+	if diff := cmp.Diff(map[string]string{"type": "host", "host": "h1"}, labels); diff != "" || policy != "last" {
+		t.Error(policy, diff)
+	}
+}
+
+func TestManySamplesArriveOnce(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	const series, ticks = 700, 9
+	var all []*telemetry.Series
+	for i := range series {
+		all = append(all, f.gauge("m", "n", strconv.Itoa(i)))
+	}
+	var batches []*telemetry.Batch
+	for tick := range ticks {
+		batches = append(batches, batch(tick, all...))
+	}
+	write(t, f, batches...)
+	write(t, f, batches...) // the reply got lost: it all comes again
+	want := "0=0 1=1 2=2 3=3 4=4 5=5 6=6 7=7 8=8"
+	for i := range series {
+		if got := s.samples(t, "h1:m_"+strconv.Itoa(i)); got != want {
+			t.Fatalf("series %d: %q", i, got)
+		}
+	}
+}
+
+func TestValuesReadBackAsTheyWere(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	values := []float64{
+		0, 1, -1, 0.1, -2.5, 1e6, 123456789.125, 1 << 52, 1 << 53, 1<<53 + 2, -(1 << 60), 1e21, 1e-7, 5e-300,
+		math.MaxFloat64, -math.MaxFloat64, math.Pi, 1.0 / 3, math.MaxInt64, math.MaxUint64,
+	}
+	b := telemetry.NewBatch(start, start, 0)
+	var all []*telemetry.Series
+	for i, v := range values {
+		all = append(all, f.gauge("v", "n", strconv.Itoa(i)))
+		b.Add(all[i], v)
+	}
+	write(t, f, b)
+	for i, v := range values {
+		_, text, _ := strings.Cut(s.samples(t, "h1:v_"+strconv.Itoa(i)), "=")
+		if got, err := strconv.ParseFloat(text, 64); err != nil || got != v {
+			t.Errorf("wrote %v, read %v (%v)", v, text, err)
+		}
+	}
+}
+
+func TestOwnTimes(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	g, h := f.gauge("g"), f.gauge("h")
+	b := batch(5, g)
+	b.AddAt(h, 1, start.UnixMilli()+1000)
+	b.AddAt(h, 2, start.UnixMilli()+2000)
+	b.Add(h, 5)
+	write(t, f, b)
+	if got := s.samples(t, "h1:g") + "; " + s.samples(t, "h1:h"); got != "5=5; 1=1 2=2 5=5" {
+		t.Error(got)
+	}
+}
+
+func rejected(t *testing.T, err error) (n int, text string) {
+	t.Helper()
+	var r *outputs.RejectError
+	if !errors.As(err, &r) {
+		t.Fatalf("got error %v, want a RejectError", err)
+	}
+	return r.N, r.Err.Error()
+}
+
+func TestRejectedSamplesDoNotCostTheOthers(t *testing.T) {
+	s := newServer(t)
+	c := s.config()
+	c.Retention = 60_000
+	f := open(t, c)
+	g, h := f.gauge("g"), f.gauge("h")
+	write(t, f, batch(100, g, h))
+	b := batch(101, g)
+	b.Add(g, math.NaN())
+	b.Add(h, math.Inf(-1))
+	b.AddAt(g, 7, start.UnixMilli()) // 101 s before
+	b.AddAt(h, 7, -5)
+	b.AddAt(h, 8, start.UnixMilli()+102_000)
+	n, text := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{b}))
+	want := "1 older than the retention of their series\n1 with a time or value that Redis cannot read\n2 not a number or infinite"
+	if diff := cmp.Diff(want, text); diff != "" || n != 4 {
+		t.Errorf("%d rejected:\n%s", n, diff)
+	}
+	if got := s.samples(t, "h1:g") + "; " + s.samples(t, "h1:h"); got != "100=100 101=101; 100=100 102=8" {
+		t.Error(got)
+	}
+}
+
+func TestDuplicateUnderBlockIsRejected(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	g := f.gauge("g")
+	write(t, f, batch(1, g))
+	if err := s.Do(t.Context(), "TS.ALTER", "h1:g", "DUPLICATE_POLICY", "BLOCK").Err(); err != nil {
+		t.Fatal(err)
+	}
+	n, text := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g), batch(2, g)}))
+	if n != 1 || !strings.Contains(text, "policy BLOCK") {
+		t.Error(n, text)
+	}
+	if got := s.samples(t, "h1:g"); got != "1=1 2=2" {
+		t.Error(got)
+	}
+}
+
+// A sign of life that is refused is nobody's sample.
+func TestRefusedSignOfLifeIsNotCounted(t *testing.T) {
+	s := newServer(t)
+	c := s.config()
+	c.Retention = 1000
+	f := open(t, c)
+	write(t, f, batch(100, f.gauge("g")))
+	write(t, f, batch(1, f.gauge("other"))) // older than the retention of the sign of life
+	if got := s.samples(t, "h1:other"); got != "1=1" {
+		t.Error(got)
+	}
+}
+
+func TestEmptiedServerLosesNothing(t *testing.T) {
+	s := newServer(t)
+	c := s.config()
+	c.Retention = 3_600_000
+	f := open(t, c)
+	g, h := f.gauge("g"), f.gauge("h", "n", "1")
+	write(t, f, batch(1, g, h))
+	s.empty(t)
+	bad := batch(2, g, h)
+	bad.Add(g, math.NaN())
+	if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{bad, batch(3, h, g)})); n != 1 {
+		t.Errorf("%d rejected, want the NaN alone", n)
+	}
+	for _, key := range []string{"h1:g", "h1:h_1"} {
+		if got := s.samples(t, key); got != "2=2 3=3" {
+			t.Errorf("%s: %q", key, got)
+		}
+		if retention, policy, labels := s.describe(t, key); retention != 3_600_000 || policy != "last" || labels["host"] != "h1" {
+			t.Errorf("%s came back as %d %s %v", key, retention, policy, labels)
+		}
+	}
+	if got := s.samples(t, "rtcollector:hosts:h1"); got != "3=1" {
+		t.Errorf("sign of life %q", got)
+	}
+}
+
+func TestPartlyEmptied(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	var all []*telemetry.Series
+	for i := range 1200 {
+		all = append(all, f.gauge("m", "n", strconv.Itoa(i)))
+	}
+	write(t, f, batch(1, all...))
+	if err := s.Del(t.Context(), "h1:m_0", "h1:m_499", "h1:m_500", "h1:m_777", "h1:m_1199").Err(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, batch(2, all...))
+	for i := range all {
+		want := "1=1 2=2"
+		switch i {
+		case 0, 499, 500, 777, 1199:
+			want = "2=2"
+		}
+		if got := s.samples(t, "h1:m_"+strconv.Itoa(i)); got != want {
+			t.Errorf("series %d: %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestCancelledWriteReturnsItsContext(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("shutdown"))
+	g := f.gauge("g")
+	if err := f.WriteMetrics(ctx, []*telemetry.Batch{batch(1, g)}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	write(t, f, batch(1, g))
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g)}); err == nil {
+		t.Error("wrote to a closed output")
+	}
+}
+
+func TestNoSamplesIsNoError(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	write(t, f)
+	write(t, f, &telemetry.Batch{At: time.Now()})
+	write(t, f, batch(7))
+	if got := s.samples(t, "rtcollector:hosts:h1"); got != "7=1" {
+		t.Error(got)
+	}
+}
