@@ -8,18 +8,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/internal/bench"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func (a *App) benchCommand() *cobra.Command {
-	var o bench.Options
+	var url string
 	var asJSON bool
+	o := bench.Options{Redis: redisconn.Defaults()}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what your Redis takes through this agent, against the same server's raw ceiling",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.bench(cmd.Context(), o, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Redis.URL = secrets.Literal(url)
+			return a.bench(cmd.Context(), o, asJSON)
+		},
 	}
-	cmd.Flags().StringVar(&o.URL, "redis", "redis://127.0.0.1:6379", "`URL` of the server; it gets series under a prefix of their own, which are deleted afterwards")
+	cmd.Flags().StringVar(&url, "redis", "redis://127.0.0.1:6379", "`URL` of the server; it gets series under a prefix of their own, which are deleted afterwards")
 	cmd.Flags().IntVar(&o.Series, "series", 10_000, "series to write")
 	cmd.Flags().IntVar(&o.Samples, "samples", 2_000_000, "samples to write, and as many for the ceiling")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
@@ -53,6 +59,7 @@ raw TS.MADD ceiling    %.0f samples/s (same server, same run)
 ratio                  %.2f
 agent CPU              %.3f µs per sample
 agent allocations      %.3f per sample
-`, machine(), o.Series, r.CreateSeriesPerS, r.SamplesPerS, r.CeilingSamplesPerS, r.Ratio, r.CPUUsPerSample, r.AllocsPerSample)
+`, machine(), o.Series, r.CreateSeriesPerSecond, r.SamplesPerSecond, r.CeilingSamplesPerSecond, r.Ratio,
+		r.CPUMicrosPerSample, r.AllocsPerSample)
 	return nil
 }
