@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/stdout"
 )
 
@@ -22,25 +22,26 @@ import (
 const oncePause = time.Second
 
 type onceFlags struct {
-	format string
+	format stdout.Format
 	write  bool
 	quiet  bool // print no samples
 }
 
 func (a *App) onceCommand(c *common) *cobra.Command {
 	var f onceFlags
+	var format string
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Gather every input once, print what there is, and say whether anything failed",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains([]string{"table", "json", "ts.add"}, f.format) {
-				return errors.New("--format must be table, json or ts.add")
+			if err := f.format.UnmarshalScalar(format); err != nil {
+				return fmt.Errorf("--format %w, not %q", err, format)
 			}
 			return a.once(cmd.Context(), *c, f)
 		},
 	}
-	cmd.Flags().StringVar(&f.format, "format", "table", "how to print: table, json or ts.add")
+	cmd.Flags().StringVar(&format, "format", "table", "how to print: table, json or ts.add")
 	cmd.Flags().BoolVar(&f.write, "write", false, "also write to the configured outputs")
 	return cmd
 }
@@ -59,7 +60,7 @@ func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 	gathered := ag.Once(ctx, oncePause)
 	batches := batchesOf(gathered)
 	if !f.quiet {
-		if err := a.printBatches(f.format, batches); err != nil {
+		if err := a.print(ctx, f.format, batches); err != nil {
 			return fail(err)
 		}
 	}
@@ -118,6 +119,11 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 	return errors.Join(errs...)
 }
 
-func (a *App) printBatches(format string, batches []*telemetry.Batch) error {
-	return stdout.Print(a.Stdout, format, batches)
+// print shows samples as the output stdout would.
+func (a *App) print(ctx context.Context, format stdout.Format, batches []*telemetry.Batch) error {
+	p, err := stdout.New(outputs.Env{Stdout: a.Stdout}, stdout.Config{Format: format})
+	if err != nil {
+		return err
+	}
+	return p.WriteMetrics(ctx, batches)
 }

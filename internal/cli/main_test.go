@@ -1,0 +1,41 @@
+package cli_test
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rtcollector/rtcollector/internal/cli"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+)
+
+// beTheProgram makes the test binary behave as rtcollector: tests that send signals run it as a process of its own.
+const beTheProgram = "RTC_TEST_BE_RTCOLLECTOR"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beTheProgram) != "" {
+		rtcollector()
+	}
+	testscript.Main(m, map[string]func(){"rtcollector": rtcollector})
+}
+
+// rtcollector is cmd/rtcollector's main.
+func rtcollector() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
+		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
+		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
+	}))
+}
+
+// TestScripts runs testdata/script/*.txtar: what a person types, and what they read.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true})
+}
