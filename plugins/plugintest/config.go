@@ -14,7 +14,9 @@ import (
 const goos = runtime.GOOS
 
 // reporter is what the checks need of a test, so that they are tested themselves.
-type reporter interface{ Errorf(format string, args ...any) }
+type reporter interface {
+	Errorf(format string, args ...any)
+}
 
 // checkConfig checks that an input's configuration is strict and documented.
 func checkConfig(t reporter, def plugins.Definition) {

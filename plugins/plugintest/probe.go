@@ -119,12 +119,16 @@ func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if o, ok := in.Gatherer.(plugins.Opener); ok {
+	live := any(in.Gatherer)
+	if in.Runner != nil {
+		live = in.Runner
+	}
+	if o, ok := live.(plugins.Opener); ok {
 		if err := o.Open(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	if c, ok := in.Gatherer.(io.Closer); ok {
+	if c, ok := live.(io.Closer); ok {
 		tb.Cleanup(func() { _ = c.Close() })
 	}
 	return &Probe{Input: in, tb: tb}
