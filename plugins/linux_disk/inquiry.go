@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // usage is what statfs(2) says, in bytes and inodes.
@@ -24,7 +25,9 @@ func (u usage) usedPercent() (percent float64, ok bool) {
 }
 
 // errStuck says that a file system has not answered an earlier question, or not this one in time.
-var errStuck = fmt.Errorf("no answer for %v; skipped until it answers", patience)
+func errStuck(patience time.Duration) error {
+	return fmt.Errorf("no answer for %v; skipped until it answers", patience)
+}
 
 // inquiry asks one network file system, in a goroutine of its own: statfs(2) on a dead server cannot be interrupted.
 // There is at most one goroutine; while it is stuck, nothing is asked.
@@ -59,10 +62,10 @@ func (q *inquiry) ask(statfs func(string) (usage, error), path string) {
 	}(q.replies)
 }
 
-// wait returns the answer, or errStuck when there is none until ctx is done.
-func (q *inquiry) wait(ctx context.Context) (usage, error) {
+// wait returns the answer, or errStuck when there is none until ctx is done, which is after patience.
+func (q *inquiry) wait(ctx context.Context, patience time.Duration) (usage, error) {
 	if !q.asked {
-		return usage{}, errStuck
+		return usage{}, errStuck(patience)
 	}
 	select {
 	case r := <-q.replies:
@@ -79,5 +82,5 @@ func (q *inquiry) wait(ctx context.Context) (usage, error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return usage{}, ctx.Err()
 	}
-	return usage{}, errStuck
+	return usage{}, errStuck(patience)
 }

@@ -22,14 +22,15 @@ var readme string
 var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file system (Linux)", defaults, build).
 	On("linux").As("disk").Doc(readme)
 
-// patience is how long a gather waits for the network file systems, all together.
-const patience = time.Second
+// maxPatience is how long a gather waits at most for the network file systems, all together.
+const maxPatience = time.Second
 
 type input struct {
 	config    Config
 	mountinfo *hostfs.File
 	root      string // what the mount points are relative to
 	statfs    func(path string) (usage, error)
+	patience  time.Duration
 
 	seen   []byte // the mountinfo that mounts was made from
 	mounts []mount
@@ -53,6 +54,10 @@ func build(env plugins.Env, c Config) (*input, error) {
 
 func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
 	in := &input{config: c, mountinfo: env.FS.HostFile("mountinfo"), root: env.FS.Root, statfs: statfs}
+	in.patience = maxPatience
+	if env.Interval > 0 {
+		in.patience = min(maxPatience, env.Interval/2) // a gather must end well before the next one is due
+	}
 	in.series = telemetry.NewVec(func(path string) *disk { return newDisk(env.Factory, in.root, path) })
 	return in
 }
@@ -107,11 +112,11 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 
 // collect waits for the network file systems.
 func (in *input) collect(ctx context.Context, out *telemetry.Batch, errs []error) []error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, in.patience)
 	defer cancel()
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); m.remote {
-			u, err := d.remote.wait(ctx)
+			u, err := d.remote.wait(ctx, in.patience)
 			errs = d.add(out, m, u, err, errs)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -185,6 +186,17 @@ func TestStuckMount(t *testing.T) {
 			t.Errorf("after its answer: %v, %v", got["disk_used_mnt_nas"], err)
 		}
 	})
+}
+
+// TestPatienceFitsTheInterval: with gathers every second, one that waits a whole second would be late every time.
+func TestPatienceFitsTheInterval(t *testing.T) {
+	env := plugintest.Env("linux_disk", "")
+	for interval, want := range map[time.Duration]time.Duration{time.Minute: time.Second, time.Second: time.Second / 2} {
+		env.Interval = interval
+		if got := newInput(env, defaults(), nil).patience; got != want {
+			t.Errorf("interval %v has the patience %v, want %v", interval, got, want)
+		}
+	}
 }
 
 func TestStuckMountYieldsToCancel(t *testing.T) {

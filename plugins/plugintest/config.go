@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"testing"
 
 	"gopkg.in/yaml.v3"
 
@@ -14,12 +13,17 @@ import (
 
 const goos = runtime.GOOS
 
+// reporter is what the checks need of a test, so that they are tested themselves.
+type reporter interface {
+	Errorf(format string, args ...any)
+}
+
 // checkConfig checks that an input's configuration is strict and documented.
-func checkConfig(t *testing.T, def plugins.Definition) {
+func checkConfig(t reporter, def plugins.Definition) {
 	if def.Summary() == "" {
-		t.Error("no summary")
+		t.Errorf("no summary")
 	}
-	if _, problems := Decode(t, def, ""); len(problems) > 0 {
+	if _, problems, err := decode(def, ""); len(problems) > 0 || err != nil {
 		t.Errorf("the defaults are refused: %v", problems)
 	}
 	keys := conf.Keys(def.Defaults())
@@ -33,10 +37,10 @@ func checkConfig(t *testing.T, def plugins.Definition) {
 }
 
 // checkTypos checks that a misspelt key is refused with the right one suggested.
-func checkTypos(t *testing.T, def plugins.Definition, keys []string) {
+func checkTypos(t reporter, def plugins.Definition, keys []string) {
 	for _, key := range keys {
-		_, problems := Decode(t, def, key+"x: 1")
-		if len(problems) != 1 || problems.Err() == nil {
+		_, problems, err := decode(def, key+"x: 1")
+		if err != nil || len(problems) != 1 || problems.Err() == nil {
 			t.Errorf("the unknown key %sx: %d problems, want one", key, len(problems))
 			continue
 		}
@@ -47,20 +51,22 @@ func checkTypos(t *testing.T, def plugins.Definition, keys []string) {
 }
 
 // checkSample checks that the README's first yaml block can be pasted below "inputs:".
-func checkSample(t *testing.T, def plugins.Definition) {
+func checkSample(t reporter, def plugins.Definition) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(def.Sample()), &doc); err != nil {
-		t.Fatalf("the README's yaml block: %v", err)
+		t.Errorf("the README's yaml block: %v", err)
+		return
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.SequenceNode || len(doc.Content[0].Content) == 0 {
-		t.Fatalf("the README's first yaml block must be a list item (\"- %s:\")", def.Name())
+		t.Errorf("the README's first yaml block must be a list item (\"- %s:\")", def.Name())
+		return
 	}
 	for _, item := range doc.Content[0].Content {
 		checkItem(t, def, item)
 	}
 }
 
-func checkItem(t *testing.T, def plugins.Definition, item *yaml.Node) {
+func checkItem(t reporter, def plugins.Definition, item *yaml.Node) {
 	name, value := item, (*yaml.Node)(nil)
 	if item.Kind == yaml.MappingNode && len(item.Content) == 2 {
 		name, value = item.Content[0], item.Content[1]

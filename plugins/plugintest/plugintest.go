@@ -102,7 +102,7 @@ func (c Case) change(t *testing.T, dir string, round int) {
 	Lay(t, dir, tree)
 }
 
-func (c Case) checkError(t *testing.T, err error) {
+func (c Case) checkError(t reporter, err error) {
 	switch {
 	case err != nil && c.Error == "":
 		t.Errorf("gather: %v", err)
@@ -112,7 +112,7 @@ func (c Case) checkError(t *testing.T, err error) {
 }
 
 // checkBatch checks each sample and that the series of a batch are apart.
-func (c Case) checkBatch(t *testing.T, b *telemetry.Batch) {
+func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
 	series, keys := map[string]bool{}, map[string]string{}
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
@@ -137,7 +137,7 @@ func (c Case) checkBatch(t *testing.T, b *telemetry.Batch) {
 }
 
 // checkReused checks that what was seen before has the same handle.
-func checkReused(t *testing.T, b *telemetry.Batch, seen map[string]*telemetry.Series) {
+func checkReused(t reporter, b *telemetry.Batch, seen map[string]*telemetry.Series) {
 	for i := range b.Len() {
 		s, _, _ := b.Sample(i)
 		if known := seen[s.String()]; known != nil && known != s {

@@ -81,16 +81,24 @@ func write(tb testing.TB, path string, content []byte) {
 // Decode decodes a YAML configuration of the input's own keys; config "" is an empty node.
 func Decode(tb testing.TB, def plugins.Definition, config string) (plugins.Built, conf.Problems) {
 	tb.Helper()
+	built, problems, err := decode(def, config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return built, problems
+}
+
+func decode(def plugins.Definition, config string) (plugins.Built, conf.Problems, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
-		tb.Fatal(err)
+		return plugins.Built{}, nil, err
 	}
 	node := &doc
 	if len(doc.Content) > 0 {
 		node = doc.Content[0]
 	}
 	var problems conf.Problems
-	return def.Decode(&problems, node, def.Name()), problems
+	return def.Decode(&problems, node, def.Name()), problems, nil
 }
 
 // Probe is a live input that the test asks at instants of its choosing.
@@ -111,12 +119,16 @@ func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if o, ok := in.Gatherer.(plugins.Opener); ok {
+	live := any(in.Gatherer)
+	if in.Runner != nil {
+		live = in.Runner
+	}
+	if o, ok := live.(plugins.Opener); ok {
 		if err := o.Open(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	if c, ok := in.Gatherer.(io.Closer); ok {
+	if c, ok := live.(io.Closer); ok {
 		tb.Cleanup(func() { _ = c.Close() })
 	}
 	return &Probe{Input: in, tb: tb}

@@ -1,0 +1,112 @@
+package hostfs
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestRoots(t *testing.T) {
+	none := FromEnv(func(string) string { return "" })
+	if none != (Root{Proc: "/proc", Sys: "/sys", Run: "/run", Root: "/"}) {
+		t.Errorf("%+v", none)
+	}
+	moved := FromEnv(func(name string) string { return "/host/" + strings.ToLower(strings.TrimPrefix(name, "HOST_")) })
+	if moved != (Root{Proc: "/host/proc", Sys: "/host/sys", Run: "/host/run", Root: "/host/root"}) {
+		t.Errorf("%+v", moved)
+	}
+	dir := t.TempDir()
+	if at := At(dir); at.Root != dir || at.Proc != filepath.Join(dir, "proc") || at.Run != filepath.Join(dir, "run") {
+		t.Errorf("%+v", at)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	for got, want := range map[string]string{
+		At("x").ProcFile("net", "dev").Path():                           "x/proc/net/dev",
+		At("x").SysFile("block").Path():                                 "x/sys/block",
+		At("x").HostFile("net", "dev").Path():                           "x/proc/1/net/dev",
+		FromEnv(func(string) string { return "" }).HostFile("a").Path(): "/proc/self/a",
+		SelfFile("statm").Path():                                        "/proc/self/statm",
+	} {
+		if filepath.ToSlash(got) != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestReadGrowsAndShrinks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	f := NewFile(path)
+	for _, size := range []int{0, 10, 4095, 4096, 4097, 100_000, 3} {
+		want := bytes.Repeat([]byte{'x'}, size)
+		if err := os.WriteFile(path, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.Read(); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("size %d: %d bytes, %v", size, len(got), err)
+		}
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	dir := t.TempDir()
+	f := NewFile(filepath.Join(dir, "gone"))
+	_, err := f.Read()
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "read "+f.Path()+": ") {
+		t.Errorf("a missing file: %v", err)
+	}
+	if _, err := NewFile(dir).Read(); err == nil {
+		t.Error("a directory can be read")
+	}
+	if err := os.WriteFile(f.Path(), []byte("back"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.Read(); err != nil || string(got) != "back" {
+		t.Errorf("the file came back: %q, %v", got, err)
+	}
+}
+
+// TestReadKeepsNothingOpen reads more often than a process may open files.
+func TestReadKeepsNothingOpen(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("counts /proc/self/fd")
+	}
+	f := SelfFile("stat")
+	read := func() int {
+		if _, err := f.Read(); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	before := read()
+	for range 100 {
+		read()
+	}
+	if after := read(); after > before+10 {
+		t.Errorf("%d open files, then %d", before, after)
+	}
+}
+
+func TestReadAllocatesOnlyThePath(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("bare system calls are for Unix")
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, make([]byte, 10_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := NewFile(path)
+	if n := testing.AllocsPerRun(100, func() { _, _ = f.Read() }); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}

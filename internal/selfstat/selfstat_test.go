@@ -1,0 +1,58 @@
+package selfstat
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestGathered(t *testing.T) {
+	in := new(Registry).NewInput("x")
+	for _, took := range []time.Duration{3, 9, 5} {
+		in.Gathered(took, 10, 2)
+	}
+	if in.Gathers.Load() != 3 || in.Samples.Load() != 30 || in.Events.Load() != 6 || in.GatherTime.Load() != 17 ||
+		in.LastGather.Load() != 5 || in.MaxGather.Load() != 9 {
+		t.Errorf("%d gathers, %d samples, %d events, %d ns, last %d, max %d", in.Gathers.Load(), in.Samples.Load(), in.Events.Load(),
+			in.GatherTime.Load(), in.LastGather.Load(), in.MaxGather.Load())
+	}
+}
+
+func TestRegistryKeepsTheOrder(t *testing.T) {
+	var r Registry
+	a, b, out := r.NewInput("a"), r.NewInput("b"), r.NewOutput("o", 50)
+	ins, outs := r.Inputs(), r.Outputs()
+	if len(ins) != 2 || ins[0] != a || ins[1] != b || ins[1].ID != "b" || len(outs) != 1 || outs[0] != out || out.Limit != 50 {
+		t.Errorf("%v, %v", ins, outs)
+	}
+}
+
+// TestListsStayAsTheyWere: a list that was handed out is not changed by what is added later.
+func TestListsStayAsTheyWere(t *testing.T) {
+	var r Registry
+	r.NewInput("a")
+	before := r.Inputs()
+	before = append(before, &Input{ID: "mine"})
+	r.NewInput("b")
+	if before[1].ID != "mine" || r.Inputs()[1].ID != "b" {
+		t.Errorf("%s, %s", before[1].ID, r.Inputs()[1].ID)
+	}
+}
+
+func TestRegistryIsForManyGoroutines(t *testing.T) {
+	var r Registry
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			in := r.NewInput("x")
+			in.Errors.Add(1)
+			for _, other := range r.Inputs() {
+				other.Timeouts.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if len(r.Inputs()) != 8 {
+		t.Errorf("%d inputs", len(r.Inputs()))
+	}
+}

@@ -1,0 +1,145 @@
+package telemetry
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type sample struct {
+	Key   string
+	Time  int64
+	Value float64
+}
+
+func samples(b *Batch) []sample {
+	var all []sample
+	for i := range b.Len() {
+		s, ms, v := b.Sample(i)
+		all = append(all, sample{s.BareKey(), ms, v})
+	}
+	return all
+}
+
+func second(s float64) time.Time {
+	return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second)))
+}
+
+func TestBatchTimes(t *testing.T) {
+	f := NewFactory("h", "s", nil, 0)
+	x := f.Gauge("x", None)
+	for _, size := range []int{0, 1, 8} {
+		b := NewBatch(second(0), second(0.2), size)
+		b.Add(x, 1)
+		b.Add(x, 2)
+		b.AddAt(x, 3, 77)
+		b.Add(x, 4)
+		b.AddAt(x, 5, 78)
+		want := []sample{{"x", 1000_000, 1}, {"x", 1000_000, 2}, {"x", 77, 3}, {"x", 1000_000, 4}, {"x", 78, 5}}
+		if diff := cmp.Diff(want, samples(b)); diff != "" {
+			t.Errorf("size %d: %s", size, diff)
+		}
+	}
+	b := NewBatch(second(0), second(0), 0)
+	b.AddAt(x, 1, 5)
+	if diff := cmp.Diff([]sample{{"x", 5, 1}}, samples(b)); diff != "" {
+		t.Error(diff)
+	}
+	b.Events = make([]Event, 3)
+	if b.Len() != 1 || b.Weight() != 4 {
+		t.Errorf("length %d, weight %d", b.Len(), b.Weight())
+	}
+}
+
+func TestBatchDoesNotGrowWithinItsSize(t *testing.T) {
+	x := NewFactory("h", "s", nil, 0).Gauge("x", None)
+	if n := testing.AllocsPerRun(100, func() {
+		b := NewBatch(second(0), second(0), 64)
+		for range 64 {
+			b.Add(x, 1)
+		}
+	}); n > 3 {
+		t.Errorf("%v allocations for 64 samples", n)
+	}
+}
+
+func TestRate(t *testing.T) {
+	f := NewFactory("h", "s", nil, 0)
+	r := f.Rate("r", Bytes.PerSecond())
+	for i, step := range []struct {
+		at, counter float64
+		want        float64 // NaN: none
+	}{
+		{0, 100, math.NaN()}, // the first reading
+		{10, 150, 5},
+		{10, 170, math.NaN()}, // no time passed: the baseline stays
+		{5, 190, math.NaN()},  // nor when the clock goes backwards
+		{20, 170, 2},
+		{21, 170, 0},
+		{22, 30, math.NaN()}, // a reset is the new baseline
+		{24, 34, 2},
+		{25, math.NaN(), math.NaN()},
+		{26, 40, math.NaN()},
+		{26.5, 41, 2},
+	} {
+		got, ok := r.Step(second(step.at), step.counter)
+		if ok == math.IsNaN(step.want) || ok && got != step.want {
+			t.Errorf("step %d is %v, %v, want %v", i, got, ok, step.want)
+		}
+	}
+}
+
+func TestCounterWritesTotalAndRate(t *testing.T) {
+	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes, Label{"d", "sda"})
+	var got []sample
+	for i, v := range []float64{10, 40, 5} {
+		// The sample carries the scheduled time; the rate divides by the time that really passed, here 15 s.
+		b := NewBatch(second(float64(10*i)), second(float64(15*i)), 0)
+		c.Add(b, v)
+		got = append(got, samples(b)...)
+	}
+	want := []sample{{"c_sda", 1000_000, 10}, {"c_sda", 1010_000, 40}, {"c_rate_sda", 1010_000, 2}, {"c_sda", 1020_000, 5}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if c.raw.Kind() != Counter || c.rate.series.Kind() != Gauge || c.rate.series.Unit() != "bytes_per_second" {
+		t.Error(c.raw, c.rate.series)
+	}
+}
+
+func TestVecForgetsTheUnseen(t *testing.T) {
+	made := 0
+	v := NewVec(func(k string) int { made++; return len(k) })
+	first := v.Get("abc")
+	if *first != 3 || v.Get("abc") != first || GetBytes(v, []byte("abc")) != first || made != 1 {
+		t.Errorf("%d made", made)
+	}
+	*GetBytes(v, []byte("xy")) = 9
+	v.Sweep()
+	for range keepUnseen - 1 { // missing, but not for long
+		v.Get("abc")
+		v.Sweep()
+	}
+	if v.Len() != 2 || *v.Get("xy") != 9 {
+		t.Errorf("%d remembered", v.Len())
+	}
+	v.Sweep()
+	for range keepUnseen {
+		v.Get("abc")
+		v.Sweep()
+	}
+	if v.Len() != 1 || *v.Get("xy") != 2 {
+		t.Errorf("%d remembered", v.Len())
+	}
+}
+
+func TestGetBytesAllocatesNothingForTheKnown(t *testing.T) {
+	v := NewVec(func(string) int { return 0 })
+	name := []byte("eth0")
+	GetBytes(v, name)
+	if n := testing.AllocsPerRun(100, func() { GetBytes(v, name) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

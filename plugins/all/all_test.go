@@ -1,0 +1,114 @@
+package all
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestNamesAreUnique(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows", "freebsd"} {
+		owner := map[string]string{}
+		for _, d := range Catalog() {
+			if !d.Runs(goos) {
+				continue
+			}
+			for _, name := range append(slices.Clone(d.Aliases()), d.Name()) {
+				if other, taken := owner[name]; taken {
+					t.Errorf("on %s %q means %s and %s", goos, name, other, d.Name())
+				}
+				owner[name] = d.Name()
+			}
+		}
+	}
+}
+
+func TestAliases(t *testing.T) {
+	for alias, want := range map[string]string{"cpu": "linux_cpu", "mem": "linux_mem", "disk": "linux_disk", "net": "linux_net", "io": "linux_io",
+		"swap": "linux_swap", "system": "system", "internal": "internal"} {
+		if d, err := Catalog().Find("input", alias, "linux"); err != nil || d.Name() != want {
+			t.Errorf("%s is %s, %v", alias, d.Name(), err)
+		}
+	}
+}
+
+// TestKeysAreUnique gathers this machine with every input: no two series may share a key, not even across inputs.
+func TestKeysAreUnique(t *testing.T) {
+	owner := map[string]string{}
+	for name, p := range gatherers(t) {
+		for i := range 2 {
+			b, err := p.Batch(float64(10 * i))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for key := range plugintest.ByKey(b) {
+				if other, taken := owner[key]; taken && other != name {
+					t.Errorf("%s and %s share the key %s", other, name, key)
+				}
+				owner[key] = name
+			}
+		}
+	}
+	if len(owner) == 0 {
+		t.Error("no samples")
+	}
+	t.Logf("%d series", len(owner))
+}
+
+// gatherers are the inputs that need nothing but this machine.
+func gatherers(tb testing.TB) map[string]*plugintest.Probe {
+	probes := map[string]*plugintest.Probe{}
+	for _, d := range Catalog() {
+		if !slices.Contains([]string{"linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_swap", "internal", "system"}, d.Name()) ||
+			!d.Runs(runtime.GOOS) {
+			continue
+		}
+		env := plugintest.Env(d.Name(), "")
+		for _, in := range Catalog() {
+			env.Self.NewInput(in.Name())
+		}
+		env.Self.NewOutput("redistimeseries", 5000)
+		probes[d.Name()] = plugintest.Start(tb, d, "", env)
+	}
+	return probes
+}
+
+func BenchmarkGatherAll(b *testing.B) {
+	var inputs []plugins.Gatherer
+	for _, p := range gatherers(b) {
+		inputs = append(inputs, p.Input.Gatherer)
+	}
+	gatherAll(b, inputs)
+}
+
+// BenchmarkGather is one input at a time.
+func BenchmarkGather(b *testing.B) {
+	for name, p := range gatherers(b) {
+		b.Run(name, func(b *testing.B) { gatherAll(b, []plugins.Gatherer{p.Input.Gatherer}) })
+	}
+}
+
+// gatherAll gathers into one batch a round, whose three allocations are part of what is measured.
+func gatherAll(b *testing.B, inputs []plugins.Gatherer) {
+	b.ReportAllocs()
+	at, samples := time.Now(), 0
+	for b.Loop() {
+		at = at.Add(time.Second)
+		out := telemetry.NewBatch(at, at, 256)
+		for _, in := range inputs {
+			if err := in.Gather(b.Context(), out); err != nil {
+				b.Fatal(err)
+			}
+		}
+		samples += out.Len()
+	}
+	if samples > 0 {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(samples), "ns/sample")
+		b.ReportMetric(float64(samples)/float64(b.N), "samples/op")
+	}
+}

@@ -1,0 +1,152 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+type config struct {
+	Colour string `yaml:"colour"`
+}
+
+const readme = "# fake\n\n```yaml\n- fake:\n    colour: red\n```\n\n`colour` is a key.\n\n| `fake_total` and its `_rate` | x |\n"
+
+type fake struct{ total *telemetry.Total }
+
+func (f *fake) Gather(_ context.Context, out *telemetry.Batch) error {
+	f.total.Add(out, float64(out.At.Unix()))
+	return nil
+}
+
+func newFake() plugins.Definition {
+	return plugins.Poll("fake", "a fake", func() config { return config{} }, func(e plugins.Env, _ config) (*fake, error) {
+		return &fake{e.Factory.Counter("fake_total", telemetry.None, telemetry.Label{Key: "colour", Value: "red"})}, nil
+	})
+}
+
+func TestRunAcceptsAGoodInput(t *testing.T) {
+	Run(t, newFake().Doc(readme), Case{Name: "live"}, Case{Name: "configured", Config: "colour: blue"})
+}
+
+type runner struct{}
+
+func (runner) Run(ctx context.Context, _ plugins.Emitter) error {
+	<-ctx.Done()
+	return nil
+}
+
+func TestRunAcceptsAPushedInput(t *testing.T) {
+	def := plugins.Serve("fake", "a fake", func() config { return config{} }, func(plugins.Env, config) (runner, error) { return runner{}, nil })
+	Run(t, def.Doc(readme), Case{Name: "stops"})
+}
+
+// recorder is a test that only notes its failures.
+type recorder struct{ messages []string }
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.messages = append(r.messages, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) expect(t *testing.T, want string) {
+	t.Helper()
+	if all := strings.Join(r.messages, "\n"); want == "" && all != "" || !strings.Contains(all, want) {
+		t.Errorf("complains %q, want %q", all, want)
+	}
+}
+
+func TestBadConfigsAreFound(t *testing.T) {
+	for readme, want := range map[string]string{
+		readme: "",
+		strings.ReplaceAll(readme, "colour", "shade"):          "does not mention the key colour",
+		strings.Replace(readme, "    colour", "    shade", 1):  `unknown key "shade"`,
+		strings.Replace(readme, "- fake", "- other", 1):        "does not name fake",
+		strings.Replace(readme, "- fake:\n    ", "", 1):        "must be a list item",
+		strings.Replace(readme, "```yaml", "```", 1):           "must be a list item",
+		strings.Replace(readme, "colour: red", "colour: [", 1): "yaml block",
+	} {
+		var r recorder
+		checkConfig(&r, newFake().Doc(readme))
+		r.expect(t, want)
+	}
+}
+
+type refusing struct {
+	Colour string `yaml:"colour"`
+}
+
+func (refusing) Validate() error { return conf.Key("colour", "must be red") }
+
+func TestRefusedDefaultsAreFound(t *testing.T) {
+	def := plugins.Poll("fake", "a fake", func() refusing { return refusing{} }, func(plugins.Env, refusing) (*fake, error) { return nil, nil })
+	var r recorder
+	checkConfig(&r, def.Doc(readme))
+	r.expect(t, "the defaults are refused")
+}
+
+func TestBadBatchesAreFound(t *testing.T) {
+	f := Env("fake", "").Factory
+	rate, other := f.Gauge("x_rate", telemetry.None), f.Gauge("x", telemetry.None, telemetry.Label{Key: "a", Value: "rate"})
+	for want, add := range map[string]func(b *telemetry.Batch){
+		"":                       func(b *telemetry.Batch) { b.Add(rate, 0) },
+		"is NaN":                 func(b *telemetry.Batch) { b.Add(rate, math.NaN()) },
+		"is +Inf":                func(b *telemetry.Batch) { b.Add(rate, math.Inf(1)) },
+		"is a negative rate: -1": func(b *telemetry.Batch) { b.Add(rate, -1) },
+		"stands twice":           func(b *telemetry.Batch) { b.Add(rate, 1); b.Add(rate, 1) },
+		"share the key x_rate":   func(b *telemetry.Batch) { b.Add(rate, 1); b.Add(other, 1) },
+	} {
+		b := newBatch(0)
+		add(b)
+		var r recorder
+		Case{}.checkBatch(&r, b)
+		r.expect(t, want)
+	}
+}
+
+func TestNewHandlesAreFound(t *testing.T) {
+	f := Env("fake", "").Factory
+	seen := map[string]*telemetry.Series{}
+	for round, want := range []string{"", "has a new handle"} {
+		b := newBatch(float64(round))
+		b.Add(f.Gauge("x", telemetry.None), 1)
+		var r recorder
+		checkReused(&r, b, seen)
+		r.expect(t, want)
+	}
+}
+
+func TestErrorsAreFound(t *testing.T) {
+	for _, tt := range []struct {
+		wanted string
+		err    error
+		want   string
+	}{
+		{"", nil, ""},
+		{"", errors.New("boom"), "boom"},
+		{"boom", nil, "want an error"},
+		{"boom", errors.New("other"), "want an error"},
+		{"boom", errors.New("a boom"), ""},
+	} {
+		var r recorder
+		Case{Error: tt.wanted}.checkError(&r, tt.err)
+		r.expect(t, tt.want)
+	}
+}
+
+func TestDocumented(t *testing.T) {
+	const text = "| `a_total` and its `_rate` |\n| `b_total` |\n| `c_rate` |\n"
+	for name, want := range map[string]bool{
+		"a_total": true, "a_total_rate": true, "b_total": true, "b_total_rate": false, "c_rate": true, "c": false, "total": false, "a_tot": false,
+	} {
+		if got := documented(text, name); got != want {
+			t.Errorf("%s is documented: %v", name, got)
+		}
+	}
+}
