@@ -1,0 +1,121 @@
+package stdout_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
+	"github.com/rtcollector/rtcollector/outputs/stdout"
+)
+
+func TestConformance(t *testing.T) {
+	for _, format := range []stdout.Format{stdout.Table, stdout.JSON, stdout.TSAdd} {
+		t.Run(string(format), func(t *testing.T) {
+			outputtest.Run(t, outputtest.Case{Definition: stdout.Output, Config: "format: " + string(format)})
+		})
+	}
+}
+
+func batch() *telemetry.Batch {
+	f := telemetry.NewFactory("h1", "test", nil, 1)
+	at := time.UnixMilli(1_700_000_000_000)
+	b := telemetry.NewBatch(at, at, 0)
+	b.Add(f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: `/mnt/a "b" \é`}), 1e15)
+	b.Add(f.Gauge("load1", telemetry.None), 0.25)
+	b.Add(f.Gauge("bad", telemetry.None), math.NaN())
+	return b
+}
+
+func show(t *testing.T, format stdout.Format) string {
+	t.Helper()
+	var out bytes.Buffer
+	p, err := stdout.New(outputs.Env{Stdout: &out}, stdout.Config{Format: format})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WriteMetrics(t.Context(), []*telemetry.Batch{batch()}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestCommands(t *testing.T) {
+	want := `TS.ADD "h1:disk_used_mnt_a_\"b\"_\\\xc3\xa9" 1700000000000 1000000000000000 ON_DUPLICATE LAST LABELS __name__ disk_used host h1 mount "/mnt/a \"b\" \\\xc3\xa9" source test unit bytes
+TS.ADD h1:load1 1700000000000 0.25 ON_DUPLICATE LAST LABELS __name__ load1 host h1 source test
+`
+	if diff := cmp.Diff(want, show(t, stdout.TSAdd)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// redis-cli itself reads what is printed.
+func TestCommandsRunInRedisCLI(t *testing.T) {
+	cli, err := exec.LookPath("redis-cli")
+	if err != nil {
+		t.Skip("redis-cli is not installed")
+	}
+	s, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	cmd := exec.CommandContext(t.Context(), cli, "-u", "redis://"+s.Addr())
+	cmd.Stdin = strings.NewReader(show(t, stdout.TSAdd) + "TS.MGET WITHLABELS FILTER source=test\n")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, want := range []string{`/mnt/a "b" \é`, "h1:load1", "mount"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %s in:\n%s", want, out)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	want := `{"time":1700000000000,"key":"h1:disk_used_mnt_a_\"b\"_\\é","value":1000000000000000,"labels":{"__name__":"disk_used","host":"h1","mount":"/mnt/a \"b\" \\é","source":"test","unit":"bytes"}}
+{"time":1700000000000,"key":"h1:load1","value":0.25,"labels":{"__name__":"load1","host":"h1","source":"test"}}
+{"time":1700000000000,"key":"h1:bad","value":null,"labels":{"__name__":"bad","host":"h1","source":"test"}}
+`
+	if diff := cmp.Diff(want, show(t, stdout.JSON)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTable(t *testing.T) {
+	clock := time.UnixMilli(1_700_000_000_000).Format("15:04:05")
+	want := strings.ReplaceAll(`TIME      HOST  METRIC     INSTANCE             VALUE             UNIT
+CLOCKTIM  h1    disk_used  mount=/mnt/a "b" \é  1000000000000000  bytes
+CLOCKTIM  h1    load1                           0.25              
+CLOCKTIM  h1    bad                             NaN               
+`, "CLOCKTIM", clock)
+	if diff := cmp.Diff(want, show(t, stdout.Table)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestNobodyReads(t *testing.T) {
+	p, err := stdout.New(outputs.Env{Stdout: closedPipe{}}, stdout.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.WriteMetrics(t.Context(), []*telemetry.Batch{batch()})
+	if !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+}
