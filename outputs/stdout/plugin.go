@@ -81,7 +81,6 @@ func (p *Printer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) 
 		p.table(batches)
 	}
 	if err := p.out.Flush(); err != nil {
-		p.out.Reset(io.Discard) // a bufio.Writer never recovers, nor does a closed pipe
 		return outputs.Permanent(fmt.Errorf("print samples: %w", err))
 	}
 	return nil

@@ -1,0 +1,276 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/embedded"
+)
+
+// patience bounds every wait: a test that needs it has failed.
+const patience = 30 * time.Second
+
+// process is rtcollector in a process of its own.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	log  *logbook
+	done chan error
+}
+
+// logbook keeps lines and tells who waits for one.
+type logbook struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{}
+}
+
+func (l *logbook) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.WriteString(line + "\n")
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func (l *logbook) read() (string, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String(), l.changed
+}
+
+// start runs "rtcollector run --debug" on a configuration.
+func start(t *testing.T, yaml string) *process {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the inputs are Linux ones")
+	}
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, log: &logbook{changed: make(chan struct{})}, done: make(chan error, 1)}
+	p.cmd = exec.Command(os.Args[0], "run", "--debug", "--config", file)
+	p.cmd.Env = append(os.Environ(), beTheProgram+"=1")
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			p.log.add(lines.Text())
+		}
+		p.done <- p.cmd.Wait()
+	}()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	return p
+}
+
+// waitFor blocks until the log contains the text the given number of times.
+func (p *process) waitFor(text string, times int) {
+	p.t.Helper()
+	deadline := time.After(patience)
+	for {
+		log, changed := p.log.read()
+		if strings.Count(log, text) >= times {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			p.t.Fatalf("%q did not appear %d times in:\n%s", text, times, log)
+		}
+	}
+}
+
+// stop sends a signal and returns how the process ended.
+func (p *process) stop(sig syscall.Signal) error {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case err := <-p.done:
+		return err
+	case <-time.After(patience):
+		log, _ := p.log.read()
+		p.t.Fatalf("still running %v after %v:\n%s", patience, sig, log)
+		return nil
+	}
+}
+
+func serve(t *testing.T, addr string) *embedded.Server {
+	t.Helper()
+	s, err := embedded.Listen(addr, embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func yamlFor(addr, host string, settings ...string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return fmt.Sprintf("hostname: %s\n%s\ninputs: [cpu, mem, net, io, disk, swap, system]\noutputs:\n"+
+		"  - redistimeseries: {host: 127.0.0.1, port: %s, retention: 1h}\n", host, strings.Join(settings, "\n"), port)
+}
+
+// keys lists the series of a host.
+func keys(t *testing.T, addr, host string) []string {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
+	defer c.Close()
+	list, err := c.Do(context.Background(), "TS.QUERYINDEX", "host="+host, "__name__!=").StringSlice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func count(t *testing.T, addr, key string) int {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
+	defer c.Close()
+	points, err := c.Do(context.Background(), "TS.RANGE", key, "-", "+").Slice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(points)
+}
+
+func TestTermWritesOutWhatIsBuffered(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms", "flush_interval: 1h"))
+	p.waitFor("gathered input=linux_mem", 5)
+	if err := p.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	p.waitFor("rtcollector stopped, nothing lost", 1)
+	if n := count(t, s.Addr(), "h:mem_total"); n < 5 {
+		t.Errorf("%d samples of mem_total, want those of at least 5 gathers", n)
+	}
+}
+
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p := start(t, yamlFor(l.Addr().String(), "h", "interval: 100ms"))
+	p.waitFor("gathered input=linux_mem", 2)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor("stopping", 1)
+	err = p.stop(syscall.SIGINT)
+	var exit *exec.ExitError
+	if e, ok := err.(*exec.ExitError); ok { //nolint:errorlint // exec returns it bare
+		exit = e
+	}
+	if exit == nil || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+		t.Errorf("ended with %v, want the signal", err)
+	}
+}
+
+func TestKilledAndStartedAgainMakesNoNewSeries(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	yaml := yamlFor(s.Addr(), "h", "interval: 100ms")
+	p := start(t, yaml)
+	p.waitFor("written", 5)
+	_ = p.stop(syscall.SIGKILL)
+	before := keys(t, s.Addr(), "h")
+	if len(before) < 50 {
+		t.Fatalf("only %d series", len(before))
+	}
+	p = start(t, yaml)
+	p.waitFor("written", 5)
+	_ = p.stop(syscall.SIGTERM)
+	if after := keys(t, s.Addr(), "h"); !slices.Equal(before, after) {
+		t.Errorf("series before and after differ:\n%v\n%v", before, after)
+	}
+}
+
+func TestTwoHostsShareNoKey(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	a := start(t, yamlFor(s.Addr(), "a", "interval: 100ms"))
+	b := start(t, yamlFor(s.Addr(), "b", "interval: 100ms"))
+	a.waitFor("written", 5)
+	b.waitFor("written", 5)
+	_ = a.stop(syscall.SIGTERM)
+	_ = b.stop(syscall.SIGTERM)
+	of := keys(t, s.Addr(), "a")
+	for _, key := range keys(t, s.Addr(), "b") {
+		if slices.Contains(of, key) {
+			t.Errorf("both hosts write %s", key)
+		}
+	}
+	if len(of) < 50 {
+		t.Errorf("only %d series", len(of))
+	}
+}
+
+func TestRedisThatComesLater(t *testing.T) {
+	addr := freeAddr(t)
+	p := start(t, yamlFor(addr, "h", "interval: 100ms"))
+	p.waitFor("output failed", 1)
+	p.waitFor("gathered input=linux_mem", 5)
+	s := serve(t, addr)
+	p.waitFor("output works again", 1)
+	if err := p.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	log, _ := p.log.read()
+	gathers := strings.Count(log, "gathered input=linux_mem")
+	if n := count(t, s.Addr(), "h:mem_total"); n != gathers {
+		t.Errorf("%d samples of %d gathers", n, gathers)
+	}
+	if n := strings.Count(log, "output failed"); n != 1 {
+		t.Errorf("the outage was said %d times:\n%s", n, log)
+	}
+}
+
+func TestRedisEmptiedWhileRunning(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
+	p.waitFor("written", 3)
+	before := keys(t, s.Addr(), "h")
+	s.FlushAll()
+	log, _ := p.log.read()
+	p.waitFor("written", strings.Count(log, "written")+3)
+	if err := p.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if after := keys(t, s.Addr(), "h"); !slices.Equal(before, after) {
+		t.Errorf("series before and after differ:\n%v\n%v", before, after)
+	}
+}
