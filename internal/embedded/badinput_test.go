@@ -151,11 +151,21 @@ func TestBlockedClientThatLeavesIsForgotten(t *testing.T) {
 	s := start(t, Config{})
 	blocked, c := dial(t, s), dial(t, s)
 	blocked.send("BLPOP", "list", "0")
+	for s.Stats().Commands == 0 { // until the server has it
+	}
 	blocked.conn.Close()
 	for s.Stats().Clients > 1 { // the server notices; the test's time limit is the judge
 		c.line("PING")
 	}
 	c.expect("RPUSH list x", `{"i":1}`)
+}
+
+func TestHugeOffsetsAreRefused(t *testing.T) {
+	c := dial(t, start(t, Config{}))
+	want := `{"e":"ERR string exceeds maximum allowed size (proto-max-bulk-len)"}`
+	c.expect("SETRANGE k 33554432 x", want)
+	c.expect("SETBIT k 268435456 1", want)
+	c.expect("SETRANGE k 5 x", `{"i":6}`)
 }
 
 func TestBlockingPopIsServed(t *testing.T) {

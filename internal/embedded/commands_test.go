@@ -175,6 +175,16 @@ func TestSeriesExpire(t *testing.T) {
 	c.expect("DBSIZE", `{"i":1}`)
 }
 
+func TestOrdinaryKeysExpire(t *testing.T) {
+	s := start(t, Config{})
+	c := dial(t, s)
+	c.line("SET k v EX 10")
+	c.expect("GET k", `{"b":"v"}`)
+	s.mini.SetTime(time.Now().Add(11 * time.Second))
+	c.expect("GET k", `{"nil":true}`)
+	c.expect("DBSIZE", `{"i":0}`)
+}
+
 func TestTransactions(t *testing.T) {
 	s := start(t, Config{})
 	c, other := dial(t, s), dial(t, s)

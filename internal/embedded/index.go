@@ -101,15 +101,7 @@ func (s *series) label(name string) (string, bool) {
 // query returns the series that satisfy all matchers, sorted by key. Only the
 // members of the most selective positive matcher are looked at.
 func (x *index) query(ms []matcher) []*series {
-	best, size := -1, 0
-	for i := range ms {
-		if !ms[i].positive() {
-			continue
-		}
-		if n := x.size(&ms[i]); best < 0 || n < size {
-			best, size = i, n
-		}
-	}
+	best, size := x.narrowest(ms)
 	if best < 0 || size == 0 {
 		return nil
 	}
@@ -127,6 +119,20 @@ func (x *index) query(ms []matcher) []*series {
 	}
 	slices.SortFunc(found, func(a, b *series) int { return cmp.Compare(a.key, b.key) })
 	return slices.Compact(found) // a label named twice leads here twice
+}
+
+// narrowest picks the positive matcher with the fewest members; -1: none.
+func (x *index) narrowest(ms []matcher) (best, size int) {
+	best = -1
+	for i := range ms {
+		if !ms[i].positive() {
+			continue
+		}
+		if n := x.size(&ms[i]); best < 0 || n < size {
+			best, size = i, n
+		}
+	}
+	return best, size
 }
 
 func (x *index) size(m *matcher) int {

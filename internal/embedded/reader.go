@@ -135,6 +135,9 @@ func (r *reader) line(limit int, tooLong protocolError) (span, error) {
 	scanned := 0
 	for {
 		if i := bytes.IndexByte(r.buf[r.pos+scanned:r.end], '\n'); i >= 0 {
+			if scanned+i > limit {
+				return span{}, tooLong
+			}
 			from := r.pos - r.start
 			to := from + scanned + i
 			r.pos += scanned + i + 1
