@@ -1,0 +1,72 @@
+package cli_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/config"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+)
+
+// noConfiguration are YAML files among the examples that are for other programs.
+var noConfiguration = []string{"compose.yaml"}
+
+func exampleEnv() config.Env {
+	return config.Env{
+		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), GOOS: "linux",
+		Getenv: func(string) (string, bool) { return "", false },
+	}
+}
+
+func TestExamplesAreWithoutMistakes(t *testing.T) {
+	files := []string{"../../config.example.yaml"}
+	err := filepath.WalkDir("../../examples", func(path string, d fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".yaml" && !slices.Contains(noConfiguration, d.Name()) {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		c, err := config.Load(file, exampleEnv())
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if len(c.Warnings) > 0 && filepath.Base(file) != "predecessor.yaml" {
+			t.Errorf("warnings:\n%v", c.Warnings)
+		}
+	}
+}
+
+// TestExampleConfigurationIsComplete finds settings that config.example.yaml does not show.
+func TestExampleConfigurationIsComplete(t *testing.T) {
+	data, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	want := map[string][]string{"the agent": conf.Keys(config.Settings{})}
+	for _, d := range pluginsall.Catalog() {
+		want[d.Name()] = append(conf.Keys(d.Defaults()), d.Name())
+	}
+	for _, d := range outputsall.Catalog() {
+		want[d.Name()] = append(conf.Keys(d.Defaults()), d.Name())
+	}
+	unsupported := []string{"socks4_proxy"} // refused for now
+	for owner, keys := range want {
+		for _, key := range keys {
+			if !strings.Contains(text, key) && !slices.Contains(unsupported, key) {
+				t.Errorf("config.example.yaml does not show %s of %s", key, owner)
+			}
+		}
+	}
+}
