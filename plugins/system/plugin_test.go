@@ -74,7 +74,7 @@ func TestSessionsAreReadAgainWhenTheyChange(t *testing.T) {
 }
 
 func TestParseCPUList(t *testing.T) {
-	for list, want := range map[string]int{"0\n": 1, "0-1\n": 2, "0-3,5,8-9\n": 7, "": 0, "\n": 0, "3-1\n": 0, "0-": 0, "a": 0, "0,,1": 0, "0-99999999999": 0} {
+	for list, want := range map[string]int{"0\n": 1, "0-1\n": 2, "0-3,5,8-9\n": 7, "": 0, "\n": 0, "3-1\n": 0, "0-5,3-1": 0, "0-": 0, "a": 0, "0,,1": 0, "0-99999999999": 0} {
 		got, ok := parseCPUList([]byte(list))
 		if ok != (want > 0) || ok && got != want {
 			t.Errorf("%q has %d CPUs (%v), want %d", list, got, ok, want)
