@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -116,6 +117,18 @@ func TestParseUtmpOfEitherSize(t *testing.T) {
 		if len(data)%size != 0 {
 			t.Errorf("%s is no multiple of %d", tree, size)
 		}
+	}
+}
+
+func TestParseUtmpWithoutAName(t *testing.T) {
+	record := make([]byte, recordOf32)
+	binary.NativeEndian.PutUint16(record, typeUser)
+	if names := parseUtmp(nil, record, utmpSizes("amd64")); names != nil {
+		t.Errorf("a session of nobody counts: %v", names)
+	}
+	record[nameOffset] = 'x'
+	if names := parseUtmp(nil, record, utmpSizes("amd64")); len(names) != 1 {
+		t.Errorf("a session of x does not count: %v", names)
 	}
 }
 
