@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // missing directories make errors
 		plugintest.Case{Name: "container", Root: "testdata/container"},
 		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // asks a network file system
-		plugintest.Case{Name: "this machine", Allocs: 50}, // it may have network mounts
+		plugintest.Case{Name: "this machine", Allocs: 50},                    // it may have network mounts
 	)
 }
 
