@@ -65,6 +65,9 @@ func Uints(line []byte, into []uint64) int {
 	return len(into)
 }
 
+// maxFraction is how many digits behind the point are believed; the kernel writes two.
+const maxFraction = 18
+
 // Decimal reads a field such as "12" or "0.08"; ok is false for anything else.
 func Decimal(field []byte) (v float64, ok bool) {
 	whole, fraction, dotted := bytes.Cut(field, []byte{'.'})
@@ -73,10 +76,12 @@ func Decimal(field []byte) (v float64, ok bool) {
 		return float64(w), ok
 	}
 	f, ok := Uint(fraction)
-	if !ok {
+	if !ok || len(fraction) > maxFraction {
 		return 0, false
 	}
-	return float64(w) + float64(f)/math.Pow10(len(fraction)), true
+	// One division of two whole numbers rounds once: 5.69 is 5.69, as strconv would have it, not 5.6899999999999995.
+	scale := math.Pow10(len(fraction))
+	return (float64(w)*scale + float64(f)) / scale, true
 }
 
 // Value finds the line that starts with key and returns the number behind it. The key includes what ends it:

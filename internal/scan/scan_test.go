@@ -2,6 +2,7 @@ package scan
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,12 +69,12 @@ func TestUints(t *testing.T) {
 }
 
 func TestDecimal(t *testing.T) {
-	for text, want := range map[string]float64{"0.08": 0.08, "12": 12, "1086.31": 1086.31, "3.10": 3.1} {
-		if got, ok := Decimal([]byte(text)); !ok || math.Abs(got-want) > 1e-9 {
+	for text, want := range map[string]float64{"0.08": 0.08, "12": 12, "1086.31": 1086.31, "3.10": 3.1, "5.69": 5.69, "0.00": 0, "7.007": 7.007} {
+		if got, ok := Decimal([]byte(text)); !ok || got != want {
 			t.Errorf("Decimal(%q) = %v, %v", text, got, ok)
 		}
 	}
-	for _, text := range []string{"", ".", "1.", ".5", "1.2.3", "-1.0", "1e3", "nan"} {
+	for _, text := range []string{"", ".", "1.", ".5", "1.2.3", "-1.0", "1e3", "nan", "1." + strings.Repeat("0", 400)} {
 		if got, ok := Decimal([]byte(text)); ok {
 			t.Errorf("Decimal(%q) = %v, want refused", text, got)
 		}
@@ -106,7 +107,7 @@ func TestScanAllocatesNothing(t *testing.T) {
 }
 
 func FuzzParseNumbers(f *testing.F) {
-	for _, seed := range []string{"cpu 1 2 3", "0.08 0.03 1/2 3", "MemTotal: 1 kB\n", "-", ".", "-18446744073709551615"} {
+	for _, seed := range []string{"cpu 1 2 3", "0.08 0.03 1/2 3", "MemTotal: 1 kB\n", "-", ".", "-18446744073709551615", "1.0000000000000000000"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

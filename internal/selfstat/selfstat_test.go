@@ -30,12 +30,13 @@ func TestRegistryKeepsTheOrder(t *testing.T) {
 // TestListsStayAsTheyWere: a list that was handed out is not changed by what is added later.
 func TestListsStayAsTheyWere(t *testing.T) {
 	var r Registry
-	r.NewInput("a")
-	before := r.Inputs()
-	before = append(before, &Input{ID: "mine"})
-	r.NewInput("b")
-	if before[1].ID != "mine" || r.Inputs()[1].ID != "b" {
-		t.Errorf("%s, %s", before[1].ID, r.Inputs()[1].ID)
+	for _, id := range []string{"a", "b", "c"} { // leaves room for a fourth in the list
+		r.NewInput(id)
+	}
+	before := append(r.Inputs(), &Input{ID: "mine"})
+	r.NewInput("d")
+	if before[3].ID != "mine" || r.Inputs()[3].ID != "d" {
+		t.Errorf("%s, %s", before[3].ID, r.Inputs()[3].ID)
 	}
 }
 

@@ -21,6 +21,11 @@ func TestSeriesLabels(t *testing.T) {
 	if s.Name() != "net_rx_bytes" || s.Host() != "atila" || s.Kind() != Counter || s.Unit() != Bytes {
 		t.Errorf("%s %s %v %s", s.Name(), s.Host(), s.Kind(), s.Unit())
 	}
+	for _, l := range f.Gauge("plain", None).Labels() {
+		if l.Key == "unit" {
+			t.Errorf("a tag became the unit: %v", l)
+		}
+	}
 	const text = `net_rx_bytes{env="lab",host="atila",iface="eth0",source="linux_net",unit="bytes"}`
 	if s.String() != text {
 		t.Errorf("String is %s", s)

@@ -70,6 +70,22 @@ func TestResetGivesNoRate(t *testing.T) {
 	}
 }
 
+func TestLabels(t *testing.T) {
+	b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", "testdata/vm-6.18")).Batch(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := plugintest.BySeries(b)
+	for _, want := range []string{
+		`diskio_device{device="vda",environment="test",host="testhost",source="linux_io"}`,
+		`io_read_time_ms{device="vda",environment="test",host="testhost",source="linux_io",unit="milliseconds"}`,
+	} {
+		if _, ok := got[want]; !ok {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+}
+
 func TestFilter(t *testing.T) {
 	all := []string{"sda", "sda1", "loop0", "ram1", "dm-0", "rammstein"}
 	for config, want := range map[string][]string{

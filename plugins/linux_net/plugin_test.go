@@ -47,6 +47,22 @@ func TestGather(t *testing.T) {
 	}
 }
 
+func TestLabels(t *testing.T) {
+	b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", "testdata/vm-6.18")).Batch(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := plugintest.BySeries(b)
+	for _, want := range []string{
+		`net_interface{environment="test",host="testhost",interface="eth0",source="linux_net"}`,
+		`net_rx_bytes{environment="test",host="testhost",iface="eth0",source="linux_net",unit="bytes"}`,
+	} {
+		if _, ok := got[want]; !ok {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+}
+
 func TestFilter(t *testing.T) {
 	all := []string{"lo", "eth0", "docker0", "br-1f", "xbr-1", "veth1", "myveth", "wlan0"}
 	for config, want := range map[string][]string{

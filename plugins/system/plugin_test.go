@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -74,7 +75,7 @@ func TestSessionsAreReadAgainWhenTheyChange(t *testing.T) {
 }
 
 func TestParseCPUList(t *testing.T) {
-	for list, want := range map[string]int{"0\n": 1, "0-1\n": 2, "0-3,5,8-9\n": 7, "": 0, "\n": 0, "3-1\n": 0, "0-": 0, "a": 0, "0,,1": 0, "0-99999999999": 0} {
+	for list, want := range map[string]int{"0\n": 1, "0-1\n": 2, "0-3,5,8-9\n": 7, "": 0, "\n": 0, "3-1\n": 0, "0-5,3-1": 0, "0-": 0, "a": 0, "0,,1": 0, "0-99999999999": 0} {
 		got, ok := parseCPUList([]byte(list))
 		if ok != (want > 0) || ok && got != want {
 			t.Errorf("%q has %d CPUs (%v), want %d", list, got, ok, want)
@@ -116,6 +117,18 @@ func TestParseUtmpOfEitherSize(t *testing.T) {
 		if len(data)%size != 0 {
 			t.Errorf("%s is no multiple of %d", tree, size)
 		}
+	}
+}
+
+func TestParseUtmpWithoutAName(t *testing.T) {
+	record := make([]byte, recordOf32)
+	binary.NativeEndian.PutUint16(record, typeUser)
+	if names := parseUtmp(nil, record, utmpSizes("amd64")); names != nil {
+		t.Errorf("a session of nobody counts: %v", names)
+	}
+	record[nameOffset] = 'x'
+	if names := parseUtmp(nil, record, utmpSizes("amd64")); len(names) != 1 {
+		t.Errorf("a session of x does not count: %v", names)
 	}
 }
 
