@@ -5,6 +5,8 @@
 package hostfs
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -71,14 +73,21 @@ func SelfFile(elem ...string) *File {
 	return NewFile(filepath.Join(standardProc, "self", filepath.Join(elem...)))
 }
 
-// File is a small file that is read whole, again and again, into one buffer. It keeps no file open between reads.
+// File is a small file that is read whole, again and again, into one buffer.
+//
+// A file that the kernel makes up stays open between reads, because opening it costs more than reading it. It is
+// known by its size, which is not that of its content: 0 in /proc, a page in /sys. Any other file is opened anew for
+// each read: it may have been replaced by one of the same name. A File belongs to one goroutine.
 type File struct {
 	path string
 	buf  []byte
+	kept *os.File
 }
 
-// maxFile bounds what one read takes from a kernel file, in bytes.
-const maxFile = 64 << 20
+const (
+	firstBuffer = 4 << 10  // bytes: what most kernel files fit in
+	maxFile     = 64 << 20 // bytes: more than that is not a kernel file
+)
 
 // NewFile returns a reader of the file at path.
 func NewFile(path string) *File { return &File{path: path} }
@@ -88,13 +97,54 @@ func (f *File) Path() string { return f.path }
 
 // Read returns the content, which is valid until the next Read. A file that is not there is [fs.ErrNotExist].
 func (f *File) Read() ([]byte, error) {
-	if f.buf == nil {
-		f.buf = make([]byte, 4096)
+	if f.kept != nil {
+		if data, err := f.readAll(f.kept); err == nil {
+			return data, nil
+		}
+		_ = f.kept.Close() // what it stood for is gone, and perhaps back under the same name
+		f.kept = nil
 	}
-	buf, n, err := readInto(f.path, f.buf)
-	f.buf = buf
+	data, err := f.readNew()
 	if err != nil {
+		var detail *os.PathError
+		if errors.As(err, &detail) {
+			err = detail.Err
+		}
 		return nil, &os.PathError{Op: "read", Path: f.path, Err: err}
 	}
-	return buf[:n], nil
+	return data, nil
+}
+
+func (f *File) readNew() ([]byte, error) {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := f.readAll(file)
+	if info, statErr := file.Stat(); err == nil && statErr == nil && info.Size() != int64(len(data)) {
+		f.kept = file
+		return data, nil
+	}
+	_ = file.Close()
+	return data, err
+}
+
+// readAll reads from the beginning, which makes the kernel write the content anew.
+func (f *File) readAll(file *os.File) ([]byte, error) {
+	if f.buf == nil {
+		f.buf = make([]byte, firstBuffer)
+	}
+	for total := 0; ; {
+		n, err := file.ReadAt(f.buf[total:], int64(total))
+		total += n
+		switch {
+		case errors.Is(err, io.EOF):
+			return f.buf[:total], nil
+		case err != nil:
+			return nil, err
+		case total >= maxFile:
+			return nil, errors.New("is too large")
+		}
+		f.buf = append(f.buf, make([]byte, len(f.buf))...)
+	}
 }

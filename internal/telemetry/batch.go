@@ -9,24 +9,28 @@ type Batch struct {
 	At     time.Time // when the gather really began; rates divide by the distance of these
 	Events []Event
 
-	series []*Series
-	values []float64
+	points []point
 	times  []int64 // nil while every sample carries Time
+}
+
+// point is 16 bytes: a million of them in a buffer are 16 MB.
+type point struct {
+	series *Series
+	value  float64
 }
 
 // NewBatch returns an empty batch for the scheduled instant, begun at now, with room for size samples.
 func NewBatch(scheduled, now time.Time, size int) *Batch {
 	b := &Batch{Time: scheduled.UnixMilli(), At: now}
 	if size > 0 {
-		b.series, b.values = make([]*Series, 0, size), make([]float64, 0, size)
+		b.points = make([]point, 0, size)
 	}
 	return b
 }
 
 // Add appends a sample at the batch's time.
 func (b *Batch) Add(s *Series, v float64) {
-	b.series = append(b.series, s)
-	b.values = append(b.values, v)
+	b.points = append(b.points, point{s, v})
 	if b.times != nil {
 		b.times = append(b.times, b.Time)
 	}
@@ -35,26 +39,26 @@ func (b *Batch) Add(s *Series, v float64) {
 // AddAt appends a sample that has a time of its own, in milliseconds since the epoch.
 func (b *Batch) AddAt(s *Series, v float64, ms int64) {
 	if b.times == nil {
-		b.times = make([]int64, len(b.series), max(cap(b.series), len(b.series)+1))
+		b.times = make([]int64, len(b.points), max(cap(b.points), len(b.points)+1))
 		for i := range b.times {
 			b.times[i] = b.Time
 		}
 	}
-	b.series = append(b.series, s)
-	b.values = append(b.values, v)
+	b.points = append(b.points, point{s, v})
 	b.times = append(b.times, ms)
 }
 
 // Len is the number of samples.
-func (b *Batch) Len() int { return len(b.series) }
+func (b *Batch) Len() int { return len(b.points) }
 
 // Weight is what the batch counts for in a buffer: its samples and events.
-func (b *Batch) Weight() int { return len(b.series) + len(b.Events) }
+func (b *Batch) Weight() int { return len(b.points) + len(b.Events) }
 
 // Sample returns the i-th sample: its series, its time in milliseconds since the epoch and its value.
 func (b *Batch) Sample(i int) (s *Series, ms int64, v float64) {
+	at := b.Time
 	if b.times != nil {
-		return b.series[i], b.times[i], b.values[i]
+		at = b.times[i]
 	}
-	return b.series[i], b.Time, b.values[i]
+	return b.points[i].series, at, b.points[i].value
 }

@@ -5,7 +5,9 @@ package plugintest
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +73,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, names map[string]bo
 	if len(seen) == 0 && c.Error == "" {
 		t.Error("no samples")
 	}
-	c.checkAllocs(t, p)
+	c.checkAllocs(t, p, dir)
 	checkCancelled(t, p)
 }
 
@@ -147,8 +149,11 @@ func checkReused(t reporter, b *telemetry.Batch, seen map[string]*telemetry.Seri
 	}
 }
 
+// perFixture is what opening a file costs. The kernel's own files stay open (see hostfs.File), recorded ones do not.
+const perFixture = 4
+
 // checkAllocs checks what a gather in steady state allocates; batches are made beforehand.
-func (c Case) checkAllocs(t *testing.T, p *Probe) {
+func (c Case) checkAllocs(t *testing.T, p *Probe, dir string) {
 	if underRace || c.Error != "" {
 		return
 	}
@@ -166,10 +171,26 @@ func (c Case) checkAllocs(t *testing.T, p *Probe) {
 	if budget == 0 {
 		budget = 2
 	}
-	budget += 0.1 * float64(batches[runs].Len())
+	budget += 0.1*float64(batches[runs].Len()) + perFixture*float64(countFiles(t, dir))
 	if got > budget {
 		t.Errorf("a gather of %d samples makes %v allocations, more than %v", batches[runs].Len(), got, budget)
 	}
+}
+
+func countFiles(t *testing.T, dir string) (n int) {
+	if dir == "" {
+		return 0
+	}
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // checkCancelled checks that a gather returns when nobody waits for it. One that does not, hangs the test.
