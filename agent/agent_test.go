@@ -504,3 +504,73 @@ func TestOnceAsksTwice(t *testing.T) {
 		}
 	})
 }
+
+func TestNextTick(t *testing.T) {
+	second := func(s float64) time.Time {
+		return time.Unix(1_700_000_000, 0).Add(time.Duration(s * float64(time.Second)))
+	}
+	for name, tc := range map[string]struct{ now, last, want float64 }{
+		"in time":                    {0.03, 0, 10},
+		"first, unaligned":           {3.3, 3.3, 10},
+		"slow":                       {25, 0, 30},
+		"timer fired a little early": {9.999, 10, 20},
+		"clock was set back":         {-3600, 10, -3590},
+	} {
+		if got := nextTick(second(tc.now), second(tc.last), 10*time.Second); !got.Equal(second(tc.want)) {
+			t.Errorf("%s: %v, want %v", name, got, second(tc.want))
+		}
+	}
+}
+
+func TestPanicsNowAndThenDoNotPark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		n := 0
+		w.poll("odd", time.Second, func(context.Context) error {
+			if n++; n%5 != 0 {
+				panic("now and then")
+			}
+			return nil
+		})
+		w.write("redis", &server{})
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if g := w.in(0).Gathers.Load(); g != 60 {
+			t.Errorf("%d gathers, want 60", g)
+		}
+	})
+}
+
+// TestEachOutageIsSaidAndBeginsWithShortPauses has two outages, both long enough to fill the buffer.
+func TestEachOutageIsSaidAndBeginsWithShortPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin, opened := time.Now(), 0
+		down := func(at time.Time) bool { return int(at.Sub(begin)/(2*time.Minute))%2 == 1 } // minutes 2–4 and 6–8
+		s.open = func() error { opened++; return nil }
+		s.verdict = func([]*telemetry.Batch) error {
+			if down(time.Now()) {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		w.cfg.Buffer = 10
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(10 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		w.logged(t, "buffer is full", 2)
+		w.logged(t, "output failed", 2)
+		if opened != 1 {
+			t.Errorf("opened %d times", opened)
+		}
+		for i := 1; i < len(s.calls); i++ {
+			firstTwo := down(s.calls[i]) && down(s.calls[i-1]) && !down(s.calls[i-2])
+			if pause := s.calls[i].Sub(s.calls[i-1]); firstTwo && pause > 2*firstPause {
+				t.Errorf("the first pause of an outage is %v", pause)
+			}
+		}
+	})
+}

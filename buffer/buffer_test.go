@@ -77,6 +77,18 @@ func TestReturnIntoFullQueueDropsOldest(t *testing.T) {
 	}
 }
 
+func TestReturnBesideAHeavyItemDropsWhatIsReturned(t *testing.T) {
+	q := New(10, weight)
+	q.Push(19)
+	l := q.Take(nil, 100)
+	if d := q.Push(28); d != 0 { // 17 of 10, but the newest stays and the leased cannot be dropped
+		t.Errorf("dropped %d", d)
+	}
+	if d := l.Return(); d != 9 || q.Weight() != 8 {
+		t.Errorf("Return dropped %d, left %d; want 9 and 8", d, q.Weight())
+	}
+}
+
 func TestReadyWhenHalfFull(t *testing.T) {
 	q := New(10, weight)
 	q.Push(14)

@@ -113,7 +113,7 @@ warn_on_buffer: true
 hostname: atila
 debug: false
 once: false
-tags: {environment: lab, rack: 7}
+tags: {environment: lab, rack: 7, literal: "$${HOST}"}
 secret_store: {type: env}
 inputs:
   - linux_cpu
@@ -137,7 +137,7 @@ func TestPredecessorsConfiguration(t *testing.T) {
 	}
 	want := Settings{
 		Interval: conf.Duration(time.Second), FlushInterval: conf.Duration(5 * time.Second), MaxBufferSize: 5000,
-		WarnOnBuffer: true, Hostname: "atila", LogFormat: "text", Tags: map[string]string{"environment": "lab", "rack": "7"},
+		WarnOnBuffer: true, Hostname: "atila", LogFormat: "text", Tags: map[string]string{"environment": "lab", "rack": "7", "literal": "${HOST}"},
 	}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
 		t.Errorf("settings: -want +got\n%s", diff)
