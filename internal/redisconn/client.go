@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -45,10 +46,7 @@ func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, 
 	defer stop()
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, c.Explain(err)
+		return nil, c.Explain(ctx, err)
 	}
 	return c, nil
 }
@@ -75,8 +73,22 @@ func options(a address, dial dialFunc, credentials func(context.Context) (string
 	}
 }
 
-// Explain says what an error from this server means and what to do about it.
-func (c *Client) Explain(err error) error { return Explain(c.Addr, err) }
+// Explain says what an error from this server means and what to do about it; see the function [Explain]. When ctx has
+// ended that is the reason, and returned instead.
+func (c *Client) Explain(ctx context.Context, err error) error {
+	if cause := ended(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return Explain(c.Addr, err)
+}
+
+// ended is the context's error. A socket with the same deadline may notice a moment earlier than the context.
+func ended(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(d) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
 
 // CutOn closes every connection when ctx ends, until stop is called: go-redis does not look at a context while it
 // waits for a reply. The client stays usable; it dials anew.
