@@ -11,12 +11,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
@@ -32,7 +34,7 @@ type fakeServer struct {
 
 func (s *fakeServer) client() *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: "fake:1", Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, DB: 3, Password: "pw",
+		Addr: "127.0.0.1:1", MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, DB: 3, Password: "pw",
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
 			s.mu.Lock()
@@ -60,10 +62,16 @@ func (s *fakeServer) serve(conn net.Conn) {
 		s.seen = append(s.seen, strings.Join(command, " "))
 		s.mu.Unlock()
 		reply := "+OK\r\n"
-		if !strings.Contains("hello auth select ping", strings.ToLower(command[0])) {
+		switch strings.ToLower(command[0]) {
+		case "hello":
+			reply = "*0\r\n"
+		case "do":
 			reply = s.answer(command)
 		}
-		if reply == "close" {
+		switch reply {
+		case "":
+			continue
+		case "close":
 			return
 		}
 		if _, err := io.WriteString(conn, reply); err != nil {
@@ -177,9 +185,10 @@ func TestRefusalKeepsTheConnection(t *testing.T) {
 // A peer that says nothing costs ten seconds, one that is told to stop none; the next exchange dials anew.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		mute := true
+		var mute atomic.Bool
+		mute.Store(true)
 		s := &fakeServer{answer: func([]string) string {
-			if mute {
+			if mute.Load() {
 				return ""
 			}
 			return "*0\r\n"
@@ -201,7 +210,7 @@ func TestSilence(t *testing.T) {
 		if took := time.Since(begin); took != 3*time.Second {
 			t.Errorf("cancelled after %v", took)
 		}
-		mute = false
+		mute.Store(false)
 		if err := p.Exchange(t.Context(), commands(50_000), emptyArray); err != nil {
 			t.Error(err)
 		}
