@@ -1,6 +1,7 @@
 package redistimeseries_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -84,8 +85,8 @@ func (d badDay) over(t *testing.T, s *testServer) {
 func (s *testServer) run(t *testing.T, commands [][]any) {
 	t.Helper()
 	for _, c := range commands {
-		if err := s.Do(t.Context(), c...).Err(); err != nil && t.Context().Err() == nil {
-			t.Fatal(err)
+		if err := s.Do(context.Background(), c...).Err(); err != nil { // also runs when the test's context has ended
+			t.Error(err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package redistimeseries_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net"
 	"os"
@@ -52,7 +53,7 @@ func newServer(t *testing.T) *testServer {
 	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
 	t.Cleanup(func() { _ = s.Client.Close() })
 	s.empty(t)
-	t.Cleanup(func() { _ = s.FlushAll(t.Context()).Err() })
+	t.Cleanup(func() { _ = s.FlushAll(context.Background()).Err() }) // the test's own context has ended by then
 	return s
 }
 
