@@ -17,6 +17,11 @@ import (
 // clientName is what CLIENT LIST shows.
 const clientName = "rtcollector"
 
+// poolSize is not how many connections there are: one output uses one at a time. After as many failed dials go-redis
+// stops dialling for its callers and lets a goroutine of its own try once a second, which would outlive us and report
+// old errors.
+const poolSize = 64
+
 // Client is a go-redis client and what we know about it.
 type Client struct {
 	*redis.Client
@@ -67,7 +72,7 @@ func options(a address, dial dialFunc, credentials func(context.Context) (string
 		ContextTimeoutEnabled:      true,
 		MaxRetries:                 -1, // the agent retries, with growing pauses, and says so
 		DialerRetries:              1,
-		PoolSize:                   2,
+		PoolSize:                   poolSize,
 		PipelinePoolSize:           -1,
 		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}

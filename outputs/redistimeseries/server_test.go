@@ -53,7 +53,11 @@ func newServer(t *testing.T) *testServer {
 	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
 	t.Cleanup(func() { _ = s.Client.Close() })
 	s.empty(t)
-	t.Cleanup(func() { _ = s.FlushAll(context.Background()).Err() }) // the test's own context has ended by then
+	t.Cleanup(func() {
+		if s.embedded == nil {
+			_ = s.FlushAll(context.Background()).Err() // the test's own context has ended by then
+		}
+	})
 	return s
 }
 
