@@ -23,7 +23,8 @@ import (
 // start is a time that a retention of minutes does not remove: series know no clock, only their newest sample.
 var start = time.UnixMilli(1_700_000_000_000)
 
-// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names.
+// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names. That one is emptied, and
+// brought into bad states, so it must be nobody else's meanwhile: go test -p 1.
 type testServer struct {
 	*redis.Client
 	host     string
