@@ -145,7 +145,7 @@ func (r *runner) measure(ctx context.Context, result *Result, progress func(stri
 		}
 		c, err := r.rawRound(ctx, raw, ticks)
 		if err != nil {
-			return r.client.Explain(err)
+			return r.client.Explain(ctx, err)
 		}
 		if i >= 0 {
 			agent, ceiling = append(agent, float64(perRound)/a), append(ceiling, float64(perRound)/c)
@@ -238,7 +238,7 @@ func (r *runner) cleanup(ctx context.Context) error {
 	var err error
 	for part := range slices.Chunk(keys, 500) {
 		if err = r.client.Unlink(ctx, part...).Err(); err != nil {
-			err = r.client.Explain(fmt.Errorf("delete keys %s*: %w", r.naming.Prefix, err))
+			err = r.client.Explain(ctx, fmt.Errorf("delete keys %s*: %w", r.naming.Prefix, err))
 			break
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -15,6 +16,11 @@ import (
 
 // clientName is what CLIENT LIST shows.
 const clientName = "rtcollector"
+
+// poolSize is not how many connections there are: one output uses one at a time. After as many failed dials go-redis
+// stops dialling for its callers and lets a goroutine of its own try once a second, which would outlive us and report
+// old errors.
+const poolSize = 64
 
 // Client is a go-redis client and what we know about it.
 type Client struct {
@@ -45,10 +51,7 @@ func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, 
 	defer stop()
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, c.Explain(err)
+		return nil, c.Explain(ctx, err)
 	}
 	return c, nil
 }
@@ -69,14 +72,28 @@ func options(a address, dial dialFunc, credentials func(context.Context) (string
 		ContextTimeoutEnabled:      true,
 		MaxRetries:                 -1, // the agent retries, with growing pauses, and says so
 		DialerRetries:              1,
-		PoolSize:                   2,
+		PoolSize:                   poolSize,
 		PipelinePoolSize:           -1,
 		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 }
 
-// Explain says what an error from this server means and what to do about it.
-func (c *Client) Explain(err error) error { return Explain(c.Addr, err) }
+// Explain says what an error from this server means and what to do about it; see the function [Explain]. When ctx has
+// ended that is the reason, and returned instead.
+func (c *Client) Explain(ctx context.Context, err error) error {
+	if cause := ended(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return Explain(c.Addr, err)
+}
+
+// ended is the context's error. A socket with the same deadline may notice a moment earlier than the context.
+func ended(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(d) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
 
 // CutOn closes every connection when ctx ends, until stop is called: go-redis does not look at a context while it
 // waits for a reply. The client stays usable; it dials anew.

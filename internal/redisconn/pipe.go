@@ -140,7 +140,7 @@ func (p *Pipe) open(ctx context.Context) error {
 		return err
 	}
 	o := *server.Options()
-	o.PoolSize, o.MinIdleConns, o.MaxActiveConns = 1, 0, 0
+	o.PoolSize, o.MinIdleConns, o.MaxActiveConns = poolSize, 0, 0
 	dial := o.Dialer
 	var mu sync.Mutex // go-redis dials in a goroutine of its own, which may outlive our patience
 	var conn net.Conn

@@ -3,6 +3,7 @@ package redistimeseries
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -78,28 +79,57 @@ func (w *Writer) definition(command, key string, c *candidate) []any {
 }
 
 // each sends one command per claim, pipelined. Replies that concern one key go to got, refusal being the error's text;
-// everything else fails them all.
+// everything else fails them all. While the server works on one part the next is made and sent, on a second connection,
+// so that it never waits for us.
 func (w *Writer) each(ctx context.Context, claims []*claim, command func(*claim) []any, got func(c *claim, reply any, refusal string)) error {
-	for len(claims) > 0 {
-		part := claims[:min(pipelined, len(claims))]
-		claims = claims[len(part):]
-		p := w.client.Pipeline()
-		cmds := make([]*redis.Cmd, len(part))
-		for i, c := range part {
-			cmds[i] = p.Do(ctx, command(c)...)
+	var under *flight
+	for part := range slices.Chunk(claims, pipelined) {
+		next := w.launch(ctx, part, command)
+		if err := under.land(got); err != nil {
+			<-next.done
+			return err
 		}
-		_, _ = p.Exec(ctx) // its error is that of the first command that failed; all are looked at below
-		for i, c := range part {
-			reply, err := cmds[i].Result()
-			var refusal redis.Error
-			switch {
-			case err == nil:
-				got(c, reply, "")
-			case errors.As(err, &refusal) && isTimeSeriesReply(refusal.Error()):
-				got(c, nil, refusal.Error())
-			default:
-				return err
-			}
+		under = next
+	}
+	return under.land(got)
+}
+
+// flight is a part of the claims whose commands are under way.
+type flight struct {
+	claims []*claim
+	cmds   []*redis.Cmd
+	done   chan struct{}
+}
+
+func (w *Writer) launch(ctx context.Context, claims []*claim, command func(*claim) []any) *flight {
+	f := &flight{claims: claims, cmds: make([]*redis.Cmd, len(claims)), done: make(chan struct{})}
+	p := w.client.Pipeline()
+	for i, c := range claims {
+		f.cmds[i] = p.Do(ctx, command(c)...)
+	}
+	go func() {
+		defer close(f.done)
+		_, _ = p.Exec(ctx) // its error is that of the first command that failed; all are looked at when they land
+	}()
+	return f
+}
+
+// land waits for the replies and hands them over.
+func (f *flight) land(got func(c *claim, reply any, refusal string)) error {
+	if f == nil {
+		return nil
+	}
+	<-f.done
+	for i, c := range f.claims {
+		reply, err := f.cmds[i].Result()
+		var refusal redis.Error
+		switch {
+		case err == nil:
+			got(c, reply, "")
+		case errors.As(err, &refusal) && isTimeSeriesReply(refusal.Error()):
+			got(c, nil, refusal.Error())
+		default:
+			return err
 		}
 	}
 	return nil

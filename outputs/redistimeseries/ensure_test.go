@@ -1,6 +1,7 @@
 package redistimeseries_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -221,6 +222,61 @@ func TestKeyTurnsIntoAnotherType(t *testing.T) {
 		t.Errorf("%d rejected", n)
 	}
 	if got := s.samples(t, "h1:h"); got != "1=1 2=2" {
+		t.Error(got)
+	}
+}
+
+// When the connection was lost, what was refused is tried again: the key may be free by now.
+func TestRefusedSeriesIsTriedAgain(t *testing.T) {
+	s := newServer(t)
+	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, s.config())
+	g := f.gauge("g")
+	again := func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := f.WriteMetrics(ctx, []*telemetry.Batch{batch(1, g)}); err == nil {
+			t.Error("wrote under a context that has ended")
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := f.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for tick := range 3 {
+		if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(tick, g)})); n != 1 {
+			t.Errorf("%d rejected", n)
+		}
+		again()
+	}
+	if n := f.log.count("key=h1:g"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	if err := s.Del(t.Context(), "h1:g").Err(); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	write(t, f, batch(7, g))
+	if got := s.samples(t, "h1:g"); got != "7=7" {
+		t.Error(got)
+	}
+}
+
+// After a reload another output may have the slot of one that is no more.
+func TestSlotOfAnotherOutput(t *testing.T) {
+	s := newServer(t)
+	old := open(t, s.config())
+	g := old.gauge("g")
+	write(t, old, batch(1, g))
+	c := s.config()
+	c.KeyPrefix = "new:"
+	f := open(t, c)
+	write(t, f, batch(2, g))
+	if got := s.samples(t, "h1:g") + "; " + s.samples(t, "new:h1:g"); got != "1=1; 2=2" {
 		t.Error(got)
 	}
 }

@@ -94,7 +94,7 @@ func (w *Writer) Open(ctx context.Context) error {
 	err = client.Do(ctx, "TS.INFO", w.naming.Liveness(w.host)).Err()
 	if err != nil && !isTimeSeriesReply(err.Error()) {
 		_ = client.Close()
-		return w.failed(ctx, client, err)
+		return client.Explain(ctx, err)
 	}
 	w.client, w.pipe = client, client.NewPipe()
 	w.epoch++
@@ -110,14 +110,6 @@ func (w *Writer) Close() error {
 	err := w.client.Close()
 	w.client, w.pipe = nil, nil
 	return err
-}
-
-// failed explains an error, unless the reason is that we were told to stop.
-func (w *Writer) failed(ctx context.Context, client *redisconn.Client, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return client.Explain(err)
 }
 
 var errNotOpen = errors.New("write to redis: not connected")

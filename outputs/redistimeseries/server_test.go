@@ -2,6 +2,7 @@ package redistimeseries_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net"
 	"os"
@@ -22,7 +23,8 @@ import (
 // start is a time that a retention of minutes does not remove: series know no clock, only their newest sample.
 var start = time.UnixMilli(1_700_000_000_000)
 
-// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names.
+// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names. That one is emptied, and
+// brought into bad states, so it must be nobody else's meanwhile: go test -p 1.
 type testServer struct {
 	*redis.Client
 	host     string
@@ -52,7 +54,11 @@ func newServer(t *testing.T) *testServer {
 	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
 	t.Cleanup(func() { _ = s.Client.Close() })
 	s.empty(t)
-	t.Cleanup(func() { _ = s.FlushAll(t.Context()).Err() })
+	t.Cleanup(func() {
+		if s.embedded == nil {
+			_ = s.FlushAll(context.Background()).Err() // the test's own context has ended by then
+		}
+	})
 	return s
 }
 

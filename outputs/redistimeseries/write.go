@@ -32,7 +32,7 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	if err != nil {
 		w.epoch++
 		w.pipe.Close() // the name may lead to another server by now, or want another password
-		return w.failed(ctx, w.client, err)
+		return w.client.Explain(ctx, err)
 	}
 	return rejected.err(words)
 }
