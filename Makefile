@@ -18,7 +18,7 @@ build: ## Build bin/rtcollector, static and stripped
 
 test: ## Install what the tests need (Debian, root) and run them all with the race detector
 	@.ci/setup
-	go test -race -shuffle=on $(PACKAGES)
+	go test -race -shuffle=on $(if $(RTC_TEST_REDIS),-p 1) $(PACKAGES)
 
 vet: ## go vet, for the systems whose code this one does not compile
 	go vet $(PACKAGES)

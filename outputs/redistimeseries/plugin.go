@@ -19,8 +19,8 @@ import (
 //go:embed README.md
 var readme string
 
-// Output is the definition of the output "redistimeseries".
-var Output = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme)
+// Plugin is the definition of the output "redistimeseries".
+var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme)
 
 // Config are the output's settings.
 type Config struct {

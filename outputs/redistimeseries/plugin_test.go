@@ -15,7 +15,7 @@ import (
 func TestConformance(t *testing.T) {
 	s := newServer(t)
 	outputtest.Run(t, outputtest.Case{
-		Definition: redistimeseries.Output,
+		Definition: redistimeseries.Plugin,
 		Config:     fmt.Sprintf("{host: %s, port: %d}", s.host, s.port),
 	})
 }
@@ -27,7 +27,7 @@ func problems(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	var ps conf.Problems
-	redistimeseries.Output.Decode(&ps, n.Content[0], "redistimeseries")
+	redistimeseries.Plugin.Decode(&ps, n.Content[0], "redistimeseries")
 	return ps.In("c.yaml").Error()
 }
 

@@ -15,8 +15,8 @@ import (
 //go:embed README.md
 var readme string
 
-// Output is the definition of the output "stdout".
-var Output = outputs.Define("stdout", "prints samples as a table, as JSON or as TS.ADD commands", Defaults, New).Doc(readme)
+// Plugin is the definition of the output "stdout".
+var Plugin = outputs.Define("stdout", "prints samples as a table, as JSON or as TS.ADD commands", Defaults, New).Doc(readme)
 
 // Format is how samples are printed.
 type Format string

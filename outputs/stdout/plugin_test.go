@@ -22,7 +22,7 @@ import (
 func TestConformance(t *testing.T) {
 	for _, format := range []stdout.Format{stdout.Table, stdout.JSON, stdout.TSAdd} {
 		t.Run(string(format), func(t *testing.T) {
-			outputtest.Run(t, outputtest.Case{Definition: stdout.Output, Config: "format: " + string(format)})
+			outputtest.Run(t, outputtest.Case{Definition: stdout.Plugin, Config: "format: " + string(format)})
 		})
 	}
 }
