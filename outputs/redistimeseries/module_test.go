@@ -57,7 +57,7 @@ func startPlain(t *testing.T, port int) *testServer {
 		_ = cmd.Wait()
 	})
 	s.Client = redis.NewClient(&redis.Options{Addr: net.JoinHostPort(s.host, strconv.Itoa(port)), Protocol: 2})
-	t.Cleanup(func() { _ = s.Client.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	if err := s.Do(t.Context(), "TS.INFO", "x").Err(); err == nil || !strings.Contains(err.Error(), "unknown command") {
 		t.Skip("this redis-server has the module")
 	}

@@ -52,7 +52,7 @@ func newServer(t *testing.T) *testServer {
 	}
 	s.host, s.port = splitAddr(t, addr)
 	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
-	t.Cleanup(func() { _ = s.Client.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	s.empty(t)
 	t.Cleanup(func() {
 		if s.embedded == nil {

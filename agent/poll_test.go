@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+func TestFirstGatherAtStartThenAligned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(3300 * time.Millisecond) // the fake clock starts on a full second
+		start := time.Now()
+		w, s := newWorld(), &server{}
+		w.cfg.Flush = 10 * time.Second
+		w.poll("a", 10*time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(8 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		aligned := start.Truncate(10 * time.Second).Add(10 * time.Second)
+		for _, at := range []time.Time{start, aligned} {
+			if s.points[fmt.Sprintf("a@%d", at.UnixMilli())] != 1 {
+				t.Errorf("no sample at %v in %v", at, s.points)
+			}
+		}
+		if got := s.calls[0].Sub(start); got > 150*time.Millisecond {
+			t.Errorf("first write %v after the first gather was due", got)
+		}
+	})
+}
+
+func TestHungInputBlocksNobodyAndIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		release := make(chan struct{})
+		w.poll("hung", time.Second, func(context.Context) error { <-release; return nil })
+		w.poll("fine", time.Second, nil)
+		w.write("redis", s)
+		err := w.runFor(time.Minute)
+		if err == nil || !strings.Contains(err.Error(), "input hung did not stop") {
+			t.Errorf("error %v does not name the input", err)
+		}
+		if n := w.in(1).Gathers.Load(); n != 60 {
+			t.Errorf("the other input gathered %d times, want 60", n)
+		}
+		if n := w.in(0).Timeouts.Load(); n != 1 {
+			t.Errorf("%d timeouts, want 1", n)
+		}
+		w.logged(t, "input does not answer", 1)
+		close(release)
+	})
+}
+
+func TestSlowInputMissesTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.poll("slow", time.Second, func(context.Context) error { time.Sleep(2500 * time.Millisecond); return nil })
+		w.write("redis", &server{})
+		if err := w.runFor(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if g, m := w.in(0).Gathers.Load(), w.in(0).Missed.Load(); g != 10 || m != 20 {
+			t.Errorf("%d gathers, %d missed, want 10 and 20", g, m)
+		}
+	})
+}
+
+func TestPanickingInputIsParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		w.poll("bad", time.Second, func(context.Context) error { panic("index out of range") })
+		w.poll("fine", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.in(0).Errors.Load(); n != maxPanics {
+			t.Errorf("%d panics in a minute, want %d and then a pause", n, maxPanics)
+		}
+		if n := w.in(1).Gathers.Load(); n != 60 {
+			t.Errorf("the other input gathered %d times, want 60", n)
+		}
+		w.logged(t, "input crashed", 1)
+		w.logged(t, "panic: index out of range", 1)
+	})
+}
+
+func TestFailingInputStillDelivers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		n := 0
+		w.poll("part", time.Second, func(context.Context) error {
+			if n++; n <= 10 {
+				return errors.New("read /proc/x: permission denied")
+			}
+			return nil
+		})
+		w.write("redis", s)
+		if err := w.runFor(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.points) != 30 {
+			t.Errorf("%d points, want 30: what was read beside an error counts", len(s.points))
+		}
+		w.logged(t, "input failed", 1)
+		w.logged(t, "input works again", 1)
+	})
+}
+
+// service is a Runner made of a function.
+type service func(ctx context.Context, out plugins.Emitter) error
+
+func (f service) Run(ctx context.Context, out plugins.Emitter) error { return f(ctx, out) }
+
+func TestRunnerIsStartedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		series, runs := w.f.Gauge("push", telemetry.None), 0
+		w.cfg.Inputs = []Input{{ID: "push", Live: plugins.Input{Runner: service(
+			func(ctx context.Context, out plugins.Emitter) error {
+				runs++
+				b := telemetry.NewBatch(time.Now(), time.Now(), 1)
+				b.Add(series, 1)
+				_ = out.Emit(ctx, b)
+				if runs == 1 {
+					return errors.New("listen tcp :514: address in use")
+				}
+				<-ctx.Done()
+				return nil
+			})}}}
+		w.write("redis", s)
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if runs != 2 || len(s.points) != 2 {
+			t.Errorf("%d runs, %d points; want 2 and 2", runs, len(s.points))
+		}
+	})
+}
+
+func TestOnceAsksTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		rate, total := w.f.Counter("c", telemetry.Bytes), 0.0
+		w.cfg.Inputs = []Input{{ID: "c", Interval: 10 * time.Second, Live: plugins.Input{
+			Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+				total += 500
+				rate.Add(b, total)
+				return nil
+			})}}}
+		got := New(w.cfg).Once(t.Context(), time.Second)
+		if len(got) != 1 || got[0].Err != nil || got[0].Batch.Len() != 2 {
+			t.Fatalf("%+v", got)
+		}
+		if _, _, v := got[0].Batch.Sample(1); v != 500 {
+			t.Errorf("rate %v, want 500", v)
+		}
+	})
+}
+
+func TestNextTick(t *testing.T) {
+	second := func(s float64) time.Time {
+		return time.Unix(1_700_000_000, 0).Add(time.Duration(s * float64(time.Second)))
+	}
+	for name, tc := range map[string]struct{ now, last, want float64 }{
+		"in time":                    {0.03, 0, 10},
+		"first, unaligned":           {3.3, 3.3, 10},
+		"slow":                       {25, 0, 30},
+		"timer fired a little early": {9.999, 10, 20},
+		"clock was set back":         {-3600, 10, -3590},
+	} {
+		if got := nextTick(second(tc.now), second(tc.last), 10*time.Second); !got.Equal(second(tc.want)) {
+			t.Errorf("%s: %v, want %v", name, got, second(tc.want))
+		}
+	}
+}
+
+func TestPanicsNowAndThenDoNotPark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		n := 0
+		w.poll("odd", time.Second, func(context.Context) error {
+			if n++; n%5 != 0 {
+				panic("now and then")
+			}
+			return nil
+		})
+		w.write("redis", &server{})
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if g := w.in(0).Gathers.Load(); g != 60 {
+			t.Errorf("%d gathers, want 60", g)
+		}
+	})
+}

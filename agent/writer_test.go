@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+func TestTenMinutesOfOutageLoseNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin := time.Now()
+		s.verdict = func(batches []*telemetry.Batch) error {
+			since := time.Since(begin)
+			if since < time.Minute || since > 11*time.Minute {
+				return nil
+			}
+			s.store(batches[:len(batches)/2]) // the server got some of it before the connection broke
+			return fmt.Errorf("write tcp 127.0.0.1:%d->127.0.0.1:6379: broken pipe", 40000+len(s.calls))
+		}
+		w.poll("a", time.Second, nil)
+		w.poll("b", 10*time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(15 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for ms := begin.UnixMilli(); ms < begin.Add(15*time.Minute).UnixMilli(); ms += 1000 {
+			if s.points[fmt.Sprintf("a@%d", ms)] == 0 {
+				t.Fatalf("sample of a at +%d s is missing", (ms-begin.UnixMilli())/1000)
+			}
+		}
+		if len(s.points) != 900+90 {
+			t.Errorf("%d points, want one per series and time: %d", len(s.points), 990)
+		}
+		if d := w.out(0).Dropped.Load(); d != 0 {
+			t.Errorf("%d dropped", d)
+		}
+		w.logged(t, "output failed", 1)
+		w.logged(t, "output works again", 1)
+	})
+}
+
+func TestFullBufferDropsOldestAndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		begin := time.Now()
+		s := &server{}
+		s.verdict = func([]*telemetry.Batch) error {
+			if time.Since(begin) < time.Minute {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		w.cfg.Buffer = 10
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(90 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		dropped := int(w.out(0).Dropped.Load())
+		if dropped == 0 || dropped+len(s.points) != 90 {
+			t.Errorf("%d dropped and %d written of 90", dropped, len(s.points))
+		}
+		if s.points[fmt.Sprintf("a@%d", begin.UnixMilli())] != 0 {
+			t.Error("the oldest sample was kept")
+		}
+		w.logged(t, "buffer is full", 1)
+	})
+}
+
+func TestErrorClasses(t *testing.T) {
+	reason := errors.New("TSDB: Timestamp is older than retention")
+	for name, tc := range map[string]struct {
+		err                                 error
+		written, rejected, dropped, retries int64
+	}{
+		"reject":    {&outputs.RejectError{N: 1, Err: reason}, 9, 1, 0, 0},
+		"permanent": {outputs.Permanent(reason), 9, 0, 1, 0},
+		"retry":     {reason, 10, 0, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, s := newWorld(), &server{}
+				first := true
+				s.verdict = func([]*telemetry.Batch) error {
+					if first {
+						first = false
+						return tc.err
+					}
+					return nil
+				}
+				w.poll("a", time.Second, nil)
+				w.write("redis", s)
+				if err := w.runFor(10 * time.Second); err != nil {
+					t.Fatal(err)
+				}
+				o := w.out(0)
+				got := [4]int64{o.Written.Load(), o.Rejected.Load(), o.Dropped.Load(), o.Retries.Load()}
+				if want := [4]int64{tc.written, tc.rejected, tc.dropped, tc.retries}; got != want {
+					t.Errorf("written, rejected, dropped, retries: %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		s.verdict = func([]*telemetry.Batch) error {
+			if len(s.calls) == 1 {
+				return outputs.RetryAfter(errors.New("busy"), 20*time.Second)
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if pause := s.calls[1].Sub(s.calls[0]); pause < 20*time.Second {
+			t.Errorf("written again after %v", pause)
+		}
+	})
+}
+
+func TestOutputThatIsAbsentAtStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin := time.Now()
+		s.open = func() error {
+			if time.Since(begin) < 5*time.Minute {
+				return errors.New("dial tcp 127.0.0.1:6379: connect: connection refused")
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(6 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.points) != 360 {
+			t.Errorf("%d points, want 360", len(s.points))
+		}
+		w.logged(t, "output failed", 1)
+	})
+}
+
+func TestCrashingOutputDropsWhatCrashedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, bad, good := newWorld(), &server{}, &server{}
+		bad.verdict = func([]*telemetry.Batch) error {
+			if len(bad.calls) == 3 {
+				panic("nil series")
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("bad", bad)
+		w.write("good", good)
+		if err := w.runFor(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.out(0).Dropped.Load(); d != 1 || len(bad.points) != 9 || len(good.points) != 10 {
+			t.Errorf("%d dropped, %d and %d points; want 1, 9 and 10", d, len(bad.points), len(good.points))
+		}
+	})
+}
+
+func TestStopWritesOutTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		w.cfg.Flush = time.Hour
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		began := time.Now()
+		if err := w.runFor(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.points) != 30 {
+			t.Errorf("%d points after the stop, want 30", len(s.points))
+		}
+		if took := time.Since(began); took != 30*time.Second {
+			t.Errorf("stopping took %v", took-30*time.Second)
+		}
+	})
+}
+
+func TestStopSaysWhatIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		s.verdict = func([]*telemetry.Batch) error { return errors.New("connection refused") }
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		began := time.Now()
+		err := w.runFor(30 * time.Second)
+		if err == nil || !strings.Contains(err.Error(), "output redis: 30 samples were still buffered and are lost") {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(began) - 30*time.Second; took > w.cfg.Grace {
+			t.Errorf("stopping took %v, grace is %v", took, w.cfg.Grace)
+		}
+		if d := w.out(0).Dropped.Load(); d != 30 {
+			t.Errorf("%d dropped, want 30", d)
+		}
+	})
+}
+
+func TestFillingBufferIsWrittenBeforeItIsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		w.cfg.Flush, w.cfg.Buffer = time.Minute, 20 // a cycle of 60 samples per flush would not fit
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(3 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.out(0).Dropped.Load(); d != 0 || len(s.points) != 180 {
+			t.Errorf("%d dropped, %d points; want 0 and 180", d, len(s.points))
+		}
+	})
+}
+
+// TestEachOutageIsSaidAndBeginsWithShortPauses has two outages, both long enough to fill the buffer.
+func TestEachOutageIsSaidAndBeginsWithShortPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin, opened := time.Now(), 0
+		down := func(at time.Time) bool { return int(at.Sub(begin)/(2*time.Minute))%2 == 1 } // minutes 2–4 and 6–8
+		s.open = func() error { opened++; return nil }
+		s.verdict = func([]*telemetry.Batch) error {
+			if down(time.Now()) {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		w.cfg.Buffer = 10
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(10 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		w.logged(t, "buffer is full", 2)
+		w.logged(t, "output failed", 2)
+		if opened != 1 {
+			t.Errorf("opened %d times", opened)
+		}
+		for i := 1; i < len(s.calls); i++ {
+			firstTwo := down(s.calls[i]) && down(s.calls[i-1]) && !down(s.calls[i-2])
+			if pause := s.calls[i].Sub(s.calls[i-1]); firstTwo && pause > 2*firstPause {
+				t.Errorf("the first pause of an outage is %v", pause)
+			}
+		}
+	})
+}
