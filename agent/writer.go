@@ -259,7 +259,9 @@ func (w *writer) settle(lease buffer.Lease[*telemetry.Batch], err error) error {
 		return err
 	}
 	lease.Done()
-	w.stats.Writes.Add(1)
+	if w.stats.Writes.Add(1) == 1 {
+		w.log.Info("first samples are written", keySamples, n)
+	}
 	w.stats.Written.Add(int64(n))
 	w.stats.LastSuccess.Store(time.Now().UnixNano())
 	return nil

@@ -41,6 +41,7 @@ func TestTenMinutesOfOutageLoseNothing(t *testing.T) {
 		if d := w.out(0).Dropped.Load(); d != 0 {
 			t.Errorf("%d dropped", d)
 		}
+		w.logged(t, "first samples are written", 1)
 		w.logged(t, "output failed", 1)
 		w.logged(t, "output works again", 1)
 	})

@@ -2,11 +2,8 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 
 	"github.com/rtcollector/rtcollector/internal/cli"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
@@ -16,9 +13,7 @@ import (
 var version = "dev" // set by -ldflags -X main.version=…
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from the second signal on the system's default holds: it ends the process
-	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
+	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
 		Version: version, Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
 		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
 	}))

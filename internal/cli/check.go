@@ -35,8 +35,8 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	fmt.Fprintf(a.Stdout, "%s: ok: %d inputs every %s, %d outputs, host %s\n",
-		path, len(cfg.Inputs), cfg.Interval, len(cfg.Outputs), hostname(cfg))
+	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
+		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), hostname(cfg))
 	if !connect {
 		return nil
 	}
@@ -57,4 +57,11 @@ func tryOutput(ctx context.Context, o agent.Output) error {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	return errors.Join(o.Output.Open(limited), o.Output.Close())
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -18,6 +18,8 @@ import (
 const (
 	exitFailed = 1 // something did not work at run time
 	exitUsage  = 2 // the command line or the configuration is wrong; nothing was started
+
+	ExitInterrupted = 130 // a second signal came: 128 + SIGINT, as shells have it
 )
 
 // App is what the command line works with: the lists of components, and the process around it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -52,7 +53,7 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 		return fail(err)
 	}
 	screen := newScreen(a.Stdout, f.plain || !isTerminal(a.Stdout))
-	ac, err := a.assemble(cfg, newLog(screen.logs(a.Stderr), cfg, debug), a.Stdout)
+	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.Stderr), cfg, debug), a.Stdout)
 	if err != nil {
 		return fail(err)
 	}

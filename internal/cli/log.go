@@ -14,7 +14,11 @@ import (
 
 // newLog returns the logger that a configuration asks for.
 func newLog(w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
-	level := slog.LevelInfo
+	return newLogFrom(slog.LevelInfo, w, cfg, debug)
+}
+
+// newLogFrom returns a logger of lines from a level on, or of all when they are wanted.
+func newLogFrom(level slog.Level, w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
 	if debug || cfg.Debug {
 		level = slog.LevelDebug
 	}

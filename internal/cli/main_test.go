@@ -1,11 +1,8 @@
 package cli_test
 
 import (
-	"context"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,9 +24,7 @@ func TestMain(m *testing.M) {
 
 // rtcollector is cmd/rtcollector's main.
 func rtcollector() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
+	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
 		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
 		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
 	}))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,6 +26,8 @@ func (e ServerError) RedisError() {}
 func Explain(addr string, err error) error {
 	var reply redis.Error
 	var timeout net.Error
+	var lookup *net.DNSError
+	var dialled *net.OpError
 	switch {
 	case err == nil:
 		return nil
@@ -34,6 +37,12 @@ func Explain(addr string, err error) error {
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
 		}
+	case errors.As(err, &dialled) && strings.HasPrefix(dialled.Op, "socks"):
+		return fmt.Errorf("redis %s cannot be reached through its proxy: %w", addr, err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("redis %s is not there: start it, or correct host and port: %w", addr, err)
+	case errors.As(err, &lookup) && !lookup.IsTimeout:
+		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

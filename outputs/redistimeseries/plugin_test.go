@@ -82,7 +82,7 @@ func TestCredentialsAreNeverShown(t *testing.T) {
 			t.Errorf("shows the password: %s", text)
 		}
 	}
-	if err == nil || !strings.HasPrefix(err.Error(), "redis 127.0.0.1:1: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "redis 127.0.0.1:1 cannot be reached through its proxy") {
 		t.Errorf("error %v", err)
 	}
 }
