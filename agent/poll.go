@@ -23,6 +23,9 @@ const (
 	// maxPhase bounds by how much inputs are spread behind the instant that their samples carry.
 	maxPhase = 50 * time.Millisecond
 
+	// slowGather is the time from which a gather is marked as slow in the debug log.
+	slowGather = time.Second
+
 	// After maxPanics panics in a row an input is asked only every parkedPause.
 	maxPanics   = 5
 	parkedPause = 5 * time.Minute
@@ -142,7 +145,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	if b.Weight() > 0 {
 		_ = p.emit.Emit(ctx, b)
 	}
-	p.log.Debug("gathered", keySamples, b.Len(), keyTook, took)
+	p.log.Debug("gathered", keySamples, b.Len(), keyTook, took, "slow", took > slowGather)
 	p.report(ctx, err, onTime)
 }
 

@@ -192,7 +192,8 @@ func (w *writer) write(ctx context.Context, batches []*telemetry.Batch) error {
 	began := time.Now()
 	err := recovered(func() error { return w.writeKinds(limited, batches) })
 	w.stats.WriteTime.Add(int64(time.Since(began)))
-	w.log.Debug("written", "batches", len(batches), keyTook, time.Since(began), "ok", err == nil)
+	w.log.Debug("written", "batches", len(batches), keyTook, time.Since(began), "ok", err == nil,
+		keyBuffered, w.queue.Weight(), "limit", w.stats.Limit)
 	var crash *panicError
 	if errors.As(err, &crash) {
 		w.log.Error("output crashed; please report this", keyError, err, "stack", string(crash.stack))

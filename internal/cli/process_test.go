@@ -256,6 +256,31 @@ func TestRedisThatComesLater(t *testing.T) {
 	}
 }
 
+// TestSecretIsUsedAndNeverShown runs with a password from the environment, and with everything logged.
+func TestSecretIsUsedAndNeverShown(t *testing.T) {
+	const password = "hunter2-and-more"
+	s, err := embedded.Listen("127.0.0.1:0", embedded.Config{Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	t.Setenv("SECRET_REDIS_PASSWORD", password)
+	_, port, _ := net.SplitHostPort(s.Addr())
+	p := start(t, "interval: 100ms\ninputs: [cpu]\noutputs:\n  - redistimeseries: {host: 127.0.0.1, port: "+port+
+		", password: secret:redis/password}\n")
+	p.waitFor("first samples are written", 1)
+	wrong := start(t, "interval: 100ms\ninputs: [cpu]\noutputs:\n  - redistimeseries: {host: 127.0.0.1, port: "+port+
+		", password: secret:no/such}\n")
+	wrong.waitFor("SECRET_NO_SUCH is not set", 1)
+	_ = p.stop(syscall.SIGTERM)
+	_ = wrong.stop(syscall.SIGKILL)
+	for _, l := range []*logbook{p.log, wrong.log} {
+		if text, _ := l.read(); strings.Contains(text, password) {
+			t.Errorf("the password is shown:\n%s", text)
+		}
+	}
+}
+
 func TestRedisEmptiedWhileRunning(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))

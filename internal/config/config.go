@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -131,6 +132,7 @@ func Parse(name string, data []byte, env Env) (*Config, error) {
 	expandEnv(&ps, top, "", env.Getenv)
 	r := root{Settings: DefaultSettings()}
 	conf.Decode(&ps, top, "", &r)
+	warnOfTags(&ps, top)
 	c := &Config{Settings: r.Settings}
 	c.Secrets = secretStore(&ps, &r.SecretStore)
 	b := builder{env: env, ps: &ps}
@@ -190,6 +192,24 @@ func syntaxError(name string, data []byte, err error) error {
 		p.Message += "; look at the indentation, quotes and colons here and on the line before"
 	}
 	return conf.Problems{p}
+}
+
+// warnOfTags finds tags that would stand in the way of labels which every series has.
+func warnOfTags(ps *conf.Problems, top *yaml.Node) {
+	if top.Kind != yaml.MappingNode {
+		return
+	}
+	var known conf.Problems // Decode has said what is wrong with these maps
+	for key, tags := range conf.Entries(&known, top, "") {
+		if key.Value != "tags" || tags.Kind != yaml.MappingNode {
+			continue
+		}
+		for tag := range conf.Entries(&known, tags, "") {
+			if telemetry.Reserved(tag.Value) {
+				ps.Warn(tag, "tags."+tag.Value, "has no effect: every series has a label of this name")
+			}
+		}
+	}
 }
 
 // secretStore makes the resolver of "secret:" references.

@@ -177,6 +177,16 @@ func live[C any](t *testing.T, o Output) C {
 	return l.(kept[C]).config
 }
 
+func TestTagThatIsALabelAlready(t *testing.T) {
+	c, err := Parse("c", []byte("tags: {host: x, room: y}\ninputs: []\noutputs: [redis]\n"), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "c:1:8: tags.host: has no effect: every series has a label of this name"; c.Warnings.Error() != want {
+		t.Errorf("%q, want %q", c.Warnings.Error(), want)
+	}
+}
+
 func TestAnotherSystemsNamePicksTheSibling(t *testing.T) {
 	env := testEnv()
 	env.GOOS = "darwin"

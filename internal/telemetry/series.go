@@ -145,11 +145,20 @@ func NewFactory(host, source string, tags map[string]string, slots int) *Factory
 	f := &Factory{host: host, slots: slots}
 	f.base = append(f.base, Label{"host", host}, Label{"source", source})
 	for k, v := range tags {
-		if k != "host" && k != "source" && k != "unit" && k != "__name__" {
+		if !Reserved(k) {
 			f.base = append(f.base, Label{k, v})
 		}
 	}
 	return f
+}
+
+// Reserved says whether a label is set by us on every series, and so cannot be a tag.
+func Reserved(label string) bool {
+	switch label {
+	case "", "__name__", "host", "source", "unit":
+		return true
+	}
+	return false
 }
 
 // New makes a series. Instance labels tell entities of the same metric apart; their order is the order in keys.
