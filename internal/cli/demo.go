@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -57,16 +58,17 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	if err != nil {
 		return fail(err)
 	}
-	if f.lasts > 0 {
-		limited, cancel := context.WithTimeout(ctx, f.lasts)
-		defer cancel()
-		ctx = limited
+	if f.lasts == 0 {
+		f.lasts = math.MaxInt64
 	}
+	ctx, cancel := context.WithTimeout(ctx, f.lasts)
+	defer cancel()
 	screen.begin(hostname(cfg), server.Addr())
 	defer screen.end()
 	running := make(chan error, 1)
 	go func() { running <- agent.New(ac).Run(ctx) }()
 	showErr := a.show(ctx, screen, server, hostname(cfg), f.interval)
+	cancel() // the table may have failed: then the agent has no reason to go on
 	return fail(errors.Join(showErr, <-running))
 }
 

@@ -29,7 +29,7 @@ func (a *App) embeddedCommand(c *common) *cobra.Command {
 
 // embedded runs the server until ctx is done.
 func (a *App) embedded(ctx context.Context, listen string, keep time.Duration, debug bool) error {
-	level := slog.LevelInfo
+	level := slog.LevelWarn
 	if debug {
 		level = slog.LevelDebug
 	}
