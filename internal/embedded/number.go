@@ -3,6 +3,7 @@ package embedded
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // parseInt reads a decimal int64 as Redis does: no plus sign, no blanks.
@@ -48,6 +49,16 @@ func parseValue(b []byte) (float64, bool) {
 	}
 	v, err := strconv.ParseFloat(string(b), 64)
 	return v, err == nil && !math.IsInf(v, 0)
+}
+
+// parseDouble reads a number as Redis does outside samples, with strtod: ".5", "+5", "inf" and "0x10" are numbers.
+func parseDouble(b []byte) (float64, bool) {
+	s := string(b)
+	if i := strings.IndexAny(s, "xX"); i >= 0 && !strings.ContainsAny(s, "pP") {
+		s += "p0" // strconv wants the exponent
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil && !math.IsNaN(v)
 }
 
 func isJSONNumber(b []byte) bool {
