@@ -49,7 +49,7 @@ type accumulator struct {
 	sum         float64
 	low, high   float64
 	first, last sample
-	mean, m2    float64 // Welford's running mean and squared distance
+	squares     float64 // sum of
 	area        float64 // under the line through the samples, value·ms
 	from        int64   // where the area begins
 }
@@ -64,9 +64,7 @@ func (a *accumulator) add(s sample) {
 	}
 	a.n++
 	a.sum += s.v
-	d := s.v - a.mean
-	a.mean += d / float64(a.n)
-	a.m2 += d * (s.v - a.mean)
+	a.squares += float64(s.v * s.v)
 	a.last = s
 }
 
@@ -98,17 +96,22 @@ func (a *accumulator) value(kind aggType) float64 {
 	return a.spread(kind)
 }
 
+// spread loses digits when the values are large and close together. So does Redis, and the same ones; the conversions
+// keep processors that could from rounding only once.
 func (a *accumulator) spread(kind aggType) float64 {
+	n := float64(a.n)
+	mean := a.sum / n
+	m2 := float64(a.squares-float64(2*a.sum*a.sum)/n) + float64(float64(mean*mean)*n)
 	switch kind {
 	case aggVarP:
-		return a.m2 / float64(a.n)
+		return m2 / n
 	case aggStdP:
-		return math.Sqrt(a.m2 / float64(a.n))
+		return math.Sqrt(m2 / n)
 	case aggVarS, aggStdS:
 		if a.n == 1 {
 			return 0
 		}
-		v := a.m2 / float64(a.n-1)
+		v := m2 / (n - 1)
 		if kind == aggStdS {
 			return math.Sqrt(v)
 		}

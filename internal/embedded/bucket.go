@@ -23,6 +23,8 @@ type bucketizer struct {
 	align     int64
 	stamp     bucketStamp
 	empty     bool
+	reverse   bool
+	from, to  int64 // twa looks no further
 	limit     int64 // stop after so many buckets; negative: no limit
 	out       []sample
 	acc       accumulator
@@ -44,6 +46,9 @@ func (b *bucketizer) add(s sample) bool {
 			return false
 		}
 	}
+	if !b.open {
+		b.lead(at, &s)
+	}
 	if !b.open || at != b.start {
 		b.open, b.start = true, at
 		b.acc = accumulator{}
@@ -58,10 +63,43 @@ func (b *bucketizer) close(next *sample) {
 	}
 	v := b.acc.value(b.agg)
 	if b.agg == aggTwa {
-		v = b.acc.twa(b.start, b.start+b.size, b.previous(), next)
+		v = b.twa(&b.acc, b.start, next)
 	}
 	b.emit(b.start, v)
 	b.before, b.hasBefore = b.acc.last, true
+}
+
+func (b *bucketizer) twa(acc *accumulator, start int64, next *sample) float64 {
+	return acc.twa(max(start, b.from), min(start+b.size, b.to), b.previous(), next)
+}
+
+// lead fills the buckets from the query's begin to at: EMPTY does so for twa, when a sample before the query is there to
+// draw the line from.
+func (b *bucketizer) lead(at int64, next *sample) {
+	if b.agg == aggTwa && b.hasBefore && len(b.out) == 0 {
+		b.start = bucketStart(b.from, b.align, b.size) - b.size
+		b.gap(at, next)
+	}
+}
+
+// finish closes the last bucket; next is the sample behind the query, up to whose line EMPTY fills on for twa.
+func (b *bucketizer) finish(next *sample) {
+	beyond := bucketStart(b.to, b.align, b.size) + b.size
+	if b.open {
+		b.close(next)
+		if next != nil {
+			b.gap(beyond, next)
+		}
+	} else if next != nil {
+		b.lead(beyond, next)
+	}
+	if b.agg == aggLast && b.empty && b.reverse { // seen from the end, the last value is the newer one
+		for i := len(b.out) - 2; i >= 0; i-- {
+			if math.IsNaN(b.out[i].v) {
+				b.out[i].v = b.out[i+1].v
+			}
+		}
+	}
 }
 
 func (b *bucketizer) previous() *sample {
@@ -84,9 +122,13 @@ func (b *bucketizer) gap(at int64, next *sample) {
 	for t := b.start + b.size; t < at; t += b.size {
 		switch b.agg {
 		case aggTwa:
-			b.emit(t, none.twa(t, t+b.size, b.previous(), next))
+			b.emit(t, b.twa(&none, t, next))
 		case aggLast:
-			b.emit(t, b.before.v)
+			if b.reverse {
+				b.emit(t, math.NaN())
+			} else {
+				b.emit(t, b.before.v)
+			}
 		default:
 			b.emit(t, none.value(b.agg))
 		}

@@ -219,7 +219,7 @@ func (r *rival) run(t *testing.T, commands [][]string) [][]byte {
 	for i := range commands {
 		raw, err := appendReply(nil, r.r)
 		if err != nil {
-			t.Fatalf("read reply to %q: %v", commands[i], err)
+			t.Fatalf("read reply %d: %v; sent were\n%q", i, err, commands)
 		}
 		replies[i] = raw
 	}

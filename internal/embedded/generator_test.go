@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-func keyNames() []string { return []string{"a", "b", "c", "d", "e", "str"} }
+func keyNames() []string { return []string{"a", "b", "c", "d", "e", "f", "g", "str"} }
 
 // generator makes random sequences of TimeSeries commands that meet: few keys, few labels, close times.
 //
@@ -16,6 +16,13 @@ type generator struct {
 	r       *rand.Rand
 	prefix  string
 	decimal bool // values with decimals in this sequence
+	// Redis drops what is older than the retention by the chunk, we by the sample. Where there is a retention, what
+	// would tell (TS.INFO, TS.DEL, a changed retention) is left out.
+	retention bool
+	// Rules write to f and g, and nobody else does. A late sample that makes a bucket newer than the destination's newest
+	// leaves the real destination with the wrong newest time, so what tells the newest sample is asked in order only.
+	rules, ordered bool
+	clock          int // time of the newest sample when ordered
 }
 
 func newGenerator(seed uint64, prefix string) *generator {
@@ -35,8 +42,25 @@ func (g *generator) key() string {
 	return g.prefix + g.pick("a", "a", "a", "b", "b", "c", "d", "e")
 }
 
+// readKey also names the destinations of rules.
+func (g *generator) readKey() string {
+	if g.rules && g.chance(40) {
+		return g.prefix + g.pick("f", "g")
+	}
+	return g.key()
+}
+
+// writeTime is the time of a sample.
+func (g *generator) writeTime() string {
+	if !g.ordered || g.chance(2) {
+		return g.time()
+	}
+	g.clock += g.r.IntN(12)
+	return strconv.Itoa(g.clock)
+}
+
 func (g *generator) sequence() [][]string {
-	g.decimal = g.chance(30)
+	g.decimal, g.retention, g.rules, g.ordered = g.chance(30), g.chance(30), g.chance(50), g.chance(40)
 	list := [][]string{{"HELLO", g.pick("2", "3")}}
 	if g.chance(20) {
 		list = append(list, []string{"SET", g.prefix + "str", "x"})
@@ -46,13 +70,22 @@ func (g *generator) sequence() [][]string {
 			list = append(list, append([]string{"TS.CREATE", g.prefix + name}, g.createOptions(false)...))
 		}
 	}
-	if g.chance(40) {
+	if g.rules {
+		for _, name := range []string{"f", "g"} {
+			list = append(list, append([]string{"TS.CREATE", g.prefix + name}, g.labels()...))
+		}
 		list = append(list, g.createRule())
 	}
 	for range 10 + g.r.IntN(40) {
 		words := g.command()
+		if name := words[0]; g.retention && (name == "TS.INFO" || name == "TS.DEL" || name == "TS.ALTER") {
+			continue
+		}
 		if g.chance(6) {
 			words = g.spoil(words)
+		}
+		if g.kills(words) || g.rules && !g.ordered && g.tellsNewest(words) {
+			continue
 		}
 		list = append(list, words)
 	}
@@ -70,25 +103,28 @@ func (g *generator) command() []string {
 	case n < 43:
 		return append([]string{"TS.DEL", g.key()}, g.bounds()...)
 	case n < 46:
-		return append([]string{"TS.ALTER", g.key()}, g.createOptions(false)...)
+		return g.alter()
 	case n < 49:
 		return append([]string{"TS.CREATE", g.key()}, g.createOptions(false)...)
 	case n < 52:
+		if !g.rules {
+			return g.madd()
+		}
 		return g.createRule()
 	case n < 53:
-		return []string{"TS.DELETERULE", g.key(), g.key()}
+		return []string{"TS.DELETERULE", g.key(), g.readKey()}
 	case n < 54:
 		return []string{"DEL", g.key()}
 	case n < 58:
-		return g.sometimes(10, []string{"TS.INFO", g.key()}, "DEBUG")
+		return g.sometimes(10, []string{"TS.INFO", g.readKey()}, "DEBUG")
 	case n < 62:
-		return g.sometimes(40, []string{"TS.GET", g.key()}, "LATEST")
+		return g.sometimes(40, []string{"TS.GET", g.readKey()}, "LATEST")
 	case n < 65:
 		return append([]string{"TS.QUERYINDEX"}, g.matchers()...)
 	case n < 69:
 		return g.mget()
 	case n < 85:
-		return append([]string{g.pick("TS.RANGE", "TS.REVRANGE"), g.key()}, g.query()...)
+		return append([]string{g.pick("TS.RANGE", "TS.REVRANGE"), g.readKey()}, g.query()...)
 	}
 	return g.mrange()
 }
@@ -133,7 +169,11 @@ func (g *generator) createOptions(add bool) []string {
 			groups = append(groups, words)
 		}
 	}
-	put(25, "RETENTION", g.pick("0", "10", "50", "100", "1000", "-1", "x"))
+	if g.retention {
+		put(60, "RETENTION", g.pick("0", "10", "50", "100", "300", "-1", "x"))
+	} else {
+		put(10, "RETENTION", g.pick("0", "100000", "-1", "x"))
+	}
 	put(15, "CHUNK_SIZE", g.pick("48", "128", "4096", "128", "47", "50", "0", "-8", "x", "1048584"))
 	put(15, "ENCODING", g.pick("COMPRESSED", "UNCOMPRESSED", "compressed", "zip"))
 	put(8, g.pick("COMPRESSED", "UNCOMPRESSED"))
@@ -147,6 +187,15 @@ func (g *generator) createOptions(add bool) []string {
 		groups = append(groups, g.labels())
 	}
 	return slices.Concat(groups...)
+}
+
+// alter leaves CHUNK_SIZE alone: the real server loses sight of samples when the size of a filled series changes.
+func (g *generator) alter() []string {
+	words := append([]string{"TS.ALTER", g.key()}, g.createOptions(false)...)
+	if i := slices.Index(words, "CHUNK_SIZE"); i >= 0 {
+		words = slices.Delete(words, i, i+2)
+	}
+	return words
 }
 
 func (g *generator) policy() string {
@@ -174,7 +223,7 @@ func (g *generator) labels() []string {
 }
 
 func (g *generator) add() []string {
-	words := []string{"TS.ADD", g.key(), g.time(), g.value()}
+	words := []string{"TS.ADD", g.key(), g.writeTime(), g.value()}
 	if g.chance(30) {
 		words = append(words, g.createOptions(true)...)
 	}
@@ -184,13 +233,13 @@ func (g *generator) add() []string {
 func (g *generator) madd() []string {
 	words := []string{"TS.MADD"}
 	for range 1 + g.r.IntN(12) {
-		words = append(words, g.key(), g.time(), g.value())
+		words = append(words, g.key(), g.writeTime(), g.value())
 	}
 	return words
 }
 
 func (g *generator) increment() []string {
-	words := []string{g.pick("TS.INCRBY", "TS.DECRBY"), g.key(), g.value(), "TIMESTAMP", g.time()}
+	words := []string{g.pick("TS.INCRBY", "TS.DECRBY"), g.key(), g.value(), "TIMESTAMP", strings.TrimPrefix(g.writeTime(), "-")} // the real server takes negative times here
 	if g.chance(30) {
 		words = append(words, g.createOptions(false)...)
 	}
@@ -198,7 +247,8 @@ func (g *generator) increment() []string {
 }
 
 func (g *generator) createRule() []string {
-	words := []string{"TS.CREATERULE", g.key(), g.key(), "AGGREGATION", g.aggregator(), g.bucket()}
+	dest := g.prefix + g.pick("f", "f", "g", "str", "none")
+	words := []string{"TS.CREATERULE", g.pick(g.key(), g.key(), g.key(), dest), dest, "AGGREGATION", g.aggregator(), g.bucket()}
 	if g.chance(30) {
 		words = append(words, g.pick("0", "3", "7", "25", "-1", "x"))
 	}
@@ -308,6 +358,23 @@ func (g *generator) mrange() []string {
 	return words
 }
 
+func (g *generator) tellsNewest(words []string) bool {
+	switch words[0] {
+	case "TS.INFO", "TS.GET", "TS.MGET":
+		return true
+	}
+	return slices.ContainsFunc(words, func(s string) bool { return strings.EqualFold(s, "LATEST") })
+}
+
+// kills tells a query of which the real server dies, now or later: EMPTY backwards, which can also cost the oldest
+// bucket, and EMPTY with twa and a filter that leaves nothing.
+func (g *generator) kills(words []string) bool {
+	has := func(w string) bool {
+		return slices.ContainsFunc(words, func(s string) bool { return strings.EqualFold(s, w) })
+	}
+	return has("EMPTY") && (strings.Contains(words[0], "REV") || has("twa") && (has("FILTER_BY_VALUE") || has("FILTER_BY_TS")))
+}
+
 // spoil changes one word, unless the command would then reach a key or series that is not ours.
 func (g *generator) spoil(words []string) []string {
 	if len(words) < 2 {
@@ -353,7 +420,7 @@ func (g *generator) safe(words []string) bool {
 	case "TS.MGET", "TS.MRANGE", "TS.MREVRANGE":
 		return g.safeFilter(words)
 	case "TS.INCRBY", "TS.DECRBY": // without its time it would read the clock; the real server dies of the bare word
-		return ours(1) && (len(words) < 3 || len(words) > 4 && words[3] == "TIMESTAMP")
+		return ours(1) && (len(words) < 3 || len(words) > 4 && words[3] == "TIMESTAMP" && words[4] != "-1")
 	}
 	return ours(1)
 }

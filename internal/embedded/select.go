@@ -105,7 +105,7 @@ func (q *query) backwards(s *series, out []sample) []sample {
 func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
 	b := bucketizer{
 		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
-		limit: -1, out: out,
+		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
 	}
 	if !q.reverse && q.groupBy == "" {
 		b.limit = q.count
@@ -117,14 +117,15 @@ func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
 	if b.err != "" {
 		return nil, b.err
 	}
-	if b.open {
-		var next *sample
-		if after, ok := s.neighbour(q.to, true); ok && q.agg == aggTwa {
-			next = &after
-		}
-		b.close(next)
+	if b.limit >= 0 && int64(len(b.out)) >= b.limit {
+		return b.out, ""
 	}
-	return b.out, ""
+	var next *sample
+	if after, ok := s.neighbour(q.to, true); ok && q.agg == aggTwa {
+		next = &after
+	}
+	b.finish(next)
+	return b.out, b.err
 }
 
 // group is one line of GROUPBY: the series that share a label's value.

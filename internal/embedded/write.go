@@ -184,7 +184,7 @@ func increment(c *conn, args [][]byte, sign float64) {
 	if c.fail(err) {
 		return
 	}
-	v, ok := parseValue(args[2])
+	v, ok := parseDouble(args[2])
 	if !ok {
 		c.fail(errIncrValue)
 		return
@@ -262,7 +262,7 @@ func tsCreateRule(c *conn, args [][]byte) {
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
 	src, dest, err := c.ruleEnds(d, args)
-	if c.fail(err) || c.fail(ruleConflict(src, dest)) {
+	if c.fail(err) || c.fail(ruleConflict(dest)) {
 		return
 	}
 	src.rules = append(src.rules, &rule{dest: dest, agg: q.agg, size: q.bucket, align: q.alignAt})
@@ -275,16 +275,17 @@ func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err repl
 	if src == nil {
 		return nil, nil, c.missing(args[1])
 	}
+	if src.source != nil {
+		return nil, nil, errRuleSource
+	}
 	if dest == nil {
 		return nil, nil, c.missing(args[2])
 	}
 	return src, dest, ""
 }
 
-func ruleConflict(src, dest *series) replyError {
+func ruleConflict(dest *series) replyError {
 	switch {
-	case src.source != nil:
-		return errRuleSource
 	case dest.source != nil:
 		return errRuleDest
 	case len(dest.rules) > 0:
