@@ -51,16 +51,14 @@ type accumulator struct {
 	first, last sample
 	squares     float64 // sum of
 	area        float64 // under the line through the samples, value·ms
-	from        int64   // where the area begins
 }
 
 func (a *accumulator) add(s sample) {
 	if a.n == 0 {
-		a.low, a.high, a.first = s.v, s.v, s
-		a.from = s.ts
+		a.low, a.high, a.first = min(s.v, math.MaxFloat64), max(s.v, -math.MaxFloat64), s
 	} else {
 		a.low, a.high = min(a.low, s.v), max(a.high, s.v)
-		a.area += (a.last.v + s.v) / 2 * float64(s.ts-a.last.ts)
+		a.area += (a.last.v + s.v) / 2 * math.Abs(float64(s.ts-a.last.ts))
 	}
 	a.n++
 	a.sum += s.v
@@ -129,7 +127,7 @@ func (a *accumulator) twa(start, end int64, prev, next *sample) float64 {
 		}
 		return (interpolate(*prev, *next, start) + interpolate(*prev, *next, end)) / 2
 	}
-	area, from, to := a.area, a.from, a.last.ts
+	area, from, to := a.area, a.first.ts, a.last.ts
 	if prev != nil && a.first.ts > start {
 		v := interpolate(*prev, a.first, start)
 		area += (v + a.first.v) / 2 * float64(a.first.ts-start)

@@ -16,7 +16,8 @@ const (
 	stampEnd
 )
 
-// bucketizer turns a stream of samples into one sample per bucket.
+// bucketizer turns a stream of samples into one sample per bucket. Backwards it meets the newest sample first, which is
+// then the "first" one, as in Redis.
 type bucketizer struct {
 	agg       aggType
 	size      int64 // ms
@@ -61,30 +62,35 @@ func (b *bucketizer) close(next *sample) {
 	if !b.open {
 		return
 	}
-	v := b.acc.value(b.agg)
+	v, last := b.acc.value(b.agg), b.acc.last
 	if b.agg == aggTwa {
 		v = b.twa(&b.acc, b.start, next)
 	}
 	b.emit(b.start, v)
-	b.before, b.hasBefore = b.acc.last, true
+	b.before, b.hasBefore = last, true
 }
 
 func (b *bucketizer) twa(acc *accumulator, start int64, next *sample) float64 {
-	return acc.twa(max(start, b.from), min(start+b.size, b.to), b.previous(), next)
+	older, newer := b.previous(), next
+	if b.reverse {
+		older, newer = newer, older
+		acc.first, acc.last = acc.last, acc.first
+	}
+	return acc.twa(max(start, b.from), min(start+b.size, b.to), older, newer)
 }
 
 // lead fills the buckets from the query's begin to at: EMPTY does so for twa, when a sample before the query is there to
 // draw the line from.
 func (b *bucketizer) lead(at int64, next *sample) {
 	if b.agg == aggTwa && b.hasBefore && len(b.out) == 0 {
-		b.start = bucketStart(b.from, b.align, b.size) - b.size
+		b.start = bucketStart(b.edge(b.from, b.to), b.align, b.size) - b.step()
 		b.gap(at, next)
 	}
 }
 
 // finish closes the last bucket; next is the sample behind the query, up to whose line EMPTY fills on for twa.
 func (b *bucketizer) finish(next *sample) {
-	beyond := bucketStart(b.to, b.align, b.size) + b.size
+	beyond := bucketStart(b.edge(b.to, b.from), b.align, b.size) + b.step()
 	if b.open {
 		b.close(next)
 		if next != nil {
@@ -93,14 +99,18 @@ func (b *bucketizer) finish(next *sample) {
 	} else if next != nil {
 		b.lead(beyond, next)
 	}
-	if b.agg == aggLast && b.empty && b.reverse { // seen from the end, the last value is the newer one
-		for i := len(b.out) - 2; i >= 0; i-- {
-			if math.IsNaN(b.out[i].v) {
-				b.out[i].v = b.out[i+1].v
-			}
-		}
-	}
 }
+
+// edge picks where a walk begins or ends.
+func (b *bucketizer) edge(forward, backward int64) int64 {
+	if b.reverse {
+		return backward
+	}
+	return forward
+}
+
+// step leads to the next bucket in the walk.
+func (b *bucketizer) step() int64 { return b.edge(b.size, -b.size) }
 
 func (b *bucketizer) previous() *sample {
 	if !b.hasBefore {
@@ -114,21 +124,18 @@ func (b *bucketizer) gap(at int64, next *sample) {
 	if !b.empty {
 		return
 	}
-	if (at-b.start)/b.size > maxBuckets-int64(len(b.out)) {
+	step := b.step()
+	if (at-b.start)/step > maxBuckets-int64(len(b.out)) {
 		b.err = errTooManyBuckets
 		return
 	}
 	var none accumulator
-	for t := b.start + b.size; t < at; t += b.size {
+	for t := b.start + step; t != at; t += step {
 		switch b.agg {
 		case aggTwa:
 			b.emit(t, b.twa(&none, t, next))
 		case aggLast:
-			if b.reverse {
-				b.emit(t, math.NaN())
-			} else {
-				b.emit(t, b.before.v)
-			}
+			b.emit(t, b.before.v)
 		default:
 			b.emit(t, none.value(b.agg))
 		}

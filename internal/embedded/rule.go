@@ -45,10 +45,17 @@ func (r *rule) store(p *pool, start int64, v float64) {
 // in the middle of it changed.
 func (r *rule) redo(p *pool, src *series, from, to int64) {
 	first := bucketStart(from, r.align, r.size)
-	if r.open && to >= r.start {
-		r.acc = r.collect(src, r.start)
-		r.open = r.acc.n > 0
-		to = r.start - 1
+	newest := bucketStart(src.lastTS, r.align, r.size)
+	if r.open && to >= r.start || !r.open && to >= newest {
+		// The bucket of the newest sample is the open one. After a deletion it can be an older one than before, which
+		// then leaves the destination again.
+		r.open, r.start, r.acc = src.count > 0, newest, r.collect(src, newest)
+		to = max(to, newest)
+		defer func() {
+			if r.open {
+				r.dest.remove(p, max(0, newest), max(0, newest))
+			}
+		}()
 	}
 	// Walk what exists on either side, not the time between: a range may be long.
 	for at, ok := r.nextBucket(src, first, to); ok; at, ok = r.nextBucket(src, at+r.size, to) {

@@ -28,11 +28,7 @@ func (q *query) selectFrom(s *series, scratch []sample) ([]sample, replyError) {
 	return out, ""
 }
 
-// cut puts aggregated samples into the asked order and number.
 func (q *query) cut(list []sample) []sample {
-	if q.reverse {
-		slices.Reverse(list)
-	}
 	if q.count >= 0 && int64(len(list)) > q.count {
 		list = list[:q.count]
 	}
@@ -53,6 +49,16 @@ func (q *query) each(s *series, yield func(sample) bool) {
 	})
 	if latest, ok := q.openBucket(s); ok && more {
 		yield(latest)
+	}
+}
+
+func (q *query) eachBackwards(s *series, yield func(sample) bool) {
+	all := *q
+	all.count = -1
+	for _, smp := range all.backwards(s, nil) {
+		if !yield(smp) {
+			return
+		}
 	}
 }
 
@@ -107,24 +113,33 @@ func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
 		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
 		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
 	}
-	if !q.reverse && q.groupBy == "" {
-		b.limit = q.count
+	if q.from > q.to {
+		return out, ""
 	}
-	if prev, ok := s.neighbour(q.from, false); ok && q.agg == aggTwa {
-		b.before, b.hasBefore = prev, true
+	b.limit = q.count
+	var next sample
+	var hasNext bool
+	if q.agg == aggTwa {
+		b.before, b.hasBefore = s.neighbour(q.from, false)
+		next, hasNext = s.neighbour(q.to, true)
 	}
-	q.each(s, b.add)
+	if q.reverse {
+		b.before, b.hasBefore, next, hasNext = next, hasNext, b.before, b.hasBefore
+		q.eachBackwards(s, b.add)
+	} else {
+		q.each(s, b.add)
+	}
 	if b.err != "" {
 		return nil, b.err
 	}
 	if b.limit >= 0 && int64(len(b.out)) >= b.limit {
 		return b.out, ""
 	}
-	var next *sample
-	if after, ok := s.neighbour(q.to, true); ok && q.agg == aggTwa {
-		next = &after
+	if hasNext {
+		b.finish(&next)
+	} else {
+		b.finish(nil)
 	}
-	b.finish(next)
 	return b.out, b.err
 }
 
@@ -163,16 +178,23 @@ func (q *query) groups(list []*series) ([]group, replyError) {
 }
 
 func (q *query) reduceGroup(g *group) replyError {
-	forward := *q // members are merged in order of time, then cut
-	forward.reverse, forward.count = false, -1
+	whole := *q // members are merged in order of time, then cut
+	whole.count = -1
 	lists := make([][]sample, 0, len(g.members))
 	for _, s := range g.members {
-		l, err := forward.selectFrom(s, nil)
+		l, err := whole.selectFrom(s, nil)
 		if err != "" {
 			return err
 		}
+		if q.reverse {
+			slices.Reverse(l)
+		}
 		lists = append(lists, l)
 	}
-	g.samples = q.cut(reduce(lists, q.reducer))
+	g.samples = reduce(lists, q.reducer)
+	if q.reverse {
+		slices.Reverse(g.samples)
+	}
+	g.samples = q.cut(g.samples)
 	return ""
 }
