@@ -51,6 +51,7 @@ type accumulator struct {
 	first, last sample
 	squares     float64 // sum of
 	area        float64 // under the line through the samples, value·ms
+	led         bool    // the area begins at the bucket's edge
 }
 
 func (a *accumulator) add(s sample) {
@@ -109,7 +110,7 @@ func (a *accumulator) spread(kind aggType) float64 {
 		if a.n == 1 {
 			return 0
 		}
-		v := m2 / (n - 1)
+		v := float64(m2/n*n) / (n - 1)
 		if kind == aggStdS {
 			return math.Sqrt(v)
 		}
@@ -118,9 +119,20 @@ func (a *accumulator) spread(kind aggType) float64 {
 	return math.NaN()
 }
 
+// lead begins the area where the line from a sample before the bucket comes in: Redis adds in that order, and the last
+// digit tells.
+func (a *accumulator) lead(edge int64, from, s sample) {
+	a.led = true
+	v := interpolate(from, s, edge)
+	if from.ts > s.ts {
+		v = interpolate(s, from, edge)
+	}
+	a.area = (v + s.v) / 2 * math.Abs(float64(s.ts-edge))
+}
+
 // twa is the time-weighted average over [start, end): the line through the
 // samples, prolonged to the neighbouring samples where there are such.
-func (a *accumulator) twa(start, end int64, prev, next *sample) float64 {
+func (a *accumulator) twa(start, end int64, prev, next *sample, reverse bool) float64 {
 	if a.n == 0 {
 		if prev == nil || next == nil {
 			return math.NaN()
@@ -129,13 +141,17 @@ func (a *accumulator) twa(start, end int64, prev, next *sample) float64 {
 	}
 	area, from, to := a.area, a.first.ts, a.last.ts
 	if prev != nil && a.first.ts > start {
-		v := interpolate(*prev, a.first, start)
-		area += (v + a.first.v) / 2 * float64(a.first.ts-start)
+		if !a.led || reverse {
+			v := interpolate(*prev, a.first, start)
+			area += (v + a.first.v) / 2 * float64(a.first.ts-start)
+		}
 		from = start
 	}
 	if next != nil {
-		v := interpolate(a.last, *next, end)
-		area += (a.last.v + v) / 2 * float64(end-a.last.ts)
+		if !a.led || !reverse {
+			v := interpolate(a.last, *next, end)
+			area += (a.last.v + v) / 2 * float64(end-a.last.ts)
+		}
 		to = end
 	}
 	if to == from {

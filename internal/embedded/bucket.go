@@ -53,6 +53,10 @@ func (b *bucketizer) add(s sample) bool {
 	if !b.open || at != b.start {
 		b.open, b.start = true, at
 		b.acc = accumulator{}
+		if b.agg == aggTwa && b.hasBefore {
+			edge := b.edge(max(at, b.from), min(at+b.size, b.to))
+			b.acc.lead(edge, b.before, s)
+		}
 	}
 	b.acc.add(s)
 	return true
@@ -76,7 +80,7 @@ func (b *bucketizer) twa(acc *accumulator, start int64, next *sample) float64 {
 		older, newer = newer, older
 		acc.first, acc.last = acc.last, acc.first
 	}
-	return acc.twa(max(start, b.from), min(start+b.size, b.to), older, newer)
+	return acc.twa(max(start, b.from), min(start+b.size, b.to), older, newer, b.reverse)
 }
 
 // lead fills the buckets from the query's begin to at: EMPTY does so for twa, when a sample before the query is there to
@@ -176,7 +180,11 @@ func reduce(lists [][]sample, kind aggType) []sample {
 			}
 			lists[i] = l[1:]
 		}
-		out = append(out, sample{ts, acc.value(kind)})
+		v := acc.value(kind)
+		if acc.n == 0 && kind == aggSum {
+			v = math.NaN()
+		}
+		out = append(out, sample{ts, v})
 	}
 }
 

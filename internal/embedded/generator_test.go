@@ -366,12 +366,14 @@ func (g *generator) tellsNewest(words []string) bool {
 }
 
 // kills tells a query of which the real server dies, now or later: EMPTY backwards, which can also cost the oldest
-// bucket; and twa with a filter, which reads neighbours that are not there.
+// bucket; and twa with a filter, which reads neighbours that are not there. With twa and EMPTY it can also lose the first
+// bucket behind the samples when buckets are not stamped with their start or not aligned to 0.
 func (g *generator) kills(words []string) bool {
 	has := func(w string) bool {
 		return slices.ContainsFunc(words, func(s string) bool { return strings.EqualFold(s, w) })
 	}
-	return has("EMPTY") && strings.Contains(words[0], "REV") || has("twa") && (has("FILTER_BY_VALUE") || has("FILTER_BY_TS"))
+	return has("EMPTY") && strings.Contains(words[0], "REV") || has("twa") && (has("FILTER_BY_VALUE") || has("FILTER_BY_TS")) ||
+		has("twa") && has("EMPTY") && (has("BUCKETTIMESTAMP") || has("ALIGN"))
 }
 
 // spoil changes one word, unless the command would then reach a key or series that is not ours.

@@ -10,6 +10,7 @@ type rule struct {
 	open  bool
 	start int64
 	acc   accumulator
+	fed   bool // a bucket was closed: twa looks back no further than TS.CREATERULE
 }
 
 // feed is called after src took a sample at the end.
@@ -17,7 +18,7 @@ func (r *rule) feed(p *pool, src *series, s sample) {
 	at := bucketStart(s.ts, r.align, r.size)
 	if r.open && at != r.start {
 		r.store(p, r.start, r.current(src, &s))
-		r.open = false
+		r.open, r.fed = false, true
 	}
 	if !r.open {
 		r.open, r.start, r.acc = true, at, accumulator{}
@@ -31,10 +32,10 @@ func (r *rule) current(src *series, next *sample) float64 {
 		return r.acc.value(r.agg)
 	}
 	var prev *sample
-	if before, ok := src.neighbour(r.start, false); ok {
+	if before, ok := src.neighbour(r.start, false); ok && r.fed {
 		prev = &before
 	}
-	return r.acc.twa(r.start, r.start+r.size, prev, next)
+	return r.acc.twa(r.start, r.start+r.size, prev, next, false)
 }
 
 func (r *rule) store(p *pool, start int64, v float64) {
@@ -49,6 +50,7 @@ func (r *rule) redo(p *pool, src *series, from, to int64) {
 	if r.open && to >= r.start || !r.open && to >= newest {
 		// The bucket of the newest sample is the open one. After a deletion it can be an older one than before, which
 		// then leaves the destination again.
+		r.fed = true
 		r.open, r.start, r.acc = src.count > 0, newest, r.collect(src, newest)
 		to = max(to, newest)
 		defer func() {
@@ -80,7 +82,7 @@ func (r *rule) past(src *series, at int64, acc *accumulator) float64 {
 	if s, ok := src.neighbour(at+r.size-1, true); ok {
 		next = &s
 	}
-	return acc.twa(at, at+r.size, prev, next)
+	return acc.twa(at, at+r.size, prev, next, false)
 }
 
 // nextBucket finds the first bucket at or after from, begun before or at to,
@@ -114,7 +116,7 @@ func (r *rule) collect(src *series, start int64) accumulator {
 // compact tells a series' rules about a sample it took. Reaching the last
 // sample again (a duplicate) changes the past like a late one.
 func (s *series) compact(p *pool, smp sample, res addResult) {
-	if res != added && res != updated {
+	if res != added && res != updated && res != kept {
 		return
 	}
 	for _, r := range s.rules {

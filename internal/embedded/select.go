@@ -178,16 +178,13 @@ func (q *query) groups(list []*series) ([]group, replyError) {
 }
 
 func (q *query) reduceGroup(g *group) replyError {
-	whole := *q // members are merged in order of time, then cut
-	whole.count = -1
+	forward := *q // members are merged in order of time, then cut
+	forward.reverse, forward.count = false, -1
 	lists := make([][]sample, 0, len(g.members))
 	for _, s := range g.members {
-		l, err := whole.selectFrom(s, nil)
+		l, err := forward.selectFrom(s, nil)
 		if err != "" {
 			return err
-		}
-		if q.reverse {
-			slices.Reverse(l)
 		}
 		lists = append(lists, l)
 	}
