@@ -181,7 +181,7 @@ func reduce(lists [][]sample, kind aggType) []sample {
 			lists[i] = l[1:]
 		}
 		v := acc.value(kind)
-		if acc.n == 0 && kind == aggSum {
+		if acc.n == 0 {
 			v = math.NaN()
 		}
 		out = append(out, sample{ts, v})

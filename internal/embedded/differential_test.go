@@ -42,7 +42,7 @@ func TestAnswersLikeTheNamedRedis(t *testing.T) {
 	}
 }
 
-const maxFailures = 25
+const maxFailures = 5
 
 func envNumber(t *testing.T, name string, otherwise uint64) uint64 {
 	text := os.Getenv(name)
@@ -89,10 +89,31 @@ func sameReply(name string, a, b []byte) bool {
 	if bytes.Equal(a, b) || name == "HELLO" { // HELLO tells the server's own names and numbers
 		return true
 	}
-	if !strings.EqualFold(name, "TS.INFO") || a[0] == '-' || b[0] == '-' {
-		return false
+	x, y := sameDigits(decode(a)), sameDigits(decode(b))
+	if strings.EqualFold(name, "TS.INFO") && a[0] != '-' && b[0] != '-' {
+		x, y = hideChunks(x), hideChunks(y)
 	}
-	return gocmp.Equal(hideChunks(decode(a)), hideChunks(decode(b)))
+	return gocmp.Equal(x, y)
+}
+
+// sameDigits turns RESP3 doubles into numbers: Redis does not always write the shortest text of one.
+func sameDigits(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if text, ok := v["d"].(string); ok {
+			if f, err := strconv.ParseFloat(text, 64); err == nil && f == f {
+				return f
+			}
+		}
+		for k := range v {
+			v[k] = sameDigits(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = sameDigits(v[i])
+		}
+	}
+	return v
 }
 
 func decode(raw []byte) any {

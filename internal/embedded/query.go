@@ -51,6 +51,7 @@ type query struct {
 	withLabels     bool
 	selected       []string
 	matchers       []matcher
+	grouped        bool
 	groupBy        string
 	reducer        aggType
 }
@@ -300,6 +301,6 @@ func (q *query) takeGroup(args [][]byte) replyError {
 	if !ok || kind == aggFirst || kind == aggLast || kind == aggTwa {
 		return errReducer
 	}
-	q.groupBy, q.reducer = string(args[0]), kind
+	q.grouped, q.groupBy, q.reducer = true, string(args[0]), kind
 	return ""
 }

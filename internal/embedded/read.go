@@ -175,7 +175,7 @@ func rangeMany(c *conn, args [][]byte, reverse bool) {
 	defer st.mu.RUnlock()
 	found := d.idx.query(q.matchers)
 	undo := len(c.out.buf)
-	if q.groupBy != "" {
+	if q.grouped {
 		err = c.rangeGroups(q, found)
 	} else {
 		err = c.rangeEach(q, found)

@@ -10,30 +10,36 @@ type rule struct {
 	open  bool
 	start int64
 	acc   accumulator
-	fed   bool // a bucket was closed: twa looks back no further than TS.CREATERULE
+	// before is the newest sample before the open bucket, for twa. As in Redis it is one that the rule saw: none from before
+	// TS.CREATERULE, and none that came late.
+	before    sample
+	hasBefore bool
 }
 
 // feed is called after src took a sample at the end.
 func (r *rule) feed(p *pool, src *series, s sample) {
 	at := bucketStart(s.ts, r.align, r.size)
 	if r.open && at != r.start {
-		r.store(p, r.start, r.current(src, &s))
-		r.open, r.fed = false, true
+		r.store(p, r.start, r.current(&s))
+		r.open, r.before, r.hasBefore = false, r.acc.last, true
 	}
 	if !r.open {
 		r.open, r.start, r.acc = true, at, accumulator{}
+		if r.hasBefore {
+			r.acc.lead(at, r.before, s)
+		}
 	}
 	r.acc.add(s)
 }
 
 // current is the value of the open bucket; next is the sample that closes it.
-func (r *rule) current(src *series, next *sample) float64 {
+func (r *rule) current(next *sample) float64 {
 	if r.agg != aggTwa {
 		return r.acc.value(r.agg)
 	}
 	var prev *sample
-	if before, ok := src.neighbour(r.start, false); ok && r.fed {
-		prev = &before
+	if r.hasBefore {
+		prev = &r.before
 	}
 	return r.acc.twa(r.start, r.start+r.size, prev, next, false)
 }
@@ -50,7 +56,7 @@ func (r *rule) redo(p *pool, src *series, from, to int64) {
 	if r.open && to >= r.start || !r.open && to >= newest {
 		// The bucket of the newest sample is the open one. After a deletion it can be an older one than before, which
 		// then leaves the destination again.
-		r.fed = true
+		r.before, r.hasBefore = src.neighbour(newest, false)
 		r.open, r.start, r.acc = src.count > 0, newest, r.collect(src, newest)
 		to = max(to, newest)
 		defer func() {
@@ -135,7 +141,7 @@ func (s *series) latest() (sample, bool) {
 	}
 	for _, r := range s.source.rules {
 		if r.dest == s && r.open {
-			return sample{max(0, r.start), r.current(s.source, nil)}, true
+			return sample{max(0, r.start), r.current(nil)}, true
 		}
 	}
 	return sample{}, false
