@@ -87,10 +87,10 @@ func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
 	return min(ts, maxTimestamp), false, ok && ts >= 0
 }
 
-// takeCount passes over the COUNT that is an aggregation.
+// takeCount passes over the COUNT that is an aggregation or reducer.
 func (q *query) takeCount(args [][]byte) replyError {
 	for i, a := range args {
-		if !is(a, "COUNT") || i > 0 && (is(args[i-1], "AGGREGATION") || is(args[i-1], "REDUCE")) {
+		if !is(a, "COUNT") || i > 0 && is(args[i-1], "AGGREGATION") || i > 2 && is(args[i-3], "GROUPBY") {
 			continue
 		}
 		if i+1 == len(args) {
