@@ -89,8 +89,9 @@ func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
 
 // takeCount passes over the COUNT that is an aggregation or reducer.
 func (q *query) takeCount(args [][]byte) replyError {
+	agg, reduce := wordAt(args, "AGGREGATION"), wordAt(args, "REDUCE")
 	for i, a := range args {
-		if !is(a, "COUNT") || i > 0 && is(args[i-1], "AGGREGATION") || i > 2 && is(args[i-3], "GROUPBY") {
+		if !is(a, "COUNT") || agg >= 0 && i == agg+1 || reduce >= 0 && i == reduce+1 {
 			continue
 		}
 		if i+1 == len(args) {
