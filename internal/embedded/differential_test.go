@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/url"
 	"os"
@@ -101,7 +102,7 @@ func sameDigits(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		if text, ok := v["d"].(string); ok {
-			if f, err := strconv.ParseFloat(text, 64); err == nil && f == f {
+			if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(f) {
 				return f
 			}
 		}
