@@ -49,24 +49,21 @@ type accumulator struct {
 	sum         float64
 	low, high   float64
 	first, last sample
-	mean, m2    float64 // Welford's running mean and squared distance
+	squares     float64 // sum of
 	area        float64 // under the line through the samples, value·ms
-	from        int64   // where the area begins
+	led         bool    // the area begins at the bucket's edge
 }
 
 func (a *accumulator) add(s sample) {
 	if a.n == 0 {
-		a.low, a.high, a.first = s.v, s.v, s
-		a.from = s.ts
+		a.low, a.high, a.first = min(s.v, math.MaxFloat64), max(s.v, -math.MaxFloat64), s
 	} else {
 		a.low, a.high = min(a.low, s.v), max(a.high, s.v)
-		a.area += (a.last.v + s.v) / 2 * float64(s.ts-a.last.ts)
+		a.area += (a.last.v + s.v) / 2 * math.Abs(float64(s.ts-a.last.ts))
 	}
 	a.n++
 	a.sum += s.v
-	d := s.v - a.mean
-	a.mean += d / float64(a.n)
-	a.m2 += d * (s.v - a.mean)
+	a.squares += float64(s.v * s.v)
 	a.last = s
 }
 
@@ -98,17 +95,22 @@ func (a *accumulator) value(kind aggType) float64 {
 	return a.spread(kind)
 }
 
+// spread loses digits when the values are large and close together. So does Redis, and the same ones; the conversions
+// keep processors that could from rounding only once.
 func (a *accumulator) spread(kind aggType) float64 {
+	n := float64(a.n)
+	mean := a.sum / n
+	m2 := float64(a.squares-float64(2*a.sum*a.sum)/n) + float64(float64(mean*mean)*n)
 	switch kind {
 	case aggVarP:
-		return a.m2 / float64(a.n)
+		return m2 / n
 	case aggStdP:
-		return math.Sqrt(a.m2 / float64(a.n))
+		return math.Sqrt(m2 / n)
 	case aggVarS, aggStdS:
 		if a.n == 1 {
 			return 0
 		}
-		v := a.m2 / float64(a.n-1)
+		v := float64(m2/n*n) / (n - 1)
 		if kind == aggStdS {
 			return math.Sqrt(v)
 		}
@@ -117,24 +119,39 @@ func (a *accumulator) spread(kind aggType) float64 {
 	return math.NaN()
 }
 
+// lead begins the area where the line from a sample before the bucket comes in: Redis adds in that order, and the last
+// digit tells.
+func (a *accumulator) lead(edge int64, from, s sample) {
+	a.led = true
+	v := interpolate(from, s, edge)
+	if from.ts > s.ts {
+		v = interpolate(s, from, edge)
+	}
+	a.area = (v + s.v) / 2 * math.Abs(float64(s.ts-edge))
+}
+
 // twa is the time-weighted average over [start, end): the line through the
 // samples, prolonged to the neighbouring samples where there are such.
-func (a *accumulator) twa(start, end int64, prev, next *sample) float64 {
+func (a *accumulator) twa(start, end int64, prev, next *sample, reverse bool) float64 {
 	if a.n == 0 {
 		if prev == nil || next == nil {
 			return math.NaN()
 		}
 		return (interpolate(*prev, *next, start) + interpolate(*prev, *next, end)) / 2
 	}
-	area, from, to := a.area, a.from, a.last.ts
+	area, from, to := a.area, a.first.ts, a.last.ts
 	if prev != nil && a.first.ts > start {
-		v := interpolate(*prev, a.first, start)
-		area += (v + a.first.v) / 2 * float64(a.first.ts-start)
+		if !a.led || reverse {
+			v := interpolate(*prev, a.first, start)
+			area += (v + a.first.v) / 2 * float64(a.first.ts-start)
+		}
 		from = start
 	}
 	if next != nil {
-		v := interpolate(a.last, *next, end)
-		area += (a.last.v + v) / 2 * float64(end-a.last.ts)
+		if !a.led || !reverse {
+			v := interpolate(a.last, *next, end)
+			area += (a.last.v + v) / 2 * float64(end-a.last.ts)
+		}
 		to = end
 	}
 	if to == from {

@@ -16,13 +16,16 @@ const (
 	stampEnd
 )
 
-// bucketizer turns a stream of samples into one sample per bucket.
+// bucketizer turns a stream of samples into one sample per bucket. Backwards it meets the newest sample first, which is
+// then the "first" one, as in Redis.
 type bucketizer struct {
 	agg       aggType
 	size      int64 // ms
 	align     int64
 	stamp     bucketStamp
 	empty     bool
+	reverse   bool
+	from, to  int64 // twa looks no further
 	limit     int64 // stop after so many buckets; negative: no limit
 	out       []sample
 	acc       accumulator
@@ -44,9 +47,16 @@ func (b *bucketizer) add(s sample) bool {
 			return false
 		}
 	}
+	if !b.open {
+		b.lead(at, &s)
+	}
 	if !b.open || at != b.start {
 		b.open, b.start = true, at
 		b.acc = accumulator{}
+		if b.agg == aggTwa && b.hasBefore {
+			edge := b.edge(max(at, b.from), min(at+b.size, b.to))
+			b.acc.lead(edge, b.before, s)
+		}
 	}
 	b.acc.add(s)
 	return true
@@ -56,13 +66,55 @@ func (b *bucketizer) close(next *sample) {
 	if !b.open {
 		return
 	}
-	v := b.acc.value(b.agg)
+	v, last := b.acc.value(b.agg), b.acc.last
 	if b.agg == aggTwa {
-		v = b.acc.twa(b.start, b.start+b.size, b.previous(), next)
+		v = b.twa(&b.acc, b.start, next)
 	}
 	b.emit(b.start, v)
-	b.before, b.hasBefore = b.acc.last, true
+	b.before, b.hasBefore = last, true
 }
+
+func (b *bucketizer) twa(acc *accumulator, start int64, next *sample) float64 {
+	older, newer := b.previous(), next
+	if b.reverse {
+		older, newer = newer, older
+		acc.first, acc.last = acc.last, acc.first
+	}
+	return acc.twa(max(start, b.from), min(start+b.size, b.to), older, newer, b.reverse)
+}
+
+// lead fills the buckets from the query's begin to at: EMPTY does so for twa, when a sample before the query is there to
+// draw the line from.
+func (b *bucketizer) lead(at int64, next *sample) {
+	if b.agg == aggTwa && b.hasBefore && len(b.out) == 0 {
+		b.start = bucketStart(b.edge(b.from, b.to), b.align, b.size) - b.step()
+		b.gap(at, next)
+	}
+}
+
+// finish closes the last bucket; next is the sample behind the query, up to whose line EMPTY fills on for twa.
+func (b *bucketizer) finish(next *sample) {
+	beyond := bucketStart(b.edge(b.to, b.from), b.align, b.size) + b.step()
+	if b.open {
+		b.close(next)
+		if next != nil {
+			b.gap(beyond, next)
+		}
+	} else if next != nil {
+		b.lead(beyond, next)
+	}
+}
+
+// edge picks where a walk begins or ends.
+func (b *bucketizer) edge(forward, backward int64) int64 {
+	if b.reverse {
+		return backward
+	}
+	return forward
+}
+
+// step leads to the next bucket in the walk.
+func (b *bucketizer) step() int64 { return b.edge(b.size, -b.size) }
 
 func (b *bucketizer) previous() *sample {
 	if !b.hasBefore {
@@ -76,15 +128,16 @@ func (b *bucketizer) gap(at int64, next *sample) {
 	if !b.empty {
 		return
 	}
-	if (at-b.start)/b.size > maxBuckets-int64(len(b.out)) {
+	step := b.step()
+	if (at-b.start)/step > maxBuckets-int64(len(b.out)) {
 		b.err = errTooManyBuckets
 		return
 	}
 	var none accumulator
-	for t := b.start + b.size; t < at; t += b.size {
+	for t := b.start + step; t != at; t += step {
 		switch b.agg {
 		case aggTwa:
-			b.emit(t, none.twa(t, t+b.size, b.previous(), next))
+			b.emit(t, b.twa(&none, t, next))
 		case aggLast:
 			b.emit(t, b.before.v)
 		default:
@@ -127,7 +180,11 @@ func reduce(lists [][]sample, kind aggType) []sample {
 			}
 			lists[i] = l[1:]
 		}
-		out = append(out, sample{ts, acc.value(kind)})
+		v := acc.value(kind)
+		if acc.n == 0 {
+			v = math.NaN()
+		}
+		out = append(out, sample{ts, v})
 	}
 }
 

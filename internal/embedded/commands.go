@@ -71,8 +71,8 @@ func seriesCommands() []command {
 		{"ts.mget", -3, 0, tsMGet},
 		{"ts.range", -4, 0, tsRange},
 		{"ts.revrange", -4, 0, tsRevRange},
-		{"ts.mrange", -5, 0, tsMRange},
-		{"ts.mrevrange", -5, 0, tsMRevRange},
+		{"ts.mrange", -4, 0, tsMRange},
+		{"ts.mrevrange", -4, 0, tsMRevRange},
 		{"ts.queryindex", -2, 0, tsQueryIndex},
 		{"ts.info", -2, 0, tsInfo},
 	}

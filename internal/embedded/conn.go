@@ -35,6 +35,7 @@ type conn struct {
 	subscribed bool // SUBSCRIBE was sent; miniredis must be told of the end
 	quit       bool
 	tx         *transaction
+	running    *command // whose name errArity takes
 	scratch    []sample
 	words      []string
 }
@@ -164,6 +165,7 @@ func (c *conn) execute(cmd *command, args [][]byte) {
 		c.delegate(args)
 		return
 	}
+	c.running = cmd
 	if !cmd.takes(len(args)) {
 		c.out.error(cmd.wrongNumber())
 		return

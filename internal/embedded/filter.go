@@ -21,15 +21,15 @@ const (
 type matcher struct {
 	name   string
 	not    bool
-	values []string // none: about the label's existence
+	values []string // nil: about the label's existence
 }
 
 // positive matchers name series; a query needs one.
-func (m *matcher) positive() bool { return !m.not && len(m.values) > 0 }
+func (m *matcher) positive() bool { return !m.not && m.values != nil }
 
 func (m *matcher) matches(s *series) bool {
 	v, has := s.label(m.name)
-	if len(m.values) == 0 {
+	if m.values == nil {
 		return has == m.not
 	}
 	return (has && slices.Contains(m.values, v)) != m.not
@@ -52,51 +52,43 @@ func parseMatchers(args [][]byte) ([]matcher, replyError) {
 	return ms, ""
 }
 
+// parseMatcher splits as Redis does: at every mark, doubled ones being one, and what follows a second one is dropped.
 func parseMatcher(b []byte) (matcher, bool) {
-	i := bytes.IndexByte(b, '=')
-	if i <= 0 {
+	m := matcher{not: bytes.Contains(b, []byte("!="))}
+	marks := "="
+	if m.not {
+		marks = "!="
+	} else if !bytes.ContainsRune(b, '=') {
 		return matcher{}, false
 	}
-	m := matcher{}
-	name, value := b[:i], b[i+1:]
-	if name[len(name)-1] == '!' {
-		m.not, name = true, name[:len(name)-1]
-	}
-	if len(name) == 0 {
+	words := strings.FieldsFunc(string(b), func(r rune) bool { return strings.ContainsRune(marks, r) })
+	if len(words) == 0 {
 		return matcher{}, false
 	}
-	m.name = string(name)
-	if len(value) == 0 {
+	m.name = words[0]
+	if len(words) == 1 {
 		return m, true
 	}
+	value := words[1]
 	if value[0] != '(' {
-		m.values = []string{string(value)}
+		m.values = []string{value}
 		return m, true
 	}
-	if len(value) < 2 || value[len(value)-1] != ')' {
+	list, closed := strings.CutSuffix(value[1:], ")")
+	if !closed || strings.ContainsAny(list, "()") {
 		return matcher{}, false
 	}
-	m.values = splitList(string(value[1 : len(value)-1]))
-	return m, len(m.values) > 0
+	var ok bool
+	m.values, ok = splitList(list)
+	return m, ok
 }
 
-// splitList cuts "a,b" at its commas; "quoted, words" may contain them.
-func splitList(s string) []string {
-	var values []string
-	for s != "" {
-		var v string
-		if s[0] == '"' {
-			end := strings.IndexByte(s[1:], '"')
-			if end < 0 {
-				return nil
-			}
-			v, s = s[1:1+end], strings.TrimPrefix(s[2+end:], ",")
-		} else {
-			v, s, _ = strings.Cut(s, ",")
-		}
-		if v = strings.TrimSpace(v); v != "" {
-			values = append(values, v)
-		}
+// splitList cuts "a,b" at its commas. There may be nothing at all, but no nothing between commas; and blanks and quotes
+// belong to the value.
+func splitList(s string) ([]string, bool) {
+	if s == "" {
+		return []string{}, true
 	}
-	return values
+	values := strings.Split(s, ",")
+	return values, !slices.Contains(values, "")
 }

@@ -3,6 +3,10 @@ package embedded
 import "strings"
 
 func tsInfo(c *conn, args [][]byte) {
+	if len(args) > 3 {
+		c.fail(errArity)
+		return
+	}
 	st := c.srv.store
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()

@@ -3,10 +3,14 @@ package embedded
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
-// parseInt reads a decimal int64 as Redis does: no plus sign, no blanks.
+// parseInt reads a decimal int64 as Redis does: no plus sign, no blanks, no leading zeros.
 func parseInt(b []byte) (int64, bool) {
+	if len(b) > 1 && b[0] == '0' || len(b) > 1 && b[0] == '-' && b[1] == '0' {
+		return 0, false
+	}
 	neg := len(b) > 0 && b[0] == '-'
 	if neg {
 		b = b[1:]
@@ -48,6 +52,18 @@ func parseValue(b []byte) (float64, bool) {
 	}
 	v, err := strconv.ParseFloat(string(b), 64)
 	return v, err == nil && !math.IsInf(v, 0)
+}
+
+// parseDouble reads a number as Redis does outside samples, with strtod: ".5", "+5", "inf" and "0x10" are numbers.
+func parseDouble(b []byte) (float64, bool) {
+	s := string(b)
+	if strings.ContainsAny(s, "xX") && !strings.ContainsAny(s, "pP") {
+		s += "p0" // strconv wants the exponent
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+	tiny := v == 0 && strings.ContainsAny(mantissa, "123456789") // strtod reports it as out of range
+	return v, err == nil && !math.IsNaN(v) && !tiny
 }
 
 func isJSONNumber(b []byte) bool {
@@ -112,7 +128,8 @@ func decimal(scratch *[32]byte, v float64) (ds []byte, exp int) {
 }
 
 // appendValue2 writes v as RedisTimeSeries does on RESP2 (dragonbox with its
-// own rule): plain from 1 up to 17 digits, "5E-1" for everything else.
+// own rule): whole numbers below 2^52 plain, others when they end in a digit
+// of their own; "5E-1" for everything else.
 func appendValue2(dst []byte, v float64) []byte {
 	if special, ok := specialValue(v, "NaN", "Infinity"); ok {
 		return append(dst, special...)
@@ -122,14 +139,17 @@ func appendValue2(dst []byte, v float64) []byte {
 	}
 	var scratch [32]byte
 	ds, exp := decimal(&scratch, v)
-	if exp >= 0 && (exp < 16 || exp == 16 && len(ds) == 17) {
+	if exp >= 0 && (len(ds) > exp || isWhole(v, 1<<52)) {
 		return appendPlain(dst, ds, exp)
 	}
 	dst = appendMantissa(dst, ds)
 	return strconv.AppendInt(append(dst, 'E'), int64(exp), 10)
 }
 
-// appendValue3 writes v as Redis writes a RESP3 double (fpconv's rule).
+func isWhole(v, limit float64) bool { return math.Abs(v) <= limit && v == math.Trunc(v) }
+
+// appendValue3 writes v as Redis writes a RESP3 double: whole numbers of 64
+// bits plain, else fpconv's rule.
 func appendValue3(dst []byte, v float64) []byte {
 	if special, ok := specialValue(v, "nan", "inf"); ok {
 		return append(dst, special...)
@@ -141,7 +161,7 @@ func appendValue3(dst []byte, v float64) []byte {
 	ds, exp := decimal(&scratch, v)
 	unit := exp - len(ds) + 1 // exponent of the last digit
 	switch fits := unit < 0 && (unit > -7 || exp > -4 && exp < 4); {
-	case unit >= 0 && exp < len(ds)+7, fits && exp >= 0:
+	case unit >= 0 && exp < len(ds)+7, fits && exp >= 0, isWhole(v, 1<<62):
 		return appendPlain(dst, ds, exp)
 	case fits:
 		dst = append(dst, '0', '.')

@@ -10,8 +10,9 @@ const (
 	errChunkSize         = replyError("ERR TSDB: CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]")
 	errChunkParse        = replyError("ERR TSDB: Couldn't parse CHUNK_SIZE")
 	errEncoding          = replyError("ERR TSDB: unknown ENCODING parameter")
-	errEncodingParse     = replyError("ERR TSDB: Couldn't parse ENCODING")
+	errPolicyParse       = replyError("ERR TSDB: Couldn't parse DUPLICATE_POLICY")
 	errIgnore            = replyError("ERR TSDB: Couldn't parse IGNORE")
+	errNegativeIgnore    = replyError("ERR TSDB: IGNORE arguments cannot be negative")
 	errLabels            = replyError("ERR TSDB: Couldn't parse LABELS")
 	errTimestamp         = replyError("ERR TSDB: invalid timestamp")
 	errNegativeTimestamp = replyError("ERR TSDB: invalid timestamp, must be a nonnegative integer")
@@ -21,16 +22,14 @@ const (
 )
 
 // given says which options a command carried: TS.ALTER changes only those.
-type given struct{ retention, chunk, encoding, policy, ignore, labels bool }
+type given struct{ retention, chunk, policy, ignore, labels bool }
 
 // options are what may follow the fixed arguments of TS.CREATE, TS.ADD,
 // TS.ALTER, TS.INCRBY and TS.DECRBY.
 type options struct {
-	set         settings
-	has         given
-	onDuplicate policy
-	timestamp   []byte   // TS.INCRBY … TIMESTAMP
-	labels      [][]byte // name, value, …; an odd one at the end is dropped
+	set    settings
+	has    given
+	labels [][]byte // name, value, …; an odd one at the end is dropped
 }
 
 func is(b []byte, word string) bool {
@@ -49,50 +48,48 @@ func is(b []byte, word string) bool {
 	return true
 }
 
-// parseOptions passes over words it does not know, as Redis does.
+// wordAt is the place of the first such word, or -1. Redis looks for every option in all of a command, even among its
+// labels, and passes over what it does not know.
+func wordAt(args [][]byte, word string) int {
+	for i, a := range args {
+		if is(a, word) {
+			return i
+		}
+	}
+	return -1
+}
+
+// parseOptions looks for the options in Redis' order, which decides about several bad ones.
 func parseOptions(args [][]byte) (options, replyError) {
 	o := options{set: settings{chunkSize: defaultChunk, policy: defaultPolicy}}
-	for i := 0; i < len(args); i++ {
-		var val []byte
-		if i+1 < len(args) {
-			val = args[i+1]
-		}
-		used, err := 1, replyError("")
-		switch a := args[i]; {
-		case is(a, "RETENTION"):
-			o.has.retention, err = true, o.retention(val)
-		case is(a, "CHUNK_SIZE"):
-			o.has.chunk, err = true, o.chunk(val)
-		case is(a, "ENCODING"):
-			o.has.encoding, err = true, o.encoding(val)
-		case is(a, "COMPRESSED"):
-			o.has.encoding, o.set.encoding, used = true, encodingCompressed, 0
-		case is(a, "UNCOMPRESSED"):
-			o.has.encoding, o.set.encoding, used = true, encodingUncompressed, 0
-		case is(a, "DUPLICATE_POLICY"):
-			o.has.policy = true
-			o.set.policy, err = parsePolicy(val)
-		case is(a, "ON_DUPLICATE"):
-			o.onDuplicate, err = parsePolicy(val)
-		case is(a, "TIMESTAMP"):
-			o.timestamp = val
-		case is(a, "IGNORE"):
-			used, err = 2, o.ignore(args[i+1:])
-		case is(a, "LABELS"):
-			return o, o.takeLabels(args[i+1:])
-		default:
-			used = 0
-		}
-		if err != "" {
+	for _, take := range [...]func(*options, [][]byte) replyError{
+		(*options).takeLabels, (*options).retention, (*options).chunk, (*options).encoding, (*options).policy, (*options).ignore,
+	} {
+		if err := take(&o, args); err != "" {
 			return o, err
 		}
-		i += used
 	}
 	return o, ""
 }
 
-func (o *options) retention(b []byte) replyError {
-	n, ok := parseInt(b)
+// behind returns what follows an option's word, and whether it is there.
+func behind(args [][]byte, word string) ([][]byte, bool) {
+	i := wordAt(args, word)
+	if i < 0 {
+		return nil, false
+	}
+	return args[i+1:], true
+}
+
+func (o *options) retention(args [][]byte) replyError {
+	args, o.has.retention = behind(args, "RETENTION")
+	if !o.has.retention {
+		return ""
+	}
+	if len(args) == 0 {
+		return errRetention
+	}
+	n, ok := parseInt(args[0])
 	if !ok || n > maxTimestamp {
 		return errRetention
 	}
@@ -103,8 +100,15 @@ func (o *options) retention(b []byte) replyError {
 	return ""
 }
 
-func (o *options) chunk(b []byte) replyError {
-	n, ok := parseInt(b)
+func (o *options) chunk(args [][]byte) replyError {
+	args, o.has.chunk = behind(args, "CHUNK_SIZE")
+	if !o.has.chunk {
+		return ""
+	}
+	if len(args) == 0 {
+		return errChunkParse
+	}
+	n, ok := parseInt(args[0])
 	if !ok {
 		return errChunkParse
 	}
@@ -115,13 +119,18 @@ func (o *options) chunk(b []byte) replyError {
 	return ""
 }
 
-func (o *options) encoding(b []byte) replyError {
+// encoding also knows the bare UNCOMPRESSED of old; ENCODING goes before it.
+func (o *options) encoding(args [][]byte) replyError {
+	val, found := behind(args, "ENCODING")
 	switch {
-	case b == nil:
-		return errEncodingParse
-	case is(b, "COMPRESSED"):
+	case !found && wordAt(args, "UNCOMPRESSED") >= 0:
+		o.set.encoding = encodingUncompressed
+	case !found:
+	case len(val) == 0:
+		return errArity
+	case is(val[0], "COMPRESSED"):
 		o.set.encoding = encodingCompressed
-	case is(b, "UNCOMPRESSED"):
+	case is(val[0], "UNCOMPRESSED"):
 		o.set.encoding = encodingUncompressed
 	default:
 		return errEncoding
@@ -129,28 +138,36 @@ func (o *options) encoding(b []byte) replyError {
 	return ""
 }
 
+func (o *options) policy(args [][]byte) (err replyError) {
+	if args, o.has.policy = behind(args, "DUPLICATE_POLICY"); o.has.policy {
+		o.set.policy, err = parsePolicy(args)
+	}
+	return err
+}
+
 func (o *options) ignore(args [][]byte) replyError {
+	args, o.has.ignore = behind(args, "IGNORE")
+	if !o.has.ignore {
+		return ""
+	}
 	if len(args) < 2 {
 		return errIgnore
 	}
 	diff, ok := parseInt(args[0])
-	val, okVal := parseValue(args[1])
-	if !ok || !okVal || diff < 0 || val < 0 {
+	val, okVal := parseDouble(args[1])
+	if !ok || !okVal {
 		return errIgnore
 	}
-	o.has.ignore, o.set.ignoreTime, o.set.ignoreVal = true, diff, val
+	if diff < 0 || val < 0 {
+		return errNegativeIgnore
+	}
+	o.set.ignoreTime, o.set.ignoreVal = diff, val
 	return ""
 }
 
-// takeLabels reads everything behind LABELS. go-redis puts IGNORE behind the
-// labels; its two numbers at the very end tell it from a label of that name.
+// takeLabels reads everything behind LABELS as labels, other options too.
 func (o *options) takeLabels(args [][]byte) replyError {
-	o.has.labels = true
-	if n := len(args); n >= 3 && n%2 == 1 && is(args[n-3], "IGNORE") {
-		if o.ignore(args[n-2:]) == "" {
-			args = args[:n-3]
-		}
-	}
+	args, o.has.labels = behind(args, "LABELS")
 	args = args[:len(args)&^1]
 	for i, a := range args {
 		if len(a) == 0 || i%2 == 1 && bytes.ContainsAny(a, "(),") {
@@ -161,9 +178,21 @@ func (o *options) takeLabels(args [][]byte) replyError {
 	return ""
 }
 
-func parsePolicy(b []byte) (policy, replyError) {
+// onDuplicate reads the policy that TS.ADD may give for a sample; none is policyUnset.
+func onDuplicate(args [][]byte) (policy, replyError) {
+	args, found := behind(args, "ON_DUPLICATE")
+	if !found {
+		return policyUnset, ""
+	}
+	return parsePolicy(args)
+}
+
+func parsePolicy(args [][]byte) (policy, replyError) {
+	if len(args) == 0 {
+		return policyUnset, errPolicyParse
+	}
 	for p := policyBlock; p <= policySum; p++ {
-		if is(b, p.word()) {
+		if is(args[0], p.word()) {
 			return p, ""
 		}
 	}

@@ -6,24 +6,31 @@ import (
 )
 
 const (
-	errFrom       = replyError("ERR TSDB: wrong fromTimestamp")
-	errTo         = replyError("ERR TSDB: wrong toTimestamp")
-	errCount      = replyError("ERR TSDB: Couldn't parse COUNT")
-	errAgg        = replyError("ERR TSDB: Couldn't parse AGGREGATION")
-	errAggType    = replyError("ERR TSDB: Unknown aggregation type")
-	errBucket     = replyError("ERR TSDB: bucketDuration must be greater than zero")
-	errStamp      = replyError("ERR TSDB: unknown BUCKETTIMESTAMP parameter")
-	errAlign      = replyError("ERR TSDB: unknown ALIGN parameter")
-	errAlignAgg   = replyError("ERR TSDB: ALIGN parameter can only be used with AGGREGATION")
-	errAlignStart = replyError("ERR TSDB: start alignment can only be used with explicit start timestamp")
-	errAlignEnd   = replyError("ERR TSDB: end alignment can only be used with explicit end timestamp")
-	errByTS       = replyError("ERR TSDB: Couldn't parse FILTER_BY_TS")
-	errByValue    = replyError("ERR TSDB: Couldn't parse MIN")
-	errGroup      = replyError("ERR TSDB: Couldn't parse GROUPBY")
-	errReducer    = replyError("ERR TSDB: Invalid reducer type")
-	errNoFilter   = replyError("ERR TSDB: missing FILTER argument")
-	errSelected   = replyError("ERR TSDB: SELECTED_LABELS should have at least 1 parameter")
-	errBothLabels = replyError("ERR TSDB: cannot accept WITHLABELS and SELECT_LABELS together")
+	errFrom         = replyError("ERR TSDB: wrong fromTimestamp")
+	errTo           = replyError("ERR TSDB: wrong toTimestamp")
+	errCount        = replyError("ERR TSDB: Couldn't parse COUNT")
+	errCountMissing = replyError("ERR TSDB: COUNT argument is missing")
+	errCountValue   = replyError("ERR TSDB: Invalid COUNT value")
+	errAgg          = replyError("ERR TSDB: Couldn't parse AGGREGATION")
+	errAggType      = replyError("ERR TSDB: Unknown aggregation type")
+	errBucket       = replyError("ERR TSDB: bucketDuration must be greater than zero")
+	errEmptyPlace   = replyError("ERR TSDB: EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag")
+	errStampPlace   = replyError("ERR TSDB: BUCKETTIMESTAMP flag should be the 3rd or 4th flag after AGGREGATION flag")
+	errStamp        = replyError("ERR TSDB: unknown BUCKETTIMESTAMP parameter")
+	errAlign        = replyError("ERR TSDB: unknown ALIGN parameter")
+	errAlignAgg     = replyError("ERR TSDB: ALIGN parameter can only be used with AGGREGATION")
+	errAlignStart   = replyError("ERR TSDB: start alignment can only be used with explicit start timestamp")
+	errAlignEnd     = replyError("ERR TSDB: end alignment can only be used with explicit end timestamp")
+	errTSMissing    = replyError("ERR TSDB: FILTER_BY_TS one or more arguments are missing")
+	errValueMissing = replyError("ERR TSDB: FILTER_BY_VALUE one or more arguments are missing")
+	errMin          = replyError("ERR TSDB: Couldn't parse MIN")
+	errMax          = replyError("ERR TSDB: Couldn't parse MAX")
+	errReducer      = replyError("ERR TSDB: Invalid reducer type")
+	errGroupPlace   = replyError("ERR TSDB: GROUPBY should always come after filter")
+	errNoFilter     = replyError("ERR TSDB: missing FILTER argument")
+	errNoLabels     = replyError("ERR TSDB: missing labels for filter argument")
+	errSelected     = replyError("ERR TSDB: SELECT_LABELS should have at least 1 parameter")
+	errBothLabels   = replyError("ERR TSDB: cannot accept WITHLABELS and SELECT_LABELS together")
 )
 
 // query is TS.RANGE and its relatives: which samples, of which series, how.
@@ -38,19 +45,19 @@ type query struct {
 	minV, maxV     float64
 	agg            aggType
 	bucket         int64 // ms
-	align          []byte
 	alignAt        int64
 	stamp          bucketStamp
 	empty          bool
 	withLabels     bool
 	selected       []string
 	matchers       []matcher
-	hasFilter      bool
+	grouped        bool
 	groupBy        string
 	reducer        aggType
 }
 
-// parseQuery reads what follows the key (or the command, for TS.MRANGE).
+// parseQuery reads the times and what TS.RANGE and TS.MRANGE have in common. The order is Redis': it decides about
+// several bad options.
 func parseQuery(args [][]byte, reverse bool) (*query, replyError) {
 	q := &query{reverse: reverse, count: -1}
 	var ok bool
@@ -60,10 +67,16 @@ func parseQuery(args [][]byte, reverse bool) (*query, replyError) {
 	if q.to, q.toMax, ok = parseBound(args[1], '+', maxTimestamp); !ok {
 		return nil, errTo
 	}
-	if err := q.options(args[2:]); err != "" {
-		return nil, err
+	args = args[2:]
+	q.latest = wordAt(args, "LATEST") >= 0
+	for _, take := range [...]func(*query, [][]byte) replyError{
+		(*query).takeCount, (*query).takeAgg, (*query).takeFlags, (*query).takeAlign, (*query).takeByValue, (*query).takeByTS,
+	} {
+		if err := take(q, args); err != "" {
+			return nil, err
+		}
 	}
-	return q, q.resolveAlign()
+	return q, ""
 }
 
 func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
@@ -74,203 +87,221 @@ func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
 	return min(ts, maxTimestamp), false, ok && ts >= 0
 }
 
-// options passes over words it does not know, as Redis does.
-func (q *query) options(args [][]byte) replyError {
-	for len(args) > 0 {
-		a := args[0]
-		args = args[1:]
-		var used int
-		var err replyError
-		switch {
-		case is(a, "LATEST"):
-			q.latest = true
-		case is(a, "COUNT"):
-			used, err = q.takeCount(args)
-		case is(a, "FILTER_BY_TS"):
-			used, err = q.takeByTS(args)
-		case is(a, "FILTER_BY_VALUE"):
-			used, err = q.takeByValue(args)
-		case is(a, "ALIGN"):
-			used, err = q.takeAlign(args)
-		case is(a, "AGGREGATION"):
-			used, err = q.takeAgg(args)
-		case is(a, "BUCKETTIMESTAMP"):
-			used, err = q.takeStamp(args)
-		case is(a, "EMPTY"):
-			q.empty = true
-		case is(a, "WITHLABELS"):
-			q.withLabels = true
-		case is(a, "SELECTED_LABELS"):
-			used, err = q.takeSelected(args)
-		case is(a, "FILTER"):
-			used, err = q.takeFilter(args)
-		case is(a, "GROUPBY"):
-			used, err = q.takeGroup(args)
+// takeCount passes over the COUNT that is an aggregation or reducer.
+func (q *query) takeCount(args [][]byte) replyError {
+	agg, reduce := wordAt(args, "AGGREGATION"), wordAt(args, "REDUCE")
+	for i, a := range args {
+		if !is(a, "COUNT") || agg >= 0 && i == agg+1 || reduce >= 0 && i == reduce+1 {
+			continue
 		}
-		if err != "" {
-			return err
+		if i+1 == len(args) {
+			return errCountMissing
 		}
-		args = args[used:]
-	}
-	if q.withLabels && q.selected != nil {
-		return errBothLabels
+		n, ok := parseInt(args[i+1])
+		if !ok {
+			return errCount
+		}
+		if n <= 0 {
+			return errCountValue
+		}
+		q.count = n
+		break
 	}
 	return ""
 }
 
-func (q *query) takeCount(args [][]byte) (int, replyError) {
-	if len(args) == 0 {
-		return 0, errCount
-	}
-	n, ok := parseInt(args[0])
-	if !ok || n < 0 {
-		return 0, errCount
-	}
-	q.count = n
-	return 1, ""
-}
-
-func (q *query) takeByTS(args [][]byte) (int, replyError) {
-	n := 0
-	for ; n < len(args); n++ {
-		ts, ok := parseInt(args[n])
-		if !ok {
-			break
-		}
-		q.byTS = append(q.byTS, ts)
-	}
-	if n == 0 {
-		return 0, errByTS
-	}
-	slices.Sort(q.byTS)
-	return n, ""
-}
-
-func (q *query) takeByValue(args [][]byte) (int, replyError) {
-	if len(args) < 2 {
-		return 0, errByValue
-	}
-	lo, okLo := parseValue(args[0])
-	hi, okHi := parseValue(args[1])
-	if !okLo || !okHi {
-		return 0, errByValue
-	}
-	q.byValue, q.minV, q.maxV = true, lo, hi
-	return 2, ""
-}
-
-func (q *query) takeAlign(args [][]byte) (int, replyError) {
-	if len(args) == 0 {
-		return 0, errAlign
-	}
-	q.align = args[0]
-	return 1, ""
-}
-
 // takeAgg also reads TS.CREATERULE's AGGREGATION.
-func (q *query) takeAgg(args [][]byte) (int, replyError) {
+func (q *query) takeAgg(args [][]byte) replyError {
+	args, found := behind(args, "AGGREGATION")
+	if !found {
+		return ""
+	}
 	if len(args) < 2 {
-		return 0, errAgg
+		return errAgg
 	}
 	var ok bool
-	if q.agg, ok = parseAgg(args[0]); !ok {
-		return 0, errAggType
-	}
 	if q.bucket, ok = parseInt(args[1]); !ok || q.bucket > maxTimestamp {
-		return 0, errAgg
+		return errAgg
+	}
+	if q.agg, ok = parseAgg(args[0]); !ok {
+		return errAggType
 	}
 	if q.bucket <= 0 {
-		return 0, errBucket
+		return errBucket
 	}
-	return 2, ""
+	return ""
 }
 
-func (q *query) takeStamp(args [][]byte) (int, replyError) {
-	if len(args) == 0 {
-		return 0, errStamp
+// takeFlags reads what may stand behind AGGREGATION's arguments. Redis looks at the distance only.
+func (q *query) takeFlags(args [][]byte) replyError {
+	at := wordAt(args, "AGGREGATION")
+	if at < 0 {
+		return ""
 	}
-	switch a := args[0]; {
-	case is(a, "-"), is(a, "LOW"), is(a, "START"):
+	if i := wordAt(args, "EMPTY"); i >= 0 {
+		if i != at+3 && i != at+5 {
+			return errEmptyPlace
+		}
+		q.empty = true
+	}
+	i := wordAt(args, "BUCKETTIMESTAMP")
+	switch {
+	case i < 0:
+		return ""
+	case i != at+3 && i != at+4:
+		return errStampPlace
+	case i+1 == len(args):
+		return errArity
+	}
+	return q.takeStamp(args[i+1])
+}
+
+func (q *query) takeStamp(a []byte) replyError {
+	switch {
+	case is(a, "-"), is(a, "START"):
 		q.stamp = stampStart
-	case is(a, "+"), is(a, "HIGH"), is(a, "END"):
+	case is(a, "+"), is(a, "END"):
 		q.stamp = stampEnd
 	case is(a, "~"), is(a, "MID"):
 		q.stamp = stampMid
 	default:
-		return 0, errStamp
-	}
-	return 1, ""
-}
-
-func (q *query) resolveAlign() replyError {
-	if q.align == nil {
-		return ""
-	}
-	if q.agg == aggNone {
-		return errAlignAgg
-	}
-	switch a := q.align; {
-	case is(a, "START"), is(a, "-"):
-		if q.fromMin {
-			return errAlignStart
-		}
-		q.alignAt = q.from
-	case is(a, "END"), is(a, "+"):
-		if q.toMax {
-			return errAlignEnd
-		}
-		q.alignAt = q.to
-	default:
-		at, ok := parseInt(a)
-		if !ok || at < 0 || at > maxTimestamp {
-			return errAlign
-		}
-		q.alignAt = at
+		return errStamp
 	}
 	return ""
 }
 
-// isQueryWord ends a list of names (SELECTED_LABELS, FILTER).
-func isQueryWord(b []byte) bool {
+func (q *query) takeAlign(args [][]byte) replyError {
+	args, found := behind(args, "ALIGN")
+	if !found {
+		return ""
+	}
+	if len(args) == 0 {
+		return errArity
+	}
+	a := args[0]
+	start, end := is(a, "START") || is(a, "-"), is(a, "END") || is(a, "+")
+	at, ok := parseInt(a)
+	switch {
+	case !start && !end && (!ok || at < 0 || at > maxTimestamp):
+		return errAlign
+	case q.agg == aggNone:
+		return errAlignAgg
+	case start && q.fromMin:
+		return errAlignStart
+	case end && q.toMax:
+		return errAlignEnd
+	case start:
+		at = q.from
+	case end:
+		at = q.to
+	}
+	q.alignAt = at
+	return ""
+}
+
+func (q *query) takeByValue(args [][]byte) replyError {
+	args, found := behind(args, "FILTER_BY_VALUE")
+	if !found {
+		return ""
+	}
+	if len(args) < 2 {
+		return errValueMissing
+	}
+	var ok bool
+	if q.minV, ok = parseDouble(args[0]); !ok {
+		return errMin
+	}
+	if q.maxV, ok = parseDouble(args[1]); !ok {
+		return errMax
+	}
+	q.byValue = true
+	return ""
+}
+
+// takeByTS takes times up to the first word that is none.
+func (q *query) takeByTS(args [][]byte) replyError {
+	args, found := behind(args, "FILTER_BY_TS")
+	if !found {
+		return ""
+	}
+	for _, a := range args {
+		ts, ok := parseInt(a)
+		if !ok || ts < 0 {
+			break
+		}
+		q.byTS = append(q.byTS, ts)
+	}
+	if len(q.byTS) == 0 {
+		return errTSMissing
+	}
+	slices.Sort(q.byTS)
+	return ""
+}
+
+// takeSeries reads what TS.MRANGE says beyond TS.RANGE.
+func (q *query) takeSeries(args [][]byte) replyError {
+	filter, group := wordAt(args, "FILTER"), wordAt(args, "GROUPBY")
+	if filter < 0 {
+		return errNoFilter
+	}
+	if err := q.takeLabels(args); err != "" {
+		return err
+	}
+	end := len(args)
+	if group >= 0 {
+		end = group
+	}
+	if end < filter {
+		return errGroupPlace
+	}
+	if end == filter+1 {
+		return errNoLabels
+	}
+	var err replyError
+	if q.matchers, err = parseMatchers(args[filter+1 : end]); err != "" || group < 0 {
+		return err
+	}
+	return q.takeGroup(args[group+1:])
+}
+
+func (q *query) takeLabels(args [][]byte) replyError {
+	q.withLabels = wordAt(args, "WITHLABELS") >= 0
+	args, found := behind(args, "SELECTED_LABELS")
+	if !found {
+		return ""
+	}
+	if q.withLabels {
+		return errBothLabels
+	}
+	for _, a := range args {
+		if endsLabels(a) {
+			break
+		}
+		q.selected = append(q.selected, string(a))
+	}
+	if q.selected == nil {
+		return errSelected
+	}
+	return ""
+}
+
+// endsLabels tells the words that are no label in SELECTED_LABELS; the others are, even if they mean something.
+func endsLabels(b []byte) bool {
 	switch string(bytes.ToUpper(b)) {
-	case "LATEST", "COUNT", "FILTER_BY_TS", "FILTER_BY_VALUE", "ALIGN", "AGGREGATION",
-		"BUCKETTIMESTAMP", "EMPTY", "WITHLABELS", "SELECTED_LABELS", "FILTER", "GROUPBY":
+	case "COUNT", "FILTER_BY_TS", "FILTER_BY_VALUE", "AGGREGATION", "FILTER", "GROUPBY", "REDUCE":
 		return true
 	}
 	return false
 }
 
-func (q *query) takeSelected(args [][]byte) (int, replyError) {
-	n := 0
-	for n < len(args) && !isQueryWord(args[n]) {
-		q.selected = append(q.selected, string(args[n]))
-		n++
-	}
-	if n == 0 {
-		return 0, errSelected
-	}
-	return n, ""
-}
-
-func (q *query) takeFilter(args [][]byte) (int, replyError) {
-	n := 0
-	for n < len(args) && !isQueryWord(args[n]) {
-		n++
-	}
-	var err replyError
-	q.hasFilter = true
-	q.matchers, err = parseMatchers(args[:n])
-	return n, err
-}
-
-func (q *query) takeGroup(args [][]byte) (int, replyError) {
-	if len(args) < 3 || !is(args[1], "REDUCE") {
-		return 0, errGroup
+func (q *query) takeGroup(args [][]byte) replyError {
+	if len(args) != 3 || wordAt(args, "REDUCE") < 0 {
+		return errArity
 	}
 	kind, ok := parseAgg(args[2])
 	if !ok || kind == aggFirst || kind == aggLast || kind == aggTwa {
-		return 0, errReducer
+		return errReducer
 	}
-	q.groupBy, q.reducer = string(args[0]), kind
-	return 3, ""
+	q.grouped, q.groupBy, q.reducer = true, string(args[0]), kind
+	return ""
 }

@@ -2,7 +2,13 @@ package embedded
 
 import "strings"
 
+const errThird = replyError("ERR TSDB: wrong 3rd argument")
+
 func tsGet(c *conn, args [][]byte) {
+	if len(args) > 3 {
+		c.fail(errArity)
+		return
+	}
 	st := c.srv.store
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
@@ -11,7 +17,12 @@ func tsGet(c *conn, args [][]byte) {
 		c.fail(c.missing(args[1]))
 		return
 	}
-	c.last(s, len(args) > 2 && is(args[2], "LATEST"))
+	latest := len(args) > 2
+	if latest && !is(args[2], "LATEST") {
+		c.fail(errThird)
+		return
+	}
+	c.last(s, latest)
 }
 
 // last answers the newest sample, or an empty array.
@@ -69,12 +80,17 @@ func tsQueryIndex(c *conn, args [][]byte) {
 }
 
 func tsMGet(c *conn, args [][]byte) {
-	q := query{count: -1}
-	if err := q.options(args[1:]); c.fail(err) {
+	filter := wordAt(args, "FILTER")
+	if filter < 0 {
+		c.fail(errArity)
 		return
 	}
-	if len(q.matchers) == 0 {
-		c.out.error("ERR wrong number of arguments for 'ts.mget' command")
+	q := query{count: -1, latest: wordAt(args, "LATEST") >= 0}
+	if err := q.takeLabels(args); c.fail(err) {
+		return
+	}
+	var err replyError
+	if q.matchers, err = parseMatchers(args[filter+1:]); c.fail(err) {
 		return
 	}
 	st := c.srv.store
@@ -120,6 +136,20 @@ func (c *conn) labels(s *series, q *query) {
 	}
 }
 
+// groupLabels answers the selected labels of a group, which has that of GROUPBY only.
+func (c *conn) groupLabels(q *query, g *group) {
+	c.out.pairs(len(q.selected))
+	for _, name := range q.selected {
+		c.out.pair(2)
+		c.out.bulk(name)
+		if name == q.groupBy {
+			c.out.bulk(g.value)
+		} else {
+			c.out.null()
+		}
+	}
+}
+
 func (c *conn) allLabels(s *series) {
 	c.out.pairs(len(s.labels))
 	for _, ref := range s.labels {
@@ -137,8 +167,7 @@ func rangeMany(c *conn, args [][]byte, reverse bool) {
 	if c.fail(err) {
 		return
 	}
-	if !q.hasFilter {
-		c.fail(errNoFilter)
+	if err = q.takeSeries(args[3:]); c.fail(err) {
 		return
 	}
 	st := c.srv.store
@@ -146,7 +175,7 @@ func rangeMany(c *conn, args [][]byte, reverse bool) {
 	defer st.mu.RUnlock()
 	found := d.idx.query(q.matchers)
 	undo := len(c.out.buf)
-	if q.groupBy != "" {
+	if q.grouped {
 		err = c.rangeGroups(q, found)
 	} else {
 		err = c.rangeEach(q, found)
@@ -211,7 +240,7 @@ func (c *conn) rangeGroups(q *query, found []*series) replyError {
 func (c *conn) group2(q *query, g *group) {
 	c.entry(q.groupBy+"="+g.value, 3)
 	if !q.withLabels {
-		c.out.array(0)
+		c.groupLabels(q, g)
 		return
 	}
 	keys := make([]string, len(g.members))
@@ -236,7 +265,7 @@ func (c *conn) group3(q *query, g *group) {
 		c.out.bulk(q.groupBy)
 		c.out.bulk(g.value)
 	} else {
-		c.out.mapOf(0)
+		c.groupLabels(q, g)
 	}
 	c.out.mapOf(1)
 	c.out.bulk("reducers")

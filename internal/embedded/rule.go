@@ -10,31 +10,38 @@ type rule struct {
 	open  bool
 	start int64
 	acc   accumulator
+	// before is the newest sample before the open bucket, for twa. As in Redis it is one that the rule saw: none from before
+	// TS.CREATERULE, and none that came late.
+	before    sample
+	hasBefore bool
 }
 
 // feed is called after src took a sample at the end.
 func (r *rule) feed(p *pool, src *series, s sample) {
 	at := bucketStart(s.ts, r.align, r.size)
 	if r.open && at != r.start {
-		r.store(p, r.start, r.current(src, &s))
-		r.open = false
+		r.store(p, r.start, r.current(&s))
+		r.open, r.before, r.hasBefore = false, r.acc.last, true
 	}
 	if !r.open {
 		r.open, r.start, r.acc = true, at, accumulator{}
+		if r.hasBefore {
+			r.acc.lead(at, r.before, s)
+		}
 	}
 	r.acc.add(s)
 }
 
 // current is the value of the open bucket; next is the sample that closes it.
-func (r *rule) current(src *series, next *sample) float64 {
+func (r *rule) current(next *sample) float64 {
 	if r.agg != aggTwa {
 		return r.acc.value(r.agg)
 	}
 	var prev *sample
-	if before, ok := src.neighbour(r.start, false); ok {
-		prev = &before
+	if r.hasBefore {
+		prev = &r.before
 	}
-	return r.acc.twa(r.start, r.start+r.size, prev, next)
+	return r.acc.twa(r.start, r.start+r.size, prev, next, false)
 }
 
 func (r *rule) store(p *pool, start int64, v float64) {
@@ -45,10 +52,18 @@ func (r *rule) store(p *pool, start int64, v float64) {
 // in the middle of it changed.
 func (r *rule) redo(p *pool, src *series, from, to int64) {
 	first := bucketStart(from, r.align, r.size)
-	if r.open && to >= r.start {
-		r.acc = r.collect(src, r.start)
-		r.open = r.acc.n > 0
-		to = r.start - 1
+	newest := bucketStart(src.lastTS, r.align, r.size)
+	if r.open && to >= r.start || !r.open && to >= newest {
+		// The bucket of the newest sample is the open one. After a deletion it can be an older one than before, which
+		// then leaves the destination again.
+		r.before, r.hasBefore = src.neighbour(newest, false)
+		r.open, r.start, r.acc = src.count > 0, newest, r.collect(src, newest)
+		to = max(to, newest)
+		defer func() {
+			if r.open {
+				r.dest.remove(p, max(0, newest), max(0, newest))
+			}
+		}()
 	}
 	// Walk what exists on either side, not the time between: a range may be long.
 	for at, ok := r.nextBucket(src, first, to); ok; at, ok = r.nextBucket(src, at+r.size, to) {
@@ -73,7 +88,7 @@ func (r *rule) past(src *series, at int64, acc *accumulator) float64 {
 	if s, ok := src.neighbour(at+r.size-1, true); ok {
 		next = &s
 	}
-	return acc.twa(at, at+r.size, prev, next)
+	return acc.twa(at, at+r.size, prev, next, false)
 }
 
 // nextBucket finds the first bucket at or after from, begun before or at to,
@@ -107,7 +122,7 @@ func (r *rule) collect(src *series, start int64) accumulator {
 // compact tells a series' rules about a sample it took. Reaching the last
 // sample again (a duplicate) changes the past like a late one.
 func (s *series) compact(p *pool, smp sample, res addResult) {
-	if res != added && res != updated {
+	if res != added && res != updated && res != kept {
 		return
 	}
 	for _, r := range s.rules {
@@ -126,7 +141,7 @@ func (s *series) latest() (sample, bool) {
 	}
 	for _, r := range s.source.rules {
 		if r.dest == s && r.open {
-			return sample{max(0, r.start), r.current(s.source, nil)}, true
+			return sample{max(0, r.start), r.current(nil)}, true
 		}
 	}
 	return sample{}, false

@@ -28,11 +28,7 @@ func (q *query) selectFrom(s *series, scratch []sample) ([]sample, replyError) {
 	return out, ""
 }
 
-// cut puts aggregated samples into the asked order and number.
 func (q *query) cut(list []sample) []sample {
-	if q.reverse {
-		slices.Reverse(list)
-	}
 	if q.count >= 0 && int64(len(list)) > q.count {
 		list = list[:q.count]
 	}
@@ -53,6 +49,16 @@ func (q *query) each(s *series, yield func(sample) bool) {
 	})
 	if latest, ok := q.openBucket(s); ok && more {
 		yield(latest)
+	}
+}
+
+func (q *query) eachBackwards(s *series, yield func(sample) bool) {
+	all := *q
+	all.count = -1
+	for _, smp := range all.backwards(s, nil) {
+		if !yield(smp) {
+			return
+		}
 	}
 }
 
@@ -105,26 +111,36 @@ func (q *query) backwards(s *series, out []sample) []sample {
 func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
 	b := bucketizer{
 		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
-		limit: -1, out: out,
+		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
 	}
-	if !q.reverse && q.groupBy == "" {
-		b.limit = q.count
+	if q.from > q.to {
+		return out, ""
 	}
-	if prev, ok := s.neighbour(q.from, false); ok && q.agg == aggTwa {
-		b.before, b.hasBefore = prev, true
+	b.limit = q.count
+	var next sample
+	var hasNext bool
+	if q.agg == aggTwa {
+		b.before, b.hasBefore = s.neighbour(q.from, false)
+		next, hasNext = s.neighbour(q.to, true)
 	}
-	q.each(s, b.add)
+	if q.reverse {
+		b.before, b.hasBefore, next, hasNext = next, hasNext, b.before, b.hasBefore
+		q.eachBackwards(s, b.add)
+	} else {
+		q.each(s, b.add)
+	}
 	if b.err != "" {
 		return nil, b.err
 	}
-	if b.open {
-		var next *sample
-		if after, ok := s.neighbour(q.to, true); ok && q.agg == aggTwa {
-			next = &after
-		}
-		b.close(next)
+	if b.limit >= 0 && int64(len(b.out)) >= b.limit {
+		return b.out, ""
 	}
-	return b.out, ""
+	if hasNext {
+		b.finish(&next)
+	} else {
+		b.finish(nil)
+	}
+	return b.out, b.err
 }
 
 // group is one line of GROUPBY: the series that share a label's value.
@@ -172,6 +188,10 @@ func (q *query) reduceGroup(g *group) replyError {
 		}
 		lists = append(lists, l)
 	}
-	g.samples = q.cut(reduce(lists, q.reducer))
+	g.samples = reduce(lists, q.reducer)
+	if q.reverse {
+		slices.Reverse(g.samples)
+	}
+	g.samples = q.cut(g.samples)
 	return ""
 }

@@ -94,7 +94,7 @@ func (s *series) add(p *pool, smp sample, on policy) addResult {
 	if s.count > 0 && smp.ts <= s.lastTS {
 		return s.addLate(p, smp, on)
 	}
-	if s.ignores(smp) {
+	if s.ignores(smp, on) {
 		return skipped
 	}
 	if !s.makeRoom(p) {
@@ -109,9 +109,9 @@ func (s *series) add(p *pool, smp sample, on policy) addResult {
 }
 
 // ignores: IGNORE drops a sample that hardly differs from the last one.
-func (s *series) ignores(smp sample) bool {
+func (s *series) ignores(smp sample, on policy) bool {
 	set := &s.set
-	return set.policy == policyLast && s.source == nil && s.count > 0 &&
+	return (set.policy == policyLast || on == policyLast) && s.source == nil && s.count > 0 &&
 		(set.ignoreTime > 0 || set.ignoreVal > 0) &&
 		smp.ts >= s.lastTS && smp.ts-s.lastTS <= set.ignoreTime &&
 		math.Abs(smp.v-s.lastV) <= set.ignoreVal
@@ -148,7 +148,7 @@ func (s *series) addLate(p *pool, smp sample, on policy) addResult {
 	if smp.ts < s.oldestAllowed() {
 		return tooOld
 	}
-	if s.ignores(smp) {
+	if s.ignores(smp, on) {
 		return skipped
 	}
 	ci, i, found := s.find(smp.ts)

@@ -5,12 +5,18 @@ const (
 	errRuleDest   = replyError("ERR TSDB: the destination key already has a src rule")
 	errRuleDst    = replyError("ERR TSDB: the destination key already has a dst rule")
 	errRuleSource = replyError("ERR TSDB: the source key already has a source rule")
+	errAlignTime  = replyError("ERR TSDB: Couldn't parse alignTimestamp")
 	errNoRule     = replyError("ERR TSDB: compaction rule does not exist")
 )
 
+// errArity stands for the error about the number of arguments, which names the command.
+const errArity = replyError("ERR wrong number of arguments")
+
 // fail answers an error and reports whether there was one.
 func (c *conn) fail(err replyError) bool {
-	if err != "" {
+	if err == errArity {
+		c.out.error(c.running.wrongNumber())
+	} else if err != "" {
 		c.out.error(string(err))
 	}
 	return err != ""
@@ -99,28 +105,30 @@ func tsAdd(c *conn, args [][]byte) {
 	if c.fail(err) {
 		return
 	}
-	o, err := parseOptions(args[4:])
-	if c.fail(err) {
-		return
-	}
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	s, err := c.seriesFor(d, args[1], &o)
+	s, on := d.keys[string(args[1])], policyUnset
+	if s != nil {
+		on, err = onDuplicate(args[4:])
+	} else if s, err = c.createFor(d, args[1], args[4:]); err == errWrongType {
+		err = errNotSeries
+	}
 	if c.fail(err) {
 		return
 	}
-	if ts, err = st.insert(s, sample{ts, v}, o.onDuplicate); !c.fail(err) {
+	if ts, err = st.insert(s, sample{ts, v}, on); !c.fail(err) {
 		c.out.int(ts)
 	}
 }
 
-// seriesFor finds a series or creates it as the command's options say.
-func (c *conn) seriesFor(d *database, key []byte, o *options) (*series, replyError) {
-	if s := d.keys[string(key)]; s != nil {
-		return s, ""
-	}
+// createFor creates the series that a sample needs. The options of a series that is there are not even read.
+func (c *conn) createFor(d *database, key []byte, words [][]byte) (*series, replyError) {
 	if c.foreign(key) {
-		return nil, errNotSeries
+		return nil, errWrongType
+	}
+	o, err := parseOptions(words)
+	if err != "" {
+		return nil, err
 	}
 	return c.srv.store.create(d, key, o.set, o.labels)
 }
@@ -147,10 +155,6 @@ func tsMAdd(c *conn, args [][]byte) {
 }
 
 func (st *store) addOne(d *database, key, when, val []byte) (int64, replyError) {
-	s := d.keys[string(key)]
-	if s == nil {
-		return 0, errNotSeries
-	}
 	v, ok := parseValue(val)
 	if !ok {
 		return 0, errValue
@@ -159,6 +163,10 @@ func (st *store) addOne(d *database, key, when, val []byte) (int64, replyError) 
 	if bad != "" {
 		return 0, bad
 	}
+	s := d.keys[string(key)]
+	if s == nil {
+		return 0, errNotSeries
+	}
 	return st.insert(s, sample{ts, v}, policyUnset)
 }
 
@@ -166,26 +174,25 @@ func tsIncrBy(c *conn, args [][]byte) { increment(c, args, 1) }
 func tsDecrBy(c *conn, args [][]byte) { increment(c, args, -1) }
 
 func increment(c *conn, args [][]byte, sign float64) {
-	v, ok := parseValue(args[2])
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	s, err := d.keys[string(args[1])], replyError("")
+	if s == nil { // it comes into being before its first sample is looked at
+		s, err = c.createFor(d, args[1], args[3:])
+	}
+	if c.fail(err) {
+		return
+	}
+	v, ok := parseDouble(args[2])
 	if !ok {
 		c.fail(errIncrValue)
 		return
 	}
-	o, err := parseOptions(args[3:])
-	if c.fail(err) {
-		return
+	ts := st.nowMillis()
+	if at, found := behind(args[3:], "TIMESTAMP"); found && len(at) > 0 {
+		ts, err = st.timestamp(at[0])
 	}
-	st := c.srv.store
-	if o.timestamp == nil {
-		o.timestamp = []byte("*")
-	}
-	ts, err := st.timestamp(o.timestamp)
-	if c.fail(err) {
-		return
-	}
-	d := st.lock(c.db)
-	defer st.mu.Unlock()
-	s, err := c.seriesFor(d, args[1], &o)
 	if c.fail(err) {
 		return
 	}
@@ -228,17 +235,21 @@ func tsDel(c *conn, args [][]byte) {
 
 func tsCreateRule(c *conn, args [][]byte) {
 	var q query
+	if len(args) > 7 {
+		c.fail(errArity)
+		return
+	}
 	if !is(args[3], "AGGREGATION") {
 		c.fail(errAgg)
 		return
 	}
-	if _, err := q.takeAgg(args[4:]); c.fail(err) {
+	if err := q.takeAgg(args[3:]); c.fail(err) {
 		return
 	}
 	if len(args) > 6 {
 		at, ok := parseInt(args[6])
 		if !ok || at < 0 || at > maxTimestamp {
-			c.fail(errAlign)
+			c.fail(errAlignTime)
 			return
 		}
 		q.alignAt = at
@@ -251,7 +262,7 @@ func tsCreateRule(c *conn, args [][]byte) {
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
 	src, dest, err := c.ruleEnds(d, args)
-	if c.fail(err) || c.fail(ruleConflict(src, dest)) {
+	if c.fail(err) || c.fail(ruleConflict(dest)) {
 		return
 	}
 	src.rules = append(src.rules, &rule{dest: dest, agg: q.agg, size: q.bucket, align: q.alignAt})
@@ -264,16 +275,17 @@ func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err repl
 	if src == nil {
 		return nil, nil, c.missing(args[1])
 	}
+	if src.source != nil {
+		return nil, nil, errRuleSource
+	}
 	if dest == nil {
 		return nil, nil, c.missing(args[2])
 	}
 	return src, dest, ""
 }
 
-func ruleConflict(src, dest *series) replyError {
+func ruleConflict(dest *series) replyError {
 	switch {
-	case src.source != nil:
-		return errRuleSource
 	case dest.source != nil:
 		return errRuleDest
 	case len(dest.rules) > 0:
@@ -286,11 +298,13 @@ func tsDeleteRule(c *conn, args [][]byte) {
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	src, dest, err := c.ruleEnds(d, args)
-	if c.fail(err) {
+	src := d.keys[string(args[1])]
+	if src == nil {
+		c.fail(c.missing(args[1]))
 		return
 	}
-	if !src.dropRule(dest) {
+	dest := d.keys[string(args[2])]
+	if dest == nil || !src.dropRule(dest) {
 		c.fail(errNoRule)
 		return
 	}

@@ -1,0 +1,281 @@
+package embedded
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// TestAnswersLikeTheNamedRedis sends the same random commands to the embedded server and to a real one, and wants the
+// same bytes back. RTC_TEST_SEED is the first seed (1), RTC_TEST_SEEDS their number (200).
+func TestAnswersLikeTheNamedRedis(t *testing.T) {
+	address := os.Getenv("RTC_TEST_REDIS")
+	if address == "" {
+		t.Skip("RTC_TEST_REDIS does not name a Redis with TimeSeries 8.0 to compare with.")
+	}
+	pair := rivals{
+		prefix: fmt.Sprintf("rtcdiff:%d:", os.Getpid()),
+		theirs: dialNamed(t, address),
+		ours:   newRival(t, start(t, Config{}).Addr()),
+	}
+	t.Cleanup(func() { pair.clean(t) })
+	first, count := envNumber(t, "RTC_TEST_SEED", 1), envNumber(t, "RTC_TEST_SEEDS", 200)
+	failed := 0
+	for seed := first; seed < first+count && failed < maxFailures; seed++ {
+		commands := newGenerator(seed, pair.prefix).sequence()
+		if at := pair.difference(t, commands); at >= 0 {
+			failed++
+			t.Errorf("seed %d:\n%s", seed, pair.explain(t, pair.shorten(t, commands[:at+1])))
+		}
+	}
+}
+
+const maxFailures = 5
+
+func envNumber(t *testing.T, name string, otherwise uint64) uint64 {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatalf("%s is no number", name)
+	}
+	return n
+}
+
+// rivals are the two servers, and the prefix of the only keys that are touched on the real one: it may be somebody's.
+type rivals struct {
+	prefix       string
+	theirs, ours *rival
+}
+
+func (p *rivals) clean(t *testing.T) {
+	del := []string{"DEL"}
+	for _, name := range keyNames() {
+		del = append(del, p.prefix+name)
+	}
+	for _, r := range []*rival{p.theirs, p.ours} {
+		r.run(t, [][]string{{"HELLO", "2"}, del})
+	}
+}
+
+// difference runs the commands on both, from nothing, and returns the index of the first one whose replies differ, or -1.
+func (p *rivals) difference(t *testing.T, commands [][]string) int {
+	p.clean(t)
+	theirs, ours := p.theirs.run(t, commands), p.ours.run(t, commands)
+	for i := range commands {
+		if !sameReply(commands[i][0], theirs[i], ours[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// sameReply is exact, except for what TS.INFO says about memory: there the type counts.
+func sameReply(name string, a, b []byte) bool {
+	if bytes.Equal(a, b) || name == "HELLO" { // HELLO tells the server's own names and numbers
+		return true
+	}
+	x, y := sameDigits(decode(a)), sameDigits(decode(b))
+	if strings.EqualFold(name, "TS.INFO") && a[0] != '-' && b[0] != '-' {
+		x, y = hideChunks(x), hideChunks(y)
+	}
+	return gocmp.Equal(x, y)
+}
+
+// sameDigits turns RESP3 doubles into numbers: Redis does not always write the shortest text of one.
+func sameDigits(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if text, ok := v["d"].(string); ok {
+			if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(f) {
+				return f
+			}
+		}
+		for k := range v {
+			v[k] = sameDigits(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = sameDigits(v[i])
+		}
+	}
+	return v
+}
+
+func decode(raw []byte) any {
+	v, err := readReply(bufio.NewReader(bytes.NewReader(raw)))
+	if err != nil {
+		return err.Error()
+	}
+	return v
+}
+
+// hideChunks goes on where hideFields ends: TS.INFO … DEBUG lists the chunks last.
+func hideChunks(v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	m, _ = hideFields(m).(map[string]any)
+	if list, _ := m["a"].([]any); len(list) > 2 && gocmp.Equal(list[len(list)-2], map[string]any{"s": "Chunks"}) {
+		return list[:len(list)-1]
+	}
+	if list, _ := m["m"].([]any); len(list) > 0 && gocmp.Equal(list[len(list)-1].([]any)[0], map[string]any{"s": "Chunks"}) {
+		return list[:len(list)-1]
+	}
+	return m
+}
+
+// shorten drops commands, many at once and then single ones, as long as the replies to the last one differ.
+func (p *rivals) shorten(t *testing.T, commands [][]string) [][]string {
+	for size := len(commands) / 2; size > 0; {
+		shorter := false
+		for at := 0; at+size < len(commands); {
+			tried := slices.Delete(slices.Clone(commands), at, at+size)
+			if p.difference(t, tried) == len(tried)-1 {
+				commands, shorter = tried, true
+			} else {
+				at++
+			}
+		}
+		if !shorter || size > 1 {
+			size /= 2
+		}
+	}
+	return commands
+}
+
+func (p *rivals) explain(t *testing.T, commands [][]string) string {
+	p.clean(t)
+	theirs, ours := p.theirs.run(t, commands), p.ours.run(t, commands)
+	var b strings.Builder
+	for _, words := range commands {
+		for i, w := range words {
+			if w == "" || strings.ContainsAny(w, " \"\r\n") {
+				w = strconv.Quote(w)
+			}
+			words[i] = w
+		}
+		fmt.Fprintf(&b, "  %s\n", strings.Join(words, " "))
+	}
+	last := len(commands) - 1
+	fmt.Fprintf(&b, " Redis: %s\n", show(t, decode(theirs[last])))
+	fmt.Fprintf(&b, " ours:  %s\n", show(t, decode(ours[last])))
+	return strings.ReplaceAll(b.String(), p.prefix, "")
+}
+
+// rival is a connection whose replies are kept as the bytes they came in.
+type rival struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func newRival(t *testing.T, address string) *rival {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatalf("connect to %s: %v", address, err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &rival{conn, bufio.NewReader(conn)}
+}
+
+// dialNamed connects as the URL says and skips the test for a server whose replies are not those we imitate.
+func dialNamed(t *testing.T, text string) *rival {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "redis" {
+		t.Fatal("RTC_TEST_REDIS is no redis:// URL")
+	}
+	r := newRival(t, net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379")))
+	if password, ok := u.User.Password(); ok {
+		r.must(t, "AUTH", cmp.Or(u.User.Username(), "default"), password)
+	}
+	if db := strings.Trim(u.Path, "/"); db != "" {
+		r.must(t, "SELECT", db)
+	}
+	modules := string(r.run(t, [][]string{{"MODULE", "LIST"}})[0])
+	_, after, found := strings.Cut(modules, "timeseries\r\n$3\r\nver\r\n:")
+	if !found || !strings.HasPrefix(after, "800") {
+		t.Skip("The Redis that RTC_TEST_REDIS names has no TimeSeries 8.0, whose replies the embedded server gives.")
+	}
+	return r
+}
+
+func (r *rival) must(t *testing.T, words ...string) {
+	t.Helper()
+	if reply := r.run(t, [][]string{words})[0]; reply[0] == '-' {
+		t.Fatalf("%s: %s", words[0], reply)
+	}
+}
+
+// run sends all commands at once and reads all replies.
+func (r *rival) run(t *testing.T, commands [][]string) [][]byte {
+	t.Helper()
+	if err := r.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, words := range commands {
+		all = append(all, encode(words...)...)
+	}
+	if _, err := r.conn.Write(all); err != nil {
+		t.Fatal(err)
+	}
+	replies := make([][]byte, len(commands))
+	for i := range commands {
+		raw, err := appendReply(nil, r.r)
+		if err != nil {
+			t.Fatalf("read reply %d: %v; sent were\n%q", i, err, commands)
+		}
+		replies[i] = raw
+	}
+	return replies
+}
+
+// appendReply reads one reply, whole and as it is.
+func appendReply(dst []byte, r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, line...)
+	parts := 1
+	switch line[0] {
+	default:
+		return dst, nil
+	case '%':
+		parts = 2
+	case '*', '~', '>', '$', '=':
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(line[1:])))
+	if err != nil || n < 0 {
+		return dst, err
+	}
+	if line[0] == '$' || line[0] == '=' {
+		text := make([]byte, n+2)
+		_, err = io.ReadFull(r, text)
+		return append(dst, text...), err
+	}
+	for range n * parts {
+		if dst, err = appendReply(dst, r); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
