@@ -37,14 +37,13 @@ type conn struct {
 	tx         *transaction
 	running    *command // whose name errArity takes
 	scratch    []sample
-	words      []string
 }
 
 // deadlineWriter gives every write to the socket its own deadline.
 type deadlineWriter struct{ net.Conn }
 
 func (w deadlineWriter) Write(p []byte) (int, error) {
-	w.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = w.SetWriteDeadline(time.Now().Add(writeTimeout))
 	n, err := w.Conn.Write(p)
 	if err != nil {
 		w.Close() // the reader notices
@@ -57,10 +56,11 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c.in.trusted = c.authed
 	c.w = bufio.NewWriterSize(deadlineWriter{nc}, writeBufferBytes)
 	c.peer = server.NewPeer(c.w)
-	c.onSpill = func(*server.Writer) { c.w.Write(c.out.buf) }
+	// A failed write closes the connection, see deadlineWriter: the reader ends it.
+	c.onSpill = func(*server.Writer) { _, _ = c.w.Write(c.out.buf) }
 	c.onFlush = func(*server.Writer) {
-		c.w.Write(c.out.buf)
-		c.w.Flush()
+		_, _ = c.w.Write(c.out.buf)
+		_ = c.w.Flush()
 	}
 	return c
 }
@@ -100,7 +100,7 @@ func (c *conn) hangUp(err error) {
 // linger reads for a moment what is still coming: closing a socket with unread
 // input resets it, and the client would not see the error.
 func (c *conn) linger() {
-	c.net.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = c.net.SetReadDeadline(time.Now().Add(lingerTime))
 	for read := 0; read < lingerBytes; {
 		n, err := c.net.Read(c.in.buf)
 		read += n

@@ -118,9 +118,9 @@ func (c *conn) watchDisconnect() (stop func()) {
 		}
 	}()
 	return func() {
-		c.net.SetReadDeadline(time.Unix(1, 0))
+		_ = c.net.SetReadDeadline(time.Unix(1, 0))
 		<-done
-		c.net.SetReadDeadline(time.Time{})
+		_ = c.net.SetReadDeadline(time.Time{})
 	}
 }
 

@@ -101,7 +101,7 @@ func goRedisWrites(t *testing.T, c *redis.Client) {
 func goRedisReads(t *testing.T, c *redis.Client) {
 	t.Helper()
 	ctx := context.Background()
-	list, err := c.TSRangeWithArgs(ctx, "a", 0, 9000, &redis.TSRangeOptions{Aggregator: redis.Avg, BucketDuration: 2000, Align: "0", Empty: true}).Result()
+	list, err := c.TSRangeWithArgs(ctx, "a", 0, 9000, &redis.TSRangeOptions{Aggregators: []redis.Aggregator{redis.Avg}, BucketDuration: 2000, Align: "0", Empty: true}).Result()
 	must(t, err)
 	equal(t, list, []redis.TSTimestampValue{{Timestamp: 0, Value: 1}, {Timestamp: 2000, Value: 2.5}})
 	last, err := c.TSGet(ctx, "a").Result()

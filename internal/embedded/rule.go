@@ -17,7 +17,7 @@ type rule struct {
 }
 
 // feed is called after src took a sample at the end.
-func (r *rule) feed(p *pool, src *series, s sample) {
+func (r *rule) feed(p *pool, s sample) {
 	at := bucketStart(s.ts, r.align, r.size)
 	if r.open && at != r.start {
 		r.store(p, r.start, r.current(&s))
@@ -127,7 +127,7 @@ func (s *series) compact(p *pool, smp sample, res addResult) {
 	}
 	for _, r := range s.rules {
 		if res == added && smp.ts == s.lastTS {
-			r.feed(p, s, smp)
+			r.feed(p, smp)
 		} else {
 			r.redo(p, s, smp.ts, smp.ts)
 		}

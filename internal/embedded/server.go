@@ -200,8 +200,8 @@ func (s *Server) start(nc net.Conn) {
 		nc.Close()
 		return
 	case len(s.conns) >= maxClients:
-		nc.SetWriteDeadline(time.Now().Add(acceptPause))
-		nc.Write([]byte("-ERR max number of clients reached\r\n"))
+		_ = nc.SetWriteDeadline(time.Now().Add(acceptPause))
+		_, _ = nc.Write([]byte("-ERR max number of clients reached\r\n"))
 		nc.Close()
 		return
 	}
