@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// pipelined is how many commands travel together: enough to hide the round trip, few enough for a slow link to
-// answer within the timeout.
+// pipelined is how many commands of go-redis travel together: enough to hide the round trip, few enough for a slow
+// link to answer within the timeout.
 const pipelined = 500
 
 // What RedisTimeSeries 8.0 says about a single key.
@@ -31,9 +33,8 @@ func isTimeSeriesReply(text string) bool {
 
 // create asks for every key. The first member makes it; whether it may keep it is decided when it exists already.
 func (w *Writer) create(ctx context.Context, claims []*claim) error {
-	return w.each(ctx, claims, func(c *claim) []any {
-		return w.definition("TS.CREATE", c.key, c.members[0])
-	}, func(c *claim, _ any, refusal string) {
+	first := func(c *claim) *candidate { return c.members[0] }
+	return w.define(ctx, "TS.CREATE", claims, first, func(c *claim, refusal string) {
 		c.exists = refusal == sayExists
 		if !c.exists {
 			c.owner, c.refusal = c.members[0], refusal
@@ -41,97 +42,92 @@ func (w *Writer) create(ctx context.Context, claims []*claim) error {
 	})
 }
 
-// inspect reads what the existing keys are and finds the member that each belongs to.
-func (w *Writer) inspect(ctx context.Context, claims []*claim) error {
-	return w.each(ctx, claims, func(c *claim) []any {
-		return []any{"TS.INFO", c.key}
-	}, func(c *claim, reply any, refusal string) {
-		if refusal == sayNoKey { // gone since a moment ago: writing finds out and comes back
-			refusal = ""
-		}
-		if refusal != "" {
-			c.owner, c.refusal = c.members[0], refusal
-			return
-		}
-		c.info = parseInfo(reply)
-		c.owner = c.info.ownerOf(c.members)
-	})
-}
-
 // alter brings series along whose retention, policy or labels are not what the configuration says now.
 func (w *Writer) alter(ctx context.Context, claims []*claim) error {
-	return w.each(ctx, claims, func(c *claim) []any {
-		return w.definition("TS.ALTER", c.key, c.owner)
-	}, func(c *claim, _ any, refusal string) {
+	owner := func(c *claim) *candidate { return c.owner }
+	return w.define(ctx, "TS.ALTER", claims, owner, func(c *claim, refusal string) {
 		if refusal != sayNoKey {
 			c.refusal = refusal
 		}
 	})
 }
 
-func (w *Writer) definition(command, key string, c *candidate) []any {
-	args := make([]any, 0, 7+2*len(c.labels))
-	args = append(args, command, key, "RETENTION", int64(w.config.Retention), "DUPLICATE_POLICY", "LAST", "LABELS")
-	for _, l := range c.labels {
-		args = append(args, l.Key, l.Value)
-	}
-	return args
-}
-
-// each sends one command per claim, pipelined. Replies that concern one key go to got, refusal being the error's text;
-// everything else fails them all. While the server works on one part the next is made and sent, on a second connection,
-// so that it never waits for us.
-func (w *Writer) each(ctx context.Context, claims []*claim, command func(*claim) []any, got func(c *claim, reply any, refusal string)) error {
-	var under *flight
-	for part := range slices.Chunk(claims, pipelined) {
-		next := w.launch(ctx, part, command)
-		if err := under.land(got); err != nil {
-			<-next.done
-			return err
-		}
-		under = next
-	}
-	return under.land(got)
-}
-
-// flight is a part of the claims whose commands are under way.
-type flight struct {
-	claims []*claim
-	cmds   []*redis.Cmd
-	done   chan struct{}
-}
-
-func (w *Writer) launch(ctx context.Context, claims []*claim, command func(*claim) []any) *flight {
-	f := &flight{claims: claims, cmds: make([]*redis.Cmd, len(claims)), done: make(chan struct{})}
-	p := w.client.Pipeline()
-	for i, c := range claims {
-		f.cmds[i] = p.Do(ctx, command(c)...)
-	}
-	go func() {
-		defer close(f.done)
-		_, _ = p.Exec(ctx) // its error is that of the first command that failed; all are looked at when they land
-	}()
-	return f
-}
-
-// land waits for the replies and hands them over.
-func (f *flight) land(got func(c *claim, reply any, refusal string)) error {
-	if f == nil {
+// define sends a definition per claim through the pipe. A refusal that concerns one key goes to got, "" when there is
+// none; any other error fails them all.
+func (w *Writer) define(ctx context.Context, command string, claims []*claim, of func(*claim) *candidate, got func(*claim, string)) error {
+	if len(claims) == 0 {
 		return nil
 	}
-	<-f.done
-	for i, c := range f.claims {
-		reply, err := f.cmds[i].Result()
-		var refusal redis.Error
-		switch {
-		case err == nil:
-			got(c, reply, "")
-		case errors.As(err, &refusal) && isTimeSeriesReply(refusal.Error()):
-			got(c, nil, refusal.Error())
-		default:
+	unsent, unanswered := claims, claims
+	next := func(buf []byte) ([]byte, int) {
+		n := 0
+		for ; len(unsent) > 0 && !redisconn.Full(buf); n++ {
+			buf = w.appendDefinition(buf, command, unsent[0].key, of(unsent[0]).labels)
+			unsent = unsent[1:]
+		}
+		return buf, n
+	}
+	return w.pipe.Exchange(ctx, next, func(from *redisconn.Reader) error {
+		text, err := from.Item()
+		if err != nil {
 			return err
 		}
+		c, refusal := unanswered[0], string(text)
+		unanswered = unanswered[1:]
+		if refusal != "" && !isTimeSeriesReply(refusal) {
+			return redisconn.ServerError(refusal)
+		}
+		got(c, refusal)
+		return nil
+	})
+}
+
+// appendDefinition appends "TS.CREATE key RETENTION r DUPLICATE_POLICY LAST LABELS …", or TS.ALTER with the same.
+func (w *Writer) appendDefinition(buf []byte, command, key string, labels []telemetry.Label) []byte {
+	buf = append(buf, '*')
+	buf = strconv.AppendInt(buf, int64(7+2*len(labels)), 10)
+	buf = append(buf, '\r', '\n')
+	for _, arg := range [...]string{command, key, "RETENTION", strconv.FormatInt(int64(w.config.Retention), 10), "DUPLICATE_POLICY", "LAST", "LABELS"} {
+		buf = appendArg(buf, arg)
 	}
+	for _, l := range labels {
+		buf = appendArg(appendArg(buf, l.Key), l.Value)
+	}
+	return buf
+}
+
+// inspect reads what the existing keys are and finds the member that each belongs to. It is rare, and its replies are
+// nested: go-redis does it.
+func (w *Writer) inspect(ctx context.Context, claims []*claim) error {
+	for part := range slices.Chunk(claims, pipelined) {
+		p := w.client.Pipeline()
+		cmds := make([]*redis.Cmd, len(part))
+		for i, c := range part {
+			cmds[i] = p.Do(ctx, "TS.INFO", c.key)
+		}
+		_, _ = p.Exec(ctx) // its error is that of the first command that failed; all are looked at
+		for i, c := range part {
+			if err := c.inspected(cmds[i].Result()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inspected takes the reply to TS.INFO, or an error, which is returned unless it concerns this key only.
+func (c *claim) inspected(reply any, err error) error {
+	var refusal redis.Error
+	switch {
+	case err == nil:
+	case !errors.As(err, &refusal) || !isTimeSeriesReply(refusal.Error()):
+		return err
+	case refusal.Error() != sayNoKey: // gone since a moment ago is well: writing finds out and comes back
+		c.owner, c.refusal = c.members[0], refusal.Error()
+		return nil
+	}
+	c.info = parseInfo(reply)
+	c.owner = c.info.ownerOf(c.members)
 	return nil
 }
 

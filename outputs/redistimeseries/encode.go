@@ -131,13 +131,17 @@ func appendValue(buf []byte, v float64) []byte {
 	return appendArg(buf, strconv.AppendFloat(digits[:0], v, 'g', -1, 64))
 }
 
-// appendArg appends an argument of at most 99 bytes.
-func appendArg(buf, arg []byte) []byte {
+// appendArg appends an argument.
+func appendArg[T string | []byte](buf []byte, arg T) []byte {
 	n := len(arg)
-	if n < 10 {
+	switch {
+	case n < 10:
 		buf = append(buf, '$', byte('0'+n), '\r', '\n')
-	} else {
+	case n < 100:
 		buf = append(buf, '$', byte('0'+n/10), byte('0'+n%10), '\r', '\n')
+	default:
+		buf = strconv.AppendInt(append(buf, '$'), int64(n), 10)
+		buf = append(buf, '\r', '\n')
 	}
 	buf = append(buf, arg...)
 	return append(buf, '\r', '\n')

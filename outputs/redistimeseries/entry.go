@@ -1,8 +1,6 @@
 package redistimeseries
 
 import (
-	"strconv"
-
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
@@ -25,14 +23,7 @@ type entry struct {
 	said  bool // that it was refused
 }
 
-func (e *entry) setKey(key string) {
-	e.arg = make([]byte, 0, len(key)+8)
-	e.arg = append(e.arg, '$')
-	e.arg = strconv.AppendInt(e.arg, int64(len(key)), 10)
-	e.arg = append(e.arg, "\r\n"...)
-	e.arg = append(e.arg, key...)
-	e.arg = append(e.arg, "\r\n"...)
-}
+func (e *entry) setKey(key string) { e.arg = appendArg(make([]byte, 0, len(key)+8), key) }
 
 // entryOf returns what is kept of a series, or nil.
 func (w *Writer) entryOf(s *telemetry.Series) *entry {
