@@ -35,13 +35,15 @@ type Result struct {
 	CeilingSamplesPerSecond float64 `json:"ceiling_samples_per_s"` // TS.MADD encoded beforehand, on one connection
 	Ratio                   float64 `json:"ratio"`                 // of the two
 	CPUMicrosPerSample      float64 `json:"cpu_us_per_sample"`     // of this process, user and system; 0 where unknown
-	CreateSeriesPerSecond   float64 `json:"create_series_per_s"`
+	CreateSeriesPerSecond   float64 `json:"create_series_per_s"`   // with their first sample
+	CreateCeilingPerSecond  float64 `json:"create_ceiling_series_per_s"`
 	AllocsPerSample         float64 `json:"allocs_per_sample"`
 }
 
 const (
 	roundSamples = 200_000 // long enough for a steady rate, short enough to interleave
 	minRounds    = 5
+	createRounds = 3
 	perWrite     = 50_000  // samples in one write, as after a few busy seconds
 	retention    = 60_000  // ms: what is left behind in the worst case is small
 	host         = "bench" // label of the series
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options, progress func(stage string, done, total
 	}
 	defer func() { err = errors.Join(err, r.cleanup(ctx)) }()
 	result := Result{}
-	if result.CreateSeriesPerSecond, err = r.create(ctx, progress); err != nil {
+	if err = r.create(ctx, &result, progress); err != nil {
 		return Result{}, err
 	}
 	return result, r.measure(ctx, &result, progress)
@@ -102,12 +104,19 @@ func newRunner(ctx context.Context, o Options) (*runner, error) {
 		options: o, client: client, writer: w, now: time.Now().UnixMilli(),
 		naming: tskey.Naming{Format: config.KeyFormat, Prefix: prefix},
 	}
+	return r, nil
+}
+
+// newSeries makes as many series as were asked for, which no server knows yet.
+func (r *runner) newSeries(round int) []*telemetry.Series {
 	f := telemetry.NewFactory(host, "bench", nil, 1)
-	for i := range o.Series {
-		r.series = append(r.series, f.Gauge("bench_value", telemetry.Bytes,
+	metric := fmt.Sprintf("bench%d", round)
+	var all []*telemetry.Series
+	for i := range r.options.Series {
+		all = append(all, f.Gauge(metric, telemetry.Bytes,
 			telemetry.Label{Key: "group", Value: strconv.Itoa(i % 100)}, telemetry.Label{Key: "item", Value: strconv.Itoa(i)}))
 	}
-	return r, nil
+	return all
 }
 
 // value varies as readings do: some whole numbers, some not.
@@ -119,15 +128,49 @@ func value(series int, ms int64) float64 {
 	return v + 0.25
 }
 
-func (r *runner) create(ctx context.Context, progress func(string, int, int)) (float64, error) {
-	progress("create", 0, len(r.series))
+// create alternates rounds that make new series through the agent and past it. The last ones stay, to be written to.
+func (r *runner) create(ctx context.Context, result *Result, progress func(string, int, int)) error {
+	raw := &rawWriter{pipe: r.client.NewPipe()}
+	defer raw.pipe.Close()
+	var agent, ceiling []float64
+	for round := range createRounds {
+		if err := r.unlink(ctx, r.series); err != nil {
+			return err
+		}
+		r.series = r.newSeries(round)
+		begin := time.Now()
+		if err := r.write(ctx, 1); err != nil {
+			return err
+		}
+		agent = append(agent, float64(len(r.series))/time.Since(begin).Seconds())
+		seconds, err := r.rawCreate(ctx, raw, r.newSeries(createRounds+round))
+		if err != nil {
+			return r.client.Explain(ctx, err)
+		}
+		ceiling = append(ceiling, float64(len(r.series))/seconds)
+		progress("create", round+1, createRounds)
+	}
+	result.CreateSeriesPerSecond, result.CreateCeilingPerSecond = median(agent), median(ceiling)
+	return nil
+}
+
+// rawCreate makes series with bytes that are ready beforehand, deletes them, and returns the seconds that making took.
+func (r *runner) rawCreate(ctx context.Context, raw *rawWriter, series []*telemetry.Series) (seconds float64, err error) {
+	raw.reset()
+	for _, s := range series {
+		args := []string{"TS.CREATE", r.naming.Key(s), "RETENTION", strconv.Itoa(retention), "DUPLICATE_POLICY", "LAST", "LABELS"}
+		for _, l := range tskey.Labels(s) {
+			args = append(args, l.Key, l.Value)
+		}
+		raw.define(args)
+	}
+	raw.flush()
+	defer func() { err = errors.Join(err, r.unlink(ctx, series)) }()
 	begin := time.Now()
-	if err := r.write(ctx, 1); err != nil {
+	if err := raw.send(ctx); err != nil {
 		return 0, err
 	}
-	rate := float64(len(r.series)) / time.Since(begin).Seconds()
-	progress("create", len(r.series), len(r.series))
-	return rate, nil
+	return time.Since(begin).Seconds(), nil
 }
 
 // measure alternates rounds through the agent and past it.
@@ -227,22 +270,28 @@ func (r *runner) rawRound(ctx context.Context, raw *rawWriter, ticks int) (float
 	return time.Since(begin).Seconds(), nil
 }
 
-// cleanup deletes every key that was made, even when ctx has ended.
+// cleanup deletes every key that is left, even when ctx has ended.
 func (r *runner) cleanup(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	keys := []string{r.naming.Liveness(host)}
-	for _, s := range r.series {
-		keys = append(keys, r.naming.Key(s))
-	}
-	var err error
-	for part := range slices.Chunk(keys, 500) {
-		if err = r.client.Unlink(ctx, part...).Err(); err != nil {
-			err = r.client.Explain(ctx, fmt.Errorf("delete keys %s*: %w", r.naming.Prefix, err))
-			break
-		}
+	err := r.unlink(ctx, r.series)
+	if life := r.client.Unlink(ctx, r.naming.Liveness(host)).Err(); err == nil {
+		err = life
 	}
 	return errors.Join(err, r.writer.Close(), r.client.Close())
+}
+
+func (r *runner) unlink(ctx context.Context, series []*telemetry.Series) error {
+	for part := range slices.Chunk(series, 500) {
+		var keys []string
+		for _, s := range part {
+			keys = append(keys, r.naming.Key(s))
+		}
+		if err := r.client.Unlink(ctx, keys...).Err(); err != nil {
+			return r.client.Explain(ctx, fmt.Errorf("delete keys %s*: %w", r.naming.Prefix, err))
+		}
+	}
+	return nil
 }
 
 func median(v []float64) float64 {

@@ -61,6 +61,21 @@ func (w *rawWriter) command() {
 	}
 }
 
+// define adds one command that is answered with one line.
+func (w *rawWriter) define(args []string) {
+	w.data = append(w.data, '*')
+	w.data = append(strconv.AppendInt(w.data, int64(len(args)), 10), "\r\n"...)
+	for _, arg := range args {
+		w.data = append(w.data, '$')
+		w.data = append(strconv.AppendInt(w.data, int64(len(arg)), 10), "\r\n"...)
+		w.data = append(append(w.data, arg...), "\r\n"...)
+	}
+	w.lines++
+	if len(w.data)-w.start >= rawChunk {
+		w.cut()
+	}
+}
+
 func (w *rawWriter) cut() {
 	w.chunks = append(w.chunks, rawPart{len(w.data), w.lines})
 	w.start, w.lines = len(w.data), 0

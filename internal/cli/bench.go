@@ -53,13 +53,14 @@ func (a *App) bench(ctx context.Context, o bench.Options, asJSON bool) error {
 	}
 	fmt.Fprintf(a.Stdout, `machine                %s
 series                 %d
-created                %.0f series/s
-written                %.0f samples/s
-raw TS.MADD ceiling    %.0f samples/s (same server, same run)
-ratio                  %.2f
+created                %.0f series/s, %.2f of the ceiling of %.0f
+written                %.0f samples/s, %.2f of the ceiling of %.0f
+                       (ceiling: the same commands encoded beforehand, same server, same run)
 agent CPU              %.3f µs per sample
 agent allocations      %.3f per sample
-`, machine(), o.Series, r.CreateSeriesPerSecond, r.SamplesPerSecond, r.CeilingSamplesPerSecond, r.Ratio,
+`, machine(), o.Series,
+		r.CreateSeriesPerSecond, r.CreateSeriesPerSecond/r.CreateCeilingPerSecond, r.CreateCeilingPerSecond,
+		r.SamplesPerSecond, r.Ratio, r.CeilingSamplesPerSecond,
 		r.CPUMicrosPerSample, r.AllocsPerSample)
 	return nil
 }
