@@ -51,16 +51,14 @@ func documented(t *testing.T, d outputs.Definition) {
 	}
 }
 
-// sampleDecodes: the README's first yaml block is a list "outputs:" with this output in it.
+// sampleDecodes: the README's first yaml block can be pasted below "outputs:", and is about this output.
 func sampleDecodes(t *testing.T, d outputs.Definition) {
-	var file struct {
-		Outputs []map[string]yaml.Node `yaml:"outputs"`
-	}
-	if err := yaml.Unmarshal([]byte(d.Sample()), &file); err != nil {
+	var items []map[string]yaml.Node
+	if err := yaml.Unmarshal([]byte(d.Sample()), &items); err != nil {
 		t.Fatal(err)
 	}
 	found := false
-	for _, item := range file.Outputs {
+	for _, item := range items {
 		for name, node := range item {
 			if name != d.Name() {
 				continue
