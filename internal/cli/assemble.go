@@ -17,8 +17,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// grace is how long a stopping agent may take to write out what it holds.
-const grace = 10 * time.Second
+// grace is how long a stopping agent may take to write out what it holds: "docker stop" kills after ten seconds.
+const grace = 8 * time.Second
 
 // hostname is the configured name, or the system's.
 func hostname(cfg *config.Config) string {

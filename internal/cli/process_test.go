@@ -181,6 +181,17 @@ func TestTermWritesOutWhatIsBuffered(t *testing.T) {
 	}
 }
 
+func TestStopSaysWhatWasNotWritten(t *testing.T) {
+	p := start(t, yamlFor(freeAddr(t), "h", "interval: 50ms", "max_buffer_size: 500"))
+	p.waitFor("buffer is full", 1)
+	_ = p.stop(syscall.SIGTERM)
+	if code := p.cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	p.waitFor("not everything was written output=redistimeseries written=0 dropped=", 1)
+	p.waitFor("samples were still buffered and are lost", 1)
+}
+
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
 	if err != nil {

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
 
 func (a *App) runCommand(c *common) *cobra.Command {
@@ -39,9 +41,20 @@ func (a *App) run(ctx context.Context, c common) error {
 	})
 	defer stopping()
 	began := time.Now()
-	if err := agent.New(ac).Run(ctx); err != nil {
-		return fail(err)
+	err = agent.New(ac).Run(ctx)
+	balance(log, ac.Self, time.Since(began))
+	return fail(err)
+}
+
+// balance says at the end what became of all samples.
+func balance(log *slog.Logger, self *selfstat.Registry, ran time.Duration) {
+	for _, o := range self.Outputs() {
+		dropped, rejected := o.Dropped.Load(), o.Rejected.Load()
+		level, message := slog.LevelInfo, "rtcollector stopped, nothing lost"
+		if dropped+rejected > 0 {
+			level, message = slog.LevelWarn, "rtcollector stopped, not everything was written"
+		}
+		log.Log(context.Background(), level, message, "output", o.ID, "written", o.Written.Load(),
+			"dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second))
 	}
-	log.Info("rtcollector stopped, nothing lost", "ran", time.Since(began).Round(time.Second))
-	return nil
 }
