@@ -40,7 +40,7 @@ type poller struct {
 	log     *slog.Logger
 	emit    plugins.Emitter
 	health  health
-	size    int // samples of the last gather: room for the next
+	batches telemetry.Maker
 	panics  int // in a row
 }
 
@@ -135,13 +135,13 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	defer cancel()
 	overdue := time.AfterFunc(p.timeout, p.overdue)
 	began := time.Now()
-	b := telemetry.NewBatch(scheduled, began, p.size)
+	b := p.batches.New(scheduled, began)
 	err := recovered(func() error { return p.input.Live.Gatherer.Gather(limited, b) })
 	onTime := overdue.Stop()
 	took := time.Since(began)
 
 	p.stats.Gathered(took, b.Len(), len(b.Events))
-	p.size = b.Len()
+	p.batches.Filled(b.Len())
 	if b.Weight() > 0 {
 		_ = p.emit.Emit(ctx, b)
 	}

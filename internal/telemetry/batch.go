@@ -28,6 +28,34 @@ func NewBatch(scheduled, now time.Time, size int) *Batch {
 	return b
 }
 
+// slab is how many batches one allocation of a [Maker] serves.
+const slab = 8
+
+// Maker makes the batches of one input, with room for as many samples as the last one had. It allocates for several
+// at once; they are freed when the last of them is.
+type Maker struct {
+	size    int
+	batches []Batch
+	points  []point
+}
+
+// New returns an empty batch for the scheduled instant, begun at now.
+func (m *Maker) New(scheduled, now time.Time) *Batch {
+	if len(m.batches) == 0 {
+		m.batches = make([]Batch, slab)
+	}
+	if len(m.points) < m.size {
+		m.points = make([]point, slab*m.size)
+	}
+	b := &m.batches[0]
+	b.Time, b.At, b.points = scheduled.UnixMilli(), now, m.points[:0:m.size]
+	m.batches, m.points = m.batches[1:], m.points[m.size:]
+	return b
+}
+
+// Filled tells how many samples the last batch had, once it has them all.
+func (m *Maker) Filled(samples int) { m.size = samples }
+
 // Add appends a sample at the batch's time.
 func (b *Batch) Add(s *Series, v float64) {
 	b.points = append(b.points, point{s, v})

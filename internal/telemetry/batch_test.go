@@ -143,3 +143,51 @@ func TestGetBytesAllocatesNothingForTheKnown(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestMakerKeepsBatchesApart(t *testing.T) {
+	f := NewFactory("h", "test", nil, 1)
+	a, b := f.Gauge("a", None), f.Gauge("b", None)
+	var m Maker
+	var made []*Batch
+	sizes := []int{0, 3, 1, 5, 5, 5, 2, 0, 4, 4, 4, 4, 4, 4, 4, 4, 4, 9, 1}
+	for round, size := range sizes {
+		at := time.UnixMilli(int64(1000 * round))
+		batch := m.New(at, at)
+		for i := range size {
+			if i%2 == 0 {
+				batch.Add(a, float64(100*round+i))
+			} else {
+				batch.AddAt(b, float64(100*round+i), int64(i))
+			}
+		}
+		m.Filled(batch.Len())
+		made = append(made, batch)
+	}
+	for round, size := range sizes { // each still has what was put into it, and nothing else
+		if made[round].Len() != size || made[round].Time != int64(1000*round) {
+			t.Fatalf("batch %d: %d samples at %d", round, made[round].Len(), made[round].Time)
+		}
+		for i := range size {
+			if _, _, v := made[round].Sample(i); v != float64(100*round+i) {
+				t.Errorf("batch %d, sample %d: %v", round, i, v)
+			}
+		}
+	}
+}
+
+func TestMakerAllocatesForSeveralBatches(t *testing.T) {
+	f := NewFactory("h", "test", nil, 1)
+	s := f.Gauge("x", None)
+	var m Maker
+	at := time.Now()
+	n := testing.AllocsPerRun(80, func() {
+		b := m.New(at, at)
+		for range 64 {
+			b.Add(s, 1)
+		}
+		m.Filled(b.Len())
+	})
+	if n > 0.5 {
+		t.Errorf("%v allocations a batch", n)
+	}
+}
