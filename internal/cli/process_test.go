@@ -292,6 +292,26 @@ func TestSecretIsUsedAndNeverShown(t *testing.T) {
 	}
 }
 
+// TestOutputsDoNotHinderEachOther has one that works, and one whose server never answers.
+func TestOutputsDoNotHinderEachOther(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_, good, _ := net.SplitHostPort(s.Addr())
+	_, bad, _ := net.SplitHostPort(silent.Addr().String())
+	p := start(t, "hostname: h\ninterval: 50ms\ninputs: [mem]\noutputs:\n"+
+		"  - redistimeseries: {host: 127.0.0.1, port: "+bad+", alias: bad}\n"+
+		"  - redistimeseries: {host: 127.0.0.1, port: "+good+", alias: good}\n")
+	p.waitFor("written output=redistimeseries#good", 10)
+	_ = p.stop(syscall.SIGKILL)
+	if n := count(t, s.Addr(), "h:mem_total"); n < 5 {
+		t.Errorf("%d samples", n)
+	}
+}
+
 func TestRedisEmptiedWhileRunning(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
