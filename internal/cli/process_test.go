@@ -168,11 +168,14 @@ func count(t *testing.T, addr, key string) int {
 	return len(points)
 }
 
-func TestTermWritesOutWhatIsBuffered(t *testing.T) {
+func TestTermWritesOutWhatIsBuffered(t *testing.T)   { stopsInOrder(t, syscall.SIGTERM) }
+func TestHangUpWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGHUP) }
+
+func stopsInOrder(t *testing.T, sig syscall.Signal) {
 	s := serve(t, "127.0.0.1:0")
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms", "flush_interval: 1h"))
 	p.waitFor("gathered input=linux_mem", 5)
-	if err := p.stop(syscall.SIGTERM); err != nil {
+	if err := p.stop(sig); err != nil {
 		t.Errorf("ended with %v", err)
 	}
 	p.waitFor("rtcollector stopped, nothing lost", 1)
