@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 // health turns a stream of results into one log line per change: it fails, it fails for another reason, it works.
 type health struct {
 	log    *slog.Logger
+	lost   bool      // a failure means lost data
 	since  time.Time // of the first failure in a row; zero while all is well
 	reason string
 }
@@ -22,7 +24,11 @@ func (h *health) fail(message string, err error, attrs ...any) {
 		return
 	}
 	h.reason = reason
-	h.log.Warn(message, append([]any{keyError, err}, attrs...)...)
+	level := slog.LevelWarn
+	if h.lost {
+		level = slog.LevelError
+	}
+	h.log.Log(context.Background(), level, message, append([]any{keyError, err}, attrs...)...)
 }
 
 // ok reports the end of a failure.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/selfstat"
@@ -42,6 +43,7 @@ type poller struct {
 	health  health
 	batches telemetry.Maker
 	panics  int // in a row
+	late    atomic.Bool
 }
 
 func newPoller(in Input, stats *selfstat.Input, log *slog.Logger, emit plugins.Emitter) *poller {
@@ -146,6 +148,9 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 		_ = p.emit.Emit(ctx, b)
 	}
 	p.log.Debug("gathered", keySamples, b.Len(), keyTook, took, "slow", took > slowGather)
+	if onTime && p.late.Swap(false) {
+		p.log.Info("input answers in time again")
+	}
 	p.report(ctx, err, onTime)
 }
 
@@ -153,7 +158,9 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 // never.
 func (p *poller) overdue() {
 	p.stats.Timeouts.Add(1)
-	p.log.Warn("input does not answer; others go on", "timeout", p.timeout)
+	if !p.late.Swap(true) {
+		p.log.Warn("input takes longer than its timeout; others go on", "timeout", p.timeout)
+	}
 }
 
 func (p *poller) report(ctx context.Context, err error, onTime bool) {

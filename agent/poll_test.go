@@ -53,7 +53,7 @@ func TestHungInputBlocksNobodyAndIsNamed(t *testing.T) {
 		if n := w.in(0).Timeouts.Load(); n != 1 {
 			t.Errorf("%d timeouts, want 1", n)
 		}
-		w.logged(t, "input does not answer", 1)
+		w.logged(t, "input takes longer than its timeout", 1)
 		close(release)
 	})
 }

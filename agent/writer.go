@@ -42,6 +42,7 @@ type writer struct {
 	health   health
 	pause    backoff
 	rejects  health
+	given    health // up
 	opened   bool
 	dropping atomic.Bool // the queue is full
 	scratch  []*telemetry.Batch
@@ -51,7 +52,7 @@ func newWriter(o Output, c Config) *writer {
 	log := c.Log.With(keyOutput, o.ID)
 	w := &writer{
 		id: o.ID, out: o.Output, flush: c.Flush, log: log,
-		stats: c.Self.NewOutput(o.ID, c.Buffer), health: health{log: log}, rejects: health{log: log},
+		stats: c.Self.NewOutput(o.ID, c.Buffer), health: health{log: log}, rejects: health{log: log}, given: health{log: log, lost: true},
 		dropLevel: slog.LevelError,
 	}
 	if c.QuietDrops {
@@ -252,7 +253,7 @@ func (w *writer) settle(lease buffer.Lease[*telemetry.Batch], err error) error {
 	case outputs.IsPermanent(err):
 		lease.Done()
 		w.stats.Dropped.Add(int64(n))
-		w.log.Error("samples cannot be written and are given up", keyError, err, keyDropped, n)
+		w.given.fail("samples cannot be written and are given up", err, keyDropped, n)
 		return nil
 	default:
 		w.stats.Retries.Add(1)
@@ -260,6 +261,7 @@ func (w *writer) settle(lease buffer.Lease[*telemetry.Batch], err error) error {
 		return err
 	}
 	lease.Done()
+	w.given.ok("nothing is given up any more")
 	if w.stats.Writes.Add(1) == 1 {
 		w.log.Info("first samples are written", keySamples, n)
 	}

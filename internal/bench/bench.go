@@ -165,7 +165,7 @@ func (r *runner) rawCreate(ctx context.Context, raw *rawWriter, series []*teleme
 		raw.define(args)
 	}
 	raw.flush()
-	defer func() { err = errors.Join(err, r.unlink(ctx, series)) }()
+	defer func() { err = errors.Join(err, r.unlink(context.WithoutCancel(ctx), series)) }() // also when interrupted
 	begin := time.Now()
 	if err := raw.send(ctx); err != nil {
 		return 0, err

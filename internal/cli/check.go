@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
 )
 
 // connectTimeout bounds the trial of one output.
@@ -53,10 +55,16 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	return fail(errors.Join(errs...))
 }
 
+// tryOutput opens an output and writes a batch without samples: what an output writes beside them (Redis gets the
+// host's sign of life) shows whether it may write.
 func tryOutput(ctx context.Context, o agent.Output) error {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	return errors.Join(o.Output.Open(limited), o.Output.Close())
+	err := o.Output.Open(limited)
+	if w, ok := o.Output.(outputs.MetricWriter); ok && err == nil {
+		err = w.WriteMetrics(limited, []*telemetry.Batch{telemetry.NewBatch(time.Now(), time.Now(), 0)})
+	}
+	return errors.Join(err, o.Output.Close())
 }
 
 func plural(n int, what string) string {

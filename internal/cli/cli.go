@@ -42,6 +42,10 @@ func Main(ctx context.Context, args []string, app App) int {
 	if err == nil {
 		return 0
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(app.Stderr, "interrupted")
+		return ExitInterrupted
+	}
 	var failed *failure
 	if errors.As(err, &failed) {
 		if failed.err != nil {
@@ -60,6 +64,7 @@ type failure struct {
 }
 
 func (f *failure) Error() string { return fmt.Sprint(f.err) }
+func (f *failure) Unwrap() error { return f.err }
 
 func fail(err error) error {
 	if err == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 type demoFlags struct {
@@ -44,6 +45,9 @@ func (a *App) demoCommand(c *common) *cobra.Command {
 
 // demo is the whole system in one process. The table shows what is in Redis, not what is in the agent.
 func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
+	if f.interval < plugins.MinInterval || f.lasts < 0 {
+		return fmt.Errorf("--interval must be at least %v, and --for not negative", plugins.MinInterval)
+	}
 	server, err := embedded.Listen(f.redis, embedded.Config{Retention: time.Hour})
 	if err != nil {
 		return fail(fmt.Errorf("%w; choose another address with --redis 127.0.0.1:0", err))

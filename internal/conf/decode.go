@@ -65,9 +65,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, targets []reflect.Value) {
 		}
 		d.fields(n, path, fieldsOf(targets), keys)
 	}
-	if (*d.ps)[before:].Err() == nil {
-		d.validate(n, path, targets, keys)
-	}
+	d.validate(n, path, targets, keys, (*d.ps)[before:])
 }
 
 func (d *decoder) fields(n *yaml.Node, path string, known map[string]field, keys map[string]*yaml.Node) {
@@ -174,24 +172,33 @@ func Keys(config any) []string {
 	return names
 }
 
-func (d *decoder) validate(n *yaml.Node, path string, targets []reflect.Value, keys map[string]*yaml.Node) {
+// validate runs the rules of the structs. What is wrong with a key that could not even be read is not said twice.
+func (d *decoder) validate(n *yaml.Node, path string, targets []reflect.Value, keys map[string]*yaml.Node, unread Problems) {
+	unread = slices.DeleteFunc(slices.Clone(unread), func(p Problem) bool { return p.Warning })
+	whole := slices.ContainsFunc(unread, func(p Problem) bool { return p.Path == path })
+	for key := range keys {
+		if slices.ContainsFunc(unread, func(p Problem) bool { return strings.HasPrefix(p.Path, join(path, key)) }) {
+			keys[key] = nil
+		}
+	}
+
 	for _, t := range targets {
 		if !t.CanAddr() {
 			continue
 		}
 		if v, ok := t.Addr().Interface().(Validator); ok {
-			d.invalid(v.Validate(), n, path, keys)
+			d.invalid(v.Validate(), n, path, keys, whole)
 		}
 	}
 }
 
-func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]*yaml.Node) {
+func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]*yaml.Node, whole bool) {
 	if err == nil {
 		return
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
-			d.invalid(e, n, path, keys)
+			d.invalid(e, n, path, keys, whole)
 		}
 		return
 	}
@@ -200,8 +207,11 @@ func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]
 		d.ps.Add(n, path, "%s", err)
 		return
 	}
-	at := keys[ke.Key]
-	if at == nil {
+	at, written := keys[ke.Key]
+	switch {
+	case written && at == nil, !written && whole:
+		return // the key was not understood, or may be the one that is misspelt
+	case !written:
 		at = n
 	}
 	d.ps.Add(at, join(path, ke.Key), "%s", ke.Message)

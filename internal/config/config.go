@@ -49,6 +49,12 @@ func (s *Settings) Validate() error {
 	if s.Interval.D() < plugins.MinInterval {
 		errs = append(errs, conf.Key("interval", "must be at least %v", plugins.MinInterval))
 	}
+	if s.FlushInterval != 0 && s.FlushInterval.D() < plugins.MinInterval {
+		errs = append(errs, conf.Key("flush_interval", "must be at least %v", plugins.MinInterval))
+	}
+	if s.Hostname != strings.TrimSpace(s.Hostname) {
+		errs = append(errs, conf.Key("hostname", "must not begin or end with blanks"))
+	}
 	if s.MaxBufferSize < 1 {
 		errs = append(errs, conf.Key("max_buffer_size", "must be at least 1 (samples per output)"))
 	}

@@ -49,6 +49,14 @@ func (c *Config) validateAddress() error {
 	if c.Port < 1 || c.Port > 65535 {
 		errs = append(errs, conf.Key("port", "must be 1 to 65535, not %d", c.Port))
 	}
+	switch {
+	case c.Host == "":
+		errs = append(errs, conf.Key("host", "must not be empty"))
+	case strings.Contains(c.Host, "/"):
+		errs = append(errs, conf.Key("host", "must be a name or an address; a URL is written behind url"))
+	case strings.Contains(c.Host, ":") && net.ParseIP(c.Host) == nil:
+		errs = append(errs, conf.Key("host", "must be a name or an address without brackets; the port is written behind port"))
+	}
 	if c.DB < 0 {
 		errs = append(errs, conf.Key("db", "must not be negative"))
 	}
@@ -121,7 +129,7 @@ var (
 
 func parseURL(text string) (address, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil || u.Fragment != "" { // an unescaped # in a password would cut the URL in two
 		return address{}, errURL
 	}
 	a := address{network: "tcp", username: u.User.Username()}

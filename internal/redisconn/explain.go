@@ -31,7 +31,7 @@ func Explain(addr string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
@@ -45,8 +45,8 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("redis %s did not answer in time: check the network and the server's load: %w", addr, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both or neither speak TLS there: %w", addr, err)
 	}
 	return fmt.Errorf("redis %s: %w", addr, err)
 }

@@ -131,6 +131,7 @@ func (w *Writer) assign(c *claim) (others []*claim) {
 		}
 		m.entry.setKey(c.key)
 		m.entry.state = ready
+		m.entry.said = m.entry.said && c.refusal != ""
 		if c.refusal != "" {
 			w.refuse(m.entry, c)
 		}
@@ -142,7 +143,8 @@ func (w *Writer) assign(c *claim) (others []*claim) {
 func (w *Writer) refuse(e *entry, c *claim) {
 	e.state, e.epoch = refused, w.epoch
 	if !e.said {
-		w.log.Error("redis refuses a series, its samples are rejected", "key", c.key, "reason", c.refusal)
+		w.log.Error("redis refuses a series, its samples are rejected; delete or rename what has its key, it is tried again every minute",
+			"key", c.key, "reason", c.refusal)
 	}
 	e.said = true
 }

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
@@ -59,7 +60,11 @@ type Writer struct {
 
 	alive   *telemetry.Series // the liveness key, treated like any other series
 	round   uint64            // counts calls of ensure: tells what is asked for twice in one
-	epoch   uint64            // counts connections: a key that was refused is tried again on the next one
+	epoch   uint64            // counts connections and minutes: a key that was refused is tried again in the next
+	renewed time.Time         // when the epoch last moved on by itself
+
+	vanishing bool // series were gone at the last write: said already
+
 	batches []*telemetry.Batch
 	enc     encoder
 	res     results

@@ -12,7 +12,11 @@ import (
 // attempts bounds how often series may vanish (the server is emptied or fails over) during one write.
 const attempts = 4
 
-var errVanishing = errors.New("series vanish as fast as they are made")
+// refusedAgain is how long a series that Redis refused is left alone: somebody may have removed what was in its way.
+const refusedAgain = time.Minute
+
+var errVanishing = errors.New("series vanish as fast as they are made: does the server evict keys? " +
+	"set maxmemory-policy noeviction, or raise maxmemory")
 
 // WriteMetrics implements [outputs.MetricWriter]. Writing the same batches again changes nothing: a sample has its
 // time, and the last value for a time stays.
@@ -22,6 +26,9 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if now := time.Now(); now.Sub(w.renewed) > refusedAgain {
+		w.epoch, w.renewed = w.epoch+1, now
 	}
 	stop := w.client.CutOn(ctx)
 	defer stop()
@@ -54,6 +61,7 @@ func (w *Writer) withLife(batches []*telemetry.Batch) []*telemetry.Batch {
 
 // write makes missing series, sends, and does both again for samples whose series was gone.
 func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch, rejected *tally) (words string, err error) {
+	lost := false
 	for range attempts {
 		if err := w.ensure(ctx, batches); err != nil {
 			return "", err
@@ -67,11 +75,15 @@ func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch, rejected
 		rejected.merge(&w.res.rejected)
 		words = cmp.Or(words, w.res.words)
 		if len(w.res.vanished) == 0 {
+			w.vanishing = lost
 			return words, nil
 		}
-		lost := w.findLost(batches)
-		w.log.Warn("series are gone from redis, making them again", "samples", lost.Len())
-		batches = []*telemetry.Batch{lost}
+		again := w.findLost(batches)
+		if lost = true; !w.vanishing {
+			w.log.Warn("series are gone from redis, making them again", "samples", again.Len())
+		}
+		w.vanishing = true
+		batches = []*telemetry.Batch{again}
 	}
 	return "", errVanishing
 }
