@@ -315,6 +315,31 @@ func TestOutputsDoNotHinderEachOther(t *testing.T) {
 	}
 }
 
+// TestCheckTriesToWrite has a server that answers questions and refuses writes.
+func TestCheckTriesToWrite(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(s.Addr())
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	yaml := "hostname: h\ninputs: []\noutputs:\n  - redistimeseries: {host: 127.0.0.1, port: " + port + "}\n"
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := func() (string, error) {
+		cmd := exec.Command(os.Args[0], "check", "--connect", "--config", file)
+		cmd.Env = append(os.Environ(), beTheProgram+"=1")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	s.SetError("READONLY You can't write against a read only replica.")
+	if out, err := check(); err == nil || !strings.Contains(out, "is a read-only replica: name the master") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	s.SetError("")
+	if out, err := check(); err != nil || !strings.Contains(out, "redistimeseries  ok") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestRedisEmptiedWhileRunning(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))

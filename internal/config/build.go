@@ -8,6 +8,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // internalInput is the input that is always there: what the agent counts about itself.
@@ -23,6 +24,11 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 	var ins []Input
 	ids := idSet{}
 	items := b.items("inputs", list)
+	for i, it := range items {
+		if def, err := b.env.Inputs.Find("input", it.name, b.env.GOOS); err == nil {
+			items[i].means = def.Name()
+		}
+	}
 	if !slices.ContainsFunc(items, func(it item) bool { return it.name == internalInput }) {
 		items = append(items, item{name: internalInput})
 	}
@@ -33,6 +39,11 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 			continue
 		}
 		built, ok := decode(b, "input", b.env.Inputs, it)
+		for tag := range built.Options.Tags {
+			if telemetry.Reserved(tag) {
+				b.ps.Warn(it.at, it.path+".tags."+tag, reservedTag)
+			}
+		}
 		if ok && built.Options.Enabled {
 			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
 		}
@@ -47,7 +58,10 @@ func (b *builder) outputs(list *yaml.Node) []Output {
 	if list.Kind == yaml.SequenceNode && len(list.Content) == 0 {
 		b.ps.Add(list, "outputs", "is empty: nothing would be written anywhere")
 	}
-	for _, it := range items {
+	for i, it := range items {
+		if first := slices.IndexFunc(items[:i], it.same); first >= 0 {
+			b.ps.Warn(it.at, it.path, "stands twice with the same settings, first on line %d; everything is written twice", items[first].at.Line)
+		}
 		if built, ok := decode(b, "output", b.env.Outputs, it); ok {
 			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
 		}
@@ -73,11 +87,12 @@ type item struct {
 	path     string     // "inputs[0].linux_cpu"
 	at       *yaml.Node // where the name stands; nil for what was not written
 	settings *yaml.Node // nil: none
+	means    string     // the component that the name stands for on this system, as far as known
 }
 
 // same says whether two items ask for the same thing with the same settings.
 func (it item) same(other item) bool {
-	return it.at != nil && other.at != nil && it.name == other.name && equal(it.settings, other.settings, 0)
+	return it.at != nil && other.at != nil && it.means == other.means && equal(it.settings, other.settings, 0)
 }
 
 // equal compares what two nodes say. Anchors can make a node contain itself: very deep ones are never equal.
@@ -114,10 +129,10 @@ func (b *builder) item(path string, n *yaml.Node) (item, bool) {
 	case conf.IsNull(n):
 		b.ps.Add(n, path, "is empty: a name is missing behind \"-\"")
 	case n.Kind == yaml.ScalarNode:
-		return item{name: n.Value, path: path + "." + n.Value, at: n}, true
+		return item{name: n.Value, means: n.Value, path: path + "." + n.Value, at: n}, true
 	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Kind == yaml.ScalarNode:
 		key := n.Content[0]
-		return item{name: key.Value, path: path + "." + key.Value, at: key, settings: n.Content[1]}, true
+		return item{name: key.Value, means: key.Value, path: path + "." + key.Value, at: key, settings: n.Content[1]}, true
 	case n.Kind == yaml.MappingNode && len(n.Content) > 2:
 		b.ps.Add(n.Content[2], path, "%q is not a setting of %q: indent it more, or put \"- \" before it if it is a name",
 			n.Content[2].Value, n.Content[0].Value)

@@ -200,6 +200,8 @@ func syntaxError(name string, data []byte, err error) error {
 	return conf.Problems{p}
 }
 
+const reservedTag = "has no effect: this label is not for tags"
+
 // warnOfTags finds tags that would stand in the way of labels which every series has.
 func warnOfTags(ps *conf.Problems, top *yaml.Node) {
 	if top.Kind != yaml.MappingNode {
@@ -212,7 +214,7 @@ func warnOfTags(ps *conf.Problems, top *yaml.Node) {
 		}
 		for tag := range conf.Entries(&known, tags, "") {
 			if telemetry.Reserved(tag.Value) {
-				ps.Warn(tag, "tags."+tag.Value, "has no effect: every series has a label of this name")
+				ps.Warn(tag, "tags."+tag.Value, reservedTag)
 			}
 		}
 	}

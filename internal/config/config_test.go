@@ -182,8 +182,24 @@ func TestTagThatIsALabelAlready(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "c:1:8: tags.host: has no effect: every series has a label of this name"; c.Warnings.Error() != want {
+	if want := "c:1:8: tags.host: has no effect: this label is not for tags"; c.Warnings.Error() != want {
 		t.Errorf("%q, want %q", c.Warnings.Error(), want)
+	}
+}
+
+func TestWhatStandsTwice(t *testing.T) {
+	c, err := Parse("c", []byte("inputs: [cpu, linux_cpu, mem: {tags: {unit: x}}]\noutputs: [redis, redis]\n"), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "c:1:15: inputs[1].linux_cpu: stands twice with the same settings, first on line 1; the second is left out\n" +
+		"c:1:26: inputs[2].mem.tags.unit: has no effect: this label is not for tags\n" +
+		"c:2:18: outputs[1].redis: stands twice with the same settings, first on line 2; everything is written twice"
+	if diff := cmp.Diff(want, c.Warnings.Error()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if len(c.Inputs) != 3 || len(c.Outputs) != 2 {
+		t.Errorf("%d inputs, %d outputs", len(c.Inputs), len(c.Outputs))
 	}
 }
 

@@ -4,6 +4,7 @@ package linuxio
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -85,18 +86,24 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	if err != nil {
 		return err
 	}
+	lines, devices := 0, 0
 	for len(data) > 0 {
 		var line []byte
 		line, data = scan.Line(data)
+		lines++
 		name, stats, ok := parseDevice(line)
 		if !ok {
 			continue
 		}
+		devices++
 		if d := telemetry.GetBytes(in.devices, name); d.wanted {
 			d.add(out, stats)
 		}
 	}
 	in.devices.Sweep()
+	if lines > 0 && devices == 0 { // a file without lines is a machine without disks
+		return fmt.Errorf("parse %s: no devices", in.diskstats.Path())
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ package linuxnet
 import (
 	"context"
 	_ "embed"
+	"fmt"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/scan"
@@ -67,6 +68,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	if err != nil {
 		return err
 	}
+	found := false
 	for len(data) > 0 {
 		var line []byte
 		line, data = scan.Line(data)
@@ -74,11 +76,15 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		if !ok {
 			continue
 		}
+		found = true
 		if i := telemetry.GetBytes(in.interfaces, name); i.wanted {
 			i.add(out, counts)
 		}
 	}
 	in.interfaces.Sweep()
+	if !found { // there is always lo
+		return fmt.Errorf("parse %s: no interfaces", in.dev.Path())
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"runtime"
@@ -61,10 +62,12 @@ func (in *input) addLoad(out *telemetry.Batch) error {
 	if err != nil {
 		return unlessMissing(err)
 	}
-	if loads, ok := parseLoadavg(data); ok {
-		for i, s := range in.loads {
-			out.Add(s, loads[i])
-		}
+	loads, ok := parseLoadavg(data)
+	if !ok {
+		return fmt.Errorf("parse %s: no three numbers", in.loadavg.Path())
+	}
+	for i, s := range in.loads {
+		out.Add(s, loads[i])
 	}
 	return nil
 }
@@ -95,9 +98,11 @@ func (in *input) addUptime(out *telemetry.Batch) error {
 	if err != nil {
 		return unlessMissing(err)
 	}
-	if seconds, ok := parseUptime(data); ok {
-		out.Add(in.upSeconds, math.Floor(seconds))
+	seconds, ok := parseUptime(data)
+	if !ok {
+		return fmt.Errorf("parse %s: no number", in.uptime.Path())
 	}
+	out.Add(in.upSeconds, math.Floor(seconds))
 	return nil
 }
 
