@@ -266,6 +266,39 @@ func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 	}
 }
 
+// On one connection a refused series is not asked for again with every write; a write that failed is reason to.
+func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
+	s := newServer(t)
+	if s.embedded == nil {
+		t.Skip("commands cannot make a real server fail and go on")
+	}
+	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, s.config())
+	g := f.gauge("g")
+	rejectedAt := func(tick int) {
+		t.Helper()
+		if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(tick, g)})); n != 1 {
+			t.Errorf("%d rejected", n)
+		}
+	}
+	rejectedAt(1)
+	if err := s.Del(t.Context(), "h1:g").Err(); err != nil {
+		t.Fatal(err)
+	}
+	rejectedAt(2)
+	s.embedded.SetError("LOADING Redis is loading the dataset in memory")
+	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(3, g)}); err == nil {
+		t.Error("wrote to a server that is loading")
+	}
+	s.embedded.SetError("")
+	write(t, f, batch(3, g))
+	if got := s.samples(t, "h1:g"); got != "3=3" {
+		t.Error(got)
+	}
+}
+
 // After a reload another output may have the slot of one that is no more.
 func TestSlotOfAnotherOutput(t *testing.T) {
 	s := newServer(t)

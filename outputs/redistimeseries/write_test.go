@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,8 +62,8 @@ func TestSignOfLife(t *testing.T) {
 	c.KeyPrefix = "lab:"
 	f := open(t, c)
 	write(t, f, batch(1, f.gauge("x")), batch(2, f.gauge("x")))
-	write(t, f, batch(3, f.gauge("x")))
-	if got := s.samples(t, "lab:rtcollector:hosts:h1"); got != "2=1 3=1" {
+	write(t, f, batch(4, f.gauge("x")), batch(3, f.gauge("x"))) // as after a retry: the newest need not be the last
+	if got := s.samples(t, "lab:rtcollector:hosts:h1"); got != "2=1 4=1" {
 		t.Errorf("samples %q", got)
 	}
 	_, policy, labels := s.describe(t, "lab:rtcollector:hosts:h1")
@@ -256,6 +258,23 @@ func TestCancelledWriteReturnsItsContext(t *testing.T) {
 	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g)}); err == nil {
 		t.Error("wrote to a closed output")
 	}
+}
+
+// The buffer counts what it holds: what was written must not stay in memory with the output.
+func TestWrittenBatchesAreFreed(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	g := f.gauge("g")
+	written := func() weak.Pointer[telemetry.Batch] {
+		b := batch(1, g)
+		write(t, f, b)
+		return weak.Make(b)
+	}()
+	runtime.GC()
+	if written.Value() != nil {
+		t.Error("the output still holds a batch that it has written")
+	}
+	runtime.KeepAlive(f)
 }
 
 func TestNoSamplesIsNoError(t *testing.T) {
