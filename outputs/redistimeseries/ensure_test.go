@@ -133,6 +133,35 @@ func TestConfigChangesAreBroughtAlong(t *testing.T) {
 	}
 }
 
+// One difference is enough.
+func TestEachDifferenceIsBroughtAlong(t *testing.T) {
+	labels := []any{"LABELS", "__name__", "g", "host", "h1", "room", "north", "source", "test"}
+	for name, definition := range map[string][]any{
+		"retention":     append([]any{"RETENTION", "1000", "DUPLICATE_POLICY", "LAST"}, labels...),
+		"policy":        append([]any{"DUPLICATE_POLICY", "BLOCK"}, labels...),
+		"label changed": {"DUPLICATE_POLICY", "LAST", "LABELS", "__name__", "g", "host", "h1", "room", "south", "source", "test"},
+		"label removed": append(append([]any{"DUPLICATE_POLICY", "LAST"}, labels...), "rack", "1"),
+		"label added":   {"DUPLICATE_POLICY", "LAST", "LABELS", "__name__", "g", "host", "h1", "source", "test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			if err := s.Do(t.Context(), append([]any{"TS.CREATE", "h1:g"}, definition...)...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			f := newFixture(t, s.config(), "h1", map[string]string{"room": "north"})
+			if err := f.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			write(t, f, batch(1, f.gauge("g")))
+			retention, policy, got := s.describe(t, "h1:g")
+			want := map[string]string{"__name__": "g", "host": "h1", "room": "north", "source": "test"}
+			if diff := cmp.Diff(want, got); diff != "" || retention != 0 || policy != "last" {
+				t.Errorf("retention %d, policy %s, labels:\n%s", retention, policy, diff)
+			}
+		})
+	}
+}
+
 // The predecessor left series without labels, with no retention and another policy; its data stay.
 func TestPredecessorsSeriesAreAdopted(t *testing.T) {
 	s := newServer(t)

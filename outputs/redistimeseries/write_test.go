@@ -192,6 +192,38 @@ func TestRefusedSignOfLifeIsNotCounted(t *testing.T) {
 	}
 }
 
+// A key that stands where the sign of life would stand costs nobody's samples, and hides no refusal of theirs.
+func TestSignOfLifeWithoutItsKey(t *testing.T) {
+	s := newServer(t)
+	if err := s.Set(t.Context(), "rtcollector:hosts:h1", "mine", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := s.config()
+	c.Retention = 1000
+	f := open(t, c)
+	g := f.gauge("g")
+	write(t, f, batch(100, g))
+	if n, text := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g)})); n != 1 || !strings.Contains(text, "older than") {
+		t.Error(n, text)
+	}
+}
+
+// Keys of every length are arguments of their own form.
+func TestLongKeys(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	var all []*telemetry.Series
+	for n := range 130 {
+		all = append(all, f.gauge(strings.Repeat("x", n+1)))
+	}
+	write(t, f, batch(1, all...))
+	for n := range all {
+		if got := s.samples(t, "h1:"+strings.Repeat("x", n+1)); got != "1=1" {
+			t.Errorf("a name of %d bytes: %q", n+1, got)
+		}
+	}
+}
+
 func TestEmptiedServerLosesNothing(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
@@ -215,6 +247,9 @@ func TestEmptiedServerLosesNothing(t *testing.T) {
 	}
 	if got := s.samples(t, "rtcollector:hosts:h1"); got != "3=1" {
 		t.Errorf("sign of life %q", got)
+	}
+	if n := f.log.count("series are gone from redis"); n != 1 {
+		t.Errorf("said %d times", n)
 	}
 }
 
