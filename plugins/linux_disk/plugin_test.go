@@ -178,6 +178,22 @@ func TestLabels(t *testing.T) {
 	}
 }
 
+// In a container the host's mounts stand below HOST_ROOT; they are called as on the host.
+func TestMovedRootIsAsked(t *testing.T) {
+	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
+	env.FS.Root = "/host"
+	in := newInput(env, Config{IncludeMounts: []string{"/", "/mnt/c"}}, func(path string) (usage, error) {
+		if path != "/host" && path != "/host/mnt/c" {
+			t.Errorf("asked for %s", path)
+		}
+		return usage{total: 10}, nil
+	})
+	got, err := gather(t.Context(), in)
+	if err != nil || got["disk_total_root"] != 10 || got["disk_total_mnt_c"] != 10 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestGatherFileSystemWithoutInodes(t *testing.T) {
 	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
 	got, err := gather(t.Context(), in)
