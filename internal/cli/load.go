@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/config"
 )
 
-const defaultPlaces = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml, /etc/rtcollector/config.yaml"
+const defaultPlaces = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml (else ~/.config/rtcollector/config.yaml), /etc/rtcollector/config.yaml"
 
 // maxShown is how many mistakes of a configuration are printed: a file that is no configuration has thousands.
 const maxShown = 30

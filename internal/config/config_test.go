@@ -177,6 +177,39 @@ func live[C any](t *testing.T, o Output) C {
 	return l.(kept[C]).config
 }
 
+// TestDefaults has a file that says nothing; config.example.yaml shows the same defaults.
+func TestDefaults(t *testing.T) {
+	c, err := Parse("c", []byte("inputs: []\noutputs: [redis]\n"), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{Interval: conf.Duration(10 * time.Second), MaxBufferSize: 1_000_000, WarnOnBuffer: true, LogFormat: "text"}
+	if diff := cmp.Diff(want, c.Settings); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if c.Flush() != 10*time.Second {
+		t.Errorf("writes every %v, want every interval", c.Flush())
+	}
+	c.FlushInterval = conf.Duration(time.Minute)
+	if c.Flush() != time.Minute {
+		t.Errorf("writes every %v, want every flush_interval", c.Flush())
+	}
+}
+
+func TestSecretStore(t *testing.T) {
+	t.Setenv("SECRET_REDIS_PASSWORD", "default prefix")
+	t.Setenv("VAULT_REDIS_PASSWORD", "own prefix")
+	for store, want := range map[string]string{"": "default prefix", "secret_store: {prefix: VAULT_}": "own prefix"} {
+		c, err := Parse("c", []byte(store+"\ninputs: []\noutputs: [redis: {password: 'secret:redis/password'}]\n"), testEnv())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pw, err := live[redisConfig](t, c.Outputs[0]).Password.Resolve(t.Context(), c.Secrets); pw != want || err != nil {
+			t.Errorf("%q: %q, %v, want %q", store, pw, err, want)
+		}
+	}
+}
+
 func TestTagThatIsALabelAlready(t *testing.T) {
 	c, err := Parse("c", []byte("tags: {host: x, room: y}\ninputs: []\noutputs: [redis]\n"), testEnv())
 	if err != nil {
@@ -259,6 +292,9 @@ func TestGarbage(t *testing.T) {
 			var ps conf.Problems
 			if !errors.As(err, &ps) {
 				t.Fatalf("%v", err)
+			}
+			if name == "noise" && !strings.HasSuffix(err.Error(), "is this really a configuration file?") {
+				t.Errorf("%v", err)
 			}
 			if text := err.Error(); !strings.HasPrefix(text, "config.yaml") {
 				t.Errorf("no place in %.100q", text)

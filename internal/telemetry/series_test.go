@@ -54,6 +54,7 @@ func TestBareKey(t *testing.T) {
 		{[]Label{{"mount", "/boot/efi"}}, "m_boot_efi"},
 		{[]Label{{"mount", "/my data\t/"}}, "m_my_data"},
 		{[]Label{{"mount", "/é/ü"}}, "m_é_ü"},
+		{[]Label{{"mount", "/a\x7fb"}}, "m_a_b"},
 		{[]Label{{"core", "cpu-total"}}, "m_cpu-total"},
 		{[]Label{{"iface", "_x_"}}, "m__x_"},
 		{[]Label{{"z", "first"}, {"a", "second"}}, "m_first_second"},

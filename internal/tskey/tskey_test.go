@@ -1,6 +1,8 @@
 package tskey_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +24,7 @@ func TestKey(t *testing.T) {
 	}{
 		{tskey.Naming{Format: tskey.Host}, "atila:disk_used_boot_efi"},
 		{tskey.Naming{Format: tskey.Bare}, "disk_used_boot_efi"},
+		{tskey.Naming{Format: tskey.Bare, Prefix: "lab:"}, "lab:disk_used_boot_efi"},
 		{tskey.Naming{Format: tskey.Tagged}, "{atila}:disk_used_boot_efi"},
 		{tskey.Naming{Format: tskey.Tagged, Prefix: "lab:"}, "lab:{atila}:disk_used_boot_efi"},
 	} {
@@ -48,6 +51,46 @@ func TestLabels(t *testing.T) {
 	}
 	if diff := cmp.Diff(identity, tskey.Identity(s)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestOddIdentities has a host that Redis would not take as a label, instances out of order, and one that names a host
+// of its own, or the metric.
+func TestOddIdentities(t *testing.T) {
+	for _, tc := range []struct {
+		host     string
+		instance []telemetry.Label
+		want     string
+	}{
+		{"a(1)", nil, "__name__=m host=a_1_"},
+		{"h", []telemetry.Label{{Key: "z", Value: "1"}, {Key: "a", Value: "2"}}, "__name__=m a=2 host=h z=1"},
+		{"h", []telemetry.Label{{Key: "host", Value: "guest"}}, "__name__=m host=guest"},
+	} {
+		var got []string
+		for _, l := range tskey.Identity(series(tc.host, "m", tc.instance...)) {
+			got = append(got, l.Key+"="+l.Value)
+		}
+		if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for i, l := range tskey.Labels(series("h", "m", telemetry.Label{Key: "__name__", Value: "other"})) {
+		if (l.Key == "__name__") != (i == 0) || l.Value == "other" {
+			t.Errorf("label %d is %v", i, l)
+		}
+	}
+	if l := tskey.LivenessLabels("a(1)"); l[1].Value != "a_1_" {
+		t.Errorf("labels of the sign of life: %v", l)
+	}
+}
+
+// Eight digits always, also of a small hash.
+func TestAlternativeHasEightDigits(t *testing.T) {
+	for i := range 1000 {
+		key := tskey.Alternative("k", []telemetry.Label{{Key: "n", Value: strconv.Itoa(i)}})
+		if len(key) != len("k~00000000") {
+			t.Fatalf("%d: %s", i, key)
+		}
 	}
 }
 

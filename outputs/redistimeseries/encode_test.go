@@ -96,6 +96,19 @@ func TestValuesAreShortAndExact(t *testing.T) {
 	}
 }
 
+// What the server says about a sample in words that are new to us reaches who reads the log: those of the first one.
+func TestUnknownRefusalIsRepeated(t *testing.T) {
+	var r results
+	r.reset(false)
+	for _, text := range []string{"ERR TSDB: the moon is full", "ERR TSDB: Timestamp is older than retention", "ERR TSDB: the tide is low"} {
+		r.refuse([]byte(text))
+	}
+	const want = "3 rejected: 1 older than the retention of their series\n2 refused: ERR TSDB: the moon is full"
+	if err := r.rejected.err(r.words); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestEncodingDoesNotAllocate(t *testing.T) {
 	w, batches := encoded(1000, 3)
 	var n encoder

@@ -133,6 +133,35 @@ func TestConfigChangesAreBroughtAlong(t *testing.T) {
 	}
 }
 
+// One difference is enough.
+func TestEachDifferenceIsBroughtAlong(t *testing.T) {
+	labels := []any{"LABELS", "__name__", "g", "host", "h1", "room", "north", "source", "test"}
+	for name, definition := range map[string][]any{
+		"retention":     append([]any{"RETENTION", "1000", "DUPLICATE_POLICY", "LAST"}, labels...),
+		"policy":        append([]any{"DUPLICATE_POLICY", "BLOCK"}, labels...),
+		"label changed": {"DUPLICATE_POLICY", "LAST", "LABELS", "__name__", "g", "host", "h1", "room", "south", "source", "test"},
+		"label removed": append(append([]any{"DUPLICATE_POLICY", "LAST"}, labels...), "rack", "1"),
+		"label added":   {"DUPLICATE_POLICY", "LAST", "LABELS", "__name__", "g", "host", "h1", "source", "test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			if err := s.Do(t.Context(), append([]any{"TS.CREATE", "h1:g"}, definition...)...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			f := newFixture(t, s.config(), "h1", map[string]string{"room": "north"})
+			if err := f.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			write(t, f, batch(1, f.gauge("g")))
+			retention, policy, got := s.describe(t, "h1:g")
+			want := map[string]string{"__name__": "g", "host": "h1", "room": "north", "source": "test"}
+			if diff := cmp.Diff(want, got); diff != "" || retention != 0 || policy != "last" {
+				t.Errorf("retention %d, policy %s, labels:\n%s", retention, policy, diff)
+			}
+		})
+	}
+}
+
 // The predecessor left series without labels, with no retention and another policy; its data stay.
 func TestPredecessorsSeriesAreAdopted(t *testing.T) {
 	s := newServer(t)
@@ -262,6 +291,39 @@ func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 	again()
 	write(t, f, batch(7, g))
 	if got := s.samples(t, "h1:g"); got != "7=7" {
+		t.Error(got)
+	}
+}
+
+// On one connection a refused series is not asked for again with every write; a write that failed is reason to.
+func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
+	s := newServer(t)
+	if s.embedded == nil {
+		t.Skip("commands cannot make a real server fail and go on")
+	}
+	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, s.config())
+	g := f.gauge("g")
+	rejectedAt := func(tick int) {
+		t.Helper()
+		if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(tick, g)})); n != 1 {
+			t.Errorf("%d rejected", n)
+		}
+	}
+	rejectedAt(1)
+	if err := s.Del(t.Context(), "h1:g").Err(); err != nil {
+		t.Fatal(err)
+	}
+	rejectedAt(2)
+	s.embedded.SetError("LOADING Redis is loading the dataset in memory")
+	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(3, g)}); err == nil {
+		t.Error("wrote to a server that is loading")
+	}
+	s.embedded.SetError("")
+	write(t, f, batch(3, g))
+	if got := s.samples(t, "h1:g"); got != "3=3" {
 		t.Error(got)
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,8 +62,8 @@ func TestSignOfLife(t *testing.T) {
 	c.KeyPrefix = "lab:"
 	f := open(t, c)
 	write(t, f, batch(1, f.gauge("x")), batch(2, f.gauge("x")))
-	write(t, f, batch(3, f.gauge("x")))
-	if got := s.samples(t, "lab:rtcollector:hosts:h1"); got != "2=1 3=1" {
+	write(t, f, batch(4, f.gauge("x")), batch(3, f.gauge("x"))) // as after a retry: the newest need not be the last
+	if got := s.samples(t, "lab:rtcollector:hosts:h1"); got != "2=1 4=1" {
 		t.Errorf("samples %q", got)
 	}
 	_, policy, labels := s.describe(t, "lab:rtcollector:hosts:h1")
@@ -190,6 +192,38 @@ func TestRefusedSignOfLifeIsNotCounted(t *testing.T) {
 	}
 }
 
+// A key that stands where the sign of life would stand costs nobody's samples, and hides no refusal of theirs.
+func TestSignOfLifeWithoutItsKey(t *testing.T) {
+	s := newServer(t)
+	if err := s.Set(t.Context(), "rtcollector:hosts:h1", "mine", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := s.config()
+	c.Retention = 1000
+	f := open(t, c)
+	g := f.gauge("g")
+	write(t, f, batch(100, g))
+	if n, text := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g)})); n != 1 || !strings.Contains(text, "older than") {
+		t.Error(n, text)
+	}
+}
+
+// Keys of every length are arguments of their own form.
+func TestLongKeys(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	var all []*telemetry.Series
+	for n := range 130 {
+		all = append(all, f.gauge(strings.Repeat("x", n+1)))
+	}
+	write(t, f, batch(1, all...))
+	for n := range all {
+		if got := s.samples(t, "h1:"+strings.Repeat("x", n+1)); got != "1=1" {
+			t.Errorf("a name of %d bytes: %q", n+1, got)
+		}
+	}
+}
+
 func TestEmptiedServerLosesNothing(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
@@ -213,6 +247,9 @@ func TestEmptiedServerLosesNothing(t *testing.T) {
 	}
 	if got := s.samples(t, "rtcollector:hosts:h1"); got != "3=1" {
 		t.Errorf("sign of life %q", got)
+	}
+	if n := f.log.count("series are gone from redis"); n != 1 {
+		t.Errorf("said %d times", n)
 	}
 }
 
@@ -256,6 +293,23 @@ func TestCancelledWriteReturnsItsContext(t *testing.T) {
 	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g)}); err == nil {
 		t.Error("wrote to a closed output")
 	}
+}
+
+// The buffer counts what it holds: what was written must not stay in memory with the output.
+func TestWrittenBatchesAreFreed(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	g := f.gauge("g")
+	written := func() weak.Pointer[telemetry.Batch] {
+		b := batch(1, g)
+		write(t, f, b)
+		return weak.Make(b)
+	}()
+	runtime.GC()
+	if written.Value() != nil {
+		t.Error("the output still holds a batch that it has written")
+	}
+	runtime.KeepAlive(f)
 }
 
 func TestNoSamplesIsNoError(t *testing.T) {

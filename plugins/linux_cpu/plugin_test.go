@@ -81,6 +81,21 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// A core that comes back after a while offline begins anew: its old reading says nothing about the time since.
+func TestOfflineCoreIsForgotten(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"proc/stat": "cpu 1 1 1 1\ncpu1 1 1 1 1\n"})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 1 1 1 1\n"})
+	for i := range 5 {
+		p.Gather(float64(10 + 10*i))
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 1 1 1 1\ncpu1 9 9 9 9\n"})
+	if got := p.Gather(60); len(got) > 0 {
+		t.Errorf("the first reading of a core that came back gives %v", got)
+	}
+}
+
 func TestLabels(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/stat": "cpu 1 1 1 1\n"})
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))

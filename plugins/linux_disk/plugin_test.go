@@ -63,6 +63,49 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestChooseAmongMountsOfOneDevice has file systems that are mounted several times, one of them out of sight.
+func TestChooseAmongMountsOfOneDevice(t *testing.T) {
+	const file = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 8:2 / /a rw - ext4 /dev/sda2 rw
+3 1 0:9 / /a rw - tmpfs tmpfs rw
+4 1 8:2 / /long rw - ext4 /dev/sda2 rw
+5 1 8:2 / /longer rw - ext4 /dev/sda2 rw
+`
+	var got []string
+	for _, m := range defaults().choose(parseMountinfo([]byte(file))) {
+		got = append(got, m.path)
+	}
+	if diff := cmp.Diff([]string{"/", "/long"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMountsOfContainerEngines(t *testing.T) {
+	for line, want := range map[string]bool{
+		"/ overlay overlay":                            false, // the root of the container that we run in
+		"/srv overlay overlay":                         true,
+		"/srv aufs none":                               true,
+		"/etc/hosts ext4 /dev/sda1":                    true,
+		"/etc/hostname ext4 /dev/sda1":                 true,
+		"/etc/resolv.conf ext4 /dev/sda1":              true,
+		"/etc/hosts.d ext4 /dev/sda1":                  false,
+		"/var/lib/docker/x ext4 /dev/sda1":             true,
+		"/var/lib/containers/x ext4 /dev/sda1":         true,
+		"/var/lib/kubelet/pods/x ext4 /dev/sda1":       true,
+		"/run/docker/x ext4 /dev/sda1":                 true,
+		"/var/lib/docker ext4 /dev/sda1":               false, // the disk that an administrator gave it
+		"/srv ext4 /dev/mapper/docker-8:1-42":          true,
+		"/var/lib/containerd-and-more ext4 /dev/sda1":  false,
+		"/home/me/var/lib/docker/x ext4 /dev/mapper/y": false,
+	} {
+		f := strings.Fields(line)
+		m := mount{path: f[0], fstype: f[1], source: f[2]}
+		if got := fromContainer(m); got != want {
+			t.Errorf("%s is of a container: %v, want %v", line, got, want)
+		}
+	}
+}
+
 func TestParseMountinfoOddLines(t *testing.T) {
 	for line, want := range map[string]string{
 		`36 35 98:0 / /mnt rw - ext4 /dev/root rw`:                      "/mnt ext4 /dev/root",
@@ -135,6 +178,22 @@ func TestLabels(t *testing.T) {
 	}
 }
 
+// In a container the host's mounts stand below HOST_ROOT; they are called as on the host.
+func TestMovedRootIsAsked(t *testing.T) {
+	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
+	env.FS.Root = "/host"
+	in := newInput(env, Config{IncludeMounts: []string{"/", "/mnt/c"}}, func(path string) (usage, error) {
+		if path != "/host" && path != "/host/mnt/c" {
+			t.Errorf("asked for %s", path)
+		}
+		return usage{total: 10}, nil
+	})
+	got, err := gather(t.Context(), in)
+	if err != nil || got["disk_total_root"] != 10 || got["disk_total_mnt_c"] != 10 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestGatherFileSystemWithoutInodes(t *testing.T) {
 	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
 	got, err := gather(t.Context(), in)
@@ -173,13 +232,27 @@ func TestGatherErrors(t *testing.T) {
 	}
 }
 
-// TestStuckMount has a network file system that does not answer, in virtual time.
+// Only a FUSE file system may refuse to be looked at without a word.
+func TestPermissionIsAnErrorElsewhere(t *testing.T) {
+	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
+	if got, err := gather(t.Context(), in); !errors.Is(err, fs.ErrPermission) || len(got) > 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestStuckMount has a network or FUSE file system that does not answer, in virtual time.
 func TestStuckMount(t *testing.T) {
+	for path, key := range map[string]string{"/mnt/nas": "mnt_nas", "/home/a/.ssh fs": "home_a_.ssh_fs"} {
+		t.Run(key, func(t *testing.T) { stuckMount(t, path, key) })
+	}
+}
+
+func stuckMount(t *testing.T, stuck, key string) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var asked atomic.Int32
 		in := probe(t, "docker-5.10", func(path string) (usage, error) {
-			if path == "/mnt/nas" {
+			if path == stuck {
 				asked.Add(1)
 				<-release
 			}
@@ -191,10 +264,10 @@ func TestStuckMount(t *testing.T) {
 			if waited := time.Since(began); round > 0 && waited > 0 {
 				t.Errorf("waited %v for a mount that is known to be stuck", waited)
 			}
-			if err == nil || err.Error() != "statfs /mnt/nas: no answer for 1s; skipped until it answers" {
+			if err == nil || err.Error() != "statfs "+stuck+": no answer for 1s; skipped until it answers" {
 				t.Errorf("error: %v", err)
 			}
-			if got["disk_used_home"] != 5 || got["disk_used_home_a_.ssh_fs"] != 5 {
+			if got["disk_used_home"] != 5 || got["disk_used_mnt_nas"]+got["disk_used_home_a_.ssh_fs"] != 5 {
 				t.Errorf("the other mounts: %v", got)
 			}
 			if n := asked.Load(); n != 1 {
@@ -204,8 +277,8 @@ func TestStuckMount(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		got, err := gather(t.Context(), in)
-		if err != nil || got["disk_used_mnt_nas"] != 5 || asked.Load() != 2 {
-			t.Errorf("after its answer: %v, %v", got["disk_used_mnt_nas"], err)
+		if err != nil || got["disk_used_"+key] != 5 || asked.Load() != 2 {
+			t.Errorf("after its answer: %v, %v", got["disk_used_"+key], err)
 		}
 	})
 }
@@ -254,6 +327,21 @@ func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
 	got, _ := gather(t.Context(), in)
 	if _, ok := got["disk_total_b"]; !ok || len(got) != 6 {
 		t.Errorf("another mount: %v", got)
+	}
+}
+
+func TestUnmountedIsForgotten(t *testing.T) {
+	const both = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / /b rw - ext4 /dev/sda2 rw\n"
+	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": both})
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	for range 10 {
+		if _, err := gather(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
+	}
+	if n := in.series.Len(); n != 1 {
+		t.Errorf("%d mounts are remembered, want the one that is left", n)
 	}
 }
 

@@ -70,6 +70,24 @@ func TestResetGivesNoRate(t *testing.T) {
 	}
 }
 
+// A device that comes back after a while is another one: its counters began anew, whatever they say.
+func TestRemovedDeviceIsForgotten(t *testing.T) {
+	const sda, sdb = "8 0 sda 1 1 1 1 1 1 1 1 1 1 1\n", "8 16 sdb 9 9 9 9 9 9 9 9 9 9 9\n"
+	dir := plugintest.Files(t, "", map[string]string{"proc/diskstats": sda + sdb})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/diskstats": sda})
+	for i := range 5 {
+		p.Gather(float64(10 + 10*i))
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/diskstats": sda + sdb})
+	if got := p.Gather(60); got["io_reads_sdb"] != 9 {
+		t.Errorf("the device that came back: %v", got)
+	} else if rate, ok := got["diskio_reads_rate_sdb"]; ok {
+		t.Errorf("its first reading gives a rate: %v", rate)
+	}
+}
+
 func TestLabels(t *testing.T) {
 	b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", "testdata/vm-6.18")).Batch(0)
 	if err != nil {

@@ -47,6 +47,24 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// An interface that comes back after a while is another one: its counters began anew, whatever they say.
+func TestRemovedInterfaceIsForgotten(t *testing.T) {
+	const lo, eth = "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", "eth0: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
+	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/dev": lo + eth})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/1/net/dev": lo})
+	for i := range 5 {
+		p.Gather(float64(10 + 10*i))
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/1/net/dev": lo + eth})
+	if got := p.Gather(60); got["net_rx_bytes_eth0"] != 9 {
+		t.Errorf("the interface that came back: %v", got)
+	} else if rate, ok := got["net_rx_bytes_rate_eth0"]; ok {
+		t.Errorf("its first reading gives a rate: %v", rate)
+	}
+}
+
 func TestLabels(t *testing.T) {
 	b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", "testdata/vm-6.18")).Batch(0)
 	if err != nil {

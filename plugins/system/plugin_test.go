@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -71,6 +72,23 @@ func TestSessionsAreReadAgainWhenTheyChange(t *testing.T) {
 	touch(old.Add(time.Minute))
 	if got := p.Gather(2)["system_n_users"]; got != 2 {
 		t.Errorf("two sessions count as %v", got)
+	}
+}
+
+// Two sessions can begin within one tick of the file system's clock: a directory that changed just now is read again.
+func TestSessionsOfOneMomentAreAllSeen(t *testing.T) {
+	const sessions = "run/systemd/sessions/"
+	dir := plugintest.Files(t, "", map[string]string{sessions + "1": "USER=a\nCLASS=user\n"})
+	justNow := time.Now().Add(time.Hour) // whatever the test takes, it is not settled
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", dir))
+	for i := range 2 {
+		plugintest.Files(t, dir, map[string]string{sessions + strconv.Itoa(i+1): "USER=a\nCLASS=user\n"})
+		if err := os.Chtimes(filepath.Join(dir, sessions), justNow, justNow); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Gather(float64(i))["system_n_users"]; got != float64(i+1) {
+			t.Errorf("%d sessions count as %v", i+1, got)
+		}
 	}
 }
 

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/config"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+)
+
+// TestSettingsReachTheAgent has every setting of the file that the agent itself follows.
+func TestSettingsReachTheAgent(t *testing.T) {
+	a := App{
+		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), GOOS: "linux",
+		Getenv: func(string) (string, bool) { return "", false },
+	}
+	cfg, err := config.Parse("c", []byte(`
+interval: 20s
+flush_interval: 1m
+max_buffer_size: 777
+warn_on_buffer: false
+inputs: [mem: {interval: 2s, timeout: 1s}, system, internal: {enabled: false}]
+outputs: [stdout, stdout: {alias: second}]
+`), a.configEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ac, err := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type input struct {
+		ID                string
+		Interval, Timeout time.Duration
+	}
+	var inputs []input
+	for _, in := range ac.Inputs {
+		inputs = append(inputs, input{in.ID, in.Interval, in.Timeout})
+	}
+	if diff := cmp.Diff([]input{{"linux_mem", 2 * time.Second, time.Second}, {"system", 20 * time.Second, 0}}, inputs); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if ac.Flush != time.Minute || ac.Buffer != 777 || !ac.QuietDrops || ac.Grace != 8*time.Second {
+		t.Errorf("flush %v, buffer %d, quiet %v, grace %v", ac.Flush, ac.Buffer, ac.QuietDrops, ac.Grace)
+	}
+	if len(ac.Outputs) != 2 || ac.Outputs[1].ID != "stdout#second" {
+		t.Errorf("outputs %v", ac.Outputs)
+	}
+}
+
+func TestBalance(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dropped, rejected int64
+		want              string
+	}{
+		"nothing lost": {0, 0, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"dropped":      {2, 0, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
+		"rejected":     {0, 3, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
+	} {
+		var self selfstat.Registry
+		o := self.NewOutput("x", 10)
+		o.Written.Store(5)
+		o.Dropped.Store(tc.dropped)
+		o.Rejected.Store(tc.rejected)
+		var out bytes.Buffer
+		balance(slog.New(newConsole(&out, slog.LevelInfo)), &self, time.Minute)
+		if !strings.HasSuffix(out.String(), tc.want) {
+			t.Errorf("%s: %s", name, &out)
+		}
+	}
+}
+
+func TestLog(t *testing.T) {
+	record := func(yaml string, debug bool) string {
+		var out bytes.Buffer
+		cfg := &config.Config{}
+		cfg.LogFormat = yaml
+		log := newLog(&out, cfg, debug).With("input", "a b")
+		log.Debug("quiet")
+		log.Info("said", "empty", "", "stack", "goroutine 1\n", "n", 7)
+		return out.String()
+	}
+	if got := record("text", false); !strings.HasSuffix(got, ` INFO  said input="a b" empty="" n=7`+"\ngoroutine 1\n") || strings.Contains(got, "quiet") {
+		t.Errorf("text: %q", got)
+	}
+	if got := record("json", false); !strings.Contains(got, `"msg":"said","input":"a b","empty":""`) || strings.Contains(got, "quiet") {
+		t.Errorf("json: %q", got)
+	}
+	if got := record("text", true); !strings.Contains(got, "DEBUG quiet") {
+		t.Errorf("with --debug: %q", got)
+	}
+	cfg := &config.Config{}
+	cfg.Debug = true
+	if !newLog(io.Discard, cfg, false).Enabled(t.Context(), slog.LevelDebug) {
+		t.Error("debug: true in the configuration has no effect")
+	}
+}

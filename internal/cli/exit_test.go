@@ -1,0 +1,77 @@
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/cli"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+)
+
+// execute runs one command in this process.
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Main(t.Context(), args, cli.App{
+		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
+		Stdout: &out, Stderr: &errs, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
+	})
+	return code, out.String(), errs.String()
+}
+
+func writeConfig(t *testing.T, yaml string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestExitCodes tells mistakes in what was typed or configured (2) from what went wrong afterwards (1).
+func TestExitCodes(t *testing.T) {
+	wrong := writeConfig(t, "inputs: [nope]\noutputs: [stdout]\n")
+	good := writeConfig(t, "inputs: []\noutputs: [stdout]\n")
+	unreachable := writeConfig(t, "inputs: []\noutputs: [redistimeseries: {port: 1}]\n")
+	for _, tc := range []struct {
+		args string
+		want int
+	}{
+		{"check --config " + good, 0},
+		{"version", 0},
+		{"check --config " + wrong, 2},
+		{"run --config " + wrong, 2},
+		{"once --config " + wrong, 2},
+		{"--config " + wrong, 2},
+		{"--once --config " + wrong, 2},
+		{"check --config nope.yaml", 2},
+		{"check --confg x", 2},
+		{"chekc", 2},
+		{"plugins show nope", 2},
+		{"check --connect --config " + unreachable, 1},
+		{"once --write --config " + unreachable, 1},
+		{"bench --redis redis://127.0.0.1:1", 1},
+	} {
+		if code, _, stderr := execute(t, strings.Fields(tc.args)...); code != tc.want {
+			t.Errorf("%s: exit code %d, want %d\n%s", tc.args, code, tc.want, stderr)
+		}
+	}
+}
+
+// TestManyMistakes has more of them than anybody reads.
+func TestManyMistakes(t *testing.T) {
+	var yaml strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&yaml, "key%d: 1\n", i)
+	}
+	_, _, stderr := execute(t, "check", "--config", writeConfig(t, yaml.String()+"inputs: []\noutputs: [stdout]\n"))
+	if lines := strings.Split(strings.TrimSpace(stderr), "\n"); len(lines) != 31 || lines[30] != "… and 70 more" {
+		t.Errorf("%d lines:\n%s", len(lines), stderr)
+	}
+}
