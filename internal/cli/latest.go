@@ -19,8 +19,14 @@ type point struct {
 	value    float64
 }
 
-// instanceLabels are the labels that tell the rows of the live table apart.
-var instanceLabels = []string{"core", "iface", "device", "mount"}
+// isInstance says whether a label tells the rows of the live table apart.
+func isInstance(label string) bool {
+	switch label {
+	case "core", "iface", "device", "mount":
+		return true
+	}
+	return false
+}
 
 // readLatest asks Redis for the newest value of every series of a host.
 func readLatest(ctx context.Context, client *redis.Client, host string) (latest, error) {
@@ -57,7 +63,7 @@ func parsePoint(entry any) (name string, p point, ok bool) {
 		if key == "__name__" {
 			name = value
 		}
-		if slices.Contains(instanceLabels, key) {
+		if isInstance(key) {
 			p.instance = value
 		}
 	}

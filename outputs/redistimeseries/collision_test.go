@@ -43,3 +43,19 @@ func TestSeriesWithoutAKeyIsRefused(t *testing.T) {
 		t.Errorf("the first of the two: %s", got)
 	}
 }
+
+// The same, when both come in one write.
+func TestSeriesWithoutAKeyIsRefusedAtOnce(t *testing.T) {
+	s := newServer(t)
+	f := open(t, s.config())
+	a, b := collision(t, f)
+	plain := f.gauge("disk_used", "mount", "/a_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x")
+	write(t, f, batch(1, plain))
+	n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(2, a, b)}))
+	if n != 1 {
+		t.Errorf("%d rejected", n)
+	}
+	if got := s.samples(t, alternative(a)); got != "2=2" {
+		t.Errorf("the one that has it: %s", got)
+	}
+}

@@ -40,13 +40,22 @@ func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
 		return err
 	}
 	for _, c := range seconds {
-		if c.owner == nil { // 32 bits of hash are taken: as unlikely as it sounds
-			c.owner, c.refusal = c.members[0], "the key belongs to another series"
+		if c.owner == nil {
+			c.owner, c.refusal = c.members[0], taken
 		}
-		w.assign(c)
+		for _, third := range w.assign(c) {
+			third.refusal = taken
+			for _, m := range third.members {
+				w.refuse(m.entry, third)
+			}
+		}
 	}
 	return nil
 }
+
+// taken is why a series is refused whose second key is another's, too: 32 bits of hash are the same, as unlikely as
+// that sounds.
+const taken = "the key belongs to another series"
 
 // collect lists the keys that are not known yet, in the order of their first series.
 func (w *Writer) collect(batches []*telemetry.Batch) []*claim {

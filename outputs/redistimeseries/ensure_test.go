@@ -328,6 +328,27 @@ func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
 	}
 }
 
+// It is tried again after a while, too, when nothing fails: on a good connection nothing may for months.
+func TestRefusedSeriesIsTriedAgainAfterAWhile(t *testing.T) {
+	s := newServer(t)
+	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, s.config())
+	g := f.gauge("g")
+	if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, g)})); n != 1 {
+		t.Errorf("%d rejected", n)
+	}
+	if err := s.Del(t.Context(), "h1:g").Err(); err != nil {
+		t.Fatal(err)
+	}
+	f.Age()
+	write(t, f, batch(2, g))
+	if got := s.samples(t, "h1:g"); got != "2=2" {
+		t.Error(got)
+	}
+}
+
 // After a reload another output may have the slot of one that is no more.
 func TestSlotOfAnotherOutput(t *testing.T) {
 	s := newServer(t)
