@@ -3,6 +3,7 @@ package all
 import (
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,5 +117,26 @@ func gatherAll(b *testing.B, inputs []plugins.Gatherer) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(samples), "ns/sample")
 		b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(samples), "allocs/sample")
 		b.ReportMetric(float64(samples)/float64(b.N), "samples/op")
+	}
+}
+
+// TestNoiseInAKernelFileIsAnError lays noise where each input reads: it must not pass as "nothing there".
+func TestNoiseInAKernelFileIsAnError(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the inputs are Linux ones")
+	}
+	for file, name := range map[string]string{
+		"proc/stat": "linux_cpu", "proc/meminfo": "linux_mem", "proc/1/net/dev": "linux_net",
+		"proc/diskstats": "linux_io", "proc/loadavg": "system", "proc/uptime": "system",
+	} {
+		d, err := Catalog().Find("input", name, runtime.GOOS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := plugintest.Files(t, t.TempDir(), map[string]string{file: "\x00\xff noise\nmore noise"})
+		_, err = plugintest.Start(t, d, "", plugintest.Env(name, dir)).Batch(0)
+		if err == nil || !strings.Contains(err.Error(), "parse ") || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s with noise in %s: %v", name, file, err)
+		}
 	}
 }
