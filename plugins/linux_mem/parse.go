@@ -15,7 +15,7 @@ type meminfo struct {
 	hasAvailable bool // kernels before 3.14 do not estimate it
 }
 
-var errNoTotal = errors.New("parse meminfo: no MemTotal")
+var errNoTotal = errors.New("no MemTotal")
 
 // parseMeminfo reads /proc/meminfo, whose numbers are in units of 1024 bytes: proc(5). What a kernel leaves out is 0.
 func parseMeminfo(data []byte) (meminfo, error) {

@@ -4,6 +4,7 @@ package linuxmem
 import (
 	"context"
 	_ "embed"
+	"fmt"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -56,7 +57,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	}
 	m, err := parseMeminfo(data)
 	if err != nil {
-		return err
+		return fmt.Errorf("parse %s: %w", in.meminfo.Path(), err)
 	}
 	used, available := m.used(), m.availableOrEstimate()
 	out.Add(in.total, m.total)
