@@ -157,6 +157,23 @@ func keys(t *testing.T, addr, host string) []string {
 	return list
 }
 
+// series lists the series of a host with their labels.
+func series(t *testing.T, addr, host string) []string {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
+	defer c.Close()
+	list, err := c.Do(context.Background(), "TS.MGET", "WITHLABELS", "FILTER", "host="+host).Slice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, entry := range list {
+		all = append(all, fmt.Sprint(entry.([]any)[:2]...))
+	}
+	slices.Sort(all)
+	return all
+}
+
 func count(t *testing.T, addr, key string) int {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
@@ -213,21 +230,21 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestKilledAndStartedAgainMakesNoNewSeries(t *testing.T) {
+func TestKilledAndStartedAgainMakesNoNewSeriesAndNoOtherLabels(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	yaml := yamlFor(s.Addr(), "h", "interval: 100ms")
 	p := start(t, yaml)
 	p.waitFor("written", 5)
 	_ = p.stop(syscall.SIGKILL)
-	before := keys(t, s.Addr(), "h")
+	before := series(t, s.Addr(), "h")
 	if len(before) < 50 {
 		t.Fatalf("only %d series", len(before))
 	}
 	p = start(t, yaml)
 	p.waitFor("written", 5)
 	_ = p.stop(syscall.SIGTERM)
-	if after := keys(t, s.Addr(), "h"); !slices.Equal(before, after) {
-		t.Errorf("series before and after differ:\n%v\n%v", before, after)
+	if after := series(t, s.Addr(), "h"); !slices.Equal(before, after) {
+		t.Errorf("series or labels before and after differ:\n%v\n%v", before, after)
 	}
 }
 
