@@ -201,3 +201,25 @@ func TestPanicsNowAndThenDoNotPark(t *testing.T) {
 		}
 	})
 }
+
+func TestLateInputIsSaidOncePerChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		n := 0
+		w.poll("late", time.Second, func(context.Context) error {
+			if n++; n <= 5 || n > 10 && n <= 15 {
+				time.Sleep(1500 * time.Millisecond)
+			}
+			return nil
+		})
+		w.write("redis", &server{})
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.in(0).Timeouts.Load(); n != 10 {
+			t.Errorf("%d timeouts, want 10", n)
+		}
+		w.logged(t, "input takes longer than its timeout", 2)
+		w.logged(t, "input answers in time again", 2)
+	})
+}

@@ -260,3 +260,25 @@ func TestEachOutageIsSaidAndBeginsWithShortPauses(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsGivenUpIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		s.verdict = func([]*telemetry.Batch) error {
+			if len(s.calls) <= 10 {
+				return outputs.Permanent(errors.New("no space left on device"))
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("stdout", s)
+		if err := w.runFor(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.out(0).Dropped.Load(); d != 10 {
+			t.Errorf("%d dropped, want 10", d)
+		}
+		w.logged(t, "level=ERROR msg=\"samples cannot be written and are given up\"", 1)
+		w.logged(t, "nothing is given up any more", 1)
+	})
+}
