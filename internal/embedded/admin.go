@@ -279,7 +279,7 @@ func (s *Server) infoKeyspace() string {
 	s.store.mu.RLock()
 	var counts, volatile [databases]int
 	for i, d := range s.store.dbs {
-		counts[i], volatile[i] = len(d.keys), len(d.volatile)
+		counts[i], volatile[i] = len(d.keys)+len(d.docs), len(d.ttl.at)
 	}
 	s.store.mu.RUnlock()
 	for i, n := range counts {

@@ -21,6 +21,9 @@ const (
 	defaultMaxSeries  = 100_000
 	defaultMaxSamples = 8_000_000 // 128 MB
 	maxClients        = 1024
+
+	defaultMaxDocuments     = 200_000
+	defaultMaxDocumentBytes = 256 << 20
 	// Version answered to HELLO, INFO and MODULE LIST: the server and the
 	// module whose answers the tests replay.
 	redisVersion  = "8.0.6"
@@ -36,6 +39,12 @@ type Config struct {
 	// each. At the cap a series that gets a sample gives up its own oldest one;
 	// one that has none gets an OOM error. 0 is 8,000,000 (128 MB).
 	MaxSamples int
+	// MaxDocuments is how many JSON documents may exist, and how many hashes an
+	// index holds; setting more answers an OOM error. 0 is 200,000.
+	MaxDocuments int
+	// MaxDocumentBytes bounds the text of all JSON documents; setting more
+	// answers an OOM error. Indexes come on top, in proportion. 0 is 256 MB.
+	MaxDocumentBytes int64
 	// Retention is given to series created with RETENTION 0 or none; at least
 	// 1 ms. 0 is unlimited.
 	Retention time.Duration
@@ -47,11 +56,12 @@ type Config struct {
 
 // Stats is a snapshot of a server's counters.
 type Stats struct {
-	Series   int
-	Samples  int64
-	Bytes    int64 // estimated memory of series and samples
-	Commands int64 // since Listen
-	Clients  int   // connected now
+	Series    int
+	Samples   int64
+	Documents int
+	Bytes     int64 // estimated memory of series, samples, documents and indexes
+	Commands  int64 // since Listen
+	Clients   int   // connected now
 }
 
 // Server is a running embedded Redis.
@@ -103,13 +113,19 @@ func newServer(cfg Config) *Server {
 	if cfg.MaxSamples <= 0 {
 		cfg.MaxSamples = defaultMaxSamples
 	}
+	if cfg.MaxDocuments <= 0 {
+		cfg.MaxDocuments = defaultMaxDocuments
+	}
+	if cfg.MaxDocumentBytes <= 0 {
+		cfg.MaxDocumentBytes = defaultMaxDocumentBytes
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
 		cfg: cfg, log: cfg.Logger, commands: commandTable(), started: time.Now(),
 		conns: map[*conn]struct{}{},
-		store: newStore(cfg.MaxSeries, int64(cfg.MaxSamples), cfg.Retention),
+		store: newStore(cfg),
 	}
 }
 
@@ -153,7 +169,7 @@ func (s *Server) SetError(text string) {
 	}
 }
 
-// Stats takes time in proportion to the number of series.
+// Stats takes time in proportion to the number of series and documents.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	st := Stats{Clients: len(s.conns), Commands: s.executed.Load()}
@@ -165,11 +181,15 @@ func (s *Server) Stats() Stats {
 func (st *store) stats(out *Stats) {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	out.Series, out.Samples = st.series, st.pool.samples
-	out.Bytes = int64(len(st.pool.free)) * chunkFull * sampleBytes
+	out.Series, out.Samples, out.Documents = st.series, st.pool.samples, st.docs.count
+	out.Bytes = st.docs.bytes
+	out.Bytes += int64(len(st.pool.free)) * chunkFull * sampleBytes
 	for _, d := range st.dbs {
 		for _, s := range d.keys {
 			out.Bytes += s.bytes()
+		}
+		for key := range d.docs {
+			out.Bytes += documentBytes + int64(len(key))
 		}
 	}
 }
