@@ -42,6 +42,9 @@ func (c *conn) delegate(args [][]byte) {
 		}
 	}
 	c.pass(name, words)
+	if !mini.IsReadOnlyCommand(name) {
+		c.followHashes(args)
+	}
 }
 
 // pass hands a command to miniredis, whose reply follows ours.

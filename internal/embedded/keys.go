@@ -9,6 +9,7 @@ import (
 // and documents here, everything else in miniredis.
 
 func keyDel(c *conn, args [][]byte) {
+	defer c.followHashes(args)
 	var n int64
 	for _, key := range args[1:] {
 		if c.dropOwn(key) || c.srv.mini.DB(c.db).Del(string(key)) {
@@ -199,6 +200,11 @@ func keySwapDB(c *conn, args [][]byte) {
 	st.dbs[a], st.dbs[b] = st.dbs[b], st.dbs[a]
 	st.mu.Unlock()
 	c.pass("SWAPDB", texts(args))
+	if a == 0 || b == 0 {
+		st.mu.Lock()
+		st.reindexAll()
+		st.mu.Unlock()
+	}
 }
 
 // keySet: SET replaces a key of any type.
@@ -257,6 +263,7 @@ func keySetRange(c *conn, args [][]byte) {
 
 // keyRename moves either kind of key, replacing what is there.
 func keyRename(c *conn, args [][]byte) {
+	defer c.followHashes(args)
 	from, to := args[1], args[2]
 	nx := is(args[0], "RENAMENX")
 	if nx && (c.owns(to) || c.foreign(to)) && (c.owns(from) || c.foreign(from)) {

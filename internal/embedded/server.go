@@ -100,6 +100,7 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	}
 	s := newServer(cfg)
 	s.listener, s.mini, s.ordinary = l, mini, mini.Server()
+	s.store.search.hashDB = func() *miniredis.RedisDB { return mini.DB(0) }
 	s.wg.Add(1)
 	go s.accept()
 	s.log.Info("embedded redis is listening; its data is lost on exit", "address", s.Addr())
@@ -182,7 +183,7 @@ func (st *store) stats(out *Stats) {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	out.Series, out.Samples, out.Documents = st.series, st.pool.samples, st.docs.count
-	out.Bytes = st.docs.bytes
+	out.Bytes = st.docs.bytes + st.search.bytes()
 	out.Bytes += int64(len(st.pool.free)) * chunkFull * sampleBytes
 	for _, d := range st.dbs {
 		for _, s := range d.keys {

@@ -35,6 +35,7 @@ type store struct {
 	maxSeries int
 	retention int64 // ms, for series that ask for none
 	docs      documentLimits
+	search    searches
 	now       func() time.Time
 }
 
@@ -48,6 +49,7 @@ type database struct {
 func newStore(cfg Config) *store {
 	st := &store{maxSeries: cfg.MaxSeries, retention: cfg.Retention.Milliseconds(), now: time.Now}
 	st.pool.max = int64(cfg.MaxSamples)
+	st.search.clear()
 	st.docs.maxCount, st.docs.maxBytes = cfg.MaxDocuments, cfg.MaxDocumentBytes
 	for i := range st.dbs {
 		st.dbs[i] = newDatabase()
@@ -170,6 +172,7 @@ func (st *store) flushLocked(db int) {
 		st.docs.bytes -= int64(len(doc.json))
 	}
 	st.dbs[db] = newDatabase()
+	st.search.clear() // RediSearch drops its indexes whichever database it is
 }
 
 func (st *store) flushAll() {
