@@ -29,10 +29,9 @@ func (l *documentLimits) admit(docs int, bytes int64) bool {
 	return l.count+docs <= l.maxCount && (bytes <= 0 || l.bytes+bytes <= l.maxBytes)
 }
 
-// putDocument sets the JSON of a key, creating it when need be. The text is
-// copied; it may be a reused buffer.
-func (st *store) putDocument(d *database, key, text []byte) replyError {
-	doc := d.docs[string(key)]
+// putDocument sets the JSON of a document, or creates it when it is nil. The
+// text is copied; it may be a reused buffer.
+func (st *store) putDocument(d *database, doc *document, key, text []byte) replyError {
 	if doc == nil {
 		if !st.docs.admit(1, int64(len(text))) {
 			return errOOM

@@ -70,14 +70,11 @@ func jsonSet(c *conn, args [][]byte) {
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	if d.docs[string(r.key)] == nil && (d.has(r.key) || c.foreign(r.key)) {
-		c.fail(errJSONType)
+	doc, err := c.document(d, r.key)
+	if c.fail(err) || c.fail(c.json.compact(r.text)) {
 		return
 	}
-	if c.fail(c.json.compact(r.text)) {
-		return
-	}
-	done, err := st.set(d, &r, c.json.out)
+	done, err := st.set(d, doc, &r, c.json.out)
 	switch {
 	case c.fail(err):
 	case done:
@@ -88,13 +85,12 @@ func jsonSet(c *conn, args [][]byte) {
 }
 
 // set writes a compact value; done is false when NX, XX or the path kept it out.
-func (st *store) set(d *database, r *setRequest, val []byte) (done bool, err replyError) {
-	doc := d.docs[string(r.key)]
+func (st *store) set(d *database, doc *document, r *setRequest, val []byte) (done bool, err replyError) {
 	switch {
 	case doc == nil && r.mode == setKnown, doc != nil && r.mode == setNew && len(r.path.steps) == 0:
 		return false, ""
 	case len(r.path.steps) == 0:
-		err = st.putDocument(d, r.key, val)
+		err = st.putDocument(d, doc, r.key, val)
 		return err == "", err
 	case doc == nil:
 		return false, errJSONRoot
@@ -103,7 +99,7 @@ func (st *store) set(d *database, r *setRequest, val []byte) (done bool, err rep
 	if err != "" || text == nil {
 		return false, err
 	}
-	err = st.putDocument(d, r.key, text)
+	err = st.putDocument(d, doc, r.key, text)
 	return err == "", err
 }
 
@@ -129,7 +125,7 @@ func jsonMSet(c *conn, args [][]byte) {
 	}
 	for i := range all {
 		_ = c.json.compact(all[i].text)
-		if _, err := st.set(d, &all[i], c.json.out); c.fail(err) {
+		if _, err := st.set(d, d.docs[string(all[i].key)], &all[i], c.json.out); c.fail(err) {
 			return
 		}
 	}
@@ -193,7 +189,7 @@ func (c *conn) removeAt(d *database, doc *document, path *jsonPath) int64 {
 	case len(text) == 2: // an empty list or object goes with its key
 		c.srv.store.dropDocument(d, doc)
 	default:
-		_ = c.srv.store.putDocument(d, []byte(doc.key), text) // it shrank: no cap is in its way
+		_ = c.srv.store.putDocument(d, doc, nil, text) // it shrank: no cap is in its way
 	}
 	return int64(n)
 }

@@ -221,12 +221,11 @@ func (c *children) count() int {
 }
 
 func skipString(text []byte, at int) int {
-	for at++; text[at] != '"'; at++ {
-		if text[at] == '\\' {
-			at++
+	for at++; ; at += 2 {
+		if at += plainPrefix(text[at:]); text[at] == '"' {
+			return at + 1
 		}
 	}
-	return at + 1
 }
 
 // skipValue returns the end of the value that starts at a place of compact text.

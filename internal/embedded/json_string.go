@@ -2,32 +2,57 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // string copies a string, the quotes included; its content rarely has escapes.
 func (w *jsonWriter) string() bool {
-	start := w.at
-	w.at++
-	for ; w.at < len(w.in); w.at++ {
-		switch c := w.in[w.at]; {
-		case c == '"':
-			w.at++
-			w.out = append(w.out, w.in[start:w.at]...)
+	in, start := w.in, w.at
+	for at := start + 1; ; at++ {
+		if at += plainPrefix(in[at:]); at >= len(in) {
+			return w.mistake(jsonEOFString, len(in))
+		}
+		c := in[at]
+		if c == '"' {
+			w.at = at + 1
+			w.out = append(w.out, in[start:w.at]...)
 			return true
-		case c == '\\':
-			w.out = append(w.out, w.in[start:w.at]...)
-			if !w.escape() {
-				return false
-			}
-			start = w.at
-			w.at--
-		case c < ' ':
-			return w.mistake(jsonControl, w.at+1)
+		}
+		if c < ' ' {
+			return w.mistake(jsonControl, at+1)
+		}
+		w.out = append(w.out, in[start:at]...)
+		if w.at = at; !w.escape() {
+			return false
+		}
+		start, at = w.at, w.at-1
+	}
+}
+
+// plainPrefix is how many bytes there are before a quote, a backslash or a
+// control character. It looks at eight at a time: most of a document is text.
+func plainPrefix(s []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; len(s)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(s[n:])
+		quote, slash := x^('"'*ones), x^('\\'*ones)
+		found := ((x - ' '*ones) | (quote - ones) | (slash - ones)) &^ x & tops
+		// Each term borrows into a byte's top bit where the byte is too small,
+		// or zero. Above that byte it may be wrong, but the lowest one counts.
+		if found != 0 {
+			return n + bits.TrailingZeros64(found)/8
 		}
 	}
-	return w.mistake(jsonEOFString, w.at)
+	for ; n < len(s); n++ {
+		if c := s[n]; c < ' ' || c == '"' || c == '\\' {
+			return n
+		}
+	}
+	return n
 }
 
 // escape writes the character that an escape stands for.

@@ -188,12 +188,11 @@ func (e *evaluator) hasPhrase(doc *document, at int, words []wordMatch) bool {
 			g.values[0] = append(g.values[0], doc.json[span.from:span.to])
 		}
 	}
-	for text := range g.texts(0) {
-		if e.ix.containsPhrase(text, words) {
-			return true
-		}
+	found := false
+	for _, val := range g.values[0] {
+		g.eachText(val, func(text []byte) { found = found || e.ix.containsPhrase(text, words) })
 	}
-	return false
+	return found
 }
 
 // hashHas tells whether a hash has a field.

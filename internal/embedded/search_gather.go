@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"bytes"
-	"iter"
-	"math"
 	"slices"
 	"strconv"
 
@@ -15,13 +13,12 @@ import (
 type gathered struct {
 	json   bool
 	values [][][]byte // compact JSON, or what a hash has
-	buf    []byte     // texts without their escapes
-	words  wordScanner
-	tags   tagScanner
+	plain  []byte     // a text without its escapes
+	lower  []byte     // a word in lower case
 }
 
 func (g *gathered) reset(fields int, json bool) {
-	g.json, g.buf = json, g.buf[:0]
+	g.json = json
 	for len(g.values) < fields {
 		g.values = append(g.values, nil)
 	}
@@ -35,8 +32,25 @@ func (g *gathered) reset(fields int, json bool) {
 // in one walk over a document.
 type pathNode struct {
 	fields []int
-	next   map[string]*pathNode
+	next   []*pathNode
+	name   string
 	other  []int // at the root: fields whose paths need a walk of their own
+}
+
+// child finds a member among those that are looked for. hint is where the next
+// one is expected: documents tend to have their members in one order.
+func (n *pathNode) child(name []byte, hint *int) *pathNode {
+	for range n.next {
+		if *hint >= len(n.next) {
+			*hint = 0
+		}
+		kid := n.next[*hint]
+		*hint++
+		if string(name) == kid.name {
+			return kid
+		}
+	}
+	return nil
 }
 
 func (n *pathNode) add(p *jsonPath, at int) {
@@ -47,13 +61,13 @@ func (n *pathNode) add(p *jsonPath, at int) {
 		}
 	}
 	for _, s := range p.steps {
-		if n.next == nil {
-			n.next = map[string]*pathNode{}
+		hint := 0
+		kid := n.child([]byte(s.name), &hint)
+		if kid == nil {
+			kid = &pathNode{name: s.name}
+			n.next = append(n.next, kid)
 		}
-		if n.next[s.name] == nil {
-			n.next[s.name] = &pathNode{}
-		}
-		n = n.next[s.name]
+		n = kid
 	}
 	n.fields = append(n.fields, at)
 }
@@ -96,9 +110,10 @@ func (g *gathered) walk(text []byte, at textSpan, n *pathNode) {
 	if n.next == nil || !it.open(text, at) || !it.object {
 		return
 	}
+	hint := 0
 	for it.next() {
-		if child := n.next[string(unquoteJSON(nil, it.name()))]; child != nil {
-			g.walk(text, it.span, child)
+		if kid := n.child(unquoteJSON(nil, it.name()), &hint); kid != nil {
+			g.walk(text, it.span, kid)
 		}
 	}
 }
@@ -200,57 +215,42 @@ func (f *field) checkElement(first byte) string {
 	return ""
 }
 
-// elements goes over a field's values, and over those in a list.
-func (g *gathered) elements(at int) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for _, val := range g.values[at] {
-			if !g.json || val[0] != '[' {
-				if !yield(val) {
-					return
-				}
-				continue
-			}
-			var it children
-			it.open(val, textSpan{0, 0, len(val)})
-			for it.next() {
-				if !yield(val[it.span.from:it.span.to]) {
-					return
-				}
-			}
-		}
+// eachElement visits a value, or what is in it when it is a list.
+func (g *gathered) eachElement(val []byte, visit func([]byte)) {
+	if !g.json || val[0] != '[' {
+		visit(val)
+		return
+	}
+	var it children
+	it.open(val, textSpan{0, 0, len(val)})
+	for it.next() {
+		visit(val[it.span.from:it.span.to])
 	}
 }
 
-// texts goes over the strings of a field; a boolean is the word for it.
-func (g *gathered) texts(at int) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for val := range g.elements(at) {
-			switch {
-			case !g.json:
-			case val[0] == '"' && bytes.IndexByte(val, '\\') < 0:
-				val = val[1 : len(val)-1]
-			case val[0] == '"':
-				g.buf = unquoteJSON(g.buf[:0], val)
-				val = g.buf
-			case val[0] == 'n':
-				continue
-			}
-			if !yield(val) {
-				return
-			}
+// eachText visits the strings of a value; a boolean is the word for it.
+func (g *gathered) eachText(val []byte, visit func([]byte)) {
+	g.eachElement(val, func(val []byte) {
+		switch {
+		case !g.json:
+		case val[0] == '"' && bytes.IndexByte(val, '\\') < 0:
+			val = val[1 : len(val)-1]
+		case val[0] == '"':
+			g.plain = unquoteJSON(g.plain[:0], val)
+			val = g.plain
+		case val[0] == 'n':
+			return
 		}
-	}
+		visit(val)
+	})
 }
 
-func (g *gathered) numbers(at int) iter.Seq[float64] {
-	return func(yield func(float64) bool) {
-		for val := range g.elements(at) {
-			v, ok := parseNumber(val)
-			if ok && !math.IsNaN(v) && !yield(v) {
-				return
-			}
+func (g *gathered) eachNumber(val []byte, visit func(float64)) {
+	g.eachElement(val, func(val []byte) {
+		if v, ok := parseNumber(val); ok {
+			visit(v)
 		}
-	}
+	})
 }
 
 // parseNumber reads a number that was checked; false for null.

@@ -152,26 +152,38 @@ func (ix *searchIndex) store(at int, slot uint32, g *gathered) {
 	}
 	switch f.kind {
 	case fieldNumeric:
-		for v := range g.numbers(at) {
-			col.setNumber(slot, v)
+		for _, val := range g.values[at] {
+			g.eachNumber(val, func(v float64) { col.setNumber(slot, v) })
 		}
 	case fieldTag:
-		for text := range g.texts(at) {
-			g.tags = tagScanner{text: text, separator: f.separator, exact: f.exact, buf: g.tags.buf}
-			for tag, ok := g.tags.next(); ok; tag, ok = g.tags.next() {
-				col.terms.add(tag, slot)
-			}
+		for _, val := range g.values[at] {
+			g.eachText(val, func(text []byte) { ix.storeTags(at, slot, text, g) })
 		}
 	case fieldText:
-		for text := range g.texts(at) {
-			g.words = wordScanner{text: text, buf: g.words.buf}
-			for word, ok := g.words.next(); ok; word, ok = g.words.next() {
-				if !ix.def.stop.contains(word) {
-					col.terms.add(word, slot)
-				}
-			}
+		for _, val := range g.values[at] {
+			g.eachText(val, func(text []byte) { ix.storeWords(at, slot, text, g) })
 		}
 	}
+}
+
+func (ix *searchIndex) storeTags(at int, slot uint32, text []byte, g *gathered) {
+	f, terms := &ix.fields[at], &ix.columns[at].terms
+	s := tagScanner{text: text, separator: f.separator, exact: f.exact, buf: g.lower}
+	for tag, ok := s.next(); ok; tag, ok = s.next() {
+		terms.add(tag, slot)
+	}
+	g.lower = s.buf
+}
+
+func (ix *searchIndex) storeWords(at int, slot uint32, text []byte, g *gathered) {
+	terms := &ix.columns[at].terms
+	s := wordScanner{text: text, buf: g.lower}
+	for word, ok := s.next(); ok; word, ok = s.next() {
+		if !ix.def.stop.contains(word) {
+			terms.add(word, slot)
+		}
+	}
+	g.lower = s.buf
 }
 
 func (c *column) setNumber(slot uint32, v float64) {

@@ -16,31 +16,56 @@ type wordScanner struct {
 
 // next returns the next word, valid until the following call; false: no more.
 func (s *wordScanner) next() ([]byte, bool) {
-	for s.at < len(s.text) {
-		start, plain := s.at, true
-		for s.at < len(s.text) && !endsWord(s.text[s.at]) {
-			c := s.text[s.at]
-			if c == '\\' && s.at+1 < len(s.text) {
-				s.at++
+	text, at := s.text, s.at
+	for at < len(text) {
+		start, plain := at, true
+		for at < len(text) {
+			switch classes[text[at]] {
+			case classPlain:
+				at++
+				continue
+			case classOther:
+				plain = false
+				at++
+				continue
+			case classEscape:
+				plain = false
+				at = min(at+2, len(text))
+				continue
 			}
-			plain = plain && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z')
-			s.at++
+			break
 		}
-		word := s.text[start:s.at]
-		s.at++
+		word := text[start:at]
+		at++
 		if !plain {
 			word = s.normal(word)
 		}
 		if len(word) > 0 {
+			s.at = at
 			return word, true
 		}
 	}
+	s.at = at
 	return nil, false
 }
 
-func endsWord(c byte) bool {
-	return c == ' ' || c == '\t' || c != '_' && c != '\\' && isPunct(c)
-}
+// What a byte means to the scanner.
+const (
+	classPlain  = 'p' // a lower case letter or digit
+	classOther  = 'o' // also part of a word, which must be brought in form
+	classEscape = 'e' // takes the next byte into the word
+	classEnd    = ' '
+)
+
+// classes has the class of each byte. A constant, so that looking one up is
+// all there is to do for each byte of a text.
+const classes = "" +
+	"ooooooooo " + "oooooooooooooooooooooo" + " " + // control characters but for the tab, then the blank
+	"               " + "pppppppppp" + "       " + // ! to /, digits, : to @
+	"oooooooooooooooooooooooooo" + " e  o " + // A to Z, then [ \ ] ^ _ `
+	"pppppppppppppppppppppppppp" + "    o" + // a to z, then { | } ~ and DEL
+	"oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo" + // UTF-8
+	"oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo"
 
 // isPunct is C's ispunct.
 func isPunct(c byte) bool {
