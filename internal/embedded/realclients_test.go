@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os/exec"
 	"strings"
@@ -236,8 +237,10 @@ func goRedisFinds(t *testing.T, c *redis.Client) {
 	must(t, err)
 	equal(t, found.Docs[0].Fields["$"], `{"timestamp":1000,"host":"atila","message":"disk failure"}`)
 	groups, err := c.FTAggregateWithArgs(ctx, "logs", "*", &redis.FTAggregateOptions{
-		GroupBy: []redis.FTAggregateGroupBy{{Fields: []any{"@host"}, Reduce: []redis.FTAggregateReducer{{Reducer: redis.SearchCount, As: "n"}}}},
-		SortBy:  []redis.FTAggregateSortBy{{FieldName: "@host", Asc: true}},
+		Steps: []redis.FTAggregateStep{
+			{GroupBy: &redis.FTAggregateGroupBy{Fields: []any{"@host"}, Reduce: []redis.FTAggregateReducer{{Reducer: redis.SearchCount, As: "n"}}}},
+			{SortBy: &redis.FTAggregateSortByStep{Fields: []redis.FTAggregateSortBy{{FieldName: "@host", Asc: true}}}},
+		},
 	}).Result()
 	must(t, err)
 	equal(t, len(groups.Rows), 2)
@@ -256,7 +259,7 @@ func goRedisJSON(t *testing.T, c *redis.Client) {
 	must(t, err)
 	equal(t, values, []any{`["other"]`, `["mini-pc"]`})
 	equal(t, c.JSONDel(ctx, "log:1", "$.host").Val(), int64(1))
-	if err := c.JSONGet(ctx, "nokey", "$").Err(); err != nil && err != redis.Nil {
+	if err := c.JSONGet(ctx, "nokey", "$").Err(); err != nil && !errors.Is(err, redis.Nil) {
 		t.Errorf("JSON.GET of no key: %v", err)
 	}
 	must(t, c.JSONType(ctx, "log:1", "$.message").Err())

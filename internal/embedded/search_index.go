@@ -128,7 +128,6 @@ func (ix *searchIndex) put(doc *document, g *gathered) {
 	for i := range ix.fields {
 		ix.store(i, slot, g)
 	}
-	ix.tidy()
 }
 
 // remove takes a document out. Its postings go when enough have gathered.
@@ -138,6 +137,7 @@ func (ix *searchIndex) remove(doc *document) {
 			ix.slots[ref.slot] = nil
 			ix.live--
 			doc.refs = slices.Delete(doc.refs, i, i+1)
+			ix.tidy()
 			return
 		}
 	}

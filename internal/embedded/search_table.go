@@ -8,7 +8,7 @@ import (
 )
 
 // maxCells bounds the values that one FT.AGGREGATE holds at a time.
-const maxCells = 16 << 20
+const maxCells = 4 << 20
 
 const errManyCells = replyError("ERR too many values in one FT.AGGREGATE, LOAD less or search for less")
 

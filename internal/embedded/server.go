@@ -1,7 +1,8 @@
-// Package embedded is a Redis in this process: the TimeSeries commands, which
-// it answers like RedisTimeSeries 8.0, and the ordinary ones, which miniredis
-// answers. It is volatile, holds a bounded number of series and samples, and
-// is meant for demos, tests and a lone device.
+// Package embedded is a Redis in this process: the commands of TimeSeries, of
+// JSON and of Search for log lines, which it answers like Redis 8.0, and the
+// ordinary ones, which miniredis answers. It is volatile, holds a bounded
+// number of series, samples and documents, and is meant for demos, tests and a
+// lone device.
 package embedded
 
 import (
@@ -24,11 +25,21 @@ const (
 
 	defaultMaxDocuments     = 200_000
 	defaultMaxDocumentBytes = 256 << 20
-	// Version answered to HELLO, INFO and MODULE LIST: the server and the
-	// module whose answers the tests replay.
-	redisVersion  = "8.0.6"
-	moduleVersion = 80005
+	// Version answered to HELLO and INFO: of the server whose answers the tests
+	// replay.
+	redisVersion = "8.0.6"
 )
+
+// servedModules are the modules whose commands are answered, in the versions
+// that the tests replay.
+func servedModules() []servedModule {
+	return []servedModule{{"timeseries", 80005}, {"ReJSON", 80008}, {"search", 80002}}
+}
+
+type servedModule struct {
+	name    string
+	version int64
+}
 
 // Config of a server; the zero value is usable.
 type Config struct {
