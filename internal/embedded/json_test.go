@@ -42,9 +42,10 @@ func TestJSONIsToldBackCompact(t *testing.T) {
 		`1e16`:                                         `1e16`,
 		`0.00001`:                                      `0.00001`,
 		`1.5e-6`:                                       `1.5e-6`,
-		`null`:                                         `null`,
-		`[true,false,null,{},[]]`:                      `[true,false,null,{},[]]`,
-		wideObject(100, 3):                             wideObject(100, 1),
+		`"long enough for eight \\ and \"then\" größer ÄÖÜäöüß€€€€ bytes \u007f"`: `"long enough for eight \\ and \"then\" größer ÄÖÜäöüß€€€€ bytes ` + "\x7f\"",
+		`null`:                    `null`,
+		`[true,false,null,{},[]]`: `[true,false,null,{},[]]`,
+		wideObject(100, 3):        wideObject(100, 1),
 	} {
 		if want == "" {
 			if got := show(t, c.do("JSON.SET", "k", "$", in)); got != errorReply("number out of range at line 1 column 38") {
@@ -103,6 +104,7 @@ func TestBadJSONIsNamed(t *testing.T) {
 		`"\u00g0"`:               "invalid escape at line 1 column 7",
 		`"\udc00"`:               "lone leading surrogate in hex escape at line 1 column 7",
 		`"\ud800x"`:              "unexpected end of hex escape at line 1 column 8",
+		"\"abc\tdefghijklmnop\"": "control character (\\u0000-\\u001F) found while parsing a string at line 1 column 5",
 		"\"a\nb\"":               "control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0",
 		strings.Repeat("[", 128): "recursion limit exceeded at line 1 column 128",
 	} {

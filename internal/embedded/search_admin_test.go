@@ -9,7 +9,7 @@ import (
 func TestInfoSaysWhyDocumentsAreMissing(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT WEIGHT 2 NOSTEM $.h AS h TAG $.n AS n NUMERIC SORTABLE")
-	for i, doc := range []string{`{"m":1}`, `{"h":2}`, `{"n":"x"}`, `{"m":true}`, `{"h":{}}`, `{"m":["a",1]}`, `{"n":[1,"x"]}`, `{"m":"fine","h":true,"n":null}`} {
+	for i, doc := range []string{`{"m":1}`, `{"h":2}`, `{"n":"x"}`, `{"m":true}`, `{"h":{}}`, `{"m":["a",1]}`, `{"n":[1,"x"]}`, `{"m":"fine, fine","h":true,"n":null}`} {
 		c.do("JSON.SET", fmt.Sprintf("d:%d", i), "$", doc)
 	}
 	c.expect("EXISTS d:0 d:6", `{"i":2}`)

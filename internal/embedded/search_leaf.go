@@ -62,7 +62,7 @@ func (p *queryParser) count(w *wordMatch) bool {
 		p.terms += star
 	}
 	if p.terms > maxQueryTerms {
-		p.fail(errQueryTerms)
+		p.fail(errQueryLong)
 		return false
 	}
 	return true

@@ -92,9 +92,10 @@ func negate(n *node) *node {
 const (
 	maxQueryDepth = 100
 	maxQueryTerms = 8192
+	maxQueryBytes = 16 << 10
 
 	errQueryDepth = replyError("Parser stack overflow. Try moving nested parentheses more to the left")
-	errQueryTerms = replyError("Query has more terms than rtcollector's embedded server takes")
+	errQueryLong = replyError("Query is longer than rtcollector's embedded server takes")
 )
 
 // queryParser turns tokens into nodes. Dialect 1 binds as RediSearch's grammar
@@ -113,11 +114,11 @@ type queryParser struct {
 
 // parseSearch parses a query; nil without an error finds nothing.
 func parseSearch(ix *searchIndex, query string, dialect int, params map[string]string) (*node, replyError) {
+	if len(query) > maxQueryBytes {
+		return nil, errQueryLong
+	}
 	lexer := queryLexer{query: query, dialect: dialect, stop: &ix.def.stop}
 	p := queryParser{ix: ix, dialect: dialect, params: params, tokens: lexer.lex()}
-	if len(p.tokens) > 4*maxQueryTerms {
-		return nil, errQueryTerms
-	}
 	if p.star() {
 		return &node{kind: nodeAll}, ""
 	}

@@ -165,7 +165,9 @@ func TestQueryShapes(t *testing.T) {
 			}
 		}
 	}
-	if _, err := parseSearch(ix, strings.Repeat("x ", maxQueryTerms+1), 1, nil); err != errQueryTerms {
-		t.Errorf("a long query: %q", err)
+	for _, long := range []string{strings.Repeat("x", maxQueryBytes+1), strings.Repeat("xy*", 70)} {
+		if _, err := parseSearch(ix, long, 1, nil); err != errQueryLong {
+			t.Errorf("a long query: %q", err)
+		}
 	}
 }

@@ -128,7 +128,7 @@ func TestIndexFollowsHashes(t *testing.T) {
 	c.finds("*", "h:0")
 	c.line("DEL h:0 h:2")
 	c.finds("*", "")
-	c.do("EVAL", "redis.call('HSET', KEYS[1], 'm', 'script')", "1", "h:3")
+	c.do("EVAL", "redis.call('HSET', 'h:' .. ARGV[1], 'm', 'script')", "0", "3")
 	c.finds("script", "h:3")
 	c.line("MULTI")
 	c.line("HSET h:4 m four")
@@ -193,6 +193,20 @@ func TestAggregate(t *testing.T) {
 		"GROUPBY 1 @h LOAD 1 n":           "LOAD cannot be applied after projectors or reducers",
 	} {
 		c.expect("FT.AGGREGATE i * "+cmd, errorReply(want))
+	}
+}
+
+func TestAggregateSortsTenByDefault(t *testing.T) {
+	c := dial(t, start(t, Config{}))
+	c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.n AS n NUMERIC")
+	for i := range 12 {
+		c.line(fmt.Sprintf(`JSON.SET d:%d $ {"n":%d}`, i, i))
+	}
+	for cmd, want := range map[string]int{"SORTBY 1 @n": 10, "LOAD 1 n": 12, "SORTBY 1 @n MAX 11": 11, "LIMIT 3 7": 7} {
+		reply := c.do(strings.Fields("FT.AGGREGATE i * " + cmd)...).(map[string]any)["a"].([]any)
+		if len(reply)-1 != want {
+			t.Errorf("%s: %d rows, want %d", cmd, len(reply)-1, want)
+		}
 	}
 }
 
