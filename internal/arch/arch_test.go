@@ -21,7 +21,7 @@ const module = "github.com/rtcollector/rtcollector"
 var layers = [][]string{
 	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/arch", "secrets"},
 	{"internal/catalog"},
-	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/tlsx", "internal/httpx", "internal/embedded", "internal/tskey"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/tlsx", "internal/tlsx/*", "internal/httpx", "internal/embedded", "internal/tskey"},
 	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},
