@@ -20,8 +20,8 @@ const module = "github.com/rtcollector/rtcollector"
 // layers, lowest first. A folder belongs to the longest pattern that matches it; "x/*" are the folders below x.
 var layers = [][]string{
 	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/arch", "secrets"},
-	{"internal/catalog"},
-	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/tlsx", "internal/tlsx/*", "internal/httpx", "internal/embedded", "internal/tskey"},
+	{"internal/catalog", "internal/tlsx"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/embedded", "internal/tskey"},
 	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},

@@ -28,11 +28,17 @@ func Explain(addr string, err error) error {
 	var timeout net.Error
 	var lookup *net.DNSError
 	var dialled *net.OpError
+	var handshake *tlsError
+	var sentinels *sentinelError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &sentinels):
+		return fmt.Errorf("redis %s is not found: %w", addr, err)
+	case errors.As(err, &handshake):
+		return fmt.Errorf("redis %s %s: %w", addr, handshake.advice(), err)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
@@ -64,7 +70,9 @@ func advise(reply string) string {
 	case "CLUSTERDOWN":
 		return "belongs to a cluster that is down: see CLUSTER INFO"
 	case "CROSSSLOT", "MOVED", "ASK":
-		return "is a node of a cluster, which is not supported yet: name a single server"
+		return "is a node of a cluster: list it under cluster instead of url or host"
+	case "TRYAGAIN":
+		return "is moving slots to another node: writing goes on when it has finished"
 	case "OOM":
 		return "is full: raise maxmemory, or shorten the retention"
 	case "MISCONF":

@@ -21,7 +21,7 @@ import (
 var readme string
 
 // Plugin is the definition of the output "redistimeseries".
-var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme)
+var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme + redisconn.Readme)
 
 // Config are the output's settings.
 type Config struct {
