@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
 // ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
@@ -28,7 +30,6 @@ func Explain(addr string, err error) error {
 	var timeout net.Error
 	var lookup *net.DNSError
 	var dialled *net.OpError
-	var handshake *tlsError
 	var sentinels *sentinelError
 	switch {
 	case err == nil:
@@ -37,8 +38,8 @@ func Explain(addr string, err error) error {
 		return err
 	case errors.As(err, &sentinels):
 		return fmt.Errorf("redis %s is not found: %w", addr, err)
-	case errors.As(err, &handshake):
-		return fmt.Errorf("redis %s %s: %w", addr, handshake.advice(), err)
+	case tlsx.Advice(err) != "":
+		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
