@@ -208,3 +208,28 @@ func (c *Client) track(dial dialFunc) dialFunc {
 		return t, nil
 	}
 }
+
+// Modules asks which modules the server has loaded: their versions by name, "timeseries": 80005 for 8.0.5. It needs the
+// right to MODULE LIST.
+func (c *Client) Modules(ctx context.Context) (map[string]int64, error) {
+	list, err := c.Do(ctx, "MODULE", "LIST").Slice()
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]int64{}
+	for _, item := range list {
+		fields, _ := item.([]any)
+		var name string
+		var version int64
+		for i := 0; i+1 < len(fields); i += 2 {
+			switch fields[i] {
+			case "name":
+				name, _ = fields[i+1].(string)
+			case "ver":
+				version, _ = fields[i+1].(int64)
+			}
+		}
+		modules[name] = version
+	}
+	return modules, nil
+}
