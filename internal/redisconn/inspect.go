@@ -142,7 +142,7 @@ func (c *Client) lookForModules(ctx context.Context, wanted []string) (have, lac
 // probe runs the commands and says in one rule which rights are missing.
 func (c *Client) probe(ctx context.Context, commands [][]any) []string {
 	var rules []string
-	user := "<user>"
+	user := c.config.shownUser()
 	for _, command := range commands {
 		err := c.Do(ctx, command...).Err()
 		if err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
@@ -159,4 +159,15 @@ func (c *Client) probe(ctx context.Context, commands [][]any) []string {
 		return nil
 	}
 	return []string{"rights are missing: ACL SETUSER " + user + " " + strings.Join(rules, " ")}
+}
+
+// shownUser is the configured user, or a placeholder where a secret store keeps it.
+func (c *Config) shownUser() string {
+	if name, ok := literal(c.Username); ok {
+		return name
+	}
+	if !c.Username.IsZero() || !c.URL.IsZero() {
+		return "<user>"
+	}
+	return "default"
 }
