@@ -94,6 +94,12 @@ func advise(reply string) string {
 	case "BUSY":
 		return "is busy with a script: see SCRIPT KILL"
 	}
+	switch {
+	case strings.HasPrefix(reply, "ERR DB index is out of range"):
+		return "has no such database: correct db (CONFIG GET databases says how many there are)"
+	case strings.HasPrefix(reply, "ERR SELECT is not allowed in cluster mode"):
+		return "is a node of a cluster, which has one database only: list it under cluster, and leave db out"
+	}
 	return adviseUnknown(reply)
 }
 

@@ -82,9 +82,51 @@ func TestRealTLS(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, client, numbered("k", 1000), 1)
+	c.TLS.ServerName = "redis.lan"
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has a certificate for another name") || !strings.Contains(err.Error(), "tls.server_name") {
+		t.Errorf("with another name: %v", err)
+	}
 	c.TLS = nil
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
 		t.Errorf("without TLS: %v", err)
+	}
+	c = at(redistest.Start(t))
+	c.SSL = true
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("TLS to a server without: %v", err)
+	}
+}
+
+// A certificate that was renewed on disk, on both sides, is used from the next connection on.
+func TestRealRenewedCertificates(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File)
+	c := at(s)
+	ours, oursKey := a.Issue(t, tlstest.Cert{Expired: true})
+	c.TLS = &tlsx.Config{CA: a.File, Cert: ours, Key: oursKey}
+	if _, err := open(t, c); err == nil {
+		t.Fatal("the server takes an expired certificate")
+	}
+	a.IssueTo(t, tlstest.Cert{}, ours, oursKey)
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	a.IssueTo(t, tlstest.Cert{Expired: true}, cert, key)
+	s.Kill()
+	s.Run()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "has a certificate that is not valid now") {
+		t.Errorf("the server's has expired: %v", err)
+	}
+	a.IssueTo(t, tlstest.Cert{}, cert, key)
+	s.Kill()
+	s.Run()
+	if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -114,7 +156,7 @@ func TestRealUserAndDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/99")
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "DB index is out of range") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has no such database: correct db") {
 		t.Error(err)
 	}
 }
