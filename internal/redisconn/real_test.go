@@ -221,14 +221,19 @@ func owner(nodes []*redistest.Server, slot int) *redistest.Server {
 }
 
 func TestRealSentinel(t *testing.T) {
-	w := redistest.Sentinel(t)
+	w := redistest.Sentinel(t, "geheim")
 	c := redisconn.Defaults()
 	c.Sentinel = &redisconn.Sentinel{Master: "nobody", Addresses: w.Addresses()}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "wants a password: set sentinel.username and sentinel.password") {
+		t.Errorf("error %v", err)
+	}
+	c.Sentinel.Password = secrets.Literal("geheim")
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `knows no master "nobody": correct sentinel.master`) {
 		t.Errorf("error %v", err)
 	}
 	c.Sentinel.Master = "mymaster"
 	c.Sentinel.Addresses[0] = "127.0.0.1:1" // one that is down
+	c.DB = 5                                // which Sentinels have not
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +258,52 @@ func TestRealSentinel(t *testing.T) {
 		t.Error("the dead master still answered")
 	}
 	check(t, client, keys, 2)
-	if got := fmt.Sprint(w.Replica.Do("GET", "k7")); got != "2" {
+	if got := fmt.Sprint(w.Replica.Do("INFO", "keyspace")); !strings.Contains(got, "db5:keys=100") {
 		t.Errorf("the former replica has %s", got)
+	}
+}
+
+// What CLIENT LIST shows: also of the pipes, and in a cluster.
+func TestRealClientName(t *testing.T) {
+	s, nodes := redistest.Start(t), redistest.Cluster(t, 1)
+	single, cluster := at(s), redisconn.Defaults()
+	cluster.Cluster = []string{nodes[0].Addr()}
+	for server, c := range map[*redistest.Server]redisconn.Config{s: single, nodes[0]: cluster} {
+		c.ClientName = "edge-17"
+		client, err := open(t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shards := client.NewShards()
+		defer shards.Close()
+		if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+			t.Error(err)
+		}
+		list := fmt.Sprint(server.Do("CLIENT", "LIST"))
+		if strings.Count(list, "name=edge-17 ") < 2 {
+			t.Error(list)
+		}
+	}
+}
+
+// A server that stands still is given up after the configured time, not after another.
+func TestRealFrozenServer(t *testing.T) {
+	s := redistest.Start(t)
+	c := at(s)
+	c.Timeout /= 50
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	s.Freeze()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
+		t.Errorf("error %v", err)
+	}
+	s.Thaw()
+	if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+		t.Error(err)
 	}
 }
