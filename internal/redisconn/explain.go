@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
 // ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
@@ -28,11 +31,16 @@ func Explain(addr string, err error) error {
 	var timeout net.Error
 	var lookup *net.DNSError
 	var dialled *net.OpError
+	var sentinels *sentinelError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &sentinels):
+		return fmt.Errorf("redis %s is not found: %w", addr, err)
+	case tlsx.Advice(err) != "":
+		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
@@ -43,12 +51,16 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s is not there: start it, or correct host and port: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
-	case errors.Is(err, io.EOF):
+	case closed(err):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both or neither speak TLS there: %w", addr, err)
 	}
 	return fmt.Errorf("redis %s: %w", addr, err)
+}
+
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // advise says what an error reply means. The words are those of Redis 8 (redis/src/server.c, createSharedObjects).
@@ -64,13 +76,15 @@ func advise(reply string) string {
 	case "CLUSTERDOWN":
 		return "belongs to a cluster that is down: see CLUSTER INFO"
 	case "CROSSSLOT", "MOVED", "ASK":
-		return "is a node of a cluster, which is not supported yet: name a single server"
+		return "is a node of a cluster: list it under cluster instead of url or host"
+	case "TRYAGAIN":
+		return "is moving slots to another node: writing goes on when it has finished"
 	case "OOM":
 		return "is full: raise maxmemory, or shorten the retention"
 	case "MISCONF":
 		return "cannot save to disk and refuses writes: see its log"
 	case "NOPERM":
-		return "refuses this to the user: grant the command and the keys (ACL SETUSER)"
+		return "refuses this to the user: grant it with ACL SETUSER " + cmp.Or(userIn(reply), "<user>") + " " + Grant(reply)
 	case "NOAUTH":
 		return "wants a password: set username and password"
 	case "WRONGPASS":
@@ -79,6 +93,12 @@ func advise(reply string) string {
 		return "has too few replicas to accept writes (min-replicas-to-write)"
 	case "BUSY":
 		return "is busy with a script: see SCRIPT KILL"
+	}
+	switch {
+	case strings.HasPrefix(reply, "ERR DB index is out of range"):
+		return "has no such database: correct db (CONFIG GET databases says how many there are)"
+	case strings.HasPrefix(reply, "ERR SELECT is not allowed in cluster mode"):
+		return "is a node of a cluster, which has one database only: list it under cluster, and leave db out"
 	}
 	return adviseUnknown(reply)
 }
@@ -97,4 +117,26 @@ func adviseUnknown(reply string) string {
 		return "has no JSON module: use Redis 8 or Redis Stack, or load rejson.so"
 	}
 	return "does not know a command that is needed: use Redis 8 or Redis Stack"
+}
+
+// Grant is the ACL rule that a NOPERM reply asks for: "+ts.create", or "~*" where it is a key that must not be touched.
+// Redis 6 and 7 name the command between quotes, and the user only since 7 (redis/src/acl.c).
+func Grant(reply string) string {
+	if _, rest, ok := strings.Cut(reply, "'"); ok {
+		command, _, _ := strings.Cut(rest, "'")
+		return "+" + strings.ToLower(command)
+	}
+	if strings.Contains(reply, "channel") {
+		return "&*"
+	}
+	return "~* (or the keys it writes)"
+}
+
+func userIn(reply string) string {
+	_, rest, ok := strings.Cut(reply, "NOPERM User ")
+	if !ok {
+		return ""
+	}
+	user, _, _ := strings.Cut(rest, " ")
+	return user
 }

@@ -1,0 +1,158 @@
+package tlsx_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/tlsx"
+	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
+)
+
+// serve accepts TLS connections on loopback, finishes their handshakes and closes them.
+func serve(t *testing.T, config *tls.Config) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if config == nil {
+				_, _ = io.WriteString(conn, "-ERR this is no TLS\r\n")
+			} else {
+				conn = tls.Server(conn, config)
+				_ = conn.(*tls.Conn).Handshake() // what goes wrong, the client says
+			}
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// handshake says how a client with this configuration fares: "" is well.
+func handshake(t *testing.T, addr string, c tlsx.Config) string {
+	t.Helper()
+	config, err := c.Client("127.0.0.1")
+	if err != nil {
+		return err.Error()
+	}
+	conn, err := tls.Dial("tcp", addr, config)
+	if err == nil {
+		defer func() { _ = conn.Close() }()
+		if _, err = conn.Read(make([]byte, 1)); errors.Is(err, io.EOF) { // with TLS 1.3 a refused certificate is heard of only now
+			return ""
+		}
+	}
+	if advice := tlsx.Advice(err); advice != "" {
+		return advice
+	}
+	return err.Error()
+}
+
+func server(t *testing.T, a *tlstest.Authority, c tlstest.Cert) *tls.Config {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(a.Issue(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}}
+}
+
+func TestHandshake(t *testing.T) {
+	a, stranger := tlstest.New(t), tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	otherCert, otherKey := stranger.Issue(t, tlstest.Cert{})
+	strict := server(t, a, tlstest.Cert{})
+	strict.ClientAuth, strict.ClientCAs = tls.RequireAndVerifyClientCert, a.Pool()
+	old := server(t, a, tlstest.Cert{})
+	old.MaxVersion = tls.VersionTLS12
+	trusting := tlsx.Config{CA: a.File}
+	for _, c := range []struct {
+		name   string
+		server *tls.Config
+		client tlsx.Config
+		want   string // "" is well
+	}{
+		{"trusted", server(t, a, tlstest.Cert{}), trusting, ""},
+		{"unknown authority", server(t, a, tlstest.Cert{}), tlsx.Config{}, "unknown authority"},
+		{"not verified", server(t, a, tlstest.Cert{}), tlsx.Config{InsecureSkipVerify: true}, ""},
+		{"expired", server(t, a, tlstest.Cert{Expired: true}), trusting, "not valid now"},
+		{"other host", server(t, a, tlstest.Cert{Hosts: []string{"redis.lan"}}), trusting, "another name"},
+		{"named", server(t, a, tlstest.Cert{Hosts: []string{"redis.lan"}}), tlsx.Config{CA: a.File, ServerName: "redis.lan"}, ""},
+		{"no TLS", nil, trusting, "speaks no TLS"},
+		{"client certificate", strict, tlsx.Config{CA: a.File, Cert: cert, Key: key}, ""},
+		{"no client certificate", strict, trusting, "refuses the TLS handshake"},
+		{"client certificate of a stranger", strict, tlsx.Config{CA: a.File, Cert: otherCert, Key: otherKey}, "refuses the TLS handshake"},
+		{"too old", old, tlsx.Config{CA: a.File, MinVersion: tls.VersionTLS13}, "refuses the TLS handshake"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := handshake(t, serve(t, c.server), c.client)
+			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// The files are read anew for every connection.
+func TestRenewedCertificate(t *testing.T) {
+	a := tlstest.New(t)
+	strict := server(t, a, tlstest.Cert{})
+	strict.ClientAuth, strict.ClientCAs = tls.RequireAndVerifyClientCert, a.Pool()
+	addr := serve(t, strict)
+	cert, key := a.Issue(t, tlstest.Cert{Expired: true})
+	c := tlsx.Config{CA: a.File, Cert: cert, Key: key}
+	if got := handshake(t, addr, c); !strings.Contains(got, "refuses the TLS handshake") {
+		t.Errorf("an expired client certificate: %q", got)
+	}
+	a.IssueTo(t, tlstest.Cert{}, cert, key)
+	if got := handshake(t, addr, c); got != "" {
+		t.Error(got)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	a := tlstest.New(t)
+	_, key := a.Issue(t, tlstest.Cert{})
+	for want, c := range map[string]tlsx.Config{
+		"read tls.ca: open /nowhere":                   {CA: "/nowhere"},
+		"read tls.ca: no certificate in " + key:        {CA: key},
+		"read tls.cert and tls.key: open /nowhere":     {Cert: "/nowhere", Key: key},
+		"read tls.cert and tls.key: tls: private key ": {Cert: a.File, Key: key},
+	} {
+		if _, err := c.Client("x"); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for want, c := range map[string]tlsx.Config{
+		"cert: needs key":                        {Cert: "a"},
+		"insecure_skip_verify: makes ca useless": {CA: "a", InsecureSkipVerify: true},
+		"":                                       {CA: "a", Cert: "b", Key: "c"},
+	} {
+		got := ""
+		if err := c.Validate(); err != nil {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, want) || (want == "") != (got == "") {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	var v tlsx.Version
+	if v.UnmarshalScalar("1.1") == nil || v.UnmarshalScalar("1.3") != nil || v != tls.VersionTLS13 {
+		t.Error("versions")
+	}
+}
