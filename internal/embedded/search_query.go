@@ -95,7 +95,7 @@ const (
 	maxQueryBytes = 16 << 10
 
 	errQueryDepth = replyError("Parser stack overflow. Try moving nested parentheses more to the left")
-	errQueryLong = replyError("Query is longer than rtcollector's embedded server takes")
+	errQueryLong  = replyError("Query is longer than rtcollector's embedded server takes")
 )
 
 // queryParser turns tokens into nodes. Dialect 1 binds as RediSearch's grammar
