@@ -28,7 +28,7 @@ type Config struct {
 	redisconn.Config `yaml:",inline"`
 	Retention        Retention    `yaml:"retention"`
 	KeyFormat        tskey.Format `yaml:"key_format"`
-	KeyPrefix        string       `yaml:"key_prefix"`
+	KeyPrefix        string       `yaml:"key_prefix" conf:"public"`
 	Hostname         string       `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
 	Debug            bool         `yaml:"debug" conf:"ignored"`
 }
