@@ -29,6 +29,7 @@ type StoreEnv struct {
 	Name    string                      // of the store, as messages call it: "secret_stores.prod"
 	Getenv  func(string) (string, bool) // os.LookupEnv
 	Secrets Resolver                    // what the store's own references are resolved with: [Local] stores only
+	Hide    func(value string)          // for credentials that are not shown in any message; may be nil
 }
 
 // Options are the keys that every store understands beside its own.

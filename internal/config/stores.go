@@ -105,7 +105,7 @@ func (b *storeBuilder) store(it storeItem) secrets.Store {
 	if ps.Err() != nil {
 		return nil
 	}
-	store, err := built.New(secrets.StoreEnv{Name: it.path, Getenv: b.env.Getenv, Secrets: b})
+	store, err := built.New(secrets.StoreEnv{Name: it.path, Getenv: b.env.Getenv, Secrets: b, Hide: b.env.Hidden.Add})
 	if err != nil {
 		ps.Add(it.node, it.path, "%s", err)
 		return nil

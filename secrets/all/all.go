@@ -7,6 +7,7 @@ import (
 
 	env "github.com/rtcollector/rtcollector/secrets/env"
 	file "github.com/rtcollector/rtcollector/secrets/file"
+	vault "github.com/rtcollector/rtcollector/secrets/vault"
 )
 
 // Catalog lists everything in the folders of secrets, in their order.
@@ -14,5 +15,6 @@ func Catalog() secrets.Catalog {
 	return secrets.Catalog{
 		env.Plugin,
 		file.Plugin,
+		vault.Plugin,
 	}
 }
