@@ -71,13 +71,16 @@ func TestKeepersEndWithTheContext(t *testing.T) {
 
 func TestErrorClasses(t *testing.T) {
 	cause := errors.New("cause")
-	for _, err := range []error{NotFound(cause), Unavailable(cause), cause} {
-		wrapped := fmt.Errorf("resolve: %w", err)
+	for _, c := range []struct {
+		err                   error
+		notFound, unavailable bool
+	}{{NotFound(cause), true, false}, {Unavailable(cause), false, true}, {cause, false, false}} {
+		wrapped := fmt.Errorf("resolve: %w", c.err)
 		if !errors.Is(wrapped, cause) || wrapped.Error() != "resolve: cause" {
 			t.Error(wrapped)
 		}
-		if IsNotFound(wrapped) != (err == NotFound(cause)) || IsUnavailable(wrapped) != (err == Unavailable(cause)) {
-			t.Errorf("class of %#v", err)
+		if IsNotFound(wrapped) != c.notFound || IsUnavailable(wrapped) != c.unavailable {
+			t.Errorf("class of %#v", c.err)
 		}
 	}
 }
@@ -124,10 +127,10 @@ func TestHidden(t *testing.T) {
 // A credential that is rotated every minute must not fill the memory.
 func TestHiddenIsBounded(t *testing.T) {
 	var h Hidden
-	for i := range 10 * maxHidden {
+	for i := range 2 * maxHidden {
 		h.Add(fmt.Sprintf("password-%05d", i))
 	}
-	if len(h.values) != maxHidden || h.Redact(fmt.Sprintf("password-%05d", 10*maxHidden-1)) != redacted {
+	if len(h.values) != maxHidden || h.Redact(fmt.Sprintf("password-%05d", 2*maxHidden-1)) != redacted {
 		t.Errorf("%d values", len(h.values))
 	}
 }

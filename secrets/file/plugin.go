@@ -67,7 +67,7 @@ func (s Store) Secret(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", notFound(fmt.Errorf("open the directory of secrets: %w", err))
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	data, err := read(root, name)
 	if err != nil {
 		return "", notFound(fmt.Errorf("read %s: %w", path, err))

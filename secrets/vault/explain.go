@@ -32,6 +32,8 @@ func (s *Store) unreachable(ctx context.Context, err error) error {
 	switch advice := tlsx.Advice(err); {
 	case advice != "":
 		why = advice
+	case errors.Is(err, http.ErrSchemeMismatch):
+		why = "speaks no TLS there: write http:// in url, or name its TLS port"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		why = "is not there: start it, or correct url"
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
@@ -112,8 +114,10 @@ func (s *Store) inNamespace() string {
 func (s *Store) words(r reply, sent map[string]string) string {
 	text := strings.Join(strings.Fields(strings.Join(append(r.Errors, r.Warnings...), "; ")), " ")
 	hide := []string{s.current().token}
-	for _, v := range sent {
-		hide = append(hide, v)
+	for key, v := range sent {
+		if key != "role" {
+			hide = append(hide, v)
+		}
 	}
 	for _, v := range hide {
 		if v != "" {

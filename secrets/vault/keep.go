@@ -95,15 +95,15 @@ func (k *keeper) inquire(ctx context.Context, n session) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case r.status == http.StatusOK:
+	switch r.status {
+	case http.StatusOK:
 		renewable, _ := r.Data["renewable"].(bool)
 		told := n.lasts(seconds(r.Data["ttl"]), renewable)
 		if !told.renewable && !told.ends.IsZero() {
 			k.log.Warn("vault token cannot be renewed: give it a new one before it ends", "ends", told.ends.Round(time.Second))
 		}
 		k.store.replace(n.token, told)
-	case r.status == http.StatusForbidden:
+	case http.StatusForbidden:
 		n.known = true
 		k.store.replace(n.token, n)
 	default:

@@ -151,7 +151,7 @@ func (s *Store) ask(ctx context.Context, path string) (map[string]any, error) {
 			s.version = version
 			s.mu.Unlock()
 			return data, nil
-		case r.status == http.StatusNotFound && !r.alien, r.status == http.StatusForbidden, r.status == http.StatusOK:
+		case !r.alien && (r.status == http.StatusNotFound || r.status == http.StatusForbidden || r.status == http.StatusOK):
 			missed = append(missed, r)
 		default:
 			return nil, s.refused(r)
