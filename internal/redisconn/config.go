@@ -214,13 +214,18 @@ func (c *Config) credentials(ctx context.Context, store secrets.Resolver, a addr
 	username, password = a.username, a.password
 	if !c.Username.IsZero() {
 		if username, err = c.Username.Resolve(ctx, store); err != nil {
-			return "", "", err
+			return "", "", secretError{err}
 		}
 	}
 	if !c.Password.IsZero() {
 		if password, err = c.Password.Resolve(ctx, store); err != nil {
-			return "", "", err
+			return "", "", secretError{err}
 		}
 	}
 	return username, password, nil
 }
+
+// secretError is an error of a secret store, which Redis is not to blame for.
+type secretError struct{ error }
+
+func (e secretError) Unwrap() error { return e.error }

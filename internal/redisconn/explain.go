@@ -28,11 +28,14 @@ func Explain(addr string, err error) error {
 	var timeout net.Error
 	var lookup *net.DNSError
 	var dialled *net.OpError
+	var secret secretError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &secret):
+		return fmt.Errorf("redis %s: %w", addr, secret.error)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
