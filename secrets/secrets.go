@@ -65,13 +65,23 @@ func (r Ref) Resolve(ctx context.Context, with Resolver) (string, error) {
 	}
 	v, err := with.Secret(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("resolve secret %q: %w", id, err)
+		return "", &ResolveError{id, err}
 	}
 	if strings.HasPrefix(v, Prefix) {
-		return "", fmt.Errorf("resolve secret %q: %w", id, errReference)
+		return "", &ResolveError{id, errReference}
 	}
 	return v, nil
 }
+
+// ResolveError is the error of a reference that could not be resolved. Whoever connects somewhere must not take what
+// stopped the store, a refused connection perhaps, for a fault of the server that it wanted to reach.
+type ResolveError struct {
+	ID  string
+	Err error
+}
+
+func (e *ResolveError) Error() string { return fmt.Sprintf("resolve secret %q: %v", e.ID, e.Err) }
+func (e *ResolveError) Unwrap() error { return e.Err }
 
 // errReference: following references from store to store could go in circles.
 var errReference = errors.New("what the store holds is a reference itself; it must hold the value")

@@ -65,10 +65,9 @@ func TestExampleConfigurationIsComplete(t *testing.T) {
 	for _, d := range secretsall.Catalog() {
 		want[d.Name()] = append(conf.Keys(d.Defaults()), "type: "+d.Name())
 	}
-	unsupported := []string{"socks4_proxy"} // refused for now
 	for owner, keys := range want {
 		for _, key := range keys {
-			if !strings.Contains(text, key) && !slices.Contains(unsupported, key) {
+			if !strings.Contains(text, key) {
 				t.Errorf("config.example.yaml does not show %s of %s", key, owner)
 			}
 		}

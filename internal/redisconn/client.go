@@ -2,7 +2,9 @@ package redisconn
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,69 +16,125 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// clientName is what CLIENT LIST shows.
-const clientName = "rtcollector"
-
 // poolSize is not how many connections there are: one output uses one at a time. After as many failed dials go-redis
 // stops dialling for its callers and lets a goroutine of its own try once a second, which would outlive us and report
 // old errors.
 const poolSize = 64
 
-// Client is a go-redis client and what we know about it.
+// Client is a go-redis client of one server, of a Sentinel's master or of a cluster, and what we know about it.
 type Client struct {
-	*redis.Client
-	Addr string // host:port or socket path, without credentials: fit for messages
+	redis.UniversalClient
+	Addr      string // for messages: host:port, a socket's path, a master's name; never credentials
+	Clustered bool
+
+	config  Config
+	options redis.Options // of a connection; its Addr is empty
 
 	mu   sync.Mutex
 	live map[*tracked]struct{}
 }
 
-// Open makes a client and asks the server for a sign of life. Credentials are resolved for every connection that is
-// made later. Errors name the server and what to do, never a credential.
+// Open makes a client and asks the server for a sign of life. Secrets, proxies, certificates and a Sentinel's master
+// are looked up for every connection that is made later. Errors name the server and what to do, never a credential.
 func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, error) {
-	a, err := config.resolve(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	dial, err := config.dialer(ctx, store, a.tls)
-	if err != nil {
+	c := &Client{config: config, Clustered: len(config.Cluster) > 0, live: map[*tracked]struct{}{}}
+	var db int
+	var err error
+	if c.Addr, db, err = place(ctx, config, store); err != nil {
 		return nil, err
 	}
 	logging.Disable() // go-redis would print to stderr beside our log; all it knows is in the errors it returns
-	c := &Client{Addr: a.addr, live: map[*tracked]struct{}{}}
-	c.Client = redis.NewClient(options(a, c.track(dial), func(ctx context.Context) (string, string, error) {
-		return config.credentials(ctx, store, a)
-	}))
+	d := &dialer{config: config, store: store}
+	o := options(&config)
+	o.DB = db
+	o.Dialer = c.track(d.dial)
+	o.CredentialsProviderContext = func(ctx context.Context) (string, string, error) {
+		return config.credentials(ctx, store)
+	}
+	c.options = *o
+	if c.Clustered {
+		c.UniversalClient = redis.NewClusterClient(clusterOptions(o, withPorts(config.Cluster, defaultPort)))
+	} else {
+		o.Addr = c.Addr
+		c.UniversalClient = redis.NewClient(o)
+	}
 	stop := c.CutOn(ctx)
 	defer stop()
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
+		if closed(err) {
+			return nil, fmt.Errorf("redis %s closes the connection at once: compare the TLS settings of both sides (it may want a client certificate): %w",
+				c.Addr, err)
+		}
 		return nil, c.Explain(ctx, err)
 	}
 	return c, nil
 }
 
-func options(a address, dial dialFunc, credentials func(context.Context) (string, string, error)) *redis.Options {
+// place says where Redis is, in words, and which database is meant.
+func place(ctx context.Context, c Config, store secrets.Resolver) (addr string, db int, err error) {
+	switch {
+	case len(c.Cluster) > 0:
+		return "cluster " + strings.Join(withPorts(c.Cluster, defaultPort), ", "), 0, nil
+	case c.Sentinel != nil:
+		return fmt.Sprintf("%s (Sentinel)", c.Sentinel.Master), c.DB, nil
+	}
+	a, err := c.resolve(ctx, store)
+	return a.addr, a.db, err
+}
+
+// options are what all connections have in common.
+func options(c *Config) *redis.Options {
+	patience := c.ConnectTimeout.D() * 3 // connecting, the proxy's answer, the handshake
+	if c.Sentinel != nil {
+		patience *= time.Duration(1 + len(c.Sentinel.Addresses))
+	}
 	return &redis.Options{
-		Network:                    a.network,
-		Addr:                       a.addr,
-		DB:                         a.db,
-		Dialer:                     dial,
-		CredentialsProviderContext: credentials,
-		Protocol:                   2,
-		ClientName:                 clientName,
-		DisableIdentity:            true, // costs a round trip and says nothing that the name does not
-		DialTimeout:                dialTimeout,
-		ReadTimeout:                ioTimeout,
-		WriteTimeout:               ioTimeout,
-		ContextTimeoutEnabled:      true,
-		MaxRetries:                 -1, // the agent retries, with growing pauses, and says so
-		DialerRetries:              1,
-		PoolSize:                   poolSize,
-		PipelinePoolSize:           -1,
-		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		DB:                       c.DB,
+		Protocol:                 2,
+		ClientName:               c.ClientName,
+		DisableIdentity:          true, // costs a round trip and says nothing that the name does not
+		DialTimeout:              patience,
+		ReadTimeout:              c.Timeout.D(),
+		WriteTimeout:             c.Timeout.D(),
+		ContextTimeoutEnabled:    true,
+		MaxRetries:               -1, // the agent retries, with growing pauses, and says so
+		DialerRetries:            1,
+		PoolSize:                 poolSize,
+		PipelinePoolSize:         -1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 }
+
+func clusterOptions(o *redis.Options, addrs []string) *redis.ClusterOptions {
+	return &redis.ClusterOptions{
+		Addrs:                      addrs,
+		Dialer:                     o.Dialer,
+		CredentialsProviderContext: o.CredentialsProviderContext,
+		Protocol:                   o.Protocol,
+		ClientName:                 o.ClientName,
+		DisableIdentity:            o.DisableIdentity,
+		DialTimeout:                o.DialTimeout,
+		ReadTimeout:                o.ReadTimeout,
+		WriteTimeout:               o.WriteTimeout,
+		ContextTimeoutEnabled:      o.ContextTimeoutEnabled,
+		MaxRetries:                 o.MaxRetries,
+		DialerRetries:              o.DialerRetries,
+		PoolSize:                   o.PoolSize,
+		PipelinePoolSize:           o.PipelinePoolSize,
+		MaintNotificationsConfig:   o.MaintNotificationsConfig,
+	}
+}
+
+// node are the options of a connection to one server: the only one, or that of a cluster at addr.
+func (c *Client) node(addr string) *redis.Options {
+	o := c.options
+	o.Addr = addr
+	return &o
+}
+
+// NewPipe returns a pipe to the server, which must not be a cluster: see [Client.NewShards].
+func (c *Client) NewPipe() *Pipe { return NewPipe(c.node(c.Addr)) }
 
 // Explain says what an error from this server means and what to do about it; see the function [Explain]. When ctx has
 // ended that is the reason, and returned instead.
@@ -149,4 +207,29 @@ func (c *Client) track(dial dialFunc) dialFunc {
 		}
 		return t, nil
 	}
+}
+
+// Modules asks which modules the server has loaded: their versions by name, "timeseries": 80005 for 8.0.5. It needs the
+// right to MODULE LIST.
+func (c *Client) Modules(ctx context.Context) (map[string]int64, error) {
+	list, err := c.Do(ctx, "MODULE", "LIST").Slice()
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]int64{}
+	for _, item := range list {
+		fields, _ := item.([]any)
+		var name string
+		var version int64
+		for i := 0; i+1 < len(fields); i += 2 {
+			switch fields[i] {
+			case "name":
+				name, _ = fields[i+1].(string)
+			case "ver":
+				version, _ = fields[i+1].(int64)
+			}
+		}
+		modules[name] = version
+	}
+	return modules, nil
 }

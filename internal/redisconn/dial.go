@@ -3,11 +3,8 @@ package redisconn
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"net"
-	"os"
+	"net/url"
 	"time"
 
 	"golang.org/x/net/proxy"
@@ -15,105 +12,103 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// Timeouts of every connection. A peer that takes longer is treated as gone; what was sent is sent again.
-const (
-	dialTimeout = 5 * time.Second
-	ioTimeout   = 10 * time.Second
-)
-
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dialer returns how connections are made: directly or through the proxy, bare or in TLS. It is per client; nothing is
-// set for the process.
-func (c *Config) dialer(ctx context.Context, store secrets.Resolver, useTLS bool) (dialFunc, error) {
-	direct := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
-	dial := direct.DialContext
-	if !c.SOCKS5Proxy.IsZero() {
-		through, err := c.socks(ctx, store, direct)
+// dialer makes connections as the settings say. All that may change while we run is found anew for each: secrets, the
+// proxy, the certificates, the master. It is per client; nothing is set for the process.
+type dialer struct {
+	config   Config
+	store    secrets.Resolver
+	sentinel sentinel
+}
+
+// dial is what go-redis calls. Only a node of a cluster is dialled at the address that go-redis names; where the others
+// are is decided now.
+func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	a := address{network: network, addr: addr, tls: d.config.tls()}
+	var err error
+	switch {
+	case len(d.config.Cluster) > 0:
+	case d.config.Sentinel != nil:
+		a.network = "tcp"
+		a.addr, err = d.sentinel.master(ctx, d)
+	default:
+		a, err = d.config.resolve(ctx, d.store)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.connect(ctx, a)
+}
+
+// connect makes a connection to one server: directly or through the proxy, bare or in TLS.
+func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
+	dial, err := d.route(ctx, a.network)
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.D())
+	defer cancel()
+	conn, err := dial(limited, a.network, a.addr)
+	if err != nil || a.tls == nil {
+		return conn, err
+	}
+	secure, err := d.secure(ctx, conn, a)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// route returns how TCP connections are made. A unix socket needs no proxy.
+func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
+	direct := &net.Dialer{KeepAlive: 30 * time.Second}
+	switch {
+	case network == "unix":
+	case !d.config.SOCKS5Proxy.IsZero():
+		u, err := proxyURL(ctx, "socks5_proxy", d.config.SOCKS5Proxy, d.store, parseSOCKS5)
 		if err != nil {
 			return nil, err
 		}
-		dial = through
+		return socks5(u, direct)
+	case !d.config.SOCKS4Proxy.IsZero():
+		u, err := proxyURL(ctx, "socks4_proxy", d.config.SOCKS4Proxy, d.store, parseSOCKS4)
+		if err != nil {
+			return nil, err
+		}
+		return (&socks4{proxy: hostPort(u, socksPort), user: u.User.Username(), forward: direct}).DialContext, nil
 	}
-	if !useTLS {
-		return dial, nil
-	}
-	config, err := c.tlsConfig()
-	if err != nil {
-		return nil, err
-	}
-	return dialTLS(dial, config), nil
+	return direct.DialContext, nil
 }
 
-func (c *Config) socks(ctx context.Context, store secrets.Resolver, direct *net.Dialer) (dialFunc, error) {
-	text, err := c.SOCKS5Proxy.Resolve(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	u, err := parseProxy(text)
-	if err != nil {
-		return nil, fmt.Errorf("read socks5_proxy: %w", err)
-	}
+func socks5(u *url.URL, forward proxy.Dialer) (dialFunc, error) {
 	var auth *proxy.Auth
 	if u.User != nil {
 		password, _ := u.User.Password()
 		auth = &proxy.Auth{User: u.User.Username(), Password: password}
 	}
-	d, err := proxy.SOCKS5("tcp", hostPort(u, 1080), auth, direct)
+	d, err := proxy.SOCKS5("tcp", hostPort(u, socksPort), auth, forward)
 	if err != nil {
-		return nil, fmt.Errorf("set up socks5_proxy: %w", err)
+		return nil, err
 	}
-	cd, ok := d.(proxy.ContextDialer)
-	if !ok {
-		return nil, errors.New("set up socks5_proxy: its dialer takes no context")
-	}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, dialTimeout) // the handshake with the proxy has no timeout of its own
-		defer cancel()
-		return cd.DialContext(ctx, network, addr)
-	}, nil
+	return d.(proxy.ContextDialer).DialContext, nil //nolint:forcetypeassert // documented by proxy.SOCKS5
 }
 
-// tlsConfig verifies the server always; there is no setting that would not.
-func (c *Config) tlsConfig() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.SSLCACerts != "" {
-		pem, err := os.ReadFile(c.SSLCACerts)
-		if err != nil {
-			return nil, fmt.Errorf("read ssl_ca_certs: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read ssl_ca_certs: no certificate in %s", c.SSLCACerts)
-		}
+func (d *dialer) secure(ctx context.Context, conn net.Conn, a address) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(a.addr)
+	if err != nil {
+		host = defaultHost // a unix socket has no name
 	}
-	if c.SSLCertfile != "" {
-		cert, err := tls.LoadX509KeyPair(c.SSLCertfile, c.SSLKeyfile)
-		if err != nil {
-			return nil, fmt.Errorf("read ssl_certfile and ssl_keyfile: %w", err)
-		}
-		config.Certificates = []tls.Certificate{cert}
+	config, err := a.tls.Client(host)
+	if err != nil {
+		return nil, err
 	}
-	return config, nil
-}
-
-func dialTLS(dial dialFunc, base *tls.Config) dialFunc {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		raw, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		config := base.Clone()
-		if host, _, err := net.SplitHostPort(addr); err == nil {
-			config.ServerName = host
-		}
-		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-		defer cancel()
-		conn := tls.Client(raw, config)
-		if err := conn.HandshakeContext(ctx); err != nil {
-			_ = raw.Close()
-			return nil, err
-		}
-		return conn, nil
+	ctx, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.D())
+	defer cancel()
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, err
 	}
+	return secure, nil
 }

@@ -11,6 +11,9 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/tlsx"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
@@ -28,14 +31,19 @@ func Explain(addr string, err error) error {
 	var timeout net.Error
 	var lookup *net.DNSError
 	var dialled *net.OpError
-	var secret secretError
+	var sentinels *sentinelError
+	var secret *secrets.ResolveError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &secret):
-		return fmt.Errorf("redis %s: %w", addr, secret.error)
+		return fmt.Errorf("redis %s: %w", addr, err)
+	case errors.As(err, &sentinels):
+		return fmt.Errorf("redis %s is not found: %w", addr, err)
+	case tlsx.Advice(err) != "":
+		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
@@ -46,12 +54,16 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s is not there: start it, or correct host and port: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
-	case errors.Is(err, io.EOF):
+	case closed(err):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both or neither speak TLS there: %w", addr, err)
 	}
 	return fmt.Errorf("redis %s: %w", addr, err)
+}
+
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // advise says what an error reply means. The words are those of Redis 8 (redis/src/server.c, createSharedObjects).
@@ -67,7 +79,9 @@ func advise(reply string) string {
 	case "CLUSTERDOWN":
 		return "belongs to a cluster that is down: see CLUSTER INFO"
 	case "CROSSSLOT", "MOVED", "ASK":
-		return "is a node of a cluster, which is not supported yet: name a single server"
+		return "is a node of a cluster: list it under cluster instead of url or host"
+	case "TRYAGAIN":
+		return "is moving slots to another node: writing goes on when it has finished"
 	case "OOM":
 		return "is full: raise maxmemory, or shorten the retention"
 	case "MISCONF":

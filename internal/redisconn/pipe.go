@@ -16,7 +16,7 @@ import (
 // authenticates, selects the database); from then on it is ours alone. After an error that leaves the stream in
 // doubt it is closed, and the next [Pipe.Exchange] makes a new one. A Pipe belongs to one goroutine.
 type Pipe struct {
-	server func(context.Context) (*redis.Client, error)
+	options *redis.Options // whose Dialer finds the server
 
 	client *redis.Client // exists for this connection only; nil while there is none
 	sticky *redis.Conn
@@ -25,16 +25,9 @@ type Pipe struct {
 	buf    []byte
 }
 
-// NewPipe returns a pipe to the server that this function names whenever a connection is needed: a plain client, a
-// Sentinel's master, the node of a cluster that holds a key. Only the client's options are used.
-func NewPipe(server func(context.Context) (*redis.Client, error)) *Pipe {
-	return &Pipe{server: server}
-}
-
-// NewPipe returns a pipe to the client's server.
-func (c *Client) NewPipe() *Pipe {
-	return NewPipe(func(context.Context) (*redis.Client, error) { return c.Client, nil })
-}
+// NewPipe returns a pipe to where these options lead. All that may change (the address, the proxy, credentials) is for
+// their Dialer and their credentials provider to find out: they are asked for every connection.
+func NewPipe(options *redis.Options) *Pipe { return &Pipe{options: options} }
 
 // chunk is about how much is encoded before it is sent: large enough that the system call does not count, small
 // enough that a slow link gets it through within the timeout.
@@ -135,11 +128,7 @@ func (p *Pipe) open(ctx context.Context) error {
 	if p.conn != nil {
 		return nil
 	}
-	server, err := p.server(ctx)
-	if err != nil {
-		return err
-	}
-	o := *server.Options()
+	o := *p.options
 	o.PoolSize, o.MinIdleConns, o.MaxActiveConns = poolSize, 0, 0
 	dial := o.Dialer
 	var mu sync.Mutex // go-redis dials in a goroutine of its own, which may outlive our patience
@@ -159,7 +148,7 @@ func (p *Pipe) open(ctx context.Context) error {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	p.conn = &timed{Conn: conn}
+	p.conn = &timed{Conn: conn, patience: p.options.WriteTimeout}
 	p.reader = NewReader(p.conn)
 	return nil
 }
@@ -188,7 +177,8 @@ func (p *Pipe) Close() {
 // timed gives every read and every write its time, and none once it is aborted.
 type timed struct {
 	net.Conn
-	ctx context.Context
+	patience time.Duration
+	ctx      context.Context
 
 	mu      sync.Mutex // orders arming a deadline and aborting
 	aborted error      // what was wrong first
@@ -218,7 +208,7 @@ func (t *timed) arm(set func(time.Time) error) error {
 	if t.aborted != nil {
 		return t.aborted
 	}
-	deadline := time.Now().Add(ioTimeout)
+	deadline := time.Now().Add(t.patience)
 	if d, ok := t.ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}

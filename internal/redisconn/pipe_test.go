@@ -32,8 +32,9 @@ type fakeServer struct {
 	dials int
 }
 
-func (s *fakeServer) client() *redis.Client {
-	return redis.NewClient(&redis.Options{
+func (s *fakeServer) options() *redis.Options {
+	return &redis.Options{
+		WriteTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
 		Addr: "127.0.0.1:1", MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, DB: 3, Password: "pw",
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
@@ -43,11 +44,11 @@ func (s *fakeServer) client() *redis.Client {
 			go s.serve(theirs)
 			return ours, nil
 		},
-	})
+	}
 }
 
 func (s *fakeServer) pipe() *redisconn.Pipe {
-	return redisconn.NewPipe(func(context.Context) (*redis.Client, error) { return s.client(), nil })
+	return redisconn.NewPipe(s.options())
 }
 
 func (s *fakeServer) serve(conn net.Conn) {

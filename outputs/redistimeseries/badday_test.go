@@ -51,7 +51,7 @@ func badDays() []badDay {
 		{name: "no password", reply: "NOAUTH Authentication required.", say: "wants a password"},
 		{name: "wrong password", reply: "WRONGPASS invalid username-password pair", say: "refuses the username or the password"},
 		{name: "busy", reply: "BUSY Redis is busy running a script.", say: "is busy with a script"},
-		{name: "cluster", reply: "CROSSSLOT Keys in request don't hash to the same slot", say: "is a node of a cluster, which is not supported yet"},
+		{name: "cluster", reply: "CROSSSLOT Keys in request don't hash to the same slot", say: "is a node of a cluster: list it under cluster"},
 		{
 			name: "module unloaded", reply: "ERR unknown command 'TS.MADD', with args beginning with: 'a' '1' '1' ",
 			say: "has no TimeSeries module: use Redis 8 or Redis Stack, or load redistimeseries.so",

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
@@ -21,12 +22,13 @@ import (
 var readme string
 
 // Plugin is the definition of the output "redistimeseries".
-var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme)
+var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme + redisconn.Readme)
 
 // Config are the output's settings.
 type Config struct {
 	redisconn.Config `yaml:",inline"`
-	Retention        Retention    `yaml:"retention"`
+	Settings         `yaml:",inline"`
+	Overrides        []Override   `yaml:"overrides"`
 	KeyFormat        tskey.Format `yaml:"key_format"`
 	KeyPrefix        string       `yaml:"key_prefix" conf:"public"`
 	Hostname         string       `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
@@ -35,15 +37,35 @@ type Config struct {
 
 // Defaults keeps samples for ever in the Redis on this machine.
 func Defaults() Config {
-	return Config{Config: redisconn.Defaults(), KeyFormat: tskey.Host}
+	return Config{
+		Config:    redisconn.Defaults(),
+		Settings:  Settings{DuplicatePolicy: policyLast, Labels: true},
+		KeyFormat: tskey.Host,
+	}
 }
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
-	if c.KeyFormat == "" {
-		return conf.Key("key_format", "must not be empty")
+	errs := []error{c.Config.Validate(), c.Settings.validate()}
+	compacts := len(c.Compactions) > 0
+	for i := range c.Overrides {
+		o := &c.Overrides[i]
+		settings := o.apply(c.Settings)
+		compacts = compacts || len(settings.Compactions) > 0
+		if o.Retention == nil && o.Ignore == nil && o.Compactions == nil && o.DuplicatePolicy == nil {
+			continue // nothing that could be wrong in another way than above
+		}
+		if err := settings.validate(); err != nil {
+			errs = append(errs, conf.Key("overrides", "match %q: %s", o.Match, err))
+		}
 	}
-	return c.Config.Validate()
+	switch {
+	case c.KeyFormat == "":
+		errs = append(errs, conf.Key("key_format", "must not be empty"))
+	case len(c.Cluster) > 0 && compacts && c.KeyFormat != tskey.Tagged:
+		errs = append(errs, conf.Key("key_format", "must be tagged: in a cluster a series and its compactions must share a slot"))
+	}
+	return errors.Join(errs...)
 }
 
 // Writer is the live output.
@@ -56,18 +78,20 @@ type Writer struct {
 	secrets secrets.Resolver
 
 	client *redisconn.Client
-	pipe   *redisconn.Pipe
+	shards *redisconn.Shards
 
 	alive   *telemetry.Series // the liveness key, treated like any other series
-	round   uint64            // counts calls of ensure: tells what is asked for twice in one
-	epoch   uint64            // counts connections and minutes: a key that was refused is tried again in the next
-	renewed time.Time         // when the epoch last moved on by itself
+	life    *shape            // how that is made
+	shapes  map[alike]*shape
+	ignores bool      // the server knows IGNORE
+	round   uint64    // counts calls of ensure: tells what is asked for twice in one
+	epoch   uint64    // counts connections and minutes: a key that was refused is tried again in the next
+	renewed time.Time // when the epoch last moved on by itself
 
 	vanishing bool // series were gone at the last write: said already
 
 	batches []*telemetry.Batch
-	enc     encoder
-	res     results
+	whole   part // of a write to a single server: everything
 }
 
 // New makes the output; nothing is connected yet.
@@ -79,6 +103,9 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 		host:    env.Host,
 		log:     env.Log,
 		secrets: env.Secrets,
+		shapes:  map[alike]*shape{},
+		ignores: true,
+		life:    &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}},
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -101,9 +128,30 @@ func (w *Writer) Open(ctx context.Context) error {
 		_ = client.Close()
 		return client.Explain(ctx, err)
 	}
-	w.client, w.pipe = client, client.NewPipe()
+	w.learn(ctx, client)
+	w.client, w.shards = client, client.NewShards()
 	w.epoch++
 	return nil
+}
+
+// ignoreSince is the first version of RedisTimeSeries that knows IGNORE, as MODULE LIST gives it.
+const ignoreSince = 11200
+
+// learn finds out whether the server is too old for a setting. One that does not tell its version is taken for new.
+func (w *Writer) learn(ctx context.Context, client *redisconn.Client) {
+	if !w.config.wantsIgnore() {
+		return
+	}
+	modules, err := client.Modules(ctx)
+	version := modules["timeseries"]
+	w.ignores = err != nil || version == 0 || version >= ignoreSince
+	if !w.ignores {
+		w.log.Warn("ignore has no effect: the server's TimeSeries module is too old, it needs 1.12", "version", version)
+	}
+}
+
+func (c *Config) wantsIgnore() bool {
+	return c.Ignore != nil || slices.ContainsFunc(c.Overrides, func(o Override) bool { return o.Ignore != nil })
 }
 
 // Close implements [outputs.Output].
@@ -111,9 +159,9 @@ func (w *Writer) Close() error {
 	if w.client == nil {
 		return nil
 	}
-	w.pipe.Close()
+	w.shards.Close()
 	err := w.client.Close()
-	w.client, w.pipe = nil, nil
+	w.client, w.shards = nil, nil
 	return err
 }
 

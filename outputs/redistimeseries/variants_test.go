@@ -25,7 +25,7 @@ const (
 
 type variant struct {
 	writer  *Writer
-	client  *redis.Client
+	client  redis.UniversalClient
 	keys    []any
 	batches []*telemetry.Batch
 	now     int64
@@ -55,7 +55,7 @@ func newVariant(b *testing.B) *variant {
 	if err := w.Open(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	v := &variant{writer: w, client: w.client.Client, now: time.Now().UnixMilli()}
+	v := &variant{writer: w, client: w.client, now: time.Now().UnixMilli()}
 	_, v.batches = encoded(variantSeries, variantTicks)
 	for i := range variantSeries {
 		s, _, _ := v.batches[0].Sample(i)
