@@ -91,6 +91,17 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	}
 }
 
+// Tokens are hidden from all messages as soon as they are known.
+func TestTokensAreHidden(t *testing.T) {
+	s := open(t, roleServer(), appRole)
+	var hidden []string
+	s.env.Hide = func(v string) { hidden = append(hidden, v) }
+	want(t, s, "redis", "hunter2")
+	if diff := cmp.Diff([]string{"hvs.granted-1"}, hidden); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAppRole(t *testing.T) {
 	v := roleServer()
 	s := open(t, v, appRole)
