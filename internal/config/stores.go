@@ -99,7 +99,6 @@ func (b *storeBuilder) store(it storeItem) secrets.Store {
 	for i, p := range ps {
 		if p.Reference != nil {
 			ps[i].Message = "cannot come from a secret store: it is needed before one can be asked"
-			ps[i].Reference = nil
 		}
 	}
 	if ps.Err() != nil {

@@ -50,7 +50,6 @@ func newClient(address string, c Config, t http.RoundTripper) (*api.Client, erro
 		HttpClient: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the library follows the one redirect of a standby node itself
 		}},
-		Timeout: c.Timeout.D(),
 	})
 	if err != nil {
 		return nil, errEnvironment()

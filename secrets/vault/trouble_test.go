@@ -135,6 +135,12 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+func TestNoProxy(t *testing.T) {
+	if transport(tlsx.Config{}).(*http.Transport).Proxy != nil {
+		t.Error("asks the environment for a proxy")
+	}
+}
+
 // A standby node sends its clients to the active one, and nobody sends a token to a server without TLS.
 func TestRedirect(t *testing.T) {
 	active := httptest.NewServer(fake())
