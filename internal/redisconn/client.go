@@ -21,6 +21,9 @@ import (
 // old errors.
 const poolSize = 64
 
+// Rights are what every user needs to connect, as ACL rules.
+const Rights = "+ping +hello +auth +select +client|setname"
+
 // Client is a go-redis client of one server, of a Sentinel's master or of a cluster, and what we know about it.
 type Client struct {
 	redis.UniversalClient

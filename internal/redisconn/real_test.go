@@ -82,9 +82,51 @@ func TestRealTLS(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, client, numbered("k", 1000), 1)
+	c.TLS.ServerName = "redis.lan"
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has a certificate for another name") || !strings.Contains(err.Error(), "tls.server_name") {
+		t.Errorf("with another name: %v", err)
+	}
 	c.TLS = nil
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
 		t.Errorf("without TLS: %v", err)
+	}
+	c = at(redistest.Start(t))
+	c.SSL = true
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("TLS to a server without: %v", err)
+	}
+}
+
+// A certificate that was renewed on disk, on both sides, is used from the next connection on.
+func TestRealRenewedCertificates(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File)
+	c := at(s)
+	ours, oursKey := a.Issue(t, tlstest.Cert{Expired: true})
+	c.TLS = &tlsx.Config{CA: a.File, Cert: ours, Key: oursKey}
+	if _, err := open(t, c); err == nil {
+		t.Fatal("the server takes an expired certificate")
+	}
+	a.IssueTo(t, tlstest.Cert{}, ours, oursKey)
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	a.IssueTo(t, tlstest.Cert{Expired: true}, cert, key)
+	s.Kill()
+	s.Run()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "has a certificate that is not valid now") {
+		t.Errorf("the server's has expired: %v", err)
+	}
+	a.IssueTo(t, tlstest.Cert{}, cert, key)
+	s.Kill()
+	s.Run()
+	if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -114,7 +156,7 @@ func TestRealUserAndDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/99")
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "DB index is out of range") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has no such database: correct db") {
 		t.Error(err)
 	}
 }
@@ -138,6 +180,7 @@ func TestRealCluster(t *testing.T) {
 	// A slot moves: in the middle of it some of its keys are here and some are there.
 	slot := redisconn.Slot("{tag}")
 	from, to := owner(nodes, slot), owner(nodes, (slot+redisconn.Slots/3)%redisconn.Slots)
+	former := ownerOf(t, shards, slot)
 	redistest.MoveSlot(t, slot, from, to, func(gone []string) {
 		if len(gone) == 0 {
 			t.Error("no key has moved yet")
@@ -150,6 +193,9 @@ func TestRealCluster(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, client, keys, 3)
+	if ownerOf(t, shards, slot) == former {
+		t.Error("where the slot was is still taken for its place")
+	}
 
 	// A node dies: what it held is down, and says so.
 	nodes[2].Kill()
@@ -169,6 +215,16 @@ func TestRealCluster(t *testing.T) {
 	check(t, client, keys, 5)
 }
 
+// ownerOf is the pipe to where a slot is taken to be.
+func ownerOf(t *testing.T, s *redisconn.Shards, slot int) *redisconn.Pipe {
+	t.Helper()
+	shard, err := s.Of(t.Context(), slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Pipe(shard)
+}
+
 func owner(nodes []*redistest.Server, slot int) *redistest.Server {
 	for i, n := range nodes {
 		if slot < (i+1)*redisconn.Slots/len(nodes) {
@@ -179,14 +235,19 @@ func owner(nodes []*redistest.Server, slot int) *redistest.Server {
 }
 
 func TestRealSentinel(t *testing.T) {
-	w := redistest.Sentinel(t)
+	w := redistest.Sentinel(t, "geheim")
 	c := redisconn.Defaults()
 	c.Sentinel = &redisconn.Sentinel{Master: "nobody", Addresses: w.Addresses()}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "wants a password: set sentinel.username and sentinel.password") {
+		t.Errorf("error %v", err)
+	}
+	c.Sentinel.Password = secrets.Literal("geheim")
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `knows no master "nobody": correct sentinel.master`) {
 		t.Errorf("error %v", err)
 	}
 	c.Sentinel.Master = "mymaster"
 	c.Sentinel.Addresses[0] = "127.0.0.1:1" // one that is down
+	c.DB = 5                                // which Sentinels have not
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +272,69 @@ func TestRealSentinel(t *testing.T) {
 		t.Error("the dead master still answered")
 	}
 	check(t, client, keys, 2)
-	if got := fmt.Sprint(w.Replica.Do("GET", "k7")); got != "2" {
+	if got := fmt.Sprint(w.Replica.Do("INFO", "keyspace")); !strings.Contains(got, "db5:keys=100") {
 		t.Errorf("the former replica has %s", got)
+	}
+}
+
+// What CLIENT LIST shows: also of the pipes, and in a cluster.
+func TestRealClientName(t *testing.T) {
+	s, nodes := redistest.Start(t), redistest.Cluster(t, 1)
+	single, cluster := at(s), redisconn.Defaults()
+	cluster.Cluster = []string{nodes[0].Addr()}
+	for server, c := range map[*redistest.Server]redisconn.Config{s: single, nodes[0]: cluster} {
+		c.ClientName = "edge-17"
+		client, err := open(t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shards := client.NewShards()
+		defer shards.Close()
+		if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+			t.Error(err)
+		}
+		list := fmt.Sprint(server.Do("CLIENT", "LIST"))
+		if strings.Count(list, "name=edge-17 ") < 2 {
+			t.Error(list)
+		}
+	}
+}
+
+// A server that stands still is given up after the configured time, not after another.
+func TestRealFrozenServer(t *testing.T) {
+	s := redistest.Start(t)
+	c := at(s)
+	c.Timeout /= 10
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	s.Freeze()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
+		t.Errorf("error %v", err)
+	}
+	s.Thaw()
+	redistest.Until(t, "it answers again", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 1)) })
+}
+
+// TLS is spoken to Sentinels as to the master.
+func TestRealSentinelTLS(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	tls := []string{"--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File, "--tls-auth-clients", "no"}
+	master := redistest.Start(t, tls...)
+	watcher := redistest.StartSentinel(t, "sentinel monitor mymaster "+master.Host+" "+master.Port+" 1\n", tls...)
+	c := redisconn.Defaults()
+	c.Sentinel = &redisconn.Sentinel{Master: "mymaster", Addresses: []string{watcher.Addr()}}
+	c.TLS = &tlsx.Config{CA: a.File}
+	if _, err := open(t, c); err != nil {
+		t.Error(err)
+	}
+	c.TLS = nil
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") || !strings.Contains(err.Error(), "sentinel "+watcher.Addr()) {
+		t.Errorf("without TLS: %v", err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 // info is what TS.INFO says, as far as it matters here.
 type info struct {
+	memory    int64 // bytes
+	samples   int64
 	retention int64
 	chunk     int64
 	policy    string
@@ -25,6 +27,10 @@ func parseInfo(reply any) info {
 		number, _ := fields[i+1].(int64)
 		text, _ := fields[i+1].(string)
 		switch fields[i] {
+		case "memoryUsage":
+			in.memory = number
+		case "totalSamples":
+			in.samples = number
 		case "retentionTime":
 			in.retention = number
 		case "chunkSize":

@@ -6,9 +6,13 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
@@ -46,7 +50,7 @@ func Defaults() Config {
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
-	errs := []error{c.Config.Validate(), c.Settings.validate()}
+	errs := []error{c.Config.Validate(), c.validate()}
 	compacts := len(c.Compactions) > 0
 	for i := range c.Overrides {
 		o := &c.Overrides[i]
@@ -114,24 +118,39 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	return w, nil
 }
 
-// Open connects and makes sure that the server speaks TimeSeries, so that what is wrong is said at the start. TS.INFO
-// of a key that need not exist is the cheapest question that only the module can answer.
+// Open connects and makes sure that the server speaks TimeSeries, so that what is wrong is said at the start.
 func (w *Writer) Open(ctx context.Context) error {
-	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+	client, err := w.connect(ctx)
+	var refusal redis.Error
+	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Error(), "NOPERM") {
+		return fmt.Errorf("%w; all that is needed: ~%s* %s", err, w.config.KeyPrefix, rights)
+	}
 	if err != nil {
 		return err
+	}
+	w.learn(ctx, client)
+	w.client, w.shards = client, client.NewShards()
+	w.epoch++
+	return nil
+}
+
+// rights are what a user needs to write, as ACL rules.
+const rights = redisconn.Rights + " +ts.create +ts.alter +ts.info +ts.madd +ts.createrule"
+
+// connect asks for a key that need not exist: TS.INFO is the cheapest question that only the module can answer.
+func (w *Writer) connect(ctx context.Context) (*redisconn.Client, error) {
+	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+	if err != nil {
+		return nil, err
 	}
 	stop := client.CutOn(ctx)
 	defer stop()
 	err = client.Do(ctx, "TS.INFO", w.naming.Liveness(w.host)).Err()
 	if err != nil && !isTimeSeriesReply(err.Error()) {
 		_ = client.Close()
-		return client.Explain(ctx, err)
+		return nil, client.Explain(ctx, err)
 	}
-	w.learn(ctx, client)
-	w.client, w.shards = client, client.NewShards()
-	w.epoch++
-	return nil
+	return client, nil
 }
 
 // ignoreSince is the first version of RedisTimeSeries that knows IGNORE, as MODULE LIST gives it.
