@@ -1,0 +1,74 @@
+package redissearch
+
+import (
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// appendKey appends the key of an event's document.
+func (w *Writer) appendKey(buf []byte, e *telemetry.Event) []byte {
+	return e.AppendID(append(buf, w.config.KeyPrefix...), w.instance)
+}
+
+func (w *Writer) appendKeyArg(buf []byte, e *telemetry.Event) []byte {
+	start := len(buf)
+	return redisconn.WrapArg(w.appendKey(buf, e), start)
+}
+
+const (
+	jsonSet   = "*4\r\n$8\r\nJSON.SET\r\n"
+	jsonRoot  = "$1\r\n$\r\n"
+	hset      = "$4\r\nHSET\r\n"
+	pexpireat = "*3\r\n$9\r\nPEXPIREAT\r\n"
+	asking    = "*1\r\n$6\r\nASKING\r\n"
+)
+
+// appendEvent appends the commands that store an event: see [Writer.replies].
+func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
+	var space [room]value
+	d := document{values: space[:0]}
+	d.fill(e)
+	if w.config.Storage == Hash {
+		buf = w.appendHash(buf, e, &d)
+	} else {
+		buf = append(buf, jsonSet...)
+		buf = append(w.appendKeyArg(buf, e), jsonRoot...)
+		start := len(buf)
+		buf = redisconn.WrapArg(appendJSON(buf, &d), start)
+	}
+	if w.config.TTL == 0 {
+		return buf
+	}
+	if w.client.Clustered {
+		buf = append(buf, asking...) // where the key's slot is moving, the command before it was sent on after ASKING
+	}
+	buf = w.appendKeyArg(append(buf, pexpireat...), e)
+	return redisconn.AppendInt(buf, e.Time.Add(w.config.TTL.D()).UnixMilli())
+}
+
+// replies is how many commands appendEvent makes: both belong together, so that a document never is left without its
+// end because only one of them was redirected within a cluster.
+func (w *Writer) replies() int {
+	switch {
+	case w.config.TTL == 0:
+		return 1
+	case w.client.Clustered:
+		return 3
+	}
+	return 2
+}
+
+// appendHash appends the HSET of a document; a hash takes any bytes.
+func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d *document) []byte {
+	buf = redisconn.AppendCommand(buf, 2+2*len(d.values))
+	buf = w.appendKeyArg(append(buf, hset...), e)
+	for _, v := range d.values {
+		buf = redisconn.AppendArg(buf, v.name)
+		if v.numeric {
+			buf = redisconn.AppendInt(buf, v.number)
+		} else {
+			buf = redisconn.AppendArg(buf, v.text)
+		}
+	}
+	return buf
+}
