@@ -21,7 +21,7 @@ const module = "github.com/rtcollector/rtcollector"
 var layers = [][]string{
 	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/arch", "secrets"},
 	{"internal/catalog", "internal/tlsx"},
-	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/embedded", "internal/tskey"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/embedded", "internal/tskey"},
 	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},
@@ -35,7 +35,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"plugins/exec"}, "inputs read files and sockets; only exec runs programs"},
+	{"os/exec", []string{"plugins/exec", "internal/redisconn/redistest"}, "inputs read files and sockets; only exec runs programs"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "internal/config", "internal/catalog", "plugins/plugintest", "outputs/outputtest"},
 		"plugins and the agent never see YAML"},

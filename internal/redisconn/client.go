@@ -62,6 +62,10 @@ func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, 
 	defer stop()
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
+		if closed(err) {
+			return nil, fmt.Errorf("redis %s closes the connection at once: compare the TLS settings of both sides (it may want a client certificate): %w",
+				c.Addr, err)
+		}
 		return nil, c.Explain(ctx, err)
 	}
 	return c, nil

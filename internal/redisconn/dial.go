@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/net/proxy"
 
-	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -109,19 +108,7 @@ func (d *dialer) secure(ctx context.Context, conn net.Conn, a address) (net.Conn
 	defer cancel()
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, &tlsError{err}
+		return nil, err
 	}
 	return secure, nil
-}
-
-// tlsError is a handshake that failed, and what to do about it.
-type tlsError struct{ error }
-
-func (e *tlsError) Unwrap() error { return e.error }
-
-func (e *tlsError) advice() string {
-	if text := tlsx.Advice(e.error); text != "" {
-		return text
-	}
-	return "fails in the TLS handshake"
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
 // ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
@@ -28,7 +30,6 @@ func Explain(addr string, err error) error {
 	var timeout net.Error
 	var lookup *net.DNSError
 	var dialled *net.OpError
-	var handshake *tlsError
 	var sentinels *sentinelError
 	switch {
 	case err == nil:
@@ -37,8 +38,8 @@ func Explain(addr string, err error) error {
 		return err
 	case errors.As(err, &sentinels):
 		return fmt.Errorf("redis %s is not found: %w", addr, err)
-	case errors.As(err, &handshake):
-		return fmt.Errorf("redis %s %s: %w", addr, handshake.advice(), err)
+	case tlsx.Advice(err) != "":
+		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
@@ -49,12 +50,16 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s is not there: start it, or correct host and port: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
-	case errors.Is(err, io.EOF):
+	case closed(err):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both or neither speak TLS there: %w", addr, err)
 	}
 	return fmt.Errorf("redis %s: %w", addr, err)
+}
+
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // advise says what an error reply means. The words are those of Redis 8 (redis/src/server.c, createSharedObjects).

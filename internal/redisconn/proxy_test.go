@@ -1,0 +1,217 @@
+package redisconn_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// daemon runs a program until the test ends and waits until it listens on port.
+func daemon(t *testing.T, port int, name string, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("no %s here", name)
+	}
+	cmd := exec.Command(name, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	redistest.Until(t, name+" listens", func(context.Context) error {
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	})
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l := listenTCP(t)
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func fails(t *testing.T, c redisconn.Config, want ...string) {
+	t.Helper()
+	_, err := open(t, c)
+	for _, w := range want {
+		if err == nil || !strings.Contains(err.Error(), w) {
+			t.Errorf("error %v, want %q in it", err, w)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "geheim") {
+		t.Errorf("the password is shown: %v", err)
+	}
+}
+
+func TestRealSOCKS5(t *testing.T) {
+	s := redistest.Start(t)
+	port := freePort(t)
+	daemon(t, port, "microsocks", "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-u", "user", "-P", "geheim")
+	c := redisconn.Defaults()
+	c.Host = "localhost" // looked up by the proxy
+	c.Port, _ = strconv.Atoi(s.Port)
+	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%d", port))
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Set(t.Context(), "k", 1, 0).Err(); err != nil {
+		t.Error(err)
+	}
+	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%d", port))
+	fails(t, c, "redis localhost:"+s.Port+" cannot be reached through its proxy", "username/password authentication failed")
+	c.SOCKS5Proxy = secrets.Literal("socks5://user:geheim@127.0.0.1:1")
+	fails(t, c, "cannot be reached through its proxy", "connection refused")
+	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%d", port))
+	c.Port = 1
+	fails(t, c, "cannot be reached through its proxy", "connection refused")
+	c.SOCKS5Proxy = secrets.Ref{}
+	fails(t, c, "is not there")
+}
+
+// Dante refuses what its rules do not allow: here, one of two servers.
+func TestRealSOCKS4(t *testing.T) {
+	s, other := redistest.Start(t), redistest.Start(t)
+	port, dir := freePort(t), t.TempDir()
+	file := filepath.Join(dir, "danted.conf")
+	text := fmt.Sprintf(`logoutput: %s
+internal: 127.0.0.1 port = %d
+external: 127.0.0.1
+clientmethod: none
+socksmethod: none
+user.privileged: root
+user.unprivileged: nobody
+client pass {
+	from: 127.0.0.0/8 to: 0.0.0.0/0
+}
+socks pass {
+	from: 127.0.0.0/8 to: 127.0.0.1/32 port = %s
+	proxyprotocol: socks_v4
+}
+`, filepath.Join(dir, "log"), port, s.Port)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("danted changes its user: it must be started by root")
+	}
+	daemon(t, port, "danted", "-f", file)
+	c := redisconn.Defaults()
+	c.Host = "127.0.0.1"
+	c.Port, _ = strconv.Atoi(s.Port)
+	c.SOCKS4Proxy = secrets.Literal(fmt.Sprintf("socks4://user@127.0.0.1:%d", port))
+	client, err := open(t, c)
+	if err != nil {
+		log, _ := os.ReadFile(filepath.Join(dir, "log"))
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if err := client.Set(t.Context(), "k", 1, 0).Err(); err != nil {
+		t.Error(err)
+	}
+	c.Port, _ = strconv.Atoi(other.Port)
+	fails(t, c, "cannot be reached through its proxy", "rejected")
+}
+
+// fakeSOCKS4 answers one request with a reply and returns what was asked for. Danted knows no 4A.
+func fakeSOCKS4(t *testing.T, reply []byte) (addr string, request func() string) {
+	t.Helper()
+	l := listenTCP(t)
+	got := make(chan string, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		buf := make([]byte, 256)
+		n, _ := conn.Read(buf)
+		got <- string(buf[:n])
+		_, _ = conn.Write(reply)
+		_, _ = io.Copy(io.Discard, conn)
+	}()
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String(), func() string { return <-got }
+}
+
+func TestSOCKS4Requests(t *testing.T) {
+	for host, want := range map[string]string{
+		"10.0.0.7":  "\x04\x01\x18\xeb\x0a\x00\x00\x07user\x00",
+		"redis.lan": "\x04\x01\x18\xeb\x00\x00\x00\x01user\x00redis.lan\x00",
+	} {
+		addr, request := fakeSOCKS4(t, []byte{0, 92, 0, 0, 0, 0, 0, 0})
+		c := redisconn.Defaults()
+		c.Host = host
+		c.SOCKS4Proxy = secrets.Literal("socks4a://user@" + addr)
+		fails(t, c, "redis "+host+":6379 cannot be reached through its proxy", "the user is refused")
+		if got := request(); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestSOCKS4Replies(t *testing.T) {
+	for want, reply := range map[string][]byte{
+		"request rejected":         {0, 91, 0, 0, 0, 0, 0, 0},
+		"unknown reply 7":          {0, 7, 0, 0, 0, 0, 0, 0},
+		"this is no SOCKS4 proxy":  []byte("HTTP/1.1 400 Bad Request\r\n"),
+		"i/o timeout":              {0, 90, 0},                // half a reply, and then nothing
+		"did not answer in time":   {0, 90, 0, 0, 0, 0, 0, 0}, // a way to nowhere
+		"cannot carry an IPv6 add": nil,
+	} {
+		addr, _ := fakeSOCKS4(t, reply)
+		c := redisconn.Defaults()
+		c.ConnectTimeout = c.ConnectTimeout / 25
+		c.Timeout = c.ConnectTimeout
+		if reply == nil {
+			c.Host = "fd00::1"
+		}
+		c.SOCKS4Proxy = secrets.Literal("socks4://" + addr)
+		fails(t, c, want)
+	}
+}
+
+// The proxy is looked up anew for every connection.
+func TestRotatedProxy(t *testing.T) {
+	s := redistest.Start(t)
+	port := freePort(t)
+	daemon(t, port, "microsocks", "-i", "127.0.0.1", "-p", strconv.Itoa(port))
+	c := redisconn.Defaults()
+	c.Host = s.Host
+	c.Port, _ = strconv.Atoi(s.Port)
+	c.ConnectTimeout = c.ConnectTimeout / 5
+	if err := c.SOCKS5Proxy.UnmarshalScalar("secret:proxy"); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SECRET_PROXY", fmt.Sprintf("socks5://127.0.0.1:%d", port))
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SECRET_PROXY", "socks5://127.0.0.1:1")
+	shards := client.NewShards()
+	defer shards.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err = client.Explain(ctx, shards.Do(ctx, sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "cannot be reached through its proxy") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,217 @@
+package redisconn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/tlsx"
+	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+func open(t *testing.T, c redisconn.Config) (*redisconn.Client, error) {
+	t.Helper()
+	client, err := redisconn.Open(t.Context(), c, nil)
+	if err == nil {
+		t.Cleanup(func() { _ = client.Close() })
+	}
+	return client, err
+}
+
+// sets are commands "SET <key> <n>" for the keys, and a note of every reply.
+func sets(keys []string, n int) redisconn.Commands {
+	return redisconn.Commands{
+		Len:  len(keys),
+		Slot: func(i int) int { return redisconn.Slot(keys[i]) },
+		Append: func(buf []byte, i int) []byte {
+			v := strconv.Itoa(n)
+			return fmt.Appendf(buf, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(keys[i]), keys[i], len(v), v)
+		},
+		Reply: func(_ int, from *redisconn.Reader) error {
+			refusal, err := from.Item()
+			if err == nil && refusal != nil {
+				return redisconn.ServerError(refusal)
+			}
+			return err
+		},
+	}
+}
+
+func check(t *testing.T, c *redisconn.Client, keys []string, n int) {
+	t.Helper()
+	for _, k := range keys {
+		if got, err := c.Get(t.Context(), k).Int(); err != nil || got != n {
+			t.Fatalf("%s is %d (%v), want %d", k, got, err, n)
+		}
+	}
+}
+
+func numbered(prefix string, n int) []string {
+	var keys []string
+	for i := range n {
+		keys = append(keys, prefix+strconv.Itoa(i))
+	}
+	return keys
+}
+
+func TestRealTLS(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File)
+	c := redisconn.Defaults()
+	c.Host = s.Host
+	c.Port, _ = strconv.Atoi(s.Port)
+	c.TLS = &tlsx.Config{CA: a.File}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "client certificate") {
+		t.Errorf("without a client certificate: %v", err)
+	}
+	c.TLS.Cert, c.TLS.Key = a.Issue(t, tlstest.Cert{})
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	if err := shards.Do(t.Context(), sets(numbered("k", 1000), 1)); err != nil {
+		t.Error(err)
+	}
+	check(t, client, numbered("k", 1000), 1)
+	c.TLS = nil
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("without TLS: %v", err)
+	}
+}
+
+func TestRealUserAndDatabase(t *testing.T) {
+	s := redistest.Start(t)
+	s.Do("ACL", "SETUSER", "agent", "on", ">pass/word#1", "~k*", "+set", "+get", "+ping", "+select", "+client|setname", "+hello")
+	c := redisconn.Defaults()
+	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/3")
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	if err := shards.Do(t.Context(), sets([]string{"k1"}, 1)); err != nil {
+		t.Error(err)
+	}
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"other"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "refuses this to the user") {
+		t.Errorf("a key without rights: %v", err)
+	}
+	if got := s.Do("INFO", "keyspace"); !strings.Contains(fmt.Sprint(got), "db3:keys=1") {
+		t.Error(got)
+	}
+	c.URL = secrets.Literal("redis://agent:wrong@" + s.Addr())
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") || strings.Contains(err.Error(), ":wrong@") {
+		t.Error(err)
+	}
+	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/99")
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "DB index is out of range") {
+		t.Error(err)
+	}
+}
+
+func TestRealCluster(t *testing.T) {
+	nodes := redistest.Cluster(t, 3)
+	c := redisconn.Defaults()
+	c.Cluster = []string{nodes[0].Addr()}
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	keys := append(numbered("k", 3000), numbered("{tag}", 50)...)
+	if err := shards.Do(t.Context(), sets(keys, 1)); err != nil {
+		t.Fatal(err)
+	}
+	check(t, client, keys, 1)
+
+	// A slot moves: in the middle of it some of its keys are here and some are there.
+	slot := redisconn.Slot("{tag}")
+	from, to := owner(nodes, slot), owner(nodes, (slot+redisconn.Slots/3)%redisconn.Slots)
+	redistest.MoveSlot(t, slot, from, to, func(gone []string) {
+		if len(gone) == 0 {
+			t.Error("no key has moved yet")
+		}
+		if err := shards.Do(t.Context(), sets(keys, 2)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := shards.Do(t.Context(), sets(keys, 3)); err != nil {
+		t.Error(err)
+	}
+	check(t, client, keys, 3)
+
+	// A node dies: what it held is down, and says so.
+	nodes[2].Kill()
+	redistest.Until(t, "the loss of a node is noticed", func(ctx context.Context) error {
+		err := client.Explain(ctx, shards.Do(ctx, sets(keys, 4)))
+		shards.Close()
+		if err == nil || !strings.Contains(err.Error(), "cluster") {
+			return fmt.Errorf("error %w", errors.Join(err, errors.New("is not it")))
+		}
+		return nil
+	})
+	nodes[2].Run()
+	redistest.Until(t, "the cluster works again", func(ctx context.Context) error {
+		defer shards.Close()
+		return shards.Do(ctx, sets(keys, 5))
+	})
+	check(t, client, keys, 5)
+}
+
+func owner(nodes []*redistest.Server, slot int) *redistest.Server {
+	for i, n := range nodes {
+		if slot < (i+1)*redisconn.Slots/len(nodes) {
+			return n
+		}
+	}
+	return nil
+}
+
+func TestRealSentinel(t *testing.T) {
+	w := redistest.Sentinel(t)
+	c := redisconn.Defaults()
+	c.Sentinel = &redisconn.Sentinel{Master: "nobody", Addresses: w.Addresses()}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `knows no master "nobody": correct sentinel.master`) {
+		t.Errorf("error %v", err)
+	}
+	c.Sentinel.Master = "mymaster"
+	c.Sentinel.Addresses[0] = "127.0.0.1:1" // one that is down
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	if err := shards.Do(t.Context(), sets(numbered("k", 100), 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.Master.Kill()
+	keys := numbered("k", 100)
+	failed := 0
+	redistest.Until(t, "the replica takes over", func(ctx context.Context) error {
+		err := shards.Do(ctx, sets(keys, 2))
+		if err != nil {
+			failed++
+			shards.Close()
+		}
+		return err
+	})
+	if failed == 0 {
+		t.Error("the dead master still answered")
+	}
+	check(t, client, keys, 2)
+	if got := fmt.Sprint(w.Replica.Do("GET", "k7")); got != "2" {
+		t.Errorf("the former replica has %s", got)
+	}
+}

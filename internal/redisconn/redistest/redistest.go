@@ -1,0 +1,265 @@
+// Package redistest starts real Redis servers for tests: single ones, clusters, and masters watched by Sentinels.
+package redistest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Command is the environment variable that names the server to start, with arguments if need be: a Redis 8, or one
+// with "--loadmodule". The default is redis-server.
+const Command = "RTC_TEST_REDIS_SERVER"
+
+// patience is how long a server may take to do what it is waited for.
+const patience = 30 * time.Second
+
+// Server is one process.
+type Server struct {
+	Host, Port string
+	Dir        string // its working directory, removed with the test
+
+	t    testing.TB
+	args []string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// Start starts a server on loopback that is stopped with the test, and waits until it listens. Without a redis-server
+// on this machine the test is skipped.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	command := strings.Fields(cmp.Or(os.Getenv(Command), "redis-server"))
+	if _, err := exec.LookPath(command[0]); err != nil {
+		t.Skipf("no %s here: install Debian's redis-server", command[0])
+	}
+	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(freePort(t)), t: t}
+	dir, err := os.MkdirTemp("", "rtc-redis-") // t.TempDir is too long for a socket on some systems
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Dir = dir
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s.args = append(command, "--dir", dir, "--bind", s.Host, "--save", "", "--appendonly", "no",
+		"--repl-diskless-sync-delay", "0", "--logfile", filepath.Join(dir, "log"))
+	for _, a := range args {
+		s.args = append(s.args, strings.NewReplacer("$PORT", s.Port, "$DIR", dir).Replace(a))
+	}
+	if !strings.Contains(strings.Join(args, " "), "$PORT") {
+		s.args = append(s.args, "--port", s.Port)
+	}
+	s.Run()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Addr is host:port.
+func (s *Server) Addr() string { return net.JoinHostPort(s.Host, s.Port) }
+
+// Run starts the process, again after it was stopped.
+func (s *Server) Run() {
+	s.t.Helper()
+	s.cmd = exec.Command(s.args[0], s.args[1:]...)
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.done = make(chan struct{})
+	go func() {
+		defer close(s.done)
+		_ = s.cmd.Wait()
+	}()
+	s.wait()
+}
+
+func (s *Server) wait() {
+	s.t.Helper()
+	Until(s.t, "the server listens", func(ctx context.Context) error {
+		select {
+		case <-s.done:
+			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
+			s.t.Fatalf("%s has ended:\n%s", strings.Join(s.args, " "), log)
+		default:
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	})
+}
+
+// Kill ends the process like a power cut.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+// Freeze stops the process without ending it: its connections stay open and say nothing.
+func (s *Server) Freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (s *Server) Thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Client is a client of the server, closed with the test.
+func (s *Server) Client() *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
+	s.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Do runs a command.
+func (s *Server) Do(args ...any) any {
+	s.t.Helper()
+	v, err := s.Client().Do(s.t.Context(), args...).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		s.t.Fatalf("%v: %v", args, err)
+	}
+	return v
+}
+
+// Until waits until f returns no error.
+func Until(t testing.TB, what string, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		err := f(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited %v until %s: %v", patience, what, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
+}
+
+// Cluster starts a cluster of masters without replicas that share the slots evenly.
+func Cluster(t testing.TB, n int, args ...string) []*Server {
+	t.Helper()
+	var nodes []*Server
+	for range n {
+		bus := strconv.Itoa(freePort(t))
+		nodes = append(nodes, Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000"}, args...)...))
+	}
+	const slots = 16384
+	for i, s := range nodes {
+		s.Do("CLUSTER", "ADDSLOTSRANGE", i*slots/n, (i+1)*slots/n-1)
+		bus, _ := s.Client().ConfigGet(t.Context(), "cluster-port").Result()
+		for _, other := range nodes {
+			other.Do("CLUSTER", "MEET", s.Host, s.Port, bus["cluster-port"])
+		}
+	}
+	for _, s := range nodes {
+		c := s.Client()
+		Until(t, "the cluster is up", func(ctx context.Context) error {
+			info, err := c.ClusterInfo(ctx).Result()
+			if err == nil && (!strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_size:%d", n))) {
+				err = errors.New(info)
+			}
+			return err
+		})
+	}
+	return nodes
+}
+
+// MoveSlot moves a slot, whose keys must be few, from one node of a cluster to another; during runs in the middle, when
+// the slot is half there and half here.
+func MoveSlot(t testing.TB, slot int, from, to *Server, during func(keys []string)) {
+	t.Helper()
+	fromID, toID := from.Do("CLUSTER", "MYID"), to.Do("CLUSTER", "MYID")
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", fromID)
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", toID)
+	keys, err := from.Client().ClusterGetKeysInSlot(t.Context(), slot, 1_000_000).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := len(keys) / 2
+	for i, key := range keys {
+		if i == half && during != nil {
+			during(keys[:half])
+		}
+		from.Do("MIGRATE", to.Host, to.Port, key, 0, 5000)
+	}
+	if len(keys) == 0 && during != nil {
+		during(nil)
+	}
+	to.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
+	from.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
+}
+
+// Watched is a master with a replica, and the Sentinels that watch them under the name "mymaster".
+type Watched struct {
+	Master, Replica *Server
+	Sentinels       []*Server
+}
+
+// Addresses are those of the Sentinels.
+func (w *Watched) Addresses() []string {
+	var out []string
+	for _, s := range w.Sentinels {
+		out = append(out, s.Addr())
+	}
+	return out
+}
+
+// Sentinel starts a master, a replica and three Sentinels, which take a master for dead after a second.
+func Sentinel(t testing.TB) *Watched {
+	t.Helper()
+	w := &Watched{Master: Start(t)}
+	w.Replica = Start(t, "--replicaof", w.Master.Host+" "+w.Master.Port)
+	for range 3 {
+		conf := filepath.Join(t.TempDir(), "sentinel.conf")
+		text := fmt.Sprintf("sentinel monitor mymaster %s %s 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n",
+			w.Master.Host, w.Master.Port)
+		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.Sentinels = append(w.Sentinels, startSentinel(t, conf))
+	}
+	for _, s := range w.Sentinels {
+		c := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
+		t.Cleanup(func() { _ = c.Close() })
+		Until(t, "the Sentinels know each other and the replica", func(ctx context.Context) error {
+			m, err := c.Master(ctx, "mymaster").Result()
+			if err == nil && (m["num-slaves"] != "1" || m["num-other-sentinels"] != "2") {
+				err = fmt.Errorf("%s replicas, %s other Sentinels", m["num-slaves"], m["num-other-sentinels"])
+			}
+			return err
+		})
+	}
+	return w
+}
+
+func startSentinel(t testing.TB, conf string) *Server {
+	t.Helper()
+	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(freePort(t)), Dir: filepath.Dir(conf), t: t}
+	binary := strings.Fields(cmp.Or(os.Getenv(Command), "redis-server"))[0]
+	s.args = []string{binary, conf, "--sentinel", "--bind", s.Host, "--port", s.Port, "--logfile", filepath.Join(s.Dir, "log")}
+	s.Run()
+	t.Cleanup(s.Kill)
+	return s
+}
