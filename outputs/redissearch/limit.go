@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
@@ -55,7 +56,7 @@ func (w *Writer) trim(ctx context.Context) error {
 			return nil
 		}
 		removed, err := w.remove(ctx, oldest[:surplus])
-		if err != nil || removed == 0 { // another agent was faster
+		if err != nil || removed < surplus { // another agent was faster, or they are not ours
 			return err
 		}
 	}
@@ -63,28 +64,36 @@ func (w *Writer) trim(ctx context.Context) error {
 
 // remove deletes documents, pipelined, and returns how many there were. What does not begin with our prefix is not
 // ours to delete, even if the index covers it.
-func (w *Writer) remove(ctx context.Context, found []any) (int, error) {
+func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
 	var keys []string
 	for _, k := range found {
 		if key := asText(k); strings.HasPrefix(key, w.config.KeyPrefix) {
 			keys = append(keys, key)
 		}
 	}
-	v := verdicts{clustered: w.client.Clustered, replies: 1}
+	var removed atomic.Int64
+	v := verdicts{clustered: w.client.Clustered}
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len:  len(keys),
 		Slot: func(i int) int { return w.shards.Slot(keys[i]) },
 		Append: func(buf []byte, i int) []byte {
 			return redisconn.AppendArg(redisconn.AppendArg(redisconn.AppendCommand(buf, 2), "UNLINK"), keys[i])
 		},
-		Reply: v.receive,
+		Reply: func(_ int, from *redisconn.Reader) error {
+			kind, text, err := from.Line()
+			switch {
+			case err != nil:
+				return err
+			case kind == '-':
+				return v.refuse(string(text))
+			case string(text) == "1":
+				removed.Add(1)
+			}
+			return nil
+		},
 	})
 	if err != nil {
 		return 0, err
 	}
-	var r rejections
-	if err := v.settle(len(keys), &r); err != nil {
-		return 0, err
-	}
-	return len(keys) - r.n, nil
+	return removed.Load(), v.settle(len(keys), &rejections{})
 }

@@ -49,8 +49,8 @@ type Settings struct {
 	Index            string        `yaml:"index"`
 	KeyPrefix        string        `yaml:"key_prefix"`
 	Storage          Storage       `yaml:"storage"`
-	TTL              conf.Duration `yaml:"ttl"`                    // from the event's time on; 0: for ever
-	MaxDocuments     int           `yaml:"max_documents"`          // 0: no limit
+	TTL              conf.Duration `yaml:"ttl"`                     // from the event's time on; 0: for ever
+	MaxDocuments     int           `yaml:"max_documents"`           // 0: no limit
 	Hostname         string        `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
 	Debug            bool          `yaml:"debug" conf:"ignored"`
 }
@@ -120,8 +120,8 @@ type Writer struct {
 	client *redisconn.Client
 	shards *redisconn.Shards
 
-	ready     bool   // the index was as it must be when we last looked
-	failures  int64  // that the index had counted then
+	ready     bool  // the index was as it must be when we last looked
+	failures  int64 // that the index had counted then
 	trimmed   time.Time
 	trimError string // said already
 }

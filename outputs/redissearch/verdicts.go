@@ -34,16 +34,13 @@ func (v *verdicts) receive(_ int, from *redisconn.Reader) error {
 	if refusal == "" {
 		return nil
 	}
-	if v.clustered {
-		if _, ok := redisconn.ReadRedirect(refusal); ok {
-			return redisconn.ServerError(refusal)
-		}
-	}
-	v.refuse(refusal)
-	return nil
+	return v.refuse(refusal)
 }
 
-func (v *verdicts) refuse(reply string) {
+func (v *verdicts) refuse(reply string) error {
+	if _, ok := redisconn.ReadRedirect(reply); ok && v.clustered {
+		return redisconn.ServerError(reply)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
@@ -59,6 +56,7 @@ func (v *verdicts) refuse(reply string) {
 			v.words = reply
 		}
 	}
+	return nil
 }
 
 // isTakenKey: the key exists and is something else. HSET and JSON.SET have their own words.
