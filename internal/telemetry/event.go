@@ -67,11 +67,13 @@ const (
 // IDs sort by time as text, and those of one agent and millisecond in their order. It is the same whenever the event
 // is written again. Instance tells agents apart, also the same one before and after a restart.
 func (e *Event) AppendID(buf []byte, instance string) []byte {
-	buf = appendPadded(buf, uint64(max(e.Time.UnixMilli(), 0)), stampDigits)
-	buf = append(buf, '-')
+	buf = append(AppendStamp(buf, e.Time.UnixMilli()), '-')
 	buf = append(buf, instance...)
 	return appendPadded(append(buf, '-'), e.Seq, seqDigits)
 }
+
+// AppendStamp appends milliseconds since the epoch, padded with zeros so that they sort as text.
+func AppendStamp(buf []byte, ms int64) []byte { return appendPadded(buf, uint64(max(ms, 0)), stampDigits) }
 
 func appendPadded(buf []byte, v uint64, width int) []byte {
 	var room [20]byte

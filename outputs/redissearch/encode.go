@@ -1,6 +1,7 @@
 package redissearch
 
 import (
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -25,16 +26,16 @@ const (
 
 // appendEvent appends the commands that store an event: see [Writer.replies].
 func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
-	var space [room]value
-	d := document{values: space[:0]}
-	d.fill(e)
+	var room [eventdoc.Room]eventdoc.Value
+	d := eventdoc.Document{Values: room[:0]}
+	d.Fill(e)
 	if w.config.Storage == Hash {
 		buf = w.appendHash(buf, e, &d)
 	} else {
 		buf = append(buf, jsonSet...)
 		buf = append(w.appendKeyArg(buf, e), jsonRoot...)
 		start := len(buf)
-		buf = redisconn.WrapArg(appendJSON(buf, &d), start)
+		buf = redisconn.WrapArg(d.AppendJSON(buf), start)
 	}
 	if w.config.TTL == 0 {
 		return buf
@@ -59,15 +60,15 @@ func (w *Writer) replies() int {
 }
 
 // appendHash appends the HSET of a document; a hash takes any bytes.
-func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d *document) []byte {
-	buf = redisconn.AppendCommand(buf, 2+2*len(d.values))
+func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d *eventdoc.Document) []byte {
+	buf = redisconn.AppendCommand(buf, 2+2*len(d.Values))
 	buf = w.appendKeyArg(append(buf, hset...), e)
-	for _, v := range d.values {
-		buf = redisconn.AppendArg(buf, v.name)
-		if v.numeric {
-			buf = redisconn.AppendInt(buf, v.number)
+	for _, v := range d.Values {
+		buf = redisconn.AppendArg(buf, v.Name)
+		if v.Numeric {
+			buf = redisconn.AppendInt(buf, v.Number)
 		} else {
-			buf = redisconn.AppendArg(buf, v.text)
+			buf = redisconn.AppendArg(buf, v.Text)
 		}
 	}
 	return buf

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
@@ -43,7 +44,7 @@ func (w *Writer) limit(ctx context.Context, documents int64) {
 func (w *Writer) trim(ctx context.Context) error {
 	for {
 		reply, err := w.client.Do(ctx, "FT.SEARCH", w.config.Index, "*", "NOCONTENT",
-			"SORTBY", nameTimestamp, "ASC", "LIMIT", 0, atOnce).Slice()
+			"SORTBY", eventdoc.Timestamp, "ASC", "LIMIT", 0, atOnce).Slice()
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
 )
 
 // attribute is one name that can be searched for.
@@ -22,18 +24,18 @@ const (
 // schema is what the index covers. What is filtered by is a TAG, matched as a whole; only the message is full text.
 func schema() []attribute {
 	return []attribute{
-		{nameTimestamp, numeric, true},
-		{nameSeverity, numeric, true},
-		{nameFacility, numeric, false},
-		{nameMessage, text, false},
-		{nameHost, tag, false},
-		{nameApp, tag, false},
-		{nameLevel, tag, false},
-		{nameSource, tag, false},
-		{nameName, tag, false},
-		{nameProc, tag, false},
-		{nameMsgID, tag, false},
-		{nameRemoteIP, tag, false},
+		{eventdoc.Timestamp, numeric, true},
+		{eventdoc.Severity, numeric, true},
+		{eventdoc.Facility, numeric, false},
+		{eventdoc.Message, text, false},
+		{eventdoc.Host, tag, false},
+		{eventdoc.App, tag, false},
+		{eventdoc.Level, tag, false},
+		{eventdoc.Source, tag, false},
+		{eventdoc.Name, tag, false},
+		{eventdoc.Proc, tag, false},
+		{eventdoc.MsgID, tag, false},
+		{eventdoc.RemoteIP, tag, false},
 	}
 }
 

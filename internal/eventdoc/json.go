@@ -1,4 +1,4 @@
-package redissearch
+package eventdoc
 
 import (
 	"strconv"
@@ -6,39 +6,39 @@ import (
 	"unicode/utf8"
 )
 
-// appendJSON appends a document as an object. RedisJSON refuses what is not UTF-8: each byte that is not becomes
+// AppendJSON appends the document as an object. JSON is UTF-8: each byte that is not becomes
 // U+FFFD, and the names of the values to which that happened are listed in invalid_utf8.
-func appendJSON(buf []byte, d *document) []byte {
+func (d *Document) AppendJSON(buf []byte) []byte {
 	var invalid []byte
-	for i, v := range d.values {
+	for i, v := range d.Values {
 		if i == 0 {
 			buf = append(buf, '{')
 		} else {
 			buf = append(buf, ',')
 		}
-		buf, _ = appendString(buf, v.name)
+		buf, _ = AppendString(buf, v.Name)
 		buf = append(buf, ':')
-		if v.numeric {
-			buf = strconv.AppendInt(buf, v.number, 10)
+		if v.Numeric {
+			buf = strconv.AppendInt(buf, v.Number, 10)
 			continue
 		}
 		var ok bool
-		if buf, ok = appendString(buf, v.text); !ok {
+		if buf, ok = AppendString(buf, v.Text); !ok {
 			if invalid != nil {
 				invalid = append(invalid, ',')
 			}
-			invalid = append(invalid, v.name...)
+			invalid = append(invalid, v.Name...)
 		}
 	}
 	if invalid != nil {
-		buf = append(buf, `,"`+nameInvalid+`":`...)
-		buf, _ = appendString(buf, string(invalid))
+		buf = append(buf, `,"`+Invalid+`":`...)
+		buf, _ = AppendString(buf, string(invalid))
 	}
 	return append(buf, '}')
 }
 
-// appendString appends a JSON string, as encoding/json does without escaping HTML, and says whether it was valid UTF-8.
-func appendString(buf []byte, s string) (_ []byte, ok bool) {
+// AppendString appends a JSON string, as encoding/json does without escaping HTML, and says whether it was valid UTF-8.
+func AppendString(buf []byte, s string) (_ []byte, ok bool) {
 	const hex = "0123456789abcdef"
 	buf, ok = append(buf, '"'), true
 	start := 0
@@ -83,7 +83,7 @@ func appendString(buf []byte, s string) (_ []byte, ok bool) {
 	return append(append(buf, s[start:]...), '"'), ok
 }
 
-// valid replaces what is not UTF-8 in a name, as appendString does in a value: names must be compared as they are
+// valid replaces what is not UTF-8 in a name, as AppendString does in a value: names must be compared as they are
 // stored.
 func valid(name string) string {
 	if utf8.ValidString(name) {

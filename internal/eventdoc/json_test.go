@@ -1,4 +1,4 @@
-package redissearch
+package eventdoc
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func FuzzAppendString(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := appendString([]byte("x"), s)
+		got, ok := AppendString([]byte("x"), s)
 		if want := "x" + reference(t, s); string(got) != want {
 			t.Errorf("%q became %s, encoding/json writes %s", s, got, want)
 		}
@@ -49,16 +49,16 @@ func FuzzDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host, app, message, k1, v1, k2, v2 string, ms int64, severity uint8) {
 		e := telemetry.Event{Host: host, App: app, Message: message, Severity: telemetry.Severity(severity)}
 		e.Fields = []telemetry.Label{{Key: k1, Value: v1}, {Key: k2, Value: v2}, {Key: k1, Value: v2}}
-		var d document
-		d.fill(&e)
-		text := appendJSON(nil, &d)
+		var d Document
+		d.Fill(&e)
+		text := d.AppendJSON(nil)
 		var object map[string]any
 		if err := json.Unmarshal(text, &object); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		delete(object, nameInvalid)
-		if !utf8.Valid(text) || len(object) != len(d.values) {
-			t.Errorf("%d values became %s", len(d.values), text)
+		delete(object, Invalid)
+		if !utf8.Valid(text) || len(object) != len(d.Values) {
+			t.Errorf("%d values became %s", len(d.Values), text)
 		}
 	})
 }
