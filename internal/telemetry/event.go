@@ -73,7 +73,9 @@ func (e *Event) AppendID(buf []byte, instance string) []byte {
 }
 
 // AppendStamp appends milliseconds since the epoch, padded with zeros so that they sort as text.
-func AppendStamp(buf []byte, ms int64) []byte { return appendPadded(buf, uint64(max(ms, 0)), stampDigits) }
+func AppendStamp(buf []byte, ms int64) []byte {
+	return appendPadded(buf, uint64(max(ms, 0)), stampDigits)
+}
 
 func appendPadded(buf []byte, v uint64, width int) []byte {
 	var room [20]byte
