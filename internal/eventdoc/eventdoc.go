@@ -37,49 +37,51 @@ type Value struct {
 	Numeric bool
 }
 
-// Document is an event as it is stored: names that differ, in a fixed order.
-type Document struct{ Values []Value }
+// Document is an event as it is stored: names that differ, in a fixed order. Its methods return it like append does, so
+// that one may live on the stack.
+type Document []Value
 
-// Room is how many values an event usually has at most: for a slice on the stack.
+// Room is how many values an event usually has at most: for an array on the stack.
 const Room = 24
 
 // Fill appends what an event says to what is there already, whose names are taken. Values that it does not have are
 // left out, so that they can be told from empty ones; a message is always there.
-func (d *Document) Fill(e *telemetry.Event) {
-	d.Values = append(d.Values,
+func (d Document) Fill(e *telemetry.Event) Document {
+	d = append(d,
 		Value{Name: Timestamp, Number: e.Time.UnixMilli(), Numeric: true},
 		Value{Name: Severity, Number: int64(e.Severity), Numeric: true},
 		Value{Name: Level, Text: e.Severity.String()})
-	d.optional(Host, e.Host)
-	d.optional(Source, e.Source)
-	d.optional(App, e.App)
-	d.optional(Proc, e.Proc)
-	d.optional(MsgID, e.MsgID)
-	d.Values = append(d.Values, Value{Name: Message, Text: e.Message})
-	for _, f := range e.Fields {
-		d.field(f)
+	d = d.optional(Host, e.Host)
+	d = d.optional(Source, e.Source)
+	d = d.optional(App, e.App)
+	d = d.optional(Proc, e.Proc)
+	d = d.optional(MsgID, e.MsgID)
+	d = append(d, Value{Name: Message, Text: e.Message})
+	for i := range e.Fields {
+		d = d.field(e.Fields[i].Key, e.Fields[i].Value)
 	}
+	return d
 }
 
-func (d *Document) optional(name, text string) {
-	if text != "" {
-		d.Values = append(d.Values, Value{Name: name, Text: text})
+func (d Document) optional(name, text string) Document {
+	if text == "" {
+		return d
 	}
+	return append(d, Value{Name: name, Text: text})
 }
 
 // field appends a field of the event under its own name, or under another when that name is taken: none is lost.
-func (d *Document) field(f telemetry.Label) {
-	if f.Key == Facility && !d.has(Facility) {
-		if n, err := strconv.ParseInt(f.Value, 10, 32); err == nil && strconv.FormatInt(n, 10) == f.Value {
-			d.Values = append(d.Values, Value{Name: Facility, Number: n, Numeric: true})
-			return
+func (d Document) field(key, text string) Document {
+	if key == Facility && !d.has(Facility) {
+		if n, err := strconv.ParseInt(text, 10, 32); err == nil && strconv.FormatInt(n, 10) == text {
+			return append(d, Value{Name: Facility, Number: n, Numeric: true})
 		}
 	}
-	name := valid(f.Key)
+	name := valid(key)
 	if name == "" || isOwn(name) || d.has(name) {
 		name = d.free("field_" + name)
 	}
-	d.Values = append(d.Values, Value{Name: name, Text: f.Value})
+	return append(d, Value{Name: name, Text: text})
 }
 
 // isOwn says whether a field may not have this name: its value is not the event's, or not of the right type.
@@ -92,7 +94,7 @@ func isOwn(name string) bool {
 }
 
 // free returns the name, or the first of name_2, name_3 … that is free.
-func (d *Document) free(name string) string {
+func (d Document) free(name string) string {
 	candidate := name
 	for n := 2; d.has(candidate); n++ {
 		candidate = name + "_" + strconv.Itoa(n)
@@ -100,9 +102,9 @@ func (d *Document) free(name string) string {
 	return candidate
 }
 
-func (d *Document) has(name string) bool {
-	for i := range d.Values {
-		if d.Values[i].Name == name {
+func (d Document) has(name string) bool {
+	for i := range d {
+		if d[i].Name == name {
 			return true
 		}
 	}

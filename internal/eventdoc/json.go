@@ -8,9 +8,9 @@ import (
 
 // AppendJSON appends the document as an object. JSON is UTF-8: each byte that is not becomes
 // U+FFFD, and the names of the values to which that happened are listed in invalid_utf8.
-func (d *Document) AppendJSON(buf []byte) []byte {
+func (d Document) AppendJSON(buf []byte) []byte {
 	var invalid []byte
-	for i, v := range d.Values {
+	for i, v := range d {
 		if i == 0 {
 			buf = append(buf, '{')
 		} else {

@@ -27,10 +27,9 @@ const (
 // appendEvent appends the commands that store an event: see [Writer.replies].
 func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
 	var room [eventdoc.Room]eventdoc.Value
-	d := eventdoc.Document{Values: room[:0]}
-	d.Fill(e)
+	d := eventdoc.Document(room[:0]).Fill(e)
 	if w.config.Storage == Hash {
-		buf = w.appendHash(buf, e, &d)
+		buf = w.appendHash(buf, e, d)
 	} else {
 		buf = append(buf, jsonSet...)
 		buf = append(w.appendKeyArg(buf, e), jsonRoot...)
@@ -40,12 +39,14 @@ func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
 	if w.config.TTL == 0 {
 		return buf
 	}
-	if w.client.Clustered {
+	if w.clustered() {
 		buf = append(buf, asking...) // where the key's slot is moving, the command before it was sent on after ASKING
 	}
 	buf = w.appendKeyArg(append(buf, pexpireat...), e)
 	return redisconn.AppendInt(buf, e.Time.Add(w.config.TTL.D()).UnixMilli())
 }
+
+func (w *Writer) clustered() bool { return len(w.config.Cluster) > 0 }
 
 // replies is how many commands appendEvent makes: both belong together, so that a document never is left without its
 // end because only one of them was redirected within a cluster.
@@ -53,17 +54,17 @@ func (w *Writer) replies() int {
 	switch {
 	case w.config.TTL == 0:
 		return 1
-	case w.client.Clustered:
+	case w.clustered():
 		return 3
 	}
 	return 2
 }
 
 // appendHash appends the HSET of a document; a hash takes any bytes.
-func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d *eventdoc.Document) []byte {
-	buf = redisconn.AppendCommand(buf, 2+2*len(d.Values))
+func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d eventdoc.Document) []byte {
+	buf = redisconn.AppendCommand(buf, 2+2*len(d))
 	buf = w.appendKeyArg(append(buf, hset...), e)
-	for _, v := range d.Values {
+	for _, v := range d {
 		buf = redisconn.AppendArg(buf, v.Name)
 		if v.Numeric {
 			buf = redisconn.AppendInt(buf, v.Number)

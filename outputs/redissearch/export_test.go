@@ -28,13 +28,7 @@ func (w *Writer) StoreOnly(ctx context.Context) (func(context.Context, []telemet
 }
 
 // Encode appends the commands that store an event.
-func (w *Writer) Encode(buf []byte, e *telemetry.Event) []byte {
-	if w.client == nil {
-		w.client = &redisconn.Client{}
-		defer func() { w.client = nil }()
-	}
-	return w.appendEvent(buf, e)
-}
+func (w *Writer) Encode(buf []byte, e *telemetry.Event) []byte { return w.appendEvent(buf, e) }
 
 // AtOnce is how many documents are looked for at once when there are too many.
 const AtOnce = atOnce

@@ -73,7 +73,7 @@ func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
 		}
 	}
 	var removed atomic.Int64
-	v := verdicts{clustered: w.client.Clustered}
+	v := verdicts{clustered: w.clustered()}
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len:  len(keys),
 		Slot: func(i int) int { return w.shards.Slot(keys[i]) },

@@ -79,7 +79,7 @@ func (w *Writer) lasting(events []telemetry.Event, r *rejections) []telemetry.Ev
 
 // store writes the documents, pipelined.
 func (w *Writer) store(ctx context.Context, events []telemetry.Event, r *rejections) error {
-	v := verdicts{clustered: w.client.Clustered, replies: w.replies()}
+	v := verdicts{clustered: w.clustered(), replies: w.replies()}
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len: len(events),
 		Slot: func(i int) int {

@@ -257,3 +257,21 @@ func TestManyInOneWrite(t *testing.T) {
 		write(t, f)
 	})
 }
+
+// An event is encoded without allocations, unless its fields collide.
+func TestEncodeDoesNotAllocate(t *testing.T) {
+	for _, storage := range kinds() {
+		c := redissearch.Defaults()
+		c.Storage = storage
+		f := newFixture(t, c, "inst0001")
+		events := f.logLines(10)
+		buf := make([]byte, 0, 64<<10)
+		if n := testing.AllocsPerRun(100, func() {
+			for i := range events {
+				f.Encode(buf, &events[i])
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", storage, n)
+		}
+	}
+}

@@ -38,8 +38,7 @@ func (p *Printer) eventsJSON(events []telemetry.Event) {
 	var d eventdoc.Document
 	var line []byte
 	for i := range events {
-		d.Values = d.Values[:0]
-		d.Fill(&events[i])
+		d = d[:0].Fill(&events[i])
 		line = append(d.AppendJSON(line[:0]), '\n')
 		_, _ = p.out.Write(line)
 	}
