@@ -2,12 +2,14 @@ package redissearch_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
@@ -165,22 +167,43 @@ func (s *testServer) memory(b *testing.B) int64 {
 	return n
 }
 
-// BenchmarkFar writes to a server one millisecond away, in writes of different sizes.
+// BenchmarkFar writes to a server one millisecond away, in writes of different sizes. "plain" is a Redis without an
+// index, which shows what the way there allows.
 func BenchmarkFar(b *testing.B) {
-	for _, storage := range kinds() {
+	for _, storage := range append(kinds(), "plain") {
 		for _, size := range []int{100, 1000, perWrite} {
 			b.Run(fmt.Sprintf("%s/events=%d", storage, size), func(b *testing.B) {
-				s := newServer(b)
+				var s *testServer
+				if storage == "plain" {
+					s = &testServer{}
+					s.host, s.port = splitAddr(b, redistest.Start(b).Addr())
+				} else {
+					s = newServer(b)
+				}
 				n := newNetwork(b, s)
-				f := open(b, n.through(b, s.config(storage)))
+				c := n.through(b, s.config(storage))
+				var f *fixture
+				var store func(context.Context, []telemetry.Event) error
+				if storage == "plain" {
+					c.Storage = redissearch.Hash
+					f = newFixture(b, c, "inst0001")
+					store, _ = f.StoreOnly(b.Context())
+				} else {
+					f = open(b, c)
+					store = f.WriteEvents
+				}
 				n.poison(b, "latency", "downstream", map[string]int{"latency": 1})
 				events := f.logLines(size)
 				var spent time.Duration
 				written := 0
 				for b.Loop() {
-					s.renew(b)
+					if storage != "plain" {
+						s.renew(b)
+					}
 					began := time.Now()
-					write(b, f, events...)
+					if err := store(b.Context(), events); err != nil {
+						b.Fatal(err)
+					}
 					spent += time.Since(began)
 					written += size
 				}
