@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 )
@@ -40,36 +41,102 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), hostname(cfg))
 	if !connect {
+		a.showMemory(ac, oneSeries(cfg), "a series")
 		return nil
 	}
-	errs := []error{report(a.Stdout, agent.New(ac).Once(ctx, oncePause))}
+	gathered := agent.New(ac).Once(ctx, oncePause)
+	errs := []error{report(a.Stdout, gathered)}
+	series := seriesIn(batchesOf(gathered))
+	a.showMemory(ac, series, "these "+plural(len(series), "series"))
 	for _, o := range ac.Outputs {
-		err := tryOutput(ctx, o)
-		state := "ok"
-		if err != nil {
-			state = "FAILED"
+		if err := a.checkOutput(ctx, o, series); err != nil {
 			errs = append(errs, fmt.Errorf("output %s: %w", o.ID, err))
 		}
-		fmt.Fprintf(a.Stdout, "%s  %s\n", o.ID, state)
 	}
 	return fail(errors.Join(errs...))
 }
 
-// tryOutput opens an output and writes a batch without samples: what an output writes beside them (Redis gets the
-// host's sign of life) shows whether it may write.
-func tryOutput(ctx context.Context, o agent.Output) error {
+// oneSeries is a gauge as most inputs make them.
+func oneSeries(cfg *config.Config) []*telemetry.Series {
+	f := telemetry.NewFactory("host", "input", cfg.Tags, len(cfg.Outputs)).Every(cfg.Interval.D())
+	return []*telemetry.Series{f.Gauge("metric", telemetry.Bytes, telemetry.Label{Key: "device", Value: "sda"})}
+}
+
+func seriesIn(batches []*telemetry.Batch) []*telemetry.Series {
+	seen := map[*telemetry.Series]bool{}
+	var all []*telemetry.Series
+	for _, b := range batches {
+		for i := range b.Len() {
+			if s, _, _ := b.Sample(i); !seen[s] {
+				seen[s] = true
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// showMemory says what series will take at the outputs that can tell.
+func (a *App) showMemory(ac agent.Config, series []*telemetry.Series, whose string) {
+	for _, o := range ac.Outputs {
+		e, ok := o.Output.(outputs.Estimator)
+		if !ok || len(series) == 0 {
+			continue
+		}
+		size := e.Estimate(series)
+		text := fmt.Sprintf("%s: %s will take about %s", o.ID, whose, sizeText(size.Full))
+		if size.PerDay > 0 {
+			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, for there is no retention", o.ID, whose, sizeText(size.Full), sizeText(size.PerDay))
+		}
+		fmt.Fprintln(a.Stdout, text)
+	}
+}
+
+// sizeText writes a size with the unit that suits it.
+func sizeText(n float64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", n/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", n/1e6)
+	}
+	return fmt.Sprintf("%.1f kB", n/1e3)
+}
+
+// checkOutput opens an output, writes a batch without samples, and lets it look at its destination. What an output
+// writes beside samples (Redis gets the host's sign of life) shows whether it may write.
+func (a *App) checkOutput(ctx context.Context, o agent.Output, series []*telemetry.Series) error {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	err := o.Output.Open(limited)
+	opened := o.Output.Open(limited)
+	err := opened
 	if w, ok := o.Output.(outputs.MetricWriter); ok && err == nil {
 		err = w.WriteMetrics(limited, []*telemetry.Batch{telemetry.NewBatch(time.Now(), time.Now(), 0)})
 	}
-	return errors.Join(err, o.Output.Close())
+	var found outputs.Report
+	if i, ok := o.Output.(outputs.Inspector); ok && opened == nil {
+		found = i.Inspect(limited, series)
+	}
+	if err = errors.Join(err, o.Output.Close()); err != nil {
+		fmt.Fprintf(a.Stdout, "%s  FAILED\n", o.ID)
+	} else {
+		fmt.Fprintf(a.Stdout, "%s  ok\n", o.ID)
+	}
+	for _, text := range found.Notes {
+		fmt.Fprintf(a.Stdout, "  %s\n", text)
+	}
+	for _, text := range found.Warnings {
+		fmt.Fprintf(a.Stdout, "  warning: %s\n", text)
+	}
+	return err
 }
 
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if what == "series" {
+		return fmt.Sprintf("%d series", n)
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -21,6 +21,9 @@ import (
 // old errors.
 const poolSize = 64
 
+// Rights are what every user needs to connect, as ACL rules.
+const Rights = "+ping +hello +auth +select +client|setname"
+
 // Client is a go-redis client of one server, of a Sentinel's master or of a cluster, and what we know about it.
 type Client struct {
 	redis.UniversalClient
@@ -207,4 +210,29 @@ func (c *Client) track(dial dialFunc) dialFunc {
 		}
 		return t, nil
 	}
+}
+
+// Modules asks which modules the server has loaded: their versions by name, "timeseries": 80005 for 8.0.5. It needs the
+// right to MODULE LIST.
+func (c *Client) Modules(ctx context.Context) (map[string]int64, error) {
+	list, err := c.Do(ctx, "MODULE", "LIST").Slice()
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]int64{}
+	for _, item := range list {
+		fields, _ := item.([]any)
+		var name string
+		var version int64
+		for i := 0; i+1 < len(fields); i += 2 {
+			switch fields[i] {
+			case "name":
+				name, _ = fields[i+1].(string)
+			case "ver":
+				version, _ = fields[i+1].(int64)
+			}
+		}
+		modules[name] = version
+	}
+	return modules, nil
 }

@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func advise(reply string) string {
 	case "MISCONF":
 		return "cannot save to disk and refuses writes: see its log"
 	case "NOPERM":
-		return "refuses this to the user: grant the command and the keys (ACL SETUSER)"
+		return "refuses this to the user: grant it with ACL SETUSER " + cmp.Or(userIn(reply), "<user>") + " " + Grant(reply)
 	case "NOAUTH":
 		return "wants a password: set username and password"
 	case "WRONGPASS":
@@ -92,6 +93,12 @@ func advise(reply string) string {
 		return "has too few replicas to accept writes (min-replicas-to-write)"
 	case "BUSY":
 		return "is busy with a script: see SCRIPT KILL"
+	}
+	switch {
+	case strings.HasPrefix(reply, "ERR DB index is out of range"):
+		return "has no such database: correct db (CONFIG GET databases says how many there are)"
+	case strings.HasPrefix(reply, "ERR SELECT is not allowed in cluster mode"):
+		return "is a node of a cluster, which has one database only: list it under cluster, and leave db out"
 	}
 	return adviseUnknown(reply)
 }
@@ -110,4 +117,26 @@ func adviseUnknown(reply string) string {
 		return "has no JSON module: use Redis 8 or Redis Stack, or load rejson.so"
 	}
 	return "does not know a command that is needed: use Redis 8 or Redis Stack"
+}
+
+// Grant is the ACL rule that a NOPERM reply asks for: "+ts.create", or "~*" where it is a key that must not be touched.
+// Redis 6 and 7 name the command between quotes, and the user only since 7 (redis/src/acl.c).
+func Grant(reply string) string {
+	if _, rest, ok := strings.Cut(reply, "'"); ok {
+		command, _, _ := strings.Cut(rest, "'")
+		return "+" + strings.ToLower(command)
+	}
+	if strings.Contains(reply, "channel") {
+		return "&*"
+	}
+	return "~* (or the keys it writes)"
+}
+
+func userIn(reply string) string {
+	_, rest, ok := strings.Cut(reply, "NOPERM User ")
+	if !ok {
+		return ""
+	}
+	user, _, _ := strings.Cut(rest, " ")
+	return user
 }

@@ -82,9 +82,51 @@ func TestRealTLS(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, client, numbered("k", 1000), 1)
+	c.TLS.ServerName = "redis.lan"
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has a certificate for another name") || !strings.Contains(err.Error(), "tls.server_name") {
+		t.Errorf("with another name: %v", err)
+	}
 	c.TLS = nil
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
 		t.Errorf("without TLS: %v", err)
+	}
+	c = at(redistest.Start(t))
+	c.SSL = true
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("TLS to a server without: %v", err)
+	}
+}
+
+// A certificate that was renewed on disk, on both sides, is used from the next connection on.
+func TestRealRenewedCertificates(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File)
+	c := at(s)
+	ours, oursKey := a.Issue(t, tlstest.Cert{Expired: true})
+	c.TLS = &tlsx.Config{CA: a.File, Cert: ours, Key: oursKey}
+	if _, err := open(t, c); err == nil {
+		t.Fatal("the server takes an expired certificate")
+	}
+	a.IssueTo(t, tlstest.Cert{}, ours, oursKey)
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	a.IssueTo(t, tlstest.Cert{Expired: true}, cert, key)
+	s.Kill()
+	s.Run()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "has a certificate that is not valid now") {
+		t.Errorf("the server's has expired: %v", err)
+	}
+	a.IssueTo(t, tlstest.Cert{}, cert, key)
+	s.Kill()
+	s.Run()
+	if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -114,7 +156,7 @@ func TestRealUserAndDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/99")
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "DB index is out of range") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has no such database: correct db") {
 		t.Error(err)
 	}
 }
@@ -179,14 +221,19 @@ func owner(nodes []*redistest.Server, slot int) *redistest.Server {
 }
 
 func TestRealSentinel(t *testing.T) {
-	w := redistest.Sentinel(t)
+	w := redistest.Sentinel(t, "geheim")
 	c := redisconn.Defaults()
 	c.Sentinel = &redisconn.Sentinel{Master: "nobody", Addresses: w.Addresses()}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "wants a password: set sentinel.username and sentinel.password") {
+		t.Errorf("error %v", err)
+	}
+	c.Sentinel.Password = secrets.Literal("geheim")
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `knows no master "nobody": correct sentinel.master`) {
 		t.Errorf("error %v", err)
 	}
 	c.Sentinel.Master = "mymaster"
 	c.Sentinel.Addresses[0] = "127.0.0.1:1" // one that is down
+	c.DB = 5                                // which Sentinels have not
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +258,52 @@ func TestRealSentinel(t *testing.T) {
 		t.Error("the dead master still answered")
 	}
 	check(t, client, keys, 2)
-	if got := fmt.Sprint(w.Replica.Do("GET", "k7")); got != "2" {
+	if got := fmt.Sprint(w.Replica.Do("INFO", "keyspace")); !strings.Contains(got, "db5:keys=100") {
 		t.Errorf("the former replica has %s", got)
+	}
+}
+
+// What CLIENT LIST shows: also of the pipes, and in a cluster.
+func TestRealClientName(t *testing.T) {
+	s, nodes := redistest.Start(t), redistest.Cluster(t, 1)
+	single, cluster := at(s), redisconn.Defaults()
+	cluster.Cluster = []string{nodes[0].Addr()}
+	for server, c := range map[*redistest.Server]redisconn.Config{s: single, nodes[0]: cluster} {
+		c.ClientName = "edge-17"
+		client, err := open(t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shards := client.NewShards()
+		defer shards.Close()
+		if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+			t.Error(err)
+		}
+		list := fmt.Sprint(server.Do("CLIENT", "LIST"))
+		if strings.Count(list, "name=edge-17 ") < 2 {
+			t.Error(list)
+		}
+	}
+}
+
+// A server that stands still is given up after the configured time, not after another.
+func TestRealFrozenServer(t *testing.T) {
+	s := redistest.Start(t)
+	c := at(s)
+	c.Timeout /= 50
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	s.Freeze()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
+		t.Errorf("error %v", err)
+	}
+	s.Thaw()
+	if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+		t.Error(err)
 	}
 }

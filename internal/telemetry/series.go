@@ -3,6 +3,7 @@ package telemetry
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Kind says how values of a series relate over time.
@@ -58,6 +59,7 @@ type Series struct {
 	host     string
 	labels   []Label
 	instance []Label
+	interval time.Duration
 	memos    []any
 }
 
@@ -79,6 +81,9 @@ func (s *Series) Labels() []Label { return s.labels }
 // Instance are the labels that tell entities of one metric apart (core, iface, mount …), in the plugin's order.
 // The slice must not be changed.
 func (s *Series) Instance() []Label { return s.instance }
+
+// Interval is the time between two samples, 0 when it is not known.
+func (s *Series) Interval() time.Duration { return s.interval }
 
 // Memo returns what the output with this slot stored here, or nil. A slot belongs to one goroutine.
 func (s *Series) Memo(slot int) any { return s.memos[slot] }
@@ -134,9 +139,10 @@ func (s *Series) String() string {
 
 // Factory makes the series of one input: it adds what they share (host, source, the user's tags).
 type Factory struct {
-	host  string
-	base  []Label
-	slots int
+	host     string
+	base     []Label
+	slots    int
+	interval time.Duration
 }
 
 // NewFactory returns a factory for the input called source on host. Tags are the user's; a tag never replaces host,
@@ -152,6 +158,12 @@ func NewFactory(host, source string, tags map[string]string, slots int) *Factory
 	return f
 }
 
+// Every tells the time between two samples of the series that are made from now on.
+func (f *Factory) Every(d time.Duration) *Factory {
+	f.interval = d
+	return f
+}
+
 // Reserved says whether a label is set by us on every series, and so cannot be a tag.
 func Reserved(label string) bool {
 	switch label {
@@ -164,7 +176,7 @@ func Reserved(label string) bool {
 // New makes a series. Instance labels tell entities of the same metric apart; their order is the order in keys.
 // Labels with an empty value are left out: Redis refuses them.
 func (f *Factory) New(name string, k Kind, u Unit, instance ...Label) *Series {
-	s := &Series{name: name, kind: k, unit: u, host: f.host, memos: make([]any, f.slots)}
+	s := &Series{name: name, kind: k, unit: u, host: f.host, interval: f.interval, memos: make([]any, f.slots)}
 	s.instance = slices.DeleteFunc(slices.Clone(instance), func(l Label) bool { return l.Value == "" })
 	s.labels = make([]Label, 0, len(f.base)+len(s.instance)+1)
 	s.labels = append(s.labels, s.instance...)

@@ -52,8 +52,13 @@ func (n Naming) Key(s *telemetry.Series) string {
 	}
 }
 
-// Liveness is the key whose samples say that a host's agent writes.
-func (n Naming) Liveness(host string) string { return n.Prefix + "rtcollector:hosts:" + host }
+// Liveness is the key whose samples say that a host's agent writes. Tagged, it stands where the host's series are.
+func (n Naming) Liveness(host string) string {
+	if n.Format == Tagged {
+		host = "{" + host + "}"
+	}
+	return n.Prefix + "rtcollector:hosts:" + host
+}
 
 // LivenessLabels are the labels of that key.
 func LivenessLabels(host string) []telemetry.Label {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // badDay is a state of the server in which it refuses writes. The embedded server is told to answer so; a real one is
@@ -41,7 +44,7 @@ func badDays() []badDay {
 		},
 		{
 			"no right", "NOPERM User default has no permissions to run the 'ts.madd' command",
-			"refuses this to the user: grant the command and the keys (ACL SETUSER): NOPERM ",
+			"refuses this to the user: grant it with ACL SETUSER default +ts.",
 			[][]any{{"ACL", "SETUSER", "default", "-ts.madd", "-ts.create"}}, [][]any{{"ACL", "SETUSER", "default", "+@all"}},
 		},
 		{name: "loading", reply: "LOADING Redis is loading the dataset in memory", say: "is still loading its data"},
@@ -197,4 +200,57 @@ func (s *testServer) listen(t *testing.T, addr string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.embedded.Close() })
+}
+
+// The rights that the README names are enough for everything, and each of them is needed.
+func TestRights(t *testing.T) {
+	s := newServer(t)
+	if s.embedded != nil {
+		t.Skip("the embedded server has no users: RTC_TEST_REDIS names a real one")
+	}
+	_, rest, _ := strings.Cut(redistimeseries.Plugin.Readme(), "`ACL SETUSER rtcollector on >… ~* ")
+	line, _, _ := strings.Cut(rest, "`")
+	rules := strings.Fields(line)
+	if len(rules) < 10 {
+		t.Fatalf("rules %v", rules)
+	}
+	t.Cleanup(func() { _ = s.Do(context.Background(), "ACL", "DELUSER", "agent").Err() })
+	for left := -1; left < len(rules); left++ {
+		s.empty(t)
+		args := []any{"ACL", "SETUSER", "agent", "reset", "on", ">pw", "~*"}
+		for i, r := range rules {
+			if i != left {
+				args = append(args, r)
+			}
+		}
+		if err := s.Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		c := tiered(s.config())
+		c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+		err := everything(t, c)
+		switch {
+		case left < 0 && err != nil:
+			t.Errorf("with all rights: %v", err)
+		case left >= 0 && slices.Contains([]string{"+select", "+auth", "+hello"}, rules[left]): // another database; one stands in for the other
+		case left >= 0 && (err == nil || !strings.Contains(err.Error(), rules[left])):
+			t.Errorf("without %s: %v", rules[left], err)
+		}
+	}
+}
+
+// everything makes a series with tiers, and another output alters it.
+func everything(t *testing.T, c redistimeseries.Config) error {
+	t.Helper()
+	for range 2 {
+		f := newFixture(t, c, "h1", nil)
+		if err := f.Open(t.Context()); err != nil {
+			return err
+		}
+		if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, f.gauge("g"))}); err != nil {
+			return err
+		}
+		c.Retention *= 2
+	}
+	return nil
 }

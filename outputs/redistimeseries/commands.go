@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
-	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // pipelined is how many commands of go-redis travel together: enough to hide the round trip, few enough for a slow
@@ -52,45 +51,54 @@ func (w *Writer) alter(ctx context.Context, claims []*claim) error {
 	})
 }
 
-// define sends a definition per claim through the pipe. A refusal that concerns one key goes to got, "" when there is
-// none; any other error fails them all.
+// define sends a definition per claim. A refusal that concerns one key goes to got, "" when there is none; any other
+// error fails them all.
 func (w *Writer) define(ctx context.Context, command string, claims []*claim, of func(*claim) *candidate, got func(*claim, string)) error {
+	return w.each(ctx, claims, func(buf []byte, c *claim) []byte {
+		return appendDefinition(buf, command, c, of(c))
+	}, got)
+}
+
+// each sends one command per claim.
+func (w *Writer) each(ctx context.Context, claims []*claim, command func([]byte, *claim) []byte, got func(*claim, string)) error {
 	if len(claims) == 0 {
 		return nil
 	}
-	unsent, unanswered := claims, claims
-	next := func(buf []byte) ([]byte, int) {
-		n := 0
-		for ; len(unsent) > 0 && !redisconn.Full(buf); n++ {
-			buf = w.appendDefinition(buf, command, unsent[0].key, of(unsent[0]).labels)
-			unsent = unsent[1:]
-		}
-		return buf, n
-	}
-	return w.pipe.Exchange(ctx, next, func(from *redisconn.Reader) error {
-		text, err := from.Item()
-		if err != nil {
-			return err
-		}
-		c, refusal := unanswered[0], string(text)
-		unanswered = unanswered[1:]
-		if refusal != "" && !isTimeSeriesReply(refusal) {
-			return redisconn.ServerError(refusal)
-		}
-		got(c, refusal)
-		return nil
+	return w.shards.Do(ctx, redisconn.Commands{
+		Len:    len(claims),
+		Slot:   func(i int) int { return redisconn.Slot(claims[i].key) },
+		Append: func(buf []byte, i int) []byte { return command(buf, claims[i]) },
+		Reply: func(i int, from *redisconn.Reader) error {
+			text, err := from.Item()
+			if err != nil {
+				return err
+			}
+			if refusal := string(text); refusal == "" || isTimeSeriesReply(refusal) {
+				got(claims[i], refusal)
+				return nil
+			}
+			return redisconn.ServerError(text)
+		},
 	})
 }
 
-// appendDefinition appends "TS.CREATE key RETENTION r DUPLICATE_POLICY LAST LABELS …", or TS.ALTER with the same.
-func (w *Writer) appendDefinition(buf []byte, command, key string, labels []telemetry.Label) []byte {
+// appendDefinition appends "TS.CREATE key RETENTION r … LABELS …", or TS.ALTER with the same. TS.ALTER without labels
+// takes those away that are there.
+func appendDefinition(buf []byte, command string, c *claim, of *candidate) []byte {
+	var room [16]string
+	args := append(room[:0], command, c.key)
+	if command == "TS.ALTER" {
+		args = append(of.shape.alter(args, c.info), "LABELS")
+	} else if args = of.shape.create(args); len(of.labels) > 0 {
+		args = append(args, "LABELS")
+	}
 	buf = append(buf, '*')
-	buf = strconv.AppendInt(buf, int64(7+2*len(labels)), 10)
+	buf = strconv.AppendInt(buf, int64(len(args)+2*len(of.labels)), 10)
 	buf = append(buf, '\r', '\n')
-	for _, arg := range [...]string{command, key, "RETENTION", strconv.FormatInt(int64(w.config.Retention), 10), "DUPLICATE_POLICY", "LAST", "LABELS"} {
+	for _, arg := range args {
 		buf = appendArg(buf, arg)
 	}
-	for _, l := range labels {
+	for _, l := range of.labels {
 		buf = appendArg(appendArg(buf, l.Key), l.Value)
 	}
 	return buf
@@ -129,65 +137,4 @@ func (c *claim) inspected(reply any, err error) error {
 	c.info = parseInfo(reply)
 	c.owner = c.info.ownerOf(c.members)
 	return nil
-}
-
-// info is what TS.INFO says, as far as it matters here.
-type info struct {
-	retention int64
-	policy    string
-	labels    map[string]string
-}
-
-// parseInfo reads the reply in RESP2: names and values in turn, labels as a list of pairs.
-func parseInfo(reply any) info {
-	in := info{labels: map[string]string{}}
-	fields, _ := reply.([]any)
-	for i := 0; i+1 < len(fields); i += 2 {
-		switch fields[i] {
-		case "retentionTime":
-			in.retention, _ = fields[i+1].(int64)
-		case "duplicatePolicy":
-			in.policy, _ = fields[i+1].(string)
-		case "labels":
-			pairs, _ := fields[i+1].([]any)
-			in.addLabels(pairs)
-		}
-	}
-	return in
-}
-
-func (in *info) addLabels(pairs []any) {
-	for _, p := range pairs {
-		if kv, _ := p.([]any); len(kv) == 2 {
-			k, _ := kv[0].(string)
-			in.labels[k], _ = kv[1].(string)
-		}
-	}
-}
-
-// ownerOf finds the member that the key belongs to: the first that its labels do not contradict. A label that is
-// missing contradicts nothing: the predecessor left series without any.
-func (in *info) ownerOf(members []*candidate) *candidate {
-	for _, m := range members {
-		if m.identify(); !in.contradicts(m.identity) {
-			return m
-		}
-	}
-	return nil
-}
-
-func (in *info) contradicts(identity []telemetry.Label) bool {
-	for _, l := range identity {
-		if v, ok := in.labels[l.Key]; ok && v != l.Value {
-			return true
-		}
-	}
-	return false
-}
-
-func (in *info) matches(retention int64, labels []telemetry.Label) bool {
-	if in.retention != retention || !strings.EqualFold(in.policy, "last") || len(in.labels) != len(labels) {
-		return false
-	}
-	return !in.contradicts(labels)
 }

@@ -56,16 +56,17 @@ func (c *cursor) sample() (*telemetry.Series, int64, float64) {
 	return c.batches[c.batch].Sample(c.i - 1)
 }
 
-// encoder turns samples into TS.MADD commands.
+// encoder turns samples into TS.MADD commands. Samples of different groups never share one.
 type encoder struct {
 	cursor
+	groups  [][]*telemetry.Batch // those behind the cursor's
 	skipped tally
 	ms      int64  // the time that stamp holds
 	stamp   []byte // the time as an argument; nearly always the same for a whole batch
 }
 
-func (n *encoder) reset(w *Writer, batches []*telemetry.Batch) {
-	n.cursor = cursor{w: w, batches: batches}
+func (n *encoder) reset(w *Writer, groups [][]*telemetry.Batch) {
+	n.cursor, n.groups = cursor{w: w}, groups
 	n.skipped = tally{}
 	n.stamp = n.stamp[:0]
 }
@@ -75,10 +76,14 @@ func (n *encoder) chunk(buf []byte) ([]byte, int) {
 	commands := 0
 	for !redisconn.Full(buf) {
 		before := len(buf)
-		if buf = n.command(buf); len(buf) == before {
+		if buf = n.command(buf); len(buf) > before {
+			commands++
+			continue
+		}
+		if len(n.groups) == 0 {
 			break
 		}
-		commands++
+		n.cursor, n.groups = cursor{w: n.w, batches: n.groups[0]}, n.groups[1:]
 	}
 	return buf, commands
 }
@@ -114,6 +119,15 @@ func (n *encoder) command(buf []byte) []byte {
 	copy(buf[start:], h)
 	end := copy(buf[start+len(h):], buf[start+len(maddFull):])
 	return buf[:start+len(h)+end]
+}
+
+// appendSample appends a TS.MADD with one sample.
+func appendSample(buf []byte, e *entry, ms int64, v float64) []byte {
+	var digits [20]byte
+	buf = append(buf, "*4\r\n$7\r\nTS.MADD\r\n"...)
+	buf = append(buf, e.arg...)
+	buf = appendArg(buf, strconv.AppendInt(digits[:0], ms, 10))
+	return appendValue(buf, v)
 }
 
 func (n *encoder) setStamp(ms int64) {

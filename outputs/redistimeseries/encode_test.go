@@ -21,7 +21,7 @@ func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
 	for i := range series {
 		s := f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: strconv.Itoa(i)})
 		e := &entry{owner: w, state: ready}
-		e.setKey("host-with-a-name:" + s.BareKey())
+		e.setKey("host-with-a-name:"+s.BareKey(), 0)
 		s.SetMemo(0, e)
 		all = append(all, s)
 	}
@@ -41,7 +41,7 @@ func TestCommandsAreWellFormed(t *testing.T) {
 	for _, samples := range []int{0, 1, 2, 9, 499, 500, 501, 1000, 3333} {
 		w, batches := encoded(samples, 1)
 		var n encoder
-		n.reset(w, batches)
+		n.reset(w, [][]*telemetry.Batch{batches})
 		var all []byte
 		commands := 0
 		for {
@@ -113,8 +113,9 @@ func TestEncodingDoesNotAllocate(t *testing.T) {
 	w, batches := encoded(1000, 3)
 	var n encoder
 	buf := make([]byte, 0, 256<<10)
+	groups := [][]*telemetry.Batch{batches}
 	allocs := testing.AllocsPerRun(20, func() {
-		n.reset(w, batches)
+		n.reset(w, groups)
 		for {
 			if _, count := n.chunk(buf); count == 0 {
 				return
@@ -150,7 +151,7 @@ func BenchmarkEncode(b *testing.B) {
 	buf := make([]byte, 0, 256<<10)
 	b.ReportAllocs()
 	for b.Loop() {
-		n.reset(w, batches)
+		n.reset(w, [][]*telemetry.Batch{batches})
 		for {
 			chunk, count := n.chunk(buf[:0])
 			if count == 0 {

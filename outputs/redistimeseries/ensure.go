@@ -26,6 +26,33 @@ func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
 	if len(claims) == 0 {
 		return nil
 	}
+	err := w.place(ctx, claims)
+	if err == nil {
+		err = w.ensureTiers(ctx, claims)
+	}
+	if err != nil { // whatever was done, it is looked at again
+		for m := range members(claims) {
+			m.entry.state = unknown
+		}
+	}
+	return err
+}
+
+// members iterates over the series that want keys, whichever they got.
+func members(claims []*claim) func(yield func(*candidate) bool) {
+	return func(yield func(*candidate) bool) {
+		for _, c := range claims {
+			for _, m := range c.members {
+				if !yield(m) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// place gives every claimed key to a series, and keys of their own to those that lost theirs to another.
+func (w *Writer) place(ctx context.Context, claims []*claim) error {
 	if err := w.settle(ctx, claims); err != nil {
 		return err
 	}
@@ -138,7 +165,8 @@ func (w *Writer) assign(c *claim) (others []*claim) {
 			others = append(others, &claim{key: key, members: []*candidate{m}})
 			continue
 		}
-		m.entry.setKey(c.key)
+		m.key = c.key
+		m.entry.setKey(c.key, w.shards.Slot(c.key))
 		m.entry.state = ready
 		m.entry.said = m.entry.said && c.refusal != ""
 		if c.refusal != "" {
@@ -171,6 +199,6 @@ func (w *Writer) settle(ctx context.Context, claims []*claim) error {
 		return err
 	}
 	return w.alter(ctx, slices.DeleteFunc(existing, func(c *claim) bool {
-		return c.owner == nil || c.refusal != "" || c.info.matches(int64(w.config.Retention), c.owner.labels)
+		return c.owner == nil || c.refusal != "" || c.info.matches(c.owner.shape, c.owner.labels)
 	}))
 }

@@ -19,11 +19,15 @@ type entry struct {
 	arg   []byte  // the key as an argument: "$3\r\nkey\r\n"
 	round uint64  // of the ensure that last collected it
 	epoch uint64  // of the connection on which it was refused
+	hash  uint16  // the key's slot in a cluster
 	state state
 	said  bool // that it was refused
 }
 
-func (e *entry) setKey(key string) { e.arg = appendArg(make([]byte, 0, len(key)+8), key) }
+func (e *entry) setKey(key string, slot int) {
+	e.arg = appendArg(make([]byte, 0, len(key)+8), key)
+	e.hash = uint16(slot)
+}
 
 // entryOf returns what is kept of a series, or nil.
 func (w *Writer) entryOf(s *telemetry.Series) *entry {
@@ -36,20 +40,22 @@ func (w *Writer) entryOf(s *telemetry.Series) *entry {
 
 // candidate is a series that must be found or made in Redis.
 type candidate struct {
-	entry  *entry
+	entry  *entry // nil for a compacted series, which nothing is written to
 	series *telemetry.Series
+	shape  *shape
 	labels []telemetry.Label
+	key    string // that it got in the end
 
 	identity []telemetry.Label // known when somebody else may have the key; see identify
 	id       string            // its canonical form
 }
 
 func (w *Writer) candidate(s *telemetry.Series, e *entry) *candidate {
-	c := &candidate{entry: e, series: s}
+	c := &candidate{entry: e, series: s, shape: w.shapeOf(s)}
 	if s == w.alive {
 		c.labels = tskey.LivenessLabels(w.host)
 		c.identity, c.id = c.labels, tskey.Canonical(c.labels)
-	} else {
+	} else if c.shape.Labels {
 		c.labels = tskey.Labels(s)
 	}
 	return c

@@ -21,7 +21,7 @@ import (
 // network is a proxy between the output and the server, in which things go wrong.
 type network struct{ *toxiproxy.Proxy }
 
-func newNetwork(t *testing.T, s *testServer) *network {
+func newNetwork(t testing.TB, s *testServer) *network {
 	t.Helper()
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	n := &network{toxiproxy.NewProxy(api, t.Name(), "127.0.0.1:0", net.JoinHostPort(s.host, strconv.Itoa(s.port)))}
@@ -33,14 +33,14 @@ func newNetwork(t *testing.T, s *testServer) *network {
 	return n
 }
 
-func (n *network) config(t *testing.T) redistimeseries.Config {
+func (n *network) config(t testing.TB) redistimeseries.Config {
 	t.Helper()
 	c := redistimeseries.Defaults()
 	c.Host, c.Port = splitAddr(t, n.Listen)
 	return c
 }
 
-func (n *network) poison(t *testing.T, kind, stream string, attributes map[string]int) {
+func (n *network) poison(t testing.TB, kind, stream string, attributes map[string]int) {
 	t.Helper()
 	text, err := json.Marshal(map[string]any{"name": "toxic", "type": kind, "stream": stream, "attributes": attributes})
 	if err != nil {

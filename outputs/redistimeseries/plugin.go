@@ -6,8 +6,13 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
@@ -26,7 +31,8 @@ var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSer
 // Config are the output's settings.
 type Config struct {
 	redisconn.Config `yaml:",inline"`
-	Retention        Retention    `yaml:"retention"`
+	Settings         `yaml:",inline"`
+	Overrides        []Override   `yaml:"overrides"`
 	KeyFormat        tskey.Format `yaml:"key_format"`
 	KeyPrefix        string       `yaml:"key_prefix"`
 	Hostname         string       `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
@@ -35,15 +41,35 @@ type Config struct {
 
 // Defaults keeps samples for ever in the Redis on this machine.
 func Defaults() Config {
-	return Config{Config: redisconn.Defaults(), KeyFormat: tskey.Host}
+	return Config{
+		Config:    redisconn.Defaults(),
+		Settings:  Settings{DuplicatePolicy: policyLast, Labels: true},
+		KeyFormat: tskey.Host,
+	}
 }
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
-	if c.KeyFormat == "" {
-		return conf.Key("key_format", "must not be empty")
+	errs := []error{c.Config.Validate(), c.validate()}
+	compacts := len(c.Compactions) > 0
+	for i := range c.Overrides {
+		o := &c.Overrides[i]
+		settings := o.apply(c.Settings)
+		compacts = compacts || len(settings.Compactions) > 0
+		if o.Retention == nil && o.Ignore == nil && o.Compactions == nil && o.DuplicatePolicy == nil {
+			continue // nothing that could be wrong in another way than above
+		}
+		if err := settings.validate(); err != nil {
+			errs = append(errs, conf.Key("overrides", "match %q: %s", o.Match, err))
+		}
 	}
-	return c.Config.Validate()
+	switch {
+	case c.KeyFormat == "":
+		errs = append(errs, conf.Key("key_format", "must not be empty"))
+	case len(c.Cluster) > 0 && compacts && c.KeyFormat != tskey.Tagged:
+		errs = append(errs, conf.Key("key_format", "must be tagged: in a cluster a series and its compactions must share a slot"))
+	}
+	return errors.Join(errs...)
 }
 
 // Writer is the live output.
@@ -56,18 +82,20 @@ type Writer struct {
 	secrets secrets.Resolver
 
 	client *redisconn.Client
-	pipe   *redisconn.Pipe
+	shards *redisconn.Shards
 
 	alive   *telemetry.Series // the liveness key, treated like any other series
-	round   uint64            // counts calls of ensure: tells what is asked for twice in one
-	epoch   uint64            // counts connections and minutes: a key that was refused is tried again in the next
-	renewed time.Time         // when the epoch last moved on by itself
+	life    *shape            // how that is made
+	shapes  map[alike]*shape
+	ignores bool      // the server knows IGNORE
+	round   uint64    // counts calls of ensure: tells what is asked for twice in one
+	epoch   uint64    // counts connections and minutes: a key that was refused is tried again in the next
+	renewed time.Time // when the epoch last moved on by itself
 
 	vanishing bool // series were gone at the last write: said already
 
 	batches []*telemetry.Batch
-	enc     encoder
-	res     results
+	whole   part // of a write to a single server: everything
 }
 
 // New makes the output; nothing is connected yet.
@@ -79,6 +107,9 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 		host:    env.Host,
 		log:     env.Log,
 		secrets: env.Secrets,
+		shapes:  map[alike]*shape{},
+		ignores: true,
+		life:    &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}},
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -87,23 +118,59 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	return w, nil
 }
 
-// Open connects and makes sure that the server speaks TimeSeries, so that what is wrong is said at the start. TS.INFO
-// of a key that need not exist is the cheapest question that only the module can answer.
+// Open connects and makes sure that the server speaks TimeSeries, so that what is wrong is said at the start.
 func (w *Writer) Open(ctx context.Context) error {
-	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+	client, err := w.connect(ctx)
+	var refusal redis.Error
+	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Error(), "NOPERM") {
+		return fmt.Errorf("%w; all that is needed: ~%s* %s", err, w.config.KeyPrefix, rights)
+	}
 	if err != nil {
 		return err
+	}
+	w.learn(ctx, client)
+	w.client, w.shards = client, client.NewShards()
+	w.epoch++
+	return nil
+}
+
+// rights are what a user needs to write, as ACL rules.
+const rights = redisconn.Rights + " +ts.create +ts.alter +ts.info +ts.madd +ts.createrule"
+
+// connect asks for a key that need not exist: TS.INFO is the cheapest question that only the module can answer.
+func (w *Writer) connect(ctx context.Context) (*redisconn.Client, error) {
+	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+	if err != nil {
+		return nil, err
 	}
 	stop := client.CutOn(ctx)
 	defer stop()
 	err = client.Do(ctx, "TS.INFO", w.naming.Liveness(w.host)).Err()
 	if err != nil && !isTimeSeriesReply(err.Error()) {
 		_ = client.Close()
-		return client.Explain(ctx, err)
+		return nil, client.Explain(ctx, err)
 	}
-	w.client, w.pipe = client, client.NewPipe()
-	w.epoch++
-	return nil
+	return client, nil
+}
+
+// ignoreSince is the first version of RedisTimeSeries that knows IGNORE, as MODULE LIST gives it.
+const ignoreSince = 11200
+
+// learn finds out whether the server is too old for a setting. One that does not tell its version is taken for new.
+func (w *Writer) learn(ctx context.Context, client *redisconn.Client) {
+	if !w.config.wantsIgnore() {
+		return
+	}
+	modules, err := client.Modules(ctx)
+	version := modules["timeseries"]
+	w.ignores = err != nil || version == 0 || version >= ignoreSince
+	if !w.ignores {
+		w.log.Warn("ignore has no effect: the server's TimeSeries module is too old, it needs 1.12", "version", version)
+	}
+}
+
+func (c *Config) wantsIgnore() bool {
+	return c.Ignore != nil || slices.ContainsFunc(c.Overrides, func(o Override) bool { return o.Ignore != nil })
 }
 
 // Close implements [outputs.Output].
@@ -111,9 +178,9 @@ func (w *Writer) Close() error {
 	if w.client == nil {
 		return nil
 	}
-	w.pipe.Close()
+	w.shards.Close()
 	err := w.client.Close()
-	w.client, w.pipe = nil, nil
+	w.client, w.shards = nil, nil
 	return err
 }
 

@@ -32,7 +32,7 @@ type testServer struct {
 	embedded *embedded.Server // nil: a real one
 }
 
-func newServer(t *testing.T) *testServer {
+func newServer(t testing.TB) *testServer {
 	t.Helper()
 	s := &testServer{}
 	addr := ""
@@ -62,14 +62,14 @@ func newServer(t *testing.T) *testServer {
 	return s
 }
 
-func (s *testServer) empty(t *testing.T) {
+func (s *testServer) empty(t testing.TB) {
 	t.Helper()
 	if err := s.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func splitAddr(t *testing.T, addr string) (string, int) {
+func splitAddr(t testing.TB, addr string) (string, int) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -113,7 +113,7 @@ func (l *logBuffer) count(text string) int {
 	return strings.Count(l.b.String(), text)
 }
 
-func newFixture(t *testing.T, config redistimeseries.Config, host string, tags map[string]string) *fixture {
+func newFixture(t testing.TB, config redistimeseries.Config, host string, tags map[string]string) *fixture {
 	t.Helper()
 	f := &fixture{factory: telemetry.NewFactory(host, "test", tags, 1), log: &logBuffer{}}
 	w, err := redistimeseries.New(outputs.Env{
@@ -127,7 +127,7 @@ func newFixture(t *testing.T, config redistimeseries.Config, host string, tags m
 	return f
 }
 
-func open(t *testing.T, config redistimeseries.Config) *fixture {
+func open(t testing.TB, config redistimeseries.Config) *fixture {
 	t.Helper()
 	f := newFixture(t, config, "h1", nil)
 	if err := f.Open(t.Context()); err != nil {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -38,7 +40,7 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	words, err := w.write(ctx, w.batches, &rejected)
 	if err != nil {
 		w.epoch++
-		w.pipe.Close() // the name may lead to another server by now, or want another password
+		w.shards.Close() // the name may lead to another server by now, or want another password
 		return w.client.Explain(ctx, err)
 	}
 	return rejected.err(words)
@@ -59,60 +61,77 @@ func (w *Writer) withLife(batches []*telemetry.Batch) []*telemetry.Batch {
 	return append(w.batches[:0], life)
 }
 
-// write makes missing series, sends, and does both again for samples whose series was gone.
+// write makes missing series, sends, and does both again for samples that did not find their series: it was gone, or in
+// a cluster had moved.
 func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch, rejected *tally) (words string, err error) {
-	lost := false
+	lost, how := false, direct
 	for range attempts {
 		if err := w.ensure(ctx, batches); err != nil {
 			return "", err
 		}
-		w.enc.reset(w, batches)
-		w.res.reset(w.leads(batches))
-		if err := w.pipe.Exchange(ctx, w.enc.chunk, w.res.receive); err != nil {
+		parts, err := w.split(ctx, batches, rejected, how)
+		if err != nil {
 			return "", err
 		}
-		rejected.merge(&w.enc.skipped)
-		rejected.merge(&w.res.rejected)
-		words = cmp.Or(words, w.res.words)
-		if len(w.res.vanished) == 0 {
+		out := w.send(ctx, parts)
+		if out.err != nil {
+			return "", out.err
+		}
+		rejected.merge(&out.rejected)
+		words = cmp.Or(words, out.words)
+		switch {
+		case out.again.Len() == 0:
 			w.vanishing = lost
 			return words, nil
+		case out.moved != "":
+			how = w.follow(out.moved)
+		default:
+			if lost = true; !w.vanishing {
+				w.log.Warn("series are gone from redis, making them again", "samples", out.again.Len())
+			}
+			w.vanishing = true
 		}
-		again := w.findLost(batches)
-		if lost = true; !w.vanishing {
-			w.log.Warn("series are gone from redis, making them again", "samples", again.Len())
-		}
-		w.vanishing = true
-		batches = []*telemetry.Batch{again}
+		batches = []*telemetry.Batch{&out.again}
+	}
+	if how != direct {
+		return "", redisconn.ServerError("TRYAGAIN slots are moving to and fro")
 	}
 	return "", errVanishing
 }
 
-// leads says whether the first sample that is sent is the sign of life.
-func (w *Writer) leads(batches []*telemetry.Batch) bool {
-	if len(batches) == 0 || batches[0].Len() == 0 {
-		return false
-	}
-	s, _, _ := batches[0].Sample(0)
-	return s == w.alive && w.entryOf(s).state == ready
+// outcome is what became of the samples of one round.
+type outcome struct {
+	err      error                 // ends the write
+	again    telemetry.Batch       // did not find their series
+	moved    redisconn.ServerError // because of this redirection
+	rejected tally
+	words    string
 }
 
-// findLost walks over the samples once more and picks those whose numbers were noted: their series is gone.
-func (w *Writer) findLost(batches []*telemetry.Batch) *telemetry.Batch {
-	lost := &telemetry.Batch{}
-	var counted tally // already
-	c := cursor{w: w, batches: batches}
-	n := 0
-	for _, number := range w.res.vanished {
-		for ; n <= number; n++ {
-			c.next(&counted)
+// send writes the parts side by side.
+func (w *Writer) send(ctx context.Context, parts []*part) outcome {
+	if len(parts) == 1 {
+		parts[0].send(ctx)
+	} else {
+		var wg sync.WaitGroup
+		for _, p := range parts {
+			wg.Go(func() { p.send(ctx) })
 		}
-		s, ms, v := c.sample()
-		lost.AddAt(s, v, ms)
+		wg.Wait()
 	}
-	for i := range lost.Len() {
-		s, _, _ := lost.Sample(i)
-		w.entryOf(s).state = unknown // only now: the walk needs the states as they were
+	var out outcome
+	for _, p := range parts {
+		switch {
+		case p.err != nil:
+			return outcome{err: p.err}
+		case p.moved != "":
+			out.moved = p.moved
+		default:
+			out.rejected.merge(&p.enc.skipped)
+			out.rejected.merge(&p.res.rejected)
+			out.words = cmp.Or(out.words, p.res.words)
+		}
+		p.collect(&out.again)
 	}
-	return lost
+	return out
 }

@@ -226,8 +226,9 @@ func (w *Watched) Addresses() []string {
 	return out
 }
 
-// Sentinel starts a master, a replica and three Sentinels, which take a master for dead after a second.
-func Sentinel(t testing.TB) *Watched {
+// Sentinel starts a master, a replica and three Sentinels, which take a master for dead after a second. Password, if it
+// is not empty, is what the Sentinels want from their clients and each other.
+func Sentinel(t testing.TB, password string) *Watched {
 	t.Helper()
 	w := &Watched{Master: Start(t)}
 	w.Replica = Start(t, "--replicaof", w.Master.Host+" "+w.Master.Port)
@@ -235,13 +236,16 @@ func Sentinel(t testing.TB) *Watched {
 		conf := filepath.Join(t.TempDir(), "sentinel.conf")
 		text := fmt.Sprintf("sentinel monitor mymaster %s %s 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n",
 			w.Master.Host, w.Master.Port)
+		if password != "" {
+			text += "requirepass " + password + "\nsentinel sentinel-pass " + password + "\n"
+		}
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		w.Sentinels = append(w.Sentinels, startSentinel(t, conf))
 	}
 	for _, s := range w.Sentinels {
-		c := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
+		c := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Password: password, Protocol: 2, DisableIdentity: true})
 		t.Cleanup(func() { _ = c.Close() })
 		Until(t, "the Sentinels know each other and the replica", func(ctx context.Context) error {
 			m, err := c.Master(ctx, "mymaster").Result()

@@ -1,0 +1,173 @@
+package redisconn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Needs is what somebody wants from a server.
+type Needs struct {
+	Modules []string // as MODULE LIST names them: timeseries, search, ReJSON
+	Probes  [][]any  // commands that change nothing, to find out whether the user may run them
+}
+
+// Inspect looks at a server that answers: what it is, whether it has what is needed, and what in its settings will
+// bite. Notes are facts; warnings say what to do.
+func (c *Client) Inspect(ctx context.Context, needs Needs) (notes, warnings []string) {
+	stop := c.CutOn(ctx)
+	defer stop()
+	var mu sync.Mutex
+	err := c.eachNode(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := readInfo(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			notes = append(notes, info.describe())
+			warnings = append(warnings, info.warn()...)
+		}
+		return err
+	})
+	if err != nil {
+		notes = append(notes, "INFO is not to be had, so nothing is known about version and memory: "+err.Error())
+	}
+	slices.Sort(notes) // nodes answer in any order
+	notes = append(notes, c.user(ctx)...)
+	have, lack := c.lookForModules(ctx, needs.Modules)
+	return append(notes, have...), slices.Concat(warnings, lack, c.probe(ctx, needs.Probes))
+}
+
+// eachNode calls f for the server, or for every master of a cluster, side by side.
+func (c *Client) eachNode(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+	switch u := c.UniversalClient.(type) {
+	case *redis.ClusterClient:
+		return u.ForEachMaster(ctx, f)
+	case *redis.Client:
+		return f(ctx, u)
+	}
+	return nil
+}
+
+// serverInfo are the fields of INFO.
+type serverInfo map[string]string
+
+func readInfo(ctx context.Context, node *redis.Client) (serverInfo, error) {
+	text, err := node.Info(ctx).Result()
+	if err != nil {
+		return nil, err
+	}
+	info := serverInfo{}
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[key] = value
+		}
+	}
+	return info, nil
+}
+
+func (i serverInfo) number(key string) float64 {
+	n, _ := strconv.ParseFloat(i[key], 64)
+	return n
+}
+
+func (i serverInfo) describe() string {
+	name := "redis"
+	if i["valkey_version"] != "" {
+		name = "valkey"
+	}
+	limit := "no maxmemory"
+	if i.number("maxmemory") > 0 {
+		limit = fmt.Sprintf("of %s, %s", megabytes(i.number("maxmemory")), i["maxmemory_policy"])
+	}
+	return fmt.Sprintf("%s %s, %s, uses %s (%s)", name, i[name+"_version"], i["role"], megabytes(i.number("used_memory")), limit)
+}
+
+func megabytes(bytes float64) string { return fmt.Sprintf("%.1f MB", bytes/1e6) }
+
+// nearlyFull is the part of maxmemory from which on a server that evicts nothing is worth a word.
+const nearlyFull = 0.9
+
+func (i serverInfo) warn() []string {
+	var out []string
+	limit, policy := i.number("maxmemory"), i["maxmemory_policy"]
+	switch {
+	case i["role"] == "slave":
+		out = append(out, "it is a read-only replica: name the master")
+	case limit > 0 && strings.HasPrefix(policy, "allkeys"):
+		out = append(out, "maxmemory-policy "+policy+" evicts series when memory is full: CONFIG SET maxmemory-policy noeviction")
+	case limit > 0 && i.number("used_memory") > nearlyFull*limit:
+		out = append(out, fmt.Sprintf("%.0f %% of maxmemory are used: when it is full, writes are refused; raise it or shorten the retention",
+			100*i.number("used_memory")/limit))
+	}
+	if i["loading"] == "1" {
+		out = append(out, "it is still loading its data")
+	}
+	if i["rdb_last_bgsave_status"] == "err" || i["aof_last_write_status"] == "err" {
+		out = append(out, "it could not save to disk: see its log")
+	}
+	return out
+}
+
+func (c *Client) user(ctx context.Context) []string {
+	name, err := c.Do(ctx, "ACL", "WHOAMI").Text()
+	if err != nil {
+		return nil // before Redis 6, or without the right to ask
+	}
+	return []string{"user " + name}
+}
+
+func (c *Client) lookForModules(ctx context.Context, wanted []string) (have, lack []string) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	modules, err := c.Modules(ctx)
+	if err != nil {
+		return []string{"MODULE LIST is not to be had, so the modules' versions are not known: " + err.Error()}, nil
+	}
+	for _, name := range wanted {
+		if v := modules[name]; v > 0 {
+			have = append(have, fmt.Sprintf("module %s %d.%d.%d", name, v/10000, v/100%100, v%100))
+		} else {
+			lack = append(lack, "module "+name+" is missing: use Redis 8 or Redis Stack, or load it")
+		}
+	}
+	return have, lack
+}
+
+// probe runs the commands and says in one rule which rights are missing.
+func (c *Client) probe(ctx context.Context, commands [][]any) []string {
+	var rules []string
+	user := c.config.shownUser()
+	for _, command := range commands {
+		err := c.Do(ctx, command...).Err()
+		if err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+			continue
+		}
+		if name := userIn(err.Error()); name != "" {
+			user = name
+		}
+		if rule := Grant(err.Error()); !slices.Contains(rules, rule) {
+			rules = append(rules, rule)
+		}
+	}
+	if len(rules) == 0 {
+		return nil
+	}
+	return []string{"rights are missing: ACL SETUSER " + user + " " + strings.Join(rules, " ")}
+}
+
+// shownUser is the configured user, or a placeholder where a secret store keeps it.
+func (c *Config) shownUser() string {
+	if name, ok := literal(c.Username); ok {
+		return name
+	}
+	if !c.Username.IsZero() || !c.URL.IsZero() {
+		return "<user>"
+	}
+	return "default"
+}

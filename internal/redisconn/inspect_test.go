@@ -1,0 +1,107 @@
+package redisconn_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+func inspect(t *testing.T, c redisconn.Config, needs redisconn.Needs) (notes, warnings string) {
+	t.Helper()
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, w := client.Inspect(t.Context(), needs)
+	return strings.Join(n, "\n"), strings.Join(w, "\n")
+}
+
+func at(s *redistest.Server) redisconn.Config {
+	c := redisconn.Defaults()
+	c.Host = s.Host
+	c.Port, _ = strconv.Atoi(s.Port)
+	return c
+}
+
+func TestInspect(t *testing.T) {
+	s := redistest.Start(t)
+	needs := redisconn.Needs{Modules: []string{"nosuchmodule"}, Probes: [][]any{{"GET", "k"}, {"SET", "k", "v", "XX"}, {"CLIENT", "SETNAME", "x"}}}
+	notes, warnings := inspect(t, at(s), needs)
+	if !strings.HasPrefix(notes, "redis ") || !strings.Contains(notes, ", master, uses ") || !strings.Contains(notes, "(no maxmemory)\nuser default") {
+		t.Errorf("notes:\n%s", notes)
+	}
+	if warnings != "module nosuchmodule is missing: use Redis 8 or Redis Stack, or load it" {
+		t.Errorf("warnings:\n%s", warnings)
+	}
+	for want, commands := range map[string][][]any{
+		"maxmemory-policy allkeys-lru evicts series when memory is full: CONFIG SET maxmemory-policy noeviction": {
+			{"CONFIG", "SET", "maxmemory", "100mb"}, {"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"},
+		},
+		"% of maxmemory are used: when it is full, writes are refused": {
+			{"CONFIG", "SET", "maxmemory-policy", "noeviction"}, {"CONFIG", "SET", "maxmemory", "1000"},
+		},
+		"it is a read-only replica: name the master": {
+			{"CONFIG", "SET", "maxmemory", "0"}, {"REPLICAOF", "127.0.0.1", "1"},
+		},
+	} {
+		server := redistest.Start(t)
+		for _, c := range commands {
+			server.Do(c...)
+		}
+		if _, got := inspect(t, at(server), redisconn.Needs{}); !strings.Contains(got, want) || strings.Contains(got, "\n") {
+			t.Errorf("warnings:\n%s\nwant %s", got, want)
+		}
+	}
+}
+
+// One rule for all that is missing; what cannot be asked is said.
+func TestInspectRights(t *testing.T) {
+	s := redistest.Start(t)
+	s.Do("ACL", "SETUSER", "agent", "on", ">pw", "~k*", "+ping", "+hello", "+client|setname", "+get")
+	c := at(s)
+	c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+	needs := redisconn.Needs{
+		Modules: []string{"timeseries"},
+		Probes:  [][]any{{"GET", "k"}, {"SET", "k", "v"}, {"SET", "k2", "v"}, {"INCR", "k"}, {"CLIENT", "ID"}, {"GET", "other"}},
+	}
+	notes, warnings := inspect(t, c, needs)
+	if !strings.Contains(notes, "INFO is not to be had") || !strings.Contains(notes, "MODULE LIST is not to be had") {
+		t.Errorf("notes:\n%s", notes)
+	}
+	if want := "rights are missing: ACL SETUSER agent +set +incr +client|id ~* (or the keys it writes)"; warnings != want {
+		t.Errorf("warnings:\n%s\nwant %s", warnings, want)
+	}
+	if got := s.Client().Get(t.Context(), "k").Val(); got != "" {
+		t.Errorf("a probe wrote %q", got)
+	}
+}
+
+func TestGrant(t *testing.T) {
+	for reply, want := range map[string]string{
+		"NOPERM User agent has no permissions to run the 'ts.create' command":                 "+ts.create",
+		"NOPERM this user has no permissions to run the 'TS.MADD' command or its subcommand":  "+ts.madd",
+		"NOPERM No permissions to access a key":                                               "~* (or the keys it writes)",
+		"NOPERM this user has no permissions to access one of the keys used as arguments":     "~* (or the keys it writes)",
+		"NOPERM this user has no permissions to access one of the channels used as arguments": "&*",
+		"NOPERM User agent has no permissions to run the 'client|setname' command":            "+client|setname",
+	} {
+		if got := redisconn.Grant(reply); got != want {
+			t.Errorf("%s: %s, want %s", reply, got, want)
+		}
+	}
+}
+
+func TestInspectCluster(t *testing.T) {
+	nodes := redistest.Cluster(t, 3)
+	c := redisconn.Defaults()
+	c.Cluster = []string{nodes[1].Addr()}
+	nodes[2].Do("CONFIG", "SET", "maxmemory", "1000")
+	notes, warnings := inspect(t, c, redisconn.Needs{})
+	if strings.Count(notes, ", master, uses") != 3 || strings.Count(warnings, "of maxmemory") != 1 {
+		t.Errorf("notes:\n%s\nwarnings:\n%s", notes, warnings)
+	}
+}

@@ -1,0 +1,47 @@
+package redistimeseries_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// The settings of connections, as a user meets them.
+func TestConnectionProblems(t *testing.T) {
+	for text, want := range map[string]string{
+		"sentinel: {}": `sentinel.master: is missing: the name that the Sentinels know the master by, often mymaster`,
+		"sentinel: {master: m, addresses: ['a:b']}":                 `sentinel.addresses: must consist of addresses such as 10.0.0.1:26379 or [fd00::1]:26379, not "a:b"`,
+		"sentinel: {master: m, addresses: [a, '[fd00::1]:7', b:1]}": ``,
+		"{sentinel: {master: m, addresses: [a]}, db: 3}":            ``,
+		"{sentinel: {master: m, addresses: [a]}, host: b}":          `sentinel: stands instead of url, host and port: use one or the other`,
+		"{sentinel: {master: m, addresses: [a]}, url: 'redis://b'}": `sentinel: stands instead of url, host and port: use one or the other`,
+		"{sentinel: {master: m, addresses: [a]}, cluster: [b]}":     `cluster: needs no sentinel`,
+		"cluster: ['redis://a']":                                    `cluster: must consist of addresses such as 10.0.0.1:6379 or [fd00::1]:6379, not "redis://a"`,
+		"{cluster: [a, b:7000], port: 7}":                           `cluster: stands instead of url, host and port: use one or the other`,
+		"{cluster: [a], db: 1}":                                     `db: must be 0: a cluster has no other`,
+		"cluster: [a, b:7000]":                                      ``,
+		"tls: {}":                                                   ``,
+		"tls: true":                                                 `tls: must be a map`,
+		"tls: {min_version: 1.1}":                                   `tls.min_version: must be "1.2" or "1.3", not "1.1"`,
+		"tls: {cert: a}":                                            `tls.cert: needs key`,
+		"tls: {verify: false}":                                      `tls: unknown key "verify"`,
+		"{tls: {}, ssl_ca_certs: a}":                                `tls: stands instead of ssl_ca_certs, ssl_certfile and ssl_keyfile: use one or the other`,
+		"{tls: {}, ssl: true}":                                      ``,
+		"ssl_keyfile: a":                                            `ssl_certfile: needs ssl_keyfile`,
+		"socks4_proxy: socks4://user@h":                             ``,
+		"socks4_proxy: socks5://h":                                  `socks4_proxy: must be a URL such as socks4://user@host:1080`,
+		"socks5_proxy: socks5h://u:p@h":                             ``,
+		"socks5_proxy: h:1080":                                      `socks5_proxy: must be a URL such as socks5://user:password@host:1080`,
+		"{socks4_proxy: 'socks4://h', socks5_proxy: 'socks5://h'}":  `socks4_proxy: stands instead of socks5_proxy: use one or the other`,
+		"connect_timeout: 10ms":                                     `connect_timeout: must be at least 100ms`,
+		"timeout: 0":                                                `timeout: must be at least 100ms`,
+		"client_name: a b":                                          `client_name: must consist of printable ASCII without blanks`,
+	} {
+		got := problems(t, text)
+		if (got == "") != (want == "") || want != "" && !strings.Contains(got, "redistimeseries."+want) {
+			t.Errorf("%s\n got: %s\nwant: %s", text, got, want)
+		}
+		if strings.Contains(got, "u:p@h") {
+			t.Errorf("%s shows a password: %s", text, got)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package redistimeseries
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tskey"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+const day = 24 * time.Hour
+
+// Estimate implements [outputs.Estimator].
+func (w *Writer) Estimate(series []*telemetry.Series) outputs.Estimate {
+	var sum outputs.Estimate
+	for _, s := range series {
+		sh := w.shapeOf(s)
+		labels := len(tskey.Labels(s))
+		sh.estimate(&sum, labels, s.Interval(), rawSample)
+		for _, t := range sh.tiers {
+			t.shape.estimate(&sum, labels+2, time.Duration(t.bucket)*time.Millisecond, tierSample)
+		}
+	}
+	return sum
+}
+
+// estimate adds what one series takes.
+func (sh *shape) estimate(sum *outputs.Estimate, labels int, interval time.Duration, sampleCost float64) {
+	empty := sh.memory(labels, 0, sampleCost)
+	sum.Empty += empty
+	switch {
+	case interval <= 0:
+		sum.Full += empty
+	case sh.Retention == 0:
+		sum.Full += empty
+		perDay := float64(day) / float64(interval)
+		sum.PerDay += sh.memory(labels, perDay, sampleCost) - empty
+	default:
+		sum.Full += sh.memory(labels, sh.samples(interval), sampleCost)
+	}
+}
+
+// memory is what a series with so many samples takes, in bytes. The newest chunk is half full on average, and the oldest
+// goes only when all its samples are past the retention.
+func (sh *shape) memory(labels int, samples, sampleCost float64) float64 {
+	chunk := float64(sh.chunk)
+	if chunk == 0 {
+		chunk = largestAuto
+	}
+	if !sh.Labels {
+		labels = 0
+	}
+	chunks := 1.0
+	if data := samples * sh.cost(sampleCost); data > chunk {
+		chunks = math.Ceil(data/chunk) + 1
+	}
+	return seriesCost + labelCost*float64(labels) + chunks*(chunk+chunkCost)
+}
+
+// Inspect implements [outputs.Inspector].
+func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) outputs.Report {
+	live := w.naming.Liveness(w.host)
+	needs := redisconn.Needs{Modules: []string{"timeseries"}, Probes: [][]any{
+		{"TS.INFO", live}, {"TS.CREATE", live}, {"TS.ALTER", live}, {"TS.MADD", live, "*", "NaN"},
+	}}
+	if len(w.config.Compactions) > 0 {
+		needs.Probes = append(needs.Probes, []any{"TS.CREATERULE", live, live, "AGGREGATION", "avg", "1000"})
+	}
+	var r outputs.Report
+	r.Notes, r.Warnings = w.client.Inspect(ctx, needs)
+	if w.client.Clustered && w.naming.Format != tskey.Tagged {
+		r.Warnings = append(r.Warnings, "key_format "+string(w.naming.Format)+" spreads a host over all slots of the cluster, one command per series: tagged is much cheaper")
+	}
+	if found := w.measure(ctx, series); found != "" {
+		r.Notes = append(r.Notes, found)
+	}
+	return r
+}
+
+// measure compares the estimate with the series that stand already.
+func (w *Writer) measure(ctx context.Context, series []*telemetry.Series) string {
+	p := w.client.Pipeline()
+	cmds := make([]*redis.Cmd, len(series))
+	for i, s := range series {
+		cmds[i] = p.Do(ctx, "TS.INFO", w.naming.Key(s))
+	}
+	_, _ = p.Exec(ctx)
+	var n int
+	var real, expected float64
+	for i, s := range series {
+		reply, err := cmds[i].Result()
+		if err != nil {
+			continue
+		}
+		in := parseInfo(reply)
+		sh := *w.shapeOf(s)
+		sh.chunk = in.chunk
+		n++
+		real += float64(in.memory)
+		expected += sh.memory(len(in.labels), float64(in.samples), rawSample)
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of these series exist and take %.1f MB (TS.INFO); the estimate for as many samples is %.1f MB", n, real/1e6, expected/1e6)
+}

@@ -1,0 +1,222 @@
+package redistimeseries_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+)
+
+// fakeCluster stands in for a cluster whose nodes have the TimeSeries module, which Debian has no package of: in front
+// of one server that keeps all keys, each node answers only for its slots, with the words of a real one (testdata of
+// internal/embedded; "Redis Cluster specification"). RTC_TEST_REDIS_SERVER puts a real cluster in its place.
+type fakeCluster struct {
+	t       *testing.T
+	backend string
+	nodes   []net.Listener
+
+	mu     sync.Mutex
+	owner  [redisconn.Slots]int
+	moving map[int]int     // slot → node that imports it
+	moved  map[string]bool // keys of moving slots that are there already
+	redirs int
+}
+
+func newFakeCluster(t *testing.T, backend string, n int) *fakeCluster {
+	t.Helper()
+	c := &fakeCluster{t: t, backend: backend, moving: map[int]int{}, moved: map[string]bool{}}
+	for i := range c.owner {
+		c.owner[i] = i * n / redisconn.Slots
+	}
+	var wg sync.WaitGroup
+	for i := range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.nodes = append(c.nodes, l)
+		wg.Go(func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				wg.Go(func() { c.serve(i, conn) })
+			}
+		})
+	}
+	t.Cleanup(func() {
+		for _, l := range c.nodes {
+			_ = l.Close()
+		}
+		wg.Wait()
+	})
+	return c
+}
+
+func (c *fakeCluster) addrs() []string {
+	var out []string
+	for _, l := range c.nodes {
+		out = append(out, l.Addr().String())
+	}
+	return out
+}
+
+// move gives a slot to another node; in the middle half of its keys are there.
+func (c *fakeCluster) move(slot int, keys []string, during func()) {
+	c.mu.Lock()
+	to := (c.owner[slot] + 1) % len(c.nodes)
+	c.moving[slot] = to
+	for _, k := range keys[:len(keys)/2] {
+		c.moved[k] = true
+	}
+	c.mu.Unlock()
+	during()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.moving, slot)
+	c.owner[slot] = to
+}
+
+func (c *fakeCluster) serve(node int, conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	back, err := net.Dial("tcp", c.backend)
+	if err != nil {
+		return
+	}
+	defer func() { _ = back.Close() }()
+	in, replies := bufio.NewReader(conn), bufio.NewReader(back)
+	asking := false
+	for {
+		raw, args, err := readRESP(in)
+		if err != nil {
+			return
+		}
+		var reply string
+		switch {
+		case strings.EqualFold(args[0], "ASKING"):
+			asking = true
+			_, _ = io.WriteString(conn, "+OK\r\n")
+			continue
+		case strings.EqualFold(args[0], "CLUSTER"):
+			reply = c.slots()
+		default:
+			reply = c.refuse(node, args, asking)
+		}
+		asking = false
+		if reply == "" {
+			if _, err := io.WriteString(back, raw); err != nil {
+				return
+			}
+			if reply, _, err = readRESP(replies); err != nil {
+				return
+			}
+		}
+		if _, err := io.WriteString(conn, reply); err != nil {
+			return
+		}
+	}
+}
+
+// refuse says why this node does not execute a command, or "".
+func (c *fakeCluster) refuse(node int, args []string, asking bool) string {
+	keys := keysOf(args)
+	if len(keys) == 0 {
+		return ""
+	}
+	slot := redisconn.Slot(keys[0])
+	for _, k := range keys {
+		if redisconn.Slot(k) != slot {
+			return "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	to, moving := c.moving[slot]
+	gone := 0
+	for _, k := range keys {
+		if c.moved[k] {
+			gone++
+		}
+	}
+	switch owner := c.owner[slot]; {
+	case moving && node == owner && gone == len(keys):
+		c.redirs++
+		return fmt.Sprintf("-ASK %d %s\r\n", slot, c.nodes[to].Addr())
+	case moving && node == owner && gone > 0, moving && node == to && asking && gone < len(keys) && len(keys) > 1:
+		c.redirs++
+		return "-TRYAGAIN Multiple keys request during rehashing of slot\r\n"
+	case node == owner, moving && node == to && asking:
+		return ""
+	default:
+		c.redirs++
+		return fmt.Sprintf("-MOVED %d %s\r\n", slot, c.nodes[owner].Addr())
+	}
+}
+
+func keysOf(args []string) []string {
+	switch name := strings.ToUpper(args[0]); {
+	case name == "TS.MADD":
+		var keys []string
+		for i := 1; i < len(args); i += 3 {
+			keys = append(keys, args[i])
+		}
+		return keys
+	case name == "TS.CREATERULE":
+		return args[1:3]
+	case strings.HasPrefix(name, "TS."):
+		return args[1:2]
+	}
+	return nil
+}
+
+// slots answers CLUSTER SLOTS.
+func (c *fakeCluster) slots() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ranges []string
+	for i := 0; i < redisconn.Slots; {
+		j := i
+		for j+1 < redisconn.Slots && c.owner[j+1] == c.owner[i] {
+			j++
+		}
+		host, port, _ := net.SplitHostPort(c.nodes[c.owner[i]].Addr().String())
+		id := fmt.Sprintf("%040d", c.owner[i])
+		ranges = append(ranges, fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n*3\r\n$%d\r\n%s\r\n:%s\r\n$40\r\n%s\r\n", i, j, len(host), host, port, id))
+		i = j + 1
+	}
+	return fmt.Sprintf("*%d\r\n%s", len(ranges), strings.Join(ranges, ""))
+}
+
+// readRESP reads one value of RESP2 and returns it as it came, and the words in it.
+func readRESP(r *bufio.Reader) (raw string, words []string, err error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return "", nil, err
+	}
+	raw = line
+	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
+	switch {
+	case line[0] == '$' && n >= 0:
+		text := make([]byte, n+2)
+		if _, err := io.ReadFull(r, text); err != nil {
+			return "", nil, err
+		}
+		return raw + string(text), []string{string(text[:n])}, nil
+	case line[0] == '*':
+		for range n {
+			part, inner, err := readRESP(r)
+			if err != nil {
+				return "", nil, err
+			}
+			raw, words = raw+part, append(words, inner...)
+		}
+	}
+	return raw, words, nil
+}

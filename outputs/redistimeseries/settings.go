@@ -1,0 +1,216 @@
+package redistimeseries
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+)
+
+// Settings are what a series is made with. They stand at the top, and may differ by metric in Overrides.
+type Settings struct {
+	Retention       Retention    `yaml:"retention"`
+	Encoding        Encoding     `yaml:"encoding"`
+	ChunkSize       ChunkSize    `yaml:"chunk_size"`
+	DuplicatePolicy Policy       `yaml:"duplicate_policy"`
+	Labels          bool         `yaml:"labels"`
+	Ignore          *Ignore      `yaml:"ignore"`
+	Compactions     []Compaction `yaml:"compactions"`
+}
+
+func (s *Settings) validate() error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, c := range s.Compactions {
+		if s.Retention != 0 && s.Retention < c.Every {
+			errs = append(errs, conf.Key("compactions", "every %s cannot be made of samples that are kept for %s: raise retention", bucketName(c.Every), bucketName(s.Retention)))
+		}
+		for _, a := range c.aggregations() {
+			name := tierName(a, c.Every)
+			if seen[name] {
+				errs = append(errs, conf.Key("compactions", "%s stands twice", name))
+			}
+			seen[name] = true
+		}
+	}
+	if s.Ignore != nil && s.DuplicatePolicy != policyLast {
+		errs = append(errs, conf.Key("ignore", "needs duplicate_policy last: Redis ignores nothing with another"))
+	}
+	return errors.Join(errs...)
+}
+
+// Override changes settings for the metrics that match; what it does not name stays.
+type Override struct {
+	Match           string       `yaml:"match"` // a glob over metric names
+	Retention       *Retention   `yaml:"retention"`
+	Encoding        *Encoding    `yaml:"encoding"`
+	ChunkSize       *ChunkSize   `yaml:"chunk_size"`
+	DuplicatePolicy *Policy      `yaml:"duplicate_policy"`
+	Labels          *bool        `yaml:"labels"`
+	Ignore          *Ignore      `yaml:"ignore"`
+	Compactions     []Compaction `yaml:"compactions"` // nil: not named; empty: none
+}
+
+// Validate implements conf.Validator.
+func (o *Override) Validate() error {
+	if o.Match == "" {
+		return conf.Key("match", `is missing: a metric such as mem_used, or many such as "cpu_*"`)
+	}
+	if _, err := path.Match(o.Match, ""); err != nil {
+		return conf.Key("match", `is no pattern: * stands for any characters, ? for one, [ab] for a choice`)
+	}
+	return nil
+}
+
+func (o *Override) matches(metric string) bool {
+	ok, _ := path.Match(o.Match, metric) // Validate has seen the pattern
+	return ok
+}
+
+// apply returns the settings with what the override names.
+func (o *Override) apply(s Settings) Settings {
+	set(&s.Retention, o.Retention)
+	set(&s.Encoding, o.Encoding)
+	set(&s.ChunkSize, o.ChunkSize)
+	set(&s.DuplicatePolicy, o.DuplicatePolicy)
+	set(&s.Labels, o.Labels)
+	if o.Ignore != nil {
+		s.Ignore = o.Ignore
+	}
+	if o.Compactions != nil {
+		s.Compactions = o.Compactions
+	}
+	return s
+}
+
+func set[T any](into, from *T) {
+	if from != nil {
+		*into = *from
+	}
+}
+
+// Encoding is how Redis stores samples: "" is its default, compressed.
+type Encoding string
+
+// UnmarshalScalar implements conf.Scalar.
+func (e *Encoding) UnmarshalScalar(text string) error {
+	return oneOf(e, text, "compressed", "uncompressed")
+}
+
+// Policy says which value stays when a time is written twice.
+type Policy string
+
+const policyLast Policy = "last"
+
+// UnmarshalScalar implements conf.Scalar. The policy sum is refused: what is written again after a lost reply would
+// count twice.
+func (p *Policy) UnmarshalScalar(text string) error {
+	if strings.EqualFold(text, "sum") {
+		return errors.New("must not be sum: what is written again after a lost reply would count twice")
+	}
+	return oneOf(p, strings.ToLower(text), policyLast, "first", "min", "max", "block")
+}
+
+func oneOf[T ~string](into *T, text string, choices ...T) error {
+	if !slices.Contains(choices, T(text)) {
+		return fmt.Errorf("must be one of %v", choices)
+	}
+	*into = T(text)
+	return nil
+}
+
+// ChunkSize is how many bytes Redis allocates at a time for the samples of a series; 0 is auto: as suits the number of
+// samples that are kept.
+type ChunkSize int
+
+// The sizes that RedisTimeSeries takes (TS.CREATE, CHUNK_SIZE).
+const (
+	minChunk = 48
+	maxChunk = 1 << 20
+)
+
+// UnmarshalScalar implements conf.Scalar.
+func (c *ChunkSize) UnmarshalScalar(text string) error {
+	if text == "auto" {
+		*c = 0
+		return nil
+	}
+	var size conf.Size
+	if err := size.UnmarshalScalar(text); err != nil || size < minChunk || size > maxChunk || size%8 != 0 {
+		return fmt.Errorf(`must be auto, or a multiple of 8 from %d to %d`, minChunk, maxChunk)
+	}
+	*c = ChunkSize(size)
+	return nil
+}
+
+// Ignore leaves out samples that are close to the one before, in time and in value.
+type Ignore struct {
+	MaxTimeDiff Retention `yaml:"max_time_diff"`
+	MaxValDiff  float64   `yaml:"max_val_diff"`
+}
+
+// Validate implements conf.Validator.
+func (i *Ignore) Validate() error {
+	if i.MaxValDiff < 0 {
+		return conf.Key("max_val_diff", "must not be negative")
+	}
+	if i.MaxTimeDiff == 0 {
+		return conf.Key("max_time_diff", "is missing: a sample that is as old as this is kept whatever its value")
+	}
+	return nil
+}
+
+// Compaction is one tier: what Redis makes of the samples of every period, and for how long it keeps that.
+type Compaction struct {
+	Every        Retention     `yaml:"every"`
+	Keep         Retention     `yaml:"keep"` // 0: for ever
+	Aggregations []Aggregation `yaml:"aggregations"`
+}
+
+// Validate implements conf.Validator.
+func (c *Compaction) Validate() error {
+	var errs []error
+	if c.Every == 0 {
+		errs = append(errs, conf.Key("every", `is missing: the period that becomes one sample, such as "1m"`))
+	}
+	if c.Keep != 0 && c.Keep < c.Every {
+		errs = append(errs, conf.Key("keep", "must be longer than every"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Compaction) aggregations() []Aggregation {
+	if len(c.Aggregations) == 0 {
+		return []Aggregation{"avg"}
+	}
+	return c.Aggregations
+}
+
+// Aggregation is an aggregator of RedisTimeSeries.
+type Aggregation string
+
+// UnmarshalScalar implements conf.Scalar.
+func (a *Aggregation) UnmarshalScalar(text string) error {
+	return oneOf(a, strings.ToLower(text), "avg", "min", "max", "sum", "count", "first", "last", "range",
+		"std.p", "std.s", "var.p", "var.s", "twa")
+}
+
+// tierName tells the tiers of a series apart, in keys: "avg:1m".
+func tierName(a Aggregation, every Retention) string { return string(a) + ":" + bucketName(every) }
+
+// bucketName writes a period in its largest whole unit: "90s", "1m", "7d".
+func bucketName(ms Retention) string {
+	for _, u := range []struct {
+		ms   Retention
+		name string
+	}{{86_400_000, "d"}, {3_600_000, "h"}, {60_000, "m"}, {1000, "s"}} {
+		if ms >= u.ms && ms%u.ms == 0 {
+			return strconv.FormatInt(int64(ms/u.ms), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(ms), 10) + "ms"
+}
