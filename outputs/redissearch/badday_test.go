@@ -202,11 +202,11 @@ func TestNetwork(t *testing.T) {
 		kind, stream string
 		attributes   map[string]int
 	}{
-		"hangs upstream":       {"timeout", "upstream", map[string]int{"timeout": 0}},
-		"hangs downstream":     {"timeout", "downstream", map[string]int{"timeout": 0}},
-		"reset":                {"reset_peer", "downstream", map[string]int{"timeout": 0}},
-		"cut after 500 bytes":  {"limit_data", "downstream", map[string]int{"bytes": 500}},
-		"cut after 30 kB out":  {"limit_data", "upstream", map[string]int{"bytes": 30_000}},
+		"hangs upstream":      {"timeout", "upstream", map[string]int{"timeout": 0}},
+		"hangs downstream":    {"timeout", "downstream", map[string]int{"timeout": 0}},
+		"reset":               {"reset_peer", "downstream", map[string]int{"timeout": 0}},
+		"cut after 500 bytes": {"limit_data", "downstream", map[string]int{"bytes": 500}},
+		"cut after 30 kB out": {"limit_data", "upstream", map[string]int{"bytes": 30_000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
