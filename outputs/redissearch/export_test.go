@@ -2,13 +2,17 @@ package redissearch
 
 import (
 	"context"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // Age lets the time pass after which the oldest documents are looked for again.
-func (w *Writer) Age() { w.trimmed = w.trimmed.Add(-2 * limitEvery) }
+func (w *Writer) Age() { w.trimmed = time.Time{} }
+
+// Limited makes it look as if they had been looked for just now, however slow this machine is.
+func (w *Writer) Limited() { w.trimmed = time.Now().Add(time.Hour) }
 
 // StoreOnly connects without looking at the index, for servers that have no search module, and returns a function that
 // writes documents.

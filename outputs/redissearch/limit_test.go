@@ -18,6 +18,7 @@ func TestMaxDocuments(t *testing.T) {
 		if n := s.found(t, "*"); n != 100 {
 			t.Fatalf("%d documents after the first write", n)
 		}
+		f.Limited()
 		write(t, f, events[:50]...) // late, and older than all others
 		if n := s.found(t, "*"); n != 150 {
 			t.Fatalf("%d documents: the limit is kept up more often than every few seconds", n)
