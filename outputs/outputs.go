@@ -47,7 +47,7 @@ type Env struct {
 
 // Options are the keys that every output understands beside its own.
 type Options struct {
-	Alias string `yaml:"alias"` // tells several outputs of one kind apart in logs and statistics
+	Alias string `yaml:"alias" conf:"public"` // tells several outputs of one kind apart in logs and statistics
 }
 
 type (

@@ -54,11 +54,11 @@ type Env struct {
 
 // Options are the keys that every input understands beside its own.
 type Options struct {
-	Enabled  bool              `yaml:"enabled"`  // false leaves the input out; for "internal", which is otherwise always there
-	Interval conf.Duration     `yaml:"interval"` // 0: the agent's interval
-	Timeout  conf.Duration     `yaml:"timeout"`  // 0: the interval
-	Alias    string            `yaml:"alias"`    // tells several inputs of one kind apart in logs and statistics
-	Tags     map[string]string `yaml:"tags"`     // added to the agent's tags
+	Enabled  bool              `yaml:"enabled"`             // false leaves the input out; for "internal", which is otherwise always there
+	Interval conf.Duration     `yaml:"interval"`            // 0: the agent's interval
+	Timeout  conf.Duration     `yaml:"timeout"`             // 0: the interval
+	Alias    string            `yaml:"alias" conf:"public"` // tells several inputs of one kind apart in logs and statistics
+	Tags     map[string]string `yaml:"tags" conf:"public"`  // added to the agent's tags
 }
 
 // Validate implements conf.Validator.

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
 // Prefix marks a configured value as a reference: "secret:redis/password".
-const Prefix = "secret:"
+const Prefix = conf.SecretPrefix
 
 // Ref is a credential in a configuration: a literal, or a reference "secret:<id>". It prints as [redacted].
 type Ref struct{ text string }
@@ -28,6 +30,9 @@ func (r *Ref) UnmarshalScalar(text string) error {
 	}
 	return nil
 }
+
+// TakesSecret implements conf.SecretTaker: a reference is kept, and resolved when it is needed.
+func (r *Ref) TakesSecret() {}
 
 // IsZero says whether nothing was configured.
 func (r Ref) IsZero() bool { return r.text == "" }
@@ -60,10 +65,26 @@ func (r Ref) Resolve(ctx context.Context, with Resolver) (string, error) {
 	}
 	v, err := with.Secret(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("resolve secret %q: %w", id, err)
+		return "", &ResolveError{id, err}
+	}
+	if strings.HasPrefix(v, Prefix) {
+		return "", &ResolveError{id, errReference}
 	}
 	return v, nil
 }
+
+// ResolveError is the error of a reference that could not be resolved. Whoever connects somewhere must not take what
+// stopped the store, a refused connection perhaps, for a fault of the server that it wanted to reach.
+type ResolveError struct {
+	ID  string
+	Err error
+}
+
+func (e *ResolveError) Error() string { return fmt.Sprintf("resolve secret %q: %v", e.ID, e.Err) }
+func (e *ResolveError) Unwrap() error { return e.Err }
+
+// errReference: following references from store to store could go in circles.
+var errReference = errors.New("what the store holds is a reference itself; it must hold the value")
 
 // Resolver looks secrets up by id. Errors must not contain the secret.
 type Resolver interface {
@@ -74,6 +95,9 @@ type Resolver interface {
 // ("SECRET_" when empty). It is the store that is used when none is configured.
 type Env struct{ Prefix string }
 
+// Local implements [Local].
+func (Env) Local() {}
+
 // Secret implements [Resolver].
 func (e Env) Secret(_ context.Context, id string) (string, error) {
 	prefix := e.Prefix
@@ -83,7 +107,7 @@ func (e Env) Secret(_ context.Context, id string) (string, error) {
 	name := prefix + strings.ToUpper(strings.NewReplacer("/", "_", "-", "_").Replace(id))
 	v, ok := os.LookupEnv(name)
 	if !ok {
-		return "", fmt.Errorf("environment variable %s is not set", name)
+		return "", NotFound(fmt.Errorf("environment variable %s is not set", name))
 	}
 	return v, nil
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/cli"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
 var version = "dev" // set by -ldflags -X main.version=…
 
 func main() {
 	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
-		Version: version, Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
+		Version: version, Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
 		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
 	}))
 }

@@ -22,7 +22,7 @@ func TestSettingsReachTheAgent(t *testing.T) {
 		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), GOOS: "linux",
 		Getenv: func(string) (string, bool) { return "", false },
 	}
-	cfg, err := config.Parse("c", []byte(`
+	cfg, err := config.Parse(t.Context(), "c", []byte(`
 interval: 20s
 flush_interval: 1m
 max_buffer_size: 777

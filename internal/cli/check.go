@@ -30,7 +30,7 @@ func (a *App) checkCommand(c *common) *cobra.Command {
 }
 
 func (a *App) check(ctx context.Context, c common, connect bool) error {
-	cfg, path, err := a.load(c.config)
+	cfg, path, err := a.load(ctx, c.config)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Exit codes.
@@ -27,13 +28,18 @@ type App struct {
 	Version        string
 	Inputs         plugins.Catalog
 	Outputs        outputs.Catalog
+	Stores         secrets.Catalog
 	Stdout, Stderr io.Writer
 	Getenv         func(string) (string, bool) // os.LookupEnv
 	GOOS           string
+
+	hidden *secrets.Hidden // what came from secret stores and is not printed
 }
 
 // Main runs one command until it ends or ctx is done, and returns the exit code.
 func Main(ctx context.Context, args []string, app App) int {
+	app.hidden = &secrets.Hidden{}
+	app.Stdout, app.Stderr = app.hidden.Writer(app.Stdout), app.hidden.Writer(app.Stderr)
 	root := app.root()
 	root.SetArgs(args)
 	root.SetOut(app.Stdout)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
@@ -53,7 +54,7 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 		return fail(fmt.Errorf("%w; choose another address with --redis 127.0.0.1:0", err))
 	}
 	defer server.Close()
-	cfg, err := config.Parse("demo", []byte(a.demoConfig(server.Addr(), f.interval)), a.configEnv())
+	cfg, err := config.Parse(ctx, "demo", []byte(a.demoConfig(server.Addr(), f.interval)), a.configEnv())
 	if err != nil {
 		return fail(err)
 	}
@@ -114,9 +115,18 @@ func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server,
 }
 
 // isTerminal says whether w is a terminal.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
+func isTerminal(w io.Writer) bool {
+	f, ok := file(w)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// file returns the file that w writes to, if it does.
+func file(w io.Writer) (*os.File, bool) {
+	if wrapped, ok := w.(interface{ Unwrap() io.Writer }); ok {
+		w = wrapped.Unwrap()
+	}
+	f, ok := w.(*os.File)
+	return f, ok
 }
 
 // redisCLI is the command that talks to an address.

@@ -33,7 +33,7 @@ func TestInstanceReachesOutputs(t *testing.T) {
 		Inputs: pluginsall.Catalog(), Outputs: outputs.Catalog{output}, GOOS: "linux",
 		Getenv: func(string) (string, bool) { return "", false },
 	}
-	cfg, err := config.Parse("c", []byte("inputs: [system]\noutputs: [nowhere, nowhere: {alias: b}]"), a.configEnv())
+	cfg, err := config.Parse(t.Context(), "c", []byte("inputs: [system]\noutputs: [nowhere, nowhere: {alias: b}]"), a.configEnv())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/config"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
 // noConfiguration are YAML files among the examples that are for other programs.
@@ -19,7 +20,7 @@ var noConfiguration = []string{"compose.yaml"}
 
 func exampleEnv() config.Env {
 	return config.Env{
-		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), GOOS: "linux",
+		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(), GOOS: "linux",
 		Getenv: func(string) (string, bool) { return "", false },
 	}
 }
@@ -36,7 +37,7 @@ func TestExamplesAreWithoutMistakes(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		c, err := config.Load(file, exampleEnv())
+		c, err := config.Load(t.Context(), file, exampleEnv())
 		if err != nil {
 			t.Error(err)
 			continue
@@ -60,6 +61,9 @@ func TestExampleConfigurationIsComplete(t *testing.T) {
 	}
 	for _, d := range outputsall.Catalog() {
 		want[d.Name()] = append(conf.Keys(d.Defaults()), d.Name())
+	}
+	for _, d := range secretsall.Catalog() {
+		want[d.Name()] = append(conf.Keys(d.Defaults()), "type: "+d.Name())
 	}
 	for owner, keys := range want {
 		for _, key := range keys {

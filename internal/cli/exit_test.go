@@ -12,6 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/cli"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
 // execute runs one command in this process.
@@ -19,7 +20,7 @@ func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = cli.Main(t.Context(), args, cli.App{
-		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
+		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
 		Stdout: &out, Stderr: &errs, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
 	})
 	return code, out.String(), errs.String()

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/config"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 const defaultPlaces = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml (else ~/.config/rtcollector/config.yaml), /etc/rtcollector/config.yaml"
@@ -32,17 +35,45 @@ func (a *App) findConfig() string {
 	return ""
 }
 
+// Pauses between two attempts to load a configuration whose secret stores do not answer.
+const (
+	firstPause = time.Second
+	lastPause  = 30 * time.Second
+)
+
+// loadPatiently is load for who can wait: while a secret store that the configuration needs cannot be asked, it tries
+// again, and says so once. Without an error and a configuration, ctx has ended.
+func (a *App) loadPatiently(ctx context.Context, path string) (*config.Config, string, error) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		cfg, found, err := a.load(ctx, path)
+		if !secrets.IsUnavailable(err) {
+			return cfg, found, err
+		}
+		if pause == firstPause && ctx.Err() == nil {
+			fmt.Fprintf(a.Stderr, "%v\nwaiting for the secret store: trying again with pauses of up to %v\n", err, lastPause)
+		}
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(a.Stderr, "stopped while waiting for the secret store: nothing was started")
+			return nil, found, nil
+		case <-time.After(pause):
+		}
+	}
+}
+
 // load finds, reads and checks the configuration. Warnings go to stderr; the error is ready to be returned.
-func (a *App) load(path string) (*config.Config, string, error) {
+func (a *App) load(ctx context.Context, path string) (*config.Config, string, error) {
 	if path == "" {
 		if path = a.findConfig(); path == "" {
 			return nil, "", &failure{exitUsage, errors.New("no configuration found in " + defaultPlaces +
 				"; name one with --config, or see it work without one: rtcollector demo")}
 		}
 	}
-	cfg, err := config.Load(path, a.configEnv())
+	cfg, err := config.Load(ctx, path, a.configEnv())
 	var problems conf.Problems
 	switch {
+	case secrets.IsUnavailable(err):
+		return nil, path, fail(err)
 	case errors.As(err, &problems):
 		return nil, path, &failure{exitUsage, tooMany(problems)}
 	case errors.Is(err, fs.ErrNotExist):
@@ -64,5 +95,5 @@ func tooMany(ps conf.Problems) error {
 }
 
 func (a *App) configEnv() config.Env {
-	return config.Env{Inputs: a.Inputs, Outputs: a.Outputs, GOOS: a.GOOS, Getenv: a.Getenv}
+	return config.Env{Inputs: a.Inputs, Outputs: a.Outputs, Stores: a.Stores, GOOS: a.GOOS, Getenv: a.Getenv, Hidden: a.hidden}
 }

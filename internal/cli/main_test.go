@@ -10,6 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/cli"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
 // beTheProgram makes the test binary behave as rtcollector: tests that send signals run it as a process of its own.
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 // rtcollector is cmd/rtcollector's main.
 func rtcollector() {
 	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
-		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(),
+		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
 		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
 	}))
 }

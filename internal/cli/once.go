@@ -48,7 +48,7 @@ func (a *App) onceCommand(c *common) *cobra.Command {
 
 // once gathers every input twice, a second apart, prints or writes the second answer, and fails if an input failed.
 func (a *App) once(ctx context.Context, c common, f onceFlags) error {
-	cfg, _, err := a.load(c.config)
+	cfg, _, err := a.load(ctx, c.config)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// component is what the commands below show of an input or an output.
+// component is what the commands below show of an input, an output or a secret store.
 type component interface {
 	Name() string
 	Summary() string
@@ -20,28 +20,38 @@ type component interface {
 	Systems() []string
 }
 
-func (a *App) components() (inputs, outputs []component) {
+// kind is a list of components and what one of them is called.
+type kind struct {
+	title string
+	list  []component
+}
+
+func (a *App) components() []kind {
+	inputs, outputs, stores := kind{title: "INPUT"}, kind{title: "OUTPUT"}, kind{title: "SECRET STORE"}
 	for _, d := range a.Inputs {
-		inputs = append(inputs, d)
+		inputs.list = append(inputs.list, d)
 	}
 	for _, d := range a.Outputs {
-		outputs = append(outputs, d)
+		outputs.list = append(outputs.list, d)
 	}
-	return inputs, outputs
+	for _, d := range a.Stores {
+		stores.list = append(stores.list, d)
+	}
+	return []kind{inputs, outputs, stores}
 }
 
 func (a *App) pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugins",
-		Short: "List the inputs and outputs, show their documentation or a configuration to begin with",
+		Short: "List the inputs, outputs and secret stores, show their documentation or a configuration to begin with",
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List inputs and outputs", Args: cobra.NoArgs,
+			Use: "list", Short: "List inputs, outputs and secret stores", Args: cobra.NoArgs,
 			Run: func(*cobra.Command, []string) { a.pluginsList() },
 		},
 		&cobra.Command{
-			Use: "show NAME", Short: "Show the documentation of an input or output", Args: cobra.ExactArgs(1),
+			Use: "show NAME", Short: "Show the documentation of an input, output or secret store", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return a.pluginsShow(args[0]) },
 		},
 		&cobra.Command{
@@ -53,13 +63,9 @@ func (a *App) pluginsCommand() *cobra.Command {
 }
 
 func (a *App) pluginsList() {
-	inputs, outputs := a.components()
 	tw := tabwriter.NewWriter(a.Stdout, 0, 4, 2, ' ', 0)
-	for _, kind := range []struct {
-		name string
-		list []component
-	}{{"INPUT", inputs}, {"OUTPUT", outputs}} {
-		fmt.Fprintf(tw, "%s\tALSO\tRUNS ON\tWHAT IT DOES\n", kind.name)
+	for _, kind := range a.components() {
+		fmt.Fprintf(tw, "%s\tALSO\tRUNS ON\tWHAT IT DOES\n", kind.title)
 		for _, d := range kind.list {
 			systems := "all"
 			if len(d.Systems()) > 0 {
@@ -72,19 +78,21 @@ func (a *App) pluginsList() {
 	_ = tw.Flush()
 }
 
-// find returns the input or output called name.
+// find returns the input, output or store called name. An output and a store may have one name: the store is then
+// "secrets/name".
 func (a *App) find(name string) (component, error) {
-	inputs, outputs := a.components()
 	var names []string
-	for _, d := range append(inputs, outputs...) {
-		for _, n := range append([]string{d.Name()}, d.Aliases()...) {
-			if n == name {
-				return d, nil
+	for _, kind := range a.components() {
+		for _, d := range kind.list {
+			for _, n := range append([]string{d.Name()}, d.Aliases()...) {
+				if n == name || kind.title == "SECRET STORE" && "secrets/"+n == name {
+					return d, nil
+				}
+				names = append(names, n)
 			}
-			names = append(names, n)
 		}
 	}
-	return nil, &failure{exitUsage, fmt.Errorf("no input or output %q%s; \"rtcollector plugins list\" shows all", name, conf.Suggest(name, names))}
+	return nil, &failure{exitUsage, fmt.Errorf("no input, output or secret store %q%s; \"rtcollector plugins list\" shows all", name, conf.Suggest(name, names))}
 }
 
 func (a *App) pluginsShow(name string) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func (a *App) runCommand(c *common) *cobra.Command {
@@ -22,8 +23,8 @@ func (a *App) runCommand(c *common) *cobra.Command {
 
 // run is the agent: it works until ctx is done, then writes out what it holds.
 func (a *App) run(ctx context.Context, c common) error {
-	cfg, path, err := a.load(c.config)
-	if err != nil {
+	cfg, path, err := a.loadPatiently(ctx, c.config)
+	if err != nil || cfg == nil {
 		return err
 	}
 	if cfg.Once {
@@ -41,9 +42,26 @@ func (a *App) run(ctx context.Context, c common) error {
 	})
 	defer stopping()
 	began := time.Now()
+	stopKeeping := keep(ctx, cfg.Secrets, log)
 	err = agent.New(ac).Run(ctx)
+	stopKeeping()
 	balance(log, ac.Self, time.Since(began))
 	return fail(err)
+}
+
+// keep keeps the secret stores usable until stop is called: also while the agent writes out what it holds, after ctx
+// is done.
+func keep(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stores.Keep(ctx, log)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // balance says at the end what became of all samples.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -109,7 +108,7 @@ func (s *screen) draw(l latest, stats embedded.Stats) {
 
 // fit cuts lines to the size of the terminal: one that wraps would shift all below it.
 func fit(lines []string, w io.Writer) []string {
-	f, ok := w.(*os.File)
+	f, ok := file(w)
 	if !ok {
 		return lines
 	}

@@ -30,8 +30,9 @@ func Decode(ps *Problems, n *yaml.Node, path string, targets ...any) {
 }
 
 type decoder struct {
-	ps    *Problems
-	depth int
+	ps     *Problems
+	depth  int
+	public int // > 0: inside a field that everybody sees
 }
 
 // IsNull says whether the node is absent or an empty value ("key:").
@@ -78,9 +79,18 @@ func (d *decoder) fields(n *yaml.Node, path string, known map[string]field, keys
 			d.ps.Warn(key, join(path, key.Value), "is accepted for old configurations and has no effect")
 		default:
 			keys[key.Value] = key
-			d.value(value, join(path, key.Value), f.value)
+			d.open(f, func() { d.value(value, join(path, key.Value), f.value) })
 		}
 	}
+}
+
+// open decodes one field, in public if it is so.
+func (d *decoder) open(f field, decode func()) {
+	if f.public {
+		d.public++
+		defer func() { d.public-- }()
+	}
+	decode()
 }
 
 // Entries iterates over a mapping's keys and values: aliases are followed, merge keys ("<<") are expanded behind the
@@ -134,8 +144,8 @@ func mergeEntries(ps *Problems, m *yaml.Node, path string, seen map[string]*yaml
 }
 
 type field struct {
-	value   reflect.Value
-	ignored bool
+	value           reflect.Value
+	ignored, public bool
 }
 
 // fieldsOf lists the keys that the structs know.
@@ -152,7 +162,7 @@ func fieldsOf(targets []reflect.Value) map[string]field {
 				continue
 			}
 			if _, taken := known[name]; name != "" && name != "-" && !taken {
-				known[name] = field{t.Field(i), sf.Tag.Get("conf") == "ignored"}
+				known[name] = field{t.Field(i), sf.Tag.Get("conf") == "ignored", sf.Tag.Get("conf") == "public"}
 			}
 		}
 	}
@@ -175,6 +185,9 @@ func Keys(config any) []string {
 // validate runs the rules of the structs. What is wrong with a key that could not even be read is not said twice.
 func (d *decoder) validate(n *yaml.Node, path string, targets []reflect.Value, keys map[string]*yaml.Node, unread Problems) {
 	unread = slices.DeleteFunc(slices.Clone(unread), func(p Problem) bool { return p.Warning })
+	if len(unread.References()) > 0 {
+		return // the rules are for values, and these are not known yet
+	}
 	whole := slices.ContainsFunc(unread, func(p Problem) bool { return p.Path == path })
 	for key := range keys {
 		if slices.ContainsFunc(unread, func(p Problem) bool { return strings.HasPrefix(p.Path, join(path, key)) }) {
@@ -204,7 +217,7 @@ func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]
 	}
 	var ke *KeyError
 	if !errors.As(err, &ke) {
-		d.ps.Add(n, path, "%s", err)
+		d.ps.Add(n, path, "%s", masked(err.Error(), n))
 		return
 	}
 	at, written := keys[ke.Key]
@@ -214,7 +227,7 @@ func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]
 	case !written:
 		at = n
 	}
-	d.ps.Add(at, join(path, ke.Key), "%s", ke.Message)
+	d.ps.Add(at, join(path, ke.Key), "%s", masked(ke.Message, n))
 }
 
 // value decodes any node into any supported type; null leaves the default.
@@ -226,7 +239,8 @@ func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
 	if into.CanAddr() {
 		switch t := into.Addr().Interface().(type) {
 		case Scalar:
-			d.scalar(n, path, t.UnmarshalScalar)
+			_, takes := t.(SecretTaker)
+			d.scalar(n, path, takes, t.UnmarshalScalar)
 			return
 		case *yaml.Node:
 			*t = *n
@@ -246,17 +260,22 @@ func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
 	case reflect.Map:
 		d.dict(n, path, into)
 	default:
-		d.scalar(n, path, func(text string) error { return setBasic(into, text) })
+		d.scalar(n, path, false, func(text string) error { return setBasic(into, text) })
 	}
 }
 
-func (d *decoder) scalar(n *yaml.Node, path string, set func(string) error) {
+// scalar decodes a single value; takes says that a reference to a secret is one.
+func (d *decoder) scalar(n *yaml.Node, path string, takes bool, set func(string) error) {
 	if n.Kind != yaml.ScalarNode {
 		d.ps.Add(n, path, "must be a single value%s", kindHint(n))
 		return
 	}
+	if isReference(n) && (!takes || d.public > 0) {
+		d.reference(n, path)
+		return
+	}
 	if err := set(n.Value); err != nil {
-		d.ps.Add(n, path, "%s%s", err, shown(n))
+		d.ps.Add(n, path, "%s%s", masked(err.Error(), n), shown(n))
 	}
 }
 
@@ -279,6 +298,10 @@ func (d *decoder) dict(n *yaml.Node, path string, into reflect.Value) {
 	}
 	out := reflect.MakeMap(into.Type())
 	for key, value := range Entries(d.ps, n, path) {
+		if isReference(key) {
+			d.ps.Add(key, path, "a key cannot come from a secret store, only a value")
+			continue
+		}
 		v := reflect.New(into.Type().Elem()).Elem()
 		d.value(value, join(path, key.Value), v)
 		out.SetMapIndex(reflect.ValueOf(key.Value).Convert(into.Type().Key()), v)

@@ -16,6 +16,8 @@ type Problem struct {
 	Path    string
 	Message string
 	Warning bool
+
+	Reference *yaml.Node // the reference to a secret that the problem is about: see [SecretTaker]
 }
 
 // Error renders the problem as "config.yaml:12:7: inputs[0].linux_cpu: unknown key …".

@@ -84,9 +84,9 @@ func (s *Size) UnmarshalScalar(text string) error {
 // Expanded tags a scalar whose text came from the environment: its value is never shown.
 const Expanded = "!env"
 
-// shown quotes a scalar for a message, unless it is long or came from the environment.
+// shown quotes a scalar for a message, unless it is long or came from the environment or a secret store.
 func shown(n *yaml.Node) string {
-	if n.Tag == Expanded || len(n.Value) > 40 {
+	if n.Tag == Expanded || n.Tag == FromStore || len(n.Value) > 40 {
 		return ""
 	}
 	return fmt.Sprintf(", not %q", n.Value)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -128,6 +129,8 @@ func (b *builder) item(path string, n *yaml.Node) (item, bool) {
 	switch {
 	case conf.IsNull(n):
 		b.ps.Add(n, path, "is empty: a name is missing behind \"-\"")
+	case strings.HasPrefix(n.Value, conf.SecretPrefix):
+		b.ps.Add(n, path, "a name cannot come from a secret store")
 	case n.Kind == yaml.ScalarNode:
 		return item{name: n.Value, means: n.Value, path: path + "." + n.Value, at: n}, true
 	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Kind == yaml.ScalarNode:

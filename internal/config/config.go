@@ -3,6 +3,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,21 +27,23 @@ const maxFile = 8 << 20
 type Env struct {
 	Inputs  plugins.Catalog
 	Outputs outputs.Catalog
+	Stores  secrets.Catalog
 	GOOS    string                      // which system's inputs exist
 	Getenv  func(string) (string, bool) // os.LookupEnv
+	Hidden  *secrets.Hidden             // learns what the stores answer; may be nil
 }
 
 // Settings are the top-level keys of the file.
 type Settings struct {
-	Interval      conf.Duration     `yaml:"interval"`        // between two gathers
-	FlushInterval conf.Duration     `yaml:"flush_interval"`  // between two writes; 0: the interval
-	MaxBufferSize int               `yaml:"max_buffer_size"` // samples per output
-	WarnOnBuffer  bool              `yaml:"warn_on_buffer"`  // log when the buffer overflows
-	Hostname      string            `yaml:"hostname"`        // "": the system's
+	Interval      conf.Duration     `yaml:"interval"`               // between two gathers
+	FlushInterval conf.Duration     `yaml:"flush_interval"`         // between two writes; 0: the interval
+	MaxBufferSize int               `yaml:"max_buffer_size"`        // samples per output
+	WarnOnBuffer  bool              `yaml:"warn_on_buffer"`         // log when the buffer overflows
+	Hostname      string            `yaml:"hostname" conf:"public"` // "": the system's
 	Debug         bool              `yaml:"debug"`
 	Once          bool              `yaml:"once"` // gather and write once, then exit
 	LogFormat     string            `yaml:"log_format"`
-	Tags          map[string]string `yaml:"tags"`
+	Tags          map[string]string `yaml:"tags" conf:"public"`
 }
 
 // Validate implements conf.Validator.
@@ -99,20 +102,22 @@ type Config struct {
 	Settings
 	Inputs   []Input
 	Outputs  []Output
-	Secrets  secrets.Resolver
+	Secrets  *secrets.Stores
 	Warnings conf.Problems
 }
 
 // root is the shape of the file.
 type root struct {
-	Settings    `yaml:",inline"`
-	SecretStore yaml.Node `yaml:"secret_store"`
-	Inputs      yaml.Node `yaml:"inputs"`
-	Outputs     yaml.Node `yaml:"outputs"`
+	Settings     `yaml:",inline"`
+	SecretStore  yaml.Node `yaml:"secret_store"`
+	SecretStores yaml.Node `yaml:"secret_stores"`
+	Inputs       yaml.Node `yaml:"inputs"`
+	Outputs      yaml.Node `yaml:"outputs"`
 }
 
-// Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read.
-func Load(path string, env Env) (*Config, error) {
+// Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or
+// is marked by [secrets.Unavailable]: then it may be loaded later.
+func Load(ctx context.Context, path string, env Env) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -125,31 +130,50 @@ func Load(path string, env Env) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: is larger than %d MiB; this is not a configuration", path, maxFile>>20)
 	}
-	return Parse(path, data, env)
+	return Parse(ctx, path, data, env)
 }
 
-// Parse checks the content of a file; name stands in messages.
-func Parse(name string, data []byte, env Env) (*Config, error) {
+// Parse checks the content of a file; name stands in messages. It decodes twice when there are references to secrets
+// where no secrets.Ref takes them: only decoding tells which places these are, and what the stores answer is checked
+// like everything else.
+func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, error) {
 	top, err := parseYAML(data)
 	if err != nil {
 		return nil, syntaxError(name, data, err)
 	}
 	var ps conf.Problems
 	expandEnv(&ps, top, "", env.Getenv)
-	r := root{Settings: DefaultSettings()}
-	conf.Decode(&ps, top, "", &r)
-	warnOfTags(&ps, top)
-	c := &Config{Settings: r.Settings}
-	c.Secrets = secretStore(&ps, &r.SecretStore)
-	b := builder{env: env, ps: &ps}
-	c.Inputs = b.inputs(&r.Inputs)
-	c.Outputs = b.outputs(&r.Outputs)
-	ps = ps.In(name)
+	c, r, found := decodeAll(top, env)
+	stores := secretStores(&ps, r, env)
+	if stores != nil && len(found.References()) > 0 {
+		refused, err := resolve(ctx, name, found, stores)
+		if err == nil {
+			c, _, found = decodeAll(top, env)
+			found = explain(found, refused)
+		} else if append(ps, withoutReferences(found)...).Err() == nil {
+			return nil, err
+		}
+	}
+	c.Secrets = stores
+	ps = append(ps, withoutReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
 	if err := ps.Err(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// decodeAll decodes everything but the stores.
+func decodeAll(top *yaml.Node, env Env) (*Config, *root, conf.Problems) {
+	var ps conf.Problems
+	r := &root{Settings: DefaultSettings()}
+	conf.Decode(&ps, top, "", r)
+	warnOfTags(&ps, top)
+	b := builder{env: env, ps: &ps}
+	c := &Config{Settings: r.Settings}
+	c.Inputs = b.inputs(&r.Inputs)
+	c.Outputs = b.outputs(&r.Outputs)
+	return c, r, ps
 }
 
 var errEmpty = conf.Problem{Message: "the file is empty; it needs at least \"inputs:\" and \"outputs:\""}
@@ -218,23 +242,4 @@ func warnOfTags(ps *conf.Problems, top *yaml.Node) {
 			}
 		}
 	}
-}
-
-// secretStore makes the resolver of "secret:" references.
-func secretStore(ps *conf.Problems, n *yaml.Node) secrets.Resolver {
-	store := struct {
-		Type   string `yaml:"type"`
-		Prefix string `yaml:"prefix"`
-	}{Type: "env", Prefix: "SECRET_"}
-	const path = "secret_store"
-	if n.Kind == yaml.MappingNode {
-		for key, value := range conf.Entries(&conf.Problems{}, n, path) {
-			if key.Value == "type" && value.Value != "env" {
-				ps.Add(value, path+".type", "store %q is not supported yet; only env is", value.Value)
-				return nil
-			}
-		}
-	}
-	conf.Decode(ps, n, path, &store)
-	return secrets.Env{Prefix: store.Prefix}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/secrets"
+	storesall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,6 +75,7 @@ func testEnv() Env {
 			in[struct{}]("mem"), in[struct{}]("internal"), in[struct{}]("linux_net").On("linux"), in[struct{}]("mac_only").On("darwin"),
 		},
 		Outputs: outputs.Catalog{out("redis", redisConfig{Host: "localhost", Port: 6379}), out("redistimeseries", redisConfig{})},
+		Stores:  storesall.Catalog(),
 		GOOS:    "linux",
 		Getenv: func(name string) (string, bool) {
 			v, ok := map[string]string{"HOST": "db.example", "PORT": "7000", "WORD": "hunter2", "EMPTY": ""}[name]
@@ -84,6 +86,9 @@ func testEnv() Env {
 
 // TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want".
 func TestErrors(t *testing.T) {
+	for name, value := range map[string]string{"TINY": "-77ms", "WORD": "hunter2", "PATTERN": "hunter2(", "REFERENCE": "secret:redis/host"} {
+		t.Setenv("KNOWN_"+name, value)
+	}
 	files, err := filepath.Glob("testdata/errors/*.txtar")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d files, %v", len(files), err)
@@ -94,12 +99,15 @@ func TestErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Parse("config.yaml", ar.Files[0].Data, testEnv())
+			_, err = Parse(t.Context(), "config.yaml", ar.Files[0].Data, testEnv())
 			if err == nil {
 				t.Fatal("no error")
 			}
 			if diff := cmp.Diff(string(ar.Files[1].Data), err.Error()+"\n"); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Error("a secret is shown")
 			}
 		})
 	}
@@ -131,7 +139,7 @@ outputs:
 `
 
 func TestPredecessorsConfiguration(t *testing.T) {
-	c, err := Parse("config.yml", []byte(predecessor), testEnv())
+	c, err := Parse(t.Context(), "config.yml", []byte(predecessor), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +187,7 @@ func live[C any](t *testing.T, o Output) C {
 
 // TestDefaults has a file that says nothing; config.example.yaml shows the same defaults.
 func TestDefaults(t *testing.T) {
-	c, err := Parse("c", []byte("inputs: []\noutputs: [redis]\n"), testEnv())
+	c, err := Parse(t.Context(), "c", []byte("inputs: []\noutputs: [redis]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,22 +204,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestSecretStore(t *testing.T) {
-	t.Setenv("SECRET_REDIS_PASSWORD", "default prefix")
-	t.Setenv("VAULT_REDIS_PASSWORD", "own prefix")
-	for store, want := range map[string]string{"": "default prefix", "secret_store: {prefix: VAULT_}": "own prefix"} {
-		c, err := Parse("c", []byte(store+"\ninputs: []\noutputs: [redis: {password: 'secret:redis/password'}]\n"), testEnv())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if pw, err := live[redisConfig](t, c.Outputs[0]).Password.Resolve(t.Context(), c.Secrets); pw != want || err != nil {
-			t.Errorf("%q: %q, %v, want %q", store, pw, err, want)
-		}
-	}
-}
-
 func TestTagThatIsALabelAlready(t *testing.T) {
-	c, err := Parse("c", []byte("tags: {host: x, room: y}\ninputs: []\noutputs: [redis]\n"), testEnv())
+	c, err := Parse(t.Context(), "c", []byte("tags: {host: x, room: y}\ninputs: []\noutputs: [redis]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +215,7 @@ func TestTagThatIsALabelAlready(t *testing.T) {
 }
 
 func TestWhatStandsTwice(t *testing.T) {
-	c, err := Parse("c", []byte("inputs: [cpu, linux_cpu, mem: {tags: {unit: x}}]\noutputs: [redis, redis]\n"), testEnv())
+	c, err := Parse(t.Context(), "c", []byte("inputs: [cpu, linux_cpu, mem: {tags: {unit: x}}]\noutputs: [redis, redis]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +233,7 @@ func TestWhatStandsTwice(t *testing.T) {
 func TestAnotherSystemsNamePicksTheSibling(t *testing.T) {
 	env := testEnv()
 	env.GOOS = "darwin"
-	c, err := Parse("c", []byte("inputs: [linux_cpu, cpu]\noutputs: [redis]\n"), env)
+	c, err := Parse(t.Context(), "c", []byte("inputs: [linux_cpu, cpu]\noutputs: [redis]\n"), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +248,7 @@ func TestInternalIsAlwaysThereUnlessSwitchedOff(t *testing.T) {
 		"inputs: [mem, internal: {enabled: false}]\noutputs: [redis]": 1,
 		"inputs: []\noutputs: [redis]":                                1,
 	} {
-		c, err := Parse("c", []byte(text), testEnv())
+		c, err := Parse(t.Context(), "c", []byte(text), testEnv())
 		if err != nil || len(c.Inputs) != want {
 			t.Errorf("%q: %d inputs, want %d, %v", text, len(c.Inputs), want, err)
 		}
@@ -262,7 +256,7 @@ func TestInternalIsAlwaysThereUnlessSwitchedOff(t *testing.T) {
 }
 
 func TestAnchorsAndMerges(t *testing.T) {
-	c, err := Parse("c", []byte(`
+	c, err := Parse(t.Context(), "c", []byte(`
 inputs: [mem]
 outputs:
   - redis: &base {host: a, port: 1}
@@ -288,7 +282,7 @@ func TestGarbage(t *testing.T) {
 	}
 	for name, data := range garbage {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse("config.yaml", data, testEnv())
+			_, err := Parse(t.Context(), "config.yaml", data, testEnv())
 			var ps conf.Problems
 			if !errors.As(err, &ps) {
 				t.Fatalf("%v", err)
@@ -304,7 +298,7 @@ func TestGarbage(t *testing.T) {
 }
 
 func TestMissingFile(t *testing.T) {
-	_, err := Load(filepath.Join(t.TempDir(), "nope.yaml"), testEnv())
+	_, err := Load(t.Context(), filepath.Join(t.TempDir(), "nope.yaml"), testEnv())
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
@@ -315,7 +309,7 @@ func TestHugeFile(t *testing.T) {
 	if err := os.WriteFile(name, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(name, testEnv()); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if _, err := Load(t.Context(), name, testEnv()); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("%v", err)
 	}
 }
@@ -326,7 +320,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\ninputs: *a"))
 	f.Add([]byte("inputs: [cpu: &a {x: *a}, cpu: &b {x: *b}]\noutputs: [redis]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Parse("c", data, testEnv())
+		c, err := Parse(t.Context(), "c", data, testEnv())
 		if err == nil && (c == nil || len(c.Outputs) == 0) {
 			t.Error("neither an error nor a configuration")
 		}

@@ -146,16 +146,19 @@ func (c *conn) helloReply() {
 }
 
 func (c *conn) modules() {
-	c.out.array(1)
-	c.out.mapOf(4)
-	c.out.bulk("name")
-	c.out.bulk("timeseries")
-	c.out.bulk("ver")
-	c.out.int(moduleVersion)
-	c.out.bulk("path")
-	c.out.bulk("")
-	c.out.bulk("args")
-	c.out.array(0)
+	list := servedModules()
+	c.out.array(len(list))
+	for _, m := range list {
+		c.out.mapOf(4)
+		c.out.bulk("name")
+		c.out.bulk(m.name)
+		c.out.bulk("ver")
+		c.out.int(m.version)
+		c.out.bulk("path")
+		c.out.bulk("")
+		c.out.bulk("args")
+		c.out.array(0)
+	}
 }
 
 func srvModule(c *conn, args [][]byte) {
@@ -266,12 +269,21 @@ func (s *Server) infoSections() [][2]string {
 		{"Persistence", "loading:0\r\naof_enabled:0\r\n"},
 		{"Stats", fmt.Sprintf("total_connections_received:%d\r\ntotal_commands_processed:%d\r\n", s.accepted.Load(), st.Commands)},
 		{"Replication", "role:master\r\nconnected_slaves:0\r\n"},
-		{"Modules", fmt.Sprintf("module:name=timeseries,ver=%d,api=1,filters=0,usedby=[],using=[],options=[]\r\n", moduleVersion)},
+		{"Modules", infoModules()},
 		{"Cluster", "cluster_enabled:0\r\n"},
 		{"Timeseries", fmt.Sprintf("rtcollector_series:%d\r\nrtcollector_max_series:%d\r\nrtcollector_samples:%d\r\nrtcollector_max_samples:%d\r\n",
 			st.Series, s.cfg.MaxSeries, st.Samples, s.cfg.MaxSamples)},
+		{"Documents", fmt.Sprintf("rtcollector_documents:%d\r\nrtcollector_max_documents:%d\r\n", st.Documents, s.cfg.MaxDocuments)},
 		{"Keyspace", s.infoKeyspace()},
 	}
+}
+
+func infoModules() string {
+	var b strings.Builder
+	for _, m := range servedModules() {
+		fmt.Fprintf(&b, "module:name=%s,ver=%d,api=1,filters=0,usedby=[],using=[],options=[]\r\n", m.name, m.version)
+	}
+	return b.String()
 }
 
 func (s *Server) infoKeyspace() string {
@@ -279,7 +291,7 @@ func (s *Server) infoKeyspace() string {
 	s.store.mu.RLock()
 	var counts, volatile [databases]int
 	for i, d := range s.store.dbs {
-		counts[i], volatile[i] = len(d.keys), len(d.volatile)
+		counts[i], volatile[i] = len(d.keys)+len(d.docs), len(d.ttl.at)
 	}
 	s.store.mu.RUnlock()
 	for i, n := range counts {

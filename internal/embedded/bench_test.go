@@ -143,7 +143,7 @@ func BenchmarkRange(b *testing.B) {
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		s := newServer(Config{})
-		before := heap()
+		before := heapBytes()
 		st := s.store
 		for i := range 10_000 {
 			labels := [][]byte{
@@ -153,13 +153,13 @@ func BenchmarkMemory(b *testing.B) {
 			sr, _ := st.create(st.dbs[0], []byte(benchKey(i)), settings{policy: policyLast}, labels)
 			st.insert(sr, sample{1_700_000_000_000, 1}, policyUnset)
 		}
-		b.ReportMetric(float64(heap()-before)/(1<<20), "MB/10k-series")
+		b.ReportMetric(float64(heapBytes()-before)/(1<<20), "MB/10k-series")
 		b.ReportMetric(float64(s.Stats().Bytes)/(1<<20), "MB-estimated")
 		runtime.KeepAlive(s)
 	}
 }
 
-func heap() uint64 {
+func heapBytes() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

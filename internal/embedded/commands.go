@@ -48,7 +48,7 @@ func (s *Server) lookup(name []byte) *command {
 
 func commandTable() map[string]*command {
 	table := map[string]*command{}
-	for _, list := range [][]command{seriesCommands(), keyCommands(), serverCommands()} {
+	for _, list := range [][]command{seriesCommands(), jsonCommands(), searchCommands(), keyCommands(), serverCommands()} {
 		for _, cmd := range list {
 			table[strings.ToUpper(cmd.name)] = &cmd
 		}

@@ -263,7 +263,11 @@ func storm(c *testClient, n, rounds int) error {
 
 func TestModuleAndServerAreNamed(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.expect("MODULE LIST", `{"a":[{"a":[{"b":"name"},{"b":"timeseries"},{"b":"ver"},{"i":80005},{"b":"path"},{"b":""},{"b":"args"},{"a":[]}]}]}`)
+	var modules []string
+	for _, m := range []string{`{"b":"timeseries"},{"b":"ver"},{"i":80005}`, `{"b":"ReJSON"},{"b":"ver"},{"i":80008}`, `{"b":"search"},{"b":"ver"},{"i":80002}`} {
+		modules = append(modules, `{"a":[{"b":"name"},`+m+`,{"b":"path"},{"b":""},{"b":"args"},{"a":[]}]}`)
+	}
+	c.expect("MODULE LIST", `{"a":[`+strings.Join(modules, ",")+`]}`)
 	info := c.line("INFO")
 	for _, want := range []string{"redis_version:8.0.6", "redis_mode:standalone", "rtcollector_embedded:1", "# Keyspace"} {
 		if !strings.Contains(info, want) {

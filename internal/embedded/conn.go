@@ -37,6 +37,7 @@ type conn struct {
 	tx         *transaction
 	running    *command // whose name errArity takes
 	scratch    []sample
+	json       jsonWriter
 }
 
 // deadlineWriter gives every write to the socket its own deadline.
@@ -135,6 +136,9 @@ func (c *conn) resetOut() {
 	c.out.buf = c.out.buf[:0]
 	if cap(c.scratch) > keepBufferBytes/sampleBytes {
 		c.scratch = nil
+	}
+	if cap(c.json.out) > keepBufferBytes {
+		c.json = jsonWriter{}
 	}
 }
 

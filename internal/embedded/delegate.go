@@ -36,12 +36,15 @@ func (c *conn) delegate(args [][]byte) {
 			c.out.error(*text)
 			return
 		}
-		if len(args) > 1 && name != "MGET" && c.isSeries(args[1]) {
+		if len(args) > 1 && name != "MGET" && c.owns(args[1]) {
 			c.out.error("WRONGTYPE Operation against a key holding the wrong kind of value")
 			return
 		}
 	}
 	c.pass(name, words)
+	if !mini.IsReadOnlyCommand(name) {
+		c.followHashes(args)
+	}
 }
 
 // pass hands a command to miniredis, whose reply follows ours.
@@ -57,11 +60,12 @@ func (c *conn) pass(name string, words []string) {
 	}
 }
 
-func (c *conn) isSeries(key []byte) bool {
+// owns tells whether a key is a series or document, not miniredis'.
+func (c *conn) owns(key []byte) bool {
 	st := c.srv.store
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
-	return d.keys[string(key)] != nil
+	return d.has(key)
 }
 
 // dispatch runs a command in miniredis and survives its panics.

@@ -6,18 +6,17 @@ import "strings"
 func keyTTL(c *conn, args [][]byte) {
 	st := c.srv.store
 	d := st.rlock(c.db)
-	s := d.keys[string(args[1])]
-	if s == nil {
+	if !d.has(args[1]) {
 		st.mu.RUnlock()
 		c.delegate(args)
 		return
 	}
 	defer st.mu.RUnlock()
-	if s.expireAt == 0 {
+	left := d.ttl.at[string(args[1])]
+	if left == 0 {
 		c.out.int(-1)
 		return
 	}
-	left := s.expireAt
 	name := strings.ToUpper(string(args[0]))
 	if strings.HasSuffix(name, "TTL") {
 		left -= st.nowMillis()
@@ -30,7 +29,7 @@ func keyTTL(c *conn, args [][]byte) {
 
 // keyExpire answers EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT.
 func keyExpire(c *conn, args [][]byte) {
-	if !c.isSeries(args[1]) {
+	if !c.owns(args[1]) {
 		c.delegate(args)
 		return
 	}
@@ -49,40 +48,37 @@ func keyExpire(c *conn, args [][]byte) {
 	}
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	s := d.keys[string(args[1])]
-	allowed, known := mayExpire(s, n, args[3:])
+	key := string(args[1])
+	allowed, known := mayExpire(d.ttl.at[key], n, args[3:])
 	switch {
 	case !known:
 		c.out.error("ERR Unsupported option " + string(args[3]))
 		return
-	case !allowed:
+	case !allowed || !d.has(args[1]):
 		c.out.int(0)
 		return
 	}
 	if n <= st.nowMillis() {
-		st.drop(d, s)
+		st.dropKey(d, key)
 	} else {
-		d.setExpiry(s, n)
+		d.ttl.set(key, n)
 	}
 	c.out.int(1)
 }
 
-// mayExpire weighs NX, XX, GT and LT.
-func mayExpire(s *series, at int64, opts [][]byte) (allowed, known bool) {
-	if s == nil {
-		return false, true
-	}
+// mayExpire weighs NX, XX, GT and LT; now is the present deadline, 0 none.
+func mayExpire(now, at int64, opts [][]byte) (allowed, known bool) {
 	allowed = true
 	for _, o := range opts {
 		switch {
 		case is(o, "NX"):
-			allowed = allowed && s.expireAt == 0
+			allowed = allowed && now == 0
 		case is(o, "XX"):
-			allowed = allowed && s.expireAt != 0
+			allowed = allowed && now != 0
 		case is(o, "GT"):
-			allowed = allowed && s.expireAt != 0 && at > s.expireAt
+			allowed = allowed && now != 0 && at > now
 		case is(o, "LT"):
-			allowed = allowed && (s.expireAt == 0 || at < s.expireAt)
+			allowed = allowed && (now == 0 || at < now)
 		default:
 			return false, false
 		}
@@ -93,15 +89,15 @@ func mayExpire(s *series, at int64, opts [][]byte) (allowed, known bool) {
 func keyPersist(c *conn, args [][]byte) {
 	st := c.srv.store
 	d := st.lock(c.db)
-	s := d.keys[string(args[1])]
-	if s == nil {
+	if !d.has(args[1]) {
 		st.mu.Unlock()
 		c.delegate(args)
 		return
 	}
 	defer st.mu.Unlock()
-	c.out.bool(s.expireAt != 0)
-	d.setExpiry(s, 0)
+	key := string(args[1])
+	c.out.bool(d.ttl.at[key] != 0)
+	d.ttl.set(key, 0)
 }
 
 // glob matches a key with Redis' pattern language: * ? [a-c] [^a] and \x.

@@ -6,34 +6,30 @@ import (
 )
 
 // The commands on keys of any type see both halves of the keyspace: series
-// here, everything else in miniredis.
+// and documents here, everything else in miniredis.
 
 func keyDel(c *conn, args [][]byte) {
+	defer c.followHashes(args)
 	var n int64
 	for _, key := range args[1:] {
-		if c.dropSeries(key) || c.srv.mini.DB(c.db).Del(string(key)) {
+		if c.dropOwn(key) || c.srv.mini.DB(c.db).Del(string(key)) {
 			n++
 		}
 	}
 	c.out.int(n)
 }
 
-func (c *conn) dropSeries(key []byte) bool {
+func (c *conn) dropOwn(key []byte) bool {
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	s := d.keys[string(key)]
-	if s == nil {
-		return false
-	}
-	st.drop(d, s)
-	return true
+	return st.dropKey(d, string(key))
 }
 
 func keyExists(c *conn, args [][]byte) {
 	var n int64
 	for _, key := range args[1:] {
-		if c.isSeries(key) || c.foreign(key) {
+		if c.owns(key) || c.foreign(key) {
 			n++
 		}
 	}
@@ -41,29 +37,52 @@ func keyExists(c *conn, args [][]byte) {
 }
 
 func keyType(c *conn, args [][]byte) {
-	if c.isSeries(args[1]) {
+	switch c.ownKind(args[1]) {
+	case scanTypeTSDB:
 		c.out.simple(scanTypeTSDB)
-		return
+	case scanTypeJSON:
+		c.out.simple(scanTypeJSON)
+	default:
+		c.delegate(args)
 	}
-	c.delegate(args)
+}
+
+// ownKind is the type of a series or document; empty: the key is neither.
+func (c *conn) ownKind(key []byte) string {
+	st := c.srv.store
+	d := st.rlock(c.db)
+	defer st.mu.RUnlock()
+	switch {
+	case d.keys[string(key)] != nil:
+		return scanTypeTSDB
+	case d.docs[string(key)] != nil:
+		return scanTypeJSON
+	}
+	return ""
 }
 
 // allKeys lists the keys that match a pattern and are of a type (empty: any).
 func (c *conn) allKeys(pattern, kind string) []string {
-	var keys []string
-	if kind == "" || strings.EqualFold(kind, scanTypeTSDB) {
-		st := c.srv.store
-		d := st.rlock(c.db)
-		for key := range d.keys {
-			if pattern == "*" || glob(pattern, key) {
-				keys = append(keys, key)
-			}
-		}
-		st.mu.RUnlock()
-	}
+	st := c.srv.store
+	d := st.rlock(c.db)
+	keys := matchingKeys(nil, d.keys, pattern, kind == "" || strings.EqualFold(kind, scanTypeTSDB))
+	keys = matchingKeys(keys, d.docs, pattern, kind == "" || strings.EqualFold(kind, scanTypeJSON))
+	st.mu.RUnlock()
 	db := c.srv.mini.DB(c.db)
 	for _, key := range db.Keys() {
 		if glob(pattern, key) && (kind == "" || strings.EqualFold(kind, db.Type(key))) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func matchingKeys[T any](keys []string, all map[string]T, pattern string, wanted bool) []string {
+	if !wanted {
+		return keys
+	}
+	for key := range all {
+		if pattern == "*" || glob(pattern, key) {
 			keys = append(keys, key)
 		}
 	}
@@ -80,7 +99,7 @@ func (c *conn) bulks(list []string) {
 func keyKeys(c *conn, args [][]byte) { c.bulks(c.allKeys(string(args[1]), "")) }
 
 // keyScan answers everything at once with cursor 0. That is a legal answer,
-// each key comes exactly once, and the number of series is bounded.
+// each key comes exactly once, and the number of series and documents is bounded.
 func keyScan(c *conn, args [][]byte) {
 	cursor, ok := parseInt(args[1])
 	if !ok || cursor < 0 {
@@ -114,29 +133,32 @@ func keyScan(c *conn, args [][]byte) {
 }
 
 func keyDBSize(c *conn, _ [][]byte) {
-	c.out.int(int64(c.countSeries() + len(c.srv.mini.DB(c.db).Keys())))
+	c.out.int(int64(c.countOwn() + len(c.srv.mini.DB(c.db).Keys())))
 }
 
-func (c *conn) countSeries() int {
+func (c *conn) countOwn() int {
 	st := c.srv.store
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
-	return len(d.keys)
+	return len(d.keys) + len(d.docs)
 }
 
 func keyRandom(c *conn, args [][]byte) {
-	if key, ok := c.anySeries(); ok {
+	if key, ok := c.anyOwn(); ok {
 		c.out.bulk(key)
 		return
 	}
 	c.pass("RANDOMKEY", texts(args))
 }
 
-func (c *conn) anySeries() (string, bool) {
+func (c *conn) anyOwn() (string, bool) {
 	st := c.srv.store
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
 	for key := range d.keys { // the order of a map is random
+		return key, true
+	}
+	for key := range d.docs {
 		return key, true
 	}
 	return "", false
@@ -178,11 +200,16 @@ func keySwapDB(c *conn, args [][]byte) {
 	st.dbs[a], st.dbs[b] = st.dbs[b], st.dbs[a]
 	st.mu.Unlock()
 	c.pass("SWAPDB", texts(args))
+	if a == 0 || b == 0 {
+		st.mu.Lock()
+		st.reindexAll()
+		st.mu.Unlock()
+	}
 }
 
 // keySet: SET replaces a key of any type.
 func keySet(c *conn, args [][]byte) {
-	if c.isSeries(args[1]) {
+	if c.owns(args[1]) {
 		nx := slices.ContainsFunc(args[3:], func(a []byte) bool { return is(a, "NX") })
 		get := slices.ContainsFunc(args[3:], func(a []byte) bool { return is(a, "GET") })
 		switch {
@@ -193,13 +220,13 @@ func keySet(c *conn, args [][]byte) {
 			c.out.null()
 			return
 		}
-		c.dropSeries(args[1])
+		c.dropOwn(args[1])
 	}
 	c.delegate(args)
 }
 
 func keySetNX(c *conn, args [][]byte) {
-	if c.isSeries(args[1]) {
+	if c.owns(args[1]) {
 		c.out.int(0)
 		return
 	}
@@ -208,14 +235,14 @@ func keySetNX(c *conn, args [][]byte) {
 
 func keyMSet(c *conn, args [][]byte) {
 	for i := 1; i < len(args); i += 2 {
-		if !c.isSeries(args[i]) {
+		if !c.owns(args[i]) {
 			continue
 		}
 		if is(args[0], "MSETNX") {
 			c.out.int(0)
 			return
 		}
-		c.dropSeries(args[i])
+		c.dropOwn(args[i])
 	}
 	c.delegate(args)
 }
@@ -236,22 +263,23 @@ func keySetRange(c *conn, args [][]byte) {
 
 // keyRename moves either kind of key, replacing what is there.
 func keyRename(c *conn, args [][]byte) {
+	defer c.followHashes(args)
 	from, to := args[1], args[2]
 	nx := is(args[0], "RENAMENX")
-	if nx && (c.isSeries(to) || c.foreign(to)) && (c.isSeries(from) || c.foreign(from)) {
+	if nx && (c.owns(to) || c.foreign(to)) && (c.owns(from) || c.foreign(from)) {
 		c.out.int(0)
 		return
 	}
-	if !c.isSeries(from) {
+	if !c.owns(from) {
 		if c.foreign(from) {
-			c.dropSeries(to)
+			c.dropOwn(to)
 		}
 		c.pass("RENAME", texts(args))
 		return
 	}
 	if string(from) != string(to) {
 		c.srv.mini.DB(c.db).Del(string(to))
-		c.renameSeries(from, to)
+		c.renameOwn(from, to)
 	}
 	if nx {
 		c.out.int(1)
@@ -260,18 +288,23 @@ func keyRename(c *conn, args [][]byte) {
 	}
 }
 
-func (c *conn) renameSeries(from, to []byte) {
+func (c *conn) renameOwn(from, to []byte) {
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	s := d.keys[string(from)]
-	if s == nil {
+	old, name := string(from), string(to)
+	if !d.has(from) {
 		return
 	}
-	if old := d.keys[string(to)]; old != nil {
-		st.drop(d, old)
+	at := d.ttl.at[old]
+	st.dropKey(d, name)
+	d.ttl.set(old, 0)
+	if s := d.keys[old]; s != nil {
+		delete(d.keys, old)
+		s.key = name
+		d.keys[name] = s
+	} else {
+		st.renameDocument(d, d.docs[old], name)
 	}
-	delete(d.keys, s.key)
-	s.key = string(to)
-	d.keys[s.key] = s
+	d.ttl.set(name, at)
 }

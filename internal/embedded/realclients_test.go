@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os/exec"
 	"strings"
@@ -159,4 +160,112 @@ func equal[T any](t *testing.T, got, want T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+func TestRedisCLISearches(t *testing.T) {
+	s := start(t, Config{})
+	for _, c := range []struct{ args, want string }{
+		{`JSON.SET log:1 $ {"host":"atila","severity":3,"message":"disk-failure"}`, "OK"},
+		{"FT.CREATE logs ON JSON PREFIX 1 log: SCHEMA $.host AS host TAG $.severity AS severity NUMERIC $.message AS message TEXT", "OK"},
+		{"FT.SEARCH logs @message:fail* RETURN 1 host", "1 log:1 host atila"},
+		{"-3 FT.SEARCH logs @host:{atila} NOCONTENT", "attributes format STRING results id log:1 values total_results 1 warning"},
+		{"FT.AGGREGATE logs * GROUPBY 1 @host REDUCE COUNT 0 AS n", "1 host atila n 1"},
+		{"JSON.GET log:1 $.severity", "[3]"},
+		{"FT._LIST", "logs"},
+		{"TYPE log:1", "ReJSON-RL"},
+	} {
+		if got := strings.Join(strings.Fields(tool(t, s, "redis-cli", strings.Fields(c.args)...)), " "); got != c.want {
+			t.Errorf("redis-cli %s\n got %q\nwant %q", c.args, got, c.want)
+		}
+	}
+	if got := tool(t, s, "redis-cli", "FT.INFO", "logs"); !strings.Contains(got, "num_docs") {
+		t.Errorf("redis-cli FT.INFO: %s", got)
+	}
+}
+
+func TestGoRedisSearches(t *testing.T) {
+	for name, protocol := range map[string]int{"RESP2": 2, "RESP3": 3} {
+		t.Run(name, func(t *testing.T) {
+			c := goRedis(t, start(t, Config{}), protocol)
+			goRedisIndexes(t, c)
+			goRedisFinds(t, c)
+			goRedisJSON(t, c)
+			must(t, c.FTDropIndexWithArgs(t.Context(), "logs", &redis.FTDropIndexOptions{DeleteDocs: true}).Err())
+			equal(t, c.Exists(t.Context(), "log:1", "log:2").Val(), int64(0))
+		})
+	}
+}
+
+func goRedisIndexes(t *testing.T, c *redis.Client) {
+	t.Helper()
+	ctx := t.Context()
+	must(t, c.FTCreate(ctx, "logs", &redis.FTCreateOptions{OnJSON: true, Prefix: []any{"log:"}},
+		&redis.FieldSchema{FieldName: "$.timestamp", As: "timestamp", FieldType: redis.SearchFieldTypeNumeric, Sortable: true},
+		&redis.FieldSchema{FieldName: "$.host", As: "host", FieldType: redis.SearchFieldTypeTag},
+		&redis.FieldSchema{FieldName: "$.message", As: "message", FieldType: redis.SearchFieldTypeText, NoStem: true},
+	).Err())
+	must(t, c.JSONSet(ctx, "log:1", "$", `{"timestamp":1000,"host":"atila","message":"disk failure"}`).Err())
+	must(t, c.JSONSet(ctx, "log:2", "$", map[string]any{"timestamp": 2000, "host": "mini-pc", "message": "all well"}).Err())
+	must(t, c.JSONSet(ctx, "log:3", "$", `{"message":7}`).Err())
+	equal(t, c.FT_List(ctx).Val(), []string{"logs"})
+	info, err := c.FTInfo(ctx, "logs").Result()
+	must(t, err)
+	equal(t, info.IndexName, "logs")
+	equal(t, info.NumDocs, 2)
+	equal(t, info.IndexErrors, redis.IndexErrors{IndexingFailures: 1, LastIndexingError: faultNumber, LastIndexingErrorKey: "log:3"})
+	equal(t, info.IndexDefinition.KeyType, "JSON")
+	equal(t, info.IndexDefinition.Prefixes, []string{"log:"})
+	equal(t, len(info.Attributes), 3)
+	equal(t, info.Attributes[0].Identifier, "$.timestamp")
+	equal(t, info.Attributes[2].Type, "TEXT")
+	equal(t, info.FieldStatistics[2].IndexErrors.IndexingFailures, 1)
+	must(t, c.FTAlter(ctx, "logs", false, []any{"$.app", "AS", "app", "TAG"}).Err())
+	must(t, c.FTAliasAdd(ctx, "logs", "alias").Err())
+}
+
+func goRedisFinds(t *testing.T, c *redis.Client) {
+	t.Helper()
+	ctx := t.Context()
+	found, err := c.FTSearchWithArgs(ctx, "alias", "@host:{atila|mini\\-pc}", &redis.FTSearchOptions{
+		SortBy: []redis.FTSearchSortBy{{FieldName: "timestamp", Desc: true}}, Return: []redis.FTSearchReturn{{FieldName: "host"}}, LimitOffset: 0, Limit: 5,
+	}).Result()
+	must(t, err)
+	equal(t, found.Total, 2)
+	equal(t, found.Docs[0].ID, "log:2")
+	equal(t, found.Docs[0].Fields, map[string]string{"host": "mini-pc"})
+	found, err = c.FTSearch(ctx, "logs", "fail*").Result()
+	must(t, err)
+	equal(t, found.Docs[0].Fields["$"], `{"timestamp":1000,"host":"atila","message":"disk failure"}`)
+	groups, err := c.FTAggregateWithArgs(ctx, "logs", "*", &redis.FTAggregateOptions{
+		Steps: []redis.FTAggregateStep{
+			{GroupBy: &redis.FTAggregateGroupBy{Fields: []any{"@host"}, Reduce: []redis.FTAggregateReducer{{Reducer: redis.SearchCount, As: "n"}}}},
+			{SortBy: &redis.FTAggregateSortByStep{Fields: []redis.FTAggregateSortBy{{FieldName: "@host", Asc: true}}}},
+		},
+	}).Result()
+	must(t, err)
+	equal(t, len(groups.Rows), 2)
+	equal(t, groups.Rows[0].Fields, map[string]any{"host": "atila", "n": "1"})
+	if err := c.FTSearch(ctx, "nope", "*").Err(); err == nil || err.Error() != "No such index nope" {
+		t.Errorf("search of an index that is not there: %v", err)
+	}
+}
+
+func goRedisJSON(t *testing.T, c *redis.Client) {
+	t.Helper()
+	ctx := t.Context()
+	equal(t, c.JSONGet(ctx, "log:1", "$.host").Val(), `["atila"]`)
+	must(t, c.JSONSet(ctx, "log:1", "$.host", `"other"`).Err())
+	values, err := c.JSONMGet(ctx, "$.host", "log:1", "log:2").Result()
+	must(t, err)
+	equal(t, values, []any{`["other"]`, `["mini-pc"]`})
+	equal(t, c.JSONDel(ctx, "log:1", "$.host").Val(), int64(1))
+	if err := c.JSONGet(ctx, "nokey", "$").Err(); err != nil && !errors.Is(err, redis.Nil) {
+		t.Errorf("JSON.GET of no key: %v", err)
+	}
+	must(t, c.JSONType(ctx, "log:1", "$.message").Err())
+	pipe := c.TxPipeline()
+	pipe.JSONSet(ctx, "log:4", "$", `{"message":"in a transaction"}`)
+	pipe.Del(ctx, "log:4")
+	_, err = pipe.Exec(ctx)
+	must(t, err)
 }

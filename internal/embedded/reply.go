@@ -49,15 +49,15 @@ func (r *reply) set(n int) {
 	}
 }
 
-func (r *reply) simple(s string) {
-	r.buf = append(append(append(r.buf, '+'), s...), '\r', '\n')
-}
+func (r *reply) simple(s string) { r.line('+', s) }
 
 func (r *reply) ok() { r.simple("OK") }
 
-// error keeps CR and LF out: an error can quote what a client sent.
-func (r *reply) error(msg string) {
-	r.buf = append(r.buf, '-')
+func (r *reply) error(msg string) { r.line('-', msg) }
+
+// line keeps CR and LF out: an error or a name can be what a client sent.
+func (r *reply) line(kind byte, msg string) {
+	r.buf = append(r.buf, kind)
 	for i := range len(msg) {
 		c := msg[i]
 		if c == '\r' || c == '\n' {
@@ -110,6 +110,15 @@ func (r *reply) value(v float64) {
 		r.buf = appendValue2(append(r.buf, '+'), v)
 	}
 	r.buf = append(r.buf, '\r', '\n')
+}
+
+// double writes a number that is no sample's: bulk on RESP2.
+func (r *reply) double(v float64) {
+	if r.resp3 {
+		r.value(v)
+	} else {
+		r.bulk(string(appendValue3(nil, v)))
+	}
 }
 
 func (r *reply) sample(s sample) {

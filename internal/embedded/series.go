@@ -57,16 +57,15 @@ type settings struct {
 }
 
 type series struct {
-	key      string
-	set      settings
-	labels   []labelRef
-	chunks   []chunk
-	count    int64
-	lastTS   int64
-	lastV    float64
-	expireAt int64   // Unix ms, 0 = never
-	rules    []*rule // compactions fed by this series
-	source   *series // the series that feeds this one
+	key    string
+	set    settings
+	labels []labelRef
+	chunks []chunk
+	count  int64
+	lastTS int64
+	lastV  float64
+	rules  []*rule // compactions fed by this series
+	source *series // the series that feeds this one
 }
 
 // addResult says what became of a sample.

@@ -1,7 +1,8 @@
-// Package embedded is a Redis in this process: the TimeSeries commands, which
-// it answers like RedisTimeSeries 8.0, and the ordinary ones, which miniredis
-// answers. It is volatile, holds a bounded number of series and samples, and
-// is meant for demos, tests and a lone device.
+// Package embedded is a Redis in this process: the commands of TimeSeries, of
+// JSON and of Search for log lines, which it answers like Redis 8.0, and the
+// ordinary ones, which miniredis answers. It is volatile, holds a bounded
+// number of series, samples and documents, and is meant for demos, tests and a
+// lone device.
 package embedded
 
 import (
@@ -21,11 +22,24 @@ const (
 	defaultMaxSeries  = 100_000
 	defaultMaxSamples = 8_000_000 // 128 MB
 	maxClients        = 1024
-	// Version answered to HELLO, INFO and MODULE LIST: the server and the
-	// module whose answers the tests replay.
-	redisVersion  = "8.0.6"
-	moduleVersion = 80005
+
+	defaultMaxDocuments     = 200_000
+	defaultMaxDocumentBytes = 256 << 20
+	// Version answered to HELLO and INFO: of the server whose answers the tests
+	// replay.
+	redisVersion = "8.0.6"
 )
+
+// servedModules are the modules whose commands are answered, in the versions
+// that the tests replay.
+func servedModules() []servedModule {
+	return []servedModule{{"timeseries", 80005}, {"ReJSON", 80008}, {"search", 80002}}
+}
+
+type servedModule struct {
+	name    string
+	version int64
+}
 
 // Config of a server; the zero value is usable.
 type Config struct {
@@ -36,6 +50,12 @@ type Config struct {
 	// each. At the cap a series that gets a sample gives up its own oldest one;
 	// one that has none gets an OOM error. 0 is 8,000,000 (128 MB).
 	MaxSamples int
+	// MaxDocuments is how many JSON documents may exist, and how many hashes an
+	// index holds; setting more answers an OOM error. 0 is 200,000.
+	MaxDocuments int
+	// MaxDocumentBytes bounds the text of all JSON documents; setting more
+	// answers an OOM error. Indexes come on top, in proportion. 0 is 256 MB.
+	MaxDocumentBytes int64
 	// Retention is given to series created with RETENTION 0 or none; at least
 	// 1 ms. 0 is unlimited.
 	Retention time.Duration
@@ -47,11 +67,12 @@ type Config struct {
 
 // Stats is a snapshot of a server's counters.
 type Stats struct {
-	Series   int
-	Samples  int64
-	Bytes    int64 // estimated memory of series and samples
-	Commands int64 // since Listen
-	Clients  int   // connected now
+	Series    int
+	Samples   int64
+	Documents int
+	Bytes     int64 // estimated memory of series, samples, documents and indexes
+	Commands  int64 // since Listen
+	Clients   int   // connected now
 }
 
 // Server is a running embedded Redis.
@@ -90,6 +111,7 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	}
 	s := newServer(cfg)
 	s.listener, s.mini, s.ordinary = l, mini, mini.Server()
+	s.store.search.hashDB = func() *miniredis.RedisDB { return mini.DB(0) }
 	s.wg.Add(1)
 	go s.accept()
 	s.log.Info("embedded redis is listening; its data is lost on exit", "address", s.Addr())
@@ -103,13 +125,19 @@ func newServer(cfg Config) *Server {
 	if cfg.MaxSamples <= 0 {
 		cfg.MaxSamples = defaultMaxSamples
 	}
+	if cfg.MaxDocuments <= 0 {
+		cfg.MaxDocuments = defaultMaxDocuments
+	}
+	if cfg.MaxDocumentBytes <= 0 {
+		cfg.MaxDocumentBytes = defaultMaxDocumentBytes
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
 		cfg: cfg, log: cfg.Logger, commands: commandTable(), started: time.Now(),
 		conns: map[*conn]struct{}{},
-		store: newStore(cfg.MaxSeries, int64(cfg.MaxSamples), cfg.Retention),
+		store: newStore(cfg),
 	}
 }
 
@@ -153,7 +181,7 @@ func (s *Server) SetError(text string) {
 	}
 }
 
-// Stats takes time in proportion to the number of series.
+// Stats takes time in proportion to the number of series and documents.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	st := Stats{Clients: len(s.conns), Commands: s.executed.Load()}
@@ -165,11 +193,15 @@ func (s *Server) Stats() Stats {
 func (st *store) stats(out *Stats) {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	out.Series, out.Samples = st.series, st.pool.samples
-	out.Bytes = int64(len(st.pool.free)) * chunkFull * sampleBytes
+	out.Series, out.Samples, out.Documents = st.series, st.pool.samples, st.docs.count
+	out.Bytes = st.docs.bytes + st.search.bytes()
+	out.Bytes += int64(len(st.pool.free)) * chunkFull * sampleBytes
 	for _, d := range st.dbs {
 		for _, s := range d.keys {
 			out.Bytes += s.bytes()
+		}
+		for key := range d.docs {
+			out.Bytes += documentBytes + int64(len(key))
 		}
 	}
 }

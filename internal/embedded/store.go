@@ -21,11 +21,12 @@ const (
 	defaultChunk  = 4096 // bytes, what Redis answers when nothing was asked for
 	neverExpires  = int64(math.MaxInt64)
 	scanTypeTSDB  = "TSDB-TYPE"
+	scanTypeJSON  = "ReJSON-RL"
 	defaultPolicy = policyBlock
 )
 
-// store is all series of all databases. One lock guards it: commands are
-// atomic as in Redis, reads run side by side.
+// store is all series and documents of all databases, and the search indexes.
+// One lock guards it: commands are atomic as in Redis, reads run side by side.
 type store struct {
 	mu        sync.RWMutex
 	dbs       [databases]*database
@@ -33,20 +34,23 @@ type store struct {
 	series    int
 	maxSeries int
 	retention int64 // ms, for series that ask for none
+	docs      documentLimits
+	search    searches
 	now       func() time.Time
 }
 
 type database struct {
 	keys map[string]*series
+	docs map[string]*document
 	idx  index
-	// volatile are the series with a time to live, nextExpiry the earliest.
-	volatile   map[*series]struct{}
-	nextExpiry int64
+	ttl  deadlines
 }
 
-func newStore(maxSeries int, maxSamples int64, retention time.Duration) *store {
-	st := &store{maxSeries: maxSeries, retention: retention.Milliseconds(), now: time.Now}
-	st.pool.max = maxSamples
+func newStore(cfg Config) *store {
+	st := &store{maxSeries: cfg.MaxSeries, retention: cfg.Retention.Milliseconds(), now: time.Now}
+	st.pool.max = int64(cfg.MaxSamples)
+	st.search.clear()
+	st.docs.maxCount, st.docs.maxBytes = cfg.MaxDocuments, cfg.MaxDocumentBytes
 	for i := range st.dbs {
 		st.dbs[i] = newDatabase()
 	}
@@ -54,10 +58,12 @@ func newStore(maxSeries int, maxSamples int64, retention time.Duration) *store {
 }
 
 func newDatabase() *database {
-	return &database{
-		keys: map[string]*series{}, idx: newIndex(),
-		volatile: map[*series]struct{}{}, nextExpiry: neverExpires,
-	}
+	return &database{keys: map[string]*series{}, docs: map[string]*document{}, idx: newIndex(), ttl: newDeadlines()}
+}
+
+// has tells whether a series or document of this name exists.
+func (d *database) has(key []byte) bool {
+	return d.keys[string(key)] != nil || d.docs[string(key)] != nil
 }
 
 func (st *store) nowMillis() int64 { return st.now().UnixMilli() }
@@ -70,7 +76,7 @@ func (st *store) lock(db int) *database {
 	return d
 }
 
-// rlock opens a database for reading. Expired series are removed first, which
+// rlock opens a database for reading. Expired keys are removed first, which
 // takes the write lock for a moment, but only when one is due.
 func (st *store) rlock(db int) *database {
 	st.mu.RLock()
@@ -85,34 +91,33 @@ func (st *store) rlock(db int) *database {
 }
 
 func (st *store) due(d *database) bool {
-	return d.nextExpiry != neverExpires && st.nowMillis() >= d.nextExpiry
+	return d.ttl.next() != neverExpires && st.nowMillis() >= d.ttl.next()
 }
 
 func (st *store) expire(d *database) {
 	if !st.due(d) {
 		return
 	}
-	now := st.nowMillis()
-	for s := range d.volatile {
-		if s.expireAt <= now {
-			st.drop(d, s)
+	for now := st.nowMillis(); ; {
+		key, ok := d.ttl.takeDue(now)
+		if !ok {
+			return
 		}
-	}
-	d.nextExpiry = neverExpires
-	for s := range d.volatile {
-		d.nextExpiry = min(d.nextExpiry, s.expireAt)
+		st.dropKey(d, key)
 	}
 }
 
-// setExpiry gives a series a time to live until at (Unix ms); 0 is for ever.
-func (d *database) setExpiry(s *series, at int64) {
-	s.expireAt = at
-	if at == 0 {
-		delete(d.volatile, s)
-		return
+// dropKey removes the series or document of this name.
+func (st *store) dropKey(d *database, key string) bool {
+	if s := d.keys[key]; s != nil {
+		st.drop(d, s)
+		return true
 	}
-	d.volatile[s] = struct{}{}
-	d.nextExpiry = min(d.nextExpiry, at)
+	if doc := d.docs[key]; doc != nil {
+		st.dropDocument(d, doc)
+		return true
+	}
+	return false
 }
 
 // create adds a series; pairs are its labels.
@@ -140,7 +145,7 @@ func (st *store) drop(d *database, s *series) {
 	}
 	d.idx.remove(s)
 	delete(d.keys, s.key)
-	delete(d.volatile, s)
+	d.ttl.set(s.key, 0)
 	for _, c := range s.chunks {
 		st.pool.samples -= int64(len(c.live()))
 		st.pool.put(c.buf)
@@ -162,7 +167,12 @@ func (st *store) flushLocked(db int) {
 		st.pool.samples -= s.count
 	}
 	st.series -= len(d.keys)
+	for _, doc := range d.docs {
+		st.docs.count--
+		st.docs.bytes -= int64(len(doc.json))
+	}
 	st.dbs[db] = newDatabase()
+	st.search.clear() // RediSearch drops its indexes whichever database it is
 }
 
 func (st *store) flushAll() {

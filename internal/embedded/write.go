@@ -27,8 +27,8 @@ func (c *conn) foreign(key []byte) bool { return c.srv.mini.DB(c.db).Exists(stri
 
 // missing is the error for a key that should be a series: it is of another
 // type, or not there.
-func (c *conn) missing(key []byte) replyError {
-	if c.foreign(key) {
+func (c *conn) missing(d *database, key []byte) replyError {
+	if d.docs[string(key)] != nil || c.foreign(key) {
 		return errWrongType
 	}
 	return errNoKey
@@ -43,7 +43,7 @@ func tsCreate(c *conn, args [][]byte) {
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	if taken || d.keys[string(args[1])] != nil {
+	if taken || d.has(args[1]) {
 		c.fail(errKeyExists)
 		return
 	}
@@ -62,7 +62,7 @@ func tsAlter(c *conn, args [][]byte) {
 	defer st.mu.Unlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(args[1]))
+		c.fail(c.missing(d, args[1]))
 		return
 	}
 	s.alter(&o)
@@ -123,7 +123,7 @@ func tsAdd(c *conn, args [][]byte) {
 
 // createFor creates the series that a sample needs. The options of a series that is there are not even read.
 func (c *conn) createFor(d *database, key []byte, words [][]byte) (*series, replyError) {
-	if c.foreign(key) {
+	if d.docs[string(key)] != nil || c.foreign(key) {
 		return nil, errWrongType
 	}
 	o, err := parseOptions(words)
@@ -221,7 +221,7 @@ func tsDel(c *conn, args [][]byte) {
 	defer st.mu.Unlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(args[1]))
+		c.fail(c.missing(d, args[1]))
 		return
 	}
 	n := s.remove(&st.pool, from, to)
@@ -273,13 +273,13 @@ func tsCreateRule(c *conn, args [][]byte) {
 func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err replyError) {
 	src, dest = d.keys[string(args[1])], d.keys[string(args[2])]
 	if src == nil {
-		return nil, nil, c.missing(args[1])
+		return nil, nil, c.missing(d, args[1])
 	}
 	if src.source != nil {
 		return nil, nil, errRuleSource
 	}
 	if dest == nil {
-		return nil, nil, c.missing(args[2])
+		return nil, nil, c.missing(d, args[2])
 	}
 	return src, dest, ""
 }
@@ -300,7 +300,7 @@ func tsDeleteRule(c *conn, args [][]byte) {
 	defer st.mu.Unlock()
 	src := d.keys[string(args[1])]
 	if src == nil {
-		c.fail(c.missing(args[1]))
+		c.fail(c.missing(d, args[1]))
 		return
 	}
 	dest := d.keys[string(args[2])]

@@ -180,6 +180,7 @@ func TestRealCluster(t *testing.T) {
 	// A slot moves: in the middle of it some of its keys are here and some are there.
 	slot := redisconn.Slot("{tag}")
 	from, to := owner(nodes, slot), owner(nodes, (slot+redisconn.Slots/3)%redisconn.Slots)
+	former := ownerOf(t, shards, slot)
 	redistest.MoveSlot(t, slot, from, to, func(gone []string) {
 		if len(gone) == 0 {
 			t.Error("no key has moved yet")
@@ -192,6 +193,9 @@ func TestRealCluster(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, client, keys, 3)
+	if ownerOf(t, shards, slot) == former {
+		t.Error("where the slot was is still taken for its place")
+	}
 
 	// A node dies: what it held is down, and says so.
 	nodes[2].Kill()
@@ -209,6 +213,16 @@ func TestRealCluster(t *testing.T) {
 		return shards.Do(ctx, sets(keys, 5))
 	})
 	check(t, client, keys, 5)
+}
+
+// ownerOf is the pipe to where a slot is taken to be.
+func ownerOf(t *testing.T, s *redisconn.Shards, slot int) *redisconn.Pipe {
+	t.Helper()
+	shard, err := s.Of(t.Context(), slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Pipe(shard)
 }
 
 func owner(nodes []*redistest.Server, slot int) *redistest.Server {
@@ -290,7 +304,7 @@ func TestRealClientName(t *testing.T) {
 func TestRealFrozenServer(t *testing.T) {
 	s := redistest.Start(t)
 	c := at(s)
-	c.Timeout /= 50
+	c.Timeout /= 10
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +317,24 @@ func TestRealFrozenServer(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	s.Thaw()
-	if err := shards.Do(t.Context(), sets([]string{"k"}, 1)); err != nil {
+	redistest.Until(t, "it answers again", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 1)) })
+}
+
+// TLS is spoken to Sentinels as to the master.
+func TestRealSentinelTLS(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	tls := []string{"--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File, "--tls-auth-clients", "no"}
+	master := redistest.Start(t, tls...)
+	watcher := redistest.StartSentinel(t, "sentinel monitor mymaster "+master.Host+" "+master.Port+" 1\n", tls...)
+	c := redisconn.Defaults()
+	c.Sentinel = &redisconn.Sentinel{Master: "mymaster", Addresses: []string{watcher.Addr()}}
+	c.TLS = &tlsx.Config{CA: a.File}
+	if _, err := open(t, c); err != nil {
 		t.Error(err)
+	}
+	c.TLS = nil
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "TLS") || !strings.Contains(err.Error(), "sentinel "+watcher.Addr()) {
+		t.Errorf("without TLS: %v", err)
 	}
 }

@@ -264,7 +264,7 @@ func TestBadDays(t *testing.T) {
 		"OOM command not allowed when used memory > 'maxmemory'.":          "is full: raise maxmemory",
 		"READONLY You can't write against a read only replica.":            "is a read-only replica",
 		"NOREPLICAS Not enough good replicas to write.":                    "has too few replicas",
-		"NOPERM User default has no permissions to run the 'xadd' command": "refuses this to the user: grant the command",
+		"NOPERM User default has no permissions to run the 'xadd' command": "refuses this to the user: grant it with ACL SETUSER default +xadd",
 		"LOADING Redis is loading the dataset in memory":                   "is still loading",
 		"MISCONF Redis is configured to save RDB snapshots":                "cannot save to disk",
 		"CLUSTERDOWN The cluster is down":                                  "belongs to a cluster that is down",

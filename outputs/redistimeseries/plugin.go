@@ -34,7 +34,7 @@ type Config struct {
 	Settings         `yaml:",inline"`
 	Overrides        []Override   `yaml:"overrides"`
 	KeyFormat        tskey.Format `yaml:"key_format"`
-	KeyPrefix        string       `yaml:"key_prefix"`
+	KeyPrefix        string       `yaml:"key_prefix" conf:"public"`
 	Hostname         string       `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
 	Debug            bool         `yaml:"debug" conf:"ignored"`
 }

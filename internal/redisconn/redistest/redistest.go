@@ -54,12 +54,7 @@ func Start(t testing.TB, args ...string) *Server {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s.args = append(command, "--dir", dir, "--bind", s.Host, "--save", "", "--appendonly", "no",
 		"--repl-diskless-sync-delay", "0", "--logfile", filepath.Join(dir, "log"))
-	for _, a := range args {
-		s.args = append(s.args, strings.NewReplacer("$PORT", s.Port, "$DIR", dir).Replace(a))
-	}
-	if !strings.Contains(strings.Join(args, " "), "$PORT") {
-		s.args = append(s.args, "--port", s.Port)
-	}
+	s.addArgs(args)
 	s.Run()
 	t.Cleanup(s.Kill)
 	return s
@@ -232,17 +227,13 @@ func Sentinel(t testing.TB, password string) *Watched {
 	t.Helper()
 	w := &Watched{Master: Start(t)}
 	w.Replica = Start(t, "--replicaof", w.Master.Host+" "+w.Master.Port)
+	text := fmt.Sprintf("sentinel monitor mymaster %s %s 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n",
+		w.Master.Host, w.Master.Port)
+	if password != "" {
+		text += "requirepass " + password + "\nsentinel sentinel-pass " + password + "\n"
+	}
 	for range 3 {
-		conf := filepath.Join(t.TempDir(), "sentinel.conf")
-		text := fmt.Sprintf("sentinel monitor mymaster %s %s 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n",
-			w.Master.Host, w.Master.Port)
-		if password != "" {
-			text += "requirepass " + password + "\nsentinel sentinel-pass " + password + "\n"
-		}
-		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w.Sentinels = append(w.Sentinels, startSentinel(t, conf))
+		w.Sentinels = append(w.Sentinels, StartSentinel(t, text))
 	}
 	for _, s := range w.Sentinels {
 		c := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Password: password, Protocol: 2, DisableIdentity: true})
@@ -258,12 +249,28 @@ func Sentinel(t testing.TB, password string) *Watched {
 	return w
 }
 
-func startSentinel(t testing.TB, conf string) *Server {
+// StartSentinel starts a Sentinel with this configuration.
+func StartSentinel(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(freePort(t)), Dir: filepath.Dir(conf), t: t}
+	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(freePort(t)), Dir: t.TempDir(), t: t}
+	file := filepath.Join(s.Dir, "sentinel.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	binary := strings.Fields(cmp.Or(os.Getenv(Command), "redis-server"))[0]
-	s.args = []string{binary, conf, "--sentinel", "--bind", s.Host, "--port", s.Port, "--logfile", filepath.Join(s.Dir, "log")}
+	s.args = []string{binary, file, "--sentinel", "--bind", s.Host, "--logfile", filepath.Join(s.Dir, "log")}
+	s.addArgs(args)
 	s.Run()
 	t.Cleanup(s.Kill)
 	return s
+}
+
+// addArgs appends arguments, in which $PORT and $DIR stand for the server's own. Without $PORT it listens there.
+func (s *Server) addArgs(args []string) {
+	for _, a := range args {
+		s.args = append(s.args, strings.NewReplacer("$PORT", s.Port, "$DIR", s.Dir).Replace(a))
+	}
+	if !strings.Contains(strings.Join(args, " "), "$PORT") {
+		s.args = append(s.args, "--port", s.Port)
+	}
 }

@@ -15,7 +15,7 @@ func TestListsAreFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{"plugins", "outputs"} {
+	for _, kind := range []string{"plugins", "outputs", "secrets"} {
 		have, err := os.ReadFile(m.file(kind))
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-// Command genlist writes the list of all inputs or all outputs: every folder beside the one that it is called in whose
+// Command genlist writes the list of all inputs, all outputs or all secret stores: every folder beside the one that it is called in whose
 // package has a variable Plugin. It is run by "go generate ./plugins/all".
 package main
 
@@ -9,7 +9,7 @@ import (
 )
 
 func main() {
-	kind := flag.String("kind", "plugins", "folder to list: plugins or outputs")
+	kind := flag.String("kind", "plugins", "folder to list: plugins, outputs or secrets")
 	flag.Parse()
 	if err := write(*kind); err != nil {
 		fmt.Fprintln(os.Stderr, "genlist:", err)

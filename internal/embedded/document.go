@@ -1,0 +1,66 @@
+package embedded
+
+// document is a JSON value under a key, or a hash that an index has taken in;
+// a hash's content stays with miniredis.
+type document struct {
+	key  string
+	json []byte   // compact; nil for a hash
+	refs []docRef // where it is indexed
+}
+
+// docRef is a document's place in one index.
+type docRef struct {
+	index *searchIndex
+	slot  uint32
+}
+
+// documentLimits counts the JSON documents of all databases against their caps.
+type documentLimits struct {
+	count    int
+	maxCount int
+	bytes    int64
+	maxBytes int64
+}
+
+// documentBytes is what a document costs besides its key and text.
+const documentBytes = 200
+
+func (l *documentLimits) admit(docs int, bytes int64) bool {
+	return l.count+docs <= l.maxCount && (bytes <= 0 || l.bytes+bytes <= l.maxBytes)
+}
+
+// putDocument sets the JSON of a document, or creates it when it is nil. The
+// text is copied; it may be a reused buffer.
+func (st *store) putDocument(d *database, doc *document, key, text []byte) replyError {
+	if doc == nil {
+		if !st.docs.admit(1, int64(len(text))) {
+			return errOOM
+		}
+		doc = &document{key: string(key)}
+		d.docs[doc.key] = doc
+		st.docs.count++
+	} else if !st.docs.admit(0, int64(len(text)-len(doc.json))) {
+		return errOOM
+	}
+	st.docs.bytes += int64(len(text) - len(doc.json))
+	doc.json = append(make([]byte, 0, len(text)), text...)
+	st.reindex(d, doc)
+	return ""
+}
+
+// dropDocument removes a document from its database and its indexes.
+func (st *store) dropDocument(d *database, doc *document) {
+	doc.leaveIndexes()
+	delete(d.docs, doc.key)
+	d.ttl.set(doc.key, 0)
+	st.docs.count--
+	st.docs.bytes -= int64(len(doc.json))
+}
+
+// renameDocument gives a document a free name; its indexes follow.
+func (st *store) renameDocument(d *database, doc *document, to string) {
+	delete(d.docs, doc.key)
+	doc.key = to
+	d.docs[to] = doc
+	st.reindex(d, doc)
+}

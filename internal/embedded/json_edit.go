@@ -1,0 +1,92 @@
+package embedded
+
+import "bytes"
+
+type setMode uint8
+
+const (
+	setAlways setMode = iota
+	setNew            // NX
+	setKnown          // XX
+)
+
+const (
+	errStaticPath = replyError("Err wrong static path") // Redis' own spelling
+	errArrayIndex = replyError("ERR array index out of range")
+)
+
+// set writes a compact value wherever the path leads, or adds it as a new
+// member. The result is a new text; nil means that nothing changed.
+func (p *jsonPath) set(text, val []byte, mode setMode) ([]byte, replyError) {
+	found := p.find(text)
+	if mode == setNew {
+		found = nil
+	}
+	if len(found) > 0 {
+		return replaceAll(text, val, found)
+	}
+	if mode == setKnown {
+		return nil, ""
+	}
+	return p.add(text, val)
+}
+
+func replaceAll(text, val []byte, found []textSpan) ([]byte, replyError) {
+	size := len(text) + len(found)*len(val)
+	if size > maxCommandBytes { // every element of a list can become a large one
+		return nil, errOOM
+	}
+	out, at := make([]byte, 0, size), 0
+	for _, f := range found {
+		out = append(append(out, text[at:f.from]...), val...)
+		at = f.to
+	}
+	return append(out, text[at:]...), ""
+}
+
+// add appends a member to each object that the path but for its last step
+// leads to.
+func (p *jsonPath) add(text, val []byte) ([]byte, replyError) {
+	if !p.single() {
+		return nil, errStaticPath
+	}
+	last := p.steps[len(p.steps)-1]
+	if last.kind == stepIndex {
+		if len(p.find(text)) == 0 {
+			return nil, errArrayIndex
+		}
+		return nil, ""
+	}
+	parent := jsonPath{steps: p.steps[:len(p.steps)-1]}
+	found := parent.find(text)
+	if len(found) == 0 || text[found[0].from] != '{' || len(p.find(text)) > 0 {
+		return nil, ""
+	}
+	end := found[0].to - 1
+	out := make([]byte, 0, len(text)+len(val)+len(last.name)+4)
+	out = append(out, text[:end]...)
+	if text[end-1] != '{' {
+		out = append(out, ',')
+	}
+	out = append(appendJSONString(out, last.name), ':')
+	return append(append(out, val...), text[end:]...), ""
+}
+
+// remove takes out what the path leads to and returns how many values went.
+func (p *jsonPath) remove(text []byte) (left []byte, removed int) {
+	found := p.find(text)
+	if len(found) == 0 {
+		return text, 0
+	}
+	left = bytes.Clone(text)
+	for i := len(found) - 1; i >= 0; i-- { // from behind: earlier places stay valid
+		from, to := found[i].key, found[i].to
+		if left[from-1] == ',' {
+			from--
+		} else if left[to] == ',' {
+			to++
+		}
+		left = append(left[:from], left[to:]...)
+	}
+	return left, len(found)
+}

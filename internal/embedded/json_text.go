@@ -1,0 +1,398 @@
+package embedded
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// maxJSONDepth is how deep RedisJSON lets values nest.
+const maxJSONDepth = 127
+
+// What RedisJSON (serde_json) says about a text that is no JSON. The place,
+// line and column, is added when it is answered.
+const (
+	jsonEOFValue     = "EOF while parsing a value"
+	jsonEOFList      = "EOF while parsing a list"
+	jsonEOFObject    = "EOF while parsing an object"
+	jsonEOFString    = "EOF while parsing a string"
+	jsonWantsValue   = "expected value"
+	jsonWantsIdent   = "expected ident"
+	jsonWantsColon   = "expected `:`"
+	jsonWantsComma   = "expected `,` or `]`"
+	jsonWantsCommaOb = "expected `,` or `}`"
+	jsonKeyNoString  = "key must be a string"
+	jsonTrailComma   = "trailing comma"
+	jsonTrailing     = "trailing characters"
+	jsonBadNumber    = "invalid number"
+	jsonBigNumber    = "number out of range"
+	jsonControl      = "control character (\\u0000-\\u001F) found while parsing a string"
+	jsonBadEscape    = "invalid escape"
+	jsonLoneHalf     = "lone leading surrogate in hex escape"
+	jsonHalfEscape   = "unexpected end of hex escape"
+	jsonTooDeep      = "recursion limit exceeded"
+)
+
+// jsonWriter checks a JSON text and writes it as RedisJSON tells it back: no
+// blanks, escapes and numbers in one form, of a repeated key the last value.
+// The zero value is ready; out may be reused for the next text.
+type jsonWriter struct {
+	in    []byte
+	at    int
+	out   []byte
+	depth int
+	keys  []jsonMember // of the objects that are open
+	fault string       // set with the first mistake, which is at byte where
+	where int
+}
+
+// jsonMember is a member of an object that is being written: offsets in out.
+type jsonMember struct{ key, keyEnd, val, valEnd int }
+
+// compact writes a text to out; the error is what RedisJSON says.
+func (w *jsonWriter) compact(text []byte) replyError {
+	w.in, w.at, w.out, w.depth, w.keys, w.fault = text, 0, w.out[:0], 0, w.keys[:0], ""
+	if w.value() && w.blanks() {
+		w.mistake(jsonTrailing, w.at+1)
+	}
+	if w.fault == "" {
+		return ""
+	}
+	line, start := 1, 0
+	head := text[:min(w.where, len(text))]
+	if i := bytes.LastIndexByte(head, '\n'); i >= 0 {
+		start = i + 1
+		line += bytes.Count(head[:start], []byte{'\n'})
+	}
+	return replyError(fmt.Sprintf("%s at line %d column %d", w.fault, line, len(head)-start))
+}
+
+// mistake ends the parse; at is how many bytes had been looked at.
+func (w *jsonWriter) mistake(fault string, at int) bool {
+	w.fault, w.where = fault, at
+	return false
+}
+
+// blanks skips white space and tells whether there is more.
+func (w *jsonWriter) blanks() bool {
+	for w.at < len(w.in) {
+		switch w.in[w.at] {
+		case ' ', '\n', '\t', '\r':
+			w.at++
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func (w *jsonWriter) value() bool {
+	if !w.blanks() {
+		return w.mistake(jsonEOFValue, w.at+1)
+	}
+	switch c := w.in[w.at]; {
+	case c == '"':
+		return w.string()
+	case c >= '0' && c <= '9' || c == '-':
+		return w.number()
+	case c == '{':
+		return w.nested((*jsonWriter).object)
+	case c == '[':
+		return w.nested((*jsonWriter).array)
+	case c == 't':
+		return w.word("true")
+	case c == 'f':
+		return w.word("false")
+	case c == 'n':
+		return w.word("null")
+	}
+	return w.mistake(jsonWantsValue, w.at+1)
+}
+
+func (w *jsonWriter) nested(parse func(*jsonWriter) bool) bool {
+	if w.depth == maxJSONDepth {
+		return w.mistake(jsonTooDeep, w.at+1)
+	}
+	w.depth++
+	ok := parse(w)
+	w.depth--
+	return ok
+}
+
+func (w *jsonWriter) word(word string) bool {
+	for i := range len(word) {
+		if w.at+i >= len(w.in) {
+			return w.mistake(jsonEOFValue, w.at+i)
+		}
+		if w.in[w.at+i] != word[i] {
+			return w.mistake(jsonWantsIdent, w.at+i+1)
+		}
+	}
+	w.at += len(word)
+	w.out = append(w.out, word...)
+	return true
+}
+
+func (w *jsonWriter) array() bool {
+	w.at++
+	w.out = append(w.out, '[')
+	for first := true; ; first = false {
+		if !w.blanks() {
+			return w.mistake(jsonEOFList, w.at+1)
+		}
+		switch c := w.in[w.at]; {
+		case c == ']':
+			w.at++
+			w.out = append(w.out, ']')
+			return true
+		case first:
+		case c != ',':
+			return w.mistake(jsonWantsComma, w.at+1)
+		default:
+			w.at++
+			w.out = append(w.out, ',')
+			if w.blanks() && w.in[w.at] == ']' {
+				return w.mistake(jsonTrailComma, w.at+1)
+			}
+		}
+		if !w.value() {
+			return false
+		}
+	}
+}
+
+func (w *jsonWriter) object() bool {
+	w.at++
+	start, mine := len(w.out), len(w.keys)
+	w.out = append(w.out, '{')
+	var names memberNames
+	for first := true; ; first = false {
+		more, ok := w.nextKey(first)
+		if !ok {
+			return false
+		}
+		if !more {
+			break
+		}
+		m := jsonMember{key: len(w.out)}
+		if !w.string() {
+			return false
+		}
+		m.keyEnd = len(w.out)
+		if !w.colon() {
+			return false
+		}
+		m.val = len(w.out)
+		if !w.value() {
+			return false
+		}
+		m.valEnd = len(w.out)
+		names.add(w, mine, m)
+	}
+	w.at++
+	if names.repeated {
+		w.rewrite(start, w.keys[mine:])
+	}
+	w.out = append(w.out, '}')
+	w.keys = w.keys[:mine]
+	return true
+}
+
+// nextKey goes to the next key of an object, or to its end.
+func (w *jsonWriter) nextKey(first bool) (more, ok bool) {
+	if !w.blanks() {
+		return false, w.mistake(jsonEOFObject, w.at+1)
+	}
+	switch c := w.in[w.at]; {
+	case c == '}':
+		return false, true
+	case first && c == '"':
+		return true, true
+	case first:
+		return false, w.mistake(jsonKeyNoString, w.at+1)
+	case c != ',':
+		return false, w.mistake(jsonWantsCommaOb, w.at+1)
+	}
+	w.at++
+	w.out = append(w.out, ',')
+	if !w.blanks() {
+		return false, w.mistake(jsonEOFValue, w.at+1)
+	}
+	switch w.in[w.at] {
+	case '"':
+		return true, true
+	case '}':
+		return false, w.mistake(jsonTrailComma, w.at+1)
+	}
+	return false, w.mistake(jsonKeyNoString, w.at+1)
+}
+
+func (w *jsonWriter) colon() bool {
+	if !w.blanks() {
+		return w.mistake(jsonEOFObject, w.at+1)
+	}
+	if w.in[w.at] != ':' {
+		return w.mistake(jsonWantsColon, w.at+1)
+	}
+	w.at++
+	w.out = append(w.out, ':')
+	return true
+}
+
+// manyMembers is where a map finds a repeated key sooner than a look at all.
+const manyMembers = 24
+
+// memberNames finds the repeated keys of one object.
+type memberNames struct {
+	wide     map[string]int // key → place in keys; only for objects with many members
+	repeated bool
+}
+
+// add notes a member. A repeated key gives its value to the first one.
+func (n *memberNames) add(w *jsonWriter, mine int, m jsonMember) {
+	if at := n.find(w, mine, m); at >= 0 {
+		w.keys[at].val, w.keys[at].valEnd = m.val, m.valEnd
+		n.repeated = true
+		return
+	}
+	w.keys = append(w.keys, m)
+	if n.wide != nil {
+		n.wide[string(w.out[m.key:m.keyEnd])] = len(w.keys) - 1
+	} else if len(w.keys)-mine > manyMembers {
+		n.wide = map[string]int{}
+		for i, k := range w.keys[mine:] {
+			n.wide[string(w.out[k.key:k.keyEnd])] = mine + i
+		}
+	}
+}
+
+func (n *memberNames) find(w *jsonWriter, mine int, m jsonMember) int {
+	key := w.out[m.key:m.keyEnd]
+	if n.wide != nil {
+		if at, ok := n.wide[string(key)]; ok {
+			return at
+		}
+		return -1
+	}
+	for i := mine; i < len(w.keys); i++ {
+		if old := &w.keys[i]; old.keyEnd-old.key == len(key) && bytes.Equal(w.out[old.key:old.keyEnd], key) {
+			return i
+		}
+	}
+	return -1
+}
+
+// rewrite writes an object anew from its distinct members.
+func (w *jsonWriter) rewrite(start int, members []jsonMember) {
+	text := bytes.Clone(w.out[start:])
+	w.out = append(w.out[:start], '{')
+	for i, m := range members {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.out = append(append(w.out, text[m.key-start:m.keyEnd-start]...), ':')
+		w.out = append(w.out, text[m.val-start:m.valEnd-start]...)
+	}
+}
+
+// number copies whole numbers of up to 18 digits, and brings others in form.
+func (w *jsonWriter) number() bool {
+	start := w.at
+	if w.in[w.at] == '-' {
+		w.at++
+	}
+	n := digits(w.in[w.at:])
+	if n == 0 {
+		if w.at == len(w.in) {
+			return w.mistake(jsonEOFValue, w.at)
+		}
+		return w.mistake(jsonBadNumber, w.at+1)
+	}
+	if n > 1 && w.in[w.at] == '0' {
+		return w.mistake(jsonBadNumber, w.at+2)
+	}
+	w.at += n
+	whole := w.at == len(w.in) || w.in[w.at] != '.' && w.in[w.at]|0x20 != 'e'
+	if !whole && !w.fraction() {
+		return false
+	}
+	text := w.in[start:w.at]
+	if whole && n <= 18 && (text[0] != '-' || text[1] != '0') {
+		w.out = append(w.out, text...)
+		return true
+	}
+	return w.longNumber(string(text), whole)
+}
+
+// fraction skips what follows a number's whole part.
+func (w *jsonWriter) fraction() bool {
+	if w.in[w.at] == '.' {
+		w.at++
+		n := digits(w.in[w.at:])
+		if n == 0 && w.at == len(w.in) {
+			return w.mistake(jsonEOFValue, w.at+1)
+		}
+		if n == 0 {
+			return w.mistake(jsonBadNumber, w.at+1)
+		}
+		w.at += n
+	}
+	if w.at == len(w.in) || w.in[w.at]|0x20 != 'e' {
+		return true
+	}
+	w.at++
+	if w.at < len(w.in) && (w.in[w.at] == '+' || w.in[w.at] == '-') {
+		w.at++
+	}
+	n := digits(w.in[w.at:])
+	if n == 0 && w.at == len(w.in) {
+		return w.mistake(jsonEOFValue, w.at)
+	}
+	if n == 0 {
+		return w.mistake(jsonBadNumber, w.at+1)
+	}
+	w.at += n
+	return true
+}
+
+func (w *jsonWriter) longNumber(text string, whole bool) bool {
+	if whole && text != "-0" {
+		_, errInt := strconv.ParseInt(text, 10, 64)
+		_, errUint := strconv.ParseUint(text, 10, 64)
+		if errInt == nil || errUint == nil {
+			w.out = append(w.out, text...)
+			return true
+		}
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(v, 0) {
+		return w.mistake(jsonBigNumber, w.at)
+	}
+	w.out = appendJSONFloat(w.out, v)
+	return true
+}
+
+// appendJSONFloat writes a number with a fraction as RedisJSON (ryu) does:
+// plain from 1e-5 to 1e16, always with a point or an exponent.
+func appendJSONFloat(dst []byte, v float64) []byte {
+	if v == 0 {
+		if math.Signbit(v) {
+			dst = append(dst, '-')
+		}
+		return append(dst, "0.0"...)
+	}
+	if e := math.Abs(v); e >= 1e-5 && e < 1e16 {
+		start := len(dst)
+		dst = strconv.AppendFloat(dst, v, 'f', -1, 64)
+		if bytes.IndexByte(dst[start:], '.') < 0 {
+			dst = append(dst, ".0"...)
+		}
+		return dst
+	}
+	s := strconv.FormatFloat(v, 'e', -1, 64)
+	mantissa, exp, _ := strings.Cut(s, "e")
+	n, _ := strconv.Atoi(exp)
+	return strconv.AppendInt(append(append(dst, mantissa...), 'e'), int64(n), 10)
+}

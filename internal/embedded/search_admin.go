@@ -1,0 +1,227 @@
+package embedded
+
+import "slices"
+
+const (
+	errAliasExists   = replyError("Alias already exists")
+	errNoAlias       = replyError("Alias does not exist")
+	errAliasIsIndex  = replyError("Alias conflicts with an existing index name")
+	errAliasOfAlias  = replyError("Unknown index name (or name is an alias itself)")
+	errUnknownArg    = replyError("Unknown argument")
+	errAlterSchema   = replyError("ALTER must be followed by SCHEMA")
+	errAlterAction   = replyError("Unknown action passed to ALTER SCHEMA")
+	errAlterNoFields = replyError("No fields provided")
+)
+
+func searchCommands() []command {
+	return []command{
+		{"ft.create", -5, flagWrite, ftCreate},
+		{"ft.alter", -5, flagWrite, ftAlter},
+		{"ft.dropindex", -2, flagWrite, ftDropIndex},
+		{"ft._list", 1, 0, ftList},
+		{"ft.info", -2, 0, ftInfo},
+		{"ft.aliasadd", 3, flagWrite, ftAliasAdd},
+		{"ft.aliasupdate", 3, flagWrite, ftAliasUpdate},
+		{"ft.aliasdel", 2, flagWrite, ftAliasDel},
+		{"ft.tagvals", 3, 0, ftTagVals},
+		{"ft.search", -3, 0, ftSearch},
+		{"ft.aggregate", -3, 0, ftAggregate},
+	}
+}
+
+func noSuchIndex(name []byte) replyError { return replyError(string(name) + ": no such index") }
+
+func ftCreate(c *conn, args [][]byte) {
+	if c.db != 0 {
+		c.fail(errIndexOtherDB)
+		return
+	}
+	name := string(args[1])
+	st := c.srv.store
+	st.lock(0)
+	defer st.mu.Unlock()
+	switch {
+	case st.search.byName[name] != nil:
+		c.fail(errIndexExists)
+		return
+	case len(st.search.list) >= maxIndexes:
+		c.fail(errOOM)
+		return
+	}
+	r, err := parseCreate(name, args[2:])
+	if c.fail(err) {
+		return
+	}
+	ix := newSearchIndex(name, r.def, r.fields)
+	st.search.insert(ix)
+	if !r.skipScan {
+		st.scan(ix)
+	}
+	c.out.ok()
+}
+
+func ftAlter(c *conn, args [][]byte) {
+	st := c.srv.store
+	st.lock(0)
+	defer st.mu.Unlock()
+	ix := st.search.find(args[1])
+	if ix == nil {
+		c.fail(noSuchIndex(args[1]))
+		return
+	}
+	w := &words{args[2:]}
+	skip := w.take("SKIPINITIALSCAN")
+	switch {
+	case !w.take("SCHEMA"):
+		c.fail(errAlterSchema)
+		return
+	case !w.take("ADD"):
+		c.fail(errAlterAction)
+		return
+	case w.empty():
+		c.fail(errAlterNoFields)
+		return
+	}
+	fields, err := parseFields(w, ix.name, ix.def.json, ix.fields)
+	if c.fail(err) {
+		return
+	}
+	ix.addFields(fields)
+	if !skip {
+		st.scan(ix)
+	}
+	c.out.ok()
+}
+
+func ftDropIndex(c *conn, args [][]byte) {
+	st := c.srv.store
+	d := st.lock(0)
+	defer st.mu.Unlock()
+	ix := st.search.find(args[1])
+	switch {
+	case ix == nil:
+		c.fail(noSuchIndex(args[1]))
+		return
+	case len(args) > 3:
+		c.fail(errArity)
+		return
+	case len(args) == 3 && !is(args[2], "DD"):
+		c.fail(errUnknownArg)
+		return
+	}
+	docs := slices.Clone(ix.slots)
+	st.search.drop(ix)
+	if len(args) == 3 {
+		for _, doc := range docs {
+			if doc != nil {
+				st.deleteIndexed(d, doc)
+			}
+		}
+	}
+	c.out.ok()
+}
+
+// deleteIndexed removes a document, or a hash with miniredis.
+func (st *store) deleteIndexed(d *database, doc *document) {
+	if st.dropKey(d, doc.key) {
+		return
+	}
+	db := st.search.hashDB()
+	db.Del(doc.key)
+	st.syncHash(db, doc.key)
+}
+
+func ftList(c *conn, _ [][]byte) {
+	st := c.srv.store
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	c.out.set(len(st.search.list))
+	for _, ix := range st.search.list {
+		c.out.simple(ix.name)
+	}
+}
+
+func ftAliasAdd(c *conn, args [][]byte) {
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.search.aliases[string(args[1])] != nil && st.search.byName[string(args[2])] != nil {
+		c.fail(errAliasExists)
+		return
+	}
+	c.alias(args[1], args[2])
+}
+
+func ftAliasUpdate(c *conn, args [][]byte) {
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	c.alias(args[1], args[2])
+}
+
+func (c *conn) alias(name, index []byte) {
+	s := &c.srv.store.search
+	ix := s.byName[string(index)]
+	switch {
+	case ix == nil && s.aliases[string(index)] != nil:
+		c.fail(errAliasOfAlias)
+	case ix == nil:
+		c.fail(noSuchIndex(index))
+	case s.byName[string(name)] != nil:
+		c.fail(errAliasIsIndex)
+	case len(s.aliases) >= maxIndexes:
+		c.fail(errOOM)
+	default:
+		s.aliases[string(name)] = ix
+		c.out.ok()
+	}
+}
+
+func ftAliasDel(c *conn, args [][]byte) {
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.search.aliases[string(args[1])] == nil {
+		c.fail(errNoAlias)
+		return
+	}
+	delete(st.search.aliases, string(args[1]))
+	c.out.ok()
+}
+
+// ftTagVals lists the tags that documents have in a field.
+func ftTagVals(c *conn, args [][]byte) {
+	st := c.srv.store
+	st.lockSearch()
+	defer st.mu.RUnlock()
+	ix := st.search.find(args[1])
+	if ix == nil {
+		c.fail(noSuchIndex(args[1]))
+		return
+	}
+	at := ix.field(string(args[2]))
+	switch {
+	case at < 0:
+		c.fail("No such field")
+		return
+	case ix.fields[at].kind != fieldTag:
+		c.fail("Not a tag field")
+		return
+	}
+	var tags []string
+	for i := range ix.columns[at].terms.lists {
+		if p := &ix.columns[at].terms.lists[i]; ix.lives(p) {
+			tags = append(tags, p.word)
+		}
+	}
+	slices.Sort(tags)
+	c.out.set(len(tags))
+	for _, tag := range tags {
+		c.out.bulk(tag)
+	}
+}
+
+// lives tells whether any document of a posting is still there.
+func (ix *searchIndex) lives(p *termList) bool {
+	return ix.slots[p.first] != nil || slices.ContainsFunc(p.rest, func(slot uint32) bool { return ix.slots[slot] != nil })
+}

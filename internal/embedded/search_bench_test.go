@@ -1,0 +1,91 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// logSchema has ten fields, as an index over log lines does.
+const logSchema = "FT.CREATE logs ON JSON PREFIX 1 log: SCHEMA $.timestamp AS timestamp NUMERIC SORTABLE $.host AS host TAG $.appname AS appname TAG " +
+	"$.severity AS severity NUMERIC SORTABLE $.facility AS facility NUMERIC $.pid AS pid NUMERIC $.level AS level TAG $.source AS source TAG " +
+	"$.msgid AS msgid TAG $.message AS message TEXT"
+
+// logDocument is a log line of about 300 bytes.
+func logDocument(n int) string {
+	hosts, apps := []string{"atila", "mini-pc", "web-1", "web-2"}, []string{"sshd", "kernel", "nginx", "cron", "systemd"}
+	return fmt.Sprintf(`{"timestamp":%d,"host":"%s","appname":"%s","severity":%d,"facility":%d,"pid":%d,"level":"%s","source":"syslog","msgid":"ID%d",`+
+		`"message":"Accepted publickey for user%d from 10.%d.%d.%d port %d ssh2: session opened, connection number %d took %d ms"}`,
+		1_748_552_776_684+n, hosts[n%4], apps[n%5], n%8, n%24, 1000+n%5000, []string{"info", "warning", "error"}[n%3], n%50,
+		n%100, n%256, n/256%256, n%13, 1024+n%60000, n, n%977)
+}
+
+// BenchmarkWriteDocuments measures JSON.SET of log lines that an index takes
+// in, through a pipelined go-redis client in this process. documents/s counts.
+func BenchmarkWriteDocuments(b *testing.B) {
+	const batch, distinct = 500, 100_000
+	s := start(b, Config{})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 3})
+	defer c.Close()
+	ctx := context.Background()
+	if err := c.Do(ctx, words2any(logSchema)...).Err(); err != nil {
+		b.Fatal(err)
+	}
+	keys, docs := make([]string, distinct), make([]string, distinct)
+	for i := range docs {
+		keys[i], docs[i] = "log:"+strconv.Itoa(i), logDocument(i)
+	}
+	b.ReportAllocs()
+	n, done := 0, make(chan error, 1)
+	done <- nil
+	for b.Loop() {
+		pipe := c.Pipeline()
+		for range batch {
+			pipe.Do(ctx, "JSON.SET", keys[n%distinct], "$", docs[n%distinct])
+			n++
+		}
+		if err := <-done; err != nil { // one batch is made while another is on its way
+			b.Fatal(err)
+		}
+		go func() {
+			_, err := pipe.Exec(ctx)
+			done <- err
+		}()
+	}
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "documents/s")
+	b.ReportMetric(float64(len(docs[0])), "bytes/document")
+}
+
+// BenchmarkPutDocument is the server's part of it alone.
+func BenchmarkPutDocument(b *testing.B) {
+	const distinct = 100_000
+	s := start(b, Config{})
+	dial(b, s).do(strings.Fields(logSchema)...)
+	docs, keys := make([][]byte, distinct), make([][]byte, distinct)
+	for i := range docs {
+		docs[i], keys[i] = []byte(logDocument(i)), []byte("log:"+strconv.Itoa(i))
+	}
+	c := newConn(s, nil, 1)
+	args := [][]byte{[]byte("JSON.SET"), nil, []byte("$"), nil}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		args[1], args[3] = keys[n%distinct], docs[n%distinct]
+		c.handle(args)
+		c.out.buf = c.out.buf[:0]
+	}
+}
+
+func words2any(command string) []any {
+	var list []any
+	for _, w := range strings.Fields(command) {
+		list = append(list, w)
+	}
+	return list
+}

@@ -1,0 +1,193 @@
+package embedded
+
+// open finds the index of a request, with the store locked for reading:
+// release it in any case.
+func (c *conn) openIndex(name []byte) *searchIndex {
+	st := c.srv.store
+	st.lockSearch()
+	ix := st.search.find(name)
+	if ix == nil {
+		c.fail(replyError("No such index " + string(name)))
+		return nil
+	}
+	ix.uses.Add(1)
+	return ix
+}
+
+func ftSearch(c *conn, args [][]byte) {
+	ix := c.openIndex(args[1])
+	defer c.srv.store.mu.RUnlock()
+	if ix == nil {
+		return
+	}
+	var r searchRequest
+	if c.fail(r.parse(args[2:], false)) {
+		return
+	}
+	ix.dialects.Or(1 << (r.dialect - 1))
+	root, err := parseSearch(ix, r.query, r.dialect, r.params)
+	if c.fail(err) {
+		return
+	}
+	e := c.evaluator(ix)
+	found := e.find(root)
+	hits, err := e.choose(found, r.sort, r.page)
+	if c.fail(err) {
+		return
+	}
+	c.searchReply(e, &r, int64(found.count()), hits)
+}
+
+func (c *conn) evaluator(ix *searchIndex) *evaluator {
+	e := ix.newEvaluator()
+	if !ix.def.json {
+		e.hashes = c.srv.store.search.hashDB()
+	}
+	return e
+}
+
+// searchReply writes the documents: in RESP3 a map of maps, else a flat list.
+func (c *conn) searchReply(e *evaluator, r *searchRequest, total int64, hits []hit) {
+	start, per := len(c.out.buf), 2
+	if r.noContent {
+		per = 1
+	}
+	if c.out.resp3 {
+		c.searchHead(len(hits))
+	} else {
+		c.out.array(1 + per*len(hits))
+		c.out.int(total)
+	}
+	reader := newRowReader(e, r)
+	for i := range hits {
+		key := e.ix.slots[hits[i].slot].key
+		if c.out.resp3 {
+			c.out.mapOf(per + 1)
+			c.out.simple("id")
+		}
+		c.out.bulk(key)
+		if !r.noContent {
+			c.row(reader.row(&hits[i]))
+		}
+		if c.out.resp3 {
+			c.out.simple("values")
+			c.out.array(0)
+		}
+		if c.tooLong(start) {
+			return
+		}
+	}
+	if c.out.resp3 {
+		c.searchTail(total)
+	}
+}
+
+func (c *conn) searchHead(results int) {
+	c.out.mapOf(5)
+	c.out.simple("attributes")
+	c.out.array(0)
+	c.infoText("format", "STRING")
+	c.out.simple("results")
+	c.out.array(results)
+}
+
+func (c *conn) searchTail(total int64) {
+	c.infoInt("total_results", total)
+	c.out.simple("warning")
+	c.out.array(0)
+}
+
+// row writes the fields of one result.
+func (c *conn) row(cells []cell) {
+	if c.out.resp3 {
+		c.out.simple("extra_attributes")
+	}
+	c.out.mapOf(len(cells))
+	for _, f := range cells {
+		c.out.bulk(f.name)
+		c.out.searchValue(f.val)
+	}
+}
+
+// cell is a named value of a result.
+type cell struct {
+	name string
+	val  value
+}
+
+// rowReader reads the fields that a search returns: those asked for, or what
+// it is sorted by and the whole document.
+type rowReader struct {
+	e     *evaluator
+	r     *searchRequest
+	props []property
+	cells []cell
+}
+
+func newRowReader(e *evaluator, r *searchRequest) *rowReader {
+	rr := &rowReader{e: e, r: r}
+	seen := map[string]bool{}
+	for _, f := range r.returns {
+		if seen[f.name] {
+			continue
+		}
+		seen[f.name] = true
+		p, _ := e.ix.property(f.path)
+		p.name = f.name
+		rr.props = append(rr.props, p)
+	}
+	return rr
+}
+
+func (rr *rowReader) row(h *hit) []cell {
+	rr.cells = rr.cells[:0]
+	for i := range rr.props {
+		rr.add(rr.props[i].name, rr.e.read(h.slot, &rr.props[i]))
+	}
+	if rr.r.returns != nil {
+		return rr.cells
+	}
+	if len(rr.r.sort) > 0 {
+		rr.add(rr.r.sort[0].name, h.keys[0])
+	}
+	doc := rr.e.ix.slots[h.slot]
+	if rr.e.ix.def.json {
+		rr.add("$", value{kind: valueText, text: string(doc.json)})
+	} else {
+		rr.hash(doc)
+	}
+	return rr.cells
+}
+
+func (rr *rowReader) add(name string, v value) {
+	if v.kind != valueNone {
+		rr.cells = append(rr.cells, cell{name, v})
+	}
+}
+
+// hash adds all fields of a hash: those of the schema first, in its order.
+// Redis has them in the order in which they were set, which miniredis forgets.
+func (rr *rowReader) hash(doc *document) {
+	names, err := rr.e.hashes.HKeys(doc.key)
+	if err != nil {
+		return // it is just expiring
+	}
+	done := map[string]bool{}
+	for _, f := range rr.cells {
+		done[f.name] = true
+	}
+	each := func(name string) {
+		if !done[name] {
+			done[name] = true
+			rr.add(name, value{kind: valueText, text: rr.e.hashes.HGet(doc.key, name)})
+		}
+	}
+	for i := range rr.e.ix.fields {
+		if f := &rr.e.ix.fields[i]; rr.e.hashHas(doc.key, f.path) {
+			each(f.path)
+		}
+	}
+	for _, name := range names {
+		each(name)
+	}
+}

@@ -1,0 +1,137 @@
+package embedded
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+)
+
+type valueKind uint8
+
+const (
+	valueNone valueKind = iota // the document has no such field
+	valueNull
+	valueNumber
+	valueText
+)
+
+// value is what a document or a group has in a property.
+type value struct {
+	kind valueKind
+	num  float64
+	text string // also of a number that a hash holds
+}
+
+func numberValue(v float64) value { return value{kind: valueNumber, num: v} }
+
+// String writes numbers as RediSearch does: whole ones plain, others with
+// twelve digits.
+func (v value) String() string {
+	if v.kind != valueNumber || v.text != "" {
+		return v.text
+	}
+	if v.num == math.Trunc(v.num) && math.Abs(v.num) < 1<<63 {
+		return strconv.FormatInt(int64(v.num), 10)
+	}
+	return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(v.num, 'g', 12, 64), "+"))
+}
+
+// number is the value as reducers take it.
+func (v value) number() (float64, bool) {
+	switch v.kind {
+	case valueNumber:
+		return v.num, true
+	case valueText:
+		return parseDouble([]byte(v.text))
+	}
+	return 0, false
+}
+
+func (r *reply) searchValue(v value) {
+	if v.kind == valueNull || v.kind == valueNone {
+		r.null()
+	} else {
+		r.bulk(v.String())
+	}
+}
+
+// jsonValue is what a compact JSON value is in a reply.
+func jsonValue(text []byte) value {
+	switch text[0] {
+	case '"':
+		return value{kind: valueText, text: string(unquoteJSON(nil, text))}
+	case '{', '[':
+		return value{kind: valueText, text: string(text)}
+	case 't':
+		return numberValue(1)
+	case 'f':
+		return numberValue(0)
+	case 'n':
+		return value{kind: valueNull}
+	}
+	v, _ := parseNumber(text)
+	return numberValue(v)
+}
+
+// compare orders values: numbers by size, else by text.
+func (v value) compare(other value) int {
+	if v.kind == valueNumber && other.kind == valueNumber {
+		return cmp.Compare(v.num, other.num)
+	}
+	return cmp.Compare(v.String(), other.String())
+}
+
+// property is a name that a request reads from documents.
+type property struct {
+	name  string
+	field int // of the schema; -1: path leads to it
+	path  jsonPath
+	hash  string
+}
+
+// property resolves a name or path: known tells that it is in the schema.
+func (ix *searchIndex) property(path string) (p property, known bool) {
+	p = property{name: path, field: ix.field(path), hash: path}
+	if p.field >= 0 {
+		f := &ix.fields[p.field]
+		p.path, p.hash = f.json, f.path
+		return p, true
+	}
+	if ix.def.json {
+		var err replyError
+		if p.path, err = parsePath([]byte(path)); err != "" || p.path.legacy {
+			p.path = jsonPath{steps: []pathStep{{kind: stepIndex, index: math.MaxInt32}}} // nobody has it
+		}
+	}
+	return p, false
+}
+
+// read returns what a document has in a property.
+func (e *evaluator) read(slot uint32, p *property) value {
+	doc := e.ix.slots[slot]
+	if !e.ix.def.json {
+		return e.readHash(slot, doc, p)
+	}
+	if p.field >= 0 && e.ix.fields[p.field].kind == fieldNumeric {
+		if v := e.ix.columns[p.field].numbers[slot]; !math.IsNaN(v) {
+			return numberValue(v)
+		}
+	}
+	found := p.path.find(doc.json)
+	if len(found) == 0 {
+		return value{}
+	}
+	return jsonValue(doc.json[found[0].from:found[0].to])
+}
+
+func (e *evaluator) readHash(slot uint32, doc *document, p *property) value {
+	if !e.hashHas(doc.key, p.hash) {
+		return value{}
+	}
+	v := value{kind: valueText, text: e.hashes.HGet(doc.key, p.hash)}
+	if p.field >= 0 && e.ix.fields[p.field].kind == fieldNumeric {
+		v.kind, v.num = valueNumber, e.ix.columns[p.field].numbers[slot]
+	}
+	return v
+}

@@ -1,0 +1,21 @@
+//go:build unix
+
+package file_test
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A named pipe that nobody writes to must not hold anybody up.
+func TestPipe(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store(t, dir).Secret(t.Context(), "pipe"); err == nil || !strings.HasSuffix(err.Error(), "pipe: is no ordinary file") {
+		t.Error(err)
+	}
+}

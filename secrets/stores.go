@@ -1,0 +1,62 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// Stores are the stores of a configuration: one that is asked unless a reference begins with the name of another.
+type Stores struct {
+	main  Store
+	named map[string]Store
+	hide  *Hidden
+}
+
+// NewStores puts stores together. What they answer is added to hide, which may be nil.
+func NewStores(main Store, named map[string]Store, hide *Hidden) *Stores {
+	return &Stores{main: main, named: named, hide: hide}
+}
+
+// Secret implements [Resolver]. The id "prod/redis/password" is redis/password in the store prod when there is one of
+// that name, else all of it belongs to the main store.
+func (s *Stores) Secret(ctx context.Context, id string) (string, error) {
+	store, rest := s.Find(id)
+	if strings.Trim(rest, "/") == "" {
+		return "", errNoID
+	}
+	v, err := store.Secret(ctx, rest)
+	if err != nil {
+		return "", err
+	}
+	s.hide.Add(v)
+	return v, nil
+}
+
+var errNoID = errors.New(`the reference names a store and no secret in it: "secret:<store>/<id>"`)
+
+// Find returns the store that a reference is for, and what is left of its id.
+func (s *Stores) Find(id string) (store Store, rest string) {
+	name, rest, _ := strings.Cut(id, "/")
+	if store, ok := s.named[name]; ok {
+		return store, rest
+	}
+	return s.main, id
+}
+
+// Keep keeps all stores until ctx is done, and returns when they have ended.
+func (s *Stores) Keep(ctx context.Context, log *slog.Logger) {
+	var keepers sync.WaitGroup
+	keep := func(name string, store Store) {
+		if k, ok := store.(Keeper); ok {
+			keepers.Go(func() { k.Keep(ctx, log.With("store", name)) })
+		}
+	}
+	keep("secret_store", s.main)
+	for name, store := range s.named {
+		keep(name, store)
+	}
+	keepers.Wait()
+}

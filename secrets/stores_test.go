@@ -1,0 +1,149 @@
+package secrets
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// fake answers from a map, and says so when it is kept.
+type fake struct {
+	values map[string]string
+	keeps  chan string
+	name   string
+}
+
+func (f fake) Secret(_ context.Context, id string) (string, error) {
+	if v, ok := f.values[id]; ok {
+		return v, nil
+	}
+	return "", NotFound(fmt.Errorf("%s has no %s", f.name, id))
+}
+
+func (f fake) Keep(ctx context.Context, _ *slog.Logger) {
+	f.keeps <- f.name
+	<-ctx.Done()
+	f.keeps <- f.name
+}
+
+func TestRouting(t *testing.T) {
+	s := NewStores(fake{name: "main", values: map[string]string{"a": "main a", "prod": "main prod", "x/a": "main x/a"}},
+		map[string]Store{"prod": fake{name: "prod", values: map[string]string{"a": "prod a", "a/b": "prod a/b"}}}, nil)
+	for id, want := range map[string]string{
+		"a": "main a", "x/a": "main x/a", "prod/a": "prod a", "prod/a/b": "prod a/b",
+		"prod/x": "prod has no x", "b": "main has no b", "Prod/a": "main has no Prod/a",
+		"prod": errNoID.Error(), "prod/": errNoID.Error(), "/": errNoID.Error(), "": errNoID.Error(),
+	} {
+		got, err := s.Secret(t.Context(), id)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", id, got, want)
+		}
+	}
+}
+
+func TestKeepersEndWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keeps := make(chan string, 9)
+		s := NewStores(fake{name: "main", keeps: keeps}, map[string]Store{"a": fake{name: "a", keeps: keeps}, "b": Env{}}, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { s.Keep(ctx, slog.New(slog.DiscardHandler)); close(done) }()
+		synctest.Wait()
+		if len(keeps) != 2 {
+			t.Errorf("%d stores are kept", len(keeps))
+		}
+		cancel()
+		<-done
+		if len(keeps) != 4 {
+			t.Error("Keep returned before its stores")
+		}
+	})
+}
+
+func TestErrorClasses(t *testing.T) {
+	cause := errors.New("cause")
+	for _, c := range []struct {
+		err                   error
+		notFound, unavailable bool
+	}{{NotFound(cause), true, false}, {Unavailable(cause), false, true}, {cause, false, false}} {
+		wrapped := fmt.Errorf("resolve: %w", c.err)
+		if !errors.Is(wrapped, cause) || wrapped.Error() != "resolve: cause" {
+			t.Error(wrapped)
+		}
+		if IsNotFound(wrapped) != c.notFound || IsUnavailable(wrapped) != c.unavailable {
+			t.Errorf("class of %#v", c.err)
+		}
+	}
+}
+
+func TestReferenceInAStore(t *testing.T) {
+	s := NewStores(fake{values: map[string]string{"a": "secret:b", "b": "x"}}, nil, nil)
+	if v, err := Literal("secret:a").Resolve(t.Context(), s); v != "" || !errors.Is(err, errReference) {
+		t.Errorf("%q, %v", v, err)
+	}
+}
+
+func TestHidden(t *testing.T) {
+	var nobody *Hidden
+	nobody.Add("hunter2")
+	if nobody.Redact("hunter2") != "hunter2" {
+		t.Error("nil hides something")
+	}
+	var h Hidden
+	if h.Redact("hunter2") != "hunter2" {
+		t.Error("the zero value hides something")
+	}
+	s := NewStores(fake{values: map[string]string{"a": `hun"ter & 2`, "b": "hunter2", "c": "hunter2-longer", "d": "short"}}, nil, &h)
+	for _, id := range []string{"a", "b", "c", "d"} {
+		if _, err := s.Secret(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := fmt.Sprintf("%s %q %s %s %s", `hun"ter & 2`, `hun"ter & 2`, url.QueryEscape(`hun"ter & 2`), url.PathEscape(`hun"ter & 2`),
+		&url.URL{Scheme: "redis", User: url.UserPassword("u", `hun"ter & 2`), Host: "h"})
+	if got, want := h.Redact(text), `[redacted] "[redacted]" [redacted] [redacted] redis://u:[redacted]@h`; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if got, want := h.Redact("hunter2-longer hunter2 hunter short"), "[redacted] [redacted] hunter short"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	var b bytes.Buffer
+	w := h.Writer(&b)
+	n, err := w.Write([]byte("is hunter2 there\n"))
+	if n != len("is hunter2 there\n") || err != nil || b.String() != "is [redacted] there\n" {
+		t.Errorf("%d, %v, %q", n, err, &b)
+	}
+}
+
+// A credential that is rotated every minute must not fill the memory.
+func TestHiddenIsBounded(t *testing.T) {
+	var h Hidden
+	for i := range 2 * maxHidden {
+		h.Add(fmt.Sprintf("password-%05d", i))
+	}
+	if len(h.values) != maxHidden || h.Redact(fmt.Sprintf("password-%05d", 2*maxHidden-1)) != redacted {
+		t.Errorf("%d values", len(h.values))
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	s := NewStores(fake{name: "main"}, map[string]Store{"prod": fake{name: "prod"}}, nil)
+	for _, id := range []string{"", "prod", "prod/", "prod/a", "prod//a", "a/prod/b", "/prod/a", "proda"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		store, rest := s.Find(id)
+		if name := store.(fake).name; name == "main" && rest != id || name == "prod" && strings.TrimPrefix(strings.TrimPrefix(id, "prod"), "/") != rest {
+			t.Errorf("%q: %q in %s", id, rest, name)
+		}
+	})
+}
