@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer"
@@ -63,6 +65,7 @@ type Config struct {
 // Agent is made by [New] and runs once.
 type Agent struct {
 	cfg     Config
+	events  atomic.Uint64 // so far
 	pollers []*poller
 	runners []*runner
 	writers []*writer
@@ -88,10 +91,38 @@ func New(c Config) *Agent {
 
 // Emit hands a batch to every output that takes what is in it. It never waits: a full queue drops its oldest.
 func (a *Agent) Emit(_ context.Context, b *telemetry.Batch) error {
+	a.stamp(b)
 	for _, w := range a.writers {
 		w.push(b)
 	}
 	return nil
+}
+
+// stamp completes events before anybody else sees them, so that every output gives them the same identity.
+func (a *Agent) stamp(b *telemetry.Batch) {
+	n := uint64(len(b.Events))
+	if n == 0 {
+		return
+	}
+	seq := a.events.Add(n) - n
+	for i := range b.Events {
+		e := &b.Events[i]
+		seq++
+		e.Seq = seq
+		if e.Time.IsZero() {
+			e.Time = time.Now()
+		}
+	}
+}
+
+// attribute says which input events came from, unless the input knows better.
+func (in *Input) attribute(b *telemetry.Batch) {
+	source, _, _ := strings.Cut(in.ID, "#") // the alias
+	for i := range b.Events {
+		if e := &b.Events[i]; e.Source == "" {
+			e.Source = source
+		}
+	}
 }
 
 // Run works until ctx is done, then stops the inputs, writes out what is buffered and closes the outputs, all within

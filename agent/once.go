@@ -28,6 +28,12 @@ func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
 		wg.Go(func() { results[i] = p.twice(ctx, start, pause) })
 	}
 	wg.Wait()
+	for i, g := range results {
+		if g.Batch != nil {
+			a.pollers[i].input.attribute(g.Batch)
+			a.stamp(g.Batch)
+		}
+	}
 	return results
 }
 

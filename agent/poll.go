@@ -145,6 +145,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	p.stats.Gathered(took, b.Len(), len(b.Events))
 	p.batches.Filled(b.Len())
 	if b.Weight() > 0 {
+		p.input.attribute(b)
 		_ = p.emit.Emit(ctx, b)
 	}
 	p.log.Debug("gathered", keySamples, b.Len(), keyTook, took, "slow", took > slowGather)

@@ -53,5 +53,6 @@ func (r *runner) run(ctx context.Context) {
 func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) error {
 	r.stats.Gathered(0, b.Len(), len(b.Events))
 	r.stats.LastSuccess.Store(time.Now().UnixNano())
+	r.input.attribute(b)
 	return r.emit.Emit(ctx, b)
 }

@@ -36,12 +36,13 @@ type EventWriter interface {
 
 // Env is what an output is built with.
 type Env struct {
-	ID      string       // unique in this agent: the name, or name#alias
-	Slot    int          // its memo slot in every series
-	Host    string       // the agent's host name
-	Log     *slog.Logger // carries the output's ID already
-	Secrets secrets.Resolver
-	Stdout  io.Writer // where an output that prints, prints
+	ID       string       // unique in this agent: the name, or name#alias
+	Slot     int          // its memo slot in every series
+	Host     string       // the agent's host name
+	Instance string       // a few random characters: tells this process from every other agent, for the IDs of events
+	Log      *slog.Logger // carries the output's ID already
+	Secrets  secrets.Resolver
+	Stdout   io.Writer // where an output that prints, prints
 }
 
 // Options are the keys that every output understands beside its own.

@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/arch"},
 	{"internal/catalog", "internal/tlsx"},
 	{"secrets"},
-	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/embedded", "internal/tskey"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/embedded", "internal/tskey", "internal/eventdoc"},
 	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},

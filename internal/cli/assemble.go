@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rtcollector/rtcollector/agent"
@@ -32,16 +34,19 @@ func hostname(cfg *config.Config) string {
 	return name
 }
 
+// instance returns what tells this process from every other agent: 40 random bits as eight letters and digits.
+func instance() string { return strings.ToLower(rand.Text()[:8]) }
+
 // assemble turns a configuration into what an agent is made of: every input and output is built, none is started.
 func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) (agent.Config, error) {
 	ac := agent.Config{
 		Flush: cfg.Flush(), Buffer: cfg.MaxBufferSize, QuietDrops: !cfg.WarnOnBuffer,
 		Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
-	host := hostname(cfg)
+	host, instance := hostname(cfg), instance()
 	for slot, o := range cfg.Outputs {
 		live, err := o.Built.New(outputs.Env{
-			ID: o.ID, Slot: slot, Host: host, Log: log.With("output", o.ID), Secrets: cfg.Secrets, Stdout: stdout,
+			ID: o.ID, Slot: slot, Host: host, Instance: instance, Log: log.With("output", o.ID), Secrets: cfg.Secrets, Stdout: stdout,
 		})
 		if err != nil {
 			return ac, fmt.Errorf("output %s: %w", o.ID, err)

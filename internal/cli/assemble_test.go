@@ -103,3 +103,11 @@ func TestLog(t *testing.T) {
 		t.Error("debug: true in the configuration has no effect")
 	}
 }
+
+// IDs of events hold the instance: lower-case letters and digits, another one in every process.
+func TestInstancesDiffer(t *testing.T) {
+	a, b := instance(), instance()
+	if a == b || len(a) != 8 || strings.Trim(a, "abcdefghijklmnopqrstuvwxyz234567") != "" {
+		t.Error(a, b)
+	}
+}

@@ -68,7 +68,7 @@ func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 	if f.write {
 		errs = append(errs, ag.Write(ctx, batches))
 		if errors.Join(errs...) == nil {
-			fmt.Fprintf(a.Stderr, "%d samples written to %s\n", samplesIn(batches), outputIDs(cfg))
+			fmt.Fprintf(a.Stderr, "%s written to %s\n", contents(batches...), outputIDs(cfg))
 		}
 	}
 	return fail(errors.Join(errs...))
@@ -84,11 +84,19 @@ func batchesOf(gathered []agent.Gathered) []*telemetry.Batch {
 	return batches
 }
 
-func samplesIn(batches []*telemetry.Batch) (n int) {
+// contents says how much is in batches: "12 samples", "12 samples and 3 events".
+func contents(batches ...*telemetry.Batch) string {
+	samples, events := 0, 0
 	for _, b := range batches {
-		n += b.Len()
+		if b != nil {
+			samples, events = samples+b.Len(), events+len(b.Events)
+		}
 	}
-	return n
+	text := fmt.Sprintf("%d samples", samples)
+	if events > 0 {
+		text += " and " + plural(events, "event")
+	}
+	return text
 }
 
 func outputIDs(cfg *config.Config) string {
@@ -109,21 +117,21 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 			state = "FAILED"
 			errs = append(errs, fmt.Errorf("input %s: %w", g.ID, g.Err))
 		}
-		samples := 0
-		if g.Batch != nil {
-			samples = g.Batch.Len()
-		}
-		fmt.Fprintf(tw, "%s\t%d samples\t%s\t%s\n", g.ID, samples, g.Took.Round(time.Microsecond), state)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", g.ID, contents(g.Batch), g.Took.Round(time.Microsecond), state)
 	}
 	_ = tw.Flush()
 	return errors.Join(errs...)
 }
 
-// print shows samples as the output stdout would.
+// print shows samples and events as the output stdout would.
 func (a *App) print(ctx context.Context, format stdout.Format, batches []*telemetry.Batch) error {
 	p, err := stdout.New(outputs.Env{Stdout: a.Stdout}, stdout.Config{Format: format})
 	if err != nil {
 		return err
 	}
-	return p.WriteMetrics(ctx, batches)
+	var events []telemetry.Event
+	for _, b := range batches {
+		events = append(events, b.Events...)
+	}
+	return errors.Join(p.WriteMetrics(ctx, batches), p.WriteEvents(ctx, events))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -206,7 +208,8 @@ func firstOf(errs []error) error {
 
 func (s *Shards) redirect(moved map[int]Redirect) lots {
 	again := lots{}
-	for i, r := range moved {
+	for _, i := range slices.Sorted(maps.Keys(moved)) { // two commands for one key stay in their order
+		r := moved[i]
 		shard := s.at(r.Addr)
 		if !r.Ask {
 			s.Stale()

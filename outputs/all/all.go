@@ -5,6 +5,8 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/outputs"
 
+	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
+	redissearch "github.com/rtcollector/rtcollector/outputs/redissearch"
 	redistimeseries "github.com/rtcollector/rtcollector/outputs/redistimeseries"
 	stdout "github.com/rtcollector/rtcollector/outputs/stdout"
 )
@@ -12,6 +14,8 @@ import (
 // Catalog lists everything in the folders of outputs, in their order.
 func Catalog() outputs.Catalog {
 	return outputs.Catalog{
+		redisstreams.Plugin,
+		redissearch.Plugin,
 		redistimeseries.Plugin,
 		stdout.Plugin,
 	}

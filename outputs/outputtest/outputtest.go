@@ -107,7 +107,7 @@ func build(t *testing.T, c Case) outputs.Output {
 		t.Fatal(err)
 	}
 	out, err := b.New(outputs.Env{
-		ID: c.Definition.Name(), Slot: 0, Host: "conformance", Log: slog.New(slog.DiscardHandler),
+		ID: c.Definition.Name(), Slot: 0, Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
 		Secrets: secrets.Env{}, Stdout: &bytes.Buffer{},
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package stdout prints samples: to see what would be written, or to pipe it into redis-cli.
+// Package stdout prints samples and events: to see what would be written, or to pipe it into redis-cli.
 package stdout
 
 import (
@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -16,16 +17,16 @@ import (
 var readme string
 
 // Plugin is the definition of the output "stdout".
-var Plugin = outputs.Define("stdout", "prints samples as a table, as JSON or as TS.ADD commands", Defaults, New).Doc(readme)
+var Plugin = outputs.Define("stdout", "prints samples and events as a table or as JSON, samples also as TS.ADD commands", Defaults, New).Doc(readme)
 
-// Format is how samples are printed.
+// Format is how samples and events are printed.
 type Format string
 
 // The formats.
 const (
 	Table Format = "table"  // for people
 	JSON  Format = "json"   // one object a line
-	TSAdd Format = "ts.add" // one command a line, for redis-cli
+	TSAdd Format = "ts.add" // one command a line, for redis-cli; samples only
 )
 
 // UnmarshalScalar implements conf.Scalar.
@@ -50,6 +51,8 @@ func Defaults() Config { return Config{Format: Table} }
 type Printer struct {
 	out    *bufio.Writer
 	format Format
+	log    *slog.Logger
+	said   bool // that events are left out
 }
 
 // New makes the output.
@@ -58,7 +61,11 @@ func New(env outputs.Env, config Config) (*Printer, error) {
 	if out == nil {
 		out = io.Discard
 	}
-	return &Printer{out: bufio.NewWriter(out), format: config.Format}, nil
+	log := env.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Printer{out: bufio.NewWriter(out), format: config.Format, log: log}, nil
 }
 
 // Open implements [outputs.Output].

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"os/exec"
 	"strings"
@@ -116,6 +117,60 @@ func TestNobodyReads(t *testing.T) {
 	}
 	err = p.WriteMetrics(t.Context(), []*telemetry.Batch{batch()})
 	if !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+}
+
+func events() []telemetry.Event {
+	return []telemetry.Event{
+		{
+			Time: time.UnixMilli(1_700_000_000_000), Severity: telemetry.Error, Host: "h1", Source: "syslog", App: "sshd", Proc: "12", MsgID: "M",
+			Message: "line 1\nline \"2\" \xff", Fields: []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "host", Value: "\x1b[31m"}},
+		},
+		{Time: time.UnixMilli(1_700_000_001_000), Severity: telemetry.Debug},
+	}
+}
+
+func TestEvents(t *testing.T) {
+	first, second := time.UnixMilli(1_700_000_000_000).Format("15:04:05"), time.UnixMilli(1_700_000_001_000).Format("15:04:05")
+	for format, want := range map[stdout.Format]string{
+		stdout.JSON: `{"timestamp":1700000000000,"severity":3,"level":"error","host":"h1","source":"syslog","appname":"sshd","procid":"12","msgid":"M",` +
+			`"message":"line 1\nline \"2\" \ufffd","facility":4,"field_host":"\u001b[31m","invalid_utf8":"message"}
+{"timestamp":1700000001000,"severity":7,"level":"debug","message":""}
+`,
+		stdout.Table: `TIME      HOST  LEVEL  SOURCE  APP       MESSAGE
+` + first + `  h1    error  syslog  sshd[12]  line 1?line "2" � facility=4 host=?[31m
+` + second + `        debug                    
+`,
+		stdout.TSAdd: "",
+	} {
+		var out, log bytes.Buffer
+		p, err := stdout.New(outputs.Env{Stdout: &out, Log: slog.New(slog.NewTextHandler(&log, nil))}, stdout.Config{Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.WriteEvents(t.Context(), events()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("%s: %s", format, diff)
+		}
+		if err := p.WriteEvents(t.Context(), nil); err != nil || out.String() != want {
+			t.Errorf("%s: no event prints %q", format, out.String())
+		}
+		_ = p.WriteEvents(t.Context(), events())
+		if n := strings.Count(log.String(), "events have no ts.add"); n != 1 && format == stdout.TSAdd || n != 0 && format != stdout.TSAdd {
+			t.Errorf("%s: said %d times", format, n)
+		}
+	}
+}
+
+func TestNobodyReadsEvents(t *testing.T) {
+	p, err := stdout.New(outputs.Env{Stdout: closedPipe{}}, stdout.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WriteEvents(t.Context(), events()); !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
 	}
 }

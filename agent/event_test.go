@@ -1,0 +1,114 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// eventLog is an output that keeps events. It refuses the first write, so that everything is written again.
+type eventLog struct {
+	mu     sync.Mutex
+	calls  int
+	events []telemetry.Event
+}
+
+func (l *eventLog) Open(context.Context) error { return nil }
+func (l *eventLog) Close() error               { return nil }
+
+func (l *eventLog) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls++
+	l.events = append(l.events, events...)
+	if l.calls == 1 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// twoEvents emits two events with every batch: one bare, one that knows its time and source.
+func twoEvents(b *telemetry.Batch) {
+	b.Events = append(b.Events, telemetry.Event{Message: "bare"},
+		telemetry.Event{Message: "full", Time: time.UnixMilli(1), Source: "device"})
+}
+
+type pushing struct{}
+
+func (pushing) Run(ctx context.Context, out plugins.Emitter) error {
+	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+	twoEvents(b)
+	_ = out.Emit(ctx, b)
+	<-ctx.Done()
+	return nil
+}
+
+func eventAgent(outputs ...*eventLog) *Agent {
+	c := Config{
+		Flush: time.Second, Buffer: 100, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
+		Inputs: []Input{
+			{ID: "polled#alias", Interval: time.Hour, Live: plugins.Input{Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+				twoEvents(b)
+				return nil
+			})}},
+			{ID: "pushed", Live: plugins.Input{Runner: pushing{}}},
+		},
+	}
+	for _, o := range outputs {
+		c.Outputs = append(c.Outputs, Output{ID: "log", Output: o})
+	}
+	return New(c)
+}
+
+// Every output, and every try, sees an event with the same number, time and source.
+func TestEventsAreStampedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &eventLog{}, &eventLog{}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- eventAgent(first, second).Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		known := map[uint64]telemetry.Event{}
+		for _, e := range slices.Concat(first.events, second.events) {
+			before, seen := known[e.Seq]
+			if seen && (e.Message != before.Message || e.Source != before.Source || !e.Time.Equal(before.Time)) {
+				t.Errorf("number %d is %v and %v", e.Seq, before, e)
+			}
+			known[e.Seq] = e
+			if e.Message == "full" && (e.Source != "device" || e.Time.UnixMilli() != 1) {
+				t.Errorf("what the input knew is gone: %v", e)
+			}
+			if e.Message == "bare" && (e.Source != "polled" && e.Source != "pushed" || e.Time.IsZero()) {
+				t.Errorf("not completed: %v", e)
+			}
+		}
+		if len(known) != 4 || known[0].Message != "" || len(first.events) != 8 {
+			t.Errorf("%d events, %d written: %v", len(known), len(first.events), known)
+		}
+	})
+}
+
+func TestOnceStampsEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := eventAgent().Once(t.Context(), time.Second)
+		if len(g) != 1 || len(g[0].Batch.Events) != 2 {
+			t.Fatal(g)
+		}
+		bare, full := g[0].Batch.Events[0], g[0].Batch.Events[1]
+		if bare.Seq != 1 || full.Seq != 2 || bare.Source != "polled" || bare.Time.IsZero() || full.Source != "device" {
+			t.Errorf("%v, %v", bare, full)
+		}
+	})
+}

@@ -1,0 +1,102 @@
+// Package redisstreams appends events, and samples if they are wanted, to Redis streams.
+package redisstreams
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the definition of the output "redis_streams".
+var Plugin = outputs.Define("redis_streams", "appends events, and samples, to Redis streams", Defaults, New).Doc(readme + redisconn.Readme)
+
+// Config are the output's settings.
+type Config struct {
+	redisconn.Config `yaml:",inline"`
+	Stream           string `yaml:"stream"`
+	MaxLength        int64  `yaml:"max_length"` // of each stream, about; 0: no limit
+	Metrics          bool   `yaml:"metrics"`    // append samples as well
+	MetricsStream    string `yaml:"metrics_stream"`
+}
+
+// Defaults keeps the last 100,000 events in the Redis on this machine.
+func Defaults() Config {
+	return Config{
+		Config: redisconn.Defaults(), Stream: "rtcollector:events", MetricsStream: "rtcollector:metrics", MaxLength: 100_000,
+	}
+}
+
+// Validate implements conf.Validator.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Stream == "" {
+		errs = append(errs, conf.Key("stream", "must not be empty"))
+	}
+	if c.MetricsStream == "" {
+		errs = append(errs, conf.Key("metrics_stream", "must not be empty"))
+	}
+	if c.Stream == c.MetricsStream {
+		errs = append(errs, conf.Key("metrics_stream", "must not be the stream of the events: their entries differ"))
+	}
+	if c.MaxLength < 0 {
+		errs = append(errs, conf.Key("max_length", "must not be negative; 0 sets no limit"))
+	}
+	return errors.Join(append(errs, c.Config.Validate())...)
+}
+
+// Writer is the live output: it takes events.
+type Writer struct {
+	config   Config
+	instance string
+	slot     int
+	secrets  secrets.Resolver
+
+	client *redisconn.Client
+	shards *redisconn.Shards
+}
+
+// MetricWriter also takes samples.
+type MetricWriter struct{ *Writer }
+
+// New makes the output; nothing is connected yet. Without metrics it is one that is not given any.
+func New(env outputs.Env, config Config) (outputs.Output, error) {
+	if env.Instance == "" {
+		return nil, errors.New("build redis_streams: no instance to make IDs of events with")
+	}
+	w := &Writer{config: config, instance: env.Instance, slot: env.Slot, secrets: env.Secrets}
+	if config.Metrics {
+		return &MetricWriter{w}, nil
+	}
+	return w, nil
+}
+
+// Open connects.
+func (w *Writer) Open(ctx context.Context) error {
+	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+	if err != nil {
+		return err
+	}
+	w.client, w.shards = client, client.NewShards()
+	return nil
+}
+
+// Close implements [outputs.Output].
+func (w *Writer) Close() error {
+	if w.client == nil {
+		return nil
+	}
+	w.shards.Close()
+	err := w.client.Close()
+	w.client, w.shards = nil, nil
+	return err
+}
+
+var errNotOpen = errors.New("write to redis: not connected")

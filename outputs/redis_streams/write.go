@@ -1,0 +1,106 @@
+package redisstreams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+const nameID = "id"
+
+// WriteEvents implements [outputs.EventWriter]. When a reply was lost the same events are appended again: with the
+// same IDs, so that who reads them can tell.
+func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) error {
+	head := w.head(w.config.Stream)
+	return w.append(ctx, w.config.Stream, len(events), func(buf []byte, i int) []byte {
+		return w.appendEvent(buf, head, &events[i])
+	})
+}
+
+// append sends n commands that append to a stream, pipelined.
+func (w *Writer) append(ctx context.Context, stream string, n int, command func(buf []byte, i int) []byte) error {
+	if w.client == nil {
+		return errNotOpen
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	stop := w.client.CutOn(ctx)
+	defer stop()
+	slot := w.shards.Slot(stream)
+	err := w.shards.Do(ctx, redisconn.Commands{
+		Len:    n,
+		Slot:   func(int) int { return slot },
+		Append: command,
+		Reply:  func(_ int, from *redisconn.Reader) error { return receive(from) },
+	})
+	if err == nil {
+		return nil
+	}
+	w.shards.Close() // the name may lead to another server by now, or want another password
+	var refusal redisconn.ServerError
+	if errors.As(err, &refusal) && strings.HasPrefix(string(refusal), "WRONGTYPE ") {
+		err = fmt.Errorf("the key %s holds something that is no stream: rename or delete it, or set another stream: %w", stream, err)
+	}
+	return w.client.Explain(ctx, err)
+}
+
+// receive reads the reply to XADD: the ID that Redis gave the entry, or an error.
+func receive(from *redisconn.Reader) error {
+	kind, text, err := from.Line()
+	switch {
+	case err != nil:
+		return err
+	case kind == '-':
+		return redisconn.ServerError(text)
+	case kind != '$':
+		return fmt.Errorf("read reply: %q where an ID should be", kind)
+	}
+	_, _, err = from.Line() // the ID: letters and digits only, so it is a line
+	return err
+}
+
+// head is what all entries of a stream begin with, without the number of arguments.
+func (w *Writer) head(stream string) []byte {
+	head := redisconn.AppendArg(redisconn.AppendArg(nil, "XADD"), stream)
+	if w.config.MaxLength > 0 {
+		for _, arg := range []string{"MAXLEN", "~", strconv.FormatInt(w.config.MaxLength, 10)} {
+			head = redisconn.AppendArg(head, arg)
+		}
+	}
+	return redisconn.AppendArg(head, "*")
+}
+
+// appendCommand begins a command whose entry has so many names.
+func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
+	args := 3 + 2*names
+	if w.config.MaxLength > 0 {
+		args += 3
+	}
+	return append(redisconn.AppendCommand(buf, args), head...)
+}
+
+// appendEvent appends the command for an event: its ID, then what it says, all as flat names and texts.
+func (w *Writer) appendEvent(buf, head []byte, e *telemetry.Event) []byte {
+	var room [eventdoc.Room]eventdoc.Value
+	d := eventdoc.Document(append(room[:0], eventdoc.Value{Name: nameID})).Fill(e)
+	buf = w.appendCommand(buf, head, len(d))
+	buf = redisconn.AppendArg(buf, nameID)
+	start := len(buf)
+	buf = redisconn.WrapArg(e.AppendID(buf, w.instance), start)
+	for _, v := range d[1:] {
+		buf = redisconn.AppendArg(buf, v.Name)
+		if v.Numeric {
+			buf = redisconn.AppendInt(buf, v.Number)
+		} else {
+			buf = redisconn.AppendArg(buf, v.Text)
+		}
+	}
+	return buf
+}

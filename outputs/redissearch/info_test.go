@@ -1,0 +1,121 @@
+package redissearch
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What versions say about an index that does not exist. Sources: github.com/RediSearch/RediSearch issue 896 (1.x);
+// ankane/neighbor-redis pull request 2 (2.6 and 2.8); a recorded Redis 8.0.6 with RediSearch 8.0.2, whose src/module.c and
+// src/aggregate/aggregate_exec.c have both forms; redis/docs, RedisVL, "Telling the index is missing apart" (8.6 and 8.8);
+// redis/agent-filesystem pull request 27 (8.10); src/redisearch_rs/query_error/src/lib.rs (after 8.10).
+func TestUnknownIndex(t *testing.T) {
+	for reply, version := range map[string]string{
+		"Unknown Index name":                                  "1.x to 2.6",
+		"Unknown index name":                                  "2.8",
+		"ERR Unknown index name":                              "some proxies",
+		"Unknown index name (or name is an alias itself)":     "2.x",
+		"logs_idx: no such index":                             "2.10, 8.0 to 8.6",
+		"No such index logs_idx":                              "8.0, FT.SEARCH",
+		"Index not found":                                     "8.10, as clients show it",
+		"Index not found: logs_idx":                           "8.8",
+		"SEARCH_INDEX_NOT_FOUND Index not found":              "8.10",
+		"SEARCH_INDEX_NOT_FOUND Index not found: logs_idx":    "8.8",
+		"SEARCH_INDEX_NOT_FOUND Index not found: 'logs_idx' ": "to come",
+	} {
+		if !isUnknownIndex(reply, "logs_idx") {
+			t.Errorf("%s: %q is not understood", version, reply)
+		}
+	}
+	for _, reply := range []string{
+		"NOPERM User default has no permissions to run the 'ft.info' command", "ERR unknown command 'FT.INFO', with args beginning with: 'no such index' ",
+		"LOADING Redis is loading the dataset in memory", "other: no such index", "", "ERR", "Index already exists", "SEARCH_INDEX_EXISTS Index already exists",
+	} {
+		if isUnknownIndex(reply, "logs_idx") || isUnknownIndex(reply, "no such index") {
+			t.Errorf("%q is taken for an unknown index", reply)
+		}
+	}
+}
+
+func TestTooLate(t *testing.T) {
+	for _, reply := range []string{"Index already exists", "SEARCH_INDEX_EXISTS Index already exists", "Index already exists: logs_idx"} {
+		if !isTaken(reply) || isDuplicate(reply) {
+			t.Errorf("%q is not understood", reply)
+		}
+	}
+	for _, reply := range []string{"Duplicate field in schema - host", "SEARCH_INVAL Duplicate field in schema - host"} {
+		if !isDuplicate(reply) || isTaken(reply) {
+			t.Errorf("%q is not understood", reply)
+		}
+	}
+}
+
+// Old versions write numbers as texts, leave out names, and have no "Index Errors".
+func TestParseInfo(t *testing.T) {
+	old := []any{
+		"index_name", "x", "index_definition", []any{"key_type", "hash", "prefixes", []any{"a", "b"}, "default_score", "1"},
+		"attributes", []any{
+			[]any{"identifier", "ts", "attribute", "timestamp", "type", "numeric", "SORTABLE"},
+			[]any{"identifier", "m", "attribute", "m", "type", "TEXT", "WEIGHT", "1", "NOSTEM"},
+			"odd", []any{"short"},
+		},
+		"num_docs", "12", "hash_indexing_failures", "3",
+	}
+	want := info{
+		keyType: "HASH", prefixes: []string{"a", "b"}, documents: 12, failures: 3,
+		attributes: map[string]found{"timestamp": {"ts", "NUMERIC"}, "m": {"m", "TEXT"}},
+	}
+	got, err := parseInfo(old)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(info{}, found{})); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+	with := append(old, "Index Errors", []any{"indexing failures", int64(7), "last indexing error", "why", "last indexing error key", "a:1"})
+	got, err = parseInfo(with)
+	if err != nil || got.failures != 7 || got.lastError != "why" || got.lastKey != "a:1" {
+		t.Error(got, err)
+	}
+	for _, reply := range []any{nil, "OK", []any{}, []any{"index_name"}, []any{"fields", []any{}}, []any{"index_definition", []any{"key_type", "HASH"}, "attributes", []any{}}} {
+		if _, err := parseInfo(reply); err == nil {
+			t.Errorf("%v is understood", reply)
+		}
+	}
+}
+
+func TestStates(t *testing.T) {
+	for reply, want := range map[string]bool{
+		"OOM command not allowed when used memory > 'maxmemory'.": true, "READONLY You can't write against a read only replica.": true,
+		"LOADING Redis is loading the dataset in memory": true, "NOPERM No permissions to access a key": true, "MISCONF Redis": true,
+		"ERR unknown command 'JSON.SET', with args beginning with: ": true, "ERR max number of clients reached": true,
+		"NEWCODE whatever": true, "SEARCH_X y": true, "CROSSSLOT Keys": true, "MOVED 1 x:1": true,
+		"ERR new objects must be created at the root": false, "Existing key has wrong Redis type": false, "": false, "key must be a string": false,
+	} {
+		if isState(reply) != want {
+			t.Errorf("%q: %v", reply, !want)
+		}
+	}
+}
+
+// Refusals that nobody has heard of are tried again only when nothing was accepted beside them.
+func TestSettle(t *testing.T) {
+	for _, tc := range []struct {
+		documents, taken, unknown int
+		state                     string
+		rejected                  int
+		err                       string
+	}{
+		{documents: 3}, {documents: 0},
+		{documents: 3, taken: 3, rejected: 3},
+		{documents: 3, unknown: 2, rejected: 2},
+		{documents: 3, unknown: 3, err: "ERR odd"},
+		{documents: 3, taken: 1, unknown: 2, err: "ERR odd"},
+		{documents: 3, unknown: 1, state: "OOM x", err: "OOM x"},
+	} {
+		v := verdicts{taken: tc.taken, unknown: tc.unknown, state: tc.state, words: "ERR odd"}
+		var r rejections
+		err := v.settle(tc.documents, &r)
+		if r.n != tc.rejected || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
+			t.Errorf("%+v: %d rejected, error %v", tc, r.n, err)
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package redissearch_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/redissearch"
+)
+
+// start is when the events of the tests happen, unless they need the clock.
+var start = time.UnixMilli(1_700_000_000_000)
+
+// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names. That one is emptied, and
+// brought into bad states, so it must be nobody else's meanwhile: go test -p 1.
+type testServer struct {
+	*redis.Client
+	host     string
+	port     int
+	embedded *embedded.Server // nil: a real one
+}
+
+func newServer(t testing.TB) *testServer {
+	t.Helper()
+	s := &testServer{}
+	addr := ""
+	if url := os.Getenv("RTC_TEST_REDIS"); url != "" {
+		o, err := redis.ParseURL(url)
+		if err != nil {
+			t.Fatal("RTC_TEST_REDIS is no redis:// URL")
+		}
+		addr = o.Addr
+	} else {
+		var err error
+		if s.embedded, err = embedded.Listen("127.0.0.1:0", embedded.Config{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.embedded.Close() })
+		addr = s.embedded.Addr()
+	}
+	s.host, s.port = splitAddr(t, addr)
+	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.Do(t.Context(), "FT._LIST").Err(); err != nil {
+		t.Skip("the server has no search commands: RTC_TEST_REDIS names one that has")
+	}
+	s.empty(t)
+	t.Cleanup(func() {
+		if s.embedded == nil {
+			_ = s.FlushAll(context.Background()).Err() // the test's own context has ended by then
+		}
+	})
+	return s
+}
+
+func (s *testServer) empty(t testing.TB) {
+	t.Helper()
+	if err := s.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func splitAddr(t testing.TB, addr string) (string, int) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host, n
+}
+
+// config points at the server.
+func (s *testServer) config(storage redissearch.Storage) redissearch.Config {
+	c := redissearch.Defaults()
+	c.Host, c.Port, c.Storage = s.host, s.port, storage
+	return c
+}
+
+// each runs a test with both kinds of documents.
+func each(t *testing.T, f func(t *testing.T, s *testServer, c redissearch.Config)) {
+	t.Helper()
+	for _, storage := range []redissearch.Storage{redissearch.JSON, redissearch.Hash} {
+		t.Run(string(storage), func(t *testing.T) {
+			s := newServer(t)
+			f(t, s, s.config(storage))
+		})
+	}
+}
+
+// many is n, or less where that would take long: an ordinary key of the embedded server costs time in proportion to
+// their number.
+func (s *testServer) many(c redissearch.Config, n int) int {
+	if s.embedded != nil && c.Storage == redissearch.Hash {
+		return n / 10
+	}
+	return n
+}
+
+// fixture is an output, and the agent that gives its events their numbers.
+type fixture struct {
+	*redissearch.Writer
+	log *logBuffer
+	seq uint64
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
+}
+
+func newFixture(t testing.TB, config redissearch.Config, instance string) *fixture {
+	t.Helper()
+	f := &fixture{log: &logBuffer{}}
+	w, err := redissearch.New(outputs.Env{
+		ID: "redissearch", Host: "h1", Instance: instance, Log: slog.New(slog.NewTextHandler(f.log, nil)),
+	}, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Writer = w
+	t.Cleanup(func() { _ = w.Close() })
+	return f
+}
+
+func open(t testing.TB, config redissearch.Config) *fixture {
+	t.Helper()
+	f := newFixture(t, config, "inst0001")
+	if err := f.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// event is complete, as the agent would emit it, n milliseconds after start.
+func (f *fixture) event(n int, message string, fields ...string) telemetry.Event {
+	f.seq++
+	e := telemetry.Event{
+		Time: start.Add(time.Duration(n) * time.Millisecond), Seq: f.seq, Source: "syslog", Severity: telemetry.Error,
+		Host: "h1", App: "sshd", Proc: "123", MsgID: "ID7", Message: message,
+	}
+	for i := 0; i+1 < len(fields); i += 2 {
+		e.Fields = append(e.Fields, telemetry.Label{Key: fields[i], Value: fields[i+1]})
+	}
+	return e
+}
+
+func (f *fixture) events(n int) []telemetry.Event {
+	var events []telemetry.Event
+	for i := range n {
+		events = append(events, f.event(i, "message number "+strconv.Itoa(i)))
+	}
+	return events
+}
+
+func write(t testing.TB, f *fixture, events ...telemetry.Event) {
+	t.Helper()
+	if err := f.WriteEvents(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// retry writes as the agent does, without its pauses: a connection that broke costs a try.
+func retry(t *testing.T, f *fixture, events ...telemetry.Event) {
+	t.Helper()
+	var err error
+	for range 5 {
+		if err = f.WriteEvents(t.Context(), events); err == nil {
+			return
+		}
+	}
+	t.Fatalf("written five times: %v", err)
+}
+
+// found returns how many documents a query finds. What was stored before the index is taken in a moment later.
+func (s *testServer) found(t testing.TB, query string) int {
+	t.Helper()
+	return s.search(t, query, "LIMIT", 0, 0).total
+}
+
+type result struct {
+	total int
+	keys  []string
+	docs  []map[string]string
+}
+
+func (s *testServer) search(t testing.TB, query string, args ...any) result {
+	t.Helper()
+	reply, err := s.Do(t.Context(), append([]any{"FT.SEARCH", "logs_idx", query}, args...)...).Slice()
+	if err != nil {
+		t.Fatalf("search %s: %v", query, err)
+	}
+	r := result{total: int(reply[0].(int64))}
+	for _, v := range reply[1:] {
+		switch v := v.(type) {
+		case string:
+			r.keys = append(r.keys, v)
+		case []any:
+			doc := map[string]string{}
+			for i := 0; i+1 < len(v); i += 2 {
+				doc[v[i].(string)] = fmt.Sprint(v[i+1])
+			}
+			r.docs = append(r.docs, doc)
+		}
+	}
+	return r
+}
+
+// wait waits until a query finds so many documents: an index takes in what is there already in the background.
+func (s *testServer) wait(t *testing.T, query string, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for got := s.found(t, query); got != n; got = s.found(t, query) {
+		if ctx.Err() != nil {
+			t.Fatalf("%s finds %d documents, want %d", query, got, n)
+		}
+	}
+}
+
+func (s *testServer) run(t testing.TB, commands ...[]any) {
+	t.Helper()
+	for _, c := range commands {
+		if err := s.Do(context.Background(), c...).Err(); err != nil { // also runs when the test's context has ended
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}

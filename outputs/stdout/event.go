@@ -1,0 +1,64 @@
+package stdout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+// WriteEvents implements [outputs.EventWriter]. There is no TS.ADD for an event: with that format none is printed.
+func (p *Printer) WriteEvents(ctx context.Context, events []telemetry.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch {
+	case len(events) == 0:
+	case p.format == JSON:
+		p.eventsJSON(events)
+	case p.format == TSAdd:
+		if !p.said {
+			p.log.Warn("events have no ts.add: they are left out; print them with format table or json")
+		}
+		p.said = true
+	default:
+		p.eventsTable(events)
+	}
+	if err := p.out.Flush(); err != nil {
+		return outputs.Permanent(fmt.Errorf("print events: %w", err))
+	}
+	return nil
+}
+
+func (p *Printer) eventsJSON(events []telemetry.Event) {
+	var d eventdoc.Document
+	var line []byte
+	for i := range events {
+		d = d[:0].Fill(&events[i])
+		line = append(d.AppendJSON(line[:0]), '\n')
+		_, _ = p.out.Write(line)
+	}
+}
+
+func (p *Printer) eventsTable(events []telemetry.Event) {
+	t := tabwriter.NewWriter(p.out, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "TIME\tHOST\tLEVEL\tSOURCE\tAPP\tMESSAGE")
+	for i := range events {
+		e := &events[i]
+		app := e.App
+		if e.Proc != "" {
+			app += "[" + e.Proc + "]"
+		}
+		message := []string{printable(e.Message)}
+		for _, f := range e.Fields {
+			message = append(message, printable(f.Key)+"="+printable(f.Value))
+		}
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.Format("15:04:05"), printable(e.Host), e.Severity,
+			printable(e.Source), printable(app), strings.Join(message, " "))
+	}
+	_ = t.Flush()
+}
