@@ -21,10 +21,10 @@ var Plugin = outputs.Define("redis_streams", "appends events, and samples, to Re
 // Config are the output's settings.
 type Config struct {
 	redisconn.Config `yaml:",inline"`
-	Stream           string `yaml:"stream"`
+	Stream           string `yaml:"stream" conf:"public"`
 	MaxLength        int64  `yaml:"max_length"` // of each stream, about; 0: no limit
 	Metrics          bool   `yaml:"metrics"`    // append samples as well
-	MetricsStream    string `yaml:"metrics_stream"`
+	MetricsStream    string `yaml:"metrics_stream" conf:"public"`
 }
 
 // Defaults keeps the last 100,000 events in the Redis on this machine.

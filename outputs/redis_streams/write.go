@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -44,11 +46,15 @@ func (w *Writer) append(ctx context.Context, stream string, n int, command func(
 		return nil
 	}
 	w.shards.Close() // the name may lead to another server by now, or want another password
-	var refusal redisconn.ServerError
-	if errors.As(err, &refusal) && strings.HasPrefix(string(refusal), "WRONGTYPE ") {
+	if isWrongType(err) {
 		err = fmt.Errorf("the key %s holds something that is no stream: rename or delete it, or set another stream: %w", stream, err)
 	}
 	return w.client.Explain(ctx, err)
+}
+
+func isWrongType(err error) bool {
+	var refusal redis.Error
+	return errors.As(err, &refusal) && strings.HasPrefix(refusal.Error(), "WRONGTYPE ")
 }
 
 // receive reads the reply to XADD: the ID that Redis gave the entry, or an error.

@@ -46,8 +46,8 @@ func (s *Storage) UnmarshalScalar(text string) error {
 // Settings are what can be configured.
 type Settings struct {
 	redisconn.Config `yaml:",inline"`
-	Index            string        `yaml:"index"`
-	KeyPrefix        string        `yaml:"key_prefix"`
+	Index            string        `yaml:"index" conf:"public"`
+	KeyPrefix        string        `yaml:"key_prefix" conf:"public"`
 	Storage          Storage       `yaml:"storage"`
 	TTL              conf.Duration `yaml:"ttl"`                     // from the event's time on; 0: for ever
 	MaxDocuments     int           `yaml:"max_documents"`           // 0: no limit

@@ -1,0 +1,33 @@
+package redisstreams
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+// Inspect implements [outputs.Inspector]. No stream takes an entry with the ID 0-0.
+func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Report {
+	streams := []string{w.config.Stream}
+	if w.config.Metrics {
+		streams = append(streams, w.config.MetricsStream)
+	}
+	var needs redisconn.Needs
+	for _, s := range streams {
+		needs.Probes = append(needs.Probes, []any{"XADD", s, "0-0", "probe", "1"})
+	}
+	var r outputs.Report
+	r.Notes, r.Warnings = w.client.Inspect(ctx, needs)
+	for _, s := range streams {
+		switch n, err := w.client.XLen(ctx, s).Result(); {
+		case err == nil:
+			r.Notes = append(r.Notes, fmt.Sprintf("stream %s holds %d entries", s, n))
+		case isWrongType(err):
+			r.Warnings = append(r.Warnings, fmt.Sprintf("the key %s holds something that is no stream: rename or delete it, or set another stream", s))
+		}
+	}
+	return r
+}

@@ -1,0 +1,33 @@
+package redisstreams_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+func TestInspect(t *testing.T) {
+	s := redistest.Start(t)
+	c := at(t, s.Addr())
+	c.Metrics = true
+	s.Do("XADD", events, "*", "a", "b")
+	s.Do("SET", metrics, "x")
+	s.Do("ACL", "SETUSER", "agent", "on", ">pw", "~*", "+ping", "+hello", "+client|setname", "+info", "+xlen", "+acl|whoami")
+	c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+	report := open(t, c).(outputs.Inspector).Inspect(t.Context(), nil)
+	notes, warnings := strings.Join(report.Notes, "\n"), strings.Join(report.Warnings, "\n")
+	if !strings.Contains(notes, "user agent") || !strings.Contains(notes, "stream rtcollector:events holds 1 entries") {
+		t.Errorf("notes:\n%s", notes)
+	}
+	if want := "rights are missing: ACL SETUSER agent +xadd\nthe key rtcollector:metrics holds something that is no stream"; !strings.HasPrefix(warnings, want) {
+		t.Errorf("warnings:\n%s", warnings)
+	}
+	s.Do("ACL", "SETUSER", "agent", "+xadd")
+	open(t, c).(outputs.Inspector).Inspect(t.Context(), nil)
+	if n := s.Do("XLEN", events); n != int64(1) {
+		t.Errorf("a probe was written: %v entries", n)
+	}
+}
