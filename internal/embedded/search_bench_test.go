@@ -89,3 +89,20 @@ func words2any(command string) []any {
 	}
 	return list
 }
+
+// BenchmarkDocumentMemory reports what 10,000 indexed log lines take.
+func BenchmarkDocumentMemory(b *testing.B) {
+	const count = 10_000
+	for b.Loop() {
+		s := start(b, Config{})
+		dial(b, s).do(strings.Fields(logSchema)...)
+		c := newConn(s, nil, 1)
+		before := heapBytes()
+		for i := range count {
+			c.handle([][]byte{[]byte("JSON.SET"), []byte("log:" + strconv.Itoa(i)), []byte("$"), []byte(logDocument(i))})
+			c.out.buf = c.out.buf[:0]
+		}
+		b.ReportMetric(float64(heapBytes()-before)/count, "bytes/document")
+		b.ReportMetric(float64(s.Stats().Bytes)/count, "estimated-bytes/document")
+	}
+}

@@ -10,8 +10,15 @@ func AppendCommand(buf []byte, n int) []byte {
 
 // AppendArg appends an argument.
 func AppendArg[T string | []byte](buf []byte, arg T) []byte {
-	buf = strconv.AppendInt(append(buf, '$'), int64(len(arg)), 10)
-	buf = append(buf, '\r', '\n')
+	switch n := len(arg); { // most are short, and this is what a write spends its time with
+	case n < 10:
+		buf = append(buf, '$', byte('0'+n), '\r', '\n')
+	case n < 100:
+		buf = append(buf, '$', byte('0'+n/10), byte('0'+n%10), '\r', '\n')
+	default:
+		buf = strconv.AppendInt(append(buf, '$'), int64(n), 10)
+		buf = append(buf, '\r', '\n')
+	}
 	buf = append(buf, arg...)
 	return append(buf, '\r', '\n')
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -92,14 +91,12 @@ func appendDefinition(buf []byte, command string, c *claim, of *candidate) []byt
 	} else if args = of.shape.create(args); len(of.labels) > 0 {
 		args = append(args, "LABELS")
 	}
-	buf = append(buf, '*')
-	buf = strconv.AppendInt(buf, int64(len(args)+2*len(of.labels)), 10)
-	buf = append(buf, '\r', '\n')
+	buf = redisconn.AppendCommand(buf, len(args)+2*len(of.labels))
 	for _, arg := range args {
-		buf = appendArg(buf, arg)
+		buf = redisconn.AppendArg(buf, arg)
 	}
 	for _, l := range of.labels {
-		buf = appendArg(appendArg(buf, l.Key), l.Value)
+		buf = redisconn.AppendArg(redisconn.AppendArg(buf, l.Key), l.Value)
 	}
 	return buf
 }

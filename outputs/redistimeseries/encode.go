@@ -126,37 +126,21 @@ func appendSample(buf []byte, e *entry, ms int64, v float64) []byte {
 	var digits [20]byte
 	buf = append(buf, "*4\r\n$7\r\nTS.MADD\r\n"...)
 	buf = append(buf, e.arg...)
-	buf = appendArg(buf, strconv.AppendInt(digits[:0], ms, 10))
+	buf = redisconn.AppendArg(buf, strconv.AppendInt(digits[:0], ms, 10))
 	return appendValue(buf, v)
 }
 
 func (n *encoder) setStamp(ms int64) {
 	var digits [20]byte
 	d := strconv.AppendInt(digits[:0], ms, 10)
-	n.ms, n.stamp = ms, appendArg(n.stamp[:0], d)
+	n.ms, n.stamp = ms, redisconn.AppendArg(n.stamp[:0], d)
 }
 
 // appendValue appends a float as an argument, in the shortest form that reads back as the same number.
 func appendValue(buf []byte, v float64) []byte {
 	var digits [32]byte
 	if i := int64(v); float64(i) == v && i > -maxExactInt && i < maxExactInt {
-		return appendArg(buf, strconv.AppendInt(digits[:0], i, 10))
+		return redisconn.AppendArg(buf, strconv.AppendInt(digits[:0], i, 10))
 	}
-	return appendArg(buf, strconv.AppendFloat(digits[:0], v, 'g', -1, 64))
-}
-
-// appendArg appends an argument.
-func appendArg[T string | []byte](buf []byte, arg T) []byte {
-	n := len(arg)
-	switch {
-	case n < 10:
-		buf = append(buf, '$', byte('0'+n), '\r', '\n')
-	case n < 100:
-		buf = append(buf, '$', byte('0'+n/10), byte('0'+n%10), '\r', '\n')
-	default:
-		buf = strconv.AppendInt(append(buf, '$'), int64(n), 10)
-		buf = append(buf, '\r', '\n')
-	}
-	buf = append(buf, arg...)
-	return append(buf, '\r', '\n')
+	return redisconn.AppendArg(buf, strconv.AppendFloat(digits[:0], v, 'g', -1, 64))
 }

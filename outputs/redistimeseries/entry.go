@@ -1,6 +1,7 @@
 package redistimeseries
 
 import (
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
@@ -25,7 +26,7 @@ type entry struct {
 }
 
 func (e *entry) setKey(key string, slot int) {
-	e.arg = appendArg(make([]byte, 0, len(key)+8), key)
+	e.arg = redisconn.AppendArg(make([]byte, 0, len(key)+8), key)
 	e.hash = uint16(slot)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
@@ -84,9 +85,9 @@ func (w *Writer) rule(ctx context.Context, all []*compaction) error {
 	}
 	return w.each(ctx, loose, func(buf []byte, c *claim) []byte {
 		t := byKey[c]
-		buf = append(buf, "*6\r\n"...)
+		buf = redisconn.AppendCommand(buf, 6)
 		for _, arg := range [...]string{"TS.CREATERULE", t.source, c.key, "AGGREGATION", string(t.tier.agg), strconv.FormatInt(int64(t.tier.bucket), 10)} {
-			buf = appendArg(buf, arg)
+			buf = redisconn.AppendArg(buf, arg)
 		}
 		return buf
 	}, func(c *claim, refusal string) { c.refusal = refusal })
