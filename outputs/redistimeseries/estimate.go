@@ -3,7 +3,6 @@ package redistimeseries
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,11 +42,11 @@ func (sh *shape) estimate(sum *outputs.Estimate, labels int, interval time.Durat
 		sum.PerDay += sh.memory(labels, perDay, sampleCost) - empty
 	default:
 		sum.Full += sh.memory(labels, sh.samples(interval), sampleCost)
+		sum.Full += (float64(sh.chunk) + chunkCost) / 2 // the oldest chunk goes when all of it is past the retention
 	}
 }
 
-// memory is what a series with so many samples takes, in bytes. The newest chunk is half full on average, and the oldest
-// goes only when all its samples are past the retention.
+// memory is what a series with so many samples takes, in bytes. The newest chunk is half empty on average.
 func (sh *shape) memory(labels int, samples, sampleCost float64) float64 {
 	chunk := float64(sh.chunk)
 	if chunk == 0 {
@@ -56,10 +55,7 @@ func (sh *shape) memory(labels int, samples, sampleCost float64) float64 {
 	if !sh.Labels {
 		labels = 0
 	}
-	chunks := 1.0
-	if data := samples * sh.cost(sampleCost); data > chunk {
-		chunks = math.Ceil(data/chunk) + 1
-	}
+	chunks := max(1, samples*sh.cost(sampleCost)/chunk+0.5)
 	return seriesCost + labelCost*float64(labels) + chunks*(chunk+chunkCost)
 }
 
