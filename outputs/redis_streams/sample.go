@@ -45,19 +45,18 @@ func (c *cursor) sample(i int) (*telemetry.Series, int64, float64) {
 	return c.batches[c.batch].Sample(i - c.before)
 }
 
-// entry is what stays the same in all entries of a series, kept in the series itself.
+// entry is what stays the same in all entries of a series, kept in the series itself. It depends on nothing else.
 type entry struct {
-	owner *Writer // a slot may have belonged to an output that is no more
-	names int     // how many the entries have
-	hash  string  // "-" and the second half of the ID
-	args  []byte  // names and values as arguments
+	names int    // how many the entries have
+	hash  string // "-" and the second half of the ID
+	args  []byte // names and values as arguments
 }
 
 func (w *Writer) entryOf(s *telemetry.Series) *entry {
-	if e, ok := s.Memo(w.slot).(*entry); ok && e.owner == w {
+	if e, ok := s.Memo(w.slot).(*entry); ok {
 		return e
 	}
-	e := &entry{owner: w}
+	e := &entry{}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(tskey.Canonical(append([]telemetry.Label{{Key: "__name__", Value: s.Name()}}, s.Labels()...))))
 	e.hash = fmt.Sprintf("-%016x", h.Sum64())
