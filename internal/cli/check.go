@@ -84,7 +84,7 @@ func (a *App) showMemory(ac agent.Config, series []*telemetry.Series, whose stri
 			continue
 		}
 		size := e.Estimate(series)
-		text := fmt.Sprintf("%s: %s will take about %s", o.ID, whose, sizeText(size.Full))
+		text := fmt.Sprintf("%s: %s will take about %s when the retention has passed", o.ID, whose, sizeText(size.Full))
 		if size.PerDay > 0 {
 			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, for there is no retention", o.ID, whose, sizeText(size.Full), sizeText(size.PerDay))
 		}
