@@ -215,6 +215,29 @@ func TestRealCluster(t *testing.T) {
 	check(t, client, keys, 5)
 }
 
+// A slot that nobody serves is an error; when somebody does again, that is found out without a new connection.
+func TestRealSlotNotServed(t *testing.T) {
+	nodes := redistest.Cluster(t, 3, "--cluster-require-full-coverage", "no")
+	c := redisconn.Defaults()
+	c.Cluster = []string{nodes[0].Addr()}
+	client, err := open(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := redisconn.Slot("k")
+	for _, n := range nodes {
+		n.Do("CLUSTER", "DELSLOTS", slot)
+	}
+	shards := client.NewShards()
+	defer shards.Close()
+	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"k"}, 1)))
+	if err == nil || !strings.Contains(err.Error(), "belongs to a cluster that is down") {
+		t.Errorf("error %v", err)
+	}
+	owner(nodes, slot).Do("CLUSTER", "ADDSLOTS", slot)
+	redistest.Until(t, "the slot is served", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 2)) })
+}
+
 // ownerOf is the pipe to where a slot is taken to be.
 func ownerOf(t *testing.T, s *redisconn.Shards, slot int) *redisconn.Pipe {
 	t.Helper()

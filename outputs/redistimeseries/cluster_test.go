@@ -112,12 +112,19 @@ func TestCluster(t *testing.T) {
 // when it has moved all are.
 func TestSlotMovesWhileWriting(t *testing.T) {
 	c := newCluster(t)
-	f := open(t, c.config(tskey.Tagged))
+	config := c.config(tskey.Tagged)
+	config.Retention = 60_000
+	f := open(t, config)
 	series := many(f, 700)
 	write(t, f, batch(1, series...))
 	naming := tskey.Naming{Format: tskey.Tagged}
 	c.move(naming.Key(series[0]), func() {
-		write(t, f, batch(2, series...))
+		b := batch(2, series...)
+		b.AddAt(series[3], 1, start.UnixMilli()-100_000)
+		err := f.WriteMetrics(t.Context(), []*telemetry.Batch{b})
+		if err == nil || !strings.HasPrefix(err.Error(), "1 rejected: 1 older than the retention") {
+			t.Errorf("error %v", err)
+		}
 		fresh := f.gauge("born_meanwhile")
 		write(t, f, batch(3, append(many(f, 700), fresh)...))
 		if got := c.last(t, naming.Key(fresh)); got != "3=3" && !strings.Contains(got, "3=3") {
@@ -135,7 +142,7 @@ func TestSlotMovesWhileWriting(t *testing.T) {
 	}
 }
 
-// One rejected sample among many is counted once, wherever it is.
+// Rejected samples are counted once, wherever they are; the sign of life, which is rejected as well, is not.
 func TestClusterCountsRejections(t *testing.T) {
 	c := newCluster(t)
 	config := c.config(tskey.Host)
@@ -148,6 +155,32 @@ func TestClusterCountsRejections(t *testing.T) {
 	err := f.WriteMetrics(t.Context(), []*telemetry.Batch{b})
 	if err == nil || !strings.HasPrefix(err.Error(), "1 rejected: 1 older than the retention") {
 		t.Errorf("error %v", err)
+	}
+	err = f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(0, series...)})
+	if err == nil || !strings.HasPrefix(err.Error(), "300 rejected: 300 older than the retention") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What fails half-way is done again: the series stand already, their tiers do not.
+func TestTiersAreNotForgotten(t *testing.T) {
+	s := newServer(t)
+	fake := newFakeCluster(t, s.Options().Addr, 1)
+	fake.fail = map[string]string{"TS.CREATERULE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}
+	c := &testCluster{addrs: fake.addrs(), all: s.Client}
+	config := c.config(tskey.Tagged)
+	config.Compactions = []redistimeseries.Compaction{{Every: 10_000, Aggregations: []redistimeseries.Aggregation{"max"}}}
+	f := open(t, config)
+	g := f.gauge("g")
+	err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(0, g)})
+	if err == nil || !strings.Contains(err.Error(), "is full") {
+		t.Fatalf("error %v", err)
+	}
+	for tick := range 21 {
+		write(t, f, batch(tick, g))
+	}
+	if got := c.last(t, "{h1}:g:max:10s"); got != "10=19" {
+		t.Error(got)
 	}
 }
 

@@ -26,6 +26,7 @@ type fakeCluster struct {
 	moving map[int]int     // slot → node that imports it
 	moved  map[string]bool // keys of moving slots that are there already
 	redirs int
+	fail   map[string]string // command → what it is answered, once
 }
 
 func newFakeCluster(t *testing.T, backend string, n int) *fakeCluster {
@@ -130,14 +131,18 @@ func (c *fakeCluster) refuse(node int, args []string, asking bool) string {
 	if len(keys) == 0 {
 		return ""
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if reply, ok := c.fail[args[0]]; ok {
+		delete(c.fail, args[0])
+		return reply
+	}
 	slot := redisconn.Slot(keys[0])
 	for _, k := range keys {
 		if redisconn.Slot(k) != slot {
 			return "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	to, moving := c.moving[slot]
 	gone := 0
 	for _, k := range keys {

@@ -247,10 +247,19 @@ func TestCompactionInTheWay(t *testing.T) {
 	if err := s.Do(t.Context(), "TS.CREATE", "h1:g:max:10s", "LABELS", "host", "other").Err(); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Set(t.Context(), "h1:taken", "x", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
 	f := open(t, tiered(s.config()))
 	g := f.gauge("g")
+	_ = f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(0, f.gauge("taken"))}) // is refused, and so has no tiers
 	for tick := range 21 {
 		write(t, f, batch(tick, g))
+	}
+	for key := range s.keys(t) {
+		if strings.HasPrefix(key, ":") || strings.HasPrefix(key, "h1:taken:") {
+			t.Errorf("a tier of a series that was refused: %s", key)
+		}
 	}
 	if got := s.samples(t, "h1:g:avg:10s"); !strings.HasPrefix(got, "0=4.5") {
 		t.Error(got)
