@@ -32,6 +32,9 @@ func TestKey(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", tc.naming, got, tc.want)
 		}
 	}
+	if got := (tskey.Naming{Format: tskey.Tagged}).Liveness("atila"); got != "rtcollector:hosts:{atila}" {
+		t.Errorf("tagged: %s", got)
+	}
 	if got := (tskey.Naming{Prefix: "lab:"}).Liveness("atila"); got != "lab:rtcollector:hosts:atila" {
 		t.Errorf("liveness key %q", got)
 	}
