@@ -12,7 +12,7 @@ const (
 
 // command is one that we answer ourselves.
 type command struct {
-	name  string // lower case, as in error texts
+	name  string // as in error texts
 	arity int    // with the name; negative: at least
 	flags flags
 	run   func(c *conn, args [][]byte)

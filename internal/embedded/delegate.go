@@ -41,6 +41,13 @@ func (c *conn) delegate(args [][]byte) {
 			return
 		}
 	}
+	if name == "HDEL" && len(args) > 1 && c.db == 0 && c.srv.store.search.onHashes.Load() > 0 && c.foreign(args[1]) {
+		if !c.hasAny(words[1], words[2:]) {
+			c.pass(name, words)
+			return
+		}
+		defer c.noteEmptied(words[1])
+	}
 	c.pass(name, words)
 	if !mini.IsReadOnlyCommand(name) {
 		c.followHashes(args)

@@ -30,15 +30,30 @@ func TestAnswersLikeTheNamedRedis(t *testing.T) {
 		prefix: fmt.Sprintf("rtcdiff:%d:", os.Getpid()),
 		theirs: dialNamed(t, address),
 		ours:   newRival(t, start(t, Config{}).Addr()),
+		same:   func(words []string, a, b []byte) bool { return sameReply(words[0], a, b) },
 	}
-	t.Cleanup(func() { pair.clean(t) })
+	pair.sweep = [][]string{append([]string{"DEL"}, prefixed(pair.prefix, keyNames())...)}
+	pair.compare(t, func(seed uint64) [][]string { return newGenerator(seed, pair.prefix).sequence() })
+}
+
+func prefixed(prefix string, names []string) []string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = prefix + name
+	}
+	return list
+}
+
+// compare runs the sequence of each seed.
+func (p *rivals) compare(t *testing.T, sequence func(seed uint64) [][]string) {
+	t.Cleanup(func() { p.clean(t) })
 	first, count := envNumber(t, "RTC_TEST_SEED", 1), envNumber(t, "RTC_TEST_SEEDS", 200)
 	failed := 0
 	for seed := first; seed < first+count && failed < maxFailures; seed++ {
-		commands := newGenerator(seed, pair.prefix).sequence()
-		if at := pair.difference(t, commands); at >= 0 {
+		commands := sequence(seed)
+		if at := p.difference(t, commands); at >= 0 {
 			failed++
-			t.Errorf("seed %d:\n%s", seed, pair.explain(t, pair.shorten(t, commands[:at+1])))
+			t.Errorf("seed %d:\n%s", seed, p.explain(t, p.shorten(t, commands[:at+1])))
 		}
 	}
 }
@@ -61,15 +76,13 @@ func envNumber(t *testing.T, name string, otherwise uint64) uint64 {
 type rivals struct {
 	prefix       string
 	theirs, ours *rival
+	sweep        [][]string // commands that remove all that a sequence can leave behind
+	same         func(words []string, theirs, ours []byte) bool
 }
 
 func (p *rivals) clean(t *testing.T) {
-	del := []string{"DEL"}
-	for _, name := range keyNames() {
-		del = append(del, p.prefix+name)
-	}
 	for _, r := range []*rival{p.theirs, p.ours} {
-		r.run(t, [][]string{{"HELLO", "2"}, del})
+		r.run(t, append([][]string{{"HELLO", "2"}}, p.sweep...))
 	}
 }
 
@@ -78,7 +91,7 @@ func (p *rivals) difference(t *testing.T, commands [][]string) int {
 	p.clean(t)
 	theirs, ours := p.theirs.run(t, commands), p.ours.run(t, commands)
 	for i := range commands {
-		if !sameReply(commands[i][0], theirs[i], ours[i]) {
+		if !p.same(commands[i], theirs[i], ours[i]) {
 			return i
 		}
 	}
@@ -174,9 +187,28 @@ func (p *rivals) explain(t *testing.T, commands [][]string) string {
 		fmt.Fprintf(&b, "  %s\n", strings.Join(words, " "))
 	}
 	last := len(commands) - 1
-	fmt.Fprintf(&b, " Redis: %s\n", show(t, decode(theirs[last])))
-	fmt.Fprintf(&b, " ours:  %s\n", show(t, decode(ours[last])))
+	b.WriteString(p.contrast(t, commands[last], decode(theirs[last]), decode(ours[last])))
 	return strings.ReplaceAll(b.String(), p.prefix, "")
+}
+
+// contrast shows two replies, of FT.INFO what is not the same in them.
+func (p *rivals) contrast(t *testing.T, words []string, theirs, ours any) string {
+	x, isMap := theirs, false
+	if words[0] == "FT.INFO" {
+		x = infoEssence(theirs)
+		_, isMap = x.(map[string]any)["names"]
+	}
+	if !isMap {
+		return fmt.Sprintf(" Redis: %s\n ours:  %s\n", show(t, theirs), show(t, ours))
+	}
+	var b strings.Builder
+	y := infoEssence(ours).(map[string]any)
+	for name, val := range x.(map[string]any) {
+		if !gocmp.Equal(val, y[name]) {
+			fmt.Fprintf(&b, " %s\n  Redis: %s\n  ours:  %s\n", name, show(t, val), show(t, y[name]))
+		}
+	}
+	return b.String()
 }
 
 // rival is a connection whose replies are kept as the bytes they came in.
@@ -224,8 +256,33 @@ func (r *rival) must(t *testing.T, words ...string) {
 	}
 }
 
-// run sends all commands at once and reads all replies.
+// run sends all commands and reads all replies. It waits after those that make an index look at what is there, since
+// the real server does that later.
 func (r *rival) run(t *testing.T, commands [][]string) [][]byte {
+	t.Helper()
+	var replies [][]byte
+	for i, words := range commands {
+		if len(words) > 1 && (words[0] == "FT.CREATE" || words[0] == "FT.ALTER") {
+			replies = append(replies, r.send(t, commands[len(replies):i+1])...)
+			r.settle(t, words[1])
+		}
+	}
+	return append(replies, r.send(t, commands[len(replies):])...)
+}
+
+// settle asks until an index has looked at everything.
+func (r *rival) settle(t *testing.T, index string) {
+	t.Helper()
+	for {
+		reply := string(r.send(t, [][]string{{"FT.INFO", index}})[0])
+		if !strings.Contains(reply, "+indexing\r\n:1") {
+			return
+		}
+	}
+}
+
+// send sends all commands at once.
+func (r *rival) send(t *testing.T, commands [][]string) [][]byte {
 	t.Helper()
 	if err := r.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)

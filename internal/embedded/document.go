@@ -57,10 +57,32 @@ func (st *store) dropDocument(d *database, doc *document) {
 	st.docs.bytes -= int64(len(doc.json))
 }
 
-// renameDocument gives a document a free name; its indexes follow.
+// deleteDocument is dropDocument for JSON.DEL, after which RediSearch looks for the document and notes that it is gone.
+func (st *store) deleteDocument(d *database, doc *document) {
+	st.dropDocument(d, doc)
+	for _, ix := range st.search.list {
+		if d == st.dbs[0] && ix.def.json && ix.wants(doc.key) {
+			ix.faults.add(faultGone+doc.key, doc.key)
+		}
+	}
+}
+
+// renameDocument gives a document a free name; its indexes follow. One that has looked at it under its old name does
+// not look again.
 func (st *store) renameDocument(d *database, doc *document, to string) {
-	delete(d.docs, doc.key)
+	from := doc.key
+	delete(d.docs, from)
 	doc.key = to
 	d.docs[to] = doc
-	st.reindex(d, doc)
+	if d != st.dbs[0] {
+		return
+	}
+	for _, ix := range st.search.list {
+		switch {
+		case !ix.def.json || !ix.wants(to):
+			ix.remove(doc)
+		case !ix.wants(from):
+			ix.put(doc, ix.gatherJSON(doc.json))
+		}
+	}
 }

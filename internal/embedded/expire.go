@@ -62,6 +62,9 @@ func keyExpire(c *conn, args [][]byte) {
 		st.dropKey(d, key)
 	} else {
 		d.ttl.set(key, n)
+		if doc := d.docs[key]; doc != nil {
+			st.reindex(d, doc) // so does RediSearch, and counts a bad document again
+		}
 	}
 	c.out.int(1)
 }

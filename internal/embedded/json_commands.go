@@ -175,7 +175,7 @@ func jsonDel(c *conn, args [][]byte) {
 	case doc == nil:
 		c.out.int(0)
 	case len(path.steps) == 0:
-		st.dropDocument(d, doc)
+		st.deleteDocument(d, doc)
 		c.out.int(1)
 	default:
 		c.out.int(c.removeAt(d, doc, &path))
@@ -187,7 +187,7 @@ func (c *conn) removeAt(d *database, doc *document, path *jsonPath) int64 {
 	switch {
 	case n == 0:
 	case len(text) == 2: // an empty list or object goes with its key
-		c.srv.store.dropDocument(d, doc)
+		c.srv.store.deleteDocument(d, doc)
 	default:
 		_ = c.srv.store.putDocument(d, doc, nil, text) // it shrank: no cap is in its way
 	}

@@ -81,6 +81,10 @@ func (p *jsonPath) remove(text []byte) (left []byte, removed int) {
 	left = bytes.Clone(text)
 	for i := len(found) - 1; i >= 0; i-- { // from behind: earlier places stay valid
 		from, to := found[i].key, found[i].to
+		if left[from] == '"' && from != found[i].from && left[to] == ',' {
+			left = moveLast(left, from, to)
+			continue
+		}
 		if left[from-1] == ',' {
 			from--
 		} else if left[to] == ',' {
@@ -89,4 +93,17 @@ func (p *jsonPath) remove(text []byte) (left []byte, removed int) {
 		left = append(left[:from], left[to:]...)
 	}
 	return left, len(found)
+}
+
+// moveLast puts an object's last member in the place of another, as RedisJSON does when it removes that.
+func moveLast(text []byte, from, to int) []byte {
+	at, last := to, to
+	for text[at] == ',' {
+		last = at + 1
+		at = skipValue(text, skipString(text, last)+1)
+	}
+	out := append(make([]byte, 0, len(text)), text[:from]...)
+	out = append(out, text[last:at]...)
+	out = append(out, text[to:last-1]...)
+	return append(out, text[at:]...)
 }

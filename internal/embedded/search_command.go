@@ -24,11 +24,11 @@ func ftSearch(c *conn, args [][]byte) {
 	if c.fail(r.parse(args[2:], false)) {
 		return
 	}
-	ix.dialects.Or(1 << (r.dialect - 1))
 	root, err := parseSearch(ix, r.query, r.dialect, r.params)
 	if c.fail(err) {
 		return
 	}
+	ix.dialects.Or(1 << (r.dialect - 1))
 	e := c.evaluator(ix)
 	found := e.find(root)
 	hits, err := e.choose(found, r.sort, r.page)
@@ -147,12 +147,16 @@ func (rr *rowReader) row(h *hit) []cell {
 	if rr.r.returns != nil {
 		return rr.cells
 	}
-	if len(rr.r.sort) > 0 {
+	if len(rr.r.sort) > 0 && rr.e.ix.def.json {
 		rr.add(rr.r.sort[0].name, h.keys[0])
 	}
 	doc := rr.e.ix.slots[h.slot]
 	if rr.e.ix.def.json {
-		rr.add("$", value{kind: valueText, text: string(doc.json)})
+		if v := jsonValue(doc.json); v.kind == valueNull {
+			rr.cells = append(rr.cells, cell{"$", v})
+		} else {
+			rr.add("$", v)
+		}
 	} else {
 		rr.hash(doc)
 	}
@@ -173,13 +177,15 @@ func (rr *rowReader) hash(doc *document) {
 		return // it is just expiring
 	}
 	done := map[string]bool{}
-	for _, f := range rr.cells {
-		done[f.name] = true
-	}
 	each := func(name string) {
 		if !done[name] {
 			done[name] = true
 			rr.add(name, value{kind: valueText, text: rr.e.hashes.HGet(doc.key, name)})
+		}
+	}
+	if len(rr.r.sort) > 0 {
+		if p, _ := rr.e.ix.property(rr.r.sort[0].name); rr.e.hashHas(doc.key, p.hash) {
+			each(p.hash)
 		}
 	}
 	for i := range rr.e.ix.fields {

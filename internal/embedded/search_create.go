@@ -81,12 +81,13 @@ func (w *words) text(option string) (string, replyError) {
 type createRequest struct {
 	def      definition
 	fields   []field
+	flags    []string
 	skipScan bool
 	kind     string
 }
 
 func parseCreate(name string, args [][]byte) (createRequest, replyError) {
-	r := createRequest{def: definition{score: 1, language: "english"}}
+	r := createRequest{def: definition{score: 1}}
 	w := &words{args}
 	for known := true; known && !w.empty(); {
 		var err replyError
@@ -100,6 +101,9 @@ func parseCreate(name string, args [][]byte) (createRequest, replyError) {
 	case !w.take("SCHEMA") && w.empty():
 		return r, errNoSchema
 	}
+	r.def.options = slices.DeleteFunc(indexFlags(), func(flag string) bool {
+		return !slices.Contains(r.flags, flag) && (flag != "NOHL" || !slices.Contains(r.flags, "NOOFFSETS"))
+	})
 	r.def.json = strings.EqualFold(r.kind, "JSON")
 	if len(r.def.prefixes) == 0 {
 		r.def.prefixes = []string{""}
@@ -115,11 +119,16 @@ func parseCreate(name string, args [][]byte) (createRequest, replyError) {
 	return r, err
 }
 
+// indexFlags are in the order in which FT.INFO tells them back.
+func indexFlags() []string {
+	return []string{"NOFREQS", "NOFIELDS", "NOOFFSETS", "NOHL", "MAXTEXTFIELDS"}
+}
+
 // option reads one option before SCHEMA; known is false for anything else.
 func (r *createRequest) option(w *words) (known bool, err replyError) {
-	for _, flag := range []string{"NOOFFSETS", "NOHL", "NOFIELDS", "NOFREQS", "MAXTEXTFIELDS"} {
+	for _, flag := range indexFlags() {
 		if w.take(flag) {
-			r.def.options = append(r.def.options, flag)
+			r.flags = append(r.flags, flag)
 			return true, ""
 		}
 	}
@@ -135,9 +144,9 @@ func (r *createRequest) option(w *words) (known bool, err replyError) {
 			r.def.stop.list[strings.ToLower(word)] = true
 		}
 	case w.take("LANGUAGE"):
-		r.def.language, err = w.text("LANGUAGE")
-		if r.def.language = strings.ToLower(r.def.language); err == "" && r.def.language != "english" {
-			err = notSupported("LANGUAGE " + r.def.language)
+		var language string
+		if language, err = w.text("LANGUAGE"); err == "" && !strings.EqualFold(language, "english") {
+			err = notSupported("LANGUAGE " + language)
 		}
 	case w.take("SCORE"):
 		err = r.score(w)
@@ -196,14 +205,14 @@ func parseFields(w *words, index string, json bool, known []field) ([]field, rep
 		if slices.ContainsFunc(known, same) || slices.ContainsFunc(fields, same) {
 			return nil, replyError("Duplicate field in schema - " + f.name)
 		}
-		if json {
-			var bad replyError
-			if f.json, bad = parsePath([]byte(f.path)); bad != "" {
-				return nil, replyError(fmt.Sprintf("Invalid JSONPath '%s' in attribute '%s' in index '%s'", f.path, f.name, index))
-			}
-		}
 		if err := f.parse(w, json); err != "" {
 			return nil, err
+		}
+		if json {
+			var bad replyError
+			if f.json, bad = parsePath([]byte(f.path)); bad != "" || f.json.legacy && f.kind == fieldText {
+				return nil, replyError(fmt.Sprintf("Invalid JSONPath '%s' in attribute '%s' in index '%s'", f.path, f.name, index))
+			}
 		}
 		fields = append(fields, f)
 	}
@@ -294,7 +303,7 @@ func (f *field) tagOptions(w *words) replyError {
 			}
 			sep := w.next()
 			if len(sep) != 1 {
-				return replyError(fmt.Sprintf("Tag separator must be a single character. Got `%s`", sep))
+				return replyError("Tag separator must be a single character. Got `%s`" + sep) // RediSearch forgot to fill that in
 			}
 			f.separator = sep[0]
 		default:

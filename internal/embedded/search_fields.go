@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -167,27 +168,48 @@ func (p *queryParser) addTag(n *node, w wordMatch) bool {
 // numbers is [0 (5], in dialect 2 also [5].
 func (p *queryParser) numbers(name *token) *node {
 	p.at++
-	n := &node{kind: nodeNumber, field: p.resolve(name, fieldNumeric)}
-	if p.err != "" || !p.bound(&n.min) {
+	n := &node{kind: nodeNumber, name: name.text}
+	if p.dialect > 1 && p.ix.field(unescapeQuery(name.text)) < 0 { // its type is looked at last
+		return p.about("Unknown field", name)
+	}
+	if p.dialect > 1 && p.peek().kind == tokTerm {
+		return p.vectorRange()
+	}
+	if !p.bound(&n.min) {
 		return nil
 	}
 	if p.dialect > 1 && p.accept(']') {
-		n.max = n.min
+		n.max, n.field = n.min, p.resolve(name, fieldNumeric)
 		return n
 	}
 	if !p.bound(&n.max) {
 		return nil
 	}
 	if k := p.peek().kind; k == tokNumber || k == tokParam {
-		return p.fail(notSupported("A search by distance"))
+		if p.at++; p.peek().kind == tokTerm || p.peek().kind == tokParam {
+			return p.fail(notSupported("A search by distance"))
+		}
+		return p.syntax()
 	}
 	if !p.expect(']') {
 		return nil
 	}
+	n.field = p.resolve(name, fieldNumeric)
 	if p.dialect == 1 && p.ix.field(unescapeQuery(name.text)) < 0 {
 		return nil
 	}
 	return n
+}
+
+// vectorRange is [VECTOR_RANGE 0.5 $blob], of which RediSearch's grammar knows any first word.
+func (p *queryParser) vectorRange() *node {
+	p.at++
+	if k := p.peek().kind; k == tokNumber || k == tokParam {
+		if p.at++; p.peek().kind == tokParam {
+			return p.fail(notSupported("A search by distance"))
+		}
+	}
+	return p.syntax()
 }
 
 func (p *queryParser) bound(b *bound) bool {
@@ -219,11 +241,32 @@ func (p *queryParser) bound(b *bound) bool {
 	return true
 }
 
+// checkRanges looks for numbers in the wrong order, once all else is right.
+func (p *queryParser) checkRanges(n *node) {
+	if n == nil {
+		return
+	}
+	if n.kind == nodeNumber && n.min.at > n.max.at {
+		p.fail(replyError("Invalid numeric range (min > max): @" + n.name + ":[" + cDouble(n.min.at) + " " + cDouble(n.max.at) + "]"))
+	}
+	for _, kid := range n.kids {
+		p.checkRanges(kid)
+	}
+}
+
+// cDouble is C's %f.
+func cDouble(v float64) string {
+	if math.IsInf(v, 0) {
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(v, 'f', 6, 64), "+"))
+	}
+	return strconv.FormatFloat(v, 'f', 6, 64)
+}
+
 // comparison is @n>=5 of dialect 2.
 func (p *queryParser) comparison(name *token) *node {
 	op := p.peek().text
 	p.at++
-	n := &node{kind: nodeNumber, field: p.resolve(name, fieldNumeric)}
+	n := &node{kind: nodeNumber, name: name.text, field: p.resolve(name, fieldNumeric)}
 	var b bound
 	if p.err != "" || !p.bound(&b) {
 		return nil

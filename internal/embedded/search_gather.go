@@ -126,6 +126,9 @@ const (
 	faultObject     = "Invalid JSON type: Object type can represent only GEOMETRY fields"
 	faultMixedText  = "TEXT/TAG fields can only contain strings or nulls"
 	faultMixedNum   = "NUMERIC fields can only contain numeric or nulls"
+	faultEmptyList  = "Success (not an error)" // an empty list in a SORTABLE field, in RediSearch's words
+	faultGone       = "Key does not exist: "
+	faultGoneHash   = "Key does not exist or is not a hash: "
 	faultHashNumber = "Invalid numeric value: "
 	faultTooMany    = "OOM: rtcollector's embedded server indexes no more documents"
 )
@@ -186,6 +189,9 @@ func (f *field) checkJSON(val []byte) string {
 func (f *field) checkList(list []byte) string {
 	var it children
 	it.open(list, textSpan{0, 0, len(list)})
+	if len(list) == len("[]") && f.sortable {
+		return faultEmptyList
+	}
 	for it.next() {
 		if fault := f.checkElement(list[it.span.from]); fault != "" {
 			return fault

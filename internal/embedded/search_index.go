@@ -33,7 +33,6 @@ type definition struct {
 	options  []string // as FT.INFO tells them back: NOFREQS, …
 	stop     stopWords
 	stopList []string
-	language string
 	score    float64
 }
 

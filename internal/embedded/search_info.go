@@ -66,10 +66,9 @@ func (c *conn) infoDefinition(def *definition) {
 		kind = "JSON"
 	}
 	c.out.simple("index_definition")
-	c.out.mapOf(5)
+	c.out.mapOf(4) // RediSearch tells the language when it is not English
 	c.infoText("key_type", kind)
 	c.infoWords("prefixes", def.prefixes)
-	c.infoText("default_language", def.language)
 	c.infoDouble("default_score", def.score)
 	c.infoText("indexes_all", "false")
 }
@@ -147,7 +146,7 @@ func (c *conn) infoSizes(ix *searchIndex) {
 	c.infoDouble("geoshapes_sz_mb", 0)
 	c.infoDouble("records_per_doc_avg", records/docs)
 	c.infoDouble("bytes_per_record_avg", inverted/records)
-	c.infoDouble("offsets_per_term_avg", 0)
+	c.infoDouble("offsets_per_term_avg", 0/records)
 	c.infoDouble("offset_bits_per_record_avg", math.NaN())
 }
 
@@ -195,9 +194,10 @@ func (c *conn) infoIdle(ix *searchIndex) {
 	}
 	c.out.simple("cursor_stats")
 	c.out.mapOf(4)
-	for _, name := range []string{"global_idle", "global_total", "index_capacity", "index_total"} {
-		c.infoInt(name, 0)
-	}
+	c.infoInt("global_idle", 0)
+	c.infoInt("global_total", 0)
+	c.infoInt("index_capacity", 128)
+	c.infoInt("index_total", 0)
 	if ix.def.stop.own {
 		c.out.simple("stopwords_list")
 		c.bulks(ix.def.stopList)

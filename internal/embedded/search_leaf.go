@@ -96,9 +96,21 @@ func (p *queryParser) newPhrase(text string) *node {
 	return n
 }
 
-// quoted is a phrase in dialect 1, whose words the lexer has seen.
+func (p *queryParser) fuzzy() *node {
+	for n := 0; n < 3 && p.accept('%'); n++ {
+	}
+	if k := p.peek().kind; k != tokTerm && k != tokNumber && k != tokStop && k != tokParam {
+		return p.syntax()
+	}
+	return p.fail(notSupported("A fuzzy word (%word%)"))
+}
+
+// quoted is a phrase in dialect 1, whose words the lexer has seen. In dialect 2 the lexer has found no closing quote.
 func (p *queryParser) quoted() *node {
 	p.at++
+	if p.dialect > 1 {
+		return p.syntax()
+	}
 	n := &node{kind: nodePhrase}
 	for p.err == "" && !p.accept('"') {
 		t := p.peek()

@@ -90,7 +90,7 @@ func (l *queryLexer) one() {
 		}
 	case strings.HasPrefix(l.query[start:], "=>"):
 		l.at += 2
-		l.emit(token{kind: tokArrow, pos: start, text: ">"})
+		l.emit(token{kind: tokArrow, pos: start, text: l.query[start+1 : min(start+3, len(l.query))]}) // one too many, as RediSearch
 		return
 	case (c == '"' || c == '\'') && l.dialect > 1 && l.exact(c):
 		return

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,7 +28,8 @@ type node struct {
 	words []wordMatch
 	// fields that a word or phrase may be in; nil: all of type TEXT
 	fields fieldMask
-	field  int // of a tag or number; -1 matches nothing
+	field  int    // of a tag or number; -1 matches nothing
+	name   string // of the field of a number, for errors
 	min    bound
 	max    bound
 	kids   []*node
@@ -109,7 +111,9 @@ type queryParser struct {
 	at      int
 	depth   int
 	terms   int
-	err     replyError
+	// wordsOnly is how many unions are open that may have no fields
+	wordsOnly int
+	err       replyError
 }
 
 // parseSearch parses a query; nil without an error finds nothing.
@@ -126,8 +130,12 @@ func parseSearch(ix *searchIndex, query string, dialect int, params map[string]s
 	if p.peek().kind != tokEnd {
 		n = p.sequence(false)
 	}
+	p.noAttributes(n)
 	if p.err == "" && p.peek().kind != tokEnd {
 		p.syntax()
+	}
+	if p.err == "" && slices.ContainsFunc(ix.fields, func(f field) bool { return f.kind != fieldNumeric }) { // the real server looks then only
+		p.checkRanges(n)
 	}
 	if p.err != "" {
 		return nil, p.err
@@ -214,11 +222,19 @@ func (p *queryParser) union() *node {
 	return n
 }
 
-// either is sequences with "|" between them, in dialect 2.
+// either is sequences with "|" between them, in dialect 2. When the first two are of words only, all must be: so it is
+// in RediSearch's grammar.
 func (p *queryParser) either() *node {
 	n := p.all()
-	for p.err == "" && p.accept('|') {
-		n = join(nodeOr, n, p.all())
+	words := n.textOnly()
+	for count := 2; p.err == "" && p.accept('|'); count++ {
+		if count == 3 && words {
+			p.wordsOnly++
+			defer func() { p.wordsOnly-- }()
+		}
+		other := p.all()
+		words = words && other.textOnly()
+		n = join(nodeOr, n, other)
 	}
 	return n
 }
@@ -245,6 +261,7 @@ func (p *queryParser) startsUnit() bool {
 func (p *queryParser) unit() *node {
 	t := p.peek()
 	switch {
+	case t.kind == tokField && p.wordsOnly > 0:
 	case t.kind == tokField:
 		return p.fieldUnit()
 	case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokParam && p.dialect > 1:
@@ -269,17 +286,27 @@ func (p *queryParser) unit() *node {
 			return &node{kind: nodeOptional, kids: []*node{n}}
 		}
 		return nil
-	case p.isNext('"') && p.dialect == 1:
+	case p.isNext('"'):
 		return p.quoted()
+	case p.isNext('*') && (p.at == 0 || p.dialect > 1 && p.onlyOpen()):
+		p.at++ // it may stand alone only
 	case p.isNext('%'):
-		return p.fail(notSupported("A fuzzy word (%word%)"))
+		return p.fuzzy()
 	}
 	return p.syntax()
 }
 
+// onlyOpen tells that all before the present token is opening parentheses.
+func (p *queryParser) onlyOpen() bool {
+	return !slices.ContainsFunc(p.tokens[:p.at], func(t token) bool { return !t.isChar('(') })
+}
+
 // noAttributes refuses (…)=>{$weight: 2}.
 func (p *queryParser) noAttributes(n *node) *node {
-	if p.err == "" && p.peek().kind == tokArrow {
+	if p.err == "" && p.at > 0 && p.peek().kind == tokArrow {
+		if p.at++; !p.isNext('{') {
+			return p.syntax()
+		}
 		return p.fail(notSupported("A query attribute (=>)"))
 	}
 	return n

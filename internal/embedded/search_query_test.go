@@ -138,7 +138,7 @@ func TestQueryShapes(t *testing.T) {
 		{"@t:{a} | @t:{b}", "Syntax error at offset 9 near t", "or(2{a} 2{b})"},
 		{"@n:[0 (5]", "3[0 false 5 true]", "3[0 false 5 true]"},
 		{"@n:[-inf +inf]", "3[-Inf false +Inf false]", "3[-Inf false +Inf false]"},
-		{"@n:[-5 -1.5e3]", "3[-5 false -1500 false]", "3[-5 false -1500 false]"},
+		{"@n:[-1.5e3 -5]", "3[-1500 false -5 false]", "3[-1500 false -5 false]"},
 		{"@n:[5]", "Syntax error at offset 5 near 5", "3[5 false 5 false]"},
 		{"@n>=5", "Syntax error at offset 4 near 5", "3[5 false +Inf false]"},
 		{"@n!=5", "Syntax error at offset 4 near 5", "not(3[5 false 5 false])"},

@@ -62,8 +62,6 @@ func (m *scanModel) change(c *testClient) {
 			c.do("RENAME", key, to)
 			m.docs[to] = m.docs[key]
 			delete(m.docs, key)
-			m.age++
-			m.docs[to].born = m.age
 		}
 	default:
 		m.age++
@@ -101,7 +99,8 @@ func (m *scanModel) query(depth int) (string, func(*modelDoc) bool) {
 		other := m.word()
 		return "@t:{" + word + "|" + other + "}", func(d *modelDoc) bool { return slices.Contains(d.t, word) || slices.Contains(d.t, other) }
 	case 3:
-		lo, hi := m.rnd.IntN(20), m.rnd.IntN(20)
+		lo := m.rnd.IntN(20)
+		hi := lo + m.rnd.IntN(20)
 		return fmt.Sprintf("@n:[(%d %d]", lo, hi), func(d *modelDoc) bool { return d.has && d.n > lo && d.n <= hi }
 	case 4:
 		other := m.word()

@@ -138,15 +138,15 @@ func (r *searchRequest) option(w *words) (known bool, err replyError) {
 	case w.take("NOCONTENT"):
 		r.noContent = true
 	case w.take("LIMIT"):
-		r.page, err = w.limit()
+		r.page, err = w.limit(maxSearchResults)
 	case w.take("RETURN"):
 		err = r.returning(w)
 	case w.take("SORTBY"):
-		if w.empty() {
-			return false, errSortBy
-		}
 		if r.sort != nil {
 			return false, errManySortBy
+		}
+		if w.empty() {
+			return false, errSortBy
 		}
 		key := sortKey{name: w.next()}
 		if w.take("DESC") {
@@ -186,7 +186,7 @@ func (r *searchRequest) returning(w *words) replyError {
 	return ""
 }
 
-func (w *words) limit() (page, replyError) {
+func (w *words) limit(most int64) (page, replyError) {
 	if len(w.left) < 2 {
 		return page{}, errLimitWords
 	}
@@ -197,7 +197,7 @@ func (w *words) limit() (page, replyError) {
 		return page{}, errLimitNumbers
 	case num == 0 && offset != 0:
 		return page{}, errLimitOffset
-	case num > maxSearchResults:
+	case num > most:
 		return page{}, errLimitMax
 	case offset > maxSearchResults:
 		return page{}, errOffsetMax

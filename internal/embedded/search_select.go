@@ -3,7 +3,6 @@ package embedded
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // hit is a document among the results, with what it is sorted by.
@@ -95,13 +94,9 @@ func (e *evaluator) choose(found bitset, sort []sortKey, p page) ([]hit, replyEr
 	return hits[min(p.offset, len(hits)):], ""
 }
 
-// sortValue reads what a document is sorted by; null is as good as nothing. In
-// a hash, a SORTABLE text without UNF is compared in lower case.
+// sortValue reads what a document is sorted by; null is as good as nothing.
 func (e *evaluator) sortValue(slot uint32, p *property) value {
-	v := e.read(slot, p)
-	if f := &e.ix.fields[p.field]; f.sortable && !f.unf && v.kind == valueText {
-		v.text = strings.ToLower(v.text)
-	}
+	v := e.kept(slot, p)
 	if v.kind == valueNull {
 		return value{}
 	}

@@ -118,7 +118,7 @@ func (doc *document) leaveIndexes() {
 // scan takes in what is there when an index is created or gets more fields.
 func (st *store) scan(ix *searchIndex) {
 	if !ix.def.json {
-		st.syncHashes()
+		st.scanHashes(ix)
 		return
 	}
 	docs := make([]*document, 0, len(st.dbs[0].docs))

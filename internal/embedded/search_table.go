@@ -36,11 +36,11 @@ func ftAggregate(c *conn, args [][]byte) {
 	if c.fail(r.parse(args[2:], true)) {
 		return
 	}
-	ix.dialects.Or(1 << (r.dialect - 1))
 	root, err := parseSearch(ix, r.query, r.dialect, r.params)
 	if c.fail(err) {
 		return
 	}
+	ix.dialects.Or(1 << (r.dialect - 1))
 	t := &table{e: c.evaluator(ix)}
 	for slot := range t.e.find(root).slots() {
 		t.rows = append(t.rows, tableRow{slot: slot})
@@ -78,17 +78,17 @@ func (t *table) column(name string) (int, replyError) {
 	if !known {
 		return -1, ""
 	}
-	return t.add(name, &p)
+	return t.add(name, &p, t.e.kept)
 }
 
-func (t *table) add(name string, p *property) (int, replyError) {
+func (t *table) add(name string, p *property, read func(slot uint32, p *property) value) (int, replyError) {
 	if (len(t.names)+1)*len(t.rows) > maxCells {
 		return -1, errManyCells
 	}
 	t.names = append(t.names, name)
 	for i := range t.rows {
 		row := &t.rows[i]
-		row.cells = append(row.cells, t.e.read(row.slot, p))
+		row.cells = append(row.cells, read(row.slot, p))
 	}
 	return len(t.names) - 1, ""
 }
@@ -105,7 +105,7 @@ func (t *table) load(s *step) replyError {
 			continue
 		}
 		p, _ := t.e.ix.property(f.path)
-		if _, err := t.add(f.name, &p); err != "" {
+		if _, err := t.add(f.name, &p, t.e.read); err != "" {
 			return err
 		}
 	}
@@ -127,7 +127,7 @@ func (t *table) loadAll() replyError {
 		if name == "$" {
 			p.path = jsonPath{}
 		}
-		if _, err := t.add(name, &p); err != "" {
+		if _, err := t.add(name, &p, t.e.read); err != "" {
 			return err
 		}
 	}
@@ -140,9 +140,9 @@ func (t *table) arrange(s *step) replyError {
 		if err := t.sort(s.sort); err != "" {
 			return err
 		}
-		if !p.given {
-			p.num = 10 // RediSearch's default behind a SORTBY
-		}
+	}
+	if !p.given {
+		p.num = 10 // RediSearch's default behind a SORTBY
 	}
 	from := min(p.offset, len(t.rows))
 	t.rows = t.rows[from:min(from+p.num, len(t.rows))]
@@ -251,6 +251,9 @@ func (t *table) groupColumns(s *step) (by, args []int, err replyError) {
 		by = append(by, at)
 	}
 	for _, red := range s.reducers {
+		if red.fault != "" {
+			return nil, nil, red.fault
+		}
 		at := -1
 		if red.arg != "" {
 			if at, err = t.column(red.arg); err != "" {

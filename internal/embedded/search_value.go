@@ -74,6 +74,32 @@ func jsonValue(text []byte) value {
 	return numberValue(v)
 }
 
+// kept is read for a step that takes what is kept for sorting, if anything is: of a hash a text in lower case.
+func (e *evaluator) kept(slot uint32, p *property) value {
+	v := e.read(slot, p)
+	f := &e.ix.fields[p.field]
+	switch {
+	case !f.sortable:
+	case !e.ix.def.json && !f.unf && v.kind == valueText:
+		v.text = strings.ToLower(v.text)
+	case e.ix.def.json && (v.kind == valueText || v.kind == valueNumber && f.kind != fieldNumeric):
+		at := p.path.find(e.ix.slots[slot].json)[0]
+		return sortableValue(e.ix.slots[slot].json[at.from:at.to])
+	}
+	return v
+}
+
+// sortableValue is what of a compact JSON value is kept for sorting: of a list the first element.
+func sortableValue(text []byte) value {
+	if text[0] == '[' && len(text) > len("[]") {
+		text = text[1:skipValue(text, 1)]
+	}
+	if text[0] == 't' || text[0] == 'f' {
+		return value{kind: valueText, text: string(text)}
+	}
+	return jsonValue(text)
+}
+
 // compare orders values: numbers by size, else by text.
 func (v value) compare(other value) int {
 	if v.kind == valueNumber && other.kind == valueNumber {
@@ -131,7 +157,7 @@ func (e *evaluator) readHash(slot uint32, doc *document, p *property) value {
 	}
 	v := value{kind: valueText, text: e.hashes.HGet(doc.key, p.hash)}
 	if p.field >= 0 && e.ix.fields[p.field].kind == fieldNumeric {
-		v.kind, v.num = valueNumber, e.ix.columns[p.field].numbers[slot]
+		return numberValue(e.ix.columns[p.field].numbers[slot])
 	}
 	return v
 }

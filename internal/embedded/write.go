@@ -1,5 +1,7 @@
 package embedded
 
+import "strings"
+
 const (
 	errRuleSame   = replyError("ERR TSDB: the source key and destination key should be different")
 	errRuleDest   = replyError("ERR TSDB: the destination key already has a src rule")
@@ -12,11 +14,18 @@ const (
 // errArity stands for the error about the number of arguments, which names the command.
 const errArity = replyError("ERR wrong number of arguments")
 
+// errInnerArity is the same from the inner part of RediSearch, whose commands begin with an underscore.
+const errInnerArity = errArity + " within"
+
 // fail answers an error and reports whether there was one.
 func (c *conn) fail(err replyError) bool {
-	if err == errArity {
+	switch err {
+	case "":
+	case errArity:
 		c.out.error(c.running.wrongNumber())
-	} else if err != "" {
+	case errInnerArity:
+		c.out.error(strings.Replace(c.running.wrongNumber(), "'", "'_", 1))
+	default:
 		c.out.error(string(err))
 	}
 	return err != ""
