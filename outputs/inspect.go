@@ -12,8 +12,12 @@ type Inspector interface {
 	Inspect(ctx context.Context, series []*telemetry.Series) Report
 }
 
-// Report is what an [Inspector] found: facts, and what will bite with what to do about it.
-type Report struct{ Notes, Warnings []string }
+// Report is what an [Inspector] found.
+type Report struct {
+	Notes    []string // facts
+	Warnings []string // what will bite, and what to do
+	Faults   []string // what keeps the output from writing, and what to do
+}
 
 // Estimator is an output that can tell beforehand what series will take at its destination.
 type Estimator interface {

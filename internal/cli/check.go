@@ -117,6 +117,9 @@ func (a *App) checkOutput(ctx context.Context, o agent.Output, series []*telemet
 	if i, ok := o.Output.(outputs.Inspector); ok && opened == nil {
 		found = i.Inspect(limited, series)
 	}
+	for _, text := range found.Faults {
+		err = errors.Join(err, errors.New(text))
+	}
 	if err = errors.Join(err, o.Output.Close()); err != nil {
 		fmt.Fprintf(a.Stdout, "%s  FAILED\n", o.ID)
 	} else {

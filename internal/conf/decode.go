@@ -234,6 +234,9 @@ func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]
 func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
 	n = Resolve(n)
 	if IsNull(n) {
+		if block := into.Kind() == reflect.Pointer && into.IsNil() && into.Type().Elem().Kind() == reflect.Struct; block && n != nil {
+			d.ps.Add(n, path, "is empty: indent its settings below it, write {} for the defaults, or leave it out")
+		}
 		return
 	}
 	if into.CanAddr() {

@@ -42,9 +42,9 @@ type Config struct {
 	SOCKS4Proxy secrets.Ref `yaml:"socks4_proxy"`
 	HTTPProxy   string      `yaml:"http_proxy" conf:"ignored"` // the predecessor accepted it and never read it
 
-	ConnectTimeout conf.Duration `yaml:"connect_timeout"` // for each of: connection, proxy, handshake, Sentinel
-	Timeout        conf.Duration `yaml:"timeout"`         // for a read or a write on the connection
-	ClientName     string        `yaml:"client_name"`     // what CLIENT LIST shows
+	ConnectTimeout conf.Duration `yaml:"connect_timeout"`           // for each of: connection, proxy, handshake, Sentinel
+	Timeout        conf.Duration `yaml:"timeout"`                   // for a read or a write on the connection
+	ClientName     string        `yaml:"client_name" conf:"public"` // what CLIENT LIST shows
 }
 
 // Sentinel finds a master by its name.
@@ -85,6 +85,8 @@ func (c *Config) validatePlace() error {
 		errs = append(errs, conf.Key("sentinel", "stands instead of url, host and port: use one or the other"))
 	}
 	switch {
+	case c.Cluster != nil && len(c.Cluster) == 0:
+		errs = append(errs, conf.Key("cluster", "is empty: list some of its nodes, as host:6379"))
 	case len(c.Cluster) == 0:
 	case single || !c.URL.IsZero():
 		errs = append(errs, conf.Key("cluster", "stands instead of url, host and port: use one or the other"))
@@ -138,6 +140,9 @@ func (s *Sentinel) Validate() error {
 	if s.Master == "" {
 		errs = append(errs, conf.Key("master", "is missing: the name that the Sentinels know the master by, often mymaster"))
 	}
+	if !s.Username.IsZero() && s.Password.IsZero() {
+		errs = append(errs, conf.Key("username", "needs a password"))
+	}
 	if len(s.Addresses) == 0 {
 		errs = append(errs, conf.Key("addresses", "is missing: some of the Sentinels, as host:26379"))
 	}
@@ -175,6 +180,9 @@ func (c *Config) validateProxy() error {
 	if !c.SOCKS4Proxy.IsZero() && !c.SOCKS5Proxy.IsZero() {
 		errs = append(errs, conf.Key("socks4_proxy", "stands instead of socks5_proxy: use one or the other"))
 	}
+	if text, _ := literal(c.URL); strings.HasPrefix(text, "unix:") && !(c.SOCKS4Proxy.IsZero() && c.SOCKS5Proxy.IsZero()) {
+		errs = append(errs, conf.Key("url", "names a socket of this machine, which needs no proxy: leave one of them out"))
+	}
 	if text, ok := literal(c.SOCKS5Proxy); ok {
 		if _, err := parseSOCKS5(text); err != nil {
 			errs = append(errs, conf.Key("socks5_proxy", "%s", err))
@@ -190,6 +198,9 @@ func (c *Config) validateProxy() error {
 
 func (c *Config) validateRest() error {
 	var errs []error
+	if !c.Username.IsZero() && c.Password.IsZero() && c.URL.IsZero() {
+		errs = append(errs, conf.Key("username", "needs a password"))
+	}
 	const shortest = 100 * time.Millisecond
 	if c.ConnectTimeout.D() < shortest {
 		errs = append(errs, conf.Key("connect_timeout", "must be at least %v", shortest))

@@ -17,29 +17,41 @@ type Needs struct {
 	Probes  [][]any  // commands that change nothing, to find out whether the user may run them
 }
 
+// Findings are what an inspection brought to light.
+type Findings struct {
+	Notes     []string // facts
+	Warnings  []string // what will bite, and what to do
+	Faults    []string // what keeps us from writing, and what to do
+	MaxMemory float64  // bytes that the servers may use together; 0: no limit
+}
+
 // Inspect looks at a server that answers: what it is, whether it has what is needed, and what in its settings will
-// bite. Notes are facts; warnings say what to do.
-func (c *Client) Inspect(ctx context.Context, needs Needs) (notes, warnings []string) {
+// bite.
+func (c *Client) Inspect(ctx context.Context, needs Needs) Findings {
 	stop := c.CutOn(ctx)
 	defer stop()
 	var mu sync.Mutex
+	var f Findings
 	err := c.eachNode(ctx, func(ctx context.Context, node *redis.Client) error {
 		info, err := readInfo(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
-			notes = append(notes, info.describe())
-			warnings = append(warnings, info.warn()...)
+			f.Notes = append(f.Notes, info.describe(c.Clustered, node.Options().Addr))
+			f.Warnings = append(f.Warnings, info.warn()...)
+			f.MaxMemory += info.number("maxmemory")
 		}
 		return err
 	})
 	if err != nil {
-		notes = append(notes, "INFO is not to be had, so nothing is known about version and memory: "+err.Error())
+		f.Notes = append(f.Notes, "INFO is not to be had, so nothing is known about version and memory: "+err.Error())
 	}
-	slices.Sort(notes) // nodes answer in any order
-	notes = append(notes, c.user(ctx)...)
+	slices.Sort(f.Notes) // nodes answer in any order
+	f.Notes = append(f.Notes, c.user(ctx)...)
 	have, lack := c.lookForModules(ctx, needs.Modules)
-	return append(notes, have...), slices.Concat(warnings, lack, c.probe(ctx, needs.Probes))
+	f.Notes = append(f.Notes, have...)
+	f.Faults = slices.Concat(lack, c.probe(ctx, needs.Probes))
+	return f
 }
 
 // eachNode calls f for the server, or for every master of a cluster, side by side.
@@ -75,7 +87,7 @@ func (i serverInfo) number(key string) float64 {
 	return n
 }
 
-func (i serverInfo) describe() string {
+func (i serverInfo) describe(clustered bool, addr string) string {
 	name := "redis"
 	if i["valkey_version"] != "" {
 		name = "valkey"
@@ -84,7 +96,11 @@ func (i serverInfo) describe() string {
 	if i.number("maxmemory") > 0 {
 		limit = fmt.Sprintf("of %s, %s", megabytes(i.number("maxmemory")), i["maxmemory_policy"])
 	}
-	return fmt.Sprintf("%s %s, %s, uses %s (%s)", name, i[name+"_version"], i["role"], megabytes(i.number("used_memory")), limit)
+	place := ""
+	if clustered {
+		place = " at " + addr
+	}
+	return fmt.Sprintf("%s %s%s, %s, uses %s (%s)", name, i[name+"_version"], place, i["role"], megabytes(i.number("used_memory")), limit)
 }
 
 func megabytes(bytes float64) string { return fmt.Sprintf("%.1f MB", bytes/1e6) }
@@ -99,7 +115,7 @@ func (i serverInfo) warn() []string {
 	case i["role"] == "slave":
 		out = append(out, "it is a read-only replica: name the master")
 	case limit > 0 && strings.HasPrefix(policy, "allkeys"):
-		out = append(out, "maxmemory-policy "+policy+" evicts series when memory is full: CONFIG SET maxmemory-policy noeviction")
+		out = append(out, "maxmemory-policy "+policy+" evicts keys when memory is full: CONFIG SET maxmemory-policy noeviction")
 	case limit > 0 && i.number("used_memory") > nearlyFull*limit:
 		out = append(out, fmt.Sprintf("%.0f %% of maxmemory are used: when it is full, writes are refused; raise it or shorten the retention",
 			100*i.number("used_memory")/limit))

@@ -10,14 +10,14 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-func inspect(t *testing.T, c redisconn.Config, needs redisconn.Needs) (notes, warnings string) {
+func inspect(t *testing.T, c redisconn.Config, needs redisconn.Needs) (notes, warnings, faults string) {
 	t.Helper()
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, w := client.Inspect(t.Context(), needs)
-	return strings.Join(n, "\n"), strings.Join(w, "\n")
+	f := client.Inspect(t.Context(), needs)
+	return strings.Join(f.Notes, "\n"), strings.Join(f.Warnings, "\n"), strings.Join(f.Faults, "\n")
 }
 
 func at(s *redistest.Server) redisconn.Config {
@@ -30,15 +30,15 @@ func at(s *redistest.Server) redisconn.Config {
 func TestInspect(t *testing.T) {
 	s := redistest.Start(t)
 	needs := redisconn.Needs{Modules: []string{"nosuchmodule"}, Probes: [][]any{{"GET", "k"}, {"SET", "k", "v", "XX"}, {"CLIENT", "SETNAME", "x"}}}
-	notes, warnings := inspect(t, at(s), needs)
+	notes, warnings, faults := inspect(t, at(s), needs)
 	if !strings.HasPrefix(notes, "redis ") || !strings.Contains(notes, ", master, uses ") || !strings.Contains(notes, "(no maxmemory)\nuser default") {
 		t.Errorf("notes:\n%s", notes)
 	}
-	if warnings != "module nosuchmodule is missing: use Redis 8 or Redis Stack, or load it" {
-		t.Errorf("warnings:\n%s", warnings)
+	if warnings != "" || faults != "module nosuchmodule is missing: use Redis 8 or Redis Stack, or load it" {
+		t.Errorf("warnings:\n%s\nfaults:\n%s", warnings, faults)
 	}
 	for want, commands := range map[string][][]any{
-		"maxmemory-policy allkeys-lru evicts series when memory is full: CONFIG SET maxmemory-policy noeviction": {
+		"maxmemory-policy allkeys-lru evicts keys when memory is full: CONFIG SET maxmemory-policy noeviction": {
 			{"CONFIG", "SET", "maxmemory", "100mb"}, {"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"},
 		},
 		"% of maxmemory are used: when it is full, writes are refused": {
@@ -52,7 +52,7 @@ func TestInspect(t *testing.T) {
 		for _, c := range commands {
 			server.Do(c...)
 		}
-		if _, got := inspect(t, at(server), redisconn.Needs{}); !strings.Contains(got, want) || strings.Contains(got, "\n") {
+		if _, got, _ := inspect(t, at(server), redisconn.Needs{}); !strings.Contains(got, want) || strings.Contains(got, "\n") {
 			t.Errorf("warnings:\n%s\nwant %s", got, want)
 		}
 	}
@@ -68,12 +68,12 @@ func TestInspectRights(t *testing.T) {
 		Modules: []string{"timeseries"},
 		Probes:  [][]any{{"GET", "k"}, {"SET", "k", "v"}, {"SET", "k2", "v"}, {"INCR", "k"}, {"CLIENT", "ID"}, {"GET", "other"}},
 	}
-	notes, warnings := inspect(t, c, needs)
+	notes, _, faults := inspect(t, c, needs)
 	if !strings.Contains(notes, "INFO is not to be had") || !strings.Contains(notes, "MODULE LIST is not to be had") {
 		t.Errorf("notes:\n%s", notes)
 	}
-	if want := "rights are missing: ACL SETUSER agent +set +incr +client|id ~* (or the keys it writes)"; warnings != want {
-		t.Errorf("warnings:\n%s\nwant %s", warnings, want)
+	if want := "rights are missing: ACL SETUSER agent +set +incr +client|id ~* (or the keys it writes)"; faults != want {
+		t.Errorf("faults:\n%s\nwant %s", faults, want)
 	}
 	if got := s.Client().Get(t.Context(), "k").Val(); got != "" {
 		t.Errorf("a probe wrote %q", got)
@@ -100,8 +100,8 @@ func TestInspectCluster(t *testing.T) {
 	c := redisconn.Defaults()
 	c.Cluster = []string{nodes[1].Addr()}
 	nodes[2].Do("CONFIG", "SET", "maxmemory", "1000")
-	notes, warnings := inspect(t, c, redisconn.Needs{})
-	if strings.Count(notes, ", master, uses") != 3 || strings.Count(warnings, "of maxmemory") != 1 {
+	notes, warnings, _ := inspect(t, c, redisconn.Needs{})
+	if strings.Count(notes, ", master, uses") != 3 || !strings.Contains(notes, " at "+nodes[2].Addr()) || strings.Count(warnings, "of maxmemory") != 1 {
 		t.Errorf("notes:\n%s\nwarnings:\n%s", notes, warnings)
 	}
 }

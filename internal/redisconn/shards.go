@@ -17,6 +17,7 @@ type Shards struct {
 	pipes  []*Pipe
 	index  map[string]int // address → shard
 	slots  []uint16       // slot → shard + 1; nil: not asked yet, or out of date
+	moves  uint32
 }
 
 // NewShards returns the pipes of a client; none is connected yet.
@@ -88,7 +89,13 @@ func (s *Shards) at(addr string) int {
 func (s *Shards) Pipe(shard int) *Pipe { return s.pipes[shard] }
 
 // Stale says that slots have moved: where they are is asked again.
-func (s *Shards) Stale() { s.slots = nil }
+func (s *Shards) Stale() {
+	s.slots = nil
+	s.moves++
+}
+
+// Moves counts how often slots were found to have moved.
+func (s *Shards) Moves() uint32 { return s.moves }
 
 // Close closes all connections. The next use makes new ones, to where the keys are then.
 func (s *Shards) Close() {

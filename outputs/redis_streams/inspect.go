@@ -19,14 +19,14 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 	for _, s := range streams {
 		needs.Probes = append(needs.Probes, []any{"XADD", s, "0-0", "probe", "1"})
 	}
-	var r outputs.Report
-	r.Notes, r.Warnings = w.client.Inspect(ctx, needs)
+	found := w.client.Inspect(ctx, needs)
+	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
 	for _, s := range streams {
 		switch n, err := w.client.XLen(ctx, s).Result(); {
 		case err == nil:
 			r.Notes = append(r.Notes, fmt.Sprintf("stream %s holds %d entries", s, n))
 		case isWrongType(err):
-			r.Warnings = append(r.Warnings, fmt.Sprintf("the key %s holds something that is no stream: rename or delete it, or set another stream", s))
+			r.Faults = append(r.Faults, fmt.Sprintf("the key %s holds something that is no stream: rename or delete it, or set another stream", s))
 		}
 	}
 	return r

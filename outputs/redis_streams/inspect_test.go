@@ -18,7 +18,7 @@ func TestInspect(t *testing.T) {
 	s.Do("ACL", "SETUSER", "agent", "on", ">pw", "~*", "+ping", "+hello", "+client|setname", "+info", "+xlen", "+acl|whoami")
 	c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
 	report := open(t, c).(outputs.Inspector).Inspect(t.Context(), nil)
-	notes, warnings := strings.Join(report.Notes, "\n"), strings.Join(report.Warnings, "\n")
+	notes, warnings := strings.Join(report.Notes, "\n"), strings.Join(report.Faults, "\n")
 	if !strings.Contains(notes, "user agent") || !strings.Contains(notes, "stream rtcollector:events holds 1 entries") {
 		t.Errorf("notes:\n%s", notes)
 	}

@@ -29,8 +29,8 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 	if c.MaxDocuments != 0 {
 		needs.Probes = append(needs.Probes, []any{"UNLINK", nowhere}, []any{"FT.SEARCH", c.Index, "*", "LIMIT", 0, 0})
 	}
-	var r outputs.Report
-	r.Notes, r.Warnings = w.client.Inspect(ctx, needs)
+	found := w.client.Inspect(ctx, needs)
+	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
 	if in, exists, err := w.inspect(ctx); err == nil && exists {
 		r.Notes = append(r.Notes, fmt.Sprintf("index %s holds %d documents", c.Index, in.documents))
 		if in.failures > 0 {

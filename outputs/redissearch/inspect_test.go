@@ -56,7 +56,7 @@ func TestInspectRights(t *testing.T) {
 		}
 		c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
 		c.TTL, c.MaxDocuments = conf.Duration(time.Hour), 100
-		warnings := strings.Join(open(t, c).Inspect(t.Context(), nil).Warnings, "\n")
+		warnings := strings.Join(open(t, c).Inspect(t.Context(), nil).Faults, "\n")
 		if warnings != "rights are missing: "+want {
 			t.Errorf("%s: %s", storage, warnings)
 		}

@@ -144,7 +144,7 @@ func (w *Writer) wanted(s *telemetry.Series) *entry {
 func (w *Writer) pending(e *entry) bool {
 	switch e.state {
 	case ready:
-		return false
+		return e.moves != w.moves
 	case refused:
 		return e.epoch != w.epoch
 	}
@@ -167,7 +167,7 @@ func (w *Writer) assign(c *claim) (others []*claim) {
 		}
 		m.key = c.key
 		m.entry.setKey(c.key, w.shards.Slot(c.key))
-		m.entry.state = ready
+		m.entry.state, m.entry.moves = ready, w.moves
 		m.entry.said = m.entry.said && c.refusal != ""
 		if c.refusal != "" {
 			w.refuse(m.entry, c)

@@ -22,7 +22,8 @@ type entry struct {
 	epoch uint64  // of the connection on which it was refused
 	hash  uint16  // the key's slot in a cluster
 	state state
-	said  bool // that it was refused
+	said  bool   // that it was refused
+	moves uint32 // slots that had moved when it was looked at last
 }
 
 func (e *entry) setKey(key string, slot int) {

@@ -65,16 +65,19 @@ func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) output
 	needs := redisconn.Needs{Modules: []string{"timeseries"}, Probes: [][]any{
 		{"TS.INFO", live}, {"TS.CREATE", live}, {"TS.ALTER", live}, {"TS.MADD", live, "*", "NaN"},
 	}}
-	if len(w.config.Compactions) > 0 {
+	if w.config.compacts() {
 		needs.Probes = append(needs.Probes, []any{"TS.CREATERULE", live, live, "AGGREGATION", "avg", "1000"})
 	}
-	var r outputs.Report
-	r.Notes, r.Warnings = w.client.Inspect(ctx, needs)
+	found := w.client.Inspect(ctx, needs)
+	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
+	if size := w.Estimate(series); found.MaxMemory > 0 && size.Full > found.MaxMemory {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the series of this host alone will need %.1f MB of %.1f MB maxmemory: shorten the retention, or raise it", size.Full/1e6, found.MaxMemory/1e6))
+	}
 	if w.client.Clustered && w.naming.Format != tskey.Tagged {
 		r.Warnings = append(r.Warnings, "key_format "+string(w.naming.Format)+" spreads a host over all slots of the cluster, one command per series: tagged is much cheaper")
 	}
-	if found := w.measure(ctx, series); found != "" {
-		r.Notes = append(r.Notes, found)
+	if text := w.measure(ctx, series); text != "" {
+		r.Notes = append(r.Notes, text)
 	}
 	return r
 }

@@ -111,8 +111,8 @@ func isRedirection(reply string) bool {
 // follow says how to go on after a redirection. A slot that has moved is asked for anew; one that is moving is here for
 // some of its keys and there for others, which only single commands find.
 func (w *Writer) follow(moved redisconn.ServerError) manner {
-	w.shards.Stale()
 	if strings.HasPrefix(string(moved), "MOVED") {
+		w.shards.Stale()
 		return direct
 	}
 	return singly

@@ -51,11 +51,9 @@ func Defaults() Config {
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	errs := []error{c.Config.Validate(), c.validate()}
-	compacts := len(c.Compactions) > 0
 	for i := range c.Overrides {
 		o := &c.Overrides[i]
 		settings := o.apply(c.Settings)
-		compacts = compacts || len(settings.Compactions) > 0
 		if o.Retention == nil && o.Ignore == nil && o.Compactions == nil && o.DuplicatePolicy == nil {
 			continue // nothing that could be wrong in another way than above
 		}
@@ -66,7 +64,7 @@ func (c *Config) Validate() error {
 	switch {
 	case c.KeyFormat == "":
 		errs = append(errs, conf.Key("key_format", "must not be empty"))
-	case len(c.Cluster) > 0 && compacts && c.KeyFormat != tskey.Tagged:
+	case len(c.Cluster) > 0 && c.compacts() && c.KeyFormat != tskey.Tagged:
 		errs = append(errs, conf.Key("key_format", "must be tagged: in a cluster a series and its compactions must share a slot"))
 	}
 	return errors.Join(errs...)
@@ -88,6 +86,7 @@ type Writer struct {
 	life    *shape            // how that is made
 	shapes  map[alike]*shape
 	ignores bool      // the server knows IGNORE
+	moves   uint32    // slots that have moved, which costs their series the compaction rules
 	round   uint64    // counts calls of ensure: tells what is asked for twice in one
 	epoch   uint64    // counts connections and minutes: a key that was refused is tried again in the next
 	renewed time.Time // when the epoch last moved on by itself
@@ -167,6 +166,10 @@ func (w *Writer) learn(ctx context.Context, client *redisconn.Client) {
 	if !w.ignores {
 		w.log.Warn("ignore has no effect: the server's TimeSeries module is too old, it needs 1.12", "version", version)
 	}
+}
+
+func (c *Config) compacts() bool {
+	return len(c.Compactions) > 0 || slices.ContainsFunc(c.Overrides, func(o Override) bool { return len(o.Compactions) > 0 })
 }
 
 func (c *Config) wantsIgnore() bool {

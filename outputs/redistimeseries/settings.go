@@ -37,7 +37,7 @@ func (s *Settings) validate() error {
 			seen[name] = true
 		}
 	}
-	if s.Ignore != nil && s.DuplicatePolicy != policyLast {
+	if s.Ignore != nil && *s.Ignore != (Ignore{}) && s.DuplicatePolicy != policyLast {
 		errs = append(errs, conf.Key("ignore", "needs duplicate_policy last: Redis ignores nothing with another"))
 	}
 	return errors.Join(errs...)
@@ -147,7 +147,7 @@ func (c *ChunkSize) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// Ignore leaves out samples that are close to the one before, in time and in value.
+// Ignore leaves out samples that are close to the one before, in time and in value. Its zero value leaves out none.
 type Ignore struct {
 	MaxTimeDiff Retention `yaml:"max_time_diff"`
 	MaxValDiff  float64   `yaml:"max_val_diff"`
@@ -158,7 +158,7 @@ func (i *Ignore) Validate() error {
 	if i.MaxValDiff < 0 {
 		return conf.Key("max_val_diff", "must not be negative")
 	}
-	if i.MaxTimeDiff == 0 {
+	if i.MaxTimeDiff == 0 && i.MaxValDiff != 0 {
 		return conf.Key("max_time_diff", "is missing: a sample that is as old as this is kept whatever its value")
 	}
 	return nil

@@ -65,6 +65,9 @@ func (w *Writer) withLife(batches []*telemetry.Batch) []*telemetry.Batch {
 // a cluster had moved.
 func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch, rejected *tally) (words string, err error) {
 	lost, how := false, direct
+	if w.config.compacts() {
+		w.moves = w.shards.Moves() // a slot takes its series along, but not their rules: they are looked at again
+	}
 	for range attempts {
 		if err := w.ensure(ctx, batches); err != nil {
 			return "", err
