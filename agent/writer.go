@@ -150,7 +150,7 @@ func (w *writer) attempt(ctx context.Context, work func(context.Context) error) 
 		return firstPause
 	}
 	d := max(w.pause.next(), outputs.RetryDelay(err))
-	w.health.fail("output failed, samples are kept and will be written again", err,
+	w.health.fail("output failed, what it was given is kept and will be written again", err,
 		keyRetryIn, d.Round(time.Millisecond), keyBuffered, w.queue.Weight())
 	return d
 }

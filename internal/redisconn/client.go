@@ -66,7 +66,7 @@ func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, 
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
 		if closed(err) {
-			return nil, fmt.Errorf("redis %s closes the connection at once: compare the TLS settings of both sides (it may want a client certificate): %w",
+			return nil, fmt.Errorf("redis %s closes the connection at once: it may speak TLS (set tls: {}), or want a client certificate (tls.cert, tls.key): %w",
 				c.Addr, err)
 		}
 		return nil, c.Explain(ctx, err)
@@ -140,13 +140,25 @@ func (c *Client) node(addr string) *redis.Options {
 func (c *Client) NewPipe() *Pipe { return NewPipe(c.node(c.Addr)) }
 
 // Explain says what an error from this server means and what to do about it; see the function [Explain]. When ctx has
-// ended that is the reason, and returned instead.
+// ended that is the reason.
 func (c *Client) Explain(ctx context.Context, err error) error {
 	if cause := ended(ctx); err != nil && cause != nil {
-		return cause
+		err = cause
 	}
-	return Explain(c.Addr, err)
+	if err = Explain(c.Addr, err); err != nil && strings.Contains(err.Error(), anyUser) {
+		return &rewordedError{strings.Replace(err.Error(), anyUser, c.config.shownUser(), 1), err}
+	}
+	return err
 }
+
+// rewordedError says the same in other words.
+type rewordedError struct {
+	text string
+	error
+}
+
+func (e *rewordedError) Error() string { return e.text }
+func (e *rewordedError) Unwrap() error { return e.error }
 
 // ended is the context's error. A socket with the same deadline may notice a moment earlier than the context.
 func ended(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -50,9 +51,9 @@ func Explain(addr string, err error) error {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
 		}
 	case errors.As(err, &dialled) && strings.HasPrefix(dialled.Op, "socks"):
-		return fmt.Errorf("redis %s cannot be reached through its proxy: %w", addr, err)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("redis %s is not there: start it, or correct host and port: %w", addr, err)
+		return fmt.Errorf("redis %s cannot be reached through its proxy: %s: %w", addr, adviseProxy(dialled.Err), err)
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, &dialled):
+		return fmt.Errorf("redis %s is not there: start it, or correct its address: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
 	case closed(err):
@@ -61,6 +62,22 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both or neither speak TLS there: %w", addr, err)
 	}
 	return fmt.Errorf("redis %s: %w", addr, err)
+}
+
+// adviseProxy says what an error on the way through a SOCKS proxy means. The library has no types for what proxies
+// answer, only words (golang.org/x/net/internal/socks).
+func adviseProxy(err error) string {
+	var lookup *net.DNSError
+	text := err.Error()
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &lookup):
+		return "the proxy is not there: start it, or correct socks5_proxy or socks4_proxy"
+	case strings.Contains(text, "authentication"):
+		return "the proxy refuses the user or the password in its URL"
+	case strings.Contains(text, "unknown error"), strings.Contains(text, "rejected"), strings.Contains(text, "user is refused"):
+		return "the proxy is there, but cannot or may not connect to it"
+	}
+	return "is that a SOCKS proxy, of this version?"
 }
 
 func closed(err error) bool {
@@ -88,7 +105,7 @@ func advise(reply string) string {
 	case "MISCONF":
 		return "cannot save to disk and refuses writes: see its log"
 	case "NOPERM":
-		return "refuses this to the user: grant it with ACL SETUSER " + cmp.Or(userIn(reply), "<user>") + " " + Grant(reply)
+		return "refuses this to the user: grant it with ACL SETUSER " + cmp.Or(userIn(reply), anyUser) + " " + Grant(reply)
 	case "NOAUTH":
 		return "wants a password: set username and password"
 	case "WRONGPASS":
@@ -101,6 +118,10 @@ func advise(reply string) string {
 	switch {
 	case strings.HasPrefix(reply, "ERR DB index is out of range"):
 		return "has no such database: correct db (CONFIG GET databases says how many there are)"
+	case strings.HasPrefix(reply, "Invalid rule type: JSON"):
+		return "has no JSON module: use Redis 8 or Redis Stack, load rejson.so, or set storage: hash"
+	case strings.HasPrefix(reply, "ERR This instance has cluster support disabled"):
+		return "is no cluster: name it with host and port, or url"
 	case strings.HasPrefix(reply, "ERR SELECT is not allowed in cluster mode"):
 		return "is a node of a cluster, which has one database only: list it under cluster, and leave db out"
 	}
@@ -122,6 +143,9 @@ func adviseUnknown(reply string) string {
 	}
 	return "does not know a command that is needed: use Redis 8 or Redis Stack"
 }
+
+// anyUser stands for the user where the server does not name it.
+const anyUser = "<user>"
 
 // Grant is the ACL rule that a NOPERM reply asks for: "+ts.create", or "~*" where it is a key that must not be touched.
 // Redis 6 and 7 name the command between quotes, and the user only since 7 (redis/src/acl.c).

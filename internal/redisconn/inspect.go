@@ -183,7 +183,7 @@ func (c *Config) shownUser() string {
 		return name
 	}
 	if !c.Username.IsZero() || !c.URL.IsZero() {
-		return "<user>"
+		return anyUser
 	}
 	return "default"
 }

@@ -77,12 +77,12 @@ func TestRealSOCKS5(t *testing.T) {
 		t.Error(err)
 	}
 	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%d", port))
-	fails(t, c, "redis localhost:"+s.Port+" cannot be reached through its proxy", "username/password authentication failed")
+	fails(t, c, "redis localhost:"+s.Port+" cannot be reached through its proxy: the proxy refuses the user or the password", "username/password authentication failed")
 	c.SOCKS5Proxy = secrets.Literal("socks5://user:geheim@127.0.0.1:1")
-	fails(t, c, "cannot be reached through its proxy", "connection refused")
+	fails(t, c, "cannot be reached through its proxy: the proxy is not there: start it, or correct socks5_proxy", "connection refused")
 	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%d", port))
 	c.Port = 1
-	fails(t, c, "cannot be reached through its proxy", "connection refused")
+	fails(t, c, "cannot be reached through its proxy: the proxy is there, but cannot or may not connect to it", "connection refused")
 	c.SOCKS5Proxy = secrets.Ref{}
 	fails(t, c, "is not there")
 }
@@ -127,7 +127,7 @@ socks pass {
 		t.Error(err)
 	}
 	c.Port, _ = strconv.Atoi(other.Port)
-	fails(t, c, "cannot be reached through its proxy", "rejected")
+	fails(t, c, "cannot be reached through its proxy: the proxy is there, but cannot or may not connect to it", "rejected")
 }
 
 // fakeSOCKS4 answers one request with a reply and returns what was asked for. Danted knows no 4A.

@@ -130,6 +130,25 @@ func TestRealRenewedCertificates(t *testing.T) {
 	}
 }
 
+// What stands behind an address is something else than it is taken for.
+func TestRealMistakes(t *testing.T) {
+	c := redisconn.Defaults()
+	c.Cluster = []string{redistest.Start(t).Addr()}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "is no cluster: name it with host and port") {
+		t.Errorf("a single server as a cluster: %v", err)
+	}
+	c = redisconn.Defaults()
+	c.Sentinel = &redisconn.Sentinel{Master: "mymaster", Addresses: []string{redistest.Start(t).Addr()}}
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "is no Sentinel: correct sentinel.addresses") {
+		t.Errorf("a server as a Sentinel: %v", err)
+	}
+	c = redisconn.Defaults()
+	c.URL = secrets.Literal("unix:///nowhere/redis.sock")
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "redis /nowhere/redis.sock is not there: start it, or correct its address") {
+		t.Errorf("no socket: %v", err)
+	}
+}
+
 func TestRealUserAndDatabase(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "agent", "on", ">pass/word#1", "~k*", "+set", "+get", "+ping", "+select", "+client|setname", "+hello")
@@ -145,7 +164,7 @@ func TestRealUserAndDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	err = client.Explain(t.Context(), shards.Do(t.Context(), sets([]string{"other"}, 1)))
-	if err == nil || !strings.Contains(err.Error(), "refuses this to the user") {
+	if err == nil || !strings.Contains(err.Error(), "refuses this to the user: grant it with ACL SETUSER ") {
 		t.Errorf("a key without rights: %v", err)
 	}
 	if got := s.Do("INFO", "keyspace"); !strings.Contains(fmt.Sprint(got), "db3:keys=1") {

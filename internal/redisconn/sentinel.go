@@ -35,7 +35,7 @@ func (s *sentinel) master(ctx context.Context, d *dialer) (string, error) {
 			break
 		}
 	}
-	return "", &sentinelError{errors.Join(errs...)}
+	return "", &sentinelError{errs}
 }
 
 func (s *sentinel) order(addresses []string) []string {
@@ -78,8 +78,10 @@ func askSentinel(ctx context.Context, d *dialer, addr string) (string, error) {
 		return "", fmt.Errorf("knows no master %q: correct sentinel.master", setting.Master)
 	case err != nil && needsPassword(err):
 		return "", fmt.Errorf("wants a password: set sentinel.username and sentinel.password: %w", err)
+	case err != nil && strings.HasPrefix(err.Error(), "ERR unknown command"):
+		return "", fmt.Errorf("is no Sentinel: correct sentinel.addresses: %w", err)
 	case err != nil:
-		return "", fmt.Errorf("does not say where %q is: %w", setting.Master, err)
+		return "", fmt.Errorf("does not say where %q is (is it there, and does it speak TLS if tls is set?): %w", setting.Master, err)
 	case len(parts) != 2:
 		return "", fmt.Errorf("answers strangely: %q", parts)
 	}
@@ -91,7 +93,15 @@ func needsPassword(err error) bool {
 	return errors.As(err, &reply) && (strings.HasPrefix(reply.Error(), "NOAUTH") || strings.HasPrefix(reply.Error(), "WRONGPASS"))
 }
 
-// sentinelError says what each Sentinel said.
-type sentinelError struct{ error }
+// sentinelError is what each Sentinel said.
+type sentinelError struct{ each []error }
 
-func (e *sentinelError) Unwrap() error { return e.error }
+func (e *sentinelError) Error() string {
+	var texts []string
+	for _, err := range e.each {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e *sentinelError) Unwrap() []error { return e.each }

@@ -198,6 +198,25 @@ func TestClusterCompacts(t *testing.T) {
 	}
 }
 
+// A slot that moves takes its series along, but not the rules between them.
+func TestCompactionsSurviveAMove(t *testing.T) {
+	c := newCluster(t)
+	config := c.config(tskey.Tagged)
+	config.Compactions = []redistimeseries.Compaction{{Every: 10_000, Aggregations: []redistimeseries.Aggregation{"max"}}}
+	f := open(t, config)
+	g := f.gauge("g")
+	write(t, f, batch(0, g))
+	const source, target = "{h1}:g", "{h1}:g:max:10s"
+	c.move(source, func() {})
+	_ = c.all.Do(t.Context(), "TS.DELETERULE", source, target).Err() // MIGRATE does so; the fake's storage is one
+	for tick := 1; tick <= 31; tick++ {
+		write(t, f, batch(tick, g))
+	}
+	if got := c.last(t, target); got != "20=29" {
+		t.Errorf("compacted: %s", got)
+	}
+}
+
 func TestClusterDown(t *testing.T) {
 	config := redistimeseries.Defaults()
 	config.Cluster = []string{"127.0.0.1:1", "127.0.0.1:2"}

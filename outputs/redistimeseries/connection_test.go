@@ -34,6 +34,14 @@ func TestConnectionProblems(t *testing.T) {
 		"{socks4_proxy: 'socks4://h', socks5_proxy: 'socks5://h'}":  `socks4_proxy: stands instead of socks5_proxy: use one or the other`,
 		"connect_timeout: 10ms":                                     `connect_timeout: must be at least 100ms`,
 		"timeout: 0":                                                `timeout: must be at least 100ms`,
+		"tls:":                                                      `tls: is empty: indent its settings below it, write {} for the defaults, or leave it out`,
+		"{sentinel: null, host: a}":                                 `sentinel: is empty`,
+		"cluster: []":                                               `cluster: is empty: list some of its nodes`,
+		"username: a":                                               `username: needs a password`,
+		"{username: a, url: 'redis://:pw@h'}":                       ``,
+		"sentinel: {master: m, addresses: [a], username: u}":        `sentinel.username: needs a password`,
+		"{url: 'unix:///s', socks5_proxy: 'socks5://h'}":            `url: names a socket of this machine, which needs no proxy`,
+		"client_name: secret:name":                                  `client_name: must not come from a secret store`,
 		"client_name: a b":                                          `client_name: must consist of printable ASCII without blanks`,
 	} {
 		got := problems(t, text)

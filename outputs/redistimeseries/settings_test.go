@@ -22,7 +22,8 @@ func TestSettingsProblems(t *testing.T) {
 		"chunk_size: 1KiB":                              ``,
 		"ignore: {max_val_diff: 0.1}":                   `ignore.max_time_diff: is missing`,
 		"ignore: {max_time_diff: 1m, max_val_diff: -1}": `ignore.max_val_diff: must not be negative`,
-		"{ignore: {max_time_diff: 1m}, duplicate_policy: first}":                                `ignore: needs duplicate_policy last`,
+		"{ignore: {max_time_diff: 1m}, duplicate_policy: first}":                                      `ignore: needs duplicate_policy last`,
+		"{ignore: {max_time_diff: 1m}, overrides: [{match: a, ignore: {}, duplicate_policy: block}]}": ``,
 		"compactions: [{keep: 30d}]":                                                            `compactions[0].every: is missing`,
 		"compactions: [{every: 1h, keep: 30m}]":                                                 `compactions[0].keep: must be longer than every`,
 		"compactions: [{every: 1h, aggregations: [p99]}]":                                       `compactions[0].aggregations[0]: must be one of [avg min max sum`,
@@ -100,6 +101,20 @@ func TestSeriesAreMadeAsConfigured(t *testing.T) {
 	// The sign of life is never quiet, and always labelled.
 	if got := s.attributes(t, "rtcollector:hosts:h1", "duplicatePolicy"); got["duplicatePolicy"] != "last" {
 		t.Error(got)
+	}
+}
+
+// An override switches ignore off.
+func TestIgnoreIsSwitchedOff(t *testing.T) {
+	s := newServer(t)
+	c := s.config()
+	c.Ignore = &redistimeseries.Ignore{MaxTimeDiff: 60_000, MaxValDiff: 10}
+	c.Overrides = []redistimeseries.Override{{Match: "g", Ignore: &redistimeseries.Ignore{}}}
+	f := open(t, c)
+	write(t, f, batch(1, f.gauge("g"), f.gauge("h")))
+	write(t, f, batch(2, f.gauge("g"), f.gauge("h")))
+	if g, h := s.samples(t, "h1:g"), s.samples(t, "h1:h"); g != "1=1 2=2" || h != "1=1" {
+		t.Errorf("g: %s, h: %s", g, h)
 	}
 }
 
