@@ -98,6 +98,17 @@ func TestURL(t *testing.T) {
 	s.saw(t, "ping\nDO 0\nDO 1\nDO 2")
 }
 
+// A user and a password of their own win over those in the URL.
+func TestCredentialsBesideTheURL(t *testing.T) {
+	s := &fakeServer{answer: silent}
+	config := withURL(t, "redis://a:x@"+s.listen(t, listenTCP(t)))
+	config.Username, config.Password = secrets.Literal("b"), secrets.Literal("y")
+	if err := use(t, config); err != nil {
+		t.Fatal(err)
+	}
+	s.saw(t, "auth b y")
+}
+
 func TestUnixSocket(t *testing.T) {
 	dir, err := os.MkdirTemp("", "rtc") // t.TempDir is too long for a socket on some systems
 	if err != nil {
@@ -111,7 +122,9 @@ func TestUnixSocket(t *testing.T) {
 	}
 	s := &fakeServer{answer: silent}
 	s.listen(t, l)
-	if err := use(t, withURL(t, "unix://"+filepath.ToSlash(path)+"?db=2")); err != nil {
+	config := withURL(t, "unix://"+filepath.ToSlash(path)+"?db=2")
+	config.SOCKS5Proxy = secrets.Literal("socks5://127.0.0.1:1") // of no use here
+	if err := use(t, config); err != nil {
 		t.Fatal(err)
 	}
 	s.saw(t, "select 2")

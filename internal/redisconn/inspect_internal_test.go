@@ -37,6 +37,10 @@ func TestTimeoutsAreThoseConfigured(t *testing.T) {
 			t.Errorf("timeout %v", got)
 		}
 	}
+	c.Sentinel = &Sentinel{Addresses: []string{"a", "b"}}
+	if got := options(&c).DialTimeout; got != 18*time.Second { // each Sentinel may take its time
+		t.Errorf("patience with Sentinels %v", got)
+	}
 	for _, got := range []time.Duration{o.DialTimeout, cluster.Options().DialTimeout} {
 		if got != 6*time.Second {
 			t.Errorf("patience with a connection %v", got)

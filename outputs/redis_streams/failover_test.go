@@ -62,6 +62,7 @@ func TestFailoverUnderLoad(t *testing.T) {
 	go func() { ended <- a.Run(ctx) }()
 
 	waitFor(t, w.Master, 1000)
+	waitFor(t, w.Replica, 1000) // in step; what the master has confirmed and not passed on yet would be lost
 	w.Master.Kill()
 	waitFor(t, w.Replica, src.n.Load()+5000) // it has what was emitted while there was no master, and goes on
 	stop()

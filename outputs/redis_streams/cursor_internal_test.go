@@ -1,0 +1,26 @@
+package redisstreams
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// Samples are found again after a redirection, which may ask for any of them.
+func TestCursor(t *testing.T) {
+	g := telemetry.NewFactory("h1", "test", nil, 1).Gauge("g", telemetry.None)
+	var batches []*telemetry.Batch
+	for i := range 3 {
+		b := telemetry.NewBatch(time.UnixMilli(int64(i)), time.Time{}, 2)
+		b.Add(g, float64(2*i))
+		b.Add(g, float64(2*i+1))
+		batches = append(batches, b)
+	}
+	c := cursor{batches: batches}
+	for _, i := range []int{0, 5, 1, 4, 2, 3, 0} {
+		if _, _, v := c.sample(i); v != float64(i) {
+			t.Errorf("sample %d is %v", i, v)
+		}
+	}
+}

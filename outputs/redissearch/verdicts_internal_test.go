@@ -1,0 +1,17 @@
+package redissearch
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+)
+
+// The reply to PEXPIREAT does not hide that the document was refused.
+func TestRefusalBeforeAnAnswer(t *testing.T) {
+	v := verdicts{replies: 2}
+	err := v.receive(0, redisconn.NewReader(strings.NewReader("-WRONGTYPE x\r\n:0\r\n")))
+	if err != nil || v.taken != 1 {
+		t.Errorf("%v, %d taken", err, v.taken)
+	}
+}
