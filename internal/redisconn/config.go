@@ -180,7 +180,7 @@ func (c *Config) validateProxy() error {
 	if !c.SOCKS4Proxy.IsZero() && !c.SOCKS5Proxy.IsZero() {
 		errs = append(errs, conf.Key("socks4_proxy", "stands instead of socks5_proxy: use one or the other"))
 	}
-	if text, _ := literal(c.URL); strings.HasPrefix(text, "unix:") && !(c.SOCKS4Proxy.IsZero() && c.SOCKS5Proxy.IsZero()) {
+	if text, _ := literal(c.URL); strings.HasPrefix(text, "unix:") && (!c.SOCKS4Proxy.IsZero() || !c.SOCKS5Proxy.IsZero()) {
 		errs = append(errs, conf.Key("url", "names a socket of this machine, which needs no proxy: leave one of them out"))
 	}
 	if text, ok := literal(c.SOCKS5Proxy); ok {
