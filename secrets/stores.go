@@ -3,7 +3,10 @@ package secrets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -28,6 +31,9 @@ func (s *Stores) Secret(ctx context.Context, id string) (string, error) {
 		return "", errNoID
 	}
 	v, err := store.Secret(ctx, rest)
+	if name, _, named := strings.Cut(id, "/"); named && rest == id && len(s.named) > 0 && IsNotFound(err) {
+		err = fmt.Errorf("%w (and no store is called %q; there are %s)", err, name, strings.Join(slices.Sorted(maps.Keys(s.named)), ", "))
+	}
 	if err != nil {
 		return "", err
 	}

@@ -147,3 +147,12 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// A name that is misspelt leads to the main store, which says what it lacks; so does this.
+func TestMisspeltStore(t *testing.T) {
+	s := NewStores(Env{}, map[string]Store{"prod": Env{}, "lab": Env{}}, nil)
+	_, err := s.Secret(t.Context(), "prd/redis")
+	if err == nil || !IsNotFound(err) || !strings.HasSuffix(err.Error(), `SECRET_PRD_REDIS is not set (and no store is called "prd"; there are lab, prod)`) {
+		t.Errorf("error %v", err)
+	}
+}
