@@ -32,7 +32,7 @@ func (s *Stores) Secret(ctx context.Context, id string) (string, error) {
 	}
 	v, err := store.Secret(ctx, rest)
 	if name, _, named := strings.Cut(id, "/"); named && rest == id && len(s.named) > 0 && IsNotFound(err) {
-		err = fmt.Errorf("%w (and no store is called %q; there are %s)", err, name, strings.Join(slices.Sorted(maps.Keys(s.named)), ", "))
+		err = fmt.Errorf("%w (and no store is called %q, only %s)", err, name, strings.Join(slices.Sorted(maps.Keys(s.named)), ", "))
 	}
 	if err != nil {
 		return "", err

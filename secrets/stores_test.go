@@ -37,7 +37,7 @@ func TestRouting(t *testing.T) {
 		map[string]Store{"prod": fake{name: "prod", values: map[string]string{"a": "prod a", "a/b": "prod a/b"}}}, nil)
 	for id, want := range map[string]string{
 		"a": "main a", "x/a": "main x/a", "prod/a": "prod a", "prod/a/b": "prod a/b",
-		"prod/x": "prod has no x", "b": "main has no b", "Prod/a": "main has no Prod/a",
+		"prod/x": "prod has no x", "b": "main has no b", "Prod/a": `main has no Prod/a (and no store is called "Prod", only prod)`,
 		"prod": errNoID.Error(), "prod/": errNoID.Error(), "/": errNoID.Error(), "": errNoID.Error(),
 	} {
 		got, err := s.Secret(t.Context(), id)
@@ -152,7 +152,7 @@ func FuzzFind(f *testing.F) {
 func TestMisspeltStore(t *testing.T) {
 	s := NewStores(Env{}, map[string]Store{"prod": Env{}, "lab": Env{}}, nil)
 	_, err := s.Secret(t.Context(), "prd/redis")
-	if err == nil || !IsNotFound(err) || !strings.HasSuffix(err.Error(), `SECRET_PRD_REDIS is not set (and no store is called "prd"; there are lab, prod)`) {
+	if err == nil || !IsNotFound(err) || !strings.HasSuffix(err.Error(), `SECRET_PRD_REDIS is not set (and no store is called "prd", only lab, prod)`) {
 		t.Errorf("error %v", err)
 	}
 }
