@@ -3,7 +3,6 @@ package redisstreams_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -13,15 +12,10 @@ import (
 	"testing"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
-	"github.com/rs/zerolog"
-	"gopkg.in/yaml.v3"
 
-	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/embedded"
-	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -256,194 +250,4 @@ func TestGroup(t *testing.T) {
 			}
 		}
 	})
-}
-
-// On a bad day the error asks for another try and says what to do.
-func TestBadDays(t *testing.T) {
-	for reply, say := range map[string]string{
-		"OOM command not allowed when used memory > 'maxmemory'.":          "is full: raise maxmemory",
-		"READONLY You can't write against a read only replica.":            "is a read-only replica",
-		"NOREPLICAS Not enough good replicas to write.":                    "has too few replicas",
-		"NOPERM User default has no permissions to run the 'xadd' command": "refuses this to the user: grant it with ACL SETUSER default +xadd",
-		"LOADING Redis is loading the dataset in memory":                   "is still loading",
-		"MISCONF Redis is configured to save RDB snapshots":                "cannot save to disk",
-		"CLUSTERDOWN The cluster is down":                                  "belongs to a cluster that is down",
-		"NOAUTH Authentication required.":                                  "wants a password",
-		"ERR unknown command 'XADD', with args beginning with: ":           "does not know a command that is needed",
-		"ERR something new": ": ERR something new",
-		"WRONGTYPE Operation against a key holding the wrong kind of value":        "the key " + events + " holds something that is no stream: rename or delete it, or set another stream: WRONGTYPE",
-		"ERR The stream has exhausted the last possible ID, unable to add more...": "exhausted",
-	} {
-		t.Run(reply, func(t *testing.T) {
-			s := newEmbedded(t)
-			out := open(t, at(t, s.addr))
-			s.embedded.SetError(reply)
-			err := writeEvents(t.Context(), out, someEvents(3))
-			var reject *outputs.RejectError
-			if err == nil || outputs.IsPermanent(err) || errors.As(err, &reject) || !strings.HasPrefix(err.Error(), "redis "+s.addr) || !strings.Contains(err.Error(), say) {
-				t.Errorf("error %v", err)
-			}
-			s.embedded.SetError("")
-			if err := writeEvents(t.Context(), out, someEvents(3)); err != nil || s.XLen(t.Context(), events).Val() != 3 {
-				t.Error(err, s.XLen(t.Context(), events).Val())
-			}
-		})
-	}
-}
-
-func TestKeyIsTaken(t *testing.T) {
-	each(t, func(t *testing.T, s *server) {
-		out := open(t, at(t, s.addr))
-		if err := s.Set(t.Context(), events, "x", 0).Err(); err != nil {
-			t.Fatal(err)
-		}
-		want := "redis " + s.addr + ": the key rtcollector:events holds something that is no stream: rename or delete it, or set another stream: WRONGTYPE "
-		if err := writeEvents(t.Context(), out, someEvents(300)); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("error %v", err)
-		}
-		s.Del(t.Context(), events)
-		if err := writeEvents(t.Context(), out, someEvents(300)); err != nil || s.XLen(t.Context(), events).Val() != 300 {
-			t.Error(err)
-		}
-	})
-}
-
-// A connection breaks in the middle of a write. What is there twice afterwards says so by its id; nothing is missing.
-func TestConnectionBreaks(t *testing.T) {
-	each(t, func(t *testing.T, s *server) {
-		proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), t.Name(), "127.0.0.1:0", s.addr)
-		zerolog.SetGlobalLevel(zerolog.Disabled)
-		if err := proxy.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer proxy.Stop()
-		out := open(t, at(t, proxy.Listen))
-		list := someEvents(5000)
-		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(`{"name":"cut","type":"limit_data","stream":"downstream","attributes":{"bytes":20000}}`)); err != nil {
-			t.Fatal(err)
-		}
-		if err := writeEvents(t.Context(), out, list); err == nil || !strings.HasPrefix(err.Error(), "redis "+proxy.Listen) {
-			t.Fatalf("error %v", err)
-		}
-		if err := proxy.Toxics.RemoveToxic(t.Context(), "cut"); err != nil {
-			t.Fatal(err)
-		}
-		if err := writeEvents(t.Context(), out, list); err != nil {
-			t.Fatal(err)
-		}
-		first := map[string]string{}
-		all := s.entries(t, events)
-		for _, e := range all {
-			if m, seen := first[e["id"]]; seen && m != e["message"] {
-				t.Fatalf("%s is %q and %q", e["id"], m, e["message"])
-			}
-			first[e["id"]] = e["message"]
-		}
-		if len(first) != 5000 || len(all) == 5000 {
-			t.Errorf("%d entries of %d events", len(all), len(first))
-		}
-	})
-}
-
-func TestCancel(t *testing.T) {
-	s := newReal(t)
-	out := open(t, at(t, s.addr))
-	if err := s.Do(t.Context(), "CLIENT", "PAUSE", "100000", "WRITE").Err(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := writeEvents(ctx, out, someEvents(3)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("error %v", err)
-	}
-}
-
-// On a cluster both streams stand on the shard of their key, and entries keep their order while the slot moves.
-func TestCluster(t *testing.T) {
-	nodes := redistest.Cluster(t, 3)
-	c := redisstreams.Defaults()
-	c.Cluster, c.Metrics, c.MaxLength = []string{nodes[0].Addr()}, true, 0
-	out := open(t, c)
-	list := someEvents(900)
-	if err := errors.Join(writeEvents(t.Context(), out, list[:300]), out.(outputs.MetricWriter).WriteMetrics(t.Context(), batches())); err != nil {
-		t.Fatal(err)
-	}
-	slot, owner := redisconn.Slot(events), 0
-	for slot >= (owner+1)*redisconn.Slots/len(nodes) {
-		owner++
-	}
-	redistest.MoveSlot(t, slot, nodes[owner], nodes[(owner+1)%len(nodes)], nil)
-	if err := errors.Join(writeEvents(t.Context(), out, list[300:600]), writeEvents(t.Context(), out, list[600:])); err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Cluster, Protocol: 2, DisableIdentity: true})
-	defer client.Close()
-	all, err := client.XRange(t.Context(), events, "-", "+").Result()
-	if err != nil || len(all) != 900 {
-		t.Fatal(len(all), err)
-	}
-	for i, m := range all {
-		if m.Values["message"] != "message "+strconv.Itoa(i) {
-			t.Fatalf("entry %d is %v", i, m.Values["message"])
-		}
-	}
-	if n := client.XLen(t.Context(), metrics).Val(); n != 3 {
-		t.Errorf("%d samples", n)
-	}
-}
-
-// A user with the rights that the README names can write; one without xadd is told so.
-func TestRights(t *testing.T) {
-	s := newReal(t)
-	_, rest, ok := strings.Cut(redisstreams.Plugin.Readme(), "`ACL SETUSER rtcollector ")
-	line, _, _ := strings.Cut(rest, "`")
-	if !ok {
-		t.Fatal("the README names no rights")
-	}
-	args := []any{"ACL", "SETUSER", "rtcollector"}
-	for _, word := range strings.Fields(strings.Replace(line, ">…", ">secret", 1)) {
-		args = append(args, word)
-	}
-	if err := s.Do(t.Context(), args...).Err(); err != nil {
-		t.Fatal(err)
-	}
-	c := at(t, s.addr)
-	if err := errors.Join(c.Username.UnmarshalScalar("rtcollector"), c.Password.UnmarshalScalar("secret")); err != nil {
-		t.Fatal(err)
-	}
-	c.Metrics = true
-	out := open(t, c)
-	if err := errors.Join(writeEvents(t.Context(), out, someEvents(1)), out.(outputs.MetricWriter).WriteMetrics(t.Context(), batches())); err != nil {
-		t.Error(err)
-	}
-	if err := s.Do(t.Context(), "ACL", "SETUSER", "rtcollector", "-xadd").Err(); err != nil {
-		t.Fatal(err)
-	}
-	if err := writeEvents(t.Context(), out, someEvents(1)); err == nil || !strings.Contains(err.Error(), "refuses this to the user") {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestConfigProblems(t *testing.T) {
-	for text, want := range map[string]string{
-		"stream: ''":                     "c.yaml:1:1: redis_streams.stream: must not be empty",
-		"metrics_stream: ''":             "c.yaml:1:1: redis_streams.metrics_stream: must not be empty",
-		"max_length: -1":                 "c.yaml:1:1: redis_streams.max_length: must not be negative; 0 sets no limit",
-		"port: 0":                        "c.yaml:1:1: redis_streams.port: must be 1 to 65535, not 0",
-		"{stream: a, metrics_stream: a}": "c.yaml:1:13: redis_streams.metrics_stream: must not be the stream of the events: their entries differ",
-		"{metrics: true, max_length: 0}": "",
-	} {
-		var n yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-			t.Fatal(err)
-		}
-		var ps conf.Problems
-		redisstreams.Plugin.Decode(&ps, n.Content[0], "redis_streams")
-		if got := ps.In("c.yaml").Error(); got != want {
-			t.Errorf("%s\n got: %s\nwant: %s", text, got, want)
-		}
-	}
-	if _, err := redisstreams.New(outputs.Env{}, redisstreams.Defaults()); err == nil {
-		t.Error("made without an instance: IDs would collide")
-	}
 }
