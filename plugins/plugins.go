@@ -6,12 +6,15 @@ package plugins
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -54,20 +57,51 @@ type Env struct {
 
 // Options are the keys that every input understands beside its own.
 type Options struct {
-	Enabled  bool              `yaml:"enabled"`             // false leaves the input out; for "internal", which is otherwise always there
-	Interval conf.Duration     `yaml:"interval"`            // 0: the agent's interval
-	Timeout  conf.Duration     `yaml:"timeout"`             // 0: the interval
-	Alias    string            `yaml:"alias" conf:"public"` // tells several inputs of one kind apart in logs and statistics
-	Tags     map[string]string `yaml:"tags" conf:"public"`  // added to the agent's tags
+	Enabled    bool              `yaml:"enabled"`                   // false leaves the input out; for "internal", which is otherwise always there
+	Interval   conf.Duration     `yaml:"interval"`                  // 0: the agent's interval
+	Timeout    conf.Duration     `yaml:"timeout"`                   // 0: the interval
+	Alias      string            `yaml:"alias" conf:"public"`       // tells several inputs of one kind apart in logs and statistics
+	Tags       map[string]string `yaml:"tags" conf:"public"`        // added to the agent's tags
+	NamePrefix string            `yaml:"name_prefix" conf:"public"` // stands before the name of every metric
+	Metrics    Selection         `yaml:"metrics"`                   // which metrics are written
+	Rates      bool              `yaml:"rates"`                     // false leaves out the rates of counters
+}
+
+// Selection says which metrics of an input are written, by their names without the prefix: all that are included, or
+// all if nothing is, but for those that are excluded.
+type Selection struct {
+	Include match.List `yaml:"include" conf:"public"`
+	Exclude match.List `yaml:"exclude" conf:"public"`
+}
+
+// Wants decides on a metric's name.
+func (s Selection) Wants(name string) bool {
+	return (len(s.Include) == 0 || s.Include.Match(name)) && !s.Exclude.Match(name)
+}
+
+// Choice is what the options say about the series of the input.
+func (o *Options) Choice() telemetry.Choice {
+	c := telemetry.Choice{Prefix: o.NamePrefix, NoRates: !o.Rates}
+	if len(o.Metrics.Include)+len(o.Metrics.Exclude) > 0 {
+		c.Wants = o.Metrics.Wants
+	}
+	return c
 }
 
 // Validate implements conf.Validator.
 func (o *Options) Validate() error {
+	var errs []error
 	if o.Interval != 0 && o.Interval.D() < MinInterval {
-		return conf.Key("interval", "must be at least %v", MinInterval)
+		errs = append(errs, conf.Key("interval", "must be at least %v", MinInterval))
 	}
-	return nil
+	if !namePart.MatchString(o.NamePrefix) {
+		errs = append(errs, conf.Key("name_prefix", "%q may hold letters, digits and _ . : - only", o.NamePrefix))
+	}
+	return errors.Join(errs...)
 }
+
+// namePart is what may be in a name: Redis refuses parentheses and commas in labels, and braces mean something in keys.
+var namePart = regexp.MustCompile(`^[\w.:-]*$`)
 
 // MinInterval is the shortest interval between two gathers.
 const MinInterval = 10 * time.Millisecond
@@ -104,5 +138,5 @@ func Serve[C any, R Runner](name, summary string, defaults func() C, build func(
 }
 
 func define[C any](name, summary string, defaults func() C, build func(Env, C) (Input, error)) Definition {
-	return catalog.Define[C, Env, Options](name, summary, defaults, func() Options { return Options{Enabled: true} }, build)
+	return catalog.Define[C, Env, Options](name, summary, defaults, func() Options { return Options{Enabled: true, Rates: true} }, build)
 }

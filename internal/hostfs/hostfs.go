@@ -7,8 +7,10 @@ package hostfs
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Root is where the trees of one host are mounted.
@@ -73,6 +75,16 @@ func SelfFile(elem ...string) *File {
 	return NewFile(filepath.Join(standardProc, "self", filepath.Join(elem...)))
 }
 
+// SysDir returns a lister of a directory below /sys.
+func (r Root) SysDir(elem ...string) *Dir {
+	return NewDir(filepath.Join(r.Sys, filepath.Join(elem...)))
+}
+
+// RootFile returns a reader of a file of the host's own file systems, such as "etc", "os-release".
+func (r Root) RootFile(elem ...string) *File {
+	return NewFile(filepath.Join(r.Root, filepath.Join(elem...)))
+}
+
 // File is a small file that is read whole, again and again, into one buffer.
 //
 // A file that the kernel makes up stays open between reads, because opening it costs more than reading it. It is
@@ -113,6 +125,22 @@ func (f *File) Read() ([]byte, error) {
 		return nil, &os.PathError{Op: "read", Path: f.path, Err: err}
 	}
 	return data, nil
+}
+
+// ReadOptional is Read of a file that not every kernel or container has: nil, and no error, where it is missing.
+func (f *File) ReadOptional() ([]byte, error) {
+	data, err := f.Read()
+	return data, UnlessMissing(err)
+}
+
+// UnlessMissing drops an error that says that this kernel, machine or container does not have what was asked for.
+func UnlessMissing(err error) error {
+	for _, missing := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENODEV, syscall.ENXIO, errors.ErrUnsupported} {
+		if errors.Is(err, missing) {
+			return nil
+		}
+	}
+	return err
 }
 
 func (f *File) readNew() ([]byte, error) {

@@ -3,11 +3,13 @@ package hostfs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -147,5 +149,50 @@ func TestReadOfAKernelFileAllocatesNothing(t *testing.T) {
 	_, _ = f.Read()
 	if n := testing.AllocsPerRun(100, func() { _, _ = f.Read() }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestDirListsNames(t *testing.T) {
+	dir := t.TempDir()
+	d := NewDir(dir)
+	for n := range 3000 { // more than one call of the kernel's
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("a name with blanks %d", n)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n != 0 && n != 2999 {
+			continue
+		}
+		names, err := d.Names()
+		if err != nil || len(names) != n+1 {
+			t.Fatalf("%d names, %v; want %d", len(names), err, n+1)
+		}
+		seen := map[string]bool{}
+		for _, name := range names {
+			seen[string(name)] = true
+		}
+		if len(seen) != n+1 || !seen["a name with blanks 0"] {
+			t.Errorf("%d different names of %d", len(seen), n+1)
+		}
+	}
+	if d := NewDir(filepath.Join(dir, "none")); true {
+		if _, err := d.Names(); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a missing directory: %v", err)
+		}
+	}
+}
+
+func TestMissingFilesAreSilence(t *testing.T) {
+	dir := t.TempDir()
+	if data, err := NewFile(filepath.Join(dir, "none")).ReadOptional(); data != nil || err != nil {
+		t.Errorf("%q, %v", data, err)
+	}
+	if _, err := NewFile(dir).ReadOptional(); err == nil {
+		t.Error("a file that cannot be read is silent")
+	}
+	if err := UnlessMissing(&os.PathError{Op: "open", Path: "/proc/pressure/cpu", Err: syscall.EOPNOTSUPP}); err != nil {
+		t.Errorf("what the kernel does not support: %v", err)
+	}
+	if err := UnlessMissing(fs.ErrPermission); err == nil {
+		t.Error("what may not be read is silent")
 	}
 }

@@ -119,3 +119,15 @@ func FuzzParseNumbers(f *testing.F) {
 		}
 	})
 }
+
+func TestSnake(t *testing.T) {
+	for name, want := range map[string]string{
+		"InNoRoutes": "in_no_routes", "OFOQueue": "ofo_queue", "HPHitsToUser": "hp_hits_to_user", "Active(anon)": "active_anon",
+		"HugePages_Total": "huge_pages_total", "DirectMap4k": "direct_map4k", "MD5NotFound": "md5_not_found", "TW": "tw", "lower_case": "lower_case",
+		"A": "a", "": "", "__": "", "KernelStack:": "kernel_stack", "\xff": "",
+	} {
+		if got := Snake(name); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}

@@ -56,8 +56,11 @@ func (m *Maker) New(scheduled, now time.Time) *Batch {
 // Filled tells how many samples the last batch had, once it has them all.
 func (m *Maker) Filled(samples int) { m.size = samples }
 
-// Add appends a sample at the batch's time.
+// Add appends a sample at the batch's time. A nil series is one that nobody wants: its samples are left out.
 func (b *Batch) Add(s *Series, v float64) {
+	if s == nil {
+		return
+	}
 	b.points = append(b.points, point{s, v})
 	if b.times != nil {
 		b.times = append(b.times, b.Time)
@@ -66,6 +69,9 @@ func (b *Batch) Add(s *Series, v float64) {
 
 // AddAt appends a sample that has a time of its own, in milliseconds since the epoch.
 func (b *Batch) AddAt(s *Series, v float64, ms int64) {
+	if s == nil {
+		return
+	}
 	if b.times == nil {
 		b.times = make([]int64, len(b.points), max(cap(b.points), len(b.points)+1))
 		for i := range b.times {

@@ -34,9 +34,18 @@ const (
 	Bits         Unit = "bits"
 	Seconds      Unit = "seconds"
 	Milliseconds Unit = "milliseconds"
+	Microseconds Unit = "microseconds"
 	Nanoseconds  Unit = "nanoseconds"
 	Packets      Unit = "packets"
 	Operations   Unit = "operations"
+	Pages        Unit = "pages"
+	Celsius      Unit = "celsius"
+	Hertz        Unit = "hertz"
+	RPM          Unit = "rpm"
+	Volts        Unit = "volts"
+	Amperes      Unit = "amperes"
+	Watts        Unit = "watts"
+	Joules       Unit = "joules"
 )
 
 // PerSecond returns the unit of this unit's rate: "bytes_per_second", or "per_second" for plain counts.
@@ -137,12 +146,21 @@ func (s *Series) String() string {
 	return b.String()
 }
 
-// Factory makes the series of one input: it adds what they share (host, source, the user's tags).
+// Factory makes the series of one input: it adds what they share (host, source, the user's tags), and makes none of
+// those that the user does not want.
 type Factory struct {
 	host     string
 	base     []Label
 	slots    int
 	interval time.Duration
+	choice   Choice
+}
+
+// Choice is what the user says about all series of an input.
+type Choice struct {
+	Prefix  string                 // stands before every name
+	Wants   func(name string) bool // decides by the name without the prefix; nil: all are wanted
+	NoRates bool                   // leaves out the rates of counters
 }
 
 // NewFactory returns a factory for the input called source on host. Tags are the user's; a tag never replaces host,
@@ -164,6 +182,12 @@ func (f *Factory) Every(d time.Duration) *Factory {
 	return f
 }
 
+// Choose applies the user's choice to the series that are made from now on.
+func (f *Factory) Choose(c Choice) *Factory {
+	f.choice = c
+	return f
+}
+
 // Reserved says whether a label is set by us on every series, and so cannot be a tag.
 func Reserved(label string) bool {
 	switch label {
@@ -173,17 +197,25 @@ func Reserved(label string) bool {
 	return false
 }
 
-// New makes a series. Instance labels tell entities of the same metric apart; their order is the order in keys.
-// Labels with an empty value are left out: Redis refuses them.
+// New makes a series, or nil when the user does not want it: whoever keeps it need not know, because [Batch.Add] leaves
+// out its samples. Instance labels tell entities of the same metric apart; their order is the order in keys. Labels with
+// an empty value are left out: Redis refuses them.
 func (f *Factory) New(name string, k Kind, u Unit, instance ...Label) *Series {
-	s := &Series{name: name, kind: k, unit: u, host: f.host, interval: f.interval, memos: make([]any, f.slots)}
+	return f.make(name, k, u, instance, nil)
+}
+
+func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *Series {
+	if f.choice.Wants != nil && !f.choice.Wants(name) {
+		return nil
+	}
+	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, memos: make([]any, f.slots)}
 	s.instance = slices.DeleteFunc(slices.Clone(instance), func(l Label) bool { return l.Value == "" })
-	s.labels = make([]Label, 0, len(f.base)+len(s.instance)+1)
+	s.labels = make([]Label, 0, len(f.base)+len(s.instance)+len(details)+1)
 	s.labels = append(s.labels, s.instance...)
 	if u != None {
 		s.labels = append(s.labels, Label{"unit", string(u)})
 	}
-	for _, l := range f.base {
+	for _, l := range append(slices.Clone(details), f.base...) {
 		if l.Value != "" && !hasLabel(s.labels, l.Key) {
 			s.labels = append(s.labels, l)
 		}
@@ -201,6 +233,12 @@ func (f *Factory) Gauge(name string, u Unit, instance ...Label) *Series {
 	return f.New(name, Gauge, u, instance...)
 }
 
+// Info makes a series whose value is always 1 and whose details are labels: the release of a kernel, the version of a
+// server. The details are no part of its key, so that it stays one series when they change.
+func (f *Factory) Info(name string, instance []Label, details ...Label) *Series {
+	return f.make(name, Gauge, None, instance, details)
+}
+
 // Counter makes a counter: the raw total under name, and its rate per second under name_rate.
 func (f *Factory) Counter(name string, u Unit, instance ...Label) *Total {
 	return &Total{raw: f.New(name, Counter, u, instance...), rate: *f.Rate(name+"_rate", u.PerSecond(), instance...)}
@@ -208,5 +246,8 @@ func (f *Factory) Counter(name string, u Unit, instance ...Label) *Total {
 
 // Rate makes the rate of a counter that is not itself written.
 func (f *Factory) Rate(name string, u Unit, instance ...Label) *Rate {
+	if f.choice.NoRates {
+		return &Rate{}
+	}
 	return &Rate{series: f.Gauge(name, u, instance...)}
 }

@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -81,5 +83,51 @@ func TestMemosAreApart(t *testing.T) {
 	s.SetMemo(1, "x")
 	if s.Memo(0) != nil || s.Memo(1) != "x" || other.Memo(1) != nil {
 		t.Error(s.Memo(0), s.Memo(1), other.Memo(1))
+	}
+}
+
+// What the user does not want has no series, and its samples are left out without the input knowing.
+func TestChoice(t *testing.T) {
+	f := NewFactory("h", "s", nil, 1).Choose(Choice{Prefix: "lab_", Wants: func(name string) bool { return name != "b" && name != "c_rate" }})
+	b := NewBatch(time.UnixMilli(0), time.Now(), 0)
+	b.Add(f.Gauge("a", None), 1)
+	b.Add(f.Gauge("b", None), 2)
+	b.AddAt(f.Gauge("b", None), 3, 1)
+	for _, total := range []*Total{f.Counter("c", Bytes), f.Counter("b", None)} {
+		total.Add(b, 4)
+		total.Add(&Batch{}, 5)
+	}
+	var names []string
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		names = append(names, s.BareKey())
+	}
+	if want := []string{"lab_a", "lab_c"}; !slices.Equal(names, want) {
+		t.Errorf("wrote %v, want %v", names, want)
+	}
+}
+
+func TestWithoutRates(t *testing.T) {
+	f := NewFactory("h", "s", nil, 1).Choose(Choice{NoRates: true})
+	total, rate := f.Counter("c", None), f.Rate("r", None)
+	for second := range 3 {
+		b := NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0)
+		total.Add(b, float64(second))
+		rate.Add(b, float64(second))
+		if s, _, _ := b.Sample(0); b.Len() != 1 || s.Name() != "c" {
+			t.Errorf("%d samples, the first of %v", b.Len(), s)
+		}
+	}
+}
+
+// The details of an info series are labels, but no part of what the series is.
+func TestInfo(t *testing.T) {
+	f := NewFactory("h", "s", map[string]string{"release": "tag", "lab": "x"}, 0)
+	s := f.Info("uname", []Label{{"cpu", "0"}}, Label{"release", "6.1"}, Label{"empty", ""})
+	if got, want := s.String(), `uname{cpu="0",host="h",lab="x",release="6.1",source="s"}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := s.BareKey(); got != "uname_0" {
+		t.Errorf("its key is %q", got)
 	}
 }

@@ -82,20 +82,6 @@ func checkItem(t reporter, def plugins.Definition, item *yaml.Node) {
 	}
 }
 
-// documented says whether a README mentions a metric. A rate may be mentioned as `_rate` on the line of its counter.
-func documented(readme, name string) bool {
-	if hasWord(readme, name) {
-		return true
-	}
-	counter, isRate := strings.CutSuffix(name, "_rate")
-	for line := range strings.Lines(readme) {
-		if isRate && strings.Contains(line, "`_rate`") && hasWord(line, counter) {
-			return true
-		}
-	}
-	return false
-}
-
 func hasWord(text, word string) bool {
 	return regexp.MustCompile(`(^|[^\w])` + regexp.QuoteMeta(word) + `($|[^\w])`).MatchString(text)
 }

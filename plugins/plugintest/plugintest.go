@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -30,20 +31,19 @@ type Case struct {
 	Allocs     float64                            // allocations per gather that are allowed beside 0.1 per sample; 0 means 2
 }
 
-// Run checks an input: its configuration and README against each other and, on systems that it runs on, each case's
-// gathers. A pushed input is only checked to stop.
+// Run checks an input: its configuration, its README and, on systems that it runs on, each case's gathers against each
+// other: every series must be documented as it is, and every documented metric must be gathered in one of the cases. A
+// pushed input is only checked to stop.
 func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Run("config", func(t *testing.T) { checkConfig(t, def) })
-	names := map[string]bool{}
+	all := map[string]*telemetry.Series{}
 	for _, c := range cases {
-		t.Run(c.Name, func(t *testing.T) { checkCase(t, def, c, names) })
+		t.Run(c.Name, func(t *testing.T) { checkCase(t, def, c, all) })
 	}
-	for name := range names {
-		if !documented(def.Readme(), name) {
-			t.Errorf("the README does not mention the metric %s", name)
-		}
+	if def.Runs(goos) && len(all) > 0 {
+		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 	}
 	goleak.VerifyNone(t, before)
 }
@@ -51,7 +51,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 // rounds is how often a case is gathered: first without rates, then with, and both again with everything known.
 const rounds = 4
 
-func checkCase(t *testing.T, def plugins.Definition, c Case, names map[string]bool) {
+func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*telemetry.Series) {
 	p, dir := c.start(t, def)
 	if p.Input.Runner != nil {
 		checkStops(t, p.Input.Runner)
@@ -67,9 +67,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, names map[string]bo
 		c.checkBatch(t, b)
 		checkReused(t, b, seen)
 	}
-	for _, s := range seen {
-		names[s.Name()] = true
-	}
+	maps.Copy(all, seen)
 	if len(seen) == 0 && c.Error == "" {
 		t.Error("no samples")
 	}

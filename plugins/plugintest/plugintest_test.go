@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -17,7 +18,8 @@ type config struct {
 	Colour string `yaml:"colour"`
 }
 
-const readme = "# fake\n\n```yaml\n- fake:\n    colour: red\n```\n\n`colour` is a key.\n\n| `fake_total` and its `_rate` | x |\n"
+const readme = "# fake\n\n```yaml\n- fake:\n    colour: red\n```\n\n`colour` is a key.\n\n" + metricdoc.Header + "\n|---|---|---|---|---|---|\n" +
+	"| `fake_total` and its `_rate` | `colour`, (`shade`) | | counter | x | |\n"
 
 type fake struct{ total *telemetry.Total }
 
@@ -140,13 +142,21 @@ func TestErrorsAreFound(t *testing.T) {
 	}
 }
 
-func TestDocumented(t *testing.T) {
-	const text = "| `a_total` and its `_rate` |\n| `b_total` |\n| `c_rate` |\n"
-	for name, want := range map[string]bool{
-		"a_total": true, "a_total_rate": true, "b_total": true, "b_total_rate": false, "c_rate": true, "c": false, "total": false, "a_tot": false,
+func TestWrongTablesAreFound(t *testing.T) {
+	f := Env("fake", "").Factory
+	colour := telemetry.Label{Key: "colour", Value: "red"}
+	total := f.New("fake_total", telemetry.Counter, telemetry.None, colour)
+	for want, all := range map[string][]*telemetry.Series{
+		"":                                  {total, f.Gauge("fake_total_rate", "per_second", colour, telemetry.Label{Key: "shade", Value: "x"})},
+		"(other) is in no table":            {total, f.Gauge("other", telemetry.None)},
+		"no case gathers it":                {},
+		`is a gauge in "", the README says`: {f.Gauge("fake_total", telemetry.None, colour)},
+		`is a counter in "bytes", the README says`: {f.New("fake_total", telemetry.Counter, telemetry.Bytes, colour)},
+		"has no label colour":                      {f.New("fake_total", telemetry.Counter, telemetry.None)},
+		"has the label size, which":                {f.New("fake_total", telemetry.Counter, telemetry.None, colour, telemetry.Label{Key: "size", Value: "x"})},
 	} {
-		if got := documented(text, name); got != want {
-			t.Errorf("%s is documented: %v", name, got)
-		}
+		var r recorder
+		checkMetrics(&r, readme, all)
+		r.expect(t, want)
 	}
 }

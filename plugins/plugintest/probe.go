@@ -19,6 +19,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
+// testTag is the user's tag on all series.
+const testTag = "environment"
+
 // Env returns an environment for the input called name over a tree of files that [hostfs.At] understands; dir "" is
 // this machine.
 func Env(name, dir string) plugins.Env {
@@ -28,7 +31,7 @@ func Env(name, dir string) plugins.Env {
 	}
 	return plugins.Env{
 		ID:       name,
-		Factory:  telemetry.NewFactory("testhost", name, map[string]string{"environment": "test"}, 1),
+		Factory:  telemetry.NewFactory("testhost", name, map[string]string{testTag: "test"}, 1),
 		Log:      slog.New(slog.DiscardHandler),
 		FS:       root,
 		Self:     &selfstat.Registry{},

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"runtime"
 
@@ -60,7 +59,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 func (in *input) addLoad(out *telemetry.Batch) error {
 	data, err := in.loadavg.Read()
 	if err != nil {
-		return unlessMissing(err)
+		return hostfs.UnlessMissing(err)
 	}
 	loads, ok := parseLoadavg(data)
 	if !ok {
@@ -90,13 +89,13 @@ func (in *input) addCPUs(out *telemetry.Batch) error {
 		n = runtime.NumCPU()
 	}
 	out.Add(in.nCPUs, float64(n))
-	return unlessMissing(err)
+	return hostfs.UnlessMissing(err)
 }
 
 func (in *input) addUptime(out *telemetry.Batch) error {
 	data, err := in.uptime.Read()
 	if err != nil {
-		return unlessMissing(err)
+		return hostfs.UnlessMissing(err)
 	}
 	seconds, ok := parseUptime(data)
 	if !ok {
@@ -104,12 +103,4 @@ func (in *input) addUptime(out *telemetry.Batch) error {
 	}
 	out.Add(in.upSeconds, math.Floor(seconds))
 	return nil
-}
-
-// unlessMissing drops the error of a file that this kernel, or this container, does not have.
-func unlessMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

@@ -70,14 +70,14 @@ const settled = time.Second
 func (u *users) countSessions() (sessions, unique int, err error) {
 	dir, err := os.Stat(u.sessions)
 	if err != nil {
-		return 0, 0, unlessMissing(err)
+		return 0, 0, hostfs.UnlessMissing(err)
 	}
 	if dir.ModTime().Equal(u.read) {
 		return u.n, u.nUnique, nil
 	}
 	entries, err := os.ReadDir(u.sessions)
 	if err != nil {
-		return 0, 0, unlessMissing(err)
+		return 0, 0, hostfs.UnlessMissing(err)
 	}
 	u.names = u.names[:0]
 	for _, e := range entries {

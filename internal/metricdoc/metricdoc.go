@@ -1,0 +1,140 @@
+// Package metricdoc reads the tables in which a README documents the metrics of an input:
+//
+//	| metric | labels | unit | kind | source | needs |
+//	|---|---|---|---|---|---|
+//	| `net_rx_bytes` and its `_rate` | `iface` | bytes | counter | `/proc/net/dev` | |
+//
+// They are the documentation, the generated docs/inputs.md, and what the tests hold the samples against.
+package metricdoc
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// Header is the first line of every table of metrics.
+const Header = "| metric | labels | unit | kind | source | needs |"
+
+const (
+	colMetric = iota
+	colLabels
+	colUnit
+	colKind
+	colSource
+	colNeeds
+	numColumns
+)
+
+// Metric is one line of a table: one metric, or several that have all but the name in common.
+type Metric struct {
+	Names    []string // as written; a name may be a glob ("nstat_ip_*") where the kernel makes the names
+	HasRate  bool     // a counter that is written as <name>_rate as well
+	Labels   []string // beside host, source, unit and the user's tags
+	Optional []string // labels, written in parentheses: of some series only
+	Unit     telemetry.Unit
+	Kind     string
+	Source   string
+	Needs    string // the kernel or the setting that it takes; "": any
+}
+
+// Parse returns the metrics that a README documents, in its order. Lines that are no rows of a table of metrics are text.
+func Parse(readme string) []Metric {
+	var metrics []Metric
+	inside := false
+	for line := range strings.Lines(readme) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == Header:
+			inside = true
+		case !strings.HasPrefix(line, "|"):
+			inside = false
+		case inside && !strings.HasPrefix(line, "|--"):
+			if m, ok := parseRow(line); ok {
+				metrics = append(metrics, m)
+			}
+		}
+	}
+	return metrics
+}
+
+func parseRow(line string) (Metric, bool) {
+	cells := strings.Split(strings.Trim(line, "|"), "|")
+	if len(cells) < numColumns {
+		return Metric{}, false
+	}
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	m := Metric{
+		Unit: telemetry.Unit(strings.ReplaceAll(cells[colUnit], " ", "_")), Kind: cells[colKind],
+		Source: cells[colSource], Needs: cells[colNeeds],
+	}
+	for _, name := range codes(cells[colMetric]) {
+		if name == rateSuffix {
+			m.HasRate = true
+			continue
+		}
+		m.Names = append(m.Names, name)
+	}
+	m.Labels, m.Optional = labels(cells[colLabels])
+	return m, len(m.Names) > 0
+}
+
+const rateSuffix = "_rate"
+
+func labels(cell string) (always, optional []string) {
+	for _, part := range strings.Split(cell, ",") {
+		names := codes(part)
+		if strings.Contains(part, "(") {
+			optional = append(optional, names...)
+		} else {
+			always = append(always, names...)
+		}
+	}
+	return always, optional
+}
+
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// codes returns what stands in backticks.
+func codes(text string) []string {
+	var found []string
+	for _, m := range codeSpan.FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+// Find returns what is documented about a metric: a line with its very name, else one with a glob that fits. Of a rate,
+// which has no line of its own, it is what follows from its counter's.
+func Find(metrics []Metric, name string) (Metric, bool) {
+	if m, ok := find(metrics, name); ok {
+		return m, true
+	}
+	counter, isRate := strings.CutSuffix(name, rateSuffix)
+	m, ok := find(metrics, counter)
+	if !ok || !isRate || !m.HasRate {
+		return Metric{}, false
+	}
+	m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
+	return m, true
+}
+
+func find(metrics []Metric, name string) (found Metric, ok bool) {
+	isRate := strings.HasSuffix(name, rateSuffix)
+	for _, m := range metrics {
+		for _, n := range m.Names {
+			switch {
+			case n == name:
+				return m, true
+			case ok || !strings.Contains(n, "*") || isRate && m.HasRate:
+			case match.Of(n).Match(name):
+				found, ok = m, true
+			}
+		}
+	}
+	return found, ok
+}

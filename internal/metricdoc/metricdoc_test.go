@@ -1,0 +1,49 @@
+package metricdoc
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const readme = "# x\n\n| key | default |\n|---|---|\n| `a` | `b` |\n\n" + Header + `
+|---|---|---|---|---|---|
+| ` + "`rx_bytes` and its `_rate`" + ` | ` + "`iface`, (`queue`)" + ` | bytes | counter | the file | Linux 4.20 |
+| ` + "`up` `down`" + ` | | | gauge | x | |
+| ` + "`ip_*` and its `_rate`" + ` | | | counter | x | |
+| ` + "`ip_Forwarding`" + ` | | | gauge | x | |
+| cut | short |
+| no names | | | gauge | x | |
+
+| ` + "`after`" + ` | | | gauge | x | |
+`
+
+func TestParse(t *testing.T) {
+	want := []Metric{
+		{Names: []string{"rx_bytes"}, HasRate: true, Labels: []string{"iface"}, Optional: []string{"queue"}, Unit: "bytes", Kind: "counter",
+			Source: "the file", Needs: "Linux 4.20"},
+		{Names: []string{"up", "down"}, Kind: "gauge", Source: "x"},
+		{Names: []string{"ip_*"}, HasRate: true, Kind: "counter", Source: "x"},
+		{Names: []string{"ip_Forwarding"}, Kind: "gauge", Source: "x"},
+	}
+	if diff := cmp.Diff(want, Parse(readme)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFind(t *testing.T) {
+	metrics := Parse(readme)
+	for name, want := range map[string]string{
+		"rx_bytes": "counter bytes", "rx_bytes_rate": "gauge bytes_per_second", "up": "gauge ", "up_rate": "",
+		"ip_InReceives": "counter ", "ip_InReceives_rate": "gauge per_second", "ip_Forwarding": "gauge ", "after": "", "a": "", "_rate": "",
+	} {
+		m, ok := Find(metrics, name)
+		got := ""
+		if ok {
+			got = m.Kind + " " + string(m.Unit)
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}

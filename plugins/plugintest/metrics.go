@@ -1,0 +1,64 @@
+package plugintest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// checkMetrics holds the series that an input made against the tables of its README.
+func checkMetrics(t reporter, readme string, all []*telemetry.Series) {
+	documented := metricdoc.Parse(readme)
+	said := map[string]bool{}
+	for _, s := range all {
+		if complaint := compare(s, documented); complaint != "" && !said[complaint] {
+			said[complaint] = true
+			t.Errorf("%s %s", s.Name(), complaint)
+		}
+	}
+	for _, m := range documented {
+		for _, name := range m.Names {
+			if !slices.ContainsFunc(all, func(s *telemetry.Series) bool { return covers(name, m.HasRate, s.Name()) }) {
+				t.Errorf("the README has the metric %s, but no case gathers it", name)
+			}
+		}
+	}
+}
+
+// covers says whether a name of a table, which may be a glob, stands for a metric.
+func covers(name string, hasRate bool, metric string) bool {
+	isRate := hasRate && strings.HasSuffix(metric, "_rate")
+	return name == metric || strings.Contains(name, "*") && !isRate && match.Of(name).Match(metric)
+}
+
+// compare says in what a series differs from what is documented.
+func compare(s *telemetry.Series, documented []metricdoc.Metric) string {
+	m, ok := metricdoc.Find(documented, s.Name())
+	if !ok {
+		return fmt.Sprintf("(%s) is in no table of the README that begins with %q", s.Name(), metricdoc.Header)
+	}
+	if m.Unit != s.Unit() || m.Kind != s.Kind().String() {
+		return fmt.Sprintf("is a %s in %q, the README says %s in %q", s.Kind(), s.Unit(), m.Kind, m.Unit)
+	}
+	var keys []string
+	for _, l := range s.Labels() {
+		if common := slices.Contains([]string{"host", "source", "unit", testTag}, l.Key); !common {
+			keys = append(keys, l.Key)
+		}
+	}
+	for _, key := range keys {
+		if !slices.Contains(m.Labels, key) && !slices.Contains(m.Optional, key) {
+			return fmt.Sprintf("has the label %s, which the README does not mention", key)
+		}
+	}
+	for _, key := range m.Labels {
+		if !slices.Contains(keys, key) {
+			return fmt.Sprintf("has no label %s, which the README promises", key)
+		}
+	}
+	return ""
+}
