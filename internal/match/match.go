@@ -41,18 +41,18 @@ func (p *Pattern) UnmarshalScalar(text string) error {
 	}
 	re, err := regexp.Compile(expression)
 	if err != nil {
-		return wrong(text, isRegexp, err)
+		return wrong(isRegexp, err)
 	}
 	p.re = re
 	return nil
 }
 
-// wrong says what is wrong with a pattern, in few words.
-func wrong(text string, isRegexp bool, err error) error {
+// wrong says what a pattern must be, in few words; whoever decodes it shows it.
+func wrong(isRegexp bool, err error) error {
 	if !isRegexp {
-		return fmt.Errorf("%q is no pattern: [ ] must hold characters or ranges, such as [a-d]", text)
+		return errors.New("must be a glob with characters or ranges in its [ ], such as sd[a-d]")
 	}
-	return fmt.Errorf("%q is no regular expression: %s", strings.TrimPrefix(text, regexpMark), reason(err))
+	return fmt.Errorf("must be a regular expression (%s)", reason(err))
 }
 
 func reason(err error) string {

@@ -5,10 +5,10 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/scan"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -23,20 +23,21 @@ var Plugin = plugins.Poll("linux_io", "reads, writes and utilisation per block d
 
 // Config says which devices are reported.
 type Config struct {
-	ExcludeDevices []string `yaml:"exclude_devices"` // exact names
-	IncludeDevices []string `yaml:"include_devices"` // exact names; when there are any, only these
+	ExcludeDevices match.List `yaml:"exclude_devices"`
+	IncludeDevices match.List `yaml:"include_devices"` // when there are any, only these
 }
 
-// wants decides on a device's name. Loop devices and RAM disks are reported only by name: a system has dozens that
-// nobody uses.
-func (c Config) wants(name string) bool {
-	if slices.Contains(c.ExcludeDevices, name) {
+// wants decides on a device's name. Loop devices and RAM disks are reported only when they are asked for: a system has
+// dozens that nobody uses.
+func (c *Config) wants(name string) bool {
+	switch {
+	case c.ExcludeDevices.Match(name):
 		return false
+	case len(c.IncludeDevices) > 0:
+		return c.IncludeDevices.Match(name)
+	default:
+		return !strings.HasPrefix(name, "loop") && !strings.HasPrefix(name, "ram")
 	}
-	if len(c.IncludeDevices) > 0 {
-		return slices.Contains(c.IncludeDevices, name)
-	}
-	return !strings.HasPrefix(name, "loop") && !strings.HasPrefix(name, "ram")
 }
 
 type input struct {

@@ -110,7 +110,8 @@ func TestFilter(t *testing.T) {
 		"":                              {"sda", "sda1", "dm-0"},
 		"exclude_devices: [sda1]":       {"sda", "dm-0"},
 		"include_devices: [loop0, sda]": {"sda", "loop0"},
-		"{include_devices: [sda, sda1], exclude_devices: [sda]}": {"sda1"},
+		"{include_devices: [sda, sda1], exclude_devices: [sda]}":    {"sda1"},
+		"{include_devices: ['*'], exclude_devices: ['*1', ~^loop]}": {"sda", "dm-0", "rammstein"},
 	} {
 		var file strings.Builder
 		for _, name := range all {

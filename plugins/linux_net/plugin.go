@@ -33,14 +33,10 @@ type iface struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	wanted, err := c.filter()
-	if err != nil {
-		return nil, err
-	}
 	return &input{
 		dev: env.FS.HostFile("net", "dev"),
 		interfaces: telemetry.NewVec(func(name string) iface {
-			if !wanted(name) {
+			if !c.wants(name) {
 				return iface{}
 			}
 			return newIface(env.Factory, name)

@@ -90,6 +90,8 @@ func TestFilter(t *testing.T) {
 		"include_interfaces: [docker0]": {"lo", "eth0", "docker0", "xbr-1", "wlan0"},
 		"include_patterns: [^veth]":     {"lo", "eth0", "xbr-1", "veth1", "wlan0"},
 		"{exclude_patterns: ['.'], include_patterns: [^eth], include_interfaces: [lo]}": {"lo", "eth0"},
+		"exclude_interfaces: ['*eth?', ~0$]":                                            {"lo", "xbr-1"},
+		"{exclude_interfaces: ['*'], include_interfaces: ['eth*', lo]}":                 {"lo", "eth0"},
 		"{exclude_interfaces: [lo], include_patterns: [lo]}":                            {"lo", "eth0", "xbr-1", "wlan0"},
 		"{exclude_interfaces: [lo], include_interfaces: [lo]}":                          {"lo", "eth0", "xbr-1", "wlan0"},
 	} {
@@ -118,8 +120,8 @@ func TestFilter(t *testing.T) {
 
 func TestBadPatternIsAConfigError(t *testing.T) {
 	_, problems := plugintest.Decode(t, Plugin, "exclude_patterns: ['[a', ok]\ninclude_patterns: ['(?!x)']")
-	want := `1:1: linux_net.exclude_patterns: "[a" is no regular expression: missing closing ] at [a
-2:1: linux_net.include_patterns: "(?!x)" is no regular expression: invalid or unsupported Perl syntax at (?!`
+	want := `1:20: linux_net.exclude_patterns[0]: must be a regular expression (missing closing ] at [a), not "[a"
+2:20: linux_net.include_patterns[0]: must be a regular expression (invalid or unsupported Perl syntax at (?!), not "(?!x)"`
 	got := strings.ReplaceAll("\n"+problems.Error(), "\n:", "\n")[1:]
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
