@@ -12,6 +12,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 )
@@ -53,6 +54,47 @@ outputs: [stdout, stdout: {alias: second}]
 	}
 	if len(ac.Outputs) != 2 || ac.Outputs[1].ID != "stdout#second" {
 		t.Errorf("outputs %v", ac.Outputs)
+	}
+}
+
+// TestOptionsOfInputs gathers with every option that all inputs share.
+func TestOptionsOfInputs(t *testing.T) {
+	a := App{Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), GOOS: "linux", Getenv: func(string) (string, bool) { return "", false }}
+	cfg, err := config.Parse(t.Context(), "c", []byte(`
+tags: {site: a}
+inputs:
+  - internal:
+      alias: me
+      name_prefix: lab.
+      rates: false
+      tags: {rack: 7}
+      metrics: {include: ["internal_*total*", internal_goroutines], exclude: [~goroutines$]}
+outputs: [stdout]
+`), a.configEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ac, err := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for second := range int64(2) {
+		b := telemetry.NewBatch(time.Unix(second, 0), time.Unix(second, 0), 0)
+		if err := ac.Inputs[0].Live.Gatherer.Gather(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Len() {
+			s, _, _ := b.Sample(i)
+			got = append(got, s.String())
+		}
+	}
+	want := `lab.internal_process_cpu_seconds_total{host="` + hostname(cfg) + `",rack="7",site="a",source="internal",unit="seconds"}`
+	if diff := cmp.Diff([]string{want, want}, got); diff != "" {
+		t.Error(diff)
+	}
+	if ac.Inputs[0].ID != "internal#me" {
+		t.Errorf("its ID is %s", ac.Inputs[0].ID)
 	}
 }
 

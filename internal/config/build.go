@@ -3,13 +3,17 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // internalInput is the input that is always there: what the agent counts about itself.
@@ -45,11 +49,42 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 				b.ps.Warn(it.at, it.path+".tags."+tag, reservedTag)
 			}
 		}
+		b.selection(it, "include", built.Options.Metrics.Include, built.Definition)
+		b.selection(it, "exclude", built.Options.Metrics.Exclude, built.Definition)
 		if ok && built.Options.Enabled {
 			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
 		}
 	}
 	return ins
+}
+
+// selection warns of patterns that fit none of the metrics that an input documents.
+func (b *builder) selection(it item, key string, patterns match.List, def plugins.Definition) {
+	metrics := metricdoc.Parse(def.Readme())
+	for i, p := range patterns {
+		if len(metrics) > 0 && !metricdoc.Fits(metrics, p) {
+			at := child(child(child(it.settings, "metrics"), key), strconv.Itoa(i))
+			b.ps.Warn(at, fmt.Sprintf("%s.metrics.%s[%d]", it.path, key, i), "%q fits no metric of %s%s",
+				p, def.Name(), conf.Suggest(p.String(), metricdoc.Names(metrics)))
+		}
+	}
+}
+
+// child returns the value below a key of a map or an index of a list; nil when it is not there.
+func child(n *yaml.Node, key string) *yaml.Node {
+	n = conf.Resolve(n)
+	if n == nil {
+		return nil
+	}
+	if i, err := strconv.Atoi(key); n.Kind == yaml.SequenceNode && err == nil && i < len(n.Content) {
+		return n.Content[i]
+	}
+	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
 }
 
 func (b *builder) outputs(list *yaml.Node) []Output {

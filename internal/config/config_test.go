@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -211,6 +212,26 @@ func TestTagThatIsALabelAlready(t *testing.T) {
 	}
 	if want := "c:1:8: tags.host: has no effect: this label is not for tags"; c.Warnings.Error() != want {
 		t.Errorf("%q, want %q", c.Warnings.Error(), want)
+	}
+}
+
+// What a selection of metrics fits is known from the input's documentation: a pattern that fits nothing is a slip.
+func TestSelectionThatFitsNothing(t *testing.T) {
+	env := testEnv()
+	env.Inputs = append(env.Inputs, in[struct{}]("documented").Doc(metricdoc.Header+"\n| `rx_bytes` and its `_rate` | | | counter | x | |\n"))
+	cfg, err := Parse(t.Context(), "c", []byte(`
+inputs:
+  - documented: {metrics: {include: [rx_byte, "rx*"], exclude: [rx_bytes_rate, ~^tx]}}
+  - mem: {metrics: {include: [anything]}}
+outputs: [redis]
+`), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `c:3:38: inputs[0].documented.metrics.include[0]: "rx_byte" fits no metric of documented (did you mean "rx_bytes"?)
+c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" fits no metric of documented`
+	if diff := cmp.Diff(want, cfg.Warnings.Error()); diff != "" {
+		t.Error(diff)
 	}
 }
 

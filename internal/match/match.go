@@ -32,7 +32,7 @@ func (p *Pattern) UnmarshalScalar(text string) error {
 	expression, isRegexp := strings.CutPrefix(text, regexpMark)
 	switch {
 	case text == "":
-		return errors.New("must not be empty")
+		return errors.New("must be a name or a pattern")
 	case isRegexp:
 	case strings.ContainsAny(text, "*?["):
 		expression = fromGlob(text)
@@ -101,6 +101,9 @@ func class(members string) string {
 func (p Pattern) Match(name string) bool {
 	return name == p.text || p.re != nil && p.re.MatchString(name)
 }
+
+// Exact says whether the pattern fits one name only: itself.
+func (p Pattern) Exact() bool { return p.re == nil }
 
 // String is the pattern as it was written.
 func (p Pattern) String() string { return p.text }

@@ -49,7 +49,7 @@ func TestMatch(t *testing.T) {
 func TestBadPatterns(t *testing.T) {
 	const glob = "must be a glob with characters or ranges in its [ ], such as sd[a-d]"
 	for text, want := range map[string]string{
-		"":        "must not be empty",
+		"":        "must be a name or a pattern",
 		"sd[a":    glob,
 		"sd[]":    glob,
 		"sd[z-a]": glob,

@@ -9,6 +9,7 @@ package metricdoc
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/match"
@@ -121,6 +122,29 @@ func Find(metrics []Metric, name string) (Metric, bool) {
 	}
 	m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
 	return m, true
+}
+
+// Names lists all metrics, rates included, in their order; those whose names the kernel makes as a glob.
+func Names(metrics []Metric) []string {
+	var names []string
+	for _, m := range metrics {
+		for _, name := range m.Names {
+			names = append(names, name)
+			if m.HasRate {
+				names = append(names, name+rateSuffix)
+			}
+		}
+	}
+	return names
+}
+
+// Fits says whether a pattern fits any of the metrics, or may do so where the kernel makes the names.
+func Fits(metrics []Metric, p match.Pattern) bool {
+	if p.Exact() {
+		_, ok := Find(metrics, p.String())
+		return ok
+	}
+	return slices.ContainsFunc(Names(metrics), func(name string) bool { return p.Match(name) || strings.Contains(name, "*") })
 }
 
 func find(metrics []Metric, name string) (found Metric, ok bool) {

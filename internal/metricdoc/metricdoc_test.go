@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/match"
 )
 
 const readme = "# x\n\n| key | default |\n|---|---|\n| `a` | `b` |\n\n" + Header + `
@@ -45,5 +47,22 @@ func TestFind(t *testing.T) {
 		if got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	all := Parse(readme)
+	for pattern, want := range map[string]bool{
+		"rx_bytes": true, "rx_bytes_rate": true, "up_rate": false, "ip_Any": true, "rx_byte": false, "~x": true, "z*": true, // ip_* may be anything
+	} {
+		if got := Fits(all, match.Of(pattern)[0]); got != want {
+			t.Errorf("%s fits: %v", pattern, got)
+		}
+	}
+	if Fits(all[:2], match.Of("z*")[0]) || !Fits(all[:2], match.Of("rx*rate")[0]) {
+		t.Error("globs over known names")
+	}
+	if diff := cmp.Diff([]string{"rx_bytes", "rx_bytes_rate", "up", "down"}, Names(all[:2])); diff != "" {
+		t.Error(diff)
 	}
 }
