@@ -224,7 +224,7 @@ func (w *writer) writeKinds(ctx context.Context, batches []*telemetry.Batch) err
 	err := w.events.WriteEvents(ctx, events)
 	var more *outputs.RejectError
 	if rejected != nil && errors.As(err, &more) {
-		return &outputs.RejectError{N: rejected.N + more.N, Err: errors.Join(rejected.Err, more.Err)}
+		return rejected.With(more)
 	}
 	if err == nil {
 		return asError(rejected)
@@ -247,7 +247,7 @@ func (w *writer) settle(lease buffer.Lease[*telemetry.Batch], err error) error {
 	case err == nil:
 		w.rejects.ok("nothing is rejected any more")
 	case errors.As(err, &rejected):
-		w.stats.Rejected.Add(int64(rejected.N))
+		w.reject(rejected)
 		w.rejects.fail("output rejects samples", fmt.Errorf("%d of %d: %w", rejected.N, n, rejected.Err))
 		n -= rejected.N
 	case outputs.IsPermanent(err):
@@ -268,6 +268,18 @@ func (w *writer) settle(lease buffer.Lease[*telemetry.Batch], err error) error {
 	w.stats.Written.Add(int64(n))
 	w.stats.LastSuccess.Store(time.Now().UnixNano())
 	return nil
+}
+
+// reject counts what the destination refused, by reason.
+func (w *writer) reject(r *outputs.RejectError) {
+	rest := r.N
+	for reason, n := range r.Reasons {
+		w.stats.Reject(reason, n)
+		rest -= n
+	}
+	if rest > 0 {
+		w.stats.Reject(outputs.Other, rest)
+	}
 }
 
 func (w *writer) close() {

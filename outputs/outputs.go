@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
@@ -67,8 +68,27 @@ func Define[C any, O Output](name, summary string, defaults func() C, build func
 
 // RejectError says that the write is settled, but the destination refused N samples or events for good.
 type RejectError struct {
-	N   int
-	Err error // the reason, or several joined
+	N       int
+	Err     error          // the reason, or several joined, for people
+	Reasons map[string]int // how many for which reason, in one word that never changes ("too_old"); the rest is [Other]
+}
+
+// Other is the reason of rejections that have no word of their own.
+const Other = "other"
+
+// With adds what another write refused; other may be nil.
+func (e *RejectError) With(other *RejectError) *RejectError {
+	if other == nil {
+		return e
+	}
+	sum := &RejectError{N: e.N + other.N, Err: errors.Join(e.Err, other.Err), Reasons: maps.Clone(e.Reasons)}
+	for reason, n := range other.Reasons {
+		if sum.Reasons == nil {
+			sum.Reasons = map[string]int{}
+		}
+		sum.Reasons[reason] += n
+	}
+	return sum
 }
 
 func (e *RejectError) Error() string { return fmt.Sprintf("%d rejected: %v", e.N, e.Err) }

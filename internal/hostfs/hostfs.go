@@ -85,6 +85,11 @@ func (r Root) RootFile(elem ...string) *File {
 	return NewFile(filepath.Join(r.Root, filepath.Join(elem...)))
 }
 
+// SelfDir returns a lister of a directory of this very process, which no variable moves.
+func SelfDir(elem ...string) *Dir {
+	return NewDir(filepath.Join(standardProc, "self", filepath.Join(elem...)))
+}
+
 // File is a small file that is read whole, again and again, into one buffer.
 //
 // A file that the kernel makes up stays open between reads, because opening it costs more than reading it. It is

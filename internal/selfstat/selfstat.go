@@ -19,8 +19,8 @@ type Input struct {
 	Missed      atomic.Int64 // ticks skipped because the gather before was still running
 	GatherTime  atomic.Int64 // nanoseconds, total
 	LastGather  atomic.Int64 // nanoseconds of the last gather
-	MaxGather   atomic.Int64 // nanoseconds of the slowest gather
-	LastSuccess atomic.Int64 // Unix nanoseconds, 0 before the first
+	MaxGather   atomic.Int64 // nanoseconds of the slowest gather since somebody set it to 0
+	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the input was added
 }
 
 // Gathered records one finished gather.
@@ -46,7 +46,30 @@ type Output struct {
 	Retries     atomic.Int64 // failed writes that were put back
 	Writes      atomic.Int64 // successful writes
 	WriteTime   atomic.Int64 // nanoseconds, total, failed writes included
-	LastSuccess atomic.Int64 // Unix nanoseconds, 0 before the first
+	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
+
+	mu      sync.Mutex
+	reasons map[string]int64 // rejections by reason
+}
+
+// Reject counts n samples or events that the destination refused for a reason, which is one word.
+func (o *Output) Reject(reason string, n int) {
+	o.Rejected.Add(int64(n))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.reasons == nil {
+		o.reasons = map[string]int64{}
+	}
+	o.reasons[reason] += int64(n)
+}
+
+// Reasons calls f with each reason that something was rejected for, and how much; f must not call back.
+func (o *Output) Reasons(f func(reason string, n int64)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for reason, n := range o.reasons {
+		f(reason, n)
+	}
 }
 
 // Registry lists what is counted, in the order of the configuration.
@@ -61,6 +84,7 @@ func (r *Registry) NewInput(id string) *Input {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	in := &Input{ID: id}
+	in.LastSuccess.Store(time.Now().UnixNano())
 	r.inputs = append(r.inputs, in)
 	return in
 }
@@ -70,6 +94,7 @@ func (r *Registry) NewOutput(id string, limit int) *Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := &Output{ID: id, Limit: int64(limit)}
+	out.LastSuccess.Store(time.Now().UnixNano())
 	r.outputs = append(r.outputs, out)
 	return out
 }

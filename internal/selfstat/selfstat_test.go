@@ -57,3 +57,24 @@ func TestRegistryIsForManyGoroutines(t *testing.T) {
 		t.Errorf("%d inputs", len(r.Inputs()))
 	}
 }
+
+func TestReasons(t *testing.T) {
+	out := new(Registry).NewOutput("o", 1)
+	out.Reject("too_old", 2)
+	out.Reject("other", 1)
+	out.Reject("too_old", 3)
+	got := map[string]int64{}
+	out.Reasons(func(reason string, n int64) { got[reason] = n })
+	if len(got) != 2 || got["too_old"] != 5 || got["other"] != 1 || out.Rejected.Load() != 6 {
+		t.Errorf("%v, %d in all", got, out.Rejected.Load())
+	}
+}
+
+// What has never succeeded is as old as its registration, so that an age says how long something has been wrong.
+func TestLastSuccessBeginsAtRegistration(t *testing.T) {
+	before := time.Now().UnixNano()
+	var r Registry
+	if in, out := r.NewInput("i").LastSuccess.Load(), r.NewOutput("o", 1).LastSuccess.Load(); in < before || out < in {
+		t.Errorf("%d, %d, before both it was %d", in, out, before)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/outputs"
 )
 
 // verdicts collects what the server answers to the documents of one write.
@@ -84,7 +85,7 @@ func (v *verdicts) settle(documents int, r *rejections) error {
 	if v.unknown > 0 && v.unknown+v.taken == documents {
 		return redisconn.ServerError(v.words)
 	}
-	r.add(v.taken, "whose key is taken by something else")
-	r.add(v.unknown, "refused: "+v.words)
+	r.add("key_taken", v.taken, "whose key is taken by something else")
+	r.add(outputs.Other, v.unknown, "refused: "+v.words)
 	return nil
 }

@@ -73,7 +73,7 @@ func (w *Writer) lasting(events []telemetry.Event, r *rejections) []telemetry.Ev
 		return events
 	}
 	kept := slices.DeleteFunc(slices.Clone(events), old)
-	r.add(len(events)-len(kept), fmt.Sprintf("older than the ttl, %v", w.config.TTL))
+	r.add("too_old", len(events)-len(kept), fmt.Sprintf("older than the ttl, %v", w.config.TTL))
 	return kept
 }
 
@@ -103,19 +103,24 @@ func (w *Writer) countRefused(in info, written int, r *rejections) {
 	if n <= 0 || !ours || strings.HasPrefix(in.lastError, "Key does not exist") { // which is what JSON.DEL counts as
 		return
 	}
-	r.add(int(min(n, int64(written))), fmt.Sprintf("stored, but refused by index %s: %s (%s)", w.config.Index, in.lastError, in.lastKey))
+	r.add("not_indexed", int(min(n, int64(written))), fmt.Sprintf("stored, but refused by index %s: %s (%s)", w.config.Index, in.lastError, in.lastKey))
 }
 
 // rejections are the events that will not be found, and why.
 type rejections struct {
-	n    int
-	errs []error
+	n       int
+	errs    []error
+	reasons map[string]int
 }
 
-func (r *rejections) add(n int, why string) {
+func (r *rejections) add(reason string, n int, why string) {
 	if n > 0 {
 		r.n += n
 		r.errs = append(r.errs, fmt.Errorf("%d %s", n, why))
+		if r.reasons == nil {
+			r.reasons = map[string]int{}
+		}
+		r.reasons[reason] += n
 	}
 }
 
@@ -123,5 +128,5 @@ func (r *rejections) err() error {
 	if r.n == 0 {
 		return nil
 	}
-	return &outputs.RejectError{N: r.n, Err: errors.Join(r.errs...)}
+	return &outputs.RejectError{N: r.n, Err: errors.Join(r.errs...), Reasons: r.reasons}
 }

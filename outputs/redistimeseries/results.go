@@ -35,18 +35,38 @@ func (t *tally) merge(o *tally) {
 
 // err is nil when nothing was rejected. Words are what the server said about those that are other.
 func (t *tally) err(words string) error {
-	total := 0
+	rejected := outputs.RejectError{Reasons: map[string]int{}}
 	var errs []error
 	for r, n := range t {
 		if n > 0 {
-			total += n
+			rejected.N += n
+			rejected.Reasons[reason(r).word()] = n
 			errs = append(errs, fmt.Errorf("%d %s", n, reason(r).text(words)))
 		}
 	}
-	if total == 0 {
+	if rejected.N == 0 {
 		return nil
 	}
-	return &outputs.RejectError{N: total, Err: errors.Join(errs...)}
+	rejected.Err = errors.Join(errs...)
+	return &rejected
+}
+
+// word is what the agent counts the reason as.
+func (r reason) word() string {
+	switch r {
+	case tooOld:
+		return "too_old"
+	case duplicate:
+		return "duplicate"
+	case notValid:
+		return "not_valid"
+	case notFinite:
+		return "not_finite"
+	case unwritable:
+		return "series_refused"
+	default:
+		return outputs.Other
+	}
 }
 
 func (r reason) text(words string) string {

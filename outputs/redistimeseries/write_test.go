@@ -152,10 +152,17 @@ func TestRejectedSamplesDoNotCostTheOthers(t *testing.T) {
 	b.AddAt(g, 7, start.UnixMilli()) // 101 s before
 	b.AddAt(h, 7, -5)
 	b.AddAt(h, 8, start.UnixMilli()+102_000)
-	n, text := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{b}))
+	err := f.WriteMetrics(t.Context(), []*telemetry.Batch{b})
+	n, text := rejected(t, err)
 	want := "1 older than the retention of their series\n1 with a time or value that Redis cannot read\n2 not a number or infinite"
 	if diff := cmp.Diff(want, text); diff != "" || n != 4 {
 		t.Errorf("%d rejected:\n%s", n, diff)
+	}
+	var refusal *outputs.RejectError
+	if errors.As(err, &refusal) {
+		if diff := cmp.Diff(map[string]int{"too_old": 1, "not_valid": 1, "not_finite": 2}, refusal.Reasons); diff != "" {
+			t.Error(diff)
+		}
 	}
 	if got := s.samples(t, "h1:g") + "; " + s.samples(t, "h1:h"); got != "100=100 101=101; 100=100 102=8" {
 		t.Error(got)

@@ -5,6 +5,7 @@ package selfstats
 import (
 	"context"
 	_ "embed"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -32,18 +33,6 @@ type input struct {
 // agent are the sums over all inputs and outputs.
 type agent struct{ gathered, written, dropped, errors, timeouts *telemetry.Total }
 
-// gatherer are the series of one input.
-type gatherer struct {
-	time                              *telemetry.Total
-	samples, errors, timeouts, missed *telemetry.Series
-}
-
-// writer are the series of one output.
-type writer struct {
-	time, written, dropped         *telemetry.Total
-	rejected, retries, size, limit *telemetry.Series
-}
-
 func build(env plugins.Env, _ Config) (*input, error) {
 	f := env.Factory
 	total := func(name string) *telemetry.Total { return f.Counter("internal_agent_"+name, telemetry.None) }
@@ -60,36 +49,6 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		inputs:  telemetry.NewVec(func(id string) gatherer { return newGatherer(f, id) }),
 		outputs: telemetry.NewVec(func(id string) writer { return newWriter(f, id) }),
 	}, nil
-}
-
-func newGatherer(f *telemetry.Factory, id string) gatherer {
-	label := telemetry.Label{Key: "input", Value: id}
-	counter := func(name string) *telemetry.Series {
-		return f.New("internal_gather_"+name, telemetry.Counter, telemetry.None, label)
-	}
-	return gatherer{
-		time:     f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
-		samples:  counter("metrics_gathered"),
-		errors:   counter("errors"),
-		timeouts: counter("gather_timeouts"),
-		missed:   counter("missed"),
-	}
-}
-
-func newWriter(f *telemetry.Factory, id string) writer {
-	label := telemetry.Label{Key: "output", Value: id}
-	series := func(name string, k telemetry.Kind) *telemetry.Series {
-		return f.New("internal_write_"+name, k, telemetry.None, label)
-	}
-	return writer{
-		time:     f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
-		written:  f.Counter("internal_write_metrics_written", telemetry.None, label),
-		dropped:  f.Counter("internal_write_metrics_dropped", telemetry.None, label),
-		rejected: series("metrics_rejected", telemetry.Counter),
-		retries:  series("retries", telemetry.Counter),
-		size:     series("buffer_size", telemetry.Gauge),
-		limit:    series("buffer_limit", telemetry.Gauge),
-	}
 }
 
 // Gather implements plugins.Gatherer.
@@ -117,12 +76,76 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return err
 }
 
+// gatherer are the series of one input.
+type gatherer struct {
+	time                                      *telemetry.Total
+	last, max, age                            *telemetry.Series
+	samples, events, errors, timeouts, missed *telemetry.Series
+}
+
+func newGatherer(f *telemetry.Factory, id string) gatherer {
+	label := telemetry.Label{Key: "input", Value: id}
+	counter := func(name string) *telemetry.Series {
+		return f.New("internal_gather_"+name, telemetry.Counter, telemetry.None, label)
+	}
+	return gatherer{
+		time:     f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
+		last:     f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
+		max:      f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
+		age:      f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
+		samples:  counter("metrics_gathered"),
+		events:   counter("events_gathered"),
+		errors:   counter("errors"),
+		timeouts: counter("gather_timeouts"),
+		missed:   counter("missed"),
+	}
+}
+
 func (g *gatherer) add(out *telemetry.Batch, s *selfstat.Input) {
 	g.time.Add(out, float64(s.GatherTime.Load()))
+	if slowest := s.MaxGather.Swap(0); slowest > 0 { // else nothing was gathered since we last looked
+		out.Add(g.last, float64(s.LastGather.Load()))
+		out.Add(g.max, float64(slowest))
+	}
+	out.Add(g.age, age(out, s.LastSuccess.Load()))
 	out.Add(g.samples, float64(s.Samples.Load()))
+	out.Add(g.events, float64(s.Events.Load()))
 	out.Add(g.errors, float64(s.Errors.Load()))
 	out.Add(g.timeouts, float64(s.Timeouts.Load()))
 	out.Add(g.missed, float64(s.Missed.Load()))
+}
+
+// age is how many seconds before the gather something happened; 0 if the clock was set back since.
+func age(out *telemetry.Batch, unixNano int64) float64 {
+	return max(0, out.At.Sub(time.Unix(0, unixNano)).Seconds())
+}
+
+// writer are the series of one output.
+type writer struct {
+	time, written, dropped                      *telemetry.Total
+	rejected, retries, writes, size, limit, age *telemetry.Series
+	reasons                                     *telemetry.Vec[string, *telemetry.Series]
+}
+
+func newWriter(f *telemetry.Factory, id string) writer {
+	label := telemetry.Label{Key: "output", Value: id}
+	series := func(name string, k telemetry.Kind) *telemetry.Series {
+		return f.New("internal_write_"+name, k, telemetry.None, label)
+	}
+	return writer{
+		time:     f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
+		written:  f.Counter("internal_write_metrics_written", telemetry.None, label),
+		dropped:  f.Counter("internal_write_metrics_dropped", telemetry.None, label),
+		rejected: series("metrics_rejected", telemetry.Counter),
+		retries:  series("retries", telemetry.Counter),
+		writes:   series("writes", telemetry.Counter),
+		size:     series("buffer_size", telemetry.Gauge),
+		limit:    series("buffer_limit", telemetry.Gauge),
+		age:      f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
+		reasons: telemetry.NewVec(func(reason string) *telemetry.Series {
+			return f.New("internal_write_rejected", telemetry.Counter, telemetry.None, label, telemetry.Label{Key: "reason", Value: reason})
+		}),
+	}
 }
 
 func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
@@ -130,7 +153,10 @@ func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
 	w.written.Add(out, float64(s.Written.Load()))
 	w.dropped.Add(out, float64(s.Dropped.Load()))
 	out.Add(w.rejected, float64(s.Rejected.Load()))
+	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
 	out.Add(w.retries, float64(s.Retries.Load()))
+	out.Add(w.writes, float64(s.Writes.Load()))
 	out.Add(w.size, float64(s.Buffered.Load()))
 	out.Add(w.limit, float64(s.Limit))
+	out.Add(w.age, age(out, s.LastSuccess.Load()))
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
+// start is the instant of second 0.
+var start = time.Unix(1_700_000_000, 0)
+
 func count(r *selfstat.Registry) {
 	for _, id := range []string{"linux_cpu", "redis#a"} {
 		in := r.NewInput(id)
@@ -23,15 +26,20 @@ func count(r *selfstat.Registry) {
 		in.Errors.Add(1)
 		in.Timeouts.Add(2)
 		in.Missed.Add(3)
+		in.LastSuccess.Store(start.Add(-7 * time.Second).UnixNano())
 	}
 	out := r.NewOutput("redistimeseries", 5000)
 	out.Buffered.Store(7)
 	out.Written.Add(60)
 	out.Dropped.Add(5)
-	out.Rejected.Add(4)
+	out.Reject("too_old", 3)
+	out.Reject("not_finite", 1)
+	out.LastSuccess.Store(start.Add(-4 * time.Second).UnixNano())
 	out.Retries.Add(3)
 	out.WriteTime.Add(900)
-	r.NewOutput("stdout", 100).Written.Add(1)
+	stdout := r.NewOutput("stdout", 100)
+	stdout.Written.Add(1)
+	stdout.LastSuccess.Store(start.Add(time.Hour).UnixNano()) // the clock was set back
 }
 
 func TestConformance(t *testing.T) {
@@ -46,7 +54,8 @@ func TestGather(t *testing.T) {
 	count(env.Self)
 	p := plugintest.Start(t, Plugin, "", env)
 	p.Gather(0)
-	env.Self.Inputs()[0].Gathered(10*time.Millisecond, 60, 0)
+	env.Self.Inputs()[0].Gathered(10*time.Millisecond, 50, 0)
+	env.Self.Inputs()[0].Gathered(5*time.Millisecond, 10, 0)
 	env.Self.Outputs()[0].Written.Add(50)
 	got := p.Gather(10)
 	maps := map[string]float64{}
@@ -62,17 +71,23 @@ func TestGather(t *testing.T) {
 		"internal_agent_gather_errors": 2, "internal_agent_gather_errors_rate": 0,
 		"internal_agent_gather_timeouts": 4, "internal_agent_gather_timeouts_rate": 0,
 
-		"internal_gather_gather_time_ns_linux_cpu": 13e6, "internal_gather_gather_time_ns_rate_linux_cpu": 1e6,
+		"internal_gather_gather_time_ns_linux_cpu": 18e6, "internal_gather_gather_time_ns_rate_linux_cpu": 1.5e6,
 		"internal_gather_metrics_gathered_linux_cpu": 100, "internal_gather_errors_linux_cpu": 1,
-		"internal_gather_gather_timeouts_linux_cpu": 2, "internal_gather_missed_linux_cpu": 3,
-		"internal_gather_gather_time_ns_redis#a": 3e6, "internal_gather_gather_time_ns_rate_redis#a": 0,
+		"internal_gather_gather_timeouts_linux_cpu": 2, "internal_gather_missed_linux_cpu": 3, "internal_gather_events_gathered_linux_cpu": 2,
+		"internal_gather_last_gather_time_ns_linux_cpu": 5e6, "internal_gather_max_gather_time_ns_linux_cpu": 10e6,
+		"internal_gather_last_success_age_linux_cpu": 17,
+		"internal_gather_gather_time_ns_redis#a":     3e6, "internal_gather_gather_time_ns_rate_redis#a": 0,
 		"internal_gather_metrics_gathered_redis#a": 40, "internal_gather_errors_redis#a": 1,
-		"internal_gather_gather_timeouts_redis#a": 2, "internal_gather_missed_redis#a": 3,
+		"internal_gather_gather_timeouts_redis#a": 2, "internal_gather_missed_redis#a": 3, "internal_gather_events_gathered_redis#a": 2,
+		"internal_gather_last_success_age_redis#a": 17, // nothing gathered between the two: no times of gathers
 
 		"internal_write_write_time_ns_redistimeseries": 900, "internal_write_write_time_ns_rate_redistimeseries": 0,
 		"internal_write_metrics_written_redistimeseries": 110, "internal_write_metrics_written_rate_redistimeseries": 5,
 		"internal_write_metrics_dropped_redistimeseries": 5, "internal_write_metrics_dropped_rate_redistimeseries": 0,
 		"internal_write_metrics_rejected_redistimeseries": 4, "internal_write_retries_redistimeseries": 3,
+		"internal_write_rejected_redistimeseries_too_old": 3, "internal_write_rejected_redistimeseries_not_finite": 1,
+		"internal_write_writes_redistimeseries": 0, "internal_write_last_success_age_redistimeseries": 14,
+		"internal_write_writes_stdout": 0, "internal_write_last_success_age_stdout": 0,
 		"internal_write_buffer_size_redistimeseries": 7, "internal_write_buffer_limit_redistimeseries": 5000,
 		"internal_write_write_time_ns_stdout": 0, "internal_write_write_time_ns_rate_stdout": 0,
 		"internal_write_metrics_written_stdout": 1, "internal_write_metrics_written_rate_stdout": 0,
@@ -107,9 +122,22 @@ func TestProcess(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return
 	}
+	checkDescriptors(t, got, p)
 	resident, virtual := got["internal_process_resident_memory_bytes"], got["internal_process_virtual_memory_bytes"]
 	if resident < float64(os.Getpagesize()) || virtual < resident {
 		t.Errorf("resident %v, virtual %v", resident, virtual)
+	}
+}
+
+// checkDescriptors opens a file: one more must be counted.
+func checkDescriptors(t *testing.T, before map[string]float64, p *plugintest.Probe) {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if n, after := before["internal_process_open_fds"], p.Gather(1)["internal_process_open_fds"]; n < 3 || after != n+1 || after > before["internal_process_max_fds"] {
+		t.Errorf("%v descriptors, one more is %v, of %v", n, after, before["internal_process_max_fds"])
 	}
 }
 
@@ -118,7 +146,7 @@ func TestRuntimeMetricsExist(t *testing.T) {
 	p := newProcess(plugintest.Env("internal", "").Factory)
 	metrics.Read(p.runtime)
 	for _, s := range p.runtime {
-		if s.Value.Kind() != metrics.KindUint64 {
+		if s.Value.Kind() == metrics.KindBad {
 			t.Errorf("%s is of kind %v", s.Name, s.Value.Kind())
 		}
 	}

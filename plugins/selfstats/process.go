@@ -2,7 +2,6 @@ package selfstats
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"runtime/metrics"
 
@@ -15,8 +14,10 @@ type process struct {
 	runtime           []metrics.Sample
 	runtimeSeries     []*telemetry.Series // in the order of runtime
 	statm             *hostfs.File
+	fds               *hostfs.Dir
 	pageSize          float64
 	virtual, resident *telemetry.Series
+	openFDs, maxFDs   *telemetry.Series
 	cpu               *telemetry.Total
 }
 
@@ -26,19 +27,26 @@ func newProcess(f *telemetry.Factory) *process {
 		runtime: []metrics.Sample{
 			{Name: "/memory/classes/total:bytes"},
 			{Name: "/memory/classes/heap/objects:bytes"},
+			{Name: "/gc/heap/goal:bytes"},
 			{Name: "/gc/cycles/total:gc-cycles"},
+			{Name: "/cpu/classes/gc/total:cpu-seconds"},
 			{Name: "/sched/goroutines:goroutines"},
 		},
 		runtimeSeries: []*telemetry.Series{
 			f.Gauge("internal_memstats_sys_bytes", telemetry.Bytes),
 			f.Gauge("internal_memstats_heap_alloc_bytes", telemetry.Bytes),
+			f.Gauge("internal_memstats_next_gc_bytes", telemetry.Bytes),
 			f.New("internal_memstats_num_gc", telemetry.Counter, telemetry.None),
+			f.New("internal_memstats_gc_cpu_seconds_total", telemetry.Counter, telemetry.Seconds),
 			f.Gauge("internal_goroutines", telemetry.None),
 		},
 		statm:    hostfs.SelfFile("statm"),
+		fds:      hostfs.SelfDir("fd"),
 		pageSize: float64(os.Getpagesize()),
 		virtual:  f.Gauge("internal_process_virtual_memory_bytes", telemetry.Bytes),
 		resident: f.Gauge("internal_process_resident_memory_bytes", telemetry.Bytes),
+		openFDs:  f.Gauge("internal_process_open_fds", telemetry.None),
+		maxFDs:   f.Gauge("internal_process_max_fds", telemetry.None),
 		cpu:      f.Counter("internal_process_cpu_seconds_total", telemetry.Seconds),
 	}
 }
@@ -46,28 +54,38 @@ func newProcess(f *telemetry.Factory) *process {
 func (p *process) add(out *telemetry.Batch) error {
 	metrics.Read(p.runtime)
 	for i, s := range p.runtime {
-		if s.Value.Kind() == metrics.KindUint64 {
+		switch s.Value.Kind() {
+		case metrics.KindUint64:
 			out.Add(p.runtimeSeries[i], float64(s.Value.Uint64()))
+		case metrics.KindFloat64:
+			out.Add(p.runtimeSeries[i], s.Value.Float64())
 		}
 	}
 	if seconds, err := cpuSeconds(); err == nil {
 		p.cpu.Add(out, seconds)
 	}
-	return p.addMemory(out)
+	return errors.Join(p.addMemory(out), p.addDescriptors(out))
 }
 
 // addMemory reads what the kernel counts of this process; systems without a Linux-like /proc do not say.
 func (p *process) addMemory(out *telemetry.Batch) error {
-	data, err := p.statm.Read()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+	data, err := p.statm.ReadOptional()
 	if virtual, resident, ok := parseStatm(data); ok {
 		out.Add(p.virtual, virtual*p.pageSize)
 		out.Add(p.resident, resident*p.pageSize)
 	}
+	return err
+}
+
+// addDescriptors counts the files and sockets that this process has open, without the one that lists them.
+func (p *process) addDescriptors(out *telemetry.Batch) error {
+	if limit, ok := maxDescriptors(); ok {
+		out.Add(p.maxFDs, limit)
+	}
+	names, err := p.fds.Names()
+	if err != nil {
+		return hostfs.UnlessMissing(err)
+	}
+	out.Add(p.openFDs, float64(len(names)-1))
 	return nil
 }

@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// maxDescriptors is how many files and sockets this process may have open; not ok where there is no limit.
+func maxDescriptors() (float64, bool) {
+	var limit syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+	const infinite = 1<<63 - 1
+	return float64(limit.Cur), err == nil && uint64(limit.Cur) < infinite
+}
+
 // cpuSeconds is the CPU time that this process has used, in programs and in the kernel.
 func cpuSeconds() (float64, error) {
 	var usage syscall.Rusage

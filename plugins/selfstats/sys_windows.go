@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// maxDescriptors: Windows has no such limit.
+func maxDescriptors() (float64, bool) { return 0, false }
+
 // cpuSeconds is the CPU time that this process has used, in programs and in the kernel.
 func cpuSeconds() (float64, error) {
 	self, err := syscall.GetCurrentProcess()
