@@ -41,9 +41,20 @@ type Metric struct {
 	Needs    string // the kernel or the setting that it takes; "": any
 }
 
-// Parse returns the metrics that a README documents, in its order. Lines that are no rows of a table of metrics are text.
+// Parse returns the metrics that a README documents, in its order.
 func Parse(readme string) []Metric {
 	var metrics []Metric
+	for _, row := range Rows(readme) {
+		if m, ok := parseRow(row); ok {
+			metrics = append(metrics, m)
+		}
+	}
+	return metrics
+}
+
+// Rows returns the rows of all tables of metrics in a README, without their headers.
+func Rows(readme string) []string {
+	var rows []string
 	inside := false
 	for line := range strings.Lines(readme) {
 		line = strings.TrimSpace(line)
@@ -53,12 +64,10 @@ func Parse(readme string) []Metric {
 		case !strings.HasPrefix(line, "|"):
 			inside = false
 		case inside && !strings.HasPrefix(line, "|--"):
-			if m, ok := parseRow(line); ok {
-				metrics = append(metrics, m)
-			}
+			rows = append(rows, line)
 		}
 	}
-	return metrics
+	return rows
 }
 
 func parseRow(line string) (Metric, bool) {

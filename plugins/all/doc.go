@@ -2,3 +2,4 @@
 package all
 
 //go:generate go run ../../internal/tools/genlist -kind plugins
+//go:generate go run ../../internal/tools/gendocs

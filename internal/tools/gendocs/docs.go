@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed inputs.md.tmpl
+var inputsTemplate string
+
+// input is one section of docs/inputs.md.
+type input struct {
+	plugins.Definition
+	Folder string
+	Header string
+	Rows   []string
+}
+
+// inputs returns docs/inputs.md for the module in root.
+func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
+	folders, err := foldersByTitle(filepath.Join(root, "plugins"))
+	if err != nil {
+		return nil, err
+	}
+	var all []input
+	for _, d := range catalog {
+		folder, ok := folders[d.Name()]
+		if !ok {
+			return nil, fmt.Errorf("no README below plugins has the title %q", "# "+d.Name())
+		}
+		all = append(all, input{Definition: d, Folder: folder, Header: metricdoc.Header, Rows: metricdoc.Rows(d.Readme())})
+	}
+	t := template.New("inputs").Funcs(template.FuncMap{
+		"join": func(words []string) string { return strings.Join(words, ", ") },
+		"codes": func(words []string) string {
+			if len(words) == 0 {
+				return ""
+			}
+			return "`" + strings.Join(words, "` `") + "`"
+		},
+	})
+	if t, err = t.Parse(inputsTemplate); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = t.Execute(&out, all)
+	return out.Bytes(), err
+}
+
+// foldersByTitle finds the folder of each input: its README begins with the input's name, which the folder's may differ
+// from.
+func foldersByTitle(dir string) (map[string]string, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "README.md"))
+	if err != nil {
+		return nil, err
+	}
+	folders := map[string]string{}
+	for _, path := range paths {
+		readme, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		title, _, _ := strings.Cut(strings.TrimPrefix(string(readme), "# "), "\n")
+		folders[title] = filepath.Base(filepath.Dir(path))
+	}
+	return folders, nil
+}

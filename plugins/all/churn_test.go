@@ -1,0 +1,135 @@
+package all
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"weak"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// Things that come and go in the churn: perRound new ones in each round, and none of them again.
+const (
+	churned  = 10_000
+	perRound = 200
+)
+
+// TestNothingIsKeptOfWhatIsGone lets 10,000 interfaces, mounts, devices, cores and the like come and go: afterwards none of
+// their series is left in memory. Weak pointers tell that exactly, where the size of the heap would tell it roughly.
+func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the inputs are Linux ones")
+	}
+	for _, tt := range []struct {
+		input string
+		lay   func(t *testing.T, dir string, turn int, names []string) // makes the tree in which there are things of these names
+	}{
+		{"linux_net", layInterfaces},
+		{"linux_io", layDevices},
+		{"linux_cpu", layCores},
+		{"linux_disk", layMounts},
+	} {
+		t.Run(tt.input, func(t *testing.T) {
+			d, err := Catalog().Find("input", tt.input, runtime.GOOS)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			tt.lay(t, dir, 0, nil)
+			p := plugintest.Start(t, d, "", plugintest.Env(tt.input, dir))
+			var seen []weak.Pointer[telemetry.Series]
+			for turn := range 2 * churned / perRound { // two each, so that there are rates
+				tt.lay(t, dir, turn, names(turn/2))
+				seen = append(seen, gathered(t, p, turn)...)
+			}
+			tt.lay(t, dir, 0, nil)
+			for i := range 10 {
+				gathered(t, p, churned+i)
+			}
+			checkForgotten(t, seen)
+			runtime.KeepAlive(p) // else its series would be gone with it
+		})
+	}
+}
+
+func names(round int) []string {
+	var all []string
+	for i := range perRound {
+		all = append(all, fmt.Sprint(round*perRound+i))
+	}
+	return all
+}
+
+func gathered(t *testing.T, p *plugintest.Probe, second int) []weak.Pointer[telemetry.Series] {
+	b, err := p.Batch(float64(second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var series []weak.Pointer[telemetry.Series]
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		series = append(series, weak.Make(s))
+	}
+	return series
+}
+
+// checkForgotten allows for what is always there: lo, the total of all cores.
+func checkForgotten(t *testing.T, seen []weak.Pointer[telemetry.Series]) {
+	if len(seen) < 2*churned {
+		t.Fatalf("only %d samples: the churn did not happen", len(seen))
+	}
+	runtime.GC()
+	alive := map[*telemetry.Series]bool{}
+	for _, w := range seen {
+		if s := w.Value(); s != nil {
+			alive[s] = true
+		}
+	}
+	const always = 60
+	if len(alive) > always {
+		t.Errorf("%d series of things that are gone are still there", len(alive))
+		for s := range alive {
+			t.Logf("such as %s", s)
+			break
+		}
+	}
+}
+
+// lay writes a file whose lines are the first one and one for each name.
+func lay(t *testing.T, dir, file, first, format string, names []string) {
+	var text strings.Builder
+	text.WriteString(first)
+	for _, name := range names {
+		fmt.Fprintf(&text, format, name)
+	}
+	plugintest.Files(t, dir, map[string]string{file: text.String()})
+}
+
+func layInterfaces(t *testing.T, dir string, _ int, names []string) {
+	lay(t, dir, "proc/1/net/dev", "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", "tap%s: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", names)
+}
+
+func layDevices(t *testing.T, dir string, _ int, names []string) {
+	lay(t, dir, "proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n", "8 1 sd%s 1 2 3 4 5 6 7 8 9 10 11\n", names)
+}
+
+func layCores(t *testing.T, dir string, turn int, names []string) {
+	lay(t, dir, "proc/stat", fmt.Sprintf("cpu %d 0 0 9 0\n", turn), "cpu%s "+fmt.Sprint(turn)+" 0 0 9 0\n", names)
+}
+
+func layMounts(t *testing.T, dir string, _ int, names []string) {
+	if err := os.RemoveAll(filepath.Join(dir, "mnt")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Join(dir, "mnt", name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lay(t, dir, "proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", "2 1 9:%[1]s / /mnt/%[1]s rw - ext4 /dev/sdb%[1]s rw\n", names)
+}
