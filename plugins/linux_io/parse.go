@@ -32,10 +32,17 @@ func counterNames() [numCounters]counter {
 	}
 }
 
-// stats are the totals of one device.
+// stats are the readings of one device.
 type stats struct {
 	counters [numCounters]float64
+	inFlight float64 // requests, right now
 	busy     float64 // milliseconds with requests in flight
+	weighted float64 // milliseconds, each as often as there were requests in flight
+
+	discards, discardBytes float64
+	hasDiscards            bool
+	flushes                float64
+	hasFlushes             bool
 }
 
 // Columns of /proc/diskstats behind the name: Documentation/admin-guide/iostats.rst. Kernel 4.18 added four for
@@ -47,8 +54,17 @@ const (
 	colWrites      = 4
 	colWriteSector = 6
 	colWriteTime   = 7
+	colInFlight    = 8
 	colBusy        = 9
+	colWeighted    = 10
 	minColumns     = 11
+
+	colDiscards       = 11
+	colDiscardSectors = 13
+	discardColumns    = 15
+	colFlushes        = 15
+	flushColumns      = 17
+	maxColumns        = flushColumns
 )
 
 // sector is the unit of /proc/diskstats in bytes, whatever the device's own sectors are.
@@ -60,8 +76,9 @@ func parseDevice(line []byte) (name []byte, s stats, ok bool) {
 	_, rest := scan.Field(line)
 	_, rest = scan.Field(rest)
 	name, rest = scan.Field(rest)
-	var columns [minColumns]uint64
-	if len(name) == 0 || scan.Uints(rest, columns[:]) < minColumns {
+	var columns [maxColumns]uint64
+	n := scan.Uints(rest, columns[:])
+	if len(name) == 0 || n < minColumns {
 		return nil, s, false
 	}
 	s.counters = [numCounters]float64{
@@ -72,6 +89,9 @@ func parseDevice(line []byte) (name []byte, s stats, ok bool) {
 		readTime:   float64(columns[colReadTime]),
 		writeTime:  float64(columns[colWriteTime]),
 	}
-	s.busy = float64(columns[colBusy])
+	s.inFlight = float64(columns[colInFlight])
+	s.busy, s.weighted = float64(columns[colBusy]), float64(columns[colWeighted])
+	s.discards, s.discardBytes, s.hasDiscards = float64(columns[colDiscards]), float64(columns[colDiscardSectors])*sector, n >= discardColumns
+	s.flushes, s.hasFlushes = float64(columns[colFlushes]), n >= flushColumns
 	return name, s, true
 }

@@ -52,7 +52,27 @@ type device struct {
 	totals [numCounters]*telemetry.Series
 	rates  [numCounters]*telemetry.Rate
 	busy   telemetry.Rate // of the milliseconds with requests in flight
+	queued telemetry.Rate // of those milliseconds, each as often as there were requests
 	util   *telemetry.Series
+
+	inFlight, queue                 *telemetry.Series
+	readWait, writeWait             wait
+	discards, discardBytes, flushes *telemetry.Total
+}
+
+// wait is how long an operation takes, on average between two gathers.
+type wait struct {
+	series      *telemetry.Series
+	time, count float64 // at the last gather
+	known       bool
+}
+
+func (w *wait) add(out *telemetry.Batch, time, count float64) {
+	took, operations := time-w.time, count-w.count
+	if w.known && operations > 0 && took >= 0 {
+		out.Add(w.series, took/operations)
+	}
+	w.time, w.count, w.known = time, count, true
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -73,6 +93,14 @@ func newDevice(f *telemetry.Factory, name string) device {
 		wanted: true,
 		exists: f.Gauge("diskio_device", telemetry.None, label),
 		util:   f.Gauge("diskio_util_percent", telemetry.Percent, label),
+
+		inFlight:     f.Gauge("diskio_in_flight", telemetry.Operations, label),
+		queue:        f.Gauge("diskio_queue_length", telemetry.Operations, label),
+		readWait:     wait{series: f.Gauge("diskio_read_await", telemetry.Milliseconds, label)},
+		writeWait:    wait{series: f.Gauge("diskio_write_await", telemetry.Milliseconds, label)},
+		discards:     f.Counter("io_discards", telemetry.Operations, label),
+		discardBytes: f.Counter("io_discard_bytes", telemetry.Bytes, label),
+		flushes:      f.Counter("io_flushes", telemetry.Operations, label),
 	}
 	for i, c := range counterNames() {
 		d.totals[i] = f.New(c.total, telemetry.Counter, c.unit, label)
@@ -116,5 +144,18 @@ func (d *device) add(out *telemetry.Batch, s stats) {
 	}
 	if perSecond, ok := d.busy.Step(out.At, s.busy); ok {
 		out.Add(d.util, min(100, perSecond/10))
+	}
+	out.Add(d.inFlight, s.inFlight)
+	if perSecond, ok := d.queued.Step(out.At, s.weighted); ok {
+		out.Add(d.queue, perSecond/1000)
+	}
+	d.readWait.add(out, s.counters[readTime], s.counters[reads])
+	d.writeWait.add(out, s.counters[writeTime], s.counters[writes])
+	if s.hasDiscards {
+		d.discards.Add(out, s.discards)
+		d.discardBytes.Add(out, s.discardBytes)
+	}
+	if s.hasFlushes {
+		d.flushes.Add(out, s.flushes)
 	}
 }

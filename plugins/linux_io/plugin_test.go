@@ -15,7 +15,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Then: "testdata/vm-6.18-later"},
 		plugintest.Case{Name: "fourteen columns", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
 		plugintest.Case{Name: "eighteen columns", Root: "testdata/armboard-4.19"},
 	)
@@ -26,8 +26,8 @@ func TestGather(t *testing.T) {
 	plugintest.Lay(t, dir, "testdata/server-2.6.32")
 	p := plugintest.Start(t, Plugin, "exclude_devices: [dm-0]", plugintest.Env("linux_io", dir))
 	want := map[string]float64{
-		"diskio_device_cciss_c0d0": 1,
-		"io_reads_cciss_c0d0":      1000, "io_read_bytes_cciss_c0d0": 20000 * 512, "io_read_time_ms_cciss_c0d0": 3000,
+		"diskio_device_cciss_c0d0": 1, "diskio_in_flight_cciss_c0d0": 0,
+		"io_reads_cciss_c0d0": 1000, "io_read_bytes_cciss_c0d0": 20000 * 512, "io_read_time_ms_cciss_c0d0": 3000,
 		"io_writes_cciss_c0d0": 4000, "io_write_bytes_cciss_c0d0": 50000 * 512, "io_write_time_ms_cciss_c0d0": 6000,
 	}
 	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
@@ -39,10 +39,31 @@ func TestGather(t *testing.T) {
 		"io_writes_cciss_c0d0": 4200, "io_write_bytes_cciss_c0d0": 51000 * 512, "io_write_time_ms_cciss_c0d0": 6200,
 		"diskio_reads_rate_cciss_c0d0": 10, "diskio_read_bytes_rate_cciss_c0d0": 10240, "diskio_read_time_rate_cciss_c0d0": 5,
 		"diskio_writes_rate_cciss_c0d0": 20, "diskio_write_bytes_rate_cciss_c0d0": 51200, "diskio_write_time_rate_cciss_c0d0": 20,
-		"diskio_util_percent_cciss_c0d0": 50,
+		"diskio_util_percent_cciss_c0d0": 50, "diskio_queue_length_cciss_c0d0": 0,
+		"diskio_read_await_cciss_c0d0": 0.5, "diskio_write_await_cciss_c0d0": 1,
 	})
 	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a kernel does not count has no series: flushes begin with Linux 5.5, discards with 4.18.
+func TestColumnsOfLaterKernels(t *testing.T) {
+	const line = "8 0 sda 1 2 3 4 5 6 7 8 2 10 11"
+	for columns, want := range map[string]map[string]float64{
+		"":                {"io_discards_sda": -1, "io_flushes_sda": -1},
+		" 1 2 3":          {"io_discards_sda": -1, "io_flushes_sda": -1},
+		" 1 2 3 4":        {"io_discards_sda": 1, "io_discard_bytes_sda": 3 * 512, "io_flushes_sda": -1},
+		" 1 2 3 4 5 6 7":  {"io_discards_sda": 1, "io_flushes_sda": 5},
+		" 1 2 3 4 5 6 x7": {"io_discards_sda": 1, "io_flushes_sda": 5, "diskio_in_flight_sda": 2},
+	} {
+		dir := plugintest.Files(t, "", map[string]string{"proc/diskstats": line + columns + "\n"})
+		got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir)).Gather(0)
+		for key, value := range want {
+			if v, ok := got[key]; ok != (value >= 0) || ok && v != value {
+				t.Errorf("%q: %s is %v (%v), want %v", columns, key, v, ok, value)
+			}
+		}
 	}
 }
 
@@ -64,7 +85,7 @@ func TestResetGivesNoRate(t *testing.T) {
 	p.Gather(0)
 	plugintest.Lay(t, dir, "testdata/server-2.6.32")
 	for key, v := range p.Gather(10) {
-		if strings.Contains(key, "_rate_") || strings.Contains(key, "util") {
+		if strings.Contains(key, "_rate_") || strings.Contains(key, "util") || strings.Contains(key, "await") {
 			t.Errorf("%s is %v after a reset", key, v)
 		}
 	}
