@@ -26,6 +26,26 @@ func TestAgainstSysfs(t *testing.T) {
 	}
 }
 
+// TestCarrierAgainstSysfs: an interface that is switched off refuses to say whether it has a carrier; it has none.
+func TestCarrierAgainstSysfs(t *testing.T) {
+	got := plugintest.Start(t, Plugin, "exclude_patterns: []", plugintest.Env("linux_net", "")).Gather(0)
+	paths, err := filepath.Glob("/sys/class/net/*/carrier")
+	if err != nil || len(paths) == 0 {
+		t.Skip("no /sys/class/net")
+	}
+	for _, path := range paths {
+		want := 0.0
+		if text, err := os.ReadFile(path); err == nil {
+			want, _ = strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
+		}
+		if key := "net_carrier_" + filepath.Base(filepath.Dir(path)); got[key] != want {
+			t.Errorf("%s is %v, sysfs says %v", key, got[key], want)
+		} else if _, ok := got[key]; !ok {
+			t.Errorf("no %s", key)
+		}
+	}
+}
+
 func sysfsCounters(t *testing.T) map[string]float64 {
 	counters := map[string]float64{}
 	for file, metric := range map[string]string{

@@ -4,6 +4,7 @@ package linuxnet
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
@@ -30,6 +31,7 @@ type iface struct {
 	exists         *telemetry.Series
 	totals         [numCounters]*telemetry.Total
 	rxBits, txBits *telemetry.Rate
+	link           *link
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -39,12 +41,13 @@ func build(env plugins.Env, c Config) (*input, error) {
 			if !c.wants(name) {
 				return iface{}
 			}
-			return newIface(env.Factory, name)
+			return newIface(env, name)
 		}),
 	}, nil
 }
 
-func newIface(f *telemetry.Factory, name string) iface {
+func newIface(env plugins.Env, name string) iface {
+	f := env.Factory
 	label := telemetry.Label{Key: "iface", Value: name}
 	i := iface{
 		wanted: true,
@@ -55,6 +58,7 @@ func newIface(f *telemetry.Factory, name string) iface {
 	for n, c := range counterNames() {
 		i.totals[n] = f.Counter(c.name, c.unit, label)
 	}
+	i.link = newLink(f, env.FS, name, label)
 	return i
 }
 
@@ -65,6 +69,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		return err
 	}
 	found := false
+	var errs []error
 	for len(data) > 0 {
 		var line []byte
 		line, data = scan.Line(data)
@@ -74,21 +79,27 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		}
 		found = true
 		if i := telemetry.GetBytes(in.interfaces, name); i.wanted {
-			i.add(out, counts)
+			if err := i.add(out, counts); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
 	in.interfaces.Sweep()
 	if !found { // there is always lo
-		return fmt.Errorf("parse %s: no interfaces", in.dev.Path())
+		errs = append(errs, fmt.Errorf("parse %s: no interfaces", in.dev.Path()))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func (i *iface) add(out *telemetry.Batch, counts counters) {
+func (i *iface) add(out *telemetry.Batch, counts counters) error {
 	out.Add(i.exists, 1)
 	for n, total := range i.totals {
 		total.Add(out, float64(counts[n]))
 	}
 	i.rxBits.Add(out, 8*float64(counts[rxBytes]))
 	i.txBits.Add(out, 8*float64(counts[txBytes]))
+	if i.link == nil {
+		return nil
+	}
+	return i.link.add(out)
 }

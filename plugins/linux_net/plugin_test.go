@@ -65,6 +65,40 @@ func TestRemovedInterfaceIsForgotten(t *testing.T) {
 	}
 }
 
+func TestLink(t *testing.T) {
+	const dev = "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\neth0: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n"
+	dir := plugintest.Files(t, "", map[string]string{
+		"proc/1/net/dev": dev, "sys/class/net/lo/carrier": "1\n", "sys/class/net/lo/speed": "-1\n",
+		"sys/class/net/eth0/carrier": "1\n", "sys/class/net/eth0/carrier_changes": "3\n", "sys/class/net/eth0/speed": "1000\n",
+	})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", dir))
+	links := func(second float64) map[string]float64 {
+		got := p.Gather(second)
+		maps.DeleteFunc(got, func(key string, _ float64) bool {
+			return !strings.HasPrefix(key, "net_carrier") && !strings.HasPrefix(key, "net_speed")
+		})
+		return got
+	}
+	up := map[string]float64{"net_carrier_lo": 1, "net_carrier_eth0": 1, "net_carrier_changes_eth0": 3, "net_speed_eth0": 1e9}
+	if diff := cmp.Diff(up, links(0)); diff != "" {
+		t.Error(diff)
+	}
+	// The speed is asked for again when the carrier has changed, not before.
+	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/speed": "100\n"})
+	if got := links(1)["net_speed_eth0"]; got != 1e9 {
+		t.Errorf("without a change of the carrier the speed is %v", got)
+	}
+	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/carrier_changes": "5\n"})
+	if got := links(2); got["net_speed_eth0"] != 1e8 || got["net_carrier_changes_rate_eth0"] != 2 {
+		t.Errorf("after a change of the carrier: %v", got)
+	}
+	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/carrier": "0\n"})
+	got := links(3)
+	if _, ok := got["net_speed_eth0"]; ok || got["net_carrier_eth0"] != 0 {
+		t.Errorf("a line that is down: %v", got)
+	}
+}
+
 func TestLabels(t *testing.T) {
 	b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", "testdata/vm-6.18")).Batch(0)
 	if err != nil {
