@@ -41,6 +41,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	all := map[string]*telemetry.Series{}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) { checkCase(t, def, c, all) })
+		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
 	}
 	if def.Runs(goos) && len(all) > 0 {
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
@@ -113,16 +114,11 @@ func (c Case) checkError(t reporter, err error) {
 
 // checkBatch checks each sample and that the series of a batch are apart.
 func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
+	c.checkValues(t, b)
 	series, keys := map[string]bool{}, map[string]string{}
 	for i := range b.Len() {
-		s, _, v := b.Sample(i)
+		s, _, _ := b.Sample(i)
 		id, key := s.String(), s.BareKey()
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			t.Errorf("%s is %v", id, v)
-		}
-		if v < 0 && strings.HasSuffix(s.Name(), "_rate") {
-			t.Errorf("%s is a negative rate: %v", id, v)
-		}
 		if slices.ContainsFunc(s.Labels(), func(l telemetry.Label) bool { return l.Value == "" || l.Key == "" }) {
 			t.Errorf("%s has an empty label", id)
 		}
@@ -133,6 +129,19 @@ func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
 			t.Errorf("%s and %s share the key %s", other, id, key)
 		}
 		series[id], keys[key] = true, id
+	}
+}
+
+// checkValues checks that there is nothing that cannot be.
+func (Case) checkValues(t reporter, b *telemetry.Batch) {
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			t.Errorf("%s is %v", s, v)
+		}
+		if v < 0 && strings.HasSuffix(s.Name(), "_rate") {
+			t.Errorf("%s is a negative rate: %v", s, v)
+		}
 	}
 }
 

@@ -1,0 +1,90 @@
+package plugintest
+
+import (
+	"bytes"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// mangled is how many damaged versions of a case's tree are gathered from.
+const mangled = 60
+
+// checkMangled gathers from damaged files: cut short, with columns more or fewer, numbers that are none or far too large.
+// There may be errors, but no panic, and nothing that cannot be: NaN, infinities, negative rates.
+func checkMangled(t *testing.T, def plugins.Definition, c Case) {
+	if c.Root == "" {
+		return
+	}
+	if !def.Runs(goos) {
+		t.Skipf("%s does not run on %s", def.Name(), goos)
+	}
+	random := rand.New(rand.NewPCG(1, uint64(len(c.Name))))
+	p, dir := c.start(t, def)
+	for round := range mangled {
+		Lay(t, dir, c.Root)
+		c.change(t, dir, round)
+		mangleTree(t, random, dir, c.Root)
+		b, _ := p.Batch(float64(10 * round))
+		c.checkValues(t, b)
+	}
+}
+
+// mangleTree damages one file or several of those in dir that come from the tree.
+func mangleTree(t *testing.T, random *rand.Rand, dir, tree string) {
+	var names []string
+	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			name, _ := filepath.Rel(tree, path)
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1 + random.IntN(3) {
+		path := filepath.Join(dir, names[random.IntN(len(names))])
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, mangle(random, data))
+	}
+}
+
+func mangle(random *rand.Rand, data []byte) []byte {
+	if len(data) == 0 || random.IntN(4) == 0 {
+		return data[:random.IntN(len(data)+1)]
+	}
+	lines := bytes.SplitAfter(bytes.Clone(data), []byte("\n"))
+	for range 1 + random.IntN(3) {
+		i := random.IntN(len(lines))
+		lines[i] = append(mangleLine(random, bytes.TrimSuffix(lines[i], []byte("\n"))), '\n')
+	}
+	return bytes.Join(lines, nil)
+}
+
+func mangleLine(random *rand.Rand, line []byte) []byte {
+	fields := strings.Split(string(line), " ")
+	i := random.IntN(len(fields))
+	odd := []string{"", "-1", "x", "18446744073709551615", "18446744073709551616", "99999999999999999999999999", "1e300", "NaN", "0x7f", "(", ")", "\x00", "\xff", "[a b]", ":"}
+	switch random.IntN(5) {
+	case 0: // a column less
+		fields = append(fields[:i:i], fields[i+1:]...)
+	case 1: // a column more
+		fields = append(fields[:i:i], append([]string{"7"}, fields[i:]...)...)
+	case 2: // thousands more
+		fields = append(fields, strings.Split(strings.Repeat("3 ", 10_000), " ")...)
+	case 3: // less of it
+		return line[:random.IntN(len(line)+1)]
+	default:
+		fields[i] = odd[random.IntN(len(odd))]
+	}
+	return []byte(strings.Join(fields, " "))
+}
