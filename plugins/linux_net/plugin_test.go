@@ -99,6 +99,23 @@ func TestLink(t *testing.T) {
 	}
 }
 
+// An interface under a new name is another series, which begins without a rate; the old one is not continued.
+func TestRenamedInterface(t *testing.T) {
+	const line = ": 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
+	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/dev": "eth0" + line})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/1/net/dev": "lan (0)" + line + "lan[0]" + line})
+	for second, rates := range []bool{false, true} {
+		got := p.Gather(float64(1 + second))
+		_, old := got["net_rx_bytes_eth0"]
+		_, rated := got["net_rx_bytes_rate_lan[0]"]
+		if old || rated != rates || got["net_rx_bytes_lan[0]"] != 9 {
+			t.Errorf("after the change: %v", got)
+		}
+	}
+}
+
 func TestLabels(t *testing.T) {
 	b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", "testdata/vm-6.18")).Batch(0)
 	if err != nil {
