@@ -10,6 +10,7 @@ import (
 	linuxio "github.com/rtcollector/rtcollector/plugins/linux_io"
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
+	linuxsensors "github.com/rtcollector/rtcollector/plugins/linux_sensors"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
@@ -23,6 +24,7 @@ func Catalog() plugins.Catalog {
 		linuxio.Plugin,
 		linuxmem.Plugin,
 		linuxnet.Plugin,
+		linuxsensors.Plugin,
 		linuxswap.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
