@@ -12,6 +12,7 @@ import (
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
 	linuxsensors "github.com/rtcollector/rtcollector/plugins/linux_sensors"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
+	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -26,6 +27,7 @@ func Catalog() plugins.Catalog {
 		linuxnet.Plugin,
 		linuxsensors.Plugin,
 		linuxswap.Plugin,
+		linuxtime.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}
