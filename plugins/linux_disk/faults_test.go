@@ -67,6 +67,9 @@ func TestFileSystemErrors(t *testing.T) {
 	plugintest.Files(t, dir, map[string]string{"sys/fs/ext4/cciss!c0d0p1/errors_count": "5\n",
 		"proc/1/mountinfo": strings.Replace(ext4, "/dev/root rw", "/dev/root ro", 1)})
 	before := in.faults[faultsKey{"8:1", "/"}]
+	if before == nil {
+		t.Error("the count is not remembered")
+	}
 	if got, err = gather(t.Context(), in); err != nil || got["disk_fs_errors_root"] != 5 || got["disk_read_only_root"] != 1 {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -135,6 +135,29 @@ func TestOpenFilesAreBounded(t *testing.T) {
 	}
 }
 
+// A chip that gains or loses a file is opened again: what it still has, goes on.
+func TestChipChanges(t *testing.T) {
+	const chip = "sys/class/hwmon/hwmon0/"
+	dir := plugintest.Files(t, "", map[string]string{chip + "name": "a", chip + "energy1_input": "1000000", chip + "fan1_input": "900"})
+	p := start(t, dir, "")
+	p.Gather(0)
+	if free := live(p).files.free; free != maxOpen-2 {
+		t.Errorf("room for %d files", free)
+	}
+	if err := os.Remove(filepath.Join(dir, chip, "fan1_input")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range scanEvery {
+		plugintest.Files(t, dir, map[string]string{chip + "energy1_input": fmt.Sprint(1000000 * (i + 2))})
+		if got := p.Gather(float64(i + 1)); got["sensor_energy_rate_a-virtual-0_energy1"] != 1 {
+			t.Errorf("gather %d: %v", i, got)
+		}
+	}
+	if free := live(p).files.free; free != maxOpen-1 {
+		t.Errorf("room for %d files after one was removed", free)
+	}
+}
+
 func TestCloseGivesFilesBack(t *testing.T) {
 	before := openFiles(t)
 	p := start(t, manySensors(t, 100), "")

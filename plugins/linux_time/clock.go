@@ -7,16 +7,16 @@ type clock struct {
 	state  int    // what the call returned
 	status uint32 // STA_…
 
-	offset, frequency        int64 // microseconds, or nanoseconds with staNano; 2^-16 ppm
-	maxError, estimatedError int64 // microseconds
-	constant                 int64
-	tick, tai                int64 // microseconds, seconds
+	offset, frequency        float64 // microseconds, or nanoseconds with staNano; 2^-16 ppm
+	maxError, estimatedError float64 // microseconds
+	constant                 float64
+	tick, tai                float64 // microseconds, seconds
 
-	ppsFrequency, ppsStability            int64 // 2^-16 ppm
-	ppsJitter                             int64 // as offset
-	ppsShift                              int32 // 2^n seconds
-	ppsCalibrations, ppsErrors            int64
-	ppsJitterExceeded, ppsStabilityExceed int64
+	ppsFrequency, ppsStability            float64 // 2^-16 ppm
+	ppsJitter                             float64 // as offset
+	ppsShift                              int32   // 2^n seconds
+	ppsCalibrations, ppsErrors            float64
+	ppsJitterExceeded, ppsStabilityExceed float64
 }
 
 // Bits of the status, and the last of the states: include/uapi/linux/timex.h.
@@ -41,11 +41,11 @@ func (c clock) synchronized() float64 {
 }
 
 // fine turns an offset or a jitter into seconds.
-func (c clock) fine(v int64) float64 {
+func (c clock) fine(v float64) float64 {
 	if c.status&staNano != 0 {
-		return float64(v) / nano
+		return v / nano
 	}
-	return float64(v) / micro
+	return v / micro
 }
 
 const ppm telemetry.Unit = "ppm"
@@ -61,22 +61,22 @@ func gauges() []gauge {
 	return []gauge{
 		{"time_synchronized", telemetry.None, func(c *clock) float64 { return c.synchronized() }},
 		{"time_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return c.fine(c.offset) }},
-		{"time_frequency", ppm, func(c *clock) float64 { return float64(c.frequency) / ppmScale }},
-		{"time_max_error_seconds", telemetry.Seconds, func(c *clock) float64 { return float64(c.maxError) / micro }},
-		{"time_estimated_error_seconds", telemetry.Seconds, func(c *clock) float64 { return float64(c.estimatedError) / micro }},
+		{"time_frequency", ppm, func(c *clock) float64 { return c.frequency / ppmScale }},
+		{"time_max_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.maxError / micro }},
+		{"time_estimated_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.estimatedError / micro }},
 		{"time_state", telemetry.None, func(c *clock) float64 { return float64(c.state) }},
 		{"time_status", telemetry.None, func(c *clock) float64 { return float64(c.status) }},
-		{"time_loop_constant", telemetry.None, func(c *clock) float64 { return float64(c.constant) }},
-		{"time_tick", telemetry.Microseconds, func(c *clock) float64 { return float64(c.tick) }},
-		{"time_tai_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return float64(c.tai) }},
+		{"time_loop_constant", telemetry.None, func(c *clock) float64 { return c.constant }},
+		{"time_tick", telemetry.Microseconds, func(c *clock) float64 { return c.tick }},
+		{"time_tai_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return c.tai }},
 	}
 }
 
 // ppsGauges are those of a clock that gets a pulse every second.
 func ppsGauges() []gauge {
 	return []gauge{
-		{"time_pps_frequency", ppm, func(c *clock) float64 { return float64(c.ppsFrequency) / ppmScale }},
-		{"time_pps_stability", ppm, func(c *clock) float64 { return float64(c.ppsStability) / ppmScale }},
+		{"time_pps_frequency", ppm, func(c *clock) float64 { return c.ppsFrequency / ppmScale }},
+		{"time_pps_stability", ppm, func(c *clock) float64 { return c.ppsStability / ppmScale }},
 		{"time_pps_jitter_seconds", telemetry.Seconds, func(c *clock) float64 { return c.fine(c.ppsJitter) }},
 		{"time_pps_interval_seconds", telemetry.Seconds, func(c *clock) float64 { return float64(uint64(1) << (uint32(c.ppsShift) & 63)) }},
 	}
@@ -85,9 +85,9 @@ func ppsGauges() []gauge {
 // ppsCounters are what the kernel counts about the pulses.
 func ppsCounters() []gauge {
 	return []gauge{
-		{"time_pps_calibrations", telemetry.None, func(c *clock) float64 { return float64(c.ppsCalibrations) }},
-		{"time_pps_errors", telemetry.None, func(c *clock) float64 { return float64(c.ppsErrors) }},
-		{"time_pps_jitter_exceeded", telemetry.None, func(c *clock) float64 { return float64(c.ppsJitterExceeded) }},
-		{"time_pps_stability_exceeded", telemetry.None, func(c *clock) float64 { return float64(c.ppsStabilityExceed) }},
+		{"time_pps_calibrations", telemetry.None, func(c *clock) float64 { return c.ppsCalibrations }},
+		{"time_pps_errors", telemetry.None, func(c *clock) float64 { return c.ppsErrors }},
+		{"time_pps_jitter_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsJitterExceeded }},
+		{"time_pps_stability_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsStabilityExceed }},
 	}
 }

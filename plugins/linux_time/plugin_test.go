@@ -102,7 +102,11 @@ func TestSourceIsMissingOrNoise(t *testing.T) {
 	for source, want := range map[string]string{"": "", "\x00\xff noise": "no name", strings.Repeat("x", 33): "no name"} {
 		p := plugintest.Start(t, plugin(&clock{}, &none), "", plugintest.Env("linux_time", tree(t, source)))
 		b, err := p.Batch(0)
-		if (err != nil) != (want != "") || err != nil && !(strings.HasPrefix(err.Error(), "parse ") && strings.Contains(err.Error(), want)) || b.Len() != 10 {
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if strings.HasPrefix(got, "parse ") != (want != "") || !strings.HasSuffix(got, want) || b.Len() != 10 {
 			t.Errorf("%q: %d samples, %v", source, b.Len(), err)
 		}
 	}
@@ -130,7 +134,7 @@ func FuzzClock(f *testing.F) {
 	f.Add(0, uint32(0x2107), int64(-1523), int32(8), []byte("tsc"))
 	f.Add(5, uint32(64), int64(math.MinInt64), int32(-1), []byte("\x00"))
 	f.Fuzz(func(t *testing.T, state int, status uint32, n int64, shift int32, source []byte) {
-		c := clock{state: state, status: status, offset: n, frequency: n, ppsJitter: n, ppsShift: shift}
+		c := clock{state: state, status: status, offset: float64(n), frequency: float64(n), ppsJitter: float64(n), ppsShift: shift}
 		for _, g := range append(gauges(), append(ppsGauges(), ppsCounters()...)...) {
 			if v := g.of(&c); math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Errorf("%s is %v", g.name, v)

@@ -10,10 +10,10 @@ func readClock() (clock, error) {
 		return clock{}, err
 	}
 	return clock{
-		state: state, status: uint32(t.Status), offset: int64(t.Offset), frequency: int64(t.Freq),
-		maxError: int64(t.Maxerror), estimatedError: int64(t.Esterror), constant: int64(t.Constant),
-		tick: int64(t.Tick), tai: int64(t.Tai),
-		ppsFrequency: int64(t.Ppsfreq), ppsJitter: int64(t.Jitter), ppsShift: t.Shift, ppsStability: int64(t.Stabil),
-		ppsCalibrations: int64(t.Calcnt), ppsErrors: int64(t.Errcnt), ppsJitterExceeded: int64(t.Jitcnt), ppsStabilityExceed: int64(t.Stbcnt),
+		state: state, status: uint32(t.Status), offset: float64(t.Offset), frequency: float64(t.Freq),
+		maxError: float64(t.Maxerror), estimatedError: float64(t.Esterror), constant: float64(t.Constant),
+		tick: float64(t.Tick), tai: float64(t.Tai),
+		ppsFrequency: float64(t.Ppsfreq), ppsJitter: float64(t.Jitter), ppsShift: t.Shift, ppsStability: float64(t.Stabil),
+		ppsCalibrations: float64(t.Calcnt), ppsErrors: float64(t.Errcnt), ppsJitterExceeded: float64(t.Jitcnt), ppsStabilityExceed: float64(t.Stbcnt),
 	}, nil
 }
