@@ -249,14 +249,26 @@ func TestSleepingSensorWakesUp(t *testing.T) {
 
 // What may not be read is asked for again only with the next search: failing costs more than reading.
 func TestDeniedFileIsLeftAlone(t *testing.T) {
-	files := descriptors{free: 1}
-	s := sensor{values: []value{files.value(filepath.Join(t.TempDir(), "energy_uj"))}, divisor: 1}
-	s.values[0].denied = true
-	if _, ok, err := s.values[0].read(); ok || err != nil {
-		t.Errorf("read: %v, %v", ok, err)
+	if os.Geteuid() <= 0 {
+		t.Skip("nothing is denied to root, nor on Windows")
 	}
-	if s.refresh(); s.values[0].denied {
-		t.Error("it stays denied")
+	const domain = "sys/class/powercap/intel-rapl:0/"
+	dir := plugintest.Files(t, "", map[string]string{domain + "name": "package-0", domain + "energy_uj": "5000000"})
+	mode := func(m os.FileMode) {
+		if err := os.Chmod(filepath.Join(dir, domain, "energy_uj"), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mode(0)
+	p := start(t, dir, "")
+	for i := range scanEvery {
+		if got := p.Gather(float64(i)); len(got) > 0 { // and no error
+			t.Errorf("gather %d: %v", i, got)
+		}
+		mode(0o444)
+	}
+	if got := p.Gather(scanEvery); len(got) != 1 {
+		t.Errorf("it stays denied: %v", got)
 	}
 }
 

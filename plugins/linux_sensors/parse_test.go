@@ -60,6 +60,21 @@ func TestBusAddress(t *testing.T) {
 	}
 }
 
+func TestDigest(t *testing.T) {
+	seen := map[uint64]string{}
+	for _, list := range []string{"", "a", "b", "ab", "a b", "b a", "a b c", "temp1_input", "temp2_input"} {
+		var names [][]byte
+		for _, name := range strings.Fields(list) {
+			names = append(names, []byte(name))
+		}
+		d := digest(names)
+		if other, taken := seen[d]; taken || d == 0 {
+			t.Errorf("%q and %q are the same", list, other)
+		}
+		seen[d] = list
+	}
+}
+
 func TestNameChannels(t *testing.T) {
 	list := []*channel{
 		{kind: kind{metric: "t"}, attribute: "temp1", label: "A"}, {kind: kind{metric: "t"}, attribute: "temp2", label: "A"},
