@@ -15,6 +15,9 @@ func NewDir(path string) *Dir { return &Dir{path: path} }
 // Path is the directory's name.
 func (d *Dir) Path() string { return d.path }
 
+// Move makes it a lister of another directory, which takes over the buffer: for trees whose directories are many.
+func (d *Dir) Move(path string) { d.path = path }
+
 // Names lists the directory without "." and "..", in the order of the file system. The names are valid until the next
 // call. A directory that is not there is [fs.ErrNotExist].
 func (d *Dir) Names() ([][]byte, error) {

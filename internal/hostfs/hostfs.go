@@ -96,18 +96,24 @@ func SelfDir(elem ...string) *Dir {
 // known by its size, which is not that of its content: 0 in /proc, a page in /sys. Any other file is opened anew for
 // each read: it may have been replaced by one of the same name. A File belongs to one goroutine.
 type File struct {
-	path string
-	buf  []byte
-	kept *os.File
+	path  string
+	first int // size of the first buffer
+	buf   []byte
+	kept  *os.File
 }
 
 const (
 	firstBuffer = 4 << 10  // bytes: what most kernel files fit in
+	valueBuffer = 64       // bytes: what a single value fits in
 	maxFile     = 64 << 20 // bytes: more than that is not a kernel file
 )
 
 // NewFile returns a reader of the file at path.
-func NewFile(path string) *File { return &File{path: path} }
+func NewFile(path string) *File { return &File{path: path, first: firstBuffer} }
+
+// NewValue returns a reader of a file that holds a single value, as those below /sys do: machines have hundreds of
+// them, and a page for each would be the most that their reader keeps.
+func NewValue(path string) *File { return &File{path: path, first: valueBuffer} }
 
 // Path is the file's name.
 func (f *File) Path() string { return f.path }
@@ -118,8 +124,7 @@ func (f *File) Read() ([]byte, error) {
 		if data, err := f.readAll(f.kept); err == nil {
 			return data, nil
 		}
-		_ = f.kept.Close() // what it stood for is gone, and perhaps back under the same name
-		f.kept = nil
+		_ = f.Close() // what it stood for is gone, and perhaps back under the same name
 	}
 	data, err := f.readNew()
 	if err != nil {
@@ -148,6 +153,16 @@ func UnlessMissing(err error) error {
 	return err
 }
 
+// Close closes the kernel's file that reads keep open. A later Read opens it again.
+func (f *File) Close() error {
+	if f.kept == nil {
+		return nil
+	}
+	kept := f.kept
+	f.kept = nil
+	return kept.Close()
+}
+
 func (f *File) readNew() ([]byte, error) {
 	file, err := os.Open(f.path)
 	if err != nil {
@@ -165,7 +180,7 @@ func (f *File) readNew() ([]byte, error) {
 // readAll reads from the beginning, which makes the kernel write the content anew.
 func (f *File) readAll(file *os.File) ([]byte, error) {
 	if f.buf == nil {
-		f.buf = make([]byte, firstBuffer)
+		f.buf = make([]byte, f.first)
 	}
 	for total := 0; ; {
 		n, err := file.ReadAt(f.buf[total:], int64(total))

@@ -99,6 +99,42 @@ func TestReadKeepsOneOpen(t *testing.T) {
 	}
 }
 
+func TestCloseGivesTheFileBack(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	f := SelfFile("stat")
+	for range 2 {
+		if _, err := f.Read(); err != nil || f.kept == nil {
+			t.Fatalf("read: %v, kept: %v", err, f.kept)
+		}
+		file := f.kept
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("it is still open: %v", err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Errorf("closed twice: %v", err)
+	}
+}
+
+func TestValueOfAnySize(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	f := NewValue(path)
+	for _, size := range []int{0, 3, valueBuffer, valueBuffer + 1, 10_000} {
+		want := bytes.Repeat([]byte{'x'}, size)
+		if err := os.WriteFile(path, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.Read(); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("size %d: %d bytes, %v", size, len(got), err)
+		}
+	}
+}
+
 // TestKeptFileIsMadeAnew reads a file whose content the kernel changes while it is open.
 func TestKeptFileIsMadeAnew(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -173,6 +209,10 @@ func TestDirListsNames(t *testing.T) {
 		if len(seen) != n+1 || !seen["a name with blanks 0"] {
 			t.Errorf("%d different names of %d", len(seen), n+1)
 		}
+	}
+	d.Move(filepath.Dir(dir))
+	if names, err := d.Names(); err != nil || d.Path() != filepath.Dir(dir) || len(names) != 1 {
+		t.Errorf("moved to the parent: %q, %v", names, err)
 	}
 	if d := NewDir(filepath.Join(dir, "none")); true {
 		if _, err := d.Names(); !errors.Is(err, fs.ErrNotExist) {

@@ -43,6 +43,20 @@ func Uint(field []byte) (v uint64, ok bool) {
 	return v, len(field) > 0
 }
 
+// Int reads a field of decimal digits with or without a minus sign; ok is false for anything else and for what does not
+// fit in 64 bits.
+func Int(field []byte) (v int64, ok bool) {
+	digits, negative := bytes.CutPrefix(field, []byte{'-'})
+	u, ok := Uint(digits)
+	switch {
+	case !ok || u > math.MaxInt64+1 || u > math.MaxInt64 && !negative:
+		return 0, false
+	case negative:
+		return -int64(u), true
+	}
+	return int64(u), true
+}
+
 // Uints reads the numbers that the line begins with and returns how many there were; what does not fit into the
 // target is not read. A negative number counts as 0: old kernels let "requests in flight" slip below it.
 func Uints(line []byte, into []uint64) int {

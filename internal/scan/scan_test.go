@@ -48,6 +48,19 @@ func TestUint(t *testing.T) {
 	}
 }
 
+func TestInt(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "-0": 0, "-7": -7, "42500": 42500, "9223372036854775807": math.MaxInt64, "-9223372036854775808": math.MinInt64} {
+		if got, ok := Int([]byte(text)); !ok || got != want {
+			t.Errorf("Int(%q) = %d, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "-", "--1", "+1", "1-", "- 1", "x", "1.5", "9223372036854775808", "-9223372036854775809", "99999999999999999999"} {
+		if got, ok := Int([]byte(text)); ok {
+			t.Errorf("Int(%q) = %d, want refused", text, got)
+		}
+	}
+}
+
 func TestUints(t *testing.T) {
 	for _, tt := range []struct {
 		line string
@@ -114,6 +127,9 @@ func FuzzParseNumbers(f *testing.F) {
 		var into [8]uint64
 		Uints(data, into[:])
 		Value(data, "MemTotal:")
+		if v, ok := Int(data); ok && v < 0 != (data[0] == '-' && v != 0) {
+			t.Errorf("Int(%q) = %d", data, v)
+		}
 		if v, ok := Decimal(data); ok && (v < 0 || math.IsNaN(v) || math.IsInf(v, 0)) {
 			t.Errorf("Decimal(%q) = %v", data, v)
 		}

@@ -10,7 +10,9 @@ import (
 	linuxio "github.com/rtcollector/rtcollector/plugins/linux_io"
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
+	linuxsensors "github.com/rtcollector/rtcollector/plugins/linux_sensors"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
+	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -23,7 +25,9 @@ func Catalog() plugins.Catalog {
 		linuxio.Plugin,
 		linuxmem.Plugin,
 		linuxnet.Plugin,
+		linuxsensors.Plugin,
 		linuxswap.Plugin,
+		linuxtime.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}

@@ -3,13 +3,16 @@ package linuxdisk
 import (
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/match"
 )
 
 // Config says which mounts are reported.
 type Config struct {
-	ExcludeMounts []string `yaml:"exclude_mounts"` // exact paths
-	IncludeMounts []string `yaml:"include_mounts"` // exact paths; when there are any, only these, whatever they are
-	ExcludeDocker bool     `yaml:"exclude_docker"` // leaves out what container engines mount
+	ExcludeMounts match.List `yaml:"exclude_mounts"` // paths
+	IncludeMounts match.List `yaml:"include_mounts"` // paths; when there are any, only these, whatever they are
+	ExcludeTypes  match.List `yaml:"exclude_types"`  // file systems: ext4, nfs4, fuse.sshfs
+	ExcludeDocker bool       `yaml:"exclude_docker"` // leaves out what container engines mount
 }
 
 func defaults() Config { return Config{ExcludeDocker: true} }
@@ -39,10 +42,10 @@ func (c Config) choose(all []mount) []mount {
 }
 
 // named says whether the user asked for this very mount.
-func (c Config) named(m mount) bool { return slices.Contains(c.IncludeMounts, m.path) }
+func (c Config) named(m mount) bool { return c.IncludeMounts.Match(m.path) }
 
 func (c Config) wants(m mount) bool {
-	if slices.Contains(c.ExcludeMounts, m.path) {
+	if c.ExcludeMounts.Match(m.path) || c.ExcludeTypes.Match(m.fstype) {
 		return false
 	}
 	if len(c.IncludeMounts) > 0 {

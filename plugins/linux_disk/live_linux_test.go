@@ -2,7 +2,9 @@ package linuxdisk
 
 import (
 	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,5 +44,25 @@ func TestAgainstDf(t *testing.T) {
 	}
 	if compared == 0 {
 		t.Skip("df does not show /")
+	}
+}
+
+// TestErrorsAgainstSysfs finds the count of / by the name in its source, which need not be the kernel's: then it is skipped.
+func TestErrorsAgainstSysfs(t *testing.T) {
+	source, err := exec.Command("findmnt", "-n", "-o", "SOURCE", "/").Output()
+	if err != nil {
+		t.Skipf("findmnt: %v", err)
+	}
+	count, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(strings.TrimSpace(string(source))), "errors_count"))
+	if err != nil {
+		t.Skip(err)
+	}
+	want, err := strconv.ParseFloat(strings.TrimSpace(string(count)), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_disk", "")).Gather(0)
+	if v, ok := got["disk_fs_errors_root"]; !ok || v != want {
+		t.Errorf("%v errors (%v), sysfs says %v", v, ok, want)
 	}
 }

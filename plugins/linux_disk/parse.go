@@ -1,16 +1,20 @@
 package linuxdisk
 
 import (
+	"slices"
 	"strings"
 )
 
 // mount is one line of mountinfo.
 type mount struct {
-	device string // "254:0"; the same for all mounts of one file system
-	path   string
-	fstype string
-	source string // "/dev/vda1", "nas:/export"
-	remote bool   // a server or another process answers for it, or does not
+	device   string // "254:0"; the same for all mounts of one file system
+	path     string
+	fstype   string
+	source   string // "/dev/vda1", "nas:/export"
+	remote   bool   // a server or another process answers for it, or does not
+	readOnly bool
+
+	faults *faults // of ext4; nil elsewhere
 }
 
 // fuse says whether a process of this host answers for the file system.
@@ -29,10 +33,15 @@ func parseMountinfo(data []byte) []mount {
 		}
 		m := mount{device: place[2], path: unescape(place[4]), fstype: what[0], source: unescape(what[1])}
 		m.remote = isRemote(m.fstype)
+		m.readOnly = readOnly(place[5]) || len(what) > 2 && readOnly(what[2])
 		mounts = append(mounts, m)
 	}
 	return mounts
 }
+
+// readOnly says whether options forbid writing. Those of a mount do so for this place only; those of the file system
+// change when the kernel found it damaged (errors=remount-ro).
+func readOnly(options string) bool { return slices.Contains(strings.Split(options, ","), "ro") }
 
 // unescape decodes the octal escapes (\040 for a blank) that the kernel writes for blanks, tabs, newlines and
 // backslashes.

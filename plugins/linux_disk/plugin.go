@@ -27,19 +27,21 @@ const maxPatience = time.Second
 
 type input struct {
 	config    Config
+	factory   *telemetry.Factory
+	fs        hostfs.Root
 	mountinfo *hostfs.File
-	root      string // what the mount points are relative to
 	statfs    func(path string) (usage, error)
 	patience  time.Duration
 
 	seen   []byte // the mountinfo that mounts was made from
 	mounts []mount
+	faults map[faultsKey]*faults
 	series *telemetry.Vec[string, *disk]
 }
 
 // disk is what is kept of one mount point.
 type disk struct {
-	exists                        *telemetry.Series
+	exists, readOnly, failed      *telemetry.Series
 	total, used, free, available  *telemetry.Series
 	usedPercent                   *telemetry.Series
 	inodesTotal, inodesUsed       *telemetry.Series
@@ -53,23 +55,30 @@ func build(env plugins.Env, c Config) (*input, error) {
 }
 
 func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
-	in := &input{config: c, mountinfo: env.FS.HostFile("mountinfo"), root: env.FS.Root, statfs: statfs}
+	in := &input{config: c, factory: env.Factory, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
 	in.patience = maxPatience
 	if env.Interval > 0 {
 		in.patience = min(maxPatience, env.Interval/2) // a gather must end well before the next one is due
 	}
-	in.series = telemetry.NewVec(func(path string) *disk { return newDisk(env.Factory, in.root, path) })
+	in.series = telemetry.NewVec(func(path string) *disk { return newDisk(env.Factory, in.fs.Root, path) })
 	return in
 }
 
-func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
-	name := mountpoint
-	if mountpoint == "/" {
-		name = "root"
+// mountName is what the labels call a mount point.
+func mountName(path string) string {
+	if path == "/" {
+		return "root"
 	}
+	return path
+}
+
+func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
+	name := mountName(mountpoint)
 	mount := telemetry.Label{Key: "mount", Value: name}
 	return &disk{
 		exists:            f.Gauge("disk_mountpoint", telemetry.None, telemetry.Label{Key: "mountpoint", Value: name}),
+		readOnly:          f.Gauge("disk_read_only", telemetry.None, mount),
+		failed:            f.Gauge("disk_error", telemetry.None, mount),
 		total:             f.Gauge("disk_total", telemetry.Bytes, mount),
 		used:              f.Gauge("disk_used", telemetry.Bytes, mount),
 		free:              f.Gauge("disk_free", telemetry.Bytes, mount),
@@ -132,6 +141,7 @@ func (in *input) readMounts() error {
 	if in.seen == nil || !bytes.Equal(data, in.seen) {
 		in.seen = append(in.seen[:0], data...)
 		in.mounts = in.config.choose(parseMountinfo(data))
+		in.followFaults()
 	}
 	return nil
 }
@@ -143,12 +153,32 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 		return errs // unmounted since the list was read, or covered by another mount
 	case errors.Is(err, fs.ErrPermission) && m.fuse():
 		return errs // another user's, which not even root may look at: mount.fuse(8), allow_other
-	case err != nil:
-		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err})
-	case u.total == 0:
+	case errors.Is(err, context.Canceled):
+		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err}) // nobody waited: that says nothing about the mount
+	case err == nil && u.total == 0:
 		return errs // not made of blocks: a pseudo file system that is not in the list
 	}
 	out.Add(d.exists, 1)
+	out.Add(d.readOnly, number(m.readOnly))
+	out.Add(d.failed, number(err != nil))
+	if err != nil {
+		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err})
+	}
+	d.addUsage(out, u)
+	if err := m.faults.add(out); err != nil {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (d *disk) addUsage(out *telemetry.Batch, u usage) {
 	out.Add(d.total, u.total)
 	out.Add(d.used, u.used())
 	out.Add(d.free, u.free)
@@ -163,5 +193,12 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 		out.Add(d.inodesFree, u.inodesFree)
 		out.Add(d.inodesUsedPercent, 100*used/u.inodes)
 	}
-	return errs
+}
+
+// Close implements io.Closer.
+func (in *input) Close() error {
+	for _, f := range in.faults {
+		f.close()
+	}
+	return nil
 }

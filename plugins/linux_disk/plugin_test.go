@@ -17,13 +17,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Setup: func(t *testing.T, e *plugins.Env) {
+			plugintest.Files(t, e.FS.Root, map[string]string{"sys/dev/block/254:0/uevent": "DEVNAME=vda\n"}) // Windows has no such names
+		}},
 		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // missing directories make errors
 		plugintest.Case{Name: "container", Root: "testdata/container"},
 		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // asks a network file system
@@ -42,10 +46,16 @@ func TestChoose(t *testing.T) {
 		{"docker host", "docker-5.10", docker, []string{"/", "/boot/efi", "/home", "/mnt/nas", "/home/a/.ssh fs", "/data"}},
 		{"with docker", "docker-5.10", Config{}, []string{"/", "/boot/efi", "/home", "/mnt/nas", "/home/a/.ssh fs", "/var/lib/docker/overlay2/abc/merged",
 			"/var/lib/docker/volumes", "/data"}},
-		{"excluded", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: []string{"/home", "/mnt/nas", "/data"}},
+		{"excluded", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: match.Of("/home", "/mnt/nas", "/data")},
 			[]string{"/", "/boot/efi", `/srv/my data\x`, "/home/a/.ssh fs", "/data/snapshots"}},
-		{"included", "docker-5.10", Config{ExcludeDocker: true, IncludeMounts: []string{`/srv/my data\x`, "/home", "/run", "/snap/core/1", "/covered"}},
+		{"included", "docker-5.10", Config{ExcludeDocker: true, IncludeMounts: match.Of(`/srv/my data\x`, "/home", "/run", "/snap/core/1", "/covered")},
 			[]string{"/run", `/srv/my data\x`, "/home", "/snap/core/1", "/covered"}},
+		{"globs and expressions", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: match.Of("/ho*", "~^/mnt/")},
+			[]string{"/", "/boot/efi", `/srv/my data\x`, "/data"}},
+		{"included by a glob", "docker-5.10", Config{IncludeMounts: match.Of("/snap/*", "/data*"), ExcludeMounts: match.Of("/data")},
+			[]string{"/snap/core/1", "/data/snapshots"}},
+		{"without types", "docker-5.10", Config{ExcludeDocker: true, ExcludeTypes: match.Of("nfs*", "fuse.sshfs", "vfat")}, []string{"/", "/home", "/data"}},
+		{"included but of an excluded type", "docker-5.10", Config{IncludeMounts: match.Of("/", "/data"), ExcludeTypes: match.Of("btrfs")}, []string{"/"}},
 		{"container", "container", docker, []string{"/", "/data"}},
 		{"wsl", "wsl2-5.15", docker, []string{"/", "/usr/lib/wsl/drivers", "/mnt/c"}},
 	} {
@@ -153,7 +163,7 @@ func TestGather(t *testing.T) {
 	want := map[string]float64{
 		"disk_mountpoint_root": 1, "disk_total_root": 1000, "disk_used_root": 600, "disk_free_root": 400, "disk_available_root": 300,
 		"disk_used_percent_root": 100 * 600.0 / 900, "disk_inodes_total_root": 100, "disk_inodes_used_root": 40, "disk_inodes_free_root": 60,
-		"disk_inodes_percent_root": 40,
+		"disk_inodes_percent_root": 40, "disk_read_only_root": 0, "disk_error_root": 0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
@@ -182,7 +192,7 @@ func TestLabels(t *testing.T) {
 func TestMovedRootIsAsked(t *testing.T) {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
 	env.FS.Root = "/host"
-	in := newInput(env, Config{IncludeMounts: []string{"/", "/mnt/c"}}, func(path string) (usage, error) {
+	in := newInput(env, Config{IncludeMounts: match.Of("/", "/mnt/c")}, func(path string) (usage, error) {
 		if path != "/host" && path != "/host/mnt/c" {
 			t.Errorf("asked for %s", path)
 		}
@@ -197,7 +207,8 @@ func TestMovedRootIsAsked(t *testing.T) {
 func TestGatherFileSystemWithoutInodes(t *testing.T) {
 	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
 	got, err := gather(t.Context(), in)
-	if want := []string{"disk_available_root", "disk_free_root", "disk_mountpoint_root", "disk_total_root", "disk_used_root"}; err != nil ||
+	if want := []string{"disk_available_root", "disk_error_root", "disk_free_root", "disk_mountpoint_root",
+		"disk_read_only_root", "disk_total_root", "disk_used_root"}; err != nil ||
 		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -221,7 +232,8 @@ func TestGatherErrors(t *testing.T) {
 	if want := "statfs /home: " + syscall.EIO.Error(); err == nil || err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
-	for key, want := range map[string]bool{"disk_used_root": true, "disk_used_mnt_nas": true, "disk_used_home": false, "disk_used_data": false, "disk_used_boot_efi": false} {
+	for key, want := range map[string]bool{"disk_used_root": true, "disk_used_mnt_nas": true, "disk_used_home": false, "disk_used_data": false, "disk_used_boot_efi": false,
+		"disk_error_home": true, "disk_error_data": false, "disk_error_boot_efi": false, "disk_error_home_a_.ssh_fs": false} {
 		if _, ok := got[key]; ok != want {
 			t.Errorf("%s is there: %v", key, ok)
 		}
@@ -235,8 +247,9 @@ func TestGatherErrors(t *testing.T) {
 // Only a FUSE file system may refuse to be looked at without a word.
 func TestPermissionIsAnErrorElsewhere(t *testing.T) {
 	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
-	if got, err := gather(t.Context(), in); !errors.Is(err, fs.ErrPermission) || len(got) > 0 {
-		t.Errorf("%v, %v", got, err)
+	got, err := gather(t.Context(), in)
+	if diff := cmp.Diff(map[string]float64{"disk_mountpoint_root": 1, "disk_read_only_root": 0, "disk_error_root": 1}, got); !errors.Is(err, fs.ErrPermission) || diff != "" {
+		t.Errorf("%v, %s", err, diff)
 	}
 }
 
@@ -270,6 +283,9 @@ func stuckMount(t *testing.T, stuck, key string) {
 			if got["disk_used_home"] != 5 || got["disk_used_mnt_nas"]+got["disk_used_home_a_.ssh_fs"] != 5 {
 				t.Errorf("the other mounts: %v", got)
 			}
+			if got["disk_error_"+key] != 1 || got["disk_error_home"] != 0 {
+				t.Errorf("the stuck mount is no series: %v", got)
+			}
 			if n := asked.Load(); n != 1 {
 				t.Errorf("asked %d times while stuck", n)
 			}
@@ -277,7 +293,7 @@ func stuckMount(t *testing.T, stuck, key string) {
 		close(release)
 		synctest.Wait()
 		got, err := gather(t.Context(), in)
-		if err != nil || got["disk_used_"+key] != 5 || asked.Load() != 2 {
+		if err != nil || got["disk_used_"+key] != 5 || got["disk_error_"+key] != 0 || asked.Load() != 2 {
 			t.Errorf("after its answer: %v, %v", got["disk_used_"+key], err)
 		}
 	})
@@ -309,7 +325,7 @@ func TestStuckMountYieldsToCancel(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "/mnt/c") {
 			t.Errorf("error: %v", err)
 		}
-		if got["disk_used_root"] != 5 {
+		if _, ok := got["disk_error_mnt_c"]; got["disk_used_root"] != 5 || ok {
 			t.Errorf("the local mount: %v", got)
 		}
 		close(release)
@@ -320,12 +336,12 @@ func TestStuckMountYieldsToCancel(t *testing.T) {
 func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
 	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
-	if got, _ := gather(t.Context(), in); len(got) != 6 {
+	if got, _ := gather(t.Context(), in); len(got) != 8 {
 		t.Errorf("one mount: %v", got)
 	}
 	plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:2 / /b rw - ext4 /dev/sda2 rw\n"})
 	got, _ := gather(t.Context(), in)
-	if _, ok := got["disk_total_b"]; !ok || len(got) != 6 {
+	if _, ok := got["disk_total_b"]; !ok || len(got) != 8 {
 		t.Errorf("another mount: %v", got)
 	}
 }

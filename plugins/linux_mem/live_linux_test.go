@@ -2,11 +2,13 @@ package linuxmem
 
 import (
 	"math"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/scan"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -34,5 +36,30 @@ func TestAgainstFree(t *testing.T) {
 		if math.Abs(got[key]-want) > tolerance {
 			t.Errorf("%s is %v, free says %v", key, got[key], want)
 		}
+	}
+}
+
+// TestFullAgainstVmstat compares with the kernel's other account of memory, which counts pages. What is compared hardly moves.
+func TestFullAgainstVmstat(t *testing.T) {
+	text, err := os.ReadFile("/proc/vmstat")
+	if err != nil {
+		t.Skip(err)
+	}
+	got := plugintest.Start(t, Plugin, "full: true", plugintest.Env("linux_mem", "")).Gather(0)
+	compared := 0
+	for key, counter := range map[string]string{"mem_anon_pages": "nr_anon_pages", "mem_unevictable": "nr_unevictable", "mem_mlocked": "nr_mlock",
+		"mem_page_tables": "nr_page_table_pages", "mem_sunreclaim": "nr_slab_unreclaimable", "mem_active_file": "nr_active_file"} {
+		pages, ok := scan.Value(text, counter+" ")
+		if !ok {
+			continue
+		}
+		compared++
+		want := float64(pages) * float64(os.Getpagesize())
+		if v, ok := got[key]; !ok || math.Abs(v-want) > 0.5*want+256*kib {
+			t.Errorf("%s is %v (%v), vmstat says %v", key, v, ok, want)
+		}
+	}
+	if compared == 0 {
+		t.Skip("vmstat has none of them")
 	}
 }

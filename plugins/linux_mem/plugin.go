@@ -15,11 +15,15 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", func() Config { return Config{} }, build).
+var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", defaults, build).
 	On("linux").As("mem").Doc(readme)
 
-// Config has no keys of its own.
-type Config struct{}
+// Config says how much is reported.
+type Config struct {
+	Full bool `yaml:"full"` // every line of the file, not only what most people need
+}
+
+func defaults() Config { return Config{} }
 
 type input struct {
 	meminfo *hostfs.File
@@ -27,12 +31,13 @@ type input struct {
 	total, free, available, buffers, cached, used *telemetry.Series
 	usedPercent, availablePercent                 *telemetry.Series
 	swapTotal, swapUsed, swapFree, swapPercent    *telemetry.Series
+	rest                                          *rest // nil: not reported
 }
 
-func build(env plugins.Env, _ Config) (*input, error) {
+func build(env plugins.Env, c Config) (*input, error) {
 	bytes := func(name string) *telemetry.Series { return env.Factory.Gauge(name, telemetry.Bytes) }
 	percent := func(name string) *telemetry.Series { return env.Factory.Gauge(name, telemetry.Percent) }
-	return &input{
+	in := &input{
 		meminfo:          env.FS.ProcFile("meminfo"),
 		total:            bytes("mem_total"),
 		free:             bytes("mem_free"),
@@ -46,7 +51,11 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		swapUsed:         bytes("mem_swap_used"),
 		swapFree:         bytes("mem_swap_free"),
 		swapPercent:      percent("mem_swap_percent"),
-	}, nil
+	}
+	if c.Full {
+		in.rest = newRest(env.Factory)
+	}
+	return in, nil
 }
 
 // Gather implements plugins.Gatherer.
@@ -59,6 +68,14 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	if err != nil {
 		return fmt.Errorf("parse %s: %w", in.meminfo.Path(), err)
 	}
+	in.add(out, m)
+	if in.rest != nil {
+		in.rest.add(out, data)
+	}
+	return nil
+}
+
+func (in *input) add(out *telemetry.Batch, m meminfo) {
 	used, available := m.used(), m.availableOrEstimate()
 	out.Add(in.total, m.total)
 	out.Add(in.free, m.free)
@@ -75,5 +92,4 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		out.Add(in.swapFree, m.swapFree)
 		out.Add(in.swapPercent, 100*swapUsed/m.swapTotal)
 	}
-	return nil
 }

@@ -17,6 +17,10 @@ func TestConformance(t *testing.T) {
 	for _, tree := range []string{"vm-6.18", "server-2.6.32", "armboard-3.10", "wsl2-5.15", "lxc-masked"} {
 		cases = append(cases, plugintest.Case{Name: tree, Root: filepath.Join("testdata", tree)})
 	}
+	for _, tree := range []string{"vm-6.18", "server-2.6.32"} {
+		cases = append(cases, plugintest.Case{Name: tree + " in full", Root: filepath.Join("testdata", tree), Config: "full: true"})
+	}
+	cases = append(cases, plugintest.Case{Name: "this machine in full", Config: "full: true"})
 	plugintest.Run(t, Plugin, cases...)
 }
 

@@ -29,3 +29,26 @@ func TestAgainstCoreutils(t *testing.T) {
 		}
 	}
 }
+
+// TestAgainstUname compares with uname, and with what a shell makes of os-release.
+func TestAgainstUname(t *testing.T) {
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", ""))
+	labels := details(t, p, 0, "system_uname")
+	for flag, label := range map[string]string{"-s": "sysname", "-r": "release", "-v": "version", "-m": "machine"} {
+		text, err := exec.Command("uname", flag).Output()
+		if err != nil {
+			t.Skipf("uname: %v", err)
+		}
+		if want := strings.TrimSpace(string(text)); labels[label] != want {
+			t.Errorf("%s is %q, uname says %q", label, labels[label], want)
+		}
+	}
+	text, err := exec.Command("sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`).Output()
+	if err != nil {
+		t.Skipf("no /etc/os-release: %v", err)
+	}
+	said := details(t, p, 10, "system_os")
+	if got := said["id"] + "|" + said["version_id"] + "|" + said["pretty_name"]; got != string(text) {
+		t.Errorf("%s, the shell says %s", got, text)
+	}
+}

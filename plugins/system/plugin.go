@@ -1,4 +1,4 @@
-// Package system reports load, users, CPUs and uptime of a Linux host.
+// Package system reports load, users, CPUs and uptime of a Linux host, and which system runs there.
 package system
 
 import (
@@ -18,7 +18,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("system", "load, users, CPUs and uptime", func() Config { return Config{} }, build).
+var Plugin = plugins.Poll("system", "load, users, CPUs, uptime, and which system runs", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
 // Config has no keys of its own.
@@ -27,6 +27,7 @@ type Config struct{}
 type input struct {
 	loadavg, uptime, online *hostfs.File
 	users                   *users
+	release                 *release
 
 	loads                                  [3]*telemetry.Series
 	nUsers, nUniqueUsers, nCPUs, upSeconds *telemetry.Series
@@ -39,6 +40,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		uptime:  env.FS.ProcFile("uptime"),
 		online:  env.FS.SysFile("devices", "system", "cpu", "online"),
 		users:   newUsers(env.FS),
+		release: &release{factory: f, root: env.FS, machine: machine},
 		loads: [3]*telemetry.Series{
 			f.Gauge("system_load1", telemetry.None),
 			f.Gauge("system_load5", telemetry.None),
@@ -53,7 +55,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
-	return errors.Join(in.addLoad(out), in.addUsers(out), in.addCPUs(out), in.addUptime(out))
+	return errors.Join(in.addLoad(out), in.addUsers(out), in.addCPUs(out), in.addUptime(out), in.release.add(out))
 }
 
 func (in *input) addLoad(out *telemetry.Batch) error {

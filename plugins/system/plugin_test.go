@@ -28,11 +28,11 @@ func TestConformance(t *testing.T) {
 func TestGather(t *testing.T) {
 	for tree, want := range map[string]map[string]float64{
 		"server-2.6.32": {"system_load1": 12.5, "system_load5": 8.03, "system_load15": 4.1, "system_n_users": 3, "system_n_unique_users": 2,
-			"system_n_cpus": 8, "system_uptime": 12345678},
+			"system_n_cpus": 8, "system_uptime": 12345678, "system_uname": 1},
 		"armboard-4.9": {"system_load1": 0, "system_load5": 0.01, "system_load15": 0.05, "system_n_users": 3, "system_n_unique_users": 2,
-			"system_n_cpus": 3, "system_uptime": 59},
+			"system_n_cpus": 3, "system_uptime": 59, "system_uname": 1, "system_os": 1},
 		"debian13-6.12": {"system_load1": 0.2, "system_load5": 0.18, "system_load15": 0.12, "system_n_users": 3, "system_n_unique_users": 2,
-			"system_n_cpus": 1, "system_uptime": 350735},
+			"system_n_cpus": 1, "system_uptime": 350735, "system_uname": 1, "system_os": 1},
 	} {
 		env := plugintest.Env("system", filepath.Join("testdata", tree))
 		if diff := cmp.Diff(want, plugintest.Start(t, Plugin, "", env).Gather(0)); diff != "" {

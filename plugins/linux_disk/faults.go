@@ -1,0 +1,99 @@
+package linuxdisk
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// faults is how often ext4 found a file system damaged since it was last checked: /sys/fs/ext4/<device>/errors_count
+// (Documentation/ABI/testing/sysfs-fs-ext4).
+type faults struct {
+	count *hostfs.File // nil: the kernel does not count them
+	total *telemetry.Total
+}
+
+// faultsKey is a file system where it is mounted: another one on the same mount point has a count of its own.
+type faultsKey struct{ device, path string }
+
+// followFaults opens the counts of the mounts that are reported from now on, and closes those of the others.
+func (in *input) followFaults() {
+	kept := map[faultsKey]*faults{}
+	for i := range in.mounts {
+		m := &in.mounts[i]
+		if m.fstype != "ext4" {
+			continue
+		}
+		key := faultsKey{m.device, m.path}
+		f := in.faults[key]
+		if f == nil {
+			f = in.newFaults(*m)
+		}
+		kept[key], m.faults = f, f
+		delete(in.faults, key)
+	}
+	for _, f := range in.faults {
+		f.close()
+	}
+	in.faults = kept
+}
+
+func (in *input) newFaults(m mount) *faults {
+	name := in.deviceName(m)
+	if name == "" {
+		return &faults{}
+	}
+	return &faults{
+		count: hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path()),
+		total: in.factory.Counter("disk_fs_errors", telemetry.None, telemetry.Label{Key: "mount", Value: mountName(m.path)}),
+	}
+}
+
+// deviceName is what the kernel calls the device of a mount ("sda2", "dm-0"), which its source need not say
+// ("/dev/root", "/dev/mapper/vg-home").
+func (in *input) deviceName(m mount) string {
+	uevent := in.fs.SysFile("dev", "block", m.device, "uevent")
+	data, err := uevent.Read()
+	_ = uevent.Close()
+	if err != nil {
+		return ""
+	}
+	return parseDeviceName(data)
+}
+
+// parseDeviceName reads DEVNAME from the file uevent of a block device. In names of directories the kernel writes
+// "cciss/c0d0" with an exclamation mark.
+func parseDeviceName(data []byte) string {
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(line, "DEVNAME="); ok {
+			return strings.ReplaceAll(strings.TrimSpace(name), "/", "!")
+		}
+	}
+	return ""
+}
+
+func (f *faults) add(out *telemetry.Batch) error {
+	if f == nil || f.count == nil {
+		return nil
+	}
+	data, err := f.count.ReadOptional()
+	field, _ := scan.Field(data)
+	if err != nil || len(field) == 0 {
+		return err
+	}
+	n, ok := scan.Uint(field)
+	if !ok {
+		return fmt.Errorf("parse %s: no number", f.count.Path())
+	}
+	f.total.Add(out, float64(n))
+	return nil
+}
+
+func (f *faults) close() {
+	if f.count != nil {
+		_ = f.count.Close()
+	}
+}

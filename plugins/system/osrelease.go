@@ -1,0 +1,90 @@
+package system
+
+import "strings"
+
+// parseOSRelease reads a file of os-release(5): assignments as in a shell, without expansion. Ok says whether there was
+// any.
+func parseOSRelease(data []byte) (r osRelease, ok bool) {
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		key, value, isAssignment := strings.Cut(line, "=")
+		if !isAssignment || strings.HasPrefix(line, "#") || !isName(key) {
+			continue
+		}
+		ok = true
+		value = unquote(value)
+		switch key {
+		case "ID":
+			r.id = value
+		case "VERSION_ID":
+			r.versionID = value
+		case "NAME":
+			r.name = value
+		case "PRETTY_NAME":
+			r.prettyName = value
+		case "VERSION_CODENAME":
+			r.codename = value
+		case "VARIANT_ID":
+			r.variantID = value
+		}
+	}
+	return r.withDefaults(ok), ok
+}
+
+// withDefaults fills in what os-release(5) says a missing field means.
+func (r osRelease) withDefaults(ok bool) osRelease {
+	if !ok {
+		return osRelease{}
+	}
+	for _, field := range []struct {
+		value   *string
+		missing string
+	}{{&r.id, "linux"}, {&r.name, "Linux"}, {&r.prettyName, "Linux"}} {
+		if *field.value == "" {
+			*field.value = field.missing
+		}
+	}
+	return r
+}
+
+func isName(key string) bool {
+	for i := range len(key) {
+		c := key[i]
+		if (c < 'A' || c > 'Z') && c != '_' && (c < '0' || c > '9' || i == 0) {
+			return false
+		}
+	}
+	return key != ""
+}
+
+// unquote takes off quotes and backslashes as a shell does: nothing is special between single quotes; between double
+// ones, a backslash escapes only $ " \ and the backtick; elsewhere it escapes anything.
+func unquote(s string) string {
+	var b strings.Builder
+	var quote byte
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == quote && quote != 0:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case c == '\\' && quote != '\'' && i+1 < len(s) && (quote == 0 || strings.IndexByte("$\"\\`", s[i+1]) >= 0):
+			i++
+			b.WriteByte(s[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// printable says whether a text can be what a kernel calls itself.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
