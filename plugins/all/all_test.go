@@ -31,7 +31,7 @@ func TestNamesAreUnique(t *testing.T) {
 
 func TestAliases(t *testing.T) {
 	for alias, want := range map[string]string{"cpu": "linux_cpu", "mem": "linux_mem", "disk": "linux_disk", "net": "linux_net", "io": "linux_io",
-		"swap": "linux_swap", "system": "system", "internal": "internal"} {
+		"swap": "linux_swap", "sensors": "linux_sensors", "time": "linux_time", "system": "system", "internal": "internal"} {
 		if d, err := Catalog().Find("input", alias, "linux"); err != nil || d.Name() != want {
 			t.Errorf("%s is %s, %v", alias, d.Name(), err)
 		}
@@ -61,12 +61,16 @@ func TestKeysAreUnique(t *testing.T) {
 	t.Logf("%d series", len(owner))
 }
 
+// local names the inputs that need nothing but the machine.
+func local() []string {
+	return []string{"linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_sensors", "linux_swap", "linux_time", "internal", "system"}
+}
+
 // gatherers are the inputs that need nothing but this machine.
 func gatherers(tb testing.TB) map[string]*plugintest.Probe {
 	probes := map[string]*plugintest.Probe{}
 	for _, d := range Catalog() {
-		if !slices.Contains([]string{"linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_swap", "internal", "system"}, d.Name()) ||
-			!d.Runs(runtime.GOOS) {
+		if !slices.Contains(local(), d.Name()) || !d.Runs(runtime.GOOS) {
 			continue
 		}
 		env := plugintest.Env(d.Name(), "")
