@@ -9,6 +9,7 @@ package metricdoc
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/match"
@@ -109,32 +110,33 @@ func codes(text string) []string {
 }
 
 // Find returns what is documented about a metric: a line with its very name, else one with a glob that fits. Of a rate,
-// which has no line of its own, it is what follows from its counter's.
+// which has no line of its own, it is what follows from its counter's. A name that is written out goes before any glob.
 func Find(metrics []Metric, name string) (Metric, bool) {
-	if m, ok := find(metrics, name); ok {
-		return m, true
-	}
 	counter, isRate := strings.CutSuffix(name, rateSuffix)
-	m, ok := find(metrics, counter)
-	if !ok || !isRate || !m.HasRate {
-		return Metric{}, false
-	}
-	m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
-	return m, true
-}
-
-func find(metrics []Metric, name string) (found Metric, ok bool) {
-	isRate := strings.HasSuffix(name, rateSuffix)
-	for _, m := range metrics {
-		for _, n := range m.Names {
-			switch {
-			case n == name:
-				return m, true
-			case ok || !strings.Contains(n, "*") || isRate && m.HasRate:
-			case match.Of(n).Match(name):
-				found, ok = m, true
-			}
+	for _, same := range []func(documented, name string) bool{equal, fitsGlob} {
+		if m, ok := first(metrics, func(m Metric, n string) bool { return same(n, name) && (n == name || !isRate || !m.HasRate) }); ok {
+			return m, true
+		}
+		if m, ok := first(metrics, func(m Metric, n string) bool { return isRate && m.HasRate && same(n, counter) }); ok {
+			m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
+			return m, true
 		}
 	}
-	return found, ok
+	return Metric{}, false
+}
+
+// first returns the first line that has a name that is accepted.
+func first(metrics []Metric, accept func(m Metric, documented string) bool) (Metric, bool) {
+	for _, m := range metrics {
+		if slices.ContainsFunc(m.Names, func(n string) bool { return accept(m, n) }) {
+			return m, true
+		}
+	}
+	return Metric{}, false
+}
+
+func equal(documented, name string) bool { return documented == name }
+
+func fitsGlob(documented, name string) bool {
+	return strings.Contains(documented, "*") && match.Of(documented).Match(name)
 }
