@@ -5,6 +5,7 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/plugins"
 
+	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
 	linuxio "github.com/rtcollector/rtcollector/plugins/linux_io"
@@ -19,6 +20,7 @@ import (
 // Catalog lists everything in the folders of plugins, in their order.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
+		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
 		linuxio.Plugin,
