@@ -112,23 +112,23 @@ func codes(text string) []string {
 // Find returns what is documented about a metric: a line with its very name, else one with a glob that fits. Of a rate,
 // which has no line of its own, it is what follows from its counter's. A name that is written out goes before any glob.
 func Find(metrics []Metric, name string) (Metric, bool) {
-	counter, isRate := strings.CutSuffix(name, rateSuffix)
-	for _, same := range []func(documented, name string) bool{equal, fitsGlob} {
-		if m, ok := first(metrics, func(m Metric, n string) bool { return same(n, name) && (n == name || !isRate || !m.HasRate) }); ok {
-			return m, true
-		}
-		if m, ok := first(metrics, func(m Metric, n string) bool { return isRate && m.HasRate && same(n, counter) }); ok {
-			m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
-			return m, true
-		}
+	if m, ok := find(metrics, name, equal); ok {
+		return m, true
 	}
-	return Metric{}, false
+	return find(metrics, name, fitsGlob)
 }
 
-// first returns the first line that has a name that is accepted.
-func first(metrics []Metric, accept func(m Metric, documented string) bool) (Metric, bool) {
+// find returns the first line that has the metric or, if it is a rate, its counter.
+func find(metrics []Metric, name string, same func(documented, name string) bool) (Metric, bool) {
+	counter, isRate := strings.CutSuffix(name, rateSuffix)
 	for _, m := range metrics {
-		if slices.ContainsFunc(m.Names, func(n string) bool { return accept(m, n) }) {
+		rateOf := func(n string) bool { return isRate && m.HasRate && same(n, counter) }
+		itself := func(n string) bool { return same(n, name) && (n == name || !isRate || !m.HasRate) }
+		switch {
+		case slices.ContainsFunc(m.Names, rateOf):
+			m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
+			return m, true
+		case slices.ContainsFunc(m.Names, itself):
 			return m, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
+	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
@@ -27,6 +28,7 @@ func Catalog() plugins.Catalog {
 		linuxmem.Plugin,
 		linuxnet.Plugin,
 		linuxswap.Plugin,
+		linuxvmstat.Plugin,
 		processes.Plugin,
 		selfstats.Plugin,
 		system.Plugin,

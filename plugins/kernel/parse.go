@@ -44,8 +44,9 @@ func parseStat(data []byte) (s stat, err error) {
 			continue
 		}
 		field, _ := scan.Field(rest)
-		s.values[at], s.has[at] = scan.Uint(field)
-		found = found || s.has[at]
+		if v, ok := scan.Uint(field); ok {
+			s.values[at], s.has[at], found = v, true, true
+		}
 	}
 	if !found {
 		return s, errNoStat
