@@ -3,6 +3,7 @@ package hostfs
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"syscall"
 )
@@ -22,7 +23,7 @@ func (d *Dir) list() ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer syscall.Close(fd)
+	defer closeQuietly(fd)
 	err = d.listOpen(fd)
 	return d.names, err
 }
@@ -32,6 +33,9 @@ func (d *Dir) open() (fd int, err error) {
 		return syscall.Open(d.path, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	})
 }
+
+// closeQuietly closes what was only read: nothing can be lost.
+func closeQuietly(fd int) { _ = syscall.Close(fd) }
 
 func (d *Dir) listOpen(fd int) error {
 	d.names = d.names[:0]
@@ -58,7 +62,7 @@ func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, 
 	if err != nil {
 		return &os.PathError{Op: "list", Path: d.path, Err: err}
 	}
-	defer syscall.Close(fd)
+	defer closeQuietly(fd)
 	if err := d.listOpen(fd); err != nil {
 		return &os.PathError{Op: "list", Path: d.path, Err: err}
 	}
@@ -83,7 +87,7 @@ func (d *Dir) readBelow(dir int, path []byte) (n int, err error) {
 		return 0, err
 	}
 	n, err = retry(func() (int, error) { return syscall.Read(fd, d.head) })
-	_ = syscall.Close(fd)
+	closeQuietly(fd)
 	return n, err
 }
 
@@ -108,7 +112,7 @@ func (d *Dir) split(records []byte) {
 func retry(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if err != syscall.EINTR {
+		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}

@@ -150,6 +150,28 @@ func TestNothingThereIsSilence(t *testing.T) {
 	}
 }
 
+func TestParseStat(t *testing.T) {
+	s, err := parseStat([]byte("cpu 1 2\nctxt 5\nbtime x\nintr\nprocesses 7\nctxt\nprocs_running -1\n"))
+	want := stat{}
+	want.values[statSwitches], want.has[statSwitches] = 5, true
+	want.values[statForks], want.has[statForks] = 7, true
+	if s != want || err != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+	for _, text := range []string{"", "cpu 1 2\n", "ctxt\nbtime x\n"} {
+		if _, err := parseStat([]byte(text)); err == nil {
+			t.Errorf("%q is no error", text)
+		}
+	}
+}
+
+func TestDentries(t *testing.T) {
+	got := plugintest.Start(t, Plugin, "", plugintest.Env("kernel", "testdata/vm-6.18")).Gather(0)
+	if got["kernel_dentries"] != 174630 || got["kernel_dentries_negative"] != 17179 {
+		t.Errorf("%v, %v negative", got["kernel_dentries"], got["kernel_dentries_negative"])
+	}
+}
+
 func TestParseSoftirqs(t *testing.T) {
 	for line, want := range map[string]int{
 		" 55 1 2 3 4 5 6 7 8 9 10":    10,

@@ -90,7 +90,8 @@ func TestGatherOddFiles(t *testing.T) {
 		"nr_dirty 1\npgfault 2\npgma": {"vmstat_nr_dirty": 1, "vmstat_pgfault": 2}, // cut short
 		" 0\nnr_dirty 1\n\n":          {"vmstat_nr_dirty": 1},                      // a line without a name
 		"nr_dirty -1\npgfault 99999999999999999999\noom_kill 1\n": {"vmstat_oom_kill": 1},
-		"nr_dirty\t4\r\n": {"vmstat_nr_dirty": 4},
+		"nr_dirty 1 2\npgfault 3\n":                               {"vmstat_pgfault": 3}, // whatever the second number is
+		"nr_dirty\t4\r\n":                                         {"vmstat_nr_dirty": 4},
 	} {
 		dir := plugintest.Files(t, "", map[string]string{"proc/vmstat": content})
 		if diff := cmp.Diff(want, plugintest.Start(t, Plugin, "", plugintest.Env("linux_vmstat", dir)).Gather(0)); diff != "" {
