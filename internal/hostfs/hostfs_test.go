@@ -215,6 +215,18 @@ func TestDirReadsTheHeadsOfItsEntries(t *testing.T) {
 	}
 }
 
+// A process that ends between open and read is ESRCH, a window that no test hits.
+func TestHeadsLeavesOutWhatVanishes(t *testing.T) {
+	d := NewDir("proc")
+	d.lookBelow([]byte("7"), "stat")
+	for err, leftOut := range map[syscall.Errno]bool{syscall.ESRCH: true, syscall.ENOENT: true, syscall.EPERM: true, syscall.EACCES: true,
+		syscall.EMFILE: false, syscall.EIO: false} {
+		if got := d.headError(err); (got == nil) != leftOut {
+			t.Errorf("%v becomes %v", err, got)
+		}
+	}
+}
+
 func TestHeadsNamesWhatItCannotRead(t *testing.T) {
 	dir := t.TempDir()
 	stat := filepath.Join(dir, "7", "stat")
