@@ -75,6 +75,11 @@ func SelfFile(elem ...string) *File {
 	return NewFile(filepath.Join(standardProc, "self", filepath.Join(elem...)))
 }
 
+// ProcDir returns a lister of a directory below /proc, or of /proc itself.
+func (r Root) ProcDir(elem ...string) *Dir {
+	return NewDir(filepath.Join(r.Proc, filepath.Join(elem...)))
+}
+
 // SysDir returns a lister of a directory below /sys.
 func (r Root) SysDir(elem ...string) *Dir {
 	return NewDir(filepath.Join(r.Sys, filepath.Join(elem...)))

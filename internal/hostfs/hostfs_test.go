@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -32,6 +33,8 @@ func TestFiles(t *testing.T) {
 	for got, want := range map[string]string{
 		At("x").ProcFile("net", "dev").Path():                           "x/proc/net/dev",
 		At("x").SysFile("block").Path():                                 "x/sys/block",
+		At("x").ProcDir().Path():                                        "x/proc",
+		At("x").ProcDir("pressure").Path():                              "x/proc/pressure",
 		At("x").HostFile("net", "dev").Path():                           "x/proc/1/net/dev",
 		FromEnv(func(string) string { return "" }).HostFile("a").Path(): "/proc/self/a",
 		SelfFile("statm").Path():                                        "/proc/self/statm",
@@ -218,6 +221,69 @@ func TestDirListsNames(t *testing.T) {
 		if _, err := d.Names(); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a missing directory: %v", err)
 		}
+	}
+}
+
+// headsOf reads the file "stat" of every entry but "unwanted".
+func headsOf(t *testing.T, dir string) (map[string]string, error) {
+	t.Helper()
+	got := map[string]string{}
+	err := NewDir(dir).Heads("stat", func(name []byte) bool { return string(name) != "unwanted" },
+		func(name, head []byte) { got[string(name)] = string(head) })
+	return got, err
+}
+
+func TestDirReadsTheHeadsOfItsEntries(t *testing.T) {
+	dir := t.TempDir()
+	for path, content := range map[string]string{
+		"1/stat": "one", "2/stat": "", "3/other": "x", "unwanted/stat": "x", "long/stat": strings.Repeat("x", headSize) + "beyond", "file": "x",
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := headsOf(t, dir)
+	want := map[string]string{"1": "one", "2": "", "long": strings.Repeat("x", headSize)}
+	if !maps.Equal(got, want) || err != nil {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	if _, err := headsOf(t, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "list ") {
+		t.Errorf("a missing directory: %v", err)
+	}
+}
+
+// A process that ends between open and read is ESRCH, a window that no test hits.
+func TestHeadsLeavesOutWhatVanishes(t *testing.T) {
+	d := NewDir("proc")
+	d.lookBelow([]byte("7"), "stat")
+	for err, leftOut := range map[syscall.Errno]bool{syscall.ESRCH: true, syscall.ENOENT: true, syscall.EPERM: true, syscall.EACCES: true,
+		syscall.EMFILE: false, syscall.EIO: false} {
+		if got := d.headError(err); (got == nil) != leftOut {
+			t.Errorf("%v becomes %v", err, got)
+		}
+	}
+}
+
+func TestHeadsNamesWhatItCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	stat := filepath.Join(dir, "7", "stat")
+	if err := os.MkdirAll(stat, 0o755); err != nil { // a directory opens, but does not read
+		t.Fatal(err)
+	}
+	if _, err := headsOf(t, dir); err == nil || !strings.HasPrefix(err.Error(), "read "+stat+": ") {
+		t.Errorf("%v, want one about %s", err, stat)
+	}
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		return // nothing is hidden from root
+	}
+	if err := os.Chmod(filepath.Join(dir, "7"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := headsOf(t, dir); len(got) > 0 || err != nil {
+		t.Errorf("what may not be seen: %v, %v", got, err)
 	}
 }
 

@@ -4,7 +4,9 @@ package hostfs
 
 import (
 	"errors"
+	"io"
 	"os"
+	"path/filepath"
 )
 
 func (d *Dir) list() ([][]byte, error) {
@@ -18,4 +20,36 @@ func (d *Dir) list() ([][]byte, error) {
 		d.names = append(d.names, []byte(e.Name()))
 	}
 	return d.names, err
+}
+
+func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !wanted(name) {
+			continue
+		}
+		n, err := d.readBelow(d.lookBelow(name, file))
+		if err == nil {
+			each(name, d.head[:n])
+		} else if err := d.headError(err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Dir) readBelow(path []byte) (n int, err error) {
+	f, err := os.Open(filepath.Join(d.path, string(path)))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	n, err = io.ReadFull(f, d.head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // shorter than the buffer, as most are
+	}
+	return n, err
 }

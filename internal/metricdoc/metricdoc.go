@@ -119,18 +119,12 @@ func codes(text string) []string {
 }
 
 // Find returns what is documented about a metric: a line with its very name, else one with a glob that fits. Of a rate,
-// which has no line of its own, it is what follows from its counter's.
+// which has no line of its own, it is what follows from its counter's. A name that is written out goes before any glob.
 func Find(metrics []Metric, name string) (Metric, bool) {
-	if m, ok := find(metrics, name); ok {
+	if m, ok := find(metrics, name, equal); ok {
 		return m, true
 	}
-	counter, isRate := strings.CutSuffix(name, rateSuffix)
-	m, ok := find(metrics, counter)
-	if !ok || !isRate || !m.HasRate {
-		return Metric{}, false
-	}
-	m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
-	return m, true
+	return find(metrics, name, fitsGlob)
 }
 
 // Names lists all metrics, rates included, in their order; those whose names the kernel makes as a glob.
@@ -156,18 +150,25 @@ func Fits(metrics []Metric, p match.Pattern) bool {
 	return slices.ContainsFunc(Names(metrics), func(name string) bool { return p.Match(name) || strings.Contains(name, "*") })
 }
 
-func find(metrics []Metric, name string) (found Metric, ok bool) {
-	isRate := strings.HasSuffix(name, rateSuffix)
+// find returns the first line that has the metric or, if it is a rate, its counter.
+func find(metrics []Metric, name string, same func(documented, name string) bool) (Metric, bool) {
+	counter, isRate := strings.CutSuffix(name, rateSuffix)
 	for _, m := range metrics {
-		for _, n := range m.Names {
-			switch {
-			case n == name:
-				return m, true
-			case ok || !strings.Contains(n, "*") || isRate && m.HasRate:
-			case match.Of(n).Match(name):
-				found, ok = m, true
-			}
+		rateOf := func(n string) bool { return isRate && m.HasRate && same(n, counter) }
+		itself := func(n string) bool { return same(n, name) && (n == name || !isRate || !m.HasRate) }
+		switch {
+		case slices.ContainsFunc(m.Names, rateOf):
+			m.Unit, m.Kind = m.Unit.PerSecond(), telemetry.Gauge.String()
+			return m, true
+		case slices.ContainsFunc(m.Names, itself):
+			return m, true
 		}
 	}
-	return found, ok
+	return Metric{}, false
+}
+
+func equal(documented, name string) bool { return documented == name }
+
+func fitsGlob(documented, name string) bool {
+	return strings.Contains(documented, "*") && match.Of(documented).Match(name)
 }

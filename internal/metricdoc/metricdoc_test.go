@@ -35,7 +35,9 @@ func TestParse(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	metrics := Parse(readme)
+	metrics = append(metrics, Parse(Header+"\n| `nr_t_*` and its `_rate` | | | counter | x | |\n| `nr_*` | | pages | gauge | x | |\n| `nr_dirtied` and its `_rate` | | pages | counter | x | |\n")...)
 	for name, want := range map[string]string{
+		"nr_x": "gauge pages", "nr_t_x": "counter ", "nr_t_x_rate": "gauge per_second", "nr_dirtied": "counter pages", "nr_dirtied_rate": "gauge pages_per_second",
 		"rx_bytes": "counter bytes", "rx_bytes_rate": "gauge bytes_per_second", "up": "gauge ", "up_rate": "",
 		"ip_InReceives": "counter ", "ip_InReceives_rate": "gauge per_second", "ip_Forwarding": "gauge ", "after": "", "a": "", "_rate": "",
 	} {

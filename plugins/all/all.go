@@ -5,6 +5,7 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/plugins"
 
+	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
 	linuxio "github.com/rtcollector/rtcollector/plugins/linux_io"
@@ -13,6 +14,8 @@ import (
 	linuxsensors "github.com/rtcollector/rtcollector/plugins/linux_sensors"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
+	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
+	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -20,6 +23,7 @@ import (
 // Catalog lists everything in the folders of plugins, in their order.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
+		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
 		linuxio.Plugin,
@@ -28,6 +32,8 @@ func Catalog() plugins.Catalog {
 		linuxsensors.Plugin,
 		linuxswap.Plugin,
 		linuxtime.Plugin,
+		linuxvmstat.Plugin,
+		processes.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}

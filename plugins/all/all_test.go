@@ -31,7 +31,7 @@ func TestNamesAreUnique(t *testing.T) {
 
 func TestAliases(t *testing.T) {
 	for alias, want := range map[string]string{"cpu": "linux_cpu", "mem": "linux_mem", "disk": "linux_disk", "net": "linux_net", "io": "linux_io",
-		"swap": "linux_swap", "sensors": "linux_sensors", "time": "linux_time", "system": "system", "internal": "internal"} {
+		"swap": "linux_swap", "sensors": "linux_sensors", "time": "linux_time", "vmstat": "linux_vmstat", "system": "system", "internal": "internal"} {
 		if d, err := Catalog().Find("input", alias, "linux"); err != nil || d.Name() != want {
 			t.Errorf("%s is %s, %v", alias, d.Name(), err)
 		}
@@ -63,7 +63,8 @@ func TestKeysAreUnique(t *testing.T) {
 
 // local names the inputs that need nothing but the machine.
 func local() []string {
-	return []string{"linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_sensors", "linux_swap", "linux_time", "internal", "system"}
+	return []string{"kernel", "linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_sensors", "linux_swap", "linux_time", "linux_vmstat",
+		"processes", "internal", "system"}
 }
 
 // gatherers are the inputs that need nothing but this machine.
@@ -130,6 +131,7 @@ func TestNoiseInAKernelFileIsAnError(t *testing.T) {
 		t.Skip("the inputs are Linux ones")
 	}
 	for file, name := range map[string]string{
+		"proc/vmstat": "linux_vmstat", "proc/sys/fs/file-nr": "kernel", "proc/7/stat": "processes",
 		"proc/stat": "linux_cpu", "proc/meminfo": "linux_mem", "proc/1/net/dev": "linux_net",
 		"proc/diskstats": "linux_io", "proc/loadavg": "system", "proc/uptime": "system",
 	} {

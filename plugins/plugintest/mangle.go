@@ -2,10 +2,13 @@ package plugintest
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,35 +29,49 @@ func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 	}
 	random := rand.New(rand.NewPCG(1, uint64(len(c.Name))))
 	p, dir := c.start(t, def)
+	intact := readTree(t, dir)
 	for round := range mangled {
-		Lay(t, dir, c.Root)
+		for name, content := range intact {
+			write(t, filepath.Join(dir, name), content)
+		}
 		c.change(t, dir, round)
-		mangleTree(t, random, dir, c.Root)
+		mangleTree(t, random, dir)
 		b, _ := p.Batch(float64(10 * round))
 		c.checkValues(t, b)
 	}
 }
 
-// mangleTree damages one file or several of those in dir that come from the tree.
-func mangleTree(t *testing.T, random *rand.Rand, dir, tree string) {
-	var names []string
-	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			name, _ := filepath.Rel(tree, path)
-			names = append(names, name)
+// readTree returns the files below dir by their names there.
+func readTree(t *testing.T, dir string) map[string][]byte {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
 		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil // a case about denied files
+		}
+		files[name] = content
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files
+}
+
+// mangleTree damages one file or several.
+func mangleTree(t *testing.T, random *rand.Rand, dir string) {
+	files := readTree(t, dir)
+	names := slices.Sorted(maps.Keys(files))
 	for range 1 + random.IntN(3) {
-		path := filepath.Join(dir, names[random.IntN(len(names))])
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, path, mangle(random, data))
+		name := names[random.IntN(len(names))]
+		write(t, filepath.Join(dir, name), mangle(random, files[name]))
 	}
 }
 

@@ -35,7 +35,7 @@ func TestInputsAreFresh(t *testing.T) {
 }
 
 func TestFolderWithoutTitle(t *testing.T) {
-	if _, err := inputs(t.TempDir(), all.Catalog()); err == nil || !strings.Contains(err.Error(), `title "# linux_cpu"`) {
+	if _, err := inputs(t.TempDir(), all.Catalog()); err == nil || !strings.Contains(err.Error(), `title "# kernel"`) {
 		t.Error(err)
 	}
 }

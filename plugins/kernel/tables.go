@@ -1,0 +1,72 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// table is a file of a few whole numbers, and what becomes of them.
+type table struct {
+	file    *hostfs.File
+	columns int // that it must have
+	write   func(out *telemetry.Batch, columns []uint64)
+}
+
+// maxColumns is the width of the widest file, dentry-state.
+const maxColumns = 6
+
+func tables(env plugins.Env) []table {
+	file, f := env.FS.ProcFile, env.Factory
+	gauge := func(name string) *telemetry.Series { return f.Gauge(name, telemetry.None) }
+	entropy := f.Gauge("kernel_entropy_avail", telemetry.Bits)
+	tainted := gauge("kernel_tainted")
+	inodes, inodesFree := gauge("kernel_inodes_allocated"), gauge("kernel_inodes_free")
+	dentries, negative := gauge("kernel_dentries"), gauge("kernel_dentries_negative")
+	return []table{
+		{file("sys", "kernel", "random", "entropy_avail"), 1, func(out *telemetry.Batch, c []uint64) { out.Add(entropy, float64(c[0])) }},
+		{file("sys", "kernel", "tainted"), 1, func(out *telemetry.Batch, c []uint64) { out.Add(tainted, float64(c[0])) }},
+		{file("sys", "fs", "file-nr"), 3, openFiles(f)},
+		{file("sys", "fs", "inode-nr"), 2, func(out *telemetry.Batch, c []uint64) {
+			out.Add(inodes, float64(c[0]))
+			out.Add(inodesFree, float64(c[1]))
+		}},
+		{file("sys", "fs", "dentry-state"), maxColumns, func(out *telemetry.Batch, c []uint64) {
+			out.Add(dentries, float64(c[0]))
+			out.Add(negative, float64(c[4]))
+		}},
+	}
+}
+
+// openFiles writes file-nr, whose columns are allocated, free and the most there may be: Documentation/admin-guide/sysctl/fs.rst.
+// Where there is no limit, as systemd sets it, there is no percentage of it either.
+func openFiles(f *telemetry.Factory) func(*telemetry.Batch, []uint64) {
+	allocated, used := f.Gauge("kernel_fd_allocated", telemetry.None), f.Gauge("kernel_fd_used", telemetry.None)
+	limit, percent := f.Gauge("kernel_fd_max", telemetry.None), f.Gauge("kernel_fd_used_percent", telemetry.Percent)
+	return func(out *telemetry.Batch, c []uint64) {
+		inUse := c[0] - min(c[0], c[1])
+		out.Add(allocated, float64(c[0]))
+		out.Add(used, float64(inUse))
+		out.Add(limit, float64(c[2]))
+		if c[2] > 0 && c[2] < math.MaxInt64 {
+			out.Add(percent, 100*float64(inUse)/float64(c[2]))
+		}
+	}
+}
+
+func (t *table) add(out *telemetry.Batch) error {
+	data, err := t.file.ReadOptional()
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	var columns [maxColumns]uint64
+	if n := scan.Uints(data, columns[:]); n < t.columns {
+		return fmt.Errorf("parse %s: %d numbers, want %d", t.file.Path(), n, t.columns)
+	}
+	t.write(out, columns[:])
+	return nil
+}

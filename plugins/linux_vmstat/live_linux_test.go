@@ -1,0 +1,57 @@
+package linuxvmstat
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// TestAgainstVmstat compares with procps: what was counted before our reading must not be more, what is counted after it
+// not less.
+func TestAgainstVmstat(t *testing.T) {
+	p := plugintest.Start(t, Plugin, everything, plugintest.Env("linux_vmstat", ""))
+	before := vmstat(t)
+	got := p.Gather(0)
+	after := vmstat(t)
+	if len(got) < 50 {
+		t.Errorf("only %d fields", len(got))
+	}
+	for name, key := range map[string]string{"K paged in": "vmstat_pgpgin", "K paged out": "vmstat_pgpgout", "pages swapped in": "vmstat_pswpin",
+		"pages swapped out": "vmstat_pswpout"} {
+		low, known := before[name]
+		if v, ok := got[key]; known && (!ok || v < low || v > after[name]) {
+			t.Errorf("%s is %v (%v), vmstat says %v to %v %s", key, v, ok, low, after[name], name)
+		}
+	}
+}
+
+func vmstat(t *testing.T) map[string]float64 {
+	text, err := exec.Command("vmstat", "-s").Output()
+	if err != nil {
+		t.Skipf("vmstat: %v", err)
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		number, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		values[name], _ = strconv.ParseFloat(number, 64)
+	}
+	return values
+}
+
+func BenchmarkGather(b *testing.B) {
+	for name, config := range map[string]string{"defaults": "", "everything": everything} {
+		b.Run(name, func(b *testing.B) {
+			p := plugintest.Start(b, Plugin, config, plugintest.Env("linux_vmstat", ""))
+			for b.Loop() {
+				if err := p.Input.Gatherer.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 512)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

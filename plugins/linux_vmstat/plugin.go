@@ -1,0 +1,104 @@
+// Package linuxvmstat reports what the memory management of a Linux host does, from /proc/vmstat.
+package linuxvmstat
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_vmstat", "what memory management does: faults, reclaim, compaction, OOM kills (Linux)", defaults, build).
+	On("linux").As("vmstat").Doc(readme)
+
+// Config says which fields of /proc/vmstat are reported.
+type Config struct {
+	Fields match.List `yaml:"fields" conf:"public"`
+}
+
+// defaults are what tells a machine in need of memory from one that is well. Globs stand for what kernels call
+// differently: per zone, or split in anonymous and file pages.
+func defaults() Config {
+	return Config{Fields: match.Of(
+		"oom_kill", "pgfault", "pgmajfault", "pgpgin", "pgpgout",
+		"pgscan_kswapd*", "pgscan_direct*", "pgsteal_kswapd*", "pgsteal_direct*", "allocstall*", "pageoutrun", "drop_pagecache", "drop_slab",
+		"workingset_refault*", "workingset_activate*",
+		"compact_stall", "compact_fail", "compact_success",
+		"thp_fault_alloc", "thp_fault_fallback", "thp_collapse_alloc",
+		"numa_hit", "numa_miss", "numa_foreign",
+		"nr_dirty", "nr_writeback", "nr_dirtied", "nr_written",
+	)}
+}
+
+// Validate implements conf.Validator.
+func (c *Config) Validate() error {
+	if len(c.Fields) == 0 {
+		return conf.Key("fields", `must name at least one; "*" means all`)
+	}
+	return nil
+}
+
+type input struct {
+	vmstat *hostfs.File
+	fields *telemetry.Vec[string, field]
+}
+
+// field is one line of the file: a gauge, a counter, or neither when nobody wants it.
+type field struct {
+	gauge *telemetry.Series
+	total *telemetry.Total
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	return &input{
+		vmstat: env.FS.ProcFile("vmstat"),
+		fields: telemetry.NewVec(func(name string) field {
+			kind, unit := describe(name)
+			switch {
+			case !c.Fields.Match(name):
+				return field{}
+			case kind == telemetry.Counter:
+				return field{total: env.Factory.Counter("vmstat_"+name, unit)}
+			}
+			return field{gauge: env.Factory.Gauge("vmstat_"+name, unit)}
+		}),
+	}, nil
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	data, err := in.vmstat.ReadOptional()
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	found := false
+	for len(data) > 0 {
+		var line []byte
+		line, data = scan.Line(data)
+		name, v, ok := parseField(line)
+		if !ok {
+			continue
+		}
+		found = true
+		f := telemetry.GetBytes(in.fields, name)
+		if f.total != nil {
+			f.total.Add(out, float64(v))
+		}
+		out.Add(f.gauge, float64(v))
+	}
+	in.fields.Sweep()
+	if !found {
+		return fmt.Errorf("parse %s: no fields", in.vmstat.Path())
+	}
+	return nil
+}
