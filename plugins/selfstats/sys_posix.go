@@ -11,8 +11,9 @@ import (
 func maxDescriptors() (float64, bool) {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
-	const infinite = 1<<63 - 1
-	return float64(limit.Cur), err == nil && uint64(limit.Cur) < infinite
+	const infinite = 1 << 62 // RLIM_INFINITY is at least that, signed or not
+	n := float64(limit.Cur)
+	return n, err == nil && n < infinite
 }
 
 // cpuSeconds is the CPU time that this process has used, in programs and in the kernel.
