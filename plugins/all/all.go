@@ -11,6 +11,7 @@ import (
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
+	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -24,6 +25,7 @@ func Catalog() plugins.Catalog {
 		linuxmem.Plugin,
 		linuxnet.Plugin,
 		linuxswap.Plugin,
+		netstat.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}
