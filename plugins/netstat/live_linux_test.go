@@ -17,7 +17,7 @@ import (
 
 // inNewNetwork runs the test's goroutine in a network namespace of its own, in which only lo exists. The thread is not
 // given back: it ends with the goroutine.
-func inNewNetwork(t *testing.T) {
+func inNewNetwork(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
@@ -75,7 +75,7 @@ func readFiles(t testing.TB) (counts states) {
 // raw is a socket that the runtime's poller does not touch: every call is made on this very thread.
 type raw int
 
-func newRaw(t *testing.T, family int) raw {
+func newRaw(t testing.TB, family int) raw {
 	t.Helper()
 	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -88,7 +88,7 @@ func newRaw(t *testing.T, family int) raw {
 
 func (r raw) close() { _ = syscall.Close(int(r)) }
 
-func (r raw) listen(t *testing.T, addr syscall.Sockaddr, backlog int) {
+func (r raw) listen(t testing.TB, addr syscall.Sockaddr, backlog int) {
 	t.Helper()
 	if err := syscall.Bind(int(r), addr); err != nil {
 		t.Fatal(err)
@@ -98,14 +98,14 @@ func (r raw) listen(t *testing.T, addr syscall.Sockaddr, backlog int) {
 	}
 }
 
-func (r raw) connect(t *testing.T, addr syscall.Sockaddr) {
+func (r raw) connect(t testing.TB, addr syscall.Sockaddr) {
 	t.Helper()
 	if err := syscall.Connect(int(r), addr); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r raw) accept(t *testing.T) raw {
+func (r raw) accept(t testing.TB) raw {
 	t.Helper()
 	fd, _, err := syscall.Accept(int(r))
 	if err != nil {
@@ -117,7 +117,7 @@ func (r raw) accept(t *testing.T) raw {
 }
 
 // pair is both ends of a connection over lo; neither is closed.
-func pair(t *testing.T, listener raw, family int, addr syscall.Sockaddr) (client, server raw) {
+func pair(t testing.TB, listener raw, family int, addr syscall.Sockaddr) (client, server raw) {
 	t.Helper()
 	client = newRaw(t, family)
 	client.connect(t, addr)

@@ -15,8 +15,8 @@ import (
 // maxFailures is how many gathers in a row sock_diag may fail before it is not tried any more.
 const maxFailures = 3
 
-// sockets counts the TCP sockets of the host: with sock_diag where that can be had, because the kernel takes seconds to
-// print a hundred thousand sockets, else in /proc/net/tcp and tcp6.
+// sockets counts the TCP sockets of the host: with sock_diag where that can be had, because the kernel takes twice as
+// long to print sockets as text, else in /proc/net/tcp and tcp6.
 type sockets struct {
 	diag     *diag // nil: it cannot be used
 	failures int   // in a row
