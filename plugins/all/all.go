@@ -12,6 +12,7 @@ import (
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
+	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -26,6 +27,7 @@ func Catalog() plugins.Catalog {
 		linuxnet.Plugin,
 		linuxswap.Plugin,
 		netstat.Plugin,
+		nstat.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}
