@@ -10,6 +10,7 @@ import (
 	linuxio "github.com/rtcollector/rtcollector/plugins/linux_io"
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
+	linuxsockets "github.com/rtcollector/rtcollector/plugins/linux_sockets"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
@@ -25,6 +26,7 @@ func Catalog() plugins.Catalog {
 		linuxio.Plugin,
 		linuxmem.Plugin,
 		linuxnet.Plugin,
+		linuxsockets.Plugin,
 		linuxswap.Plugin,
 		netstat.Plugin,
 		nstat.Plugin,
