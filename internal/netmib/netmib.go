@@ -22,7 +22,8 @@ type Metric struct {
 type Table struct {
 	factory *telemetry.Factory
 	metric  func(title, name string) Metric
-	columns map[string]*column // by title, ":" and name
+	columns map[string]*column // of files with blocks: by title, ":" and name
+	lines   map[string]*column // of files without: by name
 	blocks  []block            // by their order in the file
 }
 
@@ -41,7 +42,7 @@ type block struct {
 // NewTable returns a table that asks metric for each column, once, what it is reported as. The title is that of the
 // block ("TcpExt"), or "" for a file without blocks.
 func NewTable(f *telemetry.Factory, metric func(title, name string) Metric) *Table {
-	return &Table{factory: f, metric: metric, columns: map[string]*column{}}
+	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}}
 }
 
 // AddPairs appends what a file of header and value lines says, and returns how many values it found in it. See
@@ -80,7 +81,13 @@ func (t *Table) block(i int, header, title []byte) []*column {
 		if len(name) == 0 {
 			return b.columns
 		}
-		b.columns = append(b.columns, t.column(title, name))
+		key := string(title) + ":" + string(name)
+		c, known := t.columns[key] // the series stay the same when the layout of the file changes
+		if !known {
+			c = t.newColumn(title, name)
+			t.columns[key] = c
+		}
+		b.columns = append(b.columns, c)
 	}
 }
 
@@ -91,9 +98,10 @@ func (t *Table) AddLines(out *telemetry.Batch, data []byte) (values int) {
 		line, data = scan.Line(data)
 		name, rest := scan.Field(line)
 		field, _ := scan.Field(rest)
-		c, known := t.columns[string(name)]
+		c, known := t.lines[string(name)]
 		if _, isNumber := scan.Int(field); !known && isNumber {
-			c = t.column(nil, name)
+			c = t.newColumn(nil, name)
+			t.lines[string(name)] = c
 		}
 		if c.add(out, field) {
 			values++
@@ -102,25 +110,12 @@ func (t *Table) AddLines(out *telemetry.Batch, data []byte) (values int) {
 	return values
 }
 
-// column returns the series of a name, which stay the same when the layout of the file changes.
-func (t *Table) column(title, name []byte) *column {
-	key := string(name)
-	if len(title) > 0 {
-		key = string(title) + ":" + key
+// newColumn makes the series of a column.
+func (t *Table) newColumn(title, name []byte) *column {
+	if !isWord(title) || !isWord(name) || len(name) == 0 {
+		return &column{}
 	}
-	if c, ok := t.columns[key]; ok {
-		return c
-	}
-	c := &column{}
-	if isWord(title) && isWord(name) && len(name) > 0 {
-		c = t.newColumn(t.metric(string(title), string(name)))
-	}
-	t.columns[key] = c
-	return c
-}
-
-func (t *Table) newColumn(m Metric) *column {
-	switch {
+	switch m := t.metric(string(title), string(name)); {
 	case m.Name == "":
 		return &column{}
 	case m.Kind == telemetry.Counter:

@@ -149,7 +149,23 @@ func answerUnsupported(request []byte) [][]byte {
 	return [][]byte{end(typeError, seqOf(request), syscall.ENOENT)}
 }
 
-func answerTooMuch([]byte) [][]byte { return [][]byte{make([]byte, receiveBuffer+1)} }
+// answerTooMuch fills the reader's buffer to the last byte, with whole messages: what came behind them is lost.
+func answerTooMuch(request []byte) [][]byte {
+	seq := seqOf(request)
+	noop := message(1, 0, seq, make([]byte, 64-headerSize)...)
+	return [][]byte{bytes.Repeat(noop, receiveBuffer/len(noop)), end(typeDone, seq, 0)}
+}
+
+// answerNowAndThen fails at every third question: in the second gather, the fourth, the sixth.
+func answerNowAndThen() func(request []byte) [][]byte {
+	questions := 0
+	return func(request []byte) [][]byte {
+		if questions++; questions%3 == 0 {
+			return answerTooMuch(request)
+		}
+		return answerWell(request)
+	}
+}
 
 func TestBothFamiliesAreAsked(t *testing.T) {
 	var families []byte
@@ -231,6 +247,10 @@ func TestFallbackToFiles(t *testing.T) {
 	}{
 		"no inet_diag": {[]func([]byte) [][]byte{answerUnsupported, answerWell}, []states{fromFiles, fromFiles}, 1, 1},
 		"a bad moment": {[]func([]byte) [][]byte{answerTooMuch, answerWell}, []states{fromFiles, fromDiag, fromDiag}, 2, 0},
+		"now and then": {
+			[]func([]byte) [][]byte{answerNowAndThen()},
+			[]states{fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag}, 5, 0,
+		},
 		"bad for good": {[]func([]byte) [][]byte{answerTooMuch}, []states{fromFiles, fromFiles, fromFiles, fromFiles, fromFiles}, maxFailures, 1},
 	} {
 		d, opened, closed := fakeDiag(nil, tt.answers...)

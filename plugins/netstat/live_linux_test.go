@@ -1,7 +1,6 @@
 package netstat
 
 import (
-	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -225,22 +225,28 @@ func TestAgainstThisMachine(t *testing.T) {
 	}
 }
 
-// TestSocketIsKeptOpen counts descriptors: one for sock_diag, however often it is asked, and none when it is closed.
+// TestSocketIsKeptOpen counts descriptors: one for sock_diag, however often it is asked, and none when the input is closed.
 func TestSocketIsKeptOpen(t *testing.T) {
-	s := newSockets(hostfs.FromEnv(func(string) string { return "" }), slog.New(slog.DiscardHandler))
+	in, err := build(plugintest.Env("netstat", ""), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range in.tables {
+		_ = table.gather(telemetry.NewBatch(time.Now(), time.Now(), 0)) // opens the files, which stay open
+	}
 	before := descriptors(t)
 	for range 20 {
-		if _, _, err := s.count(t.Context()); err != nil {
+		if err := in.Gather(t.Context(), telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if s.diag == nil {
+	if in.sockets.diag == nil {
 		t.Skip("this kernel or sandbox has no sock_diag")
 	}
 	if n := descriptors(t); n != before+1 {
 		t.Errorf("%d descriptors, then %d", before, n)
 	}
-	if err := s.Close(); err != nil {
+	if err := in.Close(); err != nil {
 		t.Error(err)
 	}
 	if n := descriptors(t); n != before {
