@@ -78,6 +78,20 @@ func TestOldKernel(t *testing.T) {
 	expect(t, second, map[string]float64{"softnet_processed_cpu0": 16, "softnet_processed_rate_cpu0": none, "softnet_processed_rate_cpu3": 2, "softnet_dropped_rate_cpu0": .2})
 }
 
+// A CPU that comes back after a while counts on, but nobody knows since when: no rate.
+func TestOfflineCPUIsForgotten(t *testing.T) {
+	const cpu0, cpu1 = "1 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "9 0 0 0 0 0 0 0 0 0 0 0 1 0 0\n"
+	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/softnet_stat": cpu0 + cpu1})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/1/net/softnet_stat": cpu0})
+	for i := range 5 {
+		p.Gather(float64(10 + 10*i))
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/1/net/softnet_stat": cpu0 + cpu1})
+	expect(t, p.Gather(60), map[string]float64{"softnet_processed_cpu1": 9, "softnet_processed_rate_cpu1": math.NaN(), "softnet_processed_rate_cpu0": 0})
+}
+
 func TestFewerFiles(t *testing.T) {
 	none := math.NaN()
 	board, _ := gathered(t, "testdata/board-4.19", "testdata/board-4.19")
