@@ -133,13 +133,18 @@ func (f *File) Read() ([]byte, error) {
 	}
 	data, err := f.readNew()
 	if err != nil {
-		var detail *os.PathError
-		if errors.As(err, &detail) {
-			err = detail.Err
-		}
-		return nil, &os.PathError{Op: "read", Path: f.path, Err: err}
+		return nil, f.readError(err)
 	}
 	return data, nil
+}
+
+// readError says what could not be read, once.
+func (f *File) readError(err error) error {
+	var detail *os.PathError
+	if errors.As(err, &detail) {
+		err = detail.Err
+	}
+	return &os.PathError{Op: "read", Path: f.path, Err: err}
 }
 
 // ReadOptional is Read of a file that not every kernel or container has: nil, and no error, where it is missing.

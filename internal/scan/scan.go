@@ -57,6 +57,29 @@ func Int(field []byte) (v int64, ok bool) {
 	return int64(u), true
 }
 
+// Hex reads a field of hexadecimal digits, in either case and without "0x"; ok is false for anything else and for what
+// does not fit in 64 bits.
+func Hex(field []byte) (v uint64, ok bool) {
+	for _, c := range field {
+		var d byte
+		switch {
+		case c >= '0' && c <= '9':
+			d = c - '0'
+		case c >= 'a' && c <= 'f':
+			d = c - 'a' + 10
+		case c >= 'A' && c <= 'F':
+			d = c - 'A' + 10
+		default:
+			return 0, false
+		}
+		if v > math.MaxUint64>>4 {
+			return 0, false
+		}
+		v = v<<4 | uint64(d)
+	}
+	return v, len(field) > 0
+}
+
 // Uints reads the numbers that the line begins with and returns how many there were; what does not fit into the
 // target is not read. A negative number counts as 0: old kernels let "requests in flight" slip below it.
 func Uints(line []byte, into []uint64) int {

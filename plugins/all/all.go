@@ -12,9 +12,12 @@ import (
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
 	linuxsensors "github.com/rtcollector/rtcollector/plugins/linux_sensors"
+	linuxsockets "github.com/rtcollector/rtcollector/plugins/linux_sockets"
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
+	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
+	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
@@ -30,9 +33,12 @@ func Catalog() plugins.Catalog {
 		linuxmem.Plugin,
 		linuxnet.Plugin,
 		linuxsensors.Plugin,
+		linuxsockets.Plugin,
 		linuxswap.Plugin,
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
+		netstat.Plugin,
+		nstat.Plugin,
 		processes.Plugin,
 		selfstats.Plugin,
 		system.Plugin,

@@ -63,8 +63,8 @@ func TestKeysAreUnique(t *testing.T) {
 
 // local names the inputs that need nothing but the machine.
 func local() []string {
-	return []string{"kernel", "linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_sensors", "linux_swap", "linux_time", "linux_vmstat",
-		"processes", "internal", "system"}
+	return []string{"kernel", "linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_sensors", "linux_sockets", "linux_swap", "linux_time",
+		"linux_vmstat", "netstat", "nstat", "processes", "internal", "system"}
 }
 
 // gatherers are the inputs that need nothing but this machine.
@@ -132,6 +132,7 @@ func TestNoiseInAKernelFileIsAnError(t *testing.T) {
 	}
 	for file, name := range map[string]string{
 		"proc/vmstat": "linux_vmstat", "proc/sys/fs/file-nr": "kernel", "proc/7/stat": "processes",
+		"proc/1/net/snmp": "nstat", "proc/1/net/netstat": "netstat", "proc/1/net/tcp": "netstat", "proc/1/net/sockstat": "linux_sockets",
 		"proc/stat": "linux_cpu", "proc/meminfo": "linux_mem", "proc/1/net/dev": "linux_net",
 		"proc/diskstats": "linux_io", "proc/loadavg": "system", "proc/uptime": "system",
 	} {

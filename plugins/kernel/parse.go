@@ -128,10 +128,6 @@ func parsePressure(line []byte) (kind []byte, p pressure, ok bool) {
 // parseNumber reads a file that is one whole number, perhaps a negative one.
 func parseNumber(data []byte) (v float64, ok bool) {
 	field, _ := scan.Field(data)
-	digits, negative := bytes.CutPrefix(field, []byte{'-'})
-	n, ok := scan.Uint(digits)
-	if negative {
-		return -float64(n), ok
-	}
+	n, ok := scan.Int(field)
 	return float64(n), ok
 }

@@ -1,0 +1,67 @@
+package linuxsockets
+
+import (
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// TestAgainstSs compares with ss, which gets some of the numbers elsewhere: once before our reading and once after it,
+// what does not move must be the same.
+func TestAgainstSs(t *testing.T) {
+	before := ss(t)
+	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", "")).Gather(0)
+	after := ss(t)
+	compared := 0
+	for key, v := range before {
+		if after[key] != v {
+			continue
+		}
+		compared++
+		if got[key] != v {
+			t.Errorf("%s is %v, ss says %v", key, got[key], v)
+		}
+	}
+	if compared == 0 {
+		t.Skip("all of it moves")
+	}
+}
+
+// ss reads "TCP: 774 (estab 44, closed 723, orphaned 0, timewait 723)" and the table below it: "UDP  3  2  1".
+func ss(t *testing.T) map[string]float64 {
+	t.Helper()
+	text, err := exec.Command("ss", "-s").Output()
+	if err != nil {
+		t.Skipf("ss: %v", err)
+	}
+	numbers := map[string]float64{}
+	for key, pattern := range map[string]string{"sockets_tcp_orphan": `orphaned (\d+)`, "sockets_tcp_inuse": `(?m)^TCP\s+\d+\s+(\d+)`,
+		"sockets_tcp6_inuse": `(?m)^TCP\s+\d+\s+\d+\s+(\d+)`, "sockets_udp_inuse": `(?m)^UDP\s+\d+\s+(\d+)`, "sockets_raw_inuse": `(?m)^RAW\s+\d+\s+(\d+)`} {
+		if m := regexp.MustCompile(pattern).FindSubmatch(text); m != nil {
+			numbers[key], _ = strconv.ParseFloat(string(m[1]), 64)
+		}
+	}
+	return numbers
+}
+
+// TestCPUs compares with the number of CPUs that are online.
+func TestCPUs(t *testing.T) {
+	text, err := exec.Command("getconf", "_NPROCESSORS_ONLN").Output()
+	if err != nil {
+		t.Skipf("getconf: %v", err)
+	}
+	want, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	got := 0
+	for key := range plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", "")).Gather(0) {
+		if strings.HasPrefix(key, "softnet_processed_cpu") {
+			got++
+		}
+	}
+	if got != want {
+		t.Errorf("%d CPUs, getconf says %d", got, want)
+	}
+}

@@ -1,0 +1,140 @@
+// Package linuxsockets reports what a Linux host's sockets, packet queues and connection tracking take.
+package linuxsockets
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("linux_sockets", "sockets and their memory, packet queues per CPU, connection tracking (Linux)", func() Config { return Config{} }, build).
+	On("linux").Doc(readme)
+
+// Config has no keys of its own.
+type Config struct{}
+
+type input struct {
+	sockstats []sockstat
+	limits    []limit
+	softnet   *softnet
+	conntrack *conntrack
+}
+
+// sockstat is /proc/net/sockstat or sockstat6.
+type sockstat struct {
+	file   *hostfs.File
+	gauges []gauge
+}
+
+// gauge is a number in such a file.
+type gauge struct {
+	title, word string
+	scale       float64
+	series      *telemetry.Series
+}
+
+// limit is how much memory a protocol may use.
+type limit struct {
+	file   *hostfs.File
+	series *telemetry.Series
+}
+
+func build(env plugins.Env, _ Config) (*input, error) {
+	f := env.Factory
+	return &input{
+		sockstats: []sockstat{
+			{env.FS.HostFile("net", "sockstat"), gauges(f)},
+			{env.FS.HostFile("net", "sockstat6"), gauges6(f)},
+		},
+		limits: []limit{
+			{env.FS.ProcFile("sys", "net", "ipv4", "tcp_mem"), f.Gauge("sockets_tcp_mem_max", telemetry.Bytes)},
+			{env.FS.ProcFile("sys", "net", "ipv4", "udp_mem"), f.Gauge("sockets_udp_mem_max", telemetry.Bytes)},
+		},
+		softnet:   newSoftnet(env),
+		conntrack: newConntrack(env),
+	}, nil
+}
+
+// page is what the kernel counts the memory of sockets in.
+func page() float64 { return float64(os.Getpagesize()) }
+
+func gauges(f *telemetry.Factory) []gauge {
+	return []gauge{
+		{"sockets:", "used", 1, f.Gauge("sockets_used", telemetry.None)},
+		{"TCP:", "inuse", 1, f.Gauge("sockets_tcp_inuse", telemetry.None)},
+		{"TCP:", "orphan", 1, f.Gauge("sockets_tcp_orphan", telemetry.None)},
+		{"TCP:", "tw", 1, f.Gauge("sockets_tcp_tw", telemetry.None)},
+		{"TCP:", "alloc", 1, f.Gauge("sockets_tcp_alloc", telemetry.None)},
+		{"TCP:", "mem", page(), f.Gauge("sockets_tcp_mem", telemetry.Bytes)},
+		{"UDP:", "inuse", 1, f.Gauge("sockets_udp_inuse", telemetry.None)},
+		{"UDP:", "mem", page(), f.Gauge("sockets_udp_mem", telemetry.Bytes)},
+		{"UDPLITE:", "inuse", 1, f.Gauge("sockets_udplite_inuse", telemetry.None)},
+		{"RAW:", "inuse", 1, f.Gauge("sockets_raw_inuse", telemetry.None)},
+		{"FRAG:", "inuse", 1, f.Gauge("sockets_frag_inuse", telemetry.None)},
+		{"FRAG:", "memory", 1, f.Gauge("sockets_frag_memory", telemetry.Bytes)},
+	}
+}
+
+func gauges6(f *telemetry.Factory) []gauge {
+	return []gauge{
+		{"TCP6:", "inuse", 1, f.Gauge("sockets_tcp6_inuse", telemetry.None)},
+		{"UDP6:", "inuse", 1, f.Gauge("sockets_udp6_inuse", telemetry.None)},
+		{"UDPLITE6:", "inuse", 1, f.Gauge("sockets_udplite6_inuse", telemetry.None)},
+		{"RAW6:", "inuse", 1, f.Gauge("sockets_raw6_inuse", telemetry.None)},
+		{"FRAG6:", "inuse", 1, f.Gauge("sockets_frag6_inuse", telemetry.None)},
+		{"FRAG6:", "memory", 1, f.Gauge("sockets_frag6_memory", telemetry.Bytes)},
+	}
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
+	var errs []error
+	for _, s := range in.sockstats {
+		errs = append(errs, s.gather(out))
+	}
+	for _, l := range in.limits {
+		errs = append(errs, l.gather(out))
+	}
+	return errors.Join(append(errs, in.softnet.gather(out), in.conntrack.gather(out))...)
+}
+
+func (s sockstat) gather(out *telemetry.Batch) error {
+	data, err := s.file.ReadOptional()
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	found := false
+	for _, g := range s.gauges {
+		if v, ok := sockstatValue(data, g.title, g.word); ok {
+			out.Add(g.series, g.scale*float64(v))
+			found = true
+		}
+	}
+	if !found {
+		return fmt.Errorf("parse %s: no numbers of sockets", s.file.Path())
+	}
+	return nil
+}
+
+func (l limit) gather(out *telemetry.Batch) error {
+	data, err := l.file.ReadOptional()
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	pages, ok := lastOfThree(data)
+	if !ok {
+		return fmt.Errorf("parse %s: not three numbers", l.file.Path())
+	}
+	out.Add(l.series, page()*float64(pages))
+	return nil
+}

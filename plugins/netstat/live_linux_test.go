@@ -1,0 +1,264 @@
+package netstat
+
+import (
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// inNewNetwork runs the test's goroutine in a network namespace of its own, in which only lo exists. The thread is not
+// given back: it ends with the goroutine.
+func inNewNetwork(t testing.TB) {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		t.Skipf("a network namespace of the test's own takes root: %v", err)
+	}
+	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	const index, up = 1, 1 // lo, IFF_UP
+	link := make([]byte, 16)
+	link[4], link[8], link[12] = index, up, up // struct ifinfomsg: index, flags, which flags to change
+	reply := make([]byte, 4096)
+	request := message(syscall.RTM_NEWLINK, syscall.NLM_F_REQUEST|syscall.NLM_F_ACK, 1, link...)
+	if err := syscall.Sendto(fd, request, 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	n, err := syscall.Read(fd, reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kernelError(reply[headerSize:n]); err != nil {
+		t.Fatalf("bring up lo: %v", err)
+	}
+}
+
+// bothSources counts the sockets of this thread's namespace in both ways.
+func bothSources(t *testing.T) (fromDiag, fromFiles states) {
+	t.Helper()
+	d := &diag{open: openDiag}
+	defer d.Close()
+	fromDiag, err := d.count(t.Context())
+	if err != nil {
+		if isMissing(err) {
+			t.Skipf("this kernel or sandbox has no sock_diag: %v", err)
+		}
+		t.Fatal(err)
+	}
+	return fromDiag, readFiles(t)
+}
+
+func readFiles(t testing.TB) (counts states) {
+	t.Helper()
+	for _, name := range []string{"tcp", "tcp6"} {
+		_, err := countFile(hostfs.NewFile("/proc/thread-self/net/"+name), &counts)
+		if err != nil && hostfs.UnlessMissing(err) != nil {
+			t.Fatal(err)
+		}
+	}
+	return counts
+}
+
+// raw is a socket that the runtime's poller does not touch: every call is made on this very thread.
+type raw int
+
+func newRaw(t testing.TB, family int) raw {
+	t.Helper()
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := raw(fd)
+	t.Cleanup(r.close)
+	return r
+}
+
+func (r raw) close() { _ = syscall.Close(int(r)) }
+
+func (r raw) listen(t testing.TB, addr syscall.Sockaddr, backlog int) {
+	t.Helper()
+	if err := syscall.Bind(int(r), addr); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(int(r), backlog); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r raw) connect(t testing.TB, addr syscall.Sockaddr) {
+	t.Helper()
+	if err := syscall.Connect(int(r), addr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r raw) accept(t testing.TB) raw {
+	t.Helper()
+	fd, _, err := syscall.Accept(int(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := raw(fd)
+	t.Cleanup(other.close)
+	return other
+}
+
+// pair is both ends of a connection over lo; neither is closed.
+func pair(t testing.TB, listener raw, family int, addr syscall.Sockaddr) (client, server raw) {
+	t.Helper()
+	client = newRaw(t, family)
+	client.connect(t, addr)
+	return client, listener.accept(t)
+}
+
+// TestRealSockets brings sockets into nearly every state there is: both sources must see all of them, and nothing else.
+func TestRealSockets(t *testing.T) {
+	inNewNetwork(t)
+	v4 := &syscall.SockaddrInet4{Port: 4711, Addr: [4]byte{127, 0, 0, 1}}
+	v6 := &syscall.SockaddrInet6{Port: 4712, Addr: [16]byte{15: 1}}
+	listener := newRaw(t, syscall.AF_INET)
+	listener.listen(t, v4, 16)
+	want := states{listen: 1}
+
+	pair(t, listener, syscall.AF_INET, v4)
+	want[established] += 2
+
+	client, _ := pair(t, listener, syscall.AF_INET, v4)
+	_ = syscall.Shutdown(int(client), syscall.SHUT_WR)
+	want[finWait2]++
+	want[closeWait]++
+
+	client, server := pair(t, listener, syscall.AF_INET, v4)
+	_ = syscall.Shutdown(int(client), syscall.SHUT_WR)
+	_ = syscall.Shutdown(int(server), syscall.SHUT_WR)
+	want[timeWait]++ // the server's end is closed and no longer listed
+
+	deferred(t, &want)
+	halfOpen(t, &want)
+	if _, err := os.Stat("/proc/thread-self/net/tcp6"); err == nil {
+		listener6 := newRaw(t, syscall.AF_INET6)
+		listener6.listen(t, v6, 16)
+		pair(t, listener6, syscall.AF_INET6, v6)
+		want[listen]++
+		want[established] += 2
+	}
+	expectBoth(t, want)
+}
+
+// deferred asks a listener that takes a connection only when it brings data (TCP_DEFER_ACCEPT in tcp(7)).
+func deferred(t *testing.T, want *states) {
+	t.Helper()
+	addr := &syscall.SockaddrInet4{Port: 4714, Addr: [4]byte{127, 0, 0, 3}}
+	listener := newRaw(t, syscall.AF_INET)
+	if err := syscall.SetsockoptInt(int(listener), syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, 60); err != nil {
+		t.Fatal(err)
+	}
+	listener.listen(t, addr, 16)
+	newRaw(t, syscall.AF_INET).connect(t, addr)
+	want[listen]++
+	want[synRecv]++
+	want[established]++
+}
+
+// halfOpen fills the queue of a listener that accepts nothing, so that the next client waits for an answer.
+func halfOpen(t *testing.T, want *states) {
+	t.Helper()
+	addr := &syscall.SockaddrInet4{Port: 4713, Addr: [4]byte{127, 0, 0, 2}}
+	deaf := newRaw(t, syscall.AF_INET)
+	deaf.listen(t, addr, 0)
+	newRaw(t, syscall.AF_INET).connect(t, addr)
+	want[listen]++
+	want[established] += 2 // the queue holds one that was never accepted
+	waiting := newRaw(t, syscall.AF_INET)
+	if err := syscall.SetNonblock(int(waiting), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Connect(int(waiting), addr); err != syscall.EINPROGRESS {
+		t.Fatalf("a client beyond the backlog: %v", err)
+	}
+	want[synSent]++
+}
+
+// expectBoth compares what both sources say. Loopback delivers at once, but some packets wait for the kernel's own time.
+func expectBoth(t *testing.T, want states) {
+	t.Helper()
+	var fromDiag, fromFiles states
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		fromDiag, fromFiles = bothSources(t)
+		if fromDiag == want && fromFiles == want {
+			return
+		}
+	}
+	t.Errorf("sock_diag (-want +got): %s\nfiles: %s", cmp.Diff(want, fromDiag), cmp.Diff(want, fromFiles))
+}
+
+// TestAgainstThisMachine compares with the kernel's other account of this very machine, which does not stand still: what
+// is listed once before and once after must be there.
+func TestAgainstThisMachine(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	before := readFiles(t)
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("netstat", ""))
+	got := p.Gather(0)
+	after := readFiles(t)
+	if listening := got["tcp_listen"]; before[listen] == after[listen] && listening != float64(after[listen]) || listening < 1 {
+		t.Errorf("%v sockets listen, the files say %d and %d", listening, before[listen], after[listen])
+	}
+	if got["tcp_established"] == 0 && before[established] > 0 && after[established] > 0 {
+		t.Errorf("nothing is established, the files say %d and %d", before[established], after[established])
+	}
+}
+
+// TestSocketIsKeptOpen counts descriptors: one for sock_diag, however often it is asked, and none when the input is closed.
+func TestSocketIsKeptOpen(t *testing.T) {
+	in, err := build(plugintest.Env("netstat", ""), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range in.tables {
+		_ = table.gather(telemetry.NewBatch(time.Now(), time.Now(), 0)) // opens the files, which stay open
+	}
+	before := descriptors(t)
+	for range 20 {
+		if err := in.Gather(t.Context(), telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in.sockets.diag == nil {
+		t.Skip("this kernel or sandbox has no sock_diag")
+	}
+	if n := descriptors(t); n != before+1 {
+		t.Errorf("%d descriptors, then %d", before, n)
+	}
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := descriptors(t); n != before {
+		t.Errorf("%d descriptors, when closed %d", before, n)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

@@ -1,0 +1,272 @@
+package netstat
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "this machine"},
+		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
+		plugintest.Case{Name: "router", Root: "testdata/router-5.10", Then: "testdata/router-5.10-later"},
+		plugintest.Case{Name: "counter wraps", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
+		plugintest.Case{Name: "board without IPv6", Root: "testdata/board-4.19"},
+		plugintest.Case{Name: "container with masked files", Root: "testdata/masked-5.15"},
+	)
+}
+
+// start begins with a copy of a tree.
+func start(t *testing.T, tree string) (p *plugintest.Probe, dir string) {
+	dir = t.TempDir()
+	plugintest.Lay(t, dir, tree)
+	return plugintest.Start(t, Plugin, "", plugintest.Env("netstat", dir)), dir
+}
+
+// expect checks some of the values.
+func expect(t *testing.T, got, want map[string]float64) {
+	t.Helper()
+	for key, v := range want {
+		if g, ok := got[key]; !ok || g != v {
+			t.Errorf("%s is %v (%v), want %v", key, g, ok, v)
+		}
+	}
+}
+
+func TestStatesOfBothFamilies(t *testing.T) {
+	want := map[string]float64{
+		"tcp_established": 2, "tcp_syn_sent": 2, "tcp_fin_wait1": 2, "tcp_fin_wait2": 2, "tcp_time_wait": 2, "tcp_close": 2, "tcp_close_wait": 2,
+		"tcp_last_ack": 2, "tcp_listen": 2, "tcp_closing": 2,
+		"tcp_syn_recv": 3, // a request that has no socket yet (12, in tcp only) counts here
+	}
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/router-5.10")
+	p := plugintest.Start(t, Plugin, "", choosing("netstat", dir, func(name string) bool { _, ok := want[name]; return ok }))
+	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// choosing is an environment whose user wants some metrics only.
+func choosing(name, dir string, wants func(string) bool) plugins.Env {
+	env := plugintest.Env(name, dir)
+	env.Factory.Choose(telemetry.Choice{Wants: wants})
+	return env
+}
+
+func TestCountersAndRates(t *testing.T) {
+	p, dir := start(t, "testdata/server-2.6.32")
+	got := p.Gather(0)
+	expect(t, got, map[string]float64{"tcp_listen": 3, "tcp_time_wait": 2, "tcp_established": 4, "tcp_close_wait": 1, "tcp_syn_recv": 1,
+		"tcp_in_segs": 4294960000, "tcp_curr_estab": 43, "tcp_active_opens": 33211})
+	for key := range got {
+		if strings.HasSuffix(key, "_rate") || strings.Contains(key, "rto") && key != "tcp_spurious_rtos" || strings.Contains(key, "max_conn") {
+			t.Errorf("%s = %v", key, got[key])
+		}
+	}
+	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
+	got = p.Gather(10)
+	expect(t, got, map[string]float64{"tcp_in_segs": 4711, "tcp_curr_estab": 60, "tcp_active_opens": 33228, "tcp_active_opens_rate": 1.7})
+	for _, key := range []string{"tcp_in_segs_rate", "tcp_curr_estab_rate", "tcp_listen_rate"} {
+		if v, ok := got[key]; ok {
+			t.Errorf("%s = %v", key, v)
+		}
+	}
+}
+
+// names reads testdata/names.txt: "title column" → metric.
+func names(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/names.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 3 {
+			all[f[0]+" "+f[1]] = f[2]
+		}
+	}
+	return all
+}
+
+func TestNamesOfThePredecessor(t *testing.T) {
+	all := names(t)
+	if len(all) != 11+125 {
+		t.Fatalf("%d names", len(all))
+	}
+	for column, want := range all {
+		title, name, _ := strings.Cut(column, " ")
+		if got := metric(title, name); got.Name != want {
+			t.Errorf("%s is %s, want %s", column, got.Name, want)
+		} else if isGauge := got.Kind == telemetry.Gauge; isGauge != (name == "CurrEstab") {
+			t.Errorf("%s is a %s", column, got.Kind)
+		}
+	}
+	for column, want := range map[string]string{
+		"TcpExt TcpTimeoutRehash": "tcp_timeout_rehash", "TcpExt TCPAOBad": "tcp_ao_bad", "TcpExt TSEcrRejected": "tcp_ts_ecr_rejected",
+		"TcpExt PAWSOldAck": "tcp_paws_old_ack", "TcpExt TCP": "tcp_tcp", "Tcp RtoMin": "", "IpExt InOctets": "", "MPTcpExt MPCurrEstab": "", "Udp InErrors": "",
+	} {
+		title, name, _ := strings.Cut(column, " ")
+		if got := metric(title, name).Name; got != want {
+			t.Errorf("%s is %q, want %q", column, got, want)
+		}
+	}
+}
+
+// TestNamesAreApart takes every column that the recorded kernels have, and the states.
+func TestNamesAreApart(t *testing.T) {
+	owner := map[string]string{}
+	own := func(metric, column string) {
+		if other, taken := owner[metric]; taken && other != column {
+			t.Errorf("%s and %s are both %s", column, other, metric)
+		}
+		owner[metric] = column
+	}
+	for _, name := range stateNames() {
+		own("tcp_"+name, "state "+name)
+	}
+	for column := range names(t) {
+		title, name, _ := strings.Cut(column, " ")
+		own(metric(title, name).Name, column)
+	}
+	for _, path := range fixtures(t, "netstat", "snmp") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			for _, name := range strings.Fields(line)[1:] {
+				if title := strings.Fields(line)[0]; metric(strings.TrimSuffix(title, ":"), name).Name != "" && name[0] > '9' {
+					own(metric(strings.TrimSuffix(title, ":"), name).Name, strings.TrimSuffix(title, ":")+" "+name)
+				}
+			}
+		}
+	}
+	if len(owner) < 160 {
+		t.Errorf("only %d metrics", len(owner))
+	}
+}
+
+func fixtures(t testing.TB, names ...string) (paths []string) {
+	t.Helper()
+	for _, name := range names {
+		found, err := filepath.Glob("testdata/*/proc/1/net/" + name)
+		if err != nil || len(found) == 0 {
+			t.Fatal(found, err)
+		}
+		paths = append(paths, found...)
+	}
+	return paths
+}
+
+func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
+	for _, name := range []string{"none", "tcp", "tcp6", "snmp", "netstat"} {
+		dir := plugintest.Files(t, "", map[string]string{"proc/1/net/" + name: ""})
+		if got := plugintest.Start(t, Plugin, "", plugintest.Env("netstat", dir)).Gather(0); len(got) > 0 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	p, dir := start(t, "testdata/vm-6.18")
+	if err := os.Remove(filepath.Join(dir, "proc/1/net/tcp6")); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, p.Gather(0), map[string]float64{"tcp_listen": 2, "tcp_syn_sent": 0})
+}
+
+// Noise in one file is an error that names it, and does not cost what the others say.
+func TestNoise(t *testing.T) {
+	for _, name := range []string{"tcp", "tcp6", "snmp", "netstat"} {
+		p, dir := start(t, "testdata/vm-6.18")
+		plugintest.Files(t, dir, map[string]string{"proc/1/net/" + name: "\x00\xff noise\nmore noise"})
+		b, err := p.Batch(0)
+		if err == nil || !strings.Contains(err.Error(), "parse ") || !strings.Contains(err.Error(), "proc/1/net/"+name+":") {
+			t.Errorf("noise in %s: %v", name, err)
+		}
+		got := plugintest.ByKey(b)
+		for file, key := range map[string]string{"tcp": "tcp_listen", "tcp6": "tcp_listen", "snmp": "tcp_active_opens", "netstat": "tcp_timeouts"} {
+			broken := file == name || file == "tcp" && name == "tcp6" || file == "tcp6" && name == "tcp"
+			if _, ok := got[key]; ok == broken {
+				t.Errorf("noise in %s: %s is there: %v", name, key, ok)
+			}
+		}
+	}
+}
+
+func TestParseSocket(t *testing.T) {
+	for line, want := range map[string]uint64{
+		"   0: 0100007F:0016 00000000:0000 0A 00000000:00000000": listen,
+		"10000: 0100007F:0016 00000000:0000 0b":                  closing,
+		"   0: 0100007F:0016 00000000:0000 ":                     0,
+		"   0: 0100007F:0016":                                    0,
+		"   0 0100007F:0016 00000000:0000 0A":                    0,
+		"   x: 0100007F:0016 00000000:0000 0A":                   0,
+		"   0: 0100007F:0016 00000000:0000 ZZ":                   0,
+		"  sl  local_address rem_address   st tx_queue rx_queue": 0,
+		"": 0,
+	} {
+		if got, ok := parseSocket([]byte(line)); got != want || ok != (want > 0) {
+			t.Errorf("%q is %d, %v, want %d", line, got, ok, want)
+		}
+	}
+	var counts states
+	for state := range uint64(300) {
+		counts.add(state)
+	}
+	if diff := cmp.Diff(states{established: 1, synSent: 1, synRecv: 2, finWait1: 1, finWait2: 1, timeWait: 1, closed: 1, closeWait: 1, lastAck: 1, listen: 1, closing: 1}, counts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestUnwantedStatesAreNotCounted sees it by a file that cannot be parsed.
+func TestUnwantedStatesAreNotCounted(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/tcp": "noise"})
+	for wanted, counted := range map[string]bool{"tcp_active_opens": false, "tcp_closing": true} {
+		_, err := plugintest.Start(t, Plugin, "", choosing("netstat", dir, func(name string) bool { return name == wanted })).Batch(0)
+		if (err != nil) != counted {
+			t.Errorf("%s is wanted: %v", wanted, err)
+		}
+	}
+}
+
+func FuzzParseSocket(f *testing.F) {
+	for _, path := range fixtures(f, "tcp", "tcp6") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			f.Add([]byte(line))
+		}
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		state, ok := parseSocket(line)
+		if ok && (isHeading(line) || !bytes.Contains(line, []byte{':'})) {
+			t.Errorf("%q is a socket", line)
+		}
+		if !ok && state != 0 {
+			t.Errorf("%q is none, in state %d", line, state)
+		}
+		var counts states
+		counts.add(state)
+		if n := total(counts); n > 1 || n == 1 && (state == 0 || state >= numStates) || counts[newSynRecv] > 0 {
+			t.Errorf("%q: state %d counts as %v", line, state, counts)
+		}
+	})
+}
+
+func total(counts states) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
