@@ -55,6 +55,7 @@ type Config struct {
 	Outputs []Output
 	Flush   time.Duration // between two writes of an output
 	Buffer  int           // samples and events that each output's queue holds
+	Host    string        // agents of different hosts work a little apart
 	Grace   time.Duration // from the stop signal until Run returns, at the latest
 	Self    *selfstat.Registry
 	Log     *slog.Logger
@@ -84,7 +85,7 @@ func New(c Config) *Agent {
 			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, emit: a})
 			continue
 		}
-		a.pollers = append(a.pollers, newPoller(in, stats, log, a))
+		a.pollers = append(a.pollers, newPoller(in, c.Host, stats, log, a))
 	}
 	return a
 }

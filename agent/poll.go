@@ -21,7 +21,7 @@ const (
 	// tick in hundredths of a second: rates over less are noise.
 	minFirstDelta = 250 * time.Millisecond
 
-	// maxPhase bounds by how much inputs are spread behind the instant that their samples carry.
+	// maxPhase bounds by how much agents are spread behind the instant that their samples carry.
 	maxPhase = 50 * time.Millisecond
 
 	// slowGather is the time from which a gather is marked as slow in the debug log.
@@ -46,19 +46,20 @@ type poller struct {
 	late    atomic.Bool
 }
 
-func newPoller(in Input, stats *selfstat.Input, log *slog.Logger, emit plugins.Emitter) *poller {
+func newPoller(in Input, host string, stats *selfstat.Input, log *slog.Logger, emit plugins.Emitter) *poller {
 	p := &poller{input: in, stats: stats, log: log, emit: emit, timeout: in.Timeout, health: health{log: log}}
 	if p.timeout == 0 {
 		p.timeout = in.Interval
 	}
-	p.phase = phase(in.ID, in.Interval)
+	p.phase = phase(host, in.Interval)
 	return p
 }
 
-// phase spreads inputs over a small part of the interval, always the same for the same ID.
-func phase(id string, interval time.Duration) time.Duration {
+// phase spreads the agents of many hosts over a small part of the interval, always the same for the same host. The
+// inputs of one agent work at the same moment: waking up for each of them costs more than most of them do.
+func phase(host string, interval time.Duration) time.Duration {
 	h := fnv.New32a()
-	_, _ = io.WriteString(h, id)
+	_, _ = io.WriteString(h, host)
 	return time.Duration(h.Sum32()) * time.Microsecond % (min(interval/20, maxPhase) + 1)
 }
 

@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	// flushLag is how far behind the instant of a gather its samples are written: the gathers of all inputs, spread
-	// over maxPhase, then go out together.
-	flushLag = 100 * time.Millisecond
+	// flushLag is how far behind the gathers their samples are written: those of all inputs then go out together.
+	flushLag = 50 * time.Millisecond
 
 	// maxWrite is how many samples one call of an output gets.
 	maxWrite = 50_000
@@ -36,6 +35,7 @@ type writer struct {
 	stats   *selfstat.Output
 	log     *slog.Logger
 	flush   time.Duration
+	lag     time.Duration // behind the multiples of flush
 
 	dropLevel slog.Level
 
@@ -51,7 +51,7 @@ type writer struct {
 func newWriter(o Output, c Config) *writer {
 	log := c.Log.With(keyOutput, o.ID)
 	w := &writer{
-		id: o.ID, out: o.Output, flush: c.Flush, log: log,
+		id: o.ID, out: o.Output, flush: c.Flush, lag: phase(c.Host, c.Flush) + min(c.Flush/5, flushLag), log: log,
 		stats: c.Self.NewOutput(o.ID, c.Buffer), health: health{log: log}, rejects: health{log: log}, given: health{log: log, lost: true},
 		dropLevel: slog.LevelError,
 	}
@@ -90,12 +90,11 @@ func (w *writer) drop(n int) {
 // failure. When inputsDone is closed it writes out the rest and ends; ctx cuts that short.
 func (w *writer) run(ctx context.Context, start time.Time, inputsDone <-chan struct{}) {
 	defer w.close()
-	lag := min(w.flush/4, flushLag)
 	due := start
 	pause := w.attempt(ctx, w.open)
 	for {
 		ready := w.queue.Ready()
-		wait := time.Until(due.Add(lag))
+		wait := time.Until(due.Add(w.lag))
 		if pause > 0 { // after a failure only time counts
 			ready, wait = nil, pause
 		}
@@ -103,7 +102,7 @@ func (w *writer) run(ctx context.Context, start time.Time, inputsDone <-chan str
 			break
 		}
 		pause = w.attempt(ctx, w.writeOut)
-		due = nextTick(time.Now().Add(-lag), due, w.flush)
+		due = nextTick(time.Now().Add(-w.lag), due, w.flush)
 	}
 	w.drain(ctx)
 }

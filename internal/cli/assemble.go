@@ -44,6 +44,7 @@ func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) (
 		Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
 	host, instance := hostname(cfg), instance()
+	ac.Host = host
 	for slot, o := range cfg.Outputs {
 		live, err := o.Built.New(outputs.Env{
 			ID: o.ID, Slot: slot, Host: host, Instance: instance, Log: log.With("output", o.ID), Secrets: cfg.Secrets, Stdout: stdout,

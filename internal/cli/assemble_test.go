@@ -68,7 +68,7 @@ inputs:
       name_prefix: lab.
       rates: false
       tags: {rack: 7}
-      metrics: {include: ["internal_*total*", internal_goroutines], exclude: [~goroutines$]}
+      metrics: {include: ["internal_process_*total*", internal_goroutines], exclude: [~goroutines$]}
 outputs: [stdout]
 `), a.configEnv())
 	if err != nil {
