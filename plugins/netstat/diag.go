@@ -16,7 +16,7 @@ const (
 	flagsOffset = 6
 	seqOffset   = 8
 
-	requestSize  = headerSize + 60 // struct inet_diag_req: family, three bytes, socket (48), states, a number that is 0
+	requestSize  = headerSize + 60 // struct inet_diag_req: family, prefixes, extensions, socket, states, interface
 	statesOffset = headerSize + 52
 
 	stateOffset = headerSize + 1 // in struct inet_diag_msg, of which nothing else is read
@@ -27,7 +27,7 @@ const (
 const (
 	typeError        = 2
 	typeDone         = 3
-	typeTCPDiag      = 18 // TCPDIAG_GETSOCK
+	typeGetSock      = 18 // TCPDIAG_GETSOCK, see putRequest
 	flagRequest      = 1
 	flagDump         = 0x300
 	flagInterrupted  = 0x10 // NLM_F_DUMP_INTR: what was listed changed meanwhile
@@ -79,7 +79,8 @@ func (d *diag) countOnce(ctx context.Context) (counts states, err error) {
 			return counts, err
 		}
 	}
-	return counts, d.dump(ctx, &counts)
+	err = d.dump(ctx, &counts)
+	return counts, err
 }
 
 // dump asks for the sockets and counts them.
@@ -128,13 +129,13 @@ func (d *diag) Close() error {
 	return c.Close()
 }
 
-// putRequest writes a request for all TCP sockets, without extensions. It is the older one of two: SOCK_DIAG_BY_FAMILY, of Linux
-// 3.3, must be asked once for each family, and each time the kernel walks through its whole table of sockets, whose size
-// is what a gather costs where there are few of them.
+// putRequest writes a request for all TCP sockets, without extensions. It is the older of the two requests that the
+// kernel understands: this one leaves the family open, so that the kernel walks through its table of connections once
+// instead of for IPv4 and for IPv6, which is most of the cost on a machine with few connections and much memory.
 func putRequest(into *[requestSize]byte, seq uint32) {
 	native := binary.NativeEndian
 	native.PutUint32(into[:], requestSize)
-	native.PutUint16(into[typeOffset:], typeTCPDiag)
+	native.PutUint16(into[typeOffset:], typeGetSock)
 	native.PutUint16(into[flagsOffset:], flagRequest|flagDump)
 	native.PutUint32(into[seqOffset:], seq)
 	native.PutUint32(into[statesOffset:], wantedStates)
@@ -165,7 +166,7 @@ func parseReply(data []byte, seq uint32, counts *states) (p part, err error) {
 		}
 		p.interrupted = p.interrupted || native.Uint16(message[flagsOffset:])&flagInterrupted != 0
 		switch native.Uint16(message[typeOffset:]) {
-		case typeTCPDiag:
+		case typeGetSock:
 			if size <= stateOffset {
 				return p, errTruncated
 			}
