@@ -24,6 +24,9 @@ const (
 	// maxPhase bounds by how much agents are spread behind the instant that their samples carry.
 	maxPhase = 50 * time.Millisecond
 
+	// observerLag is how long after the other inputs those are asked that report on them.
+	observerLag = 25 * time.Millisecond
+
 	// slowGather is the time from which a gather is marked as slow in the debug log.
 	slowGather = time.Second
 
@@ -52,6 +55,9 @@ func newPoller(in Input, host string, stats *selfstat.Input, log *slog.Logger, e
 		p.timeout = in.Interval
 	}
 	p.phase = phase(host, in.Interval)
+	if _, ok := in.Live.Gatherer.(plugins.Observer); ok {
+		p.phase += min(in.Interval/20, observerLag)
+	}
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,5 +222,50 @@ func TestLateInputIsSaidOncePerChange(t *testing.T) {
 		}
 		w.logged(t, "input takes longer than its timeout", 2)
 		w.logged(t, "input answers in time again", 2)
+	})
+}
+
+// asked notes at which instants inputs are asked.
+type asked struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (a *asked) input(name string) input {
+	return func(context.Context, *telemetry.Batch) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.at[name] = time.Now()
+		return nil
+	}
+}
+
+type observer struct{ input }
+
+func (observer) Observes() {}
+
+// Inputs of one agent are asked at the same moment, those of another host a little apart, and one that reports on the
+// others after them.
+func TestMomentsOfGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		moments := map[string]time.Duration{}
+		for _, host := range []string{"atila", "bela"} {
+			w, a := newWorld(), &asked{at: map[string]time.Time{}}
+			w.cfg.Host = host
+			for _, name := range []string{"a", "b"} {
+				w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: name, Interval: time.Second, Live: plugins.Input{Gatherer: a.input(name)}})
+			}
+			w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "internal", Interval: time.Second, Live: plugins.Input{Gatherer: observer{a.input("internal")}}})
+			if err := w.runFor(5500 * time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			moments[host] = a.at["a"].Sub(a.at["a"].Truncate(time.Second))
+			if !a.at["a"].Equal(a.at["b"]) || a.at["internal"].Sub(a.at["a"]) != observerLag {
+				t.Errorf("%s: asked at %v", host, a.at)
+			}
+		}
+		if moments["atila"] == moments["bela"] || max(moments["atila"], moments["bela"]) > maxPhase {
+			t.Errorf("two hosts: %v", moments)
+		}
 	})
 }

@@ -44,6 +44,12 @@ type Opener interface {
 	Open(ctx context.Context) error
 }
 
+// Observer is implemented by inputs that report on the others: they are asked a little later than those, so that what they
+// say is about the same instant.
+type Observer interface {
+	Observes()
+}
+
 // Env is what an input is built with.
 type Env struct {
 	ID       string             // unique in this agent: the name, or name#alias

@@ -43,6 +43,7 @@ func (a *App) run(ctx context.Context, c common) error {
 	defer stopping()
 	began := time.Now()
 	stopKeeping := keep(ctx, cfg.Secrets, log)
+	defer time.AfterFunc(giveBackAfter, giveBack).Stop()
 	err = agent.New(ac).Run(ctx)
 	stopKeeping()
 	balance(log, ac.Self, time.Since(began))

@@ -51,6 +51,9 @@ func build(env plugins.Env, _ Config) (*input, error) {
 	}, nil
 }
 
+// Observes implements plugins.Observer.
+func (in *input) Observes() {}
+
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	err := in.process.add(out)
