@@ -32,7 +32,7 @@ func Define[C, E, O, L any](name, summary string, defaults func() C, options fun
 		defaults: func() any { return defaults() },
 		decode: func(ps *conf.Problems, n *yaml.Node, path string) (O, func(E) (L, error)) {
 			o, c := options(), defaults()
-			conf.Decode(ps, n, path, &o, &c)
+			conf.Decode(ps, n, path, &c, &o) // a key of its own hides a common one
 			return o, func(e E) (L, error) { return build(e, c) }
 		},
 	}
