@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"weak"
@@ -27,12 +28,15 @@ func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		input string
+		turns int                                                      // gathers from the same things: two, so that there are rates, or as many as it takes to notice them
 		lay   func(t *testing.T, dir string, turn int, names []string) // makes the tree in which there are things of these names
 	}{
-		{"linux_net", layInterfaces},
-		{"linux_io", layDevices},
-		{"linux_cpu", layCores},
-		{"linux_disk", layMounts},
+		{"linux_net", 2, layInterfaces},
+		{"linux_io", 2, layDevices},
+		{"linux_cpu", 2, layCores},
+		{"linux_disk", 2, layMounts},
+		{"linux_sockets", 2, laySoftnet},
+		{"linux_sensors", 10, layBatteries},
 	} {
 		t.Run(tt.input, func(t *testing.T) {
 			d, err := Catalog().Find("input", tt.input, runtime.GOOS)
@@ -43,12 +47,12 @@ func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
 			tt.lay(t, dir, 0, nil)
 			p := plugintest.Start(t, d, "", plugintest.Env(tt.input, dir))
 			var seen []weak.Pointer[telemetry.Series]
-			for turn := range 2 * churned / perRound { // two each, so that there are rates
-				tt.lay(t, dir, turn, names(turn/2))
+			for turn := range tt.turns * churned / perRound {
+				tt.lay(t, dir, turn, names(turn/tt.turns))
 				seen = append(seen, gathered(t, p, turn)...)
 			}
 			tt.lay(t, dir, 0, nil)
-			for i := range 10 {
+			for i := range 30 {
 				gathered(t, p, churned+i)
 			}
 			checkForgotten(t, seen)
@@ -132,4 +136,35 @@ func layMounts(t *testing.T, dir string, _ int, names []string) {
 		}
 	}
 	lay(t, dir, "proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", "2 1 9:%[1]s / /mnt/%[1]s rw - ext4 /dev/sdb%[1]s rw\n", names)
+}
+
+func laySoftnet(t *testing.T, dir string, turn int, names []string) {
+	first := fmt.Sprintf("%08x 0 0 0 0 0 0 0 0 0 0 0 0\n", turn)
+	var text strings.Builder
+	text.WriteString(first)
+	for _, name := range names {
+		n, err := strconv.Atoi(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, "%08x 0 0 0 0 0 0 0 0 0 0 0 %08x\n", turn, n+1)
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/1/net/softnet_stat": text.String()})
+}
+
+func layBatteries(t *testing.T, dir string, _ int, names []string) {
+	supplies := filepath.Join(dir, "sys/class/power_supply")
+	if len(names) > 0 {
+		if _, err := os.Stat(filepath.Join(supplies, "BAT"+names[0])); err == nil {
+			return // these are there already
+		}
+	}
+	if err := os.RemoveAll(supplies); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"sys/class/power_supply/AC/uevent": "POWER_SUPPLY_TYPE=Mains\nPOWER_SUPPLY_ONLINE=1\n"}
+	for _, name := range names {
+		files["sys/class/power_supply/BAT"+name+"/uevent"] = "POWER_SUPPLY_TYPE=Battery\nPOWER_SUPPLY_CAPACITY=50\n"
+	}
+	plugintest.Files(t, dir, files)
 }

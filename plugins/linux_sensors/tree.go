@@ -79,6 +79,7 @@ func (in *input) scan(t *tree) error {
 	for _, th := range t.list {
 		th.seen = false
 	}
+	clear(t.list) // what is gone must not live on behind the end
 	t.list = t.list[:0]
 	for _, name := range names {
 		if bytes.HasPrefix(name, []byte(t.prefix)) {
