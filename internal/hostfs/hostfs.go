@@ -111,6 +111,7 @@ const (
 	firstBuffer = 4 << 10  // bytes: what most kernel files fit in
 	valueBuffer = 64       // bytes: what a single value fits in
 	maxFile     = 64 << 20 // bytes: more than that is not a kernel file
+	muchLarger  = 8        // times: a buffer that is so much larger than what was read is given back
 )
 
 // NewFile returns a reader of the file at path.
@@ -197,7 +198,11 @@ func (f *File) readAll(file *os.File) ([]byte, error) {
 		total += n
 		switch {
 		case errors.Is(err, io.EOF):
-			return f.buf[:total], nil
+			data := f.buf[:total]
+			if len(f.buf) > muchLarger*max(total, firstBuffer) {
+				f.buf = nil // the file was large once: a thousand interfaces that are gone
+			}
+			return data, nil
 		case err != nil:
 			return nil, err
 		case total >= maxFile:

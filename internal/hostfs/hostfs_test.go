@@ -302,3 +302,23 @@ func TestMissingFilesAreSilence(t *testing.T) {
 		t.Error("what may not be read is silent")
 	}
 }
+
+// A file that was large once must not keep its reader large.
+func TestLargeBufferIsGivenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dev")
+	f := NewFile(path)
+	for _, size := range []int{1 << 20, firstBuffer - 1} {
+		want := size
+		for range 2 { // the first reading gives the buffer back, the second makes one that fits
+			if err := os.WriteFile(path, bytes.Repeat([]byte{'x'}, size), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if data, err := f.Read(); err != nil || len(data) != size {
+				t.Fatalf("%d bytes, %v", len(data), err)
+			}
+		}
+		if len(f.buf) < want || len(f.buf) > 2*want {
+			t.Errorf("a buffer of %d bytes for %d", len(f.buf), size)
+		}
+	}
+}

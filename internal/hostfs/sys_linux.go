@@ -8,8 +8,11 @@ import (
 	"syscall"
 )
 
-// dirBuffer holds the entries of one getdents64(2): some thousand processes.
-const dirBuffer = 32 << 10
+const (
+	dirRoom   = 1 << 10  // bytes that getdents64(2) needs at least; a name has up to 255
+	dirBuffer = 4 << 10  // what most directories fit in
+	dirChunk  = 32 << 10 // of one that is not held in memory: a thousand processes
+)
 
 // Layout of struct linux_dirent64, in bytes: getdents(2).
 const (
@@ -24,8 +27,21 @@ func (d *Dir) list() ([][]byte, error) {
 		return nil, err
 	}
 	defer closeQuietly(fd)
-	err = d.listOpen(fd)
-	return d.names, err
+	d.names = d.names[:0]
+	for total := 0; ; {
+		if len(d.buf)-total < dirRoom {
+			d.buf = append(d.buf, make([]byte, max(len(d.buf), dirBuffer))...)
+		}
+		n, err := retry(func() (int, error) { return syscall.ReadDirent(fd, d.buf[total:]) })
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			d.split(d.buf[:total])
+			return d.names, nil
+		}
+		total += n
+	}
 }
 
 func (d *Dir) open() (fd int, err error) {
@@ -37,35 +53,34 @@ func (d *Dir) open() (fd int, err error) {
 // closeQuietly closes what was only read: nothing can be lost.
 func closeQuietly(fd int) { _ = syscall.Close(fd) }
 
-func (d *Dir) listOpen(fd int) error {
-	d.names = d.names[:0]
-	for total := 0; ; {
-		if len(d.buf)-total < dirBuffer {
-			d.grow()
-		}
-		n, err := retry(func() (int, error) { return syscall.ReadDirent(fd, d.buf[total:]) })
-		if err != nil {
-			return err
-		}
-		if n <= 0 {
-			d.split(d.buf[:total])
-			return nil
-		}
-		total += n
-	}
-}
-
 // heads makes three system calls per entry and nothing else: os.File would make an object with a finalizer of each, and
-// offer it to the poller. There are tens of thousands of processes on a large host.
+// offer it to the poller. There are tens of thousands of processes on a large host; their list is worked off piece by piece.
 func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
 	fd, err := d.open()
 	if err != nil {
 		return &os.PathError{Op: "list", Path: d.path, Err: err}
 	}
 	defer closeQuietly(fd)
-	if err := d.listOpen(fd); err != nil {
-		return &os.PathError{Op: "list", Path: d.path, Err: err}
+	if len(d.buf) < dirChunk {
+		d.buf = make([]byte, dirChunk)
 	}
+	for {
+		n, err := retry(func() (int, error) { return syscall.ReadDirent(fd, d.buf) })
+		if err != nil {
+			return &os.PathError{Op: "list", Path: d.path, Err: err}
+		}
+		if n <= 0 {
+			return nil
+		}
+		d.names = d.names[:0]
+		d.split(d.buf[:n])
+		if err := d.headsOfNames(fd, file, wanted, each); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *Dir) headsOfNames(fd int, file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
 	for _, name := range d.names {
 		if !wanted(name) {
 			continue
@@ -90,8 +105,6 @@ func (d *Dir) readBelow(dir int, path []byte) (n int, err error) {
 	closeQuietly(fd)
 	return n, err
 }
-
-func (d *Dir) grow() { d.buf = append(d.buf, make([]byte, max(len(d.buf), dirBuffer))...) }
 
 // split cuts the kernel's records into names.
 func (d *Dir) split(records []byte) {
