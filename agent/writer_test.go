@@ -82,6 +82,7 @@ func TestErrorClasses(t *testing.T) {
 		written, rejected, dropped, retries int64
 	}{
 		"reject":    {&outputs.RejectError{N: 1, Err: reason, Reasons: map[string]int{"too_old": 1}}, 9, 1, 0, 0},
+		"unnamed":   {&outputs.RejectError{N: 1, Err: reason}, 9, 1, 0, 0},
 		"permanent": {outputs.Permanent(reason), 9, 0, 1, 0},
 		"retry":     {reason, 10, 0, 0, 1},
 	} {
@@ -106,11 +107,16 @@ func TestErrorClasses(t *testing.T) {
 				if want := [4]int64{tc.written, tc.rejected, tc.dropped, tc.retries}; got != want {
 					t.Errorf("written, rejected, dropped, retries: %v, want %v", got, want)
 				}
+				words := map[string]string{"reject": "too_old", "unnamed": outputs.Other}
 				o.Reasons(func(word string, n int64) {
-					if word != "too_old" || n != tc.rejected {
+					if word != words[name] || n != tc.rejected {
 						t.Errorf("%d rejected as %s", n, word)
 					}
+					delete(words, name)
 				})
+				if words[name] != "" {
+					t.Errorf("nothing rejected as %s", words[name])
+				}
 			})
 		})
 	}

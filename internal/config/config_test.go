@@ -235,6 +235,26 @@ c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" fits no metric of docume
 	}
 }
 
+// An input that has a key of its own where others have a common one keeps its own.
+func TestOwnKeyHidesACommonOne(t *testing.T) {
+	type own struct {
+		Metrics []string `yaml:"metrics"`
+	}
+	env := testEnv()
+	env.Inputs = append(env.Inputs, in[own]("lister"))
+	cfg, err := Parse(t.Context(), "c", []byte("inputs: [lister: {metrics: [a, b], rates: false}]\noutputs: [redis]\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := cfg.Inputs[0].Built.New(plugins.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := live.Gatherer.(kept[own]).config.Metrics; len(got) != 2 || cfg.Inputs[0].Built.Options.Rates {
+		t.Errorf("%v, %+v", got, cfg.Inputs[0].Built.Options)
+	}
+}
+
 func TestWhatStandsTwice(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: [cpu, linux_cpu, mem: {tags: {unit: x}}]\noutputs: [redis, redis]\n"), testEnv())
 	if err != nil {

@@ -12,9 +12,6 @@ type Rate struct {
 
 // Add takes a reading made at b.At and appends the rate since the reading before.
 func (r *Rate) Add(b *Batch, counter float64) {
-	if r.series == nil {
-		return
-	}
 	if v, ok := r.Step(b.At, counter); ok {
 		b.Add(r.series, v)
 	}

@@ -39,7 +39,7 @@ func TestGather(t *testing.T) {
 		"io_writes_cciss_c0d0": 4200, "io_write_bytes_cciss_c0d0": 51000 * 512, "io_write_time_ms_cciss_c0d0": 6200,
 		"diskio_reads_rate_cciss_c0d0": 10, "diskio_read_bytes_rate_cciss_c0d0": 10240, "diskio_read_time_rate_cciss_c0d0": 5,
 		"diskio_writes_rate_cciss_c0d0": 20, "diskio_write_bytes_rate_cciss_c0d0": 51200, "diskio_write_time_rate_cciss_c0d0": 20,
-		"diskio_util_percent_cciss_c0d0": 50, "diskio_queue_length_cciss_c0d0": 0,
+		"diskio_util_percent_cciss_c0d0": 50, "diskio_queue_length_cciss_c0d0": 0.5,
 		"diskio_read_await_cciss_c0d0": 0.5, "diskio_write_await_cciss_c0d0": 1,
 	})
 	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {

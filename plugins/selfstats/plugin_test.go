@@ -136,6 +136,13 @@ func checkDescriptors(t *testing.T, before map[string]float64, p *plugintest.Pro
 		t.Fatal(err)
 	}
 	defer f.Close()
+	listed, err := os.ReadDir("/proc/self/fd") // with one more for the list itself, as our own
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Gather(0.5)["internal_process_open_fds"]; got != float64(len(listed)-1) {
+		t.Errorf("%v descriptors, /proc/self/fd has %d", got, len(listed)-1)
+	}
 	if n, after := before["internal_process_open_fds"], p.Gather(1)["internal_process_open_fds"]; n < 3 || after != n+1 || after > before["internal_process_max_fds"] {
 		t.Errorf("%v descriptors, one more is %v, of %v", n, after, before["internal_process_max_fds"])
 	}
