@@ -6,6 +6,7 @@ package plugins
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"log/slog"
 	"regexp"
@@ -60,6 +61,12 @@ type Env struct {
 	Secrets  secrets.Resolver
 	Interval time.Duration // between two gathers
 }
+
+//go:embed README.md
+var optionsDoc string
+
+// OptionsDoc is the documentation of what every input understands, in Markdown.
+func OptionsDoc() string { return optionsDoc }
 
 // Options are the keys that every input understands beside its own.
 type Options struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // component is what the commands below show of an input, an output or a secret store.
@@ -101,6 +102,9 @@ func (a *App) pluginsShow(name string) error {
 		return err
 	}
 	fmt.Fprintln(a.Stdout, strings.TrimRight(d.Readme(), "\n"))
+	if _, isInput := d.(plugins.Definition); isInput {
+		fmt.Fprintf(a.Stdout, "\n%s", plugins.OptionsDoc())
+	}
 	return nil
 }
 

@@ -39,7 +39,8 @@ func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
 		all = append(all, input{Definition: d, Folder: folder, Header: metricdoc.Header, Rows: metricdoc.Rows(d.Readme())})
 	}
 	t := template.New("inputs").Funcs(template.FuncMap{
-		"join": func(words []string) string { return strings.Join(words, ", ") },
+		"options": plugins.OptionsDoc,
+		"join":    func(words []string) string { return strings.Join(words, ", ") },
 		"codes": func(words []string) string {
 			if len(words) == 0 {
 				return ""

@@ -1,0 +1,31 @@
+package plugins
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/match"
+)
+
+func TestOptionsAreDocumented(t *testing.T) {
+	for _, key := range conf.Keys(Options{}) {
+		if !strings.Contains(OptionsDoc(), "| `"+key+"` |") {
+			t.Errorf("README.md does not mention %s", key)
+		}
+	}
+}
+
+func TestSelection(t *testing.T) {
+	for name, want := range map[string]bool{"a": true, "ab": true, "ax": false, "b": false} {
+		if got := (Selection{Include: match.Of("a*"), Exclude: match.Of("*x")}).Wants(name); got != want {
+			t.Errorf("%s is wanted: %v", name, got)
+		}
+	}
+	if s := (Selection{Exclude: match.Of("*x")}); !s.Wants("b") || s.Wants("x") {
+		t.Error("without includes all are wanted, but for those excluded")
+	}
+	if c := (&Options{Rates: true}).Choice(); c.Wants != nil || c.NoRates || c.Prefix != "" {
+		t.Errorf("without options the choice is %+v", c)
+	}
+}
