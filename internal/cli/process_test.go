@@ -239,15 +239,15 @@ func TestKilledAndStartedAgainMakesNoNewSeriesAndNoOtherLabels(t *testing.T) {
 	p := start(t, yaml)
 	p.waitFor("written", 5)
 	_ = p.stop(syscall.SIGKILL)
-	before := series(t, s.Addr(), "h")
+	before := steady(series(t, s.Addr(), "h"))
 	if len(before) < 50 {
 		t.Fatalf("only %d series", len(before))
 	}
 	p = start(t, yaml)
 	p.waitFor("written", 5)
 	_ = p.stop(syscall.SIGTERM)
-	if after := series(t, s.Addr(), "h"); !slices.Equal(before, after) {
-		t.Errorf("series or labels before and after differ:\n%v\n%v", before, after)
+	if diff := cmp.Diff(before, steady(series(t, s.Addr(), "h"))); diff != "" {
+		t.Errorf("series or labels before and after differ:\n%s", diff)
 	}
 }
 
