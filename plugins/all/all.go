@@ -19,6 +19,7 @@ import (
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
+	redisinput "github.com/rtcollector/rtcollector/plugins/redis"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -40,6 +41,7 @@ func Catalog() plugins.Catalog {
 		netstat.Plugin,
 		nstat.Plugin,
 		processes.Plugin,
+		redisinput.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}
