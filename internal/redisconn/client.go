@@ -86,6 +86,19 @@ func place(ctx context.Context, c Config, store secrets.Resolver) (addr string, 
 	return a.addr, a.db, err
 }
 
+// Name is what the server is called in labels: host:port, a socket's path, or the name by which Sentinels know it, which
+// stays when another server takes over. A cluster has none. It is known before anything is connected.
+func (c *Config) Name(ctx context.Context, store secrets.Resolver) (string, error) {
+	switch {
+	case len(c.Cluster) > 0:
+		return "", nil
+	case c.Sentinel != nil:
+		return c.Sentinel.Master, nil
+	}
+	a, err := c.resolve(ctx, store)
+	return a.addr, err
+}
+
 // options are what all connections have in common.
 func options(c *Config) *redis.Options {
 	patience := c.ConnectTimeout.D() * 3 // connecting, the proxy's answer, the handshake

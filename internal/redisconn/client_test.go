@@ -362,3 +362,27 @@ func TestExplainKeepsTheCause(t *testing.T) {
 		t.Error("made an error of none")
 	}
 }
+
+func TestName(t *testing.T) {
+	named := func(change func(*redisconn.Config)) string {
+		c := redisconn.Defaults()
+		change(&c)
+		name, err := c.Name(t.Context(), nil)
+		if err != nil {
+			t.Error(err)
+		}
+		return name
+	}
+	for want, change := range map[string]func(*redisconn.Config){
+		"localhost:6379":  func(*redisconn.Config) {},
+		"[fd00::1]:6380":  func(c *redisconn.Config) { c.Host, c.Port = "fd00::1", 6380 },
+		"h:6379":          func(c *redisconn.Config) { c.URL = secrets.Literal("redis://user:password@h/3") },
+		"/run/redis.sock": func(c *redisconn.Config) { c.URL = secrets.Literal("unix:///run/redis.sock") },
+		"mymaster":        func(c *redisconn.Config) { c.Sentinel = &redisconn.Sentinel{Master: "mymaster"} },
+		"":                func(c *redisconn.Config) { c.Cluster = []string{"h"} },
+	} {
+		if got := named(change); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

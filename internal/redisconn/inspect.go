@@ -65,6 +65,14 @@ func (c *Client) eachNode(ctx context.Context, f func(context.Context, *redis.Cl
 	return nil
 }
 
+// EachServer calls f for the server, or for every master and replica of a cluster, side by side. It asks a cluster who they are.
+func (c *Client) EachServer(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+	if u, ok := c.UniversalClient.(*redis.ClusterClient); ok {
+		return u.ForEachShard(ctx, f)
+	}
+	return c.eachNode(ctx, f)
+}
+
 // serverInfo are the fields of INFO.
 type serverInfo map[string]string
 

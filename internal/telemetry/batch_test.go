@@ -209,3 +209,19 @@ func TestMakerAllocatesForSeveralBatches(t *testing.T) {
 		t.Errorf("%v allocations a batch", n)
 	}
 }
+
+func TestVecAll(t *testing.T) {
+	v := NewVec(func(k string) int { return len(k) })
+	v.Get("a")
+	v.Get("bbb")
+	got := map[string]int{}
+	for k, n := range v.All() {
+		got[k] = *n
+	}
+	if len(got) != 2 || got["a"] != 1 || got["bbb"] != 3 {
+		t.Errorf("%v", got)
+	}
+	for range v.All() {
+		break
+	}
+}

@@ -176,6 +176,9 @@ func NewFactory(host, source string, tags map[string]string, slots int) *Factory
 	return f
 }
 
+// Host is the host of the series, for events of the same input.
+func (f *Factory) Host() string { return f.host }
+
 // Every tells the time between two samples of the series that are made from now on.
 func (f *Factory) Every(d time.Duration) *Factory {
 	f.interval = d

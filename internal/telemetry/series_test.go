@@ -131,3 +131,9 @@ func TestInfo(t *testing.T) {
 		t.Errorf("its key is %q", got)
 	}
 }
+
+func TestFactoryHost(t *testing.T) {
+	if got := NewFactory("atila", "x", nil, 0).Host(); got != "atila" {
+		t.Error(got)
+	}
+}

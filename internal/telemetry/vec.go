@@ -1,5 +1,7 @@
 package telemetry
 
+import "iter"
+
 // keepUnseen is how many gathers in a row a thing may be missing before its handles are forgotten: a file that could
 // not be read once must not cost the rates of everything in it.
 const keepUnseen = 3
@@ -50,6 +52,17 @@ func (v *Vec[K, T]) Sweep() {
 		}
 	}
 	v.cycle++
+}
+
+// All iterates over the things that are remembered, in no order.
+func (v *Vec[K, T]) All() iter.Seq2[K, *T] {
+	return func(yield func(K, *T) bool) {
+		for k, e := range v.entries {
+			if !yield(k, &e.value) {
+				return
+			}
+		}
+	}
 }
 
 // Len is the number of things remembered.

@@ -5,6 +5,7 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/plugins"
 
+	execinput "github.com/rtcollector/rtcollector/plugins/exec"
 	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
@@ -19,6 +20,7 @@ import (
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
+	redisinput "github.com/rtcollector/rtcollector/plugins/redis"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -26,6 +28,7 @@ import (
 // Catalog lists everything in the folders of plugins, in their order.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
+		execinput.Plugin,
 		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
@@ -40,6 +43,7 @@ func Catalog() plugins.Catalog {
 		netstat.Plugin,
 		nstat.Plugin,
 		processes.Plugin,
+		redisinput.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}

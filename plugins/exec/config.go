@@ -1,0 +1,147 @@
+package execinput
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Config are the input's settings.
+type Config struct {
+	Commands      []string   `yaml:"commands" conf:"public"` // they are labels
+	DataFormat    Format     `yaml:"data_format"`
+	Shell         bool       `yaml:"shell"`
+	WorkingDir    string     `yaml:"working_dir"`
+	Environment   []variable `yaml:"environment"`
+	User          string     `yaml:"user"`
+	IgnoreError   bool       `yaml:"ignore_error"`
+	MaxOutputSize conf.Size  `yaml:"max_output_size"`
+	AddHostname   bool       `yaml:"add_hostname" conf:"ignored"` // every series has the label host
+}
+
+func defaults() Config {
+	return Config{DataFormat: formatJSON, Shell: true, MaxOutputSize: 1 << 20}
+}
+
+// Format is what a command prints.
+type Format string
+
+// The formats.
+const (
+	formatJSON    Format = "json"
+	formatMetrics Format = "metrics"
+	formatInflux  Format = "influx"
+	formatLogfmt  Format = "logfmt"
+	formatNagios  Format = "nagios"
+	formatText    Format = "text"
+)
+
+func formats() []string {
+	return []string{string(formatJSON), string(formatMetrics), string(formatInflux), string(formatLogfmt), string(formatNagios), string(formatText)}
+}
+
+// UnmarshalScalar implements conf.Scalar.
+func (f *Format) UnmarshalScalar(text string) error {
+	for _, known := range formats() {
+		if text == known {
+			*f = Format(text)
+			return nil
+		}
+	}
+	return fmt.Errorf("must be one of %s%s", strings.Join(formats(), ", "), conf.Suggest(text, formats()))
+}
+
+// variable is one of the environment: "NAME=value", whose value may be a reference to a secret store.
+type variable struct {
+	name  string
+	value secrets.Ref
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
+// UnmarshalScalar implements conf.Scalar.
+func (v *variable) UnmarshalScalar(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || !variableName.MatchString(name) {
+		return errors.New("must be NAME=value")
+	}
+	v.name = name
+	return v.value.UnmarshalScalar(value)
+}
+
+// Format implements fmt.Formatter without giving the value away.
+func (v variable) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.name+"="+v.value.String()) }
+
+const smallest = 1 << 10
+
+// Validate implements conf.Validator.
+func (c *Config) Validate() error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, command := range c.Commands {
+		switch _, err := splitWords(command); {
+		case strings.TrimSpace(command) == "":
+			errs = append(errs, conf.Key("commands", "has an empty one"))
+		case seen[command]:
+			errs = append(errs, conf.Key("commands", "has one twice: %q", command))
+		case err != nil && !c.Shell:
+			errs = append(errs, conf.Key("commands", "%q: %s", command, err))
+		}
+		seen[command] = true
+	}
+	if c.MaxOutputSize < smallest {
+		errs = append(errs, conf.Key("max_output_size", "must be at least %d", smallest))
+	}
+	return errors.Join(errs...)
+}
+
+var (
+	errQuote  = errors.New("has a quote without its end")
+	errEscape = errors.New("ends with a backslash")
+)
+
+// splitWords splits a command as a shell does, without expanding anything: blanks part words, a backslash takes the next
+// character as it is, nothing is special between single quotes, and between double quotes only the backslash before
+// " \ $ and the backtick.
+func splitWords(command string) (words []string, err error) {
+	var word strings.Builder
+	var quote byte
+	inWord := false
+	for i := 0; i < len(command); i++ {
+		c := command[i]
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote, inWord = c, true
+		case c == '\\' && quote != '\'' && (quote == 0 || i+1 < len(command) && strings.IndexByte("\"\\$`", command[i+1]) >= 0):
+			i++
+			if i == len(command) {
+				return nil, errEscape
+			}
+			word.WriteByte(command[i])
+			inWord = true
+		case quote == 0 && strings.IndexByte(" \t\r\n", c) >= 0:
+			if inWord {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			inWord = false
+		default:
+			word.WriteByte(c)
+			inWord = true
+		}
+	}
+	if quote != 0 {
+		return nil, errQuote
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words, nil
+}

@@ -1,0 +1,104 @@
+package execinput
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// parseInflux reads a line of the InfluxDB line protocol, "measurement,tag=a field=1,other=2i 1700000000000000000"
+// (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol). A field becomes measurement_field; one that is called
+// value, measurement. Numbers and booleans are taken; texts are not.
+func parseInflux(p *parsed, n int, line string) {
+	head, rest := cutUnescaped(line, ' ', false)
+	fields, stamp := cutUnescaped(strings.TrimLeft(rest, " "), ' ', true)
+	if head == "" || fields == "" {
+		p.problem(n, "%.60q must be: measurement,tag=a field=1 [nanoseconds]", line)
+		return
+	}
+	var ms int64
+	if stamp = strings.TrimSpace(stamp); stamp != "" {
+		ns, err := strconv.ParseInt(stamp, 10, 64)
+		if err != nil || ns < int64(time.Millisecond) {
+			p.problem(n, "%.60q is no time in nanoseconds", stamp)
+			return
+		}
+		ms = ns / int64(time.Millisecond)
+	}
+	measurement, tags := cutUnescaped(head, ',', false)
+	labels := sortLabels(parseTags(tags))
+	for fields != "" {
+		var field string
+		field, fields = cutUnescaped(fields, ',', true)
+		key, text := cutUnescaped(field, '=', false)
+		v, isNumber, ok := influxValue(text)
+		if !ok || key == "" {
+			p.problem(n, "%.60q must be field=1, field=1i, field=true or field=\"text\"", field)
+			continue
+		}
+		if !isNumber {
+			continue
+		}
+		name := unescape(measurement)
+		if key != "value" {
+			name += "_" + unescape(key)
+		}
+		p.add(n, name, v, labels, ms)
+	}
+}
+
+func parseTags(tags string) (labels []telemetry.Label) {
+	for tags != "" {
+		var tag string
+		tag, tags = cutUnescaped(tags, ',', false)
+		key, value := cutUnescaped(tag, '=', false)
+		labels = append(labels, labelOf(unescape(key), unescape(value)))
+	}
+	return labels
+}
+
+// influxValue reads a field's value; of a text it only says that it is one.
+func influxValue(text string) (v float64, isNumber, ok bool) {
+	switch text {
+	case "t", "T", "true", "True", "TRUE":
+		return 1, true, true
+	case "f", "F", "false", "False", "FALSE":
+		return 0, true, true
+	}
+	if len(text) > 1 && text[0] == '"' && text[len(text)-1] == '"' {
+		return 0, false, true
+	}
+	if digits := strings.TrimRight(text, "iu"); len(digits) == len(text)-1 {
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			u, err := strconv.ParseUint(digits, 10, 64)
+			return float64(u), true, err == nil
+		}
+		return float64(n), true, true
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	return v, true, err == nil
+}
+
+// cutUnescaped splits at the first separator that stands behind no backslash and, if quotes count, in no quotes.
+func cutUnescaped(text string, separator byte, quotes bool) (before, after string) {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++
+		case c == '"' && quotes:
+			quoted = !quoted
+		case c == separator && !quoted:
+			return text[:i], text[i+1:]
+		}
+	}
+	return text, ""
+}
+
+// unescape takes the backslashes off that stand before what is special in names.
+func unescape(text string) string {
+	return strings.NewReplacer(`\,`, ",", `\=`, "=", `\ `, " ", `\\`, `\`).Replace(text)
+}

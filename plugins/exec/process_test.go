@@ -1,0 +1,122 @@
+//go:build unix
+
+package execinput
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// One that ignores signals, or leaves children that do, is killed with all of them at the time limit; the others are not
+// affected.
+func TestTimeLimit(t *testing.T) {
+	dir := t.TempDir()
+	pids := filepath.Join(dir, "pids")
+	stubborn := script(t, `trap '' TERM INT HUP
+(trap '' TERM; echo $$ >>`+pids+`; sh -c 'trap "" TERM; echo $$ >>`+pids+`; while :; do sleep 1000; done' & while :; do sleep 1000; done) &
+sh -c 'echo $$ >>`+pids+`; exec sleep 1000' &
+while [ "$(wc -l <`+pids+`)" -lt 3 ]; do :; done
+echo 'late 1'; echo ready >`+dir+`/ready
+while :; do sleep 1000; done`)
+	if err := os.WriteFile(pids, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, fmt.Sprintf("{commands: ['%s', 'echo fast 1'], data_format: metrics}", stubborn))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+	done := make(chan error, 1)
+	go func() { done <- p.Input.Gatherer.Gather(ctx, b) }()
+	redistest.Until(t, "all processes are there", func(context.Context) error {
+		_, err := os.Stat(dir + "/ready")
+		return err
+	})
+	cancel() // as a deadline does
+	err := <-done
+	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), stubborn) || strings.Contains(err.Error(), "fast") {
+		t.Errorf("%v", err)
+	}
+	got := plugintest.ByKey(b)
+	if got["fast_echo_fast_1"] != 1 {
+		t.Errorf("the other command's metric is missing: %v", got)
+	}
+	if text, _ := os.ReadFile(pids); len(strings.Fields(string(text))) < 3 {
+		t.Fatalf("only %q were started", text)
+	}
+	gone(t, pids)
+}
+
+// gone fails when one of the processes in a file is still there, but for those that wait for their parent to notice.
+func gone(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range strings.Fields(string(text)) {
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		redistest.Until(t, "process "+word+" is gone", func(context.Context) error {
+			if alive(pid) {
+				return errors.New("it is there")
+			}
+			return nil
+		})
+	}
+}
+
+func alive(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || !strings.Contains(string(stat), ") Z ")
+}
+
+// What a command leaves behind when it ends does not hold the gather up, and is ended.
+func TestLeftBehind(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	command := script(t, "sh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; exec sleep 1000' & while [ ! -s "+pids+" ]; do :; done; echo a 1")
+	got, _, err := printed(t, "{commands: ['"+command+"'], data_format: metrics}")
+	if err != nil || got["a"] != 1 {
+		t.Errorf("%v %v", got, err)
+	}
+	gone(t, pids)
+}
+
+// A daemon that has left the group lives on, and does not hold the gather up although the output is open to it.
+func TestDaemon(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("no setsid here: install Debian's util-linux")
+	}
+	file := filepath.Join(t.TempDir(), "pid")
+	command := script(t, "setsid sh -c 'echo $$ >"+file+"; exec sleep 1000' & while [ ! -s "+file+" ]; do :; done; echo a 1")
+	got, _, err := printed(t, "{commands: ['"+command+"'], data_format: metrics}")
+	if err != nil || got["a"] != 1 {
+		t.Errorf("%v %v", got, err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || !alive(pid) {
+		t.Fatalf("the daemon %q is gone: %v", text, err)
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+}

@@ -1,0 +1,115 @@
+package redisinput
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// What answers, but is no Redis, is an error that says so.
+func TestNoRedis(t *testing.T) {
+	for name, c := range map[string]struct{ info, want string }{
+		"nothing":       {"\r\n", "is that a Redis?"},
+		"something":     {"uptime:1\r\n", "is that a Redis?"},
+		"HTML":          {"<html><body>redis_versions: none</body></html>", "is that a Redis?"},
+		"ten megabytes": {strings.Repeat("a:1\r\n", 2<<20) + "redis_version:1\r\n", "is that a Redis?"},
+		"noise":         {"redis_version:1\r\n\x00\xff:1\r\n:2\r\n===\r\nslave0:\r\ndb0:=,=\r\ncmdstat_:calls=1\r\nmodule:ver=1\r\nx y:1\r\nz:1e99999\r\n", ""},
+	} {
+		f := recorded(t, "redis-8.2-master.txt")
+		f.info = c.info
+		b, err := plugintest.Start(t, Plugin, f.config(), env()).Batch(0)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if b.Len() > 25 || b.Len() == 0 {
+			t.Errorf("%s gives %d samples", name, b.Len())
+		}
+	}
+}
+
+// What speaks another protocol is an error at once.
+func TestOtherProtocol(t *testing.T) {
+	for _, reply := range []string{"HTTP/1.1 400 Bad Request\r\n\r\n<html>", "", "-ERR no\r\n", "\x15\x03\x01\x00\x02\x02\x16", strings.Repeat("x", 1<<20)} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.ReadFull(conn, make([]byte, 1))
+				_, _ = io.WriteString(conn, reply)
+				_ = conn.Close()
+			}
+		}()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		b, err := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+port+", timeout: 1s}", env()).Batch(0)
+		if err == nil || !strings.Contains(err.Error(), l.Addr().String()) || b.Len() != 1 {
+			t.Errorf("%.20q: %v", reply, err)
+		}
+	}
+}
+
+// A reply that ends in its middle is an error, and the next gather is whole again. Many of them leave nothing behind.
+func TestFlapping(t *testing.T) {
+	s := redistest.Start(t)
+	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "redis", "127.0.0.1:0", s.Addr())
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Stop()
+	_, port, _ := net.SplitHostPort(proxy.Listen)
+	p := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+port+"}", env())
+	p.Gather(0)
+	open := descriptors(t)
+	for i := range 100 {
+		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name": "cut", "type": "limit_data", "stream": "downstream", "attributes": {"bytes": %d}}`, 100+10*i))); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := p.Batch(float64(2 * i)); err == nil || b.Len() != 1 {
+			t.Fatalf("a reply of %d bytes: %v, %d samples", 100+10*i, err, b.Len())
+		}
+		if err := proxy.Toxics.RemoveToxic(t.Context(), "cut"); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := p.Batch(float64(2*i + 1)); err != nil || b.Len() < 100 {
+			t.Fatalf("it does not recover: %v", err)
+		}
+	}
+	if now := descriptors(t); open > 0 && now > open+8 { // toxiproxy closes its own a little later
+		t.Errorf("%d descriptors, %d before", now, open)
+	}
+}
+
+// A connection is made once and kept.
+func TestConnectionIsKept(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.config(), env())
+	for second := range 50 {
+		p.Gather(float64(second))
+	}
+	if n := f.TotalConnections(); n != 1 {
+		t.Errorf("%d connections for 50 gathers", n)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Logf("descriptors are not counted: %v", err)
+	}
+	return len(entries)
+}

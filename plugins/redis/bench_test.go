@@ -1,0 +1,59 @@
+//go:build unix
+
+package redisinput
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// BenchmarkGather asks a redis-server on this machine that has seen twenty commands; cpu-ms/gather is this process's time.
+func BenchmarkGather(b *testing.B) {
+	s := redistest.Start(b)
+	for _, command := range []string{"GET", "SET", "HSET", "HGET", "LPUSH", "LPOP", "SADD", "SREM", "ZADD", "ZREM", "INCR", "DECR", "EXPIRE", "TTL", "DEL", "EXISTS", "TYPE", "STRLEN", "APPEND", "MGET"} {
+		_ = s.Client().Do(b.Context(), command, "a", "1", "b").Err()
+	}
+	p := start(b, s, "")
+	samples := 0
+	before := cpu(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		now := time.Now()
+		batch := telemetry.NewBatch(now, now, 1024)
+		if err := p.Input.Gatherer.Gather(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+		samples = batch.Len()
+	}
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/gather")
+	b.ReportMetric(float64(samples), "samples")
+}
+
+// BenchmarkParse takes a reply of 10 kB apart.
+func BenchmarkParse(b *testing.B) {
+	text := []byte(record(b, "redis-8.2-master.txt"))
+	settings := defaultSettings()
+	s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings}, meanings(), "a:1")
+	b.ReportAllocs()
+	b.SetBytes(int64(len(text)))
+	batch := telemetry.NewBatch(time.Now(), time.Now(), 1024)
+	for b.Loop() {
+		*batch = *telemetry.NewBatch(time.Now(), time.Now(), 1024)
+		if err := s.add(batch, text); err != nil {
+			b.Fatal(err)
+		}
+		s.sweep()
+	}
+}
+
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

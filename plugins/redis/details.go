@@ -1,0 +1,154 @@
+package redisinput
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// identity says what the server is.
+type identity struct {
+	maker
+	label telemetry.Label
+
+	now, said who
+	series    *telemetry.Series
+}
+
+type who struct{ software, version, mode, policy string }
+
+// see takes a field; a text that is the same as before costs nothing.
+func (i *identity) see(key, text []byte) {
+	switch string(key) {
+	case "redis_version":
+		i.become("redis", text)
+	case "valkey_version": // behind redis_version, which is that of the Redis it began as
+		i.become("valkey", text)
+	case "dragonfly_version":
+		i.become("dragonfly", text)
+	case "executable":
+		if bytes.Contains(text, []byte("keydb")) {
+			i.now.software = "keydb"
+		}
+	case "redis_mode", "server_mode": // Valkey's name for it
+		keep(&i.now.mode, text)
+	case "maxmemory_policy":
+		keep(&i.now.policy, text)
+	}
+}
+
+func (i *identity) become(software string, version []byte) {
+	i.now.software = software
+	keep(&i.now.version, version)
+}
+
+func keep(into *string, text []byte) {
+	if *into != string(text) {
+		*into = string(text)
+	}
+}
+
+func (i *identity) finish(out *telemetry.Batch) {
+	if i.now != i.said {
+		i.said = i.now
+		i.series = i.info("info", []telemetry.Label{i.label},
+			telemetry.Label{Key: "software", Value: i.now.software}, telemetry.Label{Key: "version", Value: clean(i.now.version)},
+			telemetry.Label{Key: "mode", Value: clean(i.now.mode)}, telemetry.Label{Key: "maxmemory_policy", Value: clean(i.now.policy)})
+	}
+	out.Add(i.series, 1)
+}
+
+// clean is a text as a label may have it.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// percentiles are the latencies of one command since the server started, by percentile.
+type percentiles struct {
+	slots []slot
+	round int
+}
+
+// maxPercentiles is how many of them are believed; the server's latency-tracking-info-percentiles has three.
+const maxPercentiles = 16
+
+// addPercentiles takes "p50=12.031,p99=12.031,p99.9=12.031" of a command: Redis 7.
+func (s *server) addPercentiles(out *telemetry.Batch, command, list []byte) {
+	if len(command) == 0 || !s.settings.Commandstats {
+		return
+	}
+	p := telemetry.GetBytes(s.percentiles, command)
+	if p.round == s.round {
+		return
+	}
+	p.round = s.round
+	n := 0
+	for name, text, rest := cutPair(list); name != nil && n < maxPercentiles; name, text, rest = cutPair(rest) {
+		v, ok := number(text)
+		if !ok || !isName(name) {
+			continue
+		}
+		if n == len(p.slots) {
+			p.slots = append(p.slots, slot{})
+		}
+		if p.slots[n].name != string(name) { // the first time, or the server's setting was changed
+			p.slots[n] = slot{string(name), value{gauge: s.gauge("latency_percentiles_usec", telemetry.Microseconds,
+				s.label, telemetry.Label{Key: "cmd", Value: string(command)}, telemetry.Label{Key: "percentile", Value: string(name)})}}
+		}
+		p.slots[n].add(out, v)
+		n++
+	}
+}
+
+// module is one that the server has loaded.
+type module struct {
+	version string
+	series  *telemetry.Series
+	round   int
+}
+
+// addModule takes "name=search,ver=21005,api=1,filters=0,usedby=[],using=[ReJSON],options=[handle-io-errors]".
+func (s *server) addModule(out *telemetry.Batch, list []byte) {
+	var title, version []byte
+	for name, text, rest := cutPair(list); name != nil; name, text, rest = cutPair(rest) {
+		switch string(name) {
+		case "name":
+			title = text
+		case "ver":
+			version = text
+		}
+	}
+	if !isName(title) {
+		return
+	}
+	m := telemetry.GetBytes(s.modules, title)
+	if m.round == s.round {
+		return
+	}
+	m.round = s.round
+	if m.version != string(version) {
+		m.version = string(version)
+		m.series = s.info("module", []telemetry.Label{s.label, {Key: "module", Value: string(title)}},
+			telemetry.Label{Key: "version", Value: dotted(version)})
+	}
+	out.Add(m.series, 1)
+}
+
+// dotted writes 21005 as 2.10.5, as Redis's own modules mean it; a smaller number is as it was.
+func dotted(version []byte) string {
+	v, ok := scan.Uint(version)
+	const major, minor = 10_000, 100
+	if !ok || v < major {
+		return clean(string(version))
+	}
+	part := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return part(v/major) + "." + part(v/minor%minor) + "." + part(v%minor)
+}

@@ -1,0 +1,97 @@
+package redisinput
+
+import "github.com/rtcollector/rtcollector/internal/telemetry"
+
+// prefix stands before what Redis calls a thing.
+const prefix = "redis_"
+
+// maker makes the series that the user wants.
+type maker struct {
+	factory  *telemetry.Factory
+	settings *Settings
+}
+
+// value is where a number goes: to a gauge or a counter. The zero value leaves it out.
+type value struct {
+	gauge *telemetry.Series
+	total *telemetry.Total
+}
+
+func (v *value) add(out *telemetry.Batch, number float64) {
+	if v.total != nil {
+		v.total.Add(out, number)
+		return
+	}
+	out.Add(v.gauge, number)
+}
+
+func (m *maker) gauge(name string, u telemetry.Unit, labels ...telemetry.Label) *telemetry.Series {
+	if !m.settings.wants(name) {
+		return nil
+	}
+	return m.factory.Gauge(prefix+name, u, labels...)
+}
+
+func (m *maker) counter(name string, u telemetry.Unit, labels ...telemetry.Label) value {
+	if !m.settings.wants(name) {
+		return value{}
+	}
+	return value{total: m.factory.Counter(prefix+name, u, labels...)}
+}
+
+func (m *maker) info(name string, instance []telemetry.Label, details ...telemetry.Label) *telemetry.Series {
+	if !m.settings.wants(name) {
+		return nil
+	}
+	return m.factory.Info(prefix+name, instance, details...)
+}
+
+// pair is one of the pairs in a line of INFO that has several.
+type pair struct {
+	name string
+	unit telemetry.Unit
+}
+
+// kind is one kind of such lines.
+type kind struct {
+	begins           string // of the metrics' names, and of the lines'
+	label            string // what the rest of the line's name is
+	gauges, counters []pair
+}
+
+// thing is what one such line is about: a command, an error, a database.
+type thing struct {
+	slots []slot
+	round int // when it was seen last
+}
+
+type slot struct {
+	name string
+	value
+}
+
+// thing makes the series of a line.
+func (m *maker) thing(k *kind, labels ...telemetry.Label) thing {
+	var t thing
+	for _, p := range k.gauges {
+		t.slots = append(t.slots, slot{p.name, value{gauge: m.gauge(k.begins+p.name, p.unit, labels...)}})
+	}
+	for _, p := range k.counters {
+		t.slots = append(t.slots, slot{p.name, m.counter(k.begins+p.name, p.unit, labels...)})
+	}
+	return t
+}
+
+// add takes a list of pairs.
+func (t *thing) add(out *telemetry.Batch, list []byte) {
+	for name, text, rest := cutPair(list); name != nil; name, text, rest = cutPair(rest) {
+		for i := range t.slots {
+			if s := &t.slots[i]; s.name == string(name) {
+				if v, ok := number(text); ok {
+					s.add(out, v)
+				}
+				break
+			}
+		}
+	}
+}

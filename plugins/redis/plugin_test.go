@@ -1,0 +1,295 @@
+package redisinput
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// perGather is what go-redis allocates for a round trip (28), and the server of the test, which is in this process.
+const perGather = 60
+
+func TestConformance(t *testing.T) {
+	var cases []plugintest.Case
+	for _, file := range []string{"redis-8.2-master", "redis-7.4-replica", "redis-2.8", "valkey-8.0", "keydb-6.3"} {
+		f := recorded(t, file+".txt")
+		cases = append(cases, plugintest.Case{Name: file, Config: f.config(), Allocs: perGather})
+	}
+	f := recorded(t, "redis-8.2-master.txt")
+	cases = append(cases,
+		plugintest.Case{Name: "histogram", Config: fmt.Sprintf("{url: 'redis://127.0.0.1:%d', latency_histogram: true, slowlog: false}", f.Addr().Port), Allocs: 2 * perGather},
+		plugintest.Case{Name: "away", Config: "{host: 127.0.0.1, port: 1}", Error: "redis 127.0.0.1:1 is not there: start it, or correct its address"},
+	)
+	plugintest.Run(t, Plugin, cases...)
+}
+
+// Every field whose meaning is known stands in the README, and the other way round: the glob there would hide a mistake.
+func TestFieldsAreDocumented(t *testing.T) {
+	known := meanings()
+	documented := map[string]bool{}
+	for _, m := range metricdoc.Parse(readme) {
+		for _, name := range m.Names {
+			documented[name] = m.Source != "INFO"
+			if meant, ok := known[strings.TrimPrefix(name, prefix)]; m.Source == "INFO" && (!ok || meant.ignored || meant.unit != m.Unit || meant.counter != m.HasRate) {
+				t.Errorf("%s stands in the README, but is %+v", name, meant)
+			}
+		}
+	}
+	for name, m := range known {
+		if special, ok := documented[prefix+name]; !m.ignored && (!ok || special) {
+			t.Errorf("the README does not have %s", name)
+		}
+	}
+}
+
+func TestGather(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.config(), plugintest.Env("redis", ""))
+	at := fmt.Sprintf("_127.0.0.1:%d", f.Addr().Port)
+	p.Gather(0)
+	f.info = strings.NewReplacer("cmdstat_get:calls=1000,usec=2000", "cmdstat_get:calls=1100,usec=2500", "total_commands_processed:30000", "total_commands_processed:30100",
+		"errorstat_ERR:count=40", "errorstat_ERR:count=50", "offset=4214", "offset=4224").Replace(f.info)
+	got := p.Gather(10)
+	for key, want := range map[string]float64{
+		"redis_up" + at: 1, "redis_info" + at: 1, "redis_is_master" + at: 1, "redis_slowlog_length" + at: 7,
+		"redis_used_memory" + at: 1990912, "redis_used_memory_peak_perc" + at: 66.57, "redis_mem_fragmentation_bytes" + at: -6204,
+		"redis_rdb_last_bgsave_status" + at: 0, "redis_aof_last_write_status" + at: 1, "redis_rdb_current_bgsave_time_sec" + at: -1,
+		"redis_total_commands_processed" + at: 30100, "redis_total_commands_processed_rate" + at: 10, "redis_used_cpu_user" + at: 93.003849,
+		"redis_cmdstat_calls" + at + "_get": 1100, "redis_cmdstat_calls_rate" + at + "_get": 10, "redis_cmdstat_usec_rate" + at + "_get": 50,
+		"redis_cmdstat_calls" + at + "_config|set": 1, "redis_cmdstat_failed_calls" + at + "_get": 2, "redis_cmdstat_rejected_calls" + at + "_get": 1,
+		"redis_errorstat_count_rate" + at + "_ERR": 1, "redis_latency_percentiles_usec" + at + "_get_p99.9": 12.031,
+		"redis_replica_online" + at + "_10.0.0.2:6379": 1, "redis_replica_online" + at + "_fd00::3:6379": 0, "redis_replica_lag" + at + "_10.0.0.2:6379": 1,
+		"redis_replica_lag_bytes" + at + "_10.0.0.2:6379": 4, "redis_replica_lag_bytes" + at + "_fd00::3:6379": 4228, "redis_replica_offset_rate" + at + "_10.0.0.2:6379": 1,
+		"redis_keyspace_keys" + at + "_db0": 1004, "redis_keyspace_expires" + at + "_db0": 100, "redis_keyspace_avg_ttl" + at + "_db0": 999846, "redis_keyspace_subexpiry" + at + "_db0": 3,
+		"redis_keyspace_keys" + at + "_db15": 1, "redis_module" + at + "_timeseries": 1, "redis_search_number_of_indexes" + at: 2,
+		"redis_cluster_enabled" + at: 1, "redis_cluster_state" + at: 1, "redis_cluster_slots_assigned" + at: 16384, "redis_cluster_stats_messages_ping_sent_rate" + at: 0,
+		"redis_io_thread_clients" + at + "_1": 8, "redis_io_thread_reads" + at + "_1": 2200,
+	} {
+		if v, ok := got[key]; !ok || v != want {
+			t.Errorf("%s is %v (%v), want %v", key, v, ok, want)
+		}
+	}
+	for key := range got {
+		for _, part := range []string{"usec_per_call", "uptime_in_days", "process_id", "replid", "run_id", "tcp_port", "redis_git", "_human", "distrib", "listener", "lag_127.0.0.1:" + at[len("_127.0.0.1:"):] + "_fd00"} {
+			if strings.Contains(key, part) && key != "redis_search_used_memory_indexes_human"+at {
+				t.Errorf("%s is written", key)
+			}
+		}
+	}
+}
+
+func TestDetails(t *testing.T) {
+	for file, want := range map[string]string{
+		"redis-8.2-master": "maxmemory_policy=allkeys-lru mode=cluster software=redis version=8.2.1",
+		"valkey-8.0":       "maxmemory_policy=noeviction mode=standalone software=valkey version=8.0.1",
+		"keydb-6.3":        "maxmemory_policy=noeviction mode=standalone software=keydb version=6.3.4",
+		"redis-2.8":        "mode=standalone software=redis version=2.8.24",
+	} {
+		f := recorded(t, file+".txt")
+		p := plugintest.Start(t, Plugin, f.config(), plugintest.Env("redis", ""))
+		if got := details(t, p, 0, "redis_info"); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+		f.info = strings.Replace(f.info, "redis_version:", "redis_version:1", 1)
+		if got := details(t, p, 1, "redis_info"); file != "valkey-8.0" && !strings.Contains(got, "version=1"+strings.TrimPrefix(want[strings.Index(want, "version="):], "version=")) {
+			t.Errorf("%s after an upgrade: %s", file, got)
+		}
+	}
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.config(), plugintest.Env("redis", ""))
+	if got, want := details(t, p, 0, "redis_module"), "module=vectorset version=1, module=timeseries version=8.2.1, module=search version=8.2.1"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// details are the labels of a metric's series that not all have.
+func details(t *testing.T, p *plugintest.Probe, second float64, name string) string {
+	t.Helper()
+	b, err := p.Batch(second)
+	if err != nil {
+		t.Error(err)
+	}
+	var all []string
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		if s.Name() != name || v != 1 {
+			continue
+		}
+		var labels []string
+		for _, l := range s.Labels() {
+			if !slices.Contains([]string{"host", "source", "environment", "server"}, l.Key) {
+				labels = append(labels, l.Key+"="+l.Value)
+			}
+		}
+		all = append(all, strings.Join(labels, " "))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestMetricsFilter(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	for metrics, want := range map[string][]string{
+		"[used_memory, redis_role]":     {"redis_used_memory"},
+		"[redis_used_memory, 'hz']":     {"redis_hz", "redis_used_memory"},
+		"['~^keyspace_(hits|misses)$']": {"redis_keyspace_hits", "redis_keyspace_hits_rate", "redis_keyspace_misses", "redis_keyspace_misses_rate"},
+		"['cmdstat_calls', up]":         {"redis_cmdstat_calls", "redis_cmdstat_calls_rate", "redis_up"},
+		"['module', replica_lag]":       {"redis_module", "redis_replica_lag"},
+		"[slowlog_length]":              {"redis_slowlog_length"},
+	} {
+		p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, metrics: %s}", f.Addr().Port, metrics), plugintest.Env("redis", ""))
+		p.Gather(0)
+		b, err := p.Batch(10)
+		if err != nil {
+			t.Error(err)
+		}
+		names := map[string]bool{}
+		for i := range b.Len() {
+			s, _, _ := b.Sample(i)
+			names[s.Name()] = true
+		}
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(names))); diff != "" {
+			t.Errorf("%s: %s", metrics, diff)
+		}
+	}
+}
+
+func TestCommandstatsOff(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, commandstats: false}", f.Addr().Port), plugintest.Env("redis", ""))
+	for key := range p.Gather(0) {
+		if strings.Contains(key, "cmdstat") || strings.Contains(key, "percentiles") {
+			t.Errorf("%s is written", key)
+		}
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, latency_histogram: true}", f.Addr().Port), plugintest.Env("redis", ""))
+	at := fmt.Sprintf("redis_latency_usec_127.0.0.1:%d_get_", f.Addr().Port)
+	if got := p.Gather(0); got[at+"p50"] != 0 {
+		t.Errorf("the first reading gives %v", got[at+"p50"])
+	}
+	got := p.Gather(10)
+	want := map[string]float64{"p50": 4, "p99": 8 + 8*0.98, "p99.9": 8 + 8*0.998}
+	for name, v := range want {
+		if d := got[at+name] - v; d > 1e-9 || d < -1e-9 {
+			t.Errorf("%s is %v, want %v", name, got[at+name], v)
+		}
+	}
+}
+
+// What an old server does not know is no error, and not asked for again.
+func TestOldServer(t *testing.T) {
+	f := recorded(t, "redis-2.8.txt")
+	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, latency_histogram: true}", f.Addr().Port), plugintest.Env("redis", ""))
+	at := fmt.Sprintf("_127.0.0.1:%d", f.Addr().Port)
+	if got := p.Gather(0); got["redis_connected_clients"+at] != 3 || got["redis_cmdstat_calls"+at+"_get"] != 3 {
+		t.Errorf("%v", got)
+	}
+	before := f.TotalCommands()
+	p.Gather(1)
+	if n := f.TotalCommands() - before; n != 2 { // INFO all, SLOWLOG LEN
+		t.Errorf("the second gather takes %d commands", n)
+	}
+}
+
+func TestBetween(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, now []bucket
+		part, want  float64
+	}{
+		"all new":         {nil, []bucket{{4, 10}}, 0.5, 3},
+		"none since":      {[]bucket{{4, 10}}, []bucket{{4, 10}}, 0.5, -1},
+		"only slow ones":  {[]bucket{{4, 10}}, []bucket{{4, 10}, {1024, 12}}, 0.5, 768},
+		"counted anew":    {[]bucket{{4, 10}}, []bucket{{4, 3}}, 0.5, -1},
+		"some of it anew": {[]bucket{{4, 10}, {16, 11}}, []bucket{{4, 3}, {16, 40}}, 0.5, -1},
+		"nothing":         {nil, nil, 0.5, -1},
+		"a gap":           {nil, []bucket{{4, 1}, {1024, 2}}, 1, 1024},
+	} {
+		got, ok := between(c.before, c.now, c.part)
+		if !ok {
+			got = -1
+		}
+		if got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for config, want := range map[string]string{
+		"{host: 10.0.0.1, port: 6380, username: u, password: p, db: 0, ssl: false}": "",
+		"{redis: {host: 10.0.0.1, port: 6380}}":                                     "",
+		"{host: 10.0.0.1, redis: {port: 6380}}":                                     "use one place for all of them",
+		"{host: a, url: redis://b}":                                                 "use one or the other",
+		"{metrics: {include: [a]}}":                                                 "must be a list",
+	} {
+		_, problems := plugintest.Decode(t, Plugin, config)
+		err := problems.Err()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(problems.Error(), want) {
+			t.Errorf("%s: %v, want %q", config, err, want)
+		}
+	}
+	c := defaults()
+	c.Nested.Host = "10.0.0.1"
+	if got := c.settings().Host; got != "10.0.0.1" {
+		t.Errorf("the map below redis is not read: %s", got)
+	}
+}
+
+// FuzzInfo feeds a server's replies with anything.
+func FuzzInfo(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 4 {
+		f.Fatal(files, err)
+	}
+	for _, file := range files {
+		f.Add([]byte(record(f, filepath.Base(file))))
+	}
+	f.Add([]byte("redis_version:1\nslave0:ip=a,port=1,offset=9\nslave1:ip=a,port=1\ndb0:keys=NaN,keys=1\ndb0:keys=2\nx:inf\nx:1\nx:2\nmodule:name=(,ver=1"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		settings := defaultSettings()
+		s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings}, meanings(), "a:1")
+		for second := range 2 {
+			at := time.Unix(int64(second), 0)
+			b := telemetry.NewBatch(at, at, 0)
+			if err := s.add(b, text); err != nil && b.Len() > 0 {
+				t.Errorf("%v, and %d samples", err, b.Len())
+			}
+			s.sweep()
+			checkPossible(t, b)
+		}
+	})
+}
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]bool{"used_memory": true, "config|set": true, "ts.add": true, "": false, "a b": false, "a(": false, "a,b": false, "é": false, strings.Repeat("a", 129): false} {
+		if isName([]byte(name)) != want {
+			t.Errorf("%q is a name: %v", name, !want)
+		}
+	}
+}
+
+// checkPossible finds what cannot be: no numbers, and two samples of one series.
+func checkPossible(t *testing.T, b *telemetry.Batch) {
+	seen := map[string]bool{}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		if seen[s.String()] || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 && strings.HasSuffix(s.Name(), "_rate") {
+			t.Errorf("%s = %v, seen before: %v", s, v, seen[s.String()])
+		}
+		seen[s.String()] = true
+	}
+}

@@ -1,0 +1,313 @@
+package redisinput
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// start builds the input for a server, with more YAML if need be.
+func start(t testing.TB, s *redistest.Server, more string) *plugintest.Probe {
+	t.Helper()
+	return plugintest.Start(t, Plugin, fmt.Sprintf("{host: %s, port: %s, connect_timeout: 1s%s}", s.Host, s.Port, more), env())
+}
+
+func env() plugins.Env { return plugintest.Env("redis", "") }
+
+// TestAgainstRedisCLI compares every plain field with what redis-cli says before and after: what lies between is right.
+func TestAgainstRedisCLI(t *testing.T) {
+	s := redistest.Start(t)
+	for range 100 {
+		s.Do("SET", "a", "b", "EX", 1000)
+	}
+	_ = s.Client().Do(t.Context(), "LPUSH", "a", "x").Err() // WRONGTYPE
+	p := start(t, s, "")
+	p.Gather(0)
+	before := cli(t, s)
+	got := p.Gather(10)
+	after := cli(t, s)
+	compared := 0
+	for name, low := range before {
+		v, ok := got["redis_"+name+"_"+s.Addr()]
+		high := after[name]
+		if !ok {
+			t.Errorf("%s is missing", name)
+			continue
+		}
+		compared++
+		if meanings()[name].counter && (v < low || v > high) {
+			t.Errorf("%s is %v, redis-cli says %v to %v", name, v, low, high)
+		}
+		if low == high && v != low && !fickle(name) {
+			t.Errorf("%s is %v, redis-cli says %v", name, v, low)
+		}
+	}
+	if compared < 100 {
+		t.Errorf("only %d fields were compared", compared)
+	}
+	for key, want := range map[string]float64{
+		"redis_cmdstat_calls_" + s.Addr() + "_set": 100, "redis_errorstat_count_" + s.Addr() + "_WRONGTYPE": 1, "redis_keyspace_keys_" + s.Addr() + "_db0": 1,
+		"redis_keyspace_expires_" + s.Addr() + "_db0": 1, "redis_cmdstat_failed_calls_" + s.Addr() + "_lpush": 1, "redis_total_commands_processed_rate_" + s.Addr(): 0.4,
+	} {
+		if math.Abs(got[key]-want) > 1e-9 && !strings.Contains(key, "rate") || got[key] == 0 {
+			t.Errorf("%s is %v, want %v", key, got[key], want)
+		}
+	}
+}
+
+// fickle are fields that are different for each client that asks, or each moment.
+func fickle(name string) bool {
+	return slices.ContainsFunc([]string{"connected_clients", "used_memory", "mem_", "allocator", "instantaneous", "client_recent", "rss_overhead"}, func(part string) bool {
+		return strings.HasPrefix(name, part)
+	})
+}
+
+// cli are the plain numbers of redis-cli INFO.
+func cli(t *testing.T, s *redistest.Server) map[string]float64 {
+	t.Helper()
+	text, err := exec.CommandContext(t.Context(), "redis-cli", "-h", s.Host, "-p", s.Port, "INFO", "everything").Output()
+	if err != nil {
+		t.Skipf("no redis-cli here: install Debian's redis-tools: %v", err)
+	}
+	numbers := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if v, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64); err == nil && !meanings()[name].ignored {
+			numbers[name] = v
+		}
+	}
+	return numbers
+}
+
+// A user without a right is told which; the rest goes on.
+func TestMissingRights(t *testing.T) {
+	s := redistest.Start(t)
+	s.Do("ACL", "SETUSER", "monitor", "on", ">secret-word", "+ping", "+hello", "+auth", "+select", "+client|setname")
+	p := start(t, s, ", username: monitor, password: secret-word, latency_histogram: true")
+	at := "_" + s.Addr()
+	says := func(second float64, want string, up float64) map[string]float64 {
+		t.Helper()
+		b, err := p.Batch(second)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) || err != nil && strings.Contains(err.Error(), "secret-word") {
+			t.Errorf("%v, want %q", err, want)
+		}
+		got := plugintest.ByKey(b)
+		if v, ok := got["redis_up"+at]; !ok || v != up {
+			t.Errorf("up is %v (%v), want %v", v, ok, up)
+		}
+		return got
+	}
+	says(0, "refuses this to the user: grant it with ACL SETUSER monitor +info", 0)
+	s.Do("ACL", "SETUSER", "monitor", "+info")
+	if got := says(1, "ACL SETUSER monitor +slowlog|len", 1); len(got) < 100 {
+		t.Errorf("without that right there are only %d samples", len(got))
+	}
+	s.Do("ACL", "SETUSER", "monitor", "+slowlog|len")
+	says(2, "ACL SETUSER monitor +latency|histogram", 1)
+	s.Do("ACL", "SETUSER", "monitor", "+latency|histogram")
+	says(3, "", 1)
+	if _, err := start(t, s, ", username: monitor, password: nonsense").Batch(0); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File, "--tls-auth-clients", "no")
+	if got := start(t, s, ", tls: {ca: "+a.File+"}").Gather(0); got["redis_up_"+s.Addr()] != 1 || len(got) < 100 {
+		t.Errorf("%d samples", len(got))
+	}
+	if got := start(t, s, ", ssl: true, ssl_ca_certs: "+a.File).Gather(0); got["redis_up_"+s.Addr()] != 1 {
+		t.Error("the predecessor's names")
+	}
+	if b, err := start(t, s, "").Batch(0); err == nil || !strings.Contains(err.Error(), "tls") || plugintest.ByKey(b)["redis_up_"+s.Addr()] != 0 {
+		t.Errorf("without TLS: %v", err)
+	}
+}
+
+func TestSocket(t *testing.T) {
+	s := redistest.Start(t, "--unixsocket", "$DIR/s")
+	p := plugintest.Start(t, Plugin, "{url: 'unix://"+s.Dir+"/s'}", env())
+	if _, ok := p.Gather(0)["redis_used_memory_"+strings.Trim(strings.ReplaceAll(s.Dir+"/s", "/", "_"), "_")]; !ok {
+		t.Errorf("%v", p.Gather(1))
+	}
+}
+
+func TestReplica(t *testing.T) {
+	master := redistest.Start(t)
+	replica := redistest.Start(t, "--replicaof", master.Host+" "+master.Port)
+	of, its := start(t, master, ""), start(t, replica, "")
+	redistest.Until(t, "the replica follows", func(context.Context) error {
+		got := its.Gather(0)
+		if got["redis_master_link_status_"+replica.Addr()] != 1 {
+			return errors.New("link down")
+		}
+		if b := of.Gather(0); b["redis_replica_online_"+master.Addr()+"_"+replica.Addr()] != 1 {
+			return errors.New("not online")
+		}
+		return nil
+	})
+	master.Do("SET", "a", strings.Repeat("x", 10_000))
+	got := of.Gather(10)
+	key := "_" + master.Addr() + "_" + replica.Addr()
+	if lag, ok := got["redis_replica_lag_bytes"+key]; !ok || lag < 0 || lag > 20_000 || got["redis_connected_slaves_"+master.Addr()] != 1 || got["redis_is_master_"+master.Addr()] != 1 {
+		t.Errorf("the master: %v", got)
+	}
+	if got := its.Gather(10); got["redis_is_master_"+replica.Addr()] != 0 || got["redis_slave_read_only_"+replica.Addr()] != 1 {
+		t.Errorf("the replica: %v", got)
+	}
+}
+
+// All masters and replicas are asked, each under its name; one that is killed costs the others nothing.
+func TestCluster(t *testing.T) {
+	nodes := redistest.Cluster(t, 3)
+	allow := func(s *redistest.Server) {
+		s.Do("ACL", "SETUSER", "monitor", "on", ">secret", "+ping", "+hello", "+auth", "+select", "+client|setname", "+info", "+slowlog|len", "+cluster|info", "+cluster|slots")
+	}
+	replica := addReplica(t, nodes)
+	for _, s := range append(slices.Clone(nodes), replica) {
+		allow(s)
+	}
+	p := plugintest.Start(t, Plugin, "{cluster: ['"+nodes[0].Addr()+"'], username: monitor, password: secret}", env())
+	got := p.Gather(0)
+	if master, ok := got["redis_is_master_"+replica.Addr()]; !ok || master != 0 {
+		t.Error("the replica is missing")
+	}
+	for _, s := range nodes {
+		if got["redis_up_"+s.Addr()] != 1 || got["redis_cluster_state_"+s.Addr()] != 1 || got["redis_cluster_size_"+s.Addr()] != 3 || got["redis_used_memory_"+s.Addr()] == 0 {
+			t.Errorf("%s is missing", s.Addr())
+		}
+	}
+	nodes[2].Kill()
+	b, err := p.Batch(1)
+	got = plugintest.ByKey(b)
+	if err == nil || !strings.Contains(err.Error(), nodes[2].Addr()) || strings.Contains(err.Error(), nodes[1].Addr()) {
+		t.Errorf("one is away: %v", err)
+	}
+	for i, s := range nodes {
+		if up, ok := got["redis_up_"+s.Addr()]; !ok || (up == 1) != (i < 2) {
+			t.Errorf("%s is up: %v (%v)", s.Addr(), up, ok)
+		}
+	}
+	nodes[2].Run() // without its users
+	if _, err := p.Batch(2); err == nil || !strings.Contains(err.Error(), nodes[2].Addr()+" refuses the username or the password") {
+		t.Errorf("without its users: %v", err)
+	}
+	allow(nodes[2])
+	redistest.Until(t, "it is back", func(context.Context) error {
+		b, err := p.Batch(3)
+		if err == nil && plugintest.ByKey(b)["redis_up_"+nodes[2].Addr()] != 1 {
+			err = errors.New("down")
+		}
+		return err
+	})
+}
+
+// addReplica gives the first master of a cluster a replica, and waits until all know it.
+func addReplica(t *testing.T, nodes []*redistest.Server) *redistest.Server {
+	t.Helper()
+	of := nodes[0]
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bus, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", bus)
+	for _, node := range nodes {
+		ports, _ := node.Client().ConfigGet(t.Context(), "cluster-port").Result()
+		s.Do("CLUSTER", "MEET", node.Host, node.Port, ports["cluster-port"])
+	}
+	id := of.Do("CLUSTER", "MYID")
+	c := s.Client()
+	redistest.Until(t, "the replica knows its master", func(ctx context.Context) error {
+		return c.Do(ctx, "CLUSTER", "REPLICATE", id).Err()
+	})
+	for _, node := range nodes {
+		c := node.Client()
+		redistest.Until(t, "all know the replica", func(ctx context.Context) error {
+			slots, err := c.Do(ctx, "CLUSTER", "SLOTS").Result()
+			if err == nil && !strings.Contains(fmt.Sprint(slots), s.Port) {
+				err = errors.New("not yet")
+			}
+			return err
+		})
+	}
+	return s
+}
+
+func TestSentinel(t *testing.T) {
+	w := redistest.Sentinel(t, "")
+	p := plugintest.Start(t, Plugin, "{sentinel: {master: mymaster, addresses: ['"+strings.Join(w.Addresses(), "', '")+"']}}", env())
+	if got := p.Gather(0); got["redis_up_mymaster"] != 1 || got["redis_replica_online_mymaster_"+w.Replica.Addr()] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestRestart(t *testing.T) {
+	s := redistest.Start(t)
+	p := start(t, s, "")
+	for range 50 {
+		s.Do("SET", "a", "b")
+	}
+	p.Gather(0)
+	s.Do("FLUSHALL")
+	if _, ok := p.Gather(1)["redis_keyspace_keys_"+s.Addr()+"_db0"]; ok {
+		t.Error("an emptied database has keys")
+	}
+	s.Kill()
+	for second := range 3 {
+		b, err := p.Batch(float64(2 + second))
+		if up, ok := plugintest.ByKey(b)["redis_up_"+s.Addr()]; err == nil || !ok || up != 0 || b.Len() != 1 {
+			t.Errorf("killed: %v, %v", err, plugintest.ByKey(b))
+		}
+	}
+	s.Run()
+	b, err := p.Batch(10)
+	got := plugintest.ByKey(b)
+	if err != nil || got["redis_up_"+s.Addr()] != 1 {
+		t.Errorf("started again: %v", err)
+	}
+	for key, v := range got {
+		if strings.Contains(key, "_rate") && v < 0 || strings.HasPrefix(key, "redis_total_net_input_bytes_rate") {
+			t.Errorf("%s is %v although the server counts anew", key, v)
+		}
+	}
+}
+
+// A server that says nothing any more costs a gather its time limit, not longer.
+func TestFrozen(t *testing.T) {
+	s := redistest.Start(t)
+	p := start(t, s, ", timeout: 200ms")
+	p.Gather(0)
+	s.Freeze()
+	b, err := p.Batch(1)
+	if err == nil || !strings.Contains(err.Error(), "did not answer in time") || b.Len() != 1 {
+		t.Errorf("%v", err)
+	}
+	s.Thaw()
+	if got := p.Gather(2); got["redis_up_"+s.Addr()] != 1 {
+		t.Error("it is not asked any more")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Freeze()
+	defer s.Thaw()
+	go cancel()
+	if err := p.Input.Gatherer.Gather(ctx, &telemetry.Batch{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
