@@ -17,6 +17,7 @@ import (
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
+	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
@@ -38,6 +39,7 @@ func Catalog() plugins.Catalog {
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
 		netstat.Plugin,
+		nginx.Plugin,
 		nstat.Plugin,
 		processes.Plugin,
 		selfstats.Plugin,
