@@ -5,6 +5,7 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/plugins"
 
+	apache "github.com/rtcollector/rtcollector/plugins/apache"
 	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
@@ -27,6 +28,7 @@ import (
 // Catalog lists everything in the folders of plugins, in their order.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
+		apache.Plugin,
 		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
