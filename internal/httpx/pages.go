@@ -30,14 +30,19 @@ func (p *Pages) Validate() error {
 }
 
 func (p *Pages) addresses() ([]Address, error) {
-	if len(p.URLs) == 0 {
-		return ParseURLs("status_url", []string{p.StatusURL})
+	return Places("status_url", p.StatusURL, p.unset, p.URLs)
+}
+
+// Places takes apart the URLs of an input that has a key for one, and "urls" for several. The default of the first, unset,
+// does not count where there are others.
+func Places(key, one, unset string, urls []string) ([]Address, error) {
+	if len(urls) == 0 {
+		return ParseURLs(key, []string{one})
 	}
-	texts := p.URLs
-	if p.StatusURL != p.unset {
-		texts = append([]string{p.StatusURL}, texts...)
+	if one != unset {
+		urls = append([]string{one}, urls...)
 	}
-	return ParseURLs("urls", texts)
+	return ParseURLs("urls", urls)
 }
 
 // Page is one page, and what came of asking for it.

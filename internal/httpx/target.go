@@ -23,6 +23,7 @@ type Target struct {
 	Address
 	Method string // "": GET
 	Body   string // of the request
+	Accept string // what form of answer is wanted
 	Fresh  bool   // every request has a connection of its own: it is what the caller measures
 
 	LocalAddr func() (net.Addr, error) // where connections come from; nil: the system decides
@@ -146,6 +147,9 @@ func (t *Target) newRequest(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	r.Header.Set("User-Agent", "rtcollector")
+	if t.Accept != "" {
+		r.Header.Set("Accept", t.Accept)
+	}
 	for name, value := range t.config.Headers {
 		text, err := value.Resolve(ctx, t.store)
 		if err != nil {
