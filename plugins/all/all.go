@@ -21,6 +21,7 @@ import (
 	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
+	prometheus "github.com/rtcollector/rtcollector/plugins/prometheus"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
@@ -44,6 +45,7 @@ func Catalog() plugins.Catalog {
 		nginx.Plugin,
 		nstat.Plugin,
 		processes.Plugin,
+		prometheus.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
 	}
