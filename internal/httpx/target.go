@@ -45,14 +45,13 @@ type session struct {
 	client    http.Client
 	transport *http.Transport
 	request   *http.Request
+	conns     conns
 }
 
 const (
-	// handshakeTimeout bounds handshakes of connections that nobody waits for any more: net/http goes on with them.
-	handshakeTimeout = 10 * time.Second
-	idleTimeout      = 5 * time.Minute
-	maxHeader        = 64 << 10
-	maxDrained       = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
+	idleTimeout = 5 * time.Minute
+	maxHeader   = 64 << 10
+	maxDrained  = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
 )
 
 // Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200, or of
@@ -86,8 +85,7 @@ func (t *Target) Do(ctx context.Context) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asker{ctx: ctx}
-	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, a))
+	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
 	if t.Body != "" {
 		r.ContentLength = int64(len(t.Body))
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(t.Body)), nil }
@@ -96,12 +94,8 @@ func (t *Target) Do(ctx context.Context) (*http.Response, error) {
 	resp, err := s.client.Do(r)
 	if err != nil {
 		t.Close()
-		if late := ctx.Err(); late != nil && errors.Is(err, net.ErrClosed) { // by us
-			err = late
-		}
 		return nil, err
 	}
-	a.answered()
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		t.stale = true // the credentials may have been rotated, or the certificate renewed
@@ -109,10 +103,11 @@ func (t *Target) Do(ctx context.Context) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close gives the connection back. The target can still be used.
+// Close gives the connection back, also that of an answer which is still read. The target can still be used.
 func (t *Target) Close() {
 	if t.live != nil {
 		t.live.transport.CloseIdleConnections()
+		t.live.conns.close()
 		t.live, t.stale = nil, false
 	}
 }
@@ -128,11 +123,11 @@ func (t *Target) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := t.newTransport(ctx)
-	if err != nil {
+	s := &session{request: request}
+	if s.transport, err = t.newTransport(ctx, s); err != nil {
 		return nil, err
 	}
-	s := &session{request: request, transport: transport, client: http.Client{Transport: transport}}
+	s.client.Transport = s.transport
 	if !t.config.FollowRedirects {
 		s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
@@ -182,10 +177,9 @@ func (t *Target) authorize(ctx context.Context, r *http.Request) error {
 	return nil
 }
 
-func (t *Target) newTransport(ctx context.Context) (*http.Transport, error) {
+func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport, error) {
 	transport := &http.Transport{
-		DialContext:            t.dialer(dial),
-		TLSHandshakeTimeout:    handshakeTimeout,
+		DialContext:            s.dialer(t, dial),
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    1,
@@ -196,7 +190,7 @@ func (t *Target) newTransport(ctx context.Context) (*http.Transport, error) {
 	if t.Scheme == "unix" {
 		socket := t.Host
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return t.dialer(dial)(ctx, "unix", socket)
+			return s.dialer(t, dial)(ctx, "unix", socket)
 		}
 		return transport, nil
 	}
@@ -208,10 +202,10 @@ func (t *Target) newTransport(ctx context.Context) (*http.Transport, error) {
 	if t.config.Proxy.IsZero() {
 		return transport, nil
 	}
-	return transport, t.useProxy(ctx, transport)
+	return transport, t.useProxy(ctx, s, transport)
 }
 
-func (t *Target) useProxy(ctx context.Context, transport *http.Transport) error {
+func (t *Target) useProxy(ctx context.Context, s *session, transport *http.Transport) error {
 	text, err := t.config.Proxy.Resolve(ctx, t.store)
 	if err != nil {
 		return err
@@ -236,89 +230,27 @@ func (t *Target) useProxy(ctx context.Context, transport *http.Transport) error 
 	if err != nil {
 		return err
 	}
-	transport.DialContext = t.dialer(func(ctx context.Context, _ *Target, network, addr string) (net.Conn, error) {
+	transport.DialContext = s.dialer(t, func(ctx context.Context, _ *Target, network, addr string) (net.Conn, error) {
 		return d.(proxy.ContextDialer).DialContext(ctx, network, addr) //nolint:forcetypeassert // documented by proxy.SOCKS5
 	})
 	return nil
 }
 
-// asker is whoever waits for an answer. net/http goes on with dialling and handshakes when nobody does any more, so that a
-// connection which comes late serves the next request; to a target that hangs, they would pile up.
-type asker struct {
-	ctx context.Context
-
-	mu    sync.Mutex
-	stops []func() bool
-}
-
-type askerKey struct{}
-
-// watch closes a new connection at the end of the asker's patience, unless it gave an answer before.
-func (a *asker) watch(conn net.Conn) {
-	stop := context.AfterFunc(a.ctx, func() { _ = conn.Close() })
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.stops = append(a.stops, stop)
-}
-
-func (a *asker) answered() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, stop := range a.stops {
-		stop()
+// Together calls f for all items at the same moment and returns when it has returned for the last. Its time ends a little
+// before that of ctx, so that one target which does not answer is not taken for an input that hangs.
+func Together[T any](ctx context.Context, items []T, f func(context.Context, T)) {
+	if end, limited := ctx.Deadline(); limited {
+		early, cancel := context.WithDeadline(ctx, end.Add(-min(time.Until(end)/20, 100*time.Millisecond)))
+		defer cancel()
+		ctx = early
 	}
-}
-
-type dialFunc func(ctx context.Context, t *Target, network, addr string) (net.Conn, error)
-
-func (t *Target) dialer(f dialFunc) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		a, ok := ctx.Value(askerKey{}).(*asker)
-		if !ok {
-			return f(ctx, t, network, addr)
-		}
-		conn, err := f(a.ctx, t, network, addr)
-		if err == nil {
-			a.watch(conn)
-		}
-		return conn, err
-	}
-}
-
-func dial(ctx context.Context, t *Target, network, addr string) (net.Conn, error) {
-	d := net.Dialer{KeepAlive: 30 * time.Second}
-	if t.LocalAddr != nil && network != "unix" {
-		local, err := t.LocalAddr()
-		if err != nil {
-			return nil, err
-		}
-		d.LocalAddr = local
-	}
-	return d.DialContext(ctx, network, addr)
-}
-
-// direct is the way to a proxy.
-type direct struct{ t *Target }
-
-// Dial implements proxy.Dialer.
-func (d direct) Dial(network, addr string) (net.Conn, error) {
-	return d.DialContext(context.Background(), network, addr)
-}
-
-// DialContext implements proxy.ContextDialer.
-func (d direct) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	return dial(ctx, d.t, network, addr)
-}
-
-// Together calls f for all items at the same moment and returns when it has returned for the last.
-func Together[T any](items []T, f func(T)) {
 	if len(items) == 1 {
-		f(items[0])
+		f(ctx, items[0])
 		return
 	}
 	var all sync.WaitGroup
 	for _, item := range items {
-		all.Go(func() { f(item) })
+		all.Go(func() { f(ctx, item) })
 	}
 	all.Wait()
 }

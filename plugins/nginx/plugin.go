@@ -61,7 +61,7 @@ func newServer(f *telemetry.Factory, p *httpx.Page) *server {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(in.servers, func(s *server) { s.Fetch(ctx, maxPage) })
+	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.Fetch(ctx, maxPage) })
 	var errs []error
 	for _, s := range in.servers {
 		errs = append(errs, s.add(out))

@@ -82,7 +82,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(in.targets, func(t *target) { t.text, t.err = t.Get(ctx, maxPage) })
+	httpx.Together(ctx, in.targets, func(ctx context.Context, t *target) { t.text, t.err = t.Get(ctx, maxPage) })
 	var errs []error
 	for _, t := range in.targets {
 		if t.err == nil {
