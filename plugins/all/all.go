@@ -6,6 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 
 	apache "github.com/rtcollector/rtcollector/plugins/apache"
+	httpresponse "github.com/rtcollector/rtcollector/plugins/http_response"
 	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
@@ -30,6 +31,7 @@ import (
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
 		apache.Plugin,
+		httpresponse.Plugin,
 		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
