@@ -234,7 +234,7 @@ func TestSOCKS5(t *testing.T) {
 func TestMisbehaving(t *testing.T) {
 	for want, addr := range httpxtest.Misbehaving(t) {
 		t.Run(want, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
 			defer cancel()
 			tt := target(t, httpx.Config{}, "http://me:hidden@"+addr+"/status?token=hidden", nil)
 			page, err := tt.Get(ctx, limit)
@@ -269,6 +269,7 @@ func TestNothingLeaks(t *testing.T) {
 	hanging := httpxtest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	h2 := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	h2.EnableHTTP2 = true
+	h2.Config.ErrorLog = log.New(io.Discard, "", 0)
 	h2.StartTLS()
 	defer h2.Close()
 	targets := []*httpx.Target{target(t, httpx.Config{}, "http://"+flapping, nil), target(t, httpx.Config{}, "https://"+hanging, nil),

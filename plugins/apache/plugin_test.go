@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +71,31 @@ func TestValues(t *testing.T) {
 	}
 	if _, has := got["scboard_reading"]; !has {
 		t.Error("no series of a state that nobody is in")
+	}
+}
+
+// TestUpgrade: the version is a label of a series that stays the same.
+func TestUpgrade(t *testing.T) {
+	var version atomic.Value
+	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ServerVersion: "+version.Load().(string)+"\nScoreboard: _W\n")
+	})
+	p := plugintest.Start(t, Plugin, "status_url: "+s.URL, plugintest.Env("apache", ""))
+	keys := map[string]bool{}
+	for i, v := range []string{"Apache/2.4.1", "Apache/2.4.1", "Apache/2.4.2"} {
+		version.Store(v)
+		b, err := p.Batch(float64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, _, _ := b.Sample(b.Len() - 1)
+		if !strings.Contains(info.String(), `version="`+v+`"`) {
+			t.Errorf("%s, want %s", info, v)
+		}
+		keys[info.BareKey()] = true
+	}
+	if len(keys) != 1 {
+		t.Errorf("%v", keys)
 	}
 }
 
@@ -160,7 +186,7 @@ func TestMisbehaving(t *testing.T) {
 	for want, addr := range httpxtest.Misbehaving(t) {
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/', '"+good+"']", plugintest.Env("apache", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
 			defer cancel()
 			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 			err := p.Input.Gatherer.Gather(ctx, b)

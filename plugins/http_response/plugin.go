@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
@@ -70,11 +71,12 @@ func build(env plugins.Env, c Config) (*input, error) {
 }
 
 func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
+	method := strings.ToUpper(c.Method)
 	p := &probe{
 		Target: c.Target(a, env.Secrets), log: env.Log, factory: env.Factory, results: map[result]*telemetry.Series{},
-		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: c.Method}, {Key: "url", Value: a.String()}},
+		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: method}, {Key: "url", Value: a.String()}},
 	}
-	p.Method, p.Body, p.Fresh, p.LocalAddr = c.Method, c.Body, !c.KeepConnections, c.localAddr()
+	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, !c.KeepConnections, c.localAddr()
 	gauge := func(name string, unit telemetry.Unit, wanted bool) *telemetry.Series {
 		if !wanted {
 			return nil

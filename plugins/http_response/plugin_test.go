@@ -110,7 +110,7 @@ func TestAnswer(t *testing.T) {
 		"{urls: ['" + url + "/broken'], response_status_code: 200}":                         {"result_code": 7, "status_code": 500, "status_code_match": 0},
 		"{urls: ['" + url + "/moved']}":                                                     {"result_code": 0, "status_code": 200},
 		"{urls: ['" + url + "/moved'], follow_redirects: false, response_status_code: 302}": {"result_code": 0, "status_code": 302, "status_code_match": 1},
-		"{urls: ['" + url + "'], method: HEAD}":                                             {"result_code": 0, "content_length": 0},
+		"{urls: ['" + url + "'], method: head}":                                             {"result_code": 0, "content_length": 0},
 		"{urls: ['" + url + "'], method: POST, body: text, response_json_match: {method: POST, body: text, checks.0.healthy: 'true', checks.0.ms: '1.0'}}": {"result_code": 0, "json_match": 1},
 		"{urls: ['" + url + "'], response_json_match: {checks.1.healthy: 'true'}}":                                                                         {"result_code": 9, "json_match": 0},
 		"{urls: ['" + url + "'], username: ann, password: pw, response_string_match: 'ann:pw'}":                                                            {"result_code": 0, "string_match": 1},
@@ -191,7 +191,11 @@ func TestMisbehaving(t *testing.T) {
 			if !fails {
 				want = "success" // an answer is an answer
 			}
-			got, said := gatherTwo(t, addr, good)
+			patience := httpxtest.Patience(kind)
+			if want == "timeout" {
+				patience = httpxtest.Patience("did not answer in time")
+			}
+			got, said := gatherTwo(t, addr, good, patience)
 			if got[addr] != want || got[strings.TrimPrefix(good, "http://")] != "success" {
 				t.Errorf("results %v, want %s", got, want)
 			}
@@ -203,14 +207,14 @@ func TestMisbehaving(t *testing.T) {
 }
 
 // gatherTwo asks two servers, with credentials, and returns the results by server and what was logged.
-func gatherTwo(t *testing.T, addr, good string) (results map[string]string, said string) {
+func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results map[string]string, said string) {
 	var logged bytes.Buffer
 	env := plugintest.Env("http_response", "")
 	env.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/?token=hidden', '"+good+"']", env)
 	results = map[string]string{}
 	for range 2 { // the second says nothing new
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 		if err := p.Input.Gatherer.Gather(ctx, b); err != nil {
 			t.Error(err)

@@ -164,7 +164,7 @@ func TestMisbehaving(t *testing.T) {
 	for want, addr := range httpxtest.Misbehaving(t) {
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, config(addr, good), plugintest.Env("nginx", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
 			defer cancel()
 			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 			err := p.Input.Gatherer.Gather(ctx, b)

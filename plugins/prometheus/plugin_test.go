@@ -154,6 +154,18 @@ func TestComesAndGoes(t *testing.T) {
 	}
 }
 
+// The older format is preferred: it has no series that say when others were created.
+func TestFormatIsAskedFor(t *testing.T) {
+	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "asked{for=%q} 1\n", r.Header.Get("Accept"))
+	})
+	for key := range gather(t, plugintest.Start(t, Plugin, "url: "+s.URL, plugintest.Env("prometheus", "")), 0) {
+		if !strings.HasPrefix(key, "asked for=text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5") {
+			t.Error(key)
+		}
+	}
+}
+
 func TestWrongLines(t *testing.T) {
 	for _, line := range []string{"a", "a{", "a{x} 1", "a{x=\"1} 1", "a{x=1} 1", "a b", "{} 1", "a{x=\"1\" y=\"2\"} 1", "a{=\"1\"} 1", "a{\"x\"} 1", "a{x=\"1\"}", "\x00\xff noise"} {
 		p := plugintest.Start(t, Plugin, "url: "+serve(t, "good 1\n"+line+"\n"+line+"\nfine 2\n"), plugintest.Env("prometheus", ""))
@@ -286,7 +298,7 @@ func TestMisbehaving(t *testing.T) {
 		}
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, "urls: ['http://"+addr+"/', '"+good+"']", plugintest.Env("prometheus", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
 			defer cancel()
 			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 			err := p.Input.Gatherer.Gather(ctx, b)

@@ -199,6 +199,14 @@ func Misbehaving(t testing.TB) map[string]string {
 // read takes a request.
 func read(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
 
+// Patience is how long to wait for what an error must say: a while only if it is that there was no answer.
+func Patience(want string) time.Duration {
+	if want == "did not answer in time" {
+		return 2 * time.Second
+	}
+	return patience
+}
+
 // endless answers with lines until nobody reads them.
 func endless(w http.ResponseWriter, _ *http.Request) {
 	line := []byte(strings.Repeat("a 1\n", 10_000))
