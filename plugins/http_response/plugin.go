@@ -49,11 +49,11 @@ type series struct {
 
 func build(env plugins.Env, c Config) (*input, error) {
 	all, err := httpx.ParseURLs("urls", c.URLs)
-	if len(all) == 0 && err == nil {
-		err = errors.New("urls is empty: list what is to be asked")
-	}
 	if err != nil {
 		return nil, err
+	}
+	if len(all) == 0 {
+		env.Log.Warn("urls is empty: nothing is asked")
 	}
 	if c.InsecureSkipVerify {
 		c.TLS.InsecureSkipVerify = true

@@ -74,9 +74,8 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: request},
 		plugintest.Case{Name: "gone", Config: "urls: ['http://" + httpxtest.Refusing(t) + "']", Allocs: request},
 	)
-	built, _ := plugintest.Decode(t, Plugin, "")
-	if _, err := built.New(plugintest.Env("http_response", "")); err == nil || !strings.Contains(err.Error(), "urls is empty") {
-		t.Error(err)
+	if b, err := start(t, "").Batch(0); err != nil || b.Len() != 0 {
+		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
 	}
 }
 

@@ -89,8 +89,9 @@ func TestText(t *testing.T) {
 		"rpc_duration_seconds_sum unit=seconds":           17560473,
 		"rpc_duration_seconds_count":                      2693,
 		"temperature_celsius exported_exported_host=d exported_host=fridge exported_instance=a exported_source=b exported_unit=c unit=celsius": -3.5,
-		"jobs":      5,
-		"jobs_rate": 7, // the page's own; not ours
+		`screen_inches size=5" {} x`: 1,
+		"jobs":                       5,
+		"jobs_rate":                  7, // the page's own; not ours
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
