@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/arch"},
 	{"internal/catalog", "internal/tlsx", "internal/metricdoc", "internal/netmib"},
 	{"secrets"},
-	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/embedded", "internal/tskey", "internal/eventdoc"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/httpx/*", "internal/embedded", "internal/tskey", "internal/eventdoc"},
 	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},
@@ -36,7 +36,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"plugins/exec", "internal/redisconn/redistest"}, "inputs read files and sockets; only exec runs programs"},
+	{"os/exec", []string{"plugins/exec", "internal/redisconn/redistest", "internal/httpx/httpxtest"}, "inputs read files and sockets; only exec runs programs"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "internal/config", "internal/catalog", "plugins/plugintest", "outputs/outputtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},

@@ -19,6 +19,9 @@ import (
 // Header is the first line of every table of metrics.
 const Header = "| metric | labels | unit | kind | source | needs |"
 
+// Any stands for a unit, a kind, or an optional label, where it is the target of an input that decides.
+const Any = "any"
+
 const (
 	colMetric = iota
 	colLabels
@@ -34,7 +37,7 @@ type Metric struct {
 	Names    []string // as written; a name may be a glob ("nstat_ip_*") where the kernel makes the names
 	HasRate  bool     // a counter that is written as <name>_rate as well
 	Labels   []string // beside host, source, unit and the user's tags
-	Optional []string // labels, written in parentheses: of some series only
+	Optional []string // labels, written in parentheses: of some series only; "any" for those that the target makes
 	Unit     telemetry.Unit
 	Kind     string
 	Source   string

@@ -5,7 +5,9 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/plugins"
 
+	apache "github.com/rtcollector/rtcollector/plugins/apache"
 	execinput "github.com/rtcollector/rtcollector/plugins/exec"
+	httpresponse "github.com/rtcollector/rtcollector/plugins/http_response"
 	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
@@ -18,8 +20,10 @@ import (
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
+	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
+	prometheus "github.com/rtcollector/rtcollector/plugins/prometheus"
 	redisinput "github.com/rtcollector/rtcollector/plugins/redis"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
@@ -28,7 +32,9 @@ import (
 // Catalog lists everything in the folders of plugins, in their order.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
+		apache.Plugin,
 		execinput.Plugin,
+		httpresponse.Plugin,
 		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
@@ -41,8 +47,10 @@ func Catalog() plugins.Catalog {
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
 		netstat.Plugin,
+		nginx.Plugin,
 		nstat.Plugin,
 		processes.Plugin,
+		prometheus.Plugin,
 		redisinput.Plugin,
 		selfstats.Plugin,
 		system.Plugin,

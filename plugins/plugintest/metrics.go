@@ -41,7 +41,7 @@ func compare(s *telemetry.Series, documented []metricdoc.Metric) string {
 	if !ok {
 		return fmt.Sprintf("(%s) is in no table of the README that begins with %q", s.Name(), metricdoc.Header)
 	}
-	if m.Unit != s.Unit() || m.Kind != s.Kind().String() {
+	if m.Unit != metricdoc.Any && m.Unit != s.Unit() || m.Kind != metricdoc.Any && m.Kind != s.Kind().String() {
 		return fmt.Sprintf("is a %s in %q, the README says %s in %q", s.Kind(), s.Unit(), m.Kind, m.Unit)
 	}
 	var keys []string
@@ -51,7 +51,7 @@ func compare(s *telemetry.Series, documented []metricdoc.Metric) string {
 		}
 	}
 	for _, key := range keys {
-		if !slices.Contains(m.Labels, key) && !slices.Contains(m.Optional, key) {
+		if !slices.Contains(m.Labels, key) && !slices.Contains(m.Optional, key) && !slices.Contains(m.Optional, metricdoc.Any) {
 			return fmt.Sprintf("has the label %s, which the README does not mention", key)
 		}
 	}

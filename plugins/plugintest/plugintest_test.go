@@ -142,6 +142,21 @@ func TestErrorsAreFound(t *testing.T) {
 	}
 }
 
+// What an exporter has to say is not known beforehand.
+func TestAnyIsAny(t *testing.T) {
+	f := Env("fake", "").Factory
+	instance := telemetry.Label{Key: "instance", Value: "x"}
+	row := "%s\n|---|---|---|---|---|---|\n| `*` | `instance`, (`any`) | any | any | the page | |\n"
+	for want, series := range map[string]*telemetry.Series{
+		"":                      f.New("up", telemetry.Counter, telemetry.Bytes, instance, telemetry.Label{Key: "le", Value: "1"}),
+		"has no label instance": f.Gauge("up", telemetry.None),
+	} {
+		var r recorder
+		checkMetrics(&r, fmt.Sprintf(row, metricdoc.Header), []*telemetry.Series{series})
+		r.expect(t, want)
+	}
+}
+
 func TestWrongTablesAreFound(t *testing.T) {
 	f := Env("fake", "").Factory
 	colour := telemetry.Label{Key: "colour", Value: "red"}

@@ -1,0 +1,99 @@
+package httpx
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// conns are the open connections of a session. net/http goes on with dialling and handshakes when nobody waits for them any
+// more, so that a connection which comes late serves the next request, and CloseIdleConnections leaves one of HTTP/2 whose
+// last request was given up a moment ago: of a target that hangs, they would pile up.
+type conns struct {
+	mu     sync.Mutex
+	open   map[*conn]bool
+	closed bool
+}
+
+type conn struct {
+	net.Conn
+	all *conns
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.all.mu.Lock()
+	delete(c.all.open, c)
+	c.all.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// add takes a new connection in; one that comes when all were closed is closed.
+func (c *conns) add(raw net.Conn) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		_ = raw.Close()
+		return nil, net.ErrClosed
+	}
+	added := &conn{raw, c}
+	if c.open == nil {
+		c.open = map[*conn]bool{}
+	}
+	c.open[added] = true
+	return added, nil
+}
+
+func (c *conns) close() {
+	c.mu.Lock()
+	open := c.open
+	c.open, c.closed = nil, true
+	c.mu.Unlock()
+	for one := range open {
+		_ = one.Conn.Close()
+	}
+}
+
+// askerKey is the key of the context of whoever makes a request: net/http hides its end from those who dial.
+type askerKey struct{}
+
+type dialFunc func(ctx context.Context, t *Target, network, addr string) (net.Conn, error)
+
+func (s *session) dialer(t *Target, f dialFunc) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if asker, ok := ctx.Value(askerKey{}).(context.Context); ok {
+			ctx = asker
+		}
+		raw, err := f(ctx, t, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return s.conns.add(raw)
+	}
+}
+
+func dial(ctx context.Context, t *Target, network, addr string) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: 30 * time.Second}
+	if t.LocalAddr != nil && network != "unix" {
+		local, err := t.LocalAddr()
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = local
+	}
+	return d.DialContext(ctx, network, addr)
+}
+
+// direct is the way to a proxy.
+type direct struct{ t *Target }
+
+// Dial implements proxy.Dialer.
+func (d direct) Dial(network, addr string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, addr)
+}
+
+// DialContext implements proxy.ContextDialer.
+func (d direct) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	return dial(ctx, d.t, network, addr)
+}

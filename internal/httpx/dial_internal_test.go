@@ -1,0 +1,50 @@
+package httpx
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+)
+
+// net/http hides from those who dial that nobody waits any more.
+func TestDiallingEndsWithItsAsker(t *testing.T) {
+	asker, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &session{}
+	hang := func(ctx context.Context, _ *Target, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	_, err := s.dialer(nil, hang)(context.WithValue(t.Context(), askerKey{}, asker), "tcp", "")
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
+	s := &session{}
+	near, far := net.Pipe()
+	s.conns.close()
+	give := func(context.Context, *Target, string, string) (net.Conn, error) { return near, nil }
+	if _, err := s.dialer(nil, give)(t.Context(), "tcp", ""); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := far.Read(make([]byte, 1)); err == nil {
+		t.Error("it is still open")
+	}
+}
+
+func TestTargetsEndBeforeTheirInput(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	whole, _ := ctx.Deadline()
+	for _, items := range [][]int{{1}, {1, 2}} {
+		Together(ctx, items, func(ctx context.Context, _ int) {
+			if end, _ := ctx.Deadline(); whole.Sub(end) != 100*time.Millisecond {
+				t.Errorf("%v before its input", whole.Sub(end))
+			}
+		})
+	}
+}

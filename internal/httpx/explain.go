@@ -1,0 +1,108 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/rtcollector/rtcollector/internal/tlsx"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Explain turns an error of a request into a sentence: which target, what is the matter, what to do. The error itself
+// stays reachable; a context's end is returned as it is.
+func (t *Target) Explain(err error) error {
+	var whole *url.Error // repeats the URL, of a redirect perhaps
+	if errors.As(err, &whole) {
+		err = whole.Err
+	}
+	var secret *secrets.ResolveError
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &secret):
+		return fmt.Errorf("%s: %w", t, err)
+	}
+	if IsTimeout(err) {
+		return fmt.Errorf("%s did not answer in time: %w", t, err)
+	}
+	if text := err.Error(); strings.Contains(text, "malformed HTTP") || strings.Contains(text, "readLoopPeekFail") {
+		// Not wrapped: net/http repeats what was answered, which may be long, or anything. The second is of one that speaks first.
+		return fmt.Errorf("%s answers, but not with HTTP: correct the port, or write https://", t)
+	}
+	if advice := t.advise(err); advice != "" {
+		return fmt.Errorf("%s %s: %w", t, advice, err)
+	}
+	return fmt.Errorf("%s: %w", t, err)
+}
+
+func (t *Target) advise(err error) string {
+	var op *net.OpError
+	var lookup *net.DNSError
+	viaProxy := errors.As(err, &op) && (op.Op == "proxyconnect" || strings.HasPrefix(op.Op, "socks"))
+	switch {
+	case viaProxy:
+		return "cannot be reached through its proxy: is it running, and is proxy right?"
+	case tlsx.Advice(err) != "":
+		return tlsx.Advice(err)
+	case strings.Contains(err.Error(), "gave HTTP response to HTTPS client"): // net/http has no type for it
+		return "speaks no TLS there: write http://, or name its TLS port"
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && t.Scheme == "unix":
+		return "is not there: is it running? If so, correct the URL"
+	case errors.Is(err, fs.ErrPermission) && t.Scheme == "unix":
+		return "may not be opened: make the agent a member of the socket's group"
+	case errors.As(err, &lookup):
+		return "has an unknown name: correct the URL, or the name server"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "closed the connection in the middle of its answer"
+	}
+	return ""
+}
+
+// IsTimeout says whether a request took too long.
+func IsTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// refused says what an answer with another status than 200 means.
+func (t *Target) refused(resp *http.Response) error {
+	advice := ""
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
+		advice = ": set username and password, or bearer_token"
+		if resp.Request.Header.Get("Authorization") != "" {
+			advice = ": it refuses the username and password, or the bearer_token"
+		}
+	case http.StatusForbidden:
+		advice = ": allow this host there, or use credentials that may read it"
+	case http.StatusNotFound:
+		advice = ": correct the URL's path, or switch the page on there"
+	case http.StatusProxyAuthRequired:
+		advice = ": the proxy wants credentials: proxy: http://user:password@host:3128"
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		advice = ": it is elsewhere: correct the URL, or set follow_redirects"
+	}
+	return fmt.Errorf("%s answers %d %s%s", t, resp.StatusCode, http.StatusText(resp.StatusCode), advice)
+}
+
+// Unexpected is the error of a page that is not what it should be: want is the name of that.
+func (t *Target) Unexpected(page []byte, want string) error {
+	start := bytes.ToLower(page[:min(len(page), 1024)])
+	switch {
+	case bytes.Contains(start, []byte("<html")), bytes.Contains(start, []byte("<!doctype")):
+		return fmt.Errorf("%s answers with a page of HTML, not with %s: correct the URL", t, want)
+	case len(bytes.TrimSpace(page)) == 0:
+		return fmt.Errorf("%s answers with nothing, not with %s: correct the URL", t, want)
+	}
+	return fmt.Errorf("%s answers with something else than %s: correct the URL", t, want)
+}

@@ -1,0 +1,256 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/proxy"
+
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Target is a URL that is asked again and again. Its connection is kept; after an error, it, the certificates and the
+// credentials are made anew. A Target serves one goroutine at a time.
+type Target struct {
+	Address
+	Method string // "": GET
+	Body   string // of the request
+	Accept string // what form of answer is wanted
+	Fresh  bool   // every request has a connection of its own: it is what the caller measures
+
+	LocalAddr func() (net.Addr, error) // where connections come from; nil: the system decides
+
+	config Config
+	store  secrets.Resolver
+	live   *session
+	stale  bool // what live was made of may have changed
+	page   bytes.Buffer
+}
+
+// Target returns a target with these settings; store answers their references to secrets.
+func (c Config) Target(a Address, store secrets.Resolver) *Target {
+	return &Target{Address: a, config: c, store: store}
+}
+
+// session is what a target has open: everything that was found out for it.
+type session struct {
+	client    http.Client
+	transport *http.Transport
+	request   *http.Request
+	conns     conns
+}
+
+const (
+	idleTimeout = 5 * time.Minute
+	maxHeader   = 64 << 10
+	maxDrained  = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
+)
+
+// Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200, or of
+// more than limit bytes, is an error. All errors name the target and say what to do.
+func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
+	resp, err := t.Do(ctx)
+	if err != nil {
+		return nil, t.Explain(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrained) // only for the sake of the connection
+		return nil, t.refused(resp)
+	}
+	t.page.Reset()
+	n, err := t.page.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil:
+		t.Close()
+		return nil, t.Explain(err)
+	case n > limit:
+		t.Close()
+		return nil, fmt.Errorf("%s answers with more than %d bytes: is it the right URL?", t, limit)
+	}
+	return t.page.Bytes(), nil
+}
+
+// Do makes the request. Whoever calls it closes the answer's body, and calls Close when that cannot be read.
+func (t *Target) Do(ctx context.Context) (*http.Response, error) {
+	s, err := t.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
+	if t.Body != "" {
+		r.ContentLength = int64(len(t.Body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(t.Body)), nil }
+		r.Body, _ = r.GetBody()
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		t.stale = true // the credentials may have been rotated, or the certificate renewed
+	}
+	return resp, nil
+}
+
+// Close gives the connection back, also that of an answer which is still read. The target can still be used.
+func (t *Target) Close() {
+	if t.live != nil {
+		t.live.transport.CloseIdleConnections()
+		t.live.conns.close()
+		t.live, t.stale = nil, false
+	}
+}
+
+func (t *Target) open(ctx context.Context) (*session, error) {
+	if t.stale {
+		t.Close()
+	}
+	if t.live != nil {
+		return t.live, nil
+	}
+	request, err := t.newRequest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{request: request}
+	if s.transport, err = t.newTransport(ctx, s); err != nil {
+		return nil, err
+	}
+	s.client.Transport = s.transport
+	if !t.config.FollowRedirects {
+		s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	t.live = s
+	return s, nil
+}
+
+// newRequest makes the request that all others are copies of.
+func (t *Target) newRequest(ctx context.Context) (*http.Request, error) {
+	r, err := http.NewRequest(t.Method, t.url.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "rtcollector")
+	if t.Accept != "" {
+		r.Header.Set("Accept", t.Accept)
+	}
+	for name, value := range t.config.Headers {
+		text, err := value.Resolve(ctx, t.store)
+		if err != nil {
+			return nil, err
+		}
+		r.Header.Set(name, text)
+	}
+	if host := r.Header.Get("Host"); host != "" { // net/http takes it from here only
+		r.Host = host
+	}
+	return r, t.authorize(ctx, r)
+}
+
+func (t *Target) authorize(ctx context.Context, r *http.Request) error {
+	c := t.config
+	switch {
+	case !c.BearerToken.IsZero():
+		token, err := c.BearerToken.Resolve(ctx, t.store)
+		r.Header.Set("Authorization", "Bearer "+token)
+		return err
+	case !c.Username.IsZero():
+		user, errUser := c.Username.Resolve(ctx, t.store)
+		password, err := c.Password.Resolve(ctx, t.store)
+		r.SetBasicAuth(user, password)
+		return errors.Join(errUser, err)
+	case t.user != nil:
+		password, _ := t.user.Password()
+		r.SetBasicAuth(t.user.Username(), password)
+	}
+	return nil
+}
+
+func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport, error) {
+	transport := &http.Transport{
+		DialContext:            s.dialer(t, dial),
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    1,
+		ForceAttemptHTTP2:      true,
+		DisableKeepAlives:      t.Fresh,
+		DisableCompression:     true, // most targets are near, where it costs more than it saves
+	}
+	if t.Scheme == "unix" {
+		socket := t.Host
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return s.dialer(t, dial)(ctx, "unix", socket)
+		}
+		return transport, nil
+	}
+	config, err := t.config.TLS.Client("") // net/http fills in the name
+	if err != nil {
+		return nil, err
+	}
+	transport.TLSClientConfig = config
+	if t.config.Proxy.IsZero() {
+		return transport, nil
+	}
+	return transport, t.useProxy(ctx, s, transport)
+}
+
+func (t *Target) useProxy(ctx context.Context, s *session, transport *http.Transport) error {
+	text, err := t.config.Proxy.Resolve(ctx, t.store)
+	if err != nil {
+		return err
+	}
+	u, err := parseProxy(text)
+	if err != nil {
+		return fmt.Errorf("proxy %w", err)
+	}
+	if u.Scheme != "socks5" {
+		transport.Proxy = http.ProxyURL(u)
+		return nil
+	}
+	var auth *proxy.Auth
+	if u.User != nil {
+		password, _ := u.User.Password()
+		auth = &proxy.Auth{User: u.User.Username(), Password: password}
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), "1080")
+	}
+	d, err := proxy.SOCKS5("tcp", u.Host, auth, direct{t})
+	if err != nil {
+		return err
+	}
+	transport.DialContext = s.dialer(t, func(ctx context.Context, _ *Target, network, addr string) (net.Conn, error) {
+		return d.(proxy.ContextDialer).DialContext(ctx, network, addr) //nolint:forcetypeassert // documented by proxy.SOCKS5
+	})
+	return nil
+}
+
+// Together calls f for all items at the same moment and returns when it has returned for the last. Its time ends a little
+// before that of ctx, so that one target which does not answer is not taken for an input that hangs.
+func Together[T any](ctx context.Context, items []T, f func(context.Context, T)) {
+	if end, limited := ctx.Deadline(); limited {
+		early, cancel := context.WithDeadline(ctx, end.Add(-min(time.Until(end)/20, 100*time.Millisecond)))
+		defer cancel()
+		ctx = early
+	}
+	if len(items) == 1 {
+		f(ctx, items[0])
+		return
+	}
+	var all sync.WaitGroup
+	for _, item := range items {
+		all.Go(func() { f(ctx, item) })
+	}
+	all.Wait()
+}

@@ -1,0 +1,124 @@
+// Package apache reports the requests, workers and connections of Apache HTTP servers.
+package apache
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+
+	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("apache", "requests, workers and connections of Apache HTTP servers (mod_status)", defaults, build).Doc(readme + httpx.Readme)
+
+// Config says where the pages are.
+type Config struct {
+	httpx.Pages `yaml:",inline"`
+}
+
+func defaults() Config { return Config{httpx.PagesOf("http://localhost/server-status?auto")} }
+
+// maxPage holds the scoreboard of a million workers.
+const maxPage = 2 << 20
+
+type input struct {
+	servers []*server
+}
+
+// server is one Apache.
+type server struct {
+	*httpx.Page
+	factory      *telemetry.Factory
+	values       map[string]value
+	scoreboard   [256]*telemetry.Series // by letter
+	info         *telemetry.Series
+	version, mpm string
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	pages, err := c.Open(env.Secrets)
+	in := &input{}
+	for _, p := range pages {
+		s := &server{Page: p, factory: env.Factory, values: newValues(env.Factory, p.Labels)}
+		for _, state := range states() {
+			s.scoreboard[state.letter] = env.Factory.Gauge("apache_scboard_"+state.name, telemetry.None, p.Labels...)
+		}
+		in.servers = append(in.servers, s)
+	}
+	return in, err
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
+	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.Fetch(ctx, maxPage) })
+	var errs []error
+	for _, s := range in.servers {
+		errs = append(errs, s.add(out))
+	}
+	return errors.Join(errs...)
+}
+
+// Close implements io.Closer.
+func (in *input) Close() error {
+	for _, s := range in.servers {
+		s.Close()
+	}
+	return nil
+}
+
+func (s *server) add(out *telemetry.Batch) error {
+	if s.Err != nil {
+		return s.Err
+	}
+	version, mpm, found := s.version, s.mpm, false
+	eachField(s.Text, func(name, text []byte) {
+		switch string(name) {
+		case "Scoreboard":
+			found = true
+			s.addScoreboard(out, text)
+		case "ServerVersion":
+			version = kept(version, text)
+		case "ServerMPM":
+			mpm = kept(mpm, text)
+		default:
+			if to, known := s.values[string(name)]; known {
+				if v, ok := number(text); ok {
+					to.add(out, v)
+				}
+			}
+		}
+	})
+	if !found {
+		return s.Unexpected(s.Text, "the page of Apache's mod_status (its URL ends in ?auto)")
+	}
+	if s.info == nil || version != s.version || mpm != s.mpm {
+		s.version, s.mpm = version, mpm
+		s.info = s.factory.Info("apache_info", s.Labels, telemetry.Label{Key: "version", Value: version}, telemetry.Label{Key: "mpm", Value: mpm})
+	}
+	out.Add(s.info, 1)
+	return nil
+}
+
+// kept is the text as a string: the one there is, if it is the same.
+func kept(known string, text []byte) string {
+	if string(text) == known {
+		return known
+	}
+	return string(text)
+}
+
+func (s *server) addScoreboard(out *telemetry.Batch, board []byte) {
+	var counts [256]float64
+	for _, letter := range board {
+		counts[letter]++
+	}
+	for _, state := range states() {
+		out.Add(s.scoreboard[state.letter], counts[state.letter])
+	}
+}

@@ -1,0 +1,217 @@
+package apache
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
+const request = 150
+
+func recorded(t testing.TB, name string) string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func serve(t testing.TB, name string) string {
+	return httpxtest.Page(t, recorded(t, name)).URL + "/server-status?auto"
+}
+
+func TestPlugin(t *testing.T) {
+	full, old := serve(t, "2.4-event"), serve(t, "2.2-prefork")
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "2.4", Config: "status_url: " + full, Allocs: request},
+		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: request},
+		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * request},
+		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * request},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + httpxtest.Refusing(t) + "']", Error: "is it running?"},
+		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "a page of HTML, not with the page of Apache's mod_status (its URL ends in ?auto)"},
+	)
+}
+
+// values returns what was gathered by the names on the page.
+func values(t testing.TB, p *plugintest.Probe, second float64) map[string]float64 {
+	t.Helper()
+	b, err := p.Batch(second)
+	if err != nil {
+		t.Error(err)
+	}
+	m := map[string]float64{}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		m[strings.TrimPrefix(s.Name(), "apache_")] = v
+	}
+	return m
+}
+
+func TestValues(t *testing.T) {
+	p := plugintest.Start(t, Plugin, "status_url: "+serve(t, "2.4-event"), plugintest.Env("apache", ""))
+	got := values(t, p, 0)
+	for name, want := range map[string]float64{
+		"TotalAccesses": 31, "TotalkBytes": 40, "TotalDuration": 17, "CPULoad": .25, "ReqPerSec": 1.24, "BusyWorkers": 2, "CacheIndexUsage": 3,
+		"scboard_waiting": 71, "scboard_sending": 1, "scboard_keepalive": 1, "scboard_starting": 1, "scboard_open": 5, "info": 1,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	if _, has := got["scboard_reading"]; !has {
+		t.Error("no series of a state that nobody is in")
+	}
+}
+
+// TestUpgrade: the version is a label of a series that stays the same.
+func TestUpgrade(t *testing.T) {
+	var version atomic.Value
+	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ServerVersion: "+version.Load().(string)+"\nScoreboard: _W\n")
+	})
+	p := plugintest.Start(t, Plugin, "status_url: "+s.URL, plugintest.Env("apache", ""))
+	keys := map[string]bool{}
+	for i, v := range []string{"Apache/2.4.1", "Apache/2.4.1", "Apache/2.4.2"} {
+		version.Store(v)
+		b, err := p.Batch(float64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, _, _ := b.Sample(b.Len() - 1)
+		if !strings.Contains(info.String(), `version="`+v+`"`) {
+			t.Errorf("%s, want %s", info, v)
+		}
+		keys[info.BareKey()] = true
+	}
+	if len(keys) != 1 {
+		t.Errorf("%v", keys)
+	}
+}
+
+const conf = `ServerName x
+PidFile $DIR/pid
+ErrorLog $DIR/error
+DefaultRuntimeDir $DIR
+Listen 127.0.0.1:$PORT
+User www-data
+Group www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule status_module /usr/lib/apache2/modules/mod_status.so
+StartServers 1
+ExtendedStatus On
+<Location /server-status>
+  SetHandler server-status
+</Location>
+<Location /denied>
+  Require all denied
+</Location>
+`
+
+func start(t testing.TB) *httpxtest.Daemon {
+	return httpxtest.Start(t, "apache2", map[string]string{"conf": conf}, "apache2", "-f", "$DIR/conf", "-DFOREGROUND")
+}
+
+// TestAgainstApache compares with what Apache counted of the requests that the test made itself, and with its own page in
+// the same moment.
+func TestAgainstApache(t *testing.T) {
+	d := start(t)
+	p := plugintest.Start(t, Plugin, "status_url: "+d.URL("/server-status?auto"), plugintest.Env("apache", ""))
+	before := values(t, p, 0)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	const requests = 20
+	var page string
+	for range requests {
+		resp, err := client.Get(d.URL("/server-status?auto"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		page = string(text)
+	}
+	after := values(t, p, 10)
+	if got := after["TotalAccesses"] - before["TotalAccesses"]; got < requests || got > requests+1 { // ours is counted when it is done
+		t.Errorf("%v requests, want %v", got, requests)
+	}
+	if got := after["TotalAccesses_rate"]; got != (after["TotalAccesses"]-before["TotalAccesses"])/10 {
+		t.Errorf("a rate of %v", got)
+	}
+	if sum := after["scboard_sending"] + after["scboard_keepalive"] + after["scboard_reading"] + after["scboard_closing"] + after["scboard_finishing"]; sum != after["BusyWorkers"] {
+		t.Errorf("%v busy workers on the scoreboard, %v by the count", sum, after["BusyWorkers"])
+	}
+	if after["scboard_waiting"] != after["IdleWorkers"] {
+		t.Errorf("%v idle workers on the scoreboard, %v by the count", after["scboard_waiting"], after["IdleWorkers"])
+	}
+	for line := range strings.Lines(page) { // whatever number there is, is written
+		name, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if _, isNumber := number([]byte(text)); !isNumber {
+			continue
+		}
+		if _, has := after[strings.ReplaceAll(name, " ", "")]; !has {
+			t.Errorf("%q is not written", line)
+		}
+	}
+}
+
+func TestRestartAndDenied(t *testing.T) {
+	d := start(t)
+	p := plugintest.Start(t, Plugin, "status_url: "+d.URL("/server-status?auto"), plugintest.Env("apache", ""))
+	values(t, p, 0)
+	d.Stop()
+	if b, err := p.Batch(10); err == nil || b.Len() != 0 {
+		t.Errorf("%d samples, %v", b.Len(), err)
+	}
+	d.Run()
+	values(t, p, 20)
+	_, err := plugintest.Start(t, Plugin, "status_url: "+d.URL("/denied?auto"), plugintest.Env("apache", "")).Batch(0)
+	if err == nil || !strings.Contains(err.Error(), "403 Forbidden: allow this host") {
+		t.Error(err)
+	}
+}
+
+func TestMisbehaving(t *testing.T) {
+	good := serve(t, "2.4-event")
+	for want, addr := range httpxtest.Misbehaving(t) {
+		t.Run(want, func(t *testing.T) {
+			p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/', '"+good+"']", plugintest.Env("apache", ""))
+			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
+			defer cancel()
+			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+			err := p.Input.Gatherer.Gather(ctx, b)
+			if want == "set username" {
+				want = "refuses the username"
+			}
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want %s", err, want)
+			}
+			if b.Len() < 40 {
+				t.Errorf("%d samples of the other server", b.Len())
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(recorded(f, "2.4-event")))
+	f.Add([]byte(recorded(f, "2.2-prefork")))
+	f.Add([]byte("Load1: -nan\nTotal Accesses: -1\nUptime: 1e999\nCPULoad: Inf\nScoreboard:"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		eachField(data, func(_, value []byte) {
+			if v, ok := number(value); ok && !(v >= 0 && v <= 1<<63) {
+				t.Error(v)
+			}
+		})
+	})
+}

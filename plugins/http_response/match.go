@@ -1,0 +1,50 @@
+package httpresponse
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// matchesJSON says whether a document has all values at their paths. A path is names and indices with dots between them;
+// a value is compared as it is written in JSON, texts without quotes.
+func matchesJSON(document []byte, want map[string]string) bool {
+	var root any
+	decoder := json.NewDecoder(strings.NewReader(string(document)))
+	decoder.UseNumber() // 1.0 stays 1.0
+	if decoder.Decode(&root) != nil {
+		return false
+	}
+	for path, value := range want {
+		if got, ok := lookUp(root, path); !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+func lookUp(at any, path string) (string, bool) {
+	for name := range strings.SplitSeq(path, ".") {
+		switch node := at.(type) {
+		case map[string]any:
+			child, ok := node[name]
+			if !ok {
+				return "", false
+			}
+			at = child
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(node) {
+				return "", false
+			}
+			at = node[i]
+		default:
+			return "", false
+		}
+	}
+	if text, ok := at.(string); ok {
+		return text, true
+	}
+	text, err := json.Marshal(at)
+	return string(text), err == nil
+}

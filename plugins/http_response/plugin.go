@@ -1,0 +1,197 @@
+// Package httpresponse asks URLs and reports whether, how and how fast they answer.
+package httpresponse
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("http_response", "whether, how and how fast URLs answer, and their certificates", defaults, build).Doc(readme + httpx.Readme)
+
+type input struct {
+	want   expected
+	probes []*probe
+}
+
+// probe is one URL.
+type probe struct {
+	*httpx.Target
+	log     *slog.Logger
+	factory *telemetry.Factory
+	labels  []telemetry.Label
+	series  series
+	results map[result]*telemetry.Series
+	last    result
+	body    bytes.Buffer
+	answer  answer
+}
+
+// series are those of one URL.
+type series struct {
+	code, total, firstByte, dns, connect, tls, status, length, version, expiry, tlsVersion *telemetry.Series
+	statusMatch, stringMatch, jsonMatch                                                    *telemetry.Series
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	all, err := httpx.ParseURLs("urls", c.URLs)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		env.Log.Warn("urls is empty: nothing is asked")
+	}
+	if c.InsecureSkipVerify {
+		c.TLS.InsecureSkipVerify = true
+	}
+	in := &input{want: expected{status: c.StatusCode, json: c.JSONMatch, most: int64(c.BodyMaxSize)}}
+	if c.StringMatch != "" {
+		if in.want.text, err = regexp.Compile(c.StringMatch); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range all {
+		in.probes = append(in.probes, newProbe(env, &c, a))
+	}
+	return in, nil
+}
+
+func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
+	method := strings.ToUpper(c.Method)
+	p := &probe{
+		Target: c.Target(a, env.Secrets), log: env.Log, factory: env.Factory, results: map[result]*telemetry.Series{},
+		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: method}, {Key: "url", Value: a.String()}},
+	}
+	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, !c.KeepConnections, c.localAddr()
+	gauge := func(name string, unit telemetry.Unit, wanted bool) *telemetry.Series {
+		if !wanted {
+			return nil
+		}
+		return env.Factory.Gauge("http_response_"+name, unit, p.labels...)
+	}
+	p.series = series{
+		code:        gauge("result_code", telemetry.None, true),
+		total:       gauge("response_time", telemetry.Seconds, true),
+		firstByte:   gauge("first_byte_time", telemetry.Seconds, true),
+		dns:         gauge("dns_time", telemetry.Seconds, true),
+		connect:     gauge("connect_time", telemetry.Seconds, true),
+		tls:         gauge("tls_time", telemetry.Seconds, true),
+		status:      gauge("status_code", telemetry.None, true),
+		length:      gauge("content_length", telemetry.Bytes, true),
+		version:     gauge("http_version", telemetry.None, true),
+		expiry:      gauge("cert_expiry", telemetry.Seconds, true),
+		tlsVersion:  gauge("tls_version", telemetry.None, true),
+		statusMatch: gauge("status_code_match", telemetry.None, c.StatusCode != 0),
+		stringMatch: gauge("string_match", telemetry.None, c.StringMatch != ""),
+		jsonMatch:   gauge("json_match", telemetry.None, len(c.JSONMatch) > 0),
+	}
+	return p
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
+	httpx.Together(ctx, in.probes, func(ctx context.Context, p *probe) { p.answer = ask(ctx, p.Target, &in.want, &p.body) })
+	var errs []error
+	for _, p := range in.probes {
+		if errors.Is(p.answer.err, context.Canceled) {
+			errs = append(errs, p.answer.err) // says nothing about the target
+			continue
+		}
+		p.add(out)
+		var secret *secrets.ResolveError
+		if errors.As(p.answer.err, &secret) {
+			errs = append(errs, p.answer.err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close implements io.Closer.
+func (in *input) Close() error {
+	for _, p := range in.probes {
+		p.Close()
+	}
+	return nil
+}
+
+func (p *probe) add(out *telemetry.Batch) {
+	a, s := &p.answer, &p.series
+	p.tell()
+	out.Add(s.code, float64(a.result))
+	out.Add(p.resultSeries(a.result), 1)
+	if !a.expires.IsZero() {
+		out.Add(s.expiry, time.Until(a.expires).Seconds())
+	}
+	if a.status == 0 {
+		return
+	}
+	out.Add(s.total, a.total.Seconds())
+	addTook(out, s.firstByte, a.times.firstByte)
+	addTook(out, s.dns, a.times.dns)
+	addTook(out, s.connect, a.times.connect)
+	addTook(out, s.tls, a.times.tls)
+	out.Add(s.status, float64(a.status))
+	out.Add(s.length, float64(a.length))
+	out.Add(s.version, a.version)
+	if a.tls > 0 {
+		out.Add(s.tlsVersion, a.tls)
+	}
+	out.Add(s.statusMatch, number(a.isWanted))
+	out.Add(s.stringMatch, number(a.hasText))
+	out.Add(s.jsonMatch, number(a.hasJSON))
+}
+
+// resultSeries says the result in its label; there is one for each that occurred.
+func (p *probe) resultSeries(r result) *telemetry.Series {
+	s, known := p.results[r]
+	if !known {
+		s = p.factory.Info("http_response_result", p.labels, telemetry.Label{Key: "result", Value: r.String()})
+		p.results[r] = s
+	}
+	return s
+}
+
+// tell logs a result that is another than before. A URL that fails is what this input is for, not a failure of it.
+func (p *probe) tell() {
+	a := &p.answer
+	if a.result == p.last {
+		return
+	}
+	p.last = a.result
+	switch {
+	case a.result == success:
+		p.log.Info("answers as expected", "url", p.String())
+	case a.err != nil:
+		p.log.Warn("does not answer as expected", "url", p.String(), "result", a.result.String(), "error", a.err)
+	default:
+		p.log.Warn("does not answer as expected", "url", p.String(), "result", a.result.String(), "status", a.status)
+	}
+}
+
+// addTook writes how long a part took, if there was one.
+func addTook(out *telemetry.Batch, s *telemetry.Series, took time.Duration) {
+	if took >= 0 {
+		out.Add(s, took.Seconds())
+	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,356 @@
+package httpresponse
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// request is what a request on a new connection costs in allocations, with the server of the test; with TLS five times as much.
+const request = 400
+
+// page answers what a healthy service would.
+func page(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/moved":
+		http.Redirect(w, r, "/", http.StatusFound)
+	case "/broken":
+		w.WriteHeader(http.StatusInternalServerError)
+	case "/loop":
+		http.Redirect(w, r, "/loop", http.StatusFound)
+	}
+	body, _ := io.ReadAll(r.Body)
+	user, password, _ := r.BasicAuth()
+	_, _ = io.WriteString(w, `{"status": "ok", "checks": [{"healthy": true, "ms": 1.0}], "method": "`+r.Method+`", "body": "`+string(body)+`", "user": "`+user+":"+password+`"}`)
+}
+
+// secure serves over TLS.
+func secure(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(a.Issue(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	s.EnableHTTP2 = true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func start(t testing.TB, config string) *plugintest.Probe {
+	t.Helper()
+	return plugintest.Start(t, Plugin, config, plugintest.Env("http_response", ""))
+}
+
+func TestPlugin(t *testing.T) {
+	plain := httpxtest.Pages(t, page).URL
+	a := tlstest.New(t)
+	https := strings.Replace(secure(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, which is looked up
+	all := "response_status_code: 200, response_string_match: ok, response_json_match: {status: ok}}"
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: request},
+		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * request},
+		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: request},
+		plugintest.Case{Name: "gone", Config: "urls: ['http://" + httpxtest.Refusing(t) + "']", Allocs: request},
+	)
+	if b, err := start(t, "").Batch(0); err != nil || b.Len() != 0 {
+		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
+	}
+}
+
+// answers returns what was gathered of one URL, by the names without prefix, and the label of the result.
+func answers(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
+	t.Helper()
+	b, err := p.Batch(0)
+	if err != nil {
+		t.Error(err)
+	}
+	m, result := map[string]float64{}, ""
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		m[strings.TrimPrefix(s.Name(), "http_response_")] = v
+		for _, l := range s.Labels() {
+			if l.Key == "result" {
+				result = l.Value
+			}
+		}
+	}
+	return m, result
+}
+
+func TestAnswer(t *testing.T) {
+	url := httpxtest.Pages(t, page).URL
+	for config, want := range map[string]map[string]float64{
+		"{urls: ['" + url + "']}": {"result_code": 0, "status_code": 200, "content_length": 100, "http_version": 1.1},
+		"{urls: ['" + url + "'], response_body_max_size: 5, response_string_match: ok}":     {"result_code": 8, "status_code": 200, "content_length": 100, "string_match": 0},
+		"{urls: ['" + url + "'], response_string_match: 'healthy.: *tr'}":                   {"result_code": 0, "string_match": 1},
+		"{urls: ['" + url + "/broken']}":                                                    {"result_code": 0, "status_code": 500},
+		"{urls: ['" + url + "/broken'], response_status_code: 200}":                         {"result_code": 7, "status_code": 500, "status_code_match": 0},
+		"{urls: ['" + url + "/moved']}":                                                     {"result_code": 0, "status_code": 200},
+		"{urls: ['" + url + "/moved'], follow_redirects: false, response_status_code: 302}": {"result_code": 0, "status_code": 302, "status_code_match": 1},
+		"{urls: ['" + url + "'], method: head}":                                             {"result_code": 0, "content_length": 0},
+		"{urls: ['" + url + "'], method: POST, body: text, response_json_match: {method: POST, body: text, checks.0.healthy: 'true', checks.0.ms: '1.0'}}": {"result_code": 0, "json_match": 1},
+		"{urls: ['" + url + "'], response_json_match: {checks.1.healthy: 'true'}}":                                                                         {"result_code": 9, "json_match": 0},
+		"{urls: ['" + url + "'], username: ann, password: pw, response_string_match: 'ann:pw'}":                                                            {"result_code": 0, "string_match": 1},
+		"{urls: ['" + url + "'], interface: 127.0.0.1}":                                                                                                    {"result_code": 0},
+		"{urls: ['" + url + "'], interface: nonesuch}":                                                                                                     {"result_code": 2},
+		"{urls: ['" + url + "/loop']}":                                                                                                                     {"result_code": 3},
+	} {
+		got, _ := answers(t, start(t, config))
+		for name, v := range want {
+			if g, has := got[name]; !has || g != v {
+				t.Errorf("%s: %s is %v, want %v", config, name, g, v)
+			}
+		}
+		for _, name := range []string{"response_time", "first_byte_time", "connect_time"} {
+			if _, has := got[name]; has != (got["result_code"] == 0 || got["result_code"] >= 7) {
+				t.Errorf("%s: %s is there: %v", config, name, has)
+			}
+		}
+		if got["connect_time"] > got["first_byte_time"] || got["first_byte_time"] > got["response_time"] {
+			t.Errorf("%s: the parts do not add up: %v", config, got)
+		}
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	a := tlstest.New(t)
+	good, expired := secure(t, a, tlstest.Cert{}), secure(t, a, tlstest.Cert{Expired: true})
+	plain := httpxtest.Pages(t, page).URL
+	for _, c := range []struct {
+		name, config, result string
+		hours                float64 // until it expires: 24, -1, or 0 for no certificate
+	}{
+		{"trusted", "{urls: ['" + good + "'], tls: {ca: " + a.File + "}}", "success", 24},
+		{"not verified", "{urls: ['" + good + "'], insecure_skip_verify: true}", "success", 24},
+		{"not trusted", "{urls: ['" + good + "']}", "tls_failed", 24},
+		{"expired", "{urls: ['" + expired + "'], tls: {ca: " + a.File + "}}", "tls_failed", -1},
+		{"expired, not verified", "{urls: ['" + expired + "'], tls: {insecure_skip_verify: true}}", "success", -1},
+		{"no TLS", "{urls: ['" + strings.Replace(plain, "http:", "https:", 1) + "']}", "tls_failed", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, result := answers(t, start(t, c.config))
+			if result != c.result {
+				t.Errorf("result %s, want %s", result, c.result)
+			}
+			left, has := got["cert_expiry"]
+			if has != (c.hours != 0) || left/3600 < c.hours-.1 || left/3600 > c.hours+.1 {
+				t.Errorf("%v seconds left (there: %v), want %v hours", left, has, c.hours)
+			}
+			if result == "success" && (got["tls_version"] != 1.3 || got["http_version"] != 2 || got["tls_time"] == 0) {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+func TestKeptConnection(t *testing.T) {
+	url := httpxtest.Pages(t, page).URL
+	p := start(t, "{urls: ['"+url+"'], keep_connections: true}")
+	first, _ := answers(t, p)
+	second, _ := answers(t, p)
+	_, had := first["connect_time"]
+	_, has := second["connect_time"]
+	if !had || has || second["result_code"] != 0 {
+		t.Errorf("%v, then %v", first, second)
+	}
+}
+
+// TestMisbehaving: each failure has its result, costs no other URL, and shows no credentials anywhere.
+func TestMisbehaving(t *testing.T) {
+	good := httpxtest.Pages(t, page).URL
+	results := map[string]string{
+		"is it running?": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
+		"in the middle of": "connection_failed", "answers with more than": "timeout",
+	}
+	for kind, addr := range httpxtest.Misbehaving(t) {
+		t.Run(kind, func(t *testing.T) {
+			want, fails := results[kind]
+			if !fails {
+				want = "success" // an answer is an answer
+			}
+			patience := httpxtest.Patience(kind)
+			if want == "timeout" {
+				patience = httpxtest.Patience("did not answer in time")
+			}
+			got, said := gatherTwo(t, addr, good, patience)
+			if got[addr] != want || got[strings.TrimPrefix(good, "http://")] != "success" {
+				t.Errorf("results %v, want %s", got, want)
+			}
+			if strings.Contains(said, "hidden") || fails != strings.Contains(said, addr) {
+				t.Errorf("logged: %s", said)
+			}
+		})
+	}
+}
+
+// gatherTwo asks two servers, with credentials, and returns the results by server and what was logged.
+func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results map[string]string, said string) {
+	var logged bytes.Buffer
+	env := plugintest.Env("http_response", "")
+	env.Log = slog.New(slog.NewTextHandler(&logged, nil))
+	p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/?token=hidden', '"+good+"']", env)
+	results = map[string]string{}
+	for range 2 { // the second says nothing new
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+		if err := p.Input.Gatherer.Gather(ctx, b); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		for i := range b.Len() {
+			s, _, _ := b.Sample(i)
+			if strings.Contains(s.String()+s.BareKey(), "hidden") {
+				t.Error(s)
+			}
+			labels := map[string]string{}
+			for _, l := range s.Labels() {
+				labels[l.Key] = l.Value
+			}
+			if s.Name() == "http_response_result" {
+				results[labels["server"]] = labels["result"]
+			}
+		}
+	}
+	if n := strings.Count(logged.String(), "\n"); n > 1 {
+		t.Errorf("%d lines: %s", n, logged.String())
+	}
+	return results, logged.String()
+}
+
+func TestUnknownName(t *testing.T) {
+	got, result := answers(t, start(t, "urls: ['http://nonesuch.invalid/']"))
+	if result != "dns_failed" || got["result_code"] != 5 {
+		t.Errorf("%s %v", result, got)
+	}
+}
+
+func TestSecretIsMissing(t *testing.T) {
+	url := httpxtest.Pages(t, page).URL
+	b, err := start(t, "{urls: ['"+url+"'], bearer_token: 'secret:none'}").Batch(0)
+	if err == nil || !strings.Contains(err.Error(), `resolve secret "none"`) || b.Len() != 2 {
+		t.Errorf("%d samples, %v", b.Len(), err)
+	}
+}
+
+// The predecessor's configuration is accepted as it was.
+func TestOldConfiguration(t *testing.T) {
+	_, problems := plugintest.Decode(t, Plugin, `
+urls: [https://example.org]
+method: GET
+timeout: 5
+follow_redirects: true
+headers: {X-Test: "1"}
+body: ""
+insecure_skip_verify: false
+response_body_field: ""
+response_body_max_size: 32768
+response_string_match: ""
+response_status_code: 0
+interface: ""
+`)
+	if err := problems.Err(); err != nil {
+		t.Error(err)
+	}
+	_, problems = plugintest.Decode(t, Plugin, "{urls: [x], method: 'a b', response_string_match: '(', response_body_max_size: 1GB, insecure_skip_verify: true, tls: {ca: x}}")
+	if len(problems) != 5 {
+		t.Errorf("%d problems: %v", len(problems), problems)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	const document = `{"a": {"b": [1, {"c": null}]}, "t": "x", "f": false, "big": 12345678901234567890}`
+	got := map[string]string{}
+	for _, want := range []map[string]string{
+		{"a.b.0": "1"}, {"a.b.1.c": "null"}, {"t": "x"}, {"f": "false"}, {"big": "12345678901234567890"}, {"a.b.2": "1"}, {"a.b.-1": "1"}, {"a.b.x": "1"}, {"t.x": "1"}, {"": "1"}, {"t": "x", "f": "true"},
+	} {
+		for path := range want {
+			got[path] = map[bool]string{true: "yes", false: "no"}[matchesJSON([]byte(document), want)]
+		}
+	}
+	want := map[string]string{"a.b.0": "yes", "a.b.1.c": "yes", "t": "no", "f": "no", "big": "yes", "a.b.2": "no", "a.b.-1": "no", "a.b.x": "no", "t.x": "no", "": "no"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if matchesJSON([]byte("<html>"), map[string]string{"a": "1"}) {
+		t.Error("HTML")
+	}
+}
+
+// TestNothingLeaks asks servers that hang, refuse and cut off, many times.
+func TestNothingLeaks(t *testing.T) {
+	hang := httpxtest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	cut := httpxtest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
+	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+httpxtest.Refusing(t)+"']")
+	round := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		defer cancel()
+		if err := p.Input.Gatherer.Gather(ctx, telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 5 {
+		round()
+	}
+	sockets, goroutines := httpxtest.Descriptors(), runtime.NumGoroutine()
+	for range 200 {
+		round()
+	}
+	httpxtest.Until(t, "what hung is closed", func() bool {
+		return httpxtest.Descriptors() <= sockets+4 && runtime.NumGoroutine() <= goroutines+8
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"a": [1, "x"]}`), "a.1", "x")
+	f.Fuzz(func(_ *testing.T, document []byte, path, value string) {
+		matchesJSON(document, map[string]string{path: value})
+	})
+}
+
+// BenchmarkGather is 100 URLs. The servers are in the same process, so that the CPU time counts both sides.
+func BenchmarkGather(b *testing.B) {
+	a := tlstest.New(b)
+	for name, url := range map[string]string{"http": httpxtest.Pages(b, page).URL, "https": secure(b, a, tlstest.Cert{})} {
+		for _, keep := range []string{"false", "true"} {
+			b.Run(name+"/keep="+keep, func(b *testing.B) {
+				config := "{keep_connections: " + keep + ", tls: {ca: " + a.File + "}, urls: ["
+				for i := range 100 {
+					config += "'" + url + "/" + string(rune('a'+i%26)) + strings.Repeat("x", i/26) + "', "
+				}
+				gather(b, start(b, config+"]}").Input.Gatherer)
+			})
+		}
+	}
+}
+
+func gather(b *testing.B, g plugins.Gatherer) {
+	began := cpuTime()
+	for b.Loop() {
+		if err := g.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 2000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpuTime()-began)/1e6/float64(b.N), "cpu-ms/op")
+}

@@ -1,0 +1,106 @@
+package httpresponse
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"regexp"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/httpx"
+)
+
+// expected is what an answer must be.
+type expected struct {
+	status int            // 0: any
+	text   *regexp.Regexp // nil: any
+	json   map[string]string
+	most   int64 // bytes that are looked at
+}
+
+// answer is what came of a request.
+type answer struct {
+	result   result
+	err      error // why it is no success; nil of a mismatch
+	status   int   // 0: there was no answer
+	length   int64
+	version  float64
+	total    time.Duration
+	times    times
+	expires  time.Time // of the certificate; zero: there was none
+	tls      float64   // version; 0: none
+	hasText  bool
+	hasJSON  bool
+	isWanted bool // the status
+}
+
+// ask makes a request.
+func ask(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer) answer {
+	c := newClock()
+	resp, err := t.Do(httptrace.WithClientTrace(ctx, c.hooks()))
+	var a answer
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }()
+		err = a.take(resp, want, buf)
+		if err != nil {
+			t.Close()
+		}
+	}
+	a.total, a.times = time.Since(c.began), c.read()
+	if err != nil {
+		a.result, a.err = resultOf(err), t.Explain(err)
+		a.status = 0
+		var refused *tls.CertificateVerificationError
+		if errors.As(err, &refused) {
+			a.expires = expiry(refused.UnverifiedCertificates)
+		}
+	}
+	return a
+}
+
+// take reads an answer.
+func (a *answer) take(resp *http.Response, want *expected, buf *bytes.Buffer) error {
+	if s := resp.TLS; s != nil {
+		a.expires = expiry(s.PeerCertificates)
+		a.tls = 1 + float64(s.Version-tls.VersionTLS10)/10
+	}
+	a.status, a.version = resp.StatusCode, float64(resp.ProtoMajor)+float64(resp.ProtoMinor)/10
+	buf.Reset()
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, want.most))
+	if err != nil {
+		return err
+	}
+	rest, err := io.Copy(io.Discard, resp.Body)
+	if err != nil {
+		return err
+	}
+	a.length = n + rest
+	a.compare(want, buf.Bytes())
+	return nil
+}
+
+func (a *answer) compare(want *expected, text []byte) {
+	a.isWanted = want.status == 0 || a.status == want.status
+	a.hasText = want.text == nil || want.text.Match(text)
+	a.hasJSON = len(want.json) == 0 || matchesJSON(text, want.json)
+	switch {
+	case !a.isWanted:
+		a.result = statusCodeMismatch
+	case !a.hasText:
+		a.result = stringMismatch
+	case !a.hasJSON:
+		a.result = jsonMismatch
+	}
+}
+
+func expiry(chain []*x509.Certificate) time.Time {
+	if len(chain) == 0 {
+		return time.Time{}
+	}
+	return chain[0].NotAfter
+}

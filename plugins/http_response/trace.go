@@ -1,0 +1,67 @@
+package httpresponse
+
+import (
+	"crypto/tls"
+	"net/http/httptrace"
+	"sync"
+	"time"
+)
+
+// times are how long the parts of a request took: of all its connections, if it was redirected. Negative: there was none.
+type times struct {
+	dns, connect, tls, firstByte time.Duration
+}
+
+// clock takes the times of one request. net/http may dial several addresses at once, and go on with that when the request
+// is over.
+type clock struct {
+	mu                                 sync.Mutex
+	began, lookup, connecting, shaking time.Time
+	times                              times
+}
+
+func newClock() *clock {
+	return &clock{began: time.Now(), times: times{-1, -1, -1, -1}}
+}
+
+func (c *clock) read() times {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.times
+}
+
+// start sets the start of a part; the first of several counts.
+func (c *clock) start(at *time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at.IsZero() {
+		*at = time.Now()
+	}
+}
+
+// end adds a part that began at a time.
+func (c *clock) end(at *time.Time, part *time.Duration, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil || at.IsZero() {
+		return
+	}
+	*part = max(*part, 0) + time.Since(*at)
+	*at = time.Time{}
+}
+
+func (c *clock) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		DNSStart:          func(httptrace.DNSStartInfo) { c.start(&c.lookup) },
+		DNSDone:           func(i httptrace.DNSDoneInfo) { c.end(&c.lookup, &c.times.dns, i.Err) },
+		ConnectStart:      func(string, string) { c.start(&c.connecting) },
+		ConnectDone:       func(_, _ string, err error) { c.end(&c.connecting, &c.times.connect, err) },
+		TLSHandshakeStart: func() { c.start(&c.shaking) },
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { c.end(&c.shaking, &c.times.tls, err) },
+		GotFirstResponseByte: func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.times.firstByte = time.Since(c.began) // of the last answer
+		},
+	}
+}

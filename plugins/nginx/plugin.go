@@ -1,0 +1,99 @@
+// Package nginx reports the connections and requests of nginx servers.
+package nginx
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+
+	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+//go:embed README.md
+var readme string
+
+// Plugin is the input's definition.
+var Plugin = plugins.Poll("nginx", "connections and requests of nginx (stub_status)", defaults, build).Doc(readme + httpx.Readme)
+
+// Config says where the pages are.
+type Config struct {
+	httpx.Pages `yaml:",inline"`
+}
+
+func defaults() Config { return Config{httpx.PagesOf("http://localhost/nginx_status")} }
+
+// maxPage is far more than the page ever has.
+const maxPage = 64 << 10
+
+type input struct {
+	servers []*server
+}
+
+// server is one nginx.
+type server struct {
+	*httpx.Page
+	gauges  [numFields]*telemetry.Series
+	totals  [numFields]*telemetry.Total
+	dropped *telemetry.Total
+}
+
+func build(env plugins.Env, c Config) (*input, error) {
+	pages, err := c.Open(env.Secrets)
+	in := &input{}
+	for _, p := range pages {
+		in.servers = append(in.servers, newServer(env.Factory, p))
+	}
+	return in, err
+}
+
+func newServer(f *telemetry.Factory, p *httpx.Page) *server {
+	s := &server{Page: p, dropped: f.Counter("nginx_dropped", telemetry.None, p.Labels...)}
+	for i, name := range map[int]string{active: "nginx_active", reading: "nginx_reading", writing: "nginx_writing", waiting: "nginx_waiting"} {
+		s.gauges[i] = f.Gauge(name, telemetry.None, p.Labels...)
+	}
+	for i, name := range map[int]string{accepts: "nginx_accepts", handled: "nginx_handled", requests: "nginx_requests"} {
+		s.totals[i] = f.Counter(name, telemetry.None, p.Labels...)
+	}
+	return s
+}
+
+// Gather implements plugins.Gatherer.
+func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
+	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.Fetch(ctx, maxPage) })
+	var errs []error
+	for _, s := range in.servers {
+		errs = append(errs, s.add(out))
+	}
+	return errors.Join(errs...)
+}
+
+// Close implements io.Closer.
+func (in *input) Close() error {
+	for _, s := range in.servers {
+		s.Close()
+	}
+	return nil
+}
+
+func (s *server) add(out *telemetry.Batch) error {
+	if s.Err != nil {
+		return s.Err
+	}
+	fields, ok := parse(s.Text)
+	if !ok {
+		return s.Unexpected(s.Text, "the page of nginx's stub_status")
+	}
+	for i, total := range s.totals {
+		if total != nil {
+			total.Add(out, fields[i])
+			continue
+		}
+		out.Add(s.gauges[i], fields[i])
+	}
+	if fields[accepts] >= fields[handled] {
+		s.dropped.Add(out, fields[accepts]-fields[handled])
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package prometheus
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// kind is the type of a metric, as far as it matters here.
+type kind uint8
+
+const (
+	other kind = iota // gauge, untyped, unknown, info, stateset, gaugehistogram
+	counter
+	histogram // its samples are counters
+	summary   // its quantiles are gauges, its sum and count counters
+)
+
+// parser reads a page line by line, in the text format 0.0.4 of Prometheus or in OpenMetrics 1.0, which differ in nothing
+// that matters here. It copies nothing.
+type parser struct {
+	rest   []byte
+	line   int
+	family []byte // of the last "# TYPE"
+	kind   kind
+}
+
+// sample is a line of the page. Its ID is the metric with its labels as they are written: it stays the same from page to
+// page, and need not be taken apart for a series that is known.
+type sample struct {
+	id    []byte
+	name  []byte
+	kind  kind // other or counter
+	value float64
+}
+
+// next returns the next sample; ok is false of a line that is none. At the end, more is false.
+func (p *parser) next() (s sample, line []byte, ok, more bool) {
+	for len(p.rest) > 0 {
+		line, p.rest, _ = bytes.Cut(p.rest, []byte("\n"))
+		p.line++
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+		case line[0] == '#':
+			p.comment(line)
+		default:
+			s, ok = p.sample(line)
+			return s, line, ok, true
+		}
+	}
+	return sample{}, nil, false, false
+}
+
+// comment remembers the type of the metric whose samples follow.
+func (p *parser) comment(line []byte) {
+	word, rest := cutWord(line)
+	if len(word) == 1 {
+		word, rest = cutWord(rest)
+	}
+	if string(word) != "TYPE" && string(word) != "#TYPE" {
+		return
+	}
+	p.family, rest = cutWord(rest)
+	p.kind = other
+	switch word, _ := cutWord(rest); string(word) {
+	case "counter":
+		p.kind = counter
+	case "histogram":
+		p.kind = histogram
+	case "summary":
+		p.kind = summary
+	}
+}
+
+func (p *parser) sample(line []byte) (sample, bool) {
+	end := bytes.IndexAny(line, "{ \t")
+	if end < 0 {
+		return sample{}, false
+	}
+	s := sample{name: line[:end]}
+	if at := end + len(line[end:]) - len(bytes.TrimLeft(line[end:], " \t")); line[at] == '{' {
+		length := labelsEnd(line[at:])
+		if length < 0 {
+			return sample{}, false
+		}
+		end = at + length
+	}
+	s.id = line[:end]
+	text, _ := cutWord(line[end:])
+	v, err := strconv.ParseFloat(string(text), 64)
+	s.value, s.kind = v, p.kindOf(s.name)
+	return s, err == nil
+}
+
+// kindOf says what a sample of the current metric is.
+func (p *parser) kindOf(name []byte) kind {
+	suffix, belongs := bytes.CutPrefix(name, p.family)
+	if !belongs || p.kind == other {
+		return other
+	}
+	switch s := string(suffix); {
+	case p.kind == counter && (s == "" || s == "_total"), s == "_sum", s == "_count", s == "_bucket":
+		return counter
+	}
+	return other
+}
+
+// labelsEnd is the length of what begins with "{" up to and including its "}", or -1.
+func labelsEnd(text []byte) int {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '}' && !quoted:
+			return i + 1
+		}
+	}
+	return -1
+}
+
+func cutWord(text []byte) (word, rest []byte) {
+	text = bytes.TrimLeft(text, " \t")
+	if end := bytes.IndexAny(text, " \t"); end >= 0 {
+		return text[:end], text[end:]
+	}
+	return text, nil
+}
+
+// parseID takes the ID of a sample apart. Metrics whose names are no words stand between the braces, in quotes.
+func parseID(id string) (name string, labels []telemetry.Label, ok bool) {
+	name, inside, hasLabels := strings.Cut(id, "{")
+	if !hasLabels {
+		return id, nil, id != ""
+	}
+	name = strings.TrimRight(name, " \t")
+	rest := scanner{text: strings.TrimSuffix(inside, "}")}
+	for rest.blanks(); rest.text != ""; rest.blanks() {
+		key, isQuoted := rest.word()
+		rest.blanks()
+		switch {
+		case rest.take('='):
+			rest.blanks()
+			value, isText := rest.quoted()
+			if !isText || key == "" {
+				return "", nil, false
+			}
+			labels = append(labels, telemetry.Label{Key: key, Value: value})
+		case isQuoted && name == "":
+			name = key
+		default:
+			return "", nil, false
+		}
+		rest.blanks()
+		if !rest.take(',') && rest.text != "" {
+			return "", nil, false
+		}
+	}
+	return name, labels, name != ""
+}
