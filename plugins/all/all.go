@@ -18,6 +18,7 @@ import (
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
+	postgresinput "github.com/rtcollector/rtcollector/plugins/postgres"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	system "github.com/rtcollector/rtcollector/plugins/system"
@@ -39,6 +40,7 @@ func Catalog() plugins.Catalog {
 		linuxvmstat.Plugin,
 		netstat.Plugin,
 		nstat.Plugin,
+		postgresinput.Plugin,
 		processes.Plugin,
 		selfstats.Plugin,
 		system.Plugin,
