@@ -209,7 +209,16 @@ func TestHanging(t *testing.T) {
 			t.Errorf("frozen: %v", err)
 		}
 	}
+	// What waits for the server to cancel the query is cut when the input ends, not 15 seconds later.
+	closed := make(chan struct{})
+	go func() { _ = in.Input.Gatherer.(io.Closer).Close(); close(closed) }() //nolint:forcetypeassert // it is one
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the input does not end while the server hangs")
+	}
 	freeze(syscall.SIGCONT)
+	in = start(t, s.config(""))
 	if b, err := gatherFor(t, in, 10*time.Second); err != nil || !upIs(b, 1) {
 		t.Errorf("thawed: %v", err)
 	}

@@ -129,6 +129,9 @@ func TestAgainstPsql(t *testing.T) {
 			}
 		}
 	}
+	if _, again := values(t, in, p.primary.addr(), 10)["postgres_database_size_shop"]; again {
+		t.Error("the sizes were asked for again after ten seconds")
+	}
 	if sums["postgres_statement_calls_shop_"] == 0 {
 		t.Error("no statements")
 	}

@@ -231,11 +231,20 @@ type wholePackage struct {
 	cleanups []func()
 }
 
-func (p *wholePackage) Helper()                           {}
-func (p *wholePackage) Cleanup(f func())                  { p.cleanups = append(p.cleanups, f) }
-func (p *wholePackage) Context() context.Context          { return context.Background() }
-func (p *wholePackage) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
-func (p *wholePackage) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (p *wholePackage) Helper()                  {}
+func (p *wholePackage) Cleanup(f func())         { p.cleanups = append(p.cleanups, f) }
+func (p *wholePackage) Context() context.Context { return context.Background() }
+func (p *wholePackage) Fatal(args ...any)        { p.stop(); panic(fmt.Sprint(args...)) }
+func (p *wholePackage) Fatalf(format string, args ...any) {
+	p.stop()
+	panic(fmt.Sprintf(format, args...))
+}
+
+func (p *wholePackage) stop() {
+	for i := len(p.cleanups) - 1; i >= 0; i-- {
+		p.cleanups[i]()
+	}
+}
 
 func servers(t testing.TB) *pair {
 	t.Helper()
@@ -250,8 +259,6 @@ func servers(t testing.TB) *pair {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for i := len(packageTest.cleanups) - 1; i >= 0; i-- {
-		packageTest.cleanups[i]()
-	}
+	packageTest.stop()
 	os.Exit(code)
 }

@@ -131,3 +131,28 @@ func TestExplain(t *testing.T) {
 		t.Error("an error without one")
 	}
 }
+
+func FuzzVersion(f *testing.F) {
+	for _, text := range []string{"15.18 (Debian 15.18-0+deb12u1)", "9.6.24", "18beta1", ".", "1.2.3.4"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c := Config{CollectBgwriter: true, CollectReplication: true, Tables: 1, Indexes: 1, Statements: 1}
+		for _, s := range plan(&c, version(text)) {
+			if s.sql == "" || len(s.metrics) == 0 {
+				t.Errorf("%q: %+v", text, s)
+			}
+		}
+	})
+}
+
+func FuzzGrant(f *testing.F) {
+	f.Add("permission denied for table invoices")
+	f.Add("permission denied for materialized view mv")
+	f.Add("permission denied for foreign")
+	f.Fuzz(func(t *testing.T, message string) {
+		if got := grant(message, "u"); !strings.HasPrefix(got, "GRANT ") || !strings.HasSuffix(got, ` TO "u"`) {
+			t.Errorf("%q: %s", message, got)
+		}
+	})
+}
