@@ -16,6 +16,7 @@ import (
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
+	mariadbinput "github.com/rtcollector/rtcollector/plugins/mariadb"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	postgresinput "github.com/rtcollector/rtcollector/plugins/postgres"
@@ -38,6 +39,7 @@ func Catalog() plugins.Catalog {
 		linuxswap.Plugin,
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
+		mariadbinput.Plugin,
 		netstat.Plugin,
 		nstat.Plugin,
 		postgresinput.Plugin,
