@@ -165,7 +165,7 @@ func TestRestart(t *testing.T) {
 	gather(1)
 	s.mysql("GRANT CONNECTION ADMIN ON *.* TO rtc@'%'")
 	b, err := start(t, s.config("queries: [{name: d, sql: SELECT 1 FROM (SELECT SLEEP(0)) a}, {name: k, sql: 'KILL CONNECTION_ID()'}, {name: e, sql: SELECT 1}]")).Batch(0)
-	if err == nil || !strings.Contains(err.Error(), "query k: ") || b.Len() < 50 {
+	if err == nil || !strings.Contains(err.Error(), "query k: ") || b.Len() < 50 || !upIs(b, 0) || strings.Count(err.Error(), "mariadb 127") != 1 {
 		t.Errorf("%v, %d samples", err, b.Len())
 	}
 }

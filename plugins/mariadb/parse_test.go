@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -92,6 +93,7 @@ func TestKinds(t *testing.T) {
 		"innodb_row_lock_current_waits":       {Unit: telemetry.None, Kind: telemetry.Gauge},
 		"innodb_row_lock_time":                {Unit: telemetry.Milliseconds, Kind: telemetry.Counter},
 		"innodb_row_lock_time_max":            {Unit: telemetry.Milliseconds, Kind: telemetry.Gauge},
+		"rpl_semi_sync_master_status":         {Unit: telemetry.None, Kind: telemetry.Gauge},
 		"wsrep_local_recv_queue":              {Unit: telemetry.None, Kind: telemetry.Gauge},
 		"wsrep_local_commits":                 {Unit: telemetry.None, Kind: telemetry.Counter},
 	} {
@@ -107,6 +109,19 @@ func TestFlags(t *testing.T) {
 		if got := string(flag([]byte(text))); got != want {
 			t.Errorf("%q is %q", text, got)
 		}
+	}
+}
+
+func TestNamed(t *testing.T) {
+	f := telemetry.NewFactory("h", "mariadb", nil, 0)
+	n := statusOf(f, telemetry.Label{Key: "server", Value: "db"}, match.Of("*"))
+	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+	for name, text := range map[string]string{"Uptime": "7", "wsrep_local_index": "18446744073709551615", "Slave_running": "ON", "Ssl_cipher": "", "wsrep_cluster_status": "Primary"} {
+		n.add(b, []byte(name), []byte(text))
+	}
+	want := map[string]float64{"mariadb_uptime_db": 7, "mariadb_slave_running_db": 1, "mariadb_wsrep_cluster_status_db": 1}
+	if diff := cmp.Diff(want, plugintest.ByKey(b)); diff != "" {
+		t.Error(diff)
 	}
 }
 

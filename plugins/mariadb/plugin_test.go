@@ -60,7 +60,7 @@ func TestAgainstClient(t *testing.T) {
 		m := map[string]float64{}
 		for line := range strings.Lines(p.primary.mysql("SHOW GLOBAL STATUS; SHOW GLOBAL VARIABLES LIKE 'max_connections'")) {
 			name, text, _ := strings.Cut(strings.TrimSpace(line), "\t")
-			if v, err := strconv.ParseFloat(text, 64); err == nil {
+			if v, err := strconv.ParseFloat(text, 64); err == nil && text != unset {
 				m[strings.ToLower(name)] = v
 			}
 		}
@@ -167,6 +167,8 @@ queries:
   - {name: n, sql: SELECT COUNT(*) FROM orders}
   - {name: broken, sql: SELECT nonsense}
   - {name: slow, sql: SELECT SUM(SLEEP(1)) FROM orders, timeout: 100ms}
+  - {name: quick, sql: SELECT 1, timeout: 1s}
+  - {name: limit, sql: SELECT @@max_statement_time}
   - {name: denied, sql: SELECT COUNT(*) FROM secret}
   - {name: odd, sql: "SELECT 1.5 AS num, NULL AS nil, TRUE AS yes, CAST(7 AS UNSIGNED) AS pos, 2.5e0 AS dbl"}
   - {name: by, sql: "SELECT country, COUNT(*) AS n, SUM(price) AS total FROM orders GROUP BY country", labels: [country]}
@@ -178,7 +180,7 @@ queries:
 		got[strings.Replace(key, "_"+p.primary.addr(), "", 1)] = v
 	}
 	for key, want := range map[string]float64{"n": 1000, "odd_num": 1.5, "odd_yes": 1, "odd_pos": 7, "odd_dbl": 2.5, "by_n_ch": 500, "by_n_de": 500,
-		"by_total_ch": 62500, "by_total_de": 62625, "last": 42, "mariadb_up": 1} {
+		"by_total_ch": 62500, "by_total_de": 62625, "last": 42, "quick": 1, "limit": 0, "mariadb_up": 1} {
 		if v, ok := got[key]; !ok || v != want {
 			t.Errorf("%s is %v, %v; want %v", key, v, ok, want)
 		}

@@ -156,10 +156,10 @@ var shared = sync.OnceValue(func() *pair {
 	}
 	p.primary.mysql("CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY, country VARCHAR(9), price DECIMAL(9,2));" +
 		"INSERT INTO shop.orders SELECT seq, IF(seq % 2, 'ch', 'de'), seq / 4 FROM shop.seq_1_to_1000; CREATE TABLE shop.secret (id INT);" +
-		"GRANT SELECT ON shop.orders TO rtc@'%'; GRANT REPLICATION SLAVE ON *.* TO rtc@'%'")
+		"GRANT SELECT ON shop.orders TO rtc@'%'; CREATE USER repl@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'%'")
 	at := strings.Fields(p.primary.mysql("SHOW MASTER STATUS"))                  // behind what both have
 	for channel, port := range map[string]int{"": p.primary.port, "'west'": 1} { // nobody is there
-		p.replica.mysql(fmt.Sprintf("CHANGE MASTER %s TO master_host = '127.0.0.1', master_port = %d, master_user = 'rtc', master_password = 'pass''word',"+
+		p.replica.mysql(fmt.Sprintf("CHANGE MASTER %s TO master_host = '127.0.0.1', master_port = %d, master_user = 'repl', master_password = 'repl',"+
 			"master_log_file = '%s', master_log_pos = %s", channel, port, at[0], at[1]))
 	}
 	p.replica.mysql("START SLAVE")

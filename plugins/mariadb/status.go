@@ -44,11 +44,11 @@ func rules() []rule {
 			"innodb_buffer_pool_pages_*", "innodb_buffer_pool_load_incomplete", "innodb_data_pending_*", "innodb_os_log_pending_*", "innodb_row_lock_current_waits",
 			"innodb_current_row_locks", "innodb_history_list_length", "innodb_num_open_files", "innodb_ibuf_size", "innodb_ibuf_free_list", "innodb_ibuf_segment_size",
 			"innodb_onlineddl_*", "key_blocks_*", "aria_pagecache_blocks_*", "qcache_free_blocks", "qcache_queries_in_cache", "qcache_total_blocks",
-			"last_query_cost", "delayed_insert_threads", "not_flushed_delayed_rows", "threadpool_threads", "threadpool_idle_threads", "tc_log_*", "subquery_cache_miss_rate",
+			"last_query_cost", "table_open_cache_active_instances", "delayed_insert_threads", "not_flushed_delayed_rows", "threadpool_threads", "threadpool_idle_threads", "tc_log_*", "subquery_cache_miss_rate",
 			"wsrep_cluster_*", "wsrep_ready", "wsrep_connected", "wsrep_local_state", "wsrep_local_index", "wsrep_local_*queue", "wsrep_*_avg", "wsrep_*_max", "wsrep_*_min",
 			"wsrep_flow_control_paused", "wsrep_flow_control_active", "wsrep_flow_control_requested", "wsrep_cert_deps_distance", "wsrep_cert_index_size", "wsrep_cert_interval",
 			"wsrep_desync_count", "wsrep_thread_count", "wsrep_open_*", "wsrep_causal_reads", "wsrep_apply_window", "wsrep_commit_window", "wsrep_protocol_version",
-			"rpl_semi_sync_*_clients", "rpl_semi_sync_*_avg_*", "rpl_semi_sync_*_wait_sessions", "ssl_*_size", "ssl_*_depth", "ssl_*_mode"), none, telemetry.Gauge},
+			"rpl_semi_sync_*_status", "rpl_semi_sync_*_clients", "rpl_semi_sync_*_avg_*", "rpl_semi_sync_*_wait_sessions", "ssl_*_size", "ssl_*_depth", "ssl_*_mode"), none, telemetry.Gauge},
 	}
 }
 
@@ -80,10 +80,16 @@ func newNamed(f *telemetry.Factory, server telemetry.Label, wanted func(string) 
 	})}
 }
 
+// unset is what Galera writes for -1: there is no such thing as yet.
+const unset = "18446744073709551615"
+
 // add appends the value of a variable. What is no number may be a switch; other texts are left out.
 func (n *named) add(out *telemetry.Batch, name, text []byte) {
 	set := *telemetry.GetBytes(n.sets, name)
 	if set == nil {
+		return
+	}
+	if string(text) == unset {
 		return
 	}
 	if _, ok := sqlseries.Number(text); !ok {
