@@ -12,7 +12,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -38,10 +37,6 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	config.User, config.Passwd, config.DBName = c.place.User, password, c.place.Database
 	config.Logger = &mysql.NopLogger{} // all it knows is in the errors it returns
 	config.ConnectionAttributes = "program_name:rtcollector"
-	// The driver looks at the context for its own work only. Whoever accepts connections and says nothing is given up by this.
-	if deadline, ok := ctx.Deadline(); ok {
-		config.Timeout = max(time.Until(deadline), time.Millisecond)
-	}
 	if c.place.TLS != nil {
 		if config.TLS, err = c.place.TLS.Client(c.place.Host); err != nil {
 			return nil, err
@@ -150,7 +145,7 @@ func advise(e *mysql.MySQLError, user string) string {
 // grant is the statement that gives the right which a message names: "Access denied; you need (at least one of) the SUPER,
 // SLAVE MONITOR privilege(s) for this operation", "SELECT command denied to user 'u'@'h' for table `d`.`t`".
 func grant(message, user string) string {
-	to := " TO '" + strings.ReplaceAll(user, "'", "''") + "'"
+	to := " TO " + quoted(user)
 	if _, rest, ok := strings.Cut(message, "one of) the "); ok {
 		names, _, _ := strings.Cut(rest, " privilege")
 		least := strings.TrimSpace(names[strings.LastIndexByte(names, ',')+1:])
@@ -165,3 +160,6 @@ func grant(message, user string) string {
 	}
 	return "GRANT PROCESS, REPLICATION CLIENT ON *.*" + to
 }
+
+// quoted writes a name as SQL has it.
+func quoted(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }

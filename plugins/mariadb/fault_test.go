@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -62,7 +63,17 @@ func TestRefusals(t *testing.T) {
 // A user without rights is told which to give it; the rest is there.
 func TestMissingGrants(t *testing.T) {
 	p := servers(t)
-	b, err := start(t, "{host: 127.0.0.1, port: "+strconv.Itoa(p.primary.port)+", user: plain, password: plain, queries: [{name: c, sql: SELECT 1}]}").Batch(0)
+	var log bytes.Buffer
+	logged := func(e *plugins.Env) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) }
+	if _, err := start(t, p.primary.config(""), logged).Batch(0); err != nil || log.Len() > 0 {
+		t.Errorf("a user with rights: %v, %s", err, &log)
+	}
+	in := start(t, "{host: 127.0.0.1, port: "+strconv.Itoa(p.primary.port)+", user: plain, password: plain, queries: [{name: c, sql: SELECT 1}]}", logged)
+	b, err := in.Batch(0)
+	_, _ = in.Batch(10)
+	if strings.Count(log.String(), "GRANT PROCESS ON *.* TO 'plain'") != 1 {
+		t.Errorf("log: %s", &log)
+	}
 	if err == nil || !strings.Contains(err.Error(), "GRANT SLAVE MONITOR ON *.* TO 'plain'") {
 		t.Error(err)
 	}

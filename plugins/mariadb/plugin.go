@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -27,6 +28,7 @@ var Plugin = plugins.Poll("mariadb", "MariaDB and MySQL: status, variables, proc
 type input struct {
 	place   Place
 	factory *telemetry.Factory
+	log     *slog.Logger
 	server  telemetry.Label
 	db      *sql.DB
 
@@ -35,6 +37,7 @@ type input struct {
 	release string
 	flavour flavour
 	sources []source
+	looks   bool // at processes, and has not asked yet whether it may
 }
 
 // source is something that is asked again and again.
@@ -54,7 +57,7 @@ type source struct {
 
 func build(env plugins.Env, c Config) (*input, error) {
 	p := c.place()
-	in := &input{place: p, factory: env.Factory, db: open(p, env.Secrets), server: telemetry.Label{Key: sqlseries.Server, Value: p.server()}}
+	in := &input{place: p, factory: env.Factory, log: env.Log, looks: c.CollectProcesses, db: open(p, env.Secrets), server: telemetry.Label{Key: sqlseries.Server, Value: p.server()}}
 	in.up = env.Factory.Gauge("mariadb_up", telemetry.None, in.server)
 	in.sources = append(in.sources, statusSource(env.Factory, in.server, &c))
 	if len(c.Variables) > 0 {
@@ -90,6 +93,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 		in.info = in.factory.Info("mariadb_info", []telemetry.Label{in.server}, telemetry.Label{Key: "version", Value: release})
 	}
 	out.Add(in.info, 1)
+	in.warn(ctx)
 	err, alive := in.ask(ctx, out)
 	up := 0.0
 	if alive {
@@ -97,6 +101,22 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	}
 	out.Add(in.up, up)
 	return err
+}
+
+// mayLook says whether the user has the right PROCESS; who has a role may have it from there.
+const mayLook = `SELECT CURRENT_ROLE() IS NOT NULL OR EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES
+	WHERE PRIVILEGE_TYPE = 'PROCESS' AND GRANTEE LIKE CONCAT("'", SUBSTRING_INDEX(CURRENT_USER(), '@', 1), "'@%"))`
+
+// warn says once what a user without rights will not see: there is no error, just fewer processes.
+func (in *input) warn(ctx context.Context) {
+	if !in.looks || !in.flavour.mariadb {
+		return
+	}
+	in.looks = false
+	var may bool
+	if err := in.db.QueryRowContext(ctx, mayLook).Scan(&may); err == nil && !may {
+		in.log.Warn("this user sees only its own processes", "server", in.server.Value, "do", "GRANT PROCESS ON *.* TO "+quoted(in.place.User))
+	}
 }
 
 // ask runs all that is due. When the server is gone, the rest is left for the next gather.
