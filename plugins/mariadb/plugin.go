@@ -94,7 +94,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	}
 	out.Add(in.info, 1)
 	in.warn(ctx)
-	err, alive := in.ask(ctx, out)
+	alive, err := in.ask(ctx, out)
 	up := 0.0
 	if alive {
 		up = 1
@@ -119,8 +119,8 @@ func (in *input) warn(ctx context.Context) {
 	}
 }
 
-// ask runs all that is due. When the server is gone, the rest is left for the next gather.
-func (in *input) ask(ctx context.Context, out *telemetry.Batch) (err error, alive bool) { //nolint:revive // the error is the lesser part
+// ask runs all that is due, and says whether the server is still there. When it is not, the rest is left for the next gather.
+func (in *input) ask(ctx context.Context, out *telemetry.Batch) (alive bool, err error) {
 	var errs []error
 	for i := range in.sources {
 		err := in.sources[i].gather(ctx, in.db, in.flavour, out)
@@ -129,10 +129,10 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) (err error, aliv
 		}
 		errs = append(errs, in.place.explain(err))
 		if ctx.Err() != nil || lost(err) {
-			return errors.Join(errs...), false
+			return false, errors.Join(errs...)
 		}
 	}
-	return errors.Join(errs...), true
+	return true, errors.Join(errs...)
 }
 
 // lost says whether the error is about the connection, not about one query.
