@@ -19,9 +19,11 @@ import (
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
+	mariadbinput "github.com/rtcollector/rtcollector/plugins/mariadb"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
+	postgresinput "github.com/rtcollector/rtcollector/plugins/postgres"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	prometheus "github.com/rtcollector/rtcollector/plugins/prometheus"
 	redisinput "github.com/rtcollector/rtcollector/plugins/redis"
@@ -46,9 +48,11 @@ func Catalog() plugins.Catalog {
 		linuxswap.Plugin,
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
+		mariadbinput.Plugin,
 		netstat.Plugin,
 		nginx.Plugin,
 		nstat.Plugin,
+		postgresinput.Plugin,
 		processes.Plugin,
 		prometheus.Plugin,
 		redisinput.Plugin,

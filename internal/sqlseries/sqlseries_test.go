@@ -1,0 +1,235 @@
+package sqlseries
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+func at(second float64) *telemetry.Batch {
+	t := time.Unix(1000, 0).Add(time.Duration(second * float64(time.Second)))
+	return telemetry.NewBatch(t, t, 0)
+}
+
+func byKey(b *telemetry.Batch) map[string]float64 {
+	m := map[string]float64{}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		m[s.BareKey()] = v
+	}
+	return m
+}
+
+func texts(words ...string) [][]byte {
+	var out [][]byte
+	for _, w := range words {
+		if w == "NULL" {
+			out = append(out, nil)
+			continue
+		}
+		out = append(out, []byte(w))
+	}
+	return out
+}
+
+func factory() *telemetry.Factory { return telemetry.NewFactory("h", "s", nil, 0) }
+
+func fixed() []telemetry.Label { return []telemetry.Label{{Key: Server, Value: "db:1"}} }
+
+func TestNumber(t *testing.T) {
+	for text, want := range map[string]float64{
+		"0": 0, "-7": -7, "123456789012345": 123456789012345, "9223372036854775807": 9223372036854775807, "1.50": 1.5, "-0.25": -0.25,
+		"t": 1, "f": 0, "NULL": math.NaN(), "NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1), "1e400": math.Inf(1),
+		"0.00000000000000000001": 1e-20,
+	} {
+		if got, ok := Number(texts(text)[0]); !ok || got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("%s is %v, %v, want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "x", "-", "12x", "1 2", "2026-11-25", "true?", strings.Repeat("9", 5000)} {
+		if v, ok := Number([]byte(text)); ok {
+			t.Errorf("%.20q is %v", text, v)
+		}
+	}
+}
+
+func FuzzNumber(f *testing.F) {
+	for _, s := range []string{"0", "-1", "1.5", "t", "NaN", "-", "1e9", "0x1p-2"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if v, ok := integer(append([]byte("0"), text...)); ok {
+			if w, ok := Number(append([]byte("0."), text...)); !ok || w > 1 || v < 0 {
+				t.Errorf("%q: %v, %v", text, v, w)
+			}
+		}
+		Number(text)
+	})
+}
+
+func TestSet(t *testing.T) {
+	s := NewSet(factory(), fixed(), []string{"database", "mode"}, []Metric{{Name: "size", Unit: telemetry.Bytes}, {Name: "reads", Kind: telemetry.Counter}},
+		func(l []telemetry.Label) bool { return l[0].Value != "no" })
+	b := at(0)
+	for _, r := range [][]string{{"a", "x", "1", "10"}, {"a", "", "2", "NULL"}, {"NULL", "x", "NaN", "5"}, {"no", "x", "1", "1"}} {
+		if err := s.Add(b, texts(r[:2]...), texts(r[2:]...)); err != nil {
+			t.Error(err)
+		}
+	}
+	s.Sweep()
+	want := map[string]float64{"size_db:1_a_x": 1, "reads_db:1_a_x": 10, "size_db:1_a": 2, "reads_db:1_x": 5}
+	if diff := cmp.Diff(want, byKey(b)); diff != "" {
+		t.Error(diff)
+	}
+	b = at(10)
+	if err := s.Add(b, texts("a", "x"), texts("oops", "30")); err == nil || err.Error() != `size: "oops" is no number` {
+		t.Error(err)
+	}
+	if err := s.Add(b, texts("a", "x"), texts("1", "40")); err == nil || !strings.Contains(err.Error(), `two rows have the same labels "a, x"`) {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(map[string]float64{"reads_db:1_a_x": 30, "reads_rate_db:1_a_x": 2}, byKey(b)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSetAllocatesNothingForTheKnown(t *testing.T) {
+	s := NewSet(factory(), nil, []string{"a"}, []Metric{{Name: "v"}, {Name: "w", Kind: telemetry.Counter}}, nil)
+	b, labels, values := at(0), texts("x"), texts("12", "1234")
+	_ = s.Add(b, labels, values)
+	b = telemetry.NewBatch(time.Now(), time.Now(), 1000)
+	if n := testing.AllocsPerRun(100, func() { s.Sweep(); _ = s.Add(b, labels, values) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// run feeds a runner with one answer.
+func run(r *Runner, b *telemetry.Batch, columns []string, rows ...[][]byte) error {
+	err := r.Begin(columns)
+	for _, row := range rows {
+		if err == nil {
+			err = r.Add(b, row)
+		}
+	}
+	return r.End(err)
+}
+
+func TestQueryNames(t *testing.T) {
+	for _, c := range []struct {
+		query   Query
+		columns string
+		row     string
+		want    map[string]float64
+		err     string
+	}{
+		{Query{Name: "users"}, "count", "7", map[string]float64{"users_db:1": 7}, ""},
+		{Query{Name: "users"}, "?column?", "7", map[string]float64{"users_db:1": 7}, ""},
+		{Query{Name: "q", Labels: []string{"City"}}, "n,city,sum", "1,Bern,2", map[string]float64{"q_n_db:1_Bern": 1, "q_sum_db:1_Bern": 2}, ""},
+		{Query{Name: "q", Labels: []string{"city"}, Values: []string{"sum"}}, "n,city,sum", "1,Bern,2", map[string]float64{"q_db:1_Bern": 2}, ""},
+		{Query{Name: "q", Values: []string{"x"}}, "a,b", "1,2", map[string]float64{}, `query q: it returns no column "x", only a, b`},
+		{Query{Name: "q", Labels: []string{"a"}}, "a", "1", map[string]float64{}, "query q: it returns no column that could be a value"},
+		{Query{Name: "q"}, "a,a", "1,2", map[string]float64{}, `query q: two of its columns are called "a": give them names with AS`},
+		{Query{Name: "q"}, "a,count(*)", "1,2", map[string]float64{}, `query q: its column "count(*)" can be no part of a name: give it one with AS`},
+		{Query{Name: "q"}, "a,b", "1,ok", map[string]float64{"q_a_db:1": 1}, `query q: q_b: "ok" is no number`},
+	} {
+		b := at(0)
+		err := run(NewRunner(factory(), fixed(), c.query), b, strings.Split(c.columns, ","), texts(strings.Split(c.row, ",")...))
+		if text := errText(err); text != c.err {
+			t.Errorf("%s: %q, want %q", c.columns, text, c.err)
+		}
+		if diff := cmp.Diff(c.want, byKey(b)); diff != "" {
+			t.Errorf("%s: %s", c.columns, diff)
+		}
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestCountersAndChangedColumns(t *testing.T) {
+	r := NewRunner(factory(), nil, Query{Name: "q", Counters: []string{"B"}})
+	var last *telemetry.Batch
+	for i, row := range []string{"1,10", "1,30"} {
+		last = at(float64(10 * i))
+		if err := run(r, last, []string{"a", "b"}, texts(strings.Split(row, ",")...)); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(map[string]float64{"q_a": 1, "q_b": 30, "q_b_rate": 2}, byKey(last)); diff != "" {
+		t.Error(diff)
+	}
+	last = at(20)
+	if err := run(r, last, []string{"b", "c"}, texts("40", "5")); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(map[string]float64{"q_b": 40, "q_c": 5}, byKey(last)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTooManyRows(t *testing.T) {
+	r := NewRunner(factory(), nil, Query{Name: "q", Labels: []string{"a"}})
+	rows := make([][][]byte, maxRows+1)
+	for i := range rows {
+		rows[i] = [][]byte{{byte(i), byte(i >> 8)}, []byte("1")}
+	}
+	b := at(0)
+	if err := run(r, b, []string{"a", "b"}, rows...); err == nil || !strings.Contains(err.Error(), "more than 10000 rows") || b.Len() != maxRows {
+		t.Error(err, b.Len())
+	}
+}
+
+func TestDue(t *testing.T) {
+	r := NewRunner(factory(), nil, Query{Name: "q", Interval: conf.Duration(25 * time.Second)})
+	for _, c := range []struct {
+		at   float64
+		want bool
+	}{{0, true}, {10, false}, {20, false}, {30, true}, {40, false}, {55, true}, {5, true}} { // the last: the clock was set back
+		if got := r.Due(at(c.at)); got != c.want {
+			t.Errorf("at %v: %v", c.at, got)
+		}
+	}
+	if err := r.End(errors.New("x")); err == nil || !errors.Is(r.Err(), err) {
+		t.Error(r.Err())
+	}
+	if every := NewRunner(factory(), nil, Query{}); !every.Due(at(0)) || !every.Due(at(0.01)) {
+		t.Error("without an interval it is always time")
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		query Query
+		want  string
+	}{
+		{Query{Name: "a", SQL: "SELECT 1"}, ""},
+		{Query{SQL: "x"}, "name: is missing"},
+		{Query{Name: "a b", SQL: "x"}, "may not hold blanks"},
+		{Query{Name: "a", SQL: " "}, "sql: is missing"},
+		{Query{Name: "a", SQL: "x", Labels: []string{"host"}}, `"host" is set on every series`},
+		{Query{Name: "a", SQL: "x", Labels: []string{"server"}}, `"server" is set on every series`},
+		{Query{Name: "a", SQL: "x", Labels: []string{"b"}, Values: []string{"b"}}, `"b" is among the values, too`},
+		{Query{Name: "a", SQL: "x", Values: []string{"b"}, Counters: []string{"c"}}, `"c" is not among the values`},
+	} {
+		if got := errText(c.query.Validate()); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.query, got, c.want)
+		}
+	}
+	if err := Unique([]Query{{Name: "a"}, {Name: "b"}}); err != nil {
+		t.Error(err)
+	}
+	if err := Unique([]Query{{Name: "a"}, {Name: "a"}}); err == nil {
+		t.Error("two queries of one name")
+	}
+}

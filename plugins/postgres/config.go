@@ -1,0 +1,140 @@
+package postgresinput
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/sqlseries"
+	"github.com/rtcollector/rtcollector/internal/tlsx"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Config says where the server is and what is read beside the default set.
+type Config struct {
+	URL      secrets.Ref  `yaml:"url"` // instead of host, port, user, dbname, sslmode; or a DSN
+	Host     string       `yaml:"host"`
+	Port     int          `yaml:"port"`
+	User     string       `yaml:"user"`
+	Password secrets.Ref  `yaml:"password"`
+	DBName   string       `yaml:"dbname"`
+	SSLMode  string       `yaml:"sslmode"`
+	TLS      *tlsx.Config `yaml:"tls"` // instead of sslmode
+
+	Databases          match.List `yaml:"databases"` // none: all
+	CollectBgwriter    bool       `yaml:"collect_bgwriter"`
+	CollectReplication bool       `yaml:"collect_replication"`
+	Tables             int        `yaml:"tables"` // how many, the largest; 0: none
+	Indexes            int        `yaml:"indexes"`
+	Statements         int        `yaml:"statements"` // how many, those that took longest; 0: none
+
+	Queries []sqlseries.Query `yaml:"queries"`
+}
+
+const (
+	defaultHost   = "localhost"
+	defaultPort   = 5432
+	defaultUser   = "postgres"
+	defaultDBName = "postgres"
+	defaultMode   = "prefer"
+)
+
+func defaults() Config {
+	return Config{
+		Host: defaultHost, Port: defaultPort, User: defaultUser, DBName: defaultDBName,
+		CollectBgwriter: true, CollectReplication: true,
+	}
+}
+
+// maxTop bounds the lists of tables, indexes and statements.
+const maxTop = 1000
+
+// Validate implements conf.Validator.
+func (c *Config) Validate() error {
+	var errs []error
+	apart := c.Host != defaultHost || c.Port != defaultPort || c.User != defaultUser || c.DBName != defaultDBName || c.SSLMode != ""
+	if !c.URL.IsZero() && apart {
+		errs = append(errs, conf.Key("url", "stands instead of host, port, user, dbname and sslmode: use one or the other"))
+	}
+	if c.Host == "" {
+		errs = append(errs, conf.Key("host", "must not be empty"))
+	}
+	if c.Port < 1 || c.Port > 65535 {
+		errs = append(errs, conf.Key("port", "must be 1 to 65535, not %d", c.Port))
+	}
+	switch c.SSLMode {
+	case "", "disable", "allow", "prefer", "require", "verify-ca", "verify-full":
+	default:
+		errs = append(errs, conf.Key("sslmode", "must be disable, allow, prefer, require, verify-ca or verify-full"))
+	}
+	if c.TLS != nil && c.SSLMode != "" {
+		errs = append(errs, conf.Key("tls", "stands instead of sslmode: use one or the other"))
+	}
+	for key, n := range map[string]int{"tables": c.Tables, "indexes": c.Indexes, "statements": c.Statements} {
+		if n < 0 || n > maxTop {
+			errs = append(errs, conf.Key(key, "must be 0 to %d: how many of the first are reported", maxTop))
+		}
+	}
+	return errors.Join(append(errs, sqlseries.Unique(c.Queries))...)
+}
+
+// errURL does not show what it is about: there may be a password in it, wherever it is.
+var errURL = errors.New(`url is neither a URL (postgres://user@host:5432/dbname) nor a DSN ("host=db port=5432 user=x dbname=y")`)
+
+// resolve returns what the settings mean now: secrets, certificates and the environment may have changed.
+func (c *Config) resolve(ctx context.Context, store secrets.Resolver) (*pgconn.Config, error) {
+	dsn, err := c.URL.Resolve(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	if dsn == "" {
+		dsn = c.dsn()
+	}
+	password, err := c.Password.Resolve(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return nil, errURL
+	}
+	if password != "" {
+		config.Password = password
+	}
+	if c.TLS != nil && !isSocket(config.Host) {
+		if config.TLSConfig, err = c.TLS.Client(config.Host); err != nil {
+			return nil, err
+		}
+		config.Fallbacks = nil // they speak without TLS
+	}
+	config.RuntimeParams["application_name"] = "rtcollector"
+	return config, nil
+}
+
+func (c *Config) dsn() string {
+	mode := c.SSLMode
+	if mode == "" {
+		mode = defaultMode
+	}
+	quote := func(text string) string {
+		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+	}
+	return "host=" + quote(c.Host) + " port=" + strconv.Itoa(c.Port) + " user=" + quote(c.User) +
+		" dbname=" + quote(c.DBName) + " sslmode=" + mode
+}
+
+func isSocket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
+
+// address is how the server is called in labels and messages: host:port; a socket by its directory.
+func address(host string, port int) string {
+	if isSocket(host) {
+		return host + ":" + strconv.Itoa(port)
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}

@@ -1,0 +1,100 @@
+package postgresinput
+
+import (
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// fakeServer speaks the protocol as another version would. It stands for versions that no package of Debian 12 has: it knows
+// no views, but answers each query of the plan with a row that has as many columns. What the columns are called there is
+// not tested by it.
+type fakeServer struct {
+	listener net.Listener
+	version  string
+	answer   map[string]statement
+	conns    sync.WaitGroup
+}
+
+func startFake(t testing.TB, release string, c *Config) (port int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeServer{listener: l, version: release, answer: map[string]statement{}}
+	for _, s := range plan(c, version(release)) {
+		f.answer[s.sql] = s
+	}
+	f.conns.Go(f.serve)
+	t.Cleanup(func() { _ = l.Close(); f.conns.Wait() })
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
+}
+
+func (f *fakeServer) serve() {
+	for {
+		conn, err := f.listener.Accept()
+		if err != nil {
+			return
+		}
+		f.conns.Go(func() { defer conn.Close(); f.talk(conn) })
+	}
+}
+
+func (f *fakeServer) talk(conn net.Conn) {
+	b := pgproto3.NewBackend(conn, conn)
+	for {
+		m, err := b.ReceiveStartupMessage()
+		if err != nil {
+			return
+		}
+		if _, ok := m.(*pgproto3.SSLRequest); ok {
+			_, _ = conn.Write([]byte("N"))
+			continue
+		}
+		break
+	}
+	b.Send(&pgproto3.AuthenticationOk{})
+	b.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: f.version})
+	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("key!")})
+	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	var sql string
+	for b.Flush() == nil {
+		m, err := b.Receive()
+		if err != nil {
+			return
+		}
+		switch m := m.(type) {
+		case *pgproto3.Query:
+			b.Send(&pgproto3.EmptyQueryResponse{})
+			b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		case *pgproto3.Parse:
+			sql = m.Query
+		case *pgproto3.Sync:
+			f.reply(b, sql)
+		}
+	}
+}
+
+func (f *fakeServer) reply(b *pgproto3.Backend, sql string) {
+	s := f.answer[sql]
+	description, row := &pgproto3.RowDescription{}, &pgproto3.DataRow{}
+	for i := range max(1, len(s.labels)+len(s.metrics)) {
+		text := "t" // pg_has_role
+		switch {
+		case i < len(s.labels):
+			text = s.labels[i]
+		case len(s.metrics) > 0:
+			text = strconv.Itoa(i)
+		}
+		description.Fields = append(description.Fields, pgproto3.FieldDescription{Name: []byte("c")})
+		row.Values = append(row.Values, []byte(text))
+	}
+	for _, m := range []pgproto3.BackendMessage{&pgproto3.ParseComplete{}, &pgproto3.BindComplete{}, description, row,
+		&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")}, &pgproto3.ReadyForQuery{TxStatus: 'I'}} {
+		b.Send(m)
+	}
+}

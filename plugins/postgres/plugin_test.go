@@ -1,0 +1,329 @@
+//go:build unix
+
+package postgresinput
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+const everything = "tables: 10\nindexes: 10\nstatements: 20\n"
+
+// perQuery is what a query allocates in pgconn: messages, the command tag, the reader of its result.
+const perQuery = 12
+
+// fakeAllocs includes what the fake allocates, which is in this process.
+const fakeAllocs = 1000
+
+func TestConformance(t *testing.T) {
+	p := servers(t)
+	p.vacuumSlowly(t)
+	p.primary.psql("postgres", "ALTER SYSTEM SET archive_command = '/bin/false'")
+	newest := Config{CollectBgwriter: true, CollectReplication: true}
+	fake := func(release string) string {
+		return "host: 127.0.0.1\nport: " + strconv.Itoa(startFake(t, release, &newest))
+	}
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "primary", Config: p.primary.config("dbname: shop\n" + everything), Allocs: 25 * perQuery},
+		plugintest.Case{Name: "standby", Config: p.standby.config(""), Allocs: 25 * perQuery},
+		plugintest.Case{Name: "18", Config: fake("18.1"), Allocs: fakeAllocs},
+		plugintest.Case{Name: "17", Config: fake("17.6 (Debian 17.6-1)"), Allocs: fakeAllocs},
+		plugintest.Case{Name: "9.6", Config: fake("9.6.24"), Allocs: fakeAllocs},
+		plugintest.Case{Name: "down", Config: "host: 127.0.0.1\nport: 1", Error: "127.0.0.1:1 is not there: is it running"},
+	)
+}
+
+// vacuumSlowly keeps a vacuum of web.orders running, and archiving failing and working, until the test ends.
+func (p *pair) vacuumSlowly(t *testing.T) {
+	t.Helper()
+	cmd := p.primary.psqlCommand("shop", "SET vacuum_cost_delay = 100")
+	cmd.Args = append(cmd.Args, "-c", "SET vacuum_cost_limit = 1", "-c", "VACUUM web.orders")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.primary.psql("postgres", "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_vacuum")
+		_ = cmd.Wait()
+	})
+	redistest.Until(t, "the vacuum runs", func(context.Context) error {
+		if n := p.primary.psql("postgres", "SELECT count(*) FROM pg_stat_progress_vacuum"); n != "1" {
+			return fmt.Errorf("%s run", n)
+		}
+		return nil
+	})
+}
+
+// values gathers once and returns the values without the server in their keys.
+func values(t *testing.T, p *plugintest.Probe, server string, second float64) map[string]float64 {
+	t.Helper()
+	got := map[string]float64{}
+	for key, v := range p.Gather(second) {
+		got[strings.Replace(key, "_"+server, "", 1)] = v
+	}
+	return got
+}
+
+func start(t testing.TB, config string, change ...func(*plugins.Env)) *plugintest.Probe {
+	t.Helper()
+	env := plugintest.Env("postgres", "")
+	for _, c := range change {
+		c(&env)
+	}
+	return plugintest.Start(t, Plugin, config, env)
+}
+
+// TestAgainstPsql compares with the server's own client in the same moment: what psql said before must not be more for a
+// counter, what it says afterwards not less.
+func TestAgainstPsql(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config("dbname: shop\n"+everything))
+	ask := map[string]string{
+		"postgres_xact_commit_shop":                     "SELECT xact_commit FROM pg_stat_database WHERE datname = 'shop'",
+		"postgres_tup_inserted_shop":                    "SELECT tup_inserted FROM pg_stat_database WHERE datname = 'shop'",
+		"postgres_blks_hit_shop":                        "SELECT blks_hit FROM pg_stat_database WHERE datname = 'shop'",
+		"postgres_database_size_shop":                   "SELECT pg_database_size('shop')",
+		"postgres_frozen_xid_age_shop":                  "SELECT age(datfrozenxid) FROM pg_database WHERE datname = 'shop'",
+		"postgres_max_connections":                      "SHOW max_connections",
+		"postgres_in_recovery":                          "SELECT 0",
+		"postgres_wal_position":                         "SELECT pg_current_wal_lsn() - '0/0'",
+		"postgres_wal_bytes":                            "SELECT wal_bytes FROM pg_stat_wal",
+		"postgres_bgwriter_checkpoints_req":             "SELECT checkpoints_req FROM pg_stat_bgwriter",
+		"postgres_bgwriter_buffers_alloc":               "SELECT buffers_alloc FROM pg_stat_bgwriter",
+		"postgres_uptime":                               "SELECT extract(epoch FROM now() - pg_postmaster_start_time())",
+		"postgres_replication_standbys_rep1_127.0.0.1":  "SELECT count(*) FROM pg_stat_replication",
+		"postgres_replication_streaming_rep1_127.0.0.1": "SELECT 1",
+		"postgres_replication_slot_active_rep1":         "SELECT active::int FROM pg_replication_slots",
+		"postgres_table_live_tuples_shop_web_orders":    "SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 'orders'",
+		"postgres_table_dead_tuples_shop_web_orders":    "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'orders'",
+		"postgres_table_size_shop_web_orders":           "SELECT pg_table_size('web.orders')",
+		"postgres_table_indexes_size_shop_web_orders":   "SELECT pg_indexes_size('web.orders')",
+		"postgres_table_seq_scans_shop_web_orders":      "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'orders'",
+		"postgres_table_idx_scans_shop_web_orders":      "SELECT idx_scan FROM pg_stat_user_tables WHERE relname = 'orders'",
+		"postgres_table_inserted_shop_web_orders":       "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'orders'",
+		"postgres_table_deleted_shop_web_orders":        "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'orders'",
+		"postgres_index_size_shop_web_orders_late":      "SELECT pg_relation_size('web.late')",
+	}
+	before := p.numbers(t, ask)
+	got := values(t, in, p.primary.addr(), 0)
+	after := p.numbers(t, ask)
+	for key := range ask {
+		if v, ok := got[key]; !ok || v < before[key] || v > after[key] {
+			t.Errorf("%s is %v (%v), psql says %v to %v", key, v, ok, before[key], after[key])
+		}
+	}
+	sums := map[string]float64{}
+	for key, v := range got {
+		for _, metric := range []string{"postgres_statement_calls_shop_"} {
+			if strings.HasPrefix(key, metric) {
+				sums[metric] += v
+			}
+		}
+	}
+	if _, again := values(t, in, p.primary.addr(), 10)["postgres_database_size_shop"]; again {
+		t.Error("the sizes were asked for again after ten seconds")
+	}
+	if sums["postgres_statement_calls_shop_"] == 0 {
+		t.Error("no statements")
+	}
+}
+
+func (p *pair) numbers(t *testing.T, ask map[string]string) map[string]float64 {
+	t.Helper()
+	var sql []string
+	for key, q := range ask {
+		if !strings.HasPrefix(q, "SHOW") {
+			q = "SELECT '" + key + "', (" + q + ")"
+		} else {
+			q = "SELECT '" + key + "', current_setting('" + strings.TrimPrefix(q, "SHOW ") + "')"
+		}
+		sql = append(sql, q)
+	}
+	got := map[string]float64{}
+	for line := range strings.Lines(p.primary.psql("shop", strings.Join(sql, ";"))) {
+		key, text, _ := strings.Cut(strings.TrimSpace(line), "|")
+		got[key], _ = strconv.ParseFloat(text, 64)
+	}
+	if len(got) != len(ask) {
+		t.Fatalf("psql answers %d of %d", len(got), len(ask))
+	}
+	return got
+}
+
+// TestReplication: a standby that has stopped to replay is behind, in bytes and in seconds, on both sides.
+func TestReplication(t *testing.T) {
+	p := servers(t)
+	primary, standby := start(t, p.primary.config("")), start(t, p.standby.config(""))
+	p.primary.psql("shop", "CREATE TABLE first (); DROP TABLE first")
+	redistest.Until(t, "a transaction is replayed", func(context.Context) error { // before that its time is not known
+		if p.standby.psql("postgres", "SELECT pg_last_xact_replay_timestamp() IS NULL") == "t" {
+			return fmt.Errorf("none")
+		}
+		return nil
+	})
+	p.standby.psql("postgres", "SELECT pg_wal_replay_pause()")
+	t.Cleanup(func() { p.standby.psql("postgres", "SELECT pg_wal_replay_resume()") })
+	p.primary.psql("shop", "CREATE TABLE lag AS SELECT repeat('x', 1000) FROM generate_series(1, 100)")
+	t.Cleanup(func() { p.primary.psql("shop", "DROP TABLE lag") })
+	const rep = "_rep1_127.0.0.1"
+	second := 0.0
+	redistest.Until(t, "the standby is behind", func(context.Context) error {
+		second++
+		up, down := values(t, primary, p.primary.addr(), second), values(t, standby, p.standby.addr(), second)
+		switch {
+		case up["postgres_replication_lag_bytes"+rep] < 100_000 || up["postgres_replication_lag_seconds"+rep] <= 0:
+			return fmt.Errorf("the primary says %v bytes, %v s", up["postgres_replication_lag_bytes"+rep], up["postgres_replication_lag_seconds"+rep])
+		case up["postgres_replication_flush_lag_bytes"+rep] > 0:
+			return fmt.Errorf("the primary says %v bytes not flushed", up["postgres_replication_flush_lag_bytes"+rep])
+		case down["postgres_replay_lag_bytes"] < 100_000 || down["postgres_replay_lag_seconds"] <= 0 || down["postgres_in_recovery"] != 1:
+			return fmt.Errorf("the standby says %v bytes, %v s", down["postgres_replay_lag_bytes"], down["postgres_replay_lag_seconds"])
+		case down["postgres_wal_receiver_streaming"] != 1:
+			return fmt.Errorf("the standby does not stream: %v", down)
+		}
+		return nil
+	})
+	p.standby.psql("postgres", "SELECT pg_wal_replay_resume()")
+	redistest.Until(t, "the standby has caught up", func(context.Context) error {
+		second++
+		up, down := values(t, primary, p.primary.addr(), second), values(t, standby, p.standby.addr(), second)
+		if up["postgres_replication_lag_bytes"+rep]+up["postgres_replication_lag_seconds"+rep]+down["postgres_replay_lag_seconds"] > 0 {
+			return fmt.Errorf("%v, %v", up["postgres_replication_lag_seconds"+rep], down["postgres_replay_lag_seconds"])
+		}
+		return nil
+	})
+}
+
+// TestActivity: one that holds a lock in a transaction, and one that waits for it.
+func TestActivity(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config(""))
+	for _, sql := range []string{"BEGIN; LOCK web.orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)", "SELECT count(*) FROM web.orders"} {
+		cmd := p.primary.psqlCommand("shop", sql)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGINT); _ = cmd.Wait() })
+		redistest.Until(t, "it runs", func(context.Context) error {
+			if n := p.primary.psql("shop", "SELECT count(*) FROM pg_locks WHERE relation = 'web.orders'::regclass"); n == "0" {
+				return fmt.Errorf("%s", n)
+			}
+			return nil
+		})
+	}
+	second := 0.0
+	redistest.Until(t, "it is seen", func(context.Context) error {
+		second++
+		got := values(t, in, p.primary.addr(), second)
+		if got["postgres_connections_waiting_for_lock"] != 1 || got["postgres_locks_waiting_AccessShareLock"] != 1 || got["postgres_locks_AccessExclusiveLock"] < 1 ||
+			got["postgres_connections_active"] != 2 || got["postgres_longest_transaction"] <= 0 || got["postgres_longest_query"] <= 0 {
+			return fmt.Errorf("%v", got)
+		}
+		return nil
+	})
+}
+
+func TestDatabasesFilter(t *testing.T) {
+	p := servers(t)
+	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.addr(), 0)
+	_, shop := got["postgres_numbackends_shop"]
+	if _, other := got["postgres_numbackends_postgres"]; other || !shop {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestQueries(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config(`
+dbname: shop
+metrics: {include: []}
+queries:
+  - {name: orders, sql: SELECT count(*) FROM web.orders}
+  - {name: broken, sql: SELECT 1 / 0}
+  - {name: slow, sql: SELECT pg_sleep(60), timeout: 100ms}
+  - {name: odd, sql: "SELECT 1.5::numeric AS num, NULL::int AS nil, 'NaN'::float8 AS nan, 'Infinity'::float8 AS inf, true AS yes, -3::bigint AS neg"}
+  - {name: twice, sql: "SELECT 1; SELECT 2"}
+  - name: by
+    sql: SELECT id % 2 AS rest, count(*) AS n, sum(price) AS total FROM web.orders GROUP BY 1
+    labels: [rest]
+  - {name: last, sql: SELECT 42, interval: 1h}
+`))
+	b, err := in.Batch(0)
+	got := map[string]float64{}
+	for key, v := range plugintest.ByKey(b) {
+		got[strings.Replace(key, "_"+p.primary.addr(), "", 1)] = v
+	}
+	for key, want := range map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "last": 42, "postgres_up": 1} {
+		if v, ok := got[key]; !ok || v != want {
+			t.Errorf("%s is %v, %v; want %v", key, v, ok, want)
+		}
+	}
+	if want, _ := strconv.ParseFloat(p.primary.psql("shop", "SELECT sum(price) FROM web.orders WHERE id % 2 = 1"), 64); math.Abs(got["by_total_1"]-want) > 1e-6 {
+		t.Errorf("the sum is %v, psql says %v", got["by_total_1"], want)
+	}
+	for _, key := range []string{"odd_nil", "odd_nan", "odd_inf"} {
+		if v, ok := got[key]; ok {
+			t.Errorf("%s is %v", key, v)
+		}
+	}
+	for _, want := range []string{"query broken: ERROR: division by zero", "query slow: ", "did not answer in time", "query twice: ERROR: cannot insert multiple commands"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %v", want, err)
+		}
+	}
+	b, _ = in.Batch(10)
+	if _, asked := plugintest.ByKey(b)["last_"+p.primary.addr()]; asked {
+		t.Error("a query with an interval was asked before it was over")
+	}
+	redistest.Until(t, "the slow query was cancelled at the server", func(context.Context) error {
+		if n := p.primary.psql("shop", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()"); n != "0" {
+			return fmt.Errorf("%s run", n)
+		}
+		return nil
+	})
+}
+
+// The predecessor's configuration, as it was documented.
+func TestPredecessorsConfiguration(t *testing.T) {
+	p := servers(t)
+	got := start(t, p.primary.config("dbname: postgres\ncollect_bgwriter: false\ncollect_replication: false\nqueries:\n- name: active_connections\n  sql: SELECT count(*) FROM pg_stat_activity\n")).Gather(0)
+	if got["active_connections_"+p.primary.addr()] < 1 || got["postgres_numbackends_"+p.primary.addr()+"_postgres"] < 1 {
+		t.Error(got)
+	}
+	for key := range got {
+		if strings.Contains(key, "bgwriter") || strings.Contains(key, "replication") {
+			t.Error(key)
+		}
+	}
+}
+
+func TestKinds(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config("queries: [{name: c, sql: 'SELECT 1 AS a, 2 AS b', counters: [b]}]"))
+	in.Gather(0)
+	b, err := in.Batch(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]telemetry.Kind{}
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		kinds[s.Name()] = s.Kind()
+	}
+	for name, want := range map[string]telemetry.Kind{"postgres_numbackends": telemetry.Gauge, "postgres_xact_commit": telemetry.Counter, "c_a": telemetry.Gauge, "c_b": telemetry.Counter} {
+		if kinds[name] != want {
+			t.Errorf("%s is a %v", name, kinds[name])
+		}
+		if _, rate := kinds[name+"_rate"]; rate != (want == telemetry.Counter) {
+			t.Errorf("%s has a rate: %v", name, rate)
+		}
+	}
+}
