@@ -19,6 +19,7 @@ import (
 type Definition[E, O, L any] struct {
 	name, summary, readme string
 	aliases, systems      []string
+	onRequest             bool
 	defaults              func() any
 	decode                func(ps *conf.Problems, n *yaml.Node, path string) (O, func(E) (L, error))
 }
@@ -50,6 +51,13 @@ func (d Definition[E, O, L]) As(aliases ...string) Definition[E, O, L] {
 	return d
 }
 
+// OnRequest marks a component that makes sense only with settings, or with a service that is there: nothing but the
+// user's configuration switches it on.
+func (d Definition[E, O, L]) OnRequest() Definition[E, O, L] {
+	d.onRequest = true
+	return d
+}
+
 // Doc sets the README, in Markdown; its first yaml block is the sample configuration.
 func (d Definition[E, O, L]) Doc(readme string) Definition[E, O, L] {
 	d.readme = readme
@@ -70,6 +78,9 @@ func (d Definition[E, O, L]) Aliases() []string { return d.aliases }
 
 // Systems are the systems it runs on; empty means all.
 func (d Definition[E, O, L]) Systems() []string { return d.systems }
+
+// Starts says whether the component works on a system as it is, without a configuration of its own.
+func (d Definition[E, O, L]) Starts(goos string) bool { return d.Runs(goos) && !d.onRequest }
 
 // Defaults is a Config with its defaults.
 func (d Definition[E, O, L]) Defaults() any { return d.defaults() }

@@ -82,7 +82,7 @@ func (a *App) demoConfig(addr string, interval time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "interval: %s\ninputs:\n", interval)
 	for _, d := range a.Inputs {
-		if d.Runs(a.GOOS) {
+		if d.Starts(a.GOOS) {
 			fmt.Fprintf(&b, "  - %s\n", d.Name())
 		}
 	}

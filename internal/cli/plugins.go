@@ -119,8 +119,14 @@ func (a *App) pluginsSample(args []string) error {
 	}
 	fmt.Fprint(a.Stdout, "interval: 10s\n\ninputs:\n")
 	for _, d := range a.Inputs {
-		if d.Runs(a.GOOS) {
+		if d.Starts(a.GOOS) {
 			fmt.Fprintf(a.Stdout, "  - %s # %s\n", d.Name(), d.Summary())
+		}
+	}
+	fmt.Fprint(a.Stdout, "  # What needs a service, or settings; \"rtcollector plugins sample NAME\" shows them:\n")
+	for _, d := range a.Inputs {
+		if d.Runs(a.GOOS) && !d.Starts(a.GOOS) {
+			fmt.Fprintf(a.Stdout, "  # - %s # %s\n", d.Name(), d.Summary())
 		}
 	}
 	fmt.Fprint(a.Stdout, "\noutputs:\n  - redistimeseries:\n      host: 127.0.0.1\n      port: 6379\n      retention: 7d\n")

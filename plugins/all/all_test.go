@@ -61,17 +61,11 @@ func TestKeysAreUnique(t *testing.T) {
 	t.Logf("%d series", len(owner))
 }
 
-// local names the inputs that need nothing but the machine.
-func local() []string {
-	return []string{"kernel", "linux_cpu", "linux_disk", "linux_io", "linux_mem", "linux_net", "linux_sensors", "linux_sockets", "linux_swap", "linux_time",
-		"linux_vmstat", "netstat", "nstat", "processes", "internal", "system"}
-}
-
 // gatherers are the inputs that need nothing but this machine.
 func gatherers(tb testing.TB) map[string]*plugintest.Probe {
 	probes := map[string]*plugintest.Probe{}
 	for _, d := range Catalog() {
-		if !slices.Contains(local(), d.Name()) || !d.Runs(runtime.GOOS) {
+		if !d.Starts(runtime.GOOS) {
 			continue
 		}
 		env := plugintest.Env(d.Name(), "")

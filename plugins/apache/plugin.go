@@ -15,7 +15,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("apache", "requests, workers and connections of Apache HTTP servers (mod_status)", defaults, build).Doc(readme + httpx.Readme)
+var Plugin = plugins.Poll("apache", "requests, workers and connections of Apache HTTP servers (mod_status)", defaults, build).OnRequest().Doc(readme + httpx.Readme)
 
 // Config says where the pages are.
 type Config struct {

@@ -21,7 +21,7 @@ var readme string
 
 // Plugin is the input's definition.
 var Plugin = plugins.Poll("exec", "runs commands: what they print, how they end and how long they take", defaults, build).
-	Doc(readme)
+	OnRequest().Doc(readme)
 
 type input struct {
 	env      plugins.Env

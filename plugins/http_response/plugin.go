@@ -21,7 +21,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("http_response", "whether, how and how fast URLs answer, and their certificates", defaults, build).Doc(readme + httpx.Readme)
+var Plugin = plugins.Poll("http_response", "whether, how and how fast URLs answer, and their certificates", defaults, build).OnRequest().Doc(readme + httpx.Readme)
 
 type input struct {
 	want   expected

@@ -23,7 +23,7 @@ var readme string
 
 // Plugin is the input's definition.
 var Plugin = plugins.Poll("mariadb", "MariaDB and MySQL: status, variables, processes, replication, users, your own queries", defaults, build).
-	As("mysql").Doc(readme + sqlseries.Readme)
+	As("mysql").OnRequest().Doc(readme + sqlseries.Readme)
 
 type input struct {
 	place   Place

@@ -22,7 +22,7 @@ var readme string
 
 // Plugin is the input's definition.
 var Plugin = plugins.Poll("postgres", "PostgreSQL: databases, connections, locks, WAL, replication, vacuum, your own queries", defaults, build).
-	As("postgresql").Doc(readme + sqlseries.Readme)
+	As("postgresql").OnRequest().Doc(readme + sqlseries.Readme)
 
 type input struct {
 	config     Config

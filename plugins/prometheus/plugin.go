@@ -16,7 +16,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("prometheus", "what exporters of Prometheus and OpenMetrics have to say", defaults, build).Doc(readme + httpx.Readme)
+var Plugin = plugins.Poll("prometheus", "what exporters of Prometheus and OpenMetrics have to say", defaults, build).OnRequest().Doc(readme + httpx.Readme)
 
 // Config says where the pages are.
 type Config struct {

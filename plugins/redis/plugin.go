@@ -22,7 +22,7 @@ var readme string
 
 // Plugin is the input's definition.
 var Plugin = plugins.Poll("redis", "Redis, Valkey and KeyDB: INFO in full, the slow log, replicas, clusters", defaults, build).
-	Doc(readme + redisconn.Readme)
+	OnRequest().Doc(readme + redisconn.Readme)
 
 type input struct {
 	env      plugins.Env
