@@ -208,7 +208,7 @@ func TestProxy(t *testing.T) {
 		t.Error(got)
 	}
 	for _, scheme := range []string{"http", "socks5"} {
-		gone := httpx.Config{Proxy: secrets.Literal(scheme + "://me:hidden@" + httpxtest.Refusing(t))}
+		gone := httpx.Config{Proxy: secrets.Literal(scheme + "://me:hidden@" + httpxtest.Refusing())}
 		_, err := target(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), limit)
 		if err == nil || !strings.Contains(err.Error(), "through its proxy") || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", scheme, err)
@@ -273,7 +273,7 @@ func TestNothingLeaks(t *testing.T) {
 	h2.StartTLS()
 	defer h2.Close()
 	targets := []*httpx.Target{target(t, httpx.Config{}, "http://"+flapping, nil), target(t, httpx.Config{}, "https://"+hanging, nil),
-		target(t, httpx.Config{}, "http://"+httpxtest.Refusing(t), nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
+		target(t, httpx.Config{}, "http://"+httpxtest.Refusing(), nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()

@@ -38,7 +38,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: request},
 		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * request},
 		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * request},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + httpxtest.Refusing(t) + "']", Error: "is it running?"},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + httpxtest.Refusing() + "']", Error: "is it running?"},
 		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "a page of HTML, not with the page of Apache's mod_status (its URL ends in ?auto)"},
 	)
 }

@@ -72,7 +72,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: request},
 		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * request},
 		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: request},
-		plugintest.Case{Name: "gone", Config: "urls: ['http://" + httpxtest.Refusing(t) + "']", Allocs: request},
+		plugintest.Case{Name: "gone", Config: "urls: ['http://" + httpxtest.Refusing() + "']", Allocs: request},
 	)
 	if b, err := start(t, "").Batch(0); err != nil || b.Len() != 0 {
 		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
@@ -302,7 +302,7 @@ func TestJSON(t *testing.T) {
 func TestNothingLeaks(t *testing.T) {
 	hang := httpxtest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	cut := httpxtest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
-	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+httpxtest.Refusing(t)+"']")
+	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+httpxtest.Refusing()+"']")
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		defer cancel()

@@ -41,7 +41,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "one", Config: "status_url: " + s.URL, Allocs: request},
 		plugintest.Case{Name: "two", Config: config(one, two), Allocs: 2 * request},
 		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * request},
-		plugintest.Case{Name: "one is gone", Config: config(one, httpxtest.Refusing(t)), Error: "is it running?"},
+		plugintest.Case{Name: "one is gone", Config: config(one, httpxtest.Refusing()), Error: "is it running?"},
 	)
 }
 

@@ -44,7 +44,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: request},
 		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * request},
 		plugintest.Case{Name: "large", Config: "url: " + serve(t, large(10_000)), Allocs: request},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + httpxtest.Refusing(t) + "']", Error: "is it running?"},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + httpxtest.Refusing() + "']", Error: "is it running?"},
 	)
 }
 

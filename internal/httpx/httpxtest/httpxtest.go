@@ -123,8 +123,9 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
 }
 
-// Refusing is the address host:port of nobody.
-func Refusing(t testing.TB) string { return "127.0.0.1:" + strconv.Itoa(freePort(t)) }
+// Refusing is the address host:port of nobody. A port that was free a moment ago may be somebody's by now: other tests run
+// beside this one. Port 1 is given out to nobody.
+func Refusing() string { return "127.0.0.1:1" }
 
 // Raw serves connections on loopback with f and returns its address host:port. All connections end with the test.
 func Raw(t testing.TB, f func(net.Conn)) string {
@@ -179,7 +180,7 @@ func Misbehaving(t testing.TB) map[string]string {
 		return host(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	}
 	return map[string]string{
-		"is it running?":         Refusing(t),
+		"is it running?":         Refusing(),
 		"did not answer in time": Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
 		"but not with HTTP":      Raw(t, func(c net.Conn) { read(c); _, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n") }),
 		"in the middle of": Raw(t, func(c net.Conn) {
