@@ -41,6 +41,7 @@ func (a *App) run(ctx context.Context, c common) error {
 		log.Info("stopping: writing out what is buffered; a second signal ends at once", "grace", grace)
 	})
 	defer stopping()
+	a.saveMemory()
 	began := time.Now()
 	stopKeeping := keep(ctx, cfg.Secrets, log)
 	defer time.AfterFunc(giveBackAfter, giveBack).Stop()
