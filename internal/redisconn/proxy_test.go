@@ -41,13 +41,6 @@ func daemon(t *testing.T, port int, name string, args ...string) {
 	})
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l := listenTCP(t)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func fails(t *testing.T, c redisconn.Config, want ...string) {
 	t.Helper()
 	_, err := open(t, c)
@@ -63,7 +56,7 @@ func fails(t *testing.T, c redisconn.Config, want ...string) {
 
 func TestRealSOCKS5(t *testing.T) {
 	s := redistest.Start(t)
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	daemon(t, port, "microsocks", "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-u", "user", "-P", "geheim")
 	c := redisconn.Defaults()
 	c.Host = "localhost" // looked up by the proxy
@@ -90,7 +83,7 @@ func TestRealSOCKS5(t *testing.T) {
 // Dante refuses what its rules do not allow: here, one of two servers.
 func TestRealSOCKS4(t *testing.T) {
 	s, other := redistest.Start(t), redistest.Start(t)
-	port, dir := freePort(t), t.TempDir()
+	port, dir := redistest.FreePort(t), t.TempDir()
 	file := filepath.Join(dir, "danted.conf")
 	text := fmt.Sprintf(`logoutput: %s
 internal: 127.0.0.1 port = %d
@@ -191,7 +184,7 @@ func TestSOCKS4Replies(t *testing.T) {
 // The proxy is looked up anew for every connection.
 func TestRotatedProxy(t *testing.T) {
 	s := redistest.Start(t)
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	daemon(t, port, "microsocks", "-i", "127.0.0.1", "-p", strconv.Itoa(port))
 	c := redisconn.Defaults()
 	c.Host = s.Host

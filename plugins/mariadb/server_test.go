@@ -5,7 +5,6 @@ package mariadbinput
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -44,7 +43,7 @@ func needMariaDB(t testing.TB) {
 func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
 	needMariaDB(t)
-	s := &server{port: freePort(t), t: t}
+	s := &server{port: redistest.FreePort(t), t: t}
 	dir, err := os.MkdirTemp("", "rtc-mariadb-")
 	if err != nil {
 		t.Fatal(err)
@@ -71,16 +70,6 @@ func startServer(t testing.TB, args ...string) *server {
 	s.mysql("CREATE USER rtc@'%' IDENTIFIED BY 'pass''word'; GRANT PROCESS, SLAVE MONITOR ON *.* TO rtc@'%'; CREATE USER plain@'%' IDENTIFIED BY 'plain';" +
 		"DELETE FROM mysql.global_priv WHERE user = ''; FLUSH PRIVILEGES")
 	return s
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
 }
 
 func (s *server) socket() string { return filepath.Join(s.dir, "s.sock") }

@@ -5,7 +5,6 @@ package postgresinput
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -41,7 +40,7 @@ func newServer(t testing.TB) *server {
 	if len(found) == 0 {
 		t.Skip("no PostgreSQL here: install Debian's postgresql-15")
 	}
-	s := &server{bin: filepath.Dir(found[len(found)-1]), port: freePort(t), t: t}
+	s := &server{bin: filepath.Dir(found[len(found)-1]), port: redistest.FreePort(t), t: t}
 	dir, err := os.MkdirTemp("", "rtc-pg-")
 	if err != nil {
 		t.Fatal(err)
@@ -63,16 +62,6 @@ func postgresUser(t testing.TB) *syscall.Credential {
 	uid, _ := strconv.Atoi(u.Uid)
 	gid, _ := strconv.Atoi(u.Gid)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
 }
 
 func (s *server) command(name string, args ...string) *exec.Cmd {

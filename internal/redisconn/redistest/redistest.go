@@ -44,7 +44,7 @@ func Start(t testing.TB, args ...string) *Server {
 	if _, err := exec.LookPath(command[0]); err != nil {
 		t.Skipf("no %s here: install Debian's redis-server", command[0])
 	}
-	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(freePort(t)), t: t}
+	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(FreePort(t)), t: t}
 	dir, err := os.MkdirTemp("", "rtc-redis-") // t.TempDir is too long for a socket on some systems
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,8 @@ func Until(t testing.TB, what string, f func(context.Context) error) {
 	}
 }
 
-func freePort(t testing.TB) int {
+// FreePort is a port of 127.0.0.1 that nobody listened on a moment ago.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -150,7 +151,7 @@ func Cluster(t testing.TB, n int, args ...string) []*Server {
 	t.Helper()
 	var nodes []*Server
 	for range n {
-		bus := strconv.Itoa(freePort(t))
+		bus := strconv.Itoa(FreePort(t))
 		nodes = append(nodes, Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000"}, args...)...))
 	}
 	const slots = 16384
@@ -245,7 +246,7 @@ func Sentinel(t testing.TB, password string) *Watched {
 // StartSentinel starts a Sentinel with this configuration.
 func StartSentinel(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(freePort(t)), Dir: t.TempDir(), t: t}
+	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(FreePort(t)), Dir: t.TempDir(), t: t}
 	file := filepath.Join(s.Dir, "sentinel.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
