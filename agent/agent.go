@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rtcollector/rtcollector/buffer"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -33,6 +32,7 @@ const (
 	keyFor      = "for"
 	keyTook     = "took"
 	keySamples  = "samples"
+	keyEvents   = "buffered_events"
 )
 
 // Input is one live input and when it is polled.
@@ -54,13 +54,15 @@ type Config struct {
 	Inputs  []Input
 	Outputs []Output
 	Flush   time.Duration // between two writes of an output
-	Buffer  int           // samples and events that each output's queue holds
+	Buffer  int           // samples that wait for each output, at most
 	Host    string        // agents of different hosts work a little apart
 	Grace   time.Duration // from the stop signal until Run returns, at the latest
 	Self    *selfstat.Registry
 	Log     *slog.Logger
 
-	QuietDrops bool // a full buffer is counted, but not logged
+	EventBuffer int  // bytes of events that wait for each output, at most
+	Block       bool // when that is full, inputs that can wait do so, and what the others give is dropped; else the oldest is
+	QuietDrops  bool // a full buffer is counted, but not logged
 }
 
 // Agent is made by [New] and runs once.
@@ -81,30 +83,48 @@ func New(c Config) *Agent {
 	for _, in := range c.Inputs {
 		stats := c.Self.NewInput(in.ID)
 		log := c.Log.With(keyInput, in.ID)
+		h := health{log: log, tell: a.teller(in)}
 		if in.Live.Runner != nil {
-			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, emit: a})
+			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, health: h, emit: a.emit})
 			continue
 		}
-		a.pollers = append(a.pollers, newPoller(in, c.Host, stats, log, a))
+		a.pollers = append(a.pollers, newPoller(in, c.Host, stats, h, a.emit))
 	}
 	return a
 }
 
-// Emit hands a batch to every output that takes what is in it. It never waits: a full queue drops its oldest.
-func (a *Agent) Emit(_ context.Context, b *telemetry.Batch) error {
-	a.stamp(b)
+// emitter hands over a batch. Only what comes from elsewhere may wait for room: an input that is asked on time may not.
+type emitter func(ctx context.Context, b *telemetry.Batch, mayWait bool)
+
+// emit hands a batch to every output that takes what is in it. Samples never wait: a full queue drops its oldest.
+func (a *Agent) emit(ctx context.Context, b *telemetry.Batch, mayWait bool) {
 	for _, w := range a.writers {
 		w.push(b)
 	}
-	return nil
-}
-
-// stamp completes events before anybody else sees them, so that every output gives them the same identity.
-func (a *Agent) stamp(b *telemetry.Batch) {
-	n := uint64(len(b.Events))
-	if n == 0 {
+	if len(b.Events) == 0 {
 		return
 	}
+	e := events{b.Events, a.stamp(b)}
+	for _, w := range a.writers {
+		w.pushEvents(ctx, e, mayWait)
+	}
+}
+
+// teller makes events of what befalls an input, for the outputs that take them: its errors stand beside the lines that
+// it would have collected.
+func (a *Agent) teller(in Input) tell {
+	return func(severity telemetry.Severity, message string) {
+		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+		b.Events = []telemetry.Event{{Severity: severity, Host: a.cfg.Host, App: "rtcollector", Message: in.ID + ": " + message}}
+		in.attribute(b)
+		a.emit(context.Background(), b, false)
+	}
+}
+
+// stamp completes events before anybody else sees them, so that every output gives them the same identity, and returns
+// their size.
+func (a *Agent) stamp(b *telemetry.Batch) (bytes int) {
+	n := uint64(len(b.Events))
 	seq := a.events.Add(n) - n
 	for i := range b.Events {
 		e := &b.Events[i]
@@ -113,7 +133,9 @@ func (a *Agent) stamp(b *telemetry.Batch) {
 		if e.Time.IsZero() {
 			e.Time = time.Now()
 		}
+		bytes += e.Size()
 	}
+	return bytes
 }
 
 // attribute says which input events came from, unless the input knows better.
@@ -166,9 +188,13 @@ func (a *Agent) Run(ctx context.Context) error {
 func (a *Agent) lost() []error {
 	var errs []error
 	for _, w := range a.writers {
-		if n := w.queue.Weight(); n > 0 {
-			w.stats.Dropped.Add(int64(n))
-			errs = append(errs, fmt.Errorf("output %s: %d samples were still buffered and are lost", w.id, n))
+		samples, lines := w.stats.Samples.Count.Load(), w.stats.Events.Count.Load()
+		w.stats.Dropped.Add(samples + lines)
+		if samples > 0 {
+			errs = append(errs, fmt.Errorf("output %s: %d samples were still buffered and are lost", w.id, samples))
+		}
+		if lines > 0 {
+			errs = append(errs, fmt.Errorf("output %s: %d events were still buffered and are lost", w.id, lines))
 		}
 	}
 	return errs
@@ -238,18 +264,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// queueOf makes the queue of an output that takes metrics, events or both.
-func queueOf(limit int, metrics, events bool) *buffer.Queue[*telemetry.Batch] {
-	return buffer.New(limit, func(b *telemetry.Batch) int {
-		n := 0
-		if metrics {
-			n += b.Len()
-		}
-		if events {
-			n += len(b.Events)
-		}
-		return n
-	})
 }

@@ -95,7 +95,7 @@ type world struct {
 func newWorld() *world {
 	w := &world{logs: &logbook{}, f: telemetry.NewFactory("h", "test", nil, 4)}
 	w.cfg = Config{
-		Flush: time.Second, Buffer: 1_000_000, Grace: 10 * time.Second, Self: &selfstat.Registry{},
+		Flush: time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20, Grace: 10 * time.Second, Self: &selfstat.Registry{},
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)),
 	}
 	return w

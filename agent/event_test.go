@@ -46,14 +46,14 @@ type pushing struct{}
 func (pushing) Run(ctx context.Context, out plugins.Emitter) error {
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	twoEvents(b)
-	_ = out.Emit(ctx, b)
+	out.Emit(ctx, b)
 	<-ctx.Done()
 	return nil
 }
 
 func eventAgent(outputs ...*eventLog) *Agent {
 	c := Config{
-		Flush: time.Second, Buffer: 100, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
+		Flush: time.Second, Buffer: 100, EventBuffer: 1 << 20, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 		Inputs: []Input{
 			{ID: "polled#alias", Interval: time.Hour, Live: plugins.Input{Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
 				twoEvents(b)

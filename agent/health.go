@@ -5,15 +5,21 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // health turns a stream of results into one log line per change: it fails, it fails for another reason, it works.
 type health struct {
 	log    *slog.Logger
 	lost   bool      // a failure means lost data
+	tell   tell      // hears the same; may be nil
 	since  time.Time // of the first failure in a row; zero while all is well
 	reason string
 }
+
+// tell passes on what is to be known beyond the log.
+type tell func(severity telemetry.Severity, message string)
 
 // fail reports a failure unless the same one was reported already.
 func (h *health) fail(message string, err error, attrs ...any) {
@@ -29,6 +35,9 @@ func (h *health) fail(message string, err error, attrs ...any) {
 		level = slog.LevelError
 	}
 	h.log.Log(context.Background(), level, message, append([]any{keyError, err}, attrs...)...)
+	if h.tell != nil {
+		h.tell(telemetry.Error, message+": "+err.Error())
+	}
 }
 
 // ok reports the end of a failure.
@@ -37,6 +46,9 @@ func (h *health) ok(message string, attrs ...any) {
 		return
 	}
 	h.log.Info(message, append([]any{keyFor, time.Since(h.since).Round(time.Millisecond)}, attrs...)...)
+	if h.tell != nil {
+		h.tell(telemetry.Informational, message)
+	}
 	h.since, h.reason = time.Time{}, ""
 }
 

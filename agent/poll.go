@@ -42,15 +42,15 @@ type poller struct {
 	phase   time.Duration
 	stats   *selfstat.Input
 	log     *slog.Logger
-	emit    plugins.Emitter
+	emit    emitter
 	health  health
 	batches telemetry.Maker
 	panics  int // in a row
 	late    atomic.Bool
 }
 
-func newPoller(in Input, host string, stats *selfstat.Input, log *slog.Logger, emit plugins.Emitter) *poller {
-	p := &poller{input: in, stats: stats, log: log, emit: emit, timeout: in.Timeout, health: health{log: log}}
+func newPoller(in Input, host string, stats *selfstat.Input, h health, emit emitter) *poller {
+	p := &poller{input: in, stats: stats, log: h.log, emit: emit, timeout: in.Timeout, health: h}
 	if p.timeout == 0 {
 		p.timeout = in.Interval
 	}
@@ -153,7 +153,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	p.batches.Filled(b.Len())
 	if b.Weight() > 0 {
 		p.input.attribute(b)
-		_ = p.emit.Emit(ctx, b)
+		p.emit(ctx, b, false)
 	}
 	p.log.Debug("gathered", keySamples, b.Len(), keyTook, took, "slow", took > slowGather)
 	if onTime && p.late.Swap(false) {
@@ -167,7 +167,9 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 func (p *poller) overdue() {
 	p.stats.Timeouts.Add(1)
 	if !p.late.Swap(true) {
-		p.log.Warn("input takes longer than its timeout; others go on", "timeout", p.timeout)
+		const message = "input takes longer than its timeout; others go on"
+		p.log.Warn(message, "timeout", p.timeout)
+		p.health.tell(telemetry.Warning, message)
 	}
 }
 

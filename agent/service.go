@@ -14,10 +14,11 @@ import (
 
 // runner keeps one input running that things are pushed to.
 type runner struct {
-	input Input
-	stats *selfstat.Input
-	log   *slog.Logger
-	emit  plugins.Emitter
+	input  Input
+	stats  *selfstat.Input
+	log    *slog.Logger
+	health health
+	emit   emitter
 }
 
 // run calls the input's Run until ctx is done, and again after a pause when it ends before.
@@ -25,8 +26,7 @@ func (r *runner) run(ctx context.Context) {
 	if c, ok := r.input.Live.Runner.(io.Closer); ok {
 		defer c.Close()
 	}
-	h := health{log: r.log}
-	if opener, ok := r.input.Live.Runner.(plugins.Opener); ok && !openRetrying(ctx, opener.Open, &h) {
+	if opener, ok := r.input.Live.Runner.(plugins.Opener); ok && !openRetrying(ctx, opener.Open, &r.health) {
 		return
 	}
 	var pause backoff
@@ -44,15 +44,15 @@ func (r *runner) run(ctx context.Context) {
 		}
 		r.stats.Errors.Add(1)
 		d := pause.next()
-		h.fail("input ended, will be started again", err, keyRetryIn, d.Round(time.Millisecond))
+		r.health.fail("input ended, will be started again", err, keyRetryIn, d.Round(time.Millisecond))
 		sleep(ctx, d)
 	}
 }
 
-// Emit counts what the input emits and passes it on.
-func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) error {
+// Emit counts what the input emits and passes it on; it waits for room, if that is wanted.
+func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) {
 	r.stats.Gathered(0, b.Len(), len(b.Events))
 	r.stats.LastSuccess.Store(time.Now().UnixNano())
 	r.input.attribute(b)
-	return r.emit.Emit(ctx, b)
+	r.emit(ctx, b, true)
 }

@@ -1,55 +1,119 @@
-// Package buffer holds what waits to be written: a bounded queue that drops its oldest when full and says how much.
+// Package buffer holds what waits to be written: a bounded queue that, when it is full, drops its oldest and says what,
+// or makes those wait who can.
 package buffer
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
-// Queue is a bounded queue of items that weigh something (a batch weighs its samples). Any goroutine may push; one
-// takes. Items that are taken still count until their [Lease] is settled, and come back in front when it is returned.
+// Queue is a bounded queue of items that weigh something: a batch weighs its samples, events their bytes. Any goroutine
+// may push; one takes. Items that are taken still count until their [Lease] is settled, and come back in front when it
+// is returned.
 type Queue[T any] struct {
 	weigh func(T) int
 	limit int
+	mark  int
 	ready chan struct{}
 
 	mu     sync.Mutex
 	items  ring[T]
-	weight int // of items and of what is leased
-	leased int // weight of what is leased
-	mark   int
+	weight int           // of items and of what is leased
+	leased int           // weight of what is leased
+	room   chan struct{} // closed when there is room again; nil while nobody waits for that
 }
 
-// New returns an empty queue that holds items up to a total weight of limit.
-func New[T any](limit int, weigh func(T) int) *Queue[T] {
-	return &Queue[T]{weigh: weigh, limit: limit, mark: max(1, limit/2), ready: make(chan struct{}, 1)}
+// New returns an empty queue that holds items up to a total weight of limit, and is ready to be written when what it
+// holds weighs mark.
+func New[T any](limit, mark int, weigh func(T) int) *Queue[T] {
+	return &Queue[T]{weigh: weigh, limit: limit, mark: max(1, mark), ready: make(chan struct{}, 1)}
 }
 
-// Push appends an item. When the queue is over its limit, the oldest items go until it is not, and their weight is
-// returned. The newest item always stays, even when it alone weighs more than the limit.
-func (q *Queue[T]) Push(item T) (dropped int) {
+// Push appends an item. When the queue is over its limit, the oldest items go until it is not, and are returned. The
+// newest item always stays, even when it alone weighs more than the limit.
+func (q *Queue[T]) Push(item T) (dropped []T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.items.pushBack(item)
-	q.weight += q.weigh(item)
-	dropped = q.trim()
-	if q.weight-q.leased >= q.mark {
+	q.add(item)
+	return q.trim()
+}
+
+// Offer appends an item if that keeps the queue within its limit, or if the queue is empty.
+func (q *Queue[T]) Offer(item T) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.offer(item)
+}
+
+// PushWait appends an item as soon as there is room for it. When ctx is done it waits no longer but makes room: what
+// was still in somebody's hand then is not lost.
+func (q *Queue[T]) PushWait(ctx context.Context, item T) {
+	for {
+		room := q.offerOrWait(item)
+		if room == nil {
+			return
+		}
 		select {
-		case q.ready <- struct{}{}:
-		default:
+		case <-room:
+		case <-ctx.Done():
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.limit += q.weigh(item)
+			q.add(item)
+			return
 		}
 	}
-	return dropped
+}
+
+// offerOrWait returns nil when the item was appended, or what will be closed when it is worth trying again.
+func (q *Queue[T]) offerOrWait(item T) <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.offer(item) {
+		return nil
+	}
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	q.announce()
+	return q.room
+}
+
+func (q *Queue[T]) offer(item T) bool {
+	if q.weight > 0 && q.weight+q.weigh(item) > q.limit {
+		return false
+	}
+	q.add(item)
+	return true
+}
+
+func (q *Queue[T]) add(item T) {
+	q.items.pushBack(item)
+	q.weight += q.weigh(item)
+	if q.weight-q.leased >= q.mark {
+		q.announce()
+	}
+}
+
+func (q *Queue[T]) announce() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
 }
 
 // trim drops the oldest items while the queue is too heavy. What is leased cannot be dropped.
-func (q *Queue[T]) trim() (dropped int) {
+func (q *Queue[T]) trim() (dropped []T) {
 	for q.weight > q.limit && q.items.len() > 1 {
-		w := q.weigh(q.items.popFront())
-		q.weight -= w
-		dropped += w
+		item := q.items.popFront()
+		q.weight -= q.weigh(item)
+		dropped = append(dropped, item)
 	}
 	return dropped
 }
 
-// Ready receives when the queue has become half full: a reason to write before it is time.
+// Ready receives when what the queue holds has reached its mark, or somebody waits for room: a reason to write before
+// it is time.
 func (q *Queue[T]) Ready() <-chan struct{} { return q.ready }
 
 // Weight is what the queue holds, what is leased included.
@@ -83,17 +147,22 @@ func (q *Queue[T]) Take(dst []T, max int) Lease[T] {
 	return l
 }
 
-// Done settles the lease: its items are gone.
+// Done settles the lease: its items are gone, and there is room.
 func (l Lease[T]) Done() {
-	l.queue.mu.Lock()
-	defer l.queue.mu.Unlock()
-	l.queue.leased -= l.Weight
-	l.queue.weight -= l.Weight
+	q := l.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.leased -= l.Weight
+	q.weight -= l.Weight
+	if q.room != nil && q.weight < q.limit {
+		close(q.room)
+		q.room = nil
+	}
 }
 
-// Return puts the items back in front, in their order. When the queue has filled up meanwhile, the oldest go, and
-// their weight is returned.
-func (l Lease[T]) Return() (dropped int) {
+// Return puts the items back in front, in their order. When the queue has filled up meanwhile, the oldest go, and are
+// returned.
+func (l Lease[T]) Return() (dropped []T) {
 	q := l.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -102,48 +171,4 @@ func (l Lease[T]) Return() (dropped int) {
 	}
 	q.leased -= l.Weight
 	return q.trim()
-}
-
-// ring is a double-ended queue in a circular slice.
-type ring[T any] struct {
-	slots []T
-	head  int
-	count int
-}
-
-func (r *ring[T]) len() int { return r.count }
-
-func (r *ring[T]) front() T { return r.slots[r.head] }
-
-func (r *ring[T]) pushBack(v T) {
-	r.grow()
-	r.slots[(r.head+r.count)%len(r.slots)] = v
-	r.count++
-}
-
-func (r *ring[T]) pushFront(v T) {
-	r.grow()
-	r.head = (r.head + len(r.slots) - 1) % len(r.slots)
-	r.slots[r.head] = v
-	r.count++
-}
-
-func (r *ring[T]) popFront() T {
-	var zero T
-	v := r.slots[r.head]
-	r.slots[r.head] = zero // the slot must not keep the item alive
-	r.head = (r.head + 1) % len(r.slots)
-	r.count--
-	return v
-}
-
-func (r *ring[T]) grow() {
-	if r.count < len(r.slots) {
-		return
-	}
-	bigger := make([]T, max(16, 2*len(r.slots)))
-	for i := range r.count {
-		bigger[i] = r.slots[(r.head+i)%len(r.slots)]
-	}
-	r.slots, r.head = bigger, 0
 }

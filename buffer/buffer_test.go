@@ -1,10 +1,13 @@
 package buffer
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 )
@@ -13,14 +16,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func weight(n int) int { return n % 10 }
 
+// sum is the weight of all.
+func sum(items []int) (n int) {
+	for _, item := range items {
+		n += weight(item)
+	}
+	return n
+}
+
 func TestOldestIsDropped(t *testing.T) {
-	q := New(10, weight)
+	q := New(10, 5, weight)
 	for _, item := range []int{14, 25, 31} { // weights 4, 5, 1: full
-		if d := q.Push(item); d != 0 {
+		if d := sum(q.Push(item)); d != 0 {
 			t.Errorf("Push(%d) dropped %d", item, d)
 		}
 	}
-	if d := q.Push(42); d != 4 {
+	if d := sum(q.Push(42)); d != 4 {
 		t.Errorf("dropped %d, want the oldest: 4", d)
 	}
 	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{25, 31, 42}) {
@@ -29,9 +40,9 @@ func TestOldestIsDropped(t *testing.T) {
 }
 
 func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
-	q := New(3, weight)
+	q := New(3, 1, weight)
 	q.Push(12)
-	if d := q.Push(29); d != 2 {
+	if d := sum(q.Push(29)); d != 2 {
 		t.Errorf("dropped %d, want 2", d)
 	}
 	if l := q.Take(nil, 1); !slices.Equal(l.Items, []int{29}) {
@@ -40,7 +51,7 @@ func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
 }
 
 func TestReturnGoesInFront(t *testing.T) {
-	q := New(100, weight)
+	q := New(100, 50, weight)
 	for _, item := range []int{11, 22, 33} {
 		q.Push(item)
 	}
@@ -49,7 +60,7 @@ func TestReturnGoesInFront(t *testing.T) {
 		t.Fatalf("took %v of weight %d", l.Items, l.Weight)
 	}
 	q.Push(44)
-	if d := l.Return(); d != 0 {
+	if d := sum(l.Return()); d != 0 {
 		t.Errorf("Return dropped %d", d)
 	}
 	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{11, 22, 33, 44}) {
@@ -58,13 +69,13 @@ func TestReturnGoesInFront(t *testing.T) {
 }
 
 func TestReturnIntoFullQueueDropsOldest(t *testing.T) {
-	q := New(10, weight)
+	q := New(10, 5, weight)
 	q.Push(15)
 	l := q.Take(nil, 100)
-	if d := q.Push(25); d != 0 {
+	if d := sum(q.Push(25)); d != 0 {
 		t.Errorf("%d dropped while 5 of 10 are leased", d)
 	}
-	if d := q.Push(35); d != 5 { // 5 leased + 5 + 5: the oldest that is not leased goes
+	if d := sum(q.Push(35)); d != 5 { // 5 leased + 5 + 5: the oldest that is not leased goes
 		t.Errorf("dropped %d, want 5", d)
 	}
 	q.Push(41)
@@ -78,19 +89,19 @@ func TestReturnIntoFullQueueDropsOldest(t *testing.T) {
 }
 
 func TestReturnBesideAHeavyItemDropsWhatIsReturned(t *testing.T) {
-	q := New(10, weight)
+	q := New(10, 5, weight)
 	q.Push(19)
 	l := q.Take(nil, 100)
-	if d := q.Push(28); d != 0 { // 17 of 10, but the newest stays and the leased cannot be dropped
+	if d := sum(q.Push(28)); d != 0 { // 17 of 10, but the newest stays and the leased cannot be dropped
 		t.Errorf("dropped %d", d)
 	}
-	if d := l.Return(); d != 9 || q.Weight() != 8 {
+	if d := sum(l.Return()); d != 9 || q.Weight() != 8 {
 		t.Errorf("Return dropped %d, left %d; want 9 and 8", d, q.Weight())
 	}
 }
 
-func TestReadyWhenHalfFull(t *testing.T) {
-	q := New(10, weight)
+func TestReadyAtTheMark(t *testing.T) {
+	q := New(10, 5, weight)
 	q.Push(14)
 	select {
 	case <-q.Ready():
@@ -109,15 +120,19 @@ func TestReadyWhenHalfFull(t *testing.T) {
 func TestNothingIsLostOrMadeUp(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		q := New(1+r.IntN(50), weight)
+		q := New(1+r.IntN(50), 10, weight)
 		var lease *Lease[int]
 		pushed, dropped, done := 0, 0, 0
 		for range 500 {
-			switch r.IntN(3) {
+			switch r.IntN(4) {
+			case 3:
+				if item := r.IntN(1000); q.Offer(item) {
+					pushed += weight(item)
+				}
 			case 0:
 				item := r.IntN(1000)
 				pushed += weight(item)
-				dropped += q.Push(item)
+				dropped += sum(q.Push(item))
 			case 1:
 				if lease == nil {
 					l := q.Take(nil, r.IntN(60))
@@ -131,7 +146,7 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 					lease.Done()
 					done += lease.Weight
 				} else {
-					dropped += lease.Return()
+					dropped += sum(lease.Return())
 				}
 				lease = nil
 			}
@@ -143,7 +158,7 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 }
 
 func TestManyPushersOneTaker(t *testing.T) {
-	q := New(1<<30, func(int) int { return 1 })
+	q := New(1<<30, 1<<29, func(int) int { return 1 })
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -162,4 +177,92 @@ func TestManyPushersOneTaker(t *testing.T) {
 	if q.Weight() != 0 {
 		t.Errorf("weight %d", q.Weight())
 	}
+}
+
+func TestOffer(t *testing.T) {
+	q := New(10, 100, weight)
+	if !q.Offer(19) {
+		t.Error("9 of 10 were not taken")
+	}
+	if q.Offer(12) {
+		t.Error("11 of 10 were taken")
+	}
+	if !q.Offer(21) {
+		t.Error("10 of 10 were not taken")
+	}
+	l := q.Take(nil, 100)
+	if q.Offer(31) {
+		t.Error("what is leased does not count")
+	}
+	l.Done()
+	small := New(3, 100, weight)
+	if !small.Offer(19) {
+		t.Error("what never fits is not taken by an empty queue")
+	}
+}
+
+// wait pushes items from goroutines of their own, and returns how many are in.
+func wait(ctx context.Context, q *Queue[int], items ...int) *atomic.Int64 {
+	var in atomic.Int64
+	for _, item := range items {
+		go func() {
+			q.PushWait(ctx, item)
+			in.Add(1)
+		}()
+	}
+	synctest.Wait()
+	return &in
+}
+
+func TestPushWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(10, 100, weight)
+		if in := wait(t.Context(), q, 14, 25); in.Load() != 2 {
+			t.Fatalf("%d of 2 are in", in.Load())
+		}
+		in := wait(t.Context(), q, 33, 43, 53, 63)
+		if in.Load() != 0 {
+			t.Fatalf("%d went in beside 9 of 10", in.Load())
+		}
+		select {
+		case <-q.Ready():
+		default:
+			t.Error("somebody waits, and nobody is told to write")
+		}
+		l := q.Take(nil, 1) // one of the first two
+		if synctest.Wait(); in.Load() != 0 {
+			t.Error("what is leased does not count")
+		}
+		l.Return()
+		if synctest.Wait(); in.Load() != 0 || q.Weight() != 9 {
+			t.Errorf("weight %d, %d are in", q.Weight(), in.Load())
+		}
+		q.Take(nil, 100).Done()
+		if synctest.Wait(); in.Load() != 3 || q.Weight() != 9 {
+			t.Errorf("weight %d, %d of 4 are in, want 3", q.Weight(), in.Load())
+		}
+		q.Take(nil, 100).Done()
+		if synctest.Wait(); in.Load() != 4 {
+			t.Errorf("%d of 4 are in", in.Load())
+		}
+	})
+}
+
+// TestPushWaitAtTheEnd: what somebody still holds then gets in, and is not trimmed either.
+func TestPushWaitAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(10, 100, weight)
+		q.Push(19)
+		ctx, cancel := context.WithCancel(t.Context())
+		in := wait(ctx, q, 25, 37)
+		cancel()
+		synctest.Wait()
+		l := q.Take(nil, 1)
+		if dropped := l.Return(); in.Load() != 2 || len(dropped) != 0 || q.Weight() != 21 {
+			t.Errorf("%d of 2 are in, weight %d, dropped %v", in.Load(), q.Weight(), dropped)
+		}
+		if got := q.Take(nil, 100).Items; len(got) != 3 || got[0] != 19 {
+			t.Errorf("%v", got)
+		}
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
@@ -75,21 +74,6 @@ type RejectError struct {
 
 // Other is the reason of rejections that have no word of their own.
 const Other = "other"
-
-// With adds what another write refused; other may be nil.
-func (e *RejectError) With(other *RejectError) *RejectError {
-	if other == nil {
-		return e
-	}
-	sum := &RejectError{N: e.N + other.N, Err: errors.Join(e.Err, other.Err), Reasons: maps.Clone(e.Reasons)}
-	for reason, n := range other.Reasons {
-		if sum.Reasons == nil {
-			sum.Reasons = map[string]int{}
-		}
-		sum.Reasons[reason] += n
-	}
-	return sum
-}
 
 func (e *RejectError) Error() string { return fmt.Sprintf("%d rejected: %v", e.N, e.Err) }
 func (e *RejectError) Unwrap() error { return e.Err }

@@ -34,9 +34,11 @@ type Runner interface {
 	Run(ctx context.Context, out Emitter) error
 }
 
-// Emitter takes finished batches from a Runner. The batch must not be touched afterwards.
+// Emitter takes finished batches from a Runner. The batch must not be touched afterwards. Emit may be called from any
+// goroutine. It takes what it is given in any case, but where `when_full: block` asks for it, a batch with events waits
+// until every output has room for them, or ctx is done: so those who send are slowed down.
 type Emitter interface {
-	Emit(ctx context.Context, b *telemetry.Batch) error
+	Emit(ctx context.Context, b *telemetry.Batch)
 }
 
 // Opener is implemented by inputs that must connect first. The agent retries Open with growing pauses.

@@ -41,6 +41,7 @@ func instance() string { return strings.ToLower(rand.Text()[:8]) }
 func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) (agent.Config, error) {
 	ac := agent.Config{
 		Flush: cfg.Flush(), Buffer: cfg.MaxBufferSize, QuietDrops: !cfg.WarnOnBuffer,
+		EventBuffer: int(cfg.MaxEvents), Block: cfg.WhenFull == config.Block,
 		Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
 	host, instance := hostname(cfg), instance()

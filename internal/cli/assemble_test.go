@@ -27,6 +27,8 @@ func TestSettingsReachTheAgent(t *testing.T) {
 interval: 20s
 flush_interval: 1m
 max_buffer_size: 777
+max_event_buffer: 1MiB
+when_full: drop_oldest
 warn_on_buffer: false
 inputs: [mem: {interval: 2s, timeout: 1s}, system, internal: {enabled: false}]
 outputs: [stdout, stdout: {alias: second}]
@@ -49,8 +51,8 @@ outputs: [stdout, stdout: {alias: second}]
 	if diff := cmp.Diff([]input{{"linux_mem", 2 * time.Second, time.Second}, {"system", 20 * time.Second, 0}}, inputs); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if ac.Flush != time.Minute || ac.Buffer != 777 || !ac.QuietDrops || ac.Grace != 8*time.Second {
-		t.Errorf("flush %v, buffer %d, quiet %v, grace %v", ac.Flush, ac.Buffer, ac.QuietDrops, ac.Grace)
+	if ac.Flush != time.Minute || ac.Buffer != 777 || !ac.QuietDrops || ac.EventBuffer != 1<<20 || ac.Block || ac.Grace != 8*time.Second {
+		t.Errorf("flush %v, buffers %d and %d, block %v, quiet %v, grace %v", ac.Flush, ac.Buffer, ac.EventBuffer, ac.Block, ac.QuietDrops, ac.Grace)
 	}
 	if len(ac.Outputs) != 2 || ac.Outputs[1].ID != "stdout#second" {
 		t.Errorf("outputs %v", ac.Outputs)
@@ -108,7 +110,7 @@ func TestBalance(t *testing.T) {
 		"rejected":     {0, 3, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
 	} {
 		var self selfstat.Registry
-		o := self.NewOutput("x", 10)
+		o := self.NewOutput("x", 10, 0)
 		o.Written.Store(5)
 		o.Dropped.Store(tc.dropped)
 		o.Rejected.Store(tc.rejected)

@@ -33,11 +33,22 @@ type Env struct {
 	Hidden  *secrets.Hidden             // learns what the stores answer; may be nil
 }
 
+// Values of when_full.
+const (
+	Block      = "block"
+	DropOldest = "drop_oldest"
+)
+
+// minEvents is the smallest buffer of events, in bytes: a long message fits.
+const minEvents = 64 << 10
+
 // Settings are the top-level keys of the file.
 type Settings struct {
 	Interval      conf.Duration     `yaml:"interval"`               // between two gathers
 	FlushInterval conf.Duration     `yaml:"flush_interval"`         // between two writes; 0: the interval
 	MaxBufferSize int               `yaml:"max_buffer_size"`        // samples per output
+	MaxEvents     conf.Size         `yaml:"max_event_buffer"`       // of events per output
+	WhenFull      string            `yaml:"when_full"`              // what becomes of events then
 	WarnOnBuffer  bool              `yaml:"warn_on_buffer"`         // log when the buffer overflows
 	Hostname      string            `yaml:"hostname" conf:"public"` // "": the system's
 	Debug         bool              `yaml:"debug"`
@@ -61,6 +72,12 @@ func (s *Settings) Validate() error {
 	if s.MaxBufferSize < 1 {
 		errs = append(errs, conf.Key("max_buffer_size", "must be at least 1 (samples per output)"))
 	}
+	if s.MaxEvents < minEvents {
+		errs = append(errs, conf.Key("max_event_buffer", "must be at least 64KiB (of events per output)"))
+	}
+	if s.WhenFull != Block && s.WhenFull != DropOldest {
+		errs = append(errs, conf.Key("when_full", "must be block (senders wait) or drop_oldest"))
+	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		errs = append(errs, conf.Key("log_format", "must be text or json"))
 	}
@@ -72,6 +89,8 @@ func DefaultSettings() Settings {
 	return Settings{
 		Interval:      conf.Duration(10 * time.Second),
 		MaxBufferSize: 1_000_000,
+		MaxEvents:     16 << 20,
+		WhenFull:      Block,
 		WarnOnBuffer:  true,
 		LogFormat:     "text",
 	}

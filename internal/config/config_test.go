@@ -146,6 +146,7 @@ func TestPredecessorsConfiguration(t *testing.T) {
 	}
 	want := Settings{
 		Interval: conf.Duration(time.Second), FlushInterval: conf.Duration(5 * time.Second), MaxBufferSize: 5000,
+		MaxEvents: 16 << 20, WhenFull: Block,
 		WarnOnBuffer: true, Hostname: "atila", LogFormat: "text", Tags: map[string]string{"environment": "lab", "rack": "7", "literal": "${HOST}"},
 	}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
@@ -192,7 +193,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Settings{Interval: conf.Duration(10 * time.Second), MaxBufferSize: 1_000_000, WarnOnBuffer: true, LogFormat: "text"}
+	want := Settings{Interval: conf.Duration(10 * time.Second), MaxBufferSize: 1_000_000,
+		MaxEvents: 16 << 20, WhenFull: Block, WarnOnBuffer: true, LogFormat: "text"}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

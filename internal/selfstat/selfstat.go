@@ -35,21 +35,29 @@ func (i *Input) Gathered(took time.Duration, samples, events int) {
 	}
 }
 
-// Output is what is counted about one output. Counts are of samples and events together.
+// Output is what is counted about one output. Counts are of samples and events together, where nothing else is said.
 type Output struct {
 	ID          string
-	Limit       int64        // what its buffer may hold
-	Buffered    atomic.Int64 // what its buffer holds now, what is being written included
+	Samples     Fill
+	Events      Fill
 	Written     atomic.Int64
 	Dropped     atomic.Int64 // pushed out of a full buffer, or given up at shutdown
 	Rejected    atomic.Int64 // refused by the destination for good
 	Retries     atomic.Int64 // failed writes that were put back
 	Writes      atomic.Int64 // successful writes
 	WriteTime   atomic.Int64 // nanoseconds, total, failed writes included
+	WaitTime    atomic.Int64 // nanoseconds that inputs waited for room, total
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
 
 	mu      sync.Mutex
 	reasons map[string]int64 // rejections by reason
+}
+
+// Fill is how full one of an output's buffers is.
+type Fill struct {
+	Limit int64        // what it may hold, in samples, or bytes of events; 0 if the output does not take them
+	Size  atomic.Int64 // what it holds in the same unit, what is being written included
+	Count atomic.Int64 // how many samples or events that are
 }
 
 // Reject counts n samples or events that the destination refused for a reason, which is one word.
@@ -89,11 +97,11 @@ func (r *Registry) NewInput(id string) *Input {
 	return in
 }
 
-// NewOutput adds an output whose buffer holds up to limit samples and events.
-func (r *Registry) NewOutput(id string, limit int) *Output {
+// NewOutput adds an output whose buffers hold up to so many samples and bytes of events.
+func (r *Registry) NewOutput(id string, samples, events int) *Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := &Output{ID: id, Limit: int64(limit)}
+	out := &Output{ID: id, Samples: Fill{Limit: int64(samples)}, Events: Fill{Limit: int64(events)}}
 	out.LastSuccess.Store(time.Now().UnixNano())
 	r.outputs = append(r.outputs, out)
 	return out

@@ -20,9 +20,9 @@ func TestGathered(t *testing.T) {
 
 func TestRegistryKeepsTheOrder(t *testing.T) {
 	var r Registry
-	a, b, out := r.NewInput("a"), r.NewInput("b"), r.NewOutput("o", 50)
+	a, b, out := r.NewInput("a"), r.NewInput("b"), r.NewOutput("o", 50, 60)
 	ins, outs := r.Inputs(), r.Outputs()
-	if len(ins) != 2 || ins[0] != a || ins[1] != b || ins[1].ID != "b" || len(outs) != 1 || outs[0] != out || out.Limit != 50 {
+	if len(ins) != 2 || ins[0] != a || ins[1] != b || ins[1].ID != "b" || len(outs) != 1 || outs[0] != out || out.Samples.Limit != 50 || out.Events.Limit != 60 {
 		t.Errorf("%v, %v", ins, outs)
 	}
 }
@@ -59,7 +59,7 @@ func TestRegistryIsForManyGoroutines(t *testing.T) {
 }
 
 func TestReasons(t *testing.T) {
-	out := new(Registry).NewOutput("o", 1)
+	out := new(Registry).NewOutput("o", 1, 1)
 	out.Reject("too_old", 2)
 	out.Reject("other", 1)
 	out.Reject("too_old", 3)
@@ -74,7 +74,7 @@ func TestReasons(t *testing.T) {
 func TestLastSuccessBeginsAtRegistration(t *testing.T) {
 	before := time.Now().UnixNano()
 	var r Registry
-	if in, out := r.NewInput("i").LastSuccess.Load(), r.NewOutput("o", 1).LastSuccess.Load(); in < before || out < in {
+	if in, out := r.NewInput("i").LastSuccess.Load(), r.NewOutput("o", 1, 1).LastSuccess.Load(); in < before || out < in {
 		t.Errorf("%d, %d, before both it was %d", in, out, before)
 	}
 }

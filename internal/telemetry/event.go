@@ -58,6 +58,21 @@ type Event struct {
 	Fields   []Label
 }
 
+// What an event holds beside its texts, in bytes of a 64-bit machine.
+const (
+	sizeOfEvent = 160
+	sizeOfField = 32
+)
+
+// Size is how much memory the event takes, in bytes: what it counts for in a buffer.
+func (e *Event) Size() int {
+	n := sizeOfEvent + len(e.Host) + len(e.App) + len(e.Proc) + len(e.MsgID) + len(e.Message)
+	for i := range e.Fields {
+		n += sizeOfField + len(e.Fields[i].Key) + len(e.Fields[i].Value)
+	}
+	return n
+}
+
 const (
 	stampDigits = 13 // of milliseconds since the epoch, until the year 2286
 	seqDigits   = 8

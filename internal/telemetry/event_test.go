@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -45,5 +46,17 @@ func TestSeverityNames(t *testing.T) {
 	}
 	if got := Severity(9).String(); got != "severity9" {
 		t.Error(got)
+	}
+}
+
+// A buffer of events is as large as they are, whatever they consist of.
+func TestSizeOfEvent(t *testing.T) {
+	var none Event
+	full := Event{Host: "12", App: "345", Proc: "6", MsgID: "7890", Message: "ab", Fields: []Label{{Key: "k", Value: "123456"}, {}}}
+	if d := full.Size() - none.Size(); d != 2+3+1+4+2+7+2*sizeOfField {
+		t.Errorf("%d bytes more than an empty event", d)
+	}
+	if got := int(reflect.TypeFor[Event]().Size()); got > sizeOfEvent || sizeOfField != reflect.TypeFor[Label]().Size() {
+		t.Errorf("an event takes %d bytes without its texts, a field %d", got, reflect.TypeFor[Label]().Size())
 	}
 }

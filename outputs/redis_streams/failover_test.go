@@ -33,9 +33,7 @@ func (s *source) Run(ctx context.Context, out plugins.Emitter) error {
 			for range 10 {
 				b.Events = append(b.Events, telemetry.Event{Time: now, Host: "h1", Message: strconv.FormatInt(s.n.Add(1), 10)})
 			}
-			if err := out.Emit(ctx, b); err != nil {
-				return err
-			}
+			out.Emit(ctx, b)
 		}
 	}
 }
@@ -54,7 +52,7 @@ func TestFailoverUnderLoad(t *testing.T) {
 	a := agent.New(agent.Config{
 		Inputs:  []agent.Input{{ID: "source", Live: plugins.Input{Runner: src}}},
 		Outputs: []agent.Output{{ID: "redis_streams", Output: out}},
-		Flush:   100 * time.Millisecond, Buffer: 1_000_000, Grace: time.Minute,
+		Flush:   100 * time.Millisecond, Buffer: 1_000_000, EventBuffer: 64 << 20, Grace: time.Minute,
 		Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(t.Context())

@@ -72,7 +72,7 @@ func gatherers(tb testing.TB) map[string]*plugintest.Probe {
 		for _, in := range Catalog() {
 			env.Self.NewInput(in.Name())
 		}
-		env.Self.NewOutput("redistimeseries", 5000)
+		env.Self.NewOutput("redistimeseries", 5000, 1<<20)
 		probes[d.Name()] = plugintest.Start(tb, d, "", env)
 	}
 	return probes

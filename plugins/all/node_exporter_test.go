@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
@@ -151,7 +152,8 @@ func kernelEquivalents() []same {
 // read just before and just after.
 func TestAgainstNodeExporter(t *testing.T) {
 	url := startNodeExporter(t, "--collector.netstat.fields=.*", "--collector.vmstat.fields=.*", "--collector.processes", "--collector.tcpstat",
-		"--collector.stat.softirq", "--collector.diskstats.device-exclude=^(z?ram|loop)\\d+$", "--collector.filesystem.fs-types-exclude="+
+		"--collector.stat.softirq", "--collector.filesystem.mount-points-exclude=^/(dev|proc|run|sys)($|/)|^"+os.TempDir()+"/", // tests mount there
+		"--collector.diskstats.device-exclude=^(z?ram|loop)\\d+$", "--collector.filesystem.fs-types-exclude="+
 			"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue|nsfs|overlay|proc|pstore|securityfs|sysfs|tmpfs|tracefs)$")
 	probes := gatherers(t)
 	for name, config := range map[string]string{"linux_mem": "full: true", "linux_vmstat": "fields: ['*']"} {

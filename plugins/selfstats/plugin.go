@@ -127,6 +127,8 @@ func age(out *telemetry.Batch, unixNano int64) float64 {
 type writer struct {
 	time, written, dropped                      *telemetry.Total
 	rejected, retries, writes, size, limit, age *telemetry.Series
+	events, eventBytes, eventLimit              *telemetry.Series
+	wait                                        *telemetry.Total
 	reasons                                     *telemetry.Vec[string, *telemetry.Series]
 }
 
@@ -145,6 +147,11 @@ func newWriter(f *telemetry.Factory, id string) writer {
 		size:     series("buffer_size", telemetry.Gauge),
 		limit:    series("buffer_limit", telemetry.Gauge),
 		age:      f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
+
+		events:     series("event_buffer_size", telemetry.Gauge),
+		eventBytes: f.Gauge("internal_write_event_buffer_bytes", telemetry.Bytes, label),
+		eventLimit: f.Gauge("internal_write_event_buffer_limit_bytes", telemetry.Bytes, label),
+		wait:       f.Counter("internal_write_event_wait_time_ns", telemetry.Nanoseconds, label),
 		reasons: telemetry.NewVec(func(reason string) *telemetry.Series {
 			return f.New("internal_write_rejected", telemetry.Counter, telemetry.None, label, telemetry.Label{Key: "reason", Value: reason})
 		}),
@@ -159,7 +166,15 @@ func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
 	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
 	out.Add(w.retries, float64(s.Retries.Load()))
 	out.Add(w.writes, float64(s.Writes.Load()))
-	out.Add(w.size, float64(s.Buffered.Load()))
-	out.Add(w.limit, float64(s.Limit))
+	if s.Samples.Limit > 0 {
+		out.Add(w.size, float64(s.Samples.Size.Load()))
+		out.Add(w.limit, float64(s.Samples.Limit))
+	}
+	if s.Events.Limit > 0 {
+		out.Add(w.events, float64(s.Events.Count.Load()))
+		out.Add(w.eventBytes, float64(s.Events.Size.Load()))
+		out.Add(w.eventLimit, float64(s.Events.Limit))
+		w.wait.Add(out, float64(s.WaitTime.Load()))
+	}
 	out.Add(w.age, age(out, s.LastSuccess.Load()))
 }

@@ -28,8 +28,8 @@ func count(r *selfstat.Registry) {
 		in.Missed.Add(3)
 		in.LastSuccess.Store(start.Add(-7 * time.Second).UnixNano())
 	}
-	out := r.NewOutput("redistimeseries", 5000)
-	out.Buffered.Store(7)
+	out := r.NewOutput("redistimeseries", 5000, 0)
+	out.Samples.Size.Store(7)
 	out.Written.Add(60)
 	out.Dropped.Add(5)
 	out.Reject("too_old", 3)
@@ -37,7 +37,10 @@ func count(r *selfstat.Registry) {
 	out.LastSuccess.Store(start.Add(-4 * time.Second).UnixNano())
 	out.Retries.Add(3)
 	out.WriteTime.Add(900)
-	stdout := r.NewOutput("stdout", 100)
+	stdout := r.NewOutput("stdout", 100, 4096)
+	stdout.Events.Size.Store(900)
+	stdout.Events.Count.Store(3)
+	stdout.WaitTime.Store(50)
 	stdout.Written.Add(1)
 	stdout.LastSuccess.Store(start.Add(time.Hour).UnixNano()) // the clock was set back
 }
@@ -94,6 +97,9 @@ func TestGather(t *testing.T) {
 		"internal_write_metrics_dropped_stdout": 0, "internal_write_metrics_dropped_rate_stdout": 0,
 		"internal_write_metrics_rejected_stdout": 0, "internal_write_retries_stdout": 0,
 		"internal_write_buffer_size_stdout": 0, "internal_write_buffer_limit_stdout": 100,
+		"internal_write_event_buffer_size_stdout": 3, "internal_write_event_buffer_bytes_stdout": 900,
+		"internal_write_event_buffer_limit_bytes_stdout": 4096,
+		"internal_write_event_wait_time_ns_stdout":       50, "internal_write_event_wait_time_ns_rate_stdout": 0,
 	}
 	if diff := cmp.Diff(want, maps); diff != "" {
 		t.Error(diff)

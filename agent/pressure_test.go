@@ -1,0 +1,227 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// shelf keeps samples and events, unless it is told to refuse.
+type shelf struct {
+	server
+	mu     sync.Mutex
+	refuse func() error // nil: never
+	events []string
+}
+
+func (s *shelf) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse != nil {
+		if err := s.refuse(); err != nil {
+			return err
+		}
+	}
+	for i := range events {
+		s.events = append(s.events, events[i].Message)
+	}
+	return nil
+}
+
+// lineOf is an event of 1,000 bytes.
+func lineOf(n int) telemetry.Event {
+	text := fmt.Sprintf("%04d", n)
+	return telemetry.Event{Message: text + strings.Repeat(".", 1000-sizeOfBare-len(text))}
+}
+
+var bare = telemetry.Event{}
+
+var sizeOfBare = bare.Size()
+
+// sender emits one line a time, as fast as it can, until it is done, and keeps count.
+func sender(sent *atomic.Int64, lines int64) service {
+	return func(ctx context.Context, out plugins.Emitter) error {
+		for sent.Load() < lines && ctx.Err() == nil {
+			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+			b.Events = []telemetry.Event{lineOf(int(sent.Add(1)) - 1)}
+			out.Emit(ctx, b)
+		}
+		<-ctx.Done()
+		return nil
+	}
+}
+
+// outage refuses until d has passed.
+func outage(d time.Duration) func() error {
+	begin := time.Now()
+	return func() error {
+		if time.Since(begin) < d {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+}
+
+func (w *world) push(id string, r plugins.Runner) {
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Live: plugins.Input{Runner: r}})
+}
+
+func TestSendersWaitAndNothingIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, sent := newWorld(), new(atomic.Int64)
+		s := &shelf{refuse: outage(time.Minute)}
+		w.cfg.Block, w.cfg.EventBuffer = true, 64_000
+		w.push("syslog", sender(sent, 1000))
+		w.write("both", s)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- New(w.cfg).Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		if n := sent.Load(); n != 65 { // one in hand
+			t.Errorf("%d sent while the output is away, 64 fit", n)
+		}
+		if o := w.out(0); o.Events.Count.Load() != 65 || o.Events.Size.Load() != 64_000 {
+			t.Errorf("%d events of %d bytes are said to be buffered", o.Events.Count.Load(), o.Events.Size.Load())
+		}
+		time.Sleep(90 * time.Second)
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if len(s.events) != 1000 || w.out(0).Dropped.Load() != 0 {
+			t.Fatalf("%d of 1000 written, %d dropped", len(s.events), w.out(0).Dropped.Load())
+		}
+		for i, text := range s.events {
+			if !strings.HasPrefix(text, fmt.Sprintf("%04d", i)) {
+				t.Fatalf("event %d is %.4s", i, text)
+			}
+		}
+		if waited := time.Duration(w.out(0).WaitTime.Load()); waited < time.Minute-time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		if o := w.out(0); o.Events.Count.Load() != 0 || o.Events.Size.Load() != 0 {
+			t.Errorf("%d events of %d bytes are still said to be buffered", o.Events.Count.Load(), o.Events.Size.Load())
+		}
+		w.logged(t, "buffer of events is full, senders have to wait", 1)
+	})
+}
+
+// TestStopWhileASenderWaits: what it holds is written, or said to be lost.
+func TestStopWhileASenderWaits(t *testing.T) {
+	for _, works := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w, sent := newWorld(), new(atomic.Int64)
+			s := &shelf{refuse: outage(30 * time.Second)}
+			if !works {
+				s.refuse = outage(time.Hour)
+			}
+			w.cfg.Block, w.cfg.EventBuffer, w.cfg.Grace = true, 10_000, time.Minute
+			w.push("syslog", sender(sent, 1000))
+			w.write("both", s)
+			err := w.runFor(20 * time.Second)
+			if works && (err != nil || len(s.events) != 11) {
+				t.Errorf("%v, %d written, 10 fit and one was in hand", err, len(s.events))
+			}
+			if !works && (err == nil || !strings.Contains(err.Error(), "output both: 11 events were still buffered and are lost") || w.out(0).Dropped.Load() != 11) {
+				t.Errorf("%v, %d dropped", err, w.out(0).Dropped.Load())
+			}
+		})
+	}
+}
+
+func TestOldestEventsAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, sent := newWorld(), new(atomic.Int64)
+		s := &shelf{refuse: outage(time.Minute)}
+		w.cfg.EventBuffer = 64_000
+		w.push("syslog", sender(sent, 1000))
+		w.write("both", s)
+		if err := w.runFor(2 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if d := int(w.out(0).Dropped.Load()); sent.Load() != 1000 || d == 0 || d+len(s.events) != 1000 || !strings.HasPrefix(s.events[len(s.events)-1], "0999") {
+			t.Errorf("%d sent, %d dropped, %d written", sent.Load(), d, len(s.events))
+		}
+		w.logged(t, "buffer of events is full, the oldest are dropped", 1)
+	})
+}
+
+// TestWhatIsAskedOnTimeDoesNotWait: an input that is polled gives its samples on time, its events are dropped when there
+// is no room for them, and samples and events do not push out each other.
+func TestWhatIsAskedOnTimeDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, sent := newWorld(), new(atomic.Int64)
+		s := &shelf{refuse: outage(time.Minute)}
+		w.cfg.Block, w.cfg.EventBuffer, w.cfg.Buffer = true, 10_000, 1000
+		w.push("syslog", sender(sent, 20))
+		series := w.f.Gauge("exec", telemetry.None)
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "exec", Interval: time.Second, Live: plugins.Input{
+			Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+				b.Add(series, 1)
+				b.Events = append(b.Events, lineOf(9999))
+				return nil
+			})}})
+		w.write("both", s)
+		if err := w.runFor(2 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.points) != 120 || w.in(1).Missed.Load() != 0 {
+			t.Errorf("%d of 120 samples, %d gathers missed", len(s.points), w.in(1).Missed.Load())
+		}
+		if d := int(w.out(0).Dropped.Load()); d == 0 || d+len(s.events) != 120+20 {
+			t.Errorf("%d dropped and %d written of 140 events", d, len(s.events))
+		}
+		for n := range 20 {
+			found := false
+			for _, text := range s.events {
+				found = found || strings.HasPrefix(text, fmt.Sprintf("%04d", n))
+			}
+			if !found {
+				t.Errorf("line %d of the sender that waits is lost", n)
+			}
+		}
+	})
+}
+
+// TestErrorsOfInputsAreEvents: they stand where the lines would.
+func TestErrorsOfInputsAreEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(), &eventLog{calls: 1}
+		w.cfg.Host = "atila"
+		begin := time.Now()
+		w.poll("disk#a", time.Second, func(context.Context) error {
+			if since := time.Since(begin); since > 10*time.Second && since < 20*time.Second {
+				return errors.New("read /proc/mounts: permission denied")
+			}
+			return nil
+		})
+		w.push("syslog", service(func(context.Context, plugins.Emitter) error { return errors.New("listen udp :514: address in use") }))
+		w.write("log", log)
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range log.events {
+			got = append(got, fmt.Sprint(e.Severity, " ", e.Host, " ", e.App, " ", e.Source, " ", e.Message))
+		}
+		all := strings.Join(got, "\n")
+		for _, want := range []string{
+			"error atila rtcollector disk disk#a: input failed: read /proc/mounts: permission denied",
+			"info atila rtcollector disk disk#a: input works again",
+			"error atila rtcollector syslog syslog: input ended, will be started again: listen udp :514: address in use",
+		} {
+			if strings.Count(all, want) != 1 {
+				t.Errorf("%q is not there once, but\n%s", want, all)
+			}
+		}
+	})
+}
