@@ -20,9 +20,9 @@ const module = "github.com/rtcollector/rtcollector"
 // layers, lowest first. A folder belongs to the longest pattern that matches it; "x/*" are the folders below x.
 var layers = [][]string{
 	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/arch"},
-	{"internal/catalog", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries"},
+	{"internal/catalog", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc"},
 	{"secrets"},
-	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/httpx/*", "internal/embedded", "internal/tskey", "internal/eventdoc"},
+	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/httpx/*", "internal/embedded", "internal/tskey", "internal/syslogmsg"},
 	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},

@@ -1,0 +1,76 @@
+package syslogmsg
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// FuzzParse: whatever is sent, nothing of the text is lost but what went into another place, and the time is one that can be.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		`<165>1 2026-11-05T22:14:15.003+04:00 m.example evntslog 4711 ID47 [ex@32473 iut="3" e="\]"][x@1] text`,
+		"<34>Nov  5 19:14:15 mymachine su[12]: 'su root' failed", "<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface down",
+		"<166>Nov 05 2026 19:14:15 fw1 : %ASA-6-302013: Built", "<13>2026-11-05T19:14:15.123456+02:00 vm su[1]: x",
+		`<30>Nov  5 19:14:15 ("U7PG2,788a20123456,v3.9.19.8123") hostapd: ath0`, "<14>Nov  5 19:14:15 NAS WinFileService Event: read", "<999>", "", "<0>\x00\xff",
+	} {
+		f.Add([]byte(s))
+	}
+	strict, lax := New(settings()), New(Settings{Standard: RFC5424, BestEffort: true, Separator: "."})
+	old := New(Settings{Standard: RFC3164})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, p := range []*Parser{strict, lax, old} {
+			var e telemetry.Event
+			_, err := p.Parse(data, received, &e)
+			if err != nil && e.Message != strings.TrimRight(string(data), "\r\n\x00") {
+				t.Errorf("%v, but the message is %q", err, e.Message)
+			}
+			if e.Severity > telemetry.Debug || len(e.Fields) == 0 {
+				t.Errorf("%+v", e)
+			}
+			if e.Time.Before(received.Add(-oldest)) || e.Time.After(received.Add(newest)) {
+				t.Errorf("it was sent at %v", e.Time)
+			}
+			kept := len(e.Host) + len(e.App) + len(e.Proc) + len(e.MsgID) + len(e.Message)
+			for _, field := range e.Fields {
+				kept += len(field.Key) + len(field.Value)
+			}
+			const forms = 120 // priority, time, zone, colons and blanks
+			if lost := len(strings.Join(strings.Fields(string(data)), " ")) - kept; lost > forms {
+				t.Errorf("%d of %d bytes are nowhere: %+v", lost, len(data), e)
+			}
+		}
+	})
+}
+
+func benchmark(b *testing.B, text string) {
+	p, data := New(settings()), []byte(text)
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		e := telemetry.Event{}
+		if _, err := p.Parse(data, now, &e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+func BenchmarkParse5424(b *testing.B) {
+	benchmark(b, "<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 - An application event log entry that is as long as they usually are")
+}
+
+func BenchmarkParse5424Data(b *testing.B) {
+	benchmark(b, `<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] An application event log entry`)
+}
+
+func BenchmarkParse3164(b *testing.B) {
+	benchmark(b, "<34>Nov  5 22:14:15 mymachine su[123]: 'su root' failed for lonvick on /dev/pts/8 and something that is as long as they usually are")
+}
+
+func BenchmarkParseCisco(b *testing.B) {
+	benchmark(b, "<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface GigabitEthernet0/1, changed state to down")
+}

@@ -1,0 +1,230 @@
+package syslogmsg
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// received is when the messages of these tests arrive: 19:46:10 in Berlin, an hour earlier by UTC.
+var received = time.Date(2026, 11, 5, 19, 46, 10, 0, berlin)
+
+var berlin = time.FixedZone("CET", 3600)
+
+func settings() Settings {
+	return Settings{Standard: Auto, Separator: "_", Zone: berlin}
+}
+
+// show prints an event on a line: what there is of it.
+func show(e *telemetry.Event) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s", e.Severity)
+	for _, v := range []telemetry.Label{{Key: "host", Value: e.Host}, {Key: "app", Value: e.App}, {Key: "proc", Value: e.Proc}, {Key: "id", Value: e.MsgID}} {
+		if v.Value != "" {
+			fmt.Fprintf(&b, " %s=%s", v.Key, v.Value)
+		}
+	}
+	if !e.Time.Equal(received) {
+		fmt.Fprintf(&b, " at=%s", e.Time.In(berlin).Format("2006-01-02T15:04:05.999999"))
+	}
+	for _, f := range e.Fields {
+		if f != (telemetry.Label{Key: "facility", Value: "1"}) {
+			fmt.Fprintf(&b, " %s=%q", f.Key, f.Value)
+		}
+	}
+	return b.String() + ": " + e.Message
+}
+
+func TestParse(t *testing.T) {
+	for name, tc := range map[string]struct{ in, want string }{
+		// RFC 5424
+		"5424": {
+			`<165>1 2026-11-05T22:14:15.003+04:00 mymachine.example.com evntslog 4711 ID47 [ex@32473 iut="3" eventID="1011"][x@1] ` + "\ufeffAn äpplication\n",
+			`notice host=mymachine.example.com app=evntslog proc=4711 id=ID47 at=2026-11-05T19:14:15.003 facility="20" ex@32473_eventID="1011" ex@32473_iut="3" x@1="true": An äpplication`},
+		"5424, nothing":    {"<13>1 - - - - - -", "notice: "},
+		"5424, escapes":    {`<13>1 - h a - - [x k="a \"b\" \\ \] c=\"d\""] m`, `notice host=h app=a x_k="a \"b\" \\ ] c=\"d\"": m`},
+		"5424, not UTF-8":  {"<13>1 - h a - - - gr\xfcn \x00\x1b[31m", "notice host=h app=a: gr\xfcn \x00\x1b[31m"},
+		"5424, lines":      {"<13>1 - h a - - - one\ntwo\n\n", "notice host=h app=a: one\ntwo"},
+		"5424, repeated":   {`<13>1 - h a - - [origin ip="192.0.2.1" ip="192.0.2.129"] m`, `notice host=h app=a origin_ip="192.0.2.129" structured_data="[origin ip=\"192.0.2.1\" ip=\"192.0.2.129\"]": m`},
+		"5424, bad time":   {"<13>1 yesterday h a - - - m", `notice parse_error="expecting a RFC3339MICRO timestamp or a nil value [col 6]": <13>1 yesterday h a - - - m`},
+		"5424, 1970":       {"<13>1 1970-01-01T00:00:09Z h a - - - m", `notice host=h app=a sent_at="1970-01-01T00:00:09Z": m`},
+		"5424, 2106":       {"<13>1 2106-02-07T06:28:15Z h a - - - m", `notice host=h app=a sent_at="2106-02-07T06:28:15Z": m`},
+		"5424, util-linux": {`<13>1 2026-11-05T19:46:03.320923+01:00 vm root - - [timeQuality tzKnown="1" isSynced="0"] hello world`, `notice host=vm app=root at=2026-11-05T19:46:03.320923 timeQuality_isSynced="0" timeQuality_tzKnown="1": hello world`},
+
+		// RFC 3164 and its relatives
+		"3164":                 {"<34>Nov  5 19:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8", "critical host=mymachine app=su at=2026-11-05T19:14:15 facility=\"4\": 'su root' failed for lonvick on /dev/pts/8"},
+		"3164, pid":            {"<13>Nov  5 19:14:15 vm sshd[4711]: Accepted publickey", "notice host=vm app=sshd proc=4711 at=2026-11-05T19:14:15: Accepted publickey"},
+		"3164, one blank":      {"<13>Nov 5 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, day with zero":  {"<13>Nov 05 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, fraction":       {"<13>Nov  5 19:14:15.123 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15.123: x"},
+		"3164, leap day":       {"<13>Feb 29 12:00:00 vm sshd: x", "notice: Feb 29 12:00:00 vm sshd: x"},
+		"3164, no such day":    {"<13>Nov 31 12:00:00 vm sshd: x", "notice: Nov 31 12:00:00 vm sshd: x"},
+		"3164, leap second":    {"<13>Nov  5 19:14:60 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:15:00: x"},
+		"3164, address":        {"<13>Nov  5 19:14:15 2001:db8:: sshd: x", "notice host=2001:db8:: app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, path":           {"<22>Nov  5 19:14:15 mx postfix/smtpd[12]: connect from a[10.0.0.1]", `info host=mx app=postfix/smtpd proc=12 at=2026-11-05T19:14:15 facility="2": connect from a[10.0.0.1]`},
+		"3164, no host":        {"<13>Nov  5 19:14:15 root: hello", "notice app=root at=2026-11-05T19:14:15: hello"},
+		"3164, no host, pid":   {"<13>Nov  5 19:14:15 CRON[7]: hello", "notice app=CRON proc=7 at=2026-11-05T19:14:15: hello"},
+		"3164, loud tag":       {"<13>Nov  5 19:14:15 CRON: hello", "notice app=CRON at=2026-11-05T19:14:15: hello"},
+		"3164, no tag":         {"<13>Nov  5 19:14:15 vm last message repeated 3 times", "notice host=vm at=2026-11-05T19:14:15: last message repeated 3 times"},
+		"3164, no time":        {"<13>root[12]: hello: world", "notice app=root proc=12: hello: world"},
+		"3164, text only":      {"<30>system,info,account user admin logged in", `info facility="3": system,info,account user admin logged in`},
+		"3164, URL":            {"<13>http://example.com is away", "notice: http://example.com is away"},
+		"3164, brackets":       {"<4>Nov  5 19:14:15 gw [LAN_IN-2000-A] DESCR=\"x\" IN=br0", `warning host=gw at=2026-11-05T19:14:15 facility="0": [LAN_IN-2000-A] DESCR="x" IN=br0`},
+		"3164, launchd":        {"<13>Nov  5 19:14:15 mac com.apple.xpc.launchd[1] (com.apple.x): Service exited", "notice host=mac app=com.apple.xpc.launchd proc=1 at=2026-11-05T19:14:15: (com.apple.x): Service exited"},
+		"3164, kernel":         {"<6>Nov  5 19:14:15 vm kernel:[   12.5] eth0: link up", `info host=vm app=kernel at=2026-11-05T19:14:15 facility="0": [   12.5] eth0: link up`},
+		"3164, C++":            {"<13>Nov  5 19:14:15 vm DBI::connect failed", "notice host=vm at=2026-11-05T19:14:15: DBI::connect failed"},
+		"3164, tag alone":      {"<13>Nov  5 19:14:15 vm cron:", "notice host=vm app=cron at=2026-11-05T19:14:15: "},
+		"3164, open bracket":   {"<13>Nov  5 19:14:15 vm cron[12 x", "notice host=vm at=2026-11-05T19:14:15: cron[12 x"},
+		"3164, future":         {"<13>Nov  7 19:14:15 vm cron: x", `notice host=vm app=cron sent_at="2026-11-07T19:14:15+01:00": x`},
+		"rsyslog":              {"<13>2026-11-05T19:14:15.123456+02:00 vm su[1]: x", "notice host=vm app=su proc=1 at=2026-11-05T18:14:15.123456: x"},
+		"ISO, UTC":             {"<13>2026-11-05T18:14:15Z vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15: x"},
+		"ISO, west":            {"<13>2026-11-05T14:14:15-0400 vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15: x"},
+		"ISO, no zone":         {"<13>2026-11-05 19:14:15,5 vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15.5: x"},
+		"ISO, glued":           {"<13>2026-11-05T19:14:15x vm su: x", "notice: 2026-11-05T19:14:15x vm su: x"},
+		"Docker":               {"<30>Nov  5 19:14:15 box docker/web/9a6ef0a4[812]: GET / 200", `info host=box app=docker/web/9a6ef0a4 proc=812 at=2026-11-05T19:14:15 facility="3": GET / 200`},
+		"Synology, files":      {"<14>Nov  5 19:14:15 NAS WinFileService Event: read, Path: /x, User: a", "info host=NAS app=WinFileService at=2026-11-05T19:14:15: Event: read, Path: /x, User: a"},
+		"Synology, system":     {"<14>Nov  5 19:14:15 NAS System SYSTEM:\tLocal UPS was plugged in", "info host=NAS app=System at=2026-11-05T19:14:15: SYSTEM:\tLocal UPS was plugged in"},
+		"Synology, connection": {"<14>Nov  5 19:14:15 NAS Connection: User [a] logged in", "info host=NAS app=Connection at=2026-11-05T19:14:15: User [a] logged in"},
+		"Ubiquiti, quoted":     {`<30>Nov  5 19:14:15 ("U7PG2,788a20123456,v3.9.19.8123") hostapd: ath0: STA`, `info app=hostapd at=2026-11-05T19:14:15 facility="3" device="U7PG2,788a20123456,v3.9.19.8123": ath0: STA`},
+		"Ubiquiti, no host":    {`<30>Nov  5 19:14:15 U7LR,f09fc2aabbcc,v4.0.42: hostapd: ath0: STA`, `info app=hostapd at=2026-11-05T19:14:15 facility="3" device="U7LR,f09fc2aabbcc,v4.0.42": ath0: STA`},
+		"Ubiquiti, host":       {`<30>Nov  5 19:14:15 Attic f09fc2aabbcc,U7-LR-6.5.28+14491: hostapd[7]: ath0: STA`, `info host=Attic app=hostapd proc=7 at=2026-11-05T19:14:15 facility="3" device="f09fc2aabbcc,U7-LR-6.5.28+14491": ath0: STA`},
+		"CEF":                  {`<14>Nov  5 19:14:15 gw CEF:0|Ubiquiti|UniFi Network|9.0|400|WiFi Client Connected|1|msg=x`, "info host=gw at=2026-11-05T19:14:15: CEF:0|Ubiquiti|UniFi Network|9.0|400|WiFi Client Connected|1|msg=x"},
+
+		// Cisco
+		"IOS":             {"<189>237: *Nov  5 19:14:15.295: %SYS-5-CONFIG_I: Configured from console", `notice app=SYS id=SYS-5-CONFIG_I at=2026-11-05T19:14:15.295 facility="23" counter="237": Configured from console`},
+		"IOS, all":        {"<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface down", `notice host=router1 app=LINK id=LINK-3-UPDOWN at=2026-11-05T19:14:15.295 facility="23" counter="237:000485": Interface down`},
+		"IOS, no counter": {"<189>: *Nov  5 18:14:15 UTC: %SYS-5-RESTART: System restarted --", `notice app=SYS id=SYS-5-RESTART at=2026-11-05T19:14:15 facility="23": System restarted --`},
+		"IOS, uptime":     {"<189>19: 3w2d: %SYS-5-CONFIG_I: x", `notice host=3w2d app=SYS id=SYS-5-CONFIG_I facility="23" counter="19": x`},
+		"NX-OS":           {"<189>: 2026 Nov  5 19:14:15 CET: %ETHPORT-5-IF_UP: Interface up", `notice app=ETHPORT id=ETHPORT-5-IF_UP at=2026-11-05T19:14:15 facility="23": Interface up`},
+		"ASA":             {"<166>Nov 05 2026 19:14:15: %ASA-6-302013: Built inbound", `info app=ASA id=ASA-6-302013 at=2026-11-05T19:14:15 facility="20": Built inbound`},
+		"ASA, host":       {"<166>Nov 05 2026 19:14:15 fw1 : %ASA-6-302013: Built inbound", `info host=fw1 app=ASA id=ASA-6-302013 at=2026-11-05T19:14:15 facility="20": Built inbound`},
+		"ASA, bare":       {"<166>%ASA-6-302013: Built", `info app=ASA id=ASA-6-302013 facility="20": Built`},
+		"ASA, session":    {"<166>:Nov 05 18:14:15 UTC: %ASA-session-6-302013: Built", `info app=ASA-session id=ASA-session-6-302013 at=2026-11-05T19:14:15 facility="20": Built`},
+		"a percentage":    {"<13>Nov  5 19:14:15 vm df: 95% of-x-5-y: full", "notice host=vm app=df at=2026-11-05T19:14:15: 95% of-x-5-y: full"},
+		"a relay":         {"<189>Nov  5 19:14:15 relay 237: *Nov  5 19:14:15: %SYS-5-X: y", `notice host=relay app=237 at=2026-11-05T19:14:15 facility="23": *Nov  5 19:14:15: %SYS-5-X: y`},
+
+		// no priority
+		"none":     {"hello", `notice parse_error="no priority such as <13> at the beginning": hello`},
+		"empty":    {"", `notice parse_error="no priority such as <13> at the beginning": `},
+		"999":      {"<999>1 - - - - - - x", `notice parse_error="no priority such as <13> at the beginning": <999>1 - - - - - - x`},
+		"192":      {"<192>x", `notice parse_error="no priority such as <13> at the beginning": <192>x`},
+		"191":      {"<191>x", `debug facility="23": x`},
+		"negative": {"<-1>x", `notice parse_error="no priority such as <13> at the beginning": <-1>x`},
+		"open":     {"<13", `notice parse_error="no priority such as <13> at the beginning": <13`},
+		"no digit": {"<>x", `notice parse_error="no priority such as <13> at the beginning": <>x`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e telemetry.Event
+			_, err := New(settings()).Parse([]byte(tc.in), received, &e)
+			if got := show(&e); got != tc.want {
+				t.Errorf("%s\n got %s\nwant %s", tc.in, got, tc.want)
+			}
+			if (err != nil) != strings.Contains(tc.want, "parse_error") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStandards(t *testing.T) {
+	parse := func(s Standard, text string) string {
+		set := settings()
+		set.Standard, set.Separator = s, "."
+		var e telemetry.Event
+		_, _ = New(set).Parse([]byte(text), received, &e)
+		return show(&e)
+	}
+	for in, want := range map[string]map[Standard]string{
+		`<13>1 - h a - - [x k="v"] m`: {Auto: `notice host=h app=a x.k="v": m`, RFC3164: `notice: 1 - h a - - [x k="v"] m`},
+		"<13>Nov  5 19:46:10 h a: m":  {Auto: "notice host=h app=a: m", RFC5424: `notice parse_error="expecting a version value in the range 1-999 [col 4]": <13>Nov  5 19:46:10 h a: m`},
+	} {
+		for s, want := range want {
+			if got := parse(s, in); got != want {
+				t.Errorf("%s\n got %s\nwant %s", s, got, want)
+			}
+		}
+	}
+}
+
+// TestBestEffort: what could be read is used, and nothing of the message is lost.
+func TestBestEffort(t *testing.T) {
+	set := settings()
+	set.BestEffort = true
+	var e telemetry.Event
+	_, err := New(set).Parse([]byte(`<11>1 2026-11-05T19:14:15+01:00 h a - - [broken m`), received, &e)
+	if err == nil || e.Host != "h" || e.App != "a" || e.Severity != telemetry.Error || e.Message != `<11>1 2026-11-05T19:14:15+01:00 h a - - [broken m` || e.Time.Equal(received) {
+		t.Errorf("%v: %s", err, show(&e))
+	}
+}
+
+func TestZoneIsGuessed(t *testing.T) {
+	local := time.Local
+	time.Local = berlin
+	defer func() { time.Local = local }()
+	for in, want := range map[string]string{
+		"19:46:08": "19:46:08", // ours
+		"18:46:08": "19:46:08", // UTC
+		"13:46:12": "19:46:12", // New York, a little ahead
+		"00:31:08": "19:46:08", // Nepal, yesterday's date: see below
+		"18:46:00": "18:46:00", // an hour and ten seconds late
+		"04:30:00": "04:30:00",
+	} {
+		day := " 5 "
+		if in == "00:31:08" {
+			day = " 6 "
+		}
+		var e telemetry.Event
+		_, _ = New(Settings{Standard: Auto}).Parse([]byte("<13>Nov "+day+in+" h a: m"), received, &e)
+		if got := e.Time.In(berlin).Format("15:04:05"); got != want || e.Time.In(berlin).Day() != 5 {
+			t.Errorf("%s was read as %s of the %d., want %s", in, got, e.Time.Day(), want)
+		}
+	}
+	var e telemetry.Event
+	_, _ = New(Settings{Standard: Auto, Zone: time.UTC}).Parse([]byte("<13>Nov  5 19:46:08 h a: m"), received, &e)
+	if got := e.Time.UTC().Format("15:04:05"); got != "19:46:08" {
+		t.Errorf("a zone that is set was not taken: %s", got)
+	}
+}
+
+func TestYearIsTheNearest(t *testing.T) {
+	for in, want := range map[string]string{
+		"2026-01-01T00:00:10 Dec 31 23:59:58": "2025-12-31T23:59:58",
+		"2026-12-31T23:59:58 Jan  1 00:00:10": "2027-01-01T00:00:10",
+		"2028-03-01T00:00:00 Feb 29 12:00:00": "2028-02-29T12:00:00",
+		"2029-01-10T00:00:00 Feb 29 12:00:00": "2028-02-29T12:00:00",
+		"2026-06-15T00:00:00 Jun 14 00:00:00": "2026-06-14T00:00:00",
+	} {
+		at, stamp, _ := strings.Cut(in, " ")
+		now, err := time.ParseInLocation("2006-01-02T15:04:05", at, berlin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e telemetry.Event
+		_, _ = New(settings()).Parse([]byte("<13>"+stamp+" h a: m"), now, &e)
+		if got := e.Time.In(berlin).Format("2006-01-02T15:04:05"); got != want {
+			t.Errorf("%s at %s was read as %s, want %s", stamp, at, got, want)
+		}
+	}
+}
+
+// TestParserKeepsNothing: what a message said does not appear in the next.
+func TestParserKeepsNothing(t *testing.T) {
+	p := New(settings())
+	full := `<165>1 2026-11-05T22:14:15.003+04:00 m e 4711 ID47 [ex@32473 iut="3"] text`
+	for range 2 {
+		var first, bare telemetry.Event
+		_, _ = p.Parse([]byte(full), received, &first)
+		_, _ = p.Parse([]byte("<13>1 - - - - - -"), received, &bare)
+		if got := show(&bare); got != "notice: " {
+			t.Error(got)
+		}
+		if diff := cmp.Diff("text", first.Message); diff != "" {
+			t.Error(diff)
+		}
+	}
+}

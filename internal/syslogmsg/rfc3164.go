@@ -1,0 +1,108 @@
+package syslogmsg
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// parse3164 reads what follows the priority: a time, a host, a tag and a text, of which any but the text may be missing.
+// What it does not recognise is text.
+func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) {
+	text = strings.TrimLeft(text, " ")
+	if p.parseCisco(text, received, e) {
+		return
+	}
+	if sent, rest, ok := p.readTime(text, received); ok {
+		setTime(e, sent, received)
+		e.Host, text = readHost(strings.TrimLeft(rest, " "))
+	}
+	if device, rest := readDevice(text); device != "" {
+		e.Fields = append(e.Fields, telemetry.Label{Key: Device, Value: device})
+		text = rest
+	}
+	e.App, e.Proc, e.Message = readTag(text)
+}
+
+const (
+	maxHost = 255
+	maxTag  = 128
+)
+
+// readHost reads the word that says where a message is from. The C library and busybox leave it out: then the tag stands
+// there, which ends in a colon.
+func readHost(text string) (host, rest string) {
+	word, rest, _ := strings.Cut(text, " ")
+	if word == "" || len(word) > maxHost || strings.ContainsAny(word, `"(`) {
+		return "", text
+	}
+	if strings.HasSuffix(word, ":") {
+		if _, err := netip.ParseAddr(word); err != nil { // 2001:db8:: is an address
+			return "", text
+		}
+	}
+	return word, strings.TrimLeft(rest, " ")
+}
+
+// readTag reads "name[pid]: " or "name: ": who on that host.
+func readTag(text string) (app, proc, message string) {
+	end := strings.IndexAny(text[:min(len(text), maxTag)], ":[ ")
+	if end <= 0 {
+		return "", "", text
+	}
+	app, rest := text[:end], text[end:]
+	if rest[0] == '[' {
+		stop := strings.IndexByte(rest[:min(len(rest), maxTag)], ']')
+		if stop < 0 {
+			return "", "", text
+		}
+		proc, rest = rest[1:stop], rest[stop+1:]
+		if rest = strings.TrimPrefix(rest, ":"); rest != "" && rest[0] != ' ' {
+			return "", "", text
+		}
+		return app, proc, strings.TrimPrefix(rest, " ")
+	}
+	if message, ok := strings.CutPrefix(rest, ":"); ok && (message == "" || strings.ContainsRune(" \t[", rune(message[0]))) {
+		return app, "", strings.TrimLeft(message, " \t")
+	}
+	for _, word := range []string{" Event: ", " SYSTEM:"} { // Synology's services, which write no colon behind their name
+		if strings.HasPrefix(rest, word) {
+			return app, "", rest[1:]
+		}
+	}
+	return "", "", text
+}
+
+// readDevice reads what Ubiquiti's access points put in front of the tag: U7LR,f09fc2aabbcc,v4.0.42:, the same in ("…"),
+// or f09fc2aabbcc,U7LR-6.5.28:.
+func readDevice(text string) (device, rest string) {
+	word, rest, _ := strings.Cut(text, " ")
+	device, quoted := strings.CutPrefix(word, `("`)
+	if quoted {
+		device = strings.TrimSuffix(device, `")`)
+	}
+	device = strings.TrimSuffix(device, ":")
+	if len(device) == len(word) {
+		return "", text
+	}
+	for part := range strings.SplitSeq(device, ",") {
+		if len(part) != len(device) && isHardwareAddress(part) {
+			return device, strings.TrimLeft(rest, " ")
+		}
+	}
+	return "", text
+}
+
+func isHardwareAddress(word string) bool {
+	if len(word) != 12 {
+		return false
+	}
+	for _, c := range []byte(word) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
+}

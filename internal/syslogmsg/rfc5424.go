@@ -1,0 +1,64 @@
+package syslogmsg
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leodido/go-syslog/v4/rfc5424"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// parse5424 reads a whole message. When it returns an error, what could be read is in the event if that is wanted.
+func (p *Parser) parse5424(text string, received time.Time, e *telemetry.Event) error {
+	parsed, err := p.machine.Parse([]byte(text))
+	m, _ := parsed.(*rfc5424.SyslogMessage)
+	if m == nil || err != nil && !p.settings.BestEffort {
+		return err
+	}
+	if m.Timestamp != nil {
+		setTime(e, *m.Timestamp, received)
+	}
+	e.Host, e.App, e.Proc, e.MsgID = value(m.Hostname), value(m.Appname), value(m.ProcID), value(m.MsgID)
+	e.Message = strings.TrimPrefix(value(m.Message), byteOrderMark)
+	if m.StructuredData != nil {
+		before := len(e.Fields)
+		e.Fields = p.appendData(e.Fields, *m.StructuredData)
+		e.Fields = appendRepeated(e.Fields, len(e.Fields)-before, strings.TrimSuffix(text, value(m.Message)))
+	}
+	return err
+}
+
+// appendRepeated appends structured data as it came when a parameter stands in it more than once, which RFC 5424 allows and
+// the parser keeps the last of: [origin ip="192.0.2.1" ip="192.0.2.129"]. Quotes within values are escaped, so that ="
+// stands before values only.
+func appendRepeated(fields []telemetry.Label, known int, head string) []telemetry.Label {
+	if strings.Count(head, `="`) <= known {
+		return fields
+	}
+	_, data, _ := strings.Cut(head, "[") // no header of a valid message has a bracket, but may: then there is more than enough
+	return append(fields, telemetry.Label{Key: Repeated, Value: "[" + strings.TrimSpace(data)})
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// appendData appends structured data as fields, in the order of their names. An element without parameters is true.
+func (p *Parser) appendData(fields []telemetry.Label, data map[string]map[string]string) []telemetry.Label {
+	before := len(fields)
+	for id, parameters := range data {
+		if len(parameters) == 0 {
+			fields = append(fields, telemetry.Label{Key: id, Value: "true"})
+		}
+		for name, v := range parameters {
+			fields = append(fields, telemetry.Label{Key: id + p.settings.Separator + name, Value: v})
+		}
+	}
+	slices.SortFunc(fields[before:], func(a, b telemetry.Label) int { return strings.Compare(a.Key, b.Key) })
+	return fields
+}
