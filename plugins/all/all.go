@@ -28,6 +28,7 @@ import (
 	prometheus "github.com/rtcollector/rtcollector/plugins/prometheus"
 	redisinput "github.com/rtcollector/rtcollector/plugins/redis"
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
+	sysloginput "github.com/rtcollector/rtcollector/plugins/syslog"
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
 
@@ -57,6 +58,7 @@ func Catalog() plugins.Catalog {
 		prometheus.Plugin,
 		redisinput.Plugin,
 		selfstats.Plugin,
+		sysloginput.Plugin,
 		system.Plugin,
 	}
 }

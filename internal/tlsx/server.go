@@ -1,0 +1,64 @@
+package tlsx
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+)
+
+// Server are the settings of everything that others connect to with TLS.
+type Server struct {
+	Cert     string `yaml:"tls_cert"` // PEM file with our certificate, those that it was signed with behind it
+	Key      string `yaml:"tls_key"`
+	ClientCA string `yaml:"tls_client_ca"` // PEM file with the authorities that must have signed the certificates of clients; "": clients need none
+}
+
+// Enabled says whether there is a certificate.
+func (s *Server) Enabled() bool { return s.Cert != "" }
+
+// Validate implements conf.Validator.
+func (s *Server) Validate() error {
+	var errs []error
+	if (s.Cert == "") != (s.Key == "") {
+		errs = append(errs, conf.Key("tls_cert", "needs tls_key, and the other way round"))
+	}
+	if s.ClientCA != "" && s.Cert == "" {
+		errs = append(errs, conf.Key("tls_client_ca", "needs tls_cert and tls_key"))
+	}
+	return errors.Join(errs...)
+}
+
+// Config returns what a listener needs. The files are read now, so that mistakes are found, and again for every
+// connection, so that certificates which were renewed on disk are used without a restart.
+func (s *Server) Config() (*tls.Config, error) {
+	config, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.read() }
+	return config, nil
+}
+
+func (s *Server) read() (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(s.Cert, s.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read tls_cert and tls_key: %w", err)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	if s.ClientCA == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(s.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("read tls_client_ca: %w", err)
+	}
+	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	if !config.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read tls_client_ca: no certificate in %s", s.ClientCA)
+	}
+	return config, nil
+}

@@ -1,0 +1,196 @@
+package sysloginput
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/syslogmsg"
+	"github.com/rtcollector/rtcollector/internal/tlsx"
+)
+
+// Config are the input's settings.
+type Config struct {
+	Server  address   `yaml:"server" conf:"public"`
+	Servers []address `yaml:"servers" conf:"public"`
+
+	TLS tlsx.Server `yaml:",inline"`
+
+	Standard   word   `yaml:"syslog_standard"`
+	BestEffort bool   `yaml:"best_effort"`
+	Separator  string `yaml:"sdparam_separator" conf:"public"`
+	Timezone   string `yaml:"timezone" conf:"public"`
+
+	Framing  word   `yaml:"framing"`
+	Trailer  word   `yaml:"trailer"`
+	Encoding word   `yaml:"content_encoding"`
+	Mode     string `yaml:"socket_mode" conf:"public"`
+
+	MaxMessage       conf.Size     `yaml:"max_message_size"`
+	MaxDecompression conf.Size     `yaml:"max_decompression_size"`
+	MaxConnections   int           `yaml:"max_connections"`
+	ReadTimeout      conf.Duration `yaml:"read_timeout"`
+	ReadBuffer       conf.Size     `yaml:"read_buffer_size"`
+	KeepAlive        conf.Duration `yaml:"keep_alive_period"`
+
+	Hostname string `yaml:"hostname" conf:"ignored"` // the sender's name and address are stored
+}
+
+func defaults() Config {
+	return Config{
+		Standard: "auto", Separator: "_", Framing: "auto", Trailer: "lf", Encoding: "identity",
+		MaxMessage: 64 << 10, MaxDecompression: 1 << 20, MaxConnections: 1024,
+		ReadTimeout: conf.Duration(30 * time.Second), KeepAlive: conf.Duration(5 * time.Minute),
+	}
+}
+
+// word is a choice; upper and lower case are the same.
+type word string
+
+// UnmarshalScalar implements conf.Scalar.
+func (w *word) UnmarshalScalar(text string) error {
+	*w = word(strings.ToLower(text))
+	return nil
+}
+
+func (w word) check(key string, choices ...string) error {
+	if slices.Contains(choices, string(w)) {
+		return nil
+	}
+	return conf.Key(key, "must be one of %s%s", strings.Join(choices, ", "), conf.Suggest(string(w), choices))
+}
+
+const (
+	encodingGzip = "gzip"
+	trailerNUL   = "nul"
+)
+
+// Validate implements conf.Validator.
+func (c *Config) Validate() error {
+	errs := []error{
+		c.Standard.check("syslog_standard", "auto", "rfc5424", "rfc3164"),
+		c.Framing.check("framing", string(AutoFraming), string(OctetCounting), string(NonTransparent)),
+		c.Trailer.check("trailer", "lf", trailerNUL),
+		c.Encoding.check("content_encoding", "identity", encodingGzip),
+	}
+	if len(c.addresses()) == 0 {
+		errs = append(errs, conf.Key("server", `is missing: "udp://:514", "tcp://:6514", "tls://:6514", "unix:///run/x.sock" or "unixgram:///run/x.sock"; several in servers`))
+	}
+	for i, a := range c.addresses() {
+		if slices.Contains(c.addresses()[:i], a) {
+			errs = append(errs, conf.Key("servers", "%s stands there twice", a))
+		}
+		if a.secure && !c.TLS.Enabled() {
+			errs = append(errs, conf.Key("tls_cert", "and tls_key are needed for %s", a))
+		}
+	}
+	if _, err := parseMode(c.Mode); err != nil {
+		errs = append(errs, conf.Key("socket_mode", `must be like "0660": %v`, err))
+	}
+	if _, err := c.zone(); err != nil {
+		errs = append(errs, conf.Key("timezone", `must be a name such as "Europe/Berlin", "UTC" or "Local": %v`, err))
+	}
+	const smallest = 480 // RFC 5424, section 6.1: what every receiver must take
+	if c.MaxMessage < smallest || c.MaxMessage > 16<<20 {
+		errs = append(errs, conf.Key("max_message_size", "must be from %d to 16MiB", smallest))
+	}
+	if c.MaxDecompression < c.MaxMessage {
+		errs = append(errs, conf.Key("max_decompression_size", "must not be less than max_message_size"))
+	}
+	if c.MaxConnections < 0 {
+		errs = append(errs, conf.Key("max_connections", "must not be negative; 0 sets no limit"))
+	}
+	return errors.Join(append(errs, c.TLS.Validate())...)
+}
+
+// addresses returns where to listen.
+func (c *Config) addresses() []address {
+	if c.Server == (address{}) {
+		return c.Servers
+	}
+	return append([]address{c.Server}, c.Servers...)
+}
+
+// zone is that of times which do not name theirs; nil: it is guessed.
+func (c *Config) zone() (*time.Location, error) {
+	if c.Timezone == "" {
+		return nil, nil
+	}
+	return time.LoadLocation(c.Timezone)
+}
+
+func (c *Config) parsing() syslogmsg.Settings {
+	zone, _ := c.zone() // Validate has looked
+	return syslogmsg.Settings{Standard: syslogmsg.Standard(c.Standard), Separator: c.Separator, BestEffort: c.BestEffort, Zone: zone}
+}
+
+func (c *Config) frames() *frames {
+	f := &frames{framing: Framing(c.Framing), trailer: '\n', max: int(c.MaxMessage)}
+	if c.Trailer == trailerNUL {
+		f.trailer = 0
+	}
+	return f
+}
+
+// address is where to listen.
+type address struct {
+	network string // tcp, udp, unix, unixgram, with 4 or 6 behind the first two
+	where   string // host:port, or a path
+	secure  bool   // with TLS
+}
+
+// UnmarshalScalar implements conf.Scalar.
+func (a *address) UnmarshalScalar(text string) error {
+	errForm := errors.New(`must be like "udp://:514", "tcp://0.0.0.0:6514", "tls://[::]:6514", "unix:///run/x.sock" or "unixgram:///run/x.sock"`)
+	u, err := url.Parse(text)
+	if err != nil {
+		return errForm
+	}
+	switch u.Scheme {
+	case "unix", "unixgram":
+		if u.Host != "" || u.Path == "" {
+			return errForm
+		}
+		*a = address{network: u.Scheme, where: u.Path}
+		return nil
+	case "tls", "tcp+tls":
+		a.network, a.secure = "tcp", true
+	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
+		a.network = u.Scheme
+	default:
+		return errForm
+	}
+	if u.User != nil || u.Path != "" && u.Path != "/" {
+		return errForm
+	}
+	port := u.Port()
+	if port == "" {
+		port = "6514" // as the Python rtcollector had it: RFC 5425
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("no port is called %s", port)
+	}
+	a.where = net.JoinHostPort(u.Hostname(), port)
+	return nil
+}
+
+// String is the address as it is shown and as the label of its series.
+func (a address) String() string {
+	if a.secure {
+		return "tls://" + a.where
+	}
+	return a.network + "://" + a.where
+}
+
+// packets says whether each message is a datagram.
+func (a address) packets() bool {
+	return a.network == "unixgram" || strings.HasPrefix(a.network, "udp")
+}
+
+// file says whether the address is a path.
+func (a address) file() bool { return strings.HasPrefix(a.network, "unix") }

@@ -1,0 +1,182 @@
+package sysloginput
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// maxPeers is how many senders are counted one by one for each listener; those beyond are counted together. Addresses
+// of datagrams can be made up.
+const maxPeers = 1000
+
+// others is the name of the senders beyond.
+const others = "others"
+
+// counts are what one listener has seen. All fields may be used from any goroutine.
+type counts struct {
+	severities [8]atomic.Int64
+	facilities [24]atomic.Int64
+	bytes      atomic.Int64 // of messages and what is around them, decompressed
+	malformed  atomic.Int64 // messages that could not be read
+	cut        atomic.Int64 // messages that were too long
+	open       atomic.Int64 // connections now
+	opened     atomic.Int64
+	refused    atomic.Int64 // connections beyond the limit
+	failed     atomic.Int64 // connections that ended with an error: TLS, framing, gzip
+	timeouts   atomic.Int64 // connections that did not finish a message in time
+	broken     atomic.Int64 // datagrams that could not be decompressed
+
+	mu    sync.Mutex
+	peers map[string]*peer
+}
+
+// peer is a sender.
+type peer struct {
+	messages int64
+	reported int64 // messages as of the last report
+	idle     int   // reports in a row without a message
+}
+
+// heard counts messages of a sender.
+func (c *counts) heard(name string, messages int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.peers[name]
+	if p == nil {
+		if len(c.peers) >= maxPeers {
+			name = others
+		}
+		p = c.add(name)
+	}
+	p.messages += messages
+}
+
+// add returns the sender of this name, a new one if need be.
+func (c *counts) add(name string) *peer {
+	if p := c.peers[name]; p != nil {
+		return p
+	}
+	if c.peers == nil {
+		c.peers = map[string]*peer{}
+	}
+	p := &peer{}
+	c.peers[name] = p
+	return p
+}
+
+// forgetAfter is how many reports without a message a sender is reported in.
+const forgetAfter = 360
+
+// eachPeer calls f with every sender, and forgets those that have been silent for long.
+func (c *counts) eachPeer(f func(name string, messages int64)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, p := range c.peers {
+		if p.idle++; p.messages != p.reported {
+			p.idle, p.reported = 0, p.messages
+		}
+		if p.idle > forgetAfter {
+			delete(c.peers, name)
+			continue
+		}
+		f(name, p.messages)
+	}
+}
+
+// series are those of one listener.
+type series struct {
+	listener   *listener
+	messages   *telemetry.Total
+	severities [8]*telemetry.Series
+	facilities [24]*telemetry.Series
+	bytes      *telemetry.Total
+	malformed  *telemetry.Series
+	cut        *telemetry.Series
+	datagrams  []gauge // of datagrams only
+	streams    []gauge // of connections only
+	drops      *telemetry.Total
+	peers      *telemetry.Vec[string, *telemetry.Series]
+}
+
+type gauge struct {
+	series *telemetry.Series
+	value  *atomic.Int64
+}
+
+func newSeries(f *telemetry.Factory, l *listener) *series {
+	at := telemetry.Label{Key: "listener", Value: l.address.String()}
+	counter := func(name string, unit telemetry.Unit, more ...telemetry.Label) *telemetry.Series {
+		return f.New(name, telemetry.Counter, unit, append([]telemetry.Label{at}, more...)...)
+	}
+	s := &series{
+		listener:  l,
+		messages:  f.Counter("syslog_messages", telemetry.None, at),
+		bytes:     f.Counter("syslog_received_bytes", telemetry.Bytes, at),
+		malformed: counter("syslog_parse_errors", telemetry.None),
+		cut:       counter("syslog_cut_messages", telemetry.None),
+		peers: telemetry.NewVec(func(name string) *telemetry.Series {
+			return counter("syslog_peer_messages", telemetry.None, telemetry.Label{Key: "peer", Value: name})
+		}),
+	}
+	for i := range s.severities {
+		s.severities[i] = counter("syslog_severity_messages", telemetry.None, telemetry.Label{Key: "severity", Value: telemetry.Severity(i).String()})
+	}
+	for i := range s.facilities {
+		s.facilities[i] = counter("syslog_facility_messages", telemetry.None, telemetry.Label{Key: "facility", Value: facilityName(i)})
+	}
+	n := &l.counts
+	if l.address.packets() {
+		s.datagrams = []gauge{{counter("syslog_bad_datagrams", telemetry.None), &n.broken}}
+		s.drops = f.Counter("syslog_kernel_drops", telemetry.None, at)
+		return s
+	}
+	s.streams = []gauge{
+		{f.Gauge("syslog_connections", telemetry.None, at), &n.open},
+		{counter("syslog_connections_opened", telemetry.None), &n.opened},
+		{counter("syslog_connections_refused", telemetry.None), &n.refused},
+		{counter("syslog_connections_failed", telemetry.None), &n.failed},
+		{counter("syslog_connections_timed_out", telemetry.None), &n.timeouts},
+	}
+	return s
+}
+
+// add reports. Severities and facilities that have never been seen are left out.
+func (s *series) add(out *telemetry.Batch) {
+	n := &s.listener.counts
+	all := int64(0)
+	for i := range s.severities {
+		if v := n.severities[i].Load(); v > 0 {
+			out.Add(s.severities[i], float64(v))
+			all += v
+		}
+	}
+	for i := range s.facilities {
+		if v := n.facilities[i].Load(); v > 0 {
+			out.Add(s.facilities[i], float64(v))
+		}
+	}
+	s.messages.Add(out, float64(all))
+	s.bytes.Add(out, float64(n.bytes.Load()))
+	out.Add(s.malformed, float64(n.malformed.Load()))
+	out.Add(s.cut, float64(n.cut.Load()))
+	for _, g := range append(s.datagrams, s.streams...) {
+		out.Add(g.series, float64(g.value.Load()))
+	}
+	if drops, ok := s.listener.kernelDrops(); ok {
+		s.drops.Add(out, float64(drops))
+	}
+	n.eachPeer(func(name string, messages int64) { out.Add(*s.peers.Get(name), float64(messages)) })
+	s.peers.Sweep()
+}
+
+// facilityName is a facility's keyword: RFC 5424, section 6.2.1, in the words of syslog.h.
+func facilityName(n int) string {
+	names := [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "security", "console", "solaris-cron"}
+	if n < len(names) {
+		return names[n]
+	}
+	return "local" + strconv.Itoa(n-len(names))
+}

@@ -1,0 +1,205 @@
+package sysloginput
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// Framing says how a stream is cut into messages: RFC 6587.
+type Framing string
+
+// The framings.
+const (
+	AutoFraming    Framing = "auto"            // each message tells
+	OctetCounting  Framing = "octet-counting"  // "<length> <message>"
+	NonTransparent Framing = "non-transparent" // a trailer ends the message
+)
+
+const (
+	smallBuffer = 4 << 10
+	readAhead   = 64 << 10 // of a stream that sends much
+	maxCount    = 10       // digits of a length
+)
+
+// errFraming says that a stream cannot be cut, because it is not framed as it was said to be.
+var errFraming = errors.New("the stream has no length where one must be; framing: auto takes both kinds")
+
+// frames cuts what is read from a stream into messages of at most max bytes. What is longer is cut, and the rest of it
+// skipped: a sender can make us hold no more.
+type frames struct {
+	framing Framing
+	trailer byte
+	max     int
+
+	buf        []byte
+	start, end int  // what of buf is not used yet
+	last       int  // bytes that the last read gave
+	skip       int  // bytes of a message that was cut
+	skipLine   bool // up to the next trailer
+}
+
+// next returns the next message, if all of it is there, and whether it was cut. It is valid until the next call of fill.
+func (f *frames) next() (message []byte, cut, ok bool, err error) {
+	for {
+		if !f.skipped() {
+			return nil, false, false, nil
+		}
+		f.trim()
+		data := f.buf[f.start:f.end]
+		if len(data) == 0 {
+			return nil, false, false, nil
+		}
+		count, header, known := f.count(data)
+		switch {
+		case !known:
+			return nil, false, false, nil
+		case header == 0 && f.framing == OctetCounting:
+			return nil, false, false, errFraming
+		case header > 0:
+			message, cut, ok = f.counted(data[header:], count, header)
+		default:
+			message, cut, ok = f.line(data)
+		}
+		if !ok || len(message) > 0 {
+			return message, cut, ok, nil
+		}
+	}
+}
+
+// skipped drops what is left of a message that was cut; false: there is more of it to come.
+func (f *frames) skipped() bool {
+	n := min(f.skip, f.end-f.start)
+	f.start += n
+	f.skip -= n
+	if f.skipLine {
+		at := bytes.IndexByte(f.buf[f.start:f.end], f.trailer)
+		if at < 0 {
+			f.start = f.end
+			return false
+		}
+		f.start += at
+		f.skipLine = false
+	}
+	return f.skip == 0
+}
+
+// trim drops what may stand between messages: some senders end them with a newline as well.
+func (f *frames) trim() {
+	for f.start < f.end {
+		switch f.buf[f.start] {
+		case '\n', '\r', 0, ' ':
+			f.start++
+		default:
+			return
+		}
+	}
+}
+
+// count reads the length in front of a message. Without one, header is 0. What cannot be decided yet, is not known.
+func (f *frames) count(data []byte) (count, header int, known bool) {
+	if f.framing == NonTransparent || data[0] < '1' || data[0] > '9' {
+		return 0, 0, true
+	}
+	i := 0
+	for ; i < len(data) && data[i] >= '0' && data[i] <= '9'; i++ {
+		if i == maxCount {
+			return 0, 0, true
+		}
+		count = 10*count + int(data[i]-'0')
+	}
+	switch {
+	case i == len(data):
+		return 0, 0, false
+	case data[i] != ' ':
+		return 0, 0, true
+	case f.framing == OctetCounting:
+		return count, i + 1, true
+	case i+1 == len(data):
+		return 0, 0, false
+	case data[i+1] != '<': // a line that begins with a number
+		return 0, 0, true
+	}
+	return count, i + 1, true
+}
+
+// counted takes a message of a known length.
+func (f *frames) counted(data []byte, count, header int) (message []byte, cut, ok bool) {
+	n := min(count, f.max)
+	if len(data) < n {
+		return nil, false, false
+	}
+	f.start += header + n
+	f.skip = count - n
+	return data[:n], n < count, true
+}
+
+// line takes a message that ends with the trailer.
+func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
+	at := bytes.IndexByte(data[:min(len(data), f.max+1)], f.trailer)
+	switch {
+	case at >= 0:
+		f.start += at + 1
+		return data[:at], false, true
+	case len(data) > f.max:
+		f.start += f.max
+		f.skipLine = true
+		return data[:f.max], true, true
+	}
+	return nil, false, false
+}
+
+// rest returns what is left when a stream has ended: a message without its trailer, or the beginning of one.
+func (f *frames) rest() (message []byte, cut bool) {
+	if !f.skipped() {
+		return nil, false
+	}
+	f.trim()
+	data := f.buf[f.start:f.end]
+	f.start = f.end
+	if len(data) == 0 {
+		return nil, false
+	}
+	if _, header, known := f.count(data); known && header > 0 {
+		return data[header:], true
+	}
+	return data[:min(len(data), f.max)], len(data) > f.max
+}
+
+// pending says whether the beginning of a message is there.
+func (f *frames) pending() bool { return f.end > f.start || f.skip > 0 || f.skipLine }
+
+// fill reads more, once. The buffer is small while a stream sends little, and never larger than a message needs.
+func (f *frames) fill(r io.Reader) error {
+	f.makeRoom()
+	n, err := r.Read(f.buf[f.end:])
+	f.end += n
+	f.last = n
+	if n > 0 {
+		return nil // what was wrong will be so again
+	}
+	return err
+}
+
+func (f *frames) makeRoom() {
+	left := f.end - f.start
+	full := f.end == len(f.buf)
+	if f.start > 0 {
+		copy(f.buf, f.buf[f.start:f.end])
+		f.start, f.end = 0, left
+	}
+	switch {
+	case len(f.buf) == 0:
+		f.buf = make([]byte, smallBuffer)
+	case full && len(f.buf) < max(readAhead, f.max+maxCount+2): // it sends more than fits: read more at once
+		f.resize(min(2*len(f.buf), max(readAhead, f.max+maxCount+2)))
+	case left == 0 && f.last < smallBuffer && len(f.buf) > smallBuffer:
+		f.buf = make([]byte, smallBuffer)
+	}
+}
+
+func (f *frames) resize(size int) {
+	buf := make([]byte, size)
+	copy(buf, f.buf[:f.end])
+	f.buf = buf
+}

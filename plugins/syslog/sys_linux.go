@@ -1,0 +1,56 @@
+package sysloginput
+
+import (
+	"errors"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketInode returns by which number the kernel knows a UDP socket; 0 if it is none.
+func socketInode(conn any) (inode uint64) {
+	udp, ok := conn.(*net.UDPConn)
+	if !ok {
+		return 0
+	}
+	_ = control(udp, func(fd int) error {
+		var s unix.Stat_t
+		err := unix.Fstat(fd, &s)
+		inode = s.Ino
+		return err
+	})
+	return inode
+}
+
+// setReceiveBuffer lets a socket hold so many bytes, beyond the system's limit if we may, and returns how many it got.
+// The kernel counts its own overhead as well and says twice as much: socket(7).
+func setReceiveBuffer(conn net.PacketConn, size int) (got int, err error) {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	err = control(c, func(fd int) error {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size); err != nil {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size); err != nil {
+				return err
+			}
+		}
+		got, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+		return err
+	})
+	return got / 2, err
+}
+
+// control calls f with the descriptor of a connection.
+func control(conn syscall.Conn, f func(fd int) error) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
+}
