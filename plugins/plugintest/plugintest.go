@@ -221,3 +221,14 @@ func checkStops(t *testing.T, r plugins.Runner) {
 type discard struct{}
 
 func (discard) Emit(context.Context, *telemetry.Batch) {}
+
+// Documented checks what a pushed input has emitted against its README, as Run does with what others gather.
+func Documented(t *testing.T, def plugins.Definition, batches ...*telemetry.Batch) {
+	t.Helper()
+	all := map[string]*telemetry.Series{}
+	for _, b := range batches {
+		Case{}.checkBatch(t, b)
+		checkReused(t, b, all)
+	}
+	checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
+}

@@ -78,9 +78,6 @@ func (c *Config) Validate() error {
 		c.Trailer.check("trailer", "lf", trailerNUL),
 		c.Encoding.check("content_encoding", "identity", encodingGzip),
 	}
-	if len(c.addresses()) == 0 {
-		errs = append(errs, conf.Key("server", `is missing: "udp://:514", "tcp://:6514", "tls://:6514", "unix:///run/x.sock" or "unixgram:///run/x.sock"; several in servers`))
-	}
 	for i, a := range c.addresses() {
 		if slices.Contains(c.addresses()[:i], a) {
 			errs = append(errs, conf.Key("servers", "%s stands there twice", a))
@@ -108,12 +105,15 @@ func (c *Config) Validate() error {
 	return errors.Join(append(errs, c.TLS.Validate())...)
 }
 
-// addresses returns where to listen.
+// addresses returns where to listen: by default where everything sends to.
 func (c *Config) addresses() []address {
-	if c.Server == (address{}) {
+	switch {
+	case c.Server != (address{}):
+		return append([]address{c.Server}, c.Servers...)
+	case len(c.Servers) > 0:
 		return c.Servers
 	}
-	return append([]address{c.Server}, c.Servers...)
+	return []address{{network: "udp", where: ":514"}, {network: "tcp", where: ":514"}}
 }
 
 // zone is that of times which do not name theirs; nil: it is guessed.
@@ -179,12 +179,13 @@ func (a *address) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// String is the address as it is shown and as the label of its series.
+// String is the address as it is shown and as the label of its series: udp:514, tls:10.0.0.5:6514, unix:/run/x.sock.
 func (a address) String() string {
+	kind := a.network
 	if a.secure {
-		return "tls://" + a.where
+		kind = "tls"
 	}
-	return a.network + "://" + a.where
+	return kind + ":" + strings.TrimPrefix(a.where, ":")
 }
 
 // packets says whether each message is a datagram.

@@ -1,6 +1,7 @@
 package sysloginput
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -139,5 +140,34 @@ func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config
 		return r, nil
 	}
 	limit.set(true, true)
-	return gzip.NewReader(r)
+	z := &members{in: bufio.NewReader(r), zip: &gzip.Reader{}}
+	return z, z.begin()
+}
+
+// members reads a stream of gzip members. (gzip.Reader gives the end of a member only when it has seen what comes next.)
+type members struct {
+	in  *bufio.Reader
+	zip *gzip.Reader
+}
+
+func (m *members) begin() error {
+	err := m.zip.Reset(m.in)
+	m.zip.Multistream(false)
+	return err
+}
+
+// Read implements io.Reader.
+func (m *members) Read(p []byte) (n int, err error) {
+	for {
+		n, err = m.zip.Read(p)
+		if n > 0 && errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if err := m.begin(); err != nil {
+			return 0, err
+		}
+	}
 }

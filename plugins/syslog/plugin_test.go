@@ -1,0 +1,548 @@
+package sysloginput
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sink takes what the input emits.
+type sink struct {
+	mu     sync.Mutex
+	events []telemetry.Event
+	hold   chan struct{} // Emit waits until it is closed; nil: it does not
+}
+
+func (s *sink) Emit(ctx context.Context, b *telemetry.Batch) {
+	if s.hold != nil {
+		select {
+		case <-s.hold:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, b.Events...)
+}
+
+// take returns what has come so far.
+func (s *sink) take() []telemetry.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events)
+}
+
+// world is a running input.
+type world struct {
+	t    testing.TB
+	in   *input
+	sink *sink
+	stop func()
+}
+
+// start runs an input until the test ends, and waits until it listens.
+func start(t testing.TB, config string) *world {
+	t.Helper()
+	return startWith(t, config, &sink{})
+}
+
+func startWith(t testing.TB, config string, s *sink) *world {
+	t.Helper()
+	env := plugintest.Env("syslog", "")
+	opened := make(chan struct{}, 16)
+	env.Log = slogTo(func(line string) {
+		if strings.Contains(line, "msg=listening") {
+			opened <- struct{}{}
+		}
+	})
+	w := &world{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input), sink: s}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.in.Run(ctx, s) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(w.stop)
+	for range w.in.listeners {
+		select {
+		case <-opened:
+		case <-time.After(10 * time.Second):
+			t.Fatal("does not listen")
+		}
+	}
+	return w
+}
+
+// until waits until there are n events and returns them.
+func (w *world) until(n int) []telemetry.Event {
+	w.t.Helper()
+	redistest.Until(w.t, "the events arrive", func(context.Context) error {
+		if got := len(w.sink.take()); got < n {
+			return fmt.Errorf("%d of %d events", got, n)
+		}
+		return nil
+	})
+	return w.sink.take()
+}
+
+// untilCount waits until a count has a value.
+func (w *world) untilCount(what string, count func(*counts) int64, want int64) {
+	w.t.Helper()
+	redistest.Until(w.t, what, func(context.Context) error {
+		if got := count(&w.in.listeners[0].counts); got != want {
+			return fmt.Errorf("%d, want %d", got, want)
+		}
+		return nil
+	})
+}
+
+func messages(events []telemetry.Event) (all []string) {
+	for i := range events {
+		all = append(all, events[i].Message)
+	}
+	return all
+}
+
+func field(e telemetry.Event, key string) string {
+	for _, f := range e.Fields {
+		if f.Key == key {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// at returns an address on a free port.
+func at(t testing.TB, scheme string) (server, addr string) {
+	addr = fmt.Sprintf("127.0.0.1:%d", redistest.FreePort(t))
+	return scheme + "://" + addr, addr
+}
+
+func dial(t testing.TB, network, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func send(t testing.TB, w io.Writer, text string) {
+	t.Helper()
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	server, _ := at(t, "udp")
+	plugintest.Run(t, Plugin, plugintest.Case{Name: "stops", Config: "server: " + server})
+}
+
+// TestTransports sends one message in each way.
+func TestTransports(t *testing.T) {
+	dir := t.TempDir()
+	for _, network := range []string{"udp", "tcp", "unix", "unixgram"} {
+		t.Run(network, func(t *testing.T) {
+			if runtime.GOOS == "windows" && strings.HasPrefix(network, "unix") {
+				t.Skip("no datagrams on socket files on Windows, and other permissions")
+			}
+			server, addr := at(t, network)
+			if strings.HasPrefix(network, "unix") {
+				addr = filepath.Join(dir, network)
+				server = network + "://" + addr
+			}
+			w := start(t, "{server: '"+server+"', socket_mode: '0621'}")
+			if info, err := os.Stat(addr); strings.HasPrefix(network, "unix") && (err != nil || info.Mode().Perm() != 0o621) {
+				t.Errorf("%v, %v", info.Mode(), err)
+			}
+			send(t, dial(t, network, addr), "<13>1 2026-11-05T19:14:15Z - a 7 - [x k=\"v\"] hello\n")
+			e := w.until(1)[0]
+			ip, host := "127.0.0.1", "127.0.0.1"
+			if strings.HasPrefix(network, "unix") {
+				ip, host = "", "testhost"
+			}
+			if e.Message != "hello" || e.App != "a" || e.Proc != "7" || e.Host != host || field(e, "x_k") != "v" || field(e, "remote_ip") != ip ||
+				field(e, "facility") != "1" || e.Severity != telemetry.Notice {
+				t.Errorf("%+v", e)
+			}
+			w.stop()
+			if _, err := os.Stat(addr); err == nil {
+				t.Error("the socket file is still there")
+			}
+		})
+	}
+}
+
+func TestIPv6AndSeveralListeners(t *testing.T) {
+	port := redistest.FreePort(t)
+	probe, err := net.ListenPacket("udp6", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 here")
+	}
+	_ = probe.Close()
+	w := start(t, fmt.Sprintf("{server: 'udp://[::1]:%d', servers: ['tcp6://[::1]:%d', 'udp4://127.0.0.1:%d']}", port, port, port))
+	addr := fmt.Sprintf("[::1]:%d", port)
+	send(t, dial(t, "udp", addr), "<13>one")
+	send(t, dial(t, "tcp", addr), "<13>two\n")
+	send(t, dial(t, "udp", fmt.Sprintf("127.0.0.1:%d", port)), "<13>three")
+	got := map[string]string{}
+	for _, e := range w.until(3) {
+		got[e.Message] = field(e, "remote_ip")
+	}
+	if got["one"] != "::1" || got["two"] != "::1" || got["three"] != "127.0.0.1" {
+		t.Error(got)
+	}
+}
+
+// TestBothFramingsOnOneConnection: and what is left when it ends.
+func TestBothFramingsOnOneConnection(t *testing.T) {
+	server, addr := at(t, "tcp")
+	w := start(t, "server: "+server)
+	conn := dial(t, "tcp", addr)
+	send(t, conn, "<13>a\n7 <13>b\nb<13>c\n20 <13>half")
+	w.until(3)
+	_ = conn.Close()
+	events := w.until(4)
+	if got := messages(events); !slices.Equal(got, []string{"a", "b\nb", "c", "half"}) || field(events[3], fieldCut) != "8" || field(events[2], fieldCut) != "" {
+		t.Errorf("%q, %v", got, events[3].Fields)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	clientCert, clientKey := a.Issue(t, tlstest.Cert{})
+	pair, err := tls.LoadX509KeyPair(clientCert, clientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, addr := at(t, "tls")
+	w := start(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s', tls_client_ca: '%s'}", server, cert, key, a.File))
+	trusted := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1", Certificates: []tls.Certificate{pair}}
+	conn, err := tls.Dial("tcp", addr, trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	send(t, conn, "<13>secret\n")
+	w.until(1)
+
+	stranger := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"}
+	if conn, err := tls.Dial("tcp", addr, stranger); err == nil {
+		_, err = conn.Read(make([]byte, 1)) // with TLS 1.3 a refusal is heard of only now
+		_ = conn.Close()
+		if err == nil {
+			t.Error("a client without a certificate is let in")
+		}
+	}
+	w.untilCount("the refusal is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
+
+	plain := dial(t, "tcp", addr) // no TLS at all, and says nothing
+	_ = plain
+	send(t, conn, "<13>still there\n") // a slow handshake blocks nobody
+	if got := messages(w.until(2)); !slices.Equal(got, []string{"secret", "still there"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestRenewedCertificate: the next connection gets it.
+func TestRenewedCertificate(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	server, addr := at(t, "tls")
+	start(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s'}", server, cert, key))
+	serial := func() string {
+		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		return string(conn.ConnectionState().PeerCertificates[0].Raw)
+	}
+	first := serial()
+	a.IssueTo(t, tlstest.Cert{}, cert, key)
+	if serial() == first {
+		t.Error("the old certificate is shown")
+	}
+}
+
+func TestGzip(t *testing.T) {
+	packed := func(text string) string {
+		var b strings.Builder
+		z := gzip.NewWriter(&b)
+		send(t, z, text)
+		_ = z.Close()
+		return b.String()
+	}
+	t.Run("datagrams", func(t *testing.T) {
+		server, addr := at(t, "udp")
+		w := start(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1000, max_decompression_size: 2000}")
+		conn := dial(t, "udp", addr)
+		send(t, conn, packed("<13>hello"))
+		send(t, conn, "<13>plain")
+		send(t, conn, packed("<13>"+strings.Repeat("\x00x", 5_000_000))) // a bomb: 10 kB that are 10 MB
+		send(t, conn, packed("<13>broken")[:20])
+		events := w.until(4)
+		if got := messages(events); !slices.Equal(got[:2], []string{"hello", "plain"}) || field(events[2], fieldCut) != "1000" || len(got[2]) > 1000 {
+			t.Errorf("%.100q, %v", got, events[2].Fields)
+		}
+		w.untilCount("what is broken is counted", func(c *counts) int64 { return c.broken.Load() }, 1)
+	})
+	t.Run("stream", func(t *testing.T) {
+		server, addr := at(t, "tcp")
+		w := start(t, "{server: '"+server+"', content_encoding: GZIP, max_message_size: 1000}")
+		conn := dial(t, "tcp", addr)
+		z := gzip.NewWriter(conn)
+		send(t, z, "<13>one\n6 <13>tw")
+		_ = z.Flush()
+		w.until(2) // while the stream goes on
+		send(t, z, "<13>"+strings.Repeat("x", 1<<20)+"\n<13>last\n")
+		_ = z.Close()
+		if got := messages(w.until(4)); got[0] != "one" || got[1] != "tw" || len(got[2]) != 996 || got[3] != "last" {
+			t.Errorf("%.40q", got)
+		}
+		send(t, dial(t, "tcp", addr), "this is no gzip\n")
+		w.untilCount("what is no gzip is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
+	})
+}
+
+// TestSlowloris: a message that takes for ever ends its connection, silence does not, and nobody else notices.
+func TestSlowloris(t *testing.T) {
+	server, addr := at(t, "tcp")
+	w := start(t, "{server: '"+server+"', read_timeout: 300ms}")
+	silent, slow := dial(t, "tcp", addr), dial(t, "tcp", addr)
+	send(t, silent, "<13>first\n")
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for range 1000 { // a byte now and then keeps it open no longer
+			if _, err := slow.Write([]byte("x")); err != nil {
+				return
+			}
+			_ = slow.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			if _, err := slow.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				return
+			}
+		}
+		t.Error("still open")
+	}()
+	<-closed
+	w.untilCount("it is counted", func(c *counts) int64 { return c.timeouts.Load() }, 1)
+	send(t, silent, "<13>second\n")
+	got := messages(w.until(3))
+	if got[0] != "first" || !strings.HasPrefix(got[1], "xx") || got[2] != "second" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	server, addr := at(t, "tcp")
+	w := start(t, "{server: '"+server+"', max_connections: 2}")
+	first, second := dial(t, "tcp", addr), dial(t, "tcp", addr)
+	send(t, first, "<13>a\n")
+	send(t, second, "<13>b\n")
+	w.until(2)
+	third := dial(t, "tcp", addr)
+	if _, err := third.Read(make([]byte, 1)); err == nil {
+		t.Error("the third connection is let in")
+	}
+	w.untilCount("it is counted", func(c *counts) int64 { return c.refused.Load() }, 1)
+	_ = first.Close()
+	w.untilCount("the first is gone", func(c *counts) int64 { return c.open.Load() }, 1)
+	send(t, dial(t, "tcp", addr), "<13>c\n")
+	w.until(3)
+}
+
+// TestSenderWaits: while nothing can be handed on, a sender over TCP can send no more than the buffers between hold, and
+// loses nothing.
+func TestSenderWaits(t *testing.T) {
+	s := &sink{hold: make(chan struct{})}
+	server, addr := at(t, "tcp")
+	w := startWith(t, "{server: '"+server+"', read_buffer_size: 64KiB}", s)
+	conn := dial(t, "tcp", addr)
+	line := "<13>" + strings.Repeat("x", 995) + "\n"
+	sent := 0
+	for {
+		_ = conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+		n, err := io.WriteString(conn, line)
+		sent += n
+		if err != nil {
+			break
+		}
+		if sent > 256<<20 {
+			t.Fatal("nothing stops the sender")
+		}
+	}
+	close(s.hold)
+	_ = conn.SetWriteDeadline(time.Time{})
+	send(t, conn, line[sent%len(line):])
+	sent += len(line) - sent%len(line)
+	for _, e := range w.until(sent / len(line)) {
+		if len(e.Message) != 995 {
+			t.Fatalf("%q", e.Message)
+		}
+	}
+}
+
+// TestStopReadsWhatWasSent: and ends although the sender goes on.
+func TestStopReadsWhatWasSent(t *testing.T) {
+	server, addr := at(t, "tcp")
+	w := start(t, "server: "+server)
+	conn := dial(t, "tcp", addr)
+	send(t, conn, "<13>a\n")
+	w.until(1)
+	gone := make(chan int)
+	go func() {
+		n := 1
+		for ; ; n++ {
+			if _, err := io.WriteString(conn, "<13>b\n"); err != nil {
+				break
+			}
+		}
+		gone <- n
+	}()
+	w.until(1000)
+	w.stop()
+	<-gone
+}
+
+// TestPortIsTaken: the others work, and it is taken over when it is free.
+func TestPortIsTaken(t *testing.T) {
+	blocker, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := blocker.Addr().String()
+	server, addr := at(t, "udp")
+	env := plugintest.Env("syslog", "")
+	lines := make(chan string, 16)
+	env.Log = slogTo(func(line string) { lines <- line })
+	in := plugintest.Start(t, Plugin, "{server: 'tcp://"+taken+"', servers: ['"+server+"']}", env).Input.Runner.(*input)
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &world{t: t, in: in, sink: &sink{}}
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx, w.sink) }()
+	defer func() { cancel(); <-done }()
+	said := (<-lines) + (<-lines)
+	if !strings.Contains(said, "another program listens there") || !strings.Contains(said, "msg=listening") {
+		t.Error(said)
+	}
+	send(t, dial(t, "udp", addr), "<13>a")
+	w.until(1)
+	_ = blocker.Close()
+	if line := <-lines; !strings.Contains(line, "msg=listening") {
+		t.Error(line)
+	}
+	send(t, dial(t, "tcp", taken), "<13>b\n")
+	w.until(2)
+}
+
+// TestSocketFileOfSomebodyElse is left alone; one that is left over is replaced.
+func TestSocketFileOfSomebodyElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Skip("no datagrams on socket files here")
+	}
+	removeStale(path)
+	if _, err := os.Stat(path); err != nil {
+		t.Error("a socket that is in use is removed")
+	}
+	_ = other.Close() // the file stays
+	removeStale(path)
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a socket that nobody uses stays")
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	removeStale(path)
+	if _, err := os.Stat(path); err != nil {
+		t.Error("a file that is no socket is removed")
+	}
+}
+
+// TestMetrics: every count is reported as it is documented.
+func TestMetrics(t *testing.T) {
+	udp, udpAddr := at(t, "udp")
+	tcp, tcpAddr := at(t, "tcp")
+	w := start(t, "{server: '"+udp+"', servers: ['"+tcp+"']}")
+	report := func(second int) *telemetry.Batch {
+		at := time.Unix(int64(1_700_000_000+second), 0)
+		b := telemetry.NewBatch(at, at, 0)
+		w.in.add(b)
+		return b
+	}
+	first := report(0)
+	send(t, dial(t, "udp", udpAddr), "<11>a")
+	send(t, dial(t, "udp", udpAddr), "no priority")
+	send(t, dial(t, "tcp", tcpAddr), "<165>b\n")
+	w.until(3)
+	second := report(10)
+	plugintest.Documented(t, Plugin, first, second)
+	got := map[string]float64{}
+	for i := range second.Len() {
+		s, _, v := second.Sample(i)
+		got[strings.NewReplacer("udp:"+udpAddr, "U", "tcp:"+tcpAddr, "T").Replace(s.BareKey())] = v
+	}
+	for key, want := range map[string]float64{
+		"syslog_messages_U": 2, "syslog_messages_rate_U": 0.2, "syslog_messages_T": 1, "syslog_received_bytes_U": 5 + 11, "syslog_parse_errors_U": 1,
+		"syslog_severity_messages_U_error": 1, "syslog_severity_messages_U_notice": 1, "syslog_facility_messages_U_user": 2,
+		"syslog_facility_messages_T_local4": 1, "syslog_peer_messages_U_127.0.0.1": 2, "syslog_connections_T": 1, "syslog_connections_opened_T": 1,
+	} {
+		if v, ok := got[key]; !ok || v != want {
+			t.Errorf("%s is %v, want %v", key, v, want)
+		}
+	}
+}
+
+func TestPeersAreBounded(t *testing.T) {
+	var c counts
+	for i := range 5000 {
+		c.heard(fmt.Sprint("10.0.", i), 1)
+	}
+	c.heard("10.0.0", 1) // known
+	sum, n := int64(0), 0
+	c.eachPeer(func(name string, messages int64) {
+		sum += messages
+		n++
+		if name == others && messages != 4000 {
+			t.Errorf("%d messages of others", messages)
+		}
+	})
+	if sum != 5001 || n != maxPeers+1 {
+		t.Errorf("%d messages of %d peers", sum, n)
+	}
+	for range forgetAfter + 1 {
+		c.eachPeer(func(string, int64) {})
+	}
+	if len(c.peers) != 0 {
+		t.Errorf("%d peers are kept", len(c.peers))
+	}
+}
