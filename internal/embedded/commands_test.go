@@ -180,7 +180,7 @@ func TestOrdinaryKeysExpire(t *testing.T) {
 	c := dial(t, s)
 	c.line("SET k v EX 10")
 	c.expect("GET k", `{"b":"v"}`)
-	s.mini.SetTime(time.Now().Add(11 * time.Second))
+	s.clock.skip(11 * time.Second)
 	c.expect("GET k", `{"nil":true}`)
 	c.expect("DBSIZE", `{"i":0}`)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // startMini starts a miniredis without a listener, whose times to live follow
-// the clock.
+// its clock.
 func startMini() (*miniredis.Miniredis, error) {
 	m := miniredis.NewMiniRedis()
 	c, err := m.Dial() // the only way to start it without a port
@@ -57,6 +57,7 @@ func (c *conn) delegate(args [][]byte) {
 // pass hands a command to miniredis, whose reply follows ours.
 func (c *conn) pass(name string, words []string) {
 	c.spill()
+	c.srv.clock.step()
 	c.peer.Resp3 = c.out.resp3
 	if isBlockingName(name) {
 		c.flush() // replies to earlier commands need not wait with it

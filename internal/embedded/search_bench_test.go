@@ -82,6 +82,26 @@ func BenchmarkPutDocument(b *testing.B) {
 	}
 }
 
+// BenchmarkPutHash is the same for a hash, of which there are 100,000 already.
+func BenchmarkPutHash(b *testing.B) {
+	const distinct = 100_000
+	s := start(b, Config{})
+	dial(b, s).do(strings.Fields("FT.CREATE logs ON HASH PREFIX 1 log: SCHEMA timestamp NUMERIC SORTABLE host TAG message TEXT")...)
+	c := newConn(s, nil, 1)
+	put := func(n int) {
+		id := strconv.Itoa(n % distinct)
+		c.handle([][]byte{[]byte("HSET"), []byte("log:" + id), []byte("timestamp"), []byte(id), []byte("host"), []byte("web"), []byte("message"), []byte("connection closed " + id)})
+		c.out.buf = c.out.buf[:0]
+	}
+	for n := range distinct {
+		put(n)
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		put(n)
+	}
+}
+
 func words2any(command string) []any {
 	var list []any
 	for _, w := range strings.Fields(command) {

@@ -137,7 +137,7 @@ func TestIndexFollowsHashes(t *testing.T) {
 	c.finds("*", "h:4")
 	c.line("EXPIRE h:4 10")
 	c.finds("four", "h:4")
-	s.mini.SetTime(time.Now().Add(11 * time.Second))
+	s.clock.skip(11 * time.Second)
 	c.finds("*", "")
 	for i := range 5 { // MaxDocuments is 3
 		c.line(fmt.Sprintf("HSET h:%d m w", i))

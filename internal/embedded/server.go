@@ -82,6 +82,7 @@ type Server struct {
 	listener net.Listener
 	store    *store
 	mini     *miniredis.Miniredis
+	clock    clock
 	ordinary *server.Server // mini's commands; mini forgets them when it closes
 	commands map[string]*command
 	started  time.Time
@@ -111,7 +112,11 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	}
 	s := newServer(cfg)
 	s.listener, s.mini, s.ordinary = l, mini, mini.Server()
-	s.store.search.hashDB = func() *miniredis.RedisDB { return mini.DB(0) }
+	s.clock.mini = mini
+	s.store.search.hashDB = func() *miniredis.RedisDB {
+		s.clock.step()
+		return mini.DB(0)
+	}
 	s.wg.Add(1)
 	go s.accept()
 	s.log.Info("embedded redis is listening; its data is lost on exit", "address", s.Addr())
