@@ -1,0 +1,241 @@
+package redissearch
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+// pageSize is how many documents one FT.SEARCH returns.
+const pageSize = 1000
+
+// ReadEvents implements [outputs.EventReader]. It connects if need be, and changes nothing.
+func (w *Writer) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
+	if w.client == nil {
+		client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+		if err != nil {
+			return err
+		}
+		w.client, w.shards = client, client.NewShards()
+	}
+	r := &eventReader{w: w, q: q, from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64)}
+	if q.Last == 0 {
+		return r.forward(ctx, f)
+	}
+	found, err := r.backward(ctx)
+	for _, e := range slices.Backward(found) {
+		if err := f(e); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func millis(t time.Time, otherwise int64) int64 {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t.UnixMilli()
+}
+
+// eventReader reads page after page. Pages begin where the one before ended, at a time and not at a number: RediSearch
+// would collect all that comes before that number again.
+type eventReader struct {
+	w        *Writer
+	q        outputs.EventQuery
+	from, to int64
+	same     map[string]bool // what was read of the moment where the next page begins
+}
+
+// forward reads everything, the oldest first.
+func (r *eventReader) forward(ctx context.Context, f func(outputs.FoundEvent) error) error {
+	for {
+		page, full, err := r.page(ctx, "ASC")
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+		if !full {
+			return nil
+		}
+	}
+}
+
+// backward reads the newest, the newest first.
+func (r *eventReader) backward(ctx context.Context) (found []outputs.FoundEvent, err error) {
+	for full := true; full && len(found) < r.q.Last; {
+		var page []outputs.FoundEvent
+		if page, full, err = r.page(ctx, "DESC"); err != nil {
+			return nil, err
+		}
+		found = append(found, page...)
+	}
+	return found[:min(len(found), r.q.Last)], nil
+}
+
+// page returns the next documents, without those that do not have the text; full says that there may be more.
+func (r *eventReader) page(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
+	args := []any{"FT.SEARCH", r.w.config.Index, r.query(), "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize, "DIALECT", 2}
+	if r.w.config.Storage == JSON {
+		args = append(args, "RETURN", 1, "$")
+	}
+	reply, err := r.w.client.Do(ctx, args...).Slice()
+	if err != nil {
+		return nil, false, r.explain(ctx, err)
+	}
+	if len(reply)%2 != 1 {
+		return nil, false, fmt.Errorf("the reply to FT.SEARCH %s is not understood", r.w.config.Index)
+	}
+	for i := 1; i < len(reply); i += 2 {
+		id := asText(reply[i])
+		doc, err := r.document(reply[i+1])
+		if err != nil {
+			return nil, false, fmt.Errorf("%s: %w", id, err)
+		}
+		if r.passed(id, doc.Number(eventdoc.Timestamp), order) || doc == nil || !contains(doc.Text(eventdoc.Message), r.q.Text) {
+			continue
+		}
+		page = append(page, outputs.FoundEvent{ID: id, Document: doc})
+	}
+	return page, len(reply)/2 == pageSize, nil
+}
+
+// passed notes how far we are, and says whether we have been there.
+func (r *eventReader) passed(id string, ms int64, order string) bool {
+	bound := &r.from
+	if order == "DESC" {
+		bound = &r.to
+	}
+	if r.same == nil || ms != *bound {
+		r.same = map[string]bool{}
+		*bound = ms
+	}
+	seen := r.same[id]
+	r.same[id] = true
+	return seen
+}
+
+func (r *eventReader) explain(ctx context.Context, err error) error {
+	if isUnknownIndex(err.Error(), r.w.config.Index) {
+		return fmt.Errorf("there is no index %s: either nothing was written yet, or index is another", r.w.config.Index)
+	}
+	return r.w.client.Explain(ctx, err)
+}
+
+// document reads one of a reply: ["$", text] or names and values. One that has just expired has nothing.
+func (r *eventReader) document(v any) (eventdoc.Document, error) {
+	words, _ := v.([]any)
+	pairs := make([]string, 0, len(words))
+	for _, word := range words {
+		pairs = append(pairs, asText(word))
+	}
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	if r.w.config.Storage == JSON {
+		return eventdoc.ParseJSON([]byte(pairs[len(pairs)-1]))
+	}
+	return eventdoc.ParseHash(pairs), nil
+}
+
+// query writes the conditions in RediSearch's language.
+func (r *eventReader) query() string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if r.from != math.MinInt64 || r.to != math.MaxInt64 {
+		add("@%s:[%s %s]", eventdoc.Timestamp, bound(r.from), bound(r.to))
+	}
+	if r.q.From > telemetry.Emergency || r.q.To < telemetry.Debug {
+		add("@%s:[%d %d]", eventdoc.Severity, r.q.From, r.q.To)
+	}
+	for _, c := range []struct {
+		name   string
+		values []string
+	}{{eventdoc.Host, r.q.Hosts}, {eventdoc.App, r.q.Apps}, {eventdoc.Source, r.q.Sources}} {
+		if len(c.values) > 0 {
+			add("@%s:{%s}", c.name, strings.Join(tags(c.values), "|"))
+		}
+	}
+	if words := indexWords(r.q.Text); len(words) > 0 {
+		add("@%s:(%s)", eventdoc.Message, strings.Join(words, " "))
+	}
+	if len(parts) == 0 {
+		return "*"
+	}
+	return strings.Join(parts, " ")
+}
+
+func bound(ms int64) string {
+	switch ms {
+	case math.MinInt64:
+		return "-inf"
+	case math.MaxInt64:
+		return "+inf"
+	}
+	return strconv.FormatInt(ms, 10)
+}
+
+// tags escapes values for a query, all but a star at the end.
+func tags(values []string) []string {
+	var escaped []string
+	for _, v := range values {
+		text, any := strings.CutSuffix(v, "*")
+		var b strings.Builder
+		for _, c := range text {
+			if !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '_' {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(c)
+		}
+		if any {
+			b.WriteByte('*')
+		}
+		escaped = append(escaped, b.String())
+	}
+	return escaped
+}
+
+// indexWords are the words of the index that a message with this text has: whole ones, and at its ends parts of them.
+// Others than letters and digits are left out, as are single characters; the text is looked for again in what is found.
+func indexWords(text string) []string {
+	var words []string
+	start := -1
+	take := func(end int) {
+		if word := text[start:end]; end-start > 1 {
+			words = append(words, "*"+word+"*")
+		}
+		start = -1
+	}
+	for i, c := range text {
+		plain := c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c))
+		switch {
+		case plain && start < 0:
+			start = i
+		case !plain && start >= 0:
+			take(i)
+		}
+	}
+	if start >= 0 {
+		take(len(text))
+	}
+	return words
+}
+
+// contains says whether a text stands in another, whether in capitals or not.
+func contains(message, text string) bool {
+	return text == "" || strings.Contains(strings.ToLower(message), strings.ToLower(text))
+}
