@@ -3,45 +3,28 @@ package postgresinput
 import (
 	"net"
 	"strconv"
-	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // fakeServer speaks the protocol as another version would. It stands for versions that no package of Debian 12 has: it knows
 // no views, but answers each query of the plan with a row that has as many columns. What the columns are called there is
 // not tested by it.
 type fakeServer struct {
-	listener net.Listener
-	version  string
-	answer   map[string]statement
-	conns    sync.WaitGroup
+	version string
+	answer  map[string]statement
 }
 
-func startFake(t testing.TB, release string, c *Config) (port int) {
+func startFake(t testing.TB, release string, c *Config) (listensOn string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fakeServer{listener: l, version: release, answer: map[string]statement{}}
+	f := &fakeServer{version: release, answer: map[string]statement{}}
 	for _, s := range plan(c, version(release)) {
 		f.answer[s.sql] = s
 	}
-	f.conns.Go(f.serve)
-	t.Cleanup(func() { _ = l.Close(); f.conns.Wait() })
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
-}
-
-func (f *fakeServer) serve() {
-	for {
-		conn, err := f.listener.Accept()
-		if err != nil {
-			return
-		}
-		f.conns.Go(func() { defer conn.Close(); f.talk(conn) })
-	}
+	return servicetest.PortOf(servicetest.Raw(t, f.talk))
 }
 
 func (f *fakeServer) talk(conn net.Conn) {

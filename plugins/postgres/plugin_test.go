@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -31,7 +31,7 @@ func TestConformance(t *testing.T) {
 	p.primary.psql("postgres", "ALTER SYSTEM SET archive_command = '/bin/false'")
 	newest := Config{CollectBgwriter: true, CollectReplication: true}
 	fake := func(release string) string {
-		return "host: 127.0.0.1\nport: " + strconv.Itoa(startFake(t, release, &newest))
+		return "host: 127.0.0.1\nport: " + startFake(t, release, &newest)
 	}
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "primary", Config: p.primary.config("dbname: shop\n" + everything), Allocs: 25 * perQuery},
@@ -55,7 +55,7 @@ func (p *pair) vacuumSlowly(t *testing.T) {
 		p.primary.psql("postgres", "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_vacuum")
 		_ = cmd.Wait()
 	})
-	redistest.Until(t, "the vacuum runs", func(context.Context) error {
+	servicetest.Until(t, "the vacuum runs", func(context.Context) error {
 		if n := p.primary.psql("postgres", "SELECT count(*) FROM pg_stat_progress_vacuum"); n != "1" {
 			return fmt.Errorf("%s run", n)
 		}
@@ -114,7 +114,7 @@ func TestAgainstPsql(t *testing.T) {
 		"postgres_index_size_shop_web_orders_late":      "SELECT pg_relation_size('web.late')",
 	}
 	before := p.numbers(t, ask)
-	got := values(t, in, p.primary.addr(), 0)
+	got := values(t, in, p.primary.Addr(), 0)
 	after := p.numbers(t, ask)
 	for key := range ask {
 		if v, ok := got[key]; !ok || v < before[key] || v > after[key] {
@@ -129,7 +129,7 @@ func TestAgainstPsql(t *testing.T) {
 			}
 		}
 	}
-	if _, again := values(t, in, p.primary.addr(), 10)["postgres_database_size_shop"]; again {
+	if _, again := values(t, in, p.primary.Addr(), 10)["postgres_database_size_shop"]; again {
 		t.Error("the sizes were asked for again after ten seconds")
 	}
 	if sums["postgres_statement_calls_shop_"] == 0 {
@@ -164,7 +164,7 @@ func TestReplication(t *testing.T) {
 	p := servers(t)
 	primary, standby := start(t, p.primary.config("")), start(t, p.standby.config(""))
 	p.primary.psql("shop", "CREATE TABLE first (); DROP TABLE first")
-	redistest.Until(t, "a transaction is replayed", func(context.Context) error { // before that its time is not known
+	servicetest.Until(t, "a transaction is replayed", func(context.Context) error { // before that its time is not known
 		if p.standby.psql("postgres", "SELECT pg_last_xact_replay_timestamp() IS NULL") == "t" {
 			return fmt.Errorf("none")
 		}
@@ -176,9 +176,9 @@ func TestReplication(t *testing.T) {
 	t.Cleanup(func() { p.primary.psql("shop", "DROP TABLE lag") })
 	const rep = "_rep1_127.0.0.1"
 	second := 0.0
-	redistest.Until(t, "the standby is behind", func(context.Context) error {
+	servicetest.Until(t, "the standby is behind", func(context.Context) error {
 		second++
-		up, down := values(t, primary, p.primary.addr(), second), values(t, standby, p.standby.addr(), second)
+		up, down := values(t, primary, p.primary.Addr(), second), values(t, standby, p.standby.Addr(), second)
 		switch {
 		case up["postgres_replication_lag_bytes"+rep] < 100_000 || up["postgres_replication_lag_seconds"+rep] <= 0:
 			return fmt.Errorf("the primary says %v bytes, %v s", up["postgres_replication_lag_bytes"+rep], up["postgres_replication_lag_seconds"+rep])
@@ -192,9 +192,9 @@ func TestReplication(t *testing.T) {
 		return nil
 	})
 	p.standby.psql("postgres", "SELECT pg_wal_replay_resume()")
-	redistest.Until(t, "the standby has caught up", func(context.Context) error {
+	servicetest.Until(t, "the standby has caught up", func(context.Context) error {
 		second++
-		up, down := values(t, primary, p.primary.addr(), second), values(t, standby, p.standby.addr(), second)
+		up, down := values(t, primary, p.primary.Addr(), second), values(t, standby, p.standby.Addr(), second)
 		if up["postgres_replication_lag_bytes"+rep]+up["postgres_replication_lag_seconds"+rep]+down["postgres_replay_lag_seconds"] > 0 {
 			return fmt.Errorf("%v, %v", up["postgres_replication_lag_seconds"+rep], down["postgres_replay_lag_seconds"])
 		}
@@ -212,7 +212,7 @@ func TestActivity(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGINT); _ = cmd.Wait() })
-		redistest.Until(t, "it runs", func(context.Context) error {
+		servicetest.Until(t, "it runs", func(context.Context) error {
 			if n := p.primary.psql("shop", "SELECT count(*) FROM pg_locks WHERE relation = 'web.orders'::regclass"); n == "0" {
 				return fmt.Errorf("%s", n)
 			}
@@ -220,9 +220,9 @@ func TestActivity(t *testing.T) {
 		})
 	}
 	second := 0.0
-	redistest.Until(t, "it is seen", func(context.Context) error {
+	servicetest.Until(t, "it is seen", func(context.Context) error {
 		second++
-		got := values(t, in, p.primary.addr(), second)
+		got := values(t, in, p.primary.Addr(), second)
 		if got["postgres_connections_waiting_for_lock"] != 1 || got["postgres_locks_waiting_AccessShareLock"] != 1 || got["postgres_locks_AccessExclusiveLock"] < 1 ||
 			got["postgres_connections_active"] != 2 || got["postgres_longest_transaction"] <= 0 || got["postgres_longest_query"] <= 0 {
 			return fmt.Errorf("%v", got)
@@ -233,7 +233,7 @@ func TestActivity(t *testing.T) {
 
 func TestDatabasesFilter(t *testing.T) {
 	p := servers(t)
-	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.addr(), 0)
+	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.Addr(), 0)
 	_, shop := got["postgres_numbackends_shop"]
 	if _, other := got["postgres_numbackends_postgres"]; other || !shop {
 		t.Errorf("%v", got)
@@ -259,7 +259,7 @@ queries:
 	b, err := in.Batch(0)
 	got := map[string]float64{}
 	for key, v := range plugintest.ByKey(b) {
-		got[strings.Replace(key, "_"+p.primary.addr(), "", 1)] = v
+		got[strings.Replace(key, "_"+p.primary.Addr(), "", 1)] = v
 	}
 	for key, want := range map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "last": 42, "postgres_up": 1} {
 		if v, ok := got[key]; !ok || v != want {
@@ -280,10 +280,10 @@ queries:
 		}
 	}
 	b, _ = in.Batch(10)
-	if _, asked := plugintest.ByKey(b)["last_"+p.primary.addr()]; asked {
+	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
 		t.Error("a query with an interval was asked before it was over")
 	}
-	redistest.Until(t, "the slow query was cancelled at the server", func(context.Context) error {
+	servicetest.Until(t, "the slow query was cancelled at the server", func(context.Context) error {
 		if n := p.primary.psql("shop", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()"); n != "0" {
 			return fmt.Errorf("%s run", n)
 		}
@@ -295,7 +295,7 @@ queries:
 func TestPredecessorsConfiguration(t *testing.T) {
 	p := servers(t)
 	got := start(t, p.primary.config("dbname: postgres\ncollect_bgwriter: false\ncollect_replication: false\nqueries:\n- name: active_connections\n  sql: SELECT count(*) FROM pg_stat_activity\n")).Gather(0)
-	if got["active_connections_"+p.primary.addr()] < 1 || got["postgres_numbackends_"+p.primary.addr()+"_postgres"] < 1 {
+	if got["active_connections_"+p.primary.Addr()] < 1 || got["postgres_numbackends_"+p.primary.Addr()+"_postgres"] < 1 {
 		t.Error(got)
 	}
 	for key := range got {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -151,7 +151,7 @@ func TestReplica(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.Start(t, "--replicaof", master.Host+" "+master.Port)
 	of, its := start(t, master, ""), start(t, replica, "")
-	redistest.Until(t, "the replica follows", func(context.Context) error {
+	servicetest.Until(t, "the replica follows", func(context.Context) error {
 		got := its.Gather(0)
 		if got["redis_master_link_status_"+replica.Addr()] != 1 {
 			return errors.New("link down")
@@ -208,7 +208,7 @@ func TestCluster(t *testing.T) {
 		t.Errorf("without its users: %v", err)
 	}
 	allow(nodes[2])
-	redistest.Until(t, "it is back", func(context.Context) error {
+	servicetest.Until(t, "it is back", func(context.Context) error {
 		b, err := p.Batch(3)
 		if err == nil && plugintest.ByKey(b)["redis_up_"+nodes[2].Addr()] != 1 {
 			err = errors.New("down")
@@ -221,25 +221,19 @@ func TestCluster(t *testing.T) {
 func addReplica(t *testing.T, nodes []*redistest.Server) *redistest.Server {
 	t.Helper()
 	of := nodes[0]
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, bus, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", bus)
+	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", servicetest.FreePort(t))
 	for _, node := range nodes {
 		ports, _ := node.Client().ConfigGet(t.Context(), "cluster-port").Result()
 		s.Do("CLUSTER", "MEET", node.Host, node.Port, ports["cluster-port"])
 	}
 	id := of.Do("CLUSTER", "MYID")
 	c := s.Client()
-	redistest.Until(t, "the replica knows its master", func(ctx context.Context) error {
+	servicetest.Until(t, "the replica knows its master", func(ctx context.Context) error {
 		return c.Do(ctx, "CLUSTER", "REPLICATE", id).Err()
 	})
 	for _, node := range nodes {
 		c := node.Client()
-		redistest.Until(t, "all know the replica", func(ctx context.Context) error {
+		servicetest.Until(t, "all know the replica", func(ctx context.Context) error {
 			slots, err := c.Do(ctx, "CLUSTER", "SLOTS").Result()
 			if err == nil && !strings.Contains(fmt.Sprint(slots), s.Port) {
 				err = errors.New("not yet")
