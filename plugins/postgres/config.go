@@ -55,6 +55,9 @@ func defaults() Config {
 // maxTop bounds the lists of tables, indexes and statements.
 const maxTop = 1000
 
+// MetricNames implements plugins.Namer.
+func (c *Config) MetricNames() []string { return sqlseries.MetricNames(c.Queries) }
+
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error

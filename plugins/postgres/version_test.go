@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -75,6 +77,17 @@ func TestConfigProblems(t *testing.T) {
 		if _, problems := plugintest.Decode(t, Plugin, config); problems.Err() == nil || !strings.Contains(problems.Error(), want) {
 			t.Errorf("%s: %v, want %q", config, problems, want)
 		}
+	}
+}
+
+// The names of the user's queries may be selected, as those of the default set.
+func TestMetricNames(t *testing.T) {
+	built, problems := plugintest.Decode(t, Plugin, "queries: [{name: orders, sql: SELECT 1}]")
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	if n, ok := built.Config.(plugins.Namer); !ok || !slices.Equal(n.MetricNames(), []string{"orders", "orders_*"}) {
+		t.Errorf("%+v", built.Config)
 	}
 }
 
