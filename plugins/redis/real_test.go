@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -25,10 +26,28 @@ func start(t testing.TB, s *redistest.Server, more string) *plugintest.Probe {
 	return plugintest.Start(t, Plugin, fmt.Sprintf("{host: %s, port: %s, connect_timeout: 1s%s}", s.Host, s.Port, more), env())
 }
 
+// eachServer runs a test with every kind of server that is on this machine, or with the one that the environment names.
+func eachServer(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	if os.Getenv(redistest.Command) != "" {
+		f(t)
+		return
+	}
+	for _, command := range []string{"redis-server", "valkey-server", "keydb-server"} {
+		t.Run(command, func(t *testing.T) {
+			servicetest.Need(t, command, command)
+			t.Setenv(redistest.Command, command)
+			f(t)
+		})
+	}
+}
+
 func env() plugins.Env { return plugintest.Env("redis", "") }
 
 // TestAgainstRedisCLI compares every plain field with what redis-cli says before and after: what lies between is right.
-func TestAgainstRedisCLI(t *testing.T) {
+func TestAgainstRedisCLI(t *testing.T) { eachServer(t, checkAgainstRedisCLI) }
+
+func checkAgainstRedisCLI(t *testing.T) {
 	s := redistest.Start(t)
 	for range 100 {
 		s.Do("SET", "a", "b", "EX", 1000)
@@ -93,7 +112,9 @@ func cli(t *testing.T, s *redistest.Server) map[string]float64 {
 }
 
 // A user without a right is told which; the rest goes on.
-func TestMissingRights(t *testing.T) {
+func TestMissingRights(t *testing.T) { eachServer(t, checkMissingRights) }
+
+func checkMissingRights(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "monitor", "on", ">secret-word", "+ping", "+hello", "+auth", "+select", "+client|setname")
 	p := start(t, s, ", username: monitor, password: secret-word, latency_histogram: true")
@@ -124,7 +145,9 @@ func TestMissingRights(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
+func TestTLS(t *testing.T) { eachServer(t, checkTLS) }
+
+func checkTLS(t *testing.T) {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
 	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File, "--tls-auth-clients", "no")
@@ -139,7 +162,9 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestSocket(t *testing.T) {
+func TestSocket(t *testing.T) { eachServer(t, checkSocket) }
+
+func checkSocket(t *testing.T) {
 	s := redistest.Start(t, "--unixsocket", "$DIR/s")
 	p := plugintest.Start(t, Plugin, "{url: 'unix://"+s.Dir+"/s'}", env())
 	if _, ok := p.Gather(0)["redis_used_memory_"+strings.Trim(strings.ReplaceAll(s.Dir+"/s", "/", "_"), "_")]; !ok {
@@ -147,7 +172,9 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-func TestReplica(t *testing.T) {
+func TestReplica(t *testing.T) { eachServer(t, checkReplica) }
+
+func checkReplica(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.Start(t, "--replicaof", master.Host+" "+master.Port)
 	of, its := start(t, master, ""), start(t, replica, "")
@@ -173,7 +200,9 @@ func TestReplica(t *testing.T) {
 }
 
 // All masters and replicas are asked, each under its name; one that is killed costs the others nothing.
-func TestCluster(t *testing.T) {
+func TestCluster(t *testing.T) { eachServer(t, checkCluster) }
+
+func checkCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	allow := func(s *redistest.Server) {
 		s.Do("ACL", "SETUSER", "monitor", "on", ">secret", "+ping", "+hello", "+auth", "+select", "+client|setname", "+info", "+slowlog|len", "+cluster|info", "+cluster|slots")
@@ -244,7 +273,9 @@ func addReplica(t *testing.T, nodes []*redistest.Server) *redistest.Server {
 	return s
 }
 
-func TestSentinel(t *testing.T) {
+func TestSentinel(t *testing.T) { eachServer(t, checkSentinel) }
+
+func checkSentinel(t *testing.T) {
 	w := redistest.Sentinel(t, "")
 	p := plugintest.Start(t, Plugin, "{sentinel: {master: mymaster, addresses: ['"+strings.Join(w.Addresses(), "', '")+"']}}", env())
 	if got := p.Gather(0); got["redis_up_mymaster"] != 1 || got["redis_replica_online_mymaster_"+w.Replica.Addr()] != 1 {
@@ -252,7 +283,9 @@ func TestSentinel(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
+func TestRestart(t *testing.T) { eachServer(t, checkRestart) }
+
+func checkRestart(t *testing.T) {
 	s := redistest.Start(t)
 	p := start(t, s, "")
 	for range 50 {
@@ -284,7 +317,9 @@ func TestRestart(t *testing.T) {
 }
 
 // A server that says nothing any more costs a gather its time limit, not longer.
-func TestFrozen(t *testing.T) {
+func TestFrozen(t *testing.T) { eachServer(t, checkFrozen) }
+
+func checkFrozen(t *testing.T) {
 	s := redistest.Start(t)
 	p := start(t, s, ", timeout: 200ms")
 	p.Gather(0)

@@ -31,19 +31,13 @@ type Server struct {
 // on this machine the test is skipped.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return StartBy(t, command(), args...)
-}
-
-func command() []string { return strings.Fields(cmp.Or(os.Getenv(Command), "redis-server")) }
-
-// StartBy is Start with another server, which understands the same arguments.
-func StartBy(t testing.TB, command []string, args ...string) *Server {
-	t.Helper()
-	s := newServer(t, command...)
+	s := newServer(t, command()...)
 	s.Args = append(s.Args, "--dir", "$DIR", "--bind", s.Host, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 	s.run(args)
 	return s
 }
+
+func command() []string { return strings.Fields(cmp.Or(os.Getenv(Command), "redis-server")) }
 
 func newServer(t testing.TB, command ...string) *Server {
 	t.Helper()
