@@ -145,6 +145,35 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestUpgrade: the server comes back as another version, and then as a MySQL, whose words are others. The server is told to say so.
+func TestUpgrade(t *testing.T) {
+	s := newServer(t).start()
+	in := start(t, s.config(""))
+	for second, release := range []string{"", "11.8.2-MariaDB", "8.0.21", "8.4.3"} {
+		if release != "" {
+			s.Kill()
+			s.Args = append(s.Args, "--version="+release)
+			s.Run()
+		}
+		b, err := in.Within(10*time.Second, float64(second))
+		if err != nil || !upIs(b, 1) || b.Len() < 100 {
+			t.Fatalf("%s: %v, %d samples", release, err, b.Len())
+		}
+		infos := 0
+		for series := range plugintest.BySeries(b) {
+			if strings.HasPrefix(series, "mariadb_info{") {
+				infos++
+				if !strings.Contains(series, `version="`+release) {
+					t.Errorf("%s says it is %s", release, series)
+				}
+			}
+		}
+		if infos != 1 {
+			t.Errorf("%s: %d infos", release, infos)
+		}
+	}
+}
+
 func TestGarbage(t *testing.T) {
 	for name, text := range servicetest.Garbage() {
 		b, err := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, false))).Within(5*time.Second, 0)

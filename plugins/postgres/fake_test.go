@@ -3,6 +3,7 @@ package postgresinput
 import (
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -14,17 +15,23 @@ import (
 // no views, but answers each query of the plan with a row that has as many columns. What the columns are called there is
 // not tested by it.
 type fakeServer struct {
-	version string
+	addr    string
+	release atomic.Pointer[string] // what the next connection is told
 	answer  map[string]statement
 }
 
-func startFake(t testing.TB, release string, c *Config) (listensOn string) {
+// startFake starts one that can be upgraded through some releases; it begins as the first.
+func startFake(t testing.TB, c *Config, releases ...string) *fakeServer {
 	t.Helper()
-	f := &fakeServer{version: release, answer: map[string]statement{}}
-	for _, s := range plan(c, version(release)) {
-		f.answer[s.sql] = s
+	f := &fakeServer{answer: map[string]statement{}}
+	for _, release := range releases {
+		for _, s := range plan(c, version(release)) {
+			f.answer[s.sql] = s
+		}
 	}
-	return servicetest.PortOf(servicetest.Raw(t, f.talk))
+	f.release.Store(&releases[0])
+	f.addr = servicetest.Raw(t, f.talk)
+	return f
 }
 
 func (f *fakeServer) talk(conn net.Conn) {
@@ -41,7 +48,7 @@ func (f *fakeServer) talk(conn net.Conn) {
 		break
 	}
 	b.Send(&pgproto3.AuthenticationOk{})
-	b.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: f.version})
+	b.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: *f.release.Load()})
 	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("key!")})
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	var sql string

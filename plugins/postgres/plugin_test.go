@@ -28,10 +28,9 @@ const fakeAllocs = 1000
 func TestConformance(t *testing.T) {
 	p := servers(t)
 	p.vacuumSlowly(t)
-	p.primary.psql("postgres", "ALTER SYSTEM SET archive_command = '/bin/false'")
-	newest := Config{CollectBgwriter: true, CollectReplication: true}
+	newest := Config{CollectBgwriter: true, CollectIO: true, CollectReplication: true}
 	fake := func(release string) string {
-		return "host: 127.0.0.1\nport: " + startFake(t, release, &newest)
+		return "host: 127.0.0.1\nport: " + servicetest.PortOf(startFake(t, &newest, release).addr)
 	}
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "primary", Config: p.primary.config("dbname: shop\n" + everything), Allocs: 25 * perQuery},
@@ -43,7 +42,7 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-// vacuumSlowly keeps a vacuum of web.orders running, and archiving failing and working, until the test ends.
+// vacuumSlowly keeps a vacuum of web.orders running until the test ends.
 func (p *pair) vacuumSlowly(t *testing.T) {
 	t.Helper()
 	cmd := p.primary.psqlCommand("shop", "SET vacuum_cost_delay = 100")
@@ -228,6 +227,35 @@ func TestActivity(t *testing.T) {
 			return fmt.Errorf("%v", got)
 		}
 		return nil
+	})
+}
+
+// TestArchiver: WAL is archived, then it cannot be.
+func TestArchiver(t *testing.T) {
+	s := newServer(t).start("archive_mode = on", "archive_command = '/bin/true'")
+	in := start(t, s.config(""))
+	second := 0.0
+	becomes := func(what string, right func(got map[string]float64) bool) {
+		t.Helper()
+		s.psql("postgres", "SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()")
+		servicetest.Until(t, what, func(context.Context) error {
+			second++
+			if got := values(t, in, s.Addr(), second); !right(got) {
+				return fmt.Errorf("%v archived, %v failed", got["postgres_archiver_archived"], got["postgres_archiver_failed"])
+			}
+			return nil
+		})
+	}
+	becomes("WAL is archived", func(got map[string]float64) bool {
+		_, failed := got["postgres_archiver_last_failed_age"]
+		_, archived := got["postgres_archiver_last_archived_age"]
+		return got["postgres_archiver_archived"] > 0 && got["postgres_archiver_failed"] == 0 && archived && !failed
+	})
+	s.psql("postgres", "ALTER SYSTEM SET archive_command = '/bin/false'")
+	s.psql("postgres", "SELECT pg_reload_conf()")
+	becomes("archiving fails", func(got map[string]float64) bool {
+		_, failed := got["postgres_archiver_last_failed_age"]
+		return got["postgres_archiver_failed"] > 0 && failed
 	})
 }
 
