@@ -144,6 +144,28 @@ func TestUserStatistics(t *testing.T) {
 	}
 }
 
+// One connection is made and kept, and it is not counted.
+func TestConnectionIsKept(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config("metrics: [threads_connected]\nqueries: [{name: id, sql: SELECT CONNECTION_ID()}]"))
+	ids := map[float64]bool{}
+	for second := range 3 {
+		got := in.Gather(float64(second))
+		ids[got["id_"+p.primary.Addr()]] = true
+		if got["mariadb_threads_connected_"+p.primary.Addr()] < 1 {
+			t.Error("the name in small letters is not understood")
+		}
+		for key := range got {
+			if strings.HasPrefix(key, "mariadb_processes_"+p.primary.Addr()+"_Query") {
+				t.Errorf("%s is %v", key, got[key])
+			}
+		}
+	}
+	if len(ids) != 1 {
+		t.Errorf("%d connections", len(ids))
+	}
+}
+
 // The predecessor's configuration, flat and nested.
 func TestPredecessorsConfiguration(t *testing.T) {
 	p := servers(t)
@@ -165,7 +187,7 @@ func TestQueries(t *testing.T) {
 database: shop
 queries:
   - {name: n, sql: SELECT COUNT(*) FROM orders}
-  - {name: broken, sql: SELECT nonsense}
+  - {name: broken, sql: SELECT nonsense, interval: 1h}
   - {name: slow, sql: SELECT SUM(SLEEP(1)) FROM orders, timeout: 100ms}
   - {name: quick, sql: SELECT 1, timeout: 1s}
   - {name: limit, sql: SELECT @@max_statement_time}
@@ -193,7 +215,10 @@ queries:
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
-	b, _ = in.Batch(10)
+	b, err = in.Batch(10)
+	if err == nil || !strings.Contains(err.Error(), "query broken: ") {
+		t.Errorf("an error is forgotten before the query is asked again: %v", err)
+	}
 	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
 		t.Error("a query with an interval was asked before it was over")
 	}

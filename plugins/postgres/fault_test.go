@@ -44,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if name != "secret" && name != "url" && !upIs(b, 0) {
+		if name != "url" && !upIs(b, 0) {
 			t.Errorf("%s: %v", name, plugintest.ByKey(b))
 		}
 	}
@@ -78,8 +78,12 @@ queries:
 	}
 	p.primary.psql("shop", "GRANT USAGE ON SCHEMA web TO plain")
 	t.Cleanup(func() { p.primary.psql("shop", "REVOKE USAGE ON SCHEMA web FROM plain") })
+	p.primary.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plain'")
 	if _, err = in.Batch(10); err == nil || !strings.Contains(err.Error(), `GRANT SELECT ON secret TO "plain"`) {
 		t.Error(err)
+	}
+	if strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("it is said again after the connection was made anew: %s", &log)
 	}
 }
 

@@ -122,6 +122,9 @@ func TestAgainstPsql(t *testing.T) {
 	}
 	sums := map[string]float64{}
 	for key, v := range got {
+		if strings.HasPrefix(key, "postgres_numbackends_template") {
+			t.Errorf("%s: a template", key)
+		}
 		for _, metric := range []string{"postgres_statement_calls_shop_"} {
 			if strings.HasPrefix(key, metric) {
 				sums[metric] += v
@@ -259,6 +262,19 @@ func TestArchiver(t *testing.T) {
 	})
 }
 
+// One connection is made and kept.
+func TestConnectionIsKept(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config("queries: [{name: id, sql: SELECT pg_backend_pid()}]"))
+	ids := map[float64]bool{}
+	for second := range 5 {
+		ids[values(t, in, p.primary.Addr(), float64(second))["id"]] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("%d connections", len(ids))
+	}
+}
+
 func TestDatabasesFilter(t *testing.T) {
 	p := servers(t)
 	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.Addr(), 0)
@@ -275,7 +291,7 @@ dbname: shop
 metrics: {include: []}
 queries:
   - {name: orders, sql: SELECT count(*) FROM web.orders}
-  - {name: broken, sql: SELECT 1 / 0}
+  - {name: broken, sql: SELECT 1 / 0, interval: 1h}
   - {name: slow, sql: SELECT pg_sleep(60), timeout: 100ms}
   - {name: odd, sql: "SELECT 1.5::numeric AS num, NULL::int AS nil, 'NaN'::float8 AS nan, 'Infinity'::float8 AS inf, true AS yes, -3::bigint AS neg"}
   - {name: twice, sql: "SELECT 1; SELECT 2"}
@@ -307,7 +323,10 @@ queries:
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
-	b, _ = in.Batch(10)
+	b, err = in.Batch(10)
+	if err == nil || !strings.Contains(err.Error(), "query broken: ") {
+		t.Errorf("an error is forgotten before the query is asked again: %v", err)
+	}
 	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
 		t.Error("a query with an interval was asked before it was over")
 	}

@@ -144,6 +144,55 @@ func TestModules(t *testing.T) {
 	}
 }
 
+// A module, too, may be upgraded while we run.
+func TestUpgradedModule(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.config(), env())
+	p.Gather(0)
+	f.info = strings.Replace(f.info, "name=search,ver=80201", "name=search,ver=80402", 1)
+	if got, want := details(t, p, 1, "redis_module"), "module=vectorset version=1, module=timeseries version=8.2.1, module=search version=8.4.2"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A node that has left the cluster is forgotten, and so is a database without keys.
+func TestWhatIsGoneIsForgotten(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.config(), env())
+	in, _ := p.Input.Gatherer.(*input)
+	in.servers.Get("gone:1")
+	p.Gather(0)
+	f.info = strings.Replace(f.info, "\ndb15:", "\nno:", 1)
+	for second := range 10 {
+		p.Gather(float64(1 + second))
+	}
+	for name, s := range in.servers.All() {
+		if name == "gone:1" {
+			t.Error("the node is kept")
+			continue
+		}
+		for db := range (*s).keyspace.things.All() {
+			if db == "db15" {
+				t.Error("the database is kept")
+			}
+		}
+	}
+}
+
+// How far a replica lies behind is not told by the master's offset of the gather before.
+func TestOffsetIsOfThisReply(t *testing.T) {
+	f := recorded(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.config(), env())
+	key := fmt.Sprintf("redis_replica_lag_bytes_127.0.0.1:%d_10.0.0.2:6379", f.Addr().Port)
+	if _, ok := p.Gather(0)[key]; !ok {
+		t.Error("it is not told")
+	}
+	f.info = strings.Replace(f.info, "\nmaster_repl_offset:", "\nno:", 1)
+	if v, ok := p.Gather(1)[key]; ok {
+		t.Errorf("it is %v", v)
+	}
+}
+
 // details are the labels of a metric's series that not all have.
 func details(t *testing.T, p *plugintest.Probe, second float64, name string) string {
 	t.Helper()
@@ -234,6 +283,13 @@ func TestOldServer(t *testing.T) {
 	if n := f.TotalCommands() - before; n != 2 { // INFO all, SLOWLOG LEN
 		t.Errorf("the second gather takes %d commands", n)
 	}
+	f.noSlowlog = true
+	p.Gather(2)
+	before = f.TotalCommands()
+	p.Gather(3)
+	if n := f.TotalCommands() - before; n != 1 {
+		t.Errorf("without a slow log a gather takes %d commands", n)
+	}
 }
 
 func TestBetween(t *testing.T) {
@@ -290,6 +346,8 @@ func FuzzInfo(f *testing.F) {
 		f.Add([]byte(record(f, filepath.Base(file))))
 	}
 	f.Add([]byte("redis_version:1\nslave0:ip=a,port=1,offset=9\nslave1:ip=a,port=1\ndb0:keys=NaN,keys=1\ndb0:keys=2\nx:inf\nx:1\nx:2\nmodule:name=(,ver=1"))
+	f.Add([]byte("redis_version:1\nlatency_percentiles_usec_get:p50=1,p50=2\nlatency_percentiles_usec_get:p50=3\nmodule:name=a,ver=1\nmodule:name=a,ver=2\n" +
+		"cmdstat_get:calls=1,calls=2\nio_thread_0:clients=1,clients=1\nslave0:ip=a,port=1,lag=1\nslave0:ip=a,port=1,lag=1"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		settings := defaultSettings()
 		s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings}, meanings(), "a:1")

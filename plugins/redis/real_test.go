@@ -236,6 +236,9 @@ func checkCluster(t *testing.T) {
 	if _, err := p.Batch(2); err == nil || !strings.Contains(err.Error(), nodes[2].Addr()+" refuses the username or the password") {
 		t.Errorf("without its users: %v", err)
 	}
+	if in, ok := p.Input.Gatherer.(*input); !ok || in.wish.section != "everything" {
+		t.Error("one that says nothing is taken for an old one")
+	}
 	allow(nodes[2])
 	servicetest.Until(t, "it is back", func(context.Context) error {
 		b, err := p.Batch(3)
