@@ -262,6 +262,27 @@ func TestArchiver(t *testing.T) {
 	})
 }
 
+// TestTopStatements: of all statements the one that took longest is reported.
+func TestTopStatements(t *testing.T) {
+	p := servers(t)
+	p.primary.psql("shop", "SELECT pg_sleep(0.2)")
+	const longest = "SELECT d.datname || '_' || s.queryid FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid GROUP BY s.queryid, d.datname ORDER BY sum(total_exec_time) DESC LIMIT 1"
+	before := p.primary.psql("shop", longest)
+	got := values(t, start(t, p.primary.config("dbname: shop\nstatements: 1")), p.primary.Addr(), 0)
+	after := p.primary.psql("shop", longest)
+	n := 0
+	for key := range got {
+		if id, ok := strings.CutPrefix(key, "postgres_statement_time_"); ok {
+			if n++; id != before && id != after {
+				t.Errorf("%s is reported, psql says %s", id, after)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d statements", n)
+	}
+}
+
 // One connection is made and kept.
 func TestConnectionIsKept(t *testing.T) {
 	p := servers(t)

@@ -247,6 +247,21 @@ func checkCluster(t *testing.T) {
 		}
 		return err
 	})
+	for _, s := range append(nodes, replica) {
+		s.Kill()
+	}
+	b, err = p.Batch(4)
+	if in, ok := p.Input.Gatherer.(*input); err == nil || !ok || in.client != nil {
+		t.Errorf("all are away, and the connection is not made anew: %v", err)
+	}
+	for key, v := range plugintest.ByKey(b) {
+		if !strings.HasPrefix(key, "redis_up_") || v != 0 {
+			t.Errorf("all are away: %s is %v", key, v)
+		}
+	}
+	if b.Len() != len(nodes)+1 {
+		t.Errorf("all are away: %d samples", b.Len())
+	}
 }
 
 // addReplica gives the first master of a cluster a replica, and waits until all know it.
