@@ -53,6 +53,12 @@ type Observer interface {
 	Observes()
 }
 
+// Namer is implemented by configurations in which users name metrics themselves: no documentation can have them.
+type Namer interface {
+	// MetricNames are these names, as globs where they only begin so. Each may be a counter's, with a rate.
+	MetricNames() []string
+}
+
 // Env is what an input is built with.
 type Env struct {
 	ID       string             // unique in this agent: the name, or name#alias

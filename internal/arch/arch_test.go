@@ -19,7 +19,7 @@ const module = "github.com/rtcollector/rtcollector"
 
 // layers, lowest first. A folder belongs to the longest pattern that matches it; "x/*" are the folders below x.
 var layers = [][]string{
-	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/arch"},
+	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/servicetest", "internal/arch"},
 	{"internal/catalog", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc"},
 	{"secrets"},
 	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/tlsx/*", "internal/redisconn/*", "internal/httpx/*", "internal/embedded", "internal/tskey", "internal/syslogmsg"},
@@ -36,7 +36,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"plugins/exec", "internal/redisconn/redistest", "internal/httpx/httpxtest"}, "inputs read files and sockets; only exec runs programs"},
+	{"os/exec", []string{"plugins/exec", "internal/servicetest"}, "inputs read files and sockets; only exec runs programs"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "internal/config", "internal/catalog", "plugins/plugintest", "outputs/outputtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},

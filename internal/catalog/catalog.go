@@ -21,7 +21,7 @@ type Definition[E, O, L any] struct {
 	aliases, systems      []string
 	onRequest             bool
 	defaults              func() any
-	decode                func(ps *conf.Problems, n *yaml.Node, path string) (O, func(E) (L, error))
+	decode                func(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L]
 }
 
 // Define makes a definition from a Config type C: its defaults, those of the common options, and how a live component
@@ -31,10 +31,10 @@ func Define[C, E, O, L any](name, summary string, defaults func() C, options fun
 		name:     name,
 		summary:  summary,
 		defaults: func() any { return defaults() },
-		decode: func(ps *conf.Problems, n *yaml.Node, path string) (O, func(E) (L, error)) {
+		decode: func(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
 			o, c := options(), defaults()
 			conf.Decode(ps, n, path, &c, &o) // a key of its own hides a common one
-			return o, func(e E) (L, error) { return build(e, c) }
+			return Built[E, O, L]{Options: o, Config: &c, build: func(e E) (L, error) { return build(e, c) }}
 		},
 	}
 }
@@ -102,14 +102,16 @@ func (d Definition[E, O, L]) Sample() string {
 
 // Decode reads a component's YAML. Problems go to ps; with errors among them the result must not be built.
 func (d Definition[E, O, L]) Decode(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
-	options, build := d.decode(ps, n, path)
-	return Built[E, O, L]{Definition: d, Options: options, build: build}
+	b := d.decode(ps, n, path)
+	b.Definition = d
+	return b
 }
 
 // Built is a decoded and validated configuration, ready to become a live component.
 type Built[E, O, L any] struct {
 	Definition Definition[E, O, L]
 	Options    O
+	Config     any // points to what was decoded, for those who ask what it implements
 	build      func(E) (L, error)
 }
 

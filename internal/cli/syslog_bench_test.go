@@ -7,13 +7,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // BenchmarkSyslog is the whole way of a log line: four senders over TCP, "rtcollector run" in a process of its own, and
@@ -22,7 +21,7 @@ func BenchmarkSyslog(b *testing.B) {
 	const perRound, senders = 100_000, 4
 	addr := benchAddr(b)
 	server := spawn(b, addr, os.Args[0], "embedded", "--listen", addr)
-	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(redistest.FreePort(b)))
+	listen := net.JoinHostPort("127.0.0.1", servicetest.FreePort(b))
 	config := filepath.Join(b.TempDir(), "config.yaml")
 	_, port, _ := net.SplitHostPort(addr)
 	yaml := fmt.Sprintf("hostname: h\ninterval: 1s\ninputs: [syslog: {server: 'tcp://%s'}]\noutputs:\n  - redissearch: {host: 127.0.0.1, port: %s, storage: %s}\n"+
@@ -100,7 +99,7 @@ func sendLines(addr string, sender, n int) error {
 
 // untilDocuments waits until the index holds so many documents.
 func untilDocuments(b *testing.B, c *redis.Client, want int) {
-	redistest.Until(b, "all messages are documents", func(ctx context.Context) error {
+	servicetest.Until(b, "all messages are documents", func(ctx context.Context) error {
 		info, err := c.FTInfo(ctx, "logs_idx").Result()
 		if err == nil && info.NumDocs != want {
 			err = fmt.Errorf("%d of %d", info.NumDocs, want)

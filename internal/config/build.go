@@ -49,8 +49,8 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 				b.ps.Warn(it.at, it.path+".tags."+tag, reservedTag)
 			}
 		}
-		b.selection(it, "include", built.Options.Metrics.Include, built.Definition)
-		b.selection(it, "exclude", built.Options.Metrics.Exclude, built.Definition)
+		b.selection(it, "include", built.Options.Metrics.Include, built)
+		b.selection(it, "exclude", built.Options.Metrics.Exclude, built)
 		if ok && built.Options.Enabled {
 			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
 		}
@@ -58,14 +58,17 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 	return ins
 }
 
-// selection warns of patterns that fit none of the metrics that an input documents.
-func (b *builder) selection(it item, key string, patterns match.List, def plugins.Definition) {
-	metrics := metricdoc.Parse(def.Readme())
+// selection warns of patterns that fit none of the metrics that an input documents, or that its settings name.
+func (b *builder) selection(it item, key string, patterns match.List, built plugins.Built) {
+	metrics := metricdoc.Parse(built.Definition.Readme())
+	if n, ok := built.Config.(plugins.Namer); ok && len(metrics) > 0 {
+		metrics = append(metrics, metricdoc.Metric{Names: n.MetricNames(), HasRate: true})
+	}
 	for i, p := range patterns {
 		if len(metrics) > 0 && !metricdoc.Fits(metrics, p) {
 			at := child(child(child(it.settings, "metrics"), key), strconv.Itoa(i))
 			b.ps.Warn(at, fmt.Sprintf("%s.metrics.%s[%d]", it.path, key, i), "%q fits no metric of %s%s",
-				p, def.Name(), conf.Suggest(p.String(), metricdoc.Names(metrics)))
+				p, built.Definition.Name(), conf.Suggest(p.String(), metricdoc.Names(metrics)))
 		}
 	}
 }

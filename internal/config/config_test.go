@@ -237,6 +237,34 @@ c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" fits no metric of docume
 	}
 }
 
+// naming is a configuration in which the user names metrics.
+type naming struct {
+	Queries []string `yaml:"queries"`
+}
+
+func (n *naming) MetricNames() []string { return n.Queries }
+
+// What the user named is known, too, with what may stand behind it.
+func TestSelectionOfTheUsersOwnMetrics(t *testing.T) {
+	env := testEnv()
+	env.Inputs = append(env.Inputs, in[naming]("asker").Doc(metricdoc.Header+"\n| `up` | | | gauge | x | |\n"))
+	cfg, err := Parse(t.Context(), "c", []byte(`
+inputs:
+  - asker: {queries: [orders, "sales_*"], metrics: {include: [up, orders, orders_rate, sales_total, order, sale], exclude: ["ord*"]}}
+  - asker: {metrics: {include: [orders]}}
+outputs: [redis]
+`), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `c:3:101: inputs[0].asker.metrics.include[4]: "order" fits no metric of asker (did you mean "orders"?)
+c:3:108: inputs[0].asker.metrics.include[5]: "sale" fits no metric of asker
+c:4:33: inputs[1].asker.metrics.include[0]: "orders" fits no metric of asker`
+	if diff := cmp.Diff(want, cfg.Warnings.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // An input that has a key of its own where others have a common one keeps its own.
 func TestOwnKeyHidesACommonOne(t *testing.T) {
 	type own struct {

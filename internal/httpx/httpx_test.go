@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -208,7 +208,7 @@ func TestProxy(t *testing.T) {
 		t.Error(got)
 	}
 	for _, scheme := range []string{"http", "socks5"} {
-		gone := httpx.Config{Proxy: secrets.Literal(scheme + "://me:hidden@" + httpxtest.Refusing())}
+		gone := httpx.Config{Proxy: secrets.Literal(scheme + "://me:hidden@" + servicetest.Refusing)}
 		_, err := target(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), limit)
 		if err == nil || !strings.Contains(err.Error(), "through its proxy") || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", scheme, err)
@@ -257,7 +257,7 @@ func TestMisbehaving(t *testing.T) {
 // TestNothingLeaks asks servers that come and go, hang and cut off, many times.
 func TestNothingLeaks(t *testing.T) {
 	ends := 0
-	flapping := httpxtest.Raw(t, func(c net.Conn) {
+	flapping := servicetest.Raw(t, func(c net.Conn) {
 		buf := make([]byte, 4096)
 		for {
 			if _, err := c.Read(buf); err != nil {
@@ -266,14 +266,14 @@ func TestNothingLeaks(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage"[:[]int{41, 42, 10, 30}[time.Now().UnixNano()%4]])
 		}
 	})
-	hanging := httpxtest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	hanging := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	h2 := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	h2.EnableHTTP2 = true
 	h2.Config.ErrorLog = log.New(io.Discard, "", 0)
 	h2.StartTLS()
 	defer h2.Close()
 	targets := []*httpx.Target{target(t, httpx.Config{}, "http://"+flapping, nil), target(t, httpx.Config{}, "https://"+hanging, nil),
-		target(t, httpx.Config{}, "http://"+httpxtest.Refusing(), nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
+		target(t, httpx.Config{}, "http://"+servicetest.Refusing, nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
@@ -283,18 +283,13 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		})
 	}
-	for range 5 {
+	servicetest.NoLeaks(t, 100, func(n int) {
 		round()
-	}
-	before, goroutines := httpxtest.Descriptors(), runtime.NumGoroutine()
-	for range 100 {
-		round()
-	}
-	for _, tt := range targets {
-		tt.Close()
-	}
-	httpxtest.Until(t, "what hung is closed", func() bool {
-		return httpxtest.Descriptors() <= before+2 && runtime.NumGoroutine() <= goroutines+2
+		for _, tt := range targets {
+			if n%20 == 19 { // so that nothing is open when it is looked at
+				tt.Close()
+			}
+		}
 	})
 	if ends == 0 {
 		t.Error("nothing was refused")

@@ -49,9 +49,8 @@ type session struct {
 }
 
 const (
-	idleTimeout = 5 * time.Minute
-	maxHeader   = 64 << 10
-	maxDrained  = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
+	maxHeader  = 64 << 10
+	maxDrained = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
 )
 
 // Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200, or of
@@ -177,10 +176,11 @@ func (t *Target) authorize(ctx context.Context, r *http.Request) error {
 	return nil
 }
 
+// newTransport leaves out IdleConnTimeout: the connection is to be kept, and net/http winds up the timer of one of HTTP/2 that
+// was closed while it was busy once more, and holds all that belongs to it until then.
 func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport, error) {
 	transport := &http.Transport{
 		DialContext:            s.dialer(t, dial),
-		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    1,
 		ForceAttemptHTTP2:      true,

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,30 +13,18 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// daemon runs a program until the test ends and waits until it listens on port.
-func daemon(t *testing.T, port int, name string, args ...string) {
+// socks5 is a SOCKS5 proxy that knows one user, or asks for none.
+func socks5(t *testing.T, args ...string) (port string) {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("no %s here", name)
-	}
-	cmd := exec.Command(name, args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	redistest.Until(t, name+" listens", func(context.Context) error {
-		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err
-	})
+	servicetest.Need(t, "microsocks", "microsocks")
+	d := servicetest.New(t, "")
+	d.Args = append([]string{"microsocks", "-i", "127.0.0.1", "-p", "$PORT"}, args...)
+	d.Run()
+	return d.Port
 }
 
 func fails(t *testing.T, c redisconn.Config, want ...string) {
@@ -56,12 +42,11 @@ func fails(t *testing.T, c redisconn.Config, want ...string) {
 
 func TestRealSOCKS5(t *testing.T) {
 	s := redistest.Start(t)
-	port := redistest.FreePort(t)
-	daemon(t, port, "microsocks", "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-u", "user", "-P", "geheim")
+	port := socks5(t, "-u", "user", "-P", "geheim")
 	c := redisconn.Defaults()
 	c.Host = "localhost" // looked up by the proxy
 	c.Port, _ = strconv.Atoi(s.Port)
-	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%d", port))
+	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -69,11 +54,11 @@ func TestRealSOCKS5(t *testing.T) {
 	if err := client.Set(t.Context(), "k", 1, 0).Err(); err != nil {
 		t.Error(err)
 	}
-	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%d", port))
+	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%s", port))
 	fails(t, c, "redis localhost:"+s.Port+" cannot be reached through its proxy: the proxy refuses the user or the password", "username/password authentication failed")
 	c.SOCKS5Proxy = secrets.Literal("socks5://user:geheim@127.0.0.1:1")
 	fails(t, c, "cannot be reached through its proxy: the proxy is not there: start it, or correct socks5_proxy", "connection refused")
-	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%d", port))
+	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
 	c.Port = 1
 	fails(t, c, "cannot be reached through its proxy: the proxy is there, but cannot or may not connect to it", "connection refused")
 	c.SOCKS5Proxy = secrets.Ref{}
@@ -83,10 +68,10 @@ func TestRealSOCKS5(t *testing.T) {
 // Dante refuses what its rules do not allow: here, one of two servers.
 func TestRealSOCKS4(t *testing.T) {
 	s, other := redistest.Start(t), redistest.Start(t)
-	port, dir := redistest.FreePort(t), t.TempDir()
-	file := filepath.Join(dir, "danted.conf")
-	text := fmt.Sprintf(`logoutput: %s
-internal: 127.0.0.1 port = %d
+	servicetest.Need(t, "dante-server", "danted")
+	d := servicetest.New(t, "")
+	d.File("conf", `logoutput: $DIR/said
+internal: 127.0.0.1 port = $PORT
 external: 127.0.0.1
 clientmethod: none
 socksmethod: none
@@ -96,24 +81,22 @@ client pass {
 	from: 127.0.0.0/8 to: 0.0.0.0/0
 }
 socks pass {
-	from: 127.0.0.0/8 to: 127.0.0.1/32 port = %s
+	from: 127.0.0.0/8 to: 127.0.0.1/32 port = `+s.Port+`
 	proxyprotocol: socks_v4
 }
-`, filepath.Join(dir, "log"), port, s.Port)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+`)
 	if os.Getuid() != 0 {
 		t.Skip("danted changes its user: it must be started by root")
 	}
-	daemon(t, port, "danted", "-f", file)
+	d.Args = []string{"danted", "-f", "$DIR/conf"}
+	d.Run()
 	c := redisconn.Defaults()
 	c.Host = "127.0.0.1"
 	c.Port, _ = strconv.Atoi(s.Port)
-	c.SOCKS4Proxy = secrets.Literal(fmt.Sprintf("socks4://user@127.0.0.1:%d", port))
+	c.SOCKS4Proxy = secrets.Literal(fmt.Sprintf("socks4://user@127.0.0.1:%s", d.Port))
 	client, err := open(t, c)
 	if err != nil {
-		log, _ := os.ReadFile(filepath.Join(dir, "log"))
+		log, _ := os.ReadFile(filepath.Join(d.Dir, "said"))
 		t.Fatalf("%v\n%s", err, log)
 	}
 	if err := client.Set(t.Context(), "k", 1, 0).Err(); err != nil {
@@ -184,8 +167,7 @@ func TestSOCKS4Replies(t *testing.T) {
 // The proxy is looked up anew for every connection.
 func TestRotatedProxy(t *testing.T) {
 	s := redistest.Start(t)
-	port := redistest.FreePort(t)
-	daemon(t, port, "microsocks", "-i", "127.0.0.1", "-p", strconv.Itoa(port))
+	port := socks5(t)
 	c := redisconn.Defaults()
 	c.Host = s.Host
 	c.Port, _ = strconv.Atoi(s.Port)
@@ -193,7 +175,7 @@ func TestRotatedProxy(t *testing.T) {
 	if err := c.SOCKS5Proxy.UnmarshalScalar("secret:proxy"); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("SECRET_PROXY", fmt.Sprintf("socks5://127.0.0.1:%d", port))
+	t.Setenv("SECRET_PROXY", fmt.Sprintf("socks5://127.0.0.1:%s", port))
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -218,7 +219,7 @@ func TestRealCluster(t *testing.T) {
 
 	// A node dies: what it held is down, and says so.
 	nodes[2].Kill()
-	redistest.Until(t, "the loss of a node is noticed", func(ctx context.Context) error {
+	servicetest.Until(t, "the loss of a node is noticed", func(ctx context.Context) error {
 		err := client.Explain(ctx, shards.Do(ctx, sets(keys, 4)))
 		shards.Close()
 		if err == nil || !strings.Contains(err.Error(), "cluster") {
@@ -227,7 +228,7 @@ func TestRealCluster(t *testing.T) {
 		return nil
 	})
 	nodes[2].Run()
-	redistest.Until(t, "the cluster works again", func(ctx context.Context) error {
+	servicetest.Until(t, "the cluster works again", func(ctx context.Context) error {
 		defer shards.Close()
 		return shards.Do(ctx, sets(keys, 5))
 	})
@@ -254,7 +255,7 @@ func TestRealSlotNotServed(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	owner(nodes, slot).Do("CLUSTER", "ADDSLOTS", slot)
-	redistest.Until(t, "the slot is served", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 2)) })
+	servicetest.Until(t, "the slot is served", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 2)) })
 }
 
 // ownerOf is the pipe to where a slot is taken to be.
@@ -302,7 +303,7 @@ func TestRealSentinel(t *testing.T) {
 	w.Master.Kill()
 	keys := numbered("k", 100)
 	failed := 0
-	redistest.Until(t, "the replica takes over", func(ctx context.Context) error {
+	servicetest.Until(t, "the replica takes over", func(ctx context.Context) error {
 		err := shards.Do(ctx, sets(keys, 2))
 		if err != nil {
 			failed++
@@ -359,7 +360,7 @@ func TestRealFrozenServer(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	s.Thaw()
-	redistest.Until(t, "it answers again", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 1)) })
+	servicetest.Until(t, "it answers again", func(ctx context.Context) error { return shards.Do(ctx, sets([]string{"k"}, 1)) })
 }
 
 // TLS is spoken to Sentinels as to the master.

@@ -75,6 +75,15 @@ func Unique(queries []Query) error {
 	return nil
 }
 
+// MetricNames are what the queries' metrics are called: as the query, or with a column behind it.
+func MetricNames(queries []Query) []string {
+	var names []string
+	for _, q := range queries {
+		names = append(names, q.Name, q.Name+"_*")
+	}
+	return names
+}
+
 // maxRows bounds what a query may return.
 const maxRows = 10_000
 

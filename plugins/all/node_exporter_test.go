@@ -17,8 +17,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -257,7 +257,7 @@ func startNodeExporter(t testing.TB, args ...string) string {
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	redistest.Until(t, "node_exporter answers", func(ctx context.Context) error {
+	servicetest.Until(t, "node_exporter answers", func(ctx context.Context) error {
 		select {
 		case <-ended:
 			t.Fatalf("node_exporter has ended:\n%s", &said)

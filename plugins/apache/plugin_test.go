@@ -1,17 +1,15 @@
 package apache
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
-	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -38,7 +36,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: request},
 		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * request},
 		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * request},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + httpxtest.Refusing() + "']", Error: "is it running?"},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "is it running?"},
 		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "a page of HTML, not with the page of Apache's mod_status (its URL ends in ?auto)"},
 	)
 }
@@ -194,10 +192,7 @@ func TestMisbehaving(t *testing.T) {
 	for want, addr := range httpxtest.Misbehaving(t) {
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/', '"+good+"']", plugintest.Env("apache", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
-			defer cancel()
-			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			err := p.Input.Gatherer.Gather(ctx, b)
+			b, err := p.Within(httpxtest.Patience(want), 0)
 			if want == "set username" {
 				want = "refuses the username"
 			}
@@ -209,6 +204,18 @@ func TestMisbehaving(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNothingLeaks asks a server that comes and goes, and one that is not there.
+func TestNothingLeaks(t *testing.T) {
+	url, turn := httpxtest.Flapping(t, recorded(t, "2.4-event"))
+	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("apache", ""))
+	servicetest.NoLeaks(t, 500, func(round int) {
+		turn(round)
+		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > 0) != (round%5 == 0) {
+			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -40,7 +40,7 @@ while :; do sleep 1000; done`)
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	done := make(chan error, 1)
 	go func() { done <- p.Input.Gatherer.Gather(ctx, b) }()
-	redistest.Until(t, "all processes are there", func(context.Context) error {
+	servicetest.Until(t, "all processes are there", func(context.Context) error {
 		_, err := os.Stat(dir + "/ready")
 		return err
 	})
@@ -71,7 +71,7 @@ func gone(t *testing.T, file string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		redistest.Until(t, "process "+word+" is gone", func(context.Context) error {
+		servicetest.Until(t, "process "+word+" is gone", func(context.Context) error {
 			if alive(pid) {
 				return errors.New("it is there")
 			}

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
-	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -72,7 +71,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: request},
 		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * request},
 		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: request},
-		plugintest.Case{Name: "gone", Config: "urls: ['http://" + httpxtest.Refusing() + "']", Allocs: request},
+		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.Refusing + "']", Allocs: request},
 	)
 	if b, err := start(t, "").Batch(0); err != nil || b.Len() != 0 {
 		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
@@ -300,25 +299,13 @@ func TestJSON(t *testing.T) {
 
 // TestNothingLeaks asks servers that hang, refuse and cut off, many times.
 func TestNothingLeaks(t *testing.T) {
-	hang := httpxtest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	cut := httpxtest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
-	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+httpxtest.Refusing()+"']")
-	round := func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-		defer cancel()
-		if err := p.Input.Gatherer.Gather(ctx, telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
+	hang := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	cut := servicetest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
+	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.Refusing+"']")
+	servicetest.NoLeaks(t, 100, func(round int) {
+		if _, err := p.Within(5*time.Millisecond, float64(round)); err != nil {
 			t.Error(err)
 		}
-	}
-	for range 5 {
-		round()
-	}
-	sockets, goroutines := httpxtest.Descriptors(), runtime.NumGoroutine()
-	for range 200 {
-		round()
-	}
-	httpxtest.Until(t, "what hung is closed", func() bool {
-		return httpxtest.Descriptors() <= sockets+4 && runtime.NumGoroutine() <= goroutines+8
 	})
 }
 
@@ -339,18 +326,8 @@ func BenchmarkGather(b *testing.B) {
 				for i := range 100 {
 					config += "'" + url + "/" + string(rune('a'+i%26)) + strings.Repeat("x", i/26) + "', "
 				}
-				gather(b, start(b, config+"]}").Input.Gatherer)
+				plugintest.Cost(b, start(b, config+"]}"))
 			})
 		}
 	}
-}
-
-func gather(b *testing.B, g plugins.Gatherer) {
-	began := cpuTime()
-	for b.Loop() {
-		if err := g.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 2000)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(cpuTime()-began)/1e6/float64(b.N), "cpu-ms/op")
 }

@@ -36,11 +36,14 @@ func TestFlavour(t *testing.T) {
 			t.Errorf("%q is %+v, %s", release, f, f.replicaStatus())
 		}
 	}
-	if got := fmt.Sprintf(flavour{mariadb: true}.limit(), 1.5); got != "SET SESSION max_statement_time = 1.500" {
-		t.Error(got)
-	}
-	if got := fmt.Sprintf(flavour{}.limit(), 2.0); got != "SET SESSION max_execution_time = 2000" {
-		t.Error(got)
+	for want, got := range map[string]string{
+		"SET SESSION max_statement_time = 1.500": flavour{mariadb: true}.limit(1500 * time.Millisecond),
+		"SET SESSION max_statement_time = 0.001": flavour{mariadb: true}.limit(-time.Second),
+		"SET SESSION max_execution_time = 1500":  flavour{}.limit(1500 * time.Millisecond),
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 

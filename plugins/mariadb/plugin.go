@@ -5,6 +5,7 @@ package mariadbinput
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -167,29 +168,45 @@ func (s *source) gather(ctx context.Context, db *sql.DB, f flavour, out *telemet
 	return nil
 }
 
-// own asks a query of the user's: the server is told when to give up, because it does not notice that nobody waits.
-func (s *source) own(ctx context.Context, db *sql.DB, f flavour, out *telemetry.Batch) error {
+// own asks a query of the user's. The server is told to give up a little earlier than we do, because it does not notice that
+// nobody waits, and so that the connection is kept.
+func (s *source) own(ctx context.Context, db *sql.DB, f flavour, out *telemetry.Batch) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	limited := ctx
 	if s.runner.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.runner.Timeout.D())
+		limited, cancel = context.WithTimeout(ctx, s.runner.Timeout.D())
 		defer cancel()
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		const least = 0.001
-		seconds := max(time.Until(deadline).Seconds(), least)
-		if !f.mariadb {
-			seconds = max(seconds, 1)
+	defer func() {
+		if limited.Err() != nil && broken(err) {
+			err = limited.Err() // the driver ends a connection whose time has passed, and then finds it ended
 		}
-		if _, err := db.ExecContext(ctx, fmt.Sprintf(f.limit(), seconds)); err != nil {
+	}()
+	if deadline, ok := limited.Deadline(); ok {
+		if _, err := conn.ExecContext(limited, f.limit(time.Until(deadline)*9/10)); err != nil {
 			return err
 		}
-		defer func() { _, _ = db.ExecContext(ctx, f.unlimited()) }() // a new session begins without a limit, anyway
+		defer func() {
+			if _, err := conn.ExecContext(ctx, f.unlimited()); err != nil {
+				_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // not to be used again: the limit holds there
+			}
+		}()
 	}
-	return s.query(ctx, db, s.runner.SQL, out)
+	return s.query(limited, conn, s.runner.SQL, out)
+}
+
+// asker is a database, or one connection to it.
+type asker interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // query runs one statement and hands on its rows, whose bytes are only valid until the next.
-func (s *source) query(ctx context.Context, db *sql.DB, statement string, out *telemetry.Batch) (err error) {
+func (s *source) query(ctx context.Context, db asker, statement string, out *telemetry.Batch) (err error) {
 	rows, err := db.QueryContext(ctx, statement)
 	if err != nil {
 		return err

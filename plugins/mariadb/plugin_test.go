@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -19,7 +19,7 @@ const perVariable = 3
 
 func TestConformance(t *testing.T) {
 	p := servers(t)
-	redistest.Until(t, "it replicates", func(context.Context) error {
+	servicetest.Until(t, "it replicates", func(context.Context) error {
 		if s := p.replica.mysql("SHOW ALL SLAVES STATUS"); !strings.Contains(s, "Slave has read all relay log") {
 			return fmt.Errorf("%s", s)
 		}
@@ -68,7 +68,7 @@ func TestAgainstClient(t *testing.T) {
 	}
 	in := start(t, p.primary.config("metrics: ['*']"))
 	before := status()
-	got := values(t, in, p.primary.addr(), 0)
+	got := values(t, in, p.primary.Addr(), 0)
 	after := status()
 	for _, name := range []string{"connections", "questions", "uptime", "com_select", "bytes_sent", "innodb_data_written", "innodb_buffer_pool_pages_total",
 		"innodb_page_size", "handler_read_rnd_next", "max_used_connections", "open_tables", "queries", "innodb_buffer_pool_read_requests"} {
@@ -90,9 +90,9 @@ func TestReplication(t *testing.T) {
 	p := servers(t)
 	in := start(t, p.replica.config(""))
 	second := 0.0
-	redistest.Until(t, "it replicates", func(context.Context) error {
+	servicetest.Until(t, "it replicates", func(context.Context) error {
 		second++
-		got := values(t, in, p.replica.addr(), second)
+		got := values(t, in, p.replica.Addr(), second)
 		lag, known := got["mariadb_replica_lag_seconds"]
 		if got["mariadb_replica_io_running"] != 1 || got["mariadb_replica_sql_running"] != 1 || !known || lag > 5 || got["mariadb_replica_relay_log_space"] == 0 {
 			return fmt.Errorf("%v", got)
@@ -104,11 +104,11 @@ func TestReplication(t *testing.T) {
 	})
 	p.replica.mysql("STOP SLAVE SQL_THREAD")
 	t.Cleanup(func() { p.replica.mysql("START SLAVE SQL_THREAD") })
-	got := values(t, in, p.replica.addr(), second+1)
+	got := values(t, in, p.replica.Addr(), second+1)
 	if _, known := got["mariadb_replica_lag_seconds"]; known || got["mariadb_replica_sql_running"] != 0 || got["mariadb_replica_io_running"] != 1 {
 		t.Errorf("stopped: %v", got)
 	}
-	up := values(t, start(t, p.primary.config("")), p.primary.addr(), 0)
+	up := values(t, start(t, p.primary.config("")), p.primary.Addr(), 0)
 	if up["mariadb_slaves_connected"] != 1 || up["mariadb_processes_Binlog Dump_Master has sent all binlog to slave; waiting for more updates"] == 1 {
 		t.Errorf("the primary has %v replicas", up["mariadb_slaves_connected"])
 	}
@@ -123,9 +123,9 @@ func TestProcesses(t *testing.T) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	in := start(t, p.primary.config(""))
 	second := 0.0
-	redistest.Until(t, "it is seen", func(context.Context) error {
+	servicetest.Until(t, "it is seen", func(context.Context) error {
 		second++
-		got := values(t, in, p.primary.addr(), second)
+		got := values(t, in, p.primary.Addr(), second)
 		if got["mariadb_processes_Query_User_sleep"] != 1 || got["mariadb_longest_query"] < 1 {
 			return fmt.Errorf("%v", got)
 		}
@@ -136,11 +136,34 @@ func TestProcesses(t *testing.T) {
 func TestUserStatistics(t *testing.T) {
 	p := servers(t)
 	in := start(t, p.primary.config("user_statistics: true"))
-	values(t, in, p.primary.addr(), 0)
-	got := values(t, in, p.primary.addr(), 10)
+	values(t, in, p.primary.Addr(), 0)
+	got := values(t, in, p.primary.Addr(), 10)
 	want, _ := strconv.ParseFloat(p.primary.mysql("SELECT TOTAL_CONNECTIONS FROM information_schema.USER_STATISTICS WHERE USER = 'rtc'"), 64)
 	if got["mariadb_user_connections_made_rtc"] != want || got["mariadb_user_select_commands_rate_rtc"] <= 0 {
 		t.Errorf("%v connections, the client says %v; %v", got["mariadb_user_connections_made_rtc"], want, got["mariadb_user_select_commands_rate_rtc"])
+	}
+}
+
+// One connection is made and kept, and it is not counted.
+func TestConnectionIsKept(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config("metrics: [threads_connected]\nqueries: [{name: id, sql: SELECT CONNECTION_ID()}]"))
+	ids := map[float64]bool{}
+	for second := range 3 {
+		got := in.Gather(float64(second))
+		ids[got["id_"+p.primary.Addr()]] = true
+		if got["mariadb_threads_connected_"+p.primary.Addr()] < 1 {
+			t.Error("the name in small letters is not understood")
+		}
+		for key := range got {
+			// What sleeps is another test's.
+			if strings.HasPrefix(key, "mariadb_processes_"+p.primary.Addr()+"_Query") && !strings.HasSuffix(key, "_User_sleep") {
+				t.Errorf("%s is %v", key, got[key])
+			}
+		}
+	}
+	if len(ids) != 1 {
+		t.Errorf("%d connections", len(ids))
 	}
 }
 
@@ -165,7 +188,7 @@ func TestQueries(t *testing.T) {
 database: shop
 queries:
   - {name: n, sql: SELECT COUNT(*) FROM orders}
-  - {name: broken, sql: SELECT nonsense}
+  - {name: broken, sql: SELECT nonsense, interval: 1h}
   - {name: slow, sql: SELECT SUM(SLEEP(1)) FROM orders, timeout: 100ms}
   - {name: quick, sql: SELECT 1, timeout: 1s}
   - {name: limit, sql: SELECT @@max_statement_time}
@@ -177,7 +200,7 @@ queries:
 	b, err := in.Batch(0)
 	got := map[string]float64{}
 	for key, v := range plugintest.ByKey(b) {
-		got[strings.Replace(key, "_"+p.primary.addr(), "", 1)] = v
+		got[strings.Replace(key, "_"+p.primary.Addr(), "", 1)] = v
 	}
 	for key, want := range map[string]float64{"n": 1000, "odd_num": 1.5, "odd_yes": 1, "odd_pos": 7, "odd_dbl": 2.5, "by_n_ch": 500, "by_n_de": 500,
 		"by_total_ch": 62500, "by_total_de": 62625, "last": 42, "quick": 1, "limit": 0, "mariadb_up": 1} {
@@ -193,11 +216,14 @@ queries:
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
-	b, _ = in.Batch(10)
-	if _, asked := plugintest.ByKey(b)["last_"+p.primary.addr()]; asked {
+	b, err = in.Batch(10)
+	if err == nil || !strings.Contains(err.Error(), "query broken: ") {
+		t.Errorf("an error is forgotten before the query is asked again: %v", err)
+	}
+	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
 		t.Error("a query with an interval was asked before it was over")
 	}
-	redistest.Until(t, "the slow query has ended at the server", func(context.Context) error {
+	servicetest.Until(t, "the slow query has ended at the server", func(context.Context) error {
 		if n := p.primary.mysql("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SUM(SLEEP%'"); n != "0" {
 			return fmt.Errorf("%s run", n)
 		}

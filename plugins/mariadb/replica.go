@@ -1,8 +1,10 @@
 package mariadbinput
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -47,11 +49,12 @@ func (f flavour) replicaStatus() string {
 }
 
 // limit is the statement that bounds the next ones on the server, since the driver does not cancel what it no longer waits for.
-func (f flavour) limit() string {
+func (f flavour) limit(d time.Duration) string {
+	d = max(d, time.Millisecond) // 0 is no limit
 	if f.mariadb {
-		return "SET SESSION max_statement_time = %.3f" // seconds
+		return fmt.Sprintf("SET SESSION max_statement_time = %.3f", d.Seconds())
 	}
-	return "SET SESSION max_execution_time = %.0f000" // milliseconds
+	return fmt.Sprintf("SET SESSION max_execution_time = %d", d.Milliseconds())
 }
 
 // unlimited takes the limit back.

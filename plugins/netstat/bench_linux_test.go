@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // The benchmark holds 100,000 sockets: both ends of these connections. No process may open so many files unless root
@@ -34,16 +34,14 @@ func BenchmarkHundredThousandSockets(b *testing.B) {
 		b.Skip(err)
 	}
 	b.Run("sock_diag", func(b *testing.B) {
-		defer reportCPU(b)()
-		for b.Loop() {
+		servicetest.Loop(b, func() {
 			counts, err := d.count(b.Context())
 			check(b, counts, err)
-		}
+		})
 	})
 	b.Run("proc", func(b *testing.B) {
 		files := []*hostfs.File{hostfs.NewFile(thread + "tcp"), hostfs.NewFile(thread + "tcp6")}
-		defer reportCPU(b)()
-		for b.Loop() {
+		servicetest.Loop(b, func() {
 			var counts states
 			for _, f := range files {
 				if _, err := countFile(f, &counts); err != nil {
@@ -51,22 +49,8 @@ func BenchmarkHundredThousandSockets(b *testing.B) {
 				}
 			}
 			check(b, counts, nil)
-		}
+		})
 	})
-}
-
-// reportCPU adds what the rounds cost beside the time that they took: another process may have had the CPU.
-func reportCPU(b *testing.B) func() {
-	before := cpuTime(b)
-	return func() { b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op") }
-}
-
-func cpuTime(b *testing.B) time.Duration {
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 func check(b *testing.B, counts states, err error) {

@@ -1,18 +1,16 @@
 package nginx
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
-	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -41,7 +39,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "one", Config: "status_url: " + s.URL, Allocs: request},
 		plugintest.Case{Name: "two", Config: config(one, two), Allocs: 2 * request},
 		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * request},
-		plugintest.Case{Name: "one is gone", Config: config(one, httpxtest.Refusing()), Error: "is it running?"},
+		plugintest.Case{Name: "one is gone", Config: config(one, servicetest.Refusing), Error: "is it running?"},
 	)
 }
 
@@ -164,10 +162,7 @@ func TestMisbehaving(t *testing.T) {
 	for want, addr := range httpxtest.Misbehaving(t) {
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, config(addr, good), plugintest.Env("nginx", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
-			defer cancel()
-			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			err := p.Input.Gatherer.Gather(ctx, b)
+			b, err := p.Within(httpxtest.Patience(want), 0)
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want %s", err, want)
 			}
@@ -176,6 +171,18 @@ func TestMisbehaving(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNothingLeaks asks a server that comes and goes, and one that is not there.
+func TestNothingLeaks(t *testing.T) {
+	url, turn := httpxtest.Flapping(t, page)
+	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("nginx", ""))
+	servicetest.NoLeaks(t, 500, func(round int) {
+		turn(round)
+		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > 0) != (round%5 == 0) {
+			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

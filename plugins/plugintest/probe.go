@@ -15,6 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -147,6 +148,13 @@ func (p *Probe) batch(ctx context.Context, second float64) (*telemetry.Batch, er
 	return b, p.Input.Gatherer.Gather(ctx, b)
 }
 
+// Within gathers at a number of seconds after a fixed instant, and has so much time for it.
+func (p *Probe) Within(patience time.Duration, second float64) (*telemetry.Batch, error) {
+	ctx, cancel := context.WithTimeout(p.tb.Context(), patience)
+	defer cancel()
+	return p.batch(ctx, second)
+}
+
 func newBatch(second float64) *telemetry.Batch {
 	at := time.Unix(1_700_000_000, 0).Add(time.Duration(second * float64(time.Second)))
 	return telemetry.NewBatch(at, at, 1024)
@@ -161,6 +169,24 @@ func (p *Probe) Gather(second float64) map[string]float64 {
 		p.tb.Errorf("gather: %v", err)
 	}
 	return ByKey(b)
+}
+
+// Cost runs a benchmark of gathers and reports the CPU time of this process, which a service's own is no part of, and the
+// number of samples.
+func Cost(b *testing.B, p *Probe) {
+	samples := 0
+	gather := func() {
+		now := time.Now()
+		out := telemetry.NewBatch(now, now, 1024)
+		if err := p.Input.Gatherer.Gather(b.Context(), out); err != nil {
+			b.Fatal(err)
+		}
+		samples = out.Len()
+	}
+	gather()
+	b.ReportAllocs()
+	servicetest.Loop(b, gather)
+	b.ReportMetric(float64(samples), "samples")
 }
 
 // ByKey returns a batch's values by [telemetry.Series.BareKey].

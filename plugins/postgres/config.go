@@ -29,6 +29,7 @@ type Config struct {
 
 	Databases          match.List `yaml:"databases"` // none: all
 	CollectBgwriter    bool       `yaml:"collect_bgwriter"`
+	CollectIO          bool       `yaml:"collect_io"`
 	CollectReplication bool       `yaml:"collect_replication"`
 	Tables             int        `yaml:"tables"` // how many, the largest; 0: none
 	Indexes            int        `yaml:"indexes"`
@@ -48,12 +49,15 @@ const (
 func defaults() Config {
 	return Config{
 		Host: defaultHost, Port: defaultPort, User: defaultUser, DBName: defaultDBName,
-		CollectBgwriter: true, CollectReplication: true,
+		CollectBgwriter: true, CollectIO: true, CollectReplication: true,
 	}
 }
 
 // maxTop bounds the lists of tables, indexes and statements.
 const maxTop = 1000
+
+// MetricNames implements plugins.Namer.
+func (c *Config) MetricNames() []string { return sqlseries.MetricNames(c.Queries) }
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {

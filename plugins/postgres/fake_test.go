@@ -3,45 +3,35 @@ package postgresinput
 import (
 	"net"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // fakeServer speaks the protocol as another version would. It stands for versions that no package of Debian 12 has: it knows
 // no views, but answers each query of the plan with a row that has as many columns. What the columns are called there is
 // not tested by it.
 type fakeServer struct {
-	listener net.Listener
-	version  string
-	answer   map[string]statement
-	conns    sync.WaitGroup
+	addr    string
+	release atomic.Pointer[string] // what the next connection is told
+	answer  map[string]statement
 }
 
-func startFake(t testing.TB, release string, c *Config) (port int) {
+// startFake starts one that can be upgraded through some releases; it begins as the first.
+func startFake(t testing.TB, c *Config, releases ...string) *fakeServer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fakeServer{listener: l, version: release, answer: map[string]statement{}}
-	for _, s := range plan(c, version(release)) {
-		f.answer[s.sql] = s
-	}
-	f.conns.Go(f.serve)
-	t.Cleanup(func() { _ = l.Close(); f.conns.Wait() })
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
-}
-
-func (f *fakeServer) serve() {
-	for {
-		conn, err := f.listener.Accept()
-		if err != nil {
-			return
+	f := &fakeServer{answer: map[string]statement{}}
+	for _, release := range releases {
+		for _, s := range plan(c, version(release)) {
+			f.answer[s.sql] = s
 		}
-		f.conns.Go(func() { defer conn.Close(); f.talk(conn) })
 	}
+	f.release.Store(&releases[0])
+	f.addr = servicetest.Raw(t, f.talk)
+	return f
 }
 
 func (f *fakeServer) talk(conn net.Conn) {
@@ -58,7 +48,7 @@ func (f *fakeServer) talk(conn net.Conn) {
 		break
 	}
 	b.Send(&pgproto3.AuthenticationOk{})
-	b.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: f.version})
+	b.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: *f.release.Load()})
 	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("key!")})
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	var sql string

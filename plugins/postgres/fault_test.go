@@ -8,32 +8,18 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
-
-// gatherFor gathers within a time of its own.
-func gatherFor(t *testing.T, p *plugintest.Probe, patience time.Duration) (*telemetry.Batch, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	at := time.Now()
-	b := telemetry.NewBatch(at, at, 0)
-	return b, p.Input.Gatherer.Gather(ctx, b)
-}
 
 func upIs(b *telemetry.Batch, want float64) bool {
 	for key, v := range plugintest.ByKey(b) {
@@ -49,7 +35,7 @@ func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ config, want string }{
 		"password": {strings.Replace(p.primary.config(""), password, "hunter2!", 1), "refuses the user or the password: correct user and password"},
 		"database": {p.primary.config("dbname: nope\n"), "has no such database: correct dbname"},
-		"socket":   {"host: " + p.primary.dir + "/none", "is not there: is it running"},
+		"socket":   {"host: " + p.primary.Dir + "/none", "is not there: is it running"},
 		"tls":      {p.primary.config("tls: {}\n"), "speaks no TLS: switch it on there"},
 		"secret":   {"password: secret:no/such", "resolve secret"},
 		"url":      {"url: 'postgres://u:hunter2!@[::1'", "url is neither a URL"},
@@ -58,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if name != "secret" && name != "url" && !upIs(b, 0) {
+		if name != "url" && !upIs(b, 0) {
 			t.Errorf("%s: %v", name, plugintest.ByKey(b))
 		}
 	}
@@ -68,7 +54,7 @@ func TestRefusals(t *testing.T) {
 func TestMissingGrants(t *testing.T) {
 	p := servers(t)
 	var log bytes.Buffer
-	in := start(t, "host: 127.0.0.1\nport: "+strconv.Itoa(p.primary.port)+`
+	in := start(t, "host: 127.0.0.1\nport: "+p.primary.Port+`
 user: plain
 password: plain
 dbname: shop
@@ -87,42 +73,42 @@ queries:
 	if !strings.Contains(log.String(), `GRANT pg_monitor TO`) || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("log: %s", &log)
 	}
-	if got := plugintest.ByKey(b); !upIs(b, 1) || got["c_"+p.primary.addr()] != 1 || got["postgres_numbackends_"+p.primary.addr()+"_shop"] < 1 {
+	if got := plugintest.ByKey(b); !upIs(b, 1) || got["c_"+p.primary.Addr()] != 1 || got["postgres_numbackends_"+p.primary.Addr()+"_shop"] < 1 {
 		t.Error(got)
 	}
 	p.primary.psql("shop", "GRANT USAGE ON SCHEMA web TO plain")
 	t.Cleanup(func() { p.primary.psql("shop", "REVOKE USAGE ON SCHEMA web FROM plain") })
+	p.primary.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plain'")
 	if _, err = in.Batch(10); err == nil || !strings.Contains(err.Error(), `GRANT SELECT ON secret TO "plain"`) {
 		t.Error(err)
+	}
+	if strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("it is said again after the connection was made anew: %s", &log)
 	}
 }
 
 // A rotated password is used by the next connection.
 func TestSecretsAreResolvedForEachConnection(t *testing.T) {
 	p := servers(t)
-	store := &fakeStore{"wrong"}
+	store := &servicetest.Secret{Value: "wrong"}
 	in := start(t, strings.Replace(p.primary.config(""), `"`+password+`"`, "secret:pg", 1), func(e *plugins.Env) { e.Secrets = store })
 	if _, err := in.Batch(0); err == nil {
 		t.Error("a wrong password was accepted")
 	}
-	store.value = password
+	store.Value = password
 	if _, err := in.Batch(10); err != nil {
 		t.Error(err)
 	}
 }
 
-type fakeStore struct{ value string }
-
-func (f *fakeStore) Secret(context.Context, string) (string, error) { return f.value, nil }
-
 func TestWaysToConnect(t *testing.T) {
 	p := servers(t)
-	port := strconv.Itoa(p.primary.port)
+	port := p.primary.Port
 	for name, c := range map[string]struct{ config, server string }{
-		"socket":  {"host: " + p.primary.dir + "\nport: " + port + "\npassword: \"" + password + "\"", p.primary.dir + ":" + port},
-		"url":     {"url: postgres://postgres:pass%27word@127.0.0.1:" + port + "/shop", p.primary.addr()},
-		"dsn":     {"url: host=127.0.0.1 port=" + port + " user=postgres dbname=shop\npassword: \"" + password + "\"", p.primary.addr()},
-		"sslmode": {p.primary.config("sslmode: disable"), p.primary.addr()},
+		"socket":  {"host: " + p.primary.Dir + "\nport: " + port + "\npassword: \"" + password + "\"", p.primary.Dir + ":" + port},
+		"url":     {"url: postgres://postgres:pass%27word@127.0.0.1:" + port + "/shop", p.primary.Addr()},
+		"dsn":     {"url: host=127.0.0.1 port=" + port + " user=postgres dbname=shop\npassword: \"" + password + "\"", p.primary.Addr()},
+		"sslmode": {p.primary.config("sslmode: disable"), p.primary.Addr()},
 	} {
 		b, err := start(t, c.config).Batch(0)
 		if err != nil || !upIs(b, 1) {
@@ -137,16 +123,8 @@ func TestWaysToConnect(t *testing.T) {
 func TestTLS(t *testing.T) {
 	ca := tlstest.New(t)
 	cert, key := ca.Issue(t, tlstest.Cert{})
-	read := func(file string) string {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	s := newServer(t)
-	certFile, keyFile := s.file("server.crt", read(cert)), s.file("server.key", read(key))
-	tls := startPrimary(t, "ssl = on", "ssl_cert_file = '"+certFile+"'", "ssl_key_file = '"+keyFile+"'")
+	tls := newServer(t)
+	tls.start("ssl = on", "ssl_cert_file = '"+tls.Copy("server.crt", cert)+"'", "ssl_key_file = '"+tls.Copy("server.key", key)+"'")
 	for config, want := range map[string]string{
 		"tls: {ca: " + ca.File + "}":        "",
 		"tls: {insecure_skip_verify: true}": "",
@@ -157,7 +135,7 @@ func TestTLS(t *testing.T) {
 	} {
 		in := start(t, tls.config("queries: [{name: ssl, sql: SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()}]\n"+config))
 		b, err := in.Batch(0)
-		if want == "" && (err != nil || plugintest.ByKey(b)["ssl_"+tls.addr()] != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		if want == "" && (err != nil || plugintest.ByKey(b)["ssl_"+tls.Addr()] != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", config, err, want)
 		}
 	}
@@ -165,22 +143,22 @@ func TestTLS(t *testing.T) {
 
 // TestRestart: the server is killed and comes back between two gathers, and stays away for one.
 func TestRestart(t *testing.T) {
-	s := startPrimary(t)
+	s := newServer(t).start()
 	in := start(t, s.config(""))
 	gather := func(want float64) {
 		t.Helper()
-		b, err := gatherFor(t, in, 10*time.Second)
+		b, err := in.Within(10*time.Second, 0)
 		if !upIs(b, want) || (err == nil) != (want == 1) {
 			t.Errorf("up is not %v: %v", want, err)
 		}
 	}
 	gather(1)
-	s.kill()
-	s.run()
+	s.crash()
+	s.Run()
 	gather(1)
-	s.kill()
+	s.crash()
 	gather(0)
-	s.run()
+	s.Run()
 	gather(1)
 	// Killed while it answers: the backend is terminated in the middle of a query.
 	s.psql("postgres", "CREATE FUNCTION die() RETURNS int LANGUAGE sql AS 'SELECT pg_terminate_backend(pg_backend_pid())::int'")
@@ -192,19 +170,16 @@ func TestRestart(t *testing.T) {
 
 // TestHanging: a frozen server costs the gather its time, and no more.
 func TestHanging(t *testing.T) {
-	s := startPrimary(t)
+	s := newServer(t).start()
 	in := start(t, s.config(""))
-	if _, err := gatherFor(t, in, 10*time.Second); err != nil {
+	if _, err := in.Within(10*time.Second, 0); err != nil {
 		t.Fatal(err)
 	}
 	backend, _ := strconv.Atoi(s.psql("postgres", "SELECT pid FROM pg_stat_activity WHERE application_name = 'rtcollector'"))
-	freeze := func(signal syscall.Signal) {
-		_ = s.cmd.Process.Signal(signal)
-		_ = syscall.Kill(backend, signal)
-	}
-	freeze(syscall.SIGSTOP)
+	s.Freeze()
+	_ = syscall.Kill(backend, syscall.SIGSTOP)
 	for range 2 {
-		b, err := gatherFor(t, in, 200*time.Millisecond)
+		b, err := in.Within(200*time.Millisecond, 0)
 		if err == nil || !strings.Contains(err.Error(), "did not answer in time") || !upIs(b, 0) {
 			t.Errorf("frozen: %v", err)
 		}
@@ -217,48 +192,19 @@ func TestHanging(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("the input does not end while the server hangs")
 	}
-	freeze(syscall.SIGCONT)
+	s.Thaw()
+	_ = syscall.Kill(backend, syscall.SIGCONT)
 	in = start(t, s.config(""))
-	if b, err := gatherFor(t, in, 10*time.Second); err != nil || !upIs(b, 1) {
+	if b, err := in.Within(10*time.Second, 0); err != nil || !upIs(b, 1) {
 		t.Errorf("thawed: %v", err)
 	}
 }
 
-// strange answers every connection with some bytes and closes it.
-func strange(t *testing.T, answer func(net.Conn)) (port string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 100))
-			answer(conn)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	_, port, _ = net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 func TestGarbage(t *testing.T) {
-	for name, answer := range map[string]func(net.Conn){
-		"nothing": func(net.Conn) {},
-		"html":    func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n<html>no</html>") },
-		"10 MB":   func(c net.Conn) { _, _ = c.Write(bytes.Repeat([]byte("R\x00\x7f"), 10<<20/3)) },
-		"zeros":   func(c net.Conn) { _, _ = c.Write(make([]byte, 1<<20)) },
-	} {
+	for name, text := range servicetest.Garbage() {
 		for _, mode := range []string{"disable", "prefer", "require"} {
-			in := start(t, "host: 127.0.0.1\nport: "+strange(t, answer)+"\nsslmode: "+mode)
-			b, err := gatherFor(t, in, 5*time.Second)
+			in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, true))+"\nsslmode: "+mode)
+			b, err := in.Within(5*time.Second, 0)
 			if err == nil || errors.Is(err, context.DeadlineExceeded) || !upIs(b, 0) {
 				t.Errorf("%s, %s: %v", name, mode, err)
 			}
@@ -266,42 +212,23 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestNothingLeaks: a server that comes and goes leaves no goroutine and no descriptor.
+// TestNothingLeaks: a server that is cut off in the middle of its answers, a query that takes too long, and one who
+// accepts connections and ends them.
 func TestNothingLeaks(t *testing.T) {
 	p := servers(t)
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // runs last
-	descriptors := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Skip("no /proc here")
+	cut := servicetest.Before(t, p.primary.Addr())
+	at := func(addr, more string) string {
+		return strings.Replace(p.primary.config(more), p.primary.Port, servicetest.PortOf(addr), 1)
+	}
+	in := start(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT pg_sleep(10), timeout: 1ms}]"))
+	none := start(t, at(servicetest.Says(t, nil, true), ""))
+	cut.NoLeaks(t, 60, 4000, func(round, bytes int) {
+		if b, err := none.Batch(float64(round)); err == nil || !upIs(b, 0) {
+			t.Fatal(err)
 		}
-		return len(entries)
-	}
-	in := start(t, p.primary.config("queries: [{name: slow, sql: SELECT pg_sleep(10), timeout: 1ms}]"))
-	gather := func() {
-		b, _ := gatherFor(t, in, 5*time.Second)
-		if !upIs(b, 1) {
-			t.Error("not up")
+		b, err := in.Within(5*time.Second, float64(round))
+		if whole := bytes == 0; err == nil || upIs(b, 1) != whole {
+			t.Fatalf("cut after %d bytes: %v", bytes, err)
 		}
-		p.primary.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rtcollector'")
-	}
-	gather()
-	low := descriptors()
-	for range 20 {
-		gather()
-	}
-	in2 := start(t, "host: 127.0.0.1\nport: "+strange(t, func(net.Conn) {}))
-	for range 500 {
-		_, _ = in2.Batch(0)
-	}
-	redistest.Until(t, "given up connections are closed", func(context.Context) error {
-		if n := descriptors(); n > low+3 {
-			return errors.New(strconv.Itoa(n) + " descriptors")
-		}
-		return nil
 	})
-	for _, p := range []*plugintest.Probe{in, in2} {
-		_ = p.Input.Gatherer.(io.Closer).Close() //nolint:forcetypeassert // it is one
-	}
 }

@@ -16,7 +16,7 @@ func TestManyTables(t *testing.T) {
 	p.primary.psql("many", "INSERT INTO t1500 SELECT generate_series(1, 10000); ANALYZE t1500")
 	in := start(t, p.primary.config("dbname: many\ntables: 10\nindexes: 10\n"))
 	tables := 0
-	got := values(t, in, p.primary.addr(), 0)
+	got := values(t, in, p.primary.Addr(), 0)
 	for key := range got {
 		if strings.HasPrefix(key, "postgres_table_size_") {
 			tables++

@@ -3,6 +3,7 @@
 package postgresinput
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -39,7 +40,19 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	return &input{config: c, factory: env.Factory, log: env.Log, connection: newConnection(c, env.Secrets)}, nil
+	in := &input{config: c, factory: env.Factory, log: env.Log, connection: newConnection(c, env.Secrets)}
+	if c.URL.IsZero() { // else its address is a secret that is not known yet
+		in.name(address(c.Host, c.Port))
+	}
+	return in, nil
+}
+
+// name takes the address of the server, which may be another than at the last connection.
+func (in *input) name(server string) {
+	if server != in.server {
+		in.server, in.release = server, ""
+		in.up = in.factory.Gauge("postgres_up", telemetry.None, in.label())
+	}
 }
 
 // Close implements io.Closer.
@@ -100,12 +113,9 @@ type source interface {
 func (in *input) connect(ctx context.Context) error {
 	config, err := in.config.resolve(ctx, in.connection.store)
 	if err != nil {
-		return explain(in.shown(), in.config.User, err)
+		return explain(cmp.Or(in.server, "(url)"), in.config.User, err)
 	}
-	if server := address(config.Host, int(config.Port)); server != in.server {
-		in.server, in.release = server, ""
-		in.up = in.factory.Gauge("postgres_up", telemetry.None, in.label())
-	}
+	in.name(address(config.Host, int(config.Port)))
 	if err := in.connection.dial(ctx, config); err != nil {
 		return explain(in.server, config.User, err)
 	}
@@ -131,14 +141,6 @@ func (in *input) prepare(release string) {
 
 func (in *input) label() telemetry.Label {
 	return telemetry.Label{Key: sqlseries.Server, Value: in.server}
-}
-
-// shown is how the server is called before its address could be found out.
-func (in *input) shown() string {
-	if !in.config.URL.IsZero() {
-		return "(url)"
-	}
-	return address(in.config.Host, in.config.Port)
 }
 
 // warn says once what a user without rights will not see: there is no error, just nothing in the columns.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -28,10 +28,9 @@ const fakeAllocs = 1000
 func TestConformance(t *testing.T) {
 	p := servers(t)
 	p.vacuumSlowly(t)
-	p.primary.psql("postgres", "ALTER SYSTEM SET archive_command = '/bin/false'")
-	newest := Config{CollectBgwriter: true, CollectReplication: true}
+	newest := Config{CollectBgwriter: true, CollectIO: true, CollectReplication: true}
 	fake := func(release string) string {
-		return "host: 127.0.0.1\nport: " + strconv.Itoa(startFake(t, release, &newest))
+		return "host: 127.0.0.1\nport: " + servicetest.PortOf(startFake(t, &newest, release).addr)
 	}
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "primary", Config: p.primary.config("dbname: shop\n" + everything), Allocs: 25 * perQuery},
@@ -43,7 +42,7 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-// vacuumSlowly keeps a vacuum of web.orders running, and archiving failing and working, until the test ends.
+// vacuumSlowly keeps a vacuum of web.orders running until the test ends.
 func (p *pair) vacuumSlowly(t *testing.T) {
 	t.Helper()
 	cmd := p.primary.psqlCommand("shop", "SET vacuum_cost_delay = 100")
@@ -55,7 +54,7 @@ func (p *pair) vacuumSlowly(t *testing.T) {
 		p.primary.psql("postgres", "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_vacuum")
 		_ = cmd.Wait()
 	})
-	redistest.Until(t, "the vacuum runs", func(context.Context) error {
+	servicetest.Until(t, "the vacuum runs", func(context.Context) error {
 		if n := p.primary.psql("postgres", "SELECT count(*) FROM pg_stat_progress_vacuum"); n != "1" {
 			return fmt.Errorf("%s run", n)
 		}
@@ -114,7 +113,7 @@ func TestAgainstPsql(t *testing.T) {
 		"postgres_index_size_shop_web_orders_late":      "SELECT pg_relation_size('web.late')",
 	}
 	before := p.numbers(t, ask)
-	got := values(t, in, p.primary.addr(), 0)
+	got := values(t, in, p.primary.Addr(), 0)
 	after := p.numbers(t, ask)
 	for key := range ask {
 		if v, ok := got[key]; !ok || v < before[key] || v > after[key] {
@@ -123,13 +122,16 @@ func TestAgainstPsql(t *testing.T) {
 	}
 	sums := map[string]float64{}
 	for key, v := range got {
+		if strings.HasPrefix(key, "postgres_numbackends_template") {
+			t.Errorf("%s: a template", key)
+		}
 		for _, metric := range []string{"postgres_statement_calls_shop_"} {
 			if strings.HasPrefix(key, metric) {
 				sums[metric] += v
 			}
 		}
 	}
-	if _, again := values(t, in, p.primary.addr(), 10)["postgres_database_size_shop"]; again {
+	if _, again := values(t, in, p.primary.Addr(), 10)["postgres_database_size_shop"]; again {
 		t.Error("the sizes were asked for again after ten seconds")
 	}
 	if sums["postgres_statement_calls_shop_"] == 0 {
@@ -164,7 +166,7 @@ func TestReplication(t *testing.T) {
 	p := servers(t)
 	primary, standby := start(t, p.primary.config("")), start(t, p.standby.config(""))
 	p.primary.psql("shop", "CREATE TABLE first (); DROP TABLE first")
-	redistest.Until(t, "a transaction is replayed", func(context.Context) error { // before that its time is not known
+	servicetest.Until(t, "a transaction is replayed", func(context.Context) error { // before that its time is not known
 		if p.standby.psql("postgres", "SELECT pg_last_xact_replay_timestamp() IS NULL") == "t" {
 			return fmt.Errorf("none")
 		}
@@ -176,9 +178,9 @@ func TestReplication(t *testing.T) {
 	t.Cleanup(func() { p.primary.psql("shop", "DROP TABLE lag") })
 	const rep = "_rep1_127.0.0.1"
 	second := 0.0
-	redistest.Until(t, "the standby is behind", func(context.Context) error {
+	servicetest.Until(t, "the standby is behind", func(context.Context) error {
 		second++
-		up, down := values(t, primary, p.primary.addr(), second), values(t, standby, p.standby.addr(), second)
+		up, down := values(t, primary, p.primary.Addr(), second), values(t, standby, p.standby.Addr(), second)
 		switch {
 		case up["postgres_replication_lag_bytes"+rep] < 100_000 || up["postgres_replication_lag_seconds"+rep] <= 0:
 			return fmt.Errorf("the primary says %v bytes, %v s", up["postgres_replication_lag_bytes"+rep], up["postgres_replication_lag_seconds"+rep])
@@ -192,9 +194,9 @@ func TestReplication(t *testing.T) {
 		return nil
 	})
 	p.standby.psql("postgres", "SELECT pg_wal_replay_resume()")
-	redistest.Until(t, "the standby has caught up", func(context.Context) error {
+	servicetest.Until(t, "the standby has caught up", func(context.Context) error {
 		second++
-		up, down := values(t, primary, p.primary.addr(), second), values(t, standby, p.standby.addr(), second)
+		up, down := values(t, primary, p.primary.Addr(), second), values(t, standby, p.standby.Addr(), second)
 		if up["postgres_replication_lag_bytes"+rep]+up["postgres_replication_lag_seconds"+rep]+down["postgres_replay_lag_seconds"] > 0 {
 			return fmt.Errorf("%v, %v", up["postgres_replication_lag_seconds"+rep], down["postgres_replay_lag_seconds"])
 		}
@@ -212,7 +214,7 @@ func TestActivity(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGINT); _ = cmd.Wait() })
-		redistest.Until(t, "it runs", func(context.Context) error {
+		servicetest.Until(t, "it runs", func(context.Context) error {
 			if n := p.primary.psql("shop", "SELECT count(*) FROM pg_locks WHERE relation = 'web.orders'::regclass"); n == "0" {
 				return fmt.Errorf("%s", n)
 			}
@@ -220,9 +222,9 @@ func TestActivity(t *testing.T) {
 		})
 	}
 	second := 0.0
-	redistest.Until(t, "it is seen", func(context.Context) error {
+	servicetest.Until(t, "it is seen", func(context.Context) error {
 		second++
-		got := values(t, in, p.primary.addr(), second)
+		got := values(t, in, p.primary.Addr(), second)
 		if got["postgres_connections_waiting_for_lock"] != 1 || got["postgres_locks_waiting_AccessShareLock"] != 1 || got["postgres_locks_AccessExclusiveLock"] < 1 ||
 			got["postgres_connections_active"] != 2 || got["postgres_longest_transaction"] <= 0 || got["postgres_longest_query"] <= 0 {
 			return fmt.Errorf("%v", got)
@@ -231,9 +233,72 @@ func TestActivity(t *testing.T) {
 	})
 }
 
+// TestArchiver: WAL is archived, then it cannot be.
+func TestArchiver(t *testing.T) {
+	s := newServer(t).start("archive_mode = on", "archive_command = '/bin/true'")
+	in := start(t, s.config(""))
+	second := 0.0
+	becomes := func(what string, right func(got map[string]float64) bool) {
+		t.Helper()
+		s.psql("postgres", "SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()")
+		servicetest.Until(t, what, func(context.Context) error {
+			second++
+			if got := values(t, in, s.Addr(), second); !right(got) {
+				return fmt.Errorf("%v archived, %v failed", got["postgres_archiver_archived"], got["postgres_archiver_failed"])
+			}
+			return nil
+		})
+	}
+	becomes("WAL is archived", func(got map[string]float64) bool {
+		_, failed := got["postgres_archiver_last_failed_age"]
+		_, archived := got["postgres_archiver_last_archived_age"]
+		return got["postgres_archiver_archived"] > 0 && got["postgres_archiver_failed"] == 0 && archived && !failed
+	})
+	s.psql("postgres", "ALTER SYSTEM SET archive_command = '/bin/false'")
+	s.psql("postgres", "SELECT pg_reload_conf()")
+	becomes("archiving fails", func(got map[string]float64) bool {
+		_, failed := got["postgres_archiver_last_failed_age"]
+		return got["postgres_archiver_failed"] > 0 && failed
+	})
+}
+
+// TestTopStatements: of all statements the one that took longest is reported.
+func TestTopStatements(t *testing.T) {
+	p := servers(t)
+	p.primary.psql("shop", "SELECT pg_sleep(0.2)")
+	const longest = "SELECT d.datname || '_' || s.queryid FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid GROUP BY s.queryid, d.datname ORDER BY sum(total_exec_time) DESC LIMIT 1"
+	before := p.primary.psql("shop", longest)
+	got := values(t, start(t, p.primary.config("dbname: shop\nstatements: 1")), p.primary.Addr(), 0)
+	after := p.primary.psql("shop", longest)
+	n := 0
+	for key := range got {
+		if id, ok := strings.CutPrefix(key, "postgres_statement_time_"); ok {
+			if n++; id != before && id != after {
+				t.Errorf("%s is reported, psql says %s", id, after)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d statements", n)
+	}
+}
+
+// One connection is made and kept.
+func TestConnectionIsKept(t *testing.T) {
+	p := servers(t)
+	in := start(t, p.primary.config("queries: [{name: id, sql: SELECT pg_backend_pid()}]"))
+	ids := map[float64]bool{}
+	for second := range 5 {
+		ids[values(t, in, p.primary.Addr(), float64(second))["id"]] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("%d connections", len(ids))
+	}
+}
+
 func TestDatabasesFilter(t *testing.T) {
 	p := servers(t)
-	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.addr(), 0)
+	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.Addr(), 0)
 	_, shop := got["postgres_numbackends_shop"]
 	if _, other := got["postgres_numbackends_postgres"]; other || !shop {
 		t.Errorf("%v", got)
@@ -247,7 +312,7 @@ dbname: shop
 metrics: {include: []}
 queries:
   - {name: orders, sql: SELECT count(*) FROM web.orders}
-  - {name: broken, sql: SELECT 1 / 0}
+  - {name: broken, sql: SELECT 1 / 0, interval: 1h}
   - {name: slow, sql: SELECT pg_sleep(60), timeout: 100ms}
   - {name: odd, sql: "SELECT 1.5::numeric AS num, NULL::int AS nil, 'NaN'::float8 AS nan, 'Infinity'::float8 AS inf, true AS yes, -3::bigint AS neg"}
   - {name: twice, sql: "SELECT 1; SELECT 2"}
@@ -259,7 +324,7 @@ queries:
 	b, err := in.Batch(0)
 	got := map[string]float64{}
 	for key, v := range plugintest.ByKey(b) {
-		got[strings.Replace(key, "_"+p.primary.addr(), "", 1)] = v
+		got[strings.Replace(key, "_"+p.primary.Addr(), "", 1)] = v
 	}
 	for key, want := range map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "last": 42, "postgres_up": 1} {
 		if v, ok := got[key]; !ok || v != want {
@@ -279,11 +344,14 @@ queries:
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
-	b, _ = in.Batch(10)
-	if _, asked := plugintest.ByKey(b)["last_"+p.primary.addr()]; asked {
+	b, err = in.Batch(10)
+	if err == nil || !strings.Contains(err.Error(), "query broken: ") {
+		t.Errorf("an error is forgotten before the query is asked again: %v", err)
+	}
+	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
 		t.Error("a query with an interval was asked before it was over")
 	}
-	redistest.Until(t, "the slow query was cancelled at the server", func(context.Context) error {
+	servicetest.Until(t, "the slow query was cancelled at the server", func(context.Context) error {
 		if n := p.primary.psql("shop", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()"); n != "0" {
 			return fmt.Errorf("%s run", n)
 		}
@@ -295,7 +363,7 @@ queries:
 func TestPredecessorsConfiguration(t *testing.T) {
 	p := servers(t)
 	got := start(t, p.primary.config("dbname: postgres\ncollect_bgwriter: false\ncollect_replication: false\nqueries:\n- name: active_connections\n  sql: SELECT count(*) FROM pg_stat_activity\n")).Gather(0)
-	if got["active_connections_"+p.primary.addr()] < 1 || got["postgres_numbackends_"+p.primary.addr()+"_postgres"] < 1 {
+	if got["active_connections_"+p.primary.Addr()] < 1 || got["postgres_numbackends_"+p.primary.Addr()+"_postgres"] < 1 {
 		t.Error(got)
 	}
 	for key := range got {

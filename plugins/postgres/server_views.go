@@ -165,3 +165,32 @@ func archiverView() view {
 		gauge("postgres_archiver_last_failed_age", "extract(epoch FROM now() - last_failed_time)", telemetry.Seconds),
 	}}
 }
+
+// ioView has who reads and writes what, summed up over the ways to do it ("context"), of those who did anything.
+func ioView() view {
+	n, bytes, ms := telemetry.None, telemetry.Bytes, telemetry.Milliseconds
+	sum := func(expression string) string { return "sum(" + expression + ")" }
+	return view{
+		name: "pg_stat_io", since: v16,
+		from:   "pg_stat_io GROUP BY 1, 2 HAVING sum(coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) + coalesce(fsyncs, 0)) > 0",
+		labels: []column{label("backend", "translate(backend_type, ' ', '_')"), label("object", "translate(object, ' ', '_')")},
+		columns: []column{
+			counter("postgres_io_reads", sum("reads"), n),
+			counter("postgres_io_writes", sum("writes"), n),
+			counter("postgres_io_extends", sum("extends"), n),
+			counter("postgres_io_read_bytes", sum("reads * op_bytes"), bytes).until(v18),
+			counter("postgres_io_write_bytes", sum("writes * op_bytes"), bytes).until(v18),
+			counter("postgres_io_extend_bytes", sum("extends * op_bytes"), bytes).until(v18),
+			counter("postgres_io_read_bytes", sum("read_bytes"), bytes).from(v18),
+			counter("postgres_io_write_bytes", sum("write_bytes"), bytes).from(v18),
+			counter("postgres_io_extend_bytes", sum("extend_bytes"), bytes).from(v18),
+			counter("postgres_io_hits", sum("hits"), n),
+			counter("postgres_io_evictions", sum("evictions"), n),
+			counter("postgres_io_reuses", sum("reuses"), n),
+			counter("postgres_io_fsyncs", sum("fsyncs"), n),
+			counter("postgres_io_read_time", sum("read_time"), ms),
+			counter("postgres_io_write_time", sum("write_time"), ms),
+			counter("postgres_io_fsync_time", sum("fsync_time"), ms),
+		},
+	}
+}

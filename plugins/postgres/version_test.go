@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -27,7 +29,7 @@ func TestVersion(t *testing.T) {
 
 // TestPlan holds what is asked of each version against what its documentation has. It was not run against these servers.
 func TestPlan(t *testing.T) {
-	c := Config{CollectBgwriter: true, CollectReplication: true, Statements: 5}
+	c := Config{CollectBgwriter: true, CollectIO: true, CollectReplication: true, Statements: 5}
 	for _, tt := range []struct {
 		version     int
 		has, hasNot []string
@@ -37,10 +39,10 @@ func TestPlan(t *testing.T) {
 		{100000, []string{"pg_current_wal_lsn()", "r.replay_lag", "backend_type = 'client backend'"}, []string{"xlog", "checksum_failures", "wal_status"}},
 		{120000, []string{"checksum_failures", "total_time"}, []string{"session_time", "wal_status", "total_exec_time"}},
 		{130000, []string{"wal_status", "total_exec_time", "s.wal_bytes"}, []string{"session_time", "FROM pg_stat_wal\n", "sum(s.total_time)"}},
-		{140000, []string{"session_time", "wal_write_time", "buffers_backend_fsync"}, []string{"pg_stat_checkpointer"}},
-		{160000, []string{"checkpoints_timed", "buffers_backend"}, []string{"num_timed", "parallel_workers"}},
+		{150000, []string{"session_time", "wal_write_time", "buffers_backend_fsync"}, []string{"pg_stat_checkpointer", "pg_stat_io"}},
+		{160000, []string{"checkpoints_timed", "buffers_backend", "reads * op_bytes"}, []string{"num_timed", "parallel_workers", "read_bytes"}},
 		{170000, []string{"num_timed", "restartpoints_done", "wal_write_time", "buffers_clean"}, []string{"checkpoints_timed", "buffers_backend", "num_done"}},
-		{180000, []string{"num_done", "slru_written", "parallel_workers_launched", "wal_buffers_full"}, []string{"wal_write_time", "wal_sync"}},
+		{180000, []string{"num_done", "slru_written", "parallel_workers_launched", "wal_buffers_full", "read_bytes"}, []string{"wal_write_time", "wal_sync", "op_bytes"}},
 	} {
 		var all strings.Builder
 		for _, s := range plan(&c, tt.version) {
@@ -75,6 +77,17 @@ func TestConfigProblems(t *testing.T) {
 		if _, problems := plugintest.Decode(t, Plugin, config); problems.Err() == nil || !strings.Contains(problems.Error(), want) {
 			t.Errorf("%s: %v, want %q", config, problems, want)
 		}
+	}
+}
+
+// The names of the user's queries may be selected, as those of the default set.
+func TestMetricNames(t *testing.T) {
+	built, problems := plugintest.Decode(t, Plugin, "queries: [{name: orders, sql: SELECT 1}]")
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	if n, ok := built.Config.(plugins.Namer); !ok || !slices.Equal(n.MetricNames(), []string{"orders", "orders_*"}) {
+		t.Errorf("%+v", built.Config)
 	}
 }
 

@@ -58,6 +58,7 @@ const (
 	v12 = 120_000
 	v13 = 130_000
 	v14 = 140_000
+	v16 = 160_000
 	v17 = 170_000
 	v18 = 180_000
 )
@@ -113,6 +114,9 @@ func plan(c *Config, version int) []statement {
 	views := []view{serverView(), databaseView(), activityView(), transactionView(), lockView(), walView()}
 	if c.CollectBgwriter {
 		views = append(views, bgwriterView(), checkpointerView(), archiverView())
+	}
+	if c.CollectIO {
+		views = append(views, ioView())
 	}
 	if c.CollectReplication {
 		views = append(views, positionView(), standbysView(), recoveryView(), slotView())

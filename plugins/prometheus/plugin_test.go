@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -19,6 +18,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -44,7 +44,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: request},
 		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * request},
 		plugintest.Case{Name: "large", Config: "url: " + serve(t, large(10_000)), Allocs: request},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + httpxtest.Refusing() + "']", Error: "is it running?"},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "is it running?"},
 	)
 }
 
@@ -299,10 +299,7 @@ func TestMisbehaving(t *testing.T) {
 		}
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, "urls: ['http://"+addr+"/', '"+good+"']", plugintest.Env("prometheus", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
-			defer cancel()
-			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			err := p.Input.Gatherer.Gather(ctx, b)
+			b, err := p.Within(httpxtest.Patience(want), 0)
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want %s", err, want)
 			}
@@ -311,6 +308,18 @@ func TestMisbehaving(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNothingLeaks asks a server that comes and goes, and one that is not there.
+func TestNothingLeaks(t *testing.T) {
+	url, turn := httpxtest.Flapping(t, "a 1\nb 2\n")
+	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("prometheus", ""))
+	servicetest.NoLeaks(t, 500, func(round int) {
+		turn(round)
+		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > 0) != (round%5 == 0) {
+			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

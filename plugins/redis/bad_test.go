@@ -1,17 +1,11 @@
 package redisinput
 
 import (
-	"fmt"
-	"io"
-	"net"
-	"os"
 	"strings"
 	"testing"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
-
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -39,25 +33,9 @@ func TestNoRedis(t *testing.T) {
 // What speaks another protocol is an error at once.
 func TestOtherProtocol(t *testing.T) {
 	for _, reply := range []string{"HTTP/1.1 400 Bad Request\r\n\r\n<html>", "", "-ERR no\r\n", "\x15\x03\x01\x00\x02\x02\x16", strings.Repeat("x", 1<<20)} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = io.ReadFull(conn, make([]byte, 1))
-				_, _ = io.WriteString(conn, reply)
-				_ = conn.Close()
-			}
-		}()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		b, err := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+port+", timeout: 1s}", env()).Batch(0)
-		if err == nil || !strings.Contains(err.Error(), l.Addr().String()) || b.Len() != 1 {
+		addr := servicetest.Says(t, []byte(reply), true)
+		b, err := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+servicetest.PortOf(addr)+", timeout: 1s}", env()).Batch(0)
+		if err == nil || !strings.Contains(err.Error(), addr) || b.Len() != 1 {
 			t.Errorf("%.20q: %v", reply, err)
 		}
 	}
@@ -66,32 +44,14 @@ func TestOtherProtocol(t *testing.T) {
 // A reply that ends in its middle is an error, and the next gather is whole again. Many of them leave nothing behind.
 func TestFlapping(t *testing.T) {
 	s := redistest.Start(t)
-	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "redis", "127.0.0.1:0", s.Addr())
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Stop()
-	_, port, _ := net.SplitHostPort(proxy.Listen)
-	p := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+port+"}", env())
-	p.Gather(0)
-	open := descriptors(t)
-	for i := range 100 {
-		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name": "cut", "type": "limit_data", "stream": "downstream", "attributes": {"bytes": %d}}`, 100+10*i))); err != nil {
-			t.Fatal(err)
+	cut := servicetest.Before(t, s.Addr())
+	p := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+servicetest.PortOf(cut.Addr)+", latency_histogram: true}", env())
+	cut.NoLeaks(t, 300, 5000, func(round, bytes int) {
+		b, err := p.Batch(float64(round))
+		if bytes > 0 && (err == nil || b.Len() != 1) || bytes == 0 && (err != nil || b.Len() < 100) {
+			t.Fatalf("cut after %d bytes (0: not at all): %v, %d samples", bytes, err, b.Len())
 		}
-		if b, err := p.Batch(float64(2 * i)); err == nil || b.Len() != 1 {
-			t.Fatalf("a reply of %d bytes: %v, %d samples", 100+10*i, err, b.Len())
-		}
-		if err := proxy.Toxics.RemoveToxic(t.Context(), "cut"); err != nil {
-			t.Fatal(err)
-		}
-		if b, err := p.Batch(float64(2*i + 1)); err != nil || b.Len() < 100 {
-			t.Fatalf("it does not recover: %v", err)
-		}
-	}
-	if now := descriptors(t); open > 0 && now > open+8 { // toxiproxy closes its own a little later
-		t.Errorf("%d descriptors, %d before", now, open)
-	}
+	})
 }
 
 // A connection is made once and kept.
@@ -104,12 +64,4 @@ func TestConnectionIsKept(t *testing.T) {
 	if n := f.TotalConnections(); n != 1 {
 		t.Errorf("%d connections for 50 gathers", n)
 	}
-}
-
-func descriptors(t *testing.T) int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Logf("descriptors are not counted: %v", err)
-	}
-	return len(entries)
 }

@@ -1,36 +1,22 @@
-//go:build unix
-
 package redisinput
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// BenchmarkGather asks a redis-server on this machine that has seen twenty commands; cpu-ms/gather is this process's time.
+// BenchmarkGather asks a redis-server on this machine that has seen twenty commands; cpu-µs/op is this process's time.
 func BenchmarkGather(b *testing.B) {
 	s := redistest.Start(b)
 	for _, command := range []string{"GET", "SET", "HSET", "HGET", "LPUSH", "LPOP", "SADD", "SREM", "ZADD", "ZREM", "INCR", "DECR", "EXPIRE", "TTL", "DEL", "EXISTS", "TYPE", "STRLEN", "APPEND", "MGET"} {
 		_ = s.Client().Do(b.Context(), command, "a", "1", "b").Err()
 	}
 	p := start(b, s, "")
-	samples := 0
-	before := cpu(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		now := time.Now()
-		batch := telemetry.NewBatch(now, now, 1024)
-		if err := p.Input.Gatherer.Gather(b.Context(), batch); err != nil {
-			b.Fatal(err)
-		}
-		samples = batch.Len()
-	}
-	b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/gather")
-	b.ReportMetric(float64(samples), "samples")
+	plugintest.Cost(b, p)
 }
 
 // BenchmarkParse takes a reply of 10 kB apart.
@@ -48,12 +34,4 @@ func BenchmarkParse(b *testing.B) {
 		}
 		s.sweep()
 	}
-}
-
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

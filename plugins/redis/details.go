@@ -2,6 +2,7 @@ package redisinput
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,14 +94,14 @@ func (s *server) addPercentiles(out *telemetry.Batch, command, list []byte) {
 	n := 0
 	for name, text, rest := cutPair(list); name != nil && n < maxPercentiles; name, text, rest = cutPair(rest) {
 		v, ok := number(text)
-		if !ok || !isName(name) {
+		if !ok || !isName(name) || slices.ContainsFunc(p.slots[:n], func(s slot) bool { return s.name == string(name) }) {
 			continue
 		}
 		if n == len(p.slots) {
 			p.slots = append(p.slots, slot{})
 		}
 		if p.slots[n].name != string(name) { // the first time, or the server's setting was changed
-			p.slots[n] = slot{string(name), value{gauge: s.gauge("latency_percentiles_usec", telemetry.Microseconds,
+			p.slots[n] = slot{name: string(name), value: value{gauge: s.gauge("latency_percentiles_usec", telemetry.Microseconds,
 				s.label, telemetry.Label{Key: "cmd", Value: string(command)}, telemetry.Label{Key: "percentile", Value: string(name)})}}
 		}
 		p.slots[n].add(out, v)

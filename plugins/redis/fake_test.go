@@ -14,6 +14,8 @@ import (
 type fake struct {
 	*miniredis.Server
 	info string
+
+	noSlowlog bool // it does not know the command
 }
 
 // recorded starts a server on loopback that answers INFO with a file of testdata.
@@ -36,7 +38,13 @@ func recorded(t testing.TB, file string) *fake {
 			}
 			c.WriteBulk(f.info)
 		},
-		"SLOWLOG": func(c *miniredis.Peer, _ string, _ []string) { c.WriteInt(7) },
+		"SLOWLOG": func(c *miniredis.Peer, _ string, _ []string) {
+			if f.noSlowlog {
+				c.WriteError("ERR unknown command 'SLOWLOG'")
+				return
+			}
+			c.WriteInt(7)
+		},
 		"CLUSTER": func(c *miniredis.Peer, _ string, _ []string) { c.WriteBulk(record(t, "redis-8.2-cluster-info.txt")) },
 	}
 	if !old {

@@ -17,7 +17,8 @@ type meaning struct {
 }
 
 // meanings returns the fields of INFO that are more than a plain gauge, of Redis 2.8 to 8 and of Valkey:
-// redis.io/docs/latest/commands/info, and genRedisInfoString in redis/src/server.c where that is silent.
+// redis.io/docs/latest/commands/info, and genRedisInfoString in redis/src/server.c where that is silent; of Search,
+// RediSearch/src/info/info_redis/info_redis.c. TimeSeries has none but its line among the modules, and its commands.
 func meanings() map[string]meaning {
 	all := map[string]meaning{}
 	set := func(m meaning, names string) {
@@ -43,7 +44,8 @@ func gauges(set func(telemetry.Unit, string)) {
 		client_recent_max_output_buffer current_cow_peak current_cow_size rdb_last_cow_size aof_last_cow_size module_fork_last_cow_size
 		aof_current_size aof_base_size aof_buffer_length aof_rewrite_buffer_length loading_total_bytes loading_loaded_bytes
 		loading_rdb_used_mem repl_backlog_size repl_backlog_histlen repl_backlog_first_byte_offset replicas_repl_buffer_size
-		replicas_repl_buffer_peak master_sync_total_bytes master_sync_read_bytes master_sync_left_bytes search_used_memory_indexes`)
+		replicas_repl_buffer_peak master_sync_total_bytes master_sync_read_bytes master_sync_left_bytes search_used_memory_indexes
+		search_smallest_memory_index search_largest_memory_index search_used_memory_vector_index`)
 	set(telemetry.Percent, `used_memory_peak_perc used_memory_dataset_perc current_fork_perc expired_stale_perc loading_loaded_perc
 		master_sync_perc`)
 	set(telemetry.Seconds, `uptime_in_seconds current_cow_size_age rdb_last_save_time rdb_last_bgsave_time_sec
@@ -65,16 +67,27 @@ func counters(set func(telemetry.Unit, string)) {
 		sync_partial_err total_forks rdb_saves aof_rewrites aof_delayed_fsync active_defrag_hits active_defrag_misses
 		active_defrag_key_hits active_defrag_key_misses dump_payload_sanitizations total_reads_processed total_writes_processed
 		io_threaded_reads_processed io_threaded_writes_processed io_threaded_total_prefetch_batches io_threaded_total_prefetch_entries
+		io_threaded_freed_objects io_threaded_poll_processed
 		client_query_buffer_limit_disconnections client_output_buffer_limit_disconnections reply_buffer_shrinks reply_buffer_expands
 		eventloop_cycles acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel
 		cluster_incompatible_ops master_total_sync_attempts search_total_cycles search_total_queries_processed
-		search_total_query_commands cluster_stats_messages_sent cluster_stats_messages_received total_cluster_links_buffer_limit_exceeded`)
+		search_total_query_commands cluster_stats_messages_sent cluster_stats_messages_received total_cluster_links_buffer_limit_exceeded
+		search_gc_total_cycles search_total_indexing_ops_text_fields search_total_indexing_ops_tag_fields
+		search_total_indexing_ops_numeric_fields search_total_indexing_ops_geo_fields
+		search_total_indexing_ops_geoshape_fields search_total_indexing_ops_vector_fields
+		search_shard_total_query_errors_syntax search_shard_total_query_errors_arguments
+		search_shard_total_query_errors_timeout search_shard_total_query_errors_oom
+		search_shard_total_query_warnings_timeout search_shard_total_query_warnings_oom
+		search_shard_total_query_warnings_max_prefix_expansions search_coord_total_query_errors_syntax
+		search_coord_total_query_errors_arguments search_coord_total_query_errors_timeout
+		search_coord_total_query_errors_oom search_coord_total_query_warnings_timeout search_coord_total_query_warnings_oom
+		search_coord_total_query_warnings_max_prefix_expansions`)
 	set(telemetry.Bytes, `total_net_input_bytes total_net_output_bytes total_net_repl_input_bytes total_net_repl_output_bytes
-		master_repl_offset slave_repl_offset slave_read_repl_offset search_bytes_collected`)
+		master_repl_offset slave_repl_offset slave_read_repl_offset search_bytes_collected search_gc_bytes_collected`)
 	set(telemetry.Seconds, `used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread
 		used_cpu_user_main_thread`)
 	set(telemetry.Milliseconds, `expire_cycle_cpu_milliseconds total_eviction_exceeded_time total_active_defrag_time
-		search_total_query_execution_time_ms search_total_ms_run search_total_indexing_time`)
+		search_total_query_execution_time_ms search_total_ms_run search_gc_total_ms_run search_total_indexing_time`)
 	set(telemetry.Microseconds, `eventloop_duration_sum eventloop_duration_cmd_sum`)
 }
 

@@ -68,16 +68,17 @@ type thing struct {
 type slot struct {
 	name string
 	value
+	round int // when it was written last: a name that stands twice in a line counts once
 }
 
 // thing makes the series of a line.
 func (m *maker) thing(k *kind, labels ...telemetry.Label) thing {
 	var t thing
 	for _, p := range k.gauges {
-		t.slots = append(t.slots, slot{p.name, value{gauge: m.gauge(k.begins+p.name, p.unit, labels...)}})
+		t.slots = append(t.slots, slot{name: p.name, value: value{gauge: m.gauge(k.begins+p.name, p.unit, labels...)}})
 	}
 	for _, p := range k.counters {
-		t.slots = append(t.slots, slot{p.name, m.counter(k.begins+p.name, p.unit, labels...)})
+		t.slots = append(t.slots, slot{name: p.name, value: m.counter(k.begins+p.name, p.unit, labels...)})
 	}
 	return t
 }
@@ -86,12 +87,15 @@ func (m *maker) thing(k *kind, labels ...telemetry.Label) thing {
 func (t *thing) add(out *telemetry.Batch, list []byte) {
 	for name, text, rest := cutPair(list); name != nil; name, text, rest = cutPair(rest) {
 		for i := range t.slots {
-			if s := &t.slots[i]; s.name == string(name) {
-				if v, ok := number(text); ok {
-					s.add(out, v)
-				}
-				break
+			s := &t.slots[i]
+			if s.name != string(name) {
+				continue
 			}
+			if v, ok := number(text); ok && s.round != t.round {
+				s.round = t.round
+				s.add(out, v)
+			}
+			break
 		}
 	}
 }

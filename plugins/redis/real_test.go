@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -25,10 +26,28 @@ func start(t testing.TB, s *redistest.Server, more string) *plugintest.Probe {
 	return plugintest.Start(t, Plugin, fmt.Sprintf("{host: %s, port: %s, connect_timeout: 1s%s}", s.Host, s.Port, more), env())
 }
 
+// eachServer runs a test with every kind of server that is on this machine, or with the one that the environment names.
+func eachServer(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	if os.Getenv(redistest.Command) != "" {
+		f(t)
+		return
+	}
+	for _, command := range []string{"redis-server", "valkey-server", "keydb-server"} {
+		t.Run(command, func(t *testing.T) {
+			servicetest.Need(t, command, command)
+			t.Setenv(redistest.Command, command)
+			f(t)
+		})
+	}
+}
+
 func env() plugins.Env { return plugintest.Env("redis", "") }
 
 // TestAgainstRedisCLI compares every plain field with what redis-cli says before and after: what lies between is right.
-func TestAgainstRedisCLI(t *testing.T) {
+func TestAgainstRedisCLI(t *testing.T) { eachServer(t, checkAgainstRedisCLI) }
+
+func checkAgainstRedisCLI(t *testing.T) {
 	s := redistest.Start(t)
 	for range 100 {
 		s.Do("SET", "a", "b", "EX", 1000)
@@ -93,7 +112,9 @@ func cli(t *testing.T, s *redistest.Server) map[string]float64 {
 }
 
 // A user without a right is told which; the rest goes on.
-func TestMissingRights(t *testing.T) {
+func TestMissingRights(t *testing.T) { eachServer(t, checkMissingRights) }
+
+func checkMissingRights(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "monitor", "on", ">secret-word", "+ping", "+hello", "+auth", "+select", "+client|setname")
 	p := start(t, s, ", username: monitor, password: secret-word, latency_histogram: true")
@@ -124,7 +145,9 @@ func TestMissingRights(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
+func TestTLS(t *testing.T) { eachServer(t, checkTLS) }
+
+func checkTLS(t *testing.T) {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
 	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File, "--tls-auth-clients", "no")
@@ -139,7 +162,9 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestSocket(t *testing.T) {
+func TestSocket(t *testing.T) { eachServer(t, checkSocket) }
+
+func checkSocket(t *testing.T) {
 	s := redistest.Start(t, "--unixsocket", "$DIR/s")
 	p := plugintest.Start(t, Plugin, "{url: 'unix://"+s.Dir+"/s'}", env())
 	if _, ok := p.Gather(0)["redis_used_memory_"+strings.Trim(strings.ReplaceAll(s.Dir+"/s", "/", "_"), "_")]; !ok {
@@ -147,11 +172,13 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-func TestReplica(t *testing.T) {
+func TestReplica(t *testing.T) { eachServer(t, checkReplica) }
+
+func checkReplica(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.Start(t, "--replicaof", master.Host+" "+master.Port)
 	of, its := start(t, master, ""), start(t, replica, "")
-	redistest.Until(t, "the replica follows", func(context.Context) error {
+	servicetest.Until(t, "the replica follows", func(context.Context) error {
 		got := its.Gather(0)
 		if got["redis_master_link_status_"+replica.Addr()] != 1 {
 			return errors.New("link down")
@@ -173,7 +200,9 @@ func TestReplica(t *testing.T) {
 }
 
 // All masters and replicas are asked, each under its name; one that is killed costs the others nothing.
-func TestCluster(t *testing.T) {
+func TestCluster(t *testing.T) { eachServer(t, checkCluster) }
+
+func checkCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	allow := func(s *redistest.Server) {
 		s.Do("ACL", "SETUSER", "monitor", "on", ">secret", "+ping", "+hello", "+auth", "+select", "+client|setname", "+info", "+slowlog|len", "+cluster|info", "+cluster|slots")
@@ -207,39 +236,51 @@ func TestCluster(t *testing.T) {
 	if _, err := p.Batch(2); err == nil || !strings.Contains(err.Error(), nodes[2].Addr()+" refuses the username or the password") {
 		t.Errorf("without its users: %v", err)
 	}
+	if in, ok := p.Input.Gatherer.(*input); !ok || in.wish.section != "everything" {
+		t.Error("one that says nothing is taken for an old one")
+	}
 	allow(nodes[2])
-	redistest.Until(t, "it is back", func(context.Context) error {
+	servicetest.Until(t, "it is back", func(context.Context) error {
 		b, err := p.Batch(3)
 		if err == nil && plugintest.ByKey(b)["redis_up_"+nodes[2].Addr()] != 1 {
 			err = errors.New("down")
 		}
 		return err
 	})
+	for _, s := range append(nodes, replica) {
+		s.Kill()
+	}
+	b, err = p.Batch(4)
+	if in, ok := p.Input.Gatherer.(*input); err == nil || !ok || in.client != nil {
+		t.Errorf("all are away, and the connection is not made anew: %v", err)
+	}
+	for key, v := range plugintest.ByKey(b) {
+		if !strings.HasPrefix(key, "redis_up_") || v != 0 {
+			t.Errorf("all are away: %s is %v", key, v)
+		}
+	}
+	if b.Len() != len(nodes)+1 {
+		t.Errorf("all are away: %d samples", b.Len())
+	}
 }
 
 // addReplica gives the first master of a cluster a replica, and waits until all know it.
 func addReplica(t *testing.T, nodes []*redistest.Server) *redistest.Server {
 	t.Helper()
 	of := nodes[0]
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, bus, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", bus)
+	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", servicetest.FreePort(t))
 	for _, node := range nodes {
 		ports, _ := node.Client().ConfigGet(t.Context(), "cluster-port").Result()
 		s.Do("CLUSTER", "MEET", node.Host, node.Port, ports["cluster-port"])
 	}
 	id := of.Do("CLUSTER", "MYID")
 	c := s.Client()
-	redistest.Until(t, "the replica knows its master", func(ctx context.Context) error {
+	servicetest.Until(t, "the replica knows its master", func(ctx context.Context) error {
 		return c.Do(ctx, "CLUSTER", "REPLICATE", id).Err()
 	})
 	for _, node := range nodes {
 		c := node.Client()
-		redistest.Until(t, "all know the replica", func(ctx context.Context) error {
+		servicetest.Until(t, "all know the replica", func(ctx context.Context) error {
 			slots, err := c.Do(ctx, "CLUSTER", "SLOTS").Result()
 			if err == nil && !strings.Contains(fmt.Sprint(slots), s.Port) {
 				err = errors.New("not yet")
@@ -250,7 +291,9 @@ func addReplica(t *testing.T, nodes []*redistest.Server) *redistest.Server {
 	return s
 }
 
-func TestSentinel(t *testing.T) {
+func TestSentinel(t *testing.T) { eachServer(t, checkSentinel) }
+
+func checkSentinel(t *testing.T) {
 	w := redistest.Sentinel(t, "")
 	p := plugintest.Start(t, Plugin, "{sentinel: {master: mymaster, addresses: ['"+strings.Join(w.Addresses(), "', '")+"']}}", env())
 	if got := p.Gather(0); got["redis_up_mymaster"] != 1 || got["redis_replica_online_mymaster_"+w.Replica.Addr()] != 1 {
@@ -258,7 +301,9 @@ func TestSentinel(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
+func TestRestart(t *testing.T) { eachServer(t, checkRestart) }
+
+func checkRestart(t *testing.T) {
 	s := redistest.Start(t)
 	p := start(t, s, "")
 	for range 50 {
@@ -290,7 +335,9 @@ func TestRestart(t *testing.T) {
 }
 
 // A server that says nothing any more costs a gather its time limit, not longer.
-func TestFrozen(t *testing.T) {
+func TestFrozen(t *testing.T) { eachServer(t, checkFrozen) }
+
+func checkFrozen(t *testing.T) {
 	s := redistest.Start(t)
 	p := start(t, s, ", timeout: 200ms")
 	p.Gather(0)

@@ -73,7 +73,7 @@ const messages = "cluster_stats_messages_"
 func (s *server) newField(name string) field {
 	m := s.known[name]
 	switch {
-	case m.ignored || strings.Contains(name, "|"):
+	case m.ignored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // what is before it, in other words
 		return field{}
 	case m.counter, strings.HasPrefix(name, messages):
 		return field{value: s.counter(name, m.unit, s.label)}

@@ -19,7 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -100,7 +100,7 @@ func startWith(t testing.TB, config string, s *sink) *world {
 // until waits until there are n events and returns them.
 func (w *world) until(n int) []telemetry.Event {
 	w.t.Helper()
-	redistest.Until(w.t, "the events arrive", func(context.Context) error {
+	servicetest.Until(w.t, "the events arrive", func(context.Context) error {
 		if got := len(w.sink.take()); got < n {
 			return fmt.Errorf("%d of %d events", got, n)
 		}
@@ -112,7 +112,7 @@ func (w *world) until(n int) []telemetry.Event {
 // untilCount waits until a count has a value.
 func (w *world) untilCount(what string, count func(*counts) int64, want int64) {
 	w.t.Helper()
-	redistest.Until(w.t, what, func(context.Context) error {
+	servicetest.Until(w.t, what, func(context.Context) error {
 		if got := count(&w.in.listeners[0].counts); got != want {
 			return fmt.Errorf("%d, want %d", got, want)
 		}
@@ -138,7 +138,7 @@ func field(e telemetry.Event, key string) string {
 
 // at returns an address on a free port.
 func at(t testing.TB, scheme string) (server, addr string) {
-	addr = fmt.Sprintf("127.0.0.1:%d", redistest.FreePort(t))
+	addr = fmt.Sprintf("127.0.0.1:%s", servicetest.FreePort(t))
 	return scheme + "://" + addr, addr
 }
 
@@ -200,17 +200,17 @@ func TestTransports(t *testing.T) {
 }
 
 func TestIPv6AndSeveralListeners(t *testing.T) {
-	port := redistest.FreePort(t)
+	port := servicetest.FreePort(t)
 	probe, err := net.ListenPacket("udp6", "[::1]:0")
 	if err != nil {
 		t.Skip("no IPv6 here")
 	}
 	_ = probe.Close()
-	w := start(t, fmt.Sprintf("{server: 'udp://[::1]:%d', servers: ['tcp6://[::1]:%d', 'udp4://127.0.0.1:%d']}", port, port, port))
-	addr := fmt.Sprintf("[::1]:%d", port)
+	w := start(t, fmt.Sprintf("{server: 'udp://[::1]:%s', servers: ['tcp6://[::1]:%s', 'udp4://127.0.0.1:%s']}", port, port, port))
+	addr := fmt.Sprintf("[::1]:%s", port)
 	send(t, dial(t, "udp", addr), "<13>one")
 	send(t, dial(t, "tcp", addr), "<13>two\n")
-	send(t, dial(t, "udp", fmt.Sprintf("127.0.0.1:%d", port)), "<13>three")
+	send(t, dial(t, "udp", fmt.Sprintf("127.0.0.1:%s", port)), "<13>three")
 	got := map[string]string{}
 	for _, e := range w.until(3) {
 		got[e.Message] = field(e, "remote_ip")

@@ -6,98 +6,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // Command is the environment variable that names the server to start, with arguments if need be: a Redis 8, or one
 // with "--loadmodule". The default is redis-server.
 const Command = "RTC_TEST_REDIS_SERVER"
 
-// patience is how long a server may take to do what it is waited for.
-const patience = 30 * time.Second
-
 // Server is one process.
 type Server struct {
-	Host, Port string
-	Dir        string // its working directory, removed with the test
+	*servicetest.Daemon
+	Host string
 
-	t    testing.TB
-	args []string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+	t testing.TB
 }
 
 // Start starts a server on loopback that is stopped with the test, and waits until it listens. Without a redis-server
 // on this machine the test is skipped.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	command := strings.Fields(cmp.Or(os.Getenv(Command), "redis-server"))
-	if _, err := exec.LookPath(command[0]); err != nil {
-		t.Skipf("no %s here: install Debian's redis-server", command[0])
-	}
-	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(FreePort(t)), t: t}
-	dir, err := os.MkdirTemp("", "rtc-redis-") // t.TempDir is too long for a socket on some systems
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Dir = dir
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s.args = append(command, "--dir", dir, "--bind", s.Host, "--save", "", "--appendonly", "no",
-		"--repl-diskless-sync-delay", "0", "--logfile", filepath.Join(dir, "log"))
-	s.addArgs(args)
-	s.Run()
-	t.Cleanup(s.Kill)
+	s := newServer(t, command()...)
+	s.Args = append(s.Args, "--dir", "$DIR", "--bind", s.Host, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+	s.run(args)
 	return s
 }
 
-// Addr is host:port.
-func (s *Server) Addr() string { return net.JoinHostPort(s.Host, s.Port) }
+func command() []string { return strings.Fields(cmp.Or(os.Getenv(Command), "redis-server")) }
 
-// Run starts the process, again after it was stopped.
-func (s *Server) Run() {
+func newServer(t testing.TB, command ...string) *Server {
+	t.Helper()
+	servicetest.Need(t, "redis-server", command[0])
+	s := &Server{Daemon: servicetest.New(t, ""), Host: "127.0.0.1", t: t}
+	s.Args = append(s.Args, command...)
+	return s
+}
+
+// run starts the server with more arguments. Without $PORT in them it listens there.
+func (s *Server) run(args []string) {
 	s.t.Helper()
-	s.cmd = exec.Command(s.args[0], s.args[1:]...)
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+	s.Args = append(s.Args, args...)
+	if !strings.Contains(strings.Join(args, " "), "$PORT") {
+		s.Args = append(s.Args, "--port", "$PORT")
 	}
-	s.done = make(chan struct{})
-	go func() {
-		defer close(s.done)
-		_ = s.cmd.Wait()
-	}()
-	s.wait()
-}
-
-func (s *Server) wait() {
-	s.t.Helper()
-	Until(s.t, "the server listens", func(ctx context.Context) error {
-		select {
-		case <-s.done:
-			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
-			s.t.Fatalf("%s has ended:\n%s", strings.Join(s.args, " "), log)
-		default:
-		}
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr())
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err
-	})
-}
-
-// Kill ends the process like a power cut.
-func (s *Server) Kill() {
-	_ = s.cmd.Process.Kill()
-	<-s.done
+	s.Run()
 }
 
 // Client is a client of the server, closed with the test.
@@ -120,30 +77,7 @@ func (s *Server) Do(args ...any) any {
 // Until waits until f returns no error.
 func Until(t testing.TB, what string, f func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for {
-		err := f(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited %v until %s: %v", patience, what, err)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-// FreePort is a port of 127.0.0.1 that nobody listened on a moment ago.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
+	servicetest.Until(t, what, f)
 }
 
 // Cluster starts a cluster of masters without replicas that share the slots evenly.
@@ -151,7 +85,7 @@ func Cluster(t testing.TB, n int, args ...string) []*Server {
 	t.Helper()
 	var nodes []*Server
 	for range n {
-		bus := strconv.Itoa(FreePort(t))
+		bus := servicetest.FreePort(t)
 		nodes = append(nodes, Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000"}, args...)...))
 	}
 	const slots = 16384
@@ -246,25 +180,8 @@ func Sentinel(t testing.TB, password string) *Watched {
 // StartSentinel starts a Sentinel with this configuration.
 func StartSentinel(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Host: "127.0.0.1", Port: strconv.Itoa(FreePort(t)), Dir: t.TempDir(), t: t}
-	file := filepath.Join(s.Dir, "sentinel.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	binary := strings.Fields(cmp.Or(os.Getenv(Command), "redis-server"))[0]
-	s.args = []string{binary, file, "--sentinel", "--bind", s.Host, "--logfile", filepath.Join(s.Dir, "log")}
-	s.addArgs(args)
-	s.Run()
-	t.Cleanup(s.Kill)
+	s := newServer(t, command()[0])
+	s.Args = append(s.Args, s.File("sentinel.conf", config), "--sentinel", "--bind", s.Host)
+	s.run(args)
 	return s
-}
-
-// addArgs appends arguments, in which $PORT and $DIR stand for the server's own. Without $PORT it listens there.
-func (s *Server) addArgs(args []string) {
-	for _, a := range args {
-		s.args = append(s.args, strings.NewReplacer("$PORT", s.Port, "$DIR", s.Dir).Replace(a))
-	}
-	if !strings.Contains(strings.Join(args, " "), "$PORT") {
-		s.args = append(s.args, "--port", s.Port)
-	}
 }

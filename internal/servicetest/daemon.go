@@ -1,0 +1,170 @@
+package servicetest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Daemon is a real service on loopback, with a directory of its own.
+type Daemon struct {
+	Port string
+	Dir  string // removed with the test
+
+	Args  []string                    // the command, which stays in the foreground; see Fill
+	Env   []string                    // beside the test's own
+	Ready func(context.Context) error // when it may be used; nil: when it listens
+	End   os.Signal                   // what ends it in good order; nil: it is killed
+
+	t    testing.TB
+	user string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// New returns a service that is not there yet. It will run as the given user if the test runs as root, which some
+// refuse; "" is the test's own.
+func New(t testing.TB, user string) *Daemon {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rtc-") // t.TempDir is too long for a socket on some systems, and shut to other users
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	d := &Daemon{Port: FreePort(t), Dir: dir, t: t}
+	if user != "" && os.Getuid() == 0 {
+		d.user = user
+	}
+	d.own(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // workers run as other users
+		t.Fatal(err)
+	}
+	return d
+}
+
+// Addr is host:port.
+func (d *Daemon) Addr() string { return net.JoinHostPort("127.0.0.1", d.Port) }
+
+// Fill writes the service's own port and directory for $PORT and $DIR.
+func (d *Daemon) Fill(text string) string {
+	return strings.NewReplacer("$PORT", d.Port, "$DIR", d.Dir).Replace(text)
+}
+
+// File makes a file in the directory and returns its path.
+func (d *Daemon) File(name, text string) string {
+	d.t.Helper()
+	path, mode := filepath.Join(d.Dir, name), os.FileMode(0o644)
+	if d.user != "" {
+		mode = 0o600 // keys are refused when others may read them
+	}
+	if err := os.WriteFile(path, []byte(d.Fill(text)), mode); err != nil {
+		d.t.Fatal(err)
+	}
+	d.own(path)
+	return path
+}
+
+// Copy makes a copy of a file in the directory, which the service's user may read, and returns its path.
+func (d *Daemon) Copy(name, from string) string {
+	d.t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return d.File(name, string(text))
+}
+
+// Command is a command in the directory, as the service's user.
+func (d *Daemon) Command(args ...string) *exec.Cmd {
+	filled := make([]string, len(args))
+	for i, a := range args {
+		filled[i] = d.Fill(a)
+	}
+	cmd := exec.Command(filled[0], filled[1:]...)
+	cmd.Dir, cmd.Env = d.Dir, append(os.Environ(), d.Env...)
+	d.run(cmd)
+	return cmd
+}
+
+// Output runs a command to its end, which must be a good one, and returns what it said, without blanks around it.
+func (d *Daemon) Output(cmd *exec.Cmd) string {
+	d.t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// Run starts the process, again after it was stopped, and waits until it may be used. It ends with the test.
+func (d *Daemon) Run() {
+	d.t.Helper()
+	path := d.File("log", "")
+	log, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	first := d.cmd == nil
+	d.cmd = d.Command(d.Args...)
+	d.cmd.Stdout, d.cmd.Stderr = log, log
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.done = make(chan struct{})
+	go func(cmd *exec.Cmd, done chan struct{}) { _ = cmd.Wait(); close(done) }(d.cmd, d.done)
+	if first {
+		d.t.Cleanup(func() { d.Thaw(); d.Stop() })
+	}
+	Until(d.t, d.Args[0]+" may be used", func(ctx context.Context) error {
+		select {
+		case <-d.done:
+			text, _ := os.ReadFile(path)
+			d.t.Fatalf("%s has ended:\n%s", strings.Join(d.cmd.Args, " "), text)
+		default:
+		}
+		if d.Ready != nil {
+			return d.Ready(ctx)
+		}
+		return listens(ctx, d.Addr())
+	})
+}
+
+func listens(ctx context.Context, addr string) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Stop ends the process in good order, if it knows one.
+func (d *Daemon) Stop() {
+	if d.End == nil {
+		d.Kill()
+		return
+	}
+	d.EndBy(d.End)
+}
+
+// Kill ends the process like a power cut.
+func (d *Daemon) Kill() { d.EndBy(os.Kill) }
+
+// EndBy sends a signal and waits until the process has ended.
+func (d *Daemon) EndBy(s os.Signal) {
+	_ = d.cmd.Process.Signal(s)
+	select {
+	case <-d.done:
+	case <-time.After(patience):
+		_ = d.cmd.Process.Kill()
+		<-d.done
+	}
+}
+
+// PID is that of the process.
+func (d *Daemon) PID() int { return d.cmd.Process.Pid }

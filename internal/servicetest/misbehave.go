@@ -1,0 +1,133 @@
+package servicetest
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Refusing is the address host:port of nobody. A port that was free a moment ago may be somebody's by now: other tests run
+// beside this one. Port 1 is given out to nobody.
+const Refusing = "127.0.0.1:1"
+
+// PortOf is the port of an address host:port.
+func PortOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// Raw serves connections on loopback with f and returns its address host:port. All connections end with the test.
+func Raw(t testing.TB, f func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			served := make(chan struct{})
+			serving.Go(func() { defer close(served); f(conn) })
+			serving.Go(func() {
+				select {
+				case <-stop:
+				case <-served:
+				}
+				_ = conn.Close()
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); close(stop); serving.Wait() })
+	return l.Addr().String()
+}
+
+// Garbage is what a server may say that is another than it should be, or none.
+func Garbage() map[string][]byte {
+	return map[string][]byte{
+		"nothing": nil,
+		"HTML":    []byte("HTTP/1.1 400 Bad Request\r\n\r\n<html>no</html>"),
+		"10 MB":   bytes.Repeat([]byte("R\x00\x7f"), 10<<20/3),
+		"zeros":   make([]byte, 1<<20),
+	}
+}
+
+// Says serves connections that say this once they are spoken to, or at once if they need not be, and end.
+func Says(t testing.TB, text []byte, listens bool) string {
+	t.Helper()
+	return Raw(t, func(c net.Conn) {
+		if listens {
+			_, _ = c.Read(make([]byte, 4096))
+		}
+		_, _ = c.Write(text)
+	})
+}
+
+// Cutter stands before a server and can end its connections in the middle of an answer.
+type Cutter struct {
+	Addr string // host:port, on loopback
+
+	left atomic.Int64 // how many bytes of the server's are let through
+}
+
+// Before returns one that lets everything through.
+func Before(t testing.TB, addr string) *Cutter {
+	t.Helper()
+	c := &Cutter{}
+	c.Mend()
+	c.Addr = Raw(t, func(client net.Conn) {
+		server, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		var asking sync.WaitGroup
+		asking.Go(func() { _, _ = io.Copy(server, client); _ = server.Close() })
+		c.copy(client, server)
+		_, _ = client.Close(), server.Close()
+		asking.Wait()
+	})
+	return c
+}
+
+// CutAfter lets so many more bytes through, over all connections, and ends every connection then.
+func (c *Cutter) CutAfter(bytes int) { c.left.Store(int64(bytes)) }
+
+// Mend lets everything through again.
+func (c *Cutter) Mend() { c.left.Store(math.MaxInt64) }
+
+// NoLeaks is [NoLeaks] with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
+func (c *Cutter) NoLeaks(t *testing.T, rounds, first int, f func(round, bytes int)) {
+	t.Helper()
+	NoLeaks(t, rounds, func(round int) {
+		c.Mend()
+		if round%2 == 1 {
+			f(round, 0)
+			return
+		}
+		const step = 97
+		bytes := 1 + step*round%first
+		c.CutAfter(bytes)
+		f(round, bytes)
+	})
+}
+
+// copy hands on what the server says, for as long as it may.
+func (c *Cutter) copy(client io.Writer, server io.Reader) {
+	room := make([]byte, 4096)
+	for {
+		n, err := server.Read(room)
+		left := c.left.Add(-int64(n))
+		_, _ = client.Write(room[:max(0, n+int(min(left, 0)))])
+		if err != nil || left < 0 {
+			return
+		}
+	}
+}

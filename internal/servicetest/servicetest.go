@@ -1,0 +1,101 @@
+// Package servicetest has what tests of service inputs share: real services in directories of their own, servers that
+// misbehave, and a look at what is left behind.
+package servicetest
+
+import (
+	"context"
+	"net"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a service may take to do what it is waited for.
+const patience = 30 * time.Second
+
+// Until waits until f returns no error.
+func Until(t testing.TB, what string, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		err := f(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited %v until %s: %v", patience, what, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// FreePort is a port of 127.0.0.1 that nobody listened on a moment ago.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return PortOf(l.Addr().String())
+}
+
+// Need skips the test unless all commands are on this machine. Debian is the package that has them.
+func Need(t testing.TB, debian string, commands ...string) {
+	t.Helper()
+	for _, c := range commands {
+		if _, err := exec.LookPath(c); err != nil {
+			t.Skipf("no %s here: install Debian's %s", c, debian)
+		}
+	}
+}
+
+// Shared is what all tests of a package have in common. It is started when the first of them asks for it, and stopped
+// by Run.
+type Shared[T any] struct {
+	Start func(testing.TB) T
+
+	once sync.Once
+	what T
+	tb   *tests
+}
+
+// Get returns it. A test that asks is skipped, or fails, as the start did.
+func (s *Shared[T]) Get(t testing.TB) T {
+	t.Helper()
+	s.once.Do(func() {
+		s.tb = &tests{}
+		done := make(chan struct{})
+		go func() { // Skip and Fatal end the goroutine
+			defer close(done)
+			s.what = s.Start(s.tb)
+		}()
+		<-done
+	})
+	if s.tb.skipped != "" {
+		t.Skip(s.tb.skipped)
+	}
+	if s.tb.failed != "" {
+		t.Fatal(s.tb.failed)
+	}
+	return s.what
+}
+
+// Run is for TestMain: it runs the tests, and returns the code to exit with.
+func (s *Shared[T]) Run(m *testing.M) int {
+	defer func() {
+		if s.tb != nil {
+			s.tb.end()
+		}
+	}()
+	return m.Run()
+}
+
+// Secret is a store that has one secret, which may change.
+type Secret struct{ Value string }
+
+// Secret implements secrets.Resolver.
+func (s *Secret) Secret(context.Context, string) (string, error) { return s.Value, nil }

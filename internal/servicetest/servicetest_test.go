@@ -1,0 +1,134 @@
+package servicetest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDaemon(t *testing.T) {
+	Need(t, "redis-server", "redis-server")
+	d := New(t, "nobody")
+	if text, err := os.ReadFile(d.File("a", "$PORT in $DIR")); err != nil || string(text) != d.Port+" in "+d.Dir {
+		t.Errorf("%q, %v", text, err)
+	}
+	d.Args = []string{"redis-server", "--port", "$PORT", "--bind", "127.0.0.1", "--save", "", "--dir", "$DIR"}
+	d.Run()
+	first := d.PID()
+	d.Stop()
+	if err := listens(t.Context(), d.Addr()); err == nil {
+		t.Error("it listens although it was stopped")
+	}
+	d.Run()
+	if d.PID() == first || listens(t.Context(), d.Addr()) != nil {
+		t.Error("it was not started again")
+	}
+	if who := d.Output(d.Command("id", "-un")); os.Getuid() == 0 && who != "nobody" {
+		t.Errorf("commands run as %s", who)
+	}
+}
+
+// A start that was skipped or has failed is so for every test that asks; what it had begun is ended.
+func TestShared(t *testing.T) {
+	calls, ended := 0, 0
+	for _, start := range []func(testing.TB) int{
+		func(t testing.TB) int { t.Skipf("no %s", "server"); return 1 },
+		func(t testing.TB) int { t.Fatalf("no %s", "server"); return 1 },
+		func(testing.TB) int { return 7 },
+	} {
+		s := Shared[int]{Start: func(t testing.TB) int {
+			calls++
+			t.Cleanup(func() { ended++ })
+			return start(t)
+		}}
+		for range 2 {
+			one := &tests{}
+			got := make(chan int, 1)
+			go func() { defer close(got); got <- s.Get(one) }()
+			if v, ok := <-got; ok != (one.skipped+one.failed == "") || ok && v != 7 || !ok && one.skipped+one.failed != "no server" {
+				t.Errorf("%v, %v, skipped %q, failed %q", v, ok, one.skipped, one.failed)
+			}
+		}
+		s.tb.end()
+	}
+	if calls != 3 || ended != 3 {
+		t.Errorf("%d starts, %d ends", calls, ended)
+	}
+}
+
+func TestCutter(t *testing.T) {
+	c := Before(t, Says(t, []byte(strings.Repeat("x", 10_000)), true))
+	ask := func() int {
+		conn, err := net.Dial("tcp", c.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "?")
+		text, _ := io.ReadAll(conn)
+		return len(text)
+	}
+	for _, want := range []int{1, 4096, 9_999} {
+		c.CutAfter(want)
+		if got := ask(); got != want {
+			t.Errorf("%d bytes, want %d", got, want)
+		}
+	}
+	if got := ask(); got != 0 {
+		t.Errorf("%d bytes of the next connection", got)
+	}
+	c.Mend()
+	if got := ask(); got != 10_000 {
+		t.Errorf("mended: %d bytes", got)
+	}
+}
+
+func TestLeaksAreSeen(t *testing.T) {
+	before := settled(t, footprint{})
+	held := make([]byte, 2*room)
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	go func() { <-release }()
+	now := look()
+	runtime.KeepAlive(held)
+	_ = f.Close()
+	close(release)
+	if now.heap < before.heap+room || now.goroutines != before.goroutines+1 {
+		t.Errorf("%v, then %v", before, now)
+	}
+	if _, err := os.Stat("/proc/self/fd"); err == nil && now.descriptors != before.descriptors+1 {
+		t.Errorf("%d descriptors, then %d", before.descriptors, now.descriptors)
+	}
+	n := 0
+	NoLeaks(t, 3, func(round int) {
+		if round != n {
+			t.Errorf("round %d, want %d", round, n)
+		}
+		n++
+	})
+}
+
+func TestUntil(t *testing.T) {
+	n := 0
+	Until(t, "it is three", func(context.Context) error {
+		if n++; n < 3 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if n != 3 {
+		t.Errorf("%d calls", n)
+	}
+}

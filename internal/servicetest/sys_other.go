@@ -1,0 +1,21 @@
+//go:build !unix
+
+package servicetest
+
+import (
+	"os/exec"
+	"time"
+)
+
+// Freeze skips the test: no signal stops a process here.
+func (d *Daemon) Freeze() { d.t.Skip("a process cannot be frozen on this system") }
+
+// Thaw does nothing.
+func (d *Daemon) Thaw() {}
+
+func (d *Daemon) own(string) {}
+
+func (d *Daemon) run(*exec.Cmd) {}
+
+// CPU is the time that this process has used, on all cores; 0 where that cannot be told.
+func CPU() time.Duration { return 0 }

@@ -1,0 +1,52 @@
+//go:build unix
+
+package servicetest
+
+import (
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Freeze stops the process without ending it: its connections stay open and say nothing.
+func (d *Daemon) Freeze() { _ = d.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (d *Daemon) Thaw() { _ = d.cmd.Process.Signal(syscall.SIGCONT) }
+
+// own gives a file to the service's user.
+func (d *Daemon) own(path string) {
+	if c := d.credential(); c != nil {
+		if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// run makes a command that of the service's user.
+func (d *Daemon) run(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: d.credential()}
+}
+
+func (d *Daemon) credential() *syscall.Credential {
+	if d.user == "" {
+		return nil
+	}
+	u, err := user.Lookup(d.user)
+	if err != nil {
+		d.t.Skipf("no user %s here: the service's package of Debian makes it", d.user)
+	}
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
+// CPU is the time that this process has used, on all cores; 0 where that cannot be told.
+func CPU() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
