@@ -26,6 +26,7 @@ type EventQuery struct {
 	From, To      telemetry.Severity // the most and the least severe
 	Hosts         []string           // one of these, or any; * at the end stands for anything
 	Apps, Sources []string           // likewise
-	Text          string             // stands in the message, whether in capitals or not
+	Words         []string           // all stand in the message, as the index has them; * at the end stands for anything
+	Text          string             // stands in the message, whether in capitals or not; without words, all messages are read
 	Last          int                // only the newest so many; 0: all
 }

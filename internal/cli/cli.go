@@ -115,6 +115,6 @@ To see what a configuration would give:  rtcollector once`,
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),
-		a.pluginsCommand(), a.versionCommand(), a.benchCommand())
+		a.logsCommand(&c), a.pluginsCommand(), a.versionCommand(), a.benchCommand())
 	return root
 }

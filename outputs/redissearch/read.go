@@ -170,7 +170,7 @@ func (r *eventReader) query() string {
 			add("@%s:{%s}", c.name, strings.Join(tags(c.values), "|"))
 		}
 	}
-	if words := indexWords(r.q.Text); len(words) > 0 {
+	if words := append(wholeWords(r.q.Text), queried(r.q.Words)...); len(words) > 0 {
 		add("@%s:(%s)", eventdoc.Message, strings.Join(words, " "))
 	}
 	if len(parts) == 0 {
@@ -209,30 +209,53 @@ func tags(values []string) []string {
 	return escaped
 }
 
-// indexWords are the words of the index that a message with this text has: whole ones, and at its ends parts of them.
-// Others than letters and digits are left out, as are single characters; the text is looked for again in what is found.
-func indexWords(text string) []string {
-	var words []string
-	start := -1
-	take := func(end int) {
-		if word := text[start:end]; end-start > 1 {
-			words = append(words, "*"+word+"*")
-		}
-		start = -1
+// separators are bytes at which RediSearch ends a word for sure.
+const separators = " \t,.:;()[]{}<>\"'=+-/"
+
+// wholeWords returns the words of a text that stand between separators: a message with the text has them in the index as they
+// are. At its ends there may be parts of words, which the index finds only up to a number of words (MAXPREFIXEXPANSIONS).
+func wholeWords(text string) (words []string) {
+	first, last := strings.IndexAny(text, separators), strings.LastIndexAny(text, separators)
+	if first < 0 {
+		return nil
 	}
-	for i, c := range text {
-		plain := c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c))
-		switch {
-		case plain && start < 0:
-			start = i
-		case !plain && start >= 0:
-			take(i)
+	for word := range strings.FieldsFuncSeq(text[first:last+1], func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+		if isPlain(word) {
+			words = append(words, word)
 		}
-	}
-	if start >= 0 {
-		take(len(text))
 	}
 	return words
+}
+
+// isPlain says whether a word stands in the index as it is written: short ones and those without meaning do not, and what others
+// are made of, RediSearch has rules for.
+func isPlain(word string) bool {
+	for _, c := range []byte(word) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return len(word) > 1 && !strings.Contains(stopWords, " "+strings.ToLower(word)+" ")
+}
+
+// stopWords are those that RediSearch leaves out of an index, if nothing else is said.
+const stopWords = " a is the an and are as at be but by for if in into it no not of on or such that their then there these they this to was will with "
+
+// queried writes words for a query; those with a star at the end stand for all that begin so.
+func queried(words []string) (list []string) {
+	for _, word := range words {
+		for part := range strings.FieldsFuncSeq(word, func(r rune) bool { return r != '*' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			plain := strings.Trim(part, "*")
+			if plain == "" || strings.Contains(stopWords, " "+strings.ToLower(plain)+" ") {
+				continue
+			}
+			if strings.HasSuffix(part, "*") {
+				plain += "*"
+			}
+			list = append(list, plain)
+		}
+	}
+	return list
 }
 
 // contains says whether a text stands in another, whether in capitals or not.

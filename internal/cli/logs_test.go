@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	"github.com/rtcollector/rtcollector/outputs/redissearch"
+	secretsall "github.com/rtcollector/rtcollector/secrets/all"
+)
+
+// archive is an embedded Redis and an output that writes events into it.
+type archive struct {
+	t    *testing.T
+	addr string
+	w    *redissearch.Writer
+	seq  uint64
+}
+
+func newArchive(t *testing.T, storage redissearch.Storage) *archive {
+	t.Helper()
+	s, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	c := redissearch.Defaults()
+	c.Config = redisconn.Defaults()
+	if err := c.URL.UnmarshalScalar("redis://" + s.Addr()); err != nil {
+		t.Fatal(err)
+	}
+	c.Storage = storage
+	w, err := redissearch.New(outputs.Env{ID: "redissearch", Instance: "inst0001"}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return &archive{t: t, addr: s.Addr(), w: w}
+}
+
+func (a *archive) write(events ...telemetry.Event) {
+	a.t.Helper()
+	for i := range events {
+		a.seq++
+		events[i].Seq = a.seq
+	}
+	if err := a.w.WriteEvents(a.t.Context(), events); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func line(minute int, host, app string, s telemetry.Severity, message string) telemetry.Event {
+	return telemetry.Event{Time: time.Date(2026, 11, 5, 19, minute, 0, 0, time.UTC), Host: host, App: app, Severity: s, Message: message, Source: "syslog"}
+}
+
+// logs runs the command and returns what it printed.
+func (a *archive) logs(args ...string) (stdout, stderr string, code int) {
+	a.t.Helper()
+	return a.logsUntil(a.t.Context(), io.Discard, args...)
+}
+
+func (a *archive) logsUntil(ctx context.Context, also io.Writer, args ...string) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	app := App{Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(), Stdout: io.MultiWriter(&out, also), Stderr: &errs,
+		Getenv: func(string) (string, bool) { return "", false }, GOOS: "linux"}
+	code = Main(ctx, append([]string{"logs", "--redis", a.addr}, args...), app)
+	return out.String(), errs.String(), code
+}
+
+func TestLogs(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = local })
+	a := newArchive(t, redissearch.JSON)
+	a.write(
+		line(1, "web-1", "nginx", telemetry.Informational, "GET /index.html"),
+		line(2, "web-1", "sshd", telemetry.Warning, "Connection REFUSED by peer"),
+		line(3, "web-2", "sshd", telemetry.Error, "connection refused"),
+		line(4, "db.lan", "postgres", telemetry.Critical, "disk\x1b[2Jfull\nsecond line\u202e"),
+		line(5, "web-2", "kernel", telemetry.Debug, "refused: the connection"),
+	)
+	e := line(6, "nas", "a", telemetry.Notice, "with fields")
+	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "x", Value: "\x07"}}
+	a.write(e)
+	const (
+		l1 = "2026-11-05 19:01:00.000 web-1 nginx info: GET /index.html\n"
+		l2 = "2026-11-05 19:02:00.000 web-1 sshd warning: Connection REFUSED by peer\n"
+		l3 = "2026-11-05 19:03:00.000 web-2 sshd error: connection refused\n"
+		l4 = "2026-11-05 19:04:00.000 db.lan postgres critical: disk\\x1b[2Jfull\n    | second line\\u202e\n"
+		l5 = "2026-11-05 19:05:00.000 web-2 kernel debug: refused: the connection\n"
+		l6 = "2026-11-05 19:06:00.000 nas a[7] notice: with fields\n"
+	)
+	for args, want := range map[string]string{
+		"":                                   l1 + l2 + l3 + l4 + l5 + l6,
+		"-n 2":                               l5 + l6,
+		"--host web-1":                       l1 + l2,
+		"--host web-1,nas":                   l1 + l2 + l6,
+		"--host web-*":                       l1 + l2 + l3 + l5,
+		"--host db.lan":                      l4,
+		"--app sshd --host web-2":            l3,
+		"--source syslog -n 1":               l6,
+		"--source exec":                      "",
+		"--severity warn":                    l2,
+		"--severity warn..":                  l2 + l3 + l4,
+		"--severity ..notice":                l1 + l5 + l6,
+		"--severity err..crit":               l3 + l4,
+		"--severity 3..2":                    l3 + l4,
+		"--since 2026-11-05_19:05":           l5 + l6,
+		"--until 2026-11-05T19:02:00Z":       l1 + l2,
+		"--grep connection_refused":          l2 + l3,
+		"--grep efuse":                       l2 + l3 + l5,
+		"--grep refused_by":                  l2,
+		"--grep tion_refused_b":              l2,
+		"--words refused":                    l2 + l3 + l5,
+		"--words refused,by,connection":      l2 + l3 + l5,
+		"--words conn*_index":                "",
+		"--words ind*":                       l1,
+		"--words refused --grep connection_": l2 + l3,
+		"--grep /index.":                     l1,
+		"--grep connection_refused -n 1":     l3,
+		"--host web-1 --grep \"":             "",
+		"--json --app sshd --severity error": `{"timestamp":1793905380000,"severity":3,"level":"error","host":"web-2","source":"syslog","appname":"sshd","message":"connection refused"}` + "\n",
+		"--host nas --fields":                strings.TrimSuffix(l6, "\n") + ` source="syslog" msgid="ID1" facility=4 x="\a"` + "\n",
+	} {
+		t.Run(args, func(t *testing.T) {
+			words := strings.Fields(args)
+			for i := range words {
+				words[i] = strings.ReplaceAll(words[i], "_", " ")
+			}
+			stdout, stderr, code := a.logs(words...)
+			if stdout != want || code != 0 || (stderr == "no lines\n") != (want == "") {
+				t.Errorf("code %d, stderr %q\n got %s\nwant %s", code, stderr, stdout, want)
+			}
+		})
+	}
+}
+
+func TestLogsMistakes(t *testing.T) {
+	a := newArchive(t, redissearch.JSON)
+	for args, want := range map[string]string{
+		"--since yesterday":       `--since: "yesterday" is not a time: 15m, 2h or 7d ago`,
+		"--severity loud":         "--severity: must be emerg, alert, crit",
+		"--severity 9..":          "--severity: must be",
+		"-n -1":                   "--last must not be negative",
+		"--follow --until 1h":     "leave out --until",
+		"--redis 127.0.0.1:1":     "127.0.0.1:1",
+		"--redis ://":             "must be a URL",
+		"--redis x --output nope": `no output "nope" finds events; there are redissearch`,
+	} {
+		if _, stderr, code := a.logs(strings.Fields(args)...); code == 0 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: code %d, %s", args, code, stderr)
+		}
+	}
+	var errs bytes.Buffer
+	app := App{Stdout: io.Discard, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(), GOOS: "linux"}
+	t.Chdir(t.TempDir())
+	if code := Main(t.Context(), []string{"logs"}, app); code != exitUsage || !strings.Contains(errs.String(), "name one with --config") {
+		t.Errorf("code %d, %s", code, &errs)
+	}
+}
+
+// TestLogsOfMany reads page after page, of lines that share their times, in both storages.
+func TestLogsOfMany(t *testing.T) {
+	for _, storage := range []redissearch.Storage{redissearch.JSON, redissearch.Hash} {
+		t.Run(string(storage), func(t *testing.T) {
+			a := newArchive(t, storage)
+			var events []telemetry.Event
+			const n = 5000
+			for i := range n {
+				e := line(0, "h", "a", telemetry.Notice, fmt.Sprintf("number %05d", i))
+				e.Time = e.Time.Add(time.Duration(i/1700) * time.Millisecond) // more than a page at one moment
+				events = append(events, e)
+			}
+			a.write(events...)
+			read := func(q outputs.EventQuery) (found []string) {
+				t.Helper()
+				q.To = telemetry.Debug
+				err := a.w.ReadEvents(t.Context(), q, func(e outputs.FoundEvent) error {
+					found = append(found, e.Document.Text(eventdoc.Message))
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return found
+			}
+			seen := map[string]bool{}
+			for _, m := range read(outputs.EventQuery{}) {
+				seen[m] = true
+			}
+			if all := read(outputs.EventQuery{}); len(seen) != n || len(all) != n {
+				t.Errorf("%d different ones of %d, there are %d", len(seen), len(all), n)
+			}
+			clear(seen)
+			for _, m := range read(outputs.EventQuery{Last: 3200}) {
+				seen[m] = true
+			}
+			if len(seen) != 3200 || !seen["number 04999"] || seen["number 00000"] {
+				t.Errorf("%d different ones of the last 3200", len(seen))
+			}
+		})
+	}
+}
+
+// lines keeps what is printed and can be read beside that.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// TestLogsFollow: what comes in is printed once, also what comes late with an earlier time.
+func TestLogsFollow(t *testing.T) {
+	a := newArchive(t, redissearch.JSON)
+	now := time.Now()
+	at := func(ago time.Duration, text string) telemetry.Event {
+		return telemetry.Event{Time: now.Add(-ago), Host: "h", Message: text}
+	}
+	a.write(at(time.Minute, "old"))
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := &lines{}
+	done := make(chan int, 1)
+	go func() {
+		_, _, code := a.logsUntil(ctx, seen, "--follow")
+		done <- code
+	}()
+	wait := func(text string) {
+		t.Helper()
+		servicetest.Until(t, "the line is printed", func(context.Context) error {
+			if !strings.Contains(seen.String(), text) {
+				return fmt.Errorf("there is %q", seen)
+			}
+			return nil
+		})
+	}
+	wait("old")
+	a.write(at(0, "new"))
+	wait("new")
+	a.write(at(10*time.Second, "late"))
+	wait("late")
+	cancel()
+	if code := <-done; code != 0 {
+		t.Errorf("code %d", code)
+	}
+	if n := strings.Count(seen.String(), "\n"); n != 3 {
+		t.Errorf("%d lines: %s", n, seen)
+	}
+}
+
+func TestColours(t *testing.T) {
+	p := &printer{colours: true, zone: time.UTC}
+	for s, want := range map[telemetry.Severity]string{telemetry.Error: red + "m" + normal, telemetry.Informational: ": m\n", telemetry.Emergency: strong + "m" + normal} {
+		e := line(1, "h", "a", s, "m")
+		if got := string(p.line(eventdoc.Document{}.Fill(&e))); !strings.Contains(got, want) {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// FuzzAppendVisible: whatever stands in a message, a terminal gets none of its control characters.
+func FuzzAppendVisible(f *testing.F) {
+	for _, s := range []string{"a", "\x1b]0;title\x07", "\xff\x9b31m", "\u009b31m", "\u202e", "ünd\t"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, r := range string(appendVisible(nil, text)) {
+			if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\ufffd' && !strings.ContainsRune(text, r) {
+				t.Errorf("%q contains %U", text, r)
+			}
+		}
+	})
+}
