@@ -152,7 +152,7 @@ type words match.List
 
 func (l words) match(name string) bool {
 	for _, p := range l {
-		if p.Match(name) || p.Exact() && strings.Contains(name, p.String()) {
+		if p.Match(name) || strings.Contains(name, p.String()) {
 			return true
 		}
 	}

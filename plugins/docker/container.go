@@ -133,6 +133,7 @@ func (c *container) retag() {
 				tags = append(tags, telemetry.Label{Key: name, Value: value})
 			}
 		}
+		c.details.Config.Env = nil // there are secrets in it
 	}
 	if !slices.Equal(tags, c.tags) {
 		c.tags, c.states, c.usage, c.info = tags, nil, nil, nil

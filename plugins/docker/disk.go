@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // disk asks what images, containers, volumes and the build cache take on disk. That takes the daemon long on a large host:
@@ -29,7 +30,8 @@ type diskSeries struct{ size, reclaimable, items, active *telemetry.Series }
 // amounts is one line of "docker system df".
 type amounts struct{ size, reclaimable, items, active float64 }
 
-func newDisk(f *telemetry.Factory, server telemetry.Label, connection func() *client, every time.Duration) *disk {
+func newDisk(env plugins.Env, server telemetry.Label, connection func() *client, every time.Duration) *disk {
+	f := env.Factory.With().Every(max(every, env.Interval))
 	d := &disk{every: every, connection: connection, stop: func() {}}
 	for i, kind := range []string{"images", "containers", "volumes", "build_cache"} {
 		gauge := func(name string, u telemetry.Unit) *telemetry.Series {

@@ -71,7 +71,7 @@ func FuzzParseList(f *testing.F) {
 			}
 		}
 	}
-	names := Names{LabelInclude: nil, NameExclude: nil}
+	names := Names{}
 	f.Fuzz(func(t *testing.T, page string) {
 		all, err := decode[[]listed]([]byte(page))
 		if err != nil {
@@ -94,7 +94,7 @@ func FuzzParseEngine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, about, services, nodes, usage string) {
 		e := plugintest.Env("docker", "")
-		engine, swarm, disk := newEngine(e.Factory, telemetry.Label{}), newSwarm(e, telemetry.Label{}), newDisk(e.Factory, telemetry.Label{}, nil, time.Minute)
+		engine, swarm, disk := newEngine(e.Factory, telemetry.Label{}), newSwarm(e, telemetry.Label{}), newDisk(e, telemetry.Label{}, nil, time.Minute)
 		for second := range 2 {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)

@@ -58,14 +58,20 @@ func (j *job) do(ctx context.Context, w *client, path string, now time.Time) err
 	if ctx.Err() != nil {
 		return w.Explain(ctx.Err())
 	}
+	var err error
 	if j.isStale(j.listed, now) {
-		if err := j.inspect(ctx, w, path); err != nil || j.gone {
+		if err = j.inspect(ctx, w, path); j.gone || ctx.Err() != nil {
 			return err
 		}
 	}
-	if j.listed.State != "running" && j.listed.State != "paused" {
-		return nil
+	if j.listed.State == "running" || j.listed.State == "paused" {
+		err = errors.Join(err, j.measure(ctx, w, path))
 	}
+	return err
+}
+
+// measure asks for statistics.
+func (j *job) measure(ctx context.Context, w *client, path string) error {
 	page, err := w.get(ctx, path+"/stats", statsQuery, maxReply)
 	var refused *statusError
 	switch {
@@ -78,7 +84,7 @@ func (j *job) do(ctx context.Context, w *client, path string, now time.Time) err
 	}
 	s, err := decode[stats](page)
 	if err != nil {
-		return w.Unexpected(page, "the statistics of the container "+j.name())
+		return w.Unexpected(page, "the statistics of a container")
 	}
 	if !s.Read.IsZero() {
 		j.stats = s
@@ -87,7 +93,7 @@ func (j *job) do(ctx context.Context, w *client, path string, now time.Time) err
 }
 
 func (j *job) inspect(ctx context.Context, w *client, path string) error {
-	details, err := ask[inspected](ctx, w, path+"/json", "", maxReply, "the details of the container "+j.name())
+	details, err := ask[inspected](ctx, w, path+"/json", "", maxReply, "the details of a container")
 	if refusal(err, http.StatusNotFound) {
 		j.gone = true
 		return nil
@@ -122,7 +128,7 @@ func (in *input) addContainers(out *telemetry.Batch) error {
 		j := &in.jobs[i]
 		if j.err != nil {
 			if failed++; failed <= maxErrors {
-				errs = append(errs, j.err)
+				errs = append(errs, fmt.Errorf("container %s: %w", j.name(), j.err))
 			}
 		}
 		if !j.gone {

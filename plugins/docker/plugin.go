@@ -57,7 +57,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 		in.swarm = newSwarm(env, in.server)
 	}
 	if c.DiskUsage {
-		in.disk = newDisk(env.Factory, in.server, connection, c.DiskUsageInterval.D())
+		in.disk = newDisk(env, in.server, connection, c.DiskUsageInterval.D())
 	}
 	return in, nil
 }
@@ -105,6 +105,7 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
 		errs = append(errs, in.disk.add(out, in.jobs))
 		in.disk.start(out.At, in.daemon.path("/system/df"))
 	}
+	clear(in.jobs) // what was answered is large
 	return errors.Join(errs...)
 }
 

@@ -94,13 +94,13 @@ func (i *inspected) cpuLimit() float64 {
 	return 0
 }
 
-// stamp is an instant. Podman has texts where there is none; these are the zero time.
+// stamp is an instant. Where there is none, it is the first second of year 1, which is Go's zero time, or another text.
 type stamp struct{ time.Time }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *stamp) UnmarshalJSON(text []byte) error {
 	at, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(text))
-	if err != nil || at.Year() <= 1 {
+	if err != nil {
 		at = time.Time{}
 	}
 	s.Time = at

@@ -1,9 +1,6 @@
 package docker
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -164,6 +160,101 @@ func TestMadeAnew(t *testing.T) {
 	}
 }
 
+// The same, when nothing is known of the new one but what it uses, which is more than the old one did.
+func TestMadeAnewWithoutDetails(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	p := start(t, f)
+	p.Gather(0)
+	now := strings.Replace(web, "1c4aa", "2c4aa", 1)
+	f.change(func(pages map[string]string) {
+		pages[now+"/stats"] = strings.ReplaceAll(pages[web+"/stats"], "$NANOS", "90000000000")
+		pages[list] = strings.Replace(pages[list], `"Id":"1c4aa`, `"Id":"2c4aa`, 1)
+	})
+	f.refuse(now+"/json", 500)
+	b, err := p.Batch(10)
+	got := local(f, plugintest.ByKey(b))
+	if err == nil || got["docker_cpu_usage_web"] != 90 {
+		t.Errorf("%v, %v", err, got["docker_cpu_usage_web"])
+	}
+	for _, key := range []string{"docker_cpu_usage_rate_web", "docker_cpu_percent_web"} {
+		if v, has := got[key]; has {
+			t.Errorf("%s is %v", key, v)
+		}
+	}
+}
+
+// CPU time that goes back is no negative percentage.
+func TestCPUTimeGoesBack(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	p := start(t, f)
+	p.Gather(0)
+	f.replace(web+"/stats", "$NANOS", "1000")
+	if v, has := local(f, p.Gather(10))["docker_cpu_percent_web"]; has {
+		t.Errorf("%v", v)
+	}
+}
+
+// What is no number is a label, which changes.
+func TestStateInLabels(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	p := start(t, f)
+	p.Gather(0)
+	f.replace(list, `"State":"running","Status":"Up 2 seconds"`, `"State":"paused","Status":"Up 2 seconds (Paused)"`)
+	b, err := p.Batch(10)
+	if got := labels(t, b, "docker_container_info", "web"); err != nil || !strings.Contains(got, "container_status=paused") {
+		t.Errorf("%v: %s", err, got)
+	}
+}
+
+// The uptime is by the clock of the daemon, which may be another than ours.
+func TestUptime(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	if got := local(f, start(t, f).Gather(5000))["docker_container_uptime_web"]; got != 10 {
+		t.Errorf("%v s", got)
+	}
+}
+
+// The environment of a container is full of secrets: what nobody asked for is not kept.
+func TestEnvironmentIsNotKept(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	p := start(t, f, "tag_env: [COLOR]")
+	p.Gather(0)
+	in, ok := p.Input.Gatherer.(*input)
+	if !ok {
+		t.Fatal("another type")
+	}
+	for name, c := range in.containers.All() {
+		if c.details == nil || len(c.details.Config.Env) > 0 {
+			t.Errorf("%s: %+v", name, c.details)
+		}
+	}
+}
+
+// A daemon that has two containers of one name is reported without the second.
+func TestOneNameTwice(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	f.replace(list, `"Names":["/db"]`, `"Names":["/web"]`)
+	b, err := start(t, f).Batch(0)
+	if err != nil || !cmp.Equal(names(b), []string{"never", "web"}) {
+		t.Errorf("%v, %v", names(b), err)
+	}
+	checkPossible(t, b)
+}
+
+// Interfaces and devices that are gone are forgotten.
+func TestPartsAreForgotten(t *testing.T) {
+	u := newUsage(telemetry.NewFactory("h", "docker", nil, 0), nil)
+	s := &stats{Networks: map[string]network{"eth0": {}}}
+	s.Blkio.Bytes = []blkio{{Major: 8, Op: "Read", Value: 1}}
+	for second := range 9 {
+		u.add(telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0), s, false)
+		s = &stats{}
+	}
+	if u.interfaces.Len()+u.devices.Len() > 0 {
+		t.Errorf("%d interfaces, %d devices", u.interfaces.Len(), u.devices.Len())
+	}
+}
+
 // A container that was started again has no rates, even if it has counted further than before.
 func TestRestarted(t *testing.T) {
 	f := recorded(t, "docker-20.10-cgroup1")
@@ -246,246 +337,5 @@ func TestDetailsAreKept(t *testing.T) {
 	p.Gather(70)
 	if n := f.times(web + "/json"); n != 3 {
 		t.Errorf("%d times after a change", n)
-	}
-}
-
-// Disk usage takes its time: gathers do not wait for it, it is not asked for twice, and written once.
-func TestDiskUsage(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	release, asked := make(chan struct{}), make(chan struct{}, 10)
-	f.hook = func(path string) {
-		if strings.HasSuffix(path, "/df") {
-			asked <- struct{}{}
-			<-release
-		}
-	}
-	in, err := build(plugintest.Env("docker", ""), Config{Endpoint: f.URL, MaxWorkers: 2, DiskUsage: true, DiskUsageInterval: defaults().DiskUsageInterval})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
-	key := "docker_disk_size_" + strings.TrimPrefix(f.URL, "http://") + "_images"
-	gather := func(second int) map[string]float64 {
-		at := time.Unix(int64(second), 0)
-		b := telemetry.NewBatch(at, at, 0)
-		if err := in.Gather(t.Context(), b); err != nil {
-			t.Error(err)
-		}
-		return plugintest.ByKey(b)
-	}
-	for _, second := range []int{0, 10, 301, 602} {
-		if _, has := gather(second)[key]; has {
-			t.Error("an answer before there is one")
-		}
-	}
-	close(release)
-	in.disk.running.Wait()
-	if len(asked) != 1 {
-		t.Errorf("asked %d times at once", len(asked))
-	}
-	if got := gather(603)[key]; got != 5000 {
-		t.Errorf("%v", got)
-	}
-	in.disk.running.Wait()
-	if _, has := gather(610)[key]; !has || len(asked) != 2 { // it was due again
-		t.Errorf("%v, asked %d times", has, len(asked))
-	}
-	if _, has := gather(620)[key]; has || len(asked) != 2 {
-		t.Errorf("written twice: %v, asked %d times", has, len(asked))
-	}
-	f.refuse("/v1.41/system/df", 500)
-	gather(950)
-	in.disk.running.Wait()
-	at := time.Unix(960, 0)
-	if err := in.Gather(t.Context(), telemetry.NewBatch(at, at, 0)); err == nil || !strings.Contains(err.Error(), "500 Internal Server Error to GET /v1.41/system/df") {
-		t.Error(err)
-	}
-}
-
-// Closing does not wait for a daemon that takes its time.
-func TestCloseEndsDiskUsage(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	release, asked := make(chan struct{}), make(chan struct{}, 1)
-	defer close(release)
-	f.hook = func(path string) {
-		if strings.HasSuffix(path, "/df") {
-			asked <- struct{}{}
-			<-release
-		}
-	}
-	in, err := build(plugintest.Env("docker", ""), Config{Endpoint: f.URL, MaxWorkers: 2, DiskUsage: true, DiskUsageInterval: defaults().DiskUsageInterval})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := in.Gather(t.Context(), telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
-		t.Error(err)
-	}
-	<-asked
-	_ = in.Close()
-}
-
-func TestVersions(t *testing.T) {
-	for _, c := range []struct {
-		version, min string
-		want         int
-		ok           bool
-	}{
-		{"1.41", "1.12", 41, true}, {"1.52", "1.44", newestAPI, true}, {"1.80", "1.60", 60, true}, {"1.24", "", 24, true},
-		{"", "", 0, false}, {"2.0", "1.12", 0, false}, {"1.x", "", 0, false}, {"1.-3", "", 0, false},
-	} {
-		v := version{APIVersion: c.version, MinAPIVersion: c.min}
-		if got, ok := v.api(); ok != c.ok || ok && got != c.want {
-			t.Errorf("%v: %d, %v", c, got, ok)
-		}
-	}
-}
-
-// After an upgrade the daemon may refuse the version that was agreed on.
-func TestUpgradedDaemon(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
-	p.Gather(0)
-	f.change(func(pages map[string]string) {
-		for path, page := range maps.Clone(pages) {
-			pages[strings.Replace(path, "/v1.41/", "/v1.44/", 1)] = page
-		}
-		pages["/version"] = strings.NewReplacer(`"1.41"`, `"1.44"`, `"1.12"`, `"1.44"`).Replace(pages["/version"])
-	})
-	f.refuse(list, http.StatusBadRequest)
-	if b, err := p.Batch(10); err == nil || !strings.Contains(err.Error(), "400 Bad Request to GET "+list) || len(names(b)) > 0 || local(f, plugintest.ByKey(b))["docker_up"] != 0 {
-		t.Errorf("%v", err)
-	}
-	if got := local(f, p.Gather(20)); got["docker_up"] != 1 || got["docker_container_running_web"] != 1 {
-		t.Error("it does not recover")
-	}
-}
-
-// Where the daemon answers with a beat of its own, all are asked at once.
-func TestCrew(t *testing.T) {
-	d := daemon{connect: func() *client { return &client{} }}
-	for _, c := range []struct {
-		api        int
-		podman     bool
-		containers int
-		want       int
-	}{
-		{44, false, 50, 10}, {44, false, 3, 3}, {41, false, 50, 50}, {41, false, 500, 100}, {41, true, 50, 10}, {51, false, 0, 0},
-	} {
-		d.api, d.podman = c.api, c.podman
-		if got := len(d.crew(c.containers, 10)); got != c.want {
-			t.Errorf("%+v: %d", c, got)
-		}
-	}
-}
-
-// A node that manages no Swarm says so once.
-func TestNoManager(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	var log strings.Builder
-	e := plugintest.Env("docker", "")
-	e.Log = slog.New(slog.NewTextHandler(&log, nil))
-	p := plugintest.Start(t, Plugin, f.config("swarm_enabled: true", "collect_engine_metrics: false"), e)
-	p.Gather(0)
-	p.Gather(10)
-	if n := strings.Count(log.String(), "no manager of a Swarm"); n != 1 {
-		t.Errorf("said %d times", n)
-	}
-}
-
-// A thousand containers are asked over ten connections, which are kept.
-func TestManyContainers(t *testing.T) {
-	const n = 1000
-	f := many(t, n)
-	before := httpxtest.Descriptors()
-	p := start(t, f)
-	p.Gather(0)
-	open := httpxtest.Descriptors() - before
-	b, err := p.Batch(10)
-	if err != nil || len(names(b)) != n || b.Len() < 40*n {
-		t.Errorf("%v, %d containers, %d samples", err, len(names(b)), b.Len())
-	}
-	if open > 2*13+2 { // both ends; ten workers, the list, the engine, disk usage
-		t.Errorf("%d sockets", open)
-	}
-}
-
-// Of many errors a few are told.
-func TestManyErrors(t *testing.T) {
-	const n = 50
-	f := many(t, n)
-	for i := range n {
-		f.change(func(pages map[string]string) { pages[fmt.Sprintf("/v1.51/containers/%064x/stats", i+1)] = "<html>" })
-	}
-	b, err := start(t, f).Batch(0)
-	if err == nil || strings.Count(err.Error(), "\n") != maxErrors || !strings.Contains(err.Error(), "and 47 more containers cannot be read") ||
-		!strings.Contains(err.Error(), "a page of HTML, not with the statistics of the container web-0") {
-		t.Error(err)
-	}
-	if len(names(b)) != n {
-		t.Errorf("%d containers", len(names(b)))
-	}
-}
-
-// Bad answers are errors that say what to do, and cost nobody else anything.
-func TestMisbehaving(t *testing.T) {
-	for want, addr := range httpxtest.Misbehaving(t) {
-		t.Run(want, func(t *testing.T) {
-			p := plugintest.Start(t, Plugin, "{endpoint: 'http://me:hidden@"+addr+"'}", plugintest.Env("docker", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
-			defer cancel()
-			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			err := p.Input.Gatherer.Gather(ctx, b)
-			switch want {
-			case "allow this host":
-				want = "allow it in the proxy"
-			}
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error %v, want %s", err, want)
-			}
-			if s, _, v := b.Sample(0); b.Len() != 1 || s.Name() != "docker_up" || v != 0 {
-				t.Errorf("%d samples", b.Len())
-			}
-		})
-	}
-}
-
-// One page that is bad costs only what is in it.
-func TestOneBadPage(t *testing.T) {
-	for name, page := range map[string]string{"nothing": "", "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
-		for _, path := range []string{web + "/json", web + "/stats", "/v1.41/info"} {
-			if name == "nothing" && path == web+"/stats" {
-				continue // Podman's way to say that it has ended
-			}
-			f := recorded(t, "docker-20.10-cgroup1")
-			f.change(func(pages map[string]string) { pages[path] = page })
-			b, err := start(t, f).Batch(0)
-			if err == nil || len(err.Error()) > 400 || !cmp.Equal(names(b), []string{"db", "never", "web"}) {
-				t.Errorf("%s at %s: %v, %v", name, path, err, names(b))
-			}
-		}
-	}
-}
-
-// Many gathers of a daemon that comes and goes leave nothing behind, and it is reported whole again each time.
-func TestFlapping(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f, "collect_disk_usage: false") // which may be cut, too, and says so
-	p.Gather(0)
-	before := httpxtest.Descriptors()
-	for i := range 100 {
-		f.CloseClientConnections()
-		if i%2 == 0 {
-			f.refuse("/v1.41/containers/json", 500)
-			f.refuse("/version", 500)
-		}
-		b, err := p.Batch(float64(10*i + 10))
-		if i%2 == 0 && (err == nil || len(names(b)) > 0) || i%2 == 1 && (err != nil || len(names(b)) != 3) {
-			t.Fatalf("round %d: %v, %v", i, err, names(b))
-		}
-		f.refuse("/v1.41/containers/json", 0)
-		f.refuse("/version", 0)
-	}
-	if now := httpxtest.Descriptors(); now > before+8 {
-		t.Errorf("%d sockets, %d before", now, before)
 	}
 }
