@@ -144,13 +144,16 @@ const statsQuery = "stream=false&one-shot=true"
 // the beat of the daemon's own collector, once a second: https://github.com/moby/moby/pull/46448.
 const promptAPI = 44
 
+// hasBeat says whether statistics come with such a beat.
+func (d *daemon) hasBeat() bool { return !d.podman && d.api < promptAPI }
+
 // maxWaiting bounds how many requests wait for the beat of such a daemon.
 const maxWaiting = 100
 
 // crew are the connections over which containers are asked about at the same moment. Where requests wait rather than work,
 // they may be more than workers.
 func (d *daemon) crew(containers, workers int) []*client {
-	if !d.podman && d.api < promptAPI {
+	if d.hasBeat() {
 		workers = max(workers, maxWaiting)
 	}
 	workers = min(containers, workers)

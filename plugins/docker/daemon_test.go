@@ -178,6 +178,21 @@ func TestNoManager(t *testing.T) {
 	}
 }
 
+// An interval that is too short for the beat is warned of.
+func TestShortInterval(t *testing.T) {
+	for machine, want := range map[string]int{"docker-20.10-cgroup1": 1, "podman-4.3": 0, "docker-29-cgroup2": 0} {
+		var log strings.Builder
+		e := plugintest.Env("docker", "")
+		e.Interval, e.Log = time.Second, slog.New(slog.NewTextHandler(&log, nil))
+		p := plugintest.Start(t, Plugin, recorded(t, machine).config(), e)
+		p.Gather(0)
+		p.Gather(1)
+		if n := strings.Count(log.String(), "once a second"); n != want {
+			t.Errorf("%s: said %d times, want %d", machine, n, want)
+		}
+	}
+}
+
 // A thousand containers are asked over ten connections, which are kept.
 func TestManyContainers(t *testing.T) {
 	const n = 1000
@@ -259,9 +274,25 @@ func TestMisbehaving(t *testing.T) {
 	}
 }
 
+// A list that is cut is no list.
+func TestListIsCut(t *testing.T) {
+	f := recorded(t, "docker-20.10-cgroup1")
+	p := start(t, f)
+	p.Gather(0)
+	whole := ""
+	f.change(func(pages map[string]string) { whole, pages[list] = pages[list], cut+pages[list] })
+	if b, err := p.Batch(10); err == nil || !strings.Contains(err.Error(), "in the middle of its answer") || b.Len() != 1 {
+		t.Errorf("%v", err)
+	}
+	f.change(func(pages map[string]string) { pages[list] = whole })
+	if got := local(f, p.Gather(20)); got["docker_container_running_web"] != 1 {
+		t.Error("it does not recover")
+	}
+}
+
 // One page that is bad costs only what is in it.
 func TestOneBadPage(t *testing.T) {
-	for name, page := range map[string]string{"nothing": "", "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
+	for name, page := range map[string]string{"nothing": "", "cut": cut + strings.Repeat(" ", 10_000), "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
 		for _, path := range []string{web + "/json", web + "/stats", "/v1.41/info"} {
 			if name == "nothing" && path == web+"/stats" {
 				continue // Podman's way to say that it has ended

@@ -27,6 +27,9 @@ type fake struct {
 	hook    func(path string) // called before each answer; may be nil
 }
 
+// cut before a page makes it end in its middle, and the connection with it.
+const cut = "$CUT"
+
 func recorded(t testing.TB, machine string) *fake {
 	t.Helper()
 	archive, err := txtar.ParseFile("testdata/" + machine + ".txtar")
@@ -60,6 +63,9 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"message":"page not found"}`)
+	case strings.HasPrefix(page, cut):
+		_, _ = io.WriteString(w, page[len(cut):len(page)/2])
+		panic(http.ErrAbortHandler)
 	default:
 		at := time.Unix(1_700_000_000, 0).Add(time.Duration(n) * 10 * time.Second)
 		_, _ = strings.NewReplacer("$READ", at.UTC().Format(time.RFC3339Nano), "$NANOS", strconv.Itoa(2_000_000_000*(n+1))).WriteString(w, page)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -25,6 +26,7 @@ type input struct {
 	config  Config
 	factory *telemetry.Factory
 	log     *slog.Logger
+	hurry   bool // the interval is short
 	daemon  daemon
 	server  telemetry.Label
 
@@ -43,7 +45,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 		return nil, err
 	}
 	connection := func() *client { return &client{Target: c.Target(at, env.Secrets)} }
-	in := &input{config: c, factory: env.Factory, log: env.Log, server: server(at), names: map[string]bool{}}
+	in := &input{config: c, factory: env.Factory, log: env.Log, hurry: env.Interval < minInterval, server: server(at), names: map[string]bool{}}
 	in.daemon = daemon{front: connection(), side: connection(), connect: connection}
 	in.up = env.Factory.Gauge("docker_up", telemetry.None, in.server)
 	in.containers = telemetry.NewVec(func(name string) container {
@@ -61,6 +63,9 @@ func build(env plugins.Env, c Config) (*input, error) {
 	}
 	return in, nil
 }
+
+// minInterval is what a daemon with a beat of its own needs, with some time to spare.
+const minInterval = 3 * time.Second
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
@@ -82,6 +87,10 @@ func (in *input) Close() error {
 func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
 	if err := in.daemon.open(ctx); err != nil {
 		return in.isAway(out, err)
+	}
+	if in.hurry && in.daemon.hasBeat() {
+		in.hurry = false // said once
+		in.log.Warn("Docker before 25 gives statistics once a second: choose an interval of 5s or more for this input")
 	}
 	var others sync.WaitGroup
 	var around overview
