@@ -385,3 +385,12 @@ func TestBelow(t *testing.T) {
 		}
 	}
 }
+
+// In TLS 1.3 a client hears after its handshake, at whatever moment, that its certificate is refused.
+func TestCertificateIsRefusedLate(t *testing.T) {
+	tt := target(t, httpx.Config{}, "https://localhost:1", nil)
+	alert := &net.OpError{Op: "remote error", Err: tls.AlertError(116)}
+	if err := tt.Explain(fmt.Errorf("readLoopPeekFailLocked: %w", alert)); !strings.Contains(err.Error(), "refuses the TLS handshake") {
+		t.Error(err)
+	}
+}
