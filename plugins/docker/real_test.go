@@ -54,7 +54,7 @@ func TestAgainstDocker(t *testing.T) {
 	between("docker_cpu_usage_busy", before.cpu, after.cpu)
 	between("docker_cpu_periods_busy", before.periods, after.periods)
 	between("docker_cpu_throttled_periods_busy", 1, after.periods)
-	between("docker_cpu_percent_busy", 12, 28) // of a limit of 20
+	between("docker_cpu_percent_busy", 5, 30) // of a limit of 20; the machine may be busy
 	between("docker_mem_usage_busy", min(before.used, after.used)-4<<20, max(before.used, after.used)+4<<20)
 	between("docker_mem_usage_busy", 20<<20, 40<<20)
 	between("docker_mem_cache_busy", 29<<20, 40<<20) // the file that it wrote
@@ -82,7 +82,7 @@ func (p *daemonProcess) compareWithClient(t *testing.T, got map[string]float64) 
 		t.Errorf("%v MiB are used, docker stats shows %v (%v)", used, shown, err)
 	}
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(fields[len(fields)-1], "%"), 64)
-	if err != nil || math.Abs(percent-got["docker_cpu_percent_busy"]) > 8 {
+	if err != nil || math.Abs(percent-got["docker_cpu_percent_busy"]) > 15 {
 		t.Errorf("%v%%, docker stats shows %v (%v)", got["docker_cpu_percent_busy"], percent, err)
 	}
 }
@@ -168,7 +168,7 @@ func TestAgainstPodman(t *testing.T) {
 	if v := got["docker_cpu_usage_busy"]; before.cpu == 0 || v < before.cpu || v > after.cpu {
 		t.Errorf("%v s of CPU, want %v to %v", v, before.cpu, after.cpu)
 	}
-	if v := got["docker_cpu_percent_busy"]; v < 20 || v > 110*float64(got["docker_engine_cpus"]) {
+	if v := got["docker_cpu_percent_busy"]; v < 5 || v > 110*float64(got["docker_engine_cpus"]) {
 		t.Errorf("%v%%", v)
 	}
 	check(t, got, map[string]float64{
