@@ -35,7 +35,7 @@ func (t *Target) Explain(err error) error {
 	if IsTimeout(err) {
 		return fmt.Errorf("%s did not answer in time: %w", t, err)
 	}
-	if text := err.Error(); strings.Contains(text, "malformed HTTP") || strings.Contains(text, "readLoopPeekFail") {
+	if text := err.Error(); tlsx.Advice(err) == "" && (strings.Contains(text, "malformed HTTP") || strings.Contains(text, "readLoopPeekFail")) {
 		// Not wrapped: net/http repeats what was answered, which may be long, or anything. The second is of one that speaks first.
 		return fmt.Errorf("%s answers, but not with HTTP: correct the port, or write https://", t)
 	}

@@ -354,3 +354,38 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// Several pages of one server are asked for over one connection.
+func TestBelow(t *testing.T) {
+	var opened atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(echo))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	for base, want := range map[string][2]string{
+		s.URL:               {"GET /a%20b ", "GET /c?d=e&f "},
+		s.URL + "/base/?x=": {"GET /base/a%20b ", "GET /base/c?d=e&f "},
+	} {
+		opened.Store(0)
+		tt := target(t, httpx.Config{}, base, nil)
+		tt.Below("/a b", "")
+		first := get(t, tt)
+		tt.Below("/c", "d=e&f")
+		if second := get(t, tt); !strings.Contains(first, want[0]) || !strings.Contains(second, want[1]) || opened.Load() != 1 {
+			t.Errorf("%s: %q and %q over %d connections", base, first, second, opened.Load())
+		}
+	}
+}
+
+// In TLS 1.3 a client hears after its handshake, at whatever moment, that its certificate is refused.
+func TestCertificateIsRefusedLate(t *testing.T) {
+	tt := target(t, httpx.Config{}, "https://localhost:1", nil)
+	alert := &net.OpError{Op: "remote error", Err: tls.AlertError(116)}
+	if err := tt.Explain(fmt.Errorf("readLoopPeekFailLocked: %w", alert)); !strings.Contains(err.Error(), "refuses the TLS handshake") {
+		t.Error(err)
+	}
+}

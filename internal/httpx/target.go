@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Target struct {
 
 	config Config
 	store  secrets.Resolver
+	below  *url.URL // what is asked for instead of the URL itself; may be nil
 	live   *session
 	stale  bool // what live was made of may have changed
 	page   bytes.Buffer
@@ -38,6 +40,14 @@ type Target struct {
 // Target returns a target with these settings; store answers their references to secrets.
 func (c Config) Target(a Address, store secrets.Resolver) *Target {
 	return &Target{Address: a, config: c, store: store}
+}
+
+// Below makes the requests from now on ask for something below the URL, over the same connection: path begins with a slash,
+// query is encoded and may be empty.
+func (t *Target) Below(path, query string) {
+	u := *t.url
+	u.Path, u.RawPath, u.RawQuery = strings.TrimSuffix(u.Path, "/")+path, "", query
+	t.below = &u
 }
 
 // session is what a target has open: everything that was found out for it.
@@ -85,6 +95,9 @@ func (t *Target) Do(ctx context.Context) (*http.Response, error) {
 		return nil, err
 	}
 	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
+	if t.below != nil {
+		r.URL = t.below
+	}
 	if t.Body != "" {
 		r.ContentLength = int64(len(t.Body))
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(t.Body)), nil }

@@ -225,3 +225,20 @@ func TestVecAll(t *testing.T) {
 		break
 	}
 }
+
+// What began anew has no rate, even if it has counted further by now.
+func TestForget(t *testing.T) {
+	total := NewFactory("h", "s", nil, 0).Counter("c", None)
+	var got []int
+	for i, reading := range []float64{10, 20, 30, 40} {
+		b := NewBatch(second(float64(i)), second(float64(i)), 2)
+		if i == 2 {
+			total.Forget()
+		}
+		total.Add(b, reading)
+		got = append(got, b.Len())
+	}
+	if want := []int{1, 2, 1, 2}; !cmp.Equal(got, want) {
+		t.Errorf("%v samples, want %v", got, want)
+	}
+}

@@ -32,6 +32,9 @@ func (r *Rate) Step(at time.Time, counter float64) (perSecond float64, ok bool) 
 	return delta / elapsed, true
 }
 
+// Forget makes the next reading the first: what is counted has begun anew, although its number may be larger.
+func (r *Rate) Forget() { r.last, r.at = 0, time.Time{} }
+
 // Total is a counter that is written raw and as a rate per second.
 type Total struct {
 	raw  *Series
@@ -43,3 +46,6 @@ func (t *Total) Add(b *Batch, counter float64) {
 	b.Add(t.raw, counter)
 	t.rate.Add(b, counter)
 }
+
+// Forget makes the next reading the first, as [Rate.Forget] does.
+func (t *Total) Forget() { t.rate.Forget() }

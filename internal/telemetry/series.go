@@ -191,6 +191,19 @@ func (f *Factory) Choose(c Choice) *Factory {
 	return f
 }
 
+// With returns a factory whose series have further labels. As the user's tags, they are no part of a key, and replace
+// neither host nor source, a tag, or what tells series apart.
+func (f *Factory) With(labels ...Label) *Factory {
+	more := *f
+	more.base = slices.Clone(f.base)
+	for _, l := range labels {
+		if !Reserved(l.Key) && !hasLabel(more.base, l.Key) {
+			more.base = append(more.base, l)
+		}
+	}
+	return &more
+}
+
 // Reserved says whether a label is set by us on every series, and so cannot be a tag.
 func Reserved(label string) bool {
 	switch label {

@@ -137,3 +137,15 @@ func TestFactoryHost(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestFactoryWith(t *testing.T) {
+	f := NewFactory("h", "s", map[string]string{"room": "a"}, 1)
+	with := f.With(Label{"team", "x"}, Label{"room", "b"}, Label{"host", "other"}, Label{"disk", "no"}, Label{"none", ""})
+	s := with.Gauge("m", Bytes, Label{"disk", "sda"})
+	if want := `m{disk="sda",host="h",room="a",source="s",team="x",unit="bytes"}`; s.String() != want || s.BareKey() != "m_sda" {
+		t.Errorf("%s with the key %s, want %s", s, s.BareKey(), want)
+	}
+	if s := f.Gauge("m", None); s.String() != `m{host="h",room="a",source="s"}` {
+		t.Errorf("the first factory makes %s", s)
+	}
+}

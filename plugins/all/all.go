@@ -6,6 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 
 	apache "github.com/rtcollector/rtcollector/plugins/apache"
+	docker "github.com/rtcollector/rtcollector/plugins/docker"
 	execinput "github.com/rtcollector/rtcollector/plugins/exec"
 	httpresponse "github.com/rtcollector/rtcollector/plugins/http_response"
 	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
@@ -36,6 +37,7 @@ import (
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
 		apache.Plugin,
+		docker.Plugin,
 		execinput.Plugin,
 		httpresponse.Plugin,
 		kernel.Plugin,

@@ -1,0 +1,185 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"syscall"
+
+	"github.com/rtcollector/rtcollector/internal/httpx"
+)
+
+// Limits of answers. A container makes 1 to 4 kB of the list, 2 to 5 kB of statistics and 5 to 20 kB when it is inspected.
+const (
+	maxList  = 16 << 20
+	maxReply = 1 << 20
+	maxSwarm = 16 << 20
+	maxDisk  = 32 << 20
+)
+
+// client is one connection to the daemon.
+type client struct {
+	*httpx.Target
+	page bytes.Buffer
+}
+
+// statusError is an answer that is a refusal.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// refusal says whether an error is an answer of the daemon with one of these codes.
+func refusal(err error, codes ...int) bool {
+	var refused *statusError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	for _, code := range codes {
+		if refused.code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// get asks for something. What it returns is valid until the next get.
+func (c *client) get(ctx context.Context, path, query string, limit int64) ([]byte, error) {
+	c.Below(path, query)
+	resp, err := c.Do(ctx)
+	if err != nil {
+		return nil, c.advise(c.Explain(err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	c.page.Reset()
+	n, err := c.page.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil:
+		c.Close()
+		return nil, c.Explain(err)
+	case n > limit:
+		c.Close()
+		return nil, fmt.Errorf("%s answers with more than %d bytes to GET %s: is it the right endpoint?", c, limit, path)
+	case resp.StatusCode != http.StatusOK:
+		return nil, c.refused(resp, path)
+	}
+	return c.page.Bytes(), nil
+}
+
+// refused makes an error of an answer that is none; the daemon says why in JSON.
+func (c *client) refused(resp *http.Response, path string) error {
+	var reason struct{ Message string }
+	text := fmt.Sprintf("%s answers %d %s to GET %s", c, resp.StatusCode, http.StatusText(resp.StatusCode), path)
+	if json.Unmarshal(c.page.Bytes(), &reason) == nil && reason.Message != "" {
+		text += ": " + strconv.QuoteToGraphic(reason.Message[:min(len(reason.Message), 300)])
+	}
+	switch {
+	case resp.StatusCode == http.StatusForbidden:
+		text += ": allow it in the proxy that stands before the daemon"
+	case resp.StatusCode == http.StatusUnauthorized:
+		text += ": set username and password, bearer_token, or a client certificate in tls"
+	case resp.StatusCode == http.StatusNotFound && reason.Message == "":
+		text += ": is it the endpoint of a Docker daemon?"
+	}
+	return &statusError{resp.StatusCode, text}
+}
+
+// advise adds what to do about a socket that is not there or shut.
+func (c *client) advise(err error) error {
+	switch {
+	case c.Scheme != "unix":
+		return err
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w (start Docker; Podman: systemctl enable --now podman.socket, and endpoint: unix:///run/podman/podman.sock; in a container, mount the socket)", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w (usermod -aG docker, with the agent's user, and start it again)", err)
+	}
+	return err
+}
+
+// daemon is the API of one version, over several connections.
+type daemon struct {
+	api     int // minor version; 0: not found out
+	windows bool
+	podman  bool
+	front   *client   // asks for the list
+	side    *client   // asks about the engine and the swarm
+	workers []*client // ask about containers
+	connect func() *client
+}
+
+// open finds out which version of the API to speak.
+func (d *daemon) open(ctx context.Context) error {
+	if d.api > 0 {
+		return nil
+	}
+	page, err := d.front.get(ctx, "/version", "", maxReply)
+	if err != nil {
+		return err
+	}
+	v, err := decode[version](page)
+	api, ok := v.api()
+	if err != nil || !ok {
+		return d.front.Unexpected(page, "the version of a Docker daemon")
+	}
+	d.api, d.windows, d.podman = api, v.Os == "windows", v.isPodman()
+	return nil
+}
+
+// path is a path of the API.
+func (d *daemon) path(rest string) string { return "/v1." + strconv.Itoa(d.api) + rest }
+
+// statsQuery asks for statistics at once, where the daemon knows how (API 1.41); older ones take two seconds.
+const statsQuery = "stream=false&one-shot=true"
+
+// promptAPI is the API of Docker 25. Before it (but for the last releases of 23 and 24) even one-shot statistics come with
+// the beat of the daemon's own collector, once a second: https://github.com/moby/moby/pull/46448.
+const promptAPI = 44
+
+// hasBeat says whether statistics come with such a beat.
+func (d *daemon) hasBeat() bool { return !d.podman && d.api < promptAPI }
+
+// maxWaiting bounds how many requests wait for the beat of such a daemon.
+const maxWaiting = 100
+
+// crew are the connections over which containers are asked about at the same moment. Where requests wait rather than work,
+// they may be more than workers.
+func (d *daemon) crew(containers, workers int) []*client {
+	if d.hasBeat() {
+		workers = max(workers, maxWaiting)
+	}
+	workers = min(containers, workers)
+	for len(d.workers) < workers {
+		d.workers = append(d.workers, d.connect())
+	}
+	return d.workers[:workers]
+}
+
+func (d *daemon) close() {
+	d.front.Close()
+	d.side.Close()
+	for _, w := range d.workers {
+		w.Close()
+	}
+}
+
+// ask asks for something and decodes it; what names it in an error.
+func ask[T any](ctx context.Context, c *client, path, query string, limit int64, what string) (*T, error) {
+	page, err := c.get(ctx, path, query, limit)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := decode[T](page)
+	if err != nil {
+		return nil, c.Unexpected(page, what)
+	}
+	return reply, nil
+}

@@ -1,0 +1,142 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// askContainers lists the containers and asks about those that are wanted; what it gets is in in.jobs.
+func (in *input) askContainers(ctx context.Context, now time.Time) error {
+	query := ""
+	if in.config.wantsStopped() {
+		query = "all=true"
+	}
+	in.jobs = in.jobs[:0]
+	list, err := ask[[]listed](ctx, in.daemon.front, in.daemon.path("/containers/json"), query, maxList, "a list of containers")
+	if err != nil {
+		return err
+	}
+	clear(in.names)
+	for i := range *list {
+		l := &(*list)[i]
+		name := l.name()
+		if name == "" || in.names[name] || !in.config.wants(name, l) {
+			continue
+		}
+		in.names[name] = true
+		in.jobs = append(in.jobs, job{container: in.containers.Get(name), listed: l})
+	}
+	in.containers.Sweep()
+	in.work(ctx, now)
+	return nil
+}
+
+// work does the jobs, over several connections.
+func (in *input) work(ctx context.Context, now time.Time) {
+	var next atomic.Int64
+	var crew sync.WaitGroup
+	for _, w := range in.daemon.crew(len(in.jobs), in.config.MaxWorkers) {
+		crew.Go(func() {
+			for i := next.Add(1); i <= int64(len(in.jobs)); i = next.Add(1) {
+				j := &in.jobs[i-1]
+				j.err = j.do(ctx, w, in.daemon.path("/containers/"+j.listed.ID), now)
+			}
+		})
+	}
+	crew.Wait()
+}
+
+// do asks about one container, over w.
+func (j *job) do(ctx context.Context, w *client, path string, now time.Time) error {
+	if ctx.Err() != nil {
+		return w.Explain(ctx.Err())
+	}
+	var err error
+	if j.isStale(j.listed, now) {
+		if err = j.inspect(ctx, w, path); j.gone || ctx.Err() != nil {
+			return err
+		}
+	}
+	if j.listed.State == "running" || j.listed.State == "paused" {
+		err = errors.Join(err, j.measure(ctx, w, path))
+	}
+	return err
+}
+
+// measure asks for statistics.
+func (j *job) measure(ctx context.Context, w *client, path string) error {
+	page, err := w.get(ctx, path+"/stats", statsQuery, maxReply)
+	var refused *statusError
+	switch {
+	case errors.As(err, &refused):
+		return j.doubt(ctx, w, path, err)
+	case err != nil:
+		return err
+	case len(page) == 0: // Podman, of a container that has ended
+		return nil
+	}
+	s, err := decode[stats](page)
+	if err != nil {
+		return w.Unexpected(page, "the statistics of a container")
+	}
+	if !s.Read.IsZero() {
+		j.stats = s
+	}
+	return nil
+}
+
+func (j *job) inspect(ctx context.Context, w *client, path string) error {
+	details, err := ask[inspected](ctx, w, path+"/json", "", maxReply, "the details of a container")
+	if refusal(err, http.StatusNotFound) {
+		j.gone = true
+		return nil
+	}
+	if err == nil {
+		j.fresh = details
+	}
+	return err
+}
+
+// doubt decides what it means that there are no statistics: nothing, if the container has ended since it was listed.
+func (j *job) doubt(ctx context.Context, w *client, path string, refused error) error {
+	if err := j.inspect(ctx, w, path); err != nil {
+		return err
+	}
+	if !j.gone && j.fresh.State.Running {
+		return refused
+	}
+	return nil
+}
+
+// name is the container's name.
+func (c *container) name() string { return c.labels[len(c.labels)-1].Value }
+
+// maxErrors is how many containers' errors are told.
+const maxErrors = 3
+
+func (in *input) addContainers(out *telemetry.Batch) error {
+	var errs []error
+	failed := 0
+	for i := range in.jobs {
+		j := &in.jobs[i]
+		if j.err != nil {
+			if failed++; failed <= maxErrors {
+				errs = append(errs, fmt.Errorf("container %s: %w", j.name(), j.err))
+			}
+		}
+		if !j.gone {
+			j.add(out, in.daemon.windows)
+		}
+	}
+	if failed > maxErrors {
+		errs = append(errs, fmt.Errorf("and %d more containers cannot be read", failed-maxErrors))
+	}
+	return errors.Join(errs...)
+}

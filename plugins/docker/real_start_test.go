@@ -1,0 +1,313 @@
+//go:build linux
+
+package docker
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// program is what runs in the containers: there is nothing else in them.
+const program = `package main
+
+import (
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+var memory []byte
+
+func main() {
+	switch os.Args[1] {
+	case "exit":
+		code, _ := strconv.Atoi(os.Args[2])
+		os.Exit(code)
+	case "eat":
+		for {
+			memory = append(memory, make([]byte, 1<<20)...)
+			for i := 0; i < len(memory); i += 4096 {
+				memory[i] = 1
+			}
+		}
+	case "burn":
+		memory = make([]byte, 20<<20)
+		for i := 0; i < len(memory); i += 4096 {
+			memory[i] = 1
+		}
+		file, _ := os.Create("/file")
+		for range 30 {
+			_, _ = file.Write(memory[:1<<20])
+		}
+		if conn, err := net.Dial("udp", os.Args[2]); err == nil {
+			for range 10 {
+				_, _ = conn.Write(make([]byte, 1000))
+			}
+		}
+		go func() {
+			for {
+				time.Now()
+			}
+		}()
+	}
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM)
+	<-end
+}
+`
+
+// daemonProcess is a real Docker or Podman on a socket of its own.
+type daemonProcess struct {
+	dir, socket, parent string // parent: the cgroup of all its containers
+	client              []string
+	run                 []string // the daemon's command
+	cmd                 *exec.Cmd
+	done                chan struct{}
+}
+
+// image builds the program and returns it as an archive of an image's only layer.
+func image(t testing.TB, dir string) string {
+	t.Helper()
+	source := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, "program"), source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	archive := filepath.Join(dir, "image.tar")
+	output(t, "tar", "-C", dir, "-cf", archive, "program")
+	return archive
+}
+
+func output(t testing.TB, args ...string) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// needs skips the test where something is missing.
+func needs(t testing.TB, commands map[string]string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("containers take root")
+	}
+	for command, debian := range commands {
+		if _, err := exec.LookPath(command); err != nil {
+			t.Skipf("no %s here: install Debian's %s", command, debian)
+		}
+	}
+}
+
+// newProcess makes the directory of a daemon, and sees to it that everything is taken away with the test, in this order.
+func newProcess(t testing.TB) *daemonProcess {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rtc-docker-") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &daemonProcess{dir: dir, socket: filepath.Join(dir, "socket"), parent: fmt.Sprintf("rtc-test-%d", os.Getpid())}
+	t.Cleanup(func() {
+		_ = exec.Command("umount", filepath.Join(dir, "exec/netns/default")).Run()
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		removeCgroups("/sys/fs/cgroup", p.parent)
+	})
+	return p
+}
+
+// removeCgroups removes the cgroups of that name, and what is in them, of all hierarchies; processes are not in them any more.
+func removeCgroups(root, name string) {
+	found, _ := filepath.Glob(filepath.Join(root, "*", name))
+	for _, top := range append(found, filepath.Join(root, name)) {
+		var all []string
+		_ = filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				all = append(all, path)
+			}
+			return nil
+		})
+		slices.Reverse(all)
+		for _, dir := range all {
+			_ = os.Remove(dir)
+		}
+	}
+}
+
+// start starts the daemon, again after it was stopped, and waits until it answers.
+func (p *daemonProcess) start(t testing.TB) {
+	t.Helper()
+	var out bytes.Buffer
+	p.cmd = exec.Command(p.run[0], p.run[1:]...)
+	p.cmd.Stdout, p.cmd.Stderr = &out, &out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	p.done = done
+	go func() {
+		defer close(done)
+		_ = p.cmd.Wait()
+	}()
+	httpxtest.Until(t, p.run[0]+" answers", func() bool {
+		select {
+		case <-done:
+			t.Fatalf("%s has ended:\n%s", strings.Join(p.run, " "), out.String())
+		default:
+		}
+		return exec.Command("curl", "-sf", "--unix-socket", p.socket, "http://d/_ping").Run() == nil
+	})
+}
+
+func (p *daemonProcess) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+// ask runs the daemon's own client.
+func (p *daemonProcess) ask(t testing.TB, args ...string) string {
+	t.Helper()
+	return output(t, append(slices.Clone(p.client), args...)...)
+}
+
+func (p *daemonProcess) inspect(t testing.TB, container string) (d inspected) {
+	t.Helper()
+	var all []inspected
+	if err := json.Unmarshal([]byte(p.ask(t, "inspect", container)), &all); err != nil || len(all) != 1 {
+		t.Fatal(err)
+	}
+	return all[0]
+}
+
+func (p *daemonProcess) probe(t testing.TB, config ...string) *plugintest.Probe {
+	config = append(config, "endpoint: unix://"+p.socket)
+	return plugintest.Start(t, patientPlugin(), "{"+strings.Join(config, ", ")+"}", plugintest.Env("docker", ""))
+}
+
+// gather gathers and takes the socket out of the keys.
+func (p *daemonProcess) gather(t testing.TB, probe *plugintest.Probe, second float64) map[string]float64 {
+	t.Helper()
+	in := strings.ReplaceAll(strings.Trim(p.socket, "/"), "/", "_")
+	m := map[string]float64{}
+	for key, v := range probe.Gather(second) {
+		m[strings.ReplaceAll(strings.ReplaceAll(key, "_"+in, ""), "__", "_")] = v
+	}
+	return m
+}
+
+// dockerd starts Docker in a network namespace of its own, so that its bridge and its rules are nobody else's.
+func dockerd(t testing.TB) *daemonProcess {
+	t.Helper()
+	needs(t, map[string]string{"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "nsenter": "util-linux", "ip": "iproute2", "curl": "curl"})
+	p := newProcess(t)
+	netns := fmt.Sprintf("rtc-docker-%d", os.Getpid())
+	if err := exec.Command("ip", "netns", "add", netns).Run(); err != nil {
+		t.Skipf("no network namespaces here: ip netns add: %v", err)
+	}
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", netns).Run() })
+	output(t, "ip", "netns", "exec", netns, "ip", "link", "set", "lo", "up")
+	p.client = []string{"docker", "-H", "unix://" + p.socket}
+	p.run = []string{
+		"nsenter", "--net=/var/run/netns/" + netns, "dockerd", "--data-root", p.dir + "/data", "--exec-root", p.dir + "/exec", "--pidfile", p.dir + "/pid",
+		"-H", "unix://" + p.socket, "--bip", "172.30.0.1/24", "--cgroup-parent", "/" + p.parent,
+	}
+	p.start(t)
+	t.Cleanup(func() {
+		if all, err := exec.Command("docker", "-H", "unix://"+p.socket, "ps", "-aq").Output(); err == nil && len(bytes.TrimSpace(all)) > 0 {
+			_ = exec.Command("docker", append([]string{"-H", "unix://" + p.socket, "rm", "-f", "-v"}, strings.Fields(string(all))...)...).Run()
+		}
+		p.stop()
+	})
+	archive := image(t, p.dir)
+	p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, archive, "program:1")
+	for tag, code := range map[string]string{"healthy": "0", "sick": "1"} {
+		p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, "-c", `HEALTHCHECK --interval=1s --retries=2 CMD ["/program", "exit", "`+code+`"]`, archive, "program:"+tag)
+	}
+	return p
+}
+
+// counters are what the kernel counts about a container, read in its cgroup.
+type counters struct{ cpu, periods, pids, used, sent float64 }
+
+func (p *daemonProcess) counters(t testing.TB, id string) (c counters) {
+	t.Helper()
+	file := func(controller, name string) string {
+		for _, path := range []string{
+			filepath.Join("/sys/fs/cgroup", controller, p.parent, id, name), filepath.Join("/sys/fs/cgroup", p.parent, id, name),
+			filepath.Join("/sys/fs/cgroup", controller, p.parent, "libpod-"+id, name), filepath.Join("/sys/fs/cgroup", p.parent, "libpod-"+id, name),
+		} {
+			if data, err := os.ReadFile(path); err == nil {
+				return string(data)
+			}
+		}
+		return ""
+	}
+	number := func(text string) float64 {
+		v, _ := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		return v
+	}
+	field := func(text, name string) float64 {
+		for line := range strings.Lines(text) {
+			if rest, ok := strings.CutPrefix(line, name+" "); ok {
+				return number(rest)
+			}
+		}
+		return 0
+	}
+	c.sent = p.sent(t, id)
+	c.periods, c.pids = field(file("cpu", "cpu.stat"), "nr_periods"), number(file("pids", "pids.current"))
+	if text := file("cpuacct", "cpuacct.usage"); text != "" {
+		c.cpu = number(text) / 1e9
+		c.used = number(file("memory", "memory.usage_in_bytes")) - field(file("memory", "memory.stat"), "total_inactive_file")
+		return c
+	}
+	c.cpu = field(file("", "cpu.stat"), "usage_usec") / 1e6
+	c.used = number(file("", "memory.current")) - field(file("", "memory.stat"), "inactive_file")
+	return c
+}
+
+// sent is what has gone out of a container, in bytes, as its own network namespace has it.
+func (p *daemonProcess) sent(t testing.TB, id string) (n float64) {
+	t.Helper()
+	data, err := os.ReadFile("/proc/" + p.ask(t, "inspect", "--format", "{{.State.Pid}}", id) + "/net/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if fields := strings.Fields(line); len(fields) > 9 && fields[0] == "eth0:" {
+			n, _ = strconv.ParseFloat(fields[9], 64)
+		}
+	}
+	return n
+}

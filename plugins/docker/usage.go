@@ -1,0 +1,246 @@
+package docker
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// usage are the series of what a container uses while it runs.
+type usage struct {
+	percent, online                                             *telemetry.Series
+	memory, limit, memoryPercent, maxUsage, rss, cache, swap    *telemetry.Series
+	pids, pidsLimit                                             *telemetry.Series
+	cpu, user, system, periods, throttledPeriods, throttledTime *telemetry.Total
+	failcnt, majorFaults                                        *telemetry.Total
+	blkio                                                       transfers
+	interfaces                                                  *telemetry.Vec[string, traffic]
+	devices                                                     *telemetry.Vec[device, transfers]
+	sums                                                        map[device]*[4]float64 // of one reading
+
+	counted float64   // CPU time of the last reading, in nanoseconds
+	read    time.Time // when that was; zero: there is none
+}
+
+// traffic is what goes through one interface: bytes, packets, errors, dropped, received and sent.
+type traffic [8]*telemetry.Total
+
+// transfers are read and written bytes, and operations.
+type transfers [4]*telemetry.Total
+
+// device is a block device by its number.
+type device struct{ major, minor uint64 }
+
+func (d device) String() string {
+	return strconv.FormatUint(d.major, 10) + ":" + strconv.FormatUint(d.minor, 10)
+}
+
+func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
+	gauge := func(name string, u telemetry.Unit) *telemetry.Series { return f.Gauge("docker_"+name, u, labels...) }
+	counter := func(name string, u telemetry.Unit) *telemetry.Total { return f.Counter("docker_"+name, u, labels...) }
+	with := func(key, value string) []telemetry.Label {
+		return append(slices.Clip(labels), telemetry.Label{Key: key, Value: value})
+	}
+	return &usage{
+		percent:          gauge("cpu_percent", telemetry.Percent),
+		online:           gauge("cpu_online", telemetry.None),
+		memory:           gauge("mem_usage", telemetry.Bytes),
+		limit:            gauge("mem_limit", telemetry.Bytes),
+		memoryPercent:    gauge("mem_percent", telemetry.Percent),
+		maxUsage:         gauge("mem_max_usage", telemetry.Bytes),
+		rss:              gauge("mem_rss", telemetry.Bytes),
+		cache:            gauge("mem_cache", telemetry.Bytes),
+		swap:             gauge("mem_swap", telemetry.Bytes),
+		pids:             gauge("pids", telemetry.None),
+		pidsLimit:        gauge("pids_limit", telemetry.None),
+		cpu:              counter("cpu_usage", telemetry.Seconds),
+		user:             counter("cpu_user", telemetry.Seconds),
+		system:           counter("cpu_system", telemetry.Seconds),
+		periods:          counter("cpu_periods", telemetry.None),
+		throttledPeriods: counter("cpu_throttled_periods", telemetry.None),
+		throttledTime:    counter("cpu_throttled_time", telemetry.Seconds),
+		failcnt:          counter("mem_failcnt", telemetry.None),
+		majorFaults:      counter("mem_major_faults", telemetry.None),
+		blkio:            newTransfers(f, "docker_blkio_", labels),
+		interfaces:       telemetry.NewVec(func(name string) traffic { return newTraffic(f, with("interface", name)) }),
+		devices:          telemetry.NewVec(func(d device) transfers { return newTransfers(f, "docker_blkio_device_", with("device", d.String())) }),
+		sums:             map[device]*[4]float64{},
+	}
+}
+
+func newTransfers(f *telemetry.Factory, prefix string, labels []telemetry.Label) transfers {
+	return transfers{
+		f.Counter(prefix+"read_bytes", telemetry.Bytes, labels...), f.Counter(prefix+"write_bytes", telemetry.Bytes, labels...),
+		f.Counter(prefix+"read_ops", telemetry.Operations, labels...), f.Counter(prefix+"write_ops", telemetry.Operations, labels...),
+	}
+}
+
+func newTraffic(f *telemetry.Factory, labels []telemetry.Label) (t traffic) {
+	for i, direction := range []string{"docker_net_rx_", "docker_net_tx_"} {
+		t[4*i] = f.Counter(direction+"bytes", telemetry.Bytes, labels...)
+		t[4*i+1] = f.Counter(direction+"packets", telemetry.Packets, labels...)
+		t[4*i+2] = f.Counter(direction+"errors", telemetry.Packets, labels...)
+		t[4*i+3] = f.Counter(direction+"dropped", telemetry.Packets, labels...)
+	}
+	return t
+}
+
+// forget is for a container that was started again.
+func (u *usage) forget() {
+	u.read = time.Time{}
+	for _, t := range []*telemetry.Total{u.cpu, u.user, u.system, u.periods, u.throttledPeriods, u.throttledTime, u.failcnt, u.majorFaults} {
+		t.Forget()
+	}
+	for _, t := range u.blkio {
+		t.Forget()
+	}
+	for _, traffic := range u.interfaces.All() {
+		for _, t := range traffic {
+			t.Forget()
+		}
+	}
+	for _, transfers := range u.devices.All() {
+		for _, t := range transfers {
+			t.Forget()
+		}
+	}
+}
+
+func (u *usage) add(out *telemetry.Batch, s *stats, windows bool) {
+	u.addCPU(out, s, windows)
+	u.addMemory(out, &s.Memory)
+	if s.Pids.Current > 0 {
+		out.Add(u.pids, s.Pids.Current)
+	}
+	if s.Pids.Limit > 0 && s.Pids.Limit < 1<<63 { // no limit is 0, or 2⁶⁴-1
+		out.Add(u.pidsLimit, s.Pids.Limit)
+	}
+	for name, n := range s.Networks {
+		t := u.interfaces.Get(name)
+		for i, v := range [8]float64{n.RxBytes, n.RxPackets, n.RxErrors, n.RxDropped, n.TxBytes, n.TxPackets, n.TxErrors, n.TxDropped} {
+			t[i].Add(out, v)
+		}
+	}
+	u.interfaces.Sweep()
+	u.addBlkio(out, s)
+}
+
+// addCPU writes CPU time, and as percent of one core what was used since the last reading.
+func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
+	used, unit := &s.CPU.Usage, 1e9
+	if windows {
+		unit = 1e7 // of 100 ns
+	}
+	if !possible(used.Total) {
+		return
+	}
+	u.cpu.Add(out, used.Total/unit)
+	u.user.Add(out, used.User/unit)
+	u.system.Add(out, used.Kernel/unit)
+	if elapsed := s.Read.Sub(u.read).Seconds(); !u.read.IsZero() && elapsed > 0 && used.Total >= u.counted {
+		out.Add(u.percent, 100*(used.Total-u.counted)/unit/elapsed)
+	}
+	u.counted, u.read = used.Total, s.Read.Time
+	if s.CPU.Online > 0 {
+		out.Add(u.online, s.CPU.Online)
+	}
+	if throttling := &s.CPU.Throttling; !windows {
+		u.periods.Add(out, throttling.Periods)
+		u.throttledPeriods.Add(out, throttling.ThrottledPeriods)
+		u.throttledTime.Add(out, throttling.ThrottledTime/1e9)
+	}
+}
+
+func (u *usage) addMemory(out *telemetry.Batch, m *memory) {
+	used := m.used()
+	out.Add(u.memory, used)
+	if m.Limit >= 1 && possible(used) {
+		out.Add(u.limit, m.Limit)
+		out.Add(u.memoryPercent, 100*used/m.Limit)
+	}
+	if m.MaxUsage > 0 {
+		out.Add(u.maxUsage, m.MaxUsage)
+	}
+	stat := m.Stats
+	if stat == nil {
+		return
+	}
+	u.failcnt.Add(out, m.Failcnt)
+	addFirst(out, u.rss, stat.TotalRss, stat.Anon)
+	addFirst(out, u.cache, stat.TotalCache, stat.File)
+	addFirst(out, u.swap, stat.TotalSwap)
+	for _, faults := range []*float64{stat.TotalMajorFaults, stat.MajorFaults} {
+		if faults != nil {
+			u.majorFaults.Add(out, *faults)
+			break
+		}
+	}
+}
+
+// addFirst writes the first of the values that is there.
+func addFirst(out *telemetry.Batch, s *telemetry.Series, values ...*float64) {
+	for _, v := range values {
+		if v != nil {
+			out.Add(s, *v)
+			return
+		}
+	}
+}
+
+// addBlkio writes what went to and from block devices. There is nothing before the first transfer.
+func (u *usage) addBlkio(out *telemetry.Batch, s *stats) {
+	if s.Storage.ReadCount != nil { // Windows knows no devices
+		w := &s.Storage
+		for i, v := range [4]float64{w.ReadBytes, w.WriteBytes, *w.ReadCount, w.WriteCount} {
+			u.blkio[i].Add(out, v)
+		}
+		return
+	}
+	clear(u.sums)
+	var total [4]float64
+	u.sum(&total, 0, s.Blkio.Bytes)
+	u.sum(&total, 2, s.Blkio.Ops)
+	hasOps := len(s.Blkio.Ops) > 0
+	if len(s.Blkio.Bytes) > 0 || hasOps {
+		u.blkio.add(out, &total, hasOps)
+	}
+	for d, sum := range u.sums {
+		u.devices.Get(d).add(out, sum, hasOps)
+	}
+	u.devices.Sweep()
+}
+
+// sum adds up reads and writes, by device and in all, to the pair of numbers that begins at first.
+func (u *usage) sum(total *[4]float64, first int, all []blkio) {
+	for i := range all {
+		b := &all[i]
+		at := first
+		switch {
+		case strings.EqualFold(b.Op, "write"):
+			at++
+		case !strings.EqualFold(b.Op, "read"):
+			continue // Sync, Async and Total are the same again
+		}
+		if !possible(b.Value) || !possible(b.Major) || !possible(b.Minor) {
+			continue
+		}
+		d := device{uint64(b.Major), uint64(b.Minor)}
+		if u.sums[d] == nil {
+			u.sums[d] = new([4]float64)
+		}
+		u.sums[d][at] += b.Value
+		total[at] += b.Value
+	}
+}
+
+// add writes bytes, and operations where they are counted, which cgroup v2 does but Docker does not pass on.
+func (t *transfers) add(out *telemetry.Batch, values *[4]float64, hasOps bool) {
+	for i, v := range values {
+		if i < 2 || hasOps {
+			t[i].Add(out, v)
+		}
+	}
+}
