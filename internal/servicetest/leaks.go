@@ -70,11 +70,11 @@ func look() footprint {
 	runtime.GC() // what finalizers let go, and pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return footprint{runtime.NumGoroutine(), descriptors(), m.HeapAlloc}
+	return footprint{runtime.NumGoroutine(), Descriptors(), m.HeapAlloc}
 }
 
-// descriptors is the number of descriptors that this process has open, where that can be told, else 0.
-func descriptors() int {
+// Descriptors is the number of descriptors that this process has open, where that can be told, else 0.
+func Descriptors() int {
 	files, _ := os.ReadDir("/proc/self/fd")
 	return len(files)
 }

@@ -8,10 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -73,12 +73,12 @@ func BenchmarkGather(b *testing.B) {
 				return batch.Len()
 			}
 			samples := gather()
-			before := cpu(b)
+			before := servicetest.CPU()
 			b.ReportAllocs()
 			for b.Loop() {
 				samples = gather()
 			}
-			b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/gather")
+			b.ReportMetric(float64((servicetest.CPU()-before).Microseconds())/1000/float64(b.N), "cpu-ms/gather")
 			b.ReportMetric(float64(samples), "samples")
 		})
 	}
@@ -95,12 +95,4 @@ func BenchmarkStats(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -197,10 +198,10 @@ func TestShortInterval(t *testing.T) {
 func TestManyContainers(t *testing.T) {
 	const n = 1000
 	f := many(t, n)
-	before := httpxtest.Descriptors()
+	before := servicetest.Descriptors()
 	p := start(t, f)
 	p.Gather(0)
-	open := httpxtest.Descriptors() - before
+	open := servicetest.Descriptors() - before
 	b, err := p.Batch(10)
 	if err != nil || len(names(b)) != n || b.Len() < 40*n {
 		t.Errorf("%v, %d containers, %d samples", err, len(names(b)), b.Len())
@@ -312,7 +313,7 @@ func TestFlapping(t *testing.T) {
 	f := recorded(t, "docker-20.10-cgroup1")
 	p := start(t, f, "collect_disk_usage: false") // which may be cut, too, and says so
 	p.Gather(0)
-	before := httpxtest.Descriptors()
+	before := servicetest.Descriptors()
 	for i := range 100 {
 		f.CloseClientConnections()
 		if i%2 == 0 {
@@ -326,7 +327,7 @@ func TestFlapping(t *testing.T) {
 		f.refuse("/v1.41/containers/json", 0)
 		f.refuse("/version", 0)
 	}
-	if now := httpxtest.Descriptors(); now > before+8 {
+	if now := servicetest.Descriptors(); now > before+8 {
 		t.Errorf("%d sockets, %d before", now, before)
 	}
 }

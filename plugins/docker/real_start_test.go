@@ -4,7 +4,9 @@ package docker
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -175,7 +177,7 @@ func (p *daemonProcess) start(t testing.TB) {
 		defer close(done)
 		_ = p.cmd.Wait()
 	}()
-	httpxtest.Until(t, p.run[0]+" answers", func() bool {
+	until(t, p.run[0]+" answers", func() bool {
 		select {
 		case <-done:
 			t.Fatalf("%s has ended:\n%s", strings.Join(p.run, " "), out.String())
@@ -310,4 +312,15 @@ func (p *daemonProcess) sent(t testing.TB, id string) (n float64) {
 		}
 	}
 	return n
+}
+
+// until waits until a condition holds.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	servicetest.Until(t, what, func(context.Context) error {
+		if !holds() {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 }

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
-	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -37,7 +36,7 @@ func TestAgainstDocker(t *testing.T) {
 	p.ask(t, "run", "--name", "hungry", "--network", "none", "-d", "-m", "12m", "--memory-swap", "12m", "program:1", "eat")
 	p.ask(t, "create", "--name", "never", "program:1", "sleep")
 	p.ask(t, "run", "-d", "--name", "again", "--network", "none", "--restart", "on-failure:2", "program:1", "exit", "7")
-	httpxtest.Until(t, "the containers end", func() bool {
+	until(t, "the containers end", func() bool {
 		return !p.inspect(t, "hungry").State.Running && p.inspect(t, "again").RestartCount == 2 && p.inspect(t, "again").State.Status == "exited" &&
 			p.inspect(t, "healthy").State.Health.Status == "healthy" && p.inspect(t, "sick").State.Health.Status == "unhealthy"
 	})
@@ -124,7 +123,7 @@ func TestAgainstSwarm(t *testing.T) {
 	t.Cleanup(func() { _ = exec.Command("docker", "-H", "unix://"+p.socket, "swarm", "leave", "--force").Run() })
 	p.ask(t, "service", "create", "--detach", "--name", "two", "--replicas", "2", "--network", "host", "program:1", "sleep")
 	p.ask(t, "service", "create", "--detach", "--name", "never", "--replicas", "3", "--network", "host", "--constraint", "node.labels.none==1", "program:1", "sleep")
-	httpxtest.Until(t, "two tasks run", func() bool {
+	until(t, "two tasks run", func() bool {
 		return strings.Contains(p.ask(t, "service", "ls", "--format", "{{.Name}} {{.Replicas}}"), "two 2/2")
 	})
 	probe := p.probe(t, "swarm_enabled: true")
@@ -137,7 +136,7 @@ func TestAgainstSwarm(t *testing.T) {
 		"docker_node_ready_" + host: 1, "docker_node_leader_" + host: 1, "docker_swarm_nodes": 1, "docker_swarm_managers": 1,
 	})
 	p.ask(t, "service", "rm", "two", "never")
-	httpxtest.Until(t, "their containers are gone", func() bool { return p.ask(t, "ps", "-aq") == "" })
+	until(t, "their containers are gone", func() bool { return p.ask(t, "ps", "-aq") == "" })
 	for key := range p.gather(t, probe, 10) {
 		if strings.HasPrefix(key, "docker_service_") {
 			t.Errorf("%s is still there", key)
@@ -159,7 +158,7 @@ func TestAgainstPodman(t *testing.T) {
 	run := []string{"run", "-d", "--network", "none", "--ulimit", "nofile=1024:20000", "--ulimit", "nproc=1024:1024", "--cgroup-parent", "/" + p.parent}
 	id := p.ask(t, append(slices.Clone(run), "--name", "busy", "-m", "256m", "program:1", "burn", "127.0.0.1:9")...)
 	p.ask(t, append(slices.Clone(run), "--name", "done", "program:1", "exit", "7")...)
-	httpxtest.Until(t, "one ends", func() bool { return !p.inspect(t, "done").State.Running })
+	until(t, "one ends", func() bool { return !p.inspect(t, "done").State.Running })
 	probe := p.probe(t)
 	p.gather(t, probe, 0)
 	before := p.counters(t, id)
