@@ -26,6 +26,8 @@ type Target struct {
 	Accept string // what form of answer is wanted
 	Fresh  bool   // every request has a connection of its own: it is what the caller measures
 
+	Compressed bool // asks for gzip: of targets that are near, it costs more than it saves
+
 	LocalAddr func() (net.Addr, error) // where connections come from; nil: the system decides
 
 	config Config
@@ -185,7 +187,7 @@ func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport,
 		MaxIdleConnsPerHost:    1,
 		ForceAttemptHTTP2:      true,
 		DisableKeepAlives:      t.Fresh,
-		DisableCompression:     true, // most targets are near, where it costs more than it saves
+		DisableCompression:     !t.Compressed,
 	}
 	if t.Scheme == "unix" {
 		socket := t.Host
