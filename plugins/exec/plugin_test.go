@@ -28,10 +28,11 @@ const perProcess = 500
 func TestConformance(t *testing.T) {
 	check := script(t, `echo "DISK WARNING | '/'=81%;80;90;0;100 time=5ms;10;20;0;50"; exit 1`)
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "json", Config: `commands: ["echo '{\"a\": 1.5, \"b\": true}'", "echo '{\"a\": 2}'"]`, Allocs: 2 * perProcess},
+		plugintest.Case{Name: "json", Config: `commands: ["echo '{\"a\": 1.5, \"b\": true}'", {name: two, command: "echo '{\"a\": 2}'"}]`, Allocs: 2 * perProcess},
 		plugintest.Case{Name: "no shell", Config: `{commands: ["echo a 1"], shell: false, data_format: metrics}`, Allocs: perProcess},
 		plugintest.Case{Name: "nagios", Config: `{commands: ["` + check + `"], data_format: nagios}`, Allocs: perProcess},
-		plugintest.Case{Name: "failing", Config: `commands: ["exit 3"]`, Error: `run "exit 3": exit status 3`},
+		plugintest.Case{Name: "prometheus", Config: `{commands: [{name: page, command: "echo '# TYPE a counter'; echo a 1"}], data_format: prometheus}`, Allocs: perProcess},
+		plugintest.Case{Name: "failing", Config: `commands: ["exit 3"]`, Error: `run "exit": exit status 3`},
 	)
 }
 
@@ -111,6 +112,8 @@ func TestFormats(t *testing.T) {
 		"garbage":              {"metrics", `\000\001\377 \376`, map[string]float64{}, nil, "is no number"},
 		"influx":               {"influx", `weather,room=big\\ attic temp=21.5,n=3i,u=4u,ok=t,text="a, b c=\\"d\\"",value=7 1700000000123456789`, map[string]float64{"weather_temp room=big attic @1700000000123": 21.5, "weather_n room=big attic @1700000000123": 3, "weather_u room=big attic @1700000000123": 4, "weather_ok room=big attic @1700000000123": 1, "weather room=big attic @1700000000123": 7}, nil, ""},
 		"influx, bad":          {"influx", "cpu\ncpu a=x\ncpu a=1 b\ncpu a=2", map[string]float64{"cpu_a": 2}, nil, `line 1: "cpu" must be: measurement,tag=a field=1 [nanoseconds] (and 2 more)`},
+		"prometheus":           {"prometheus", "# TYPE a_total counter\na_total{cmd=\"x\",b=\"y z\"} 5 1700000000000\nroom_celsius 21.5\n# EOF", map[string]float64{"a_total b=y z exported_cmd=x": 5, "room_celsius unit=celsius": 21.5}, nil, ""},
+		"prometheus, bad":      {"prometheus", "a\nb 1", map[string]float64{"b": 1}, nil, `parse its output: line 1 is no sample: "a"`},
 		"logfmt":               {"logfmt", `room="big attic" temp=21.5 open ts=1700000001` + "\n" + `level=error msg="it broke" code=7`, map[string]float64{"temp open=true room=big attic @1700000001000": 21.5}, []string{"error: it broke level=error code=7"}, ""},
 		"logfmt, bad":          {"logfmt", "=1\na=1", map[string]float64{"a": 1}, nil, "line 1: a value without a key"},
 		"text":                 {"text", "one\n\n two \n", map[string]float64{}, []string{"info: one", "info: two"}, ""},
@@ -144,7 +147,7 @@ func TestNagiosStates(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := p.Batch(float64(i))
-		got, ok := plugintest.BySeries(b)[`nagios_state{cmd="`+command+`",environment="test",host="testhost",source="exec"}`]
+		got, ok := plugintest.BySeries(b)[`nagios_state{cmd="script.sh",environment="test",host="testhost",source="exec"}`]
 		if (err != nil) != c.err || ok != (c.state >= 0) || ok && got != float64(c.state) || len(b.Events) != c.events {
 			t.Errorf("status %d: %v, state %v (%v), %d events", c.status, err, got, ok, len(b.Events))
 		}
@@ -199,7 +202,7 @@ func TestTooMuch(t *testing.T) {
 		t.Errorf("on standard error: %d events, %v", len(events), err)
 	}
 	got, _, err = printed(t, "{commands: ['i=0; while [ $i -lt 11000 ]; do i=$((i+1)); echo m$i 1; done'], data_format: metrics}")
-	if err == nil || !strings.Contains(err.Error(), "more than 10000 different metrics") || len(got) != maxSeries {
+	if err == nil || !strings.Contains(err.Error(), "more than 10000 metrics") || len(got) != maxSeries {
 		t.Errorf("many names: %d, %v", len(got), err)
 	}
 }

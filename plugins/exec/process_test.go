@@ -46,11 +46,11 @@ while :; do sleep 1000; done`)
 	})
 	cancel() // as a deadline does
 	err := <-done
-	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), stubborn) || strings.Contains(err.Error(), "fast") {
+	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), `run "script.sh"`) || strings.Contains(err.Error(), "echo") {
 		t.Errorf("%v", err)
 	}
 	got := plugintest.ByKey(b)
-	if got["fast_echo_fast_1"] != 1 {
+	if got["fast_echo"] != 1 {
 		t.Errorf("the other command's metric is missing: %v", got)
 	}
 	if text, _ := os.ReadFile(pids); len(strings.Fields(string(text))) < 3 {
