@@ -56,10 +56,15 @@ const (
 	maxDrained  = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
 )
 
-// Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200, or of
-// more than limit bytes, is an error. All errors name the target and say what to do.
+// Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
+// [StatusError], one of more than limit bytes an error, too. All errors name the target and say what to do.
 func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
-	resp, err := t.Do(ctx)
+	return t.GetBelow(ctx, "", limit)
+}
+
+// GetBelow is Get for a path below that of the URL, over the same connection.
+func (t *Target) GetBelow(ctx context.Context, path string, limit int64) ([]byte, error) {
+	resp, err := t.do(ctx, path)
 	if err != nil {
 		return nil, t.Explain(err)
 	}
@@ -82,12 +87,17 @@ func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
 }
 
 // Do makes the request. Whoever calls it closes the answer's body, and calls Close when that cannot be read.
-func (t *Target) Do(ctx context.Context) (*http.Response, error) {
+func (t *Target) Do(ctx context.Context) (*http.Response, error) { return t.do(ctx, "") }
+
+func (t *Target) do(ctx context.Context, below string) (*http.Response, error) {
 	s, err := t.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
+	if below != "" {
+		r.URL = r.URL.JoinPath(below)
+	}
 	if t.Body != "" {
 		r.ContentLength = int64(len(t.Body))
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(t.Body)), nil }
