@@ -201,9 +201,25 @@ func TestTooMuch(t *testing.T) {
 	if err == nil || len(events) != maxLines {
 		t.Errorf("on standard error: %d events, %v", len(events), err)
 	}
-	got, _, err = printed(t, "{commands: ['i=0; while [ $i -lt 11000 ]; do i=$((i+1)); echo m$i 1; done'], data_format: metrics}")
-	if err == nil || !strings.Contains(err.Error(), "more than 10000 metrics") || len(got) != maxSeries {
-		t.Errorf("many names: %d, %v", len(got), err)
+}
+
+// Of too many metrics, the same are taken at every gather.
+func TestTooManyMetrics(t *testing.T) {
+	for format, limit := range map[string]string{"metrics": "more than 10000 metrics", "prometheus": "more than 10000 samples"} {
+		p := start(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
+		for second := range 2 {
+			b, err := p.Batch(float64(second))
+			if n := b.Len() - 3; err == nil || !strings.Contains(err.Error(), limit) || n != maxSeries {
+				t.Errorf("%s, gather %d: %d, %v", format, second, n, err)
+			}
+		}
+	}
+}
+
+func TestLongLineIsCut(t *testing.T) {
+	_, events, err := printed(t, "{commands: ['head -c 100000 /dev/zero | tr \"\\0\" x'], data_format: text}")
+	if err != nil || len(events) != 1 || len(events[0]) != len("info: ")+maxMessage {
+		t.Errorf("%d events, %v", len(events), err)
 	}
 }
 
@@ -221,10 +237,11 @@ func TestStandardErrorIsEvents(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("SECRET_ROOM_TOKEN", "1234")
 	t.Setenv("FROM_AGENT", "5")
+	t.Setenv("KEPT", "8")
 	dir := t.TempDir()
 	env := plugintest.Env("exec", "")
 	env.Secrets = secrets.Env{}
-	p := plugintest.Start(t, Plugin, `{commands: ["echo token $TOKEN; echo mine $FROM_AGENT; echo set $SET; pwd >&2"], data_format: metrics, environment: [TOKEN=secret:room/token, "SET=a=7"], working_dir: `+dir+`}`, env)
+	p := plugintest.Start(t, Plugin, `{commands: ["echo token $TOKEN; echo mine $FROM_AGENT; echo kept $KEPT; echo set $SET; pwd >&2"], data_format: metrics, environment: [TOKEN=secret:room/token, "SET=a=7", FROM_AGENT=6], working_dir: `+dir+`}`, env)
 	b, err := p.Batch(0)
 	got := plugintest.ByKey(b)
 	values := map[string]float64{}
@@ -232,7 +249,7 @@ func TestEnvironment(t *testing.T) {
 		name, _, _ := strings.Cut(key, "_")
 		values[name] = v
 	}
-	if values["token"] != 1234 || values["mine"] != 5 || err == nil || !strings.Contains(err.Error(), `"a=7" is no number`) {
+	if values["token"] != 1234 || values["mine"] != 6 || values["kept"] != 8 || err == nil || !strings.Contains(err.Error(), `"a=7" is no number`) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if real, _ := filepath.EvalSymlinks(dir); len(b.Events) != 1 || b.Events[0].Message != real {
@@ -255,10 +272,15 @@ func TestUser(t *testing.T) {
 		t.Skipf("there is no user nobody here: %v", err)
 	}
 	t.Setenv("SECRET_X", "hidden")
-	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $SECRET_X"], data_format: text, user: nobody, working_dir: /}`)
+	t.Setenv("VAULT_TOKEN", "hidden")
+	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $SECRET_X $VAULT_TOKEN"], data_format: text, user: nobody, working_dir: /}`)
 	want := strings.TrimSpace(output(t, "sh", "-c", "getent passwd nobody | cut -d: -f6"))
 	if err != nil || len(events) != 2 || events[0] != "info: nobody" || events[1] != "info: "+want {
 		t.Errorf("%v %v", events, err)
+	}
+	groups := strings.Fields(output(t, "id", "-G", "nobody"))
+	if c, err := lookUp("nobody"); err != nil || len(c.Groups) != len(groups) {
+		t.Errorf("groups %v, want %v", c.Groups, groups)
 	}
 	built, problems := plugintest.Decode(t, Plugin, `{commands: [a], user: no-such-user-here}`)
 	if problems.Err() != nil {
@@ -266,6 +288,19 @@ func TestUser(t *testing.T) {
 	}
 	if _, err := built.New(plugintest.Env("exec", "")); err == nil || !strings.Contains(err.Error(), `"no-such-user-here": there is none`) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Who is not root can run commands only as himself.
+func TestUserWithoutRoot(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may run commands as anybody")
+	}
+	if _, err := lookUp("root"); err == nil || !strings.Contains(err.Error(), "only root may do that") {
+		t.Error(err)
+	}
+	if c, err := lookUp(strconv.Itoa(os.Geteuid())); err != nil || !c.NoSetGroups {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 
