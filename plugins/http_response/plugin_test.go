@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -298,6 +299,46 @@ func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results
 		t.Errorf("%d lines: %s", n, logged.String())
 	}
 	return results, logged.String()
+}
+
+// An answer that was cut off is none: nothing of it is written. One that the agent gave up says nothing at all.
+func TestNoAnswer(t *testing.T) {
+	cut := httpxtest.Raw(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+	})
+	p := start(t, "urls: ['http://"+cut+"']")
+	if got, result := answers(t, p); len(got) != 2 || result != "connection_failed" {
+		t.Errorf("%s: %v", result, got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+	if err := p.Input.Gatherer.Gather(ctx, b); !errors.Is(err, context.Canceled) || b.Len() != 0 {
+		t.Errorf("%d samples, %v", b.Len(), err)
+	}
+}
+
+// The version of TLS, and of a chain of certificates the server's own.
+func TestOldTLSAndChain(t *testing.T) {
+	a := tlstest.New(t)
+	cert, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{Expired: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert.Certificate = append(cert.Certificate, other.Certificate...)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12}
+	s.StartTLS()
+	defer s.Close()
+	got, _ := answers(t, start(t, "{urls: ['"+s.URL+"'], insecure_skip_verify: true}"))
+	if got["tls_version"] != 1.2 || got["http_version"] != 1.1 || got["cert_expiry"] > 0 {
+		t.Errorf("%v", got)
+	}
 }
 
 func TestUnknownName(t *testing.T) {
