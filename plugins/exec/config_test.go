@@ -116,7 +116,7 @@ func TestEarly(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{`{"metrics": {"a": 1, "b": true}, "logs": [{"message": "m", "timestamp": 1}, "x"]}`, "a 1 k=v ts=1700000000000\n", `m,t=\ a f=1i,g="x,\" y",value=t 1700000000000000000`,
-		`a=1 b="c d" msg=x ts=1`, "OK | 'a b'=1ms;2;3;4;5 c=U\nx|y=1%\nz=3", "a nan\n# c\n{}", "a=\"\\", "\\", "'", "m, =,"} {
+		`a=1 b="c d" msg=x ts=1`, "OK | 'a b'=1ms;2;3;4;5 c=U\nx|y=1%\nz=3", "OK | ' '=1 \x01=0", "a nan\n# c\n{}", "a=\"\\", "\\", "'", "m, =,"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
