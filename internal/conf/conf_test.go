@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,41 @@ gone: whatever
 	}
 	if w := ps.Warnings(); len(w) != 1 || !strings.Contains(w[0].Message, "no effect") {
 		t.Errorf("warnings %v", w)
+	}
+}
+
+// short is a struct with a short form.
+type short struct {
+	A string `yaml:"a"`
+	B int    `yaml:"b"`
+}
+
+func (s *short) UnmarshalScalar(text string) error {
+	s.A = text
+	return nil
+}
+
+func TestShortForm(t *testing.T) {
+	for text, want := range map[string]string{
+		"all: [x, {a: y, b: 2}]": "",
+		"all: [{c: 1}]":          `:1:8: all[0]: unknown key "c"`,
+		"all: [[x]]":             ":1:7: all[0]: must be a single value; here is a list",
+	} {
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+			t.Fatal(err)
+		}
+		var s struct {
+			All []short `yaml:"all"`
+		}
+		var ps Problems
+		Decode(&ps, node.Content[0], "", &s)
+		switch err := ps.Err(); {
+		case want == "" && (err != nil || !slices.Equal(s.All, []short{{A: "x"}, {A: "y", B: 2}})):
+			t.Errorf("%s: %+v, %v", text, s, err)
+		case want != "" && (err == nil || err.Error() != want):
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
 	}
 }
 

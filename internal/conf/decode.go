@@ -242,6 +242,9 @@ func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
 	if into.CanAddr() {
 		switch t := into.Addr().Interface().(type) {
 		case Scalar:
+			if into.Kind() == reflect.Struct && n.Kind == yaml.MappingNode && len(fieldsOf([]reflect.Value{into})) > 0 {
+				break // has a short form and a long one
+			}
 			_, takes := t.(SecretTaker)
 			d.scalar(n, path, takes, t.UnmarshalScalar)
 			return

@@ -11,7 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Scalar is implemented by types that read themselves from one YAML scalar. The error is shown to the user behind
+// Scalar is implemented by types that read themselves from one YAML scalar; of a struct with keys, that is its short form. The error is shown to the user behind
 // the key's path and must not repeat a value that may be secret.
 type Scalar interface{ UnmarshalScalar(text string) error }
 

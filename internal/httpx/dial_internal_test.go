@@ -48,3 +48,18 @@ func TestTargetsEndBeforeTheirInput(t *testing.T) {
 		})
 	}
 }
+
+// A connection that is closed is not remembered.
+func TestClosedConnectionIsForgotten(t *testing.T) {
+	var all conns
+	near, far := net.Pipe()
+	defer far.Close()
+	c, err := all.add(near)
+	if err != nil || len(all.open) != 1 {
+		t.Fatalf("%d, %v", len(all.open), err)
+	}
+	_ = c.Close()
+	if len(all.open) != 0 {
+		t.Error("it is remembered")
+	}
+}

@@ -74,6 +74,15 @@ func IsTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
+// StatusError is of an answer with another status than 200.
+type StatusError struct {
+	Code int
+	text string
+}
+
+// Error says which target answered what, and what to do.
+func (e *StatusError) Error() string { return e.text }
+
 // refused says what an answer with another status than 200 means.
 func (t *Target) refused(resp *http.Response) error {
 	advice := ""
@@ -92,7 +101,7 @@ func (t *Target) refused(resp *http.Response) error {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		advice = ": it is elsewhere: correct the URL, or set follow_redirects"
 	}
-	return fmt.Errorf("%s answers %d %s%s", t, resp.StatusCode, http.StatusText(resp.StatusCode), advice)
+	return &StatusError{resp.StatusCode, fmt.Sprintf("%s answers %d %s%s", t, resp.StatusCode, http.StatusText(resp.StatusCode), advice)}
 }
 
 // Unexpected is the error of a page that is not what it should be: want is the name of that.

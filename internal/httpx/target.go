@@ -2,13 +2,13 @@ package httpx
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -27,11 +27,12 @@ type Target struct {
 	Accept string // what form of answer is wanted
 	Fresh  bool   // every request has a connection of its own: it is what the caller measures
 
+	Compressed bool // asks for gzip: of targets that are near, it costs more than it saves
+
 	LocalAddr func() (net.Addr, error) // where connections come from; nil: the system decides
 
 	config Config
 	store  secrets.Resolver
-	below  *url.URL // what is asked for instead of the URL itself; may be nil
 	live   *session
 	stale  bool // what live was made of may have changed
 	page   bytes.Buffer
@@ -40,14 +41,6 @@ type Target struct {
 // Target returns a target with these settings; store answers their references to secrets.
 func (c Config) Target(a Address, store secrets.Resolver) *Target {
 	return &Target{Address: a, config: c, store: store}
-}
-
-// Below makes the requests from now on ask for something below the URL, over the same connection: path begins with a slash,
-// query is encoded and may be empty.
-func (t *Target) Below(path, query string) {
-	u := *t.url
-	u.Path, u.RawPath, u.RawQuery = strings.TrimSuffix(u.Path, "/")+path, "", query
-	t.below = &u
 }
 
 // session is what a target has open: everything that was found out for it.
@@ -63,10 +56,15 @@ const (
 	maxDrained = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
 )
 
-// Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200, or of
-// more than limit bytes, is an error. All errors name the target and say what to do.
+// Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
+// [StatusError], one of more than limit bytes an error, too. All errors name the target and say what to do.
 func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
-	resp, err := t.Do(ctx)
+	return t.GetBelow(ctx, "", limit)
+}
+
+// GetBelow is Get for a path below that of the URL, over the same connection.
+func (t *Target) GetBelow(ctx context.Context, path string, limit int64) ([]byte, error) {
+	resp, err := t.DoBelow(ctx, path, "")
 	if err != nil {
 		return nil, t.Explain(err)
 	}
@@ -89,14 +87,21 @@ func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
 }
 
 // Do makes the request. Whoever calls it closes the answer's body, and calls Close when that cannot be read.
-func (t *Target) Do(ctx context.Context) (*http.Response, error) {
+func (t *Target) Do(ctx context.Context) (*http.Response, error) { return t.DoBelow(ctx, "", "") }
+
+// DoBelow is Do for a path below that of the URL, over the same connection; query is encoded, and if it is
+// empty that of the URL is kept.
+func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Response, error) {
 	s, err := t.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
-	if t.below != nil {
-		r.URL = t.below
+	if path != "" {
+		base := *t.url
+		base.Path = cmp.Or(base.Path, "/") // else the result had none at its beginning
+		r.URL = base.JoinPath(path)
+		r.URL.RawQuery = cmp.Or(query, base.RawQuery)
 	}
 	if t.Body != "" {
 		r.ContentLength = int64(len(t.Body))
@@ -198,7 +203,7 @@ func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport,
 		MaxIdleConnsPerHost:    1,
 		ForceAttemptHTTP2:      true,
 		DisableKeepAlives:      t.Fresh,
-		DisableCompression:     true, // most targets are near, where it costs more than it saves
+		DisableCompression:     !t.Compressed,
 	}
 	if t.Scheme == "unix" {
 		socket := t.Host

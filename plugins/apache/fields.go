@@ -24,6 +24,9 @@ func fields() map[string]field {
 	for _, name := range strings.Fields("CPUUser CPUSystem CPUChildrenUser CPUChildrenSystem") {
 		all[name] = field{telemetry.Seconds, true}
 	}
+	for _, name := range strings.Fields("Avg Min Max") {
+		all["CacheTimeLeftOldest"+name] = field{unit: telemetry.Seconds}
+	}
 	for _, name := range strings.Fields("Store Replace Expire Discard RetrieveHit RetrieveMiss RemoveHit RemoveMiss") {
 		all["Cache"+name+"Count"] = field{counter: true}
 	}

@@ -39,13 +39,14 @@ type server struct {
 	scoreboard   [256]*telemetry.Series // by letter
 	info         *telemetry.Series
 	version, mpm string
+	balancers    *balancers
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	pages, err := c.Open(env.Secrets)
 	in := &input{}
 	for _, p := range pages {
-		s := &server{Page: p, factory: env.Factory, values: newValues(env.Factory, p.Labels)}
+		s := &server{Page: p, factory: env.Factory, values: newValues(env.Factory, p.Labels), balancers: newBalancers(env.Factory, p.Labels)}
 		for _, state := range states() {
 			s.scoreboard[state.letter] = env.Factory.Gauge("apache_scboard_"+state.name, telemetry.None, p.Labels...)
 		}
@@ -77,6 +78,8 @@ func (s *server) add(out *telemetry.Batch) error {
 		return s.Err
 	}
 	version, mpm, found := s.version, s.mpm, false
+	s.balancers.begin()
+	defer s.balancers.end()
 	eachField(s.Text, func(name, text []byte) {
 		switch string(name) {
 		case "Scoreboard":
@@ -87,11 +90,7 @@ func (s *server) add(out *telemetry.Batch) error {
 		case "ServerMPM":
 			mpm = kept(mpm, text)
 		default:
-			if to, known := s.values[string(name)]; known {
-				if v, ok := number(text); ok {
-					to.add(out, v)
-				}
-			}
+			s.addNumber(out, name, text)
 		}
 	})
 	if !found {
@@ -103,6 +102,17 @@ func (s *server) add(out *telemetry.Batch) error {
 	}
 	out.Add(s.info, 1)
 	return nil
+}
+
+func (s *server) addNumber(out *telemetry.Batch, name, text []byte) {
+	if s.balancers.add(out, name, text) {
+		return
+	}
+	if to, known := s.values[string(name)]; known {
+		if v, ok := number(text); ok {
+			to.add(out, v)
+		}
+	}
 }
 
 // kept is the text as a string: the one there is, if it is the same.

@@ -8,8 +8,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -107,6 +110,17 @@ Group www-data
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule status_module /usr/lib/apache2/modules/mod_status.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+LoadModule slotmem_shm_module /usr/lib/apache2/modules/mod_slotmem_shm.so
+LoadModule lbmethod_byrequests_module /usr/lib/apache2/modules/mod_lbmethod_byrequests.so
+LoadModule proxy_balancer_module /usr/lib/apache2/modules/mod_proxy_balancer.so
+ProxyStatus On
+<Proxy balancer://pool>
+  BalancerMember http://127.0.0.1:$PORT
+  BalancerMember http://127.0.0.1:1 status=+D
+</Proxy>
+ProxyPass /pool balancer://pool
 StartServers 1
 ExtendedStatus On
 <Location /server-status>
@@ -162,11 +176,68 @@ func TestAgainstApache(t *testing.T) {
 	}
 	for line := range strings.Lines(page) { // whatever number there is, is written
 		name, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		if _, isNumber := number([]byte(text)); !isNumber {
+		if _, isNumber := number([]byte(text)); !isNumber || strings.HasPrefix(name, "ProxyBalancer") {
 			continue
 		}
 		if _, has := after[strings.ReplaceAll(name, " ", "")]; !has {
 			t.Errorf("%q is not written", line)
+		}
+	}
+}
+
+// byWorker returns what was gathered of balancers: names, balancers, workers.
+func byWorker(b *telemetry.Batch) map[string]float64 {
+	m := map[string]float64{}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		name, isOurs := strings.CutPrefix(s.Name(), "apache_balancer_worker_")
+		for _, l := range s.Labels() {
+			if l.Key == "balancer" || l.Key == "worker" || l.Key == "status" {
+				name += " " + l.Value
+			}
+		}
+		if isOurs {
+			m[name] = v
+		}
+	}
+	return m
+}
+
+func TestBalancers(t *testing.T) {
+	d := start(t)
+	p := plugintest.Start(t, Plugin, "status_url: "+d.URL("/server-status?auto"), plugintest.Env("apache", ""))
+	good, off := " pool http://127.0.0.1:"+d.Port, " pool http://127.0.0.1:1"
+	_, _ = p.Batch(0)
+	for range 10 {
+		resp, err := http.Get(d.URL("/pool/x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	b, err := p.Batch(10)
+	got := byWorker(b)
+	if err != nil || got["up"+good] != 1 || got["elected"+good] != 10 || got["elected_rate"+good] != 1 || got["up"+off] != 0 || got["elected"+off] != 0 {
+		t.Errorf("%v, %v", err, got)
+	}
+	if _, has := got["busy"+off]; !has || len(got) != 2*9 {
+		t.Errorf("%d: %v", len(got), got)
+	}
+}
+
+func TestBalancerLines(t *testing.T) {
+	for page, want := range map[string]map[string]float64{
+		"ProxyBalancer[0]Name: balancer://a\nProxyBalancer[0]Worker[0]Name: w\nProxyBalancer[0]Worker[0]Sent: 2K\nProxyBalancer[0]Worker[0]Status: Init Stby Err": {"sent a w": 2, "up a w": 0, "info a Init Stby Err w": 1},
+		"ProxyBalancer[0]Name: balancer://a\nProxyBalancer[0]Worker[0]Name: w\nProxyBalancer[0]Worker[0]Busy: 2\n" +
+			"ProxyBalancer[1]Name: balancer://a\nProxyBalancer[1]Worker[0]Name: w\nProxyBalancer[1]Worker[0]Busy: 3\nProxyBalancer[1]Worker[1]Name: v\nProxyBalancer[1]Worker[1]Busy: 4": {"busy a w": 2, "busy a v": 4},
+		"ProxyBalancer[0]Worker[0]Busy: 2\nProxyBalancer[0]Name: a\nProxyBalancer[0]Worker[0]Busy: 2\nProxyBalancer[0]\nProxyBalancer[: 1\nProxyBalancer[0]Worker[: 1": {},
+		"ProxyBalancer[0]Worker[0]Name: w\nProxyBalancer[0]Worker[0]Rcvd: 1.5M\nProxyBalancer[0]Worker[0]Elected: x":                                                   {},
+	} {
+		s := httpxtest.Page(t, "Scoreboard: _W\n"+page+"\n")
+		b, err := plugintest.Start(t, Plugin, "status_url: "+s.URL, plugintest.Env("apache", "")).Batch(0)
+		if diff := cmp.Diff(want, byWorker(b)); diff != "" || err != nil {
+			t.Errorf("%q: %v %s", page, err, diff)
 		}
 	}
 }
@@ -223,7 +294,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(recorded(f, "2.2-prefork")))
 	f.Add([]byte("Load1: -nan\nTotal Accesses: -1\nUptime: 1e999\nCPULoad: Inf\nScoreboard:"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		eachField(data, func(_, value []byte) {
+		b, out := newBalancers(telemetry.NewFactory("h", "apache", nil, 1), nil), &telemetry.Batch{}
+		b.begin()
+		defer b.end()
+		eachField(data, func(name, value []byte) {
+			b.add(out, name, value)
 			if v, ok := number(value); ok && !(v >= 0 && v <= 1<<63) {
 				t.Error(v)
 			}

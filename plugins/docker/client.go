@@ -53,8 +53,7 @@ func refusal(err error, codes ...int) bool {
 
 // get asks for something. What it returns is valid until the next get.
 func (c *client) get(ctx context.Context, path, query string, limit int64) ([]byte, error) {
-	c.Below(path, query)
-	resp, err := c.Do(ctx)
+	resp, err := c.DoBelow(ctx, path, query)
 	if err != nil {
 		return nil, c.advise(c.Explain(err))
 	}

@@ -13,7 +13,7 @@ import (
 
 // Config are the input's settings.
 type Config struct {
-	Commands      []string   `yaml:"commands" conf:"public"` // they are labels
+	Commands      []Command  `yaml:"commands" conf:"public"` // they are labels
 	DataFormat    Format     `yaml:"data_format"`
 	Shell         bool       `yaml:"shell"`
 	WorkingDir    string     `yaml:"working_dir"`
@@ -22,6 +22,18 @@ type Config struct {
 	IgnoreError   bool       `yaml:"ignore_error"`
 	MaxOutputSize conf.Size  `yaml:"max_output_size"`
 	AddHostname   bool       `yaml:"add_hostname" conf:"ignored"` // every series has the label host
+}
+
+// Command is one of the commands. As the predecessor had it, it may be just a text.
+type Command struct {
+	Name    string `yaml:"name"` // its label; "": the program's
+	Command string `yaml:"command"`
+}
+
+// UnmarshalScalar implements conf.Scalar.
+func (c *Command) UnmarshalScalar(text string) error {
+	c.Command = text
+	return nil
 }
 
 func defaults() Config {
@@ -36,13 +48,14 @@ const (
 	formatJSON    Format = "json"
 	formatMetrics Format = "metrics"
 	formatInflux  Format = "influx"
+	formatProm    Format = "prometheus"
 	formatLogfmt  Format = "logfmt"
 	formatNagios  Format = "nagios"
 	formatText    Format = "text"
 )
 
 func formats() []string {
-	return []string{string(formatJSON), string(formatMetrics), string(formatInflux), string(formatLogfmt), string(formatNagios), string(formatText)}
+	return []string{string(formatJSON), string(formatMetrics), string(formatInflux), string(formatProm), string(formatLogfmt), string(formatNagios), string(formatText)}
 }
 
 // UnmarshalScalar implements conf.Scalar.
@@ -82,17 +95,22 @@ const smallest = 1 << 10
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error
-	seen := map[string]bool{}
+	seen, names := map[string]bool{}, map[string]bool{}
 	for _, command := range c.Commands {
-		switch _, err := splitWords(command); {
-		case strings.TrimSpace(command) == "":
+		text, name := command.Command, command.Name
+		switch _, err := splitWords(text); {
+		case strings.TrimSpace(text) == "":
 			errs = append(errs, conf.Key("commands", "has an empty one"))
-		case seen[command]:
-			errs = append(errs, conf.Key("commands", "has one twice: %q", command))
+		case seen[text] && name == "":
+			errs = append(errs, conf.Key("commands", "has one twice: %q", text))
+		case name != "" && name != labelText(name):
+			errs = append(errs, conf.Key("commands", "%q: a name may not hold commas, parentheses or more than %d characters", name, maxLabel))
+		case names[name] && name != "":
+			errs = append(errs, conf.Key("commands", "has two that are called %q", name))
 		case err != nil && !c.Shell:
-			errs = append(errs, conf.Key("commands", "%q: %s", command, err))
+			errs = append(errs, conf.Key("commands", "%q: %s", text, err))
 		}
-		seen[command] = true
+		seen[text], names[name] = true, true
 	}
 	if c.MaxOutputSize < smallest {
 		errs = append(errs, conf.Key("max_output_size", "must be at least %d", smallest))

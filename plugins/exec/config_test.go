@@ -2,9 +2,13 @@ package execinput
 
 import (
 	"bytes"
+	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,16 +19,22 @@ func TestConfig(t *testing.T) {
 	for config, want := range map[string]string{
 		"commands: [a]": "",
 		"{commands: [a], timeout: 5, data_format: metrics, ignore_error: true, working_dir: /, shell: true, max_output_size: 1048576, add_hostname: true, environment: [A=b]}": "",
-		"{}":                                  "",
-		"commands: ['']":                      "has an empty one",
-		"commands: [a, a]":                    "has one twice",
-		"{commands: [a], data_format: jsno}":  `must be one of json, metrics, influx, logfmt, nagios, text (did you mean "json"?)`,
-		"{commands: [a], environment: [A]}":   "must be NAME=value",
-		"{commands: [a], environment: [1=b]}": "must be NAME=value",
-		`{commands: ["a 'b"], shell: false}`:  "has a quote without its end",
-		`{commands: ["a 'b"]}`:                "",
-		"{commands: [a], max_output_size: 1}": "must be at least 1024",
-		"{commands: ['secret:a']}":            "secret",
+		"{}":               "",
+		"commands: ['']":   "has an empty one",
+		"commands: [a, a]": "has one twice",
+		"commands: [{command: a, name: b}, {command: a, name: c}, a b]": "",
+		"commands: [{command: a, name: b}, {command: c, name: b}]":      `has two that are called "b"`,
+		"commands: [{command: a, name: 'b,c'}]":                         `"b,c": a name may not hold commas`,
+		"commands: [{name: a}]":                                         "has an empty one",
+		"commands: [{comand: a}]":                                       `commands[0]: unknown key "comand" (did you mean "command"?)`,
+		"commands: [[a]]":                                               "must be",
+		"{commands: [a], data_format: jsno}":                            `must be one of json, metrics, influx, prometheus, logfmt, nagios, text (did you mean "json"?)`,
+		"{commands: [a], environment: [A]}":                             "must be NAME=value",
+		"{commands: [a], environment: [1=b]}":                           "must be NAME=value",
+		`{commands: ["a 'b"], shell: false}`:                            "has a quote without its end",
+		`{commands: ["a 'b"]}`:                                          "",
+		"{commands: [a], max_output_size: 1}":                           "must be at least 1024",
+		"{commands: ['secret:a']}":                                      "secret",
 	} {
 		_, problems := plugintest.Decode(t, Plugin, config)
 		err := problems.Err()
@@ -56,25 +66,57 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
-// Labels are what Redis takes, and differ when the commands do.
-func TestLabels(t *testing.T) {
-	long := strings.Repeat("x", 500)
-	got := labels([]string{"echo $(date),(a)", "echo $_date__(a)", "a\n  b", "a b", long + "1", long + "2", "é\xff"})
-	seen := map[string]bool{}
-	for _, name := range got {
-		if seen[name] || strings.ContainsAny(name, "(),\n") || len(name) > maxLabel+9 || strings.ToValidUTF8(name, "") != name {
-			t.Errorf("%q", name)
+func TestNames(t *testing.T) {
+	for text, want := range map[string]string{
+		"echo x":                            "echo",
+		"/usr/local/bin/room.sh --json | a": "room.sh",
+		"A=1 B='x y' /opt/my\\ tool/run -x": "run",
+		"'/opt/my tool/check (new)' 1":      "check _new_",
+		"$(date)":                           "$_date_",
+		"A=1":                               "A=1",
+		"/":                                 "/",
+		"it's":                              "it's",
+		"\xff\x01":                          "_",
+		strings.Repeat("x", 500):            strings.Repeat("x", maxLabel),
+	} {
+		if got := programOf(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
-		seen[name] = true
 	}
-	if got[0] != "echo $_date__a_"[:7]+"date___a_" && got[0] != "echo $_date___a_" || got[2] != "a b" {
+	commands := []Command{{Command: "sh a"}, {Command: "sh b"}, {Command: "ls"}, {Command: "sh c", Name: "c"}, {Command: "ls", Name: "my ls"}}
+	got := nameAll(commands)
+	if !strings.HasPrefix(got[0], "sh~") || !strings.HasPrefix(got[1], "sh~") || got[0] == got[1] || !slices.Equal(got[2:], []string{"ls", "c", "my ls"}) {
 		t.Errorf("%q", got)
+	}
+	slices.Reverse(commands)
+	again := nameAll(commands)
+	slices.Reverse(again)
+	if !slices.Equal(got, again) {
+		t.Errorf("in another order: %q, %q", got, again)
+	}
+	if got := nameAll([]Command{{Command: "a x"}, {Command: "b", Name: "a"}}); !strings.HasPrefix(got[0], "a~") || got[1] != "a" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestEarly(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{time.Hour: 250 * time.Millisecond, time.Second: 100 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			whole, _ := ctx.Deadline()
+			ctx, stop := early(ctx)
+			defer stop()
+			if end, _ := ctx.Deadline(); whole.Sub(end) != want {
+				t.Errorf("%v: %v before, want %v", limit, whole.Sub(end), want)
+			}
+		})
 	}
 }
 
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{`{"metrics": {"a": 1, "b": true}, "logs": [{"message": "m", "timestamp": 1}, "x"]}`, "a 1 k=v ts=1700000000000\n", `m,t=\ a f=1i,g="x,\" y",value=t 1700000000000000000`,
-		`a=1 b="c d" msg=x ts=1`, "OK | 'a b'=1ms;2;3;4;5 c=U\nx|y=1%\nz=3", "a nan\n# c\n{}", "a=\"\\", "\\", "'", "m, =,"} {
+		`a=1 b="c d" msg=x ts=1`, "OK | 'a b'=1ms;2;3;4;5 c=U\nx|y=1%\nz=3", "OK | ' '=1 \x01=0", "a nan\n# c\n{}", "a=\"\\", "\\", "'", "m, =,"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

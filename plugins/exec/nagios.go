@@ -40,7 +40,8 @@ func parsePerfdata(data string, p *parsed) {
 		label, rest = cutPerfLabel(data)
 		var value string
 		value, data, _ = strings.Cut(rest, " ")
-		if label == "" || value == "" {
+		is := labelOf("perfdata", label)
+		if is.Value == "" || value == "" {
 			p.problem(0, "%.60q must be 'label'=value[unit];[warn];[crit];[min];[max]", rest)
 			continue
 		}
@@ -56,7 +57,7 @@ func parsePerfdata(data string, p *parsed) {
 			continue
 		}
 		add := func(name string, v float64) {
-			p.samples = append(p.samples, sample{name: name, labels: []telemetry.Label{labelOf("perfdata", label)}, uom: uom, value: v * scale})
+			p.samples = append(p.samples, sample{name: name, labels: []telemetry.Label{is}, uom: uom, value: v * scale})
 		}
 		add("nagios_perfdata", v)
 		for i, name := range []string{"nagios_perfdata_warning", "nagios_perfdata_critical", "nagios_perfdata_min", "nagios_perfdata_max"} {

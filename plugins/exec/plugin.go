@@ -6,12 +6,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"os"
-	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/rtcollector/rtcollector/internal/promtext"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -40,9 +40,10 @@ type command struct {
 	limit      int
 	credential *credential
 
-	took, status *telemetry.Series
-	out          series
-	state        int // of nagios: what it said last
+	took, status, info *telemetry.Series
+	out                series
+	page               *promtext.Reader
+	state              int // of nagios: what it said last
 }
 
 func build(env plugins.Env, config Config) (*input, error) {
@@ -56,50 +57,28 @@ func build(env plugins.Env, config Config) (*input, error) {
 	if len(config.Commands) == 0 {
 		env.Log.Warn("no command is listed, so none is run: list some under commands")
 	}
-	names := labels(config.Commands)
-	for i, text := range config.Commands {
-		c := &command{
-			name: names[i], host: env.Factory.Host(), words: shellWords(text), shell: config.Shell, dir: config.WorkingDir, limit: int(config.MaxOutputSize),
-			credential: in.whom,
-		}
-		if !config.Shell {
-			c.words, _ = splitWords(text) // Validate has seen it
-		}
-		label := telemetry.Label{Key: "cmd", Value: c.name}
-		c.took = env.Factory.Gauge("exec_execution_time", telemetry.Seconds, label)
-		c.status = env.Factory.Gauge("exec_exit_status", telemetry.None, label)
-		c.out.init(env.Factory, label)
-		in.commands = append(in.commands, c)
+	names := nameAll(config.Commands)
+	for i, c := range config.Commands {
+		in.commands = append(in.commands, newCommand(env.Factory, &config, c.Command, names[i], in.whom))
 	}
 	return in, nil
 }
 
-// maxLabel is how much of a command becomes its label.
-const maxLabel = 120
-
-// labels makes labels of commands that Redis takes: it refuses parentheses and commas. Those that are cut or would be
-// the same as another's end with a hash of the command.
-func labels(commands []string) []string {
-	var names []string
-	for _, text := range commands {
-		name := strings.Map(func(r rune) rune {
-			switch {
-			case r == '(' || r == ')' || r == ',':
-				return '_'
-			case r < ' ' || r == 0x7f:
-				return ' '
-			}
-			return r
-		}, strings.ToValidUTF8(text, "_"))
-		name = strings.Join(strings.Fields(name), " ")
-		if len(name) > maxLabel || slices.Contains(names, name) {
-			h := fnv.New32a()
-			_, _ = h.Write([]byte(text))
-			name = fmt.Sprintf("%s~%08x", strings.ToValidUTF8(name[:min(len(name), maxLabel)], ""), h.Sum32())
-		}
-		names = append(names, name)
+func newCommand(f *telemetry.Factory, config *Config, text, name string, whom *credential) *command {
+	label := telemetry.Label{Key: "cmd", Value: name}
+	c := &command{
+		name: name, host: f.Host(), words: shellWords(text), dir: config.WorkingDir, shell: config.Shell, limit: int(config.MaxOutputSize), credential: whom,
+		took:   f.Gauge("exec_execution_time", telemetry.Seconds, label),
+		status: f.Gauge("exec_exit_status", telemetry.None, label),
+		info:   f.Info("exec_info", []telemetry.Label{label}, telemetry.Label{Key: "command", Value: labelText(text)}),
+		page:   promtext.NewReader(f, label),
 	}
-	return names
+	c.page.Most = maxSeries
+	if !config.Shell {
+		c.words, _ = splitWords(text) // Validate has seen it
+	}
+	c.out.init(f, label)
+	return c
 }
 
 // Gather implements plugins.Gatherer. All commands run at once.
@@ -108,6 +87,8 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := early(ctx)
+	defer stop()
 	results := make([]ran, len(in.commands))
 	var wg sync.WaitGroup
 	for i, c := range in.commands {
@@ -121,6 +102,16 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// early ends a little before the gather's time, so that there is time left for killing what hangs, and a command that hangs is
+// not taken for an input that does.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, limited := ctx.Deadline()
+	if !limited {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/10, linger+50*time.Millisecond)))
 }
 
 // environment is that of the commands.
@@ -143,6 +134,7 @@ func (in *input) environment(ctx context.Context) ([]string, error) {
 func (in *input) take(out *telemetry.Batch, c *command, r *ran) error {
 	out.Add(c.took, r.took.Seconds())
 	out.Add(c.status, float64(r.status))
+	out.Add(c.info, 1)
 	defer c.out.sweep()
 	isCheck := in.config.DataFormat == formatNagios && !r.cut && !r.truncated && r.status <= stateUnknown // where a status is a state
 	failed := r.status != 0 && !isCheck
@@ -181,6 +173,8 @@ func (c *command) parse(out *telemetry.Batch, format Format, r *ran) error {
 		eachLine(text, &p, parseMetric)
 	case formatInflux:
 		eachLine(text, &p, parseInflux)
+	case formatProm:
+		return c.readPage(out, text)
 	case formatLogfmt:
 		eachLine(text, &p, parseLogfmt)
 	case formatNagios:
@@ -193,4 +187,12 @@ func (c *command) parse(out *telemetry.Batch, format Format, r *ran) error {
 		c.addEvent(out, e)
 	}
 	return errors.Join(c.out.add(out, p.samples), p.err())
+}
+
+// readPage reads metrics in Prometheus' text format.
+func (c *command) readPage(out *telemetry.Batch, text []byte) error {
+	if _, err := c.page.Read(out, text); err != nil {
+		return fmt.Errorf("parse its output: %w", err)
+	}
+	return nil
 }

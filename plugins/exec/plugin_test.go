@@ -29,10 +29,11 @@ const perProcess = 500
 func TestConformance(t *testing.T) {
 	check := script(t, `echo "DISK WARNING | '/'=81%;80;90;0;100 time=5ms;10;20;0;50"; exit 1`)
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "json", Config: `commands: ["echo '{\"a\": 1.5, \"b\": true}'", "echo '{\"a\": 2}'"]`, Allocs: 2 * perProcess},
+		plugintest.Case{Name: "json", Config: `commands: ["echo '{\"a\": 1.5, \"b\": true}'", {name: two, command: "echo '{\"a\": 2}'"}]`, Allocs: 2 * perProcess},
 		plugintest.Case{Name: "no shell", Config: `{commands: ["echo a 1"], shell: false, data_format: metrics}`, Allocs: perProcess},
 		plugintest.Case{Name: "nagios", Config: `{commands: ["` + check + `"], data_format: nagios}`, Allocs: perProcess},
-		plugintest.Case{Name: "failing", Config: `commands: ["exit 3"]`, Error: `run "exit 3": exit status 3`},
+		plugintest.Case{Name: "prometheus", Config: `{commands: [{name: page, command: "echo '# TYPE a counter'; echo a 1"}], data_format: prometheus}`, Allocs: perProcess},
+		plugintest.Case{Name: "failing", Config: `commands: ["exit 3"]`, Error: `run "exit": exit status 3`},
 	)
 }
 
@@ -112,6 +113,8 @@ func TestFormats(t *testing.T) {
 		"garbage":              {"metrics", `\000\001\377 \376`, map[string]float64{}, nil, "is no number"},
 		"influx":               {"influx", `weather,room=big\\ attic temp=21.5,n=3i,u=4u,ok=t,text="a, b c=\\"d\\"",value=7 1700000000123456789`, map[string]float64{"weather_temp room=big attic @1700000000123": 21.5, "weather_n room=big attic @1700000000123": 3, "weather_u room=big attic @1700000000123": 4, "weather_ok room=big attic @1700000000123": 1, "weather room=big attic @1700000000123": 7}, nil, ""},
 		"influx, bad":          {"influx", "cpu\ncpu a=x\ncpu a=1 b\ncpu a=2", map[string]float64{"cpu_a": 2}, nil, `line 1: "cpu" must be: measurement,tag=a field=1 [nanoseconds] (and 2 more)`},
+		"prometheus":           {"prometheus", "# TYPE a_total counter\na_total{cmd=\"x\",b=\"y z\"} 5 1700000000000\nroom_celsius 21.5\n# EOF", map[string]float64{"a_total b=y z exported_cmd=x": 5, "room_celsius unit=celsius": 21.5}, nil, ""},
+		"prometheus, bad":      {"prometheus", "a\nb 1", map[string]float64{"b": 1}, nil, `parse its output: line 1 is no sample: "a"`},
 		"logfmt":               {"logfmt", `room="big attic" temp=21.5 open ts=1700000001` + "\n" + `level=error msg="it broke" code=7`, map[string]float64{"temp open=true room=big attic @1700000001000": 21.5}, []string{"error: it broke level=error code=7"}, ""},
 		"logfmt, bad":          {"logfmt", "=1\na=1", map[string]float64{"a": 1}, nil, "line 1: a value without a key"},
 		"text":                 {"text", "one\n\n two \n", map[string]float64{}, []string{"info: one", "info: two"}, ""},
@@ -145,7 +148,7 @@ func TestNagiosStates(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := p.Batch(float64(i))
-		got, ok := plugintest.BySeries(b)[`nagios_state{cmd="`+command+`",environment="test",host="testhost",source="exec"}`]
+		got, ok := plugintest.BySeries(b)[`nagios_state{cmd="script.sh",environment="test",host="testhost",source="exec"}`]
 		if (err != nil) != c.err || ok != (c.state >= 0) || ok && got != float64(c.state) || len(b.Events) != c.events {
 			t.Errorf("status %d: %v, state %v (%v), %d events", c.status, err, got, ok, len(b.Events))
 		}
@@ -199,9 +202,25 @@ func TestTooMuch(t *testing.T) {
 	if err == nil || len(events) != maxLines {
 		t.Errorf("on standard error: %d events, %v", len(events), err)
 	}
-	got, _, err = printed(t, "{commands: ['i=0; while [ $i -lt 11000 ]; do i=$((i+1)); echo m$i 1; done'], data_format: metrics}")
-	if err == nil || !strings.Contains(err.Error(), "more than 10000 different metrics") || len(got) != maxSeries {
-		t.Errorf("many names: %d, %v", len(got), err)
+}
+
+// Of too many metrics, the same are taken at every gather.
+func TestTooManyMetrics(t *testing.T) {
+	for format, limit := range map[string]string{"metrics": "more than 10000 metrics", "prometheus": "more than 10000 samples"} {
+		p := start(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
+		for second := range 2 {
+			b, err := p.Batch(float64(second))
+			if n := b.Len() - 3; err == nil || !strings.Contains(err.Error(), limit) || n != maxSeries {
+				t.Errorf("%s, gather %d: %d, %v", format, second, n, err)
+			}
+		}
+	}
+}
+
+func TestLongLineIsCut(t *testing.T) {
+	_, events, err := printed(t, "{commands: ['head -c 100000 /dev/zero | tr \"\\0\" x'], data_format: text}")
+	if err != nil || len(events) != 1 || len(events[0]) != len("info: ")+maxMessage {
+		t.Errorf("%d events, %v", len(events), err)
 	}
 }
 
@@ -219,10 +238,11 @@ func TestStandardErrorIsEvents(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("SECRET_ROOM_TOKEN", "1234")
 	t.Setenv("FROM_AGENT", "5")
+	t.Setenv("KEPT", "8")
 	dir := t.TempDir()
 	env := plugintest.Env("exec", "")
 	env.Secrets = secrets.Env{}
-	p := plugintest.Start(t, Plugin, `{commands: ["echo token $TOKEN; echo mine $FROM_AGENT; echo set $SET; pwd >&2"], data_format: metrics, environment: [TOKEN=secret:room/token, "SET=a=7"], working_dir: `+dir+`}`, env)
+	p := plugintest.Start(t, Plugin, `{commands: ["echo token $TOKEN; echo mine $FROM_AGENT; echo kept $KEPT; echo set $SET; pwd >&2"], data_format: metrics, environment: [TOKEN=secret:room/token, "SET=a=7", FROM_AGENT=6], working_dir: `+dir+`}`, env)
 	b, err := p.Batch(0)
 	got := plugintest.ByKey(b)
 	values := map[string]float64{}
@@ -230,7 +250,7 @@ func TestEnvironment(t *testing.T) {
 		name, _, _ := strings.Cut(key, "_")
 		values[name] = v
 	}
-	if values["token"] != 1234 || values["mine"] != 5 || err == nil || !strings.Contains(err.Error(), `"a=7" is no number`) {
+	if values["token"] != 1234 || values["mine"] != 6 || values["kept"] != 8 || err == nil || !strings.Contains(err.Error(), `"a=7" is no number`) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if real, _ := filepath.EvalSymlinks(dir); len(b.Events) != 1 || b.Events[0].Message != real {
@@ -253,10 +273,15 @@ func TestUser(t *testing.T) {
 		t.Skipf("there is no user nobody here: %v", err)
 	}
 	t.Setenv("SECRET_X", "hidden")
-	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $SECRET_X"], data_format: text, user: nobody, working_dir: /}`)
+	t.Setenv("VAULT_TOKEN", "hidden")
+	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $SECRET_X $VAULT_TOKEN"], data_format: text, user: nobody, working_dir: /}`)
 	want := strings.TrimSpace(output(t, "sh", "-c", "getent passwd nobody | cut -d: -f6"))
 	if err != nil || len(events) != 2 || events[0] != "info: nobody" || events[1] != "info: "+want {
 		t.Errorf("%v %v", events, err)
+	}
+	groups := strings.Fields(output(t, "id", "-G", "nobody"))
+	if c, err := lookUp("nobody"); err != nil || len(c.Groups) != len(groups) {
+		t.Errorf("groups %v, want %v", c.Groups, groups)
 	}
 	built, problems := plugintest.Decode(t, Plugin, `{commands: [a], user: no-such-user-here}`)
 	if problems.Err() != nil {
@@ -264,6 +289,19 @@ func TestUser(t *testing.T) {
 	}
 	if _, err := built.New(plugintest.Env("exec", "")); err == nil || !strings.Contains(err.Error(), `"no-such-user-here": there is none`) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Who is not root can run commands only as himself.
+func TestUserWithoutRoot(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may run commands as anybody")
+	}
+	if _, err := lookUp("root"); err == nil || !strings.Contains(err.Error(), "only root may do that") {
+		t.Error(err)
+	}
+	if c, err := lookUp(strconv.Itoa(os.Geteuid())); err != nil || !c.NoSetGroups {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

@@ -34,7 +34,7 @@ while :; do sleep 1000; done`)
 	if err := os.WriteFile(pids, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, fmt.Sprintf("{commands: ['%s', 'echo fast 1'], data_format: metrics}", stubborn))
+	p := start(t, fmt.Sprintf("{commands: ['%s', 'echo fast 1'], data_format: metrics, ignore_error: true}", stubborn))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
@@ -46,12 +46,12 @@ while :; do sleep 1000; done`)
 	})
 	cancel() // as a deadline does
 	err := <-done
-	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), stubborn) || strings.Contains(err.Error(), "fast") {
+	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), `run "script.sh"`) || strings.Contains(err.Error(), "echo") {
 		t.Errorf("%v", err)
 	}
 	got := plugintest.ByKey(b)
-	if got["fast_echo_fast_1"] != 1 {
-		t.Errorf("the other command's metric is missing: %v", got)
+	if _, has := got["late_script.sh"]; got["fast_echo"] != 1 || has || got["exec_exit_status_script.sh"] != 124 {
+		t.Errorf("%v", got)
 	}
 	if text, _ := os.ReadFile(pids); len(strings.Fields(string(text))) < 3 {
 		t.Fatalf("only %q were started", text)

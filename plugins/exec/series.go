@@ -43,13 +43,13 @@ func (s *series) init(f *telemetry.Factory, command telemetry.Label) {
 	})
 }
 
-// maxSeries is how many series a command may have: one that prints other names each time would fill Redis.
+// maxSeries is how many series a command may have at a time.
 const maxSeries = 10_000
 
 func (s *series) add(out *telemetry.Batch, samples []sample) error {
 	for i := range samples {
-		if s.known.Len() >= maxSeries {
-			return fmt.Errorf("it prints more than %d different metrics: the rest is left out", maxSeries)
+		if i == maxSeries {
+			return fmt.Errorf("it prints more than %d metrics: the rest is left out", maxSeries)
 		}
 		p := &samples[i]
 		s.pending = p

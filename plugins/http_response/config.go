@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/httpx"
@@ -24,7 +25,31 @@ type Config struct {
 	BodyField          string            `yaml:"response_body_field" conf:"ignored"`
 	InsecureSkipVerify bool              `yaml:"insecure_skip_verify"`
 	Interface          string            `yaml:"interface"`
-	KeepConnections    bool              `yaml:"keep_connections"`
+	KeepConnections    keeping           `yaml:"keep_connections"`
+}
+
+// keeping is how long a connection is kept; 0: every request has one of its own.
+type keeping time.Duration
+
+// usualAge is how long connections are kept when nothing else is said: so late may a new certificate or address be noticed.
+const usualAge = 5 * time.Minute
+
+// UnmarshalScalar implements conf.Scalar.
+func (k *keeping) UnmarshalScalar(text string) error {
+	switch text {
+	case "true":
+		*k = keeping(usualAge)
+		return nil
+	case "false":
+		*k = 0
+		return nil
+	}
+	d, err := conf.ParseDuration(text)
+	if err != nil {
+		return errors.New("must be true, false, or how long one is kept, such as 10m")
+	}
+	*k = keeping(d)
+	return nil
 }
 
 func defaults() Config {

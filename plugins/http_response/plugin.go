@@ -39,6 +39,10 @@ type probe struct {
 	last    result
 	body    bytes.Buffer
 	answer  answer
+
+	place float64       // among all probes, from 0 to 1
+	age   time.Duration // how long its connection is kept; 0: not at all
+	until time.Time     // when this one has been kept long enough
 }
 
 // series are those of one URL.
@@ -64,8 +68,11 @@ func build(env plugins.Env, c Config) (*input, error) {
 			return nil, err
 		}
 	}
-	for _, a := range all {
-		in.probes = append(in.probes, newProbe(env, &c, a))
+	for i, a := range all {
+		p := newProbe(env, &c, a)
+		p.age = time.Duration(c.KeepConnections)
+		p.place = float64(i) / float64(len(all))
+		in.probes = append(in.probes, p)
 	}
 	return in, nil
 }
@@ -76,7 +83,7 @@ func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 		Target: c.Target(a, env.Secrets), log: env.Log, factory: env.Factory, results: map[result]*telemetry.Series{},
 		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: method}, {Key: "url", Value: a.String()}},
 	}
-	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, !c.KeepConnections, c.localAddr()
+	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, c.KeepConnections == 0, c.localAddr()
 	gauge := func(name string, unit telemetry.Unit, wanted bool) *telemetry.Series {
 		if !wanted {
 			return nil
@@ -104,7 +111,8 @@ func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(ctx, in.probes, func(ctx context.Context, p *probe) { p.answer = ask(ctx, p.Target, &in.want, &p.body) })
+	turns := newTurns(ctx, max(len(in.probes), 1))
+	httpx.Together(ctx, in.probes, func(ctx context.Context, p *probe) { p.ask(ctx, &in.want, turns) })
 	var errs []error
 	for _, p := range in.probes {
 		if errors.Is(p.answer.err, context.Canceled) {
@@ -126,6 +134,26 @@ func (in *input) Close() error {
 		p.Close()
 	}
 	return nil
+}
+
+func (p *probe) ask(ctx context.Context, want *expected, turns *turns) {
+	p.renew()
+	done := turns.take(ctx)
+	defer done()
+	p.answer = ask(ctx, p.Target, want, &p.body, done)
+}
+
+// renew gives up a connection that was kept long enough. The first is given up earlier, so that not all are made anew at once.
+func (p *probe) renew() {
+	now := time.Now()
+	switch {
+	case p.age == 0, now.Before(p.until):
+	case p.until.IsZero():
+		p.until = now.Add(time.Duration((1 - p.place) * float64(p.age)))
+	default:
+		p.Close()
+		p.until = now.Add(p.age)
+	}
 }
 
 func (p *probe) add(out *telemetry.Batch) {

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -164,16 +168,75 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
+// A kept connection is made anew when its time has passed, and only then.
 func TestKeptConnection(t *testing.T) {
 	url := httpxtest.Pages(t, page).URL
-	p := start(t, "{urls: ['"+url+"'], keep_connections: true}")
-	first, _ := answers(t, p)
-	second, _ := answers(t, p)
-	_, had := first["connect_time"]
-	_, has := second["connect_time"]
-	if !had || has || second["result_code"] != 0 {
-		t.Errorf("%v, then %v", first, second)
+	p := start(t, "{urls: ['"+url+"'], keep_connections: 1h}")
+	isNew := func() bool {
+		got, result := answers(t, p)
+		if result != "success" {
+			t.Error(result)
+		}
+		_, has := got["connect_time"]
+		return has
 	}
+	probe := p.Input.Gatherer.(*input).probes[0]
+	if !isNew() || isNew() || isNew() {
+		t.Error("the connection is not kept")
+	}
+	probe.until = time.Now().Add(-time.Second)
+	if !isNew() || isNew() {
+		t.Error("an old connection is not made anew once")
+	}
+	if left := time.Until(probe.until); left < 59*time.Minute || left > time.Hour {
+		t.Errorf("the new one has %v left", left)
+	}
+}
+
+func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
+	url := httpxtest.Pages(t, page).URL
+	p := start(t, "{urls: ['"+url+"/a', '"+url+"/b', '"+url+"/c', '"+url+"/d'], keep_connections: true}")
+	_, _ = p.Batch(0)
+	for i, probe := range p.Input.Gatherer.(*input).probes {
+		want := usualAge * time.Duration(4-i) / 4
+		if left := time.Until(probe.until); left > want || left < want-10*time.Second {
+			t.Errorf("%d: %v left, want %v", i, left, want)
+		}
+	}
+}
+
+// As many probes connect at a time as there are processors; a turn ends with its probe's request, or after a while.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		procs := runtime.GOMAXPROCS(0)
+		turns := newTurns(t.Context(), 1000)
+		began := time.Now()
+		var first func()
+		for range procs {
+			first = turns.take(t.Context())
+		}
+		first()
+		first()
+		second := turns.take(t.Context())
+		if time.Since(began) != 0 {
+			t.Errorf("a turn that is over is not given on: %v", time.Since(began))
+		}
+		turns.take(t.Context())
+		if time.Since(began) != longest {
+			t.Errorf("one that lasts is given on after %v", time.Since(began))
+		}
+		second()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 2 * procs {
+			turns.take(ctx)()
+		}
+		limited, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if got, want := newTurns(limited, 1000*procs).most, 100*time.Microsecond; got != want {
+			t.Errorf("a turn of many lasts %v, want %v", got, want)
+		}
+	})
 }
 
 // TestMisbehaving: each failure has its result, costs no other URL, and shows no credentials anywhere.
@@ -238,6 +301,46 @@ func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results
 	return results, logged.String()
 }
 
+// An answer that was cut off is none: nothing of it is written. One that the agent gave up says nothing at all.
+func TestNoAnswer(t *testing.T) {
+	cut := servicetest.Raw(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+	})
+	p := start(t, "urls: ['http://"+cut+"']")
+	if got, result := answers(t, p); len(got) != 2 || result != "connection_failed" {
+		t.Errorf("%s: %v", result, got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+	if err := p.Input.Gatherer.Gather(ctx, b); !errors.Is(err, context.Canceled) || b.Len() != 0 {
+		t.Errorf("%d samples, %v", b.Len(), err)
+	}
+}
+
+// The version of TLS, and of a chain of certificates the server's own.
+func TestOldTLSAndChain(t *testing.T) {
+	a := tlstest.New(t)
+	cert, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{Expired: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert.Certificate = append(cert.Certificate, other.Certificate...)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12}
+	s.StartTLS()
+	defer s.Close()
+	got, _ := answers(t, start(t, "{urls: ['"+s.URL+"'], insecure_skip_verify: true}"))
+	if got["tls_version"] != 1.2 || got["http_version"] != 1.1 || got["cert_expiry"] > 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestUnknownName(t *testing.T) {
 	got, result := answers(t, start(t, "urls: ['http://nonesuch.invalid/']"))
 	if result != "dns_failed" || got["result_code"] != 5 {
@@ -271,6 +374,15 @@ interface: ""
 `)
 	if err := problems.Err(); err != nil {
 		t.Error(err)
+	}
+	for text, want := range map[string]time.Duration{"true": usualAge, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
+		var k keeping
+		if err := k.UnmarshalScalar(text); err != nil || time.Duration(k) != want {
+			t.Errorf("%s: %v, %v", text, k, err)
+		}
+	}
+	if _, problems = plugintest.Decode(t, Plugin, "{keep_connections: long}"); problems.Err() == nil || !strings.Contains(problems.Error(), "must be true, false, or how long") {
+		t.Errorf("%v", problems)
 	}
 	_, problems = plugintest.Decode(t, Plugin, "{urls: [x], method: 'a b', response_string_match: '(', response_body_max_size: 1GB, insecure_skip_verify: true, tls: {ca: x}}")
 	if len(problems) != 5 {
@@ -316,18 +428,31 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// BenchmarkGather is 100 URLs. The servers are in the same process, so that the CPU time counts both sides.
+// nginxConf answers every request at once, with TLS or without.
+const nginxConf = `daemon off; master_process off; user root; pid $DIR/pid; error_log $DIR/error;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $DIR/1; proxy_temp_path $DIR/2; fastcgi_temp_path $DIR/3; uwsgi_temp_path $DIR/4; scgi_temp_path $DIR/5;
+  server { listen 127.0.0.1:$PORT TLS; location / { return 200 '{"status": "ok"}'; } }
+}`
+
+// BenchmarkGather is 100 URLs. Their server is another process, whose CPU time does not count.
 func BenchmarkGather(b *testing.B) {
 	a := tlstest.New(b)
-	for name, url := range map[string]string{"http": httpxtest.Pages(b, page).URL, "https": secure(b, a, tlstest.Cert{})} {
-		for _, keep := range []string{"false", "true"} {
-			b.Run(name+"/keep="+keep, func(b *testing.B) {
-				config := "{keep_connections: " + keep + ", tls: {ca: " + a.File + "}, urls: ["
-				for i := range 100 {
-					config += "'" + url + "/" + string(rune('a'+i%26)) + strings.Repeat("x", i/26) + "', "
-				}
-				plugintest.Cost(b, start(b, config+"]}"))
-			})
-		}
+	cert, key := a.Issue(b, tlstest.Cert{})
+	secured := "ssl http2; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate " + cert + "; ssl_certificate_key " + key
+	for _, c := range []struct{ scheme, listen, keep string }{
+		{"http", "", "false"}, {"http", "", "true"}, {"https", secured, "false"}, {"https", secured, "true"},
+	} {
+		b.Run(c.scheme+"/keep="+c.keep, func(b *testing.B) {
+			conf := strings.Replace(nginxConf, "TLS", c.listen, 1)
+			d := httpxtest.Start(b, "nginx-light", map[string]string{"conf": conf}, "nginx", "-c", "$DIR/conf", "-p", "$DIR", "-e", "$DIR/error")
+			config := "{keep_connections: " + c.keep + ", tls: {ca: " + a.File + "}, urls: ["
+			for i := range 100 {
+				config += fmt.Sprintf("'%s://127.0.0.1:%s/%d', ", c.scheme, d.Port, i)
+			}
+			plugintest.Cost(b, start(b, config+"]}"))
+		})
 	}
 }

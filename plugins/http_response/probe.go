@@ -39,9 +39,9 @@ type answer struct {
 	isWanted bool // the status
 }
 
-// ask makes a request.
-func ask(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer) answer {
-	c := newClock()
+// ask makes a request, and calls sent when it has been sent.
+func ask(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer, sent func()) answer {
+	c := newClock(sent)
 	resp, err := t.Do(httptrace.WithClientTrace(ctx, c.hooks()))
 	var a answer
 	if err == nil {

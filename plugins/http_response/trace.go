@@ -18,10 +18,11 @@ type clock struct {
 	mu                                 sync.Mutex
 	began, lookup, connecting, shaking time.Time
 	times                              times
+	sent                               func()
 }
 
-func newClock() *clock {
-	return &clock{began: time.Now(), times: times{-1, -1, -1, -1}}
+func newClock(sent func()) *clock {
+	return &clock{sent: sent, began: time.Now(), times: times{-1, -1, -1, -1}}
 }
 
 func (c *clock) read() times {
@@ -58,6 +59,7 @@ func (c *clock) hooks() *httptrace.ClientTrace {
 		ConnectDone:       func(_, _ string, err error) { c.end(&c.connecting, &c.times.connect, err) },
 		TLSHandshakeStart: func() { c.start(&c.shaking) },
 		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { c.end(&c.shaking, &c.times.tls, err) },
+		WroteRequest:      func(httptrace.WroteRequestInfo) { c.sent() },
 		GotFirstResponseByte: func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()

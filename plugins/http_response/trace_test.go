@@ -9,7 +9,7 @@ import (
 // Of several addresses the first attempt counts from its start, and one that fails does not end it; of several connections
 // the times are added.
 func TestClock(t *testing.T) {
-	c := newClock()
+	c := newClock(func() {})
 	c.start(&c.connecting)
 	first := c.connecting
 	c.start(&c.connecting)

@@ -15,7 +15,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("nginx", "connections and requests of nginx (stub_status)", defaults, build).OnRequest().Doc(readme + httpx.Readme)
+var Plugin = plugins.Poll("nginx", "connections and requests of nginx, zones and upstreams of NGINX Plus", defaults, build).OnRequest().Doc(readme + httpx.Readme)
 
 // Config says where the pages are.
 type Config struct {
@@ -37,6 +37,8 @@ type server struct {
 	gauges  [numFields]*telemetry.Series
 	totals  [numFields]*telemetry.Total
 	dropped *telemetry.Total
+	plus    *plus
+	isPlus  bool // what answers now
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -49,7 +51,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 }
 
 func newServer(f *telemetry.Factory, p *httpx.Page) *server {
-	s := &server{Page: p, dropped: f.Counter("nginx_dropped", telemetry.None, p.Labels...)}
+	s := &server{Page: p, dropped: f.Counter("nginx_dropped", telemetry.None, p.Labels...), plus: newPlus(f, p)}
 	for i, name := range map[int]string{active: "nginx_active", reading: "nginx_reading", writing: "nginx_writing", waiting: "nginx_waiting"} {
 		s.gauges[i] = f.Gauge(name, telemetry.None, p.Labels...)
 	}
@@ -61,7 +63,7 @@ func newServer(f *telemetry.Factory, p *httpx.Page) *server {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.Fetch(ctx, maxPage) })
+	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.fetch(ctx) })
 	var errs []error
 	for _, s := range in.servers {
 		errs = append(errs, s.add(out))
@@ -77,14 +79,30 @@ func (in *input) Close() error {
 	return nil
 }
 
+// fetch asks for the page and, if that turns out to be the API of NGINX Plus, for what there is below it.
+func (s *server) fetch(ctx context.Context) {
+	s.Fetch(ctx, maxPage)
+	if s.isPlus = s.Err == nil && isAPI(s.Text); s.isPlus {
+		s.plus.fetch(ctx, s.Text)
+	}
+}
+
 func (s *server) add(out *telemetry.Batch) error {
 	if s.Err != nil {
 		return s.Err
 	}
+	if s.isPlus {
+		return s.addPlus(out)
+	}
 	fields, ok := parse(s.Text)
 	if !ok {
-		return s.Unexpected(s.Text, "the page of nginx's stub_status")
+		return s.Unexpected(s.Text, "the page of nginx's stub_status or the API of NGINX Plus")
 	}
+	s.addFields(out, &fields)
+	return nil
+}
+
+func (s *server) addFields(out *telemetry.Batch, fields *[numFields]float64) {
 	for i, total := range s.totals {
 		if total != nil {
 			total.Add(out, fields[i])
@@ -95,5 +113,4 @@ func (s *server) add(out *telemetry.Batch) error {
 	if fields[accepts] >= fields[handled] {
 		s.dropped.Add(out, fields[accepts]-fields[handled])
 	}
-	return nil
 }

@@ -19,6 +19,8 @@ const (
 
 	// request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
 	request = 150
+
+	plusRequests = 12_000 // 18 requests and their JSON
 )
 
 func config(hosts ...string) string {
@@ -34,11 +36,14 @@ func host(url string) string { return strings.TrimPrefix(url, "http://") }
 func TestPlugin(t *testing.T) {
 	s := httpxtest.Page(t, page)
 	one, two := host(s.URL), host(httpxtest.Page(t, page).URL)
+	_, api := newAPI(t)
 	both := "urls: [" + s.URL + "/a, " + s.URL + "/b]"
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "one", Config: "status_url: " + s.URL, Allocs: request},
 		plugintest.Case{Name: "two", Config: config(one, two), Allocs: 2 * request},
 		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * request},
+		plugintest.Case{Name: "plus", Config: "status_url: " + api, Allocs: plusRequests},
+		plugintest.Case{Name: "of a version, beside stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: plusRequests},
 		plugintest.Case{Name: "one is gone", Config: config(one, servicetest.Refusing), Error: "is it running?"},
 	)
 }

@@ -2,12 +2,15 @@
 package prometheus
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/promtext"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -23,6 +26,7 @@ type Config struct {
 	httpx.Config `yaml:",inline"`
 	URL          string   `yaml:"url" conf:"public"`
 	URLs         []string `yaml:"urls" conf:"public"` // instead of the default of url, or beside another
+	Gzip         bool     `yaml:"gzip"`
 }
 
 const (
@@ -32,6 +36,10 @@ const (
 	accept = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"
 
 	maxPage = 64 << 20
+
+	up      = "up"
+	took    = "scrape_duration_seconds"
+	scraped = "scrape_samples_scraped"
 )
 
 func defaults() Config { return Config{Config: httpx.Defaults(), URL: nodeExporter} }
@@ -53,42 +61,45 @@ type input struct {
 // target is one exporter.
 type target struct {
 	*httpx.Target
-	factory *telemetry.Factory
-	labels  []telemetry.Label
-	series  *telemetry.Vec[string, handle]
-	round   int
-	text    []byte
-	names   map[string]bool // of metrics on this page that are called like rates; nil: not known yet
-	err     error
+	page              *promtext.Reader
+	up, took, scraped *telemetry.Series
+	text              []byte
+	elapsed           time.Duration
+	err               error
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	all, err := c.addresses()
 	in := &input{}
 	for _, a := range all {
-		t := &target{
-			Target: c.Target(a, env.Secrets), factory: env.Factory,
-			labels: []telemetry.Label{{Key: "instance", Value: a.HostPort()}},
-			series: telemetry.NewVec(func(string) handle { return handle{} }), // made when the kind is known
-		}
-		if path := a.Path(all); path.Value != "" {
-			t.labels = append(t.labels, path)
-		}
-		t.Accept = accept
-		in.targets = append(in.targets, t)
+		in.targets = append(in.targets, newTarget(env, &c, a, all))
 	}
 	return in, err
 }
 
+// newTarget makes a target. Its own metrics are called as Prometheus calls them (prometheus.io/docs/concepts/jobs_instances).
+func newTarget(env plugins.Env, c *Config, a httpx.Address, all []httpx.Address) *target {
+	labels := []telemetry.Label{{Key: "instance", Value: a.HostPort()}}
+	if path := a.Path(all); path.Value != "" {
+		labels = append(labels, path)
+	}
+	t := &target{
+		Target: c.Target(a, env.Secrets), page: promtext.NewReader(env.Factory, labels...),
+		up:      env.Factory.Gauge(up, telemetry.None, labels...),
+		took:    env.Factory.Gauge(took, telemetry.Seconds, labels...),
+		scraped: env.Factory.Gauge(scraped, telemetry.None, labels...),
+	}
+	t.Accept, t.Compressed = accept, c.Gzip
+	t.page.Taken = []string{up, took, scraped}
+	return t
+}
+
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(ctx, in.targets, func(ctx context.Context, t *target) { t.text, t.err = t.Get(ctx, maxPage) })
+	httpx.Together(ctx, in.targets, func(ctx context.Context, t *target) { t.scrape(ctx) })
 	var errs []error
 	for _, t := range in.targets {
-		if t.err == nil {
-			t.err = t.read(out)
-		}
-		errs = append(errs, t.err)
+		errs = append(errs, t.add(out))
 	}
 	return errors.Join(errs...)
 }
@@ -101,32 +112,35 @@ func (in *input) Close() error {
 	return nil
 }
 
-// read writes the page's samples.
-func (t *target) read(out *telemetry.Batch) error {
-	t.round++
-	t.names = nil
-	p := parser{rest: t.text}
-	good, wrong := 0, 0
-	var first error
-	for {
-		s, line, ok, more := p.next()
-		if !more {
-			break
-		}
-		if ok && t.add(out, s) {
-			good++
-			continue
-		}
-		if wrong++; wrong == 1 {
-			first = fmt.Errorf("parse %s: line %d is no sample: %.80q", t, p.line, line)
+func (t *target) scrape(ctx context.Context) {
+	began := time.Now()
+	t.text, t.err = t.Get(ctx, maxPage)
+	t.elapsed = time.Since(began)
+}
+
+// add writes the page's samples, and whether there was one.
+func (t *target) add(out *telemetry.Batch) error {
+	samples, err := 0, t.err
+	if err == nil {
+		samples, err = t.page.Read(out, t.text)
+		empty := len(bytes.TrimSpace(t.text)) == 0
+		switch {
+		case samples == 0 && (err != nil || empty):
+			t.err = t.Unexpected(t.text, "metrics in the text format of Prometheus")
+			err = t.err
+		case err != nil:
+			err = fmt.Errorf("parse %s: %w", t, err)
 		}
 	}
-	t.series.Sweep()
-	switch {
-	case good == 0 && (wrong > 0 || p.line == 0):
-		return t.Unexpected(t.text, "metrics in the text format of Prometheus")
-	case wrong > 1:
-		return fmt.Errorf("%w, and %d more", first, wrong-1)
+	if errors.Is(err, context.Canceled) {
+		return err // says nothing about the target
 	}
-	return first
+	out.Add(t.took, t.elapsed.Seconds())
+	out.Add(t.scraped, float64(samples))
+	if t.err == nil {
+		out.Add(t.up, 1)
+	} else {
+		out.Add(t.up, 0)
+	}
+	return err
 }

@@ -1,21 +1,19 @@
 package prometheus
 
 import (
-	"bytes"
+	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
@@ -28,7 +26,7 @@ const request = 150
 
 func recorded(t testing.TB, name string) string {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + name)
+	data, err := os.ReadFile("../../internal/promtext/testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,17 +36,21 @@ func recorded(t testing.TB, name string) string {
 func serve(t testing.TB, page string) string { return httpxtest.Page(t, page).URL + "/metrics" }
 
 func TestPlugin(t *testing.T) {
+	var many string
+	for i := range 10_000 {
+		many += fmt.Sprintf("requests{handler=\"/api/v1/%d\"} 1\n", i)
+	}
 	text, om := serve(t, recorded(t, "text")), serve(t, recorded(t, "openmetrics"))
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "text", Config: "url: " + text, Allocs: request},
 		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: request},
 		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * request},
-		plugintest.Case{Name: "large", Config: "url: " + serve(t, large(10_000)), Allocs: request},
+		plugintest.Case{Name: "large", Config: "url: " + serve(t, many), Allocs: request},
 		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "is it running?"},
 	)
 }
 
-// gather returns the samples as in a page: names with the labels that come from it.
+// gather returns the samples as in a page: names with the labels that come from it, without what is said about the target.
 func gather(t testing.TB, p *plugintest.Probe, second float64) map[string]float64 {
 	t.Helper()
 	b, err := p.Batch(second)
@@ -58,6 +60,9 @@ func gather(t testing.TB, p *plugintest.Probe, second float64) map[string]float6
 	m := map[string]float64{}
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
+		if slices.Contains([]string{up, took, scraped}, s.Name()) {
+			continue
+		}
 		var labels []string
 		for _, l := range s.Labels() {
 			switch l.Key {
@@ -150,7 +155,7 @@ func TestComesAndGoes(t *testing.T) {
 			t.Errorf("page %d: %s", i, diff)
 		}
 	}
-	if n := p.Input.Gatherer.(*input).targets[0].series.Len(); n != 1 {
+	if n := p.Input.Gatherer.(*input).targets[0].page.Len(); n != 1 {
 		t.Errorf("%d series are remembered, want 1", n)
 	}
 }
@@ -172,122 +177,53 @@ func TestWrongLines(t *testing.T) {
 		p := plugintest.Start(t, Plugin, "url: "+serve(t, "good 1\n"+line+"\n"+line+"\nfine 2\n"), plugintest.Env("prometheus", ""))
 		for i := range 2 {
 			b, err := p.Batch(float64(i))
-			if err == nil || !strings.Contains(err.Error(), "/metrics: line 2 is no sample: ") || !strings.HasSuffix(err.Error(), ", and 1 more") || b.Len() != 2 {
+			if err == nil || !strings.Contains(err.Error(), "/metrics: line 2 is no sample: ") || !strings.HasSuffix(err.Error(), ", and 1 more") || b.Len() != 2+3 {
 				t.Errorf("%q: %d samples, %v", line, b.Len(), err)
 			}
 		}
 	}
 }
 
-// byExpfmt reads a page with Prometheus' own library.
-func byExpfmt(t testing.TB, page []byte) map[string]float64 {
-	t.Helper()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := map[string]float64{}
-	for name, f := range families {
-		for _, metric := range f.Metric {
-			labels := metric.Label
-			add := func(suffix string, v float64, extra ...string) {
-				var s strings.Builder
-				for _, l := range labels {
-					fmt.Fprintf(&s, " %s=%s", l.GetName(), l.GetValue())
-				}
-				if !math.IsNaN(v) && !math.IsInf(v, 0) {
-					m[name+suffix+s.String()+strings.Join(extra, "")] = v
-				}
-			}
-			addMetric(metric, add)
-		}
-	}
-	return m
-}
-
-func addMetric(metric *dto.Metric, add func(suffix string, v float64, extra ...string)) {
-	switch {
-	case metric.Counter != nil:
-		add("", metric.Counter.GetValue())
-	case metric.Gauge != nil:
-		add("", metric.Gauge.GetValue())
-	case metric.Untyped != nil:
-		add("", metric.Untyped.GetValue())
-	case metric.Summary != nil:
-		add("_sum", metric.Summary.GetSampleSum())
-		add("_count", float64(metric.Summary.GetSampleCount()))
-		for _, q := range metric.Summary.Quantile {
-			add("", q.GetValue(), fmt.Sprintf(" quantile=%v", q.GetQuantile()))
-		}
-	case metric.Histogram != nil:
-		add("_sum", metric.Histogram.GetSampleSum())
-		add("_count", float64(metric.Histogram.GetSampleCount()))
-		for _, b := range metric.Histogram.Bucket {
-			add("_bucket", float64(b.GetCumulativeCount()), fmt.Sprintf(" le=%v", b.GetUpperBound()))
-		}
-	}
-}
-
-// byUs reads a page with the parser of this package.
-func byUs(t testing.TB, page []byte) map[string]float64 {
-	t.Helper()
-	m := map[string]float64{}
-	p := parser{rest: page}
-	for {
-		s, line, ok, more := p.next()
-		if !more {
-			return m
-		}
-		name, labels, readable := parseID(string(s.id))
-		if !ok || !readable {
-			t.Fatalf("line %d: %q", p.line, line)
-		}
-		for _, l := range labels {
-			name += " " + l.Key + "=" + l.Value
-		}
-		if !math.IsNaN(s.value) && !math.IsInf(s.value, 0) {
-			m[name] = s.value
-		}
-	}
-}
-
-func nodeExporterPage(t testing.TB) (*httpxtest.Daemon, []byte) {
-	d := httpxtest.Start(t, "prometheus-node-exporter", nil, "prometheus-node-exporter", "--web.listen-address=127.0.0.1:$PORT")
-	resp, err := http.Get(d.URL("/metrics"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	defer http.DefaultClient.CloseIdleConnections()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d, page
-}
-
-// TestAgainstNodeExporter reads the same page of the real exporter with Prometheus' own library, and gathers from it.
+// TestAgainstNodeExporter gathers from the real exporter, which goes and comes again.
 func TestAgainstNodeExporter(t *testing.T) {
-	d, page := nodeExporterPage(t)
-	want := byExpfmt(t, page)
-	if diff := cmp.Diff(want, byUs(t, page)); diff != "" || len(want) < 200 {
-		t.Errorf("%d samples: %s", len(want), diff)
-	}
-	p := plugintest.Start(t, Plugin, "url: "+d.URL("/metrics"), plugintest.Env("prometheus", ""))
-	before := gather(t, p, 0)
+	d := httpxtest.Start(t, "prometheus-node-exporter", nil, "prometheus-node-exporter", "--web.listen-address=127.0.0.1:$PORT")
+	p := plugintest.Start(t, Plugin, "{url: '"+d.URL("/metrics")+"', gzip: true}", plugintest.Env("prometheus", ""))
+	instance := "_127.0.0.1:" + d.Port
+	before := p.Gather(0)
 	d.Stop()
-	if b, err := p.Batch(5); err == nil || b.Len() != 0 {
-		t.Errorf("%d samples of one that is down: %v", b.Len(), err)
+	b, err := p.Batch(5)
+	if values := plugintest.ByKey(b); err == nil || b.Len() != 3 || values["up"+instance] != 0 {
+		t.Errorf("of one that is down: %v, %v", values, err)
 	}
 	d.Run()
-	after := gather(t, p, 10)
+	after := p.Gather(10)
 	if len(before) < 200 || len(after) < len(before) {
 		t.Errorf("%d samples, then %d", len(before), len(after))
 	}
-	memory := "node_memory_MemTotal_bytes unit=bytes"
-	if after[memory] != want["node_memory_MemTotal_bytes"] || after[memory] == 0 {
-		t.Errorf("memory: %v, the page says %v", after[memory], want["node_memory_MemTotal_bytes"])
+	if before["up"+instance] != 1 || after["up"+instance] != 1 || before["scrape_samples_scraped"+instance] < float64(len(before)-3) || before["scrape_duration_seconds"+instance] <= 0 {
+		t.Errorf("%v", before)
+	}
+	if memory := "node_memory_MemTotal_bytes" + instance; after[memory] == 0 || after[memory] != before[memory] {
+		t.Errorf("memory: %v, then %v", before[memory], after[memory])
+	}
+}
+
+// The page is asked for as gzip where the user wants that, and its limit is that of what is in it.
+func TestGzip(t *testing.T) {
+	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") == "gzip" {
+			w.Header().Set("Content-Encoding", "gzip")
+			packed := gzip.NewWriter(w)
+			defer packed.Close()
+			_, _ = io.WriteString(packed, "packed 1\n")
+			return
+		}
+		_, _ = io.WriteString(w, "plain 1\n")
+	})
+	for config, want := range map[string]string{"url: " + s.URL: "plain", "{gzip: true, url: '" + s.URL + "'}": "packed"} {
+		if got := gather(t, plugintest.Start(t, Plugin, config, plugintest.Env("prometheus", "")), 0); len(got) != 1 || got[want] != 1 {
+			t.Errorf("%s: %v", config, got)
+		}
 	}
 }
 
@@ -299,12 +235,15 @@ func TestMisbehaving(t *testing.T) {
 		}
 		t.Run(want, func(t *testing.T) {
 			p := plugintest.Start(t, Plugin, "urls: ['http://"+addr+"/', '"+good+"']", plugintest.Env("prometheus", ""))
-			b, err := p.Within(httpxtest.Patience(want), 0)
+			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
+			defer cancel()
+			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+			err := p.Input.Gatherer.Gather(ctx, b)
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want %s", err, want)
 			}
-			if b.Len() != 1 {
-				t.Errorf("%d samples of the other target", b.Len())
+			if values := plugintest.ByKey(b); b.Len() != 1+2*3 || values["up_"+addr] != 0 || values["up_"+strings.TrimSuffix(strings.TrimPrefix(good, "http://"), "/metrics")] != 1 {
+				t.Errorf("%v", values)
 			}
 		})
 	}
@@ -312,79 +251,13 @@ func TestMisbehaving(t *testing.T) {
 
 // TestNothingLeaks asks a server that comes and goes, and one that is not there.
 func TestNothingLeaks(t *testing.T) {
+	const own = 2 * 3 // samples about the scrapes
 	url, turn := httpxtest.Flapping(t, "a 1\nb 2\n")
 	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("prometheus", ""))
 	servicetest.NoLeaks(t, 500, func(round int) {
 		turn(round)
-		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > 0) != (round%5 == 0) {
+		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > own) != (round%5 == 0) {
 			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
 		}
 	})
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(recorded(f, "text")))
-	f.Add([]byte(recorded(f, "openmetrics")))
-	f.Add([]byte("#TYPE\n# TYPE a\na{}1\n{} 1\n{\"\\\" 1"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		p := parser{rest: data}
-		for {
-			s, line, ok, more := p.next()
-			if !more {
-				break
-			}
-			name, labels, readable := parseID(string(s.id))
-			if ok && !bytes.HasPrefix(line, s.id) || ok && !bytes.HasPrefix(s.id, s.name) {
-				t.Errorf("%q has the ID %q and the name %q", line, s.id, s.name)
-			}
-			for _, l := range labels {
-				if readable && (l.Key == "" || name == "") {
-					t.Errorf("%q: an empty name", line)
-				}
-			}
-		}
-	})
-}
-
-// large is a page of counters with three labels.
-func large(n int) string {
-	var b strings.Builder
-	b.WriteString("# TYPE requests_total counter\n")
-	for i := range n {
-		fmt.Fprintf(&b, "requests_total{code=\"200\",handler=\"/api/v1/%d\",method=\"GET\"} %d\n", i, i*7)
-	}
-	return b.String()
-}
-
-// BenchmarkRead is a page in steady state, without the request; the other is what Prometheus' own library takes for parsing alone.
-func BenchmarkRead(b *testing.B) {
-	_, node := nodeExporterPage(b)
-	for name, page := range map[string][]byte{"node_exporter": node, "10000": []byte(large(10_000))} {
-		b.Run(name, func(b *testing.B) {
-			in, err := build(plugintest.Env("prometheus", ""), defaults())
-			if err != nil {
-				b.Fatal(err)
-			}
-			t := in.targets[0]
-			t.text = page
-			at, samples := time.Now(), 0
-			for b.Loop() {
-				at = at.Add(time.Second)
-				out := telemetry.NewBatch(at, at, 30_000)
-				if err := t.read(out); err != nil {
-					b.Fatal(err)
-				}
-				samples += out.Len()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(samples), "ns/sample")
-		})
-		b.Run(name+"/expfmt", func(b *testing.B) {
-			for b.Loop() {
-				parser := expfmt.NewTextParser(model.UTF8Validation)
-				if _, err := parser.TextToMetricFamilies(bytes.NewReader(page)); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

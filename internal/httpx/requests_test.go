@@ -1,0 +1,137 @@
+package httpx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/secrets"
+)
+
+// Whatever answer may mean that a secret was rotated, and any error, has all secrets read again.
+func TestSecretsAreReadAgain(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, 0} {
+		asked := 0
+		s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
+			asked++
+			switch {
+			case asked > 1:
+				echo(w, r)
+			case status == 0:
+				panic(http.ErrAbortHandler) // cuts the connection
+			default:
+				w.WriteHeader(status)
+			}
+		})
+		known := store{"key": "old"}
+		tt := target(t, httpx.Config{Headers: map[string]secrets.Ref{"X-Key": secrets.Literal("secret:key")}}, s.URL, known)
+		tt.Method = http.MethodPost // which net/http does not send again by itself
+		if _, err := tt.Get(t.Context(), limit); err == nil {
+			t.Errorf("%d: no error", status)
+		}
+		known["key"] = "new"
+		if got := get(t, tt); !strings.Contains(got, "x=new") {
+			t.Errorf("%d: %s", status, got)
+		}
+	}
+}
+
+func TestRequest(t *testing.T) {
+	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/old" {
+			http.Redirect(w, r, "/new", http.StatusTemporaryRedirect)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		from, _, _ := net.SplitHostPort(r.RemoteAddr)
+		_, _ = fmt.Fprintf(w, "%s %s %s %s %s from %s", r.Method, r.URL, body, r.Header.Get("Accept"), r.Header.Get("User-Agent"), from)
+	})
+	tt := target(t, httpx.Defaults(), s.URL+"/old", nil)
+	tt.Method, tt.Body, tt.Accept = http.MethodPost, "the body", "text/x"
+	if got := get(t, tt); !strings.HasPrefix(got, "POST /new the body text/x rtcollector from 127.0.0.1") {
+		t.Error(got)
+	}
+	below := target(t, httpx.Config{}, s.URL+"/api/?k=v", nil)
+	page, err := below.GetBelow(t.Context(), "7/http/x", limit)
+	if err != nil || !strings.HasPrefix(string(page), "GET /api/7/http/x?k=v ") {
+		t.Errorf("%s, %v", page, err)
+	}
+	if got := get(t, below); !strings.HasPrefix(got, "GET /api/?k=v ") {
+		t.Errorf("the URL itself is another then: %s", got)
+	}
+}
+
+func TestLocalAddress(t *testing.T) {
+	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) })
+	from := func() (net.Addr, error) { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, nil }
+	tt := target(t, httpx.Config{}, s.URL, nil)
+	tt.LocalAddr = from
+	page, err := tt.Get(t.Context(), limit)
+	if err != nil {
+		t.Skipf("127.0.0.2 is no address here: %v", err)
+	}
+	if !strings.HasPrefix(string(page), "127.0.0.2:") {
+		t.Errorf("from %s", page)
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(echo)}}
+	local.Start()
+	defer local.Close()
+	tt = target(t, httpx.Config{}, "unix://"+socket, nil)
+	tt.LocalAddr = from // means nothing to a socket
+	get(t, tt)
+}
+
+func TestWhatErrorsSay(t *testing.T) {
+	reset := servicetest.Raw(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 4096))
+		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	})
+	long := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 100_000)) })
+	for url, want := range map[string]string{
+		"http://nonesuch.invalid": "has an unknown name: correct the URL",
+		"http://" + reset:         "closed the connection in the middle of its answer",
+		long.URL:                  "exceeded 65536 bytes",
+	} {
+		if _, err := target(t, httpx.Config{}, url, nil).Get(t.Context(), limit); err == nil || !strings.Contains(err.Error(), url) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", url, err, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := target(t, httpx.Config{}, long.URL, nil).Get(ctx, limit); err == nil || err.Error() != context.Canceled.Error() {
+		t.Errorf("cancelled: %v", err)
+	}
+	missing := httpx.Config{BearerToken: secrets.Literal("secret:none")}
+	var unresolved *secrets.ResolveError
+	if _, err := target(t, missing, long.URL, secrets.Env{}).Get(t.Context(), limit); !errors.As(err, &unresolved) || !strings.HasPrefix(err.Error(), long.URL+": ") {
+		t.Errorf("a secret that is missing: %v", err)
+	}
+}
+
+// The default of the key for one URL does not count where there are others; another does.
+func TestPlaces(t *testing.T) {
+	for one, want := range map[string]int{"http://default": 1, "http://other": 2} {
+		if all, err := httpx.Places("url", one, "http://default", []string{"http://a"}); err != nil || len(all) != want {
+			t.Errorf("%s: %v, %v", one, all, err)
+		}
+	}
+	if all, err := httpx.Places("url", "http://default", "http://default", nil); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+}

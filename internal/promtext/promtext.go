@@ -1,0 +1,162 @@
+// Package promtext turns pages of metrics, in the text format 0.0.4 of Prometheus or in OpenMetrics 1.0, into series.
+package promtext
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// Reader reads the pages of one source, one after the other, and keeps their series.
+type Reader struct {
+	Most  int      // samples that are taken of a page; 0: all
+	Taken []string // names that are not for the page: there they get "exported_" in front
+
+	factory *telemetry.Factory
+	labels  []telemetry.Label
+	series  *telemetry.Vec[string, handle]
+	round   int
+	page    []byte
+	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
+}
+
+// NewReader returns a reader whose series all have these labels, before those of the page.
+func NewReader(f *telemetry.Factory, labels ...telemetry.Label) *Reader {
+	return &Reader{factory: f, labels: labels, series: telemetry.NewVec(func(string) handle { return handle{} })} // made when the kind is known
+}
+
+// Len is the number of series that are kept.
+func (r *Reader) Len() int { return r.series.Len() }
+
+// Read writes the samples of a page and says how many it has. The error is of the first line that is none; the others are
+// written. What was not on several pages in a row is forgotten.
+func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error) {
+	r.round++
+	r.page, r.rates = page, nil
+	defer r.series.Sweep()
+	p := parser{rest: page}
+	wrong := 0
+	for {
+		s, line, ok, more := p.next()
+		if !more {
+			break
+		}
+		if r.Most > 0 && samples == r.Most {
+			return samples, fmt.Errorf("there are more than %d samples: the rest is left out", r.Most)
+		}
+		if ok && r.add(out, s) {
+			samples++
+			continue
+		}
+		if wrong++; wrong == 1 {
+			err = fmt.Errorf("line %d is no sample: %.80q", p.line, line)
+		}
+	}
+	if wrong > 1 {
+		err = fmt.Errorf("%w, and %d more", err, wrong-1)
+	}
+	return samples, err
+}
+
+// handle is what a series of the page is written to.
+type handle struct {
+	kind  kind
+	wrong bool // its labels cannot be read
+	round int  // the gather that it was last written in
+	gauge *telemetry.Series
+	total *telemetry.Total
+}
+
+// add writes a sample, and says whether its line could be read.
+func (r *Reader) add(out *telemetry.Batch, s sample) bool {
+	h := telemetry.GetBytes(r.series, s.id)
+	if h.kind != s.kind && !h.wrong || h.round == 0 {
+		*h = r.newHandle(string(s.id), s.kind)
+	}
+	twice := h.round == r.round
+	h.round = r.round
+	switch {
+	case h.wrong:
+		return false
+	case twice, math.IsNaN(s.value), math.IsInf(s.value, 0):
+	case h.total != nil:
+		h.total.Add(out, s.value)
+	default:
+		out.Add(h.gauge, s.value)
+	}
+	return true
+}
+
+func (r *Reader) newHandle(id string, k kind) handle {
+	h := handle{kind: k}
+	name, labels, ok := parseID(id)
+	if !ok {
+		h.wrong = true
+		return h
+	}
+	if slices.Contains(r.Taken, name) {
+		name = "exported_" + name
+	}
+	unit := unitOf(name, k)
+	instance := r.labelsOf(labels)
+	switch {
+	case k == counter && !r.has(name+"_rate"):
+		h.total = r.factory.Counter(name, unit, instance...)
+	case k == counter:
+		h.gauge = r.factory.New(name, telemetry.Counter, unit, instance...)
+	default:
+		h.gauge = r.factory.Gauge(name, unit, instance...)
+	}
+	return h
+}
+
+// labelsOf are the labels of a series: the reader's, then those of the page, where none may stand in for one of ours.
+func (r *Reader) labelsOf(labels []telemetry.Label) []telemetry.Label {
+	all := slices.Clone(r.labels)
+	taken := func(key string) bool {
+		return telemetry.Reserved(key) || slices.ContainsFunc(all, func(l telemetry.Label) bool { return l.Key == key })
+	}
+	for _, l := range labels {
+		for taken(l.Key) {
+			l.Key = "exported_" + l.Key
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// has says whether the page has a metric. It is asked for new series only, so that the names are listed when they are needed.
+func (r *Reader) has(name string) bool {
+	if r.rates == nil {
+		r.rates = map[string]bool{}
+		p := parser{rest: r.page}
+		for {
+			s, _, ok, more := p.next()
+			if !more {
+				break
+			}
+			if ok && bytes.HasSuffix(s.name, []byte("_rate")) {
+				r.rates[string(s.name)] = true
+			}
+		}
+	}
+	return r.rates[name]
+}
+
+// unitOf reads the unit off a metric's name, which ends in it: https://prometheus.io/docs/practices/naming/.
+func unitOf(name string, k kind) telemetry.Unit {
+	if k == counter {
+		name = strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_sum")
+	}
+	word := name[strings.LastIndexByte(name, '_')+1:]
+	switch u := telemetry.Unit(word); u {
+	case telemetry.Seconds, telemetry.Milliseconds, telemetry.Microseconds, telemetry.Nanoseconds, telemetry.Bytes, telemetry.Bits, telemetry.Percent,
+		telemetry.Celsius, telemetry.Volts, telemetry.Amperes, telemetry.Watts, telemetry.Joules, telemetry.Hertz, telemetry.Packets:
+		return u
+	}
+	return telemetry.None
+}

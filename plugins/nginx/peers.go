@@ -1,0 +1,84 @@
+package nginx
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// states are those of a peer; the place is the value of its metric.
+func states() []string {
+	return []string{"up", "draining", "down", "unavail", "checking", "unhealthy"}
+}
+
+// addPeers writes what there is about the servers of an upstream. One that is listed twice is told apart by its ID.
+func (p *plusSeries) addPeers(out *telemetry.Batch, upstream thing, peers []any) {
+	times := map[string]int{}
+	for _, one := range peers {
+		one, _ := one.(map[string]any)
+		times[text(one["server"])]++
+	}
+	for _, one := range peers {
+		one, ok := one.(map[string]any)
+		server := text(one["server"])
+		if !ok || server == "" {
+			continue
+		}
+		t := upstream.with("_peer", "peer", server)
+		if times[server] > 1 {
+			t = t.with("", "id", text(one["id"]))
+		}
+		p.addNumbers(out, t, "", one)
+		p.addState(out, t, one)
+	}
+}
+
+func (p *plusSeries) addState(out *telemetry.Batch, t thing, peer map[string]any) {
+	state := text(peer["state"])
+	if state == "" {
+		return
+	}
+	h := p.handle(t, "state")
+	if !h.isMade {
+		h.isMade = true
+		h.gauge = p.factory.Gauge(t.metric+"_state", telemetry.None, p.labels(t)...)
+	}
+	out.Add(h.gauge, float64(slices.Index(states(), state)))
+	p.addInfo(out, t, peer, "state", "name")
+}
+
+// addInfo writes texts of an object as labels.
+func (p *plusSeries) addInfo(out *telemetry.Batch, t thing, object map[string]any, keys ...string) {
+	var details []telemetry.Label
+	var all strings.Builder
+	for _, key := range keys {
+		l := telemetry.Label{Key: key, Value: text(object[key])}
+		details = append(details, l)
+		all.WriteString(l.Value + "\x00")
+	}
+	h := p.handle(t, "info")
+	if h.state != all.String() {
+		h.gauge, h.state = p.factory.Info(t.metric+"_info", p.labels(t), details...), all.String()
+	}
+	out.Add(h.gauge, 1)
+}
+
+// text is a text or number of the API as a text.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
