@@ -22,7 +22,7 @@ type Config struct {
 	StringMatch        string            `yaml:"response_string_match"`
 	JSONMatch          map[string]string `yaml:"response_json_match"` // values by path
 	BodyMaxSize        conf.Size         `yaml:"response_body_max_size"`
-	BodyField          string            `yaml:"response_body_field" conf:"ignored"`
+	BodyField          string            `yaml:"response_body_field" conf:"public"` // of the event that every answer makes; "": none
 	InsecureSkipVerify bool              `yaml:"insecure_skip_verify"`
 	Interface          string            `yaml:"interface"`
 	KeepConnections    keeping           `yaml:"keep_connections"`

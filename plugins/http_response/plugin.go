@@ -40,6 +40,8 @@ type probe struct {
 	body    bytes.Buffer
 	answer  answer
 
+	bodyField string // of the event that an answer makes; "": it makes none
+
 	place float64       // among all probes, from 0 to 1
 	age   time.Duration // how long its connection is kept; 0: not at all
 	until time.Time     // when this one has been kept long enough
@@ -83,6 +85,7 @@ func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 		Target: c.Target(a, env.Secrets), log: env.Log, factory: env.Factory, results: map[result]*telemetry.Series{},
 		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: method}, {Key: "url", Value: a.String()}},
 	}
+	p.bodyField = c.BodyField
 	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, c.KeepConnections == 0, c.localAddr()
 	gauge := func(name string, unit telemetry.Unit, wanted bool) *telemetry.Series {
 		if !wanted {
@@ -158,7 +161,7 @@ func (p *probe) renew() {
 
 func (p *probe) add(out *telemetry.Batch) {
 	a, s := &p.answer, &p.series
-	p.tell()
+	p.tell(out)
 	out.Add(s.code, float64(a.result))
 	out.Add(p.resultSeries(a.result), 1)
 	if !a.expires.IsZero() {
@@ -191,23 +194,6 @@ func (p *probe) resultSeries(r result) *telemetry.Series {
 		p.results[r] = s
 	}
 	return s
-}
-
-// tell logs a result that is another than before. A URL that fails is what this input is for, not a failure of it.
-func (p *probe) tell() {
-	a := &p.answer
-	if a.result == p.last {
-		return
-	}
-	p.last = a.result
-	switch {
-	case a.result == success:
-		p.log.Info("answers as expected", "url", p.String())
-	case a.err != nil:
-		p.log.Warn("does not answer as expected", "url", p.String(), "result", a.result.String(), "error", a.err)
-	default:
-		p.log.Warn("does not answer as expected", "url", p.String(), "result", a.result.String(), "status", a.status)
-	}
 }
 
 // addTook writes how long a part took, if there was one.

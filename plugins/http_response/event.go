@@ -1,0 +1,45 @@
+package httpresponse
+
+import (
+	"fmt"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// tell makes events: of a result that is another than before, which is logged as well, and of what was answered, if that is
+// wanted. A URL that fails is what this input is for, not a failure of it.
+func (p *probe) tell(out *telemetry.Batch) {
+	a := &p.answer
+	if a.result != p.last {
+		p.last = a.result
+		severity, text := p.sayResult()
+		p.addEvent(out, severity, text, telemetry.Label{Key: "result", Value: a.result.String()})
+	}
+	if p.bodyField != "" && a.status != 0 {
+		p.addEvent(out, telemetry.Informational, fmt.Sprintf("%s answers %d", p, a.status), telemetry.Label{Key: p.bodyField, Value: p.body.String()})
+	}
+}
+
+// sayResult logs a result and returns it as text.
+func (p *probe) sayResult() (telemetry.Severity, string) {
+	const unexpected = "does not answer as expected"
+	a := &p.answer
+	switch {
+	case a.result == success:
+		p.log.Info("answers as expected", "url", p.String())
+		return telemetry.Informational, p.String() + " answers as expected"
+	case a.err != nil:
+		p.log.Warn(unexpected, "url", p.String(), "result", a.result.String(), "error", a.err)
+		return telemetry.Error, fmt.Sprintf("%s %s: %v", p, unexpected, a.err)
+	}
+	p.log.Warn(unexpected, "url", p.String(), "result", a.result.String(), "status", a.status)
+	return telemetry.Error, fmt.Sprintf("%s %s: %s, status %d", p, unexpected, a.result, a.status)
+}
+
+func (p *probe) addEvent(out *telemetry.Batch, s telemetry.Severity, text string, more telemetry.Label) {
+	e := telemetry.Event{Severity: s, Host: p.factory.Host(), App: "http_response", Message: text}
+	for _, l := range append(p.labels[:len(p.labels):len(p.labels)], more) {
+		e.Fields = append(e.Fields, telemetry.Label{Key: l.Key, Value: l.Value})
+	}
+	out.Events = append(out.Events, e)
+}
