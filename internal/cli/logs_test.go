@@ -29,7 +29,7 @@ type archive struct {
 	seq  uint64
 }
 
-func newArchive(t *testing.T, storage redissearch.Storage) *archive {
+func newArchive(t *testing.T) *archive {
 	t.Helper()
 	s, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
 	if err != nil {
@@ -41,7 +41,6 @@ func newArchive(t *testing.T, storage redissearch.Storage) *archive {
 	if err := c.URL.UnmarshalScalar("redis://" + s.Addr()); err != nil {
 		t.Fatal(err)
 	}
-	c.Storage = storage
 	w, err := redissearch.New(outputs.Env{ID: "redissearch", Instance: "inst0001"}, c)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +85,7 @@ func TestLogs(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
 	t.Cleanup(func() { time.Local = local })
-	a := newArchive(t, redissearch.JSON)
+	a := newArchive(t)
 	a.write(
 		line(1, "web-1", "nginx", telemetry.Informational, "GET /index.html"),
 		line(2, "web-1", "sshd", telemetry.Warning, "Connection REFUSED by peer"),
@@ -151,7 +150,7 @@ func TestLogs(t *testing.T) {
 }
 
 func TestLogsMistakes(t *testing.T) {
-	a := newArchive(t, redissearch.JSON)
+	a := newArchive(t)
 	for args, want := range map[string]string{
 		"--since yesterday":       `--since: "yesterday" is not a time: 15m, 2h or 7d ago`,
 		"--severity loud":         "--severity: must be emerg, alert, crit",
@@ -171,49 +170,6 @@ func TestLogsMistakes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if code := Main(t.Context(), []string{"logs"}, app); code != exitUsage || !strings.Contains(errs.String(), "name one with --config") {
 		t.Errorf("code %d, %s", code, &errs)
-	}
-}
-
-// TestLogsOfMany reads page after page, of lines that share their times, in both storages.
-func TestLogsOfMany(t *testing.T) {
-	for _, storage := range []redissearch.Storage{redissearch.JSON, redissearch.Hash} {
-		t.Run(string(storage), func(t *testing.T) {
-			a := newArchive(t, storage)
-			var events []telemetry.Event
-			const n = 5000
-			for i := range n {
-				e := line(0, "h", "a", telemetry.Notice, fmt.Sprintf("number %05d", i))
-				e.Time = e.Time.Add(time.Duration(i/1700) * time.Millisecond) // more than a page at one moment
-				events = append(events, e)
-			}
-			a.write(events...)
-			read := func(q outputs.EventQuery) (found []string) {
-				t.Helper()
-				q.To = telemetry.Debug
-				err := a.w.ReadEvents(t.Context(), q, func(e outputs.FoundEvent) error {
-					found = append(found, e.Document.Text(eventdoc.Message))
-					return nil
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return found
-			}
-			seen := map[string]bool{}
-			for _, m := range read(outputs.EventQuery{}) {
-				seen[m] = true
-			}
-			if all := read(outputs.EventQuery{}); len(seen) != n || len(all) != n {
-				t.Errorf("%d different ones of %d, there are %d", len(seen), len(all), n)
-			}
-			clear(seen)
-			for _, m := range read(outputs.EventQuery{Last: 3200}) {
-				seen[m] = true
-			}
-			if len(seen) != 3200 || !seen["number 04999"] || seen["number 00000"] {
-				t.Errorf("%d different ones of the last 3200", len(seen))
-			}
-		})
 	}
 }
 
@@ -237,7 +193,7 @@ func (l *lines) String() string {
 
 // TestLogsFollow: what comes in is printed once, also what comes late with an earlier time.
 func TestLogsFollow(t *testing.T) {
-	a := newArchive(t, redissearch.JSON)
+	a := newArchive(t)
 	now := time.Now()
 	at := func(ago time.Duration, text string) telemetry.Event {
 		return telemetry.Event{Time: now.Add(-ago), Host: "h", Message: text}

@@ -104,15 +104,6 @@ func each(t *testing.T, f func(t *testing.T, s *testServer, c redissearch.Config
 	}
 }
 
-// many is n, or less where that would take long: an ordinary key of the embedded server costs time in proportion to
-// their number.
-func (s *testServer) many(c redissearch.Config, n int) int {
-	if s.embedded != nil && c.Storage == redissearch.Hash {
-		return n / 10
-	}
-	return n
-}
-
 // fixture is an output, and the agent that gives its events their numbers.
 type fixture struct {
 	*redissearch.Writer

@@ -250,7 +250,7 @@ func TestWeirdMessages(t *testing.T) {
 func TestManyInOneWrite(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
-		events := f.events(s.many(c, 20_000))
+		events := f.events(20_000)
 		write(t, f, events...)
 		if n := s.found(t, "*"); n != len(events) {
 			t.Errorf("%d documents", n)

@@ -1,0 +1,119 @@
+package redissearch_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/redissearch"
+)
+
+// read returns the messages that a query finds, in their order.
+func read(t *testing.T, f *fixture, q outputs.EventQuery) (found []string) {
+	t.Helper()
+	if q.To == 0 {
+		q.To = telemetry.Debug
+	}
+	err := f.ReadEvents(t.Context(), q, func(e outputs.FoundEvent) error {
+		if !strings.HasPrefix(e.ID, "log:") {
+			t.Errorf("an event is called %s", e.ID)
+		}
+		found = append(found, e.Document.Text(eventdoc.Message))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestReadEvents(t *testing.T) {
+	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
+		f := open(t, c)
+		var events []telemetry.Event
+		for i, e := range []telemetry.Event{
+			{Host: "web-1", App: "nginx", Severity: telemetry.Informational, Message: "GET /index.html took 12 ms"},
+			{Host: "web-2", App: "postfix/smtpd", Severity: telemetry.Error, Message: "Connection refused by the peer"},
+			{Host: "db.lan", App: "sshd", Severity: telemetry.Debug, Message: "connection: refused"},
+		} {
+			e.Time, e.Seq, e.Source = start.Add(time.Duration(i)*time.Minute), uint64(i+1), "syslog"
+			events = append(events, e)
+		}
+		write(t, f, events...)
+		const first, second, third = "GET /index.html took 12 ms", "Connection refused by the peer", "connection: refused"
+		for name, tc := range map[string]struct {
+			q    outputs.EventQuery
+			want []string
+		}{
+			"all":              {outputs.EventQuery{}, []string{first, second, third}},
+			"since":            {outputs.EventQuery{Since: start.Add(time.Minute)}, []string{second, third}},
+			"until":            {outputs.EventQuery{Until: start.Add(time.Minute)}, []string{first, second}},
+			"a host":           {outputs.EventQuery{Hosts: []string{"db.lan"}}, []string{third}},
+			"hosts":            {outputs.EventQuery{Hosts: []string{"web-*", "x"}}, []string{first, second}},
+			"an app":           {outputs.EventQuery{Apps: []string{"postfix/smtpd"}}, []string{second}},
+			"a source":         {outputs.EventQuery{Sources: []string{"exec"}}, nil},
+			"severe":           {outputs.EventQuery{To: telemetry.Warning}, []string{second}},
+			"mild":             {outputs.EventQuery{From: telemetry.Notice}, []string{first, third}},
+			"words":            {outputs.EventQuery{Words: []string{"the", "refused", "conn*"}}, []string{second, third}},
+			"a text":           {outputs.EventQuery{Text: "efused by the p"}, []string{second}},
+			"a text with /":    {outputs.EventQuery{Text: "/INDEX.html took"}, []string{first}},
+			"nothing":          {outputs.EventQuery{Text: "ms took"}, nil},
+			"the last":         {outputs.EventQuery{Last: 2}, []string{second, third}},
+			"the last of some": {outputs.EventQuery{Last: 1, Hosts: []string{"web*"}}, []string{second}},
+		} {
+			if got := read(t, f, tc.q); !slices.Equal(got, tc.want) {
+				t.Errorf("%s: %q, want %q", name, got, tc.want)
+			}
+		}
+		enough := errors.New("enough")
+		n := 0
+		err := f.ReadEvents(t.Context(), outputs.EventQuery{To: telemetry.Debug}, func(outputs.FoundEvent) error { n++; return enough })
+		if !errors.Is(err, enough) || n != 1 {
+			t.Errorf("%v after %d events", err, n)
+		}
+	})
+}
+
+// TestReadPages reads more than a page, of which more than a page is of the same moment.
+func TestReadPages(t *testing.T) {
+	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
+		f := open(t, c)
+		var events []telemetry.Event
+		const n = 5000
+		for i := range n {
+			events = append(events, telemetry.Event{Time: start.Add(time.Duration(i/1700) * time.Millisecond), Seq: uint64(i + 1), Message: fmt.Sprintf("number %05d", i)})
+		}
+		write(t, f, events...)
+		all := read(t, f, outputs.EventQuery{})
+		last := read(t, f, outputs.EventQuery{Last: 3200})
+		for what, got := range map[string][]string{"all": all, "the last": last} {
+			slices.Sort(got)
+			if different := slices.Compact(slices.Clone(got)); len(different) != len(got) {
+				t.Errorf("%s: %d of %d are different", what, len(different), len(got))
+			}
+		}
+		if len(all) != n || len(last) != 3200 || !slices.Contains(last, "number 04999") || slices.Contains(last, "number 00000") {
+			t.Errorf("%d and %d were read", len(all), len(last))
+		}
+	})
+}
+
+// TestReadWithoutIndex: whoever only reads makes none, and hears why there is nothing.
+func TestReadWithoutIndex(t *testing.T) {
+	s := newServer(t)
+	f := newFixture(t, s.config(redissearch.JSON), "inst0001")
+	t.Cleanup(func() { _ = f.Close() })
+	err := f.ReadEvents(t.Context(), outputs.EventQuery{To: telemetry.Debug}, func(outputs.FoundEvent) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "there is no index logs_idx: either nothing was written yet") {
+		t.Error(err)
+	}
+	if list, err := s.Do(t.Context(), "FT._LIST").Slice(); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
