@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leodido/go-syslog/v4/rfc5424"
+
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -63,8 +65,24 @@ func BenchmarkParse5424(b *testing.B) {
 	benchmark(b, "<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 - An application event log entry that is as long as they usually are")
 }
 
+const structured = `<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] An application event log entry`
+
 func BenchmarkParse5424Data(b *testing.B) {
-	benchmark(b, `<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] An application event log entry`)
+	benchmark(b, structured)
+}
+
+// BenchmarkLibraryData is what the library does of BenchmarkParse5424Data.
+func BenchmarkLibraryData(b *testing.B) {
+	m := rfc5424.NewMachine(rfc5424.WithBestEffort(), rfc5424.WithCompliantMsg())
+	data := []byte(structured)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Parse(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(0, "ns/op")
 }
 
 func BenchmarkParse3164(b *testing.B) {

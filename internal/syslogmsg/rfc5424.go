@@ -10,9 +10,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// parse5424 reads a whole message. When it returns an error, what could be read is in the event if that is wanted.
-func (p *Parser) parse5424(text string, received time.Time, e *telemetry.Event) error {
-	parsed, err := p.machine.Parse([]byte(text))
+// parse5424 reads a whole message, of which data and text are the same. When it returns an error, what could be read is in
+// the event if that is wanted.
+func (p *Parser) parse5424(data []byte, text string, received time.Time, e *telemetry.Event) error {
+	var names [4]string
+	parsed, err := p.machine.Parse(data)
+	if err != nil {
+		if short, long, ok := withoutLongNames(text); ok {
+			names = long
+			parsed, err = p.machine.Parse([]byte(short))
+		}
+	}
 	m, _ := parsed.(*rfc5424.SyslogMessage)
 	if m == nil || err != nil && !p.settings.BestEffort {
 		return err
@@ -20,7 +28,12 @@ func (p *Parser) parse5424(text string, received time.Time, e *telemetry.Event) 
 	if m.Timestamp != nil {
 		setTime(e, *m.Timestamp, received)
 	}
-	e.Host, e.App, e.Proc, e.MsgID = value(m.Hostname), value(m.Appname), value(m.ProcID), value(m.MsgID)
+	for i, word := range [...]*string{m.Hostname, m.Appname, m.ProcID, m.MsgID} {
+		if names[i] == "" {
+			names[i] = value(word)
+		}
+	}
+	e.Host, e.App, e.Proc, e.MsgID = names[0], names[1], names[2], names[3]
 	e.Message = strings.TrimPrefix(value(m.Message), byteOrderMark)
 	if m.StructuredData != nil {
 		before := len(e.Fields)
@@ -28,6 +41,21 @@ func (p *Parser) parse5424(text string, received time.Time, e *telemetry.Event) 
 		e.Fields = appendRepeated(e.Fields, len(e.Fields)-before, strings.TrimSuffix(text, value(m.Message)))
 	}
 	return err
+}
+
+// withoutLongNames returns a message without those words of its header that are longer than RFC 5424 has them, and those
+// words: Docker writes the name of a container as APP-NAME and as MSGID, however long it is.
+func withoutLongNames(text string) (short string, long [4]string, ok bool) {
+	words := strings.SplitN(text, " ", 7) // priority and version, time, host, name, process, ID, the rest
+	if len(words) < 7 {
+		return text, long, false
+	}
+	for i, most := range [...]int{255, 48, 128, 32} {
+		if word := words[2+i]; len(word) > most {
+			long[i], words[2+i], ok = word, "-", true
+		}
+	}
+	return strings.Join(words, " "), long, ok
 }
 
 // appendRepeated appends structured data as it came when a parameter stands in it more than once, which RFC 5424 allows and

@@ -99,7 +99,7 @@ func (s *scanner) clock(c *civil) bool {
 	return !s.bad
 }
 
-// zoneOffset reads Z or +01:00, if it is there.
+// zoneOffset reads Z, +01:00, +0100 or +1, if it is there.
 func (s *scanner) zoneOffset(c *civil) bool {
 	sign := 1
 	switch {
@@ -111,30 +111,37 @@ func (s *scanner) zoneOffset(c *civil) bool {
 	case !s.skip('+'):
 		return true
 	}
-	hours := s.digits(2, 2)
-	s.skip(':')
-	c.zone = time.FixedZone("", sign*(hours*3600+s.digits(2, 2)*60))
+	hours, minutes := s.digits(1, 2), 0
+	if len(s.text) > 2 && s.text[0] == ':' && isDigit(s.text[1]) || isDigit(s.peek()) {
+		s.skip(':')
+		minutes = s.digits(2, 2)
+	}
+	c.zone = time.FixedZone("", sign*(hours*3600+minutes*60))
 	return !s.bad
 }
 
 // zoneNames are those that devices write. All but the first two mean several zones each: they are as good as none.
 const zoneNames = " UTC GMT WET WEST CET CEST EET EEST BST MSK IST HKT SGT JST KST AWST ACST AEST AEDT NZST NZDT BRT " +
-	"AST ADT EST EDT CST CDT MST MDT PST PDT AKST AKDT HST "
+	"AST ADT EST EDT CST CDT MST MDT PST PDT AKST AKDT HST MET METDST "
 
-// zoneName reads " CET" at the end or in front of a colon, as Cisco's devices write it.
+// zoneName reads " CET" or " UTC+1" at the end or in front of a colon, as Cisco's devices write it.
 func (s *scanner) zoneName(c *civil) bool {
 	word, ok := strings.CutPrefix(s.text, " ")
 	if !ok {
 		return true
 	}
-	word, _, _ = strings.Cut(word[:min(len(word), 6)], ":")
-	if len(word) < 3 || !strings.Contains(zoneNames, " "+word+" ") || strings.Contains(word, " ") {
+	word = word[:min(len(word), len("METDST:"))]
+	if end := strings.IndexAny(word, ":+-"); end >= 0 {
+		word = word[:end]
+	}
+	if len(word) < 3 || strings.Contains(word, " ") || !strings.Contains(zoneNames, " "+strings.ToUpper(word)+" ") {
 		return true
 	}
+	s.text = s.text[1+len(word):]
 	if word == "UTC" || word == "GMT" {
 		c.zone = time.UTC
+		return s.zoneOffset(c)
 	}
-	s.text = s.text[1+len(word):]
 	return true
 }
 
