@@ -78,7 +78,11 @@ func value(s *string) string {
 
 // appendData appends structured data as fields, in the order of their names. An element without parameters is true.
 func (p *Parser) appendData(fields []telemetry.Label, data map[string]map[string]string) []telemetry.Label {
-	before := len(fields)
+	before, more := len(fields), len(data)
+	for _, parameters := range data {
+		more += len(parameters)
+	}
+	fields = slices.Grow(fields, more)
 	for id, parameters := range data {
 		if len(parameters) == 0 {
 			fields = append(fields, telemetry.Label{Key: id, Value: "true"})

@@ -130,11 +130,10 @@ func (s *scanner) zoneName(c *civil) bool {
 	if !ok {
 		return true
 	}
-	word = word[:min(len(word), len("METDST:"))]
-	if end := strings.IndexAny(word, ":+-"); end >= 0 {
+	if end := strings.IndexAny(word[:min(len(word), len("METDST:"))], " :+-"); end >= 0 {
 		word = word[:end]
 	}
-	if len(word) < 3 || strings.Contains(word, " ") || !strings.Contains(zoneNames, " "+strings.ToUpper(word)+" ") {
+	if len(word) < 3 || len(word) > len("METDST") || len(s.text) > 1+len(word) && s.text[1+len(word)] == ' ' || !strings.Contains(zoneNames, " "+strings.ToUpper(word)+" ") {
 		return true
 	}
 	s.text = s.text[1+len(word):]
