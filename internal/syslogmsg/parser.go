@@ -60,7 +60,7 @@ type Parser struct {
 
 // New returns a parser.
 func New(s Settings) *Parser {
-	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort(), rfc5424.WithCompliantMsg())}
+	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort())}
 }
 
 // The priority of messages that do not say theirs: RFC 3164, section 4.3.3.

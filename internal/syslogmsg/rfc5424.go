@@ -16,9 +16,9 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 	var names [4]string
 	parsed, err := p.machine.Parse(data)
 	if err != nil {
-		if short, long, ok := withoutLongNames(text); ok {
+		if mended, long, ok := mend(text); ok {
 			names = long
-			parsed, err = p.machine.Parse([]byte(short))
+			parsed, err = p.machine.Parse([]byte(mended))
 		}
 	}
 	m, _ := parsed.(*rfc5424.SyslogMessage)
@@ -43,9 +43,11 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 	return err
 }
 
-// withoutLongNames returns a message without those words of its header that are longer than RFC 5424 has them, and those
-// words: Docker writes the name of a container as APP-NAME and as MSGID, however long it is.
-func withoutLongNames(text string) (short string, long [4]string, ok bool) {
+// mend makes a message one of RFC 5424 that is not for two reasons, and says whether it found them. It takes out, and
+// returns, those words of the header that are longer than they may be: Docker writes the name of a container as APP-NAME and
+// as MSGID, however long it is. And it escapes backslashes in structured data that stand for themselves, as section 6.3.3
+// wants them read: path="C:\dir".
+func mend(text string) (mended string, long [4]string, ok bool) {
 	words := strings.SplitN(text, " ", 7) // priority and version, time, host, name, process, ID, the rest
 	if len(words) < 7 {
 		return text, long, false
@@ -55,7 +57,31 @@ func withoutLongNames(text string) (short string, long [4]string, ok bool) {
 			long[i], words[2+i], ok = word, "-", true
 		}
 	}
+	if rest := escapeBackslashes(words[6]); len(rest) != len(words[6]) {
+		words[6], ok = rest, true
+	}
 	return strings.Join(words, " "), long, ok
+}
+
+// escapeBackslashes escapes those in the values at the beginning of a text that escape nothing.
+func escapeBackslashes(text string) string {
+	var out strings.Builder
+	quoted, done := false, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted && i+1 < len(text) && strings.IndexByte(`"\]`, text[i+1]) >= 0:
+			i++
+		case c == '\\' && quoted:
+			out.WriteString(text[done:i])
+			done = i
+			out.WriteByte('\\')
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (i == 0 && c != '[' || c == ']' && !strings.HasPrefix(text[i+1:], "[")):
+			return out.String() + text[done:]
+		}
+	}
+	return out.String() + text[done:]
 }
 
 // appendRepeated appends structured data as it came when a parameter stands in it more than once, which RFC 5424 allows and
