@@ -22,7 +22,7 @@ const maxCisco = 160
 func (p *Parser) parseCisco(text string, received time.Time, e *telemetry.Event) bool {
 	head, facility, id, message := splitMnemonic(text)
 	bare := id == ""
-	if bare && !strings.HasPrefix(strings.TrimLeft(text, digits), ":") {
+	if bare && !isCounted(text) {
 		return false
 	}
 	o, rest, ok := p.readOrigin(head, received, bare)
@@ -48,6 +48,16 @@ func (p *Parser) parseCisco(text string, received time.Time, e *telemetry.Event)
 }
 
 const digits = "0123456789"
+
+// isCounted says whether a text begins with a number and a colon; the number may be missing.
+func isCounted(text string) bool {
+	for i := range len(text) {
+		if !isDigit(text[i]) {
+			return text[i] == ':'
+		}
+	}
+	return false
+}
 
 // splitMnemonic splits a message around "%SYS-5-CONFIG_I: "; id is empty, and head is all of it, if there is none.
 func splitMnemonic(text string) (head, facility, id, message string) {

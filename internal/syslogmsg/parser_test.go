@@ -64,6 +64,8 @@ func TestParse(t *testing.T) {
 		"3164, pid":            {"<13>Nov  5 19:14:15 vm sshd[4711]: Accepted publickey", "notice host=vm app=sshd proc=4711 at=2026-11-05T19:14:15: Accepted publickey"},
 		"3164, one blank":      {"<13>Nov 5 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
 		"3164, day with zero":  {"<13>Nov 05 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, a zone's name":  {"<13>Nov  5 19:14:15 utc-1 sshd: x", "notice host=utc-1 app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, a zone's too":   {"<13>Nov  5 19:14:15 est-1 sshd: x", "notice host=est-1 app=sshd at=2026-11-05T19:14:15: x"},
 		"3164, fraction":       {"<13>Nov  5 19:14:15.123 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15.123: x"},
 		"3164, leap day":       {"<13>Feb 29 12:00:00 vm sshd: x", "notice: Feb 29 12:00:00 vm sshd: x"},
 		"3164, no such day":    {"<13>Nov 31 12:00:00 vm sshd: x", "notice: Nov 31 12:00:00 vm sshd: x"},

@@ -64,7 +64,7 @@ func readHost(text string) (host, rest string) {
 // readTag reads "name[pid]: " or "name: ": who on that host.
 func readTag(text string) (app, proc, message string) {
 	end := strings.IndexAny(text[:min(len(text), maxTag)], ":[ ")
-	if end <= 0 || strings.Trim(text[:end], digits) == "" { // a number is a counter, of a device that has other ways as well
+	if end <= 0 || isDigit(text[0]) && strings.Trim(text[:end], digits) == "" { // a number is a counter, of a device that has other ways as well
 		return "", "", text
 	}
 	app, rest := text[:end], text[end:]

@@ -126,21 +126,28 @@ const zoneNames = " UTC GMT WET WEST CET CEST EET EEST BST MSK IST HKT SGT JST K
 
 // zoneName reads " CET" or " UTC+1" at the end or in front of a colon, as Cisco's devices write it.
 func (s *scanner) zoneName(c *civil) bool {
-	word, ok := strings.CutPrefix(s.text, " ")
-	if !ok {
+	name, ok := strings.CutPrefix(s.text, " ")
+	n := 0
+	for n < min(len(name), len("METDST")) && name[n]|0x20 >= 'a' && name[n]|0x20 <= 'z' {
+		n++
+	}
+	if !ok || n < len("UTC") || n < len(name) && strings.IndexByte(":+-", name[n]) < 0 {
 		return true
 	}
-	if end := strings.IndexAny(word[:min(len(word), len("METDST:"))], " :+-"); end >= 0 {
-		word = word[:end]
-	}
-	if len(word) < 3 || len(word) > len("METDST") || len(s.text) > 1+len(word) && s.text[1+len(word)] == ' ' || !strings.Contains(zoneNames, " "+strings.ToUpper(word)+" ") {
+	name, rest := name[:n], name[n:]
+	if !strings.Contains(zoneNames, " "+strings.ToUpper(name)+" ") {
 		return true
 	}
-	s.text = s.text[1+len(word):]
-	if word == "UTC" || word == "GMT" {
+	z := scanner{text: rest}
+	if name == "UTC" || name == "GMT" {
 		c.zone = time.UTC
-		return s.zoneOffset(c)
+		z.zoneOffset(c)
 	}
+	if z.bad || z.text != "" && z.text[0] != ':' { // a host called utc-1
+		c.zone = nil
+		return true
+	}
+	s.text = z.text
 	return true
 }
 
