@@ -42,20 +42,18 @@ func (l *listener) collector() *collector {
 
 // takeAll takes the messages that are there, hands them over and returns how many there were.
 func (l *listener) takeAll(ctx context.Context, f *frames, peer string) (taken int, err error) {
-	c := <-l.collectors
-	defer func() {
-		c.flush(ctx)
-		l.collectors <- c
-	}()
-	now := time.Now()
-	for {
-		message, cut, ok, err := f.next()
-		if !ok || err != nil {
-			return taken, err
-		}
+	message, cut, ok, err := f.next()
+	if !ok {
+		return 0, err
+	}
+	c, now := <-l.collectors, time.Now()
+	for ; ok; message, cut, ok, err = f.next() {
 		taken++
 		c.add(ctx, message, cut, peer, now)
 	}
+	c.flush(ctx)
+	l.collectors <- c
+	return taken, err
 }
 
 // takeRest takes what is left of a connection that has ended.
