@@ -94,7 +94,6 @@ func explain(err error) error {
 func (l *listener) listen(ctx context.Context, opened func()) error {
 	if l.address.file() {
 		removeStale(l.address.where)
-		defer func() { _ = os.Remove(l.address.where) }()
 	}
 	if l.address.packets() {
 		return l.listenPackets(ctx, opened)
@@ -109,6 +108,9 @@ func (l *listener) listenPackets(ctx context.Context, opened func()) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	if l.address.file() { // a net.Listener does so by itself
+		defer func() { _ = os.Remove(l.address.where) }()
+	}
 	if err := l.chmod(); err != nil {
 		return err
 	}

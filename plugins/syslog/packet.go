@@ -83,14 +83,13 @@ func (l *listener) longestPacket() int { return max(maxDatagram, int(l.config.Ma
 
 // unpack returns the message of a datagram, and whether it was cut.
 func (l *listener) unpack(z *unzipper, data []byte, from string) (message []byte, cut bool) {
-	cut = len(data) == l.longestPacket()
 	if l.config.Encoding == encodingGzip {
 		plain, whole, err := z.unzip(data)
 		if err != nil {
 			l.counts.broken.Add(1)
 			l.tell(from, "datagram is not valid gzip", err)
 		}
-		data, cut = plain, cut || !whole
+		data, cut = plain, !whole
 	}
 	l.counts.bytes.Add(int64(len(data)))
 	if most := int(l.config.MaxMessage); len(data) > most {

@@ -505,6 +505,37 @@ func TestSocketFileOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestPathIsTaken: what stands at the path of a socket file, and is none or in use, survives.
+func TestPathIsTaken(t *testing.T) {
+	for _, network := range []string{"unix", "unixgram"} {
+		for _, inUse := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, in use %t", network, inUse), func(t *testing.T) {
+				if runtime.GOOS == "windows" {
+					t.Skip("other socket files on Windows")
+				}
+				server, path := place(t, network)
+				if inUse {
+					start(t, "server: '"+server+"'")
+				} else if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				c := defaults()
+				var a address
+				if err := a.UnmarshalScalar(server); err != nil {
+					t.Fatal(err)
+				}
+				l := newListener(a, &c, "h", plugintest.Env("syslog", "").Log)
+				if err := l.listen(t.Context(), func() { t.Error("it listens") }); err == nil {
+					t.Error("no error")
+				}
+				if _, err := os.Stat(path); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
 // TestMetrics: every count is reported as it is documented.
 func TestMetrics(t *testing.T) {
 	udp, udpAddr := at(t, "udp")

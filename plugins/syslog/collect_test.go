@@ -1,0 +1,185 @@
+package sysloginput
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// batches takes what a collector hands over.
+type batches struct{ all [][]telemetry.Event }
+
+func (s *batches) Emit(_ context.Context, b *telemetry.Batch) { s.all = append(s.all, b.Events) }
+
+func testListener(out *batches) *listener {
+	c := defaults()
+	l := newListener(address{network: "tcp", where: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
+	l.out = out
+	return l
+}
+
+func TestBatchesAreBounded(t *testing.T) {
+	for name, tc := range map[string]struct {
+		size, n int
+		want    string
+	}{
+		"many":       {10, 2500, "[1000 1000 500]"},
+		"large":      {512 << 10, 5, "[2 2 1]"},
+		"very large": {2 << 20, 2, "[1 1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := &batches{}
+			c := testListener(out).collector()
+			for range tc.n {
+				c.add(t.Context(), []byte(strings.Repeat("x", tc.size)), false, "192.0.2.1", time.Now())
+			}
+			c.flush(t.Context())
+			var got []int
+			for _, b := range out.all {
+				got = append(got, len(b))
+			}
+			if fmt.Sprint(got) != tc.want {
+				t.Errorf("%v, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestCollectorReusesNothingThatWasHandedOver: and keeps nothing of it.
+func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
+	out := &batches{}
+	c := testListener(out).collector()
+	wide := "<13>1 - - - - - [x"
+	for i := range 100 {
+		wide += fmt.Sprintf(` k%d="v"`, i)
+	}
+	for _, text := range []string{wide + "] wide", "<13>one", "<14>two"} {
+		c.add(t.Context(), []byte(text), false, "192.0.2.1", time.Now())
+	}
+	c.flush(t.Context())
+	c.add(t.Context(), []byte("<15>three"), true, "192.0.2.2", time.Now())
+	c.flush(t.Context())
+	first := out.all[0]
+	if len(first[0].Fields) != 102 || fmt.Sprint(first[1].Fields, first[2].Fields) != "[{facility 1} {remote_ip 192.0.2.1}] [{facility 1} {remote_ip 192.0.2.1}]" {
+		t.Errorf("%v", first)
+	}
+	_ = append(first[1].Fields, telemetry.Label{Key: "added"})
+	if first[2].Fields[0].Key == "added" {
+		t.Error("events share the room behind their fields")
+	}
+	for i, e := range c.events[:3] {
+		if cap(e.Fields) > keptFields {
+			t.Errorf("%d: room for %d fields is kept", i, cap(e.Fields))
+		}
+		for _, f := range e.Fields[:cap(e.Fields)] {
+			if f != (telemetry.Label{}) {
+				t.Errorf("%d: %v is kept", i, f)
+			}
+		}
+		if e.Fields = nil; e.Host+e.Message != "" {
+			t.Errorf("%d: %v is kept", i, e)
+		}
+	}
+}
+
+// TestPeersAreCountedOneByOne: those of one batch, too.
+func TestPeersAreCountedOneByOne(t *testing.T) {
+	l := testListener(&batches{})
+	c := l.collector()
+	for i := range 30 {
+		c.add(t.Context(), []byte("<13>x"), false, fmt.Sprint("192.0.2.", i%3/2), time.Now())
+	}
+	c.flush(t.Context())
+	got := map[string]int64{}
+	l.counts.eachPeer(func(name string, n int64) { got[name] = n })
+	if fmt.Sprint(got) != "map[192.0.2.0:20 192.0.2.1:10]" {
+		t.Error(got)
+	}
+	names := peerNames{}
+	for _, ip := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.3", "2001:db8::1"} {
+		if got, want := names.of(&net.UDPAddr{IP: net.ParseIP(ip)}), strings.TrimPrefix(ip, "::ffff:"); got != want {
+			t.Errorf("%s is called %s", ip, got)
+		}
+	}
+	if got := names.of(nil); got != local {
+		t.Errorf("nobody is called %s", got)
+	}
+}
+
+// waiting lets nothing through, and counts who waits for that.
+type waiting struct {
+	now, most atomic.Int64
+	open      chan struct{}
+}
+
+func (w *waiting) Emit(context.Context, *telemetry.Batch) {
+	n := w.now.Add(1)
+	for most := w.most.Load(); n > most && !w.most.CompareAndSwap(most, n); most = w.most.Load() {
+	}
+	<-w.open
+	w.now.Add(-1)
+}
+
+// TestFewBatchesWait: while nothing gets through, the messages of most connections stay where they are.
+func TestFewBatchesWait(t *testing.T) {
+	server, addr := at(t, "tcp")
+	out := &waiting{open: make(chan struct{})}
+	w := startOut(t, "server: '"+server+"'", out)
+	for range 100 {
+		send(t, dial(t, "tcp", addr), "<13>x\n")
+	}
+	l := w.in.listeners[0]
+	servicetest.Until(t, "all have been read", func(context.Context) error {
+		if l.counts.bytes.Load() != 600 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	close(out.open)
+	w.untilCount("all are taken", func(c *counts) int64 { return c.severities[telemetry.Notice].Load() }, 100)
+	if most := out.most.Load(); most == 0 || most > int64(cap(l.collectors)) {
+		t.Errorf("%d batches waited", most)
+	}
+}
+
+// TestLogIsNotFilled: the same is said once an hour, and not about everybody.
+func TestLogIsNotFilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lines := 0
+		c := defaults()
+		l := newListener(address{network: "tcp", where: ":1"}, &c, "h", slogTo(func(string) { lines++ }))
+		say := func(peer, message string, want int) {
+			t.Helper()
+			lines = 0
+			l.tell(peer, message, errors.New("x"))
+			if lines != want {
+				t.Errorf("%s, %s: %d lines, want %d", peer, message, lines, want)
+			}
+		}
+		say("a", "is bad", 1)
+		say("a", "is bad", 0)
+		say("a", "is worse", 1)
+		say("b", "is bad", 1)
+		time.Sleep(time.Hour - time.Second)
+		say("a", "is bad", 0)
+		time.Sleep(time.Second)
+		say("a", "is bad", 1)
+		for i := range 2000 {
+			l.tell(fmt.Sprint(i), "is bad", nil)
+		}
+		if lines != 1000 {
+			t.Errorf("%d lines", lines)
+		}
+		say("c", "is bad", 0)
+	})
+}
