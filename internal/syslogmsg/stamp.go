@@ -52,7 +52,11 @@ func (s *scanner) monthFirst(c *civil) bool {
 			return false
 		}
 	}
-	return s.clock(c) && s.zoneName(c)
+	if !s.clock(c) {
+		return false
+	}
+	s.zoneName(c)
+	return true
 }
 
 // yearFirst reads "2026-11-05T19:46:03.295+01:00" or "2026 Nov  5 19:46:03".
@@ -125,18 +129,18 @@ const zoneNames = " UTC GMT WET WEST CET CEST EET EEST BST MSK IST HKT SGT JST K
 	"AST ADT EST EDT CST CDT MST MDT PST PDT AKST AKDT HST MET METDST "
 
 // zoneName reads " CET" or " UTC+1" at the end or in front of a colon, as Cisco's devices write it.
-func (s *scanner) zoneName(c *civil) bool {
+func (s *scanner) zoneName(c *civil) {
 	name, ok := strings.CutPrefix(s.text, " ")
 	n := 0
 	for n < min(len(name), len("METDST")) && name[n]|0x20 >= 'a' && name[n]|0x20 <= 'z' {
 		n++
 	}
 	if !ok || n < len("UTC") || n < len(name) && strings.IndexByte(":+-", name[n]) < 0 {
-		return true
+		return
 	}
 	name, rest := name[:n], name[n:]
 	if !strings.Contains(zoneNames, " "+strings.ToUpper(name)+" ") {
-		return true
+		return
 	}
 	z := scanner{text: rest}
 	if name == "UTC" || name == "GMT" {
@@ -145,10 +149,9 @@ func (s *scanner) zoneName(c *civil) bool {
 	}
 	if z.bad || z.text != "" && z.text[0] != ':' { // a host called utc-1
 		c.zone = nil
-		return true
+		return
 	}
 	s.text = z.text
-	return true
 }
 
 // resolve finds the instant that is meant: of the year nearest to when it was received, in the zone that is said, set or

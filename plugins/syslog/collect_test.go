@@ -13,6 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -150,6 +151,24 @@ func TestFewBatchesWait(t *testing.T) {
 	if most := out.most.Load(); most == 0 || most > int64(cap(l.collectors)) {
 		t.Errorf("%d batches waited", most)
 	}
+}
+
+// TestSlowHandshake: who says nothing at all must not hold a connection that speaks TLS.
+func TestSlowHandshake(t *testing.T) {
+	certs := issue(t)
+	secure, err := (&tlsx.Server{Cert: certs.cert, Key: certs.key}).Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server, client := net.Pipe()
+		defer func() { _ = client.Close() }()
+		began := time.Now()
+		_, err := testListener(&batches{}).unwrap(t.Context(), server, secure)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != handshakeTimeout {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
 }
 
 // TestLogIsNotFilled: the same is said once an hour, and not about everybody.

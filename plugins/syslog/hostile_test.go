@@ -376,7 +376,7 @@ func TestConfigErrors(t *testing.T) {
 		"read_timeout: -1s":                   `read_timeout: `,
 		"keep_alive_period: -1s":              `keep_alive_period: `,
 		"read_buffer_size: -1":                `read_buffer_size: `,
-		"sdparam_seperator: x":                `sdparam_separator`,
+		"sdparam_separatr: x":                 `sdparam_separator`,
 		"{server: 'tls://:1', tls_cert: /no}": `tls_cert: needs tls_key, and the other way round`,
 	} {
 		_, problems := plugintest.Decode(t, Plugin, config)
