@@ -1,16 +1,21 @@
 package sysloginput
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
@@ -148,7 +153,7 @@ func TestFewBatchesWait(t *testing.T) {
 	})
 	close(out.open)
 	w.untilCount("all are taken", func(c *counts) int64 { return c.severities[telemetry.Notice].Load() }, 100)
-	if most := out.most.Load(); most == 0 || most > int64(cap(l.collectors)) {
+	if most := out.most.Load(); most == 0 || most > int64(2*runtime.GOMAXPROCS(0)) {
 		t.Errorf("%d batches waited", most)
 	}
 }
@@ -200,5 +205,102 @@ func TestLogIsNotFilled(t *testing.T) {
 			t.Errorf("%d lines", lines)
 		}
 		say("c", "is bad", 0)
+	})
+}
+
+// deadlines remembers the last that was set.
+type deadlines struct{ at time.Time }
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.at = at
+	return nil
+}
+
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		conn := &deadlines{}
+		d := newDeadline(ctx, conn, 30*time.Second)
+		defer d.end()
+		const none = -1
+		set := func(pending, progress bool, want time.Duration) {
+			t.Helper()
+			d.set(pending, progress)
+			if got := time.Until(conn.at); want == none && !conn.at.IsZero() || want != none && got != want {
+				t.Errorf("pending %t, progress %t: %v left, want %v", pending, progress, got, want)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		set(false, false, none)
+		set(true, false, 30*time.Second)
+		set(true, false, 20*time.Second)
+		set(true, true, 30*time.Second)
+		set(false, true, none)
+		set(true, true, 30*time.Second)
+		set(true, false, 20*time.Second)
+		stop()
+		synctest.Wait()
+		if left := time.Until(conn.at); left != lingering {
+			t.Errorf("%v left after the end", left)
+		}
+		set(true, true, lingering)
+		set(false, true, lingering-10*time.Second)
+	})
+}
+
+// TestDatagramIsCut: where messages are, and where it is decompressed.
+func TestDatagramIsCut(t *testing.T) {
+	for name, tc := range map[string]struct{ size, message, unpacked, want int }{
+		"short":             {600, 700, 800, 600},
+		"as long as it may": {700, 700, 700, 700},
+		"a byte too long":   {701, 700, 800, -700},
+		"too long for both": {701, 700, 700, -700},
+		"much too long":     {10_000, 700, 900, -700},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var packed bytes.Buffer
+			z := gzip.NewWriter(&packed)
+			send(t, z, strings.Repeat("x", tc.size))
+			_ = z.Close()
+			l := testListener(&batches{})
+			l.config.MaxMessage, l.config.MaxDecompression, l.config.Encoding = conf.Size(tc.message), conf.Size(tc.unpacked), encodingGzip
+			for _, data := range [][]byte{packed.Bytes(), bytes.Repeat([]byte("x"), tc.size)} { // one may be plain
+				message, cut := l.unpack(&unzipper{limit: tc.unpacked}, data, "192.0.2.1")
+				if got := len(message); got != max(tc.want, -tc.want) || cut != (tc.want < 0) {
+					t.Errorf("%d bytes, cut %t, want %d", got, cut, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// TestReadTimeout: it is for one message. Who sends others and always the beginning of the next is not cut off.
+func TestReadTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &batches{}
+		l := testListener(out)
+		server, client := net.Pipe()
+		ended := make(chan error, 1)
+		go func() { ended <- l.read(t.Context(), server, "192.0.2.1", nil) }()
+		for range 20 {
+			send(t, client, "<13>whole\n<13>ha")
+			time.Sleep(20 * time.Second)
+			send(t, client, "lf\n")
+		}
+		time.Sleep(time.Hour) // silence
+		began := time.Now()
+		send(t, client, "<13>ne")
+		time.Sleep(20 * time.Second)
+		send(t, client, "ve")
+		if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != 30*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		var got []telemetry.Event
+		for _, b := range out.all {
+			got = append(got, b...)
+		}
+		if len(got) != 41 || got[1].Message != "half" || got[40].Message != "neve" {
+			t.Errorf("%q", messages(got))
+		}
 	})
 }
