@@ -122,6 +122,25 @@ func TestPeersAreCountedOneByOne(t *testing.T) {
 	}
 }
 
+// TestPeerIsKept: who sends something now and then is not forgotten.
+func TestPeerIsKept(t *testing.T) {
+	var c counts
+	for i := range 3 * forgetAfter {
+		if i%(forgetAfter/2) == 0 {
+			c.heard("192.0.2.1", 1)
+		}
+		c.eachPeer(func(string, int64) {})
+	}
+	c.eachPeer(func(_ string, n int64) {
+		if n != 6 {
+			t.Errorf("%d messages", n)
+		}
+	})
+	if len(c.peers) != 1 {
+		t.Error("it is forgotten")
+	}
+}
+
 // waiting lets nothing through, and counts who waits for that.
 type waiting struct {
 	now, most atomic.Int64

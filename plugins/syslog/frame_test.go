@@ -89,6 +89,24 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// TestPending: the rest of a message that was cut is waited for, too.
+func TestPending(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "<1>a\n": false, "\n\n": false, "<1>a": true, "4": true, "400 <1>a": true, "4 <1>a": false,
+		"<1>" + strings.Repeat("x", 100): true, "90 <1>" + strings.Repeat("x", 50): true, "<1>" + strings.Repeat("x", 100) + "\n": false,
+	} {
+		f := &frames{framing: AutoFraming, trailer: '\n', max: 20}
+		if err := f.fill(strings.NewReader(text)); err != nil && text != "" {
+			t.Fatal(err)
+		}
+		for ok := true; ok; _, _, ok, _ = f.next() {
+		}
+		if f.pending() != want {
+			t.Errorf("%q: pending %t", text, !want)
+		}
+	}
+}
+
 // TestBufferOfAStream: it grows with what is sent, up to what one message needs, and shrinks again.
 func TestBufferOfAStream(t *testing.T) {
 	f := &frames{framing: AutoFraming, trailer: '\n', max: 100_000}
