@@ -113,6 +113,24 @@ func TestLongDatagrams(t *testing.T) {
 	}
 }
 
+// TestLongerDatagrams: a socket file takes them whole if messages may be so long.
+func TestLongerDatagrams(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other limits on other systems")
+	}
+	server, addr := place(t, "unixgram")
+	w := start(t, "{server: '"+server+"', max_message_size: 160000, max_decompression_size: 1MiB}")
+	conn := dial(t, "unixgram", addr)
+	for _, n := range []int{150_000, 159_996, 159_997} {
+		send(t, conn, "<13>"+strings.Repeat("x", n))
+	}
+	for i, want := range []string{"150000 ", "159996 ", "159996 160000"} {
+		if e := w.until(3)[i]; fmt.Sprint(len(e.Message), " ", field(e, fieldCut)) != want {
+			t.Errorf("%d bytes, cut at %q, want %s", len(e.Message), field(e, fieldCut), want)
+		}
+	}
+}
+
 // place is an address: of a socket file, too.
 func place(t testing.TB, network string) (server, addr string) {
 	if !strings.HasPrefix(network, "unix") {
