@@ -65,6 +65,7 @@ func TestParse(t *testing.T) {
 		"3164, one blank":      {"<13>Nov 5 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
 		"3164, day with zero":  {"<13>Nov 05 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
 		"3164, a zone's name":  {"<13>Nov  5 19:14:15 utc-1 sshd: x", "notice host=utc-1 app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, a loud name":    {"<13>Nov  5 19:14:15 UTC-1 sshd: x", "notice host=UTC-1 app=sshd at=2026-11-05T19:14:15: x"},
 		"3164, a zone's too":   {"<13>Nov  5 19:14:15 est-1 sshd: x", "notice host=est-1 app=sshd at=2026-11-05T19:14:15: x"},
 		"3164, fraction":       {"<13>Nov  5 19:14:15.123 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15.123: x"},
 		"3164, leap day":       {"<13>Feb 29 12:00:00 vm sshd: x", "notice: Feb 29 12:00:00 vm sshd: x"},

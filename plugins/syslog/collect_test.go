@@ -301,11 +301,12 @@ func TestReadTimeout(t *testing.T) {
 		server, client := net.Pipe()
 		ended := make(chan error, 1)
 		go func() { ended <- l.read(t.Context(), server, "192.0.2.1", nil) }()
+		send(t, client, "<13>ha")
 		for range 20 {
-			send(t, client, "<13>whole\n<13>ha")
 			time.Sleep(20 * time.Second)
-			send(t, client, "lf\n")
+			send(t, client, "lf\n<13>whole\n<13>ha")
 		}
+		send(t, client, "lf\n")
 		time.Sleep(time.Hour) // silence
 		began := time.Now()
 		send(t, client, "<13>ne")
@@ -318,7 +319,7 @@ func TestReadTimeout(t *testing.T) {
 		for _, b := range out.all {
 			got = append(got, b...)
 		}
-		if len(got) != 41 || got[1].Message != "half" || got[40].Message != "neve" {
+		if len(got) != 42 || got[2].Message != "half" || got[41].Message != "neve" {
 			t.Errorf("%q", messages(got))
 		}
 	})
