@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leodido/go-syslog/v4/rfc5424"
+
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -14,7 +16,8 @@ func FuzzParse(f *testing.F) {
 		`<165>1 2026-11-05T22:14:15.003+04:00 m.example evntslog 4711 ID47 [ex@32473 iut="3" e="\]"][x@1] text`,
 		"<34>Nov  5 19:14:15 mymachine su[12]: 'su root' failed", "<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface down",
 		"<166>Nov 05 2026 19:14:15 fw1 : %ASA-6-302013: Built", "<13>2026-11-05T19:14:15.123456+02:00 vm su[1]: x",
-		`<30>Nov  5 19:14:15 ("U7PG2,788a20123456,v3.9.19.8123") hostapd: ath0`, "<14>Nov  5 19:14:15 NAS WinFileService Event: read", "<999>", "", "<0>\x00\xff",
+		`<30>Nov  5 19:14:15 ("U7PG2,788a20123456,v3.9.19.8123") hostapd: ath0`, "<14>Nov  5 19:14:15 NAS WinFileService Event: read", "<999>", "", `<13>1 - h a - - [x y="C:\d" z="\q\"\]"][z] m\`, "<190>1: r RP/0/RSP1/CPU0:Nov  5 19:14:15 CET: bgp[1]: %ROUTING-BGP-5-MAXPFX : x", "<189>2: r: Nov  5 19:14:15 UTC+1: text",
+		"<0>\x00\xff",
 	} {
 		f.Add([]byte(s))
 	}
@@ -63,8 +66,24 @@ func BenchmarkParse5424(b *testing.B) {
 	benchmark(b, "<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 - An application event log entry that is as long as they usually are")
 }
 
+const structured = `<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] An application event log entry`
+
 func BenchmarkParse5424Data(b *testing.B) {
-	benchmark(b, `<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] An application event log entry`)
+	benchmark(b, structured)
+}
+
+// BenchmarkLibraryData is what the library does of BenchmarkParse5424Data.
+func BenchmarkLibraryData(b *testing.B) {
+	m := rfc5424.NewMachine(rfc5424.WithBestEffort())
+	data := []byte(structured)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Parse(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(0, "ns/op")
 }
 
 func BenchmarkParse3164(b *testing.B) {

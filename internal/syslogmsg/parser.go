@@ -6,6 +6,7 @@
 package syslogmsg
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ const (
 	SentAt   = "sent_at"         // what the sender says the time is, where that cannot be
 	Repeated = "structured_data" // as it came, where it says one thing several times
 	Counter  = "counter"         // the numbers that Cisco's devices give to messages
+	Uptime   = "uptime"          // what they say instead of a time
+	Node     = "node"            // the part of a router that IOS XR runs on
+	Relay    = "relay"           // who passed the message of one of them on
 	Device   = "device"          // hardware address and version of one of Ubiquiti's
 )
 
@@ -56,7 +60,7 @@ type Parser struct {
 
 // New returns a parser.
 func New(s Settings) *Parser {
-	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort(), rfc5424.WithCompliantMsg())}
+	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort())}
 }
 
 // The priority of messages that do not say theirs: RFC 3164, section 4.3.3.
@@ -69,7 +73,8 @@ const (
 // Parse reads a message that was received at some time into an empty event, and returns its facility, 0 to 23. It says
 // what is wrong with it; the event is complete even then, with the message as it came.
 func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (facility int, err error) {
-	text := strings.TrimRight(string(data), "\r\n\x00")
+	data = bytes.TrimRight(data, "\r\n\x00")
+	text := string(data)
 	facility, rest, ok := priority(text, e)
 	e.Fields = append(e.Fields, telemetry.Label{Key: eventdoc.Facility, Value: strconv.Itoa(facility)})
 	e.Time = received
@@ -77,7 +82,7 @@ func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (fac
 	case !ok:
 		err = errNoPriority
 	case p.settings.Standard == RFC5424 || p.settings.Standard != RFC3164 && hasVersion(rest):
-		err = p.parse5424(text, received, e)
+		err = p.parse5424(data, text, received, e)
 	default:
 		p.parse3164(rest, received, e)
 	}

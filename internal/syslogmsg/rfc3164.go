@@ -17,13 +17,28 @@ func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) 
 	}
 	if sent, rest, ok := p.readTime(text, received); ok {
 		setTime(e, sent, received)
-		e.Host, text = readHost(strings.TrimLeft(rest, " "))
+		text = strings.TrimLeft(rest, " ")
+		if e.Host, text = readForwarded(text); e.Host == "" {
+			e.Host, text = readHost(text)
+		}
 	}
 	if device, rest := readDevice(text); device != "" {
 		e.Fields = append(e.Fields, telemetry.Label{Key: Device, Value: device})
 		text = rest
 	}
 	e.App, e.Proc, e.Message = readTag(text)
+}
+
+// readForwarded reads what AIX and the BSDs write in front of the tag of a message that they pass on.
+func readForwarded(text string) (host, rest string) {
+	for _, words := range []string{"Message forwarded from ", "Forwarded from "} {
+		if behind, ok := strings.CutPrefix(text, words); ok {
+			if host, rest, ok := strings.Cut(behind, ": "); ok && len(host) <= maxHost && !strings.Contains(host, " ") {
+				return host, rest
+			}
+		}
+	}
+	return "", text
 }
 
 const (
@@ -35,7 +50,7 @@ const (
 // there, which ends in a colon.
 func readHost(text string) (host, rest string) {
 	word, rest, _ := strings.Cut(text, " ")
-	if word == "" || len(word) > maxHost || strings.ContainsAny(word, `"(`) {
+	if word == "" || len(word) > maxHost || strings.ContainsAny(word, `"([`) {
 		return "", text
 	}
 	if strings.HasSuffix(word, ":") {
@@ -49,7 +64,7 @@ func readHost(text string) (host, rest string) {
 // readTag reads "name[pid]: " or "name: ": who on that host.
 func readTag(text string) (app, proc, message string) {
 	end := strings.IndexAny(text[:min(len(text), maxTag)], ":[ ")
-	if end <= 0 {
+	if end <= 0 || isDigit(text[0]) && strings.Trim(text[:end], digits) == "" { // a number is a counter, of a device that has other ways as well
 		return "", "", text
 	}
 	app, rest := text[:end], text[end:]

@@ -52,7 +52,11 @@ func (s *scanner) monthFirst(c *civil) bool {
 			return false
 		}
 	}
-	return s.clock(c) && s.zoneName(c)
+	if !s.clock(c) {
+		return false
+	}
+	s.zoneName(c)
+	return true
 }
 
 // yearFirst reads "2026-11-05T19:46:03.295+01:00" or "2026 Nov  5 19:46:03".
@@ -99,7 +103,7 @@ func (s *scanner) clock(c *civil) bool {
 	return !s.bad
 }
 
-// zoneOffset reads Z or +01:00, if it is there.
+// zoneOffset reads Z, +01:00, +0100 or +1, if it is there.
 func (s *scanner) zoneOffset(c *civil) bool {
 	sign := 1
 	switch {
@@ -111,31 +115,43 @@ func (s *scanner) zoneOffset(c *civil) bool {
 	case !s.skip('+'):
 		return true
 	}
-	hours := s.digits(2, 2)
-	s.skip(':')
-	c.zone = time.FixedZone("", sign*(hours*3600+s.digits(2, 2)*60))
+	hours, minutes := s.digits(1, 2), 0
+	if len(s.text) > 2 && s.text[0] == ':' && isDigit(s.text[1]) || isDigit(s.peek()) {
+		s.skip(':')
+		minutes = s.digits(2, 2)
+	}
+	c.zone = time.FixedZone("", sign*(hours*3600+minutes*60))
 	return !s.bad
 }
 
 // zoneNames are those that devices write. All but the first two mean several zones each: they are as good as none.
 const zoneNames = " UTC GMT WET WEST CET CEST EET EEST BST MSK IST HKT SGT JST KST AWST ACST AEST AEDT NZST NZDT BRT " +
-	"AST ADT EST EDT CST CDT MST MDT PST PDT AKST AKDT HST "
+	"AST ADT EST EDT CST CDT MST MDT PST PDT AKST AKDT HST MET METDST "
 
-// zoneName reads " CET" at the end or in front of a colon, as Cisco's devices write it.
-func (s *scanner) zoneName(c *civil) bool {
-	word, ok := strings.CutPrefix(s.text, " ")
-	if !ok {
-		return true
+// zoneName reads " CET" or " UTC+1" at the end or in front of a colon, as Cisco's devices write it.
+func (s *scanner) zoneName(c *civil) {
+	name, ok := strings.CutPrefix(s.text, " ")
+	n := 0
+	for n < min(len(name), len("METDST")) && name[n]|0x20 >= 'a' && name[n]|0x20 <= 'z' {
+		n++
 	}
-	word, _, _ = strings.Cut(word[:min(len(word), 6)], ":")
-	if len(word) < 3 || !strings.Contains(zoneNames, " "+word+" ") || strings.Contains(word, " ") {
-		return true
+	if !ok || n < len("UTC") || n < len(name) && strings.IndexByte(":+-", name[n]) < 0 {
+		return
 	}
-	if word == "UTC" || word == "GMT" {
+	name, rest := name[:n], name[n:]
+	if !strings.Contains(zoneNames, " "+strings.ToUpper(name)+" ") {
+		return
+	}
+	z := scanner{text: rest}
+	if name == "UTC" || name == "GMT" {
 		c.zone = time.UTC
+		z.zoneOffset(c)
 	}
-	s.text = s.text[1+len(word):]
-	return true
+	if z.bad || z.text != "" && z.text[0] != ':' { // a host called utc-1
+		c.zone = nil
+		return
+	}
+	s.text = z.text
 }
 
 // resolve finds the instant that is meant: of the year nearest to when it was received, in the zone that is said, set or

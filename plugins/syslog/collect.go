@@ -2,6 +2,7 @@ package sysloginput
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,14 +18,22 @@ const (
 	// Messages are handed over when no more of them are there, or when there are so many.
 	maxBatch      = 1000
 	maxBatchBytes = 1 << 20
+
+	// keptFields is for how many fields a collector keeps room in each event.
+	keptFields = 16
 )
 
-// collector makes batches of events for one goroutine.
+// collector makes batches of events. A goroutine that has messages takes one of its listener's, and gives it back when it
+// has handed them over: of what waits for room in a buffer there is no more than they can hold, however many send.
 type collector struct {
 	l      *listener
 	parser *syslogmsg.Parser
-	events []telemetry.Event
+	events []telemetry.Event // their fields are reused, too
+	fields int
 	bytes  int
+
+	peer  string // who sent the last messages
+	heard int64  // how many; they are not counted yet
 }
 
 func (l *listener) collector() *collector {
@@ -32,24 +41,38 @@ func (l *listener) collector() *collector {
 }
 
 // takeAll takes the messages that are there, hands them over and returns how many there were.
-func (c *collector) takeAll(ctx context.Context, f *frames, peer string) (taken int, err error) {
-	for {
-		message, cut, ok, err := f.next()
-		if !ok || err != nil {
-			c.flush(ctx)
-			return taken, err
-		}
-		taken++
-		c.add(ctx, message, cut, peer)
+func (l *listener) takeAll(ctx context.Context, f *frames, peer string) (taken int, err error) {
+	message, cut, ok, err := f.next()
+	if !ok {
+		return 0, err
 	}
+	c, now := <-l.collectors, time.Now()
+	for ; ok; message, cut, ok, err = f.next() {
+		taken++
+		c.add(ctx, message, cut, peer, now)
+	}
+	c.flush(ctx)
+	l.collectors <- c
+	return taken, err
+}
+
+// takeRest takes what is left of a connection that has ended.
+func (l *listener) takeRest(ctx context.Context, f *frames, peer string) {
+	message, cut := f.rest()
+	if len(message) == 0 {
+		return
+	}
+	c := <-l.collectors
+	c.add(ctx, message, cut, peer, time.Now())
+	c.flush(ctx)
+	l.collectors <- c
 }
 
 // add takes a message of a sender.
-func (c *collector) add(ctx context.Context, message []byte, cut bool, peer string) {
-	c.events = append(c.events, telemetry.Event{})
-	e := &c.events[len(c.events)-1]
+func (c *collector) add(ctx context.Context, message []byte, cut bool, peer string, now time.Time) {
+	e := c.next()
 	n := &c.l.counts
-	facility, err := c.parser.Parse(message, time.Now(), e)
+	facility, err := c.parser.Parse(message, now, e)
 	if err != nil {
 		n.malformed.Add(1)
 	}
@@ -59,7 +82,11 @@ func (c *collector) add(ctx context.Context, message []byte, cut bool, peer stri
 	}
 	n.severities[e.Severity].Add(1)
 	n.facilities[facility].Add(1)
-	n.heard(peer, 1)
+	if peer != c.peer {
+		c.count()
+		c.peer = peer
+	}
+	c.heard++
 	if peer != local {
 		e.Fields = append(e.Fields, telemetry.Label{Key: eventdoc.RemoteIP, Value: peer})
 	}
@@ -68,8 +95,27 @@ func (c *collector) add(ctx context.Context, message []byte, cut bool, peer stri
 	} else if e.Host == "" {
 		e.Host = c.l.host
 	}
+	c.fields += len(e.Fields)
 	if c.bytes += len(message); len(c.events) >= maxBatch || c.bytes >= maxBatchBytes {
 		c.flush(ctx)
+	}
+}
+
+// next returns an empty event at the end of the batch.
+func (c *collector) next() *telemetry.Event {
+	n := len(c.events)
+	if n == cap(c.events) {
+		c.events = slices.Grow(c.events, 1)
+	}
+	c.events = c.events[:n+1]
+	return &c.events[n]
+}
+
+// count counts the messages of the last sender.
+func (c *collector) count() {
+	if c.heard > 0 {
+		c.l.counts.heard(c.peer, c.heard)
+		c.heard = 0
 	}
 }
 
@@ -78,9 +124,26 @@ func (c *collector) flush(ctx context.Context) {
 	if len(c.events) == 0 {
 		return
 	}
+	c.count()
 	now := time.Now()
 	b := telemetry.NewBatch(now, now, 0)
-	b.Events = c.events
-	c.events, c.bytes = make([]telemetry.Event, 0, len(c.events)), 0
+	b.Events = c.take()
 	c.l.out.Emit(ctx, b)
+}
+
+// take returns the events, which then take no more memory than they need.
+func (c *collector) take() []telemetry.Event {
+	events, fields := slices.Clone(c.events), make([]telemetry.Label, 0, c.fields)
+	for i := range events {
+		from, used := len(fields), c.events[i].Fields
+		fields = append(fields, used...)
+		events[i].Fields = fields[from:len(fields):len(fields)]
+		clear(used)
+		if cap(used) > keptFields {
+			used = nil
+		}
+		c.events[i] = telemetry.Event{Fields: used[:0]}
+	}
+	c.events, c.fields, c.bytes = c.events[:0], 0, 0
+	return events
 }

@@ -2,7 +2,6 @@ package sysloginput
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -62,7 +61,7 @@ func (w word) check(key string, choices ...string) error {
 	if slices.Contains(choices, string(w)) {
 		return nil
 	}
-	return conf.Key(key, "must be one of %s%s", strings.Join(choices, ", "), conf.Suggest(string(w), choices))
+	return conf.Key(key, "must be one of %s, not %q%s", strings.Join(choices, ", "), string(w), conf.Suggest(string(w), choices))
 }
 
 const (
@@ -173,7 +172,7 @@ func (a *address) UnmarshalScalar(text string) error {
 		port = "6514" // as the Python rtcollector had it: RFC 5425
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil {
-		return fmt.Errorf("no port is called %s", port)
+		return errors.New("must have a port from 0 to 65535")
 	}
 	a.where = net.JoinHostPort(u.Hostname(), port)
 	return nil

@@ -12,6 +12,7 @@ type deadline struct {
 	conn    interface{ SetReadDeadline(time.Time) error }
 	timeout time.Duration // 0: none
 	began   time.Time     // the message that is not complete; zero if there is none
+	last    time.Time     // what was set
 	stop    time.Time     // when to stop at the latest; zero while nobody wants that
 	end     func() bool
 }
@@ -36,7 +37,10 @@ func (d *deadline) set(pending, progress bool) {
 	if d.timeout > 0 && !d.began.IsZero() {
 		at = d.began.Add(d.timeout)
 	}
-	_ = d.conn.SetReadDeadline(at)
+	if at != d.last {
+		_ = d.conn.SetReadDeadline(at)
+		d.last = at
+	}
 	if d.ctx.Err() == nil {
 		return // whoever ends it from here on sets the deadline after us
 	}

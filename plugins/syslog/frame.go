@@ -19,7 +19,7 @@ const (
 const (
 	smallBuffer = 4 << 10
 	readAhead   = 64 << 10 // of a stream that sends much
-	maxCount    = 10       // digits of a length
+	maxCount    = 9        // digits of a length: what fits an int of 32 bits
 )
 
 // errFraming says that a stream cannot be cut, because it is not framed as it was said to be.

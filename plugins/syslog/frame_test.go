@@ -63,7 +63,9 @@ func TestFrames(t *testing.T) {
 		"too long, a line":         {AutoFraming, '\n', "<1>" + strings.Repeat("x", 100) + "\n<2>b\n", []string{"<1>" + strings.Repeat("x", 17) + "…", "<2>b"}, nil},
 		"as long as it may be":     {AutoFraming, '\n', "<1>" + strings.Repeat("x", 17) + "\n20 <1>" + strings.Repeat("y", 17), []string{"<1>" + strings.Repeat("x", 17), "<1>" + strings.Repeat("y", 17)}, nil},
 		"too long and open":        {AutoFraming, '\n', "<1>" + strings.Repeat("x", 100), []string{"<1>" + strings.Repeat("x", 17) + "…"}, nil},
-		"a huge length":            {AutoFraming, '\n', "4294967296 <1>" + strings.Repeat("x", 100), []string{"<1>" + strings.Repeat("x", 17) + "…"}, nil},
+		"a huge length":            {AutoFraming, '\n', "999999999 <1>" + strings.Repeat("x", 100), []string{"<1>" + strings.Repeat("x", 17) + "…"}, nil},
+		"beyond 32 bits":           {AutoFraming, '\n', "4294967296 <1>" + strings.Repeat("x", 100) + "\n<2>b\n", []string{"4294967296 <1>xxxxxx…", "<2>b"}, nil},
+		"beyond 32 bits, counted":  {OctetCounting, '\n', "4294967296 <1>x", nil, errFraming},
 		"NUL":                      {AutoFraming, 0, "<1>a\nb\x00<2>c\x00", []string{"<1>a\nb", "<2>c"}, nil},
 		"counted only":             {OctetCounting, '\n', "4 <1>a3 abc", []string{"<1>a", "abc"}, nil},
 		"counted only, a line":     {OctetCounting, '\n', "4 <1>a<2>b\n", []string{"<1>a"}, errFraming},
@@ -84,6 +86,24 @@ func TestFrames(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPending: the rest of a message that was cut is waited for, too.
+func TestPending(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "<1>a\n": false, "\n\n": false, "<1>a": true, "4": true, "400 <1>a": true, "4 <1>a": false,
+		"<1>" + strings.Repeat("x", 100): true, "90 <1>" + strings.Repeat("x", 50): true, "<1>" + strings.Repeat("x", 100) + "\n": false,
+	} {
+		f := &frames{framing: AutoFraming, trailer: '\n', max: 20}
+		if err := f.fill(strings.NewReader(text)); err != nil && text != "" {
+			t.Fatal(err)
+		}
+		for ok := true; ok; _, _, ok, _ = f.next() {
+		}
+		if f.pending() != want {
+			t.Errorf("%q: pending %t", text, !want)
+		}
 	}
 }
 

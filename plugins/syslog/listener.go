@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -39,8 +40,20 @@ type listener struct {
 	counts  counts
 	drops   dropCounter
 
-	mu   sync.Mutex
-	said map[string]time.Time // what was logged about peers, and when
+	collectors chan *collector // those that connections share
+
+	mu    sync.Mutex
+	said  map[string]bool // what was logged about peers
+	since time.Time       // that was begun
+}
+
+func newListener(a address, c *Config, host string, log *slog.Logger) *listener {
+	n := 2 * runtime.GOMAXPROCS(0) // one works while another waits for a lock
+	l := &listener{address: a, config: c, host: host, log: log.With("listener", a.String()), collectors: make(chan *collector, n)}
+	for range n {
+		l.collectors <- l.collector()
+	}
+	return l
 }
 
 // run listens until ctx is done, and tries again when it cannot.
@@ -81,7 +94,6 @@ func explain(err error) error {
 func (l *listener) listen(ctx context.Context, opened func()) error {
 	if l.address.file() {
 		removeStale(l.address.where)
-		defer func() { _ = os.Remove(l.address.where) }()
 	}
 	if l.address.packets() {
 		return l.listenPackets(ctx, opened)
@@ -96,6 +108,9 @@ func (l *listener) listenPackets(ctx context.Context, opened func()) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	if l.address.file() { // a net.Listener does so by itself
+		defer func() { _ = os.Remove(l.address.where) }()
+	}
 	if err := l.chmod(); err != nil {
 		return err
 	}
@@ -176,27 +191,17 @@ func (l *listener) growBuffer(conn net.PacketConn) {
 	}
 }
 
-// tell logs something about a peer, but not the same again within an hour: a bad one must not fill the log.
+// tell logs something about a peer, but not the same again within an hour, and not about more than so many: bad ones must
+// not fill the log.
 func (l *listener) tell(peer, message string, err error) {
 	const often, most = time.Hour, 1000
-	key := peer + message
-	now := time.Now()
 	l.mu.Lock()
-	last, known := l.said[key]
-	quiet := known && now.Sub(last) < often || !known && len(l.said) >= most
-	if !quiet {
-		if l.said == nil {
-			l.said = map[string]time.Time{}
-		}
-		l.said[key] = now
+	if now := time.Now(); l.said == nil || now.Sub(l.since) >= often {
+		l.said, l.since = map[string]bool{}, now
 	}
-	for k, at := range l.said {
-		if len(l.said) < most {
-			break
-		}
-		if now.Sub(at) >= often {
-			delete(l.said, k)
-		}
+	quiet := l.said[peer+message] || len(l.said) >= most
+	if !quiet {
+		l.said[peer+message] = true
 	}
 	l.mu.Unlock()
 	if !quiet {

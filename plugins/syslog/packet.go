@@ -7,13 +7,15 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
+	"time"
 
 	"golang.org/x/net/ipv4"
 )
 
 const (
-	// maxDatagram is the longest that UDP can carry; datagrams of a socket file are cut there as well.
+	// maxDatagram is more than UDP can carry. Datagrams of a socket file may be longer; they are cut where messages are.
 	maxDatagram = 64 << 10
 
 	// datagrams is how many are read at once, where the system can do that.
@@ -50,14 +52,20 @@ func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error 
 	defer limit.end()
 	messages := make([]ipv4.Message, datagrams)
 	for i := range messages {
-		messages[i].Buffers = [][]byte{make([]byte, maxDatagram)}
+		messages[i].Buffers = [][]byte{make([]byte, l.longestPacket())}
+		if _, one := in.(single); one {
+			messages = messages[:1]
+			break
+		}
 	}
-	c, z := l.collector(), unzipper{limit: int(l.config.MaxDecompression)}
+	c, z, names := l.collector(), unzipper{limit: int(l.config.MaxDecompression)}, peerNames{}
 	for {
 		limit.set(false, false)
 		n, err := in.ReadBatch(messages, 0)
+		now := time.Now()
 		for _, m := range messages[:max(n, 0)] {
-			l.takePacket(ctx, c, &z, m.Buffers[0][:m.N], m.Addr)
+			data, cut := l.unpack(&z, m.Buffers[0][:m.N], names.of(m.Addr))
+			c.add(ctx, data, cut, names.name, now)
 		}
 		c.flush(ctx)
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded)) {
@@ -69,22 +77,42 @@ func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error 
 	}
 }
 
-// takePacket takes a datagram as a message.
-func (l *listener) takePacket(ctx context.Context, c *collector, z *unzipper, data []byte, from net.Addr) {
-	name, cut := peerName(from), false
+// longestPacket is how many bytes of a datagram are read: one more than a message may have, so that it shows when there
+// are more.
+func (l *listener) longestPacket() int { return max(maxDatagram, int(l.config.MaxMessage)) + 1 }
+
+// unpack returns the message of a datagram, and whether it was cut.
+func (l *listener) unpack(z *unzipper, data []byte, from string) (message []byte, cut bool) {
 	if l.config.Encoding == encodingGzip {
 		plain, whole, err := z.unzip(data)
 		if err != nil {
 			l.counts.broken.Add(1)
-			l.tell(name, "datagram is not valid gzip", err)
+			l.tell(from, "datagram is not valid gzip", err)
 		}
 		data, cut = plain, !whole
 	}
 	l.counts.bytes.Add(int64(len(data)))
 	if most := int(l.config.MaxMessage); len(data) > most {
-		data, cut = data[:most], true
+		return data[:most], true
 	}
-	c.add(ctx, data, cut, name)
+	return data, cut
+}
+
+// peerNames remembers the name of the last sender: the next message often is from the same.
+type peerNames struct {
+	ip   netip.Addr
+	name string
+}
+
+func (p *peerNames) of(addr net.Addr) string {
+	ip := netip.Addr{}
+	if udp, ok := addr.(*net.UDPAddr); ok {
+		ip = udp.AddrPort().Addr()
+	}
+	if p.name == "" || ip != p.ip {
+		p.ip, p.name = ip, peerName(addr)
+	}
+	return p.name
 }
 
 // unzipper decompresses datagrams, each up to a limit.

@@ -26,7 +26,7 @@ type input struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	in := &input{env: env}
 	for _, a := range c.addresses() {
-		l := &listener{address: a, config: &c, host: env.Factory.Host(), log: env.Log.With("listener", a.String())}
+		l := newListener(a, &c, env.Factory.Host(), env.Log)
 		in.listeners = append(in.listeners, l)
 		in.series = append(in.series, newSeries(env.Factory, l))
 	}

@@ -22,10 +22,20 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
+	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if args := os.Getenv(helping); args != "" {
+		if err := help(strings.Fields(args)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // sink takes what the input emits.
 type sink struct {
@@ -69,6 +79,13 @@ func start(t testing.TB, config string) *world {
 
 func startWith(t testing.TB, config string, s *sink) *world {
 	t.Helper()
+	w := startOut(t, config, s)
+	w.sink = s
+	return w
+}
+
+func startOut(t testing.TB, config string, out plugins.Emitter) *world {
+	t.Helper()
 	env := plugintest.Env("syslog", "")
 	opened := make(chan struct{}, 16)
 	env.Log = slogTo(func(line string) {
@@ -76,10 +93,10 @@ func startWith(t testing.TB, config string, s *sink) *world {
 			opened <- struct{}{}
 		}
 	})
-	w := &world{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input), sink: s}
+	w := &world{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- w.in.Run(ctx, s) }()
+	go func() { done <- w.in.Run(ctx, out) }()
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -485,6 +502,37 @@ func TestSocketFileOfSomebodyElse(t *testing.T) {
 	removeStale(path)
 	if _, err := os.Stat(path); err != nil {
 		t.Error("a file that is no socket is removed")
+	}
+}
+
+// TestPathIsTaken: what stands at the path of a socket file, and is none or in use, survives.
+func TestPathIsTaken(t *testing.T) {
+	for _, network := range []string{"unix", "unixgram"} {
+		for _, inUse := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, in use %t", network, inUse), func(t *testing.T) {
+				if runtime.GOOS == "windows" {
+					t.Skip("other socket files on Windows")
+				}
+				server, path := place(t, network)
+				if inUse {
+					start(t, "server: '"+server+"'")
+				} else if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				c := defaults()
+				var a address
+				if err := a.UnmarshalScalar(server); err != nil {
+					t.Fatal(err)
+				}
+				l := newListener(a, &c, "h", plugintest.Env("syslog", "").Log)
+				if err := l.listen(t.Context(), func() { t.Error("it listens") }); err == nil {
+					t.Error("no error")
+				}
+				if _, err := os.Stat(path); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 

@@ -100,32 +100,27 @@ func advise(err error) error {
 func (l *listener) read(ctx context.Context, conn net.Conn, name string, secure *tls.Config) error {
 	limit := newDeadline(ctx, conn, l.config.ReadTimeout.D())
 	defer limit.end()
-	r, err := l.unwrap(ctx, conn, secure, limit)
+	r, err := l.unwrap(ctx, conn, secure)
 	if err != nil {
 		return err
 	}
-	f, c := l.config.frames(), l.collector()
-	defer func() {
-		if message, cut := f.rest(); len(message) > 0 {
-			c.add(ctx, message, cut, name)
-		}
-		c.flush(ctx)
-	}()
+	f := l.config.frames()
+	defer func() { l.takeRest(ctx, f, name) }()
+	taken := 0
 	for {
-		taken, err := c.takeAll(ctx, f, name)
-		if err != nil {
-			return err
-		}
 		limit.set(f.pending(), taken > 0)
 		if err := f.fill(r); err != nil {
 			return err
 		}
 		l.counts.bytes.Add(int64(f.last))
+		if taken, err = l.takeAll(ctx, f, name); err != nil {
+			return err
+		}
 	}
 }
 
-// unwrap finishes the handshake of TLS and begins to decompress.
-func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config, limit *deadline) (io.Reader, error) {
+// unwrap finishes the handshake of TLS, and decompresses what is read.
+func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config) (io.Reader, error) {
 	var r io.Reader = conn
 	if secure != nil {
 		limited, cancel := context.WithTimeout(ctx, handshakeTimeout)
@@ -136,38 +131,40 @@ func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config
 		}
 		r = t
 	}
-	if l.config.Encoding != encodingGzip {
-		return r, nil
+	if l.config.Encoding == encodingGzip {
+		r = &members{in: bufio.NewReader(r)}
 	}
-	limit.set(true, true)
-	z := &members{in: bufio.NewReader(r), zip: &gzip.Reader{}}
-	return z, z.begin()
+	return r, nil
 }
 
 // members reads a stream of gzip members. (gzip.Reader gives the end of a member only when it has seen what comes next.)
 type members struct {
 	in  *bufio.Reader
-	zip *gzip.Reader
-}
-
-func (m *members) begin() error {
-	err := m.zip.Reset(m.in)
-	m.zip.Multistream(false)
-	return err
+	zip *gzip.Reader // nil before the first
 }
 
 // Read implements io.Reader.
 func (m *members) Read(p []byte) (n int, err error) {
 	for {
-		n, err = m.zip.Read(p)
-		if n > 0 && errors.Is(err, io.EOF) {
-			return n, nil
+		if m.zip == nil {
+			err = m.begin()
+		} else if n, err = m.zip.Read(p); n > 0 && errors.Is(err, io.EOF) {
+			return n, nil // the next call finds the end again
+		} else if errors.Is(err, io.EOF) {
+			err = m.begin()
 		}
-		if !errors.Is(err, io.EOF) {
+		if n > 0 || err != nil {
 			return n, err
 		}
-		if err := m.begin(); err != nil {
-			return 0, err
-		}
 	}
+}
+
+// begin reads the head of the next member.
+func (m *members) begin() error {
+	if m.zip == nil {
+		m.zip = &gzip.Reader{}
+	}
+	err := m.zip.Reset(m.in)
+	m.zip.Multistream(false)
+	return err
 }
