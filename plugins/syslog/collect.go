@@ -46,14 +46,25 @@ func (l *listener) takeAll(ctx context.Context, f *frames, peer string) (taken i
 	if !ok {
 		return 0, err
 	}
-	c, now := <-l.collectors, time.Now()
-	for ; ok; message, cut, ok, err = f.next() {
+	c, giveBack := l.borrow()
+	defer giveBack()
+	for now := time.Now(); ok; message, cut, ok, err = f.next() {
 		taken++
 		c.add(ctx, message, cut, peer, now)
 	}
 	c.flush(ctx)
-	l.collectors <- c
 	return taken, err
+}
+
+// borrow returns a collector, and what gives it back; after a panic that is a new one.
+func (l *listener) borrow() (c *collector, giveBack func()) {
+	c = <-l.collectors
+	return c, func() {
+		if len(c.events) > 0 {
+			c = l.collector()
+		}
+		l.collectors <- c
+	}
 }
 
 // takeRest takes what is left of a connection that has ended.
@@ -62,10 +73,10 @@ func (l *listener) takeRest(ctx context.Context, f *frames, peer string) {
 	if len(message) == 0 {
 		return
 	}
-	c := <-l.collectors
+	c, giveBack := l.borrow()
+	defer giveBack()
 	c.add(ctx, message, cut, peer, time.Now())
 	c.flush(ctx)
-	l.collectors <- c
 }
 
 // add takes a message of a sender.

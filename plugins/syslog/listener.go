@@ -117,7 +117,7 @@ func (l *listener) listenPackets(ctx context.Context, opened func()) error {
 	l.growBuffer(conn)
 	l.drops.watch(conn)
 	opened()
-	return l.servePackets(ctx, conn)
+	return survive(func() error { return l.servePackets(ctx, conn) })
 }
 
 func (l *listener) listenStream(ctx context.Context, opened func()) error {
