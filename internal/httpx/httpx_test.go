@@ -402,3 +402,18 @@ func TestCertificateIsRefusedLate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTogetherCrash: a defect that one target finds reaches whoever asked, and does not end the program.
+func TestTogetherCrash(t *testing.T) {
+	defer func() {
+		if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "a defect") {
+			t.Error(v)
+		}
+	}()
+	httpx.Together(t.Context(), []int{1, 2, 3}, func(_ context.Context, n int) {
+		if n == 2 {
+			panic("a defect")
+		}
+	})
+	t.Error("no panic")
+}

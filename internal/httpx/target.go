@@ -10,11 +10,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/net/proxy"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -266,7 +266,7 @@ func Together[T any](ctx context.Context, items []T, f func(context.Context, T))
 		f(ctx, items[0])
 		return
 	}
-	var all sync.WaitGroup
+	var all crew.Crew
 	for _, item := range items {
 		all.Go(func() { f(ctx, item) })
 	}

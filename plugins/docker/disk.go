@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -61,7 +63,18 @@ func (d *disk) start(now time.Time, path string) {
 func (d *disk) run(ctx context.Context, path string) {
 	c := d.connection() // and its buffer, which is large, go with it
 	defer c.Close()
-	answer, err := ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+	var answer *diskUsage
+	var err error
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("read the disk usage: panic: %v; please report this: %s", v, debug.Stack())
+		}
+		d.end(answer, err)
+	}()
+	answer, err = ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+}
+
+func (d *disk) end(answer *diskUsage, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stop()

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -41,16 +41,16 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 // work does the jobs, over several connections.
 func (in *input) work(ctx context.Context, now time.Time) {
 	var next atomic.Int64
-	var crew sync.WaitGroup
+	var all crew.Crew
 	for _, w := range in.daemon.crew(len(in.jobs), in.config.MaxWorkers) {
-		crew.Go(func() {
+		all.Go(func() {
 			for i := next.Add(1); i <= int64(len(in.jobs)); i = next.Add(1) {
 				j := &in.jobs[i-1]
 				j.err = j.do(ctx, w, in.daemon.path("/containers/"+j.listed.ID), now)
 			}
 		})
 	}
-	crew.Wait()
+	all.Wait()
 }
 
 // do asks about one container, over w.

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -92,7 +92,7 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
 		in.hurry = false // said once
 		in.log.Warn("Docker before 25 gives statistics once a second: choose an interval of 5s or more for this input")
 	}
-	var others sync.WaitGroup
+	var others crew.Crew
 	var around overview
 	if in.engine != nil || in.swarm != nil {
 		others.Go(func() { around = in.lookAround(ctx) })

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/promtext"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -90,11 +90,11 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	ctx, stop := early(ctx)
 	defer stop()
 	results := make([]ran, len(in.commands))
-	var wg sync.WaitGroup
+	var all crew.Crew
 	for i, c := range in.commands {
-		wg.Go(func() { results[i] = c.run(ctx, environment) })
+		all.Go(func() { results[i] = c.run(ctx, environment) })
 	}
-	wg.Wait()
+	all.Wait()
 	var errs []error
 	for i, c := range in.commands {
 		if err := in.take(out, c, &results[i]); err != nil {
