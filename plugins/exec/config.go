@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"regexp"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 type Config struct {
 	Commands      []Command  `yaml:"commands" conf:"public"` // they are labels
 	DataFormat    Format     `yaml:"data_format"`
-	Shell         bool       `yaml:"shell"`
+	Shell         shell      `yaml:"shell"`
 	WorkingDir    string     `yaml:"working_dir"`
 	Environment   []variable `yaml:"environment"`
 	User          string     `yaml:"user"`
@@ -37,7 +38,40 @@ func (c *Command) UnmarshalScalar(text string) error {
 }
 
 func defaults() Config {
-	return Config{DataFormat: formatJSON, Shell: true, MaxOutputSize: 1 << 20}
+	return Config{DataFormat: formatJSON, Shell: shellAuto, MaxOutputSize: 1 << 20}
+}
+
+// shell says which commands a shell runs.
+type shell string
+
+const (
+	shellAuto   shell = "auto" // those that need one
+	shellAlways shell = "true"
+	shellNever  shell = "false"
+)
+
+// UnmarshalScalar implements conf.Scalar.
+func (s *shell) UnmarshalScalar(text string) error {
+	switch v := shell(text); v {
+	case shellAuto, shellAlways, shellNever:
+		*s = v
+		return nil
+	}
+	return errors.New("must be auto, true or false")
+}
+
+// runs says whether a shell must run a command: what it expands, joins or knows itself is in it, or its program is not there
+// without one. What it would make of a backslash is its own matter, too: some take "\n" in what is echoed for a newline.
+func (s shell) runs(command string) bool {
+	if s != shellAuto {
+		return s == shellAlways
+	}
+	words, err := splitWords(command)
+	if err != nil || len(words) == 0 || strings.ContainsAny(command, "|&;<>()$`\\*?[]{}~#=%!\n") {
+		return true
+	}
+	_, err = exec.LookPath(words[0])
+	return err != nil
 }
 
 // Format is what a command prints.
@@ -107,7 +141,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, conf.Key("commands", "%q: a name may not hold commas, parentheses or more than %d characters", name, maxLabel))
 		case names[name] && name != "":
 			errs = append(errs, conf.Key("commands", "has two that are called %q", name))
-		case err != nil && !c.Shell:
+		case err != nil && c.Shell == shellNever:
 			errs = append(errs, conf.Key("commands", "%q: %s", text, err))
 		}
 		seen[text], names[name] = true, true

@@ -145,3 +145,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A shell runs what needs one, and nothing else.
+func TestShell(t *testing.T) {
+	for command, want := range map[string]bool{
+		"true": false, "echo 'a b' c": false, `sh -c "exit 3"`: false, "/bin/ls -l /": false,
+		"echo a | wc": true, "echo $HOME": true, "ls *.txt": true, "A=1 env": true, "a; b": true, "exec true": true, "no-such-program x": true,
+		`echo a\nb`: true, "echo `date`": true, "echo 'a": true, "true > /dev/null": true, "echo a\necho b": true,
+	} {
+		if got := shellAuto.runs(command); got != want {
+			t.Errorf("%q: %v", command, got)
+		}
+		if !shellAlways.runs(command) || shellNever.runs(command) {
+			t.Error("what is said does not count")
+		}
+	}
+}

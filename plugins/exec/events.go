@@ -1,6 +1,8 @@
 package execinput
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,10 +21,12 @@ func (c *command) addLog(out *telemetry.Batch, text []byte, severity telemetry.S
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		if n++; n > maxLines {
-			return
+		if n++; n <= maxLines {
+			c.addEvent(out, telemetry.Event{Severity: severity, Message: line})
 		}
-		c.addEvent(out, telemetry.Event{Severity: severity, Message: line})
+	}
+	if n > maxLines {
+		c.addEvent(out, telemetry.Event{Severity: telemetry.Warning, Message: fmt.Sprintf("%d more lines are left out: a gather takes %d", n-maxLines, maxLines)})
 	}
 }
 
@@ -30,6 +34,7 @@ func (c *command) addLog(out *telemetry.Batch, text []byte, severity telemetry.S
 func (c *command) addEvent(out *telemetry.Batch, e telemetry.Event) {
 	if len(e.Message) > maxMessage {
 		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "")
+		e.Fields = append(e.Fields, telemetry.Label{Key: "cut_at", Value: strconv.Itoa(len(e.Message))})
 	}
 	e.Host = c.host
 	e.Fields = append([]telemetry.Label{{Key: "cmd", Value: c.name}}, e.Fields...)

@@ -67,14 +67,14 @@ func build(env plugins.Env, config Config) (*input, error) {
 func newCommand(f *telemetry.Factory, config *Config, text, name string, whom *credential) *command {
 	label := telemetry.Label{Key: "cmd", Value: name}
 	c := &command{
-		name: name, host: f.Host(), words: shellWords(text), dir: config.WorkingDir, shell: config.Shell, limit: int(config.MaxOutputSize), credential: whom,
+		name: name, host: f.Host(), words: shellWords(text), dir: config.WorkingDir, shell: config.Shell.runs(text), limit: int(config.MaxOutputSize), credential: whom,
 		took:   f.Gauge("exec_execution_time", telemetry.Seconds, label),
 		status: f.Gauge("exec_exit_status", telemetry.None, label),
 		info:   f.Info("exec_info", []telemetry.Label{label}, telemetry.Label{Key: "command", Value: labelText(text)}),
 		page:   promtext.NewReader(f, label),
 	}
 	c.page.Most = maxSeries
-	if !config.Shell {
+	if !c.shell {
 		c.words, _ = splitWords(text) // Validate has seen it
 	}
 	c.out.init(f, label)

@@ -199,7 +199,7 @@ func TestTooMuch(t *testing.T) {
 		t.Errorf("a line without an end: %v %v", got, err)
 	}
 	_, events, err := printed(t, "{commands: ['while :; do echo b >&2; done'], max_output_size: 64kB}")
-	if err == nil || len(events) != maxLines {
+	if err == nil || len(events) != maxLines+1 || !strings.Contains(events[maxLines], "31000 more lines are left out") {
 		t.Errorf("on standard error: %d events, %v", len(events), err)
 	}
 }
@@ -218,9 +218,9 @@ func TestTooManyMetrics(t *testing.T) {
 }
 
 func TestLongLineIsCut(t *testing.T) {
-	_, events, err := printed(t, "{commands: ['head -c 100000 /dev/zero | tr \"\\0\" x'], data_format: text}")
-	if err != nil || len(events) != 1 || len(events[0]) != len("info: ")+maxMessage {
-		t.Errorf("%d events, %v", len(events), err)
+	b, err := start(t, "{commands: ['head -c 100000 /dev/zero | tr \"\\0\" x'], data_format: text}").Batch(0)
+	if err != nil || len(b.Events) != 1 || len(b.Events[0].Message) != maxMessage || !slices.Contains(b.Events[0].Fields, telemetry.Label{Key: "cut_at", Value: "8192"}) {
+		t.Errorf("%d events, %v", len(b.Events), err)
 	}
 }
 
