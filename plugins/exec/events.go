@@ -1,6 +1,7 @@
 package execinput
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func (c *command) addEvent(out *telemetry.Batch, e telemetry.Event) {
 		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "")
 		e.Fields = append(e.Fields, telemetry.Label{Key: "cut_at", Value: strconv.Itoa(len(e.Message))})
 	}
-	e.Host = c.host
+	e.Host, e.App = c.host, cmp.Or(e.App, c.name)
 	e.Fields = append([]telemetry.Label{{Key: "cmd", Value: c.name}}, e.Fields...)
 	out.Events = append(out.Events, e)
 }

@@ -218,8 +218,8 @@ func TestTooManyMetrics(t *testing.T) {
 }
 
 func TestLongLineIsCut(t *testing.T) {
-	b, err := start(t, "{commands: ['head -c 100000 /dev/zero | tr \"\\0\" x'], data_format: text}").Batch(0)
-	if err != nil || len(b.Events) != 1 || len(b.Events[0].Message) != maxMessage || !slices.Contains(b.Events[0].Fields, telemetry.Label{Key: "cut_at", Value: "8192"}) {
+	b, err := start(t, "{commands: [{name: zeros, command: 'head -c 100000 /dev/zero | tr \"\\0\" x'}], data_format: text}").Batch(0)
+	if err != nil || len(b.Events) != 1 || b.Events[0].App != "zeros" || b.Events[0].Host != "testhost" || len(b.Events[0].Message) != maxMessage || !slices.Contains(b.Events[0].Fields, telemetry.Label{Key: "cut_at", Value: "8192"}) {
 		t.Errorf("%d events, %v", len(b.Events), err)
 	}
 }
