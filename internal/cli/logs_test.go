@@ -82,9 +82,6 @@ func (a *archive) logsUntil(ctx context.Context, also io.Writer, args ...string)
 }
 
 func TestLogs(t *testing.T) {
-	local := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
 	a := newArchive(t)
 	a.write(
 		line(1, "web-1", "nginx", telemetry.Informational, "GET /index.html"),
@@ -96,13 +93,16 @@ func TestLogs(t *testing.T) {
 	e := line(6, "nas", "a", telemetry.Notice, "with fields")
 	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "x", Value: "\x07"}}
 	a.write(e)
-	const (
-		l1 = "2026-11-05 19:01:00.000 web-1 nginx info: GET /index.html\n"
-		l2 = "2026-11-05 19:02:00.000 web-1 sshd warning: Connection REFUSED by peer\n"
-		l3 = "2026-11-05 19:03:00.000 web-2 sshd error: connection refused\n"
-		l4 = "2026-11-05 19:04:00.000 db.lan postgres critical: disk\\x1b[2Jfull\n    | second line\\u202e\n"
-		l5 = "2026-11-05 19:05:00.000 web-2 kernel debug: refused: the connection\n"
-		l6 = "2026-11-05 19:06:00.000 nas a[7] notice: with fields\n"
+	at := func(minute int) string {
+		return line(minute, "", "", 0, "").Time.Local().Format("2006-01-02 15:04:05.000")
+	}
+	var (
+		l1 = at(1) + " web-1 nginx info: GET /index.html\n"
+		l2 = at(2) + " web-1 sshd warning: Connection REFUSED by peer\n"
+		l3 = at(3) + " web-2 sshd error: connection refused\n"
+		l4 = at(4) + " db.lan postgres critical: disk\\x1b[2Jfull\n    | second line\\u202e\n"
+		l5 = at(5) + " web-2 kernel debug: refused: the connection\n"
+		l6 = at(6) + " nas a[7] notice: with fields\n"
 	)
 	for args, want := range map[string]string{
 		"":                                   l1 + l2 + l3 + l4 + l5 + l6,
@@ -119,7 +119,7 @@ func TestLogs(t *testing.T) {
 		"--severity ..notice":                l1 + l5 + l6,
 		"--severity err..crit":               l3 + l4,
 		"--severity 3..2":                    l3 + l4,
-		"--since 2026-11-05_19:05":           l5 + l6,
+		"--since 2026-11-05T19:05:00Z":       l5 + l6,
 		"--until 2026-11-05T19:02:00Z":       l1 + l2,
 		"--grep connection_refused":          l2 + l3,
 		"--grep efuse":                       l2 + l3 + l5,

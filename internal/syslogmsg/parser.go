@@ -56,11 +56,12 @@ type Settings struct {
 type Parser struct {
 	settings Settings
 	machine  syslog.Machine
+	local    *time.Location // where guessing begins
 }
 
 // New returns a parser.
 func New(s Settings) *Parser {
-	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort())}
+	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort()), time.Local}
 }
 
 // The priority of messages that do not say theirs: RFC 3164, section 4.3.3.

@@ -229,9 +229,8 @@ func TestBestEffort(t *testing.T) {
 }
 
 func TestZoneIsGuessed(t *testing.T) {
-	local := time.Local
-	time.Local = berlin
-	defer func() { time.Local = local }()
+	p := New(Settings{Standard: Auto})
+	p.local = berlin
 	for in, want := range map[string]string{
 		"19:46:08": "19:46:08", // ours
 		"18:46:08": "19:46:08", // UTC
@@ -245,7 +244,7 @@ func TestZoneIsGuessed(t *testing.T) {
 			day = " 6 "
 		}
 		var e telemetry.Event
-		_, _ = New(Settings{Standard: Auto}).Parse([]byte("<13>Nov "+day+in+" h a: m"), received, &e)
+		_, _ = p.Parse([]byte("<13>Nov "+day+in+" h a: m"), received, &e)
 		if got := e.Time.In(berlin).Format("15:04:05"); got != want || e.Time.In(berlin).Day() != 5 {
 			t.Errorf("%s was read as %s of the %d., want %s", in, got, e.Time.Day(), want)
 		}

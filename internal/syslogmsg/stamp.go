@@ -162,7 +162,7 @@ func (p *Parser) resolve(c civil, received time.Time) (sent time.Time, ok bool) 
 		zone = p.settings.Zone
 	}
 	if zone == nil {
-		zone, guess = time.Local, true
+		zone, guess = p.local, true
 	}
 	if c.year != 0 {
 		sent, ok = c.in(c.year, zone)
