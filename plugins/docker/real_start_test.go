@@ -123,6 +123,9 @@ func needs(t testing.TB, commands map[string]string) {
 			t.Skipf("no %s here: install Debian's %s", command, debian)
 		}
 	}
+	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
+		t.Skipf("containers take rights that we do not have here: %s", out)
+	}
 }
 
 // newProcess makes the directory of a daemon, and sees to it that everything is taken away with the test, in this order.
