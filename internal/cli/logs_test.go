@@ -153,8 +153,8 @@ func TestLogsMistakes(t *testing.T) {
 	a := newArchive(t)
 	for args, want := range map[string]string{
 		"--since yesterday":       `--since: "yesterday" is not a time: 15m, 2h or 7d ago`,
-		"--severity loud":         "--severity: must be emerg, alert, crit",
-		"--severity 9..":          "--severity: must be",
+		"--severity loud":         `--severity: "loud" must be emerg, alert, crit`,
+		"--severity 9..":          `--severity: "9" must be`,
 		"-n -1":                   "--last must not be negative",
 		"--follow --until 1h":     "leave out --until",
 		"--redis 127.0.0.1:1":     "127.0.0.1:1",

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -164,8 +163,6 @@ func parseSeverities(text string) (from, to telemetry.Severity, err error) {
 	return min(from, to), max(from, to), nil
 }
 
-var errSeverity = errors.New("must be emerg, alert, crit, err, warn, notice, info, debug or 0 to 7, or a range of them such as warn..")
-
 func parseSeverity(text string) (telemetry.Severity, error) {
 	if n, err := strconv.ParseUint(text, 10, 8); err == nil && n <= uint64(telemetry.Debug) {
 		return telemetry.Severity(n), nil
@@ -183,5 +180,5 @@ func parseSeverity(text string) (telemetry.Severity, error) {
 	case "informational":
 		return telemetry.Informational, nil
 	}
-	return 0, errSeverity
+	return 0, fmt.Errorf("%q must be emerg, alert, crit, err, warn, notice, info, debug or 0 to 7, or a range of them (warn.. is warn and worse)", text)
 }
