@@ -26,6 +26,9 @@ func ParseJSON(data []byte) (Document, error) {
 		}
 		doc = append(doc, value(fmt.Sprint(name), raw))
 	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
 	return doc, nil
 }
 

@@ -37,3 +37,23 @@ func TestReadWhatOthersWrote(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseJSON: what can be read is read alike after it was written again.
+func FuzzParseJSON(f *testing.F) {
+	for _, s := range []string{`{"message":"m","timestamp":1,"x":{"a":[1]}}`, `{"a":1e5,"b":-0,"c":"\u0000\ud800"}`, `{"":null}`, `[`, `{"a":1}{`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		first, err := eventdoc.ParseJSON(data)
+		if err != nil || len(first) == 0 { // what is written has a message at least
+			return
+		}
+		second, err := eventdoc.ParseJSON(first.AppendJSON(nil))
+		if err != nil {
+			t.Fatalf("%q is not read again: %v", data, err)
+		}
+		if diff := cmp.Diff(first, second); diff != "" {
+			t.Errorf("%q\n%s", data, diff)
+		}
+	})
+}

@@ -89,7 +89,11 @@ func (r *eventReader) backward(ctx context.Context) (found []outputs.FoundEvent,
 
 // page returns the next documents, without those that do not have the text; full says that there may be more.
 func (r *eventReader) page(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
-	args := []any{"FT.SEARCH", r.w.config.Index, r.query(), "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize, "DIALECT", 2}
+	query, params := r.query()
+	args := []any{"FT.SEARCH", r.w.config.Index, query, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize, "DIALECT", 2}
+	if len(params) > 0 {
+		args = append(append(args, "PARAMS", len(params)), params...)
+	}
 	if r.w.config.Storage == JSON {
 		args = append(args, "RETURN", 1, "$")
 	}
@@ -106,7 +110,7 @@ func (r *eventReader) page(ctx context.Context, order string) (page []outputs.Fo
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: %w", id, err)
 		}
-		if r.passed(id, doc.Number(eventdoc.Timestamp), order) || doc == nil || !contains(doc.Text(eventdoc.Message), r.q.Text) {
+		if doc == nil || r.passed(id, doc.Number(eventdoc.Timestamp), order) || !contains(doc.Text(eventdoc.Message), r.q.Text) {
 			continue
 		}
 		page = append(page, outputs.FoundEvent{ID: id, Document: doc})
@@ -152,8 +156,9 @@ func (r *eventReader) document(v any) (eventdoc.Document, error) {
 	return eventdoc.ParseHash(pairs), nil
 }
 
-// query writes the conditions in RediSearch's language.
-func (r *eventReader) query() string {
+// query writes the conditions in RediSearch's language. Texts are parameters, names and values in turn: nothing in them is
+// taken for a part of the query.
+func (r *eventReader) query() (query string, params []any) {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if r.from != math.MinInt64 || r.to != math.MaxInt64 {
@@ -166,17 +171,30 @@ func (r *eventReader) query() string {
 		name   string
 		values []string
 	}{{eventdoc.Host, r.q.Hosts}, {eventdoc.App, r.q.Apps}, {eventdoc.Source, r.q.Sources}} {
-		if len(c.values) > 0 {
-			add("@%s:{%s}", c.name, strings.Join(tags(c.values), "|"))
+		if slices.Contains(c.values, "*") {
+			continue
+		}
+		var choices []string
+		for _, v := range c.values {
+			switch {
+			case strings.HasSuffix(v, "*"):
+				choices = append(choices, beginning(v))
+			case v != "":
+				name := "p" + strconv.Itoa(len(params)/2)
+				choices, params = append(choices, "$"+name), append(params, name, v)
+			}
+		}
+		if len(choices) > 0 {
+			add("@%s:{%s}", c.name, strings.Join(choices, "|"))
 		}
 	}
 	if words := append(wholeWords(r.q.Text), queried(r.q.Words)...); len(words) > 0 {
 		add("@%s:(%s)", eventdoc.Message, strings.Join(words, " "))
 	}
 	if len(parts) == 0 {
-		return "*"
+		return "*", nil
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(parts, " "), params
 }
 
 func bound(ms int64) string {
@@ -189,24 +207,20 @@ func bound(ms int64) string {
 	return strconv.FormatInt(ms, 10)
 }
 
-// tags escapes values for a query, all but a star at the end.
-func tags(values []string) []string {
-	var escaped []string
-	for _, v := range values {
-		text, any := strings.CutSuffix(v, "*")
-		var b strings.Builder
-		for _, c := range text {
-			if !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '_' {
-				b.WriteByte('\\')
-			}
-			b.WriteRune(c)
+// beginning writes what a value begins with, and a star; no parameter can say that. Of characters that cannot be escaped
+// nothing is known.
+func beginning(v string) string {
+	var b strings.Builder
+	for _, c := range strings.TrimSuffix(v, "*") {
+		switch {
+		case c < ' ' || c == 0x7f || c == unicode.ReplacementChar:
+			continue
+		case c < unicode.MaxASCII && c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c):
+			b.WriteByte('\\')
 		}
-		if any {
-			b.WriteByte('*')
-		}
-		escaped = append(escaped, b.String())
+		b.WriteRune(c)
 	}
-	return escaped
+	return b.String() + "*"
 }
 
 // separators are bytes at which RediSearch ends a word for sure.

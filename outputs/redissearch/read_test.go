@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -116,4 +118,47 @@ func TestReadWithoutIndex(t *testing.T) {
 	if list, err := s.Do(t.Context(), "FT._LIST").Slice(); err != nil || len(list) != 0 {
 		t.Errorf("%v, %v", list, err)
 	}
+}
+
+// FuzzReadEvents: whatever somebody looks for is never taken for a query, and what is there is found.
+func FuzzReadEvents(f *testing.F) {
+	for _, s := range [][3]string{{"web-1", "connection refused", "refused"}, {"a|b}", "the @host:{x} (y|z) -a ~b %c% \"d\"", "@host:{x}"}, {"*", "*", "*"}, {"host\\", "C:\\dir\\", "\\"}} {
+		f.Add(s[0], s[1], s[2])
+	}
+	s := newServer(f)
+	out := open(f, s.config(redissearch.JSON))
+	seq := uint64(0)
+	f.Fuzz(func(t *testing.T, host, message, word string) {
+		if !utf8.ValidString(host) || !utf8.ValidString(message) || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f || unicode.IsSpace(r) }) {
+			t.Skip("names of hosts are words")
+		}
+		seq++
+		e := telemetry.Event{Time: start, Seq: seq, Host: host, Message: message}
+		if err := out.WriteEvents(t.Context(), []telemetry.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+		ask := func(q outputs.EventQuery) (found bool) {
+			q.To = telemetry.Debug
+			err := out.ReadEvents(t.Context(), q, func(e outputs.FoundEvent) error {
+				found = found || e.Document.Text(eventdoc.Message) == message
+				return nil
+			})
+			if err != nil {
+				t.Errorf("%+v: %v", q, err)
+			}
+			return found
+		}
+		for from := range len(message) {
+			if part := message[from:]; utf8.RuneStart(message[from]) && from%7 == 0 && !ask(outputs.EventQuery{Text: part}) {
+				t.Errorf("%q is not found by %q", message, part)
+			}
+		}
+		if host != "" && !strings.HasSuffix(host, "*") && !ask(outputs.EventQuery{Hosts: []string{host}}) {
+			t.Errorf("the host %q is not found", host)
+		}
+		ask(outputs.EventQuery{Words: []string{word}, Apps: []string{word}, Sources: []string{message}})
+		if seq%100 == 0 {
+			s.empty(t)
+		}
+	})
 }
