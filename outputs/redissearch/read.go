@@ -90,13 +90,15 @@ func (r *eventReader) backward(ctx context.Context) (found []outputs.FoundEvent,
 // page returns the next documents, without those that do not have the text; full says that there may be more.
 func (r *eventReader) page(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
 	query, params := r.query()
-	args := []any{"FT.SEARCH", r.w.config.Index, query, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize, "DIALECT", 2}
-	if len(params) > 0 {
-		args = append(append(args, "PARAMS", len(params)), params...)
-	}
+	args := []any{"FT.SEARCH", r.w.config.Index, query}
 	if r.w.config.Storage == JSON {
 		args = append(args, "RETURN", 1, "$")
 	}
+	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize)
+	if len(params) > 0 {
+		args = append(append(args, "PARAMS", len(params)), params...)
+	}
+	args = append(args, "DIALECT", 2) // which has parameters: RediSearch 2.4
 	reply, err := r.w.client.Do(ctx, args...).Slice()
 	if err != nil {
 		return nil, false, r.explain(ctx, err)
