@@ -51,21 +51,6 @@ func get(t testing.TB, target *httpx.Target) string {
 	return string(page)
 }
 
-// getBelow asks for something below the target's URL.
-func getBelow(t testing.TB, target *httpx.Target, path, query string) string {
-	t.Helper()
-	resp, err := target.DoBelow(t.Context(), path, query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return string(page)
-}
-
 // echo answers with what it was asked.
 func echo(w http.ResponseWriter, r *http.Request) {
 	user, password, _ := r.BasicAuth()
@@ -367,39 +352,6 @@ func TestValidate(t *testing.T) {
 		if !strings.HasPrefix(got, want) || (want == "") != (got == "") {
 			t.Errorf("got %q, want %q", got, want)
 		}
-	}
-}
-
-// Several pages of one server are asked for over one connection.
-func TestBelow(t *testing.T) {
-	var opened atomic.Int32
-	s := httptest.NewUnstartedServer(http.HandlerFunc(echo))
-	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			opened.Add(1)
-		}
-	}
-	s.Start()
-	defer s.Close()
-	for base, want := range map[string][2]string{
-		s.URL:                {"GET /a%20b ", "GET /c?d=e&f "},
-		s.URL + "/base/?x=1": {"GET /base/a%20b?x=1 ", "GET /base/c?d=e&f "},
-	} {
-		opened.Store(0)
-		tt := target(t, httpx.Config{}, base, nil)
-		first := getBelow(t, tt, "/a b", "")
-		if second := getBelow(t, tt, "/c", "d=e&f"); !strings.Contains(first, want[0]) || !strings.Contains(second, want[1]) || opened.Load() != 1 {
-			t.Errorf("%s: %q and %q over %d connections", base, first, second, opened.Load())
-		}
-	}
-}
-
-// In TLS 1.3 a client hears after its handshake, at whatever moment, that its certificate is refused.
-func TestCertificateIsRefusedLate(t *testing.T) {
-	tt := target(t, httpx.Config{}, "https://localhost:1", nil)
-	alert := &net.OpError{Op: "remote error", Err: tls.AlertError(116)}
-	if err := tt.Explain(fmt.Errorf("readLoopPeekFailLocked: %w", alert)); !strings.Contains(err.Error(), "refuses the TLS handshake") {
-		t.Error(err)
 	}
 }
 

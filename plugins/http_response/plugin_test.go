@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -14,12 +13,9 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
@@ -391,25 +387,6 @@ interface: ""
 	}
 }
 
-func TestJSON(t *testing.T) {
-	const document = `{"a": {"b": [1, {"c": null}]}, "t": "x", "f": false, "big": 12345678901234567890}`
-	got := map[string]string{}
-	for _, want := range []map[string]string{
-		{"a.b.0": "1"}, {"a.b.1.c": "null"}, {"t": "x"}, {"f": "false"}, {"big": "12345678901234567890"}, {"a.b.2": "1"}, {"a.b.-1": "1"}, {"a.b.x": "1"}, {"t.x": "1"}, {"": "1"}, {"t": "x", "f": "true"},
-	} {
-		for path := range want {
-			got[path] = map[bool]string{true: "yes", false: "no"}[matchesJSON([]byte(document), want)]
-		}
-	}
-	want := map[string]string{"a.b.0": "yes", "a.b.1.c": "yes", "t": "no", "f": "no", "big": "yes", "a.b.2": "no", "a.b.-1": "no", "a.b.x": "no", "t.x": "no", "": "no"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if matchesJSON([]byte("<html>"), map[string]string{"a": "1"}) {
-		t.Error("HTML")
-	}
-}
-
 // TestNothingLeaks asks servers that hang, refuse and cut off, many times.
 func TestNothingLeaks(t *testing.T) {
 	hang := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
@@ -420,68 +397,4 @@ func TestNothingLeaks(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func FuzzJSON(f *testing.F) {
-	f.Add([]byte(`{"a": [1, "x"]}`), "a.1", "x")
-	f.Fuzz(func(_ *testing.T, document []byte, path, value string) {
-		matchesJSON(document, map[string]string{path: value})
-	})
-}
-
-// nginxConf answers every request at once, with TLS or without.
-const nginxConf = `daemon off; master_process off; user root; pid $DIR/pid; error_log $DIR/error;
-events {}
-http {
-  access_log off;
-  client_body_temp_path $DIR/1; proxy_temp_path $DIR/2; fastcgi_temp_path $DIR/3; uwsgi_temp_path $DIR/4; scgi_temp_path $DIR/5;
-  server { listen 127.0.0.1:$PORT TLS; location / { return 200 '{"status": "ok"}'; } }
-}`
-
-// BenchmarkGather is 100 URLs. Their server is another process, whose CPU time does not count.
-func BenchmarkGather(b *testing.B) {
-	a := tlstest.New(b)
-	cert, key := a.Issue(b, tlstest.Cert{})
-	secured := "ssl http2; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate " + cert + "; ssl_certificate_key " + key
-	for _, c := range []struct{ scheme, listen, keep string }{
-		{"http", "", "false"}, {"http", "", "true"}, {"https", secured, "false"}, {"https", secured, "true"},
-	} {
-		b.Run(c.scheme+"/keep="+c.keep, func(b *testing.B) {
-			conf := strings.Replace(nginxConf, "TLS", c.listen, 1)
-			d := httpxtest.Start(b, "nginx-light", map[string]string{"conf": conf}, "nginx", "-c", "$DIR/conf", "-p", "$DIR", "-e", "$DIR/error")
-			config := "{keep_connections: " + c.keep + ", tls: {ca: " + a.File + "}, urls: ["
-			for i := range 100 {
-				config += fmt.Sprintf("'%s://127.0.0.1:%s/%d', ", c.scheme, d.Port, i)
-			}
-			plugintest.Cost(b, start(b, config+"]}"))
-		})
-	}
-}
-
-// TestEvents: a result that changes makes one, and every answer does if its body is wanted.
-func TestEvents(t *testing.T) {
-	var status atomic.Int32
-	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(int(status.Load()))
-		_, _ = io.WriteString(w, "the body")
-	})
-	for field, want := range map[string][]int{"": {0, 1, 0, 1}, "response_body_field: text, ": {1, 2, 1, 2}} {
-		p := start(t, "{"+field+"response_status_code: 200, urls: ['"+s.URL+"']}")
-		for i, code := range []int32{200, 503, 503, 200} {
-			status.Store(code)
-			b, err := p.Batch(float64(i))
-			if err != nil || len(b.Events) != want[i] {
-				t.Fatalf("%d: %v, %v", i, err, b.Events)
-			}
-			all := ""
-			for _, e := range b.Events {
-				all += fmt.Sprintln(e.Severity, e.Host, e.App, e.Message, e.Fields)
-			}
-			if i == 1 && !strings.Contains(all, "error testhost http_response "+s.URL+" does not answer as expected: status_code_mismatch, status 503") ||
-				i == 3 && !strings.Contains(all, "info testhost http_response "+s.URL+" answers as expected") ||
-				field != "" && !strings.Contains(all, fmt.Sprintf("%s answers %d", s.URL, code)) || strings.Contains(all, "{text the body}") != (field != "") {
-				t.Error(all)
-			}
-		}
-	}
 }

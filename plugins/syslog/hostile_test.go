@@ -22,7 +22,6 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/syslogmsg"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
-	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
 // bad is what somebody sends who must not be able to do harm, and what becomes of it in a stream whose messages may have 480
@@ -364,89 +363,5 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		_ = conn.Close()
 		w.until(2 * (round + 1))
 		w.untilCount("it is gone", func(c *counts) int64 { return c.open.Load() }, 0)
-	})
-}
-
-// TestConfigErrors: each says where and what.
-func TestConfigErrors(t *testing.T) {
-	for config, want := range map[string]string{
-		"server: 514":                               `:1:9: syslog.server: must be like "udp://:514"`,
-		"server: http://x":                          `server: must be like "udp://:514"`,
-		"server: udp://u@x":                         `server: must be like "udp://:514"`,
-		"server: udp://x/path":                      `server: must be like "udp://:514"`,
-		"server: unix://":                           `server: must be like "udp://:514"`,
-		"server: unix://x/y":                        `server: must be like "udp://:514"`,
-		"server: 'udp://:nope'":                     `server: must be like "udp://:514"`,
-		"server: 'tcp://:70000'":                    `server: must have a port from 0 to 65535, not "tcp://:70000"`,
-		"servers: ['udp://:1', 'udp://:1']":         `servers: udp:1 stands there twice`,
-		"server: 'tls://:1'":                        `tls_cert: and tls_key are needed for tls:1`,
-		"syslog_standard: RFC3165":                  `syslog_standard: must be one of auto, rfc5424, rfc3164, not "rfc3165" (did you mean "rfc3164"?)`,
-		"framing: octet":                            `framing: must be one of auto, octet-counting, non-transparent, not "octet"`,
-		"trailer: CR":                               `trailer: must be one of lf, nul`,
-		"content_encoding: zstd":                    `content_encoding: must be one of identity, gzip`,
-		"socket_mode: '0888'":                       `socket_mode: must be like "0660"`,
-		"socket_mode: '7777'":                       `socket_mode: must be like "0660"`,
-		"timezone: Mars":                            `timezone: must be a name such as "Europe/Berlin"`,
-		"max_message_size: 479":                     `max_message_size: must be from 480 to 16MiB`,
-		"max_message_size: 17MiB":                   `max_message_size: must be from 480 to 16MiB`,
-		"max_decompression_size: 1KiB":              `max_decompression_size: must not be less than max_message_size`,
-		"{framing: octet-counting, timezone: Mars}": `:1:27: syslog.timezone: `,
-		"max_connections: -1":                       `max_connections: must not be negative; 0 sets no limit`,
-		"read_timeout: -1s":                         `:1:15: syslog.read_timeout: must be a duration`,
-		"keep_alive_period: -1s":                    `:1:20: syslog.keep_alive_period: must be a duration`,
-		"read_buffer_size: -1":                      `:1:19: syslog.read_buffer_size: must be a size`,
-		"sdparam_separatr: x":                       `sdparam_separator`,
-		"{server: 'tls://:1', tls_cert: /no}":       `:1:22: syslog.tls_cert: needs tls_key, and the other way round`,
-	} {
-		_, problems := plugintest.Decode(t, Plugin, config)
-		err := problems.Err()
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), ":1:") {
-			t.Errorf("%s: %v, want %s", config, err, want)
-		}
-	}
-}
-
-// crashing is an emitter that cannot bear one message.
-type crashing struct{ *sink }
-
-func (c crashing) Emit(ctx context.Context, b *telemetry.Batch) {
-	for i := range b.Events {
-		if b.Events[i].Message == "crash" {
-			panic("a defect")
-		}
-	}
-	c.sink.Emit(ctx, b)
-}
-
-// TestCrash: a defect that a message finds costs its sender the connection, and datagrams a moment; nobody else notices.
-func TestCrash(t *testing.T) {
-	tcp, tcpAddr := at(t, "tcp")
-	udp, udpAddr := at(t, "udp")
-	s := &sink{}
-	w := startOut(t, "servers: ['"+tcp+"', '"+udp+"']", crashing{s})
-	w.sink = s
-	good := dial(t, "tcp", tcpAddr)
-	send(t, good, "<13>one\n")
-	w.until(1)
-	for range 3 * cap(w.in.listeners[0].collectors) { // none of them is lost
-		bad := dial(t, "tcp", tcpAddr)
-		send(t, bad, "<13>crash\n")
-		if _, err := bad.Read(make([]byte, 1)); err == nil {
-			t.Fatal("the connection stays")
-		}
-	}
-	send(t, good, "<13>two\n")
-	w.until(2)
-	send(t, dial(t, "udp", udpAddr), "<13>crash")
-	n := 2
-	servicetest.Until(t, "datagrams are read again", func(context.Context) error {
-		if conn, err := net.Dial("udp", udpAddr); err == nil {
-			_, _ = io.WriteString(conn, "<13>three")
-			_ = conn.Close()
-		}
-		if len(s.take()) > n {
-			return nil
-		}
-		return errors.New("not yet")
 	})
 }

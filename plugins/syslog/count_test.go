@@ -1,0 +1,70 @@
+package sysloginput
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// TestMetrics: every count is reported as it is documented.
+func TestMetrics(t *testing.T) {
+	udp, udpAddr := at(t, "udp")
+	tcp, tcpAddr := at(t, "tcp")
+	w := start(t, "{server: '"+udp+"', servers: ['"+tcp+"']}")
+	report := func(second int) *telemetry.Batch {
+		at := time.Unix(int64(1_700_000_000+second), 0)
+		b := telemetry.NewBatch(at, at, 0)
+		w.in.add(b)
+		return b
+	}
+	first := report(0)
+	send(t, dial(t, "udp", udpAddr), "<11>a")
+	send(t, dial(t, "udp", udpAddr), "no priority")
+	send(t, dial(t, "tcp", tcpAddr), "<165>b\n")
+	w.until(3)
+	second := report(10)
+	plugintest.Documented(t, Plugin, first, second)
+	got := map[string]float64{}
+	for i := range second.Len() {
+		s, _, v := second.Sample(i)
+		got[strings.NewReplacer("udp:"+udpAddr, "U", "tcp:"+tcpAddr, "T").Replace(s.BareKey())] = v
+	}
+	for key, want := range map[string]float64{
+		"syslog_messages_U": 2, "syslog_messages_rate_U": 0.2, "syslog_messages_T": 1, "syslog_received_bytes_U": 5 + 11, "syslog_parse_errors_U": 1,
+		"syslog_severity_messages_U_error": 1, "syslog_severity_messages_U_notice": 1, "syslog_facility_messages_U_user": 2,
+		"syslog_facility_messages_T_local4": 1, "syslog_peer_messages_U_127.0.0.1": 2, "syslog_connections_T": 1, "syslog_connections_opened_T": 1,
+	} {
+		if v, ok := got[key]; !ok || v != want {
+			t.Errorf("%s is %v, want %v", key, v, want)
+		}
+	}
+}
+
+func TestPeersAreBounded(t *testing.T) {
+	var c counts
+	for i := range 5000 {
+		c.heard(fmt.Sprint("10.0.", i), 1)
+	}
+	c.heard("10.0.0", 1) // known
+	sum, n := int64(0), 0
+	c.eachPeer(func(name string, messages int64) {
+		sum += messages
+		n++
+		if name == others && messages != 4000 {
+			t.Errorf("%d messages of others", messages)
+		}
+	})
+	if sum != 5001 || n != maxPeers+1 {
+		t.Errorf("%d messages of %d peers", sum, n)
+	}
+	for range forgetAfter + 1 {
+		c.eachPeer(func(string, int64) {})
+	}
+	if len(c.peers) != 0 {
+		t.Errorf("%d peers are kept", len(c.peers))
+	}
+}

@@ -1,0 +1,101 @@
+package sysloginput
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+// TestPortIsTaken: the others work, and it is taken over when it is free.
+func TestPortIsTaken(t *testing.T) {
+	blocker, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := blocker.Addr().String()
+	server, addr := at(t, "udp")
+	env := plugintest.Env("syslog", "")
+	lines := make(chan string, 16)
+	env.Log = slogTo(func(line string) { lines <- line })
+	in := plugintest.Start(t, Plugin, "{server: 'tcp://"+taken+"', servers: ['"+server+"']}", env).Input.Runner.(*input)
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &world{t: t, in: in, sink: &sink{}}
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx, w.sink) }()
+	defer func() { cancel(); <-done }()
+	said := (<-lines) + (<-lines)
+	if !strings.Contains(said, "another program listens there") || !strings.Contains(said, "msg=listening") {
+		t.Error(said)
+	}
+	send(t, dial(t, "udp", addr), "<13>a")
+	w.until(1)
+	_ = blocker.Close()
+	if line := <-lines; !strings.Contains(line, "msg=listening") {
+		t.Error(line)
+	}
+	send(t, dial(t, "tcp", taken), "<13>b\n")
+	w.until(2)
+}
+
+// TestSocketFileOfSomebodyElse is left alone; one that is left over is replaced.
+func TestSocketFileOfSomebodyElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Skip("no datagrams on socket files here")
+	}
+	removeStale(path)
+	if _, err := os.Stat(path); err != nil {
+		t.Error("a socket that is in use is removed")
+	}
+	_ = other.Close() // the file stays
+	removeStale(path)
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a socket that nobody uses stays")
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	removeStale(path)
+	if _, err := os.Stat(path); err != nil {
+		t.Error("a file that is no socket is removed")
+	}
+}
+
+// TestPathIsTaken: what stands at the path of a socket file, and is none or in use, survives.
+func TestPathIsTaken(t *testing.T) {
+	for _, network := range []string{"unix", "unixgram"} {
+		for _, inUse := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, in use %t", network, inUse), func(t *testing.T) {
+				if runtime.GOOS == "windows" {
+					t.Skip("other socket files on Windows")
+				}
+				server, path := place(t, network)
+				if inUse {
+					start(t, "server: '"+server+"'")
+				} else if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				c := defaults()
+				var a address
+				if err := a.UnmarshalScalar(server); err != nil {
+					t.Fatal(err)
+				}
+				l := newListener(a, &c, "h", plugintest.Env("syslog", "").Log)
+				if err := l.listen(t.Context(), func() { t.Error("it listens") }); err == nil {
+					t.Error("no error")
+				}
+				if _, err := os.Stat(path); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
