@@ -81,29 +81,34 @@ func (a *archive) logsUntil(ctx context.Context, also io.Writer, args ...string)
 	return out.String(), errs.String(), code
 }
 
-func TestLogs(t *testing.T) {
-	a := newArchive(t)
+// sixLines are in an archive, and this is how they are shown.
+func (a *archive) sixLines() [6]string {
+	e := line(6, "nas", "a", telemetry.Notice, "with fields")
+	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "x", Value: "\x07"}}
 	a.write(
 		line(1, "web-1", "nginx", telemetry.Informational, "GET /index.html"),
 		line(2, "web-1", "sshd", telemetry.Warning, "Connection REFUSED by peer"),
 		line(3, "web-2", "sshd", telemetry.Error, "connection refused"),
 		line(4, "db.lan", "postgres", telemetry.Critical, "disk\x1b[2Jfull\nsecond line\u202e"),
 		line(5, "web-2", "kernel", telemetry.Debug, "refused: the connection"),
-	)
-	e := line(6, "nas", "a", telemetry.Notice, "with fields")
-	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "x", Value: "\x07"}}
-	a.write(e)
+		e)
 	at := func(minute int) string {
 		return line(minute, "", "", 0, "").Time.Local().Format("2006-01-02 15:04:05.000")
 	}
-	var (
-		l1 = at(1) + " web-1 nginx info: GET /index.html\n"
-		l2 = at(2) + " web-1 sshd warning: Connection REFUSED by peer\n"
-		l3 = at(3) + " web-2 sshd error: connection refused\n"
-		l4 = at(4) + " db.lan postgres critical: disk\\x1b[2Jfull\n    | second line\\u202e\n"
-		l5 = at(5) + " web-2 kernel debug: refused: the connection\n"
-		l6 = at(6) + " nas a[7] notice: with fields\n"
-	)
+	return [6]string{
+		at(1) + " web-1 nginx info: GET /index.html\n",
+		at(2) + " web-1 sshd warning: Connection REFUSED by peer\n",
+		at(3) + " web-2 sshd error: connection refused\n",
+		at(4) + " db.lan postgres critical: disk\\x1b[2Jfull\n    | second line\\u202e\n",
+		at(5) + " web-2 kernel debug: refused: the connection\n",
+		at(6) + " nas a[7] notice: with fields\n",
+	}
+}
+
+func TestLogs(t *testing.T) {
+	a := newArchive(t)
+	lines := a.sixLines()
+	l1, l2, l3, l4, l5, l6 := lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
 	for args, want := range map[string]string{
 		"":                                   l1 + l2 + l3 + l4 + l5 + l6,
 		"-n 2":                               l5 + l6,

@@ -77,11 +77,12 @@ func IsTimeout(err error) bool {
 // StatusError is of an answer with another status than 200.
 type StatusError struct {
 	Code int
-	text string
+	Text string // which target answered what, and what to do
+	Body []byte // the beginning of what it answered; valid until the next Get
 }
 
-// Error says which target answered what, and what to do.
-func (e *StatusError) Error() string { return e.text }
+// Error implements error.
+func (e *StatusError) Error() string { return e.Text }
 
 // refused says what an answer with another status than 200 means.
 func (t *Target) refused(resp *http.Response) error {
@@ -101,7 +102,8 @@ func (t *Target) refused(resp *http.Response) error {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		advice = ": it is elsewhere: correct the URL, or set follow_redirects"
 	}
-	return &StatusError{resp.StatusCode, fmt.Sprintf("%s answers %d %s%s", t, resp.StatusCode, http.StatusText(resp.StatusCode), advice)}
+	text := fmt.Sprintf("%s answers %d %s%s", t, resp.StatusCode, http.StatusText(resp.StatusCode), advice)
+	return &StatusError{Code: resp.StatusCode, Text: text, Body: t.page.Bytes()}
 }
 
 // Unexpected is the error of a page that is not what it should be: want is the name of that.

@@ -65,7 +65,7 @@ func TestRequest(t *testing.T) {
 		t.Error(got)
 	}
 	below := target(t, httpx.Config{}, s.URL+"/api/?k=v", nil)
-	page, err := below.GetBelow(t.Context(), "7/http/x", limit)
+	page, err := below.GetBelow(t.Context(), "7/http/x", "", limit)
 	if err != nil || !strings.HasPrefix(string(page), "GET /api/7/http/x?k=v ") {
 		t.Errorf("%s, %v", page, err)
 	}

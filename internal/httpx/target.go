@@ -59,21 +59,21 @@ const (
 // Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
 // [StatusError], one of more than limit bytes an error, too. All errors name the target and say what to do.
 func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
-	return t.GetBelow(ctx, "", limit)
+	return t.GetBelow(ctx, "", "", limit)
 }
 
-// GetBelow is Get for a path below that of the URL, over the same connection.
-func (t *Target) GetBelow(ctx context.Context, path string, limit int64) ([]byte, error) {
-	resp, err := t.DoBelow(ctx, path, "")
+// GetBelow is Get for a path below that of the URL; see DoBelow.
+func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) ([]byte, error) {
+	resp, err := t.DoBelow(ctx, path, query)
 	if err != nil {
 		return nil, t.Explain(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	t.page.Reset()
 	if resp.StatusCode != http.StatusOK {
-		_, _ = io.CopyN(io.Discard, resp.Body, maxDrained) // only for the sake of the connection
+		_, _ = t.page.ReadFrom(io.LimitReader(resp.Body, maxDrained)) // for the sake of the connection, too
 		return nil, t.refused(resp)
 	}
-	t.page.Reset()
 	n, err := t.page.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:

@@ -1,12 +1,10 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"strconv"
@@ -24,27 +22,16 @@ const (
 )
 
 // client is one connection to the daemon.
-type client struct {
-	*httpx.Target
-	page bytes.Buffer
-}
-
-// statusError is an answer that is a refusal.
-type statusError struct {
-	code int
-	text string
-}
-
-func (e *statusError) Error() string { return e.text }
+type client struct{ *httpx.Target }
 
 // refusal says whether an error is an answer of the daemon with one of these codes.
 func refusal(err error, codes ...int) bool {
-	var refused *statusError
+	var refused *httpx.StatusError
 	if !errors.As(err, &refused) {
 		return false
 	}
 	for _, code := range codes {
-		if refused.code == code {
+		if refused.Code == code {
 			return true
 		}
 	}
@@ -53,42 +40,33 @@ func refusal(err error, codes ...int) bool {
 
 // get asks for something. What it returns is valid until the next get.
 func (c *client) get(ctx context.Context, path, query string, limit int64) ([]byte, error) {
-	resp, err := c.DoBelow(ctx, path, query)
-	if err != nil {
-		return nil, c.advise(c.Explain(err))
-	}
-	defer func() { _ = resp.Body.Close() }()
-	c.page.Reset()
-	n, err := c.page.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	page, err := c.GetBelow(ctx, path, query, limit)
+	var refused *httpx.StatusError
 	switch {
-	case err != nil:
-		c.Close()
-		return nil, c.Explain(err)
-	case n > limit:
-		c.Close()
-		return nil, fmt.Errorf("%s answers with more than %d bytes to GET %s: is it the right endpoint?", c, limit, path)
-	case resp.StatusCode != http.StatusOK:
-		return nil, c.refused(resp, path)
+	case err == nil:
+		return page, nil
+	case errors.As(err, &refused):
+		return nil, c.refused(refused, path)
 	}
-	return c.page.Bytes(), nil
+	return nil, c.advise(err)
 }
 
-// refused makes an error of an answer that is none; the daemon says why in JSON.
-func (c *client) refused(resp *http.Response, path string) error {
+// refused says what was asked for, and what the daemon says about it in JSON.
+func (c *client) refused(e *httpx.StatusError, path string) error {
 	var reason struct{ Message string }
-	text := fmt.Sprintf("%s answers %d %s to GET %s", c, resp.StatusCode, http.StatusText(resp.StatusCode), path)
-	if json.Unmarshal(c.page.Bytes(), &reason) == nil && reason.Message != "" {
+	text := fmt.Sprintf("%s answers %d %s to GET %s", c, e.Code, http.StatusText(e.Code), path)
+	if json.Unmarshal(e.Body, &reason) == nil && reason.Message != "" {
 		text += ": " + strconv.QuoteToGraphic(reason.Message[:min(len(reason.Message), 300)])
 	}
 	switch {
-	case resp.StatusCode == http.StatusForbidden:
+	case e.Code == http.StatusForbidden:
 		text += ": allow it in the proxy that stands before the daemon"
-	case resp.StatusCode == http.StatusUnauthorized:
+	case e.Code == http.StatusUnauthorized:
 		text += ": set username and password, bearer_token, or a client certificate in tls"
-	case resp.StatusCode == http.StatusNotFound && reason.Message == "":
+	case e.Code == http.StatusNotFound && reason.Message == "":
 		text += ": is it the endpoint of a Docker daemon?"
 	}
-	return &statusError{resp.StatusCode, text}
+	return &httpx.StatusError{Code: e.Code, Text: text}
 }
 
 // advise adds what to do about a socket that is not there or shut.

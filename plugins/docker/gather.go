@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -73,7 +74,7 @@ func (j *job) do(ctx context.Context, w *client, path string, now time.Time) err
 // measure asks for statistics.
 func (j *job) measure(ctx context.Context, w *client, path string) error {
 	page, err := w.get(ctx, path+"/stats", statsQuery, maxReply)
-	var refused *statusError
+	var refused *httpx.StatusError
 	switch {
 	case errors.As(err, &refused):
 		return j.doubt(ctx, w, path, err)

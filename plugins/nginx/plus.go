@@ -100,7 +100,7 @@ func (p *plus) fetch(ctx context.Context, root []byte) {
 var errNoJSON = errors.New("no JSON")
 
 func (p *plus) ask(ctx context.Context, path string) (answer any, err error) {
-	page, err := p.page.GetBelow(ctx, path, maxAnswer)
+	page, err := p.page.GetBelow(ctx, path, "", maxAnswer)
 	if err != nil {
 		return nil, err
 	}

@@ -293,3 +293,23 @@ func TestStopReadsWhatWasSent(t *testing.T) {
 	w.stop()
 	<-gone
 }
+
+// TestStopTakesWhatIsThere: what the kernel holds for us when we are told to stop was sent by then, and gets in.
+func TestStopTakesWhatIsThere(t *testing.T) {
+	for network, lines := range map[string]int{"tcp": 2000, "udp": 200} { // more than is read at once
+		s := &sink{hold: make(chan struct{})} // nobody reads while this waits
+		server, addr := at(t, network)
+		w := startWith(t, "server: "+server, s)
+		conn := dial(t, network, addr)
+		for i := range lines {
+			send(t, conn, fmt.Sprintf("<13>line %d\n", i))
+		}
+		if network == "tcp" {
+			w.untilCount("it is accepted", func(c *counts) int64 { return c.open.Load() }, 1)
+		}
+		w.stop()
+		if n := len(s.take()); n != lines {
+			t.Errorf("%s: %d of %d", network, n, lines)
+		}
+	}
+}
