@@ -8,7 +8,7 @@ FUZZTIME ?= 60s
 GOLANGCI := bin/golangci-lint-v2.15.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build test lint bench fuzz cross generate check vet format
+.PHONY: help build test lint bench fuzz cross lean generate check vet format
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,10 +50,14 @@ cross: ## Build for every supported system
 	  echo "build $$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/rtcollector || exit 1; \
 	done
 
+lean: ## Fail when the linker must keep every method of every type (docs/adr/0006)
+	@if CGO_ENABLED=0 go build -o /dev/null -ldflags=-dumpdep ./cmd/rtcollector 2>&1 | grep '<ReflectMethod> ->' | head -3 | grep .; \
+	then echo "something looks methods up by name: the linker can leave none out, which is 10 MB"; exit 1; fi
+
 generate: ## Make generated files anew
 	go generate ./...
 
-check: format vet lint test cross ## Everything that must pass before a change is done
+check: format vet lint test cross lean ## Everything that must pass before a change is done
 	@before=$$(git status --porcelain); $(MAKE) -s generate; \
 	 [ "$$before" = "$$(git status --porcelain)" ] || { echo "generated files were stale: commit them"; git status --short; exit 1; }
 	@echo "all checks passed"

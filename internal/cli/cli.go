@@ -87,7 +87,7 @@ type common struct {
 
 func (a *App) root() *cobra.Command {
 	var c common
-	var once bool
+	var once, version bool
 	root := &cobra.Command{
 		Use:   "rtcollector",
 		Short: "Collects metrics of this host and writes them to RedisTimeSeries",
@@ -96,16 +96,18 @@ func (a *App) root() *cobra.Command {
 To see it work without a Redis:          rtcollector demo
 To run it with a configuration:          rtcollector run --config config.yaml
 To see what a configuration would give:  rtcollector once`,
-		Version:       a.Version,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.config == "" && a.findConfig() == "" && !once {
-				return cmd.Help()
-			}
-			if once {
+			switch {
+			case version: // not cobra's own, which goes through text/template: with that in it the linker keeps every method of every type, 10 MB of them
+				_, err := fmt.Fprintln(a.Stdout, a.Version)
+				return err
+			case once:
 				return a.once(cmd.Context(), c, onceFlags{write: true, quiet: true})
+			case c.config == "" && a.findConfig() == "":
+				return cmd.Help()
 			}
 			return a.run(cmd.Context(), c)
 		},
@@ -113,7 +115,7 @@ To see what a configuration would give:  rtcollector once`,
 	root.PersistentFlags().StringVar(&c.config, "config", "", "configuration `file`; default: "+defaultPlaces)
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings, sizes and fills")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
-	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
 	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),
 		a.logsCommand(&c), a.pluginsCommand(), a.versionCommand(), a.benchCommand())
 	return root

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -188,8 +189,29 @@ func count(t *testing.T, addr, key string) int {
 	return len(points)
 }
 
-func TestTermWritesOutWhatIsBuffered(t *testing.T)   { stopsInOrder(t, syscall.SIGTERM) }
-func TestHangUpWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGHUP) }
+func TestTermWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGTERM) }
+func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
+	// What this process handles its children do not ignore, not even when it runs under nohup itself.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	stopsInOrder(t, syscall.SIGHUP)
+}
+
+func TestHangUpUnderNohupIsIgnored(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
+	p.waitFor("gathered input=linux_mem", 2)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor("gathered input=linux_mem", 5)
+	if err := p.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
 
 func stopsInOrder(t *testing.T, sig syscall.Signal) {
 	s := serve(t, "127.0.0.1:0")
