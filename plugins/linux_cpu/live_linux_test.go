@@ -15,27 +15,31 @@ import (
 // core busy for a while, so that there is something to see.
 func TestAgainstUptime(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", ""))
-	up, idle := uptime(t)
-	p.Gather(0)
-	now, nowIdle := uptime(t)
-	for now-up < 0.5 {
-		now, nowIdle = uptime(t)
-	}
-	got := p.Gather(1)
-	sum := 0.0
-	for _, state := range stateNames() {
-		sum += got["cpu_usage_"+state+"_cpu-total"]
-	}
-	if math.Abs(sum-100) > 1e-6 {
-		t.Errorf("the states add up to %v", sum)
-	}
-	want := 100 * (nowIdle - idle) / (now - up) / float64(runtime.NumCPU())
-	if have := got["cpu_usage_idle_cpu-total"]; math.Abs(have-want) > 20 {
-		t.Errorf("idle %v %%, uptime says %v %%", have, want)
-	}
-	if runtime.NumCPU() <= 8 && got["cpu_usage_active_cpu-total"] < 5 {
-		t.Errorf("a busy core is active for %v %%", got["cpu_usage_active_cpu-total"])
-	}
+	second := 0.0
+	plugintest.Compare(t, func(d *plugintest.Differences) {
+		up, idle := uptime(t)
+		p.Gather(second)
+		now, nowIdle := uptime(t)
+		for now-up < 0.5 {
+			now, nowIdle = uptime(t)
+		}
+		got := p.Gather(second + 1)
+		second += 2
+		sum := 0.0
+		for _, state := range stateNames() {
+			sum += got["cpu_usage_"+state+"_cpu-total"]
+		}
+		if math.Abs(sum-100) > 1e-6 {
+			t.Errorf("the states add up to %v", sum)
+		}
+		want := 100 * (nowIdle - idle) / (now - up) / float64(runtime.NumCPU())
+		if have := got["cpu_usage_idle_cpu-total"]; math.Abs(have-want) > 20 {
+			d.Errorf("idle %v %%, uptime says %v %%", have, want)
+		}
+		if runtime.NumCPU() <= 8 && got["cpu_usage_active_cpu-total"] < 5 {
+			d.Errorf("a busy core is active for %v %%", got["cpu_usage_active_cpu-total"])
+		}
+	})
 }
 
 func uptime(t *testing.T) (up, idle float64) {

@@ -14,11 +14,16 @@ import (
 
 // TestAgainstDf compares with df on this machine: sizes are the same, what is in use moves while one looks.
 func TestAgainstDf(t *testing.T) {
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_disk", ""))
+	plugintest.Compare(t, func(d *plugintest.Differences) { compareWithDf(t, d, p) })
+}
+
+func compareWithDf(t *testing.T, d *plugintest.Differences, p *plugintest.Probe) {
 	text, err := exec.Command("df", "-B1", "--output=size,used,avail,itotal,pcent,target").Output()
 	if err != nil {
 		t.Skipf("df: %v", err)
 	}
-	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_disk", "")).Gather(0)
+	got := p.Gather(0)
 	compared := 0
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
@@ -31,15 +36,15 @@ func TestAgainstDf(t *testing.T) {
 			return v
 		}
 		if got["disk_total_root"] != df(0) || got["disk_inodes_total_root"] != df(3) {
-			t.Errorf("total is %v (%v inodes), df says %v", got["disk_total_root"], got["disk_inodes_total_root"], fields)
+			d.Errorf("total is %v (%v inodes), df says %v", got["disk_total_root"], got["disk_inodes_total_root"], fields)
 		}
 		for key, want := range map[string]float64{"disk_used_root": df(1), "disk_available_root": df(2)} {
 			if math.Abs(got[key]-want) > 0.01*df(0) {
-				t.Errorf("%s is %v, df says %v", key, got[key], want)
+				d.Errorf("%s is %v, df says %v", key, got[key], want)
 			}
 		}
 		if math.Abs(got["disk_used_percent_root"]-df(4)) > 2 { // df rounds up
-			t.Errorf("used are %v %%, df says %v", got["disk_used_percent_root"], fields[4])
+			d.Errorf("used are %v %%, df says %v", got["disk_used_percent_root"], fields[4])
 		}
 	}
 	if compared == 0 {
