@@ -101,7 +101,7 @@ func startOut(t testing.TB, config string, out plugins.Emitter) *world {
 	for range w.in.listeners {
 		select {
 		case <-opened:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("does not listen")
 		}
 	}
