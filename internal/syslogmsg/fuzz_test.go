@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/leodido/go-syslog/v4/rfc5424"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -92,4 +93,48 @@ func BenchmarkParse3164(b *testing.B) {
 
 func BenchmarkParseCisco(b *testing.B) {
 	benchmark(b, "<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface GigabitEthernet0/1, changed state to down")
+}
+
+// FuzzData compares the fields of structured data with what the library read: the same names, and the last value of each.
+func FuzzData(f *testing.F) {
+	for _, s := range []string{`[ex@32473 iut="3" e="\]\"\\"][x@1]`, `[a b="1" b="2" c="3"][d]`, `[a b="1"][a b="2"][a]`, `[a b="`, `[a b="\`, `[a`, `-`} {
+		f.Add(s)
+	}
+	machine, p := rfc5424.NewMachine(rfc5424.WithBestEffort()), New(Settings{Standard: RFC5424, Separator: " "})
+	f.Fuzz(func(t *testing.T, data string) {
+		text := "<13>1 - - - - - " + data + " m"
+		parsed, err := machine.Parse([]byte(text))
+		m, _ := parsed.(*rfc5424.SyslogMessage)
+		if err != nil || m == nil || m.StructuredData == nil {
+			return
+		}
+		want := map[string]string{}
+		for id, parameters := range *m.StructuredData {
+			for name, v := range parameters {
+				want[id+" "+name] = v
+			}
+			if len(parameters) == 0 {
+				want[id] = "true"
+			}
+		}
+		var e telemetry.Event
+		if _, err := p.Parse([]byte(text), received, &e); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, field := range e.Fields {
+			if _, twice := got[field.Key]; twice {
+				t.Errorf("%s is there twice", field.Key)
+			}
+			got[field.Key] = field.Value
+		}
+		delete(got, "facility")
+		if raw := got[Repeated]; raw != "" && !strings.HasPrefix(data, raw) {
+			t.Errorf("as it came: %q", raw)
+		}
+		delete(got, Repeated)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

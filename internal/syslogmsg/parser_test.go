@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 		// RFC 5424
 		"5424": {
 			`<165>1 2026-11-05T22:14:15.003+04:00 mymachine.example.com evntslog 4711 ID47 [ex@32473 iut="3" eventID="1011"][x@1] ` + "\ufeffAn äpplication\n",
-			`notice host=mymachine.example.com app=evntslog proc=4711 id=ID47 at=2026-11-05T19:14:15.003 facility="20" ex@32473_eventID="1011" ex@32473_iut="3" x@1="true": An äpplication`},
+			`notice host=mymachine.example.com app=evntslog proc=4711 id=ID47 at=2026-11-05T19:14:15.003 facility="20" ex@32473_iut="3" ex@32473_eventID="1011" x@1="true": An äpplication`},
 		"5424, nothing":             {"<13>1 - - - - - -", "notice: "},
 		"5424, escapes":             {`<13>1 - h a - - [x k="a \"b\" \\ \] c=\"d\""] m`, `notice host=h app=a x_k="a \"b\" \\ ] c=\"d\"": m`},
 		"5424, not UTF-8":           {"<13>1 - h a - - - gr\xfcn \x00\x1b[31m", "notice host=h app=a: gr\xfcn \x00\x1b[31m"},
@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 		"5424, bad time":            {"<13>1 yesterday h a - - - m", `notice parse_error="expecting a RFC3339MICRO timestamp or a nil value [col 6]": <13>1 yesterday h a - - - m`},
 		"5424, 1970":                {"<13>1 1970-01-01T00:00:09Z h a - - - m", `notice host=h app=a sent_at="1970-01-01T00:00:09Z": m`},
 		"5424, 2106":                {"<13>1 2106-02-07T06:28:15Z h a - - - m", `notice host=h app=a sent_at="2106-02-07T06:28:15Z": m`},
-		"5424, util-linux":          {`<13>1 2026-11-05T19:46:03.320923+01:00 vm root - - [timeQuality tzKnown="1" isSynced="0"] hello world`, `notice host=vm app=root at=2026-11-05T19:46:03.320923 timeQuality_isSynced="0" timeQuality_tzKnown="1": hello world`},
+		"5424, util-linux":          {`<13>1 2026-11-05T19:46:03.320923+01:00 vm root - - [timeQuality tzKnown="1" isSynced="0"] hello world`, `notice host=vm app=root at=2026-11-05T19:46:03.320923 timeQuality_tzKnown="1" timeQuality_isSynced="0": hello world`},
 
 		// RFC 3164 and its relatives
 		"3164":                 {"<34>Nov  5 19:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8", "critical host=mymachine app=su at=2026-11-05T19:14:15 facility=\"4\": 'su root' failed for lonvick on /dev/pts/8"},

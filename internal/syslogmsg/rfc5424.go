@@ -14,10 +14,11 @@ import (
 // the event if that is wanted.
 func (p *Parser) parse5424(data []byte, text string, received time.Time, e *telemetry.Event) error {
 	var names [4]string
+	valid := text
 	parsed, err := p.machine.Parse(data)
 	if err != nil {
 		if mended, long, ok := mend(text); ok {
-			names = long
+			names, valid = long, mended
 			parsed, err = p.machine.Parse([]byte(mended))
 		}
 	}
@@ -36,20 +37,24 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 	e.Host, e.App, e.Proc, e.MsgID = names[0], names[1], names[2], names[3]
 	e.Message = strings.TrimPrefix(value(m.Message), byteOrderMark)
 	if m.StructuredData != nil {
-		before := len(e.Fields)
-		e.Fields = p.appendData(e.Fields, *m.StructuredData)
-		e.Fields = appendRepeated(e.Fields, len(e.Fields)-before, strings.TrimSuffix(text, value(m.Message)))
+		for range headerWords {
+			_, valid, _ = strings.Cut(valid, " ")
+		}
+		e.Fields = p.appendData(e.Fields, valid, *m.StructuredData)
 	}
 	return err
 }
+
+// headerWords stand before structured data: priority and version, time, host, name, process, ID.
+const headerWords = 6
 
 // mend makes a message one of RFC 5424 that is not for two reasons, and says whether it found them. It takes out, and
 // returns, those words of the header that are longer than they may be: Docker writes the name of a container as APP-NAME and
 // as MSGID, however long it is. And it escapes backslashes in structured data that stand for themselves, as section 6.3.3
 // wants them read: path="C:\dir".
 func mend(text string) (mended string, long [4]string, ok bool) {
-	words := strings.SplitN(text, " ", 7) // priority and version, time, host, name, process, ID, the rest
-	if len(words) < 7 {
+	words := strings.SplitN(text, " ", headerWords+1)
+	if len(words) <= headerWords {
 		return text, long, false
 	}
 	for i, most := range [...]int{255, 48, 128, 32} {
@@ -57,8 +62,8 @@ func mend(text string) (mended string, long [4]string, ok bool) {
 			long[i], words[2+i], ok = word, "-", true
 		}
 	}
-	if rest := escapeBackslashes(words[6]); len(rest) != len(words[6]) {
-		words[6], ok = rest, true
+	if rest := escapeBackslashes(words[headerWords]); len(rest) != len(words[headerWords]) {
+		words[headerWords], ok = rest, true
 	}
 	return strings.Join(words, " "), long, ok
 }
@@ -84,17 +89,6 @@ func escapeBackslashes(text string) string {
 	return out.String() + text[done:]
 }
 
-// appendRepeated appends structured data as it came when a parameter stands in it more than once, which RFC 5424 allows and
-// the parser keeps the last of: [origin ip="192.0.2.1" ip="192.0.2.129"]. Quotes within values are escaped, so that ="
-// stands before values only.
-func appendRepeated(fields []telemetry.Label, known int, head string) []telemetry.Label {
-	if strings.Count(head, `="`) <= known {
-		return fields
-	}
-	_, data, _ := strings.Cut(head, "[") // no header of a valid message has a bracket, but may: then there is more than enough
-	return append(fields, telemetry.Label{Key: Repeated, Value: "[" + strings.TrimSpace(data)})
-}
-
 func value(s *string) string {
 	if s == nil {
 		return ""
@@ -102,21 +96,87 @@ func value(s *string) string {
 	return *s
 }
 
-// appendData appends structured data as fields, in the order of their names. An element without parameters is true.
-func (p *Parser) appendData(fields []telemetry.Label, data map[string]map[string]string) []telemetry.Label {
-	before, more := len(fields), len(data)
-	for _, parameters := range data {
-		more += len(parameters)
+// appendData appends structured data as fields, in their order. The machine has read it too, up to where it is no longer valid:
+// of a parameter that stands in it more than once, which RFC 5424 allows, its maps have the last, and so have the fields, which
+// then are followed by all of it as it came: [origin ip="192.0.2.1" ip="192.0.2.129"].
+func (p *Parser) appendData(fields []telemetry.Label, text string, known map[string]map[string]string) []telemetry.Label {
+	before, distinct := len(fields), 0
+	for _, parameters := range known {
+		distinct += max(1, len(parameters))
 	}
-	fields = slices.Grow(fields, more)
-	for id, parameters := range data {
-		if len(parameters) == 0 {
-			fields = append(fields, telemetry.Label{Key: id, Value: "true"})
+	fields = slices.Grow(fields, distinct)
+	rest := text
+	for strings.HasPrefix(rest, "[") {
+		fields, rest = p.appendElement(fields, rest)
+	}
+	if len(fields)-before <= distinct {
+		return fields
+	}
+	return append(lastOfEach(fields, before), telemetry.Label{Key: Repeated, Value: text[:len(text)-len(rest)]})
+}
+
+// appendElement appends the parameters of the element at the beginning of a text, and returns what comes behind it. One without
+// parameters is true.
+func (p *Parser) appendElement(fields []telemetry.Label, text string) (_ []telemetry.Label, rest string) {
+	end := strings.IndexAny(text, " ]")
+	if end < 0 {
+		return fields, ""
+	}
+	id, rest := text[1:end], text[end:]
+	if rest[0] == ']' {
+		return append(fields, telemetry.Label{Key: id, Value: "true"}), rest[1:]
+	}
+	for strings.HasPrefix(rest, " ") {
+		name, quoted, _ := strings.Cut(rest[1:], `="`)
+		v, behind, ok := unquote(quoted)
+		if !ok {
+			return fields, ""
 		}
-		for name, v := range parameters {
-			fields = append(fields, telemetry.Label{Key: id + p.settings.Separator + name, Value: v})
+		fields, rest = append(fields, telemetry.Label{Key: id + p.settings.Separator + name, Value: v}), behind
+	}
+	return fields, strings.TrimPrefix(rest, "]")
+}
+
+// unquote reads up to the quote that ends a value, and takes out the backslashes that escape: section 6.3.3.
+func unquote(text string) (v, rest string, ok bool) {
+	end, escapes := 0, 0
+	for ; end < len(text) && text[end] != '"'; end++ {
+		if text[end] == '\\' {
+			end++
+			escapes++
 		}
 	}
-	slices.SortFunc(fields[before:], func(a, b telemetry.Label) int { return strings.Compare(a.Key, b.Key) })
-	return fields
+	if end >= len(text) {
+		return "", "", false
+	}
+	if v = text[:end]; escapes > 0 {
+		v = unescape(v, escapes)
+	}
+	return v, text[end+1:], true
+}
+
+func unescape(v string, escapes int) string {
+	out := make([]byte, 0, len(v)-escapes)
+	for i := 0; i < len(v); i++ {
+		if v[i] == '\\' {
+			i++
+		}
+		out = append(out, v[i])
+	}
+	return string(out)
+}
+
+// lastOfEach removes fields, from one on, that come again later.
+func lastOfEach(fields []telemetry.Label, from int) []telemetry.Label {
+	last := map[string]int{}
+	for i, f := range fields {
+		last[f.Key] = i
+	}
+	kept := fields[:from]
+	for i, f := range fields[from:] {
+		if last[f.Key] == from+i {
+			kept = append(kept, f)
+		}
+	}
+	return kept
 }
