@@ -243,8 +243,8 @@ func TestOneHangs(t *testing.T) {
 	defer cancel()
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	err := p.Input.Gatherer.Gather(ctx, b)
-	if err == nil || strings.Count(err.Error(), "did not answer in time") != 2 || !strings.Contains(err.Error(), "container web-6: ") || ctx.Err() != nil {
-		t.Errorf("%v, and the gather: %v", err, ctx.Err())
+	if err == nil || strings.Count(err.Error(), "did not answer in time") != 2 || !strings.Contains(err.Error(), "container web-6: ") {
+		t.Error(err)
 	}
 	got := local(f, plugintest.ByKey(b))
 	if _, has := got["docker_mem_usage_web-29"]; !has || len(names(b)) != 30 || got["docker_up"] != 1 || got["docker_container_running_web-6"] != 1 {
