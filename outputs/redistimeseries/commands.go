@@ -23,10 +23,11 @@ const (
 )
 
 // isTimeSeriesReply says whether an error concerns one key only, and so also that the module is there. The module puts
-// ERR before most of its errors, even before WRONGTYPE, but not before all.
+// ERR before most of its errors, even before WRONGTYPE, but not before all. It counts the arguments that it understands, so
+// that their number may be wrong for one key and right for the next.
 func isTimeSeriesReply(text string) bool {
 	text = strings.TrimPrefix(text, "ERR ")
-	return strings.HasPrefix(text, "TSDB:") || strings.HasPrefix(text, "WRONGTYPE ")
+	return strings.HasPrefix(text, "TSDB:") || strings.HasPrefix(text, "WRONGTYPE ") || strings.HasPrefix(text, "wrong number of arguments for 'ts.")
 }
 
 // create asks for every key. The first member makes it; whether it may keep it is decided when it exists already.
@@ -84,11 +85,11 @@ func (w *Writer) each(ctx context.Context, claims []*claim, command func([]byte,
 // appendDefinition appends "TS.CREATE key RETENTION r … LABELS …", or TS.ALTER with the same. TS.ALTER without labels
 // takes those away that are there.
 func appendDefinition(buf []byte, command string, c *claim, of *candidate) []byte {
-	var room [16]string
+	var room [18]string
 	args := append(room[:0], command, c.key)
 	if command == "TS.ALTER" {
-		args = append(of.shape.alter(args, c.info), "LABELS")
-	} else if args = of.shape.create(args); len(of.labels) > 0 {
+		args = append(of.shape.alter(args, of.labels, c.info), "LABELS")
+	} else if args = of.shape.create(args, of.labels); len(of.labels) > 0 {
 		args = append(args, "LABELS")
 	}
 	buf = redisconn.AppendCommand(buf, len(args)+2*len(of.labels))

@@ -48,13 +48,10 @@ func (sh *shape) estimate(sum *outputs.Estimate, labels int, interval time.Durat
 
 // memory is what a series with so many samples takes, in bytes. The newest chunk is half empty on average.
 func (sh *shape) memory(labels int, samples, sampleCost float64) float64 {
-	chunk := float64(sh.chunk)
-	if chunk == 0 {
-		chunk = largestAuto
-	}
 	if !sh.Labels {
 		labels = 0
 	}
+	chunk := float64(sh.chunk)
 	chunks := max(1, samples*sh.cost(sampleCost)/chunk+0.5)
 	return seriesCost + labelCost*float64(labels) + chunks*(chunk+chunkCost)
 }

@@ -85,8 +85,5 @@ func (in *info) matches(s *shape, labels []telemetry.Label) bool {
 	if in.retention != int64(s.Retention) || !strings.EqualFold(in.policy, string(s.DuplicatePolicy)) {
 		return false
 	}
-	if s.chunk != 0 && in.chunk != s.chunk {
-		return false
-	}
-	return in.ignore == s.ignored() && len(in.labels) == len(labels) && !in.contradicts(labels)
+	return in.chunk == s.chunk && in.ignore == s.ignored() && len(in.labels) == len(labels) && !in.contradicts(labels)
 }

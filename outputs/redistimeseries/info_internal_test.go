@@ -2,14 +2,6 @@ package redistimeseries
 
 import "testing"
 
-// Where the size of chunks is left to the server, none is wrong: the sign of life is not altered at every start.
-func TestChunkSizeThatNobodyAskedFor(t *testing.T) {
-	is := info{policy: "LAST", chunk: 4096}
-	if !is.matches(&shape{Settings: Settings{DuplicatePolicy: policyLast}}, nil) {
-		t.Error("would be altered")
-	}
-}
-
 // A server that is too old is not sent IGNORE.
 func TestOldServer(t *testing.T) {
 	c := Defaults()
@@ -17,5 +9,18 @@ func TestOldServer(t *testing.T) {
 	w := &Writer{config: c}
 	if w.newShape(alike{override: -1}).Ignore != nil {
 		t.Error("IGNORE would be sent")
+	}
+}
+
+// What concerns one key must not be taken for an outage, which is waited out: nothing would ever be written again.
+func TestRepliesAboutOneKey(t *testing.T) {
+	for text, want := range map[string]bool{
+		sayNoKey: true, "TSDB: unknown ENCODING parameter": true, "ERR WRONGTYPE Operation against a key": true,
+		"ERR wrong number of arguments for 'ts.create' command": true, "ERR wrong number of arguments for 'hset' command": false,
+		"OOM command not allowed when used memory > 'maxmemory'.": false, "ERR unknown command 'TS.CREATE'": false,
+	} {
+		if got := isTimeSeriesReply(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
 	}
 }

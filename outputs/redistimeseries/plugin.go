@@ -108,7 +108,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 		secrets: env.Secrets,
 		shapes:  map[alike]*shape{},
 		ignores: true,
-		life:    &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}},
+		life:    &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}, chunk: largestAuto},
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)

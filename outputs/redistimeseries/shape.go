@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -12,7 +13,7 @@ import (
 // shape is what a series is made with, worked out once for all that are alike.
 type shape struct {
 	Settings
-	chunk int64  // bytes; 0 leaves it to the server
+	chunk int64  // bytes
 	tiers []tier // what is compacted out of it
 }
 
@@ -117,25 +118,40 @@ func (s *Settings) cost(sample float64) float64 {
 	return sample
 }
 
-// create are the arguments of TS.CREATE behind the key.
-func (sh *shape) create(into []string) []string {
+// create are the arguments of TS.CREATE behind the key, up to the labels.
+func (sh *shape) create(into []string, labels []telemetry.Label) []string {
 	if sh.Encoding != "" {
 		into = append(into, "ENCODING", string(sh.Encoding))
 	}
-	return sh.alter(into, info{})
+	return sh.alter(into, labels, info{})
 }
 
 // alter are the arguments of TS.ALTER, which cannot change the encoding.
-func (sh *shape) alter(into []string, is info) []string {
-	into = append(into, "RETENTION", strconv.FormatInt(int64(sh.Retention), 10))
-	if sh.chunk != 0 {
-		into = append(into, "CHUNK_SIZE", strconv.FormatInt(sh.chunk, 10))
+//
+// The server looks for the name of each option in all arguments, labels too, and takes the first that it finds: a series with
+// the label cause="encoding" is refused, or made with options that nobody asked for. What could be mistaken is named before.
+func (sh *shape) alter(into []string, labels []telemetry.Label, is info) []string {
+	if sh.Encoding == "" && mention(labels, "ENCODING", "COMPRESSED", "UNCOMPRESSED") {
+		into = append(into, "ENCODING", "COMPRESSED")
 	}
-	into = append(into, "DUPLICATE_POLICY", string(sh.DuplicatePolicy))
-	if i := sh.ignored(); i != is.ignore || i != (Ignore{}) {
+	into = append(into, "RETENTION", strconv.FormatInt(int64(sh.Retention), 10), "CHUNK_SIZE", strconv.FormatInt(sh.chunk, 10),
+		"DUPLICATE_POLICY", string(sh.DuplicatePolicy))
+	if i := sh.ignored(); i != is.ignore || i != (Ignore{}) || mention(labels, "IGNORE") {
 		into = append(into, "IGNORE", strconv.FormatInt(int64(i.MaxTimeDiff), 10), strconv.FormatFloat(i.MaxValDiff, 'g', -1, 64))
 	}
 	return into
+}
+
+// mention says whether one of the words is a key or a value of the labels, in upper or lower case.
+func mention(labels []telemetry.Label, words ...string) bool {
+	for _, l := range labels {
+		for _, w := range words {
+			if strings.EqualFold(l.Key, w) || strings.EqualFold(l.Value, w) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (sh *shape) ignored() Ignore {
