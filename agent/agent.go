@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,13 +85,51 @@ func New(c Config) *Agent {
 		stats := c.Self.NewInput(in.ID)
 		log := c.Log.With(keyInput, in.ID)
 		h := health{log: log, tell: a.teller(in)}
+		emit := a.emit
+		if !takesEvents(c.Outputs) {
+			emit = a.emitSamples(stats, log, in.Live.Runner != nil)
+		}
 		if in.Live.Runner != nil {
-			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, health: h, emit: a.emit})
+			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, health: h, emit: emit})
 			continue
 		}
-		a.pollers = append(a.pollers, newPoller(in, c.Host, stats, h, a.emit))
+		a.pollers = append(a.pollers, newPoller(in, c.Host, stats, h, emit))
 	}
 	return a
+}
+
+func takesEvents(all []Output) bool {
+	return slices.ContainsFunc(all, func(o Output) bool {
+		_, takes := o.Output.(outputs.EventWriter)
+		return takes
+	})
+}
+
+// Homeless returns the inputs that are there for events, of which no output takes any.
+func (c *Config) Homeless() (ids []string) {
+	for _, in := range c.Inputs {
+		if in.Live.Runner != nil && !takesEvents(c.Outputs) {
+			ids = append(ids, in.ID)
+		}
+	}
+	return ids
+}
+
+// emitSamples is emit where no output takes events. They are counted, and where they are what the input is there for, that
+// is said once.
+func (a *Agent) emitSamples(stats *selfstat.Input, log *slog.Logger, matters bool) emitter {
+	var once sync.Once
+	return func(ctx context.Context, b *telemetry.Batch, mayWait bool) {
+		if n := len(b.Events); n > 0 {
+			stats.Unclaimed.Add(int64(n))
+			if matters {
+				once.Do(func() {
+					log.Warn("events are dropped, no output takes them; add redissearch or redis_streams to outputs")
+				})
+			}
+		}
+		a.emit(ctx, b, mayWait)
+	}
 }
 
 // emitter hands over a batch. Only what comes from elsewhere may wait for room: an input that is asked on time may not.

@@ -103,12 +103,32 @@ func TestEventsAreStampedOnce(t *testing.T) {
 func TestOnceStampsEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := eventAgent().Once(t.Context(), time.Second)
-		if len(g) != 1 || len(g[0].Batch.Events) != 2 {
+		if len(g) != 2 || len(g[0].Batch.Events) != 2 || g[1].Batch != nil || g[1].Err != nil {
 			t.Fatal(g)
 		}
 		bare, full := g[0].Batch.Events[0], g[0].Batch.Events[1]
 		if bare.Seq != 1 || full.Seq != 2 || bare.Source != "polled" || bare.Time.IsZero() || full.Source != "device" {
 			t.Errorf("%v, %v", bare, full)
 		}
+	})
+}
+
+// Events that no output takes are counted, and so is said of the inputs that are there for them; their samples go on.
+func TestEventsThatNobodyTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		w.write("stdout", s)
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Live: plugins.Input{Runner: pushing{}}})
+		w.poll("polled", time.Second, nil)
+		if err := w.runFor(5 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if ids := w.cfg.Homeless(); !slices.Equal(ids, []string{"pushed"}) {
+			t.Errorf("homeless: %v", ids)
+		}
+		if n := w.cfg.Self.Inputs()[0].Unclaimed.Load(); n != 2 {
+			t.Errorf("%d events are counted", n)
+		}
+		w.logged(t, "events are dropped, no output takes them", 1)
 	})
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,25 +12,32 @@ import (
 
 // health turns a stream of results into one log line per change: it fails, it fails for another reason, it works.
 type health struct {
-	log    *slog.Logger
-	lost   bool      // a failure means lost data
-	tell   tell      // hears the same; may be nil
-	since  time.Time // of the first failure in a row; zero while all is well
-	reason string
+	log   *slog.Logger
+	lost  bool          // a failure means lost data
+	calm  time.Duration // for which nothing must have failed until it works again
+	tell  tell          // hears the same; may be nil
+	since time.Time     // of the first failure in a row; zero while all is well
+	last  time.Time     // failure
+	said  []string      // the reasons that were logged since then
 }
+
+// maxReasons is how many reasons of one failure are logged: they may have something in them that is new every time.
+const maxReasons = 20
 
 // tell passes on what is to be known beyond the log.
 type tell func(severity telemetry.Severity, message string)
 
 // fail reports a failure unless the same one was reported already.
 func (h *health) fail(message string, err error, attrs ...any) {
-	reason := message + withoutDigits(err.Error())
+	h.last = time.Now()
 	if h.since.IsZero() {
-		h.since = time.Now()
-	} else if reason == h.reason {
+		h.since = h.last
+	}
+	reason := message + withoutDigits(err.Error())
+	if len(h.said) == maxReasons || slices.Contains(h.said, reason) {
 		return
 	}
-	h.reason = reason
+	h.said = append(h.said, reason)
 	level := slog.LevelWarn
 	if h.lost {
 		level = slog.LevelError
@@ -42,14 +50,14 @@ func (h *health) fail(message string, err error, attrs ...any) {
 
 // ok reports the end of a failure.
 func (h *health) ok(message string, attrs ...any) {
-	if h.since.IsZero() {
+	if h.since.IsZero() || time.Since(h.last) < h.calm {
 		return
 	}
 	h.log.Info(message, append([]any{keyFor, time.Since(h.since).Round(time.Millisecond)}, attrs...)...)
 	if h.tell != nil {
 		h.tell(telemetry.Informational, message)
 	}
-	h.since, h.reason = time.Time{}, ""
+	h.since, h.said = time.Time{}, h.said[:0]
 }
 
 // withoutDigits makes error texts comparable that differ in a port or a count.

@@ -19,7 +19,7 @@ type Gathered struct {
 }
 
 // Once asks every polled input twice, pause apart, because rates and percentages need two readings, and returns the
-// second answer. All inputs are asked at the same time. Inputs that things are pushed to are left out.
+// second answer. All inputs are asked at the same time. Inputs that things are pushed to are only tried, and come last.
 func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
 	results := make([]Gathered, len(a.pollers))
 	start := time.Now()
@@ -34,7 +34,21 @@ func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
 			a.stamp(g.Batch)
 		}
 	}
+	for _, r := range a.runners {
+		results = append(results, r.try(ctx))
+	}
 	return results
+}
+
+// try finds out whether an input could run. One that cannot tell is taken at its word.
+func (r *runner) try(ctx context.Context) Gathered {
+	g := Gathered{ID: r.input.ID}
+	if trier, ok := r.input.Live.Runner.(plugins.Trier); ok {
+		began := time.Now()
+		g.Err = recovered(func() error { return trier.Try(ctx) })
+		g.Took = time.Since(began)
+	}
+	return g
 }
 
 func (p *poller) twice(ctx context.Context, start time.Time, pause time.Duration) Gathered {

@@ -20,6 +20,9 @@ const (
 	// longWait is how long a sender must have waited for room until that is logged.
 	longWait = time.Second
 
+	// calm is how long nothing must be rejected or given up until that is over: most writes have nothing of what is.
+	calm = 10 * time.Minute
+
 	// writeTimeout bounds one call of an output.
 	writeTimeout = time.Minute
 )
@@ -51,7 +54,7 @@ func newWriter(o Output, c Config) *writer {
 	log := c.Log.With(keyOutput, o.ID)
 	w := &writer{
 		id: o.ID, out: o.Output, flush: c.Flush, lag: phase(c.Host, c.Flush) + min(c.Flush/5, flushLag), log: log, block: c.Block,
-		health: health{log: log}, rejects: health{log: log}, given: health{log: log, lost: true}, dropLevel: slog.LevelError,
+		health: health{log: log}, rejects: health{log: log, calm: calm}, given: health{log: log, lost: true, calm: calm}, dropLevel: slog.LevelError,
 	}
 	if c.QuietDrops {
 		w.dropLevel = slog.LevelDebug

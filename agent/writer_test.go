@@ -283,7 +283,7 @@ func TestWhatIsGivenUpIsSaidOnce(t *testing.T) {
 		}
 		w.poll("a", time.Second, nil)
 		w.write("stdout", s)
-		if err := w.runFor(30 * time.Second); err != nil {
+		if err := w.runFor(15 * time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		if d := w.out(0).Dropped.Load(); d != 10 {
@@ -291,5 +291,25 @@ func TestWhatIsGivenUpIsSaidOnce(t *testing.T) {
 		}
 		w.logged(t, "level=ERROR msg=\"samples cannot be written and are given up\"", 1)
 		w.logged(t, "nothing is given up any more", 1)
+	})
+}
+
+// Most writes have nothing of what is rejected, and what is may have several reasons: neither is news each time.
+func TestWhatIsRejectedNowAndThenIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		s.verdict = func([]*telemetry.Batch) error {
+			if n := len(s.calls); n < 100 && n%3 == 0 {
+				return &outputs.RejectError{N: 1, Err: errors.New([]string{"too old", "no series"}[n%2])}
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("stdout", s)
+		if err := w.runFor(30 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		w.logged(t, "level=WARN msg=\"output rejects samples\"", 2)
+		w.logged(t, "nothing is rejected any more", 1)
 	})
 }

@@ -47,6 +47,12 @@ type Opener interface {
 	Open(ctx context.Context) error
 }
 
+// Trier is implemented by Runners that can find out whether Run would work, such as whether a port can be had. What Try opens
+// it closes again.
+type Trier interface {
+	Try(ctx context.Context) error
+}
+
 // Observer is implemented by inputs that report on the others: they are asked a little later than those, so that what they
 // say is about the same instant.
 type Observer interface {

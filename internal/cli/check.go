@@ -40,6 +40,9 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), hostname(cfg))
+	for _, id := range ac.Homeless() {
+		fmt.Fprintf(a.Stdout, "warning: %s: no output takes its events, they would be dropped; add redissearch or redis_streams to outputs\n", id)
+	}
 	if !connect {
 		a.showMemory(ac, oneSeries(cfg), "a series")
 		return nil

@@ -117,7 +117,11 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 			state = "FAILED"
 			errs = append(errs, fmt.Errorf("input %s: %w", g.ID, g.Err))
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", g.ID, contents(g.Batch), g.Took.Round(time.Microsecond), state)
+		what := "can start" // and then waits for what it is sent
+		if g.Batch != nil || g.Err != nil {
+			what = contents(g.Batch)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", g.ID, what, g.Took.Round(time.Microsecond), state)
 	}
 	_ = tw.Flush()
 	return errors.Join(errs...)

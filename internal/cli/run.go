@@ -66,8 +66,13 @@ func keep(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (stop f
 	}
 }
 
-// balance says at the end what became of all samples.
+// balance says at the end what became of all samples and events.
 func balance(log *slog.Logger, self *selfstat.Registry, ran time.Duration) {
+	for _, in := range self.Inputs() {
+		if n := in.Unclaimed.Load(); n > 0 {
+			log.Info("events were dropped, no output takes them", "input", in.ID, "events", n)
+		}
+	}
 	for _, o := range self.Outputs() {
 		dropped, rejected := o.Dropped.Load(), o.Rejected.Load()
 		level, message := slog.LevelInfo, "rtcollector stopped, nothing lost"

@@ -14,6 +14,7 @@ type Input struct {
 	Gathers     atomic.Int64 // completed gathers, failed ones included
 	Samples     atomic.Int64
 	Events      atomic.Int64
+	Unclaimed   atomic.Int64 // events that no output takes
 	Errors      atomic.Int64 // gathers that returned an error or panicked
 	Timeouts    atomic.Int64 // gathers that were still running at their timeout
 	Missed      atomic.Int64 // ticks skipped because the gather before was still running

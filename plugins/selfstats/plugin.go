@@ -84,6 +84,7 @@ type gatherer struct {
 	time                                      *telemetry.Total
 	last, max, age                            *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
+	orphans                                   *telemetry.Series
 }
 
 func newGatherer(f *telemetry.Factory, id string) gatherer {
@@ -98,6 +99,7 @@ func newGatherer(f *telemetry.Factory, id string) gatherer {
 		age:      f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
 		samples:  counter("metrics_gathered"),
 		events:   counter("events_gathered"),
+		orphans:  counter("events_unclaimed"),
 		errors:   counter("errors"),
 		timeouts: counter("gather_timeouts"),
 		missed:   counter("missed"),
@@ -113,6 +115,9 @@ func (g *gatherer) add(out *telemetry.Batch, s *selfstat.Input) {
 	out.Add(g.age, age(out, s.LastSuccess.Load()))
 	out.Add(g.samples, float64(s.Samples.Load()))
 	out.Add(g.events, float64(s.Events.Load()))
+	if n := s.Unclaimed.Load(); n > 0 {
+		out.Add(g.orphans, float64(n))
+	}
 	out.Add(g.errors, float64(s.Errors.Load()))
 	out.Add(g.timeouts, float64(s.Timeouts.Load()))
 	out.Add(g.missed, float64(s.Missed.Load()))

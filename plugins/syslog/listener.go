@@ -69,7 +69,7 @@ func (l *listener) run(ctx context.Context) {
 		}
 		if text := fmt.Sprint(err); text != last {
 			last = text
-			l.log.Error("cannot listen, will try again", "error", explain(err), "retry_in", pause)
+			l.log.Error("cannot listen, will try again", "error", l.explain(err), "retry_in", pause)
 		}
 		select {
 		case <-ctx.Done():
@@ -80,10 +80,12 @@ func (l *listener) run(ctx context.Context) {
 }
 
 // explain says what to do about an address that cannot be had.
-func explain(err error) error {
+func (l *listener) explain(err error) error {
 	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && l.address.file() && !isSocket(l.address.where):
+		return fmt.Errorf("%w: there is a file that is not a socket; remove it, or take another path", err)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w: another program listens there; stop it or take another port", err)
+		return fmt.Errorf("%w: another program listens there, or this agent does already; stop it or take another address", err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE; for a socket file, the folder must be writable", err)
 	}
@@ -147,7 +149,7 @@ func (l *listener) listenStream(ctx context.Context, opened func()) error {
 
 // removeStale removes the socket file of a process that is gone: a new one cannot take its place otherwise.
 func removeStale(path string) {
-	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
+	if !isSocket(path) {
 		return
 	}
 	for _, network := range []string{"unix", "unixgram"} {
@@ -157,6 +159,11 @@ func removeStale(path string) {
 		}
 	}
 	_ = os.Remove(path)
+}
+
+func isSocket(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSocket != 0
 }
 
 func (l *listener) chmod() error {

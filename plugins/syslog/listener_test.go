@@ -44,6 +44,34 @@ func TestPortIsTaken(t *testing.T) {
 	w.until(2)
 }
 
+// TestTry finds what Run would only log.
+func TestTry(t *testing.T) {
+	blocker, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blocker.Close() }()
+	tcp, _ := at(t, "tcp")
+	udp, _ := at(t, "udp")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for config, want := range map[string]string{
+		"{servers: ['" + tcp + "', '" + udp + "']}":                             "",
+		"{servers: ['" + udp + "', 'tcp://" + blocker.Addr().String() + "']}":   "listen on tcp:" + blocker.Addr().String() + ": ",
+		"{server: 'unix://" + file + "'}":                                       "there is a file that is not a socket",
+		"{server: '" + tcp + "', tls_cert: /nope/cert.pem, tls_key: /nope/key}": "/nope/cert.pem",
+	} {
+		in := plugintest.Start(t, Plugin, config, plugintest.Env("syslog", "")).Input.Runner.(*input)
+		for range 2 { // what was opened is closed again
+			if err := in.Try(t.Context()); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", config, err)
+			}
+		}
+	}
+}
+
 // TestSocketFileOfSomebodyElse is left alone; one that is left over is replaced.
 func TestSocketFileOfSomebodyElse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")

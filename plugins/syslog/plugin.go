@@ -4,6 +4,8 @@ package sysloginput
 import (
 	"context"
 	_ "embed"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -44,6 +46,25 @@ func (in *input) Run(ctx context.Context, out plugins.Emitter) error {
 	in.report(ctx, out)
 	return nil
 }
+
+// Try implements plugins.Trier: it listens for a moment.
+func (in *input) Try(ctx context.Context) error {
+	var errs []error
+	for _, l := range in.listeners {
+		l.out = nobody{}
+		moment, opened := context.WithCancel(ctx)
+		if err := l.listen(moment, opened); err != nil {
+			errs = append(errs, fmt.Errorf("listen on %s: %w", l.address, l.explain(err)))
+		}
+		opened()
+	}
+	return errors.Join(errs...)
+}
+
+// nobody takes what comes while an input is only tried.
+type nobody struct{}
+
+func (nobody) Emit(context.Context, *telemetry.Batch) {}
 
 // report emits what was counted, at every multiple of the interval, until ctx is done.
 func (in *input) report(ctx context.Context, out plugins.Emitter) {
