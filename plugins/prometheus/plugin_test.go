@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -155,7 +156,7 @@ func TestComesAndGoes(t *testing.T) {
 			t.Errorf("page %d: %s", i, diff)
 		}
 	}
-	if n := p.Input.Gatherer.(*input).targets[0].page.Len(); n != 1 {
+	if n := p.Input.Gatherer.(httpx.Group[*target])[0].page.Len(); n != 1 {
 		t.Errorf("%d series are remembered, want 1", n)
 	}
 }
