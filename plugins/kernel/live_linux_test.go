@@ -27,11 +27,7 @@ func TestAgainstTheKernelsOtherFiles(t *testing.T) {
 		before := account(t)
 		got = p.Gather(0)
 		after := account(t)
-		for key, low := range before {
-			if v, ok := got[key]; !ok || v < low || v > after[key] {
-				d.Errorf("%s is %v (%v), others say %v to %v", key, v, ok, low, after[key])
-			}
-		}
+		d.Between(got, before, after)
 	})
 	for _, names := range []string{"/proc/pressure/*", "/sys/kernel/mm/ksm/run"} {
 		paths, _ := filepath.Glob(names)

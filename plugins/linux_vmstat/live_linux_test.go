@@ -1,9 +1,6 @@
 package linuxvmstat
 
 import (
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,9 +12,9 @@ import (
 // not less.
 func TestAgainstVmstat(t *testing.T) {
 	p := plugintest.Start(t, Plugin, everything, plugintest.Env("linux_vmstat", ""))
-	before := vmstat(t)
+	before := plugintest.Vmstat(t)
 	got := p.Gather(0)
-	after := vmstat(t)
+	after := plugintest.Vmstat(t)
 	if len(got) < 50 {
 		t.Errorf("only %d fields", len(got))
 	}
@@ -28,19 +25,6 @@ func TestAgainstVmstat(t *testing.T) {
 			t.Errorf("%s is %v (%v), vmstat says %v to %v %s", key, v, ok, low, after[name], name)
 		}
 	}
-}
-
-func vmstat(t *testing.T) map[string]float64 {
-	text, err := exec.Command("vmstat", "-s").Output()
-	if err != nil {
-		t.Skipf("vmstat: %v", err)
-	}
-	values := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		number, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-		values[name], _ = strconv.ParseFloat(number, 64)
-	}
-	return values
 }
 
 func BenchmarkGather(b *testing.B) {
