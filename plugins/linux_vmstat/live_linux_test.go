@@ -2,9 +2,7 @@ package linuxvmstat
 
 import (
 	"testing"
-	"time"
 
-	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -30,12 +28,7 @@ func TestAgainstVmstat(t *testing.T) {
 func BenchmarkGather(b *testing.B) {
 	for name, config := range map[string]string{"defaults": "", "everything": everything} {
 		b.Run(name, func(b *testing.B) {
-			p := plugintest.Start(b, Plugin, config, plugintest.Env("linux_vmstat", ""))
-			for b.Loop() {
-				if err := p.Input.Gatherer.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 512)); err != nil {
-					b.Fatal(err)
-				}
-			}
+			plugintest.Cost(b, plugintest.Start(b, Plugin, config, plugintest.Env("linux_vmstat", "")))
 		})
 	}
 }

@@ -3,7 +3,6 @@ package redisinput
 import (
 	"fmt"
 	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -348,7 +347,7 @@ func FuzzInfo(f *testing.F) {
 				t.Errorf("%v, and %d samples", err, b.Len())
 			}
 			s.sweep()
-			checkPossible(t, b)
+			plugintest.Possible(t, b)
 		}
 	})
 }
@@ -358,17 +357,5 @@ func TestNames(t *testing.T) {
 		if isName([]byte(name)) != want {
 			t.Errorf("%q is a name: %v", name, !want)
 		}
-	}
-}
-
-// checkPossible finds what cannot be: no numbers, and two samples of one series.
-func checkPossible(t *testing.T, b *telemetry.Batch) {
-	seen := map[string]bool{}
-	for i := range b.Len() {
-		s, _, v := b.Sample(i)
-		if seen[s.String()] || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 && strings.HasSuffix(s.Name(), "_rate") {
-			t.Errorf("%s = %v, seen before: %v", s, v, seen[s.String()])
-		}
-		seen[s.String()] = true
 	}
 }
