@@ -1,5 +1,5 @@
-// Package plugintest holds what every input must keep, as a test that every input runs, and helpers that gather from
-// trees of recorded files.
+// Package plugintest holds what every input must keep, as a test that every input runs, what the tests of many have in
+// common, and helpers that gather from trees of recorded files.
 package plugintest
 
 import (

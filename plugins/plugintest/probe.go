@@ -25,7 +25,7 @@ import (
 const testTag = "environment"
 
 // Env returns an environment for the input called name over a tree of files that [hostfs.At] understands; dir "" is
-// this machine. What is different in it is changed at last.
+// this machine. What must differ from that is set by change.
 func Env(name, dir string, change ...func(*plugins.Env)) plugins.Env {
 	root := hostfs.FromEnv(func(string) string { return "" })
 	if dir != "" {
