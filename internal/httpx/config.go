@@ -1,5 +1,5 @@
 // Package httpx is the one place that turns settings into HTTP clients: a [Config] that inputs inline, and a [Target]
-// for each URL, whose connection is kept between gathers and whose errors say what to do.
+// for each URL, whose connection is kept between gathers and whose errors say what to do. A [Group] of them is an input.
 package httpx
 
 import (

@@ -53,6 +53,16 @@ func Need(t testing.TB, debian string, commands ...string) {
 	}
 }
 
+// Output is what a command of this machine prints; the test is skipped where that is not to be had.
+func Output(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	text, err := exec.Command(name, args...).Output()
+	if err != nil {
+		t.Skipf("%s: %v", name, err)
+	}
+	return string(text)
+}
+
 // Shared is what all tests of a package have in common. It is started when the first of them asks for it, and stopped
 // by Run.
 type Shared[T any] struct {

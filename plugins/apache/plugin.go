@@ -4,7 +4,6 @@ package apache
 import (
 	"context"
 	_ "embed"
-	"errors"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -27,10 +26,6 @@ func defaults() Config { return Config{httpx.PagesOf("http://localhost/server-st
 // maxPage holds the scoreboard of a million workers.
 const maxPage = 2 << 20
 
-type input struct {
-	servers []*server
-}
-
 // server is one Apache.
 type server struct {
 	*httpx.Page
@@ -42,38 +37,23 @@ type server struct {
 	balancers    *balancers
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
+func build(env plugins.Env, c Config) (servers httpx.Group[*server], err error) {
 	pages, err := c.Open(env.Secrets)
-	in := &input{}
 	for _, p := range pages {
 		s := &server{Page: p, factory: env.Factory, values: newValues(env.Factory, p.Labels), balancers: newBalancers(env.Factory, p.Labels)}
 		for _, state := range states() {
 			s.scoreboard[state.letter] = env.Factory.Gauge("apache_scboard_"+state.name, telemetry.None, p.Labels...)
 		}
-		in.servers = append(in.servers, s)
+		servers = append(servers, s)
 	}
-	return in, err
+	return servers, err
 }
 
-// Gather implements plugins.Gatherer.
-func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.Fetch(ctx, maxPage) })
-	var errs []error
-	for _, s := range in.servers {
-		errs = append(errs, s.add(out))
-	}
-	return errors.Join(errs...)
-}
+// Ask implements httpx.Server.
+func (s *server) Ask(ctx context.Context) { s.Fetch(ctx, maxPage) }
 
-// Close implements io.Closer.
-func (in *input) Close() error {
-	for _, s := range in.servers {
-		s.Close()
-	}
-	return nil
-}
-
-func (s *server) add(out *telemetry.Batch) error {
+// Add implements httpx.Server.
+func (s *server) Add(out *telemetry.Batch) error {
 	if s.Err != nil {
 		return s.Err
 	}

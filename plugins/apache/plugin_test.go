@@ -3,7 +3,6 @@ package apache
 import (
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,14 +18,7 @@ import (
 // request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
 const request = 150
 
-func recorded(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
+func recorded(t testing.TB, name string) string { return plugintest.Read(t, "testdata/"+name) }
 
 func serve(t testing.TB, name string) string {
 	return httpxtest.Page(t, recorded(t, name)).URL + "/server-status?auto"
@@ -51,25 +43,16 @@ func values(t testing.TB, p *plugintest.Probe, second float64) map[string]float6
 	if err != nil {
 		t.Error(err)
 	}
-	m := map[string]float64{}
-	for i := range b.Len() {
-		s, _, v := b.Sample(i)
-		m[strings.TrimPrefix(s.Name(), "apache_")] = v
-	}
-	return m
+	return plugintest.Without(plugintest.ByName(b), "apache_")
 }
 
 func TestValues(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "status_url: "+serve(t, "2.4-event"), plugintest.Env("apache", ""))
 	got := values(t, p, 0)
-	for name, want := range map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"TotalAccesses": 31, "TotalkBytes": 40, "TotalDuration": 17, "CPULoad": .25, "ReqPerSec": 1.24, "BusyWorkers": 2, "CacheIndexUsage": 3,
 		"scboard_waiting": 71, "scboard_sending": 1, "scboard_keepalive": 1, "scboard_starting": 1, "scboard_open": 5, "info": 1,
-	} {
-		if got[name] != want {
-			t.Errorf("%s is %v, want %v", name, got[name], want)
-		}
-	}
+	})
 	if _, has := got["scboard_reading"]; !has {
 		t.Error("no series of a state that nobody is in")
 	}
@@ -260,33 +243,16 @@ func TestRestartAndDenied(t *testing.T) {
 
 func TestMisbehaving(t *testing.T) {
 	good := serve(t, "2.4-event")
-	for want, addr := range httpxtest.Misbehaving(t) {
-		t.Run(want, func(t *testing.T) {
-			p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/', '"+good+"']", plugintest.Env("apache", ""))
-			b, err := p.Within(httpxtest.Patience(want), 0)
-			if want == "set username" {
-				want = "refuses the username"
-			}
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error %v, want %s", err, want)
-			}
-			if b.Len() < 40 {
-				t.Errorf("%d samples of the other server", b.Len())
-			}
-		})
-	}
-}
-
-// TestNothingLeaks asks a server that comes and goes, and one that is not there.
-func TestNothingLeaks(t *testing.T) {
-	url, turn := httpxtest.Flapping(t, recorded(t, "2.4-event"))
-	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("apache", ""))
-	servicetest.NoLeaks(t, 500, func(round int) {
-		turn(round)
-		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > 0) != (round%5 == 0) {
-			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
+	beside := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
+	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), beside, func(t *testing.T, _ string, b *telemetry.Batch) {
+		if b.Len() < 40 {
+			t.Errorf("%d samples of the other server", b.Len())
 		}
 	})
+}
+
+func TestNothingLeaks(t *testing.T) {
+	plugintest.Flapping(t, Plugin, recorded(t, "2.4-event"), 0)
 }
 
 func FuzzParse(f *testing.F) {

@@ -238,7 +238,7 @@ func TestOneNameTwice(t *testing.T) {
 	if err != nil || !cmp.Equal(names(b), []string{"never", "web"}) {
 		t.Errorf("%v, %v", names(b), err)
 	}
-	checkPossible(t, b)
+	plugintest.Possible(t, b)
 }
 
 // Interfaces and devices that are gone are forgotten.

@@ -254,25 +254,17 @@ func TestOneHangs(t *testing.T) {
 
 // Bad answers are errors that say what to do, and cost nobody else anything.
 func TestMisbehaving(t *testing.T) {
-	for want, addr := range httpxtest.Misbehaving(t) {
-		t.Run(want, func(t *testing.T) {
-			p := plugintest.Start(t, Plugin, "{endpoint: 'http://me:hidden@"+addr+"'}", plugintest.Env("docker", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
-			defer cancel()
-			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			err := p.Input.Gatherer.Gather(ctx, b)
-			switch want {
-			case "allow this host":
-				want = "allow it in the proxy"
-			}
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error %v, want %s", err, want)
-			}
-			if s, _, v := b.Sample(0); b.Len() != 1 || s.Name() != "docker_up" || v != 0 {
-				t.Errorf("%d samples", b.Len())
-			}
-		})
+	servers := httpxtest.Misbehaving(t)
+	for said, here := range map[string]string{"refuses the username": "set username", "allow this host": "allow it in the proxy"} {
+		servers[here] = servers[said]
+		delete(servers, said)
 	}
+	endpoint := func(addr string) string { return "{endpoint: 'http://" + addr + "'}" }
+	plugintest.Misbehaving(t, Plugin, servers, endpoint, func(t *testing.T, _ string, b *telemetry.Batch) {
+		if s, _, v := b.Sample(0); b.Len() != 1 || s.Name() != "docker_up" || v != 0 {
+			t.Errorf("%d samples", b.Len())
+		}
+	})
 }
 
 // A list that is cut is no list.

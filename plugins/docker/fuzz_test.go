@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -26,18 +25,6 @@ func pages(f *testing.F, suffix string) (all []string) {
 	return all
 }
 
-// checkPossible finds what cannot be: no numbers, negative rates, and two samples of one series.
-func checkPossible(t *testing.T, b *telemetry.Batch) {
-	seen := map[string]bool{}
-	for i := range b.Len() {
-		s, _, v := b.Sample(i)
-		if seen[s.String()] || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 && strings.HasSuffix(s.Name(), "_rate") {
-			t.Errorf("%s = %v, seen before: %v", s, v, seen[s.String()])
-		}
-		seen[s.String()] = true
-	}
-}
-
 func FuzzParseContainer(f *testing.F) {
 	details, usages := pages(f, "/json"), pages(f, "/stats")
 	for i := range max(len(details), len(usages)) {
@@ -58,7 +45,7 @@ func FuzzParseContainer(f *testing.F) {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)
 			j.add(b, windows)
-			checkPossible(t, b)
+			plugintest.Possible(t, b)
 		}
 	})
 }
@@ -109,7 +96,7 @@ func FuzzParseEngine(f *testing.F) {
 				disk.answer = answer
 				_ = disk.add(b, nil)
 			}
-			checkPossible(t, b)
+			plugintest.Possible(t, b)
 		}
 	})
 }

@@ -49,15 +49,6 @@ func TestPlugin(t *testing.T) {
 	)
 }
 
-func check(t *testing.T, got map[string]float64, want map[string]float64) {
-	t.Helper()
-	for key, v := range want {
-		if is, ok := got[key]; !ok || is != v {
-			t.Errorf("%s is %v (%v), want %v", key, is, ok, v)
-		}
-	}
-}
-
 // local takes the address of the server out of the keys, as it is for Docker's own socket.
 func local(f *fake, values map[string]float64) map[string]float64 {
 	m := map[string]float64{}
@@ -77,7 +68,7 @@ func TestCgroup1(t *testing.T) {
 		}
 	}
 	got := local(f, p.Gather(10))
-	check(t, got, map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"docker_up": 1, "docker_cpu_percent_web": 20, "docker_cpu_usage_web": 4, "docker_cpu_usage_rate_web": .2, "docker_cpu_user_web": .2, "docker_cpu_system_web": .01,
 		"docker_cpu_online_web": 2, "docker_cpu_limit_web": .5, "docker_cpu_limit_never": 1.5,
 		"docker_cpu_periods_web": 23, "docker_cpu_throttled_periods_web": 5, "docker_cpu_throttled_time_web": 1.5, "docker_cpu_throttled_time_rate_web": 0,
@@ -110,7 +101,7 @@ func TestCgroup2(t *testing.T) {
 	p := plugintest.Start(t, patientPlugin(), f.config("swarm_enabled: true"), plugintest.Env("docker", ""))
 	p.Gather(0)
 	got := local(f, p.Gather(10))
-	check(t, got, map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"docker_cpu_percent_web": 20, "docker_cpu_percent_paused": 0, "docker_mem_usage_web": 2_100_000, "docker_mem_rss_web": 1_900_000, "docker_mem_cache_web": 1_000_000, "docker_mem_major_faults_web": 11,
 		"docker_mem_usage_paused": 100, "docker_mem_failcnt_paused": 2, "docker_mem_failcnt_web": 0, "docker_pids_web": 9, "docker_cpu_online_web": 8,
 		"docker_blkio_read_bytes_web": 4096, "docker_blkio_write_bytes_web": 8192, "docker_blkio_device_write_bytes_web_259:0": 8192,
@@ -142,7 +133,7 @@ func TestRecordedCgroup2(t *testing.T) {
 		return 0
 	}
 	got := local(f, plugintest.Start(t, Plugin, f.config(), plugintest.Env("docker", "")).Gather(0))
-	check(t, got, map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"docker_mem_usage_web": file("memory.current", "") - file("memory.stat", "inactive_file"), "docker_mem_limit_web": file("memory.max", ""),
 		"docker_mem_rss_web": file("memory.stat", "anon"), "docker_mem_cache_web": file("memory.stat", "file"), "docker_mem_major_faults_web": file("memory.stat", "pgmajfault"),
 		"docker_mem_failcnt_web": file("memory.events", "oom"), "docker_cpu_system_web": file("cpu.stat", "system_usec") / 1e6,
@@ -159,7 +150,7 @@ func TestPodmanAndWindows(t *testing.T) {
 	p := plugintest.Start(t, patientPlugin(), f.config(), plugintest.Env("docker", ""))
 	p.Gather(0)
 	got := local(f, p.Gather(10))
-	check(t, got, map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"docker_cpu_percent_web": 20, "docker_mem_usage_web": 1654784, "docker_container_exit_code_done": 3, "docker_container_size_done": 12, "docker_disk_size_images": 1444958,
 		"docker_disk_reclaimable_images": 0, "docker_net_rx_bytes_web_network": 0,
 	})
@@ -171,7 +162,7 @@ func TestPodmanAndWindows(t *testing.T) {
 	f = recorded(t, "docker-windows")
 	p = plugintest.Start(t, Plugin, f.config(), plugintest.Env("docker", ""))
 	p.Gather(0)
-	check(t, local(f, p.Gather(10)), map[string]float64{
+	plugintest.Expect(t, local(f, p.Gather(10)), map[string]float64{
 		"docker_cpu_percent_iis": 2000, "docker_cpu_user_iis": 2, "docker_mem_usage_iis": 30, "docker_blkio_read_bytes_iis": 77, "docker_blkio_write_ops_iis": 8, "docker_net_rx_bytes_iis_a-b": 1,
 	})
 }
@@ -206,7 +197,7 @@ func TestPlace(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for config, want := range map[string]string{
+	plugintest.Configs(t, Plugin, map[string]string{
 		"{endpoint: ssh://h}":                          "ssh is not supported",
 		"{endpoint: 'npipe:////./pipe/docker_engine'}": "named pipes",
 		"{endpoint: h:2375}":                           "must be unix:///var/run/docker.sock, tcp://",
@@ -217,10 +208,5 @@ func TestConfig(t *testing.T) {
 		"{container_name_include: ['~(']}":             "regular expression",
 		// The predecessor's, all of them.
 		"{endpoint: unix:///var/run/docker.sock, gather_services: false, container_name_include: [], container_name_exclude: [], container_state_include: [], container_state_exclude: [], docker_label_include: [], docker_label_exclude: [], tag_env: [JAVA_HOME], perdevice: true, perdevice_include: [cpu], max_workers: 10, collect_engine_metrics: true, collect_disk_usage: true, swarm_enabled: false, timeout: 5s}": "",
-	} {
-		_, problems := plugintest.Decode(t, Plugin, config)
-		if err := problems.Err(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %v, want %q", config, err, want)
-		}
-	}
+	})
 }

@@ -61,7 +61,7 @@ func TestAgainstDocker(t *testing.T) {
 	between("docker_net_tx_bytes_busy_eth0", 1000, after.sent)
 	between("docker_net_tx_bytes_busy_eth0", before.sent, after.sent)
 	between("docker_container_uptime_busy", time.Since(p.inspect(t, "busy").State.StartedAt.Time).Seconds()-10, time.Since(p.inspect(t, "busy").State.StartedAt.Time).Seconds())
-	check(t, got, map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"docker_pids_busy": after.pids, "docker_pids_limit_busy": 40, "docker_mem_limit_busy": 256 << 20, "docker_cpu_limit_busy": .2,
 		"docker_container_exit_code_hungry": 137, "docker_container_oom_killed_hungry": truth(p.inspect(t, "hungry").State.OOMKilled), "docker_container_state_hungry": 5,
 		"docker_container_exit_code_again": 7, "docker_container_restarts_again": 2, "docker_container_state_never": 0, "docker_container_running_busy": 1,
@@ -91,7 +91,7 @@ func (p *daemonProcess) lifeGoesOn(t *testing.T, probe *plugintest.Probe) {
 	t.Helper()
 	p.ask(t, "pause", "busy")
 	got := p.gather(t, probe, 30)
-	check(t, got, map[string]float64{"docker_container_state_busy": 2, "docker_container_running_busy": 0})
+	plugintest.Expect(t, got, map[string]float64{"docker_container_state_busy": 2, "docker_container_running_busy": 0})
 	if got["docker_disk_size_images"] < 1e6 || got["docker_container_size_busy"] < 30<<20 || got["docker_container_root_size_busy"] < 31<<20 {
 		t.Errorf("the image takes %v bytes, the file in the container %v", got["docker_disk_size_images"], got["docker_container_size_busy"])
 	}
@@ -107,13 +107,13 @@ func (p *daemonProcess) lifeGoesOn(t *testing.T, probe *plugintest.Probe) {
 		}
 	}
 	p.ask(t, "run", "-d", "--name", "busy", "--network", "none", "program:1", "sleep")
-	check(t, p.gather(t, probe, 60), map[string]float64{"docker_container_running_busy": 1})
+	plugintest.Expect(t, p.gather(t, probe, 60), map[string]float64{"docker_container_running_busy": 1})
 	p.stop()
 	if b, err := probe.Batch(70); err == nil || !strings.Contains(err.Error(), "is it running?") || b.Len() != 1 {
 		t.Errorf("without a daemon: %v", err)
 	}
 	p.start(t)
-	check(t, p.gather(t, probe, 80), map[string]float64{"docker_up": 1, "docker_container_running_busy": 0, "docker_engine_containers": 6})
+	plugintest.Expect(t, p.gather(t, probe, 80), map[string]float64{"docker_up": 1, "docker_container_running_busy": 0, "docker_engine_containers": 6})
 }
 
 // TestAgainstSwarm compares with services whose tasks run.
@@ -131,7 +131,7 @@ func TestAgainstSwarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check(t, p.gather(t, probe, 0), map[string]float64{
+	plugintest.Expect(t, p.gather(t, probe, 0), map[string]float64{
 		"docker_service_replicas_running_two": 2, "docker_service_replicas_desired_two": 2, "docker_service_replicas_running_never": 0, "docker_service_replicas_desired_never": 3,
 		"docker_node_ready_" + host: 1, "docker_node_leader_" + host: 1, "docker_swarm_nodes": 1, "docker_swarm_managers": 1,
 	})
@@ -170,7 +170,7 @@ func TestAgainstPodman(t *testing.T) {
 	if v := got["docker_cpu_percent_busy"]; v < 5 || v > 110*float64(got["docker_engine_cpus"]) {
 		t.Errorf("%v%%", v)
 	}
-	check(t, got, map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"docker_up": 1, "docker_pids_busy": after.pids, "docker_mem_limit_busy": 256 << 20, "docker_container_exit_code_done": 7, "docker_container_state_done": 5,
 		"docker_engine_containers": 2, "docker_engine_containers_running": 1,
 	})

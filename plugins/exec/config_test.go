@@ -16,7 +16,7 @@ import (
 )
 
 func TestConfig(t *testing.T) {
-	for config, want := range map[string]string{
+	plugintest.Configs(t, Plugin, map[string]string{
 		"commands: [a]": "",
 		"{commands: [a], timeout: 5, data_format: metrics, ignore_error: true, working_dir: /, shell: true, max_output_size: 1048576, add_hostname: true, environment: [A=b]}": "",
 		"{}":               "",
@@ -35,13 +35,7 @@ func TestConfig(t *testing.T) {
 		`{commands: ["a 'b"]}`:                                          "",
 		"{commands: [a], max_output_size: 1}":                           "must be at least 1024",
 		"{commands: ['secret:a']}":                                      "secret",
-	} {
-		_, problems := plugintest.Decode(t, Plugin, config)
-		err := problems.Err()
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(problems.Error(), want) {
-			t.Errorf("%s: %v, want %q", config, problems, want)
-		}
-	}
+	})
 }
 
 func TestSplitWords(t *testing.T) {

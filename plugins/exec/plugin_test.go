@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -343,11 +342,5 @@ func TestSeriesAreForgotten(t *testing.T) {
 
 // BenchmarkGather is what starting a shell and reading ten metrics costs.
 func BenchmarkGather(b *testing.B) {
-	p := start(b, "{commands: ['printf \"a 1\\nb 2\\nc 3\\nd 4\\ne 5\\nf 6\\ng 7\\nh 8\\ni 9\\nj 10\\n\"'], data_format: metrics}")
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := p.Input.Gatherer.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 16)); err != nil {
-			b.Fatal(err)
-		}
-	}
+	plugintest.Cost(b, start(b, "{commands: ['printf \"a 1\\nb 2\\nc 3\\nd 4\\ne 5\\nf 6\\ng 7\\nh 8\\ni 9\\nj 10\\n\"'], data_format: metrics}"))
 }

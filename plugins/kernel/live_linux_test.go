@@ -8,9 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -27,11 +25,7 @@ func TestAgainstTheKernelsOtherFiles(t *testing.T) {
 		before := account(t)
 		got = p.Gather(0)
 		after := account(t)
-		for key, low := range before {
-			if v, ok := got[key]; !ok || v < low || v > after[key] {
-				d.Errorf("%s is %v (%v), others say %v to %v", key, v, ok, low, after[key])
-			}
-		}
+		d.Between(got, before, after)
 	})
 	for _, names := range []string{"/proc/pressure/*", "/sys/kernel/mm/ksm/run"} {
 		paths, _ := filepath.Glob(names)
@@ -85,12 +79,7 @@ func softirqs(t *testing.T) map[string]float64 {
 }
 
 func BenchmarkGather(b *testing.B) {
-	p := plugintest.Start(b, Plugin, "", plugintest.Env("kernel", ""))
-	for b.Loop() {
-		if err := p.Input.Gatherer.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 128)); err != nil {
-			b.Fatal(err)
-		}
-	}
+	plugintest.Cost(b, plugintest.Start(b, Plugin, "", plugintest.Env("kernel", "")))
 }
 
 // BenchmarkParseStat is a machine of 4096 CPUs and 20,000 interrupts.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,9 +24,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestGather(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("kernel", dir))
+	first, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	want := map[string]float64{
 		"kernel_interrupts": 4294967290, "kernel_context_switches": 88123411, "kernel_processes_forked": 10233,
 		"kernel_boot_time": 1337000000, "kernel_procs_running": 1, "kernel_procs_blocked": 0,
@@ -40,10 +37,9 @@ func TestGather(t *testing.T) {
 		"kernel_ksm_full_scans": 12, "kernel_ksm_pages_shared": 1041, "kernel_ksm_pages_sharing": 90211, "kernel_ksm_pages_to_scan": 100,
 		"kernel_ksm_pages_unshared": 55221, "kernel_ksm_pages_volatile": 812, "kernel_ksm_run": 1, "kernel_ksm_sleep_millisecs": 20,
 	}
-	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
 	maps.Copy(want, map[string]float64{
 		"kernel_interrupts":       100, // wrapped at 32 bits: no rate of it
 		"kernel_context_switches": 88123511, "kernel_context_switches_rate": 10,
@@ -54,18 +50,13 @@ func TestGather(t *testing.T) {
 		want["kernel_softirqs_rate_"+name] = 0
 	}
 	want["kernel_softirqs_rate_TIMER"] = 10
-	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+	if diff := cmp.Diff(want, second); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestPressureHasAKeyPerResourceAndType(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/vm-6.18")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("kernel", dir))
-	p.Gather(0)
-	plugintest.Lay(t, dir, "testdata/vm-6.18-later")
-	got := p.Gather(10)
+	_, got := plugintest.Twice(t, Plugin, "", "testdata/vm-6.18", "testdata/vm-6.18-later")
 	maps.DeleteFunc(got, func(key string, _ float64) bool { return !strings.HasPrefix(key, "kernel_pressure_") })
 	want := map[string]float64{}
 	for _, r := range []struct {
@@ -104,12 +95,7 @@ func TestUnlimitedFilesHaveNoPercentage(t *testing.T) {
 }
 
 func TestKSM(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/vm-6.18")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("kernel", dir))
-	p.Gather(0)
-	plugintest.Lay(t, dir, "testdata/vm-6.18-later")
-	got := p.Gather(10)
+	_, got := plugintest.Twice(t, Plugin, "", "testdata/vm-6.18", "testdata/vm-6.18-later")
 	maps.DeleteFunc(got, func(key string, _ float64) bool { return !strings.HasPrefix(key, "kernel_ksm_") })
 	want := map[string]float64{
 		"kernel_ksm_full_scans": 13, "kernel_ksm_full_scans_rate": 0.1, "kernel_ksm_pages_scanned": 9100, "kernel_ksm_pages_scanned_rate": 10,
@@ -215,22 +201,8 @@ func TestParseNumber(t *testing.T) {
 	}
 }
 
-func seed(f *testing.F, pattern string) {
-	paths, err := filepath.Glob(pattern)
-	if err != nil || len(paths) == 0 {
-		f.Fatal(paths, err)
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-}
-
 func FuzzParseStat(f *testing.F) {
-	seed(f, "testdata/*/proc/stat")
+	plugintest.Seed(f, "testdata/*/proc/stat")
 	f.Add([]byte("btime 1\nbtime")) // the same line again, cut short
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := parseStat(data)
@@ -249,7 +221,7 @@ func FuzzParseStat(f *testing.F) {
 }
 
 func FuzzParsePressure(f *testing.F) {
-	seed(f, "testdata/*/proc/pressure/*")
+	plugintest.Seed(f, "testdata/*/proc/pressure/*")
 	f.Fuzz(func(t *testing.T, line []byte) {
 		kind, p, ok := parsePressure(line)
 		if ok && (p.averages[0] < 0 || p.averages[1] < 0 || p.averages[2] < 0 || string(kind) != "some" && string(kind) != "full") {

@@ -2,7 +2,6 @@ package linuxcpu
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,15 +82,8 @@ func TestGather(t *testing.T) {
 
 // A core that comes back after a while offline begins anew: its old reading says nothing about the time since.
 func TestOfflineCoreIsForgotten(t *testing.T) {
-	dir := plugintest.Files(t, "", map[string]string{"proc/stat": "cpu 1 1 1 1\ncpu1 1 1 1 1\n"})
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
-	p.Gather(0)
-	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 1 1 1 1\n"})
-	for i := range 5 {
-		p.Gather(float64(10 + 10*i))
-	}
-	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 1 1 1 1\ncpu1 9 9 9 9\n"})
-	if got := p.Gather(60); len(got) > 0 {
+	const total = "cpu 1 1 1 1\n"
+	if got := plugintest.ComesBack(t, Plugin, "proc/stat", total+"cpu1 1 1 1 1\n", total, total+"cpu1 9 9 9 9\n"); len(got) > 0 {
 		t.Errorf("the first reading of a core that came back gives %v", got)
 	}
 }
@@ -134,13 +126,7 @@ func TestGatherErrors(t *testing.T) {
 }
 
 func FuzzParseStat(f *testing.F) {
-	for _, tree := range []string{"vm-6.18", "kvmhost-2.6.32", "armboard-4.9"} {
-		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc", "stat"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	plugintest.Seed(f, "testdata/*/proc/stat")
 	f.Add([]byte("cpu99999999999999999999 1 2 3 4\ncpu -1 -2 -3 -4 18446744073709551615"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for line := range strings.Lines(string(data)) {

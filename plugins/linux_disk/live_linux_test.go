@@ -3,12 +3,12 @@ package linuxdisk
 import (
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -19,13 +19,10 @@ func TestAgainstDf(t *testing.T) {
 }
 
 func compareWithDf(t *testing.T, d *plugintest.Differences, p *plugintest.Probe) {
-	text, err := exec.Command("df", "-B1", "--output=size,used,avail,itotal,pcent,target").Output()
-	if err != nil {
-		t.Skipf("df: %v", err)
-	}
+	text := servicetest.Output(t, "df", "-B1", "--output=size,used,avail,itotal,pcent,target")
 	got := p.Gather(0)
 	compared := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) != 6 || fields[5] != "/" {
 			continue
@@ -54,11 +51,8 @@ func compareWithDf(t *testing.T, d *plugintest.Differences, p *plugintest.Probe)
 
 // TestErrorsAgainstSysfs finds the count of / by the name in its source, which need not be the kernel's: then it is skipped.
 func TestErrorsAgainstSysfs(t *testing.T) {
-	source, err := exec.Command("findmnt", "-n", "-o", "SOURCE", "/").Output()
-	if err != nil {
-		t.Skipf("findmnt: %v", err)
-	}
-	count, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(strings.TrimSpace(string(source))), "errors_count"))
+	source := servicetest.Output(t, "findmnt", "-n", "-o", "SOURCE", "/")
+	count, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(strings.TrimSpace(source)), "errors_count"))
 	if err != nil {
 		t.Skip(err)
 	}

@@ -2,8 +2,7 @@ package linuxio
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -22,18 +21,15 @@ func TestConformance(t *testing.T) {
 }
 
 func TestGather(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	p := plugintest.Start(t, Plugin, "exclude_devices: [dm-0]", plugintest.Env("linux_io", dir))
+	first, second := plugintest.Twice(t, Plugin, "exclude_devices: [dm-0]", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	want := map[string]float64{
 		"diskio_device_cciss_c0d0": 1, "diskio_in_flight_cciss_c0d0": 0,
 		"io_reads_cciss_c0d0": 1000, "io_read_bytes_cciss_c0d0": 20000 * 512, "io_read_time_ms_cciss_c0d0": 3000,
 		"io_writes_cciss_c0d0": 4000, "io_write_bytes_cciss_c0d0": 50000 * 512, "io_write_time_ms_cciss_c0d0": 6000,
 	}
-	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
 	maps.Copy(want, map[string]float64{
 		"io_reads_cciss_c0d0": 1100, "io_read_bytes_cciss_c0d0": 20200 * 512, "io_read_time_ms_cciss_c0d0": 3050,
 		"io_writes_cciss_c0d0": 4200, "io_write_bytes_cciss_c0d0": 51000 * 512, "io_write_time_ms_cciss_c0d0": 6200,
@@ -42,7 +38,7 @@ func TestGather(t *testing.T) {
 		"diskio_util_percent_cciss_c0d0": 50, "diskio_queue_length_cciss_c0d0": 0.5,
 		"diskio_read_await_cciss_c0d0": 0.5, "diskio_write_await_cciss_c0d0": 1,
 	})
-	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+	if diff := cmp.Diff(want, second); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -50,41 +46,31 @@ func TestGather(t *testing.T) {
 // What a kernel does not count has no series: flushes begin with Linux 5.5, discards with 4.18.
 func TestColumnsOfLaterKernels(t *testing.T) {
 	const line = "8 0 sda 1 2 3 4 5 6 7 8 2 10 11"
+	none := math.NaN()
 	for columns, want := range map[string]map[string]float64{
-		"":                {"io_discards_sda": -1, "io_flushes_sda": -1},
-		" 1 2 3":          {"io_discards_sda": -1, "io_flushes_sda": -1},
-		" 1 2 3 4":        {"io_discards_sda": 1, "io_discard_bytes_sda": 3 * 512, "io_flushes_sda": -1},
+		"":                {"io_discards_sda": none, "io_flushes_sda": none},
+		" 1 2 3":          {"io_discards_sda": none, "io_flushes_sda": none},
+		" 1 2 3 4":        {"io_discards_sda": 1, "io_discard_bytes_sda": 3 * 512, "io_flushes_sda": none},
 		" 1 2 3 4 5 6 7":  {"io_discards_sda": 1, "io_flushes_sda": 5},
 		" 1 2 3 4 5 6 x7": {"io_discards_sda": 1, "io_flushes_sda": 5, "diskio_in_flight_sda": 2},
 	} {
 		dir := plugintest.Files(t, "", map[string]string{"proc/diskstats": line + columns + "\n"})
-		got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir)).Gather(0)
-		for key, value := range want {
-			if v, ok := got[key]; ok != (value >= 0) || ok && v != value {
-				t.Errorf("%q: %s is %v (%v), want %v", columns, key, v, ok, value)
-			}
-		}
+		t.Run(columns, func(t *testing.T) {
+			plugintest.Expect(t, plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir)).Gather(0), want)
+		})
 	}
 }
 
 func TestUtilIsAtMostFull(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
-	p.Gather(0)
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
-	if got := p.Gather(10)["diskio_util_percent_dm-0"]; got != 100 {
+	_, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
+	if got := second["diskio_util_percent_dm-0"]; got != 100 {
 		t.Errorf("15 s busy in 10 s are %v %%", got)
 	}
 }
 
 func TestResetGivesNoRate(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
-	p.Gather(0)
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	for key, v := range p.Gather(10) {
+	_, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32-later", "testdata/server-2.6.32")
+	for key, v := range second {
 		if strings.Contains(key, "_rate_") || strings.Contains(key, "util") || strings.Contains(key, "await") {
 			t.Errorf("%s is %v after a reset", key, v)
 		}
@@ -94,19 +80,8 @@ func TestResetGivesNoRate(t *testing.T) {
 // A device that comes back after a while is another one: its counters began anew, whatever they say.
 func TestRemovedDeviceIsForgotten(t *testing.T) {
 	const sda, sdb = "8 0 sda 1 1 1 1 1 1 1 1 1 1 1\n", "8 16 sdb 9 9 9 9 9 9 9 9 9 9 9\n"
-	dir := plugintest.Files(t, "", map[string]string{"proc/diskstats": sda + sdb})
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
-	p.Gather(0)
-	plugintest.Files(t, dir, map[string]string{"proc/diskstats": sda})
-	for i := range 5 {
-		p.Gather(float64(10 + 10*i))
-	}
-	plugintest.Files(t, dir, map[string]string{"proc/diskstats": sda + sdb})
-	if got := p.Gather(60); got["io_reads_sdb"] != 9 {
-		t.Errorf("the device that came back: %v", got)
-	} else if rate, ok := got["diskio_reads_rate_sdb"]; ok {
-		t.Errorf("its first reading gives a rate: %v", rate)
-	}
+	got := plugintest.ComesBack(t, Plugin, "proc/diskstats", sda+sdb, sda, sda+sdb)
+	plugintest.Expect(t, got, map[string]float64{"io_reads_sdb": 9, "diskio_reads_rate_sdb": math.NaN()})
 }
 
 func TestLabels(t *testing.T) {
@@ -114,15 +89,10 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := plugintest.BySeries(b)
-	for _, want := range []string{
+	plugintest.HasSeries(t, b,
 		`diskio_device{device="vda",environment="test",host="testhost",source="linux_io"}`,
 		`io_read_time_ms{device="vda",environment="test",host="testhost",source="linux_io",unit="milliseconds"}`,
-	} {
-		if _, ok := got[want]; !ok {
-			t.Errorf("no %s in %v", want, got)
-		}
-	}
+	)
 }
 
 func TestFilter(t *testing.T) {
@@ -177,15 +147,7 @@ func TestMissingFileIsAnError(t *testing.T) {
 }
 
 func FuzzParseDevice(f *testing.F) {
-	for _, tree := range []string{"vm-6.18", "armboard-4.19", "server-2.6.32-later"} {
-		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc/diskstats"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		for line := range strings.Lines(string(data)) {
-			f.Add([]byte(line))
-		}
-	}
+	plugintest.SeedLines(f, "testdata/*/proc/diskstats")
 	f.Fuzz(func(t *testing.T, line []byte) {
 		name, s, ok := parseDevice(line)
 		if ok && len(name) == 0 {

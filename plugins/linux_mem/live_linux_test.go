@@ -3,12 +3,12 @@ package linuxmem
 import (
 	"math"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -34,11 +34,8 @@ func TestAgainstFree(t *testing.T) {
 }
 
 func free(t *testing.T) map[string]float64 {
-	text, err := exec.Command("free", "-b", "-w").Output()
-	if err != nil {
-		t.Skipf("free: %v", err)
-	}
-	lines := strings.Split(string(text), "\n")
+	text := servicetest.Output(t, "free", "-b", "-w")
+	lines := strings.Split(text, "\n")
 	heads, values := strings.Fields(lines[0]), strings.Fields(lines[1])[1:]
 	free := map[string]float64{}
 	for i, head := range heads {

@@ -2,7 +2,6 @@ package linuxmem
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,13 +82,7 @@ func TestGatherErrors(t *testing.T) {
 }
 
 func FuzzParseMeminfo(f *testing.F) {
-	for _, tree := range []string{"vm-6.18", "server-2.6.32", "lxc-masked"} {
-		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc", "meminfo"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	plugintest.Seed(f, "testdata/*/proc/meminfo")
 	f.Add([]byte("MemTotal: 18446744073709551615 kB\nShmem: 18446744073709551615 kB"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseMeminfo(data)

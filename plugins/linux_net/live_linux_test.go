@@ -21,11 +21,7 @@ func TestAgainstSysfs(t *testing.T) {
 		if len(before) == 0 {
 			t.Skip("no /sys/class/net")
 		}
-		for key, low := range before {
-			if v, ok := got[key]; !ok || v < low || v > after[key] {
-				d.Errorf("%s is %v (%v), sysfs says %v to %v", key, v, ok, low, after[key])
-			}
-		}
+		d.Between(got, before, after)
 	})
 }
 

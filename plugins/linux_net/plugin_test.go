@@ -2,8 +2,7 @@ package linuxnet
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -23,18 +22,15 @@ func TestConformance(t *testing.T) {
 }
 
 func TestGather(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	p := plugintest.Start(t, Plugin, "exclude_interfaces: [lo, 'eth0:1']", plugintest.Env("linux_net", dir))
+	first, second := plugintest.Twice(t, Plugin, "exclude_interfaces: [lo, 'eth0:1']", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	want := map[string]float64{
 		"net_interface_eth0": 1,
 		"net_rx_bytes_eth0":  4294960000, "net_rx_packets_eth0": 8001122, "net_rx_errs_eth0": 0, "net_rx_drop_eth0": 12,
 		"net_tx_bytes_eth0": 3204567890, "net_tx_packets_eth0": 7001122, "net_tx_errs_eth0": 0, "net_tx_drop_eth0": 0,
 	}
-	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
 	maps.Copy(want, map[string]float64{
 		"net_rx_bytes_eth0": 1000, "net_rx_packets_eth0": 8001222, "net_tx_bytes_eth0": 3204568890, "net_tx_packets_eth0": 7001222,
 		// net_rx_bytes wrapped at 32 bits: no rates of it.
@@ -42,7 +38,7 @@ func TestGather(t *testing.T) {
 		"net_tx_bytes_rate_eth0": 100, "net_tx_packets_rate_eth0": 10, "net_tx_errs_rate_eth0": 0, "net_tx_drop_rate_eth0": 0,
 		"net_tx_bytes_bits_rate_eth0": 800,
 	})
-	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+	if diff := cmp.Diff(want, second); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -50,19 +46,8 @@ func TestGather(t *testing.T) {
 // An interface that comes back after a while is another one: its counters began anew, whatever they say.
 func TestRemovedInterfaceIsForgotten(t *testing.T) {
 	const lo, eth = "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", "eth0: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
-	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/dev": lo + eth})
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", dir))
-	p.Gather(0)
-	plugintest.Files(t, dir, map[string]string{"proc/1/net/dev": lo})
-	for i := range 5 {
-		p.Gather(float64(10 + 10*i))
-	}
-	plugintest.Files(t, dir, map[string]string{"proc/1/net/dev": lo + eth})
-	if got := p.Gather(60); got["net_rx_bytes_eth0"] != 9 {
-		t.Errorf("the interface that came back: %v", got)
-	} else if rate, ok := got["net_rx_bytes_rate_eth0"]; ok {
-		t.Errorf("its first reading gives a rate: %v", rate)
-	}
+	got := plugintest.ComesBack(t, Plugin, "proc/1/net/dev", lo+eth, lo, lo+eth)
+	plugintest.Expect(t, got, map[string]float64{"net_rx_bytes_eth0": 9, "net_rx_bytes_rate_eth0": math.NaN()})
 }
 
 func TestLink(t *testing.T) {
@@ -121,15 +106,10 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := plugintest.BySeries(b)
-	for _, want := range []string{
+	plugintest.HasSeries(t, b,
 		`net_interface{environment="test",host="testhost",interface="eth0",source="linux_net"}`,
 		`net_rx_bytes{environment="test",host="testhost",iface="eth0",source="linux_net",unit="bytes"}`,
-	} {
-		if _, ok := got[want]; !ok {
-			t.Errorf("no %s in %v", want, got)
-		}
-	}
+	)
 }
 
 func TestFilter(t *testing.T) {
@@ -205,15 +185,7 @@ func TestMissingFileIsAnError(t *testing.T) {
 }
 
 func FuzzParseInterface(f *testing.F) {
-	for _, tree := range []string{"vm-6.18", "docker-5.10", "server-2.6.32"} {
-		data, err := os.ReadFile(filepath.Join("testdata", tree, "proc/1/net/dev"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		for line := range strings.Lines(string(data)) {
-			f.Add([]byte(line))
-		}
-	}
+	plugintest.SeedLines(f, "testdata/*/proc/1/net/dev")
 	f.Fuzz(func(t *testing.T, line []byte) {
 		if name, _, ok := parseInterface(line); ok && len(name) == 0 {
 			t.Error("an interface without a name")

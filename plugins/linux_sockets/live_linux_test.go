@@ -1,12 +1,12 @@
 package linuxsockets
 
 import (
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -31,15 +31,12 @@ func TestAgainstSs(t *testing.T) {
 // ss reads "TCP: 774 (estab 44, closed 723, orphaned 0, timewait 723)" and the table below it: "UDP  3  2  1".
 func ss(t *testing.T) map[string]float64 {
 	t.Helper()
-	text, err := exec.Command("ss", "-s").Output()
-	if err != nil {
-		t.Skipf("ss: %v", err)
-	}
+	text := servicetest.Output(t, "ss", "-s")
 	numbers := map[string]float64{}
 	for key, pattern := range map[string]string{"sockets_tcp_orphan": `orphaned (\d+)`, "sockets_tcp_inuse": `(?m)^TCP\s+\d+\s+(\d+)`,
 		"sockets_tcp6_inuse": `(?m)^TCP\s+\d+\s+\d+\s+(\d+)`, "sockets_udp_inuse": `(?m)^UDP\s+\d+\s+(\d+)`, "sockets_raw_inuse": `(?m)^RAW\s+\d+\s+(\d+)`} {
-		if m := regexp.MustCompile(pattern).FindSubmatch(text); m != nil {
-			numbers[key], _ = strconv.ParseFloat(string(m[1]), 64)
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
+			numbers[key], _ = strconv.ParseFloat(m[1], 64)
 		}
 	}
 	return numbers
@@ -47,11 +44,8 @@ func ss(t *testing.T) map[string]float64 {
 
 // TestCPUs compares with the number of CPUs that are online.
 func TestCPUs(t *testing.T) {
-	text, err := exec.Command("getconf", "_NPROCESSORS_ONLN").Output()
-	if err != nil {
-		t.Skipf("getconf: %v", err)
-	}
-	want, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	text := servicetest.Output(t, "getconf", "_NPROCESSORS_ONLN")
+	want, _ := strconv.Atoi(strings.TrimSpace(text))
 	got := 0
 	for key := range plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", "")).Gather(0) {
 		if strings.HasPrefix(key, "softnet_processed_cpu") {

@@ -3,7 +3,6 @@ package linuxsockets
 import (
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,31 +26,10 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-// gathered lays the second tree over the first, and returns what two gathers 10 seconds apart say.
-func gathered(t *testing.T, tree, later string) (first, second map[string]float64) {
-	t.Helper()
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, tree)
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", dir))
-	first = p.Gather(0)
-	plugintest.Lay(t, dir, later)
-	return first, p.Gather(10)
-}
-
-// expect checks some of the values; those that are NaN must not be there.
-func expect(t *testing.T, got, want map[string]float64) {
-	t.Helper()
-	for key, v := range want {
-		if g, ok := got[key]; ok != !math.IsNaN(v) || ok && g != v {
-			t.Errorf("%s is %v (%v), want %v", key, g, ok, v)
-		}
-	}
-}
-
 func TestGateway(t *testing.T) {
-	first, second := gathered(t, "testdata/gateway-6.1", "testdata/gateway-6.1-later")
+	first, second := plugintest.Twice(t, Plugin, "", "testdata/gateway-6.1", "testdata/gateway-6.1-later")
 	none, size := math.NaN(), float64(os.Getpagesize())
-	expect(t, first, map[string]float64{
+	plugintest.Expect(t, first, map[string]float64{
 		"sockets_used": 512, "sockets_tcp_inuse": 24, "sockets_tcp_orphan": 1, "sockets_tcp_tw": 3, "sockets_tcp_alloc": 30, "sockets_tcp_mem": 5 * size,
 		"sockets_udp_mem": 4 * size, "sockets_frag_memory": 4096, "sockets_tcp6_inuse": 8, "sockets_tcp_mem_max": 300 * size, "sockets_udp_mem_max": 4000 * size,
 		// CPUs 1 and 3 are offline.
@@ -61,44 +39,37 @@ func TestGateway(t *testing.T) {
 		"conntrack_entries": 65536, "conntrack_entries_limit": 262144, "conntrack_used_percent": 25,
 		"conntrack_clashres": 102, "conntrack_found": 104, "conntrack_search_restart": 124, "conntrack_expect_new": 18, "conntrack_entries_rate": none,
 	})
-	expect(t, second, map[string]float64{
+	plugintest.Expect(t, second, map[string]float64{
 		"softnet_processed_rate_cpu2": 4, "softnet_backlog_len_rate_cpu2": none, "conntrack_found": 114, "conntrack_found_rate": 1, "conntrack_entries": 65540,
 		"conntrack_entries_rate": none, "sockets_used_rate": none,
 	})
 }
 
 func TestOldKernel(t *testing.T) {
-	first, second := gathered(t, "testdata/server-2.6.32", "testdata/server-2.6.32-later")
+	first, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	none := math.NaN()
-	expect(t, first, map[string]float64{
+	plugintest.Expect(t, first, map[string]float64{
 		"softnet_processed_cpu0": 0xfffffff0, "softnet_processed_cpu1": 11, "softnet_processed_cpu2": none, "softnet_processed_cpu3": 33,
 		"softnet_received_rps_cpu0": none, "softnet_backlog_len_cpu0": none, "softnet_flow_limit_count_cpu0": none,
 		"conntrack_searched": 9, "conntrack_entries": 300, "conntrack_delete_list": 3, "sockets_tcp_mem_max": none,
 	})
-	expect(t, second, map[string]float64{"softnet_processed_cpu0": 16, "softnet_processed_rate_cpu0": none, "softnet_processed_rate_cpu3": 2, "softnet_dropped_rate_cpu0": .2})
+	plugintest.Expect(t, second, map[string]float64{"softnet_processed_cpu0": 16, "softnet_processed_rate_cpu0": none, "softnet_processed_rate_cpu3": 2, "softnet_dropped_rate_cpu0": .2})
 }
 
 // A CPU that comes back after a while counts on, but nobody knows since when: no rate.
 func TestOfflineCPUIsForgotten(t *testing.T) {
 	const cpu0, cpu1 = "1 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "9 0 0 0 0 0 0 0 0 0 0 0 1 0 0\n"
-	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/softnet_stat": cpu0 + cpu1})
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", dir))
-	p.Gather(0)
-	plugintest.Files(t, dir, map[string]string{"proc/1/net/softnet_stat": cpu0})
-	for i := range 5 {
-		p.Gather(float64(10 + 10*i))
-	}
-	plugintest.Files(t, dir, map[string]string{"proc/1/net/softnet_stat": cpu0 + cpu1})
-	expect(t, p.Gather(60), map[string]float64{"softnet_processed_cpu1": 9, "softnet_processed_rate_cpu1": math.NaN(), "softnet_processed_rate_cpu0": 0})
+	got := plugintest.ComesBack(t, Plugin, "proc/1/net/softnet_stat", cpu0+cpu1, cpu0, cpu0+cpu1)
+	plugintest.Expect(t, got, map[string]float64{"softnet_processed_cpu1": 9, "softnet_processed_rate_cpu1": math.NaN(), "softnet_processed_rate_cpu0": 0})
 }
 
 func TestFewerFiles(t *testing.T) {
 	none := math.NaN()
-	board, _ := gathered(t, "testdata/board-4.19", "testdata/board-4.19")
-	expect(t, board, map[string]float64{"conntrack_entries": 12, "conntrack_used_percent": 100 * 12 / 4096., "conntrack_found": none, "sockets_tcp6_inuse": none,
+	board, _ := plugintest.Twice(t, Plugin, "", "testdata/board-4.19", "testdata/board-4.19")
+	plugintest.Expect(t, board, map[string]float64{"conntrack_entries": 12, "conntrack_used_percent": 100 * 12 / 4096., "conntrack_found": none, "sockets_tcp6_inuse": none,
 		"softnet_flow_limit_count_cpu0": 3, "softnet_backlog_len_cpu0": none})
-	container, _ := gathered(t, "testdata/container-5.15", "testdata/container-5.15")
-	expect(t, container, map[string]float64{"sockets_tcp_inuse": 1, "conntrack_entries": none, "conntrack_entries_limit": none, "softnet_processed_cpu0": none})
+	container, _ := plugintest.Twice(t, Plugin, "", "testdata/container-5.15", "testdata/container-5.15")
+	plugintest.Expect(t, container, map[string]float64{"sockets_tcp_inuse": 1, "conntrack_entries": none, "conntrack_entries_limit": none, "softnet_processed_cpu0": none})
 }
 
 // A kernel without a limit, and one that is replaced while the agent runs: no value moves to another name.
@@ -120,34 +91,16 @@ func TestConntrackOddities(t *testing.T) {
 }
 
 func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
-	for _, name := range []string{"none", "1/net/sockstat", "1/net/sockstat6", "1/net/softnet_stat", "1/net/stat/nf_conntrack", "1/net/stat",
-		"sys/net/ipv4/tcp_mem", "sys/net/netfilter/nf_conntrack_max", "sys/net/netfilter/nf_conntrack_count"} {
-		dir := plugintest.Files(t, "", map[string]string{"proc/" + name: ""})
-		if got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", dir)).Gather(0); len(got) > 0 {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
+	plugintest.Silent(t, Plugin, "proc/1/net/sockstat", "proc/1/net/sockstat6", "proc/1/net/softnet_stat", "proc/1/net/stat/nf_conntrack", "proc/1/net/stat",
+		"proc/sys/net/ipv4/tcp_mem", "proc/sys/net/netfilter/nf_conntrack_max", "proc/sys/net/netfilter/nf_conntrack_count")
 }
 
-// Noise in one file is an error that names it, and does not cost what the others say.
 func TestNoise(t *testing.T) {
-	files := map[string]string{"1/net/sockstat": "sockets_used", "1/net/sockstat6": "sockets_tcp6_inuse", "1/net/softnet_stat": "softnet_processed_cpu0",
-		"1/net/stat/nf_conntrack": "conntrack_found", "sys/net/ipv4/tcp_mem": "sockets_tcp_mem_max", "sys/net/netfilter/nf_conntrack_max": "conntrack_entries_limit"}
-	for name := range files {
-		dir := t.TempDir()
-		plugintest.Lay(t, dir, "testdata/gateway-6.1")
-		plugintest.Files(t, dir, map[string]string{"proc/" + name: "\x00\xff noise\nmore noise"})
-		b, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", dir)).Batch(0)
-		if err == nil || !strings.Contains(err.Error(), "parse ") || !strings.Contains(err.Error(), "proc/"+name+":") {
-			t.Errorf("noise in %s: %v", name, err)
-		}
-		got := plugintest.ByKey(b)
-		for file, key := range files {
-			if _, ok := got[key]; ok == (file == name) {
-				t.Errorf("noise in %s: %s is there: %v", name, key, ok)
-			}
-		}
-	}
+	plugintest.Noise(t, Plugin, "testdata/gateway-6.1", map[string]string{
+		"proc/1/net/sockstat": "sockets_used", "proc/1/net/sockstat6": "sockets_tcp6_inuse", "proc/1/net/softnet_stat": "softnet_processed_cpu0",
+		"proc/1/net/stat/nf_conntrack": "conntrack_found", "proc/sys/net/ipv4/tcp_mem": "sockets_tcp_mem_max",
+		"proc/sys/net/netfilter/nf_conntrack_max": "conntrack_entries_limit",
+	})
 }
 
 func TestSockstatValue(t *testing.T) {
@@ -199,7 +152,7 @@ func TestNthCPU(t *testing.T) {
 }
 
 func FuzzParseSockstat(f *testing.F) {
-	seed(f, "proc/1/net/sockstat*")
+	plugintest.Seed(f, "testdata/*/proc/1/net/sockstat*")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, g := range append(gauges(plugintest.Env("linux_sockets", "").Factory), gauges6(plugintest.Env("linux_sockets", "").Factory)...) {
 			if v, ok := sockstatValue(data, g.title, g.word); ok && (v > 0 && len(data) < len(g.title)+len(g.word)+3 || !strings.Contains(string(data), g.title)) {
@@ -211,8 +164,8 @@ func FuzzParseSockstat(f *testing.F) {
 }
 
 func FuzzParseSoftnet(f *testing.F) {
-	seed(f, "proc/1/net/softnet_stat")
-	seed(f, "sys/devices/system/cpu/online")
+	plugintest.Seed(f, "testdata/*/proc/1/net/softnet_stat")
+	plugintest.Seed(f, "testdata/*/sys/devices/system/cpu/online")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if _, columns := parseSoftnet(data); columns != 0 && columns < minSoftnetColumns || columns > len(strings.Fields(string(data))) {
 			t.Errorf("%d columns in %q", columns, data)
@@ -225,7 +178,7 @@ func FuzzParseSoftnet(f *testing.F) {
 }
 
 func FuzzParseConntrack(f *testing.F) {
-	seed(f, "proc/1/net/stat/nf_conntrack")
+	plugintest.Seed(f, "testdata/*/proc/1/net/stat/nf_conntrack")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		header, lines := scan.Line(data)
 		n := min(len(strings.Fields(string(header))), 32)
@@ -239,19 +192,4 @@ func FuzzParseConntrack(f *testing.F) {
 			t.Error("a newline at the end costs a CPU")
 		}
 	})
-}
-
-func seed(f *testing.F, pattern string) {
-	f.Helper()
-	paths, err := filepath.Glob("testdata/*/" + pattern)
-	if err != nil || len(paths) == 0 {
-		f.Fatal(paths, err)
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
 }

@@ -2,7 +2,6 @@ package linuxswap
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,20 +19,17 @@ func TestConformance(t *testing.T) {
 
 func TestGather(t *testing.T) {
 	page := float64(os.Getpagesize())
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_swap", dir))
+	first, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	want := map[string]float64{
 		"swap_total": 2064376 * 1024, "swap_free": 2040120 * 1024, "swap_used": 24256 * 1024, "swap_used_percent": 100 * 24256.0 / 2064376,
 		"swap_in": 1204 * page, "swap_out": 9011 * page,
 	}
-	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
 	want["swap_in"], want["swap_out"] = 1304*page, 9211*page
 	want["swap_in_rate"], want["swap_out_rate"] = 10*page, 20*page
-	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+	if diff := cmp.Diff(want, second); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -62,13 +58,7 @@ func TestGatherOddFiles(t *testing.T) {
 }
 
 func FuzzParseSwap(f *testing.F) {
-	for _, name := range []string{"proc/meminfo", "proc/vmstat"} {
-		data, err := os.ReadFile(filepath.Join("testdata", "server-2.6.32", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	plugintest.Seed(f, "testdata/*/proc/*")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if total, free := parseMeminfo(data); total < 0 || free < 0 {
 			t.Errorf("swap %v, %v", total, free)

@@ -2,11 +2,11 @@ package linuxtime
 
 import (
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -24,12 +24,9 @@ print(state, t.status, t.tick, t.freq, t.constant)`
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_time", ""))
 	var got map[string]float64
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		text, err := exec.Command("python3", "-c", program).Output()
-		if err != nil {
-			t.Skipf("python3: %v", err)
-		}
+		text := servicetest.Output(t, "python3", "-c", program)
 		got = p.Gather(0)
-		fields := strings.Fields(string(text))
+		fields := strings.Fields(text)
 		for i, key := range []string{"time_state", "time_status", "time_tick", "time_frequency", "time_loop_constant"} {
 			want, err := strconv.ParseFloat(fields[i], 64)
 			if err != nil {

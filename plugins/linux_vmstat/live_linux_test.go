@@ -1,13 +1,8 @@
 package linuxvmstat
 
 import (
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -15,9 +10,9 @@ import (
 // not less.
 func TestAgainstVmstat(t *testing.T) {
 	p := plugintest.Start(t, Plugin, everything, plugintest.Env("linux_vmstat", ""))
-	before := vmstat(t)
+	before := plugintest.Vmstat(t)
 	got := p.Gather(0)
-	after := vmstat(t)
+	after := plugintest.Vmstat(t)
 	if len(got) < 50 {
 		t.Errorf("only %d fields", len(got))
 	}
@@ -30,28 +25,10 @@ func TestAgainstVmstat(t *testing.T) {
 	}
 }
 
-func vmstat(t *testing.T) map[string]float64 {
-	text, err := exec.Command("vmstat", "-s").Output()
-	if err != nil {
-		t.Skipf("vmstat: %v", err)
-	}
-	values := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		number, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-		values[name], _ = strconv.ParseFloat(number, 64)
-	}
-	return values
-}
-
 func BenchmarkGather(b *testing.B) {
 	for name, config := range map[string]string{"defaults": "", "everything": everything} {
 		b.Run(name, func(b *testing.B) {
-			p := plugintest.Start(b, Plugin, config, plugintest.Env("linux_vmstat", ""))
-			for b.Loop() {
-				if err := p.Input.Gatherer.Gather(b.Context(), telemetry.NewBatch(time.Now(), time.Now(), 512)); err != nil {
-					b.Fatal(err)
-				}
-			}
+			plugintest.Cost(b, plugintest.Start(b, Plugin, config, plugintest.Env("linux_vmstat", "")))
 		})
 	}
 }

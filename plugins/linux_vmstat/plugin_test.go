@@ -3,7 +3,6 @@ package linuxvmstat
 import (
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,9 +26,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestGather(t *testing.T) {
-	dir := t.TempDir()
-	plugintest.Lay(t, dir, "testdata/server-2.6.32")
-	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_vmstat", dir))
+	first, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	want := map[string]float64{
 		"vmstat_pgfault": 902114411, "vmstat_pgmajfault": 41002, "vmstat_pgpgin": 90211402, "vmstat_pgpgout": 41002114,
 		"vmstat_pgscan_kswapd_dma": 0, "vmstat_pgscan_kswapd_dma32": 9921, "vmstat_pgscan_kswapd_normal": 4510021, "vmstat_pgscan_kswapd_movable": 0,
@@ -37,7 +34,7 @@ func TestGather(t *testing.T) {
 		"vmstat_allocstall": 311, "vmstat_pageoutrun": 41002, "vmstat_numa_hit": 4294967200, "vmstat_numa_miss": 0, "vmstat_numa_foreign": 0,
 		"vmstat_nr_dirty": 512, "vmstat_nr_writeback": 3,
 	}
-	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
 	counters := slices.DeleteFunc(slices.Collect(maps.Keys(want)), func(key string) bool { return strings.HasPrefix(key, "vmstat_nr_") })
@@ -47,8 +44,7 @@ func TestGather(t *testing.T) {
 	delete(want, "vmstat_pgpgout_rate") // it began anew
 	maps.Copy(want, map[string]float64{"vmstat_pgpgout": 100, "vmstat_pgfault": 902115411, "vmstat_pgfault_rate": 100,
 		"vmstat_pgscan_direct_normal": 33121, "vmstat_pgscan_direct_normal_rate": 10, "vmstat_nr_dirty": 700})
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
-	if diff := cmp.Diff(want, p.Gather(10)); diff != "" {
+	if diff := cmp.Diff(want, second); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -160,19 +156,7 @@ func TestDescribe(t *testing.T) {
 }
 
 func FuzzParseField(f *testing.F) {
-	paths, err := filepath.Glob("testdata/*/proc/vmstat")
-	if err != nil || len(paths) == 0 {
-		f.Fatal(paths, err)
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for line := range strings.Lines(string(data)) {
-			f.Add([]byte(line))
-		}
-	}
+	plugintest.SeedLines(f, "testdata/*/proc/vmstat")
 	f.Fuzz(func(t *testing.T, line []byte) {
 		name, _, ok := parseField(line)
 		if ok && (len(name) == 0 || strings.ContainsAny(string(name), " \n\x00/{}()")) {

@@ -2,6 +2,7 @@ package netstat
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,23 +24,6 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "board without IPv6", Root: "testdata/board-4.19"},
 		plugintest.Case{Name: "container with masked files", Root: "testdata/masked-5.15"},
 	)
-}
-
-// start begins with a copy of a tree.
-func start(t *testing.T, tree string) (p *plugintest.Probe, dir string) {
-	dir = t.TempDir()
-	plugintest.Lay(t, dir, tree)
-	return plugintest.Start(t, Plugin, "", plugintest.Env("netstat", dir)), dir
-}
-
-// expect checks some of the values.
-func expect(t *testing.T, got, want map[string]float64) {
-	t.Helper()
-	for key, v := range want {
-		if g, ok := got[key]; !ok || g != v {
-			t.Errorf("%s is %v (%v), want %v", key, g, ok, v)
-		}
-	}
 }
 
 func TestStatesOfBothFamilies(t *testing.T) {
@@ -64,34 +48,24 @@ func choosing(name, dir string, wants func(string) bool) plugins.Env {
 }
 
 func TestCountersAndRates(t *testing.T) {
-	p, dir := start(t, "testdata/server-2.6.32")
-	got := p.Gather(0)
-	expect(t, got, map[string]float64{"tcp_listen": 3, "tcp_time_wait": 2, "tcp_established": 4, "tcp_close_wait": 1, "tcp_syn_recv": 1,
+	got, later := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
+	plugintest.Expect(t, got, map[string]float64{"tcp_listen": 3, "tcp_time_wait": 2, "tcp_established": 4, "tcp_close_wait": 1, "tcp_syn_recv": 1,
 		"tcp_in_segs": 4294960000, "tcp_curr_estab": 43, "tcp_active_opens": 33211})
 	for key := range got {
 		if strings.HasSuffix(key, "_rate") || strings.Contains(key, "rto") && key != "tcp_spurious_rtos" || strings.Contains(key, "max_conn") {
 			t.Errorf("%s = %v", key, got[key])
 		}
 	}
-	plugintest.Lay(t, dir, "testdata/server-2.6.32-later")
-	got = p.Gather(10)
-	expect(t, got, map[string]float64{"tcp_in_segs": 4711, "tcp_curr_estab": 60, "tcp_active_opens": 33228, "tcp_active_opens_rate": 1.7})
-	for _, key := range []string{"tcp_in_segs_rate", "tcp_curr_estab_rate", "tcp_listen_rate"} {
-		if v, ok := got[key]; ok {
-			t.Errorf("%s = %v", key, v)
-		}
-	}
+	none := math.NaN()
+	plugintest.Expect(t, later, map[string]float64{"tcp_in_segs": 4711, "tcp_curr_estab": 60, "tcp_active_opens": 33228, "tcp_active_opens_rate": 1.7,
+		"tcp_in_segs_rate": none, "tcp_curr_estab_rate": none, "tcp_listen_rate": none})
 }
 
 // names reads testdata/names.txt: "title column" → metric.
 func names(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("testdata/names.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]string{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(plugintest.Read(t, "testdata/names.txt")) {
 		if f := strings.Fields(line); len(f) == 3 {
 			all[f[0]+" "+f[1]] = f[2]
 		}
@@ -139,12 +113,8 @@ func TestNamesAreApart(t *testing.T) {
 		title, name, _ := strings.Cut(column, " ")
 		own(metric(title, name).Name, column)
 	}
-	for _, path := range fixtures(t, "netstat", "snmp") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
+	for _, path := range append(plugintest.Glob(t, "testdata/*/proc/1/net/netstat"), plugintest.Glob(t, "testdata/*/proc/1/net/snmp")...) {
+		for line := range strings.Lines(plugintest.Read(t, path)) {
 			for _, name := range strings.Fields(line)[1:] {
 				if title := strings.Fields(line)[0]; metric(strings.TrimSuffix(title, ":"), name).Name != "" && name[0] > '9' {
 					own(metric(strings.TrimSuffix(title, ":"), name).Name, strings.TrimSuffix(title, ":")+" "+name)
@@ -157,49 +127,22 @@ func TestNamesAreApart(t *testing.T) {
 	}
 }
 
-func fixtures(t testing.TB, names ...string) (paths []string) {
-	t.Helper()
-	for _, name := range names {
-		found, err := filepath.Glob("testdata/*/proc/1/net/" + name)
-		if err != nil || len(found) == 0 {
-			t.Fatal(found, err)
-		}
-		paths = append(paths, found...)
-	}
-	return paths
-}
-
 func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
-	for _, name := range []string{"none", "tcp", "tcp6", "snmp", "netstat"} {
-		dir := plugintest.Files(t, "", map[string]string{"proc/1/net/" + name: ""})
-		if got := plugintest.Start(t, Plugin, "", plugintest.Env("netstat", dir)).Gather(0); len(got) > 0 {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-	p, dir := start(t, "testdata/vm-6.18")
+	plugintest.Silent(t, Plugin, "proc/1/net/tcp", "proc/1/net/tcp6", "proc/1/net/snmp", "proc/1/net/netstat")
+	dir := t.TempDir()
+	plugintest.Lay(t, dir, "testdata/vm-6.18")
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("netstat", dir))
 	if err := os.Remove(filepath.Join(dir, "proc/1/net/tcp6")); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, p.Gather(0), map[string]float64{"tcp_listen": 2, "tcp_syn_sent": 0})
+	plugintest.Expect(t, p.Gather(0), map[string]float64{"tcp_listen": 2, "tcp_syn_sent": 0})
 }
 
-// Noise in one file is an error that names it, and does not cost what the others say.
+// Noise in the file of one family costs the states of both: half of them would be wrong numbers.
 func TestNoise(t *testing.T) {
-	for _, name := range []string{"tcp", "tcp6", "snmp", "netstat"} {
-		p, dir := start(t, "testdata/vm-6.18")
-		plugintest.Files(t, dir, map[string]string{"proc/1/net/" + name: "\x00\xff noise\nmore noise"})
-		b, err := p.Batch(0)
-		if err == nil || !strings.Contains(err.Error(), "parse ") || !strings.Contains(err.Error(), "proc/1/net/"+name+":") {
-			t.Errorf("noise in %s: %v", name, err)
-		}
-		got := plugintest.ByKey(b)
-		for file, key := range map[string]string{"tcp": "tcp_listen", "tcp6": "tcp_listen", "snmp": "tcp_active_opens", "netstat": "tcp_timeouts"} {
-			broken := file == name || file == "tcp" && name == "tcp6" || file == "tcp6" && name == "tcp"
-			if _, ok := got[key]; ok == broken {
-				t.Errorf("noise in %s: %s is there: %v", name, key, ok)
-			}
-		}
-	}
+	plugintest.Noise(t, Plugin, "testdata/vm-6.18", map[string]string{
+		"proc/1/net/tcp": "tcp_listen", "proc/1/net/tcp6": "tcp_listen", "proc/1/net/snmp": "tcp_active_opens", "proc/1/net/netstat": "tcp_timeouts",
+	})
 }
 
 func TestParseSocket(t *testing.T) {
@@ -239,15 +182,7 @@ func TestUnwantedStatesAreNotCounted(t *testing.T) {
 }
 
 func FuzzParseSocket(f *testing.F) {
-	for _, path := range fixtures(f, "tcp", "tcp6") {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for line := range strings.Lines(string(data)) {
-			f.Add([]byte(line))
-		}
-	}
+	plugintest.SeedLines(f, "testdata/*/proc/1/net/tcp*")
 	f.Fuzz(func(t *testing.T, line []byte) {
 		state, ok := parseSocket(line)
 		if ok && (isHeading(line) || !bytes.Contains(line, []byte{':'})) {

@@ -4,7 +4,6 @@ package nginx
 import (
 	"context"
 	_ "embed"
-	"errors"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -27,10 +26,6 @@ func defaults() Config { return Config{httpx.PagesOf("http://localhost/nginx_sta
 // maxPage is far more than the page ever has.
 const maxPage = 64 << 10
 
-type input struct {
-	servers []*server
-}
-
 // server is one nginx.
 type server struct {
 	*httpx.Page
@@ -41,13 +36,12 @@ type server struct {
 	isPlus  bool // what answers now
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
+func build(env plugins.Env, c Config) (servers httpx.Group[*server], err error) {
 	pages, err := c.Open(env.Secrets)
-	in := &input{}
 	for _, p := range pages {
-		in.servers = append(in.servers, newServer(env.Factory, p))
+		servers = append(servers, newServer(env.Factory, p))
 	}
-	return in, err
+	return servers, err
 }
 
 func newServer(f *telemetry.Factory, p *httpx.Page) *server {
@@ -61,33 +55,16 @@ func newServer(f *telemetry.Factory, p *httpx.Page) *server {
 	return s
 }
 
-// Gather implements plugins.Gatherer.
-func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(ctx, in.servers, func(ctx context.Context, s *server) { s.fetch(ctx) })
-	var errs []error
-	for _, s := range in.servers {
-		errs = append(errs, s.add(out))
-	}
-	return errors.Join(errs...)
-}
-
-// Close implements io.Closer.
-func (in *input) Close() error {
-	for _, s := range in.servers {
-		s.Close()
-	}
-	return nil
-}
-
-// fetch asks for the page and, if that turns out to be the API of NGINX Plus, for what there is below it.
-func (s *server) fetch(ctx context.Context) {
+// Ask implements httpx.Server: it asks for the page and, if that turns out to be the API of NGINX Plus, for what there is below it.
+func (s *server) Ask(ctx context.Context) {
 	s.Fetch(ctx, maxPage)
 	if s.isPlus = s.Err == nil && isAPI(s.Text); s.isPlus {
 		s.plus.fetch(ctx, s.Text)
 	}
 }
 
-func (s *server) add(out *telemetry.Batch) error {
+// Add implements httpx.Server.
+func (s *server) Add(out *telemetry.Batch) error {
 	if s.Err != nil {
 		return s.Err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -51,14 +52,10 @@ func TestPlugin(t *testing.T) {
 func TestValues(t *testing.T) {
 	s := httpxtest.Page(t, page)
 	p := plugintest.Start(t, Plugin, config("me:hidden@"+host(s.URL)), plugintest.Env("nginx", ""))
-	got := map[string]float64{}
 	suffix := "_127.0.0.1_" + s.URL[strings.LastIndex(s.URL, ":")+1:]
-	for key, v := range p.Gather(0) {
-		got[strings.TrimSuffix(key, suffix)] = v
-	}
 	want := map[string]float64{"nginx_active": 291, "nginx_accepts": 16630948, "nginx_handled": 16630940, "nginx_requests": 31070465,
 		"nginx_reading": 6, "nginx_writing": 179, "nginx_waiting": 106, "nginx_dropped": 8}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, plugintest.Without(p.Gather(0), suffix)); diff != "" {
 		t.Error(diff)
 	}
 	if got := p.Gather(10)["nginx_requests_rate"+suffix]; got != 0 {
@@ -164,30 +161,16 @@ func TestRestart(t *testing.T) {
 
 func TestMisbehaving(t *testing.T) {
 	good := host(httpxtest.Page(t, page).URL)
-	for want, addr := range httpxtest.Misbehaving(t) {
-		t.Run(want, func(t *testing.T) {
-			p := plugintest.Start(t, Plugin, config(addr, good), plugintest.Env("nginx", ""))
-			b, err := p.Within(httpxtest.Patience(want), 0)
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error %v, want %s", err, want)
-			}
-			if b.Len() != 8 {
-				t.Errorf("%d samples of the other server", b.Len())
-			}
-		})
-	}
-}
-
-// TestNothingLeaks asks a server that comes and goes, and one that is not there.
-func TestNothingLeaks(t *testing.T) {
-	url, turn := httpxtest.Flapping(t, page)
-	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("nginx", ""))
-	servicetest.NoLeaks(t, 500, func(round int) {
-		turn(round)
-		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > 0) != (round%5 == 0) {
-			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
+	beside := func(addr string) string { return config(addr, good) }
+	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), beside, func(t *testing.T, _ string, b *telemetry.Batch) {
+		if b.Len() != 8 {
+			t.Errorf("%d samples of the other server", b.Len())
 		}
 	})
+}
+
+func TestNothingLeaks(t *testing.T) {
+	plugintest.Flapping(t, Plugin, page, 0)
 }
 
 func FuzzParse(f *testing.F) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -142,7 +143,7 @@ func TestPeersComeAndGo(t *testing.T) {
 	a, url := newAPI(t)
 	p := plugintest.Start(t, Plugin, "status_url: "+url, plugintest.Env("nginx", ""))
 	p.Gather(0)
-	made := p.Input.Gatherer.(*input).servers[0].plus.series.known.Len()
+	made := p.Input.Gatherer.(httpx.Group[*server])[0].plus.series.known.Len()
 	for i, c := range []struct {
 		peers string
 		want  map[string]float64
@@ -162,7 +163,7 @@ func TestPeersComeAndGo(t *testing.T) {
 			t.Errorf("%d: %v %s", i, err, diff)
 		}
 	}
-	if n := p.Input.Gatherer.(*input).servers[0].plus.series.known.Len(); n >= made-100 {
+	if n := p.Input.Gatherer.(httpx.Group[*server])[0].plus.series.known.Len(); n >= made-100 {
 		t.Errorf("%d series are remembered of %d", n, made)
 	}
 }

@@ -1,11 +1,11 @@
 package nstat
 
 import (
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -33,12 +33,9 @@ func TestAgainstNstat(t *testing.T) {
 
 func toolCounters(t *testing.T) map[string]float64 {
 	t.Helper()
-	text, err := exec.Command("nstat", "-a", "-s", "-z").Output()
-	if err != nil {
-		t.Skipf("nstat: %v", err)
-	}
+	text := servicetest.Output(t, "nstat", "-a", "-s", "-z")
 	counters := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if f := strings.Fields(line); len(f) == 3 {
 			if v, err := strconv.ParseFloat(f[1], 64); err == nil {
 				counters[strings.ToLower(f[0])] = v

@@ -2,9 +2,12 @@ package plugintest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // patience is how long an input and another account of the machine may take to agree once.
@@ -16,6 +19,27 @@ type Differences struct{ found []string }
 // Errorf adds a difference.
 func (d *Differences) Errorf(format string, args ...any) {
 	d.found = append(d.found, fmt.Sprintf(format, args...))
+}
+
+// Between adds what is not between two readings of another account, of which one was made before, the other after ours. All of
+// the first must be there.
+func (d *Differences) Between(got, before, after map[string]float64) {
+	for key, low := range before {
+		if v, ok := got[key]; !ok || v < low || v > after[key] {
+			d.Errorf("%s is %v (%v), the other account says %v to %v", key, v, ok, low, after[key])
+		}
+	}
+}
+
+// Vmstat is what vmstat of procps has counted, by its own words; without it, the test is skipped.
+func Vmstat(tb testing.TB) map[string]float64 {
+	tb.Helper()
+	values := map[string]float64{}
+	for line := range strings.Lines(servicetest.Output(tb, "vmstat", "-s")) {
+		number, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		values[name], _ = strconv.ParseFloat(number, 64)
+	}
+	return values
 }
 
 // Compare holds an input against another account of this machine, which does not stand still: processes, interfaces and

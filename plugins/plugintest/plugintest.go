@@ -1,5 +1,5 @@
-// Package plugintest holds what every input must keep, as a test that every input runs, and helpers that gather from
-// trees of recorded files.
+// Package plugintest holds what every input must keep, as a test that every input runs, what the tests of many have in
+// common, and helpers that gather from trees of recorded files.
 package plugintest
 
 import (
@@ -115,20 +115,38 @@ func (c Case) checkError(t reporter, err error) {
 // checkBatch checks each sample and that the series of a batch are apart.
 func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
 	c.checkValues(t, b)
-	series, keys := map[string]bool{}, map[string]string{}
+	checkOnce(t, b)
+	keys := map[string]string{}
 	for i := range b.Len() {
 		s, _, _ := b.Sample(i)
 		id, key := s.String(), s.BareKey()
 		if slices.ContainsFunc(s.Labels(), func(l telemetry.Label) bool { return l.Value == "" || l.Key == "" }) {
 			t.Errorf("%s has an empty label", id)
 		}
-		if series[id] {
-			t.Errorf("%s stands twice in one batch", id)
-		}
 		if other, taken := keys[key]; taken && other != id && !c.SharedKeys {
 			t.Errorf("%s and %s share the key %s", other, id, key)
 		}
-		series[id], keys[key] = true, id
+		keys[key] = id
+	}
+}
+
+// Possible checks that a batch has nothing that cannot be: no numbers, negative rates, two samples of one series.
+func Possible(tb testing.TB, b *telemetry.Batch) {
+	tb.Helper()
+	Case{}.checkValues(tb, b)
+	checkOnce(tb, b)
+}
+
+// checkOnce checks that no series has two samples.
+func checkOnce(t reporter, b *telemetry.Batch) {
+	series := map[string]bool{}
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		id := s.String()
+		if series[id] {
+			t.Errorf("%s stands twice in one batch", id)
+		}
+		series[id] = true
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,13 +25,13 @@ import (
 const testTag = "environment"
 
 // Env returns an environment for the input called name over a tree of files that [hostfs.At] understands; dir "" is
-// this machine.
-func Env(name, dir string) plugins.Env {
+// this machine. What must differ from that is set by change.
+func Env(name, dir string, change ...func(*plugins.Env)) plugins.Env {
 	root := hostfs.FromEnv(func(string) string { return "" })
 	if dir != "" {
 		root = hostfs.At(dir)
 	}
-	return plugins.Env{
+	env := plugins.Env{
 		ID:       name,
 		Factory:  telemetry.NewFactory("testhost", name, map[string]string{testTag: "test"}, 1),
 		Log:      slog.New(slog.DiscardHandler),
@@ -38,6 +39,10 @@ func Env(name, dir string) plugins.Env {
 		Self:     &selfstat.Registry{},
 		Interval: 10 * time.Second,
 	}
+	for _, c := range change {
+		c(&env)
+	}
+	return env
 }
 
 // Files writes files below dir and returns it; with dir "" it makes a new directory that goes with the test.
@@ -148,6 +153,21 @@ func (p *Probe) batch(ctx context.Context, second float64) (*telemetry.Batch, er
 	return b, p.Input.Gatherer.Gather(ctx, b)
 }
 
+// Rotated checks that a rotated password is used by the next connection: the configuration refers to the only secret of a
+// store, which is wrong at first.
+func Rotated(tb testing.TB, def plugins.Definition, config, right string) {
+	tb.Helper()
+	store := &servicetest.Secret{Value: "wrong"}
+	p := Start(tb, def, config, Env(def.Name(), "", func(e *plugins.Env) { e.Secrets = store }))
+	if _, err := p.Batch(0); err == nil {
+		tb.Error("a wrong password was accepted")
+	}
+	store.Value = right
+	if _, err := p.Batch(10); err != nil {
+		tb.Error(err)
+	}
+}
+
 // Within gathers at a number of seconds after a fixed instant, and has so much time for it.
 func (p *Probe) Within(patience time.Duration, second float64) (*telemetry.Batch, error) {
 	ctx, cancel := context.WithTimeout(p.tb.Context(), patience)
@@ -197,6 +217,20 @@ func ByKey(b *telemetry.Batch) map[string]float64 {
 // BySeries returns a batch's values by [telemetry.Series.String].
 func BySeries(b *telemetry.Batch) map[string]float64 {
 	return values(b, (*telemetry.Series).String)
+}
+
+// Without returns the values with a part left out of their keys.
+func Without(values map[string]float64, part string) map[string]float64 {
+	m := make(map[string]float64, len(values))
+	for key, v := range values {
+		m[strings.Replace(key, part, "", 1)] = v
+	}
+	return m
+}
+
+// ByName returns a batch's values by [telemetry.Series.Name]; of series with the same name, the last one's.
+func ByName(b *telemetry.Batch) map[string]float64 {
+	return values(b, (*telemetry.Series).Name)
 }
 
 func values(b *telemetry.Batch, key func(*telemetry.Series) string) map[string]float64 {

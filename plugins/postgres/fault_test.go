@@ -22,12 +22,8 @@ import (
 )
 
 func upIs(b *telemetry.Batch, want float64) bool {
-	for key, v := range plugintest.ByKey(b) {
-		if strings.HasPrefix(key, "postgres_up_") {
-			return v == want
-		}
-	}
-	return false
+	up, ok := plugintest.ByName(b)["postgres_up"]
+	return ok && up == want
 }
 
 func TestRefusals(t *testing.T) {
@@ -87,18 +83,9 @@ queries:
 	}
 }
 
-// A rotated password is used by the next connection.
 func TestSecretsAreResolvedForEachConnection(t *testing.T) {
 	p := servers(t)
-	store := &servicetest.Secret{Value: "wrong"}
-	in := start(t, strings.Replace(p.primary.config(""), `"`+password+`"`, "secret:pg", 1), func(e *plugins.Env) { e.Secrets = store })
-	if _, err := in.Batch(0); err == nil {
-		t.Error("a wrong password was accepted")
-	}
-	store.Value = password
-	if _, err := in.Batch(10); err != nil {
-		t.Error(err)
-	}
+	plugintest.Rotated(t, Plugin, strings.Replace(p.primary.config(""), `"`+password+`"`, "secret:pg", 1), password)
 }
 
 func TestWaysToConnect(t *testing.T) {
@@ -114,9 +101,7 @@ func TestWaysToConnect(t *testing.T) {
 		if err != nil || !upIs(b, 1) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, ok := plugintest.BySeries(b)[`postgres_up{environment="test",host="testhost",server="`+c.server+`",source="postgres"}`]; !ok {
-			t.Errorf("%s: no label %s", name, c.server)
-		}
+		plugintest.HasSeries(t, b, `postgres_up{environment="test",host="testhost",server="`+c.server+`",source="postgres"}`)
 	}
 }
 

@@ -65,20 +65,12 @@ func (p *pair) vacuumSlowly(t *testing.T) {
 // values gathers once and returns the values without the server in their keys.
 func values(t *testing.T, p *plugintest.Probe, server string, second float64) map[string]float64 {
 	t.Helper()
-	got := map[string]float64{}
-	for key, v := range p.Gather(second) {
-		got[strings.Replace(key, "_"+server, "", 1)] = v
-	}
-	return got
+	return plugintest.Without(p.Gather(second), "_"+server)
 }
 
 func start(t testing.TB, config string, change ...func(*plugins.Env)) *plugintest.Probe {
 	t.Helper()
-	env := plugintest.Env("postgres", "")
-	for _, c := range change {
-		c(&env)
-	}
-	return plugintest.Start(t, Plugin, config, env)
+	return plugintest.Start(t, Plugin, config, plugintest.Env("postgres", "", change...))
 }
 
 // TestAgainstPsql compares with the server's own client in the same moment: what psql said before must not be more for a
@@ -322,15 +314,8 @@ queries:
   - {name: last, sql: SELECT 42, interval: 1h}
 `))
 	b, err := in.Batch(0)
-	got := map[string]float64{}
-	for key, v := range plugintest.ByKey(b) {
-		got[strings.Replace(key, "_"+p.primary.Addr(), "", 1)] = v
-	}
-	for key, want := range map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "last": 42, "postgres_up": 1} {
-		if v, ok := got[key]; !ok || v != want {
-			t.Errorf("%s is %v, %v; want %v", key, v, ok, want)
-		}
-	}
+	got := plugintest.Without(plugintest.ByKey(b), "_"+p.primary.Addr())
+	plugintest.Expect(t, got, map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "last": 42, "postgres_up": 1})
 	if want, _ := strconv.ParseFloat(p.primary.psql("shop", "SELECT sum(price) FROM web.orders WHERE id % 2 = 1"), 64); math.Abs(got["by_total_1"]-want) > 1e-6 {
 		t.Errorf("the sum is %v, psql says %v", got["by_total_1"], want)
 	}

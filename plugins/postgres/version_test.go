@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 }
 
 func TestConfigProblems(t *testing.T) {
-	for config, want := range map[string]string{
+	plugintest.Configs(t, Plugin, map[string]string{
 		"{url: 'postgres://x', host: y}": "stands instead of host",
 		"port: 0":                        "must be 1 to 65535",
 		"host: ''":                       "must not be empty",
@@ -73,11 +73,7 @@ func TestConfigProblems(t *testing.T) {
 		"queries: [{name: a, sql: x}, {name: a, sql: y}]": "two are called",
 		"queries: [{sql: y}]":                             "is missing: what the metric is called",
 		"queries: [{name: 'secret:x', sql: y}]":           "secret",
-	} {
-		if _, problems := plugintest.Decode(t, Plugin, config); problems.Err() == nil || !strings.Contains(problems.Error(), want) {
-			t.Errorf("%s: %v, want %q", config, problems, want)
-		}
-	}
+	})
 }
 
 // The names of the user's queries may be selected, as those of the default set.

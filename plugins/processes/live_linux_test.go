@@ -17,6 +17,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -60,12 +61,9 @@ func agree(got, want map[string]float64) bool {
 }
 
 func ps(t *testing.T) map[string]float64 {
-	text, err := exec.Command("ps", "-e", "-o", "state=,nlwp=").Output()
-	if err != nil {
-		t.Skipf("ps: %v", err)
-	}
+	text := servicetest.Output(t, "ps", "-e", "-o", "state=,nlwp=")
 	values, names := map[string]float64{}, metricNames()
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		state, threads, _ := strings.Cut(strings.TrimSpace(line), " ")
 		values[names[stateOf(state[0])]]++
 		values["processes_total"]++

@@ -150,17 +150,7 @@ func TestStateOf(t *testing.T) {
 }
 
 func FuzzParseStat(f *testing.F) {
-	paths, err := filepath.Glob("testdata/*/proc/*/stat")
-	if err != nil || len(paths) == 0 {
-		f.Fatal(paths, err)
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	plugintest.Seed(f, "testdata/*/proc/*/stat")
 	f.Fuzz(func(t *testing.T, head []byte) {
 		letter, _, ok := parseStat(head)
 		if ok && (letter < 'A' || letter > 'z') {

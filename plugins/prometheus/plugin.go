@@ -54,10 +54,6 @@ func (c *Config) addresses() ([]httpx.Address, error) {
 	return httpx.Places("url", c.URL, nodeExporter, c.URLs)
 }
 
-type input struct {
-	targets []*target
-}
-
 // target is one exporter.
 type target struct {
 	*httpx.Target
@@ -68,13 +64,12 @@ type target struct {
 	err               error
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
+func build(env plugins.Env, c Config) (targets httpx.Group[*target], err error) {
 	all, err := c.addresses()
-	in := &input{}
 	for _, a := range all {
-		in.targets = append(in.targets, newTarget(env, &c, a, all))
+		targets = append(targets, newTarget(env, &c, a, all))
 	}
-	return in, err
+	return targets, err
 }
 
 // newTarget makes a target. Its own metrics are called as Prometheus calls them (prometheus.io/docs/concepts/jobs_instances).
@@ -94,32 +89,15 @@ func newTarget(env plugins.Env, c *Config, a httpx.Address, all []httpx.Address)
 	return t
 }
 
-// Gather implements plugins.Gatherer.
-func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	httpx.Together(ctx, in.targets, func(ctx context.Context, t *target) { t.scrape(ctx) })
-	var errs []error
-	for _, t := range in.targets {
-		errs = append(errs, t.add(out))
-	}
-	return errors.Join(errs...)
-}
-
-// Close implements io.Closer.
-func (in *input) Close() error {
-	for _, t := range in.targets {
-		t.Close()
-	}
-	return nil
-}
-
-func (t *target) scrape(ctx context.Context) {
+// Ask implements httpx.Server.
+func (t *target) Ask(ctx context.Context) {
 	began := time.Now()
 	t.text, t.err = t.Get(ctx, maxPage)
 	t.elapsed = time.Since(began)
 }
 
-// add writes the page's samples, and whether there was one.
-func (t *target) add(out *telemetry.Batch) error {
+// Add implements httpx.Server: it writes the page's samples, and whether there was one.
+func (t *target) Add(out *telemetry.Batch) error {
 	samples, err := 0, t.err
 	if err == nil {
 		samples, err = t.page.Read(out, t.text)

@@ -2,19 +2,17 @@ package prometheus
 
 import (
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -25,12 +23,7 @@ import (
 const request = 150
 
 func recorded(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("../../internal/promtext/testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
+	return plugintest.Read(t, "../../internal/promtext/testdata/"+name)
 }
 
 func serve(t testing.TB, page string) string { return httpxtest.Page(t, page).URL + "/metrics" }
@@ -155,7 +148,7 @@ func TestComesAndGoes(t *testing.T) {
 			t.Errorf("page %d: %s", i, diff)
 		}
 	}
-	if n := p.Input.Gatherer.(*input).targets[0].page.Len(); n != 1 {
+	if n := p.Input.Gatherer.(httpx.Group[*target])[0].page.Len(); n != 1 {
 		t.Errorf("%d series are remembered, want 1", n)
 	}
 }
@@ -229,35 +222,17 @@ func TestGzip(t *testing.T) {
 
 func TestMisbehaving(t *testing.T) {
 	good := serve(t, "a 1\n")
-	for want, addr := range httpxtest.Misbehaving(t) {
-		if want == "answers with more than" {
-			continue // 64 MiB of metrics take too long for a test; internal/httpx has one
-		}
-		t.Run(want, func(t *testing.T) {
-			p := plugintest.Start(t, Plugin, "urls: ['http://"+addr+"/', '"+good+"']", plugintest.Env("prometheus", ""))
-			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
-			defer cancel()
-			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			err := p.Input.Gatherer.Gather(ctx, b)
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error %v, want %s", err, want)
-			}
-			if values := plugintest.ByKey(b); b.Len() != 1+2*3 || values["up_"+addr] != 0 || values["up_"+strings.TrimSuffix(strings.TrimPrefix(good, "http://"), "/metrics")] != 1 {
-				t.Errorf("%v", values)
-			}
-		})
-	}
-}
-
-// TestNothingLeaks asks a server that comes and goes, and one that is not there.
-func TestNothingLeaks(t *testing.T) {
-	const own = 2 * 3 // samples about the scrapes
-	url, turn := httpxtest.Flapping(t, "a 1\nb 2\n")
-	p := plugintest.Start(t, Plugin, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", plugintest.Env("prometheus", ""))
-	servicetest.NoLeaks(t, 500, func(round int) {
-		turn(round)
-		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > own) != (round%5 == 0) {
-			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)
+	beside := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
+	servers := httpxtest.Misbehaving(t)
+	delete(servers, "answers with more than") // 64 MiB of metrics take too long for a test; internal/httpx has one
+	plugintest.Misbehaving(t, Plugin, servers, beside, func(t *testing.T, addr string, b *telemetry.Batch) {
+		if values := plugintest.ByKey(b); b.Len() != 1+2*3 || values["up_"+addr] != 0 || values["up_"+strings.TrimSuffix(strings.TrimPrefix(good, "http://"), "/metrics")] != 1 {
+			t.Errorf("%v", values)
 		}
 	})
+}
+
+func TestNothingLeaks(t *testing.T) {
+	const own = 2 * 3 // samples about the scrapes
+	plugintest.Flapping(t, Plugin, "a 1\nb 2\n", own)
 }

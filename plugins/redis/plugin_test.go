@@ -3,7 +3,6 @@ package redisinput
 import (
 	"fmt"
 	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,7 +75,7 @@ func TestGather(t *testing.T) {
 	f.info = strings.NewReplacer("cmdstat_get:calls=1000,usec=2000", "cmdstat_get:calls=1100,usec=2500", "total_commands_processed:30000", "total_commands_processed:30100",
 		"errorstat_ERR:count=40", "errorstat_ERR:count=50", "offset=4214", "offset=4224").Replace(f.info)
 	got := p.Gather(10)
-	for key, want := range map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"redis_up" + at: 1, "redis_info" + at: 1, "redis_is_master" + at: 1, "redis_slowlog_length" + at: 7,
 		"redis_used_memory" + at: 1990912, "redis_used_memory_peak_perc" + at: 66.57, "redis_mem_fragmentation_bytes" + at: -6204,
 		"redis_rdb_last_bgsave_status" + at: 0, "redis_aof_last_write_status" + at: 1, "redis_rdb_current_bgsave_time_sec" + at: -1,
@@ -90,11 +89,7 @@ func TestGather(t *testing.T) {
 		"redis_keyspace_keys" + at + "_db15": 1, "redis_module" + at + "_timeseries": 1, "redis_search_number_of_indexes" + at: 2,
 		"redis_cluster_enabled" + at: 1, "redis_cluster_state" + at: 1, "redis_cluster_slots_assigned" + at: 16384, "redis_cluster_stats_messages_ping_sent_rate" + at: 0,
 		"redis_io_thread_clients" + at + "_1": 8, "redis_io_thread_reads" + at + "_1": 2200,
-	} {
-		if v, ok := got[key]; !ok || v != want {
-			t.Errorf("%s is %v (%v), want %v", key, v, ok, want)
-		}
-	}
+	})
 	for key := range got {
 		for _, part := range []string{"usec_per_call", "uptime_in_days", "process_id", "replid", "run_id", "tcp_port", "redis_git", "_human", "distrib", "listener", "lag_127.0.0.1:" + at[len("_127.0.0.1:"):] + "_fd00"} {
 			if strings.Contains(key, part) {
@@ -316,19 +311,13 @@ func TestBetween(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for config, want := range map[string]string{
+	plugintest.Configs(t, Plugin, map[string]string{
 		"{host: 10.0.0.1, port: 6380, username: u, password: p, db: 0, ssl: false}": "",
 		"{redis: {host: 10.0.0.1, port: 6380}}":                                     "",
 		"{host: 10.0.0.1, redis: {port: 6380}}":                                     "use one place for all of them",
 		"{host: a, url: redis://b}":                                                 "use one or the other",
 		"{metrics: {include: [a]}}":                                                 "must be a list",
-	} {
-		_, problems := plugintest.Decode(t, Plugin, config)
-		err := problems.Err()
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(problems.Error(), want) {
-			t.Errorf("%s: %v, want %q", config, err, want)
-		}
-	}
+	})
 	c := defaults()
 	c.Nested.Host = "10.0.0.1"
 	if got := c.settings().Host; got != "10.0.0.1" {
@@ -358,7 +347,7 @@ func FuzzInfo(f *testing.F) {
 				t.Errorf("%v, and %d samples", err, b.Len())
 			}
 			s.sweep()
-			checkPossible(t, b)
+			plugintest.Possible(t, b)
 		}
 	})
 }
@@ -368,17 +357,5 @@ func TestNames(t *testing.T) {
 		if isName([]byte(name)) != want {
 			t.Errorf("%q is a name: %v", name, !want)
 		}
-	}
-}
-
-// checkPossible finds what cannot be: no numbers, and two samples of one series.
-func checkPossible(t *testing.T, b *telemetry.Batch) {
-	seen := map[string]bool{}
-	for i := range b.Len() {
-		s, _, v := b.Sample(i)
-		if seen[s.String()] || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 && strings.HasSuffix(s.Name(), "_rate") {
-			t.Errorf("%s = %v, seen before: %v", s, v, seen[s.String()])
-		}
-		seen[s.String()] = true
 	}
 }

@@ -247,10 +247,16 @@ func checkCluster(t *testing.T) {
 		}
 		return err
 	})
-	for _, s := range append(nodes, replica) {
+	checkAllAway(t, p, append(nodes, replica))
+}
+
+// checkAllAway kills them all: each is still reported as down, and the connection is given up, to be made anew.
+func checkAllAway(t *testing.T, p *plugintest.Probe, servers []*redistest.Server) {
+	t.Helper()
+	for _, s := range servers {
 		s.Kill()
 	}
-	b, err = p.Batch(4)
+	b, err := p.Batch(4)
 	if in, ok := p.Input.Gatherer.(*input); err == nil || !ok || in.client != nil {
 		t.Errorf("all are away, and the connection is not made anew: %v", err)
 	}
@@ -259,7 +265,7 @@ func checkCluster(t *testing.T) {
 			t.Errorf("all are away: %s is %v", key, v)
 		}
 	}
-	if b.Len() != len(nodes)+1 {
+	if b.Len() != len(servers) {
 		t.Errorf("all are away: %d samples", b.Len())
 	}
 }

@@ -33,15 +33,11 @@ func TestMetrics(t *testing.T) {
 		s, _, v := second.Sample(i)
 		got[strings.NewReplacer("udp:"+udpAddr, "U", "tcp:"+tcpAddr, "T").Replace(s.BareKey())] = v
 	}
-	for key, want := range map[string]float64{
+	plugintest.Expect(t, got, map[string]float64{
 		"syslog_messages_U": 2, "syslog_messages_rate_U": 0.2, "syslog_messages_T": 1, "syslog_received_bytes_U": 5 + 11, "syslog_parse_errors_U": 1,
 		"syslog_severity_messages_U_error": 1, "syslog_severity_messages_U_notice": 1, "syslog_facility_messages_U_user": 2,
 		"syslog_facility_messages_T_local4": 1, "syslog_peer_messages_U_127.0.0.1": 2, "syslog_connections_T": 1, "syslog_connections_opened_T": 1,
-	} {
-		if v, ok := got[key]; !ok || v != want {
-			t.Errorf("%s is %v, want %v", key, v, want)
-		}
-	}
+	})
 }
 
 func TestPeersAreBounded(t *testing.T) {

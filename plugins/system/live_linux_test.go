@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -35,20 +36,14 @@ func TestAgainstUname(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", ""))
 	labels := details(t, p, 0, "system_uname")
 	for flag, label := range map[string]string{"-s": "sysname", "-r": "release", "-v": "version", "-m": "machine"} {
-		text, err := exec.Command("uname", flag).Output()
-		if err != nil {
-			t.Skipf("uname: %v", err)
-		}
-		if want := strings.TrimSpace(string(text)); labels[label] != want {
+		text := servicetest.Output(t, "uname", flag)
+		if want := strings.TrimSpace(text); labels[label] != want {
 			t.Errorf("%s is %q, uname says %q", label, labels[label], want)
 		}
 	}
-	text, err := exec.Command("sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`).Output()
-	if err != nil {
-		t.Skipf("no /etc/os-release: %v", err)
-	}
+	text := servicetest.Output(t, "sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`)
 	said := details(t, p, 10, "system_os")
-	if got := said["id"] + "|" + said["version_id"] + "|" + said["pretty_name"]; got != string(text) {
+	if got := said["id"] + "|" + said["version_id"] + "|" + said["pretty_name"]; got != text {
 		t.Errorf("%s, the shell says %s", got, text)
 	}
 }

@@ -167,13 +167,7 @@ func TestParseSession(t *testing.T) {
 }
 
 func FuzzParseUtmp(f *testing.F) {
-	for _, tree := range []string{"server-2.6.32", "armboard-4.9"} {
-		data, err := os.ReadFile(filepath.Join("testdata", tree, "run/utmp"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	plugintest.Seed(f, "testdata/*/run/utmp")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		names := parseUtmp(nil, data, utmpSizes("amd64"))
 		if len(names) > len(data)/recordOf32 {

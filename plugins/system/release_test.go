@@ -154,13 +154,8 @@ func TestParseOSRelease(t *testing.T) {
 }
 
 func FuzzParseOSRelease(f *testing.F) {
-	for _, file := range []string{"debian13-6.12/etc/os-release", "armboard-4.9/usr/lib/os-release"} {
-		data, err := os.ReadFile(filepath.Join("testdata", file))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	plugintest.Seed(f, "testdata/*/etc/os-release")
+	plugintest.Seed(f, "testdata/*/usr/lib/os-release")
 	f.Add([]byte("ID='\\\nNAME=\"\\\""))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, ok := parseOSRelease(data)

@@ -51,7 +51,7 @@ func Page(t testing.TB, text string) *httptest.Server {
 }
 
 // Misbehaving are addresses host:port of servers on loopback that answer as no server should, by what an error about
-// them must say.
+// them must say to one who has told them a username.
 func Misbehaving(t testing.TB) map[string]string {
 	t.Helper()
 	status := func(code int) string {
@@ -68,7 +68,7 @@ func Misbehaving(t testing.TB) map[string]string {
 		"a page of HTML":          host(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
 		"answers with nothing":    host(Page(t, "")),
 		"answers with more than":  host(Pages(t, endless)),
-		"set username":            status(http.StatusUnauthorized),
+		"refuses the username":    status(http.StatusUnauthorized),
 		"allow this host":         status(http.StatusForbidden),
 		"404 Not Found":           status(http.StatusNotFound),
 		"500 Internal Server Err": status(http.StatusInternalServerError),
