@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -25,12 +26,8 @@ const (
 	// defaultLast is how many lines are shown when nothing else is asked for.
 	defaultLast = 100
 
-	// followEvery is how often Redis is asked for new lines.
-	followEvery = time.Second
-
-	// followBack is how much of what was seen already is asked for again: lines come to Redis with the flush interval,
-	// and from each agent and sender with its own delay.
-	followBack = 20 * time.Second
+	// notGiven is a number that nobody has asked for.
+	notGiven = math.MinInt
 )
 
 type logsFlags struct {
@@ -70,7 +67,8 @@ Where Redis is says the output redissearch of the configuration, or --redis.`,
 	flags.StringSliceVar(&f.sources, "source", nil, "only what this `input` collected: syslog, exec …")
 	flags.StringSliceVar(&f.words, "words", nil, "only lines with these `words`, found by the index; conn* for all that begin so")
 	flags.StringVar(&f.grep, "grep", "", "only lines with this `text`, in capitals or not; goes through all lines that the rest finds")
-	flags.IntVarP(&f.last, "last", "n", 0, "only the last `n` lines; default: 100, or all with --since or --until")
+	flags.IntVarP(&f.last, "last", "n", notGiven, "only the last `n` lines, 0: only those to come; default: 100, or all with --since or --until")
+	flags.Lookup("last").DefValue = "0" // is not printed
 	flags.BoolVar(&f.json, "json", false, "print documents as they are stored, one a line")
 	flags.BoolVar(&f.fields, "fields", false, "print all fields behind the message")
 	flags.StringVar(&f.redis, "redis", "", "`address` of Redis, host:port or a URL; default: as the configuration says")
@@ -91,7 +89,11 @@ func (a *App) logs(ctx context.Context, c common, f logsFlags) error {
 	defer end()
 	w, finish := a.pager(f)
 	p := &printer{w: bufio.NewWriter(w), json: f.json, fields: f.fields, colours: a.colourful() && !f.json, zone: time.Local}
-	err = p.show(ctx, reader, q)
+	if f.last == 0 {
+		p.from = time.Now().UnixMilli()
+	} else {
+		err = p.show(ctx, reader, q)
+	}
 	if err == nil && f.follow {
 		err = p.follow(ctx, reader, q, a.Stderr)
 	}
@@ -108,7 +110,7 @@ func (a *App) logs(ctx context.Context, c common, f logsFlags) error {
 // query turns the flags into what is asked for.
 func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
 	q = outputs.EventQuery{Hosts: f.hosts, Apps: f.apps, Sources: f.sources, Words: f.words, Text: f.grep, Last: f.last, To: telemetry.Debug}
-	if f.last < 0 {
+	if f.last < 0 && f.last != notGiven {
 		return q, errors.New("--last must not be negative")
 	}
 	if q.Since, err = parseWhen(f.since, now); err != nil {
@@ -123,8 +125,14 @@ func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
 	if f.follow && !q.Until.IsZero() {
 		return q, errors.New("--follow has no end: leave out --until")
 	}
-	if q.Last == 0 && q.Since.IsZero() && q.Until.IsZero() {
-		q.Last = defaultLast
+	if !q.Until.IsZero() && q.Since.After(q.Until) {
+		return q, errors.New("--since is later than --until")
+	}
+	if q.Last == notGiven {
+		q.Last = 0
+		if q.Since.IsZero() && q.Until.IsZero() {
+			q.Last = defaultLast
+		}
 	}
 	return q, nil
 }
@@ -187,29 +195,23 @@ type printer struct {
 	colours bool
 	zone    *time.Location
 	lines   int
-	newest  int64            // time of the newest line, milliseconds since the epoch
-	seen    map[string]int64 // times of the lines that may come again
+	follower
 }
 
 // show prints what a query finds.
 func (p *printer) show(ctx context.Context, r outputs.EventReader, q outputs.EventQuery) error {
 	err := r.ReadEvents(ctx, q, p.print)
+	if q.Last > 0 && p.lines >= q.Last {
+		p.from = p.oldest // what is older is not wanted
+	}
 	return errors.Join(err, p.w.Flush())
 }
 
 func (p *printer) print(e outputs.FoundEvent) error {
-	ms := e.Document.Number(eventdoc.Timestamp)
-	if _, known := p.seen[e.ID]; known {
+	if !p.note(e.ID, e.Document.Number(eventdoc.Timestamp)) {
 		return nil
 	}
-	if p.seen == nil {
-		p.seen = map[string]int64{}
-	}
-	p.seen[e.ID] = ms
-	p.newest = max(p.newest, ms)
-	if p.lines++; p.lines%1000 == 0 {
-		p.forget()
-	}
+	p.lines++
 	var line []byte
 	if p.json {
 		line = append(e.Document.AppendJSON(nil), '\n')
@@ -218,48 +220,6 @@ func (p *printer) print(e outputs.FoundEvent) error {
 	}
 	_, err := p.w.Write(line)
 	return err
-}
-
-// follow prints what comes in until ctx is done. When Redis is away it says so and waits.
-func (p *printer) follow(ctx context.Context, r outputs.EventReader, q outputs.EventQuery, complaints io.Writer) error {
-	q.Last = 0
-	said := ""
-	if p.newest == 0 {
-		p.newest = time.Now().UnixMilli()
-	}
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		q.Since = time.UnixMilli(p.newest).Add(-followBack)
-		p.forget()
-		err := p.show(ctx, r, q)
-		switch {
-		case err == nil:
-			said = ""
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, syscall.EPIPE):
-			return err
-		case err.Error() != said:
-			said = err.Error()
-			fmt.Fprintf(complaints, "%v\nstill trying\n", err)
-		}
-	}
-}
-
-// forget drops lines that will not be asked for again.
-func (p *printer) forget() {
-	oldest := p.newest - followBack.Milliseconds()
-	for id, ms := range p.seen {
-		if ms < oldest {
-			delete(p.seen, id)
-		}
-	}
 }
 
 // pager returns where lines go, and what waits until they were read: $PAGER or less if a person looks at a terminal.

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+// shelf is a Redis of documents that come in at some time and say another.
+type shelf struct {
+	mu   sync.Mutex
+	docs []outputs.FoundEvent
+	cost time.Duration // of reading one
+	read int
+}
+
+func (s *shelf) put(at time.Time, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := telemetry.Event{Time: at, Message: text}
+	s.docs = append(s.docs, outputs.FoundEvent{ID: strconv.Itoa(len(s.docs)), Document: eventdoc.Document{}.Fill(&e)})
+}
+
+func (s *shelf) ReadEvents(_ context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
+	s.mu.Lock()
+	docs := s.docs
+	s.mu.Unlock()
+	for _, d := range docs {
+		if d.Document.Number(eventdoc.Timestamp) < q.Since.UnixMilli() {
+			continue
+		}
+		s.read++
+		time.Sleep(s.cost)
+		if err := f(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// following runs a follower until f has returned, and returns what it printed.
+func following(t *testing.T, s *shelf, q outputs.EventQuery, f func()) string {
+	var out strings.Builder
+	p := &printer{w: bufio.NewWriter(&out), zone: time.UTC}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.follow(ctx, s, q, io.Discard) }()
+	f()
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	return out.String()
+}
+
+// Clocks of senders are ahead and behind, and agents deliver late: each line is printed once.
+func TestFollowWithClocksThatAreWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{}
+		printed := following(t, s, outputs.EventQuery{}, func() {
+			for i, ahead := range []time.Duration{0, 5 * time.Minute, 0, time.Hour, -5 * time.Minute, 0, -14 * time.Minute} {
+				s.put(time.Now().Add(ahead), "line "+strconv.Itoa(i))
+				time.Sleep(3 * time.Second)
+			}
+			time.Sleep(time.Hour)
+			s.put(time.Now(), "line 7")
+			time.Sleep(time.Minute)
+		})
+		if n := strings.Count(printed, "\n"); n != 8 {
+			t.Errorf("%d lines:\n%s", n, printed)
+		}
+	})
+}
+
+// Our own clock may be ahead of all others.
+func TestFollowWithAClockOfOursThatIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{}
+		s.put(time.Now().Add(-3*time.Hour), "line 0")
+		var out strings.Builder
+		p := &printer{w: bufio.NewWriter(&out), zone: time.UTC}
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		time.AfterFunc(30*time.Second, func() { s.put(time.Now().Add(-3*time.Hour), "line 1") })
+		if err := p.show(ctx, s, outputs.EventQuery{Last: 100}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.follow(ctx, s, outputs.EventQuery{Last: 100}, io.Discard); err != nil || strings.Count(out.String(), "\n") != 2 {
+			t.Errorf("%v, %s", err, out.String())
+		}
+	})
+}
+
+// Where many lines come in, little of it is read again, and nothing is printed twice.
+func TestFollowDoesNotReadEverythingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{cost: time.Millisecond}
+		const lines = 10_000
+		printed := following(t, s, outputs.EventQuery{}, func() {
+			for i := range lines {
+				s.put(time.Now(), "line "+strconv.Itoa(i))
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(10 * time.Second)
+		})
+		if n := strings.Count(printed, "\n"); n != lines {
+			t.Errorf("%d lines", n)
+		}
+		if most := 30 * lines; s.read > most { // 20 seconds of it every second, and the beginning
+			t.Errorf("%d were read, at most %d are enough", s.read, most)
+		}
+	})
+}
