@@ -1,4 +1,5 @@
-// Package outputtest is what every output must pass, whatever it writes to.
+// Package outputtest is what every output must pass, whatever it writes to. For those that write to Redis it has the server,
+// and the states in which that refuses them.
 package outputtest
 
 import (

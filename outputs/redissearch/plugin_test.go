@@ -17,12 +17,12 @@ func TestConformance(t *testing.T) {
 	for _, storage := range []string{"json", "hash"} {
 		outputtest.Run(t, outputtest.Case{
 			Definition: redissearch.Plugin,
-			Config:     fmt.Sprintf("{host: %s, port: %d, ttl: 100y, max_documents: 1, storage: %s, key_prefix: '%s:', index: %s}", s.host, s.port, storage, storage, storage),
+			Config:     fmt.Sprintf("{host: %s, port: %d, ttl: 100y, max_documents: 1, storage: %s, key_prefix: '%s:', index: %s}", s.Host, s.Port, storage, storage, storage),
 		})
 	}
 	outputtest.Run(t, outputtest.Case{
 		Definition: redissearch.Plugin,
-		Config:     fmt.Sprintf("config: {host: %s, port: %d}", s.host, s.port),
+		Config:     fmt.Sprintf("config: {host: %s, port: %d}", s.Host, s.Port),
 	})
 	if n := s.DBSize(t.Context()).Val(); n != 3 {
 		t.Errorf("%d documents", n)

@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	s := newServer(t)
 	outputtest.Run(t, outputtest.Case{
 		Definition: redistimeseries.Plugin,
-		Config:     fmt.Sprintf("{host: %s, port: %d}", s.host, s.port),
+		Config:     fmt.Sprintf("{host: %s, port: %d}", s.Host, s.Port),
 	})
 }
 
