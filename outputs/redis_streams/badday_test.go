@@ -9,9 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"gopkg.in/yaml.v3"
 
-	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -183,12 +182,7 @@ func TestConfigProblems(t *testing.T) {
 		"{stream: a, metrics_stream: a}": "c.yaml:1:13: redis_streams.metrics_stream: must not be the stream of the events: their entries differ",
 		"{metrics: true, max_length: 0}": "",
 	} {
-		var n yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-			t.Fatal(err)
-		}
-		var ps conf.Problems
-		redisstreams.Plugin.Decode(&ps, n.Content[0], "redis_streams")
+		_, ps := catalogtest.Decode(t, redisstreams.Plugin, text)
 		if got := ps.In("c.yaml").Error(); got != want {
 			t.Errorf("%s\n got: %s\nwant: %s", text, got, want)
 		}

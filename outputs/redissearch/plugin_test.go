@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"gopkg.in/yaml.v3"
-
-	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
@@ -31,12 +29,7 @@ func TestConformance(t *testing.T) {
 
 func problems(t *testing.T, text string) string {
 	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		t.Fatal(err)
-	}
-	var ps conf.Problems
-	redissearch.Plugin.Decode(&ps, n.Content[0], "redissearch")
+	_, ps := catalogtest.Decode(t, redissearch.Plugin, text)
 	return ps.In("c.yaml").Error()
 }
 
