@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -68,32 +68,14 @@ func (s *server) store(batches []*telemetry.Batch) {
 	}
 }
 
-// logbook collects log lines from many goroutines.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 type world struct {
 	cfg  Config
-	logs *logbook
+	logs *servicetest.Log
 	f    *telemetry.Factory
 }
 
 func newWorld() *world {
-	w := &world{logs: &logbook{}, f: telemetry.NewFactory("h", "test", nil, 4)}
+	w := &world{logs: &servicetest.Log{}, f: telemetry.NewFactory("h", "test", nil, 4)}
 	w.cfg = Config{
 		Flush: time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20, Grace: 10 * time.Second, Self: &selfstat.Registry{},
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)),

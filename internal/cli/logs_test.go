@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -178,24 +177,6 @@ func TestLogsMistakes(t *testing.T) {
 	}
 }
 
-// lines keeps what is printed and can be read beside that.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // TestLogsFollow: what comes in is printed once, also what comes late with an earlier time.
 func TestLogsFollow(t *testing.T) {
 	a := newArchive(t)
@@ -205,7 +186,7 @@ func TestLogsFollow(t *testing.T) {
 	}
 	a.write(at(time.Minute, "old"))
 	ctx, cancel := context.WithCancel(t.Context())
-	seen := &lines{}
+	seen := &servicetest.Log{}
 	done := make(chan int, 1)
 	go func() {
 		_, _, code := a.logsUntil(ctx, seen, "--follow")
@@ -229,7 +210,7 @@ func TestLogsFollow(t *testing.T) {
 	if code := <-done; code != 0 {
 		t.Errorf("code %d", code)
 	}
-	if n := strings.Count(seen.String(), "\n"); n != 3 {
+	if n := seen.Count("\n"); n != 3 {
 		t.Errorf("%d lines: %s", n, seen)
 	}
 }

@@ -1,4 +1,5 @@
-// Package outputtest is what every output must pass, whatever it writes to.
+// Package outputtest is what every output must pass, whatever it writes to. For those that write to Redis it has the server,
+// and the states in which that refuses them.
 package outputtest
 
 import (
@@ -6,14 +7,12 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
-	"gopkg.in/yaml.v3"
 
-	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -29,9 +28,8 @@ type Case struct {
 // refuses, and alive it keeps to the contract.
 func Run(t *testing.T, c Case) {
 	t.Helper()
-	t.Run("documented", func(t *testing.T) { documented(t, c.Definition) })
-	t.Run("sample", func(t *testing.T) { sampleDecodes(t, c.Definition) })
-	t.Run("unknown key", func(t *testing.T) { refusesUnknown(t, c.Definition) })
+	t.Run("config", func(t *testing.T) { catalogtest.CheckConfig(t, c.Definition) })
+	t.Run("sample", func(t *testing.T) { catalogtest.CheckSample(t, c.Definition) })
 	if !c.Definition.Runs(runtime.GOOS) {
 		return
 	}
@@ -39,81 +37,13 @@ func Run(t *testing.T, c Case) {
 	t.Run("cancelled", func(t *testing.T) { cancelled(t, c) })
 }
 
-// documented: every key stands in the README as `key`, and there is a summary.
-func documented(t *testing.T, d outputs.Definition) {
-	if d.Name() == "" || d.Summary() == "" || d.Sample() == "" {
-		t.Error("name, summary or the README's yaml block is missing")
-	}
-	for _, key := range conf.Keys(d.Defaults()) {
-		if !strings.Contains(d.Readme(), "`"+key+"`") {
-			t.Errorf("the README does not name `%s`", key)
-		}
-	}
-}
-
-// sampleDecodes: the README's first yaml block can be pasted below "outputs:", and is about this output.
-func sampleDecodes(t *testing.T, d outputs.Definition) {
-	var items []map[string]yaml.Node
-	if err := yaml.Unmarshal([]byte(d.Sample()), &items); err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, item := range items {
-		for name, node := range item {
-			if name != d.Name() {
-				continue
-			}
-			found = true
-			var ps conf.Problems
-			d.Decode(&ps, &node, name)
-			if len(ps) > 0 {
-				t.Errorf("the sample has problems: %v", ps)
-			}
-		}
-	}
-	if !found {
-		t.Errorf("the sample configures no %s", d.Name())
-	}
-}
-
-func decode(t *testing.T, d outputs.Definition, text string) (outputs.Built, conf.Problems) {
-	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		t.Fatal(err)
-	}
-	var node *yaml.Node
-	if len(n.Content) > 0 {
-		node = n.Content[0]
-	}
-	var ps conf.Problems
-	return d.Decode(&ps, node, d.Name()), ps
-}
-
-func refusesUnknown(t *testing.T, d outputs.Definition) {
-	if _, ps := decode(t, d, "no_such_key: 1"); ps.Err() == nil {
-		t.Error("accepts a key that does not exist")
-	}
-	if _, ps := decode(t, d, ""); ps.Err() != nil {
-		t.Errorf("defaults are not valid: %v", ps)
-	}
-}
-
 // build makes the live output. Its log and what it prints are thrown away.
 func build(t *testing.T, c Case) outputs.Output {
 	t.Helper()
-	b, ps := decode(t, c.Definition, c.Config)
-	if err := ps.Err(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := b.New(outputs.Env{
+	return catalogtest.Build(t, c.Definition, c.Config, outputs.Env{
 		ID: c.Definition.Name(), Slot: 0, Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
 		Secrets: secrets.Env{}, Stdout: &bytes.Buffer{},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 func batches() []*telemetry.Batch {

@@ -8,58 +8,54 @@ import (
 	"testing"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/redis/go-redis/v9"
-	"github.com/rs/zerolog"
-	"gopkg.in/yaml.v3"
 
-	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 )
 
-// On a bad day the error asks for another try and says what to do.
+func badDays() []outputtest.BadDay {
+	return outputtest.BadDays(
+		outputtest.Full("is full: raise maxmemory"),
+		outputtest.NoRight("no right", "refuses this to the user: grant it with ACL SETUSER default +xadd", "xadd"),
+		outputtest.Unloaded("no streams", "does not know a command that is needed", "XADD"),
+		outputtest.BadDay{
+			Name: "key is taken", Reply: "WRONGTYPE Operation against a key holding the wrong kind of value",
+			Say: "the key " + events + " holds something that is no stream: rename or delete it, or set another stream: WRONGTYPE",
+		},
+		outputtest.BadDay{
+			Name: "no ID is left", Reply: "ERR The stream has exhausted the last possible ID, unable to add more...", Say: "exhausted",
+			Cause: [][]any{{"XADD", events, "18446744073709551615-18446744073709551615", "a", "b"}}, End: [][]any{{"DEL", events}},
+		},
+	)
+}
+
+// On a bad day nothing is given up, and the try succeeds later.
 func TestBadDays(t *testing.T) {
-	for reply, say := range map[string]string{
-		"OOM command not allowed when used memory > 'maxmemory'.":          "is full: raise maxmemory",
-		"READONLY You can't write against a read only replica.":            "is a read-only replica",
-		"NOREPLICAS Not enough good replicas to write.":                    "has too few replicas",
-		"NOPERM User default has no permissions to run the 'xadd' command": "refuses this to the user: grant it with ACL SETUSER default +xadd",
-		"LOADING Redis is loading the dataset in memory":                   "is still loading",
-		"MISCONF Redis is configured to save RDB snapshots":                "cannot save to disk",
-		"CLUSTERDOWN The cluster is down":                                  "belongs to a cluster that is down",
-		"NOAUTH Authentication required.":                                  "wants a password",
-		"ERR unknown command 'XADD', with args beginning with: ":           "does not know a command that is needed",
-		"ERR something new": ": ERR something new",
-		"WRONGTYPE Operation against a key holding the wrong kind of value":        "the key " + events + " holds something that is no stream: rename or delete it, or set another stream: WRONGTYPE",
-		"ERR The stream has exhausted the last possible ID, unable to add more...": "exhausted",
-	} {
-		t.Run(reply, func(t *testing.T) {
-			s := newEmbedded(t)
-			out := open(t, at(t, s.addr))
-			s.embedded.SetError(reply)
-			err := writeEvents(t.Context(), out, someEvents(3))
-			var reject *outputs.RejectError
-			if err == nil || outputs.IsPermanent(err) || errors.As(err, &reject) || !strings.HasPrefix(err.Error(), "redis "+s.addr) || !strings.Contains(err.Error(), say) {
-				t.Errorf("error %v", err)
-			}
-			s.embedded.SetError("")
-			if err := writeEvents(t.Context(), out, someEvents(3)); err != nil || s.XLen(t.Context(), events).Val() != 3 {
-				t.Error(err, s.XLen(t.Context(), events).Val())
-			}
+	for _, day := range badDays() {
+		t.Run(day.Name, func(t *testing.T) {
+			each(t, func(t *testing.T, s *server) {
+				out := open(t, at(t, s.Addr()))
+				day.Refuses(t, s.Redis, func() error { return writeEvents(t.Context(), out, someEvents(300)) })
+				if err := writeEvents(t.Context(), out, someEvents(300)); err != nil || s.XLen(t.Context(), events).Val() != 300 {
+					t.Error(err, s.XLen(t.Context(), events).Val())
+				}
+			})
 		})
 	}
 }
 
 func TestKeyIsTaken(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
-		out := open(t, at(t, s.addr))
+		out := open(t, at(t, s.Addr()))
 		if err := s.Set(t.Context(), events, "x", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		want := "redis " + s.addr + ": the key rtcollector:events holds something that is no stream: rename or delete it, or set another stream: WRONGTYPE "
+		want := "redis " + s.Addr() + ": the key rtcollector:events holds something that is no stream: rename or delete it, or set another stream: WRONGTYPE "
 		if err := writeEvents(t.Context(), out, someEvents(300)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v", err)
 		}
@@ -73,23 +69,14 @@ func TestKeyIsTaken(t *testing.T) {
 // A connection breaks in the middle of a write. What is there twice afterwards says so by its id; nothing is missing.
 func TestConnectionBreaks(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
-		proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), t.Name(), "127.0.0.1:0", s.addr)
-		zerolog.SetGlobalLevel(zerolog.Disabled)
-		if err := proxy.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer proxy.Stop()
-		out := open(t, at(t, proxy.Listen))
+		n := redistest.NewNetwork(t, s.Addr())
+		out := open(t, at(t, n.Listen))
 		list := someEvents(5000)
-		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(`{"name":"cut","type":"limit_data","stream":"downstream","attributes":{"bytes":20000}}`)); err != nil {
-			t.Fatal(err)
-		}
-		if err := writeEvents(t.Context(), out, list); err == nil || !strings.HasPrefix(err.Error(), "redis "+proxy.Listen) {
+		n.Poison(t, "limit_data", "downstream", map[string]int{"bytes": 20_000})
+		if err := writeEvents(t.Context(), out, list); err == nil || !strings.HasPrefix(err.Error(), "redis "+n.Listen) {
 			t.Fatalf("error %v", err)
 		}
-		if err := proxy.Toxics.RemoveToxic(t.Context(), "cut"); err != nil {
-			t.Fatal(err)
-		}
+		n.Heal(t)
 		if err := writeEvents(t.Context(), out, list); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +96,7 @@ func TestConnectionBreaks(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	s := newReal(t)
-	out := open(t, at(t, s.addr))
+	out := open(t, at(t, s.Addr()))
 	if err := s.Do(t.Context(), "CLIENT", "PAUSE", "100000", "WRITE").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +156,7 @@ func TestRights(t *testing.T) {
 	if err := s.Do(t.Context(), args...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	c := at(t, s.addr)
+	c := at(t, s.Addr())
 	if err := errors.Join(c.Username.UnmarshalScalar("rtcollector"), c.Password.UnmarshalScalar("secret")); err != nil {
 		t.Fatal(err)
 	}
@@ -195,12 +182,7 @@ func TestConfigProblems(t *testing.T) {
 		"{stream: a, metrics_stream: a}": "c.yaml:1:13: redis_streams.metrics_stream: must not be the stream of the events: their entries differ",
 		"{metrics: true, max_length: 0}": "",
 	} {
-		var n yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-			t.Fatal(err)
-		}
-		var ps conf.Problems
-		redisstreams.Plugin.Decode(&ps, n.Content[0], "redis_streams")
+		_, ps := catalogtest.Decode(t, redisstreams.Plugin, text)
 		if got := ps.In("c.yaml").Error(); got != want {
 			t.Errorf("%s\n got: %s\nwant: %s", text, got, want)
 		}

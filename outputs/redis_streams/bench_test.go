@@ -12,7 +12,7 @@ func BenchmarkWrite(b *testing.B) {
 	for name, new := range map[string]func(testing.TB) *server{"real": newReal, "embedded": newEmbedded} {
 		b.Run(name, func(b *testing.B) {
 			s := new(b)
-			out := open(b, at(b, s.addr)).(outputs.EventWriter)
+			out := open(b, at(b, s.Addr())).(outputs.EventWriter)
 			list := someEvents(50_000)
 			n := 0
 			began := time.Now()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
@@ -26,11 +25,7 @@ import (
 const events, metrics = "rtcollector:events", "rtcollector:metrics"
 
 // server is a Redis to write to: a real one, or the embedded one.
-type server struct {
-	*redis.Client
-	addr     string
-	embedded *embedded.Server
-}
+type server struct{ *outputtest.Redis }
 
 // each runs a test with both kinds of servers.
 func each(t *testing.T, f func(t *testing.T, s *server)) {
@@ -41,31 +36,18 @@ func each(t *testing.T, f func(t *testing.T, s *server)) {
 
 func newEmbedded(t testing.TB) *server {
 	t.Helper()
-	e, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	c := redis.NewClient(&redis.Options{Addr: e.Addr(), Protocol: 2, DisableIdentity: true})
-	t.Cleanup(func() { _ = c.Close() })
-	return &server{c, e.Addr(), e}
+	return &server{outputtest.NewEmbedded(t)}
 }
 
 func newReal(t testing.TB) *server {
 	t.Helper()
-	s := redistest.Start(t)
-	return &server{Client: s.Client(), addr: s.Addr()}
+	return &server{outputtest.RedisAt(t, redistest.Start(t).Addr())}
 }
 
 func at(t testing.TB, addr string) redisstreams.Config {
 	t.Helper()
 	c := redisstreams.Defaults()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Host = host
-	c.Port, _ = strconv.Atoi(port)
+	c.Host, c.Port = servicetest.HostPort(t, addr)
 	return c
 }
 
@@ -118,7 +100,7 @@ func (s *server) entries(t *testing.T, stream string) []map[string]string {
 
 func TestConformance(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
-		c := at(t, s.addr)
+		c := at(t, s.Addr())
 		for _, metrics := range []bool{false, true} {
 			outputtest.Run(t, outputtest.Case{
 				Definition: redisstreams.Plugin, Config: fmt.Sprintf("{host: %s, port: %d, metrics: %v}", c.Host, c.Port, metrics),
@@ -129,7 +111,7 @@ func TestConformance(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
-		out := open(t, at(t, s.addr))
+		out := open(t, at(t, s.Addr()))
 		list := someEvents(1)
 		list[0].Fields = []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "id", Value: "mine"}, {Key: "user", Value: "\xff\x00\r\n"}}
 		list = append(list, telemetry.Event{Time: start, Seq: 9})
@@ -163,7 +145,7 @@ func batches() []*telemetry.Batch {
 
 func TestMetrics(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
-		c := at(t, s.addr)
+		c := at(t, s.Addr())
 		if _, takes := open(t, c).(outputs.MetricWriter); takes {
 			t.Error("takes samples that are not wanted")
 		}
@@ -216,7 +198,7 @@ func TestMetrics(t *testing.T) {
 func TestMaxLength(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		for limit, want := range map[int64][2]int64{0: {5000, 5000}, 1000: {1000, 1200}} {
-			c := at(t, s.addr)
+			c := at(t, s.Addr())
 			c.MaxLength, c.Stream = limit, "limit"+strconv.FormatInt(limit, 10)
 			if err := writeEvents(t.Context(), open(t, c), someEvents(5000)); err != nil {
 				t.Fatal(err)
@@ -234,7 +216,7 @@ func TestGroup(t *testing.T) {
 		if err := s.XGroupCreateMkStream(t.Context(), events, "shippers", "$").Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeEvents(t.Context(), open(t, at(t, s.addr)), someEvents(250)); err != nil {
+		if err := writeEvents(t.Context(), open(t, at(t, s.Addr())), someEvents(250)); err != nil {
 			t.Fatal(err)
 		}
 		for n := 0; n < 250; {

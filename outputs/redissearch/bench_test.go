@@ -11,6 +11,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
@@ -98,8 +99,8 @@ func (s *testServer) renew(b *testing.B) {
 	for _, a := range createArgs(b, s) {
 		create = append(create, a)
 	}
-	s.empty(b)
-	s.run(b, create)
+	s.Empty(b)
+	s.Run(b, create)
 }
 
 // createArgs rebuilds FT.CREATE from FT.INFO.
@@ -132,7 +133,7 @@ func createArgs(b *testing.B, s *testServer) []string {
 // flood sends ready bytes and counts lines of replies.
 func (s *testServer) flood(b *testing.B, ready []byte, replies int) {
 	b.Helper()
-	conn, err := net.Dial("tcp", net.JoinHostPort(s.host, strconv.Itoa(s.port)))
+	conn, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func (s *testServer) report(b *testing.B) {
 	b.Helper()
 	n := s.DBSize(b.Context()).Val()
 	full := s.memory(b)
-	s.empty(b)
+	s.Empty(b)
 	if empty := s.memory(b); full > empty && n > 0 {
 		b.ReportMetric(float64(full-empty)/float64(n), "B/document")
 	}
@@ -175,13 +176,12 @@ func BenchmarkFar(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/events=%d", storage, size), func(b *testing.B) {
 				var s *testServer
 				if storage == "plain" {
-					s = &testServer{}
-					s.host, s.port = splitAddr(b, redistest.Start(b).Addr())
+					s = &testServer{outputtest.RedisAt(b, redistest.Start(b).Addr())}
 				} else {
 					s = newServer(b)
 				}
-				n := newNetwork(b, s)
-				c := n.through(b, s.config(storage))
+				n := redistest.NewNetwork(b, s.Addr())
+				c := through(b, n, s.config(storage))
 				var f *fixture
 				var store func(context.Context, []telemetry.Event) error
 				if storage == "plain" {
@@ -192,7 +192,7 @@ func BenchmarkFar(b *testing.B) {
 					f = open(b, c)
 					store = f.WriteEvents
 				}
-				n.poison(b, "latency", "downstream", map[string]int{"latency": 1})
+				n.Poison(b, "latency", "downstream", map[string]int{"latency": 1})
 				events := f.logLines(size)
 				var spent time.Duration
 				written := 0

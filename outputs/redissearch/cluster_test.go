@@ -6,14 +6,15 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
 // On a cluster that has the module, any node answers for all documents, and the limit holds for all of them together.
 func TestClusterWithSearch(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
-	client := nodes[0].Client()
-	if err := client.Do(t.Context(), "FT._LIST").Err(); err != nil {
+	s := &testServer{outputtest.RedisAt(t, nodes[0].Addr())}
+	if err := s.Do(t.Context(), "FT._LIST").Err(); err != nil {
 		t.Skipf("the nodes have no search commands: %s may name a server that has", redistest.Command)
 	}
 	for _, storage := range []redissearch.Storage{redissearch.JSON, redissearch.Hash} {
@@ -26,12 +27,11 @@ func TestClusterWithSearch(t *testing.T) {
 				events[i].Time = time.Now().Add(time.Duration(i) * time.Millisecond)
 			}
 			write(t, f, events...)
-			s := &testServer{Client: client}
 			if n := s.found(t, "*"); n != 500 {
 				t.Errorf("%d documents", n)
 			}
 			f.Limited()
-			s.run(t, []any{"FT.DROPINDEX", "logs_idx"})
+			s.Run(t, []any{"FT.DROPINDEX", "logs_idx"})
 			write(t, f, events...)
 			s.wait(t, "*", 800)
 			for _, n := range nodes {

@@ -67,8 +67,8 @@ func TestIndexIsMadeOnce(t *testing.T) {
 		f := open(t, c)
 		s.fits(t, c.Storage)
 		again := open(t, c)
-		if f.log.count("search index is made") != 1 || again.log.count("search index") != 0 {
-			t.Errorf("said %q, then %q", f.log.b.String(), again.log.b.String())
+		if f.log.Count("search index is made") != 1 || again.log.Count("search index") != 0 {
+			t.Errorf("said %q, then %q", f.log.String(), again.log.String())
 		}
 	})
 }
@@ -80,7 +80,7 @@ func TestIndexIsCompleted(t *testing.T) {
 		if c.Storage == redissearch.JSON {
 			create = []any{"FT.CREATE", "logs_idx", "ON", "JSON", "PREFIX", 2, "other:", "lo", "SCHEMA", "$.message", "AS", "message", "TEXT", "$.mine", "AS", "mine", "TAG"}
 		}
-		s.run(t, create)
+		s.Run(t, create)
 		f := open(t, c)
 		mine := "mine " + strings.TrimSuffix(strings.Fields(wantAttributes(c.Storage)[0])[1], "appname") + "mine TAG"
 		want := append(wantAttributes(c.Storage), mine)
@@ -92,8 +92,8 @@ func TestIndexIsCompleted(t *testing.T) {
 		if s.found(t, "@mine:{yes} @host:{h1}") != 1 {
 			t.Error("not found")
 		}
-		if f.log.count("gets attributes") != 1 {
-			t.Error(f.log.b.String())
+		if f.log.Count("gets attributes") != 1 {
+			t.Error(f.log.String())
 		}
 	})
 }
@@ -122,9 +122,9 @@ func TestIndexDoesNotFit(t *testing.T) {
 			}
 			c := s.config(redissearch.JSON)
 			late := open(t, c) // and one that is running already
-			s.run(t, []any{"FT.DROPINDEX", "logs_idx"}, create)
+			s.Run(t, []any{"FT.DROPINDEX", "logs_idx"}, create)
 			f := newFixture(t, c, "inst0001")
-			want := fmt.Sprintf("redis %s:%d: %s%s", s.host, s.port, tc.want, remedy)
+			want := fmt.Sprintf("redis %s: %s%s", s.Addr(), tc.want, remedy)
 			if err := f.Open(t.Context()); err == nil || err.Error() != want {
 				t.Errorf("error %v\nwant  %s", err, want)
 			}
@@ -134,7 +134,7 @@ func TestIndexDoesNotFit(t *testing.T) {
 					t.Errorf("running: error %v\nwant  %s", err, want)
 				}
 			}
-			s.run(t, []any{"FT.DROPINDEX", "logs_idx"})
+			s.Run(t, []any{"FT.DROPINDEX", "logs_idx"})
 			write(t, late, events...)
 			if err := f.Open(t.Context()); err != nil {
 				t.Error(err)
@@ -148,9 +148,9 @@ func TestIndexDoesNotFit(t *testing.T) {
 func TestIndexRace(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		for _, create := range [][]any{nil, {"FT.CREATE", "logs_idx", "ON", strings.ToUpper(string(c.Storage)), "PREFIX", 1, "log:", "SCHEMA", "zzz", "TAG"}} {
-			s.empty(t)
+			s.Empty(t)
 			if create != nil {
-				s.run(t, create)
+				s.Run(t, create)
 			}
 			var wg sync.WaitGroup
 			errs := make(chan error, 16)
@@ -177,14 +177,14 @@ func TestIndexVanishes(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
 		write(t, f, f.event(0, "before"))
-		s.run(t, []any{"FT.DROPINDEX", "logs_idx"})
+		s.Run(t, []any{"FT.DROPINDEX", "logs_idx"})
 		write(t, f, f.event(1, "after"))
 		s.wait(t, "*", 2)
 		s.fits(t, c.Storage)
-		if f.log.count("the search index is gone") != 1 {
-			t.Error(f.log.b.String())
+		if f.log.Count("the search index is gone") != 1 {
+			t.Error(f.log.String())
 		}
-		s.empty(t)
+		s.Empty(t)
 		write(t, f, f.event(2, "anew"))
 		s.wait(t, "*", 1)
 		s.fits(t, c.Storage)
@@ -194,7 +194,7 @@ func TestIndexVanishes(t *testing.T) {
 // A document of somebody else is in the way of nothing, and is found if it can be.
 func TestDocumentsOfThePredecessor(t *testing.T) {
 	s := newServer(t)
-	s.run(t,
+	s.Run(t,
 		[]any{"JSON.SET", "log:1", "$", `{"name":"syslog_sshd","timestamp":1600000000000,"host":"a","severity":3,"facility":4,"appname":"sshd","level":3,"message":"old"}`},
 		[]any{"JSON.SET", "log:2", "$", `{"timestamp":1600000000001,"host":"a","level":"info","message":"old plugin log","source":"unknown"}`})
 	f := open(t, s.config(redissearch.JSON))
@@ -207,7 +207,7 @@ func TestDatabase(t *testing.T) {
 	s := newServer(t)
 	c := s.config(redissearch.JSON)
 	c.Host, c.Port = redissearch.Defaults().Host, redissearch.Defaults().Port
-	if err := c.URL.UnmarshalScalar(fmt.Sprintf("redis://%s:%d/2", s.host, s.port)); err != nil {
+	if err := c.URL.UnmarshalScalar("redis://" + s.Addr() + "/2"); err != nil {
 		t.Fatal(err)
 	}
 	err := newFixture(t, c, "inst0001").Open(t.Context())
@@ -219,12 +219,12 @@ func TestDatabase(t *testing.T) {
 // A user with the rights that the README names can do everything, and nobody with fewer.
 func TestRights(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
-		if s.embedded != nil {
+		if s.Embedded != nil {
 			t.Skip("the embedded server has no users; needs RTC_TEST_REDIS")
 		}
 		grant := rights(t)
-		s.run(t, []any{"ACL", "DELUSER", "rtcollector"}, grant)
-		defer s.run(t, []any{"ACL", "DELUSER", "rtcollector"})
+		s.Run(t, []any{"ACL", "DELUSER", "rtcollector"}, grant)
+		defer s.Run(t, []any{"ACL", "DELUSER", "rtcollector"})
 		c.Username.UnmarshalScalar("rtcollector")
 		c.Password.UnmarshalScalar("secret")
 		c.MaxDocuments = 1
@@ -239,13 +239,13 @@ func TestRights(t *testing.T) {
 			if !strings.Contains(right, ".") && right != "+pexpireat" && right != "+hset" || right == "+ft.alter" {
 				continue
 			}
-			s.run(t, []any{"ACL", "SETUSER", "rtcollector", "-" + right[1:]})
+			s.Run(t, []any{"ACL", "SETUSER", "rtcollector", "-" + right[1:]})
 		}
 		err := f.WriteEvents(t.Context(), []telemetry.Event{f.event(9, "x")})
 		if err == nil || !strings.Contains(err.Error(), "refuses this to the user") {
 			t.Errorf("error %v", err)
 		}
-		s.run(t, grant)
+		s.Run(t, grant)
 		if err := f.WriteEvents(context.WithoutCancel(t.Context()), []telemetry.Event{f.event(9, "x")}); err != nil {
 			t.Error(err)
 		}

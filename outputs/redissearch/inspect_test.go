@@ -41,7 +41,7 @@ func TestInspect(t *testing.T) {
 
 func TestInspectRights(t *testing.T) {
 	s := newServer(t)
-	if s.embedded != nil {
+	if s.Embedded != nil {
 		t.Skip("the embedded server has no users: RTC_TEST_REDIS names a real one")
 	}
 	for storage, want := range map[redissearch.Storage]string{

@@ -57,7 +57,7 @@ func TestMaxDocumentsFarBehind(t *testing.T) {
 // Several agents that see to the limit at the same time remove no more than one would.
 func TestMaxDocumentsOfManyAgents(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
-		if s.embedded != nil && c.Storage == redissearch.Hash {
+		if s.Embedded != nil && c.Storage == redissearch.Hash {
 			t.Skip("the embedded server still counts a hash for a moment after it is removed; needs RTC_TEST_REDIS")
 		}
 		filler := open(t, c)
@@ -80,7 +80,7 @@ func TestMaxDocumentsOfManyAgents(t *testing.T) {
 			if n := s.found(t, "*"); n != 100 {
 				t.Fatalf("%d documents", n)
 			}
-			s.empty(t)
+			s.Empty(t)
 			unlimited := c
 			unlimited.MaxDocuments = 0
 			filler = open(t, unlimited)
@@ -91,9 +91,9 @@ func TestMaxDocumentsOfManyAgents(t *testing.T) {
 // What the index covers beside our prefix is not ours to delete, and does not make us try for ever.
 func TestMaxDocumentsLeavesOthersAlone(t *testing.T) {
 	s := newServer(t)
-	s.run(t, []any{"FT.CREATE", "logs_idx", "ON", "HASH", "PREFIX", 2, "log:", "mine:", "SCHEMA", "timestamp", "NUMERIC", "SORTABLE"})
+	s.Run(t, []any{"FT.CREATE", "logs_idx", "ON", "HASH", "PREFIX", 2, "log:", "mine:", "SCHEMA", "timestamp", "NUMERIC", "SORTABLE"})
 	for _, k := range []string{"mine:1", "mine:2", "mine:3"} {
-		s.run(t, []any{"HSET", k, "timestamp", 1})
+		s.Run(t, []any{"HSET", k, "timestamp", 1})
 	}
 	c := s.config(redissearch.Hash)
 	c.MaxDocuments = 4
@@ -109,11 +109,11 @@ func TestMaxDocumentsLeavesOthersAlone(t *testing.T) {
 // That documents cannot be removed is said once, and nothing is written again for it.
 func TestMaxDocumentsWithoutTheRight(t *testing.T) {
 	s := newServer(t)
-	if s.embedded != nil {
+	if s.Embedded != nil {
 		t.Skip("the embedded server has no users; needs RTC_TEST_REDIS")
 	}
-	s.run(t, []any{"ACL", "SETUSER", "default", "-unlink"})
-	defer s.run(t, []any{"ACL", "SETUSER", "default", "+@all"})
+	s.Run(t, []any{"ACL", "SETUSER", "default", "-unlink"})
+	defer s.Run(t, []any{"ACL", "SETUSER", "default", "+@all"})
 	c := s.config(redissearch.JSON)
 	c.MaxDocuments = 1
 	f := open(t, c)
@@ -121,7 +121,7 @@ func TestMaxDocumentsWithoutTheRight(t *testing.T) {
 		f.Age()
 		write(t, f, f.event(i, "x"))
 	}
-	if n := f.log.count("cannot remove the oldest documents"); n != 1 || f.log.count("refuses this to the user") != 1 {
-		t.Errorf("said %d times: %s", n, f.log.b.String())
+	if n := f.log.Count("cannot remove the oldest documents"); n != 1 || f.log.Count("refuses this to the user") != 1 {
+		t.Errorf("said %d times: %s", n, f.log.String())
 	}
 }

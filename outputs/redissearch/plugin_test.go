@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"gopkg.in/yaml.v3"
-
-	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
@@ -17,12 +15,12 @@ func TestConformance(t *testing.T) {
 	for _, storage := range []string{"json", "hash"} {
 		outputtest.Run(t, outputtest.Case{
 			Definition: redissearch.Plugin,
-			Config:     fmt.Sprintf("{host: %s, port: %d, ttl: 100y, max_documents: 1, storage: %s, key_prefix: '%s:', index: %s}", s.host, s.port, storage, storage, storage),
+			Config:     fmt.Sprintf("{host: %s, port: %d, ttl: 100y, max_documents: 1, storage: %s, key_prefix: '%s:', index: %s}", s.Host, s.Port, storage, storage, storage),
 		})
 	}
 	outputtest.Run(t, outputtest.Case{
 		Definition: redissearch.Plugin,
-		Config:     fmt.Sprintf("config: {host: %s, port: %d}", s.host, s.port),
+		Config:     fmt.Sprintf("config: {host: %s, port: %d}", s.Host, s.Port),
 	})
 	if n := s.DBSize(t.Context()).Val(); n != 3 {
 		t.Errorf("%d documents", n)
@@ -31,12 +29,7 @@ func TestConformance(t *testing.T) {
 
 func problems(t *testing.T, text string) string {
 	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		t.Fatal(err)
-	}
-	var ps conf.Problems
-	redissearch.Plugin.Decode(&ps, n.Content[0], "redissearch")
+	_, ps := catalogtest.Decode(t, redissearch.Plugin, text)
 	return ps.In("c.yaml").Error()
 }
 

@@ -158,7 +158,7 @@ func FuzzReadEvents(f *testing.F) {
 		}
 		ask(outputs.EventQuery{Words: []string{word}, Apps: []string{word}, Sources: []string{message}})
 		if seq%100 == 0 {
-			s.empty(t)
+			s.Empty(t)
 		}
 	})
 }

@@ -1,95 +1,39 @@
 package redissearch_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
 // start is when the events of the tests happen, unless they need the clock.
 var start = time.UnixMilli(1_700_000_000_000)
 
-// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names. That one is emptied, and
-// brought into bad states, so it must be nobody else's meanwhile: go test -p 1.
-type testServer struct {
-	*redis.Client
-	host     string
-	port     int
-	embedded *embedded.Server // nil: a real one
-}
+// testServer is a server to write to.
+type testServer struct{ *outputtest.Redis }
 
 func newServer(t testing.TB) *testServer {
 	t.Helper()
-	s := &testServer{}
-	addr := ""
-	if url := os.Getenv("RTC_TEST_REDIS"); url != "" {
-		o, err := redis.ParseURL(url)
-		if err != nil {
-			t.Fatal("RTC_TEST_REDIS is no redis:// URL")
-		}
-		addr = o.Addr
-	} else {
-		var err error
-		if s.embedded, err = embedded.Listen("127.0.0.1:0", embedded.Config{}); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.embedded.Close() })
-		addr = s.embedded.Addr()
-	}
-	s.host, s.port = splitAddr(t, addr)
-	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
-	t.Cleanup(func() { _ = s.Close() })
+	s := &testServer{outputtest.NewRedis(t)}
 	if err := s.Do(t.Context(), "FT._LIST").Err(); err != nil {
-		t.Skip("the server has no search commands: RTC_TEST_REDIS names one that has")
+		t.Skipf("the server has no search commands: %s names one that has", outputtest.Named)
 	}
-	s.empty(t)
-	t.Cleanup(func() {
-		if s.embedded == nil {
-			_ = s.FlushAll(context.Background()).Err() // the test's own context has ended by then
-		}
-	})
 	return s
-}
-
-func (s *testServer) empty(t testing.TB) {
-	t.Helper()
-	if err := s.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func splitAddr(t testing.TB, addr string) (string, int) {
-	t.Helper()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, n
 }
 
 // config points at the server.
 func (s *testServer) config(storage redissearch.Storage) redissearch.Config {
 	c := redissearch.Defaults()
-	c.Host, c.Port, c.Storage = s.host, s.port, storage
+	c.Host, c.Port, c.Storage = s.Host, s.Port, storage
 	return c
 }
 
@@ -107,30 +51,13 @@ func each(t *testing.T, f func(t *testing.T, s *testServer, c redissearch.Config
 // fixture is an output, and the agent that gives its events their numbers.
 type fixture struct {
 	*redissearch.Writer
-	log *logBuffer
+	log *servicetest.Log
 	seq uint64
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
 }
 
 func newFixture(t testing.TB, config redissearch.Config, instance string) *fixture {
 	t.Helper()
-	f := &fixture{log: &logBuffer{}}
+	f := &fixture{log: &servicetest.Log{}}
 	w, err := redissearch.New(outputs.Env{
 		ID: "redissearch", Host: "h1", Instance: instance, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}, config)
@@ -233,15 +160,6 @@ func (s *testServer) wait(t *testing.T, query string, n int) {
 	for got := s.found(t, query); got != n; got = s.found(t, query) {
 		if ctx.Err() != nil {
 			t.Fatalf("%s finds %d documents, want %d", query, got, n)
-		}
-	}
-}
-
-func (s *testServer) run(t testing.TB, commands ...[]any) {
-	t.Helper()
-	for _, c := range commands {
-		if err := s.Do(context.Background(), c...).Err(); err != nil { // also runs when the test's context has ended
-			t.Errorf("%v: %v", c, err)
 		}
 	}
 }

@@ -152,7 +152,7 @@ func TestTTL(t *testing.T) {
 func TestKeyIsTaken(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
-		s.run(t, []any{"SET", "log:1700000000001-inst0001-00000002", "mine"})
+		s.Run(t, []any{"SET", "log:1700000000001-inst0001-00000002", "mine"})
 		err := f.WriteEvents(t.Context(), f.events(3))
 		var reject *outputs.RejectError
 		if !errors.As(err, &reject) || reject.N != 1 || err.Error() != "1 rejected: 1 whose key is taken by something else" {
@@ -172,7 +172,7 @@ func TestIndexRefusesDocuments(t *testing.T) {
 			path = []any{"$.status", "AS", "status"}
 		}
 		f := open(t, c)
-		s.run(t, append(append([]any{"FT.ALTER", "logs_idx", "SCHEMA", "ADD"}, path...), "NUMERIC"))
+		s.Run(t, append(append([]any{"FT.ALTER", "logs_idx", "SCHEMA", "ADD"}, path...), "NUMERIC"))
 		good, bad := f.event(0, "good"), f.event(1, "bad", "status", "broken")
 		err := f.WriteEvents(t.Context(), []telemetry.Event{good, bad, f.event(2, "bad", "status", "broken too")})
 		var reject *outputs.RejectError

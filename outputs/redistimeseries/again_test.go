@@ -36,11 +36,11 @@ func TestEmptiedTwice(t *testing.T) {
 	g := f.gauge("g")
 	for tick := range 6 {
 		if tick%3 == 1 {
-			s.empty(t)
+			s.Empty(t)
 		}
 		write(t, f, batch(tick, g))
 	}
-	if n := f.log.count("series are gone from redis"); n != 2 {
+	if n := f.log.Count("series are gone from redis"); n != 2 {
 		t.Errorf("said %d times", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
@@ -43,9 +44,9 @@ func BenchmarkWriteLocal(b *testing.B) {
 
 // BenchmarkWriteAt1ms has a network with a round trip of a millisecond before the server.
 func BenchmarkWriteAt1ms(b *testing.B) {
-	n := newNetwork(b, newServer(b))
-	n.poison(b, "latency", "upstream", map[string]int{"latency": 1})
-	c := n.config(b)
+	n := redistest.NewNetwork(b, newServer(b).Addr())
+	n.Poison(b, "latency", "upstream", map[string]int{"latency": 1})
+	c := through(b, n)
 	c.Retention = 3_600_000
 	benchmarkWrite(b, c)
 }

@@ -29,7 +29,7 @@ func newCluster(t *testing.T) *testCluster {
 		return realCluster(t)
 	}
 	s := newServer(t)
-	fake := newFakeCluster(t, s.Options().Addr, 3)
+	fake := newFakeCluster(t, s.Addr(), 3)
 	return &testCluster{addrs: fake.addrs(), all: s.Client, move: func(key string, during func()) {
 		slot := redisconn.Slot(key)
 		var keys []string
@@ -137,8 +137,8 @@ func TestSlotMovesWhileWriting(t *testing.T) {
 			t.Fatalf("%s: %s", naming.Key(s), got)
 		}
 	}
-	if f.log.count("level=") != 0 {
-		t.Error(f.log.b.String())
+	if f.log.Count("level=") != 0 {
+		t.Error(f.log.String())
 	}
 }
 
@@ -165,7 +165,7 @@ func TestClusterCountsRejections(t *testing.T) {
 // What fails half-way is done again: the series stand already, their tiers do not.
 func TestTiersAreNotForgotten(t *testing.T) {
 	s := newServer(t)
-	fake := newFakeCluster(t, s.Options().Addr, 1)
+	fake := newFakeCluster(t, s.Addr(), 1)
 	fake.fail = map[string]string{"TS.CREATERULE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}
 	c := &testCluster{addrs: fake.addrs(), all: s.Client}
 	config := c.config(tskey.Tagged)

@@ -196,13 +196,13 @@ func TestUnchangedSeriesIsLeftAlone(t *testing.T) {
 	f := open(t, s.config())
 	write(t, f, batch(1, f.gauge("g", "n", "1")))
 	again := open(t, s.config())
-	if s.embedded == nil {
+	if s.Embedded == nil {
 		if err := s.Do(t.Context(), "CONFIG", "RESETSTAT").Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write(t, again, batch(2, again.gauge("g", "n", "1")))
-	if s.embedded != nil {
+	if s.Embedded != nil {
 		t.Skip("the embedded server counts no commands by name; needs RTC_TEST_REDIS")
 	}
 	stats, err := s.Info(t.Context(), "commandstats").Result()
@@ -233,8 +233,8 @@ func TestKeyOfAnotherType(t *testing.T) {
 	if got := s.Get(t.Context(), "h1:g").Val(); got != "mine" {
 		t.Errorf("the key was changed: %q", got)
 	}
-	if n := f.log.count("key=h1:g"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, f.log.b.String())
+	if n := f.log.Count("key=h1:g"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, f.log.String())
 	}
 }
 
@@ -282,7 +282,7 @@ func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 		}
 		again()
 	}
-	if n := f.log.count("key=h1:g"); n != 1 {
+	if n := f.log.Count("key=h1:g"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 	if err := s.Del(t.Context(), "h1:g").Err(); err != nil {
@@ -298,7 +298,7 @@ func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 // On one connection a refused series is not asked for again with every write; a write that failed is reason to.
 func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
 	s := newServer(t)
-	if s.embedded == nil {
+	if s.Embedded == nil {
 		t.Skip("commands cannot make a real server fail and go on")
 	}
 	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
@@ -317,11 +317,11 @@ func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	rejectedAt(2)
-	s.embedded.SetError("LOADING Redis is loading the dataset in memory")
+	s.Embedded.SetError("LOADING Redis is loading the dataset in memory")
 	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(3, g)}); err == nil {
 		t.Error("wrote to a server that is loading")
 	}
-	s.embedded.SetError("")
+	s.Embedded.SetError("")
 	write(t, f, batch(3, g))
 	if got := s.samples(t, "h1:g"); got != "3=3" {
 		t.Error(got)

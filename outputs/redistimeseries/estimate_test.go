@@ -52,11 +52,11 @@ func TestEstimate(t *testing.T) {
 // ones is of the right size.
 func TestEstimateIsTrue(t *testing.T) {
 	s := newServer(t)
-	if s.embedded != nil {
+	if s.Embedded != nil {
 		t.Skip("the embedded server stores series in another way: RTC_TEST_REDIS names a real one")
 	}
 	for _, chunk := range []redistimeseries.ChunkSize{128, 1024, 4096} {
-		s.empty(t)
+		s.Empty(t)
 		c := s.config()
 		c.Retention, c.ChunkSize = 3_600_000, chunk
 		f := open(t, c).every(10 * time.Second)

@@ -2,60 +2,25 @@ package redistimeseries_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
-
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// network is a proxy between the output and the server, in which things go wrong.
-type network struct{ *toxiproxy.Proxy }
-
-func newNetwork(t testing.TB, s *testServer) *network {
-	t.Helper()
-	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	n := &network{toxiproxy.NewProxy(api, t.Name(), "127.0.0.1:0", net.JoinHostPort(s.host, strconv.Itoa(s.port)))}
-	zerolog.SetGlobalLevel(zerolog.Disabled)
-	if err := n.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.Stop)
-	return n
-}
-
-func (n *network) config(t testing.TB) redistimeseries.Config {
+// through leads through a network.
+func through(t testing.TB, n *redistest.Network) redistimeseries.Config {
 	t.Helper()
 	c := redistimeseries.Defaults()
-	c.Host, c.Port = splitAddr(t, n.Listen)
+	c.Host, c.Port = servicetest.HostPort(t, n.Listen)
 	return c
-}
-
-func (n *network) poison(t testing.TB, kind, stream string, attributes map[string]int) {
-	t.Helper()
-	text, err := json.Marshal(map[string]any{"name": "toxic", "type": kind, "stream": stream, "attributes": attributes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.Toxics.AddToxicJson(strings.NewReader(string(text))); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (n *network) heal(t *testing.T) {
-	t.Helper()
-	if err := n.Toxics.RemoveToxic(t.Context(), "toxic"); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // load is enough data for many chunks.
@@ -94,17 +59,17 @@ func TestNetworkHangs(t *testing.T) {
 	for _, stream := range []string{"upstream", "downstream"} {
 		t.Run(stream, func(t *testing.T) {
 			s := newServer(t)
-			n := newNetwork(t, s)
-			f := open(t, n.config(t))
+			n := redistest.NewNetwork(t, s.Addr())
+			f := open(t, through(t, n))
 			l := newLoad(f, 300, 40)
 			write(t, f, l.batches[0])
-			n.poison(t, "timeout", stream, map[string]int{"timeout": 0})
+			n.Poison(t, "timeout", stream, map[string]int{"timeout": 0})
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			if err := f.WriteMetrics(ctx, l.batches); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v", err)
 			}
-			n.heal(t)
+			n.Heal(t)
 			retry(t, f, l.batches...)
 			l.complete(t, s)
 		})
@@ -116,15 +81,15 @@ func TestConnectionIsReset(t *testing.T) {
 	for kind, attributes := range map[string]map[string]int{"reset_peer": {"timeout": 0}, "limit_data": {"bytes": 20_000}} {
 		t.Run(kind, func(t *testing.T) {
 			s := newServer(t)
-			n := newNetwork(t, s)
-			f := open(t, n.config(t))
+			n := redistest.NewNetwork(t, s.Addr())
+			f := open(t, through(t, n))
 			l := newLoad(f, 300, 40)
 			write(t, f, l.batches[0])
-			n.poison(t, kind, "downstream", attributes)
+			n.Poison(t, kind, "downstream", attributes)
 			if err := f.WriteMetrics(t.Context(), l.batches); err == nil || !strings.HasPrefix(err.Error(), "redis "+n.Listen) {
 				t.Errorf("error %v", err)
 			}
-			n.heal(t)
+			n.Heal(t)
 			retry(t, f, l.batches...)
 			l.complete(t, s)
 		})
@@ -133,10 +98,10 @@ func TestConnectionIsReset(t *testing.T) {
 
 func TestSlowLink(t *testing.T) {
 	s := newServer(t)
-	n := newNetwork(t, s)
-	f := open(t, n.config(t))
+	n := redistest.NewNetwork(t, s.Addr())
+	f := open(t, through(t, n))
 	l := newLoad(f, 100, 100)
-	n.poison(t, "bandwidth", "upstream", map[string]int{"rate": 1000}) // KB/s; some 0.5 MB
+	n.Poison(t, "bandwidth", "upstream", map[string]int{"rate": 1000}) // KB/s; some 0.5 MB
 	write(t, f, l.batches...)
 	l.complete(t, s)
 }

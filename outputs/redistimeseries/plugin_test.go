@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
-
-	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
@@ -16,18 +14,13 @@ func TestConformance(t *testing.T) {
 	s := newServer(t)
 	outputtest.Run(t, outputtest.Case{
 		Definition: redistimeseries.Plugin,
-		Config:     fmt.Sprintf("{host: %s, port: %d}", s.host, s.port),
+		Config:     fmt.Sprintf("{host: %s, port: %d}", s.Host, s.Port),
 	})
 }
 
 func problems(t *testing.T, text string) string {
 	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		t.Fatal(err)
-	}
-	var ps conf.Problems
-	redistimeseries.Plugin.Decode(&ps, n.Content[0], "redistimeseries")
+	_, ps := catalogtest.Decode(t, redistimeseries.Plugin, text)
 	return ps.In("c.yaml").Error()
 }
 

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
@@ -55,8 +54,7 @@ func TestFailover(t *testing.T) {
 		return context.DeadlineExceeded
 	})
 	redistest.Until(t, "writing goes on", round)
-	s := &testServer{Client: redis.NewClient(&redis.Options{Addr: w.Replica.Addr(), Protocol: 2, DisableIdentity: true})}
-	t.Cleanup(func() { _ = s.Close() })
+	s := &testServer{outputtest.RedisAt(t, w.Replica.Addr())}
 	got := strings.Fields(s.samples(t, "h1:g_499"))
 	if failed == 0 || len(got) < failed || len(got) > tick-20 {
 		t.Errorf("%d samples after %d failures and %d ticks", len(got), failed, tick)

@@ -1,91 +1,34 @@
 package redistimeseries_test
 
 import (
-	"bytes"
-	"context"
 	"log/slog"
-	"net"
-	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
 // start is a time that a retention of minutes does not remove: series know no clock, only their newest sample.
 var start = time.UnixMilli(1_700_000_000_000)
 
-// testServer is a server to write to: the embedded one, or the one that RTC_TEST_REDIS names. That one is emptied, and
-// brought into bad states, so it must be nobody else's meanwhile: go test -p 1.
-type testServer struct {
-	*redis.Client
-	host     string
-	port     int
-	embedded *embedded.Server // nil: a real one
-}
+// testServer is a server to write to.
+type testServer struct{ *outputtest.Redis }
 
 func newServer(t testing.TB) *testServer {
 	t.Helper()
-	s := &testServer{}
-	addr := ""
-	if url := os.Getenv("RTC_TEST_REDIS"); url != "" {
-		o, err := redis.ParseURL(url)
-		if err != nil {
-			t.Fatal("RTC_TEST_REDIS is no redis:// URL")
-		}
-		addr = o.Addr
-	} else {
-		var err error
-		if s.embedded, err = embedded.Listen("127.0.0.1:0", embedded.Config{}); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.embedded.Close() })
-		addr = s.embedded.Addr()
-	}
-	s.host, s.port = splitAddr(t, addr)
-	s.Client = redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
-	t.Cleanup(func() { _ = s.Close() })
-	s.empty(t)
-	t.Cleanup(func() {
-		if s.embedded == nil {
-			_ = s.FlushAll(context.Background()).Err() // the test's own context has ended by then
-		}
-	})
-	return s
-}
-
-func (s *testServer) empty(t testing.TB) {
-	t.Helper()
-	if err := s.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func splitAddr(t testing.TB, addr string) (string, int) {
-	t.Helper()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, n
+	return &testServer{outputtest.NewRedis(t)}
 }
 
 // config points at the server.
 func (s *testServer) config() redistimeseries.Config {
 	c := redistimeseries.Defaults()
-	c.Host, c.Port = s.host, s.port
+	c.Host, c.Port = s.Host, s.Port
 	return c
 }
 
@@ -93,29 +36,12 @@ func (s *testServer) config() redistimeseries.Config {
 type fixture struct {
 	*redistimeseries.Writer
 	factory *telemetry.Factory
-	log     *logBuffer
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
+	log     *servicetest.Log
 }
 
 func newFixture(t testing.TB, config redistimeseries.Config, host string, tags map[string]string) *fixture {
 	t.Helper()
-	f := &fixture{factory: telemetry.NewFactory(host, "test", tags, 1), log: &logBuffer{}}
+	f := &fixture{factory: telemetry.NewFactory(host, "test", tags, 1), log: &servicetest.Log{}}
 	w, err := redistimeseries.New(outputs.Env{
 		ID: "redistimeseries", Host: host, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}, config)

@@ -169,7 +169,7 @@ func TestAutoChunks(t *testing.T) {
 		{10 * time.Minute, "1y", 4096},  // 52,560
 		{time.Second, "10m", 1024},      // 600
 	} {
-		s.empty(t)
+		s.Empty(t)
 		config := s.config()
 		if err := config.Retention.UnmarshalScalar(c.retention); err != nil {
 			t.Fatal(err)
@@ -223,8 +223,8 @@ func TestCompactions(t *testing.T) {
 	if n := len(s.keys(t)); n != 1+2+3+2 { // the sign of life, two raw, three of the gauge, two of the counter
 		t.Errorf("%d keys: %v", n, s.keys(t))
 	}
-	if f.log.count("level=") != 0 {
-		t.Error(f.log.b.String())
+	if f.log.Count("level=") != 0 {
+		t.Error(f.log.String())
 	}
 }
 
@@ -248,8 +248,8 @@ func TestCompactionsOverARestart(t *testing.T) {
 	if len(rules) != 4 {
 		t.Errorf("rules %v", rules)
 	}
-	if second.log.count("level=") != 0 {
-		t.Error(second.log.b.String())
+	if second.log.Count("level=") != 0 {
+		t.Error(second.log.String())
 	}
 }
 
@@ -282,8 +282,8 @@ func TestCompactionInTheWay(t *testing.T) {
 	if got := s.samples(t, "h1:g"); !strings.HasSuffix(got, "20=20") {
 		t.Error(got)
 	}
-	if f.log.count("redis refuses compactions") != 1 || f.log.count("count=2") != 1 {
-		t.Error(f.log.b.String())
+	if f.log.Count("redis refuses compactions") != 1 || f.log.Count("count=2") != 1 {
+		t.Error(f.log.String())
 	}
 }
 
@@ -293,7 +293,7 @@ func TestCompactionsComeBack(t *testing.T) {
 	f := open(t, tiered(s.config()))
 	g := f.gauge("g")
 	write(t, f, batch(1, g))
-	s.empty(t)
+	s.Empty(t)
 	for tick := 2; tick < 25; tick++ {
 		write(t, f, batch(tick, g))
 	}

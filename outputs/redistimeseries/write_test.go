@@ -238,7 +238,7 @@ func TestEmptiedServerLosesNothing(t *testing.T) {
 	f := open(t, c)
 	g, h := f.gauge("g"), f.gauge("h", "n", "1")
 	write(t, f, batch(1, g, h))
-	s.empty(t)
+	s.Empty(t)
 	bad := batch(2, g, h)
 	bad.Add(g, math.NaN())
 	if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{bad, batch(3, h, g)})); n != 1 {
@@ -255,7 +255,7 @@ func TestEmptiedServerLosesNothing(t *testing.T) {
 	if got := s.samples(t, "rtcollector:hosts:h1"); got != "3=1" {
 		t.Errorf("sign of life %q", got)
 	}
-	if n := f.log.count("series are gone from redis"); n != 1 {
+	if n := f.log.Count("series are gone from redis"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 }

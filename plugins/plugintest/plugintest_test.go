@@ -67,7 +67,7 @@ func (r *recorder) expect(t *testing.T, want string) {
 func TestBadConfigsAreFound(t *testing.T) {
 	for readme, want := range map[string]string{
 		readme: "",
-		strings.ReplaceAll(readme, "colour", "shade"):          "does not mention the key colour",
+		strings.ReplaceAll(readme, "colour", "shade"):          "does not mention the key `colour`",
 		strings.Replace(readme, "    colour", "    shade", 1):  `unknown key "shade"`,
 		strings.Replace(readme, "- fake", "- other", 1):        "does not name fake",
 		strings.Replace(readme, "- fake:\n    ", "", 1):        "must be a list item",

@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
@@ -90,24 +89,7 @@ func write(tb testing.TB, path string, content []byte) {
 // Decode decodes a YAML configuration of the input's own keys; config "" is an empty node.
 func Decode(tb testing.TB, def plugins.Definition, config string) (plugins.Built, conf.Problems) {
 	tb.Helper()
-	built, problems, err := decode(def, config)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return built, problems
-}
-
-func decode(def plugins.Definition, config string) (plugins.Built, conf.Problems, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
-		return plugins.Built{}, nil, err
-	}
-	node := &doc
-	if len(doc.Content) > 0 {
-		node = doc.Content[0]
-	}
-	var problems conf.Problems
-	return def.Decode(&problems, node, def.Name()), problems, nil
+	return catalogtest.Decode(tb, def, config)
 }
 
 // Probe is a live input that the test asks at instants of its choosing.
@@ -120,14 +102,7 @@ type Probe struct {
 // Start builds an input from YAML, and opens it if it is to be opened; it is closed with the test.
 func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env) *Probe {
 	tb.Helper()
-	built, problems := Decode(tb, def, config)
-	if err := problems.Err(); err != nil {
-		tb.Fatal(err)
-	}
-	in, err := built.New(env)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	in := catalogtest.Build(tb, def, config, env)
 	live := any(in.Gatherer)
 	if in.Runner != nil {
 		live = in.Runner

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 	"gopkg.in/yaml.v3"
 
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -27,23 +28,10 @@ type Case struct {
 // refuses, and alive it keeps to the contract.
 func Run(t *testing.T, c Case) {
 	t.Helper()
-	t.Run("documented", func(t *testing.T) { documented(t, c.Definition) })
+	t.Run("config", func(t *testing.T) { catalogtest.CheckConfig(t, c.Definition) })
 	t.Run("sample", func(t *testing.T) { sampleDecodes(t, c.Definition) })
-	t.Run("unknown key", func(t *testing.T) { refusesUnknown(t, c.Definition) })
 	t.Run("answers", func(t *testing.T) { answers(t, c) })
 	t.Run("keeps", func(t *testing.T) { keeps(t, c) })
-}
-
-// documented: every key stands in the README as `key`, and there is a summary.
-func documented(t *testing.T, d secrets.Definition) {
-	if d.Name() == "" || d.Summary() == "" || d.Sample() == "" {
-		t.Error("name, summary or the README's yaml block is missing")
-	}
-	for _, key := range conf.Keys(d.Defaults()) {
-		if !strings.Contains(d.Readme(), "`"+key+"`") {
-			t.Errorf("the README does not name `%s`", key)
-		}
-	}
 }
 
 // sampleDecodes: the README's first yaml block stands in a configuration, and is about this store.
@@ -59,41 +47,10 @@ func sampleDecodes(t *testing.T, d secrets.Definition) {
 	}
 }
 
-func decode(t *testing.T, d secrets.Definition, text string) (secrets.Built, conf.Problems) {
-	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		t.Fatal(err)
-	}
-	var node *yaml.Node
-	if len(n.Content) > 0 {
-		node = n.Content[0]
-	}
-	var ps conf.Problems
-	return d.Decode(&ps, node, d.Name()), ps
-}
-
-func refusesUnknown(t *testing.T, d secrets.Definition) {
-	if _, ps := decode(t, d, "no_such_key: 1"); ps.Err() == nil {
-		t.Error("accepts a key that does not exist")
-	}
-	if _, ps := decode(t, d, ""); ps.Err() != nil {
-		t.Errorf("defaults are not valid: %v", ps)
-	}
-}
-
 // Open makes the live store of a case.
 func Open(t *testing.T, c Case) secrets.Store {
 	t.Helper()
-	b, ps := decode(t, c.Definition, c.Config)
-	if err := ps.Err(); err != nil {
-		t.Fatal(err)
-	}
-	store, err := b.New(secrets.StoreEnv{Name: "conformance", Getenv: os.LookupEnv, Secrets: secrets.Env{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
+	return catalogtest.Build(t, c.Definition, c.Config, secrets.StoreEnv{Name: "conformance", Getenv: os.LookupEnv, Secrets: secrets.Env{}})
 }
 
 // answers: what is there is found, also after an error; what is not there is said to be so, by name and without

@@ -11,8 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
@@ -243,15 +242,10 @@ func TestConfigurationMistakes(t *testing.T) {
 		"{auth: {method: approle, role_id: r, secret_id: x}, tls: {}}":                 "",
 		"{path_prefix: '', kv_version: 2, namespace: a/b, mount: a/b/c}":               "",
 	} {
-		var n yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-			t.Fatal(err)
-		}
-		var ps conf.Problems
-		Plugin.Decode(&ps, n.Content[0], "")
+		_, ps := catalogtest.Decode(t, Plugin, text)
 		got := ""
 		for _, p := range ps {
-			got += p.Path + ": " + p.Message
+			got += strings.TrimPrefix(p.Path, "vault.") + ": " + p.Message
 		}
 		if !strings.HasPrefix(got, want) || (want == "") != (got == "") || strings.Contains(got, "hunter2") {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)

@@ -1,4 +1,5 @@
-// Package redistest starts real Redis servers for tests: single ones, clusters, and masters watched by Sentinels.
+// Package redistest starts real Redis servers for tests: single ones, clusters, and masters watched by Sentinels. It also
+// has a bad network to put before one.
 package redistest
 
 import (
@@ -32,9 +33,27 @@ type Server struct {
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := newServer(t, command()...)
+	s.start(args...)
+	return s
+}
+
+// StartPlain starts Debian's redis-server, whatever [Command] says, at a port of loopback; "" is any that is free. If it
+// has modules, as a Redis 8 has, the test is skipped.
+func StartPlain(t testing.TB, port string) *Server {
+	t.Helper()
+	s := newServer(t, "redis-server")
+	s.Port = cmp.Or(port, s.Port)
+	s.start()
+	if modules, ok := s.Do("MODULE", "LIST").([]any); !ok || len(modules) > 0 {
+		t.Skip("this redis-server has modules")
+	}
+	return s
+}
+
+func (s *Server) start(args ...string) {
+	s.t.Helper()
 	s.Args = append(s.Args, "--dir", "$DIR", "--bind", s.Host, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 	s.run(args)
-	return s
 }
 
 func command() []string { return strings.Fields(cmp.Or(os.Getenv(Command), "redis-server")) }
