@@ -4,6 +4,7 @@ package main
 import (
 	"os"
 	"runtime"
+	_ "time/tzdata" // for images without files, and for Windows: syslog.timezone, TZ
 
 	"github.com/rtcollector/rtcollector/internal/cli"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"

@@ -31,7 +31,7 @@ const (
 )
 
 type logsFlags struct {
-	redis, output        string
+	redis, index, output string
 	since, until         string
 	severity             string
 	hosts, apps, sources []string
@@ -72,6 +72,7 @@ Where Redis is says the output redissearch of the configuration, or --redis.`,
 	flags.BoolVar(&f.json, "json", false, "print documents as they are stored, one a line")
 	flags.BoolVar(&f.fields, "fields", false, "print all fields behind the message")
 	flags.StringVar(&f.redis, "redis", "", "`address` of Redis, host:port or a URL; default: as the configuration says")
+	flags.StringVar(&f.index, "index", "", "with --redis, the `name` of its index; default: logs_idx")
 	flags.StringVar(&f.output, "output", "", "`name` of the output in the configuration, if there are several redissearch")
 	flags.BoolVar(&f.noPager, "no-pager", false, "print at once, not into $PAGER or less")
 	return cmd
@@ -128,6 +129,9 @@ func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
 	if !q.Until.IsZero() && q.Since.After(q.Until) {
 		return q, errors.New("--since is later than --until")
 	}
+	if f.index != "" && f.redis == "" {
+		return q, errors.New("--index goes with --redis; else the configuration says where the index is")
+	}
 	if q.Last == notGiven {
 		q.Last = 0
 		if q.Since.IsZero() && q.Until.IsZero() {
@@ -166,15 +170,22 @@ func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader ou
 
 // logsConfig loads the configuration, or makes one for the address that was given.
 func (a *App) logsConfig(ctx context.Context, c common, f logsFlags) (*config.Config, error) {
-	if f.redis == "" {
+	switch {
+	case f.redis == "":
 		cfg, _, err := a.load(ctx, c.config)
 		return cfg, err
+	case c.config != "":
+		return nil, &failure{exitUsage, errors.New("--redis takes nothing from a configuration: leave out one of --redis and --config")}
 	}
 	url := f.redis
 	if !strings.Contains(url, "://") {
 		url = "redis://" + url
 	}
-	cfg, err := config.Parse(ctx, "--redis", fmt.Appendf(nil, "inputs: []\noutputs:\n  - redissearch: {url: %q}\n", url), a.configEnv())
+	settings := fmt.Sprintf("url: %q", url)
+	if f.index != "" {
+		settings += fmt.Sprintf(", index: %q", f.index)
+	}
+	cfg, err := config.Parse(ctx, "--redis", fmt.Appendf(nil, "inputs: []\noutputs:\n  - redissearch: {%s}\n", settings), a.configEnv())
 	if err != nil {
 		return nil, &failure{exitUsage, err}
 	}

@@ -138,6 +138,7 @@ func TestLogs(t *testing.T) {
 		"--grep connection_refused -n 1":     l3,
 		"--host web-1 --grep \"":             "",
 		"--json --app sshd --severity error": `{"timestamp":1793905380000,"severity":3,"level":"error","host":"web-2","source":"syslog","appname":"sshd","message":"connection refused"}` + "\n",
+		"-n 0":                               "",
 		"--host nas --fields":                strings.TrimSuffix(l6, "\n") + ` source="syslog" msgid="ID1" facility=4 x="\a"` + "\n",
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -161,6 +162,9 @@ func TestLogsMistakes(t *testing.T) {
 		"--severity 9..":          `--severity: "9" must be`,
 		"-n -1":                   "--last must not be negative",
 		"--follow --until 1h":     "leave out --until",
+		"--since 1m --until 1h":   "--since is later than --until",
+		"--index nope":            "there is no index nope",
+		"--redis x --config y":    "leave out one of --redis and --config",
 		"--redis 127.0.0.1:1":     "127.0.0.1:1",
 		"--redis ://":             "must be a URL",
 		"--redis x --output nope": `no output "nope" finds events; there are redissearch`,

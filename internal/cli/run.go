@@ -16,8 +16,10 @@ func (a *App) runCommand(c *common) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "Run the agent until it is told to stop",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), *c) },
+		Long: `Runs the agent until SIGINT, SIGTERM or SIGHUP; then it writes out what it holds and ends. It does not read its configuration
+again: restart it for that. Passwords, certificates and secrets are looked up for every connection.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), *c) },
 	}
 }
 
@@ -38,7 +40,7 @@ func (a *App) run(ctx context.Context, c common) error {
 	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
 	stopping := context.AfterFunc(ctx, func() {
-		log.Info("stopping: writing out what is buffered; a second signal ends at once", "grace", grace)
+		log.Info("stopping: writing out what is buffered; another signal ends at once", "cause", context.Cause(ctx), "grace", grace)
 	})
 	defer stopping()
 	a.saveMemory()

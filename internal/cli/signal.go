@@ -2,25 +2,34 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
-// UntilSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends. The second one calls exit with
-// [ExitInterrupted]. A SIGHUP that nohup(1) has switched off stays so.
+// doubled is how long after the first a signal is still the same one: timeout(1), and some shells and supervisors, send it to
+// a process and then to all of its group.
+const doubled = 250 * time.Millisecond
+
+// UntilSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends; its cause names the signal. The next one calls
+// exit with [ExitInterrupted]. A SIGHUP that nohup(1) has switched off stays so.
 func UntilSignal(exit func(code int)) context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go func() {
-		<-signals
-		cancel()
-		<-signals
-		exit(ExitInterrupted)
+		cancel(fmt.Errorf("signal: %v", <-signals))
+		first := time.Now()
+		for range signals {
+			if time.Since(first) > doubled {
+				exit(ExitInterrupted)
+			}
+		}
 	}()
 	return ctx
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -215,6 +216,9 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
+// bareVariable is a variable without quotes where YAML takes its brace for the beginning or the end of a map.
+var bareVariable = regexp.MustCompile(`[{\[,][^"']*:?\s*\$\{`)
+
 // syntaxError gives a parser's message a place and, for the most frequent mistakes, a remedy. The library names the
 // line inside its text or not at all; nothing but the place depends on that.
 func syntaxError(name string, data []byte, err error) error {
@@ -232,6 +236,11 @@ func syntaxError(name string, data []byte, err error) error {
 		if tab := bytes.IndexByte(lines[i], '\t'); tab >= 0 {
 			p.Line, p.Column = i+1, tab+1
 			p.Message += "; here is a tab: YAML wants spaces"
+			return conf.Problems{p}
+		}
+		if place := bareVariable.FindIndex(lines[i]); place != nil {
+			p.Line, p.Column = i+1, place[1]-len("${")+1
+			p.Message += `; within { } and [ ] a variable wants quotes: "${NAME}"`
 			return conf.Problems{p}
 		}
 	}

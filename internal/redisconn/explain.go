@@ -56,6 +56,8 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s is not there: start it, or correct its address: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
+	case strings.Contains(err.Error(), "redis: invalid reply: "), strings.Contains(err.Error(), "redis: can't parse "): // go-redis has no types for these
+		return fmt.Errorf("redis %s does not answer like a Redis: correct host and port, or set tls if it wants that: %w", addr, err)
 	case closed(err):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -103,5 +104,16 @@ func TestInspectCluster(t *testing.T) {
 	notes, warnings, _ := inspect(t, c, redisconn.Needs{})
 	if strings.Count(notes, ", master, uses") != 3 || !strings.Contains(notes, " at "+nodes[2].Addr()) || strings.Count(warnings, "of maxmemory") != 1 {
 		t.Errorf("notes:\n%s\nwarnings:\n%s", notes, warnings)
+	}
+}
+
+// TestSomethingElseAnswers: a port mistyped, a server that wants TLS.
+func TestSomethingElseAnswers(t *testing.T) {
+	for _, text := range []string{"HTTP/1.1 400 Bad Request\r\n\r\n", "<!DOCTYPE HTML>\n", "SSH-2.0-OpenSSH_9.2\r\n", "\x15\x03\x01\x00\x02\x02\x46\r\n"} {
+		addr := servicetest.Says(t, []byte(text), true)
+		_, err := redisconn.Open(t.Context(), withURL(t, "redis://"+addr), nil)
+		if err == nil || !strings.Contains(err.Error(), "does not answer like a Redis: correct host and port") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }

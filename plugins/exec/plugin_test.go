@@ -167,7 +167,7 @@ func TestStatus(t *testing.T) {
 		`{commands: ["echo broken >&2; exit 4"]}`:                    {4, "exit status 4: broken"},
 		`{commands: ["echo '{}'; exit 4"], ignore_error: true}`:      {4, ""},
 		`{commands: ["kill -9 $$"]}`:                                 {137, "signal: killed"},
-		`{commands: ["/no/such/program"]}`:                           {127, "there is no such program: give its full path"},
+		`{commands: ["/no/such/program"]}`:                           {127, "there is no such program: correct its name, or give its full path"},
 		`{commands: ["/no/such/program"], shell: false}`:             {127, "or set shell: true"},
 		`{commands: ["no-such-program-anywhere"], shell: false}`:     {127, "there is no such program"},
 		`{commands: ["` + plain + `"], shell: false}`:                {126, "is it executable"},

@@ -89,7 +89,7 @@ func (c *command) explain(err error, r ran) error {
 	}
 	switch {
 	case r.status == statusMissing:
-		return fmt.Errorf("there is no such program: give its full path%s%s", shellHint(c.shell), orError(said, err))
+		return fmt.Errorf("there is no such program: correct its name, or give its full path%s%s", shellHint(c.shell), orError(said, err))
 	case r.status == statusRefused:
 		return fmt.Errorf("it cannot be run: is it executable, does it begin with #! and an interpreter, may this user run it%s", orError(said, err))
 	case errors.As(err, &exit):

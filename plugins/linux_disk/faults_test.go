@@ -35,6 +35,17 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// systemd remounts every place of a service with DynamicUser read-only: that is no fault of the host's file systems.
+func TestSandboxIsNotReadOnly(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{
+		"proc/1/mountinfo": "1 0 8:1 / / ro - ext4 /dev/sda1 rw\n2 1 8:2 / /b ro - xfs /dev/sda2 rw\n3 1 8:3 / /c ro - xfs /dev/sda3 ro\n"})
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	got, err := gather(t.Context(), in)
+	if err != nil || got["disk_read_only_root"] != 0 || got["disk_read_only_b"] != 0 || got["disk_read_only_c"] != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // ext4 is a machine with two file systems of the kind, whose sources do not say what the kernel calls the devices.
 const ext4 = "1 0 8:1 / / rw - ext4 /dev/root rw\n2 1 253:0 / /home rw - ext4 /dev/mapper/vg-home rw\n3 1 8:3 / /x rw - xfs /dev/sda3 rw\n"
 

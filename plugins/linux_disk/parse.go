@@ -13,6 +13,7 @@ type mount struct {
 	source   string // "/dev/vda1", "nas:/export"
 	remote   bool   // a server or another process answers for it, or does not
 	readOnly bool
+	sealed   bool // for this place only
 
 	faults *faults // of ext4; nil elsewhere
 }
@@ -33,10 +34,21 @@ func parseMountinfo(data []byte) []mount {
 		}
 		m := mount{device: place[2], path: unescape(place[4]), fstype: what[0], source: unescape(what[1])}
 		m.remote = isRemote(m.fstype)
-		m.readOnly = readOnly(place[5]) || len(what) > 2 && readOnly(what[2])
+		m.readOnly, m.sealed = len(what) > 2 && readOnly(what[2]), readOnly(place[5])
 		mounts = append(mounts, m)
 	}
+	if !sandboxed(mounts) {
+		for i := range mounts {
+			mounts[i].readOnly = mounts[i].readOnly || mounts[i].sealed
+		}
+	}
 	return mounts
+}
+
+// sandboxed says whether somebody made everything read-only for this process alone, as systemd does for a service with
+// DynamicUser or ProtectSystem=strict: places then say nothing about the host.
+func sandboxed(mounts []mount) bool {
+	return slices.ContainsFunc(mounts, func(m mount) bool { return m.path == "/" && m.sealed && !m.readOnly })
 }
 
 // readOnly says whether options forbid writing. Those of a mount do so for this place only; those of the file system
