@@ -62,10 +62,10 @@ Where Redis is says the output redissearch of the configuration, or --redis.`,
 	flags.StringVar(&f.since, "since", "", "from this `time` on: 15m, 2h, 7d ago, 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339")
 	flags.StringVar(&f.until, "until", "", "up to this `time`")
 	flags.StringVar(&f.severity, "severity", "", "`range`: warn (only these), warn.. (these and worse), info..error, ..notice (these and milder)")
-	flags.StringSliceVar(&f.hosts, "host", nil, "only from this `host`; several with commas, web* for all that begin so")
-	flags.StringSliceVar(&f.apps, "app", nil, "only from this `program`, likewise")
+	flags.StringSliceVar(&f.hosts, "host", nil, "only from this `host`; several with commas, web* for all that begin so, which are looked for in all that the rest finds")
+	flags.StringSliceVar(&f.apps, "app", nil, "only from this `program`, with commas and * likewise")
 	flags.StringSliceVar(&f.sources, "source", nil, "only what this `input` collected: syslog, exec …")
-	flags.StringSliceVar(&f.words, "words", nil, "only lines with these `words`, found by the index; conn* for all that begin so")
+	flags.StringSliceVar(&f.words, "words", nil, "only lines with these `words`, found by the index; conn* for all that begin so, likewise")
 	flags.StringVar(&f.grep, "grep", "", "only lines with this `text`, in capitals or not; goes through all lines that the rest finds")
 	flags.IntVarP(&f.last, "last", "n", notGiven, "only the last `n` lines, 0: only those to come; default: 100, or all with --since or --until")
 	flags.Lookup("last").DefValue = "0" // is not printed

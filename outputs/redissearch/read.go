@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
@@ -95,6 +94,9 @@ func (r *eventReader) page(ctx context.Context, order string) (page []outputs.Fo
 		args = append(args, "RETURN", 1, "$")
 	}
 	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize)
+	// A search that takes longer than the server's timeout (500 ms) ends with what was found by then and does not say so. Ours
+	// is longer than that of the connection, whose end is an error.
+	args = append(args, "TIMEOUT", 2*r.w.config.Timeout.D().Milliseconds())
 	if len(params) > 0 {
 		args = append(append(args, "PARAMS", len(params)), params...)
 	}
@@ -112,7 +114,7 @@ func (r *eventReader) page(ctx context.Context, order string) (page []outputs.Fo
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: %w", id, err)
 		}
-		if doc == nil || r.passed(id, doc.Number(eventdoc.Timestamp), order) || !contains(doc.Text(eventdoc.Message), r.q.Text) {
+		if doc == nil || r.passed(id, doc.Number(eventdoc.Timestamp), order) || !r.fits(doc) {
 			continue
 		}
 		page = append(page, outputs.FoundEvent{ID: id, Document: doc})
@@ -173,15 +175,12 @@ func (r *eventReader) query() (query string, params []any) {
 		name   string
 		values []string
 	}{{eventdoc.Host, r.q.Hosts}, {eventdoc.App, r.q.Apps}, {eventdoc.Source, r.q.Sources}} {
-		if slices.Contains(c.values, "*") {
-			continue
+		if hasStar(c.values) {
+			continue // see fits
 		}
 		var choices []string
 		for _, v := range c.values {
-			switch {
-			case strings.HasSuffix(v, "*"):
-				choices = append(choices, beginning(v))
-			case v != "":
+			if v != "" {
 				name := "p" + strconv.Itoa(len(params)/2)
 				choices, params = append(choices, "$"+name), append(params, name, v)
 			}
@@ -190,7 +189,8 @@ func (r *eventReader) query() (query string, params []any) {
 			add("@%s:{%s}", c.name, strings.Join(choices, "|"))
 		}
 	}
-	if words := append(wholeWords(r.q.Text), queried(r.q.Words)...); len(words) > 0 {
+	asked, _ := queried(r.q.Words)
+	if words := append(wholeWords(r.q.Text), asked...); len(words) > 0 {
 		add("@%s:(%s)", eventdoc.Message, strings.Join(words, " "))
 	}
 	if len(parts) == 0 {
@@ -207,74 +207,4 @@ func bound(ms int64) string {
 		return "+inf"
 	}
 	return strconv.FormatInt(ms, 10)
-}
-
-// beginning writes what a value begins with, and a star; no parameter can say that. Of characters that cannot be escaped
-// nothing is known.
-func beginning(v string) string {
-	var b strings.Builder
-	for _, c := range strings.TrimSuffix(v, "*") {
-		switch {
-		case c < ' ' || c == 0x7f || c == unicode.ReplacementChar:
-			continue
-		case c < unicode.MaxASCII && c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c):
-			b.WriteByte('\\')
-		}
-		b.WriteRune(c)
-	}
-	return b.String() + "*"
-}
-
-// separators are bytes at which RediSearch ends a word for sure.
-const separators = " \t,.:;()[]{}<>\"'=+-/"
-
-// wholeWords returns the words of a text that stand between separators: a message with the text has them in the index as they
-// are. At its ends there may be parts of words, which the index finds only up to a number of words (MAXPREFIXEXPANSIONS).
-func wholeWords(text string) (words []string) {
-	first, last := strings.IndexAny(text, separators), strings.LastIndexAny(text, separators)
-	if first < 0 {
-		return nil
-	}
-	for word := range strings.FieldsFuncSeq(text[first:last+1], func(r rune) bool { return strings.ContainsRune(separators, r) }) {
-		if isPlain(word) {
-			words = append(words, word)
-		}
-	}
-	return words
-}
-
-// isPlain says whether a word stands in the index as it is written: short ones and those without meaning do not, and what others
-// are made of, RediSearch has rules for.
-func isPlain(word string) bool {
-	for _, c := range []byte(word) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return len(word) > 1 && !strings.Contains(stopWords, " "+strings.ToLower(word)+" ")
-}
-
-// stopWords are those that RediSearch leaves out of an index, if nothing else is said.
-const stopWords = " a is the an and are as at be but by for if in into it no not of on or such that their then there these they this to was will with "
-
-// queried writes words for a query; those with a star at the end stand for all that begin so.
-func queried(words []string) (list []string) {
-	for _, word := range words {
-		for part := range strings.FieldsFuncSeq(word, func(r rune) bool { return r != '*' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-			plain := strings.Trim(part, "*")
-			if plain == "" || strings.Contains(stopWords, " "+strings.ToLower(plain)+" ") {
-				continue
-			}
-			if strings.HasSuffix(part, "*") {
-				plain += "*"
-			}
-			list = append(list, plain)
-		}
-	}
-	return list
-}
-
-// contains says whether a text stands in another, whether in capitals or not.
-func contains(message, text string) bool {
-	return text == "" || strings.Contains(strings.ToLower(message), strings.ToLower(text))
 }

@@ -65,6 +65,9 @@ func TestReadEvents(t *testing.T) {
 			"words":            {outputs.EventQuery{Words: []string{"the", "refused", "conn*"}}, []string{second, third}},
 			"a text":           {outputs.EventQuery{Text: "efused by the p"}, []string{second}},
 			"a text with /":    {outputs.EventQuery{Text: "/INDEX.html took"}, []string{first}},
+			"a single letter":  {outputs.EventQuery{Hosts: []string{"W*"}, Words: []string{"c*"}}, []string{second}},
+			"a host or some":   {outputs.EventQuery{Hosts: []string{"DB.lan", "web-2*"}}, []string{second, third}},
+			"nothing begins":   {outputs.EventQuery{Words: []string{"nection*"}}, nil},
 			"nothing":          {outputs.EventQuery{Text: "ms took"}, nil},
 			"the last":         {outputs.EventQuery{Last: 2}, []string{second, third}},
 			"the last of some": {outputs.EventQuery{Last: 1, Hosts: []string{"web*"}}, []string{second}},
@@ -102,6 +105,61 @@ func TestReadPages(t *testing.T) {
 		}
 		if len(all) != n || len(last) != 3200 || !slices.Contains(last, "number 04999") || slices.Contains(last, "number 00000") {
 			t.Errorf("%d and %d were read", len(all), len(last))
+		}
+	})
+}
+
+// TestReadWhatManyBeginWith: RediSearch looks at 200 values that begin so.
+func TestReadWhatManyBeginWith(t *testing.T) {
+	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
+		f := open(t, c)
+		var events []telemetry.Event
+		const n = 300
+		for i := range n {
+			events = append(events, telemetry.Event{Time: start, Seq: uint64(i + 1), Host: fmt.Sprintf("bulk-%d", i), Message: fmt.Sprintf("x%d", i)})
+		}
+		write(t, f, events...)
+		for _, q := range []outputs.EventQuery{{Hosts: []string{"bulk-*"}}, {Words: []string{"x*"}}} {
+			if got := read(t, f, q); len(got) != n {
+				t.Errorf("%d of %d", len(got), n)
+			}
+		}
+	})
+}
+
+// TestReadTextWithBackslashes: a separator behind one is a part of the word that follows.
+func TestReadTextWithBackslashes(t *testing.T) {
+	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
+		f := open(t, c)
+		const message = `{\"msg\": \"hello escaped world\"}`
+		write(t, f, f.event(0, message))
+		for from := range len(message) {
+			for to := from + 1; to <= len(message); to++ {
+				if got := read(t, f, outputs.EventQuery{Text: message[from:to]}); len(got) != 1 {
+					t.Fatalf("%q is not found", message[from:to])
+				}
+			}
+		}
+	})
+}
+
+// TestReadTakesItsTime: a server that gives a search a millisecond ends it with a part of what there is.
+func TestReadTakesItsTime(t *testing.T) {
+	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
+		if s.Embedded != nil {
+			t.Skip("the embedded server has all the time: RTC_TEST_REDIS names one that has not")
+		}
+		f := open(t, c)
+		var events []telemetry.Event
+		const n = 200_000
+		for i := range n {
+			events = append(events, telemetry.Event{Time: start.Add(time.Duration(i) * time.Millisecond), Seq: uint64(i + 1), Message: "m"})
+		}
+		write(t, f, events...)
+		s.Run(t, []any{"FT.CONFIG", "SET", "TIMEOUT", "1"})
+		t.Cleanup(func() { s.Run(t, []any{"FT.CONFIG", "SET", "TIMEOUT", "500"}) })
+		if got := read(t, f, outputs.EventQuery{}); len(got) != n {
+			t.Errorf("%d of %d", len(got), n)
 		}
 	})
 }
