@@ -105,8 +105,8 @@ func takesEvents(all []Output) bool {
 	})
 }
 
-// Homeless returns the inputs that are there for events, of which no output takes any.
-func (c *Config) Homeless() (ids []string) {
+// Unclaimed returns the inputs that are there for events, where no output takes events.
+func (c *Config) Unclaimed() (ids []string) {
 	for _, in := range c.Inputs {
 		if in.Live.Runner != nil && !takesEvents(c.Outputs) {
 			ids = append(ids, in.ID)

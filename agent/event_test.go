@@ -123,8 +123,8 @@ func TestEventsThatNobodyTakes(t *testing.T) {
 		if err := w.runFor(5 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if ids := w.cfg.Homeless(); !slices.Equal(ids, []string{"pushed"}) {
-			t.Errorf("homeless: %v", ids)
+		if ids := w.cfg.Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {
+			t.Errorf("unclaimed: %v", ids)
 		}
 		if n := w.cfg.Self.Inputs()[0].Unclaimed.Load(); n != 2 {
 			t.Errorf("%d events are counted", n)

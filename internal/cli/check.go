@@ -40,7 +40,7 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), hostname(cfg))
-	for _, id := range ac.Homeless() {
+	for _, id := range ac.Unclaimed() {
 		fmt.Fprintf(a.Stdout, "warning: %s: no output takes its events, they would be dropped; add redissearch or redis_streams to outputs\n", id)
 	}
 	if !connect {

@@ -29,7 +29,7 @@ type follower struct {
 	oldest, newest int64            // of all that was seen
 	from           int64            // what is older is not asked for again
 	seen           map[string]int64 // times by ID
-	back           time.Duration    // that is asked for again
+	halved         int              // how often followBack was, because reading it took too long
 }
 
 // note says whether a line is new.
@@ -38,7 +38,7 @@ func (f *follower) note(id string, ms int64) bool {
 		return false
 	}
 	if f.seen == nil {
-		f.seen, f.oldest, f.back = map[string]int64{}, ms, followBack
+		f.seen, f.oldest = map[string]int64{}, ms
 	}
 	f.seen[id] = ms
 	f.oldest, f.newest = min(f.oldest, ms), max(f.newest, ms)
@@ -54,22 +54,24 @@ func (f *follower) forget() {
 	if f.newest > 0 {
 		now = min(now, f.newest) // our own clock may be ahead, too
 	}
-	f.from = max(f.from, now-f.back.Milliseconds())
+	back := max(followBack>>f.halved, followLeast)
+	f.from = max(f.from, now-back.Milliseconds())
 	maps.DeleteFunc(f.seen, func(_ string, ms int64) bool { return ms < f.from })
 }
 
 // paced chooses how much is asked for again by how long it took.
 func (f *follower) paced(took time.Duration) {
-	if took > followCost {
-		f.back = max(f.back/2, followLeast)
-	} else {
-		f.back = min(2*f.back, followBack)
+	switch {
+	case took <= followCost:
+		f.halved = max(f.halved-1, 0)
+	case followBack>>f.halved > followLeast:
+		f.halved++
 	}
 }
 
 // follow prints what comes in until ctx is done. When Redis is away it says so and waits.
 func (p *printer) follow(ctx context.Context, r outputs.EventReader, q outputs.EventQuery, complaints io.Writer) error {
-	q.Last, p.back = 0, followBack
+	q.Last = 0
 	since, said := q.Since, ""
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -216,6 +217,31 @@ func TestLogsFollow(t *testing.T) {
 	}
 	if n := seen.Count("\n"); n != 3 {
 		t.Errorf("%d lines: %s", n, seen)
+	}
+}
+
+// TestLogsFollowOnly: -n 0 leaves out what is there.
+func TestLogsFollowOnly(t *testing.T) {
+	a := newArchive(t)
+	a.write(telemetry.Event{Time: time.Now().Add(-time.Second), Message: "old"})
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := &servicetest.Log{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.logsUntil(ctx, seen, "--follow", "-n", "0")
+	}()
+	servicetest.Until(t, "a line is printed", func(context.Context) error {
+		if seen.String() == "" {
+			a.write(telemetry.Event{Time: time.Now(), Message: "new"})
+			return errors.New("none")
+		}
+		return nil
+	})
+	cancel()
+	<-done
+	if strings.Contains(seen.String(), "old") {
+		t.Error(seen)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -21,7 +20,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/rtcollector/rtcollector/internal/cli"
 	"github.com/rtcollector/rtcollector/internal/embedded"
 )
 
@@ -189,43 +187,6 @@ func count(t *testing.T, addr, key string) int {
 	return len(points)
 }
 
-func TestTermWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGTERM) }
-func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
-	// What this process handles its children do not ignore, not even when it runs under nohup itself.
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	stopsInOrder(t, syscall.SIGHUP)
-}
-
-func TestHangUpUnderNohupIsIgnored(t *testing.T) {
-	s := serve(t, "127.0.0.1:0")
-	signal.Ignore(syscall.SIGHUP)
-	defer signal.Reset(syscall.SIGHUP)
-	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
-	p.waitFor("gathered input=linux_mem", 2)
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	p.waitFor("gathered input=linux_mem", 5)
-	if err := p.stop(syscall.SIGTERM); err != nil {
-		t.Errorf("ended with %v", err)
-	}
-}
-
-func stopsInOrder(t *testing.T, sig syscall.Signal) {
-	s := serve(t, "127.0.0.1:0")
-	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms", "flush_interval: 1h"))
-	p.waitFor("gathered input=linux_mem", 5)
-	if err := p.stop(sig); err != nil {
-		t.Errorf("ended with %v", err)
-	}
-	p.waitFor("rtcollector stopped, nothing lost", 1)
-	if n := count(t, s.Addr(), "h:mem_total"); n < 5 {
-		t.Errorf("%d samples of mem_total, want those of at least 5 gathers", n)
-	}
-}
-
 func TestStopSaysWhatWasNotWritten(t *testing.T) {
 	p := start(t, yamlFor(freeAddr(t), "h", "interval: 50ms", "max_buffer_size: 500"))
 	p.waitFor("buffer is full", 1)
@@ -235,33 +196,6 @@ func TestStopSaysWhatWasNotWritten(t *testing.T) {
 	}
 	p.waitFor("not everything was written output=redistimeseries written=0 dropped=", 1)
 	p.waitFor("samples were still buffered and are lost", 1)
-}
-
-func TestSecondInterruptEndsAtOnce(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	p := start(t, yamlFor(l.Addr().String(), "h", "interval: 100ms"))
-	p.waitFor("gathered input=linux_mem", 2)
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	p.waitFor("cause=\"signal: interrupt\"", 1)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for ended := false; !ended; {
-		select {
-		case <-p.done:
-			ended = true
-		case <-tick.C: // those of the first quarter of a second are still the first one
-			_ = p.cmd.Process.Signal(syscall.SIGINT)
-		}
-	}
-	if code := p.cmd.ProcessState.ExitCode(); code != cli.ExitInterrupted {
-		t.Errorf("exit code %d, want %d", code, cli.ExitInterrupted)
-	}
 }
 
 func TestKilledAndStartedAgainMakesNoNewSeriesAndNoOtherLabels(t *testing.T) {

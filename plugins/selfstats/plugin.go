@@ -84,7 +84,7 @@ type gatherer struct {
 	time                                      *telemetry.Total
 	last, max, age                            *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
-	orphans                                   *telemetry.Series
+	unclaimed                                 *telemetry.Series
 }
 
 func newGatherer(f *telemetry.Factory, id string) gatherer {
@@ -93,16 +93,16 @@ func newGatherer(f *telemetry.Factory, id string) gatherer {
 		return f.New("internal_gather_"+name, telemetry.Counter, telemetry.None, label)
 	}
 	return gatherer{
-		time:     f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
-		last:     f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
-		max:      f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
-		age:      f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
-		samples:  counter("metrics_gathered"),
-		events:   counter("events_gathered"),
-		orphans:  counter("events_unclaimed"),
-		errors:   counter("errors"),
-		timeouts: counter("gather_timeouts"),
-		missed:   counter("missed"),
+		time:      f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
+		last:      f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
+		max:       f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
+		age:       f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
+		samples:   counter("metrics_gathered"),
+		events:    counter("events_gathered"),
+		unclaimed: counter("events_unclaimed"),
+		errors:    counter("errors"),
+		timeouts:  counter("gather_timeouts"),
+		missed:    counter("missed"),
 	}
 }
 
@@ -116,7 +116,7 @@ func (g *gatherer) add(out *telemetry.Batch, s *selfstat.Input) {
 	out.Add(g.samples, float64(s.Samples.Load()))
 	out.Add(g.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
-		out.Add(g.orphans, float64(n))
+		out.Add(g.unclaimed, float64(n))
 	}
 	out.Add(g.errors, float64(s.Errors.Load()))
 	out.Add(g.timeouts, float64(s.Timeouts.Load()))
