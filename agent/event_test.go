@@ -119,7 +119,9 @@ func TestEventsThatNobodyTakes(t *testing.T) {
 		w, s := newWorld(), &server{}
 		w.write("stdout", s)
 		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Live: plugins.Input{Runner: pushing{}}})
-		w.poll("polled", time.Second, nil)
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Live: plugins.Input{
+			Gatherer: input(func(_ context.Context, b *telemetry.Batch) error { twoEvents(b); return nil }),
+		}})
 		if err := w.runFor(5 * time.Second); err != nil {
 			t.Fatal(err)
 		}
@@ -128,6 +130,9 @@ func TestEventsThatNobodyTakes(t *testing.T) {
 		}
 		if n := w.cfg.Self.Inputs()[0].Unclaimed.Load(); n != 2 {
 			t.Errorf("%d events are counted", n)
+		}
+		if n := w.cfg.Self.Inputs()[1].Unclaimed.Load(); n < 2 {
+			t.Errorf("%d events of one that has samples too are counted", n)
 		}
 		w.logged(t, "events are dropped, no output takes them", 1)
 	})

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -37,6 +38,9 @@ func (s *shelf) ReadEvents(_ context.Context, q outputs.EventQuery, f func(outpu
 	s.mu.Unlock()
 	read := 0
 	defer func() { s.most = max(s.most, read) }()
+	if q.Last > 0 {
+		docs = docs[max(0, len(docs)-q.Last):]
+	}
 	for _, d := range docs {
 		if d.Document.Number(eventdoc.Timestamp) < q.Since.UnixMilli() {
 			continue
@@ -80,6 +84,24 @@ func TestFollowWithClocksThatAreWrong(t *testing.T) {
 		})
 		if n := strings.Count(printed, "\n"); n != 8 {
 			t.Errorf("%d lines:\n%s", n, printed)
+		}
+	})
+}
+
+// What -n leaves out does not come back, however little time it is away.
+func TestFollowAfterTheLastLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{}
+		for i := range 4 {
+			s.put(time.Now().Add(time.Duration(i-4)*time.Second), "line "+strconv.Itoa(i))
+		}
+		var out strings.Builder
+		p := &printer{w: bufio.NewWriter(&out), zone: time.UTC}
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		q := outputs.EventQuery{Last: 2}
+		if err := errors.Join(p.show(ctx, s, q), p.follow(ctx, s, q, io.Discard)); err != nil || strings.Count(out.String(), "\n") != 2 {
+			t.Errorf("%v, %s", err, out.String())
 		}
 	})
 }

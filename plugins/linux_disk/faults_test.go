@@ -44,6 +44,11 @@ func TestSandboxIsNotReadOnly(t *testing.T) {
 	if err != nil || got["disk_read_only_root"] != 0 || got["disk_read_only_b"] != 0 || got["disk_read_only_c"] != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
+	for _, m := range parseMountinfo([]byte("1 0 8:1 / / ro - squashfs /dev/sda1 ro\n2 1 8:2 / /b ro - xfs /dev/sda2 rw\n")) {
+		if !m.readOnly {
+			t.Errorf("where / cannot be written at all, %s says what its place says", m.path)
+		}
+	}
 }
 
 // ext4 is a machine with two file systems of the kind, whose sources do not say what the kernel calls the devices.
