@@ -165,6 +165,10 @@ func TestQueryShapes(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestQueriesTooLong(t *testing.T) {
+	ix := querySchema(t)
 	for _, long := range []string{strings.Repeat("x", maxQueryBytes+1), strings.Repeat("xy*", 70)} {
 		if _, err := parseSearch(ix, long, 1, nil); err != errQueryLong {
 			t.Errorf("a long query: %q", err)

@@ -40,9 +40,12 @@ func show(e *telemetry.Event) string {
 	return b.String() + ": " + e.Message
 }
 
-func TestParse(t *testing.T) {
-	for name, tc := range map[string]struct{ in, want string }{
-		// RFC 5424
+// message is one as it comes, and the event it becomes: see show.
+type message struct{ in, want string }
+
+// ofRFC5424 are messages of RFC 5424.
+func ofRFC5424() map[string]message {
+	return map[string]message{
 		"5424": {
 			`<165>1 2026-11-05T22:14:15.003+04:00 mymachine.example.com evntslog 4711 ID47 [ex@32473 iut="3" eventID="1011"][x@1] ` + "\ufeffAn äpplication\n",
 			`notice host=mymachine.example.com app=evntslog proc=4711 id=ID47 at=2026-11-05T19:14:15.003 facility="20" ex@32473_iut="3" ex@32473_eventID="1011" x@1="true": An äpplication`},
@@ -58,40 +61,50 @@ func TestParse(t *testing.T) {
 		"5424, 1970":                {"<13>1 1970-01-01T00:00:09Z h a - - - m", `notice host=h app=a sent_at="1970-01-01T00:00:09Z": m`},
 		"5424, 2106":                {"<13>1 2106-02-07T06:28:15Z h a - - - m", `notice host=h app=a sent_at="2106-02-07T06:28:15Z": m`},
 		"5424, util-linux":          {`<13>1 2026-11-05T19:46:03.320923+01:00 vm root - - [timeQuality tzKnown="1" isSynced="0"] hello world`, `notice host=vm app=root at=2026-11-05T19:46:03.320923 timeQuality_tzKnown="1" timeQuality_isSynced="0": hello world`},
+	}
+}
 
-		// RFC 3164 and its relatives
-		"3164":                 {"<34>Nov  5 19:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8", "critical host=mymachine app=su at=2026-11-05T19:14:15 facility=\"4\": 'su root' failed for lonvick on /dev/pts/8"},
-		"3164, pid":            {"<13>Nov  5 19:14:15 vm sshd[4711]: Accepted publickey", "notice host=vm app=sshd proc=4711 at=2026-11-05T19:14:15: Accepted publickey"},
-		"3164, one blank":      {"<13>Nov 5 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
-		"3164, day with zero":  {"<13>Nov 05 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
-		"3164, a zone's name":  {"<13>Nov  5 19:14:15 utc-1 sshd: x", "notice host=utc-1 app=sshd at=2026-11-05T19:14:15: x"},
-		"3164, a loud name":    {"<13>Nov  5 19:14:15 UTC-1 sshd: x", "notice host=UTC-1 app=sshd at=2026-11-05T19:14:15: x"},
-		"3164, a zone's too":   {"<13>Nov  5 19:14:15 est-1 sshd: x", "notice host=est-1 app=sshd at=2026-11-05T19:14:15: x"},
-		"3164, fraction":       {"<13>Nov  5 19:14:15.123 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15.123: x"},
-		"3164, leap day":       {"<13>Feb 29 12:00:00 vm sshd: x", "notice: Feb 29 12:00:00 vm sshd: x"},
-		"3164, no such day":    {"<13>Nov 31 12:00:00 vm sshd: x", "notice: Nov 31 12:00:00 vm sshd: x"},
-		"3164, leap second":    {"<13>Nov  5 19:14:60 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:15:00: x"},
-		"3164, address":        {"<13>Nov  5 19:14:15 2001:db8:: sshd: x", "notice host=2001:db8:: app=sshd at=2026-11-05T19:14:15: x"},
-		"3164, path":           {"<22>Nov  5 19:14:15 mx postfix/smtpd[12]: connect from a[10.0.0.1]", `info host=mx app=postfix/smtpd proc=12 at=2026-11-05T19:14:15 facility="2": connect from a[10.0.0.1]`},
-		"3164, no host":        {"<13>Nov  5 19:14:15 root: hello", "notice app=root at=2026-11-05T19:14:15: hello"},
-		"3164, no host, pid":   {"<13>Nov  5 19:14:15 CRON[7]: hello", "notice app=CRON proc=7 at=2026-11-05T19:14:15: hello"},
-		"3164, loud tag":       {"<13>Nov  5 19:14:15 CRON: hello", "notice app=CRON at=2026-11-05T19:14:15: hello"},
-		"3164, no tag":         {"<13>Nov  5 19:14:15 vm last message repeated 3 times", "notice host=vm at=2026-11-05T19:14:15: last message repeated 3 times"},
-		"3164, no time":        {"<13>root[12]: hello: world", "notice app=root proc=12: hello: world"},
-		"3164, text only":      {"<30>system,info,account user admin logged in", `info facility="3": system,info,account user admin logged in`},
-		"3164, URL":            {"<13>http://example.com is away", "notice: http://example.com is away"},
-		"3164, brackets":       {"<4>Nov  5 19:14:15 gw [LAN_IN-2000-A] DESCR=\"x\" IN=br0", `warning host=gw at=2026-11-05T19:14:15 facility="0": [LAN_IN-2000-A] DESCR="x" IN=br0`},
-		"3164, launchd":        {"<13>Nov  5 19:14:15 mac com.apple.xpc.launchd[1] (com.apple.x): Service exited", "notice host=mac app=com.apple.xpc.launchd proc=1 at=2026-11-05T19:14:15: (com.apple.x): Service exited"},
-		"3164, kernel":         {"<6>Nov  5 19:14:15 vm kernel:[   12.5] eth0: link up", `info host=vm app=kernel at=2026-11-05T19:14:15 facility="0": [   12.5] eth0: link up`},
-		"3164, C++":            {"<13>Nov  5 19:14:15 vm DBI::connect failed", "notice host=vm at=2026-11-05T19:14:15: DBI::connect failed"},
-		"3164, tag alone":      {"<13>Nov  5 19:14:15 vm cron:", "notice host=vm app=cron at=2026-11-05T19:14:15: "},
-		"3164, open bracket":   {"<13>Nov  5 19:14:15 vm cron[12 x", "notice host=vm at=2026-11-05T19:14:15: cron[12 x"},
-		"3164, future":         {"<13>Nov  7 19:14:15 vm cron: x", `notice host=vm app=cron sent_at="2026-11-07T19:14:15+01:00": x`},
-		"rsyslog":              {"<13>2026-11-05T19:14:15.123456+02:00 vm su[1]: x", "notice host=vm app=su proc=1 at=2026-11-05T18:14:15.123456: x"},
-		"ISO, UTC":             {"<13>2026-11-05T18:14:15Z vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15: x"},
-		"ISO, west":            {"<13>2026-11-05T14:14:15-0400 vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15: x"},
-		"ISO, no zone":         {"<13>2026-11-05 19:14:15,5 vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15.5: x"},
-		"ISO, glued":           {"<13>2026-11-05T19:14:15x vm su: x", "notice: 2026-11-05T19:14:15x vm su: x"},
+// ofRFC3164 are messages of RFC 3164, and with the times of others.
+func ofRFC3164() map[string]message {
+	return map[string]message{
+		"3164":                {"<34>Nov  5 19:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8", "critical host=mymachine app=su at=2026-11-05T19:14:15 facility=\"4\": 'su root' failed for lonvick on /dev/pts/8"},
+		"3164, pid":           {"<13>Nov  5 19:14:15 vm sshd[4711]: Accepted publickey", "notice host=vm app=sshd proc=4711 at=2026-11-05T19:14:15: Accepted publickey"},
+		"3164, one blank":     {"<13>Nov 5 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, day with zero": {"<13>Nov 05 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, a zone's name": {"<13>Nov  5 19:14:15 utc-1 sshd: x", "notice host=utc-1 app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, a loud name":   {"<13>Nov  5 19:14:15 UTC-1 sshd: x", "notice host=UTC-1 app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, a zone's too":  {"<13>Nov  5 19:14:15 est-1 sshd: x", "notice host=est-1 app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, fraction":      {"<13>Nov  5 19:14:15.123 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15.123: x"},
+		"3164, leap day":      {"<13>Feb 29 12:00:00 vm sshd: x", "notice: Feb 29 12:00:00 vm sshd: x"},
+		"3164, no such day":   {"<13>Nov 31 12:00:00 vm sshd: x", "notice: Nov 31 12:00:00 vm sshd: x"},
+		"3164, leap second":   {"<13>Nov  5 19:14:60 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:15:00: x"},
+		"3164, address":       {"<13>Nov  5 19:14:15 2001:db8:: sshd: x", "notice host=2001:db8:: app=sshd at=2026-11-05T19:14:15: x"},
+		"3164, path":          {"<22>Nov  5 19:14:15 mx postfix/smtpd[12]: connect from a[10.0.0.1]", `info host=mx app=postfix/smtpd proc=12 at=2026-11-05T19:14:15 facility="2": connect from a[10.0.0.1]`},
+		"3164, no host":       {"<13>Nov  5 19:14:15 root: hello", "notice app=root at=2026-11-05T19:14:15: hello"},
+		"3164, no host, pid":  {"<13>Nov  5 19:14:15 CRON[7]: hello", "notice app=CRON proc=7 at=2026-11-05T19:14:15: hello"},
+		"3164, loud tag":      {"<13>Nov  5 19:14:15 CRON: hello", "notice app=CRON at=2026-11-05T19:14:15: hello"},
+		"3164, no tag":        {"<13>Nov  5 19:14:15 vm last message repeated 3 times", "notice host=vm at=2026-11-05T19:14:15: last message repeated 3 times"},
+		"3164, no time":       {"<13>root[12]: hello: world", "notice app=root proc=12: hello: world"},
+		"3164, text only":     {"<30>system,info,account user admin logged in", `info facility="3": system,info,account user admin logged in`},
+		"3164, URL":           {"<13>http://example.com is away", "notice: http://example.com is away"},
+		"3164, brackets":      {"<4>Nov  5 19:14:15 gw [LAN_IN-2000-A] DESCR=\"x\" IN=br0", `warning host=gw at=2026-11-05T19:14:15 facility="0": [LAN_IN-2000-A] DESCR="x" IN=br0`},
+		"3164, launchd":       {"<13>Nov  5 19:14:15 mac com.apple.xpc.launchd[1] (com.apple.x): Service exited", "notice host=mac app=com.apple.xpc.launchd proc=1 at=2026-11-05T19:14:15: (com.apple.x): Service exited"},
+		"3164, kernel":        {"<6>Nov  5 19:14:15 vm kernel:[   12.5] eth0: link up", `info host=vm app=kernel at=2026-11-05T19:14:15 facility="0": [   12.5] eth0: link up`},
+		"3164, C++":           {"<13>Nov  5 19:14:15 vm DBI::connect failed", "notice host=vm at=2026-11-05T19:14:15: DBI::connect failed"},
+		"3164, tag alone":     {"<13>Nov  5 19:14:15 vm cron:", "notice host=vm app=cron at=2026-11-05T19:14:15: "},
+		"3164, open bracket":  {"<13>Nov  5 19:14:15 vm cron[12 x", "notice host=vm at=2026-11-05T19:14:15: cron[12 x"},
+		"3164, future":        {"<13>Nov  7 19:14:15 vm cron: x", `notice host=vm app=cron sent_at="2026-11-07T19:14:15+01:00": x`},
+		"rsyslog":             {"<13>2026-11-05T19:14:15.123456+02:00 vm su[1]: x", "notice host=vm app=su proc=1 at=2026-11-05T18:14:15.123456: x"},
+		"ISO, UTC":            {"<13>2026-11-05T18:14:15Z vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15: x"},
+		"ISO, west":           {"<13>2026-11-05T14:14:15-0400 vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15: x"},
+		"ISO, no zone":        {"<13>2026-11-05 19:14:15,5 vm su: x", "notice host=vm app=su at=2026-11-05T19:14:15.5: x"},
+		"ISO, glued":          {"<13>2026-11-05T19:14:15x vm su: x", "notice: 2026-11-05T19:14:15x vm su: x"},
+	}
+}
+
+// ofDevices are what programs and devices make of RFC 3164.
+func ofDevices() map[string]message {
+	return map[string]message{
 		"Docker":               {"<30>Nov  5 19:14:15 box docker/web/9a6ef0a4[812]: GET / 200", `info host=box app=docker/web/9a6ef0a4 proc=812 at=2026-11-05T19:14:15 facility="3": GET / 200`},
 		"Synology, files":      {"<14>Nov  5 19:14:15 NAS WinFileService Event: read, Path: /x, User: a", "info host=NAS app=WinFileService at=2026-11-05T19:14:15: Event: read, Path: /x, User: a"},
 		"Synology, system":     {"<14>Nov  5 19:14:15 NAS System SYSTEM:\tLocal UPS was plugged in", "info host=NAS app=System at=2026-11-05T19:14:15: SYSTEM:\tLocal UPS was plugged in"},
@@ -100,34 +113,37 @@ func TestParse(t *testing.T) {
 		"Ubiquiti, no host":    {`<30>Nov  5 19:14:15 U7LR,f09fc2aabbcc,v4.0.42: hostapd: ath0: STA`, `info app=hostapd at=2026-11-05T19:14:15 facility="3" device="U7LR,f09fc2aabbcc,v4.0.42": ath0: STA`},
 		"Ubiquiti, host":       {`<30>Nov  5 19:14:15 Attic f09fc2aabbcc,U7-LR-6.5.28+14491: hostapd[7]: ath0: STA`, `info host=Attic app=hostapd proc=7 at=2026-11-05T19:14:15 facility="3" device="f09fc2aabbcc,U7-LR-6.5.28+14491": ath0: STA`},
 		"CEF":                  {`<14>Nov  5 19:14:15 gw CEF:0|Ubiquiti|UniFi Network|9.0|400|WiFi Client Connected|1|msg=x`, "info host=gw at=2026-11-05T19:14:15: CEF:0|Ubiquiti|UniFi Network|9.0|400|WiFi Client Connected|1|msg=x"},
+		"CEF, priority":        {`<134>Nov  5 19:14:15 UDM CEF:0|Ubiquiti|UniFi Network|9.3.33|400|WiFi Client Connected|2|msg=a\|b`, `info host=UDM at=2026-11-05T19:14:15 facility="16": CEF:0|Ubiquiti|UniFi Network|9.3.33|400|WiFi Client Connected|2|msg=a\|b`},
+		"Ubiquiti, old":        {`<4>Nov  5 19:14:15 fcecda13e5c7,UAP-AC-LR-5.43.38+12731: hostapd: x`, `warning app=hostapd at=2026-11-05T19:14:15 facility="0" device="fcecda13e5c7,UAP-AC-LR-5.43.38+12731": x`},
+		"Ubiquiti, new":        {`<14>Nov  5 19:14:15 AP-3AU7ProXG aabbccddeeff,U7-Pro-XG-8.6.11+18870: hostapd[6885]: wifi0ap1: STA`, `info host=AP-3AU7ProXG app=hostapd proc=6885 at=2026-11-05T19:14:15 device="aabbccddeeff,U7-Pro-XG-8.6.11+18870": wifi0ap1: STA`},
+		"Ubiquiti, UDM":        {`<4>Nov  5 19:14:15 UDMP [WAN_LAN-D-10001] DESCR="x" IN=eth8`, `warning host=UDMP at=2026-11-05T19:14:15 facility="0": [WAN_LAN-D-10001] DESCR="x" IN=eth8`},
+		"Ubiquiti, USG":        {`<4>Nov  5 19:14:15 usg kernel: [LAN_IN-2000-A]IN=eth1 OUT=eth0`, `warning host=usg app=kernel at=2026-11-05T19:14:15 facility="0": [LAN_IN-2000-A]IN=eth1 OUT=eth0`},
+		"Synology, IETF":       {"<14>1 2026-11-05T19:14:15+01:00 NAS Connection 23011 - - \ufeffUser [a] from [10.0.0.2] signed in", "info host=NAS app=Connection proc=23011 at=2026-11-05T19:14:15: User [a] from [10.0.0.2] signed in"},
+		"Docker, local":        {"<27>Nov  5 19:14:15 9a6ef0a4c111[812]: GET / 200", `error app=9a6ef0a4c111 proc=812 at=2026-11-05T19:14:15 facility="3": GET / 200`},
+		"Docker, 5424":         {"<30>1 2026-11-05T19:14:15+01:00 box 9a6ef0a4c111 812 9a6ef0a4c111 - GET / 200", `info host=box app=9a6ef0a4c111 proc=812 id=9a6ef0a4c111 at=2026-11-05T19:14:15 facility="3": GET / 200`},
+		"Docker, micro":        {"<30>1 2026-11-05T19:14:15.616647+01:00 box web 812 web - GET / 200", `info host=box app=web proc=812 id=web at=2026-11-05T19:14:15.616647 facility="3": GET / 200`},
+		"Docker, swarm":        {"<30>1 2026-11-05T19:14:15+01:00 box shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 812 shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 - GET", `info host=box app=shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 proc=812 id=shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 at=2026-11-05T19:14:15 facility="3": GET`},
+		"busybox":              {"<13>Nov  5 19:14:15 root: hello", "notice app=root at=2026-11-05T19:14:15: hello"},
+		"MikroTik, BSD":        {"<30>Nov  5 19:14:15 MikroTik user abc logged in from 192.168.88.1 via api", `info host=MikroTik at=2026-11-05T19:14:15 facility="3": user abc logged in from 192.168.88.1 via api`},
+		"MikroTik, firewall":   {"<30>Nov  5 19:14:15 MikroTik drop !LAN input: in:pppoe out:(unknown 0), proto TCP", `info host=MikroTik at=2026-11-05T19:14:15 facility="3": drop !LAN input: in:pppoe out:(unknown 0), proto TCP`},
+		"MikroTik, bare":       {"<30>firewall,info input: in:ether1 out:(unknown 0)", `info facility="3": firewall,info input: in:ether1 out:(unknown 0)`},
+		"OpenWrt":              {"<30>Nov  5 19:14:15 OpenWrt dnsmasq-dhcp[1]: DHCPACK(br-lan)", `info host=OpenWrt app=dnsmasq-dhcp proc=1 at=2026-11-05T19:14:15 facility="3": DHCPACK(br-lan)`},
+		"OpenWrt, kernel":      {"<6>Nov  5 19:14:15 OpenWrt kernel: [   12.5] br-lan: port 1", `info host=OpenWrt app=kernel at=2026-11-05T19:14:15 facility="0": [   12.5] br-lan: port 1`},
+		"OpenWrt, uptime":      {"<30>Nov  5 19:14:15 [1762370055.123] OpenWrt netifd: wan", `info at=2026-11-05T19:14:15 facility="3": [1762370055.123] OpenWrt netifd: wan`},
+		"FreeBSD":              {"<13>1 2026-11-05T19:14:15.245714+01:00 fb.example root 1819 - - this is a test", "notice host=fb.example app=root proc=1819 at=2026-11-05T19:14:15.245714: this is a test"},
+		"FreeBSD, passed on":   {"<13>Nov  5 19:14:15 Forwarded from fb1: root: hello", "notice host=fb1 app=root at=2026-11-05T19:14:15: hello"},
+		"AIX, passed on":       {"<13>Nov  5 19:14:15 Message forwarded from aix1: root[7]: hello", "notice host=aix1 app=root proc=7 at=2026-11-05T19:14:15: hello"},
+		"not passed on":        {"<13>Nov  5 19:14:15 Forwarded from here to there: x", "notice host=Forwarded at=2026-11-05T19:14:15: from here to there: x"},
+		"OPNsense":             {"<134>1 2026-11-05T19:14:15+01:00 fw.example filterlog 34 - [meta sequenceId=\"5\"] 5,,,0,vtnet0,match", `info host=fw.example app=filterlog proc=34 at=2026-11-05T19:14:15 facility="16" meta_sequenceId="5": 5,,,0,vtnet0,match`},
+		"macOS":                {"<13>2026-11-05 19:14:15.123456+0100 localhost kernel[0]: (AppleACPI) x", "notice host=localhost app=kernel proc=0 at=2026-11-05T19:14:15.123456: (AppleACPI) x"},
+		"macOS, repeated":      {"<13>Nov  5 19:14:15 mac --- last message repeated 1 time ---", "notice host=mac at=2026-11-05T19:14:15: --- last message repeated 1 time ---"},
+		"ESXi":                 {"<167>2026-11-05T18:14:15.316Z esxi1 Rhttpproxy: verbose rhttpproxy[2475368] [Originator@6876 sub=Proxy] x", `debug host=esxi1 app=Rhttpproxy at=2026-11-05T19:14:15.316 facility="20": verbose rhttpproxy[2475368] [Originator@6876 sub=Proxy] x`},
+	}
+}
 
-		"CEF, priority":      {`<134>Nov  5 19:14:15 UDM CEF:0|Ubiquiti|UniFi Network|9.3.33|400|WiFi Client Connected|2|msg=a\|b`, `info host=UDM at=2026-11-05T19:14:15 facility="16": CEF:0|Ubiquiti|UniFi Network|9.3.33|400|WiFi Client Connected|2|msg=a\|b`},
-		"Ubiquiti, old":      {`<4>Nov  5 19:14:15 fcecda13e5c7,UAP-AC-LR-5.43.38+12731: hostapd: x`, `warning app=hostapd at=2026-11-05T19:14:15 facility="0" device="fcecda13e5c7,UAP-AC-LR-5.43.38+12731": x`},
-		"Ubiquiti, new":      {`<14>Nov  5 19:14:15 AP-3AU7ProXG aabbccddeeff,U7-Pro-XG-8.6.11+18870: hostapd[6885]: wifi0ap1: STA`, `info host=AP-3AU7ProXG app=hostapd proc=6885 at=2026-11-05T19:14:15 device="aabbccddeeff,U7-Pro-XG-8.6.11+18870": wifi0ap1: STA`},
-		"Ubiquiti, UDM":      {`<4>Nov  5 19:14:15 UDMP [WAN_LAN-D-10001] DESCR="x" IN=eth8`, `warning host=UDMP at=2026-11-05T19:14:15 facility="0": [WAN_LAN-D-10001] DESCR="x" IN=eth8`},
-		"Ubiquiti, USG":      {`<4>Nov  5 19:14:15 usg kernel: [LAN_IN-2000-A]IN=eth1 OUT=eth0`, `warning host=usg app=kernel at=2026-11-05T19:14:15 facility="0": [LAN_IN-2000-A]IN=eth1 OUT=eth0`},
-		"Synology, IETF":     {"<14>1 2026-11-05T19:14:15+01:00 NAS Connection 23011 - - \ufeffUser [a] from [10.0.0.2] signed in", "info host=NAS app=Connection proc=23011 at=2026-11-05T19:14:15: User [a] from [10.0.0.2] signed in"},
-		"Docker, local":      {"<27>Nov  5 19:14:15 9a6ef0a4c111[812]: GET / 200", `error app=9a6ef0a4c111 proc=812 at=2026-11-05T19:14:15 facility="3": GET / 200`},
-		"Docker, 5424":       {"<30>1 2026-11-05T19:14:15+01:00 box 9a6ef0a4c111 812 9a6ef0a4c111 - GET / 200", `info host=box app=9a6ef0a4c111 proc=812 id=9a6ef0a4c111 at=2026-11-05T19:14:15 facility="3": GET / 200`},
-		"Docker, micro":      {"<30>1 2026-11-05T19:14:15.616647+01:00 box web 812 web - GET / 200", `info host=box app=web proc=812 id=web at=2026-11-05T19:14:15.616647 facility="3": GET / 200`},
-		"Docker, swarm":      {"<30>1 2026-11-05T19:14:15+01:00 box shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 812 shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 - GET", `info host=box app=shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 proc=812 id=shop_frontend-with-a-name-that-is-long.1.k5mbp7l8 at=2026-11-05T19:14:15 facility="3": GET`},
-		"busybox":            {"<13>Nov  5 19:14:15 root: hello", "notice app=root at=2026-11-05T19:14:15: hello"},
-		"MikroTik, BSD":      {"<30>Nov  5 19:14:15 MikroTik user abc logged in from 192.168.88.1 via api", `info host=MikroTik at=2026-11-05T19:14:15 facility="3": user abc logged in from 192.168.88.1 via api`},
-		"MikroTik, firewall": {"<30>Nov  5 19:14:15 MikroTik drop !LAN input: in:pppoe out:(unknown 0), proto TCP", `info host=MikroTik at=2026-11-05T19:14:15 facility="3": drop !LAN input: in:pppoe out:(unknown 0), proto TCP`},
-		"MikroTik, bare":     {"<30>firewall,info input: in:ether1 out:(unknown 0)", `info facility="3": firewall,info input: in:ether1 out:(unknown 0)`},
-		"OpenWrt":            {"<30>Nov  5 19:14:15 OpenWrt dnsmasq-dhcp[1]: DHCPACK(br-lan)", `info host=OpenWrt app=dnsmasq-dhcp proc=1 at=2026-11-05T19:14:15 facility="3": DHCPACK(br-lan)`},
-		"OpenWrt, kernel":    {"<6>Nov  5 19:14:15 OpenWrt kernel: [   12.5] br-lan: port 1", `info host=OpenWrt app=kernel at=2026-11-05T19:14:15 facility="0": [   12.5] br-lan: port 1`},
-		"OpenWrt, uptime":    {"<30>Nov  5 19:14:15 [1762370055.123] OpenWrt netifd: wan", `info at=2026-11-05T19:14:15 facility="3": [1762370055.123] OpenWrt netifd: wan`},
-		"FreeBSD":            {"<13>1 2026-11-05T19:14:15.245714+01:00 fb.example root 1819 - - this is a test", "notice host=fb.example app=root proc=1819 at=2026-11-05T19:14:15.245714: this is a test"},
-		"FreeBSD, passed on": {"<13>Nov  5 19:14:15 Forwarded from fb1: root: hello", "notice host=fb1 app=root at=2026-11-05T19:14:15: hello"},
-		"AIX, passed on":     {"<13>Nov  5 19:14:15 Message forwarded from aix1: root[7]: hello", "notice host=aix1 app=root proc=7 at=2026-11-05T19:14:15: hello"},
-		"not passed on":      {"<13>Nov  5 19:14:15 Forwarded from here to there: x", "notice host=Forwarded at=2026-11-05T19:14:15: from here to there: x"},
-		"OPNsense":           {"<134>1 2026-11-05T19:14:15+01:00 fw.example filterlog 34 - [meta sequenceId=\"5\"] 5,,,0,vtnet0,match", `info host=fw.example app=filterlog proc=34 at=2026-11-05T19:14:15 facility="16" meta_sequenceId="5": 5,,,0,vtnet0,match`},
-		"macOS":              {"<13>2026-11-05 19:14:15.123456+0100 localhost kernel[0]: (AppleACPI) x", "notice host=localhost app=kernel proc=0 at=2026-11-05T19:14:15.123456: (AppleACPI) x"},
-		"macOS, repeated":    {"<13>Nov  5 19:14:15 mac --- last message repeated 1 time ---", "notice host=mac at=2026-11-05T19:14:15: --- last message repeated 1 time ---"},
-		"ESXi":               {"<167>2026-11-05T18:14:15.316Z esxi1 Rhttpproxy: verbose rhttpproxy[2475368] [Originator@6876 sub=Proxy] x", `debug host=esxi1 app=Rhttpproxy at=2026-11-05T19:14:15.316 facility="20": verbose rhttpproxy[2475368] [Originator@6876 sub=Proxy] x`},
-
-		// Cisco
+// ofCisco are messages of Cisco's devices.
+func ofCisco() map[string]message {
+	return map[string]message{
 		"IOS":                {"<189>237: *Nov  5 19:14:15.295: %SYS-5-CONFIG_I: Configured from console", `notice app=SYS id=SYS-5-CONFIG_I at=2026-11-05T19:14:15.295 facility="23" counter="237": Configured from console`},
 		"IOS, all":           {"<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface down", `notice host=router1 app=LINK id=LINK-3-UPDOWN at=2026-11-05T19:14:15.295 facility="23" counter="237:000485": Interface down`},
 		"IOS, no counter":    {"<189>: *Nov  5 18:14:15 UTC: %SYS-5-RESTART: System restarted --", `notice app=SYS id=SYS-5-RESTART at=2026-11-05T19:14:15 facility="23": System restarted --`},
@@ -173,8 +189,12 @@ func TestParse(t *testing.T) {
 		"ASA, session":       {"<166>:Nov 05 18:14:15 UTC: %ASA-session-6-302013: Built", `info app=ASA-session id=ASA-session-6-302013 at=2026-11-05T19:14:15 facility="20": Built`},
 		"a percentage":       {"<13>Nov  5 19:14:15 vm df: 95% of-x-5-y: full", "notice host=vm app=df at=2026-11-05T19:14:15: 95% of-x-5-y: full"},
 		"a relay":            {"<189>Nov  5 19:14:15 relay 237: *Nov  5 19:14:15: %SYS-5-X: y", `notice host=relay app=SYS id=SYS-5-X at=2026-11-05T19:14:15 facility="23" counter="237": y`},
+	}
+}
 
-		// no priority
+// withoutPriority are messages whose priority cannot be.
+func withoutPriority() map[string]message {
+	return map[string]message{
 		"none":     {"hello", `notice parse_error="no priority such as <13> at the beginning": hello`},
 		"empty":    {"", `notice parse_error="no priority such as <13> at the beginning": `},
 		"999":      {"<999>1 - - - - - - x", `notice parse_error="no priority such as <13> at the beginning": <999>1 - - - - - - x`},
@@ -183,17 +203,23 @@ func TestParse(t *testing.T) {
 		"negative": {"<-1>x", `notice parse_error="no priority such as <13> at the beginning": <-1>x`},
 		"open":     {"<13", `notice parse_error="no priority such as <13> at the beginning": <13`},
 		"no digit": {"<>x", `notice parse_error="no priority such as <13> at the beginning": <>x`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var e telemetry.Event
-			_, err := New(settings()).Parse([]byte(tc.in), received, &e)
-			if got := show(&e); got != tc.want {
-				t.Errorf("%s\n got %s\nwant %s", tc.in, got, tc.want)
-			}
-			if (err != nil) != strings.Contains(tc.want, "parse_error") {
-				t.Error(err)
-			}
-		})
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, messages := range []map[string]message{ofRFC5424(), ofRFC3164(), ofDevices(), ofCisco(), withoutPriority()} {
+		for name, tc := range messages {
+			t.Run(name, func(t *testing.T) {
+				var e telemetry.Event
+				_, err := New(settings()).Parse([]byte(tc.in), received, &e)
+				if got := show(&e); got != tc.want {
+					t.Errorf("%s\n got %s\nwant %s", tc.in, got, tc.want)
+				}
+				if (err != nil) != strings.Contains(tc.want, "parse_error") {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 

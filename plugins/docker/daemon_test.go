@@ -18,20 +18,26 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// Disk usage takes its time: gathers do not wait for it, it is not asked for twice, and written once.
-func TestDiskUsage(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	release, asked := make(chan struct{}), make(chan struct{}, 10)
+// slowDisk is an input whose daemon says what the disk holds only when it is released.
+func slowDisk(t *testing.T) (in *input, f *fake, asked <-chan struct{}, release func()) {
+	f = recorded(t, "docker-20.10-cgroup1")
+	free, asks := make(chan struct{}), make(chan struct{}, 10)
 	f.hook = func(path string) {
 		if strings.HasSuffix(path, "/df") {
-			asked <- struct{}{}
-			<-release
+			asks <- struct{}{}
+			<-free
 		}
 	}
 	in, err := build(plugintest.Env("docker", ""), Config{Endpoint: f.URL, MaxWorkers: 2, DiskUsage: true, DiskUsageInterval: defaults().DiskUsageInterval})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return in, f, asks, func() { close(free) }
+}
+
+// Disk usage takes its time: gathers do not wait for it, it is not asked for twice, and written once.
+func TestDiskUsage(t *testing.T) {
+	in, f, asked, release := slowDisk(t)
 	defer func() { _ = in.Close() }()
 	key := "docker_disk_size_" + strings.TrimPrefix(f.URL, "http://") + "_images"
 	gather := func(second int) map[string]float64 {
@@ -47,7 +53,7 @@ func TestDiskUsage(t *testing.T) {
 			t.Error("an answer before there is one")
 		}
 	}
-	close(release)
+	release()
 	in.disk.running.Wait()
 	if len(asked) != 1 {
 		t.Errorf("asked %d times at once", len(asked))
@@ -91,19 +97,8 @@ func TestDiskUsageOfDaemonThatWasAway(t *testing.T) {
 
 // Closing does not wait for a daemon that takes its time.
 func TestCloseEndsDiskUsage(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	release, asked := make(chan struct{}), make(chan struct{}, 1)
-	defer close(release)
-	f.hook = func(path string) {
-		if strings.HasSuffix(path, "/df") {
-			asked <- struct{}{}
-			<-release
-		}
-	}
-	in, err := build(plugintest.Env("docker", ""), Config{Endpoint: f.URL, MaxWorkers: 2, DiskUsage: true, DiskUsageInterval: defaults().DiskUsageInterval})
-	if err != nil {
-		t.Fatal(err)
-	}
+	in, _, asked, release := slowDisk(t)
+	defer release()
 	if err := in.Gather(t.Context(), telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
 		t.Error(err)
 	}

@@ -31,6 +31,21 @@ func (d *Differences) Between(got, before, after map[string]float64) {
 	}
 }
 
+// Bracket compares what an input gathers with another account of what only grows, read before and after. Where that has nothing,
+// the test is skipped.
+func Bracket(tb testing.TB, p *Probe, account func() map[string]float64) {
+	tb.Helper()
+	Compare(tb, func(d *Differences) {
+		before := account()
+		got := p.Gather(0)
+		after := account()
+		if len(before) == 0 {
+			tb.Skip("nothing to compare with")
+		}
+		d.Between(got, before, after)
+	})
+}
+
 // Vmstat is what vmstat of procps has counted, by its own words; without it, the test is skipped.
 func Vmstat(tb testing.TB) map[string]float64 {
 	tb.Helper()

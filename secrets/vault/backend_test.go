@@ -60,17 +60,15 @@ func fakeBackend(t *testing.T) backend {
 	}
 }
 
-// realBackend mounts two engines of its own, and takes them away again.
-func realBackend(t *testing.T) backend {
-	t.Helper()
-	url, root := strings.TrimRight(os.Getenv(realVault), "/"), os.Getenv(envToken)
-	call := func(method, path, body string) string {
+// caller asks a real server with a token, and returns the body of its reply.
+func caller(t *testing.T, url, token string) func(method, path, body string) string {
+	return func(method, path, body string) string {
 		t.Helper()
 		req, err := http.NewRequest(method, url+"/v1/"+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("X-Vault-Token", root)
+		req.Header.Set("X-Vault-Token", token)
 		req.Header.Set("X-Vault-Request", "true")
 		req.Close = true
 		resp, err := http.DefaultClient.Do(req)
@@ -84,6 +82,13 @@ func realBackend(t *testing.T) backend {
 		}
 		return string(text)
 	}
+}
+
+// realBackend mounts two engines of its own, and takes them away again.
+func realBackend(t *testing.T) backend {
+	t.Helper()
+	url := strings.TrimRight(os.Getenv(realVault), "/")
+	call := caller(t, url, os.Getenv(envToken))
 	name := fmt.Sprintf("rtcollector-test-%d", rand.Int64())
 	mounts := map[int]string{1: name + "-1", 2: name + "-2"}
 	for version, mount := range mounts {
