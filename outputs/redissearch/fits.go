@@ -14,8 +14,7 @@ func (r *eventReader) fits(doc eventdoc.Document) bool {
 	if !contains(doc.Text(eventdoc.Message), r.q.Text) {
 		return false
 	}
-	_, beginnings := queried(r.q.Words)
-	for _, b := range beginnings {
+	for _, b := range r.beginnings {
 		if !hasWord(doc.Text(eventdoc.Message), b) {
 			return false
 		}

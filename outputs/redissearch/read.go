@@ -27,7 +27,8 @@ func (w *Writer) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(ou
 		}
 		w.client, w.shards = client, client.NewShards()
 	}
-	r := &eventReader{w: w, q: q, from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64)}
+	words, beginnings := queried(q.Words)
+	r := &eventReader{w: w, q: q, words: append(wholeWords(q.Text), words...), beginnings: beginnings, from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64)}
 	if q.Last == 0 {
 		return r.forward(ctx, f)
 	}
@@ -50,10 +51,12 @@ func millis(t time.Time, otherwise int64) int64 {
 // eventReader reads page after page. Pages begin where the one before ended, at a time and not at a number: RediSearch
 // would collect all that comes before that number again.
 type eventReader struct {
-	w        *Writer
-	q        outputs.EventQuery
-	from, to int64
-	same     map[string]bool // what was read of the moment where the next page begins
+	w          *Writer
+	q          outputs.EventQuery
+	from, to   int64
+	words      []string        // that the index is asked for
+	beginnings []string        // of words, that are looked for in what it finds
+	same       map[string]bool // what was read of the moment where the next page begins
 }
 
 // forward reads everything, the oldest first.
@@ -189,9 +192,8 @@ func (r *eventReader) query() (query string, params []any) {
 			add("@%s:{%s}", c.name, strings.Join(choices, "|"))
 		}
 	}
-	asked, _ := queried(r.q.Words)
-	if words := append(wholeWords(r.q.Text), asked...); len(words) > 0 {
-		add("@%s:(%s)", eventdoc.Message, strings.Join(words, " "))
+	if len(r.words) > 0 {
+		add("@%s:(%s)", eventdoc.Message, strings.Join(r.words, " "))
 	}
 	if len(parts) == 0 {
 		return "*", nil
