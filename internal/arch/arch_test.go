@@ -36,7 +36,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"plugins/exec", "internal/servicetest", "internal/cli"}, "inputs read files and sockets; only exec runs programs, and the command line a pager"},
+	{"os/exec", []string{"plugins/exec", "internal/servicetest", "internal/cli", "internal/tools/runtests"}, "inputs read files and sockets; only exec runs programs, and the command line a pager"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "internal/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},

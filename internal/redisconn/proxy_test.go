@@ -21,7 +21,7 @@ import (
 func socks5(t *testing.T, args ...string) (port string) {
 	t.Helper()
 	servicetest.Need(t, "microsocks", "microsocks")
-	d := servicetest.New(t, "")
+	d := servicetest.New(t)
 	d.Args = append([]string{"microsocks", "-i", "127.0.0.1", "-p", "$PORT"}, args...)
 	d.Run()
 	return d.Port
@@ -69,7 +69,7 @@ func TestRealSOCKS5(t *testing.T) {
 func TestRealSOCKS4(t *testing.T) {
 	s, other := redistest.Start(t), redistest.Start(t)
 	servicetest.Need(t, "dante-server", "danted")
-	d := servicetest.New(t, "")
+	d := servicetest.New(t)
 	d.File("conf", `logoutput: $DIR/said
 internal: 127.0.0.1 port = $PORT
 external: 127.0.0.1

@@ -27,19 +27,29 @@ type Daemon struct {
 	done chan struct{} // closed when the process has ended
 }
 
-// New returns a service that is not there yet. It will run as the given user if the test runs as root, which some
-// refuse; "" is the test's own.
-func New(t testing.TB, user string) *Daemon {
+// New returns a service that has not been started. It runs as the test's own user.
+func New(t testing.TB) *Daemon {
+	t.Helper()
+	return newDaemon(t, "")
+}
+
+// NewUnprivileged returns a service that refuses to run as root. When the test runs as root, the service runs as nobody.
+func NewUnprivileged(t testing.TB) *Daemon {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return newDaemon(t, "")
+	}
+	return newDaemon(t, "nobody")
+}
+
+func newDaemon(t testing.TB, user string) *Daemon {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rtc-") // t.TempDir is too long for a socket on some systems, and shut to other users
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	d := &Daemon{Port: FreePort(t), Dir: dir, t: t}
-	if user != "" && os.Getuid() == 0 {
-		d.user = user
-	}
+	d := &Daemon{Port: FreePort(t), Dir: dir, t: t, user: user}
 	d.own(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // workers run as other users
 		t.Fatal(err)
@@ -119,13 +129,18 @@ func (d *Daemon) Run() {
 	d.done = make(chan struct{})
 	go func(cmd *exec.Cmd, done chan struct{}) { _ = cmd.Wait(); close(done) }(d.cmd, d.done)
 	if first {
-		d.t.Cleanup(func() { d.Thaw(); d.Stop() })
+		d.t.Cleanup(func() {
+			d.Thaw()
+			d.Stop()
+			if d.t.Failed() {
+				d.t.Logf("the last output of %s:\n%s", d.Args[0], d.outputTail())
+			}
+		})
 	}
 	Until(d.t, d.Args[0]+" may be used", func(ctx context.Context) error {
 		select {
 		case <-d.done:
-			text, _ := os.ReadFile(path)
-			d.t.Fatalf("%s has ended:\n%s", strings.Join(d.cmd.Args, " "), text)
+			d.t.Fatalf("%s has ended:\n%s", strings.Join(d.cmd.Args, " "), d.outputTail())
 		default:
 		}
 		if d.Ready != nil {
@@ -133,6 +148,13 @@ func (d *Daemon) Run() {
 		}
 		return listens(ctx, d.Addr())
 	})
+}
+
+// outputTail returns the end of what the service has printed, for the log of a failed test.
+func (d *Daemon) outputTail() []byte {
+	const most = 8 << 10
+	text, _ := os.ReadFile(filepath.Join(d.Dir, "log"))
+	return text[max(0, len(text)-most):]
 }
 
 func listens(ctx context.Context, addr string) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +52,22 @@ func Need(t testing.TB, debian string, commands ...string) {
 			t.Skipf("no %s here: install Debian's %s", c, debian)
 		}
 	}
+}
+
+// NeedPart returns the path of a file that belongs to a command, such as a module, and skips the test when the command or the
+// file is missing. Part is a pattern below the root of the file system, or below that of the packages that .ci/servers has
+// unpacked when the command is one of those. Debian is the package that has it.
+func NeedPart(t testing.TB, debian, command, part string) string {
+	t.Helper()
+	Need(t, debian, command)
+	path, _ := exec.LookPath(command)
+	for _, root := range []string{filepath.Join(filepath.Dir(path), "../root"), "/"} {
+		if found, _ := filepath.Glob(filepath.Join(root, part)); len(found) > 0 {
+			return found[len(found)-1]
+		}
+	}
+	t.Skipf("%s has no %s here: install Debian's %s", command, filepath.Base(part), debian)
+	return ""
 }
 
 // Output is what a command of this machine prints; the test is skipped where that is not to be had.
@@ -101,7 +118,11 @@ func (s *Shared[T]) Run(m *testing.M) int {
 			s.tb.end()
 		}
 	}()
-	return m.Run()
+	code := m.Run()
+	if code != 0 && s.tb != nil {
+		s.tb.failed = "a test of this package failed"
+	}
+	return code
 }
 
 // Secret is a store that has one secret, which may change.

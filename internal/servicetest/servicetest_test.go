@@ -3,6 +3,7 @@ package servicetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestDaemon(t *testing.T) {
 	Need(t, "redis-server", "redis-server")
-	d := New(t, "nobody")
+	d := NewUnprivileged(t)
 	if text, err := os.ReadFile(d.File("a", "$PORT in $DIR")); err != nil || string(text) != d.Port+" in "+d.Dir {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -34,6 +35,40 @@ func TestDaemon(t *testing.T) {
 	}
 	if who := d.Output(d.Command("id", "-un")); os.Getuid() == 0 && who != "nobody" {
 		t.Errorf("commands run as %s", who)
+	}
+}
+
+// impatient is a test that gives up when its context ends, and keeps what is logged.
+type impatient struct {
+	tests
+	ctx    context.Context
+	logged string
+}
+
+func (i *impatient) Context() context.Context        { return i.ctx }
+func (i *impatient) Logf(format string, args ...any) { i.logged += fmt.Sprintf(format, args...) }
+
+// TestOutputOfDaemonThatIsNeverReady: the log of the test that waited for it has what the daemon printed.
+func TestOutputOfDaemonThatIsNeverReady(t *testing.T) {
+	ctx, giveUp := context.WithCancel(t.Context())
+	tb := &impatient{ctx: ctx}
+	done := make(chan struct{})
+	go func() { // Fatal ends the goroutine
+		defer close(done)
+		d := New(tb)
+		d.Args = []string{"sh", "-c", "echo the disk is full; exec sleep 1000"}
+		d.Ready = func(context.Context) error {
+			if text, _ := os.ReadFile(d.Dir + "/log"); len(text) > 0 {
+				giveUp()
+			}
+			return errors.New("not ready")
+		}
+		d.Run()
+	}()
+	<-done
+	tb.end()
+	if !strings.Contains(tb.failed, "not ready") || !strings.Contains(tb.logged, "the disk is full") {
+		t.Errorf("failed with %q, logged %q", tb.failed, tb.logged)
 	}
 }
 

@@ -37,7 +37,7 @@ func (d *Daemon) credential() *syscall.Credential {
 	}
 	u, err := user.Lookup(d.user)
 	if err != nil {
-		d.t.Skipf("no user %s here: the service's package of Debian makes it", d.user)
+		d.t.Skipf("there is no user %s on this machine to run the service as", d.user)
 	}
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(u.Gid, 10, 32)

@@ -3,6 +3,7 @@ package servicetest
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"testing"
 )
@@ -25,6 +26,11 @@ func (p *tests) Fatal(args ...any)                { p.failed = fmt.Sprint(args..
 func (p *tests) Fatalf(format string, args ...any) {
 	p.Fatal(fmt.Sprintf(format, args...))
 }
+
+// Failed reports whether a test of the package failed, so that the services which they share show their output.
+func (p *tests) Failed() bool { return p.failed != "" }
+
+func (*tests) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 func (p *tests) end() {
 	for i := len(p.cleanups) - 1; i >= 0; i-- {

@@ -3,6 +3,7 @@ package apache
 import (
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -90,14 +91,14 @@ DefaultRuntimeDir $DIR
 Listen 127.0.0.1:$PORT
 User www-data
 Group www-data
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule status_module /usr/lib/apache2/modules/mod_status.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
-LoadModule slotmem_shm_module /usr/lib/apache2/modules/mod_slotmem_shm.so
-LoadModule lbmethod_byrequests_module /usr/lib/apache2/modules/mod_lbmethod_byrequests.so
-LoadModule proxy_balancer_module /usr/lib/apache2/modules/mod_proxy_balancer.so
+LoadModule mpm_event_module $MODULES/mod_mpm_event.so
+LoadModule authz_core_module $MODULES/mod_authz_core.so
+LoadModule status_module $MODULES/mod_status.so
+LoadModule proxy_module $MODULES/mod_proxy.so
+LoadModule proxy_http_module $MODULES/mod_proxy_http.so
+LoadModule slotmem_shm_module $MODULES/mod_slotmem_shm.so
+LoadModule lbmethod_byrequests_module $MODULES/mod_lbmethod_byrequests.so
+LoadModule proxy_balancer_module $MODULES/mod_proxy_balancer.so
 ProxyStatus On
 <Proxy balancer://pool>
   BalancerMember http://127.0.0.1:$PORT
@@ -115,7 +116,10 @@ ExtendedStatus On
 `
 
 func start(t testing.TB) *httpxtest.Daemon {
-	return httpxtest.Start(t, "apache2", map[string]string{"conf": conf}, "apache2", "-f", "$DIR/conf", "-DFOREGROUND")
+	t.Helper()
+	modules := filepath.Dir(servicetest.NeedPart(t, "apache2-bin", "apache2", "usr/lib/apache2/modules/mod_status.so"))
+	files := map[string]string{"conf": strings.ReplaceAll(conf, "$MODULES", modules)}
+	return httpxtest.Start(t, "apache2-bin", files, "apache2", "-f", "$DIR/conf", "-DFOREGROUND")
 }
 
 // TestAgainstApache compares with what Apache counted of the requests that the test made itself, and with its own page in

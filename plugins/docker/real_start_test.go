@@ -16,7 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -76,11 +75,9 @@ func main() {
 
 // daemonProcess is a real Docker or Podman on a socket of its own.
 type daemonProcess struct {
-	dir, socket, parent string // parent: the cgroup of all its containers
-	client              []string
-	run                 []string // the daemon's command
-	cmd                 *exec.Cmd
-	done                chan struct{}
+	*servicetest.Daemon
+	socket, parent string // parent: the cgroup of all its containers
+	client         []string
 }
 
 // image builds the program and returns it as an archive of an image's only layer.
@@ -128,17 +125,18 @@ func needs(t testing.TB, commands map[string]string) {
 	}
 }
 
-// newProcess makes the directory of a daemon, and sees to it that everything is taken away with the test, in this order.
+// newProcess returns a daemon that has not been started. Its mounts, directory and cgroups are removed with the test.
 func newProcess(t testing.TB) *daemonProcess {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rtc-docker-") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
+	d := servicetest.New(t)
+	p := &daemonProcess{Daemon: d, socket: filepath.Join(d.Dir, "socket"), parent: fmt.Sprintf("rtc-test-%d", os.Getpid())}
+	d.End = syscall.SIGTERM
+	d.Ready = func(ctx context.Context) error {
+		return exec.CommandContext(ctx, "curl", "-sf", "--unix-socket", p.socket, "http://d/_ping").Run()
 	}
-	p := &daemonProcess{dir: dir, socket: filepath.Join(dir, "socket"), parent: fmt.Sprintf("rtc-test-%d", os.Getpid())}
 	t.Cleanup(func() {
-		_ = exec.Command("umount", filepath.Join(dir, "exec/netns/default")).Run()
-		if err := os.RemoveAll(dir); err != nil {
+		_ = exec.Command("umount", filepath.Join(d.Dir, "exec/netns/default")).Run()
+		if err := os.RemoveAll(d.Dir); err != nil {
 			t.Error(err)
 		}
 		removeCgroups("/sys/fs/cgroup", p.parent)
@@ -161,42 +159,6 @@ func removeCgroups(root, name string) {
 		for _, dir := range all {
 			_ = os.Remove(dir)
 		}
-	}
-}
-
-// start starts the daemon, again after it was stopped, and waits until it answers.
-func (p *daemonProcess) start(t testing.TB) {
-	t.Helper()
-	var out bytes.Buffer
-	p.cmd = exec.Command(p.run[0], p.run[1:]...)
-	p.cmd.Stdout, p.cmd.Stderr = &out, &out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	p.done = done
-	go func() {
-		defer close(done)
-		_ = p.cmd.Wait()
-	}()
-	until(t, p.run[0]+" answers", func() bool {
-		select {
-		case <-done:
-			t.Fatalf("%s has ended:\n%s", strings.Join(p.run, " "), out.String())
-		default:
-		}
-		return exec.Command("curl", "-sf", "--unix-socket", p.socket, "http://d/_ping").Run() == nil
-	})
-}
-
-func (p *daemonProcess) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-	case <-time.After(30 * time.Second):
-		_ = p.cmd.Process.Kill()
-		<-p.done
 	}
 }
 
@@ -243,18 +205,17 @@ func dockerd(t testing.TB) *daemonProcess {
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", netns).Run() })
 	output(t, "ip", "netns", "exec", netns, "ip", "link", "set", "lo", "up")
 	p.client = []string{"docker", "-H", "unix://" + p.socket}
-	p.run = []string{
-		"nsenter", "--net=/var/run/netns/" + netns, "dockerd", "--data-root", p.dir + "/data", "--exec-root", p.dir + "/exec", "--pidfile", p.dir + "/pid",
+	p.Args = []string{
+		"nsenter", "--net=/var/run/netns/" + netns, "dockerd", "--data-root", p.Dir + "/data", "--exec-root", p.Dir + "/exec", "--pidfile", p.Dir + "/pid",
 		"-H", "unix://" + p.socket, "--bip", "172.30.0.1/24", "--cgroup-parent", "/" + p.parent,
 	}
-	p.start(t)
+	p.Run()
 	t.Cleanup(func() {
 		if all, err := exec.Command("docker", "-H", "unix://"+p.socket, "ps", "-aq").Output(); err == nil && len(bytes.TrimSpace(all)) > 0 {
 			_ = exec.Command("docker", append([]string{"-H", "unix://" + p.socket, "rm", "-f", "-v"}, strings.Fields(string(all))...)...).Run()
 		}
-		p.stop()
 	})
-	archive := image(t, p.dir)
+	archive := image(t, p.Dir)
 	p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, archive, "program:1")
 	for tag, code := range map[string]string{"healthy": "0", "sick": "1"} {
 		p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, "-c", `HEALTHCHECK --interval=1s --retries=2 CMD ["/program", "exit", "`+code+`"]`, archive, "program:"+tag)

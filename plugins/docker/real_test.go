@@ -108,11 +108,11 @@ func (p *daemonProcess) lifeGoesOn(t *testing.T, probe *plugintest.Probe) {
 	}
 	p.ask(t, "run", "-d", "--name", "busy", "--network", "none", "program:1", "sleep")
 	plugintest.Expect(t, p.gather(t, probe, 60), map[string]float64{"docker_container_running_busy": 1})
-	p.stop()
+	p.Stop()
 	if b, err := probe.Batch(70); err == nil || !strings.Contains(err.Error(), "is it running?") || b.Len() != 1 {
 		t.Errorf("without a daemon: %v", err)
 	}
-	p.start(t)
+	p.Run()
 	plugintest.Expect(t, p.gather(t, probe, 80), map[string]float64{"docker_up": 1, "docker_container_running_busy": 0, "docker_engine_containers": 6})
 }
 
@@ -148,13 +148,12 @@ func TestAgainstSwarm(t *testing.T) {
 func TestAgainstPodman(t *testing.T) {
 	needs(t, map[string]string{"podman": "podman", "runc": "runc", "curl": "curl"})
 	p := newProcess(t)
-	base := []string{"podman", "--root", p.dir + "/root", "--runroot", p.dir + "/run", "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"}
+	base := []string{"podman", "--root", p.Dir + "/root", "--runroot", p.Dir + "/run", "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"}
 	p.client = base
-	p.run = append(slices.Clone(base), "system", "service", "--time", "0", "unix://"+p.socket)
+	p.Args = append(slices.Clone(base), "system", "service", "--time", "0", "unix://"+p.socket)
 	t.Cleanup(func() { _ = exec.Command(base[0], append(slices.Clone(base[1:]), "rm", "-af", "-t", "0")...).Run() })
-	p.start(t)
-	t.Cleanup(p.stop)
-	p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, image(t, p.dir), "program:1")
+	p.Run()
+	p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, image(t, p.Dir), "program:1")
 	run := []string{"run", "-d", "--network", "none", "--ulimit", "nofile=1024:20000", "--ulimit", "nproc=1024:1024", "--cgroup-parent", "/" + p.parent}
 	id := p.ask(t, append(slices.Clone(run), "--name", "busy", "-m", "256m", "program:1", "burn", "127.0.0.1:9")...)
 	p.ask(t, append(slices.Clone(run), "--name", "done", "program:1", "exit", "7")...)
@@ -204,12 +203,11 @@ func TestAgainstDockerOverTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.run = []string{
-		"dockerd", "--data-root", p.dir + "/data", "--exec-root", p.dir + "/exec", "--pidfile", p.dir + "/pid", "-H", "unix://" + p.socket, "-H", "tcp://" + at,
+	p.Args = []string{
+		"dockerd", "--data-root", p.Dir + "/data", "--exec-root", p.Dir + "/exec", "--pidfile", p.Dir + "/pid", "-H", "unix://" + p.socket, "-H", "tcp://" + at,
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--tlsverify", "--tlscacert", a.File, "--tlscert", cert, "--tlskey", key,
 	}
-	p.start(t)
-	t.Cleanup(p.stop)
+	p.Run()
 	own := plugintest.Start(t, Plugin, "{endpoint: 'tcp://"+at+"', tls: {ca: '"+a.File+"', cert: '"+cert+"', key: '"+key+"'}}", plugintest.Env("docker", ""))
 	if got := own.Gather(0); got["docker_up_"+at] != 1 {
 		t.Errorf("%v", got)

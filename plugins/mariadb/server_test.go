@@ -22,7 +22,7 @@ type server struct{ *servicetest.Daemon }
 func newServer(t testing.TB) *server {
 	t.Helper()
 	servicetest.Need(t, "mariadb-server", "mariadbd", "mariadb-install-db", "mariadb")
-	s := &server{servicetest.New(t, "mysql")} // it refuses to run as root
+	s := &server{servicetest.NewUnprivileged(t)}
 	s.Args = []string{"mariadbd", "--no-defaults", "--datadir=$DIR/data", "--port=$PORT", "--bind-address=127.0.0.1", "--socket=$DIR/s.sock",
 		"--pid-file=$DIR/pid", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--userstat=1"}
 	s.Ready = func(context.Context) error { return s.client("SELECT 1").Run() }

@@ -15,27 +15,18 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// binaries is where Debian's postgresql-15 (or another version) has what it does not put on the path.
-const binaries = "/usr/lib/postgresql/*/bin/initdb"
-
 const password = "pass'word"
 
 // server is a real PostgreSQL in a directory of its own.
-type server struct {
-	*servicetest.Daemon
-	bin string
-}
+type server struct{ *servicetest.Daemon }
 
-// newServer finds the binaries; the server is not there yet.
+// newServer returns a server that has not been started.
 func newServer(t testing.TB) *server {
 	t.Helper()
-	found, _ := filepath.Glob(binaries)
-	if len(found) == 0 {
-		t.Skip("no PostgreSQL here: install Debian's postgresql-15")
-	}
-	s := &server{servicetest.New(t, "postgres"), filepath.Dir(found[len(found)-1])} // it refuses to run as root
+	servicetest.Need(t, "postgresql", "initdb", "postgres", "pg_basebackup", "pg_isready", "psql")
+	s := &server{servicetest.NewUnprivileged(t)}
 	s.Env = []string{"PGPASSWORD=" + password, "LC_ALL=C.UTF-8"}
-	s.Args, s.End = []string{s.bin + "/postgres", "-D", "data"}, os.Interrupt
+	s.Args, s.End = []string{"postgres", "-D", "data"}, os.Interrupt
 	s.Ready = func(context.Context) error {
 		return s.command("pg_isready", "-q", "-h", "127.0.0.1", "-p", s.Port).Run()
 	}
@@ -43,7 +34,7 @@ func newServer(t testing.TB) *server {
 }
 
 func (s *server) command(name string, args ...string) *exec.Cmd {
-	return s.Command(append([]string{filepath.Join(s.bin, name)}, args...)...)
+	return s.Command(append([]string{name}, args...)...)
 }
 
 // start starts it as a primary with this additional configuration.

@@ -189,7 +189,7 @@ func (p pem) serve(t testing.TB, network string) (w *world, port string) {
 
 func TestRsyslog(t *testing.T) {
 	servicetest.Need(t, "bsdutils", "logger")
-	servicetest.Need(t, "rsyslog, and rsyslog-gnutls", "rsyslogd")
+	servicetest.Need(t, "rsyslog", "rsyslogd")
 	certs := issue(t)
 	for name, tc := range map[string]struct {
 		network, action string
@@ -205,8 +205,11 @@ func TestRsyslog(t *testing.T) {
 		"tls, lines, ISO too": {"tls", `protocol="tcp" template="RSYSLOG_ForwardFormat" StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/certvalid"`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if tc.network == "tls" {
+				servicetest.NeedPart(t, "rsyslog-gnutls", "rsyslogd", "usr/lib/*/rsyslog/lmnsd_gtls.so")
+			}
 			w, port := certs.serve(t, tc.network)
-			d := servicetest.New(t, "")
+			d := servicetest.New(t)
 			d.File("rs.conf", `global(workDirectory="$DIR" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" DefaultNetstreamDriverCAFile="`+certs.ca+`" DefaultNetstreamDriverCertFile="`+certs.clientCert+`" DefaultNetstreamDriverKeyFile="`+certs.clientKey+`")
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="$DIR/in" UseSpecialParser="off" ParseHostname="on" RateLimit.Interval="0")
@@ -239,7 +242,7 @@ func TestSyslogNG(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, port := certs.serve(t, tc.network)
-			d := servicetest.New(t, "")
+			d := servicetest.New(t)
 			d.File("ng.conf", `@version: 3.38
 options { keep-hostname(yes); stats-freq(0); log-msg-size(65536); };
 source s { unix-dgram("$DIR/in" flags(syslog-protocol, expect-hostname)); };

@@ -24,7 +24,7 @@ type Daemon struct{ *servicetest.Daemon }
 func Start(t testing.TB, debian string, files map[string]string, args ...string) *Daemon {
 	t.Helper()
 	servicetest.Need(t, debian, args[0])
-	d := &Daemon{servicetest.New(t, "")}
+	d := &Daemon{servicetest.New(t)}
 	for name, text := range files {
 		d.File(name, text)
 	}

@@ -61,7 +61,7 @@ func command() []string { return strings.Fields(cmp.Or(os.Getenv(Command), "redi
 func newServer(t testing.TB, command ...string) *Server {
 	t.Helper()
 	servicetest.Need(t, "redis-server", command[0])
-	s := &Server{Daemon: servicetest.New(t, ""), Host: "127.0.0.1", t: t}
+	s := &Server{Daemon: servicetest.New(t), Host: "127.0.0.1", t: t}
 	s.Args = append(s.Args, command...)
 	return s
 }

@@ -1,0 +1,63 @@
+// Command runtests runs "go test" with its own arguments, prints what failed, and ends with a table of the tests that were
+// skipped and why: a test that is skipped on every machine protects nothing, and nobody would notice.
+//
+//	go run ./internal/tools/runtests -race -shuffle=on ./...
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+)
+
+func main() {
+	code, err := runTests(os.Stdout, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runtests:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// runTests runs go test and returns its exit code.
+func runTests(w io.Writer, args []string) (int, error) {
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	r := newReport(w)
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			r.addLine(line)
+		}
+		if err != nil {
+			break
+		}
+	}
+	err = cmd.Wait()
+	r.writeSummary()
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Wait returns it unwrapped
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// addLine adds one line of go test's output. One that is not an event, such as a message of the go command, is printed.
+func (r *report) addLine(line []byte) {
+	var e event
+	if json.Unmarshal(line, &e) != nil || e.Action == "" {
+		_, _ = r.w.Write(line)
+		return
+	}
+	r.add(e)
+}
