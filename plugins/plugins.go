@@ -5,6 +5,7 @@
 package plugins
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -91,6 +92,7 @@ type Options struct {
 	Tags       map[string]string `yaml:"tags" conf:"public"`        // added to the agent's tags
 	NamePrefix string            `yaml:"name_prefix" conf:"public"` // stands before the name of every metric
 	Metrics    Selection         `yaml:"metrics"`                   // which metrics are written
+	Counters   Counters          `yaml:"counters"`                  // which counters are written; "": the agent's choice
 	Rates      bool              `yaml:"rates"`                     // false leaves out the rates of counters
 }
 
@@ -106,9 +108,39 @@ func (s Selection) Wants(name string) bool {
 	return (len(s.Include) == 0 || s.Include.Match(name)) && !s.Exclude.Match(name)
 }
 
-// Choice is what the options say about the series of the input.
-func (o *Options) Choice() telemetry.Choice {
-	c := telemetry.Choice{Prefix: o.NamePrefix, NoRates: !o.Rates}
+// Counters is the value of the key "counters".
+type Counters string
+
+// Values of [Counters].
+const (
+	AllCounters    Counters = "all"
+	MovingCounters Counters = "moving"
+	NoCounters     Counters = "none"
+)
+
+// UnmarshalScalar implements conf.Scalar.
+func (c *Counters) UnmarshalScalar(text string) error {
+	switch *c = Counters(text); *c {
+	case AllCounters, MovingCounters, NoCounters:
+		return nil
+	}
+	return errors.New("must be all, moving (those that have changed since the agent started) or none (only their rates)")
+}
+
+// choice returns what the value means where series are made; "" means all.
+func (c Counters) choice() telemetry.Counters {
+	switch c {
+	case MovingCounters:
+		return telemetry.MovingCounters
+	case NoCounters:
+		return telemetry.NoCounters
+	}
+	return telemetry.AllCounters
+}
+
+// Choice returns what the options say about the series of the input. Counters is what holds where they say nothing about it.
+func (o *Options) Choice(counters Counters) telemetry.Choice {
+	c := telemetry.Choice{Prefix: o.NamePrefix, Counters: cmp.Or(o.Counters, counters).choice(), NoRates: !o.Rates}
 	if len(o.Metrics.Include)+len(o.Metrics.Exclude) > 0 {
 		c.Wants = o.Metrics.Wants
 	}

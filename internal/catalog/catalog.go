@@ -100,6 +100,16 @@ func (d Definition[E, O, L]) Sample() string {
 	return sample
 }
 
+// Starter returns how the component appears in a configuration to begin with: the "yaml starter" block of the README, or
+// just the component's name.
+func (d Definition[E, O, L]) Starter() string {
+	if _, rest, ok := strings.Cut(d.readme, "```yaml starter\n"); ok {
+		block, _, _ := strings.Cut(rest, "```")
+		return block
+	}
+	return "- " + d.name + "\n"
+}
+
 // Decode reads a component's YAML. Problems go to ps; with errors among them the result must not be built.
 func (d Definition[E, O, L]) Decode(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
 	b := d.decode(ps, n, path)

@@ -77,7 +77,7 @@ func (a *App) input(in config.Input, cfg *config.Config, host string, log *slog.
 	}
 	live, err := in.Built.New(plugins.Env{
 		ID:       in.ID,
-		Factory:  telemetry.NewFactory(host, in.Built.Definition.Name(), tags, len(cfg.Outputs)).Every(every).Choose(in.Built.Options.Choice()),
+		Factory:  telemetry.NewFactory(host, in.Built.Definition.Name(), tags, len(cfg.Outputs)).Every(every).Choose(in.Built.Options.Choice(cfg.Counters)),
 		Log:      log.With("input", in.ID),
 		FS:       hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v }),
 		Self:     self,

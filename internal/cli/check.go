@@ -34,6 +34,7 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	if err != nil {
 		return err
 	}
+	cfg.IncludeIdleCounters()
 	ac, err := a.assemble(cfg, newLog(a.Stderr, cfg, c.debug), a.Stdout)
 	if err != nil {
 		return &failure{exitUsage, err}

@@ -1,12 +1,15 @@
 package cli_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/config"
@@ -46,6 +49,39 @@ func TestExamplesAreWithoutMistakes(t *testing.T) {
 			t.Errorf("warnings:\n%v", c.Warnings)
 		}
 	}
+}
+
+// TestExampleSelectsWhatTheSampleDoes: config.example.yaml and "plugins sample" are two places for the same selections.
+func TestExampleSelectsWhatTheSampleDoes(t *testing.T) {
+	sample := "inputs:\n"
+	for _, d := range pluginsall.Catalog() {
+		if d.Starts("linux") {
+			sample += d.Starter()
+		}
+	}
+	path := filepath.Join(t.TempDir(), "sample.yaml")
+	if err := os.WriteFile(path, []byte(sample+"outputs: [stdout]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want, got := selections(t, path), selections(t, "../../config.example.yaml")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-sample +example:\n%s", diff)
+	}
+}
+
+// selections returns which metrics of its inputs a configuration selects.
+func selections(t *testing.T, file string) map[string]string {
+	t.Helper()
+	c, err := config.Load(t.Context(), file, exampleEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, in := range c.Inputs {
+		o := in.Built.Options
+		all[in.Built.Definition.Name()] = fmt.Sprint(o.Metrics.Include, o.Metrics.Exclude)
+	}
+	return all
 }
 
 // TestExampleConfigurationIsComplete finds settings that config.example.yaml does not show.

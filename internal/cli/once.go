@@ -52,6 +52,7 @@ func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 	if err != nil {
 		return err
 	}
+	cfg.IncludeIdleCounters()
 	ac, err := a.assemble(cfg, newLog(a.Stderr, cfg, c.debug), a.Stdout)
 	if err != nil {
 		return &failure{exitUsage, err}

@@ -108,6 +108,16 @@ func (a *App) pluginsShow(name string) error {
 	return nil
 }
 
+// starter indents a component's block of the sample configuration and puts the summary after its name.
+func starter(block, summary string) string {
+	name, rest, _ := strings.Cut(block, "\n")
+	text := "  " + name + " # " + summary + "\n"
+	for line := range strings.Lines(rest) {
+		text += "  " + line
+	}
+	return text
+}
+
 func (a *App) pluginsSample(args []string) error {
 	if len(args) == 1 {
 		d, err := a.find(args[0])
@@ -117,13 +127,14 @@ func (a *App) pluginsSample(args []string) error {
 		fmt.Fprint(a.Stdout, d.Sample())
 		return nil
 	}
-	fmt.Fprint(a.Stdout, "interval: 10s\n\ninputs:\n")
+	fmt.Fprint(a.Stdout, "interval: 10s\ncounters: moving # counters that never change have no series; all: every counter\n\ninputs:\n")
+	fmt.Fprint(a.Stdout, "  # Without \"metrics\" an input writes everything it has: \"rtcollector plugins show NAME\".\n")
 	for _, d := range a.Inputs {
 		if d.Starts(a.GOOS) {
-			fmt.Fprintf(a.Stdout, "  - %s # %s\n", d.Name(), d.Summary())
+			fmt.Fprint(a.Stdout, starter(d.Starter(), d.Summary()))
 		}
 	}
-	fmt.Fprint(a.Stdout, "  # What needs a service, or settings; \"rtcollector plugins sample NAME\" shows them:\n")
+	fmt.Fprint(a.Stdout, "  # These need a service, or settings; \"rtcollector plugins sample NAME\" shows them:\n")
 	for _, d := range a.Inputs {
 		if d.Runs(a.GOOS) && !d.Starts(a.GOOS) {
 			fmt.Fprintf(a.Stdout, "  # - %s # %s\n", d.Name(), d.Summary())

@@ -47,6 +47,7 @@ const minEvents = 64 << 10
 type Settings struct {
 	Interval      conf.Duration     `yaml:"interval"`               // between two gathers
 	FlushInterval conf.Duration     `yaml:"flush_interval"`         // between two writes; 0: the interval
+	Counters      plugins.Counters  `yaml:"counters"`               // of inputs that do not say which of them are written
 	MaxBufferSize int               `yaml:"max_buffer_size"`        // samples per output
 	MaxEvents     conf.Size         `yaml:"max_event_buffer"`       // of events per output
 	WhenFull      string            `yaml:"when_full"`              // what becomes of events then
@@ -89,11 +90,25 @@ func (s *Settings) Validate() error {
 func DefaultSettings() Settings {
 	return Settings{
 		Interval:      conf.Duration(10 * time.Second),
+		Counters:      plugins.AllCounters,
 		MaxBufferSize: 1_000_000,
 		MaxEvents:     16 << 20,
 		WhenFull:      Block,
 		WarnOnBuffer:  true,
 		LogFormat:     "text",
+	}
+}
+
+// IncludeIdleCounters turns "counters: moving" into all, for commands that gather only for a moment: nothing moves then.
+func (c *Config) IncludeIdleCounters() {
+	include := func(v *plugins.Counters) {
+		if *v == plugins.MovingCounters {
+			*v = plugins.AllCounters
+		}
+	}
+	include(&c.Counters)
+	for i := range c.Inputs {
+		include(&c.Inputs[i].Built.Options.Counters)
 	}
 }
 

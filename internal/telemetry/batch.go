@@ -56,9 +56,9 @@ func (m *Maker) New(scheduled, now time.Time) *Batch {
 // Filled tells how many samples the last batch had, once it has them all.
 func (m *Maker) Filled(samples int) { m.size = samples }
 
-// Add appends a sample at the batch's time. A nil series is one that nobody wants: its samples are left out.
+// Add appends a sample at the batch's time. The samples of a nil series, which the user does not want, are left out.
 func (b *Batch) Add(s *Series, v float64) {
-	if s == nil {
+	if s == nil || s.idle != nil && b.withhold(s, v, b.Time) {
 		return
 	}
 	b.points = append(b.points, point{s, v})
@@ -69,9 +69,13 @@ func (b *Batch) Add(s *Series, v float64) {
 
 // AddAt appends a sample that has a time of its own, in milliseconds since the epoch.
 func (b *Batch) AddAt(s *Series, v float64, ms int64) {
-	if s == nil {
+	if s == nil || s.idle != nil && b.withhold(s, v, ms) {
 		return
 	}
+	b.appendAt(s, v, ms)
+}
+
+func (b *Batch) appendAt(s *Series, v float64, ms int64) {
 	if b.times == nil {
 		b.times = make([]int64, len(b.points), max(cap(b.points), len(b.points)+1))
 		for i := range b.times {

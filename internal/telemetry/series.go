@@ -69,6 +69,7 @@ type Series struct {
 	labels   []Label
 	instance []Label
 	interval time.Duration
+	idle     *idle // nil: every sample is written
 	memos    []any
 }
 
@@ -158,9 +159,10 @@ type Factory struct {
 
 // Choice is what the user says about all series of an input.
 type Choice struct {
-	Prefix  string                 // stands before every name
-	Wants   func(name string) bool // decides by the name without the prefix; nil: all are wanted
-	NoRates bool                   // leaves out the rates of counters
+	Prefix   string                 // stands before every name
+	Wants    func(name string) bool // decides by the name without the prefix; nil: all are wanted
+	Counters Counters
+	NoRates  bool // leaves out the rates of counters
 }
 
 // NewFactory returns a factory for the input called source on host. Tags are the user's; a tag never replaces host,
@@ -225,6 +227,9 @@ func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *
 		return nil
 	}
 	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, memos: make([]any, f.slots)}
+	if k == Counter && f.choice.Counters == MovingCounters {
+		s.idle = newIdle(k)
+	}
 	s.instance = slices.DeleteFunc(slices.Clone(instance), func(l Label) bool { return l.Value == "" })
 	s.labels = make([]Label, 0, len(f.base)+len(s.instance)+len(details)+1)
 	s.labels = append(s.labels, s.instance...)
@@ -257,7 +262,11 @@ func (f *Factory) Info(name string, instance []Label, details ...Label) *Series 
 
 // Counter makes a counter: the raw total under name, and its rate per second under name_rate.
 func (f *Factory) Counter(name string, u Unit, instance ...Label) *Total {
-	return &Total{raw: f.New(name, Counter, u, instance...), rate: *f.Rate(name+"_rate", u.PerSecond(), instance...)}
+	t := &Total{rate: *f.Rate(name+"_rate", u.PerSecond(), instance...)}
+	if f.choice.Counters != NoCounters || t.rate.series == nil {
+		t.raw = f.New(name, Counter, u, instance...)
+	}
+	return t
 }
 
 // Rate makes the rate of a counter that is not itself written.
@@ -265,5 +274,9 @@ func (f *Factory) Rate(name string, u Unit, instance ...Label) *Rate {
 	if f.choice.NoRates {
 		return &Rate{}
 	}
-	return &Rate{series: f.Gauge(name, u, instance...)}
+	r := &Rate{series: f.Gauge(name, u, instance...)}
+	if r.series != nil && f.choice.Counters == MovingCounters {
+		r.series.idle = newIdle(Gauge)
+	}
+	return r
 }

@@ -16,15 +16,18 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total (Linux)", func() Config { return Config{} }, build).
+var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total (Linux)", func() Config { return Config{PerCore: true} }, build).
 	On("linux").As("cpu").Doc(readme)
 
-// Config has no keys of its own.
-type Config struct{}
+// Config is the input's configuration.
+type Config struct {
+	PerCore bool `yaml:"per_core"` // false: only cpu-total
+}
 
 type input struct {
-	stat  *hostfs.File
-	cores *telemetry.Vec[string, core]
+	stat    *hostfs.File
+	cores   *telemetry.Vec[string, core]
+	perCore bool
 }
 
 // core is one line of /proc/stat: its series and its last reading.
@@ -35,10 +38,11 @@ type core struct {
 	known  bool // last is a reading
 }
 
-func build(env plugins.Env, _ Config) (*input, error) {
+func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
-		stat:  env.FS.ProcFile("stat"),
-		cores: telemetry.NewVec(func(name string) core { return newCore(env.Factory, name) }),
+		stat:    env.FS.ProcFile("stat"),
+		cores:   telemetry.NewVec(func(name string) core { return newCore(env.Factory, name) }),
+		perCore: c.PerCore,
 	}, nil
 }
 
@@ -70,6 +74,9 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		}
 		found = true
 		telemetry.GetBytes(in.cores, name).add(out, now, columns)
+		if !in.perCore { // the total is the first line
+			break
+		}
 	}
 	in.cores.Sweep()
 	if !found {

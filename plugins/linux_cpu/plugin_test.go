@@ -80,6 +80,16 @@ func TestGather(t *testing.T) {
 	}
 }
 
+func TestTotalOnly(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\n"})
+	p := plugintest.Start(t, Plugin, "per_core: false", plugintest.Env("linux_cpu", dir))
+	p.Gather(0)
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu  2 1 1 1\ncpu0 2 1 1 1\n"})
+	if got := p.Gather(1); len(got) != 5 || got["cpu_usage_user_cpu-total"] != 100 {
+		t.Errorf("%v", got)
+	}
+}
+
 // A core that comes back after a while offline begins anew: its old reading says nothing about the time since.
 func TestOfflineCoreIsForgotten(t *testing.T) {
 	const total = "cpu 1 1 1 1\n"

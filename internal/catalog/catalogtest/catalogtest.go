@@ -51,11 +51,18 @@ func checkTypo[E, O, L any](t Reporter, d catalog.Definition[E, O, L], key strin
 	}
 }
 
-// CheckSample checks that the README's first yaml block can be pasted below "inputs:" or "outputs:".
+// CheckSample checks that the README's first yaml block, and its block for a configuration to begin with, can be pasted
+// below "inputs:" or "outputs:".
 func CheckSample[E, O, L any](t Reporter, d catalog.Definition[E, O, L]) {
+	for _, block := range []string{d.Sample(), d.Starter()} {
+		checkBlock(t, d, block)
+	}
+}
+
+func checkBlock[E, O, L any](t Reporter, d catalog.Definition[E, O, L], block string) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(d.Sample()), &doc); err != nil {
-		t.Errorf("the README's yaml block: %v", err)
+	if err := yaml.Unmarshal([]byte(block), &doc); err != nil {
+		t.Errorf("a yaml block of the README: %v", err)
 		return
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.SequenceNode || len(doc.Content[0].Content) == 0 {
