@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ func (a *App) run(ctx context.Context, c common) error {
 	a.saveMemory()
 	began := time.Now()
 	stopKeeping := keep(ctx, cfg.Secrets, log)
-	defer time.AfterFunc(giveBackAfter, giveBack).Stop()
+	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // the garbage of starting
 	err = agent.New(ac).Run(ctx)
 	stopKeeping()
 	balance(log, ac.Self, time.Since(began))

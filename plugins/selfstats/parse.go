@@ -2,11 +2,17 @@ package selfstats
 
 import "github.com/rtcollector/rtcollector/internal/scan"
 
-// parseStatm reads the virtual and the resident size of a process, in pages, from /proc/self/statm: proc(5).
-func parseStatm(data []byte) (virtual, resident float64, ok bool) {
-	var pages [2]uint64
-	if scan.Uints(data, pages[:]) < len(pages) {
-		return 0, 0, false
+// memory is the size of a process in pages.
+type memory struct {
+	virtual, resident float64
+	anonymous         float64 // the resident pages that no file backs: what ending the process gives back
+}
+
+// parseStatm reads /proc/self/statm: proc(5). Its third number counts the resident pages of files and shared memory.
+func parseStatm(data []byte) (m memory, ok bool) {
+	var pages [3]uint64
+	if scan.Uints(data, pages[:]) < len(pages) || pages[2] > pages[1] {
+		return memory{}, false
 	}
-	return float64(pages[0]), float64(pages[1]), true
+	return memory{virtual: float64(pages[0]), resident: float64(pages[1]), anonymous: float64(pages[1] - pages[2])}, true
 }

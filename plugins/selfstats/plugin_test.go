@@ -181,11 +181,11 @@ func TestRuntimeMetricsExist(t *testing.T) {
 }
 
 func TestParseStatm(t *testing.T) {
-	if v, r, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || v != 765 || r != 433 {
-		t.Errorf("%v %v %v", v, r, ok)
+	if m, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || m != (memory{virtual: 765, resident: 433, anonymous: 28}) {
+		t.Errorf("%+v %v", m, ok)
 	}
-	for _, text := range []string{"", "765", "a b", "765 x"} {
-		if _, _, ok := parseStatm([]byte(text)); ok {
+	for _, text := range []string{"", "765", "a b", "765 x", "765 433", "765 433 434"} {
+		if _, ok := parseStatm([]byte(text)); ok {
 			t.Errorf("%q is accepted", text)
 		}
 	}
@@ -194,8 +194,8 @@ func TestParseStatm(t *testing.T) {
 func FuzzParseStatm(f *testing.F) {
 	f.Add([]byte("765 433 405 5 0 123 0\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if v, r, ok := parseStatm(data); ok && (v < 0 || r < 0) {
-			t.Errorf("%v %v", v, r)
+		if m, ok := parseStatm(data); ok && m.anonymous > m.resident {
+			t.Errorf("%+v", m)
 		}
 	})
 }

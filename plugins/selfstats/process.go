@@ -17,6 +17,7 @@ type process struct {
 	fds               *hostfs.Dir
 	pageSize          float64
 	virtual, resident *telemetry.Series
+	anonymous         *telemetry.Series
 	openFDs, maxFDs   *telemetry.Series
 	cpu               *telemetry.Total
 }
@@ -40,14 +41,15 @@ func newProcess(f *telemetry.Factory) *process {
 			f.New("internal_memstats_gc_cpu_seconds_total", telemetry.Counter, telemetry.Seconds),
 			f.Gauge("internal_goroutines", telemetry.None),
 		},
-		statm:    hostfs.SelfFile("statm"),
-		fds:      hostfs.SelfDir("fd"),
-		pageSize: float64(os.Getpagesize()),
-		virtual:  f.Gauge("internal_process_virtual_memory_bytes", telemetry.Bytes),
-		resident: f.Gauge("internal_process_resident_memory_bytes", telemetry.Bytes),
-		openFDs:  f.Gauge("internal_process_open_fds", telemetry.None),
-		maxFDs:   f.Gauge("internal_process_max_fds", telemetry.None),
-		cpu:      f.Counter("internal_process_cpu_seconds_total", telemetry.Seconds),
+		statm:     hostfs.SelfFile("statm"),
+		fds:       hostfs.SelfDir("fd"),
+		pageSize:  float64(os.Getpagesize()),
+		virtual:   f.Gauge("internal_process_virtual_memory_bytes", telemetry.Bytes),
+		resident:  f.Gauge("internal_process_resident_memory_bytes", telemetry.Bytes),
+		anonymous: f.Gauge("internal_process_anonymous_memory_bytes", telemetry.Bytes),
+		openFDs:   f.Gauge("internal_process_open_fds", telemetry.None),
+		maxFDs:    f.Gauge("internal_process_max_fds", telemetry.None),
+		cpu:       f.Counter("internal_process_cpu_seconds_total", telemetry.Seconds),
 	}
 }
 
@@ -70,9 +72,10 @@ func (p *process) add(out *telemetry.Batch) error {
 // addMemory reads what the kernel counts of this process; systems without a Linux-like /proc do not say.
 func (p *process) addMemory(out *telemetry.Batch) error {
 	data, err := p.statm.ReadOptional()
-	if virtual, resident, ok := parseStatm(data); ok {
-		out.Add(p.virtual, virtual*p.pageSize)
-		out.Add(p.resident, resident*p.pageSize)
+	if m, ok := parseStatm(data); ok {
+		out.Add(p.virtual, m.virtual*p.pageSize)
+		out.Add(p.resident, m.resident*p.pageSize)
+		out.Add(p.anonymous, m.anonymous*p.pageSize)
 	}
 	return err
 }
