@@ -97,10 +97,29 @@ type Options struct {
 }
 
 // Selection says which metrics of an input are written, by their names without the prefix: all that are included, or
-// all if nothing is, but for those that are excluded.
+// all if nothing is, but for those that are excluded. A list instead of a map is short for Include, unless the input's
+// configuration is a [ListTaker].
 type Selection struct {
 	Include match.List `yaml:"include" conf:"public"`
 	Exclude match.List `yaml:"exclude" conf:"public"`
+	List    match.List `yaml:"-" conf:"list"`
+}
+
+// ListTaker is implemented by configurations to which a list below "metrics" means something of their own: names as the
+// server has them, say.
+type ListTaker interface{ TakeMetricList(names match.List) }
+
+// Share implements catalog.Sharer: it hands the list form of "metrics" to whom it is for.
+func (o *Options) Share(config any) {
+	list := o.Metrics.List
+	if len(list) == 0 {
+		return
+	}
+	if taker, ok := config.(ListTaker); ok {
+		taker.TakeMetricList(list)
+		return
+	}
+	o.Metrics.Include = list
 }
 
 // Wants decides on a metric's name.

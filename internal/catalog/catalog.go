@@ -15,6 +15,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
+// Sharer is implemented by common options that hand some of what they took to the component's own configuration.
+type Sharer interface{ Share(config any) }
+
 // Definition is one kind of component: a value, registered by standing in an explicit list.
 type Definition[E, O, L any] struct {
 	name, summary, readme string
@@ -33,7 +36,10 @@ func Define[C, E, O, L any](name, summary string, defaults func() C, options fun
 		defaults: func() any { return defaults() },
 		decode: func(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
 			o, c := options(), defaults()
-			conf.Decode(ps, n, path, &c, &o) // a key of its own hides a common one
+			conf.Decode(ps, n, path, &c, &o)
+			if s, ok := any(&o).(Sharer); ok {
+				s.Share(&c)
+			}
 			return Built[E, O, L]{Options: o, Config: &c, build: func(e E) (L, error) { return build(e, c) }}
 		},
 	}

@@ -201,3 +201,55 @@ func FuzzDuration(f *testing.F) {
 		}
 	})
 }
+
+type listed struct {
+	Names []string `yaml:"names"`
+	List  []string `yaml:"-" conf:"list"`
+}
+
+// TestListForm: a struct may be written as a list.
+func TestListForm(t *testing.T) {
+	for text, want := range map[string]listed{
+		"x: [a, b]":          {List: []string{"a", "b"}},
+		"x: {names: [a, b]}": {Names: []string{"a", "b"}},
+	} {
+		var into struct {
+			X listed `yaml:"x"`
+		}
+		var ps Problems
+		Decode(&ps, topMap(t, text), "", &into)
+		if diff := cmp.Diff(want, into.X); diff != "" || len(ps) > 0 {
+			t.Errorf("%s: %v, %s", text, ps, diff)
+		}
+	}
+}
+
+// TestSharedKey: a key that two structs have goes to both, and what is wrong with it is said once.
+func TestSharedKey(t *testing.T) {
+	type a struct {
+		Timeout Duration `yaml:"timeout"`
+	}
+	type b struct {
+		a     `yaml:",inline"`
+		Other string `yaml:"other"`
+	}
+	var first b
+	var second a
+	var ps Problems
+	Decode(&ps, topMap(t, "timeout: 3s"), "", &first, &second)
+	if first.Timeout != second.Timeout || first.Timeout == 0 || len(ps) > 0 {
+		t.Errorf("%v and %v, %v", first.Timeout, second.Timeout, ps)
+	}
+	Decode(&ps, topMap(t, "timeout: never"), "", &first, &second)
+	if len(ps) != 1 {
+		t.Errorf("one mistake, told as %v", ps)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a key of two types is accepted")
+		}
+	}()
+	Decode(&ps, topMap(t, "timeout: 3s"), "", &first, &struct {
+		Timeout string `yaml:"timeout"`
+	}{})
+}

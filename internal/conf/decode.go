@@ -18,8 +18,8 @@ type Validator interface{ Validate() error }
 // maxDepth bounds nesting, so that recursive aliases end as an error.
 const maxDepth = 32
 
-// Decode reads a mapping node into the targets, pointers to structs that hold their defaults. A key belongs to the
-// first target that knows it. A null or absent node leaves the defaults. What is wrong is appended to ps.
+// Decode reads a mapping node into the targets, pointers to structs that hold their defaults. Each key goes to every target
+// that has it. A null or absent node leaves the defaults. What is wrong is appended to ps.
 func Decode(ps *Problems, n *yaml.Node, path string, targets ...any) {
 	d := decoder{ps: ps}
 	values := make([]reflect.Value, len(targets))
@@ -35,7 +35,7 @@ type decoder struct {
 	public int // > 0: inside a field that everybody sees
 }
 
-// IsNull says whether the node is absent or an empty value ("key:").
+// IsNull reports whether the node is absent or an empty value ("key:").
 func IsNull(n *yaml.Node) bool {
 	return n == nil || n.Kind == 0 || n.Kind == yaml.ScalarNode && n.Tag == "!!null"
 }
@@ -79,8 +79,17 @@ func (d *decoder) fields(n *yaml.Node, path string, known map[string]field, keys
 			d.ps.Warn(key, join(path, key.Value), "is accepted for old configurations and has no effect")
 		default:
 			keys[key.Value] = key
-			d.open(f, func() { d.value(value, join(path, key.Value), f.value) })
+			d.open(f, func() { d.shared(value, join(path, key.Value), f.values) })
 		}
+	}
+}
+
+// shared decodes one value into all fields that want it. What is wrong with it is said once.
+func (d *decoder) shared(n *yaml.Node, path string, into []reflect.Value) {
+	d.value(n, path, into[0])
+	for _, other := range into[1:] {
+		silent := decoder{ps: &Problems{}, depth: d.depth, public: d.public}
+		silent.value(n, path, other)
 	}
 }
 
@@ -93,62 +102,14 @@ func (d *decoder) open(f field, decode func()) {
 	decode()
 }
 
-// Entries iterates over a mapping's keys and values: aliases are followed, merge keys ("<<") are expanded behind the
-// mapping's own keys, and a key that stands twice is an error that names both lines.
-func Entries(ps *Problems, n *yaml.Node, path string) func(yield func(key, value *yaml.Node) bool) {
-	return func(yield func(key, value *yaml.Node) bool) {
-		seen := map[string]*yaml.Node{}
-		var merges []*yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key, value := Resolve(n.Content[i]), Resolve(n.Content[i+1])
-			if key.Tag == "!!merge" {
-				merges = append(merges, value)
-				continue
-			}
-			if key.Kind != yaml.ScalarNode {
-				ps.Add(key, path, "a key must be a plain word")
-				continue
-			}
-			if first, dup := seen[key.Value]; dup {
-				ps.Add(key, path, "key %q stands twice, first on line %d", key.Value, first.Line)
-				continue
-			}
-			seen[key.Value] = key
-			if !yield(key, value) {
-				return
-			}
-		}
-		for _, m := range merges {
-			mergeEntries(ps, m, path, seen, yield)
-		}
-	}
-}
-
-func mergeEntries(ps *Problems, m *yaml.Node, path string, seen map[string]*yaml.Node, yield func(k, v *yaml.Node) bool) {
-	switch m.Kind {
-	case yaml.SequenceNode:
-		for _, item := range m.Content {
-			mergeEntries(ps, Resolve(item), path, seen, yield)
-		}
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			key := Resolve(m.Content[i])
-			if seen[key.Value] == nil && key.Kind == yaml.ScalarNode && key.Tag != "!!merge" {
-				seen[key.Value] = key
-				yield(key, Resolve(m.Content[i+1]))
-			}
-		}
-	default:
-		ps.Add(m, path, "a merge (<<) needs a map")
-	}
-}
-
+// field is a key: where its value goes, which is one field of each struct that has the key.
 type field struct {
-	value           reflect.Value
+	values          []reflect.Value
 	ignored, public bool
 }
 
-// fieldsOf lists the keys that the structs know.
+// fieldsOf lists the keys that the structs know. A key that several of them have must have one type: all of them get its
+// value, so that no struct hides another's key.
 func fieldsOf(targets []reflect.Value) map[string]field {
 	known := map[string]field{}
 	for _, t := range targets {
@@ -157,16 +118,27 @@ func fieldsOf(targets []reflect.Value) map[string]field {
 			name, opts, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
 			if opts == "inline" {
 				for k, f := range fieldsOf([]reflect.Value{t.Field(i)}) {
-					known[k] = f
+					known[k] = known[k].and(k, f)
 				}
 				continue
 			}
-			if _, taken := known[name]; name != "" && name != "-" && !taken {
-				known[name] = field{t.Field(i), sf.Tag.Get("conf") == "ignored", sf.Tag.Get("conf") == "public"}
+			if name != "" && name != "-" {
+				known[name] = known[name].and(name, field{[]reflect.Value{t.Field(i)}, sf.Tag.Get("conf") == "ignored", sf.Tag.Get("conf") == "public"})
 			}
 		}
 	}
 	return known
+}
+
+// and returns the field with what another struct declares under the same name.
+func (f field) and(name string, other field) field {
+	if len(f.values) == 0 {
+		return other
+	}
+	if f.values[0].Type() != other.values[0].Type() {
+		panic(fmt.Sprintf("conf: the key %s is declared as %s and as %s", name, f.values[0].Type(), other.values[0].Type()))
+	}
+	return field{append(f.values, other.values...), f.ignored && other.ignored, f.public || other.public}
 }
 
 // Keys lists the configuration keys of a struct (a value or a pointer), sorted, without the ignored ones.
@@ -255,6 +227,10 @@ func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
 	}
 	switch into.Kind() {
 	case reflect.Struct:
+		if list := listForm(into); list.IsValid() && n.Kind == yaml.SequenceNode {
+			d.list(n, path, list)
+			return
+		}
 		d.mapping(n, path, []reflect.Value{into})
 	case reflect.Pointer:
 		if into.IsNil() {
@@ -268,6 +244,16 @@ func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) {
 	default:
 		d.scalar(n, path, false, func(text string) error { return setBasic(into, text) })
 	}
+}
+
+// listForm returns the field that takes a list which stands in the place of the struct: the one with the tag conf:"list".
+func listForm(v reflect.Value) reflect.Value {
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("conf") == "list" {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
 }
 
 // scalar decodes a single value; takes says that a reference to a secret is one.

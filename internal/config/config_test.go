@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -265,14 +266,16 @@ c:4:33: inputs[1].asker.metrics.include[0]: "orders" fits no metric of asker`
 	}
 }
 
-// An input that has a key of its own where others have a common one keeps its own.
-func TestOwnKeyHidesACommonOne(t *testing.T) {
-	type own struct {
-		Metrics []string `yaml:"metrics"`
-	}
+// lister is an input to which a list below "metrics" means something of its own.
+type lister struct{ names match.List }
+
+func (l *lister) TakeMetricList(names match.List) { l.names = names }
+
+// TestMetricList: a list below "metrics" is short for include, unless the input has a use for it.
+func TestMetricList(t *testing.T) {
 	env := testEnv()
-	env.Inputs = append(env.Inputs, in[own]("lister"))
-	cfg, err := Parse(t.Context(), "c", []byte("inputs: [lister: {metrics: [a, b], rates: false}]\noutputs: [redis]\n"), env)
+	env.Inputs = append(env.Inputs, in[lister]("lister"))
+	cfg, err := Parse(t.Context(), "c", []byte("inputs: [lister: {metrics: [a, b]}, cpu: {metrics: [c]}]\noutputs: [redis]\n"), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,8 +283,11 @@ func TestOwnKeyHidesACommonOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := live.Gatherer.(kept[own]).config.Metrics; len(got) != 2 || cfg.Inputs[0].Built.Options.Rates {
+	if got := live.Gatherer.(kept[lister]).config.names; len(got) != 2 || len(cfg.Inputs[0].Built.Options.Metrics.Include) > 0 {
 		t.Errorf("%v, %+v", got, cfg.Inputs[0].Built.Options)
+	}
+	if got := fmt.Sprint(cfg.Inputs[1].Built.Options.Metrics.Include); got != "[c]" {
+		t.Errorf("included are %s", got)
 	}
 }
 
@@ -396,4 +402,31 @@ func FuzzParse(f *testing.F) {
 			t.Error("neither an error nor a configuration")
 		}
 	})
+}
+
+// TestMergeInsideMerge: what a merged map merges itself counts, and a merge among the secret stores does not end the program.
+func TestMergeInsideMerge(t *testing.T) {
+	c, err := Parse(t.Context(), "c", []byte(`secret_stores:
+  <<: {one: {type: env}, two: {type: nothing}, three: {type: env}}
+inputs:
+  - cpu: &base {interval: 3s}
+  - cpu: &more {<<: *base, alias: b}
+  - cpu: {<<: *more, alias: c}
+outputs: [redis]
+`), testEnv())
+	if err == nil || !strings.Contains(err.Error(), "secret_stores.two") {
+		t.Errorf("the store in a merged map is not looked at: %v", err)
+	}
+	if c != nil {
+		t.Error("a configuration with mistakes is returned")
+	}
+	c, err = Parse(t.Context(), "c", []byte("inputs: [{cpu: &base {interval: 3s}}, {cpu: &more {<<: *base, alias: b}}, {cpu: {<<: *more, alias: c}}]\noutputs: [redis]\n"), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range c.Inputs {
+		if in.ID != "internal" && in.Built.Options.Interval.D() != 3*time.Second {
+			t.Errorf("%s has the interval %v", in.ID, in.Built.Options.Interval)
+		}
+	}
 }

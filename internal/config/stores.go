@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 
@@ -131,7 +132,7 @@ func (b *storeBuilder) checkReferences() {
 		if conf.IsNull(node) || node.Kind != yaml.MappingNode {
 			continue
 		}
-		for path, n := range references(node, it.path, 0) {
+		for path, n := range references(node, it.path) {
 			store, _ := b.built.Find(strings.TrimPrefix(n.Value, conf.SecretPrefix))
 			if _, local := store.(secrets.Local); !local && store != nil {
 				b.ps.Add(n, path, "refers to a store that needs a login itself: name one of type env or file below %s, and write %s<name>/<id>",
@@ -141,23 +142,34 @@ func (b *storeBuilder) checkReferences() {
 	}
 }
 
-// references iterates over the texts below a node that refer to a secret.
-func references(n *yaml.Node, path string, depth int) func(yield func(string, *yaml.Node) bool) {
+// references iterates over the texts below a map that refer to a secret, each with its path.
+func references(n *yaml.Node, path string) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
-		if depth > 8 { // an anchor can make a node contain itself
-			return
-		}
-		for key, value := range conf.Entries(&conf.Problems{}, n, path) {
-			at := path + "." + key.Value
-			if value.Kind == yaml.MappingNode {
-				references(value, at, depth+1)(yield)
-			} else if strings.HasPrefix(value.Value, conf.SecretPrefix) {
-				if !yield(at, value) {
-					return
-				}
+		walkReferences(n, path, map[*yaml.Node]bool{}, yield)
+	}
+}
+
+// walkReferences visits each map once, because aliases can make a map contain another many times, or itself. It returns
+// false when the iteration was stopped.
+func walkReferences(n *yaml.Node, path string, visited map[*yaml.Node]bool, yield func(string, *yaml.Node) bool) bool {
+	if visited[n] {
+		return true
+	}
+	visited[n] = true
+	for key, value := range conf.Entries(&conf.Problems{}, n, path) {
+		at := path + "." + key.Value
+		switch {
+		case value.Kind == yaml.MappingNode:
+			if !walkReferences(value, at, visited, yield) {
+				return false
+			}
+		case strings.HasPrefix(value.Value, conf.SecretPrefix):
+			if !yield(at, value) {
+				return false
 			}
 		}
 	}
+	return true
 }
 
 // resolve puts values in the place of references. What the stores refuse is returned by node; the error says that a

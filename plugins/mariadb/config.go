@@ -16,7 +16,6 @@ import (
 type Config struct {
 	Place `yaml:",inline"`
 
-	Metrics            match.List        `yaml:"metrics"`   // status variables; it hides the common key of this name, as the predecessor had it
 	Variables          match.List        `yaml:"variables"` // system variables
 	CollectProcesses   bool              `yaml:"collect_processes"`
 	CollectReplication bool              `yaml:"collect_replication"`
@@ -24,7 +23,12 @@ type Config struct {
 	Queries            []sqlseries.Query `yaml:"queries"`
 
 	Nested *Nested `yaml:"mariadb"` // the same settings in a map, as the predecessor took them
+
+	statusNames match.List // of status variables
 }
+
+// TakeMetricList implements plugins.ListTaker: a list below "metrics" names status variables, as in the predecessor.
+func (c *Config) TakeMetricList(names match.List) { c.statusNames = names }
 
 // Place is where the server is, and as whom it is asked.
 type Place struct {
@@ -51,8 +55,8 @@ const (
 
 func defaults() Config {
 	return Config{
-		Place:   Place{Host: defaultHost, Port: defaultPort, User: "root"},
-		Metrics: defaultStatus(),
+		Place:       Place{Host: defaultHost, Port: defaultPort, User: "root"},
+		statusNames: defaultStatus(),
 		Variables: match.Of("max_connections", "innodb_buffer_pool_size", "innodb_log_file_size", "table_open_cache", "table_definition_cache",
 			"open_files_limit", "thread_cache_size", "max_prepared_stmt_count", "read_only"),
 		CollectProcesses: true, CollectReplication: true,
@@ -109,7 +113,7 @@ func (c *Config) status() match.List {
 	if c.Nested != nil && len(c.Nested.Metrics) > 0 {
 		return c.Nested.Metrics
 	}
-	return c.Metrics
+	return c.statusNames
 }
 
 // address is where the server is, for messages and for the driver.

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
+	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
@@ -14,6 +15,6 @@ type reporter = catalogtest.Reporter
 
 // checkConfig checks that an input's configuration is strict and documented.
 func checkConfig(t reporter, def plugins.Definition) {
-	catalogtest.CheckConfig(t, def, "interval")
+	catalogtest.CheckConfig(t, def, conf.Keys(plugins.Options{})...)
 	catalogtest.CheckSample(t, def)
 }

@@ -23,7 +23,7 @@ func BenchmarkGather(b *testing.B) {
 func BenchmarkParse(b *testing.B) {
 	text := []byte(record(b, "redis-8.2-master.txt"))
 	settings := defaultSettings()
-	s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings}, meanings(), "a:1")
+	s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings, nil}, meanings(), "a:1")
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	batch := telemetry.NewBatch(time.Now(), time.Now(), 1024)

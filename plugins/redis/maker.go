@@ -1,6 +1,9 @@
 package redisinput
 
-import "github.com/rtcollector/rtcollector/internal/telemetry"
+import (
+	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
 
 // prefix stands before what Redis calls a thing.
 const prefix = "redis_"
@@ -9,6 +12,12 @@ const prefix = "redis_"
 type maker struct {
 	factory  *telemetry.Factory
 	settings *Settings
+	names    match.List // of the metrics to write; without any, all are
+}
+
+// wants decides on a metric by its name without "redis_"; with it, the user means the same.
+func (m *maker) wants(name string) bool {
+	return len(m.names) == 0 || m.names.Match(name) || m.names.Match(prefix+name)
 }
 
 // value is where a number goes: to a gauge or a counter. The zero value leaves it out.
@@ -26,21 +35,21 @@ func (v *value) add(out *telemetry.Batch, number float64) {
 }
 
 func (m *maker) gauge(name string, u telemetry.Unit, labels ...telemetry.Label) *telemetry.Series {
-	if !m.settings.wants(name) {
+	if !m.wants(name) {
 		return nil
 	}
 	return m.factory.Gauge(prefix+name, u, labels...)
 }
 
 func (m *maker) counter(name string, u telemetry.Unit, labels ...telemetry.Label) value {
-	if !m.settings.wants(name) {
+	if !m.wants(name) {
 		return value{}
 	}
 	return value{total: m.factory.Counter(prefix+name, u, labels...)}
 }
 
 func (m *maker) info(name string, instance []telemetry.Label, details ...telemetry.Label) *telemetry.Series {
-	if !m.settings.wants(name) {
+	if !m.wants(name) {
 		return nil
 	}
 	return m.factory.Info(prefix+name, instance, details...)

@@ -45,7 +45,7 @@ type wish struct {
 
 func build(env plugins.Env, config Config) (*input, error) {
 	in := &input{env: env, settings: config.settings(), known: meanings()}
-	in.maker = maker{env.Factory, &in.settings}
+	in.maker = maker{env.Factory, &in.settings, config.wanted()}
 	in.servers = telemetry.NewVec(func(name string) *server { return newServer(in.maker, in.known, name) })
 	return in, nil
 }
@@ -124,7 +124,7 @@ func (in *input) connect(ctx context.Context) (err error) {
 	}
 	in.wish = wish{
 		section: "everything",
-		slowlog: in.settings.Slowlog && in.settings.wants("slowlog_length"), histogram: in.settings.LatencyHistogram,
+		slowlog: in.settings.Slowlog && in.maker.wants("slowlog_length"), histogram: in.settings.LatencyHistogram,
 	}
 	in.client, err = redisconn.Open(ctx, in.settings.Config, in.env.Secrets)
 	return err

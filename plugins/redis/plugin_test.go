@@ -316,7 +316,6 @@ func TestConfig(t *testing.T) {
 		"{redis: {host: 10.0.0.1, port: 6380}}":                                     "",
 		"{host: 10.0.0.1, redis: {port: 6380}}":                                     "use one place for all of them",
 		"{host: a, url: redis://b}":                                                 "use one or the other",
-		"{metrics: {include: [a]}}":                                                 "must be a list",
 	})
 	c := defaults()
 	c.Nested.Host = "10.0.0.1"
@@ -339,7 +338,7 @@ func FuzzInfo(f *testing.F) {
 		"cmdstat_get:calls=1,calls=2\nio_thread_0:clients=1,clients=1\nslave0:ip=a,port=1,lag=1\nslave0:ip=a,port=1,lag=1"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		settings := defaultSettings()
-		s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings}, meanings(), "a:1")
+		s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings, nil}, meanings(), "a:1")
 		for second := range 2 {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)

@@ -1,0 +1,127 @@
+package conf
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+// topMap returns the top map of a document, or nil.
+func topMap(t testing.TB, text string) *yaml.Node {
+	t.Helper()
+	var doc yaml.Node
+	if yaml.Unmarshal([]byte(text), &doc) != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+// flat returns the entries of a map as texts; maps in it are flattened too.
+func flat(ps *Problems, n *yaml.Node, depth int) map[string]string {
+	all := map[string]string{}
+	for key, value := range Entries(ps, n, "") {
+		switch {
+		case value.Kind == yaml.MappingNode && depth < 2:
+			all[key.Value] = fmt.Sprint(flat(ps, value, depth+1))
+		default:
+			all[key.Value] = value.Value
+		}
+	}
+	return all
+}
+
+func TestMerges(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"a merged map merges another": {"x: &x {a: 1, b: 1}\ny: &y {<<: *x, b: 2, c: 2}\nz: {<<: *y, c: 3}", "a:1 b:2 c:3"},
+		"the first of a list counts":  {"x: &x {a: 1, b: 1}\ny: &y {a: 2, c: 2}\nz: {<<: [*x, *y]}", "a:1 b:1 c:2"},
+		"its own key counts":          {"x: &x {a: 1}\nz: {a: 3, <<: *x}", "a:3"},
+		"three deep, in a list":       {"x: &x {a: 1}\ny: &y {<<: [*x], b: 2}\nw: &w {<<: [*y]}\nz: {<<: *w}", "a:1 b:2"},
+	} {
+		var ps Problems
+		var z *yaml.Node
+		for key, value := range Entries(&ps, topMap(t, tc.text), "") {
+			if key.Value == "z" {
+				z = value
+			}
+		}
+		if got := fmt.Sprint(flat(&ps, z, 0)); got != "map["+tc.want+"]" || len(ps) > 0 {
+			t.Errorf("%s: %s, %v", name, got, ps)
+		}
+	}
+}
+
+// TestEntriesStop: who stops in the middle of a merged map, or of a map that it merges, is not called again.
+func TestEntriesStop(t *testing.T) {
+	n := topMap(t, "a: 1\n<<: [{b: 1, <<: {c: 1}}, {d: 1}]\n")
+	for stop := range 5 {
+		var got []string
+		for key := range Entries(&Problems{}, n, "") {
+			if got = append(got, key.Value); len(got) > stop {
+				break
+			}
+		}
+		if want := []string{"a", "b", "c", "d"}[:min(stop+1, 4)]; !cmp.Equal(got, want) {
+			t.Errorf("stopped after %d: %v", stop+1, got)
+		}
+	}
+}
+
+// TestMergesThatMultiply: a small file whose merges name each other many times is refused instead of expanded.
+func TestMergesThatMultiply(t *testing.T) {
+	text := "m0: &m0 {a: 1}\n"
+	for i := 1; i < 20; i++ {
+		text += fmt.Sprintf("m%d: &m%d {<<: [%s]}\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*m%d, ", i-1), 10), ", "))
+	}
+	text += "z: {<<: *m19}\n"
+	var ps Problems
+	for key, value := range Entries(&ps, topMap(t, text), "") {
+		if key.Value == "z" {
+			flat(&ps, value, 0)
+		}
+	}
+	if !strings.Contains(ps.Error(), "nested too deeply") {
+		t.Errorf("%v", ps)
+	}
+	self := topMap(t, "a: 1\nb: {c: 1}\n")
+	self.Content = append(self.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!merge", Value: "<<"}, self)
+	ps = nil
+	if flat(&ps, self, 0); !strings.Contains(ps.Error(), "nested too deeply") {
+		t.Errorf("a map that merges itself: %v", ps)
+	}
+}
+
+// FuzzEntries compares with what the YAML library makes of the same map.
+func FuzzEntries(f *testing.F) {
+	for _, text := range []string{
+		"x: &x {a: 1}\nz: {<<: *x, b: 2}", "x: &x {a: 1}\ny: &y {<<: *x}\nz: {<<: [*y, {c: 3}], a: 9}",
+		"a: 1\n<<: {b: 2, <<: [{c: 3, b: 4}]}", "a: {b: {<<: {c: 1}}}", "<<: {}\n", "a: &a [1]\nb: *a\n", "<<: 3", "? [a]\n: 1\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		n := topMap(t, text)
+		if n == nil || strings.Contains(text, "!") { // tags change what is a merge, and what values mean
+			return
+		}
+		var ps Problems
+		got := flat(&ps, n, 0)
+		var want map[string]yaml.Node
+		if err := n.Decode(&want); err != nil || len(ps) > 0 {
+			return // the library, or we, refuse it
+		}
+		if _, null := got[""]; null {
+			return // the library leaves out a key without a name; to us it is an unknown one
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%q: %v, the library has %v", text, got, want)
+		}
+		for key, value := range want {
+			if at := Resolve(&value); at.Kind == yaml.ScalarNode && got[key] != at.Value {
+				t.Errorf("%q: %s is %q, the library says %q", text, key, got[key], at.Value)
+			}
+		}
+	})
+}
