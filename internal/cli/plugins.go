@@ -140,6 +140,7 @@ func (a *App) pluginsSample(args []string) error {
 			fmt.Fprintf(a.Stdout, "  # - %s # %s\n", d.Name(), d.Summary())
 		}
 	}
-	fmt.Fprint(a.Stdout, "\noutputs:\n  - redistimeseries:\n      host: 127.0.0.1\n      port: 6379\n      retention: 7d\n")
+	fmt.Fprint(a.Stdout, "\noutputs:\n  - redistimeseries:\n      host: 127.0.0.1\n      port: 6379\n      retention: 7d\n"+
+		"      # compactions: [{every: 1h, keep: 1y, aggregations: [avg, max]}] # tiers, for what is kept for longer\n")
 	return nil
 }
