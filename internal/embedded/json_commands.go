@@ -137,7 +137,7 @@ func (c *conn) mayMSet(d *database, all []setRequest) replyError {
 	for i := range all {
 		r := &all[i]
 		if d.docs[string(r.key)] == nil {
-			if d.has(r.key) || c.foreign(r.key) {
+			if d.has(r.key) {
 				return errJSONType
 			}
 			if len(r.path.steps) > 0 {
@@ -148,7 +148,7 @@ func (c *conn) mayMSet(d *database, all []setRequest) replyError {
 		if err := c.json.compact(r.text); err != "" {
 			return err
 		}
-		bytes += int64(len(c.json.out))
+		bytes += int64(len(c.json.out) + len(r.key))
 	}
 	if !c.srv.store.docs.admit(len(created), bytes) {
 		return errOOM
@@ -197,7 +197,7 @@ func (c *conn) removeAt(d *database, doc *document, path *jsonPath) int64 {
 // document finds a document; nil when there is no such key.
 func (c *conn) document(d *database, key []byte) (*document, replyError) {
 	doc := d.docs[string(key)]
-	if doc == nil && (d.has(key) || c.foreign(key)) {
+	if doc == nil && d.has(key) {
 		return nil, errJSONType
 	}
 	return doc, ""

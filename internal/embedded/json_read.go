@@ -5,12 +5,7 @@ import (
 	"fmt"
 )
 
-// maxReplyBytes bounds one reply: a few bytes of request can ask for the same
-// large document many times.
-const (
-	maxReplyBytes = 512 << 20
-	maxLayoutWord = 256 // bytes of an INDENT; it is repeated on each line
-)
+const maxLayoutWord = 256 // bytes of an INDENT; it is repeated on each line
 
 const (
 	errReplyTooLong = replyError("ERR the reply would be too large, ask for less at once")

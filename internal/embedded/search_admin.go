@@ -122,21 +122,11 @@ func ftDropIndex(c *conn, args [][]byte) {
 	if len(args) == 3 {
 		for _, doc := range docs {
 			if doc != nil {
-				st.deleteIndexed(d, doc)
+				st.dropKey(d, doc.key)
 			}
 		}
 	}
 	c.out.ok()
-}
-
-// deleteIndexed removes a document, or a hash with miniredis.
-func (st *store) deleteIndexed(d *database, doc *document) {
-	if st.dropKey(d, doc.key) {
-		return
-	}
-	db := st.search.hashDB()
-	db.Del(doc.key)
-	st.syncHash(db, doc.key)
 }
 
 func ftList(c *conn, _ [][]byte) {
@@ -208,7 +198,7 @@ func ftAliasDel(c *conn, args [][]byte) {
 // ftTagVals lists the tags that documents have in a field.
 func ftTagVals(c *conn, args [][]byte) {
 	st := c.srv.store
-	st.lockSearch()
+	st.rlock(0)
 	defer st.mu.RUnlock()
 	ix := st.search.find(args[1])
 	if ix == nil {

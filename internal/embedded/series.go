@@ -66,6 +66,7 @@ type series struct {
 	lastV  float64
 	rules  []*rule // compactions fed by this series
 	source *series // the series that feeds this one
+	text   int64   // what it adds to store.labelBytes
 }
 
 // addResult says what became of a sample.
