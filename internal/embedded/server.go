@@ -194,6 +194,9 @@ func newServer(cfg Config) *Server {
 // Addr is the address listened on, as host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
+// Password is what clients must send; empty: nothing.
+func (s *Server) Password() string { return s.cfg.Password }
+
 // Close stops the listener, ends all connections and waits for their
 // goroutines. Calling it again does nothing. The error is the listener's.
 func (s *Server) Close() error {
