@@ -131,7 +131,7 @@ func serverCommands() []command {
 		{"config", -2, 0, srvConfig},
 		{"slowlog", -2, 0, srvSlowlog},
 		{"multi", 1, flagTx, txMulti},
-		{"exec", 1, flagTx, txExec},
+		{"exec", -1, flagTx, txExec},
 		{"discard", 1, flagTx, txDiscard},
 		{"watch", -2, flagTx, txWatch},
 		{"unwatch", 1, 0, txUnwatch},

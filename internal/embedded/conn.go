@@ -254,6 +254,9 @@ func (c *conn) execute(cmd *command, args [][]byte) {
 	c.running = cmd
 	if !cmd.takes(len(args)) {
 		c.out.error(cmd.wrongNumber())
+		if c.tx != nil {
+			c.tx.dirty = true
+		}
 		return
 	}
 	if cmd.flags&flagWrite != 0 {

@@ -135,13 +135,13 @@ func listLen(c *conn, d *database, args [][]byte) {
 }
 
 func listIndex(c *conn, d *database, args [][]byte) {
-	i, ok := parseInt(args[2])
-	if !ok {
-		c.out.error(errNotInteger)
-		return
-	}
 	l, ok := find[*listObject](c, d, args[1])
 	if !ok {
+		return
+	}
+	i, ok := parseInt(args[2])
+	if !ok && l != nil {
+		c.out.error(errNotInteger)
 		return
 	}
 	if at, there := l.place(i); there {

@@ -199,7 +199,7 @@ func srvPubSub(c *conn, args [][]byte) {
 		}
 		c.bulks(slices.DeleteFunc(slices.Sorted(maps.Keys(s.pubsub.channels)), func(name string) bool { return !glob(pattern, name) }))
 	case is(args[1], "NUMSUB"):
-		c.out.mapOf(len(args) - 2)
+		c.out.array(2 * (len(args) - 2))
 		for _, name := range args[2:] {
 			c.out.bulkBytes(name)
 			c.out.int(int64(len(s.pubsub.channels[string(name)])))

@@ -212,6 +212,10 @@ func setMove(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
+	if src == nil {
+		c.out.int(0)
+		return
+	}
 	dest, ok := find[*setObject](c, d, args[2])
 	if !ok {
 		return

@@ -52,15 +52,16 @@ func streamAdd(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	if s == nil {
-		if !create {
-			c.out.null()
-			return
-		}
+	missing := s == nil
+	if missing {
 		s = &streamObject{}
 	}
 	id, err := s.newID(rest[0], uint64(c.srv.store.nowMillis()))
-	if err != "" {
+	switch {
+	case missing && !create && (err == "" || err == errStreamIDSmall):
+		c.out.null()
+		return
+	case err != "":
 		c.out.error(err)
 		return
 	}
@@ -107,6 +108,14 @@ func (s *streamObject) newID(word []byte, now uint64) (streamID, string) {
 }
 
 func streamDel(c *conn, d *database, args [][]byte) {
+	s, ok := find[*streamObject](c, d, args[1])
+	switch {
+	case !ok:
+		return
+	case s == nil:
+		c.out.int(0)
+		return
+	}
 	gone := map[streamID]bool{}
 	for _, word := range args[2:] {
 		id, ok := parseStreamID(word, 0)
@@ -116,19 +125,12 @@ func streamDel(c *conn, d *database, args [][]byte) {
 		}
 		gone[id] = true
 	}
-	s, ok := find[*streamObject](c, d, args[1])
-	if !ok {
-		return
-	}
-	n := 0
-	if s != nil {
-		n = s.entries.keep(func(_ int, e *streamEntry) bool {
-			if gone[e.id] {
-				s.size -= e.bytes()
-			}
-			return !gone[e.id]
-		})
-	}
+	n := s.entries.keep(func(_ int, e *streamEntry) bool {
+		if gone[e.id] {
+			s.size -= e.bytes()
+		}
+		return !gone[e.id]
+	})
 	c.out.int(int64(n))
 	if n > 0 {
 		c.srv.store.wrote(d, string(args[1]))
@@ -222,7 +224,11 @@ func streamRange(c *conn, d *database, args [][]byte) {
 		}
 	}
 	s, ok := find[*streamObject](c, d, args[1])
-	if !ok {
+	switch {
+	case !ok:
+		return
+	case s != nil && count <= 0: // as Redis does
+		c.out.nullArray()
 		return
 	}
 	lo, hi := s.seek(from), s.len()

@@ -265,19 +265,19 @@ func strGetDel(c *conn, d *database, args [][]byte) {
 }
 
 func strGetEX(c *conn, d *database, args [][]byte) {
+	t, ok := find[*stringObject](c, d, args[1])
+	if !ok {
+		return
+	}
 	var o setOptions
 	for rest, err := args[2:], ""; len(rest) > 0; {
 		if rest, err = o.take(c, rest); err == "" && (o.get || o.keepTTL || o.mode != setAlways) {
 			err = errSyntax
 		}
-		if err != "" {
+		if err == errSyntax || err != "" && t != nil {
 			c.out.error(err)
 			return
 		}
-	}
-	t, ok := find[*stringObject](c, d, args[1])
-	if !ok {
-		return
 	}
 	c.textOrNull(t)
 	if t != nil && (o.at != 0 || o.persist) {
@@ -407,24 +407,27 @@ func strGetBit(c *conn, d *database, args [][]byte) {
 }
 
 func strBitCount(c *conn, d *database, args [][]byte) {
-	if len(args) != 2 && len(args) != 4 {
-		c.out.error(errSyntax)
+	t, ok := find[*stringObject](c, d, args[1])
+	if !ok {
 		return
 	}
 	from, to, okBounds := int64(0), int64(-1), true
 	if len(args) == 4 {
 		from, to, okBounds = parseBounds(args[2], args[3])
 	}
-	if !okBounds {
+	switch {
+	case t == nil: // then Redis does not read the rest
+		c.out.int(0)
+		return
+	case len(args) != 2 && len(args) != 4:
+		c.out.error(errSyntax)
+		return
+	case !okBounds:
 		c.out.error(errNotInteger)
 		return
 	}
-	t, ok := find[*stringObject](c, d, args[1])
-	if !ok {
-		return
-	}
 	n := 0
-	lo, hi := slicing(from, to, len(t.value()))
+	lo, hi := slicingBytes(from, to, len(t.value()))
 	for _, b := range t.value()[lo:hi] {
 		n += bits.OnesCount8(b)
 	}
@@ -438,7 +441,7 @@ func strGetRange(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if t, ok := find[*stringObject](c, d, args[1]); ok {
-		lo, hi := slicing(from, to, len(t.value()))
+		lo, hi := slicingBytes(from, to, len(t.value()))
 		c.out.bulkBytes(t.value()[lo:hi])
 	}
 }
@@ -450,6 +453,18 @@ func parseBounds(first, last []byte) (from, to int64, ok bool) {
 	}
 	to, ok = parseInt(last)
 	return from, to, ok
+}
+
+// slicingBytes is slicing for strings, where an end before the first byte means
+// the first byte.
+func slicingBytes(from, to int64, n int) (lo, hi int) {
+	if from < 0 && to < 0 && from > to {
+		return 0, 0
+	}
+	if to < 0 {
+		to = max(0, to+int64(n))
+	}
+	return slicing(from, to, n)
 }
 
 // slicing turns Redis' inclusive bounds, which may count from the end, into

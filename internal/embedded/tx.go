@@ -111,9 +111,16 @@ func (c *conn) queue(cmd *command, args [][]byte) {
 	c.out.simple("QUEUED")
 }
 
-func txExec(c *conn, _ [][]byte) {
+func txExec(c *conn, args [][]byte) {
 	tx := c.tx
-	if tx == nil {
+	switch {
+	case len(args) > 1:
+		if tx != nil { // a client that ends a transaction badly is not left in it
+			c.endTransaction()
+		}
+		c.out.error(c.running.wrongNumber())
+		return
+	case tx == nil:
 		c.out.error("ERR EXEC without MULTI")
 		return
 	}
