@@ -133,7 +133,7 @@ func jsonMSet(c *conn, args [][]byte) {
 }
 
 func (c *conn) mayMSet(d *database, all []setRequest) replyError {
-	created, bytes := map[string]bool{}, int64(0)
+	created, bytes, work := map[string]bool{}, int64(0), 0
 	for i := range all {
 		r := &all[i]
 		if d.docs[string(r.key)] == nil {
@@ -149,6 +149,12 @@ func (c *conn) mayMSet(d *database, all []setRequest) replyError {
 			return err
 		}
 		bytes += int64(len(c.json.out) + len(r.key))
+		if doc := d.docs[string(r.key)]; doc != nil {
+			work += len(doc.json)
+		}
+		if work > maxJSONWork {
+			return errOOM
+		}
 	}
 	if !c.srv.store.docs.admit(len(created), bytes) {
 		return errOOM

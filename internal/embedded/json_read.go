@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// maxJSONWork bounds the bytes of documents that one command walks through: a few
+// bytes of request can name the same large document many times.
+const maxJSONWork = 1 << 30
+
 const maxLayoutWord = 256 // bytes of an INDENT; it is repeated on each line
 
 const (
@@ -93,6 +97,10 @@ func jsonGet(c *conn, args [][]byte) {
 		c.out.null()
 		return
 	}
+	if len(r.paths)*len(doc.json) > maxJSONWork {
+		c.fail(errReplyTooLong)
+		return
+	}
 	text, err := r.render(doc.json)
 	if !c.fail(err) {
 		c.out.bulk(string(text))
@@ -162,11 +170,17 @@ func jsonMGet(c *conn, args [][]byte) {
 	defer st.mu.RUnlock()
 	keys, start := args[1:len(args)-1], len(c.out.buf)
 	c.out.array(len(keys))
+	work := 0
 	for _, key := range keys {
 		doc := d.docs[string(key)]
 		if doc == nil {
 			c.out.null()
 			continue
+		}
+		if work += len(doc.json); work > maxJSONWork {
+			c.out.buf = c.out.buf[:start]
+			c.fail(errReplyTooLong)
+			return
 		}
 		if text, err := path.values(nil, doc.json, path.legacy); err != "" {
 			c.out.null()

@@ -29,6 +29,21 @@ func searchCommands() []command {
 	}
 }
 
+const (
+	// maxDefinitionBytes bounds what FT.CREATE and FT.ALTER say about one index.
+	maxDefinitionBytes = 128 << 10
+	maxAliasBytes      = 1024
+)
+
+// definitionBytes is what the words of a command take in an index's definition.
+func definitionBytes(args [][]byte) int {
+	n := 0
+	for _, a := range args {
+		n += len(a) + 24
+	}
+	return n
+}
+
 func noSuchIndex(name []byte) replyError { return replyError(string(name) + ": no such index") }
 
 func ftCreate(c *conn, args [][]byte) {
@@ -48,7 +63,7 @@ func ftCreate(c *conn, args [][]byte) {
 	case st.search.byName[name] != nil:
 		c.fail(errIndexExists)
 		return
-	case len(st.search.list) >= maxIndexes:
+	case len(st.search.list) >= maxIndexes, definitionBytes(args) > maxDefinitionBytes:
 		c.fail(errOOM)
 		return
 	}
@@ -57,6 +72,7 @@ func ftCreate(c *conn, args [][]byte) {
 		return
 	}
 	ix := newSearchIndex(name, r.def, r.fields)
+	ix.defined = definitionBytes(args)
 	st.search.insert(ix)
 	if !r.skipScan {
 		st.scan(ix)
@@ -77,6 +93,10 @@ func ftAlter(c *conn, args [][]byte) {
 		c.fail(errInnerArity)
 		return
 	}
+	if ix.defined+definitionBytes(args) > maxDefinitionBytes {
+		c.fail(errOOM)
+		return
+	}
 	w := &words{args[2:]}
 	skip := w.take("SKIPINITIALSCAN")
 	switch {
@@ -95,6 +115,7 @@ func ftAlter(c *conn, args [][]byte) {
 		return
 	}
 	ix.addFields(fields)
+	ix.defined += definitionBytes(args)
 	if !skip {
 		st.scan(ix)
 	}
@@ -171,7 +192,7 @@ func (c *conn) alias(name, index []byte) {
 		c.fail(noSuchIndex(index))
 	case s.byName[string(name)] != nil:
 		c.fail(errAliasIsIndex)
-	case len(s.aliases) >= maxIndexes:
+	case len(s.aliases) >= maxIndexes, len(name) > maxAliasBytes:
 		c.fail(errOOM)
 	default:
 		s.aliases[string(name)] = ix

@@ -43,7 +43,7 @@ func stringCommands() []command {
 		{"mset", -3, flagWrite, growing(strMSet)},
 		{"msetnx", -3, flagWrite, growing(strMSet)},
 		{"getset", 3, flagWrite, growing(strGetSet)},
-		{"append", 3, flagWrite, growing(strAppend)},
+		{"append", 3, flagWrite, writing(strAppend)},
 		{"setrange", 4, flagWrite, writing(strSetRange)},
 		{"setbit", 4, flagWrite, writing(strSetBit)},
 		{"incr", 2, flagWrite, growing(strIncr)},
@@ -291,15 +291,15 @@ func strAppend(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	if t == nil {
-		t = &stringObject{}
-	}
-	if len(t.b)+len(args[2]) > maxCommandBytes {
+	old := len(t.value())
+	if old+len(args[2]) > maxCommandBytes {
 		c.out.error(errStringLimit)
 		return
 	}
-	t.extend(len(t.b) + len(args[2]))
-	t.b = append(t.b, args[2]...)
+	if t = c.widen(d, args[1], t, old+len(args[2])); t == nil {
+		return
+	}
+	copy(t.b[old:], args[2])
 	c.srv.store.put(d, args[1], t)
 	c.out.int(int64(len(t.b)))
 }
