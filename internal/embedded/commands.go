@@ -53,7 +53,7 @@ func (s *Server) lookup(name []byte) *command {
 func commandTable() map[string]*command {
 	table := map[string]*command{}
 	for _, list := range [][]command{seriesCommands(), jsonCommands(), searchCommands(), keyCommands(), serverCommands(), pubsubCommands(),
-		stringCommands(), hashCommands(), listCommands(), setCommands(), zsetCommands(), streamCommands()} {
+		stringCommands(), hashCommands(), listCommands(), setCommands(), zsetCommands(), streamCommands(), groupCommands()} {
 		for _, cmd := range list {
 			table[strings.ToUpper(cmd.name)] = &cmd
 		}

@@ -71,6 +71,7 @@ func TestOrdinaryKeysAreCapped(t *testing.T) {
 			c := dial(t, s)
 			c.do("SET", "big", long)
 			c.line("RPUSH seed v")
+			c.line("XGROUP CREATE x g $ MKSTREAM")
 			c.do(append([]string{"SADD", "set"}, strings.Fields("a b c d e f "+long)...)...)
 			if name == "RENAME" {
 				for i := range 2000 {

@@ -56,21 +56,31 @@ func (e *streamEntry) bytes() int64 {
 	return n
 }
 
-// streamObject is a stream, without consumer groups. Unlike the other kinds it
-// may be empty.
+// streamObject is a stream. Unlike the other kinds it may be empty.
 type streamObject struct {
 	entries deque[streamEntry] // in the order of their IDs
 	last    streamID           // of the newest entry there ever was
 	added   int64
-	size    int64
+	size    int64 // bytes of the entries
+	groups  map[string]*streamGroup
 }
 
-func (*streamObject) kind() string   { return "stream" }
-func (s *streamObject) bytes() int64 { return s.size }
-func (*streamObject) empty() bool    { return false }
+func (*streamObject) kind() string { return "stream" }
+func (*streamObject) empty() bool  { return false }
+func (s *streamObject) bytes() int64 {
+	n := s.size
+	for name, g := range s.groups { // few
+		n += int64(len(name)) + g.bytes()
+	}
+	return n
+}
 func (s *streamObject) clone() content {
 	out := *s
 	out.entries = s.entries.clone(func(e streamEntry) streamEntry { return e }) // entries never change
+	out.groups = map[string]*streamGroup{}
+	for name, g := range s.groups {
+		out.groups[name] = g.clone()
+	}
 	return &out
 }
 

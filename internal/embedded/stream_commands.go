@@ -388,7 +388,8 @@ func (r *readRequest) answer(c *conn, d *database) bool {
 }
 
 func streamInfo(c *conn, d *database, args [][]byte) {
-	if !is(args[1], "STREAM") || len(args) != 3 {
+	isGroups := is(args[1], "GROUPS")
+	if !isGroups && !is(args[1], "STREAM") || len(args) != 3 {
 		c.unknownSub("XINFO", args[1])
 		return
 	}
@@ -399,12 +400,15 @@ func streamInfo(c *conn, d *database, args [][]byte) {
 	case s == nil:
 		c.out.error("ERR no such key")
 		return
+	case isGroups:
+		c.groupInfo(s)
+		return
 	}
 	c.out.mapOf(6)
 	for _, kv := range []struct {
 		name string
 		n    int64
-	}{{"length", int64(s.len())}, {"entries-added", s.added}, {"groups", 0}} {
+	}{{"length", int64(s.len())}, {"entries-added", s.added}, {"groups", int64(len(s.groups))}} {
 		c.out.bulk(kv.name)
 		c.out.int(kv.n)
 	}
