@@ -114,6 +114,9 @@ func TestPanicEndsOneConnection(t *testing.T) {
 		if got := hangsUp(t, s, "BOOM\r\n"); got != failed {
 			t.Errorf("answered %q", got)
 		}
+		if got := hangsUp(t, s, "PING\r\nBOOM\r\nPING\r\n"); got != "+PONG\r\n"+failed {
+			t.Errorf("answered %q", got)
+		}
 		if got := hangsUp(t, s, "MULTI\r\nBOOM\r\nEXEC\r\n"); !strings.HasSuffix(got, failed) {
 			t.Errorf("answered %q", got)
 		}

@@ -25,6 +25,9 @@ type conn struct {
 	in     *reader
 	out    reply
 	outMem lease
+	// complete is how much of out was there before the current command: what a
+	// command that panics wrote is taken back.
+	complete int
 
 	writing sync.Mutex // held while bytes are put on the wire
 	pushMu  sync.Mutex
@@ -40,7 +43,7 @@ type conn struct {
 	tx      *transaction
 	inExec  bool
 	watch   *watch
-	running *command // whose name errArity takes
+	running *command // the current one, for error texts
 	scratch []sample
 	json    jsonWriter
 }
@@ -68,7 +71,7 @@ func (c *conn) serve() {
 		}
 		c.handle(args)
 		if len(c.out.buf) >= writeBufferBytes {
-			c.spill()
+			c.flush()
 		}
 	}
 	c.flush()
@@ -87,7 +90,7 @@ func (c *conn) survive() {
 	if _, told := c.srv.panicked.LoadOrStore(name, true); !told {
 		c.srv.log.Error("command panicked; its connection is closed", "command", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
-	c.out.buf = c.out.buf[:0] // it may end within a reply
+	c.out.truncate(c.complete)
 	c.out.error("ERR internal error")
 	c.flush()
 	c.linger()
@@ -139,9 +142,7 @@ const (
 	lingerBytes = 1 << 20
 )
 
-// spill sends the replies there are, and before them the messages.
-func (c *conn) spill() { c.flush() }
-
+// flush sends the replies there are, and before them the messages.
 func (c *conn) flush() {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -172,6 +173,7 @@ func (c *conn) send(b []byte) {
 // resetOut keeps the buffer, unless one reply made it huge.
 func (c *conn) resetOut() {
 	c.out.reset()
+	c.complete = 0
 	if cap(c.scratch) > keepBufferBytes/sampleBytes {
 		c.scratch = nil
 	}
@@ -230,7 +232,7 @@ func (c *conn) sendPushed() {
 func (c *conn) handle(args [][]byte) {
 	c.srv.executed.Add(1)
 	cmd := c.srv.lookup(args[0])
-	c.running = cmd
+	c.running, c.complete = cmd, len(c.out.buf)
 	switch {
 	case !c.authed && (cmd == nil || cmd.flags&flagNoAuth == 0):
 		c.out.error("NOAUTH Authentication required.")

@@ -178,7 +178,7 @@ func jsonMGet(c *conn, args [][]byte) {
 			continue
 		}
 		if work += len(doc.json); work > maxJSONWork {
-			c.out.buf = c.out.buf[:start]
+			c.out.truncate(start)
 			c.fail(errReplyTooLong)
 			return
 		}
@@ -198,7 +198,7 @@ func (c *conn) tooLong(start int) bool {
 	if len(c.out.buf)-start <= maxReplyBytes {
 		return false
 	}
-	c.out.buf = c.out.buf[:start]
+	c.out.truncate(start)
 	return c.fail(errReplyTooLong)
 }
 

@@ -75,7 +75,7 @@ func srvSubscribe(c *conn, args [][]byte) {
 		c.subs.channels, c.subs.patterns = map[string]bool{}, map[string]bool{}
 		c.startPushing()
 	}
-	c.spill() // replies to earlier commands go before messages
+	c.flush() // replies to earlier commands go before messages
 	s := c.srv
 	s.pubsubMu.Lock()
 	defer s.pubsubMu.Unlock()
@@ -103,7 +103,7 @@ func srvUnsubscribe(c *conn, args [][]byte) {
 		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
 		return
 	}
-	c.spill()
+	c.flush()
 	s := c.srv
 	s.pubsubMu.Lock()
 	defer s.pubsubMu.Unlock()

@@ -181,7 +181,7 @@ func rangeMany(c *conn, args [][]byte, reverse bool) {
 		err = c.rangeEach(q, found)
 	}
 	if err != "" { // in the middle of a reply: take it back
-		c.out.buf = c.out.buf[:undo]
+		c.out.truncate(undo)
 		c.fail(err)
 	}
 }

@@ -3,9 +3,11 @@ package embedded
 import "strconv"
 
 const (
-	// maxReplyBytes bounds the reply to one command, or to those that were sent
-	// together: a few bytes of request can ask for the same large value many times.
-	maxReplyBytes = 128 << 20
+	// maxReplyBytes is when JSON and Search answer an error instead: a few bytes of
+	// request can ask for the same large value many times.
+	maxReplyBytes = 64 << 20
+	// maxUnsentBytes bounds the reply to one command of any kind.
+	maxUnsentBytes = 128 << 20
 	// freeReplyBytes is what a reply may take without asking the budget.
 	freeReplyBytes = 64 << 10
 )
@@ -27,11 +29,18 @@ func (r *reply) fits(n int) bool {
 	if r.lease == nil || size <= max(freeReplyBytes, r.lease.held) && !r.overflow {
 		return true
 	}
-	if !r.overflow && size <= maxReplyBytes && r.lease.resize(min(2*size, maxReplyBytes)) {
+	if !r.overflow && size <= maxUnsentBytes && r.lease.resize(min(2*size, maxUnsentBytes)) {
 		return true
 	}
 	r.overflow, r.buf = true, nil
 	return false
+}
+
+// truncate takes back everything after the first n bytes.
+func (r *reply) truncate(n int) {
+	if !r.overflow {
+		r.buf = r.buf[:n]
+	}
 }
 
 // reset empties the reply and keeps its buffer, unless that is huge.
