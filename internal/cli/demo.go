@@ -20,6 +20,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/plugins"
+	"github.com/rtcollector/rtcollector/secrets"
 )
 
 type demoFlags struct {
@@ -27,6 +28,7 @@ type demoFlags struct {
 	interval time.Duration
 	lasts    time.Duration
 	plain    bool
+	access   access
 }
 
 func (a *App) demoCommand(c *common) *cobra.Command {
@@ -41,6 +43,7 @@ func (a *App) demoCommand(c *common) *cobra.Command {
 	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "between two gathers")
 	cmd.Flags().DurationVar(&f.lasts, "for", 0, "stop after this `duration`; 0: run until Ctrl-C")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of a live table")
+	f.access.add(cmd)
 	return cmd
 }
 
@@ -49,16 +52,21 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	if f.interval < plugins.MinInterval || f.lasts < 0 {
 		return fmt.Errorf("--interval must be at least %v, and --for not negative", plugins.MinInterval)
 	}
-	server, err := embedded.Listen(f.redis, embedded.Config{Retention: time.Hour})
+	server, err := a.listen(ctx, f.redis, "--redis", f.access, embedded.Config{Retention: time.Hour})
 	if err != nil {
-		return fail(fmt.Errorf("%w; choose another address with --redis 127.0.0.1:0", err))
+		return err
 	}
 	defer server.Close()
-	cfg, err := config.Parse(ctx, "demo", []byte(a.demoConfig(server.Addr(), f.interval)), a.configEnv())
+	text, err := a.demoConfig(server.Addr(), f.interval, f.access)
+	if err != nil {
+		return fail(err)
+	}
+	cfg, err := config.Parse(ctx, "demo", []byte(text), a.configEnv())
 	if err != nil {
 		return fail(err)
 	}
 	screen := newScreen(a.Stdout, f.plain || !isTerminal(a.Stdout))
+	screen.passwordFile = f.access.passwordFile
 	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.Stderr), cfg, debug), a.Stdout)
 	if err != nil {
 		return fail(err)
@@ -78,8 +86,17 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 }
 
 // demoConfig is a configuration as a user would write it: every input that exists here, and the embedded server.
-func (a *App) demoConfig(addr string, interval time.Duration) string {
+func (a *App) demoConfig(addr string, interval time.Duration, who access) (string, error) {
 	var b strings.Builder
+	password := ""
+	if who.passwordFile != "" {
+		dir, name, err := who.place()
+		if err != nil {
+			return "", fmt.Errorf("--password-file: %w", err)
+		}
+		fmt.Fprintf(&b, "secret_store: {type: file, dir: %q}\n", dir)
+		password = fmt.Sprintf(", password: %q", secrets.Prefix+name)
+	}
 	fmt.Fprintf(&b, "interval: %s\ninputs:\n", interval)
 	for _, d := range a.Inputs {
 		if d.Starts(a.GOOS) {
@@ -87,13 +104,13 @@ func (a *App) demoConfig(addr string, interval time.Duration) string {
 		}
 	}
 	host, port, _ := net.SplitHostPort(addr)
-	fmt.Fprintf(&b, "outputs:\n  - redistimeseries: {host: %q, port: %s, retention: 1h}\n", host, port)
-	return b.String()
+	fmt.Fprintf(&b, "outputs:\n  - redistimeseries: {host: %q, port: %s, retention: 1h%s}\n", host, port, password)
+	return b.String(), nil
 }
 
 // show refreshes the screen from Redis until ctx is done.
 func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
-	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: 2, DisableIdentity: true})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: server.Password(), Protocol: 2, DisableIdentity: true})
 	defer client.Close()
 	tick := time.NewTicker(max(every, 200*time.Millisecond))
 	defer tick.Stop()

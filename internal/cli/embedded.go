@@ -14,28 +14,30 @@ import (
 func (a *App) embeddedCommand(c *common) *cobra.Command {
 	var listen string
 	var keep time.Duration
+	var who access
 	cmd := &cobra.Command{
 		Use:   "embedded",
 		Short: "Run the embedded Redis with TimeSeries alone, in memory",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.embedded(cmd.Context(), listen, keep, c.debug)
+			return a.embedded(cmd.Context(), listen, who, keep, c.debug)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:6390", "`address` to listen on; it asks for no password, so keep it on loopback")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:6390", "`address` to listen on; one that other machines can reach needs a password")
 	cmd.Flags().DurationVar(&keep, "retention", 0, "what series without a retention of their own keep; 0: until memory is full")
+	who.add(cmd)
 	return cmd
 }
 
 // embedded runs the server until ctx is done.
-func (a *App) embedded(ctx context.Context, listen string, keep time.Duration, debug bool) error {
+func (a *App) embedded(ctx context.Context, listen string, who access, keep time.Duration, debug bool) error {
 	level := slog.LevelWarn
 	if debug {
 		level = slog.LevelDebug
 	}
-	server, err := embedded.Listen(listen, embedded.Config{Retention: keep, Logger: slog.New(newConsole(a.Stderr, level))})
+	server, err := a.listen(ctx, listen, "--listen", who, embedded.Config{Retention: keep, Logger: slog.New(newConsole(a.Stderr, level))})
 	if err != nil {
-		return fail(fmt.Errorf("%w; choose another address with --listen", err))
+		return err
 	}
 	fmt.Fprintf(a.Stdout, "Redis with TimeSeries on %s, in memory only: its data is gone when it stops.\n"+
 		"Try: %s INFO server\n", server.Addr(), redisCLI(server.Addr()))

@@ -21,7 +21,9 @@ type screen struct {
 	addr  string
 	began time.Time
 	last  embedded.Stats
-	at    time.Time
+
+	passwordFile string // of the embedded Redis; "": it has no password
+	at           time.Time
 
 	mu    sync.Mutex
 	notes []string // the last log lines, shown below the table
@@ -79,7 +81,11 @@ func (s *screen) end() {
 // hints are commands to try, one a line.
 func (s *screen) hints(indent string) string {
 	cli := redisCLI(s.addr)
-	return fmt.Sprintf("%sTry:  %s TS.RANGE %s:mem_used - + AGGREGATION avg 10000\n%s      %s TS.MGET FILTER host=%s core=cpu-total\n",
+	password := ""
+	if s.passwordFile != "" {
+		password = fmt.Sprintf("%sPassword:  export REDISCLI_AUTH=\"$(cat %s)\"\n", indent, s.passwordFile)
+	}
+	return password + fmt.Sprintf("%sTry:  %s TS.RANGE %s:mem_used - + AGGREGATION avg 10000\n%s      %s TS.MGET FILTER host=%s core=cpu-total\n",
 		indent, cli, s.host, indent, cli, s.host)
 }
 

@@ -1,10 +1,10 @@
 package embedded
 
 import (
-	"bufio"
+	"bytes"
+	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"runtime"
@@ -16,19 +16,35 @@ import (
 
 const errWrongPass = "WRONGPASS invalid username-password pair or user is disabled."
 
-func nowhere() *bufio.Writer { return bufio.NewWriter(io.Discard) }
-
 func srvPing(c *conn, args [][]byte) {
 	switch {
-	case c.subscribed:
-		c.delegate(args)
+	case len(args) > 2:
+		c.out.error("ERR wrong number of arguments for 'ping' command")
+	case c.subs.count() > 0 && !c.out.resp3:
+		c.out.array(2)
+		c.out.bulk("pong")
+		c.out.bulkBytes(bytes.Join(args[1:], nil))
 	case len(args) == 1:
 		c.out.simple("PONG")
-	case len(args) == 2:
-		c.out.bulk(string(args[1]))
 	default:
-		c.out.error("ERR wrong number of arguments for 'ping' command")
+		c.out.bulkBytes(args[1])
 	}
+}
+
+func srvEcho(c *conn, args [][]byte) { c.out.bulkBytes(args[1]) }
+
+func srvTime(c *conn, _ [][]byte) {
+	now := c.srv.store.now()
+	c.out.array(2)
+	c.out.bulk(strconv.FormatInt(now.Unix(), 10))
+	c.out.bulk(strconv.Itoa(now.Nanosecond() / 1000))
+}
+
+// srvWait answers at once: there are no replicas to wait for.
+func srvWait(c *conn, _ [][]byte) { c.out.int(0) }
+
+func srvCluster(c *conn, _ [][]byte) {
+	c.out.error("ERR This instance has cluster support disabled")
 }
 
 func srvQuit(c *conn, _ [][]byte) {
@@ -36,27 +52,18 @@ func srvQuit(c *conn, _ [][]byte) {
 	c.quit = true
 }
 
-func srvSubscribe(c *conn, args [][]byte) {
-	if c.tx != nil {
-		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
-		return
-	}
-	c.subscribed = true
-	c.delegate(args)
-}
-
 func srvSelect(c *conn, args [][]byte) {
-	n, ok := parseInt(args[1])
-	if !ok {
-		c.out.error("ERR value is not an integer or out of range")
+	if _, ok := parseInt(args[1]); !ok {
+		c.out.error(errNotInteger)
 		return
 	}
-	if n < 0 || n >= databases {
+	db, ok := parseDB(args[1])
+	if !ok {
 		c.out.error("ERR DB index is out of range")
 		return
 	}
-	c.db = int(n)
-	c.pass("SELECT", texts(args))
+	c.db = db
+	c.out.ok()
 }
 
 // login checks a password; text is the error to answer.
@@ -67,7 +74,8 @@ func (c *conn) login(user, password []byte) (text string) {
 		}
 		return errWrongPass
 	}
-	right := subtle.ConstantTimeCompare(password, []byte(c.srv.cfg.Password)) == 1
+	given, want := sha256.Sum256(password), sha256.Sum256([]byte(c.srv.cfg.Password)) // of one length, which hides the password's
+	right := subtle.ConstantTimeCompare(given[:], want[:]) == 1
 	if string(user) != "default" || !right {
 		return errWrongPass
 	}
@@ -113,7 +121,10 @@ func srvHello(c *conn, args [][]byte) {
 			}
 			rest = rest[3:]
 		case is(rest[0], "SETNAME") && len(rest) > 1:
-			name, rest = string(rest[1]), rest[2:]
+			if name, rest = string(rest[1]), rest[2:]; !isClientName(name) {
+				c.out.error(errClientName)
+				return
+			}
 		default:
 			c.out.error("ERR Syntax error in HELLO option '" + string(rest[0]) + "'")
 			return
@@ -124,6 +135,9 @@ func srvHello(c *conn, args [][]byte) {
 		return
 	}
 	c.name, c.out.resp3 = name, resp3
+	c.pushMu.Lock()
+	c.pushed.resp3 = resp3
+	c.pushMu.Unlock()
 	c.helloReply()
 }
 
@@ -178,7 +192,7 @@ func (c *conn) unknownSub(command string, sub []byte) {
 func srvCommand(c *conn, args [][]byte) {
 	switch {
 	case len(args) == 1:
-		c.delegate(args)
+		c.describeCommands()
 	case is(args[1], "COUNT"):
 		c.out.int(int64(len(c.srv.commands)))
 	case is(args[1], "DOCS"):
@@ -197,6 +211,25 @@ func srvCommand(c *conn, args [][]byte) {
 		c.bulks(names)
 	default:
 		c.unknownSub("COMMAND", args[1])
+	}
+}
+
+// describeCommands answers COMMAND. The places of keys are right for nearly all.
+func (c *conn) describeCommands() {
+	c.out.array(len(c.srv.commands))
+	for _, cmd := range c.srv.commands {
+		kind := "readonly"
+		if cmd.flags&flagWrite != 0 {
+			kind = "write"
+		}
+		c.out.array(6)
+		c.out.bulk(cmd.name)
+		c.out.int(int64(cmd.arity))
+		c.out.array(1)
+		c.out.simple(kind)
+		c.out.int(1)
+		c.out.int(1)
+		c.out.int(1)
 	}
 }
 
@@ -264,7 +297,7 @@ func (s *Server) infoSections() [][2]string {
 	return [][2]string{
 		{"Server", fmt.Sprintf("redis_version:%s\r\nredis_mode:standalone\r\nrtcollector_embedded:1\r\nrtcollector_volatile:1\r\nos:%s %s\r\narch_bits:%d\r\nprocess_id:%d\r\ntcp_port:%s\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n",
 			redisVersion, runtime.GOOS, runtime.GOARCH, strconv.IntSize, os.Getpid(), port, up, up/86400)},
-		{"Clients", fmt.Sprintf("connected_clients:%d\r\nmaxclients:%d\r\n", st.Clients, maxClients)},
+		{"Clients", fmt.Sprintf("connected_clients:%d\r\nmaxclients:%d\r\nrtcollector_client_buffers:%d\r\nrtcollector_max_client_buffers:%d\r\n", st.Clients, maxClients, s.clients.used.Load(), s.clients.max)},
 		{"Memory", fmt.Sprintf("used_memory:%d\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n", st.Bytes)},
 		{"Persistence", "loading:0\r\naof_enabled:0\r\n"},
 		{"Stats", fmt.Sprintf("total_connections_received:%d\r\ntotal_commands_processed:%d\r\n", s.accepted.Load(), st.Commands)},
@@ -274,6 +307,7 @@ func (s *Server) infoSections() [][2]string {
 		{"Timeseries", fmt.Sprintf("rtcollector_series:%d\r\nrtcollector_max_series:%d\r\nrtcollector_samples:%d\r\nrtcollector_max_samples:%d\r\n",
 			st.Series, s.cfg.MaxSeries, st.Samples, s.cfg.MaxSamples)},
 		{"Documents", fmt.Sprintf("rtcollector_documents:%d\r\nrtcollector_max_documents:%d\r\n", st.Documents, s.cfg.MaxDocuments)},
+		{"Ordinary", fmt.Sprintf("rtcollector_ordinary_bytes:%d\r\nrtcollector_max_ordinary_bytes:%d\r\n", st.Ordinary, s.cfg.MaxObjectBytes)},
 		{"Keyspace", s.infoKeyspace()},
 	}
 }
@@ -289,14 +323,10 @@ func infoModules() string {
 func (s *Server) infoKeyspace() string {
 	var b strings.Builder
 	s.store.mu.RLock()
-	var counts, volatile [databases]int
+	defer s.store.mu.RUnlock()
 	for i, d := range s.store.dbs {
-		counts[i], volatile[i] = len(d.keys)+len(d.docs), len(d.ttl.at)
-	}
-	s.store.mu.RUnlock()
-	for i, n := range counts {
-		if n += len(s.mini.DB(i).Keys()); n > 0 {
-			fmt.Fprintf(&b, "db%d:keys=%d,expires=%d,avg_ttl=0\r\n", i, n, volatile[i])
+		if n := d.size(); n > 0 {
+			fmt.Fprintf(&b, "db%d:keys=%d,expires=%d,avg_ttl=0\r\n", i, n, len(d.ttl.at))
 		}
 	}
 	return b.String()

@@ -32,14 +32,23 @@ func srvClient(c *conn, args [][]byte) {
 }
 
 func (c *conn) setName(name string) {
-	for i := range len(name) {
-		if name[i] < '!' || name[i] > '~' {
-			c.out.error("ERR Client names cannot contain spaces, newlines or special characters.")
-			return
-		}
+	if !isClientName(name) {
+		c.out.error(errClientName)
+		return
 	}
 	c.name = name
 	c.out.ok()
+}
+
+const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."
+
+func isClientName(name string) bool {
+	for i := range len(name) {
+		if name[i] < '!' || name[i] > '~' {
+			return false
+		}
+	}
+	return len(name) <= maxNameBytes
 }
 
 // describe is a line of CLIENT LIST. What only a client's own goroutine may

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -27,6 +28,13 @@ func start(t testing.TB, cfg Config) *Server {
 		}
 	})
 	return s
+}
+
+// skip lets so much time pass at once.
+func (s *Server) skip(d time.Duration) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.now = func() time.Time { return time.Now().Add(d) }
 }
 
 // testClient speaks RESP and shows replies with their type tags, as the files

@@ -8,6 +8,8 @@ const (
 	flagWrite  flags = 1 << iota // SetError refuses it
 	flagNoAuth                   // allowed before AUTH
 	flagTx                       // acts on the transaction, is not queued by it
+	flagBlocks                   // may wait for other clients
+	flagPubSub                   // allowed to a RESP2 client with subscriptions
 )
 
 // command is one that we answer ourselves.
@@ -29,6 +31,8 @@ func (cmd *command) wrongNumber() string {
 	return "ERR wrong number of arguments for '" + cmd.name + "' command"
 }
 
+func (cmd *command) allowedWhileSubscribed() bool { return cmd.flags&flagPubSub != 0 }
+
 const longestName = 24
 
 // lookup finds a command by name in any case; nil is not ours.
@@ -48,7 +52,8 @@ func (s *Server) lookup(name []byte) *command {
 
 func commandTable() map[string]*command {
 	table := map[string]*command{}
-	for _, list := range [][]command{seriesCommands(), jsonCommands(), searchCommands(), keyCommands(), serverCommands()} {
+	for _, list := range [][]command{seriesCommands(), jsonCommands(), searchCommands(), keyCommands(), serverCommands(), pubsubCommands(),
+		stringCommands(), hashCommands(), listCommands(), setCommands(), zsetCommands(), streamCommands(), groupCommands()} {
 		for _, cmd := range list {
 			table[strings.ToUpper(cmd.name)] = &cmd
 		}
@@ -80,37 +85,31 @@ func seriesCommands() []command {
 
 func keyCommands() []command {
 	return []command{
-		{"del", -2, flagWrite, keyDel},
-		{"unlink", -2, flagWrite, keyDel},
-		{"exists", -2, 0, keyExists},
-		{"touch", -2, 0, keyExists},
-		{"type", 2, 0, keyType},
-		{"keys", 2, 0, keyKeys},
-		{"scan", -2, 0, keyScan},
-		{"dbsize", 1, 0, keyDBSize},
-		{"randomkey", 1, 0, keyRandom},
-		{"rename", 3, flagWrite, keyRename},
-		{"renamenx", 3, flagWrite, keyRename},
-		{"ttl", 2, 0, keyTTL},
-		{"pttl", 2, 0, keyTTL},
-		{"expiretime", 2, 0, keyTTL},
-		{"pexpiretime", 2, 0, keyTTL},
-		{"expire", -3, flagWrite, keyExpire},
-		{"pexpire", -3, flagWrite, keyExpire},
-		{"expireat", -3, flagWrite, keyExpire},
-		{"pexpireat", -3, flagWrite, keyExpire},
-		{"persist", 2, flagWrite, keyPersist},
+		{"del", -2, flagWrite, writing(keyDel)},
+		{"unlink", -2, flagWrite, writing(keyDel)},
+		{"exists", -2, 0, reading(keyExists)},
+		{"touch", -2, 0, reading(keyExists)},
+		{"type", 2, 0, reading(keyType)},
+		{"keys", 2, 0, reading(keyKeys)},
+		{"scan", -2, 0, reading(keyScan)},
+		{"dbsize", 1, 0, reading(keyDBSize)},
+		{"randomkey", 1, 0, reading(keyRandom)},
+		{"rename", 3, flagWrite, writing(keyRename)},
+		{"renamenx", 3, flagWrite, writing(keyRename)},
+		{"ttl", 2, 0, reading(keyTTL)},
+		{"pttl", 2, 0, reading(keyTTL)},
+		{"expiretime", 2, 0, reading(keyTTL)},
+		{"pexpiretime", 2, 0, reading(keyTTL)},
+		{"expire", -3, flagWrite, writing(keyExpire)},
+		{"pexpire", -3, flagWrite, writing(keyExpire)},
+		{"expireat", -3, flagWrite, writing(keyExpire)},
+		{"pexpireat", -3, flagWrite, writing(keyExpire)},
+		{"persist", 2, flagWrite, writing(keyPersist)},
 		{"flushall", -1, flagWrite, keyFlushAll},
 		{"flushdb", -1, flagWrite, keyFlushDB},
 		{"swapdb", 3, flagWrite, keySwapDB},
-		{"set", -3, flagWrite, keySet},
-		{"setnx", 3, flagWrite, keySetNX},
-		{"setex", 4, flagWrite, keySet},
-		{"psetex", 4, flagWrite, keySet},
-		{"mset", -3, flagWrite, keyMSet},
-		{"msetnx", -3, flagWrite, keyMSet},
-		{"setrange", 4, flagWrite, keySetRange},
-		{"setbit", 4, flagWrite, keySetRange},
+		{"copy", -3, flagWrite, keyCopy},
+		{"memory", -2, 0, reading(keyMemory)},
 	}
 }
 
@@ -118,8 +117,12 @@ func serverCommands() []command {
 	return []command{
 		{"hello", -1, flagNoAuth, srvHello},
 		{"auth", -2, flagNoAuth, srvAuth},
-		{"quit", -1, flagNoAuth | flagTx, srvQuit},
-		{"ping", -1, 0, srvPing},
+		{"quit", -1, flagNoAuth | flagTx | flagPubSub, srvQuit},
+		{"ping", -1, flagPubSub, srvPing},
+		{"echo", 2, 0, srvEcho},
+		{"time", 1, 0, srvTime},
+		{"wait", 3, 0, srvWait},
+		{"cluster", -2, 0, srvCluster},
 		{"select", 2, 0, srvSelect},
 		{"client", -2, 0, srvClient},
 		{"info", -1, 0, srvInfo},
@@ -128,10 +131,9 @@ func serverCommands() []command {
 		{"config", -2, 0, srvConfig},
 		{"slowlog", -2, 0, srvSlowlog},
 		{"multi", 1, flagTx, txMulti},
-		{"exec", 1, flagTx, txExec},
+		{"exec", -1, flagTx, txExec},
 		{"discard", 1, flagTx, txDiscard},
 		{"watch", -2, flagTx, txWatch},
-		{"subscribe", -2, flagTx, srvSubscribe},
-		{"psubscribe", -2, flagTx, srvSubscribe},
+		{"unwatch", 1, 0, txUnwatch},
 	}
 }

@@ -18,9 +18,15 @@ func TestCapsAnswerOOM(t *testing.T) {
 	oom := `{"e":"OOM command not allowed when used memory > 'maxmemory'."}`
 	c.expect("TS.CREATE a", okReply)
 	c.expect("TS.CREATE b", okReply)
-	c.expect("TS.CREATE c", oom)
-	c.expect("TS.ADD c 1 1", oom)
-	c.line("TS.MADD a 1 1 a 2 2 a 3 3")
+	noMore := show(t, map[string]string{"e": string(errMaxSeries)})
+	c.expect("TS.CREATE c", noMore)
+	c.expect("TS.ADD c 1 1", noMore)
+	c.expect("TS.INCRBY c 1", noMore)
+	// Existing series work as before, also beside one that does not exist.
+	c.expect("TS.MADD a 1 1 c 1 1 a 2 2", `{"a":[{"i":1},{"e":"ERR TSDB: the key is not a TSDB key"},{"i":2}]}`)
+	c.expect("TS.ADD a 3 3 LABELS x y", `{"i":3}`)
+	c.expect("TS.ALTER a LABELS x y", okReply)
+	c.expect("TS.QUERYINDEX x=y", `{"a":[{"b":"a"}]}`)
 	// The appending series gives up its oldest; one that has none gets an error.
 	c.expect("TS.ADD a 4 4", `{"i":4}`)
 	c.expect("TS.RANGE a - +", `{"a":[{"a":[{"i":2},{"s":"2"}]},{"a":[{"i":3},{"s":"3"}]},{"a":[{"i":4},{"s":"4"}]}]}`)
@@ -180,7 +186,7 @@ func TestOrdinaryKeysExpire(t *testing.T) {
 	c := dial(t, s)
 	c.line("SET k v EX 10")
 	c.expect("GET k", `{"b":"v"}`)
-	s.clock.skip(11 * time.Second)
+	s.skip(11 * time.Second)
 	c.expect("GET k", `{"nil":true}`)
 	c.expect("DBSIZE", `{"i":0}`)
 }

@@ -1,68 +1,59 @@
 package embedded
 
 import (
-	"bufio"
 	"errors"
+	"fmt"
 	"net"
+	"runtime/debug"
+	"sync"
 	"time"
-
-	"github.com/alicebob/miniredis/v2/server"
 )
 
 const (
 	writeBufferBytes = 16 << 10
-	// A client that does not read for so long is hung up on: a full pipe must
-	// not hold up whoever publishes to it.
-	writeTimeout = 5 * time.Second
+	// A client that takes nothing for so long is disconnected.
+	writeTimeout = 10 * time.Second
+	maxNameBytes = 1024
 )
 
-// conn is one client. Its own replies collect in out, miniredis' in the peer's
-// writer; spill keeps them in order, and both leave together.
+// conn is one client. Only its own goroutine uses it, except for what other
+// clients publish to it: they append to pushed, which a second goroutine sends.
 type conn struct {
-	srv     *Server
-	net     net.Conn
-	id      int64
-	in      *reader
-	out     reply
-	w       *bufio.Writer // guarded by the peer's lock: published messages come from other goroutines
-	peer    *server.Peer
-	onSpill func(*server.Writer)
-	onFlush func(*server.Writer)
+	srv    *Server
+	net    net.Conn
+	id     int64
+	in     *reader
+	out    reply
+	outMem lease
+	// complete is how much of out was there before the current command: what a
+	// command that panics wrote is taken back.
+	complete int
 
-	authed     bool
-	db         int
-	name       string
-	subscribed bool // SUBSCRIBE was sent; miniredis must be told of the end
-	quit       bool
-	tx         *transaction
-	running    *command // whose name errArity takes
-	scratch    []sample
-	json       jsonWriter
-}
+	writing sync.Mutex // held while bytes are put on the wire
+	pushMu  sync.Mutex
+	pushed  reply         // messages that wait to be sent
+	pushMem lease         // guarded by pushMu
+	pushing chan struct{} // has an element when there are messages; nil without subscriptions
 
-// deadlineWriter gives every write to the socket its own deadline.
-type deadlineWriter struct{ net.Conn }
-
-func (w deadlineWriter) Write(p []byte) (int, error) {
-	_ = w.SetWriteDeadline(time.Now().Add(writeTimeout))
-	n, err := w.Conn.Write(p)
-	if err != nil {
-		w.Close() // the reader notices
-	}
-	return n, err
+	authed  bool
+	db      int
+	name    string
+	subs    subscriptions
+	quit    bool
+	tx      *transaction
+	inExec  bool
+	watch   *watch
+	running *command // the current one, for error texts
+	scratch []sample
+	json    jsonWriter
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c := &conn{srv: s, net: nc, id: id, in: newReader(nc), authed: s.cfg.Password == ""}
 	c.in.trusted = c.authed
-	c.w = bufio.NewWriterSize(deadlineWriter{nc}, writeBufferBytes)
-	c.peer = server.NewPeer(c.w)
-	// A failed write closes the connection, see deadlineWriter: the reader ends it.
-	c.onSpill = func(*server.Writer) { _, _ = c.w.Write(c.out.buf) }
-	c.onFlush = func(*server.Writer) {
-		_, _ = c.w.Write(c.out.buf)
-		_ = c.w.Flush()
-	}
+	c.in.mem.from, c.outMem.from, c.pushMem.from = &s.clients, &s.clients, &s.clients
+	c.out.lease = &c.outMem
+	c.in.beforeRead = c.flush
 	return c
 }
 
@@ -71,6 +62,7 @@ func (c *conn) serve() {
 	defer c.srv.forget(c)
 	defer c.net.Close()
 	defer c.leave()
+	defer c.survive()
 	for !c.quit {
 		args, err := c.in.next()
 		if err != nil {
@@ -79,12 +71,46 @@ func (c *conn) serve() {
 		}
 		c.handle(args)
 		if len(c.out.buf) >= writeBufferBytes {
-			c.spill()
-		}
-		if !c.in.buffered() || c.quit {
 			c.flush()
 		}
 	}
+	c.flush()
+}
+
+// survive turns a panic of one client's command into the end of its connection.
+func (c *conn) survive() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	name := "none"
+	if c.running != nil {
+		name = c.running.name
+	}
+	if _, told := c.srv.panicked.LoadOrStore(name, true); !told {
+		c.srv.log.Error("command panicked; its connection is closed", "command", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	}
+	c.out.truncate(c.complete)
+	c.out.error("ERR internal error")
+	c.flush()
+	c.linger()
+}
+
+// leave takes back what other clients or the budget hold of this one.
+func (c *conn) leave() {
+	c.unwatch()
+	if c.pushing != nil {
+		c.unsubscribeAll()
+		close(c.pushing)
+	}
+	if c.tx != nil {
+		c.tx.mem.release()
+	}
+	c.in.mem.release()
+	c.outMem.release()
+	c.pushMu.Lock()
+	defer c.pushMu.Unlock()
+	c.pushMem.release()
 }
 
 // hangUp tells the client what was wrong with its bytes.
@@ -116,24 +142,38 @@ const (
 	lingerBytes = 1 << 20
 )
 
-func (c *conn) spill() {
-	if len(c.out.buf) > 0 {
-		c.peer.Block(c.onSpill)
-		c.resetOut()
+// flush sends the replies there are, and before them the messages.
+func (c *conn) flush() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.sendPushed()
+	c.send(c.out.buf)
+	if c.out.overflow {
+		c.srv.log.Warn("client disconnected: its reply exceeded the memory for clients", "client", c.net.RemoteAddr().String())
+		c.quit = true
+		c.net.Close()
 	}
+	c.resetOut()
 }
 
-func (c *conn) flush() {
-	c.peer.Block(c.onFlush)
-	c.resetOut()
+// send puts bytes on the wire, in pieces: each has its own time limit, so that
+// a slow client may take long, but must keep taking.
+func (c *conn) send(b []byte) {
+	for len(b) > 0 {
+		piece := b[:min(len(b), writeBufferBytes)]
+		b = b[len(piece):]
+		_ = c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := c.net.Write(piece); err != nil {
+			c.net.Close() // the reader notices
+			return
+		}
+	}
 }
 
 // resetOut keeps the buffer, unless one reply made it huge.
 func (c *conn) resetOut() {
-	if cap(c.out.buf) > keepBufferBytes {
-		c.out.buf = nil
-	}
-	c.out.buf = c.out.buf[:0]
+	c.out.reset()
+	c.complete = 0
 	if cap(c.scratch) > keepBufferBytes/sampleBytes {
 		c.scratch = nil
 	}
@@ -142,36 +182,83 @@ func (c *conn) resetOut() {
 	}
 }
 
-// handle runs one command and leaves its reply in out or with the peer.
+// push adds a message for this client, or disconnects it if it reads too slowly.
+func (c *conn) push(write func(*reply)) {
+	c.pushMu.Lock()
+	defer c.pushMu.Unlock()
+	write(&c.pushed)
+	if size := int64(cap(c.pushed.buf)); size > maxUndelivered || !c.pushMem.resize(size) {
+		c.pushed.buf = nil
+		c.pushMem.release()
+		c.net.Close()
+		return
+	}
+	select {
+	case c.pushing <- struct{}{}:
+	default: // it will be looked at anyway
+	}
+}
+
+// startPushing starts the goroutine that sends messages while the client's own
+// waits for commands.
+func (c *conn) startPushing() {
+	c.pushing = make(chan struct{}, 1)
+	c.srv.wg.Add(1)
+	go func() {
+		defer c.srv.wg.Done()
+		for range c.pushing {
+			c.writing.Lock()
+			c.sendPushed()
+			c.writing.Unlock()
+		}
+	}()
+}
+
+func (c *conn) sendPushed() {
+	c.pushMu.Lock()
+	b := c.pushed.buf
+	c.pushed.buf = nil
+	c.pushMu.Unlock()
+	if b == nil {
+		return
+	}
+	c.send(b)
+	c.pushMu.Lock()
+	defer c.pushMu.Unlock()
+	c.pushMem.resize(int64(cap(c.pushed.buf)))
+}
+
+// handle runs one command and leaves its reply in out.
 func (c *conn) handle(args [][]byte) {
 	c.srv.executed.Add(1)
 	cmd := c.srv.lookup(args[0])
-	if !c.authed && (cmd == nil || cmd.flags&flagNoAuth == 0) {
+	c.running, c.complete = cmd, len(c.out.buf)
+	switch {
+	case !c.authed && (cmd == nil || cmd.flags&flagNoAuth == 0):
 		c.out.error("NOAUTH Authentication required.")
-		return
-	}
-	if c.tx != nil && (cmd == nil || cmd.flags&flagTx == 0) {
+	case c.tx != nil && (cmd == nil || cmd.flags&flagTx == 0):
 		c.queue(cmd, args)
-		return
-	}
-	if cmd != nil && cmd.flags&flagTx != 0 || isBlocking(args[0]) {
+	case cmd == nil:
+		c.out.error(unknownCommand(args))
+	case c.subs.count() > 0 && !c.out.resp3 && !cmd.allowedWhileSubscribed():
+		c.out.error("ERR Can't execute '" + cmd.name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+	case cmd.flags&(flagTx|flagBlocks) != 0: // these take the lock themselves, if they need it
 		c.execute(cmd, args)
-		return
+	default:
+		c.srv.serial.RLock()
+		defer c.srv.serial.RUnlock()
+		c.execute(cmd, args)
 	}
-	c.srv.serial.RLock()
-	defer c.srv.serial.RUnlock()
-	c.execute(cmd, args)
 }
 
-// execute runs a command for which nobody needs to be asked any more.
+// execute runs a command that is known and allowed.
 func (c *conn) execute(cmd *command, args [][]byte) {
-	if cmd == nil {
-		c.delegate(args)
-		return
-	}
 	c.running = cmd
 	if !cmd.takes(len(args)) {
 		c.out.error(cmd.wrongNumber())
+		if c.tx != nil {
+			c.tx.dirty = true
+		}
 		return
 	}
 	if cmd.flags&flagWrite != 0 {

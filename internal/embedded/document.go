@@ -1,7 +1,7 @@
 package embedded
 
-// document is a JSON value under a key, or a hash that an index has taken in;
-// a hash's content stays with miniredis.
+// document is a JSON value under a key, or a hash that an index has taken in,
+// whose content is among the ordinary keys.
 type document struct {
 	key  string
 	json []byte   // compact; nil for a hash
@@ -25,6 +25,9 @@ type documentLimits struct {
 // documentBytes is what a document costs besides its key and text.
 const documentBytes = 200
 
+// bytes is what a JSON document adds to the limit.
+func (doc *document) bytes() int64 { return int64(len(doc.key) + len(doc.json)) }
+
 func (l *documentLimits) admit(docs int, bytes int64) bool {
 	return l.count+docs <= l.maxCount && (bytes <= 0 || l.bytes+bytes <= l.maxBytes)
 }
@@ -33,17 +36,19 @@ func (l *documentLimits) admit(docs int, bytes int64) bool {
 // text is copied; it may be a reused buffer.
 func (st *store) putDocument(d *database, doc *document, key, text []byte) replyError {
 	if doc == nil {
-		if !st.docs.admit(1, int64(len(text))) {
+		if !st.docs.admit(1, int64(len(key)+len(text))) {
 			return errOOM
 		}
 		doc = &document{key: string(key)}
 		d.docs[doc.key] = doc
 		st.docs.count++
+		st.docs.bytes += int64(len(key))
 	} else if !st.docs.admit(0, int64(len(text)-len(doc.json))) {
 		return errOOM
 	}
 	st.docs.bytes += int64(len(text) - len(doc.json))
 	doc.json = append(make([]byte, 0, len(text)), text...)
+	d.changed(doc.key)
 	st.reindex(d, doc)
 	return ""
 }
@@ -54,7 +59,8 @@ func (st *store) dropDocument(d *database, doc *document) {
 	delete(d.docs, doc.key)
 	d.ttl.set(doc.key, 0)
 	st.docs.count--
-	st.docs.bytes -= int64(len(doc.json))
+	st.docs.bytes -= doc.bytes()
+	d.changed(doc.key)
 }
 
 // deleteDocument is dropDocument for JSON.DEL, after which RediSearch looks for the document and notes that it is gone.
@@ -72,7 +78,10 @@ func (st *store) deleteDocument(d *database, doc *document) {
 func (st *store) renameDocument(d *database, doc *document, to string) {
 	from := doc.key
 	delete(d.docs, from)
+	st.docs.bytes += int64(len(to) - len(from))
 	doc.key = to
+	d.changed(from)
+	d.changed(to)
 	d.docs[to] = doc
 	if d != st.dbs[0] {
 		return

@@ -3,23 +3,19 @@ package embedded
 import "strings"
 
 // keyTTL answers TTL, PTTL, EXPIRETIME and PEXPIRETIME.
-func keyTTL(c *conn, args [][]byte) {
-	st := c.srv.store
-	d := st.rlock(c.db)
-	if !d.has(args[1]) {
-		st.mu.RUnlock()
-		c.delegate(args)
-		return
-	}
-	defer st.mu.RUnlock()
+func keyTTL(c *conn, d *database, args [][]byte) {
 	left := d.ttl.at[string(args[1])]
-	if left == 0 {
+	switch {
+	case !d.has(args[1]):
+		c.out.int(-2)
+		return
+	case left == 0:
 		c.out.int(-1)
 		return
 	}
 	name := strings.ToUpper(string(args[0]))
 	if strings.HasSuffix(name, "TTL") {
-		left -= st.nowMillis()
+		left -= c.srv.store.nowMillis()
 	}
 	if !strings.HasPrefix(name, "P") {
 		left = (left + 500) / 1000
@@ -28,15 +24,15 @@ func keyTTL(c *conn, args [][]byte) {
 }
 
 // keyExpire answers EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT.
-func keyExpire(c *conn, args [][]byte) {
-	if !c.owns(args[1]) {
-		c.delegate(args)
-		return
-	}
+func keyExpire(c *conn, d *database, args [][]byte) {
 	name := strings.ToUpper(string(args[0]))
 	n, ok := parseInt(args[2])
-	if !ok || n > maxTimestamp/1000 || n < -maxTimestamp/1000 {
-		c.out.error("ERR value is not an integer or out of range")
+	if !ok {
+		c.out.error(errNotInteger)
+		return
+	}
+	if n > maxTimestamp/1000 || n < -maxTimestamp/1000 {
+		c.out.error("ERR invalid expire time in '" + c.running.name + "' command")
 		return
 	}
 	if !strings.HasPrefix(name, "P") {
@@ -46,8 +42,6 @@ func keyExpire(c *conn, args [][]byte) {
 	if !strings.HasSuffix(name, "AT") {
 		n += st.nowMillis()
 	}
-	d := st.lock(c.db)
-	defer st.mu.Unlock()
 	key := string(args[1])
 	allowed, known := mayExpire(d.ttl.at[key], n, args[3:])
 	switch {
@@ -62,11 +56,20 @@ func keyExpire(c *conn, args [][]byte) {
 		st.dropKey(d, key)
 	} else {
 		d.ttl.set(key, n)
-		if doc := d.docs[key]; doc != nil {
-			st.reindex(d, doc) // so does RediSearch, and counts a bad document again
-		}
+		d.changed(key)
+		st.lookAgain(d, key)
 	}
 	c.out.int(1)
+}
+
+// lookAgain is for EXPIRE, after which RediSearch looks at a document again, and
+// twice at a hash, and counts it each time if it is bad.
+func (st *store) lookAgain(d *database, key string) {
+	if doc := d.docs[key]; doc != nil {
+		st.reindex(d, doc)
+	}
+	st.syncHash(d, key)
+	st.syncHash(d, key)
 }
 
 // mayExpire weighs NX, XX, GT and LT; now is the present deadline, 0 none.
@@ -89,18 +92,13 @@ func mayExpire(now, at int64, opts [][]byte) (allowed, known bool) {
 	return allowed, true
 }
 
-func keyPersist(c *conn, args [][]byte) {
-	st := c.srv.store
-	d := st.lock(c.db)
-	if !d.has(args[1]) {
-		st.mu.Unlock()
-		c.delegate(args)
-		return
-	}
-	defer st.mu.Unlock()
+func keyPersist(c *conn, d *database, args [][]byte) {
 	key := string(args[1])
 	c.out.bool(d.ttl.at[key] != 0)
-	d.ttl.set(key, 0)
+	if d.ttl.at[key] != 0 {
+		d.ttl.set(key, 0)
+		d.changed(key)
+	}
 }
 
 // glob matches a key with Redis' pattern language: * ? [a-c] [^a] and \x.

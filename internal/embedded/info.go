@@ -12,7 +12,7 @@ func tsInfo(c *conn, args [][]byte) {
 	defer st.mu.RUnlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(d, args[1]))
+		c.fail(d.missing(args[1]))
 		return
 	}
 	debug := len(args) > 2 && is(args[2], "DEBUG")

@@ -133,11 +133,11 @@ func jsonMSet(c *conn, args [][]byte) {
 }
 
 func (c *conn) mayMSet(d *database, all []setRequest) replyError {
-	created, bytes := map[string]bool{}, int64(0)
+	created, bytes, work := map[string]bool{}, int64(0), 0
 	for i := range all {
 		r := &all[i]
 		if d.docs[string(r.key)] == nil {
-			if d.has(r.key) || c.foreign(r.key) {
+			if d.has(r.key) {
 				return errJSONType
 			}
 			if len(r.path.steps) > 0 {
@@ -148,7 +148,13 @@ func (c *conn) mayMSet(d *database, all []setRequest) replyError {
 		if err := c.json.compact(r.text); err != "" {
 			return err
 		}
-		bytes += int64(len(c.json.out))
+		bytes += int64(len(c.json.out) + len(r.key))
+		if doc := d.docs[string(r.key)]; doc != nil {
+			work += len(doc.json)
+		}
+		if work > maxJSONWork {
+			return errOOM
+		}
 	}
 	if !c.srv.store.docs.admit(len(created), bytes) {
 		return errOOM
@@ -197,7 +203,7 @@ func (c *conn) removeAt(d *database, doc *document, path *jsonPath) int64 {
 // document finds a document; nil when there is no such key.
 func (c *conn) document(d *database, key []byte) (*document, replyError) {
 	doc := d.docs[string(key)]
-	if doc == nil && (d.has(key) || c.foreign(key)) {
+	if doc == nil && d.has(key) {
 		return nil, errJSONType
 	}
 	return doc, ""

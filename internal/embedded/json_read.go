@@ -5,12 +5,11 @@ import (
 	"fmt"
 )
 
-// maxReplyBytes bounds one reply: a few bytes of request can ask for the same
-// large document many times.
-const (
-	maxReplyBytes = 512 << 20
-	maxLayoutWord = 256 // bytes of an INDENT; it is repeated on each line
-)
+// maxJSONWork bounds the bytes of documents that one command walks through: a few
+// bytes of request can name the same large document many times.
+const maxJSONWork = 1 << 30
+
+const maxLayoutWord = 256 // bytes of an INDENT; it is repeated on each line
 
 const (
 	errReplyTooLong = replyError("ERR the reply would be too large, ask for less at once")
@@ -98,6 +97,10 @@ func jsonGet(c *conn, args [][]byte) {
 		c.out.null()
 		return
 	}
+	if len(r.paths)*len(doc.json) > maxJSONWork {
+		c.fail(errReplyTooLong)
+		return
+	}
 	text, err := r.render(doc.json)
 	if !c.fail(err) {
 		c.out.bulk(string(text))
@@ -167,11 +170,17 @@ func jsonMGet(c *conn, args [][]byte) {
 	defer st.mu.RUnlock()
 	keys, start := args[1:len(args)-1], len(c.out.buf)
 	c.out.array(len(keys))
+	work := 0
 	for _, key := range keys {
 		doc := d.docs[string(key)]
 		if doc == nil {
 			c.out.null()
 			continue
+		}
+		if work += len(doc.json); work > maxJSONWork {
+			c.out.truncate(start)
+			c.fail(errReplyTooLong)
+			return
 		}
 		if text, err := path.values(nil, doc.json, path.legacy); err != "" {
 			c.out.null()
@@ -189,7 +198,7 @@ func (c *conn) tooLong(start int) bool {
 	if len(c.out.buf)-start <= maxReplyBytes {
 		return false
 	}
-	c.out.buf = c.out.buf[:start]
+	c.out.truncate(start)
 	return c.fail(errReplyTooLong)
 }
 

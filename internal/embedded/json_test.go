@@ -238,7 +238,7 @@ func TestDocumentsAreKeysLikeAnyOther(t *testing.T) {
 }
 
 func TestDocumentCapsAnswerOOM(t *testing.T) {
-	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 100})
+	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 102}) // two of them for the keys
 	c := dial(t, s)
 	oom := errorReply("OOM command not allowed when used memory > 'maxmemory'.")
 	c.line(`JSON.SET a $ {"x":1}`)

@@ -1,76 +1,61 @@
 package embedded
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// The commands on keys of any type see both halves of the keyspace: series
-// and documents here, everything else in miniredis.
+// maxPatternBytes bounds the patterns of KEYS, SCAN and the like: matching takes
+// time in proportion to their length.
+const maxPatternBytes = 256
 
-func keyDel(c *conn, args [][]byte) {
-	defer c.followHashes(args)
+// patternFits answers an error for a pattern that is too long.
+func (c *conn) patternFits(pattern string) bool {
+	if len(pattern) > maxPatternBytes {
+		c.out.error("ERR pattern is too long")
+		return false
+	}
+	return true
+}
+
+func keyDel(c *conn, d *database, args [][]byte) {
 	var n int64
 	for _, key := range args[1:] {
-		if c.dropOwn(key) || c.srv.mini.DB(c.db).Del(string(key)) {
+		if c.srv.store.dropAny(d, key) {
 			n++
 		}
 	}
 	c.out.int(n)
 }
 
-func (c *conn) dropOwn(key []byte) bool {
-	st := c.srv.store
-	d := st.lock(c.db)
-	defer st.mu.Unlock()
-	return st.dropKey(d, string(key))
-}
-
-func keyExists(c *conn, args [][]byte) {
+func keyExists(c *conn, d *database, args [][]byte) {
 	var n int64
 	for _, key := range args[1:] {
-		if c.owns(key) || c.foreign(key) {
+		if d.has(key) {
 			n++
 		}
 	}
 	c.out.int(n)
 }
 
-func keyType(c *conn, args [][]byte) {
-	switch c.ownKind(args[1]) {
-	case scanTypeTSDB:
-		c.out.simple(scanTypeTSDB)
-	case scanTypeJSON:
-		c.out.simple(scanTypeJSON)
-	default:
-		c.delegate(args)
-	}
-}
+func keyType(c *conn, d *database, args [][]byte) { c.out.simple(d.kind(string(args[1]))) }
 
-// ownKind is the type of a series or document; empty: the key is neither.
-func (c *conn) ownKind(key []byte) string {
-	st := c.srv.store
-	d := st.rlock(c.db)
-	defer st.mu.RUnlock()
+// kind is the type of a key as TYPE names it.
+func (d *database) kind(key string) string {
 	switch {
-	case d.keys[string(key)] != nil:
+	case d.keys[key] != nil:
 		return scanTypeTSDB
-	case d.docs[string(key)] != nil:
+	case d.docs[key] != nil:
 		return scanTypeJSON
+	case d.objects[key] != nil:
+		return d.objects[key].kind()
 	}
-	return ""
+	return "none"
 }
 
-// allKeys lists the keys that match a pattern and are of a type (empty: any).
-func (c *conn) allKeys(pattern, kind string) []string {
-	st := c.srv.store
-	d := st.rlock(c.db)
+// match lists the keys that match a pattern and are of a type (empty: any).
+func (d *database) match(pattern, kind string) []string {
 	keys := matchingKeys(nil, d.keys, pattern, kind == "" || strings.EqualFold(kind, scanTypeTSDB))
 	keys = matchingKeys(keys, d.docs, pattern, kind == "" || strings.EqualFold(kind, scanTypeJSON))
-	st.mu.RUnlock()
-	db := c.srv.mini.DB(c.db)
-	for _, key := range db.Keys() {
-		if glob(pattern, key) && (kind == "" || strings.EqualFold(kind, db.Type(key))) {
+	for key, o := range d.objects {
+		if (kind == "" || strings.EqualFold(kind, o.kind())) && (pattern == "*" || glob(pattern, key)) {
 			keys = append(keys, key)
 		}
 	}
@@ -96,11 +81,15 @@ func (c *conn) bulks(list []string) {
 	}
 }
 
-func keyKeys(c *conn, args [][]byte) { c.bulks(c.allKeys(string(args[1]), "")) }
+func keyKeys(c *conn, d *database, args [][]byte) {
+	if pattern := string(args[1]); c.patternFits(pattern) {
+		c.bulks(d.match(pattern, ""))
+	}
+}
 
 // keyScan answers everything at once with cursor 0. That is a legal answer,
-// each key comes exactly once, and the number of series and documents is bounded.
-func keyScan(c *conn, args [][]byte) {
+// each key comes exactly once, and the number of keys is bounded.
+func keyScan(c *conn, d *database, args [][]byte) {
 	cursor, ok := parseInt(args[1])
 	if !ok || cursor < 0 {
 		c.out.error("ERR invalid cursor")
@@ -109,7 +98,7 @@ func keyScan(c *conn, args [][]byte) {
 	pattern, kind := "*", ""
 	for rest := args[2:]; len(rest) > 0; rest = rest[2:] {
 		if len(rest) < 2 {
-			c.out.error("ERR syntax error")
+			c.out.error(errSyntax)
 			return
 		}
 		switch {
@@ -119,46 +108,41 @@ func keyScan(c *conn, args [][]byte) {
 			kind = string(rest[1])
 		case is(rest[0], "COUNT"):
 		default:
-			c.out.error("ERR syntax error")
+			c.out.error(errSyntax)
 			return
 		}
 	}
+	if !c.patternFits(pattern) {
+		return
+	}
 	var keys []string
 	if cursor == 0 {
-		keys = c.allKeys(pattern, kind)
+		keys = d.match(pattern, kind)
 	}
 	c.out.array(2)
 	c.out.bulk("0")
 	c.bulks(keys)
 }
 
-func keyDBSize(c *conn, _ [][]byte) {
-	c.out.int(int64(c.countOwn() + len(c.srv.mini.DB(c.db).Keys())))
-}
+func keyDBSize(c *conn, d *database, _ [][]byte) { c.out.int(int64(d.size())) }
 
-func (c *conn) countOwn() int {
-	st := c.srv.store
-	d := st.rlock(c.db)
-	defer st.mu.RUnlock()
-	return len(d.keys) + len(d.docs)
-}
-
-func keyRandom(c *conn, args [][]byte) {
-	if key, ok := c.anyOwn(); ok {
+func keyRandom(c *conn, d *database, _ [][]byte) {
+	if key, ok := d.anyKey(); ok {
 		c.out.bulk(key)
-		return
+	} else {
+		c.out.null()
 	}
-	c.pass("RANDOMKEY", texts(args))
 }
 
-func (c *conn) anyOwn() (string, bool) {
-	st := c.srv.store
-	d := st.rlock(c.db)
-	defer st.mu.RUnlock()
-	for key := range d.keys { // the order of a map is random
+// anyKey relies on the random order of Go's maps.
+func (d *database) anyKey() (string, bool) {
+	for key := range d.keys {
 		return key, true
 	}
 	for key := range d.docs {
+		return key, true
+	}
+	for key := range d.objects {
 		return key, true
 	}
 	return "", false
@@ -169,7 +153,7 @@ func keyFlushAll(c *conn, args [][]byte) {
 		return
 	}
 	c.srv.store.flushAll()
-	c.pass("FLUSHALL", []string{"FLUSHALL"})
+	c.out.ok()
 }
 
 func keyFlushDB(c *conn, args [][]byte) {
@@ -177,109 +161,55 @@ func keyFlushDB(c *conn, args [][]byte) {
 		return
 	}
 	c.srv.store.flush(c.db)
-	c.pass("FLUSHDB", []string{"FLUSHDB"})
+	c.out.ok()
 }
 
 func (c *conn) badFlush(args [][]byte) bool {
 	if len(args) > 2 || len(args) == 2 && !is(args[1], "SYNC") && !is(args[1], "ASYNC") {
-		c.out.error("ERR syntax error")
+		c.out.error(errSyntax)
 		return true
 	}
 	return false
 }
 
 func keySwapDB(c *conn, args [][]byte) {
-	a, okA := parseInt(args[1])
-	b, okB := parseInt(args[2])
-	if !okA || !okB || a < 0 || b < 0 || a >= databases || b >= databases {
+	a, okA := parseDB(args[1])
+	b, okB := parseDB(args[2])
+	if !okA || !okB {
 		c.out.error("ERR DB index is out of range")
 		return
 	}
 	st := c.srv.store
 	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.dbs[a].changedAll()
+	st.dbs[b].changedAll()
 	st.dbs[a], st.dbs[b] = st.dbs[b], st.dbs[a]
-	st.mu.Unlock()
-	c.pass("SWAPDB", texts(args))
 	if a == 0 || b == 0 {
-		st.mu.Lock()
 		st.reindexAll()
-		st.mu.Unlock()
 	}
+	c.out.ok()
 }
 
-// keySet: SET replaces a key of any type.
-func keySet(c *conn, args [][]byte) {
-	if c.owns(args[1]) {
-		nx := slices.ContainsFunc(args[3:], func(a []byte) bool { return is(a, "NX") })
-		get := slices.ContainsFunc(args[3:], func(a []byte) bool { return is(a, "GET") })
-		switch {
-		case get:
-			c.out.error("WRONGTYPE Operation against a key holding the wrong kind of value")
-			return
-		case nx:
-			c.out.null()
-			return
-		}
-		c.dropOwn(args[1])
-	}
-	c.delegate(args)
+func parseDB(word []byte) (int, bool) {
+	n, ok := parseInt(word)
+	return int(n), ok && n >= 0 && n < databases
 }
 
-func keySetNX(c *conn, args [][]byte) {
-	if c.owns(args[1]) {
-		c.out.int(0)
-		return
-	}
-	c.delegate(args)
-}
-
-func keyMSet(c *conn, args [][]byte) {
-	for i := 1; i < len(args); i += 2 {
-		if !c.owns(args[i]) {
-			continue
-		}
-		if is(args[0], "MSETNX") {
-			c.out.int(0)
-			return
-		}
-		c.dropOwn(args[i])
-	}
-	c.delegate(args)
-}
-
-// keySetRange refuses the offsets with which miniredis would fill the memory
-// of this process; Redis' own limit is 512 MB.
-func keySetRange(c *conn, args [][]byte) {
-	limit := int64(maxCommandBytes)
-	if is(args[0], "SETBIT") {
-		limit *= 8
-	}
-	if at, ok := parseInt(args[2]); ok && at >= limit {
-		c.out.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
-		return
-	}
-	c.delegate(args)
-}
-
-// keyRename moves either kind of key, replacing what is there.
-func keyRename(c *conn, args [][]byte) {
-	defer c.followHashes(args)
+// keyRename moves a key of any kind, replacing what is there.
+func keyRename(c *conn, d *database, args [][]byte) {
 	from, to := args[1], args[2]
 	nx := is(args[0], "RENAMENX")
-	if nx && (c.owns(to) || c.foreign(to)) && (c.owns(from) || c.foreign(from)) {
+	switch {
+	case !d.has(from):
+		c.out.error("ERR no such key")
+		return
+	case nx && d.has(to):
 		c.out.int(0)
 		return
 	}
-	if !c.owns(from) {
-		if c.foreign(from) {
-			c.dropOwn(to)
-		}
-		c.pass("RENAME", texts(args))
+	if string(from) != string(to) && c.fail(c.srv.store.rename(d, string(from), string(to))) {
 		return
-	}
-	if string(from) != string(to) {
-		c.srv.mini.DB(c.db).Del(string(to))
-		c.renameOwn(from, to)
 	}
 	if nx {
 		c.out.int(1)
@@ -288,23 +218,106 @@ func keyRename(c *conn, args [][]byte) {
 	}
 }
 
-func (c *conn) renameOwn(from, to []byte) {
+func (st *store) rename(d *database, from, to string) replyError {
+	longer := int64(len(to) - len(from))
+	if s := d.keys[from]; s != nil && st.labelBytes+longer > max(st.labelBytes, st.maxLabelBytes) ||
+		d.docs[from] != nil && !st.docs.admit(0, longer) ||
+		d.objects[from] != nil && !st.room(longer) && longer > 0 {
+		return errOOM
+	}
+	at := d.ttl.at[from]
+	if d.objects[from] == nil || d.hash(to) == nil {
+		st.dropKey(d, to)
+	} else { // the index learns of it in renameHash
+		st.objects.bytes -= d.objects[to].counted
+		delete(d.objects, to)
+	}
+	d.ttl.set(from, 0)
+	switch o := d.objects[from]; {
+	case d.keys[from] != nil:
+		s := d.keys[from]
+		delete(d.keys, from)
+		s.key, s.text = to, s.text+longer
+		st.labelBytes += longer
+		d.keys[to] = s
+	case d.docs[from] != nil:
+		st.renameDocument(d, d.docs[from], to)
+	default:
+		delete(d.objects, from)
+		d.objects[to] = o
+		o.counted += longer
+		st.objects.bytes += longer
+		if d == st.dbs[0] {
+			st.renameHash(from, to)
+		}
+		st.wake()
+	}
+	d.ttl.set(to, at)
+	d.changed(from)
+	d.changed(to)
+	return ""
+}
+
+// keyCopy copies ordinary keys.
+func keyCopy(c *conn, args [][]byte) {
+	to, replace, db := args[2], false, c.db
+	for rest := args[3:]; len(rest) > 0; rest = rest[1:] {
+		switch {
+		case is(rest[0], "REPLACE"):
+			replace = true
+		case is(rest[0], "DB") && len(rest) > 1:
+			var ok bool
+			if db, ok = parseDB(rest[1]); !ok {
+				c.out.error("ERR DB index is out of range")
+				return
+			}
+			rest = rest[1:]
+		default:
+			c.out.error(errSyntax)
+			return
+		}
+	}
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	old, name := string(from), string(to)
-	if !d.has(from) {
+	dest := st.dbs[db]
+	st.expire(dest)
+	o := d.objects[string(args[1])]
+	switch {
+	case o == nil && d.has(args[1]):
+		c.out.error("ERR COPY of series and documents is not supported by rtcollector's embedded server")
+		return
+	case dest == d && string(args[1]) == string(to):
+		c.out.error("ERR source and destination objects are the same")
+		return
+	case o == nil, dest.has(to) && !replace:
+		c.out.int(0)
+		return
+	case !st.room(o.counted + int64(len(to))):
+		c.fail(errOOM)
 		return
 	}
-	at := d.ttl.at[old]
-	st.dropKey(d, name)
-	d.ttl.set(old, 0)
-	if s := d.keys[old]; s != nil {
-		delete(d.keys, old)
-		s.key = name
-		d.keys[name] = s
-	} else {
-		st.renameDocument(d, d.docs[old], name)
+	st.dropAny(dest, to)
+	st.put(dest, to, o.clone())
+	dest.ttl.set(string(to), d.ttl.at[string(args[1])])
+	c.out.int(1)
+}
+
+// keyMemory answers MEMORY USAGE.
+func keyMemory(c *conn, d *database, args [][]byte) {
+	if !is(args[1], "USAGE") || len(args) < 3 {
+		c.unknownSub("MEMORY", args[1])
+		return
 	}
-	d.ttl.set(name, at)
+	key := string(args[2])
+	switch {
+	case d.keys[key] != nil:
+		c.out.int(d.keys[key].bytes())
+	case d.docs[key] != nil:
+		c.out.int(d.docs[key].bytes() + documentBytes)
+	case d.objects[key] != nil:
+		c.out.int(d.objects[key].counted)
+	default:
+		c.out.null()
+	}
 }

@@ -14,7 +14,7 @@ func tsGet(c *conn, args [][]byte) {
 	defer st.mu.RUnlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(d, args[1]))
+		c.fail(d.missing(args[1]))
 		return
 	}
 	latest := len(args) > 2
@@ -49,7 +49,7 @@ func rangeOne(c *conn, args [][]byte, reverse bool) {
 	defer st.mu.RUnlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(d, args[1]))
+		c.fail(d.missing(args[1]))
 		return
 	}
 	q, err := parseQuery(args[2:], reverse)
@@ -181,7 +181,7 @@ func rangeMany(c *conn, args [][]byte, reverse bool) {
 		err = c.rangeEach(q, found)
 	}
 	if err != "" { // in the middle of a reply: take it back
-		c.out.buf = c.out.buf[:undo]
+		c.out.truncate(undo)
 		c.fail(err)
 	}
 }

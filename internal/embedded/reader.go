@@ -13,7 +13,7 @@ const (
 	maxCommandBytes = 32 << 20
 	maxInlineBytes  = 64 << 10
 	maxLengthLine   = 32
-	// Before AUTH a stranger gets what Redis gives him.
+	// Redis' own limits for clients that have not authenticated.
 	maxArgsUnauthenticated = 10
 	maxBulkUnauthenticated = 16 << 10
 
@@ -43,14 +43,15 @@ type reader struct {
 	spans   []span
 	args    [][]byte
 	trusted bool
+	// beforeRead runs before each read, which may wait: replies to complete
+	// commands must not wait for the rest of an incomplete one.
+	beforeRead func()
+	mem        lease // what buf takes beyond its first size; without a budget it is free
 }
 
 func newReader(src io.Reader) *reader {
-	return &reader{src: src, buf: make([]byte, readBufferBytes), trusted: true}
+	return &reader{src: src, buf: make([]byte, readBufferBytes), trusted: true, beforeRead: func() {}}
 }
-
-// buffered tells whether more input is at hand, so that replies can wait.
-func (r *reader) buffered() bool { return r.pos < r.end }
 
 // next returns the next command; its arguments are valid until the following
 // call. Errors are protocolError, errCrossProtocol or those of the connection.
@@ -83,6 +84,7 @@ func (r *reader) release() {
 		r.start, r.pos, r.end = 0, 0, 0
 		if len(r.buf) > keepBufferBytes {
 			r.buf, r.spans, r.args = make([]byte, readBufferBytes), nil, nil
+			r.mem.resize(0)
 		}
 	}
 }
@@ -103,6 +105,7 @@ func (r *reader) fill() error {
 			return err
 		}
 	}
+	r.beforeRead()
 	for tries := 0; tries < 100; tries++ {
 		n, err := r.src.Read(r.buf[r.end:])
 		r.end += n
@@ -123,7 +126,11 @@ func (r *reader) makeRoom() error {
 	}
 	target := r.buf
 	if used > len(r.buf)/2 {
-		target = make([]byte, min(2*len(r.buf), maxCommandBytes))
+		size := min(2*len(r.buf), maxCommandBytes)
+		if r.mem.from != nil && !r.mem.resize(int64(size)) {
+			return protocolError("too much memory in the buffers of all clients")
+		}
+		target = make([]byte, size)
 	}
 	copy(target, r.buf[r.start:r.end])
 	r.buf, r.pos, r.end, r.start = target, r.pos-r.start, used, 0

@@ -29,6 +29,21 @@ func searchCommands() []command {
 	}
 }
 
+const (
+	// maxDefinitionBytes bounds what FT.CREATE and FT.ALTER say about one index.
+	maxDefinitionBytes = 128 << 10
+	maxAliasBytes      = 1024
+)
+
+// definitionBytes is what the words of a command take in an index's definition.
+func definitionBytes(args [][]byte) int {
+	n := 0
+	for _, a := range args {
+		n += len(a) + 24
+	}
+	return n
+}
+
 func noSuchIndex(name []byte) replyError { return replyError(string(name) + ": no such index") }
 
 func ftCreate(c *conn, args [][]byte) {
@@ -48,7 +63,7 @@ func ftCreate(c *conn, args [][]byte) {
 	case st.search.byName[name] != nil:
 		c.fail(errIndexExists)
 		return
-	case len(st.search.list) >= maxIndexes:
+	case len(st.search.list) >= maxIndexes, definitionBytes(args) > maxDefinitionBytes:
 		c.fail(errOOM)
 		return
 	}
@@ -57,6 +72,7 @@ func ftCreate(c *conn, args [][]byte) {
 		return
 	}
 	ix := newSearchIndex(name, r.def, r.fields)
+	ix.defined = definitionBytes(args)
 	st.search.insert(ix)
 	if !r.skipScan {
 		st.scan(ix)
@@ -77,6 +93,10 @@ func ftAlter(c *conn, args [][]byte) {
 		c.fail(errInnerArity)
 		return
 	}
+	if ix.defined+definitionBytes(args) > maxDefinitionBytes {
+		c.fail(errOOM)
+		return
+	}
 	w := &words{args[2:]}
 	skip := w.take("SKIPINITIALSCAN")
 	switch {
@@ -95,6 +115,7 @@ func ftAlter(c *conn, args [][]byte) {
 		return
 	}
 	ix.addFields(fields)
+	ix.defined += definitionBytes(args)
 	if !skip {
 		st.scan(ix)
 	}
@@ -122,21 +143,11 @@ func ftDropIndex(c *conn, args [][]byte) {
 	if len(args) == 3 {
 		for _, doc := range docs {
 			if doc != nil {
-				st.deleteIndexed(d, doc)
+				st.dropKey(d, doc.key)
 			}
 		}
 	}
 	c.out.ok()
-}
-
-// deleteIndexed removes a document, or a hash with miniredis.
-func (st *store) deleteIndexed(d *database, doc *document) {
-	if st.dropKey(d, doc.key) {
-		return
-	}
-	db := st.search.hashDB()
-	db.Del(doc.key)
-	st.syncHash(db, doc.key)
 }
 
 func ftList(c *conn, _ [][]byte) {
@@ -181,7 +192,7 @@ func (c *conn) alias(name, index []byte) {
 		c.fail(noSuchIndex(index))
 	case s.byName[string(name)] != nil:
 		c.fail(errAliasIsIndex)
-	case len(s.aliases) >= maxIndexes:
+	case len(s.aliases) >= maxIndexes, len(name) > maxAliasBytes:
 		c.fail(errOOM)
 	default:
 		s.aliases[string(name)] = ix
@@ -208,7 +219,7 @@ func ftAliasDel(c *conn, args [][]byte) {
 // ftTagVals lists the tags that documents have in a field.
 func ftTagVals(c *conn, args [][]byte) {
 	st := c.srv.store
-	st.lockSearch()
+	st.rlock(0)
 	defer st.mu.RUnlock()
 	ix := st.search.find(args[1])
 	if ix == nil {

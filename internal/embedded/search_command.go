@@ -4,7 +4,7 @@ package embedded
 // release it in any case.
 func (c *conn) openIndex(name []byte) *searchIndex {
 	st := c.srv.store
-	st.lockSearch()
+	st.rlock(0)
 	ix := st.search.find(name)
 	if ix == nil {
 		c.fail(replyError("No such index " + string(name)))
@@ -41,7 +41,7 @@ func ftSearch(c *conn, args [][]byte) {
 func (c *conn) evaluator(ix *searchIndex) *evaluator {
 	e := ix.newEvaluator()
 	if !ix.def.json {
-		e.hashes = c.srv.store.search.hashDB()
+		e.hashes = c.srv.store.dbs[0]
 	}
 	return e
 }
@@ -169,18 +169,14 @@ func (rr *rowReader) add(name string, v value) {
 	}
 }
 
-// hash adds all fields of a hash: those of the schema first, in its order.
-// Redis has them in the order in which they were set, which miniredis forgets.
+// hash adds all fields of a hash: those of the schema first, in its order. Redis
+// has them in the order in which they were set, which is not kept here.
 func (rr *rowReader) hash(doc *document) {
-	names, err := rr.e.hashes.HKeys(doc.key)
-	if err != nil {
-		return // it is just expiring
-	}
 	done := map[string]bool{}
 	each := func(name string) {
 		if !done[name] {
 			done[name] = true
-			rr.add(name, value{kind: valueText, text: rr.e.hashes.HGet(doc.key, name)})
+			rr.add(name, value{kind: valueText, text: string(rr.e.hashField(doc.key, name))})
 		}
 	}
 	if len(rr.r.sort) > 0 {
@@ -193,7 +189,7 @@ func (rr *rowReader) hash(doc *document) {
 			each(f.path)
 		}
 	}
-	for _, name := range names {
+	for _, name := range rr.e.hashes.hash(doc.key).names() {
 		each(name)
 	}
 }

@@ -95,11 +95,14 @@ func parseCreate(name string, args [][]byte) (createRequest, replyError) {
 			return r, err
 		}
 	}
+	hasSchema := w.take("SCHEMA")
 	switch {
 	case r.kind != "" && !strings.EqualFold(r.kind, "HASH") && !strings.EqualFold(r.kind, "JSON"):
 		return r, replyError("Invalid rule type: " + r.kind)
-	case !w.take("SCHEMA") && w.empty():
+	case !hasSchema && w.empty():
 		return r, errNoSchema
+	case !hasSchema:
+		return r, replyError(fmt.Sprintf("Unknown argument `%s`", w.left[0]))
 	}
 	r.def.options = slices.DeleteFunc(indexFlags(), func(flag string) bool {
 		return !slices.Contains(r.flags, flag) && (flag != "NOHL" || !slices.Contains(r.flags, "NOOFFSETS"))
@@ -110,9 +113,6 @@ func parseCreate(name string, args [][]byte) (createRequest, replyError) {
 	}
 	if w.empty() {
 		return r, errNoFields
-	}
-	if !is(args[len(args)-len(w.left)-1], "SCHEMA") {
-		return r, replyError(fmt.Sprintf("Unknown argument `%s`", w.left[0]))
 	}
 	var err replyError
 	r.fields, err = parseFields(w, name, r.def.json, nil)

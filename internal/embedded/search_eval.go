@@ -3,10 +3,7 @@ package embedded
 import (
 	"bytes"
 	"math"
-	"slices"
 	"strings"
-
-	"github.com/alicebob/miniredis/v2"
 )
 
 // minAffix is how long a word before or behind a star must be to find anything.
@@ -16,7 +13,7 @@ const minAffix = 2
 type evaluator struct {
 	ix     *searchIndex
 	live   bitset
-	hashes *miniredis.RedisDB // of an index on hashes
+	hashes *database // where the hashes of an index on hashes are
 }
 
 func (ix *searchIndex) newEvaluator() *evaluator {
@@ -182,7 +179,7 @@ func (e *evaluator) hasPhrase(doc *document, at int, words []wordMatch) bool {
 	g.reset(1, e.ix.def.json)
 	f := &e.ix.fields[at]
 	if !g.json {
-		g.values[0] = append(g.values[0], []byte(e.hashes.HGet(doc.key, f.path)))
+		g.values[0] = append(g.values[0], e.hashField(doc.key, f.path))
 	} else {
 		for _, span := range f.json.find(doc.json) {
 			g.values[0] = append(g.values[0], doc.json[span.from:span.to])
@@ -195,14 +192,25 @@ func (e *evaluator) hasPhrase(doc *document, at int, words []wordMatch) bool {
 	return found
 }
 
-// hashHas tells whether a hash has a field.
-func (e *evaluator) hashHas(key, name string) bool {
-	names, err := e.hashes.HKeys(key)
-	if err != nil {
-		return false
+// hash returns the hash with this key; nil: there is none.
+func (d *database) hash(key string) *hashObject {
+	if o := d.objects[key]; o != nil {
+		h, _ := o.content.(*hashObject)
+		return h
 	}
-	_, there := slices.BinarySearch(names, name)
+	return nil
+}
+
+// hashHas reports whether a hash has a field.
+func (e *evaluator) hashHas(key, name string) bool {
+	_, there := e.hashes.hash(key).get([]byte(name))
 	return there
+}
+
+// hashField returns a field's value, nil if there is none.
+func (e *evaluator) hashField(key, name string) []byte {
+	v, _ := e.hashes.hash(key).get([]byte(name))
+	return v
 }
 
 // hashNames are the fields that any of the rows' hashes has: those of the
@@ -215,8 +223,7 @@ func (e *evaluator) hashNames(rows []tableRow) []string {
 		list, seen[name] = append(list, name), true
 	}
 	for i := range rows {
-		names, _ := e.hashes.HKeys(e.ix.slots[rows[i].slot].key)
-		for _, name := range names {
+		for _, name := range e.hashes.hash(e.ix.slots[rows[i].slot].key).names() {
 			if !seen[name] {
 				list, seen[name] = append(list, name), true
 			}

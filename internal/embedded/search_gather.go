@@ -2,10 +2,7 @@ package embedded
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
-
-	"github.com/alicebob/miniredis/v2"
 )
 
 // gathered is a document's values, each at the place of its field. It is
@@ -72,21 +69,16 @@ func (n *pathNode) add(p *jsonPath, at int) {
 	n.fields = append(n.fields, at)
 }
 
-// gatherHash reads the values of all fields from a hash; false: there is none.
-func (ix *searchIndex) gatherHash(db *miniredis.RedisDB, key string) (*gathered, bool) {
+// gatherHash reads the values of all fields from a hash.
+func (ix *searchIndex) gatherHash(h *hashObject) *gathered {
 	g := &ix.scratch
 	g.reset(len(ix.fields), false)
-	names, err := db.HKeys(key)
-	if err != nil {
-		return nil, false
-	}
 	for at := range ix.fields {
-		path := ix.fields[at].path
-		if _, there := slices.BinarySearch(names, path); there {
-			g.values[at] = append(g.values[at], []byte(db.HGet(key, path)))
+		if v, there := h.get([]byte(ix.fields[at].path)); there {
+			g.values[at] = append(g.values[at], v)
 		}
 	}
-	return g, true
+	return g
 }
 
 // gatherJSON finds the values of all fields in a compact document.

@@ -20,6 +20,7 @@ type searchIndex struct {
 	live    int
 	maxDoc  int64 // how many documents were ever taken in
 	faults  indexFaults
+	defined int // bytes of its definition
 	uses    atomic.Int64
 	// dialects has a bit for each that was asked for
 	dialects atomic.Uint32
@@ -75,7 +76,17 @@ type indexFaults struct {
 	last, key string
 }
 
-func (f *indexFaults) add(text, key string) { f.count, f.last, f.key = f.count+1, text, key }
+func (f *indexFaults) add(text, key string) {
+	const enough = 1024 // both are kept when the document is gone
+	f.count, f.last, f.key = f.count+1, clip(text, enough), clip(key, enough)
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return strings.Clone(s[:n])
+	}
+	return s
+}
 
 func newSearchIndex(name string, def definition, fields []field) *searchIndex {
 	ix := &searchIndex{name: name, def: def}

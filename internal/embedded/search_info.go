@@ -9,7 +9,7 @@ const notYet = "N/A"
 // what this server does not have (cursors, garbage collection) is zero.
 func ftInfo(c *conn, args [][]byte) {
 	st := c.srv.store
-	st.lockSearch()
+	st.rlock(0)
 	defer st.mu.RUnlock()
 	ix := st.search.find(args[1])
 	if ix == nil {

@@ -1,25 +1,16 @@
 package embedded
 
-import (
-	"slices"
-	"sync/atomic"
-
-	"github.com/alicebob/miniredis/v2"
-)
+import "slices"
 
 // searches are the indexes of a server; the store's lock guards them.
 type searches struct {
 	byName  map[string]*searchIndex
 	aliases map[string]*searchIndex
-	list    []*searchIndex // in the order of their creation
-	// hashes are those that some index has taken in, volatile those of them
-	// that will expire: miniredis does it, and we look before each query.
-	hashes   map[string]*document
-	volatile map[string]bool
-	// onHashes is how many indexes are on hashes: without any, ordinary
-	// commands need not be followed.
-	onHashes atomic.Int64
-	hashDB   func() *miniredis.RedisDB
+	list    []*searchIndex       // in the order of their creation
+	hashes  map[string]*document // those that some index has taken in
+	// onHashes is how many indexes are on hashes: without any, writes to
+	// ordinary keys need not be followed.
+	onHashes int
 }
 
 func (s *searches) clear() {
@@ -27,8 +18,8 @@ func (s *searches) clear() {
 		ix.dissolve()
 	}
 	s.byName, s.aliases, s.list = map[string]*searchIndex{}, map[string]*searchIndex{}, nil
-	s.hashes, s.volatile = map[string]*document{}, map[string]bool{}
-	s.onHashes.Store(0)
+	s.hashes = map[string]*document{}
+	s.onHashes = 0
 }
 
 // find looks an index up by its name or an alias.
@@ -43,7 +34,7 @@ func (s *searches) insert(ix *searchIndex) {
 	s.byName[ix.name] = ix
 	s.list = append(s.list, ix)
 	if !ix.def.json {
-		s.onHashes.Add(1)
+		s.onHashes++
 	}
 }
 
@@ -58,7 +49,7 @@ func (s *searches) drop(ix *searchIndex) {
 	}
 	s.list = slices.DeleteFunc(s.list, func(other *searchIndex) bool { return other == ix })
 	if !ix.def.json {
-		s.onHashes.Add(-1)
+		s.onHashes--
 		for key, doc := range s.hashes {
 			s.forgetUnindexed(key, doc)
 		}
@@ -68,7 +59,6 @@ func (s *searches) drop(ix *searchIndex) {
 func (s *searches) forgetUnindexed(key string, doc *document) {
 	if len(doc.refs) == 0 {
 		delete(s.hashes, key)
-		delete(s.volatile, key)
 	}
 }
 

@@ -155,7 +155,7 @@ func (e *evaluator) readHash(slot uint32, doc *document, p *property) value {
 	if !e.hashHas(doc.key, p.hash) {
 		return value{}
 	}
-	v := value{kind: valueText, text: e.hashes.HGet(doc.key, p.hash)}
+	v := value{kind: valueText, text: string(e.hashField(doc.key, p.hash))}
 	if p.field >= 0 && e.ix.fields[p.field].kind == fieldNumeric {
 		return numberValue(e.ix.columns[p.field].numbers[slot])
 	}

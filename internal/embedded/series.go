@@ -66,6 +66,7 @@ type series struct {
 	lastV  float64
 	rules  []*rule // compactions fed by this series
 	source *series // the series that feeds this one
+	text   int64   // what it adds to store.labelBytes
 }
 
 // addResult says what became of a sample.
@@ -277,12 +278,16 @@ func (s *series) remove(p *pool, from, to int64) int64 {
 		lo := sort.Search(len(live), func(k int) bool { return live[k].ts >= from })
 		hi := max(lo, sort.Search(len(live), func(k int) bool { return live[k].ts > to }))
 		n += int64(hi - lo)
+		if lo == hi {
+			kept = append(kept, c)
+			continue
+		}
 		live = append(live[:lo], live[hi:]...)
 		if len(live) == 0 {
 			p.put(c.buf)
 			continue
 		}
-		kept = append(kept, chunk{buf: c.buf[:c.head+len(live)], head: c.head})
+		kept = p.keepRest(kept, chunk{buf: c.buf[:c.head+len(live)], head: c.head})
 	}
 	clear(s.chunks[len(kept):])
 	s.chunks = kept
@@ -290,6 +295,23 @@ func (s *series) remove(p *pool, from, to int64) int64 {
 	p.samples -= n
 	s.refreshLast()
 	return n
+}
+
+// keepRest adds what is left of a chunk to those that are kept. A few samples
+// move into the chunk before or into a smaller buffer, so that deleting most of
+// the samples gives most of the memory back.
+func (p *pool) keepRest(kept []chunk, c chunk) []chunk {
+	live := c.live()
+	if len(live) > cap(c.buf)/2 {
+		return append(kept, c)
+	}
+	if n := len(kept); n > 0 && len(kept[n-1].buf)+len(live) <= cap(kept[n-1].buf) {
+		kept[n-1].buf = append(kept[n-1].buf, live...)
+	} else {
+		kept = append(kept, chunk{buf: append(make([]sample, 0, max(chunkSmall, len(live))), live...)})
+	}
+	p.put(c.buf)
+	return kept
 }
 
 func (s *series) refreshLast() {

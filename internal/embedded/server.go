@@ -1,8 +1,7 @@
 // Package embedded is a Redis in this process: the commands of TimeSeries, of
-// JSON and of Search for log lines, which it answers like Redis 8.0, and the
-// ordinary ones, which miniredis answers. It is volatile, holds a bounded
-// number of series, samples and documents, and is meant for demos, tests and a
-// lone device.
+// JSON and of Search for log lines, answered like Redis 8.0, and the ordinary
+// ones that clients and people use. It is volatile, its memory is bounded, and
+// it is meant for demos, tests and a single device.
 package embedded
 
 import (
@@ -10,12 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/alicebob/miniredis/v2"
-	"github.com/alicebob/miniredis/v2/server"
 )
 
 const (
@@ -25,6 +22,9 @@ const (
 
 	defaultMaxDocuments     = 200_000
 	defaultMaxDocumentBytes = 256 << 20
+	defaultMaxObjectBytes   = 64 << 20
+	defaultMaxLabelBytes    = 128 << 20
+	defaultMaxClientBytes   = 256 << 20
 	// Version answered to HELLO and INFO: of the server whose answers the tests
 	// replay.
 	redisVersion = "8.0.6"
@@ -56,6 +56,20 @@ type Config struct {
 	// MaxDocumentBytes bounds the text of all JSON documents; setting more
 	// answers an OOM error. Indexes come on top, in proportion. 0 is 256 MB.
 	MaxDocumentBytes int64
+	// MaxObjectBytes bounds the memory of ordinary keys (strings, hashes, lists,
+	// sets, sorted sets, streams), as estimated; commands that could exceed it
+	// answer an OOM error. 0 is 64 MiB.
+	MaxObjectBytes int64
+	// MaxLabelBytes bounds the text of the keys and labels of all series;
+	// creating more answers an OOM error. 0 is 128 MiB.
+	MaxLabelBytes int64
+	// MaxClientBytes bounds the buffers of all clients together: incomplete
+	// commands, replies they have not read, queued transactions, messages. A
+	// client that needs more is disconnected. 0 is 256 MiB.
+	MaxClientBytes int64
+	// Insecure allows listening on an address other than loopback without a
+	// password.
+	Insecure bool
 	// Retention is given to series created with RETENTION 0 or none; at least
 	// 1 ms. 0 is unlimited.
 	Retention time.Duration
@@ -70,7 +84,8 @@ type Stats struct {
 	Series    int
 	Samples   int64
 	Documents int
-	Bytes     int64 // estimated memory of series, samples, documents and indexes
+	Ordinary  int64 // estimated memory of ordinary keys
+	Bytes     int64 // estimated memory of everything stored
 	Commands  int64 // since Listen
 	Clients   int   // connected now
 }
@@ -81,17 +96,19 @@ type Server struct {
 	log      *slog.Logger
 	listener net.Listener
 	store    *store
-	mini     *miniredis.Miniredis
-	clock    clock
-	ordinary *server.Server // mini's commands; mini forgets them when it closes
+	clients  budget // of the clients' buffers
 	commands map[string]*command
 	started  time.Time
 	failing  atomic.Pointer[string]
 	executed atomic.Int64
 	accepted atomic.Int64
+	panicked sync.Map // names of commands whose panic was logged
 
 	// serial makes EXEC atomic: it holds the lock alone, all others share it.
 	serial sync.RWMutex
+
+	pubsubMu sync.Mutex
+	pubsub   pubsub
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
@@ -100,27 +117,44 @@ type Server struct {
 }
 
 // Listen starts a server on a TCP address such as "127.0.0.1:6390"; port 0
-// picks a free one. The error is that of the listener.
+// picks a free one. An IPv4 address is listened on with IPv4 only. The error is
+// that of the listener, or ErrExposed.
 func Listen(addr string, cfg Config) (*Server, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen(network(addr), addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for embedded redis: %w", err)
 	}
-	mini, err := startMini()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start embedded redis: %w", err), l.Close())
-	}
 	s := newServer(cfg)
-	s.listener, s.mini, s.ordinary = l, mini, mini.Server()
-	s.clock.mini = mini
-	s.store.search.hashDB = func() *miniredis.RedisDB {
-		s.clock.step()
-		return mini.DB(0)
+	if !s.mayListen(l.Addr()) {
+		return nil, errors.Join(fmt.Errorf("listen for embedded redis on %s: %w", l.Addr(), ErrExposed), l.Close())
 	}
+	s.listener = l
 	s.wg.Add(1)
 	go s.accept()
 	s.log.Info("embedded redis is listening; its data is lost on exit", "address", s.Addr())
 	return s, nil
+}
+
+// ErrExposed is returned for an address that other machines can reach, without a
+// password or Config.Insecure.
+var ErrExposed = errors.New("other machines can reach this address, and no password is set")
+
+// network keeps Go from listening on IPv6 as well when the address is 0.0.0.0.
+func network(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "tcp"
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// mayListen looks at what is listened on in fact, as addr may be a name.
+func (s *Server) mayListen(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return s.cfg.Insecure || s.cfg.Password != "" || ok && tcp.IP.IsLoopback()
 }
 
 func newServer(cfg Config) *Server {
@@ -136,18 +170,32 @@ func newServer(cfg Config) *Server {
 	if cfg.MaxDocumentBytes <= 0 {
 		cfg.MaxDocumentBytes = defaultMaxDocumentBytes
 	}
+	if cfg.MaxObjectBytes <= 0 {
+		cfg.MaxObjectBytes = defaultMaxObjectBytes
+	}
+	if cfg.MaxLabelBytes <= 0 {
+		cfg.MaxLabelBytes = defaultMaxLabelBytes
+	}
+	if cfg.MaxClientBytes <= 0 {
+		cfg.MaxClientBytes = defaultMaxClientBytes
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
 		cfg: cfg, log: cfg.Logger, commands: commandTable(), started: time.Now(),
-		conns: map[*conn]struct{}{},
-		store: newStore(cfg),
+		conns:   map[*conn]struct{}{},
+		store:   newStore(cfg),
+		clients: budget{max: cfg.MaxClientBytes},
+		pubsub:  pubsub{channels: topics{}, patterns: topics{}},
 	}
 }
 
 // Addr is the address listened on, as host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Password is what clients must send; empty: nothing.
+func (s *Server) Password() string { return s.cfg.Password }
 
 // Close stops the listener, ends all connections and waits for their
 // goroutines. Calling it again does nothing. The error is the listener's.
@@ -163,7 +211,6 @@ func (s *Server) Close() error {
 		c.net.Close()
 	}
 	s.mu.Unlock()
-	s.mini.Close() // wakes clients that wait in a blocking command
 	s.wg.Wait()
 	return err
 }
@@ -173,7 +220,6 @@ func (s *Server) FlushAll() {
 	s.serial.Lock()
 	defer s.serial.Unlock()
 	s.store.flushAll()
-	s.mini.FlushAll()
 }
 
 // SetError makes every command that writes answer this error reply, code
@@ -198,16 +244,14 @@ func (s *Server) Stats() Stats {
 func (st *store) stats(out *Stats) {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	out.Series, out.Samples, out.Documents = st.series, st.pool.samples, st.docs.count
-	out.Bytes = st.docs.bytes + st.search.bytes()
+	out.Series, out.Samples, out.Documents, out.Ordinary = st.series, st.pool.samples, st.docs.count, st.objects.bytes
+	out.Bytes = st.docs.bytes + st.search.bytes() + st.objects.bytes
 	out.Bytes += int64(len(st.pool.free)) * chunkFull * sampleBytes
 	for _, d := range st.dbs {
 		for _, s := range d.keys {
 			out.Bytes += s.bytes()
 		}
-		for key := range d.docs {
-			out.Bytes += documentBytes + int64(len(key))
-		}
+		out.Bytes += documentBytes * int64(len(d.docs))
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	errNotSeries  = replyError("ERR TSDB: the key is not a TSDB key")
 	errWrongType  = replyError("ERR WRONGTYPE Operation against a key holding the wrong kind of value")
 	errOOM        = replyError("OOM command not allowed when used memory > 'maxmemory'.")
+	errMaxSeries  = replyError("OOM command not allowed when used memory > 'maxmemory': rtcollector's embedded server holds no more series; samples of existing ones are accepted")
 	errTooOld     = replyError("ERR TSDB: Timestamp is older than retention")
 	errDuplicate  = replyError("ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode")
 	defaultChunk  = 4096 // bytes, what Redis answers when nothing was asked for
@@ -25,46 +26,62 @@ const (
 	defaultPolicy = policyBlock
 )
 
-// store is all series and documents of all databases, and the search indexes.
-// One lock guards it: commands are atomic as in Redis, reads run side by side.
+// store is everything in all databases, and the search indexes. One lock guards
+// it: commands are atomic as in Redis, reads run side by side.
 type store struct {
 	mu        sync.RWMutex
+	objects   objects
 	dbs       [databases]*database
 	pool      pool
 	series    int
 	maxSeries int
-	retention int64 // ms, for series that ask for none
-	docs      documentLimits
-	search    searches
-	now       func() time.Time
+	// labelBytes is the text of all keys and labels of series.
+	labelBytes    int64
+	maxLabelBytes int64
+	retention     int64 // ms, for series that ask for none
+	docs          documentLimits
+	search        searches
+	now           func() time.Time
+
+	waiting sync.Mutex
+	written chan struct{} // closed by the next write to an ordinary key; nil if nobody waits
 }
 
 type database struct {
-	keys map[string]*series
-	docs map[string]*document
-	idx  index
-	ttl  deadlines
+	keys    map[string]*series
+	docs    map[string]*document
+	objects map[string]*object
+	idx     index
+	ttl     deadlines
+	watched map[string]map[*watch]bool
 }
 
 func newStore(cfg Config) *store {
-	st := &store{maxSeries: cfg.MaxSeries, retention: cfg.Retention.Milliseconds(), now: time.Now}
+	st := &store{maxSeries: cfg.MaxSeries, maxLabelBytes: cfg.MaxLabelBytes, retention: cfg.Retention.Milliseconds(), now: time.Now}
 	st.pool.max = int64(cfg.MaxSamples)
 	st.search.clear()
 	st.docs.maxCount, st.docs.maxBytes = cfg.MaxDocuments, cfg.MaxDocumentBytes
+	st.objects.max = cfg.MaxObjectBytes
 	for i := range st.dbs {
-		st.dbs[i] = newDatabase()
+		st.dbs[i] = &database{watched: map[string]map[*watch]bool{}}
+		st.dbs[i].clear()
 	}
 	return st
 }
 
-func newDatabase() *database {
-	return &database{keys: map[string]*series{}, docs: map[string]*document{}, idx: newIndex(), ttl: newDeadlines()}
+// clear empties a database; those who watch its keys go on doing so.
+func (d *database) clear() {
+	d.keys, d.docs, d.objects = map[string]*series{}, map[string]*document{}, map[string]*object{}
+	d.idx, d.ttl = newIndex(), newDeadlines()
 }
 
-// has tells whether a series or document of this name exists.
+// has reports whether a key exists, of any kind.
 func (d *database) has(key []byte) bool {
-	return d.keys[string(key)] != nil || d.docs[string(key)] != nil
+	return d.keys[string(key)] != nil || d.docs[string(key)] != nil || d.objects[string(key)] != nil
 }
+
+// size is the number of keys.
+func (d *database) size() int { return len(d.keys) + len(d.docs) + len(d.objects) }
 
 func (st *store) nowMillis() int64 { return st.now().UnixMilli() }
 
@@ -84,10 +101,15 @@ func (st *store) rlock(db int) *database {
 		return d
 	}
 	st.mu.RUnlock()
-	st.lock(db)
-	st.mu.Unlock()
+	st.expireNow(db)
 	st.mu.RLock()
 	return st.dbs[db]
+}
+
+func (st *store) expireNow(db int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.expire(st.dbs[db])
 }
 
 func (st *store) due(d *database) bool {
@@ -107,8 +129,12 @@ func (st *store) expire(d *database) {
 	}
 }
 
-// dropKey removes the series or document of this name.
+// dropKey removes a key of any kind and reports whether it existed.
 func (st *store) dropKey(d *database, key string) bool {
+	if o := d.objects[key]; o != nil {
+		st.dropObject(d, key, o)
+		return true
+	}
 	if s := d.keys[key]; s != nil {
 		st.drop(d, s)
 		return true
@@ -122,17 +148,47 @@ func (st *store) dropKey(d *database, key string) bool {
 
 // create adds a series; pairs are its labels.
 func (st *store) create(d *database, key []byte, set settings, pairs [][]byte) (*series, replyError) {
-	if st.series >= st.maxSeries {
+	text := seriesText(key, pairs)
+	switch {
+	case st.series >= st.maxSeries:
+		return nil, errMaxSeries
+	case st.labelBytes+text > st.maxLabelBytes:
 		return nil, errOOM
 	}
 	if set.retention == 0 {
 		set.retention = st.retention
 	}
-	s := &series{key: string(key), set: set}
+	s := &series{key: string(key), set: set, text: text}
 	d.keys[s.key] = s
 	d.idx.add(s, pairs)
 	st.series++
+	st.labelBytes += text
+	d.changed(s.key)
 	return s, ""
+}
+
+// seriesText is what a series adds to labelBytes: a label costs its place in
+// the index besides its text, which series with the same label share.
+func seriesText(key []byte, pairs [][]byte) int64 {
+	const perLabel = 64
+	n := int64(len(key))
+	for _, word := range pairs {
+		n += int64(len(word)) + perLabel/2
+	}
+	return n
+}
+
+// relabel replaces the labels of a series.
+func (st *store) relabel(d *database, s *series, pairs [][]byte) replyError {
+	text := seriesText([]byte(s.key), pairs)
+	if text > s.text && st.labelBytes+text-s.text > st.maxLabelBytes {
+		return errOOM
+	}
+	st.labelBytes += text - s.text
+	s.text = text
+	d.idx.remove(s)
+	d.idx.add(s, pairs)
+	return ""
 }
 
 // drop removes a series with its samples, rules and place in the index.
@@ -152,6 +208,8 @@ func (st *store) drop(d *database, s *series) {
 	}
 	s.chunks, s.count, s.rules = nil, 0, nil
 	st.series--
+	st.labelBytes -= s.text
+	d.changed(s.key)
 }
 
 // flush empties one database.
@@ -165,13 +223,18 @@ func (st *store) flushLocked(db int) {
 	d := st.dbs[db]
 	for _, s := range d.keys {
 		st.pool.samples -= s.count
+		st.labelBytes -= s.text
 	}
 	st.series -= len(d.keys)
+	for _, o := range d.objects {
+		st.objects.bytes -= o.counted
+	}
 	for _, doc := range d.docs {
 		st.docs.count--
-		st.docs.bytes -= int64(len(doc.json))
+		st.docs.bytes -= doc.bytes()
 	}
-	st.dbs[db] = newDatabase()
+	d.changedAll()
+	d.clear()
 	st.search.clear() // RediSearch drops its indexes whichever database it is
 }
 

@@ -1,21 +1,58 @@
 package embedded
 
 import (
-	"bufio"
 	"bytes"
-
-	"github.com/alicebob/miniredis/v2/server"
+	"time"
 )
 
-// A client that only queues must not fill our memory.
-const maxQueuedBytes = maxCommandBytes
+const (
+	// Limits of one transaction: a client that only queues must not fill the
+	// memory, and EXEC keeps all others waiting.
+	maxQueuedBytes    = maxCommandBytes
+	maxQueuedCommands = 1 << 16
+	maxExecTime       = 5 * time.Second
+	// Limits of what one client watches.
+	maxWatched      = 4096
+	maxWatchedBytes = 256 << 10
 
-// transaction is what MULTI queues. Ours, because miniredis' own cannot hold
-// commands that it does not know.
+	errExecTime = "ERR the transaction took too long, the rest of it was not run"
+)
+
+// transaction is what MULTI queues.
 type transaction struct {
 	queued [][][]byte
 	bytes  int
+	mem    lease
 	dirty  bool // a queued command was refused: EXEC discards all
+}
+
+// watch is what a client watches. The store's lock guards it.
+type watch struct {
+	broken bool // a watched key changed
+	bytes  int
+	keys   []watchedKey
+}
+
+type watchedKey struct {
+	d    *database
+	name string
+}
+
+// changed tells those who watch a key.
+func (d *database) changed(key string) {
+	if len(d.watched) == 0 {
+		return
+	}
+	for w := range d.watched[key] {
+		w.broken = true
+	}
+}
+
+// changedAll is changed for every key of the database.
+func (d *database) changedAll() {
+	for key := range d.watched {
+		d.changed(key)
+	}
 }
 
 func txMulti(c *conn, _ [][]byte) {
@@ -23,7 +60,7 @@ func txMulti(c *conn, _ [][]byte) {
 		c.out.error("ERR MULTI calls can not be nested")
 		return
 	}
-	c.tx = &transaction{}
+	c.tx = &transaction{mem: lease{from: &c.srv.clients}}
 	c.out.ok()
 }
 
@@ -32,9 +69,15 @@ func txDiscard(c *conn, _ [][]byte) {
 		c.out.error("ERR DISCARD without MULTI")
 		return
 	}
-	c.tx = nil
-	c.miniQuiet("UNWATCH")
+	c.endTransaction()
 	c.out.ok()
+}
+
+// endTransaction forgets the queue and what is watched.
+func (c *conn) endTransaction() {
+	c.tx.mem.release()
+	c.tx = nil
+	c.unwatch()
 }
 
 // queue keeps a copy of the command: its bytes belong to the reader.
@@ -45,13 +88,13 @@ func (c *conn) queue(cmd *command, args [][]byte) {
 	}
 	text := ""
 	switch {
-	case cmd == nil && !c.srv.ordinary.IsRegisteredCommand(string(args[0])):
+	case cmd == nil:
 		text = unknownCommand(args)
-	case cmd != nil && !cmd.takes(len(args)):
+	case !cmd.takes(len(args)):
 		text = cmd.wrongNumber()
-	case c.tx.bytes+size > maxQueuedBytes:
+	case c.tx.bytes+size > maxQueuedBytes, len(c.tx.queued) >= maxQueuedCommands, !c.tx.mem.resize(int64(c.tx.bytes + size)):
 		text = string(errOOM)
-	case cmd != nil && cmd.flags&flagWrite != 0 && c.srv.failing.Load() != nil:
+	case cmd.flags&flagWrite != 0 && c.srv.failing.Load() != nil:
 		text = *c.srv.failing.Load()
 	}
 	if text != "" {
@@ -68,47 +111,41 @@ func (c *conn) queue(cmd *command, args [][]byte) {
 	c.out.simple("QUEUED")
 }
 
-func txExec(c *conn, _ [][]byte) {
+func txExec(c *conn, args [][]byte) {
 	tx := c.tx
-	if tx == nil {
+	switch {
+	case len(args) > 1:
+		if tx != nil { // a client that ends a transaction badly is not left in it
+			c.endTransaction()
+		}
+		c.out.error(c.running.wrongNumber())
+		return
+	case tx == nil:
 		c.out.error("ERR EXEC without MULTI")
 		return
 	}
-	c.tx = nil
-	if tx.dirty {
-		c.miniQuiet("UNWATCH")
-		c.out.error("EXECABORT Transaction discarded because of previous errors.")
-		return
-	}
+	defer func() { c.inExec = false }()
 	c.srv.serial.Lock()
 	defer c.srv.serial.Unlock()
-	// miniredis knows whether a watched key changed: an empty transaction of
-	// its own answers nil then.
-	c.miniQuiet("MULTI")
-	if bytes.HasPrefix(c.miniQuiet("EXEC"), []byte("*-1")) {
+	broken := c.isWatchBroken()
+	c.endTransaction()
+	switch {
+	case tx.dirty:
+		c.out.error("EXECABORT Transaction discarded because of previous errors.")
+		return
+	case broken:
 		c.out.nullArray()
 		return
 	}
+	c.inExec = true
+	began := time.Now()
 	c.out.array(len(tx.queued))
 	for _, args := range tx.queued {
-		if isBlocking(args[0]) {
-			c.execBlocking(args)
+		if time.Since(began) > maxExecTime {
+			c.out.error(errExecTime)
 			continue
 		}
 		c.execute(c.srv.lookup(args[0]), args)
-	}
-}
-
-// execBlocking: in a transaction a blocking command does not wait. Inside a
-// transaction of its own miniredis knows that too.
-func (c *conn) execBlocking(args [][]byte) {
-	c.miniQuiet("MULTI")
-	c.miniQuiet(texts(args)...)
-	answer := c.miniQuiet("EXEC")
-	if one, ok := bytes.CutPrefix(answer, []byte("*1\r\n")); ok {
-		c.out.buf = append(c.out.buf, one...)
-	} else {
-		c.out.nullArray()
 	}
 }
 
@@ -117,20 +154,64 @@ func txWatch(c *conn, args [][]byte) {
 		c.out.error("ERR WATCH inside MULTI is not allowed")
 		return
 	}
-	c.delegate(args)
+	st := c.srv.store
+	d := st.lock(c.db)
+	defer st.mu.Unlock()
+	if c.watch == nil {
+		c.watch = &watch{}
+	}
+	for _, arg := range args[1:] {
+		key := string(arg)
+		if d.watched[key][c.watch] {
+			continue
+		}
+		if c.watch.bytes += len(key); len(c.watch.keys) >= maxWatched || c.watch.bytes > maxWatchedBytes {
+			c.watch.broken = true // the transaction must not run as if it were watched
+			c.fail(errOOM)
+			return
+		}
+		if d.watched[key] == nil {
+			d.watched[key] = map[*watch]bool{}
+		}
+		d.watched[key][c.watch] = true
+		c.watch.keys = append(c.watch.keys, watchedKey{d, key})
+	}
+	c.out.ok()
 }
 
-// miniQuiet lets miniredis run a command for this client without the client
-// hearing of it, and returns the reply.
-func (c *conn) miniQuiet(args ...string) []byte {
-	var answer bytes.Buffer
-	w := bufio.NewWriter(&answer)
-	quiet := server.NewPeer(w)
-	quiet.Ctx, quiet.Resp3 = c.peer.Ctx, c.out.resp3
-	c.srv.dispatch(quiet, args)
-	quiet.Flush()
-	c.peer.Ctx = quiet.Ctx
-	return answer.Bytes()
+func txUnwatch(c *conn, _ [][]byte) {
+	c.unwatch()
+	c.out.ok()
+}
+
+// isWatchBroken reports whether a watched key changed; expiring is a change.
+func (c *conn) isWatchBroken() bool {
+	if c.watch == nil {
+		return false
+	}
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, k := range c.watch.keys {
+		st.expire(k.d)
+	}
+	return c.watch.broken
+}
+
+func (c *conn) unwatch() {
+	if c.watch == nil {
+		return
+	}
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, k := range c.watch.keys {
+		delete(k.d.watched[k.name], c.watch)
+		if len(k.d.watched[k.name]) == 0 {
+			delete(k.d.watched, k.name)
+		}
+	}
+	c.watch = nil
 }
 
 func texts(args [][]byte) []string {

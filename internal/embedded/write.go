@@ -31,13 +31,10 @@ func (c *conn) fail(err replyError) bool {
 	return err != ""
 }
 
-// foreign tells whether an ordinary key of this name exists.
-func (c *conn) foreign(key []byte) bool { return c.srv.mini.DB(c.db).Exists(string(key)) }
-
 // missing is the error for a key that should be a series: it is of another
 // type, or not there.
-func (c *conn) missing(d *database, key []byte) replyError {
-	if d.docs[string(key)] != nil || c.foreign(key) {
+func (d *database) missing(key []byte) replyError {
+	if d.has(key) {
 		return errWrongType
 	}
 	return errNoKey
@@ -48,11 +45,10 @@ func tsCreate(c *conn, args [][]byte) {
 	if c.fail(err) {
 		return
 	}
-	taken := c.foreign(args[1])
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	if taken || d.has(args[1]) {
+	if d.has(args[1]) {
 		c.fail(errKeyExists)
 		return
 	}
@@ -71,8 +67,13 @@ func tsAlter(c *conn, args [][]byte) {
 	defer st.mu.Unlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(d, args[1]))
+		c.fail(d.missing(args[1]))
 		return
+	}
+	if o.has.labels {
+		if c.fail(st.relabel(d, s, o.labels)) {
+			return
+		}
 	}
 	s.alter(&o)
 	if o.has.retention {
@@ -81,10 +82,7 @@ func tsAlter(c *conn, args [][]byte) {
 		}
 		s.trim(&st.pool, s.oldestAllowed())
 	}
-	if o.has.labels {
-		d.idx.remove(s)
-		d.idx.add(s, o.labels)
-	}
+	d.changed(s.key)
 	c.out.ok()
 }
 
@@ -132,7 +130,7 @@ func tsAdd(c *conn, args [][]byte) {
 
 // createFor creates the series that a sample needs. The options of a series that is there are not even read.
 func (c *conn) createFor(d *database, key []byte, words [][]byte) (*series, replyError) {
-	if d.docs[string(key)] != nil || c.foreign(key) {
+	if d.has(key) {
 		return nil, errWrongType
 	}
 	o, err := parseOptions(words)
@@ -230,7 +228,7 @@ func tsDel(c *conn, args [][]byte) {
 	defer st.mu.Unlock()
 	s := d.keys[string(args[1])]
 	if s == nil {
-		c.fail(c.missing(d, args[1]))
+		c.fail(d.missing(args[1]))
 		return
 	}
 	n := s.remove(&st.pool, from, to)
@@ -282,13 +280,13 @@ func tsCreateRule(c *conn, args [][]byte) {
 func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err replyError) {
 	src, dest = d.keys[string(args[1])], d.keys[string(args[2])]
 	if src == nil {
-		return nil, nil, c.missing(d, args[1])
+		return nil, nil, d.missing(args[1])
 	}
 	if src.source != nil {
 		return nil, nil, errRuleSource
 	}
 	if dest == nil {
-		return nil, nil, c.missing(d, args[2])
+		return nil, nil, d.missing(args[2])
 	}
 	return src, dest, ""
 }
@@ -309,7 +307,7 @@ func tsDeleteRule(c *conn, args [][]byte) {
 	defer st.mu.Unlock()
 	src := d.keys[string(args[1])]
 	if src == nil {
-		c.fail(c.missing(d, args[1]))
+		c.fail(d.missing(args[1]))
 		return
 	}
 	dest := d.keys[string(args[2])]

@@ -1,0 +1,428 @@
+package embedded
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+)
+
+const (
+	errStreamID       = "ERR Invalid stream ID specified as stream command argument"
+	errStreamIDSmall  = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+	errStreamIDZero   = "ERR The ID specified in XADD must be greater than 0-0"
+	errStreamFull     = "ERR The stream has exhausted the last possible ID, unable to add more items"
+	errUnbalancedRead = "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
+)
+
+func streamCommands() []command {
+	return []command{
+		{"xadd", -5, flagWrite, growing(streamAdd)},
+		{"xdel", -3, flagWrite, writing(streamDel)},
+		{"xtrim", -4, flagWrite, writing(streamTrim)},
+		{"xlen", 2, 0, reading(streamLen)},
+		{"xrange", -4, 0, reading(streamRange)},
+		{"xrevrange", -4, 0, reading(streamRange)},
+		{"xinfo", -2, 0, reading(streamInfo)},
+		{"xread", -4, flagBlocks, streamRead},
+	}
+}
+
+func streamAdd(c *conn, d *database, args [][]byte) {
+	var t trim
+	create, rest, err := true, args[2:], ""
+	for parsing := true; parsing && len(rest) > 0; {
+		switch {
+		case is(rest[0], "NOMKSTREAM"):
+			create, rest = false, rest[1:]
+		case is(rest[0], "MAXLEN"), is(rest[0], "MINID"):
+			if t, rest, err = parseTrim(rest); err != "" {
+				c.out.error(err)
+				return
+			}
+		default:
+			parsing = false
+		}
+	}
+	if len(rest) < 3 || len(rest)%2 == 0 {
+		c.out.error(c.running.wrongNumber())
+		return
+	}
+	s, ok := find[*streamObject](c, d, args[1])
+	if !ok {
+		return
+	}
+	missing := s == nil
+	if missing {
+		s = &streamObject{}
+	}
+	id, err := s.newID(rest[0], uint64(c.srv.store.nowMillis()))
+	switch {
+	case missing && !create && (err == "" || err == errStreamIDSmall):
+		c.out.null()
+		return
+	case err != "":
+		c.out.error(err)
+		return
+	}
+	s.add(id, rest[1:])
+	t.apply(s)
+	c.srv.store.put(d, args[1], s)
+	c.out.bulk(id.String())
+}
+
+// newID makes the ID that XADD asks for: "*", "ms-*", or one of the client's.
+func (s *streamObject) newID(word []byte, now uint64) (streamID, string) {
+	after, more := s.last.next()
+	if !more {
+		return after, errStreamFull
+	}
+	if string(word) == "*" {
+		if id := (streamID{now, 0}); !id.less(after) {
+			return id, ""
+		}
+		return after, ""
+	}
+	if ms, isAuto := bytes.CutSuffix(word, []byte("-*")); isAuto {
+		n, err := strconv.ParseUint(string(ms), 10, 64)
+		switch {
+		case err != nil:
+			return after, errStreamID
+		case n < after.ms:
+			return after, errStreamIDSmall
+		case n == after.ms:
+			return after, ""
+		}
+		return streamID{n, 0}, ""
+	}
+	id, ok := parseStreamID(word, 0)
+	switch {
+	case !ok:
+		return id, errStreamID
+	case id == streamID{}:
+		return id, errStreamIDZero
+	case id.less(after):
+		return id, errStreamIDSmall
+	}
+	return id, ""
+}
+
+func streamDel(c *conn, d *database, args [][]byte) {
+	s, ok := find[*streamObject](c, d, args[1])
+	switch {
+	case !ok:
+		return
+	case s == nil:
+		c.out.int(0)
+		return
+	}
+	gone := map[streamID]bool{}
+	for _, word := range args[2:] {
+		id, ok := parseStreamID(word, 0)
+		if !ok {
+			c.out.error(errStreamID)
+			return
+		}
+		gone[id] = true
+	}
+	n := s.entries.keep(func(_ int, e *streamEntry) bool {
+		if gone[e.id] {
+			s.size -= e.bytes()
+		}
+		return !gone[e.id]
+	})
+	c.out.int(int64(n))
+	if n > 0 {
+		c.srv.store.wrote(d, string(args[1]))
+	}
+}
+
+func streamTrim(c *conn, d *database, args [][]byte) {
+	if !is(args[2], "MAXLEN") && !is(args[2], "MINID") {
+		c.out.error(errSyntax)
+		return
+	}
+	t, rest, err := parseTrim(args[2:])
+	if err == "" && len(rest) > 0 {
+		err = errSyntax
+	}
+	if err != "" {
+		c.out.error(err)
+		return
+	}
+	s, ok := find[*streamObject](c, d, args[1])
+	if !ok {
+		return
+	}
+	n := 0
+	if s != nil {
+		n = t.apply(s)
+	}
+	c.out.int(int64(n))
+	if n > 0 {
+		c.srv.store.wrote(d, string(args[1]))
+	}
+}
+
+func streamLen(c *conn, d *database, args [][]byte) {
+	if s, ok := find[*streamObject](c, d, args[1]); ok {
+		c.out.int(int64(s.len()))
+	}
+}
+
+// parseStreamBound reads an end of XRANGE: "-", "+", an ID, or "(" and an ID.
+func parseStreamBound(word []byte, isLow bool) (id streamID, ok bool) {
+	switch string(word) {
+	case "-":
+		return streamID{}, true
+	case "+":
+		return streamID{math.MaxUint64, math.MaxUint64}, true
+	}
+	open := len(word) > 0 && word[0] == '('
+	if open {
+		word = word[1:]
+	}
+	seq := uint64(0)
+	if !isLow {
+		seq = math.MaxUint64
+	}
+	id, ok = parseStreamID(word, seq)
+	switch {
+	case !ok || !open:
+		return id, ok
+	case isLow:
+		return id.next()
+	case id.seq > 0:
+		return streamID{id.ms, id.seq - 1}, true
+	case id.ms > 0:
+		return streamID{id.ms - 1, math.MaxUint64}, true
+	}
+	return id, false
+}
+
+func streamRange(c *conn, d *database, args [][]byte) {
+	low, high, reverse := args[2], args[3], is(args[0], "XREVRANGE")
+	if reverse {
+		low, high = high, low
+	}
+	from, okFrom := parseStreamBound(low, true)
+	to, okTo := parseStreamBound(high, false)
+	if !okFrom || !okTo {
+		c.out.error(errStreamID)
+		return
+	}
+	count := int64(math.MaxInt64)
+	if len(args) > 4 {
+		var ok bool
+		if len(args) != 6 || !is(args[4], "COUNT") {
+			c.out.error(errSyntax)
+			return
+		}
+		if count, ok = parseInt(args[5]); !ok {
+			c.out.error(errNotInteger)
+			return
+		}
+	}
+	s, ok := find[*streamObject](c, d, args[1])
+	switch {
+	case !ok:
+		return
+	case s != nil && count <= 0: // as Redis does
+		c.out.nullArray()
+		return
+	}
+	lo, hi := s.seek(from), s.len()
+	if next, more := to.next(); more {
+		hi = s.seek(next)
+	}
+	n := max(0, min(int64(hi-lo), count))
+	c.out.array(int(n))
+	for i := range int(n) {
+		if reverse {
+			c.streamEntry(s.entries.at(hi - 1 - i))
+		} else {
+			c.streamEntry(s.entries.at(lo + i))
+		}
+	}
+}
+
+func (c *conn) streamEntry(e *streamEntry) {
+	c.out.array(2)
+	c.out.bulk(e.id.String())
+	c.out.array(len(e.fields))
+	for _, f := range e.fields {
+		c.out.bulkBytes(f)
+	}
+}
+
+// maxReadStreams bounds XREAD, which may name one large stream many times.
+const maxReadStreams = 1024
+
+// readRequest is what XREAD asks for.
+type readRequest struct {
+	count    int64
+	wait     time.Duration
+	blocks   bool
+	keys     [][]byte
+	after    []streamID
+	newest   []bool // "$": what comes from now on
+	lastOnly []bool // "+": the last entry
+}
+
+func parseRead(args [][]byte) (r readRequest, err string) {
+	for ; len(args) > 0; args = args[2:] {
+		var ok bool
+		switch {
+		case is(args[0], "STREAMS"):
+			return r, r.streams(args[1:])
+		case len(args) < 2:
+			return r, errSyntax
+		case is(args[0], "COUNT"):
+			if r.count, ok = parseInt(args[1]); !ok {
+				return r, errNotInteger
+			}
+		case is(args[0], "BLOCK"):
+			ms, ok := parseInt(args[1])
+			if !ok || ms < 0 || ms > maxWaitMillis {
+				return r, errWaitRange
+			}
+			r.blocks, r.wait = true, time.Duration(ms)*time.Millisecond
+		default:
+			return r, errSyntax
+		}
+	}
+	return r, errSyntax
+}
+
+func (r *readRequest) streams(args [][]byte) string {
+	n := len(args) / 2
+	switch {
+	case n == 0 || len(args)%2 != 0:
+		return errUnbalancedRead
+	case n > maxReadStreams:
+		return "ERR too many streams"
+	}
+	r.keys = args[:n]
+	r.after, r.newest, r.lastOnly = make([]streamID, n), make([]bool, n), make([]bool, n)
+	for i, word := range args[n:] {
+		r.newest[i], r.lastOnly[i] = string(word) == "$", string(word) == "+"
+		if r.newest[i] || r.lastOnly[i] {
+			continue
+		}
+		var ok bool
+		if r.after[i], ok = parseStreamID(word, 0); !ok {
+			return errStreamID
+		}
+	}
+	return ""
+}
+
+func streamRead(c *conn, args [][]byte) {
+	r, err := parseRead(args[1:])
+	if err != "" {
+		c.out.error(err)
+		return
+	}
+	try := func() bool {
+		st := c.srv.store
+		d := st.rlock(c.db)
+		defer st.mu.RUnlock()
+		return r.answer(c, d)
+	}
+	if !r.blocks && try() || r.blocks && c.block(r.wait, try) {
+		return
+	}
+	c.out.nullArray()
+}
+
+// answer writes the entries there are; false: none yet.
+func (r *readRequest) answer(c *conn, d *database) bool {
+	type part struct {
+		key    []byte
+		s      *streamObject
+		lo, hi int
+	}
+	var parts []part
+	for i, key := range r.keys {
+		s, ok := find[*streamObject](c, d, key)
+		if !ok {
+			return true
+		}
+		if r.newest[i] { // from the first look on
+			r.newest[i] = false
+			if s != nil {
+				r.after[i] = s.last
+			}
+		}
+		if s.len() == 0 {
+			continue
+		}
+		lo := s.len() - 1
+		if !r.lastOnly[i] {
+			lo = s.len()
+			if next, more := r.after[i].next(); more {
+				lo = s.seek(next)
+			}
+		}
+		hi := s.len()
+		if r.count > 0 {
+			hi = int(min(int64(hi), int64(lo)+r.count))
+		}
+		if lo < hi {
+			parts = append(parts, part{key, s, lo, hi})
+		}
+	}
+	if len(parts) == 0 {
+		return false
+	}
+	c.out.pairs(len(parts))
+	for _, p := range parts {
+		c.out.pair(2)
+		c.out.bulkBytes(p.key)
+		c.out.array(p.hi - p.lo)
+		for i := p.lo; i < p.hi; i++ {
+			c.streamEntry(p.s.entries.at(i))
+		}
+	}
+	return true
+}
+
+func streamInfo(c *conn, d *database, args [][]byte) {
+	isGroups := is(args[1], "GROUPS")
+	if !isGroups && !is(args[1], "STREAM") || len(args) != 3 {
+		c.unknownSub("XINFO", args[1])
+		return
+	}
+	s, ok := find[*streamObject](c, d, args[2])
+	switch {
+	case !ok:
+		return
+	case s == nil:
+		c.out.error("ERR no such key")
+		return
+	case isGroups:
+		c.groupInfo(s)
+		return
+	}
+	c.out.mapOf(6)
+	for _, kv := range []struct {
+		name string
+		n    int64
+	}{{"length", int64(s.len())}, {"entries-added", s.added}, {"groups", int64(len(s.groups))}} {
+		c.out.bulk(kv.name)
+		c.out.int(kv.n)
+	}
+	c.out.bulk("last-generated-id")
+	c.out.bulk(s.last.String())
+	for _, name := range []string{"first-entry", "last-entry"} {
+		c.out.bulk(name)
+		switch {
+		case s.len() == 0:
+			c.out.null()
+		case name == "first-entry":
+			c.streamEntry(s.entries.at(0))
+		default:
+			c.streamEntry(s.entries.at(s.len() - 1))
+		}
+	}
+}

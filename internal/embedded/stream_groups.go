@@ -1,0 +1,467 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxGroups bounds the consumer groups of one stream.
+const maxGroups = 64
+
+// streamGroup is a consumer group: what it has delivered, and to whom.
+type streamGroup struct {
+	last      streamID       // newest entry that was delivered
+	pending   dict[delivery] // not acknowledged; by streamID.key
+	consumers dict[int]      // how many of these each consumer has
+}
+
+// delivery is an entry that a consumer has and did not acknowledge.
+type delivery struct {
+	consumer string
+	at       time.Time
+	times    int64
+}
+
+// key is an ID as a string with the same order.
+func (id streamID) key() string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], id.ms)
+	binary.BigEndian.PutUint64(b[8:], id.seq)
+	return string(b[:])
+}
+
+func idOfKey(key string) streamID {
+	b := []byte(key)
+	return streamID{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+func (g *streamGroup) bytes() int64 {
+	return 4*elementBytes + g.pending.text + int64(g.pending.peak)*deliveryBytes + g.consumers.text + int64(g.consumers.peak)*2*elementBytes
+}
+
+// deliveryBytes is what an entry that is not acknowledged takes.
+const deliveryBytes = 2 * elementBytes
+
+func (g *streamGroup) clone() *streamGroup {
+	return &streamGroup{g.last, g.pending.clone(), g.consumers.clone()}
+}
+
+// deliver notes that a consumer has an entry.
+func (g *streamGroup) deliver(id streamID, consumer string, now time.Time) {
+	g.settle(id)
+	g.pending.set(id.key(), delivery{consumer, now, 1})
+	g.consumers.set(consumer, g.consumers.m[consumer]+1)
+}
+
+// settle forgets a delivery and reports whether there was one.
+func (g *streamGroup) settle(id streamID) bool {
+	d, there := g.pending.m[id.key()]
+	if there {
+		g.pending.remove(id.key())
+		g.consumers.m[d.consumer]--
+	}
+	return there
+}
+
+func groupCommands() []command {
+	return []command{
+		{"xgroup", -2, flagWrite, growing(groupManage)},
+		{"xreadgroup", -7, flagWrite | flagBlocks, groupRead},
+		{"xack", -4, flagWrite, writing(groupAck)},
+		{"xpending", -3, 0, reading(groupPending)},
+	}
+}
+
+func noGroup(key, group []byte) string {
+	return "NOGROUP No such key '" + string(key) + "' or consumer group '" + string(group) + "'"
+}
+
+// group returns a group, or nil if there is no such stream or group.
+func (s *streamObject) group(name []byte) *streamGroup {
+	if s == nil {
+		return nil
+	}
+	return s.groups[string(name)]
+}
+
+func groupManage(c *conn, d *database, args [][]byte) {
+	sub := strings.ToUpper(string(args[1]))
+	if sub == "CREATE" && (len(args) == 5 || len(args) == 6 && is(args[5], "MKSTREAM")) {
+		c.createGroup(d, args)
+		return
+	}
+	known := sub == "DESTROY" && len(args) == 4 || (sub == "CREATECONSUMER" || sub == "DELCONSUMER") && len(args) == 5
+	if !known {
+		c.unknownSub("XGROUP", args[1])
+		return
+	}
+	s, ok := find[*streamObject](c, d, args[2])
+	if !ok {
+		return
+	}
+	if s == nil {
+		c.out.error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		return
+	}
+	g := s.group(args[3])
+	switch {
+	case sub == "DESTROY":
+		delete(s.groups, string(args[3]))
+		c.out.bool(g != nil)
+	case g == nil:
+		c.out.error("NOGROUP No such consumer group '" + string(args[3]) + "' for key name '" + string(args[2]) + "'")
+		return
+	case sub == "CREATECONSUMER":
+		_, there := g.consumers.m[string(args[4])]
+		g.consumers.set(string(args[4]), g.consumers.m[string(args[4])])
+		c.out.bool(!there)
+	default:
+		c.out.int(g.removeConsumer(string(args[4])))
+	}
+	c.srv.store.wrote(d, string(args[2]))
+}
+
+// removeConsumer also forgets what it did not acknowledge, and returns how many
+// entries that were.
+func (g *streamGroup) removeConsumer(name string) int64 {
+	n := int64(0)
+	for _, key := range g.pending.names() {
+		if g.pending.m[key].consumer == name {
+			g.pending.remove(key)
+			n++
+		}
+	}
+	g.consumers.remove(name)
+	return n
+}
+
+func (c *conn) createGroup(d *database, args [][]byte) {
+	s, ok := find[*streamObject](c, d, args[2])
+	if !ok {
+		return
+	}
+	switch {
+	case s == nil && len(args) == 5:
+		c.out.error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		return
+	case s == nil:
+		s = &streamObject{}
+	}
+	last, ok := s.last, true
+	if string(args[4]) != "$" {
+		last, ok = parseStreamBound(args[4], true)
+	}
+	switch {
+	case !ok:
+		c.out.error(errStreamID)
+		return
+	case s.group(args[3]) != nil:
+		c.out.error("BUSYGROUP Consumer Group name already exists")
+		return
+	case len(s.groups) >= maxGroups:
+		c.fail(errOOM)
+		return
+	case s.groups == nil:
+		s.groups = map[string]*streamGroup{}
+	}
+	s.groups[string(args[3])] = &streamGroup{last: last}
+	c.srv.store.put(d, args[2], s)
+	c.out.ok()
+}
+
+func groupAck(c *conn, d *database, args [][]byte) {
+	s, ok := find[*streamObject](c, d, args[1])
+	if !ok {
+		return
+	}
+	g, n := s.group(args[2]), int64(0)
+	if g == nil {
+		c.out.int(0)
+		return
+	}
+	for _, word := range args[3:] {
+		if _, ok := parseStreamID(word, 0); !ok {
+			c.out.error(errStreamID)
+			return
+		}
+	}
+	for _, word := range args[3:] {
+		if id, _ := parseStreamID(word, 0); g.settle(id) {
+			n++
+		}
+	}
+	c.out.int(n)
+	c.srv.store.wrote(d, string(args[1]))
+}
+
+// groupPending answers XPENDING: a summary, or entries in a range of IDs.
+func groupPending(c *conn, d *database, args [][]byte) {
+	s, ok := find[*streamObject](c, d, args[1])
+	if !ok {
+		return
+	}
+	g := s.group(args[2])
+	if g == nil {
+		c.out.error(noGroup(args[1], args[2]))
+		return
+	}
+	if len(args) == 3 {
+		c.pendingSummary(g)
+		return
+	}
+	if len(args) != 6 && len(args) != 7 {
+		c.out.error(errSyntax)
+		return
+	}
+	from, okFrom := parseStreamBound(args[3], true)
+	to, okTo := parseStreamBound(args[4], false)
+	count, okCount := parseInt(args[5])
+	switch {
+	case !okFrom || !okTo:
+		c.out.error(errStreamID)
+		return
+	case !okCount:
+		c.out.error(errNotInteger)
+		return
+	}
+	var list []string
+	for _, key := range g.pending.names() {
+		if id := idOfKey(key); id.less(from) || to.less(id) || len(args) == 7 && g.pending.m[key].consumer != string(args[6]) || int64(len(list)) >= count {
+			continue
+		}
+		list = append(list, key)
+	}
+	c.out.array(len(list))
+	for _, key := range list {
+		p := g.pending.m[key]
+		c.out.array(4)
+		c.out.bulk(idOfKey(key).String())
+		c.out.bulk(p.consumer)
+		c.out.int(max(0, c.srv.store.now().Sub(p.at).Milliseconds()))
+		c.out.int(p.times)
+	}
+}
+
+func (c *conn) pendingSummary(g *streamGroup) {
+	keys := g.pending.names()
+	c.out.array(4)
+	c.out.int(int64(len(keys)))
+	if len(keys) == 0 {
+		c.out.null()
+		c.out.null()
+		c.out.nullArray()
+		return
+	}
+	c.out.bulk(idOfKey(keys[0]).String())
+	c.out.bulk(idOfKey(keys[len(keys)-1]).String())
+	var busy []string
+	for _, name := range g.consumers.names() {
+		if g.consumers.m[name] > 0 {
+			busy = append(busy, name)
+		}
+	}
+	c.out.array(len(busy))
+	for _, name := range busy {
+		c.out.array(2)
+		c.out.bulk(name)
+		c.out.bulkBytes(appendValue2(nil, float64(g.consumers.m[name])))
+	}
+}
+
+// groupRequest is what XREADGROUP asks for.
+type groupRequest struct {
+	readRequest
+	group, consumer []byte
+	noAck           bool
+	fresh           []bool // ">": what nobody got yet
+}
+
+func parseGroupRead(args [][]byte) (r groupRequest, err string) {
+	if !is(args[0], "GROUP") {
+		return r, errSyntax
+	}
+	r.group, r.consumer = args[1], args[2]
+	rest := args[3:]
+	var plain [][]byte // as XREAD has it
+	for len(rest) > 0 && !is(rest[0], "STREAMS") {
+		if is(rest[0], "NOACK") {
+			r.noAck, rest = true, rest[1:]
+			continue
+		}
+		n := min(2, len(rest))
+		plain, rest = append(plain, rest[:n]...), rest[n:]
+	}
+	r.fresh = make([]bool, len(rest)/2)
+	for i, word := range rest {
+		if at := i - 1 - len(r.fresh); at >= 0 && string(word) == ">" {
+			r.fresh[at], word = true, []byte("0")
+		}
+		plain = append(plain, word)
+	}
+	r.readRequest, err = parseRead(plain)
+	for i := range r.newest {
+		if r.newest[i] || r.lastOnly[i] {
+			return r, errStreamID
+		}
+		r.blocks = r.blocks && r.fresh[i] // the past is there or not
+	}
+	return r, err
+}
+
+func groupRead(c *conn, args [][]byte) {
+	r, err := parseGroupRead(args[1:])
+	if err != "" {
+		c.out.error(err)
+		return
+	}
+	try := func() bool {
+		st := c.srv.store
+		d := st.lock(c.db)
+		defer st.mu.Unlock()
+		return r.deliver(c, d)
+	}
+	if !r.blocks && try() || r.blocks && c.block(r.wait, try) {
+		return
+	}
+	c.out.nullArray()
+}
+
+// deliver writes the entries there are; false: none yet.
+func (r *groupRequest) deliver(c *conn, d *database) bool {
+	st := c.srv.store
+	streams, found := make([]*streamObject, len(r.keys)), make([][]streamEntry, len(r.keys))
+	answered := 0
+	for i, key := range r.keys {
+		s, ok := find[*streamObject](c, d, key)
+		if !ok {
+			return true
+		}
+		g := s.group(r.group)
+		if g == nil {
+			c.out.error(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
+			return true
+		}
+		if streams[i] = s; r.fresh[i] {
+			found[i] = s.after(g.last, r.count)
+		} else {
+			found[i] = s.history(g, string(r.consumer), r.after[i], r.count)
+		}
+		if len(found[i]) > 0 || !r.fresh[i] {
+			answered++
+		}
+		if r.fresh[i] && !st.room(int64(len(found[i]))*(deliveryBytes+16)+growth([][]byte{r.group, r.consumer})) {
+			c.fail(errOOM)
+			return true
+		}
+	}
+	if answered == 0 {
+		return false
+	}
+	c.out.pairs(answered)
+	for i, s := range streams {
+		if len(found[i]) == 0 && r.fresh[i] {
+			continue
+		}
+		c.out.pair(2)
+		c.out.bulkBytes(r.keys[i])
+		c.out.array(len(found[i]))
+		for k := range found[i] {
+			c.deliverEntry(&found[i][k])
+		}
+		r.note(c, d, i, s.groups[string(r.group)], found[i])
+	}
+	return true
+}
+
+// deliverEntry writes an entry; one that was deleted since has no fields.
+func (c *conn) deliverEntry(e *streamEntry) {
+	if e.fields != nil {
+		c.streamEntry(e)
+		return
+	}
+	c.out.array(2)
+	c.out.bulk(e.id.String())
+	c.out.nullArray()
+}
+
+// note remembers what was delivered.
+func (r *groupRequest) note(c *conn, d *database, i int, g *streamGroup, list []streamEntry) {
+	consumer := string(r.consumer)
+	g.consumers.set(consumer, g.consumers.m[consumer])
+	for k := range list {
+		switch {
+		case r.fresh[i]:
+			g.last = list[k].id
+			if !r.noAck {
+				g.deliver(list[k].id, consumer, c.srv.store.now())
+			}
+		default:
+			p := g.pending.m[list[k].id.key()]
+			p.at, p.times = c.srv.store.now(), p.times+1
+			g.pending.m[list[k].id.key()] = p
+		}
+	}
+	c.srv.store.wrote(d, string(r.keys[i]))
+}
+
+// after returns up to count entries after an ID; a count of 0 or less is all.
+func (s *streamObject) after(id streamID, count int64) []streamEntry {
+	next, more := id.next()
+	if !more {
+		return nil
+	}
+	lo, n := s.seek(next), int64(s.len())
+	if count > 0 {
+		n = min(n, int64(lo)+min(count, math.MaxInt32))
+	}
+	var list []streamEntry
+	for i := lo; i < int(n); i++ {
+		list = append(list, *s.entries.at(i))
+	}
+	return list
+}
+
+// history returns what a consumer got after an ID and did not acknowledge.
+func (s *streamObject) history(g *streamGroup, consumer string, after streamID, count int64) []streamEntry {
+	var list []streamEntry
+	for _, key := range g.pending.names() {
+		id := idOfKey(key)
+		if !after.less(id) || g.pending.m[key].consumer != consumer {
+			continue
+		}
+		if count > 0 && int64(len(list)) >= count {
+			break
+		}
+		e := streamEntry{id: id}
+		if at := s.seek(id); at < s.len() && s.entries.at(at).id == id {
+			e = *s.entries.at(at)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// groupInfo answers XINFO GROUPS.
+func (c *conn) groupInfo(s *streamObject) {
+	c.out.array(len(s.groups))
+	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
+		g := s.groups[name]
+		lag := int64(len(s.after(g.last, 0)))
+		c.out.mapOf(6)
+		c.out.bulk("name")
+		c.out.bulk(name)
+		for _, kv := range []struct {
+			name string
+			n    int64
+		}{{"consumers", int64(len(g.consumers.m))}, {"pending", int64(len(g.pending.m))}, {"entries-read", s.added - lag}, {"lag", lag}} {
+			c.out.bulk(kv.name)
+			c.out.int(kv.n)
+		}
+		c.out.bulk("last-delivered-id")
+		c.out.bulk(g.last.String())
+	}
+}
