@@ -17,7 +17,7 @@ import (
 // the embedded server and to a redis-server, and wants the same replies.
 func TestOrdinaryKeysLikeRedis(t *testing.T) {
 	servicetest.Need(t, "redis-server", "redis-server")
-	d := servicetest.New(t, "")
+	d := servicetest.New(t)
 	d.Args = []string{"redis-server", "--port", "$PORT", "--save", "", "--bind", "127.0.0.1"}
 	d.Run()
 	pair := rivals{
