@@ -50,8 +50,12 @@ func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.D())
 	defer cancel()
 	conn, err := dial(limited, a.network, a.addr)
-	if err != nil || a.tls == nil {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	conn = newPatient(conn)
+	if a.tls == nil {
+		return conn, nil
 	}
 	secure, err := d.secure(ctx, conn, a)
 	if err != nil {
