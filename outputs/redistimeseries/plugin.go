@@ -83,7 +83,7 @@ type Writer struct {
 	shards *redisconn.Shards
 
 	alive   *telemetry.Series // the liveness key, treated like any other series
-	life    *shape            // how that is made
+	life    *shape            // how that is created
 	shapes  map[alike]*shape
 	ignores bool      // the server knows IGNORE
 	moves   uint32    // slots that have moved, which costs their series the compaction rules
@@ -91,7 +91,13 @@ type Writer struct {
 	epoch   uint64    // counts connections and minutes: a key that was refused is tried again in the next
 	renewed time.Time // when the epoch last moved on by itself
 
-	vanishing bool // series were gone at the last write: said already
+	vanishing bool    // series were gone at the last write, and that is logged
+	doubts    []doubt // series that could not be created in this round
+	doubted   string  // why; logged already
+	advanced  bool    // this write created series, whatever became of its samples
+	pace      pace
+
+	tierFailures int // writes in a row that ended because compactions were refused
 
 	batches []*telemetry.Batch
 	whole   part // of a write to a single server: everything
@@ -108,6 +114,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 		secrets: env.Secrets,
 		shapes:  map[alike]*shape{},
 		ignores: true,
+		pace:    pace{perCommand},
 		life:    &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}, chunk: largestAuto},
 	}
 	if w.log == nil {
