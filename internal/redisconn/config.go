@@ -45,6 +45,8 @@ type Config struct {
 	ConnectTimeout conf.Duration `yaml:"connect_timeout"`           // for each of: connection, proxy, handshake, Sentinel
 	Timeout        conf.Duration `yaml:"timeout"`                   // of silence on the connection, while something is expected
 	ClientName     string        `yaml:"client_name" conf:"public"` // what CLIENT LIST shows
+
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error) `yaml:"-"` // instead of the network; for tests
 }
 
 // Sentinel finds a master by its name.
