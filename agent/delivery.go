@@ -46,7 +46,7 @@ func (d *delivery[T]) deliver(ctx context.Context) (settled int, err error) {
 	began := time.Now()
 	err = d.results.call(ctx, func(ctx context.Context) error { return d.write(ctx, lease.Items) })
 	settled, err = d.results.judge(d.backlog.kind, n, err)
-	d.portion.adapt(lease.Weight, time.Since(began), err)
+	d.portion.adapt(lease.Weight, lease.Weight*settled/n, time.Since(began), err)
 	d.backlog.settle(lease, settled, d.rest(lease.Items, settled))
 	return settled, err
 }
@@ -94,15 +94,19 @@ func (d *delivery[T]) finally(ctx context.Context, items []T) error {
 type portion struct{ size, least, most int }
 
 const (
-	quickWrite = 2 * time.Second
-	slowWrite  = 10 * time.Second
+	quickWrite = 5 * time.Second
+	slowWrite  = 15 * time.Second
 )
 
 func newPortion(least, most int) portion { return portion{size: most, least: least, most: most} }
 
-func (p *portion) adapt(weight int, took time.Duration, err error) {
+// adapt learns from a write of so much weight, of which so much was settled. What was settled in spite of a failure is
+// not too much for the next time.
+func (p *portion) adapt(weight, settled int, took time.Duration, err error) {
 	switch {
-	case err != nil || took > slowWrite:
+	case err != nil:
+		p.size = max(min(p.size, weight)/2, min(settled, p.size), p.least)
+	case took > slowWrite:
 		p.size = max(min(p.size, weight)/2, p.least)
 	case took < quickWrite && 2*weight > p.size: // less says nothing about what the path can carry
 		p.size = min(2*p.size, p.most)

@@ -124,10 +124,16 @@ func (l *ledger) add(args []string, size int) string {
 	return reply.String()
 }
 
-func (l *ledger) count() int {
+// state returns how many samples arrived, how many bytes they came in, and whether they were in order.
+func (l *ledger) state() (arrived, bytes int, order error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.arrived
+	return l.arrived, l.bytes, l.order
+}
+
+func (l *ledger) count() int {
+	n, _, _ := l.state()
+	return n
 }
 
 // loadInput gives a sample of each series for each of so many ticks, all at once, as after an outage.
@@ -181,11 +187,11 @@ func randomLink(r *rand.Rand) *redistest.Link {
 	switch r.IntN(4) {
 	case 0:
 	case 1:
-		l.ResetBytes = max(perSecond(3+10*r.Float64()), 12_000)
+		l.ResetBytes = max(perSecond(1+10*r.Float64()), 6_000)
 	case 2:
 		l.ResetAfter = time.Duration(4000+r.IntN(20_000)) * time.Millisecond
 	case 3:
-		l.ResetBytes, l.ResetAfter = max(perSecond(5+10*r.Float64()), 12_000), time.Duration(8000+r.IntN(20_000))*time.Millisecond
+		l.ResetBytes, l.ResetAfter = max(perSecond(5+10*r.Float64()), 6_000), time.Duration(8000+r.IntN(20_000))*time.Millisecond
 	}
 	return l
 }
@@ -214,19 +220,69 @@ func TestEverythingArrivesOverAnyLink(t *testing.T) {
 				time.Sleep(time.Minute) // the last replies
 				stop()
 				err := <-done
-				if n := l.count(); err != nil || n != series*ticks || l.order != nil {
-					t.Fatalf("%s: %d of %d samples arrived in %v, %v, %v\n%s", name, n, series*ticks, took, err, l.order, log)
+				n, bytes, order := l.state()
+				if err != nil || n != series*ticks || order != nil {
+					t.Fatalf("%s: %d of %d samples arrived in %v, %v, %v\n%s", name, n, series*ticks, took, err, order, log)
 				}
 				if o := self.Outputs()[0]; o.Written.Load() != series*ticks || o.Dropped.Load() != 0 {
 					t.Errorf("%s: %d written, %d dropped", name, o.Written.Load(), o.Dropped.Load())
 				}
 				connecting := time.Duration(link.Dials()) * 10 * link.Latency // the handshakes of TCP and Redis
 				capacity := float64(link.Rate) * (took - connecting).Seconds()
-				t.Logf("%s: %v on %d connections, %.0f %% of the link", name, took, link.Dials(), 100*float64(l.bytes)/capacity)
-				if float64(l.bytes) < capacity/2 {
-					t.Errorf("%s: only %.0f %% of the link were used\n%s", name, 100*float64(l.bytes)/capacity, log)
+				t.Logf("%s: %v on %d connections, %.0f %% of the link", name, took, link.Dials(), 100*float64(bytes)/capacity)
+				if float64(bytes) < capacity/2 {
+					t.Errorf("%s: only %.0f %% of the link were used\n%s", name, 100*float64(bytes)/capacity, log)
 				}
 			})
 		})
 	}
+}
+
+// An agent that is stopped on a slow link settles what fits into its grace, and tells exactly what is left.
+func TestStopOnASlowLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const series, ticks = 200, 100
+		l := newLedger()
+		link := &redistest.Link{Rate: 20_000, Latency: 50 * time.Millisecond, Serve: l.serve}
+		a, self, _ := linkAgent(t, link, series, ticks)
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stop()
+		begin := time.Now()
+		err := a.Run(ctx)
+		if took := time.Since(begin); took > 28*time.Second+100*time.Millisecond {
+			t.Errorf("stopped after %v", took)
+		}
+		o := self.Outputs()[0]
+		written, lost := int(o.Written.Load()), int(o.Dropped.Load())
+		if written+lost != series*ticks || err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" %d samples were still buffered", lost)) {
+			t.Errorf("%d written, %d lost, %v", written, lost, err)
+		}
+		defer time.Sleep(time.Minute) // what is on its way yet
+		if n, bytes, _ := l.state(); n < written || n > written+2*500 || float64(bytes) < 0.9*20_000*28 {
+			t.Errorf("%d arrived, %d are said to be written; %d bytes", n, written, bytes)
+		}
+	})
+}
+
+// After an outage in which the link was dead a slow one catches up.
+func TestSlowLinkCatchesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const series, ticks = 200, 100
+		l := newLedger()
+		begin := time.Now()
+		link := &redistest.Link{Rate: 20_000, Latency: 50 * time.Millisecond}
+		link.Serve = func(conn net.Conn) {
+			if time.Since(begin) > 110*time.Second {
+				l.serve(conn)
+				return
+			}
+			_, _ = io.Copy(io.Discard, conn) // a network that swallows everything
+		}
+		a, self, log := linkAgent(t, link, series, ticks)
+		ctx, stop := context.WithTimeout(t.Context(), 260*time.Second)
+		defer stop()
+		if err := a.Run(ctx); err != nil || self.Outputs()[0].Written.Load() != series*ticks {
+			t.Errorf("%v, %d written, %s", err, self.Outputs()[0].Written.Load(), log)
+		}
+	})
 }
