@@ -34,12 +34,8 @@ func (c *cursor) next(skipped *tally) (e *entry, ms int64, v float64, ok bool) {
 		c.i++
 		e := s.Memo(c.w.slot).(*entry) // ensure has put it there
 		switch {
-		case e.state == doubtful:
-			skipped.add(inDoubt)
-		case e.state == refused:
-			if s != c.w.alive {
-				skipped.add(unwritable)
-			}
+		case e.state != ready:
+			c.skip(s, e, skipped)
 		case v-v != 0: // NaN or an infinity: Redis refuses both
 			skipped.add(notFinite)
 		default:
@@ -47,6 +43,16 @@ func (c *cursor) next(skipped *tally) (e *entry, ms int64, v float64, ok bool) {
 		}
 	}
 	return nil, 0, 0, false
+}
+
+// skip counts a sample whose series is not in Redis.
+func (c *cursor) skip(s *telemetry.Series, e *entry, skipped *tally) {
+	switch {
+	case e.state == doubtful:
+		skipped.add(inDoubt)
+	case s != c.w.alive:
+		skipped.add(unwritable)
+	}
 }
 
 // sample is what next returned last.
