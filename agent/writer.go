@@ -58,6 +58,9 @@ func newWriter(o Output, c Config) *writer {
 		bytes = c.EventBuffer
 	}
 	w.stats = c.Self.NewOutput(o.ID, samples, bytes)
+	if k, ok := o.Output.(outputs.SeriesKeeper); ok {
+		w.stats.SeriesGone = k.SeriesGone
+	}
 	w.results = newResults(log, w.stats)
 	if takesSamples {
 		w.samples = newSamples(w.stats, w.results, metrics, c, log)

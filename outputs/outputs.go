@@ -42,6 +42,12 @@ type EventWriter interface {
 	WriteEvents(ctx context.Context, events []telemetry.Event) error
 }
 
+// SeriesKeeper is an output that creates series in its destination, and counts those that were gone when it wrote to them
+// again. It may be asked from any goroutine.
+type SeriesKeeper interface {
+	SeriesGone() int64
+}
+
 // Env is what an output is built with.
 type Env struct {
 	ID       string       // unique in this agent: the name, or name#alias

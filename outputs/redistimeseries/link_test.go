@@ -31,12 +31,16 @@ type ledger struct {
 	mu      sync.Mutex
 	series  map[string][]string // key → times in the order in which they came first
 	have    map[string]bool     // key@time
-	bytes   int                 // of commands that did something new
-	arrived int                 // samples, without the signs of life
-	order   error               // a sample that came before an older one of its series
+	texts   map[string]text
+	noSet   string // what SET is answered
+	bytes   int    // of commands that did something new
+	arrived int    // samples, without the signs of life
+	order   error  // a sample that came before an older one of its series
 }
 
-func newLedger() *ledger { return &ledger{series: map[string][]string{}, have: map[string]bool{}} }
+func newLedger() *ledger {
+	return &ledger{series: map[string][]string{}, have: map[string]bool{}, texts: map[string]text{}}
+}
 
 func (l *ledger) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
@@ -92,8 +96,29 @@ func (l *ledger) execute(args []string, size int) string {
 		return l.add(args[1:], size)
 	case "hello":
 		return "*0\r\n"
+	case "set": // key value ex seconds get
+		return l.set(args)
 	}
 	return "+OK\r\n"
+}
+
+// set keeps a text, and returns the one before.
+func (l *ledger) set(args []string) string {
+	if l.noSet != "" {
+		return "-" + l.noSet + "\r\n"
+	}
+	before, exists := l.texts[args[1]]
+	seconds, _ := strconv.Atoi(args[4])
+	l.texts[args[1]] = text{args[2], time.Now().Add(time.Duration(seconds) * time.Second)}
+	if !exists || time.Now().After(before.until) {
+		return "$-1\r\n"
+	}
+	return fmt.Sprintf("$%d\r\n%s\r\n", len(before.text), before.text)
+}
+
+type text struct {
+	text  string
+	until time.Time
 }
 
 func (l *ledger) add(args []string, size int) string {

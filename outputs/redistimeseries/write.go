@@ -46,6 +46,7 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 		w.shards.Close() // the name may lead to another server by now, or want another password
 		return w.partial(got, w.client.Explain(ctx, err))
 	}
+	w.claimHost(ctx)
 	if rejected := got.rejected.reject(got.words); rejected != nil {
 		return rejected
 	}
