@@ -107,6 +107,27 @@ func TestPrefixIsSettled(t *testing.T) {
 	})
 }
 
+// An output that fails, works for a moment, and fails again is logged a few times, and then as one long failure.
+func TestFlappingIsNotLoggedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin := time.Now()
+		s.verdict = func([]*telemetry.Batch) error {
+			if n := len(s.calls); n%3 == 0 && time.Since(begin) < 10*time.Minute {
+				return &outputs.PartialError{Err: errors.New("connection reset by peer")}
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(15 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		w.logged(t, "output failed", maxFlaps+1)
+		w.logged(t, "output works again", maxFlaps+1)
+	})
+}
+
 func TestRejectedInAPrefixIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &server{}

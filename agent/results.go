@@ -20,8 +20,10 @@ const (
 	// offending samples.
 	quietPeriod = 10 * time.Minute
 
-	// steadyPeriod is the same for writes that fail again and again, but get somewhere each time.
+	// steadyPeriod is the same for an output that fails again and again, but gets somewhere each time: after it worked
+	// again for a shorter time than that maxFlaps times in a row.
 	steadyPeriod = time.Minute
+	maxFlaps     = 5
 )
 
 // results counts what becomes of an output's writes, and logs when they begin to fail, to be rejected or to be given up,
@@ -33,6 +35,9 @@ type results struct {
 	failing  health
 	rejected health
 	givenUp  health
+
+	worked time.Time // when the output was last said to work again
+	flaps  int
 }
 
 func newResults(log *slog.Logger, stats *selfstat.Output) *results {
@@ -121,13 +126,23 @@ func (r *results) countRejected(e *outputs.RejectError) {
 
 // succeeded logs that an output which failed works again.
 func (r *results) succeeded() {
-	r.failing.ok("output works again", withBuffered(r.stats, keyDropped, r.stats.Dropped.Load())...)
+	if r.failing.ok("output works again", withBuffered(r.stats, keyDropped, r.stats.Dropped.Load())...) {
+		r.worked = time.Now()
+	}
 }
 
-// failed logs that an output fails. One that gets somewhere each time is not said to work again between its failures.
+// failed logs that an output fails. One that gets somewhere each time, and fails again soon, is in the end not said to
+// work again between its failures.
 func (r *results) failed(err error, progress bool, retryIn time.Duration) {
+	begins := r.failing.since.IsZero()
+	switch {
+	case !progress, begins && time.Since(r.worked) > steadyPeriod:
+		r.flaps = 0
+	case begins:
+		r.flaps++
+	}
 	r.failing.calm = 0
-	if progress {
+	if r.flaps >= maxFlaps {
 		r.failing.calm = steadyPeriod
 	}
 	r.failing.fail("output failed, what it was given is kept and will be written again", err,

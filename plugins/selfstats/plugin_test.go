@@ -74,7 +74,7 @@ func TestGather(t *testing.T) {
 		"internal_agent_metrics_dropped": 5, "internal_agent_metrics_dropped_rate": 0,
 		"internal_agent_gather_errors": 2, "internal_agent_gather_errors_rate": 0,
 		"internal_write_series_gone_redistimeseries": 12,
-		"internal_agent_gather_timeouts": 4, "internal_agent_gather_timeouts_rate": 0,
+		"internal_agent_gather_timeouts":             4, "internal_agent_gather_timeouts_rate": 0,
 
 		"internal_gather_gather_time_ns_linux_cpu": 18e6, "internal_gather_gather_time_ns_rate_linux_cpu": 1.5e6,
 		"internal_gather_metrics_gathered_linux_cpu": 100, "internal_gather_errors_linux_cpu": 1,
