@@ -135,7 +135,7 @@ func (a *Agent) emitSamples(stats *selfstat.Input, log *slog.Logger, matters boo
 // emitter hands over a batch. Only what comes from elsewhere may wait for room: an input that is asked on time may not.
 type emitter func(ctx context.Context, b *telemetry.Batch, mayWait bool)
 
-// emit hands a batch to every output that takes what is in it. Samples never wait: a full queue drops its oldest.
+// emit hands a batch to every output that takes what is in it. Samples never wait: a full queue drops its oldest ones.
 func (a *Agent) emit(ctx context.Context, b *telemetry.Batch, mayWait bool) {
 	for _, w := range a.writers {
 		w.push(b)
@@ -143,7 +143,8 @@ func (a *Agent) emit(ctx context.Context, b *telemetry.Batch, mayWait bool) {
 	if len(b.Events) == 0 {
 		return
 	}
-	e := events{b.Events, a.stamp(b)}
+	a.stamp(b)
+	e := newEventList(b.Events)
 	for _, w := range a.writers {
 		w.pushEvents(ctx, e, mayWait)
 	}
@@ -160,9 +161,8 @@ func (a *Agent) teller(in Input) tell {
 	}
 }
 
-// stamp completes events before anybody else sees them, so that every output gives them the same identity, and returns
-// their size.
-func (a *Agent) stamp(b *telemetry.Batch) (bytes int) {
+// stamp completes events before anything else sees them, so that every output gives them the same identity.
+func (a *Agent) stamp(b *telemetry.Batch) {
 	n := uint64(len(b.Events))
 	seq := a.events.Add(n) - n
 	for i := range b.Events {
@@ -172,9 +172,7 @@ func (a *Agent) stamp(b *telemetry.Batch) (bytes int) {
 		if e.Time.IsZero() {
 			e.Time = time.Now()
 		}
-		bytes += e.Size()
 	}
-	return bytes
 }
 
 // attribute says which input events came from, unless the input knows better.
@@ -188,10 +186,12 @@ func (in *Input) attribute(b *telemetry.Batch) {
 }
 
 // Run works until ctx is done, then stops the inputs, writes out what is buffered and closes the outputs, all within
-// Config.Grace. The error says what was lost, or which input or output did not stop.
+// Config.Grace. A gather that is running when ctx ends has a quarter of that to complete, so that its samples are not
+// lost. The error says what was lost, or which input or output did not stop.
 func (a *Agent) Run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	gathers, endGathers := context.WithCancel(life)
 	start := time.Now()
 	inputsDone := make(chan struct{})
 	var inputs, writers group
@@ -199,7 +199,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		writers.run(w.id, func() { w.run(life, start, inputsDone) })
 	}
 	for _, p := range a.pollers {
-		inputs.run(p.input.ID, func() { p.run(ctx, start) })
+		inputs.run(p.input.ID, func() { p.run(ctx, gathers, start) })
 	}
 	for _, r := range a.runners {
 		inputs.run(r.input.ID, func() { r.run(ctx) })
@@ -208,6 +208,7 @@ func (a *Agent) Run(ctx context.Context) error {
 
 	var errs []error
 	deadline := time.Now().Add(a.cfg.Grace)
+	defer time.AfterFunc(a.cfg.Grace/4, endGathers).Stop()
 	for _, id := range inputs.wait(a.cfg.Grace / 2) {
 		errs = append(errs, fmt.Errorf("input %s did not stop", id))
 	}

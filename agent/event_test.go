@@ -103,7 +103,7 @@ func TestEventsAreStampedOnce(t *testing.T) {
 func TestOnceStampsEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := eventAgent().Once(t.Context(), time.Second)
-		if len(g) != 2 || len(g[0].Batch.Events) != 2 || g[1].Batch != nil || g[1].Err != nil {
+		if len(g) != 2 || len(g[0].Batch.Events) != 4 || g[1].Batch != nil || g[1].Err != nil {
 			t.Fatal(g)
 		}
 		bare, full := g[0].Batch.Events[0], g[0].Batch.Events[1]

@@ -48,16 +48,17 @@ func (h *health) fail(message string, err error, attrs ...any) {
 	}
 }
 
-// ok reports the end of a failure.
-func (h *health) ok(message string, attrs ...any) {
+// ok reports the end of a failure, and returns whether there was one.
+func (h *health) ok(message string, attrs ...any) bool {
 	if h.since.IsZero() || time.Since(h.last) < h.calm {
-		return
+		return false
 	}
 	h.log.Info(message, append([]any{keyFor, time.Since(h.since).Round(time.Millisecond)}, attrs...)...)
 	if h.tell != nil {
 		h.tell(telemetry.Informational, message)
 	}
 	h.since, h.said = time.Time{}, h.said[:0]
+	return true
 }
 
 // withoutDigits makes error texts comparable that differ in a port or a count.

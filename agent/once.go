@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,13 +14,15 @@ import (
 // Gathered is what one input gave in [Agent.Once].
 type Gathered struct {
 	ID    string
-	Batch *telemetry.Batch // of the last gather; nil if there was none
+	Batch *telemetry.Batch // of both gathers: each series' newest sample, and all events; nil if there was no answer
 	Took  time.Duration
 	Err   error
 }
 
-// Once asks every polled input twice, pause apart, because rates and percentages need two readings, and returns the
-// second answer. All inputs are asked at the same time. Inputs that things are pushed to are only tried, and come last.
+// Once asks every polled input twice, pause apart, because rates and percentages need two readings. Both answers count:
+// some values are only read once a minute, and an event about a new state comes once. The error and the time are those
+// of the second gather. All inputs are asked at the same time. Inputs that things are pushed to are only tried, and come
+// last.
 func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
 	results := make([]Gathered, len(a.pollers))
 	start := time.Now()
@@ -59,12 +62,48 @@ func (p *poller) twice(ctx context.Context, start time.Time, pause time.Duration
 			return g
 		}
 	}
-	p.ask(ctx, start)
+	first := p.ask(ctx, start)
 	if !sleep(ctx, time.Until(start.Add(pause))) {
 		g.Err = ctx.Err()
 		return g
 	}
-	return p.ask(ctx, start.Add(pause))
+	g = p.ask(ctx, start.Add(pause))
+	g.Batch = newest(first.Batch, g.Batch)
+	return g
+}
+
+// newest returns a batch with the newest sample of every series in batches, in the order of their last mention, and with
+// all events. Batches may be nil; without any other it returns nil.
+func newest(batches ...*telemetry.Batch) *telemetry.Batch {
+	batches = slices.DeleteFunc(batches, func(b *telemetry.Batch) bool { return b == nil })
+	if len(batches) == 0 {
+		return nil
+	}
+	type place struct{ batch, sample int }
+	last := map[*telemetry.Series]place{}
+	at := func(p place) int64 {
+		_, ms, _ := batches[p.batch].Sample(p.sample)
+		return ms
+	}
+	for i, b := range batches {
+		for j := range b.Len() {
+			s, ms, _ := b.Sample(j)
+			if p, known := last[s]; !known || ms >= at(p) {
+				last[s] = place{i, j}
+			}
+		}
+	}
+	latest := batches[len(batches)-1]
+	all := telemetry.NewBatch(time.UnixMilli(latest.Time), latest.At, len(last))
+	for i, b := range batches {
+		all.Events = append(all.Events, b.Events...)
+		for j := range b.Len() {
+			if s, ms, v := b.Sample(j); last[s] == (place{i, j}) {
+				all.AddAt(s, v, ms)
+			}
+		}
+	}
+	return all
 }
 
 // ask gathers once under the input's timeout. It does not wait longer for an input that ignores it.

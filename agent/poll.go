@@ -70,8 +70,8 @@ func phase(host string, interval time.Duration) time.Duration {
 }
 
 // run polls until ctx is done: once at start, so that there is something to see and rates have a baseline, and then
-// at every multiple of the interval.
-func (p *poller) run(ctx context.Context, start time.Time) {
+// at every multiple of the interval. A gather that is running then may go on until gathers is done.
+func (p *poller) run(ctx, gathers context.Context, start time.Time) {
 	defer p.close()
 	if !p.open(ctx) {
 		return
@@ -84,7 +84,7 @@ func (p *poller) run(ctx context.Context, start time.Time) {
 		if !sleep(ctx, time.Until(scheduled.Add(p.phase))) {
 			return
 		}
-		p.gather(ctx, scheduled)
+		p.gather(gathers, scheduled)
 		if p.panics >= maxPanics && !sleep(ctx, parkedPause) {
 			return
 		}
@@ -138,7 +138,7 @@ func (p *poller) close() {
 	}
 }
 
-// gather asks once and emits what there is, also when there was an error beside it.
+// gather asks once and emits what there is, even if there was an error as well.
 func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -184,7 +184,7 @@ func (p *poller) report(ctx context.Context, err error, onTime bool) {
 		if onTime {
 			p.health.ok("input works again")
 		}
-	case ctx.Err() != nil: // stopping: the error is ours
+	case ctx.Err() != nil: // stopping: we cut the gather short
 	case crash != nil:
 		p.panics++
 		p.stats.Errors.Add(1)

@@ -166,6 +166,95 @@ func TestOnceAsksTwice(t *testing.T) {
 	})
 }
 
+// What only the first of the two gathers gives counts as well: values that are read once a minute, events about a new
+// state. A series that both give has its newest sample.
+func TestOnceKeepsBothGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, second := range map[string]error{"works": nil, "fails": errors.New("connection refused")} {
+			w := newWorld()
+			rare, often := w.f.Gauge("rare", telemetry.None), w.f.Gauge("often", telemetry.None)
+			n := 0
+			w.cfg.Inputs = []Input{{ID: "a", Interval: 10 * time.Second, Live: plugins.Input{
+				Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+					if n++; n == 1 {
+						b.Add(rare, 7)
+						b.Events = append(b.Events, telemetry.Event{Message: "disk full"})
+					}
+					b.Add(often, float64(n))
+					if n == 2 {
+						return second
+					}
+					return nil
+				})}}}
+			begin := time.Now().UnixMilli()
+			got := New(w.cfg).Once(t.Context(), time.Second)[0]
+			if !errors.Is(got.Err, second) || got.Batch.Len() != 2 || len(got.Batch.Events) != 1 || got.Batch.Events[0].Seq != 1 {
+				t.Fatalf("%s: %+v", name, got)
+			}
+			s, ms, v := got.Batch.Sample(0)
+			if s != rare || ms != begin || v != 7 {
+				t.Errorf("%s: the first is %s %d %v", name, s.Name(), ms-begin, v)
+			}
+			if s, ms, v := got.Batch.Sample(1); s != often || ms != begin+1000 || v != 2 {
+				t.Errorf("%s: the second is %s %d %v", name, s.Name(), ms-begin, v)
+			}
+		}
+	})
+}
+
+func TestOnceWithoutASecondAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n := newWorld(), 0
+		release := make(chan struct{})
+		w.poll("a", time.Second, func(context.Context) error {
+			if n++; n == 2 {
+				<-release
+			}
+			return nil
+		})
+		got := New(w.cfg).Once(t.Context(), time.Second)[0]
+		if got.Err == nil || got.Batch == nil || got.Batch.Len() != 1 {
+			t.Errorf("%+v", got)
+		}
+		close(release)
+	})
+}
+
+// A gather that is running when the agent is told to stop completes, if that does not take too long; what is cut short
+// delivers what it has.
+func TestStopDuringAGather(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"completes": 2 * time.Second, "is cut short": 30 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, s := newWorld(), &server{}
+				var cut error
+				w.poll("slow", time.Minute, func(ctx context.Context) error {
+					if !sleep(ctx, takes) {
+						cut = ctx.Err()
+					}
+					return cut
+				})
+				w.write("redis", s)
+				begin := time.Now()
+				time.Sleep(time.Minute - 10*time.Second) // until the first gather at a multiple: 10 s, of which we stop in the middle
+				if err := w.runFor(11 * time.Second); err != nil {
+					t.Fatal(err)
+				}
+				if len(s.points) != 2 && name == "completes" || (cut != nil) != (name == "is cut short") {
+					t.Errorf("%d samples arrived, cut short: %v", len(s.points), cut)
+				}
+				if len(s.points) == 0 {
+					t.Error("no sample arrived")
+				}
+				if took := time.Since(begin) - 50*time.Second; took > 11*time.Second+w.cfg.Grace/4 {
+					t.Errorf("stopped after %v", took)
+				}
+				w.logged(t, "input failed", 0)
+			})
+		})
+	}
+}
+
 func TestNextTick(t *testing.T) {
 	second := func(s float64) time.Time {
 		return time.Unix(1_700_000_000, 0).Add(time.Duration(s * float64(time.Second)))

@@ -16,6 +16,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func weight(n int) int { return n % 10 }
 
+// whole never splits an item.
+func whole(n, _ int) (head, rest int, divided bool) { return n, 0, false }
+
+// tens splits an item by its weight, and keeps its name in both parts: 25 is 21 and 24.
+func tens(n, w int) (head, rest int, divided bool) {
+	w = max(w, 1)
+	if weight(n) <= w {
+		return n, 0, false
+	}
+	name := n - weight(n)
+	return name + w, name + weight(n) - w, true
+}
+
 // sum is the weight of all.
 func sum(items []int) (n int) {
 	for _, item := range items {
@@ -25,7 +38,7 @@ func sum(items []int) (n int) {
 }
 
 func TestOldestIsDropped(t *testing.T) {
-	q := New(10, 5, weight)
+	q := New(10, 5, weight, whole)
 	for _, item := range []int{14, 25, 31} { // weights 4, 5, 1: full
 		if d := sum(q.Push(item)); d != 0 {
 			t.Errorf("Push(%d) dropped %d", item, d)
@@ -40,7 +53,7 @@ func TestOldestIsDropped(t *testing.T) {
 }
 
 func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
-	q := New(3, 1, weight)
+	q := New(3, 1, weight, whole)
 	q.Push(12)
 	if d := sum(q.Push(29)); d != 2 {
 		t.Errorf("dropped %d, want 2", d)
@@ -51,7 +64,7 @@ func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
 }
 
 func TestReturnGoesInFront(t *testing.T) {
-	q := New(100, 50, weight)
+	q := New(100, 50, weight, whole)
 	for _, item := range []int{11, 22, 33} {
 		q.Push(item)
 	}
@@ -60,48 +73,78 @@ func TestReturnGoesInFront(t *testing.T) {
 		t.Fatalf("took %v of weight %d", l.Items, l.Weight)
 	}
 	q.Push(44)
-	if d := sum(l.Return()); d != 0 {
-		t.Errorf("Return dropped %d", d)
+	if d := sum(l.Settle(l.Items...)); d != 0 {
+		t.Errorf("Settle dropped %d", d)
 	}
 	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{11, 22, 33, 44}) {
-		t.Errorf("after Return: %v", got)
+		t.Errorf("after Settle: %v", got)
 	}
 }
 
-func TestReturnIntoFullQueueDropsOldest(t *testing.T) {
-	q := New(10, 5, weight)
+// What is leased is the oldest: it gives way when it comes back, and nothing newer does meanwhile.
+func TestLeaseGivesWayToWhatIsNewer(t *testing.T) {
+	q := New(10, 5, weight, whole)
 	q.Push(15)
+	q.Push(23)
 	l := q.Take(nil, 100)
-	if d := sum(q.Push(25)); d != 0 {
-		t.Errorf("%d dropped while 5 of 10 are leased", d)
+	for _, item := range []int{35, 44} {
+		if d := sum(q.Push(item)); d != 0 {
+			t.Errorf("Push(%d) dropped %d while 9 of 10 are queued", item, d)
+		}
 	}
-	if d := sum(q.Push(35)); d != 5 { // 5 leased + 5 + 5: the oldest that is not leased goes
-		t.Errorf("dropped %d, want 5", d)
+	if q.Weight() != 8+9 {
+		t.Errorf("weight %d, want what is leased and what is queued: 17", q.Weight())
 	}
-	q.Push(41)
-	if q.Weight() > 11 {
-		t.Errorf("weight %d", q.Weight())
+	if got := l.Settle(l.Items...); !slices.Equal(got, []int{15, 23}) {
+		t.Errorf("dropped %v, want the oldest: 15 and 23", got)
 	}
-	l.Return()
-	if q.Weight() > 10 {
-		t.Errorf("weight %d after Return, limit is 10", q.Weight())
+	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{35, 44}) {
+		t.Errorf("left: %v", got)
 	}
 }
 
 func TestReturnBesideAHeavyItemDropsWhatIsReturned(t *testing.T) {
-	q := New(10, 5, weight)
+	q := New(10, 5, weight, whole)
 	q.Push(19)
 	l := q.Take(nil, 100)
-	if d := sum(q.Push(28)); d != 0 { // 17 of 10, but the newest stays and the leased cannot be dropped
+	if d := sum(q.Push(28)); d != 0 {
 		t.Errorf("dropped %d", d)
 	}
-	if d := sum(l.Return()); d != 9 || q.Weight() != 8 {
-		t.Errorf("Return dropped %d, left %d; want 9 and 8", d, q.Weight())
+	if d := sum(l.Settle(l.Items...)); d != 9 || q.Weight() != 8 {
+		t.Errorf("dropped %d, left %d; want 9 and 8", d, q.Weight())
+	}
+}
+
+func TestTakeSplits(t *testing.T) {
+	q := New(100, 50, weight, tens)
+	for _, item := range []int{13, 25, 37} {
+		q.Push(item)
+	}
+	l := q.Take(nil, 4)
+	if !slices.Equal(l.Items, []int{13, 21}) || l.Weight != 4 {
+		t.Fatalf("took %v of weight %d", l.Items, l.Weight)
+	}
+	l.Settle(21) // the first is settled
+	if got := q.Take(nil, 100); !slices.Equal(got.Items, []int{21, 24, 37}) || q.Weight() != 12 {
+		t.Errorf("took %v, weight %d", got.Items, q.Weight())
+	}
+}
+
+// An item that cannot be split is taken alone if it is too heavy, and never as the second.
+func TestTakeOfWhatCannotBeSplit(t *testing.T) {
+	q := New(100, 50, weight, whole)
+	for _, item := range []int{13, 25, 37} {
+		q.Push(item)
+	}
+	for _, want := range []int{13, 25, 37} {
+		if l := q.Take(nil, 4); !slices.Equal(l.Items, []int{want}) {
+			t.Errorf("took %v, want %d", l.Items, want)
+		}
 	}
 }
 
 func TestReadyAtTheMark(t *testing.T) {
-	q := New(10, 5, weight)
+	q := New(10, 5, weight, whole)
 	q.Push(14)
 	select {
 	case <-q.Ready():
@@ -120,7 +163,7 @@ func TestReadyAtTheMark(t *testing.T) {
 func TestNothingIsLostOrMadeUp(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		q := New(1+r.IntN(50), 10, weight)
+		q := New(1+r.IntN(50), 10, weight, tens)
 		var lease *Lease[int]
 		pushed, dropped, done := 0, 0, 0
 		for range 500 {
@@ -142,12 +185,9 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 				if lease == nil {
 					continue
 				}
-				if r.IntN(2) == 0 {
-					lease.Done()
-					done += lease.Weight
-				} else {
-					dropped += sum(lease.Return())
-				}
+				settled := r.IntN(len(lease.Items) + 1)
+				done += sum(lease.Items[:settled])
+				dropped += sum(lease.Settle(lease.Items[settled:]...))
 				lease = nil
 			}
 			if q.Weight() != pushed-dropped-done {
@@ -158,7 +198,7 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 }
 
 func TestManyPushersOneTaker(t *testing.T) {
-	q := New(1<<30, 1<<29, func(int) int { return 1 })
+	q := New(1<<30, 1<<29, func(int) int { return 1 }, whole)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -171,7 +211,7 @@ func TestManyPushersOneTaker(t *testing.T) {
 	for got < 4000 {
 		l := q.Take(nil, 100)
 		got += len(l.Items)
-		l.Done()
+		l.Settle()
 	}
 	wg.Wait()
 	if q.Weight() != 0 {
@@ -180,7 +220,7 @@ func TestManyPushersOneTaker(t *testing.T) {
 }
 
 func TestOffer(t *testing.T) {
-	q := New(10, 100, weight)
+	q := New(10, 100, weight, whole)
 	if !q.Offer(19) {
 		t.Error("9 of 10 were not taken")
 	}
@@ -194,8 +234,8 @@ func TestOffer(t *testing.T) {
 	if q.Offer(31) {
 		t.Error("what is leased does not count")
 	}
-	l.Done()
-	small := New(3, 100, weight)
+	l.Settle()
+	small := New(3, 100, weight, whole)
 	if !small.Offer(19) {
 		t.Error("what never fits is not taken by an empty queue")
 	}
@@ -216,7 +256,7 @@ func wait(ctx context.Context, q *Queue[int], items ...int) *atomic.Int64 {
 
 func TestPushWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(10, 100, weight)
+		q := New(10, 100, weight, whole)
 		if in := wait(t.Context(), q, 14, 25); in.Load() != 2 {
 			t.Fatalf("%d of 2 are in", in.Load())
 		}
@@ -233,15 +273,15 @@ func TestPushWait(t *testing.T) {
 		if synctest.Wait(); in.Load() != 0 {
 			t.Error("what is leased does not count")
 		}
-		l.Return()
+		l.Settle(l.Items...)
 		if synctest.Wait(); in.Load() != 0 || q.Weight() != 9 {
 			t.Errorf("weight %d, %d are in", q.Weight(), in.Load())
 		}
-		q.Take(nil, 100).Done()
+		q.Take(nil, 100).Settle()
 		if synctest.Wait(); in.Load() != 3 || q.Weight() != 9 {
 			t.Errorf("weight %d, %d of 4 are in, want 3", q.Weight(), in.Load())
 		}
-		q.Take(nil, 100).Done()
+		q.Take(nil, 100).Settle()
 		if synctest.Wait(); in.Load() != 4 {
 			t.Errorf("%d of 4 are in", in.Load())
 		}
@@ -251,14 +291,14 @@ func TestPushWait(t *testing.T) {
 // TestPushWaitAtTheEnd: what somebody still holds then gets in, and is not trimmed either.
 func TestPushWaitAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(10, 100, weight)
+		q := New(10, 100, weight, whole)
 		q.Push(19)
 		ctx, cancel := context.WithCancel(t.Context())
 		in := wait(ctx, q, 25, 37)
 		cancel()
 		synctest.Wait()
 		l := q.Take(nil, 1)
-		if dropped := l.Return(); in.Load() != 2 || len(dropped) != 0 || q.Weight() != 21 {
+		if dropped := l.Settle(l.Items...); in.Load() != 2 || len(dropped) != 0 || q.Weight() != 21 {
 			t.Errorf("%d of 2 are in, weight %d, dropped %v", in.Load(), q.Weight(), dropped)
 		}
 		if got := q.Take(nil, 100).Items; len(got) != 3 || got[0] != 19 {

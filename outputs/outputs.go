@@ -23,8 +23,16 @@ type Output interface {
 }
 
 // MetricWriter is an output for samples. The batches are shared with other outputs and must not be changed. The error
-// says what becomes of them all: nil, they are settled; [RejectError], settled except for some that never can be;
-// [Permanent], given up; [RetryAfter] and any other error, to be written again, so a write must be idempotent.
+// says what becomes of the samples:
+//
+//   - nil: all are settled
+//   - [RejectError]: all are settled, but the destination refused some for good
+//   - [PartialError]: a prefix is settled, the rest must be written again
+//   - [Permanent]: all are given up
+//   - [RetryAfter] and any other error: all must be written again, so a write must be idempotent
+//
+// A write may take as long as the destination shows signs of life: an output gives up when it is silent, not after a
+// fixed time. When ctx ends it returns at once, with a PartialError if something is settled.
 type MetricWriter interface {
 	WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error
 }
@@ -32,6 +40,12 @@ type MetricWriter interface {
 // EventWriter is an output for events; errors are as for [MetricWriter].
 type EventWriter interface {
 	WriteEvents(ctx context.Context, events []telemetry.Event) error
+}
+
+// SeriesKeeper is an output that creates series in its destination, and counts those that were gone when it wrote to them
+// again. It may be asked from any goroutine.
+type SeriesKeeper interface {
+	SeriesGone() int64
 }
 
 // Env is what an output is built with.
@@ -71,6 +85,18 @@ type RejectError struct {
 	Err     error          // the reason, or several joined, for people
 	Reasons map[string]int // how many for which reason, in one word that never changes ("too_old"); the rest is [Other]
 }
+
+// PartialError says that a write was cut short, but got somewhere. The first Settled samples or events, in the order in
+// which they were given, are settled. Settled may be 0: then the write made other progress (it created series, for
+// example) that the next write builds on.
+type PartialError struct {
+	Settled  int
+	Rejected *RejectError // what the destination refused for good among the settled ones; nil if nothing
+	Err      error        // why the rest must be written again
+}
+
+func (e *PartialError) Error() string { return e.Err.Error() }
+func (e *PartialError) Unwrap() error { return e.Err }
 
 // Other is the reason of rejections that have no word of their own.
 const Other = "other"

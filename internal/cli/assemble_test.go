@@ -2,10 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,11 +106,13 @@ outputs: [stdout]
 func TestBalance(t *testing.T) {
 	for name, tc := range map[string]struct {
 		dropped, rejected int64
+		err               error
 		want              string
 	}{
-		"nothing lost": {0, 0, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
-		"dropped":      {2, 0, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
-		"rejected":     {0, 3, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
+		"nothing lost": {0, 0, nil, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"dropped":      {2, 0, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
+		"rejected":     {0, 3, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
+		"hung":         {0, 0, errors.New("input x did not stop"), " WARN  rtcollector stopped, but not everything stopped with it output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
 	} {
 		var self selfstat.Registry
 		o := self.NewOutput("x", 10, 0)
@@ -115,11 +120,33 @@ func TestBalance(t *testing.T) {
 		o.Dropped.Store(tc.dropped)
 		o.Rejected.Store(tc.rejected)
 		var out bytes.Buffer
-		balance(slog.New(newConsole(&out, slog.LevelInfo)), &self, time.Minute)
+		balance(slog.New(newConsole(&out, slog.LevelInfo)), &self, time.Minute, tc.err)
 		if !strings.HasSuffix(out.String(), tc.want) {
 			t.Errorf("%s: %s", name, &out)
 		}
 	}
+}
+
+// slowHandler takes a second for every line, as a terminal or a pipe that nobody reads may.
+type slowHandler struct{ slog.Handler }
+
+func (h slowHandler) Handle(ctx context.Context, r slog.Record) error {
+	time.Sleep(time.Second)
+	return h.Handler.Handle(ctx, r)
+}
+
+// An agent that has nothing to write ends at once; that it stops is logged all the same.
+func TestStopIsAlwaysAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ctx, stop := context.WithCancelCause(t.Context())
+		wait := announceStop(ctx, slog.New(slowHandler{slog.NewTextHandler(&out, nil)}))
+		stop(errors.New("terminated"))
+		wait()
+		if !strings.Contains(out.String(), "stopping: writing out what is buffered") || !strings.Contains(out.String(), "cause=terminated") {
+			t.Errorf("logged: %s", &out)
+		}
+	})
 }
 
 func TestLog(t *testing.T) {

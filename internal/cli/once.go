@@ -46,7 +46,7 @@ func (a *App) onceCommand(c *common) *cobra.Command {
 	return cmd
 }
 
-// once gathers every input twice, a second apart, prints or writes the second answer, and fails if an input failed.
+// once gathers every input twice, a second apart, prints or writes both answers, and fails if an input failed.
 func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 	cfg, _, err := a.load(ctx, c.config)
 	if err != nil {

@@ -40,18 +40,31 @@ func (a *App) run(ctx context.Context, c common) error {
 	}
 	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
-	stopping := context.AfterFunc(ctx, func() {
-		log.Info("stopping: writing out what is buffered; another signal ends at once", "cause", context.Cause(ctx), "grace", grace)
-	})
-	defer stopping()
+	stopped := announceStop(ctx, log)
 	a.saveMemory()
 	began := time.Now()
 	stopKeeping := keep(ctx, cfg.Secrets, log)
 	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // the garbage of starting
 	err = agent.New(ac).Run(ctx)
 	stopKeeping()
-	balance(log, ac.Self, time.Since(began))
+	stopped()
+	balance(log, ac.Self, time.Since(began), err)
 	return fail(err)
+}
+
+// announceStop logs as soon as ctx ends that the agent stops. The function that it returns waits until that is logged:
+// an agent with nothing to write may be at its end earlier.
+func announceStop(ctx context.Context, log *slog.Logger) (wait func()) {
+	logged := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(logged)
+		log.Info("stopping: writing out what is buffered; another signal ends at once", "cause", context.Cause(ctx), "grace", grace)
+	})
+	return func() {
+		if !stop() {
+			<-logged
+		}
+	}
 }
 
 // keep keeps the secret stores usable until stop is called: also while the agent writes out what it holds, after ctx
@@ -69,8 +82,9 @@ func keep(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (stop f
 	}
 }
 
-// balance says at the end what became of all samples and events.
-func balance(log *slog.Logger, self *selfstat.Registry, ran time.Duration) {
+// balance logs at the end what became of all samples and events. The error is the agent's: an input that did not stop
+// may have held samples that nothing counted.
+func balance(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err error) {
 	for _, in := range self.Inputs() {
 		if n := in.Unclaimed.Load(); n > 0 {
 			log.Info("events were dropped, no output takes them", "input", in.ID, "events", n)
@@ -79,8 +93,11 @@ func balance(log *slog.Logger, self *selfstat.Registry, ran time.Duration) {
 	for _, o := range self.Outputs() {
 		dropped, rejected := o.Dropped.Load(), o.Rejected.Load()
 		level, message := slog.LevelInfo, "rtcollector stopped, nothing lost"
-		if dropped+rejected > 0 {
+		switch {
+		case dropped+rejected > 0:
 			level, message = slog.LevelWarn, "rtcollector stopped, not everything was written"
+		case err != nil:
+			level, message = slog.LevelWarn, "rtcollector stopped, but not everything stopped with it"
 		}
 		log.Log(context.Background(), level, message, "output", o.ID, "written", o.Written.Load(),
 			"dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second))

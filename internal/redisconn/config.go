@@ -43,8 +43,10 @@ type Config struct {
 	HTTPProxy   string      `yaml:"http_proxy" conf:"ignored"` // the predecessor accepted it and never read it
 
 	ConnectTimeout conf.Duration `yaml:"connect_timeout"`           // for each of: connection, proxy, handshake, Sentinel
-	Timeout        conf.Duration `yaml:"timeout"`                   // for a read or a write on the connection
+	Timeout        conf.Duration `yaml:"timeout"`                   // of silence on the connection, while something is expected
 	ClientName     string        `yaml:"client_name" conf:"public"` // what CLIENT LIST shows
+
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error) `yaml:"-"` // instead of the network; for tests
 }
 
 // Sentinel finds a master by its name.

@@ -50,8 +50,12 @@ func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.D())
 	defer cancel()
 	conn, err := dial(limited, a.network, a.addr)
-	if err != nil || a.tls == nil {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	conn = newPatient(conn)
+	if a.tls == nil {
+		return conn, nil
 	}
 	secure, err := d.secure(ctx, conn, a)
 	if err != nil {
@@ -65,6 +69,8 @@ func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
 func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
 	direct := &net.Dialer{KeepAlive: 30 * time.Second}
 	switch {
+	case d.config.Dial != nil:
+		return d.config.Dial, nil
 	case network == "unix":
 	case !d.config.SOCKS5Proxy.IsZero():
 		u, err := proxyURL(ctx, "socks5_proxy", d.config.SOCKS5Proxy, d.store, parseSOCKS5)

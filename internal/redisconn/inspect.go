@@ -90,6 +90,22 @@ func readInfo(ctx context.Context, node *redis.Client) (serverInfo, error) {
 	return info, nil
 }
 
+// Evictions asks how many keys the servers have evicted to free memory, and for the policy by which they do. It needs the
+// right to INFO.
+func (c *Client) Evictions(ctx context.Context) (keys int64, policy string, err error) {
+	var mu sync.Mutex
+	err = c.eachNode(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := readInfo(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		if n := int64(info.number("evicted_keys")); n > 0 {
+			keys, policy = keys+n, info["maxmemory_policy"]
+		}
+		return err
+	})
+	return keys, policy, err
+}
+
 func (i serverInfo) number(key string) float64 {
 	n, _ := strconv.ParseFloat(i[key], 64)
 	return n

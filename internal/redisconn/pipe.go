@@ -29,9 +29,12 @@ type Pipe struct {
 // their Dialer and their credentials provider to find out: they are asked for every connection.
 func NewPipe(options *redis.Options) *Pipe { return &Pipe{options: options} }
 
-// chunk is about how much is encoded before it is sent: large enough that the system call does not count, small
-// enough that a slow link gets it through within the timeout.
+// chunk is about how much is encoded before it is sent: large enough that the system call does not count.
 const chunk = 64 << 10
+
+// window is how many chunks may be on their way without an answer: enough to keep a fast link with a long round trip
+// busy. On a slow one the socket's buffer is full earlier.
+const window = 8
 
 // Exchange sends what next encodes and hands the replies to receive.
 //
@@ -58,7 +61,7 @@ func (p *Pipe) Exchange(ctx context.Context, next func(buf []byte) ([]byte, int)
 func Full(buf []byte) bool { return len(buf) >= chunk }
 
 func (p *Pipe) exchange(next func([]byte) ([]byte, int), receive func(*Reader) error) error {
-	sent := make(chan int, 1) // of commands per chunk; its room is the window
+	sent := make(chan int, window) // of commands per chunk
 	received := make(chan error, 1)
 	conn, reader := p.conn, p.reader
 	go func() {

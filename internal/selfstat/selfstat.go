@@ -49,6 +49,7 @@ type Output struct {
 	WriteTime   atomic.Int64 // nanoseconds, total, failed writes included
 	WaitTime    atomic.Int64 // nanoseconds that inputs waited for room, total
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
+	SeriesGone  func() int64 // series that were gone from the destination; nil if the output keeps none
 
 	mu      sync.Mutex
 	reasons map[string]int64 // rejections by reason

@@ -89,6 +89,16 @@ func (b *Batch) appendAt(s *Series, v float64, ms int64) {
 // Len is the number of samples.
 func (b *Batch) Len() int { return len(b.points) }
 
+// Slice returns the samples from the i-th up to, but not including, the j-th as a batch without events. It shares their
+// memory with b.
+func (b *Batch) Slice(i, j int) *Batch {
+	part := &Batch{Time: b.Time, At: b.At, points: b.points[i:j:j]}
+	if b.times != nil {
+		part.times = b.times[i:j:j]
+	}
+	return part
+}
+
 // Weight is what the batch counts for in a buffer: its samples and events.
 func (b *Batch) Weight() int { return len(b.points) + len(b.Events) }
 

@@ -60,6 +60,14 @@ func (n Naming) Liveness(host string) string {
 	return n.Prefix + "rtcollector:hosts:" + host
 }
 
+// Agent is the key that says which agent writes a host's series. It is next to [Naming.Liveness] and holds text.
+func (n Naming) Agent(host string) string {
+	if n.Format == Tagged {
+		host = "{" + host + "}"
+	}
+	return n.Prefix + "rtcollector:agent:" + host
+}
+
 // LivenessLabels are the labels of that key.
 func LivenessLabels(host string) []telemetry.Label {
 	return []telemetry.Label{{Key: "type", Value: "host"}, {Key: "host", Value: Clean(host)}}

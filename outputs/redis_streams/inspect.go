@@ -26,7 +26,7 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 		case err == nil:
 			r.Notes = append(r.Notes, fmt.Sprintf("stream %s holds %d entries", s, n))
 		case isWrongType(err):
-			r.Faults = append(r.Faults, fmt.Sprintf("the key %s holds something that is no stream: rename or delete it, or set another stream", s))
+			r.Faults = append(r.Faults, fmt.Sprintf("the key %s holds something that is not a stream: rename or delete it, or set another stream", s))
 		}
 	}
 	return r

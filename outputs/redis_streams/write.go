@@ -12,12 +12,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
 )
 
 const nameID = "id"
 
-// WriteEvents implements [outputs.EventWriter]. When a reply was lost the same events are appended again: with the
-// same IDs, so that who reads them can tell.
+// WriteEvents implements [outputs.EventWriter]. When a reply was lost the same events are appended again, with the same
+// IDs, so that readers can tell.
 func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) error {
 	head := w.head(w.config.Stream)
 	return w.append(ctx, w.config.Stream, len(events), func(buf []byte, i int) []byte {
@@ -25,7 +26,7 @@ func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) erro
 	})
 }
 
-// append sends n commands that append to a stream, pipelined.
+// append sends n commands that append to a stream, pipelined. Those that were answered before an error are settled.
 func (w *Writer) append(ctx context.Context, stream string, n int, command func(buf []byte, i int) []byte) error {
 	if w.client == nil {
 		return errNotOpen
@@ -36,20 +37,31 @@ func (w *Writer) append(ctx context.Context, stream string, n int, command func(
 	stop := w.client.CutOn(ctx)
 	defer stop()
 	slot := w.shards.Slot(stream)
+	settled := 0
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len:    n,
 		Slot:   func(int) int { return slot },
 		Append: command,
-		Reply:  func(_ int, from *redisconn.Reader) error { return receive(from) },
+		Reply: func(i int, from *redisconn.Reader) error { // one stream has one shard, so there is no second goroutine
+			err := receive(from)
+			if err == nil && i == settled {
+				settled++
+			}
+			return err
+		},
 	})
 	if err == nil {
 		return nil
 	}
 	w.shards.Close() // the name may lead to another server by now, or want another password
 	if isWrongType(err) {
-		err = fmt.Errorf("the key %s holds something that is no stream: rename or delete it, or set another stream: %w", stream, err)
+		err = fmt.Errorf("the key %s holds something that is not a stream: rename or delete it, or set another stream: %w", stream, err)
 	}
-	return w.client.Explain(ctx, err)
+	err = w.client.Explain(ctx, err)
+	if settled > 0 {
+		err = &outputs.PartialError{Settled: settled, Err: err}
+	}
+	return err
 }
 
 func isWrongType(err error) bool {

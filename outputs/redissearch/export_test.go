@@ -23,10 +23,12 @@ func (w *Writer) StoreOnly(ctx context.Context) (func(context.Context, []telemet
 	}
 	w.client, w.shards = client, client.NewShards()
 	return func(ctx context.Context, events []telemetry.Event) error {
-		var r rejections
-		if err := w.store(ctx, events, &r); err != nil {
+		v, err := w.store(ctx, events)
+		if err != nil {
 			return err
 		}
+		var r rejections
+		v.settled(&r)
 		return r.err()
 	}, nil
 }

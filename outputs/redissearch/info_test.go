@@ -1,9 +1,14 @@
 package redissearch
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // What versions say about an index that does not exist. Sources: github.com/RediSearch/RediSearch issue 896 (1.x);
@@ -82,40 +87,50 @@ func TestParseInfo(t *testing.T) {
 	}
 }
 
-func TestStates(t *testing.T) {
-	for reply, want := range map[string]bool{
-		"OOM command not allowed when used memory > 'maxmemory'.": true, "READONLY You can't write against a read only replica.": true,
-		"LOADING Redis is loading the dataset in memory": true, "NOPERM No permissions to access a key": true, "MISCONF Redis": true,
-		"ERR unknown command 'JSON.SET', with args beginning with: ": true, "ERR max number of clients reached": true,
-		"NEWCODE whatever": true, "SEARCH_X y": true, "CROSSSLOT Keys": true, "MOVED 1 x:1": true,
-		"ERR new objects must be created at the root": false, "Existing key has wrong Redis type": false, "": false, "key must be a string": false,
+// What is settled is a prefix. Refusals that we do not know are tried again only when nothing was accepted beside them.
+func TestVerdicts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		documents []verdict
+		state     string
+		settled   int
+		rejected  int
+		err       string
+	}{
+		"stored":          {documents: []verdict{stored, stored, stored}, settled: 3},
+		"none":            {},
+		"taken":           {documents: []verdict{taken, taken, taken}, settled: 3, rejected: 3},
+		"some unknown":    {documents: []verdict{unknown, stored, unknown}, settled: 3, rejected: 2},
+		"all unknown":     {documents: []verdict{unknown, unknown}, err: "ERR odd"},
+		"taken, unknown":  {documents: []verdict{taken, unknown, unknown}, settled: 1, rejected: 1, err: "ERR odd"},
+		"passing":         {documents: []verdict{stored, unknown, notNow, stored, taken}, state: "OOM x", settled: 2, rejected: 1, err: "OOM x"},
+		"passing unknown": {documents: []verdict{unknown, notNow}, state: "OOM x", err: "OOM x"},
+		"cut":             {documents: []verdict{stored, taken, unanswered, unanswered}, settled: 2, rejected: 1},
 	} {
-		if isState(reply) != want {
-			t.Errorf("%q: %v", reply, !want)
+		v := verdicts{documents: tc.documents, state: tc.state}
+		if slices.Contains(tc.documents, unknown) {
+			v.words = "ERR odd"
+		}
+		var r rejections
+		settled, err := v.settled(&r), v.err()
+		if settled != tc.settled || r.n != tc.rejected || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
+			t.Errorf("%s: %d settled, %d rejected, error %v", name, settled, r.n, err)
 		}
 	}
 }
 
-// Refusals that nobody has heard of are tried again only when nothing was accepted beside them.
-func TestSettle(t *testing.T) {
-	for _, tc := range []struct {
-		documents, taken, unknown int
-		state                     string
-		rejected                  int
-		err                       string
-	}{
-		{documents: 3}, {documents: 0},
-		{documents: 3, taken: 3, rejected: 3},
-		{documents: 3, unknown: 2, rejected: 2},
-		{documents: 3, unknown: 3, err: "ERR odd"},
-		{documents: 3, taken: 1, unknown: 2, err: "ERR odd"},
-		{documents: 3, unknown: 1, state: "OOM x", err: "OOM x"},
-	} {
-		v := verdicts{taken: tc.taken, unknown: tc.unknown, state: tc.state, words: "ERR odd"}
+// What is settled counts the events that are too old to be stored, too, up to the first that is not settled.
+func TestPosition(t *testing.T) {
+	now := time.Now()
+	fresh, old := telemetry.Event{Time: now}, telemetry.Event{Time: now.Add(-time.Hour)}
+	events := []telemetry.Event{old, fresh, old, fresh, old, fresh, old}
+	w := &Writer{config: Settings{TTL: conf.Duration(time.Minute)}}
+	if lasting := w.lasting(events); len(lasting) != 3 {
+		t.Fatalf("%d are not too old", len(lasting))
+	}
+	for lasting, want := range map[int][2]int{0: {1, 1}, 1: {3, 2}, 2: {5, 3}, 3: {7, 4}} {
 		var r rejections
-		err := v.settle(tc.documents, &r)
-		if r.n != tc.rejected || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
-			t.Errorf("%+v: %d rejected, error %v", tc, r.n, err)
+		if n := w.position(events, lasting, &r); n != want[0] || r.n != want[1] || r.reasons["too_old"] != want[1] {
+			t.Errorf("%d stored: %d settled, %d too old, want %v", lasting, n, r.n, want)
 		}
 	}
 }

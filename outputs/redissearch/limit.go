@@ -73,28 +73,29 @@ func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
 		}
 	}
 	var removed atomic.Int64
-	v := verdicts{clustered: w.clustered()}
+	v := newVerdicts(w.clustered(), 1, len(keys))
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len:  len(keys),
 		Slot: func(i int) int { return w.shards.Slot(keys[i]) },
 		Append: func(buf []byte, i int) []byte {
 			return redisconn.AppendArg(redisconn.AppendArg(redisconn.AppendCommand(buf, 2), "UNLINK"), keys[i])
 		},
-		Reply: func(_ int, from *redisconn.Reader) error {
+		Reply: func(i int, from *redisconn.Reader) error {
 			kind, text, err := from.Line()
 			switch {
 			case err != nil:
 				return err
 			case kind == '-':
-				return v.refuse(string(text))
+				return v.refuse(i, string(text))
 			case string(text) == "1":
 				removed.Add(1)
 			}
+			v.documents[i] = stored
 			return nil
 		},
 	})
 	if err != nil {
 		return 0, err
 	}
-	return removed.Load(), v.settle(len(keys), &rejections{})
+	return removed.Load(), v.err()
 }

@@ -120,8 +120,9 @@ type Writer struct {
 	client *redisconn.Client
 	shards *redisconn.Shards
 
-	ready     bool  // the index was as it must be when we last looked
-	failures  int64 // that the index had counted then
+	ready     bool      // the index was as it must be when we last looked
+	failures  int64     // that the index had counted then
+	began     time.Time // the write
 	trimmed   time.Time
 	trimError string // said already
 }

@@ -27,6 +27,8 @@ func (w *Writer) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(ou
 		}
 		w.client, w.shards = client, client.NewShards()
 	}
+	stop := w.client.CutOn(ctx)
+	defer stop()
 	words, beginnings := queried(q.Words)
 	r := &eventReader{w: w, q: q, words: append(wholeWords(q.Text), words...), beginnings: beginnings, from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64)}
 	if q.Last == 0 {

@@ -1,6 +1,8 @@
 package redissearch
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,17 +13,31 @@ import (
 // verdicts collects what the server answers to the documents of one write.
 type verdicts struct {
 	clustered bool
-	replies   int // to the commands of one document
+	replies   int       // to the commands of one document
+	documents []verdict // each is written by one goroutine
 
-	mu      sync.Mutex // the shards of a cluster answer side by side
-	state   string     // a refusal that is about the server, not about a document
-	taken   int        // keys that hold something else
-	unknown int
-	words   string // of the first refusal that we do not know
+	mu    sync.Mutex // the shards of a cluster answer side by side
+	state string     // the first refusal that is about the server, not about a document
+	words string     // of the first refusal that we do not know
+}
+
+// verdict is what became of one document.
+type verdict uint8
+
+const (
+	unanswered verdict = iota
+	stored
+	taken   // its key holds something else
+	unknown // refused in words that we do not know
+	notNow  // refused for a reason that will pass
+)
+
+func newVerdicts(clustered bool, replies, documents int) *verdicts {
+	return &verdicts{clustered: clustered, replies: replies, documents: make([]verdict, documents)}
 }
 
 // receive reads the replies to one document. A redirection is returned, so that the document is sent again elsewhere.
-func (v *verdicts) receive(_ int, from *redisconn.Reader) error {
+func (v *verdicts) receive(i int, from *redisconn.Reader) error {
 	refusal := ""
 	for range v.replies {
 		reply, err := from.Item()
@@ -33,12 +49,13 @@ func (v *verdicts) receive(_ int, from *redisconn.Reader) error {
 		}
 	}
 	if refusal == "" {
+		v.documents[i] = stored
 		return nil
 	}
-	return v.refuse(refusal)
+	return v.refuse(i, refusal)
 }
 
-func (v *verdicts) refuse(reply string) error {
+func (v *verdicts) refuse(i int, reply string) error {
 	if _, ok := redisconn.ReadRedirect(reply); ok && v.clustered {
 		return redisconn.ServerError(reply)
 	}
@@ -46,16 +63,13 @@ func (v *verdicts) refuse(reply string) error {
 	defer v.mu.Unlock()
 	switch {
 	case isTakenKey(reply):
-		v.taken++
-	case isState(reply):
-		if v.state == "" {
-			v.state = reply
-		}
+		v.documents[i] = taken
+	case redisconn.IsPassing(reply):
+		v.documents[i] = notNow
+		v.state = cmp.Or(v.state, reply)
 	default:
-		v.unknown++
-		if v.words == "" {
-			v.words = reply
-		}
+		v.documents[i] = unknown
+		v.words = cmp.Or(v.words, reply)
 	}
 	return nil
 }
@@ -65,27 +79,33 @@ func isTakenKey(reply string) bool {
 	return strings.HasPrefix(strings.TrimPrefix(reply, "ERR "), "WRONGTYPE ") || strings.Contains(reply, "wrong Redis type")
 }
 
-// isState tells refusals that are about the server, and will pass, from those that are about a command: they begin
-// with a code of their own (LOADING, OOM, NOPERM …). A command that the server does not know is a module that it
-// lacks.
-func isState(reply string) bool {
-	code, _, _ := strings.Cut(reply, " ")
-	if code == "ERR" || len(code) < 3 {
-		return strings.HasPrefix(reply, "ERR unknown command") || strings.HasPrefix(reply, "ERR max number of clients")
-	}
-	return strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
-}
-
-// settle says what becomes of the write. Refusals that nobody has heard of are a property of the documents when others
-// were accepted beside them, and of the server, to be tried again, when none was.
-func (v *verdicts) settle(documents int, r *rejections) error {
+// err returns why documents must be written again, or nil. Refusals in unknown words are a property of the documents when
+// others were accepted, and of the server, to be tried again, when none was.
+func (v *verdicts) err() error {
 	if v.state != "" {
 		return redisconn.ServerError(v.state)
 	}
-	if v.unknown > 0 && v.unknown+v.taken == documents {
+	if v.words != "" && !slices.Contains(v.documents, stored) {
 		return redisconn.ServerError(v.words)
 	}
-	r.add("key_taken", v.taken, "whose key is taken by something else")
-	r.add(outputs.Other, v.unknown, "refused: "+v.words)
 	return nil
+}
+
+// settled returns how many documents, from the first on, need not be written again, and adds those among them that were
+// refused to r.
+func (v *verdicts) settled(r *rejections) int {
+	anyStored := slices.Contains(v.documents, stored)
+	end := slices.IndexFunc(v.documents, func(d verdict) bool {
+		return d == unanswered || d == notNow || d == unknown && !anyStored
+	})
+	if end < 0 {
+		end = len(v.documents)
+	}
+	counts := map[verdict]int{}
+	for _, d := range v.documents[:end] {
+		counts[d]++
+	}
+	r.add("key_taken", counts[taken], "whose key is taken by something else")
+	r.add(outputs.Other, counts[unknown], "refused: "+v.words)
+	return end
 }

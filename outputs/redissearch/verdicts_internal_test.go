@@ -9,9 +9,9 @@ import (
 
 // The reply to PEXPIREAT does not hide that the document was refused.
 func TestRefusalBeforeAnAnswer(t *testing.T) {
-	v := verdicts{replies: 2}
+	v := newVerdicts(false, 2, 1)
 	err := v.receive(0, redisconn.NewReader(strings.NewReader("-WRONGTYPE x\r\n:0\r\n")))
-	if err != nil || v.taken != 1 {
-		t.Errorf("%v, %d taken", err, v.taken)
+	if err != nil || v.documents[0] != taken {
+		t.Errorf("%v, %v", err, v.documents)
 	}
 }

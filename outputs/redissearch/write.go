@@ -28,58 +28,83 @@ func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) erro
 	stop := w.client.CutOn(ctx)
 	defer stop()
 	var r rejections
-	if err := w.write(ctx, events, &r); err != nil {
-		w.ready = false
-		w.shards.Close() // the name may lead to another server by now, or want another password
-		return w.client.Explain(ctx, err)
+	settled, err := w.write(ctx, events, &r)
+	if err == nil {
+		return r.err()
 	}
-	return r.err()
+	w.ready = false
+	w.shards.Close() // the name may lead to another server by now, or want another password
+	err = w.client.Explain(ctx, err)
+	if settled > 0 {
+		err = &outputs.PartialError{Settled: settled, Rejected: r.reject(), Err: err}
+	}
+	return err
 }
 
-func (w *Writer) write(ctx context.Context, events []telemetry.Event, r *rejections) error {
+// write returns how many events are settled, from the first on. Those that are stored stay settled when looking at the
+// index fails: RediSearch takes them in as soon as the index is there.
+func (w *Writer) write(ctx context.Context, events []telemetry.Event, r *rejections) (settled int, err error) {
 	if !w.ready {
 		if err := w.ensure(ctx); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	events = w.lasting(events, r)
-	if err := w.store(ctx, events, r); err != nil {
-		return err
+	lasting := w.lasting(events)
+	v, err := w.store(ctx, lasting)
+	settled = w.position(events, v.settled(r), r)
+	if err != nil {
+		return settled, err
 	}
 	in, exists, err := w.inspect(ctx)
 	if err != nil {
-		return err
+		return settled, err
 	}
 	if !exists {
 		w.log.Warn("the search index is gone, making it again", "index", w.config.Index)
-		return w.ensure(ctx)
+		return settled, w.ensure(ctx)
 	}
 	if missing, err := w.config.compare(in); err != nil || len(missing) > 0 {
-		return w.ensure(ctx)
+		return settled, w.ensure(ctx)
 	}
-	w.countRefused(in, len(events), r)
+	w.countRefused(in, len(lasting), r)
 	w.limit(ctx, in.documents)
-	return nil
+	return settled, nil
 }
 
-// lasting leaves out the events whose time to live is over already.
-func (w *Writer) lasting(events []telemetry.Event, r *rejections) []telemetry.Event {
-	if w.config.TTL == 0 {
+// isOver reports whether an event's time to live was over at a moment.
+func (w *Writer) isOver(e *telemetry.Event, now time.Time) bool {
+	return w.config.TTL != 0 && !e.Time.After(now.Add(-w.config.TTL.D()))
+}
+
+// lasting returns the events without those whose time to live is over already. It keeps the moment for position.
+func (w *Writer) lasting(events []telemetry.Event) []telemetry.Event {
+	w.began = time.Now()
+	over := func(e telemetry.Event) bool { return w.isOver(&e, w.began) }
+	if w.config.TTL == 0 || !slices.ContainsFunc(events, over) {
 		return events
 	}
-	oldest := time.Now().Add(-w.config.TTL.D())
-	old := func(e telemetry.Event) bool { return !e.Time.After(oldest) }
-	if !slices.ContainsFunc(events, old) {
-		return events
+	return slices.DeleteFunc(slices.Clone(events), over)
+}
+
+// position returns how many of all events are settled when so many of the lasting ones are, and counts those among them
+// whose time is over.
+func (w *Writer) position(events []telemetry.Event, lasting int, r *rejections) (settled int) {
+	old := 0
+	for i := range events {
+		if w.isOver(&events[i], w.began) {
+			old++
+		} else if lasting--; lasting < 0 {
+			break
+		}
+		settled++
 	}
-	kept := slices.DeleteFunc(slices.Clone(events), old)
-	r.add("too_old", len(events)-len(kept), fmt.Sprintf("older than the ttl, %v", w.config.TTL))
-	return kept
+	r.add("too_old", old, fmt.Sprintf("older than the ttl, %v", w.config.TTL))
+	return settled
 }
 
 // store writes the documents, pipelined.
-func (w *Writer) store(ctx context.Context, events []telemetry.Event, r *rejections) error {
-	v := verdicts{clustered: w.clustered(), replies: w.replies()}
+func (w *Writer) store(ctx context.Context, events []telemetry.Event) (*verdicts, error) {
+	v := newVerdicts(w.clustered(), w.replies(), len(events))
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len: len(events),
 		Slot: func(i int) int {
@@ -88,10 +113,10 @@ func (w *Writer) store(ctx context.Context, events []telemetry.Event, r *rejecti
 		Append: func(buf []byte, i int) []byte { return w.appendEvent(buf, &events[i]) },
 		Reply:  v.receive,
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = v.err()
 	}
-	return v.settle(len(events), r)
+	return v, err
 }
 
 // countRefused finds out whether the index refused documents of this write. It counts refusals and names the last
@@ -124,9 +149,17 @@ func (r *rejections) add(reason string, n int, why string) {
 	}
 }
 
-func (r *rejections) err() error {
+// reject returns nil when nothing was rejected.
+func (r *rejections) reject() *outputs.RejectError {
 	if r.n == 0 {
 		return nil
 	}
 	return &outputs.RejectError{N: r.n, Err: errors.Join(r.errs...), Reasons: r.reasons}
+}
+
+func (r *rejections) err() error {
+	if rejected := r.reject(); rejected != nil {
+		return rejected
+	}
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -15,51 +14,36 @@ import (
 // link to answer within the timeout.
 const pipelined = 500
 
-// What RedisTimeSeries 8.0 says about a single key.
-const (
-	sayExists   = "ERR TSDB: key already exists"
-	sayNoSeries = "ERR TSDB: the key is not a TSDB key"
-	sayNoKey    = "ERR TSDB: the key does not exist"
-)
-
-// isTimeSeriesReply says whether an error concerns one key only, and so also that the module is there. The module puts
-// ERR before most of its errors, even before WRONGTYPE, but not before all. It counts the arguments that it understands, so
-// that their number may be wrong for one key and right for the next.
-func isTimeSeriesReply(text string) bool {
-	text = strings.TrimPrefix(text, "ERR ")
-	return strings.HasPrefix(text, "TSDB:") || strings.HasPrefix(text, "WRONGTYPE ") || strings.HasPrefix(text, "wrong number of arguments for 'ts.")
-}
-
 // create asks for every key. The first member makes it; whether it may keep it is decided when it exists already.
 func (w *Writer) create(ctx context.Context, claims []*claim) error {
 	first := func(c *claim) *candidate { return c.members[0] }
 	return w.define(ctx, "TS.CREATE", claims, first, func(c *claim, refusal string) {
-		c.exists = refusal == sayExists
-		if !c.exists {
-			c.owner, c.refusal = c.members[0], refusal
+		if c.exists = isExisting(refusal); !c.exists {
+			c.owner, c.refusal, c.settled = c.members[0], refusal, true
 		}
 	})
 }
 
-// alter brings series along whose retention, policy or labels are not what the configuration says now.
+// alter updates series whose retention, policy or labels are not what the configuration says now.
 func (w *Writer) alter(ctx context.Context, claims []*claim) error {
 	owner := func(c *claim) *candidate { return c.owner }
 	return w.define(ctx, "TS.ALTER", claims, owner, func(c *claim, refusal string) {
-		if refusal != sayNoKey {
+		c.settled = true
+		if !isNoKey(refusal) {
 			c.refusal = refusal
 		}
 	})
 }
 
-// define sends a definition per claim. A refusal that concerns one key goes to got, "" when there is none; any other
-// error fails them all.
+// define sends a definition per claim and hands each answer to got: "", or a refusal.
 func (w *Writer) define(ctx context.Context, command string, claims []*claim, of func(*claim) *candidate, got func(*claim, string)) error {
 	return w.each(ctx, claims, func(buf []byte, c *claim) []byte {
 		return appendDefinition(buf, command, c, of(c))
 	}, got)
 }
 
-// each sends one command per claim.
+// each sends one command per claim and hands each answer to got: "", or a refusal, unless that is a redirection to
+// follow.
 func (w *Writer) each(ctx context.Context, claims []*claim, command func([]byte, *claim) []byte, got func(*claim, string)) error {
 	if len(claims) == 0 {
 		return nil
@@ -73,11 +57,11 @@ func (w *Writer) each(ctx context.Context, claims []*claim, command func([]byte,
 			if err != nil {
 				return err
 			}
-			if refusal := string(text); refusal == "" || isTimeSeriesReply(refusal) {
-				got(claims[i], refusal)
-				return nil
+			if w.client.Clustered && isRedirection(string(text)) {
+				return redisconn.ServerError(text)
 			}
-			return redisconn.ServerError(text)
+			got(claims[i], string(text))
+			return nil
 		},
 	})
 }
@@ -112,10 +96,14 @@ func (w *Writer) inspect(ctx context.Context, claims []*claim) error {
 			cmds[i] = p.Do(ctx, "TS.INFO", c.key)
 		}
 		_, _ = p.Exec(ctx) // its error is that of the first command that failed; all are looked at
+		var failed error
 		for i, c := range part {
-			if err := c.inspected(cmds[i].Result()); err != nil {
-				return err
+			if err := c.inspected(cmds[i].Result()); err != nil && failed == nil {
+				failed = err
 			}
+		}
+		if failed != nil {
+			return failed
 		}
 	}
 	return nil
@@ -128,11 +116,12 @@ func (c *claim) inspected(reply any, err error) error {
 	case err == nil:
 	case !errors.As(err, &refusal) || !isTimeSeriesReply(refusal.Error()):
 		return err
-	case refusal.Error() != sayNoKey: // gone since a moment ago is well: writing finds out and comes back
-		c.owner, c.refusal = c.members[0], refusal.Error()
+	case !isNoKey(refusal.Error()): // a key that was deleted meanwhile is no error here: the write will recreate it
+		c.owner, c.refusal, c.settled = c.members[0], refusal.Error(), true
 		return nil
 	}
 	c.info = parseInfo(reply)
 	c.owner = c.info.ownerOf(c.members)
+	c.settled = c.owner == nil || c.info.matches(c.owner.shape, c.owner.labels)
 	return nil
 }

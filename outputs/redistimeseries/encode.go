@@ -7,10 +7,6 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// perCommand is how many samples one TS.MADD carries: beyond some hundred the server gains nothing from more, and a
-// command is what it executes in one go.
-const perCommand = 500
-
 const (
 	maddFull    = "*1501\r\n$7\r\nTS.MADD\r\n" // 1 + 3 * perCommand
 	maddTail    = "\r\n$7\r\nTS.MADD\r\n"
@@ -38,10 +34,8 @@ func (c *cursor) next(skipped *tally) (e *entry, ms int64, v float64, ok bool) {
 		c.i++
 		e := s.Memo(c.w.slot).(*entry) // ensure has put it there
 		switch {
-		case e.state == refused:
-			if s != c.w.alive {
-				skipped.add(unwritable)
-			}
+		case e.state != ready:
+			c.skip(s, e, skipped)
 		case v-v != 0: // NaN or an infinity: Redis refuses both
 			skipped.add(notFinite)
 		default:
@@ -49,6 +43,16 @@ func (c *cursor) next(skipped *tally) (e *entry, ms int64, v float64, ok bool) {
 		}
 	}
 	return nil, 0, 0, false
+}
+
+// skip counts a sample whose series is not in Redis.
+func (c *cursor) skip(s *telemetry.Series, e *entry, skipped *tally) {
+	switch {
+	case e.state == doubtful:
+		skipped.add(inDoubt)
+	case s != c.w.alive:
+		skipped.add(unwritable)
+	}
 }
 
 // sample is what next returned last.
@@ -59,7 +63,8 @@ func (c *cursor) sample() (*telemetry.Series, int64, float64) {
 // encoder turns samples into TS.MADD commands. Samples of different groups never share one.
 type encoder struct {
 	cursor
-	groups  [][]*telemetry.Batch // those behind the cursor's
+	groups  [][]*telemetry.Batch // those after the cursor's
+	most    int                  // samples in a command
 	skipped tally
 	ms      int64  // the time that stamp holds
 	stamp   []byte // the time as an argument; nearly always the same for a whole batch
@@ -67,6 +72,7 @@ type encoder struct {
 
 func (n *encoder) reset(w *Writer, groups [][]*telemetry.Batch) {
 	n.cursor, n.groups = cursor{w: w}, groups
+	n.most = w.pace.samples
 	n.skipped = tally{}
 	n.stamp = n.stamp[:0]
 }
@@ -94,7 +100,7 @@ func (n *encoder) command(buf []byte) []byte {
 	start := len(buf)
 	buf = append(buf, maddFull...)
 	samples := 0
-	for samples < perCommand {
+	for samples < n.most {
 		e, ms, v, ok := n.next(&n.skipped)
 		if !ok {
 			break

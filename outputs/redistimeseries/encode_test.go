@@ -15,7 +15,7 @@ import (
 
 // encoded returns a writer without a server, and batches of series that it takes for made.
 func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
-	w := &Writer{}
+	w := &Writer{pace: pace{perCommand}}
 	f := telemetry.NewFactory("host-with-a-name", "bench", nil, 1)
 	var all []*telemetry.Series
 	for i := range series {
@@ -101,10 +101,12 @@ func TestUnknownRefusalIsRepeated(t *testing.T) {
 	var r results
 	r.reset(false)
 	for _, text := range []string{"ERR TSDB: the moon is full", "ERR TSDB: Timestamp is older than retention", "ERR TSDB: the tide is low"} {
-		r.refuse([]byte(text))
+		r.answer([]byte(text))
 	}
+	var rejected tally
+	r.count(&rejected)
 	const want = "3 rejected: 1 older than the retention of their series\n2 refused: ERR TSDB: the moon is full"
-	if err := r.rejected.err(r.words); err == nil || err.Error() != want {
+	if err := rejected.reject(r.words); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -186,7 +188,7 @@ func BenchmarkBuffered(b *testing.B) {
 	for b.Loop() {
 		_, warm := encoded(series, 1)
 		before := heap()
-		q := buffer.New(2*series*ticks, series*ticks, (*telemetry.Batch).Weight)
+		q := buffer.New(2*series*ticks, series*ticks, (*telemetry.Batch).Weight, nil)
 		for tick := range ticks {
 			at := time.UnixMilli(int64(tick) * 1000)
 			batch := telemetry.NewBatch(at, at, series)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
@@ -17,25 +18,40 @@ type claim struct {
 	owner   *candidate   // nil: the key belongs to a series that is none of these
 	exists  bool
 	info    info
-	refusal string // why Redis will not have the owner
+	refusal string // why Redis refuses the owner
+	settled bool   // it is known what becomes of the claim
 }
 
-// ensure sees to it that every series of the batches stands in Redis. What is known costs one look at its memo.
+// ensure makes every series of the batches exist in Redis. What is known costs one look at its memo. What was found out
+// before an error stays known.
 func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
+	w.doubts = w.doubts[:0]
 	claims := w.collect(batches)
-	if len(claims) == 0 {
-		return nil
-	}
-	err := w.place(ctx, claims)
-	if err == nil {
-		err = w.ensureTiers(ctx, claims)
-	}
-	if err != nil { // whatever was done, it is looked at again
-		for m := range members(claims) {
-			m.entry.state = unknown
+	for some := range slices.Chunk(claims, w.pace.series(len(claims))) {
+		err := w.place(ctx, some)
+		if err == nil {
+			err = w.ensureTiers(ctx, some)
+		}
+		if err != nil && w.config.compacts() { // whether they have their rules is looked at again
+			for m := range members(some) {
+				m.entry.state = unknown
+			}
+		}
+		w.advanced = w.advanced || anyReady(some)
+		if err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
+}
+
+func anyReady(claims []*claim) bool {
+	for m := range members(claims) {
+		if m.entry.state == ready {
+			return true
+		}
+	}
+	return false
 }
 
 // members iterates over the series that want keys, whichever they got.
@@ -53,15 +69,15 @@ func members(claims []*claim) func(yield func(*candidate) bool) {
 
 // place gives every claimed key to a series, and keys of their own to those that lost theirs to another.
 func (w *Writer) place(ctx context.Context, claims []*claim) error {
-	if err := w.settle(ctx, claims); err != nil {
-		return err
-	}
+	err := w.settle(ctx, claims)
 	var seconds []*claim
 	for _, c := range claims {
-		seconds = append(seconds, w.assign(c)...)
+		if c.settled {
+			seconds = append(seconds, w.assign(c)...)
+		}
 	}
-	if len(seconds) == 0 {
-		return nil
+	if err != nil || len(seconds) == 0 {
+		return err
 	}
 	if err := w.settle(ctx, seconds); err != nil {
 		return err
@@ -80,8 +96,7 @@ func (w *Writer) place(ctx context.Context, claims []*claim) error {
 	return nil
 }
 
-// taken is why a series is refused whose second key is another's, too: 32 bits of hash are the same, as unlikely as
-// that sounds.
+// taken is why a series is refused whose second key belongs to another as well: 32 bits of hash are the same.
 const taken = "the key belongs to another series"
 
 // collect lists the keys that are not known yet, in the order of their first series.
@@ -144,7 +159,7 @@ func (w *Writer) wanted(s *telemetry.Series) *entry {
 func (w *Writer) pending(e *entry) bool {
 	switch e.state {
 	case ready:
-		return e.moves != w.moves
+		return e.moves != w.moves || e.lacksTiers && e.epoch != w.epoch
 	case refused:
 		return e.epoch != w.epoch
 	}
@@ -167,13 +182,57 @@ func (w *Writer) assign(c *claim) (others []*claim) {
 		}
 		m.key = c.key
 		m.entry.setKey(c.key, w.shards.Slot(c.key))
-		m.entry.state, m.entry.moves = ready, w.moves
+		m.entry.state, m.entry.moves, m.entry.lacksTiers = ready, w.moves, false
 		m.entry.said = m.entry.said && c.refusal != ""
-		if c.refusal != "" {
+		switch {
+		case c.refusal == "":
+		case c.refusal == taken || isTimeSeriesReply(c.refusal):
 			w.refuse(m.entry, c)
+		default:
+			m.entry.state = doubtful
+			w.doubts = append(w.doubts, doubt{m.entry, c})
 		}
 	}
 	return others
+}
+
+// doubt is a series that could not be created, for a reason that may concern the server as well as the series.
+type doubt struct {
+	entry *entry
+	claim *claim
+}
+
+// resolveDoubts decides about series that could not be created. Where the server took samples in the same write, the
+// refusal is about new series only (it holds no more of them, or the user may not create them): the series are refused.
+// Otherwise it returns the refusal, so that everything is written again. The nodes of a cluster do not speak for each
+// other.
+func (w *Writer) resolveDoubts(parts []*part) error {
+	accepted := false
+	for _, p := range parts {
+		if p.err != nil || p.moved != "" {
+			return nil // they stay in doubt
+		}
+		accepted = accepted || p.res.accepted
+	}
+	switch {
+	case len(w.doubts) == 0:
+		if accepted {
+			w.doubted = ""
+		}
+		return nil
+	case !accepted || w.client.Clustered:
+		return redisconn.ServerError(w.doubts[0].claim.refusal)
+	}
+	for _, d := range w.doubts {
+		d.entry.state, d.entry.epoch = refused, w.epoch
+	}
+	first := w.doubts[0].claim
+	if reason, _, _ := strings.Cut(first.refusal, " "); reason != w.doubted {
+		w.doubted = reason
+		w.log.Error("redis refuses to create series, their samples are rejected; it is tried again every minute",
+			"series", len(w.doubts), "key", first.key, keyError, w.client.Explain(context.Background(), redisconn.ServerError(first.refusal)))
+	}
+	return nil
 }
 
 // refuse marks a series that Redis will not have, and says so once.
@@ -186,7 +245,8 @@ func (w *Writer) refuse(e *entry, c *claim) {
 	e.said = true
 }
 
-// settle finds out who owns the claimed keys, making those that do not exist and bringing those along that do.
+// settle creates the claimed keys that do not exist, determines the owners of those that do and updates their settings.
+// It marks the claims about which it found out everything, also when it ends with an error.
 func (w *Writer) settle(ctx context.Context, claims []*claim) error {
 	if err := w.create(ctx, claims); err != nil {
 		return err
@@ -195,10 +255,10 @@ func (w *Writer) settle(ctx context.Context, claims []*claim) error {
 	if len(existing) == 0 {
 		return nil
 	}
-	if err := w.inspect(ctx, existing); err != nil {
+	err := w.inspect(ctx, existing)
+	outdated := slices.DeleteFunc(existing, func(c *claim) bool { return c.settled || c.owner == nil })
+	if err != nil {
 		return err
 	}
-	return w.alter(ctx, slices.DeleteFunc(existing, func(c *claim) bool {
-		return c.owner == nil || c.refusal != "" || c.info.matches(c.owner.shape, c.owner.labels)
-	}))
+	return w.alter(ctx, outdated)
 }

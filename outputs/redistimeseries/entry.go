@@ -9,21 +9,24 @@ import (
 type state uint8
 
 const (
-	unknown state = iota // not looked at yet, or gone
-	ready                // stands in Redis with its labels
-	refused              // can never be written, such as a key of another type
+	unknown  state = iota // not looked at yet, or gone
+	ready                 // is in Redis with its labels
+	refused               // cannot be written, such as a key of another type
+	doubtful              // could not be created, for a reason that may concern the server and not the series
 )
 
 // entry is what the output keeps of a series, in the series itself.
 type entry struct {
-	owner *Writer // a slot may have belonged to an output that is no more
+	owner *Writer // a slot may have belonged to an output that no longer exists
 	arg   []byte  // the key as an argument: "$3\r\nkey\r\n"
 	round uint64  // of the ensure that last collected it
-	epoch uint64  // of the connection on which it was refused
+	epoch uint64  // in which it was refused
 	hash  uint16  // the key's slot in a cluster
 	state state
 	said  bool   // that it was refused
 	moves uint32 // slots that had moved when it was looked at last
+
+	lacksTiers bool // since that epoch: compactions could not be created
 }
 
 func (e *entry) setKey(key string, slot int) {

@@ -6,7 +6,7 @@ import "testing"
 func TestOldServer(t *testing.T) {
 	c := Defaults()
 	c.Ignore = &Ignore{MaxTimeDiff: 1000, MaxValDiff: 1}
-	w := &Writer{config: c}
+	w := &Writer{pace: pace{perCommand}, config: c}
 	if w.newShape(alike{override: -1}).Ignore != nil {
 		t.Error("IGNORE would be sent")
 	}
@@ -15,7 +15,7 @@ func TestOldServer(t *testing.T) {
 // What concerns one key must not be taken for an outage, which is waited out: nothing would ever be written again.
 func TestRepliesAboutOneKey(t *testing.T) {
 	for text, want := range map[string]bool{
-		sayNoKey: true, "TSDB: unknown ENCODING parameter": true, "ERR WRONGTYPE Operation against a key": true,
+		"ERR TSDB: the key does not exist": true, "TSDB: unknown ENCODING parameter": true, "ERR WRONGTYPE Operation against a key": true,
 		"ERR wrong number of arguments for 'ts.create' command": true, "ERR wrong number of arguments for 'hset' command": false,
 		"OOM command not allowed when used memory > 'maxmemory'.": false, "ERR unknown command 'TS.CREATE'": false,
 	} {

@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// part are the samples of a write that go to one server: all of them, but for a cluster.
+// part holds the samples of a write that go to one server: all of them, unless there is a cluster.
 type part struct {
 	w      *Writer
 	shard  int
@@ -95,6 +95,9 @@ func (p *part) send(ctx context.Context) {
 	} else {
 		err = p.w.shards.Pipe(p.shard).Exchange(ctx, p.enc.chunk, p.res.receive)
 	}
+	if err == nil && p.res.passing != "" {
+		err = p.res.passing
+	}
 	var reply redisconn.ServerError
 	if errors.As(err, &reply) && isRedirection(string(reply)) {
 		p.moved = reply
@@ -143,13 +146,17 @@ func (p *part) sendSingly(ctx context.Context) error {
 			return err
 		},
 	})
-	for _, text := range refusals {
-		if text != "" {
-			p.res.refuse([]byte(text))
-		}
-		p.res.at++
+	if err != nil {
+		return err
 	}
-	return err
+	for _, text := range refusals {
+		if text == "" {
+			p.res.answer(nil)
+		} else {
+			p.res.answer([]byte(text))
+		}
+	}
+	return nil
 }
 
 type sample struct {
@@ -177,11 +184,12 @@ func (p *part) samples(skipped *tally) func(yield func(*entry, sample) bool) {
 	}
 }
 
-// collect adds to again what did not find its series: all, if a slot has moved, else those whose numbers were noted.
-func (p *part) collect(again *telemetry.Batch) {
+// collect adds to again what did not find its series: all, if a slot has moved, else those whose numbers were noted. It
+// returns how many series are gone.
+func (p *part) collect(again *telemetry.Batch) (series int) {
 	vanished := p.res.vanished
 	if p.moved == "" && len(vanished) == 0 {
-		return
+		return 0
 	}
 	var counted tally // already
 	var gone []*entry
@@ -197,7 +205,11 @@ func (p *part) collect(again *telemetry.Batch) {
 		}
 		n++
 	}
-	for _, e := range gone {
-		e.state = unknown // only now: the walk needs the states as they were
+	for _, e := range gone { // only now: the walk needs the states as they were
+		if e.state != unknown {
+			e.state = unknown
+			series++
+		}
 	}
+	return series
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -72,18 +73,20 @@ func (c *Config) Validate() error {
 
 // Writer is the live output.
 type Writer struct {
-	config  Config
-	naming  tskey.Naming
-	slot    int
-	host    string
-	log     *slog.Logger
-	secrets secrets.Resolver
+	config   Config
+	naming   tskey.Naming
+	slot     int
+	host     string
+	instance string
+	started  time.Time
+	log      *slog.Logger
+	secrets  secrets.Resolver
 
 	client *redisconn.Client
 	shards *redisconn.Shards
 
 	alive   *telemetry.Series // the liveness key, treated like any other series
-	life    *shape            // how that is made
+	life    *shape            // how that is created
 	shapes  map[alike]*shape
 	ignores bool      // the server knows IGNORE
 	moves   uint32    // slots that have moved, which costs their series the compaction rules
@@ -91,7 +94,17 @@ type Writer struct {
 	epoch   uint64    // counts connections and minutes: a key that was refused is tried again in the next
 	renewed time.Time // when the epoch last moved on by itself
 
-	vanishing bool // series were gone at the last write: said already
+	vanishing bool    // series were gone at the last write, and that is logged
+	doubts    []doubt // series that could not be created in this round
+	doubted   string  // why; logged already
+	advanced  bool    // this write created series, whatever became of its samples
+	pace      pace
+
+	gone    atomic.Int64 // series, since the start
+	evicted evictions
+	claim   hostClaim
+
+	tierFailures int // writes in a row that ended because compactions were refused
 
 	batches []*telemetry.Batch
 	whole   part // of a write to a single server: everything
@@ -100,15 +113,18 @@ type Writer struct {
 // New makes the output; nothing is connected yet.
 func New(env outputs.Env, config Config) (*Writer, error) {
 	w := &Writer{
-		config:  config,
-		naming:  tskey.Naming{Format: config.KeyFormat, Prefix: config.KeyPrefix},
-		slot:    env.Slot,
-		host:    env.Host,
-		log:     env.Log,
-		secrets: env.Secrets,
-		shapes:  map[alike]*shape{},
-		ignores: true,
-		life:    &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}, chunk: largestAuto},
+		config:   config,
+		naming:   tskey.Naming{Format: config.KeyFormat, Prefix: config.KeyPrefix},
+		slot:     env.Slot,
+		host:     env.Host,
+		instance: env.Instance,
+		started:  time.Now(),
+		log:      env.Log,
+		secrets:  env.Secrets,
+		shapes:   map[alike]*shape{},
+		ignores:  true,
+		pace:     pace{perCommand},
+		life:     &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}, chunk: largestAuto},
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -130,6 +146,7 @@ func (w *Writer) Open(ctx context.Context) error {
 	w.learn(ctx, client)
 	w.client, w.shards = client, client.NewShards()
 	w.epoch++
+	w.claim = hostClaim{next: time.Now().Add(claimEvery)}
 	return nil
 }
 

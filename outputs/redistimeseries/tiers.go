@@ -16,6 +16,7 @@ type compaction struct {
 	claim
 	tier   tier
 	source string
+	raw    *entry
 }
 
 // ensureTiers sees to it that the series which were just placed are compacted as configured: the compacted series stand,
@@ -40,8 +41,7 @@ func (w *Writer) ensureTiers(ctx context.Context, claims []*claim) error {
 	if err := w.rule(ctx, all); err != nil {
 		return err
 	}
-	w.complain(all)
-	return nil
+	return w.judgeRefused(all)
 }
 
 // compactions lists what is to be compacted out of a series.
@@ -59,6 +59,7 @@ func compactions(m *candidate) []*compaction {
 			claim:  claim{key: m.key + ":" + tierName(t.agg, t.bucket), members: []*candidate{c}},
 			tier:   t,
 			source: m.key,
+			raw:    m.entry,
 		})
 	}
 	return out
@@ -78,7 +79,7 @@ func (w *Writer) rule(ctx context.Context, all []*compaction) error {
 		if c.owner == nil {
 			c.refusal = taken
 		}
-		if c.refusal == "" && c.info.source != c.source {
+		if c.refusal == "" && c.settled && c.info.source != c.source {
 			byKey[&c.claim] = c
 			loose = append(loose, &c.claim)
 		}
@@ -93,11 +94,32 @@ func (w *Writer) rule(ctx context.Context, all []*compaction) error {
 	}, func(c *claim, refusal string) { c.refusal = refusal })
 }
 
-// complain says which compactions there will not be.
-func (w *Writer) complain(all []*compaction) {
+// tierAttempts is how many writes in a row fail because of compactions that Redis refuses for now. After that the raw
+// samples are written without them: a server that takes samples, but no new series, must not keep them waiting.
+const tierAttempts = 3
+
+// judgeRefused logs which compactions there will not be. A refusal that will pass ends the write for a few times, because
+// samples that are written before their rule exists are not compacted; later the compactions are tried again every minute.
+func (w *Writer) judgeRefused(all []*compaction) error {
 	refused := slices.DeleteFunc(all, func(c *compaction) bool { return c.refusal == "" })
-	if len(refused) > 0 {
-		w.log.Error("redis refuses compactions, their raw series are written; delete what has their keys and start again",
-			"count", len(refused), "key", refused[0].key, "reason", refused[0].refusal)
+	passing := func(c *compaction) bool { return c.refusal != taken && !isTimeSeriesReply(c.refusal) }
+	i := slices.IndexFunc(refused, passing)
+	if i < 0 {
+		w.tierFailures = 0
+	} else if w.tierFailures++; w.tierFailures <= tierAttempts {
+		return redisconn.ServerError(refused[i].refusal)
 	}
+	if len(refused) == 0 {
+		return nil
+	}
+	advice := "delete what has their keys and start again"
+	for _, c := range refused {
+		if passing(c) {
+			c.raw.lacksTiers, c.raw.epoch = true, w.epoch
+			advice = "they are tried again every minute"
+		}
+	}
+	w.log.Error("redis refuses compactions, their raw series are written; "+advice,
+		"count", len(refused), "key", refused[0].key, "reason", refused[0].refusal)
+	return nil
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
 )
 
 // attempts bounds how often series may vanish (the server is emptied or fails over) during one write.
 const attempts = 4
 
-// refusedAgain is how long a series that Redis refused is left alone: somebody may have removed what was in its way.
+// refusedAgain is how long a series that Redis refused is left alone: what was in its way may be removed meanwhile.
 const refusedAgain = time.Minute
 
 var errVanishing = errors.New("series vanish as fast as they are made: does the server evict keys? " +
@@ -36,14 +37,28 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	defer stop()
 	w.batches = append(w.withLife(batches), batches...)
 	defer clear(w.batches) // what is written must not be kept alive
-	var rejected tally
-	words, err := w.write(ctx, w.batches, &rejected)
+	w.advanced = false
+	got, err := w.write(ctx, w.batches)
+	got.settled = max(0, got.settled-(len(w.batches)-len(batches))) // the sign of life is not counted
+	w.pace.adapt(got.settled, err)
 	if err != nil {
 		w.epoch++
 		w.shards.Close() // the name may lead to another server by now, or want another password
-		return w.client.Explain(ctx, err)
+		return w.partial(got, w.client.Explain(ctx, err))
 	}
-	return rejected.err(words)
+	w.claimHost(ctx)
+	if rejected := got.rejected.reject(got.words); rejected != nil {
+		return rejected
+	}
+	return nil
+}
+
+// partial is the error of a write that was cut short.
+func (w *Writer) partial(got outcome, err error) error {
+	if got.settled == 0 && !w.advanced {
+		return err
+	}
+	return &outputs.PartialError{Settled: got.settled, Rejected: got.rejected.reject(got.words), Err: err}
 }
 
 // withLife begins the batches with the sign of life: one sample at the time of the newest batch, so that writing it
@@ -61,58 +76,66 @@ func (w *Writer) withLife(batches []*telemetry.Batch) []*telemetry.Batch {
 	return append(w.batches[:0], life)
 }
 
-// write makes missing series, sends, and does both again for samples that did not find their series: it was gone, or in
+// outcome is how far a write got.
+type outcome struct {
+	settled  int // samples, from the first on; only of a write that was cut short
+	rejected tally
+	words    string // about those that were rejected for other reasons
+}
+
+// write creates missing series, sends, and does both again for samples that did not find their series: it was gone, or in
 // a cluster had moved.
-func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch, rejected *tally) (words string, err error) {
-	lost, how := false, direct
+func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch) (outcome, error) {
 	if w.config.compacts() {
 		w.moves = w.shards.Moves() // a slot takes its series along, but not their rules: they are looked at again
 	}
-	for range attempts {
-		if err := w.ensure(ctx, batches); err != nil {
-			return "", err
+	var all outcome
+	var front outcome // where the first sample is that is not settled yet
+	lost, how := false, direct
+	for i := range attempts {
+		err := w.ensure(ctx, batches)
+		var sent round
+		if err == nil {
+			sent, err = w.send(ctx, batches, &all, how)
 		}
-		parts, err := w.split(ctx, batches, rejected, how)
-		if err != nil {
-			return "", err
+		if i == 0 {
+			front = sent.front
 		}
-		out := w.send(ctx, parts)
-		if out.err != nil {
-			return "", out.err
-		}
-		rejected.merge(&out.rejected)
-		words = cmp.Or(words, out.words)
 		switch {
-		case out.again.Len() == 0:
+		case err != nil:
+			return front, err
+		case sent.again.Len() == 0:
 			w.vanishing = lost
-			return words, nil
-		case out.moved != "":
-			how = w.follow(out.moved)
+			return all, nil
+		case sent.moved != "":
+			how = w.follow(sent.moved)
 		default:
-			if lost = true; !w.vanishing {
-				w.log.Warn("series are gone from redis, making them again", "samples", out.again.Len())
-			}
-			w.vanishing = true
+			lost = true
+			w.reportGone(ctx, sent.gone)
 		}
-		batches = []*telemetry.Batch{&out.again}
+		batches = []*telemetry.Batch{&sent.again}
 	}
 	if how != direct {
-		return "", redisconn.ServerError("TRYAGAIN slots are moving to and fro")
+		return front, redisconn.ServerError("TRYAGAIN slots are moving to and fro")
 	}
-	return "", errVanishing
+	return front, errVanishing
 }
 
-// outcome is what became of the samples of one round.
-type outcome struct {
-	err      error                 // ends the write
-	again    telemetry.Batch       // did not find their series
-	moved    redisconn.ServerError // because of this redirection
-	rejected tally
-	words    string
+// round is what became of the samples of one round.
+type round struct {
+	front outcome
+	again telemetry.Batch       // did not find their series
+	gone  int                   // series that those belong to
+	moved redisconn.ServerError // because of this redirection
 }
 
-// send writes the parts side by side.
-func (w *Writer) send(ctx context.Context, parts []*part) outcome {
+// send writes what can be written, the parts for different servers side by side, and adds what was rejected to all.
+func (w *Writer) send(ctx context.Context, batches []*telemetry.Batch, all *outcome, how manner) (round, error) {
+	var skipped tally
+	parts, err := w.split(ctx, batches, &skipped, how)
+	if err != nil {
+		return round{}, err
+	}
 	if len(parts) == 1 {
 		parts[0].send(ctx)
 	} else {
@@ -122,19 +145,38 @@ func (w *Writer) send(ctx context.Context, parts []*part) outcome {
 		}
 		wg.Wait()
 	}
-	var out outcome
+	var out round
+	err = w.resolveDoubts(parts)
 	for _, p := range parts {
-		switch {
-		case p.err != nil:
-			return outcome{err: p.err}
-		case p.moved != "":
-			out.moved = p.moved
-		default:
-			out.rejected.merge(&p.enc.skipped)
-			out.rejected.merge(&p.res.rejected)
-			out.words = cmp.Or(out.words, p.res.words)
+		if p.err != nil {
+			err = p.err
 		}
-		p.collect(&out.again)
+		out.moved = cmp.Or(out.moved, p.moved)
 	}
-	return out
+	if err != nil || out.moved != "" || anyOpen(parts) {
+		out.front = w.frontOf(batches, parts)
+	}
+	if err != nil {
+		return out, err
+	}
+	all.rejected.merge(&skipped)
+	for _, p := range parts {
+		if p.moved == "" {
+			all.rejected.merge(&p.enc.skipped)
+			p.res.count(&all.rejected)
+			all.words = cmp.Or(all.words, p.res.words)
+		}
+		out.gone += p.collect(&out.again)
+	}
+	return out, nil
+}
+
+// anyOpen reports whether samples of these parts did not find their series.
+func anyOpen(parts []*part) bool {
+	for _, p := range parts {
+		if len(p.res.vanished) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -132,6 +132,7 @@ func age(out *telemetry.Batch, unixNano int64) float64 {
 type writer struct {
 	time, written, dropped                      *telemetry.Total
 	rejected, retries, writes, size, limit, age *telemetry.Series
+	gone                                        *telemetry.Series
 	events, eventBytes, eventLimit              *telemetry.Series
 	wait                                        *telemetry.Total
 	reasons                                     *telemetry.Vec[string, *telemetry.Series]
@@ -149,6 +150,7 @@ func newWriter(f *telemetry.Factory, id string) writer {
 		rejected: series("metrics_rejected", telemetry.Counter),
 		retries:  series("retries", telemetry.Counter),
 		writes:   series("writes", telemetry.Counter),
+		gone:     series("series_gone", telemetry.Counter),
 		size:     series("buffer_size", telemetry.Gauge),
 		limit:    series("buffer_limit", telemetry.Gauge),
 		age:      f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
@@ -171,6 +173,9 @@ func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
 	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
 	out.Add(w.retries, float64(s.Retries.Load()))
 	out.Add(w.writes, float64(s.Writes.Load()))
+	if s.SeriesGone != nil {
+		out.Add(w.gone, float64(s.SeriesGone()))
+	}
 	if s.Samples.Limit > 0 {
 		out.Add(w.size, float64(s.Samples.Size.Load()))
 		out.Add(w.limit, float64(s.Samples.Limit))

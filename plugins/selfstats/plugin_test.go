@@ -29,6 +29,7 @@ func count(r *selfstat.Registry) {
 		in.LastSuccess.Store(start.Add(-7 * time.Second).UnixNano())
 	}
 	out := r.NewOutput("redistimeseries", 5000, 0)
+	out.SeriesGone = func() int64 { return 12 }
 	out.Samples.Size.Store(7)
 	out.Written.Add(60)
 	out.Dropped.Add(5)
@@ -72,7 +73,8 @@ func TestGather(t *testing.T) {
 		"internal_agent_metrics_written": 111, "internal_agent_metrics_written_rate": 5,
 		"internal_agent_metrics_dropped": 5, "internal_agent_metrics_dropped_rate": 0,
 		"internal_agent_gather_errors": 2, "internal_agent_gather_errors_rate": 0,
-		"internal_agent_gather_timeouts": 4, "internal_agent_gather_timeouts_rate": 0,
+		"internal_write_series_gone_redistimeseries": 12,
+		"internal_agent_gather_timeouts":             4, "internal_agent_gather_timeouts_rate": 0,
 
 		"internal_gather_gather_time_ns_linux_cpu": 18e6, "internal_gather_gather_time_ns_rate_linux_cpu": 1.5e6,
 		"internal_gather_metrics_gathered_linux_cpu": 100, "internal_gather_errors_linux_cpu": 1,

@@ -1,0 +1,307 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// narrow is a destination that gets through so many samples or events of each write and then fails, and keeps the order
+// in which they came.
+type narrow struct {
+	through int
+	samples []string // "value" of each, in the order of arrival
+	events  []string
+	sizes   []int // samples in each write
+	took    time.Duration
+}
+
+func (o *narrow) Open(context.Context) error { return nil }
+func (o *narrow) Close() error               { return nil }
+
+func (o *narrow) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+	if !sleep(ctx, o.took) {
+		return ctx.Err()
+	}
+	var all []string
+	for _, b := range batches {
+		for i := range b.Len() {
+			_, _, v := b.Sample(i)
+			all = append(all, fmt.Sprint(v))
+		}
+	}
+	o.sizes = append(o.sizes, len(all))
+	n, err := o.cut(len(all))
+	o.samples = append(o.samples, all[:n]...)
+	return err
+}
+
+func (o *narrow) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	n, err := o.cut(len(events))
+	for _, e := range events[:n] {
+		o.events = append(o.events, e.Message)
+	}
+	return err
+}
+
+func (o *narrow) cut(n int) (int, error) {
+	if n <= o.through {
+		return n, nil
+	}
+	return o.through, &outputs.PartialError{Settled: o.through, Err: errors.New("connection reset by peer")}
+}
+
+// counting is an input that gives so many samples and events at once, numbered from 0 on.
+func counting(f *telemetry.Factory, samples, events int) plugins.Input {
+	series, given := f.Gauge("n", telemetry.None), false
+	return plugins.Input{Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+		if given {
+			return nil
+		}
+		given = true
+		for i := range samples {
+			b.AddAt(series, float64(i), int64(i))
+		}
+		for i := range events {
+			b.Events = append(b.Events, telemetry.Event{Message: fmt.Sprint(i)})
+		}
+		return nil
+	})}
+}
+
+func numbers(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprint(i))
+	}
+	return out
+}
+
+// A prefix that is settled is not written again, even if it ends within a batch. Whatever gets through is progress, after
+// which the next try comes soon.
+func TestPrefixIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, o := newWorld(), &narrow{through: 30}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 10_000, 1000)}}
+		w.write("narrow", o)
+		if err := w.runFor(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(o.samples, numbers(10_000)) || !slices.Equal(o.events, numbers(1000)) {
+			t.Errorf("%d samples and %d events arrived, not each of 10000 and 1000 once and in order", len(o.samples), len(o.events))
+		}
+		out := w.out(0)
+		if out.Written.Load() != 11_000 || out.Dropped.Load() != 0 || out.Samples.Count.Load() != 0 || out.Samples.Size.Load() != 0 || out.Events.Size.Load() != 0 {
+			t.Errorf("%d written, %d dropped, %d samples of size %d and %d bytes of events are said to be left", out.Written.Load(), out.Dropped.Load(),
+				out.Samples.Count.Load(), out.Samples.Size.Load(), out.Events.Size.Load())
+		}
+		w.logged(t, "output failed", 1)
+	})
+}
+
+// An output that fails, works for a moment, and fails again is logged a few times, and then as one long failure.
+func TestFlappingIsNotLoggedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin := time.Now()
+		s.verdict = func([]*telemetry.Batch) error {
+			if n := len(s.calls); n%3 == 0 && time.Since(begin) < 10*time.Minute {
+				return &outputs.PartialError{Err: errors.New("connection reset by peer")}
+			}
+			return nil
+		}
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(15 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		w.logged(t, "output failed", maxFlaps+1)
+		w.logged(t, "output works again", maxFlaps+1)
+	})
+}
+
+func TestRejectedInAPrefixIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		s.verdict = func(batches []*telemetry.Batch) error {
+			if len(s.calls) > 1 {
+				return nil
+			}
+			return &outputs.PartialError{
+				Settled: 10, Err: errors.New("reset"),
+				Rejected: &outputs.RejectError{N: 3, Err: errors.New("too old"), Reasons: map[string]int{"too_old": 3}},
+			}
+		}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 100, 0)}}
+		w.write("redis", s)
+		if err := w.runFor(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if o := w.out(0); o.Written.Load() != 97 || o.Rejected.Load() != 3 || o.Retries.Load() != 1 {
+			t.Errorf("%d written, %d rejected, %d retries", o.Written.Load(), o.Rejected.Load(), o.Retries.Load())
+		}
+	})
+}
+
+// A write that fails gets half as much the next time, down to a limit, and a write that is done quickly twice as much.
+func TestPortionAdapts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		var sizes []int
+		begin := time.Now()
+		s.verdict = func(batches []*telemetry.Batch) error {
+			n := 0
+			for _, b := range batches {
+				n += b.Len()
+			}
+			sizes = append(sizes, n)
+			if time.Since(begin) < 5*time.Minute {
+				return errors.New("i/o timeout")
+			}
+			return nil
+		}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 100_000, 0)}}
+		w.write("redis", s)
+		if err := w.runFor(10 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		down := []int{50_000, 25_000, 12_500, 6250, 3125, 1562, 781, 390, 195, 97, 64, 64}
+		if !slices.Equal(sizes[:len(down)], down) {
+			t.Errorf("sizes of the failing writes: %v", sizes[:len(down)])
+		}
+		for i := len(down); i+1 < len(sizes); i++ {
+			if sizes[i+1] != sizes[i] && sizes[i+1] != 2*sizes[i] && i+2 != len(sizes) {
+				t.Errorf("sizes %v", sizes)
+			}
+		}
+		if len(s.points) != 100_000 {
+			t.Errorf("%d points", len(s.points))
+		}
+	})
+}
+
+// A write that takes long is made smaller as well, so that what is settled is known soon.
+func TestSlowWritesGetLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, o := newWorld(), &narrow{through: 1 << 30, took: 20 * time.Second}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 100_000, 0)}}
+		w.write("slow", o)
+		if err := w.runFor(3 * time.Minute); err != nil && !strings.Contains(err.Error(), "are lost") {
+			t.Fatal(err)
+		}
+		if len(o.sizes) < 3 || o.sizes[0] != 50_000 || o.sizes[1] != 25_000 || o.sizes[2] != 12_500 {
+			t.Errorf("sizes %v", o.sizes)
+		}
+	})
+}
+
+// When the buffer overflows while a write hangs, the oldest samples are lost, which are those of that write.
+func TestOverflowWhileAWriteHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &server{}
+		begin := time.Now()
+		s.verdict = func([]*telemetry.Batch) error {
+			if time.Since(begin) < 9*time.Second {
+				return nil
+			}
+			if time.Since(begin) < 50*time.Second {
+				time.Sleep(50 * time.Second)
+				return errors.New("i/o timeout")
+			}
+			return nil
+		}
+		w.cfg.Buffer = 30
+		w.poll("a", time.Second, nil)
+		w.write("redis", s)
+		if err := w.runFor(90 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		dropped := int(w.out(0).Dropped.Load())
+		if dropped == 0 || dropped+len(s.points) != 90 {
+			t.Errorf("%d dropped and %d written of 90", dropped, len(s.points))
+		}
+		first := begin.Add(9 * time.Second)
+		for i := range 81 {
+			at := first.Add(time.Duration(i) * time.Second)
+			if written := s.points[fmt.Sprintf("a@%d", at.UnixMilli())] > 0; written != (i >= dropped) {
+				t.Fatalf("of %d dropped, the sample %d s after the first that hung: written %t", dropped, i, written)
+			}
+		}
+		w.logged(t, "buffer is full", 1)
+	})
+}
+
+// At the end as much as possible is settled, and what is left is told exactly.
+func TestStopSettlesWhatItCan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, o := newWorld(), &trickle{perSecond: 100}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 10_000, 0)}}
+		w.write("trickle", o)
+		w.cfg.Grace = 8 * time.Second
+		err := w.runFor(10 * time.Second)
+		left := 10_000 - len(o.got)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" %d samples were still buffered and are lost", left)) {
+			t.Errorf("error %v, %d are left", err, left)
+		}
+		if len(o.got) < 1600 || w.out(0).Written.Load() != int64(len(o.got)) || w.out(0).Dropped.Load() != int64(left) {
+			t.Errorf("%d arrived, %d are said to be written, %d dropped", len(o.got), w.out(0).Written.Load(), w.out(0).Dropped.Load())
+		}
+	})
+}
+
+// trickle takes so many samples a second, for as long as its context lets it.
+type trickle struct {
+	perSecond int
+	got       []float64
+}
+
+func (o *trickle) Open(context.Context) error { return nil }
+func (o *trickle) Close() error               { return nil }
+
+func (o *trickle) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+	settled := 0
+	for _, b := range batches {
+		for i := range b.Len() {
+			if !sleep(ctx, time.Second/time.Duration(o.perSecond)) {
+				return &outputs.PartialError{Settled: settled, Err: ctx.Err()}
+			}
+			_, _, v := b.Sample(i)
+			o.got = append(o.got, v)
+			settled++
+		}
+	}
+	return nil
+}
+
+// halves fails to write the one kind for ever, and takes the other.
+type halves struct {
+	server
+	events int
+}
+
+func (o *halves) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	o.events += len(events)
+	return nil
+}
+
+// What is wrong with samples does not keep events waiting.
+func TestOneKindFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, o := newWorld(), &halves{}
+		o.verdict = func([]*telemetry.Batch) error { return errors.New("WRONGTYPE") }
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 10, 1000)}}
+		w.write("halves", o)
+		_ = w.runFor(time.Minute)
+		if o.events != 1000 {
+			t.Errorf("%d of 1000 events are written", o.events)
+		}
+	})
+}
