@@ -45,6 +45,14 @@ type Config struct {
 	ConnectTimeout conf.Duration `yaml:"connect_timeout"`           // for each of: connection, proxy, handshake, Sentinel
 	Timeout        conf.Duration `yaml:"timeout"`                   // for a read or a write on the connection
 	ClientName     string        `yaml:"client_name" conf:"public"` // what CLIENT LIST shows
+
+	searches bool // replies may be large
+}
+
+// ForSearches returns settings with which replies may be larger: documents are read.
+func (c Config) ForSearches() Config {
+	c.searches = true
+	return c
 }
 
 // Sentinel finds a master by its name.

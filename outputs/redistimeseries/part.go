@@ -96,7 +96,7 @@ func (p *part) send(ctx context.Context) {
 		err = p.w.shards.Pipe(p.shard).Exchange(ctx, p.enc.chunk, p.res.receive)
 	}
 	var reply redisconn.ServerError
-	if errors.As(err, &reply) && isRedirection(string(reply)) {
+	if errors.As(err, &reply) && isRedirection(string(reply)) && p.w.client.Clustered { // else there is nowhere to go
 		p.moved = reply
 		return
 	}

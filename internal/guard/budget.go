@@ -1,0 +1,59 @@
+package guard
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+)
+
+// Budget is how many bytes a peer may still send: to one query, say. It is shared by all connections to the peer.
+type Budget struct {
+	limit int64
+	spent atomic.Int64
+}
+
+// NewBudget returns a budget of this many bytes.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// Renew begins anew, with the next query.
+func (b *Budget) Renew() { b.spent.Store(0) }
+
+// Exceeded returns the error that reading ended with, or nil. Decoders often hide it.
+func (b *Budget) Exceeded() error {
+	if b.spent.Load() <= b.limit {
+		return nil
+	}
+	return &LimitError{fmt.Sprintf("answers with more than the %d bytes that are read", b.limit)}
+}
+
+// Reader reads as much as there is left.
+func (b *Budget) Reader(r io.Reader) io.Reader { return &budgetReader{r, b} }
+
+type budgetReader struct {
+	io.Reader
+	budget *Budget
+}
+
+// Read implements io.Reader.
+func (r *budgetReader) Read(p []byte) (int, error) { return r.budget.read(r.Reader, p) }
+
+func (b *Budget) read(from io.Reader, p []byte) (int, error) {
+	if err := b.Exceeded(); err != nil {
+		return 0, err
+	}
+	n, err := from.Read(p)
+	b.spent.Add(int64(n))
+	return n, err
+}
+
+// Conn is a connection that reads as much as there is left.
+func (b *Budget) Conn(c net.Conn) net.Conn { return &budgetConn{c, b} }
+
+type budgetConn struct {
+	net.Conn
+	budget *Budget
+}
+
+// Read implements net.Conn.
+func (c *budgetConn) Read(p []byte) (int, error) { return c.budget.read(c.Conn, p) }
