@@ -13,8 +13,9 @@ const (
 	// maxDepth is how deep arrays and maps may be nested. Redis nests seven deep (COMMAND, FT.PROFILE); decoders recurse.
 	maxDepth = 32
 
-	// maxLine is the longest line in bytes. Long texts are bulk strings; only error texts of scripts exceed a kilobyte.
-	maxLine = 64 << 10
+	// maxLine is the longest line in bytes. Long texts are bulk strings; only error texts of scripts exceed a kilobyte. It fits
+	// into the buffer of go-redis, which copies longer ones several times.
+	maxLine = 16 << 10
 
 	// maxAttributes is how many attributes may precede a reply. We ask for none; decoders recurse over them.
 	maxAttributes = 16
@@ -142,6 +143,12 @@ func (r *RESP) take(line []byte) error {
 		return &LimitError{fmt.Sprintf("sends a line of more than %d bytes", maxLine)}
 	}
 	text := line[1 : len(line)-2]
+	if len(r.left) == 0 {
+		r.refusal = ""
+		if line[0] == '-' {
+			r.refusal = string(text)
+		}
+	}
 	switch line[0] {
 	case '$', '!', '=':
 		return r.openBulk(line, text)
@@ -149,12 +156,6 @@ func (r *RESP) take(line []byte) error {
 		return r.openArray(line, text, 1)
 	case '%', '|':
 		return r.openArray(line, text, 2)
-	}
-	if len(r.left) == 0 {
-		r.refusal = ""
-		if line[0] == '-' {
-			r.refusal = string(text)
-		}
 	}
 	if err := r.spend(int64(len(line))); err != nil {
 		return err
@@ -208,9 +209,6 @@ func (r *RESP) openArray(line, text []byte, each int64) error {
 		n = n*each + 1 // its end is not the end of an element: the reply follows
 	} else {
 		n *= each
-	}
-	if len(r.left) == 0 {
-		r.refusal = ""
 	}
 	r.left = append(r.left, n)
 	return r.spend(n * elementCost)
