@@ -9,18 +9,25 @@ import (
 
 // Budget is how many bytes a peer may still send: to one query, say. It is shared by all connections to the peer.
 type Budget struct {
-	limit int64
-	spent atomic.Int64
+	limit  int64
+	spent  atomic.Int64
+	broken atomic.Pointer[LimitError] // by something else than its size
 }
 
 // NewBudget returns a budget of this many bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 
 // Renew begins anew, with the next query.
-func (b *Budget) Renew() { b.spent.Store(0) }
+func (b *Budget) Renew() {
+	b.spent.Store(0)
+	b.broken.Store(nil)
+}
 
 // Exceeded returns the error that reading ended with, or nil. Decoders often hide it.
 func (b *Budget) Exceeded() error {
+	if err := b.broken.Load(); err != nil {
+		return err
+	}
 	if b.spent.Load() <= b.limit {
 		return nil
 	}

@@ -42,28 +42,18 @@ func Hostile() map[string]string {
 // greeting. It returns its address.
 func ListenHostile(t testing.TB, text string, polite bool) string {
 	t.Helper()
-	return servicetest.Raw(t, func(conn net.Conn) {
+	if !polite {
+		return servicetest.Hostile(t, text, nil)
+	}
+	return servicetest.Hostile(t, text, func(conn net.Conn) error {
 		from := bufio.NewReader(conn)
 		for {
 			command, err := readCommand(from)
-			if err != nil {
-				return
+			if err != nil || greetings[command] == "" {
+				return err
 			}
-			greeting := ""
-			if polite {
-				greeting = greetings[command]
-			}
-			if greeting == "" {
-				break
-			}
-			if _, err := io.WriteString(conn, greeting); err != nil {
-				return
-			}
-		}
-		go func() { _, _ = io.Copy(io.Discard, from) }() // ends with the connection
-		for {
-			if _, err := io.WriteString(conn, text); err != nil {
-				return
+			if _, err := io.WriteString(conn, greetings[command]); err != nil {
+				return err
 			}
 		}
 	})
