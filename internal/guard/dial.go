@@ -22,7 +22,7 @@ func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, e
 	if !isUnix(network) {
 		return d.DialContext(ctx, network, addr)
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxBusy)
+	limited, cancel := context.WithTimeout(ctx, patience(ctx))
 	defer cancel()
 	pause := 5 * time.Millisecond
 	for {
@@ -34,11 +34,21 @@ func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, e
 		select {
 		case <-timer.C:
 			pause = min(2*pause, 100*time.Millisecond)
-		case <-ctx.Done():
+		case <-limited.Done():
 			timer.Stop()
 			return nil, busyError{err}
 		}
 	}
+}
+
+// patience is how long a busy server is waited for: a little less than the caller waits, so that the caller sees the reason.
+func patience(ctx context.Context) time.Duration {
+	end, limited := ctx.Deadline()
+	if !limited {
+		return maxBusy
+	}
+	left := time.Until(end)
+	return min(maxBusy, left-min(left/10, 100*time.Millisecond))
 }
 
 func isUnix(network string) bool { return network == "unix" || network == "unixpacket" }
