@@ -56,5 +56,5 @@ func isUnix(network string) bool { return network == "unix" || network == "unixp
 // busyError does not unwrap to EAGAIN, which counts as a timeout.
 type busyError struct{ cause error }
 
-func (e busyError) Error() string { return fmt.Sprintf("%v", e.cause) }
+func (e busyError) Error() string { return fmt.Sprintf("%v: %v", ErrBusy, e.cause) }
 func (e busyError) Unwrap() error { return ErrBusy }

@@ -11,16 +11,12 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -275,37 +271,9 @@ func TestEndlessPages(t *testing.T) {
 	}
 }
 
-// fullSocket is a Unix socket whose backlog is full, and a function that makes room.
-func fullSocket(t *testing.T) (path string, serve func(*http.Server)) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "s")
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	first, err := net.Dial("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := os.NewFile(uintptr(fd), path)
-	t.Cleanup(func() { _ = first.Close(); _ = file.Close() })
-	return path, func(s *http.Server) {
-		l, err := net.FileListener(file)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		go func() { _ = s.Serve(l) }()
-	}
-}
-
 // A server that is busy is waited for, as over TCP. When it stays busy the error says that.
 func TestBusySocket(t *testing.T) {
-	path, serve := fullSocket(t)
+	path, l := servicetest.FullListener(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	tt := target(t, httpx.Config{}, "unix://"+path, nil)
@@ -315,7 +283,9 @@ func TestBusySocket(t *testing.T) {
 	}
 	done := make(chan string)
 	go func() { done <- get(t, tt) }()
-	serve(&http.Server{Handler: http.HandlerFunc(echo)})
+	server := &http.Server{Handler: http.HandlerFunc(echo)}
+	defer server.Close()
+	go func() { _ = server.Serve(l) }()
 	if got := <-done; !strings.Contains(got, "GET /") {
 		t.Error(got)
 	}

@@ -111,7 +111,7 @@ func (p *Place) explain(err error) error {
 	case guard.IsLimit(err):
 		return fmt.Errorf("mariadb %s %w: let the query return less, if it is one of yours", addr, err)
 	case errors.Is(err, guard.ErrBusy):
-		return said(guard.ErrBusy.Error())
+		return fmt.Errorf("mariadb %s %w", addr, err)
 	case errors.Is(err, mysql.ErrNoTLS):
 		return said("speaks no TLS: switch it on there (ssl_cert, ssl_key), or leave out tls")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):

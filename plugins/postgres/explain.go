@@ -46,7 +46,7 @@ func explain(server, user string, err error) error {
 	case guard.IsLimit(err):
 		return fmt.Errorf("postgres %s %w: let the query return less, if it is one of yours", server, cause(err))
 	case errors.Is(err, guard.ErrBusy):
-		return said(guard.ErrBusy.Error(), cause(err))
+		return fmt.Errorf("postgres %s: %w", server, cause(err))
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):
 		return said("is not there: is it running, and does it listen there (listen_addresses, port)?", cause(err))
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
