@@ -34,6 +34,12 @@ func (b *Budget) Exceeded() error {
 	return &LimitError{fmt.Sprintf("answers with more than the %d bytes that are read", b.limit)}
 }
 
+// Spend takes n bytes, and returns an error when there are not as many left.
+func (b *Budget) Spend(n int64) error {
+	b.spent.Add(n)
+	return b.Exceeded()
+}
+
 // Reader reads as much as there is left.
 func (b *Budget) Reader(r io.Reader) io.Reader { return &budgetReader{r, b} }
 

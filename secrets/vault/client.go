@@ -19,7 +19,7 @@ import (
 )
 
 // maxReply is the size of the largest reply that is read, in bytes.
-const maxReply = 4 << 20
+const maxReply = 1 << 20 // Vault stores no larger ones
 
 // transport makes a connection for every request: requests are rare, nothing stays behind that had to be closed, and
 // the files of the TLS settings are read anew. It knows no proxy.
