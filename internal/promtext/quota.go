@@ -7,7 +7,7 @@ import "fmt"
 type Quota struct{ Most, used int }
 
 const (
-	seriesCost   = 400 // beside its ID, which is there about twice
+	seriesCost   = 550 // beside its ID, which is there about twice
 	unwantedCost = 150 // of one that the user does not want
 )
 

@@ -20,7 +20,7 @@ func page(from, to int) []byte {
 
 // Readers of one input share a quota. What is known goes on, what is new has to wait until something is forgotten.
 func TestQuota(t *testing.T) {
-	quota := &promtext.Quota{Most: 420 * 100}
+	quota := &promtext.Quota{Most: 570 * 100}
 	f := telemetry.NewFactory("h", "s", nil, 1)
 	first, second := promtext.NewReader(f), promtext.NewReader(f)
 	first.Quota, second.Quota = quota, quota
@@ -33,7 +33,7 @@ func TestQuota(t *testing.T) {
 		t.Error(n, err)
 	}
 	n, err := read(second, page(100, 200))
-	if n < 30 || n > 45 || !strings.Contains(err, fmt.Sprintf("%d samples are left out: their series would take more than 42000 bytes", 100-n)) {
+	if n < 30 || n > 45 || !strings.Contains(err, fmt.Sprintf("%d samples are left out: their series would take more than 57000 bytes", 100-n)) {
 		t.Error(n, err)
 	}
 	if again, _ := read(second, page(100, 200)); again != n {

@@ -34,7 +34,7 @@ const maxDecoded = 48 << 20
 // decodeFor decodes an answer, if there is memory left for it.
 func decodeFor[T any](c *client, page []byte, what string) (*T, error) {
 	if err := c.memory.Spend(guard.JSON(page)); err != nil {
-		return nil, fmt.Errorf("%s %w: choose fewer containers with containers", c, err)
+		return nil, fmt.Errorf("%s %w: choose fewer containers with container_name_include", c, err)
 	}
 	reply, err := decode[T](page)
 	if err != nil {

@@ -32,7 +32,7 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 			continue
 		}
 		if len(in.jobs) == maxContainers {
-			return fmt.Errorf("%s lists more than %d containers: choose some with containers", in.daemon.front, maxContainers)
+			return fmt.Errorf("%s lists more than %d containers: choose some with container_name_include", in.daemon.front, maxContainers)
 		}
 		in.names[name] = true
 		in.jobs = append(in.jobs, job{container: in.containers.Get(name), listed: l})

@@ -37,8 +37,8 @@ const (
 
 	maxPage = 32 << 20
 
-	// maxSeries is what the series of all pages may take in memory, in bytes: about a hundred thousand.
-	maxSeries = 64 << 20
+	// maxSeries is what the series of all pages may take in memory, in bytes: about 80,000.
+	maxSeries = 48 << 20
 
 	up      = "up"
 	took    = "scrape_duration_seconds"
