@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // maxPages is how much memory the pages of one input may take together, in bytes. Each keeps its last one, and large ones are read
 // at the same moment.
-const maxPages = 32 << 20
+const maxPages = 24 << 20
 
 // pool counts the bytes of the pages that the targets of one input hold.
 type pool struct{ held atomic.Int64 }

@@ -255,7 +255,7 @@ func TestEndlessPages(t *testing.T) {
 			var failed atomic.Int64
 			servicetest.Allocates(t, 700<<20, func() { // by the servers, too, and with all that the pages outgrew; a tenth is alive
 				httpx.Together(t.Context(), targets, func(ctx context.Context, tt *httpx.Target) {
-					if _, err := tt.Get(ctx, 64<<20); err != nil && strings.Contains(err.Error(), "more than 33554432 bytes") {
+					if _, err := tt.Get(ctx, 64<<20); err != nil && strings.Contains(err.Error(), "more than 25165824 bytes") {
 						failed.Add(1)
 					}
 				})

@@ -55,6 +55,8 @@ type session struct {
 const (
 	maxHeader  = 64 << 10
 	maxDrained = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
+	minRoom    = 16 << 10 // for one read
+	largePage  = 1 << 20  // whose room is not kept
 )
 
 // Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
@@ -78,6 +80,10 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 		_ = t.read(resp.Body, maxDrained)
 		return nil, t.errEncoding(coding)
 	}
+	if n := resp.ContentLength; n > largePage && n <= min(limit, maxPages) {
+		t.forget()
+		t.page = make([]byte, 0, n+minRoom) // else it would be copied again and again while it grows
+	}
 	if err := t.read(resp.Body, limit); err != nil {
 		t.Close()
 		t.forget()
@@ -88,11 +94,10 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 
 // read reads the page, up to limit bytes and what the pool has left. The room that the last one had is used again.
 func (t *Target) read(body io.Reader, limit int64) error {
-	const step = 32 << 10
 	t.page = t.page[:0]
 	for {
-		if cap(t.page)-len(t.page) < step/2 {
-			t.page = slices.Grow(t.page, step)
+		if cap(t.page)-len(t.page) < minRoom {
+			t.page = slices.Grow(t.page, 2*minRoom)
 		}
 		if more := cap(t.page) - t.held; more > 0 {
 			if t.held += more; !t.config.pool.take(more) {
@@ -109,6 +114,13 @@ func (t *Target) read(body io.Reader, limit int64) error {
 		case err != nil:
 			return err
 		}
+	}
+}
+
+// Done gives the room of a large page back, when its reader is done with it.
+func (t *Target) Done() {
+	if cap(t.page) > largePage {
+		t.forget()
 	}
 }
 

@@ -44,6 +44,7 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 	r.page, r.rates = page, nil
 	r.left = 0
 	defer func() {
+		r.page = nil // it is the caller's, and may be large
 		r.series.Sweep()
 		r.account()
 	}()

@@ -26,8 +26,10 @@ const maxReply = 1 << 20 // Vault stores no larger ones
 func transport(config tlsx.Config) http.RoundTripper {
 	dialer := &net.Dialer{Timeout: 30 * time.Second} // the request has a deadline of its own
 	return &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       dialer.DialContext,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // what is read is bounded as it comes
+		DialContext:            dialer.DialContext,
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, _, err := net.SplitHostPort(addr)
 			if err != nil {
