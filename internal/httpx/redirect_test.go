@@ -1,5 +1,3 @@
-//go:build linux
-
 package httpx_test
 
 import (
@@ -7,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -18,9 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
@@ -271,22 +266,15 @@ func TestEndlessPages(t *testing.T) {
 	}
 }
 
-// A server that is busy is waited for, as over TCP. When it stays busy the error says that.
-func TestBusySocket(t *testing.T) {
-	path, l := servicetest.FullListener(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	tt := target(t, httpx.Config{}, "unix://"+path, nil)
-	_, err := tt.Get(ctx, limit)
-	if !errors.Is(err, guard.ErrBusy) || !strings.Contains(err.Error(), "is too busy to take connections") || strings.Contains(err.Error(), "in time") {
-		t.Error(err)
-	}
-	done := make(chan string)
-	go func() { done <- get(t, tt) }()
-	server := &http.Server{Handler: http.HandlerFunc(echo)}
-	defer server.Close()
-	go func() { _ = server.Serve(l) }()
-	if got := <-done; !strings.Contains(got, "GET /") {
-		t.Error(got)
+// A target that is closed gives the room of its page back: others of the input have it then.
+func TestClosedTargetGivesRoomBack(t *testing.T) {
+	s := httpxtest.Page(t, strings.Repeat("x", 1<<20))
+	c := httpx.Defaults()
+	for range 50 {
+		tt := target(t, c, s.URL, nil)
+		if page, err := tt.Get(t.Context(), limit); err != nil || len(page) != 1<<20 {
+			t.Fatal(err)
+		}
+		tt.Close()
 	}
 }

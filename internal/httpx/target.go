@@ -55,7 +55,7 @@ type session struct {
 const (
 	maxHeader  = 64 << 10
 	maxDrained = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
-	minRoom    = 16 << 10 // for one read
+	minRoom    = 1 << 10  // for one read
 	largePage  = 1 << 20  // whose room is not kept
 )
 
@@ -86,7 +86,6 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 	}
 	if err := t.read(resp.Body, limit); err != nil {
 		t.Close()
-		t.forget()
 		return nil, t.Explain(err)
 	}
 	return t.page, nil
@@ -96,7 +95,11 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 func (t *Target) read(body io.Reader, limit int64) error {
 	t.page = t.page[:0]
 	for {
-		if cap(t.page)-len(t.page) < minRoom {
+		switch room := cap(t.page) - len(t.page); {
+		case room >= minRoom:
+		case cap(t.page) < largePage:
+			t.page = slices.Grow(t.page, max(cap(t.page), 2*minRoom))
+		default: // by a quarter: what a page outgrows is garbage
 			t.page = slices.Grow(t.page, 2*minRoom)
 		}
 		if more := cap(t.page) - t.held; more > 0 {
@@ -170,8 +173,10 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 	return resp, nil
 }
 
-// Close gives the connection back, also that of an answer which is still read. The target can still be used.
+// Close gives the connection back, also that of an answer which is still read, and the room of the last page. The target can
+// still be used.
 func (t *Target) Close() {
+	t.forget()
 	if t.live != nil {
 		t.live.transport.CloseIdleConnections()
 		t.live.conns.close()

@@ -1,5 +1,3 @@
-//go:build linux
-
 package redisconn_test
 
 import (
@@ -20,7 +18,6 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func hostileConfig(addr string) redisconn.Config {
@@ -218,16 +215,5 @@ func TestRedirectionWithoutACluster(t *testing.T) {
 		}
 		shards.Close()
 		_ = client.Close()
-	}
-}
-
-// A server that is too busy to take a connection at its socket is waited for, and named as such.
-func TestBusySocket(t *testing.T) {
-	path := servicetest.FullSocket(t)
-	c := redisconn.Defaults()
-	c.URL, c.ConnectTimeout = secrets.Literal("unix://"+path), conf.Duration(100*time.Millisecond)
-	_, err := redisconn.Open(t.Context(), c, nil)
-	if !errors.Is(err, guard.ErrBusy) || !strings.HasPrefix(err.Error(), "redis "+path+" is too busy to take connections") || strings.Contains(err.Error(), "TLS") {
-		t.Error(err)
 	}
 }
