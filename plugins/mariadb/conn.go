@@ -64,7 +64,11 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made.Connect(ctx)
+	conn, err := made.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &safeConn{Conn: conn}, nil
 }
 
 // dial makes the connection that the driver speaks on, or in TLS through. What is inside TLS cannot be seen here, but counted.

@@ -80,14 +80,15 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(packet(1, "\xfe\x00\x00\x00\x10\x00\x00\x00\x00")), true)
 	f.Add([]byte(result("\x01a", eof)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
-		addr := servicetest.Raw(t, func(conn net.Conn) {
+		path := t.TempDir() + "/s"
+		servicetest.RawSocket(t, path, func(conn net.Conn) {
 			if polite && greet(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
 		servicetest.Allocates(t, 64<<20, func() {
-			_, _ = start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(addr)).Within(5*time.Second, 0)
+			_, _ = start(t, "socket: "+path).Within(5*time.Second, 0)
 		})
 	})
 }

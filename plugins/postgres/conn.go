@@ -2,6 +2,7 @@ package postgresinput
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -122,10 +123,15 @@ type rows interface {
 func (c *connection) query(ctx context.Context, sql string, into rows) error {
 	c.budget.Renew()
 	result := c.conn.ExecParams(ctx, sql, nil, nil, nil, nil) // unnamed, so that a pooler may stand between
+	columns := len(result.FieldDescriptions())
 	err := into.begin(result.FieldDescriptions())
 	for result.NextRow() {
-		if err == nil {
-			err = into.row(result.Values())
+		switch values := result.Values(); {
+		case err != nil:
+		case len(values) != columns:
+			err = fmt.Errorf("a row has %d columns, and %d were announced: is that a PostgreSQL?", len(values), columns)
+		default:
+			err = into.row(values)
 		}
 	}
 	if _, failed := result.Close(); failed != nil {

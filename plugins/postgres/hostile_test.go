@@ -87,14 +87,15 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(message('R', 8, "\x00\x00\x00\x00")+message('Z', 5, "I")+message('D', 1<<29, "")), false)
 	f.Add([]byte(row(3)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
-		addr := servicetest.Raw(t, func(conn net.Conn) {
+		dir := t.TempDir()
+		servicetest.RawSocket(t, dir+"/.s.PGSQL.5432", func(conn net.Conn) {
 			if polite && greetAndWait(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
 		servicetest.Allocates(t, 64<<20, func() {
-			_, _ = start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(addr)+"\nsslmode: disable").Within(5*time.Second, 0)
+			_, _ = start(t, "host: "+dir).Within(5*time.Second, 0)
 		})
 	})
 }

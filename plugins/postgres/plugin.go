@@ -167,7 +167,15 @@ func (in *input) warn(ctx context.Context) error {
 // flag takes the answer to a yes-no question.
 type flag bool
 
-func (*flag) begin([]pgconn.FieldDescription) error { return nil }
+func (*flag) begin(columns []pgconn.FieldDescription) error { return expectColumns(columns, 1) }
+
+// expectColumns returns an error if there is another number of columns than was asked for.
+func expectColumns(columns []pgconn.FieldDescription, want int) error {
+	if len(columns) != want {
+		return fmt.Errorf("%d columns come, and %d were asked for: is that a PostgreSQL?", len(columns), want)
+	}
+	return nil
+}
 
 func (f *flag) row(values [][]byte) error {
 	*f = string(values[0]) == "t"
@@ -205,7 +213,9 @@ func (v *liveView) ask(ctx context.Context, c *connection, out *telemetry.Batch)
 	return nil
 }
 
-func (*liveView) begin([]pgconn.FieldDescription) error { return nil }
+func (v *liveView) begin(columns []pgconn.FieldDescription) error {
+	return expectColumns(columns, len(v.labels)+len(v.metrics))
+}
 
 func (v *liveView) row(values [][]byte) error {
 	return v.set.Add(v.out, values[:len(v.labels)], values[len(v.labels):])
