@@ -1,10 +1,12 @@
 package guard
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
+	"syscall"
 )
 
 // Budget is how many bytes a peer may still send: to one query, say. It is shared by all connections to the peer.
@@ -61,7 +63,9 @@ func (b *Budget) read(from io.Reader, p []byte) (int, error) {
 }
 
 // Conn is a connection that reads as much as there is left.
-func (b *Budget) Conn(c net.Conn) net.Conn { return &budgetConn{c, b} }
+func (b *Budget) Conn(c net.Conn) net.Conn { return b.conn(c) }
+
+func (b *Budget) conn(c net.Conn) *budgetConn { return &budgetConn{c, b} }
 
 type budgetConn struct {
 	net.Conn
@@ -70,3 +74,13 @@ type budgetConn struct {
 
 // Read implements net.Conn.
 func (c *budgetConn) Read(p []byte) (int, error) { return c.budget.read(c.Conn, p) }
+
+// SyscallConn implements [syscall.Conn]: drivers look at the socket of a connection to find out that the server has gone, before
+// they send something on it.
+func (c *budgetConn) SyscallConn() (syscall.RawConn, error) {
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return socket.SyscallConn()
+}

@@ -9,8 +9,7 @@ import (
 // driver makes room for as many as are announced, before it has read one of them
 // (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html).
 type MySQL struct {
-	net.Conn
-	budget *Budget
+	*budgetConn
 
 	head    [4]byte // length in three bytes, number of the packet
 	headLen int
@@ -19,11 +18,11 @@ type MySQL struct {
 }
 
 // NewMySQL guards a connection. The driver hides errors of reading: [Budget.Exceeded] returns what was wrong.
-func NewMySQL(conn net.Conn, b *Budget) *MySQL { return &MySQL{Conn: b.Conn(conn), budget: b} }
+func NewMySQL(conn net.Conn, b *Budget) *MySQL { return &MySQL{budgetConn: b.conn(conn)} }
 
 // Read implements net.Conn.
 func (m *MySQL) Read(b []byte) (int, error) {
-	n, err := m.Conn.Read(b)
+	n, err := m.budgetConn.Read(b)
 	if good, bad := m.scan(b[:n]); bad != nil {
 		m.budget.broken.Store(bad)
 		return good, bad
