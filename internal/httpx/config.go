@@ -30,10 +30,12 @@ type Config struct {
 	TLS             tlsx.Config            `yaml:"tls"`
 	Proxy           secrets.Ref            `yaml:"proxy"` // a URL; the environment's proxies are not used
 	FollowRedirects bool                   `yaml:"follow_redirects"`
+
+	pool *pool // shared by all targets of an input; nil: there is no limit
 }
 
 // Defaults follows redirects.
-func Defaults() Config { return Config{FollowRedirects: true} }
+func Defaults() Config { return Config{FollowRedirects: true, pool: &pool{}} }
 
 // Validate implements conf.Validator. Structs that inline Config and have rules of their own call it from these.
 func (c *Config) Validate() error {

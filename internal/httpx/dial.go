@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
 // conns are the open connections of a session. net/http goes on with dialling and handshakes when nobody waits for them any
@@ -82,7 +84,7 @@ func dial(ctx context.Context, t *Target, network, addr string) (net.Conn, error
 		}
 		d.LocalAddr = local
 	}
-	return d.DialContext(ctx, network, addr)
+	return guard.Dial(ctx, &d, network, addr)
 }
 
 // direct is the way to a proxy.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -32,18 +33,40 @@ func (t *Target) Explain(err error) error {
 	case errors.As(err, &secret):
 		return fmt.Errorf("%s: %w", t, err)
 	}
+	var limit *guardError
+	if refused := redirected(err); refused != nil {
+		return fmt.Errorf("%s %w", t, refused)
+	}
+	if errors.As(err, &limit) || errors.Is(err, guard.ErrBusy) {
+		return fmt.Errorf("%s %w", t, err)
+	}
 	if IsTimeout(err) {
 		return fmt.Errorf("%s did not answer in time: %w", t, err)
 	}
-	if text := err.Error(); tlsx.Advice(err) == "" && (strings.Contains(text, "malformed HTTP") || strings.Contains(text, "readLoopPeekFail")) {
+	if text := err.Error(); tlsx.Advice(err) == "" && (strings.Contains(text, "malformed ") || strings.Contains(text, "readLoopPeekFail")) {
 		// Not wrapped: net/http repeats what was answered, which may be long, or anything. The second is of one that speaks first.
 		return fmt.Errorf("%s answers, but not with HTTP: correct the port, or write https://", t)
 	}
+	err = short(err)
 	if advice := t.advise(err); advice != "" {
 		return fmt.Errorf("%s %s: %w", t, advice, err)
 	}
 	return fmt.Errorf("%s: %w", t, err)
 }
+
+// shortError is an error with less text: net/http repeats headers of the answer in some.
+type shortError struct{ error }
+
+func short(err error) error {
+	const most = 300
+	if len(err.Error()) <= most {
+		return err
+	}
+	return shortError{err}
+}
+
+func (e shortError) Error() string { return strings.ToValidUTF8(e.error.Error()[:300], "") + "…" }
+func (e shortError) Unwrap() error { return e.error }
 
 func (t *Target) advise(err error) string {
 	var op *net.OpError
@@ -103,7 +126,7 @@ func (t *Target) refused(resp *http.Response) error {
 		advice = ": it is elsewhere: correct the URL, or set follow_redirects"
 	}
 	text := fmt.Sprintf("%s answers %d %s%s", t, resp.StatusCode, http.StatusText(resp.StatusCode), advice)
-	return &StatusError{Code: resp.StatusCode, Text: text, Body: t.page.Bytes()}
+	return &StatusError{Code: resp.StatusCode, Text: text, Body: t.page}
 }
 
 // Unexpected is the error of a page that is not what it should be: want is the name of that.

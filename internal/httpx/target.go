@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +35,8 @@ type Target struct {
 	store  secrets.Resolver
 	live   *session
 	stale  bool // what live was made of may have changed
-	page   bytes.Buffer
+	page   []byte
+	held   int // bytes of the page that are taken from the pool
 }
 
 // Target returns a target with these settings; store answers their references to secrets.
@@ -54,6 +55,8 @@ type session struct {
 const (
 	maxHeader  = 64 << 10
 	maxDrained = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
+	minRoom    = 1 << 10  // for one read
+	largePage  = 1 << 20  // whose room is not kept
 )
 
 // Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
@@ -69,22 +72,71 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 		return nil, t.Explain(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	t.page.Reset()
 	if resp.StatusCode != http.StatusOK {
-		_, _ = t.page.ReadFrom(io.LimitReader(resp.Body, maxDrained)) // for the sake of the connection, too
+		_ = t.read(resp.Body, maxDrained) // for the sake of the connection, too
 		return nil, t.refused(resp)
 	}
-	n, err := t.page.ReadFrom(io.LimitReader(resp.Body, limit+1))
-	switch {
-	case err != nil:
+	if coding := encoded(resp); coding != "" {
+		_ = t.read(resp.Body, maxDrained)
+		return nil, t.errEncoding(coding)
+	}
+	if n := resp.ContentLength; n > largePage && n <= min(limit, maxPages) {
+		t.forget()
+		t.page = make([]byte, 0, n+minRoom) // else it would be copied again and again while it grows
+	}
+	if err := t.read(resp.Body, limit); err != nil {
 		t.Close()
 		return nil, t.Explain(err)
-	case n > limit:
-		t.Close()
-		return nil, fmt.Errorf("%s answers with more than %d bytes: is it the right URL?", t, limit)
 	}
-	return t.page.Bytes(), nil
+	return t.page, nil
 }
+
+// read reads the page, up to limit bytes and what the pool has left. The room that the last one had is used again.
+func (t *Target) read(body io.Reader, limit int64) error {
+	t.page = t.page[:0]
+	for {
+		switch room := cap(t.page) - len(t.page); {
+		case room >= minRoom:
+		case cap(t.page) < largePage:
+			t.page = slices.Grow(t.page, max(cap(t.page), 2*minRoom))
+		default: // by a quarter: what a page outgrows is garbage
+			t.page = slices.Grow(t.page, 2*minRoom)
+		}
+		if more := cap(t.page) - t.held; more > 0 {
+			if t.held += more; !t.config.pool.take(more) {
+				return &guardError{fmt.Sprintf("answers with a large page, and all pages of this input have more than %d bytes: spread the URLs over several inputs", maxPages)}
+			}
+		}
+		n, err := body.Read(t.page[len(t.page):cap(t.page)])
+		t.page = t.page[:len(t.page)+n]
+		switch {
+		case int64(len(t.page)) > limit:
+			return &guardError{fmt.Sprintf("answers with more than %d bytes: is it the right URL?", limit)}
+		case err == io.EOF: //nolint:errorlint // readers return it as it is
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// Done gives the room of a large page back, when its reader is done with it.
+func (t *Target) Done() {
+	if cap(t.page) > largePage {
+		t.forget()
+	}
+}
+
+// forget gives the room of the page back.
+func (t *Target) forget() {
+	t.config.pool.give(t.held)
+	t.page, t.held = nil, 0
+}
+
+// guardError completes a sentence that begins with the target's name.
+type guardError struct{ text string }
+
+func (e *guardError) Error() string { return e.text }
 
 // Do makes the request. Whoever calls it closes the answer's body, and calls Close when that cannot be read.
 func (t *Target) Do(ctx context.Context) (*http.Response, error) { return t.DoBelow(ctx, "", "") }
@@ -113,6 +165,7 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 		t.Close()
 		return nil, err
 	}
+	unpack(resp)
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		t.stale = true // the credentials may have been rotated, or the certificate renewed
@@ -120,8 +173,10 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 	return resp, nil
 }
 
-// Close gives the connection back, also that of an answer which is still read. The target can still be used.
+// Close gives the connection back, also that of an answer which is still read, and the room of the last page. The target can
+// still be used.
 func (t *Target) Close() {
+	t.forget()
 	if t.live != nil {
 		t.live.transport.CloseIdleConnections()
 		t.live.conns.close()
@@ -144,10 +199,7 @@ func (t *Target) open(ctx context.Context) (*session, error) {
 	if s.transport, err = t.newTransport(ctx, s); err != nil {
 		return nil, err
 	}
-	s.client.Transport = s.transport
-	if !t.config.FollowRedirects {
-		s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
+	s.client.Transport, s.client.CheckRedirect = s.transport, t.follow
 	t.live = s
 	return s, nil
 }
@@ -159,6 +211,9 @@ func (t *Target) newRequest(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	r.Header.Set("User-Agent", "rtcollector")
+	if !t.Compressed {
+		r.Header.Set("Accept-Encoding", "identity") // without it, any coding is acceptable (RFC 9110, 12.5.3)
+	}
 	if t.Accept != "" {
 		r.Header.Set("Accept", t.Accept)
 	}

@@ -75,7 +75,15 @@ func (p *parser) comment(line []byte) {
 	}
 }
 
+const (
+	maxLine   = 16 << 10 // bytes of a line that may be a sample
+	maxLabels = 100      // of a sample
+)
+
 func (p *parser) sample(line []byte) (sample, bool) {
+	if len(line) > maxLine {
+		return sample{}, false
+	}
 	end := bytes.IndexAny(line, "{ \t")
 	if end < 0 {
 		return sample{}, false
@@ -147,7 +155,7 @@ func parseID(id string) (name string, labels []telemetry.Label, ok bool) {
 		case rest.take('='):
 			rest.blanks()
 			value, isText := rest.quoted()
-			if !isText || key == "" {
+			if !isText || key == "" || len(labels) == maxLabels {
 				return "", nil, false
 			}
 			labels = append(labels, telemetry.Label{Key: key, Value: value})

@@ -3,6 +3,7 @@ package promtext
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,12 +15,16 @@ import (
 // Reader reads the pages of one source, one after the other, and keeps their series.
 type Reader struct {
 	Most  int      // samples that are taken of a page; 0: all
+	Quota *Quota   // of all readers of an input; nil: no limit
 	Taken []string // names that are not for the page: there they get "exported_" in front
 
 	factory *telemetry.Factory
 	labels  []telemetry.Label
 	series  *telemetry.Vec[string, handle]
 	round   int
+	counted int // series that are in cost
+	cost    int // of them, as the quota knows it
+	left    int // samples of this page that the quota leaves out
 	page    []byte
 	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
 }
@@ -37,7 +42,12 @@ func (r *Reader) Len() int { return r.series.Len() }
 func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error) {
 	r.round++
 	r.page, r.rates = page, nil
-	defer r.series.Sweep()
+	r.left = 0
+	defer func() {
+		r.page = nil // it is the caller's, and may be large
+		r.series.Sweep()
+		r.account()
+	}()
 	p := parser{rest: page}
 	wrong := 0
 	for {
@@ -59,6 +69,9 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 	if wrong > 1 {
 		err = fmt.Errorf("%w, and %d more", err, wrong-1)
 	}
+	if r.left > 0 {
+		err = errors.Join(err, r.Quota.err(r.left))
+	}
 	return samples, err
 }
 
@@ -73,9 +86,20 @@ type handle struct {
 
 // add writes a sample, and says whether its line could be read.
 func (r *Reader) add(out *telemetry.Batch, s sample) bool {
+	if r.Quota.full() && !telemetry.HasBytes(r.series, s.id) {
+		r.left++
+		return true
+	}
 	h := telemetry.GetBytes(r.series, s.id)
-	if h.kind != s.kind && !h.wrong || h.round == 0 {
-		*h = r.newHandle(string(s.id), s.kind)
+	if isNew := h.round == 0; isNew || h.kind != s.kind && !h.wrong {
+		id := string(s.id)
+		*h = r.newHandle(id, s.kind)
+		if isNew && r.Quota != nil {
+			cost := h.cost(id)
+			r.counted++
+			r.cost += cost
+			r.Quota.used += cost
+		}
 	}
 	twice := h.round == r.round
 	h.round = r.round

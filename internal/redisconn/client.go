@@ -65,7 +65,7 @@ func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, 
 	defer stop()
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
-		if closed(err) {
+		if closed(err) && !hasLastWords(err) {
 			return nil, fmt.Errorf("redis %s closes the connection at once: it may speak TLS (set tls: {}), or want a client certificate (tls.cert, tls.key): %w",
 				c.Addr, err)
 		}
@@ -213,11 +213,20 @@ func (t *tracked) Close() error {
 
 // checkable is a tracked connection whose socket go-redis can look at, to find out that the server is gone before it
 // sends something. A TLS connection is not: bytes on its socket are no sign of trouble.
-type checkable struct{ *tracked }
+type checkable struct {
+	*tracked
+	socket syscall.Conn
+}
 
 // SyscallConn implements syscall.Conn.
-func (c checkable) SyscallConn() (syscall.RawConn, error) {
-	return c.Conn.(syscall.Conn).SyscallConn()
+func (c checkable) SyscallConn() (syscall.RawConn, error) { return c.socket.SyscallConn() }
+
+// rawConn returns the connection below a guard, or conn itself.
+func rawConn(conn net.Conn) net.Conn {
+	if guarded, ok := conn.(*peer); ok {
+		return guarded.NetConn()
+	}
+	return conn
 }
 
 func (c *Client) track(dial dialFunc) dialFunc {
@@ -230,8 +239,8 @@ func (c *Client) track(dial dialFunc) dialFunc {
 		c.mu.Lock()
 		c.live[t] = struct{}{}
 		c.mu.Unlock()
-		if _, ok := conn.(syscall.Conn); ok {
-			return checkable{t}, nil
+		if socket, ok := rawConn(conn).(syscall.Conn); ok {
+			return checkable{t, socket}, nil
 		}
 		return t, nil
 	}

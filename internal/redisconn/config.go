@@ -47,6 +47,14 @@ type Config struct {
 	ClientName     string        `yaml:"client_name" conf:"public"` // what CLIENT LIST shows
 
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) `yaml:"-"` // instead of the network; for tests
+
+	searches bool // replies may be large
+}
+
+// ForSearches returns settings with which replies may be larger: documents are read.
+func (c Config) ForSearches() Config {
+	c.searches = true
+	return c
 }
 
 // Sentinel finds a master by its name.

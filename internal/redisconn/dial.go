@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -20,6 +21,22 @@ type dialer struct {
 	config   Config
 	store    secrets.Resolver
 	sentinel sentinel
+}
+
+const (
+	// maxReply is the memory that the replies to one request may take, in bytes. INFO has some 100 kB, COMMAND takes 3 MB,
+	// CLUSTER SLOTS 15 MB where every second slot is another node's.
+	maxReply = 16 << 20
+
+	// maxFound is the same where documents are searched for: a thousand at a time.
+	maxFound = 64 << 20
+)
+
+func (d *dialer) maxReply() int64 {
+	if d.config.searches {
+		return maxFound
+	}
+	return maxReply
 }
 
 // dial is what go-redis calls. Only a node of a cluster is dialled at the address that go-redis names; where the others
@@ -41,8 +58,18 @@ func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return d.connect(ctx, a)
 }
 
-// connect makes a connection to one server: directly or through the proxy, bare or in TLS.
+// connect makes a connection to one server: directly or through the proxy, bare or in TLS. What the server says on it is
+// checked before go-redis sees it.
 func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
+	conn, err := d.reach(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return &peer{guard.NewRESP(conn, d.maxReply())}, nil
+}
+
+// reach makes the connection.
+func (d *dialer) reach(ctx context.Context, a address) (net.Conn, error) {
 	dial, err := d.route(ctx, a.network)
 	if err != nil {
 		return nil, err
@@ -67,7 +94,10 @@ func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
 
 // route returns how TCP connections are made. A unix socket needs no proxy.
 func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
-	direct := &net.Dialer{KeepAlive: 30 * time.Second}
+	forward := &net.Dialer{KeepAlive: 30 * time.Second}
+	direct := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return guard.Dial(ctx, forward, network, addr)
+	}
 	switch {
 	case d.config.Dial != nil:
 		return d.config.Dial, nil
@@ -77,15 +107,15 @@ func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
 		if err != nil {
 			return nil, err
 		}
-		return socks5(u, direct)
+		return socks5(u, forward)
 	case !d.config.SOCKS4Proxy.IsZero():
 		u, err := proxyURL(ctx, "socks4_proxy", d.config.SOCKS4Proxy, d.store, parseSOCKS4)
 		if err != nil {
 			return nil, err
 		}
-		return (&socks4{proxy: hostPort(u, socksPort), user: u.User.Username(), forward: direct}).DialContext, nil
+		return (&socks4{proxy: hostPort(u, socksPort), user: u.User.Username(), forward: forward}).DialContext, nil
 	}
-	return direct.DialContext, nil
+	return direct, nil
 }
 
 func socks5(u *url.URL, forward proxy.Dialer) (dialFunc, error) {

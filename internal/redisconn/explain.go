@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -35,6 +36,7 @@ func Explain(addr string, err error) error {
 	var dialled *net.OpError
 	var sentinels *sentinelError
 	var secret *secrets.ResolveError
+	var said *lastWordsError
 	switch {
 	case err == nil:
 		return nil
@@ -46,6 +48,12 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s is not found: %w", addr, err)
 	case tlsx.Advice(err) != "":
 		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
+	case guard.IsLimit(err):
+		return fmt.Errorf("redis %s %w: is that a Redis?", addr, err)
+	case errors.Is(err, guard.ErrBusy):
+		return fmt.Errorf("redis %s %w", addr, err)
+	case errors.As(err, &said):
+		return fmt.Errorf("redis %s %s: %w", addr, cmp.Or(advise(said.text), "closes the connection"), err)
 	case errors.As(err, &reply):
 		if advice := advise(reply.Error()); advice != "" {
 			return fmt.Errorf("redis %s %s: %w", addr, advice, err)
@@ -56,7 +64,7 @@ func Explain(addr string, err error) error {
 		return fmt.Errorf("redis %s is not there: start it, or correct its address: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
-	case strings.Contains(err.Error(), "redis: invalid reply: "), strings.Contains(err.Error(), "redis: can't parse "): // go-redis has no types for these
+	case errors.Is(err, guard.ErrNotRESP), strings.Contains(err.Error(), "redis: can't parse "): // go-redis has no type for the latter
 		return fmt.Errorf("redis %s does not answer like a Redis: correct host and port, or set tls if it wants that: %w", addr, err)
 	case closed(err):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
@@ -116,8 +124,12 @@ func advise(reply string) string {
 		return "has too few replicas to accept writes (min-replicas-to-write)"
 	case "BUSY":
 		return "is busy with a script: see SCRIPT KILL"
+	case "DENIED":
+		return "is in protected mode, which lets nobody in from another host: set a password there (requirepass), or bind it to an address, or set protected-mode no"
 	}
 	switch {
+	case strings.HasPrefix(reply, "ERR max number of clients"):
+		return "has no connection left: raise maxclients there, or find out who holds them (CLIENT LIST)"
 	case strings.HasPrefix(reply, "ERR DB index is out of range"):
 		return "has no such database: correct db (CONFIG GET databases says how many there are)"
 	case strings.HasPrefix(reply, "Invalid rule type: JSON"):

@@ -151,6 +151,9 @@ func (p *Pipe) open(ctx context.Context) error {
 	}
 	mu.Lock()
 	defer mu.Unlock()
+	if guarded := peerOf(conn); guarded != nil {
+		guarded.Release() // Reader bounds what it reads, and costs less
+	}
 	p.conn = &timed{Conn: conn, patience: p.options.WriteTimeout}
 	p.reader = NewReader(p.conn)
 	return nil

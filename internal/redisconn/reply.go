@@ -9,8 +9,13 @@ import (
 	"strconv"
 )
 
-// maxArray bounds what a reply may announce; more is a sign that we are not talking to a Redis.
-const maxArray = 1 << 20
+const (
+	// maxArray bounds what a reply may announce: no command that is written has so many arguments.
+	maxArray = 1 << 14
+
+	// maxRefusal is how much of an error reply is taken, in bytes. One may come for each of many commands, and be kept.
+	maxRefusal = 1 << 10
+)
 
 var errLine = errors.New("read reply: line without its end")
 
@@ -32,7 +37,11 @@ func (r *Reader) Line() (kind byte, text []byte, err error) {
 	if len(line) < 3 || line[len(line)-2] != '\r' {
 		return 0, nil, errLine
 	}
-	return line[0], line[1 : len(line)-2], nil
+	kind, text = line[0], line[1:len(line)-2]
+	if kind == '-' && len(text) > maxRefusal {
+		text = text[:maxRefusal]
+	}
+	return kind, text, nil
 }
 
 // Array reads the head of an array and returns its length. An error reply is returned as [ServerError]; after it the

@@ -186,7 +186,7 @@ func (s *Shards) exchange(ctx context.Context, c Commands, work lots) (lots, err
 	for shard, l := range work {
 		pipe := s.pipes[shard]
 		wg.Go(func() {
-			run := run{commands: c, lot: l, redirected: func(i int, r Redirect) {
+			run := run{commands: c, lot: l, follows: s.client.Clustered, redirected: func(i int, r Redirect) {
 				mu.Lock()
 				defer mu.Unlock()
 				moved[i] = r
@@ -236,6 +236,7 @@ func (s *Shards) redirect(moved map[int]Redirect) lots {
 type run struct {
 	commands   Commands
 	lot        *lot
+	follows    bool // redirections; without a cluster they say that the configuration is wrong
 	redirected func(i int, to Redirect)
 
 	sent, got int
@@ -283,7 +284,7 @@ func (r *run) receive(from *Reader) error {
 	err := r.commands.Reply(i, from)
 	var refusal ServerError
 	if errors.As(err, &refusal) {
-		if to, ok := ReadRedirect(string(refusal)); ok {
+		if to, ok := ReadRedirect(string(refusal)); ok && r.follows {
 			r.redirected(i, to)
 			return nil
 		}

@@ -42,6 +42,21 @@ func Raw(t testing.TB, f func(net.Conn)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, l, f)
+	return l.Addr().String()
+}
+
+// RawSocket is [Raw] at a Unix socket: for tests that make so many connections that ports run out.
+func RawSocket(t testing.TB, path string, f func(net.Conn)) {
+	t.Helper()
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, l, f)
+}
+
+func serve(t testing.TB, l net.Listener, f func(net.Conn)) {
 	stop := make(chan struct{})
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -62,7 +77,6 @@ func Raw(t testing.TB, f func(net.Conn)) string {
 		}
 	})
 	t.Cleanup(func() { _ = l.Close(); close(stop); serving.Wait() })
-	return l.Addr().String()
 }
 
 // Garbage is what a server may say that is another than it should be, or none.

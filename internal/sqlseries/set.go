@@ -39,6 +39,10 @@ type value struct {
 	counter *telemetry.Total
 }
 
+// maxSeries bounds the series of one query, with those that were there a moment ago: a server that answers with other labels
+// each time must not fill the memory.
+const maxSeries = 100_000
+
 // separator stands between the labels of a key; no database has it in a name.
 const separator = "\x00"
 
@@ -83,6 +87,9 @@ func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) error {
 			s.key = append(s.key, separator...)
 		}
 		s.key = append(s.key, label...)
+	}
+	if (s.rows.Len()+1)*len(s.metrics) > maxSeries && !telemetry.HasBytes(s.rows, s.key) {
+		return fmt.Errorf("it has more than %d series: let it return fewer rows", maxSeries)
 	}
 	r := telemetry.GetBytes(s.rows, s.key)
 	if !r.wanted {

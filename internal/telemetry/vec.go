@@ -44,6 +44,12 @@ func GetBytes[T any](v *Vec[string, T], name []byte) *T {
 	return v.Get(string(name))
 }
 
+// HasBytes reports whether a name is known.
+func HasBytes[T any](v *Vec[string, T], name []byte) bool {
+	_, ok := v.entries[string(name)]
+	return ok
+}
+
 // Sweep ends a gather: what was not seen for some gathers in a row is forgotten.
 func (v *Vec[K, T]) Sweep() {
 	for k, e := range v.entries {

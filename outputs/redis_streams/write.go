@@ -80,7 +80,14 @@ func receive(from *redisconn.Reader) error {
 	case kind != '$':
 		return fmt.Errorf("read reply: %q where an ID should be", kind)
 	}
-	_, _, err = from.Line() // the ID: letters and digits only, so it is a line
+	announced, err := strconv.Atoi(string(text)) // does not escape: no allocation
+	if err != nil {
+		return errors.New("read reply: an ID of no length")
+	}
+	_, id, err := from.Line() // digits and a "-" only, so it is a line
+	if err == nil && 1+len(id) != announced {
+		return errors.New("read reply: an ID of another length than was announced")
+	}
 	return err
 }
 

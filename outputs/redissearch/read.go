@@ -21,7 +21,7 @@ const pageSize = 1000
 // ReadEvents implements [outputs.EventReader]. It connects if need be, and changes nothing.
 func (w *Writer) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
 	if w.client == nil {
-		client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
+		client, err := redisconn.Open(ctx, w.config.ForSearches(), w.secrets)
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func (p *part) send(ctx context.Context) {
 		err = p.res.passing
 	}
 	var reply redisconn.ServerError
-	if errors.As(err, &reply) && isRedirection(string(reply)) {
+	if errors.As(err, &reply) && isRedirection(string(reply)) && p.w.client.Clustered { // else there is nowhere to go
 		p.moved = reply
 		return
 	}

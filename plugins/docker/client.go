@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
@@ -22,7 +23,25 @@ const (
 )
 
 // client is one connection to the daemon.
-type client struct{ *httpx.Target }
+type client struct {
+	*httpx.Target
+	memory *guard.Budget // of what is decoded during a gather, over all connections
+}
+
+// maxDecoded is what all answers of a gather may take when they are decoded, in bytes: those of some thousand containers.
+const maxDecoded = 48 << 20
+
+// decodeFor decodes an answer, if there is memory left for it.
+func decodeFor[T any](c *client, page []byte, what string) (*T, error) {
+	if err := c.memory.Spend(guard.JSON(page)); err != nil {
+		return nil, fmt.Errorf("%s %w: choose fewer containers with container_name_include", c, err)
+	}
+	reply, err := decode[T](page)
+	if err != nil {
+		return nil, c.Unexpected(page, what)
+	}
+	return reply, nil
+}
 
 // refusal says whether an error is an answer of the daemon with one of these codes.
 func refusal(err error, codes ...int) bool {
@@ -102,10 +121,14 @@ func (d *daemon) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := decode[version](page)
+	const what = "the version of a Docker daemon"
+	v, err := decodeFor[version](d.front, page, what)
+	if err != nil {
+		return err
+	}
 	api, ok := v.api()
-	if err != nil || !ok {
-		return d.front.Unexpected(page, "the version of a Docker daemon")
+	if !ok {
+		return d.front.Unexpected(page, what)
 	}
 	d.api, d.windows, d.podman = api, v.Os == "windows", v.isPodman()
 	return nil
@@ -154,9 +177,5 @@ func ask[T any](ctx context.Context, c *client, path, query string, limit int64,
 	if err != nil {
 		return nil, err
 	}
-	reply, err := decode[T](page)
-	if err != nil {
-		return nil, c.Unexpected(page, what)
-	}
-	return reply, nil
+	return decodeFor[T](c, page, what)
 }

@@ -31,6 +31,9 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 		if name == "" || in.names[name] || !in.config.wants(name, l) {
 			continue
 		}
+		if len(in.jobs) == maxContainers {
+			return fmt.Errorf("%s lists more than %d containers: choose some with container_name_include", in.daemon.front, maxContainers)
+		}
 		in.names[name] = true
 		in.jobs = append(in.jobs, job{container: in.containers.Get(name), listed: l})
 	}
@@ -38,6 +41,9 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 	in.work(ctx, now)
 	return nil
 }
+
+// maxContainers is how many containers are asked about.
+const maxContainers = 5000
 
 // work does the jobs, over several connections.
 func (in *input) work(ctx context.Context, now time.Time) {
@@ -83,9 +89,9 @@ func (j *job) measure(ctx context.Context, w *client, path string) error {
 	case len(page) == 0: // Podman, of a container that has ended
 		return nil
 	}
-	s, err := decode[stats](page)
+	s, err := decodeFor[stats](w, page, "the statistics of a container")
 	if err != nil {
-		return w.Unexpected(page, "the statistics of a container")
+		return err
 	}
 	if !s.Read.IsZero() {
 		j.stats = s

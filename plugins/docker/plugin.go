@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -44,7 +45,8 @@ func build(env plugins.Env, c Config) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection := func() *client { return &client{Target: c.Target(at, env.Secrets)} }
+	memory := guard.NewBudget(maxDecoded)
+	connection := func() *client { return &client{Target: c.Target(at, env.Secrets), memory: memory} }
 	in := &input{config: c, factory: env.Factory, log: env.Log, hurry: env.Interval < minInterval, server: server(at), names: map[string]bool{}}
 	in.daemon = daemon{front: connection(), side: connection(), connect: connection}
 	in.up = env.Factory.Gauge("docker_up", telemetry.None, in.server)
@@ -85,6 +87,7 @@ func (in *input) Close() error {
 
 // ask asks the daemon for everything, and adds it.
 func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
+	in.daemon.front.memory.Renew()
 	if err := in.daemon.open(ctx); err != nil {
 		return in.isAway(out, err)
 	}

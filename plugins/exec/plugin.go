@@ -114,11 +114,12 @@ func early(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/10, linger+50*time.Millisecond)))
 }
 
-// environment is that of the commands.
+// environment is that of the commands. One that runs as the agent's own user gets all of the agent's variables: it could read
+// them in /proc anyway.
 func (in *input) environment(ctx context.Context) ([]string, error) {
 	all := os.Environ()
 	if in.whom != nil {
-		all = append(withoutSecrets(), in.whom.variables()...)
+		all = append(harmless(), in.whom.variables()...)
 	}
 	for _, v := range in.config.Environment {
 		value, err := v.value.Resolve(ctx, in.env.Secrets)

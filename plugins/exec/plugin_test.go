@@ -271,12 +271,17 @@ func TestUser(t *testing.T) {
 	if _, err := lookUp("nobody"); err != nil {
 		t.Skipf("there is no user nobody here: %v", err)
 	}
-	t.Setenv("SECRET_X", "hidden")
-	t.Setenv("VAULT_TOKEN", "hidden")
-	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $SECRET_X $VAULT_TOKEN"], data_format: text, user: nobody, working_dir: /}`)
-	want := strings.TrimSpace(output(t, "sh", "-c", "getent passwd nobody | cut -d: -f6"))
-	if err != nil || len(events) != 2 || events[0] != "info: nobody" || events[1] != "info: "+want {
+	for _, name := range []string{"SECRET_X", "VAULT_TOKEN", "MY_STORES_PREFIX_X", "AWS_SECRET_ACCESS_KEY", "PATHX", "LC"} {
+		t.Setenv(name, "hidden")
+	}
+	t.Setenv("LC_TIME", "C")
+	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $USER $LC_TIME $MINE; env"], data_format: text, user: nobody, working_dir: /, environment: [MINE=1]}`)
+	home := strings.TrimSpace(output(t, "sh", "-c", "getent passwd nobody | cut -d: -f6"))
+	if err != nil || len(events) < 2 || events[0] != "info: nobody" || events[1] != "info: "+home+" nobody C 1" {
 		t.Errorf("%v %v", events, err)
+	}
+	if text := strings.Join(events, "\n"); strings.Contains(text, "hidden") || !strings.Contains(text, "PATH=") {
+		t.Error(text)
 	}
 	groups := strings.Fields(output(t, "id", "-G", "nobody"))
 	if c, err := lookUp("nobody"); err != nil || len(c.Groups) != len(groups) {

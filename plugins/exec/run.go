@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -156,11 +157,13 @@ func shellWords(command string) []string {
 	return []string{"/bin/sh", "-c", command}
 }
 
-// withoutSecrets are the agent's own variables but for its credentials, for commands that run as somebody else.
-func withoutSecrets() []string {
+// harmless returns those of the agent's own variables that a command which runs as somebody else gets. What else is among them
+// may be secret: a store can read variables of any name, and so can a plugin's library.
+func harmless() []string {
+	passed := []string{"PATH", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR"}
 	var kept []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "SECRET_") && !strings.HasPrefix(v, "VAULT_") {
+		if name, _, _ := strings.Cut(v, "="); slices.Contains(passed, name) || strings.HasPrefix(name, "LC_") {
 			kept = append(kept, v)
 		}
 	}

@@ -51,7 +51,7 @@ func lookUp(name string) (*credential, error) {
 
 // variables are what login(1) would set.
 func (c *credential) variables() []string {
-	return []string{"HOME=" + c.home, "USER=" + c.name, "LOGNAME=" + c.name}
+	return []string{"HOME=" + c.home, "USER=" + c.name, "LOGNAME=" + c.name, "SHELL=/bin/sh"}
 }
 
 // setGroup makes a command the leader of a process group of its own, and lets it be killed as a whole: also what it

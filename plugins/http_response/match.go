@@ -4,11 +4,17 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
 // matchesJSON says whether a document has all values at their paths. A path is names and indices with dots between them;
 // a value is compared as it is written in JSON, texts without quotes.
 func matchesJSON(document []byte, want map[string]string) bool {
+	const most = 32 << 20 // bytes that it may take in memory
+	if guard.JSON(document) > most {
+		return false
+	}
 	var root any
 	decoder := json.NewDecoder(strings.NewReader(string(document)))
 	decoder.UseNumber() // 1.0 stays 1.0

@@ -12,9 +12,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -22,12 +24,27 @@ import (
 // connector makes the driver's connections. What may have changed since the last one is looked up for each: the
 // password, certificates.
 type connector struct {
-	place Place
-	store secrets.Resolver
+	place  Place
+	store  secrets.Resolver
+	budget *guard.Budget // of one query; what is said while connecting counts as one
 }
 
-// Connect implements driver.Connector.
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+// maxAnswer is what is taken of what a server says to one query, in bytes.
+const maxAnswer = 16 << 20
+
+// Connect implements driver.Connector. The driver indexes what it has not measured, and database/sql may connect in a
+// goroutine of its own, whose panic would end the agent.
+func (c *connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			conn, err = nil, fmt.Errorf("%w (%v)", mysql.ErrMalformPkt, r)
+		}
+	}()
+	c.budget.Renew()
+	return c.connect(ctx)
+}
+
+func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 	password, err := c.place.Password.Resolve(ctx, c.store)
 	if err != nil {
 		return nil, err
@@ -36,6 +53,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	config.Net, config.Addr = c.place.address()
 	config.User, config.Passwd, config.DBName = c.place.User, password, c.place.Database
 	config.Logger = &mysql.NopLogger{} // all it knows is in the errors it returns
+	config.DialFunc = c.dial
 	config.ConnectionAttributes = "program_name:rtcollector"
 	if c.place.TLS != nil {
 		if config.TLS, err = c.place.TLS.Client(c.place.Host); err != nil {
@@ -46,15 +64,31 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made.Connect(ctx)
+	conn, err := made.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &safeConn{Conn: conn}, nil
+}
+
+// dial makes the connection that the driver speaks on, or in TLS through. What is inside TLS cannot be seen here, but counted.
+func (c *connector) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := guard.Dial(ctx, &net.Dialer{KeepAlive: 30 * time.Second}, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if c.place.TLS == nil {
+		return guard.NewMySQL(conn, c.budget), nil
+	}
+	return c.budget.Conn(conn), nil
 }
 
 // Driver implements driver.Connector.
 func (c *connector) Driver() driver.Driver { return mysql.MySQLDriver{} }
 
 // open returns a database that keeps one connection, and makes it when it is first used.
-func open(p Place, store secrets.Resolver) *sql.DB {
-	db := sql.OpenDB(&connector{p, store})
+func open(p Place, store secrets.Resolver, budget *guard.Budget) *sql.DB {
+	db := sql.OpenDB(&connector{p, store, budget})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	return db
@@ -78,6 +112,10 @@ func (p *Place) explain(err error) error {
 		}
 	case tlsx.Advice(err) != "":
 		return said(tlsx.Advice(err))
+	case guard.IsLimit(err):
+		return fmt.Errorf("mariadb %s %w: let the query return less, if it is one of yours", addr, err)
+	case errors.Is(err, guard.ErrBusy):
+		return fmt.Errorf("mariadb %s %w", addr, err)
 	case errors.Is(err, mysql.ErrNoTLS):
 		return said("speaks no TLS: switch it on there (ssl_cert, ssl_key), or leave out tls")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -32,6 +33,7 @@ type input struct {
 	log     *slog.Logger
 	server  telemetry.Label
 	db      *sql.DB
+	budget  *guard.Budget // of one query
 
 	up      *telemetry.Series
 	info    *telemetry.Series
@@ -58,7 +60,11 @@ type source struct {
 
 func build(env plugins.Env, c Config) (*input, error) {
 	p := c.place()
-	in := &input{place: p, factory: env.Factory, log: env.Log, looks: c.CollectProcesses, db: open(p, env.Secrets), server: telemetry.Label{Key: sqlseries.Server, Value: p.server()}}
+	budget := guard.NewBudget(maxAnswer)
+	in := &input{
+		place: p, factory: env.Factory, log: env.Log, looks: c.CollectProcesses, db: open(p, env.Secrets, budget), budget: budget,
+		server: telemetry.Label{Key: sqlseries.Server, Value: p.server()},
+	}
 	in.up = env.Factory.Gauge("mariadb_up", telemetry.None, in.server)
 	in.sources = append(in.sources, statusSource(env.Factory, in.server, &c))
 	if len(c.Variables) > 0 {
@@ -85,9 +91,10 @@ func (in *input) Close() error { return in.db.Close() }
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	var release string
+	in.budget.Renew()
 	if err := in.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&release); err != nil { // tried again on a new connection
 		out.Add(in.up, 0)
-		return in.place.explain(err)
+		return in.explain(err)
 	}
 	if release != in.release {
 		in.release, in.flavour = release, flavourOf(release)
@@ -124,16 +131,25 @@ func (in *input) warn(ctx context.Context) {
 func (in *input) ask(ctx context.Context, out *telemetry.Batch) (alive bool, err error) {
 	var errs []error
 	for i := range in.sources {
+		in.budget.Renew()
 		err := in.sources[i].gather(ctx, in.db, in.flavour, out)
 		if err == nil {
 			continue
 		}
-		errs = append(errs, in.place.explain(err))
+		errs = append(errs, in.explain(err))
 		if ctx.Err() != nil || lost(err) {
 			return false, errors.Join(errs...)
 		}
 	}
 	return true, errors.Join(errs...)
+}
+
+// explain turns an error into a sentence. Where a limit was exceeded, the driver says that the connection is invalid.
+func (in *input) explain(err error) error {
+	if limit := in.budget.Exceeded(); limit != nil {
+		err = fmt.Errorf("%w (%v)", limit, err)
+	}
+	return in.place.explain(err)
 }
 
 // lost says whether the error is about the connection, not about one query.

@@ -1,6 +1,7 @@
 package mariadbinput
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
@@ -11,13 +12,23 @@ func always(statement string) func(flavour) string { return func(flavour) string
 
 func statusSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
 	n := statusOf(f, server, c.status())
-	return source{name: "status", sql: always("SHOW GLOBAL STATUS"), row: n.row}
+	return source{name: "status", sql: always("SHOW GLOBAL STATUS"), begin: expectColumns(2), row: n.row}
 }
 
 // variablesSource asks seldom: they hardly ever change.
 func variablesSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
 	n := variablesOf(f, server, c.Variables)
-	return source{name: "variables", every: time.Minute, sql: always("SHOW GLOBAL VARIABLES"), row: n.row}
+	return source{name: "variables", every: time.Minute, sql: always("SHOW GLOBAL VARIABLES"), begin: expectColumns(2), row: n.row}
+}
+
+// expectColumns refuses an answer that has another number of columns than was asked for.
+func expectColumns(want int) func([]string) error {
+	return func(columns []string) error {
+		if len(columns) != want {
+			return fmt.Errorf("%d columns come, and %d were asked for: is that a MariaDB?", len(columns), want)
+		}
+		return nil
+	}
 }
 
 func (n *named) row(out *telemetry.Batch, _ []string, values [][]byte) error {
@@ -29,7 +40,7 @@ func (n *named) row(out *telemetry.Batch, _ []string, values [][]byte) error {
 func table(f *telemetry.Factory, server telemetry.Label, name, statement string, labels []string, metrics []sqlseries.Metric) source {
 	set := sqlseries.NewSet(f, []telemetry.Label{server}, labels, metrics, nil)
 	return source{
-		name: name, sql: always(statement), end: set.Sweep,
+		name: name, sql: always(statement), begin: expectColumns(len(labels) + len(metrics)), end: set.Sweep,
 		row: func(out *telemetry.Batch, _ []string, values [][]byte) error {
 			return set.Add(out, values[:len(labels)], values[len(labels):])
 		},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -30,6 +31,9 @@ const (
 
 	// maxAnswer holds thousands of zones and peers.
 	maxAnswer = 16 << 20
+
+	// maxDecoded is what one answer may take in memory.
+	maxDecoded = 32 << 20
 )
 
 func newPlus(f *telemetry.Factory, p *httpx.Page) *plus {
@@ -103,6 +107,9 @@ func (p *plus) ask(ctx context.Context, path string) (answer any, err error) {
 	page, err := p.page.GetBelow(ctx, path, "", maxAnswer)
 	if err != nil {
 		return nil, err
+	}
+	if cost := guard.JSON(page); cost > maxDecoded {
+		return nil, fmt.Errorf("%s answers with a document that takes %d bytes when it is decoded, more than %d", p.page, cost, maxDecoded)
 	}
 	if json.Unmarshal(page, &answer) != nil {
 		return nil, fmt.Errorf("%w: %w", errNoJSON, p.page.Unexpected(page, "the API of NGINX Plus"))

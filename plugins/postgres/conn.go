@@ -2,13 +2,17 @@ package postgresinput
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -24,12 +28,21 @@ type connection struct {
 	end  context.CancelFunc
 	conn *pgconn.PgConn
 
-	user string // of the connection
+	user   string        // of the connection
+	budget *guard.Budget // of one query; what is said while connecting counts as one
 }
+
+const (
+	// maxMessage is the longest message that is taken, in bytes: a row, for one.
+	maxMessage = 4 << 20
+
+	// maxAnswer is the same for all that the server says to one query.
+	maxAnswer = 16 << 20
+)
 
 func newConnection(c Config, store secrets.Resolver) *connection {
 	life, end := context.WithCancel(context.Background())
-	return &connection{config: c, store: store, life: life, end: end}
+	return &connection{config: c, store: store, life: life, end: end, budget: guard.NewBudget(maxAnswer)}
 }
 
 // alive says whether there is a connection, as far as is known without asking.
@@ -37,18 +50,29 @@ func (c *connection) alive() bool { return c.conn != nil && !c.conn.IsClosed() }
 
 // answers says whether there is a connection that still works: the server may have been restarted since the last gather.
 func (c *connection) answers(ctx context.Context) bool {
+	c.budget.Renew()
 	return c.alive() && c.conn.Ping(ctx) == nil
 }
 
 // dial connects to a server that was resolved.
 func (c *connection) dial(ctx context.Context, config *pgconn.Config) error {
 	config.DialFunc = c.dialNet
+	config.BuildFrontend = c.frontend
+	c.budget.Renew()
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
 	c.conn, c.user = conn, config.User
 	return nil
+}
+
+// frontend decodes what the server says, within limits: pgconn would make room for a gigabyte when a message announces it. It
+// sits above TLS, and pgconn still sees the TLS connection, which it binds passwords to (SCRAM-SHA-256-PLUS).
+func (c *connection) frontend(r io.Reader, w io.Writer) *pgproto3.Frontend {
+	f := pgproto3.NewFrontend(c.budget.Reader(r), w)
+	f.SetMaxBodyLen(maxMessage)
+	return f
 }
 
 // mortal is a network connection that is cut when the input ends. After a query was given up pgconn cancels it at the
@@ -69,7 +93,7 @@ func (c *connection) dialNet(ctx context.Context, network, addr string) (net.Con
 	defer cancel()
 	stop := context.AfterFunc(c.life, cancel)
 	defer stop()
-	conn, err := (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext(ctx, network, addr)
+	conn, err := guard.Dial(ctx, &net.Dialer{KeepAlive: 30 * time.Second}, network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +121,23 @@ type rows interface {
 
 // query runs one statement in a transaction of its own. An error of into ends the reading, but not the connection.
 func (c *connection) query(ctx context.Context, sql string, into rows) error {
+	c.budget.Renew()
 	result := c.conn.ExecParams(ctx, sql, nil, nil, nil, nil) // unnamed, so that a pooler may stand between
+	columns := len(result.FieldDescriptions())
 	err := into.begin(result.FieldDescriptions())
 	for result.NextRow() {
-		if err == nil {
-			err = into.row(result.Values())
+		switch values := result.Values(); {
+		case err != nil:
+		case len(values) != columns:
+			err = fmt.Errorf("a row has %d columns, and %d were announced: is that a PostgreSQL?", len(values), columns)
+		default:
+			err = into.row(values)
 		}
 	}
 	if _, failed := result.Close(); failed != nil {
+		if guard.IsLimit(failed) {
+			_ = c.conn.Conn().Close() // pgconn would read on for 15 seconds, to be polite
+		}
 		return failed
 	}
 	return err

@@ -12,7 +12,9 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/rtcollector/rtcollector/internal/guard"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -23,6 +25,7 @@ func explain(server, user string, err error) error {
 	var reply *pgconn.PgError
 	var lookup *net.DNSError
 	var timeout net.Error
+	var tooLong *pgproto3.ExceededMaxBodyLenErr
 	said := func(advice string, cause error) error { return fmt.Errorf("postgres %s %s: %w", server, advice, cause) }
 	switch {
 	case err == nil:
@@ -38,6 +41,12 @@ func explain(server, user string, err error) error {
 		return said(tlsx.Advice(err), cause(err))
 	case strings.Contains(err.Error(), "server refused TLS"):
 		return said("speaks no TLS: switch it on there (ssl = on), or leave out tls, or set sslmode: prefer", cause(err))
+	case errors.As(err, &tooLong):
+		return said(fmt.Sprintf("announces a message of %d bytes, more than the %d that are read: is that a PostgreSQL?", tooLong.ActualBodyLen, maxMessage), cause(err))
+	case guard.IsLimit(err):
+		return fmt.Errorf("postgres %s %w: let the query return less, if it is one of yours", server, cause(err))
+	case errors.Is(err, guard.ErrBusy):
+		return fmt.Errorf("postgres %s: %w", server, cause(err))
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):
 		return said("is not there: is it running, and does it listen there (listen_addresses, port)?", cause(err))
 	case errors.As(err, &lookup) && !lookup.IsTimeout:

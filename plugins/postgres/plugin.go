@@ -122,7 +122,9 @@ func (in *input) connect(ctx context.Context) error {
 	if release := in.connection.conn.ParameterStatus("server_version"); release != in.release || in.sources == nil {
 		in.prepare(release)
 	}
-	in.warn(ctx)
+	if err := in.warn(ctx); err != nil {
+		return explain(in.server, config.User, err)
+	}
 	return nil
 }
 
@@ -143,10 +145,11 @@ func (in *input) label() telemetry.Label {
 	return telemetry.Label{Key: sqlseries.Server, Value: in.server}
 }
 
-// warn says once what a user without rights will not see: there is no error, just nothing in the columns.
-func (in *input) warn(ctx context.Context) {
+// warn says once what a user without rights will not see: there is no error, just nothing in the columns. It returns the error
+// that ended the connection.
+func (in *input) warn(ctx context.Context) error {
 	if in.warned || version(in.release) < v10 {
-		return
+		return nil
 	}
 	var member flag
 	err := in.connection.query(ctx, "SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')", &member)
@@ -155,12 +158,24 @@ func (in *input) warn(ctx context.Context) {
 		in.log.Warn("this user sees only its own connections, and little of replication", "server", in.server,
 			"do", monitor+" TO "+identifier(in.connection.user))
 	}
+	if in.connection.alive() {
+		return nil
+	}
+	return err
 }
 
 // flag takes the answer to a yes-no question.
 type flag bool
 
-func (*flag) begin([]pgconn.FieldDescription) error { return nil }
+func (*flag) begin(columns []pgconn.FieldDescription) error { return expectColumns(columns, 1) }
+
+// expectColumns returns an error if there is another number of columns than was asked for.
+func expectColumns(columns []pgconn.FieldDescription, want int) error {
+	if len(columns) != want {
+		return fmt.Errorf("%d columns come, and %d were asked for: is that a PostgreSQL?", len(columns), want)
+	}
+	return nil
+}
 
 func (f *flag) row(values [][]byte) error {
 	*f = string(values[0]) == "t"
@@ -198,7 +213,9 @@ func (v *liveView) ask(ctx context.Context, c *connection, out *telemetry.Batch)
 	return nil
 }
 
-func (*liveView) begin([]pgconn.FieldDescription) error { return nil }
+func (v *liveView) begin(columns []pgconn.FieldDescription) error {
+	return expectColumns(columns, len(v.labels)+len(v.metrics))
+}
 
 func (v *liveView) row(values [][]byte) error {
 	return v.set.Add(v.out, values[:len(v.labels)], values[len(v.labels):])

@@ -35,7 +35,10 @@ const (
 	// accept prefers the older format, which has no series that say when others were created.
 	accept = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"
 
-	maxPage = 64 << 20
+	maxPage = 24 << 20
+
+	// maxSeries is what the series of all pages may take in memory, in bytes: about 50,000.
+	maxSeries = 32 << 20
 
 	up      = "up"
 	took    = "scrape_duration_seconds"
@@ -66,8 +69,11 @@ type target struct {
 
 func build(env plugins.Env, c Config) (targets httpx.Group[*target], err error) {
 	all, err := c.addresses()
+	quota := &promtext.Quota{Most: maxSeries}
 	for _, a := range all {
-		targets = append(targets, newTarget(env, &c, a, all))
+		t := newTarget(env, &c, a, all)
+		t.page.Quota = quota
+		targets = append(targets, t)
 	}
 	return targets, err
 }
@@ -100,6 +106,7 @@ func (t *target) Ask(ctx context.Context) {
 func (t *target) Add(out *telemetry.Batch) error {
 	samples, err := 0, t.err
 	if err == nil {
+		defer func() { t.text = nil; t.Done() }()
 		samples, err = t.page.Read(out, t.text)
 		empty := len(bytes.TrimSpace(t.text)) == 0
 		switch {

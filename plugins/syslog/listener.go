@@ -153,8 +153,11 @@ func removeStale(path string) {
 		return
 	}
 	for _, network := range []string{"unix", "unixgram"} {
-		if conn, err := net.Dial(network, path); err == nil {
-			_ = conn.Close() // somebody listens: listening fails, which says so
+		conn, err := net.Dial(network, path)
+		if err == nil {
+			_ = conn.Close()
+		}
+		if err == nil || errors.Is(err, syscall.EAGAIN) { // another process listens, which may be busy: listening fails, which says so
 			return
 		}
 	}

@@ -28,6 +28,7 @@ type backend struct {
 	mounts     map[int]string
 	put        func(version int, path string, fields map[string]any)
 	remove     func(version int, path string)
+	destroy    func(version int, path string)
 	revoke     func(token string)
 }
 
@@ -55,8 +56,9 @@ func fakeBackend(t *testing.T) backend {
 	mounts := map[int]string{2: "two", 1: "one"}
 	return backend{
 		url: server.URL, token: fakeToken, mounts: mounts, revoke: v.Revoke,
-		put:    func(version int, path string, fields map[string]any) { v.Put(mounts[version]+"/"+path, fields) },
-		remove: func(version int, path string) { v.Delete(mounts[version] + "/" + path) },
+		put:     func(version int, path string, fields map[string]any) { v.Put(mounts[version]+"/"+path, fields) },
+		remove:  func(version int, path string) { v.Delete(mounts[version] + "/" + path) },
+		destroy: func(version int, path string) { v.Destroy(mounts[version] + "/" + path) },
 	}
 }
 
@@ -125,8 +127,9 @@ func realBackend(t *testing.T) backend {
 			}
 			call("POST", kv(version, path), string(text))
 		},
-		remove: func(version int, path string) { call("DELETE", kv(version, path), "") },
-		revoke: func(token string) { call("POST", "auth/token/revoke", `{"token":"`+token+`"}`) },
+		remove:  func(version int, path string) { call("DELETE", kv(version, path), "") },
+		destroy: func(version int, path string) { call("PUT", mounts[version]+"/destroy/"+path, `{"versions":[1]}`) },
+		revoke:  func(token string) { call("POST", "auth/token/revoke", `{"token":"`+token+`"}`) },
 	}
 }
 

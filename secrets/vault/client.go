@@ -19,15 +19,17 @@ import (
 )
 
 // maxReply is the size of the largest reply that is read, in bytes.
-const maxReply = 4 << 20
+const maxReply = 1 << 20 // Vault stores no larger ones
 
 // transport makes a connection for every request: requests are rare, nothing stays behind that had to be closed, and
 // the files of the TLS settings are read anew. It knows no proxy.
 func transport(config tlsx.Config) http.RoundTripper {
 	dialer := &net.Dialer{Timeout: 30 * time.Second} // the request has a deadline of its own
 	return &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       dialer.DialContext,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // what is read is bounded as it comes
+		DialContext:            dialer.DialContext,
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, _, err := net.SplitHostPort(addr)
 			if err != nil {

@@ -77,6 +77,9 @@ func (s *Store) missing(path string, missed []reply) error {
 				s.address, strings.Trim(s.config.Mount, "/"), s.inNamespace()))
 		case r.status == http.StatusForbidden:
 			denied = append(denied, r.path)
+		case destroyed(r):
+			return secrets.NotFound(fmt.Errorf("vault %s: the newest version of %s was destroyed, and cannot be undeleted: write a new one (vault kv put -mount=%s %s %s=…)",
+				s.address, r.path, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
 		case deleted(r):
 			return secrets.NotFound(fmt.Errorf("vault %s: the newest version of %s was deleted: undelete it (vault kv undelete), or write a new one", s.address, r.path))
 		default:
@@ -95,12 +98,18 @@ func (s *Store) missing(path string, missed []reply) error {
 		s.address, strings.Join(empty, " nor at "), s.inNamespace(), also, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
 }
 
-// deleted says whether a version 2 engine answers with the remains of a secret.
+// deleted reports whether a version 2 engine answers with the remains of a secret, which can be undeleted.
 func deleted(r reply) bool {
 	metadata, _ := r.Data["metadata"].(map[string]any)
 	at, _ := metadata["deletion_time"].(string)
+	return at != ""
+}
+
+// destroyed reports the same of a secret that cannot. One may be deleted first, and destroyed then.
+func destroyed(r reply) bool {
+	metadata, _ := r.Data["metadata"].(map[string]any)
 	gone, _ := metadata["destroyed"].(bool)
-	return at != "" || gone
+	return gone
 }
 
 func (s *Store) inNamespace() string {

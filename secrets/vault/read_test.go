@@ -72,6 +72,22 @@ func TestDeleted(t *testing.T) {
 	})
 }
 
+// What is destroyed cannot be undeleted, whether it was deleted before or not.
+func TestDestroyed(t *testing.T) {
+	against(t, func(t *testing.T, b backend) {
+		b.put(2, "rtcollector/gone", map[string]any{"value": "v"})
+		b.destroy(2, "rtcollector/gone")
+		s, err := New(secrets.StoreEnv{}, b.config(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = wantError(t, s, "gone", "the newest version of "+b.mounts[2]+"/data/rtcollector/gone was destroyed, and cannot be undeleted: write a new one")
+		if strings.Contains(err.Error(), "kv undelete") || !secrets.IsNotFound(err) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDenied(t *testing.T) {
 	against(t, func(t *testing.T, b backend) {
 		c := b.config(2)

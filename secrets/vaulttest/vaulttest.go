@@ -37,7 +37,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	secrets  map[string]map[string]any
-	deleted  map[string]bool
+	deleted  map[string]bool // true: destroyed
 	tokens   map[string]*Token
 	requests []Request
 	fail     func(r *http.Request) (status int, body string)
@@ -79,6 +79,13 @@ func (s *Server) Put(name string, fields map[string]any) {
 
 // Delete deletes the newest version of a secret.
 func (s *Server) Delete(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted[name] = false
+}
+
+// Destroy destroys the newest version of a secret: it cannot be undeleted.
+func (s *Server) Destroy(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deleted[name] = true
@@ -221,11 +228,15 @@ func (s *Server) kv(name string) (int, string) {
 	}
 	metadata := map[string]any{"created_time": "2018-03-22T02:24:06.945319214Z", "custom_metadata": nil, "deletion_time": "", "destroyed": false, "version": 2}
 	fields := s.secrets[path.Join(mount, rest)]
+	destroyed, gone := s.deleted[path.Join(mount, rest)]
 	switch {
 	case fields == nil:
 		return http.StatusNotFound, `{"errors":[]}`
-	case s.deleted[path.Join(mount, rest)]:
-		metadata["deletion_time"] = "2018-03-22T02:36:33.954880664Z"
+	case gone:
+		metadata["destroyed"] = destroyed
+		if !destroyed {
+			metadata["deletion_time"] = "2018-03-22T02:36:33.954880664Z"
+		}
 		return http.StatusNotFound, marshal(map[string]any{"data": map[string]any{"data": nil, "metadata": metadata}})
 	}
 	return http.StatusOK, marshal(map[string]any{"data": map[string]any{"data": fields, "metadata": metadata}})

@@ -1,0 +1,60 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+)
+
+// ErrBusy means that the server behind a Unix socket is too busy to take a connection. Its text completes a sentence that
+// begins with the server's name.
+var ErrBusy = errors.New("is too busy to take connections: its queue of new ones is full")
+
+// maxBusy bounds how long a busy server is waited for where the context does not.
+const maxBusy = 30 * time.Second
+
+// Dial is [net.Dialer.DialContext], but waits for a server that is busy. On Linux connect(2) to a Unix socket fails at once
+// with EAGAIN when the server's backlog is full; connect(2) over TCP waits.
+func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
+	if !isUnix(network) {
+		return d.DialContext(ctx, network, addr)
+	}
+	limited, cancel := context.WithTimeout(ctx, patience(ctx))
+	defer cancel()
+	pause := 5 * time.Millisecond
+	for {
+		conn, err := d.DialContext(ctx, network, addr)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+			pause = min(2*pause, 100*time.Millisecond)
+		case <-limited.Done():
+			timer.Stop()
+			return nil, busyError{err}
+		}
+	}
+}
+
+// patience is how long a busy server is waited for: a little less than the caller waits, so that the caller sees the reason.
+func patience(ctx context.Context) time.Duration {
+	end, limited := ctx.Deadline()
+	if !limited {
+		return maxBusy
+	}
+	left := time.Until(end)
+	return min(maxBusy, left-min(left/10, 100*time.Millisecond))
+}
+
+func isUnix(network string) bool { return network == "unix" || network == "unixpacket" }
+
+// busyError does not unwrap to EAGAIN, which counts as a timeout.
+type busyError struct{ cause error }
+
+func (e busyError) Error() string { return fmt.Sprintf("%v: %v", ErrBusy, e.cause) }
+func (e busyError) Unwrap() error { return ErrBusy }

@@ -1,0 +1,81 @@
+package httpx
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxRedirects is how many redirects are followed, as in net/http.
+const maxRedirects = 10
+
+// RedirectError means that a redirect is not followed. Its text completes a sentence that begins with the target's name; it does
+// not repeat where the redirect leads, because there may be credentials in it.
+type RedirectError struct{ text string }
+
+// Error implements error.
+func (e *RedirectError) Error() string { return e.text }
+
+// follow decides on a redirect. What is configured for a target, credentials above all, is sent to its own scheme, host and
+// port only: net/http would send headers anywhere, and passwords to any port and any subdomain. Once a redirect has led
+// elsewhere, nothing is sent again, even if a later one leads back.
+func (t *Target) follow(r *http.Request, via []*http.Request) error {
+	if !t.config.FollowRedirects {
+		return http.ErrUseLastResponse
+	}
+	if len(via) >= maxRedirects {
+		return &RedirectError{fmt.Sprintf("redirects more than %d times: correct the URL", maxRedirects)}
+	}
+	r.Header.Del("Referer") // it has the query, ?token=… for one
+	r.URL.User = nil        // the server does not choose our credentials
+	home := origin(via[0].URL)
+	away := origin(r.URL) != home
+	for _, earlier := range via {
+		away = away || origin(earlier.URL) != home
+	}
+	switch {
+	case !away:
+		return nil
+	case t.Scheme == "unix":
+		return &RedirectError{"redirects from its socket to another server: name that server's URL"}
+	case t.Body != "" && r.Body != nil && r.Body != http.NoBody:
+		return &RedirectError{"redirects to another server, which does not get what is sent in the body: correct the URL"}
+	case t.config.TLS.Cert != "" && r.URL.Scheme == "https":
+		return &RedirectError{"redirects to another server, which does not get the client certificate (tls.cert): correct the URL"}
+	}
+	for name := range t.config.Headers {
+		r.Header.Del(name)
+	}
+	for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
+		r.Header.Del(name)
+	}
+	r.Host = ""
+	return nil
+}
+
+// origin is what makes two URLs lead to the same server: scheme, host and port.
+func origin(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
+}
+
+// redirected returns the error of a redirect that is not followed, or cannot be understood.
+func redirected(err error) *RedirectError {
+	var refused *RedirectError
+	switch {
+	case errors.As(err, &refused):
+		return refused
+	case strings.Contains(err.Error(), "failed to parse Location header"): // net/http repeats the header, and has no type
+		return &RedirectError{"redirects to something that is no URL: correct the URL, or set follow_redirects: false"}
+	}
+	return nil
+}
