@@ -309,15 +309,13 @@ func keyMemory(c *conn, d *database, args [][]byte) {
 		c.unknownSub("MEMORY", args[1])
 		return
 	}
-	key := string(args[2])
-	switch {
-	case d.keys[key] != nil:
-		c.out.int(d.keys[key].bytes())
-	case d.docs[key] != nil:
-		c.out.int(d.docs[key].bytes() + documentBytes)
-	case d.objects[key] != nil:
-		c.out.int(d.objects[key].counted)
-	default:
+	if s := d.keys[string(args[2])]; s != nil {
+		c.out.int(s.bytes())
+	} else if doc := d.docs[string(args[2])]; doc != nil {
+		c.out.int(doc.bytes() + documentBytes)
+	} else if o := d.objects[string(args[2])]; o != nil {
+		c.out.int(o.counted)
+	} else {
 		c.out.null()
 	}
 }

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -75,7 +76,8 @@ func runSession(t *testing.T, s *Server, text string) {
 	}
 	for range 2 {
 		if err := <-ended; err != nil {
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			var timeout net.Error
+			if errors.As(err, &timeout) && timeout.Timeout() {
 				t.Fatalf("no end after 30 s:\n%.2000q", text)
 			}
 		}

@@ -296,7 +296,7 @@ func strAppend(c *conn, d *database, args [][]byte) {
 		c.out.error(errStringLimit)
 		return
 	}
-	if t = c.widen(d, args[1], t, old+len(args[2])); t == nil {
+	if t = c.widen(args[1], t, old+len(args[2])); t == nil {
 		return
 	}
 	copy(t.b[old:], args[2])
@@ -333,7 +333,7 @@ func strSetRange(c *conn, d *database, args [][]byte) {
 		c.out.int(int64(len(t.value())))
 		return
 	}
-	if t = c.widen(d, args[1], t, int(at)+len(args[3])); t == nil {
+	if t = c.widen(args[1], t, int(at)+len(args[3])); t == nil {
 		return
 	}
 	copy(t.b[at:], args[3])
@@ -342,7 +342,7 @@ func strSetRange(c *conn, d *database, args [][]byte) {
 }
 
 // widen makes a string at least size bytes long, or answers OOM and returns nil.
-func (c *conn) widen(d *database, key []byte, t *stringObject, size int) *stringObject {
+func (c *conn) widen(key []byte, t *stringObject, size int) *stringObject {
 	if size > len(t.value()) && !c.srv.store.room(objectBytes+int64(len(key)+size+size/8-len(t.value()))) {
 		c.fail(errOOM)
 		return nil
@@ -381,7 +381,7 @@ func strSetBit(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	if t = c.widen(d, args[1], t, int(at/8)+1); t == nil {
+	if t = c.widen(args[1], t, int(at/8)+1); t == nil {
 		return
 	}
 	mask := byte(0x80) >> (at % 8)

@@ -51,12 +51,12 @@ func (z *zsetObject) score(member string) (float64, bool) {
 	return v, ok
 }
 
-func (z *zsetObject) set(member string, score float64) (isNew bool) {
+func (z *zsetObject) set(member string, score float64) {
 	z.fresh = append(z.fresh, member)
 	if len(z.fresh) > fewElements+len(z.scores.m) { // the same member over and over
 		z.fresh, z.stale = nil, true
 	}
-	return z.scores.set(member, score)
+	z.scores.set(member, score)
 }
 
 func (z *zsetObject) remove(member string) bool {

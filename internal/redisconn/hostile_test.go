@@ -152,7 +152,7 @@ func FuzzPeer(f *testing.F) {
 			})
 			defer func() { _ = client.Close() }()
 			_, _ = client.Do(t.Context(), "INFO").Result()
-			_, _ = client.ClusterSlots(t.Context()).Result()
+			_, _ = client.ClusterShards(t.Context()).Result()
 			_, _ = client.Do(t.Context(), "MODULE", "LIST").Slice()
 			r := redisconn.NewReader(&script{rest: data})
 			for range 10 {

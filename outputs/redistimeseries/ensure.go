@@ -207,13 +207,10 @@ type doubt struct {
 // Otherwise it returns the refusal, so that everything is written again. The nodes of a cluster do not speak for each
 // other.
 func (w *Writer) resolveDoubts(parts []*part) error {
-	accepted := false
-	for _, p := range parts {
-		if p.err != nil || p.moved != "" {
-			return nil // they stay in doubt
-		}
-		accepted = accepted || p.res.accepted
+	if slices.ContainsFunc(parts, func(p *part) bool { return p.err != nil || p.moved != "" }) {
+		return nil // the write did not end: they stay in doubt
 	}
+	accepted := slices.ContainsFunc(parts, func(p *part) bool { return p.res.accepted })
 	switch {
 	case len(w.doubts) == 0:
 		if accepted {

@@ -147,7 +147,7 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) (alive bool, err
 // explain turns an error into a sentence. Where a limit was exceeded, the driver says that the connection is invalid.
 func (in *input) explain(err error) error {
 	if limit := in.budget.Exceeded(); limit != nil {
-		err = fmt.Errorf("%w (%v)", limit, err)
+		err = fmt.Errorf("%w (%w)", limit, err)
 	}
 	return in.place.explain(err)
 }

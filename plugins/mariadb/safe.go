@@ -19,7 +19,7 @@ type safeConn struct {
 func (c *safeConn) guard(err *error) {
 	if r := recover(); r != nil {
 		c.broken = true
-		_ = c.Conn.Close()
+		_ = c.Close()
 		*err = fmt.Errorf("%w (%v)", mysql.ErrMalformPkt, r)
 	}
 }
