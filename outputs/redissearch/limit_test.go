@@ -57,9 +57,6 @@ func TestMaxDocumentsFarBehind(t *testing.T) {
 // Several agents that see to the limit at the same time remove no more than one would.
 func TestMaxDocumentsOfManyAgents(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
-		if s.Embedded != nil && c.Storage == redissearch.Hash {
-			t.Skip("the embedded server still counts a hash for a moment after it is removed; needs RTC_TEST_REDIS")
-		}
 		filler := open(t, c)
 		c.MaxDocuments = 100
 		for range 5 {
