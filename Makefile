@@ -36,7 +36,7 @@ $(GOLANGCI):
 	mv bin/golangci-lint $@
 
 bench: ## Run every benchmark
-	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+	@servers=$$(.ci/servers) && PATH="$${servers:+$$servers:}$$PATH" go test -run '^$$' -bench . -benchmem $(PACKAGES)
 
 fuzz: ## Fuzz every parser for FUZZTIME (60s)
 	@for pkg in $$(go list $(PACKAGES)); do \
