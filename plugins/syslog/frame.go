@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
 // Framing says how a stream is cut into messages: RFC 6587.
@@ -47,7 +50,7 @@ func (f *frames) next() (message []byte, cut, ok bool, err error) {
 		}
 		f.trim()
 		data := f.buf[f.start:f.end]
-		if len(data) == 0 {
+		if strings.HasPrefix(bom.Mark, string(data)) { // nothing, or half a mark
 			return nil, false, false, nil
 		}
 		count, header, known := f.count(data)
@@ -73,7 +76,7 @@ func (f *frames) skipped() bool {
 	f.start += n
 	f.skip -= n
 	if f.skipLine {
-		at := bytes.IndexByte(f.buf[f.start:f.end], f.trailer)
+		at := f.trailerIn(f.buf[f.start:f.end])
 		if at < 0 {
 			f.start = f.end
 			return false
@@ -84,9 +87,30 @@ func (f *frames) skipped() bool {
 	return f.skip == 0
 }
 
-// trim drops what may stand between messages: some senders end them with a newline as well.
+// trailerIn returns where a message ends that has no length, or -1. RFC 6587, section 3.4.2 knows other trailers than LF, of
+// which NUL is common (Python's SysLogHandler): where messages may tell, either ends one.
+func (f *frames) trailerIn(data []byte) int {
+	at := bytes.IndexByte(data, f.trailer)
+	if f.framing != AutoFraming || f.trailer != '\n' {
+		return at
+	}
+	if at >= 0 {
+		data = data[:at]
+	}
+	if end := bytes.IndexByte(data, 0); end >= 0 {
+		return end
+	}
+	return at
+}
+
+// trim drops what may stand between messages: some senders end them with a newline as well, and some programs on Windows begin
+// a stream with a byte order mark.
 func (f *frames) trim() {
 	for f.start < f.end {
+		if bytes.HasPrefix(f.buf[f.start:f.end], []byte(bom.Mark)) {
+			f.start += len(bom.Mark)
+			continue
+		}
 		switch f.buf[f.start] {
 		case '\n', '\r', 0, ' ':
 			f.start++
@@ -136,7 +160,7 @@ func (f *frames) counted(data []byte, count, header int) (message []byte, cut, o
 
 // line takes a message that ends with the trailer.
 func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
-	at := bytes.IndexByte(data[:min(len(data), f.max+1)], f.trailer)
+	at := f.trailerIn(data[:min(len(data), f.max+1)])
 	switch {
 	case at >= 0:
 		f.start += at + 1
