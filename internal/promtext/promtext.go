@@ -122,15 +122,18 @@ func (r *Reader) makeSeries(h *handle, id string, k kind) {
 	}
 }
 
-// labelsOf are the labels of a series: the reader's, then those of the page, where none may stand in for one of ours.
+// labelsOf returns the labels of a series: the reader's, then those of the page, where none may stand in for one of ours. One
+// that would is renamed to what no other label of the series is called, as Prometheus does it.
 func (r *Reader) labelsOf(labels []telemetry.Label) []telemetry.Label {
 	all := slices.Clone(r.labels)
-	taken := func(key string) bool {
-		return telemetry.Reserved(key) || slices.ContainsFunc(all, func(l telemetry.Label) bool { return l.Key == key })
+	has := func(in []telemetry.Label, key string) bool {
+		return slices.ContainsFunc(in, func(l telemetry.Label) bool { return l.Key == key })
 	}
 	for _, l := range labels {
-		for taken(l.Key) {
-			l.Key = "exported_" + l.Key
+		if key := l.Key; telemetry.Reserved(key) || has(all, key) {
+			for l.Key = "exported_" + key; has(all, l.Key) || has(labels, l.Key); {
+				l.Key = "exported_" + l.Key
+			}
 		}
 		all = append(all, l)
 	}

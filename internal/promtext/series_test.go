@@ -65,6 +65,17 @@ func TestSeriesTwiceOnAPage(t *testing.T) {
 	}
 }
 
+// TestTakenLabelsInAnyOrder: which label gets "exported_" in front does not depend on the order either.
+func TestTakenLabelsInAnyOrder(t *testing.T) {
+	want := map[string]float64{"m exported_exported_of=y exported_of=z of=x": 1}
+	for _, page := range []string{`m{of="y",exported_of="z"} 1`, `m{exported_of="z",of="y"} 1`} {
+		got, err := gathered(t, reader(), 0, page)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Error(err, diff)
+		}
+	}
+}
+
 // TestDifferentSeriesStayApart: texts that look alike and mean different series.
 func TestDifferentSeriesStayApart(t *testing.T) {
 	r := reader()

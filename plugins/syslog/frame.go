@@ -40,6 +40,8 @@ type frames struct {
 	last       int  // bytes that the last read gave
 	skip       int  // bytes of a message that was cut
 	skipLine   bool // up to the next trailer
+
+	endsWithNUL bool // as an earlier message did
 }
 
 // next returns the next message, if all of it is there, and whether it was cut. It is valid until the next call of fill.
@@ -76,9 +78,9 @@ func (f *frames) skipped() bool {
 	f.start += n
 	f.skip -= n
 	if f.skipLine {
-		at := f.trailerIn(f.buf[f.start:f.end])
+		at, rest := f.trailerIn(f.buf[f.start:f.end])
 		if at < 0 {
-			f.start = f.end
+			f.start += rest
 			return false
 		}
 		f.start += at
@@ -87,21 +89,61 @@ func (f *frames) skipped() bool {
 	return f.skip == 0
 }
 
-// trailerIn returns where a message ends that has no length, or -1. RFC 6587, section 3.4.2 knows other trailers than LF, of
-// which NUL is common (Python's SysLogHandler): where messages may tell, either ends one.
-func (f *frames) trailerIn(data []byte) int {
-	at := bytes.IndexByte(data, f.trailer)
+// trailerIn returns where a message ends that has no length, or -1. Then what is from rest on has to be looked at again, with
+// what follows.
+//
+// RFC 6587, section 3.4.2 knows other trailers than LF, of which NUL is common (Python's SysLogHandler). Where messages may
+// tell, one in front of a priority ends a message, and from then on every one does on this stream.
+func (f *frames) trailerIn(data []byte) (at, rest int) {
+	end := bytes.IndexByte(data, f.trailer)
 	if f.framing != AutoFraming || f.trailer != '\n' {
-		return at
+		return end, len(data)
 	}
-	if at >= 0 {
-		data = data[:at]
+	line := data
+	if end >= 0 {
+		line = data[:end]
 	}
-	if end := bytes.IndexByte(data, 0); end >= 0 {
-		return end
+	for from := 0; ; from++ {
+		next := bytes.IndexByte(line[from:], 0)
+		if next < 0 {
+			return end, len(data)
+		}
+		from += next
+		is, known := isPriority(data[from+1:])
+		switch {
+		case is, f.endsWithNUL:
+			f.endsWithNUL = true
+			return from, from
+		case !known:
+			return end, from
+		}
 	}
-	return at
 }
+
+// isPriority reports whether a text begins with "<13>"; known is false if there is too little of it.
+func isPriority(text []byte) (is, known bool) {
+	const most = len("<191>")
+	for i, c := range text[:min(len(text), most)] {
+		switch {
+		case i == 0 && c == '<', i > 0 && i < most-1 && isDigit(c):
+		case i > 1 && c == '>':
+			return true, true
+		default:
+			return false, true
+		}
+	}
+	return false, false
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// mayBeWhole reports whether all that is there is a message with a NUL at its end: if nothing follows soon, it is one.
+func (f *frames) mayBeWhole() bool {
+	return f.framing == AutoFraming && f.trailer == '\n' && f.end > f.start && f.buf[f.end-1] == 0 && f.buf[f.start] == '<' && !f.skipLine
+}
+
+// settle takes what may be a whole message for one.
+func (f *frames) settle() { f.endsWithNUL = true }
 
 // trim drops what may stand between messages: some senders end them with a newline as well, and some programs on Windows begin
 // a stream with a byte order mark.
@@ -160,12 +202,13 @@ func (f *frames) counted(data []byte, count, header int) (message []byte, cut, o
 
 // line takes a message that ends with the trailer.
 func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
-	at := f.trailerIn(data[:min(len(data), f.max+1)])
+	const ahead = len("<191>")
+	at, rest := f.trailerIn(data[:min(len(data), f.max+1+ahead)])
 	switch {
-	case at >= 0:
+	case at >= 0 && at <= f.max:
 		f.start += at + 1
 		return data[:at], false, true
-	case len(data) > f.max:
+	case len(data) > f.max && (at >= 0 || rest > f.max || len(data) > f.max+ahead):
 		f.start += f.max
 		f.skipLine = true
 		return data[:f.max], true, true
