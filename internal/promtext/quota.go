@@ -9,7 +9,7 @@ type Quota struct{ Most, used int }
 const (
 	textCost     = 130 // of a text that samples have, beside the text
 	seriesCost   = 440 // beside its identity
-	unwantedCost = 90  // of one that the user does not want
+	unwantedCost = 60  // of one that the user does not want
 )
 
 // full reports whether no more series are taken. A nil quota has no limit.
@@ -25,7 +25,7 @@ func (h *handle) cost(id string) int {
 	if h.gauge == nil && h.total == nil {
 		return unwantedCost + len(id)
 	}
-	return seriesCost + 2*len(id)
+	return seriesCost + len(id)
 }
 
 // charge counts memory that this reader takes from now on.
