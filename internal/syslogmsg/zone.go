@@ -142,6 +142,12 @@ func (s *scanner) zoneName(c *civil) {
 		return
 	}
 	name, rest := name[:n], name[n:]
+	if rest != "" && strings.IndexByte(" :+-", rest[0]) < 0 {
+		return
+	}
+	if rest != "" && rest[0] != ':' && strings.IndexFunc(name, isSmall) >= 0 {
+		return // a word
+	}
 	upper := strings.ToUpper(name)
 	if _, meanings := zoneMeanings(upper); meanings == 0 {
 		return
@@ -209,5 +215,7 @@ func (s *scanner) yearAfter(c *civil) {
 	}
 	c.year, s.text = year, y.text
 }
+
+func isSmall(r rune) bool { return r >= 'a' && r <= 'z' }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
