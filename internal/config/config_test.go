@@ -374,6 +374,23 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark: Windows' editors write one. The library reads UTF-16 as well.
+func TestByteOrderMark(t *testing.T) {
+	plain := "interval: 7s\ninputs: [cpu]\noutputs: [redis]\n"
+	wide := "\xff\xfe"
+	for _, c := range []byte(plain) {
+		wide += string([]byte{c, 0})
+	}
+	for _, text := range []string{plain, "\ufeff" + plain, wide} {
+		c, err := Parse(t.Context(), "c.yaml", []byte(text), testEnv())
+		if err != nil {
+			t.Errorf("%.10q: %v", text, err)
+		} else if c.Settings.Interval.D() != 7*time.Second || len(c.Inputs) == 0 {
+			t.Errorf("%.10q: %+v", text, c)
+		}
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	_, err := Load(t.Context(), filepath.Join(t.TempDir(), "nope.yaml"), testEnv())
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -60,7 +61,7 @@ const (
 )
 
 // Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
-// [StatusError], one of more than limit bytes an error, too. All errors name the target and say what to do.
+// [StatusError], one of more than limit bytes an error, too. The page has no byte order mark. All errors name the target and say what to do.
 func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
 	return t.GetBelow(ctx, "", "", limit)
 }
@@ -88,7 +89,11 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 		t.Close()
 		return nil, t.Explain(err)
 	}
-	return t.page, nil
+	page, err := bom.Strip(t.page)
+	if err != nil {
+		return nil, fmt.Errorf("%s answers with a page that %w", t, err)
+	}
+	return page, nil
 }
 
 // read reads the page, up to limit bytes and what the pool has left. The room that the last one had is used again.

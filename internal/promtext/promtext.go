@@ -20,10 +20,10 @@ type Reader struct {
 
 	factory *telemetry.Factory
 	labels  []telemetry.Label
-	series  *telemetry.Vec[string, handle]
+	texts   *telemetry.Vec[string, *handle] // by the text of a sample's name and labels: a known one need not be parsed
+	series  map[string]*handle              // by identity, which all texts of a series share
 	round   int
-	counted int // series that are in cost
-	cost    int // of them, as the quota knows it
+	cost    int // of texts and series, as the quota knows it
 	left    int // samples of this page that the quota leaves out
 	page    []byte
 	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
@@ -31,11 +31,13 @@ type Reader struct {
 
 // NewReader returns a reader whose series all have these labels, before those of the page.
 func NewReader(f *telemetry.Factory, labels ...telemetry.Label) *Reader {
-	return &Reader{factory: f, labels: labels, series: telemetry.NewVec(func(string) handle { return handle{} })} // made when the kind is known
+	r := &Reader{factory: f, labels: labels, series: map[string]*handle{}}
+	r.texts = telemetry.NewVec(r.learn)
+	return r
 }
 
 // Len is the number of series that are kept.
-func (r *Reader) Len() int { return r.series.Len() }
+func (r *Reader) Len() int { return len(r.series) }
 
 // Read writes the samples of a page and says how many it has. The error is of the first line that is none; the others are
 // written. What was not on several pages in a row is forgotten.
@@ -45,8 +47,7 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 	r.left = 0
 	defer func() {
 		r.page = nil // it is the caller's, and may be large
-		r.series.Sweep()
-		r.account()
+		r.sweep()
 	}()
 	p := parser{rest: page}
 	wrong := 0
@@ -75,31 +76,15 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 	return samples, err
 }
 
-// handle is what a series of the page is written to.
-type handle struct {
-	kind  kind
-	wrong bool // its labels cannot be read
-	round int  // the gather that it was last written in
-	gauge *telemetry.Series
-	total *telemetry.Total
-}
-
 // add writes a sample, and says whether its line could be read.
 func (r *Reader) add(out *telemetry.Batch, s sample) bool {
-	if r.Quota.full() && !telemetry.HasBytes(r.series, s.id) {
+	h := r.handleOf(s)
+	if h == nil {
 		r.left++
 		return true
 	}
-	h := telemetry.GetBytes(r.series, s.id)
-	if isNew := h.round == 0; isNew || h.kind != s.kind && !h.wrong {
-		id := string(s.id)
-		*h = r.newHandle(id, s.kind)
-		if isNew && r.Quota != nil {
-			cost := h.cost(id)
-			r.counted++
-			r.cost += cost
-			r.Quota.used += cost
-		}
+	if !h.wrong && (h.round == 0 || h.kind != s.kind) {
+		r.makeSeries(h, string(s.id), s.kind)
 	}
 	twice := h.round == r.round
 	h.round = r.round
@@ -115,18 +100,15 @@ func (r *Reader) add(out *telemetry.Batch, s sample) bool {
 	return true
 }
 
-func (r *Reader) newHandle(id string, k kind) handle {
-	h := handle{kind: k}
-	name, labels, ok := parseID(id)
-	if !ok {
-		h.wrong = true
-		return h
-	}
+// makeSeries makes the series of a handle, for samples of this kind.
+func (r *Reader) makeSeries(h *handle, id string, k kind) {
+	name, labels, _ := parseID(id)
 	if slices.Contains(r.Taken, name) {
 		name = "exported_" + name
 	}
 	unit := unitOf(name, k)
-	instance := r.labelsOf(labels)
+	instance := r.labelsOf(canonical(labels))
+	*h = handle{kind: k, round: h.round}
 	switch {
 	case k == counter && !r.has(name+"_rate"):
 		h.total = r.factory.Counter(name, unit, instance...)
@@ -135,18 +117,23 @@ func (r *Reader) newHandle(id string, k kind) handle {
 	default:
 		h.gauge = r.factory.Gauge(name, unit, instance...)
 	}
-	return h
+	if h.round == 0 {
+		r.charge(h.cost(id))
+	}
 }
 
-// labelsOf are the labels of a series: the reader's, then those of the page, where none may stand in for one of ours.
+// labelsOf returns the labels of a series: the reader's, then those of the page, where none may stand in for one of ours. One
+// that would is renamed to what no other label of the series is called, as Prometheus does it.
 func (r *Reader) labelsOf(labels []telemetry.Label) []telemetry.Label {
 	all := slices.Clone(r.labels)
-	taken := func(key string) bool {
-		return telemetry.Reserved(key) || slices.ContainsFunc(all, func(l telemetry.Label) bool { return l.Key == key })
+	has := func(in []telemetry.Label, key string) bool {
+		return slices.ContainsFunc(in, func(l telemetry.Label) bool { return l.Key == key })
 	}
 	for _, l := range labels {
-		for taken(l.Key) {
-			l.Key = "exported_" + l.Key
+		if key := l.Key; telemetry.Reserved(key) || has(all, key) {
+			for l.Key = "exported_" + key; has(all, l.Key) || has(labels, l.Key); {
+				l.Key = "exported_" + l.Key
+			}
 		}
 		all = append(all, l)
 	}

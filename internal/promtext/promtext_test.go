@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,30 @@ func FuzzParse(f *testing.F) {
 					t.Errorf("%q: an empty name", line)
 				}
 			}
+		}
+	})
+}
+
+// FuzzIdentity: texts have one identity exactly if they mean the same series, whatever the order of their labels.
+func FuzzIdentity(f *testing.F) {
+	f.Add(`m{a="1",b="2"}`, `m{b="2",a="1"}`)
+	f.Add(`m{a="1\",b=\"2"}`, `{"m{a",b="2"}`)
+	f.Add(`{"m",le="1",a=""}`, "m{le=\"1\"}")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		read := func(id string) (meaning, key string, ok bool) {
+			name, labels, ok := parseID(id)
+			labels = canonical(labels)
+			key = identity(name, labels)
+			slices.Reverse(labels)
+			if again := identity(name, canonical(labels)); again != key {
+				t.Errorf("%q is %q, and %q in another order", id, key, again)
+			}
+			return fmt.Sprintf("%q %q", name, canonical(labels)), key, ok
+		}
+		a, keyA, okA := read(first)
+		b, keyB, okB := read(second)
+		if okA && okB && (a == b) != (keyA == keyB) {
+			t.Errorf("%s is %q, and %s is %q", a, keyA, b, keyB)
 		}
 	})
 }

@@ -7,8 +7,9 @@ import "fmt"
 type Quota struct{ Most, used int }
 
 const (
-	seriesCost   = 550 // beside its ID, which is there about twice
-	unwantedCost = 150 // of one that the user does not want
+	textCost     = 130 // of a text that samples have, beside the text
+	seriesCost   = 440 // beside its identity
+	unwantedCost = 60  // of one that the user does not want
 )
 
 // full reports whether no more series are taken. A nil quota has no limit.
@@ -19,24 +20,30 @@ func (q *Quota) err(left int) error {
 		"exclude some with metrics, or spread the URLs over several inputs", left, q.Most)
 }
 
-// cost is what a series takes.
+// cost is what a series takes, beside its texts.
 func (h *handle) cost(id string) int {
 	if h.gauge == nil && h.total == nil {
 		return unwantedCost + len(id)
 	}
-	return seriesCost + 2*len(id)
+	return seriesCost + len(id)
 }
 
-// account brings the quota up to date after a page: series may have been forgotten.
-func (r *Reader) account() {
-	if r.Quota == nil || r.series.Len() == r.counted {
-		return
+// charge counts memory that this reader takes from now on.
+func (r *Reader) charge(bytes int) {
+	r.cost += bytes
+	if r.Quota != nil {
+		r.Quota.used += bytes
 	}
-	r.counted = r.series.Len()
+}
+
+// recount brings the quota up to date after something was forgotten.
+func (r *Reader) recount() {
 	cost := 0
-	for id, h := range r.series.All() {
+	for text := range r.texts.All() {
+		cost += textCost + len(text)
+	}
+	for id, h := range r.series {
 		cost += h.cost(id)
 	}
-	r.Quota.used += cost - r.cost
-	r.cost = cost
+	r.charge(cost - r.cost)
 }

@@ -192,7 +192,8 @@ func (r *Runner) metrics() ([]Metric, error) {
 	return metrics, nil
 }
 
-// Add appends the samples of a row, whose values stand as the database writes them; nil is NULL.
+// Add appends the samples of a row, whose values stand as the database writes them; nil is NULL. After an error nothing more
+// of this answer is needed. What is wrong with single rows is returned by [Runner.End].
 func (r *Runner) Add(out *telemetry.Batch, columns [][]byte) error {
 	if r.rows++; r.rows > maxRows {
 		return fmt.Errorf("it returns more than %d rows: group them, or LIMIT them", maxRows)
@@ -203,13 +204,15 @@ func (r *Runner) Add(out *telemetry.Batch, columns [][]byte) error {
 	for i, place := range r.values {
 		r.row[1][i] = columns[place]
 	}
-	return r.set.Add(out, r.row[0], r.row[1])
+	r.set.Add(out, r.row[0], r.row[1])
+	return nil
 }
 
-// End takes what went wrong, and returns it as an error of this query.
+// End ends an answer. It takes what went wrong with asking, and returns that and what was wrong with the rows as an error of
+// this query.
 func (r *Runner) End(err error) error {
 	if r.set != nil {
-		r.set.Sweep()
+		err = errors.Join(err, r.set.End())
 	}
 	if r.err = err; err != nil {
 		r.err = fmt.Errorf("query %s: %w", r.Name, err)

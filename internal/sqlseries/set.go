@@ -25,6 +25,8 @@ type Set struct {
 	rows    *telemetry.Vec[string, row]
 	key     []byte // of the row at hand, kept for the next
 	round   int    // counts the gathers, to find two rows of one gather with the same labels
+	wrong   error  // the first problem of this gather
+	more    int    // how many followed
 }
 
 type row struct {
@@ -78,9 +80,9 @@ func newRow(f *telemetry.Factory, labels []telemetry.Label, metrics []Metric) ro
 }
 
 // Add appends the samples of one row: its labels, then its values, as the database writes them; nil is NULL. Nothing is
-// written for NULL, NaN and infinities. The error says that a value is no number, or that another row of this gather had
-// the same labels; the other values of the row are written.
-func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) error {
+// written for NULL, NaN and infinities. A value that is not a number is left out, as is a row whose labels another row of
+// this gather had. One bad row never costs the others: [Set.End] returns the problems.
+func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) {
 	s.key = s.key[:0]
 	for i, label := range labels {
 		if i > 0 {
@@ -89,23 +91,23 @@ func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) error {
 		s.key = append(s.key, label...)
 	}
 	if (s.rows.Len()+1)*len(s.metrics) > maxSeries && !telemetry.HasBytes(s.rows, s.key) {
-		return fmt.Errorf("it has more than %d series: let it return fewer rows", maxSeries)
+		s.report("it has more than %d series: let it return fewer rows", maxSeries)
+		return
 	}
 	r := telemetry.GetBytes(s.rows, s.key)
 	if !r.wanted {
-		return nil
+		return
 	}
 	if r.round == s.round {
-		return fmt.Errorf("two rows have the same labels %q: name more columns in labels, or group the rows",
-			strings.ReplaceAll(string(s.key), separator, ", "))
+		s.report("two rows have the same labels %s: name more columns in labels, or group the rows", s.rowName())
+		return
 	}
 	r.round = s.round
-	var err error
 	for i, text := range values {
 		v, ok := Number(text)
 		switch {
 		case !ok:
-			err = fmt.Errorf("%s: %.40q is no number", s.metrics[i].Name, text)
+			s.reportValue(i, text)
 		case math.IsNaN(v) || math.IsInf(v, 0):
 		case r.values[i].counter != nil:
 			r.values[i].counter.Add(out, v)
@@ -113,13 +115,41 @@ func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) error {
 			out.Add(r.values[i].gauge, v)
 		}
 	}
-	return err
 }
 
-// Sweep ends a gather: rows that were missing for some gathers are forgotten.
-func (s *Set) Sweep() {
+// reportValue reports a value that is not a number.
+func (s *Set) reportValue(i int, text []byte) {
+	if len(s.labels) == 0 {
+		s.report("%s: %.40q is no number", s.metrics[i].Name, text)
+		return
+	}
+	s.report("%s: %.40q is no number, in the row with %s %s", s.metrics[i].Name, text, strings.Join(s.labels, ", "), s.rowName())
+}
+
+// report keeps the first problem of a gather and counts the others.
+func (s *Set) report(format string, args ...any) {
+	if s.wrong != nil {
+		s.more++
+		return
+	}
+	s.wrong = fmt.Errorf(format, args...)
+}
+
+// rowName returns the labels of the row at hand, in quotes.
+func (s *Set) rowName() string {
+	return fmt.Sprintf("%.200q", strings.ReplaceAll(string(s.key), separator, ", "))
+}
+
+// End ends a gather and returns what was wrong with its rows. Rows that were missing for some gathers are forgotten.
+func (s *Set) End() error {
 	s.rows.Sweep()
 	s.round++
+	err := s.wrong
+	if s.more > 0 {
+		err = fmt.Errorf("%w; and %d more like this", err, s.more)
+	}
+	s.wrong, s.more = nil, 0
+	return err
 }
 
 // Number reads a number as databases write it; NULL is NaN, and ok. PostgreSQL writes booleans as t and f.

@@ -79,20 +79,19 @@ func TestSet(t *testing.T) {
 		func(l []telemetry.Label) bool { return l[0].Value != "no" })
 	b := at(0)
 	for _, r := range [][]string{{"a", "x", "1", "10"}, {"a", "", "2", "NULL"}, {"NULL", "x", "NaN", "5"}, {"no", "x", "1", "1"}} {
-		if err := s.Add(b, texts(r[:2]...), texts(r[2:]...)); err != nil {
-			t.Error(err)
-		}
+		s.Add(b, texts(r[:2]...), texts(r[2:]...))
 	}
-	s.Sweep()
+	if err := s.End(); err != nil {
+		t.Error(err)
+	}
 	want := map[string]float64{"size_db:1_a_x": 1, "reads_db:1_a_x": 10, "size_db:1_a": 2, "reads_db:1_x": 5}
 	if diff := cmp.Diff(want, byKey(b)); diff != "" {
 		t.Error(diff)
 	}
 	b = at(10)
-	if err := s.Add(b, texts("a", "x"), texts("oops", "30")); err == nil || err.Error() != `size: "oops" is no number` {
-		t.Error(err)
-	}
-	if err := s.Add(b, texts("a", "x"), texts("1", "40")); err == nil || !strings.Contains(err.Error(), `two rows have the same labels "a, x"`) {
+	s.Add(b, texts("a", "x"), texts("oops", "30"))
+	s.Add(b, texts("a", "x"), texts("1", "40"))
+	if err := s.End(); err == nil || err.Error() != `size: "oops" is no number, in the row with database, mode "a, x"; and 1 more like this` {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(map[string]float64{"reads_db:1_a_x": 30, "reads_rate_db:1_a_x": 2}, byKey(b)); diff != "" {
@@ -100,12 +99,38 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// TestBadRow: a row that cannot be read costs no other, wherever it stands, and the next gather has no error of this one.
+func TestBadRow(t *testing.T) {
+	rows := [][]string{{"a", "1", "5"}, {"b", "many", "6"}, {"c", "3", "7"}, {"c", "4", "8"}, {"d", "5", "9"}}
+	want := map[string]float64{"depth_n_a": 1, "depth_m_a": 5, "depth_m_b": 6, "depth_n_c": 3, "depth_m_c": 7, "depth_n_d": 5, "depth_m_d": 9}
+	for first, message := range []string{
+		`query depth: depth_n: "many" is no number, in the row with queue "b"; and 1 more like this`,
+		`query depth: depth_n: "many" is no number, in the row with queue "b"; and 1 more like this`,
+		`query depth: two rows have the same labels "c": name more columns in labels, or group the rows; and 1 more like this`,
+	} {
+		r, b := NewRunner(factory(), nil, Query{Name: "depth", Labels: []string{"queue"}}), at(0)
+		var answer [][][]byte
+		for i := range rows {
+			answer = append(answer, texts(rows[(first+i)%len(rows)]...))
+		}
+		if err := run(r, b, []string{"queue", "n", "m"}, answer...); errText(err) != message {
+			t.Errorf("from row %d on: %v", first, err)
+		}
+		if diff := cmp.Diff(want, byKey(b)); diff != "" {
+			t.Errorf("from row %d on: %s", first, diff)
+		}
+		if err := run(r, at(10), []string{"queue", "n", "m"}, texts("a", "1", "5")); err != nil {
+			t.Errorf("the next gather: %v", err)
+		}
+	}
+}
+
 func TestSetAllocatesNothingForTheKnown(t *testing.T) {
 	s := NewSet(factory(), nil, []string{"a"}, []Metric{{Name: "v"}, {Name: "w", Kind: telemetry.Counter}}, nil)
 	b, labels, values := at(0), texts("x"), texts("12", "1234")
-	_ = s.Add(b, labels, values)
+	s.Add(b, labels, values)
 	b = telemetry.NewBatch(time.Now(), time.Now(), 1000)
-	if n := testing.AllocsPerRun(100, func() { s.Sweep(); _ = s.Add(b, labels, values) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = s.End(); s.Add(b, labels, values) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

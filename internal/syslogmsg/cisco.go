@@ -140,7 +140,7 @@ func (o *origin) take(word string) bool {
 		o.app, o.proc = process, strings.TrimSuffix(pid, "]")
 	case strings.Contains(word, "/"):
 		o.node = word
-	case o.host != "" && strings.Contains(zoneNames, " "+word+" "): // NX-OS with the time left to a relay
+	case o.host != "" && isZone(word): // NX-OS with the time left to a relay
 	case o.host == "":
 		o.host = word
 	case o.relay == "":
@@ -170,4 +170,9 @@ func (o *origin) skipZone(rest string) string {
 		return rest
 	}
 	return rest[len(rest)-len(behind)-1:]
+}
+
+func isZone(word string) bool {
+	_, meanings := zoneMeanings(word)
+	return meanings > 0
 }

@@ -1,6 +1,7 @@
 package syslogmsg
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +23,23 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	samples, err := os.ReadFile("testdata/devices.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(samples)) {
+		if strings.HasPrefix(line, "<") {
+			f.Add([]byte(line))
+		}
+	}
+	guessing := New(Settings{})
 	strict, lax := New(settings()), New(Settings{Standard: RFC5424, BestEffort: true, Separator: "."})
 	old := New(Settings{Standard: RFC3164})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, p := range []*Parser{strict, lax, old} {
+		for _, p := range []*Parser{strict, lax, old, guessing} {
 			var e telemetry.Event
 			_, err := p.Parse(data, received, &e)
-			if err != nil && e.Message != strings.TrimRight(string(data), "\r\n\x00") {
+			if err != nil && e.Message != strings.TrimPrefix(strings.TrimRight(string(data), "\r\n\x00"), "\ufeff") {
 				t.Errorf("%v, but the message is %q", err, e.Message)
 			}
 			if e.Severity > telemetry.Debug || len(e.Fields) == 0 {

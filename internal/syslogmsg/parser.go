@@ -1,8 +1,8 @@
 // Package syslogmsg turns syslog messages into events: RFC 5424, and what is sent under the name of RFC 3164.
 //
 // That RFC describes what was seen on the wire in 2001 and says that a receiver has to live with anything. This package
-// knows what rsyslog, syslog-ng, busybox, Docker, Cisco, Ubiquiti and Synology make of it, guesses year and zone, and
-// keeps a message that it does not understand as it came.
+// knows what rsyslog, syslog-ng, busybox, Docker, Cisco, Meraki, HP, Huawei, F5, Fortinet, Ubiquiti and Synology make of
+// it, guesses year and zone, and keeps a message that it does not understand as it came.
 package syslogmsg
 
 import (
@@ -15,6 +15,7 @@ import (
 	syslog "github.com/leodido/go-syslog/v4"
 	"github.com/leodido/go-syslog/v4/rfc5424"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -36,13 +37,10 @@ const (
 	Repeated = "structured_data" // as it came, where it says one thing several times
 	Counter  = "counter"         // the numbers that Cisco's devices give to messages
 	Uptime   = "uptime"          // what they say instead of a time
-	Node     = "node"            // the part of a router that IOS XR runs on
+	Node     = "node"            // the part of a router that IOS XR runs on, the slot of a BIG-IP
 	Relay    = "relay"           // who passed the message of one of them on
 	Device   = "device"          // hardware address and version of one of Ubiquiti's
 )
-
-// byteOrderMark says that what follows is UTF-8: RFC 5424, section 6.4.
-const byteOrderMark = "\ufeff"
 
 // Settings say how to read messages.
 type Settings struct {
@@ -74,7 +72,7 @@ const (
 // Parse reads a message that was received at some time into an empty event, and returns its facility, 0 to 23. It says
 // what is wrong with it; the event is complete even then, with the message as it came.
 func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (facility int, err error) {
-	data = bytes.TrimRight(data, "\r\n\x00")
+	data = bytes.TrimPrefix(bytes.TrimRight(data, "\r\n\x00"), []byte(bom.Mark))
 	text := string(data)
 	facility, rest, ok := priority(text, e)
 	e.Fields = append(e.Fields, telemetry.Label{Key: eventdoc.Facility, Value: strconv.Itoa(facility)})
@@ -82,6 +80,7 @@ func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (fac
 	switch {
 	case !ok:
 		err = errNoPriority
+	case p.parseEpoch(rest, received, e):
 	case p.settings.Standard == RFC5424 || p.settings.Standard != RFC3164 && hasVersion(rest):
 		err = p.parse5424(data, text, received, e)
 	default:

@@ -21,10 +21,26 @@ func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) 
 		if e.Host, text = readForwarded(text); e.Host == "" {
 			e.Host, text = readHost(text)
 		}
+		if p.parseEpoch(text, received, e) {
+			return
+		}
+		slot := ""
+		if slot, e.Host = cutSlot(e.Host); slot != "" {
+			e.Fields = append(e.Fields, telemetry.Label{Key: Node, Value: slot})
+		}
+		if e.Host != "" {
+			text = skipSeverity(text, e.Severity)
+		}
+	} else {
+		p.readPairs(text, received, e)
 	}
 	if device, rest := readDevice(text); device != "" {
 		e.Fields = append(e.Fields, telemetry.Label{Key: Device, Value: device})
 		text = rest
+	}
+	if e.App, e.MsgID = readModule(text); e.App != "" {
+		e.Message = text
+		return
 	}
 	e.App, e.Proc, e.Message = readTag(text)
 }
@@ -49,16 +65,41 @@ const (
 // readHost reads the word that says where a message is from. The C library and busybox leave it out: then the tag stands
 // there, which ends in a colon.
 func readHost(text string) (host, rest string) {
-	word, rest, _ := strings.Cut(text, " ")
-	if word == "" || len(word) > maxHost || strings.ContainsAny(word, `"([`) {
+	end := strings.IndexAny(text, " \t")
+	if end < 0 {
+		end = len(text)
+	}
+	word := text[:end]
+	if !isHost(word) || strings.HasPrefix(text, "last message repeated ") {
 		return "", text
 	}
-	if strings.HasSuffix(word, ":") {
-		if _, err := netip.ParseAddr(word); err != nil { // 2001:db8:: is an address
-			return "", text
+	return word, strings.TrimLeft(text[end:], " \t")
+}
+
+// isHost reports whether a word can be the name or address of a host: what has other characters belongs to the message. Some
+// devices append a serial number behind "@", or have a slot in front of "/".
+func isHost(word string) bool {
+	if word == "" || len(word) > maxHost {
+		return false
+	}
+	letters := false
+	for i := range len(word) {
+		switch c := word[i]; {
+		case isLetter(c), c >= 0x80:
+			letters = true
+		case isDigit(c):
+		case c == ':' || c == '%': // of an address
+			return isAddress(word)
+		case strings.IndexByte("-_.@/~+", c) < 0:
+			return false
 		}
 	}
-	return word, strings.TrimLeft(rest, " ")
+	return letters || isAddress(word)
+}
+
+func isAddress(word string) bool {
+	_, err := netip.ParseAddr(word)
+	return err == nil
 }
 
 // readTag reads "name[pid]: " or "name: ": who on that host.

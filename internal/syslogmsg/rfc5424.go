@@ -7,6 +7,7 @@ import (
 
 	"github.com/leodido/go-syslog/v4/rfc5424"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -14,11 +15,12 @@ import (
 // the event if that is wanted.
 func (p *Parser) parse5424(data []byte, text string, received time.Time, e *telemetry.Event) error {
 	var names [4]string
+	var sent time.Time
 	valid := text
 	parsed, err := p.machine.Parse(data)
 	if err != nil {
-		if mended, long, ok := mend(text); ok {
-			names, valid = long, mended
+		if mended, long, at, ok := p.mend(text, received); ok {
+			names, valid, sent = long, mended, at
 			parsed, err = p.machine.Parse([]byte(mended))
 		}
 	}
@@ -26,8 +28,11 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 	if m == nil || err != nil && !p.settings.BestEffort {
 		return err
 	}
-	if m.Timestamp != nil {
-		setTime(e, *m.Timestamp, received)
+	if sent.IsZero() && m.Timestamp != nil {
+		sent = *m.Timestamp
+	}
+	if !sent.IsZero() {
+		setTime(e, sent, received)
 	}
 	for i, word := range [...]*string{m.Hostname, m.Appname, m.ProcID, m.MsgID} {
 		if names[i] == "" {
@@ -35,7 +40,7 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 		}
 	}
 	e.Host, e.App, e.Proc, e.MsgID = names[0], names[1], names[2], names[3]
-	e.Message = strings.TrimPrefix(value(m.Message), byteOrderMark)
+	e.Message = strings.TrimPrefix(value(m.Message), bom.Mark) // says that it is UTF-8: section 6.4
 	if m.StructuredData != nil {
 		for range headerWords {
 			_, valid, _ = strings.Cut(valid, " ")
@@ -48,14 +53,19 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 // headerWords stand before structured data: priority and version, time, host, name, process, ID.
 const headerWords = 6
 
-// mend makes a message one of RFC 5424 that is not for two reasons, and says whether it found them. It takes out, and
+// mend makes a message one of RFC 5424 that is not for three reasons, and says whether it found them. It takes out, and
 // returns, those words of the header that are longer than they may be: Docker writes the name of a container as APP-NAME and
-// as MSGID, however long it is. And it escapes backslashes in structured data that stand for themselves, as section 6.3.3
+// as MSGID, however long it is. It reads, and replaces, a time in another form than section 6.2.3 wants: with nanoseconds,
+// without a zone, +0100. And it escapes backslashes in structured data that stand for themselves, as section 6.3.3
 // wants them read: path="C:\dir".
-func mend(text string) (mended string, long [4]string, ok bool) {
+func (p *Parser) mend(text string, received time.Time) (mended string, long [4]string, sent time.Time, ok bool) {
 	words := strings.SplitN(text, " ", headerWords+1)
 	if len(words) <= headerWords {
-		return text, long, false
+		return text, long, sent, false
+	}
+	if at, rest, isTime := p.readTime(words[1], received); isTime && rest == "" {
+		sent, ok = at, true
+		words[1] = at.Format("2006-01-02T15:04:05.000000Z07:00")
 	}
 	for i, most := range [...]int{255, 48, 128, 32} {
 		if word := words[2+i]; len(word) > most {
@@ -65,7 +75,7 @@ func mend(text string) (mended string, long [4]string, ok bool) {
 	if rest := escapeBackslashes(words[headerWords]); len(rest) != len(words[headerWords]) {
 		words[headerWords], ok = rest, true
 	}
-	return strings.Join(words, " "), long, ok
+	return strings.Join(words, " "), long, sent, ok
 }
 
 // escapeBackslashes escapes those in the values at the beginning of a text that escape nothing.

@@ -9,21 +9,29 @@ import (
 type civil struct {
 	year, day, hour, minute, second, nanosecond int
 
-	month time.Month
-	zone  *time.Location // nil: not said
+	month     time.Month
+	zone      *time.Location // nil: not said
+	zoneNamed string         // what is said instead
+	glued     bool           // the offset follows a time that begins with a month, without a blank
 }
 
 // readTime reads the time at the beginning of a message and what follows it:
 //
 //	Nov  5 19:46:03                     RFC 3164
 //	Nov 05 2026 19:46:03                Cisco ASA
+//	Nov  5 19:46:03 2026                Comware (HP, H3C), ArubaOS; also Nov  5 19:46:03:295 2026
 //	*Nov  5 19:46:03.295 CET            Cisco IOS; * and . say that the clock is not set by NTP
+//	Nov  5 2026 07:46:03 PM EST         clocks with twelve hours
+//	Thu Nov  5 19:46:03 CET 2026        date, ctime
 //	2026 Nov  5 19:46:03 UTC            Cisco NX-OS
+//	Nov 5 2026 19:46:03+01:00 DST       Huawei
 //	2026-11-05T19:46:03.295+01:00       RFC 3339; the T may be a blank, the zone may be missing
+//	2026/11/5 19:46:03                  the same with slashes, and without zeros
 func (p *Parser) readTime(text string, received time.Time) (sent time.Time, rest string, ok bool) {
 	s := scanner{text: text}
 	s.skip('*')
 	s.skip('.')
+	s.weekday()
 	var c civil
 	if isDigit(s.peek()) {
 		ok = s.yearFirst(&c)
@@ -37,7 +45,7 @@ func (p *Parser) readTime(text string, received time.Time) (sent time.Time, rest
 	return sent, s.text, ok
 }
 
-// monthFirst reads "Nov  5 [2026] 19:46:03[.295] [UTC]".
+// monthFirst reads "Nov  5 [2026] 19:46:03[.295] [UTC] [2026]".
 func (s *scanner) monthFirst(c *civil) bool {
 	c.month = s.monthName()
 	if c.month == 0 || !s.skip(' ') {
@@ -55,8 +63,12 @@ func (s *scanner) monthFirst(c *civil) bool {
 	if !s.clock(c) {
 		return false
 	}
-	s.zoneName(c)
-	return true
+	c.glued = s.peek() == '+' || s.peek() == '-'
+	s.readZone(c)
+	s.yearAfter(c)
+	s.readZone(c)
+	c.glued = c.glued && c.zone != nil
+	return !s.bad
 }
 
 // yearFirst reads "2026-11-05T19:46:03.295+01:00" or "2026 Nov  5 19:46:03".
@@ -68,18 +80,42 @@ func (s *scanner) yearFirst(c *civil) bool {
 		c.year = year
 		return ok
 	}
-	if !s.skip('-') {
+	separator := byte('-')
+	if s.peek() == '/' {
+		separator = '/'
+	}
+	if !s.skip(separator) {
 		return false
 	}
-	c.month = time.Month(s.digits(2, 2))
-	if !s.skip('-') {
+	c.month = time.Month(s.digits(1, 2))
+	if !s.skip(separator) {
 		return false
 	}
-	c.day = s.digits(2, 2)
-	if !s.skip('T') && !s.skip(' ') {
+	c.day = s.digits(1, 2)
+	if !s.skip('T') && !s.skip('t') && !s.skip(' ') || !s.clock(c) {
 		return false
 	}
-	return s.clock(c) && s.zoneOffset(c)
+	if s.skip('Z') || s.skip('z') {
+		c.zone = time.UTC
+	}
+	s.readZone(c)
+	return !s.bad
+}
+
+// weekday skips the name of a day in front of a date.
+func (s *scanner) weekday() {
+	const names = "MonTueWedThuFriSatSun"
+	if len(s.text) < len("Mon Jan") {
+		return
+	}
+	if at := strings.Index(names, s.text[:3]); at < 0 || at%3 != 0 {
+		return
+	}
+	rest := scanner{text: s.text[3:]}
+	rest.skip(',')
+	if rest.skip(' ') {
+		*s = rest
+	}
 }
 
 // clock reads "19:46:03" and a fraction.
@@ -93,27 +129,39 @@ func (s *scanner) clock(c *civil) bool {
 		return false
 	}
 	c.second = s.digits(2, 2)
-	if s.skip('.') || s.skip(',') {
-		unit := 100_000_000
-		for ; isDigit(s.peek()); s.text = s.text[1:] {
-			c.nanosecond += int(s.text[0]-'0') * unit
-			unit /= 10
-		}
+	if s.skip('.') || s.skip(',') || s.fractionFollows() {
+		c.nanosecond = s.fraction()
 	}
+	s.meridiem(c)
 	return !s.bad
 }
 
-// zoneOffset reads Z, +01:00, +0100 or +1, if it is there.
-func (s *scanner) zoneOffset(c *civil) bool {
+// fraction takes the digits of a fraction of a second, in nanoseconds.
+func (s *scanner) fraction() (nanoseconds int) {
+	unit := 100_000_000
+	for ; isDigit(s.peek()); s.text = s.text[1:] {
+		nanoseconds += int(s.text[0]-'0') * unit
+		unit /= 10
+	}
+	return nanoseconds
+}
+
+// fractionFollows takes the colon in front of three digits: 19:46:03:295, Comware.
+func (s *scanner) fractionFollows() bool {
+	if len(s.text) < len(":295 ") || s.text[0] != ':' || s.text[4] != ' ' || strings.Trim(s.text[1:4], digits) != "" {
+		return false
+	}
+	return s.skip(':')
+}
+
+// zoneOffset reads +01:00, +0100 or +1, if it is there.
+func (s *scanner) zoneOffset(c *civil) {
 	sign := 1
 	switch {
-	case s.skip('Z'):
-		c.zone = time.UTC
-		return true
 	case s.skip('-'):
 		sign = -1
 	case !s.skip('+'):
-		return true
+		return
 	}
 	hours, minutes := s.digits(1, 2), 0
 	if len(s.text) > 2 && s.text[0] == ':' && isDigit(s.text[1]) || isDigit(s.peek()) {
@@ -121,58 +169,39 @@ func (s *scanner) zoneOffset(c *civil) bool {
 		minutes = s.digits(2, 2)
 	}
 	c.zone = time.FixedZone("", sign*(hours*3600+minutes*60))
-	return !s.bad
-}
-
-// zoneNames are those that devices write. All but the first two mean several zones each: they are as good as none.
-const zoneNames = " UTC GMT WET WEST CET CEST EET EEST BST MSK IST HKT SGT JST KST AWST ACST AEST AEDT NZST NZDT BRT " +
-	"AST ADT EST EDT CST CDT MST MDT PST PDT AKST AKDT HST MET METDST "
-
-// zoneName reads " CET" or " UTC+1" at the end or in front of a colon, as Cisco's devices write it.
-func (s *scanner) zoneName(c *civil) {
-	name, ok := strings.CutPrefix(s.text, " ")
-	n := 0
-	for n < min(len(name), len("METDST")) && name[n]|0x20 >= 'a' && name[n]|0x20 <= 'z' {
-		n++
-	}
-	if !ok || n < len("UTC") || n < len(name) && strings.IndexByte(":+-", name[n]) < 0 {
-		return
-	}
-	name, rest := name[:n], name[n:]
-	if !strings.Contains(zoneNames, " "+strings.ToUpper(name)+" ") {
-		return
-	}
-	z := scanner{text: rest}
-	if name == "UTC" || name == "GMT" {
-		c.zone = time.UTC
-		z.zoneOffset(c)
-	}
-	if z.bad || z.text != "" && z.text[0] != ':' { // a host called utc-1
-		c.zone = nil
-		return
-	}
-	s.text = z.text
 }
 
 // resolve finds the instant that is meant: of the year nearest to when it was received, in the zone that is said, set or
 // guessed.
 func (p *Parser) resolve(c civil, received time.Time) (sent time.Time, ok bool) {
 	zone, guess := c.zone, false
+	if zone == nil && c.zoneNamed != "" {
+		zone = p.zone(&c, received)
+	}
 	if zone == nil {
 		zone = p.settings.Zone
 	}
 	if zone == nil {
 		zone, guess = p.local, true
 	}
-	if c.year != 0 {
-		sent, ok = c.in(c.year, zone)
-	} else {
-		sent, ok = c.nearest(received, zone)
-	}
+	sent, ok = c.near(received, zone)
 	if ok && guess {
 		sent = sent.Add(-zoneAhead(sent.Sub(received)))
 	}
+	if ok && c.glued { // Huawei's devices may write the time of UTC, and the zone of the device beside it
+		if utc, ok := c.near(received, time.UTC); ok && utc.Sub(received).Abs() < sent.Sub(received).Abs() {
+			sent = utc
+		}
+	}
 	return sent, ok
+}
+
+// near returns the instant in a zone, in the nearest year if none is said.
+func (c *civil) near(received time.Time, zone *time.Location) (time.Time, bool) {
+	if c.year != 0 {
+		return c.in(c.year, zone)
+	}
+	return c.nearest(received, zone)
 }
 
 // in returns the instant in a year, if that has the day.

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
@@ -44,7 +43,7 @@ func (s *Server) Config() (*tls.Config, error) {
 }
 
 func (s *Server) read() (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(s.Cert, s.Key)
+	cert, err := loadPair(s.Cert, s.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read tls_cert and tls_key: %w", err)
 	}
@@ -52,7 +51,7 @@ func (s *Server) read() (*tls.Config, error) {
 	if s.ClientCA == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(s.ClientCA)
+	pem, err := readPEM(s.ClientCA)
 	if err != nil {
 		return nil, fmt.Errorf("read tls_client_ca: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
@@ -62,7 +61,7 @@ func (c *Config) Client(host string) (*tls.Config, error) {
 		config.ServerName = c.ServerName
 	}
 	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
+		pem, err := readPEM(c.CA)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.ca: %w", err)
 		}
@@ -72,7 +71,7 @@ func (c *Config) Client(host string) (*tls.Config, error) {
 		}
 	}
 	if c.Cert != "" {
-		cert, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		cert, err := loadPair(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.cert and tls.key: %w", err)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,6 +136,31 @@ func TestFiles(t *testing.T) {
 		if _, err := c.Client("x"); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+}
+
+// TestByteOrderMark: a mark must not hide the first block of a file.
+func TestByteOrderMark(t *testing.T) {
+	a := tlstest.New(t)
+	cert, key := a.Issue(t, tlstest.Cert{})
+	marked := func(path string) string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path = filepath.Join(t.TempDir(), "marked.pem")
+		if err := os.WriteFile(path, append([]byte("\ufeff"), data...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	client := tlsx.Config{CA: marked(a.File), Cert: marked(cert), Key: marked(key)}
+	if _, err := client.Client("x"); err != nil {
+		t.Error(err)
+	}
+	server := tlsx.Server{Cert: marked(cert), Key: marked(key), ClientCA: marked(a.File)}
+	if _, err := server.Config(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -36,8 +36,12 @@ func (e *engine) add(out *telemetry.Batch, i *info, api int) {
 	out.Add(e.paused, i.ContainersPaused)
 	out.Add(e.stopped, i.ContainersStopped)
 	out.Add(e.images, i.Images)
-	out.Add(e.cpus, i.NCPU)
-	out.Add(e.memory, i.MemTotal)
+	if i.NCPU > 0 { // 0 is not known
+		out.Add(e.cpus, i.NCPU)
+	}
+	if i.MemTotal > 0 {
+		out.Add(e.memory, i.MemTotal)
+	}
 	now := [6]string{i.Name, i.ServerVersion, "1." + strconv.Itoa(api), i.Driver, i.CgroupVersion, i.OperatingSystem}
 	if e.info == nil || now != e.known {
 		e.known = now

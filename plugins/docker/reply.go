@@ -125,7 +125,7 @@ type stats struct {
 			User   float64 `json:"usage_in_usermode"`
 		} `json:"cpu_usage"`
 		Online     float64 `json:"online_cpus"`
-		Throttling struct {
+		Throttling *struct {
 			Periods          float64 `json:"periods"`
 			ThrottledPeriods float64 `json:"throttled_periods"`
 			ThrottledTime    float64 `json:"throttled_time"`
@@ -142,7 +142,7 @@ type stats struct {
 }
 
 type memory struct {
-	Usage    float64 `json:"usage"`
+	Usage    float64 `json:"usage"` // 0, or not there: the kernel does not measure memory
 	MaxUsage float64 `json:"max_usage"`
 	Failcnt  float64 `json:"failcnt"`
 	Limit    float64 `json:"limit"`
@@ -161,6 +161,10 @@ type memory struct {
 		MajorFaults  *float64 `json:"pgmajfault"`
 	} `json:"stats"`
 }
+
+// isMeasured reports whether the kernel accounts memory to containers. Raspberry Pi OS, for one, does not: there everything is
+// missing, or zero.
+func (m *memory) isMeasured() bool { return m.Usage > 0 || m.Private > 0 }
 
 // used is the memory without the page cache that the kernel can take back at once, as "docker stats" shows it
 // (docker/cli, cli/command/container/stats_helpers.go).

@@ -134,12 +134,14 @@ func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 	if windows {
 		unit = 1e7 // of 100 ns
 	}
-	if !possible(used.Total) {
+	if !possible(used.Total) || used.Total == 0 { // what runs has used some: a kernel that does not measure it says 0
 		return
 	}
 	u.cpu.Add(out, used.Total/unit)
-	u.user.Add(out, used.User/unit)
-	u.system.Add(out, used.Kernel/unit)
+	if used.User > 0 || used.Kernel > 0 { // else the time is not split
+		u.user.Add(out, used.User/unit)
+		u.system.Add(out, used.Kernel/unit)
+	}
 	if elapsed := s.Read.Sub(u.read).Seconds(); !u.read.IsZero() && elapsed > 0 && used.Total >= u.counted {
 		out.Add(u.percent, 100*(used.Total-u.counted)/unit/elapsed)
 	}
@@ -147,7 +149,7 @@ func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 	if s.CPU.Online > 0 {
 		out.Add(u.online, s.CPU.Online)
 	}
-	if throttling := &s.CPU.Throttling; !windows {
+	if throttling := s.CPU.Throttling; throttling != nil && !windows {
 		u.periods.Add(out, throttling.Periods)
 		u.throttledPeriods.Add(out, throttling.ThrottledPeriods)
 		u.throttledTime.Add(out, throttling.ThrottledTime/1e9)
@@ -155,6 +157,9 @@ func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 }
 
 func (u *usage) addMemory(out *telemetry.Batch, m *memory) {
+	if !m.isMeasured() {
+		return
+	}
 	used := m.used()
 	out.Add(u.memory, used)
 	if m.Limit >= 1 && possible(used) {

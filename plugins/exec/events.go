@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -18,6 +19,7 @@ const (
 // addLog makes an event of each line of text.
 func (c *command) addLog(out *telemetry.Batch, text []byte, severity telemetry.Severity) {
 	n := 0
+	text, _ = bom.Strip(text) // stderr, too
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue

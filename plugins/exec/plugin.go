@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/promtext"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -159,7 +160,10 @@ func severityOf(failed bool) telemetry.Severity {
 
 // parse reads what a command printed. Of an output that was cut off, the last line is not whole.
 func (c *command) parse(out *telemetry.Batch, format Format, r *ran) error {
-	text := r.stdout
+	text, err := bom.Strip(r.stdout)
+	if err != nil {
+		return fmt.Errorf("its output %w", err)
+	}
 	if r.truncated {
 		if format == formatJSON {
 			return nil // half of it is nothing

@@ -102,6 +102,7 @@ func TestFormats(t *testing.T) {
 		"no json":              {"json", `hello`, map[string]float64{}, nil, "it must be an object in JSON"},
 		"nothing":              {"json", ``, map[string]float64{}, nil, "there is nothing"},
 		"json too large":       {"json", `{"a": 1e999, "b": 1}`, map[string]float64{"b": 1}, nil, "a is +Inf, which is no number for Redis"},
+		"UTF-16":               {"metrics", `\377\376a\000 \0001\000`, map[string]float64{}, nil, "its output is written in UTF-16: let it be written in UTF-8"},
 		"metrics":              {"metrics", "# c\n\na 1\nb 2.5 room=x unit=celsius ts=1700000000123\nb 3 room=y", map[string]float64{"a": 1, "b room=x unit=celsius @1700000000123": 2.5, "b room=y": 3}, nil, ""},
 		"metrics, order":       {"metrics", "a 1 x=1 y=2\na 2 y=2 x=1", map[string]float64{"a x=1 y=2": 2}, nil, ""},
 		"metrics, twice":       {"metrics", "a 1 x=1 x=2", map[string]float64{"a x=2": 1}, nil, ""},
@@ -130,6 +131,27 @@ func TestFormats(t *testing.T) {
 		}
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, want %q", name, err, c.err)
+		}
+	}
+}
+
+// TestByteOrderMark: programs on Windows begin their output with one. It makes no difference, in any format.
+func TestByteOrderMark(t *testing.T) {
+	for format, output := range map[string]string{
+		"json": `{"a": 1}`, "metrics": "a 1", "influx": "a,room=x value=1", "logfmt": "a=1", "prometheus": "# TYPE a counter\na 1", "nagios": "OK | a=1", "text": "said",
+	} {
+		read := func(mark string) (map[string]float64, []string) {
+			config := fmt.Sprintf("{commands: [{name: c, command: '%s'}], data_format: %s}", script(t, "printf '%b' '"+mark+output+"'; printf '%b' '"+mark+"oops' >&2"), format)
+			values, events, err := printed(t, config)
+			if err != nil {
+				t.Errorf("%s: %v", format, err)
+			}
+			return values, events
+		}
+		values, events := read("")
+		marked, markedEvents := read(`\357\273\277`)
+		if diff := cmp.Diff(values, marked) + cmp.Diff(events, markedEvents); diff != "" {
+			t.Errorf("%s: %s", format, diff)
 		}
 	}
 }

@@ -34,6 +34,8 @@ func page(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusFound)
 	case "/broken":
 		w.WriteHeader(http.StatusInternalServerError)
+	case "/mark":
+		_, _ = io.WriteString(w, "\ufeff")
 	case "/loop":
 		http.Redirect(w, r, "/loop", http.StatusFound)
 	}
@@ -113,9 +115,10 @@ func TestAnswer(t *testing.T) {
 		"{urls: ['" + url + "'], method: POST, body: text, response_json_match: {method: POST, body: text, checks.0.healthy: 'true', checks.0.ms: '1.0'}}": {"result_code": 0, "json_match": 1},
 		"{urls: ['" + url + "'], response_json_match: {checks.1.healthy: 'true'}}":                                                                         {"result_code": 9, "json_match": 0},
 		"{urls: ['" + url + "'], username: ann, password: pw, response_string_match: 'ann:pw'}":                                                            {"result_code": 0, "string_match": 1},
+		"{urls: ['" + url + "/mark'], response_string_match: '^[{].status', response_json_match: {status: ok}}":                                            {"result_code": 0, "string_match": 1, "json_match": 1, "content_length": 103},
 		"{urls: ['" + url + "'], interface: 127.0.0.1}":                                                                                                    {"result_code": 0},
 		"{urls: ['" + url + "'], interface: nonesuch}":                                                                                                     {"result_code": 2},
-		"{urls: ['" + url + "/loop']}":                                                                                                                     {"result_code": 3},
+		"{urls: ['" + url + "/loop']}": {"result_code": 3},
 	} {
 		got, _ := answers(t, start(t, config))
 		for name, v := range want {

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
@@ -85,6 +86,7 @@ func (a *answer) take(resp *http.Response, want *expected, buf *bytes.Buffer) er
 }
 
 func (a *answer) compare(want *expected, text []byte) {
+	text, _ = bom.Strip(text) // string_match may begin with ^
 	a.isWanted = want.status == 0 || a.status == want.status
 	a.hasText = want.text == nil || want.text.Match(text)
 	a.hasJSON = len(want.json) == 0 || matchesJSON(text, want.json)

@@ -50,10 +50,11 @@ type source struct {
 	sql   func(flavour) string
 	begin func(columns []string) error // may be nil
 	row   func(out *telemetry.Batch, columns []string, values [][]byte) error
-	end   func() // may be nil
+	end   func() error // may be nil; says what was wrong with the rows
 
 	asked bool
 	next  int64 // when it is due again, as Batch.Time
+	err   error // of the last answer
 
 	runner *sqlseries.Runner // of the user's own
 }
@@ -171,17 +172,20 @@ func (s *source) gather(ctx context.Context, db *sql.DB, f flavour, out *telemet
 		return s.runner.End(s.own(ctx, db, f, out))
 	}
 	if s.asked && out.Time < s.next {
-		return nil
+		return s.err
 	}
 	err := s.query(ctx, db, s.sql(f), out)
+	if err == nil {
+		s.asked, s.next = true, out.Time+s.every.Milliseconds()
+	}
 	if s.end != nil {
-		s.end()
+		err = errors.Join(err, s.end())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
+		err = fmt.Errorf("%s: %w", s.name, err)
 	}
-	s.asked, s.next = true, out.Time+s.every.Milliseconds()
-	return nil
+	s.err = err
+	return err
 }
 
 // own asks a query of the user's. The server is told to give up a little earlier than we do, because it does not notice that

@@ -187,16 +187,17 @@ queries:
   - {name: denied, sql: SELECT COUNT(*) FROM secret}
   - {name: odd, sql: "SELECT 1.5 AS num, NULL AS nil, TRUE AS yes, CAST(7 AS UNSIGNED) AS pos, 2.5e0 AS dbl"}
   - {name: by, sql: "SELECT country, COUNT(*) AS n, SUM(price) AS total FROM orders GROUP BY country", labels: [country]}
+  - {name: rows, sql: "SELECT 'a' AS queue, '1' AS n UNION ALL SELECT 'b', 'many' UNION ALL SELECT 'c', '3'", labels: [queue]}
   - {name: last, sql: SELECT 42, interval: 1h}
 `))
 	b, err := in.Batch(0)
 	got := plugintest.Without(plugintest.ByKey(b), "_"+p.primary.Addr())
 	plugintest.Expect(t, got, map[string]float64{"n": 1000, "odd_num": 1.5, "odd_yes": 1, "odd_pos": 7, "odd_dbl": 2.5, "by_n_ch": 500, "by_n_de": 500,
-		"by_total_ch": 62500, "by_total_de": 62625, "last": 42, "quick": 1, "limit": 0, "mariadb_up": 1})
+		"by_total_ch": 62500, "by_total_de": 62625, "rows_a": 1, "rows_c": 3, "last": 42, "quick": 1, "limit": 0, "mariadb_up": 1})
 	if v, ok := got["odd_nil"]; ok {
 		t.Errorf("NULL is %v", v)
 	}
-	for _, want := range []string{"query broken: Error 1054", "query slow: ", "query denied: Error 1142", "GRANT SELECT ON `shop`.`secret` TO 'rtc'"} {
+	for _, want := range []string{"query broken: Error 1054", `query rows: rows: "many" is no number, in the row with queue "b"`, "query slow: ", "query denied: Error 1142", "GRANT SELECT ON `shop`.`secret` TO 'rtc'"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}

@@ -40,9 +40,10 @@ func (n *named) row(out *telemetry.Batch, _ []string, values [][]byte) error {
 func table(f *telemetry.Factory, server telemetry.Label, name, statement string, labels []string, metrics []sqlseries.Metric) source {
 	set := sqlseries.NewSet(f, []telemetry.Label{server}, labels, metrics, nil)
 	return source{
-		name: name, sql: always(statement), begin: expectColumns(len(labels) + len(metrics)), end: set.Sweep,
+		name: name, sql: always(statement), begin: expectColumns(len(labels) + len(metrics)), end: set.End,
 		row: func(out *telemetry.Batch, _ []string, values [][]byte) error {
-			return set.Add(out, values[:len(labels)], values[len(labels):])
+			set.Add(out, values[:len(labels)], values[len(labels):])
+			return nil
 		},
 	}
 }
@@ -61,7 +62,7 @@ func longestSource(f *telemetry.Factory, server telemetry.Label) source {
 
 func replicaSource(f *telemetry.Factory, server telemetry.Label) source {
 	r := newReplicas(f, server)
-	return source{name: "replication", sql: flavour.replicaStatus, row: r.add, end: r.set.Sweep}
+	return source{name: "replication", sql: flavour.replicaStatus, row: r.add, end: r.set.End}
 }
 
 // userSource needs MariaDB's plugin userstat (MariaDB's documentation, "Information Schema USER_STATISTICS Table").

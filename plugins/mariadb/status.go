@@ -98,8 +98,8 @@ func (n *named) add(out *telemetry.Batch, name, text []byte) {
 		}
 	}
 	n.value[0] = text
-	_ = set.Add(out, nil, n.value[:]) // it is a number, and no name comes twice
-	set.Sweep()
+	set.Add(out, nil, n.value[:])
+	_ = set.End() // it is a number, and no name comes twice
 }
 
 // flag is the number of a switch; other texts are none.

@@ -189,6 +189,7 @@ type liveView struct {
 	out  *telemetry.Batch
 	next int64 // when it is due again, as Batch.Time
 	done bool
+	err  error // of the rows of the last answer
 }
 
 func newLiveView(f *telemetry.Factory, server telemetry.Label, s statement, c *Config) *liveView {
@@ -201,16 +202,19 @@ func newLiveView(f *telemetry.Factory, server telemetry.Label, s statement, c *C
 
 func (v *liveView) ask(ctx context.Context, c *connection, out *telemetry.Batch) error {
 	if v.done && out.Time < v.next {
-		return nil
+		return v.err
 	}
-	v.out = out
+	v.out, v.err = out, nil
 	err := c.query(ctx, v.sql, v)
-	v.set.Sweep()
-	if err != nil {
-		return fmt.Errorf("%s: %w", v.name, err)
+	wrong := v.set.End()
+	if err == nil {
+		v.done, v.next = true, out.Time+v.every.Milliseconds()
 	}
-	v.done, v.next = true, out.Time+v.every.Milliseconds()
-	return nil
+	if err = errors.Join(err, wrong); err != nil {
+		err = fmt.Errorf("%s: %w", v.name, err)
+	}
+	v.err = err
+	return err
 }
 
 func (v *liveView) begin(columns []pgconn.FieldDescription) error {
@@ -218,7 +222,8 @@ func (v *liveView) begin(columns []pgconn.FieldDescription) error {
 }
 
 func (v *liveView) row(values [][]byte) error {
-	return v.set.Add(v.out, values[:len(v.labels)], values[len(v.labels):])
+	v.set.Add(v.out, values[:len(v.labels)], values[len(v.labels):])
+	return nil
 }
 
 // liveQuery is a query of the user's.

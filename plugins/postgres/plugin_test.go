@@ -311,11 +311,12 @@ queries:
   - name: by
     sql: SELECT id % 2 AS rest, count(*) AS n, sum(price) AS total FROM web.orders GROUP BY 1
     labels: [rest]
+  - {name: rows, sql: "VALUES ('a', '1'), ('b', 'many'), ('c', '3')", labels: [column1]}
   - {name: last, sql: SELECT 42, interval: 1h}
 `))
 	b, err := in.Batch(0)
 	got := plugintest.Without(plugintest.ByKey(b), "_"+p.primary.Addr())
-	plugintest.Expect(t, got, map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "last": 42, "postgres_up": 1})
+	plugintest.Expect(t, got, map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "rows_a": 1, "rows_c": 3, "last": 42, "postgres_up": 1})
 	if want, _ := strconv.ParseFloat(p.primary.psql("shop", "SELECT sum(price) FROM web.orders WHERE id % 2 = 1"), 64); math.Abs(got["by_total_1"]-want) > 1e-6 {
 		t.Errorf("the sum is %v, psql says %v", got["by_total_1"], want)
 	}
@@ -324,7 +325,7 @@ queries:
 			t.Errorf("%s is %v", key, v)
 		}
 	}
-	for _, want := range []string{"query broken: ERROR: division by zero", "query slow: ", "did not answer in time", "query twice: ERROR: cannot insert multiple commands"} {
+	for _, want := range []string{"query broken: ERROR: division by zero", `query rows: rows: "many" is no number, in the row with column1 "b"`, "query slow: ", "did not answer in time", "query twice: ERROR: cannot insert multiple commands"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}

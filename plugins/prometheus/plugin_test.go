@@ -86,7 +86,7 @@ func TestText(t *testing.T) {
 		"rpc_duration_seconds quantile=0.99 unit=seconds": 76656,
 		"rpc_duration_seconds_sum unit=seconds":           17560473,
 		"rpc_duration_seconds_count":                      2693,
-		"temperature_celsius exported_exported_host=d exported_host=fridge exported_instance=a exported_source=b exported_unit=c unit=celsius": -3.5,
+		"temperature_celsius exported_exported_host=fridge exported_host=d exported_instance=a exported_source=b exported_unit=c unit=celsius": -3.5,
 		`screen_inches size=5" {} x`: 1,
 		"jobs":                       5,
 		"jobs_rate":                  7, // the page's own; not ours

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -244,7 +246,7 @@ func TestDeadline(t *testing.T) {
 		const none = -1
 		set := func(pending, progress bool, want time.Duration) {
 			t.Helper()
-			d.set(pending, progress)
+			d.set(pending, progress, 0)
 			if got := time.Until(conn.at); want == none && !conn.at.IsZero() || want != none && got != want {
 				t.Errorf("pending %t, progress %t: %v left, want %v", pending, progress, got, want)
 			}
@@ -291,6 +293,42 @@ func TestDatagramIsCut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMessageThatMayBeWhole: a NUL ends a message if nothing follows soon, and the connection stays open.
+func TestMessageThatMayBeWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &sink{}
+		l := testListener(nil)
+		l.out = out
+		server, client := net.Pipe()
+		ended := make(chan error, 1)
+		go func() { ended <- l.read(t.Context(), server, "192.0.2.1", nil) }()
+		for _, step := range []struct {
+			text  string
+			pause time.Duration
+			want  []string
+		}{
+			{"<11>first\x00", 100 * time.Millisecond, nil},
+			{"", time.Second, []string{"first"}},
+			{"", time.Hour, []string{"first"}},
+			{"<14>second\x00", 0, []string{"first", "second"}},
+			{"<14>third\x00<14>fourth\x00", time.Hour, []string{"first", "second", "third", "fourth"}},
+		} {
+			if step.text != "" {
+				send(t, client, step.text)
+			}
+			time.Sleep(step.pause)
+			synctest.Wait()
+			if got := messages(out.take()); !slices.Equal(got, step.want) {
+				t.Errorf("%q and %v later: %q, want %q", step.text, step.pause, got, step.want)
+			}
+		}
+		_ = client.Close()
+		if err := <-ended; !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	})
 }
 
 // TestReadTimeout: it is for one message. Who sends others and always the beginning of the next is not cut off.

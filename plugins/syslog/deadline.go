@@ -25,8 +25,8 @@ func newDeadline(ctx context.Context, conn interface{ SetReadDeadline(time.Time)
 }
 
 // set prepares for the next read. Pending is whether a message is incomplete, progress whether others were completed
-// since the last call: then the incomplete one is another.
-func (d *deadline) set(pending, progress bool) {
+// since the last call: then the incomplete one is another. An idle time that is not 0 bounds the next read as well.
+func (d *deadline) set(pending, progress bool, idle time.Duration) {
 	now := time.Now()
 	if !pending {
 		d.began = time.Time{}
@@ -36,6 +36,9 @@ func (d *deadline) set(pending, progress bool) {
 	var at time.Time
 	if d.timeout > 0 && !d.began.IsZero() {
 		at = d.began.Add(d.timeout)
+	}
+	if soon := now.Add(idle); idle > 0 && (at.IsZero() || soon.Before(at)) {
+		at = soon
 	}
 	if at != d.last {
 		_ = d.conn.SetReadDeadline(at)

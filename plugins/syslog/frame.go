@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
 // Framing says how a stream is cut into messages: RFC 6587.
@@ -37,6 +40,8 @@ type frames struct {
 	last       int  // bytes that the last read gave
 	skip       int  // bytes of a message that was cut
 	skipLine   bool // up to the next trailer
+
+	endsWithNUL bool // as an earlier message did
 }
 
 // next returns the next message, if all of it is there, and whether it was cut. It is valid until the next call of fill.
@@ -47,7 +52,7 @@ func (f *frames) next() (message []byte, cut, ok bool, err error) {
 		}
 		f.trim()
 		data := f.buf[f.start:f.end]
-		if len(data) == 0 {
+		if strings.HasPrefix(bom.Mark, string(data)) { // nothing, or half a mark
 			return nil, false, false, nil
 		}
 		count, header, known := f.count(data)
@@ -73,9 +78,9 @@ func (f *frames) skipped() bool {
 	f.start += n
 	f.skip -= n
 	if f.skipLine {
-		at := bytes.IndexByte(f.buf[f.start:f.end], f.trailer)
+		at, rest := f.trailerIn(f.buf[f.start:f.end])
 		if at < 0 {
-			f.start = f.end
+			f.start += rest
 			return false
 		}
 		f.start += at
@@ -84,9 +89,70 @@ func (f *frames) skipped() bool {
 	return f.skip == 0
 }
 
-// trim drops what may stand between messages: some senders end them with a newline as well.
+// trailerIn returns where a message ends that has no length, or -1. Then what is from rest on has to be looked at again, with
+// what follows.
+//
+// RFC 6587, section 3.4.2 knows other trailers than LF, of which NUL is common (Python's SysLogHandler). Where messages may
+// tell, one in front of a priority ends a message, and from then on every one does on this stream.
+func (f *frames) trailerIn(data []byte) (at, rest int) {
+	end := bytes.IndexByte(data, f.trailer)
+	if f.framing != AutoFraming || f.trailer != '\n' {
+		return end, len(data)
+	}
+	line := data
+	if end >= 0 {
+		line = data[:end]
+	}
+	for from := 0; ; from++ {
+		next := bytes.IndexByte(line[from:], 0)
+		if next < 0 {
+			return end, len(data)
+		}
+		from += next
+		is, known := isPriority(data[from+1:])
+		switch {
+		case is, f.endsWithNUL:
+			f.endsWithNUL = true
+			return from, from
+		case !known:
+			return end, from
+		}
+	}
+}
+
+// isPriority reports whether a text begins with "<13>"; known is false if there is too little of it.
+func isPriority(text []byte) (is, known bool) {
+	const most = len("<191>")
+	for i, c := range text[:min(len(text), most)] {
+		switch {
+		case i == 0 && c == '<', i > 0 && i < most-1 && isDigit(c):
+		case i > 1 && c == '>':
+			return true, true
+		default:
+			return false, true
+		}
+	}
+	return false, false
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// mayBeWhole reports whether all that is there is a message with a NUL at its end: if nothing follows soon, it is one.
+func (f *frames) mayBeWhole() bool {
+	return f.framing == AutoFraming && f.trailer == '\n' && f.end > f.start && f.buf[f.end-1] == 0 && f.buf[f.start] == '<' && !f.skipLine
+}
+
+// settle takes what may be a whole message for one.
+func (f *frames) settle() { f.endsWithNUL = true }
+
+// trim drops what may stand between messages: some senders end them with a newline as well, and some programs on Windows begin
+// a stream with a byte order mark.
 func (f *frames) trim() {
 	for f.start < f.end {
+		if bytes.HasPrefix(f.buf[f.start:f.end], []byte(bom.Mark)) {
+			f.start += len(bom.Mark)
+			continue
+		}
 		switch f.buf[f.start] {
 		case '\n', '\r', 0, ' ':
 			f.start++
@@ -136,12 +202,13 @@ func (f *frames) counted(data []byte, count, header int) (message []byte, cut, o
 
 // line takes a message that ends with the trailer.
 func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
-	at := bytes.IndexByte(data[:min(len(data), f.max+1)], f.trailer)
+	const ahead = len("<191>")
+	at, rest := f.trailerIn(data[:min(len(data), f.max+1+ahead)])
 	switch {
-	case at >= 0:
+	case at >= 0 && at <= f.max:
 		f.start += at + 1
 		return data[:at], false, true
-	case len(data) > f.max:
+	case len(data) > f.max && (at >= 0 || rest > f.max || len(data) > f.max+ahead):
 		f.start += f.max
 		f.skipLine = true
 		return data[:f.max], true, true

@@ -67,6 +67,16 @@ func TestFrames(t *testing.T) {
 		"beyond 32 bits":           {AutoFraming, '\n', "4294967296 <1>" + strings.Repeat("x", 100) + "\n<2>b\n", []string{"4294967296 <1>xxxxxx…", "<2>b"}, nil},
 		"beyond 32 bits, counted":  {OctetCounting, '\n', "4294967296 <1>x", nil, errFraming},
 		"NUL":                      {AutoFraming, 0, "<1>a\nb\x00<2>c\x00", []string{"<1>a\nb", "<2>c"}, nil},
+		"NUL, auto":                {AutoFraming, '\n', "<1>a\x00<2>b\x00<3>c\n<4>d\x00\n<5>e\x00", []string{"<1>a", "<2>b", "<3>c", "<4>d", "<5>e"}, nil},
+		"NUL in a line":            {AutoFraming, '\n', "<1>a\x00b\x00<x>\x00\n<2>c\x00\n", []string{"<1>a\x00b\x00<x>\x00", "<2>c\x00"}, nil},
+		"NUL, as long as may be":   {AutoFraming, '\n', "<1>" + strings.Repeat("x", 17) + "\x00<2>b\x00", []string{"<1>" + strings.Repeat("x", 17), "<2>b"}, nil},
+		"NUL, one longer":          {AutoFraming, '\n', "<1>" + strings.Repeat("x", 18) + "\x00<2>b\x00", []string{"<1>" + strings.Repeat("x", 17) + "…", "<2>b"}, nil},
+		"NUL in a counted one":     {AutoFraming, '\n', "6 <1>a\x00b<2>c\x00", []string{"<1>a\x00b", "<2>c\x00"}, nil},
+		"NUL, too long":            {AutoFraming, '\n', "<1>" + strings.Repeat("x", 100) + "\x00<2>b\x00", []string{"<1>" + strings.Repeat("x", 17) + "…", "<2>b"}, nil},
+		"NUL, lines only":          {NonTransparent, '\n', "<1>a\x00<2>b\n", []string{"<1>a\x00<2>b"}, nil},
+		"a mark":                   {AutoFraming, '\n', "\ufeff<1>a\n\ufeff<2>b\n", []string{"<1>a", "<2>b"}, nil},
+		"a mark, counted":          {OctetCounting, '\n', "\ufeff4 <1>a4 <1>b", []string{"<1>a", "<1>b"}, nil},
+		"half a mark":              {AutoFraming, '\n', "<1>a\n\xef\xbb", []string{"<1>a", "\xef\xbb"}, nil},
 		"counted only":             {OctetCounting, '\n', "4 <1>a3 abc", []string{"<1>a", "abc"}, nil},
 		"counted only, a line":     {OctetCounting, '\n', "4 <1>a<2>b\n", []string{"<1>a"}, errFraming},
 		"counted only, no blank":   {OctetCounting, '\n', "4x<1>a", nil, errFraming},
@@ -93,6 +103,7 @@ func TestFrames(t *testing.T) {
 func TestPending(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, "<1>a\n": false, "\n\n": false, "<1>a": true, "4": true, "400 <1>a": true, "4 <1>a": false,
+		"<1>a\x00": true, "<1>a\x00<2>b\x00": false, "<1>a\x00<": true,
 		"<1>" + strings.Repeat("x", 100): true, "90 <1>" + strings.Repeat("x", 50): true, "<1>" + strings.Repeat("x", 100) + "\n": false,
 	} {
 		f := &frames{framing: AutoFraming, trailer: '\n', max: 20}
@@ -134,7 +145,7 @@ func TestBufferOfAStream(t *testing.T) {
 
 // FuzzFrames: however a stream arrives it gives the same messages, none is longer than it may be, and what is sent is in them.
 func FuzzFrames(f *testing.F) {
-	for _, s := range []string{"<1>a\n<2>b", "4 <1>a<2>b\n", "3 <1>abc\n", "99999999999 <1>a", "-1 <1>\n", "25 <1>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "\x00\n \r4 <"} {
+	for _, s := range []string{"<1>a\n<2>b", "4 <1>a<2>b\n", "3 <1>abc\n", "99999999999 <1>a", "-1 <1>\n", "25 <1>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "\x00\n \r4 <", "<1>a\x00<2>b\x00\x00\ufeff4 <1>a\xef\xbb"} {
 		f.Add(s, byte('\n'), uint8(0))
 	}
 	f.Fuzz(func(t *testing.T, text string, trailer byte, kind uint8) {

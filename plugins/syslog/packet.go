@@ -60,7 +60,7 @@ func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error 
 	}
 	c, z, names := l.collector(), unzipper{limit: int(l.config.MaxDecompression)}, peerNames{}
 	for {
-		limit.set(false, false)
+		limit.set(false, false, 0)
 		n, err := in.ReadBatch(messages, 0)
 		now := time.Now()
 		for _, m := range messages[:max(n, 0)] {

@@ -17,6 +17,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
+// settled is after how much silence a message is taken for whole that may be.
+const settled = 200 * time.Millisecond
+
 // handshakeTimeout bounds what a client may take until it can send.
 const handshakeTimeout = 10 * time.Second
 
@@ -119,8 +122,15 @@ func (l *listener) read(ctx context.Context, conn net.Conn, name string, secure 
 	defer func() { l.takeRest(ctx, f, name) }()
 	taken := 0
 	for {
-		limit.set(f.pending(), taken > 0)
-		if err := f.fill(r); err != nil {
+		idle := time.Duration(0)
+		if l.config.Encoding != encodingGzip && f.mayBeWhole() { // gzip cannot go on after a deadline
+			idle = settled
+		}
+		limit.set(f.pending(), taken > 0, idle)
+		switch err := f.fill(r); {
+		case idle > 0 && ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded):
+			f.settle()
+		case err != nil:
 			return err
 		}
 		l.counts.bytes.Add(int64(f.last))

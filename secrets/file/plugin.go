@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -72,7 +73,11 @@ func (s Store) Secret(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", notFound(fmt.Errorf("read %s: %w", path, err))
 	}
-	text := string(data)
+	plain, err := bom.Strip(data)
+	if err != nil {
+		return "", fmt.Errorf("read %s: the file %w", path, err)
+	}
+	text := string(plain)
 	if cut, ok := strings.CutSuffix(text, "\n"); ok {
 		text = strings.TrimSuffix(cut, "\r")
 	}

@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 
 func TestWhatIsCutOff(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain": "plain", "line\n": "line", "dos\r\n": "dos", "two\n\n": "two\n", " blanks \n": " blanks ", "a\nb\n": "a\nb", "cr\r": "cr\r",
+		"plain": "plain", "line\n": "line", "dos\r\n": "dos", "two\n\n": "two\n", " blanks \n": " blanks ", "a\nb\n": "a\nb", "cr\r": "cr\r", "\ufeffmark\r\n": "mark",
 	} {
 		got, err := store(t, dirWith(t, map[string]string{"x": text})).Secret(t.Context(), "x")
 		if got != want || err != nil {
@@ -56,6 +56,7 @@ func TestWhatIsCutOff(t *testing.T) {
 
 func TestWhatIsRefused(t *testing.T) {
 	dir := dirWith(t, map[string]string{
+		"store/utf16": "\xff\xfeh\x00u\x00", "store/mark": "\ufeff\n",
 		"store/empty": "", "store/newline": "\n", "store/big": strings.Repeat("x", 64<<10+1), "outside": "hunter2", "store/dir/x": "x",
 	})
 	inside := filepath.Join(dir, "store")
@@ -66,6 +67,8 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 	for id, want := range map[string]string{
 		"empty":        "read " + inside + "/empty: the file is empty",
+		"utf16":        "read " + inside + "/utf16: the file is written in UTF-16: let it be written in UTF-8",
+		"mark":         "read " + inside + "/mark: the file is empty",
 		"newline":      "read " + inside + "/newline: the file is empty",
 		"big":          "read " + inside + "/big: is larger than 64 KiB",
 		"dir":          "read " + inside + "/dir: is no ordinary file",

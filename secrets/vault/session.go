@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
 // session is a token and what is known of its life.
@@ -145,7 +147,11 @@ func readToken(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token := strings.TrimSpace(string(data))
+	text, err := bom.Strip(data)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", file, err)
+	}
+	token := strings.TrimSpace(string(text))
 	if token == "" {
 		return "", fmt.Errorf("%s is empty", file)
 	}
