@@ -24,9 +24,10 @@ type Reader struct {
 	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
 }
 
-// NewReader returns a reader whose series all have these labels, before those of the page.
+// NewReader returns a reader whose series all have these labels, before those of the page. The page decides what values its
+// metrics can have.
 func NewReader(f *telemetry.Factory, labels ...telemetry.Label) *Reader {
-	return &Reader{factory: f, labels: labels, series: telemetry.NewVec(func(string) handle { return handle{} })} // made when the kind is known
+	return &Reader{factory: f.Unbounded(), labels: labels, series: telemetry.NewVec(func(string) handle { return handle{} })} // made when the kind is known
 }
 
 // Len is the number of series that are kept.
