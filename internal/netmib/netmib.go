@@ -24,6 +24,7 @@ type Table struct {
 	metric  func(title, name string) Metric
 	columns map[string]*column // of files with blocks: by title, ":" and name
 	lines   map[string]*column // of files without: by name
+	taken   map[string]bool    // metrics that have a column
 	blocks  []block            // by their order in the file
 }
 
@@ -42,7 +43,14 @@ type block struct {
 // NewTable returns a table that asks metric for each column, once, what it is reported as. The title is that of the
 // block ("TcpExt"), or "" for a file without blocks.
 func NewTable(f *telemetry.Factory, metric func(title, name string) Metric) *Table {
-	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}}
+	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}, taken: map[string]bool{}}
+}
+
+// Sibling returns a table for a file of another layout, whose metrics are not those of t.
+func (t *Table) Sibling() *Table {
+	s := NewTable(t.factory, t.metric)
+	s.taken = t.taken
+	return s
 }
 
 // AddPairs appends what a file of header and value lines says, and returns how many values it found in it. See
@@ -115,9 +123,12 @@ func (t *Table) newColumn(title, name []byte) *column {
 	if !isWord(title) || !isWord(name) || len(name) == 0 {
 		return &column{}
 	}
-	switch m := t.metric(string(title), string(name)); {
-	case m.Name == "":
+	m := t.metric(string(title), string(name))
+	if m.Name == "" || t.taken[m.Name] { // of two columns that would be one metric the first counts
 		return &column{}
+	}
+	t.taken[m.Name] = true
+	switch {
 	case m.Kind == telemetry.Counter:
 		return &column{counter: t.factory.Counter(m.Name, m.Unit)}
 	default:

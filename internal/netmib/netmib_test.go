@@ -155,3 +155,15 @@ func FuzzParseTable(f *testing.F) {
 		}
 	})
 }
+
+// TestColumnsThatWouldBeOneMetric: the first one counts, also where they are in different files.
+func TestColumnsThatWouldBeOneMetric(t *testing.T) {
+	same := func(string, string) Metric { return Metric{Name: "same"} }
+	first := NewTable(telemetry.NewFactory("h", "test", nil, 1), same)
+	b := batch(0)
+	first.AddPairs(b, []byte("A: X Y\nA: 1 2\nB: X\nB: 3\n"))
+	first.Sibling().AddPairs(b, []byte("C: X\nC: 4\n"))
+	if b.Len() != 1 || values(b)["same"] != 1 {
+		t.Errorf("%d samples: %v", b.Len(), values(b))
+	}
+}

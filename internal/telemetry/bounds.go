@@ -86,6 +86,15 @@ func (s *Series) Within(least, most float64) *Series {
 	return s
 }
 
+// Signed declares that the values of the series may be negative, although its unit counts something: a difference of two
+// amounts. It returns s, which may be nil.
+func (s *Series) Signed() *Series {
+	if s != nil {
+		s.bounds.Least = -s.bounds.Most
+	}
+	return s
+}
+
 // Bounds are what values the series can have.
 func (s *Series) Bounds() Bounds { return s.bounds }
 

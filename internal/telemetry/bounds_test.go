@@ -30,7 +30,7 @@ func TestBounds(t *testing.T) {
 		{Bits.PerSecond(), Gauge, []float64{0, 400e9}, []float64{-1, minusOne}},
 		{RPM, Gauge, []float64{0, 30000}, []float64{-1, 1e9}},
 		{Volts, Gauge, []float64{-12, 230}, []float64{1e9}},
-		{"pages_scanned", Gauge, []float64{-5, 5}, []float64{minusOne}}, // a unit that is not in the list
+		{"kibibytes", Gauge, []float64{-5, 5}, []float64{minusOne}}, // a unit that is not in the list
 	} {
 		b := tt.unit.Bounds(tt.kind)
 		for _, v := range tt.possible {
@@ -71,7 +71,7 @@ func TestImpossibleSamplesAreRejected(t *testing.T) {
 
 func TestUnwantedSeriesHasNoBounds(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0).Choose(Choice{Wants: func(string) bool { return false }})
-	s := f.Gauge("x", Percent).Within(0, 1)
+	s := f.Gauge("x", Percent).Signed().Within(0, 1)
 	b := NewBatch(second(0), second(0), 0)
 	b.Reject(s, 5)
 	b.AddUpTo(s, 5, 3)
@@ -159,5 +159,13 @@ func TestAddAllocatesNothing(t *testing.T) {
 		b.Add(y, 101)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestSigned: the difference of two sizes may be negative.
+func TestSigned(t *testing.T) {
+	s := NewFactory("h", "s", nil, 0).Gauge("profit", Bytes).Signed()
+	if b := s.Bounds(); !b.Contains(-18446) || !b.Contains(18446) || b.Contains(math.MaxUint64) || b.Contains(-math.MaxUint64) {
+		t.Errorf("%v", b)
 	}
 }

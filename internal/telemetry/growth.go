@@ -5,7 +5,7 @@ package telemetry
 // instance because it read 0 once, it may be back where it was with the next reading: that is no growth from 0.
 type Growth struct {
 	last   float64
-	before float64 // the reading before the counter fell
+	before float64 // the reading before the counter fell last
 	known  bool    // last is a reading
 	fallen bool    // the counter fell, and has not moved since
 }
@@ -21,10 +21,7 @@ func (g *Growth) Step(reading float64) (growth float64, ok bool) {
 	case !known:
 		return 0, false
 	case reading < last:
-		if !g.fallen || last > g.before {
-			g.before = last
-		}
-		g.fallen = true
+		g.before, g.fallen = last, true
 		return 0, false
 	case g.fallen && reading > last:
 		g.fallen = false

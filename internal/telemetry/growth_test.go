@@ -16,6 +16,7 @@ func TestGrowth(t *testing.T) {
 		"falls in steps":             {{1000, none}, {500, none}, {0, none}, {1000, none}, {1001, 1}},
 		"restarts":                   {{1000, none}, {3, none}, {8, 5}, {2000, 1992}},
 		"restarts from 0":            {{1000, none}, {0, none}, {0, 0}, {8, 8}, {9, 1}},
+		"jumps up, then falls":       {{1000, none}, {1e15, 1e15 - 1000}, {1000, none}, {1000, 0}, {1, none}, {1000, none}, {1001, 1}},
 		"jumps up once":              {{1000, none}, {1e15, 1e15 - 1000}, {1005, none}, {1010, 5}},
 		"falls a second time, lower": {{1000, none}, {0, none}, {10, 10}, {0, none}, {12, none}, {13, 1}},
 		"wraps at 2^32":              {{math.MaxUint32, none}, {7, none}, {9, 2}},

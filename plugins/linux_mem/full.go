@@ -28,12 +28,18 @@ func newRest(f *telemetry.Factory) *rest {
 }
 
 func (r *rest) add(out *telemetry.Batch, data []byte) {
+	hugePages := 0.0
 	for len(data) > 0 {
 		var line []byte
 		line, data = scan.Line(data)
 		name, value, isSize, ok := parseLine(line)
 		switch {
 		case !ok:
+		case string(name) == "HugePages_Total":
+			hugePages = float64(value)
+			out.Add(*telemetry.GetBytes(r.counts, name), hugePages)
+		case string(name) == "HugePages_Free": // comes after the total
+			out.AddUpTo(*telemetry.GetBytes(r.counts, name), float64(value), hugePages)
 		case isSize:
 			out.Add(*telemetry.GetBytes(r.sizes, name), float64(value)*1024)
 		default:
