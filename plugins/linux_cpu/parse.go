@@ -31,6 +31,14 @@ func stateNames() [numStates]string {
 // times are the ticks that one line counts.
 type times [numStates]uint64
 
+// sum is the time in all states; guest time is in two of them.
+func (t *times) sum() (ticks float64) {
+	for _, v := range t {
+		ticks += float64(v)
+	}
+	return ticks
+}
+
 // parseCPU reads a line "cpu…" of /proc/stat: the name, the times, and how many of them this kernel counts.
 // Columns is 0 for other lines. Columns beyond the known ones are ignored.
 func parseCPU(line []byte) (name []byte, t times, columns int) {

@@ -178,6 +178,22 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestTimesReadZeroOnce: what follows is not the shares of the time since boot.
+func TestTimesReadZeroOnce(t *testing.T) {
+	dir := t.TempDir()
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+	for i, line := range []string{"cpu 90 0 0 910\n", "cpu 0 0 0 0\n", "cpu 90 0 0 1010\n"} {
+		plugintest.Files(t, dir, map[string]string{"proc/stat": line})
+		if got := p.Gather(float64(i)); len(got) > 0 {
+			t.Errorf("gather %d: %v", i, got)
+		}
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 140 0 0 1060\n"})
+	if got := p.Gather(3); got["cpu_usage_active_cpu-total"] != 50 {
+		t.Errorf("a second later: %v", got)
+	}
+}
+
 func FuzzParseStat(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/proc/stat")
 	f.Add([]byte("cpu99999999999999999999 1 2 3 4\ncpu -1 -2 -3 -4 18446744073709551615"))
