@@ -105,7 +105,7 @@ func TestValuesReadBackAsTheyWere(t *testing.T) {
 	var all []*telemetry.Series
 	for i, v := range values {
 		all = append(all, f.gauge("v", "n", strconv.Itoa(i)))
-		b.Add(all[i], v)
+		b.AddAt(all[i], v, b.Time) // as they are, possible or not
 	}
 	write(t, f, b)
 	for i, v := range values {
