@@ -67,3 +67,24 @@ func TestCounterWithALimit(t *testing.T) {
 		t.Error(diff, rejected)
 	}
 }
+
+// FuzzGrowth: whatever is read, growth is a possible number, and a counter that goes back to where it was has not grown.
+func FuzzGrowth(f *testing.F) {
+	f.Add(1000.0, 0.0, 1005.0)
+	f.Add(1000.0, 1e15, 3.0)
+	f.Add(math.NaN(), math.Inf(1), -1.0)
+	f.Fuzz(func(t *testing.T, first, second, third float64) {
+		var g Growth
+		for _, v := range []float64{first, second, third} {
+			if growth, ok := g.Step(v); ok && !isReading(growth) {
+				t.Fatalf("%v, %v, %v: %v", first, second, third, growth)
+			}
+		}
+		g.Forget()
+		for _, v := range []float64{first, second, first} {
+			if growth, ok := g.Step(v); ok && second < first && growth != 0 {
+				t.Fatalf("%v, %v and back: %v", first, second, growth)
+			}
+		}
+	})
+}

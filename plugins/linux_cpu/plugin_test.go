@@ -52,6 +52,12 @@ func TestUsage(t *testing.T) {
 	if _, ok := usage(times{user: 5}, times{user: 5}); ok {
 		t.Error("no time passed, yet there are shares")
 	}
+	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 400}); ok {
+		t.Error("half of the time is missing, yet there are shares")
+	}
+	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 700}); !ok {
+		t.Error("a little of the time is missing, and there are no shares")
+	}
 	if _, ok := usage(times{user: 5, idle: 9}, times{}); ok {
 		t.Error("all counters were reset, yet there are shares")
 	}
