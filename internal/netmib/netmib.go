@@ -24,7 +24,7 @@ type Table struct {
 	metric  func(title, name string) Metric
 	columns map[string]*column // of files with blocks: by title, ":" and name
 	lines   map[string]*column // of files without: by name
-	taken   map[string]bool    // metrics that have a column
+	metrics map[Metric]*column // two names may stand for one metric: of those in one gather the first counts
 	blocks  []block            // by their order in the file
 }
 
@@ -43,13 +43,13 @@ type block struct {
 // NewTable returns a table that asks metric for each column, once, what it is reported as. The title is that of the
 // block ("TcpExt"), or "" for a file without blocks.
 func NewTable(f *telemetry.Factory, metric func(title, name string) Metric) *Table {
-	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}, taken: map[string]bool{}}
+	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}, metrics: map[Metric]*column{}}
 }
 
-// Sibling returns a table for a file of another layout, whose metrics are not those of t.
+// Sibling returns a table for a file of another layout, which shares its series with t where they have the same metrics.
 func (t *Table) Sibling() *Table {
 	s := NewTable(t.factory, t.metric)
-	s.taken = t.taken
+	s.metrics = t.metrics
 	return s
 }
 
@@ -124,16 +124,22 @@ func (t *Table) newColumn(title, name []byte) *column {
 		return &column{}
 	}
 	m := t.metric(string(title), string(name))
-	if m.Name == "" || t.taken[m.Name] { // of two columns that would be one metric the first counts
+	if m.Name == "" {
 		return &column{}
 	}
-	t.taken[m.Name] = true
-	switch {
-	case m.Kind == telemetry.Counter:
-		return &column{counter: t.factory.Counter(m.Name, m.Unit)}
-	default:
-		return &column{gauge: t.factory.Gauge(m.Name, m.Unit)}
+	c, known := t.metrics[m]
+	if !known {
+		c = t.newSeries(m)
+		t.metrics[m] = c
 	}
+	return c
+}
+
+func (t *Table) newSeries(m Metric) *column {
+	if m.Kind == telemetry.Counter {
+		return &column{counter: t.factory.Counter(m.Name, m.Unit)}
+	}
+	return &column{gauge: t.factory.Gauge(m.Name, m.Unit)}
 }
 
 // isWord says whether a name is one that the kernel could have given. Noise must not become series.

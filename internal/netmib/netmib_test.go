@@ -135,6 +135,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 
 func FuzzParseTable(f *testing.F) {
 	f.Add([]byte("Tcp: A Now\nTcp: 1 -1\n"), []byte("Tcp: Now A\nTcp: 2 2\n"))
+	f.Add([]byte("Tcp:now A\nTcp:"), []byte("Tcp: Now A\nTcp: 2 2\n"))
 	f.Add([]byte("Ip6In 1\n"), []byte("A: B\nA: 1\nA: B\nA: 2\n"))
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		changed, fresh := newTable(), newTable()
