@@ -115,6 +115,7 @@ func (p *poller) ask(ctx context.Context, scheduled time.Time) Gathered {
 		began := time.Now()
 		b := telemetry.NewBatch(scheduled, began, 0)
 		err := recovered(func() error { return p.input.Live.Gatherer.Gather(limited, b) })
+		reportRejections(b, p.stats, p.log)
 		answer <- Gathered{ID: p.input.ID, Batch: b, Took: time.Since(began), Err: err}
 	}()
 	select {

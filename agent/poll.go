@@ -150,6 +150,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	took := time.Since(began)
 
 	p.stats.Gathered(took, b.Len(), len(b.Events))
+	reportRejections(b, p.stats, p.log)
 	p.batches.Filled(b.Len())
 	if b.Weight() > 0 {
 		p.input.attribute(b)

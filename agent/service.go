@@ -52,6 +52,7 @@ func (r *runner) run(ctx context.Context) {
 // Emit counts what the input emits and passes it on; it waits for room, if that is wanted.
 func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) {
 	r.stats.Gathered(0, b.Len(), len(b.Events))
+	reportRejections(b, r.stats, r.log)
 	r.stats.LastSuccess.Store(time.Now().UnixNano())
 	r.input.attribute(b)
 	r.emit(ctx, b, true)

@@ -24,6 +24,7 @@ type Table struct {
 	metric  func(title, name string) Metric
 	columns map[string]*column // of files with blocks: by title, ":" and name
 	lines   map[string]*column // of files without: by name
+	metrics map[Metric]*column // two names may stand for one metric: of those in one gather the first counts
 	blocks  []block            // by their order in the file
 }
 
@@ -42,7 +43,14 @@ type block struct {
 // NewTable returns a table that asks metric for each column, once, what it is reported as. The title is that of the
 // block ("TcpExt"), or "" for a file without blocks.
 func NewTable(f *telemetry.Factory, metric func(title, name string) Metric) *Table {
-	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}}
+	return &Table{factory: f, metric: metric, columns: map[string]*column{}, lines: map[string]*column{}, metrics: map[Metric]*column{}}
+}
+
+// Sibling returns a table for a file of another layout, which shares its series with t where they have the same metrics.
+func (t *Table) Sibling() *Table {
+	s := NewTable(t.factory, t.metric)
+	s.metrics = t.metrics
+	return s
 }
 
 // AddPairs appends what a file of header and value lines says, and returns how many values it found in it. See
@@ -115,14 +123,23 @@ func (t *Table) newColumn(title, name []byte) *column {
 	if !isWord(title) || !isWord(name) || len(name) == 0 {
 		return &column{}
 	}
-	switch m := t.metric(string(title), string(name)); {
-	case m.Name == "":
+	m := t.metric(string(title), string(name))
+	if m.Name == "" {
 		return &column{}
-	case m.Kind == telemetry.Counter:
-		return &column{counter: t.factory.Counter(m.Name, m.Unit)}
-	default:
-		return &column{gauge: t.factory.Gauge(m.Name, m.Unit)}
 	}
+	c, known := t.metrics[m]
+	if !known {
+		c = t.newSeries(m)
+		t.metrics[m] = c
+	}
+	return c
+}
+
+func (t *Table) newSeries(m Metric) *column {
+	if m.Kind == telemetry.Counter {
+		return &column{counter: t.factory.Counter(m.Name, m.Unit)}
+	}
+	return &column{gauge: t.factory.Gauge(m.Name, m.Unit)}
 }
 
 // isWord says whether a name is one that the kernel could have given. Noise must not become series.

@@ -135,6 +135,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 
 func FuzzParseTable(f *testing.F) {
 	f.Add([]byte("Tcp: A Now\nTcp: 1 -1\n"), []byte("Tcp: Now A\nTcp: 2 2\n"))
+	f.Add([]byte("Tcp:now A\nTcp:"), []byte("Tcp: Now A\nTcp: 2 2\n"))
 	f.Add([]byte("Ip6In 1\n"), []byte("A: B\nA: 1\nA: B\nA: 2\n"))
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		changed, fresh := newTable(), newTable()
@@ -154,4 +155,16 @@ func FuzzParseTable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestColumnsThatWouldBeOneMetric: the first one counts, also where they are in different files.
+func TestColumnsThatWouldBeOneMetric(t *testing.T) {
+	same := func(string, string) Metric { return Metric{Name: "same"} }
+	first := NewTable(telemetry.NewFactory("h", "test", nil, 1), same)
+	b := batch(0)
+	first.AddPairs(b, []byte("A: X Y\nA: 1 2\nB: X\nB: 3\n"))
+	first.Sibling().AddPairs(b, []byte("C: X\nC: 4\n"))
+	if b.Len() != 1 || values(b)["same"] != 1 {
+		t.Errorf("%d samples: %v", b.Len(), values(b))
+	}
 }

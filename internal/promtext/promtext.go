@@ -29,9 +29,10 @@ type Reader struct {
 	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
 }
 
-// NewReader returns a reader whose series all have these labels, before those of the page.
+// NewReader returns a reader whose series all have these labels, before those of the page. The page decides what values its
+// metrics can have.
 func NewReader(f *telemetry.Factory, labels ...telemetry.Label) *Reader {
-	r := &Reader{factory: f, labels: labels, series: map[string]*handle{}}
+	r := &Reader{factory: f.Unbounded(), labels: labels, series: map[string]*handle{}}
 	r.texts = telemetry.NewVec(r.learn)
 	return r
 }

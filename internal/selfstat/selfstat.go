@@ -15,6 +15,7 @@ type Input struct {
 	Samples     atomic.Int64
 	Events      atomic.Int64
 	Unclaimed   atomic.Int64 // events that no output takes
+	Implausible atomic.Int64 // samples left out, because they cannot be or were there twice
 	Errors      atomic.Int64 // gathers that returned an error or panicked
 	Timeouts    atomic.Int64 // gathers that were still running at their timeout
 	Missed      atomic.Int64 // ticks skipped because the gather before was still running

@@ -106,9 +106,9 @@ type Runner struct {
 	rows  int
 }
 
-// NewRunner returns a runner whose series all have the labels in fixed.
+// NewRunner returns a runner whose series all have the labels in fixed. What values they can have is the user's to know.
 func NewRunner(f *telemetry.Factory, fixed []telemetry.Label, q Query) *Runner {
-	return &Runner{Query: q, factory: f, fixed: fixed}
+	return &Runner{Query: q, factory: f.Unbounded(), fixed: fixed}
 }
 
 // Due says whether it is time to ask. While it is not, the error of the last time still holds: see [Runner.Err].

@@ -16,6 +16,7 @@ type Metric struct {
 	Name string
 	Unit telemetry.Unit
 	Kind telemetry.Kind
+	Most float64 // of a gauge that is not negative; 0: what its unit allows
 }
 
 // Set keeps the series of one query: for each combination of labels that its rows have, one per metric.
@@ -74,6 +75,9 @@ func newRow(f *telemetry.Factory, labels []telemetry.Label, metrics []Metric) ro
 			r.values[i].counter = f.Counter(m.Name, m.Unit, labels...)
 		} else {
 			r.values[i].gauge = f.Gauge(m.Name, m.Unit, labels...)
+			if m.Most > 0 {
+				r.values[i].gauge.Within(0, m.Most)
+			}
 		}
 	}
 	return r

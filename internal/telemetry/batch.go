@@ -11,6 +11,9 @@ type Batch struct {
 
 	points []point
 	times  []int64 // nil while every sample carries Time
+
+	rejected   int
+	rejections []Rejection
 }
 
 // point is 16 bytes: a million of them in a buffer are 16 MB.
@@ -56,18 +59,28 @@ func (m *Maker) New(scheduled, now time.Time) *Batch {
 // Filled tells how many samples the last batch had, once it has them all.
 func (m *Maker) Filled(samples int) { m.size = samples }
 
-// Add appends a sample at the batch's time. The samples of a nil series, which the user does not want, are left out.
+// Add appends a sample at the batch's time. It leaves out the samples of a nil series, which the user does not want, and
+// rejects those that cannot be: a value outside the bounds of the series, and a second sample of one series.
 func (b *Batch) Add(s *Series, v float64) {
-	if s == nil || s.idle != nil && b.withhold(s, v, b.Time) {
+	if s == nil {
 		return
 	}
+	if !s.bounds.Contains(v) || b.has(s, b.Time) {
+		b.addDoubtful(s, v)
+		return
+	}
+	if s.idle != nil && b.withhold(s, v, b.Time) {
+		return
+	}
+	s.index = len(b.points)
 	b.points = append(b.points, point{s, v})
 	if b.times != nil {
 		b.times = append(b.times, b.Time)
 	}
 }
 
-// AddAt appends a sample that has a time of its own, in milliseconds since the epoch.
+// AddAt appends a sample that has a time of its own, in milliseconds since the epoch. It rejects nothing: outputs, too, use it,
+// for samples that an input has added before.
 func (b *Batch) AddAt(s *Series, v float64, ms int64) {
 	if s == nil || s.idle != nil && b.withhold(s, v, ms) {
 		return

@@ -29,15 +29,15 @@ func second(s float64) time.Time {
 
 func TestBatchTimes(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
-	x := f.Gauge("x", None)
+	x, y, z := f.Gauge("x", None), f.Gauge("y", None), f.Gauge("z", None)
 	for _, size := range []int{0, 1, 8} {
 		b := NewBatch(second(0), second(0.2), size)
 		b.Add(x, 1)
-		b.Add(x, 2)
+		b.Add(y, 2)
 		b.AddAt(x, 3, 77)
-		b.Add(x, 4)
+		b.Add(z, 4)
 		b.AddAt(x, 5, 78)
-		want := []sample{{"x", 1000_000, 1}, {"x", 1000_000, 2}, {"x", 77, 3}, {"x", 1000_000, 4}, {"x", 78, 5}}
+		want := []sample{{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"x", 77, 3}, {"z", 1000_000, 4}, {"x", 78, 5}}
 		if diff := cmp.Diff(want, samples(b)); diff != "" {
 			t.Errorf("size %d: %s", size, diff)
 		}
@@ -54,11 +54,18 @@ func TestBatchTimes(t *testing.T) {
 }
 
 func TestBatchDoesNotGrowWithinItsSize(t *testing.T) {
-	x := NewFactory("h", "s", nil, 0).Gauge("x", None)
+	f := NewFactory("h", "s", nil, 0)
+	var series [64]*Series
+	for i := range series {
+		series[i] = f.Gauge("x", None)
+	}
 	if n := testing.AllocsPerRun(100, func() {
-		b := NewBatch(second(0), second(0), 64)
-		for range 64 {
-			b.Add(x, 1)
+		b := NewBatch(second(0), second(0), len(series))
+		for _, s := range series {
+			b.Add(s, 1)
+		}
+		if b.Len() != len(series) {
+			t.Fatalf("%d samples", b.Len())
 		}
 	}); n > 3 {
 		t.Errorf("%v allocations for 64 samples", n)
@@ -81,8 +88,10 @@ func TestRate(t *testing.T) {
 		{22, 30, math.NaN()}, // a reset is the new baseline
 		{24, 34, 2},
 		{25, math.NaN(), math.NaN()},
-		{26, 40, math.NaN()},
+		{26, 40, 3}, // what was no reading has not touched the one before
 		{26.5, 41, 2},
+		{26.5004, 900, math.NaN()}, // so soon that the quotient would be noise
+		{27.5, 42, 1},
 	} {
 		got, ok := r.Step(second(step.at), step.counter)
 		if ok == math.IsNaN(step.want) || ok && got != step.want {
@@ -164,7 +173,11 @@ func TestGetBytesAllocatesNothingForTheKnown(t *testing.T) {
 
 func TestMakerKeepsBatchesApart(t *testing.T) {
 	f := NewFactory("h", "test", nil, 1)
-	a, b := f.Gauge("a", None), f.Gauge("b", None)
+	b := f.Gauge("b", None)
+	var more [5]*Series
+	for i := range more {
+		more[i] = f.Gauge("more", None)
+	}
 	var m Maker
 	var made []*Batch
 	sizes := []int{0, 3, 1, 5, 5, 5, 2, 0, 4, 4, 4, 4, 4, 4, 4, 4, 4, 9, 1}
@@ -173,7 +186,7 @@ func TestMakerKeepsBatchesApart(t *testing.T) {
 		batch := m.New(at, at)
 		for i := range size {
 			if i%2 == 0 {
-				batch.Add(a, float64(100*round+i))
+				batch.Add(more[i/2], float64(100*round+i))
 			} else {
 				batch.AddAt(b, float64(100*round+i), int64(i))
 			}

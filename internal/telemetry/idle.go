@@ -32,6 +32,10 @@ func (b *Batch) withhold(s *Series, v float64, ms int64) bool {
 	if w.moved {
 		return false
 	}
+	if w.held && w.ms == ms && ms != 0 {
+		b.reject(s, v, reasonTwice)
+		return true
+	}
 	if !w.held || v == w.value {
 		w.held, w.value, w.ms = true, v, ms
 		return true

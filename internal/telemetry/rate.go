@@ -2,11 +2,15 @@ package telemetry
 
 import "time"
 
-// Rate turns readings of a counter into a rate per second. The state lives in the handle: nothing is written for the
-// first reading, nor after the counter went backwards (its source restarted or wrapped).
+// minElapsed is the shortest time between two readings from which a rate is computed. The clocks of the sources are
+// coarser than that.
+const minElapsed = time.Millisecond
+
+// Rate turns readings of a counter into a rate per second. The state lives in the handle: nothing is written where
+// [Growth] does not know how much the counter grew.
 type Rate struct {
 	series *Series
-	last   float64
+	growth Growth
 	at     time.Time
 }
 
@@ -17,23 +21,43 @@ func (r *Rate) Add(b *Batch, counter float64) {
 	}
 }
 
+// staleness is how old the number may be that a counter shows: network cards report theirs to the kernel every second
+// or two, so that a reading may have what went through the line in a longer time than passed since the last one.
+const staleness = 2 * time.Second
+
+// AddUpTo is Add for a counter that grows by at most perSecond; 0 means that the limit is not known. A rate above it is
+// rejected.
+func (r *Rate) AddUpTo(b *Batch, counter, perSecond float64) {
+	elapsed := b.At.Sub(r.at)
+	v, ok := r.Step(b.At, counter)
+	switch {
+	case !ok:
+	case perSecond > 0 && v*elapsed.Seconds() > perSecond*(elapsed+staleness).Seconds():
+		b.Reject(r.series, v)
+	default:
+		b.Add(r.series, v)
+	}
+}
+
 // Step takes a reading and returns the rate per second since the one before; ok is false when there is none.
 func (r *Rate) Step(at time.Time, counter float64) (perSecond float64, ok bool) {
-	elapsed := at.Sub(r.at).Seconds()
-	delta := counter - r.last
-	first := r.at.IsZero()
-	if !first && elapsed <= 0 {
+	elapsed := at.Sub(r.at)
+	if !r.at.IsZero() && elapsed < minElapsed || !isReading(counter) {
 		return 0, false
 	}
-	r.last, r.at = counter, at
-	if first || !(delta >= 0) { // also refuses NaN
+	r.at = at
+	growth, ok := r.growth.Step(counter)
+	if !ok {
 		return 0, false
 	}
-	return delta / elapsed, true
+	return growth / elapsed.Seconds(), true
 }
 
 // Forget makes the next reading the first: what is counted has begun anew, although its number may be larger.
-func (r *Rate) Forget() { r.last, r.at = 0, time.Time{} }
+func (r *Rate) Forget() {
+	r.growth.Forget()
+	r.at = time.Time{}
+}
 
 // Total is a counter that is written raw and as a rate per second.
 type Total struct {
@@ -42,9 +66,12 @@ type Total struct {
 }
 
 // Add appends the reading and, from the second one on, the rate since the one before.
-func (t *Total) Add(b *Batch, counter float64) {
+func (t *Total) Add(b *Batch, counter float64) { t.AddUpTo(b, counter, 0) }
+
+// AddUpTo is Add for a counter that grows by at most perSecond; 0 means that the limit is not known.
+func (t *Total) AddUpTo(b *Batch, counter, perSecond float64) {
 	b.Add(t.raw, counter)
-	t.rate.Add(b, counter)
+	t.rate.AddUpTo(b, counter, perSecond)
 }
 
 // Forget makes the next reading the first, as [Rate.Forget] does.

@@ -71,6 +71,10 @@ type Series struct {
 	interval time.Duration
 	idle     *idle // nil: every sample is written
 	memos    []any
+
+	bounds   Bounds
+	index    int  // of the last sample in its batch; of use only with [Batch.has]
+	reported bool // a rejected sample has been described to the user
 }
 
 // Name is the metric without its instance, such as "net_rx_bytes".
@@ -155,6 +159,8 @@ type Factory struct {
 	slots    int
 	interval time.Duration
 	choice   Choice
+
+	unbounded bool
 }
 
 // Choice is what the user says about all series of an input.
@@ -227,6 +233,10 @@ func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *
 		return nil
 	}
 	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, memos: make([]any, f.slots)}
+	s.bounds = u.Bounds(k)
+	if f.unbounded {
+		s.bounds = finite()
+	}
 	if k == Counter && f.choice.Counters == MovingCounters {
 		s.idle = newIdle(k)
 	}

@@ -105,7 +105,7 @@ func TestValuesReadBackAsTheyWere(t *testing.T) {
 	var all []*telemetry.Series
 	for i, v := range values {
 		all = append(all, f.gauge("v", "n", strconv.Itoa(i)))
-		b.Add(all[i], v)
+		b.AddAt(all[i], v, b.Time) // as they are, possible or not
 	}
 	write(t, f, b)
 	for i, v := range values {
@@ -147,8 +147,8 @@ func TestRejectedSamplesDoNotCostTheOthers(t *testing.T) {
 	g, h := f.gauge("g"), f.gauge("h")
 	write(t, f, batch(100, g, h))
 	b := batch(101, g)
-	b.Add(g, math.NaN())
-	b.Add(h, math.Inf(-1))
+	b.AddAt(g, math.NaN(), b.Time) // which Add would reject
+	b.AddAt(h, math.Inf(-1), b.Time)
 	b.AddAt(g, 7, start.UnixMilli()) // 101 s before
 	b.AddAt(h, 7, -5)
 	b.AddAt(h, 8, start.UnixMilli()+102_000)
@@ -240,7 +240,7 @@ func TestEmptiedServerLosesNothing(t *testing.T) {
 	write(t, f, batch(1, g, h))
 	s.Empty(t)
 	bad := batch(2, g, h)
-	bad.Add(g, math.NaN())
+	bad.AddAt(g, math.NaN(), bad.Time)
 	if n, _ := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{bad, batch(3, h, g)})); n != 1 {
 		t.Errorf("%d rejected, want the NaN alone", n)
 	}

@@ -34,7 +34,7 @@ func batch() *telemetry.Batch {
 	b := telemetry.NewBatch(at, at, 0)
 	b.Add(f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: `/mnt/a "b" \é`}), 1e15)
 	b.Add(f.Gauge("load1", telemetry.None), 0.25)
-	b.Add(f.Gauge("bad", telemetry.None), math.NaN())
+	b.AddAt(f.Gauge("bad", telemetry.None), math.NaN(), b.Time) // Add would reject it
 	return b
 }
 

@@ -38,6 +38,9 @@ func fields() map[string]field {
 	return all
 }
 
+// mostCPU is what ten thousand cores can do, in percent of one: the server adds them up.
+const mostCPU = 1e6
+
 // value is where a number of the page goes.
 type value struct {
 	gauge *telemetry.Series
@@ -53,6 +56,9 @@ func newValues(f *telemetry.Factory, labels []telemetry.Label) map[string]value 
 			continue
 		}
 		values[name] = value{gauge: f.Gauge(metric, what.unit, labels...)}
+		if name == "CPULoad" {
+			values[name].gauge.Within(0, mostCPU)
+		}
 	}
 	return values
 }

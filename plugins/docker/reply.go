@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // What the daemon answers, as far as it is read: https://docs.docker.com/reference/api/engine/. All numbers are float64,
@@ -268,8 +270,9 @@ type diskUsage struct {
 	}
 }
 
-// possible says whether a number can be a count of the kernel's: some answers have -1 for what is not known.
-func possible(v float64) bool { return v >= 0 && v <= 1<<64 }
+// possible reports whether a number can be a count of the kernel's. Some answers have -1 for what is not known, also as an
+// unsigned number.
+func possible(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Counter).Contains(v) }
 
 // decode reads an answer.
 func decode[T any](page []byte) (*T, error) {

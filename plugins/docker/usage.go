@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -21,8 +20,7 @@ type usage struct {
 	devices                                                     *telemetry.Vec[device, transfers]
 	sums                                                        map[device]*[4]float64 // of one reading
 
-	counted float64   // CPU time of the last reading, in nanoseconds
-	read    time.Time // when that was; zero: there is none
+	busy telemetry.Rate // of the CPU time: how many cores are in use
 }
 
 // traffic is what goes through one interface: bytes, packets, errors, dropped, received and sent.
@@ -38,6 +36,9 @@ func (d device) String() string {
 	return strconv.FormatUint(d.major, 10) + ":" + strconv.FormatUint(d.minor, 10)
 }
 
+// mostCPU is what ten thousand cores can do, in percent of one.
+const mostCPU = 1e6
+
 func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
 	gauge := func(name string, u telemetry.Unit) *telemetry.Series { return f.Gauge("docker_"+name, u, labels...) }
 	counter := func(name string, u telemetry.Unit) *telemetry.Total { return f.Counter("docker_"+name, u, labels...) }
@@ -45,7 +46,7 @@ func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
 		return append(slices.Clip(labels), telemetry.Label{Key: key, Value: value})
 	}
 	return &usage{
-		percent:          gauge("cpu_percent", telemetry.Percent),
+		percent:          gauge("cpu_percent", telemetry.Percent).Within(0, mostCPU),
 		online:           gauge("cpu_online", telemetry.None),
 		memory:           gauge("mem_usage", telemetry.Bytes),
 		limit:            gauge("mem_limit", telemetry.Bytes),
@@ -90,7 +91,7 @@ func newTraffic(f *telemetry.Factory, labels []telemetry.Label) (t traffic) {
 
 // forget is for a container that was started again.
 func (u *usage) forget() {
-	u.read = time.Time{}
+	u.busy.Forget()
 	for _, t := range []*telemetry.Total{u.cpu, u.user, u.system, u.periods, u.throttledPeriods, u.throttledTime, u.failcnt, u.majorFaults} {
 		t.Forget()
 	}
@@ -142,10 +143,9 @@ func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 		u.user.Add(out, used.User/unit)
 		u.system.Add(out, used.Kernel/unit)
 	}
-	if elapsed := s.Read.Sub(u.read).Seconds(); !u.read.IsZero() && elapsed > 0 && used.Total >= u.counted {
-		out.Add(u.percent, 100*(used.Total-u.counted)/unit/elapsed)
+	if cores, ok := u.busy.Step(s.Read.Time, used.Total/unit); ok {
+		out.Add(u.percent, 100*cores)
 	}
-	u.counted, u.read = used.Total, s.Read.Time
 	if s.CPU.Online > 0 {
 		out.Add(u.online, s.CPU.Online)
 	}

@@ -60,7 +60,7 @@ func build(env plugins.Env, config Config) (*input, error) {
 	}
 	names := nameAll(config.Commands)
 	for i, c := range config.Commands {
-		in.commands = append(in.commands, newCommand(env.Factory, &config, c.Command, names[i], in.whom))
+		in.commands = append(in.commands, newCommand(env.Factory.Unbounded(), &config, c.Command, names[i], in.whom))
 	}
 	return in, nil
 }

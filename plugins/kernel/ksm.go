@@ -33,7 +33,7 @@ func newKSM(env plugins.Env) *ksm {
 			case counts:
 				return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), total: env.Factory.Counter(metric, unit)}
 			}
-			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: env.Factory.Gauge(metric, unit)}
+			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: env.Factory.Gauge(metric, unit).Signed()} // a profit may be a loss
 		}),
 	}
 }

@@ -33,20 +33,23 @@ func tables(env plugins.Env) []table {
 		{file("sys", "fs", "file-nr"), 3, openFiles(f)},
 		{file("sys", "fs", "inode-nr"), 2, func(out *telemetry.Batch, c []uint64) {
 			out.Add(inodes, float64(c[0]))
-			out.Add(inodesFree, float64(c[1]))
+			out.AddUpTo(inodesFree, float64(c[1]), float64(c[0]))
 		}},
 		{file("sys", "fs", "dentry-state"), maxColumns, func(out *telemetry.Batch, c []uint64) {
 			out.Add(dentries, float64(c[0]))
-			out.Add(negative, float64(c[4]))
+			out.AddUpTo(negative, float64(c[4]), float64(c[0]))
 		}},
 	}
 }
+
+// mostOfLimit bounds the percentage of a limit: root may exceed it, and it may be lowered below what is in use.
+const mostOfLimit = 1000
 
 // openFiles writes file-nr, whose columns are allocated, free and the most there may be: Documentation/admin-guide/sysctl/fs.rst.
 // Where there is no limit, as systemd sets it, there is no percentage of it either.
 func openFiles(f *telemetry.Factory) func(*telemetry.Batch, []uint64) {
 	allocated, used := f.Gauge("kernel_fd_allocated", telemetry.None), f.Gauge("kernel_fd_used", telemetry.None)
-	limit, percent := f.Gauge("kernel_fd_max", telemetry.None), f.Gauge("kernel_fd_used_percent", telemetry.Percent)
+	limit, percent := f.Gauge("kernel_fd_max", telemetry.None), f.Gauge("kernel_fd_used_percent", telemetry.Percent).Within(0, mostOfLimit)
 	return func(out *telemetry.Batch, c []uint64) {
 		inUse := c[0] - min(c[0], c[1])
 		out.Add(allocated, float64(c[0]))

@@ -31,6 +31,14 @@ func stateNames() [numStates]string {
 // times are the ticks that one line counts.
 type times [numStates]uint64
 
+// sum is the time in all states; guest time is in two of them.
+func (t *times) sum() (ticks float64) {
+	for _, v := range t {
+		ticks += float64(v)
+	}
+	return ticks
+}
+
 // parseCPU reads a line "cpu…" of /proc/stat: the name, the times, and how many of them this kernel counts.
 // Columns is 0 for other lines. Columns beyond the known ones are ignored.
 func parseCPU(line []byte) (name []byte, t times, columns int) {
@@ -49,9 +57,27 @@ func parseCPU(line []byte) (name []byte, t times, columns int) {
 	return name, t, columns
 }
 
+// lost returns how many ticks of the last reading are missing from this one. Time that moved
+// from iowait to idle or back is not lost: the kernel moves it when another core ends the wait
+// (Documentation/filesystems/proc.rst).
+func lost(last, now times) (ticks uint64) {
+	last[idle], last[iowait] = last[idle]+last[iowait], 0
+	now[idle], now[iowait] = now[idle]+now[iowait], 0
+	for i := range guest {
+		if last[i] > now[i] {
+			ticks += last[i] - now[i]
+		}
+	}
+	return ticks
+}
+
+// maxLost is the part of the time between two readings that may be missing: shares of the rest are still about right.
+// More goes missing when a core goes offline or comes back, because the kernel takes its idle time out of the total.
+const maxLost = 0.25
+
 // usage returns the share of each state in the time between two readings, in percent. The shares add up to 100: guest
-// time is taken out of user, which contains it, and guest_nice out of nice. What goes backwards counts as nothing:
-// iowait and idle do at times, because a core that sleeps is accounted for by another (Documentation/filesystems/proc.rst).
+// time is taken out of user, which contains it, and guest_nice out of nice. A state that goes backwards a little, as idle and
+// iowait do at times, counts as nothing. Ok is false when no time has passed or too much of it is missing.
 func usage(last, now times) (shares [numStates]float64, ok bool) {
 	var spent times
 	for i := range spent {
@@ -67,7 +93,7 @@ func usage(last, now times) (shares [numStates]float64, ok bool) {
 	for _, v := range spent {
 		total += float64(v)
 	}
-	if total == 0 {
+	if total == 0 || float64(lost(last, now)) > maxLost*total {
 		return shares, false
 	}
 	for i, v := range spent {

@@ -35,7 +35,7 @@ type core struct {
 	states [numStates]*telemetry.Series
 	active *telemetry.Series
 	last   times
-	known  bool // last is a reading
+	all    telemetry.Growth // of the time in all states
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -85,11 +85,12 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return nil
 }
 
-// add appends the shares of the time since the last reading. States that this kernel does not count are left out.
+// add appends the shares of the time since the last reading, if that is known. States that this kernel does not count are left
+// out.
 func (c *core) add(out *telemetry.Batch, now times, columns int) {
-	last, known := c.last, c.known
-	c.last, c.known = now, true
-	if !known {
+	last := c.last
+	c.last = now
+	if _, known := c.all.Step(now.sum()); !known {
 		return
 	}
 	shares, ok := usage(last, now)

@@ -52,6 +52,12 @@ func TestUsage(t *testing.T) {
 	if _, ok := usage(times{user: 5}, times{user: 5}); ok {
 		t.Error("no time passed, yet there are shares")
 	}
+	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 400}); ok {
+		t.Error("half of the time is missing, yet there are shares")
+	}
+	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 700}); !ok {
+		t.Error("a little of the time is missing, and there are no shares")
+	}
 	if _, ok := usage(times{user: 5, idle: 9}, times{}); ok {
 		t.Error("all counters were reset, yet there are shares")
 	}
@@ -132,6 +138,65 @@ func TestGatherErrors(t *testing.T) {
 	_, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir)).Batch(0)
 	if err == nil || !strings.HasPrefix(err.Error(), "read "+filepath.Join(dir, "proc", "stat")) {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+// TestCPUComesBackOnline: the kernel puts the idle time of a CPU that comes back into the total, and takes it out of it when the
+// CPU goes offline (numbers of Linux 4.4). What is left are 41 ticks, which are not all of the time.
+func TestCPUComesBackOnline(t *testing.T) {
+	dir := t.TempDir()
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+	var active []float64
+	for i, line := range []string{
+		"cpu  8123 235 3359 1099139 15985 0 14 0 0 0\n",
+		"cpu  8146 235 3374 1168377 18919 0 14 0 0 0\n",
+		"cpu  8169 236 3391 1033989 15978 0 14 0 0 0\n", // idle and iowait fell by 137329 ticks
+		"cpu  8179 236 3401 1034169 15978 0 14 0 0 0\n",
+	} {
+		plugintest.Files(t, dir, map[string]string{"proc/stat": line})
+		got := p.Gather(float64(i))
+		if v, ok := got["cpu_usage_active_cpu-total"]; ok {
+			active = append(active, math.Round(v))
+		} else if len(got) > 0 {
+			t.Errorf("gather %d has shares, but not the active one: %v", i, got)
+		}
+	}
+	if diff := cmp.Diff([]float64{0, 10}, active); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLost(t *testing.T) {
+	for name, tt := range map[string]struct {
+		last, now times
+		want      uint64
+	}{
+		"nothing":                {times{user: 1, idle: 5}, times{user: 2, idle: 5}, 0},
+		"from iowait to idle":    {times{idle: 5, iowait: 100}, times{idle: 105, iowait: 10}, 0},
+		"idle":                   {times{idle: 100}, times{idle: 60}, 40},
+		"idle and user":          {times{idle: 100, user: 10}, times{idle: 60, user: 7}, 43},
+		"guest is part of user":  {times{user: 10, guest: 10}, times{user: 20, guest: 5}, 0},
+		"steal, after migration": {times{steal: 100, idle: 5}, times{steal: 1, idle: 7}, 99},
+	} {
+		if got := lost(tt.last, tt.now); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// TestTimesReadZeroOnce: what follows is not the shares of the time since boot.
+func TestTimesReadZeroOnce(t *testing.T) {
+	dir := t.TempDir()
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
+	for i, line := range []string{"cpu 90 0 0 910\n", "cpu 0 0 0 0\n", "cpu 90 0 0 1010\n"} {
+		plugintest.Files(t, dir, map[string]string{"proc/stat": line})
+		if got := p.Gather(float64(i)); len(got) > 0 {
+			t.Errorf("gather %d: %v", i, got)
+		}
+	}
+	plugintest.Files(t, dir, map[string]string{"proc/stat": "cpu 140 0 0 1060\n"})
+	if got := p.Gather(3); got["cpu_usage_active_cpu-total"] != 50 {
+		t.Errorf("a second later: %v", got)
 	}
 }
 

@@ -51,7 +51,7 @@ func (c Config) wants(m mount) bool {
 	if len(c.IncludeMounts) > 0 {
 		return c.named(m)
 	}
-	if isPseudo(m.fstype) || strings.HasPrefix(m.source, "/dev/loop") {
+	if isPseudo(m.fstype) || m.path != "/" && (isAlwaysFull(m.fstype) || strings.HasPrefix(m.source, "/dev/loop")) {
 		return false
 	}
 	return !c.ExcludeDocker || !fromContainer(m)

@@ -106,3 +106,13 @@ func isPseudo(fstype string) bool {
 	}
 	return false
 }
+
+// isAlwaysFull names the file systems that are made complete and cannot be written: images of systems and programs, and
+// optical discs. They use 100 % of their space, which is right and no reason for an alarm.
+func isAlwaysFull(fstype string) bool {
+	switch fstype {
+	case "cramfs", "erofs", "fuse.snapfuse", "fuse.squashfuse", "fuse.squashfuse_ll", "iso9660", "romfs", "snapfuse", "squashfs", "squashfuse", "udf":
+		return true
+	}
+	return false
+}

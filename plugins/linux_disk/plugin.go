@@ -180,17 +180,30 @@ func number(b bool) float64 {
 
 func (d *disk) addUsage(out *telemetry.Batch, u usage) {
 	out.Add(d.total, u.total)
-	out.Add(d.used, u.used())
-	out.Add(d.free, u.free)
-	out.Add(d.available, u.available)
-	if percent, ok := u.usedPercent(); ok {
-		out.Add(d.usedPercent, percent)
+	if telemetry.Bytes.Bounds(telemetry.Gauge).Contains(u.total) {
+		out.AddUpTo(d.free, u.free, u.total)
+		out.AddUpTo(d.available, u.available, u.total)
+		if u.free <= u.total {
+			out.Add(d.used, u.used())
+			if percent, ok := u.usedPercent(); ok {
+				out.Add(d.usedPercent, percent)
+			}
+		}
 	}
 	if u.inodes > 0 {
-		used := max(0, u.inodes-u.inodesFree)
-		out.Add(d.inodesTotal, u.inodes)
+		d.addInodes(out, u)
+	}
+}
+
+func (d *disk) addInodes(out *telemetry.Batch, u usage) {
+	out.Add(d.inodesTotal, u.inodes)
+	if !telemetry.None.Bounds(telemetry.Gauge).Contains(u.inodes) {
+		return
+	}
+	out.AddUpTo(d.inodesFree, u.inodesFree, u.inodes)
+	if u.inodesFree <= u.inodes {
+		used := u.inodes - u.inodesFree
 		out.Add(d.inodesUsed, used)
-		out.Add(d.inodesFree, u.inodesFree)
 		out.Add(d.inodesUsedPercent, 100*used/u.inodes)
 	}
 }

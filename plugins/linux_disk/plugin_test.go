@@ -3,6 +3,7 @@ package linuxdisk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -353,6 +354,52 @@ func TestUnmountedIsForgotten(t *testing.T) {
 	}
 	if n := in.series.Len(); n != 1 {
 		t.Errorf("%d mounts are remembered, want the one that is left", n)
+	}
+}
+
+// TestFileSystemsThatAreAlwaysFull: images and discs are reported only when they are asked for, or are the root.
+func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
+	info := "1 0 8:1 / /m/ext4 ro - ext4 /dev/sda1 ro\n"
+	for i, fstype := range []string{"erofs", "iso9660", "udf", "squashfs", "cramfs", "romfs", "fuse.snapfuse"} {
+		info += fmt.Sprintf("%d 1 0:%d / /m/%s ro - %[3]s /dev/src%[1]d ro\n", i+2, i+100, fstype)
+	}
+	chosen := func(info string, c Config) (paths []string) {
+		for _, m := range c.choose(parseMountinfo([]byte(info))) {
+			paths = append(paths, m.path)
+		}
+		return paths
+	}
+	if diff := cmp.Diff([]string{"/m/ext4"}, chosen(info, defaults())); diff != "" {
+		t.Error(diff)
+	}
+	all := []string{"/m/ext4", "/m/erofs", "/m/iso9660", "/m/udf", "/m/squashfs", "/m/cramfs", "/m/romfs", "/m/fuse.snapfuse"}
+	if diff := cmp.Diff(all, chosen(info, Config{IncludeMounts: match.Of("/m/*")})); diff != "" {
+		t.Errorf("asked for: %s", diff)
+	}
+	for _, root := range []string{"squashfs /dev/loop0", "erofs /dev/sda1"} {
+		if got := chosen("1 0 8:1 / / ro - "+root+" ro\n", defaults()); !slices.Equal(got, []string{"/"}) {
+			t.Errorf("%s: %v", root, got)
+		}
+	}
+}
+
+// TestImpossibleUsage: what statfs says of file systems that do not know it.
+func TestImpossibleUsage(t *testing.T) {
+	const unknown = 1 << 64
+	for name, tt := range map[string]struct {
+		usage usage
+		want  map[string]float64
+	}{
+		"more free than there is": {usage{total: 100, free: 101, available: 200}, map[string]float64{"disk_total_root": 100}},
+		"unsigned -1":             {usage{total: unknown, free: unknown, available: unknown, inodes: unknown, inodesFree: unknown}, map[string]float64{}},
+		"free inodes unknown": {usage{total: 100, free: 50, available: 50, inodes: 10, inodesFree: unknown}, map[string]float64{"disk_total_root": 100,
+			"disk_free_root": 50, "disk_available_root": 50, "disk_used_root": 50, "disk_used_percent_root": 50, "disk_inodes_total_root": 10}},
+	} {
+		b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)
+		newDisk(telemetry.NewFactory("h", "s", nil, 0), "/", "/").addUsage(b, tt.usage)
+		if diff := cmp.Diff(tt.want, plugintest.ByKey(b)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 

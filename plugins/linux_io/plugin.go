@@ -63,16 +63,15 @@ type device struct {
 // wait is how long an operation takes, on average between two gathers.
 type wait struct {
 	series      *telemetry.Series
-	time, count float64 // at the last gather
-	known       bool
+	time, count telemetry.Growth
 }
 
 func (w *wait) add(out *telemetry.Batch, time, count float64) {
-	took, operations := time-w.time, count-w.count
-	if w.known && operations > 0 && took >= 0 {
+	took, okTime := w.time.Step(time)
+	operations, okCount := w.count.Step(count)
+	if okTime && okCount && operations > 0 {
 		out.Add(w.series, took/operations)
 	}
-	w.time, w.count, w.known = time, count, true
 }
 
 func build(env plugins.Env, c Config) (*input, error) {

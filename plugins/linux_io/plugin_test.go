@@ -146,6 +146,23 @@ func TestMissingFileIsAnError(t *testing.T) {
 	}
 }
 
+// TestCountersReadZeroOnce: no time per operation is made of the 0.
+func TestCountersReadZeroOnce(t *testing.T) {
+	dir := t.TempDir()
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))
+	for i, tt := range []struct {
+		line string
+		want float64 // 0: none
+	}{
+		{"1000 0 8000 500000", 0}, {"1010 0 8000 500020", 2}, {"0 0 0 0", 0}, {"1020 0 8000 500040", 0}, {"1030 0 8000 500060", 2},
+	} {
+		plugintest.Files(t, dir, map[string]string{"proc/diskstats": "254 0 vda " + tt.line + " 0 0 0 0 0 0 0\n"})
+		if got := p.Gather(float64(i))["diskio_read_await_vda"]; got != tt.want {
+			t.Errorf("gather %d: %v, want %v", i, got, tt.want)
+		}
+	}
+}
+
 func FuzzParseDevice(f *testing.F) {
 	plugintest.SeedLines(f, "testdata/*/proc/diskstats")
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -2,6 +2,7 @@ package linuxmem
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 
@@ -28,17 +29,27 @@ func newRest(f *telemetry.Factory) *rest {
 }
 
 func (r *rest) add(out *telemetry.Batch, data []byte) {
+	var of []byte // what the last total is of: "HugePages_", "Vmalloc"
+	total := uint64(0)
 	for len(data) > 0 {
 		var line []byte
 		line, data = scan.Line(data)
 		name, value, isSize, ok := parseLine(line)
+		series, scale := r.counts, 1.0
 		switch {
 		case !ok:
+			continue
 		case isSize:
-			out.Add(*telemetry.GetBytes(r.sizes, name), float64(value)*1024)
-		default:
-			out.Add(*telemetry.GetBytes(r.counts, name), float64(value))
+			series, scale = r.sizes, 1024
 		}
+		if before, isTotal := bytes.CutSuffix(name, []byte("Total")); isTotal {
+			of, total = before, value
+		}
+		whole := uint64(math.MaxUint64)
+		if what, ok := bytes.CutPrefix(name, of); ok && len(of) > 0 && (string(what) == "Free" || string(what) == "Used") {
+			whole = total
+		}
+		out.AddUpTo(*telemetry.GetBytes(series, name), float64(value)*scale, float64(whole)*scale)
 	}
 	r.sizes.Sweep()
 	r.counts.Sweep()

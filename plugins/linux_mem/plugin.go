@@ -78,18 +78,29 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 func (in *input) add(out *telemetry.Batch, m meminfo) {
 	used, available := m.used(), m.availableOrEstimate()
 	out.Add(in.total, m.total)
-	out.Add(in.free, m.free)
-	out.Add(in.available, available)
-	out.Add(in.buffers, m.buffers)
-	out.Add(in.cached, m.cached)
-	out.Add(in.used, used)
-	out.Add(in.usedPercent, 100*used/m.total)
-	out.Add(in.availablePercent, 100*available/m.total)
+	if isSize(m.total) {
+		out.AddUpTo(in.free, m.free, m.total)
+		out.AddUpTo(in.available, available, m.total)
+		out.AddUpTo(in.buffers, m.buffers, m.total)
+		out.AddUpTo(in.cached, m.cached, m.total)
+		out.Add(in.used, used)
+		out.Add(in.usedPercent, 100*used/m.total)
+		out.Add(in.availablePercent, 100*available/m.total)
+	}
 	if m.swapTotal > 0 {
+		in.addSwap(out, m)
+	}
+}
+
+// isSize reports whether a number is a possible amount of memory. What is derived from one that is not would look possible.
+func isSize(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Gauge).Contains(v) }
+
+func (in *input) addSwap(out *telemetry.Batch, m meminfo) {
+	out.Add(in.swapTotal, m.swapTotal)
+	if isSize(m.swapTotal) {
 		swapUsed := max(0, m.swapTotal-m.swapFree)
-		out.Add(in.swapTotal, m.swapTotal)
+		out.AddUpTo(in.swapFree, m.swapFree, m.swapTotal) // lxcfs prints negative numbers as unsigned ones
 		out.Add(in.swapUsed, swapUsed)
-		out.Add(in.swapFree, m.swapFree)
 		out.Add(in.swapPercent, 100*swapUsed/m.swapTotal)
 	}
 }

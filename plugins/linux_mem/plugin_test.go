@@ -81,6 +81,23 @@ func TestGatherErrors(t *testing.T) {
 	}
 }
 
+// TestMoreThanThereIs: parts that exceed the whole are left out, and all of it where the whole is not possible.
+func TestMoreThanThereIs(t *testing.T) {
+	gather := func(meminfo string) map[string]float64 {
+		dir := plugintest.Files(t, "", map[string]string{"proc/meminfo": meminfo})
+		return plugintest.Start(t, Plugin, "", plugintest.Env("linux_mem", dir)).Gather(0)
+	}
+	got := gather("MemTotal: 100 kB\nMemFree: 101 kB\nMemAvailable: 18446744073709551615 kB\nBuffers: 200 kB\nCached: 1 kB\nSwapTotal: 10 kB\nSwapFree: 11 kB\n")
+	want := map[string]float64{"mem_total": 102400, "mem_cached": 1024, "mem_used": 0, "mem_used_percent": 0,
+		"mem_swap_total": 10240, "mem_swap_used": 0, "mem_swap_percent": 0}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := gather("MemTotal: 18446744073709551615 kB\nMemFree: 1 kB\nSwapTotal: 18446744073709551615 kB\nSwapFree: 1 kB\n"); len(got) > 0 {
+		t.Errorf("an impossible total gives %v", got)
+	}
+}
+
 func FuzzParseMeminfo(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/proc/meminfo")
 	f.Add([]byte("MemTotal: 18446744073709551615 kB\nShmem: 18446744073709551615 kB"))

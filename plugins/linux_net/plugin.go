@@ -93,13 +93,23 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 
 func (i *iface) add(out *telemetry.Batch, counts counters) error {
 	out.Add(i.exists, 1)
+	var err error
+	bits := 0.0 // per second; 0: any number is possible
+	if i.link != nil {
+		before := i.link.mostBits()
+		err = i.link.add(out)
+		if after := i.link.mostBits(); before > 0 && after > 0 {
+			bits = max(before, after)
+		}
+	}
 	for n, total := range i.totals {
-		total.Add(out, float64(counts[n]))
+		limit := 0.0
+		if n == rxBytes || n == txBytes {
+			limit = bits / 8
+		}
+		total.AddUpTo(out, float64(counts[n]), limit)
 	}
-	i.rxBits.Add(out, 8*float64(counts[rxBytes]))
-	i.txBits.Add(out, 8*float64(counts[txBytes]))
-	if i.link == nil {
-		return nil
-	}
-	return i.link.add(out)
+	i.rxBits.AddUpTo(out, 8*float64(counts[rxBytes]), bits)
+	i.txBits.AddUpTo(out, 8*float64(counts[txBytes]), bits)
+	return err
 }

@@ -3,6 +3,8 @@ package linuxnet
 import (
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -181,6 +183,72 @@ func TestParseInterfaceOddLines(t *testing.T) {
 func TestMissingFileIsAnError(t *testing.T) {
 	if _, err := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", t.TempDir())).Batch(0); err == nil {
 		t.Error("no error")
+	}
+}
+
+const devHeader = "Inter-|   Receive\n face |bytes    packets errs\n"
+
+// TestUnknownSpeed: drivers say "unknown" with -1, also as an unsigned number of 16 or 32 bits.
+func TestUnknownSpeed(t *testing.T) {
+	files := map[string]string{}
+	dev := devHeader
+	for name, speed := range map[string]string{"eth0": "4294967295", "eth1": "65535", "eth2": "1000", "eth3": "-1", "eth4": "0", "eth5": "18446744073709551615", "eth6": "x"} {
+		dev += name + ": 1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n"
+		files["sys/class/net/"+name+"/speed"], files["sys/class/net/"+name+"/carrier"] = speed+"\n", "1\n"
+	}
+	files["proc/1/net/dev"] = dev
+	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", plugintest.Files(t, "", files))).Gather(0)
+	maps.DeleteFunc(got, func(key string, _ float64) bool { return !strings.HasPrefix(key, "net_speed") })
+	if diff := cmp.Diff(map[string]float64{"net_speed_eth2": 1e9}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// traffic gathers once a second while eth0, a link of so many Mbit/s, has received so many bytes, and returns the rates in bits.
+// Where there is none, it is -1.
+func traffic(t *testing.T, dir, speed string, received ...string) (rates []float64) {
+	t.Helper()
+	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/carrier": "1\n", "sys/class/net/eth0/speed": speed + "\n"})
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", dir))
+	for i, bytes := range received {
+		plugintest.Files(t, dir, map[string]string{"proc/1/net/dev": devHeader + "eth0: " + bytes + " 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n"})
+		got := p.Gather(float64(i))
+		bits, ok := got["net_rx_bytes_bits_rate_eth0"]
+		if rate, hasRate := got["net_rx_bytes_rate_eth0"]; hasRate != ok || ok && 8*rate != bits {
+			t.Errorf("gather %d: %v", i, got)
+		}
+		if !ok {
+			bits = -1
+		}
+		rates = append(rates, bits)
+	}
+	return rates
+}
+
+// TestCounterReadsZeroOnce: 50 GB within a second would be 400 Gbit/s.
+func TestCounterReadsZeroOnce(t *testing.T) {
+	got := traffic(t, t.TempDir(), "-1", "50000000000", "50000000100", "0", "50000000300", "50000000400")
+	if diff := cmp.Diff([]float64{-1, 800, -1, -1, 800}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestMoreThanTheLinkPasses: a counter that jumps by more than the link can pass has no rate. That holds for hardware; the
+// speed of a virtual interface is only nominal.
+func TestMoreThanTheLinkPasses(t *testing.T) {
+	jump := []string{"0", "125000000", "50125000000", "50125000000"} // 1 Gbit/s, then 400
+	if diff := cmp.Diff([]float64{-1, 1e9, -1, 0}, traffic(t, t.TempDir(), "1000", jump...)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]float64{-1, 1e9, 400e9, 0}, traffic(t, t.TempDir(), "100000", jump...)); diff != "" {
+		t.Errorf("a faster link: %s", diff)
+	}
+	dir := plugintest.Files(t, "", map[string]string{"sys/devices/virtual/net/eth0/carrier": "1\n", "sys/class/net/none": ""})
+	if err := os.Symlink("../../devices/virtual/net/eth0", filepath.Join(dir, "sys/class/net/eth0")); err != nil {
+		t.Skip(err)
+	}
+	if diff := cmp.Diff([]float64{-1, 1e9, 400e9, 0}, traffic(t, dir, "10", jump...)); diff != "" {
+		t.Errorf("a tap device: %s", diff)
 	}
 }
 

@@ -9,10 +9,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
+// cpuPrefix begins the names of the directories of CPUs.
+const cpuPrefix = "cpu"
+
 // openCPU adds the clock of a CPU (Documentation/admin-guide/pm/cpufreq.rst) and how often heat slowed it down
 // (Documentation/ABI/testing/sysfs-devices-system-cpu). A CPU that is offline has neither directory.
 func (in *input) openCPU(p *place) bool {
-	if _, ok := scan.Uint([]byte(p.name[len("cpu"):])); !ok || !in.config.wants(p.name) {
+	if _, ok := scan.Uint([]byte(p.name[len(cpuPrefix):])); !ok || !in.config.wants(p.name) {
 		return true // "cpufreq" and "cpuidle" are no CPUs
 	}
 	if p.has("cpufreq") {
@@ -20,6 +23,8 @@ func (in *input) openCPU(p *place) bool {
 	}
 	if p.has("thermal_throttle") {
 		in.addThrottling(p)
+	} else {
+		in.forgetSpeaker(p.path)
 	}
 	return true
 }
@@ -48,18 +53,37 @@ func (in *input) addThrottling(p *place) {
 		})
 	}
 	counter("core_throttle_count", "cpu_core_throttles", telemetry.Label{Key: "core", Value: p.name})
-	if id := text(p.path, "topology", "physical_package_id"); id != "" && in.speaksForPackage(p) {
+	if id := text(p.path, "topology", "physical_package_id"); id != "" && in.speaksForPackage(p, id) {
 		counter("package_throttle_count", "cpu_package_throttles", telemetry.Label{Key: "package", Value: id})
 	}
 }
 
-// speaksForPackage says whether a CPU is the first of its package: all of them count the same. The files name the CPUs
-// that are online, as in "0-3,8-11".
-func (in *input) speaksForPackage(p *place) bool {
-	list := text(p.path, "topology", "core_siblings_list")
-	end := 0
-	for end < len(list) && list[end] >= '0' && list[end] <= '9' {
-		end++
+// speaksForPackage reports whether a CPU is the one of its package that is read: all of them count the same. That is the
+// first one that was found.
+func (in *input) speaksForPackage(p *place, id string) bool {
+	if in.speakers[id] == "" {
+		in.speakers[id] = p.path
 	}
-	return list == "" || "cpu"+list[:end] == p.name
+	return in.speakers[id] == p.path
+}
+
+// forgetSpeaker lets another CPU of the package be read instead of one that is gone or offline.
+func (in *input) forgetSpeaker(path string) {
+	for id, speaker := range in.speakers {
+		if speaker == path {
+			delete(in.speakers, id)
+			in.speakerLost = true
+		}
+	}
+}
+
+// reopenCPUs has all CPUs opened again by the search that begins, if a package has lost the one that is read.
+func (in *input) reopenCPUs(t *tree) {
+	if !in.speakerLost || t.prefix != cpuPrefix {
+		return
+	}
+	in.speakerLost = false
+	for _, th := range t.things {
+		th.content = 0
+	}
 }

@@ -66,24 +66,17 @@ type channel struct {
 	alarms    []string        // "alarm", "crit_alarm", "fault" …
 }
 
-// openChip adds the sensors of a chip of /sys/class/hwmon.
+// openChip adds the sensors of a chip of /sys/class/hwmon. One without a name is not ready, or never gets one: it is called
+// like its directory, and looked at again with every search.
 func (in *input) openChip(p *place) bool {
-	dir, files := p.path, p.files
-	name := text(dir, "name")
-	if name == "" { // before Linux 3.13, and in some drivers still, all but the number is with the device
-		dir = filepath.Join(p.path, "device")
-		name = text(dir, "name")
-		in.inner.Move(dir)
-		names, err := in.inner.Names()
-		if name == "" || err != nil {
-			return false
-		}
-		files = nil
-		for _, f := range names {
-			files = append(files, string(f))
-		}
+	dir, name, files, ok := in.lookIntoChip(p)
+	if !ok {
+		return false
 	}
-	chip := in.nameChip(name, p)
+	chip := p.name
+	if name != "" {
+		chip = in.nameChip(name, p)
+	}
 	if in.config.excludes(chip, name) {
 		return true
 	}
@@ -92,7 +85,24 @@ func (in *input) openChip(p *place) bool {
 			in.addChannel(p, dir, chip, c)
 		}
 	}
-	return true
+	return name != ""
+}
+
+// lookIntoChip returns the directory that has the files of a chip, the chip's name, which may be empty, and the files.
+func (in *input) lookIntoChip(p *place) (dir, name string, files []string, ok bool) {
+	if name = text(p.path, "name"); name != "" {
+		return p.path, name, p.files, true
+	}
+	dir = filepath.Join(p.path, "device") // before Linux 3.13, and in some drivers still, all but the number is here
+	if name = text(dir, "name"); name == "" {
+		return p.path, "", p.files, true
+	}
+	in.inner.Move(dir)
+	names, err := in.inner.Names()
+	for _, f := range names {
+		files = append(files, string(f))
+	}
+	return dir, name, files, err == nil
 }
 
 // nameChip returns a name that is the same after every start and that no other chip has: that of sensors(1).

@@ -35,13 +35,16 @@ type input struct {
 	trees   []*tree
 	chips   map[string]string // who bears the name of a chip: the path of its directory
 
+	speakers    map[string]string // by package: the path of the CPU that is read
+	speakerLost bool              // a package has none any more
+
 	untilScan    int
 	outer, inner *hostfs.Dir
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	in := &input{
-		config: c, factory: env.Factory, sys: env.FS.Sys, chips: map[string]string{},
+		config: c, factory: env.Factory, sys: env.FS.Sys, chips: map[string]string{}, speakers: map[string]string{},
 		files: descriptors{free: maxOpen},
 		outer: env.FS.SysDir(), inner: env.FS.SysDir(),
 	}
@@ -50,7 +53,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 		in.newTree("thermal_zone", in.openZone, "class", "thermal"),
 		in.newTree("", in.openSupply, "class", "power_supply"),
 		in.newTree("", in.openPowercap, "class", "powercap"),
-		in.newTree("cpu", in.openCPU, "devices", "system", "cpu"),
+		in.newTree(cpuPrefix, in.openCPU, "devices", "system", "cpu"),
 	}
 	return in, nil
 }

@@ -267,3 +267,88 @@ func TestBatteryIsExchanged(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestImpossibleTemperature: a board whose chip says 3.9 million degrees for what is not connected.
+func TestImpossibleTemperature(t *testing.T) {
+	const chip = "sys/class/hwmon/hwmon2/"
+	dir := plugintest.Files(t, "", map[string]string{chip + "name": "nct6793\n", chip + "temp1_input": "28000\n", chip + "temp2_input": "511000\n",
+		chip + "temp15_input": "3892313987\n", chip + "temp15_label": "PECI Agent 0\n"})
+	want := map[string]float64{"sensor_temperature_nct6793-virtual-0_temp1": 28, "sensor_temperature_nct6793-virtual-0_temp2": 511}
+	if diff := cmp.Diff(want, start(t, dir, "").Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestChipWithoutName: it is called like its directory, and by its name as soon as it has one.
+func TestChipWithoutName(t *testing.T) {
+	const chip = "sys/class/hwmon/hwmon4/"
+	dir := plugintest.Files(t, "", map[string]string{chip + "temp1_input": "55000\n", chip + "temp1_label": "foosensor\n", chip + "temp1_max": "100000\n"})
+	p := start(t, dir, "")
+	want := map[string]float64{"sensor_temperature_hwmon4_foosensor": 55, "sensor_temperature_max_hwmon4_foosensor": 100}
+	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+	if got := start(t, dir, "exclude: [hwmon4]").Gather(0); len(got) > 0 {
+		t.Errorf("excluded by its directory: %v", got)
+	}
+	plugintest.Files(t, dir, map[string]string{chip + "name": "foo\n"})
+	for i := range scanEvery {
+		p.Gather(float64(i + 1))
+	}
+	if got := p.Gather(100); got["sensor_temperature_foo-virtual-0_foosensor"] != 55 || len(got) != 2 {
+		t.Errorf("with a name: %v", got)
+	}
+}
+
+// TestPackageThrottles: all CPUs of a package count the same, so that one of them is read, and another one when that is gone.
+func TestPackageThrottles(t *testing.T) {
+	cpu := func(n, what string) string { return "sys/devices/system/cpu/cpu" + n + "/" + what }
+	files := map[string]string{}
+	for n, core := range map[string]string{"0": "5", "1": "0", "2": "0", "3": "9"} {
+		id, count := "0", "30"
+		if n > "1" {
+			id, count = "1", "6"
+		}
+		files[cpu(n, "topology/physical_package_id")], files[cpu(n, "thermal_throttle/package_throttle_count")] = id, count
+		files[cpu(n, "thermal_throttle/core_throttle_count")] = core
+	}
+	dir := plugintest.Files(t, "", files)
+	p := start(t, dir, "")
+	packages := func(second float64) map[string]float64 {
+		b, err := p.Batch(second)
+		if err != nil {
+			t.Error(err)
+		}
+		plugintest.Possible(t, b)
+		got := plugintest.ByKey(b)
+		maps.DeleteFunc(got, func(key string, _ float64) bool {
+			return !strings.HasPrefix(key, "cpu_package_throttles_") || strings.Contains(key, "rate")
+		})
+		return got
+	}
+	want := map[string]float64{"cpu_package_throttles_0": 30, "cpu_package_throttles_1": 6}
+	if diff := cmp.Diff(want, packages(0)); diff != "" {
+		t.Error(diff)
+	}
+	for _, n := range []string{"0", "2"} { // offline
+		if err := os.RemoveAll(filepath.Join(dir, cpu(n, "thermal_throttle"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2 * scanEvery {
+		packages(float64(i + 1))
+	}
+	if diff := cmp.Diff(want, packages(100)); diff != "" {
+		t.Errorf("with two CPUs offline: %s", diff)
+	}
+}
+
+// TestImpossibleBattery: numbers that a supply gives where it does not know.
+func TestImpossibleBattery(t *testing.T) {
+	dir := plugintest.Files(t, "", map[string]string{"sys/class/power_supply/BAT0/uevent": "POWER_SUPPLY_CAPACITY=255\nPOWER_SUPPLY_CYCLE_COUNT=-1\n" +
+		"POWER_SUPPLY_ENERGY_NOW=-5\nPOWER_SUPPLY_CURRENT_NOW=-2000000\nPOWER_SUPPLY_TEMP=-27315000\nPOWER_SUPPLY_TIME_TO_EMPTY_NOW=-1\n"})
+	want := map[string]float64{"power_supply_current_BAT0": -2, "power_supply_info_BAT0": 1}
+	if diff := cmp.Diff(want, start(t, dir, "").Gather(0)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -20,6 +20,7 @@ type property struct {
 	unit    telemetry.Unit
 	divisor float64
 	words   []string // of which the property is one; its place among them is the number
+	signed  bool     // it may be negative: a battery that is discharged, and frost
 }
 
 const numProperties = 17
@@ -33,23 +34,23 @@ func properties() [numProperties]property {
 		"Safety timer expire", "Over current", "Calibration required", "Warm", "Cool", "Hot", "No battery", "Under voltage", "Blown fuse",
 		"Cell imbalance"}
 	return [numProperties]property{
-		{"ONLINE", "power_supply_online", telemetry.None, 1, nil},
-		{"PRESENT", "power_supply_present", telemetry.None, 1, nil},
-		{"STATUS", "power_supply_status", telemetry.None, 1, status},
-		{"HEALTH", "power_supply_health", telemetry.None, 1, health},
-		{"CAPACITY", "power_supply_capacity", telemetry.Percent, 1, nil},
-		{"CYCLE_COUNT", "power_supply_cycle_count", telemetry.None, 1, nil},
-		{"VOLTAGE_NOW", "power_supply_voltage", telemetry.Volts, micro, nil},
-		{"CURRENT_NOW", "power_supply_current", telemetry.Amperes, micro, nil},
-		{"POWER_NOW", "power_supply_power", telemetry.Watts, micro, nil},
-		{"ENERGY_NOW", "power_supply_energy", wattHours, micro, nil},
-		{"ENERGY_FULL", "power_supply_energy_full", wattHours, micro, nil},
-		{"ENERGY_FULL_DESIGN", "power_supply_energy_full_design", wattHours, micro, nil},
-		{"CHARGE_NOW", "power_supply_charge", ampereHours, micro, nil},
-		{"CHARGE_FULL", "power_supply_charge_full", ampereHours, micro, nil},
-		{"CHARGE_FULL_DESIGN", "power_supply_charge_full_design", ampereHours, micro, nil},
-		{"TEMP", "power_supply_temperature", telemetry.Celsius, 10, nil},
-		{"TIME_TO_EMPTY_NOW", "power_supply_time_to_empty", telemetry.Seconds, 1, nil},
+		{"ONLINE", "power_supply_online", telemetry.None, 1, nil, false},
+		{"PRESENT", "power_supply_present", telemetry.None, 1, nil, false},
+		{"STATUS", "power_supply_status", telemetry.None, 1, status, false},
+		{"HEALTH", "power_supply_health", telemetry.None, 1, health, false},
+		{"CAPACITY", "power_supply_capacity", telemetry.Percent, 1, nil, false},
+		{"CYCLE_COUNT", "power_supply_cycle_count", telemetry.None, 1, nil, false},
+		{"VOLTAGE_NOW", "power_supply_voltage", telemetry.Volts, micro, nil, true},
+		{"CURRENT_NOW", "power_supply_current", telemetry.Amperes, micro, nil, true},
+		{"POWER_NOW", "power_supply_power", telemetry.Watts, micro, nil, true},
+		{"ENERGY_NOW", "power_supply_energy", wattHours, micro, nil, false},
+		{"ENERGY_FULL", "power_supply_energy_full", wattHours, micro, nil, false},
+		{"ENERGY_FULL_DESIGN", "power_supply_energy_full_design", wattHours, micro, nil, false},
+		{"CHARGE_NOW", "power_supply_charge", ampereHours, micro, nil, false},
+		{"CHARGE_FULL", "power_supply_charge_full", ampereHours, micro, nil, false},
+		{"CHARGE_FULL_DESIGN", "power_supply_charge_full_design", ampereHours, micro, nil, false},
+		{"TEMP", "power_supply_temperature", telemetry.Celsius, 10, nil, true},
+		{"TIME_TO_EMPTY_NOW", "power_supply_time_to_empty", telemetry.Seconds, 1, nil, false},
 	}
 }
 
@@ -95,7 +96,7 @@ func (s *supply) read(out *telemetry.Batch) error {
 			continue
 		}
 		if !s.made[i] {
-			s.series[i], s.made[i] = s.factory.Gauge(p.metric, p.unit, s.name), true
+			s.series[i], s.made[i] = p.gauge(s.factory, s.name), true
 		}
 		out.Add(s.series[i], float64(told.value[i])/p.divisor)
 	}
@@ -103,6 +104,14 @@ func (s *supply) read(out *telemetry.Batch) error {
 		s.addInfo(out, &told)
 	}
 	return nil
+}
+
+func (p *property) gauge(f *telemetry.Factory, name telemetry.Label) *telemetry.Series {
+	bounds := p.unit.Bounds(telemetry.Gauge)
+	if !p.signed {
+		bounds.Least = 0
+	}
+	return f.Gauge(p.metric, p.unit, name).Within(bounds.Least, bounds.Most)
 }
 
 func (s *supply) addInfo(out *telemetry.Batch, t *told) {

@@ -67,6 +67,7 @@ func (p *place) has(file string) bool { return slices.Contains(p.files, file) }
 
 // scan searches a tree for what came and went.
 func (in *input) scan(t *tree) error {
+	in.reopenCPUs(t)
 	in.outer.Move(t.dir)
 	names, err := in.outer.Names()
 	if hostfs.UnlessMissing(err) != nil {
@@ -91,6 +92,7 @@ func (in *input) scan(t *tree) error {
 			th.close()
 			delete(t.things, path)
 			in.forgetChip(path)
+			in.forgetSpeaker(path)
 		}
 	}
 	return nil

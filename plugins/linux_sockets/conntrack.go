@@ -14,6 +14,9 @@ import (
 // entriesColumn is the one column of /proc/net/stat/nf_conntrack that is not of one CPU: how many connections there are.
 const entriesColumn = "entries"
 
+// mostOfLimit bounds the percentage of the limit, which may be lowered below what is in use.
+const mostOfLimit = 1000
+
 // conntrack is the table of connections that the firewall keeps.
 type conntrack struct {
 	stat, count, max        *hostfs.File
@@ -35,7 +38,7 @@ func newConntrack(env plugins.Env) *conntrack {
 		max:     env.FS.ProcFile("sys", "net", "netfilter", "nf_conntrack_max"),
 		entries: f.Gauge("conntrack_entries", telemetry.None),
 		limit:   f.Gauge("conntrack_entries_limit", telemetry.None),
-		percent: f.Gauge("conntrack_used_percent", telemetry.Percent),
+		percent: f.Gauge("conntrack_used_percent", telemetry.Percent).Within(0, mostOfLimit),
 		newTotal: func(column string) *telemetry.Total {
 			return f.Counter("conntrack_"+column, telemetry.None)
 		},

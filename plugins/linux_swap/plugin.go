@@ -74,7 +74,10 @@ func (in *input) addSpace(out *telemetry.Batch, meminfo []byte) {
 		percent = 100 * used / total
 	}
 	out.Add(in.total, total)
-	out.Add(in.free, free)
+	if !telemetry.Bytes.Bounds(telemetry.Gauge).Contains(total) {
+		return
+	}
+	out.AddUpTo(in.free, free, total) // lxcfs prints negative numbers as unsigned ones
 	out.Add(in.used, used)
 	out.Add(in.usedPercent, percent)
 }

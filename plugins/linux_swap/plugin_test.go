@@ -44,7 +44,10 @@ func TestGatherOddFiles(t *testing.T) {
 		"vmstat cut short": {map[string]string{"proc/meminfo": "SwapTotal: 8 kB\nSwapFree: 2 kB\n", "proc/vmstat": "pswpin 4\npswp"},
 			map[string]float64{"swap_total": 8192, "swap_free": 2048, "swap_used": 6144, "swap_used_percent": 75}},
 		"more free than there is": {map[string]string{"proc/meminfo": "SwapTotal: 1 kB\nSwapFree: 2 kB\n"},
-			map[string]float64{"swap_total": 1024, "swap_free": 2048, "swap_used": 0, "swap_used_percent": 0}},
+			map[string]float64{"swap_total": 1024, "swap_used": 0, "swap_used_percent": 0}},
+		"less than nothing is free, as lxcfs says": {map[string]string{"proc/meminfo": "SwapTotal:             0 kB\nSwapFree:       18446744073709551488 kB\n"},
+			map[string]float64{"swap_total": 0, "swap_used": 0, "swap_used_percent": 0}},
+		"no total": {map[string]string{"proc/meminfo": "SwapTotal: 18446744073709551615 kB\nSwapFree: 5 kB\n"}, map[string]float64{}},
 	} {
 		env := plugintest.Env("linux_swap", plugintest.Files(t, "", tt.files))
 		if diff := cmp.Diff(tt.want, plugintest.Start(t, Plugin, "", env).Gather(0)); diff != "" {

@@ -54,10 +54,14 @@ func processSource(f *telemetry.Factory, server telemetry.Label) source {
 		[]string{"command", "state"}, []sqlseries.Metric{{Name: "mariadb_processes"}})
 }
 
+// longestQuery is less than what the server says when a query began after the clock was set back: -1 as an unsigned number of 32
+// bits.
+const longestQuery = 1e9
+
 func longestSource(f *telemetry.Factory, server telemetry.Label) source {
 	return table(f, server, "processes",
 		"SELECT COALESCE(MAX(TIME), 0) FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Query', 'Execute') AND ID <> CONNECTION_ID()",
-		nil, []sqlseries.Metric{{Name: "mariadb_longest_query", Unit: telemetry.Seconds}})
+		nil, []sqlseries.Metric{{Name: "mariadb_longest_query", Unit: telemetry.Seconds, Most: longestQuery}})
 }
 
 func replicaSource(f *telemetry.Factory, server telemetry.Label) source {

@@ -42,9 +42,8 @@ func build(env plugins.Env, _ Config) (*input, error) {
 			in.states[state] = env.Factory.Gauge("tcp_"+name, telemetry.None)
 		}
 	}
-	for _, name := range []string{"snmp", "netstat"} {
-		in.tables = append(in.tables, table{env.FS.HostFile("net", name), netmib.NewTable(env.Factory, metric)})
-	}
+	counters := netmib.NewTable(env.Factory, metric)
+	in.tables = []table{{env.FS.HostFile("net", "snmp"), counters}, {env.FS.HostFile("net", "netstat"), counters.Sibling()}}
 	return in, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +41,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) { checkCase(t, def, c, all) })
 		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
+		t.Run(c.Name+" impossible", func(t *testing.T) { checkImpossible(t, def, c) })
 	}
 	if def.Runs(goos) && len(all) > 0 {
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
@@ -114,8 +114,7 @@ func (c Case) checkError(t reporter, err error) {
 
 // checkBatch checks each sample and that the series of a batch are apart.
 func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
-	c.checkValues(t, b)
-	checkOnce(t, b)
+	checkPossible(t, b)
 	keys := map[string]string{}
 	for i := range b.Len() {
 		s, _, _ := b.Sample(i)
@@ -127,39 +126,6 @@ func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
 			t.Errorf("%s and %s share the key %s", other, id, key)
 		}
 		keys[key] = id
-	}
-}
-
-// Possible checks that a batch has nothing that cannot be: no numbers, negative rates, two samples of one series.
-func Possible(tb testing.TB, b *telemetry.Batch) {
-	tb.Helper()
-	Case{}.checkValues(tb, b)
-	checkOnce(tb, b)
-}
-
-// checkOnce checks that no series has two samples.
-func checkOnce(t reporter, b *telemetry.Batch) {
-	series := map[string]bool{}
-	for i := range b.Len() {
-		s, _, _ := b.Sample(i)
-		id := s.String()
-		if series[id] {
-			t.Errorf("%s stands twice in one batch", id)
-		}
-		series[id] = true
-	}
-}
-
-// checkValues checks that there is nothing that cannot be.
-func (Case) checkValues(t reporter, b *telemetry.Batch) {
-	for i := range b.Len() {
-		s, _, v := b.Sample(i)
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			t.Errorf("%s is %v", s, v)
-		}
-		if v < 0 && strings.HasSuffix(s.Name(), "_rate") {
-			t.Errorf("%s is a negative rate: %v", s, v)
-		}
 	}
 }
 

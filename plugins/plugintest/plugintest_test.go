@@ -96,13 +96,30 @@ func TestRefusedDefaultsAreFound(t *testing.T) {
 func TestBadBatchesAreFound(t *testing.T) {
 	f := Env("fake", "").Factory
 	rate, other := f.Gauge("x_rate", telemetry.None), f.Gauge("x", telemetry.None, telemetry.Label{Key: "a", Value: "rate"})
+	free, total := f.Gauge("x_free", telemetry.Bytes), f.Gauge("x_total", telemetry.Bytes)
+	otherTotal := f.Gauge("x_total", telemetry.Bytes, telemetry.Label{Key: "a", Value: "b"})
+	hot, cpu, foreign := f.Gauge("hot", telemetry.Celsius), f.Gauge("cpu", telemetry.Percent), f.Unbounded().Gauge("foreign", telemetry.Percent)
+	cores := f.Gauge("cores", telemetry.Percent).Within(0, 1e6)
+	at := func(b *telemetry.Batch, s *telemetry.Series, v float64) { b.AddAt(s, v, b.Time) } // rejects nothing
 	for want, add := range map[string]func(b *telemetry.Batch){
-		"":                       func(b *telemetry.Batch) { b.Add(rate, 0) },
-		"is NaN":                 func(b *telemetry.Batch) { b.Add(rate, math.NaN()) },
-		"is +Inf":                func(b *telemetry.Batch) { b.Add(rate, math.Inf(1)) },
-		"is a negative rate: -1": func(b *telemetry.Batch) { b.Add(rate, -1) },
-		"stands twice":           func(b *telemetry.Batch) { b.Add(rate, 1); b.Add(rate, 1) },
-		"share the key x_rate":   func(b *telemetry.Batch) { b.Add(rate, 1); b.Add(other, 1) },
+		"": func(b *telemetry.Batch) {
+			at(b, rate, 0)
+			at(b, foreign, -1e30)
+			at(b, cores, 800)
+			at(b, free, 5)
+			at(b, otherTotal, 4)
+		},
+		"is NaN: not a number":          func(b *telemetry.Batch) { at(b, rate, math.NaN()) },
+		"is +Inf: not a number":         func(b *telemetry.Batch) { at(b, rate, math.Inf(1)) },
+		"is -1: a negative rate":        func(b *telemetry.Batch) { at(b, rate, -1) },
+		"is -5: too small":              func(b *telemetry.Batch) { at(b, free, -5) },
+		"is 3.892313987e+06: too large": func(b *telemetry.Batch) { at(b, hot, 3892313.987) },
+		"is 100.1: too large":           func(b *telemetry.Batch) { at(b, cpu, 100.1) },
+		"outside the declared":          func(b *telemetry.Batch) { at(b, cores, 1e9) },
+		"is 1.8446744073709552":         func(b *telemetry.Batch) { at(b, other, math.MaxUint64) },
+		"more than the total":           func(b *telemetry.Batch) { at(b, free, 5); at(b, total, 4) },
+		"appears twice":                 func(b *telemetry.Batch) { at(b, rate, 1); at(b, rate, 1) },
+		"share the key x_rate":          func(b *telemetry.Batch) { b.Add(rate, 1); b.Add(other, 1) },
 	} {
 		b := newBatch(0)
 		add(b)

@@ -110,3 +110,13 @@ func keyspace() kind {
 		{"keys", telemetry.None}, {"expires", telemetry.None}, {"avg_ttl", telemetry.Milliseconds}, {"subexpiry", telemetry.None},
 	}}
 }
+
+// isDifference reports whether a size is the difference of two, which may be negative: what the allocator and the system
+// count differs from what Redis counts (getMemoryOverheadData in redis/src/object.c).
+func isDifference(name string) bool {
+	switch name {
+	case "allocator_frag_bytes", "allocator_rss_bytes", "rss_overhead_bytes", "mem_fragmentation_bytes":
+		return true
+	}
+	return false
+}

@@ -38,7 +38,11 @@ func (m *maker) gauge(name string, u telemetry.Unit, labels ...telemetry.Label) 
 	if !m.wants(name) {
 		return nil
 	}
-	return m.factory.Gauge(prefix+name, u, labels...)
+	s := m.factory.Gauge(prefix+name, u, labels...)
+	if isDifference(name) {
+		return s.Signed()
+	}
+	return s
 }
 
 func (m *maker) counter(name string, u telemetry.Unit, labels ...telemetry.Label) value {

@@ -84,7 +84,7 @@ type gatherer struct {
 	time                                      *telemetry.Total
 	last, max, age                            *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
-	unclaimed                                 *telemetry.Series
+	unclaimed, implausible                    *telemetry.Series
 }
 
 func newGatherer(f *telemetry.Factory, id string) gatherer {
@@ -100,9 +100,11 @@ func newGatherer(f *telemetry.Factory, id string) gatherer {
 		samples:   counter("metrics_gathered"),
 		events:    counter("events_gathered"),
 		unclaimed: counter("events_unclaimed"),
-		errors:    counter("errors"),
-		timeouts:  counter("gather_timeouts"),
-		missed:    counter("missed"),
+
+		implausible: counter("implausible"),
+		errors:      counter("errors"),
+		timeouts:    counter("gather_timeouts"),
+		missed:      counter("missed"),
 	}
 }
 
@@ -117,6 +119,9 @@ func (g *gatherer) add(out *telemetry.Batch, s *selfstat.Input) {
 	out.Add(g.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
 		out.Add(g.unclaimed, float64(n))
+	}
+	if n := s.Implausible.Load(); n > 0 {
+		out.Add(g.implausible, float64(n))
 	}
 	out.Add(g.errors, float64(s.Errors.Load()))
 	out.Add(g.timeouts, float64(s.Timeouts.Load()))

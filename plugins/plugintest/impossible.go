@@ -1,0 +1,162 @@
+package plugintest
+
+import (
+	"bytes"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// reading makes another number of one that stands in a file.
+type reading struct {
+	name string
+	of   func(number string) string
+}
+
+// readings are what a kernel, a driver or a container says instead of the right number.
+func readings() []reading {
+	var all []reading
+	for _, text := range []string{
+		"0", "-1", "65535", "4294967295", "18446744073709551615", "18446744073709551488", "9223372036854775808",
+		"99999999999999999999999999", "3892313987", "1", "x", "",
+	} {
+		all = append(all, reading{"as " + strconv.Quote(text), func(string) string { return text }})
+	}
+	scaled := func(num, den uint64) func(string) string {
+		return func(number string) string {
+			n, err := strconv.ParseUint(number, 10, 64)
+			if err != nil {
+				return number
+			}
+			return strconv.FormatUint(n/den*num, 10)
+		}
+	}
+	return append(all,
+		reading{"halved", scaled(1, 2)},
+		reading{"times 1000", scaled(1000, 1)},
+		reading{"a little less", func(number string) string {
+			n, err := strconv.ParseUint(number, 10, 64)
+			if err != nil || n == 0 {
+				return number
+			}
+			return strconv.FormatUint(n-1-n/1000, 10)
+		}})
+}
+
+// numbers are the decimal numbers of a kernel file, and the hexadecimal ones of eight digits.
+var numbers = regexp.MustCompile(`\b([0-9]+|[0-9a-f]{8})\b`)
+
+// shares are how many of the numbers of a tree are changed at once: one of so many.
+var shares = [...]int{1, 3, 40}
+
+// checkImpossible changes the numbers in a case's tree for one gather after the other: see [disturb].
+func checkImpossible(t *testing.T, def plugins.Definition, c Case) {
+	if c.Root == "" {
+		return
+	}
+	p, dir := c.start(t, def)
+	disturb(t, p, readTree(t, dir), func(name string, content []byte) { write(t, filepath.Join(dir, name), content) })
+}
+
+// ImpossibleReplies changes the numbers in what a service answers, as the conformance test does with the kernel's files. The pages
+// are by name, and set replaces one.
+func ImpossibleReplies(t *testing.T, def plugins.Definition, config string, pages map[string]string, set func(name, page string)) {
+	t.Helper()
+	intact := map[string][]byte{}
+	for name, page := range pages {
+		intact[name] = []byte(page)
+	}
+	disturb(t, Start(t, def, config, Env(def.Name(), "")), intact, func(name string, page []byte) { set(name, string(page)) })
+}
+
+// disturb changes numbers of what an input reads for one gather, and puts them back. Nothing that cannot be may be
+// gathered meanwhile. Afterwards all counters are where they were, or where they would have got: no rate may say otherwise.
+func disturb(t *testing.T, p *Probe, intact map[string][]byte, set func(name string, content []byte)) {
+	random := rand.New(rand.NewPCG(2, uint64(len(intact))))
+	second, samples := 0.0, 0
+	gather := func() *telemetry.Batch {
+		second += 10
+		b, _ := p.Batch(second)
+		samples = max(samples, b.Len())
+		return b
+	}
+	gather()
+	usual := rates(gather())
+	for _, r := range readings() {
+		for _, share := range shares {
+			what := &prefixed{t, "numbers " + r.name + ", one of " + strconv.Itoa(share) + ": "}
+			gather()
+			changed := r.change(random, intact, share)
+			for name, content := range changed {
+				set(name, content)
+			}
+			checkPossible(what, gather())
+			for name := range changed {
+				set(name, intact[name])
+			}
+			after := gather()
+			checkPossible(what, after)
+			checkRates(what, after, usual)
+		}
+	}
+	t.Logf("%d samples in a gather", samples)
+}
+
+// change returns the files of a tree in which numbers were changed.
+func (r reading) change(random *rand.Rand, tree map[string][]byte, share int) map[string][]byte {
+	changed := map[string][]byte{}
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		content := numbers.ReplaceAllFunc(tree[name], func(number []byte) []byte {
+			switch {
+			case random.IntN(share) > 0:
+				return number
+			case bytes.ContainsAny(number, "abcdef") && len(number) == 8:
+				return []byte("ffffffff")
+			}
+			return []byte(r.of(string(number)))
+		})
+		if !bytes.Equal(content, tree[name]) {
+			changed[name] = content
+		}
+	}
+	return changed
+}
+
+// rates returns the rates of a batch. Most trees stand still, so that they are 0.
+func rates(b *telemetry.Batch) map[string]float64 {
+	all := map[string]float64{}
+	for i := range b.Len() {
+		if s, _, v := b.Sample(i); strings.HasSuffix(s.Name(), "_rate") {
+			all[s.String()] = v
+		}
+	}
+	return all
+}
+
+// checkRates checks that no counter seems to have moved faster than usual, but for what it moved in the gather before.
+func checkRates(t reporter, b *telemetry.Batch, usual map[string]float64) {
+	for id, v := range rates(b) {
+		if v > 3*usual[id] {
+			t.Errorf("%s is %v, but its counter is where it was before it read something else once", id, v)
+		}
+	}
+}
+
+// prefixed says before each error what was done.
+type prefixed struct {
+	*testing.T
+	what string
+}
+
+func (p *prefixed) Errorf(format string, args ...any) {
+	p.T.Helper()
+	p.T.Errorf("%s"+format, append([]any{p.what}, args...)...)
+}

@@ -1,0 +1,106 @@
+package plugintest
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// Possible checks that a batch has nothing that cannot be: values outside what their unit or series allows, parts that exceed
+// their whole, two samples of one series.
+func Possible(tb testing.TB, b *telemetry.Batch) {
+	tb.Helper()
+	checkPossible(tb, b)
+}
+
+func checkPossible(t reporter, b *telemetry.Batch) {
+	checkValues(t, b)
+	checkParts(t, b)
+	checkOnce(t, b)
+}
+
+// checkOnce checks that no series has two samples.
+func checkOnce(t reporter, b *telemetry.Batch) {
+	series := map[string]bool{}
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		id := s.String()
+		if series[id] {
+			t.Errorf("%s appears twice in one batch", id)
+		}
+		series[id] = true
+	}
+}
+
+// checkValues checks each value by itself.
+func checkValues(t reporter, b *telemetry.Batch) {
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		if why := impossible(s, v); why != "" {
+			t.Errorf("%s is %v: %s", s, v, why)
+		}
+	}
+}
+
+// impossible says why a series cannot have a value, or "". It does not ask [telemetry.Unit.Bounds], which it is there to
+// check. A series whose declared bounds are wider than here has them for a reason, which is in the input's code.
+func impossible(s *telemetry.Series, v float64) string {
+	most, least := 0x1p63, -0x1p63
+	switch s.Unit() {
+	case telemetry.Percent:
+		least, most = 0, 100
+	case telemetry.Celsius:
+		least, most = -273.15, 1000
+	case telemetry.Bits:
+		least, most = 0, 0x1p66
+	case telemetry.Bytes, telemetry.Packets, telemetry.Operations, telemetry.Pages, telemetry.Hertz, telemetry.RPM, telemetry.Joules:
+		least = 0
+	}
+	if s.Kind() == telemetry.Counter || strings.HasSuffix(string(s.Unit()), "per_second") {
+		least = 0
+	}
+	declared := s.Bounds()
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "not a number"
+	case v < 0 && strings.HasSuffix(s.Name(), "_rate"):
+		return "a negative rate"
+	case v > most && declared.Most <= most:
+		return "too large"
+	case v < least && declared.Least >= least:
+		return "too small"
+	case v < declared.Least || v > declared.Most:
+		return "outside the declared bounds"
+	}
+	return ""
+}
+
+// checkParts checks that what is called free, used or available is not more than what is called total.
+func checkParts(t reporter, b *telemetry.Batch) {
+	type thing struct{ name, instance string }
+	of := func(s *telemetry.Series, name string) thing {
+		k := thing{name: name}
+		for _, l := range s.Instance() {
+			k.instance += l.Key + "=" + l.Value + "\x00"
+		}
+		return k
+	}
+	totals := map[thing]float64{}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		if name, ok := strings.CutSuffix(s.Name(), "_total"); ok && s.Kind() == telemetry.Gauge {
+			totals[of(s, name)] = v
+		}
+	}
+	for i := range b.Len() {
+		s, _, v := b.Sample(i)
+		for _, suffix := range []string{"_free", "_used", "_available"} {
+			name, isPart := strings.CutSuffix(s.Name(), suffix)
+			if total, ok := totals[of(s, name)]; isPart && ok && v > total {
+				t.Errorf("%s is %v, more than the total of %v", s, v, total)
+			}
+		}
+	}
+}
