@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/config"
@@ -65,9 +62,9 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	if err != nil {
 		return fail(err)
 	}
-	screen := newScreen(a.Stdout, f.plain || !isTerminal(a.Stdout))
+	screen := newScreen(a.rawOut, f.plain || !isTerminal(a.Stdout))
 	screen.passwordFile = f.access.passwordFile
-	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.Stderr), cfg, debug), a.Stdout)
+	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.rawErr), cfg, debug), a.rawOut)
 	if err != nil {
 		return fail(err)
 	}
@@ -129,21 +126,6 @@ func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server,
 		}
 		screen.draw(latest, server.Stats())
 	}
-}
-
-// isTerminal says whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	f, ok := file(w)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// file returns the file that w writes to, if it does.
-func file(w io.Writer) (*os.File, bool) {
-	if wrapped, ok := w.(interface{ Unwrap() io.Writer }); ok {
-		w = wrapped.Unwrap()
-	}
-	f, ok := w.(*os.File)
-	return f, ok
 }
 
 // redisCLI is the command that talks to an address.

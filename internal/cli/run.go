@@ -33,8 +33,8 @@ func (a *App) run(ctx context.Context, c common) error {
 	if cfg.Once {
 		return a.once(ctx, c, onceFlags{write: true, quiet: true})
 	}
-	log := newLog(a.Stderr, cfg, c.debug)
-	ac, err := a.assemble(cfg, log, a.Stdout)
+	log := newLog(a.rawErr, cfg, c.debug)
+	ac, err := a.assemble(cfg, log, a.rawOut)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
