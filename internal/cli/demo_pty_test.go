@@ -64,10 +64,15 @@ func resizeTerminal(t *testing.T, pty *os.File, width, height int) {
 // startDemo runs the demo on a terminal of 80×24.
 func startDemo(t *testing.T, env ...string) *demoOnTerminal {
 	t.Helper()
+	return startOnTerminal(t, exec.Command(os.Args[0], "demo", "--redis", "127.0.0.1:0", "--interval", "100ms"), env...)
+}
+
+func startOnTerminal(t *testing.T, cmd *exec.Cmd, env ...string) *demoOnTerminal {
+	t.Helper()
 	d := &demoOnTerminal{t: t, screen: newEmulator(80, 24), changed: make(chan struct{}, 1), exited: make(chan error, 1)}
 	d.pty, d.tty = openTerminal(t, 80, 24)
 	d.before = d.termios()
-	d.cmd = exec.Command(os.Args[0], "demo", "--redis", "127.0.0.1:0", "--interval", "100ms")
+	d.cmd = cmd
 	d.cmd.Env = append(append(os.Environ(), "RTC_TEST_BE_RTCOLLECTOR=1", "TERM=xterm", "NO_COLOR="), env...)
 	d.cmd.Stdin, d.cmd.Stdout, d.cmd.Stderr = d.tty, d.tty, d.tty
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -199,8 +204,25 @@ func (d *demoOnTerminal) screenText() string {
 	return d.screen.String()
 }
 
-// TestDemoIsStopped: while the demo is stopped, the terminal is the shell's. Here is no shell, so that Ctrl-Z stops
-// nothing; the terminal is given back and taken again all the same.
+// TestDemoUnderAShell stops the demo with Ctrl-Z: the shell finds the terminal as it was, and continues the demo.
+func TestDemoUnderAShell(t *testing.T) {
+	d := startOnTerminal(t, exec.Command("sh", "-c", `set -m; "$0" demo --redis 127.0.0.1:0 --interval 100ms; echo STOPPED; stty -a; fg`, os.Args[0]))
+	d.waitForTable()
+	d.typeKeys("\x1a")
+	d.waitUntil("the table again", func(e *emulator, text string) bool { return e.entered == 2 && strings.Contains(text, "q ends.") })
+	d.typeKeys("q")
+	d.checkEnd()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, stopped, _ := strings.Cut(d.raw.String(), mainScreen)
+	stopped, _, _ = strings.Cut(stopped, altScreen)
+	if !strings.Contains(stopped, "STOPPED") || !strings.Contains(stopped, " icanon") || !strings.Contains(stopped, " echo ") {
+		t.Errorf("while it was stopped: %q", stopped)
+	}
+}
+
+// TestDemoIsStopped: there is no shell that could continue the demo, so that Ctrl-Z stops nothing. The terminal is given
+// back and taken again all the same.
 func TestDemoIsStopped(t *testing.T) {
 	d := startDemo(t)
 	d.waitForTable()

@@ -63,7 +63,6 @@ func TestHostileNames(t *testing.T) {
 		"once --write":      {"once", "--write", "--config", good},
 		"once --format":     {"once", "--format", evil, "--config", good},
 		"--once":            {"--once", "--config", good},
-		"run":               {"run", "--config", text},
 		"run, debug":        {"run", "-d", "--config", text},
 		"run, logs in json": {"run", "-d", "--config", asJSON},
 		"logs":              {"logs", "--redis", redis},

@@ -133,7 +133,7 @@ func (s *screen) leaveOnPanic() {
 
 // summarize says at the end what there was.
 func (s *screen) summarize() {
-	fmt.Fprintf(s.w, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml, then rtcollector run --config config.yaml\n",
+	fmt.Fprintf(s.w, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml\n                     rtcollector run --config config.yaml\n",
 		s.last.Samples, s.last.Series, time.Since(s.began).Round(time.Second))
 }
 

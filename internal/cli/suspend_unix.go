@@ -7,12 +7,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// notStopped is when a process that asked to be stopped concludes that nobody can: its session has no shell with job
-// control.
-const notStopped = 200 * time.Millisecond
+// hasJobControl reports whether there is a shell that can continue a stopped process: it made a process group for us. A
+// process that is in the group of its session's leader (the command of a container or of a new window) would be stopped
+// for ever. It has to be SIGSTOP, which is not held back by the kernel in that case: once SIGTSTP was caught, Go's
+// runtime never gives it back its default action.
+func hasJobControl() bool {
+	session, err := unix.Getsid(0)
+	return err == nil && session != syscall.Getpgrp()
+}
 
 // suspendable gives the terminal back while the process is stopped (Ctrl-Z, SIGTSTP), and takes it again afterwards, also
 // after a SIGSTOP, which nobody can see. It returns the function for Ctrl-Z. It works until ctx is done.
@@ -30,13 +36,10 @@ func (s *screen) suspendable(ctx context.Context) (suspend func()) {
 				return
 			case <-stop:
 				s.leave()
-				signal.Reset(syscall.SIGTSTP)
-				_ = syscall.Kill(0, syscall.SIGTSTP) // all processes of the pipeline, as Ctrl-Z does
-				select {
-				case <-resumed:
-				case <-time.After(notStopped):
+				if hasJobControl() {
+					_ = syscall.Kill(0, syscall.SIGSTOP) // all processes of the pipeline, as Ctrl-Z does
+					<-resumed
 				}
-				signal.Notify(stop, syscall.SIGTSTP)
 			case <-resumed:
 				s.leave()
 			}
