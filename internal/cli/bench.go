@@ -20,7 +20,7 @@ func (a *App) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what your Redis takes through this agent, against the same server's raw ceiling",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Redis.URL = secrets.Literal(url)
 			return a.bench(cmd.Context(), o, asJSON)

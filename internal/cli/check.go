@@ -22,8 +22,8 @@ func (a *App) checkCommand(c *common) *cobra.Command {
 	var connect bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration; with --connect also try every input and output once",
-		Args:  cobra.NoArgs,
+		Short: "Check the configuration and what it refers to here; with --connect also try every input and output once",
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), *c, connect) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
@@ -31,7 +31,9 @@ func (a *App) checkCommand(c *common) *cobra.Command {
 }
 
 func (a *App) check(ctx context.Context, c common, connect bool) error {
-	cfg, path, err := a.load(ctx, c.config)
+	env := a.configEnv()
+	env.CheckSecrets = true // those of stores that need a network are tried with --connect
+	cfg, path, err := a.loadWith(ctx, c.config, env)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (a *App) root() *cobra.Command {
 To see it work without a Redis:          rtcollector demo
 To run it with a configuration:          rtcollector run --config config.yaml
 To see what a configuration would give:  rtcollector once`,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -125,6 +125,7 @@ To see what a configuration would give:  rtcollector once`,
 			return a.run(cmd.Context(), c)
 		},
 	}
+	root.SetFlagErrorFunc(suggestFlag)
 	root.PersistentFlags().StringVar(&c.config, "config", "", "configuration `file`; default: "+defaultPlaces)
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings, sizes and fills")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")

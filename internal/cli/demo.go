@@ -33,7 +33,7 @@ func (a *App) demoCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show this host's numbers: embedded Redis, every input, a live table; needs no configuration",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f, c.debug) },
 	}
 	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")

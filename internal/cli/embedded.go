@@ -19,7 +19,7 @@ func (a *App) embeddedCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "embedded",
 		Short: "Run the embedded Redis with TimeSeries alone, in memory",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.embedded(cmd.Context(), listen, who, keep, c.debug)
 		},

@@ -70,6 +70,7 @@ func TestExitCodes(t *testing.T) {
 	wrong := writeConfig(t, "inputs: [nope]\noutputs: [stdout]\n")
 	good := writeConfig(t, "inputs: []\noutputs: [stdout]\n")
 	unreachable := writeConfig(t, "inputs: []\noutputs: [redistimeseries: {port: 1}]\n")
+	unset := writeConfig(t, "inputs: []\noutputs: [{stdout: {}}, {redistimeseries: {port: 1, password: 'secret:not/there'}}]\n")
 	for _, tc := range []struct {
 		args string
 		want int
@@ -84,6 +85,24 @@ func TestExitCodes(t *testing.T) {
 		{"check --config nope.yaml", 2},
 		{"check --confg x", 2},
 		{"chekc", 2},
+		{"plugins", 0},
+		{"plugins lst", 2},
+		{"plugins list x", 2},
+		{"plugins show", 2},
+		{"check " + good, 2},
+		{"logs --folow", 2},
+		{"once --format xml --config " + good, 2},
+		{"bench --series x", 2},
+		{"demo --interval 1ns", 2},
+		{"demo --redis 127.0.0.1:99999", 1},
+		{"embedded --listen 127.0.0.1:99999", 1},
+		{"embedded --listen 0.0.0.0:0", 2},
+		{"embedded --password-file nope", 2},
+		{"check --config " + t.TempDir(), 2},
+		{"check --config " + unset, 2},
+		{"once --write --config " + unset, 1},
+		{"logs --redis 127.0.0.1:1", 1},
+		{"logs --since yesterday", 2},
 		{"plugins show nope", 2},
 		{"check --connect --config " + unreachable, 1},
 		{"once --write --config " + unreachable, 1},

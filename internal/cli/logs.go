@@ -54,7 +54,7 @@ func (a *App) logsCommand(c *common) *cobra.Command {
   rtcollector logs --words refused,conn* -n 20          the last 20 lines with these words
 
 Where Redis is says the output redissearch of the configuration, or --redis.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.logs(cmd.Context(), *c, f) },
 	}
 	flags := cmd.Flags()

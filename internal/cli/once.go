@@ -34,7 +34,7 @@ func (a *App) onceCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Gather every input once, print what there is, and say whether anything failed",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.format.UnmarshalScalar(format); err != nil {
 				return fmt.Errorf("--format %w, not %q", err, format)
