@@ -59,8 +59,6 @@ func TestHostileNames(t *testing.T) {
 		"check of mistakes": {"check", "--config", wrong},
 		"once":              {"once", "--config", good},
 		"once json":         {"once", "--format", "json", "--config", good},
-		"once ts.add":       {"once", "--format", "ts.add", "--config", good},
-		"once --write":      {"once", "--write", "--config", good},
 		"once --format":     {"once", "--format", evil, "--config", good},
 		"--once":            {"--once", "--config", good},
 		"run, debug":        {"run", "-d", "--config", text},
