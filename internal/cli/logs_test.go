@@ -256,8 +256,8 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// FuzzAppendVisible: whatever stands in a message, a terminal gets none of its control characters.
-func FuzzAppendVisible(f *testing.F) {
+// FuzzAppendLine: whatever stands in a message, a terminal gets none of its control characters.
+func FuzzAppendLine(f *testing.F) {
 	for _, s := range []string{"a", "\x1b]0;title\x07", "\xff\x9b31m", "\u009b31m", "\u202e", "ünd\t"} {
 		f.Add(s)
 	}
