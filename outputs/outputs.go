@@ -56,7 +56,7 @@ type Env struct {
 	Instance string       // a few random characters: tells this process from every other agent, for the IDs of events
 	Log      *slog.Logger // carries the output's ID already
 	Secrets  secrets.Resolver
-	Stdout   io.Writer // where an output that prints, prints
+	Stdout   io.Writer // where an output that prints, prints; it must escape what it prints (internal/terminal)
 }
 
 // Options are the keys that every output understands beside its own.

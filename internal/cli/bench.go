@@ -9,6 +9,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/bench"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -19,7 +20,7 @@ func (a *App) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what your Redis takes through this agent, against the same server's raw ceiling",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Redis.URL = secrets.Literal(url)
 			return a.bench(cmd.Context(), o, asJSON)
@@ -36,18 +37,18 @@ func (a *App) bench(ctx context.Context, o bench.Options, asJSON bool) error {
 	progress := func(string, int, int) {}
 	if isTerminal(a.Stderr) {
 		progress = func(stage string, done, total int) {
-			fmt.Fprintf(a.Stderr, "\r%-40s %3d%%\x1b[K", stage, 100*done/max(1, total))
+			fmt.Fprintf(a.rawErr, "\r%-40s %3d%%\x1b[K", stage, 100*done/max(1, total))
 		}
 	}
 	r, err := bench.Run(ctx, o, progress)
 	if isTerminal(a.Stderr) {
-		fmt.Fprint(a.Stderr, "\r\x1b[K")
+		fmt.Fprint(a.rawErr, "\r\x1b[K")
 	}
 	if err != nil {
 		return fail(err)
 	}
 	if asJSON {
-		enc := json.NewEncoder(a.Stdout)
+		enc := json.NewEncoder(terminal.NewWriter(a.rawOut, terminal.JSON))
 		enc.SetIndent("", "  ")
 		return fail(enc.Encode(r))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
@@ -21,8 +22,8 @@ func (a *App) checkCommand(c *common) *cobra.Command {
 	var connect bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration; with --connect also try every input and output once",
-		Args:  cobra.NoArgs,
+		Short: "Check the configuration and what it refers to here; with --connect also try every input and output once",
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), *c, connect) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
@@ -30,19 +31,21 @@ func (a *App) checkCommand(c *common) *cobra.Command {
 }
 
 func (a *App) check(ctx context.Context, c common, connect bool) error {
-	cfg, path, err := a.load(ctx, c.config)
+	env := a.configEnv()
+	env.CheckSecrets = true // those of stores that need a network are tried with --connect
+	cfg, path, err := a.loadWith(ctx, c.config, env)
 	if err != nil {
 		return err
 	}
 	cfg.IncludeIdleCounters()
-	ac, err := a.assemble(cfg, newLog(a.Stderr, cfg, c.debug), a.Stdout)
+	ac, err := a.assemble(cfg, newLog(a.rawErr, cfg, c.debug), a.rawOut)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
-		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), hostname(cfg))
+		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
 	for _, id := range ac.Unclaimed() {
-		fmt.Fprintf(a.Stdout, "warning: %s: no output takes its events, they would be dropped; add redissearch or redis_streams to outputs\n", id)
+		fmt.Fprintf(a.Stdout, "warning: %s: no output takes its events, they would be dropped; add redissearch or redis_streams to outputs\n", terminal.Line(id))
 	}
 	if !connect {
 		a.showMemory(ac, oneSeries(cfg), "a series")
@@ -92,7 +95,7 @@ func (a *App) showMemory(ac agent.Config, series []*telemetry.Series, whose stri
 		if size.PerDay > 0 {
 			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, for there is no retention", o.ID, whose, sizeText(size.Full), sizeText(size.PerDay))
 		}
-		fmt.Fprintln(a.Stdout, text)
+		fmt.Fprintln(a.Stdout, terminal.Line(text))
 	}
 }
 
@@ -125,15 +128,15 @@ func (a *App) checkOutput(ctx context.Context, o agent.Output, series []*telemet
 		err = errors.Join(err, errors.New(text))
 	}
 	if err = errors.Join(err, o.Output.Close()); err != nil {
-		fmt.Fprintf(a.Stdout, "%s  FAILED\n", o.ID)
+		fmt.Fprintf(a.Stdout, "%s  FAILED\n", terminal.Line(o.ID))
 	} else {
-		fmt.Fprintf(a.Stdout, "%s  ok\n", o.ID)
+		fmt.Fprintf(a.Stdout, "%s  ok\n", terminal.Line(o.ID))
 	}
 	for _, text := range found.Notes {
-		fmt.Fprintf(a.Stdout, "  %s\n", text)
+		fmt.Fprintf(a.Stdout, "  %s\n", terminal.Line(text))
 	}
 	for _, text := range found.Warnings {
-		fmt.Fprintf(a.Stdout, "  warning: %s\n", text)
+		fmt.Fprintf(a.Stdout, "  warning: %s\n", terminal.Line(text))
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -34,32 +35,44 @@ type App struct {
 	GOOS           string
 
 	hidden *secrets.Hidden // what came from secret stores and is not printed
+
+	out              *outputStream    // below the other writers to stdout
+	textOut, textErr *terminal.Writer // what escapes, below Stdout and Stderr
+	rawOut, rawErr   io.Writer        // redacted, not escaped: see openStreams
 }
 
 // Main runs one command until it ends or ctx is done, and returns the exit code.
 func Main(ctx context.Context, args []string, app App) int {
 	app.hidden = &secrets.Hidden{}
-	app.Stdout, app.Stderr = app.hidden.Writer(app.Stdout), app.hidden.Writer(app.Stderr)
-	root := app.root()
+	app.openStreams()
+	return app.closeStreams(app.execute(ctx, args))
+}
+
+// execute runs one command, prints its error and returns the exit code.
+func (a *App) execute(ctx context.Context, args []string) int {
+	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(app.Stdout)
-	root.SetErr(app.Stderr)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	if err == nil || isReaderGone(err) {
 		return 0
 	}
+	if isOutputError(err) {
+		return exitFailed // closeStreams prints the error
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(app.Stderr, "interrupted")
+		fmt.Fprintln(a.Stderr, "interrupted")
 		return ExitInterrupted
 	}
 	var failed *failure
 	if errors.As(err, &failed) {
 		if failed.err != nil {
-			fmt.Fprintln(app.Stderr, failed.err)
+			fmt.Fprintln(a.Stderr, failed.err)
 		}
 		return failed.code
 	}
-	fmt.Fprintf(app.Stderr, "rtcollector: %v\nTry \"rtcollector --help\".\n", err)
+	fmt.Fprintf(a.Stderr, "rtcollector: %v\nTry \"rtcollector --help\".\n", err)
 	return exitUsage
 }
 
@@ -96,7 +109,7 @@ func (a *App) root() *cobra.Command {
 To see it work without a Redis:          rtcollector demo
 To run it with a configuration:          rtcollector run --config config.yaml
 To see what a configuration would give:  rtcollector once`,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,6 +125,7 @@ To see what a configuration would give:  rtcollector once`,
 			return a.run(cmd.Context(), c)
 		},
 	}
+	root.SetFlagErrorFunc(suggestFlag)
 	root.PersistentFlags().StringVar(&c.config, "config", "", "configuration `file`; default: "+defaultPlaces)
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings, sizes and fills")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")

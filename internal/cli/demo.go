@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/config"
@@ -36,12 +33,12 @@ func (a *App) demoCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show this host's numbers: embedded Redis, every input, a live table; needs no configuration",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f, c.debug) },
 	}
 	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")
 	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "between two gathers")
-	cmd.Flags().DurationVar(&f.lasts, "for", 0, "stop after this `duration`; 0: run until Ctrl-C")
+	cmd.Flags().DurationVar(&f.lasts, "for", 0, "stop after this `duration`; 0: run until q or Ctrl-C")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of a live table")
 	f.access.add(cmd)
 	return cmd
@@ -65,9 +62,9 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	if err != nil {
 		return fail(err)
 	}
-	screen := newScreen(a.Stdout, f.plain || !isTerminal(a.Stdout))
+	screen := newScreen(a.rawOut, f.plain || !a.canDraw())
 	screen.passwordFile = f.access.passwordFile
-	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.Stderr), cfg, debug), a.Stdout)
+	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.rawErr), cfg, debug), a.rawOut)
 	if err != nil {
 		return fail(err)
 	}
@@ -76,13 +73,44 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.lasts)
 	defer cancel()
-	screen.begin(hostname(cfg), server.Addr())
-	defer screen.end()
 	running := make(chan error, 1)
-	go func() { running <- agent.New(ac).Run(ctx) }()
-	showErr := a.show(ctx, screen, server, hostname(cfg), f.interval)
-	cancel() // the table may have failed: then the agent has no reason to go on
-	return fail(errors.Join(showErr, <-running))
+	showErr := a.runDemo(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
+		defer screen.leaveOnPanic()
+		running <- agent.New(ac).Run(ctx)
+	})
+	err = errors.Join(showErr, <-running)
+	screen.summarize()
+	return fail(err)
+}
+
+// runDemo shows the table while run works, until a key, a signal or the time ends the demo. The terminal is given back
+// before run has ended: that may take seconds, and a second signal ends the process at once.
+func (a *App) runDemo(ctx context.Context, cancel func(), s *screen, server *embedded.Server, host string, every time.Duration, run func(context.Context)) error {
+	defer cancel() // the table may have failed: then there is no reason to go on
+	defer s.leave()
+	suspend := func() {}
+	if !s.plain {
+		s.keys = keyboard()
+		suspend = s.suspendable(ctx)
+	}
+	go run(ctx)
+	if err := s.begin(host, server.Addr()); err != nil {
+		return err
+	}
+	if s.keys != nil {
+		go func() {
+			defer s.leaveOnPanic()
+			readKeys(s.keys, cancel, suspend)
+		}()
+	}
+	return a.show(ctx, s, server, host, every)
+}
+
+// canDraw reports whether stdout is a terminal that understands more than lines, and whose user wants more.
+func (a *App) canDraw() bool {
+	kind, _ := a.Getenv("TERM")
+	no, _ := a.Getenv("NO_COLOR")
+	return isTerminal(a.Stdout) && kind != "dumb" && no == ""
 }
 
 // demoConfig is a configuration as a user would write it: every input that exists here, and the embedded server.
@@ -127,23 +155,10 @@ func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server,
 		if err != nil {
 			return fmt.Errorf("read %s: %w", server.Addr(), err)
 		}
-		screen.draw(latest, server.Stats())
+		if err := screen.draw(latest, server.Stats()); err != nil {
+			return err
+		}
 	}
-}
-
-// isTerminal says whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	f, ok := file(w)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// file returns the file that w writes to, if it does.
-func file(w io.Writer) (*os.File, bool) {
-	if wrapped, ok := w.(interface{ Unwrap() io.Writer }); ok {
-		w = wrapped.Unwrap()
-	}
-	f, ok := w.(*os.File)
-	return f, ok
 }
 
 // redisCLI is the command that talks to an address.

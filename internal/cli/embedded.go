@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,7 +19,7 @@ func (a *App) embeddedCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "embedded",
 		Short: "Run the embedded Redis with TimeSeries alone, in memory",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.embedded(cmd.Context(), listen, who, keep, c.debug)
 		},
@@ -39,8 +40,10 @@ func (a *App) embedded(ctx context.Context, listen string, who access, keep time
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Stdout, "Redis with TimeSeries on %s, in memory only: its data is gone when it stops.\n"+
+	_, err = fmt.Fprintf(a.Stdout, "Redis with TimeSeries on %s, in memory only: its data is gone when it stops.\n"+
 		"Try: %s INFO server\n", server.Addr(), redisCLI(server.Addr()))
-	<-ctx.Done()
-	return fail(server.Close())
+	if err == nil {
+		<-ctx.Done()
+	}
+	return fail(errors.Join(err, server.Close()))
 }

@@ -51,7 +51,7 @@ func TestOnceShowsEvents(t *testing.T) {
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	b.Events = []telemetry.Event{{Time: time.Now(), Message: "something happened"}}
 	var out bytes.Buffer
-	a := App{Stdout: &out}
+	a := App{rawOut: &out}
 	if err := a.print(t.Context(), stdout.JSON, []*telemetry.Batch{b}); err != nil || !strings.Contains(out.String(), `"message":"something happened"`) {
 		t.Error(err, out.String())
 	}

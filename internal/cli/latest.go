@@ -76,15 +76,14 @@ func parsePoint(entry any) (name string, p point, ok bool) {
 	return name, p, err == nil && name != ""
 }
 
-// one is the value of a metric without instances, or of one instance.
-// 0 stands for a value that is not there yet.
+// one returns the value of a metric without instances, or of one instance; [missing] when it does not exist yet.
 func (l latest) one(name, instance string) float64 {
 	for _, p := range l[name] {
 		if p.instance == instance {
 			return p.value
 		}
 	}
-	return 0
+	return missing
 }
 
 // instances are the instances of a metric, sorted.

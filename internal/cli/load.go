@@ -63,13 +63,17 @@ func (a *App) loadPatiently(ctx context.Context, path string) (*config.Config, s
 
 // load finds, reads and checks the configuration. Warnings go to stderr; the error is ready to be returned.
 func (a *App) load(ctx context.Context, path string) (*config.Config, string, error) {
+	return a.loadWith(ctx, path, a.configEnv())
+}
+
+func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*config.Config, string, error) {
 	if path == "" {
 		if path = a.findConfig(); path == "" {
 			return nil, "", &failure{exitUsage, errors.New("no configuration found in " + defaultPlaces +
 				"; name one with --config, or see it work without one: rtcollector demo")}
 		}
 	}
-	cfg, err := config.Load(ctx, path, a.configEnv())
+	cfg, err := config.Load(ctx, path, env)
 	var problems conf.Problems
 	switch {
 	case secrets.IsUnavailable(err):

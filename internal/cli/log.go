@@ -11,9 +11,10 @@ import (
 	"sync"
 
 	"github.com/rtcollector/rtcollector/internal/config"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// newLog returns the logger that a configuration asks for.
+// newLog returns the logger that a configuration asks for. It escapes what it writes to w.
 func newLog(w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
 	return newLogFrom(slog.LevelInfo, w, cfg, debug)
 }
@@ -24,9 +25,9 @@ func newLogFrom(level slog.Level, w io.Writer, cfg *config.Config, debug bool) *
 		level = slog.LevelDebug
 	}
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
+		return slog.New(slog.NewJSONHandler(terminal.NewWriter(w, terminal.JSON), &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
 	}
-	return slog.New(newConsole(w, level))
+	return slog.New(newConsole(terminal.NewWriter(w, terminal.Text), level))
 }
 
 // readable writes durations in JSON as they are written elsewhere: "1.5s", not nanoseconds.

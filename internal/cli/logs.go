@@ -10,7 +10,6 @@ import (
 	"math"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +18,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
@@ -54,7 +54,7 @@ func (a *App) logsCommand(c *common) *cobra.Command {
   rtcollector logs --words refused,conn* -n 20          the last 20 lines with these words
 
 Where Redis is says the output redissearch of the configuration, or --redis.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.logs(cmd.Context(), *c, f) },
 	}
 	flags := cmd.Flags()
@@ -99,8 +99,8 @@ func (a *App) logs(ctx context.Context, c common, f logsFlags) error {
 		err = p.follow(ctx, reader, q, a.Stderr)
 	}
 	err = errors.Join(err, finish())
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) { // the reader has seen enough
-		return nil
+	if isOutputError(err) {
+		return err
 	}
 	if err == nil && p.lines == 0 && !f.follow {
 		fmt.Fprintln(a.Stderr, "no lines")
@@ -150,7 +150,7 @@ func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader ou
 	var known []string
 	for slot, o := range cfg.Outputs {
 		live, err := o.Built.New(outputs.Env{ID: o.ID, Slot: slot, Host: hostname(cfg), Instance: instance(),
-			Log: slog.New(slog.DiscardHandler), Secrets: cfg.Secrets, Stdout: a.Stdout})
+			Log: slog.New(slog.DiscardHandler), Secrets: cfg.Secrets, Stdout: a.rawOut})
 		if err != nil {
 			return nil, nil, fail(fmt.Errorf("output %s: %w", o.ID, err))
 		}
@@ -225,7 +225,7 @@ func (p *printer) print(e outputs.FoundEvent) error {
 	p.lines++
 	var line []byte
 	if p.json {
-		line = append(e.Document.AppendJSON(nil), '\n')
+		line = append(terminal.JSON.Append(nil, e.Document.AppendJSON(nil)), '\n')
 	} else {
 		line = p.line(e.Document)
 	}
@@ -236,7 +236,7 @@ func (p *printer) print(e outputs.FoundEvent) error {
 // pager returns where lines go, and what waits until they were read: $PAGER or less if a person looks at a terminal.
 func (a *App) pager(f logsFlags) (w io.Writer, finish func() error) {
 	if f.noPager || f.follow || f.json || !isTerminal(a.Stdout) || !term.IsTerminal(int(os.Stdin.Fd())) {
-		return a.Stdout, func() error { return nil }
+		return a.rawOut, func() error { return nil }
 	}
 	return a.startPager()
 }

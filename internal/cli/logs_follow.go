@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"syscall"
 	"time"
 
 	"github.com/rtcollector/rtcollector/outputs"
@@ -93,7 +91,7 @@ func (p *printer) follow(ctx context.Context, r outputs.EventReader, q outputs.E
 			said = ""
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, syscall.EPIPE):
+		case isOutputError(err):
 			return err
 		case err.Error() != said:
 			said = err.Error()

@@ -15,6 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
@@ -255,13 +256,13 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// FuzzAppendVisible: whatever stands in a message, a terminal gets none of its control characters.
-func FuzzAppendVisible(f *testing.F) {
+// FuzzAppendLine: whatever stands in a message, a terminal gets none of its control characters.
+func FuzzAppendLine(f *testing.F) {
 	for _, s := range []string{"a", "\x1b]0;title\x07", "\xff\x9b31m", "\u009b31m", "\u202e", "ünd\t"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, r := range string(appendVisible(nil, text)) {
+		for _, r := range string(terminal.AppendLine(nil, text)) {
 			if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\ufffd' && !strings.ContainsRune(text, r) {
 				t.Errorf("%q contains %U", text, r)
 			}

@@ -5,12 +5,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
 // Colours of lines: ECMA-48, SGR.
@@ -47,11 +46,11 @@ func (p *printer) line(d eventdoc.Document) []byte {
 	buf := time.UnixMilli(d.Number(eventdoc.Timestamp)).In(p.zone).AppendFormat(nil, "2006-01-02 15:04:05.000")
 	for _, name := range []string{eventdoc.Host, eventdoc.App} {
 		if text := d.Text(name); text != "" {
-			buf = appendVisible(append(buf, ' '), text)
+			buf = terminal.AppendLine(append(buf, ' '), text)
 		}
 	}
 	if proc := d.Text(eventdoc.Proc); proc != "" {
-		buf = append(appendVisible(append(buf, '['), proc), ']')
+		buf = append(terminal.AppendLine(append(buf, '['), proc), ']')
 	}
 	buf = append(append(append(buf, ' '), severity.String()...), ": "...)
 	c := ""
@@ -68,13 +67,13 @@ func (p *printer) line(d eventdoc.Document) []byte {
 	return append(buf, '\n')
 }
 
-// appendMessage appends a message, its further lines behind a bar: none of them can pass for a line of its own.
+// appendMessage appends a message, with a bar before its further lines: none of them can pass for a line of its own.
 func appendMessage(buf []byte, text string) []byte {
 	for i, line := range strings.Split(text, "\n") {
 		if i > 0 {
 			buf = append(buf, "\n    | "...)
 		}
-		buf = appendVisible(buf, strings.TrimSuffix(line, "\r"))
+		buf = terminal.AppendLine(buf, strings.TrimSuffix(line, "\r"))
 	}
 	return buf
 }
@@ -85,34 +84,12 @@ func appendFields(buf []byte, d eventdoc.Document) []byte {
 		case eventdoc.Timestamp, eventdoc.Severity, eventdoc.Level, eventdoc.Host, eventdoc.App, eventdoc.Proc, eventdoc.Message:
 			continue
 		}
-		buf = append(appendVisible(append(buf, ' '), v.Name), '=')
+		buf = append(terminal.AppendLine(append(buf, ' '), v.Name), '=')
 		if v.Numeric {
 			buf = strconv.AppendInt(buf, v.Number, 10)
 		} else {
-			buf = appendVisible(buf, strconv.Quote(v.Text))
+			buf = terminal.AppendLine(buf, strconv.Quote(v.Text))
 		}
-	}
-	return buf
-}
-
-// appendVisible appends a text with what a terminal would obey written out: control characters, those of C1 too, and
-// what turns the direction of writing.
-func appendVisible(buf []byte, text string) []byte {
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			buf = fmt.Appendf(buf, `\x%02x`, text[i])
-		case r == '\t':
-			buf = append(buf, '\t')
-		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0:
-			buf = fmt.Appendf(buf, `\x%02x`, r)
-		case unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029':
-			buf = fmt.Appendf(buf, `\u%04x`, r)
-		default:
-			buf = append(buf, text[i:i+size]...)
-		}
-		i += size
 	}
 	return buf
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/config"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/stdout"
 )
@@ -33,7 +34,7 @@ func (a *App) onceCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Gather every input once, print what there is, and say whether anything failed",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.format.UnmarshalScalar(format); err != nil {
 				return fmt.Errorf("--format %w, not %q", err, format)
@@ -53,7 +54,7 @@ func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 		return err
 	}
 	cfg.IncludeIdleCounters()
-	ac, err := a.assemble(cfg, newLog(a.Stderr, cfg, c.debug), a.Stdout)
+	ac, err := a.assemble(cfg, newLog(a.rawErr, cfg, c.debug), a.rawOut)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
@@ -122,7 +123,7 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 		if g.Batch != nil || g.Err != nil {
 			what = contents(g.Batch)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", g.ID, what, g.Took.Round(time.Microsecond), state)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", terminal.Line(g.ID), what, g.Took.Round(time.Microsecond), state)
 	}
 	_ = tw.Flush()
 	return errors.Join(errs...)
@@ -130,7 +131,7 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 
 // print shows samples and events as the output stdout would.
 func (a *App) print(ctx context.Context, format stdout.Format, batches []*telemetry.Batch) error {
-	p, err := stdout.New(outputs.Env{Stdout: a.Stdout}, stdout.Config{Format: format})
+	p, err := stdout.New(outputs.Env{Stdout: a.rawOut}, stdout.Config{Format: format})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // startPager runs $PAGER, or less, and returns where to write for it. Where there is neither, lines are just printed.
-// Ctrl-C is the pager's: it is not ended with us.
+// The caller escapes: our colours must reach the pager. Ctrl-C is for the pager: it does not end with us.
 func (a *App) startPager() (w io.Writer, finish func() error) {
 	direct := func() error { return nil }
 	command, _ := a.Getenv("PAGER")
@@ -22,12 +22,12 @@ func (a *App) startPager() (w io.Writer, finish func() error) {
 	cmd.Stderr = cmd.Stdout
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return a.Stdout, direct
+		return a.rawOut, direct
 	}
 	if err := cmd.Start(); err != nil {
-		return a.Stdout, direct
+		return a.rawOut, direct
 	}
-	return a.hidden.Writer(in), func() error {
+	return a.hidden.Writer(&outputStream{w: in}), func() error {
 		_ = in.Close()
 		return cmd.Wait()
 	}

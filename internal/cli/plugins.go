@@ -45,10 +45,12 @@ func (a *App) pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugins",
 		Short: "List the inputs, outputs and secret stores, show their documentation or a configuration to begin with",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List inputs, outputs and secret stores", Args: cobra.NoArgs,
+			Use: "list", Short: "List inputs, outputs and secret stores", Args: noArguments,
 			Run: func(*cobra.Command, []string) { a.pluginsList() },
 		},
 		&cobra.Command{

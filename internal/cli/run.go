@@ -19,7 +19,7 @@ func (a *App) runCommand(c *common) *cobra.Command {
 		Short: "Run the agent until it is told to stop",
 		Long: `Runs the agent until SIGINT, SIGTERM or SIGHUP; then it writes out what it holds and ends. It does not read its configuration
 again: restart it for that. Passwords, certificates and secrets are looked up for every connection.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), *c) },
 	}
 }
@@ -33,8 +33,8 @@ func (a *App) run(ctx context.Context, c common) error {
 	if cfg.Once {
 		return a.once(ctx, c, onceFlags{write: true, quiet: true})
 	}
-	log := newLog(a.Stderr, cfg, c.debug)
-	ac, err := a.assemble(cfg, log, a.Stdout)
+	log := newLog(a.rawErr, cfg, c.debug)
+	ac, err := a.assemble(cfg, log, a.rawOut)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}

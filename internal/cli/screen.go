@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -11,11 +12,12 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
 // screen shows the demo: a table that is drawn over itself on a terminal, one line per refresh elsewhere.
 type screen struct {
-	w     io.Writer
+	w     io.Writer // does not escape: see add
 	plain bool
 	host  string
 	addr  string
@@ -24,24 +26,40 @@ type screen struct {
 
 	passwordFile string // of the embedded Redis; "": it has no password
 	at           time.Time
+	size         func() (width, height int)
+	keys         *os.File // where keys are read from; nil: from nowhere
 
-	mu    sync.Mutex
-	notes []string // the last log lines, shown below the table
+	mu     sync.Mutex
+	notes  []string    // the last log lines, shown below the table
+	active bool        // the terminal is ours
+	saved  *term.State // the terminal's state before it was ours
 }
 
-// Terminal control sequences (ECMA-48).
+// Terminal control sequences (ECMA-48, and xterm's private modes). Lines are cut, and do not wrap if they are cut wrong:
+// a wide character takes two columns.
 const (
-	altScreen  = "\x1b[?1049h\x1b[?25l"
-	mainScreen = "\x1b[?25h\x1b[?1049l"
+	altScreen  = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+	mainScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 	home       = "\x1b[H"
-	eraseLine  = "\x1b[K\r\n"
+	eraseLine  = "\x1b[K"
 	eraseBelow = "\x1b[J"
 )
 
 const maxNotes = 4
 
 func newScreen(w io.Writer, plain bool) *screen {
-	return &screen{w: w, plain: plain, began: time.Now()}
+	return &screen{w: w, plain: plain, began: time.Now(), size: func() (int, int) { return terminalSize(w) }}
+}
+
+// terminalSize returns columns and rows of the terminal that w writes to; 80×24 if it does not say.
+func terminalSize(w io.Writer) (width, height int) {
+	if f, ok := file(w); ok {
+		width, height, _ = term.GetSize(int(f.Fd()))
+	}
+	if width < 1 || height < 1 {
+		return 80, 24
+	}
+	return width, height
 }
 
 // logs returns where log lines go: below the table, or to w where there is none.
@@ -56,92 +74,163 @@ func (s *screen) logs(w io.Writer) io.Writer {
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notes = append(s.notes, strings.TrimSpace(string(p)))
+	line, _, _ := strings.Cut(strings.TrimSpace(string(p)), "\n")
+	s.notes = append(s.notes, line)
 	s.notes = s.notes[max(0, len(s.notes)-maxNotes):]
 	return len(p), nil
 }
 
-func (s *screen) begin(host, addr string) {
+func (s *screen) begin(host, addr string) error {
 	s.host, s.addr = host, addr
 	if s.plain {
-		fmt.Fprintf(s.w, "rtcollector demo: host %s into the embedded Redis on %s (in memory only)\n%s", host, addr, s.hints(""))
-		return
+		_, err := fmt.Fprintf(s.w, "rtcollector demo: host %s into the embedded Redis on %s (in memory only)\n%s\n",
+			terminal.Line(host), terminal.Line(addr), strings.Join(s.hints(true), "\n"))
+		return err
 	}
-	fmt.Fprint(s.w, altScreen)
+	return s.enter()
 }
 
-func (s *screen) end() {
-	if !s.plain {
-		fmt.Fprint(s.w, mainScreen)
+// enter takes the terminal: keys arrive one by one and unseen, and what was on it is kept for [screen.leave].
+func (s *screen) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plain || s.active {
+		return nil
 	}
-	fmt.Fprintf(s.w, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml, then rtcollector run --config config.yaml\n",
+	if s.keys != nil {
+		saved, err := term.MakeRaw(int(s.keys.Fd()))
+		if err != nil {
+			return fmt.Errorf("prepare the terminal: %w", err)
+		}
+		s.saved = saved
+	}
+	s.active = true
+	_, err := io.WriteString(s.w, altScreen)
+	return err
+}
+
+// leave gives the terminal back as it was.
+func (s *screen) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.active {
+		return
+	}
+	s.active = false
+	_, _ = io.WriteString(s.w, mainScreen)
+	if s.saved != nil {
+		_ = term.Restore(int(s.keys.Fd()), s.saved)
+	}
+}
+
+// leaveOnPanic is deferred by every goroutine that runs while the terminal is ours.
+func (s *screen) leaveOnPanic() {
+	if p := recover(); p != nil {
+		s.leave()
+		panic(p)
+	}
+}
+
+// summarize says at the end what there was.
+func (s *screen) summarize() {
+	fmt.Fprintf(s.w, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml\n                     rtcollector run --config config.yaml\n",
 		s.last.Samples, s.last.Series, time.Since(s.began).Round(time.Second))
 }
 
-// hints are commands to try, one a line.
-func (s *screen) hints(indent string) string {
+// hints are commands to try. Long ones need more than 80 columns.
+func (s *screen) hints(long bool) []string {
 	cli := redisCLI(s.addr)
-	password := ""
+	var lines []string
 	if s.passwordFile != "" {
-		password = fmt.Sprintf("%sPassword:  export REDISCLI_AUTH=\"$(cat %s)\"\n", indent, s.passwordFile)
+		lines = append(lines, fmt.Sprintf("Password:  export REDISCLI_AUTH=\"$(cat %s)\"", shellWord(s.passwordFile)))
 	}
-	return password + fmt.Sprintf("%sTry:  %s TS.RANGE %s:mem_used - + AGGREGATION avg 10000\n%s      %s TS.MGET FILTER host=%s core=cpu-total\n",
-		indent, cli, s.host, indent, cli, s.host)
-}
-
-// draw shows the newest values.
-func (s *screen) draw(l latest, stats embedded.Stats) {
-	rate := 0.0
-	if now := time.Now(); !s.at.IsZero() {
-		rate = float64(stats.Samples-s.last.Samples) / now.Sub(s.at).Seconds()
-		s.at = now
-	} else {
-		s.at = now
+	query := " TS.GET " + shellWord(s.host+":mem_used")
+	if long {
+		query = " TS.RANGE " + shellWord(s.host+":mem_used") + " - + AGGREGATION avg 10000"
 	}
-	s.last = stats
-	if s.plain {
-		fmt.Fprintln(s.w, time.Now().Format("15:04:05"), plainLine(l, stats, rate))
-		return
-	}
-	var b bytes.Buffer
-	b.WriteString(home)
-	for _, line := range fit(s.frame(l, rate), s.w) {
-		b.WriteString(line + eraseLine)
-	}
-	b.WriteString(eraseBelow)
-	_, _ = s.w.Write(b.Bytes())
-}
-
-// fit cuts lines to the size of the terminal: one that wraps would shift all below it.
-func fit(lines []string, w io.Writer) []string {
-	f, ok := file(w)
-	if !ok {
-		return lines
-	}
-	width, height, err := term.GetSize(int(f.Fd()))
-	if err != nil || width < 2 || height < 2 {
-		return lines
-	}
-	lines = lines[:min(len(lines), height-1)]
+	lines = append(lines, "Try:  "+cli+query, "      "+cli+" TS.MGET FILTER __name__=cpu_usage_active")
 	for i, line := range lines {
-		if r := []rune(line); len(r) > width {
-			lines[i] = string(r[:width-1]) + "…"
-		}
+		lines[i] = terminal.Line(line)
 	}
 	return lines
 }
 
-func (s *screen) frame(l latest, rate float64) []string {
-	lines := []string{
-		fmt.Sprintf("rtcollector demo   host %s   %d series   %.0f samples/s   up %s", s.host, s.last.Series, rate, time.Since(s.began).Round(time.Second)),
-		fmt.Sprintf("Everything below was read from Redis on %s (embedded, %s, in memory only)", s.addr, bytesText(float64(s.last.Bytes))),
-		"",
+// shellWord quotes a text as POSIX shells read it, unless it is a plain word: these lines are copied.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,", r)
 	}
-	lines = append(lines, table(l)...)
-	lines = append(lines, "")
-	lines = append(lines, strings.Split(strings.TrimRight(s.hints(""), "\n"), "\n")...)
-	lines = append(lines, "Ctrl-C ends.", "")
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// draw shows the newest values.
+func (s *screen) draw(l latest, stats embedded.Stats) error {
+	now := time.Now()
+	rate := 0.0
+	if !s.at.IsZero() {
+		rate = float64(stats.Samples-s.last.Samples) / now.Sub(s.at).Seconds()
+	}
+	s.at, s.last = now, stats
+	if s.plain {
+		_, err := fmt.Fprintln(s.w, now.Format("15:04:05"), terminal.Line(plainLine(l, stats, rate)))
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append(lines, s.notes...)
+	if !s.active {
+		return nil // suspended, or at the end
+	}
+	width, height := s.size()
+	_, err := s.w.Write(paint(s.frame(l, rate, height), width, height))
+	return err
+}
+
+// paint draws lines over what was there. The last line has no line feed, and the last column stays empty, so that
+// nothing scrolls or wraps.
+func paint(lines []string, width, height int) []byte {
+	var b bytes.Buffer
+	b.WriteString(home)
+	for i, line := range lines[:min(len(lines), height)] {
+		if i > 0 {
+			b.WriteString("\r\n")
+		}
+		b.WriteString(cut(terminal.Line(line), max(width-1, 1)) + eraseLine)
+	}
+	b.WriteString(eraseBelow)
+	return b.Bytes()
+}
+
+// cut shortens a text to a number of characters.
+func cut(text string, width int) string {
+	if r := []rune(text); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return text
+}
+
+// smallScreen is the height below which only the table is shown.
+const smallScreen = 16
+
+// frame returns the lines for a terminal with height rows: never more than that.
+func (s *screen) frame(l latest, rate float64, height int) []string {
+	ends := "Ctrl-C ends."
+	if s.keys != nil {
+		ends = "q ends."
+	}
+	head := []string{
+		fmt.Sprintf("rtcollector demo   host %s   %d series   %.0f samples/s   up %s", s.host, s.last.Series, rate, time.Since(s.began).Round(time.Second)),
+		fmt.Sprintf("Read from the embedded Redis on %s (%s, in memory only)", s.addr, bytesText(float64(s.last.Bytes))),
+		"",
+	}
+	foot := append(append([]string{""}, s.hints(false)...), s.notes...)
+	foot = append(foot, ends)
+	if height < smallScreen {
+		head, foot = head[:1], []string{ends}
+	}
+	lines := append(head, table(l, height-len(head)-len(foot))...)
+	lines = append(lines, foot...)
+	return lines[:min(len(lines), height)]
 }

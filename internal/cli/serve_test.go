@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -48,7 +49,15 @@ func TestDemoKnowsItsPassword(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "demo password"), link); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := execute(t, "demo", "--redis", "0.0.0.0:0", "--password-file", link, "--plain", "--interval", "250ms", "--for", "1500ms")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out := &watched{watch: func(line string) {
+		if regexp.MustCompile(`  mem [0-9]`).MatchString(line) { // a value that was read from Redis
+			stop()
+		}
+	}}
+	code, stderr := executeInto(ctx, out, "demo", "--redis", "0.0.0.0:0", "--password-file", link, "--plain", "--interval", "250ms")
+	stdout := out.String()
 	if code != 0 || !strings.Contains(stdout, "were stored") || strings.Contains(stdout, "\n0 samples") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 	}

@@ -17,6 +17,7 @@ const doubled = 250 * time.Millisecond
 // exit with [ExitInterrupted]. A SIGHUP that nohup(1) has switched off stays so.
 func UntilSignal(exit func(code int)) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // or writing to a pipe without a reader would kill us; not Ignore, which exec(2) inherits
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -11,33 +12,56 @@ import (
 // allCores is the instance of linux_cpu's totals.
 const allCores = "cpu-total"
 
-// table renders the live table, a row per thing.
-func table(l latest) []string {
+// group is a part of the live table that may have any number of rows. The first is the most important.
+type group struct {
+	title string
+	rows  []string
+}
+
+// table renders the live table in at most height rows, as few as one per group.
+func table(l latest, height int) []string {
+	groups := []group{
+		{"CPU", cpuRows(l)},
+		{"Memory", memoryRows(l)},
+		{"System", []string{systemRow(l)}},
+		{"Disk", diskRows(l)},
+		{"Network", networkRows(l)},
+		{"Disk I/O", ioRows(l)},
+		{"Agent", []string{agentRow(l)}},
+	}
+	sizes := make([]int, len(groups))
+	for i, g := range groups {
+		sizes[i] = len(g.rows)
+	}
 	var rows []string
-	rows = append(rows, cpuRows(l)...)
-	rows = append(rows, memoryRows(l)...)
-	rows = append(rows, systemRow(l))
-	for _, mount := range l.instances("disk_used_percent") {
-		used := l.one("disk_used", mount)
-		total := l.one("disk_total", mount)
-		percent := l.one("disk_used_percent", mount)
-		if mount == "root" {
-			mount = "/"
+	for i, n := range share(height, sizes) {
+		rows = append(rows, groups[i].first(n)...)
+	}
+	return rows
+}
+
+// share divides a number of rows among groups: everybody gets one in turn until all have what they want.
+func share(total int, wants []int) []int {
+	got := make([]int, len(wants))
+	for given := true; given && total > 0; {
+		given = false
+		for i := range wants {
+			if got[i] < wants[i] && total > 0 {
+				got[i]++
+				total--
+				given = true
+			}
 		}
-		rows = append(rows, fmt.Sprintf("Disk     %-14s %s %5.1f%%  %s of %s", mount, bar(percent), percent, bytesText(used), bytesText(total)))
 	}
-	for _, iface := range l.instances("net_rx_bytes_rate") {
-		rx := l.one("net_rx_bytes_rate", iface)
-		tx := l.one("net_tx_bytes_rate", iface)
-		rows = append(rows, fmt.Sprintf("Network  %-14s in %10s/s   out %10s/s", iface, bytesText(rx), bytesText(tx)))
+	return got
+}
+
+// first returns the first n rows. If there are more, the last of several says how many.
+func (g group) first(n int) []string {
+	if n >= len(g.rows) || n < 2 {
+		return g.rows[:n]
 	}
-	for _, dev := range l.instances("diskio_util_percent") {
-		read := l.one("diskio_read_bytes_rate", dev)
-		written := l.one("diskio_write_bytes_rate", dev)
-		util := l.one("diskio_util_percent", dev)
-		rows = append(rows, fmt.Sprintf("Disk I/O %-14s read %8s/s   write %8s/s   busy %5.1f%%", dev, bytesText(read), bytesText(written), util))
-	}
-	return append(rows, agentRow(l))
+	return append(g.rows[:n-1:n-1], fmt.Sprintf("%-8s … %d more", g.title, len(g.rows)-n+1))
 }
 
 func cpuRows(l latest) []string {
@@ -50,10 +74,8 @@ func cpuRows(l latest) []string {
 		if core == allCores {
 			core = "all"
 		}
-		if len(rows) == 9 { // a server with 128 cores would leave no room for the rest
-			return append(rows, "CPU      …")
-		}
-		rows = append(rows, fmt.Sprintf("CPU      %-14s %s %5.1f%%  user %.1f%%  system %.1f%%  iowait %.1f%%", core, bar(active), active, user, system, iowait))
+		rows = append(rows, fmt.Sprintf("CPU      %s %s %s  user %s  sys %s  io %s", nameText(core), bar(active), percentText(active),
+			percentText(user), percentText(system), percentText(iowait)))
 	}
 	if len(rows) == 0 {
 		rows = append(rows, "CPU      (percentages need two readings)")
@@ -62,15 +84,14 @@ func cpuRows(l latest) []string {
 }
 
 func memoryRows(l latest) []string {
-	var rows []string
-	used := l.one("mem_used", "")
-	total := l.one("mem_total", "")
-	percent := l.one("mem_used_percent", "")
-	rows = append(rows, fmt.Sprintf("Memory   %-14s %s %5.1f%%  %s of %s", "", bar(percent), percent, bytesText(used), bytesText(total)))
-	if swap := l.one("swap_total", ""); swap > 0 {
-		used := l.one("swap_used", "")
-		percent := l.one("swap_used_percent", "")
-		rows = append(rows, fmt.Sprintf("Swap     %-14s %s %5.1f%%  %s of %s", "", bar(percent), percent, bytesText(used), bytesText(swap)))
+	usage := func(title, metric string) string {
+		percent := l.one(metric+"_used_percent", "")
+		return fmt.Sprintf("%-8s %s %s %s  %s of %s", title, nameText(""), bar(percent), percentText(percent),
+			bytesText(l.one(metric+"_used", "")), bytesText(l.one(metric+"_total", "")))
+	}
+	rows := []string{usage("Memory", "mem")}
+	if l.one("swap_total", "") > 0 {
+		rows = append(rows, usage("Swap", "swap"))
 	}
 	return rows
 }
@@ -81,13 +102,48 @@ func systemRow(l latest) string {
 	load15 := l.one("system_load15", "")
 	up := l.one("system_uptime", "")
 	users := l.one("system_n_users", "")
-	return fmt.Sprintf("System   load %.2f %.2f %.2f   up %s   users %.0f", load1, load5, load15, time.Duration(up)*time.Second, users)
+	return fmt.Sprintf("System   load %s %s %s   up %s   users %s", number(load1, 2), number(load5, 2), number(load15, 2), upText(up), number(users, 0))
+}
+
+func diskRows(l latest) []string {
+	var rows []string
+	for _, mount := range l.instances("disk_used_percent") {
+		used := l.one("disk_used", mount)
+		total := l.one("disk_total", mount)
+		percent := l.one("disk_used_percent", mount)
+		if mount == "root" {
+			mount = "/"
+		}
+		rows = append(rows, fmt.Sprintf("Disk     %s %s %s  %s of %s", nameText(mount), bar(percent), percentText(percent), bytesText(used), bytesText(total)))
+	}
+	return rows
+}
+
+func networkRows(l latest) []string {
+	var rows []string
+	for _, iface := range l.instances("net_rx_bytes_rate") {
+		rx := l.one("net_rx_bytes_rate", iface)
+		tx := l.one("net_tx_bytes_rate", iface)
+		rows = append(rows, fmt.Sprintf("Network  %s in %10s/s   out %10s/s", nameText(iface), bytesText(rx), bytesText(tx)))
+	}
+	return rows
+}
+
+func ioRows(l latest) []string {
+	var rows []string
+	for _, dev := range l.instances("diskio_util_percent") {
+		read := l.one("diskio_read_bytes_rate", dev)
+		written := l.one("diskio_write_bytes_rate", dev)
+		util := l.one("diskio_util_percent", dev)
+		rows = append(rows, fmt.Sprintf("Disk I/O %s read %9s/s   write %9s/s   busy %s", nameText(dev), bytesText(read), bytesText(written), percentText(util)))
+	}
+	return rows
 }
 
 func agentRow(l latest) string {
 	resident := l.one("internal_process_resident_memory_bytes", "")
 	seconds := l.one("internal_process_cpu_seconds_total", "")
-	return fmt.Sprintf("Agent    memory %s (with the embedded Redis)   CPU time %.2f s", bytesText(resident), seconds)
+	return fmt.Sprintf("Agent    memory %s (with the embedded Redis)   CPU time %s s", bytesText(resident), number(seconds, 2))
 }
 
 // plainLine is the table in one line.
@@ -96,28 +152,79 @@ func plainLine(l latest, stats embedded.Stats, rate float64) string {
 	percent := l.one("mem_used_percent", "")
 	used := l.one("mem_used", "")
 	load := l.one("system_load1", "")
-	var rx, tx float64
+	rx, tx := missing, missing
 	for _, iface := range l.instances("net_rx_bytes_rate") {
-		in := l.one("net_rx_bytes_rate", iface)
-		out := l.one("net_tx_bytes_rate", iface)
 		if iface != "lo" {
-			rx, tx = rx+in, tx+out
+			rx, tx = plus(rx, l.one("net_rx_bytes_rate", iface)), plus(tx, l.one("net_tx_bytes_rate", iface))
 		}
 	}
-	return fmt.Sprintf("cpu %.1f%%  mem %.1f%% (%s)  load %.2f  net in %s/s out %s/s  |  %d series, %.0f samples/s",
-		active, percent, bytesText(used), load, bytesText(rx), bytesText(tx), stats.Series, rate)
+	return fmt.Sprintf("cpu %s  mem %s (%s)  load %s  net in %s/s out %s/s  |  %d series, %.0f samples/s",
+		strings.TrimSpace(percentText(active)), strings.TrimSpace(percentText(percent)), bytesText(used), number(load, 2),
+		bytesText(rx), bytesText(tx), stats.Series, rate)
+}
+
+// missing stands for a value that does not exist yet.
+var missing = math.NaN()
+
+// plus adds values of which some may be missing.
+func plus(a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	}
+	return a + b
+}
+
+const dash = "–" // in the place of a missing value
+
+// nameText cuts or fills the name of a thing to 14 columns.
+func nameText(name string) string { return fmt.Sprintf("%-14s", cut(name, 14)) }
+
+func number(v float64, decimals int) string {
+	if math.IsNaN(v) {
+		return dash
+	}
+	return fmt.Sprintf("%.*f", decimals, v)
+}
+
+// percentText renders a percentage in six columns.
+func percentText(v float64) string {
+	if math.IsNaN(v) {
+		return fmt.Sprintf("%6s", dash)
+	}
+	return fmt.Sprintf("%5.1f%%", v)
 }
 
 // bar draws a percentage in ten cells.
 func bar(percent float64) string {
-	full := min(10, max(0, int(percent/10+0.5)))
+	full := 0
+	if !math.IsNaN(percent) {
+		full = min(10, max(0, int(percent/10+0.5)))
+	}
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", 10-full) + "]"
+}
+
+// upText renders an uptime in seconds, in days and hours when it is long.
+func upText(seconds float64) string {
+	if math.IsNaN(seconds) {
+		return dash
+	}
+	d := time.Duration(seconds) * time.Second
+	if days := int(d.Hours()) / 24; days > 0 {
+		return fmt.Sprintf("%dd %dh", days, int(d.Hours())%24)
+	}
+	return d.String()
 }
 
 // bytesText renders a number of bytes with three digits and a binary unit.
 func bytesText(v float64) string {
+	if math.IsNaN(v) {
+		return dash
+	}
 	for _, unit := range []string{"B", "KiB", "MiB", "GiB", "TiB"} {
-		if v < 1000 {
+		if v < 999.5 { // is not rounded to 1000
 			if unit == "B" {
 				return fmt.Sprintf("%.0f B", v)
 			}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -192,14 +193,37 @@ func (d *decoder) invalid(err error, n *yaml.Node, path string, keys map[string]
 		d.ps.Add(n, path, "%s", masked(err.Error(), n))
 		return
 	}
-	at, written := keys[ke.Key]
+	key, index := splitItem(ke.Key)
+	at, written := keys[key]
 	switch {
 	case written && at == nil, !written && whole:
 		return // the key was not understood, or may be the one that is misspelt
 	case !written:
 		at = n
+	case index >= 0:
+		at = itemOf(n, key, index, at)
 	}
 	d.ps.Add(at, join(path, ke.Key), "%s", masked(ke.Message, n))
+}
+
+// splitItem splits "urls[1]" into the key and the index; without an index it is -1.
+func splitItem(text string) (key string, index int) {
+	key, rest, ok := strings.Cut(text, "[")
+	i, err := strconv.Atoi(strings.TrimSuffix(rest, "]"))
+	if !ok || err != nil {
+		return text, -1
+	}
+	return key, i
+}
+
+// itemOf returns the node of an item of the list below a key, or other when there is none.
+func itemOf(n *yaml.Node, key string, index int, other *yaml.Node) *yaml.Node {
+	for k, value := range Entries(&Problems{}, Resolve(n), "") {
+		if k.Value == key && value.Kind == yaml.SequenceNode && index < len(value.Content) {
+			return value.Content[index]
+		}
+	}
+	return other
 }
 
 // value decodes any node into any supported type; null leaves the default.
@@ -267,7 +291,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, takes bool, set func(string)
 		return
 	}
 	if err := set(n.Value); err != nil {
-		d.ps.Add(n, path, "%s%s", masked(err.Error(), n), shown(n))
+		d.ps.Add(n, path, "%s%s%s", masked(err.Error(), n), shown(n), variableHint(n))
 	}
 }
 

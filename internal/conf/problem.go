@@ -100,13 +100,19 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// KeyError is what a Validate method returns to point at a key of its struct. Several are joined with errors.Join.
+// KeyError is what a Validate method returns to point at a key of its struct, or at an item of the list that stands
+// there: "urls[1]". Several are joined with errors.Join.
 type KeyError struct {
 	Key     string
 	Message string
 }
 
 func (e *KeyError) Error() string { return e.Key + ": " + e.Message }
+
+// Item makes a KeyError for an item of a list.
+func Item(key string, index int, format string, args ...any) error {
+	return Key(fmt.Sprintf("%s[%d]", key, index), format, args...)
+}
 
 // Key makes a KeyError.
 func Key(key, format string, args ...any) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +32,20 @@ func (d *Duration) UnmarshalScalar(text string) error {
 	return err
 }
 
-var errDuration = errors.New(`must be a duration such as 10 (seconds), "500ms", "1m30s" or "7d"`)
+var (
+	errDuration = errors.New(`must be a duration such as 10 (seconds), "500ms", "1m30s" or "7d"`)
+	errNegative = errors.New(`must be a duration without a minus sign, such as 10 (seconds), "500ms", "1m30s" or "7d"`)
+)
 
 // ParseDuration reads "10" (seconds), "1.5", "10s", "1h30m", "7d", "1w", "1y". Negative durations are refused.
 func ParseDuration(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
+	if rest, isNegative := strings.CutPrefix(text, "-"); isNegative {
+		if _, err := ParseDuration(rest); err == nil {
+			return 0, errNegative
+		}
+		return 0, errDuration
+	}
 	if v, err := strconv.ParseFloat(text, 64); err == nil {
 		return fromFloat(v, time.Second)
 	}
@@ -67,6 +77,9 @@ type Size int64
 
 // UnmarshalScalar implements [Scalar].
 func (s *Size) UnmarshalScalar(text string) error {
+	if strings.HasPrefix(strings.TrimSpace(text), "-") {
+		return errors.New(`must be a size without a minus sign, such as 4096, "64KiB" or "1MB"`)
+	}
 	errSize := errors.New(`must be a size such as 4096, "64KiB" or "1MB"`)
 	i := strings.LastIndexAny(text, "0123456789.") + 1
 	unit, ok := map[string]float64{
@@ -90,6 +103,21 @@ func shown(n *yaml.Node) string {
 		return ""
 	}
 	return fmt.Sprintf(", not %q", n.Value)
+}
+
+// bareVariable is what other programs take for an environment variable: $NAME alone, or in a URL. Small letters are more
+// likely part of a password.
+var bareVariable = regexp.MustCompile(`^\$([A-Z_][A-Z0-9_]*)$|://.*\$([A-Z_][A-Z0-9_]+)`)
+
+// IsBareVariable reports whether a text looks like an environment variable, but is not written as one.
+func IsBareVariable(text string) bool { return bareVariable.MatchString(text) }
+
+// variableHint says how a variable is written, after a message that shows the value.
+func variableHint(n *yaml.Node) string {
+	if m := bareVariable.FindStringSubmatch(n.Value); m != nil && shown(n) != "" {
+		return fmt.Sprintf("; an environment variable is written ${%s}", m[1]+m[2])
+	}
+	return ""
 }
 
 func parseBool(text string) (bool, error) {

@@ -43,7 +43,7 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 				items[first].at.Line)
 			continue
 		}
-		built, ok := decode(b, "input", b.env.Inputs, it)
+		built, ok := decode(b, "input", b.env.Inputs, it, b.unknownInput)
 		for tag := range built.Options.Tags {
 			if telemetry.Reserved(tag) {
 				b.ps.Warn(it.at, it.path+".tags."+tag, reservedTag)
@@ -101,7 +101,7 @@ func (b *builder) outputs(list *yaml.Node) []Output {
 		if first := slices.IndexFunc(items[:i], it.same); first >= 0 {
 			b.ps.Warn(it.at, it.path, "stands twice with the same settings, first on line %d; everything is written twice", items[first].at.Line)
 		}
-		if built, ok := decode(b, "output", b.env.Outputs, it); ok {
+		if built, ok := decode(b, "output", b.env.Outputs, it, b.unknownOutput); ok {
 			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
 		}
 	}
@@ -109,11 +109,11 @@ func (b *builder) outputs(list *yaml.Node) []Output {
 }
 
 // decode finds the component that an item names and reads its settings; false means it is unknown or cannot run here.
-func decode[E, O, L any](b *builder, kind string, c catalog.Catalog[E, O, L], it item) (catalog.Built[E, O, L], bool) {
+func decode[E, O, L any](b *builder, kind string, c catalog.Catalog[E, O, L], it item, unknown func(name string, err error) string) (catalog.Built[E, O, L], bool) {
 	def, err := c.Find(kind, it.name, b.env.GOOS)
 	if err != nil {
 		if it.at != nil || it.name != internalInput {
-			b.ps.Add(it.at, it.path, "%s", err)
+			b.ps.Add(it.at, it.path, "%s", unknown(it.name, err))
 		}
 		return catalog.Built[E, O, L]{}, false
 	}
@@ -166,13 +166,19 @@ func (b *builder) items(key string, list *yaml.Node) []item {
 func (b *builder) item(path string, n *yaml.Node) (item, bool) {
 	switch {
 	case conf.IsNull(n):
-		b.ps.Add(n, path, "is empty: a name is missing behind \"-\"")
+		b.ps.Add(n, path, "is empty: a name is missing after \"-\"")
 	case strings.HasPrefix(n.Value, conf.SecretPrefix):
 		b.ps.Add(n, path, "a name cannot come from a secret store")
 	case n.Kind == yaml.ScalarNode:
 		return item{name: n.Value, means: n.Value, path: path + "." + n.Value, at: n}, true
+	case n.Kind == yaml.SequenceNode:
+		b.ps.Add(n, path, "is a list in the list: one \"- \" is too many")
 	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Kind == yaml.ScalarNode:
 		key := n.Content[0]
+		if list := conf.Resolve(n.Content[1]); list.Kind == yaml.SequenceNode {
+			b.ps.Add(list, path+"."+key.Value, "has a list below it: settings are written \"key: value\", and the next name has its \"- \" in the column of the one of %q", key.Value)
+			return item{}, false
+		}
 		return item{name: key.Value, means: key.Value, path: path + "." + key.Value, at: key, settings: n.Content[1]}, true
 	case n.Kind == yaml.MappingNode && len(n.Content) > 2:
 		b.ps.Add(n.Content[2], path, "%q is not a setting of %q: indent it more, or put \"- \" before it if it is a name",

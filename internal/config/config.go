@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ type Env struct {
 	GOOS    string                      // which system's inputs exist
 	Getenv  func(string) (string, bool) // os.LookupEnv
 	Hidden  *secrets.Hidden             // learns what the stores answer; may be nil
+
+	CheckSecrets bool // also look up what is used later, where the store is local
 }
 
 // Values of when_full.
@@ -153,22 +156,51 @@ type root struct {
 // Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or
 // is marked by [secrets.Unavailable]: then it may be loaded later.
 func Load(ctx context.Context, path string, env Env) (*Config, error) {
+	data, err := readFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(ctx, path, data, env)
+}
+
+// readFile reads a file of at most maxFile bytes. It may be a pipe, such as /dev/stdin, whose writer takes its time, or a
+// named one without a writer: then the end of ctx ends the wait, and the read goes on in a goroutine until the process
+// ends.
+func readFile(ctx context.Context, path string) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := readBounded(path)
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read %s: %w", path, ctx.Err())
+	}
+}
+
+func readBounded(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s: is a directory; name a file, such as %s", path, filepath.Join(path, "config.yaml"))
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s: is larger than %d MiB; this is not a configuration", path, maxFile>>20)
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: is larger than %d MiB; this is not a configuration", path, maxFile>>20)
-	}
-	return Parse(ctx, path, data, env)
+	return data, err
 }
 
-// Parse checks the content of a file; name stands in messages. It decodes twice when there are references to secrets
+// Parse checks the content of a file; name appears in messages. It decodes twice when there are references to secrets
 // where no secrets.Ref takes them: only decoding tells which places these are, and what the stores answer is checked
 // like everything else.
 func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, error) {
@@ -177,7 +209,9 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 		return nil, syntaxError(name, data, err)
 	}
 	var ps conf.Problems
+	splitDeepItems(&ps, top, data)
 	expandEnv(&ps, top, "", env.Getenv)
+	dropExtensions(top)
 	c, r, found := decodeAll(top, env)
 	stores := secretStores(&ps, r, env)
 	if stores != nil && len(found.References()) > 0 {
@@ -189,6 +223,9 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 			return nil, err
 		}
 	}
+	if env.CheckSecrets && stores != nil {
+		checkSecrets(ctx, &ps, top, append(ps, found...), stores)
+	}
 	c.Secrets = stores
 	ps = append(ps, withoutReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
@@ -196,6 +233,23 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 		return nil, err
 	}
 	return c, nil
+}
+
+// extension begins the top-level keys that are not for us, but hold anchors for the rest: as in Docker Compose.
+const extension = "x-"
+
+// dropExtensions removes them. Aliases keep what they stand for.
+func dropExtensions(top *yaml.Node) {
+	if top.Kind != yaml.MappingNode {
+		return
+	}
+	var kept []*yaml.Node
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		if !strings.HasPrefix(top.Content[i].Value, extension) {
+			kept = append(kept, top.Content[i], top.Content[i+1])
+		}
+	}
+	top.Content = kept
 }
 
 // decodeAll decodes everything but the stores.
@@ -259,7 +313,10 @@ func syntaxError(name string, data []byte, err error) error {
 			return conf.Problems{p}
 		}
 	}
-	if bytes.IndexByte(data, 0) >= 0 {
+	if at := deepItem(lines); at != nil {
+		p.Line, p.Column = at.Line, at.Column
+		p.Message += `; this "- " is indented deeper than the one before it`
+	} else if bytes.IndexByte(data, 0) >= 0 {
 		p.Message += "; is this really a configuration file?"
 	} else {
 		p.Message += "; look at the indentation, quotes and colons here and on the line before"

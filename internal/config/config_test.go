@@ -22,7 +22,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	"github.com/rtcollector/rtcollector/plugins"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 	"github.com/rtcollector/rtcollector/secrets"
 	storesall "github.com/rtcollector/rtcollector/secrets/all"
 )
@@ -86,7 +88,8 @@ func testEnv() Env {
 	}
 }
 
-// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want".
+// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want". Files that begin with check_ are
+// about what only the command check looks at.
 func TestErrors(t *testing.T) {
 	for name, value := range map[string]string{"TINY": "-77ms", "WORD": "hunter2", "PATTERN": "hunter2(", "REFERENCE": "secret:redis/host"} {
 		t.Setenv("KNOWN_"+name, value)
@@ -101,7 +104,9 @@ func TestErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Parse(t.Context(), "config.yaml", ar.Files[0].Data, testEnv())
+			env := testEnv()
+			env.CheckSecrets = strings.HasPrefix(filepath.Base(name), "check_")
+			_, err = Parse(t.Context(), "config.yaml", ar.Files[0].Data, env)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -444,6 +449,79 @@ outputs: [redis]
 	for _, in := range c.Inputs {
 		if in.ID != "internal" && in.Built.Options.Interval.D() != 3*time.Second {
 			t.Errorf("%s has the interval %v", in.ID, in.Built.Options.Interval)
+		}
+	}
+}
+
+// What only looks like one of the mistakes that are searched for is none.
+func TestNoMistakes(t *testing.T) {
+	for _, text := range []string{
+		"inputs: [cpu: {exclude: [a - b, c]}]\noutputs: [redis]\n",
+		"inputs:\n  - cpu:\n      exclude:\n        - a - b\n        - c\noutputs: [redis]\n",
+		"inputs:\n  - cpu:\n      exclude:\n        - |\n          a\n          - b\n        - \"a\n           - b\"\noutputs: [redis]\n",
+		"x-a: &a {totalcpu: true}\nx-b: [secret:x, {y: [secret:y]}]\ninputs: [cpu: *a]\noutputs: [redis: {password: secret:known}]\n",
+		"inputs: [cpu: {exclude: [$small, a$B, '$$', $]}]\noutputs: [redis]\n",
+	} {
+		t.Setenv("SECRET_KNOWN", "x")
+		env := testEnv()
+		env.CheckSecrets = true
+		cfg, err := Parse(t.Context(), "c", []byte(text), env)
+		if err != nil || len(cfg.Warnings) > 0 {
+			t.Errorf("%s: %v, %v", text, cfg, err)
+		}
+	}
+}
+
+// A variable that is written as in a shell may be what is meant, in a password: it is only a warning, without the value.
+func TestBareVariable(t *testing.T) {
+	const text = "inputs: [cpu: {exclude: [$HOST]}]\noutputs: [redis: {host: 'redis://$HOST:1', password: $WORD}]\n"
+	cfg, err := Parse(t.Context(), "c", []byte(text), testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const message = ": begins with $ or has one in a URL, and is taken as it is written: an environment variable is written ${NAME}"
+	want := "c:1:26: inputs[0].cpu.exclude[0]" + message + "\nc:2:25: outputs[0].redis.host" + message + "\nc:2:54: outputs[0].redis.password" + message
+	if diff := cmp.Diff(want, cfg.Warnings.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Every name that is suggested exists.
+func TestOtherNames(t *testing.T) {
+	for word, means := range calledInputs() {
+		if _, err := pluginsall.Catalog().Find("input", means, "linux"); err != nil {
+			t.Errorf("%s: %v", word, err)
+		}
+		if _, err := pluginsall.Catalog().Find("input", word, "linux"); err == nil {
+			t.Errorf("%s is an input", word)
+		}
+	}
+	for word, means := range calledOutputs() {
+		if _, err := outputsall.Catalog().Find("output", means, "linux"); err != nil {
+			t.Errorf("%s: %v", word, err)
+		}
+		if _, err := outputsall.Catalog().Find("output", word, "linux"); err == nil {
+			t.Errorf("%s is an output", word)
+		}
+	}
+	env := testEnv()
+	env.Inputs, env.Outputs = pluginsall.Catalog(), outputsall.Catalog()
+	_, err := Parse(t.Context(), "c", []byte("inputs: [memory]\noutputs: [redis]\n"), env)
+	const want = "c:1:10: inputs[0].memory: unknown input \"memory\" (did you mean \"mem\"?)\nc:2:11: outputs[0].redis: unknown output \"redis\" (did you mean \"redistimeseries\"?)"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A file that cannot be read at once, or never ends, holds nobody up.
+func TestOddFiles(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(t.Context(), dir, testEnv()); err == nil || !strings.Contains(err.Error(), ": is a directory; name a file, such as ") {
+		t.Error(err)
+	}
+	if _, err := os.Stat("/dev/zero"); err == nil {
+		if _, err := Load(t.Context(), "/dev/zero", testEnv()); err == nil || !strings.Contains(err.Error(), "/dev/zero: is larger than 8 MiB") {
+			t.Error(err)
 		}
 	}
 }

@@ -49,7 +49,10 @@ func expandScalar(ps *conf.Problems, n *yaml.Node, path string, getenv func(stri
 		}
 		return m[3]
 	})
-	if changed {
+	switch {
+	case changed:
 		n.Tag = conf.Expanded
+	case conf.IsBareVariable(n.Value):
+		ps.Warn(n, path, "begins with $ or has one in a URL, and is taken as it is written: an environment variable is written ${NAME}")
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -142,34 +143,53 @@ func (b *storeBuilder) checkReferences() {
 	}
 }
 
-// references iterates over the texts below a map that refer to a secret, each with its path.
+// references iterates over the texts below a node that refer to a secret, each with its path.
 func references(n *yaml.Node, path string) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
-		walkReferences(n, path, map[*yaml.Node]bool{}, yield)
+		walkReferences(conf.Resolve(n), path, map[*yaml.Node]bool{}, yield)
 	}
 }
 
-// walkReferences visits each map once, because aliases can make a map contain another many times, or itself. It returns
-// false when the iteration was stopped.
+// walkReferences visits each map and list once, because aliases can make one contain another many times, or itself. It
+// returns false when the iteration was stopped.
 func walkReferences(n *yaml.Node, path string, visited map[*yaml.Node]bool, yield func(string, *yaml.Node) bool) bool {
-	if visited[n] {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Tag != conf.FromStore && strings.HasPrefix(n.Value, conf.SecretPrefix):
+		return yield(path, n)
+	case visited[n]:
 		return true
 	}
 	visited[n] = true
-	for key, value := range conf.Entries(&conf.Problems{}, n, path) {
-		at := path + "." + key.Value
-		switch {
-		case value.Kind == yaml.MappingNode:
-			if !walkReferences(value, at, visited, yield) {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			if !walkReferences(conf.Resolve(item), fmt.Sprintf("%s[%d]", path, i), visited, yield) {
 				return false
 			}
-		case strings.HasPrefix(value.Value, conf.SecretPrefix):
-			if !yield(at, value) {
+		}
+	case yaml.MappingNode:
+		for key, value := range conf.Entries(&conf.Problems{}, n, path) {
+			if !walkReferences(value, strings.TrimPrefix(path+"."+key.Value, "."), visited, yield) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// checkSecrets looks up the references that are used later, when something connects, as far as their stores are local.
+// Those that something is wrong with already are left out.
+func checkSecrets(ctx context.Context, ps *conf.Problems, top *yaml.Node, known conf.Problems, stores *secrets.Stores) {
+	for path, n := range references(top, "") {
+		store, _ := stores.Find(strings.TrimPrefix(n.Value, conf.SecretPrefix))
+		isKnown := slices.ContainsFunc(known, func(p conf.Problem) bool { return p.Line == n.Line && p.Column == n.Column })
+		if _, local := store.(secrets.Local); !local || isKnown {
+			continue
+		}
+		if _, err := secrets.Literal(n.Value).Resolve(ctx, stores); err != nil {
+			ps.Add(n, path, "%s", err)
+		}
+	}
 }
 
 // resolve puts values in the place of references. What the stores refuse is returned by node; the error says that a

@@ -3,6 +3,7 @@ package httpx
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -93,18 +94,31 @@ func (a Address) Path(all []Address) telemetry.Label {
 	return l
 }
 
-// ParseURLs takes several URLs apart, which stand behind a key of the configuration; no two may look alike.
-func ParseURLs(key string, texts []string) ([]Address, error) {
+// keyedURL is a URL and where it is in the configuration: "url", "urls[1]".
+type keyedURL struct{ key, text string }
+
+// ParseURLs takes apart a list of URLs below a key of the configuration; no two may look alike. Errors name the item.
+func ParseURLs(key string, texts []string) ([]Address, error) { return parseURLs(listed(key, texts)) }
+
+func listed(key string, texts []string) []keyedURL {
+	var list []keyedURL
+	for i, text := range texts {
+		list = append(list, keyedURL{fmt.Sprintf("%s[%d]", key, i), text})
+	}
+	return list
+}
+
+func parseURLs(list []keyedURL) ([]Address, error) {
 	var all []Address
 	var errs []error
-	for _, text := range texts {
-		a, err := ParseURL(text)
-		twice := slices.ContainsFunc(all, func(o Address) bool { return o.public == a.public })
+	for _, u := range list {
+		a, err := ParseURL(u.text)
+		isKnown := slices.ContainsFunc(all, func(o Address) bool { return o.public == a.public })
 		switch {
 		case err != nil:
-			errs = append(errs, conf.Key(key, "%s", err))
-		case twice:
-			errs = append(errs, conf.Key(key, "has %s twice (credentials do not count)", a))
+			errs = append(errs, conf.Key(u.key, "%s", err))
+		case isKnown:
+			errs = append(errs, conf.Key(u.key, "%s appears twice (credentials do not count)", a))
 		default:
 			all = append(all, a)
 		}

@@ -328,7 +328,7 @@ func TestPathTellsApart(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	if _, err := httpx.ParseURLs("urls", []string{"http://a/", "http://me:pw@a/", "x"}); err == nil ||
-		err.Error() != "urls: has http://a/ twice (credentials do not count)\nurls: must be a URL such as http://localhost/status, or unix:///run/nginx.sock:/status for a socket" {
+		err.Error() != "urls[1]: http://a/ appears twice (credentials do not count)\nurls[2]: must be a URL such as http://localhost/status, or unix:///run/nginx.sock:/status for a socket" {
 		t.Error(err)
 	}
 }

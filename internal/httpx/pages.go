@@ -37,12 +37,13 @@ func (p *Pages) addresses() ([]Address, error) {
 // does not count where there are others.
 func Places(key, one, unset string, urls []string) ([]Address, error) {
 	if len(urls) == 0 {
-		return ParseURLs(key, []string{one})
+		return parseURLs([]keyedURL{{key, one}})
 	}
+	list := listed("urls", urls)
 	if one != unset {
-		urls = append([]string{one}, urls...)
+		list = append([]keyedURL{{key, one}}, list...)
 	}
-	return ParseURLs("urls", urls)
+	return parseURLs(list)
 }
 
 // Page is one page, and what came of asking for it.

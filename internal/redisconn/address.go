@@ -97,7 +97,7 @@ func withPort(text string, port int) (string, error) {
 	}
 	n, err := strconv.Atoi(p)
 	if err != nil || n < 1 || n > 65535 || checkHost(host) != nil {
-		return "", fmt.Errorf("must consist of addresses such as 10.0.0.1:%d or [fd00::1]:%d, not %q", port, port, text)
+		return "", fmt.Errorf("must be an address such as 10.0.0.1:%d or [fd00::1]:%d, not %q", port, port, text)
 	}
 	return net.JoinHostPort(host, p), nil
 }

@@ -124,9 +124,9 @@ func (c *Config) validateAddress() error {
 			errs = append(errs, conf.Key("url", "%s", err))
 		}
 	}
-	for _, a := range c.Cluster {
+	for i, a := range c.Cluster {
 		if _, err := withPort(a, defaultPort); err != nil {
-			errs = append(errs, conf.Key("cluster", "%s", err))
+			errs = append(errs, conf.Item("cluster", i, "%s", err))
 		}
 	}
 	return errors.Join(errs...)
@@ -156,9 +156,9 @@ func (s *Sentinel) Validate() error {
 	if len(s.Addresses) == 0 {
 		errs = append(errs, conf.Key("addresses", "is missing: some of the Sentinels, as host:26379"))
 	}
-	for _, a := range s.Addresses {
+	for i, a := range s.Addresses {
 		if _, err := withPort(a, defaultSentinelPort); err != nil {
-			errs = append(errs, conf.Key("addresses", "%s", err))
+			errs = append(errs, conf.Item("addresses", i, "%s", err))
 		}
 	}
 	return errors.Join(errs...)

@@ -9,13 +9,13 @@ import (
 func TestConnectionProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"sentinel: {}": `sentinel.master: is missing: the name that the Sentinels know the master by, often mymaster`,
-		"sentinel: {master: m, addresses: ['a:b']}":                 `sentinel.addresses: must consist of addresses such as 10.0.0.1:26379 or [fd00::1]:26379, not "a:b"`,
+		"sentinel: {master: m, addresses: ['a:b']}":                 `sentinel.addresses[0]: must be an address such as 10.0.0.1:26379 or [fd00::1]:26379, not "a:b"`,
 		"sentinel: {master: m, addresses: [a, '[fd00::1]:7', b:1]}": ``,
 		"{sentinel: {master: m, addresses: [a]}, db: 3}":            ``,
 		"{sentinel: {master: m, addresses: [a]}, host: b}":          `sentinel: stands instead of url, host and port: use one or the other`,
 		"{sentinel: {master: m, addresses: [a]}, url: 'redis://b'}": `sentinel: stands instead of url, host and port: use one or the other`,
 		"{sentinel: {master: m, addresses: [a]}, cluster: [b]}":     `cluster: needs no sentinel`,
-		"cluster: ['redis://a']":                                    `cluster: must consist of addresses such as 10.0.0.1:6379 or [fd00::1]:6379, not "redis://a"`,
+		"cluster: ['redis://a']":                                    `cluster[0]: must be an address such as 10.0.0.1:6379 or [fd00::1]:6379, not "redis://a"`,
 		"{cluster: [a, b:7000], port: 7}":                           `cluster: stands instead of url, host and port: use one or the other`,
 		"{cluster: [a], db: 1}":                                     `db: must be 0: a cluster has no other`,
 		"cluster: [a, b:7000]":                                      ``,

@@ -59,7 +59,7 @@ func (c *Config) Validate() error {
 			continue // nothing that could be wrong in another way than above
 		}
 		if err := settings.validate(); err != nil {
-			errs = append(errs, conf.Key("overrides", "match %q: %s", o.Match, err))
+			errs = append(errs, conf.Item("overrides", i, "match %q: %s", o.Match, err))
 		}
 	}
 	switch {

@@ -3,12 +3,12 @@ package redistimeseries
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/match"
 )
 
 // Settings are what a series is made with. They stand at the top, and may differ by metric in Overrides.
@@ -45,30 +45,22 @@ func (s *Settings) validate() error {
 
 // Override changes settings for the metrics that match; what it does not name stays.
 type Override struct {
-	Match           string       `yaml:"match"` // a glob over metric names
-	Retention       *Retention   `yaml:"retention"`
-	Encoding        *Encoding    `yaml:"encoding"`
-	ChunkSize       *ChunkSize   `yaml:"chunk_size"`
-	DuplicatePolicy *Policy      `yaml:"duplicate_policy"`
-	Labels          *bool        `yaml:"labels"`
-	Ignore          *Ignore      `yaml:"ignore"`
-	Compactions     []Compaction `yaml:"compactions"` // nil: not named; empty: none
+	Match           match.Pattern `yaml:"match"` // of metric names
+	Retention       *Retention    `yaml:"retention"`
+	Encoding        *Encoding     `yaml:"encoding"`
+	ChunkSize       *ChunkSize    `yaml:"chunk_size"`
+	DuplicatePolicy *Policy       `yaml:"duplicate_policy"`
+	Labels          *bool         `yaml:"labels"`
+	Ignore          *Ignore       `yaml:"ignore"`
+	Compactions     []Compaction  `yaml:"compactions"` // nil: not named; empty: none
 }
 
 // Validate implements conf.Validator.
 func (o *Override) Validate() error {
-	if o.Match == "" {
-		return conf.Key("match", `is missing: a metric such as mem_used, or many such as "cpu_*"`)
-	}
-	if _, err := path.Match(o.Match, ""); err != nil {
-		return conf.Key("match", `is no pattern: * stands for any characters, ? for one, [ab] for a choice`)
+	if o.Match.String() == "" {
+		return conf.Key("match", `is missing: a metric such as mem_used, many such as "cpu_*", or a regular expression after ~`)
 	}
 	return nil
-}
-
-func (o *Override) matches(metric string) bool {
-	ok, _ := path.Match(o.Match, metric) // Validate has seen the pattern
-	return ok
 }
 
 // apply returns the settings with what the override names.

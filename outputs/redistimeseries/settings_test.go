@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
@@ -31,9 +32,11 @@ func TestSettingsProblems(t *testing.T) {
 		"{retention: 30m, compactions: [{every: 1h}]}":                                          `compactions: every 1h cannot be made of samples that are kept for 30m: raise retention`,
 		"{retention: 30d, compactions: [{every: 1h, keep: 1y, aggregations: [avg, max]}]}":      ``,
 		"overrides: [{retention: 1d}]":                                                          `overrides[0].match: is missing`,
-		"overrides: [{match: '[a', retention: 1d}]":                                             `overrides[0].match: is no pattern`,
-		"{overrides: [{match: a, retention: 1m}], compactions: [{every: 1h}]}":                  `overrides: match "a": compactions: every 1h cannot be made of samples that are kept for 1m`,
-		"{overrides: [{match: a, duplicate_policy: min}], ignore: {max_time_diff: 1m}}":         `overrides: match "a": ignore: needs duplicate_policy last`,
+		"overrides: [{match: '[a', retention: 1d}]":                                             `overrides[0].match: must be a glob with characters or ranges in its [ ]`,
+		"overrides: [{match: '~(', retention: 1d}]":                                             `overrides[0].match: must be a regular expression (missing closing ) at ()`,
+		"overrides: [{match: '~^(cpu|mem)_', retention: 1d}]":                                   ``,
+		"{overrides: [{match: a, retention: 1m}], compactions: [{every: 1h}]}":                  `overrides[0]: match "a": compactions: every 1h cannot be made of samples that are kept for 1m`,
+		"{overrides: [{match: a, duplicate_policy: min}], ignore: {max_time_diff: 1m}}":         `overrides[0]: match "a": ignore: needs duplicate_policy last`,
 		"{overrides: [{match: a, compactions: [], retention: 1m}], compactions: [{every: 1h}]}": ``,
 		"{cluster: [a:1], compactions: [{every: 1h}]}":                                          `key_format: must be tagged`,
 		"{cluster: [a:1], key_format: tagged, compactions: [{every: 1h}]}":                      ``,
@@ -76,12 +79,13 @@ func TestSeriesAreMadeAsConfigured(t *testing.T) {
 	c.Retention, c.Encoding, c.ChunkSize, c.DuplicatePolicy = 60_000, "uncompressed", 128, "max"
 	off, policy := false, redistimeseries.Policy("last")
 	c.Overrides = []redistimeseries.Override{
-		{Match: "bare_*", Labels: &off},
-		{Match: "q?iet", DuplicatePolicy: &policy, Ignore: &redistimeseries.Ignore{MaxTimeDiff: 5000, MaxValDiff: 0.5}},
-		{Match: "*", ChunkSize: new(redistimeseries.ChunkSize)},
+		{Match: match.Of("bare_*")[0], Labels: &off},
+		{Match: match.Of("~^(cpu|mem)_")[0], Labels: &off},
+		{Match: match.Of("q?iet")[0], DuplicatePolicy: &policy, Ignore: &redistimeseries.Ignore{MaxTimeDiff: 5000, MaxValDiff: 0.5}},
+		{Match: match.Of("*")[0], ChunkSize: new(redistimeseries.ChunkSize)},
 	}
 	f := open(t, c)
-	write(t, f, batch(1, f.gauge("bare_one"), f.gauge("quiet"), f.gauge("rest")))
+	write(t, f, batch(1, f.gauge("bare_one"), f.gauge("mem_used"), f.gauge("quiet"), f.gauge("rest")))
 	names := []string{"retentionTime", "chunkSize", "chunkType", "duplicatePolicy", "ignoreMaxTimeDiff", "ignoreMaxValDiff"}
 	for key, want := range map[string]map[string]any{
 		"h1:bare_one": {"retentionTime": int64(60_000), "chunkSize": int64(128), "chunkType": "uncompressed", "duplicatePolicy": "max", "ignoreMaxTimeDiff": int64(0), "ignoreMaxValDiff": "0"},
@@ -92,8 +96,10 @@ func TestSeriesAreMadeAsConfigured(t *testing.T) {
 			t.Errorf("%s:\n%s", key, diff)
 		}
 	}
-	if _, _, labels := s.describe(t, "h1:bare_one"); len(labels) != 0 {
-		t.Errorf("labels %v", labels)
+	for _, key := range []string{"h1:bare_one", "h1:mem_used"} {
+		if _, _, labels := s.describe(t, key); len(labels) != 0 {
+			t.Errorf("%s: labels %v", key, labels)
+		}
 	}
 	if _, _, labels := s.describe(t, "h1:rest"); len(labels) != 3 {
 		t.Errorf("labels %v", labels)
@@ -109,7 +115,7 @@ func TestIgnoreIsSwitchedOff(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
 	c.Ignore = &redistimeseries.Ignore{MaxTimeDiff: 60_000, MaxValDiff: 10}
-	c.Overrides = []redistimeseries.Override{{Match: "g", Ignore: &redistimeseries.Ignore{}}}
+	c.Overrides = []redistimeseries.Override{{Match: match.Of("g")[0], Ignore: &redistimeseries.Ignore{}}}
 	f := open(t, c)
 	write(t, f, batch(1, f.gauge("g"), f.gauge("h")))
 	write(t, f, batch(2, f.gauge("g"), f.gauge("h")))

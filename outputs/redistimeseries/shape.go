@@ -38,7 +38,7 @@ func (w *Writer) shapeOf(s *telemetry.Series) *shape {
 	}
 	key := alike{override: -1, interval: s.Interval(), kind: s.Kind()}
 	for i := range w.config.Overrides {
-		if w.config.Overrides[i].matches(s.Name()) {
+		if w.config.Overrides[i].Match.Match(s.Name()) {
 			key.override = i
 			break
 		}

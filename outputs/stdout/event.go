@@ -8,6 +8,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
@@ -53,12 +54,12 @@ func (p *Printer) eventsTable(events []telemetry.Event) {
 		if e.Proc != "" {
 			app += "[" + e.Proc + "]"
 		}
-		message := []string{printable(e.Message)}
+		message := []string{terminal.Line(e.Message)}
 		for _, f := range e.Fields {
-			message = append(message, printable(f.Key)+"="+printable(f.Value))
+			message = append(message, terminal.Line(f.Key)+"="+terminal.Line(f.Value))
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.Format("15:04:05"), printable(e.Host), e.Severity,
-			printable(e.Source), printable(app), strings.Join(message, " "))
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.Format("15:04:05"), terminal.Line(e.Host), e.Severity,
+			terminal.Line(e.Source), terminal.Line(app), strings.Join(message, " "))
 	}
 	_ = t.Flush()
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
@@ -65,7 +66,11 @@ func New(env outputs.Env, config Config) (*Printer, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Printer{out: bufio.NewWriter(out), format: config.Format, log: log}, nil
+	style := terminal.Text // ts.add is plain ASCII
+	if config.Format == JSON {
+		style = terminal.JSON
+	}
+	return &Printer{out: bufio.NewWriter(terminal.NewWriter(out, style)), format: config.Format, log: log}, nil
 }
 
 // Open implements [outputs.Output].

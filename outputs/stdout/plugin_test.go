@@ -2,6 +2,7 @@ package stdout_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/stdout"
@@ -139,7 +141,7 @@ func TestEvents(t *testing.T) {
 {"timestamp":1700000001000,"severity":7,"level":"debug","message":""}
 `,
 		stdout.Table: `TIME      HOST  LEVEL  SOURCE  APP       MESSAGE
-` + first + `  h1    error  syslog  sshd[12]  line 1?line "2" � facility=4 host=?[31m
+` + first + `  h1    error  syslog  sshd[12]  line 1\x0aline "2" \xff facility=4 host=\x1b[31m
 ` + second + `        debug                    
 `,
 		stdout.TSAdd: "",
@@ -172,5 +174,38 @@ func TestNobodyReadsEvents(t *testing.T) {
 	}
 	if err := p.WriteEvents(t.Context(), events()); !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
+	}
+}
+
+// TestHostileNames prints names that a terminal would obey: none of them reaches it, and programs read them as they are.
+func TestHostileNames(t *testing.T) {
+	const evil = "a\x1b[2J\u009b31m\u202eb\nc"
+	b := telemetry.NewBatch(time.UnixMilli(1_700_000_000_000), time.UnixMilli(1_700_000_000_000), 0)
+	b.Add(telemetry.NewFactory(evil, "test", map[string]string{evil: evil}, 1).Gauge("m", telemetry.None, telemetry.Label{Key: "device", Value: evil}), 1)
+	b.Events = []telemetry.Event{{Time: time.UnixMilli(1_700_000_000_000), Host: evil, App: evil, Message: evil}}
+	for _, format := range []stdout.Format{stdout.Table, stdout.JSON, stdout.TSAdd} {
+		var out bytes.Buffer
+		p, err := stdout.New(outputs.Env{Stdout: &out}, stdout.Config{Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(p.WriteMetrics(t.Context(), []*telemetry.Batch{b}), p.WriteEvents(t.Context(), b.Events)); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if got := terminal.Line(strings.TrimSuffix(line, "\n")); got != strings.TrimSuffix(line, "\n") {
+				t.Errorf("%s prints %q", format, line)
+			}
+			if format != stdout.JSON {
+				continue
+			}
+			var object struct {
+				Labels  map[string]string
+				Message string
+			}
+			if err := json.Unmarshal([]byte(line), &object); err != nil || object.Labels["host"] != evil && object.Message != evil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
@@ -58,10 +59,10 @@ func (p *Printer) table(batches []*telemetry.Batch) {
 	each(batches, func(s *telemetry.Series, ms int64, v float64) {
 		var instance []string
 		for _, l := range s.Instance() {
-			instance = append(instance, l.Key+"="+printable(l.Value))
+			instance = append(instance, l.Key+"="+terminal.Line(l.Value))
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", time.UnixMilli(ms).Format("15:04:05"), printable(s.Host()),
-			printable(s.Name()), strings.Join(instance, " "), number(v), s.Unit())
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", time.UnixMilli(ms).Format("15:04:05"), terminal.Line(s.Host()),
+			terminal.Line(s.Name()), strings.Join(instance, " "), number(v), s.Unit())
 	})
 	_ = t.Flush()
 }
@@ -69,16 +70,6 @@ func (p *Printer) table(batches []*telemetry.Batch) {
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
-
-// printable keeps what a device calls itself from moving the cursor.
-func printable(v string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, v)
-}
 
 // quote writes an argument as redis-cli reads it (redis/src/sds.c, sdssplitargs): in double quotes, with \xHH for what
 // does not print, unless it is a plain word.

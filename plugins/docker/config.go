@@ -71,23 +71,23 @@ func (c *Config) Validate() error {
 	if c.DiskUsage && c.DiskUsageInterval.D() < time.Second {
 		errs = append(errs, conf.Key("disk_usage_interval", "must be at least 1s: collect_disk_usage: false switches it off"))
 	}
-	for _, label := range c.LabelTags {
-		errs = append(errs, checkTag("label_tags", label))
+	for i, label := range c.LabelTags {
+		errs = append(errs, checkTag("label_tags", i, label))
 	}
-	for _, label := range c.TagEnv {
-		errs = append(errs, checkTag("tag_env", label))
+	for i, label := range c.TagEnv {
+		errs = append(errs, checkTag("tag_env", i, label))
 	}
 	return errors.Join(errs...)
 }
 
 var tagName = regexp.MustCompile(`^[\w.:/-]+$`)
 
-func checkTag(key, label string) error {
+func checkTag(key string, index int, label string) error {
 	switch {
 	case !tagName.MatchString(label):
-		return conf.Key(key, "%q cannot be the name of a label: letters, digits and _ . : / - only", label)
+		return conf.Item(key, index, "%q cannot be the name of a label: letters, digits and _ . : / - only", label)
 	case telemetry.Reserved(label):
-		return conf.Key(key, "%q has a meaning of its own here", label)
+		return conf.Item(key, index, "%q has a meaning of its own here", label)
 	}
 	return nil
 }

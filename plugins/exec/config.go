@@ -130,19 +130,19 @@ const smallest = 1 << 10
 func (c *Config) Validate() error {
 	var errs []error
 	seen, names := map[string]bool{}, map[string]bool{}
-	for _, command := range c.Commands {
+	for n, command := range c.Commands {
 		text, name := command.Command, command.Name
 		switch _, err := splitWords(text); {
 		case strings.TrimSpace(text) == "":
-			errs = append(errs, conf.Key("commands", "has an empty one"))
+			errs = append(errs, conf.Item("commands", n, "is empty"))
 		case seen[text] && name == "":
-			errs = append(errs, conf.Key("commands", "has one twice: %q", text))
+			errs = append(errs, conf.Item("commands", n, "appears twice: %q", text))
 		case name != "" && name != labelText(name):
-			errs = append(errs, conf.Key("commands", "%q: a name may not hold commas, parentheses or more than %d characters", name, maxLabel))
+			errs = append(errs, conf.Item("commands", n, "%q: a name may not hold commas, parentheses or more than %d characters", name, maxLabel))
 		case names[name] && name != "":
-			errs = append(errs, conf.Key("commands", "has two that are called %q", name))
+			errs = append(errs, conf.Item("commands", n, "a command before it is called %q, too", name))
 		case err != nil && c.Shell == shellNever:
-			errs = append(errs, conf.Key("commands", "%q: %s", text, err))
+			errs = append(errs, conf.Item("commands", n, "%q: %s", text, err))
 		}
 		seen[text], names[name] = true, true
 	}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// calledInputs and calledOutputs are words that people use for a component, or that other agents do, and that are too
+// far from its name for [conf.Suggest]. They only serve suggestions.
+func calledInputs() map[string]string {
+	return map[string]string{
+		"memory": "mem", "ram": "mem", "network": "net", "interfaces": "net", "processor": "cpu", "filesystem": "disk", "filesystems": "disk",
+		"df": "disk", "disk_io": "io", "diskio": "io", "iostat": "io", "load": "system", "loadavg": "system", "uptime": "system",
+		"temp": "sensors", "temperature": "sensors", "hwmon": "sensors", "ntp": "time", "chrony": "time", "psql": "postgres", "mysqld": "mariadb",
+		"httpd": "apache", "http": "http_response", "node_exporter": "prometheus", "openmetrics": "prometheus", "containers": "docker",
+		"process": "processes", "script": "exec", "command": "exec", "logs": "syslog",
+	}
+}
+
+func calledOutputs() map[string]string {
+	return map[string]string{
+		"redis": "redistimeseries", "timeseries": "redistimeseries", "redis_timeseries": "redistimeseries", "rts": "redistimeseries",
+		"search": "redissearch", "redis_search": "redissearch", "streams": "redis_streams", "stream": "redis_streams", "console": "stdout",
+		"print": "stdout",
+	}
+}
+
+// unknownInput says what a name that is not in the catalog of inputs may mean. The error is the catalog's.
+func (b *builder) unknownInput(name string, err error) string {
+	means, isCalled := calledInputs()[name]
+	switch {
+	case isCalled && b.isInput(means):
+		return fmt.Sprintf("unknown input %q (did you mean %q?)", name, means)
+	case b.isOutput(name):
+		return fmt.Sprintf("%q is an output: write it below \"outputs:\"", name)
+	}
+	return err.Error()
+}
+
+// unknownOutput is unknownInput for outputs.
+func (b *builder) unknownOutput(name string, err error) string {
+	means, isCalled := calledOutputs()[name]
+	switch {
+	case isCalled && b.isOutput(means):
+		return fmt.Sprintf("unknown output %q (did you mean %q?)", name, means)
+	case b.isInput(name):
+		return fmt.Sprintf("%q is an input: write it below \"inputs:\"", name)
+	}
+	return err.Error()
+}
+
+func (b *builder) isInput(name string) bool {
+	return slices.ContainsFunc(b.env.Inputs, func(d plugins.Definition) bool { return d.Name() == name || slices.Contains(d.Aliases(), name) })
+}
+
+func (b *builder) isOutput(name string) bool {
+	return slices.ContainsFunc(b.env.Outputs, func(d outputs.Definition) bool { return d.Name() == name || slices.Contains(d.Aliases(), name) })
+}
