@@ -37,7 +37,7 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	if err != nil {
 		return err
 	}
-	cfg.IncludeIdleCounters()
+	hasIdle := cfg.IncludeIdleCounters()
 	ac, err := a.assemble(cfg, newLog(a.rawErr, cfg, c.debug), a.rawOut)
 	if err != nil {
 		return &failure{exitUsage, err}
@@ -55,6 +55,9 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 	errs := []error{report(a.Stdout, gathered)}
 	series := seriesIn(batchesOf(gathered))
 	a.showMemory(ac, series, "these "+plural(len(series), "series"))
+	if hasIdle {
+		fmt.Fprintln(a.Stdout, "counters: moving is set: counters that never change have no series, so it will be less")
+	}
 	for _, o := range ac.Outputs {
 		if err := a.checkOutput(ctx, o, series); err != nil {
 			errs = append(errs, fmt.Errorf("output %s: %w", o.ID, err))

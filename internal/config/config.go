@@ -102,17 +102,19 @@ func DefaultSettings() Settings {
 	}
 }
 
-// IncludeIdleCounters turns "counters: moving" into all, for commands that gather only for a moment: nothing moves then.
-func (c *Config) IncludeIdleCounters() {
+// IncludeIdleCounters turns "counters: moving" into all, for commands that gather only for a moment: nothing moves then. It
+// reports whether that changed anything.
+func (c *Config) IncludeIdleCounters() (changed bool) {
 	include := func(v *plugins.Counters) {
 		if *v == plugins.MovingCounters {
-			*v = plugins.AllCounters
+			*v, changed = plugins.AllCounters, true
 		}
 	}
 	include(&c.Counters)
 	for i := range c.Inputs {
 		include(&c.Inputs[i].Built.Options.Counters)
 	}
+	return changed
 }
 
 // Flush is the time between two writes.

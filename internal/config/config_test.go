@@ -525,3 +525,19 @@ func TestOddFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestIncludeIdleCounters(t *testing.T) {
+	for text, want := range map[string]bool{
+		"counters: moving\ninputs: [cpu]\noutputs: [redis]\n":                true,
+		"inputs: [cpu: {counters: moving}]\noutputs: [redis]\n":              true,
+		"counters: none\ninputs: [cpu: {counters: all}]\noutputs: [redis]\n": false,
+	} {
+		c, err := Parse(t.Context(), "c", []byte(text), testEnv())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.IncludeIdleCounters(); got != want || c.IncludeIdleCounters() {
+			t.Errorf("%s: changed %v, want %v, and nothing the second time", text, got, want)
+		}
+	}
+}
