@@ -23,7 +23,8 @@ func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
 func TestHangUpUnderNohupIsIgnored(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	signal.Ignore(syscall.SIGHUP)
-	defer signal.Reset(syscall.SIGHUP)
+	// Not Reset: children of this process would go on to ignore the signal. They do not ignore what it handles.
+	defer signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
 	p.waitFor("gathered input=linux_mem", 2)
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {

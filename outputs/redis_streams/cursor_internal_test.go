@@ -9,12 +9,13 @@ import (
 
 // Samples are found again after a redirection, which may ask for any of them.
 func TestCursor(t *testing.T) {
-	g := telemetry.NewFactory("h1", "test", nil, 1).Gauge("g", telemetry.None)
+	f := telemetry.NewFactory("h1", "test", nil, 1)
+	g, h := f.Gauge("g", telemetry.None), f.Gauge("h", telemetry.None)
 	var batches []*telemetry.Batch
 	for i := range 3 {
 		b := telemetry.NewBatch(time.UnixMilli(int64(i)), time.Time{}, 2)
 		b.Add(g, float64(2*i))
-		b.Add(g, float64(2*i+1))
+		b.Add(h, float64(2*i+1))
 		batches = append(batches, b)
 	}
 	c := cursor{batches: batches}

@@ -37,7 +37,7 @@ func TestConfigProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"storage: xml":                   `c.yaml:1:10: redissearch.storage: must be json or hash, not "xml"`,
 		"ttl: 10ms":                      "c.yaml:1:1: redissearch.ttl: must be at least 1s, or 0 to keep events for ever",
-		"ttl: -1":                        `c.yaml:1:6: redissearch.ttl: must be a duration such as 10 (seconds), "500ms", "1m30s" or "7d", not "-1"`,
+		"ttl: -1":                        `c.yaml:1:6: redissearch.ttl: must be a duration without a minus sign, such as 10 (seconds), "500ms", "1m30s" or "7d", not "-1"`,
 		"max_documents: -1":              "c.yaml:1:1: redissearch.max_documents: must not be negative; 0 sets no limit",
 		"index: ''":                      "c.yaml:1:1: redissearch.index: must not be empty",
 		"key_prefix: ''":                 "c.yaml:1:1: redissearch.key_prefix: must not be empty: the index would take in every key",
