@@ -139,7 +139,7 @@ func batches() []*telemetry.Batch {
 	a.Add(g, 1.5e15)
 	a.AddAt(h, math.NaN(), 5)
 	b := telemetry.NewBatch(start.Add(time.Second), start, 0)
-	b.Add(g, -0.25)
+	b.AddAt(g, -0.25, b.Time) // Add would not take negative bytes
 	return []*telemetry.Batch{a, telemetry.NewBatch(start, start, 0), b}
 }
 
