@@ -390,7 +390,7 @@ func TestByteOrderMark(t *testing.T) {
 		c, err := Parse(t.Context(), "c.yaml", []byte(text), testEnv())
 		if err != nil {
 			t.Errorf("%.10q: %v", text, err)
-		} else if c.Settings.Interval.D() != 7*time.Second || len(c.Inputs) == 0 {
+		} else if c.Interval.D() != 7*time.Second || len(c.Inputs) == 0 {
 			t.Errorf("%.10q: %+v", text, c)
 		}
 	}

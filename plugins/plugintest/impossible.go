@@ -157,6 +157,6 @@ type prefixed struct {
 }
 
 func (p *prefixed) Errorf(format string, args ...any) {
-	p.T.Helper()
+	p.Helper()
 	p.T.Errorf("%s"+format, append([]any{p.what}, args...)...)
 }
