@@ -36,8 +36,8 @@ func TestAgainstDocker(t *testing.T) {
 	p.ask(t, "run", "--name", "hungry", "--network", "none", "-d", "-m", "12m", "--memory-swap", "12m", "program:1", "eat")
 	p.ask(t, "create", "--name", "never", "program:1", "sleep")
 	p.ask(t, "run", "-d", "--name", "again", "--network", "none", "--restart", "on-failure:2", "program:1", "exit", "7")
-	until(t, "the containers end", func() bool {
-		return !p.inspect(t, "hungry").State.Running && p.inspect(t, "again").RestartCount == 2 && p.inspect(t, "again").State.Status == "exited" &&
+	until(t, "the containers end, and the busy one has sent a datagram, which it does after it has written its file", func() bool {
+		return p.sent(t, id) >= 1000 && !p.inspect(t, "hungry").State.Running && p.inspect(t, "again").RestartCount == 2 && p.inspect(t, "again").State.Status == "exited" &&
 			p.inspect(t, "healthy").State.Health.Status == "healthy" && p.inspect(t, "sick").State.Health.Status == "unhealthy"
 	})
 	p.gather(t, probe, 10)
