@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Output is a destination. Open is retried with growing pauses until it succeeds; Close is called once, after the
@@ -55,7 +55,7 @@ type Env struct {
 	Host     string       // the agent's host name
 	Instance string       // a few random characters: tells this process from every other agent, for the IDs of events
 	Log      *slog.Logger // carries the output's ID already
-	Secrets  secrets.Resolver
+	Secrets  secret.Resolver
 	Stdout   io.Writer // where an output that prints, prints; it must escape what it prints (internal/terminal)
 }
 

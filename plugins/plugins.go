@@ -17,9 +17,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Gatherer is an input that is polled. Gather appends what it reads to out; it is never called twice at once. What is
@@ -73,7 +73,7 @@ type Env struct {
 	Log      *slog.Logger       // carries the input's ID already
 	FS       hostfs.Root        // where the host's kernel files are
 	Self     *selfstat.Registry // what the agent counts about itself
-	Secrets  secrets.Resolver
+	Secrets  secret.Resolver
 	Interval time.Duration // between two gathers
 }
 

@@ -1,48 +1,56 @@
+// Package secrets is the contract of secret stores, and the set of stores that a configuration defines. A store resolves
+// the references of a configuration, such as "secret:redis/password"; the references themselves are [secret.Ref].
+//
+//   - store.go: [Store], what every kind of store implements, and [Define], which makes it configurable.
+//   - stores.go: [Stores], which sends each reference to the store it names.
+//   - env, file, vault: the kinds of stores. all lists them.
+//   - secretstest: the test that every kind of store must pass.
 package secrets
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Store answers references. Its methods may be called from several goroutines at once. Every call of Secret finds the
 // value as it is now, so that a rotated credential is used by the next connection; a store that keeps values for a
 // few seconds says so. The error says what was asked, where, and what to do: [NotFound] when the store has no such
 // secret, [Unavailable] when it could not be asked.
-type Store = Resolver
+type Store = secret.Resolver
 
-// Keeper is implemented by stores with something to keep alive, such as a token that must be renewed. Keep works
-// until ctx is done and leaves no goroutine behind. A store is usable without: it then logs in again where it must.
+// Keeper is implemented by stores that renew something, such as a token. Keep is called once, after the configuration was
+// loaded, and runs until ctx is done; its goroutines must have ended when it returns. A store must also work when Keep is
+// never called: it then logs in again when its token has expired.
 type Keeper interface {
 	Keep(ctx context.Context, log *slog.Logger)
 }
 
-// Local is implemented by stores that need neither a network nor a login. The settings of other stores may refer to
-// them, and to no others, so that references cannot go in circles.
+// Local is implemented by stores that need neither a network nor a login. Only local stores can resolve references in
+// the settings of other stores, so references cannot loop.
 type Local interface{ Local() }
 
-// StoreEnv is what a store is built with.
+// StoreEnv is the environment that a store is built with.
 type StoreEnv struct {
-	Name    string                      // of the store, as messages call it: "secret_stores.prod"
+	Name    string                      // name of the store in messages: "secret_stores.prod"
 	Getenv  func(string) (string, bool) // os.LookupEnv
-	Secrets Resolver                    // what the store's own references are resolved with: [Local] stores only
-	Hide    func(value string)          // for credentials that are not shown in any message; may be nil
+	Secrets secret.Resolver             // resolves the store's own references; [Local] stores only
+	Hide    func(value string)          // adds a credential to those that messages must not show; may be nil
 }
 
-// Options are the keys that every store understands beside its own.
+// Options are the settings that every store has besides its own.
 type Options struct {
-	Type string `yaml:"type"` // which kind of store
+	Type string `yaml:"type"` // kind of store: env, file, vault
 }
 
 type (
-	// Definition is one kind of store.
+	// Definition defines a kind of store.
 	Definition = catalog.Definition[StoreEnv, Options, Store]
 	// Built is a decoded configuration of a store.
 	Built = catalog.Built[StoreEnv, Options, Store]
-	// Catalog is a list of kinds of stores.
+	// Catalog lists the kinds of stores.
 	Catalog = catalog.Catalog[StoreEnv, Options, Store]
 )
 
@@ -50,30 +58,4 @@ type (
 func Define[C any, S Store](name, summary string, defaults func() C, build func(StoreEnv, C) (S, error)) Definition {
 	return catalog.Define[C, StoreEnv, Options](name, summary, defaults, func() Options { return Options{} },
 		func(e StoreEnv, c C) (Store, error) { return build(e, c) })
-}
-
-type notFoundError struct{ error }
-
-func (e notFoundError) Unwrap() error { return e.error }
-
-// NotFound marks the answer of a store that has no such secret.
-func NotFound(err error) error { return notFoundError{err} }
-
-// IsNotFound says whether the error was marked by [NotFound].
-func IsNotFound(err error) bool {
-	var e notFoundError
-	return errors.As(err, &e)
-}
-
-type unavailableError struct{ error }
-
-func (e unavailableError) Unwrap() error { return e.error }
-
-// Unavailable marks the error of a store that could not be asked: later it may answer.
-func Unavailable(err error) error { return unavailableError{err} }
-
-// IsUnavailable says whether the error was marked by [Unavailable].
-func IsUnavailable(err error) bool {
-	var e unavailableError
-	return errors.As(err, &e)
 }

@@ -9,17 +9,19 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Stores are the stores of a configuration: one that is asked unless a reference begins with the name of another.
 type Stores struct {
 	main  Store
 	named map[string]Store
-	hide  *Hidden
+	hide  *secret.Redactor
 }
 
 // NewStores puts stores together. What they answer is added to hide, which may be nil.
-func NewStores(main Store, named map[string]Store, hide *Hidden) *Stores {
+func NewStores(main Store, named map[string]Store, hide *secret.Redactor) *Stores {
 	return &Stores{main: main, named: named, hide: hide}
 }
 
@@ -31,7 +33,7 @@ func (s *Stores) Secret(ctx context.Context, id string) (string, error) {
 		return "", errNoID
 	}
 	v, err := store.Secret(ctx, rest)
-	if name, _, named := strings.Cut(id, "/"); named && rest == id && len(s.named) > 0 && IsNotFound(err) {
+	if name, _, named := strings.Cut(id, "/"); named && rest == id && len(s.named) > 0 && secret.IsNotFound(err) {
 		err = fmt.Errorf("%w (and no store is called %q, only %s)", err, name, strings.Join(slices.Sorted(maps.Keys(s.named)), ", "))
 	}
 	if err != nil {

@@ -3,13 +3,14 @@ package secrets
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // fake answers from a map, and says so when it is kept.
@@ -23,7 +24,7 @@ func (f fake) Secret(_ context.Context, id string) (string, error) {
 	if v, ok := f.values[id]; ok {
 		return v, nil
 	}
-	return "", NotFound(fmt.Errorf("%s has no %s", f.name, id))
+	return "", secret.NotFound(fmt.Errorf("%s has no %s", f.name, id))
 }
 
 func (f fake) Keep(ctx context.Context, _ *slog.Logger) {
@@ -53,7 +54,7 @@ func TestRouting(t *testing.T) {
 func TestKeepersEndWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keeps := make(chan string, 9)
-		s := NewStores(fake{name: "main", keeps: keeps}, map[string]Store{"a": fake{name: "a", keeps: keeps}, "b": Env{}}, nil)
+		s := NewStores(fake{name: "main", keeps: keeps}, map[string]Store{"a": fake{name: "a", keeps: keeps}, "b": secret.Env{}}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { s.Keep(ctx, slog.New(slog.DiscardHandler)); close(done) }()
@@ -69,36 +70,13 @@ func TestKeepersEndWithTheContext(t *testing.T) {
 	})
 }
 
-func TestErrorClasses(t *testing.T) {
-	cause := errors.New("cause")
-	for _, c := range []struct {
-		err                   error
-		notFound, unavailable bool
-	}{{NotFound(cause), true, false}, {Unavailable(cause), false, true}, {cause, false, false}} {
-		wrapped := fmt.Errorf("resolve: %w", c.err)
-		if !errors.Is(wrapped, cause) || wrapped.Error() != "resolve: cause" {
-			t.Error(wrapped)
-		}
-		if IsNotFound(wrapped) != c.notFound || IsUnavailable(wrapped) != c.unavailable {
-			t.Errorf("class of %#v", c.err)
-		}
-	}
-}
-
-func TestReferenceInAStore(t *testing.T) {
-	s := NewStores(fake{values: map[string]string{"a": "secret:b", "b": "x"}}, nil, nil)
-	if v, err := Literal("secret:a").Resolve(t.Context(), s); v != "" || !errors.Is(err, errReference) {
-		t.Errorf("%q, %v", v, err)
-	}
-}
-
 func TestHidden(t *testing.T) {
-	var nobody *Hidden
-	nobody.Add("hunter2")
-	if nobody.Redact("hunter2") != "hunter2" {
+	var none *secret.Redactor
+	none.Add("hunter2")
+	if none.Redact("hunter2") != "hunter2" {
 		t.Error("nil hides something")
 	}
-	var h Hidden
+	var h secret.Redactor
 	if h.Redact("hunter2") != "hunter2" {
 		t.Error("the zero value hides something")
 	}
@@ -124,17 +102,6 @@ func TestHidden(t *testing.T) {
 	}
 }
 
-// A credential that is rotated every minute must not fill the memory.
-func TestHiddenIsBounded(t *testing.T) {
-	var h Hidden
-	for i := range 2 * maxHidden {
-		h.Add(fmt.Sprintf("password-%05d", i))
-	}
-	if len(h.values) != maxHidden || h.Redact(fmt.Sprintf("password-%05d", 2*maxHidden-1)) != redacted {
-		t.Errorf("%d values", len(h.values))
-	}
-}
-
 func FuzzFind(f *testing.F) {
 	s := NewStores(fake{name: "main"}, map[string]Store{"prod": fake{name: "prod"}}, nil)
 	for _, id := range []string{"", "prod", "prod/", "prod/a", "prod//a", "a/prod/b", "/prod/a", "proda"} {
@@ -150,9 +117,9 @@ func FuzzFind(f *testing.F) {
 
 // A name that is misspelt leads to the main store, which says what it lacks; so does this.
 func TestMisspeltStore(t *testing.T) {
-	s := NewStores(Env{}, map[string]Store{"prod": Env{}, "lab": Env{}}, nil)
+	s := NewStores(secret.Env{}, map[string]Store{"prod": secret.Env{}, "lab": secret.Env{}}, nil)
 	_, err := s.Secret(t.Context(), "prd/redis")
-	if err == nil || !IsNotFound(err) || !strings.HasSuffix(err.Error(), `SECRET_PRD_REDIS is not set (and no store is called "prd", only lab, prod)`) {
+	if err == nil || !secret.IsNotFound(err) || !strings.HasSuffix(err.Error(), `SECRET_PRD_REDIS is not set (and no store is called "prd", only lab, prod)`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	_ "time/tzdata" // for images without files, and for Windows: syslog.timezone, TZ
 
-	"github.com/rtcollector/rtcollector/internal/cli"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/cli"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"

@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// taker keeps references, as secrets.Ref does.
+// taker keeps references, as secret.Ref does.
 type taker struct{ text string }
 
 func (t *taker) UnmarshalScalar(text string) error { t.text = text; return nil }

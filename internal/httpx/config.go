@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Readme documents the settings of [Config]; whoever inlines it appends this to a README of its own.
@@ -23,13 +23,13 @@ var Readme string
 
 // Config are the settings of everything that speaks HTTP; inputs inline it. The time limit is the context's.
 type Config struct {
-	Username        secrets.Ref            `yaml:"username"`
-	Password        secrets.Ref            `yaml:"password"`
-	BearerToken     secrets.Ref            `yaml:"bearer_token"` // instead of username and password
-	Headers         map[string]secrets.Ref `yaml:"headers"`
-	TLS             tlsx.Config            `yaml:"tls"`
-	Proxy           secrets.Ref            `yaml:"proxy"` // a URL; the environment's proxies are not used
-	FollowRedirects bool                   `yaml:"follow_redirects"`
+	Username        secret.Ref            `yaml:"username"`
+	Password        secret.Ref            `yaml:"password"`
+	BearerToken     secret.Ref            `yaml:"bearer_token"` // instead of username and password
+	Headers         map[string]secret.Ref `yaml:"headers"`
+	TLS             tlsx.Config           `yaml:"tls"`
+	Proxy           secret.Ref            `yaml:"proxy"` // a URL; the environment's proxies are not used
+	FollowRedirects bool                  `yaml:"follow_redirects"`
 
 	pool *pool // shared by all targets of an input; nil: there is no limit
 }
@@ -74,7 +74,7 @@ type noStore struct{}
 func (noStore) Secret(context.Context, string) (string, error) { return "", errors.New("no store") }
 
 // literal returns a configured text that is there already, not in a secret store.
-func literal(r secrets.Ref) (string, bool) {
+func literal(r secret.Ref) (string, bool) {
 	if r.IsZero() {
 		return "", false
 	}

@@ -15,8 +15,8 @@ import (
 	"syscall"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Explain turns an error of a request into a sentence: which target, what is the matter, what to do. The error itself
@@ -26,11 +26,11 @@ func (t *Target) Explain(err error) error {
 	if errors.As(err, &whole) {
 		err = whole.Err
 	}
-	var secret *secrets.ResolveError
+	var unresolved *secret.ResolveError
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &secret):
+	case errors.As(err, &unresolved):
 		return fmt.Errorf("%s: %w", t, err)
 	}
 	var limit *guardError

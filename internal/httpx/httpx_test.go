@@ -21,15 +21,15 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func target(t testing.TB, c httpx.Config, url string, store secrets.Resolver) *httpx.Target {
+func target(t testing.TB, c httpx.Config, url string, store secret.Resolver) *httpx.Target {
 	t.Helper()
 	a, err := httpx.ParseURL(url)
 	if err != nil {
@@ -70,11 +70,11 @@ func TestCredentials(t *testing.T) {
 		url    string
 		want   string
 	}{
-		{httpx.Config{Username: secrets.Literal("bob"), Password: secrets.Literal("secret:pw")}, s.URL, "user=bob password=from-store"},
+		{httpx.Config{Username: secret.Literal("bob"), Password: secret.Literal("secret:pw")}, s.URL, "user=bob password=from-store"},
 		{httpx.Config{}, withUser, "user=ann password=from-url"},
-		{httpx.Config{Username: secrets.Literal("bob")}, withUser, "user=bob password= "},
-		{httpx.Config{BearerToken: secrets.Literal("secret:pw")}, withUser, "bearer=from-store"},
-		{httpx.Config{Headers: map[string]secrets.Ref{"X-Key": secrets.Literal("secret:pw"), "Host": secrets.Literal("www")}}, s.URL, "x=from-store host=www"},
+		{httpx.Config{Username: secret.Literal("bob")}, withUser, "user=bob password= "},
+		{httpx.Config{BearerToken: secret.Literal("secret:pw")}, withUser, "bearer=from-store"},
+		{httpx.Config{Headers: map[string]secret.Ref{"X-Key": secret.Literal("secret:pw"), "Host": secret.Literal("www")}}, s.URL, "x=from-store host=www"},
 	} {
 		if got := get(t, target(t, c.config, c.url+"/p?q=1", store{"pw": "from-store"})); !strings.Contains(got, c.want) || !strings.Contains(got, "GET /p?q=1") {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -92,7 +92,7 @@ func TestRotatedPassword(t *testing.T) {
 		}
 	})
 	known := store{"pw": "one"}
-	tt := target(t, httpx.Config{Username: secrets.Literal("bob"), Password: secrets.Literal("secret:pw")}, s.URL, known)
+	tt := target(t, httpx.Config{Username: secret.Literal("bob"), Password: secret.Literal("secret:pw")}, s.URL, known)
 	get(t, tt)
 	password.Store("two")
 	known["pw"] = "two"
@@ -203,12 +203,12 @@ func TestProxy(t *testing.T) {
 	})
 	u, _ := url.Parse(proxy.URL)
 	u.User = url.UserPassword("me", "pw")
-	through := httpx.Config{Proxy: secrets.Literal(u.String())}
+	through := httpx.Config{Proxy: secret.Literal(u.String())}
 	if got := get(t, target(t, through, "http://nowhere.invalid/x", nil)); got != "proxied http://nowhere.invalid/x Basic bWU6cHc=" {
 		t.Error(got)
 	}
 	for _, scheme := range []string{"http", "socks5"} {
-		gone := httpx.Config{Proxy: secrets.Literal(scheme + "://me:hidden@" + servicetest.Refusing)}
+		gone := httpx.Config{Proxy: secret.Literal(scheme + "://me:hidden@" + servicetest.Refusing)}
 		_, err := target(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), limit)
 		if err == nil || !strings.Contains(err.Error(), "through its proxy") || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", scheme, err)
@@ -220,7 +220,7 @@ func TestSOCKS5(t *testing.T) {
 	d := httpxtest.Start(t, "microsocks", nil, "microsocks", "-i", "127.0.0.1", "-p", "$PORT", "-u", "me", "-P", "pw")
 	s := httpxtest.Pages(t, echo)
 	for password, want := range map[string]string{"pw": "", "wrong": "through its proxy"} {
-		c := httpx.Config{Proxy: secrets.Literal("socks5://me:" + password + "@127.0.0.1:" + d.Port)}
+		c := httpx.Config{Proxy: secret.Literal("socks5://me:" + password + "@127.0.0.1:" + d.Port)}
 		page, err := target(t, c, s.URL, nil).Get(t.Context(), limit)
 		if want == "" && (err != nil || !strings.Contains(string(page), "GET /")) {
 			t.Errorf("%q, %v", page, err)
@@ -334,11 +334,11 @@ func TestPathTellsApart(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	lit := secrets.Literal
+	lit := secret.Literal
 	for want, c := range map[string]httpx.Config{
 		"bearer_token: stands instead":  {BearerToken: lit("x"), Username: lit("x")},
 		"password: needs a username":    {Password: lit("x")},
-		"headers: \"a b\" cannot":       {Headers: map[string]secrets.Ref{"a b": lit("x")}},
+		"headers: \"a b\" cannot":       {Headers: map[string]secret.Ref{"a b": lit("x")}},
 		"proxy: must be a URL such as ": {Proxy: lit("socks4://x")},
 		"":                              {Proxy: lit("secret:proxy"), Username: lit("x")},
 	} {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Pages are the settings of inputs that read a page of one server or several; they are inlined.
@@ -55,7 +55,7 @@ type Page struct {
 }
 
 // Open makes the pages.
-func (p *Pages) Open(store secrets.Resolver) ([]*Page, error) {
+func (p *Pages) Open(store secret.Resolver) ([]*Page, error) {
 	all, err := p.addresses()
 	var pages []*Page
 	for _, a := range all {

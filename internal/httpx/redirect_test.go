@@ -18,10 +18,10 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // received are the requests that a server got.
@@ -46,8 +46,8 @@ func (r *received) String() string {
 // secretive is a configuration in which everything that is secret is called hunter2.
 func secretive(change func(*httpx.Config)) httpx.Config {
 	c := httpx.Defaults()
-	c.Headers = map[string]secrets.Ref{"X-Api-Key": secrets.Literal("hunter2"), "Cookie": secrets.Literal("sid=hunter2"), "Host": secrets.Literal("hunter2.example")}
-	c.Username, c.Password = secrets.Literal("me"), secrets.Literal("hunter2")
+	c.Headers = map[string]secret.Ref{"X-Api-Key": secret.Literal("hunter2"), "Cookie": secret.Literal("sid=hunter2"), "Host": secret.Literal("hunter2.example")}
+	c.Username, c.Password = secret.Literal("me"), secret.Literal("hunter2")
 	if change != nil {
 		change(&c)
 	}
@@ -77,7 +77,7 @@ func TestRedirectsGetNoSecrets(t *testing.T) {
 			back.Store(&to)
 			for name, change := range map[string]func(*httpx.Config){
 				"basic": nil, "bearer": func(c *httpx.Config) {
-					c.Username, c.Password, c.BearerToken = secrets.Ref{}, secrets.Ref{}, secrets.Literal("hunter2")
+					c.Username, c.Password, c.BearerToken = secret.Ref{}, secret.Ref{}, secret.Literal("hunter2")
 				},
 			} {
 				tt := target(t, secretive(change), home.URL+"/x?token=hunter2", nil)

@@ -17,8 +17,8 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Whatever answer may mean that a secret was rotated, and any error, has all secrets read again.
@@ -37,7 +37,7 @@ func TestSecretsAreReadAgain(t *testing.T) {
 			}
 		})
 		known := store{"key": "old"}
-		tt := target(t, httpx.Config{Headers: map[string]secrets.Ref{"X-Key": secrets.Literal("secret:key")}}, s.URL, known)
+		tt := target(t, httpx.Config{Headers: map[string]secret.Ref{"X-Key": secret.Literal("secret:key")}}, s.URL, known)
 		tt.Method = http.MethodPost // which net/http does not send again by itself
 		if _, err := tt.Get(t.Context(), limit); err == nil {
 			t.Errorf("%d: no error", status)
@@ -120,9 +120,9 @@ func TestWhatErrorsSay(t *testing.T) {
 	if _, err := target(t, httpx.Config{}, long.URL, nil).Get(ctx, limit); err == nil || err.Error() != context.Canceled.Error() {
 		t.Errorf("cancelled: %v", err)
 	}
-	missing := httpx.Config{BearerToken: secrets.Literal("secret:none")}
-	var unresolved *secrets.ResolveError
-	if _, err := target(t, missing, long.URL, secrets.Env{}).Get(t.Context(), limit); !errors.As(err, &unresolved) || !strings.HasPrefix(err.Error(), long.URL+": ") {
+	missing := httpx.Config{BearerToken: secret.Literal("secret:none")}
+	var unresolved *secret.ResolveError
+	if _, err := target(t, missing, long.URL, secret.Env{}).Get(t.Context(), limit); !errors.As(err, &unresolved) || !strings.HasPrefix(err.Error(), long.URL+": ") {
 		t.Errorf("a secret that is missing: %v", err)
 	}
 }

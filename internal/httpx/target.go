@@ -16,7 +16,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/bom"
 	"github.com/rtcollector/rtcollector/internal/crew"
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Target is a URL that is asked again and again. Its connection is kept; after an error, it, the certificates and the
@@ -33,7 +33,7 @@ type Target struct {
 	LocalAddr func() (net.Addr, error) // where connections come from; nil: the system decides
 
 	config Config
-	store  secrets.Resolver
+	store  secret.Resolver
 	live   *session
 	stale  bool // what live was made of may have changed
 	page   []byte
@@ -41,7 +41,7 @@ type Target struct {
 }
 
 // Target returns a target with these settings; store answers their references to secrets.
-func (c Config) Target(a Address, store secrets.Resolver) *Target {
+func (c Config) Target(a Address, store secret.Resolver) *Target {
 	return &Target{Address: a, config: c, store: store}
 }
 

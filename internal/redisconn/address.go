@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // address is where a Redis is and what to say to it.
@@ -113,7 +113,7 @@ func withPorts(texts []string, port int) []string {
 }
 
 // resolve finds the address of a single server, asking the store where a setting refers to it.
-func (c *Config) resolve(ctx context.Context, store secrets.Resolver) (address, error) {
+func (c *Config) resolve(ctx context.Context, store secret.Resolver) (address, error) {
 	a := address{network: "tcp", addr: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), db: c.DB}
 	if !c.URL.IsZero() {
 		text, err := c.URL.Resolve(ctx, store)
@@ -134,7 +134,7 @@ func (c *Config) resolve(ctx context.Context, store secrets.Resolver) (address, 
 
 // credentials resolves username and password; it runs for every new connection, so that a rotated password is found.
 // Those of their own win over those in the URL.
-func (c *Config) credentials(ctx context.Context, store secrets.Resolver) (username, password string, err error) {
+func (c *Config) credentials(ctx context.Context, store secret.Resolver) (username, password string, err error) {
 	if !c.URL.IsZero() {
 		a, err := c.resolve(ctx, store)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // poolSize is not how many connections there are: one output uses one at a time. After as many failed dials go-redis
@@ -39,7 +39,7 @@ type Client struct {
 
 // Open makes a client and asks the server for a sign of life. Secrets, proxies, certificates and a Sentinel's master
 // are looked up for every connection that is made later. Errors name the server and what to do, never a credential.
-func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, error) {
+func Open(ctx context.Context, config Config, store secret.Resolver) (*Client, error) {
 	c := &Client{config: config, Clustered: len(config.Cluster) > 0, live: map[*tracked]struct{}{}}
 	var db int
 	var err error
@@ -75,7 +75,7 @@ func Open(ctx context.Context, config Config, store secrets.Resolver) (*Client, 
 }
 
 // place says where Redis is, in words, and which database is meant.
-func place(ctx context.Context, c Config, store secrets.Resolver) (addr string, db int, err error) {
+func place(ctx context.Context, c Config, store secret.Resolver) (addr string, db int, err error) {
 	switch {
 	case len(c.Cluster) > 0:
 		return "cluster " + strings.Join(withPorts(c.Cluster, defaultPort), ", "), 0, nil
@@ -88,7 +88,7 @@ func place(ctx context.Context, c Config, store secrets.Resolver) (addr string, 
 
 // Name is what the server is called in labels: host:port, a socket's path, or the name by which Sentinels know it, which
 // stays when another server takes over. A cluster has none. It is known before anything is connected.
-func (c *Config) Name(ctx context.Context, store secrets.Resolver) (string, error) {
+func (c *Config) Name(ctx context.Context, store secret.Resolver) (string, error) {
 	switch {
 	case len(c.Cluster) > 0:
 		return "", nil

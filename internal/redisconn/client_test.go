@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // listen serves what fakeServer knows on a listener and returns its address.
@@ -60,7 +60,7 @@ func silent([]string) string { return "*0\r\n" }
 // use opens a client, uses both ways to speak, and closes it.
 func use(t *testing.T, config redisconn.Config) error {
 	t.Helper()
-	c, err := redisconn.Open(t.Context(), config, secrets.Env{})
+	c, err := redisconn.Open(t.Context(), config, secret.Env{})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func TestURL(t *testing.T) {
 func TestCredentialsBesideTheURL(t *testing.T) {
 	s := &fakeServer{answer: silent}
 	config := withURL(t, "redis://a:x@"+s.listen(t, listenTCP(t)))
-	config.Username, config.Password = secrets.Literal("b"), secrets.Literal("y")
+	config.Username, config.Password = secret.Literal("b"), secret.Literal("y")
 	if err := use(t, config); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestUnixSocket(t *testing.T) {
 	s := &fakeServer{answer: silent}
 	s.listen(t, l)
 	config := withURL(t, "unix://"+filepath.ToSlash(path)+"?db=2")
-	config.SOCKS5Proxy = secrets.Literal("socks5://127.0.0.1:1") // of no use here
+	config.SOCKS5Proxy = secret.Literal("socks5://127.0.0.1:1") // of no use here
 	if err := use(t, config); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestRotatedPassword(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	t.Setenv("SECRET_REDIS_PASSWORD", "old")
-	c, err := redisconn.Open(t.Context(), config, secrets.Env{})
+	c, err := redisconn.Open(t.Context(), config, secret.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,8 +376,8 @@ func TestName(t *testing.T) {
 	for want, change := range map[string]func(*redisconn.Config){
 		"localhost:6379":  func(*redisconn.Config) {},
 		"[fd00::1]:6380":  func(c *redisconn.Config) { c.Host, c.Port = "fd00::1", 6380 },
-		"h:6379":          func(c *redisconn.Config) { c.URL = secrets.Literal("redis://user:password@h/3") },
-		"/run/redis.sock": func(c *redisconn.Config) { c.URL = secrets.Literal("unix:///run/redis.sock") },
+		"h:6379":          func(c *redisconn.Config) { c.URL = secret.Literal("redis://user:password@h/3") },
+		"/run/redis.sock": func(c *redisconn.Config) { c.URL = secret.Literal("unix:///run/redis.sock") },
 		"mymaster":        func(c *redisconn.Config) { c.Sentinel = &redisconn.Sentinel{Master: "mymaster"} },
 		"":                func(c *redisconn.Config) { c.Cluster = []string{"h"} },
 	} {

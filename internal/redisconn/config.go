@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Readme documents the settings of [Config]; whoever inlines it appends this to a README of its own.
@@ -22,15 +22,15 @@ var Readme string
 
 // Config are the connection settings of everything that speaks to Redis; outputs inline it.
 type Config struct {
-	URL      secrets.Ref `yaml:"url"` // instead of host, port, db
-	Host     string      `yaml:"host"`
-	Port     int         `yaml:"port"`
-	DB       int         `yaml:"db"`
-	Sentinel *Sentinel   `yaml:"sentinel"` // instead of url, host, port
-	Cluster  []string    `yaml:"cluster"`  // some of its nodes, instead of url, host, port, db
+	URL      secret.Ref `yaml:"url"` // instead of host, port, db
+	Host     string     `yaml:"host"`
+	Port     int        `yaml:"port"`
+	DB       int        `yaml:"db"`
+	Sentinel *Sentinel  `yaml:"sentinel"` // instead of url, host, port
+	Cluster  []string   `yaml:"cluster"`  // some of its nodes, instead of url, host, port, db
 
-	Username secrets.Ref `yaml:"username"`
-	Password secrets.Ref `yaml:"password"`
+	Username secret.Ref `yaml:"username"`
+	Password secret.Ref `yaml:"password"`
 
 	TLS         *tlsx.Config `yaml:"tls"` // present: TLS is spoken
 	SSL         bool         `yaml:"ssl"` // the predecessor's names for the same
@@ -38,9 +38,9 @@ type Config struct {
 	SSLCertfile string       `yaml:"ssl_certfile"`
 	SSLKeyfile  string       `yaml:"ssl_keyfile"`
 
-	SOCKS5Proxy secrets.Ref `yaml:"socks5_proxy"`
-	SOCKS4Proxy secrets.Ref `yaml:"socks4_proxy"`
-	HTTPProxy   string      `yaml:"http_proxy" conf:"ignored"` // the predecessor accepted it and never read it
+	SOCKS5Proxy secret.Ref `yaml:"socks5_proxy"`
+	SOCKS4Proxy secret.Ref `yaml:"socks4_proxy"`
+	HTTPProxy   string     `yaml:"http_proxy" conf:"ignored"` // the predecessor accepted it and never read it
 
 	ConnectTimeout conf.Duration `yaml:"connect_timeout"`           // for each of: connection, proxy, handshake, Sentinel
 	Timeout        conf.Duration `yaml:"timeout"`                   // of silence on the connection, while something is expected
@@ -59,10 +59,10 @@ func (c Config) ForSearches() Config {
 
 // Sentinel finds a master by its name.
 type Sentinel struct {
-	Master    string      `yaml:"master"`
-	Addresses []string    `yaml:"addresses"`
-	Username  secrets.Ref `yaml:"username"` // of the Sentinels themselves
-	Password  secrets.Ref `yaml:"password"`
+	Master    string     `yaml:"master"`
+	Addresses []string   `yaml:"addresses"`
+	Username  secret.Ref `yaml:"username"` // of the Sentinels themselves
+	Password  secret.Ref `yaml:"password"`
 }
 
 const (
@@ -232,7 +232,7 @@ func (noStore) Secret(context.Context, string) (string, error) {
 }
 
 // literal returns a configured text that is there already, not in a secret store.
-func literal(r secrets.Ref) (string, bool) {
+func literal(r secret.Ref) (string, bool) {
 	if r.IsZero() {
 		return "", false
 	}

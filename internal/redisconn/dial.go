@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/proxy"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -19,7 +19,7 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // proxy, the certificates, the master. It is per client; nothing is set for the process.
 type dialer struct {
 	config   Config
-	store    secrets.Resolver
+	store    secret.Resolver
 	sentinel sentinel
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
@@ -35,14 +35,14 @@ func Explain(addr string, err error) error {
 	var lookup *net.DNSError
 	var dialled *net.OpError
 	var sentinels *sentinelError
-	var secret *secrets.ResolveError
+	var unresolved *secret.ResolveError
 	var said *lastWordsError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &secret):
+	case errors.As(err, &unresolved):
 		return fmt.Errorf("redis %s: %w", addr, err)
 	case errors.As(err, &sentinels):
 		return fmt.Errorf("redis %s is not found: %w", addr, err)

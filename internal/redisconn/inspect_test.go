@@ -7,8 +7,8 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func inspect(t *testing.T, c redisconn.Config, needs redisconn.Needs) (notes, warnings, faults string) {
@@ -64,7 +64,7 @@ func TestInspectRights(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "agent", "on", ">pw", "~k*", "+ping", "+hello", "+client|setname", "+get")
 	c := at(s)
-	c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+	c.Username, c.Password = secret.Literal("agent"), secret.Literal("pw")
 	needs := redisconn.Needs{
 		Modules: []string{"timeseries"},
 		Probes:  [][]any{{"GET", "k"}, {"SET", "k", "v"}, {"SET", "k2", "v"}, {"INCR", "k"}, {"CLIENT", "ID"}, {"GET", "other"}},

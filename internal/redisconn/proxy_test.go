@@ -13,8 +13,8 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // socks5 is a SOCKS5 proxy that knows one user, or asks for none.
@@ -46,7 +46,7 @@ func TestRealSOCKS5(t *testing.T) {
 	c := redisconn.Defaults()
 	c.Host = "localhost" // looked up by the proxy
 	c.Port, _ = strconv.Atoi(s.Port)
-	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
+	c.SOCKS5Proxy = secret.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -54,14 +54,14 @@ func TestRealSOCKS5(t *testing.T) {
 	if err := client.Set(t.Context(), "k", 1, 0).Err(); err != nil {
 		t.Error(err)
 	}
-	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%s", port))
+	c.SOCKS5Proxy = secret.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%s", port))
 	fails(t, c, "redis localhost:"+s.Port+" cannot be reached through its proxy: the proxy refuses the user or the password", "username/password authentication failed")
-	c.SOCKS5Proxy = secrets.Literal("socks5://user:geheim@127.0.0.1:1")
+	c.SOCKS5Proxy = secret.Literal("socks5://user:geheim@127.0.0.1:1")
 	fails(t, c, "cannot be reached through its proxy: the proxy is not there: start it, or correct socks5_proxy", "connection refused")
-	c.SOCKS5Proxy = secrets.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
+	c.SOCKS5Proxy = secret.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
 	c.Port = 1
 	fails(t, c, "cannot be reached through its proxy: the proxy is there, but cannot or may not connect to it", "connection refused")
-	c.SOCKS5Proxy = secrets.Ref{}
+	c.SOCKS5Proxy = secret.Ref{}
 	fails(t, c, "is not there")
 }
 
@@ -93,7 +93,7 @@ socks pass {
 	c := redisconn.Defaults()
 	c.Host = "127.0.0.1"
 	c.Port, _ = strconv.Atoi(s.Port)
-	c.SOCKS4Proxy = secrets.Literal(fmt.Sprintf("socks4://user@127.0.0.1:%s", d.Port))
+	c.SOCKS4Proxy = secret.Literal(fmt.Sprintf("socks4://user@127.0.0.1:%s", d.Port))
 	client, err := open(t, c)
 	if err != nil {
 		log, _ := os.ReadFile(filepath.Join(d.Dir, "said"))
@@ -135,7 +135,7 @@ func TestSOCKS4Requests(t *testing.T) {
 		addr, request := fakeSOCKS4(t, []byte{0, 92, 0, 0, 0, 0, 0, 0})
 		c := redisconn.Defaults()
 		c.Host = host
-		c.SOCKS4Proxy = secrets.Literal("socks4a://user@" + addr)
+		c.SOCKS4Proxy = secret.Literal("socks4a://user@" + addr)
 		fails(t, c, "redis "+host+":6379 cannot be reached through its proxy", "the user is refused")
 		if got := request(); got != want {
 			t.Errorf("%s: %q, want %q", host, got, want)
@@ -159,7 +159,7 @@ func TestSOCKS4Replies(t *testing.T) {
 		if reply == nil {
 			c.Host = "fd00::1"
 		}
-		c.SOCKS4Proxy = secrets.Literal("socks4://" + addr)
+		c.SOCKS4Proxy = secret.Literal("socks4://" + addr)
 		fails(t, c, want)
 	}
 }

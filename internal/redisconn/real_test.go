@@ -10,10 +10,10 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func open(t *testing.T, c redisconn.Config) (*redisconn.Client, error) {
@@ -144,7 +144,7 @@ func TestRealMistakes(t *testing.T) {
 		t.Errorf("a server as a Sentinel: %v", err)
 	}
 	c = redisconn.Defaults()
-	c.URL = secrets.Literal("unix:///nowhere/redis.sock")
+	c.URL = secret.Literal("unix:///nowhere/redis.sock")
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "redis /nowhere/redis.sock is not there: start it, or correct its address") {
 		t.Errorf("no socket: %v", err)
 	}
@@ -154,7 +154,7 @@ func TestRealUserAndDatabase(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "agent", "on", ">pass/word#1", "~k*", "+set", "+get", "+ping", "+select", "+client|setname", "+hello")
 	c := redisconn.Defaults()
-	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/3")
+	c.URL = secret.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/3")
 	client, err := open(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -171,11 +171,11 @@ func TestRealUserAndDatabase(t *testing.T) {
 	if got := s.Do("INFO", "keyspace"); !strings.Contains(fmt.Sprint(got), "db3:keys=1") {
 		t.Error(got)
 	}
-	c.URL = secrets.Literal("redis://agent:wrong@" + s.Addr())
+	c.URL = secret.Literal("redis://agent:wrong@" + s.Addr())
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") || strings.Contains(err.Error(), ":wrong@") {
 		t.Error(err)
 	}
-	c.URL = secrets.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/99")
+	c.URL = secret.Literal("redis://agent:pass%2Fword%231@" + s.Addr() + "/99")
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "has no such database: correct db") {
 		t.Error(err)
 	}
@@ -284,7 +284,7 @@ func TestRealSentinel(t *testing.T) {
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "wants a password: set sentinel.username and sentinel.password") {
 		t.Errorf("error %v", err)
 	}
-	c.Sentinel.Password = secrets.Literal("geheim")
+	c.Sentinel.Password = secret.Literal("geheim")
 	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `knows no master "nobody": correct sentinel.master`) {
 		t.Errorf("error %v", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // socksPort is where SOCKS proxies listen when nothing is said (RFC 1928, section 3).
@@ -45,7 +45,7 @@ func parseSOCKS4(text string) (*url.URL, error) {
 	return u, nil
 }
 
-func proxyURL(ctx context.Context, key string, ref secrets.Ref, store secrets.Resolver, parse func(string) (*url.URL, error)) (*url.URL, error) {
+func proxyURL(ctx context.Context, key string, ref secret.Ref, store secret.Resolver, parse func(string) (*url.URL, error)) (*url.URL, error) {
 	text, err := ref.Resolve(ctx, store)
 	if err != nil {
 		return nil, err

@@ -128,5 +128,5 @@ func (s *Shared[T]) Run(m *testing.M) int {
 // Secret is a store that has one secret, which may change.
 type Secret struct{ Value string }
 
-// Secret implements secrets.Resolver.
+// Secret implements secret.Resolver.
 func (s *Secret) Secret(context.Context, string) (string, error) { return s.Value, nil }

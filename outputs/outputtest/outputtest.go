@@ -13,9 +13,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Case is an output and a configuration with which it can really be opened here.
@@ -42,7 +42,7 @@ func build(t *testing.T, c Case) outputs.Output {
 	t.Helper()
 	return catalogtest.Build(t, c.Definition, c.Config, outputs.Env{
 		ID: c.Definition.Name(), Slot: 0, Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
-		Secrets: secrets.Env{}, Stdout: &bytes.Buffer{},
+		Secrets: secret.Env{}, Stdout: &bytes.Buffer{},
 	})
 }
 

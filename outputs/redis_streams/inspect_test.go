@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/outputs"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func TestInspect(t *testing.T) {
@@ -16,7 +16,7 @@ func TestInspect(t *testing.T) {
 	s.Do("XADD", events, "*", "a", "b")
 	s.Do("SET", metrics, "x")
 	s.Do("ACL", "SETUSER", "agent", "on", ">pw", "~*", "+ping", "+hello", "+client|setname", "+info", "+xlen", "+acl|whoami")
-	c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+	c.Username, c.Password = secret.Literal("agent"), secret.Literal("pw")
 	report := open(t, c).(outputs.Inspector).Inspect(t.Context(), nil)
 	notes, warnings := strings.Join(report.Notes, "\n"), strings.Join(report.Faults, "\n")
 	if !strings.Contains(notes, "user agent") || !strings.Contains(notes, "stream rtcollector:events holds 1 entries") {

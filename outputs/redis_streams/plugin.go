@@ -8,8 +8,8 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/outputs"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 //go:embed README.md
@@ -57,7 +57,7 @@ type Writer struct {
 	config   Config
 	instance string
 	slot     int
-	secrets  secrets.Resolver
+	secrets  secret.Resolver
 
 	client *redisconn.Client
 	shards *redisconn.Shards

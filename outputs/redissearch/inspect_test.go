@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // What is in the index is told; looking changes nothing.
@@ -54,7 +54,7 @@ func TestInspectRights(t *testing.T) {
 		if err := s.Do(t.Context(), "ACL", "SETUSER", "agent", "reset", "on", ">pw", "~*", "+ping", "+hello", "+client|setname", "+ft.info").Err(); err != nil {
 			t.Fatal(err)
 		}
-		c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+		c.Username, c.Password = secret.Literal("agent"), secret.Literal("pw")
 		c.TTL, c.MaxDocuments = conf.Duration(time.Hour), 100
 		warnings := strings.Join(open(t, c).Inspect(t.Context(), nil).Faults, "\n")
 		if warnings != "rights are missing: "+want {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/outputs"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 //go:embed README.md
@@ -115,7 +115,7 @@ type Writer struct {
 	config   Settings
 	instance string
 	log      *slog.Logger
-	secrets  secrets.Resolver
+	secrets  secret.Resolver
 
 	client *redisconn.Client
 	shards *redisconn.Shards

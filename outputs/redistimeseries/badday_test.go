@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func badDays() []outputtest.BadDay {
@@ -119,7 +119,7 @@ func TestRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := tiered(s.config())
-		c.Username, c.Password = secrets.Literal("agent"), secrets.Literal("pw")
+		c.Username, c.Password = secret.Literal("agent"), secret.Literal("pw")
 		err := everything(t, c)
 		switch {
 		case left < 0 && err != nil:

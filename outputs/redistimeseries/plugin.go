@@ -17,10 +17,10 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 	"github.com/rtcollector/rtcollector/outputs"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 //go:embed README.md
@@ -80,7 +80,7 @@ type Writer struct {
 	instance string
 	started  time.Time
 	log      *slog.Logger
-	secrets  secrets.Resolver
+	secrets  secret.Resolver
 
 	client *redisconn.Client
 	shards *redisconn.Shards

@@ -12,9 +12,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // The variants of ADR 0002, each writing 20 batches of 1000 series to the server that RTC_TEST_REDIS names.
@@ -47,7 +47,7 @@ func newVariant(b *testing.B) *variant {
 		b.Skip("needs RTC_TEST_REDIS")
 	}
 	config := Defaults()
-	config.URL, config.KeyPrefix, config.Retention = secrets.Literal(url), "rtcollector:variant:", 60_000
+	config.URL, config.KeyPrefix, config.Retention = secret.Literal(url), "rtcollector:variant:", 60_000
 	w, err := New(outputs.Env{Host: "h"}, config)
 	if err != nil {
 		b.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Config are the input's settings.
@@ -106,7 +106,7 @@ func (f *Format) UnmarshalScalar(text string) error {
 // variable is one of the environment: "NAME=value", whose value may be a reference to a secret store.
 type variable struct {
 	name  string
-	value secrets.Ref
+	value secret.Ref
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)

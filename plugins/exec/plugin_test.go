@@ -16,10 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // perProcess is what starting one costs.
@@ -262,7 +262,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("KEPT", "8")
 	dir := t.TempDir()
 	env := plugintest.Env("exec", "")
-	env.Secrets = secrets.Env{}
+	env.Secrets = secret.Env{}
 	p := plugintest.Start(t, Plugin, `{commands: ["echo token $TOKEN; echo mine $FROM_AGENT; echo kept $KEPT; echo set $SET; pwd >&2"], data_format: metrics, environment: [TOKEN=secret:room/token, "SET=a=7", FROM_AGENT=6], working_dir: `+dir+`}`, env)
 	b, err := p.Batch(0)
 	got := plugintest.ByKey(b)
@@ -277,7 +277,7 @@ func TestEnvironment(t *testing.T) {
 	if real, _ := filepath.EvalSymlinks(dir); len(b.Events) != 1 || b.Events[0].Message != real {
 		t.Errorf("working directory: %v", b.Events)
 	}
-	if text := fmt.Sprintf("%+v", variable{name: "A", value: secrets.Literal("hidden")}); strings.Contains(text, "hidden") {
+	if text := fmt.Sprintf("%+v", variable{name: "A", value: secret.Literal("hidden")}); strings.Contains(text, "hidden") {
 		t.Error(text)
 	}
 	_, problems := plugintest.Decode(t, Plugin, `{commands: [a], environment: ["A=secret:nowhere"]}`)

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 //go:embed README.md
@@ -123,8 +123,8 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 			continue
 		}
 		p.add(out)
-		var secret *secrets.ResolveError
-		if errors.As(p.answer.err, &secret) {
+		var unresolved *secret.ResolveError
+		if errors.As(p.answer.err, &unresolved) {
 			errs = append(errs, p.answer.err)
 		}
 	}

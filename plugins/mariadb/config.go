@@ -7,9 +7,9 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Config says where the server is and what is read.
@@ -36,7 +36,7 @@ type Place struct {
 	Port     int          `yaml:"port"`
 	Socket   string       `yaml:"socket"` // instead of host and port
 	User     string       `yaml:"user"`
-	Password secrets.Ref  `yaml:"password"`
+	Password secret.Ref   `yaml:"password"`
 	Database string       `yaml:"database"` // for queries of the user's own
 	TLS      *tlsx.Config `yaml:"tls"`
 	Hostname string       `yaml:"hostname" conf:"public"` // the label server; "": host:port

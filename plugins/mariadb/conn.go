@@ -17,15 +17,15 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // connector makes the driver's connections. What may have changed since the last one is looked up for each: the
 // password, certificates.
 type connector struct {
 	place  Place
-	store  secrets.Resolver
+	store  secret.Resolver
 	budget *guard.Budget // of one query; what is said while connecting counts as one
 }
 
@@ -87,7 +87,7 @@ func (c *connector) dial(ctx context.Context, network, addr string) (net.Conn, e
 func (c *connector) Driver() driver.Driver { return mysql.MySQLDriver{} }
 
 // open returns a database that keeps one connection, and makes it when it is first used.
-func open(p Place, store secrets.Resolver, budget *guard.Budget) *sql.DB {
+func open(p Place, store secret.Resolver, budget *guard.Budget) *sql.DB {
 	db := sql.OpenDB(&connector{p, store, budget})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
@@ -97,7 +97,7 @@ func open(p Place, store secrets.Resolver, budget *guard.Budget) *sql.DB {
 // explain turns an error into a sentence: which server, what is the matter, what to do. There is no credential in it.
 func (p *Place) explain(err error) error {
 	_, addr := p.address()
-	var secret *secrets.ResolveError
+	var unresolved *secret.ResolveError
 	var reply *mysql.MySQLError
 	var lookup *net.DNSError
 	var timeout net.Error
@@ -105,7 +105,7 @@ func (p *Place) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &secret), errors.Is(err, context.Canceled):
+	case errors.As(err, &unresolved), errors.Is(err, context.Canceled):
 	case errors.As(err, &reply):
 		if advice := advise(reply, p.User); advice != "" {
 			return said(advice)

@@ -11,18 +11,18 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // Config says where the server is and what is read beside the default set.
 type Config struct {
-	URL      secrets.Ref  `yaml:"url"` // instead of host, port, user, dbname, sslmode; or a DSN
+	URL      secret.Ref   `yaml:"url"` // instead of host, port, user, dbname, sslmode; or a DSN
 	Host     string       `yaml:"host"`
 	Port     int          `yaml:"port"`
 	User     string       `yaml:"user"`
-	Password secrets.Ref  `yaml:"password"`
+	Password secret.Ref   `yaml:"password"`
 	DBName   string       `yaml:"dbname"`
 	SSLMode  string       `yaml:"sslmode"`
 	TLS      *tlsx.Config `yaml:"tls"` // instead of sslmode
@@ -92,7 +92,7 @@ func (c *Config) Validate() error {
 var errURL = errors.New(`url is neither a URL (postgres://user@host:5432/dbname) nor a DSN ("host=db port=5432 user=x dbname=y")`)
 
 // resolve returns what the settings mean now: secrets, certificates and the environment may have changed.
-func (c *Config) resolve(ctx context.Context, store secrets.Resolver) (*pgconn.Config, error) {
+func (c *Config) resolve(ctx context.Context, store secret.Resolver) (*pgconn.Config, error) {
 	dsn, err := c.URL.Resolve(ctx, store)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // connection is the one connection to the server. It is made when it is needed, kept, and made anew after it broke.
@@ -22,7 +22,7 @@ import (
 // is made of a text is a number or a label.
 type connection struct {
 	config Config
-	store  secrets.Resolver
+	store  secret.Resolver
 
 	life context.Context // ends with the input: what pgconn still has to do behind our back ends then, too
 	end  context.CancelFunc
@@ -40,7 +40,7 @@ const (
 	maxAnswer = 16 << 20
 )
 
-func newConnection(c Config, store secrets.Resolver) *connection {
+func newConnection(c Config, store secret.Resolver) *connection {
 	life, end := context.WithCancel(context.Background())
 	return &connection{config: c, store: store, life: life, end: end, budget: guard.NewBudget(maxAnswer)}
 }

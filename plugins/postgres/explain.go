@@ -15,13 +15,13 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // explain turns an error into a sentence: which server, what is the matter, what to do. There is no credential in it.
 func explain(server, user string, err error) error {
-	var secret *secrets.ResolveError
+	var unresolved *secret.ResolveError
 	var reply *pgconn.PgError
 	var lookup *net.DNSError
 	var timeout net.Error
@@ -30,7 +30,7 @@ func explain(server, user string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &secret), errors.Is(err, context.Canceled):
+	case errors.As(err, &unresolved), errors.Is(err, context.Canceled):
 		return fmt.Errorf("postgres %s: %w", server, err)
 	case errors.As(err, &reply):
 		if advice := advise(reply, user); advice != "" {

@@ -4,6 +4,7 @@ package env
 import (
 	_ "embed"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -22,11 +23,11 @@ type Config struct {
 func Defaults() Config { return Config{Prefix: "SECRET_"} }
 
 // Store is the live store.
-type Store struct{ secrets.Env }
+type Store struct{ secret.Env }
 
 // New makes the store.
 func New(_ secrets.StoreEnv, config Config) (Store, error) {
-	return Store{secrets.Env{Prefix: config.Prefix}}, nil
+	return Store{secret.Env{Prefix: config.Prefix}}, nil
 }
 
 // Local implements [secrets.Local].

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/bom"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -89,7 +90,7 @@ func (s Store) Secret(ctx context.Context, id string) (string, error) {
 
 func notFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return secrets.NotFound(err)
+		return secret.NotFound(err)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 	"github.com/rtcollector/rtcollector/secrets/file"
 	"github.com/rtcollector/rtcollector/secrets/secretstest"
@@ -84,7 +85,7 @@ func TestWhatIsRefused(t *testing.T) {
 			t.Errorf("%q: %q, %v, want %q", id, v, err, want)
 		}
 	}
-	if _, err := store(t, dir+"/none").Secret(t.Context(), "x"); !secrets.IsNotFound(err) || !strings.Contains(err.Error(), dir+"/none") {
+	if _, err := store(t, dir+"/none").Secret(t.Context(), "x"); !secret.IsNotFound(err) || !strings.Contains(err.Error(), dir+"/none") {
 		t.Errorf("no directory: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -50,7 +51,7 @@ func sampleDecodes(t *testing.T, d secrets.Definition) {
 // Open makes the live store of a case.
 func Open(t *testing.T, c Case) secrets.Store {
 	t.Helper()
-	return catalogtest.Build(t, c.Definition, c.Config, secrets.StoreEnv{Name: "conformance", Getenv: os.LookupEnv, Secrets: secrets.Env{}})
+	return catalogtest.Build(t, c.Definition, c.Config, secrets.StoreEnv{Name: "conformance", Getenv: os.LookupEnv, Secrets: secret.Env{}})
 }
 
 // answers: what is there is found, also after an error; what is not there is said to be so, by name and without
@@ -59,7 +60,7 @@ func answers(t *testing.T, c Case) {
 	ignore := goleak.IgnoreCurrent()
 	store := Open(t, c)
 	for range 2 {
-		if v, err := store.Secret(t.Context(), c.Missing); v != "" || !secrets.IsNotFound(err) {
+		if v, err := store.Secret(t.Context(), c.Missing); v != "" || !secret.IsNotFound(err) {
 			t.Errorf("what is not there: %q, %v", v, err)
 		} else if name := c.Missing[strings.LastIndex(c.Missing, "/")+1:]; !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(name)) ||
 			strings.Contains(err.Error(), c.Value) {

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 	"github.com/rtcollector/rtcollector/secrets/vaulttest"
 )
@@ -136,7 +137,7 @@ func realBackend(t *testing.T) backend {
 // config of a store that reads the engine of a version.
 func (b backend) config(version int) Config {
 	c := Defaults()
-	c.URL, c.Token, c.Mount = b.url, secrets.Literal(b.token), b.mounts[version]
+	c.URL, c.Token, c.Mount = b.url, secret.Literal(b.token), b.mounts[version]
 	return c
 }
 
@@ -162,14 +163,14 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 func open(t *testing.T, v http.Handler, change func(c *Config)) *Store {
 	t.Helper()
 	c := Defaults()
-	c.URL, c.Token = "http://vault.test:8200", secrets.Literal(fakeToken)
+	c.URL, c.Token = "http://vault.test:8200", secret.Literal(fakeToken)
 	if change != nil {
 		change(&c)
 	}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newStore(secrets.StoreEnv{Secrets: secrets.Env{}}, c, direct{v})
+	s, err := newStore(secrets.StoreEnv{Secrets: secret.Env{}}, c, direct{v})
 	if err != nil {
 		t.Fatal(err)
 	}

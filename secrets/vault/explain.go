@@ -10,8 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
-	"github.com/rtcollector/rtcollector/secrets"
 )
 
 // maxWords is how much of what a server says is repeated, in bytes.
@@ -41,7 +41,7 @@ func (s *Store) unreachable(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		why = fmt.Sprintf("did not answer within %v: check the network and its load", s.config.Timeout)
 	}
-	return secrets.Unavailable(fmt.Errorf("vault %s %s: %w", s.address, why, err))
+	return secret.Unavailable(fmt.Errorf("vault %s %s: %w", s.address, why, err))
 }
 
 // refused says what a reply means that is neither a secret nor the lack of one. See
@@ -52,11 +52,11 @@ func (s *Store) refused(r reply) error {
 	case r.status == http.StatusBadRequest && strings.Contains(words, "HTTPS server"):
 		return fmt.Errorf("vault %s speaks TLS there: write https:// in url", s.address)
 	case r.status == http.StatusServiceUnavailable && strings.Contains(words, "sealed"):
-		return secrets.Unavailable(fmt.Errorf("vault %s is sealed: unseal it (vault operator unseal)", s.address))
+		return secret.Unavailable(fmt.Errorf("vault %s is sealed: unseal it (vault operator unseal)", s.address))
 	case r.status == http.StatusTooManyRequests:
-		return secrets.Unavailable(fmt.Errorf("vault %s takes no more requests for now (status 429): %s", s.address, words))
+		return secret.Unavailable(fmt.Errorf("vault %s takes no more requests for now (status 429): %s", s.address, words))
 	case r.status >= 500, r.status == http.StatusPreconditionFailed, r.status == 472, r.status == 473:
-		return secrets.Unavailable(fmt.Errorf("vault %s is in trouble (status %d): see its log: %s", s.address, r.status, words))
+		return secret.Unavailable(fmt.Errorf("vault %s is in trouble (status %d): see its log: %s", s.address, r.status, words))
 	case r.alien:
 		return fmt.Errorf("vault %s: what is there does not answer like a Vault (status %d): correct url: %s", s.address, r.status, words)
 	}
@@ -71,17 +71,17 @@ func (s *Store) missing(path string, missed []reply) error {
 		words := s.words(r, nil)
 		switch {
 		case strings.Contains(words, "namespace not found"):
-			return secrets.NotFound(fmt.Errorf("vault %s has no namespace %q: correct namespace", s.address, s.config.Namespace))
+			return secret.NotFound(fmt.Errorf("vault %s has no namespace %q: correct namespace", s.address, s.config.Namespace))
 		case strings.Contains(words, "no handler for route"):
-			return secrets.NotFound(fmt.Errorf("vault %s has no secrets engine at %s/%s: correct mount or namespace (vault secrets list)",
+			return secret.NotFound(fmt.Errorf("vault %s has no secrets engine at %s/%s: correct mount or namespace (vault secrets list)",
 				s.address, strings.Trim(s.config.Mount, "/"), s.inNamespace()))
 		case r.status == http.StatusForbidden:
 			denied = append(denied, r.path)
 		case destroyed(r):
-			return secrets.NotFound(fmt.Errorf("vault %s: the newest version of %s was destroyed, and cannot be undeleted: write a new one (vault kv put -mount=%s %s %s=…)",
+			return secret.NotFound(fmt.Errorf("vault %s: the newest version of %s was destroyed, and cannot be undeleted: write a new one (vault kv put -mount=%s %s %s=…)",
 				s.address, r.path, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
 		case deleted(r):
-			return secrets.NotFound(fmt.Errorf("vault %s: the newest version of %s was deleted: undelete it (vault kv undelete), or write a new one", s.address, r.path))
+			return secret.NotFound(fmt.Errorf("vault %s: the newest version of %s was deleted: undelete it (vault kv undelete), or write a new one", s.address, r.path))
 		default:
 			empty = append(empty, r.path)
 		}
@@ -94,7 +94,7 @@ func (s *Store) missing(path string, missed []reply) error {
 	if len(denied) > 0 {
 		also = fmt.Sprintf(" (and %s may not be read)", strings.Join(denied, " and "))
 	}
-	return secrets.NotFound(fmt.Errorf("vault %s has no secret at %s%s%s: write it (vault kv put -mount=%s %s %s=…), or correct mount and path_prefix",
+	return secret.NotFound(fmt.Errorf("vault %s has no secret at %s%s%s: write it (vault kv put -mount=%s %s %s=…), or correct mount and path_prefix",
 		s.address, strings.Join(empty, " nor at "), s.inNamespace(), also, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
 }
 

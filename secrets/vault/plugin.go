@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -35,7 +36,7 @@ const (
 // Config are the store's settings.
 type Config struct {
 	URL        string        `yaml:"url"` // "": $VAULT_ADDR, else defaultURL
-	Token      secrets.Ref   `yaml:"token"`
+	Token      secret.Ref    `yaml:"token"`
 	TokenFile  string        `yaml:"token_file"`
 	PathPrefix string        `yaml:"path_prefix"` // between the mount and the id
 	Mount      string        `yaml:"mount"`       // of the KV engine
@@ -49,13 +50,13 @@ type Config struct {
 
 // Auth says how to get a token.
 type Auth struct {
-	Method       Method      `yaml:"method"` // "": token
-	Mount        string      `yaml:"mount"`  // "": the method's name
-	Role         string      `yaml:"role"`   // Kubernetes
-	RoleID       secrets.Ref `yaml:"role_id"`
-	SecretID     secrets.Ref `yaml:"secret_id"`
-	SecretIDFile string      `yaml:"secret_id_file"`
-	JWTFile      string      `yaml:"jwt_file"`
+	Method       Method     `yaml:"method"` // "": token
+	Mount        string     `yaml:"mount"`  // "": the method's name
+	Role         string     `yaml:"role"`   // Kubernetes
+	RoleID       secret.Ref `yaml:"role_id"`
+	SecretID     secret.Ref `yaml:"secret_id"`
+	SecretIDFile string     `yaml:"secret_id_file"`
+	JWTFile      string     `yaml:"jwt_file"`
 }
 
 // Method is a way to get a token.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 	"github.com/rtcollector/rtcollector/secrets/secretstest"
 	"github.com/rtcollector/rtcollector/secrets/vaulttest"
@@ -47,13 +48,13 @@ func TestRead(t *testing.T) {
 				want(t, s, id, value)
 			}
 			where := b.mounts[version] + "/rtcollector/all"
-			if err := wantError(t, s, "all#nope", "the secret "+where+` has no field "nope"; it has empty, `); !secrets.IsNotFound(err) {
+			if err := wantError(t, s, "all#nope", "the secret "+where+` has no field "nope"; it has empty, `); !secret.IsNotFound(err) {
 				t.Error("is not said to be missing")
 			}
 			wantError(t, s, "all#list", `the field "list" of the secret `+where+" is no text and no number")
 			wantError(t, s, "all#null", `the field "null" of the secret `+where+" is no text and no number")
 			if err := wantError(t, s, "nope", fmt.Sprintf("has no secret at %s nor at %s: write it (vault kv put -mount=%s rtcollector/nope value=…)",
-				s.kvPath(version, "rtcollector/nope"), s.kvPath(3-version, "rtcollector/nope"), b.mounts[version])); !secrets.IsNotFound(err) {
+				s.kvPath(version, "rtcollector/nope"), s.kvPath(3-version, "rtcollector/nope"), b.mounts[version])); !secret.IsNotFound(err) {
 				t.Error("is not said to be missing")
 			}
 		}
@@ -82,7 +83,7 @@ func TestDestroyed(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = wantError(t, s, "gone", "the newest version of "+b.mounts[2]+"/data/rtcollector/gone was destroyed, and cannot be undeleted: write a new one")
-		if strings.Contains(err.Error(), "kv undelete") || !secrets.IsNotFound(err) {
+		if strings.Contains(err.Error(), "kv undelete") || !secret.IsNotFound(err) {
 			t.Error(err)
 		}
 	})
@@ -99,7 +100,7 @@ func TestDenied(t *testing.T) {
 		m := b.mounts[2]
 		err = wantError(t, s, "x", fmt.Sprintf("denies the token to read %s/data/elsewhere/x and %s/elsewhere/x: add to one of its policies: "+
 			`path "%s/data/elsewhere/x" { capabilities = ["read"] }`, m, m, m))
-		if secrets.IsNotFound(err) || secrets.IsUnavailable(err) {
+		if secret.IsNotFound(err) || secret.IsUnavailable(err) {
 			t.Error("a denied path is neither missing nor away")
 		}
 		b.revoke(b.token)
@@ -182,7 +183,7 @@ func TestVersionBehindAPolicy(t *testing.T) {
 	v.Put("secret/rtcollector/redis", map[string]any{"value": "hunter2"})
 	s := open(t, v, nil)
 	want(t, s, "redis", "hunter2")
-	if err := wantError(t, s, "nope", "has no secret at secret/rtcollector/nope (and secret/data/rtcollector/nope may not be read)"); !secrets.IsNotFound(err) {
+	if err := wantError(t, s, "nope", "has no secret at secret/rtcollector/nope (and secret/data/rtcollector/nope may not be read)"); !secret.IsNotFound(err) {
 		t.Error("is not said to be missing")
 	}
 }
@@ -241,7 +242,7 @@ func TestCancelled(t *testing.T) {
 func FuzzID(f *testing.F) {
 	v := fake()
 	c := Defaults()
-	c.URL, c.Token = "http://vault.test:8200", secrets.Literal(fakeToken)
+	c.URL, c.Token = "http://vault.test:8200", secret.Literal(fakeToken)
 	for _, id := range []string{"a", "a/b#c", "../x", "a/../../x", "#", "a#b#c", "a//b", "%2e%2e/x", "a\x00b", "a?b=c", "ü", "a/.../b", "..\\x"} {
 		f.Add(id)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
@@ -205,7 +206,7 @@ func (s *Store) field(data map[string]any, path, name string) (string, error) {
 	case nil:
 		if _, there := data[name]; !there {
 			names := slices.Sorted(maps.Keys(data))
-			return "", secrets.NotFound(fmt.Errorf("vault %s: the secret %s has no field %q; it has %s: name one behind \"#\", or set field",
+			return "", secret.NotFound(fmt.Errorf("vault %s: the secret %s has no field %q; it has %s: name one behind \"#\", or set field",
 				s.address, where, name, strings.Join(names, ", ")))
 		}
 	}

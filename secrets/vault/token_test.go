@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rtcollector/rtcollector/secrets"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/secrets/vaulttest"
 )
 
@@ -36,8 +36,8 @@ func write(t *testing.T, name, text string) {
 }
 
 func appRole(c *Config) {
-	c.Token = secrets.Ref{}
-	c.Auth = Auth{Method: AppRole, RoleID: secrets.Literal("the-role"), SecretID: secrets.Literal("hunter-secret-id")}
+	c.Token = secret.Ref{}
+	c.Auth = Auth{Method: AppRole, RoleID: secret.Literal("the-role"), SecretID: secret.Literal("hunter-secret-id")}
 }
 
 // roleServer lets the role in, with tokens that live for an hour.
@@ -52,10 +52,10 @@ func roleServer() *vaulttest.Server {
 func TestWhereTheTokenComesFrom(t *testing.T) {
 	name := file(t, fakeToken+"\n")
 	t.Setenv("SECRET_TOKEN", fakeToken)
-	none := func(c *Config) { c.Token = secrets.Ref{} }
+	none := func(c *Config) { c.Token = secret.Ref{} }
 	for what, change := range map[string]func(c *Config){
 		"literal":   nil,
-		"reference": func(c *Config) { c.Token = secrets.Literal("secret:token") },
+		"reference": func(c *Config) { c.Token = secret.Literal("secret:token") },
 		"file":      func(c *Config) { none(c); c.TokenFile = name },
 	} {
 		t.Run(what, func(t *testing.T) { want(t, open(t, fake(), change), "redis", "hunter2") })
@@ -65,21 +65,21 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 	wantError(t, s, "redis", "vault http://vault.test:8200: no token: set token, token_file or auth, or the environment variable VAULT_TOKEN")
 	s.env.Getenv = env
 	want(t, s, "redis", "hunter2")
-	s = open(t, fake(), func(c *Config) { c.Token = secrets.Literal("another") })
+	s = open(t, fake(), func(c *Config) { c.Token = secret.Literal("another") })
 	s.env.Getenv = env
 	wantError(t, s, "redis", "refuses the token") // settings win over the environment
-	wantError(t, open(t, fake(), func(c *Config) { c.Token = secrets.Literal("secret:nope") }), "redis", "SECRET_NOPE is not set")
+	wantError(t, open(t, fake(), func(c *Config) { c.Token = secret.Literal("secret:nope") }), "redis", "SECRET_NOPE is not set")
 	wantError(t, open(t, fake(), func(c *Config) { none(c); c.TokenFile = "/nowhere/token" }), "redis", "read token_file: open /nowhere/token")
 	empty := file(t, "\n")
 	wantError(t, open(t, fake(), func(c *Config) { none(c); c.TokenFile = empty }), "redis", "read token_file: "+empty+" is empty")
-	wantError(t, open(t, fake(), func(c *Config) { c.Token = secrets.Literal("hunter\nhunter") }), "redis", "characters that cannot stand in a request")
+	wantError(t, open(t, fake(), func(c *Config) { c.Token = secret.Literal("hunter\nhunter") }), "redis", "characters that cannot stand in a request")
 }
 
 // Vault Agent writes a new token into the file before the old one ends.
 func TestTokenFileIsReadAgain(t *testing.T) {
 	v := fake()
 	name := file(t, fakeToken)
-	s := open(t, v, func(c *Config) { c.Token, c.TokenFile = secrets.Ref{}, name })
+	s := open(t, v, func(c *Config) { c.Token, c.TokenFile = secret.Ref{}, name })
 	want(t, s, "redis", "hunter2")
 	v.Revoke(fakeToken)
 	v.Issue(vaulttest.Token{ID: "hvs.second", Paths: []string{"secret/"}})
@@ -115,16 +115,16 @@ func TestAppRole(t *testing.T) {
 	}
 	t.Setenv("SECRET_ID", "hunter-secret-id")
 	name := file(t, "hunter-secret-id\n")
-	want(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID = secrets.Literal("secret:id") }), "redis", "hunter2")
-	want(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID, c.Auth.SecretIDFile = secrets.Ref{}, name }), "redis", "hunter2")
-	wantError(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID = secrets.Literal("hunter-wrong") }), "redis",
+	want(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID = secret.Literal("secret:id") }), "redis", "hunter2")
+	want(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID, c.Auth.SecretIDFile = secret.Ref{}, name }), "redis", "hunter2")
+	wantError(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID = secret.Literal("hunter-wrong") }), "redis",
 		"refuses the login at auth/approle/login: check role_id and secret_id: invalid role or secret ID")
 	wantError(t, open(t, v, func(c *Config) { appRole(c); c.Auth.Mount = "/other/" }), "redis",
 		"has no auth method at auth/other: enable it, or correct auth.mount or namespace: no handler for route")
-	wantError(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID, c.Auth.SecretIDFile = secrets.Ref{}, "/nowhere" }), "redis",
+	wantError(t, open(t, v, func(c *Config) { appRole(c); c.Auth.SecretID, c.Auth.SecretIDFile = secret.Ref{}, "/nowhere" }), "redis",
 		"read auth.secret_id_file: open /nowhere")
 	v.AppRoles["free"] = "" // bind_secret_id=false
-	want(t, open(t, v, func(c *Config) { appRole(c); c.Auth.RoleID, c.Auth.SecretID = secrets.Literal("free"), secrets.Ref{} }), "redis", "hunter2")
+	want(t, open(t, v, func(c *Config) { appRole(c); c.Auth.RoleID, c.Auth.SecretID = secret.Literal("free"), secret.Ref{} }), "redis", "hunter2")
 	if strings.Contains(v.Last().Body, "secret_id") {
 		t.Error("sends an empty secret_id")
 	}
@@ -136,7 +136,7 @@ func TestKubernetes(t *testing.T) {
 	name := file(t, "hunter-jwt")
 	kubernetes := func(role, file string) func(c *Config) {
 		return func(c *Config) {
-			c.Token = secrets.Ref{}
+			c.Token = secret.Ref{}
 			c.Auth = Auth{Method: Kubernetes, Role: role, JWTFile: file}
 		}
 	}

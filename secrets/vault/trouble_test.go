@@ -13,6 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/secrets"
@@ -41,7 +42,7 @@ func TestTroubleOfTheServer(t *testing.T) {
 		v := fake()
 		v.Fail(func(*http.Request) (int, string) { return c.status, c.body })
 		err := wantError(t, open(t, v, func(o *Config) { o.KVVersion = 2 }), "redis", c.want)
-		if secrets.IsUnavailable(err) != c.unavailable {
+		if secret.IsUnavailable(err) != c.unavailable {
 			t.Errorf("unavailable: %v: %v", !c.unavailable, err)
 		}
 		if len(err.Error()) > 400 {
@@ -54,7 +55,7 @@ func TestTroubleOfTheServer(t *testing.T) {
 func ask(t *testing.T, url string, change func(c *Config)) error {
 	t.Helper()
 	c := Defaults()
-	c.URL, c.Token = url, secrets.Literal(fakeToken)
+	c.URL, c.Token = url, secret.Literal(fakeToken)
 	if change != nil {
 		change(&c)
 	}
@@ -80,7 +81,7 @@ func TestNobodyThere(t *testing.T) {
 		url:                         "vault " + url + " is not there: start it, or correct url: dial tcp",
 		"http://vault.invalid:8200": "vault http://vault.invalid:8200 has an unknown name: correct url, or the name server",
 	} {
-		if err := ask(t, url, nil); !secrets.IsUnavailable(err) || !strings.HasPrefix(err.Error(), want) {
+		if err := ask(t, url, nil); !secret.IsUnavailable(err) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -91,7 +92,7 @@ func TestSlowServer(t *testing.T) {
 		slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		began := time.Now()
 		err := wantError(t, open(t, slow, func(c *Config) { c.Timeout = conf.Duration(7 * time.Second) }), "redis", "did not answer within 7s")
-		if !secrets.IsUnavailable(err) || time.Since(began) != 7*time.Second {
+		if !secret.IsUnavailable(err) || time.Since(began) != 7*time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+type demoFlags struct {
+	redis    string
+	interval time.Duration
+	lasts    time.Duration
+	plain    bool
+	access   access
+}
+
+func (a *App) demoCommand(c *common) *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show this host's numbers: embedded Redis, every input, a live table; needs no configuration",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f, c.debug) },
+	}
+	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")
+	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "between two gathers")
+	cmd.Flags().DurationVar(&f.lasts, "for", 0, "stop after this `duration`; 0: run until q or Ctrl-C")
+	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of a live table")
+	f.access.add(cmd)
+	return cmd
+}
+
+// demo is the whole system in one process. The table shows what is in Redis, not what is in the agent.
+func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
+	if f.interval < plugins.MinInterval || f.lasts < 0 {
+		return fmt.Errorf("--interval must be at least %v, and --for not negative", plugins.MinInterval)
+	}
+	server, err := a.listen(ctx, f.redis, "--redis", f.access, embedded.Config{Retention: time.Hour})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	text, err := a.demoConfig(server.Addr(), f.interval, f.access)
+	if err != nil {
+		return fail(err)
+	}
+	cfg, err := config.Parse(ctx, "demo", []byte(text), a.configEnv())
+	if err != nil {
+		return fail(err)
+	}
+	screen := newScreen(a.rawOut, f.plain || !a.canDraw())
+	screen.passwordFile = f.access.passwordFile
+	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.rawErr), cfg, debug), a.rawOut)
+	if err != nil {
+		return fail(err)
+	}
+	if f.lasts == 0 {
+		f.lasts = math.MaxInt64
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.lasts)
+	defer cancel()
+	running := make(chan error, 1)
+	showErr := a.runDemo(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
+		defer screen.leaveOnPanic()
+		running <- agent.New(ac).Run(ctx)
+	})
+	err = errors.Join(showErr, <-running)
+	screen.summarize()
+	return fail(err)
+}
+
+// runDemo shows the table while run works, until a key, a signal or the time ends the demo. The terminal is given back
+// before run has ended: that may take seconds, and a second signal ends the process at once.
+func (a *App) runDemo(ctx context.Context, cancel func(), s *screen, server *embedded.Server, host string, every time.Duration, run func(context.Context)) error {
+	defer cancel() // the table may have failed: then there is no reason to go on
+	defer s.leave()
+	suspend := func() {}
+	if !s.plain {
+		s.keys = keyboard()
+		suspend = s.suspendable(ctx)
+	}
+	go run(ctx)
+	if err := s.begin(host, server.Addr()); err != nil {
+		return err
+	}
+	if s.keys != nil {
+		go func() {
+			defer s.leaveOnPanic()
+			readKeys(s.keys, cancel, suspend)
+		}()
+	}
+	return a.show(ctx, s, server, host, every)
+}
+
+// canDraw reports whether stdout is a terminal that understands more than lines, and whose user wants more.
+func (a *App) canDraw() bool {
+	kind, _ := a.Getenv("TERM")
+	no, _ := a.Getenv("NO_COLOR")
+	return isTerminal(a.Stdout) && kind != "dumb" && no == ""
+}
+
+// demoConfig is a configuration as a user would write it: every input that exists here, and the embedded server.
+func (a *App) demoConfig(addr string, interval time.Duration, who access) (string, error) {
+	var b strings.Builder
+	password := ""
+	if who.passwordFile != "" {
+		dir, name, err := who.place()
+		if err != nil {
+			return "", fmt.Errorf("--password-file: %w", err)
+		}
+		fmt.Fprintf(&b, "secret_store: {type: file, dir: %q}\n", dir)
+		password = fmt.Sprintf(", password: %q", secret.Prefix+name)
+	}
+	fmt.Fprintf(&b, "interval: %s\ninputs:\n", interval)
+	for _, d := range a.Inputs {
+		if d.Starts(a.GOOS) {
+			fmt.Fprintf(&b, "  - %s\n", d.Name())
+		}
+	}
+	host, port, _ := net.SplitHostPort(addr)
+	fmt.Fprintf(&b, "outputs:\n  - redistimeseries: {host: %q, port: %s, retention: 1h%s}\n", host, port, password)
+	return b.String(), nil
+}
+
+// show refreshes the screen from Redis until ctx is done.
+func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: server.Password(), Protocol: 2, DisableIdentity: true})
+	defer client.Close()
+	tick := time.NewTicker(max(every, 200*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		latest, err := readLatest(ctx, client, host)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", server.Addr(), err)
+		}
+		if err := screen.draw(latest, server.Stats()); err != nil {
+			return err
+		}
+	}
+}
+
+// redisCLI is the command that talks to an address.
+func redisCLI(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "redis-cli"
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() || ip.Equal(net.IPv4(127, 0, 0, 1)) {
+		return "redis-cli -p " + port
+	}
+	return "redis-cli -h " + host + " -p " + port
+}

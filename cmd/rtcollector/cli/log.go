@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/internal/terminal"
+)
+
+// newLog returns the logger that a configuration asks for. It escapes what it writes to w.
+func newLog(w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
+	return newLogFrom(slog.LevelInfo, w, cfg, debug)
+}
+
+// newLogFrom returns a logger of lines from a level on, or of all when they are wanted.
+func newLogFrom(level slog.Level, w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
+	if debug || cfg.Debug {
+		level = slog.LevelDebug
+	}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(terminal.NewWriter(w, terminal.JSON), &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
+	}
+	return slog.New(newConsole(terminal.NewWriter(w, terminal.Text), level))
+}
+
+// readable writes durations in JSON as they are written elsewhere: "1.5s", not nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	} else if s, ok := a.Value.Any().(fmt.Stringer); ok && a.Value.Kind() == slog.KindAny {
+		a.Value = slog.StringValue(s.String())
+	}
+	return a
+}
+
+// console is a slog.Handler that writes for people: time, level, message, then what it is about.
+type console struct {
+	mu    *sync.Mutex
+	w     io.Writer
+	level slog.Level
+	attrs string // of With, rendered
+}
+
+func newConsole(w io.Writer, level slog.Level) *console {
+	return &console{mu: &sync.Mutex{}, w: w, level: level}
+}
+
+// Enabled implements slog.Handler.
+func (c *console) Enabled(_ context.Context, l slog.Level) bool { return l >= c.level }
+
+// Handle implements slog.Handler.
+func (c *console) Handle(_ context.Context, r slog.Record) error {
+	var b bytes.Buffer
+	b.WriteString(r.Time.Format("2006-01-02 15:04:05"))
+	b.WriteString(" " + r.Level.String() + strings.Repeat(" ", max(0, 5-len(r.Level.String()))) + " ")
+	b.WriteString(r.Message)
+	b.WriteString(c.attrs)
+	var stack string
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "stack" {
+			stack = a.Value.String()
+			return true
+		}
+		b.WriteString(render(a))
+		return true
+	})
+	b.WriteByte('\n')
+	b.WriteString(stack)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.w.Write(b.Bytes())
+	return err
+}
+
+// WithAttrs implements slog.Handler.
+func (c *console) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *c
+	for _, a := range attrs {
+		with.attrs += render(a)
+	}
+	return &with
+}
+
+// WithGroup implements slog.Handler; groups are not used here.
+func (c *console) WithGroup(string) slog.Handler { return c }
+
+func render(a slog.Attr) string {
+	v := a.Value.Resolve().String()
+	if v == "" || strings.ContainsAny(v, " \"\n\t=") {
+		v = strconv.Quote(v)
+	}
+	return " " + a.Key + "=" + v
+}

@@ -1,0 +1,37 @@
+package cli_test
+
+import (
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/cli"
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+	secretsall "github.com/rtcollector/rtcollector/secrets/all"
+)
+
+// beTheProgram makes the test binary behave as rtcollector: tests that send signals run it as a process of its own.
+const beTheProgram = "RTC_TEST_BE_RTCOLLECTOR"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beTheProgram) != "" {
+		rtcollector()
+	}
+	testscript.Main(m, map[string]func(){"rtcollector": rtcollector})
+}
+
+// rtcollector is cmd/rtcollector's main.
+func rtcollector() {
+	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
+		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
+		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
+	}))
+}
+
+// TestScripts runs testdata/script/*.txtar: what a person types, and what they read.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true})
+}

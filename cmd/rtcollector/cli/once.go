@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rtcollector/rtcollector/agent"
+	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/terminal"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/stdout"
+)
+
+// oncePause is the time between the two readings that rates and percentages need.
+const oncePause = time.Second
+
+type onceFlags struct {
+	format stdout.Format
+	write  bool
+	quiet  bool // print no samples
+}
+
+func (a *App) onceCommand(c *common) *cobra.Command {
+	var f onceFlags
+	var format string
+	cmd := &cobra.Command{
+		Use:   "once",
+		Short: "Gather every input once, print what there is, and say whether anything failed",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.format.UnmarshalScalar(format); err != nil {
+				return fmt.Errorf("--format %w, not %q", err, format)
+			}
+			return a.once(cmd.Context(), *c, f)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "table", "how to print: table, json or ts.add")
+	cmd.Flags().BoolVar(&f.write, "write", false, "also write to the configured outputs")
+	return cmd
+}
+
+// once gathers every input twice, a second apart, prints or writes both answers, and fails if an input failed.
+func (a *App) once(ctx context.Context, c common, f onceFlags) error {
+	cfg, _, err := a.load(ctx, c.config)
+	if err != nil {
+		return err
+	}
+	cfg.IncludeIdleCounters()
+	ac, err := a.assemble(cfg, newLog(a.rawErr, cfg, c.debug), a.rawOut)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	ag := agent.New(ac)
+	gathered := ag.Once(ctx, oncePause)
+	batches := batchesOf(gathered)
+	if !f.quiet {
+		if err := a.print(ctx, f.format, batches); err != nil {
+			return fail(err)
+		}
+	}
+	errs := []error{report(a.Stderr, gathered)}
+	if f.write {
+		errs = append(errs, ag.Write(ctx, batches))
+		if errors.Join(errs...) == nil {
+			fmt.Fprintf(a.Stderr, "%s written to %s\n", contents(batches...), outputIDs(cfg))
+		}
+	}
+	return fail(errors.Join(errs...))
+}
+
+func batchesOf(gathered []agent.Gathered) []*telemetry.Batch {
+	var batches []*telemetry.Batch
+	for _, g := range gathered {
+		if g.Batch != nil {
+			batches = append(batches, g.Batch)
+		}
+	}
+	return batches
+}
+
+// contents says how much is in batches: "12 samples", "12 samples and 3 events".
+func contents(batches ...*telemetry.Batch) string {
+	samples, events := 0, 0
+	for _, b := range batches {
+		if b != nil {
+			samples, events = samples+b.Len(), events+len(b.Events)
+		}
+	}
+	text := fmt.Sprintf("%d samples", samples)
+	if events > 0 {
+		text += " and " + plural(events, "event")
+	}
+	return text
+}
+
+func outputIDs(cfg *config.Config) string {
+	var ids []string
+	for _, o := range cfg.Outputs {
+		ids = append(ids, o.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// report prints a line per input and returns the errors.
+func report(w io.Writer, gathered []agent.Gathered) error {
+	var errs []error
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, g := range gathered {
+		state := "ok"
+		if g.Err != nil {
+			state = "FAILED"
+			errs = append(errs, fmt.Errorf("input %s: %w", g.ID, g.Err))
+		}
+		what := "can start" // and then waits for what it is sent
+		if g.Batch != nil || g.Err != nil {
+			what = contents(g.Batch)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", terminal.Line(g.ID), what, g.Took.Round(time.Microsecond), state)
+	}
+	_ = tw.Flush()
+	return errors.Join(errs...)
+}
+
+// print shows samples and events as the output stdout would.
+func (a *App) print(ctx context.Context, format stdout.Format, batches []*telemetry.Batch) error {
+	p, err := stdout.New(outputs.Env{Stdout: a.rawOut}, stdout.Config{Format: format})
+	if err != nil {
+		return err
+	}
+	var events []telemetry.Event
+	for _, b := range batches {
+		events = append(events, b.Events...)
+	}
+	return errors.Join(p.WriteMetrics(ctx, batches), p.WriteEvents(ctx, events))
+}

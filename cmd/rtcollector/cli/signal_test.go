@@ -1,0 +1,91 @@
+package cli_test
+
+import (
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/cli"
+)
+
+func TestTermWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGTERM) }
+func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
+	// What this process handles its children do not ignore, not even when it runs under nohup itself.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	stopsInOrder(t, syscall.SIGHUP)
+}
+
+func TestHangUpUnderNohupIsIgnored(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	signal.Ignore(syscall.SIGHUP)
+	// Not Reset: children of this process would go on to ignore the signal. They do not ignore what it handles.
+	defer signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
+	p.waitFor("gathered input=linux_mem", 2)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor("gathered input=linux_mem", 5)
+	if err := p.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func stopsInOrder(t *testing.T, sig syscall.Signal) {
+	s := serve(t, "127.0.0.1:0")
+	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms", "flush_interval: 1h"))
+	p.waitFor("gathered input=linux_mem", 5)
+	if err := p.stop(sig); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	p.waitFor("rtcollector stopped, nothing lost", 1)
+	if n := count(t, s.Addr(), "h:mem_total"); n < 5 {
+		t.Errorf("%d samples of mem_total, want those of at least 5 gathers", n)
+	}
+}
+
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p := start(t, yamlFor(l.Addr().String(), "h", "interval: 100ms"))
+	p.waitFor("gathered input=linux_mem", 2)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor("cause=\"signal: interrupt\"", 1)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-p.done:
+			ended = true
+		case <-tick.C: // those of the first quarter of a second are still the first one
+			_ = p.cmd.Process.Signal(syscall.SIGINT)
+		}
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != cli.ExitInterrupted {
+		t.Errorf("exit code %d, want %d", code, cli.ExitInterrupted)
+	}
+}
+
+// Supervisors may send a signal to a process and to its group: the copy cuts nothing short.
+func TestDoubledSignalIsOne(t *testing.T) {
+	s := serve(t, "127.0.0.1:0")
+	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms", "flush_interval: 1h"))
+	p.waitFor("gathered input=linux_mem", 2)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.stop(syscall.SIGINT); err != nil { // another, for the kernel makes one of two that are the same
+		t.Errorf("ended with %v", err)
+	}
+	p.waitFor("rtcollector stopped, nothing lost", 1)
+}
