@@ -91,9 +91,10 @@ func New(c Config) *Agent {
 		}
 		if in.Live.Runner != nil {
 			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, health: h, emit: emit})
-			continue
 		}
-		a.pollers = append(a.pollers, newPoller(in, c.Host, stats, h, emit))
+		if in.Live.Gatherer != nil {
+			a.pollers = append(a.pollers, newPoller(in, c.Host, stats, h, emit))
+		}
 	}
 	return a
 }

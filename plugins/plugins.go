@@ -22,51 +22,63 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Gatherer is an input that is polled. Gather appends what it reads to out; it is never called twice at once. What is
-// in out is emitted even when an error is returned, so that one unreadable file does not cost the others. The error
-// is shown to a person: verb, object, cause ("read /proc/stat: permission denied").
+// Gatherer is an input that is polled. The agent calls Gather once after Open and then at every multiple of the input's
+// interval, always from the same goroutine and never twice at once. Gather appends what it reads to out. The agent
+// delivers the content of out even when Gather returns an error, so that one unreadable file does not cost the rest.
+//
+// The deadline of ctx lies early enough before the input's timeout that what was read by then is still delivered in time.
+// Gather must return soon after ctx is done. An input must not shorten the deadline for this purpose itself.
+//
+// The error is shown to a person: verb, object, cause ("read /proc/stat: permission denied"). The next Gather is called
+// as usual after an error. A panic counts as an error; after five in a row the input is polled every five minutes.
 type Gatherer interface {
 	Gather(ctx context.Context, out *telemetry.Batch) error
 }
 
-// Runner is an input that things are pushed to. Run blocks until ctx is done, joins every goroutine it started, and
-// returns nil then; another error makes the agent start it again after a pause.
+// Runner is an input that data is pushed to. The agent calls Run once after Open. Run blocks until ctx is done, joins every
+// goroutine it started, and then returns nil. When it returns earlier, with or without an error, the agent calls it again
+// after a pause of 1 to 30 seconds.
+//
+// A Runner that is also a [Gatherer] is polled as well, from another goroutine than Run's and also while Run is paused.
 type Runner interface {
 	Run(ctx context.Context, out Emitter) error
 }
 
-// Emitter takes finished batches from a Runner. The batch must not be touched afterwards. Emit may be called from any
-// goroutine. It takes what it is given in any case, but where `when_full: block` asks for it, a batch with events waits
-// until every output has room for them, or ctx is done: so those who send are slowed down.
+// Emitter takes finished batches from a Runner. The Runner must not touch a batch after it emitted it. Emit may be called
+// from any goroutine. Samples never wait. Where the input's buffer policy is to block, a batch with events waits until every
+// output has room for it or ctx is done, which slows down the sender.
 type Emitter interface {
 	Emit(ctx context.Context, b *telemetry.Batch)
 }
 
-// Opener is implemented by inputs that must connect first. The agent retries Open with growing pauses.
-// Inputs that hold something open also implement io.Closer.
+// Opener is implemented by inputs that must connect first. The agent calls Open before the first Gather or Run and, after an
+// error, again with growing pauses until it succeeds or the agent stops.
+//
+// An input that holds something open also implements io.Closer. The agent calls Close exactly once, after the last Gather
+// and after Run returned, also when Open never succeeded.
 type Opener interface {
 	Open(ctx context.Context) error
 }
 
-// Trier is implemented by Runners that can find out whether Run would work, such as whether a port can be had. What Try opens
-// it closes again.
+// Trier is implemented by Runners that can check whether Run would work, for example whether a port is free. The command
+// check calls Try without Open or Run. Try must close what it opens.
 type Trier interface {
 	Try(ctx context.Context) error
 }
 
-// Observer is implemented by inputs that report on the others: they are asked a little later than those, so that what they
-// say is about the same instant.
+// Observer marks inputs that report on the other inputs. They are polled a little after the others, so that they report on
+// the same instant.
 type Observer interface {
 	Observes()
 }
 
-// Namer is implemented by configurations in which users name metrics themselves: no documentation can have them.
+// Namer is implemented by configurations in which users name metrics themselves, so that no documentation can list them.
 type Namer interface {
-	// MetricNames are these names, as globs where they only begin so. Each may be a counter's, with a rate.
+	// MetricNames returns the names as globs; names that are only prefixes end in "*". Counters also produce NAME_rate.
 	MetricNames() []string
 }
 
-// Env is what an input is built with.
+// Env is the environment that an input is built with.
 type Env struct {
 	ID       string             // unique in this agent: the name, or name#alias
 	Factory  *telemetry.Factory // makes the input's series
@@ -184,7 +196,7 @@ var namePart = regexp.MustCompile(`^[\w.:-]*$`)
 // MinInterval is the shortest interval between two gathers.
 const MinInterval = 10 * time.Millisecond
 
-// Input is a live input: exactly one of the two is set.
+// Input is a live input: a Gatherer, a Runner, or a Runner that is also polled for metrics.
 type Input struct {
 	Gatherer Gatherer
 	Runner   Runner
@@ -207,11 +219,12 @@ func Poll[C any, G Gatherer](name, summary string, defaults func() C, build func
 	})
 }
 
-// Serve defines an input that things are pushed to.
+// Serve defines an input that data is pushed to. A Runner that is also a [Gatherer] is polled on the input's interval.
 func Serve[C any, R Runner](name, summary string, defaults func() C, build func(Env, C) (R, error)) Definition {
 	return define(name, summary, defaults, func(e Env, c C) (Input, error) {
 		r, err := build(e, c)
-		return Input{Runner: r}, err
+		g, _ := any(r).(Gatherer)
+		return Input{Runner: r, Gatherer: g}, err
 	})
 }
 

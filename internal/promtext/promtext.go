@@ -33,7 +33,7 @@ type Reader struct {
 // metrics can have.
 func NewReader(f *telemetry.Factory, labels ...telemetry.Label) *Reader {
 	r := &Reader{factory: f.Unbounded(), labels: labels, series: map[string]*handle{}}
-	r.texts = telemetry.NewVec(r.learn)
+	r.texts = telemetry.NewVec(r.factory, r.learn).Limit(math.MaxInt) // bounded by what the texts cost
 	return r
 }
 
@@ -48,7 +48,7 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 	r.left = 0
 	defer func() {
 		r.page = nil // it is the caller's, and may be large
-		r.sweep()
+		r.sweep(out)
 	}()
 	p := parser{rest: page}
 	wrong := 0

@@ -35,7 +35,7 @@ func (r *Reader) handleOf(s sample) *handle {
 }
 
 // learn returns the handle of a text that was not seen before: that of a known series, or a new one.
-func (r *Reader) learn(id string) *handle {
+func (r *Reader) learn(_ *telemetry.Factory, id string) *handle {
 	r.charge(textCost + len(id))
 	name, labels, ok := parseID(id)
 	if !ok {
@@ -92,9 +92,9 @@ func appendName(to []byte, name string) []byte {
 }
 
 // sweep ends a gather: what was on none of the last pages is forgotten.
-func (r *Reader) sweep() {
+func (r *Reader) sweep(out *telemetry.Batch) {
 	before := r.texts.Len() + len(r.series)
-	r.texts.Sweep()
+	r.texts.Sweep(out)
 	for key, h := range r.series {
 		if r.round-h.round >= keepUnseen {
 			delete(r.series, key)

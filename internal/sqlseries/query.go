@@ -210,9 +210,9 @@ func (r *Runner) Add(out *telemetry.Batch, columns [][]byte) error {
 
 // End ends an answer. It takes what went wrong with asking, and returns that and what was wrong with the rows as an error of
 // this query.
-func (r *Runner) End(err error) error {
+func (r *Runner) End(out *telemetry.Batch, err error) error {
 	if r.set != nil {
-		err = errors.Join(err, r.set.End())
+		err = errors.Join(err, r.set.End(out))
 	}
 	if r.err = err; err != nil {
 		r.err = fmt.Errorf("query %s: %w", r.Name, err)

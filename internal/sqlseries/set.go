@@ -53,7 +53,7 @@ const separator = "\x00"
 // labels. A row that wants refuses by its labels has no series; nil wants all.
 func NewSet(f *telemetry.Factory, fixed []telemetry.Label, labels []string, metrics []Metric, wants func([]telemetry.Label) bool) *Set {
 	s := &Set{labels: labels, metrics: metrics, round: 1}
-	s.rows = telemetry.NewVec(func(key string) row {
+	s.rows = telemetry.NewVec(f, func(f *telemetry.Factory, key string) row {
 		own := make([]telemetry.Label, len(labels))
 		for i, part := range strings.SplitN(key, separator, len(labels)) {
 			if i < len(labels) {
@@ -145,8 +145,8 @@ func (s *Set) rowName() string {
 }
 
 // End ends a gather and returns what was wrong with its rows. Rows that were missing for some gathers are forgotten.
-func (s *Set) End() error {
-	s.rows.Sweep()
+func (s *Set) End(out *telemetry.Batch) error {
+	s.rows.Sweep(out)
 	s.round++
 	err := s.wrong
 	if s.more > 0 {

@@ -81,7 +81,7 @@ func TestSet(t *testing.T) {
 	for _, r := range [][]string{{"a", "x", "1", "10"}, {"a", "", "2", "NULL"}, {"NULL", "x", "NaN", "5"}, {"no", "x", "1", "1"}} {
 		s.Add(b, texts(r[:2]...), texts(r[2:]...))
 	}
-	if err := s.End(); err != nil {
+	if err := s.End(b); err != nil {
 		t.Error(err)
 	}
 	want := map[string]float64{"size_db:1_a_x": 1, "reads_db:1_a_x": 10, "size_db:1_a": 2, "reads_db:1_x": 5}
@@ -91,7 +91,7 @@ func TestSet(t *testing.T) {
 	b = at(10)
 	s.Add(b, texts("a", "x"), texts("oops", "30"))
 	s.Add(b, texts("a", "x"), texts("1", "40"))
-	if err := s.End(); err == nil || err.Error() != `size: "oops" is no number, in the row with database, mode "a, x"; and 1 more like this` {
+	if err := s.End(b); err == nil || err.Error() != `size: "oops" is no number, in the row with database, mode "a, x"; and 1 more like this` {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(map[string]float64{"reads_db:1_a_x": 30, "reads_rate_db:1_a_x": 2}, byKey(b)); diff != "" {
@@ -130,7 +130,7 @@ func TestSetAllocatesNothingForTheKnown(t *testing.T) {
 	b, labels, values := at(0), texts("x"), texts("12", "1234")
 	s.Add(b, labels, values)
 	b = telemetry.NewBatch(time.Now(), time.Now(), 1000)
-	if n := testing.AllocsPerRun(100, func() { _ = s.End(); s.Add(b, labels, values) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = s.End(b); s.Add(b, labels, values) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -143,7 +143,7 @@ func run(r *Runner, b *telemetry.Batch, columns []string, rows ...[][]byte) erro
 			err = r.Add(b, row)
 		}
 	}
-	return r.End(err)
+	return r.End(b, err)
 }
 
 func TestQueryNames(t *testing.T) {
@@ -225,7 +225,7 @@ func TestDue(t *testing.T) {
 			t.Errorf("at %v: %v", c.at, got)
 		}
 	}
-	if err := r.End(errors.New("x")); err == nil || !errors.Is(r.Err(), err) {
+	if err := r.End(&telemetry.Batch{}, errors.New("x")); err == nil || !errors.Is(r.Err(), err) {
 		t.Error(r.Err())
 	}
 	if every := NewRunner(factory(), nil, Query{}); !every.Due(at(0)) || !every.Due(at(0.01)) {

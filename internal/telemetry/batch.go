@@ -14,6 +14,10 @@ type Batch struct {
 
 	rejected   int
 	rejections []Rejection
+
+	ended []*Series
+
+	refusedThings, thingLimit int
 }
 
 // point is 16 bytes: a million of them in a buffer are 16 MB.
@@ -72,7 +76,7 @@ func (b *Batch) Add(s *Series, v float64) {
 	if s.idle != nil && b.withhold(s, v, b.Time) {
 		return
 	}
-	s.index = len(b.points)
+	s.index, s.begun = len(b.points), true
 	b.points = append(b.points, point{s, v})
 	if b.times != nil {
 		b.times = append(b.times, b.Time)
@@ -95,6 +99,7 @@ func (b *Batch) appendAt(s *Series, v float64, ms int64) {
 			b.times[i] = b.Time
 		}
 	}
+	s.begun = true
 	b.points = append(b.points, point{s, v})
 	b.times = append(b.times, ms)
 }
@@ -103,11 +108,14 @@ func (b *Batch) appendAt(s *Series, v float64, ms int64) {
 func (b *Batch) Len() int { return len(b.points) }
 
 // Slice returns the samples from the i-th up to, but not including, the j-th as a batch without events. It shares their
-// memory with b.
+// memory with b. The last slice, with j = Len, has the series that ended.
 func (b *Batch) Slice(i, j int) *Batch {
 	part := &Batch{Time: b.Time, At: b.At, points: b.points[i:j:j]}
 	if b.times != nil {
 		part.times = b.times[i:j:j]
+	}
+	if j == len(b.points) {
+		part.ended = b.ended
 	}
 	return part
 }

@@ -120,24 +120,24 @@ func TestCounterWritesTotalAndRate(t *testing.T) {
 
 func TestVecForgetsTheUnseen(t *testing.T) {
 	made := 0
-	v := NewVec(func(k string) int { made++; return len(k) })
+	v := NewVec(nil, func(_ *Factory, k string) int { made++; return len(k) })
 	first := v.Get("abc")
 	if *first != 3 || v.Get("abc") != first || GetBytes(v, []byte("abc")) != first || made != 1 {
 		t.Errorf("%d made", made)
 	}
 	*GetBytes(v, []byte("xy")) = 9
-	v.Sweep()
+	v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	for range keepUnseen - 1 { // missing, but not for long
 		v.Get("abc")
-		v.Sweep()
+		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if v.Len() != 2 || *v.Get("xy") != 9 {
 		t.Errorf("%d remembered", v.Len())
 	}
-	v.Sweep()
+	v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	for range keepUnseen {
 		v.Get("abc")
-		v.Sweep()
+		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if v.Len() != 1 || *v.Get("xy") != 2 {
 		t.Errorf("%d remembered", v.Len())
@@ -145,17 +145,17 @@ func TestVecForgetsTheUnseen(t *testing.T) {
 }
 
 func TestGetBytesKeepsTheSeen(t *testing.T) {
-	v := NewVec(func(string) int { return 0 })
+	v := NewVec(nil, func(_ *Factory, _ string) int { return 0 })
 	*v.Get("eth0") = 7
 	for range 10 {
 		GetBytes(v, []byte("eth0"))
-		v.Sweep()
+		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if *v.Get("eth0") != 7 {
 		t.Error("forgot what was there at every gather")
 	}
 	for range 2 { // what every plugin relies on: two gathers without it are forgiven
-		v.Sweep()
+		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if *v.Get("eth0") != 7 {
 		t.Error("forgot what was missing twice")
@@ -163,7 +163,7 @@ func TestGetBytesKeepsTheSeen(t *testing.T) {
 }
 
 func TestGetBytesAllocatesNothingForTheKnown(t *testing.T) {
-	v := NewVec(func(string) int { return 0 })
+	v := NewVec(nil, func(_ *Factory, _ string) int { return 0 })
 	name := []byte("eth0")
 	GetBytes(v, name)
 	if n := testing.AllocsPerRun(100, func() { GetBytes(v, name) }); n != 0 {
@@ -224,7 +224,7 @@ func TestMakerAllocatesForSeveralBatches(t *testing.T) {
 }
 
 func TestVecAll(t *testing.T) {
-	v := NewVec(func(k string) int { return len(k) })
+	v := NewVec(nil, func(_ *Factory, k string) int { return len(k) })
 	v.Get("a")
 	v.Get("bbb")
 	got := map[string]int{}

@@ -75,6 +75,8 @@ type Series struct {
 	bounds   Bounds
 	index    int  // of the last sample in its batch; of use only with [Batch.has]
 	reported bool // a rejected sample has been described to the user
+	begun    bool // it has had a sample since it was made or ended
+	ttl      time.Duration
 }
 
 // Name is the metric without its instance, such as "net_rx_bytes".
@@ -161,6 +163,8 @@ type Factory struct {
 	choice   Choice
 
 	unbounded bool
+	ttl       time.Duration
+	owned     *ownedSeries // records the series, if they belong to a thing of a [Vec]
 }
 
 // Choice is what the user says about all series of an input.
@@ -232,7 +236,10 @@ func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *
 	if f.choice.Wants != nil && !f.choice.Wants(name) {
 		return nil
 	}
-	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, memos: make([]any, f.slots)}
+	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, ttl: f.ttl, memos: make([]any, f.slots)}
+	if f.owned != nil {
+		f.owned.series = append(f.owned.series, s)
+	}
 	s.bounds = u.Bounds(k)
 	if f.unbounded {
 		s.bounds = finite()

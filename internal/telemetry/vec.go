@@ -2,40 +2,91 @@ package telemetry
 
 import "iter"
 
-// keepUnseen is how many gathers in a row a thing may be missing before its handles are forgotten: a file that could
-// not be read once must not cost the rates of everything in it.
-const keepUnseen = 3
+const (
+	// keepUnseen is the number of gathers in a row that a thing may be missing before its handles are forgotten. A file
+	// that could not be read once must not reset the rates of everything in it.
+	keepUnseen = 3
 
-// Vec keeps the handles of things that come and go (cores, disks, containers): T is usually a struct of series.
-// It belongs to one plugin and is not safe for concurrent use.
+	// defaultLimit is the number of things that a Vec keeps unless [Vec.Limit] says otherwise.
+	defaultLimit = 10_000
+)
+
+// Vec keeps the handles of things that come and go (cores, disks, containers) by their key. T is usually a struct of
+// series. A Vec belongs to one plugin and is not safe for concurrent use.
 type Vec[K comparable, T any] struct {
-	make    func(K) T
+	factory *Factory
+	make    func(*Factory, K) T
 	entries map[K]*entry[T]
 	cycle   int
+	limit   int
+	extra   *T // handles without series, for the things beyond the limit
+	refused int
 }
 
 type entry[T any] struct {
 	value T
+	owned *ownedSeries
 	seen  int
 }
 
-// NewVec returns an empty Vec that makes the handles of a new thing with f.
-func NewVec[K comparable, T any](f func(K) T) *Vec[K, T] {
-	return &Vec[K, T]{make: f, entries: map[K]*entry[T]{}}
+// ownedSeries are the series that end when a thing is forgotten.
+type ownedSeries struct {
+	series []*Series
+	nested []interface{ end(*Batch) }
+}
+
+func (o *ownedSeries) end(out *Batch) {
+	for _, s := range o.series {
+		out.End(s)
+	}
+	for _, vec := range o.nested {
+		vec.end(out)
+	}
+}
+
+// NewVec returns an empty Vec. It calls create for every new key, with a factory like f that records the series it makes:
+// they end when the thing is forgotten. Create must make all series of the thing with that factory.
+func NewVec[K comparable, T any](f *Factory, create func(f *Factory, key K) T) *Vec[K, T] {
+	v := &Vec[K, T]{factory: f, make: create, entries: map[K]*entry[T]{}, limit: defaultLimit}
+	if f != nil && f.owned != nil {
+		f.owned.nested = append(f.owned.nested, v)
+	}
+	return v
+}
+
+// Limit sets how many things the Vec keeps at most and returns the Vec. Things beyond the limit get handles without
+// series; [Vec.Sweep] reports how many there were.
+func (v *Vec[K, T]) Limit(things int) *Vec[K, T] {
+	v.limit = things
+	return v
 }
 
 // Get returns the handles of k, making them if k is new, and marks k as seen.
 func (v *Vec[K, T]) Get(k K) *T {
 	e, ok := v.entries[k]
 	if !ok {
-		e = &entry[T]{value: v.make(k)}
+		if len(v.entries) >= v.limit {
+			return v.refuse(k)
+		}
+		e = &entry[T]{owned: &ownedSeries{}}
+		e.value = v.make(v.factory.recording(e.owned), k)
 		v.entries[k] = e
 	}
 	e.seen = v.cycle
 	return &e.value
 }
 
-// GetBytes is Get for a name that is still a piece of a file: a known name costs no allocation.
+// refuse returns handles whose series are nil. All things beyond the limit share them.
+func (v *Vec[K, T]) refuse(k K) *T {
+	v.refused++
+	if v.extra == nil {
+		value := v.make(v.factory.withoutSeries(), k)
+		v.extra = &value
+	}
+	return v.extra
+}
+
+// GetBytes is Get for a name that is still a part of a file. A known name costs no allocation.
 func GetBytes[T any](v *Vec[string, T], name []byte) *T {
 	if e, ok := v.entries[string(name)]; ok {
 		e.seen = v.cycle
@@ -50,17 +101,30 @@ func HasBytes[T any](v *Vec[string, T], name []byte) bool {
 	return ok
 }
 
-// Sweep ends a gather: what was not seen for some gathers in a row is forgotten.
-func (v *Vec[K, T]) Sweep() {
+// Sweep ends a gather. It forgets the things that were not seen for some gathers in a row, ends their series in out, and
+// reports how many things were refused because the Vec was full.
+func (v *Vec[K, T]) Sweep(out *Batch) {
 	for k, e := range v.entries {
 		if v.cycle-e.seen >= keepUnseen {
+			e.owned.end(out)
 			delete(v.entries, k)
 		}
 	}
+	if v.refused > 0 {
+		out.refuseThings(v.refused, v.limit)
+	}
+	v.refused = 0
 	v.cycle++
 }
 
-// All iterates over the things that are remembered, in no order.
+// end ends the series of all things, for a Vec that belongs to a thing of another one.
+func (v *Vec[K, T]) end(out *Batch) {
+	for _, e := range v.entries {
+		e.owned.end(out)
+	}
+}
+
+// All iterates over the things that are remembered, in no particular order.
 func (v *Vec[K, T]) All() iter.Seq2[K, *T] {
 	return func(yield func(K, *T) bool) {
 		for k, e := range v.entries {
@@ -71,5 +135,5 @@ func (v *Vec[K, T]) All() iter.Seq2[K, *T] {
 	}
 }
 
-// Len is the number of things remembered.
+// Len returns the number of things remembered.
 func (v *Vec[K, T]) Len() int { return len(v.entries) }

@@ -29,28 +29,28 @@ type worker struct {
 
 func newBalancers(f *telemetry.Factory, server []telemetry.Label) *balancers {
 	b := &balancers{factory: f, server: server}
-	b.workers = telemetry.NewVec(b.newWorker)
+	b.workers = telemetry.NewVec(f, b.newWorker)
 	return b
 }
 
-func (b *balancers) newWorker(key string) worker {
+func (b *balancers) newWorker(f *telemetry.Factory, key string) worker {
 	const kilobytes = telemetry.Unit("kilobytes")
 	balancer, name, _ := strings.Cut(key, "\x00")
 	labels := append(slices.Clone(b.server), telemetry.Label{Key: "balancer", Value: strings.TrimPrefix(balancer, "balancer://")}, telemetry.Label{Key: "worker", Value: name})
 	return worker{
 		labels:  labels,
-		up:      b.factory.Gauge("apache_balancer_worker_up", telemetry.None, labels...),
-		busy:    b.factory.Gauge("apache_balancer_worker_busy", telemetry.None, labels...),
-		elected: b.factory.Counter("apache_balancer_worker_elected", telemetry.None, labels...),
-		sent:    b.factory.Counter("apache_balancer_worker_sent", kilobytes, labels...),
-		rcvd:    b.factory.Counter("apache_balancer_worker_rcvd", kilobytes, labels...),
+		up:      f.Gauge("apache_balancer_worker_up", telemetry.None, labels...),
+		busy:    f.Gauge("apache_balancer_worker_busy", telemetry.None, labels...),
+		elected: f.Counter("apache_balancer_worker_elected", telemetry.None, labels...),
+		sent:    f.Counter("apache_balancer_worker_sent", kilobytes, labels...),
+		rcvd:    f.Counter("apache_balancer_worker_rcvd", kilobytes, labels...),
 	}
 }
 
 // begin begins a page, end ends it.
 func (b *balancers) begin() { b.key, b.at, b.round = b.key[:0], nil, b.round+1 }
 
-func (b *balancers) end() { b.workers.Sweep() }
+func (b *balancers) end(out *telemetry.Batch) { b.workers.Sweep(out) }
 
 // add takes a line: "ProxyBalancer[0]Name: balancer://pool", then "ProxyBalancer[0]Worker[0]Name: http://10.0.0.1",
 // "ProxyBalancer[0]Worker[0]Elected: 7" and so on. It says whether it was one.

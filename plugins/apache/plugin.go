@@ -59,7 +59,7 @@ func (s *server) Add(out *telemetry.Batch) error {
 	}
 	version, mpm, found := s.version, s.mpm, false
 	s.balancers.begin()
-	defer s.balancers.end()
+	defer s.balancers.end(out)
 	eachField(s.Text, func(name, text []byte) {
 		switch string(name) {
 		case "Scoreboard":

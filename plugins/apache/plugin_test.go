@@ -266,7 +266,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, out := newBalancers(telemetry.NewFactory("h", "apache", nil, 1), nil), &telemetry.Batch{}
 		b.begin()
-		defer b.end()
+		defer b.end(out)
 		eachField(data, func(name, value []byte) {
 			b.add(out, name, value)
 			if v, ok := number(value); ok && !(v >= 0 && v <= 1<<63) {

@@ -80,13 +80,13 @@ func newSwarm(env plugins.Env, server telemetry.Label) *swarm {
 	return &swarm{
 		factory: f, log: env.Log, server: server,
 		nodes: f.Gauge("docker_swarm_nodes", telemetry.None, server), managers: f.Gauge("docker_swarm_managers", telemetry.None, server),
-		services: telemetry.NewVec(func(name string) serviceSeries {
+		services: telemetry.NewVec(f, func(f *telemetry.Factory, name string) serviceSeries {
 			gauge := func(what string) *telemetry.Series {
 				return f.Gauge("docker_service_"+what, telemetry.None, server, telemetry.Label{Key: "service", Value: name})
 			}
 			return serviceSeries{running: gauge("replicas_running"), desired: gauge("replicas_desired"), completed: gauge("tasks_completed")}
 		}),
-		hosts: telemetry.NewVec(func(name string) nodeSeries {
+		hosts: telemetry.NewVec(f, func(f *telemetry.Factory, name string) nodeSeries {
 			gauge := func(what string) *telemetry.Series {
 				return f.Gauge("docker_node_"+what, telemetry.None, server, telemetry.Label{Key: "node", Value: name})
 			}
@@ -152,7 +152,7 @@ func (s *swarm) addServices(out *telemetry.Batch, all []service) {
 		}
 		out.Add(to.info, 1)
 	}
-	s.services.Sweep()
+	s.services.Sweep(out)
 }
 
 // addNodes writes the nodes by their host's name. One that joined again is there twice: the one that is ready counts.
@@ -183,5 +183,5 @@ func (s *swarm) addNodes(out *telemetry.Batch, all []node) {
 		}
 		out.Add(to.info, 1)
 	}
-	s.hosts.Sweep()
+	s.hosts.Sweep(out)
 }

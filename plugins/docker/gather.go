@@ -37,7 +37,6 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 		in.names[name] = true
 		in.jobs = append(in.jobs, job{container: in.containers.Get(name), listed: l})
 	}
-	in.containers.Sweep()
 	in.work(ctx, now)
 	return nil
 }
@@ -129,6 +128,7 @@ func (c *container) name() string { return c.labels[len(c.labels)-1].Value }
 const maxErrors = 3
 
 func (in *input) addContainers(out *telemetry.Batch) error {
+	in.containers.Sweep(out)
 	var errs []error
 	failed := 0
 	for i := range in.jobs {

@@ -50,9 +50,9 @@ func build(env plugins.Env, c Config) (*input, error) {
 	in := &input{config: c, factory: env.Factory, log: env.Log, hurry: env.Interval < minInterval, server: server(at), names: map[string]bool{}}
 	in.daemon = daemon{front: connection(), side: connection(), connect: connection}
 	in.up = env.Factory.Gauge("docker_up", telemetry.None, in.server)
-	in.containers = telemetry.NewVec(func(name string) container {
+	in.containers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) container {
 		labels := []telemetry.Label{in.server, {Key: "container_name", Value: name}}
-		return container{factory: env.Factory, config: &in.config, labels: labels}
+		return container{factory: f, config: &in.config, labels: labels}
 	})
 	if c.Engine {
 		in.engine = newEngine(env.Factory, in.server)

@@ -66,9 +66,11 @@ func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
 		failcnt:          counter("mem_failcnt", telemetry.None),
 		majorFaults:      counter("mem_major_faults", telemetry.None),
 		blkio:            newTransfers(f, "docker_blkio_", labels),
-		interfaces:       telemetry.NewVec(func(name string) traffic { return newTraffic(f, with("interface", name)) }),
-		devices:          telemetry.NewVec(func(d device) transfers { return newTransfers(f, "docker_blkio_device_", with("device", d.String())) }),
-		sums:             map[device]*[4]float64{},
+		interfaces:       telemetry.NewVec(f, func(f *telemetry.Factory, name string) traffic { return newTraffic(f, with("interface", name)) }),
+		devices: telemetry.NewVec(f, func(f *telemetry.Factory, d device) transfers {
+			return newTransfers(f, "docker_blkio_device_", with("device", d.String()))
+		}),
+		sums: map[device]*[4]float64{},
 	}
 }
 
@@ -125,7 +127,7 @@ func (u *usage) add(out *telemetry.Batch, s *stats, windows bool) {
 			t[i].Add(out, v)
 		}
 	}
-	u.interfaces.Sweep()
+	u.interfaces.Sweep(out)
 	u.addBlkio(out, s)
 }
 
@@ -215,7 +217,7 @@ func (u *usage) addBlkio(out *telemetry.Batch, s *stats) {
 	for d, sum := range u.sums {
 		u.devices.Get(d).add(out, sum, hasOps)
 	}
-	u.devices.Sweep()
+	u.devices.Sweep(out)
 }
 
 // sum adds up reads and writes, by device and in all, to the pair of numbers that begins at first.

@@ -137,7 +137,7 @@ func (in *input) take(out *telemetry.Batch, c *command, r *ran) error {
 	out.Add(c.took, r.took.Seconds())
 	out.Add(c.status, float64(r.status))
 	out.Add(c.info, 1)
-	defer c.out.sweep()
+	defer c.out.sweep(out)
 	isCheck := in.config.DataFormat == formatNagios && !r.cut && !r.truncated && r.status <= stateUnknown // where a status is a state
 	failed := r.status != 0 && !isCheck
 	c.addLog(out, r.stderr, severityOf(failed))

@@ -26,7 +26,7 @@ type series struct {
 }
 
 func (s *series) init(f *telemetry.Factory, command telemetry.Label) {
-	s.known = telemetry.NewVec(func(string) *telemetry.Series {
+	s.known = telemetry.NewVec(f, func(f *telemetry.Factory, _ string) *telemetry.Series {
 		instance := []telemetry.Label{command}
 		unit := telemetry.None
 		for _, l := range s.pending.labels {
@@ -67,7 +67,7 @@ func (s *series) add(out *telemetry.Batch, samples []sample) error {
 	return nil
 }
 
-func (s *series) sweep() { s.known.Sweep() }
+func (s *series) sweep(out *telemetry.Batch) { s.known.Sweep(out) }
 
 // parsed is what was found in an output.
 type parsed struct {

@@ -25,15 +25,15 @@ type ksmFile struct {
 func newKSM(env plugins.Env) *ksm {
 	return &ksm{
 		dir: env.FS.SysDir("kernel", "mm", "ksm"),
-		files: telemetry.NewVec(func(name string) ksmFile {
+		files: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) ksmFile {
 			metric, unit, counts := ksmMetric(name)
 			switch {
 			case metric == "":
 				return ksmFile{}
 			case counts:
-				return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), total: env.Factory.Counter(metric, unit)}
+				return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), total: f.Counter(metric, unit)}
 			}
-			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: env.Factory.Gauge(metric, unit).Signed()} // a profit may be a loss
+			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: f.Gauge(metric, unit).Signed()} // a profit may be a loss
 		}),
 	}
 }
@@ -73,7 +73,7 @@ func (k *ksm) add(out *telemetry.Batch) error {
 			errs = errors.Join(errs, f.add(out))
 		}
 	}
-	k.files.Sweep()
+	k.files.Sweep(out)
 	return errs
 }
 

@@ -31,11 +31,11 @@ type stalls struct {
 func newPressures(env plugins.Env) *pressures {
 	return &pressures{
 		dir: env.FS.ProcDir("pressure"),
-		resources: telemetry.NewVec(func(name string) resource {
+		resources: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) resource {
 			return resource{
 				file: env.FS.ProcFile("pressure", name),
-				some: newStalls(env.Factory, name, "some"),
-				full: newStalls(env.Factory, name, "full"),
+				some: newStalls(f, name, "some"),
+				full: newStalls(f, name, "full"),
 			}
 		}),
 	}
@@ -66,7 +66,7 @@ func (p *pressures) add(out *telemetry.Batch) error {
 			errs = errors.Join(errs, err)
 		}
 	}
-	p.resources.Sweep()
+	p.resources.Sweep(out)
 	return errs
 }
 

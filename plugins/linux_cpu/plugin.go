@@ -41,7 +41,7 @@ type core struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		stat:    env.FS.ProcFile("stat"),
-		cores:   telemetry.NewVec(func(name string) core { return newCore(env.Factory, name) }),
+		cores:   telemetry.NewVec(env.Factory, newCore),
 		perCore: c.PerCore,
 	}, nil
 }
@@ -78,7 +78,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			break
 		}
 	}
-	in.cores.Sweep()
+	in.cores.Sweep(out)
 	if !found {
 		return fmt.Errorf("parse %s: no cpu lines", in.stat.Path())
 	}

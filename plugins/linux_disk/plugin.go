@@ -60,7 +60,7 @@ func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *in
 	if env.Interval > 0 {
 		in.patience = min(maxPatience, env.Interval/2) // a gather must end well before the next one is due
 	}
-	in.series = telemetry.NewVec(func(path string) *disk { return newDisk(env.Factory, in.fs.Root, path) })
+	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *disk { return newDisk(f, in.fs.Root, path) })
 	return in
 }
 
@@ -115,7 +115,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if remotes > 0 {
 		errs = in.collect(ctx, out, errs)
 	}
-	in.series.Sweep()
+	in.series.Sweep(out)
 	return errors.Join(errs...)
 }
 

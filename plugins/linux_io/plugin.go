@@ -77,11 +77,11 @@ func (w *wait) add(out *telemetry.Batch, time, count float64) {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		diskstats: env.FS.ProcFile("diskstats"),
-		devices: telemetry.NewVec(func(name string) device {
+		devices: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) device {
 			if !c.wants(name) {
 				return device{}
 			}
-			return newDevice(env.Factory, name)
+			return newDevice(f, name)
 		}),
 	}, nil
 }
@@ -128,7 +128,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			d.add(out, stats)
 		}
 	}
-	in.devices.Sweep()
+	in.devices.Sweep(out)
 	if lines > 0 && devices == 0 { // a file without lines is a machine without disks
 		return fmt.Errorf("parse %s: no devices", in.diskstats.Path())
 	}

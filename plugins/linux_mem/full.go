@@ -17,7 +17,7 @@ type rest struct {
 
 func newRest(f *telemetry.Factory) *rest {
 	series := func(unit telemetry.Unit) *telemetry.Vec[string, *telemetry.Series] {
-		return telemetry.NewVec(func(line string) *telemetry.Series {
+		return telemetry.NewVec(f, func(f *telemetry.Factory, line string) *telemetry.Series {
 			name := metricName(line)
 			if name == "" {
 				return nil
@@ -51,8 +51,8 @@ func (r *rest) add(out *telemetry.Batch, data []byte) {
 		}
 		out.AddUpTo(*telemetry.GetBytes(series, name), float64(value)*scale, float64(whole)*scale)
 	}
-	r.sizes.Sweep()
-	r.counts.Sweep()
+	r.sizes.Sweep(out)
+	r.counts.Sweep(out)
 }
 
 // parseLine reads a line such as "Active(anon):   1234 kB" or "HugePages_Total:   8", which is no size.

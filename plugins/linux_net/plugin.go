@@ -37,17 +37,16 @@ type iface struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		dev: env.FS.HostFile("net", "dev"),
-		interfaces: telemetry.NewVec(func(name string) iface {
+		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) iface {
 			if !c.wants(name) {
 				return iface{}
 			}
-			return newIface(env, name)
+			return newIface(f, env.FS, name)
 		}),
 	}, nil
 }
 
-func newIface(env plugins.Env, name string) iface {
-	f := env.Factory
+func newIface(f *telemetry.Factory, fs hostfs.Root, name string) iface {
 	label := telemetry.Label{Key: "iface", Value: name}
 	i := iface{
 		wanted: true,
@@ -58,7 +57,7 @@ func newIface(env plugins.Env, name string) iface {
 	for n, c := range counterNames() {
 		i.totals[n] = f.Counter(c.name, c.unit, label)
 	}
-	i.link = newLink(f, env.FS, name, label)
+	i.link = newLink(f, fs, name, label)
 	return i
 }
 
@@ -84,7 +83,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			}
 		}
 	}
-	in.interfaces.Sweep()
+	in.interfaces.Sweep(out)
 	if !found { // there is always lo
 		errs = append(errs, fmt.Errorf("parse %s: no interfaces", in.dev.Path()))
 	}

@@ -33,7 +33,7 @@ func newSoftnet(env plugins.Env) *softnet {
 	return &softnet{
 		stat:   env.FS.HostFile("net", "softnet_stat"),
 		online: env.FS.SysFile("devices", "system", "cpu", "online"),
-		cpus: telemetry.NewVec(func(cpu uint64) softnetCPU {
+		cpus: telemetry.NewVec(f, func(f *telemetry.Factory, cpu uint64) softnetCPU {
 			label := telemetry.Label{Key: "core", Value: "cpu" + strconv.FormatUint(cpu, 10)}
 			return softnetCPU{
 				counters: []softnetCounter{
@@ -73,7 +73,7 @@ func (s *softnet) gather(out *telemetry.Batch) error {
 		found++
 		s.cpus.Get(cpu).add(out, values[:columns])
 	}
-	s.cpus.Sweep()
+	s.cpus.Sweep(out)
 	if found == 0 {
 		return fmt.Errorf("parse %s: no CPUs", s.stat.Path())
 	}

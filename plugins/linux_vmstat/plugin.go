@@ -62,15 +62,15 @@ type field struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		vmstat: env.FS.ProcFile("vmstat"),
-		fields: telemetry.NewVec(func(name string) field {
+		fields: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) field {
 			kind, unit := describe(name)
 			switch {
 			case !c.Fields.Match(name):
 				return field{}
 			case kind == telemetry.Counter:
-				return field{total: env.Factory.Counter("vmstat_"+name, unit)}
+				return field{total: f.Counter("vmstat_"+name, unit)}
 			}
-			return field{gauge: env.Factory.Gauge("vmstat_"+name, unit)}
+			return field{gauge: f.Gauge("vmstat_"+name, unit)}
 		}),
 	}, nil
 }
@@ -96,7 +96,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		}
 		out.Add(f.gauge, float64(v))
 	}
-	in.fields.Sweep()
+	in.fields.Sweep(out)
 	if !found {
 		return fmt.Errorf("parse %s: no fields", in.vmstat.Path())
 	}

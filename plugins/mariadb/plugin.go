@@ -50,7 +50,7 @@ type source struct {
 	sql   func(flavour) string
 	begin func(columns []string) error // may be nil
 	row   func(out *telemetry.Batch, columns []string, values [][]byte) error
-	end   func() error // may be nil; says what was wrong with the rows
+	end   func(*telemetry.Batch) error // may be nil; says what was wrong with the rows
 
 	asked bool
 	next  int64 // when it is due again, as Batch.Time
@@ -169,7 +169,7 @@ func (s *source) gather(ctx context.Context, db *sql.DB, f flavour, out *telemet
 		if !s.runner.Due(out) {
 			return s.runner.Err()
 		}
-		return s.runner.End(s.own(ctx, db, f, out))
+		return s.runner.End(out, s.own(ctx, db, f, out))
 	}
 	if s.asked && out.Time < s.next {
 		return s.err
@@ -179,7 +179,7 @@ func (s *source) gather(ctx context.Context, db *sql.DB, f flavour, out *telemet
 		s.asked, s.next = true, out.Time+s.every.Milliseconds()
 	}
 	if s.end != nil {
-		err = errors.Join(err, s.end())
+		err = errors.Join(err, s.end(out))
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.name, err)

@@ -71,7 +71,7 @@ type named struct {
 }
 
 func newNamed(f *telemetry.Factory, server telemetry.Label, wanted func(string) (sqlseries.Metric, bool)) *named {
-	return &named{sets: telemetry.NewVec(func(name string) *sqlseries.Set {
+	return &named{sets: telemetry.NewVec(f, func(f *telemetry.Factory, name string) *sqlseries.Set {
 		m, ok := wanted(name)
 		if !ok {
 			return nil
@@ -99,7 +99,7 @@ func (n *named) add(out *telemetry.Batch, name, text []byte) {
 	}
 	n.value[0] = text
 	set.Add(out, nil, n.value[:])
-	_ = set.End() // it is a number, and no name comes twice
+	_ = set.End(out) // it is a number, and no name comes twice
 }
 
 // flag is the number of a switch; other texts are none.

@@ -132,7 +132,7 @@ func (s *server) addPlus(out *telemetry.Batch) error {
 	for _, e := range endpoints() {
 		s.plus.series.add(out, &e, s.plus.answers[e.path])
 	}
-	s.plus.series.known.Sweep()
+	s.plus.series.known.Sweep(out)
 	return s.plus.err
 }
 

@@ -110,7 +110,7 @@ type plusValue struct {
 func newPlusSeries(f *telemetry.Factory, server []telemetry.Label) *plusSeries {
 	return &plusSeries{
 		factory: f, server: server, current: f.Gauge("nginx_requests_current", telemetry.None, server...),
-		known: telemetry.NewVec(func(string) plusValue { return plusValue{} }),
+		known: telemetry.NewVec(f, func(*telemetry.Factory, string) plusValue { return plusValue{} }),
 	}
 }
 

@@ -206,7 +206,7 @@ func (v *liveView) ask(ctx context.Context, c *connection, out *telemetry.Batch)
 	}
 	v.out, v.err = out, nil
 	err := c.query(ctx, v.sql, v)
-	wrong := v.set.End()
+	wrong := v.set.End(out)
 	if err == nil {
 		v.done, v.next = true, out.Time+v.every.Milliseconds()
 	}
@@ -247,7 +247,7 @@ func (q *liveQuery) ask(ctx context.Context, c *connection, out *telemetry.Batch
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(q.Timeout))
 		defer cancel()
 	}
-	return q.End(c.query(ctx, q.SQL, q))
+	return q.End(out, c.query(ctx, q.SQL, q))
 }
 
 func (q *liveQuery) begin(columns []pgconn.FieldDescription) error {

@@ -32,6 +32,6 @@ func BenchmarkParse(b *testing.B) {
 		if err := s.add(batch, text); err != nil {
 			b.Fatal(err)
 		}
-		s.sweep()
+		s.sweep(batch)
 	}
 }

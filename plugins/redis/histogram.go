@@ -33,7 +33,8 @@ type quantile struct {
 }
 
 func newHistogram(m maker, label telemetry.Label) *histogram {
-	return &histogram{telemetry.NewVec(func(command string) latencies {
+	return &histogram{telemetry.NewVec(m.factory, func(f *telemetry.Factory, command string) latencies {
+		m := m.with(f)
 		var l latencies
 		for i, q := range quantiles() {
 			l.series[i] = m.gauge("latency_usec", telemetry.Microseconds, label,

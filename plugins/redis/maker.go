@@ -15,6 +15,12 @@ type maker struct {
 	names    match.List // of the metrics to write; without any, all are
 }
 
+// with returns a maker that makes its series with f.
+func (m maker) with(f *telemetry.Factory) maker {
+	m.factory = f
+	return m
+}
+
 // wants decides on a metric by its name without "redis_"; with it, the user means the same.
 func (m *maker) wants(name string) bool {
 	return len(m.names) == 0 || m.names.Match(name) || m.names.Match(prefix+name)

@@ -46,7 +46,7 @@ type wish struct {
 func build(env plugins.Env, config Config) (*input, error) {
 	in := &input{env: env, settings: config.settings(), known: meanings()}
 	in.maker = maker{env.Factory, &in.settings, config.wanted()}
-	in.servers = telemetry.NewVec(func(name string) *server { return newServer(in.maker, in.known, name) })
+	in.servers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) *server { return newServer(in.maker.with(f), in.known, name) })
 	return in, nil
 }
 
@@ -59,7 +59,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 		s := *in.servers.Get(a.server)
 		errs = append(errs, s.take(out, a))
 	}
-	in.servers.Sweep()
+	in.servers.Sweep(out)
 	return errors.Join(errs...)
 }
 
@@ -79,7 +79,7 @@ func (s *server) take(out *telemetry.Batch, a *answer) error {
 		out.Add(s.slowlog, float64(a.slowlog))
 	}
 	s.histogram.add(out, a.histogram)
-	s.sweep()
+	s.sweep(out)
 	return a.err()
 }
 

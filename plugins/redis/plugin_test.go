@@ -345,7 +345,7 @@ func FuzzInfo(f *testing.F) {
 			if err := s.add(b, text); err != nil && b.Len() > 0 {
 				t.Errorf("%v, and %d samples", err, b.Len())
 			}
-			s.sweep()
+			s.sweep(b)
 			plugintest.Possible(t, b)
 		}
 	})

@@ -27,7 +27,8 @@ type behind struct {
 }
 
 func newReplicas(m maker, label telemetry.Label) replicas {
-	return replicas{things: telemetry.NewVec(func(name string) replica {
+	return replicas{things: telemetry.NewVec(m.factory, func(f *telemetry.Factory, name string) replica {
+		m := m.with(f)
 		labels := []telemetry.Label{label, {Key: "replica", Value: name}}
 		return replica{
 			online:   m.gauge("replica_online", telemetry.None, labels...),

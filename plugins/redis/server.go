@@ -48,13 +48,13 @@ func newServer(m maker, known map[string]meaning, name string) *server {
 		isMaster: m.gauge("is_master", telemetry.None, label),
 		slowlog:  m.gauge("slowlog_length", telemetry.None, label),
 	}
-	s.fields = telemetry.NewVec(s.newField)
+	s.fields = telemetry.NewVec(m.factory, s.newField)
 	for _, k := range kinds() {
 		s.kinds = append(s.kinds, s.lines(k))
 	}
 	s.keyspace = s.lines(keyspace())
-	s.percentiles = telemetry.NewVec(func(string) percentiles { return percentiles{} })
-	s.modules = telemetry.NewVec(func(string) module { return module{} })
+	s.percentiles = telemetry.NewVec(m.factory, func(*telemetry.Factory, string) percentiles { return percentiles{} })
+	s.modules = telemetry.NewVec(m.factory, func(*telemetry.Factory, string) module { return module{} })
 	s.replicas = newReplicas(m, label)
 	s.identity = identity{maker: m, label: label}
 	s.histogram = newHistogram(m, label)
@@ -62,23 +62,25 @@ func newServer(m maker, known map[string]meaning, name string) *server {
 }
 
 func (s *server) lines(k kind) lines {
-	return lines{k, telemetry.NewVec(func(name string) thing {
-		return s.thing(&k, s.label, telemetry.Label{Key: k.label, Value: name})
+	return lines{k, telemetry.NewVec(s.factory, func(f *telemetry.Factory, name string) thing {
+		m := s.maker.with(f)
+		return m.thing(&k, s.label, telemetry.Label{Key: k.label, Value: name})
 	})}
 }
 
 // messages are the counts of cluster messages by type, which are many and named by the server.
 const messages = "cluster_stats_messages_"
 
-func (s *server) newField(name string) field {
+func (s *server) newField(f *telemetry.Factory, name string) field {
+	maker := s.maker.with(f)
 	m := s.known[name]
 	switch {
 	case m.ignored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // what is before it, in other words
 		return field{}
 	case m.counter, strings.HasPrefix(name, messages):
-		return field{value: s.counter(name, m.unit, s.label)}
+		return field{value: maker.counter(name, m.unit, s.label)}
 	}
-	return field{value: value{gauge: s.gauge(name, m.unit, s.label)}}
+	return field{value: value{gauge: maker.gauge(name, m.unit, s.label)}}
 }
 
 // errNoRedis: something answered INFO, but not as a Redis does.
@@ -184,14 +186,14 @@ func (s *server) addThing(out *telemetry.Batch, l *lines, name, list []byte) {
 }
 
 // sweep forgets what the last replies did not mention.
-func (s *server) sweep() {
-	s.fields.Sweep()
+func (s *server) sweep(out *telemetry.Batch) {
+	s.fields.Sweep(out)
 	for _, l := range s.kinds {
-		l.things.Sweep()
+		l.things.Sweep(out)
 	}
-	s.keyspace.things.Sweep()
-	s.percentiles.Sweep()
-	s.modules.Sweep()
-	s.replicas.things.Sweep()
-	s.histogram.commands.Sweep()
+	s.keyspace.things.Sweep(out)
+	s.percentiles.Sweep(out)
+	s.modules.Sweep(out)
+	s.replicas.things.Sweep(out)
+	s.histogram.commands.Sweep(out)
 }

@@ -46,8 +46,8 @@ func build(env plugins.Env, _ Config) (*input, error) {
 			errors:   total("gather_errors"),
 			timeouts: total("gather_timeouts"),
 		},
-		inputs:  telemetry.NewVec(func(id string) gatherer { return newGatherer(f, id) }),
-		outputs: telemetry.NewVec(func(id string) writer { return newWriter(f, id) }),
+		inputs:  telemetry.NewVec(f, newGatherer),
+		outputs: telemetry.NewVec(f, newWriter),
 	}, nil
 }
 
@@ -69,8 +69,8 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		written += s.Written.Load()
 		dropped += s.Dropped.Load()
 	}
-	in.inputs.Sweep()
-	in.outputs.Sweep()
+	in.inputs.Sweep(out)
+	in.outputs.Sweep(out)
 	in.agent.gathered.Add(out, float64(gathered))
 	in.agent.written.Add(out, float64(written))
 	in.agent.dropped.Add(out, float64(dropped))
@@ -164,7 +164,7 @@ func newWriter(f *telemetry.Factory, id string) writer {
 		eventBytes: f.Gauge("internal_write_event_buffer_bytes", telemetry.Bytes, label),
 		eventLimit: f.Gauge("internal_write_event_buffer_limit_bytes", telemetry.Bytes, label),
 		wait:       f.Counter("internal_write_event_wait_time_ns", telemetry.Nanoseconds, label),
-		reasons: telemetry.NewVec(func(reason string) *telemetry.Series {
+		reasons: telemetry.NewVec(f, func(f *telemetry.Factory, reason string) *telemetry.Series {
 			return f.New("internal_write_rejected", telemetry.Counter, telemetry.None, label, telemetry.Label{Key: "reason", Value: reason})
 		}),
 	}

@@ -117,8 +117,8 @@ func newSeries(f *telemetry.Factory, l *listener) *series {
 		bytes:     f.Counter("syslog_received_bytes", telemetry.Bytes, at),
 		malformed: counter("syslog_parse_errors", telemetry.None),
 		cut:       counter("syslog_cut_messages", telemetry.None),
-		peers: telemetry.NewVec(func(name string) *telemetry.Series {
-			return counter("syslog_peer_messages", telemetry.None, telemetry.Label{Key: "peer", Value: name})
+		peers: telemetry.NewVec(f, func(f *telemetry.Factory, name string) *telemetry.Series {
+			return f.New("syslog_peer_messages", telemetry.Counter, telemetry.None, at, telemetry.Label{Key: "peer", Value: name})
 		}),
 	}
 	for i := range s.severities {
@@ -169,7 +169,7 @@ func (s *series) add(out *telemetry.Batch) {
 		s.drops.Add(out, float64(drops))
 	}
 	n.eachPeer(func(name string, messages int64) { out.Add(*s.peers.Get(name), float64(messages)) })
-	s.peers.Sweep()
+	s.peers.Sweep(out)
 }
 
 // facilityName is a facility's keyword: RFC 5424, section 6.2.1, in the words of syslog.h.

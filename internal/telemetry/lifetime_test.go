@@ -1,0 +1,153 @@
+package telemetry
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func endedNames(b *Batch) (names []string) {
+	for _, s := range b.Ended() {
+		names = append(names, s.BareKey())
+	}
+	return names
+}
+
+// gatherer gathers from a Vec of containers, each with a Vec of interfaces.
+type gatherer struct {
+	containers *Vec[string, *container]
+	second     int
+}
+
+type container struct {
+	cpu        *Total
+	interfaces *Vec[string, *Series]
+}
+
+func newGatherer() *gatherer {
+	return &gatherer{containers: NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *container {
+		label := Label{"container", name}
+		return &container{
+			cpu: f.Counter("cpu", Seconds, label),
+			interfaces: NewVec(f, func(f *Factory, name string) *Series {
+				return f.Gauge("rx", Bytes, label, Label{"iface", name})
+			}),
+		}
+	})}
+}
+
+func (g *gatherer) gather(containers ...string) *Batch {
+	g.second++
+	at := time.Unix(int64(g.second), 0)
+	b := NewBatch(at, at, 0)
+	for _, name := range containers {
+		c := *g.containers.Get(name)
+		c.cpu.Add(b, float64(g.second))
+		b.Add(*c.interfaces.Get("eth0"), 1)
+		c.interfaces.Sweep(b)
+	}
+	g.containers.Sweep(b)
+	return b
+}
+
+func TestSeriesEndWithTheirThing(t *testing.T) {
+	g := newGatherer()
+	g.gather("a", "b")
+	g.gather("a", "b")
+	for range keepUnseen - 1 {
+		if b := g.gather("a"); len(b.Ended()) > 0 {
+			t.Fatalf("ended too early: %v", endedNames(b))
+		}
+	}
+	if diff := cmp.Diff([]string{"cpu_rate_b", "cpu_b", "rx_b_eth0"}, endedNames(g.gather("a"))); diff != "" {
+		t.Error(diff)
+	}
+	if b := g.gather("a"); len(b.Ended()) > 0 {
+		t.Errorf("ended twice: %v", endedNames(b))
+	}
+}
+
+// A series that never had a sample is unknown to every output.
+func TestOnlyWrittenSeriesEnd(t *testing.T) {
+	g := newGatherer()
+	g.gather("once") // a rate needs two readings
+	var names []string
+	for range keepUnseen {
+		names = append(names, endedNames(g.gather())...)
+	}
+	if diff := cmp.Diff([]string{"cpu_once", "rx_once_eth0"}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEndedSeriesBeginsAgain(t *testing.T) {
+	s := NewFactory("h", "test", nil, 1).Gauge("m", None)
+	b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
+	for range 2 {
+		b.Add(s, 1)
+		b.End(s)
+		b.End(s)
+		b.End(nil)
+		b = &Batch{Time: b.Time + 1000, ended: b.ended}
+	}
+	if len(b.Ended()) != 2 {
+		t.Errorf("%d ends, want one per begin", len(b.Ended()))
+	}
+}
+
+// The series of a batch end when its last sample was delivered.
+func TestEndsStayWithTheLastSlice(t *testing.T) {
+	f := NewFactory("h", "test", nil, 1)
+	b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
+	for i := range 4 {
+		b.Add(f.Gauge(fmt.Sprint("m", i), None), 1)
+	}
+	gone := f.Gauge("gone", None)
+	b.AddAt(gone, 1, 1)
+	b.End(gone)
+	if head, rest := b.Slice(0, 3), b.Slice(3, b.Len()); len(head.Ended()) != 0 || len(rest.Ended()) != 1 {
+		t.Errorf("%d and %d ends", len(head.Ended()), len(rest.Ended()))
+	}
+}
+
+func TestVecLimit(t *testing.T) {
+	made := 0
+	v := NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *Total {
+		made++
+		return f.Counter("m", None, Label{"name", name})
+	}).Limit(2)
+	gather := func(names ...string) *Batch {
+		b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
+		for _, name := range names {
+			(*v.Get(name)).Add(b, 1)
+		}
+		v.Sweep(b)
+		return b
+	}
+	b := gather("a", "b", "c", "d")
+	if things, limit := b.RefusedThings(); b.Len() != 2 || things != 2 || limit != 2 || v.Len() != 2 || made != 3 {
+		t.Errorf("%d samples, %d refused of limit %d, %d kept, %d made", b.Len(), things, limit, v.Len(), made)
+	}
+	for range keepUnseen {
+		b = gather("c")
+	}
+	if things, _ := b.RefusedThings(); things != 1 {
+		t.Errorf("%d refused while the places are still taken", things)
+	}
+	if b = gather("c"); b.Len() != 1 {
+		t.Error("a place that became free is not used")
+	}
+}
+
+func TestEphemeral(t *testing.T) {
+	f := NewFactory("h", "test", nil, 1)
+	if s := f.Gauge("m", None); s.TTL() != 0 {
+		t.Errorf("a permanent series has TTL %v", s.TTL())
+	}
+	c := f.Ephemeral(time.Hour).With(Label{"a", "b"}).Counter("m", None)
+	if c.raw.TTL() != time.Hour || c.rate.series.TTL() != time.Hour {
+		t.Errorf("TTL %v, %v", c.raw.TTL(), c.rate.series.TTL())
+	}
+}
