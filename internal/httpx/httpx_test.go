@@ -355,7 +355,7 @@ func TestValidate(t *testing.T) {
 // TestTogetherCrash: a defect that one target finds reaches whoever asked, and does not end the program.
 func TestTogetherCrash(t *testing.T) {
 	defer func() {
-		if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "a defect") {
+		if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "panic: a defect") {
 			t.Error(v)
 		}
 	}()

@@ -4,12 +4,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -38,7 +38,7 @@ func (q *Query) Validate() error {
 	switch {
 	case q.Name == "":
 		errs = append(errs, conf.Key("name", "is missing: what the metric is called"))
-	case !named.MatchString(q.Name):
+	case !metric.IsName(q.Name):
 		errs = append(errs, conf.Key("name", "%q may not hold blanks, commas, braces or parentheses", q.Name))
 	}
 	if strings.TrimSpace(q.SQL) == "" {
@@ -59,9 +59,6 @@ func (q *Query) Validate() error {
 	}
 	return errors.Join(errs...)
 }
-
-// named is what a metric may be called: Redis refuses parentheses and commas in labels, and braces mean something in keys.
-var named = regexp.MustCompile(`^[^\s(){},]+$`)
 
 // Unique says which name two queries share: their series would be the same.
 func Unique(queries []Query) error {
@@ -178,7 +175,7 @@ func (r *Runner) metrics() ([]Metric, error) {
 		if len(r.values) > 1 {
 			m.Name += "_" + column
 		}
-		if !named.MatchString(m.Name) {
+		if !metric.IsName(m.Name) {
 			return nil, fmt.Errorf("its column %q can be no part of a name: give it one with AS", column)
 		}
 		if slices.ContainsFunc(metrics, func(other Metric) bool { return other.Name == m.Name }) {

@@ -2,11 +2,10 @@ package docker
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -64,14 +63,11 @@ func (d *disk) run(ctx context.Context, path string) {
 	c := d.connection() // and its buffer, which is large, go with it
 	defer c.Close()
 	var answer *diskUsage
-	var err error
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("read the disk usage: panic: %v; please report this: %s", v, debug.Stack())
-		}
-		d.end(answer, err)
-	}()
-	answer, err = ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+	err := crew.Catch(func() (err error) {
+		answer, err = ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+		return err
+	})
+	d.end(answer, err)
 }
 
 func (d *disk) end(answer *diskUsage, err error) {

@@ -37,7 +37,7 @@ func (p *probe) sayResult() (telemetry.Severity, string) {
 }
 
 func (p *probe) addEvent(out *telemetry.Batch, s telemetry.Severity, text string, more telemetry.Label) {
-	e := telemetry.Event{Severity: s, Host: p.factory.Host(), App: "http_response", Message: text}
+	e := telemetry.Event{Severity: s, Host: p.host, App: "http_response", Message: text}
 	for _, l := range append(p.labels[:len(p.labels):len(p.labels)], more) {
 		e.Fields = append(e.Fields, telemetry.Label{Key: l.Key, Value: l.Value})
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -32,10 +33,10 @@ type input struct {
 type probe struct {
 	*httpx.Target
 	log     *slog.Logger
-	factory *telemetry.Factory
+	host    string // of this agent
 	labels  []telemetry.Label
 	series  series
-	results map[result]*telemetry.Series
+	outcome *metric.Info
 	last    result
 	body    bytes.Buffer
 	answer  answer
@@ -82,9 +83,10 @@ func build(env plugins.Env, c Config) (*input, error) {
 func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 	method := strings.ToUpper(c.Method)
 	p := &probe{
-		Target: c.Target(a, env.Secrets), log: env.Log, factory: env.Factory, results: map[result]*telemetry.Series{},
+		Target: c.Target(a, env.Secrets), log: env.Log, host: env.Factory.Host(),
 		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: method}, {Key: "url", Value: a.String()}},
 	}
+	p.outcome = metric.NewInfo(env.Factory, "http_response_result", p.labels...)
 	p.bodyField = c.BodyField
 	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, c.KeepConnections == 0, c.localAddr()
 	gauge := func(name string, unit telemetry.Unit, wanted bool) *telemetry.Series {
@@ -163,7 +165,7 @@ func (p *probe) add(out *telemetry.Batch) {
 	a, s := &p.answer, &p.series
 	p.tell(out)
 	out.Add(s.code, float64(a.result))
-	out.Add(p.resultSeries(a.result), 1)
+	p.outcome.Add(out, telemetry.Label{Key: "result", Value: a.result.String()})
 	if !a.expires.IsZero() {
 		out.Add(s.expiry, time.Until(a.expires).Seconds())
 	}
@@ -181,19 +183,9 @@ func (p *probe) add(out *telemetry.Batch) {
 	if a.tls > 0 {
 		out.Add(s.tlsVersion, a.tls)
 	}
-	out.Add(s.statusMatch, number(a.isWanted))
-	out.Add(s.stringMatch, number(a.hasText))
-	out.Add(s.jsonMatch, number(a.hasJSON))
-}
-
-// resultSeries says the result in its label; there is one for each that occurred.
-func (p *probe) resultSeries(r result) *telemetry.Series {
-	s, known := p.results[r]
-	if !known {
-		s = p.factory.Info("http_response_result", p.labels, telemetry.Label{Key: "result", Value: r.String()})
-		p.results[r] = s
-	}
-	return s
+	out.Add(s.statusMatch, metric.Bool(a.isWanted))
+	out.Add(s.stringMatch, metric.Bool(a.hasText))
+	out.Add(s.jsonMatch, metric.Bool(a.hasJSON))
 }
 
 // addTook writes how long a part took, if there was one.
@@ -201,11 +193,4 @@ func addTook(out *telemetry.Batch, s *telemetry.Series, took time.Duration) {
 	if took >= 0 {
 		out.Add(s, took.Seconds())
 	}
-}
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

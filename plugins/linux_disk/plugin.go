@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -159,8 +160,8 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 		return errs // not made of blocks: a pseudo file system that is not in the list
 	}
 	out.Add(d.exists, 1)
-	out.Add(d.readOnly, number(m.readOnly))
-	out.Add(d.failed, number(err != nil))
+	out.Add(d.readOnly, metric.Bool(m.readOnly))
+	out.Add(d.failed, metric.Bool(err != nil))
 	if err != nil {
 		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err})
 	}
@@ -169,13 +170,6 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 		errs = append(errs, err)
 	}
 	return errs
-}
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (d *disk) addUsage(out *telemetry.Batch, u usage) {

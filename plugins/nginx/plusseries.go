@@ -3,6 +3,7 @@ package nginx
 import (
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -92,7 +93,6 @@ func hasWord(words, word string) bool {
 
 // plusSeries are the series of one API.
 type plusSeries struct {
-	factory *telemetry.Factory
 	server  []telemetry.Label
 	current *telemetry.Series
 	known   *telemetry.Vec[string, plusValue]
@@ -101,16 +101,17 @@ type plusSeries struct {
 
 // plusValue is where a number goes; nowhere if it is not known.
 type plusValue struct {
-	isMade bool
-	gauge  *telemetry.Series
-	total  *telemetry.Total
-	state  string // of a peer, which is a label of gauge
+	factory *telemetry.Factory
+	isMade  bool
+	gauge   *telemetry.Series
+	total   *telemetry.Total
+	info    *metric.Info
 }
 
 func newPlusSeries(f *telemetry.Factory, server []telemetry.Label) *plusSeries {
 	return &plusSeries{
-		factory: f, server: server, current: f.Gauge("nginx_requests_current", telemetry.None, server...),
-		known: telemetry.NewVec(f, func(*telemetry.Factory, string) plusValue { return plusValue{} }),
+		server: server, current: f.Gauge("nginx_requests_current", telemetry.None, server...),
+		known: telemetry.NewVec(f, func(f *telemetry.Factory, _ string) plusValue { return plusValue{factory: f} }),
 	}
 }
 
@@ -160,7 +161,7 @@ func (p *plusSeries) addNumbers(out *telemetry.Batch, t thing, parent string, ob
 		case float64:
 			p.write(out, t, parent, name, v)
 		case bool:
-			p.write(out, t, parent, name, one(v))
+			p.write(out, t, parent, name, metric.Bool(v))
 		case []any:
 			if name == "peers" {
 				p.addPeers(out, t, v)
@@ -195,12 +196,12 @@ func (p *plusSeries) write(out *telemetry.Batch, t thing, parent, name string, v
 	if !h.isMade {
 		h.isMade = true
 		f, known := fieldOf(parent, name)
-		switch metric, labels := t.metric+"_"+name, p.labels(t); {
+		switch full, labels := t.metric+"_"+name, p.labels(t); {
 		case !known:
 		case f.counter:
-			h.total = p.factory.Counter(metric, f.unit, labels...)
+			h.total = h.factory.Counter(full, f.unit, labels...)
 		default:
-			h.gauge = p.factory.Gauge(metric, f.unit, labels...)
+			h.gauge = h.factory.Gauge(full, f.unit, labels...)
 		}
 	}
 	if h.total != nil {
