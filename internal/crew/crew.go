@@ -63,3 +63,16 @@ func (c *Crew) Wait() {
 		panic(c.crash)
 	}
 }
+
+// Each calls f for all items side by side and returns when it has returned for all. It panics as [Crew.Wait] does.
+func Each[T any](items []T, f func(T)) {
+	if len(items) == 1 {
+		f(items[0])
+		return
+	}
+	var all Crew
+	for _, item := range items {
+		all.Go(func() { f(item) })
+	}
+	all.Wait()
+}

@@ -43,8 +43,9 @@ func newDisk(env plugins.Env, server telemetry.Label, connection func() *client,
 	return d
 }
 
-// patience is how long the daemon may take at least.
-const patience = 10 * time.Minute
+// minTimeout bounds a request if disk_usage_interval is shorter. The request outlives the gather, so its deadline is not the
+// gather's.
+const minTimeout = 10 * time.Minute
 
 // start asks, if it is time and nobody waits for an answer.
 func (d *disk) start(now time.Time, path string) {
@@ -55,7 +56,7 @@ func (d *disk) start(now time.Time, path string) {
 	}
 	d.isBusy, d.due = true, now.Add(d.every)
 	var ctx context.Context
-	ctx, d.stop = context.WithTimeout(context.Background(), max(d.every, patience))
+	ctx, d.stop = context.WithTimeout(context.Background(), max(d.every, minTimeout))
 	d.running.Go(func() { d.run(ctx, path) })
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -116,8 +117,8 @@ func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	turns := newTurns(ctx, max(len(in.probes), 1))
-	httpx.Together(ctx, in.probes, func(ctx context.Context, p *probe) { p.ask(ctx, &in.want, turns) })
+	turns := newTurns(len(in.probes))
+	crew.Each(in.probes, func(p *probe) { p.ask(ctx, &in.want, turns) })
 	var errs []error
 	for _, p := range in.probes {
 		if errors.Is(p.answer.err, context.Canceled) {

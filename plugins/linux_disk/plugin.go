@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/metric"
@@ -23,16 +22,12 @@ var readme string
 var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file system (Linux)", defaults, build).
 	On("linux").As("disk").Doc(readme)
 
-// maxPatience is how long a gather waits at most for the network file systems, all together.
-const maxPatience = time.Second
-
 type input struct {
 	config    Config
 	factory   *telemetry.Factory
 	fs        hostfs.Root
 	mountinfo *hostfs.File
 	statfs    func(path string) (usage, error)
-	patience  time.Duration
 
 	seen   []byte // the mountinfo that mounts was made from
 	mounts []mount
@@ -57,10 +52,6 @@ func build(env plugins.Env, c Config) (*input, error) {
 
 func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
 	in := &input{config: c, factory: env.Factory, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
-	in.patience = maxPatience
-	if env.Interval > 0 {
-		in.patience = min(maxPatience, env.Interval/2) // a gather must end well before the next one is due
-	}
 	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *disk { return newDisk(f, in.fs.Root, path) })
 	return in
 }
@@ -93,8 +84,8 @@ func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
 	}
 }
 
-// Gather implements plugins.Gatherer. Network file systems are asked first and awaited last, so that all of them
-// together cost at most the patience for one, and a dead one costs the local ones nothing.
+// Gather implements plugins.Gatherer. It asks the network file systems first and waits for them last, all at the same time, so
+// that one that hangs costs the samples of no other file system.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if err := in.readMounts(); err != nil {
 		return err
@@ -122,11 +113,9 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 
 // collect waits for the network file systems.
 func (in *input) collect(ctx context.Context, out *telemetry.Batch, errs []error) []error {
-	ctx, cancel := context.WithTimeout(ctx, in.patience)
-	defer cancel()
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); m.remote {
-			u, err := d.remote.wait(ctx, in.patience)
+			u, err := d.remote.wait(ctx)
 			errs = d.add(out, m, u, err, errs)
 		}
 	}
