@@ -50,7 +50,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 	in := &input{config: c, factory: env.Factory, log: env.Log, server: server(at), names: map[string]bool{}}
 	in.daemon = daemon{front: connection(), side: connection(), connect: connection}
 	in.up = env.Factory.Gauge("docker_up", telemetry.None, in.server)
-	in.containers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) container {
+	in.containers = telemetry.NewVec(env.Factory.Ephemeral(containerTTL), func(f *telemetry.Factory, name string) container {
 		labels := []telemetry.Label{in.server, {Key: "container_name", Value: name}}
 		return container{factory: f, config: &in.config, labels: labels}
 	})
@@ -65,6 +65,10 @@ func build(env plugins.Env, c Config) (*input, error) {
 	}
 	return in, nil
 }
+
+// containerTTL is how long the series of a container outlive its last sample at least. Many containers have random names and
+// never come back; a day is enough to look into why one has gone.
+const containerTTL = 24 * time.Hour
 
 // minTime is how long a daemon needs whose statistics come once a second, with a margin.
 const minTime = 3 * time.Second

@@ -174,7 +174,8 @@ func (c *command) parse(out *telemetry.Batch, format Format, r *childproc.Result
 	for _, e := range p.events {
 		c.addEvent(out, e)
 	}
-	return errors.Join(c.printed.add(out, p.samples), p.err())
+	c.printed.add(out, p.samples)
+	return p.err()
 }
 
 // readPage reads metrics in Prometheus' text format.

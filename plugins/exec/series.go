@@ -47,11 +47,8 @@ func newPrintedSeries(f *telemetry.Factory, command telemetry.Label) *printedSer
 	return p
 }
 
-func (p *printedSeries) add(out *telemetry.Batch, samples []sample) error {
+func (p *printedSeries) add(out *telemetry.Batch, samples []sample) {
 	for i := range samples {
-		if i == maxSeries {
-			return fmt.Errorf("it prints more than %d metrics: the rest is left out", maxSeries)
-		}
 		s := &samples[i]
 		p.current = s
 		p.key = append(p.key[:0], s.name...)
@@ -65,7 +62,6 @@ func (p *printedSeries) add(out *telemetry.Batch, samples []sample) error {
 			out.AddAt(series, s.value, s.ms)
 		}
 	}
-	return nil
 }
 
 // parsed is the content of a command's output.

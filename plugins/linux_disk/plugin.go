@@ -24,7 +24,6 @@ var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file syste
 
 type input struct {
 	config    Config
-	factory   *telemetry.Factory
 	fs        hostfs.Root
 	mountinfo *hostfs.File
 	statfs    func(path string) (usage, error)
@@ -44,6 +43,8 @@ type disk struct {
 	inodesFree, inodesUsedPercent *telemetry.Series
 	path                          string // to ask, moved below the host's root
 	remote                        inquiry
+	faults                        *faults // that faultsTotal counts
+	faultsTotal                   *telemetry.Total
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -51,7 +52,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 }
 
 func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
-	in := &input{config: c, factory: env.Factory, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
+	in := &input{config: c, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
 	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *disk { return newDisk(f, in.fs.Root, path) })
 	return in
 }
@@ -81,6 +82,7 @@ func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
 		inodesFree:        f.Gauge("disk_inodes_free", telemetry.None, mount),
 		inodesUsedPercent: f.Gauge("disk_inodes_percent", telemetry.Percent, mount),
 		path:              path.Join(root, mountpoint),
+		faultsTotal:       f.Counter("disk_fs_errors", telemetry.None, mount),
 	}
 }
 
@@ -155,7 +157,7 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err})
 	}
 	d.addUsage(out, u)
-	if err := m.faults.add(out); err != nil {
+	if err := d.addFaults(out, m.faults); err != nil {
 		errs = append(errs, err)
 	}
 	return errs

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -40,12 +39,7 @@ func (p *plusSeries) addState(out *telemetry.Batch, t thing, peer map[string]any
 	if state == "" {
 		return
 	}
-	h := p.handle(t, "state")
-	if !h.isMade {
-		h.isMade = true
-		h.gauge = h.factory.Gauge(t.metric+"_state", telemetry.None, p.labels(t)...)
-	}
-	out.Add(h.gauge, float64(slices.Index(states(), state)))
+	out.Add(p.handle(t, "", stateName).gauge, float64(slices.Index(states(), state)))
 	p.addInfo(out, t, peer, "state", "name")
 }
 
@@ -55,11 +49,7 @@ func (p *plusSeries) addInfo(out *telemetry.Batch, t thing, object map[string]an
 	for _, key := range keys {
 		details = append(details, telemetry.Label{Key: key, Value: text(object[key])})
 	}
-	h := p.handle(t, "info")
-	if h.info == nil {
-		h.info = metric.NewInfo(h.factory, t.metric+"_info", p.labels(t)...)
-	}
-	h.info.Add(out, details...)
+	p.handle(t, "", infoName).info.Add(out, details...)
 }
 
 // text is a text or number of the API as a text.
