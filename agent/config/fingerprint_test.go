@@ -1,12 +1,24 @@
 package config
 
-import "testing"
+import (
+	"testing"
+
+	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
+)
+
+// realEnv has the real inputs and outputs.
+func realEnv() Env {
+	env := testEnv()
+	env.Inputs, env.Outputs = pluginsall.Catalog(), outputsall.Catalog()
+	return env
+}
 
 // An input keeps its settings exactly as long as it would be built the same.
 func TestSettingsOfComponents(t *testing.T) {
 	parse := func(text string) map[string]string {
 		t.Helper()
-		c, err := Parse(t.Context(), "c", []byte(text), testEnv())
+		c, err := Parse(t.Context(), "c", []byte(text), realEnv())
 		if err != nil {
 			t.Fatal(err)
 		}
