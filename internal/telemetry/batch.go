@@ -83,23 +83,24 @@ func (b *Batch) Add(s *Series, v float64) {
 	}
 }
 
-// AddAt appends a sample that has a time of its own, in milliseconds since the epoch. It rejects nothing: outputs, too, use it,
-// for samples that an input has added before.
+// AddAt appends a sample that has a time of its own, in milliseconds since the epoch. It does not check the value.
 func (b *Batch) AddAt(s *Series, v float64, ms int64) {
 	if s == nil || s.idle != nil && b.withhold(s, v, ms) {
 		return
 	}
-	b.appendAt(s, v, ms)
+	s.begun = true
+	b.Copy(s, v, ms)
 }
 
-func (b *Batch) appendAt(s *Series, v float64, ms int64) {
+// Copy appends a sample of another batch. Unlike the methods that inputs use, it does not change the series, so outputs may
+// call it.
+func (b *Batch) Copy(s *Series, v float64, ms int64) {
 	if b.times == nil {
 		b.times = make([]int64, len(b.points), max(cap(b.points), len(b.points)+1))
 		for i := range b.times {
 			b.times[i] = b.Time
 		}
 	}
-	s.begun = true
 	b.points = append(b.points, point{s, v})
 	b.times = append(b.times, ms)
 }

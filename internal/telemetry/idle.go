@@ -42,7 +42,7 @@ func (b *Batch) withhold(s *Series, v float64, ms int64) bool {
 	}
 	w.moved = true
 	if w.ms != 0 {
-		b.appendAt(s, w.value, w.ms)
+		b.Copy(s, w.value, w.ms)
 	}
 	return false
 }

@@ -70,7 +70,7 @@ type Series struct {
 	instance []Label
 	interval time.Duration
 	idle     *idle // nil: every sample is written
-	memos    []any
+	memos    memos
 
 	bounds   Bounds
 	index    int  // of the last sample in its batch; of use only with [Batch.has]
@@ -100,12 +100,6 @@ func (s *Series) Instance() []Label { return s.instance }
 
 // Interval is the time between two samples, 0 when it is not known.
 func (s *Series) Interval() time.Duration { return s.interval }
-
-// Memo returns what the output with this slot stored here, or nil. A slot belongs to one goroutine.
-func (s *Series) Memo(slot int) any { return s.memos[slot] }
-
-// SetMemo stores what the output with this slot derived from the series.
-func (s *Series) SetMemo(slot int, v any) { s.memos[slot] = v }
 
 // BareKey is the metric with its instance values, as the predecessor named its Redis keys: "net_rx_bytes_eth0",
 // "disk_used_boot_efi", "disk_used_root". Two label sets can make the same bare key ("/a/b" and "/a_b"): an output
@@ -158,7 +152,6 @@ func (s *Series) String() string {
 type Factory struct {
 	host     string
 	base     []Label
-	slots    int
 	interval time.Duration
 	choice   Choice
 
@@ -176,9 +169,9 @@ type Choice struct {
 }
 
 // NewFactory returns a factory for the input called source on host. Tags are the user's; a tag never replaces host,
-// source, unit or an instance label. Slots is the number of outputs, each of which gets one memo per series.
-func NewFactory(host, source string, tags map[string]string, slots int) *Factory {
-	f := &Factory{host: host, slots: slots}
+// source, unit or an instance label.
+func NewFactory(host, source string, tags map[string]string, _ int) *Factory {
+	f := &Factory{host: host}
 	f.base = append(f.base, Label{"host", host}, Label{"source", source})
 	for k, v := range tags {
 		if !Reserved(k) {
@@ -236,7 +229,7 @@ func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *
 	if f.choice.Wants != nil && !f.choice.Wants(name) {
 		return nil
 	}
-	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, ttl: f.ttl, memos: make([]any, f.slots)}
+	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, ttl: f.ttl}
 	if f.owned != nil {
 		f.owned.series = append(f.owned.series, s)
 	}

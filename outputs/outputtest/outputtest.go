@@ -41,7 +41,7 @@ func Run(t *testing.T, c Case) {
 func build(t *testing.T, c Case) outputs.Output {
 	t.Helper()
 	return catalogtest.Build(t, c.Definition, c.Config, outputs.Env{
-		ID: c.Definition.Name(), Slot: 0, Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
+		ID: c.Definition.Name(), Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
 		Secrets: secret.Env{}, Stdout: &bytes.Buffer{},
 	})
 }

@@ -22,7 +22,7 @@ func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
 		s := f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: strconv.Itoa(i)})
 		e := &entry{owner: w, state: ready}
 		e.setKey("host-with-a-name:"+s.BareKey(), 0)
-		s.SetMemo(0, e)
+		s.SetMemo(telemetry.Slot{}, e)
 		all = append(all, s)
 	}
 	var batches []*telemetry.Batch

@@ -71,7 +71,7 @@ func (w *Writer) splitBySlot(ctx context.Context, batches []*telemetry.Batch, sk
 			bySlot[e.hash], p.groups = b, append(p.groups, []*telemetry.Batch{b})
 		}
 		s, _, _ := c.sample()
-		b.AddAt(s, v, ms)
+		b.Copy(s, v, ms)
 	}
 	for _, p := range parts {
 		p.enc.reset(w, p.groups)
@@ -126,7 +126,7 @@ func (p *part) sendSingly(ctx context.Context) error {
 	var all telemetry.Batch
 	var entries []*entry
 	for e, s := range p.samples(&p.enc.skipped) {
-		all.AddAt(s.series, s.value, s.ms)
+		all.Copy(s.series, s.value, s.ms)
 		entries = append(entries, e)
 	}
 	refusals := make([]string, len(entries))
@@ -197,10 +197,10 @@ func (p *part) collect(again *telemetry.Batch) (series int) {
 	for e, s := range p.samples(&counted) {
 		switch {
 		case p.moved != "":
-			again.AddAt(s.series, s.value, s.ms)
+			again.Copy(s.series, s.value, s.ms)
 		case len(vanished) > 0 && vanished[0] == n:
 			vanished = vanished[1:]
-			again.AddAt(s.series, s.value, s.ms)
+			again.Copy(s.series, s.value, s.ms)
 			gone = append(gone, e)
 		}
 		n++

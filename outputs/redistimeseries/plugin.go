@@ -75,7 +75,7 @@ func (c *Config) Validate() error {
 type Writer struct {
 	config   Config
 	naming   tskey.Naming
-	slot     int
+	slot     telemetry.Slot
 	host     string
 	instance string
 	started  time.Time
@@ -129,7 +129,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.alive = telemetry.NewFactory(env.Host, "", nil, env.Slot+1).Gauge("rtcollector:hosts", telemetry.None)
+	w.alive = telemetry.NewFactory(env.Host, "", nil, 1).Gauge("rtcollector:hosts", telemetry.None)
 	return w, nil
 }
 

@@ -148,8 +148,8 @@ func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader ou
 		return nil, nil, err
 	}
 	var known []string
-	for slot, o := range cfg.Outputs {
-		live, err := o.Built.New(outputs.Env{ID: o.ID, Slot: slot, Host: hostname(cfg), Instance: instance(),
+	for _, o := range cfg.Outputs {
+		live, err := o.Built.New(outputs.Env{ID: o.ID, Host: hostname(cfg), Instance: instance(),
 			Log: slog.New(slog.DiscardHandler), Secrets: cfg.Secrets, Stdout: a.rawOut})
 		if err != nil {
 			return nil, nil, fail(fmt.Errorf("output %s: %w", o.ID, err))

@@ -29,7 +29,7 @@ func newOddly() *oddly {
 func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &server{}
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Live: plugins.Input{Gatherer: newOddly()}})
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: live(plugins.Input{Gatherer: newOddly()})})
 		w.write("redis", s)
 		if err := w.runFor(9500 * time.Millisecond); err != nil {
 			t.Fatal(err)
@@ -52,8 +52,8 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 func TestOnceReportsImpossibleSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Live: plugins.Input{Gatherer: newOddly()}})
-		if got := New(w.cfg).Once(t.Context(), time.Second); len(got) != 1 || got[0].Batch.Len() != 1 {
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: live(plugins.Input{Gatherer: newOddly()})})
+		if got := newAgent(w.cfg).Once(t.Context(), time.Second); len(got) != 1 || got[0].Batch.Len() != 1 {
 			t.Errorf("%v", got)
 		}
 		w.logged(t, "sample left out", 2)
