@@ -232,7 +232,7 @@ func TestTooManyMetrics(t *testing.T) {
 		p := start(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
 		for second := range 2 {
 			b, err := p.Batch(float64(second))
-			refused, _ := b.RefusedThings()
+			refused, _ := b.RefusedEntities()
 			isReported := refused == 500
 			if limit != "" {
 				isReported = err != nil && strings.Contains(err.Error(), limit)
