@@ -53,7 +53,7 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 		b.selection(it, "include", built.Options.Metrics.Include, built)
 		b.selection(it, "exclude", built.Options.Metrics.Exclude, built)
 		if ok && built.Options.Enabled {
-			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), fingerprint(it.settings, b.inherited), built})
+			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), settingsHash(it.settings, b.inherited), built})
 		}
 	}
 	return ins
@@ -103,7 +103,7 @@ func (b *builder) outputs(list *yaml.Node) []Output {
 			b.ps.Warn(it.at, it.path, "stands twice with the same settings, first on line %d; everything is written twice", items[first].at.Line)
 		}
 		if built, ok := decode(b, "output", b.env.Outputs, it, b.unknownOutput); ok {
-			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), fingerprint(it.settings, b.inherited), built})
+			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), settingsHash(it.settings, b.inherited), built})
 		}
 	}
 	return outs
