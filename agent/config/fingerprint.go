@@ -34,8 +34,8 @@ func hashNode(h hash.Hash, n *yaml.Node, depth int) {
 	}
 }
 
-// inherited returns a text that differs when one of the top-level settings changes that inputs and outputs depend on.
-func inherited(r *root) string {
+// inheritedHash returns a text that differs when one of the top-level settings changes that inputs and outputs depend on.
+func inheritedHash(r *fileLayout) string {
 	s := r.Settings
 	h := sha256.New()
 	fmt.Fprintf(h, "%v|%q|%q|%v|%v|", s.Interval, s.Counters, s.Hostname, s.Tags, s.WhenFull)
