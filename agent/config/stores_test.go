@@ -165,7 +165,7 @@ func TestStoreThatIsAway(t *testing.T) {
 		{"secret_stores: {a: {type: away, url: bad}}\ninputs: []\noutputs: [redis: {host: 'secret:x'}]",
 			"c:1:20: secret_stores.a: must be a URL", false},
 		{"secret_stores: {a: &a {type: away, token: *a}}\ninputs: []\noutputs: [redis]",
-			"c:1:20: secret_stores.a.token: must be a single value; here is a map", false},
+			"c:1:20: secret_stores.a.token: must be a single value; this is a map", false},
 	} {
 		if got, wait := load(c.text); got != c.want || wait != c.wait {
 			t.Errorf("%s\ngot  %s (%v)\nwant %s (%v)", c.text, got, wait, c.want, c.wait)
