@@ -19,10 +19,10 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// grace is how long a stopping agent may take to write out what it holds: "docker stop" kills after ten seconds.
+// grace is the time in which a stopping agent writes out its queues. "docker stop" kills the process after ten seconds.
 const grace = 8 * time.Second
 
-// hostname is the configured name, or the system's.
+// hostname returns the configured name, or the name of the system.
 func hostname(cfg *config.Config) string {
 	if cfg.Hostname != "" {
 		return cfg.Hostname
@@ -34,11 +34,11 @@ func hostname(cfg *config.Config) string {
 	return name
 }
 
-// instance returns what tells this process from every other agent: 40 random bits as eight letters and digits.
+// instance returns 40 random bits as eight letters and digits. They distinguish this process from every other agent.
 func instance() string { return strings.ToLower(rand.Text()[:8]) }
 
-// assemble turns a configuration into the description of an agent. Nothing is built yet.
-func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) agent.Config {
+// describeAgent returns the description of the agent of a configuration. Nothing is built yet.
+func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writer) agent.Config {
 	host := hostname(cfg)
 	ac := agent.Config{
 		Limits: agent.Limits{
@@ -55,13 +55,13 @@ func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) a
 		}})
 	}
 	for _, in := range cfg.Inputs {
-		ac.Inputs = append(ac.Inputs, a.input(in, cfg, ac))
+		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac))
 	}
 	return ac
 }
 
-// input describes one input of the agent ac.
-func (a *App) input(in config.Input, cfg *config.Config, ac agent.Config) agent.Input {
+// describeInput describes one input of the agent ac.
+func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config) agent.Input {
 	options := in.Built.Options
 	tags := map[string]string{}
 	maps.Copy(tags, cfg.Tags)
@@ -84,9 +84,9 @@ func (a *App) input(in config.Input, cfg *config.Config, ac agent.Config) agent.
 	}
 }
 
-// newAgent builds the agent that a configuration describes. An error is one of the configuration.
+// newAgent builds the agent of a configuration. An error is a mistake in the configuration.
 func (a *App) newAgent(cfg *config.Config, log *slog.Logger) (*agent.Agent, agent.Config, error) {
-	ac := a.assemble(cfg, log, a.rawOut)
+	ac := a.describeAgent(cfg, log, a.rawOut)
 	ag, err := agent.New(ac)
 	if err != nil {
 		return nil, ac, &failure{exitUsage, err}

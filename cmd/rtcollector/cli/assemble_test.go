@@ -40,7 +40,7 @@ outputs: [stdout, stdout: {alias: second}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	ac := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
+	ac := a.describeAgent(cfg, slog.New(slog.DiscardHandler), io.Discard)
 	type input struct {
 		ID                string
 		Interval, Timeout time.Duration
@@ -77,7 +77,7 @@ outputs: [stdout]
 	if err != nil {
 		t.Fatal(err)
 	}
-	ac := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
+	ac := a.describeAgent(cfg, slog.New(slog.DiscardHandler), io.Discard)
 	live, err := ac.Inputs[0].Build()
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestBalance(t *testing.T) {
 		o.Dropped.Store(tc.dropped)
 		o.Rejected.Store(tc.rejected)
 		var out bytes.Buffer
-		balance(slog.New(newConsole(&out, slog.LevelInfo)), &self, time.Minute, tc.err)
+		logTotals(slog.New(newConsole(&out, slog.LevelInfo)), &self, time.Minute, tc.err)
 		if !strings.HasSuffix(out.String(), tc.want) {
 			t.Errorf("%s: %s", name, &out)
 		}
@@ -142,7 +142,7 @@ func TestStopIsAlwaysAnnounced(t *testing.T) {
 		wait := announceStop(ctx, slog.New(slowHandler{slog.NewTextHandler(&out, nil)}))
 		stop(errors.New("terminated"))
 		wait()
-		if !strings.Contains(out.String(), "stopping: writing out what is buffered") || !strings.Contains(out.String(), "cause=terminated") {
+		if !strings.Contains(out.String(), "stopping: writing out the buffers") || !strings.Contains(out.String(), "cause=terminated") {
 			t.Errorf("logged: %s", &out)
 		}
 	})

@@ -19,21 +19,21 @@ func (a *App) benchCommand() *cobra.Command {
 	o := bench.Options{Redis: redisconn.Defaults()}
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure what your Redis takes through this agent, against the same server's raw ceiling",
-		Args:  noArguments,
+		Short: "Measure how fast this agent writes to your Redis, compared with the limit of the same server",
+		Args:  rejectArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Redis.URL = secret.Literal(url)
-			return a.bench(cmd.Context(), o, asJSON)
+			return a.runBench(cmd.Context(), o, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&url, "redis", "redis://127.0.0.1:6379", "`URL` of the server; it gets series under a prefix of their own, which are deleted afterwards")
+	cmd.Flags().StringVar(&url, "redis", "redis://127.0.0.1:6379", "`URL` of the server; the benchmark writes below a key prefix of its own and deletes everything afterwards")
 	cmd.Flags().IntVar(&o.Series, "series", 10_000, "series to write")
-	cmd.Flags().IntVar(&o.Samples, "samples", 2_000_000, "samples to write, and as many for the ceiling")
+	cmd.Flags().IntVar(&o.Samples, "samples", 2_000_000, "samples to write, and again as many to measure the limit of the server")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
 
-func (a *App) bench(ctx context.Context, o bench.Options, asJSON bool) error {
+func (a *App) runBench(ctx context.Context, o bench.Options, asJSON bool) error {
 	progress := func(string, int, int) {}
 	if isTerminal(a.Stderr) {
 		progress = func(stage string, done, total int) {
@@ -45,21 +45,21 @@ func (a *App) bench(ctx context.Context, o bench.Options, asJSON bool) error {
 		fmt.Fprint(a.rawErr, "\r\x1b[K")
 	}
 	if err != nil {
-		return fail(err)
+		return runtimeFailure(err)
 	}
 	if asJSON {
 		enc := json.NewEncoder(terminal.NewWriter(a.rawOut, terminal.JSON))
 		enc.SetIndent("", "  ")
-		return fail(enc.Encode(r))
+		return runtimeFailure(enc.Encode(r))
 	}
 	fmt.Fprintf(a.Stdout, `machine                %s
 series                 %d
 created                %.0f series/s, %.2f of the ceiling of %.0f
 written                %.0f samples/s, %.2f of the ceiling of %.0f
-                       (ceiling: the same commands encoded beforehand, same server, same run)
+                       (the ceiling is the rate for the same commands, encoded beforehand, in the same run)
 agent CPU              %.3f µs per sample
 agent allocations      %.3f per sample
-`, machine(), o.Series,
+`, describeMachine(), o.Series,
 		r.CreateSeriesPerSecond, r.CreateSeriesPerSecond/r.CreateCeilingPerSecond, r.CreateCeilingPerSecond,
 		r.SamplesPerSecond, r.Ratio, r.CeilingSamplesPerSecond,
 		r.CPUMicrosPerSample, r.AllocsPerSample)

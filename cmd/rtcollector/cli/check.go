@@ -18,19 +18,19 @@ import (
 // connectTimeout bounds the trial of one output.
 const connectTimeout = 15 * time.Second
 
-func (a *App) checkCommand(c *common) *cobra.Command {
+func (a *App) checkCommand(c *commonFlags) *cobra.Command {
 	var connect bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and what it refers to here; with --connect also try every input and output once",
-		Args:  noArguments,
+		Args:  rejectArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), *c, connect) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
 	return cmd
 }
 
-func (a *App) check(ctx context.Context, c common, connect bool) error {
+func (a *App) check(ctx context.Context, c commonFlags, connect bool) error {
 	env := a.configEnv()
 	env.CheckSecrets = true // those of stores that need a network are tried with --connect
 	cfg, path, err := a.loadWith(ctx, c.config, env)
@@ -51,9 +51,9 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 		a.showMemory(ag, oneSeries(cfg), "a series")
 		return nil
 	}
-	gathered := ag.Once(ctx, oncePause)
+	gathered := ag.Once(ctx, gatherPause)
 	errs := []error{report(a.Stdout, gathered)}
-	series := seriesIn(batchesOf(gathered))
+	series := seriesIn(gatheredBatches(gathered))
 	a.showMemory(ag, series, "these "+plural(len(series), "series"))
 	if hasIdle {
 		fmt.Fprintln(a.Stdout, "counters: moving is set: counters that never change have no series, so it will be less")
@@ -63,7 +63,7 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 			errs = append(errs, fmt.Errorf("output %s: %w", id, err))
 		}
 	}
-	return fail(errors.Join(errs...))
+	return runtimeFailure(errors.Join(errs...))
 }
 
 // oneSeries is a gauge as most inputs make them.

@@ -1,5 +1,11 @@
-// Package cli is the command line: one file per sub-command. It is the only place that turns a configuration into a
-// running agent.
+// Package cli is the command line. It is the only place that turns a configuration into a running agent.
+//
+//   - cli.go: [Main], exit codes, the root command and its flags. suggest.go: errors about unknown commands and flags.
+//   - load.go, assemble.go: from a configuration file to the description of an agent.
+//   - streams.go: what everything that is printed goes through: redaction, escaping, failures to print. log.go: the log.
+//   - signal.go: how signals end a command. memory.go: settings of the garbage collector.
+//   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
+//     logs_*.go, pager.go), plugins.go, bench.go (with machine.go), embedded.go (with access.go), version.go.
 package cli
 
 import (
@@ -19,13 +25,13 @@ import (
 
 // Exit codes.
 const (
-	exitFailed = 1 // something did not work at run time
+	exitFailed = 1 // something failed at run time
 	exitUsage  = 2 // the command line or the configuration is wrong; nothing was started
 
-	ExitInterrupted = 130 // a second signal came: 128 + SIGINT, as shells have it
+	ExitInterrupted = 130 // a second signal arrived: 128 + SIGINT, the convention of shells
 )
 
-// App is what the command line works with: the lists of components, and the process around it.
+// App holds what the commands use: the lists of components and the surroundings of the process.
 type App struct {
 	Version        string
 	Inputs         plugins.Catalog
@@ -35,23 +41,23 @@ type App struct {
 	Getenv         func(string) (string, bool) // os.LookupEnv
 	GOOS           string
 
-	hidden *secret.Redactor // what came from secret stores and is not printed
+	redactor *secret.Redactor // removes the values of secret stores from what is printed
 
-	out              *outputStream    // below the other writers to stdout
-	textOut, textErr *terminal.Writer // what escapes, below Stdout and Stderr
+	out              *outputStream    // the lowest writer to stdout
+	textOut, textErr *terminal.Writer // the escaping writers below Stdout and Stderr
 	rawOut, rawErr   io.Writer        // redacted, not escaped: see openStreams
 }
 
 // Main runs one command until it ends or ctx is done, and returns the exit code.
 func Main(ctx context.Context, args []string, app App) int {
-	app.hidden = &secret.Redactor{}
+	app.redactor = &secret.Redactor{}
 	app.openStreams()
 	return app.closeStreams(app.execute(ctx, args))
 }
 
 // execute runs one command, prints its error and returns the exit code.
 func (a *App) execute(ctx context.Context, args []string) int {
-	root := a.root()
+	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
@@ -77,30 +83,30 @@ func (a *App) execute(ctx context.Context, args []string) int {
 	return exitUsage
 }
 
-// failure is an error with an exit code; any other error is one of usage.
+// failure is an error with an exit code. All other errors are errors of usage.
 type failure struct {
 	code int
-	err  error // nil: all was said already
+	err  error // nil: everything was printed already
 }
 
 func (f *failure) Error() string { return fmt.Sprint(f.err) }
 func (f *failure) Unwrap() error { return f.err }
 
-func fail(err error) error {
+func runtimeFailure(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &failure{exitFailed, err}
 }
 
-// common are the flags of every command that reads a configuration.
-type common struct {
+// commonFlags holds the flags of every command that reads a configuration.
+type commonFlags struct {
 	config string
 	debug  bool
 }
 
-func (a *App) root() *cobra.Command {
-	var c common
+func (a *App) rootCommand() *cobra.Command {
+	var c commonFlags
 	var once, version bool
 	root := &cobra.Command{
 		Use:   "rtcollector",
@@ -110,25 +116,25 @@ func (a *App) root() *cobra.Command {
 To see it work without a Redis:          rtcollector demo
 To run it with a configuration:          rtcollector run --config config.yaml
 To see what a configuration would give:  rtcollector once`,
-		Args:          noArguments,
+		Args:          rejectArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case version: // not cobra's own, which goes through text/template: with that in it the linker keeps every method of every type, 10 MB of them
+			case version: // cobra's own flag uses text/template, with which the linker keeps every method of every type: 10 MB
 				_, err := fmt.Fprintln(a.Stdout, a.Version)
 				return err
 			case once:
-				return a.once(cmd.Context(), c, onceFlags{write: true, quiet: true})
+				return a.runOnce(cmd.Context(), c, onceFlags{writeOutputs: true, quiet: true})
 			case c.config == "" && a.findConfig() == "":
 				return cmd.Help()
 			}
-			return a.run(cmd.Context(), c)
+			return a.runAgent(cmd.Context(), c)
 		},
 	}
 	root.SetFlagErrorFunc(suggestFlag)
-	root.PersistentFlags().StringVar(&c.config, "config", "", "configuration `file`; default: "+defaultPlaces)
-	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings, sizes and fills")
+	root.PersistentFlags().StringVar(&c.config, "config", "", "configuration `file`; default: "+defaultPaths)
+	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings and sizes too")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
 	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),

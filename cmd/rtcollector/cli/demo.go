@@ -22,44 +22,44 @@ import (
 type demoFlags struct {
 	redis    string
 	interval time.Duration
-	lasts    time.Duration
+	duration time.Duration
 	plain    bool
-	access   access
+	access   accessFlags
 }
 
-func (a *App) demoCommand(c *common) *cobra.Command {
+func (a *App) demoCommand(c *commonFlags) *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show this host's numbers: embedded Redis, every input, a live table; needs no configuration",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f, c.debug) },
+		Short: "Show the metrics of this host in a live table, with an embedded Redis and every input; needs no configuration",
+		Args:  rejectArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context(), f, c.debug) },
 	}
 	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")
-	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "between two gathers")
-	cmd.Flags().DurationVar(&f.lasts, "for", 0, "stop after this `duration`; 0: run until q or Ctrl-C")
+	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "time between two gathers")
+	cmd.Flags().DurationVar(&f.duration, "for", 0, "stop after this `duration`; 0: run until q or Ctrl-C")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of a live table")
-	f.access.add(cmd)
+	f.access.register(cmd)
 	return cmd
 }
 
-// demo is the whole system in one process. The table shows what is in Redis, not what is in the agent.
-func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
-	if f.interval < plugins.MinInterval || f.lasts < 0 {
+// runDemo runs the whole system in one process. The table shows what is in Redis, not what is in the agent.
+func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
+	if f.interval < plugins.MinInterval || f.duration < 0 {
 		return fmt.Errorf("--interval must be at least %v, and --for not negative", plugins.MinInterval)
 	}
-	server, err := a.listen(ctx, f.redis, "--redis", f.access, embedded.Config{Retention: time.Hour})
+	server, err := a.startEmbedded(ctx, f.redis, "--redis", f.access, embedded.Config{Retention: time.Hour})
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	text, err := a.demoConfig(server.Addr(), f.interval, f.access)
 	if err != nil {
-		return fail(err)
+		return runtimeFailure(err)
 	}
 	cfg, err := config.Parse(ctx, "demo", []byte(text), a.configEnv())
 	if err != nil {
-		return fail(err)
+		return runtimeFailure(err)
 	}
 	screen := newScreen(a.rawOut, f.plain || !a.canDraw())
 	screen.passwordFile = f.access.passwordFile
@@ -67,25 +67,25 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	if err != nil {
 		return err
 	}
-	if f.lasts == 0 {
-		f.lasts = math.MaxInt64
+	if f.duration == 0 {
+		f.duration = math.MaxInt64
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.lasts)
+	ctx, cancel := context.WithTimeout(ctx, f.duration)
 	defer cancel()
 	running := make(chan error, 1)
-	showErr := a.runDemo(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
+	showErr := a.showWhileRunning(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
 		defer screen.leaveOnPanic()
 		running <- ag.Run(ctx)
 	})
 	err = errors.Join(showErr, <-running)
 	screen.summarize()
-	return fail(err)
+	return runtimeFailure(err)
 }
 
-// runDemo shows the table while run works, until a key, a signal or the time ends the demo. The terminal is given back
-// before run has ended: that may take seconds, and a second signal ends the process at once.
-func (a *App) runDemo(ctx context.Context, cancel func(), s *screen, server *embedded.Server, host string, every time.Duration, run func(context.Context)) error {
-	defer cancel() // the table may have failed: then there is no reason to go on
+// showWhileRunning shows the table while run works, until a key, a signal or the time ends the demo. It restores the terminal
+// before run has ended, because that may take seconds and a second signal ends the process at once.
+func (a *App) showWhileRunning(ctx context.Context, cancel func(), s *screen, server *embedded.Server, host string, every time.Duration, run func(context.Context)) error {
+	defer cancel() // also if the table failed
 	defer s.leave()
 	suspend := func() {}
 	if !s.plain {
@@ -105,19 +105,19 @@ func (a *App) runDemo(ctx context.Context, cancel func(), s *screen, server *emb
 	return a.show(ctx, s, server, host, every)
 }
 
-// canDraw reports whether stdout is a terminal that understands more than lines, and whose user wants more.
+// canDraw reports whether stdout is a terminal with cursor control and the user did not opt out with NO_COLOR.
 func (a *App) canDraw() bool {
 	kind, _ := a.Getenv("TERM")
 	no, _ := a.Getenv("NO_COLOR")
 	return isTerminal(a.Stdout) && kind != "dumb" && no == ""
 }
 
-// demoConfig is a configuration as a user would write it: every input that exists here, and the embedded server.
-func (a *App) demoConfig(addr string, interval time.Duration, who access) (string, error) {
+// demoConfig returns a configuration as a user would write it, with every input of this system and the embedded server.
+func (a *App) demoConfig(addr string, interval time.Duration, who accessFlags) (string, error) {
 	var b strings.Builder
 	password := ""
 	if who.passwordFile != "" {
-		dir, name, err := who.place()
+		dir, name, err := who.locate()
 		if err != nil {
 			return "", fmt.Errorf("--password-file: %w", err)
 		}
@@ -135,7 +135,7 @@ func (a *App) demoConfig(addr string, interval time.Duration, who access) (strin
 	return b.String(), nil
 }
 
-// show refreshes the screen from Redis until ctx is done.
+// show redraws the table from Redis until ctx is done.
 func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: server.Password(), Protocol: 2, DisableIdentity: true})
 	defer client.Close()
@@ -160,8 +160,8 @@ func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server,
 	}
 }
 
-// redisCLI is the command that talks to an address.
-func redisCLI(addr string) string {
+// redisCLICommand returns the command line of redis-cli for an address.
+func redisCLICommand(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "redis-cli"

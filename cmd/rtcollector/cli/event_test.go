@@ -39,7 +39,7 @@ func TestInstanceReachesOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := agent.New(a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)); err != nil {
+		if _, err := agent.New(a.describeAgent(cfg, slog.New(slog.DiscardHandler), io.Discard)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,13 +53,13 @@ func TestOnceShowsEvents(t *testing.T) {
 	b.Events = []telemetry.Event{{Time: time.Now(), Message: "something happened"}}
 	var out bytes.Buffer
 	a := App{rawOut: &out}
-	if err := a.print(t.Context(), stdout.JSON, []*telemetry.Batch{b}); err != nil || !strings.Contains(out.String(), `"message":"something happened"`) {
+	if err := a.printBatches(t.Context(), stdout.JSON, []*telemetry.Batch{b}); err != nil || !strings.Contains(out.String(), `"message":"something happened"`) {
 		t.Error(err, out.String())
 	}
-	if got := contents(b, nil); got != "0 samples and 1 event" {
+	if got := describeContents(b, nil); got != "0 samples and 1 event" {
 		t.Error(got)
 	}
-	if got := contents(); got != "0 samples" {
+	if got := describeContents(); got != "0 samples" {
 		t.Error(got)
 	}
 }

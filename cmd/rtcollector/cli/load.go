@@ -14,10 +14,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-const defaultPlaces = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml (else ~/.config/rtcollector/config.yaml), /etc/rtcollector/config.yaml"
+const defaultPaths = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml (else ~/.config/rtcollector/config.yaml), /etc/rtcollector/config.yaml"
 
-// maxShown is how many mistakes of a configuration are printed: a file that is no configuration has thousands.
-const maxShown = 30
+// maxShownProblems is the number of mistakes that are printed. A file that is not a configuration has thousands.
+const maxShownProblems = 30
 
 // findConfig returns the first default configuration file that exists, or "".
 func (a *App) findConfig() string {
@@ -35,14 +35,14 @@ func (a *App) findConfig() string {
 	return ""
 }
 
-// Pauses between two attempts to load a configuration whose secret stores do not answer.
+// Pauses between attempts to load a configuration whose secret stores do not answer.
 const (
 	firstPause = time.Second
 	lastPause  = 30 * time.Second
 )
 
-// loadPatiently is load for who can wait: while a secret store that the configuration needs cannot be asked, it tries
-// again, and says so once. Without an error and a configuration, ctx has ended.
+// loadPatiently is load for commands that can wait: while a secret store that the configuration needs cannot be reached, it
+// tries again, and prints that once. It returns neither an error nor a configuration when ctx has ended.
 func (a *App) loadPatiently(ctx context.Context, path string) (*config.Config, string, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		cfg, found, err := a.load(ctx, path)
@@ -50,7 +50,7 @@ func (a *App) loadPatiently(ctx context.Context, path string) (*config.Config, s
 			return cfg, found, err
 		}
 		if pause == firstPause && ctx.Err() == nil {
-			fmt.Fprintf(a.Stderr, "%v\nwaiting for the secret store: trying again with pauses of up to %v\n", err, lastPause)
+			fmt.Fprintf(a.Stderr, "%v\nwaiting for the secret store: trying again, at least every %v\n", err, lastPause)
 		}
 		select {
 		case <-ctx.Done():
@@ -61,7 +61,7 @@ func (a *App) loadPatiently(ctx context.Context, path string) (*config.Config, s
 	}
 }
 
-// load finds, reads and checks the configuration. Warnings go to stderr; the error is ready to be returned.
+// load finds, reads and checks the configuration. It prints warnings to stderr. The error has its exit code.
 func (a *App) load(ctx context.Context, path string) (*config.Config, string, error) {
 	return a.loadWith(ctx, path, a.configEnv())
 }
@@ -69,19 +69,19 @@ func (a *App) load(ctx context.Context, path string) (*config.Config, string, er
 func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*config.Config, string, error) {
 	if path == "" {
 		if path = a.findConfig(); path == "" {
-			return nil, "", &failure{exitUsage, errors.New("no configuration found in " + defaultPlaces +
-				"; name one with --config, or see it work without one: rtcollector demo")}
+			return nil, "", &failure{exitUsage, errors.New("no configuration found in " + defaultPaths +
+				"; name one with --config, or run \"rtcollector demo\", which needs none")}
 		}
 	}
 	cfg, err := config.Load(ctx, path, env)
 	var problems conf.Problems
 	switch {
 	case secret.IsUnavailable(err):
-		return nil, path, fail(err)
+		return nil, path, runtimeFailure(err)
 	case errors.As(err, &problems):
-		return nil, path, &failure{exitUsage, tooMany(problems)}
+		return nil, path, &failure{exitUsage, limitProblems(problems)}
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector plugins sample\" prints a configuration to begin with", path)}
+		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector plugins sample\" prints a sample configuration", path)}
 	case err != nil:
 		return nil, path, &failure{exitUsage, err}
 	}
@@ -91,13 +91,13 @@ func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*confi
 	return cfg, path, nil
 }
 
-func tooMany(ps conf.Problems) error {
-	if len(ps) <= maxShown {
+func limitProblems(ps conf.Problems) error {
+	if len(ps) <= maxShownProblems {
 		return ps
 	}
-	return fmt.Errorf("%w\n… and %d more", ps[:maxShown], len(ps)-maxShown)
+	return fmt.Errorf("%w\n… and %d more", ps[:maxShownProblems], len(ps)-maxShownProblems)
 }
 
 func (a *App) configEnv() config.Env {
-	return config.Env{Inputs: a.Inputs, Outputs: a.Outputs, Stores: a.Stores, GOOS: a.GOOS, Getenv: a.Getenv, Redactor: a.hidden}
+	return config.Env{Inputs: a.Inputs, Outputs: a.Outputs, Stores: a.Stores, GOOS: a.GOOS, Getenv: a.Getenv, Redactor: a.redactor}
 }

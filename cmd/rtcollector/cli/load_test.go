@@ -77,7 +77,7 @@ func TestSignalWhileWaitingForTheStore(t *testing.T) {
 		a, file, _, stderr := slowApp(t, 1000, "format")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := a.run(ctx, common{config: file}); err != nil {
+		if err := a.runAgent(ctx, commonFlags{config: file}); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(stderr.String(), "stopped while waiting for the secret store") {
@@ -90,12 +90,12 @@ func TestSignalWhileWaitingForTheStore(t *testing.T) {
 func TestStoreThatIsNotWaitedFor(t *testing.T) {
 	a, file, asked, _ := slowApp(t, 0, "nope")
 	var failed *failure
-	if err := a.run(t.Context(), common{config: file}); !errors.As(err, &failed) || failed.code != exitUsage || len(*asked) != 1 {
+	if err := a.runAgent(t.Context(), commonFlags{config: file}); !errors.As(err, &failed) || failed.code != exitUsage || len(*asked) != 1 {
 		t.Errorf("no such secret: asked %d times, %v", len(*asked), err)
 	}
 	for name, command := range map[string]func(*App, string) error{
-		"check": func(a *App, file string) error { return a.check(t.Context(), common{config: file}, false) },
-		"once":  func(a *App, file string) error { return a.once(t.Context(), common{config: file}, onceFlags{}) },
+		"check": func(a *App, file string) error { return a.check(t.Context(), commonFlags{config: file}, false) },
+		"once":  func(a *App, file string) error { return a.runOnce(t.Context(), commonFlags{config: file}, onceFlags{}) },
 	} {
 		a, file, asked, _ := slowApp(t, 1000, "format")
 		err := command(a, file)
@@ -120,7 +120,7 @@ func TestStoresAreKeptUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kept{make(chan string, 2)}
 		ctx, cancel := context.WithCancel(t.Context())
-		stop := keep(ctx, secrets.NewStores(k, nil, nil), slog.New(slog.DiscardHandler))
+		stop := keepStores(ctx, secrets.NewStores(k, nil, nil), slog.New(slog.DiscardHandler))
 		cancel()
 		synctest.Wait()
 		if len(k.state) != 1 {

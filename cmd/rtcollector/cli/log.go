@@ -14,24 +14,24 @@ import (
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// newLog returns the logger that a configuration asks for. It escapes what it writes to w.
+// newLog returns the logger of a configuration. It escapes what it writes to w.
 func newLog(w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
 	return newLogFrom(slog.LevelInfo, w, cfg, debug)
 }
 
-// newLogFrom returns a logger of lines from a level on, or of all when they are wanted.
+// newLogFrom returns a logger for a minimum level, which is lower if the flag or the configuration asks for debugging.
 func newLogFrom(level slog.Level, w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
 	if debug || cfg.Debug {
 		level = slog.LevelDebug
 	}
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(terminal.NewWriter(w, terminal.JSON), &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
+		return slog.New(slog.NewJSONHandler(terminal.NewWriter(w, terminal.JSON), &slog.HandlerOptions{Level: level, ReplaceAttr: formatJSONAttr}))
 	}
 	return slog.New(newConsole(terminal.NewWriter(w, terminal.Text), level))
 }
 
-// readable writes durations in JSON as they are written elsewhere: "1.5s", not nanoseconds.
-func readable(_ []string, a slog.Attr) slog.Attr {
+// formatJSONAttr writes durations in JSON as in text: "1.5s", not nanoseconds.
+func formatJSONAttr(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	} else if s, ok := a.Value.Any().(fmt.Stringer); ok && a.Value.Kind() == slog.KindAny {
@@ -40,12 +40,12 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// console is a slog.Handler that writes for people: time, level, message, then what it is about.
+// console is a slog.Handler that writes lines for people: time, level, message, attributes.
 type console struct {
 	mu    *sync.Mutex
 	w     io.Writer
 	level slog.Level
-	attrs string // of With, rendered
+	attrs string // formatted attributes of With
 }
 
 func newConsole(w io.Writer, level slog.Level) *console {
@@ -68,7 +68,7 @@ func (c *console) Handle(_ context.Context, r slog.Record) error {
 			stack = a.Value.String()
 			return true
 		}
-		b.WriteString(render(a))
+		b.WriteString(formatAttr(a))
 		return true
 	})
 	b.WriteByte('\n')
@@ -83,15 +83,15 @@ func (c *console) Handle(_ context.Context, r slog.Record) error {
 func (c *console) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *c
 	for _, a := range attrs {
-		with.attrs += render(a)
+		with.attrs += formatAttr(a)
 	}
 	return &with
 }
 
-// WithGroup implements slog.Handler; groups are not used here.
+// WithGroup implements slog.Handler. The program does not use groups.
 func (c *console) WithGroup(string) slog.Handler { return c }
 
-func render(a slog.Attr) string {
+func formatAttr(a slog.Attr) string {
 	v := a.Value.Resolve().String()
 	if v == "" || strings.ContainsAny(v, " \"\n\t=") {
 		v = strconv.Quote(v)

@@ -42,7 +42,7 @@ type logsFlags struct {
 	noPager              bool
 }
 
-func (a *App) logsCommand(c *common) *cobra.Command {
+func (a *App) logsCommand(c *commonFlags) *cobra.Command {
 	var f logsFlags
 	cmd := &cobra.Command{
 		Use:   "logs",
@@ -54,7 +54,7 @@ func (a *App) logsCommand(c *common) *cobra.Command {
   rtcollector logs --words refused,conn* -n 20          the last 20 lines with these words
 
 Where Redis is says the output redissearch of the configuration, or --redis.`,
-		Args: noArguments,
+		Args: rejectArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.logs(cmd.Context(), *c, f) },
 	}
 	flags := cmd.Flags()
@@ -78,7 +78,7 @@ Where Redis is says the output redissearch of the configuration, or --redis.`,
 	return cmd
 }
 
-func (a *App) logs(ctx context.Context, c common, f logsFlags) error {
+func (a *App) logs(ctx context.Context, c commonFlags, f logsFlags) error {
 	q, err := f.query(time.Now())
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (a *App) logs(ctx context.Context, c common, f logsFlags) error {
 	if err == nil && p.lines == 0 && !f.follow {
 		fmt.Fprintln(a.Stderr, "no lines")
 	}
-	return fail(err)
+	return runtimeFailure(err)
 }
 
 // query turns the flags into what is asked for.
@@ -142,7 +142,7 @@ func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
 }
 
 // eventReader returns the output of the configuration that finds events, or one at the address that was given.
-func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader outputs.EventReader, end func(), err error) {
+func (a *App) eventReader(ctx context.Context, c commonFlags, f logsFlags) (reader outputs.EventReader, end func(), err error) {
 	cfg, err := a.logsConfig(ctx, c, f)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +152,7 @@ func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader ou
 		live, err := o.Built.New(outputs.Env{ID: o.ID, Host: hostname(cfg), Instance: instance(),
 			Log: slog.New(slog.DiscardHandler), Secrets: cfg.Secrets, Stdout: a.rawOut})
 		if err != nil {
-			return nil, nil, fail(fmt.Errorf("output %s: %w", o.ID, err))
+			return nil, nil, runtimeFailure(fmt.Errorf("output %s: %w", o.ID, err))
 		}
 		r, ok := live.(outputs.EventReader)
 		if !ok {
@@ -169,7 +169,7 @@ func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader ou
 }
 
 // logsConfig loads the configuration, or makes one for the address that was given.
-func (a *App) logsConfig(ctx context.Context, c common, f logsFlags) (*config.Config, error) {
+func (a *App) logsConfig(ctx context.Context, c commonFlags, f logsFlags) (*config.Config, error) {
 	switch {
 	case f.redis == "":
 		cfg, _, err := a.load(ctx, c.config)

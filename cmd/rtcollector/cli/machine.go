@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// machine names the hardware for a measurement: system, cores and, where the kernel tells, the processor.
-func machine() string {
+// describeMachine returns the hardware for a report of measurements: system, cores and, if known, the processor.
+func describeMachine() string {
 	name := fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {

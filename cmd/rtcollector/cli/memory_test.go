@@ -10,7 +10,7 @@ func TestGOGCIsTheUsers(t *testing.T) {
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	for set, want := range map[bool]int{true: 100, false: gcPercent} {
 		debug.SetGCPercent(100)
-		(&App{Getenv: func(string) (string, bool) { return "200", set }}).saveMemory()
+		(&App{Getenv: func(string) (string, bool) { return "200", set }}).limitHeapGrowth()
 		if got := debug.SetGCPercent(100); got != want {
 			t.Errorf("with GOGC set: %v, the heap grows by %d %%, want %d", set, got, want)
 		}

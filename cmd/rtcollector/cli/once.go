@@ -19,36 +19,36 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/stdout"
 )
 
-// oncePause is the time between the two readings that rates and percentages need.
-const oncePause = time.Second
+// gatherPause is the time between the two readings that rates and percentages need.
+const gatherPause = time.Second
 
 type onceFlags struct {
-	format stdout.Format
-	write  bool
-	quiet  bool // print no samples
+	format       stdout.Format
+	writeOutputs bool
+	quiet        bool // print no samples
 }
 
-func (a *App) onceCommand(c *common) *cobra.Command {
+func (a *App) onceCommand(c *commonFlags) *cobra.Command {
 	var f onceFlags
 	var format string
 	cmd := &cobra.Command{
 		Use:   "once",
-		Short: "Gather every input once, print what there is, and say whether anything failed",
-		Args:  noArguments,
+		Short: "Gather from every input once and print the samples; fails if an input failed",
+		Args:  rejectArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.format.UnmarshalScalar(format); err != nil {
 				return fmt.Errorf("--format %w, not %q", err, format)
 			}
-			return a.once(cmd.Context(), *c, f)
+			return a.runOnce(cmd.Context(), *c, f)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "table", "how to print: table, json or ts.add")
-	cmd.Flags().BoolVar(&f.write, "write", false, "also write to the configured outputs")
+	cmd.Flags().BoolVar(&f.writeOutputs, "write", false, "also write to the configured outputs")
 	return cmd
 }
 
-// once gathers every input twice, a second apart, prints or writes both answers, and fails if an input failed.
-func (a *App) once(ctx context.Context, c common, f onceFlags) error {
+// runOnce gathers from every input twice, a second apart, and prints or writes the samples. It fails if an input failed.
+func (a *App) runOnce(ctx context.Context, c commonFlags, f onceFlags) error {
 	cfg, _, err := a.load(ctx, c.config)
 	if err != nil {
 		return err
@@ -58,24 +58,24 @@ func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 	if err != nil {
 		return err
 	}
-	gathered := ag.Once(ctx, oncePause)
-	batches := batchesOf(gathered)
+	gathered := ag.Once(ctx, gatherPause)
+	batches := gatheredBatches(gathered)
 	if !f.quiet {
-		if err := a.print(ctx, f.format, batches); err != nil {
-			return fail(err)
+		if err := a.printBatches(ctx, f.format, batches); err != nil {
+			return runtimeFailure(err)
 		}
 	}
 	errs := []error{report(a.Stderr, gathered)}
-	if f.write {
+	if f.writeOutputs {
 		errs = append(errs, ag.Write(ctx, batches))
 		if errors.Join(errs...) == nil {
-			fmt.Fprintf(a.Stderr, "%s written to %s\n", contents(batches...), outputIDs(cfg))
+			fmt.Fprintf(a.Stderr, "%s written to %s\n", describeContents(batches...), outputIDs(cfg))
 		}
 	}
-	return fail(errors.Join(errs...))
+	return runtimeFailure(errors.Join(errs...))
 }
 
-func batchesOf(gathered []agent.Gathered) []*telemetry.Batch {
+func gatheredBatches(gathered []agent.Gathered) []*telemetry.Batch {
 	var batches []*telemetry.Batch
 	for _, g := range gathered {
 		if g.Batch != nil {
@@ -85,8 +85,8 @@ func batchesOf(gathered []agent.Gathered) []*telemetry.Batch {
 	return batches
 }
 
-// contents says how much is in batches: "12 samples", "12 samples and 3 events".
-func contents(batches ...*telemetry.Batch) string {
+// describeContents returns the number of samples and events in batches: "12 samples", "12 samples and 3 events".
+func describeContents(batches ...*telemetry.Batch) string {
 	samples, events := 0, 0
 	for _, b := range batches {
 		if b != nil {
@@ -118,9 +118,9 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 			state = "FAILED"
 			errs = append(errs, fmt.Errorf("input %s: %w", g.ID, g.Err))
 		}
-		what := "can start" // and then waits for what it is sent
+		what := "can start" // and would then wait for data
 		if g.Batch != nil || g.Err != nil {
-			what = contents(g.Batch)
+			what = describeContents(g.Batch)
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", terminal.Line(g.ID), what, g.Took.Round(time.Microsecond), state)
 	}
@@ -128,8 +128,8 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 	return errors.Join(errs...)
 }
 
-// print shows samples and events as the output stdout would.
-func (a *App) print(ctx context.Context, format stdout.Format, batches []*telemetry.Batch) error {
+// printBatches prints samples and events as the output stdout does.
+func (a *App) printBatches(ctx context.Context, format stdout.Format, batches []*telemetry.Batch) error {
 	p, err := stdout.New(outputs.Env{Stdout: a.rawOut}, stdout.Config{Format: format})
 	if err != nil {
 		return err

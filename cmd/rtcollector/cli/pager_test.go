@@ -20,7 +20,7 @@ func TestPager(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &App{Stdout: out, rawOut: out, hidden: &secret.Redactor{}, Getenv: func(name string) (string, bool) { return command, name == "PAGER" }}
+		a := &App{Stdout: out, rawOut: out, redactor: &secret.Redactor{}, Getenv: func(name string) (string, bool) { return command, name == "PAGER" }}
 		w, finish := a.startPager()
 		if _, err := io.WriteString(w, "a\nb\n"); err != nil {
 			t.Error(err)

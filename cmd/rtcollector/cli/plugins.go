@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// component is what the commands below show of an input, an output or a secret store.
+// component is an input, an output or a secret store.
 type component interface {
 	Name() string
 	Summary() string
@@ -21,14 +21,14 @@ type component interface {
 	Systems() []string
 }
 
-// kind is a list of components and what one of them is called.
-type kind struct {
+// componentList is a list of components of one kind.
+type componentList struct {
 	title string
 	list  []component
 }
 
-func (a *App) components() []kind {
-	inputs, outputs, stores := kind{title: "INPUT"}, kind{title: "OUTPUT"}, kind{title: "SECRET STORE"}
+func (a *App) components() []componentList {
+	inputs, outputs, stores := componentList{title: "INPUT"}, componentList{title: "OUTPUT"}, componentList{title: "SECRET STORE"}
 	for _, d := range a.Inputs {
 		inputs.list = append(inputs.list, d)
 	}
@@ -38,34 +38,34 @@ func (a *App) components() []kind {
 	for _, d := range a.Stores {
 		stores.list = append(stores.list, d)
 	}
-	return []kind{inputs, outputs, stores}
+	return []componentList{inputs, outputs, stores}
 }
 
 func (a *App) pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugins",
-		Short: "List the inputs, outputs and secret stores, show their documentation or a configuration to begin with",
-		Args:  noArguments,
+		Short: "List inputs, outputs and secret stores, show their documentation, print sample configurations",
+		Args:  rejectArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List inputs, outputs and secret stores", Args: noArguments,
-			Run: func(*cobra.Command, []string) { a.pluginsList() },
+			Use: "list", Short: "List inputs, outputs and secret stores", Args: rejectArguments,
+			Run: func(*cobra.Command, []string) { a.printComponents() },
 		},
 		&cobra.Command{
 			Use: "show NAME", Short: "Show the documentation of an input, output or secret store", Args: cobra.ExactArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error { return a.pluginsShow(args[0]) },
+			RunE: func(_ *cobra.Command, args []string) error { return a.printDocumentation(args[0]) },
 		},
 		&cobra.Command{
-			Use: "sample [NAME]", Short: "Print the configuration block of one, or a whole configuration", Args: cobra.MaximumNArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error { return a.pluginsSample(args) },
+			Use: "sample [NAME]", Short: "Print the sample configuration of one component, or a complete one", Args: cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.printSample(args) },
 		},
 	)
 	return cmd
 }
 
-func (a *App) pluginsList() {
+func (a *App) printComponents() {
 	tw := tabwriter.NewWriter(a.Stdout, 0, 4, 2, ' ', 0)
 	for _, kind := range a.components() {
 		fmt.Fprintf(tw, "%s\tALSO\tRUNS ON\tWHAT IT DOES\n", kind.title)
@@ -81,9 +81,9 @@ func (a *App) pluginsList() {
 	_ = tw.Flush()
 }
 
-// find returns the input, output or store called name. An output and a store may have one name: the store is then
+// findComponent returns the input, output or store called name. If an output and a store have the same name, the store is
 // "secrets/name".
-func (a *App) find(name string) (component, error) {
+func (a *App) findComponent(name string) (component, error) {
 	var names []string
 	for _, kind := range a.components() {
 		for _, d := range kind.list {
@@ -98,8 +98,8 @@ func (a *App) find(name string) (component, error) {
 	return nil, &failure{exitUsage, fmt.Errorf("no input, output or secret store %q%s; \"rtcollector plugins list\" shows all", name, conf.Suggest(name, names))}
 }
 
-func (a *App) pluginsShow(name string) error {
-	d, err := a.find(name)
+func (a *App) printDocumentation(name string) error {
+	d, err := a.findComponent(name)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,8 @@ func (a *App) pluginsShow(name string) error {
 	return nil
 }
 
-// starter indents a component's block of the sample configuration and puts the summary after its name.
-func starter(block, summary string) string {
+// starterBlock returns a component's block of the sample configuration: indented, with the summary after the name.
+func starterBlock(block, summary string) string {
 	name, rest, _ := strings.Cut(block, "\n")
 	text := "  " + name + " # " + summary + "\n"
 	for line := range strings.Lines(rest) {
@@ -120,9 +120,9 @@ func starter(block, summary string) string {
 	return text
 }
 
-func (a *App) pluginsSample(args []string) error {
+func (a *App) printSample(args []string) error {
 	if len(args) == 1 {
-		d, err := a.find(args[0])
+		d, err := a.findComponent(args[0])
 		if err != nil {
 			return err
 		}
@@ -130,19 +130,19 @@ func (a *App) pluginsSample(args []string) error {
 		return nil
 	}
 	fmt.Fprint(a.Stdout, "interval: 10s\ncounters: moving # counters that never change have no series; all: every counter\n\ninputs:\n")
-	fmt.Fprint(a.Stdout, "  # Without \"metrics\" an input writes everything it has: \"rtcollector plugins show NAME\".\n")
+	fmt.Fprint(a.Stdout, "  # Without \"metrics\" an input writes all its metrics; \"rtcollector plugins show NAME\" lists them.\n")
 	for _, d := range a.Inputs {
 		if d.Starts(a.GOOS) {
-			fmt.Fprint(a.Stdout, starter(d.Starter(), d.Summary()))
+			fmt.Fprint(a.Stdout, starterBlock(d.Starter(), d.Summary()))
 		}
 	}
-	fmt.Fprint(a.Stdout, "  # These need a service, or settings; \"rtcollector plugins sample NAME\" shows them:\n")
+	fmt.Fprint(a.Stdout, "  # These need a service or settings; \"rtcollector plugins sample NAME\" shows an example:\n")
 	for _, d := range a.Inputs {
 		if d.Runs(a.GOOS) && !d.Starts(a.GOOS) {
 			fmt.Fprintf(a.Stdout, "  # - %s # %s\n", d.Name(), d.Summary())
 		}
 	}
 	fmt.Fprint(a.Stdout, "\noutputs:\n  - redistimeseries:\n      host: 127.0.0.1\n      port: 6379\n      retention: 7d\n"+
-		"      # compactions: [{every: 1h, keep: 1y, aggregations: [avg, max]}] # tiers, for what is kept for longer\n")
+		"      # compactions: [{every: 1h, keep: 1y, aggregations: [avg, max]}] # aggregates that are kept for longer\n")
 	return nil
 }

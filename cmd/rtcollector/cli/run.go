@@ -12,25 +12,25 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-func (a *App) runCommand(c *common) *cobra.Command {
+func (a *App) runCommand(c *commonFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
-		Short: "Run the agent until it is told to stop",
-		Long: `Runs the agent until SIGINT, SIGTERM or SIGHUP; then it writes out what it holds and ends. It does not read its configuration
-again: restart it for that. Passwords, certificates and secrets are looked up for every connection.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), *c) },
+		Short: "Run the agent until it is stopped",
+		Long: `Runs the agent until SIGINT, SIGTERM or SIGHUP. Then it writes out its buffers and exits. Restart it to apply a changed configuration.
+Changed passwords, certificates and secrets need no restart: they are looked up for every connection.`,
+		Args: rejectArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), *c) },
 	}
 }
 
-// run is the agent: it works until ctx is done, then writes out what it holds.
-func (a *App) run(ctx context.Context, c common) error {
+// runAgent runs the agent until ctx is done and its queues are written out.
+func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	cfg, path, err := a.loadPatiently(ctx, c.config)
 	if err != nil || cfg == nil {
 		return err
 	}
 	if cfg.Once {
-		return a.once(ctx, c, onceFlags{write: true, quiet: true})
+		return a.runOnce(ctx, c, onceFlags{writeOutputs: true, quiet: true})
 	}
 	log := newLog(a.rawErr, cfg, c.debug)
 	ag, ac, err := a.newAgent(cfg, log)
@@ -40,24 +40,24 @@ func (a *App) run(ctx context.Context, c common) error {
 	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
 	stopped := announceStop(ctx, log)
-	a.saveMemory()
+	a.limitHeapGrowth()
 	began := time.Now()
-	stopKeeping := keep(ctx, cfg.Secrets, log)
-	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // the garbage of starting
+	stopKeeping := keepStores(ctx, cfg.Secrets, log)
+	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // returns the memory that starting needed
 	err = ag.Run(ctx)
 	stopKeeping()
 	stopped()
-	balance(log, ac.Self, time.Since(began), err)
-	return fail(err)
+	logTotals(log, ac.Self, time.Since(began), err)
+	return runtimeFailure(err)
 }
 
-// announceStop logs as soon as ctx ends that the agent stops. The function that it returns waits until that is logged:
-// an agent with nothing to write may be at its end earlier.
+// announceStop logs that the agent stops as soon as ctx ends. The returned function waits until that is logged, because an agent
+// with nothing to write can end earlier.
 func announceStop(ctx context.Context, log *slog.Logger) (wait func()) {
 	logged := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(logged)
-		log.Info("stopping: writing out what is buffered; another signal ends at once", "cause", context.Cause(ctx), "grace", grace)
+		log.Info("stopping: writing out the buffers; another signal ends at once", "cause", context.Cause(ctx), "grace", grace)
 	})
 	return func() {
 		if !stop() {
@@ -66,9 +66,9 @@ func announceStop(ctx context.Context, log *slog.Logger) (wait func()) {
 	}
 }
 
-// keep keeps the secret stores usable until stop is called: also while the agent writes out what it holds, after ctx
-// is done.
-func keep(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (stop func()) {
+// keepStores keeps the secret stores usable until stop is called, which includes the time after ctx is done in which the agent
+// writes out its queues.
+func keepStores(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -81,9 +81,9 @@ func keep(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (stop f
 	}
 }
 
-// balance logs at the end what became of all samples and events. The error is the agent's: an input that did not stop
-// may have held samples that nothing counted.
-func balance(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err error) {
+// logTotals logs how many samples and events each output wrote, dropped and rejected. Err is the error of the agent: an input
+// that did not stop may have held samples that were never counted.
+func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err error) {
 	for _, in := range self.Inputs() {
 		if n := in.Unclaimed.Load(); n > 0 {
 			log.Info("events were dropped, no output takes them", "input", in.ID, "events", n)

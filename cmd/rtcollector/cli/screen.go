@@ -53,7 +53,7 @@ func newScreen(w io.Writer, plain bool) *screen {
 
 // terminalSize returns columns and rows of the terminal that w writes to; 80×24 if it does not say.
 func terminalSize(w io.Writer) (width, height int) {
-	if f, ok := file(w); ok {
+	if f, ok := underlyingFile(w); ok {
 		width, height, _ = term.GetSize(int(f.Fd()))
 	}
 	if width < 1 || height < 1 {
@@ -139,7 +139,7 @@ func (s *screen) summarize() {
 
 // hints are commands to try. Long ones need more than 80 columns.
 func (s *screen) hints(long bool) []string {
-	cli := redisCLI(s.addr)
+	cli := redisCLICommand(s.addr)
 	var lines []string
 	if s.passwordFile != "" {
 		lines = append(lines, fmt.Sprintf("Password:  export REDISCLI_AUTH=\"$(cat %s)\"", shellWord(s.passwordFile)))

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// doubled is how long after the first a signal is still the same one: timeout(1), and some shells and supervisors, send it to
-// a process and then to all of its group.
-const doubled = 250 * time.Millisecond
+// repeatWindow is the time after the first signal in which another one counts as the same: timeout(1) and some shells and
+// supervisors send a signal to a process and then to its process group.
+const repeatWindow = 250 * time.Millisecond
 
-// UntilSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends; its cause names the signal. The next one calls
-// exit with [ExitInterrupted]. A SIGHUP that nohup(1) has switched off stays so.
+// UntilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; its cause names the signal. The next signal
+// calls exit with [ExitInterrupted]. A SIGHUP that is ignored, as with nohup(1), stays ignored.
 func UntilSignal(exit func(code int)) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // or writing to a pipe without a reader would kill us; not Ignore, which exec(2) inherits
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // otherwise writing to a pipe without a reader ends the process; signal.Ignore would be inherited by child processes
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -27,7 +27,7 @@ func UntilSignal(exit func(code int)) context.Context {
 		cancel(fmt.Errorf("signal: %v", <-signals))
 		first := time.Now()
 		for range signals {
-			if time.Since(first) > doubled {
+			if time.Since(first) > repeatWindow {
 				exit(ExitInterrupted)
 			}
 		}

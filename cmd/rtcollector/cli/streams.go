@@ -13,18 +13,18 @@ import (
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// openStreams puts writers before stdout and stderr, in this order: one that redacts secrets, one that escapes (see
-// [terminal]), and for stdout one that remembers the first failure. What is already safe for a terminal, or is read by
-// programs, goes to rawOut and rawErr, which do not escape.
+// openStreams wraps stdout and stderr in writers, in this order: one that redacts secrets, one that escapes (see [terminal]),
+// and for stdout one that keeps the first failure. Output that is already safe for a terminal, or is read by programs, goes
+// to rawOut and rawErr, which do not escape.
 func (a *App) openStreams() {
 	a.out = &outputStream{w: a.Stdout}
 	a.textOut, a.textErr = terminal.NewWriter(a.out, terminal.Text), terminal.NewWriter(a.Stderr, terminal.Text)
-	a.rawOut, a.rawErr = a.hidden.Writer(a.out), a.hidden.Writer(a.Stderr)
-	a.Stdout, a.Stderr = a.hidden.Writer(a.textOut), a.hidden.Writer(a.textErr)
+	a.rawOut, a.rawErr = a.redactor.Writer(a.out), a.redactor.Writer(a.Stderr)
+	a.Stdout, a.Stderr = a.redactor.Writer(a.textOut), a.redactor.Writer(a.textErr)
 }
 
-// closeStreams writes out what is left and returns the exit code of a command that had one of its own: a failure to print
-// is a failure, unless the reader just had enough.
+// closeStreams flushes the writers and returns the exit code of the command. A failure to print is a failure of the command,
+// unless the reader of a pipe has ended.
 func (a *App) closeStreams(code int) int {
 	_ = a.textOut.Flush()
 	if err := a.out.failure(); err != nil && !isReaderGone(err) {
@@ -35,8 +35,8 @@ func (a *App) closeStreams(code int) int {
 	return code
 }
 
-// outputStream is where output goes: stdout, or a pager. After the first failure it writes nothing more, so that a reader
-// never gets a text with a hole in it.
+// outputStream writes to stdout or to a pager. After the first failure it writes nothing more, so that a reader never gets a
+// text with a gap.
 type outputStream struct {
 	w io.Writer
 
@@ -71,7 +71,7 @@ func (s *outputStream) Write(p []byte) (int, error) {
 	return n, s.err
 }
 
-// Unwrap returns the writer below.
+// Unwrap returns the underlying writer.
 func (s *outputStream) Unwrap() io.Writer { return s.w }
 
 func (s *outputStream) failure() error {
@@ -80,26 +80,26 @@ func (s *outputStream) failure() error {
 	return s.err
 }
 
-// isOutputError reports whether a command ended because nothing more could be printed.
+// isOutputError reports whether a command ended because it could not print.
 func isOutputError(err error) bool {
 	_, ok := errors.AsType[*outputError](err)
 	return ok
 }
 
 // isReaderGone reports whether output failed because its reader ended, as head(1) does when it has its lines. A broken
-// connection to a server is something else.
+// connection to a server does not count.
 func isReaderGone(err error) bool {
 	return isOutputError(err) && (errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe))
 }
 
-// isTerminal reports whether w is a terminal, possibly below other writers.
+// isTerminal reports whether w, or the writer that it wraps, is a terminal.
 func isTerminal(w io.Writer) bool {
-	f, ok := file(w)
+	f, ok := underlyingFile(w)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// file returns the file that w writes to, possibly through other writers.
-func file(w io.Writer) (*os.File, bool) {
+// underlyingFile returns the file that w writes to, directly or through other writers.
+func underlyingFile(w io.Writer) (*os.File, bool) {
 	for {
 		wrapped, ok := w.(interface{ Unwrap() io.Writer })
 		if !ok {

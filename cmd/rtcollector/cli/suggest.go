@@ -11,14 +11,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// noArguments checks the arguments of a command that takes none. An argument is a sub-command that does not exist, or a
-// configuration without its flag.
-func noArguments(cmd *cobra.Command, args []string) error {
+// rejectArguments checks the arguments of a command that takes none. An argument is probably a sub-command that does not exist,
+// or a configuration file without its flag.
+func rejectArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	if ext := filepath.Ext(args[0]); ext == ".yaml" || ext == ".yml" {
-		return fmt.Errorf("unexpected argument %q; a configuration is named with --config", args[0])
+		return fmt.Errorf("unexpected argument %q; name a configuration with --config", args[0])
 	}
 	if !cmd.HasSubCommands() {
 		return fmt.Errorf("unexpected argument %q: %q takes none", args[0], cmd.CommandPath())
@@ -32,10 +32,10 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), conf.Suggest(args[0], names))
 }
 
-// flagInUsage is a flag at the beginning of its line of help. Asking the flags themselves would need another module.
+// flagInUsage matches a flag at the start of its line of help. Iterating over the flags themselves would need another module.
 var flagInUsage = regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[\w-]+)`)
 
-// suggestFlag adds the nearest flag to the error about one that does not exist.
+// suggestFlag adds the most similar flag to an error about an unknown flag.
 func suggestFlag(cmd *cobra.Command, err error) error {
 	name, isUnknown := strings.CutPrefix(err.Error(), "unknown flag: ")
 	if !isUnknown {

@@ -11,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasJobControl reports whether there is a shell that can continue a stopped process: it made a process group for us. A
-// process that is in the group of its session's leader (the command of a container or of a new window) would be stopped
-// for ever. It has to be SIGSTOP, which is not held back by the kernel in that case: once SIGTSTP was caught, Go's
-// runtime never gives it back its default action.
+// hasJobControl reports whether a shell can continue a stopped process, which is the case if it made a process group for us. A
+// process in the group of its session leader (the command of a container or of a new window) would be stopped for ever. The
+// kernel protects such processes from SIGTSTP but not from SIGSTOP, which we must use because Go's runtime does not restore
+// the default action of a caught SIGTSTP.
 func hasJobControl() bool {
 	session, err := unix.Getsid(0)
 	return err == nil && session != syscall.Getpgrp()
 }
 
-// suspendable gives the terminal back while the process is stopped (Ctrl-Z, SIGTSTP), and takes it again afterwards, also
-// after a SIGSTOP, which nobody can see. It returns the function for Ctrl-Z. It works until ctx is done.
+// suspendable restores the terminal while the process is stopped (Ctrl-Z, SIGTSTP) and takes it over again afterwards, also after
+// a SIGSTOP, which cannot be caught. It returns the function to call for Ctrl-Z. It works until ctx is done.
 func (s *screen) suspendable(ctx context.Context) (suspend func()) {
 	stop, resumed := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTSTP)
@@ -51,7 +51,7 @@ func (s *screen) suspendable(ctx context.Context) (suspend func()) {
 	return func() {
 		select {
 		case stop <- syscall.SIGTSTP:
-		default: // is being stopped
+		default: // already stopping
 		}
 	}
 }

@@ -224,7 +224,7 @@ func TestRedisCLI(t *testing.T) {
 		"127.0.0.1:1": "redis-cli -p 1", "0.0.0.0:2": "redis-cli -p 2", "[::]:3": "redis-cli -p 3", ":4": "redis-cli -p 4",
 		"192.0.2.1:5": "redis-cli -h 192.0.2.1 -p 5", "nonsense": "redis-cli",
 	} {
-		if got := redisCLI(addr); got != want {
+		if got := redisCLICommand(addr); got != want {
 			t.Errorf("%s: %q, want %q", addr, got, want)
 		}
 	}
