@@ -27,12 +27,13 @@ type Case struct {
 	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
 	Error      string                             // what the error of every gather contains; "": there must be none
 	SharedKeys bool                               // two series may share one bare key
+	Feed       func(t *testing.T, out *Emitted)   // of a Runner: sends data to it and waits until it has emitted the events
 	Allocs     float64                            // allocations per gather that are allowed beside 0.1 per sample; 0 means 2
 }
 
 // Run checks an input: its configuration, its README and, on systems that it runs on, each case's gathers against each
-// other: every series must be documented as it is, and every documented metric must be gathered in one of the cases. A
-// pushed input is only checked to stop.
+// other: every series must be documented as it is, and every documented metric must be gathered in one of the cases. An input
+// that data is pushed to is run meanwhile.
 func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -56,7 +57,14 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	p, dir := c.start(t, def)
 	if p.Input.Runner != nil {
 		checkStops(t, p.Input.Runner)
-		return
+		out := run(t, p.Input.Runner)
+		if c.Feed != nil {
+			c.Feed(t, out)
+			out.check(t, c)
+		}
+		if p.Input.Gatherer == nil {
+			return
+		}
 	}
 	seen := map[string]*telemetry.Series{}
 	for round := range rounds {
@@ -191,28 +199,4 @@ func checkCancelled(t *testing.T, p *Probe) {
 	if b, err := p.batch(ctx, 1000); err != nil && b.Len() == 0 && !errors.Is(err, context.Canceled) {
 		t.Logf("gather after cancel: %v", err)
 	}
-}
-
-// checkStops checks that a pushed input returns, without an error, when its context is done.
-func checkStops(t *testing.T, r plugins.Runner) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := r.Run(ctx, discard{}); err != nil {
-		t.Errorf("run with a finished context: %v", err)
-	}
-}
-
-type discard struct{}
-
-func (discard) Emit(context.Context, *telemetry.Batch) {}
-
-// Documented checks what a pushed input has emitted against its README, as Run does with what others gather.
-func Documented(t *testing.T, def plugins.Definition, batches ...*telemetry.Batch) {
-	t.Helper()
-	all := map[string]*telemetry.Series{}
-	for _, b := range batches {
-		Case{}.checkBatch(t, b)
-		checkReused(t, b, all)
-	}
-	checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 }
