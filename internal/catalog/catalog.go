@@ -106,6 +106,15 @@ func (d Definition[E, O, L]) Sample() string {
 	return sample
 }
 
+// Settings returns an example with every setting: the "yaml settings" block of the README, or else the sample.
+func (d Definition[E, O, L]) Settings() string {
+	if _, rest, ok := strings.Cut(d.readme, "```yaml settings\n"); ok {
+		block, _, _ := strings.Cut(rest, "```")
+		return block
+	}
+	return d.Sample()
+}
+
 // Starter returns how the component appears in a configuration to begin with: the "yaml starter" block of the README, or
 // just the component's name.
 func (d Definition[E, O, L]) Starter() string {

@@ -54,7 +54,7 @@ func checkTypo[E, O, L any](t Reporter, d catalog.Definition[E, O, L], key strin
 // CheckSample checks that the README's first yaml block, and its block for a configuration to begin with, can be pasted
 // below "inputs:" or "outputs:".
 func CheckSample[E, O, L any](t Reporter, d catalog.Definition[E, O, L]) {
-	for _, block := range []string{d.Sample(), d.Starter()} {
+	for _, block := range []string{d.Sample(), d.Settings(), d.Starter()} {
 		checkBlock(t, d, block)
 	}
 }
