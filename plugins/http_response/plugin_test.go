@@ -241,7 +241,7 @@ func TestTurns(t *testing.T) {
 func TestMisbehaving(t *testing.T) {
 	good := httpxtest.Pages(t, page).URL
 	results := map[string]string{
-		"is it running?": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
+		"cannot be reached: start it": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
 		"in the middle of": "connection_failed", "answers with more than": "timeout",
 	}
 	for kind, addr := range httpxtest.Misbehaving(t) {
