@@ -374,7 +374,7 @@ interface: ""
 		t.Error(err)
 	}
 	for text, want := range map[string]time.Duration{"true": usualAge, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
-		var k keeping
+		var k keepTime
 		if err := k.UnmarshalScalar(text); err != nil || time.Duration(k) != want {
 			t.Errorf("%s: %v, %v", text, k, err)
 		}

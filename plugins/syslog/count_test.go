@@ -41,9 +41,9 @@ func TestMetrics(t *testing.T) {
 func TestPeersAreBounded(t *testing.T) {
 	var c counts
 	for i := range 5000 {
-		c.heard(fmt.Sprint("10.0.", i), 1)
+		c.countMessages(fmt.Sprint("10.0.", i), 1)
 	}
-	c.heard("10.0.0", 1) // known
+	c.countMessages("10.0.0", 1) // known
 	sum, n := int64(0), 0
 	c.eachPeer(func(name string, messages int64) {
 		sum += messages
