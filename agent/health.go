@@ -26,8 +26,8 @@ type health struct {
 	logged []string  // the reasons that were logged since then
 }
 
-// fail reports a failure, unless it was logged already.
-func (h *health) fail(message string, err error, attrs ...any) {
+// reportFailure reports a failure, unless it was logged already.
+func (h *health) reportFailure(message string, err error, attrs ...any) {
 	h.last = time.Now()
 	if h.since.IsZero() {
 		h.since = h.last
@@ -47,8 +47,8 @@ func (h *health) fail(message string, err error, attrs ...any) {
 	}
 }
 
-// ok reports the end of a failure and returns whether there was one.
-func (h *health) ok(message string, attrs ...any) bool {
+// reportSuccess reports the end of a failure and returns whether there was one.
+func (h *health) reportSuccess(message string, attrs ...any) bool {
 	if h.since.IsZero() || time.Since(h.last) < h.quietPeriod {
 		return false
 	}

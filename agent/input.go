@@ -89,11 +89,11 @@ func (in *input) open(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		err := recovered(func() error { return opener.Open(ctx) })
 		if err == nil {
-			h.ok("input opened")
+			h.reportSuccess("input opened")
 			return true
 		}
 		d := pause.next()
-		h.fail("input cannot be opened, will retry", err, keyRetryIn, d.Round(time.Millisecond))
+		h.reportFailure("input cannot be opened, will retry", err, keyRetryIn, d.Round(time.Millisecond))
 		sleep(ctx, d)
 	}
 	return false

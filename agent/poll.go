@@ -113,16 +113,16 @@ func (p *poller) report(ctx context.Context, err error, onTime bool) {
 	case err == nil:
 		stats.LastSuccess.Store(time.Now().UnixNano())
 		if onTime {
-			p.health.ok("input works again")
+			p.health.reportSuccess("input works again")
 		}
 	case ctx.Err() != nil: // stopping: the gather was cut short
 	case crash != nil:
 		p.panics++
 		stats.Errors.Add(1)
-		p.health.fail("input crashed; please report this", err, "stack", string(crash.stack))
+		p.health.reportFailure("input crashed; please report this", err, "stack", string(crash.stack))
 	default:
 		stats.Errors.Add(1)
-		p.health.fail("input failed", err)
+		p.health.reportFailure("input failed", err)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 			t.Errorf("%d samples left out in %d gathers", got, gathers)
 		}
 		w.logged(t, "sample left out", 2)
-		w.logged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is not possible"`, 1)
+		w.logged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is impossible"`, 1)
 		w.logged(t, `reason="the series already has a sample in this gather"`, 1)
 		for key := range s.points {
 			if key[0] == 'h' {

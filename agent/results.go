@@ -83,7 +83,7 @@ func (r *results) judge(k itemKind, n int, err error) (settled int, again error)
 		r.stats.Writes.Add(1)
 	case outputs.IsPermanent(err):
 		r.stats.Dropped.Add(int64(n))
-		r.dropped.fail(string(k)+" cannot be written and are dropped", err, keyDropped, n)
+		r.dropped.reportFailure(string(k)+" cannot be written and are dropped", err, keyDropped, n)
 		return n, nil
 	default:
 		r.stats.Retries.Add(1)
@@ -98,12 +98,12 @@ func (r *results) countSettled(k itemKind, n int, rejected *outputs.RejectError)
 	written := n
 	if rejected != nil {
 		r.countRejected(rejected)
-		r.rejected.fail("output rejects "+string(k), fmt.Errorf("%d of %d: %w", rejected.N, n, rejected.Err))
+		r.rejected.reportFailure("output rejects "+string(k), fmt.Errorf("%d of %d: %w", rejected.N, n, rejected.Err))
 		written -= rejected.N
 	} else {
-		r.rejected.ok("nothing is rejected any more")
+		r.rejected.reportSuccess("nothing is rejected any more")
 	}
-	r.dropped.ok("nothing is dropped any more")
+	r.dropped.reportSuccess("nothing is dropped any more")
 	if !r.hasWritten {
 		r.hasWritten = true
 		r.log.Info("first "+string(k)+" are written", string(k), written)
@@ -126,7 +126,7 @@ func (r *results) countRejected(e *outputs.RejectError) {
 
 // succeeded logs that a failing output works again.
 func (r *results) succeeded() {
-	if r.failing.ok("output works again", withBuffered(r.stats, keyDropped, r.stats.Dropped.Load())...) {
+	if r.failing.reportSuccess("output works again", withBuffered(r.stats, keyDropped, r.stats.Dropped.Load())...) {
 		r.lastRecovery = time.Now()
 	}
 }
@@ -145,6 +145,6 @@ func (r *results) failed(err error, progress bool, retryIn time.Duration) {
 	if r.flaps >= maxFlaps {
 		r.failing.quietPeriod = steadyPeriod
 	}
-	r.failing.fail("output failed, what it was given is kept and will be written again", err,
+	r.failing.reportFailure("output failed, what it was given is kept and will be written again", err,
 		withBuffered(r.stats, keyRetryIn, retryIn.Round(time.Millisecond))...)
 }

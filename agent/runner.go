@@ -31,7 +31,7 @@ func (r *runner) run(ctx context.Context) {
 		}
 		r.input.stats.Errors.Add(1)
 		d := pause.next()
-		r.health.fail("input ended, will be started again", err, keyRetryIn, d.Round(time.Millisecond))
+		r.health.reportFailure("input ended, will be started again", err, keyRetryIn, d.Round(time.Millisecond))
 		sleep(ctx, d)
 	}
 }

@@ -107,28 +107,41 @@ func newEventDelivery(w *writer, out outputs.EventWriter, previous *writer) *del
 	} else {
 		d.queue = newEventQueue(w.limits, w.stats, w.log)
 	}
-	var scratch []telemetry.Event
+	var scratch eventScratch
 	d.write = func(ctx context.Context, lists []eventList) error {
 		if len(lists) == 1 {
 			return out.WriteEvents(ctx, lists[0].events)
 		}
-		scratch = scratch[:0]
-		for _, l := range lists {
-			scratch = append(scratch, l.events...)
-		}
-		defer func() {
-			clear(scratch) // what was written must not stay alive here
-			if cap(scratch) > maxScratch {
-				scratch = nil
-			}
-		}()
-		return out.WriteEvents(ctx, scratch)
+		defer scratch.release()
+		return out.WriteEvents(ctx, scratch.join(lists, d.count(lists)))
 	}
 	return d
 }
 
-// maxScratch is the number of events for which a delivery keeps memory between two writes.
-const maxScratch = 4096
+// eventScratch joins the events of several batches in memory that it keeps between writes.
+type eventScratch struct{ events []telemetry.Event }
+
+// join returns the n events of the lists.
+func (s *eventScratch) join(lists []eventList, n int) []telemetry.Event {
+	if cap(s.events) < n {
+		s.events = make([]telemetry.Event, 0, n)
+	}
+	for _, l := range lists {
+		s.events = append(s.events, l.events...)
+	}
+	return s.events
+}
+
+// release forgets the events, which must not stay alive here. It frees the memory as well if the write needed only a small
+// part of it, so that a burst does not cost memory for ever.
+func (s *eventScratch) release() {
+	used := len(s.events)
+	clear(s.events)
+	s.events = s.events[:0]
+	if cap(s.events) > 4*used {
+		s.events = nil
+	}
+}
 
 // run opens the output and writes at every multiple of the flush interval, sooner when a queue fills, later after a
 // failure. When inputsDone or w.drain is closed, it writes out the rest and ends. The end of w.ctx cuts that short.

@@ -1,4 +1,10 @@
-// Package config reads the configuration file: it finds every mistake in it, with its place, before anything starts.
+// Package config reads the configuration file. It reports every mistake with its position before anything starts.
+//
+//   - config.go: [Load] and [Parse], the way from a file to a [Config]; the top-level [Settings]; syntax errors.
+//   - build.go: the lists of inputs and outputs. names.go: suggestions for unknown names.
+//   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
+//   - indent.go: a frequent mistake of indentation that YAML accepts.
+//   - fingerprint.go: hashes that tell whether a component must be built again.
 package config
 
 import (
@@ -23,38 +29,38 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// maxFile is the size of the largest configuration that is read, in bytes.
-const maxFile = 8 << 20
+// maxFileSize is the size limit of a configuration file, in bytes.
+const maxFileSize = 8 << 20
 
-// Env is what a configuration is read against.
+// Env is the environment that a configuration is read in.
 type Env struct {
-	Inputs  plugins.Catalog
-	Outputs outputs.Catalog
-	Stores  secrets.Catalog
-	GOOS    string                      // which system's inputs exist
-	Getenv  func(string) (string, bool) // os.LookupEnv
-	Hidden  *secret.Redactor            // learns what the stores answer; may be nil
+	Inputs   plugins.Catalog
+	Outputs  outputs.Catalog
+	Stores   secrets.Catalog
+	GOOS     string                      // the system whose inputs exist
+	Getenv   func(string) (string, bool) // os.LookupEnv
+	Redactor *secret.Redactor            // gets the values of the secret stores; may be nil
 
-	CheckSecrets bool // also look up what is used later, where the store is local
+	CheckSecrets bool // also look up secrets that are used later, if their store is local
 }
 
-// minEvents is the smallest buffer of events, in bytes: a long message fits.
-const minEvents = 64 << 10
+// minEventBuffer is the smallest queue of events, in bytes. A long message fits.
+const minEventBuffer = 64 << 10
 
 // Settings are the top-level keys of the file.
 type Settings struct {
-	Interval      conf.Duration     `yaml:"interval"`               // between two gathers
-	FlushInterval conf.Duration     `yaml:"flush_interval"`         // between two writes; 0: the interval
-	Counters      plugins.Counters  `yaml:"counters"`               // of inputs that do not say which of them are written
-	MaxBufferSize int               `yaml:"max_buffer_size"`        // samples per output
-	MaxEvents     conf.Size         `yaml:"max_event_buffer"`       // of events per output
-	WhenFull      plugins.WhenFull  `yaml:"when_full"`              // of inputs that do not say what happens to their events then
-	WarnOnBuffer  bool              `yaml:"warn_on_buffer"`         // log when the buffer overflows
-	Hostname      string            `yaml:"hostname" conf:"public"` // "": the system's
-	Debug         bool              `yaml:"debug"`
-	Once          bool              `yaml:"once"` // gather and write once, then exit
-	LogFormat     string            `yaml:"log_format"`
-	Tags          map[string]string `yaml:"tags" conf:"public"`
+	Interval       conf.Duration     `yaml:"interval"`               // between two gathers
+	FlushInterval  conf.Duration     `yaml:"flush_interval"`         // between two writes; 0: the interval
+	Counters       plugins.Counters  `yaml:"counters"`               // default for inputs
+	MaxBufferSize  int               `yaml:"max_buffer_size"`        // samples in the queue of an output
+	MaxEventBuffer conf.Size         `yaml:"max_event_buffer"`       // bytes of events in the queue of an output
+	WhenFull       plugins.WhenFull  `yaml:"when_full"`              // default for inputs
+	WarnOnBuffer   bool              `yaml:"warn_on_buffer"`         // log when a full queue drops
+	Hostname       string            `yaml:"hostname" conf:"public"` // "": the name of the system
+	Debug          bool              `yaml:"debug"`
+	Once           bool              `yaml:"once"` // gather and write once, then exit
+	LogFormat      string            `yaml:"log_format"`
+	Tags           map[string]string `yaml:"tags" conf:"public"`
 }
 
 // Validate implements conf.Validator.
@@ -67,12 +73,12 @@ func (s *Settings) Validate() error {
 		errs = append(errs, conf.Key("flush_interval", "must be at least %v", plugins.MinInterval))
 	}
 	if s.Hostname != strings.TrimSpace(s.Hostname) {
-		errs = append(errs, conf.Key("hostname", "must not begin or end with blanks"))
+		errs = append(errs, conf.Key("hostname", "must not begin or end with spaces"))
 	}
 	if s.MaxBufferSize < 1 {
 		errs = append(errs, conf.Key("max_buffer_size", "must be at least 1 (samples per output)"))
 	}
-	if s.MaxEvents < minEvents {
+	if s.MaxEventBuffer < minEventBuffer {
 		errs = append(errs, conf.Key("max_event_buffer", "must be at least 64KiB (of events per output)"))
 	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
@@ -84,18 +90,18 @@ func (s *Settings) Validate() error {
 // DefaultSettings are the settings of an empty file.
 func DefaultSettings() Settings {
 	return Settings{
-		Interval:      conf.Duration(10 * time.Second),
-		Counters:      plugins.AllCounters,
-		MaxBufferSize: 1_000_000,
-		MaxEvents:     16 << 20,
-		WhenFull:      plugins.Block,
-		WarnOnBuffer:  true,
-		LogFormat:     "text",
+		Interval:       conf.Duration(10 * time.Second),
+		Counters:       plugins.AllCounters,
+		MaxBufferSize:  1_000_000,
+		MaxEventBuffer: 16 << 20,
+		WhenFull:       plugins.Block,
+		WarnOnBuffer:   true,
+		LogFormat:      "text",
 	}
 }
 
-// IncludeIdleCounters turns "counters: moving" into all, for commands that gather only for a moment: nothing moves then. It
-// reports whether that changed anything.
+// IncludeIdleCounters replaces "counters: moving" by "all", for commands that gather only for a moment, in which no counter
+// moves. It reports whether anything changed.
 func (c *Config) IncludeIdleCounters() (changed bool) {
 	include := func(v *plugins.Counters) {
 		if *v == plugins.MovingCounters {
@@ -109,25 +115,25 @@ func (c *Config) IncludeIdleCounters() (changed bool) {
 	return changed
 }
 
-// Flush is the time between two writes.
-func (s *Settings) Flush() time.Duration {
+// FlushEvery returns the time between two writes.
+func (s *Settings) FlushEvery() time.Duration {
 	if s.FlushInterval == 0 {
 		return s.Interval.D()
 	}
 	return s.FlushInterval.D()
 }
 
-// Input is a configured input; its ID is its name, with #alias or a number where one name stands twice.
+// Input is a configured input. Its ID is its name, followed by #alias, or by # and a number if the name is not unique.
 type Input struct {
 	ID       string
-	Settings string // differs when the input must be built anew: its own settings or those that it inherits changed
+	Settings string // a hash of its own settings and of those that it inherits: if it changes, the input must be built again
 	Built    plugins.Built
 }
 
 // Output is a configured output.
 type Output struct {
 	ID       string
-	Settings string // differs when the output must be built anew
+	Settings string // a hash like that of an input
 	Built    outputs.Built
 }
 
@@ -140,8 +146,8 @@ type Config struct {
 	Warnings conf.Problems
 }
 
-// root is the shape of the file.
-type root struct {
+// fileLayout is the top level of the file.
+type fileLayout struct {
 	Settings     `yaml:",inline"`
 	SecretStore  yaml.Node `yaml:"secret_store"`
 	SecretStores yaml.Node `yaml:"secret_stores"`
@@ -149,8 +155,8 @@ type root struct {
 	Outputs      yaml.Node `yaml:"outputs"`
 }
 
-// Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or
-// is marked by [secret.Unavailable]: then it may be loaded later.
+// Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or is
+// marked by [secret.Unavailable], which means that a later attempt can succeed.
 func Load(ctx context.Context, path string, env Env) (*Config, error) {
 	data, err := readFile(ctx, path)
 	if err != nil {
@@ -159,9 +165,8 @@ func Load(ctx context.Context, path string, env Env) (*Config, error) {
 	return Parse(ctx, path, data, env)
 }
 
-// readFile reads a file of at most maxFile bytes. It may be a pipe, such as /dev/stdin, whose writer takes its time, or a
-// named one without a writer: then the end of ctx ends the wait, and the read goes on in a goroutine until the process
-// ends.
+// readFile reads a file of at most maxFileSize bytes. The file can be a pipe, such as /dev/stdin or a named pipe without a
+// writer. When ctx ends the function returns, and the read continues in a goroutine until the process ends.
 func readFile(ctx context.Context, path string) ([]byte, error) {
 	type result struct {
 		data []byte
@@ -169,7 +174,7 @@ func readFile(ctx context.Context, path string) ([]byte, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		data, err := readBounded(path)
+		data, err := readLimited(path)
 		done <- result{data, err}
 	}()
 	select {
@@ -180,7 +185,7 @@ func readFile(ctx context.Context, path string) ([]byte, error) {
 	}
 }
 
-func readBounded(path string) ([]byte, error) {
+func readLimited(path string) ([]byte, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("%s: is a directory; name a file, such as %s", path, filepath.Join(path, "config.yaml"))
 	}
@@ -189,41 +194,41 @@ func readBounded(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s: is larger than %d MiB; this is not a configuration", path, maxFile>>20)
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err == nil && len(data) > maxFileSize {
+		err = fmt.Errorf("%s: is larger than %d MiB; this is not a configuration", path, maxFileSize>>20)
 	}
 	return data, err
 }
 
-// Parse checks the content of a file; name appears in messages. It decodes twice when there are references to secrets
-// where no secret.Ref takes them: only decoding tells which places these are, and what the stores answer is checked
-// like everything else.
+// Parse checks the content of a file. The name appears in messages. Parse decodes twice if there are references to secrets in
+// settings that are not a secret.Ref: only decoding finds these places, and the values of the stores must be checked like
+// all others.
 func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, error) {
 	top, err := parseYAML(data)
 	if err != nil {
 		return nil, syntaxError(name, data, err)
 	}
 	var ps conf.Problems
-	splitDeepItems(&ps, top, data)
+	splitIndentedItems(&ps, top, data)
 	expandEnv(&ps, top, "", env.Getenv)
-	dropExtensions(top)
+	removeExtensions(top)
 	c, r, found := decodeAll(top, env)
-	stores := secretStores(&ps, r, env)
+	stores := buildStores(&ps, r, env)
 	if stores != nil && len(found.References()) > 0 {
-		refused, err := resolve(ctx, name, found, stores)
+		unresolved, err := resolveReferences(ctx, name, found, stores)
 		if err == nil {
 			c, _, found = decodeAll(top, env)
-			found = explain(found, refused)
-		} else if append(ps, withoutReferences(found)...).Err() == nil {
+			found = explainReferences(found, unresolved)
+		} else if append(ps, dropReferences(found)...).Err() == nil {
 			return nil, err
 		}
 	}
 	if env.CheckSecrets && stores != nil {
-		checkSecrets(ctx, &ps, top, append(ps, found...), stores)
+		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores)
 	}
 	c.Secrets = stores
-	ps = append(ps, withoutReferences(found)...).In(name)
+	ps = append(ps, dropReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
 	if err := ps.Err(); err != nil {
 		return nil, err
@@ -231,11 +236,11 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	return c, nil
 }
 
-// extension begins the top-level keys that are not for us, but hold anchors for the rest: as in Docker Compose.
+// extension is the prefix of top-level keys that only hold anchors for the rest of the file, as in Docker Compose.
 const extension = "x-"
 
-// dropExtensions removes them. Aliases keep what they stand for.
-func dropExtensions(top *yaml.Node) {
+// removeExtensions removes these keys. Aliases to their content stay valid.
+func removeExtensions(top *yaml.Node) {
 	if top.Kind != yaml.MappingNode {
 		return
 	}
@@ -248,27 +253,27 @@ func dropExtensions(top *yaml.Node) {
 	top.Content = kept
 }
 
-// decodeAll decodes everything but the stores.
-func decodeAll(top *yaml.Node, env Env) (*Config, *root, conf.Problems) {
+// decodeAll decodes everything except the stores.
+func decodeAll(top *yaml.Node, env Env) (*Config, *fileLayout, conf.Problems) {
 	var ps conf.Problems
-	r := &root{Settings: DefaultSettings()}
+	r := &fileLayout{Settings: DefaultSettings()}
 	conf.Decode(&ps, top, "", r)
-	warnOfTags(&ps, top)
-	b := builder{env: env, ps: &ps, inherited: inherited(r)}
+	warnReservedTags(&ps, top)
+	b := builder{env: env, ps: &ps, inherited: inheritedHash(r)}
 	c := &Config{Settings: r.Settings}
-	c.Inputs = b.inputs(&r.Inputs)
-	c.Outputs = b.outputs(&r.Outputs)
+	c.Inputs = b.buildInputs(&r.Inputs)
+	c.Outputs = b.buildOutputs(&r.Outputs)
 	return c, r, ps
 }
 
-var errEmpty = conf.Problem{Message: "the file is empty; it needs at least \"inputs:\" and \"outputs:\""}
+var errEmptyFile = conf.Problem{Message: "the file is empty; it needs at least \"inputs:\" and \"outputs:\""}
 
 // parseYAML returns the top mapping of a file with exactly one document.
 func parseYAML(data []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && conf.IsNull(doc.Content[0]) {
-		return nil, errEmpty
+		return nil, errEmptyFile
 	} else if err != nil {
 		return nil, err
 	}
@@ -276,16 +281,16 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, conf.Problem{Line: more.Line, Message: "a second document begins here (---); a configuration is one document"}
+		return nil, conf.Problem{Line: more.Line, Message: "a second document starts here (---); a configuration is one document"}
 	}
 	return doc.Content[0], nil
 }
 
-// bareVariable is a variable without quotes where YAML takes its brace for the beginning or the end of a map.
-var bareVariable = regexp.MustCompile(`[{\[,][^"']*:?\s*\$\{`)
+// unquotedVariable matches a variable without quotes in a place where YAML reads its brace as the start of a map.
+var unquotedVariable = regexp.MustCompile(`[{\[,][^"']*:?\s*\$\{`)
 
-// syntaxError gives a parser's message a place and, for the most frequent mistakes, a remedy. The library names the
-// line inside its text or not at all; nothing but the place depends on that.
+// syntaxError adds a position to the message of the YAML parser and, for the most frequent mistakes, a remedy. The library
+// states the line in its text or not at all; only the position depends on that text.
 func syntaxError(name string, data []byte, err error) error {
 	var known conf.Problem
 	if errors.As(err, &known) {
@@ -297,21 +302,21 @@ func syntaxError(name string, data []byte, err error) error {
 	}
 	p.Message = "this is not YAML: " + p.Message
 	lines := bytes.Split(data, []byte("\n"))
-	for i := max(0, p.Line-2); i < min(len(lines), p.Line+1); i++ { // the parser's line may be one off
+	for i := max(0, p.Line-2); i < min(len(lines), p.Line+1); i++ { // the line of the parser may be off by one
 		if tab := bytes.IndexByte(lines[i], '\t'); tab >= 0 {
 			p.Line, p.Column = i+1, tab+1
-			p.Message += "; here is a tab: YAML wants spaces"
+			p.Message += "; there is a tab here: YAML requires spaces"
 			return conf.Problems{p}
 		}
-		if place := bareVariable.FindIndex(lines[i]); place != nil {
+		if place := unquotedVariable.FindIndex(lines[i]); place != nil {
 			p.Line, p.Column = i+1, place[1]-len("${")+1
-			p.Message += `; within { } and [ ] a variable wants quotes: "${NAME}"`
+			p.Message += `; inside { } and [ ] a variable needs quotes: "${NAME}"`
 			return conf.Problems{p}
 		}
 	}
-	if at := deepItem(lines); at != nil {
+	if at := findIndentedItem(lines); at != nil {
 		p.Line, p.Column = at.Line, at.Column
-		p.Message += `; this "- " is indented deeper than the one before it`
+		p.Message += `; this "- " is indented deeper than the previous one`
 	} else if bytes.IndexByte(data, 0) >= 0 {
 		p.Message += "; is this really a configuration file?"
 	} else {
@@ -320,21 +325,21 @@ func syntaxError(name string, data []byte, err error) error {
 	return conf.Problems{p}
 }
 
-const reservedTag = "has no effect: this label is not for tags"
+const reservedTagMessage = "has no effect: rtcollector sets this label itself"
 
-// warnOfTags finds tags that would stand in the way of labels which every series has.
-func warnOfTags(ps *conf.Problems, top *yaml.Node) {
+// warnReservedTags warns of tags with the names of labels that every series has.
+func warnReservedTags(ps *conf.Problems, top *yaml.Node) {
 	if top.Kind != yaml.MappingNode {
 		return
 	}
-	var known conf.Problems // Decode has said what is wrong with these maps
+	var known conf.Problems // Decode has reported the mistakes in these maps
 	for key, tags := range conf.Entries(&known, top, "") {
 		if key.Value != "tags" || tags.Kind != yaml.MappingNode {
 			continue
 		}
 		for tag := range conf.Entries(&known, tags, "") {
 			if telemetry.Reserved(tag.Value) {
-				ps.Warn(tag, "tags."+tag.Value, reservedTag)
+				ps.Warn(tag, "tags."+tag.Value, reservedTagMessage)
 			}
 		}
 	}

@@ -152,7 +152,7 @@ func TestPredecessorsConfiguration(t *testing.T) {
 	}
 	want := Settings{
 		Interval: conf.Duration(time.Second), FlushInterval: conf.Duration(5 * time.Second), MaxBufferSize: 5000,
-		Counters: plugins.AllCounters, MaxEvents: 16 << 20, WhenFull: plugins.Block,
+		Counters: plugins.AllCounters, MaxEventBuffer: 16 << 20, WhenFull: plugins.Block,
 		WarnOnBuffer: true, Hostname: "atila", LogFormat: "text", Tags: map[string]string{"environment": "lab", "rack": "7", "literal": "${HOST}"},
 	}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
@@ -200,16 +200,16 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{Interval: conf.Duration(10 * time.Second), MaxBufferSize: 1_000_000,
-		Counters: plugins.AllCounters, MaxEvents: 16 << 20, WhenFull: plugins.Block, WarnOnBuffer: true, LogFormat: "text"}
+		Counters: plugins.AllCounters, MaxEventBuffer: 16 << 20, WhenFull: plugins.Block, WarnOnBuffer: true, LogFormat: "text"}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if c.Flush() != 10*time.Second {
-		t.Errorf("writes every %v, want every interval", c.Flush())
+	if c.FlushEvery() != 10*time.Second {
+		t.Errorf("writes every %v, want every interval", c.FlushEvery())
 	}
 	c.FlushInterval = conf.Duration(time.Minute)
-	if c.Flush() != time.Minute {
-		t.Errorf("writes every %v, want every flush_interval", c.Flush())
+	if c.FlushEvery() != time.Minute {
+		t.Errorf("writes every %v, want every flush_interval", c.FlushEvery())
 	}
 }
 
@@ -218,7 +218,7 @@ func TestTagThatIsALabelAlready(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "c:1:8: tags.host: has no effect: this label is not for tags"; c.Warnings.Error() != want {
+	if want := "c:1:8: tags.host: has no effect: rtcollector sets this label itself"; c.Warnings.Error() != want {
 		t.Errorf("%q, want %q", c.Warnings.Error(), want)
 	}
 }
@@ -236,8 +236,8 @@ outputs: [redis]
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `c:3:38: inputs[0].documented.metrics.include[0]: "rx_byte" fits no metric of documented (did you mean "rx_bytes"?)
-c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" fits no metric of documented`
+	want := `c:3:38: inputs[0].documented.metrics.include[0]: "rx_byte" matches no metric of documented (did you mean "rx_bytes"?)
+c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" matches no metric of documented`
 	if diff := cmp.Diff(want, cfg.Warnings.Error()); diff != "" {
 		t.Error(diff)
 	}
@@ -263,9 +263,9 @@ outputs: [redis]
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `c:3:101: inputs[0].asker.metrics.include[4]: "order" fits no metric of asker (did you mean "orders"?)
-c:3:108: inputs[0].asker.metrics.include[5]: "sale" fits no metric of asker
-c:4:33: inputs[1].asker.metrics.include[0]: "orders" fits no metric of asker`
+	want := `c:3:101: inputs[0].asker.metrics.include[4]: "order" matches no metric of asker (did you mean "orders"?)
+c:3:108: inputs[0].asker.metrics.include[5]: "sale" matches no metric of asker
+c:4:33: inputs[1].asker.metrics.include[0]: "orders" matches no metric of asker`
 	if diff := cmp.Diff(want, cfg.Warnings.Error()); diff != "" {
 		t.Error(diff)
 	}
@@ -301,9 +301,9 @@ func TestWhatStandsTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "c:1:15: inputs[1].linux_cpu: stands twice with the same settings, first on line 1; the second is left out\n" +
-		"c:1:26: inputs[2].mem.tags.unit: has no effect: this label is not for tags\n" +
-		"c:2:18: outputs[1].redis: stands twice with the same settings, first on line 2; everything is written twice"
+	want := "c:1:15: inputs[1].linux_cpu: appears twice with the same settings, first on line 1; the second is ignored\n" +
+		"c:1:26: inputs[2].mem.tags.unit: has no effect: rtcollector sets this label itself\n" +
+		"c:2:18: outputs[1].redis: appears twice with the same settings, first on line 2; everything is written twice"
 	if diff := cmp.Diff(want, c.Warnings.Error()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -405,7 +405,7 @@ func TestMissingFile(t *testing.T) {
 
 func TestHugeFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "big.yaml")
-	if err := os.WriteFile(name, make([]byte, maxFile+1), 0o600); err != nil {
+	if err := os.WriteFile(name, make([]byte, maxFileSize+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(t.Context(), name, testEnv()); err == nil || !strings.Contains(err.Error(), "larger than") {
@@ -479,7 +479,7 @@ func TestBareVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const message = ": begins with $ or has one in a URL, and is taken as it is written: an environment variable is written ${NAME}"
+	const message = ": contains $ and is used as it is: write an environment variable as ${NAME}"
 	want := "c:1:26: inputs[0].cpu.exclude[0]" + message + "\nc:2:25: outputs[0].redis.host" + message + "\nc:2:54: outputs[0].redis.password" + message
 	if diff := cmp.Diff(want, cfg.Warnings.Error()); diff != "" {
 		t.Error(diff)
@@ -488,7 +488,7 @@ func TestBareVariable(t *testing.T) {
 
 // Every name that is suggested exists.
 func TestOtherNames(t *testing.T) {
-	for word, means := range calledInputs() {
+	for word, means := range inputSynonyms() {
 		if _, err := pluginsall.Catalog().Find("input", means, "linux"); err != nil {
 			t.Errorf("%s: %v", word, err)
 		}
@@ -496,7 +496,7 @@ func TestOtherNames(t *testing.T) {
 			t.Errorf("%s is an input", word)
 		}
 	}
-	for word, means := range calledOutputs() {
+	for word, means := range outputSynonyms() {
 		if _, err := outputsall.Catalog().Find("output", means, "linux"); err != nil {
 			t.Errorf("%s: %v", word, err)
 		}

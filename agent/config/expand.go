@@ -9,11 +9,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// reference is ${NAME} or ${NAME:-default}; $${ stands for a literal ${.
-var reference = regexp.MustCompile(`\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
+// variableRef matches ${NAME} and ${NAME:-default}. $${ stands for a literal ${.
+var variableRef = regexp.MustCompile(`\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 
-// expandEnv replaces environment references in all values below n. It works on parsed nodes, so that a value with a
-// colon or a quote in it cannot change the document.
+// expandEnv replaces environment variables in all values below n. It works on parsed nodes, so a value that contains a colon
+// or a quote cannot change the document.
 func expandEnv(ps *conf.Problems, n *yaml.Node, path string, getenv func(string) (string, bool)) {
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -35,17 +35,17 @@ func expandEnv(ps *conf.Problems, n *yaml.Node, path string, getenv func(string)
 
 func expandScalar(ps *conf.Problems, n *yaml.Node, path string, getenv func(string) (string, bool)) {
 	changed := false
-	n.Value = reference.ReplaceAllStringFunc(n.Value, func(ref string) string {
+	n.Value = variableRef.ReplaceAllStringFunc(n.Value, func(ref string) string {
 		changed = true
 		if ref[:2] == "$$" {
 			return ref[1:]
 		}
-		m := reference.FindStringSubmatch(ref)
+		m := variableRef.FindStringSubmatch(ref)
 		if v, ok := getenv(m[1]); ok && (v != "" || m[2] == "") {
 			return v
 		}
 		if m[2] == "" {
-			ps.Add(n, path, "environment variable %s is not set (a default is written ${%s:-value})", m[1], m[1])
+			ps.Add(n, path, "environment variable %s is not set (write ${%s:-value} for a default)", m[1], m[1])
 		}
 		return m[3]
 	})
@@ -53,6 +53,6 @@ func expandScalar(ps *conf.Problems, n *yaml.Node, path string, getenv func(stri
 	case changed:
 		n.Tag = conf.Expanded
 	case conf.IsBareVariable(n.Value):
-		ps.Warn(n, path, "begins with $ or has one in a URL, and is taken as it is written: an environment variable is written ${NAME}")
+		ps.Warn(n, path, "contains $ and is used as it is: write an environment variable as ${NAME}")
 	}
 }

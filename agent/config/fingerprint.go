@@ -11,10 +11,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// fingerprint returns a text that is the same for two configurations of a component exactly if the component would be built
+// settingsHash returns a text that is the same for two configurations of a component exactly if the component would be built
 // the same. Comments, layout and anchors do not matter. Values of secret stores that were resolved at load do; the text is a
 // hash, because they must not be shown.
-func fingerprint(settings *yaml.Node, inherited string) string {
+func settingsHash(settings *yaml.Node, inherited string) string {
 	h := sha256.New()
 	_, _ = h.Write([]byte(inherited))
 	hashNode(h, settings, 0)
@@ -34,8 +34,8 @@ func hashNode(h hash.Hash, n *yaml.Node, depth int) {
 	}
 }
 
-// inherited returns a text that differs when one of the top-level settings changes that inputs and outputs depend on.
-func inherited(r *root) string {
+// inheritedHash returns a text that differs when one of the top-level settings changes that inputs and outputs depend on.
+func inheritedHash(r *fileLayout) string {
 	s := r.Settings
 	h := sha256.New()
 	fmt.Fprintf(h, "%v|%q|%q|%v|%v|", s.Interval, s.Counters, s.Hostname, s.Tags, s.WhenFull)

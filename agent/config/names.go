@@ -8,9 +8,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// calledInputs and calledOutputs are words that people use for a component, or that other agents do, and that are too
-// far from its name for [conf.Suggest]. They only serve suggestions.
-func calledInputs() map[string]string {
+// inputSynonyms and outputSynonyms map words that people or other agents use for a component, and that are too different from
+// its name for [conf.Suggest]. They only serve suggestions.
+func inputSynonyms() map[string]string {
 	return map[string]string{
 		"memory": "mem", "ram": "mem", "network": "net", "interfaces": "net", "processor": "cpu", "filesystem": "disk", "filesystems": "disk",
 		"df": "disk", "disk_io": "io", "diskio": "io", "iostat": "io", "load": "system", "loadavg": "system", "uptime": "system",
@@ -20,7 +20,7 @@ func calledInputs() map[string]string {
 	}
 }
 
-func calledOutputs() map[string]string {
+func outputSynonyms() map[string]string {
 	return map[string]string{
 		"redis": "redistimeseries", "timeseries": "redistimeseries", "redis_timeseries": "redistimeseries", "rts": "redistimeseries",
 		"search": "redissearch", "redis_search": "redissearch", "streams": "redis_streams", "stream": "redis_streams", "console": "stdout",
@@ -28,24 +28,24 @@ func calledOutputs() map[string]string {
 	}
 }
 
-// unknownInput says what a name that is not in the catalog of inputs may mean. The error is the catalog's.
-func (b *builder) unknownInput(name string, err error) string {
-	means, isCalled := calledInputs()[name]
+// describeUnknownInput returns the message for a name that is not in the catalog of inputs. Err is the error of the catalog.
+func (b *builder) describeUnknownInput(name string, err error) string {
+	component, isKnown := inputSynonyms()[name]
 	switch {
-	case isCalled && b.isInput(means):
-		return fmt.Sprintf("unknown input %q (did you mean %q?)", name, means)
+	case isKnown && b.isInput(component):
+		return fmt.Sprintf("unknown input %q (did you mean %q?)", name, component)
 	case b.isOutput(name):
 		return fmt.Sprintf("%q is an output: write it below \"outputs:\"", name)
 	}
 	return err.Error()
 }
 
-// unknownOutput is unknownInput for outputs.
-func (b *builder) unknownOutput(name string, err error) string {
-	means, isCalled := calledOutputs()[name]
+// describeUnknownOutput is describeUnknownInput for outputs.
+func (b *builder) describeUnknownOutput(name string, err error) string {
+	component, isKnown := outputSynonyms()[name]
 	switch {
-	case isCalled && b.isOutput(means):
-		return fmt.Sprintf("unknown output %q (did you mean %q?)", name, means)
+	case isKnown && b.isOutput(component):
+		return fmt.Sprintf("unknown output %q (did you mean %q?)", name, component)
 	case b.isInput(name):
 		return fmt.Sprintf("%q is an input: write it below \"inputs:\"", name)
 	}

@@ -15,78 +15,78 @@ import (
 )
 
 const (
-	mainStore    = "secret_store"
-	furtherStore = "secret_stores"
-	defaultStore = "env" // the predecessor's default
+	mainStoreKey     = "secret_store"
+	namedStoresKey   = "secret_stores"
+	defaultStoreType = "env" // as in the predecessor
 )
 
-// storeItem is one store as it is written.
+// storeItem is one store in the file.
 type storeItem struct {
 	name, path string // the name is "" for the main store
 	node       *yaml.Node
 }
 
-// storeBuilder makes the stores. Their own settings may refer to local stores, which are made like the others.
+// storeBuilder builds the stores. Their own settings may refer to local stores.
 type storeBuilder struct {
-	env   Env
-	ps    conf.Problems
-	items []storeItem
-	built *secrets.Stores
+	env    Env
+	ps     conf.Problems
+	items  []storeItem
+	stores *secrets.Stores
 }
 
-// Secret implements secret.Resolver for the settings of stores: local stores only.
+// Secret implements secret.Resolver for the settings of stores. [storeBuilder.checkReferences] allows local stores only.
 func (b *storeBuilder) Secret(ctx context.Context, id string) (string, error) {
-	return b.built.Secret(ctx, id)
+	return b.stores.Secret(ctx, id)
 }
 
-// secretStores makes the stores, or returns nil when there are mistakes in their settings.
-func secretStores(ps *conf.Problems, r *root, env Env) *secrets.Stores {
+// buildStores builds the stores. It returns nil if there are mistakes in their settings.
+func buildStores(ps *conf.Problems, r *fileLayout, env Env) *secrets.Stores {
 	b := &storeBuilder{env: env}
-	b.items = append(b.items, storeItem{path: mainStore, node: &r.SecretStore})
-	b.named(&r.SecretStores)
+	b.items = append(b.items, storeItem{path: mainStoreKey, node: &r.SecretStore})
+	b.collectNamed(&r.SecretStores)
 	stores := map[string]secrets.Store{}
 	for _, it := range b.items {
-		if store := b.store(it); store != nil {
+		if store := b.buildStore(it); store != nil {
 			stores[it.name] = store
 		}
 	}
 	main := stores[""]
 	delete(stores, "")
-	b.built = secrets.NewStores(main, stores, env.Hidden)
+	b.stores = secrets.NewStores(main, stores, env.Redactor)
 	b.checkReferences()
 	*ps = append(*ps, b.ps...)
 	if b.ps.Err() != nil {
 		return nil
 	}
-	return b.built
+	return b.stores
 }
 
-// named lists the stores of "secret_stores".
-func (b *storeBuilder) named(n *yaml.Node) {
+// collectNamed collects the stores of "secret_stores".
+func (b *storeBuilder) collectNamed(n *yaml.Node) {
 	if conf.IsNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		b.ps.Add(n, furtherStore, "must be a map: a name, and below it the store's settings")
+		b.ps.Add(n, namedStoresKey, "must be a map of names, each with the settings of a store")
 		return
 	}
-	for key, value := range conf.Entries(&b.ps, n, furtherStore) {
-		if !plainWord(key.Value) {
-			b.ps.Add(key, furtherStore, "the name %q must be a plain word of letters, digits, \"-\" and \"_\": it stands before a \"/\" in references", key.Value)
+	for key, value := range conf.Entries(&b.ps, n, namedStoresKey) {
+		if !isPlainWord(key.Value) {
+			b.ps.Add(key, namedStoresKey, "the name %q may contain only letters, digits, \"-\" and \"_\", because it is followed by \"/\" in references", key.Value)
 			continue
 		}
-		b.items = append(b.items, storeItem{key.Value, furtherStore + "." + key.Value, value})
+		b.items = append(b.items, storeItem{key.Value, namedStoresKey + "." + key.Value, value})
 	}
 }
 
-func plainWord(s string) bool {
+func isPlainWord(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	})
 }
 
-// store makes one store; nil says that there was a mistake.
-func (b *storeBuilder) store(it storeItem) secrets.Store {
+// buildStore builds one store. It returns nil after a mistake.
+func (b *storeBuilder) buildStore(it storeItem) secrets.Store {
 	if conf.IsNull(it.node) && it.name == "" {
 		return secret.Env{}
 	}
@@ -101,13 +101,13 @@ func (b *storeBuilder) store(it storeItem) secrets.Store {
 	built := def.Decode(&ps, it.node, it.path)
 	for i, p := range ps {
 		if p.Reference != nil {
-			ps[i].Message = "cannot come from a secret store: it is needed before one can be asked"
+			ps[i].Message = "cannot come from a secret store: it is needed to connect to one"
 		}
 	}
 	if ps.Err() != nil {
 		return nil
 	}
-	store, err := built.New(secrets.StoreEnv{Name: it.path, Getenv: b.env.Getenv, Secrets: b, Hide: b.env.Hidden.Add})
+	store, err := built.New(secrets.StoreEnv{Name: it.path, Getenv: b.env.Getenv, Secrets: b, Hide: b.env.Redactor.Add})
 	if err != nil {
 		ps.Add(it.node, it.path, "%s", err)
 		return nil
@@ -115,19 +115,19 @@ func (b *storeBuilder) store(it storeItem) secrets.Store {
 	return store
 }
 
-// storeType returns what the key "type" says, and where.
+// storeType returns the value of the key "type" and its node.
 func storeType(n *yaml.Node) (string, *yaml.Node) {
 	if n = conf.Resolve(n); n != nil && n.Kind == yaml.MappingNode {
-		for key, value := range conf.Entries(&conf.Problems{}, n, "") { // what is wrong with the map, Decode says
+		for key, value := range conf.Entries(&conf.Problems{}, n, "") { // Decode reports mistakes in the map
 			if key.Value == "type" && value.Kind == yaml.ScalarNode && !conf.IsNull(value) {
 				return value.Value, value
 			}
 		}
 	}
-	return defaultStore, n
+	return defaultStoreType, n
 }
 
-// checkReferences finds settings of stores that refer to a store which is not local.
+// checkReferences reports settings of stores that refer to a store that is not local.
 func (b *storeBuilder) checkReferences() {
 	for _, it := range b.items {
 		node := conf.Resolve(it.node)
@@ -135,16 +135,16 @@ func (b *storeBuilder) checkReferences() {
 			continue
 		}
 		for path, n := range references(node, it.path) {
-			store, _ := b.built.Find(strings.TrimPrefix(n.Value, conf.SecretPrefix))
+			store, _ := b.stores.Find(strings.TrimPrefix(n.Value, conf.SecretPrefix))
 			if _, local := store.(secrets.Local); !local && store != nil {
-				b.ps.Add(n, path, "refers to a store that needs a login itself: name one of type env or file below %s, and write %s<name>/<id>",
-					furtherStore, conf.SecretPrefix)
+				b.ps.Add(n, path, "refers to a store that needs a login itself: define a store of type env or file below %s and write %s<name>/<id>",
+					namedStoresKey, conf.SecretPrefix)
 			}
 		}
 	}
 }
 
-// references iterates over the texts below a node that refer to a secret, each with its path.
+// references iterates over the scalars below a node that refer to a secret, with their paths.
 func references(n *yaml.Node, path string) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
 		walkReferences(conf.Resolve(n), path, map[*yaml.Node]bool{}, yield)
@@ -152,7 +152,7 @@ func references(n *yaml.Node, path string) iter.Seq2[string, *yaml.Node] {
 }
 
 // walkReferences visits each map and list once, because aliases can make one contain another many times, or itself. It
-// returns false when the iteration was stopped.
+// returns false when yield stopped the iteration.
 func walkReferences(n *yaml.Node, path string, visited map[*yaml.Node]bool, yield func(string, *yaml.Node) bool) bool {
 	switch {
 	case n.Kind == yaml.ScalarNode && n.Tag != conf.FromStore && strings.HasPrefix(n.Value, conf.SecretPrefix):
@@ -178,9 +178,9 @@ func walkReferences(n *yaml.Node, path string, visited map[*yaml.Node]bool, yiel
 	return true
 }
 
-// checkSecrets looks up the references that are used later, when something connects, as far as their stores are local.
-// Those that something is wrong with already are left out.
-func checkSecrets(ctx context.Context, ps *conf.Problems, top *yaml.Node, known conf.Problems, stores *secrets.Stores) {
+// checkLaterSecrets looks up the references that are resolved later, when something connects, if their stores are local. It
+// skips references with a known problem.
+func checkLaterSecrets(ctx context.Context, ps *conf.Problems, top *yaml.Node, known conf.Problems, stores *secrets.Stores) {
 	for path, n := range references(top, "") {
 		store, _ := stores.Find(strings.TrimPrefix(n.Value, conf.SecretPrefix))
 		isKnown := slices.ContainsFunc(known, func(p conf.Problem) bool { return p.Line == n.Line && p.Column == n.Column })
@@ -193,13 +193,13 @@ func checkSecrets(ctx context.Context, ps *conf.Problems, top *yaml.Node, known 
 	}
 }
 
-// resolve puts values in the place of references. What the stores refuse is returned by node; the error says that a
-// store could not be asked, and where it was needed.
-func resolve(ctx context.Context, file string, found conf.Problems, stores *secrets.Stores) (map[*yaml.Node]error, error) {
-	refused := map[*yaml.Node]error{}
+// resolveReferences replaces references by their values. It returns the errors of references that a store could not resolve,
+// by node. The error means that a store could not be reached, and names the setting that needed it.
+func resolveReferences(ctx context.Context, file string, found conf.Problems, stores *secrets.Stores) (map[*yaml.Node]error, error) {
+	unresolved := map[*yaml.Node]error{}
 	for _, p := range found {
 		n := p.Reference
-		if n == nil || n.Tag == conf.FromStore || refused[n] != nil {
+		if n == nil || n.Tag == conf.FromStore || unresolved[n] != nil {
 			continue
 		}
 		value, err := secret.Literal(n.Value).Resolve(ctx, stores)
@@ -210,23 +210,24 @@ func resolve(ctx context.Context, file string, found conf.Problems, stores *secr
 			p.File, p.Message = file, err.Error()
 			return nil, secret.Unavailable(p)
 		default:
-			refused[n] = err
+			unresolved[n] = err
 		}
 	}
-	return refused, nil
+	return unresolved, nil
 }
 
-// explain says at each reference that is left why the stores refuse it.
-func explain(found conf.Problems, refused map[*yaml.Node]error) conf.Problems {
+// explainReferences sets the messages of references that could not be resolved.
+func explainReferences(found conf.Problems, unresolved map[*yaml.Node]error) conf.Problems {
 	for i, p := range found {
-		if err := refused[p.Reference]; p.Reference != nil && err != nil {
+		if err := unresolved[p.Reference]; p.Reference != nil && err != nil {
 			found[i].Message, found[i].Reference = err.Error(), nil
 		}
 	}
 	return found
 }
 
-// withoutReferences drops the references that nobody could ask a store for: another problem was in the way.
-func withoutReferences(found conf.Problems) conf.Problems {
+// dropReferences returns the problems that are not unresolved references. References remain when another problem prevented
+// their resolution.
+func dropReferences(found conf.Problems) conf.Problems {
 	return slices.DeleteFunc(slices.Clone(found), func(p conf.Problem) bool { return p.Reference != nil })
 }

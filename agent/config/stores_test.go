@@ -52,7 +52,7 @@ func TestReferencesAnywhere(t *testing.T) {
 		t.Setenv("SECRET_"+name, value)
 	}
 	env := testEnv()
-	env.Hidden = &secret.Redactor{}
+	env.Redactor = &secret.Redactor{}
 	env.Getenv = func(string) (string, bool) { return "secret:host", true }
 	c, err := Parse(t.Context(), "c", []byte(`
 interval: "secret:every"
@@ -82,7 +82,7 @@ outputs:
 	if diff := cmp.Diff([]string{"a", "^x: {y}$"}, got.Exclude); diff != "" || got.Nested.Deep != 16 {
 		t.Errorf("%+v", got)
 	}
-	if shown := env.Hidden.Redact("dial db.example:7000"); shown != "dial [redacted]:7000" {
+	if shown := env.Redactor.Redact("dial db.example:7000"); shown != "dial [redacted]:7000" {
 		t.Error(shown)
 	}
 }
@@ -158,14 +158,14 @@ func TestStoreThatIsAway(t *testing.T) {
 		{"secret_store: {type: away}\ninputs: [nope]\noutputs: [redis: {host: 'secret:x'}]", // waiting would not mend it
 			`c:2:10: inputs[0].nope: unknown input "nope"`, false},
 		{"secret_store: {type: away, token: 'secret:token'}\ninputs: []\noutputs: [redis]",
-			"c:1:35: secret_store.token: refers to a store that needs a login itself: name one of type env or file below secret_stores, and write secret:<name>/<id>", false},
+			"c:1:35: secret_store.token: refers to a store that needs a login itself: define a store of type env or file below secret_stores and write secret:<name>/<id>", false},
 		{"secret_stores: {a: {type: away, token: 'secret:b/x'}, b: {type: away, token: 'secret:a/x'}}\ninputs: []\noutputs: [redis]",
-			"c:1:40: secret_stores.a.token: refers to a store that needs a login itself: name one of type env or file below secret_stores, and write secret:<name>/<id>\n" +
-				"c:1:78: secret_stores.b.token: refers to a store that needs a login itself: name one of type env or file below secret_stores, and write secret:<name>/<id>", false},
+			"c:1:40: secret_stores.a.token: refers to a store that needs a login itself: define a store of type env or file below secret_stores and write secret:<name>/<id>\n" +
+				"c:1:78: secret_stores.b.token: refers to a store that needs a login itself: define a store of type env or file below secret_stores and write secret:<name>/<id>", false},
 		{"secret_stores: {a: {type: away, url: bad}}\ninputs: []\noutputs: [redis: {host: 'secret:x'}]",
 			"c:1:20: secret_stores.a: must be a URL", false},
 		{"secret_stores: {a: &a {type: away, token: *a}}\ninputs: []\noutputs: [redis]",
-			"c:1:20: secret_stores.a.token: must be a single value; here is a map", false},
+			"c:1:20: secret_stores.a.token: must be a single value; this is a map", false},
 	} {
 		if got, wait := load(c.text); got != c.want || wait != c.wait {
 			t.Errorf("%s\ngot  %s (%v)\nwant %s (%v)", c.text, got, wait, c.want, c.wait)

@@ -144,7 +144,7 @@ func TestShortForm(t *testing.T) {
 	for text, want := range map[string]string{
 		"all: [x, {a: y, b: 2}]": "",
 		"all: [{c: 1}]":          `:1:8: all[0]: unknown key "c"`,
-		"all: [[x]]":             ":1:7: all[0]: must be a single value; here is a list",
+		"all: [[x]]":             ":1:7: all[0]: must be a single value; this is a list",
 	} {
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
@@ -176,8 +176,8 @@ func TestScalarErrors(t *testing.T) {
 	want := `:1:8: small: is out of range, not "70000"
 :2:7: port: must be a whole number, not "1.5"
 :3:8: ratio: must be a number, not ".inf"
-:4:7: name: must be a single value; here is a list
-:5:8: every: must be a single value; here is a map
+:4:7: name: must be a single value; this is a list
+:5:8: every: must be a single value; this is a map
 :6:8: list[0]: must be a map (key: value), not "1"`
 	if diff := cmp.Diff(want, ps.Err().Error()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -6,12 +6,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxMerges bounds how many maps one mapping may merge, directly or through other merged maps: merges of merges multiply.
+// maxMerges limits how many maps one mapping merges, directly or through other merged maps. Merges of merges multiply.
 const maxMerges = 1000
 
-// Entries iterates over a mapping's keys and values. Aliases are followed. Merge keys ("<<") are expanded after the
-// mapping's own keys, which replace merged ones; of several merged maps the first that has a key counts, as in the YAML
-// library. A key that appears twice in one map is an error that names both lines.
+// Entries iterates over the keys and values of a mapping. It follows aliases. It expands merge keys ("<<") after the mapping's
+// own keys, which take precedence; of several merged maps the first one with a key takes precedence, as in the YAML library.
+// A key that appears twice in one map is an error that names both lines.
 func Entries(ps *Problems, n *yaml.Node, path string) iter.Seq2[*yaml.Node, *yaml.Node] {
 	return func(yield func(key, value *yaml.Node) bool) {
 		e := entries{ps: ps, path: path, seen: map[string]bool{}, yield: yield}
@@ -23,13 +23,13 @@ func Entries(ps *Problems, n *yaml.Node, path string) iter.Seq2[*yaml.Node, *yam
 type entries struct {
 	ps     *Problems
 	path   string
-	seen   map[string]bool // keys that were found
+	seen   map[string]bool // keys that were yielded
 	merges int
 	yield  func(key, value *yaml.Node) bool
 }
 
-// walk yields the keys of a map that are new, then those of the maps it merges. It returns false when the iteration was
-// stopped. Depth counts the merges that led here.
+// walk yields the new keys of a map, then those of the maps that it merges. It returns false when the iteration was stopped.
+// Depth is the number of merges that led to this map.
 func (e *entries) walk(n *yaml.Node, depth int) bool {
 	own := map[string]*yaml.Node{}
 	var merges []*yaml.Node
@@ -63,7 +63,7 @@ func (e *entries) walk(n *yaml.Node, depth int) bool {
 	return true
 }
 
-// merge walks what stands after "<<": a map, or a list of maps.
+// merge walks the value of a "<<" key: a map or a list of maps.
 func (e *entries) merge(n *yaml.Node, depth int) bool {
 	e.merges++
 	switch {

@@ -8,19 +8,19 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Problem is one thing that is wrong, or worth a warning, in a configuration.
+// Problem is a mistake in a configuration, or something worth a warning.
 type Problem struct {
 	File    string
-	Line    int // 1-based; 0 when unknown
-	Column  int // 1-based; 0 when unknown
+	Line    int // from 1 on; 0 if unknown
+	Column  int // from 1 on; 0 if unknown
 	Path    string
 	Message string
 	Warning bool
 
-	Reference *yaml.Node // the reference to a secret that the problem is about: see [SecretTaker]
+	Reference *yaml.Node // the unresolved reference to a secret that is the problem; see [SecretTaker]
 }
 
-// Error renders the problem as "config.yaml:12:7: inputs[0].linux_cpu: unknown key …".
+// Error returns the problem as "config.yaml:12:7: inputs[0].linux_cpu: unknown key …".
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -40,22 +40,22 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems are all problems of one configuration, in the order of their places.
+// Problems are the problems of one configuration.
 type Problems []Problem
 
 // Add records an error at a node.
 func (ps *Problems) Add(at *yaml.Node, path, format string, args ...any) {
-	*ps = append(*ps, problemAt(at, path, fmt.Sprintf(format, args...)))
+	*ps = append(*ps, newProblem(at, path, fmt.Sprintf(format, args...)))
 }
 
-// Warn records something that works but is probably not what was meant.
+// Warn records something that works but is probably not intended.
 func (ps *Problems) Warn(at *yaml.Node, path, format string, args ...any) {
-	p := problemAt(at, path, fmt.Sprintf(format, args...))
+	p := newProblem(at, path, fmt.Sprintf(format, args...))
 	p.Warning = true
 	*ps = append(*ps, p)
 }
 
-func problemAt(at *yaml.Node, path, message string) Problem {
+func newProblem(at *yaml.Node, path, message string) Problem {
 	p := Problem{Path: path, Message: message}
 	if at != nil {
 		p.Line, p.Column = at.Line, at.Column
@@ -63,7 +63,7 @@ func problemAt(at *yaml.Node, path, message string) Problem {
 	return p
 }
 
-// In sets the file of all problems and sorts them by place.
+// In sets the file of all problems and sorts them by position.
 func (ps Problems) In(file string) Problems {
 	for i := range ps {
 		ps[i].File = file
@@ -77,7 +77,7 @@ func (ps Problems) In(file string) Problems {
 	return ps
 }
 
-// Err returns the problems that are errors as one error, or nil when there are only warnings.
+// Err returns the problems that are not warnings as one error, or nil if there are none.
 func (ps Problems) Err() error {
 	errs := slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return p.Warning })
 	if len(errs) == 0 {
@@ -91,7 +91,7 @@ func (ps Problems) Warnings() Problems {
 	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
 }
 
-// Error renders one problem a line.
+// Error returns the problems, one per line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -100,8 +100,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// KeyError is what a Validate method returns to point at a key of its struct, or at an item of the list that stands
-// there: "urls[1]". Several are joined with errors.Join.
+// KeyError is an error of a Validate method about a key of its struct, or about an item of the list below the key: "urls[1]".
+// Several are joined with errors.Join.
 type KeyError struct {
 	Key     string
 	Message string
@@ -109,12 +109,12 @@ type KeyError struct {
 
 func (e *KeyError) Error() string { return e.Key + ": " + e.Message }
 
-// Item makes a KeyError for an item of a list.
+// Item returns a KeyError about an item of a list.
 func Item(key string, index int, format string, args ...any) error {
 	return Key(fmt.Sprintf("%s[%d]", key, index), format, args...)
 }
 
-// Key makes a KeyError.
+// Key returns a KeyError.
 func Key(key, format string, args ...any) error {
 	return &KeyError{Key: key, Message: fmt.Sprintf(format, args...)}
 }

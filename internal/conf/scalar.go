@@ -12,17 +12,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Scalar is implemented by types that read themselves from one YAML scalar; of a struct with keys, that is its short form. The error is shown to the user behind
-// the key's path and must not repeat a value that may be secret.
+// Scalar is implemented by types that decode themselves from one YAML scalar. For structs with keys this is an alternative
+// short form. The error is printed after the key's path and must not repeat a value that may be secret.
 type Scalar interface{ UnmarshalScalar(text string) error }
 
-// Duration is a time span. YAML numbers are seconds; texts take ms, s, m, h, d (24 h), w (7 d) and y (365 d).
+// Duration is a time span. Numbers are seconds; texts may have the units ms, s, m, h, d (24 h), w (7 d) and y (365 d).
 type Duration time.Duration
 
-// D returns the duration as the standard library's type.
+// D returns the duration as a time.Duration.
 func (d Duration) D() time.Duration { return time.Duration(d) }
 
-// String renders the duration, "1m30s".
+// String returns the duration as "1m30s".
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // UnmarshalScalar implements [Scalar].
@@ -37,7 +37,7 @@ var (
 	errNegative = errors.New(`must be a duration without a minus sign, such as 10 (seconds), "500ms", "1m30s" or "7d"`)
 )
 
-// ParseDuration reads "10" (seconds), "1.5", "10s", "1h30m", "7d", "1w", "1y". Negative durations are refused.
+// ParseDuration parses "10" (seconds), "1.5", "10s", "1h30m", "7d", "1w", "1y". A negative duration is an error.
 func ParseDuration(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
 	if rest, isNegative := strings.CutPrefix(text, "-"); isNegative {
@@ -94,27 +94,27 @@ func (s *Size) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// Expanded tags a scalar whose text came from the environment: its value is never shown.
+// Expanded is the tag of a scalar whose text came from the environment. Its value is never shown.
 const Expanded = "!env"
 
-// shown quotes a scalar for a message, unless it is long or came from the environment or a secret store.
-func shown(n *yaml.Node) string {
+// describeValue quotes a scalar for a message, unless it is long or came from the environment or a secret store.
+func describeValue(n *yaml.Node) string {
 	if n.Tag == Expanded || n.Tag == FromStore || len(n.Value) > 40 {
 		return ""
 	}
 	return fmt.Sprintf(", not %q", n.Value)
 }
 
-// bareVariable is what other programs take for an environment variable: $NAME alone, or in a URL. Small letters are more
-// likely part of a password.
+// bareVariable matches what other programs treat as an environment variable: $NAME alone or in a URL. Lower case letters are
+// more likely part of a password.
 var bareVariable = regexp.MustCompile(`^\$([A-Z_][A-Z0-9_]*)$|://.*\$([A-Z_][A-Z0-9_]+)`)
 
-// IsBareVariable reports whether a text looks like an environment variable, but is not written as one.
+// IsBareVariable reports whether a text looks like an environment variable but is not written as one.
 func IsBareVariable(text string) bool { return bareVariable.MatchString(text) }
 
-// variableHint says how a variable is written, after a message that shows the value.
+// variableHint returns how a variable is written, for the end of a message that shows the value.
 func variableHint(n *yaml.Node) string {
-	if m := bareVariable.FindStringSubmatch(n.Value); m != nil && shown(n) != "" {
+	if m := bareVariable.FindStringSubmatch(n.Value); m != nil && describeValue(n) != "" {
 		return fmt.Sprintf("; an environment variable is written ${%s}", m[1]+m[2])
 	}
 	return ""

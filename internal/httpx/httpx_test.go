@@ -337,11 +337,11 @@ func TestPathTellsApart(t *testing.T) {
 func TestValidate(t *testing.T) {
 	lit := secret.Literal
 	for want, c := range map[string]httpx.Config{
-		"bearer_token: replaces username":  {BearerToken: lit("x"), Username: lit("x")},
-		"password: needs a username":    {Password: lit("x")},
-		"headers: \"a b\" cannot":       {Headers: map[string]secret.Ref{"a b": lit("x")}},
-		"proxy: must be a URL such as ": {Proxy: lit("socks4://x")},
-		"":                              {Proxy: lit("secret:proxy"), Username: lit("x")},
+		"bearer_token: replaces username": {BearerToken: lit("x"), Username: lit("x")},
+		"password: needs a username":      {Password: lit("x")},
+		"headers: \"a b\" cannot":         {Headers: map[string]secret.Ref{"a b": lit("x")}},
+		"proxy: must be a URL such as ":   {Proxy: lit("socks4://x")},
+		"":                                {Proxy: lit("secret:proxy"), Username: lit("x")},
 	} {
 		got := ""
 		if err := c.Validate(); err != nil {

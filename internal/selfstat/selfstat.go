@@ -17,7 +17,7 @@ type Input struct {
 	Events      atomic.Int64
 	Unclaimed   atomic.Int64 // events that no output takes
 	Implausible atomic.Int64 // samples left out, because their value is impossible or they appear twice
-	Refused     atomic.Int64 // things without series, because a limit on their number was reached; summed over the gathers
+	Refused     atomic.Int64 // entities without series, because their number exceeded a limit; summed over the gathers
 	Errors      atomic.Int64 // gathers that returned an error or panicked
 	Timeouts    atomic.Int64 // gathers that were still running at their timeout
 	Missed      atomic.Int64 // ticks skipped because the gather before was still running

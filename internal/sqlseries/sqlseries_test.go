@@ -293,7 +293,7 @@ func TestRowLimit(t *testing.T) {
 	if err := s.End(b); err != nil {
 		t.Error(err)
 	}
-	if rows, limit := b.RefusedThings(); rows != 2 || limit != 2 {
+	if rows, limit := b.RefusedEntities(); rows != 2 || limit != 2 {
 		t.Errorf("%d refused of limit %d", rows, limit)
 	}
 }

@@ -34,7 +34,7 @@ func TestConnectionProblems(t *testing.T) {
 		"{socks4_proxy: 'socks4://h', socks5_proxy: 'socks5://h'}":  `socks4_proxy: stands instead of socks5_proxy: use one or the other`,
 		"connect_timeout: 10ms":                                     `connect_timeout: must be at least 100ms`,
 		"timeout: 0":                                                `timeout: must be at least 100ms`,
-		"tls:":                                                      `tls: is empty: indent its settings below it, write {} for the defaults, or leave it out`,
+		"tls:":                                                      `tls: is empty: indent its settings below it, write {} for the defaults, or remove it`,
 		"{sentinel: null, host: a}":                                 `sentinel: is empty`,
 		"cluster: []":                                               `cluster: is empty: list some of its nodes`,
 		"username: a":                                               `username: needs a password`,

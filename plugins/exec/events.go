@@ -3,7 +3,6 @@ package execinput
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,10 +36,10 @@ func (c *command) addLog(out *telemetry.Batch, text []byte, severity telemetry.S
 func (c *command) addEvent(out *telemetry.Batch, e telemetry.Event) {
 	if len(e.Message) > maxMessage {
 		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "")
-		e.Fields = append(e.Fields, telemetry.Label{Key: "cut_at", Value: strconv.Itoa(len(e.Message))})
+		e.Fields = append(e.Fields, telemetry.Int("cut_at", int64(len(e.Message))))
 	}
 	e.Host, e.App = c.host, cmp.Or(e.App, c.name)
-	e.Fields = append([]telemetry.Label{{Key: "cmd", Value: c.name}}, e.Fields...)
+	e.Fields = append([]telemetry.Field{telemetry.Text("cmd", c.name)}, e.Fields...)
 	out.Events = append(out.Events, e)
 }
 

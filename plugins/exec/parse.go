@@ -143,7 +143,7 @@ func parseEntry(raw json.RawMessage, p *parsed) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(entry.Tags)) {
 		if text, ok := formatTag(entry.Tags[key]); ok && key != "source" && key != "cmd" { // the input sets these
-			e.Fields = append(e.Fields, telemetry.Label{Key: metric.Name(key, maxName), Value: text})
+			e.Fields = append(e.Fields, telemetry.Text(metric.Name(key, maxName), text))
 		}
 	}
 	p.events = append(p.events, e)
@@ -194,10 +194,12 @@ func parseLogfmt(p *parsed, n int, line string) {
 		}
 	}
 	if isEvent {
-		for _, s := range numbers {
-			labels = append(labels, telemetry.Label{Key: metric.Name(s.name, maxName), Value: strconv.FormatFloat(s.value, 'f', -1, 64)})
+		for _, l := range labels {
+			e.Fields = append(e.Fields, telemetry.Text(l.Key, l.Value))
 		}
-		e.Fields = labels
+		for _, s := range numbers {
+			e.Fields = append(e.Fields, telemetry.Float(metric.Name(s.name, maxName), s.value))
+		}
 		p.events = append(p.events, e)
 		return
 	}

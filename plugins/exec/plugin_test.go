@@ -79,7 +79,7 @@ func printed(t *testing.T, config string) (values map[string]float64, events []s
 		}
 		text := e.Severity.String() + ": " + e.Message
 		for _, f := range e.Fields[1:] {
-			text += " " + f.Key + "=" + f.Value
+			text += " " + f.Key + "=" + f.Text()
 		}
 		events = append(events, text)
 	}
@@ -232,7 +232,7 @@ func TestTooManyMetrics(t *testing.T) {
 		p := start(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
 		for second := range 2 {
 			b, err := p.Batch(float64(second))
-			refused, _ := b.RefusedThings()
+			refused, _ := b.RefusedEntities()
 			isReported := refused == 500
 			if limit != "" {
 				isReported = err != nil && strings.Contains(err.Error(), limit)
@@ -246,7 +246,7 @@ func TestTooManyMetrics(t *testing.T) {
 
 func TestLongLineIsCut(t *testing.T) {
 	b, err := start(t, "{commands: [{name: zeros, command: 'head -c 100000 /dev/zero | tr \"\\0\" x'}], data_format: text}").Batch(0)
-	if err != nil || len(b.Events) != 1 || b.Events[0].App != "zeros" || b.Events[0].Host != "testhost" || len(b.Events[0].Message) != maxMessage || !slices.Contains(b.Events[0].Fields, telemetry.Label{Key: "cut_at", Value: "8192"}) {
+	if err != nil || len(b.Events) != 1 || b.Events[0].App != "zeros" || b.Events[0].Host != "testhost" || len(b.Events[0].Message) != maxMessage || !slices.Contains(b.Events[0].Fields, telemetry.Int("cut_at", 8192)) {
 		t.Errorf("%d events, %v", len(b.Events), err)
 	}
 }

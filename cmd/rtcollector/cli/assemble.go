@@ -42,7 +42,7 @@ func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) a
 	host := hostname(cfg)
 	ac := agent.Config{
 		Limits: agent.Limits{
-			Flush: cfg.Flush(), Buffer: cfg.MaxBufferSize, EventBuffer: int(cfg.MaxEvents), QuietDrops: !cfg.WarnOnBuffer,
+			Flush: cfg.FlushEvery(), Buffer: cfg.MaxBufferSize, EventBuffer: int(cfg.MaxEventBuffer), QuietDrops: !cfg.WarnOnBuffer,
 		},
 		Host: host, Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}

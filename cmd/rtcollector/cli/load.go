@@ -99,5 +99,5 @@ func tooMany(ps conf.Problems) error {
 }
 
 func (a *App) configEnv() config.Env {
-	return config.Env{Inputs: a.Inputs, Outputs: a.Outputs, Stores: a.Stores, GOOS: a.GOOS, Getenv: a.Getenv, Hidden: a.hidden}
+	return config.Env{Inputs: a.Inputs, Outputs: a.Outputs, Stores: a.Stores, GOOS: a.GOOS, Getenv: a.Getenv, Redactor: a.hidden}
 }

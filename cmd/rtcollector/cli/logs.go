@@ -219,7 +219,7 @@ func (p *printer) show(ctx context.Context, r outputs.EventReader, q outputs.Eve
 }
 
 func (p *printer) print(e outputs.FoundEvent) error {
-	if !p.note(e.ID, e.Document.Number(eventdoc.Timestamp)) {
+	if !p.note(e.ID, e.Document.Int(eventdoc.Timestamp)) {
 		return nil
 	}
 	p.lines++

@@ -9,13 +9,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// splitDeepItems finds items of lists that are indented more than the value before them:
+// splitIndentedItems reports list items that are indented more than the previous item, as in
 //
 //   - mem
 //   - cpu
 //
-// For YAML that is one text, "mem - cpu". It is cut, so that the rest is checked as if this was right.
-func splitDeepItems(ps *conf.Problems, n *yaml.Node, data []byte) {
+// YAML reads that as one text, "mem - cpu". The text is cut after "mem", so that the rest is checked as usual.
+func splitIndentedItems(ps *conf.Problems, n *yaml.Node, data []byte) {
 	lines := bytes.Split(data, []byte("\n"))
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
@@ -25,17 +25,17 @@ func splitDeepItems(ps *conf.Problems, n *yaml.Node, data []byte) {
 		const plain = 0
 		before, _, found := strings.Cut(n.Value, " - ")
 		if n.Kind != yaml.ScalarNode || n.Style != plain || !found || n.Line < 1 || n.Line > len(lines) ||
-			bytes.Contains(lines[n.Line-1], []byte(n.Value)) { // on one line
+			bytes.Contains(lines[n.Line-1], []byte(n.Value)) { // all on one line
 			return
 		}
-		for i := n.Line; i < len(lines) && i <= n.Line+maxBlank; i++ { // the line after the value's first
+		for i := n.Line; i < len(lines) && i <= n.Line+maxBlankLines; i++ { // the line after the value's first
 			line := bytes.TrimLeft(lines[i], " ")
 			if len(bytes.TrimSpace(line)) == 0 || line[0] == '#' {
 				continue
 			}
 			if bytes.HasPrefix(line, []byte("- ")) {
 				at := &yaml.Node{Line: i + 1, Column: len(lines[i]) - len(line) + 1}
-				ps.Add(at, "", "this \"- \" is indented too deep: it is read as a part of the value on line %d", n.Line)
+				ps.Add(at, "", "this \"- \" is indented too deep: it is read as part of the value on line %d", n.Line)
 				n.Value = before
 			}
 			return
@@ -44,13 +44,12 @@ func splitDeepItems(ps *conf.Problems, n *yaml.Node, data []byte) {
 	walk(n)
 }
 
-// maxBlank is how many lines without content are skipped in search of a value's second line.
-const maxBlank = 8
+// maxBlankLines is the number of lines without content that are skipped in search of the second line of a value.
+const maxBlankLines = 8
 
-// deepItem returns the place of the first item of a list that is indented deeper than an item before it that is complete;
-// nil when there is none.
-func deepItem(lines [][]byte) *yaml.Node {
-	indent, isComplete := -1, false // of the line before
+// findIndentedItem returns the position of the first list item that is indented deeper than a complete item before it, or nil.
+func findIndentedItem(lines [][]byte) *yaml.Node {
+	indent, isComplete := -1, false // of the previous line
 	for i, whole := range lines {
 		line := bytes.TrimLeft(whole, " ")
 		text := bytes.TrimSpace(line)
