@@ -1,8 +1,8 @@
-// Package catalog is what plugins and outputs have in common as things that can be configured: a name, a summary, a
-// README, the systems they run on, and the way from a YAML node to a validated, not yet living, component.
+// Package catalog has what inputs, outputs and secret stores have in common: a name, a summary, a README, the systems they run on,
+// and the decoding of a YAML node into a validated configuration.
 //
-// The type parameters are E, the environment that a component is built in; O, the options that every component of
-// its kind understands; L, the live component.
+// The type parameters are E, the environment that a component is built with; O, the options that all components of its kind have;
+// L, the live component.
 package catalog
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// Sharer is implemented by common options that hand some of what they took to the component's own configuration.
+// Sharer is implemented by common options that pass some of their values to the component's own configuration.
 type Sharer interface{ Share(config any) }
 
-// Definition is one kind of component: a value, registered by standing in an explicit list.
+// Definition defines one kind of component. Explicit lists contain the definitions; nothing registers itself.
 type Definition[E, O, L any] struct {
 	name, summary, readme string
 	aliases, systems      []string
@@ -27,8 +27,7 @@ type Definition[E, O, L any] struct {
 	decode                func(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L]
 }
 
-// Define makes a definition from a Config type C: its defaults, those of the common options, and how a live component
-// is built from it. The function build receives its own type, so that no component casts.
+// Define makes a definition from a configuration type C. Build makes a live component from a decoded configuration.
 func Define[C, E, O, L any](name, summary string, defaults func() C, options func() O, build func(E, C) (L, error)) Definition[E, O, L] {
 	return Definition[E, O, L]{
 		name:     name,
@@ -45,7 +44,7 @@ func Define[C, E, O, L any](name, summary string, defaults func() C, options fun
 	}
 }
 
-// On restricts the definition to systems, named as in GOOS. Elsewhere its name is known, and that it cannot run said.
+// On restricts the definition to systems, named as in GOOS. On other systems its name gives an error that says where it runs.
 func (d Definition[E, O, L]) On(goos ...string) Definition[E, O, L] {
 	d.systems = goos
 	return d
@@ -57,8 +56,7 @@ func (d Definition[E, O, L]) As(aliases ...string) Definition[E, O, L] {
 	return d
 }
 
-// OnRequest marks a component that makes sense only with settings, or with a service that is there: nothing but the
-// user's configuration switches it on.
+// OnRequest marks a component that needs settings or a service. It is not part of a first configuration.
 func (d Definition[E, O, L]) OnRequest() Definition[E, O, L] {
 	d.onRequest = true
 	return d
@@ -70,33 +68,33 @@ func (d Definition[E, O, L]) Doc(readme string) Definition[E, O, L] {
 	return d
 }
 
-// Name is the canonical name.
+// Name returns the canonical name.
 func (d Definition[E, O, L]) Name() string { return d.name }
 
-// Summary is one line on what the component does.
+// Summary returns a line about what the component does.
 func (d Definition[E, O, L]) Summary() string { return d.summary }
 
-// Readme is the documentation, in Markdown.
+// Readme returns the documentation, in Markdown.
 func (d Definition[E, O, L]) Readme() string { return d.readme }
 
-// Aliases are the other names that select the definition.
+// Aliases returns the other names that select the definition.
 func (d Definition[E, O, L]) Aliases() []string { return d.aliases }
 
-// Systems are the systems it runs on; empty means all.
+// Systems returns the systems that the component runs on; empty means all.
 func (d Definition[E, O, L]) Systems() []string { return d.systems }
 
-// Starts says whether the component works on a system as it is, without a configuration of its own.
+// Starts reports whether the component works on a system without a configuration of its own.
 func (d Definition[E, O, L]) Starts(goos string) bool { return d.Runs(goos) && !d.onRequest }
 
-// Defaults is a Config with its defaults.
+// Defaults returns the default configuration.
 func (d Definition[E, O, L]) Defaults() any { return d.defaults() }
 
-// Runs says whether the component exists on a system.
+// Runs reports whether the component exists on a system.
 func (d Definition[E, O, L]) Runs(goos string) bool {
 	return len(d.systems) == 0 || slices.Contains(d.systems, goos)
 }
 
-// Sample is the first yaml block of the README, or "".
+// Sample returns the first yaml block of the README, or "".
 func (d Definition[E, O, L]) Sample() string {
 	_, rest, ok := strings.Cut(d.readme, "```yaml\n")
 	if !ok {
@@ -106,8 +104,16 @@ func (d Definition[E, O, L]) Sample() string {
 	return sample
 }
 
-// Starter returns how the component appears in a configuration to begin with: the "yaml starter" block of the README, or
-// just the component's name.
+// Settings returns an example with every setting: the "yaml settings" block of the README, or else the sample.
+func (d Definition[E, O, L]) Settings() string {
+	if _, rest, ok := strings.Cut(d.readme, "```yaml settings\n"); ok {
+		block, _, _ := strings.Cut(rest, "```")
+		return block
+	}
+	return d.Sample()
+}
+
+// Starter returns the component's item in a first configuration: the "yaml starter" block of the README, or else the name alone.
 func (d Definition[E, O, L]) Starter() string {
 	if _, rest, ok := strings.Cut(d.readme, "```yaml starter\n"); ok {
 		block, _, _ := strings.Cut(rest, "```")
@@ -116,18 +122,18 @@ func (d Definition[E, O, L]) Starter() string {
 	return "- " + d.name + "\n"
 }
 
-// Decode reads a component's YAML. Problems go to ps; with errors among them the result must not be built.
+// Decode decodes a component's YAML. It adds problems to ps; if there are errors among them, the result must not be built.
 func (d Definition[E, O, L]) Decode(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
 	b := d.decode(ps, n, path)
 	b.Definition = d
 	return b
 }
 
-// Built is a decoded and validated configuration, ready to become a live component.
+// Built is a decoded and validated configuration.
 type Built[E, O, L any] struct {
 	Definition Definition[E, O, L]
 	Options    O
-	Config     any // points to what was decoded, for those who ask what it implements
+	Config     any // a pointer to the decoded configuration
 	build      func(E) (L, error)
 }
 
@@ -137,9 +143,9 @@ func (b Built[E, O, L]) New(e E) (L, error) { return b.build(e) }
 // Catalog is the list of the definitions of one kind.
 type Catalog[E, O, L any] []Definition[E, O, L]
 
-// Find returns the definition that a name in a configuration means on a system. Kind is "input" or "output". On a
-// system where the named component does not exist, one that shares an alias with it takes its place: linux_cpu means
-// macos_cpu on a Mac, as it did in the predecessor.
+// Find returns the definition that a name in a configuration selects on a system. Kind is "input" or "output", for errors. If the
+// component does not run on the system, another one with the same alias replaces it: linux_cpu selects macos_cpu on a Mac, as in the
+// Python rtcollector.
 func (c Catalog[E, O, L]) Find(kind, name, goos string) (Definition[E, O, L], error) {
 	var named *Definition[E, O, L]
 	for i, d := range c {

@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 		}
 		c.Env = []string{"PATH=" + os.Getenv("PATH")}
 		r := c.Run(t.Context())
-		if string(r.Stdout) != want.stdout || r.Status != want.status || (r.Err == nil) != (want.err == nil) || want.err == ErrOutputLimit && !r.Truncated() || r.Killed() {
+		if string(r.Stdout) != want.stdout || r.Status != want.status || (r.Err == nil) != (want.err == nil) || errors.Is(want.err, ErrOutputLimit) != r.Truncated() || r.Killed() {
 			t.Errorf("%s: %+v", script, r)
 		}
 	}

@@ -14,21 +14,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Address is a URL as users write it, taken apart: what everybody may see, and the credentials.
+// Address is a parsed URL: the part that may be shown, and the credentials.
 type Address struct {
-	Host   string // name or IP address; of a socket, its path
-	Port   string // "" of a socket
+	Host   string // name or IP address; for a socket its path
+	Port   string // "" for a socket
 	Scheme string // http, https, unix
 
-	url    *url.URL // what is asked for, without credentials
+	url    *url.URL // of the request, without credentials
 	user   *url.Userinfo
 	public string
 }
 
 var errURL = errors.New("must be a URL such as http://localhost/status, or unix:///run/nginx.sock:/status for a socket")
 
-// ParseURL takes a URL apart: http://, https://, or unix:///path/of/socket:/path/of/request. The error does not repeat
-// the URL: there may be a password in it.
+// ParseURL parses a URL: http://, https://, or unix:///path/of/socket:/path/of/request. The error does not repeat the URL,
+// which may contain a password.
 func ParseURL(text string) (Address, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -54,7 +54,7 @@ func ParseURL(text string) (Address, error) {
 	return a, nil
 }
 
-// socket finishes the address of a socket; what is asked for is then on a host that stands for this machine.
+// socket completes the address of a socket. The host of its requests is localhost.
 func (a Address) socket(u *url.URL) (Address, error) {
 	socket, path, _ := strings.Cut(u.Path, ":")
 	if u.Host != "" || socket == "" {
@@ -65,10 +65,10 @@ func (a Address) socket(u *url.URL) (Address, error) {
 	return a, nil
 }
 
-// String is the URL as everybody may see it, in labels and messages.
+// String returns the URL without credentials, for labels and messages.
 func (a Address) String() string { return a.public }
 
-// HostPort is what the label "instance" holds: host:port, or the path of a socket.
+// HostPort returns the value of the label "instance": host:port, or the path of a socket.
 func (a Address) HostPort() string {
 	if a.Port == "" {
 		return a.Host
@@ -76,12 +76,12 @@ func (a Address) HostPort() string {
 	return net.JoinHostPort(a.Host, a.Port)
 }
 
-// Instance are the labels server and port.
+// Instance returns the labels server and port.
 func (a Address) Instance() []telemetry.Label {
 	return []telemetry.Label{{Key: "server", Value: a.Host}, {Key: "port", Value: a.Port}}
 }
 
-// Path is the label that tells two URLs of one server apart, empty labels otherwise: its path and query.
+// Path returns the label path, with the path and query of the URL. It is empty unless all has another URL of the same server.
 func (a Address) Path(all []Address) telemetry.Label {
 	l := telemetry.Label{Key: "path"}
 	shares := func(o Address) bool { return o.HostPort() == a.HostPort() && o.public != a.public }
@@ -94,10 +94,11 @@ func (a Address) Path(all []Address) telemetry.Label {
 	return l
 }
 
-// keyedURL is a URL and where it is in the configuration: "url", "urls[1]".
+// keyedURL is a URL and its key in the configuration: "url", "urls[1]".
 type keyedURL struct{ key, text string }
 
-// ParseURLs takes apart a list of URLs below a key of the configuration; no two may look alike. Errors name the item.
+// ParseURLs parses the list of URLs below a key of the configuration. Two URLs that differ only in credentials are an error.
+// Errors name the item.
 func ParseURLs(key string, texts []string) ([]Address, error) { return parseURLs(listed(key, texts)) }
 
 func listed(key string, texts []string) []keyedURL {
@@ -126,7 +127,7 @@ func parseURLs(list []keyedURL) ([]Address, error) {
 	return all, errors.Join(errs...)
 }
 
-// publicURL renders a URL that has no user without the values of parameters that are credentials by their names.
+// publicURL returns a URL without user as text. It replaces the values of parameters that have the name of a credential.
 func publicURL(u *url.URL) string {
 	clean := *u
 	params := strings.Split(u.RawQuery, "&")
@@ -139,8 +140,8 @@ func publicURL(u *url.URL) string {
 	return clean.String()
 }
 
-// isCredential says whether a parameter of a query is a credential, by the last of its name's words: api_key,
-// access-token, X-Amz-Signature.
+// isCredential reports whether a parameter of a query is a credential. The last word of its name decides: api_key, access-token,
+// X-Amz-Signature.
 func isCredential(name string) bool {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
 	if len(words) == 0 {

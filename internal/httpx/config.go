@@ -1,5 +1,5 @@
-// Package httpx is the one place that turns settings into HTTP clients: a [Config] that inputs inline, and a [Target]
-// for each URL, whose connection is kept between gathers and whose errors say what to do. A [Group] of them is an input.
+// Package httpx turns settings into HTTP clients. Inputs inline a [Config] and make a [Target] for each URL, which keeps its
+// connection between gathers and whose errors say what to do. A [Group] of servers is an input.
 package httpx
 
 import (
@@ -16,32 +16,32 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Readme documents the settings of [Config]; whoever inlines it appends this to a README of its own.
+// Readme documents the settings of [Config]. Inputs that inline it append this to their README.
 //
 //go:embed README.md
 var Readme string
 
-// Config are the settings of everything that speaks HTTP; inputs inline it. The time limit is the context's.
+// Config are the settings that all inputs for HTTP share. It has no time limit: the context has one.
 type Config struct {
 	Username        secret.Ref            `yaml:"username"`
 	Password        secret.Ref            `yaml:"password"`
 	BearerToken     secret.Ref            `yaml:"bearer_token"` // instead of username and password
 	Headers         map[string]secret.Ref `yaml:"headers"`
 	TLS             tlsx.Config           `yaml:"tls"`
-	Proxy           secret.Ref            `yaml:"proxy"` // a URL; the environment's proxies are not used
+	Proxy           secret.Ref            `yaml:"proxy"` // a URL; the proxies of the environment are not used
 	FollowRedirects bool                  `yaml:"follow_redirects"`
 
-	pool *pool // shared by all targets of an input; nil: there is no limit
+	pool *pool // shared by all targets of an input; nil: no limit
 }
 
-// Defaults follows redirects.
+// Defaults returns the default settings, which follow redirects.
 func Defaults() Config { return Config{FollowRedirects: true, pool: &pool{}} }
 
-// Validate implements conf.Validator. Structs that inline Config and have rules of their own call it from these.
+// Validate implements conf.Validator. A struct that inlines Config and has its own Validate must call it.
 func (c *Config) Validate() error {
 	var errs []error
 	if !c.BearerToken.IsZero() && !c.Username.IsZero() {
-		errs = append(errs, conf.Key("bearer_token", "stands instead of username and password: use one or the other"))
+		errs = append(errs, conf.Key("bearer_token", "replaces username and password: use one or the other"))
 	}
 	if c.Username.IsZero() && !c.Password.IsZero() {
 		errs = append(errs, conf.Key("password", "needs a username"))
@@ -59,7 +59,7 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// parseProxy reads the URL of a proxy. Its error does not repeat it: it may have a password in it.
+// parseProxy parses the URL of a proxy. The error does not repeat the URL, which may contain a password.
 func parseProxy(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
@@ -68,12 +68,12 @@ func parseProxy(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// noStore refuses every reference, so that resolving with it tells literals from references.
+// noStore rejects every reference. Resolving with it succeeds for literals only.
 type noStore struct{}
 
 func (noStore) Secret(context.Context, string) (string, error) { return "", errors.New("no store") }
 
-// literal returns a configured text that is there already, not in a secret store.
+// literal returns the text of a value that is not a reference to a secret store.
 func literal(r secret.Ref) (string, bool) {
 	if r.IsZero() {
 		return "", false

@@ -9,9 +9,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
-// conns are the open connections of a session. net/http goes on with dialling and handshakes when nobody waits for them any
-// more, so that a connection which comes late serves the next request, and CloseIdleConnections leaves one of HTTP/2 whose
-// last request was given up a moment ago: of a target that hangs, they would pile up.
+// conns are the open connections of a session. They must be closed one by one: net/http continues to dial after a request was
+// cancelled, and CloseIdleConnections leaves an HTTP/2 connection open whose last request has just been cancelled. The
+// connections to a target that hangs would pile up.
 type conns struct {
 	mu     sync.Mutex
 	open   map[*conn]bool
@@ -31,7 +31,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// add takes a new connection in; one that comes when all were closed is closed.
+// add registers a new connection. It closes the connection if close was called before.
 func (c *conns) add(raw net.Conn) (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +57,7 @@ func (c *conns) close() {
 	}
 }
 
-// askerKey is the key of the context of whoever makes a request: net/http hides its end from those who dial.
+// askerKey is the context key for the context of the request, which net/http does not pass on to the dialer.
 type askerKey struct{}
 
 type dialFunc func(ctx context.Context, t *Target, network, addr string) (net.Conn, error)
@@ -87,7 +87,7 @@ func dial(ctx context.Context, t *Target, network, addr string) (net.Conn, error
 	return guard.Dial(ctx, &d, network, addr)
 }
 
-// direct is the way to a proxy.
+// direct dials a proxy.
 type direct struct{ t *Target }
 
 // Dial implements proxy.Dialer.

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// encoded returns the coding of an answer's body, "" when there is none.
+// encoded returns the content coding of an answer, "" if there is none.
 func encoded(resp *http.Response) string {
 	coding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
 	if coding == "identity" || resp.Body == http.NoBody {
@@ -17,8 +17,8 @@ func encoded(resp *http.Response) string {
 	return coding
 }
 
-// unpack unpacks an answer that is compressed although nobody asked for that: some servers have compressed files only. Whoever
-// reads it bounds what it takes, as with any other.
+// unpack makes the body of a compressed answer plain. Some servers have only compressed files and send them unasked. The reader
+// must bound what it reads, as always.
 func unpack(resp *http.Response) {
 	if coding := encoded(resp); coding != "gzip" && coding != "x-gzip" {
 		return
@@ -28,10 +28,10 @@ func unpack(resp *http.Response) {
 	resp.ContentLength, resp.Uncompressed = -1, true
 }
 
-// unpacked is a body that is unpacked while it is read.
+// unpacked is a body that is decompressed while it is read.
 type unpacked struct {
 	body io.ReadCloser
-	gzip *gzip.Reader // made at the first read: it reads
+	gzip *gzip.Reader // nil before the first read
 }
 
 // Read implements io.Reader.
@@ -39,7 +39,7 @@ func (u *unpacked) Read(b []byte) (int, error) {
 	if u.gzip == nil {
 		r, err := gzip.NewReader(u.body)
 		if err != nil {
-			return 0, err // io.EOF of an empty body
+			return 0, err // io.EOF if the body is empty
 		}
 		u.gzip = r
 	}
@@ -49,7 +49,7 @@ func (u *unpacked) Read(b []byte) (int, error) {
 // Close implements io.Closer.
 func (u *unpacked) Close() error { return u.body.Close() }
 
-// errEncoding is the error of an answer in a coding that we cannot read.
+// errEncoding returns the error for an answer with an unsupported content coding.
 func (t *Target) errEncoding(coding string) error {
 	return fmt.Errorf("%s answers with Content-Encoding %.40q, which was not asked for: let it send plain text or gzip", t, coding)
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Explain turns an error of a request into a sentence: which target, what is the matter, what to do. The error itself
-// stays reachable; a context's end is returned as it is.
+// Explain makes the error of a request readable: which target, what happened, what to do. It wraps err, and returns a
+// cancellation as it is.
 func (t *Target) Explain(err error) error {
-	var whole *url.Error // repeats the URL, of a redirect perhaps
+	var whole *url.Error // repeats the URL, possibly that of a redirect
 	if errors.As(err, &whole) {
 		err = whole.Err
 	}
@@ -44,7 +44,7 @@ func (t *Target) Explain(err error) error {
 		return fmt.Errorf("%s did not answer in time: %w", t, err)
 	}
 	if text := err.Error(); tlsx.Advice(err) == "" && (strings.Contains(text, "malformed ") || strings.Contains(text, "readLoopPeekFail")) {
-		// Not wrapped: net/http repeats what was answered, which may be long, or anything. The second is of one that speaks first.
+		// Not wrapped, because net/http repeats the answer. The second text means that the server sent something before the request.
 		return fmt.Errorf("%s answers, but not with HTTP: correct the port, or write https://", t)
 	}
 	err = short(err)
@@ -54,7 +54,7 @@ func (t *Target) Explain(err error) error {
 	return fmt.Errorf("%s: %w", t, err)
 }
 
-// shortError is an error with less text: net/http repeats headers of the answer in some.
+// shortError is an error with less text, because some errors of net/http repeat headers of the answer.
 type shortError struct{ error }
 
 func short(err error) error {
@@ -78,36 +78,36 @@ func (t *Target) advise(err error) string {
 	case tlsx.Advice(err) != "":
 		return tlsx.Advice(err)
 	case strings.Contains(err.Error(), "gave HTTP response to HTTPS client"): // net/http has no type for it
-		return "speaks no TLS there: write http://, or name its TLS port"
+		return "does not speak TLS on this port: write http://, or correct the port"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && t.Scheme == "unix":
-		return "is not there: is it running? If so, correct the URL"
+		return "cannot be reached: start it, or correct the URL"
 	case errors.Is(err, fs.ErrPermission) && t.Scheme == "unix":
-		return "may not be opened: make the agent a member of the socket's group"
+		return "cannot be opened: make the user of the agent a member of the socket's group"
 	case errors.As(err, &lookup):
-		return "has an unknown name: correct the URL, or the name server"
+		return "has an unknown name: correct the URL or the name server"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "closed the connection in the middle of its answer"
 	}
 	return ""
 }
 
-// IsTimeout says whether a request took too long.
+// IsTimeout reports whether a request took too long.
 func IsTimeout(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// StatusError is of an answer with another status than 200.
+// StatusError is the error for an answer whose status is not 200.
 type StatusError struct {
 	Code int
-	Text string // which target answered what, and what to do
-	Body []byte // the beginning of what it answered; valid until the next Get
+	Text string // names the target, what it answered and what to do
+	Body []byte // the beginning of the answer; valid until the next Get
 }
 
 // Error implements error.
 func (e *StatusError) Error() string { return e.Text }
 
-// refused says what an answer with another status than 200 means.
+// refused returns the error for an answer whose status is not 200.
 func (t *Target) refused(resp *http.Response) error {
 	advice := ""
 	switch resp.StatusCode {
@@ -121,7 +121,7 @@ func (t *Target) refused(resp *http.Response) error {
 	case http.StatusNotFound:
 		advice = ": correct the URL's path, or switch the page on there"
 	case http.StatusProxyAuthRequired:
-		advice = ": the proxy wants credentials: proxy: http://user:password@host:3128"
+		advice = ": the proxy requires credentials: proxy: http://user:password@host:3128"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		advice = ": it is elsewhere: correct the URL, or set follow_redirects"
 	}
@@ -129,14 +129,14 @@ func (t *Target) refused(resp *http.Response) error {
 	return &StatusError{Code: resp.StatusCode, Text: text, Body: t.page}
 }
 
-// Unexpected is the error of a page that is not what it should be: want is the name of that.
+// Unexpected returns the error for a page that is not what want describes.
 func (t *Target) Unexpected(page []byte, want string) error {
 	start := bytes.ToLower(page[:min(len(page), 1024)])
 	switch {
 	case bytes.Contains(start, []byte("<html")), bytes.Contains(start, []byte("<!doctype")):
-		return fmt.Errorf("%s answers with a page of HTML, not with %s: correct the URL", t, want)
+		return fmt.Errorf("%s answers with an HTML page instead of %s: correct the URL", t, want)
 	case len(bytes.TrimSpace(page)) == 0:
-		return fmt.Errorf("%s answers with nothing, not with %s: correct the URL", t, want)
+		return fmt.Errorf("%s answers with an empty page instead of %s: correct the URL", t, want)
 	}
-	return fmt.Errorf("%s answers with something else than %s: correct the URL", t, want)
+	return fmt.Errorf("%s does not answer with %s: correct the URL", t, want)
 }

@@ -148,7 +148,7 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("%s is called %q", tt, tt.HostPort())
 	}
 	_, err = target(t, httpx.Config{}, "unix:///nowhere", nil).Get(t.Context(), limit)
-	if err == nil || !strings.Contains(err.Error(), "is it running?") {
+	if err == nil || !strings.Contains(err.Error(), "cannot be reached: start it") {
 		t.Error(err)
 	}
 }
@@ -189,7 +189,7 @@ func TestTLS(t *testing.T) {
 	plain := httpxtest.Page(t, "")
 	for url, want := range map[string]string{
 		s.URL: "unknown authority: name the authority's file in tls.ca",
-		strings.Replace(plain.URL, "http:", "https:", 1): "speaks no TLS there",
+		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak TLS",
 		strings.Replace(s.URL, "https:", "http:", 1):     "answers 400 Bad Request",
 	} {
 		if _, err := target(t, httpx.Config{}, url, nil).Get(t.Context(), limit); err == nil || !strings.Contains(err.Error(), want) {
@@ -276,7 +276,7 @@ func TestNothingLeaks(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		crew.Each(targets, func(tt *httpx.Target) {
-			if _, err := tt.Get(ctx, limit); err != nil && strings.Contains(err.Error(), "running") {
+			if _, err := tt.Get(ctx, limit); err != nil && strings.Contains(err.Error(), "cannot be reached") {
 				ends++
 			}
 		})
@@ -337,11 +337,11 @@ func TestPathTellsApart(t *testing.T) {
 func TestValidate(t *testing.T) {
 	lit := secret.Literal
 	for want, c := range map[string]httpx.Config{
-		"bearer_token: stands instead":  {BearerToken: lit("x"), Username: lit("x")},
-		"password: needs a username":    {Password: lit("x")},
-		"headers: \"a b\" cannot":       {Headers: map[string]secret.Ref{"a b": lit("x")}},
-		"proxy: must be a URL such as ": {Proxy: lit("socks4://x")},
-		"":                              {Proxy: lit("secret:proxy"), Username: lit("x")},
+		"bearer_token: replaces username": {BearerToken: lit("x"), Username: lit("x")},
+		"password: needs a username":      {Password: lit("x")},
+		"headers: \"a b\" cannot":         {Headers: map[string]secret.Ref{"a b": lit("x")}},
+		"proxy: must be a URL such as ":   {Proxy: lit("socks4://x")},
+		"":                                {Proxy: lit("secret:proxy"), Username: lit("x")},
 	} {
 		got := ""
 		if err := c.Validate(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Pages are the settings of inputs that read a page of one server or several; they are inlined.
+// Pages are the settings of inputs that read a page from one or more servers. Inputs inline them.
 type Pages struct {
 	Config    `yaml:",inline"`
 	StatusURL string   `yaml:"status_url" conf:"public"`
@@ -18,7 +18,7 @@ type Pages struct {
 	unset string // the default of status_url
 }
 
-// PagesOf are the defaults, with that of status_url.
+// PagesOf returns the default settings with this default for status_url.
 func PagesOf(statusURL string) Pages {
 	return Pages{Config: Defaults(), StatusURL: statusURL, unset: statusURL}
 }
@@ -33,8 +33,8 @@ func (p *Pages) addresses() ([]Address, error) {
 	return Places("status_url", p.StatusURL, p.unset, p.URLs)
 }
 
-// Places takes apart the URLs of an input that has a key for one, and "urls" for several. The default of the first, unset,
-// does not count where there are others.
+// Places parses the URLs of an input that has a key for one URL and "urls" for several. The default for the one URL, unset, is
+// left out if there are others.
 func Places(key, one, unset string, urls []string) ([]Address, error) {
 	if len(urls) == 0 {
 		return parseURLs([]keyedURL{{key, one}})
@@ -46,15 +46,15 @@ func Places(key, one, unset string, urls []string) ([]Address, error) {
 	return parseURLs(list)
 }
 
-// Page is one page, and what came of asking for it.
+// Page is a page and the result of the last request for it.
 type Page struct {
 	*Target
-	Labels []telemetry.Label // server, port, and where that is not enough, path
+	Labels []telemetry.Label // server and port; path if it is needed to tell pages apart
 	Text   []byte
 	Err    error
 }
 
-// Open makes the pages.
+// Open returns the pages.
 func (p *Pages) Open(store secret.Resolver) ([]*Page, error) {
 	all, err := p.addresses()
 	var pages []*Page
@@ -64,7 +64,7 @@ func (p *Pages) Open(store secret.Resolver) ([]*Page, error) {
 	return pages, err
 }
 
-// Fetch asks for the page; the answer is in Text or Err.
+// Fetch requests the page and sets Text or Err.
 func (p *Page) Fetch(ctx context.Context, limit int64) {
 	p.Text, p.Err = p.Get(ctx, limit)
 }

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// maxRedirects is how many redirects are followed, as in net/http.
+// maxRedirects bounds how many redirects are followed, as in net/http.
 const maxRedirects = 10
 
-// RedirectError means that a redirect is not followed. Its text completes a sentence that begins with the target's name; it does
-// not repeat where the redirect leads, because there may be credentials in it.
+// RedirectError is the error for a redirect that is not followed. Its text follows the name of the target in a sentence. It does
+// not contain the URL of the redirect, which may contain credentials.
 type RedirectError struct{ text string }
 
 // Error implements error.
 func (e *RedirectError) Error() string { return e.text }
 
-// follow decides on a redirect. What is configured for a target, credentials above all, is sent to its own scheme, host and
-// port only: net/http would send headers anywhere, and passwords to any port and any subdomain. Once a redirect has led
-// elsewhere, nothing is sent again, even if a later one leads back.
+// follow decides about a redirect. Configured headers and credentials are only sent to the scheme, host and port of the target;
+// net/http would send headers anywhere, and passwords to any port and any subdomain. After a redirect to another origin they are
+// not sent again, even if a later redirect leads back.
 func (t *Target) follow(r *http.Request, via []*http.Request) error {
 	if !t.config.FollowRedirects {
 		return http.ErrUseLastResponse
@@ -28,7 +28,7 @@ func (t *Target) follow(r *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {
 		return &RedirectError{fmt.Sprintf("redirects more than %d times: correct the URL", maxRedirects)}
 	}
-	r.Header.Del("Referer") // it has the query, ?token=… for one
+	r.Header.Del("Referer") // it contains the query, which may have a token
 	r.URL.User = nil        // the server does not choose our credentials
 	home := origin(via[0].URL)
 	away := origin(r.URL) != home
@@ -55,7 +55,7 @@ func (t *Target) follow(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// origin is what makes two URLs lead to the same server: scheme, host and port.
+// origin returns scheme, host and port, which identify the server of a URL.
 func origin(u *url.URL) string {
 	port := u.Port()
 	switch {
@@ -68,7 +68,7 @@ func origin(u *url.URL) string {
 	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
 }
 
-// redirected returns the error of a redirect that is not followed, or cannot be understood.
+// redirected returns the error of a redirect that is not followed or cannot be parsed.
 func redirected(err error) *RedirectError {
 	var refused *RedirectError
 	switch {

@@ -17,33 +17,33 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Target is a URL that is asked again and again. Its connection is kept; after an error, it, the certificates and the
-// credentials are made anew. A Target serves one goroutine at a time.
+// Target is a URL that is requested again and again. It keeps its connection. After an error it makes a new connection, and reads
+// certificates and credentials again. A Target must not be used by several goroutines at once.
 type Target struct {
 	Address
 	Method string // "": GET
 	Body   string // of the request
-	Accept string // what form of answer is wanted
-	Fresh  bool   // every request has a connection of its own: it is what the caller measures
+	Accept string // the header Accept; "": none
+	Fresh  bool   // every request uses a new connection, because the caller measures it
 
-	Compressed bool // asks for gzip: of targets that are near, it costs more than it saves
+	Compressed bool // requests gzip, which for nearby targets costs more than it saves
 
-	LocalAddr func() (net.Addr, error) // where connections come from; nil: the system decides
+	LocalAddr func() (net.Addr, error) // the local address of connections; nil: the system decides
 
 	config Config
 	store  secret.Resolver
 	live   *session
-	stale  bool // what live was made of may have changed
+	stale  bool // credentials or certificates of live may have changed
 	page   []byte
-	held   int // bytes of the page that are taken from the pool
+	held   int // bytes of the page that are reserved in the pool
 }
 
-// Target returns a target with these settings; store answers their references to secrets.
+// Target returns a target with these settings. Store resolves their references to secrets.
 func (c Config) Target(a Address, store secret.Resolver) *Target {
 	return &Target{Address: a, config: c, store: store}
 }
 
-// session is what a target has open: everything that was found out for it.
+// session is the client of a target with everything that was resolved for it.
 type session struct {
 	client    http.Client
 	transport *http.Transport
@@ -53,13 +53,13 @@ type session struct {
 
 const (
 	maxHeader  = 64 << 10
-	maxDrained = 64 << 10 // of an answer that nobody reads, so that its connection can be kept
+	maxDrained = 64 << 10 // read of an unused answer, so that its connection can be kept
 	minRoom    = 1 << 10  // for one read
-	largePage  = 1 << 20  // whose room is not kept
+	largePage  = 1 << 20  // a larger page is not kept
 )
 
-// Get asks for the page and returns it; it is valid until the next Get. An answer with another status than 200 is a
-// [StatusError], one of more than limit bytes an error, too. The page has no byte order mark. All errors name the target and say what to do.
+// Get requests the page and returns it without a byte order mark. The page is valid until the next Get. An answer whose status is
+// not 200 is a [StatusError]; a page of more than limit bytes is an error as well. All errors name the target and say what to do.
 func (t *Target) Get(ctx context.Context, limit int64) ([]byte, error) {
 	return t.GetBelow(ctx, "", "", limit)
 }
@@ -72,7 +72,7 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		_ = t.read(resp.Body, maxDrained) // for the sake of the connection, too
+		_ = t.read(resp.Body, maxDrained) // so that the connection can be kept
 		return nil, t.refused(resp)
 	}
 	if coding := encoded(resp); coding != "" {
@@ -81,7 +81,7 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 	}
 	if n := resp.ContentLength; n > largePage && n <= min(limit, maxPages) {
 		t.forget()
-		t.page = make([]byte, 0, n+minRoom) // else it would be copied again and again while it grows
+		t.page = make([]byte, 0, n+minRoom) // avoids copies while it grows
 	}
 	if err := t.read(resp.Body, limit); err != nil {
 		t.Close()
@@ -94,7 +94,7 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 	return page, nil
 }
 
-// read reads the page, up to limit bytes and what the pool has left. The room that the last one had is used again.
+// read reads the page, up to limit bytes and what the pool allows. It reuses the memory of the last page.
 func (t *Target) read(body io.Reader, limit int64) error {
 	t.page = t.page[:0]
 	for {
@@ -102,7 +102,7 @@ func (t *Target) read(body io.Reader, limit int64) error {
 		case room >= minRoom:
 		case cap(t.page) < largePage:
 			t.page = slices.Grow(t.page, max(cap(t.page), 2*minRoom))
-		default: // by a quarter: what a page outgrows is garbage
+		default: // grows by a quarter
 			t.page = slices.Grow(t.page, 2*minRoom)
 		}
 		if more := cap(t.page) - t.held; more > 0 {
@@ -123,29 +123,29 @@ func (t *Target) read(body io.Reader, limit int64) error {
 	}
 }
 
-// Done gives the room of a large page back, when its reader is done with it.
+// Done frees the memory of a large page. The page must not be used afterwards.
 func (t *Target) Done() {
 	if cap(t.page) > largePage {
 		t.forget()
 	}
 }
 
-// forget gives the room of the page back.
+// forget frees the memory of the page.
 func (t *Target) forget() {
 	t.config.pool.give(t.held)
 	t.page, t.held = nil, 0
 }
 
-// guardError completes a sentence that begins with the target's name.
+// guardError is an error whose text follows the name of the target in a sentence.
 type guardError struct{ text string }
 
 func (e *guardError) Error() string { return e.text }
 
-// Do makes the request. Whoever calls it closes the answer's body, and calls Close when that cannot be read.
+// Do sends the request. The caller must close the body of the answer, and call Close if it cannot be read.
 func (t *Target) Do(ctx context.Context) (*http.Response, error) { return t.DoBelow(ctx, "", "") }
 
-// DoBelow is Do for a path below that of the URL, over the same connection; query is encoded, and if it is
-// empty that of the URL is kept.
+// DoBelow is Do for a path below that of the URL, over the same connection. Query is encoded; if it is empty, the query of the
+// URL is used.
 func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Response, error) {
 	s, err := t.open(ctx)
 	if err != nil {
@@ -154,7 +154,7 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
 	if path != "" {
 		base := *t.url
-		base.Path = cmp.Or(base.Path, "/") // else the result had none at its beginning
+		base.Path = cmp.Or(base.Path, "/") // JoinPath would omit the leading slash
 		r.URL = base.JoinPath(path)
 		r.URL.RawQuery = cmp.Or(query, base.RawQuery)
 	}
@@ -176,8 +176,7 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 	return resp, nil
 }
 
-// Close gives the connection back, also that of an answer which is still read, and the room of the last page. The target can
-// still be used.
+// Close closes all connections, even if an answer is still being read, and frees the last page. The target can be used again.
 func (t *Target) Close() {
 	t.forget()
 	if t.live != nil {
@@ -207,7 +206,7 @@ func (t *Target) open(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// newRequest makes the request that all others are copies of.
+// newRequest returns the request that is copied for each use.
 func (t *Target) newRequest(ctx context.Context) (*http.Request, error) {
 	r, err := http.NewRequest(t.Method, t.url.String(), nil)
 	if err != nil {
@@ -227,7 +226,7 @@ func (t *Target) newRequest(ctx context.Context) (*http.Request, error) {
 		}
 		r.Header.Set(name, text)
 	}
-	if host := r.Header.Get("Host"); host != "" { // net/http takes it from here only
+	if host := r.Header.Get("Host"); host != "" { // net/http ignores the header
 		r.Host = host
 	}
 	return r, t.authorize(ctx, r)
@@ -252,8 +251,8 @@ func (t *Target) authorize(ctx context.Context, r *http.Request) error {
 	return nil
 }
 
-// newTransport leaves out IdleConnTimeout: the connection is to be kept, and net/http winds up the timer of one of HTTP/2 that
-// was closed while it was busy once more, and holds all that belongs to it until then.
+// newTransport returns a transport without IdleConnTimeout, because the connection is to be kept. With a timeout net/http would
+// also keep an HTTP/2 connection that was closed while busy in memory until the timer fires.
 func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport, error) {
 	transport := &http.Transport{
 		DialContext:            s.dialer(t, dial),

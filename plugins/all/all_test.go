@@ -38,7 +38,8 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// TestKeysAreUnique gathers this machine with every input: no two series may share a key, not even across inputs.
+// TestKeysAreUnique gathers from this machine with every input. No two series may share a key, not even those of different
+// inputs.
 func TestKeysAreUnique(t *testing.T) {
 	owner := map[string]string{}
 	for name, p := range gatherers(t) {
@@ -61,7 +62,7 @@ func TestKeysAreUnique(t *testing.T) {
 	t.Logf("%d series", len(owner))
 }
 
-// gatherers are the inputs that need nothing but this machine.
+// gatherers returns the inputs that need no configuration.
 func gatherers(tb testing.TB) map[string]*plugintest.Probe {
 	probes := map[string]*plugintest.Probe{}
 	for _, d := range Catalog() {
@@ -86,15 +87,14 @@ func BenchmarkGatherAll(b *testing.B) {
 	gatherAll(b, inputs)
 }
 
-// BenchmarkGather is one input at a time.
+// BenchmarkGather gathers one input at a time.
 func BenchmarkGather(b *testing.B) {
 	for name, p := range gatherers(b) {
 		b.Run(name, func(b *testing.B) { gatherAll(b, []plugins.Gatherer{p.Input.Gatherer}) })
 	}
 }
 
-// gatherAll gathers as the agent does: a batch per input. Rounds follow each other so fast that linux_cpu often has
-// nothing to say.
+// gatherAll gathers as the agent does, with a batch per input. The rounds are so short that linux_cpu often has no samples.
 func gatherAll(b *testing.B, inputs []plugins.Gatherer) {
 	makers := make([]telemetry.Maker, len(inputs))
 	at, samples := time.Now(), 0
@@ -119,7 +119,7 @@ func gatherAll(b *testing.B, inputs []plugins.Gatherer) {
 	}
 }
 
-// TestNoiseInAKernelFileIsAnError lays noise where each input reads: it must not pass as "nothing there".
+// TestNoiseInAKernelFileIsAnError puts noise where each input reads. The input must not take that for an empty file.
 func TestNoiseInAKernelFileIsAnError(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the inputs are Linux ones")

@@ -32,8 +32,8 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: request},
 		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * request},
 		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * request},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "is it running?"},
-		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "a page of HTML, not with the page of Apache's mod_status (its URL ends in ?auto)"},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "an HTML page instead of the page of Apache's mod_status (its URL ends in ?auto)"},
 	)
 }
 

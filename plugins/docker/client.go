@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
-// Limits of answers. A container makes 1 to 4 kB of the list, 2 to 5 kB of statistics and 5 to 20 kB when it is inspected.
+// Limits of answers in bytes. A container takes 1 to 4 kB in the list, 2 to 5 kB in statistics and 5 to 20 kB when inspected.
 const (
 	maxList  = 16 << 20
 	maxReply = 1 << 20
@@ -25,13 +25,13 @@ const (
 // client is one connection to the daemon.
 type client struct {
 	*httpx.Target
-	memory *guard.Budget // of what is decoded during a gather, over all connections
+	memory *guard.Budget // for what is decoded during a gather, over all connections
 }
 
-// maxDecoded is what all answers of a gather may take when they are decoded, in bytes: those of some thousand containers.
+// maxDecoded bounds the memory of all decoded answers of a gather, in bytes. That is enough for a few thousand containers.
 const maxDecoded = 48 << 20
 
-// decodeFor decodes an answer, if there is memory left for it.
+// decodeFor decodes an answer unless that would exceed the memory limit. What describes the answer in errors.
 func decodeFor[T any](c *client, page []byte, what string) (*T, error) {
 	if err := c.memory.Spend(guard.JSON(page)); err != nil {
 		return nil, fmt.Errorf("%s %w: choose fewer containers with container_name_include", c, err)
@@ -43,7 +43,7 @@ func decodeFor[T any](c *client, page []byte, what string) (*T, error) {
 	return reply, nil
 }
 
-// refusal says whether an error is an answer of the daemon with one of these codes.
+// refusal reports whether err is an answer of the daemon with one of these status codes.
 func refusal(err error, codes ...int) bool {
 	var refused *httpx.StatusError
 	if !errors.As(err, &refused) {
@@ -57,7 +57,7 @@ func refusal(err error, codes ...int) bool {
 	return false
 }
 
-// get asks for something. What it returns is valid until the next get.
+// get requests a path. The result is valid until the next get.
 func (c *client) get(ctx context.Context, path, query string, limit int64) ([]byte, error) {
 	page, err := c.GetBelow(ctx, path, query, limit)
 	var refused *httpx.StatusError
@@ -70,7 +70,7 @@ func (c *client) get(ctx context.Context, path, query string, limit int64) ([]by
 	return nil, c.advise(err)
 }
 
-// refused says what was asked for, and what the daemon says about it in JSON.
+// refused returns the error for an answer with another status, with the request and the reason that the daemon gives.
 func (c *client) refused(e *httpx.StatusError, path string) error {
 	var reason struct{ Message string }
 	text := fmt.Sprintf("%s answers %d %s to GET %s", c, e.Code, http.StatusText(e.Code), path)
@@ -79,7 +79,7 @@ func (c *client) refused(e *httpx.StatusError, path string) error {
 	}
 	switch {
 	case e.Code == http.StatusForbidden:
-		text += ": allow it in the proxy that stands before the daemon"
+		text += ": allow it in the proxy in front of the daemon"
 	case e.Code == http.StatusUnauthorized:
 		text += ": set username and password, bearer_token, or a client certificate in tls"
 	case e.Code == http.StatusNotFound && reason.Message == "":
@@ -88,7 +88,7 @@ func (c *client) refused(e *httpx.StatusError, path string) error {
 	return &httpx.StatusError{Code: e.Code, Text: text}
 }
 
-// advise adds what to do about a socket that is not there or shut.
+// advise adds what to do about a socket that does not exist or cannot be opened.
 func (c *client) advise(err error) error {
 	switch {
 	case c.Scheme != "unix":
@@ -101,18 +101,18 @@ func (c *client) advise(err error) error {
 	return err
 }
 
-// daemon is the API of one version, over several connections.
+// daemon is the API of a daemon, over several connections.
 type daemon struct {
-	api     int // minor version; 0: not found out
+	api     int // minor version; 0: unknown
 	windows bool
 	podman  bool
-	front   *client   // asks for the list
-	side    *client   // asks about the engine and the swarm
-	workers []*client // ask about containers
+	front   *client   // requests the list
+	side    *client   // requests what concerns the engine and the swarm
+	workers []*client // request what concerns single containers
 	connect func() *client
 }
 
-// open finds out which version of the API to speak.
+// open determines the version of the API.
 func (d *daemon) open(ctx context.Context) error {
 	if d.api > 0 {
 		return nil
@@ -134,26 +134,26 @@ func (d *daemon) open(ctx context.Context) error {
 	return nil
 }
 
-// path is a path of the API.
+// path returns a path with the version of the API.
 func (d *daemon) path(rest string) string { return "/v1." + strconv.Itoa(d.api) + rest }
 
-// statsQuery asks for statistics at once, where the daemon knows how (API 1.41); older ones take two seconds.
+// statsQuery requests statistics without delay. Daemons before API 1.41 ignore one-shot and take two seconds.
 const statsQuery = "stream=false&one-shot=true"
 
-// promptAPI is the API of Docker 25. Before it (but for the last releases of 23 and 24) even one-shot statistics come with
-// the beat of the daemon's own collector, once a second: https://github.com/moby/moby/pull/46448.
+// promptAPI is the API of Docker 25. Older daemons, except for the last releases of 23 and 24, deliver even one-shot statistics
+// only when their own collector runs, once a second: https://github.com/moby/moby/pull/46448.
 const promptAPI = 44
 
-// hasBeat says whether statistics come with such a beat.
-func (d *daemon) hasBeat() bool { return !d.podman && d.api < promptAPI }
+// waitsForCollector reports whether statistics come only once a second.
+func (d *daemon) waitsForCollector() bool { return !d.podman && d.api < promptAPI }
 
-// maxWaiting bounds how many requests wait for the beat of such a daemon.
+// maxWaiting bounds how many requests wait for the collector of such a daemon.
 const maxWaiting = 100
 
-// crew are the connections over which containers are asked about at the same moment. Where requests wait rather than work,
-// they may be more than workers.
-func (d *daemon) crew(containers, workers int) []*client {
-	if d.hasBeat() {
+// connections returns the connections for requests about single containers. There may be more than workers where requests only
+// wait.
+func (d *daemon) connections(containers, workers int) []*client {
+	if d.waitsForCollector() {
 		workers = max(workers, maxWaiting)
 	}
 	workers = min(containers, workers)
@@ -171,7 +171,7 @@ func (d *daemon) close() {
 	}
 }
 
-// ask asks for something and decodes it; what names it in an error.
+// ask requests a path and decodes the answer. What describes the answer in errors.
 func ask[T any](ctx context.Context, c *client, path, query string, limit int64, what string) (*T, error) {
 	page, err := c.get(ctx, path, query, limit)
 	if err != nil {

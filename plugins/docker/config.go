@@ -15,16 +15,16 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Config says which daemon is asked, and about what.
+// Config are the input's settings.
 type Config struct {
 	httpx.Config `yaml:",inline"`
-	Endpoint     string `yaml:"endpoint" conf:"public"` // "": $DOCKER_HOST, or the socket where Docker has it
-	MaxWorkers   int    `yaml:"max_workers"`            // so many containers are asked about at the same moment
+	Endpoint     string `yaml:"endpoint" conf:"public"` // "": $DOCKER_HOST, or Docker's default socket
+	MaxWorkers   int    `yaml:"max_workers"`            // how many requests about containers run at the same time
 
 	Names `yaml:",inline"`
 
 	LabelTags []string `yaml:"label_tags" conf:"public"` // labels of containers that become labels of their series
-	TagEnv    []string `yaml:"tag_env" conf:"public"`    // variables of their environment that do
+	TagEnv    []string `yaml:"tag_env" conf:"public"`    // environment variables of containers that become labels of their series
 
 	Engine            bool          `yaml:"collect_engine_metrics"`
 	DiskUsage         bool          `yaml:"collect_disk_usage"`
@@ -36,12 +36,12 @@ type Config struct {
 	PerDeviceInclude []string `yaml:"perdevice_include" conf:"ignored"`
 }
 
-// Names say which containers are reported. An empty list of what is included takes all.
+// Names select the containers to report. An empty include list includes all.
 type Names struct {
-	NameInclude  words      `yaml:"container_name_include" conf:"public"`
-	NameExclude  words      `yaml:"container_name_exclude" conf:"public"`
-	ImageInclude words      `yaml:"image_include" conf:"public"`
-	ImageExclude words      `yaml:"image_exclude" conf:"public"`
+	NameInclude  patterns   `yaml:"container_name_include" conf:"public"`
+	NameExclude  patterns   `yaml:"container_name_exclude" conf:"public"`
+	ImageInclude patterns   `yaml:"image_include" conf:"public"`
+	ImageExclude patterns   `yaml:"image_exclude" conf:"public"`
 	StateInclude match.List `yaml:"container_state_include" conf:"public"`
 	StateExclude match.List `yaml:"container_state_exclude" conf:"public"`
 	LabelInclude match.List `yaml:"docker_label_include" conf:"public"` // "name" or "name=value"
@@ -87,12 +87,12 @@ func checkTag(key string, index int, label string) error {
 	case !tagName.MatchString(label):
 		return conf.Item(key, index, "%q cannot be the name of a label: letters, digits and _ . : / - only", label)
 	case telemetry.Reserved(label):
-		return conf.Item(key, index, "%q has a meaning of its own here", label)
+		return conf.Item(key, index, "%q is set on every series: choose another label", label)
 	}
 	return nil
 }
 
-// address takes an endpoint apart: unix://, tcp://, http://, https://.
+// address parses an endpoint: unix://, tcp://, http://, https://.
 func (c *Config) address(endpoint string) (httpx.Address, error) {
 	scheme, rest, _ := strings.Cut(endpoint, "://")
 	switch scheme {
@@ -107,7 +107,7 @@ func (c *Config) address(endpoint string) (httpx.Address, error) {
 		}
 		endpoint = scheme + "://" + rest
 	case "npipe":
-		return httpx.Address{}, errors.New("named pipes are not supported: let Docker listen on tcp://localhost:2375, and name that")
+		return httpx.Address{}, errors.New("named pipes are not supported: let Docker listen on tcp://localhost:2375, and use that")
 	case "ssh", "fd":
 		return httpx.Address{}, errors.New("must be unix://, tcp:// or https://: " + scheme + " is not supported")
 	}
@@ -122,8 +122,8 @@ func (c *Config) usesTLS() bool {
 	return c.TLS.CA != "" || c.TLS.Cert != "" || c.TLS.InsecureSkipVerify
 }
 
-// place is where the daemon is: what the settings say, or the variables that Docker's own client knows.
-func (c *Config) place(getenv func(string) string) (httpx.Address, error) {
+// endpoint returns the address of the daemon from the settings, or from the environment variables that Docker's own client uses.
+func (c *Config) endpoint(getenv func(string) string) (httpx.Address, error) {
 	if c.Endpoint != "" {
 		return c.address(c.Endpoint)
 	}
@@ -137,8 +137,8 @@ func (c *Config) place(getenv func(string) string) (httpx.Address, error) {
 	return a, nil
 }
 
-// server is the label that tells several daemons apart. The one at Docker's own socket has none, so that the keys of its
-// containers are as short as they can be.
+// server returns the label that tells several daemons apart. It is empty for the daemon at Docker's default socket, which keeps
+// the keys of its containers short.
 func server(a httpx.Address) telemetry.Label {
 	l := telemetry.Label{Key: "server", Value: a.HostPort()}
 	if a.Scheme == "unix" && (a.Host == "/var/run/docker.sock" || a.Host == "/run/docker.sock") {
@@ -147,10 +147,10 @@ func server(a httpx.Address) telemetry.Label {
 	return l
 }
 
-// words are patterns as everywhere, but that a plain word fits wherever it stands in a name, as it did in the predecessor.
-type words match.List
+// patterns are like match.List, except that a plain word also matches as a substring, as in the Python rtcollector.
+type patterns match.List
 
-func (l words) match(name string) bool {
+func (l patterns) match(name string) bool {
 	for _, p := range l {
 		if p.Match(name) || strings.Contains(name, p.String()) {
 			return true
@@ -169,7 +169,7 @@ func (n *Names) wantsState(state string) bool {
 	return (len(n.StateInclude) == 0 || n.StateInclude.Match(state)) && !n.StateExclude.Match(state)
 }
 
-// wantsStopped says whether any container that does not run is wanted.
+// wantsStopped reports whether stopped containers are wanted.
 func (n *Names) wantsStopped() bool {
 	for _, state := range []string{"created", "exited", "dead"} {
 		if n.wantsState(state) {

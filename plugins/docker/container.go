@@ -9,31 +9,31 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// container is whatever has a name: one that is made anew under the same goes on with its series.
+// container is identified by its name: a recreated container keeps its series.
 type container struct {
 	factory *telemetry.Factory
 	config  *Config
 	labels  []telemetry.Label // server, container_name
 
-	seen      listed // as it was inspected
+	seen      listed // the list entry of the last inspection
 	inspected time.Time
-	details   *inspected // nil: not known
+	details   *inspected // nil: unknown
 
-	fromLabels []telemetry.Label // what its labels say about its series
+	fromLabels []telemetry.Label // label_tags
 	compose    [2]string         // project and service
-	tags       []telemetry.Label // fromLabels, and what its environment says
-	states     *states           // nil until they are needed
+	tags       []telemetry.Label // fromLabels and tag_env
+	states     *states           // nil until needed
 	usage      *usage
 	info       *metric.Info
 }
 
-// states are the series that a container has also when it does not run.
+// states are the series that a container has even when it does not run.
 type states struct {
 	running, state, health, streak, uptime, exitCode, oomKilled, cpuLimit, size, rootSize *telemetry.Series
 	restarts                                                                              *telemetry.Total
 }
 
-// stateNames are the states that containers have, by their number in docker_container_state.
+// stateNames returns the states of containers. The index is the value of docker_container_state.
 func stateNames() []string {
 	return []string{"created", "running", "paused", "restarting", "removing", "exited", "dead"}
 }
@@ -42,25 +42,25 @@ func stateNames() []string {
 type job struct {
 	*container
 	listed *listed
-	fresh  *inspected // details; nil: not asked for, or not got
-	stats  *stats     // nil: as fresh, or it does not run
-	gone   bool       // since it was listed
+	fresh  *inspected // details; nil: not requested or not received
+	stats  *stats     // nil: not requested, not received or not running
+	gone   bool       // removed since it was listed
 	err    error
 }
 
-// maxAge is how old the details of a container may get. Most changes of them show in the list, as another state or status
-// ("Up 3 seconds (healthy)"); Podman says nothing of health there, and nobody whether a process was killed for memory.
+// maxAge is the maximum age of a container's details. Most changes show in the list as another state or status ("Up 3 seconds
+// (healthy)"), but Podman does not list the health, and no daemon lists that a process was killed for memory.
 const maxAge = time.Minute
 
-// isStale says whether the details must be asked for.
+// isStale reports whether the details must be requested.
 func (c *container) isStale(l *listed, now time.Time) bool {
 	age := now.Sub(c.inspected)
 	return c.details == nil || c.seen.ID != l.ID || c.seen.State != l.State || c.seen.Status != l.Status || age >= maxAge || age < 0
 }
 
-// add writes what is known of a container now.
+// add appends the samples of a container.
 func (j *job) add(out *telemetry.Batch, windows bool) {
-	j.learn(out.At)
+	j.update(out.At)
 	if j.states == nil {
 		j.states = newStates(j.tagged(), j.labels)
 	}
@@ -81,15 +81,15 @@ func (j *job) add(out *telemetry.Batch, windows bool) {
 	j.usage.add(out, j.stats, windows)
 }
 
-// learn takes what is new. A container that was started again counts from zero.
-func (j *job) learn(now time.Time) {
+// update stores what was received. The counters of a restarted container begin at zero.
+func (j *job) update(now time.Time) {
 	isOther := j.seen.ID != j.listed.ID
 	if isOther {
 		j.seen, j.details = listed{ID: j.listed.ID}, nil
 		j.readLabels(j.listed)
 	}
 	if isOther || j.fresh != nil && (j.details == nil || !j.details.State.StartedAt.Equal(j.fresh.State.StartedAt.Time)) {
-		j.forget()
+		j.resetCounters()
 	}
 	if j.fresh != nil {
 		j.seen.State, j.seen.Status = j.listed.State, j.listed.Status
@@ -100,9 +100,9 @@ func (j *job) learn(now time.Time) {
 	}
 }
 
-func (c *container) forget() {
+func (c *container) resetCounters() {
 	if c.usage != nil {
-		c.usage.forget()
+		c.usage.resetCounters()
 	}
 }
 
@@ -117,7 +117,7 @@ func (c *container) readLabels(l *listed) {
 	c.compose = [2]string{labels["com.docker.compose.project"], labels["com.docker.compose.service"]}
 }
 
-// retag makes the series anew when they must have other tags.
+// retag drops the series if their tags have changed, so that they are made again.
 func (c *container) retag() {
 	tags := slices.Clone(c.fromLabels)
 	if c.details != nil {
@@ -127,7 +127,7 @@ func (c *container) retag() {
 				tags = append(tags, telemetry.Label{Key: name, Value: value})
 			}
 		}
-		c.details.Config.Env = nil // there are secrets in it
+		c.details.Config.Env = nil // it may contain secrets
 	}
 	if !slices.Equal(tags, c.tags) {
 		c.tags, c.states, c.usage, c.info = tags, nil, nil, nil
@@ -168,7 +168,7 @@ func (j *job) addDetails(out *telemetry.Batch) {
 		out.Add(s.cpuLimit, limit)
 	}
 	if state.StartedAt.IsZero() {
-		return // it never ran
+		return // never started
 	}
 	if j.listed.State != "running" && j.listed.State != "paused" {
 		out.Add(s.exitCode, state.ExitCode)
@@ -176,7 +176,7 @@ func (j *job) addDetails(out *telemetry.Batch) {
 	}
 	now := out.At
 	if j.stats != nil {
-		now = j.stats.Read.Time // by the clock of the daemon
+		now = j.stats.Read.Time // by the daemon's clock
 	}
 	out.Add(s.uptime, max(0, now.Sub(state.StartedAt.Time).Seconds()))
 	if health, ok := healthNumber(j.health()); ok {
@@ -197,7 +197,7 @@ func healthNumber(text string) (n float64, ok bool) {
 	return 0, false
 }
 
-// health is what its check says; "" when there is none.
+// health returns the result of the health check, "" if there is none.
 func (c *container) health() string {
 	if c.details == nil || c.details.State.Health == nil || c.details.State.Health.Status == "none" {
 		return ""

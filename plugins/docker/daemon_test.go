@@ -154,7 +154,7 @@ func TestCrew(t *testing.T) {
 		{44, false, 50, 10}, {44, false, 3, 3}, {41, false, 50, 50}, {41, false, 500, 100}, {41, true, 50, 10}, {51, false, 0, 0},
 	} {
 		d.api, d.podman = c.api, c.podman
-		if got := len(d.crew(c.containers, 10)); got != c.want {
+		if got := len(d.connections(c.containers, 10)); got != c.want {
 			t.Errorf("%+v: %d", c, got)
 		}
 	}
@@ -169,7 +169,7 @@ func TestNoManager(t *testing.T) {
 	p := plugintest.Start(t, Plugin, f.config("swarm_enabled: true", "collect_engine_metrics: false"), e)
 	p.Gather(0)
 	p.Gather(10)
-	if n := strings.Count(log.String(), "no manager of a Swarm"); n != 1 {
+	if n := strings.Count(log.String(), "not a manager of a Swarm"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 }
@@ -218,7 +218,7 @@ func TestManyErrors(t *testing.T) {
 	}
 	b, err := start(t, f).Batch(0)
 	if err == nil || strings.Count(err.Error(), "\n") != maxErrors || !strings.Contains(err.Error(), "and 47 more containers cannot be read") ||
-		!strings.Contains(err.Error(), "a page of HTML, not with the statistics of a container") || !strings.Contains(err.Error(), "container web-0: ") {
+		!strings.Contains(err.Error(), "an HTML page instead of the statistics of a container") || !strings.Contains(err.Error(), "container web-0: ") {
 		t.Error(err)
 	}
 	if len(names(b)) != n {

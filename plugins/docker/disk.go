@@ -10,8 +10,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// disk asks what images, containers, volumes and the build cache take on disk. That takes the daemon long on a large host:
-// it is asked beside the gathers, by one at a time, and whichever gather comes next writes what it said.
+// disk requests the disk usage of images, containers, volumes and the build cache. The daemon needs minutes for that on a large
+// host, so the request runs in the background, one at a time, and the next gather writes the answer.
 type disk struct {
 	every      time.Duration
 	connection func() *client
@@ -47,7 +47,7 @@ func newDisk(env plugins.Env, server telemetry.Label, connection func() *client,
 // gather's.
 const minTimeout = 10 * time.Minute
 
-// start asks, if it is time and nobody waits for an answer.
+// start sends a request if one is due and none is running.
 func (d *disk) start(now time.Time, path string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -61,7 +61,7 @@ func (d *disk) start(now time.Time, path string) {
 }
 
 func (d *disk) run(ctx context.Context, path string) {
-	c := d.connection() // and its buffer, which is large, go with it
+	c := d.connection() // a new connection each time, because its buffer is large
 	defer c.Close()
 	var answer *diskUsage
 	err := crew.Catch(func() (err error) {
@@ -78,7 +78,7 @@ func (d *disk) end(answer *diskUsage, err error) {
 	d.isBusy, d.answer, d.err = false, answer, err
 }
 
-// add writes an answer that has come since the last gather.
+// add appends the samples of an answer that was received since the last gather.
 func (d *disk) add(out *telemetry.Batch, jobs []job) error {
 	d.mu.Lock()
 	answer, err := d.answer, d.err
@@ -108,7 +108,7 @@ func (d *disk) add(out *telemetry.Batch, jobs []job) error {
 	return nil
 }
 
-// drop forgets what it said before it went away, and makes it due when it is back.
+// drop discards an answer after the daemon went away, and makes the next request due.
 func (d *disk) drop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,8 +122,8 @@ func (d *disk) close() {
 	d.running.Wait()
 }
 
-// known is a size; -1 stands for one that is not known.
-func known(v float64) float64 {
+// sizeOrZero returns a size, or 0 if it is unknown, which daemons report as -1.
+func sizeOrZero(v float64) float64 {
 	if possible(v) {
 		return v
 	}
@@ -138,7 +138,7 @@ func (u *diskUsage) amounts() [4]amounts {
 func (u *diskUsage) images() (a amounts) {
 	var used, alone float64
 	for _, i := range u.Images {
-		own := max(0, known(i.Size)-known(i.SharedSize))
+		own := max(0, sizeOrZero(i.Size)-sizeOrZero(i.SharedSize))
 		alone += own
 		a.items++
 		if i.Containers > 0 {
@@ -146,7 +146,7 @@ func (u *diskUsage) images() (a amounts) {
 			used += own
 		}
 	}
-	a.size = known(u.LayersSize)
+	a.size = sizeOrZero(u.LayersSize)
 	if a.size == 0 { // Podman
 		a.size = alone
 	}
@@ -157,12 +157,12 @@ func (u *diskUsage) images() (a amounts) {
 func (u *diskUsage) containers() (a amounts) {
 	for _, c := range u.Containers {
 		a.items++
-		a.size += known(c.SizeRw)
+		a.size += sizeOrZero(c.SizeRw)
 		switch c.State {
 		case "running", "paused", "restarting":
 			a.active++
 		default:
-			a.reclaimable += known(c.SizeRw)
+			a.reclaimable += sizeOrZero(c.SizeRw)
 		}
 	}
 	return a
@@ -174,7 +174,7 @@ func (u *diskUsage) volumes() (a amounts) {
 		if v.UsageData == nil {
 			continue
 		}
-		size := known(v.UsageData.Size)
+		size := sizeOrZero(v.UsageData.Size)
 		a.size += size
 		if v.UsageData.RefCount > 0 {
 			a.active++
@@ -194,9 +194,9 @@ func (u *diskUsage) buildCache() (a amounts) {
 		if c.Shared {
 			continue // it belongs to an image
 		}
-		a.size += known(c.Size)
+		a.size += sizeOrZero(c.Size)
 		if !c.InUse {
-			a.reclaimable += known(c.Size)
+			a.reclaimable += sizeOrZero(c.Size)
 		}
 	}
 	return a

@@ -34,7 +34,7 @@ func (e *engine) add(out *telemetry.Batch, i *info, api int) {
 	out.Add(e.paused, i.ContainersPaused)
 	out.Add(e.stopped, i.ContainersStopped)
 	out.Add(e.images, i.Images)
-	if i.NCPU > 0 { // 0 is not known
+	if i.NCPU > 0 { // 0: unknown
 		out.Add(e.cpus, i.NCPU)
 	}
 	if i.MemTotal > 0 {
@@ -49,14 +49,14 @@ func (e *engine) add(out *telemetry.Batch, i *info, api int) {
 		telemetry.Label{Key: "os", Value: i.OperatingSystem})
 }
 
-// swarm are the series of a Swarm, which only its managers know.
+// swarm are the series of a Swarm. Only its managers can report them.
 type swarm struct {
 	log             *slog.Logger
 	server          telemetry.Label
 	nodes, managers *telemetry.Series
 	services        *telemetry.Vec[string, serviceSeries]
 	hosts           *telemetry.Vec[string, nodeSeries]
-	told            bool // that this node manages nothing
+	warned          bool // that this node is not a manager
 }
 
 type serviceSeries struct {
@@ -90,22 +90,22 @@ func newSwarm(env plugins.Env, server telemetry.Label) *swarm {
 	}
 }
 
-// ask asks about services and nodes, where this node may know them.
+// ask requests services and nodes if this node is a manager.
 func (s *swarm) ask(ctx context.Context, d *daemon, i *info) (r swarmReply, err error) {
 	if !i.Swarm.ControlAvailable {
-		if !s.told {
-			s.log.Warn("no services and nodes are reported: this node is no manager of a Swarm", "server", d.side.String())
+		if !s.warned {
+			s.log.Warn("services and nodes are not reported, because this node is not a manager of a Swarm", "server", d.side.String())
 		}
-		s.told = true
+		s.warned = true
 		return r, nil
 	}
-	s.told = false
+	s.warned = false
 	services, err := ask[[]service](ctx, d.side, d.path("/services"), "status=true", maxSwarm, "the services of a Swarm")
 	nodes, errNodes := ask[[]node](ctx, d.side, d.path("/nodes"), "", maxSwarm, "the nodes of a Swarm")
 	return swarmReply{services, nodes}, errors.Join(err, errNodes)
 }
 
-// swarmReply has nil for what is not known.
+// swarmReply are services and nodes; nil: unknown.
 type swarmReply struct {
 	services *[]service
 	nodes    *[]node
@@ -147,7 +147,7 @@ func (s *swarm) addServices(out *telemetry.Batch, all []service) {
 	s.services.Sweep(out)
 }
 
-// addNodes writes the nodes by their host's name. One that joined again is there twice: the one that is ready counts.
+// addNodes appends the samples of nodes by host name. A host that joined again is listed twice; the node that is ready counts.
 func (s *swarm) addNodes(out *telemetry.Batch, all []node) {
 	best := map[string]*node{}
 	for i := range all {

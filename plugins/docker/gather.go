@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// askContainers lists the containers and asks about those that are wanted; what it gets is in in.jobs.
+// askContainers lists the containers and requests details and statistics of those that are wanted. The results are in in.jobs.
 func (in *input) askContainers(ctx context.Context, now time.Time) error {
 	query := ""
 	if in.config.wantsStopped() {
@@ -41,14 +41,14 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// maxContainers is how many containers are asked about.
+// maxContainers bounds the requests of one gather. A larger host must select containers.
 const maxContainers = 5000
 
-// work does the jobs, over several connections.
+// work does the jobs over several connections.
 func (in *input) work(ctx context.Context, now time.Time) {
 	var next atomic.Int64
 	var all crew.Crew
-	for _, w := range in.daemon.crew(len(in.jobs), in.config.MaxWorkers) {
+	for _, w := range in.daemon.connections(len(in.jobs), in.config.MaxWorkers) {
 		all.Go(func() {
 			for i := next.Add(1); i <= int64(len(in.jobs)); i = next.Add(1) {
 				j := &in.jobs[i-1]
@@ -59,7 +59,7 @@ func (in *input) work(ctx context.Context, now time.Time) {
 	all.Wait()
 }
 
-// do asks about one container, over w.
+// do requests what is needed of one container over w.
 func (j *job) do(ctx context.Context, w *client, path string, now time.Time) error {
 	if ctx.Err() != nil {
 		return w.Explain(ctx.Err())
@@ -76,16 +76,16 @@ func (j *job) do(ctx context.Context, w *client, path string, now time.Time) err
 	return err
 }
 
-// measure asks for statistics.
+// measure requests statistics.
 func (j *job) measure(ctx context.Context, w *client, path string) error {
 	page, err := w.get(ctx, path+"/stats", statsQuery, maxReply)
 	var refused *httpx.StatusError
 	switch {
 	case errors.As(err, &refused):
-		return j.doubt(ctx, w, path, err)
+		return j.explainNoStats(ctx, w, path, err)
 	case err != nil:
 		return err
-	case len(page) == 0: // Podman, of a container that has ended
+	case len(page) == 0: // Podman, for a container that has ended
 		return nil
 	}
 	s, err := decodeFor[stats](w, page, "the statistics of a container")
@@ -110,8 +110,8 @@ func (j *job) inspect(ctx context.Context, w *client, path string) error {
 	return err
 }
 
-// doubt decides what it means that there are no statistics: nothing, if the container has ended since it was listed.
-func (j *job) doubt(ctx context.Context, w *client, path string, refused error) error {
+// explainNoStats returns why there are no statistics: nil if the container has ended since it was listed.
+func (j *job) explainNoStats(ctx context.Context, w *client, path string, refused error) error {
 	if err := j.inspect(ctx, w, path); err != nil {
 		return err
 	}
@@ -121,10 +121,10 @@ func (j *job) doubt(ctx context.Context, w *client, path string, refused error) 
 	return nil
 }
 
-// name is the container's name.
+// name returns the name of the container.
 func (c *container) name() string { return c.labels[len(c.labels)-1].Value }
 
-// maxErrors is how many containers' errors are told.
+// maxErrors bounds how many containers' errors are reported.
 const maxErrors = 3
 
 func (in *input) addContainers(out *telemetry.Batch) error {

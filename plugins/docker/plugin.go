@@ -1,4 +1,4 @@
-// Package docker reports on the containers of Docker and Podman, their engine, its disk usage, and Docker's Swarm.
+// Package docker reports containers of Docker and Podman, the engine, its disk usage, and Docker's Swarm.
 package docker
 
 import (
@@ -41,7 +41,7 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	at, err := c.place(os.Getenv)
+	at, err := c.endpoint(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -77,32 +77,32 @@ const minTime = 3 * time.Second
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	in.daemon.front.memory.Renew()
 	if err := in.daemon.open(ctx); err != nil {
-		return in.isAway(out, err)
+		return in.reportDown(out, err)
 	}
 	in.warnIfTooFast(ctx)
-	var others crew.Crew
-	var around overview
+	var engineRequest crew.Crew
+	var answer engineAnswer
 	if in.engine != nil || in.swarm != nil {
-		others.Go(func() { around = in.lookAround(ctx) })
+		engineRequest.Go(func() { answer = in.askEngine(ctx) })
 	}
 	err := in.askContainers(ctx, out.At)
-	others.Wait()
+	engineRequest.Wait()
 	if err != nil {
-		return in.isAway(out, err)
+		return in.reportDown(out, err)
 	}
 	out.Add(in.up, 1)
-	errs := []error{in.addContainers(out), around.err}
-	if around.info != nil && in.engine != nil {
-		in.engine.add(out, around.info, in.daemon.api)
+	errs := []error{in.addContainers(out), answer.err}
+	if answer.info != nil && in.engine != nil {
+		in.engine.add(out, answer.info, in.daemon.api)
 	}
-	if around.info != nil && in.swarm != nil {
-		in.swarm.add(out, around.info, around.swarm)
+	if answer.info != nil && in.swarm != nil {
+		in.swarm.add(out, answer.info, answer.swarm)
 	}
 	if in.disk != nil {
 		errs = append(errs, in.disk.add(out, in.jobs))
 		in.disk.start(out.At, in.daemon.path("/system/df"))
 	}
-	clear(in.jobs) // what was answered is large
+	clear(in.jobs) // frees the answers, which are large
 	return errors.Join(errs...)
 }
 
@@ -118,15 +118,15 @@ func (in *input) Close() error {
 // warnIfTooFast warns once if a gather has less time than the daemon needs.
 func (in *input) warnIfTooFast(ctx context.Context) {
 	deadline, ok := ctx.Deadline()
-	if ok && time.Until(deadline) < minTime && in.daemon.hasBeat() && !in.warnedTooFast {
+	if ok && time.Until(deadline) < minTime && in.daemon.waitsForCollector() && !in.warnedTooFast {
 		in.warnedTooFast = true
 		in.log.Warn("Docker before 25 gives statistics once a second: choose an interval of 5s or more for this input")
 	}
 }
 
-// isAway is for a daemon that does not list its containers. A gather that was given up says nothing about it.
-func (in *input) isAway(out *telemetry.Batch, err error) error {
-	in.daemon.api = 0 // it may be another one when it comes back
+// reportDown reports a daemon that does not list its containers. A cancelled gather says nothing about the daemon.
+func (in *input) reportDown(out *telemetry.Batch, err error) error {
+	in.daemon.api = 0 // it may have another version when it comes back
 	if in.disk != nil {
 		in.disk.drop()
 	}
@@ -136,15 +136,15 @@ func (in *input) isAway(out *telemetry.Batch, err error) error {
 	return err
 }
 
-// overview is what the daemon says beside its containers.
-type overview struct {
+// engineAnswer is the answer about the engine and the Swarm.
+type engineAnswer struct {
 	info  *info
 	swarm swarmReply
 	err   error
 }
 
-func (in *input) lookAround(ctx context.Context) (o overview) {
-	o.info, o.err = ask[info](ctx, in.daemon.side, in.daemon.path("/info"), "", maxReply, "what a Docker engine says about itself")
+func (in *input) askEngine(ctx context.Context) (o engineAnswer) {
+	o.info, o.err = ask[info](ctx, in.daemon.side, in.daemon.path("/info"), "", maxReply, "the description of a Docker engine")
 	if o.err == nil && in.swarm != nil {
 		o.swarm, o.err = in.swarm.ask(ctx, &in.daemon, o.info)
 	}

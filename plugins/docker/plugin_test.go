@@ -186,12 +186,12 @@ func TestPlace(t *testing.T) {
 		{"https://u:hidden@h:4/base", nil, "https://h:4/base h:4 "},
 	} {
 		config := Config{Endpoint: c.endpoint}
-		a, err := config.place(env(c.vars))
+		a, err := config.endpoint(env(c.vars))
 		if got := a.String() + " " + server(a).Value + " " + config.TLS.Cert; err != nil || got != c.want {
 			t.Errorf("%v: %q, %v, want %q", c, got, err, c.want)
 		}
 	}
-	if _, err := (&Config{}).place(env(map[string]string{"DOCKER_HOST": "ssh://h"})); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST must be unix://") {
+	if _, err := (&Config{}).endpoint(env(map[string]string{"DOCKER_HOST": "ssh://h"})); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST must be unix://") {
 		t.Error(err)
 	}
 }
@@ -204,7 +204,7 @@ func TestConfig(t *testing.T) {
 		"{max_workers: 0}":                             "must be 1 to 100",
 		"{disk_usage_interval: 0s}":                    "at least 1s",
 		"{label_tags: ['a b']}":                        "cannot be the name of a label",
-		"{tag_env: [host]}":                            "has a meaning of its own",
+		"{tag_env: [host]}":                            "is set on every series",
 		"{container_name_include: ['~(']}":             "regular expression",
 		// The predecessor's, all of them.
 		"{endpoint: unix:///var/run/docker.sock, gather_services: false, container_name_include: [], container_name_exclude: [], container_state_include: [], container_state_exclude: [], docker_label_include: [], docker_label_exclude: [], tag_env: [JAVA_HOME], perdevice: true, perdevice_include: [cpu], max_workers: 10, collect_engine_metrics: true, collect_disk_usage: true, swarm_enabled: false, timeout: 5s}": "",

@@ -110,7 +110,7 @@ func (p *daemonProcess) lifeGoesOn(t *testing.T, probe *plugintest.Probe) {
 	p.ask(t, "run", "-d", "--name", "busy", "--network", "none", "program:1", "sleep")
 	plugintest.Expect(t, p.gather(t, probe, 60), map[string]float64{"docker_container_running_busy": 1})
 	p.Stop()
-	if b, err := probe.Batch(70); err == nil || !strings.Contains(err.Error(), "is it running?") || b.Len() != 1 {
+	if b, err := probe.Batch(70); err == nil || !strings.Contains(err.Error(), "cannot be reached: start it") || b.Len() != 1 {
 		t.Errorf("without a daemon: %v", err)
 	}
 	p.Run()

@@ -9,8 +9,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// What the daemon answers, as far as it is read: https://docs.docker.com/reference/api/engine/. All numbers are float64,
-// because some are as large as 2⁶⁴-1. Docker on cgroup v2, on Windows, and Podman leave out parts.
+// The types below are the parts of the daemon's answers that are used: https://docs.docker.com/reference/api/engine/. All numbers
+// are float64, because some are as large as 2⁶⁴-1. Docker on cgroup v2, Docker on Windows and Podman omit parts.
 
 // version is GET /version.
 type version struct {
@@ -22,11 +22,10 @@ func (v *version) isPodman() bool {
 	return len(v.Components) > 0 && strings.HasPrefix(v.Components[0].Name, "Podman")
 }
 
-// newestAPI is the newest version of the API that the structs here were held against; a daemon that is newer answers as
-// that one did.
+// newestAPI is the newest version of the API that these types were checked with. Newer daemons still answer requests for it.
 const newestAPI = 51
 
-// api is the version of the API to ask for: the newest that both sides know.
+// api returns the minor version of the API to use: the newest that both sides know.
 func (v *version) api() (int, bool) {
 	newest, ok := minor(v.APIVersion)
 	oldest, _ := minor(v.MinAPIVersion)
@@ -43,10 +42,10 @@ func minor(text string) (int, bool) {
 type listed struct {
 	ID, Image, State, Status string
 	Names                    []string
-	Labels                   json.RawMessage // few need them, and they are long
+	Labels                   json.RawMessage // decoded only if needed, because they are long
 }
 
-// name is what the container is called: without the names that others have for it ("/web/db"), which are links.
+// name returns the name of the container. Names with two slashes ("/web/db") are links from other containers.
 func (l *listed) name() string {
 	for _, name := range l.Names {
 		if name = strings.TrimPrefix(name, "/"); name != "" && !strings.Contains(name, "/") {
@@ -56,12 +55,12 @@ func (l *listed) name() string {
 	return l.ID[:min(len(l.ID), shortID)]
 }
 
-// shortID is how much of an ID people see.
+// shortID is the length of an ID in the label container_id.
 const shortID = 12
 
 func (l *listed) labels() map[string]string {
 	var labels map[string]string
-	_ = json.Unmarshal(l.Labels, &labels) // what is no object of texts has no labels
+	_ = json.Unmarshal(l.Labels, &labels) // anything else than an object of strings has no labels
 	return labels
 }
 
@@ -82,7 +81,7 @@ type inspected struct {
 	Config       struct{ Env []string }
 }
 
-// cpuLimit is how many cores the container may use; 0: all.
+// cpuLimit returns how many cores the container may use; 0: all.
 func (i *inspected) cpuLimit() float64 {
 	h := &i.HostConfig
 	switch {
@@ -96,7 +95,7 @@ func (i *inspected) cpuLimit() float64 {
 	return 0
 }
 
-// stamp is an instant. Where there is none, it is the first second of year 1, which is Go's zero time, or another text.
+// stamp is an instant. It is zero if the daemon sends the first second of year 1, or something that is not a time.
 type stamp struct{ time.Time }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -111,7 +110,7 @@ func (s *stamp) UnmarshalJSON(text []byte) error {
 
 // stats is GET /containers/{id}/stats.
 type stats struct {
-	Read stamp `json:"read"` // no time: the container does not run
+	Read stamp `json:"read"` // zero: the container does not run
 	Pids struct {
 		Current float64 `json:"current"`
 		Limit   float64 `json:"limit"`
@@ -144,7 +143,7 @@ type stats struct {
 }
 
 type memory struct {
-	Usage    float64 `json:"usage"` // 0, or not there: the kernel does not measure memory
+	Usage    float64 `json:"usage"` // 0 or missing: the kernel does not measure memory
 	MaxUsage float64 `json:"max_usage"`
 	Failcnt  float64 `json:"failcnt"`
 	Limit    float64 `json:"limit"`
@@ -164,11 +163,10 @@ type memory struct {
 	} `json:"stats"`
 }
 
-// isMeasured reports whether the kernel accounts memory to containers. Raspberry Pi OS, for one, does not: there everything is
-// missing, or zero.
+// isMeasured reports whether the kernel measures the memory of containers. Raspberry Pi OS does not: all values are missing or 0.
 func (m *memory) isMeasured() bool { return m.Usage > 0 || m.Private > 0 }
 
-// used is the memory without the page cache that the kernel can take back at once, as "docker stats" shows it
+// used returns the memory without the page cache that the kernel can free at once, as "docker stats" shows it
 // (docker/cli, cli/command/container/stats_helpers.go).
 func (m *memory) used() float64 {
 	if m.Private > 0 {
@@ -232,7 +230,7 @@ type serviceSpec struct {
 	TaskTemplate struct{ ContainerSpec struct{ Image string } }
 }
 
-// mode is replicated, global, replicated_job or global_job.
+// mode returns replicated, global, replicated_job or global_job.
 func (s *serviceSpec) mode() string {
 	for name, key := range map[string]string{"replicated": "Replicated", "global": "Global", "replicated_job": "ReplicatedJob", "global_job": "GlobalJob"} {
 		if _, has := s.Mode[key]; has {
@@ -270,11 +268,10 @@ type diskUsage struct {
 	}
 }
 
-// possible reports whether a number can be a count of the kernel's. Some answers have -1 for what is not known, also as an
-// unsigned number.
+// possible reports whether a number can be a count. Some answers contain -1 for an unknown number, also as an unsigned one.
 func possible(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Counter).Contains(v) }
 
-// decode reads an answer.
+// decode decodes an answer.
 func decode[T any](page []byte) (*T, error) {
 	reply := new(T)
 	return reply, json.Unmarshal(page, reply)

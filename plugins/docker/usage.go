@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// usage are the series of what a container uses while it runs.
+// usage are the series of the resources that a running container uses.
 type usage struct {
 	percent, online                                             *telemetry.Series
 	memory, limit, memoryPercent, maxUsage, rss, cache, swap    *telemetry.Series
@@ -18,18 +18,18 @@ type usage struct {
 	blkio                                                       transfers
 	interfaces                                                  *telemetry.Vec[string, traffic]
 	devices                                                     *telemetry.Vec[device, transfers]
-	sums                                                        map[device]*[4]float64 // of one reading
+	sums                                                        map[device]*[4]float64 // of one answer
 
-	busy telemetry.Rate // of the CPU time: how many cores are in use
+	busy telemetry.Rate // of the CPU time: the number of cores in use
 }
 
-// traffic is what goes through one interface: bytes, packets, errors, dropped, received and sent.
+// traffic are bytes, packets, errors and dropped packets of one interface: received, then sent.
 type traffic [8]*telemetry.Total
 
-// transfers are read and written bytes, and operations.
+// transfers are bytes read, bytes written, read operations and write operations.
 type transfers [4]*telemetry.Total
 
-// device is a block device by its number.
+// device is the number of a block device.
 type device struct{ major, minor uint64 }
 
 func (d device) String() string {
@@ -39,7 +39,7 @@ func (d device) String() string {
 // maxParts bounds the network interfaces and the block devices of one container.
 const maxParts = 1000
 
-// mostCPU is what ten thousand cores can do, in percent of one.
+// mostCPU is the CPU time of ten thousand cores, in percent of one core.
 const mostCPU = 1e6
 
 func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
@@ -94,8 +94,8 @@ func newTraffic(f *telemetry.Factory, labels []telemetry.Label) (t traffic) {
 	return t
 }
 
-// forget is for a container that was started again.
-func (u *usage) forget() {
+// resetCounters makes the next readings the first, after the container was restarted.
+func (u *usage) resetCounters() {
 	u.busy.Forget()
 	for _, t := range []*telemetry.Total{u.cpu, u.user, u.system, u.periods, u.throttledPeriods, u.throttledTime, u.failcnt, u.majorFaults} {
 		t.Forget()
@@ -121,7 +121,7 @@ func (u *usage) add(out *telemetry.Batch, s *stats, windows bool) {
 	if s.Pids.Current > 0 {
 		out.Add(u.pids, s.Pids.Current)
 	}
-	if s.Pids.Limit > 0 && s.Pids.Limit < 1<<63 { // no limit is 0, or 2⁶⁴-1
+	if s.Pids.Limit > 0 && s.Pids.Limit < 1<<63 { // 0 and 2⁶⁴-1 mean no limit
 		out.Add(u.pidsLimit, s.Pids.Limit)
 	}
 	for name, n := range s.Networks {
@@ -134,17 +134,17 @@ func (u *usage) add(out *telemetry.Batch, s *stats, windows bool) {
 	u.addBlkio(out, s)
 }
 
-// addCPU writes CPU time, and as percent of one core what was used since the last reading.
+// addCPU appends the CPU time, and the use since the last reading in percent of one core.
 func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 	used, unit := &s.CPU.Usage, 1e9
 	if windows {
 		unit = 1e7 // of 100 ns
 	}
-	if !possible(used.Total) || used.Total == 0 { // what runs has used some: a kernel that does not measure it says 0
+	if !possible(used.Total) || used.Total == 0 { // 0: the kernel does not measure it, because a running container has used some
 		return
 	}
 	u.cpu.Add(out, used.Total/unit)
-	if used.User > 0 || used.Kernel > 0 { // else the time is not split
+	if used.User > 0 || used.Kernel > 0 { // otherwise the time is not split
 		u.user.Add(out, used.User/unit)
 		u.system.Add(out, used.Kernel/unit)
 	}
@@ -190,7 +190,7 @@ func (u *usage) addMemory(out *telemetry.Batch, m *memory) {
 	}
 }
 
-// addFirst writes the first of the values that is there.
+// addFirst appends the first value that is not nil.
 func addFirst(out *telemetry.Batch, s *telemetry.Series, values ...*float64) {
 	for _, v := range values {
 		if v != nil {
@@ -202,7 +202,7 @@ func addFirst(out *telemetry.Batch, s *telemetry.Series, values ...*float64) {
 
 // addBlkio writes what went to and from block devices. There is nothing before the first transfer.
 func (u *usage) addBlkio(out *telemetry.Batch, s *stats) {
-	if s.Storage.ReadCount != nil { // Windows knows no devices
+	if s.Storage.ReadCount != nil { // Windows does not report devices
 		w := &s.Storage
 		for i, v := range [4]float64{w.ReadBytes, w.WriteBytes, *w.ReadCount, w.WriteCount} {
 			u.blkio[i].Add(out, v)
@@ -223,7 +223,7 @@ func (u *usage) addBlkio(out *telemetry.Batch, s *stats) {
 	u.devices.Sweep(out)
 }
 
-// sum adds up reads and writes, by device and in all, to the pair of numbers that begins at first.
+// sum adds reads and writes, per device and in total, to the pair of numbers that begins at first.
 func (u *usage) sum(total *[4]float64, first int, all []blkio) {
 	for i := range all {
 		b := &all[i]
@@ -232,7 +232,7 @@ func (u *usage) sum(total *[4]float64, first int, all []blkio) {
 		case strings.EqualFold(b.Op, "write"):
 			at++
 		case !strings.EqualFold(b.Op, "read"):
-			continue // Sync, Async and Total are the same again
+			continue // Sync, Async and Total count the same transfers
 		}
 		if !possible(b.Value) || !possible(b.Major) || !possible(b.Minor) {
 			continue
@@ -246,7 +246,7 @@ func (u *usage) sum(total *[4]float64, first int, all []blkio) {
 	}
 }
 
-// add writes bytes, and operations where they are counted, which cgroup v2 does but Docker does not pass on.
+// add appends bytes, and operations if Docker reports them, which it does not for cgroup v2.
 func (t *transfers) add(out *telemetry.Batch, values *[4]float64, hasOps bool) {
 	for i, v := range values {
 		if i < 2 || hasOps {

@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
-// Config says what is asked, and what is expected.
+// Config are the input's settings: the requests, and what is expected of the answers.
 type Config struct {
 	httpx.Config       `yaml:",inline"`
 	URLs               []string          `yaml:"urls" conf:"public"`
@@ -22,23 +22,23 @@ type Config struct {
 	StringMatch        string            `yaml:"response_string_match"`
 	JSONMatch          map[string]string `yaml:"response_json_match"` // values by path
 	BodyMaxSize        conf.Size         `yaml:"response_body_max_size"`
-	BodyField          string            `yaml:"response_body_field" conf:"public"` // of the event that every answer makes; "": none
+	BodyField          string            `yaml:"response_body_field" conf:"public"` // of an event with each answer; "": no events
 	InsecureSkipVerify bool              `yaml:"insecure_skip_verify"`
 	Interface          string            `yaml:"interface"`
-	KeepConnections    keeping           `yaml:"keep_connections"`
+	KeepConnections    keepTime          `yaml:"keep_connections"`
 }
 
-// keeping is how long a connection is kept; 0: every request has one of its own.
-type keeping time.Duration
+// keepTime is how long a connection is kept; 0: every request uses a new one.
+type keepTime time.Duration
 
-// usualAge is how long connections are kept when nothing else is said: so late may a new certificate or address be noticed.
+// usualAge is how long connections are kept by default. A new certificate or address is noticed that late.
 const usualAge = 5 * time.Minute
 
 // UnmarshalScalar implements conf.Scalar.
-func (k *keeping) UnmarshalScalar(text string) error {
+func (k *keepTime) UnmarshalScalar(text string) error {
 	switch text {
 	case "true":
-		*k = keeping(usualAge)
+		*k = keepTime(usualAge)
 		return nil
 	case "false":
 		*k = 0
@@ -48,7 +48,7 @@ func (k *keeping) UnmarshalScalar(text string) error {
 	if err != nil {
 		return errors.New("must be true, false, or how long one is kept, such as 10m")
 	}
-	*k = keeping(d)
+	*k = keepTime(d)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// localAddr returns where connections come from: nil when the system decides.
+// localAddr returns a function for the local address of connections; nil: the system decides.
 func (c *Config) localAddr() func() (net.Addr, error) {
 	if c.Interface == "" {
 		return nil
@@ -86,10 +86,10 @@ func (c *Config) localAddr() func() (net.Addr, error) {
 	if ip := net.ParseIP(c.Interface); ip != nil {
 		return func() (net.Addr, error) { return &net.TCPAddr{IP: ip}, nil }
 	}
-	return func() (net.Addr, error) { return addressOf(c.Interface) } // it may change
+	return func() (net.Addr, error) { return addressOf(c.Interface) } // at each connection, because it may change
 }
 
-// addressOf returns an interface's first address, one of IPv4 if there is any.
+// addressOf returns the first address of an interface, preferably of IPv4.
 func addressOf(name string) (net.Addr, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// tell makes events: of a result that is another than before, which is logged as well, and of what was answered, if that is
-// wanted. A URL that fails is what this input is for, not a failure of it.
-func (p *probe) tell(out *telemetry.Batch) {
+// addEvents adds an event if the result has changed, which is also logged, and one with the answer if so configured. A URL that
+// fails is a result of this input, not an error.
+func (p *probe) addEvents(out *telemetry.Batch) {
 	a := &p.answer
 	if a.result != p.last {
 		p.last = a.result
-		severity, text := p.sayResult()
+		severity, text := p.logResult()
 		p.addEvent(out, severity, text, telemetry.Text("result", a.result.String()))
 	}
 	if p.bodyField != "" && a.status != 0 {
@@ -20,8 +20,8 @@ func (p *probe) tell(out *telemetry.Batch) {
 	}
 }
 
-// sayResult logs a result and returns it as text.
-func (p *probe) sayResult() (telemetry.Severity, string) {
+// logResult logs the result and returns it as the severity and message of an event.
+func (p *probe) logResult() (telemetry.Severity, string) {
 	const unexpected = "does not answer as expected"
 	a := &p.answer
 	switch {

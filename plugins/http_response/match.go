@@ -8,10 +8,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
-// matchesJSON says whether a document has all values at their paths. A path is names and indices with dots between them;
-// a value is compared as it is written in JSON, texts without quotes.
+// matchesJSON reports whether a document has all values at their paths. A path consists of names and indices, separated by dots.
+// Values are compared as they are written in JSON, strings without quotes.
 func matchesJSON(document []byte, want map[string]string) bool {
-	const most = 32 << 20 // bytes that it may take in memory
+	const most = 32 << 20 // bytes of memory
 	if guard.JSON(document) > most {
 		return false
 	}

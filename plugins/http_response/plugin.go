@@ -1,4 +1,4 @@
-// Package httpresponse asks URLs and reports whether, how and how fast they answer.
+// Package httpresponse sends requests to URLs and reports whether, how and how fast they answer.
 package httpresponse
 
 import (
@@ -42,14 +42,14 @@ type probe struct {
 	body    bytes.Buffer
 	answer  answer
 
-	bodyField string // of the event that an answer makes; "": it makes none
+	bodyField string // of an event with each answer; "": no events
 
-	place float64       // among all probes, from 0 to 1
-	age   time.Duration // how long its connection is kept; 0: not at all
-	until time.Time     // when this one has been kept long enough
+	place float64       // in the list of probes, from 0 to 1
+	age   time.Duration // how long a connection is kept; 0: not at all
+	until time.Time     // when the current connection is closed
 }
 
-// series are those of one URL.
+// series are the series of one URL.
 type series struct {
 	code, total, firstByte, dns, connect, tls, status, length, version, expiry, tlsVersion *telemetry.Series
 	statusMatch, stringMatch, jsonMatch                                                    *telemetry.Series
@@ -61,7 +61,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 		return nil, err
 	}
 	if len(all) == 0 {
-		env.Log.Warn("urls is empty: nothing is asked")
+		env.Log.Warn("no URL is listed, so nothing is requested: list some under urls")
 	}
 	if c.InsecureSkipVerify {
 		c.TLS.InsecureSkipVerify = true
@@ -149,7 +149,8 @@ func (p *probe) ask(ctx context.Context, want *expected, turns *turns) {
 	p.answer = ask(ctx, p.Target, want, &p.body, done)
 }
 
-// renew gives up a connection that was kept long enough. The first is given up earlier, so that not all are made anew at once.
+// renew closes a connection that was kept long enough. The first connection of each probe is closed earlier, at different times, so
+// that the probes do not all reconnect at once.
 func (p *probe) renew() {
 	now := time.Now()
 	switch {
@@ -164,7 +165,7 @@ func (p *probe) renew() {
 
 func (p *probe) add(out *telemetry.Batch) {
 	a, s := &p.answer, &p.series
-	p.tell(out)
+	p.addEvents(out)
 	out.Add(s.code, float64(a.result))
 	p.outcome.Add(out, telemetry.Label{Key: "result", Value: a.result.String()})
 	if !a.expires.IsZero() {
@@ -189,7 +190,7 @@ func (p *probe) add(out *telemetry.Batch) {
 	out.Add(s.jsonMatch, metric.Bool(a.hasJSON))
 }
 
-// addTook writes how long a part took, if there was one.
+// addTook adds the duration of a part of the request. A negative duration means that there was none.
 func addTook(out *telemetry.Batch, s *telemetry.Series, took time.Duration) {
 	if took >= 0 {
 		out.Add(s, took.Seconds())

@@ -241,7 +241,7 @@ func TestTurns(t *testing.T) {
 func TestMisbehaving(t *testing.T) {
 	good := httpxtest.Pages(t, page).URL
 	results := map[string]string{
-		"is it running?": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
+		"cannot be reached: start it": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
 		"in the middle of": "connection_failed", "answers with more than": "timeout",
 	}
 	for kind, addr := range httpxtest.Misbehaving(t) {
@@ -374,7 +374,7 @@ interface: ""
 		t.Error(err)
 	}
 	for text, want := range map[string]time.Duration{"true": usualAge, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
-		var k keeping
+		var k keepTime
 		if err := k.UnmarshalScalar(text); err != nil || time.Duration(k) != want {
 			t.Errorf("%s: %v, %v", text, k, err)
 		}

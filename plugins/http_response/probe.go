@@ -16,31 +16,31 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
-// expected is what an answer must be.
+// expected describes a good answer.
 type expected struct {
 	status int            // 0: any
 	text   *regexp.Regexp // nil: any
 	json   map[string]string
-	most   int64 // bytes that are looked at
+	most   int64 // bytes of the body that are compared
 }
 
-// answer is what came of a request.
+// answer is the result of a request.
 type answer struct {
 	result   result
-	err      error // why it is no success; nil of a mismatch
-	status   int   // 0: there was no answer
+	err      error // why the request failed; nil for a mismatch
+	status   int   // 0: no answer
 	length   int64
 	version  float64
 	total    time.Duration
 	times    times
-	expires  time.Time // of the certificate; zero: there was none
-	tls      float64   // version; 0: none
+	expires  time.Time // of the certificate; zero: no certificate
+	tls      float64   // version of TLS; 0: none
 	hasText  bool
 	hasJSON  bool
 	isWanted bool // the status
 }
 
-// ask makes a request, and calls sent when it has been sent.
+// ask sends a request and reads the answer. It calls sent when the request was sent.
 func ask(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer, sent func()) answer {
 	c := newClock(sent)
 	resp, err := t.Do(httptrace.WithClientTrace(ctx, c.hooks()))
@@ -64,7 +64,7 @@ func ask(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer
 	return a
 }
 
-// take reads an answer.
+// take reads and compares an answer.
 func (a *answer) take(resp *http.Response, want *expected, buf *bytes.Buffer) error {
 	if s := resp.TLS; s != nil {
 		a.expires = expiry(s.PeerCertificates)

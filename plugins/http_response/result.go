@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// result is the value of http_response_result_code. 1 to 4 are the predecessor's; 4, "unexpected", is not needed.
+// result is the value of http_response_result_code. 1 to 4 are those of the Python rtcollector; 4, "unexpected", is not used.
 type result int
 
 const (
@@ -26,7 +26,7 @@ const (
 	jsonMismatch       result = 9
 )
 
-// String is the value of the label "result".
+// String returns the value of the label "result".
 func (r result) String() string {
 	switch r {
 	case success:

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// times are how long the parts of a request took: of all its connections, if it was redirected. Negative: there was none.
+// times are the durations of the parts of a request, including redirects. Negative: the request had no such part.
 type times struct {
 	dns, connect, tls, firstByte time.Duration
 }
 
-// clock takes the times of one request. net/http may dial several addresses at once, and go on with that when the request
-// is over.
+// clock measures the times of one request. It is locked, because net/http may dial several addresses at once and continue after
+// the request has ended.
 type clock struct {
 	mu                                 sync.Mutex
 	began, lookup, connecting, shaking time.Time
@@ -31,7 +31,7 @@ func (c *clock) read() times {
 	return c.times
 }
 
-// start sets the start of a part; the first of several counts.
+// start sets the start of a part. The first of several counts.
 func (c *clock) start(at *time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,7 +40,7 @@ func (c *clock) start(at *time.Time) {
 	}
 }
 
-// end adds a part that began at a time.
+// end adds the duration of a part that began at a time.
 func (c *clock) end(at *time.Time, part *time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

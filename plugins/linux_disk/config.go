@@ -7,12 +7,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/match"
 )
 
-// Config says which mounts are reported.
+// Config are the input's settings: which mounts are reported.
 type Config struct {
 	ExcludeMounts match.List `yaml:"exclude_mounts"` // paths
-	IncludeMounts match.List `yaml:"include_mounts"` // paths; when there are any, only these, whatever they are
+	IncludeMounts match.List `yaml:"include_mounts"` // paths; if set, only these, even if excluded by other settings
 	ExcludeTypes  match.List `yaml:"exclude_types"`  // file systems: ext4, nfs4, fuse.sshfs
-	ExcludeDocker bool       `yaml:"exclude_docker"` // leaves out what container engines mount
+	ExcludeDocker bool       `yaml:"exclude_docker"` // exclude mounts of container engines
 }
 
 func defaults() Config { return Config{ExcludeDocker: true} }
@@ -20,7 +20,7 @@ func defaults() Config { return Config{ExcludeDocker: true} }
 // choose returns the mounts to report, in the order of the file.
 func (c Config) choose(all []mount) []mount {
 	visible := map[string]int{} // by path: a later mount covers an earlier one
-	best := map[string]int{}    // by device: of several mounts of one file system the shortest path
+	best := map[string]int{}    // by device: the shortest path of several mounts of one file system
 	for i, m := range all {
 		visible[m.path] = i
 	}
@@ -41,7 +41,7 @@ func (c Config) choose(all []mount) []mount {
 	return chosen
 }
 
-// named says whether the user asked for this very mount.
+// named reports whether the user included this mount.
 func (c Config) named(m mount) bool { return c.IncludeMounts.Match(m.path) }
 
 func (c Config) wants(m mount) bool {
@@ -57,8 +57,8 @@ func (c Config) wants(m mount) bool {
 	return !c.ExcludeDocker || !fromContainer(m)
 }
 
-// fromContainer says whether a container engine made the mount: its layers and name spaces, and inside a container the
-// files that it mounts over the image's own. An overlay on "/" is the root of whatever the agent runs in.
+// fromContainer reports whether a container engine made the mount: layers, name spaces and, inside a container, the files that
+// it mounts over those of the image. An overlay on "/" is the root of the container that the agent runs in.
 func fromContainer(m mount) bool {
 	if m.fstype == "overlay" || m.fstype == "aufs" {
 		return m.path != "/"

@@ -9,16 +9,16 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// faults is how often ext4 found a file system damaged since it was last checked: /sys/fs/ext4/<device>/errors_count
+// faults reads how often ext4 found a file system damaged since its last check: /sys/fs/ext4/<device>/errors_count
 // (Documentation/ABI/testing/sysfs-fs-ext4).
 type faults struct {
 	count *hostfs.File // nil: the kernel does not count them
 }
 
-// faultsKey is a file system where it is mounted: another one on the same mount point has a count of its own.
+// faultsKey identifies a file system and its mount point.
 type faultsKey struct{ device, path string }
 
-// followFaults opens the counts of the mounts that are reported from now on, and closes those of the others.
+// followFaults opens the counts of the mounts that are now reported and closes those of the others.
 func (in *input) followFaults() {
 	kept := map[faultsKey]*faults{}
 	for i := range in.mounts {
@@ -48,7 +48,7 @@ func (in *input) newFaults(m mount) *faults {
 	return &faults{hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path())}
 }
 
-// deviceName is what the kernel calls the device of a mount ("sda2", "dm-0"), which its source need not say
+// deviceName returns the kernel's name of the device of a mount ("sda2", "dm-0"). The source of the mount can be another name
 // ("/dev/root", "/dev/mapper/vg-home").
 func (in *input) deviceName(m mount) string {
 	uevent := in.fs.SysFile("dev", "block", m.device, "uevent")
@@ -60,8 +60,8 @@ func (in *input) deviceName(m mount) string {
 	return parseDeviceName(data)
 }
 
-// parseDeviceName reads DEVNAME from the file uevent of a block device. In names of directories the kernel writes
-// "cciss/c0d0" with an exclamation mark.
+// parseDeviceName returns DEVNAME from the file uevent of a block device. In names of directories the kernel replaces a slash, as in
+// "cciss/c0d0", by an exclamation mark.
 func parseDeviceName(data []byte) string {
 	for line := range strings.Lines(string(data)) {
 		if name, ok := strings.CutPrefix(line, "DEVNAME="); ok {

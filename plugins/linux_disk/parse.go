@@ -11,18 +11,18 @@ type mount struct {
 	path     string
 	fstype   string
 	source   string // "/dev/vda1", "nas:/export"
-	remote   bool   // a server or another process answers for it, or does not
+	remote   bool   // a server or another process answers, and may hang
 	readOnly bool
 	sealed   bool // for this place only
 
 	faults *faults // of ext4; nil elsewhere
 }
 
-// fuse says whether a process of this host answers for the file system.
+// fuse reports whether a process of this host answers for the file system.
 func (m mount) fuse() bool { return m.fstype == "fuse" || strings.HasPrefix(m.fstype, "fuse.") }
 
-// parseMountinfo reads /proc/<pid>/mountinfo: proc(5). Lines that are cut short are left out. It allocates, because it
-// runs only when the mounts have changed.
+// parseMountinfo parses /proc/<pid>/mountinfo: proc(5). It skips incomplete lines. It allocates, because it runs only when the
+// mounts have changed.
 func parseMountinfo(data []byte) []mount {
 	var mounts []mount
 	for line := range strings.Lines(string(data)) {

@@ -208,7 +208,7 @@ func TestPlusErrors(t *testing.T) {
 	}
 	delete(a.status, "http/upstreams")
 	a.set("ssl", `<html>`)
-	if n, err := gather(); n < whole/3 || !strings.Contains(err, "ask for ssl: no JSON: "+url+" answers with a page of HTML, not with the API of NGINX Plus") {
+	if n, err := gather(); n < whole/3 || !strings.Contains(err, "ask for ssl: no JSON: "+url+" answers with an HTML page instead of the API of NGINX Plus") {
 		t.Errorf("%d samples, %s", n, err)
 	}
 	a.set("ssl", `[1]`)

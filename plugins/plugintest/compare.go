@@ -10,10 +10,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// patience is how long an input and another account of the machine may take to agree once.
+// patience bounds how long an input and another source may take to agree once.
 const patience = 30 * time.Second
 
-// Differences are what one comparison of an input with another account of this machine found.
+// Differences are the differences between an input and another source that reads the same machine.
 type Differences struct{ found []string }
 
 // Errorf adds a difference.
@@ -21,17 +21,17 @@ func (d *Differences) Errorf(format string, args ...any) {
 	d.found = append(d.found, fmt.Sprintf(format, args...))
 }
 
-// Between adds what is not between two readings of another account, of which one was made before, the other after ours. All of
-// the first must be there.
+// Between adds the values that do not lie between two readings of another source, of which one was made before and the other
+// after got. Every key of before must exist in got.
 func (d *Differences) Between(got, before, after map[string]float64) {
 	for key, low := range before {
 		if v, ok := got[key]; !ok || v < low || v > after[key] {
-			d.Errorf("%s is %v (%v), the other account says %v to %v", key, v, ok, low, after[key])
+			d.Errorf("%s is %v (%v), the other source says %v to %v", key, v, ok, low, after[key])
 		}
 	}
 }
 
-// Bracket compares what an input gathers with another account of what only grows, read before and after. Where that has nothing,
+// Bracket compares the counters of an input with another source, which is read before and after. If the source returns nothing,
 // the test is skipped.
 func Bracket(tb testing.TB, p *Probe, account func() map[string]float64) {
 	tb.Helper()
@@ -46,7 +46,7 @@ func Bracket(tb testing.TB, p *Probe, account func() map[string]float64) {
 	})
 }
 
-// Vmstat is what vmstat of procps has counted, by its own words; without it, the test is skipped.
+// Vmstat returns the output of vmstat of procps by description. Without the program the test is skipped.
 func Vmstat(tb testing.TB) map[string]float64 {
 	tb.Helper()
 	values := map[string]float64{}
@@ -57,8 +57,8 @@ func Vmstat(tb testing.TB) map[string]float64 {
 	return values
 }
 
-// Compare holds an input against another account of this machine, which does not stand still: processes, interfaces and
-// sockets come and go between two readings. It looks until nothing differs, and fails with what differed last.
+// Compare compares an input with another source. It calls look until nothing differs, because processes, interfaces and sockets
+// come and go between two readings. It fails with the last differences.
 func Compare(tb testing.TB, look func(d *Differences)) {
 	tb.Helper()
 	var d Differences

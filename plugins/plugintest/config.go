@@ -10,7 +10,7 @@ import (
 
 const goos = runtime.GOOS
 
-// reporter is what the checks need of a test, so that they are tested themselves.
+// reporter is the part of testing.TB that the checks use, so that they can be tested themselves.
 type reporter = catalogtest.Reporter
 
 // checkConfig checks that an input's configuration is strict and documented.

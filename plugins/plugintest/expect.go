@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// Expect checks some of the values that were gathered; those that are NaN must not be there.
+// Expect checks some of the gathered values. A key whose wanted value is NaN must not exist.
 func Expect(tb testing.TB, got, want map[string]float64) {
 	tb.Helper()
 	for key, v := range want {
@@ -35,7 +35,7 @@ func HasSeries(tb testing.TB, b *telemetry.Batch, want ...string) {
 	}
 }
 
-// Configs decodes configurations: each must have a problem that is described with these words, or none if there are none.
+// Configs decodes configurations. The error of each must contain its text; with an empty text there must be no error.
 func Configs(tb testing.TB, def plugins.Definition, words map[string]string) {
 	tb.Helper()
 	for config, want := range words {

@@ -57,7 +57,7 @@ func TestConfigs(t *testing.T) {
 }
 
 func TestBetween(t *testing.T) {
-	for v, want := range map[float64]string{0.5: "a is 0.5 (true), the other account says 1 to 2", 1: "", 2: "", 2.5: "a is 2.5 (true), the other account says 1 to 2"} {
+	for v, want := range map[float64]string{0.5: "a is 0.5 (true), the other source says 1 to 2", 1: "", 2: "", 2.5: "a is 2.5 (true), the other source says 1 to 2"} {
 		var d Differences
 		d.Between(map[string]float64{"a": v, "more": 0}, map[string]float64{"a": 1}, map[string]float64{"a": 2, "later": 0})
 		(&recorder{d.found}).expect(t, want)

@@ -10,8 +10,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// Misbehaving asks servers that answer as no server should (see [httpxtest.Misbehaving]), each with a name and a password in
-// its address: the error must say what is wrong, in one line and without the password. What was gathered is left to check.
+// Misbehaving gathers from misbehaving servers (see [httpxtest.Misbehaving]) with a user and a password in their addresses. The
+// error must name the problem in one line and without the password. Check gets the samples.
 func Misbehaving(t *testing.T, def plugins.Definition, servers map[string]string, config func(addr string) string,
 	check func(t *testing.T, addr string, b *telemetry.Batch),
 ) {
@@ -28,8 +28,8 @@ func Misbehaving(t *testing.T, def plugins.Definition, servers map[string]string
 	}
 }
 
-// Flapping asks a server whose page comes and goes, and one that is never there, many times: nothing may be left behind. While
-// there is no page, there are only the input's own samples, at most so many.
+// Flapping gathers many times from a server whose page comes and goes, and from one that does not exist. Nothing may leak. Without
+// the page there are at most own samples.
 func Flapping(t *testing.T, def plugins.Definition, page string, own int) {
 	t.Helper()
 	url, turn := httpxtest.Flapping(t, page)

@@ -15,13 +15,13 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// reading makes another number of one that stands in a file.
+// reading replaces a number in a file.
 type reading struct {
 	name string
 	of   func(number string) string
 }
 
-// readings are what a kernel, a driver or a container says instead of the right number.
+// readings returns what kernels, drivers and containers report instead of the right number.
 func readings() []reading {
 	var all []reading
 	for _, text := range []string{
@@ -51,13 +51,13 @@ func readings() []reading {
 		}})
 }
 
-// numbers are the decimal numbers of a kernel file, and the hexadecimal ones of eight digits.
+// numbers matches decimal numbers and hexadecimal numbers of eight digits.
 var numbers = regexp.MustCompile(`\b([0-9]+|[0-9a-f]{8})\b`)
 
-// shares are how many of the numbers of a tree are changed at once: one of so many.
+// shares are the shares of numbers that are changed at once: one of 1, 3 or 40.
 var shares = [...]int{1, 3, 40}
 
-// checkImpossible changes the numbers in a case's tree for one gather after the other: see [disturb].
+// checkImpossible changes numbers in the tree of a case: see [disturb].
 func checkImpossible(t *testing.T, def plugins.Definition, c Case) {
 	if c.Root == "" {
 		return
@@ -66,8 +66,8 @@ func checkImpossible(t *testing.T, def plugins.Definition, c Case) {
 	disturb(t, p, readTree(t, dir), func(name string, content []byte) { write(t, filepath.Join(dir, name), content) })
 }
 
-// ImpossibleReplies changes the numbers in what a service answers, as the conformance test does with the kernel's files. The pages
-// are by name, and set replaces one.
+// ImpossibleReplies changes numbers in the answers of a service, as the conformance test does with the kernel's files. Pages are
+// the answers by name; set replaces one of them.
 func ImpossibleReplies(t *testing.T, def plugins.Definition, config string, pages map[string]string, set func(name, page string)) {
 	t.Helper()
 	intact := map[string][]byte{}
@@ -77,8 +77,8 @@ func ImpossibleReplies(t *testing.T, def plugins.Definition, config string, page
 	disturb(t, Start(t, def, config, Env(def.Name(), "")), intact, func(name string, page []byte) { set(name, string(page)) })
 }
 
-// disturb changes numbers of what an input reads for one gather, and puts them back. Nothing that cannot be may be
-// gathered meanwhile. Afterwards all counters are where they were, or where they would have got: no rate may say otherwise.
+// disturb changes numbers in what an input reads for one gather, and restores them. The input must not gather impossible values
+// meanwhile. After the restoration all counters are where they would be anyway, and no rate may differ from that.
 func disturb(t *testing.T, p *Probe, intact map[string][]byte, set func(name string, content []byte)) {
 	random := rand.New(rand.NewPCG(2, uint64(len(intact))))
 	second, samples := 0.0, 0
@@ -110,7 +110,7 @@ func disturb(t *testing.T, p *Probe, intact map[string][]byte, set func(name str
 	t.Logf("%d samples in a gather", samples)
 }
 
-// change returns the files of a tree in which numbers were changed.
+// change returns the files whose numbers it changed.
 func (r reading) change(random *rand.Rand, tree map[string][]byte, share int) map[string][]byte {
 	changed := map[string][]byte{}
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
@@ -130,7 +130,7 @@ func (r reading) change(random *rand.Rand, tree map[string][]byte, share int) ma
 	return changed
 }
 
-// rates returns the rates of a batch. Most trees stand still, so that they are 0.
+// rates returns the rates of a batch. They are 0 for most trees, which do not change.
 func rates(b *telemetry.Batch) map[string]float64 {
 	all := map[string]float64{}
 	for i := range b.Len() {
@@ -141,7 +141,7 @@ func rates(b *telemetry.Batch) map[string]float64 {
 	return all
 }
 
-// checkRates checks that no counter seems to have moved faster than usual, but for what it moved in the gather before.
+// checkRates checks that no rate exceeds the usual one, except by what the counter moved in the gather before.
 func checkRates(t reporter, b *telemetry.Batch, usual map[string]float64) {
 	for id, v := range rates(b) {
 		if v > 3*usual[id] {
@@ -150,7 +150,7 @@ func checkRates(t reporter, b *telemetry.Batch, usual map[string]float64) {
 	}
 }
 
-// prefixed says before each error what was done.
+// prefixed adds what was changed to each error.
 type prefixed struct {
 	*testing.T
 	what string

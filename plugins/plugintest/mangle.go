@@ -15,11 +15,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// mangled is how many damaged versions of a case's tree are gathered from.
+// mangled is the number of damaged versions of a tree.
 const mangled = 60
 
-// checkMangled gathers from damaged files: cut short, with columns more or fewer, numbers that are none or far too large.
-// There may be errors, but no panic, and nothing that is not possible.
+// checkMangled gathers from damaged files: truncated, with additional or missing columns, with invalid or too large numbers. Errors
+// are allowed, panics and impossible values are not.
 func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 	if c.Root == "" {
 		return
@@ -41,7 +41,7 @@ func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 	}
 }
 
-// readTree returns the files below dir by their names there.
+// readTree returns the files below dir by their relative paths.
 func readTree(t *testing.T, dir string) map[string][]byte {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -54,7 +54,7 @@ func readTree(t *testing.T, dir string) map[string][]byte {
 		}
 		content, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrPermission) {
-			return nil // a case about denied files
+			return nil // the case is about unreadable files
 		}
 		files[name] = content
 		return err
@@ -65,7 +65,7 @@ func readTree(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// mangleTree damages one file or several.
+// mangleTree damages one or several files.
 func mangleTree(t *testing.T, random *rand.Rand, dir string) {
 	files := readTree(t, dir)
 	names := slices.Sorted(maps.Keys(files))

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// checkMetrics holds the series that an input made against the tables of its README.
+// checkMetrics compares the series of an input with the tables of its README.
 func checkMetrics(t reporter, readme string, all []*telemetry.Series) {
 	documented := metricdoc.Parse(readme)
 	said := map[string]bool{}
@@ -29,13 +29,13 @@ func checkMetrics(t reporter, readme string, all []*telemetry.Series) {
 	}
 }
 
-// covers says whether a name of a table, which may be a glob, stands for a metric.
+// covers reports whether a name of a table, which may be a glob, matches a metric.
 func covers(name string, hasRate bool, metric string) bool {
 	isRate := hasRate && strings.HasSuffix(metric, "_rate")
 	return name == metric || strings.Contains(name, "*") && !isRate && match.Of(name).Match(metric)
 }
 
-// compare says in what a series differs from what is documented.
+// compare returns how a series differs from its documentation, "" if it does not.
 func compare(s *telemetry.Series, documented []metricdoc.Metric) string {
 	m, ok := metricdoc.Find(documented, s.Name())
 	if !ok {

@@ -1,5 +1,5 @@
-// Package plugintest holds what every input must keep, as a test that every input runs, what the tests of many have in
-// common, and helpers that gather from trees of recorded files.
+// Package plugintest has the conformance test that every input must pass, and helpers for tests of inputs, which gather from
+// trees of recorded files.
 package plugintest
 
 import (
@@ -18,21 +18,21 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// Case is one situation that the input must gather from.
+// Case is a situation that the input must handle.
 type Case struct {
 	Name       string
 	Root       string                             // a tree of files, see hostfs.At; "": this machine
-	Then       string                             // a tree laid over the first one before every second gather: what time changed
+	Then       string                             // a tree that is copied over Root before every second gather: what changes with time
 	Config     string                             // YAML of the input's keys; "": the defaults
 	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
-	Error      string                             // what the error of every gather contains; "": there must be none
+	Error      string                             // a part of the error of every gather; "": no error
 	SharedKeys bool                               // two series may share one bare key
-	Allocs     float64                            // allocations per gather that are allowed beside 0.1 per sample; 0 means 2
+	Feed       func(t *testing.T, out *Emitted)   // of a Runner: sends data to it and waits until it has emitted the events
+	Allocs     float64                            // allowed allocations per gather, in addition to 0.1 per sample; 0 means 2
 }
 
-// Run checks an input: its configuration, its README and, on systems that it runs on, each case's gathers against each
-// other: every series must be documented as it is, and every documented metric must be gathered in one of the cases. A
-// pushed input is only checked to stop.
+// Run checks an input: its configuration, its README and, on systems that it runs on, the gathers of each case. Every series must
+// be documented as it is, and every documented metric must be gathered in one of the cases. A Runner runs meanwhile.
 func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -49,14 +49,21 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	goleak.VerifyNone(t, before)
 }
 
-// rounds is how often a case is gathered: first without rates, then with, and both again with everything known.
+// rounds is the number of gathers of a case: the first has no rates, and the last two see nothing new.
 const rounds = 4
 
 func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*telemetry.Series) {
 	p, dir := c.start(t, def)
 	if p.Input.Runner != nil {
 		checkStops(t, p.Input.Runner)
-		return
+		out := run(t, p.Input.Runner)
+		if c.Feed != nil {
+			c.Feed(t, out)
+			out.check(t, c)
+		}
+		if p.Input.Gatherer == nil {
+			return
+		}
 	}
 	seen := map[string]*telemetry.Series{}
 	for round := range rounds {
@@ -76,7 +83,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	checkCancelled(t, p)
 }
 
-// start builds the input over a copy of the case's tree.
+// start builds the input with a copy of the tree.
 func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
 	if !def.Runs(goos) {
 		t.Skipf("%s does not run on %s", def.Name(), goos)
@@ -112,7 +119,7 @@ func (c Case) checkError(t reporter, err error) {
 	}
 }
 
-// checkBatch checks each sample and that the series of a batch are apart.
+// checkBatch checks each sample, and that series have different keys.
 func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
 	checkPossible(t, b)
 	keys := map[string]string{}
@@ -129,7 +136,7 @@ func (c Case) checkBatch(t reporter, b *telemetry.Batch) {
 	}
 }
 
-// checkReused checks that what was seen before has the same handle.
+// checkReused checks that known series have the same handle as before.
 func checkReused(t reporter, b *telemetry.Batch, seen map[string]*telemetry.Series) {
 	for i := range b.Len() {
 		s, _, _ := b.Sample(i)
@@ -140,10 +147,10 @@ func checkReused(t reporter, b *telemetry.Batch, seen map[string]*telemetry.Seri
 	}
 }
 
-// perFixture is what opening a file costs. The kernel's own files stay open (see hostfs.File), recorded ones do not.
+// perFixture is the number of allocations for opening a file. Kernel files stay open (see hostfs.File), recorded files do not.
 const perFixture = 4
 
-// checkAllocs checks what a gather in steady state allocates; batches are made beforehand.
+// checkAllocs checks the allocations of a gather in steady state, without those of the batch.
 func (c Case) checkAllocs(t *testing.T, p *Probe, dir string) {
 	if underRace || c.Error != "" {
 		return
@@ -184,35 +191,11 @@ func countFiles(t *testing.T, dir string) (n int) {
 	return n
 }
 
-// checkCancelled checks that a gather returns when nobody waits for it. One that does not, hangs the test.
+// checkCancelled checks that a gather returns when its context is done. If it does not, the test hangs.
 func checkCancelled(t *testing.T, p *Probe) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if b, err := p.batch(ctx, 1000); err != nil && b.Len() == 0 && !errors.Is(err, context.Canceled) {
 		t.Logf("gather after cancel: %v", err)
 	}
-}
-
-// checkStops checks that a pushed input returns, without an error, when its context is done.
-func checkStops(t *testing.T, r plugins.Runner) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := r.Run(ctx, discard{}); err != nil {
-		t.Errorf("run with a finished context: %v", err)
-	}
-}
-
-type discard struct{}
-
-func (discard) Emit(context.Context, *telemetry.Batch) {}
-
-// Documented checks what a pushed input has emitted against its README, as Run does with what others gather.
-func Documented(t *testing.T, def plugins.Definition, batches ...*telemetry.Batch) {
-	t.Helper()
-	all := map[string]*telemetry.Series{}
-	for _, b := range batches {
-		Case{}.checkBatch(t, b)
-		checkReused(t, b, all)
-	}
-	checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Possible checks that a batch has nothing that cannot be: values outside what their unit or series allows, parts that exceed
-// their whole, two samples of one series.
+// Possible checks that a batch has no impossible samples: values outside the bounds of their unit or series, parts that exceed
+// their total, two samples of one series.
 func Possible(tb testing.TB, b *telemetry.Batch) {
 	tb.Helper()
 	checkPossible(tb, b)
@@ -34,7 +34,7 @@ func checkOnce(t reporter, b *telemetry.Batch) {
 	}
 }
 
-// checkValues checks each value by itself.
+// checkValues checks each value.
 func checkValues(t reporter, b *telemetry.Batch) {
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
@@ -44,8 +44,8 @@ func checkValues(t reporter, b *telemetry.Batch) {
 	}
 }
 
-// impossible says why a series cannot have a value, or "". It does not ask [telemetry.Unit.Bounds], which it is there to
-// check. A series whose declared bounds are wider than here has them for a reason, which is in the input's code.
+// impossible returns why a series cannot have a value, or "". It does not use [telemetry.Unit.Bounds], because it checks them. A
+// series with wider declared bounds has a reason for them in the code of the input.
 func impossible(s *telemetry.Series, v float64) string {
 	most, least := 0x1p63, -0x1p63
 	switch s.Unit() {
@@ -77,7 +77,7 @@ func impossible(s *telemetry.Series, v float64) string {
 	return ""
 }
 
-// checkParts checks that what is called free, used or available is not more than what is called total.
+// checkParts checks that metrics called free, used or available do not exceed the metric called total.
 func checkParts(t reporter, b *telemetry.Batch) {
 	type thing struct{ name, instance string }
 	of := func(s *telemetry.Series, name string) thing {

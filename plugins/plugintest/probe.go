@@ -20,11 +20,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// testTag is the user's tag on all series.
+// testTag is a tag of the user, which all series have.
 const testTag = "environment"
 
-// Env returns an environment for the input called name over a tree of files that [hostfs.At] understands; dir "" is
-// this machine. What must differ from that is set by change.
+// Env returns an environment for the input called name, whose files are in the tree dir (see [hostfs.At]), or those of this machine
+// if dir is "". The functions change it.
 func Env(name, dir string, change ...func(*plugins.Env)) plugins.Env {
 	root := hostfs.FromEnv(func(string) string { return "" })
 	if dir != "" {
@@ -44,7 +44,7 @@ func Env(name, dir string, change ...func(*plugins.Env)) plugins.Env {
 	return env
 }
 
-// Files writes files below dir and returns it; with dir "" it makes a new directory that goes with the test.
+// Files writes files below dir and returns dir. If dir is "", it makes a directory that is removed with the test.
 func Files(tb testing.TB, dir string, files map[string]string) string {
 	tb.Helper()
 	if dir == "" {
@@ -56,7 +56,7 @@ func Files(tb testing.TB, dir string, files map[string]string) string {
 	return dir
 }
 
-// Lay copies the files of a tree over those in dir.
+// Lay copies the files of a tree to dir and overwrites what exists.
 func Lay(tb testing.TB, dir, tree string) {
 	tb.Helper()
 	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
@@ -86,20 +86,20 @@ func write(tb testing.TB, path string, content []byte) {
 	}
 }
 
-// Decode decodes a YAML configuration of the input's own keys; config "" is an empty node.
+// Decode decodes a YAML configuration of the input's own keys. Config may be empty.
 func Decode(tb testing.TB, def plugins.Definition, config string) (plugins.Built, conf.Problems) {
 	tb.Helper()
 	return catalogtest.Decode(tb, def, config)
 }
 
-// Probe is a live input that the test asks at instants of its choosing.
+// Probe is a live input that the test gathers from at chosen instants.
 type Probe struct {
 	Input plugins.Input
 
 	tb testing.TB
 }
 
-// Start builds an input from YAML, and opens it if it is to be opened; it is closed with the test.
+// Start builds an input from YAML and opens it if it is an Opener. It is closed with the test.
 func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env) *Probe {
 	tb.Helper()
 	in := catalogtest.Build(tb, def, config, env)
@@ -118,7 +118,7 @@ func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env
 	return &Probe{Input: in, tb: tb}
 }
 
-// Batch gathers at a number of seconds after a fixed instant.
+// Batch gathers. Second is the time after a fixed instant, in seconds.
 func (p *Probe) Batch(second float64) (*telemetry.Batch, error) {
 	return p.batch(p.tb.Context(), second)
 }
@@ -128,8 +128,8 @@ func (p *Probe) batch(ctx context.Context, second float64) (*telemetry.Batch, er
 	return b, p.Input.Gatherer.Gather(ctx, b)
 }
 
-// Rotated checks that a rotated password is used by the next connection: the configuration refers to the only secret of a
-// store, which is wrong at first.
+// Rotated checks that the next connection uses a rotated password. The configuration must refer to a secret, whose value is wrong
+// at first.
 func Rotated(tb testing.TB, def plugins.Definition, config, right string) {
 	tb.Helper()
 	store := &servicetest.Secret{Value: "wrong"}
@@ -143,7 +143,7 @@ func Rotated(tb testing.TB, def plugins.Definition, config, right string) {
 	}
 }
 
-// Within gathers at a number of seconds after a fixed instant, and has so much time for it.
+// Within is Batch with a timeout.
 func (p *Probe) Within(patience time.Duration, second float64) (*telemetry.Batch, error) {
 	ctx, cancel := context.WithTimeout(p.tb.Context(), patience)
 	defer cancel()
@@ -155,8 +155,7 @@ func newBatch(second float64) *telemetry.Batch {
 	return telemetry.NewBatch(at, at, 1024)
 }
 
-// Gather gathers at a number of seconds after a fixed instant and returns the values by bare key
-// ("net_rx_bytes_eth0"). An error fails the test.
+// Gather is Batch, but returns the values by bare key ("net_rx_bytes_eth0"). An error fails the test.
 func (p *Probe) Gather(second float64) map[string]float64 {
 	p.tb.Helper()
 	b, err := p.Batch(second)
@@ -166,8 +165,7 @@ func (p *Probe) Gather(second float64) map[string]float64 {
 	return ByKey(b)
 }
 
-// Cost runs a benchmark of gathers and reports the CPU time of this process, which a service's own is no part of, and the
-// number of samples.
+// Cost runs a benchmark of gathers. It reports the CPU time of this process, without that of services, and the number of samples.
 func Cost(b *testing.B, p *Probe) {
 	samples := 0
 	gather := func() {
@@ -194,7 +192,7 @@ func BySeries(b *telemetry.Batch) map[string]float64 {
 	return values(b, (*telemetry.Series).String)
 }
 
-// Without returns the values with a part left out of their keys.
+// Without returns the values with a part removed from their keys.
 func Without(values map[string]float64, part string) map[string]float64 {
 	m := make(map[string]float64, len(values))
 	for key, v := range values {
@@ -203,7 +201,7 @@ func Without(values map[string]float64, part string) map[string]float64 {
 	return m
 }
 
-// ByName returns a batch's values by [telemetry.Series.Name]; of series with the same name, the last one's.
+// ByName returns a batch's values by [telemetry.Series.Name]. Of series with the same name the last one counts.
 func ByName(b *telemetry.Batch) map[string]float64 {
 	return values(b, (*telemetry.Series).Name)
 }

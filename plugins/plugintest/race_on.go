@@ -2,5 +2,5 @@
 
 package plugintest
 
-// underRace says that the race detector is on: it allocates, so that budgets mean nothing.
+// underRace reports whether the race detector is on. It allocates, so that budgets cannot be checked.
 const underRace = true

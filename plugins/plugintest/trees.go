@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// Read is what a file says.
+// Read returns the content of a file.
 func Read(tb testing.TB, path string) string {
 	tb.Helper()
 	data, err := os.ReadFile(path)
@@ -19,7 +19,7 @@ func Read(tb testing.TB, path string) string {
 	return string(data)
 }
 
-// Glob are the files that fit a pattern; there must be some.
+// Glob returns the files that match a pattern. There must be at least one.
 func Glob(tb testing.TB, pattern string) []string {
 	tb.Helper()
 	paths, err := filepath.Glob(pattern)
@@ -29,7 +29,7 @@ func Glob(tb testing.TB, pattern string) []string {
 	return paths
 }
 
-// Seed adds all files that fit a pattern to those that a fuzz test of []byte begins with.
+// Seed adds the files that match a pattern to the seeds of a fuzz test of []byte.
 func Seed(f *testing.F, pattern string) {
 	f.Helper()
 	for _, path := range Glob(f, pattern) {
@@ -37,7 +37,7 @@ func Seed(f *testing.F, pattern string) {
 	}
 }
 
-// SeedLines is [Seed] line by line.
+// SeedLines is [Seed] for each line of the files.
 func SeedLines(f *testing.F, pattern string) {
 	f.Helper()
 	for _, path := range Glob(f, pattern) {
@@ -47,7 +47,7 @@ func SeedLines(f *testing.F, pattern string) {
 	}
 }
 
-// Twice gathers from a tree, and 10 seconds later again when another is laid over it.
+// Twice gathers from a tree, and again 10 seconds later, after another tree was copied over it.
 func Twice(tb testing.TB, def plugins.Definition, config, tree, later string) (first, second map[string]float64) {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -58,7 +58,7 @@ func Twice(tb testing.TB, def plugins.Definition, config, tree, later string) (f
 	return first, p.Gather(10)
 }
 
-// ComesBack is what is gathered when a thing comes back that stood in a file before, and not for a while in between.
+// ComesBack returns what is gathered when a thing appears in a file again after it was missing for a while.
 func ComesBack(tb testing.TB, def plugins.Definition, file, before, between, after string) map[string]float64 {
 	tb.Helper()
 	dir := Files(tb, "", map[string]string{file: before})
@@ -72,8 +72,8 @@ func ComesBack(tb testing.TB, def plugins.Definition, file, before, between, aft
 	return p.Gather(60)
 }
 
-// Silent checks that files which are not there are no error and give no samples, and neither is one that is empty, as
-// containers show those that they hide.
+// Silent checks that missing files cause no error and no samples, and neither do empty files, which containers show instead of
+// hidden ones.
 func Silent(tb testing.TB, def plugins.Definition, files ...string) {
 	tb.Helper()
 	for _, name := range append([]string{"none"}, files...) {
@@ -84,8 +84,8 @@ func Silent(tb testing.TB, def plugins.Definition, files ...string) {
 	}
 }
 
-// Noise checks that noise in one file of a tree is an error that names it, and costs nothing but what is read from it: of
-// each file, a key is given.
+// Noise checks that noise in one file of a tree causes an error that names the file, and only costs the samples from that file.
+// Keys has one key for each file.
 func Noise(tb testing.TB, def plugins.Definition, tree string, keys map[string]string) {
 	tb.Helper()
 	for name, lost := range keys {

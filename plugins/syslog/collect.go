@@ -11,35 +11,35 @@ import (
 )
 
 const (
-	// fieldCut says how many bytes there are of a message that was longer.
+	// fieldCut is the field of a truncated message. Its value is the number of bytes that were kept.
 	fieldCut = "cut_at"
 
-	// Messages are handed over when no more of them are there, or when there are so many.
+	// Messages are emitted when no more are waiting, or when a batch reaches these limits.
 	maxBatch      = 1000
 	maxBatchBytes = 1 << 20
 
-	// keptFields is for how many fields a collector keeps room in each event.
+	// keptFields bounds the memory for fields that a collector keeps in each event.
 	keptFields = 16
 )
 
-// collector makes batches of events. A goroutine that has messages takes one of its listener's, and gives it back when it
-// has handed them over: of what waits for room in a buffer there is no more than they can hold, however many send.
+// collector makes batches of events. A goroutine with messages borrows one from its listener and returns it after the batch was
+// emitted. This bounds the memory of events that wait for buffer space, independent of the number of senders.
 type collector struct {
 	l      *listener
 	parser *syslogmsg.Parser
-	events []telemetry.Event // their fields are reused, too
+	events []telemetry.Event // their fields are reused as well
 	fields int
 	bytes  int
 
-	peer  string // who sent the last messages
-	heard int64  // how many; they are not counted yet
+	peer  string // the sender of the last messages
+	heard int64  // messages that are not counted yet
 }
 
 func (l *listener) collector() *collector {
 	return &collector{l: l, parser: syslogmsg.New(l.config.parsing())}
 }
 
-// takeAll takes the messages that are there, hands them over and returns how many there were.
+// takeAll emits the messages that are complete and returns how many there were.
 func (l *listener) takeAll(ctx context.Context, f *frames, peer string) (taken int, err error) {
 	message, cut, ok, err := f.next()
 	if !ok {
@@ -55,7 +55,7 @@ func (l *listener) takeAll(ctx context.Context, f *frames, peer string) (taken i
 	return taken, err
 }
 
-// borrow returns a collector, and what gives it back; after a panic that is a new one.
+// borrow returns a collector and a function that returns it. If it panicked with events left, a new collector replaces it.
 func (l *listener) borrow() (c *collector, giveBack func()) {
 	c = <-l.collectors
 	return c, func() {
@@ -66,7 +66,7 @@ func (l *listener) borrow() (c *collector, giveBack func()) {
 	}
 }
 
-// takeRest takes what is left of a connection that has ended.
+// takeRest emits what is left of a connection that has ended.
 func (l *listener) takeRest(ctx context.Context, f *frames, peer string) {
 	message, cut := f.rest()
 	if len(message) == 0 {
@@ -78,7 +78,7 @@ func (l *listener) takeRest(ctx context.Context, f *frames, peer string) {
 	c.flush(ctx)
 }
 
-// add takes a message of a sender.
+// add adds a message of a sender.
 func (c *collector) add(ctx context.Context, message []byte, cut bool, peer string, now time.Time) {
 	e := c.next()
 	n := &c.l.counts
@@ -124,12 +124,12 @@ func (c *collector) next() *telemetry.Event {
 // count counts the messages of the last sender.
 func (c *collector) count() {
 	if c.heard > 0 {
-		c.l.counts.heard(c.peer, c.heard)
+		c.l.counts.countMessages(c.peer, c.heard)
 		c.heard = 0
 	}
 }
 
-// flush hands over what there is. It waits where that is wanted, so that the sender has to wait, too.
+// flush emits the events. It waits for buffer space if so configured, which slows down the sender.
 func (c *collector) flush(ctx context.Context) {
 	if len(c.events) == 0 {
 		return
@@ -141,7 +141,7 @@ func (c *collector) flush(ctx context.Context) {
 	c.l.out.Emit(ctx, b)
 }
 
-// take returns the events, which then take no more memory than they need.
+// take returns a copy of the events that uses no more memory than needed.
 func (c *collector) take() []telemetry.Event {
 	events, fields := slices.Clone(c.events), make([]telemetry.Field, 0, c.fields)
 	for i := range events {

@@ -129,7 +129,7 @@ func TestPeerIsKept(t *testing.T) {
 	var c counts
 	for i := range 3 * forgetAfter {
 		if i%(forgetAfter/2) == 0 {
-			c.heard("192.0.2.1", 1)
+			c.countMessages("192.0.2.1", 1)
 		}
 		c.eachPeer(func(string, int64) {})
 	}
@@ -206,7 +206,7 @@ func TestLogIsNotFilled(t *testing.T) {
 		say := func(peer, message string, want int) {
 			t.Helper()
 			lines = 0
-			l.tell(peer, message, errors.New("x"))
+			l.warnOnce(peer, message, errors.New("x"))
 			if lines != want {
 				t.Errorf("%s, %s: %d lines, want %d", peer, message, lines, want)
 			}
@@ -220,7 +220,7 @@ func TestLogIsNotFilled(t *testing.T) {
 		time.Sleep(time.Second)
 		say("a", "is bad", 1)
 		for i := range 2000 {
-			l.tell(fmt.Sprint(i), "is bad", nil)
+			l.warnOnce(fmt.Sprint(i), "is bad", nil)
 		}
 		if lines != 1000 {
 			t.Errorf("%d lines", lines)

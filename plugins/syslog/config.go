@@ -20,14 +20,14 @@ type Config struct {
 
 	TLS tlsx.Server `yaml:",inline"`
 
-	Standard   word   `yaml:"syslog_standard"`
+	Standard   choice `yaml:"syslog_standard"`
 	BestEffort bool   `yaml:"best_effort"`
 	Separator  string `yaml:"sdparam_separator" conf:"public"`
 	Timezone   string `yaml:"timezone" conf:"public"`
 
-	Framing  word   `yaml:"framing"`
-	Trailer  word   `yaml:"trailer"`
-	Encoding word   `yaml:"content_encoding"`
+	Framing  choice `yaml:"framing"`
+	Trailer  choice `yaml:"trailer"`
+	Encoding choice `yaml:"content_encoding"`
 	Mode     string `yaml:"socket_mode" conf:"public"`
 
 	MaxMessage       conf.Size     `yaml:"max_message_size"`
@@ -37,7 +37,7 @@ type Config struct {
 	ReadBuffer       conf.Size     `yaml:"read_buffer_size"`
 	KeepAlive        conf.Duration `yaml:"keep_alive_period"`
 
-	Hostname string `yaml:"hostname" conf:"ignored"` // the sender's name and address are stored
+	Hostname string `yaml:"hostname" conf:"ignored"` // events always have the sender's name and address
 }
 
 func defaults() Config {
@@ -48,16 +48,16 @@ func defaults() Config {
 	}
 }
 
-// word is a choice; upper and lower case are the same.
-type word string
+// choice is one of several words. Case does not matter.
+type choice string
 
 // UnmarshalScalar implements conf.Scalar.
-func (w *word) UnmarshalScalar(text string) error {
-	*w = word(strings.ToLower(text))
+func (w *choice) UnmarshalScalar(text string) error {
+	*w = choice(strings.ToLower(text))
 	return nil
 }
 
-func (w word) check(key string, choices ...string) error {
+func (w choice) check(key string, choices ...string) error {
 	if slices.Contains(choices, string(w)) {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (c *Config) Validate() error {
 	}
 	for i, a := range c.addresses() {
 		if slices.Contains(c.addresses()[:i], a) {
-			errs = append(errs, conf.Key("servers", "%s stands there twice", a))
+			errs = append(errs, conf.Key("servers", "%s appears twice", a))
 		}
 		if a.secure && !c.TLS.Enabled() {
 			errs = append(errs, conf.Key("tls_cert", "and tls_key are needed for %s", a))
@@ -91,9 +91,9 @@ func (c *Config) Validate() error {
 	if _, err := c.zone(); err != nil {
 		errs = append(errs, conf.Key("timezone", `must be a name such as "Europe/Berlin", "UTC" or "Local": %v`, err))
 	}
-	const smallest = 480 // RFC 5424, section 6.1: what every receiver must take
-	if c.MaxMessage < smallest || c.MaxMessage > 16<<20 {
-		errs = append(errs, conf.Key("max_message_size", "must be from %d to 16MiB", smallest))
+	const minLength = 480 // RFC 5424, section 6.1: every receiver must accept this length
+	if c.MaxMessage < minLength || c.MaxMessage > 16<<20 {
+		errs = append(errs, conf.Key("max_message_size", "must be from %d to 16MiB", minLength))
 	}
 	if c.MaxDecompression < c.MaxMessage {
 		errs = append(errs, conf.Key("max_decompression_size", "must not be less than max_message_size"))
@@ -104,7 +104,7 @@ func (c *Config) Validate() error {
 	return errors.Join(append(errs, c.TLS.Validate())...)
 }
 
-// addresses returns where to listen: by default where everything sends to.
+// addresses returns the addresses to listen on; by default port 514 of UDP and TCP.
 func (c *Config) addresses() []address {
 	switch {
 	case c.Server != (address{}):
@@ -115,7 +115,7 @@ func (c *Config) addresses() []address {
 	return []address{{network: "udp", where: ":514"}, {network: "tcp", where: ":514"}}
 }
 
-// zone is that of times which do not name theirs; nil: it is guessed.
+// zone returns the zone of timestamps without one; nil: it is guessed.
 func (c *Config) zone() (*time.Location, error) {
 	if c.Timezone == "" {
 		return nil, nil
@@ -124,7 +124,7 @@ func (c *Config) zone() (*time.Location, error) {
 }
 
 func (c *Config) parsing() syslogmsg.Settings {
-	zone, _ := c.zone() // Validate has looked
+	zone, _ := c.zone() // Validate has checked it
 	return syslogmsg.Settings{Standard: syslogmsg.Standard(c.Standard), Separator: c.Separator, BestEffort: c.BestEffort, Zone: zone}
 }
 
@@ -136,9 +136,9 @@ func (c *Config) frames() *frames {
 	return f
 }
 
-// address is where to listen.
+// address is an address to listen on.
 type address struct {
-	network string // tcp, udp, unix, unixgram, with 4 or 6 behind the first two
+	network string // tcp, tcp4, tcp6, udp, udp4, udp6, unix or unixgram
 	where   string // host:port, or a path
 	secure  bool   // with TLS
 }
@@ -169,7 +169,7 @@ func (a *address) UnmarshalScalar(text string) error {
 	}
 	port := u.Port()
 	if port == "" {
-		port = "6514" // as the Python rtcollector had it: RFC 5425
+		port = "6514" // RFC 5425, as in the Python rtcollector
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil {
 		return errors.New("must have a port from 0 to 65535")
@@ -178,7 +178,7 @@ func (a *address) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// String is the address as it is shown and as the label of its series: udp:514, tls:10.0.0.5:6514, unix:/run/x.sock.
+// String returns the address for messages and the label listener: udp:514, tls:10.0.0.5:6514, unix:/run/x.sock.
 func (a address) String() string {
 	kind := a.network
 	if a.secure {
@@ -187,10 +187,10 @@ func (a address) String() string {
 	return kind + ":" + strings.TrimPrefix(a.where, ":")
 }
 
-// packets says whether each message is a datagram.
-func (a address) packets() bool {
+// isPacket reports whether each message is a datagram.
+func (a address) isPacket() bool {
 	return a.network == "unixgram" || strings.HasPrefix(a.network, "udp")
 }
 
-// file says whether the address is a path.
-func (a address) file() bool { return strings.HasPrefix(a.network, "unix") }
+// isFile reports whether the address is a path.
+func (a address) isFile() bool { return strings.HasPrefix(a.network, "unix") }

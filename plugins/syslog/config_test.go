@@ -18,7 +18,7 @@ func TestConfigErrors(t *testing.T) {
 		"server: unix://x/y":                        `server: must be like "udp://:514"`,
 		"server: 'udp://:nope'":                     `server: must be like "udp://:514"`,
 		"server: 'tcp://:70000'":                    `server: must have a port from 0 to 65535, not "tcp://:70000"`,
-		"servers: ['udp://:1', 'udp://:1']":         `servers: udp:1 stands there twice`,
+		"servers: ['udp://:1', 'udp://:1']":         `servers: udp:1 appears twice`,
 		"server: 'tls://:1'":                        `tls_cert: and tls_key are needed for tls:1`,
 		"syslog_standard: RFC3165":                  `syslog_standard: must be one of auto, rfc5424, rfc3164, not "rfc3165" (did you mean "rfc3164"?)`,
 		"framing: octet":                            `framing: must be one of auto, octet-counting, non-transparent, not "octet"`,

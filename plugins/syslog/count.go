@@ -8,21 +8,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// maxPeers is how many senders are counted one by one for each listener; those beyond are counted together. Addresses
-// of datagrams can be made up.
+// maxPeers bounds how many senders each listener counts separately. Further senders are counted together, because the addresses
+// of datagrams can be forged.
 const maxPeers = 1000
 
-// others is the name of the senders beyond.
+// others is the name under which further senders are counted.
 const others = "others"
 
-// counts are what one listener has seen. All fields may be used from any goroutine.
+// counts are the counters of one listener. Any goroutine may use them.
 type counts struct {
 	severities [8]atomic.Int64
 	facilities [24]atomic.Int64
-	bytes      atomic.Int64 // of messages and what is around them, decompressed
-	malformed  atomic.Int64 // messages that could not be read
-	cut        atomic.Int64 // messages that were too long
-	open       atomic.Int64 // connections now
+	bytes      atomic.Int64 // of messages and their framing, decompressed
+	malformed  atomic.Int64 // messages that could not be parsed
+	cut        atomic.Int64 // messages that were truncated
+	open       atomic.Int64 // current connections
 	opened     atomic.Int64
 	refused    atomic.Int64 // connections beyond the limit
 	failed     atomic.Int64 // connections that ended with an error: TLS, framing, gzip
@@ -36,12 +36,12 @@ type counts struct {
 // peer is a sender.
 type peer struct {
 	messages int64
-	reported int64 // messages as of the last report
-	idle     int   // reports in a row without a message
+	reported int64 // messages at the last report
+	idle     int   // consecutive reports without a message
 }
 
-// heard counts messages of a sender.
-func (c *counts) heard(name string, messages int64) {
+// countMessages counts messages of a sender.
+func (c *counts) countMessages(name string, messages int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.peers[name]
@@ -54,7 +54,7 @@ func (c *counts) heard(name string, messages int64) {
 	p.messages += messages
 }
 
-// add returns the sender of this name, a new one if need be.
+// add returns the sender with this name, and adds it if it is new.
 func (c *counts) add(name string) *peer {
 	if p := c.peers[name]; p != nil {
 		return p
@@ -67,10 +67,10 @@ func (c *counts) add(name string) *peer {
 	return p
 }
 
-// forgetAfter is how many reports without a message a sender is reported in.
+// forgetAfter is the number of reports without a message after which a sender is forgotten.
 const forgetAfter = 360
 
-// eachPeer calls f with every sender, and forgets those that have been silent for long.
+// eachPeer calls f for every sender, and forgets senders that have been silent for long.
 func (c *counts) eachPeer(f func(name string, messages int64)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,7 +86,7 @@ func (c *counts) eachPeer(f func(name string, messages int64)) {
 	}
 }
 
-// series are those of one listener.
+// series are the series of one listener.
 type series struct {
 	listener   *listener
 	messages   *telemetry.Total
@@ -95,8 +95,8 @@ type series struct {
 	bytes      *telemetry.Total
 	malformed  *telemetry.Series
 	cut        *telemetry.Series
-	datagrams  []gauge // of datagrams only
-	streams    []gauge // of connections only
+	datagrams  []gauge // only for datagrams
+	streams    []gauge // only for connections
 	drops      *telemetry.Total
 	peers      *telemetry.Vec[string, *telemetry.Series]
 }
@@ -128,7 +128,7 @@ func newSeries(f *telemetry.Factory, l *listener) *series {
 		s.facilities[i] = counter("syslog_facility_messages", telemetry.None, telemetry.Label{Key: "facility", Value: facilityName(i)})
 	}
 	n := &l.counts
-	if l.address.packets() {
+	if l.address.isPacket() {
 		s.datagrams = []gauge{{counter("syslog_bad_datagrams", telemetry.None), &n.broken}}
 		s.drops = f.Counter("syslog_kernel_drops", telemetry.None, at)
 		return s
@@ -143,7 +143,7 @@ func newSeries(f *telemetry.Factory, l *listener) *series {
 	return s
 }
 
-// add reports. Severities and facilities that have never been seen are left out.
+// add appends the samples. It leaves out severities and facilities that were never seen.
 func (s *series) add(out *telemetry.Batch) {
 	n := &s.listener.counts
 	all := int64(0)
@@ -172,7 +172,7 @@ func (s *series) add(out *telemetry.Batch) {
 	s.peers.Sweep(out)
 }
 
-// facilityName is a facility's keyword: RFC 5424, section 6.2.1, in the words of syslog.h.
+// facilityName returns the keyword of a facility (RFC 5424, section 6.2.1) as in syslog.h.
 func facilityName(n int) string {
 	names := [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "security", "console", "solaris-cron"}
 	if n < len(names) {

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// deadline bounds how long a read waits: for the rest of a message that has begun, and when it is told to stop. A sender
-// may be silent for as long as it likes.
+// deadline bounds how long a read waits for the rest of an incomplete message, and how long it continues after ctx is done. A
+// sender may be silent between messages for any time.
 type deadline struct {
 	ctx     context.Context
 	conn    interface{ SetReadDeadline(time.Time) error }
 	timeout time.Duration // 0: none
-	began   time.Time     // the message that is not complete; zero if there is none
-	last    time.Time     // what was set
-	stop    time.Time     // when to stop at the latest; zero while nobody wants that
+	began   time.Time     // when the incomplete message began; zero: there is none
+	last    time.Time     // the deadline that was set last
+	stop    time.Time     // when to stop at the latest; zero: ctx is not done
 	end     func() bool
 }
 
-// newDeadline makes a read that is under way when ctx is done end soon after.
+// newDeadline returns a deadline that ends a running read soon after ctx is done.
 func newDeadline(ctx context.Context, conn interface{ SetReadDeadline(time.Time) error }, timeout time.Duration) *deadline {
 	d := &deadline{ctx: ctx, conn: conn, timeout: timeout}
 	d.end = context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now().Add(lingering)) })
 	return d
 }
 
-// set prepares for the next read. Pending is whether a message is incomplete, progress whether others were completed
-// since the last call: then the incomplete one is another. An idle time that is not 0 bounds the next read as well.
+// set prepares for the next read. Pending reports whether a message is incomplete. Progress reports whether messages were completed
+// since the last call, so that the incomplete one is new. An idle time that is not 0 bounds the next read as well.
 func (d *deadline) set(pending, progress bool, idle time.Duration) {
 	now := time.Now()
 	if !pending {
@@ -45,7 +45,7 @@ func (d *deadline) set(pending, progress bool, idle time.Duration) {
 		d.last = at
 	}
 	if d.ctx.Err() == nil {
-		return // whoever ends it from here on sets the deadline after us
+		return // if ctx ends now, its function sets the deadline after us
 	}
 	if d.stop.IsZero() {
 		d.stop = now.Add(lingering)

@@ -9,14 +9,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// dropCounter knows how many datagrams the kernel has dropped because a socket's buffer was full.
+// dropCounter reads how many datagrams the kernel has dropped because the buffer of a socket was full.
 type dropCounter struct {
 	mu    sync.Mutex
-	inode uint64 // of the socket; 0 while there is none
+	inode uint64 // of the socket; 0: there is none
 	files []*hostfs.File
 }
 
-// watch begins to count for a socket.
+// watch sets the socket to count for.
 func (d *dropCounter) watch(conn any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -26,7 +26,7 @@ func (d *dropCounter) watch(conn any) {
 	}
 }
 
-// kernelDrops returns how many datagrams the kernel has dropped, where it says so: Linux.
+// kernelDrops returns how many datagrams the kernel has dropped. Only Linux reports that.
 func (l *listener) kernelDrops() (n uint64, ok bool) {
 	d := &l.drops
 	d.mu.Lock()
@@ -37,7 +37,7 @@ func (l *listener) kernelDrops() (n uint64, ok bool) {
 	for _, f := range d.files {
 		data, err := f.ReadOptional()
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			continue // the next report may have it
+			continue // the next gather may succeed
 		}
 		if n, ok := parseDrops(data, d.inode); ok {
 			return n, true

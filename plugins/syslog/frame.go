@@ -9,42 +9,42 @@ import (
 	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
-// Framing says how a stream is cut into messages: RFC 6587.
+// Framing is how a stream is divided into messages: RFC 6587.
 type Framing string
 
 // The framings.
 const (
-	AutoFraming    Framing = "auto"            // each message tells
+	AutoFraming    Framing = "auto"            // detected for each message
 	OctetCounting  Framing = "octet-counting"  // "<length> <message>"
 	NonTransparent Framing = "non-transparent" // a trailer ends the message
 )
 
 const (
 	smallBuffer = 4 << 10
-	readAhead   = 64 << 10 // of a stream that sends much
-	maxCount    = 9        // digits of a length: what fits an int of 32 bits
+	readAhead   = 64 << 10 // of a busy stream
+	maxCount    = 9        // digits of a length, so that it fits 32 bits
 )
 
-// errFraming says that a stream cannot be cut, because it is not framed as it was said to be.
+// errFraming is the error of a stream that is not framed as configured.
 var errFraming = errors.New("the stream has no length where one must be; framing: auto takes both kinds")
 
-// frames cuts what is read from a stream into messages of at most max bytes. What is longer is cut, and the rest of it
-// skipped: a sender can make us hold no more.
+// frames divides a stream into messages. It truncates messages to max bytes and skips their rest, which bounds the memory for a
+// sender.
 type frames struct {
 	framing Framing
 	trailer byte
 	max     int
 
 	buf        []byte
-	start, end int  // what of buf is not used yet
-	last       int  // bytes that the last read gave
-	skip       int  // bytes of a message that was cut
-	skipLine   bool // up to the next trailer
+	start, end int  // the unread part of buf
+	last       int  // bytes of the last read
+	skip       int  // bytes left to skip of a truncated message
+	skipLine   bool // skip up to the next trailer
 
 	endsWithNUL bool // as an earlier message did
 }
 
-// next returns the next message, if all of it is there, and whether it was cut. It is valid until the next call of fill.
+// next returns the next message if it is complete, and whether it was truncated. It is valid until the next call of fill.
 func (f *frames) next() (message []byte, cut, ok bool, err error) {
 	for {
 		if !f.skipped() {
@@ -52,7 +52,7 @@ func (f *frames) next() (message []byte, cut, ok bool, err error) {
 		}
 		f.trim()
 		data := f.buf[f.start:f.end]
-		if strings.HasPrefix(bom.Mark, string(data)) { // nothing, or half a mark
+		if strings.HasPrefix(bom.Mark, string(data)) { // nothing, or a part of the mark
 			return nil, false, false, nil
 		}
 		count, header, known := f.count(data)
@@ -72,7 +72,7 @@ func (f *frames) next() (message []byte, cut, ok bool, err error) {
 	}
 }
 
-// skipped drops what is left of a message that was cut; false: there is more of it to come.
+// skipped skips the rest of a truncated message. It reports false if more of it is to come.
 func (f *frames) skipped() bool {
 	n := min(f.skip, f.end-f.start)
 	f.start += n
@@ -89,11 +89,11 @@ func (f *frames) skipped() bool {
 	return f.skip == 0
 }
 
-// trailerIn returns where a message ends that has no length, or -1. Then what is from rest on has to be looked at again, with
-// what follows.
+// trailerIn returns where a message without a length ends, or -1. In that case the data from rest on must be searched again
+// together with what follows.
 //
-// RFC 6587, section 3.4.2 knows other trailers than LF, of which NUL is common (Python's SysLogHandler). Where messages may
-// tell, one in front of a priority ends a message, and from then on every one does on this stream.
+// RFC 6587, section 3.4.2 allows trailers other than LF, of which NUL is common (Python's SysLogHandler). With automatic framing
+// a NUL before a priority ends a message, and from then on every NUL of the stream does.
 func (f *frames) trailerIn(data []byte) (at, rest int) {
 	end := bytes.IndexByte(data, f.trailer)
 	if f.framing != AutoFraming || f.trailer != '\n' {
@@ -120,7 +120,7 @@ func (f *frames) trailerIn(data []byte) (at, rest int) {
 	}
 }
 
-// isPriority reports whether a text begins with "<13>"; known is false if there is too little of it.
+// isPriority reports whether text begins with a priority such as "<13>". Known is false if text is too short to decide.
 func isPriority(text []byte) (is, known bool) {
 	const most = len("<191>")
 	for i, c := range text[:min(len(text), most)] {
@@ -137,16 +137,16 @@ func isPriority(text []byte) (is, known bool) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// mayBeWhole reports whether all that is there is a message with a NUL at its end: if nothing follows soon, it is one.
+// mayBeWhole reports whether the data ends with a NUL. If nothing follows soon, it is a complete message.
 func (f *frames) mayBeWhole() bool {
 	return f.framing == AutoFraming && f.trailer == '\n' && f.end > f.start && f.buf[f.end-1] == 0 && f.buf[f.start] == '<' && !f.skipLine
 }
 
-// settle takes what may be a whole message for one.
+// settle treats the data as a complete message.
 func (f *frames) settle() { f.endsWithNUL = true }
 
-// trim drops what may stand between messages: some senders end them with a newline as well, and some programs on Windows begin
-// a stream with a byte order mark.
+// trim drops what may separate messages. Some senders add a newline to the trailer, and some programs on Windows begin a stream
+// with a byte order mark.
 func (f *frames) trim() {
 	for f.start < f.end {
 		if bytes.HasPrefix(f.buf[f.start:f.end], []byte(bom.Mark)) {
@@ -162,7 +162,7 @@ func (f *frames) trim() {
 	}
 }
 
-// count reads the length in front of a message. Without one, header is 0. What cannot be decided yet, is not known.
+// count parses the length before a message. Header is 0 if there is none. Known is false if more data is needed to decide.
 func (f *frames) count(data []byte) (count, header int, known bool) {
 	if f.framing == NonTransparent || data[0] < '1' || data[0] > '9' {
 		return 0, 0, true
@@ -189,7 +189,7 @@ func (f *frames) count(data []byte) (count, header int, known bool) {
 	return count, i + 1, true
 }
 
-// counted takes a message of a known length.
+// counted returns a message whose length is known.
 func (f *frames) counted(data []byte, count, header int) (message []byte, cut, ok bool) {
 	n := min(count, f.max)
 	if len(data) < n {
@@ -200,7 +200,7 @@ func (f *frames) counted(data []byte, count, header int) (message []byte, cut, o
 	return data[:n], n < count, true
 }
 
-// line takes a message that ends with the trailer.
+// line returns a message that ends with the trailer.
 func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
 	const ahead = len("<191>")
 	at, rest := f.trailerIn(data[:min(len(data), f.max+1+ahead)])
@@ -216,7 +216,7 @@ func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
 	return nil, false, false
 }
 
-// rest returns what is left when a stream has ended: a message without its trailer, or the beginning of one.
+// rest returns what is left at the end of a stream: a message without trailer, or the beginning of a message.
 func (f *frames) rest() (message []byte, cut bool) {
 	if !f.skipped() {
 		return nil, false
@@ -233,17 +233,17 @@ func (f *frames) rest() (message []byte, cut bool) {
 	return data[:min(len(data), f.max)], len(data) > f.max
 }
 
-// pending says whether the beginning of a message is there.
+// pending reports whether a message is incomplete.
 func (f *frames) pending() bool { return f.end > f.start || f.skip > 0 || f.skipLine }
 
-// fill reads more, once. The buffer is small while a stream sends little, and never larger than a message needs.
+// fill reads once. The buffer grows with the stream, up to the size of a message.
 func (f *frames) fill(r io.Reader) error {
 	f.makeRoom()
 	n, err := r.Read(f.buf[f.end:])
 	f.end += n
 	f.last = n
 	if n > 0 {
-		return nil // what was wrong will be so again
+		return nil // the error is reported by next
 	}
 	return err
 }
@@ -258,7 +258,7 @@ func (f *frames) makeRoom() {
 	switch {
 	case len(f.buf) == 0:
 		f.buf = make([]byte, smallBuffer)
-	case full && len(f.buf) < max(readAhead, f.max+maxCount+2): // it sends more than fits: read more at once
+	case full && len(f.buf) < max(readAhead, f.max+maxCount+2): // a busy stream: read more at once
 		f.resize(min(2*len(f.buf), max(readAhead, f.max+maxCount+2)))
 	case left == 0 && f.last < smallBuffer && len(f.buf) > smallBuffer:
 		f.buf = make([]byte, smallBuffer)

@@ -316,7 +316,7 @@ func TestKernelDrops(t *testing.T) {
 				return nil
 			})
 			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			w.in.add(b)
+			_ = w.in.Gather(t.Context(), b)
 			drops := uint64(0)
 			for i := range b.Len() {
 				if s, _, v := b.Sample(i); strings.HasPrefix(s.BareKey(), "syslog_kernel_drops") {

@@ -21,15 +21,14 @@ import (
 )
 
 const (
-	// lingering is how long a listener goes on reading after it was told to stop: what was sent by then gets in.
+	// lingering is how long a listener continues to read after ctx is done, to receive what was already sent.
 	lingering = 100 * time.Millisecond
 
-	// receiveBuffer is what a socket of datagrams is given to hold, if the system lets us: 50,000 lines a second for a
-	// fifth of one.
+	// receiveBuffer is the requested receive buffer of a datagram socket. It holds 50,000 messages per second for 200 ms.
 	receiveBuffer = 8 << 20
 )
 
-// listener is one address that is listened on.
+// listener serves one address.
 type listener struct {
 	address address
 	config  *Config
@@ -39,15 +38,15 @@ type listener struct {
 	counts  counts
 	drops   dropCounter
 
-	collectors chan *collector // those that connections share
+	collectors chan *collector // shared by the connections
 
 	mu    sync.Mutex
-	said  map[string]bool // what was logged about peers
-	since time.Time       // that was begun
+	said  map[string]bool // peer and message that were logged since then
+	since time.Time
 }
 
 func newListener(a address, c *Config, host string, log *slog.Logger) *listener {
-	n := 2 * runtime.GOMAXPROCS(0) // one works while another waits for a lock
+	n := 2 * runtime.GOMAXPROCS(0) // one works while another one waits
 	l := &listener{address: a, config: c, host: host, log: log.With("listener", a.String()), collectors: make(chan *collector, n)}
 	for range n {
 		l.collectors <- l.collector()
@@ -55,7 +54,7 @@ func newListener(a address, c *Config, host string, log *slog.Logger) *listener 
 	return l
 }
 
-// run listens until ctx is done, and tries again when it cannot.
+// run listens until ctx is done. It retries with growing pauses.
 func (l *listener) run(ctx context.Context) {
 	var backoff pause.Backoff
 	logged := "" // the last error
@@ -77,25 +76,25 @@ func (l *listener) run(ctx context.Context) {
 	}
 }
 
-// explain says what to do about an address that cannot be had.
+// explain adds what to do about an address that is not available.
 func (l *listener) explain(err error) error {
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && l.address.file() && !isSocket(l.address.where):
-		return fmt.Errorf("%w: there is a file that is not a socket; remove it, or take another path", err)
+	case errors.Is(err, syscall.EADDRINUSE) && l.address.isFile() && !isSocket(l.address.where):
+		return fmt.Errorf("%w: the file exists and is not a socket: remove it, or use another path", err)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w: another program listens there, or this agent does already; stop it or take another address", err)
+		return fmt.Errorf("%w: another program or this agent already listens there: stop it, or use another address", err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE; for a socket file, the folder must be writable", err)
+		return fmt.Errorf("%w: ports below 1024 require root or CAP_NET_BIND_SERVICE; a socket file requires a writable folder", err)
 	}
 	return err
 }
 
-// listen opens the address and serves until ctx is done. It returns when all that it started has ended.
+// listen opens the address and serves until ctx is done. All goroutines that it started have ended when it returns.
 func (l *listener) listen(ctx context.Context, opened func()) error {
-	if l.address.file() {
+	if l.address.isFile() {
 		removeStale(l.address.where)
 	}
-	if l.address.packets() {
+	if l.address.isPacket() {
 		return l.listenPackets(ctx, opened)
 	}
 	return l.listenStream(ctx, opened)
@@ -108,7 +107,7 @@ func (l *listener) listenPackets(ctx context.Context, opened func()) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if l.address.file() { // a net.Listener does so by itself
+	if l.address.isFile() { // a net.Listener removes its file itself
 		defer func() { _ = os.Remove(l.address.where) }()
 	}
 	if err := l.chmod(); err != nil {
@@ -145,7 +144,7 @@ func (l *listener) listenStream(ctx context.Context, opened func()) error {
 	return l.accept(ctx, ln, secure)
 }
 
-// removeStale removes the socket file of a process that is gone: a new one cannot take its place otherwise.
+// removeStale removes the socket file of a process that has ended, which would make listening fail.
 func removeStale(path string) {
 	if !isSocket(path) {
 		return
@@ -155,7 +154,7 @@ func removeStale(path string) {
 		if err == nil {
 			_ = conn.Close()
 		}
-		if err == nil || errors.Is(err, syscall.EAGAIN) { // another process listens, which may be busy: listening fails, which says so
+		if err == nil || errors.Is(err, syscall.EAGAIN) { // another process listens: the error of listening reports that
 			return
 		}
 	}
@@ -169,13 +168,13 @@ func isSocket(path string) bool {
 
 func (l *listener) chmod() error {
 	mode, err := parseMode(l.config.Mode)
-	if err != nil || mode == 0 || !l.address.file() {
+	if err != nil || mode == 0 || !l.address.isFile() {
 		return err
 	}
 	return os.Chmod(l.address.where, mode)
 }
 
-// parseMode reads permissions in octal; "" is 0: as the umask has it.
+// parseMode parses octal permissions. The mode of "" is 0, which keeps what the umask gives.
 func parseMode(text string) (fs.FileMode, error) {
 	if text == "" {
 		return 0, nil
@@ -187,7 +186,7 @@ func parseMode(text string) (fs.FileMode, error) {
 	return fs.FileMode(n), nil
 }
 
-// growBuffer lets the kernel hold more datagrams than by default, and says if it is not allowed as much as was asked for.
+// growBuffer enlarges the receive buffer. It warns if the kernel grants less than read_buffer_size.
 func (l *listener) growBuffer(conn net.PacketConn) {
 	size, asked := int(l.config.ReadBuffer), l.config.ReadBuffer > 0
 	if !asked {
@@ -195,19 +194,19 @@ func (l *listener) growBuffer(conn net.PacketConn) {
 	}
 	got, err := setReceiveBuffer(conn, size)
 	if asked && (err != nil || got < size) {
-		l.log.Warn("the kernel gives the socket a smaller buffer than read_buffer_size; raise net.core.rmem_max", "bytes", got, "wanted", size)
+		l.log.Warn("the kernel grants a smaller buffer than read_buffer_size: raise net.core.rmem_max", "bytes", got, "wanted", size)
 	}
 }
 
-// tell logs something about a peer, but not the same again within an hour, and not about more than so many: bad ones must
-// not fill the log.
-func (l *listener) tell(peer, message string, err error) {
-	const often, most = time.Hour, 1000
+// warnOnce logs a warning about a peer, once per hour for each peer and message. It also bounds how many different warnings it
+// logs in an hour, so that hostile senders cannot fill the log.
+func (l *listener) warnOnce(peer, message string, err error) {
+	const period, maxWarnings = time.Hour, 1000
 	l.mu.Lock()
-	if now := time.Now(); l.said == nil || now.Sub(l.since) >= often {
+	if now := time.Now(); l.said == nil || now.Sub(l.since) >= period {
 		l.said, l.since = map[string]bool{}, now
 	}
-	quiet := l.said[peer+message] || len(l.said) >= most
+	quiet := l.said[peer+message] || len(l.said) >= maxWarnings
 	if !quiet {
 		l.said[peer+message] = true
 	}

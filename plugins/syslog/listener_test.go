@@ -31,7 +31,7 @@ func TestPortIsTaken(t *testing.T) {
 	go func() { done <- in.Run(ctx, w.sink) }()
 	defer func() { cancel(); <-done }()
 	said := (<-lines) + (<-lines)
-	if !strings.Contains(said, "another program listens there") || !strings.Contains(said, "msg=listening") {
+	if !strings.Contains(said, "another program or this agent already listens there") || !strings.Contains(said, "msg=listening") {
 		t.Error(said)
 	}
 	send(t, dial(t, "udp", addr), "<13>a")
@@ -60,7 +60,7 @@ func TestTry(t *testing.T) {
 	for config, want := range map[string]string{
 		"{servers: ['" + tcp + "', '" + udp + "']}":                             "",
 		"{servers: ['" + udp + "', 'tcp://" + blocker.Addr().String() + "']}":   "listen on tcp:" + blocker.Addr().String() + ": ",
-		"{server: 'unix://" + file + "'}":                                       "there is a file that is not a socket",
+		"{server: 'unix://" + file + "'}":                                       "the file exists and is not a socket",
 		"{server: '" + tcp + "', tls_cert: /nope/cert.pem, tls_key: /nope/key}": "/nope/cert.pem",
 	} {
 		in := plugintest.Start(t, Plugin, config, plugintest.Env("syslog", "")).Input.Runner.(*input)

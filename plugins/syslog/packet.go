@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// maxDatagram is more than UDP can carry. Datagrams of a socket file may be longer; they are cut where messages are.
+	// maxDatagram is more than UDP can carry. Longer datagrams of a socket file are truncated like messages.
 	maxDatagram = 64 << 10
 
-	// datagrams is how many are read at once, where the system can do that.
+	// datagrams is how many are read at once, if the system supports it.
 	datagrams = 32
 )
 
 // reader reads datagrams, at least one at a time.
 type reader interface {
-	// ReadBatch fills messages and returns how many there are, as ipv4.PacketConn has it.
+	// ReadBatch fills messages and returns how many it read, like ipv4.PacketConn.
 	ReadBatch(messages []ipv4.Message, flags int) (int, error)
 }
 
@@ -41,8 +41,8 @@ func (s single) ReadBatch(messages []ipv4.Message, _ int) (int, error) {
 	return 1, nil
 }
 
-// servePackets reads until ctx is done. While it waits for room in the buffers behind it, the kernel keeps what comes,
-// and counts what it cannot.
+// servePackets reads until ctx is done. While it waits for buffer space, the kernel queues datagrams, and counts those that it
+// drops.
 func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error {
 	var in reader = single{conn}
 	if _, udp := conn.(*net.UDPConn); udp {
@@ -77,17 +77,16 @@ func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error 
 	}
 }
 
-// longestPacket is how many bytes of a datagram are read: one more than a message may have, so that it shows when there
-// are more.
+// longestPacket returns how many bytes of a datagram are read: one more than a message may have, so that longer ones are noticed.
 func (l *listener) longestPacket() int { return max(maxDatagram, int(l.config.MaxMessage)) + 1 }
 
-// unpack returns the message of a datagram, and whether it was cut.
+// unpack returns the message of a datagram and whether it was truncated.
 func (l *listener) unpack(z *unzipper, data []byte, from string) (message []byte, cut bool) {
 	if l.config.Encoding == encodingGzip {
 		plain, whole, err := z.unzip(data)
 		if err != nil {
 			l.counts.broken.Add(1)
-			l.tell(from, "datagram is not valid gzip", err)
+			l.warnOnce(from, "datagram is not valid gzip", err)
 		}
 		data, cut = plain, !whole
 	}
@@ -98,7 +97,7 @@ func (l *listener) unpack(z *unzipper, data []byte, from string) (message []byte
 	return data, cut
 }
 
-// peerNames remembers the name of the last sender: the next message often is from the same.
+// peerNames caches the name of the last sender, which often sends the next message, too.
 type peerNames struct {
 	ip   netip.Addr
 	name string
@@ -115,14 +114,14 @@ func (p *peerNames) of(addr net.Addr) string {
 	return p.name
 }
 
-// unzipper decompresses datagrams, each up to a limit.
+// unzipper decompresses datagrams, each up to limit bytes.
 type unzipper struct {
 	limit int
 	zip   gzip.Reader
 	plain bytes.Buffer
 }
 
-// unzip returns what a datagram holds, whole or as far as it can be read. What is not compressed at all stays as it is.
+// unzip returns the content of a datagram, as far as it can be read. A datagram that is not compressed is returned unchanged.
 func (z *unzipper) unzip(data []byte) (plain []byte, whole bool, err error) {
 	if len(data) < 2 || data[0] != 0x1f || data[1] != 0x8b { // RFC 1952, section 2.3.1
 		return data, true, nil

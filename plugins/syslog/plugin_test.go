@@ -2,6 +2,7 @@ package sysloginput
 
 import (
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -22,8 +23,33 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	server, _ := at(t, "udp")
-	plugintest.Run(t, Plugin, plugintest.Case{Name: "stops", Config: "server: " + server})
+	udp, udpAddr := at(t, "udp")
+	tcp, tcpAddr := at(t, "tcp")
+	plugintest.Run(t, Plugin, plugintest.Case{
+		Name: "datagrams and connections", Config: "{server: '" + udp + "', servers: ['" + tcp + "']}", Allocs: 10,
+		Feed: func(t *testing.T, out *plugintest.Emitted) {
+			send(t, dialListener(t, tcpAddr), "<13>hello\n")
+			out.WaitEvents(t, 1)
+			servicetest.Until(t, "a datagram has arrived", func(context.Context) error { // those before the socket was open are lost
+				send(t, dial(t, "udp", udpAddr), "<13>hello")
+				if out.Events() < 2 {
+					return errors.New("none has")
+				}
+				return nil
+			})
+		},
+	})
+}
+
+// dialListener connects to a listener as soon as it is there.
+func dialListener(t *testing.T, addr string) (conn net.Conn) {
+	t.Helper()
+	servicetest.Until(t, "the listener is there", func(context.Context) (err error) {
+		conn, err = net.Dial("tcp", addr)
+		return err
+	})
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // TestTransports sends one message in each way.

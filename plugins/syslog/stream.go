@@ -17,10 +17,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// settled is after how much silence a message is taken for whole that may be.
+// settled is the silence after which a message that may be complete is treated as complete.
 const settled = 200 * time.Millisecond
 
-// handshakeTimeout bounds what a client may take until it can send.
+// handshakeTimeout bounds the TLS handshake.
 const handshakeTimeout = 10 * time.Second
 
 // accept serves connections until ctx is done.
@@ -38,15 +38,15 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, secure *tls.Conf
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return err
-		case err != nil: // too many open files: those that are open go on
-			l.tell("", "cannot accept a connection", err)
+		case err != nil: // too many open files: the open connections continue
+			l.warnOnce("", "cannot accept a connection", err)
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
 		name := peerName(conn.RemoteAddr())
 		if most := l.config.MaxConnections; most > 0 && l.counts.open.Load() >= int64(most) {
 			l.counts.refused.Add(1)
-			l.tell(name, "connection refused: there are max_connections already", fmt.Errorf("%d are open", most))
+			l.warnOnce(name, "connection refused: there are max_connections already", fmt.Errorf("%d are open", most))
 			_ = conn.Close()
 			continue
 		}
@@ -59,7 +59,7 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, secure *tls.Conf
 	}
 }
 
-// peerName is a sender's address without its port. Those on a socket file have none.
+// peerName returns the address of a sender without its port. Senders on a socket file have no address.
 func peerName(addr net.Addr) string {
 	switch a := addr.(type) {
 	case *net.TCPAddr:
@@ -70,7 +70,7 @@ func peerName(addr net.Addr) string {
 	return local
 }
 
-// local is the name of senders on this host that have no address.
+// local is the name of senders without an address.
 const local = "local"
 
 // serve reads a connection to its end.
@@ -86,10 +86,10 @@ func (l *listener) serve(ctx context.Context, conn net.Conn, name string, secure
 	case err == nil || ctx.Err() != nil || errors.Is(err, io.EOF):
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		l.counts.timeouts.Add(1)
-		l.tell(name, "connection closed: a message was not finished within read_timeout", err)
+		l.warnOnce(name, "connection closed: a message was not finished within read_timeout", err)
 	default:
 		l.counts.failed.Add(1)
-		l.tell(name, "connection failed", advise(err))
+		l.warnOnce(name, "connection failed", advise(err))
 	}
 }
 
@@ -100,7 +100,7 @@ func advise(err error) error {
 	return err
 }
 
-// read takes messages from a connection until it ends; what is left then is one as well.
+// read reads messages from a connection until it ends. What is left then is a message as well.
 func (l *listener) read(ctx context.Context, conn net.Conn, name string, secure *tls.Config) error {
 	limit := newDeadline(ctx, conn, l.config.ReadTimeout.D())
 	defer limit.end()
@@ -113,7 +113,7 @@ func (l *listener) read(ctx context.Context, conn net.Conn, name string, secure 
 	taken := 0
 	for {
 		idle := time.Duration(0)
-		if l.config.Encoding != encodingGzip && f.mayBeWhole() { // gzip cannot go on after a deadline
+		if l.config.Encoding != encodingGzip && f.mayBeWhole() { // gzip cannot continue after a deadline
 			idle = settled
 		}
 		limit.set(f.pending(), taken > 0, idle)
@@ -130,7 +130,7 @@ func (l *listener) read(ctx context.Context, conn net.Conn, name string, secure 
 	}
 }
 
-// unwrap finishes the handshake of TLS, and decompresses what is read.
+// unwrap does the TLS handshake and returns a reader of the decompressed stream.
 func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config) (io.Reader, error) {
 	var r io.Reader = conn
 	if secure != nil {
@@ -148,10 +148,10 @@ func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config
 	return r, nil
 }
 
-// members reads a stream of gzip members. (gzip.Reader gives the end of a member only when it has seen what comes next.)
+// members reads a stream of gzip members. gzip.Reader alone would report the end of a member only after it read the next one.
 type members struct {
 	in  *bufio.Reader
-	zip *gzip.Reader // nil before the first
+	zip *gzip.Reader // nil before the first member
 }
 
 // Read implements io.Reader.
@@ -160,7 +160,7 @@ func (m *members) Read(p []byte) (n int, err error) {
 		if m.zip == nil {
 			err = m.begin()
 		} else if n, err = m.zip.Read(p); n > 0 && errors.Is(err, io.EOF) {
-			return n, nil // the next call finds the end again
+			return n, nil // the next call returns the end again
 		} else if errors.Is(err, io.EOF) {
 			err = m.begin()
 		}
@@ -170,7 +170,7 @@ func (m *members) Read(p []byte) (n int, err error) {
 	}
 }
 
-// begin reads the head of the next member.
+// begin reads the header of the next member.
 func (m *members) begin() error {
 	if m.zip == nil {
 		m.zip = &gzip.Reader{}

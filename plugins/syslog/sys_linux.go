@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socketInode returns by which number the kernel knows a UDP socket; 0 if it is none.
+// socketInode returns the inode of a UDP socket, 0 for anything else.
 func socketInode(conn any) (inode uint64) {
 	udp, ok := conn.(*net.UDPConn)
 	if !ok {
@@ -23,8 +23,8 @@ func socketInode(conn any) (inode uint64) {
 	return inode
 }
 
-// setReceiveBuffer lets a socket hold so many bytes, beyond the system's limit if we may, and returns how many it got.
-// The kernel counts its own overhead as well and says twice as much: socket(7).
+// setReceiveBuffer sets the receive buffer of a socket, beyond the system's limit if that is allowed, and returns its size. The
+// kernel reports twice the size, because it counts its own overhead: socket(7).
 func setReceiveBuffer(conn net.PacketConn, size int) (got int, err error) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -42,7 +42,7 @@ func setReceiveBuffer(conn net.PacketConn, size int) (got int, err error) {
 	return got / 2, err
 }
 
-// control calls f with the descriptor of a connection.
+// control calls f with the file descriptor of a connection.
 func control(conn syscall.Conn, f func(fd int) error) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"net"
 )
 
-// socketInode returns 0: only Linux lists sockets with what they have dropped.
+// socketInode returns 0: only Linux reports the drops of sockets.
 func socketInode(any) uint64 { return 0 }
 
-// setReceiveBuffer lets a socket hold so many bytes, if the system does.
+// setReceiveBuffer sets the receive buffer of a socket.
 func setReceiveBuffer(conn net.PacketConn, size int) (got int, err error) {
 	c, ok := conn.(interface{ SetReadBuffer(bytes int) error })
 	if !ok {

@@ -1,4 +1,4 @@
-// Package catalogtest is what every component must pass as a thing that can be configured, whatever it does.
+// Package catalogtest has the checks of configuration and README that every component must pass.
 package catalogtest
 
 import (
@@ -11,14 +11,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// Reporter is what the checks need of a test, so that they are tested themselves.
+// Reporter is the part of testing.TB that the checks use, so that they can be tested themselves.
 type Reporter interface {
 	Errorf(format string, args ...any)
 }
 
-// CheckConfig checks that a component's configuration is strict and documented: its defaults are valid, every key stands
-// in the README as `key`, and a misspelt one is refused with the right one suggested, also one of those that all
-// components of its kind have.
+// CheckConfig checks that a component's configuration is strict and documented: the defaults are valid, the README mentions every
+// key as `key`, and a misspelled key is rejected with a suggestion. That also applies to the keys that all components of the kind
+// have.
 func CheckConfig[E, O, L any](t Reporter, d catalog.Definition[E, O, L], common ...string) {
 	if d.Name() == "" || d.Summary() == "" {
 		t.Errorf("no name, or no summary")
@@ -51,10 +51,9 @@ func checkTypo[E, O, L any](t Reporter, d catalog.Definition[E, O, L], key strin
 	}
 }
 
-// CheckSample checks that the README's first yaml block, and its block for a configuration to begin with, can be pasted
-// below "inputs:" or "outputs:".
+// CheckSample checks that the sample, the settings and the starter of the README can be pasted below "inputs:" or "outputs:".
 func CheckSample[E, O, L any](t Reporter, d catalog.Definition[E, O, L]) {
-	for _, block := range []string{d.Sample(), d.Starter()} {
+	for _, block := range []string{d.Sample(), d.Settings(), d.Starter()} {
 		checkBlock(t, d, block)
 	}
 }
@@ -90,7 +89,7 @@ func checkItem[E, O, L any](t Reporter, d catalog.Definition[E, O, L], item *yam
 	}
 }
 
-// Decode decodes a YAML configuration of the component's own keys; "" is an empty one.
+// Decode decodes a YAML configuration of the component's own keys. Config may be empty.
 func Decode[E, O, L any](t testing.TB, d catalog.Definition[E, O, L], text string) (catalog.Built[E, O, L], conf.Problems) {
 	t.Helper()
 	built, problems, err := decode(d, text)
@@ -100,7 +99,7 @@ func Decode[E, O, L any](t testing.TB, d catalog.Definition[E, O, L], text strin
 	return built, problems
 }
 
-// Build makes the live component of such a configuration, which must be a good one.
+// Build makes the live component of a valid configuration.
 func Build[E, O, L any](t testing.TB, d catalog.Definition[E, O, L], text string, env E) L {
 	t.Helper()
 	built, problems := Decode(t, d, text)

@@ -58,20 +58,20 @@ func Misbehaving(t testing.TB) map[string]string {
 		return host(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	}
 	return map[string]string{
-		"is it running?":         servicetest.Refusing,
-		"did not answer in time": servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
-		"but not with HTTP":      servicetest.Raw(t, func(c net.Conn) { read(c); _, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n") }),
+		"cannot be reached: start it": servicetest.Refusing,
+		"did not answer in time":      servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
+		"but not with HTTP":           servicetest.Raw(t, func(c net.Conn) { read(c); _, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n") }),
 		"in the middle of": servicetest.Raw(t, func(c net.Conn) {
 			read(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 		}),
-		"a page of HTML":          host(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
-		"answers with nothing":    host(Page(t, "")),
-		"answers with more than":  host(Pages(t, endless)),
-		"refuses the username":    status(http.StatusUnauthorized),
-		"allow this host":         status(http.StatusForbidden),
-		"404 Not Found":           status(http.StatusNotFound),
-		"500 Internal Server Err": status(http.StatusInternalServerError),
+		"an HTML page":               host(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
+		"answers with an empty page": host(Page(t, "")),
+		"answers with more than":     host(Pages(t, endless)),
+		"refuses the username":       status(http.StatusUnauthorized),
+		"allow this host":            status(http.StatusForbidden),
+		"404 Not Found":              status(http.StatusNotFound),
+		"500 Internal Server Err":    status(http.StatusInternalServerError),
 	}
 }
 

@@ -16,6 +16,31 @@ import (
 //go:embed inputs.md.tmpl
 var inputsTemplate string
 
+// generate returns the files that are generated, by their path below root.
+func generate(root string, catalog plugins.Catalog) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	var err error
+	if files[inputsFile], err = inputs(root, catalog); err != nil {
+		return nil, err
+	}
+	for name, section := range map[string]string{readmeFile: readmeTables(catalog), exampleFile: exampleInputs(catalog)} {
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return nil, err
+		}
+		if files[name], err = replaceSection(content, section); err != nil {
+			return nil, fmt.Errorf("generate the inputs in %s: %w", name, err)
+		}
+	}
+	return files, nil
+}
+
+const (
+	inputsFile  = "docs/inputs.md"
+	readmeFile  = "README.md"
+	exampleFile = "config.example.yaml"
+)
+
 // input is one section of docs/inputs.md.
 type input struct {
 	plugins.Definition
@@ -41,12 +66,7 @@ func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
 	t := template.New("inputs").Funcs(template.FuncMap{
 		"options": plugins.OptionsDoc,
 		"join":    func(words []string) string { return strings.Join(words, ", ") },
-		"codes": func(words []string) string {
-			if len(words) == 0 {
-				return ""
-			}
-			return "`" + strings.Join(words, "` `") + "`"
-		},
+		"codes":   codes,
 	})
 	if t, err = t.Parse(inputsTemplate); err != nil {
 		return nil, err
@@ -56,8 +76,7 @@ func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// foldersByTitle finds the folder of each input: its README begins with the input's name, which the folder's may differ
-// from.
+// foldersByTitle returns the folder of each input by the title of its README. A folder can have another name than its input.
 func foldersByTitle(dir string) (map[string]string, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*", "README.md"))
 	if err != nil {

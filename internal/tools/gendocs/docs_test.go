@@ -11,24 +11,27 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/all"
 )
 
-func TestInputsAreFresh(t *testing.T) {
+func TestDocumentationIsFresh(t *testing.T) {
 	const root = "../../.." // as seen from here
-	want, err := inputs(root, all.Catalog())
+	files, err := generate(root, all.Catalog())
 	if err != nil {
 		t.Fatal(err)
 	}
-	have, err := os.ReadFile(filepath.Join(root, "docs", "inputs.md"))
-	if err != nil {
-		t.Fatal(err)
+	for name, want := range files {
+		have, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(have)); diff != "" {
+			t.Errorf("%s is stale, run: go generate ./plugins/all\n%s", name, diff)
+		}
 	}
-	if diff := cmp.Diff(string(want), string(have)); diff != "" {
-		t.Errorf("docs/inputs.md is stale, run: go generate ./plugins/all\n%s", diff)
-	}
+	want := string(files[inputsFile])
 	for _, expected := range []string{
 		"| [`linux_net`](#linux_net) | `net` | linux | traffic,", "[README](../plugins/selfstats/README.md)",
 		"\n| `net_rx_bytes` and its `_rate` | `iface` | bytes | counter | received | |\n",
 	} {
-		if !strings.Contains(string(want), expected) {
+		if !strings.Contains(want, expected) {
 			t.Errorf("no %q", expected)
 		}
 	}
@@ -38,5 +41,17 @@ func TestFolderWithoutTitle(t *testing.T) {
 	first := all.Catalog()[0].Name()
 	if _, err := inputs(t.TempDir(), all.Catalog()); err == nil || !strings.Contains(err.Error(), `title "# `+first+`"`) {
 		t.Error(err)
+	}
+}
+
+func TestReplaceSection(t *testing.T) {
+	got, err := replaceSection([]byte("a\n# "+sectionBegin+" -->\nold\n# "+sectionEnd+"\nb\n"), "new\n")
+	if want := "a\n# " + sectionBegin + " -->\nnew\n# " + sectionEnd + "\nb\n"; err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, content := range []string{"", sectionBegin, sectionEnd + "\n" + sectionBegin} {
+		if _, err := replaceSection([]byte(content), ""); err == nil {
+			t.Errorf("%q has a section", content)
+		}
 	}
 }

@@ -1,4 +1,5 @@
-// Gendocs writes docs/inputs.md from the READMEs of the inputs. It runs through "go generate ./...", in plugins/all.
+// Gendocs writes what is documented of the inputs from their READMEs: docs/inputs.md, and the lists of inputs in README.md and
+// config.example.yaml. It runs through "go generate ./...", in plugins/all.
 package main
 
 import (
@@ -13,9 +14,11 @@ import (
 const root = "../.."
 
 func main() {
-	content, err := inputs(root, all.Catalog())
-	if err == nil {
-		err = os.WriteFile(filepath.Join(root, "docs", "inputs.md"), content, 0o644)
+	files, err := generate(root, all.Catalog())
+	for name, content := range files {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(root, name), content, 0o644)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)

@@ -17,7 +17,7 @@ import (
 // module is the Go module that the lists are written for.
 type module struct{ dir, path string }
 
-// findModule looks for go.mod upwards from the current directory.
+// findModule finds the go.mod in the current directory or above.
 func findModule() (module, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -37,10 +37,10 @@ func findModule() (module, error) {
 	}
 }
 
-// file is where the list of a kind stands.
+// file returns the path of the list of a kind.
 func (m module) file(kind string) string { return filepath.Join(m.dir, kind, "all", "all.go") }
 
-// list returns the source of the list of a kind: the folders in their order.
+// list returns the source of the list of a kind, in the order of the folders.
 func (m module) list(kind string) ([]byte, error) {
 	entries, err := os.ReadDir(filepath.Join(m.dir, kind))
 	if err != nil {

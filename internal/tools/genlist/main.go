@@ -1,5 +1,5 @@
-// Command genlist writes the list of all inputs, all outputs or all secret stores: every folder beside the one that it is called in whose
-// package has a variable Plugin. It is run by "go generate ./plugins/all".
+// Command genlist writes the list of all inputs, outputs or secret stores: the folders whose package has a variable Plugin. It runs
+// through "go generate ./...".
 package main
 
 import (

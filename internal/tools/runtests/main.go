@@ -1,5 +1,5 @@
-// Command runtests runs "go test" with its own arguments, prints what failed, and ends with a table of the tests that were
-// skipped and why: a test that is skipped on every machine protects nothing, and nobody would notice.
+// Command runtests runs "go test" with its own arguments and prints what failed. It ends with a table of the skipped tests and their
+// reasons, because nobody would notice a test that is skipped on every machine.
 //
 //	go run ./internal/tools/runtests -race -shuffle=on ./...
 package main
@@ -52,7 +52,7 @@ func runTests(w io.Writer, args []string) (int, error) {
 	return 0, err
 }
 
-// addLine adds one line of go test's output. One that is not an event, such as a message of the go command, is printed.
+// addLine adds a line of go test's output. It prints lines that are not events, such as messages of the go command.
 func (r *report) addLine(line []byte) {
 	var e event
 	if json.Unmarshal(line, &e) != nil || e.Action == "" {

@@ -14,7 +14,7 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// report turns events into what a person reads.
+// report turns events into readable output.
 type report struct {
 	w                         io.Writer
 	outputs                   map[string][]string // of running tests, by package and test
@@ -47,14 +47,14 @@ func (r *report) add(e event) {
 	}
 }
 
-// addPackageOutput prints what a package says outside of its tests: its result, panics, races.
+// addPackageOutput prints the output of a package outside of its tests: its result, panics, races.
 func (r *report) addPackageOutput(text string) {
 	if text != "PASS\n" && !strings.HasPrefix(text, "-test.shuffle") && !strings.Contains(text, "[no test files]") {
 		fmt.Fprint(r.w, text)
 	}
 }
 
-// finishPackage prints what is left of tests that never ended, because the package crashed or timed out.
+// finishPackage prints the output of tests that did not end, because the package crashed or timed out.
 func (r *report) finishPackage(e event) {
 	if e.Action != "fail" {
 		return
@@ -81,10 +81,10 @@ func (r *report) finishTest(e event, name string) {
 	}
 }
 
-// position is what t.Skip puts before the reason.
+// position matches what t.Skip prints before the reason.
 var position = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
 
-// skipReason finds the reason in the output of a skipped test: the last message of the test.
+// skipReason returns the reason from the output of a skipped test, which is its last message.
 func skipReason(lines []string) string {
 	for _, line := range slices.Backward(lines) {
 		if at := position.FindStringIndex(line); at != nil {
@@ -94,7 +94,7 @@ func skipReason(lines []string) string {
 	return "no reason given"
 }
 
-// shortName returns the last element of the package's path and the test.
+// shortName returns the test with the last element of its package's path.
 func shortName(e event) string {
 	return e.Package[strings.LastIndexByte(e.Package, '/')+1:] + "." + e.Test
 }
