@@ -19,40 +19,40 @@ const day = 24 * time.Hour
 func (w *Writer) Estimate(series []*telemetry.Series) outputs.Estimate {
 	var sum outputs.Estimate
 	for _, s := range series {
-		sh := w.shapeOf(s)
+		d := w.definitionOf(s)
 		labels := len(tskey.Labels(s))
-		sh.estimate(&sum, labels, s.Interval(), rawSample)
-		for _, t := range sh.tiers {
-			t.shape.estimate(&sum, labels+2, time.Duration(t.bucket)*time.Millisecond, tierSample)
+		d.estimate(&sum, labels, s.Interval(), rawSample)
+		for _, c := range d.compactions {
+			c.target.estimate(&sum, labels+2, time.Duration(c.bucket)*time.Millisecond, compactedSample)
 		}
 	}
 	return sum
 }
 
-// estimate adds what one series takes.
-func (sh *shape) estimate(sum *outputs.Estimate, labels int, interval time.Duration, sampleCost float64) {
-	empty := sh.memory(labels, 0, sampleCost)
+// estimate adds the memory of one series.
+func (d *definition) estimate(sum *outputs.Estimate, labels int, interval time.Duration, sampleCost float64) {
+	empty := d.memory(labels, 0, sampleCost)
 	sum.Empty += empty
 	switch {
 	case interval <= 0:
 		sum.Full += empty
-	case sh.Retention == 0:
+	case d.Retention == 0:
 		sum.Full += empty
 		perDay := float64(day) / float64(interval)
-		sum.PerDay += sh.memory(labels, perDay, sampleCost) - empty
+		sum.PerDay += d.memory(labels, perDay, sampleCost) - empty
 	default:
-		sum.Full += sh.memory(labels, sh.samples(interval), sampleCost)
-		sum.Full += (float64(sh.chunk) + chunkCost) / 2 // the oldest chunk goes when all of it is past the retention
+		sum.Full += d.memory(labels, d.samples(interval), sampleCost)
+		sum.Full += (float64(d.chunk) + chunkCost) / 2 // the oldest chunk is freed once all of it is past the retention
 	}
 }
 
-// memory is what a series with so many samples takes, in bytes. The newest chunk is half empty on average.
-func (sh *shape) memory(labels int, samples, sampleCost float64) float64 {
-	if !sh.Labels {
+// memory returns what a series with so many samples takes, in bytes. The newest chunk is half empty on average.
+func (d *definition) memory(labels int, samples, sampleCost float64) float64 {
+	if !d.Labels {
 		labels = 0
 	}
-	chunk := float64(sh.chunk)
-	chunks := max(1, samples*sh.cost(sampleCost)/chunk+0.5)
+	chunk := float64(d.chunk)
+	chunks := max(1, samples*d.cost(sampleCost)/chunk+0.5)
 	return seriesCost + labelCost*float64(labels) + chunks*(chunk+chunkCost)
 }
 
@@ -79,7 +79,7 @@ func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) output
 	return r
 }
 
-// measure compares the estimate with the series that stand already.
+// measure compares the estimate with the series that already exist.
 func (w *Writer) measure(ctx context.Context, series []*telemetry.Series) string {
 	p := w.client.Pipeline()
 	cmds := make([]*redis.Cmd, len(series))
@@ -95,11 +95,11 @@ func (w *Writer) measure(ctx context.Context, series []*telemetry.Series) string
 			continue
 		}
 		in := parseInfo(reply)
-		sh := *w.shapeOf(s)
-		sh.chunk = in.chunk
+		d := *w.definitionOf(s)
+		d.chunk = in.chunk
 		n++
 		real += float64(in.memory)
-		expected += sh.memory(len(in.labels), float64(in.samples), rawSample)
+		expected += d.memory(len(in.labels), float64(in.samples), rawSample)
 	}
 	if n == 0 {
 		return ""
