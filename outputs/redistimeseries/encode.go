@@ -23,14 +23,13 @@ type encoder struct {
 
 // nextSendable returns the next open sample that can be sent. It records a verdict for those that cannot.
 func (n *encoder) nextSendable() (number int, e *entry, ms int64, v float64, ok bool) {
-	for {
-		number, s, ms, v, ok := n.next()
-		if !ok {
-			return 0, nil, 0, 0, false
-		}
+	for n.current < n.end || n.enterBatch() {
+		number = n.current
+		n.current++
 		if n.verdicts[number] != open {
 			continue
 		}
+		s, ms, v := n.batch.Sample(number - n.first)
 		e := s.Memo(n.memoSlot).(*entry) // ensure has put it there
 		switch {
 		case e.status == uncreated:
@@ -43,6 +42,7 @@ func (n *encoder) nextSendable() (number int, e *entry, ms int64, v float64, ok 
 			return number, e, ms, v, true
 		}
 	}
+	return 0, nil, 0, 0, false
 }
 
 // appendChunk appends commands to buf until it is full or no samples are left. It returns the number of commands.

@@ -197,8 +197,13 @@ func (r *request) receive(from *redisconn.Reader) error {
 		if err != nil {
 			return err
 		}
-		if !r.stopped {
-			r.judge(r.nextAnswered(), refusal)
+		if r.stopped {
+			continue
+		}
+		if number := r.nextAnswered(); refusal == nil {
+			r.verdicts[number] = accepted
+		} else {
+			r.judge(number, refusal)
 		}
 	}
 	return nil

@@ -133,43 +133,35 @@ func (l *sampleList) rejected(n int) *outputs.RejectError {
 	return &rejected
 }
 
-// cursor walks over the samples of a list.
+// cursor walks over the samples of a list. Its zero position is before the first sample.
 type cursor struct {
 	*sampleList
-	batch  int // index
-	first  int // number of the first sample of that batch
-	number int // of the next sample
+	batch   *telemetry.Batch
+	index   int // of the batch after this one
+	first   int // number of the first sample of the batch
+	end     int // number after its last sample
+	current int // number of the next sample
 }
 
-// next returns the next sample and its number. ok is false after the last one.
-func (c *cursor) next() (number int, s *telemetry.Series, ms int64, v float64, ok bool) {
-	if !c.enterBatch() {
-		return 0, nil, 0, 0, false
+// enterBatch moves to the batch that holds the next sample. It returns false if there is none.
+func (c *cursor) enterBatch() bool {
+	for c.current >= c.end {
+		if c.index == len(c.batches) {
+			return false
+		}
+		c.batch = c.batches[c.index]
+		c.first, c.end = c.end, c.end+c.batch.Len()
+		c.index++
 	}
-	number = c.number
-	s, ms, v = c.batches[c.batch].Sample(number - c.first)
-	c.number++
-	return number, s, ms, v, true
+	return true
 }
 
 // at returns a sample by its number. It is cheap if numbers mostly ascend.
 func (c *cursor) at(number int) (s *telemetry.Series, ms int64, v float64) {
 	if number < c.first {
-		c.batch, c.first = 0, 0
+		c.index, c.first, c.end = 0, 0, 0
 	}
-	c.number = number
+	c.current = number
 	c.enterBatch()
-	return c.batches[c.batch].Sample(number - c.first)
-}
-
-// enterBatch moves to the batch that holds the next sample. It returns false if there is none.
-func (c *cursor) enterBatch() bool {
-	for c.batch < len(c.batches) {
-		end := c.first + c.batches[c.batch].Len()
-		if c.number < end {
-			return true
-		}
-		c.batch, c.first = c.batch+1, end
-	}
-	return false
+	return c.batch.Sample(number - c.first)
 }

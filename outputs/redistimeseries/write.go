@@ -81,6 +81,7 @@ func (w *Writer) begin(batches []*telemetry.Batch) {
 // release drops the references to what was written, so that the batches can be freed.
 func (w *Writer) release() {
 	clear(w.batches)
+	w.request.batch = nil
 	clear(w.expiries)
 	clear(w.uncreated)
 }
