@@ -3,6 +3,7 @@ package redistimeseries
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -59,11 +60,15 @@ func (d *definition) memory(labels int, samples, sampleCost float64) float64 {
 // Inspect implements [outputs.Inspector].
 func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) outputs.Report {
 	live := w.naming.Liveness(w.host)
+	nowhere := live + ":check" // does not exist
 	needs := redisconn.Needs{Modules: []string{"timeseries"}, Probes: [][]any{
 		{"TS.INFO", live}, {"TS.CREATE", live}, {"TS.ALTER", live}, {"TS.MADD", live, "*", "NaN"},
 	}}
 	if w.config.compacts() {
 		needs.Probes = append(needs.Probes, []any{"TS.CREATERULE", live, live, "AGGREGATION", "avg", "1000"})
+	}
+	if slices.ContainsFunc(series, func(s *telemetry.Series) bool { return s.TTL() > 0 }) {
+		needs.Probes = append(needs.Probes, []any{"PERSIST", nowhere}, []any{"PEXPIRE", nowhere, 1})
 	}
 	found := w.client.Inspect(ctx, needs)
 	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}

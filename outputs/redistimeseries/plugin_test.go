@@ -2,6 +2,8 @@ package redistimeseries_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ func TestConformance(t *testing.T) {
 	outputtest.Run(t, outputtest.Case{
 		Definition: redistimeseries.Plugin,
 		Config:     fmt.Sprintf("{host: %s, port: %d}", s.Host, s.Port),
+		Stored:     func(t *testing.T) []string { return slices.Sorted(maps.Keys(s.keys(t))) },
 	})
 }
 
