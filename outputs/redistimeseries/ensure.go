@@ -132,12 +132,15 @@ func (w *Writer) ensureTargets(ctx context.Context, targets []*target) error {
 // expiries that are due. Handles of the same series share a target.
 func (w *Writer) collect(batches []*telemetry.Batch) []*target {
 	var targets []*target
-	byKey := map[string]*target{}
+	var byKey map[string]*target
 	now := w.now.UnixMilli()
 	for _, b := range batches {
 		for i := range b.Len() {
 			s, _, _ := b.Sample(i)
 			e := w.entryOf(s)
+			if e != nil && e.status == ready && e.slotMoves == w.slotMoves && e.renewAt > now && !e.lacksCompactions {
+				continue // like most series; what follows is the slow path
+			}
 			if e == nil {
 				e = &entry{owner: w, renewAt: noRenewal}
 				s.SetMemo(w.slot, e)
@@ -159,6 +162,9 @@ func (w *Writer) collect(batches []*telemetry.Batch) []*target {
 			if other != nil {
 				other.entries = append(other.entries, e)
 				continue
+			}
+			if byKey == nil {
+				byKey = map[string]*target{}
 			}
 			byKey[name], targets = t, append(targets, t)
 		}

@@ -197,13 +197,12 @@ func (r *request) receive(from *redisconn.Reader) error {
 		if err != nil {
 			return err
 		}
-		if r.stopped {
-			continue
-		}
-		if number := r.nextAnswered(); refusal == nil {
-			r.verdicts[number] = accepted
-		} else {
-			r.judge(number, refusal)
+		switch {
+		case r.stopped:
+		case refusal == nil:
+			r.verdicts[r.nextAnswered()] = accepted
+		default:
+			r.judge(r.nextAnswered(), refusal)
 		}
 	}
 	return nil

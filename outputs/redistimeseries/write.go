@@ -40,7 +40,10 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	defer w.release()
 	w.begin(batches)
 	err := w.write(ctx)
-	settled := w.samples.settledPrefix()
+	settled := len(w.samples.verdicts) - w.samples.own
+	if err != nil {
+		settled = w.samples.settledPrefix()
+	}
 	w.commandSize.adapt(settled, err)
 	if err != nil {
 		w.retry++
@@ -90,8 +93,10 @@ func (w *Writer) release() {
 // moved to another node of the cluster.
 func (w *Writer) write(ctx context.Context) error {
 	vanished, route := false, toOwner
-	for range attempts {
-		w.samples.reopen()
+	for i := range attempts {
+		if i > 0 {
+			w.samples.reopen()
+		}
 		if err := w.ensure(ctx, w.batches); err != nil {
 			return err
 		}
