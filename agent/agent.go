@@ -1,19 +1,31 @@
-// Package agent moves data: it polls inputs on their intervals, runs those that things are pushed to, keeps a bounded
-// queue per output and writes each queue out, with retries, until it is told to stop.
+// Package agent moves data from inputs to outputs. It polls inputs on their intervals, runs those that data is pushed to,
+// keeps bounded queues per output, and writes the queues out, with retries, until it is told to stop. Inputs and outputs
+// can be added, removed and replaced while it runs ([Agent.Apply]).
 //
-// One goroutine per input and one per output, started and joined by [Agent.Run]. The agent never sees YAML, and
-// inputs and outputs never see the agent.
+// Data flows in the order of these files:
+//
+//   - agent.go: [Config], what an agent consists of; [Agent.Run], start and shutdown.
+//   - apply.go: [Agent.Apply], which changes a running agent.
+//   - input.go: one input: open, run and poll, close. poll.go polls it, runner.go runs it, rejections.go and health.go log
+//     what goes wrong.
+//   - schedule.go: when an input is polled and an output is flushed. All knowledge about ticks is there.
+//   - router.go: hands the batches of inputs to the queues of all outputs.
+//   - queue.go: what waits for one output, samples and events apart.
+//   - writer.go: one output: open, flush, retry, drain, close. delivery.go takes portions from a queue and writes them;
+//     results.go counts and logs what became of them.
+//   - once.go: the same without a schedule, for the commands check and once.
+//
+// Each input has one goroutine, or two if data is pushed to it and it is polled; each output has one. [Agent.Run] joins them
+// all. The agent never sees YAML, and inputs and outputs never see the agent.
 package agent
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/selfstat"
@@ -36,273 +48,160 @@ const (
 	keyEvents   = "buffered_events"
 )
 
-// Input is one live input and when it is polled.
+// Input describes an input and how it is polled.
 type Input struct {
-	ID       string
-	Live     plugins.Input
-	Interval time.Duration
-	Timeout  time.Duration // 0: the interval
+	ID       string // unique among the inputs
+	Settings string // stands for everything that Build depends on; [Agent.Apply] keeps an input whose Settings are the same
+	Build    func() (plugins.Input, error)
+	Interval time.Duration    // between two polls
+	Timeout  time.Duration    // of one poll; 0: the interval
+	WhenFull plugins.WhenFull // what happens to its events when a queue is full; "": the sender waits
 }
 
-// Output is one live output.
+// Output describes an output.
 type Output struct {
-	ID     string
-	Output outputs.Output
+	ID       string // unique among the outputs
+	Settings string // stands for everything that Build depends on; [Agent.Apply] keeps an output whose Settings are the same
+	Build    func(slot telemetry.Slot) (outputs.Output, error)
 }
 
-// Config is what an agent is made of.
+// Limits are the limits and the flush interval of each output. An output is replaced when they change.
+type Limits struct {
+	Flush       time.Duration // between two writes
+	Buffer      int           // samples in the queue of an output, at most
+	EventBuffer int           // bytes of events in the queue of an output, at most
+	QuietDrops  bool          // do not log that a full queue drops; it is counted in any case
+}
+
+// Config describes an agent.
 type Config struct {
+	Limits
 	Inputs  []Input
 	Outputs []Output
-	Flush   time.Duration // between two writes of an output
-	Buffer  int           // samples that wait for each output, at most
-	Host    string        // agents of different hosts work a little apart
-	Grace   time.Duration // from the stop signal until Run returns, at the latest
+	Host    string        // the agents of different hosts work at slightly different times
+	Grace   time.Duration // the longest time from the stop signal until Run returns
 	Self    *selfstat.Registry
 	Log     *slog.Logger
-
-	EventBuffer int  // bytes of events that wait for each output, at most
-	Block       bool // when that is full, inputs that can wait do so, and what the others give is dropped; else the oldest is
-	QuietDrops  bool // a full buffer is counted, but not logged
 }
 
-// Agent is made by [New] and runs once.
+// Agent runs inputs and outputs. It is made by [New] and runs once.
 type Agent struct {
-	cfg     Config
-	events  atomic.Uint64 // so far
-	pollers []*poller
-	runners []*runner
-	writers []*writer
+	host  string
+	grace time.Duration
+	self  *selfstat.Registry
+	log   *slog.Logger
+
+	slots  telemetry.Slots
+	router router
+
+	mu      sync.Mutex // guards what follows, and serializes changes of the set of outputs
+	inputs  []*input
+	running *running // nil before Run
+	stopped bool
 }
 
-// New wires an agent; nothing runs yet. The statistics of every input and output are in c.Self from now on.
-func New(c Config) *Agent {
-	a := &Agent{cfg: c}
-	for _, o := range c.Outputs {
-		a.writers = append(a.writers, newWriter(o, c))
+// running holds what tasks need that start while the agent runs.
+type running struct {
+	stop       context.Context // done when the agent is told to stop
+	gathers    context.Context // done when gathers that are still running must end
+	writes     context.Context // done when writes that are still running must end
+	inputsDone chan struct{}   // closed when the last input has stopped
+	inputs     group
+	writers    group
+}
+
+// New builds the inputs and outputs of c. Nothing runs and nothing is connected yet. Their statistics are in c.Self.
+func New(c Config) (*Agent, error) {
+	a := &Agent{host: c.Host, grace: c.Grace, self: c.Self, log: c.Log}
+	if err := a.Apply(c); err != nil {
+		return nil, err
 	}
-	for _, in := range c.Inputs {
-		stats := c.Self.NewInput(in.ID)
-		log := c.Log.With(keyInput, in.ID)
-		h := health{log: log, tell: a.teller(in)}
-		emit := a.emit
-		if !takesEvents(c.Outputs) {
-			emit = a.emitSamples(stats, log, in.Live.Runner != nil)
-		}
-		if in.Live.Runner != nil {
-			a.runners = append(a.runners, &runner{input: in, stats: stats, log: log, health: h, emit: emit})
-		}
-		if in.Live.Gatherer != nil {
-			a.pollers = append(a.pollers, newPoller(in, c.Host, stats, h, emit))
+	return a, nil
+}
+
+// Outputs iterates over the IDs of the outputs and the outputs, in the order of the configuration. The caller must not call
+// methods of an output while the agent runs.
+func (a *Agent) Outputs() iter.Seq2[string, outputs.Output] {
+	return func(yield func(string, outputs.Output) bool) {
+		for _, w := range a.router.set().writers {
+			if !yield(w.id, w.out) {
+				return
+			}
 		}
 	}
-	return a
 }
 
-func takesEvents(all []Output) bool {
-	return slices.ContainsFunc(all, func(o Output) bool {
-		_, takes := o.Output.(outputs.EventWriter)
-		return takes
-	})
-}
-
-// Unclaimed returns the inputs that are there for events, where no output takes events.
-func (c *Config) Unclaimed() (ids []string) {
-	for _, in := range c.Inputs {
-		if in.Live.Runner != nil && !takesEvents(c.Outputs) {
-			ids = append(ids, in.ID)
+// Unclaimed returns the inputs that exist for events, if no output takes events.
+func (a *Agent) Unclaimed() (ids []string) {
+	if a.router.set().takesEvents {
+		return nil
+	}
+	for _, in := range a.inputs {
+		if in.runner != nil {
+			ids = append(ids, in.spec.ID)
 		}
 	}
 	return ids
 }
 
-// emitSamples is emit where no output takes events. They are counted, and where they are what the input is there for, that
-// is said once.
-func (a *Agent) emitSamples(stats *selfstat.Input, log *slog.Logger, matters bool) emitter {
-	var once sync.Once
-	return func(ctx context.Context, b *telemetry.Batch, mayWait bool) {
-		if n := len(b.Events); n > 0 {
-			stats.Unclaimed.Add(int64(n))
-			if matters {
-				once.Do(func() {
-					log.Warn("events are dropped, no output takes them; add redissearch or redis_streams to outputs")
-				})
-			}
-		}
-		a.emit(ctx, b, mayWait)
-	}
-}
-
-// emitter hands over a batch. Only what comes from elsewhere may wait for room: an input that is asked on time may not.
-type emitter func(ctx context.Context, b *telemetry.Batch, mayWait bool)
-
-// emit hands a batch to every output that takes what is in it. Samples never wait: a full queue drops its oldest ones.
-func (a *Agent) emit(ctx context.Context, b *telemetry.Batch, mayWait bool) {
-	for _, w := range a.writers {
-		w.push(b)
-	}
-	if len(b.Events) == 0 {
-		return
-	}
-	a.stamp(b)
-	e := newEventList(b.Events)
-	for _, w := range a.writers {
-		w.pushEvents(ctx, e, mayWait)
-	}
-}
-
-// teller makes events of what befalls an input, for the outputs that take them: its errors stand beside the lines that
-// it would have collected.
-func (a *Agent) teller(in Input) tell {
-	return func(severity telemetry.Severity, message string) {
-		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-		b.Events = []telemetry.Event{{Severity: severity, Host: a.cfg.Host, App: "rtcollector", Message: in.ID + ": " + message}}
-		in.attribute(b)
-		a.emit(context.Background(), b, false)
-	}
-}
-
-// stamp completes events before anything else sees them, so that every output gives them the same identity.
-func (a *Agent) stamp(b *telemetry.Batch) {
-	n := uint64(len(b.Events))
-	seq := a.events.Add(n) - n
-	for i := range b.Events {
-		e := &b.Events[i]
-		seq++
-		e.Seq = seq
-		if e.Time.IsZero() {
-			e.Time = time.Now()
-		}
-	}
-}
-
-// attribute says which input events came from, unless the input knows better.
-func (in *Input) attribute(b *telemetry.Batch) {
-	source, _, _ := strings.Cut(in.ID, "#") // the alias
-	for i := range b.Events {
-		if e := &b.Events[i]; e.Source == "" {
-			e.Source = source
-		}
-	}
-}
-
-// Run works until ctx is done, then stops the inputs, writes out what is buffered and closes the outputs, all within
-// Config.Grace. A gather that is running when ctx ends has a quarter of that to complete, so that its samples are not
-// lost. The error says what was lost, or which input or output did not stop.
+// Run works until ctx is done. Then it stops the inputs, writes out the queues and closes the outputs, all within
+// Config.Grace. A gather that is running when ctx ends has a quarter of that time to complete, so that its samples are not
+// lost. The error states how much was lost and which inputs or outputs did not stop.
 func (a *Agent) Run(ctx context.Context) error {
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	gathers, endGathers := context.WithCancel(life)
-	start := time.Now()
-	inputsDone := make(chan struct{})
-	var inputs, writers group
-	for _, w := range a.writers {
-		writers.run(w.id, func() { w.run(life, start, inputsDone) })
-	}
-	for _, p := range a.pollers {
-		inputs.run(p.input.ID, func() { p.run(ctx, gathers, start) })
-	}
-	for _, r := range a.runners {
-		inputs.run(r.input.ID, func() { r.run(ctx) })
-	}
+	writes, endWrites := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWrites()
+	gathers, endGathers := context.WithCancel(writes)
+	r := &running{stop: ctx, gathers: gathers, writes: writes, inputsDone: make(chan struct{})}
+	a.begin(r)
 	<-ctx.Done()
 
+	a.mu.Lock() // a change that is being applied is completed first
+	a.stopped = true
+	a.mu.Unlock()
 	var errs []error
-	deadline := time.Now().Add(a.cfg.Grace)
-	defer time.AfterFunc(a.cfg.Grace/4, endGathers).Stop()
-	for _, id := range inputs.wait(a.cfg.Grace / 2) {
+	deadline := time.Now().Add(a.grace)
+	defer time.AfterFunc(a.grace/4, endGathers).Stop()
+	for _, id := range r.inputs.wait(a.grace / 2) {
 		errs = append(errs, fmt.Errorf("input %s did not stop", id))
 	}
-	close(inputsDone)
-	stuck := writers.wait(time.Until(deadline))
-	end()
+	close(r.inputsDone)
+	stuck := r.writers.wait(time.Until(deadline))
+	endWrites()
 	if len(stuck) > 0 {
-		stuck = writers.wait(time.Second) // those that honour their context return now
+		stuck = r.writers.wait(time.Second) // those that honour their context return now
 	}
 	for _, id := range stuck {
 		errs = append(errs, fmt.Errorf("output %s did not stop", id))
 	}
-	return errors.Join(append(errs, a.lost()...)...)
-}
-
-// lost gives up what is still buffered and says how much that is.
-func (a *Agent) lost() []error {
-	var errs []error
-	for _, w := range a.writers {
-		samples, lines := w.stats.Samples.Count.Load(), w.stats.Events.Count.Load()
-		w.stats.Dropped.Add(samples + lines)
-		if samples > 0 {
-			errs = append(errs, fmt.Errorf("output %s: %d samples were still buffered and are lost", w.id, samples))
-		}
-		if lines > 0 {
-			errs = append(errs, fmt.Errorf("output %s: %d events were still buffered and are lost", w.id, lines))
-		}
+	for _, w := range a.router.set().writers {
+		errs = append(errs, w.giveUp()...)
 	}
-	return errs
+	return errors.Join(errs...)
 }
 
-// group joins goroutines that have names.
-type group struct {
-	mu      sync.Mutex
-	running []string
-	changed chan struct{}
-}
-
-func (g *group) run(name string, f func()) {
-	g.mu.Lock()
-	g.running = append(g.running, name)
-	if g.changed == nil {
-		g.changed = make(chan struct{}, 1)
+// begin starts every input and output.
+func (a *Agent) begin(r *running) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running = r
+	start := time.Now() // the same for all, so that their first samples line up
+	for _, w := range a.router.set().writers {
+		a.startWriter(w, start)
 	}
-	g.mu.Unlock()
-	go func() {
-		defer g.done(name)
-		f()
-	}()
-}
-
-func (g *group) done(name string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for i, n := range g.running {
-		if n == name {
-			g.running = append(g.running[:i], g.running[i+1:]...)
-			break
-		}
-	}
-	select {
-	case g.changed <- struct{}{}:
-	default:
+	for _, in := range a.inputs {
+		a.startInput(in, start)
 	}
 }
 
-// wait blocks until all have ended, or for d; it returns the names of those that still run.
-func (g *group) wait(d time.Duration) []string {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		g.mu.Lock()
-		left := append([]string(nil), g.running...)
-		g.mu.Unlock()
-		if len(left) == 0 {
-			return nil
-		}
-		select {
-		case <-g.changed:
-		case <-timer.C:
-			return left
-		}
-	}
+func (a *Agent) startWriter(w *writer, start time.Time) {
+	r := a.running
+	w.ctx, w.cancel = context.WithCancel(r.writes)
+	r.writers.run(w.id, func() { w.run(start, r.inputsDone) })
 }
 
-// sleep waits for d and reports whether it did: false means ctx was done first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+func (a *Agent) startInput(in *input, start time.Time) {
+	r := a.running
+	in.ctx, in.cancel = context.WithCancel(r.stop)
+	in.gathers, in.cancelGathers = context.WithCancel(r.gathers)
+	r.inputs.run(in.spec.ID, func() { in.run(start) })
 }

@@ -20,10 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// input is a Gatherer made of a function.
-type input func(ctx context.Context, b *telemetry.Batch) error
+// gatherFunc is a Gatherer made of a function.
+type gatherFunc func(ctx context.Context, b *telemetry.Batch) error
 
-func (f input) Gather(ctx context.Context, b *telemetry.Batch) error { return f(ctx, b) }
+func (f gatherFunc) Gather(ctx context.Context, b *telemetry.Batch) error { return f(ctx, b) }
 
 // server stands for a destination that, like RedisTimeSeries with DUPLICATE_POLICY LAST, keeps one value per series
 // and time.
@@ -68,6 +68,25 @@ func (s *server) store(batches []*telemetry.Batch) {
 	}
 }
 
+// live returns the Build function of an input that exists already.
+func live(in plugins.Input) func() (plugins.Input, error) {
+	return func() (plugins.Input, error) { return in, nil }
+}
+
+// ready returns the Build function of an output that exists already.
+func ready(o outputs.Output) func(telemetry.Slot) (outputs.Output, error) {
+	return func(telemetry.Slot) (outputs.Output, error) { return o, nil }
+}
+
+// newAgent builds an agent whose parts cannot fail to build.
+func newAgent(c Config) *Agent {
+	a, err := New(c)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
 type world struct {
 	cfg  Config
 	logs *servicetest.Log
@@ -77,7 +96,7 @@ type world struct {
 func newWorld() *world {
 	w := &world{logs: &servicetest.Log{}, f: telemetry.NewFactory("h", "test", nil, 4)}
 	w.cfg = Config{
-		Flush: time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20, Grace: 10 * time.Second, Self: &selfstat.Registry{},
+		Limits: Limits{Flush: time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20}, Grace: 10 * time.Second, Self: &selfstat.Registry{},
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)),
 	}
 	return w
@@ -86,26 +105,26 @@ func newWorld() *world {
 // poll adds an input that gives one sample of the series called id.
 func (w *world) poll(id string, interval time.Duration, also func(ctx context.Context) error) {
 	series := w.f.Gauge(id, telemetry.None)
-	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Interval: interval, Live: plugins.Input{
-		Gatherer: input(func(ctx context.Context, b *telemetry.Batch) error {
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Interval: interval, Build: live(plugins.Input{
+		Gatherer: gatherFunc(func(ctx context.Context, b *telemetry.Batch) error {
 			b.Add(series, 1)
 			if also != nil {
 				return also(ctx)
 			}
 			return nil
 		}),
-	}})
+	})})
 }
 
 func (w *world) write(id string, o outputs.Output) {
-	w.cfg.Outputs = append(w.cfg.Outputs, Output{ID: id, Output: o})
+	w.cfg.Outputs = append(w.cfg.Outputs, Output{ID: id, Build: ready(o)})
 }
 
 // runFor runs the agent for d of fake time and returns Run's error.
 func (w *world) runFor(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
-	return New(w.cfg).Run(ctx)
+	return newAgent(w.cfg).Run(ctx)
 }
 
 func (w *world) in(i int) *selfstat.Input   { return w.cfg.Self.Inputs()[i] }

@@ -61,9 +61,9 @@ func (o *narrow) cut(n int) (int, error) {
 }
 
 // counting is an input that gives so many samples and events at once, numbered from 0 on.
-func counting(f *telemetry.Factory, samples, events int) plugins.Input {
+func counting(f *telemetry.Factory, samples, events int) func() (plugins.Input, error) {
 	series, given := f.Gauge("n", telemetry.None), false
-	return plugins.Input{Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+	return live(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 		if given {
 			return nil
 		}
@@ -75,7 +75,7 @@ func counting(f *telemetry.Factory, samples, events int) plugins.Input {
 			b.Events = append(b.Events, telemetry.Event{Message: fmt.Sprint(i)})
 		}
 		return nil
-	})}
+	})})
 }
 
 func numbers(n int) (out []string) {
@@ -90,7 +90,7 @@ func numbers(n int) (out []string) {
 func TestPrefixIsSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newWorld(), &narrow{through: 30}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 10_000, 1000)}}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 10_000, 1000)}}
 		w.write("narrow", o)
 		if err := w.runFor(30 * time.Second); err != nil {
 			t.Fatal(err)
@@ -140,7 +140,7 @@ func TestRejectedInAPrefixIsCounted(t *testing.T) {
 				Rejected: &outputs.RejectError{N: 3, Err: errors.New("too old"), Reasons: map[string]int{"too_old": 3}},
 			}
 		}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 100, 0)}}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 100, 0)}}
 		w.write("redis", s)
 		if err := w.runFor(time.Minute); err != nil {
 			t.Fatal(err)
@@ -168,7 +168,7 @@ func TestPortionAdapts(t *testing.T) {
 			}
 			return nil
 		}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 100_000, 0)}}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 100_000, 0)}}
 		w.write("redis", s)
 		if err := w.runFor(10 * time.Minute); err != nil {
 			t.Fatal(err)
@@ -192,7 +192,7 @@ func TestPortionAdapts(t *testing.T) {
 func TestSlowWritesGetLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newWorld(), &narrow{through: 1 << 30, took: 20 * time.Second}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 100_000, 0)}}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 100_000, 0)}}
 		w.write("slow", o)
 		if err := w.runFor(3 * time.Minute); err != nil && !strings.Contains(err.Error(), "are lost") {
 			t.Fatal(err)
@@ -243,7 +243,7 @@ func TestOverflowWhileAWriteHangs(t *testing.T) {
 func TestStopSettlesWhatItCan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newWorld(), &trickle{perSecond: 100}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 10_000, 0)}}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 10_000, 0)}}
 		w.write("trickle", o)
 		w.cfg.Grace = 8 * time.Second
 		err := w.runFor(10 * time.Second)
@@ -297,7 +297,7 @@ func TestOneKindFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newWorld(), &halves{}
 		o.verdict = func([]*telemetry.Batch) error { return errors.New("WRONGTYPE") }
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Live: counting(w.f, 10, 1000)}}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 10, 1000)}}
 		w.write("halves", o)
 		_ = w.runFor(time.Minute)
 		if o.events != 1000 {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -53,19 +54,19 @@ func (pushing) Run(ctx context.Context, out plugins.Emitter) error {
 
 func eventAgent(outputs ...*eventLog) *Agent {
 	c := Config{
-		Flush: time.Second, Buffer: 100, EventBuffer: 1 << 20, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
+		Limits: Limits{Flush: time.Second, Buffer: 100, EventBuffer: 1 << 20}, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 		Inputs: []Input{
-			{ID: "polled#alias", Interval: time.Hour, Live: plugins.Input{Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+			{ID: "polled#alias", Interval: time.Hour, Build: live(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				twoEvents(b)
 				return nil
-			})}},
-			{ID: "pushed", Live: plugins.Input{Runner: pushing{}}},
+			})})},
+			{ID: "pushed", Build: live(plugins.Input{Runner: pushing{}})},
 		},
 	}
-	for _, o := range outputs {
-		c.Outputs = append(c.Outputs, Output{ID: "log", Output: o})
+	for i, o := range outputs {
+		c.Outputs = append(c.Outputs, Output{ID: fmt.Sprint("log#", i), Build: ready(o)})
 	}
-	return New(c)
+	return newAgent(c)
 }
 
 // Every output, and every try, sees an event with the same number, time and source.
@@ -118,21 +119,22 @@ func TestEventsThatNobodyTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &server{}
 		w.write("stdout", s)
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Live: plugins.Input{Runner: pushing{}}})
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Live: plugins.Input{
-			Gatherer: input(func(_ context.Context, b *telemetry.Batch) error { twoEvents(b); return nil }),
-		}})
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Build: live(plugins.Input{Runner: pushing{}})})
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Build: live(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error { twoEvents(b); return nil }),
+		})})
 		if err := w.runFor(5 * time.Second); err != nil {
 			t.Fatal(err)
-		}
-		if ids := w.cfg.Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {
-			t.Errorf("unclaimed: %v", ids)
 		}
 		if n := w.cfg.Self.Inputs()[0].Unclaimed.Load(); n != 2 {
 			t.Errorf("%d events are counted", n)
 		}
 		if n := w.cfg.Self.Inputs()[1].Unclaimed.Load(); n < 2 {
 			t.Errorf("%d events of one that has samples too are counted", n)
+		}
+		w.cfg.Self = &selfstat.Registry{}
+		if ids := newAgent(w.cfg).Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {
+			t.Errorf("unclaimed: %v", ids)
 		}
 		w.logged(t, "events are dropped, no output takes them", 1)
 	})

@@ -10,58 +10,57 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// health turns a stream of results into one log line per change: it fails, it fails for another reason, it works.
-type health struct {
-	log   *slog.Logger
-	lost  bool          // a failure means lost data
-	calm  time.Duration // for which nothing must have failed until it works again
-	tell  tell          // hears the same; may be nil
-	since time.Time     // of the first failure in a row; zero while all is well
-	last  time.Time     // failure
-	said  []string      // the reasons that were logged since then
-}
-
-// maxReasons is how many reasons of one failure are logged: they may have something in them that is new every time.
+// maxReasons is how many reasons of one failure are logged. Error texts can contain something that differs every time.
 const maxReasons = 20
 
-// tell passes on what is to be known beyond the log.
-type tell func(severity telemetry.Severity, message string)
+// health turns a stream of results into one log line per change: something fails, fails for another reason, or works
+// again.
+type health struct {
+	log         *slog.Logger
+	losesData   bool          // a failure loses data: it is logged as an error
+	quietPeriod time.Duration // how long a failure must not recur before it counts as over
+	emitStatus  func(telemetry.Severity, string)
 
-// fail reports a failure unless the same one was reported already.
+	since  time.Time // first failure in a row; zero while all is well
+	last   time.Time // last failure
+	logged []string  // the reasons that were logged since then
+}
+
+// fail reports a failure, unless it was logged already.
 func (h *health) fail(message string, err error, attrs ...any) {
 	h.last = time.Now()
 	if h.since.IsZero() {
 		h.since = h.last
 	}
 	reason := message + withoutDigits(err.Error())
-	if len(h.said) == maxReasons || slices.Contains(h.said, reason) {
+	if len(h.logged) == maxReasons || slices.Contains(h.logged, reason) {
 		return
 	}
-	h.said = append(h.said, reason)
+	h.logged = append(h.logged, reason)
 	level := slog.LevelWarn
-	if h.lost {
+	if h.losesData {
 		level = slog.LevelError
 	}
 	h.log.Log(context.Background(), level, message, append([]any{keyError, err}, attrs...)...)
-	if h.tell != nil {
-		h.tell(telemetry.Error, message+": "+err.Error())
+	if h.emitStatus != nil {
+		h.emitStatus(telemetry.Error, message+": "+err.Error())
 	}
 }
 
-// ok reports the end of a failure, and returns whether there was one.
+// ok reports the end of a failure and returns whether there was one.
 func (h *health) ok(message string, attrs ...any) bool {
-	if h.since.IsZero() || time.Since(h.last) < h.calm {
+	if h.since.IsZero() || time.Since(h.last) < h.quietPeriod {
 		return false
 	}
 	h.log.Info(message, append([]any{keyFor, time.Since(h.since).Round(time.Millisecond)}, attrs...)...)
-	if h.tell != nil {
-		h.tell(telemetry.Informational, message)
+	if h.emitStatus != nil {
+		h.emitStatus(telemetry.Informational, message)
 	}
-	h.since, h.said = time.Time{}, h.said[:0]
+	h.since, h.logged = time.Time{}, h.logged[:0]
 	return true
 }
 
-// withoutDigits makes error texts comparable that differ in a port or a count.
+// withoutDigits removes digits, so that error texts that differ only in a port or a count compare equal.
 func withoutDigits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {

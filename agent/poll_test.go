@@ -124,7 +124,7 @@ func TestRunnerIsStartedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &server{}
 		series, runs := w.f.Gauge("push", telemetry.None), 0
-		w.cfg.Inputs = []Input{{ID: "push", Live: plugins.Input{Runner: service(
+		w.cfg.Inputs = []Input{{ID: "push", Build: live(plugins.Input{Runner: service(
 			func(ctx context.Context, out plugins.Emitter) error {
 				runs++
 				b := telemetry.NewBatch(time.Now(), time.Now(), 1)
@@ -135,7 +135,7 @@ func TestRunnerIsStartedAgain(t *testing.T) {
 				}
 				<-ctx.Done()
 				return nil
-			})}}}
+			})})}}
 		w.write("redis", s)
 		if err := w.runFor(time.Minute); err != nil {
 			t.Fatal(err)
@@ -150,13 +150,13 @@ func TestOnceAsksTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		rate, total := w.f.Counter("c", telemetry.Bytes), 0.0
-		w.cfg.Inputs = []Input{{ID: "c", Interval: 10 * time.Second, Live: plugins.Input{
-			Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+		w.cfg.Inputs = []Input{{ID: "c", Interval: 10 * time.Second, Build: live(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				total += 500
 				rate.Add(b, total)
 				return nil
-			})}}}
-		got := New(w.cfg).Once(t.Context(), time.Second)
+			})})}}
+		got := newAgent(w.cfg).Once(t.Context(), time.Second)
 		if len(got) != 1 || got[0].Err != nil || got[0].Batch.Len() != 2 {
 			t.Fatalf("%+v", got)
 		}
@@ -174,8 +174,8 @@ func TestOnceKeepsBothGathers(t *testing.T) {
 			w := newWorld()
 			rare, often := w.f.Gauge("rare", telemetry.None), w.f.Gauge("often", telemetry.None)
 			n := 0
-			w.cfg.Inputs = []Input{{ID: "a", Interval: 10 * time.Second, Live: plugins.Input{
-				Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+			w.cfg.Inputs = []Input{{ID: "a", Interval: 10 * time.Second, Build: live(plugins.Input{
+				Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 					if n++; n == 1 {
 						b.Add(rare, 7)
 						b.Events = append(b.Events, telemetry.Event{Message: "disk full"})
@@ -185,9 +185,9 @@ func TestOnceKeepsBothGathers(t *testing.T) {
 						return second
 					}
 					return nil
-				})}}}
+				})})}}
 			begin := time.Now().UnixMilli()
-			got := New(w.cfg).Once(t.Context(), time.Second)[0]
+			got := newAgent(w.cfg).Once(t.Context(), time.Second)[0]
 			if !errors.Is(got.Err, second) || got.Batch.Len() != 2 || len(got.Batch.Events) != 1 || got.Batch.Events[0].Seq != 1 {
 				t.Fatalf("%s: %+v", name, got)
 			}
@@ -212,7 +212,7 @@ func TestOnceWithoutASecondAnswer(t *testing.T) {
 			}
 			return nil
 		})
-		got := New(w.cfg).Once(t.Context(), time.Second)[0]
+		got := newAgent(w.cfg).Once(t.Context(), time.Second)[0]
 		if got.Err == nil || got.Batch == nil || got.Batch.Len() != 1 {
 			t.Errorf("%+v", got)
 		}
@@ -252,23 +252,6 @@ func TestStopDuringAGather(t *testing.T) {
 				w.logged(t, "input failed", 0)
 			})
 		})
-	}
-}
-
-func TestNextTick(t *testing.T) {
-	second := func(s float64) time.Time {
-		return time.Unix(1_700_000_000, 0).Add(time.Duration(s * float64(time.Second)))
-	}
-	for name, tc := range map[string]struct{ now, last, want float64 }{
-		"in time":                    {0.03, 0, 10},
-		"first, unaligned":           {3.3, 3.3, 10},
-		"slow":                       {25, 0, 30},
-		"timer fired a little early": {9.999, 10, 20},
-		"clock was set back":         {-3600, 10, -3590},
-	} {
-		if got := nextTick(second(tc.now), second(tc.last), 10*time.Second); !got.Equal(second(tc.want)) {
-			t.Errorf("%s: %v, want %v", name, got, second(tc.want))
-		}
 	}
 }
 
@@ -320,7 +303,7 @@ type asked struct {
 	at map[string]time.Time
 }
 
-func (a *asked) input(name string) input {
+func (a *asked) input(name string) gatherFunc {
 	return func(context.Context, *telemetry.Batch) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -329,7 +312,7 @@ func (a *asked) input(name string) input {
 	}
 }
 
-type observer struct{ input }
+type observer struct{ gatherFunc }
 
 func (observer) Observes() {}
 
@@ -342,9 +325,9 @@ func TestMomentsOfGathers(t *testing.T) {
 			w, a := newWorld(), &asked{at: map[string]time.Time{}}
 			w.cfg.Host = host
 			for _, name := range []string{"a", "b"} {
-				w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: name, Interval: time.Second, Live: plugins.Input{Gatherer: a.input(name)}})
+				w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: name, Interval: time.Second, Build: live(plugins.Input{Gatherer: a.input(name)})})
 			}
-			w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "internal", Interval: time.Second, Live: plugins.Input{Gatherer: observer{a.input("internal")}}})
+			w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "internal", Interval: time.Second, Build: live(plugins.Input{Gatherer: observer{a.input("internal")}})})
 			if err := w.runFor(5500 * time.Millisecond); err != nil {
 				t.Fatal(err)
 			}

@@ -72,19 +72,19 @@ func outage(d time.Duration) func() error {
 }
 
 func (w *world) push(id string, r plugins.Runner) {
-	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Live: plugins.Input{Runner: r}})
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Build: live(plugins.Input{Runner: r})})
 }
 
 func TestSendersWaitAndNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, sent := newWorld(), new(atomic.Int64)
 		s := &shelf{refuse: outage(time.Minute)}
-		w.cfg.Block, w.cfg.EventBuffer = true, 64_000
+		w.cfg.EventBuffer = 64_000
 		w.push("syslog", sender(sent, 1000))
 		w.write("both", s)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- New(w.cfg).Run(ctx) }()
+		go func() { done <- newAgent(w.cfg).Run(ctx) }()
 		time.Sleep(30 * time.Second)
 		if n := sent.Load(); n != 65 { // one in hand
 			t.Errorf("%d sent while the output is away, 64 fit", n)
@@ -124,7 +124,7 @@ func TestStopWhileASenderWaits(t *testing.T) {
 			if !works {
 				s.refuse = outage(time.Hour)
 			}
-			w.cfg.Block, w.cfg.EventBuffer, w.cfg.Grace = true, 10_000, time.Minute
+			w.cfg.EventBuffer, w.cfg.Grace = 10_000, time.Minute
 			w.push("syslog", sender(sent, 1000))
 			w.write("both", s)
 			err := w.runFor(20 * time.Second)
@@ -138,21 +138,31 @@ func TestStopWhileASenderWaits(t *testing.T) {
 	}
 }
 
-func TestOldestEventsAreDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, sent := newWorld(), new(atomic.Int64)
-		s := &shelf{refuse: outage(time.Minute)}
-		w.cfg.EventBuffer = 64_000
-		w.push("syslog", sender(sent, 1000))
-		w.write("both", s)
-		if err := w.runFor(2 * time.Minute); err != nil {
-			t.Fatal(err)
-		}
-		if d := int(w.out(0).Dropped.Load()); sent.Load() != 1000 || d == 0 || d+len(s.events) != 1000 || !strings.HasPrefix(s.events[len(s.events)-1], "0999") {
-			t.Errorf("%d sent, %d dropped, %d written", sent.Load(), d, len(s.events))
-		}
-		w.logged(t, "buffer of events is full, the oldest are dropped", 1)
-	})
+// TestPoliciesOfInputs: each input decides what happens to its events when the queue is full.
+func TestPoliciesOfInputs(t *testing.T) {
+	for policy, want := range map[plugins.WhenFull]struct{ message, first, last string }{
+		plugins.DropOldest: {"buffer of events is full, the oldest are dropped", "", "0999"},
+		plugins.DropNewest: {"buffer of events is full, the newest are dropped", "0000", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, sent := newWorld(), new(atomic.Int64)
+			s := &shelf{refuse: outage(time.Minute)}
+			w.cfg.EventBuffer = 64_000
+			w.push("syslog", sender(sent, 1000))
+			w.cfg.Inputs[0].WhenFull = policy
+			w.write("both", s)
+			if err := w.runFor(2 * time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			if d := int(w.out(0).Dropped.Load()); sent.Load() != 1000 || d == 0 || d+len(s.events) != 1000 {
+				t.Errorf("%s: %d sent, %d dropped, %d written", policy, sent.Load(), d, len(s.events))
+			}
+			if first, last := s.events[0], s.events[len(s.events)-1]; !strings.HasPrefix(first, want.first) || !strings.HasPrefix(last, want.last) {
+				t.Errorf("%s: from %.4s to %.4s are written", policy, first, last)
+			}
+			w.logged(t, want.message, 1)
+		})
+	}
 }
 
 // TestWhatIsAskedOnTimeDoesNotWait: an input that is polled gives its samples on time, its events are dropped when there
@@ -161,15 +171,15 @@ func TestWhatIsAskedOnTimeDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, sent := newWorld(), new(atomic.Int64)
 		s := &shelf{refuse: outage(time.Minute)}
-		w.cfg.Block, w.cfg.EventBuffer, w.cfg.Buffer = true, 10_000, 1000
+		w.cfg.EventBuffer, w.cfg.Buffer = 10_000, 1000
 		w.push("syslog", sender(sent, 20))
 		series := w.f.Gauge("exec", telemetry.None)
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "exec", Interval: time.Second, Live: plugins.Input{
-			Gatherer: input(func(_ context.Context, b *telemetry.Batch) error {
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "exec", Interval: time.Second, Build: live(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				b.Add(series, 1)
 				b.Events = append(b.Events, lineOf(9999))
 				return nil
-			})}})
+			})})})
 		w.write("both", s)
 		if err := w.runFor(2 * time.Minute); err != nil {
 			t.Fatal(err)

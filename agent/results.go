@@ -12,43 +12,43 @@ import (
 )
 
 const (
-	// longestWrite bounds one call of an output. Outputs give up earlier when their destination is silent; this is for
-	// one that never comes to an end.
+	// longestWrite limits one call of an output. Outputs give up earlier when their destination is silent; this limit is for
+	// a destination that keeps the connection alive without ever finishing.
 	longestWrite = 10 * time.Minute
 
-	// quietPeriod is how long a failure must not recur before we log that it is over: most writes contain none of the
+	// quietPeriod is how long a failure must not recur before we log that it is over. Most writes contain none of the
 	// offending samples.
 	quietPeriod = 10 * time.Minute
 
-	// steadyPeriod is the same for an output that fails again and again, but gets somewhere each time: after it worked
-	// again for a shorter time than that maxFlaps times in a row.
+	// steadyPeriod replaces quietPeriod's default of 0 for an output that fails repeatedly but makes progress each time. It
+	// applies after the output worked for a shorter time than that maxFlaps times in a row.
 	steadyPeriod = time.Minute
 	maxFlaps     = 5
 )
 
-// results counts what becomes of an output's writes, and logs when they begin to fail, to be rejected or to be given up,
-// and when that is over.
+// results counts the outcome of an output's writes. It logs when they begin to fail, to be rejected or to be dropped, and
+// when that is over.
 type results struct {
-	log      *slog.Logger
-	stats    *selfstat.Output
-	started  bool // something was written
-	failing  health
-	rejected health
-	givenUp  health
+	log        *slog.Logger
+	stats      *selfstat.Output
+	hasWritten bool // something was written
+	failing    health
+	rejected   health
+	dropped    health
 
-	worked time.Time // when the output was last said to work again
-	flaps  int
+	lastRecovery time.Time // when the log last said that the output works again
+	flaps        int
 }
 
 func newResults(log *slog.Logger, stats *selfstat.Output) *results {
 	return &results{
 		log: log, stats: stats, failing: health{log: log},
-		rejected: health{log: log, calm: quietPeriod}, givenUp: health{log: log, lost: true, calm: quietPeriod},
+		rejected: health{log: log, quietPeriod: quietPeriod}, dropped: health{log: log, losesData: true, quietPeriod: quietPeriod},
 	}
 }
 
-// call makes one call of the output. A panic of the output counts as its verdict on this very data: writing the same
-// again would only end the same.
+// call makes one call of the output. A panic of the output counts as a permanent error of this data, because writing it
+// again would panic again.
 func (r *results) call(ctx context.Context, write func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, longestWrite)
 	defer cancel()
@@ -65,9 +65,9 @@ func (r *results) call(ctx context.Context, write func(context.Context) error) e
 	return err
 }
 
-// judge counts what became of n samples or events, by the class of the error. It returns how many are settled, and the
-// error if the rest must be written again.
-func (r *results) judge(k kind, n int, err error) (settled int, again error) {
+// judge counts the outcome of a write of n samples or events by the class of its error. It returns how many are settled, and
+// the error if the rest must be written again.
+func (r *results) judge(k itemKind, n int, err error) (settled int, again error) {
 	var partial *outputs.PartialError
 	var rejected *outputs.RejectError
 	switch {
@@ -83,7 +83,7 @@ func (r *results) judge(k kind, n int, err error) (settled int, again error) {
 		r.stats.Writes.Add(1)
 	case outputs.IsPermanent(err):
 		r.stats.Dropped.Add(int64(n))
-		r.givenUp.fail(string(k)+" cannot be written and are given up", err, keyDropped, n)
+		r.dropped.fail(string(k)+" cannot be written and are dropped", err, keyDropped, n)
 		return n, nil
 	default:
 		r.stats.Retries.Add(1)
@@ -94,7 +94,7 @@ func (r *results) judge(k kind, n int, err error) (settled int, again error) {
 }
 
 // countSettled counts n samples or events that are settled, some of them rejected for good.
-func (r *results) countSettled(k kind, n int, rejected *outputs.RejectError) {
+func (r *results) countSettled(k itemKind, n int, rejected *outputs.RejectError) {
 	written := n
 	if rejected != nil {
 		r.countRejected(rejected)
@@ -103,9 +103,9 @@ func (r *results) countSettled(k kind, n int, rejected *outputs.RejectError) {
 	} else {
 		r.rejected.ok("nothing is rejected any more")
 	}
-	r.givenUp.ok("nothing is given up any more")
-	if !r.started {
-		r.started = true
+	r.dropped.ok("nothing is dropped any more")
+	if !r.hasWritten {
+		r.hasWritten = true
 		r.log.Info("first "+string(k)+" are written", string(k), written)
 	}
 	r.stats.Written.Add(int64(written))
@@ -124,26 +124,26 @@ func (r *results) countRejected(e *outputs.RejectError) {
 	}
 }
 
-// succeeded logs that an output which failed works again.
+// succeeded logs that a failing output works again.
 func (r *results) succeeded() {
 	if r.failing.ok("output works again", withBuffered(r.stats, keyDropped, r.stats.Dropped.Load())...) {
-		r.worked = time.Now()
+		r.lastRecovery = time.Now()
 	}
 }
 
-// failed logs that an output fails. One that gets somewhere each time, and fails again soon, is in the end not said to
-// work again between its failures.
+// failed logs that an output fails. When an output makes progress each time but soon fails again, the log stops saying that
+// it works again between the failures.
 func (r *results) failed(err error, progress bool, retryIn time.Duration) {
-	begins := r.failing.since.IsZero()
+	isFirst := r.failing.since.IsZero()
 	switch {
-	case !progress, begins && time.Since(r.worked) > steadyPeriod:
+	case !progress, isFirst && time.Since(r.lastRecovery) > steadyPeriod:
 		r.flaps = 0
-	case begins:
+	case isFirst:
 		r.flaps++
 	}
-	r.failing.calm = 0
+	r.failing.quietPeriod = 0
 	if r.flaps >= maxFlaps {
-		r.failing.calm = steadyPeriod
+		r.failing.quietPeriod = steadyPeriod
 	}
 	r.failing.fail("output failed, what it was given is kept and will be written again", err,
 		withBuffered(r.stats, keyRetryIn, retryIn.Round(time.Millisecond))...)

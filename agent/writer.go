@@ -8,139 +8,161 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rtcollector/rtcollector/buffer"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
 const (
-	// flushLag is how long after the gathers their samples are written: those of all inputs then go out together.
+	// flushLag is how much later than the gathers an output is flushed, so that the samples of all inputs go out together.
 	flushLag = 50 * time.Millisecond
 
-	// openTimeout bounds one attempt to open an output.
+	// openTimeout limits one attempt to open an output.
 	openTimeout = time.Minute
 
-	// What one call of an output gets: at most this, and on a path that fails or is slow at least that.
-	mostSamples     = 50_000
-	leastSamples    = 64
-	mostEventBytes  = 8 << 20
-	leastEventBytes = 16 << 10
+	// The limits of what one call of an output gets. On a path that fails or is slow it gets less, but at least the minimum.
+	maxSamples    = 50_000
+	minSamples    = 64
+	maxEventBytes = 8 << 20
+	minEventBytes = 16 << 10
 )
 
-// writer owns one output: what waits for it, and the goroutine that writes it out.
+// writer owns one output: its goroutine opens it, writes its queues out, and closes it.
 type writer struct {
-	id      string
-	out     outputs.Output
-	log     *slog.Logger
-	stats   *selfstat.Output
-	flush   time.Duration
-	lag     time.Duration // after the multiples of flush
-	pause   backoff
-	results *results
-	opened  bool
+	id       string
+	settings string
+	limits   Limits
+	out      outputs.Output
+	slot     telemetry.Slot
+	log      *slog.Logger
+	stats    *selfstat.Output
+	lag      time.Duration // of the flushes, after the multiples of the flush interval
+	pause    backoff
+	results  *results
+	isOpen   bool
 
-	samples *delivery[*telemetry.Batch] // nil if the output takes no samples
-	events  *delivery[eventList]        // nil if the output takes no events
-	all     []deliverer                 // those of the two that there are
+	samples    *delivery[*telemetry.Batch] // nil if the output does not take samples
+	events     *delivery[eventList]        // nil if the output does not take events
+	deliveries []deliverer                 // those of the two that exist
+
+	// Set before run is called.
+	ctx    context.Context // done when writes must end
+	cancel context.CancelFunc
+	drain  chan struct{} // closed when the output is removed: what is in the queues is written, then run returns
+	done   chan struct{} // closed when the output is closed
 }
 
-func newWriter(o Output, c Config) *writer {
-	log := c.Log.With(keyOutput, o.ID)
-	w := &writer{id: o.ID, out: o.Output, log: log, flush: c.Flush, lag: phase(c.Host, c.Flush) + min(c.Flush/5, flushLag)}
-	metrics, takesSamples := o.Output.(outputs.MetricWriter)
-	events, takesEvents := o.Output.(outputs.EventWriter)
+// newWriter returns the writer of an output. It continues with the queues and statistics of previous, the writer of the
+// output that it replaces, which may be nil.
+func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limits, a *Agent, previous *writer) *writer {
+	log := a.log.With(keyOutput, spec.ID)
+	w := &writer{
+		id: spec.ID, settings: spec.Settings, limits: limits, out: out, slot: slot, log: log,
+		lag:   hostPhase(a.host, limits.Flush) + min(limits.Flush/5, flushLag),
+		drain: make(chan struct{}), done: make(chan struct{}),
+	}
+	metrics, takesSamples := out.(outputs.MetricWriter)
+	events, takesEvents := out.(outputs.EventWriter)
 	var samples, bytes int
 	if takesSamples {
-		samples = c.Buffer
+		samples = limits.Buffer
 	}
 	if takesEvents {
-		bytes = c.EventBuffer
+		bytes = limits.EventBuffer
 	}
-	w.stats = c.Self.NewOutput(o.ID, samples, bytes)
-	if k, ok := o.Output.(outputs.SeriesKeeper); ok {
-		w.stats.SeriesGone = k.SeriesGone
+	if previous != nil {
+		w.stats = previous.stats
+	} else {
+		w.stats = a.self.NewOutput(spec.ID, samples, bytes)
+	}
+	if k, ok := out.(outputs.SeriesKeeper); ok {
+		w.stats.SetSeriesGone(k.SeriesGone)
 	}
 	w.results = newResults(log, w.stats)
 	if takesSamples {
-		w.samples = newSamples(w.stats, w.results, metrics, c, log)
-		w.all = append(w.all, w.samples)
+		w.samples = newSampleDelivery(w, metrics, previous)
+		w.deliveries = append(w.deliveries, w.samples)
 	}
 	if takesEvents {
-		w.events = newEvents(w.stats, w.results, events, c, log)
-		w.all = append(w.all, w.events)
+		w.events = newEventDelivery(w, events, previous)
+		w.deliveries = append(w.deliveries, w.events)
 	}
 	return w
 }
 
-func newSamples(stats *selfstat.Output, r *results, out outputs.MetricWriter, c Config, log *slog.Logger) *delivery[*telemetry.Batch] {
-	return &delivery[*telemetry.Batch]{
-		backlog: &backlog[*telemetry.Batch]{
-			kind: kindSamples, count: (*telemetry.Batch).Len, fill: &stats.Samples, stats: stats, log: log, dropLevel: dropLevel(c),
-			queue: buffer.New(c.Buffer, c.Buffer/2, (*telemetry.Batch).Len, splitBatch),
-		},
-		write: out.WriteMetrics, skip: skipSamples, portion: newPortion(leastSamples, mostSamples), results: r,
+func newSampleDelivery(w *writer, out outputs.MetricWriter, previous *writer) *delivery[*telemetry.Batch] {
+	d := &delivery[*telemetry.Batch]{write: out.WriteMetrics, skip: skipSamples, portion: newPortion(minSamples, maxSamples), results: w.results}
+	if previous != nil && previous.samples != nil {
+		d.queue = previous.samples.queue
+	} else {
+		d.queue = newSampleQueue(w.limits, w.stats, w.log)
 	}
+	return d
 }
 
-func newEvents(stats *selfstat.Output, r *results, out outputs.EventWriter, c Config, log *slog.Logger) *delivery[eventList] {
-	return &delivery[eventList]{
-		backlog: &backlog[eventList]{
-			kind: kindEvents, count: func(l eventList) int { return len(l.events) }, fill: &stats.Events, stats: stats,
-			block: c.Block, log: log, dropLevel: dropLevel(c),
-			queue: buffer.New(c.EventBuffer, min(c.EventBuffer/2, mostEventBytes), func(l eventList) int { return l.bytes }, splitEvents),
-		},
-		write: func(ctx context.Context, lists []eventList) error {
-			var all []telemetry.Event
-			for _, l := range lists {
-				all = append(all, l.events...)
-			}
-			return out.WriteEvents(ctx, all)
-		},
-		skip: skipEvents, portion: newPortion(leastEventBytes, mostEventBytes), results: r,
+func newEventDelivery(w *writer, out outputs.EventWriter, previous *writer) *delivery[eventList] {
+	d := &delivery[eventList]{skip: skipEvents, portion: newPortion(minEventBytes, maxEventBytes), results: w.results}
+	if previous != nil && previous.events != nil {
+		d.queue = previous.events.queue
+	} else {
+		d.queue = newEventQueue(w.limits, w.stats, w.log)
 	}
+	var scratch eventScratch
+	d.write = func(ctx context.Context, lists []eventList) error {
+		if len(lists) == 1 {
+			return out.WriteEvents(ctx, lists[0].events)
+		}
+		defer scratch.release()
+		return out.WriteEvents(ctx, scratch.join(lists, d.count(lists)))
+	}
+	return d
 }
 
-func dropLevel(c Config) slog.Level {
-	if c.QuietDrops {
-		return slog.LevelDebug
+// eventScratch joins the events of several batches in memory that it keeps between writes.
+type eventScratch struct{ events []telemetry.Event }
+
+// join returns the n events of the lists.
+func (s *eventScratch) join(lists []eventList, n int) []telemetry.Event {
+	if cap(s.events) < n {
+		s.events = make([]telemetry.Event, 0, n)
 	}
-	return slog.LevelError
+	for _, l := range lists {
+		s.events = append(s.events, l.events...)
+	}
+	return s.events
 }
 
-// push queues the samples of a batch. It may be called from any goroutine.
-func (w *writer) push(b *telemetry.Batch) {
-	if w.samples != nil {
-		w.samples.backlog.add(context.Background(), b, false)
-	}
-}
-
-// pushEvents queues events, and waits for room if it may. It may be called from any goroutine.
-func (w *writer) pushEvents(ctx context.Context, l eventList, mayWait bool) {
-	if w.events != nil {
-		w.events.backlog.add(ctx, l, mayWait)
+// release forgets the events, which must not stay alive here. It frees the memory as well if the write needed only a small
+// part of it, so that a burst does not cost memory for ever.
+func (s *eventScratch) release() {
+	used := len(s.events)
+	clear(s.events)
+	s.events = s.events[:0]
+	if cap(s.events) > 4*used {
+		s.events = nil
 	}
 }
 
 // run opens the output and writes at every multiple of the flush interval, sooner when a queue fills, later after a
-// failure. When inputsDone is closed it writes out the rest and ends; ctx cuts that short.
-func (w *writer) run(ctx context.Context, start time.Time, inputsDone <-chan struct{}) {
+// failure. When inputsDone or w.drain is closed, it writes out the rest and ends. The end of w.ctx cuts that short.
+func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
+	defer close(w.done)
 	defer w.close()
-	due := start
-	pause := w.attempt(ctx, nil)
-	for w.wait(ctx, pause, due, inputsDone) {
-		pause = w.attempt(ctx, w.deliver)
-		due = nextTick(time.Now().Add(-w.lag), due, w.flush)
+	due := newSchedule(start, w.limits.Flush, w.lag)
+	pause := w.attempt(w.ctx, nil)
+	for w.wait(pause, &due, inputsDone) {
+		pause = w.attempt(w.ctx, w.deliver)
+		due.advance(time.Now().Add(-w.lag))
 	}
-	w.drain(ctx)
+	w.writeRest(w.ctx)
 }
 
-// wait returns false when there is nothing more to wait for: the inputs are done, or ctx is. After a failure only the
-// pause counts.
-func (w *writer) wait(ctx context.Context, pause time.Duration, due time.Time, inputsDone <-chan struct{}) bool {
+// wait waits until it is time to write. It reports false when nothing more will come: the inputs are done, the output is
+// removed, or w.ctx is done. After a failure only the pause counts.
+func (w *writer) wait(pause time.Duration, due *schedule, inputsDone <-chan struct{}) bool {
 	var samples, events <-chan struct{}
 	if pause == 0 {
-		pause = time.Until(due.Add(w.lag))
+		pause = due.remaining()
 		if w.samples != nil {
 			samples = w.samples.ready()
 		}
@@ -158,13 +180,14 @@ func (w *writer) wait(ctx context.Context, pause time.Duration, due time.Time, i
 	case <-events:
 		return true
 	case <-inputsDone:
-	case <-ctx.Done():
+	case <-w.drain:
+	case <-w.ctx.Done():
 	}
 	return false
 }
 
-// drain writes out what is left after the last input has stopped.
-func (w *writer) drain(ctx context.Context) {
+// writeRest writes out what is left in the queues.
+func (w *writer) writeRest(ctx context.Context) {
 	w.pause.reset()
 	for ctx.Err() == nil {
 		pause := w.attempt(ctx, w.deliver)
@@ -174,7 +197,7 @@ func (w *writer) drain(ctx context.Context) {
 	}
 }
 
-// attempt opens the output if need be, does the work and returns the pause that a failure asks for, or 0.
+// attempt opens the output if necessary and does the work. It returns the pause after a failure, or 0.
 func (w *writer) attempt(ctx context.Context, work func(context.Context) (progress bool, err error)) time.Duration {
 	began := time.Now()
 	progress := false
@@ -200,7 +223,7 @@ func (w *writer) attempt(ctx context.Context, work func(context.Context) (progre
 }
 
 func (w *writer) open(ctx context.Context) error {
-	if w.opened {
+	if w.isOpen {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, openTimeout)
@@ -208,30 +231,30 @@ func (w *writer) open(ctx context.Context) error {
 	if err := recovered(func() error { return w.out.Open(limited) }); err != nil {
 		return err
 	}
-	w.opened = true
+	w.isOpen = true
 	return nil
 }
 
-// deliver writes until nothing waits: a portion of samples and a portion of events in turn, so that neither keeps the
-// other waiting. When one kind fails, the other goes on. The error means: try again later; progress, that what failed
-// got somewhere.
+// deliver writes until the queues are empty: a portion of samples and a portion of events in turn, so that neither has to
+// wait for the other. When one kind fails, the other goes on. An error means that the write must be retried; progress that
+// the failed write achieved something.
 func (w *writer) deliver(ctx context.Context) (progress bool, err error) {
-	var failed, moved [2]bool
+	var failed, settledAny [2]bool
 	for busy := true; busy; {
 		busy = false
-		for i, d := range w.all {
+		for i, d := range w.deliveries {
 			if failed[i] {
 				continue
 			}
 			settled, e := d.deliver(ctx)
-			moved[i] = moved[i] || settled > 0
+			settledAny[i] = settledAny[i] || settled > 0
 			if e == nil {
 				busy = busy || settled > 0
 				continue
 			}
 			var partial *outputs.PartialError
 			failed[i] = true
-			progress = progress || moved[i] || errors.As(e, &partial)
+			progress = progress || settledAny[i] || errors.As(e, &partial)
 			if err == nil {
 				err = e
 			}
@@ -246,19 +269,56 @@ func (w *writer) close() {
 	}
 }
 
-// once writes batches outside the loop: an error is final.
+// resizeQueues applies the limits of this writer to queues that it got from the writer before it.
+func (w *writer) resizeQueues() {
+	if w.samples != nil {
+		w.samples.queue.resize(w.limits.Buffer, w.limits.sampleMark(), w.limits.dropLevel())
+	}
+	if w.events != nil {
+		w.events.queue.resize(w.limits.EventBuffer, w.limits.eventMark(), w.limits.dropLevel())
+	}
+}
+
+// dropOrphans drops the queue of a kind of data that the previous output took and this one does not take.
+func (w *writer) dropOrphans(previous *writer) []error {
+	orphans := &writer{id: w.id}
+	if w.samples == nil {
+		orphans.samples = previous.samples
+	}
+	if w.events == nil {
+		orphans.events = previous.events
+	}
+	return orphans.giveUp()
+}
+
+// giveUp drops what is still in the queues and returns how much that is, for people.
+func (w *writer) giveUp() (lost []error) {
+	if w.samples != nil {
+		if n := w.samples.queue.close(); n > 0 {
+			lost = append(lost, fmt.Errorf("output %s: %d samples were still buffered and are lost", w.id, n))
+		}
+	}
+	if w.events != nil {
+		if n := w.events.queue.close(); n > 0 {
+			lost = append(lost, fmt.Errorf("output %s: %d events were still buffered and are lost", w.id, n))
+		}
+	}
+	return lost
+}
+
+// once writes batches without a queue. An error is final.
 func (w *writer) once(ctx context.Context, batches []*telemetry.Batch) error {
 	defer w.close()
 	err := w.open(ctx)
 	if err == nil && w.samples != nil {
-		err = w.samples.finally(ctx, slices.Clone(batches))
+		err = w.samples.writeOnce(ctx, slices.Clone(batches))
 	}
 	var all []telemetry.Event
 	for _, b := range batches {
 		all = append(all, b.Events...)
 	}
-	if w.opened && w.events != nil && len(all) > 0 {
-		err = errors.Join(err, w.events.finally(ctx, []eventList{newEventList(all)}))
+	if w.isOpen && w.events != nil && len(all) > 0 {
+		err = errors.Join(err, w.events.writeOnce(ctx, []eventList{newEventList(all)}))
 	}
 	if err != nil {
 		return fmt.Errorf("output %s: %w", w.id, err)

@@ -272,7 +272,7 @@ func TestEachOutageIsSaidAndBeginsWithShortPauses(t *testing.T) {
 	})
 }
 
-func TestWhatIsGivenUpIsSaidOnce(t *testing.T) {
+func TestDropsAreLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &server{}
 		s.verdict = func([]*telemetry.Batch) error {
@@ -289,8 +289,8 @@ func TestWhatIsGivenUpIsSaidOnce(t *testing.T) {
 		if d := w.out(0).Dropped.Load(); d != 10 {
 			t.Errorf("%d dropped, want 10", d)
 		}
-		w.logged(t, "level=ERROR msg=\"samples cannot be written and are given up\"", 1)
-		w.logged(t, "nothing is given up any more", 1)
+		w.logged(t, "level=ERROR msg=\"samples cannot be written and are dropped\"", 1)
+		w.logged(t, "nothing is dropped any more", 1)
 	})
 }
 

@@ -1,5 +1,5 @@
-// Package buffer holds what waits to be written: a bounded queue that drops its oldest items when it is full, or makes
-// those senders wait that can.
+// Package buffer provides the bounded queue in which data waits to be written. When it is full, the oldest items are
+// dropped, the new item is refused, or the sender waits, as the caller chooses with each item.
 package buffer
 
 import (
@@ -7,11 +7,12 @@ import (
 	"sync"
 )
 
-// Queue is a bounded queue of items that weigh something: a batch weighs its samples, events their bytes. Any goroutine
-// may push; one takes. What is taken is leased: [Lease.Settle] frees it, or puts the rest back in front.
+// Queue is a bounded queue of items that have a weight: a batch weighs its samples, events weigh their bytes. Any goroutine
+// may push; one goroutine takes. Items that were taken are leased: [Lease.Settle] frees them or puts the rest back in
+// front.
 //
-// Memory is bounded by the limit and one lease. What is leased never pushes out what is newer: if the queue fills up
-// meanwhile, the leased items are the oldest, and are dropped when they come back.
+// Memory is bounded by the limit and one lease. Leased items never displace newer ones: if the queue fills up meanwhile,
+// the leased items are the oldest and are dropped when they come back.
 type Queue[T any] struct {
 	weigh func(T) int
 	split func(item T, weight int) (head, rest T, divided bool)
@@ -21,28 +22,33 @@ type Queue[T any] struct {
 
 	mu     sync.Mutex
 	items  ring[T]
-	weight int           // of the items, without what is leased
-	leased int           // weight of what is leased
-	room   chan struct{} // closed when there is room again; nil while nobody waits for that
+	weight int           // of the items in the queue
+	leased int           // weight of the leased items
+	room   chan struct{} // closed when there is room again; nil while no sender waits
+	closed bool
 }
 
-// New returns an empty queue that holds items up to a total weight of limit, and is ready to be written when what it
-// holds weighs mark. An item that is too heavy for a lease is split: the head should weigh at most weight, but is never
-// empty; divided is false when there is no rest.
+// New returns an empty queue that holds items up to a total weight of limit. It signals [Queue.Ready] when the items weigh
+// mark. An item that is too heavy for a lease is split: the head should weigh at most weight but is never empty; divided is
+// false when there is no rest.
 func New[T any](limit, mark int, weigh func(T) int, split func(item T, weight int) (head, rest T, divided bool)) *Queue[T] {
 	return &Queue[T]{weigh: weigh, split: split, limit: limit, mark: max(1, mark), ready: make(chan struct{}, 1)}
 }
 
 // Push appends an item. When the queue is over its limit, it drops the oldest items and returns them. The newest item
-// always stays, even when it alone weighs more than the limit.
+// always stays, even when it alone weighs more than the limit. A closed queue drops the item.
 func (q *Queue[T]) Push(item T) (dropped []T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return []T{item}
+	}
 	q.add(item)
 	return q.trim()
 }
 
-// Offer appends an item if that keeps the queue and what is leased within the limit, or if both are empty.
+// Offer appends an item if the queue and the lease then stay within the limit, or if both are empty. It reports whether it
+// did. A closed queue refuses every item.
 func (q *Queue[T]) Offer(item T) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -50,40 +56,57 @@ func (q *Queue[T]) Offer(item T) bool {
 }
 
 // PushWait appends an item as soon as there is room for it. When ctx is done it stops waiting and exceeds the limit, so
-// that what senders still hold at the end is not lost.
-func (q *Queue[T]) PushWait(ctx context.Context, item T) {
+// that items which senders still hold at shutdown are not lost. A closed queue drops the item.
+func (q *Queue[T]) PushWait(ctx context.Context, item T) (dropped []T) {
 	for {
-		room := q.offerOrWait(item)
+		room, isClosed := q.offerOrWait(item)
+		if isClosed {
+			return []T{item}
+		}
 		if room == nil {
-			return
+			return nil
 		}
 		select {
 		case <-room:
 		case <-ctx.Done():
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			q.limit += q.weigh(item)
-			q.add(item)
-			return
+			return q.exceed(item)
 		}
 	}
 }
 
-// offerOrWait returns nil when the item was appended, or a channel that is closed when it is worth trying again.
-func (q *Queue[T]) offerOrWait(item T) <-chan struct{} {
+// exceed appends an item beyond the limit.
+func (q *Queue[T]) exceed(item T) (dropped []T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return []T{item}
+	}
+	q.limit += q.weigh(item)
+	q.add(item)
+	return nil
+}
+
+// offerOrWait returns nil when the item was appended, or a channel that is closed when it is worth trying again.
+func (q *Queue[T]) offerOrWait(item T) (room <-chan struct{}, isClosed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, true
+	}
 	if q.offer(item) {
-		return nil
+		return nil, false
 	}
 	if q.room == nil {
 		q.room = make(chan struct{})
 	}
 	q.announce()
-	return q.room
+	return q.room, false
 }
 
 func (q *Queue[T]) offer(item T) bool {
+	if q.closed {
+		return false
+	}
 	if held := q.weight + q.leased; held > 0 && held+q.weigh(item) > q.limit {
 		return false
 	}
@@ -116,26 +139,62 @@ func (q *Queue[T]) trim() (dropped []T) {
 	return dropped
 }
 
-// Ready receives when what the queue holds has reached its mark, or a sender waits for room: a reason to write before
-// it is time.
+// Close returns the items in the queue and makes it drop every item from now on. Senders stop waiting. Items that are
+// leased at this time are dropped if they come back.
+func (q *Queue[T]) Close() (dropped []T) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.admit()
+	return q.clear()
+}
+
+// clear empties the queue and returns its items.
+func (q *Queue[T]) clear() (items []T) {
+	for q.items.len() > 0 {
+		items = append(items, q.items.popFront())
+	}
+	q.weight = 0
+	return items
+}
+
+// admit wakes the senders that wait for room.
+func (q *Queue[T]) admit() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+// Resize changes the limit and the mark. If the queue is over its new limit, it drops the oldest items and returns them.
+func (q *Queue[T]) Resize(limit, mark int) (dropped []T) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.limit, q.mark = limit, max(1, mark)
+	q.admit()
+	return q.trim()
+}
+
+// Ready receives when the items in the queue have reached the mark or a sender waits for room: a reason to write before
+// the flush is due.
 func (q *Queue[T]) Ready() <-chan struct{} { return q.ready }
 
-// Weight is the weight of what the queue holds and of what is leased.
+// Weight returns the weight of the items in the queue and of the leased ones.
 func (q *Queue[T]) Weight() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.weight + q.leased
 }
 
-// Lease is what was taken from a queue. It ends with exactly one call of Settle.
+// Lease holds items that were taken from a queue. It ends with exactly one call of Settle.
 type Lease[T any] struct {
 	Items  []T
 	Weight int
 	queue  *Queue[T]
 }
 
-// Take moves the oldest items into dst until they weigh max, splitting the last one if need be. It takes at least
-// something if there is anything.
+// Take moves the oldest items into dst until they weigh max, splitting the last one if necessary. Unless the queue is empty,
+// it takes at least a part of one item.
 func (q *Queue[T]) Take(dst []T, max int) Lease[T] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -170,8 +229,8 @@ func (q *Queue[T]) pop(max int, must bool) (item T, ok bool) {
 	return head, true
 }
 
-// Settle ends the lease. What is not in rest is gone; rest, the end of what was taken, goes back in front in its order.
-// When the queue has filled up meanwhile, the oldest items are dropped and returned.
+// Settle ends the lease. Rest, the last part of the leased items, goes back to the front of the queue in its order; the other
+// items are done. When the queue has filled up meanwhile, the oldest items are dropped and returned.
 func (l Lease[T]) Settle(rest ...T) (dropped []T) {
 	q := l.queue
 	q.mu.Lock()
@@ -181,10 +240,12 @@ func (l Lease[T]) Settle(rest ...T) (dropped []T) {
 		q.items.pushFront(rest[i])
 		q.weight += q.weigh(rest[i])
 	}
+	if q.closed {
+		return q.clear()
+	}
 	dropped = q.trim()
-	if q.room != nil && q.weight+q.leased < q.limit {
-		close(q.room)
-		q.room = nil
+	if q.weight+q.leased < q.limit {
+		q.admit()
 	}
 	return dropped
 }

@@ -50,11 +50,11 @@ type SeriesKeeper interface {
 
 // Env is what an output is built with.
 type Env struct {
-	ID       string       // unique in this agent: the name, or name#alias
-	Slot     int          // its memo slot in every series
-	Host     string       // the agent's host name
-	Instance string       // a few random characters: tells this process from every other agent, for the IDs of events
-	Log      *slog.Logger // carries the output's ID already
+	ID       string         // unique in this agent: the name, or name#alias
+	Slot     telemetry.Slot // its memo slot in every series
+	Host     string         // the agent's host name
+	Instance string         // a few random characters: tells this process from every other agent, for the IDs of events
+	Log      *slog.Logger   // carries the output's ID already
 	Secrets  secret.Resolver
 	Stdout   io.Writer // where an output that prints, prints; it must escape what it prints (internal/terminal)
 }

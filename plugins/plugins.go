@@ -106,6 +106,7 @@ type Options struct {
 	Metrics    Selection         `yaml:"metrics"`                   // which metrics are written
 	Counters   Counters          `yaml:"counters"`                  // which counters are written; "": the agent's choice
 	Rates      bool              `yaml:"rates"`                     // false leaves out the rates of counters
+	WhenFull   WhenFull          `yaml:"when_full"`                 // what happens to events when a queue is full; "": the agent's choice
 }
 
 // Selection says which metrics of an input are written, by their names without the prefix: all that are included, or

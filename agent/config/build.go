@@ -21,8 +21,9 @@ const internalInput = "internal"
 
 // builder turns the lists of inputs and outputs into decoded components.
 type builder struct {
-	env Env
-	ps  *conf.Problems
+	env       Env
+	ps        *conf.Problems
+	inherited string // stands for the top-level settings that inputs and outputs depend on
 }
 
 func (b *builder) inputs(list *yaml.Node) []Input {
@@ -52,7 +53,7 @@ func (b *builder) inputs(list *yaml.Node) []Input {
 		b.selection(it, "include", built.Options.Metrics.Include, built)
 		b.selection(it, "exclude", built.Options.Metrics.Exclude, built)
 		if ok && built.Options.Enabled {
-			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
+			ins = append(ins, Input{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), fingerprint(it.settings, b.inherited), built})
 		}
 	}
 	return ins
@@ -102,7 +103,7 @@ func (b *builder) outputs(list *yaml.Node) []Output {
 			b.ps.Warn(it.at, it.path, "stands twice with the same settings, first on line %d; everything is written twice", items[first].at.Line)
 		}
 		if built, ok := decode(b, "output", b.env.Outputs, it, b.unknownOutput); ok {
-			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), built})
+			outs = append(outs, Output{ids.add(b.ps, it, built.Definition.Name(), built.Options.Alias), fingerprint(it.settings, b.inherited), built})
 		}
 	}
 	return outs

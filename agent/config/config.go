@@ -38,12 +38,6 @@ type Env struct {
 	CheckSecrets bool // also look up what is used later, where the store is local
 }
 
-// Values of when_full.
-const (
-	Block      = "block"
-	DropOldest = "drop_oldest"
-)
-
 // minEvents is the smallest buffer of events, in bytes: a long message fits.
 const minEvents = 64 << 10
 
@@ -54,7 +48,7 @@ type Settings struct {
 	Counters      plugins.Counters  `yaml:"counters"`               // of inputs that do not say which of them are written
 	MaxBufferSize int               `yaml:"max_buffer_size"`        // samples per output
 	MaxEvents     conf.Size         `yaml:"max_event_buffer"`       // of events per output
-	WhenFull      string            `yaml:"when_full"`              // what becomes of events then
+	WhenFull      plugins.WhenFull  `yaml:"when_full"`              // of inputs that do not say what happens to their events then
 	WarnOnBuffer  bool              `yaml:"warn_on_buffer"`         // log when the buffer overflows
 	Hostname      string            `yaml:"hostname" conf:"public"` // "": the system's
 	Debug         bool              `yaml:"debug"`
@@ -81,9 +75,6 @@ func (s *Settings) Validate() error {
 	if s.MaxEvents < minEvents {
 		errs = append(errs, conf.Key("max_event_buffer", "must be at least 64KiB (of events per output)"))
 	}
-	if s.WhenFull != Block && s.WhenFull != DropOldest {
-		errs = append(errs, conf.Key("when_full", "must be block (senders wait) or drop_oldest"))
-	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		errs = append(errs, conf.Key("log_format", "must be text or json"))
 	}
@@ -97,7 +88,7 @@ func DefaultSettings() Settings {
 		Counters:      plugins.AllCounters,
 		MaxBufferSize: 1_000_000,
 		MaxEvents:     16 << 20,
-		WhenFull:      Block,
+		WhenFull:      plugins.Block,
 		WarnOnBuffer:  true,
 		LogFormat:     "text",
 	}
@@ -128,14 +119,16 @@ func (s *Settings) Flush() time.Duration {
 
 // Input is a configured input; its ID is its name, with #alias or a number where one name stands twice.
 type Input struct {
-	ID    string
-	Built plugins.Built
+	ID       string
+	Settings string // differs when the input must be built anew: its own settings or those that it inherits changed
+	Built    plugins.Built
 }
 
 // Output is a configured output.
 type Output struct {
-	ID    string
-	Built outputs.Built
+	ID       string
+	Settings string // differs when the output must be built anew
+	Built    outputs.Built
 }
 
 // Config is a configuration without mistakes.
@@ -261,7 +254,7 @@ func decodeAll(top *yaml.Node, env Env) (*Config, *root, conf.Problems) {
 	r := &root{Settings: DefaultSettings()}
 	conf.Decode(&ps, top, "", r)
 	warnOfTags(&ps, top)
-	b := builder{env: env, ps: &ps}
+	b := builder{env: env, ps: &ps, inherited: inherited(r)}
 	c := &Config{Settings: r.Settings}
 	c.Inputs = b.inputs(&r.Inputs)
 	c.Outputs = b.outputs(&r.Outputs)

@@ -152,7 +152,7 @@ func TestPredecessorsConfiguration(t *testing.T) {
 	}
 	want := Settings{
 		Interval: conf.Duration(time.Second), FlushInterval: conf.Duration(5 * time.Second), MaxBufferSize: 5000,
-		Counters: plugins.AllCounters, MaxEvents: 16 << 20, WhenFull: Block,
+		Counters: plugins.AllCounters, MaxEvents: 16 << 20, WhenFull: plugins.Block,
 		WarnOnBuffer: true, Hostname: "atila", LogFormat: "text", Tags: map[string]string{"environment": "lab", "rack": "7", "literal": "${HOST}"},
 	}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
@@ -200,7 +200,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{Interval: conf.Duration(10 * time.Second), MaxBufferSize: 1_000_000,
-		Counters: plugins.AllCounters, MaxEvents: 16 << 20, WhenFull: Block, WarnOnBuffer: true, LogFormat: "text"}
+		Counters: plugins.AllCounters, MaxEvents: 16 << 20, WhenFull: plugins.Block, WarnOnBuffer: true, LogFormat: "text"}
 	if diff := cmp.Diff(want, c.Settings); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

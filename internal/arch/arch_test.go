@@ -22,7 +22,8 @@ const module = "github.com/rtcollector/rtcollector"
 // lower floors. A folder belongs to the layer that names it, else to the layer with the pattern "parent/*".
 var layers = [][]string{
 	// Floor 1: internal and buffer.
-	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/crew", "internal/guard", "internal/servicetest", "internal/arch", "buffer"},
+	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/crew", "internal/pause", "internal/guard", "internal/servicetest", "internal/arch", "buffer"},
+	{"internal/metric", "internal/childproc"},
 	{"internal/catalog", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded"},
 	{"internal/redisconn", "internal/httpx", "internal/tskey", "internal/syslogmsg", "internal/catalog/*", "internal/tlsx/*"},
 	{"internal/redisconn/*", "internal/httpx/*"},
@@ -50,7 +51,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"plugins/exec", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests"}, "inputs read files and sockets; only exec runs programs, and the command line a pager"},
+	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},

@@ -1,5 +1,5 @@
-// Package eventdoc is how an event is laid out wherever it is stored or printed: as flat names and values, the same
-// ones everywhere.
+// Package eventdoc defines the layout of an event wherever it is stored or printed: a flat list of names and values. The
+// names are the same in every destination.
 package eventdoc
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Names of an event's own values.
+// Names of the values that an event itself has.
 const (
 	Timestamp = "timestamp" // milliseconds since the epoch
 	Severity  = "severity"  // 0 to 7, RFC 5424
@@ -19,46 +19,38 @@ const (
 	Proc      = "procid"
 	MsgID     = "msgid"
 	Message   = "message"
-	Invalid   = "invalid_utf8" // which values were not valid UTF-8; see AppendJSON
+	Invalid   = "invalid_utf8" // names of the values that were not valid UTF-8; see AppendJSON
 )
 
-// Names of fields that outputs know.
+// Names of fields that outputs treat specially.
 const (
-	Facility = "facility" // a whole number, if it is one
+	Facility = "facility" // a whole number, if it can be read as one
 	RemoteIP = "remote_ip"
 	Name     = "name"
 )
 
-// Value is one name and what it holds: a number, or a text.
-type Value struct {
-	Name    string
-	Text    string
-	Number  int64
-	Numeric bool
-}
+// Document is an event as it is stored: values with distinct names, in a fixed order. Its methods return the extended
+// document, as append does, so that it can live on the stack.
+type Document []telemetry.Field
 
-// Document is an event as it is stored: names that differ, in a fixed order. Its methods return it like append does, so
-// that one may live on the stack.
-type Document []Value
-
-// Room is how many values an event usually has at most: for an array on the stack.
+// Room is the number of values that most events do not exceed. Callers use it for an array on the stack.
 const Room = 24
 
-// Fill appends what an event says to what is there already, whose names are taken. Values that it does not have are
-// left out, so that they can be told from empty ones; a message is always there.
+// Fill appends the values of an event. Names that are in the document already are taken. Values that the event does not
+// have are left out, so that they can be told from empty ones; the message is always there.
 func (d Document) Fill(e *telemetry.Event) Document {
 	d = append(d,
-		Value{Name: Timestamp, Number: e.Time.UnixMilli(), Numeric: true},
-		Value{Name: Severity, Number: int64(e.Severity), Numeric: true},
-		Value{Name: Level, Text: e.Severity.String()})
+		telemetry.Int(Timestamp, e.Time.UnixMilli()),
+		telemetry.Int(Severity, int64(e.Severity)),
+		telemetry.Text(Level, e.Severity.String()))
 	d = d.optional(Host, e.Host)
 	d = d.optional(Source, e.Source)
 	d = d.optional(App, e.App)
 	d = d.optional(Proc, e.Proc)
 	d = d.optional(MsgID, e.MsgID)
-	d = append(d, Value{Name: Message, Text: e.Message})
+	d = append(d, telemetry.Text(Message, e.Message))
 	for i := range e.Fields {
-		d = d.field(e.Fields[i].Key, e.Fields[i].Value)
+		d = d.field(e.Fields[i])
 	}
 	return d
 }
@@ -67,24 +59,36 @@ func (d Document) optional(name, text string) Document {
 	if text == "" {
 		return d
 	}
-	return append(d, Value{Name: name, Text: text})
+	return append(d, telemetry.Text(name, text))
 }
 
-// field appends a field of the event under its own name, or under another when that name is taken: none is lost.
-func (d Document) field(key, text string) Document {
-	if key == Facility && !d.has(Facility) {
-		if n, err := strconv.ParseInt(text, 10, 32); err == nil && strconv.FormatInt(n, 10) == text {
-			return append(d, Value{Name: Facility, Number: n, Numeric: true})
+// field appends a field of the event. If its name is taken, it gets another one, so that none is lost.
+func (d Document) field(f telemetry.Field) Document {
+	if f.Key == Facility && !d.has(Facility) {
+		if number, ok := facilityNumber(f); ok {
+			return append(d, number)
 		}
 	}
-	name := valid(key)
-	if name == "" || isOwn(name) || d.has(name) {
-		name = d.free("field_" + name)
+	f.Key = valid(f.Key)
+	if f.Key == "" || isOwn(f.Key) || d.has(f.Key) {
+		f.Key = d.free("field_" + f.Key)
 	}
-	return append(d, Value{Name: name, Text: text})
+	return append(d, f)
 }
 
-// isOwn says whether a field may not have this name: its value is not the event's, or not of the right type.
+// facilityNumber returns the facility as a number, if it is one or is written exactly as one.
+func facilityNumber(f telemetry.Field) (number telemetry.Field, ok bool) {
+	switch f.Kind() {
+	case telemetry.KindInt:
+		return f, true
+	case telemetry.KindText:
+		n, err := strconv.ParseInt(f.Text(), 10, 32)
+		return telemetry.Int(Facility, n), err == nil && strconv.FormatInt(n, 10) == f.Text()
+	}
+	return f, false
+}
+
+// isOwn reports whether a name is reserved for a value of the event itself.
 func isOwn(name string) bool {
 	switch name {
 	case Timestamp, Severity, Level, Host, Source, App, Proc, MsgID, Message, Facility, Invalid:
@@ -93,7 +97,7 @@ func isOwn(name string) bool {
 	return false
 }
 
-// free returns the name, or the first of name_2, name_3 … that is free.
+// free returns the name, or the first of name_2, name_3, … that is not taken.
 func (d Document) free(name string) string {
 	candidate := name
 	for n := 2; d.has(candidate); n++ {
@@ -104,7 +108,7 @@ func (d Document) free(name string) string {
 
 func (d Document) has(name string) bool {
 	for i := range d {
-		if d[i].Name == name {
+		if d[i].Key == name {
 			return true
 		}
 	}

@@ -1,13 +1,12 @@
 package eventdoc
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// AppendJSON appends the document as an object. JSON is UTF-8: each byte that is not becomes
-// U+FFFD, and the names of the values to which that happened are listed in invalid_utf8.
+// AppendJSON appends the document as a JSON object. JSON is UTF-8: each invalid byte becomes U+FFFD, and the names of the
+// values in which that happened are listed in invalid_utf8. A number that JSON does not have (NaN, +Inf) becomes a string.
 func (d Document) AppendJSON(buf []byte) []byte {
 	var invalid []byte
 	for i, v := range d {
@@ -16,18 +15,18 @@ func (d Document) AppendJSON(buf []byte) []byte {
 		} else {
 			buf = append(buf, ',')
 		}
-		buf, _ = AppendString(buf, v.Name)
+		buf, _ = AppendString(buf, v.Key)
 		buf = append(buf, ':')
-		if v.Numeric {
-			buf = strconv.AppendInt(buf, v.Number, 10)
+		if v.IsJSONLiteral() {
+			buf = v.AppendText(buf)
 			continue
 		}
 		var ok bool
-		if buf, ok = AppendString(buf, v.Text); !ok {
+		if buf, ok = AppendString(buf, v.Text()); !ok {
 			if invalid != nil {
 				invalid = append(invalid, ',')
 			}
-			invalid = append(invalid, v.Name...)
+			invalid = append(invalid, v.Key...)
 		}
 	}
 	if invalid != nil {
@@ -37,7 +36,7 @@ func (d Document) AppendJSON(buf []byte) []byte {
 	return append(buf, '}')
 }
 
-// AppendString appends a JSON string, as encoding/json does without escaping HTML, and says whether it was valid UTF-8.
+// AppendString appends a JSON string, as encoding/json does without escaping HTML, and reports whether s was valid UTF-8.
 func AppendString(buf []byte, s string) (_ []byte, ok bool) {
 	const hex = "0123456789abcdef"
 	buf, ok = append(buf, '"'), true
@@ -72,7 +71,7 @@ func AppendString(buf []byte, s string) (_ []byte, ok bool) {
 			buf = append(buf, `\f`...)
 		case c < ' ':
 			buf = append(buf, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		case size > 1: // line separators, which JavaScript takes for ends of lines
+		case size > 1: // line separators, which JavaScript treats as ends of lines
 			buf = append(buf, '\\', 'u', '2', '0', '2', hex[r&15])
 		default:
 			buf, ok = append(buf, `\ufffd`...), false
@@ -83,11 +82,10 @@ func AppendString(buf []byte, s string) (_ []byte, ok bool) {
 	return append(append(buf, s[start:]...), '"'), ok
 }
 
-// valid replaces what is not UTF-8 in a name, as AppendString does in a value: names must be compared as they are
-// stored.
+// valid replaces invalid UTF-8 in a name as AppendString does, because names must be compared as they are stored.
 func valid(name string) string {
 	if utf8.ValidString(name) {
 		return name
 	}
-	return strings.Map(func(r rune) rune { return r }, name) // a byte that is no rune comes as U+FFFD
+	return strings.Map(func(r rune) rune { return r }, name) // an invalid byte arrives as U+FFFD
 }

@@ -48,7 +48,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add("\xff", "", "\x00", "message", "\"", "facility", "12", int64(-1), uint8(255))
 	f.Fuzz(func(t *testing.T, host, app, message, k1, v1, k2, v2 string, ms int64, severity uint8) {
 		e := telemetry.Event{Host: host, App: app, Message: message, Severity: telemetry.Severity(severity)}
-		e.Fields = []telemetry.Label{{Key: k1, Value: v1}, {Key: k2, Value: v2}, {Key: k1, Value: v2}}
+		e.Fields = []telemetry.Field{telemetry.Text(k1, v1), telemetry.Text(k2, v2), telemetry.Text(k1, v2)}
 		d := Document{}.Fill(&e)
 		text := d.AppendJSON(nil)
 		var object map[string]any

@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// ParseJSON reads a stored document. What is neither a text nor a whole number is kept as the text that stands there.
+// ParseJSON reads a stored document. Objects, lists and numbers that we would write differently are kept as their JSON text.
 func ParseJSON(data []byte) (Document, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("the document is no JSON object")
+		return nil, errors.New("the document is not a JSON object")
 	}
 	var doc Document
 	for d.More() {
@@ -32,48 +34,61 @@ func ParseJSON(data []byte) (Document, error) {
 	return doc, nil
 }
 
-func value(name string, raw []byte) Value {
-	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-		return Value{Name: name, Number: n, Numeric: true}
+// value returns a JSON value as a field. What is neither a text, a truth value nor a number that is written as we write it
+// becomes a text, with the JSON as its value.
+func value(name string, raw []byte) telemetry.Field {
+	text := string(raw)
+	for _, f := range []telemetry.Field{telemetry.Bool(name, true), telemetry.Bool(name, false)} {
+		if f.Text() == text {
+			return f
+		}
 	}
-	v := Value{Name: name}
-	if json.Unmarshal(raw, &v.Text) != nil {
-		v.Text = string(raw)
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return telemetry.Int(name, n)
 	}
-	return v
+	if v, err := strconv.ParseFloat(text, 64); err == nil {
+		if f := telemetry.Float(name, v); f.Text() == text {
+			return f
+		}
+	}
+	var s string // stays empty for null
+	if json.Unmarshal(raw, &s) == nil {
+		text = s
+	}
+	return telemetry.Text(name, text)
 }
 
 // ParseHash reads a document that is stored as a hash: names and values in turn.
 func ParseHash(pairs []string) Document {
 	var doc Document
 	for i := 0; i+1 < len(pairs); i += 2 {
-		v := Value{Name: pairs[i], Text: pairs[i+1]}
-		switch v.Name {
+		f := telemetry.Text(pairs[i], pairs[i+1])
+		switch f.Key {
 		case Timestamp, Severity, Facility:
-			if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
-				v = Value{Name: v.Name, Number: n, Numeric: true}
+			if n, err := strconv.ParseInt(pairs[i+1], 10, 64); err == nil {
+				f = telemetry.Int(f.Key, n)
 			}
 		}
-		doc = append(doc, v)
+		doc = append(doc, f)
 	}
 	return doc
 }
 
-// Text returns the text of a value, or "".
+// Text returns the value with this name as text, or "".
 func (d Document) Text(name string) string {
 	for i := range d {
-		if d[i].Name == name {
-			return d[i].Text
+		if d[i].Key == name {
+			return d[i].Text()
 		}
 	}
 	return ""
 }
 
-// Number returns a number, or 0.
-func (d Document) Number(name string) int64 {
+// Int returns the whole number with this name, or 0.
+func (d Document) Int(name string) int64 {
 	for i := range d {
-		if d[i].Name == name {
-			return d[i].Number
+		if d[i].Key == name {
+			return d[i].Int()
 		}
 	}
 	return 0

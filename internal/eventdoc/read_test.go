@@ -13,21 +13,21 @@ import (
 // What is written is read again, in both forms.
 func TestReadAgain(t *testing.T) {
 	e := telemetry.Event{Time: time.UnixMilli(1_700_000_000_123), Severity: telemetry.Error, Host: "h", App: "a \"b\"", Message: "tab\t\x1b[31m ünd",
-		Fields: []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "x", Value: "007"}}}
+		Fields: []telemetry.Field{telemetry.Text("facility", "4"), telemetry.Text("x", "007")}}
 	want := eventdoc.Document{}.Fill(&e)
 	got, err := eventdoc.ParseJSON(want.AppendJSON(nil))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n-want +got\n%s", err, diff)
 	}
-	if got := eventdoc.ParseHash([]string{"timestamp", "1700000000123", "message", "m", "severity", "x", "facility", "4", "odd"}); got.Number("timestamp") != 1_700_000_000_123 ||
-		got.Text("message") != "m" || got.Text("severity") != "x" || got.Number("facility") != 4 || len(got) != 4 {
+	if got := eventdoc.ParseHash([]string{"timestamp", "1700000000123", "message", "m", "severity", "x", "facility", "4", "odd"}); got.Int("timestamp") != 1_700_000_000_123 ||
+		got.Text("message") != "m" || got.Text("severity") != "x" || got.Int("facility") != 4 || len(got) != 4 {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestReadWhatOthersWrote(t *testing.T) {
 	got, err := eventdoc.ParseJSON([]byte(`{"message":"m","tags":{"a":[1]},"load":1.5,"ok":true,"none":null}`))
-	want := eventdoc.Document{{Name: "message", Text: "m"}, {Name: "tags", Text: `{"a":[1]}`}, {Name: "load", Text: "1.5"}, {Name: "ok", Text: "true"}, {Name: "none"}}
+	want := eventdoc.Document{telemetry.Text("message", "m"), telemetry.Text("tags", `{"a":[1]}`), telemetry.Float("load", 1.5), telemetry.Bool("ok", true), telemetry.Text("none", "")}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}

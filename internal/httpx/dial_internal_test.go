@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"testing"
-	"time"
 )
 
 // net/http hides from those who dial that nobody waits any more.
@@ -33,19 +32,6 @@ func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
 	}
 	if _, err := far.Read(make([]byte, 1)); err == nil {
 		t.Error("it is still open")
-	}
-}
-
-func TestTargetsEndBeforeTheirInput(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	whole, _ := ctx.Deadline()
-	for _, items := range [][]int{{1}, {1, 2}} {
-		Together(ctx, items, func(ctx context.Context, _ int) {
-			if end, _ := ctx.Deadline(); whole.Sub(end) != 100*time.Millisecond {
-				t.Errorf("%v before its input", whole.Sub(end))
-			}
-		})
 	}
 }
 

@@ -4,23 +4,24 @@ import (
 	"context"
 	"errors"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Server is one of a [Group].
+// Server is a member of a [Group].
 type Server interface {
-	Ask(ctx context.Context)        // at the same moment as the others
-	Add(out *telemetry.Batch) error // what came of it
+	Ask(ctx context.Context)        // at the same time as the others
+	Add(out *telemetry.Batch) error // the samples of the answer, or why there is none
 	Close()
 }
 
-// Group is an input that asks servers which have nothing to do with each other: one that fails costs the others nothing. It
-// is a plugins.Gatherer and an io.Closer.
+// Group is an input that asks independent servers: when one of them fails, the samples of the others are still written. It is
+// a plugins.Gatherer and an io.Closer.
 type Group[S Server] []S
 
 // Gather implements plugins.Gatherer.
 func (g Group[S]) Gather(ctx context.Context, out *telemetry.Batch) error {
-	Together(ctx, g, func(ctx context.Context, s S) { s.Ask(ctx) })
+	crew.Each(g, func(s S) { s.Ask(ctx) })
 	var errs []error
 	for _, s := range g {
 		errs = append(errs, s.Add(out))

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -274,7 +275,7 @@ func TestNothingLeaks(t *testing.T) {
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		httpx.Together(ctx, targets, func(ctx context.Context, tt *httpx.Target) {
+		crew.Each(targets, func(tt *httpx.Target) {
 			if _, err := tt.Get(ctx, limit); err != nil && strings.Contains(err.Error(), "running") {
 				ends++
 			}
@@ -350,19 +351,4 @@ func TestValidate(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-}
-
-// TestTogetherCrash: a defect that one target finds reaches whoever asked, and does not end the program.
-func TestTogetherCrash(t *testing.T) {
-	defer func() {
-		if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "a defect") {
-			t.Error(v)
-		}
-	}()
-	httpx.Together(t.Context(), []int{1, 2, 3}, func(_ context.Context, n int) {
-		if n == 2 {
-			panic("a defect")
-		}
-	})
-	t.Error("no panic")
 }

@@ -3,7 +3,6 @@ package httpx_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -249,8 +249,8 @@ func TestEndlessPages(t *testing.T) {
 		for range 2 {
 			var failed atomic.Int64
 			servicetest.Allocates(t, 700<<20, func() { // by the servers, too, and with all that the pages outgrew; a tenth is alive
-				httpx.Together(t.Context(), targets, func(ctx context.Context, tt *httpx.Target) {
-					if _, err := tt.Get(ctx, 64<<20); err != nil && strings.Contains(err.Error(), "more than 25165824 bytes") {
+				crew.Each(targets, func(tt *httpx.Target) {
+					if _, err := tt.Get(t.Context(), 64<<20); err != nil && strings.Contains(err.Error(), "more than 25165824 bytes") {
 						failed.Add(1)
 					}
 				})

@@ -10,12 +10,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/proxy"
 
 	"github.com/rtcollector/rtcollector/internal/bom"
-	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
@@ -312,23 +310,4 @@ func (t *Target) useProxy(ctx context.Context, s *session, transport *http.Trans
 		return d.(proxy.ContextDialer).DialContext(ctx, network, addr) //nolint:forcetypeassert // documented by proxy.SOCKS5
 	})
 	return nil
-}
-
-// Together calls f for all items at the same moment and returns when it has returned for the last. Its time ends a little
-// before that of ctx, so that one target which does not answer is not taken for an input that hangs.
-func Together[T any](ctx context.Context, items []T, f func(context.Context, T)) {
-	if end, limited := ctx.Deadline(); limited {
-		early, cancel := context.WithDeadline(ctx, end.Add(-min(time.Until(end)/20, 100*time.Millisecond)))
-		defer cancel()
-		ctx = early
-	}
-	if len(items) == 1 {
-		f(ctx, items[0])
-		return
-	}
-	var all crew.Crew
-	for _, item := range items {
-		all.Go(func() { f(ctx, item) })
-	}
-	all.Wait()
 }

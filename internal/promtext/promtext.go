@@ -23,8 +23,9 @@ type Reader struct {
 	texts   *telemetry.Vec[string, *handle] // by the text of a sample's name and labels: a known one need not be parsed
 	series  map[string]*handle              // by identity, which all texts of a series share
 	round   int
-	cost    int // of texts and series, as the quota knows it
-	left    int // samples of this page that the quota leaves out
+	kind    kind // of the sample at hand
+	cost    int  // of texts and series, as the quota knows it
+	left    int  // samples of this page that the quota leaves out
 	page    []byte
 	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
 }
@@ -79,13 +80,14 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 
 // add writes a sample, and says whether its line could be read.
 func (r *Reader) add(out *telemetry.Batch, s sample) bool {
+	r.kind = s.kind
 	h := r.handleOf(s)
 	if h == nil {
 		r.left++
 		return true
 	}
-	if !h.wrong && (h.round == 0 || h.kind != s.kind) {
-		r.makeSeries(h, string(s.id), s.kind)
+	if !h.wrong && h.kind != s.kind {
+		r.makeSeries(r.factory, h, string(s.id), s.kind)
 	}
 	twice := h.round == r.round
 	h.round = r.round
@@ -102,7 +104,7 @@ func (r *Reader) add(out *telemetry.Batch, s sample) bool {
 }
 
 // makeSeries makes the series of a handle, for samples of this kind.
-func (r *Reader) makeSeries(h *handle, id string, k kind) {
+func (r *Reader) makeSeries(f *telemetry.Factory, h *handle, id string, k kind) {
 	name, labels, _ := parseID(id)
 	if slices.Contains(r.Taken, name) {
 		name = "exported_" + name
@@ -112,14 +114,11 @@ func (r *Reader) makeSeries(h *handle, id string, k kind) {
 	*h = handle{kind: k, round: h.round}
 	switch {
 	case k == counter && !r.has(name+"_rate"):
-		h.total = r.factory.Counter(name, unit, instance...)
+		h.total = f.Counter(name, unit, instance...)
 	case k == counter:
-		h.gauge = r.factory.New(name, telemetry.Counter, unit, instance...)
+		h.gauge = f.New(name, telemetry.Counter, unit, instance...)
 	default:
-		h.gauge = r.factory.Gauge(name, unit, instance...)
-	}
-	if h.round == 0 {
-		r.charge(h.cost(id))
+		h.gauge = f.Gauge(name, unit, instance...)
 	}
 }
 

@@ -11,10 +11,13 @@ import (
 
 // handle is what a series of the page is written to. A series is its name and its set of labels: OpenMetrics 1.0 says that
 // the order of labels may change from page to page. All texts that mean the same series share its handle.
+//
+// Its series end with the text that they were made for, not with the last of its texts: a page that changes the order of its
+// labels is rare, and a series that ended too early begins again with its next sample.
 type handle struct {
 	kind  kind
 	wrong bool // its labels cannot be read
-	round int  // the gather that it was last written in; 0: its series are not made yet
+	round int  // the gather that it was last written in; 0: none yet
 	gauge *telemetry.Series
 	total *telemetry.Total
 }
@@ -35,7 +38,7 @@ func (r *Reader) handleOf(s sample) *handle {
 }
 
 // learn returns the handle of a text that was not seen before: that of a known series, or a new one.
-func (r *Reader) learn(_ *telemetry.Factory, id string) *handle {
+func (r *Reader) learn(f *telemetry.Factory, id string) *handle {
 	r.charge(textCost + len(id))
 	name, labels, ok := parseID(id)
 	if !ok {
@@ -45,10 +48,14 @@ func (r *Reader) learn(_ *telemetry.Factory, id string) *handle {
 	if key == id {
 		key = id // shares the memory of the text
 	}
-	if r.series[key] == nil {
-		r.series[key] = &handle{}
+	h := r.series[key]
+	if h == nil {
+		h = &handle{}
+		r.series[key] = h
+		r.makeSeries(f, h, id, r.kind)
+		r.charge(h.cost(id))
 	}
-	return r.series[key]
+	return h
 }
 
 // canonical sorts labels by their names, with le and quantile last, and leaves out those without a value, which are the

@@ -3,6 +3,7 @@ package promtext
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +151,23 @@ func TestKnownSeriesAllocateNothing(t *testing.T) {
 	_ = b
 	if n := testing.AllocsPerRun(100, read); n > empty {
 		t.Errorf("%v allocations, %v of them for the batch", n, empty)
+	}
+}
+
+// A series ends when it was on none of the last pages, and so does its rate.
+func TestSeriesEnd(t *testing.T) {
+	r := NewReader(telemetry.NewFactory("h", "s", nil, 1))
+	var ended []string
+	for second, page := range []string{"# TYPE a counter\na{l=\"x\"} 1\nb 1\n", "# TYPE a counter\na{l=\"x\"} 2\nb 1\n", "b 1\n", "b 1\n", "b 1\n", "b 1\n"} {
+		b := telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0)
+		if _, err := r.Read(b, []byte(page)); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range b.Ended() {
+			ended = append(ended, s.BareKey())
+		}
+	}
+	if want := []string{"a_rate_x", "a_x"}; !slices.Equal(ended, want) {
+		t.Errorf("%v ended, want %v", ended, want)
 	}
 }

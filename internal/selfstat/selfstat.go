@@ -1,27 +1,29 @@
-// Package selfstat holds what the agent counts about itself. A [Registry] is passed to those who count and to the
-// input that reports it; there is no global one.
+// Package selfstat holds what the agent counts about itself. A [Registry] is passed to the agent, which counts, and to the
+// input that reports the numbers; there is no global one.
 package selfstat
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Input is what is counted about one input. All fields may be used from any goroutine.
+// Input holds the statistics of one input. All fields may be used from any goroutine.
 type Input struct {
 	ID          string
 	Gathers     atomic.Int64 // completed gathers, failed ones included
 	Samples     atomic.Int64
 	Events      atomic.Int64
 	Unclaimed   atomic.Int64 // events that no output takes
-	Implausible atomic.Int64 // samples left out, because they cannot be or were there twice
+	Implausible atomic.Int64 // samples left out, because their value is impossible or they appear twice
+	Refused     atomic.Int64 // entities without series, because their number exceeded a limit; summed over the gathers
 	Errors      atomic.Int64 // gathers that returned an error or panicked
 	Timeouts    atomic.Int64 // gathers that were still running at their timeout
 	Missed      atomic.Int64 // ticks skipped because the gather before was still running
 	GatherTime  atomic.Int64 // nanoseconds, total
 	LastGather  atomic.Int64 // nanoseconds of the last gather
-	MaxGather   atomic.Int64 // nanoseconds of the slowest gather since somebody set it to 0
+	MaxGather   atomic.Int64 // nanoseconds of the slowest gather since a reader set it to 0
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the input was added
 }
 
@@ -37,33 +39,54 @@ func (i *Input) Gathered(took time.Duration, samples, events int) {
 	}
 }
 
-// Output is what is counted about one output. Counts are of samples and events together, where nothing else is said.
+// Output holds the statistics of one output. Unless a field says otherwise, it counts samples and events together.
 type Output struct {
 	ID          string
 	Samples     Fill
 	Events      Fill
 	Written     atomic.Int64
-	Dropped     atomic.Int64 // pushed out of a full buffer, or given up at shutdown
+	Dropped     atomic.Int64 // displaced from a full queue, given up, or lost at shutdown
 	Rejected    atomic.Int64 // refused by the destination for good
-	Retries     atomic.Int64 // failed writes that were put back
+	Retries     atomic.Int64 // failed writes whose data was put back into the queue
 	Writes      atomic.Int64 // successful writes
 	WriteTime   atomic.Int64 // nanoseconds, total, failed writes included
 	WaitTime    atomic.Int64 // nanoseconds that inputs waited for room, total
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
-	SeriesGone  func() int64 // series that were gone from the destination; nil if the output keeps none
 
 	mu      sync.Mutex
 	reasons map[string]int64 // rejections by reason
+
+	seriesGone func() int64
 }
 
-// Fill is how full one of an output's buffers is.
+// SetSeriesGone sets the function that counts the series which had disappeared from the destination when they were written
+// again.
+func (o *Output) SetSeriesGone(count func() int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seriesGone = count
+}
+
+// SeriesGone returns the number of series that had disappeared from the destination. Ok is false if the output does not
+// create series.
+func (o *Output) SeriesGone() (n int64, ok bool) {
+	o.mu.Lock()
+	count := o.seriesGone
+	o.mu.Unlock()
+	if count == nil {
+		return 0, false
+	}
+	return count(), true
+}
+
+// Fill tells how full one of an output's queues is.
 type Fill struct {
-	Limit int64        // what it may hold, in samples, or bytes of events; 0 if the output does not take them
-	Size  atomic.Int64 // what it holds in the same unit, what is being written included
-	Count atomic.Int64 // how many samples or events that are
+	Limit atomic.Int64 // the most it may hold, in samples or bytes of events; 0 if the output does not take them
+	Size  atomic.Int64 // what it holds in the same unit, including what is being written
+	Count atomic.Int64 // the number of these samples or events
 }
 
-// Reject counts n samples or events that the destination refused for a reason, which is one word.
+// Reject counts n samples or events that the destination rejected for a reason, which is one word.
 func (o *Output) Reject(reason string, n int) {
 	o.Rejected.Add(int64(n))
 	o.mu.Lock()
@@ -74,7 +97,7 @@ func (o *Output) Reject(reason string, n int) {
 	o.reasons[reason] += int64(n)
 }
 
-// Reasons calls f with each reason that something was rejected for, and how much; f must not call back.
+// Reasons calls f with each reason for rejections and their number. F must not call methods of o.
 func (o *Output) Reasons(f func(reason string, n int64)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,7 +106,7 @@ func (o *Output) Reasons(f func(reason string, n int64)) {
 	}
 }
 
-// Registry lists what is counted, in the order of the configuration.
+// Registry lists the statistics of inputs and outputs, in the order in which they were added.
 type Registry struct {
 	mu      sync.Mutex
 	inputs  []*Input
@@ -96,30 +119,46 @@ func (r *Registry) NewInput(id string) *Input {
 	defer r.mu.Unlock()
 	in := &Input{ID: id}
 	in.LastSuccess.Store(time.Now().UnixNano())
-	r.inputs = append(r.inputs, in)
+	r.inputs = append(slices.Clip(r.inputs), in)
 	return in
 }
 
-// NewOutput adds an output whose buffers hold up to so many samples and bytes of events.
-func (r *Registry) NewOutput(id string, samples, events int) *Output {
+// NewOutput adds an output whose queues hold up to so many samples and bytes of events.
+func (r *Registry) NewOutput(id string, samples, eventBytes int) *Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := &Output{ID: id, Samples: Fill{Limit: int64(samples)}, Events: Fill{Limit: int64(events)}}
+	out := &Output{ID: id}
+	out.Samples.Limit.Store(int64(samples))
+	out.Events.Limit.Store(int64(eventBytes))
 	out.LastSuccess.Store(time.Now().UnixNano())
-	r.outputs = append(r.outputs, out)
+	r.outputs = append(slices.Clip(r.outputs), out)
 	return out
 }
 
-// Inputs returns all inputs.
+// RemoveInput removes an input.
+func (r *Registry) RemoveInput(in *Input) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inputs = slices.DeleteFunc(slices.Clone(r.inputs), func(other *Input) bool { return other == in })
+}
+
+// RemoveOutput removes an output.
+func (r *Registry) RemoveOutput(out *Output) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outputs = slices.DeleteFunc(slices.Clone(r.outputs), func(other *Output) bool { return other == out })
+}
+
+// Inputs returns all inputs. The caller must not change the slice.
 func (r *Registry) Inputs() []*Input {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.inputs[:len(r.inputs):len(r.inputs)]
+	return r.inputs
 }
 
-// Outputs returns all outputs.
+// Outputs returns all outputs. The caller must not change the slice.
 func (r *Registry) Outputs() []*Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.outputs[:len(r.outputs):len(r.outputs)]
+	return r.outputs
 }

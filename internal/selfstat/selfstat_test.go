@@ -22,7 +22,7 @@ func TestRegistryKeepsTheOrder(t *testing.T) {
 	var r Registry
 	a, b, out := r.NewInput("a"), r.NewInput("b"), r.NewOutput("o", 50, 60)
 	ins, outs := r.Inputs(), r.Outputs()
-	if len(ins) != 2 || ins[0] != a || ins[1] != b || ins[1].ID != "b" || len(outs) != 1 || outs[0] != out || out.Samples.Limit != 50 || out.Events.Limit != 60 {
+	if len(ins) != 2 || ins[0] != a || ins[1] != b || ins[1].ID != "b" || len(outs) != 1 || outs[0] != out || out.Samples.Limit.Load() != 50 || out.Events.Limit.Load() != 60 {
 		t.Errorf("%v, %v", ins, outs)
 	}
 }

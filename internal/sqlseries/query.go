@@ -4,12 +4,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -38,7 +38,7 @@ func (q *Query) Validate() error {
 	switch {
 	case q.Name == "":
 		errs = append(errs, conf.Key("name", "is missing: what the metric is called"))
-	case !named.MatchString(q.Name):
+	case !metric.IsName(q.Name):
 		errs = append(errs, conf.Key("name", "%q may not hold blanks, commas, braces or parentheses", q.Name))
 	}
 	if strings.TrimSpace(q.SQL) == "" {
@@ -59,9 +59,6 @@ func (q *Query) Validate() error {
 	}
 	return errors.Join(errs...)
 }
-
-// named is what a metric may be called: Redis refuses parentheses and commas in labels, and braces mean something in keys.
-var named = regexp.MustCompile(`^[^\s(){},]+$`)
 
 // Unique says which name two queries share: their series would be the same.
 func Unique(queries []Query) error {
@@ -92,11 +89,12 @@ const maxRows = 10_000
 type Runner struct {
 	Query
 
-	factory *telemetry.Factory
-	fixed   []telemetry.Label
+	sets *telemetry.Vec[string, *Set] // by columns
 
 	columns        []string // of the last answer; what follows is made from them
+	key            string   // of the set
 	set            *Set
+	columnMetrics  []Metric
 	labels, values []int // places of the columns
 	row            [2][][]byte
 
@@ -108,7 +106,9 @@ type Runner struct {
 
 // NewRunner returns a runner whose series all have the labels in fixed. What values they can have is the user's to know.
 func NewRunner(f *telemetry.Factory, fixed []telemetry.Label, q Query) *Runner {
-	return &Runner{Query: q, factory: f.Unbounded(), fixed: fixed}
+	r := &Runner{Query: q}
+	r.sets = telemetry.NewVec(f.Unbounded(), func(f *telemetry.Factory, _ string) *Set { return NewSet(f, fixed, q.Labels, r.columnMetrics, nil) })
+	return r
 }
 
 // Due says whether it is time to ask. While it is not, the error of the last time still holds: see [Runner.Err].
@@ -127,18 +127,20 @@ func (r *Runner) Err() error { return r.err }
 func (r *Runner) Begin(columns []string) error {
 	r.rows = 0
 	if r.set != nil && slices.Equal(columns, r.columns) {
+		r.sets.Get(r.key)
 		return nil
 	}
 	r.set, r.columns = nil, slices.Clone(columns)
 	if err := r.place(); err != nil {
 		return err
 	}
-	metrics, err := r.metrics()
-	if err != nil {
+	var err error
+	if r.columnMetrics, err = r.metrics(); err != nil {
 		return err
 	}
 	r.row = [2][][]byte{make([][]byte, len(r.labels)), make([][]byte, len(r.values))}
-	r.set = NewSet(r.factory, r.fixed, r.Labels, metrics, nil)
+	r.key = strings.Join(columns, separator)
+	r.set = *r.sets.Get(r.key)
 	return nil
 }
 
@@ -178,7 +180,7 @@ func (r *Runner) metrics() ([]Metric, error) {
 		if len(r.values) > 1 {
 			m.Name += "_" + column
 		}
-		if !named.MatchString(m.Name) {
+		if !metric.IsName(m.Name) {
 			return nil, fmt.Errorf("its column %q can be no part of a name: give it one with AS", column)
 		}
 		if slices.ContainsFunc(metrics, func(other Metric) bool { return other.Name == m.Name }) {
@@ -213,6 +215,7 @@ func (r *Runner) Add(out *telemetry.Batch, columns [][]byte) error {
 func (r *Runner) End(out *telemetry.Batch, err error) error {
 	if r.set != nil {
 		err = errors.Join(err, r.set.End(out))
+		r.sets.Sweep(out)
 	}
 	if r.err = err; err != nil {
 		r.err = fmt.Errorf("query %s: %w", r.Name, err)

@@ -24,6 +24,7 @@ type Set struct {
 	labels  []string
 	metrics []Metric
 	rows    *telemetry.Vec[string, row]
+	limit   int    // of rows
 	key     []byte // of the row at hand, kept for the next
 	round   int    // counts the gathers, to find two rows of one gather with the same labels
 	wrong   error  // the first problem of this gather
@@ -42,8 +43,8 @@ type value struct {
 	counter *telemetry.Total
 }
 
-// maxSeries bounds the series of one query, with those that were there a moment ago: a server that answers with other labels
-// each time must not fill the memory.
+// maxSeries bounds the series of one query, including those of rows that were missing in the last gathers: a server that
+// returns other labels each time must not fill the memory.
 const maxSeries = 100_000
 
 // separator stands between the labels of a key; no database has it in a name.
@@ -52,7 +53,7 @@ const separator = "\x00"
 // NewSet returns an empty set. All its series have the labels in fixed, then those of their row, which are called as in
 // labels. A row that wants refuses by its labels has no series; nil wants all.
 func NewSet(f *telemetry.Factory, fixed []telemetry.Label, labels []string, metrics []Metric, wants func([]telemetry.Label) bool) *Set {
-	s := &Set{labels: labels, metrics: metrics, round: 1}
+	s := &Set{labels: labels, metrics: metrics, round: 1, limit: maxSeries / max(len(metrics), 1)}
 	s.rows = telemetry.NewVec(f, func(f *telemetry.Factory, key string) row {
 		own := make([]telemetry.Label, len(labels))
 		for i, part := range strings.SplitN(key, separator, len(labels)) {
@@ -64,7 +65,7 @@ func NewSet(f *telemetry.Factory, fixed []telemetry.Label, labels []string, metr
 			return row{}
 		}
 		return newRow(f, append(fixed[:len(fixed):len(fixed)], own...), metrics)
-	})
+	}).Limit(s.limit)
 	return s
 }
 
@@ -94,12 +95,9 @@ func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) {
 		}
 		s.key = append(s.key, label...)
 	}
-	if (s.rows.Len()+1)*len(s.metrics) > maxSeries && !telemetry.HasBytes(s.rows, s.key) {
-		s.report("it has more than %d series: let it return fewer rows", maxSeries)
-		return
-	}
+	refused := s.rows.Len() >= s.limit && !telemetry.HasBytes(s.rows, s.key)
 	r := telemetry.GetBytes(s.rows, s.key)
-	if !r.wanted {
+	if refused || !r.wanted {
 		return
 	}
 	if r.round == s.round {

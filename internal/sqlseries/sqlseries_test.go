@@ -258,3 +258,42 @@ func TestValidate(t *testing.T) {
 		t.Error("two queries of one name")
 	}
 }
+
+// The series of a row that is gone end, and all series of an answer whose columns have changed.
+func TestSeriesEnd(t *testing.T) {
+	r := NewRunner(factory(), fixed(), Query{Name: "q", Labels: []string{"name"}})
+	var ended []string
+	for second := range 8 {
+		columns, rows := []string{"name", "n"}, [][][]byte{texts("a", "1"), texts("b", "1")}
+		switch {
+		case second > 3:
+			columns, rows = []string{"name", "m"}, [][][]byte{texts("c", "1")}
+		case second > 0:
+			rows = rows[:1]
+		}
+		b := at(float64(second))
+		if err := run(r, b, columns, rows...); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range b.Ended() {
+			ended = append(ended, s.BareKey())
+		}
+	}
+	if diff := cmp.Diff([]string{"q_db:1_b", "q_db:1_a"}, ended); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRowLimit(t *testing.T) {
+	s := NewSet(factory(), fixed(), []string{"name"}, make([]Metric, maxSeries/2), nil)
+	b := at(0)
+	for _, name := range []string{"a", "b", "c", "c"} {
+		s.Add(b, texts(name), nil)
+	}
+	if err := s.End(b); err != nil {
+		t.Error(err)
+	}
+	if rows, limit := b.RefusedThings(); rows != 2 || limit != 2 {
+		t.Errorf("%d refused of limit %d", rows, limit)
+	}
+}

@@ -35,8 +35,8 @@ func (p *Parser) parseCisco(text string, received time.Time, e *telemetry.Event)
 	if !o.sent.IsZero() {
 		setTime(e, o.sent, received)
 	}
-	for _, f := range [...]telemetry.Label{{Key: Counter, Value: o.counter}, {Key: Uptime, Value: o.uptime}, {Key: Node, Value: o.node}, {Key: Relay, Value: o.relay}} {
-		if f.Value != "" {
+	for _, f := range [...]telemetry.Field{telemetry.Text(Counter, o.counter), telemetry.Text(Uptime, o.uptime), telemetry.Text(Node, o.node), telemetry.Text(Relay, o.relay)} {
+		if f.Text() != "" {
 			e.Fields = append(e.Fields, f)
 		}
 	}

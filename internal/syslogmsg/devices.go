@@ -20,7 +20,7 @@ func (p *Parser) parseEpoch(text string, received time.Time, e *telemetry.Event)
 	relay := e.Host
 	e.Host, rest = readHost(rest)
 	if relay != "" && e.Host != "" {
-		e.Fields = append(e.Fields, telemetry.Label{Key: Relay, Value: relay})
+		e.Fields = append(e.Fields, telemetry.Text(Relay, relay))
 	} else if relay != "" {
 		e.Host = relay
 	}

@@ -8,7 +8,6 @@ package syslogmsg
 import (
 	"bytes"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,7 +74,7 @@ func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (fac
 	data = bytes.TrimPrefix(bytes.TrimRight(data, "\r\n\x00"), []byte(bom.Mark))
 	text := string(data)
 	facility, rest, ok := priority(text, e)
-	e.Fields = append(e.Fields, telemetry.Label{Key: eventdoc.Facility, Value: strconv.Itoa(facility)})
+	e.Fields = append(e.Fields, telemetry.Int(eventdoc.Facility, int64(facility)))
 	e.Time = received
 	switch {
 	case !ok:
@@ -88,7 +87,7 @@ func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (fac
 	}
 	if err != nil {
 		e.Message = text
-		e.Fields = append(e.Fields, telemetry.Label{Key: Problem, Value: err.Error()})
+		e.Fields = append(e.Fields, telemetry.Text(Problem, err.Error()))
 	}
 	return facility, err
 }
@@ -125,7 +124,7 @@ func hasVersion(rest string) bool {
 // ahead would put the event where nobody looks for it.
 func setTime(e *telemetry.Event, sent, received time.Time) {
 	if sent.Before(received.Add(-oldest)) || sent.After(received.Add(newest)) {
-		e.Fields = append(e.Fields, telemetry.Label{Key: SentAt, Value: sent.Format(time.RFC3339Nano)})
+		e.Fields = append(e.Fields, telemetry.Text(SentAt, sent.Format(time.RFC3339Nano)))
 		return
 	}
 	e.Time = sent

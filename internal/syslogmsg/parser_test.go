@@ -33,8 +33,8 @@ func show(e *telemetry.Event) string {
 		fmt.Fprintf(&b, " at=%s", e.Time.In(berlin).Format("2006-01-02T15:04:05.999999"))
 	}
 	for _, f := range e.Fields {
-		if f != (telemetry.Label{Key: "facility", Value: "1"}) {
-			fmt.Fprintf(&b, " %s=%q", f.Key, f.Value)
+		if f != telemetry.Int("facility", 1) {
+			fmt.Fprintf(&b, " %s=%q", f.Key, f.Text())
 		}
 	}
 	return b.String() + ": " + e.Message

@@ -26,7 +26,7 @@ func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) 
 		}
 		slot := ""
 		if slot, e.Host = cutSlot(e.Host); slot != "" {
-			e.Fields = append(e.Fields, telemetry.Label{Key: Node, Value: slot})
+			e.Fields = append(e.Fields, telemetry.Text(Node, slot))
 		}
 		if e.Host != "" {
 			text = skipSeverity(text, e.Severity)
@@ -35,7 +35,7 @@ func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) 
 		p.readPairs(text, received, e)
 	}
 	if device, rest := readDevice(text); device != "" {
-		e.Fields = append(e.Fields, telemetry.Label{Key: Device, Value: device})
+		e.Fields = append(e.Fields, telemetry.Text(Device, device))
 		text = rest
 	}
 	if e.App, e.MsgID = readModule(text); e.App != "" {

@@ -109,7 +109,7 @@ func value(s *string) string {
 // appendData appends structured data as fields, in their order. The machine has read it too, up to where it is no longer valid:
 // of a parameter that stands in it more than once, which RFC 5424 allows, its maps have the last, and so have the fields, which
 // then are followed by all of it as it came: [origin ip="192.0.2.1" ip="192.0.2.129"].
-func (p *Parser) appendData(fields []telemetry.Label, text string, known map[string]map[string]string) []telemetry.Label {
+func (p *Parser) appendData(fields []telemetry.Field, text string, known map[string]map[string]string) []telemetry.Field {
 	before, distinct := len(fields), 0
 	for _, parameters := range known {
 		distinct += max(1, len(parameters))
@@ -122,19 +122,19 @@ func (p *Parser) appendData(fields []telemetry.Label, text string, known map[str
 	if len(fields)-before <= distinct {
 		return fields
 	}
-	return append(lastOfEach(fields, before), telemetry.Label{Key: Repeated, Value: text[:len(text)-len(rest)]})
+	return append(lastOfEach(fields, before), telemetry.Text(Repeated, text[:len(text)-len(rest)]))
 }
 
 // appendElement appends the parameters of the element at the beginning of a text, and returns what comes behind it. One without
 // parameters is true.
-func (p *Parser) appendElement(fields []telemetry.Label, text string) (_ []telemetry.Label, rest string) {
+func (p *Parser) appendElement(fields []telemetry.Field, text string) (_ []telemetry.Field, rest string) {
 	end := strings.IndexAny(text, " ]")
 	if end < 0 {
 		return fields, ""
 	}
 	id, rest := text[1:end], text[end:]
 	if rest[0] == ']' {
-		return append(fields, telemetry.Label{Key: id, Value: "true"}), rest[1:]
+		return append(fields, telemetry.Text(id, "true")), rest[1:]
 	}
 	for strings.HasPrefix(rest, " ") {
 		name, quoted, _ := strings.Cut(rest[1:], `="`)
@@ -142,7 +142,7 @@ func (p *Parser) appendElement(fields []telemetry.Label, text string) (_ []telem
 		if !ok {
 			return fields, ""
 		}
-		fields, rest = append(fields, telemetry.Label{Key: id + p.settings.Separator + name, Value: v}), behind
+		fields, rest = append(fields, telemetry.Text(id+p.settings.Separator+name, v)), behind
 	}
 	return fields, strings.TrimPrefix(rest, "]")
 }
@@ -177,7 +177,7 @@ func unescape(v string, escapes int) string {
 }
 
 // lastOfEach removes fields, from one on, that come again later.
-func lastOfEach(fields []telemetry.Label, from int) []telemetry.Label {
+func lastOfEach(fields []telemetry.Field, from int) []telemetry.Field {
 	last := map[string]int{}
 	for i, f := range fields {
 		last[f.Key] = i

@@ -2,25 +2,25 @@ package telemetry
 
 import "time"
 
-// Batch is what one gather produced. One goroutine fills it; after it is emitted nobody changes it, so that any
-// number of outputs can read it without copies or locks.
+// Batch is what one gather produced: samples, events and the series that ended. One goroutine fills it. After it is emitted
+// it is read-only, so any number of outputs can read it without copies or locks.
 type Batch struct {
-	Time   int64     // scheduled instant of the gather, milliseconds since the epoch: the time of its samples
-	At     time.Time // when the gather really began; rates divide by the distance of these
+	Time   int64     // scheduled instant of the gather and time of its samples, in milliseconds since the epoch
+	At     time.Time // when the gather began; rates divide by the difference between two of these
 	Events []Event
 
 	points []point
-	times  []int64 // nil while every sample carries Time
+	times  []int64 // times of the samples; nil while all are Time
 
 	rejected   int
 	rejections []Rejection
 
 	ended []*Series
 
-	refusedThings, thingLimit int
+	refusedEntities, entityLimit int
 }
 
-// point is 16 bytes: a million of them in a buffer are 16 MB.
+// point takes 16 bytes: a million samples in a queue take 16 MB.
 type point struct {
 	series *Series
 	value  float64
@@ -35,11 +35,11 @@ func NewBatch(scheduled, now time.Time, size int) *Batch {
 	return b
 }
 
-// slab is how many batches one allocation of a [Maker] serves.
+// slab is the number of batches that a [Maker] allocates at once.
 const slab = 8
 
-// Maker makes the batches of one input, with room for as many samples as the last one had. It allocates for several
-// at once; they are freed when the last of them is.
+// Maker makes the batches of one input, with room for as many samples as the previous batch had. It allocates several
+// batches at once, which are freed together.
 type Maker struct {
 	size    int
 	batches []Batch
@@ -60,17 +60,17 @@ func (m *Maker) New(scheduled, now time.Time) *Batch {
 	return b
 }
 
-// Filled tells how many samples the last batch had, once it has them all.
+// Filled tells the Maker how many samples the last batch had in the end.
 func (m *Maker) Filled(samples int) { m.size = samples }
 
-// Add appends a sample at the batch's time. It leaves out the samples of a nil series, which the user does not want, and
-// rejects those that cannot be: a value outside the bounds of the series, and a second sample of one series.
+// Add appends a sample at the batch's time. It ignores a nil series, which stands for one that the user does not want. It
+// rejects a value outside the bounds of the series and a second sample of the same series.
 func (b *Batch) Add(s *Series, v float64) {
 	if s == nil {
 		return
 	}
 	if !s.bounds.Contains(v) || b.has(s, b.Time) {
-		b.addDoubtful(s, v)
+		b.addSuspect(s, v)
 		return
 	}
 	if s.idle != nil && b.withhold(s, v, b.Time) {
@@ -83,28 +83,29 @@ func (b *Batch) Add(s *Series, v float64) {
 	}
 }
 
-// AddAt appends a sample that has a time of its own, in milliseconds since the epoch. It rejects nothing: outputs, too, use it,
-// for samples that an input has added before.
+// AddAt appends a sample that has a time of its own, in milliseconds since the epoch. It does not check the value.
 func (b *Batch) AddAt(s *Series, v float64, ms int64) {
 	if s == nil || s.idle != nil && b.withhold(s, v, ms) {
 		return
 	}
-	b.appendAt(s, v, ms)
+	s.begun = true
+	b.Copy(s, v, ms)
 }
 
-func (b *Batch) appendAt(s *Series, v float64, ms int64) {
+// Copy appends a sample of another batch. Unlike the methods that inputs use, it does not change the series, so outputs may
+// call it.
+func (b *Batch) Copy(s *Series, v float64, ms int64) {
 	if b.times == nil {
 		b.times = make([]int64, len(b.points), max(cap(b.points), len(b.points)+1))
 		for i := range b.times {
 			b.times[i] = b.Time
 		}
 	}
-	s.begun = true
 	b.points = append(b.points, point{s, v})
 	b.times = append(b.times, ms)
 }
 
-// Len is the number of samples.
+// Len returns the number of samples.
 func (b *Batch) Len() int { return len(b.points) }
 
 // Slice returns the samples from the i-th up to, but not including, the j-th as a batch without events. It shares their
@@ -120,7 +121,7 @@ func (b *Batch) Slice(i, j int) *Batch {
 	return part
 }
 
-// Weight is what the batch counts for in a buffer: its samples and events.
+// Weight returns the number of samples and events.
 func (b *Batch) Weight() int { return len(b.points) + len(b.Events) }
 
 // Sample returns the i-th sample: its series, its time in milliseconds since the epoch and its value.

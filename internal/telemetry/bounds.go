@@ -5,30 +5,30 @@ import (
 	"strings"
 )
 
-// Bounds are the least and the greatest value that a series can have. Both are possible.
+// Bounds are the smallest and the largest possible value of a series.
 type Bounds struct{ Least, Most float64 }
 
 // Contains reports whether v lies within the bounds. It is false for NaN.
 func (r Bounds) Contains(v float64) bool { return v >= r.Least && v <= r.Most }
 
-// maxCount is 2⁶³: no amount of anything reaches it, and every small negative number that a kernel or a server printed as
-// an unsigned one exceeds it. Limits of the kernel that mean "unlimited" are 2⁶³−1, which is this number as a float64.
+// maxCount is 2⁶³. No real amount reaches it, and a small negative number that a kernel or a server printed as unsigned
+// exceeds it. Kernel limits that mean "unlimited" are 2⁶³−1, which as a float64 is this number.
 const maxCount = 1 << 63
 
 const (
 	absoluteZero = -273.15 // °C
-	hottest      = 1000    // °C: no sensor in a computer, and none that is connected to one by hwmon, measures more
+	hottest      = 1000    // °C; no sensor that a computer has measures more
 )
 
-// maxPerSecond bounds rates: a petabyte per second, or the nanoseconds of a million CPUs.
+// maxPerSecond limits rates: a petabyte per second, or the nanoseconds of a million CPUs.
 const maxPerSecond = 1e15
 
-// finite are the bounds of a series about which we know nothing.
+// finite returns the bounds of a series about whose values nothing is known.
 func finite() Bounds { return Bounds{-math.MaxFloat64, math.MaxFloat64} }
 
-// Bounds returns what values in this unit can be: not less than nothing, not hotter than any sensor measures, not more
-// than 100 %. Where a metric can have other values (the CPU time of several cores in percent of one) it says so with
-// [Series.Within].
+// Bounds returns the possible values in this unit: amounts are not negative, percentages are at most 100, temperatures are
+// in the range of sensors. A metric with other values, such as the CPU time of several cores in percent of one, declares
+// them with [Series.Within].
 func (u Unit) Bounds(k Kind) Bounds {
 	r := u.gaugeBounds()
 	if k == Counter {
@@ -59,10 +59,10 @@ func (u Unit) gaugeBounds() Bounds {
 	if of, isRate := strings.CutSuffix(string(u), "per_second"); isRate {
 		return Bounds{0, maxRate(Unit(strings.TrimSuffix(of, "_")))}
 	}
-	return Bounds{-maxCount, maxCount} // an amount or a time, which may be a difference
+	return Bounds{-maxCount, maxCount} // an amount or a time; may be a difference
 }
 
-// maxRate bounds the rate of a unit. Time does not pass a million times as fast: there are no million CPUs to add up.
+// maxRate returns the limit for the rate of a unit. A rate of time is at most a million, the sum over a million CPUs.
 func maxRate(of Unit) float64 {
 	switch of {
 	case Seconds:
@@ -75,10 +75,10 @@ func maxRate(of Unit) float64 {
 	return maxPerSecond
 }
 
-// roundingError is how far a percentage may leave its bounds because it was computed: 100*x/x can be a little more than 100.
+// roundingError is how far a computed percentage may exceed its bounds: 100*x/x can be slightly more than 100.
 const roundingError = 1e-6
 
-// Within declares what values the series can have, where its unit does not say so. It returns s, which may be nil.
+// Within sets the possible values of the series when its unit does not imply them. It returns s, which may be nil.
 func (s *Series) Within(least, most float64) *Series {
 	if s != nil {
 		s.bounds = Bounds{least, most}
@@ -86,8 +86,8 @@ func (s *Series) Within(least, most float64) *Series {
 	return s
 }
 
-// Signed declares that the values of the series may be negative, although its unit counts something: a difference of two
-// amounts. It returns s, which may be nil.
+// Signed allows negative values although the unit counts something, for the difference of two amounts. It returns s, which
+// may be nil.
 func (s *Series) Signed() *Series {
 	if s != nil {
 		s.bounds.Least = -s.bounds.Most
@@ -95,11 +95,11 @@ func (s *Series) Signed() *Series {
 	return s
 }
 
-// Bounds are what values the series can have.
+// Bounds returns the possible values of the series.
 func (s *Series) Bounds() Bounds { return s.bounds }
 
-// Unbounded returns a factory whose series can have any value, for numbers that others name and measure: their "percent"
-// may be a change, and their "bytes" may be negative.
+// Unbounded returns a factory whose series can have any finite value, for metrics that users define: their "percent" may be
+// a change, and their "bytes" may be negative.
 func (f *Factory) Unbounded() *Factory {
 	more := *f
 	more.unbounded = true
@@ -113,30 +113,30 @@ type Rejection struct {
 	Reason string // for people
 }
 
-// Why samples are left out.
+// Reasons for rejections.
 const (
-	reasonImpossible = "the value is not possible"
-	reasonTwice      = "the series already has a sample in this gather"
+	reasonImpossible = "the value is impossible"
+	reasonDuplicate  = "the series already has a sample in this gather"
 )
 
-// maxRejections is how many rejections a batch describes. All of them are counted.
+// maxRejections is the number of rejections that a batch describes. All of them are counted.
 const maxRejections = 10
 
-// Rejected is the number of samples that were left out because their value is not possible, or because their series
+// Rejected returns the number of samples that were rejected because their value is impossible or because their series
 // already has a sample of that time.
 func (b *Batch) Rejected() int { return b.rejected }
 
-// Rejections describes samples that were left out: for each series the first ever, and no more than a few per batch.
+// Rejections describes rejected samples: the first of each series, and only a few per batch.
 func (b *Batch) Rejections() []Rejection { return b.rejections }
 
-// Reject counts a sample of s as left out, for callers that know more about what is possible than the bounds of s say.
+// Reject counts a sample of s as rejected, for callers that know more about possible values than the bounds of s.
 func (b *Batch) Reject(s *Series, v float64) {
 	if s != nil {
 		b.reject(s, v, reasonImpossible)
 	}
 }
 
-// AddUpTo appends a sample that is a part of something, such as the free space of a disk, which cannot exceed the whole.
+// AddUpTo appends a sample that is part of a whole, such as the free space of a disk. It rejects a value above the whole.
 func (b *Batch) AddUpTo(s *Series, v, whole float64) {
 	if v > whole {
 		b.Reject(s, v)
@@ -145,12 +145,12 @@ func (b *Batch) AddUpTo(s *Series, v, whole float64) {
 	b.Add(s, v)
 }
 
-// addDoubtful takes a sample that is outside the bounds of its series or the second one in this batch.
-func (b *Batch) addDoubtful(s *Series, v float64) {
+// addSuspect handles a sample that is outside the bounds of its series or the second one in this batch.
+func (b *Batch) addSuspect(s *Series, v float64) {
 	nearest := max(s.bounds.Least, min(s.bounds.Most, v))
 	switch {
 	case b.has(s, b.Time):
-		b.reject(s, v, reasonTwice)
+		b.reject(s, v, reasonDuplicate)
 	case s.unit == Percent && math.Abs(v-nearest) <= roundingError:
 		b.Add(s, nearest)
 	default:
@@ -166,8 +166,8 @@ func (b *Batch) reject(s *Series, v float64, reason string) {
 	}
 }
 
-// has reports whether the last sample of s is in this batch and has the time ms. The index that the series keeps may be
-// about another batch: it counts only if the sample there is of this series.
+// has reports whether the last sample of s is in this batch and has the time ms. The index stored in the series may belong
+// to another batch, so it counts only if the sample at this index is of s.
 func (b *Batch) has(s *Series, ms int64) bool {
 	i := s.index
 	return i < len(b.points) && b.points[i].series == s && (b.times == nil || b.times[i] == ms)

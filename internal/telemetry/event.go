@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Severity is that of RFC 5424, section 6.2.1: 0 is emergency, 7 is debug.
+// Severity is the severity of RFC 5424, section 6.2.1: 0 is emergency, 7 is debug.
 type Severity uint8
 
 // The severities of RFC 5424.
@@ -20,7 +20,7 @@ const (
 	Debug
 )
 
-// String is the severity's name: emergency, alert, critical, error, warning, notice, info or debug.
+// String returns the name of the severity: emergency, alert, critical, error, warning, notice, info or debug.
 func (s Severity) String() string {
 	switch s {
 	case Emergency:
@@ -43,32 +43,32 @@ func (s Severity) String() string {
 	return "severity" + strconv.Itoa(int(s))
 }
 
-// Event is one log line or other occurrence. The input fills in what it knows; the agent adds Source, Seq and, where
-// it is missing, Time. After that the event is immutable.
+// Event is a log line or another occurrence. The input fills in what it knows; the agent adds Source, Seq and, if it is
+// missing, Time. After that the event is immutable.
 type Event struct {
 	Time     time.Time
-	Seq      uint64 // counts the events of one agent: no two have the same
-	Source   string // the input that it came from, as in the label "source" of a series
+	Seq      uint64 // number of the event within this run of the agent; unique
+	Source   string // the input that it came from, like the label "source" of a series
 	Severity Severity
 	Host     string
 	App      string
 	Proc     string
 	MsgID    string
 	Message  string
-	Fields   []Label
+	Fields   []Field
 }
 
-// What an event holds beside its texts, in bytes of a 64-bit machine.
+// Bytes that an event and a field take without their texts, on a 64-bit machine.
 const (
 	sizeOfEvent = 160
-	sizeOfField = 32
+	sizeOfField = 48
 )
 
-// Size is how much memory the event takes, in bytes: what it counts for in a buffer.
+// Size returns how much memory the event takes, in bytes. It is the weight of the event in a queue.
 func (e *Event) Size() int {
 	n := sizeOfEvent + len(e.Host) + len(e.App) + len(e.Proc) + len(e.MsgID) + len(e.Message)
 	for i := range e.Fields {
-		n += sizeOfField + len(e.Fields[i].Key) + len(e.Fields[i].Value)
+		n += e.Fields[i].Size()
 	}
 	return n
 }
@@ -78,16 +78,16 @@ const (
 	seqDigits   = 8
 )
 
-// AppendID appends what an event is called wherever it is stored: "<ms>-<instance>-<seq>", padded with zeros so that
-// IDs sort by time as text, and those of one agent and millisecond in their order. It is the same whenever the event
-// is written again. Instance tells agents apart, also the same one before and after a restart.
+// AppendID appends the identity of the event in every destination: "<ms>-<instance>-<seq>", padded with zeros so that IDs
+// sort by time as text, and the IDs of one agent and millisecond in order. It is the same whenever the event is written
+// again. Instance identifies the run of the agent: it differs between agents and after a restart.
 func (e *Event) AppendID(buf []byte, instance string) []byte {
 	buf = append(AppendStamp(buf, e.Time.UnixMilli()), '-')
 	buf = append(buf, instance...)
 	return appendPadded(append(buf, '-'), e.Seq, seqDigits)
 }
 
-// AppendStamp appends milliseconds since the epoch, padded with zeros so that they sort as text.
+// AppendStamp appends a time in milliseconds since the epoch, padded with zeros so that times sort as text.
 func AppendStamp(buf []byte, ms int64) []byte {
 	return appendPadded(buf, uint64(max(ms, 0)), stampDigits)
 }

@@ -52,11 +52,11 @@ func TestSeverityNames(t *testing.T) {
 // A buffer of events is as large as they are, whatever they consist of.
 func TestSizeOfEvent(t *testing.T) {
 	var none Event
-	full := Event{Host: "12", App: "345", Proc: "6", MsgID: "7890", Message: "ab", Fields: []Label{{Key: "k", Value: "123456"}, {}}}
+	full := Event{Host: "12", App: "345", Proc: "6", MsgID: "7890", Message: "ab", Fields: []Field{Text("k", "123456"), Int("", 1)}}
 	if d := full.Size() - none.Size(); d != 2+3+1+4+2+7+2*sizeOfField {
 		t.Errorf("%d bytes more than an empty event", d)
 	}
-	if got := int(reflect.TypeFor[Event]().Size()); got > sizeOfEvent || sizeOfField != reflect.TypeFor[Label]().Size() {
-		t.Errorf("an event takes %d bytes without its texts, a field %d", got, reflect.TypeFor[Label]().Size())
+	if got := int(reflect.TypeFor[Event]().Size()); got > sizeOfEvent || sizeOfField != reflect.TypeFor[Field]().Size() {
+		t.Errorf("an event takes %d bytes without its texts, a field %d", got, reflect.TypeFor[Field]().Size())
 	}
 }

@@ -1,16 +1,16 @@
 package telemetry
 
-// Growth is how much a counter grew between two readings. It knows no growth for the first reading, for one that is less
-// than the one before (its source restarted or wrapped), and for one that is not possible. After a counter fell, for
-// instance because it read 0 once, it may be back where it was with the next reading: that is no growth from 0.
+// Growth computes how much a counter grew between two readings. The growth is unknown for the first reading, for a reading
+// below the previous one (the source restarted or wrapped), and for an impossible one. When a counter fell, for instance
+// because it read 0 once, and the next reading is at least what it was before, that is not counted as growth from 0.
 type Growth struct {
 	last   float64
-	before float64 // the reading before the counter fell last
-	known  bool    // last is a reading
-	fallen bool    // the counter fell, and has not moved since
+	before float64 // the reading before the counter last fell
+	known  bool    // last is valid
+	fallen bool    // the counter fell and has not changed since
 }
 
-// Step takes a reading and returns how much more it is than the one before; ok is false when that is not known.
+// Step takes a reading and returns its growth since the previous one. Ok is false when the growth is unknown.
 func (g *Growth) Step(reading float64) (growth float64, ok bool) {
 	if !isReading(reading) {
 		return 0, false
@@ -32,7 +32,7 @@ func (g *Growth) Step(reading float64) (growth float64, ok bool) {
 	return reading - last, true
 }
 
-// Forget makes the next reading the first.
+// Forget makes the next reading count as the first.
 func (g *Growth) Forget() { *g = Growth{} }
 
 // isReading reports whether a counter can have this value. Bits are counted as eight times bytes.

@@ -3,10 +3,10 @@ package telemetry
 import "time"
 
 // A series is permanent unless its factory made it with [Factory.Ephemeral]. Permanent series stay in a destination after
-// their last sample, because the host may only be switched off. Ephemeral series belong to things that never come back,
+// their last sample, because the host may only be switched off. Ephemeral series belong to entities that never come back,
 // such as a process or a container with a random name; a destination may delete them some time after their last sample.
 //
-// A series ends when the thing that it describes is gone, which [Vec.Sweep] finds out. The batch of that gather lists the
+// A series ends when the entity that it describes is gone, which [Vec.Sweep] finds out. The batch of that gather lists the
 // series, so outputs learn of the end after they were given the last sample.
 
 // Ephemeral returns a factory whose series a destination may delete when they had no sample for ttl. A ttl of 0 makes
@@ -34,14 +34,14 @@ func (b *Batch) End(s *Series) {
 // page of an exporter, remove it. Other outputs ignore the list.
 func (b *Batch) Ended() []*Series { return b.ended }
 
-// refuseThings counts things that have no series because a [Vec] was full.
-func (b *Batch) refuseThings(things, limit int) {
-	b.refusedThings += things
-	b.thingLimit = limit
+// refuseEntities counts entities that have no series because a [Vec] was full.
+func (b *Batch) refuseEntities(entities, limit int) {
+	b.refusedEntities += entities
+	b.entityLimit = limit
 }
 
-// RefusedThings returns how many things have no series because the limit of their [Vec] was reached, and that limit.
-func (b *Batch) RefusedThings() (things, limit int) { return b.refusedThings, b.thingLimit }
+// RefusedEntities returns how many entities have no series because the limit of their [Vec] was reached, and that limit.
+func (b *Batch) RefusedEntities() (entities, limit int) { return b.refusedEntities, b.entityLimit }
 
 // recording returns a factory that adds the series it makes to owned.
 func (f *Factory) recording(owned *ownedSeries) *Factory {

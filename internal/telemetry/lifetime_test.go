@@ -52,7 +52,7 @@ func (g *gatherer) gather(containers ...string) *Batch {
 	return b
 }
 
-func TestSeriesEndWithTheirThing(t *testing.T) {
+func TestSeriesEndWithTheirEntity(t *testing.T) {
 	g := newGatherer()
 	g.gather("a", "b")
 	g.gather("a", "b")
@@ -127,14 +127,14 @@ func TestVecLimit(t *testing.T) {
 		return b
 	}
 	b := gather("a", "b", "c", "d")
-	if things, limit := b.RefusedThings(); b.Len() != 2 || things != 2 || limit != 2 || v.Len() != 2 || made != 3 {
-		t.Errorf("%d samples, %d refused of limit %d, %d kept, %d made", b.Len(), things, limit, v.Len(), made)
+	if entities, limit := b.RefusedEntities(); b.Len() != 2 || entities != 2 || limit != 2 || v.Len() != 2 || made != 3 {
+		t.Errorf("%d samples, %d refused of limit %d, %d kept, %d made", b.Len(), entities, limit, v.Len(), made)
 	}
 	for range keepUnseen {
 		b = gather("c")
 	}
-	if things, _ := b.RefusedThings(); things != 1 {
-		t.Errorf("%d refused while the places are still taken", things)
+	if entities, _ := b.RefusedEntities(); entities != 1 {
+		t.Errorf("%d refused while the places are still taken", entities)
 	}
 	if b = gather("c"); b.Len() != 1 {
 		t.Error("a place that became free is not used")

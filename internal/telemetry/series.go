@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Kind says how values of a series relate over time.
+// Kind tells how the values of a series develop over time.
 type Kind uint8
 
 // The kinds.
@@ -23,7 +23,7 @@ func (k Kind) String() string {
 	return "gauge"
 }
 
-// Unit is the value of the label "unit"; empty for plain counts.
+// Unit is the value of the label "unit". It is empty for plain counts.
 type Unit string
 
 // Units in use. The rate of a counter of unit u has the unit [Unit.PerSecond].
@@ -48,7 +48,7 @@ const (
 	Joules       Unit = "joules"
 )
 
-// PerSecond returns the unit of this unit's rate: "bytes_per_second", or "per_second" for plain counts.
+// PerSecond returns the unit of a rate of this unit: "bytes_per_second", or "per_second" for plain counts.
 func (u Unit) PerSecond() Unit {
 	if u == None {
 		return "per_second"
@@ -59,8 +59,8 @@ func (u Unit) PerSecond() Unit {
 // Label is one dimension of a series.
 type Label struct{ Key, Value string }
 
-// Series identifies one line of values: a metric name and its labels. It is immutable; outputs cache what they
-// derive from it in its memo slots, so that the cache is freed with the series.
+// Series is a metric of one entity: a name and labels. It is immutable. Outputs cache what they derive from it in its memos,
+// which are freed with it.
 type Series struct {
 	name     string
 	kind     Kind
@@ -69,47 +69,41 @@ type Series struct {
 	labels   []Label
 	instance []Label
 	interval time.Duration
-	idle     *idle // nil: every sample is written
-	memos    []any
+	idle     *idle // nil if every sample is written
+	memos    memos
 
 	bounds   Bounds
-	index    int  // of the last sample in its batch; of use only with [Batch.has]
-	reported bool // a rejected sample has been described to the user
+	index    int  // of the last sample in its batch; only for [Batch.has]
+	reported bool // a rejected sample was described to the user
 	begun    bool // it has had a sample since it was made or ended
 	ttl      time.Duration
 }
 
-// Name is the metric without its instance, such as "net_rx_bytes".
+// Name returns the name of the metric, such as "net_rx_bytes".
 func (s *Series) Name() string { return s.name }
 
-// Kind says whether values are a gauge or a counter.
+// Kind returns whether the series is a gauge or a counter.
 func (s *Series) Kind() Kind { return s.kind }
 
-// Unit is the unit of the values.
+// Unit returns the unit of the values.
 func (s *Series) Unit() Unit { return s.unit }
 
-// Host is the host that the series belongs to; never empty.
+// Host returns the host that the series belongs to. It is never empty.
 func (s *Series) Host() string { return s.host }
 
-// Labels are all labels, sorted by key, without __name__. The slice must not be changed.
+// Labels returns all labels except __name__, sorted by key. The slice must not be changed.
 func (s *Series) Labels() []Label { return s.labels }
 
-// Instance are the labels that tell entities of one metric apart (core, iface, mount …), in the plugin's order.
-// The slice must not be changed.
+// Instance returns the labels that distinguish the entities of one metric (core, iface, mount, …), in the plugin's order. The
+// slice must not be changed.
 func (s *Series) Instance() []Label { return s.instance }
 
-// Interval is the time between two samples, 0 when it is not known.
+// Interval returns the time between two samples, or 0 if it is unknown.
 func (s *Series) Interval() time.Duration { return s.interval }
 
-// Memo returns what the output with this slot stored here, or nil. A slot belongs to one goroutine.
-func (s *Series) Memo(slot int) any { return s.memos[slot] }
-
-// SetMemo stores what the output with this slot derived from the series.
-func (s *Series) SetMemo(slot int, v any) { s.memos[slot] = v }
-
-// BareKey is the metric with its instance values, as the predecessor named its Redis keys: "net_rx_bytes_eth0",
-// "disk_used_boot_efi", "disk_used_root". Two label sets can make the same bare key ("/a/b" and "/a_b"): an output
-// that uses it as an identity must check.
+// BareKey returns the metric name with the instance values, as the predecessor named its Redis keys: "net_rx_bytes_eth0",
+// "disk_used_boot_efi", "disk_used_root". Two label sets can have the same bare key ("/a/b" and "/a_b"), so an output that
+// uses it as an identity must check.
 func (s *Series) BareKey() string {
 	var b strings.Builder
 	b.WriteString(s.name)
@@ -120,8 +114,8 @@ func (s *Series) BareKey() string {
 	return b.String()
 }
 
-// keyPart makes a label value fit for a key: path separators and white space become '_', the ends are stripped,
-// and the root directory is called root.
+// keyPart returns a label value as part of a key: path separators and white space become '_' and are trimmed at the ends; the
+// root directory is called root.
 func keyPart(v string) string {
 	if v == "/" {
 		return "root"
@@ -138,7 +132,7 @@ func keyPart(v string) string {
 	return strings.Trim(mapped, "_")
 }
 
-// String renders the series as name{key="value",…}, for logs and tests.
+// String returns the series as name{key="value",…}, for logs and tests.
 func (s *Series) String() string {
 	var b strings.Builder
 	b.WriteString(s.name)
@@ -153,32 +147,31 @@ func (s *Series) String() string {
 	return b.String()
 }
 
-// Factory makes the series of one input: it adds what they share (host, source, the user's tags), and makes none of
-// those that the user does not want.
+// Factory makes the series of one input. It adds their common labels (host, source, the user's tags) and makes none that the
+// user does not want.
 type Factory struct {
 	host     string
 	base     []Label
-	slots    int
 	interval time.Duration
 	choice   Choice
 
 	unbounded bool
 	ttl       time.Duration
-	owned     *ownedSeries // records the series, if they belong to a thing of a [Vec]
+	owned     *ownedSeries // records the series if they belong to an entity of a [Vec]
 }
 
-// Choice is what the user says about all series of an input.
+// Choice holds the settings of the user for all series of an input.
 type Choice struct {
-	Prefix   string                 // stands before every name
-	Wants    func(name string) bool // decides by the name without the prefix; nil: all are wanted
+	Prefix   string                 // precedes every name
+	Wants    func(name string) bool // reports whether a metric is wanted, by its name without the prefix; nil: all are
 	Counters Counters
-	NoRates  bool // leaves out the rates of counters
+	NoRates  bool // do not make the rates of counters
 }
 
-// NewFactory returns a factory for the input called source on host. Tags are the user's; a tag never replaces host,
-// source, unit or an instance label. Slots is the number of outputs, each of which gets one memo per series.
-func NewFactory(host, source string, tags map[string]string, slots int) *Factory {
-	f := &Factory{host: host, slots: slots}
+// NewFactory returns a factory for the input called source on host. Tags are the labels of the user. A tag never replaces
+// host, source, unit or an instance label.
+func NewFactory(host, source string, tags map[string]string, _ int) *Factory {
+	f := &Factory{host: host}
 	f.base = append(f.base, Label{"host", host}, Label{"source", source})
 	for k, v := range tags {
 		if !Reserved(k) {
@@ -188,23 +181,23 @@ func NewFactory(host, source string, tags map[string]string, slots int) *Factory
 	return f
 }
 
-// Host is the host of the series, for events of the same input.
+// Host returns the host of the series, for events of the same input.
 func (f *Factory) Host() string { return f.host }
 
-// Every tells the time between two samples of the series that are made from now on.
+// Every sets the time between two samples of the series that are made from now on.
 func (f *Factory) Every(d time.Duration) *Factory {
 	f.interval = d
 	return f
 }
 
-// Choose applies the user's choice to the series that are made from now on.
+// Choose applies the user's settings to the series that are made from now on.
 func (f *Factory) Choose(c Choice) *Factory {
 	f.choice = c
 	return f
 }
 
-// With returns a factory whose series have further labels. As the user's tags, they are no part of a key, and replace
-// neither host nor source, a tag, or what tells series apart.
+// With returns a factory whose series have further labels. Like the user's tags, they are not part of a key and do not replace
+// host, source, a tag or an instance label.
 func (f *Factory) With(labels ...Label) *Factory {
 	more := *f
 	more.base = slices.Clone(f.base)
@@ -216,7 +209,7 @@ func (f *Factory) With(labels ...Label) *Factory {
 	return &more
 }
 
-// Reserved says whether a label is set by us on every series, and so cannot be a tag.
+// Reserved reports whether we set a label on every series, so that it cannot be a tag.
 func Reserved(label string) bool {
 	switch label {
 	case "", "__name__", "host", "source", "unit":
@@ -225,9 +218,9 @@ func Reserved(label string) bool {
 	return false
 }
 
-// New makes a series, or nil when the user does not want it: whoever keeps it need not know, because [Batch.Add] leaves
-// out its samples. Instance labels tell entities of the same metric apart; their order is the order in keys. Labels with
-// an empty value are left out: Redis refuses them.
+// New returns a series, or nil if the user does not want it; callers need no nil check, because [Batch.Add] ignores nil
+// series. Instance labels distinguish the entities of one metric; their order is the order in keys. Labels with an empty
+// value are left out, because Redis refuses them.
 func (f *Factory) New(name string, k Kind, u Unit, instance ...Label) *Series {
 	return f.make(name, k, u, instance, nil)
 }
@@ -236,7 +229,7 @@ func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *
 	if f.choice.Wants != nil && !f.choice.Wants(name) {
 		return nil
 	}
-	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, ttl: f.ttl, memos: make([]any, f.slots)}
+	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, ttl: f.ttl}
 	if f.owned != nil {
 		f.owned.series = append(f.owned.series, s)
 	}
@@ -266,18 +259,18 @@ func hasLabel(ls []Label, key string) bool {
 	return slices.ContainsFunc(ls, func(l Label) bool { return l.Key == key })
 }
 
-// Gauge makes a gauge series.
+// Gauge returns a gauge.
 func (f *Factory) Gauge(name string, u Unit, instance ...Label) *Series {
 	return f.New(name, Gauge, u, instance...)
 }
 
-// Info makes a series whose value is always 1 and whose details are labels: the release of a kernel, the version of a
-// server. The details are no part of its key, so that it stays one series when they change.
+// Info returns a series whose value is always 1 and whose labels are details, such as the release of a kernel or the version of
+// a server. The details are not part of its key, so it stays one series when they change.
 func (f *Factory) Info(name string, instance []Label, details ...Label) *Series {
 	return f.make(name, Gauge, None, instance, details)
 }
 
-// Counter makes a counter: the raw total under name, and its rate per second under name_rate.
+// Counter returns a counter that is written raw under name and as a rate per second under name_rate.
 func (f *Factory) Counter(name string, u Unit, instance ...Label) *Total {
 	t := &Total{rate: *f.Rate(name+"_rate", u.PerSecond(), instance...)}
 	if f.choice.Counters != NoCounters || t.rate.series == nil {
@@ -286,7 +279,7 @@ func (f *Factory) Counter(name string, u Unit, instance ...Label) *Total {
 	return t
 }
 
-// Rate makes the rate of a counter that is not itself written.
+// Rate returns the rate of a counter that is not written itself.
 func (f *Factory) Rate(name string, u Unit, instance ...Label) *Rate {
 	if f.choice.NoRates {
 		return &Rate{}

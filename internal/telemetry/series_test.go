@@ -77,15 +77,6 @@ func TestUnitPerSecond(t *testing.T) {
 	}
 }
 
-func TestMemosAreApart(t *testing.T) {
-	f := NewFactory("h", "s", nil, 2)
-	s, other := f.Gauge("a", None), f.Gauge("b", None)
-	s.SetMemo(1, "x")
-	if s.Memo(0) != nil || s.Memo(1) != "x" || other.Memo(1) != nil {
-		t.Error(s.Memo(0), s.Memo(1), other.Memo(1))
-	}
-}
-
 // What the user does not want has no series, and its samples are left out without the input knowing.
 func TestChoice(t *testing.T) {
 	f := NewFactory("h", "s", nil, 1).Choose(Choice{Prefix: "lab_", Wants: func(name string) bool { return name != "b" && name != "c_rate" }})

@@ -3,15 +3,15 @@ package telemetry
 import "iter"
 
 const (
-	// keepUnseen is the number of gathers in a row that a thing may be missing before its handles are forgotten. A file
+	// keepUnseen is the number of gathers in a row that an entity may be missing before its handles are forgotten. A file
 	// that could not be read once must not reset the rates of everything in it.
 	keepUnseen = 3
 
-	// defaultLimit is the number of things that a Vec keeps unless [Vec.Limit] says otherwise.
+	// defaultLimit is the number of entities that a Vec keeps unless [Vec.Limit] says otherwise.
 	defaultLimit = 10_000
 )
 
-// Vec keeps the handles of things that come and go (cores, disks, containers) by their key. T is usually a struct of
+// Vec keeps the handles of entities that come and go (cores, disks, containers) by their key. T is usually a struct of
 // series. A Vec belongs to one plugin and is not safe for concurrent use.
 type Vec[K comparable, T any] struct {
 	factory *Factory
@@ -19,7 +19,7 @@ type Vec[K comparable, T any] struct {
 	entries map[K]*entry[T]
 	cycle   int
 	limit   int
-	extra   *T // handles without series, for the things beyond the limit
+	extra   *T // handles without series, for the entities beyond the limit
 	refused int
 }
 
@@ -29,7 +29,7 @@ type entry[T any] struct {
 	seen  int
 }
 
-// ownedSeries are the series that end when a thing is forgotten.
+// ownedSeries are the series that end when an entity is forgotten.
 type ownedSeries struct {
 	series []*Series
 	nested []interface{ end(*Batch) }
@@ -45,7 +45,7 @@ func (o *ownedSeries) end(out *Batch) {
 }
 
 // NewVec returns an empty Vec. It calls create for every new key, with a factory like f that records the series it makes:
-// they end when the thing is forgotten. Create must make all series of the thing with that factory.
+// they end when the entity is forgotten. Create must make all series of the entity with that factory.
 func NewVec[K comparable, T any](f *Factory, create func(f *Factory, key K) T) *Vec[K, T] {
 	v := &Vec[K, T]{factory: f, make: create, entries: map[K]*entry[T]{}, limit: defaultLimit}
 	if f != nil && f.owned != nil {
@@ -54,10 +54,10 @@ func NewVec[K comparable, T any](f *Factory, create func(f *Factory, key K) T) *
 	return v
 }
 
-// Limit sets how many things the Vec keeps at most and returns the Vec. Things beyond the limit get handles without
+// Limit sets how many entities the Vec keeps at most and returns the Vec. Things beyond the limit get handles without
 // series; [Vec.Sweep] reports how many there were.
-func (v *Vec[K, T]) Limit(things int) *Vec[K, T] {
-	v.limit = things
+func (v *Vec[K, T]) Limit(entities int) *Vec[K, T] {
+	v.limit = entities
 	return v
 }
 
@@ -76,7 +76,7 @@ func (v *Vec[K, T]) Get(k K) *T {
 	return &e.value
 }
 
-// refuse returns handles whose series are nil. All things beyond the limit share them.
+// refuse returns handles whose series are nil. All entities beyond the limit share them.
 func (v *Vec[K, T]) refuse(k K) *T {
 	v.refused++
 	if v.extra == nil {
@@ -101,8 +101,8 @@ func HasBytes[T any](v *Vec[string, T], name []byte) bool {
 	return ok
 }
 
-// Sweep ends a gather. It forgets the things that were not seen for some gathers in a row, ends their series in out, and
-// reports how many things were refused because the Vec was full.
+// Sweep ends a gather. It forgets the entities that were not seen for some gathers in a row, ends their series in out, and
+// reports how many entities were refused because the Vec was full.
 func (v *Vec[K, T]) Sweep(out *Batch) {
 	for k, e := range v.entries {
 		if v.cycle-e.seen >= keepUnseen {
@@ -111,20 +111,20 @@ func (v *Vec[K, T]) Sweep(out *Batch) {
 		}
 	}
 	if v.refused > 0 {
-		out.refuseThings(v.refused, v.limit)
+		out.refuseEntities(v.refused, v.limit)
 	}
 	v.refused = 0
 	v.cycle++
 }
 
-// end ends the series of all things, for a Vec that belongs to a thing of another one.
+// end ends the series of all entities, for a Vec that belongs to an entity of another one.
 func (v *Vec[K, T]) end(out *Batch) {
 	for _, e := range v.entries {
 		e.owned.end(out)
 	}
 }
 
-// All iterates over the things that are remembered, in no particular order.
+// All iterates over the entities that are remembered, in no particular order.
 func (v *Vec[K, T]) All() iter.Seq2[K, *T] {
 	return func(yield func(K, *T) bool) {
 		for k, e := range v.entries {
@@ -135,5 +135,5 @@ func (v *Vec[K, T]) All() iter.Seq2[K, *T] {
 	}
 }
 
-// Len returns the number of things remembered.
+// Len returns the number of entities remembered.
 func (v *Vec[K, T]) Len() int { return len(v.entries) }

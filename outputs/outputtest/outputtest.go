@@ -50,7 +50,7 @@ func build(t *testing.T, c Case) outputs.Output {
 func buildPrinting(t *testing.T, c Case, stdout io.Writer) outputs.Output {
 	t.Helper()
 	return catalogtest.Build(t, c.Definition, c.Config, outputs.Env{
-		ID: c.Definition.Name(), Slot: 0, Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
+		ID: c.Definition.Name(), Host: "conformance", Instance: "conform0", Log: slog.New(slog.DiscardHandler),
 		Secrets: secret.Env{}, Stdout: stdout,
 	})
 }

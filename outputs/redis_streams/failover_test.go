@@ -49,12 +49,15 @@ func TestFailoverUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := &source{}
-	a := agent.New(agent.Config{
-		Inputs:  []agent.Input{{ID: "source", Live: plugins.Input{Runner: src}}},
-		Outputs: []agent.Output{{ID: "redis_streams", Output: out}},
-		Flush:   100 * time.Millisecond, Buffer: 1_000_000, EventBuffer: 64 << 20, Grace: time.Minute,
+	a, err := agent.New(agent.Config{
+		Inputs:  []agent.Input{{ID: "source", Build: func() (plugins.Input, error) { return plugins.Input{Runner: src}, nil }}},
+		Outputs: []agent.Output{{ID: "redis_streams", Build: func(telemetry.Slot) (outputs.Output, error) { return out, nil }}},
+		Limits:  agent.Limits{Flush: 100 * time.Millisecond, Buffer: 1_000_000, EventBuffer: 64 << 20}, Grace: time.Minute,
 		Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

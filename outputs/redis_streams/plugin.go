@@ -9,6 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
@@ -56,7 +57,7 @@ func (c *Config) Validate() error {
 type Writer struct {
 	config   Config
 	instance string
-	slot     int
+	slot     telemetry.Slot
 	secrets  secret.Resolver
 
 	client *redisconn.Client

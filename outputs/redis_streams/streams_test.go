@@ -113,7 +113,7 @@ func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		out := open(t, at(t, s.Addr()))
 		list := someEvents(1)
-		list[0].Fields = []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "id", Value: "mine"}, {Key: "user", Value: "\xff\x00\r\n"}}
+		list[0].Fields = []telemetry.Field{telemetry.Text("facility", "4"), telemetry.Text("id", "mine"), telemetry.Text("user", "\xff\x00\r\n")}
 		list = append(list, telemetry.Event{Time: start, Seq: 9})
 		if err := writeEvents(t.Context(), out, list); err != nil {
 			t.Fatal(err)

@@ -113,19 +113,16 @@ func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
 
 // appendEvent appends the command for an event: its ID, then what it says, all as flat names and texts.
 func (w *Writer) appendEvent(buf, head []byte, e *telemetry.Event) []byte {
-	var room [eventdoc.Room]eventdoc.Value
-	d := eventdoc.Document(append(room[:0], eventdoc.Value{Name: nameID})).Fill(e)
+	var room [eventdoc.Room]telemetry.Field
+	d := eventdoc.Document(append(room[:0], telemetry.Text(nameID, ""))).Fill(e)
 	buf = w.appendCommand(buf, head, len(d))
 	buf = redisconn.AppendArg(buf, nameID)
 	start := len(buf)
 	buf = redisconn.WrapArg(e.AppendID(buf, w.instance), start)
 	for _, v := range d[1:] {
-		buf = redisconn.AppendArg(buf, v.Name)
-		if v.Numeric {
-			buf = redisconn.AppendInt(buf, v.Number)
-		} else {
-			buf = redisconn.AppendArg(buf, v.Text)
-		}
+		buf = redisconn.AppendArg(buf, v.Key)
+		start := len(buf)
+		buf = redisconn.WrapArg(v.AppendText(buf), start)
 	}
 	return buf
 }

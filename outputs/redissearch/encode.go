@@ -26,7 +26,7 @@ const (
 
 // appendEvent appends the commands that store an event: see [Writer.replies].
 func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
-	var room [eventdoc.Room]eventdoc.Value
+	var room [eventdoc.Room]telemetry.Field
 	d := eventdoc.Document(room[:0]).Fill(e)
 	if w.config.Storage == Hash {
 		buf = w.appendHash(buf, e, d)
@@ -65,12 +65,9 @@ func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d eventdoc.Document)
 	buf = redisconn.AppendCommand(buf, 2+2*len(d))
 	buf = w.appendKeyArg(append(buf, hset...), e)
 	for _, v := range d {
-		buf = redisconn.AppendArg(buf, v.Name)
-		if v.Numeric {
-			buf = redisconn.AppendInt(buf, v.Number)
-		} else {
-			buf = redisconn.AppendArg(buf, v.Text)
-		}
+		buf = redisconn.AppendArg(buf, v.Key)
+		start := len(buf)
+		buf = redisconn.WrapArg(v.AppendText(buf), start)
 	}
 	return buf
 }

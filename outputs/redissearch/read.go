@@ -119,7 +119,7 @@ func (r *eventReader) page(ctx context.Context, order string) (page []outputs.Fo
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: %w", id, err)
 		}
-		if doc == nil || r.passed(id, doc.Number(eventdoc.Timestamp), order) || !r.fits(doc) {
+		if doc == nil || r.passed(id, doc.Int(eventdoc.Timestamp), order) || !r.fits(doc) {
 			continue
 		}
 		page = append(page, outputs.FoundEvent{ID: id, Document: doc})

@@ -86,7 +86,7 @@ func (f *fixture) event(n int, message string, fields ...string) telemetry.Event
 		Host: "h1", App: "sshd", Proc: "123", MsgID: "ID7", Message: message,
 	}
 	for i := 0; i+1 < len(fields); i += 2 {
-		e.Fields = append(e.Fields, telemetry.Label{Key: fields[i], Value: fields[i+1]})
+		e.Fields = append(e.Fields, telemetry.Text(fields[i], fields[i+1]))
 	}
 	return e
 }

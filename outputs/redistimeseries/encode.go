@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 const (
@@ -15,7 +16,7 @@ const (
 // encoder turns samples into TS.MADD commands. It does not allocate.
 type encoder struct {
 	cursor
-	memoSlot    int // of the output, in every series
+	memoSlot    telemetry.Slot
 	commandSize commandSize
 	timeValue   int64  // the time that the argument below holds
 	time        []byte // as an argument; nearly always the same for a whole batch

@@ -20,7 +20,7 @@ func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
 	var all []*telemetry.Series
 	for i := range series {
 		s := f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: strconv.Itoa(i)})
-		s.SetMemo(0, &entry{owner: w, status: ready, keyArg: redisconn.AppendArg(nil, "host-with-a-name:"+s.BareKey())})
+		s.SetMemo(telemetry.Slot{}, &entry{owner: w, status: ready, keyArg: redisconn.AppendArg(nil, "host-with-a-name:"+s.BareKey())})
 		all = append(all, s)
 	}
 	var batches []*telemetry.Batch

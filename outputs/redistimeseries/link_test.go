@@ -197,11 +197,15 @@ func linkAgent(t *testing.T, link *redistest.Link, series, ticks int) (*agent.Ag
 	for i := range series {
 		in.series = append(in.series, f.Gauge("some_metric_name", telemetry.None, telemetry.Label{Key: "n", Value: strconv.Itoa(i)}))
 	}
-	return agent.New(agent.Config{
-		Inputs:  []agent.Input{{ID: "load", Interval: time.Hour, Live: plugins.Input{Gatherer: in}}},
-		Outputs: []agent.Output{{ID: "redistimeseries", Output: out}},
-		Flush:   10 * time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20, Grace: 8 * time.Second, Self: self, Log: logger,
-	}), self, log
+	a, err := agent.New(agent.Config{
+		Inputs:  []agent.Input{{ID: "load", Interval: time.Hour, Build: func() (plugins.Input, error) { return plugins.Input{Gatherer: in}, nil }}},
+		Outputs: []agent.Output{{ID: "redistimeseries", Build: func(telemetry.Slot) (outputs.Output, error) { return out, nil }}},
+		Limits:  agent.Limits{Flush: 10 * time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20}, Grace: 8 * time.Second, Self: self, Log: logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, self, log
 }
 
 // randomLink has a rate between 5 and 500 kB/s, up to 300 ms of latency, and connections that break after some bytes,

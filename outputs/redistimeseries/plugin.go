@@ -73,7 +73,7 @@ func (c *Config) Validate() error {
 type Writer struct {
 	config   Config
 	naming   tskey.Naming
-	slot     int // memo slot in every series
+	slot     telemetry.Slot // in every series
 	host     string
 	instance string
 	started  time.Time
@@ -137,7 +137,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.liveness = telemetry.NewFactory(env.Host, "", nil, env.Slot+1).Gauge("rtcollector:hosts", telemetry.None)
+	w.liveness = telemetry.NewFactory(env.Host, "", nil, 1).Gauge("rtcollector:hosts", telemetry.None)
 	return w, nil
 }
 

@@ -56,7 +56,7 @@ func (p *Printer) eventsTable(events []telemetry.Event) {
 		}
 		message := []string{terminal.Line(e.Message)}
 		for _, f := range e.Fields {
-			message = append(message, terminal.Line(f.Key)+"="+terminal.Line(f.Value))
+			message = append(message, terminal.Line(f.Key)+"="+terminal.Line(f.Text()))
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.Format("15:04:05"), terminal.Line(e.Host), e.Severity,
 			terminal.Line(e.Source), terminal.Line(app), strings.Join(message, " "))

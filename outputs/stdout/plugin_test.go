@@ -127,7 +127,7 @@ func events() []telemetry.Event {
 	return []telemetry.Event{
 		{
 			Time: time.UnixMilli(1_700_000_000_000), Severity: telemetry.Error, Host: "h1", Source: "syslog", App: "sshd", Proc: "12", MsgID: "M",
-			Message: "line 1\nline \"2\" \xff", Fields: []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "host", Value: "\x1b[31m"}},
+			Message: "line 1\nline \"2\" \xff", Fields: []telemetry.Field{telemetry.Text("facility", "4"), telemetry.Text("host", "\x1b[31m")},
 		},
 		{Time: time.UnixMilli(1_700_000_001_000), Severity: telemetry.Debug},
 	}

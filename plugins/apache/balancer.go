@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -20,15 +21,15 @@ type balancers struct {
 
 // worker is one that a balancer gives requests to.
 type worker struct {
-	labels              []telemetry.Label
-	up, busy, info      *telemetry.Series
+	up, busy            *telemetry.Series
+	info                *metric.Info
 	elected, sent, rcvd *telemetry.Total
 	status              string
 	round               int
 }
 
 func newBalancers(f *telemetry.Factory, server []telemetry.Label) *balancers {
-	b := &balancers{factory: f, server: server}
+	b := &balancers{server: server}
 	b.workers = telemetry.NewVec(f, b.newWorker)
 	return b
 }
@@ -38,7 +39,7 @@ func (b *balancers) newWorker(f *telemetry.Factory, key string) worker {
 	balancer, name, _ := strings.Cut(key, "\x00")
 	labels := append(slices.Clone(b.server), telemetry.Label{Key: "balancer", Value: strings.TrimPrefix(balancer, "balancer://")}, telemetry.Label{Key: "worker", Value: name})
 	return worker{
-		labels:  labels,
+		info:    metric.NewInfo(f, "apache_balancer_worker_info", labels...),
 		up:      f.Gauge("apache_balancer_worker_up", telemetry.None, labels...),
 		busy:    f.Gauge("apache_balancer_worker_busy", telemetry.None, labels...),
 		elected: f.Counter("apache_balancer_worker_elected", telemetry.None, labels...),
@@ -111,14 +112,7 @@ func (b *balancers) begins(name []byte) {
 // addStatus takes "Init Ok" or "Init Stby Err": Ok is there when the worker gets requests (modules/proxy/proxy_util.c,
 // ap_proxy_parse_wstatus).
 func (b *balancers) addStatus(out *telemetry.Batch, w *worker, status []byte) {
-	if w.info == nil || w.status != string(status) {
-		w.status = string(status)
-		w.info = b.factory.Info("apache_balancer_worker_info", w.labels, telemetry.Label{Key: "status", Value: w.status})
-	}
-	out.Add(w.info, 1)
-	up := 0.0
-	if bytes.HasSuffix(status, []byte("Ok")) {
-		up = 1
-	}
-	out.Add(w.up, up)
+	w.status = kept(w.status, status)
+	w.info.Add(out, telemetry.Label{Key: "status", Value: w.status})
+	out.Add(w.up, metric.Bool(bytes.HasSuffix(status, []byte("Ok"))))
 }

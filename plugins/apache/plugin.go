@@ -6,6 +6,7 @@ import (
 	_ "embed"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -29,10 +30,9 @@ const maxPage = 2 << 20
 // server is one Apache.
 type server struct {
 	*httpx.Page
-	factory      *telemetry.Factory
 	values       map[string]value
 	scoreboard   [256]*telemetry.Series // by letter
-	info         *telemetry.Series
+	info         *metric.Info
 	version, mpm string
 	balancers    *balancers
 }
@@ -40,7 +40,10 @@ type server struct {
 func build(env plugins.Env, c Config) (servers httpx.Group[*server], err error) {
 	pages, err := c.Open(env.Secrets)
 	for _, p := range pages {
-		s := &server{Page: p, factory: env.Factory, values: newValues(env.Factory, p.Labels), balancers: newBalancers(env.Factory, p.Labels)}
+		s := &server{
+			Page: p, values: newValues(env.Factory, p.Labels), balancers: newBalancers(env.Factory, p.Labels),
+			info: metric.NewInfo(env.Factory, "apache_info", p.Labels...),
+		}
 		for _, state := range states() {
 			s.scoreboard[state.letter] = env.Factory.Gauge("apache_scboard_"+state.name, telemetry.None, p.Labels...)
 		}
@@ -76,11 +79,8 @@ func (s *server) Add(out *telemetry.Batch) error {
 	if !found {
 		return s.Unexpected(s.Text, "the page of Apache's mod_status (its URL ends in ?auto)")
 	}
-	if s.info == nil || version != s.version || mpm != s.mpm {
-		s.version, s.mpm = version, mpm
-		s.info = s.factory.Info("apache_info", s.Labels, telemetry.Label{Key: "version", Value: version}, telemetry.Label{Key: "mpm", Value: mpm})
-	}
-	out.Add(s.info, 1)
+	s.version, s.mpm = version, mpm
+	s.info.Add(out, telemetry.Label{Key: "version", Value: version}, telemetry.Label{Key: "mpm", Value: mpm})
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -23,14 +24,7 @@ type container struct {
 	tags       []telemetry.Label // fromLabels, and what its environment says
 	states     *states           // nil until they are needed
 	usage      *usage
-	identity   identity
-	info       *telemetry.Series
-}
-
-// identity are the details of docker_container_info.
-type identity struct {
-	id, image, state, health string
-	compose                  [2]string
+	info       *metric.Info
 }
 
 // states are the series that a container has also when it does not run.
@@ -70,7 +64,7 @@ func (j *job) add(out *telemetry.Batch, windows bool) {
 	if j.states == nil {
 		j.states = newStates(j.tagged(), j.labels)
 	}
-	out.Add(j.states.running, truth(j.listed.State == "running"))
+	out.Add(j.states.running, metric.Bool(j.listed.State == "running"))
 	if n := slices.Index(stateNames(), j.listed.State); n >= 0 {
 		out.Add(j.states.state, float64(n))
 	}
@@ -169,7 +163,7 @@ func newStates(f *telemetry.Factory, labels []telemetry.Label) *states {
 func (j *job) addDetails(out *telemetry.Batch) {
 	state, s := &j.details.State, j.states
 	s.restarts.Add(out, j.details.RestartCount)
-	out.Add(s.oomKilled, truth(state.OOMKilled))
+	out.Add(s.oomKilled, metric.Bool(state.OOMKilled))
 	if limit := j.details.cpuLimit(); limit > 0 {
 		out.Add(s.cpuLimit, limit)
 	}
@@ -211,25 +205,15 @@ func (c *container) health() string {
 	return c.details.State.Health.Status
 }
 
-// addInfo says in labels what is no number; the series is made anew when that changes.
 func (j *job) addInfo(out *telemetry.Batch) {
-	now := identity{j.listed.ID[:min(len(j.listed.ID), shortID)], j.listed.Image, j.listed.State, j.health(), j.compose}
-	if j.info == nil || now != j.identity {
-		j.identity = now
-		j.info = j.tagged().Info("docker_container_info", j.labels,
-			telemetry.Label{Key: "container_id", Value: now.id},
-			telemetry.Label{Key: "container_image", Value: now.image},
-			telemetry.Label{Key: "container_status", Value: now.state},
-			telemetry.Label{Key: "health", Value: now.health},
-			telemetry.Label{Key: "compose_project", Value: now.compose[0]},
-			telemetry.Label{Key: "compose_service", Value: now.compose[1]})
+	if j.info == nil {
+		j.info = metric.NewInfo(j.tagged(), "docker_container_info", j.labels...)
 	}
-	out.Add(j.info, 1)
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	j.info.Add(out,
+		telemetry.Label{Key: "container_id", Value: j.listed.ID[:min(len(j.listed.ID), shortID)]},
+		telemetry.Label{Key: "container_image", Value: j.listed.Image},
+		telemetry.Label{Key: "container_status", Value: j.listed.State},
+		telemetry.Label{Key: "health", Value: j.health()},
+		telemetry.Label{Key: "compose_project", Value: j.compose[0]},
+		telemetry.Label{Key: "compose_service", Value: j.compose[1]})
 }

@@ -339,3 +339,18 @@ func TestDetailsAreKept(t *testing.T) {
 		t.Errorf("%d times after a change", n)
 	}
 }
+
+// Only the series of containers are ephemeral.
+func TestContainersAreEphemeral(t *testing.T) {
+	b, err := start(t, recorded(t, "docker-20.10-cgroup1")).Batch(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Len() {
+		s, _, _ := b.Sample(i)
+		isContainer := slices.ContainsFunc(s.Labels(), func(l telemetry.Label) bool { return l.Key == "container_name" })
+		if isEphemeral := s.TTL() == containerTTL; isEphemeral != isContainer {
+			t.Errorf("%s has TTL %v", s, s.TTL())
+		}
+	}
+}

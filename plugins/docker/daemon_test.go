@@ -179,10 +179,13 @@ func TestShortInterval(t *testing.T) {
 	for machine, want := range map[string]int{"docker-20.10-cgroup1": 1, "podman-4.3": 0, "docker-29-cgroup2": 0} {
 		var log strings.Builder
 		e := plugintest.Env("docker", "")
-		e.Interval, e.Log = time.Second, slog.New(slog.NewTextHandler(&log, nil))
+		e.Log = slog.New(slog.NewTextHandler(&log, nil))
 		p := plugintest.Start(t, Plugin, recorded(t, machine).config(), e)
-		p.Gather(0)
-		p.Gather(1)
+		for second := range 2 {
+			if _, err := p.Within(2*time.Second, float64(second)); err != nil {
+				t.Error(err)
+			}
+		}
 		if n := strings.Count(log.String(), "once a second"); n != want {
 			t.Errorf("%s: said %d times, want %d", machine, n, want)
 		}

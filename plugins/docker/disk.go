@@ -2,11 +2,10 @@ package docker
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -44,8 +43,9 @@ func newDisk(env plugins.Env, server telemetry.Label, connection func() *client,
 	return d
 }
 
-// patience is how long the daemon may take at least.
-const patience = 10 * time.Minute
+// minTimeout bounds a request if disk_usage_interval is shorter. The request outlives the gather, so its deadline is not the
+// gather's.
+const minTimeout = 10 * time.Minute
 
 // start asks, if it is time and nobody waits for an answer.
 func (d *disk) start(now time.Time, path string) {
@@ -56,7 +56,7 @@ func (d *disk) start(now time.Time, path string) {
 	}
 	d.isBusy, d.due = true, now.Add(d.every)
 	var ctx context.Context
-	ctx, d.stop = context.WithTimeout(context.Background(), max(d.every, patience))
+	ctx, d.stop = context.WithTimeout(context.Background(), max(d.every, minTimeout))
 	d.running.Go(func() { d.run(ctx, path) })
 }
 
@@ -64,14 +64,11 @@ func (d *disk) run(ctx context.Context, path string) {
 	c := d.connection() // and its buffer, which is large, go with it
 	defer c.Close()
 	var answer *diskUsage
-	var err error
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("read the disk usage: panic: %v; please report this: %s", v, debug.Stack())
-		}
-		d.end(answer, err)
-	}()
-	answer, err = ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+	err := crew.Catch(func() (err error) {
+		answer, err = ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+		return err
+	})
+	d.end(answer, err)
 }
 
 func (d *disk) end(answer *diskUsage, err error) {

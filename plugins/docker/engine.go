@@ -7,23 +7,21 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // engine are the series of the daemon as a whole.
 type engine struct {
-	factory                                                    *telemetry.Factory
-	server                                                     telemetry.Label
 	containers, running, paused, stopped, images, cpus, memory *telemetry.Series
-	known                                                      [6]string
-	info                                                       *telemetry.Series
+	info                                                       *metric.Info
 }
 
 func newEngine(f *telemetry.Factory, server telemetry.Label) *engine {
 	gauge := func(name string) *telemetry.Series { return f.Gauge("docker_engine_"+name, telemetry.None, server) }
 	return &engine{
-		factory: f, server: server,
+		info:       metric.NewInfo(f, "docker_engine_info", server),
 		containers: gauge("containers"), running: gauge("containers_running"), paused: gauge("containers_paused"),
 		stopped: gauge("containers_stopped"), images: gauge("images"), cpus: gauge("cpus"),
 		memory: f.Gauge("docker_engine_memory", telemetry.Bytes, server),
@@ -42,21 +40,17 @@ func (e *engine) add(out *telemetry.Batch, i *info, api int) {
 	if i.MemTotal > 0 {
 		out.Add(e.memory, i.MemTotal)
 	}
-	now := [6]string{i.Name, i.ServerVersion, "1." + strconv.Itoa(api), i.Driver, i.CgroupVersion, i.OperatingSystem}
-	if e.info == nil || now != e.known {
-		e.known = now
-		var details []telemetry.Label
-		for n, key := range []string{"engine_host", "server_version", "api_version", "storage_driver", "cgroup_version", "os"} {
-			details = append(details, telemetry.Label{Key: key, Value: now[n]})
-		}
-		e.info = e.factory.Info("docker_engine_info", []telemetry.Label{e.server}, details...)
-	}
-	out.Add(e.info, 1)
+	e.info.Add(out,
+		telemetry.Label{Key: "engine_host", Value: i.Name},
+		telemetry.Label{Key: "server_version", Value: i.ServerVersion},
+		telemetry.Label{Key: "api_version", Value: "1." + strconv.Itoa(api)},
+		telemetry.Label{Key: "storage_driver", Value: i.Driver},
+		telemetry.Label{Key: "cgroup_version", Value: i.CgroupVersion},
+		telemetry.Label{Key: "os", Value: i.OperatingSystem})
 }
 
 // swarm are the series of a Swarm, which only its managers know.
 type swarm struct {
-	factory         *telemetry.Factory
 	log             *slog.Logger
 	server          telemetry.Label
 	nodes, managers *telemetry.Series
@@ -66,31 +60,32 @@ type swarm struct {
 }
 
 type serviceSeries struct {
-	running, desired, completed, info *telemetry.Series
-	known                             [3]string
+	running, desired, completed *telemetry.Series
+	info                        *metric.Info
 }
 
 type nodeSeries struct {
-	ready, active, leader, info *telemetry.Series
-	known                       [4]string
+	ready, active, leader *telemetry.Series
+	info                  *metric.Info
 }
 
 func newSwarm(env plugins.Env, server telemetry.Label) *swarm {
 	f := env.Factory
 	return &swarm{
-		factory: f, log: env.Log, server: server,
+		log: env.Log, server: server,
 		nodes: f.Gauge("docker_swarm_nodes", telemetry.None, server), managers: f.Gauge("docker_swarm_managers", telemetry.None, server),
 		services: telemetry.NewVec(f, func(f *telemetry.Factory, name string) serviceSeries {
-			gauge := func(what string) *telemetry.Series {
-				return f.Gauge("docker_service_"+what, telemetry.None, server, telemetry.Label{Key: "service", Value: name})
+			labels := []telemetry.Label{server, {Key: "service", Value: name}}
+			gauge := func(what string) *telemetry.Series { return f.Gauge("docker_service_"+what, telemetry.None, labels...) }
+			return serviceSeries{
+				running: gauge("replicas_running"), desired: gauge("replicas_desired"), completed: gauge("tasks_completed"),
+				info: metric.NewInfo(f, "docker_service_info", labels...),
 			}
-			return serviceSeries{running: gauge("replicas_running"), desired: gauge("replicas_desired"), completed: gauge("tasks_completed")}
 		}),
 		hosts: telemetry.NewVec(f, func(f *telemetry.Factory, name string) nodeSeries {
-			gauge := func(what string) *telemetry.Series {
-				return f.Gauge("docker_node_"+what, telemetry.None, server, telemetry.Label{Key: "node", Value: name})
-			}
-			return nodeSeries{ready: gauge("ready"), active: gauge("active"), leader: gauge("leader")}
+			labels := []telemetry.Label{server, {Key: "node", Value: name}}
+			gauge := func(what string) *telemetry.Series { return f.Gauge("docker_node_"+what, telemetry.None, labels...) }
+			return nodeSeries{ready: gauge("ready"), active: gauge("active"), leader: gauge("leader"), info: metric.NewInfo(f, "docker_node_info", labels...)}
 		}),
 	}
 }
@@ -144,13 +139,10 @@ func (s *swarm) addServices(out *telemetry.Batch, all []service) {
 			out.Add(to.completed, status.CompletedTasks)
 		}
 		image, _, _ := strings.Cut(spec.TaskTemplate.ContainerSpec.Image, "@")
-		now := [3]string{image, spec.mode(), spec.Labels["com.docker.stack.namespace"]}
-		if to.info == nil || now != to.known {
-			to.known = now
-			to.info = s.factory.Info("docker_service_info", []telemetry.Label{s.server, {Key: "service", Value: spec.Name}},
-				telemetry.Label{Key: "image", Value: now[0]}, telemetry.Label{Key: "mode", Value: now[1]}, telemetry.Label{Key: "stack", Value: now[2]})
-		}
-		out.Add(to.info, 1)
+		to.info.Add(out,
+			telemetry.Label{Key: "image", Value: image},
+			telemetry.Label{Key: "mode", Value: spec.mode()},
+			telemetry.Label{Key: "stack", Value: spec.Labels["com.docker.stack.namespace"]})
 	}
 	s.services.Sweep(out)
 }
@@ -167,21 +159,16 @@ func (s *swarm) addNodes(out *telemetry.Batch, all []node) {
 	}
 	for name, n := range best {
 		to := s.hosts.Get(name)
-		out.Add(to.ready, truth(n.Status.State == "ready"))
-		out.Add(to.active, truth(n.Spec.Availability == "active"))
+		out.Add(to.ready, metric.Bool(n.Status.State == "ready"))
+		out.Add(to.active, metric.Bool(n.Spec.Availability == "active"))
 		if n.ManagerStatus != nil {
-			out.Add(to.leader, truth(n.ManagerStatus.Leader))
+			out.Add(to.leader, metric.Bool(n.ManagerStatus.Leader))
 		}
-		now := [4]string{n.Spec.Role, n.Status.State, n.Spec.Availability, n.Description.Engine.EngineVersion}
-		if to.info == nil || now != to.known {
-			to.known = now
-			var details []telemetry.Label
-			for i, key := range []string{"role", "state", "availability", "server_version"} {
-				details = append(details, telemetry.Label{Key: key, Value: now[i]})
-			}
-			to.info = s.factory.Info("docker_node_info", []telemetry.Label{s.server, {Key: "node", Value: name}}, details...)
-		}
-		out.Add(to.info, 1)
+		to.info.Add(out,
+			telemetry.Label{Key: "role", Value: n.Spec.Role},
+			telemetry.Label{Key: "state", Value: n.Status.State},
+			telemetry.Label{Key: "availability", Value: n.Spec.Availability},
+			telemetry.Label{Key: "server_version", Value: n.Description.Engine.EngineVersion})
 	}
 	s.hosts.Sweep(out)
 }

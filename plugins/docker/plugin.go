@@ -24,12 +24,12 @@ var Plugin = plugins.Poll("docker", "containers of Docker and Podman, the engine
 	As("docker_stats").OnRequest().Doc(readme + httpx.Readme)
 
 type input struct {
-	config  Config
-	factory *telemetry.Factory
-	log     *slog.Logger
-	hurry   bool // the interval is short
-	daemon  daemon
-	server  telemetry.Label
+	config        Config
+	factory       *telemetry.Factory
+	log           *slog.Logger
+	daemon        daemon
+	warnedTooFast bool
+	server        telemetry.Label
 
 	up         *telemetry.Series
 	containers *telemetry.Vec[string, container]
@@ -47,10 +47,10 @@ func build(env plugins.Env, c Config) (*input, error) {
 	}
 	memory := guard.NewBudget(maxDecoded)
 	connection := func() *client { return &client{Target: c.Target(at, env.Secrets), memory: memory} }
-	in := &input{config: c, factory: env.Factory, log: env.Log, hurry: env.Interval < minInterval, server: server(at), names: map[string]bool{}}
+	in := &input{config: c, factory: env.Factory, log: env.Log, server: server(at), names: map[string]bool{}}
 	in.daemon = daemon{front: connection(), side: connection(), connect: connection}
 	in.up = env.Factory.Gauge("docker_up", telemetry.None, in.server)
-	in.containers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) container {
+	in.containers = telemetry.NewVec(env.Factory.Ephemeral(containerTTL), func(f *telemetry.Factory, name string) container {
 		labels := []telemetry.Label{in.server, {Key: "container_name", Value: name}}
 		return container{factory: f, config: &in.config, labels: labels}
 	})
@@ -66,35 +66,20 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return in, nil
 }
 
-// minInterval is what a daemon with a beat of its own needs, with some time to spare.
-const minInterval = 3 * time.Second
+// containerTTL is how long the series of a container outlive its last sample at least. Many containers have random names and
+// never come back; a day is enough to look into why one has gone.
+const containerTTL = 24 * time.Hour
+
+// minTime is how long a daemon needs whose statistics come once a second, with a margin.
+const minTime = 3 * time.Second
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	var err error
-	httpx.Together(ctx, []*input{in}, func(ctx context.Context, in *input) { err = in.ask(ctx, out) }) // ends before the gather does
-	return err
-}
-
-// Close implements io.Closer.
-func (in *input) Close() error {
-	if in.disk != nil {
-		in.disk.close()
-	}
-	in.daemon.close()
-	return nil
-}
-
-// ask asks the daemon for everything, and adds it.
-func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
 	in.daemon.front.memory.Renew()
 	if err := in.daemon.open(ctx); err != nil {
 		return in.isAway(out, err)
 	}
-	if in.hurry && in.daemon.hasBeat() {
-		in.hurry = false // said once
-		in.log.Warn("Docker before 25 gives statistics once a second: choose an interval of 5s or more for this input")
-	}
+	in.warnIfTooFast(ctx)
 	var others crew.Crew
 	var around overview
 	if in.engine != nil || in.swarm != nil {
@@ -119,6 +104,24 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
 	}
 	clear(in.jobs) // what was answered is large
 	return errors.Join(errs...)
+}
+
+// Close implements io.Closer.
+func (in *input) Close() error {
+	if in.disk != nil {
+		in.disk.close()
+	}
+	in.daemon.close()
+	return nil
+}
+
+// warnIfTooFast warns once if a gather has less time than the daemon needs.
+func (in *input) warnIfTooFast(ctx context.Context) {
+	deadline, ok := ctx.Deadline()
+	if ok && time.Until(deadline) < minTime && in.daemon.hasBeat() && !in.warnedTooFast {
+		in.warnedTooFast = true
+		in.log.Warn("Docker before 25 gives statistics once a second: choose an interval of 5s or more for this input")
+	}
 }
 
 // isAway is for a daemon that does not list its containers. A gather that was given up says nothing about it.

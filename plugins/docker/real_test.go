@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
@@ -63,7 +64,7 @@ func TestAgainstDocker(t *testing.T) {
 	between("docker_container_uptime_busy", time.Since(p.inspect(t, "busy").State.StartedAt.Time).Seconds()-10, time.Since(p.inspect(t, "busy").State.StartedAt.Time).Seconds())
 	plugintest.Expect(t, got, map[string]float64{
 		"docker_pids_busy": after.pids, "docker_pids_limit_busy": 40, "docker_mem_limit_busy": 256 << 20, "docker_cpu_limit_busy": .2,
-		"docker_container_exit_code_hungry": 137, "docker_container_oom_killed_hungry": truth(p.inspect(t, "hungry").State.OOMKilled), "docker_container_state_hungry": 5,
+		"docker_container_exit_code_hungry": 137, "docker_container_oom_killed_hungry": metric.Bool(p.inspect(t, "hungry").State.OOMKilled), "docker_container_state_hungry": 5,
 		"docker_container_exit_code_again": 7, "docker_container_restarts_again": 2, "docker_container_state_never": 0, "docker_container_running_busy": 1,
 		"docker_container_health_healthy": 1, "docker_container_health_failing_streak_healthy": 0, "docker_container_health_sick": 0,
 		"docker_engine_containers": 6, "docker_engine_containers_running": 3, "docker_engine_containers_stopped": 3,

@@ -36,6 +36,9 @@ func (d device) String() string {
 	return strconv.FormatUint(d.major, 10) + ":" + strconv.FormatUint(d.minor, 10)
 }
 
+// maxParts bounds the network interfaces and the block devices of one container.
+const maxParts = 1000
+
 // mostCPU is what ten thousand cores can do, in percent of one.
 const mostCPU = 1e6
 
@@ -66,10 +69,10 @@ func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
 		failcnt:          counter("mem_failcnt", telemetry.None),
 		majorFaults:      counter("mem_major_faults", telemetry.None),
 		blkio:            newTransfers(f, "docker_blkio_", labels),
-		interfaces:       telemetry.NewVec(f, func(f *telemetry.Factory, name string) traffic { return newTraffic(f, with("interface", name)) }),
+		interfaces:       telemetry.NewVec(f, func(f *telemetry.Factory, name string) traffic { return newTraffic(f, with("interface", name)) }).Limit(maxParts),
 		devices: telemetry.NewVec(f, func(f *telemetry.Factory, d device) transfers {
 			return newTransfers(f, "docker_blkio_device_", with("device", d.String()))
-		}),
+		}).Limit(maxParts),
 		sums: map[device]*[4]float64{},
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"regexp"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/childproc"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
@@ -25,9 +25,9 @@ type Config struct {
 	AddHostname   bool       `yaml:"add_hostname" conf:"ignored"` // every series has the label host
 }
 
-// Command is one of the commands. As the predecessor had it, it may be just a text.
+// Command is a command to run. The short form is the command line alone, as in the Python rtcollector.
 type Command struct {
-	Name    string `yaml:"name"` // its label; "": the program's
+	Name    string `yaml:"name"` // its label; "": the name of the program
 	Command string `yaml:"command"`
 }
 
@@ -41,11 +41,11 @@ func defaults() Config {
 	return Config{DataFormat: formatJSON, Shell: shellAuto, MaxOutputSize: 1 << 20}
 }
 
-// shell says which commands a shell runs.
+// shell is the value of the key "shell": which commands a shell runs.
 type shell string
 
 const (
-	shellAuto   shell = "auto" // those that need one
+	shellAuto   shell = "auto" // the commands that need one
 	shellAlways shell = "true"
 	shellNever  shell = "false"
 )
@@ -60,8 +60,9 @@ func (s *shell) UnmarshalScalar(text string) error {
 	return errors.New("must be auto, true or false")
 }
 
-// runs says whether a shell must run a command: what it expands, joins or knows itself is in it, or its program is not there
-// without one. What it would make of a backslash is its own matter, too: some take "\n" in what is echoed for a newline.
+// runs reports whether a shell runs a command. With "auto" that is the case if the command has a character that a shell
+// interprets, or if its first word is not a program: it may be a builtin. Shells differ in what a backslash means to echo, so
+// a backslash needs the shell, too.
 func (s shell) runs(command string) bool {
 	if s != shellAuto {
 		return s == shellAlways
@@ -70,11 +71,10 @@ func (s shell) runs(command string) bool {
 	if err != nil || len(words) == 0 || strings.ContainsAny(command, "|&;<>()$`\\*?[]{}~#=%!\n") {
 		return true
 	}
-	_, err = exec.LookPath(words[0])
-	return err != nil
+	return !childproc.IsProgram(words[0])
 }
 
-// Format is what a command prints.
+// Format is the format of what the commands print.
 type Format string
 
 // The formats.
@@ -103,7 +103,7 @@ func (f *Format) UnmarshalScalar(text string) error {
 	return fmt.Errorf("must be one of %s%s", strings.Join(formats(), ", "), conf.Suggest(text, formats()))
 }
 
-// variable is one of the environment: "NAME=value", whose value may be a reference to a secret store.
+// variable is an environment variable, written "NAME=value". The value may be a reference to a secret store.
 type variable struct {
 	name  string
 	value secret.Ref
@@ -121,10 +121,10 @@ func (v *variable) UnmarshalScalar(text string) error {
 	return v.value.UnmarshalScalar(value)
 }
 
-// Format implements fmt.Formatter without giving the value away.
+// Format implements fmt.Formatter. It never prints a secret value.
 func (v variable) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.name+"="+v.value.String()) }
 
-const smallest = 1 << 10
+const minOutputSize = 1 << 10
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
@@ -137,29 +137,29 @@ func (c *Config) Validate() error {
 			errs = append(errs, conf.Item("commands", n, "is empty"))
 		case seen[text] && name == "":
 			errs = append(errs, conf.Item("commands", n, "appears twice: %q", text))
-		case name != "" && name != labelText(name):
-			errs = append(errs, conf.Item("commands", n, "%q: a name may not hold commas, parentheses or more than %d characters", name, maxLabel))
+		case name != "" && name != commandLabel(name):
+			errs = append(errs, conf.Item("commands", n, "%q: a name must not contain commas or parentheses, and not more than %d characters", name, maxCommandLabel))
 		case names[name] && name != "":
-			errs = append(errs, conf.Item("commands", n, "a command before it is called %q, too", name))
+			errs = append(errs, conf.Item("commands", n, "an earlier command has the name %q, too", name))
 		case err != nil && c.Shell == shellNever:
 			errs = append(errs, conf.Item("commands", n, "%q: %s", text, err))
 		}
 		seen[text], names[name] = true, true
 	}
-	if c.MaxOutputSize < smallest {
-		errs = append(errs, conf.Key("max_output_size", "must be at least %d", smallest))
+	if c.MaxOutputSize < minOutputSize {
+		errs = append(errs, conf.Key("max_output_size", "must be at least %d", minOutputSize))
 	}
 	return errors.Join(errs...)
 }
 
 var (
-	errQuote  = errors.New("has a quote without its end")
+	errQuote  = errors.New("has an unterminated quote")
 	errEscape = errors.New("ends with a backslash")
 )
 
-// splitWords splits a command as a shell does, without expanding anything: blanks part words, a backslash takes the next
-// character as it is, nothing is special between single quotes, and between double quotes only the backslash before
-// " \ $ and the backtick.
+// splitWords splits a command line as a shell does, without expanding anything. White space separates words. A backslash
+// makes the next character literal. Nothing is special in single quotes; in double quotes only a backslash before " \ $ or a
+// backtick is.
 func splitWords(command string) (words []string, err error) {
 	var word strings.Builder
 	var quote byte

@@ -2,13 +2,10 @@ package execinput
 
 import (
 	"bytes"
-	"context"
 	"math"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,15 +20,15 @@ func TestConfig(t *testing.T) {
 		"commands: ['']":   "is empty",
 		"commands: [a, a]": "appears twice",
 		"commands: [{command: a, name: b}, {command: a, name: c}, a b]": "",
-		"commands: [{command: a, name: b}, {command: c, name: b}]":      `a command before it is called "b"`,
-		"commands: [{command: a, name: 'b,c'}]":                         `"b,c": a name may not hold commas`,
+		"commands: [{command: a, name: b}, {command: c, name: b}]":      `an earlier command has the name "b"`,
+		"commands: [{command: a, name: 'b,c'}]":                         `"b,c": a name must not contain commas`,
 		"commands: [{name: a}]":                                         "is empty",
 		"commands: [{comand: a}]":                                       `commands[0]: unknown key "comand" (did you mean "command"?)`,
 		"commands: [[a]]":                                               "must be",
 		"{commands: [a], data_format: jsno}":                            `must be one of json, metrics, influx, prometheus, logfmt, nagios, text (did you mean "json"?)`,
 		"{commands: [a], environment: [A]}":                             "must be NAME=value",
 		"{commands: [a], environment: [1=b]}":                           "must be NAME=value",
-		`{commands: ["a 'b"], shell: false}`:                            "has a quote without its end",
+		`{commands: ["a 'b"], shell: false}`:                            "has an unterminated quote",
 		`{commands: ["a 'b"]}`:                                          "",
 		"{commands: [a], max_output_size: 1}":                           "must be at least 1024",
 		"{commands: ['secret:a']}":                                      "secret",
@@ -71,40 +68,25 @@ func TestNames(t *testing.T) {
 		"/":                                 "/",
 		"it's":                              "it's",
 		"\xff\x01":                          "_",
-		strings.Repeat("x", 500):            strings.Repeat("x", maxLabel),
+		strings.Repeat("x", 500):            strings.Repeat("x", maxCommandLabel),
 	} {
 		if got := programOf(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 	commands := []Command{{Command: "sh a"}, {Command: "sh b"}, {Command: "ls"}, {Command: "sh c", Name: "c"}, {Command: "ls", Name: "my ls"}}
-	got := nameAll(commands)
+	got := nameCommands(commands)
 	if !strings.HasPrefix(got[0], "sh~") || !strings.HasPrefix(got[1], "sh~") || got[0] == got[1] || !slices.Equal(got[2:], []string{"ls", "c", "my ls"}) {
 		t.Errorf("%q", got)
 	}
 	slices.Reverse(commands)
-	again := nameAll(commands)
+	again := nameCommands(commands)
 	slices.Reverse(again)
 	if !slices.Equal(got, again) {
 		t.Errorf("in another order: %q, %q", got, again)
 	}
-	if got := nameAll([]Command{{Command: "a x"}, {Command: "b", Name: "a"}}); !strings.HasPrefix(got[0], "a~") || got[1] != "a" {
+	if got := nameCommands([]Command{{Command: "a x"}, {Command: "b", Name: "a"}}); !strings.HasPrefix(got[0], "a~") || got[1] != "a" {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestEarly(t *testing.T) {
-	for limit, want := range map[time.Duration]time.Duration{time.Hour: 250 * time.Millisecond, time.Second: 100 * time.Millisecond} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			whole, _ := ctx.Deadline()
-			ctx, stop := early(ctx)
-			defer stop()
-			if end, _ := ctx.Deadline(); whole.Sub(end) != want {
-				t.Errorf("%v: %v before, want %v", limit, whole.Sub(end), want)
-			}
-		})
 	}
 }
 

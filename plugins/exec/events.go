@@ -3,7 +3,6 @@ package execinput
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,10 +15,10 @@ const (
 	maxMessage = 8 << 10 // bytes
 )
 
-// addLog makes an event of each line of text.
+// addLog adds an event for each line of text.
 func (c *command) addLog(out *telemetry.Batch, text []byte, severity telemetry.Severity) {
 	n := 0
-	text, _ = bom.Strip(text) // stderr, too
+	text, _ = bom.Strip(text)
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
@@ -29,23 +28,23 @@ func (c *command) addLog(out *telemetry.Batch, text []byte, severity telemetry.S
 		}
 	}
 	if n > maxLines {
-		c.addEvent(out, telemetry.Event{Severity: telemetry.Warning, Message: fmt.Sprintf("%d more lines are left out: a gather takes %d", n-maxLines, maxLines)})
+		c.addEvent(out, telemetry.Event{Severity: telemetry.Warning, Message: fmt.Sprintf("%d more lines are left out: the limit per gather is %d", n-maxLines, maxLines)})
 	}
 }
 
-// addEvent completes an event of the command's.
+// addEvent completes an event and adds it.
 func (c *command) addEvent(out *telemetry.Batch, e telemetry.Event) {
 	if len(e.Message) > maxMessage {
 		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "")
-		e.Fields = append(e.Fields, telemetry.Label{Key: "cut_at", Value: strconv.Itoa(len(e.Message))})
+		e.Fields = append(e.Fields, telemetry.Int("cut_at", int64(len(e.Message))))
 	}
 	e.Host, e.App = c.host, cmp.Or(e.App, c.name)
-	e.Fields = append([]telemetry.Label{{Key: "cmd", Value: c.name}}, e.Fields...)
+	e.Fields = append([]telemetry.Field{telemetry.Text("cmd", c.name)}, e.Fields...)
 	out.Events = append(out.Events, e)
 }
 
-// levelOf understands what programs call their severities.
-func levelOf(text string) telemetry.Severity {
+// severityOf returns the severity for a level as programs name it. An unknown level is informational.
+func severityOf(text string) telemetry.Severity {
 	switch strings.ToLower(text) {
 	case "emergency", "emerg", "panic":
 		return telemetry.Emergency
@@ -65,17 +64,17 @@ func levelOf(text string) telemetry.Severity {
 	return telemetry.Informational
 }
 
-// tellState makes an event of a nagios check whose state has changed.
-func (c *command) tellState(status int, p *parsed) {
-	if status == c.state {
+// addStateChange adds an event if the state of a nagios check has changed.
+func (c *command) addStateChange(status int, p *parsed) {
+	if status == c.nagiosState {
 		return
 	}
-	c.state = status
+	c.nagiosState = status
 	severity := [...]telemetry.Severity{telemetry.Notice, telemetry.Warning, telemetry.Error, telemetry.Warning}[min(max(status, 0), stateUnknown)]
-	p.events = append([]telemetry.Event{{Severity: severity, Message: p.said}}, p.events...)
+	p.events = append([]telemetry.Event{{Severity: severity, Message: p.nagiosText}}, p.events...)
 }
 
-// timeOf reads a time in milliseconds or, if it is small, seconds since the epoch.
+// timeOf returns the time for a number of milliseconds or, if the number is small, seconds since the epoch.
 func timeOf(value float64) (t time.Time, ok bool) {
 	const asMillis = 1e11 // the year 5138 in seconds, 1973 in milliseconds
 	switch {

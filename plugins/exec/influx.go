@@ -5,37 +5,38 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // parseInflux reads a line of the InfluxDB line protocol, "measurement,tag=a field=1,other=2i 1700000000000000000"
-// (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol). A field becomes measurement_field; one that is called
-// value, measurement. Numbers and booleans are taken; texts are not.
+// (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol). A field becomes the metric measurement_field; the field
+// "value" becomes measurement. Text fields are left out.
 func parseInflux(p *parsed, n int, line string) {
 	head, rest := cutUnescaped(line, ' ', false)
 	fields, stamp := cutUnescaped(strings.TrimLeft(rest, " "), ' ', true)
 	if head == "" || fields == "" {
-		p.problem(n, "%.60q must be: measurement,tag=a field=1 [nanoseconds]", line)
+		p.report(n, "%.60q must be: measurement,tag=a field=1 [nanoseconds]", line)
 		return
 	}
 	var ms int64
 	if stamp = strings.TrimSpace(stamp); stamp != "" {
 		ns, err := strconv.ParseInt(stamp, 10, 64)
 		if err != nil || ns < int64(time.Millisecond) {
-			p.problem(n, "%.60q is no time in nanoseconds", stamp)
+			p.report(n, "%.60q is not a time in nanoseconds", stamp)
 			return
 		}
 		ms = ns / int64(time.Millisecond)
 	}
 	measurement, tags := cutUnescaped(head, ',', false)
-	labels := sortLabels(parseTags(tags))
+	labels := metric.SortLabels(parseTags(tags))
 	for fields != "" {
 		var field string
 		field, fields = cutUnescaped(fields, ',', true)
 		key, text := cutUnescaped(field, '=', false)
 		v, isNumber, ok := influxValue(text)
 		if !ok || key == "" {
-			p.problem(n, "%.60q must be field=1, field=1i, field=true or field=\"text\"", field)
+			p.report(n, "%.60q must be field=1, field=1i, field=true or field=\"text\"", field)
 			continue
 		}
 		if !isNumber {
@@ -54,12 +55,12 @@ func parseTags(tags string) (labels []telemetry.Label) {
 		var tag string
 		tag, tags = cutUnescaped(tags, ',', false)
 		key, value := cutUnescaped(tag, '=', false)
-		labels = append(labels, labelOf(unescape(key), unescape(value)))
+		labels = append(labels, newLabel(unescape(key), unescape(value)))
 	}
 	return labels
 }
 
-// influxValue reads a field's value; of a text it only says that it is one.
+// influxValue parses the value of a field. IsNumber is false for a text; ok is false for an invalid value.
 func influxValue(text string) (v float64, isNumber, ok bool) {
 	switch text {
 	case "t", "T", "true", "True", "TRUE":
@@ -82,7 +83,7 @@ func influxValue(text string) (v float64, isNumber, ok bool) {
 	return v, true, err == nil
 }
 
-// cutUnescaped splits at the first separator that stands behind no backslash and, if quotes count, in no quotes.
+// cutUnescaped splits text at the first separator that is not escaped by a backslash and, if quotes is true, not quoted.
 func cutUnescaped(text string, separator byte, quotes bool) (before, after string) {
 	quoted := false
 	for i := 0; i < len(text); i++ {
@@ -98,7 +99,7 @@ func cutUnescaped(text string, separator byte, quotes bool) (before, after strin
 	return text, ""
 }
 
-// unescape takes the backslashes off that stand before what is special in names.
+// unescape removes the backslashes before characters that are special in names.
 func unescape(text string) string {
 	return strings.NewReplacer(`\,`, ",", `\=`, "=", `\ `, " ", `\\`, `\`).Replace(text)
 }

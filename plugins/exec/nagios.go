@@ -4,21 +4,23 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// stateUnknown is the last of a check's states, its exit statuses: OK, warning, critical, unknown
+// stateUnknown is the highest state of a check. The states are exit statuses: OK, warning, critical, unknown
 // (Monitoring Plugins Development Guidelines, "Plugin Return Codes").
 const stateUnknown = 3
 
-// parseNagios reads what a check prints: "text | perfdata", then lines of text, and perhaps a bar and more perfdata.
+// parseNagios reads the output of a check: "text | perfdata", then lines of text, optionally followed by a bar and more
+// perfdata.
 func parseNagios(text []byte, status int, p *parsed) {
 	p.samples = append(p.samples, sample{name: "nagios_state", value: float64(min(max(status, 0), stateUnknown))})
 	inPerfdata := false
 	for line := range strings.Lines(string(text)) {
-		said, data, hasBar := strings.Cut(line, "|")
-		if p.said == "" {
-			p.said = strings.TrimSpace(said)
+		message, data, hasBar := strings.Cut(line, "|")
+		if p.nagiosText == "" {
+			p.nagiosText = strings.TrimSpace(message)
 			parsePerfdata(data, p)
 			continue
 		}
@@ -32,32 +34,32 @@ func parseNagios(text []byte, status int, p *parsed) {
 	}
 }
 
-// parsePerfdata reads "'label'=value[UOM];[warn];[crit];[min];[max]", several with blanks between them (the same,
-// "Performance data"). Of warn and crit, only plain limits are numbers; ranges are left out.
+// parsePerfdata reads items of the form "'label'=value[UOM];[warn];[crit];[min];[max]" with spaces between them (the same
+// guidelines, "Performance data"). It leaves out limits that are ranges instead of numbers.
 func parsePerfdata(data string, p *parsed) {
 	for data = strings.TrimSpace(data); data != ""; data = strings.TrimSpace(data) {
 		var label, rest string
 		label, rest = cutPerfLabel(data)
 		var value string
 		value, data, _ = strings.Cut(rest, " ")
-		is := labelOf("perfdata", label)
-		if is.Value == "" || value == "" {
-			p.problem(0, "%.60q must be 'label'=value[unit];[warn];[crit];[min];[max]", rest)
+		perfdata := newLabel("perfdata", label)
+		if perfdata.Value == "" || value == "" {
+			p.report(0, "%.60q must be 'label'=value[unit];[warn];[crit];[min];[max]", rest)
 			continue
 		}
 		parts := strings.Split(strings.TrimSpace(value), ";")
 		digits := strings.TrimRight(parts[0], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ%")
 		uom, scale := unitOf(parts[0][len(digits):])
-		if digits == "" && (parts[0] == "U") { // the check could not tell
+		if digits == "" && (parts[0] == "U") { // unknown
 			continue
 		}
 		v, err := strconv.ParseFloat(digits, 64)
 		if err != nil {
-			p.problem(0, "the value of %.60q is no number: %.60q", label, parts[0])
+			p.report(0, "the value of %.60q is not a number: %.60q", label, parts[0])
 			continue
 		}
 		add := func(name string, v float64) {
-			p.samples = append(p.samples, sample{name: name, labels: []telemetry.Label{is}, uom: uom, value: v * scale})
+			p.samples = append(p.samples, sample{name: name, labels: []telemetry.Label{perfdata}, uom: uom, value: v * scale})
 		}
 		add("nagios_perfdata", v)
 		for i, name := range []string{"nagios_perfdata_warning", "nagios_perfdata_critical", "nagios_perfdata_min", "nagios_perfdata_max"} {
@@ -70,7 +72,7 @@ func parsePerfdata(data string, p *parsed) {
 	}
 }
 
-// cutPerfLabel splits at the "=" behind a label, which may stand in single quotes; two of them in it are one.
+// cutPerfLabel splits data at the "=" after a label. A label in single quotes may contain a quote, written twice.
 func cutPerfLabel(data string) (label, rest string) {
 	if data[0] != '\'' {
 		label, rest, _ = strings.Cut(data, "=")
@@ -88,7 +90,7 @@ func cutPerfLabel(data string) (label, rest string) {
 	return "", data
 }
 
-// unitOf is what a unit of measurement means in base units.
+// unitOf returns the base unit of a unit of measurement, and the factor that converts to it.
 func unitOf(uom string) (unit string, scale float64) {
 	switch strings.ToLower(uom) {
 	case "s":
@@ -112,5 +114,5 @@ func unitOf(uom string) (unit string, scale float64) {
 	case "c":
 		return "", 1 // a counter
 	}
-	return nameOf(uom), 1
+	return metric.Name(uom, maxName), 1
 }

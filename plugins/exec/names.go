@@ -8,23 +8,26 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/metric"
 )
 
-// maxLabel is how much of a text becomes a label.
-const maxLabel = 120
+// maxCommandLabel bounds, in bytes, the labels with a command's name or line.
+const maxCommandLabel = 120
 
-// nameAll gives every command the name that its series have: the user's, or else the program's. Those that would be the same
-// end with a hash of the command, all of them, so that none takes over the series of another when the list is changed.
-func nameAll(commands []Command) []string {
-	times := map[string]int{}
+// nameCommands returns the name that the series of each command have: the configured name, or that of the program. If several
+// commands would have the same name, a hash of the command is appended to each of them, so that changing the list never
+// moves a series from one command to another.
+func nameCommands(commands []Command) []string {
+	counts := map[string]int{}
 	for i := range commands {
-		times[nameOne(&commands[i])]++
+		counts[commands[i].ownName()]++
 	}
 	names := make([]string, len(commands))
 	for i := range commands {
 		c := &commands[i]
-		names[i] = nameOne(c)
-		if times[names[i]] > 1 && c.Name == "" {
+		names[i] = c.ownName()
+		if counts[names[i]] > 1 && c.Name == "" {
 			h := fnv.New32a()
 			_, _ = h.Write([]byte(c.Command))
 			names[i] = fmt.Sprintf("%s~%08x", names[i], h.Sum32())
@@ -33,18 +36,18 @@ func nameAll(commands []Command) []string {
 	return names
 }
 
-// nameOne is what a command would be called if it were alone.
-func nameOne(c *Command) string {
+// ownName returns the name that the command has if no other has the same.
+func (c *Command) ownName() string {
 	if c.Name != "" {
 		return c.Name
 	}
 	return programOf(c.Command)
 }
 
-// assignment is what may stand before a command in a shell: A=1 B='x y' program.
+// assignment matches what may precede a command in a shell: A=1 B='x y' program.
 var assignment = regexp.MustCompile(`^[A-Za-z_]\w*=`)
 
-// programOf is the name of the program that a command starts, without its folder.
+// programOf returns the name of the program that a command starts, without its folder.
 func programOf(command string) string {
 	if runtime.GOOS == "windows" {
 		command = strings.ReplaceAll(command, `\`, "/")
@@ -59,20 +62,13 @@ func programOf(command string) string {
 	if len(words) == 0 {
 		words = []string{""}
 	}
-	return cmp.Or(labelText(path.Base(words[0])), "command")
+	return cmp.Or(commandLabel(path.Base(words[0])), "command")
 }
 
-// labelText makes a label that Redis takes: it refuses parentheses and commas.
-func labelText(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '(' || r == ')' || r == ',':
-			return '_'
-		case r < ' ' || r == 0x7f:
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "_"))
-	text = strings.Join(strings.Fields(text), " ")
-	return strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), maxLabel)], ""))
+// commandLabel returns a command's name or line as a label. It replaces the characters that outputs replace in labels, so
+// that two names which differ here also differ there.
+func commandLabel(text string) string {
+	text = strings.NewReplacer("(", "_", ")", "_", ",", "_").Replace(text)
+	text = strings.Join(strings.Fields(metric.LabelValue(text, len(text))), " ")
+	return metric.LabelValue(text, maxCommandLabel)
 }

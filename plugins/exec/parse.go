@@ -10,10 +10,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// eachLine parses what has one value or record a line. Empty lines and comments are passed over.
+// eachLine calls parse for each line of a format with one record per line. It skips empty lines and comments.
 func eachLine(text []byte, p *parsed, parse func(p *parsed, n int, line string)) {
 	n := 0
 	for line := range strings.Lines(string(text)) {
@@ -24,16 +25,16 @@ func eachLine(text []byte, p *parsed, parse func(p *parsed, n int, line string))
 	}
 }
 
-// parseMetric reads a line "name value [key=value …] [ts=ms]", the predecessor's format.
+// parseMetric parses a line "name value [key=value …] [ts=ms]", which is the format of the Python rtcollector.
 func parseMetric(p *parsed, n int, line string) {
 	fields := strings.Fields(line)
 	if len(fields) < 2 {
-		p.problem(n, "%.60q has no value: it must be: name value [key=value …] [ts=milliseconds]", line)
+		p.report(n, "%.60q has no value: it must be: name value [key=value …] [ts=milliseconds]", line)
 		return
 	}
 	value, err := strconv.ParseFloat(fields[1], 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		p.problem(n, "the value %.60q is no number", fields[1])
+		p.report(n, "the value %.60q is not a number", fields[1])
 		return
 	}
 	var labels []telemetry.Label
@@ -42,21 +43,21 @@ func parseMetric(p *parsed, n int, line string) {
 		key, text, ok := strings.Cut(f, "=")
 		if key == "ts" {
 			if ms, err = strconv.ParseInt(text, 10, 64); err != nil || ms <= 0 {
-				p.problem(n, "%.60q is no time in milliseconds", f)
+				p.report(n, "%.60q is not a time in milliseconds", f)
 				return
 			}
 			continue
 		}
 		if !ok {
-			p.problem(n, "%.60q must be key=value", f)
+			p.report(n, "%.60q must be key=value", f)
 			return
 		}
-		labels = append(labels, labelOf(key, text))
+		labels = append(labels, newLabel(key, text))
 	}
-	p.add(n, fields[0], value, sortLabels(labels), ms)
+	p.add(n, fields[0], value, metric.SortLabels(labels), ms)
 }
 
-// parseJSON reads one object after another: a map of names and values, or {"metrics": {…}, "logs": […]}.
+// parseJSON parses a sequence of objects. Each maps names to values, or is {"metrics": {…}, "logs": […]}.
 func parseJSON(text []byte, p *parsed) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	for n := 1; ; n++ {
@@ -66,20 +67,20 @@ func parseJSON(text []byte, p *parsed) {
 			return
 		}
 		if err != nil {
-			p.problem(0, "it must be an object in JSON, {\"name\": 1}: %s", reason(err))
+			p.report(0, "not a JSON object such as {\"name\": 1}: %s", describeJSONError(err))
 			return
 		}
 		parseObject(object, p)
 	}
 }
 
-func reason(err error) string {
+func describeJSONError(err error) string {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.Is(err, io.EOF):
-		return "there is nothing"
+		return "it is empty"
 	case errors.As(err, &kind):
-		return "it is of another kind: " + kind.Value
+		return "it is another type: " + kind.Value
 	}
 	return err.Error()
 }
@@ -99,7 +100,7 @@ func parseObject(object map[string]json.RawMessage, p *parsed) {
 	parseValues(object, p)
 }
 
-// parseValues takes numbers, and booleans as 1 and 0.
+// parseValues adds numbers, and booleans as 1 and 0.
 func parseValues(values map[string]json.RawMessage, p *parsed) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		text := string(values[name])
@@ -111,7 +112,7 @@ func parseValues(values map[string]json.RawMessage, p *parsed) {
 		default:
 			v, err := strconv.ParseFloat(text, 64)
 			if err != nil && !errors.Is(err, strconv.ErrRange) {
-				p.problem(0, "%.60q is no number: %.60s", name, text)
+				p.report(0, "%.60q is not a number: %.60s", name, text)
 				continue
 			}
 			p.add(0, name, v, nil, 0)
@@ -119,7 +120,7 @@ func parseValues(values map[string]json.RawMessage, p *parsed) {
 	}
 }
 
-// parseEntry reads a log entry: {"message": "…", "level": "info", "tags": {…}}, or a text.
+// parseEntry parses a log entry: {"message": "…", "level": "info", "tags": {…}}, or a string.
 func parseEntry(raw json.RawMessage, p *parsed) {
 	var message string
 	if json.Unmarshal(raw, &message) == nil {
@@ -133,22 +134,23 @@ func parseEntry(raw json.RawMessage, p *parsed) {
 		Tags      map[string]any `json:"tags"`
 	}
 	if err := json.Unmarshal(raw, &entry); err != nil || entry.Message == "" {
-		p.problem(0, "an entry of logs must be {\"message\": \"…\", \"level\": \"info\"}: %.60s", raw)
+		p.report(0, "an entry of logs must be {\"message\": \"…\", \"level\": \"info\"}: %.60s", raw)
 		return
 	}
-	e := telemetry.Event{Severity: levelOf(entry.Level), Message: entry.Message}
+	e := telemetry.Event{Severity: severityOf(entry.Level), Message: entry.Message}
 	if t, ok := timeOf(entry.Timestamp); ok {
 		e.Time = t
 	}
 	for _, key := range slices.Sorted(maps.Keys(entry.Tags)) {
-		if text, ok := plain(entry.Tags[key]); ok && key != "source" && key != "cmd" { // these we know better
-			e.Fields = append(e.Fields, telemetry.Label{Key: nameOf(key), Value: text})
+		if text, ok := formatTag(entry.Tags[key]); ok && key != "source" && key != "cmd" { // the input sets these
+			e.Fields = append(e.Fields, telemetry.Text(metric.Name(key, maxName), text))
 		}
 	}
 	p.events = append(p.events, e)
 }
 
-func plain(v any) (string, bool) {
+// formatTag returns a tag as text; ok is false for arrays, objects and null.
+func formatTag(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
@@ -160,8 +162,8 @@ func plain(v any) (string, bool) {
 	return "", false
 }
 
-// parseLogfmt reads a record "key=value key="a text"": numbers are metrics, texts are their labels. One with a msg is an
-// event.
+// parseLogfmt parses a record such as "key=value key="a text"". Numbers become metrics, and texts become their labels. A
+// record with a msg becomes an event instead.
 func parseLogfmt(p *parsed, n int, line string) {
 	var numbers []sample
 	var labels []telemetry.Label
@@ -174,13 +176,13 @@ func parseLogfmt(p *parsed, n int, line string) {
 		v, err := strconv.ParseFloat(text, 64)
 		switch {
 		case key == "":
-			p.problem(n, "a value without a key")
+			p.report(n, "a value without a key")
 			return
 		case key == "msg" || key == "message":
 			e.Message, isEvent = text, true
 		case key == "level" || key == "lvl":
-			e.Severity = levelOf(text)
-			labels = append(labels, labelOf(key, text))
+			e.Severity = severityOf(text)
+			labels = append(labels, newLabel(key, text))
 		case err == nil:
 			if t, ok := timeOf(v); ok && (key == "ts" || key == "time") {
 				e.Time = t
@@ -188,18 +190,20 @@ func parseLogfmt(p *parsed, n int, line string) {
 			}
 			numbers = append(numbers, sample{name: key, value: v})
 		default:
-			labels = append(labels, labelOf(key, text))
+			labels = append(labels, newLabel(key, text))
 		}
 	}
 	if isEvent {
-		for _, s := range numbers {
-			labels = append(labels, telemetry.Label{Key: nameOf(s.name), Value: strconv.FormatFloat(s.value, 'f', -1, 64)})
+		for _, l := range labels {
+			e.Fields = append(e.Fields, telemetry.Text(l.Key, l.Value))
 		}
-		e.Fields = labels
+		for _, s := range numbers {
+			e.Fields = append(e.Fields, telemetry.Float(metric.Name(s.name, maxName), s.value))
+		}
 		p.events = append(p.events, e)
 		return
 	}
-	labels = sortLabels(labels)
+	labels = metric.SortLabels(labels)
 	var ms int64
 	if !e.Time.IsZero() {
 		ms = e.Time.UnixMilli()
@@ -209,7 +213,7 @@ func parseLogfmt(p *parsed, n int, line string) {
 	}
 }
 
-// cutLogfmt splits off the first pair of a record. A key without a value is true.
+// cutLogfmt splits off the first pair of a record. A key without a value has the value "true".
 func cutLogfmt(line string) (key, value, rest string) {
 	end := strings.IndexAny(line, "= \t")
 	if end < 0 {

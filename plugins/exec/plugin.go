@@ -1,4 +1,4 @@
-// Package execinput runs commands and takes what they print as metrics and events.
+// Package execinput runs commands and reports what they print as metrics and events.
 package execinput
 
 import (
@@ -6,11 +6,10 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/bom"
+	"github.com/rtcollector/rtcollector/internal/childproc"
 	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/promtext"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -27,101 +26,87 @@ var Plugin = plugins.Poll("exec", "runs commands: what they print, how they end 
 type input struct {
 	env      plugins.Env
 	config   Config
+	user     *childproc.User // nil: the agent's
 	commands []*command
-	whom     *credential
 }
 
-// command is one of the commands with its series.
+// command is one configured command with its series.
 type command struct {
-	name       string // its label
-	host       string // of its events
-	words      []string
-	shell      bool
-	dir        string
-	limit      int
-	credential *credential
+	name  string // its label
+	host  string // of its events
+	shell bool   // a shell runs it
+	child childproc.Command
 
 	took, status, info *telemetry.Series
-	out                series
+	printed            *printedSeries
 	page               *promtext.Reader
-	state              int // of nagios: what it said last
+	nagiosState        int // of the last gather
 }
 
 func build(env plugins.Env, config Config) (*input, error) {
 	in := &input{env: env, config: config}
 	if config.User != "" {
 		var err error
-		if in.whom, err = lookUp(config.User); err != nil {
+		if in.user, err = childproc.LookUpUser(config.User); err != nil {
 			return nil, err
 		}
 	}
 	if len(config.Commands) == 0 {
 		env.Log.Warn("no command is listed, so none is run: list some under commands")
 	}
-	names := nameAll(config.Commands)
+	names := nameCommands(config.Commands)
 	for i, c := range config.Commands {
-		in.commands = append(in.commands, newCommand(env.Factory.Unbounded(), &config, c.Command, names[i], in.whom))
+		in.commands = append(in.commands, newCommand(env.Factory.Unbounded(), &config, c.Command, names[i], in.user))
 	}
 	return in, nil
 }
 
-func newCommand(f *telemetry.Factory, config *Config, text, name string, whom *credential) *command {
+func newCommand(f *telemetry.Factory, config *Config, line, name string, user *childproc.User) *command {
 	label := telemetry.Label{Key: "cmd", Value: name}
 	c := &command{
-		name: name, host: f.Host(), words: shellWords(text), dir: config.WorkingDir, shell: config.Shell.runs(text), limit: int(config.MaxOutputSize), credential: whom,
-		took:   f.Gauge("exec_execution_time", telemetry.Seconds, label),
-		status: f.Gauge("exec_exit_status", telemetry.None, label),
-		info:   f.Info("exec_info", []telemetry.Label{label}, telemetry.Label{Key: "command", Value: labelText(text)}),
-		page:   promtext.NewReader(f, label),
+		name: name, host: f.Host(), shell: config.Shell.runs(line),
+		child:   childproc.Command{Args: childproc.Shell(line), Dir: config.WorkingDir, User: user, MaxOutput: int(config.MaxOutputSize)},
+		took:    f.Gauge("exec_execution_time", telemetry.Seconds, label),
+		status:  f.Gauge("exec_exit_status", telemetry.None, label),
+		info:    f.Info("exec_info", []telemetry.Label{label}, telemetry.Label{Key: "command", Value: commandLabel(line)}),
+		page:    promtext.NewReader(f, label),
+		printed: newPrintedSeries(f, label),
 	}
 	c.page.Most = maxSeries
 	if !c.shell {
-		c.words, _ = splitWords(text) // Validate has seen it
+		c.child.Args, _ = splitWords(line) // Validate has checked the line
 	}
-	c.out.init(f, label)
 	return c
 }
 
-// Gather implements plugins.Gatherer. All commands run at once.
+// Gather implements plugins.Gatherer. It runs all commands at once.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	environment, err := in.environment(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, stop := early(ctx)
-	defer stop()
-	results := make([]ran, len(in.commands))
+	results := make([]childproc.Result, len(in.commands))
 	var all crew.Crew
 	for i, c := range in.commands {
-		all.Go(func() { results[i] = c.run(ctx, environment) })
+		all.Go(func() {
+			child := c.child
+			child.Env = environment
+			results[i] = child.Run(ctx)
+		})
 	}
 	all.Wait()
 	var errs []error
 	for i, c := range in.commands {
-		if err := in.take(out, c, &results[i]); err != nil {
+		if err := in.add(out, c, &results[i]); err != nil {
 			errs = append(errs, fmt.Errorf("run %q: %w", c.name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// early ends a little before the gather's time, so that there is time left for killing what hangs, and a command that hangs is
-// not taken for an input that does.
-func early(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, limited := ctx.Deadline()
-	if !limited {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/10, linger+50*time.Millisecond)))
-}
-
-// environment is that of the commands. One that runs as the agent's own user gets all of the agent's variables: it could read
-// them in /proc anyway.
+// environment returns the environment of the commands: the agent's or the user's, and what the configuration adds.
 func (in *input) environment(ctx context.Context) ([]string, error) {
-	all := os.Environ()
-	if in.whom != nil {
-		all = append(harmless(), in.whom.variables()...)
-	}
+	all := childproc.Environ(in.user)
 	for _, v := range in.config.Environment {
 		value, err := v.value.Resolve(ctx, in.env.Secrets)
 		if err != nil {
@@ -132,41 +117,39 @@ func (in *input) environment(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// take turns what a command did into samples and events.
-func (in *input) take(out *telemetry.Batch, c *command, r *ran) error {
-	out.Add(c.took, r.took.Seconds())
-	out.Add(c.status, float64(r.status))
+// add turns the outcome of a command into samples and events.
+func (in *input) add(out *telemetry.Batch, c *command, r *childproc.Result) error {
+	out.Add(c.took, r.Took.Seconds())
+	out.Add(c.status, float64(r.Status))
 	out.Add(c.info, 1)
-	defer c.out.sweep(out)
-	isCheck := in.config.DataFormat == formatNagios && !r.cut && !r.truncated && r.status <= stateUnknown // where a status is a state
-	failed := r.status != 0 && !isCheck
-	c.addLog(out, r.stderr, severityOf(failed))
-	switch {
-	case r.truncated: // what there is, is as good as ever
-	case r.cut, failed && !in.config.IgnoreError:
-		return r.err
-	default:
-		r.err = nil
-	}
-	return errors.Join(r.err, c.parse(out, in.config.DataFormat, r))
-}
-
-func severityOf(failed bool) telemetry.Severity {
+	defer c.printed.Sweep(out)
+	// The exit status of a nagios check is a state, not a failure.
+	isState := in.config.DataFormat == formatNagios && !r.Killed() && !r.Truncated() && r.Status <= stateUnknown
+	failed := r.Status != 0 && !isState
+	severity := telemetry.Warning
 	if failed {
-		return telemetry.Error
+		severity = telemetry.Error
 	}
-	return telemetry.Warning
+	c.addLog(out, r.Stderr, severity)
+	var err error
+	switch {
+	case r.Truncated():
+		err = c.explain(r) // and use what was printed before
+	case r.Killed(), failed && !in.config.IgnoreError:
+		return c.explain(r)
+	}
+	return errors.Join(err, c.parse(out, in.config.DataFormat, r))
 }
 
-// parse reads what a command printed. Of an output that was cut off, the last line is not whole.
-func (c *command) parse(out *telemetry.Batch, format Format, r *ran) error {
-	text, err := bom.Strip(r.stdout)
+// parse reads what a command printed. The last line of a truncated output is incomplete and left out.
+func (c *command) parse(out *telemetry.Batch, format Format, r *childproc.Result) error {
+	text, err := bom.Strip(r.Stdout)
 	if err != nil {
 		return fmt.Errorf("its output %w", err)
 	}
-	if r.truncated {
+	if r.Truncated() {
 		if format == formatJSON {
-			return nil // half of it is nothing
+			return nil // an incomplete object cannot be parsed
 		}
 		text = text[:strings.LastIndexByte(string(text), '\n')+1]
 	}
@@ -183,15 +166,16 @@ func (c *command) parse(out *telemetry.Batch, format Format, r *ran) error {
 	case formatLogfmt:
 		eachLine(text, &p, parseLogfmt)
 	case formatNagios:
-		parseNagios(text, r.status, &p)
-		c.tellState(r.status, &p)
+		parseNagios(text, r.Status, &p)
+		c.addStateChange(r.Status, &p)
 	default:
 		c.addLog(out, text, telemetry.Informational)
 	}
 	for _, e := range p.events {
 		c.addEvent(out, e)
 	}
-	return errors.Join(c.out.add(out, p.samples), p.err())
+	c.printed.add(out, p.samples)
+	return p.err()
 }
 
 // readPage reads metrics in Prometheus' text format.

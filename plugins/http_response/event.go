@@ -13,10 +13,10 @@ func (p *probe) tell(out *telemetry.Batch) {
 	if a.result != p.last {
 		p.last = a.result
 		severity, text := p.sayResult()
-		p.addEvent(out, severity, text, telemetry.Label{Key: "result", Value: a.result.String()})
+		p.addEvent(out, severity, text, telemetry.Text("result", a.result.String()))
 	}
 	if p.bodyField != "" && a.status != 0 {
-		p.addEvent(out, telemetry.Informational, fmt.Sprintf("%s answers %d", p, a.status), telemetry.Label{Key: p.bodyField, Value: p.body.String()})
+		p.addEvent(out, telemetry.Informational, fmt.Sprintf("%s answers %d", p, a.status), telemetry.Text(p.bodyField, p.body.String()))
 	}
 }
 
@@ -36,10 +36,11 @@ func (p *probe) sayResult() (telemetry.Severity, string) {
 	return telemetry.Error, fmt.Sprintf("%s %s: %s, status %d", p, unexpected, a.result, a.status)
 }
 
-func (p *probe) addEvent(out *telemetry.Batch, s telemetry.Severity, text string, more telemetry.Label) {
-	e := telemetry.Event{Severity: s, Host: p.factory.Host(), App: "http_response", Message: text}
-	for _, l := range append(p.labels[:len(p.labels):len(p.labels)], more) {
-		e.Fields = append(e.Fields, telemetry.Label{Key: l.Key, Value: l.Value})
+func (p *probe) addEvent(out *telemetry.Batch, s telemetry.Severity, text string, more telemetry.Field) {
+	e := telemetry.Event{Severity: s, Host: p.host, App: "http_response", Message: text}
+	for _, l := range p.labels {
+		e.Fields = append(e.Fields, telemetry.Text(l.Key, l.Value))
 	}
+	e.Fields = append(e.Fields, more)
 	out.Events = append(out.Events, e)
 }

@@ -32,7 +32,7 @@ func TestEvents(t *testing.T) {
 			}
 			if i == 1 && !strings.Contains(all, "error testhost http_response "+s.URL+" does not answer as expected: status_code_mismatch, status 503") ||
 				i == 3 && !strings.Contains(all, "info testhost http_response "+s.URL+" answers as expected") ||
-				field != "" && !strings.Contains(all, fmt.Sprintf("%s answers %d", s.URL, code)) || strings.Contains(all, "{text the body}") != (field != "") {
+				field != "" && !strings.Contains(all, fmt.Sprintf("%s answers %d", s.URL, code)) || strings.Contains(all, "text=the body") != (field != "") {
 				t.Error(all)
 			}
 		}

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/httpx"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -32,10 +34,10 @@ type input struct {
 type probe struct {
 	*httpx.Target
 	log     *slog.Logger
-	factory *telemetry.Factory
+	host    string // of this agent
 	labels  []telemetry.Label
 	series  series
-	results map[result]*telemetry.Series
+	outcome *metric.Info
 	last    result
 	body    bytes.Buffer
 	answer  answer
@@ -82,9 +84,10 @@ func build(env plugins.Env, c Config) (*input, error) {
 func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 	method := strings.ToUpper(c.Method)
 	p := &probe{
-		Target: c.Target(a, env.Secrets), log: env.Log, factory: env.Factory, results: map[result]*telemetry.Series{},
+		Target: c.Target(a, env.Secrets), log: env.Log, host: env.Factory.Host(),
 		labels: []telemetry.Label{{Key: "server", Value: a.HostPort()}, {Key: "method", Value: method}, {Key: "url", Value: a.String()}},
 	}
+	p.outcome = metric.NewInfo(env.Factory, "http_response_result", p.labels...)
 	p.bodyField = c.BodyField
 	p.Method, p.Body, p.Fresh, p.LocalAddr = method, c.Body, c.KeepConnections == 0, c.localAddr()
 	gauge := func(name string, unit telemetry.Unit, wanted bool) *telemetry.Series {
@@ -114,8 +117,8 @@ func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	turns := newTurns(ctx, max(len(in.probes), 1))
-	httpx.Together(ctx, in.probes, func(ctx context.Context, p *probe) { p.ask(ctx, &in.want, turns) })
+	turns := newTurns(len(in.probes))
+	crew.Each(in.probes, func(p *probe) { p.ask(ctx, &in.want, turns) })
 	var errs []error
 	for _, p := range in.probes {
 		if errors.Is(p.answer.err, context.Canceled) {
@@ -163,7 +166,7 @@ func (p *probe) add(out *telemetry.Batch) {
 	a, s := &p.answer, &p.series
 	p.tell(out)
 	out.Add(s.code, float64(a.result))
-	out.Add(p.resultSeries(a.result), 1)
+	p.outcome.Add(out, telemetry.Label{Key: "result", Value: a.result.String()})
 	if !a.expires.IsZero() {
 		out.Add(s.expiry, time.Until(a.expires).Seconds())
 	}
@@ -181,19 +184,9 @@ func (p *probe) add(out *telemetry.Batch) {
 	if a.tls > 0 {
 		out.Add(s.tlsVersion, a.tls)
 	}
-	out.Add(s.statusMatch, number(a.isWanted))
-	out.Add(s.stringMatch, number(a.hasText))
-	out.Add(s.jsonMatch, number(a.hasJSON))
-}
-
-// resultSeries says the result in its label; there is one for each that occurred.
-func (p *probe) resultSeries(r result) *telemetry.Series {
-	s, known := p.results[r]
-	if !known {
-		s = p.factory.Info("http_response_result", p.labels, telemetry.Label{Key: "result", Value: r.String()})
-		p.results[r] = s
-	}
-	return s
+	out.Add(s.statusMatch, metric.Bool(a.isWanted))
+	out.Add(s.stringMatch, metric.Bool(a.hasText))
+	out.Add(s.jsonMatch, metric.Bool(a.hasJSON))
 }
 
 // addTook writes how long a part took, if there was one.
@@ -201,11 +194,4 @@ func addTook(out *telemetry.Batch, s *telemetry.Series, took time.Duration) {
 	if took >= 0 {
 		out.Add(s, took.Seconds())
 	}
-}
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -7,37 +7,38 @@ import (
 	"time"
 )
 
-// turns lets as many probes connect at a time as there are processors. A handshake takes half a millisecond of one and more: a
-// hundred at once would measure how long they wait for each other.
+// turns lets as many probes connect at the same time as there are processors. A TLS handshake takes at least half a
+// millisecond of CPU time; if a hundred probes connected at once, they would measure how long they wait for each other.
 type turns struct {
 	free chan struct{}
-	most time.Duration // that a turn takes: others do not wait for a server that is far away
+	most time.Duration // after which a turn ends by itself, so that nobody waits for a distant server
 }
 
-// longest is what a turn takes at most. With a server that is near, it is over sooner.
-const longest = 5 * time.Millisecond
+const (
+	// maxTurn bounds one turn. With a nearby server it ends earlier.
+	maxTurn = 5 * time.Millisecond
 
-// newTurns returns turns for n probes, whose waiting takes at most a tenth of the time that there is.
-func newTurns(ctx context.Context, n int) *turns {
-	at := runtime.GOMAXPROCS(0)
-	t := &turns{make(chan struct{}, at), longest}
-	if end, limited := ctx.Deadline(); limited {
-		t.most = min(longest, time.Until(end)/10*time.Duration(at)/time.Duration(n))
-	}
-	return t
+	// maxWait bounds how long the last probe waits for its turn.
+	maxWait = 250 * time.Millisecond
+)
+
+// newTurns returns turns for n probes.
+func newTurns(n int) *turns {
+	procs := runtime.GOMAXPROCS(0)
+	return &turns{make(chan struct{}, procs), min(maxTurn, maxWait*time.Duration(procs)/time.Duration(max(n, 1)))}
 }
 
-// take waits for a turn. It ends when done is called, or by itself; when ctx has ended, there is none.
+// take waits for a turn. The turn ends when the caller calls done, or by itself. If ctx is done first, take returns at once.
 func (t *turns) take(ctx context.Context) (done func()) {
 	select {
 	case t.free <- struct{}{}:
 	case <-ctx.Done():
 		return func() {}
 	}
-	give := sync.OnceFunc(func() { <-t.free })
-	timer := time.AfterFunc(t.most, give)
+	end := sync.OnceFunc(func() { <-t.free })
+	timer := time.AfterFunc(t.most, end)
 	return func() {
 		timer.Stop()
-		give()
+		end()
 	}
 }

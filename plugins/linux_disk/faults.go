@@ -13,7 +13,6 @@ import (
 // (Documentation/ABI/testing/sysfs-fs-ext4).
 type faults struct {
 	count *hostfs.File // nil: the kernel does not count them
-	total *telemetry.Total
 }
 
 // faultsKey is a file system where it is mounted: another one on the same mount point has a count of its own.
@@ -46,10 +45,7 @@ func (in *input) newFaults(m mount) *faults {
 	if name == "" {
 		return &faults{}
 	}
-	return &faults{
-		count: hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path()),
-		total: in.factory.Counter("disk_fs_errors", telemetry.None, telemetry.Label{Key: "mount", Value: mountName(m.path)}),
-	}
+	return &faults{hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path())}
 }
 
 // deviceName is what the kernel calls the device of a mount ("sda2", "dm-0"), which its source need not say
@@ -75,9 +71,14 @@ func parseDeviceName(data []byte) string {
 	return ""
 }
 
-func (f *faults) add(out *telemetry.Batch) error {
+// addFaults adds the count of a file system. When another one is mounted at the same place, the count begins anew.
+func (d *disk) addFaults(out *telemetry.Batch, f *faults) error {
 	if f == nil || f.count == nil {
 		return nil
+	}
+	if d.faults != f {
+		d.faults = f
+		d.faultsTotal.Forget()
 	}
 	data, err := f.count.ReadOptional()
 	field, _ := scan.Field(data)
@@ -86,9 +87,9 @@ func (f *faults) add(out *telemetry.Batch) error {
 	}
 	n, ok := scan.Uint(field)
 	if !ok {
-		return fmt.Errorf("parse %s: no number", f.count.Path())
+		return fmt.Errorf("parse %s: not a number", f.count.Path())
 	}
-	f.total.Add(out, float64(n))
+	d.faultsTotal.Add(out, float64(n))
 	return nil
 }
 

@@ -105,7 +105,7 @@ func TestFileSystemErrorsThatCannotBeRead(t *testing.T) {
 	dir, in := ext4Machine(t)
 	plugintest.Files(t, dir, map[string]string{"sys/fs/ext4/cciss!c0d0p1/errors_count": "noise", "sys/fs/ext4/dm-0/errors_count": ""})
 	got, err := gather(t.Context(), in)
-	if err == nil || !strings.Contains(err.Error(), "parse ") || !strings.Contains(err.Error(), "errors_count: no number") || strings.Contains(err.Error(), "dm-0") {
+	if err == nil || !strings.Contains(err.Error(), "parse ") || !strings.Contains(err.Error(), "errors_count: not a number") || strings.Contains(err.Error(), "dm-0") {
 		t.Errorf("error: %v", err)
 	}
 	if got["disk_total_root"] != 1 || got["disk_total_home"] != 1 {

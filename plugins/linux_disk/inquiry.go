@@ -3,11 +3,9 @@ package linuxdisk
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 )
 
-// usage is what statfs(2) says, in bytes and inodes.
+// usage is the result of statfs(2), in bytes and inodes.
 type usage struct {
 	total, free, available float64
 	inodes, inodesFree     float64
@@ -15,7 +13,7 @@ type usage struct {
 
 func (u usage) used() float64 { return max(0, u.total-u.free) }
 
-// usedPercent is df's figure: of what a user without privileges could ever have.
+// usedPercent returns the percentage that df shows: of the space that is available to a user without privileges.
 func (u usage) usedPercent() (percent float64, ok bool) {
 	used := u.used()
 	if used+u.available <= 0 {
@@ -24,17 +22,15 @@ func (u usage) usedPercent() (percent float64, ok bool) {
 	return 100 * used / (used + u.available), true
 }
 
-// errStuck says that a file system has not answered an earlier question, or not this one in time.
-func errStuck(patience time.Duration) error {
-	return fmt.Errorf("no answer for %v; skipped until it answers", patience)
-}
+// errStuck is the error of a file system that has not answered in time, in this gather or an earlier one.
+var errStuck = errors.New("no answer in time; skipped until it answers")
 
-// inquiry asks one network file system, in a goroutine of its own: statfs(2) on a dead server cannot be interrupted.
-// There is at most one goroutine; while it is stuck, nothing is asked.
+// inquiry asks one network file system in a separate goroutine, because statfs(2) on a dead server cannot be interrupted. At
+// most one goroutine exists; while it hangs, the file system is not asked again.
 type inquiry struct {
 	replies chan reply
-	pending bool // a question has not been answered
-	asked   bool // it was put in this gather
+	pending bool // a call has not returned
+	asked   bool // in this gather
 }
 
 type reply struct {
@@ -42,7 +38,7 @@ type reply struct {
 	err   error
 }
 
-// ask puts the question, unless an earlier one still waits for its answer.
+// ask calls statfs in a goroutine, unless an earlier call has not returned.
 func (q *inquiry) ask(statfs func(string) (usage, error), path string) {
 	if q.replies == nil {
 		q.replies = make(chan reply, 1)
@@ -50,7 +46,7 @@ func (q *inquiry) ask(statfs func(string) (usage, error), path string) {
 	q.asked = false
 	if q.pending {
 		select {
-		case <-q.replies: // too late to be of use
+		case <-q.replies: // the answer to an earlier gather is outdated
 		default:
 			return
 		}
@@ -62,10 +58,10 @@ func (q *inquiry) ask(statfs func(string) (usage, error), path string) {
 	}(q.replies)
 }
 
-// wait returns the answer, or errStuck when there is none until ctx is done, which is after patience.
-func (q *inquiry) wait(ctx context.Context, patience time.Duration) (usage, error) {
+// wait returns the answer, or errStuck if ctx is done first.
+func (q *inquiry) wait(ctx context.Context) (usage, error) {
 	if !q.asked {
-		return usage{}, errStuck(patience)
+		return usage{}, errStuck
 	}
 	select {
 	case r := <-q.replies:
@@ -73,7 +69,7 @@ func (q *inquiry) wait(ctx context.Context, patience time.Duration) (usage, erro
 		return r.usage, r.err
 	case <-ctx.Done():
 	}
-	select { // an answer that arrived together with the end of the patience still counts
+	select { // an answer that arrived together with the deadline still counts
 	case r := <-q.replies:
 		q.pending = false
 		return r.usage, r.err
@@ -82,5 +78,5 @@ func (q *inquiry) wait(ctx context.Context, patience time.Duration) (usage, erro
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return usage{}, ctx.Err()
 	}
-	return usage{}, errStuck(patience)
+	return usage{}, errStuck
 }

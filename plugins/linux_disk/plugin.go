@@ -8,9 +8,9 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -22,16 +22,11 @@ var readme string
 var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file system (Linux)", defaults, build).
 	On("linux").As("disk").Doc(readme)
 
-// maxPatience is how long a gather waits at most for the network file systems, all together.
-const maxPatience = time.Second
-
 type input struct {
 	config    Config
-	factory   *telemetry.Factory
 	fs        hostfs.Root
 	mountinfo *hostfs.File
 	statfs    func(path string) (usage, error)
-	patience  time.Duration
 
 	seen   []byte // the mountinfo that mounts was made from
 	mounts []mount
@@ -48,6 +43,8 @@ type disk struct {
 	inodesFree, inodesUsedPercent *telemetry.Series
 	path                          string // to ask, moved below the host's root
 	remote                        inquiry
+	faults                        *faults // that faultsTotal counts
+	faultsTotal                   *telemetry.Total
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -55,11 +52,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 }
 
 func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
-	in := &input{config: c, factory: env.Factory, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
-	in.patience = maxPatience
-	if env.Interval > 0 {
-		in.patience = min(maxPatience, env.Interval/2) // a gather must end well before the next one is due
-	}
+	in := &input{config: c, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
 	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *disk { return newDisk(f, in.fs.Root, path) })
 	return in
 }
@@ -89,11 +82,12 @@ func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
 		inodesFree:        f.Gauge("disk_inodes_free", telemetry.None, mount),
 		inodesUsedPercent: f.Gauge("disk_inodes_percent", telemetry.Percent, mount),
 		path:              path.Join(root, mountpoint),
+		faultsTotal:       f.Counter("disk_fs_errors", telemetry.None, mount),
 	}
 }
 
-// Gather implements plugins.Gatherer. Network file systems are asked first and awaited last, so that all of them
-// together cost at most the patience for one, and a dead one costs the local ones nothing.
+// Gather implements plugins.Gatherer. It asks the network file systems first and waits for them last, all at the same time, so
+// that one that hangs costs the samples of no other file system.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if err := in.readMounts(); err != nil {
 		return err
@@ -121,11 +115,9 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 
 // collect waits for the network file systems.
 func (in *input) collect(ctx context.Context, out *telemetry.Batch, errs []error) []error {
-	ctx, cancel := context.WithTimeout(ctx, in.patience)
-	defer cancel()
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); m.remote {
-			u, err := d.remote.wait(ctx, in.patience)
+			u, err := d.remote.wait(ctx)
 			errs = d.add(out, m, u, err, errs)
 		}
 	}
@@ -159,23 +151,16 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 		return errs // not made of blocks: a pseudo file system that is not in the list
 	}
 	out.Add(d.exists, 1)
-	out.Add(d.readOnly, number(m.readOnly))
-	out.Add(d.failed, number(err != nil))
+	out.Add(d.readOnly, metric.Bool(m.readOnly))
+	out.Add(d.failed, metric.Bool(err != nil))
 	if err != nil {
 		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err})
 	}
 	d.addUsage(out, u)
-	if err := m.faults.add(out); err != nil {
+	if err := d.addFaults(out, m.faults); err != nil {
 		errs = append(errs, err)
 	}
 	return errs
-}
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (d *disk) addUsage(out *telemetry.Batch, u usage) {

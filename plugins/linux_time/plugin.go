@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -27,13 +28,12 @@ type Config struct{}
 type input struct {
 	readClock   func() (clock, error)
 	clocksource *hostfs.File
-	factory     *telemetry.Factory
 
 	gauges, pps []shown
 	counters    []counted
 
-	source     string            // the clocksource that sourceInfo is about
-	sourceInfo *telemetry.Series // made anew for each
+	source     string // the clocksource
+	sourceInfo *metric.Info
 }
 
 type shown struct {
@@ -50,7 +50,8 @@ func build(env plugins.Env, _ Config) (*input, error) { return newInput(env, rea
 
 func newInput(env plugins.Env, read func() (clock, error)) *input {
 	in := &input{
-		readClock: read, factory: env.Factory,
+		readClock:   read,
+		sourceInfo:  metric.NewInfo(env.Factory, "time_clocksource"),
 		clocksource: env.FS.SysFile("devices", "system", "clocksource", "clocksource0", "current_clocksource"),
 	}
 	for _, g := range gauges() {
@@ -110,9 +111,8 @@ func (in *input) addSource(out *telemetry.Batch) error {
 	}
 	if string(name) != in.source {
 		in.source = string(name)
-		in.sourceInfo = in.factory.Info("time_clocksource", nil, telemetry.Label{Key: "clocksource", Value: in.source})
 	}
-	out.Add(in.sourceInfo, 1)
+	in.sourceInfo.Add(out, telemetry.Label{Key: "clocksource", Value: in.source})
 	return nil
 }
 

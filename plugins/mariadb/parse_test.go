@@ -101,7 +101,7 @@ func TestKinds(t *testing.T) {
 		"wsrep_local_commits":                 {Unit: telemetry.None, Kind: telemetry.Counter},
 	} {
 		want.Name = "mariadb_" + name
-		if got := metric(rules(), name); got != want {
+		if got := metricOf(rules(), name); got != want {
 			t.Errorf("%s is %+v", name, got)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rtcollector/rtcollector/internal/guard"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/sqlseries"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -36,7 +37,7 @@ type input struct {
 	budget  *guard.Budget // of one query
 
 	up      *telemetry.Series
-	info    *telemetry.Series
+	info    *metric.Info
 	release string
 	flavour flavour
 	sources []source
@@ -67,6 +68,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 		server: telemetry.Label{Key: sqlseries.Server, Value: p.server()},
 	}
 	in.up = env.Factory.Gauge("mariadb_up", telemetry.None, in.server)
+	in.info = metric.NewInfo(env.Factory, "mariadb_info", in.server)
 	in.sources = append(in.sources, statusSource(env.Factory, in.server, &c))
 	if len(c.Variables) > 0 {
 		in.sources = append(in.sources, variablesSource(env.Factory, in.server, &c))
@@ -99,16 +101,11 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	}
 	if release != in.release {
 		in.release, in.flavour = release, flavourOf(release)
-		in.info = in.factory.Info("mariadb_info", []telemetry.Label{in.server}, telemetry.Label{Key: "version", Value: release})
 	}
-	out.Add(in.info, 1)
+	in.info.Add(out, telemetry.Label{Key: "version", Value: release})
 	in.warn(ctx)
 	alive, err := in.ask(ctx, out)
-	up := 0.0
-	if alive {
-		up = 1
-	}
-	out.Add(in.up, up)
+	out.Add(in.up, metric.Bool(alive))
 	return err
 }
 

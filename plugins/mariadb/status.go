@@ -53,7 +53,7 @@ func rules() []rule {
 }
 
 // metric is how a status variable is written.
-func metric(rules []rule, name string) sqlseries.Metric {
+func metricOf(rules []rule, name string) sqlseries.Metric {
 	m := sqlseries.Metric{Name: "mariadb_" + name, Kind: telemetry.Counter}
 	for _, r := range rules {
 		if r.pattern.Match(name) {
@@ -117,7 +117,7 @@ func statusOf(f *telemetry.Factory, server telemetry.Label, wanted match.List) *
 	rules := rules()
 	return newNamed(f, server, func(name string) (sqlseries.Metric, bool) {
 		small := strings.ToLower(name)
-		return metric(rules, small), wanted.Match(name) || wanted.Match(small)
+		return metricOf(rules, small), wanted.Match(name) || wanted.Match(small)
 	})
 }
 

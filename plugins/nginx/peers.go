@@ -3,7 +3,6 @@ package nginx
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -40,29 +39,17 @@ func (p *plusSeries) addState(out *telemetry.Batch, t thing, peer map[string]any
 	if state == "" {
 		return
 	}
-	h := p.handle(t, "state")
-	if !h.isMade {
-		h.isMade = true
-		h.gauge = p.factory.Gauge(t.metric+"_state", telemetry.None, p.labels(t)...)
-	}
-	out.Add(h.gauge, float64(slices.Index(states(), state)))
+	out.Add(p.handle(t, "", stateName).gauge, float64(slices.Index(states(), state)))
 	p.addInfo(out, t, peer, "state", "name")
 }
 
 // addInfo writes texts of an object as labels.
 func (p *plusSeries) addInfo(out *telemetry.Batch, t thing, object map[string]any, keys ...string) {
 	var details []telemetry.Label
-	var all strings.Builder
 	for _, key := range keys {
-		l := telemetry.Label{Key: key, Value: text(object[key])}
-		details = append(details, l)
-		all.WriteString(l.Value + "\x00")
+		details = append(details, telemetry.Label{Key: key, Value: text(object[key])})
 	}
-	h := p.handle(t, "info")
-	if h.state != all.String() {
-		h.gauge, h.state = p.factory.Info(t.metric+"_info", p.labels(t), details...), all.String()
-	}
-	out.Add(h.gauge, 1)
+	p.handle(t, "", infoName).info.Add(out, details...)
 }
 
 // text is a text or number of the API as a text.
@@ -74,11 +61,4 @@ func text(v any) string {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return ""
-}
-
-func one(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

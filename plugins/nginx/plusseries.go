@@ -3,6 +3,7 @@ package nginx
 import (
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -92,26 +93,57 @@ func hasWord(words, word string) bool {
 
 // plusSeries are the series of one API.
 type plusSeries struct {
-	factory *telemetry.Factory
 	server  []telemetry.Label
 	current *telemetry.Series
 	known   *telemetry.Vec[string, plusValue]
+	next    valueName // that a series is made for
 	key     []byte
 }
 
+// maxValues bounds the series of one API: a few thousand servers of upstreams have 40 each.
+const maxValues = 200_000
+
 // plusValue is where a number goes; nowhere if it is not known.
 type plusValue struct {
-	isMade bool
-	gauge  *telemetry.Series
-	total  *telemetry.Total
-	state  string // of a peer, which is a label of gauge
+	gauge *telemetry.Series
+	total *telemetry.Total
+	info  *metric.Info
+}
+
+// valueName is the name of a value, with the thing that it belongs to and the name of the object that contains it.
+type valueName struct {
+	thing        thing
+	parent, name string
+}
+
+// The names of values that are not numbers of the API.
+const (
+	stateName = "state"
+	infoName  = "info"
+)
+
+func (p *plusSeries) newValue(f *telemetry.Factory, _ string) (v plusValue) {
+	n := &p.next
+	full, labels := n.thing.metric+"_"+n.name, p.labels(n.thing)
+	meaning, known := fieldOf(n.parent, n.name)
+	switch {
+	case n.name == infoName:
+		v.info = metric.NewInfo(f, full, labels...)
+	case n.name == stateName:
+		v.gauge = f.Gauge(full, telemetry.None, labels...)
+	case !known:
+	case meaning.counter:
+		v.total = f.Counter(full, meaning.unit, labels...)
+	default:
+		v.gauge = f.Gauge(full, meaning.unit, labels...)
+	}
+	return v
 }
 
 func newPlusSeries(f *telemetry.Factory, server []telemetry.Label) *plusSeries {
-	return &plusSeries{
-		factory: f, server: server, current: f.Gauge("nginx_requests_current", telemetry.None, server...),
-		known: telemetry.NewVec(f, func(*telemetry.Factory, string) plusValue { return plusValue{} }),
-	}
+	p := &plusSeries{server: server, current: f.Gauge("nginx_requests_current", telemetry.None, server...)}
+	p.known = telemetry.NewVec(f, p.newValue).Limit(maxValues)
+	return p
 }
 
 // thing is something that numbers are about: a zone, an upstream, a peer.
@@ -160,7 +192,7 @@ func (p *plusSeries) addNumbers(out *telemetry.Batch, t thing, parent string, ob
 		case float64:
 			p.write(out, t, parent, name, v)
 		case bool:
-			p.write(out, t, parent, name, one(v))
+			p.write(out, t, parent, name, metric.Bool(v))
 		case []any:
 			if name == "peers" {
 				p.addPeers(out, t, v)
@@ -191,18 +223,7 @@ func (p *plusSeries) addObject(out *telemetry.Batch, t thing, name string, objec
 }
 
 func (p *plusSeries) write(out *telemetry.Batch, t thing, parent, name string, v float64) {
-	h := p.handle(t, name)
-	if !h.isMade {
-		h.isMade = true
-		f, known := fieldOf(parent, name)
-		switch metric, labels := t.metric+"_"+name, p.labels(t); {
-		case !known:
-		case f.counter:
-			h.total = p.factory.Counter(metric, f.unit, labels...)
-		default:
-			h.gauge = p.factory.Gauge(metric, f.unit, labels...)
-		}
-	}
+	h := p.handle(t, parent, name)
 	if h.total != nil {
 		h.total.Add(out, v)
 		return
@@ -214,7 +235,8 @@ func (p *plusSeries) labels(t thing) []telemetry.Label {
 	return append(p.server[:len(p.server):len(p.server)], t.labels...)
 }
 
-func (p *plusSeries) handle(t thing, name string) *plusValue {
+func (p *plusSeries) handle(t thing, parent, name string) *plusValue {
+	p.next = valueName{t, parent, name}
 	p.key = append(append(append(p.key[:0], t.metric...), 0), name...)
 	for _, l := range t.labels {
 		p.key = append(append(append(append(p.key, 0), l.Key...), 0), l.Value...)

@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
-	"strings"
 
-	"github.com/rtcollector/rtcollector/internal/scan"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // identity says what the server is.
 type identity struct {
-	maker
-	label telemetry.Label
-
-	now, said who
-	series    *telemetry.Series
+	now  who
+	info *metric.Info
 }
 
 type who struct{ software, version, mode, policy string }
@@ -53,27 +49,19 @@ func keep(into *string, text []byte) {
 }
 
 func (i *identity) finish(out *telemetry.Batch) {
-	if i.now != i.said {
-		i.said = i.now
-		i.series = i.info("info", []telemetry.Label{i.label},
-			telemetry.Label{Key: "software", Value: i.now.software}, telemetry.Label{Key: "version", Value: clean(i.now.version)},
-			telemetry.Label{Key: "mode", Value: clean(i.now.mode)}, telemetry.Label{Key: "maxmemory_policy", Value: clean(i.now.policy)})
-	}
-	out.Add(i.series, 1)
+	i.info.Add(out,
+		telemetry.Label{Key: "software", Value: i.now.software}, telemetry.Label{Key: "version", Value: clean(i.now.version)},
+		telemetry.Label{Key: "mode", Value: clean(i.now.mode)}, telemetry.Label{Key: "maxmemory_policy", Value: clean(i.now.policy)})
 }
 
-// clean is a text as a label may have it.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, text)
-}
+// maxDetail bounds, in bytes, the labels with what a server says about itself.
+const maxDetail = 200
+
+func clean(text string) string { return metric.LabelValue(text, maxDetail) }
 
 // percentiles are the latencies of one command since the server started, by percentile.
 type percentiles struct {
+	make  maker // of the command's series
 	slots []slot
 	round int
 }
@@ -101,7 +89,7 @@ func (s *server) addPercentiles(out *telemetry.Batch, command, list []byte) {
 			p.slots = append(p.slots, slot{})
 		}
 		if p.slots[n].name != string(name) { // the first time, or the server's setting was changed
-			p.slots[n] = slot{name: string(name), value: value{gauge: s.gauge("latency_percentiles_usec", telemetry.Microseconds,
+			p.slots[n] = slot{name: string(name), value: value{gauge: p.make.gauge("latency_percentiles_usec", telemetry.Microseconds,
 				s.label, telemetry.Label{Key: "cmd", Value: string(command)}, telemetry.Label{Key: "percentile", Value: string(name)})}}
 		}
 		p.slots[n].add(out, v)
@@ -112,7 +100,7 @@ func (s *server) addPercentiles(out *telemetry.Batch, command, list []byte) {
 // module is one that the server has loaded.
 type module struct {
 	version string
-	series  *telemetry.Series
+	info    *metric.Info
 	round   int
 }
 
@@ -135,20 +123,16 @@ func (s *server) addModule(out *telemetry.Batch, list []byte) {
 		return
 	}
 	m.round = s.round
-	if m.version != string(version) {
-		m.version = string(version)
-		m.series = s.info("module", []telemetry.Label{s.label, {Key: "module", Value: string(title)}},
-			telemetry.Label{Key: "version", Value: dotted(version)})
-	}
-	out.Add(m.series, 1)
+	keep(&m.version, version)
+	m.info.Add(out, telemetry.Label{Key: "version", Value: dotted(m.version)})
 }
 
 // dotted writes 21005 as 2.10.5, as Redis's own modules mean it; a smaller number is as it was.
-func dotted(version []byte) string {
-	v, ok := scan.Uint(version)
+func dotted(version string) string {
+	v, err := strconv.ParseUint(version, 10, 64)
 	const major, minor = 10_000, 100
-	if !ok || v < major {
-		return clean(string(version))
+	if err != nil || v < major {
+		return clean(version)
 	}
 	part := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	return part(v/major) + "." + part(v/minor%minor) + "." + part(v%minor)

@@ -2,6 +2,7 @@ package redisinput
 
 import (
 	"github.com/rtcollector/rtcollector/internal/match"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -58,11 +59,11 @@ func (m *maker) counter(name string, u telemetry.Unit, labels ...telemetry.Label
 	return value{total: m.factory.Counter(prefix+name, u, labels...)}
 }
 
-func (m *maker) info(name string, instance []telemetry.Label, details ...telemetry.Label) *telemetry.Series {
+func (m *maker) info(name string, instance ...telemetry.Label) *metric.Info {
 	if !m.wants(name) {
 		return nil
 	}
-	return m.factory.Info(prefix+name, instance, details...)
+	return metric.NewInfo(m.factory, prefix+name, instance...)
 }
 
 // pair is one of the pairs in a line of INFO that has several.

@@ -46,9 +46,12 @@ type wish struct {
 func build(env plugins.Env, config Config) (*input, error) {
 	in := &input{env: env, settings: config.settings(), known: meanings()}
 	in.maker = maker{env.Factory, &in.settings, config.wanted()}
-	in.servers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) *server { return newServer(in.maker.with(f), in.known, name) })
+	in.servers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) *server { return newServer(in.maker.with(f), in.known, name) }).Limit(maxServers)
 	return in, nil
 }
+
+// maxServers bounds the nodes of a cluster: Redis recommends at most 1000.
+const maxServers = 2000
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {

@@ -1,6 +1,7 @@
 package redisinput
 
 import (
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -73,7 +74,7 @@ func (r *replicas) add(out *telemetry.Batch, list []byte, round int) {
 		return
 	}
 	t.round = round
-	out.Add(t.online, truth(string(state) == "online"))
+	out.Add(t.online, metric.Bool(string(state) == "online"))
 	if hasLag && lag >= 0 { // -1: it has not said anything yet
 		out.Add(t.lag, lag)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -53,10 +54,13 @@ func newServer(m maker, known map[string]meaning, name string) *server {
 		s.kinds = append(s.kinds, s.lines(k))
 	}
 	s.keyspace = s.lines(keyspace())
-	s.percentiles = telemetry.NewVec(m.factory, func(*telemetry.Factory, string) percentiles { return percentiles{} })
-	s.modules = telemetry.NewVec(m.factory, func(*telemetry.Factory, string) module { return module{} })
+	s.percentiles = telemetry.NewVec(m.factory, func(f *telemetry.Factory, _ string) percentiles { return percentiles{make: m.with(f)} })
+	s.modules = telemetry.NewVec(m.factory, func(f *telemetry.Factory, name string) module {
+		m := m.with(f)
+		return module{info: m.info("module", label, telemetry.Label{Key: "module", Value: name})}
+	})
 	s.replicas = newReplicas(m, label)
-	s.identity = identity{maker: m, label: label}
+	s.identity = identity{info: m.info("info", label)}
 	s.histogram = newHistogram(m, label)
 	return s
 }
@@ -126,7 +130,7 @@ func (s *server) addField(out *telemetry.Batch, key, text []byte) {
 	s.identity.see(key, text)
 	s.replicas.see(key, text)
 	if string(key) == "role" {
-		out.Add(s.isMaster, truth(string(text) == "master"))
+		out.Add(s.isMaster, metric.Bool(string(text) == "master"))
 		return
 	}
 	v, ok := number(text)
@@ -141,13 +145,6 @@ func (s *server) addField(out *telemetry.Batch, key, text []byte) {
 		f.round = s.round
 		f.add(out, v)
 	}
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 const (

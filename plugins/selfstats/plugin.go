@@ -178,17 +178,17 @@ func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
 	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
 	out.Add(w.retries, float64(s.Retries.Load()))
 	out.Add(w.writes, float64(s.Writes.Load()))
-	if s.SeriesGone != nil {
-		out.Add(w.gone, float64(s.SeriesGone()))
+	if gone, ok := s.SeriesGone(); ok {
+		out.Add(w.gone, float64(gone))
 	}
-	if s.Samples.Limit > 0 {
+	if limit := s.Samples.Limit.Load(); limit > 0 {
 		out.Add(w.size, float64(s.Samples.Size.Load()))
-		out.Add(w.limit, float64(s.Samples.Limit))
+		out.Add(w.limit, float64(limit))
 	}
-	if s.Events.Limit > 0 {
+	if limit := s.Events.Limit.Load(); limit > 0 {
 		out.Add(w.events, float64(s.Events.Count.Load()))
 		out.Add(w.eventBytes, float64(s.Events.Size.Load()))
-		out.Add(w.eventLimit, float64(s.Events.Limit))
+		out.Add(w.eventLimit, float64(limit))
 		w.wait.Add(out, float64(s.WaitTime.Load()))
 	}
 	out.Add(w.age, age(out, s.LastSuccess.Load()))

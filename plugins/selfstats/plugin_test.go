@@ -30,7 +30,7 @@ func count(r *selfstat.Registry) {
 		in.LastSuccess.Store(start.Add(-7 * time.Second).UnixNano())
 	}
 	out := r.NewOutput("redistimeseries", 5000, 0)
-	out.SeriesGone = func() int64 { return 12 }
+	out.SetSeriesGone(func() int64 { return 12 })
 	out.Samples.Size.Store(7)
 	out.Written.Add(60)
 	out.Dropped.Add(5)

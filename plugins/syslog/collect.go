@@ -3,7 +3,6 @@ package sysloginput
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
@@ -89,7 +88,7 @@ func (c *collector) add(ctx context.Context, message []byte, cut bool, peer stri
 	}
 	if cut {
 		n.cut.Add(1)
-		e.Fields = append(e.Fields, telemetry.Label{Key: fieldCut, Value: strconv.Itoa(len(message))})
+		e.Fields = append(e.Fields, telemetry.Int(fieldCut, int64(len(message))))
 	}
 	n.severities[e.Severity].Add(1)
 	n.facilities[facility].Add(1)
@@ -99,7 +98,7 @@ func (c *collector) add(ctx context.Context, message []byte, cut bool, peer stri
 	}
 	c.heard++
 	if peer != local {
-		e.Fields = append(e.Fields, telemetry.Label{Key: eventdoc.RemoteIP, Value: peer})
+		e.Fields = append(e.Fields, telemetry.Text(eventdoc.RemoteIP, peer))
 	}
 	if e.Host == "" && peer != local {
 		e.Host = peer
@@ -144,7 +143,7 @@ func (c *collector) flush(ctx context.Context) {
 
 // take returns the events, which then take no more memory than they need.
 func (c *collector) take() []telemetry.Event {
-	events, fields := slices.Clone(c.events), make([]telemetry.Label, 0, c.fields)
+	events, fields := slices.Clone(c.events), make([]telemetry.Field, 0, c.fields)
 	for i := range events {
 		from, used := len(fields), c.events[i].Fields
 		fields = append(fields, used...)

@@ -78,10 +78,10 @@ func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
 	c.add(t.Context(), []byte("<15>three"), true, "192.0.2.2", time.Now())
 	c.flush(t.Context())
 	first := out.all[0]
-	if len(first[0].Fields) != 102 || fmt.Sprint(first[1].Fields, first[2].Fields) != "[{facility 1} {remote_ip 192.0.2.1}] [{facility 1} {remote_ip 192.0.2.1}]" {
+	if len(first[0].Fields) != 102 || fmt.Sprint(first[1].Fields, first[2].Fields) != "[facility=1 remote_ip=192.0.2.1] [facility=1 remote_ip=192.0.2.1]" {
 		t.Errorf("%v", first)
 	}
-	_ = append(first[1].Fields, telemetry.Label{Key: "added"})
+	_ = append(first[1].Fields, telemetry.Text("added", ""))
 	if first[2].Fields[0].Key == "added" {
 		t.Error("events share the room behind their fields")
 	}
@@ -90,7 +90,7 @@ func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
 			t.Errorf("%d: room for %d fields is kept", i, cap(e.Fields))
 		}
 		for _, f := range e.Fields[:cap(e.Fields)] {
-			if f != (telemetry.Label{}) {
+			if f != (telemetry.Field{}) {
 				t.Errorf("%d: %v is kept", i, f)
 			}
 		}

@@ -15,13 +15,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
 const (
-	firstPause   = time.Second
-	longestPause = 30 * time.Second
-
 	// lingering is how long a listener goes on reading after it was told to stop: what was sent by then gets in.
 	lingering = 100 * time.Millisecond
 
@@ -58,24 +57,23 @@ func newListener(a address, c *Config, host string, log *slog.Logger) *listener 
 
 // run listens until ctx is done, and tries again when it cannot.
 func (l *listener) run(ctx context.Context) {
-	pause, last := firstPause, ""
+	var backoff pause.Backoff
+	logged := "" // the last error
 	for ctx.Err() == nil {
 		err := l.listen(ctx, func() {
 			l.log.Info("listening")
-			pause, last = firstPause, ""
+			backoff.Reset()
+			logged = ""
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		if text := fmt.Sprint(err); text != last {
-			last = text
-			l.log.Error("cannot listen, will try again", "error", l.explain(err), "retry_in", pause)
+		retryIn := backoff.Next()
+		if text := fmt.Sprint(err); text != logged {
+			logged = text
+			l.log.Error("cannot listen, will retry", "error", l.explain(err), "retry_in", retryIn.Round(time.Millisecond))
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, longestPause)
+		pause.Sleep(ctx, retryIn)
 	}
 }
 
@@ -119,7 +117,7 @@ func (l *listener) listenPackets(ctx context.Context, opened func()) error {
 	l.growBuffer(conn)
 	l.drops.watch(conn)
 	opened()
-	return survive(func() error { return l.servePackets(ctx, conn) })
+	return crew.Catch(func() error { return l.servePackets(ctx, conn) })
 }
 
 func (l *listener) listenStream(ctx context.Context, opened func()) error {

@@ -27,7 +27,7 @@ func brief(e telemetry.Event) string {
 	s := fmt.Sprintf("%s.%s %s %s[%s] %s", facilityName(facility), e.Severity, e.Host, e.App, e.Proc, e.MsgID)
 	for _, f := range e.Fields {
 		if f.Key != eventdoc.Facility && f.Key != eventdoc.RemoteIP && !strings.HasPrefix(f.Key, "timeQuality_") && f.Key != "meta_sequenceId" {
-			s += fmt.Sprintf(" %s=%s", f.Key, f.Value)
+			s += fmt.Sprintf(" %s=%s", f.Key, f.Text())
 		}
 	}
 	return s + ": " + e.Message

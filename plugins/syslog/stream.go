@@ -10,10 +10,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
@@ -81,7 +81,7 @@ func (l *listener) serve(ctx context.Context, conn net.Conn, name string, secure
 			_ = tcp.SetReadBuffer(size)
 		}
 	}
-	err := survive(func() error { return l.read(ctx, conn, name, secure) })
+	err := crew.Catch(func() error { return l.read(ctx, conn, name, secure) })
 	switch {
 	case err == nil || ctx.Err() != nil || errors.Is(err, io.EOF):
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -91,16 +91,6 @@ func (l *listener) serve(ctx context.Context, conn net.Conn, name string, secure
 		l.counts.failed.Add(1)
 		l.tell(name, "connection failed", advise(err))
 	}
-}
-
-// survive turns a panic into an error: a message that crashes us costs its sender the connection, and nobody else.
-func survive(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("crashed: %v; please report this: %s", v, debug.Stack())
-		}
-	}()
-	return f()
 }
 
 func advise(err error) error {

@@ -141,7 +141,7 @@ func messages(events []telemetry.Event) (all []string) {
 func field(e telemetry.Event, key string) string {
 	for _, f := range e.Fields {
 		if f.Key == key {
-			return f.Value
+			return f.Text()
 		}
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -40,7 +41,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		uptime:  env.FS.ProcFile("uptime"),
 		online:  env.FS.SysFile("devices", "system", "cpu", "online"),
 		users:   newUsers(env.FS),
-		release: &release{factory: f, root: env.FS, machine: machine},
+		release: &release{factory: f, root: env.FS, machine: machine, os: metric.NewInfo(f, "system_os")},
 		loads: [3]*telemetry.Series{
 			f.Gauge("system_load1", telemetry.None),
 			f.Gauge("system_load5", telemetry.None),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -25,8 +26,8 @@ type release struct {
 	known bool              // uname is made
 	tryAt time.Time         // when it is looked for, while it is not
 
-	os       *telemetry.Series // made anew when the system's description changes
-	said     osRelease         // what os says
+	os       *metric.Info
+	said     osRelease // what os says
 	readNext time.Time
 }
 
@@ -37,7 +38,10 @@ func (r *release) add(out *telemetry.Batch) error {
 	errUname := r.addUname(out)
 	errOS := r.readOS(out.At)
 	if r.said != (osRelease{}) {
-		out.Add(r.os, 1)
+		r.os.Add(out,
+			telemetry.Label{Key: "id", Value: r.said.id}, telemetry.Label{Key: "version_id", Value: r.said.versionID},
+			telemetry.Label{Key: "name", Value: r.said.name}, telemetry.Label{Key: "pretty_name", Value: r.said.prettyName},
+			telemetry.Label{Key: "codename", Value: r.said.codename}, telemetry.Label{Key: "variant_id", Value: r.said.variantID})
 	}
 	return errors.Join(errUname, errOS)
 }
@@ -100,13 +104,7 @@ func (r *release) readOS(now time.Time) error {
 		return fmt.Errorf("parse %s: no line NAME=value", path)
 	}
 	r.readNext = now.Add(lookEvery)
-	if said != r.said {
-		r.said = said
-		r.os = r.factory.Info("system_os", nil,
-			telemetry.Label{Key: "id", Value: said.id}, telemetry.Label{Key: "version_id", Value: said.versionID},
-			telemetry.Label{Key: "name", Value: said.name}, telemetry.Label{Key: "pretty_name", Value: said.prettyName},
-			telemetry.Label{Key: "codename", Value: said.codename}, telemetry.Label{Key: "variant_id", Value: said.variantID})
-	}
+	r.said = said
 	return nil
 }
 

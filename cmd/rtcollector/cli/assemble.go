@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -37,52 +37,59 @@ func hostname(cfg *config.Config) string {
 // instance returns what tells this process from every other agent: 40 random bits as eight letters and digits.
 func instance() string { return strings.ToLower(rand.Text()[:8]) }
 
-// assemble turns a configuration into what an agent is made of: every input and output is built, none is started.
-func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) (agent.Config, error) {
+// assemble turns a configuration into the description of an agent. Nothing is built yet.
+func (a *App) assemble(cfg *config.Config, log *slog.Logger, stdout io.Writer) agent.Config {
+	host := hostname(cfg)
 	ac := agent.Config{
-		Flush: cfg.Flush(), Buffer: cfg.MaxBufferSize, QuietDrops: !cfg.WarnOnBuffer,
-		EventBuffer: int(cfg.MaxEvents), Block: cfg.WhenFull == config.Block,
-		Grace: grace, Self: &selfstat.Registry{}, Log: log,
+		Limits: agent.Limits{
+			Flush: cfg.Flush(), Buffer: cfg.MaxBufferSize, EventBuffer: int(cfg.MaxEvents), QuietDrops: !cfg.WarnOnBuffer,
+		},
+		Host: host, Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
-	host, instance := hostname(cfg), instance()
-	ac.Host = host
-	for slot, o := range cfg.Outputs {
-		live, err := o.Built.New(outputs.Env{
-			ID: o.ID, Slot: slot, Host: host, Instance: instance, Log: log.With("output", o.ID), Secrets: cfg.Secrets, Stdout: stdout,
-		})
-		if err != nil {
-			return ac, fmt.Errorf("output %s: %w", o.ID, err)
-		}
-		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Output: live})
+	env := outputs.Env{Host: host, Instance: instance(), Secrets: cfg.Secrets, Stdout: stdout}
+	for _, o := range cfg.Outputs {
+		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Settings: o.Settings, Build: func(slot telemetry.Slot) (outputs.Output, error) {
+			env := env
+			env.ID, env.Slot, env.Log = o.ID, slot, log.With("output", o.ID)
+			return o.Built.New(env)
+		}})
 	}
 	for _, in := range cfg.Inputs {
-		live, err := a.input(in, cfg, host, log, ac.Self)
-		if err != nil {
-			return ac, fmt.Errorf("input %s: %w", in.ID, err)
-		}
-		ac.Inputs = append(ac.Inputs, live)
+		ac.Inputs = append(ac.Inputs, a.input(in, cfg, ac))
 	}
-	return ac, nil
+	return ac
 }
 
-func (a *App) input(in config.Input, cfg *config.Config, host string, log *slog.Logger, self *selfstat.Registry) (agent.Input, error) {
-	tags := maps.Clone(cfg.Tags)
-	if tags == nil {
-		tags = map[string]string{}
+// input describes one input of the agent ac.
+func (a *App) input(in config.Input, cfg *config.Config, ac agent.Config) agent.Input {
+	options := in.Built.Options
+	tags := map[string]string{}
+	maps.Copy(tags, cfg.Tags)
+	maps.Copy(tags, options.Tags)
+	every := cmp.Or(options.Interval, cfg.Interval).D()
+	build := func() (plugins.Input, error) {
+		return in.Built.New(plugins.Env{
+			ID:       in.ID,
+			Factory:  telemetry.NewFactory(ac.Host, in.Built.Definition.Name(), tags, 0).Every(every).Choose(options.Choice(cfg.Counters)),
+			Log:      ac.Log.With("input", in.ID),
+			FS:       hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v }),
+			Self:     ac.Self,
+			Secrets:  cfg.Secrets,
+			Interval: every,
+		})
 	}
-	maps.Copy(tags, in.Built.Options.Tags)
-	every := in.Built.Options.Interval.D()
-	if every == 0 {
-		every = cfg.Interval.D()
+	return agent.Input{
+		ID: in.ID, Settings: in.Settings, Build: build, Interval: every, Timeout: options.Timeout.D(),
+		WhenFull: cmp.Or(options.WhenFull, cfg.WhenFull),
 	}
-	live, err := in.Built.New(plugins.Env{
-		ID:       in.ID,
-		Factory:  telemetry.NewFactory(host, in.Built.Definition.Name(), tags, len(cfg.Outputs)).Every(every).Choose(in.Built.Options.Choice(cfg.Counters)),
-		Log:      log.With("input", in.ID),
-		FS:       hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v }),
-		Self:     self,
-		Secrets:  cfg.Secrets,
-		Interval: every,
-	})
-	return agent.Input{ID: in.ID, Live: live, Interval: every, Timeout: in.Built.Options.Timeout.D()}, err
+}
+
+// newAgent builds the agent that a configuration describes. An error is one of the configuration.
+func (a *App) newAgent(cfg *config.Config, log *slog.Logger) (*agent.Agent, agent.Config, error) {
+	ac := a.assemble(cfg, log, a.rawOut)
+	ag, err := agent.New(ac)
+	if err != nil {
+		return nil, ac, &failure{exitUsage, err}
+	}
+	return ag, ac, nil
 }

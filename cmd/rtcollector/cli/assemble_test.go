@@ -17,6 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
+	"github.com/rtcollector/rtcollector/plugins"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 )
 
@@ -39,10 +40,7 @@ outputs: [stdout, stdout: {alias: second}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	ac, err := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ac := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
 	type input struct {
 		ID                string
 		Interval, Timeout time.Duration
@@ -54,8 +52,8 @@ outputs: [stdout, stdout: {alias: second}]
 	if diff := cmp.Diff([]input{{"linux_mem", 2 * time.Second, time.Second}, {"system", 20 * time.Second, 0}}, inputs); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if ac.Flush != time.Minute || ac.Buffer != 777 || !ac.QuietDrops || ac.EventBuffer != 1<<20 || ac.Block || ac.Grace != 8*time.Second {
-		t.Errorf("flush %v, buffers %d and %d, block %v, quiet %v, grace %v", ac.Flush, ac.Buffer, ac.EventBuffer, ac.Block, ac.QuietDrops, ac.Grace)
+	if ac.Flush != time.Minute || ac.Buffer != 777 || !ac.QuietDrops || ac.EventBuffer != 1<<20 || ac.Inputs[0].WhenFull != plugins.DropOldest || ac.Grace != 8*time.Second {
+		t.Errorf("flush %v, buffers %d and %d, when full %v, quiet %v, grace %v", ac.Flush, ac.Buffer, ac.EventBuffer, ac.Inputs[0].WhenFull, ac.QuietDrops, ac.Grace)
 	}
 	if len(ac.Outputs) != 2 || ac.Outputs[1].ID != "stdout#second" {
 		t.Errorf("outputs %v", ac.Outputs)
@@ -79,14 +77,15 @@ outputs: [stdout]
 	if err != nil {
 		t.Fatal(err)
 	}
-	ac, err := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
+	ac := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)
+	live, err := ac.Inputs[0].Build()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for second := range int64(2) {
 		b := telemetry.NewBatch(time.Unix(second, 0), time.Unix(second, 0), 0)
-		if err := ac.Inputs[0].Live.Gatherer.Gather(t.Context(), b); err != nil {
+		if err := live.Gatherer.Gather(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 		for i := range b.Len() {

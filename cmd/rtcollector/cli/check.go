@@ -38,29 +38,29 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 		return err
 	}
 	hasIdle := cfg.IncludeIdleCounters()
-	ac, err := a.assemble(cfg, newLog(a.rawErr, cfg, c.debug), a.rawOut)
+	ag, _, err := a.newAgent(cfg, newLog(a.rawErr, cfg, c.debug))
 	if err != nil {
-		return &failure{exitUsage, err}
+		return err
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
-	for _, id := range ac.Unclaimed() {
+	for _, id := range ag.Unclaimed() {
 		fmt.Fprintf(a.Stdout, "warning: %s: no output takes its events, they would be dropped; add redissearch or redis_streams to outputs\n", terminal.Line(id))
 	}
 	if !connect {
-		a.showMemory(ac, oneSeries(cfg), "a series")
+		a.showMemory(ag, oneSeries(cfg), "a series")
 		return nil
 	}
-	gathered := agent.New(ac).Once(ctx, oncePause)
+	gathered := ag.Once(ctx, oncePause)
 	errs := []error{report(a.Stdout, gathered)}
 	series := seriesIn(batchesOf(gathered))
-	a.showMemory(ac, series, "these "+plural(len(series), "series"))
+	a.showMemory(ag, series, "these "+plural(len(series), "series"))
 	if hasIdle {
 		fmt.Fprintln(a.Stdout, "counters: moving is set: counters that never change have no series, so it will be less")
 	}
-	for _, o := range ac.Outputs {
-		if err := a.checkOutput(ctx, o, series); err != nil {
-			errs = append(errs, fmt.Errorf("output %s: %w", o.ID, err))
+	for id, out := range ag.Outputs() {
+		if err := a.checkOutput(ctx, id, out, series); err != nil {
+			errs = append(errs, fmt.Errorf("output %s: %w", id, err))
 		}
 	}
 	return fail(errors.Join(errs...))
@@ -68,7 +68,7 @@ func (a *App) check(ctx context.Context, c common, connect bool) error {
 
 // oneSeries is a gauge as most inputs make them.
 func oneSeries(cfg *config.Config) []*telemetry.Series {
-	f := telemetry.NewFactory("host", "input", cfg.Tags, len(cfg.Outputs)).Every(cfg.Interval.D())
+	f := telemetry.NewFactory("host", "input", cfg.Tags, 0).Every(cfg.Interval.D())
 	return []*telemetry.Series{f.Gauge("metric", telemetry.Bytes, telemetry.Label{Key: "device", Value: "sda"})}
 }
 
@@ -87,16 +87,16 @@ func seriesIn(batches []*telemetry.Batch) []*telemetry.Series {
 }
 
 // showMemory says what series will take at the outputs that can tell.
-func (a *App) showMemory(ac agent.Config, series []*telemetry.Series, whose string) {
-	for _, o := range ac.Outputs {
-		e, ok := o.Output.(outputs.Estimator)
+func (a *App) showMemory(ag *agent.Agent, series []*telemetry.Series, whose string) {
+	for id, out := range ag.Outputs() {
+		e, ok := out.(outputs.Estimator)
 		if !ok || len(series) == 0 {
 			continue
 		}
 		size := e.Estimate(series)
-		text := fmt.Sprintf("%s: %s will take about %s when the retention has passed", o.ID, whose, sizeText(size.Full))
+		text := fmt.Sprintf("%s: %s will take about %s when the retention has passed", id, whose, sizeText(size.Full))
 		if size.PerDay > 0 {
-			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, for there is no retention", o.ID, whose, sizeText(size.Full), sizeText(size.PerDay))
+			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, for there is no retention", id, whose, sizeText(size.Full), sizeText(size.PerDay))
 		}
 		fmt.Fprintln(a.Stdout, terminal.Line(text))
 	}
@@ -115,25 +115,25 @@ func sizeText(n float64) string {
 
 // checkOutput opens an output, writes a batch without samples, and lets it look at its destination. What an output
 // writes beside samples (Redis gets the host's sign of life) shows whether it may write.
-func (a *App) checkOutput(ctx context.Context, o agent.Output, series []*telemetry.Series) error {
+func (a *App) checkOutput(ctx context.Context, id string, out outputs.Output, series []*telemetry.Series) error {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	opened := o.Output.Open(limited)
+	opened := out.Open(limited)
 	err := opened
-	if w, ok := o.Output.(outputs.MetricWriter); ok && err == nil {
+	if w, ok := out.(outputs.MetricWriter); ok && err == nil {
 		err = w.WriteMetrics(limited, []*telemetry.Batch{telemetry.NewBatch(time.Now(), time.Now(), 0)})
 	}
 	var found outputs.Report
-	if i, ok := o.Output.(outputs.Inspector); ok && opened == nil {
+	if i, ok := out.(outputs.Inspector); ok && opened == nil {
 		found = i.Inspect(limited, series)
 	}
 	for _, text := range found.Faults {
 		err = errors.Join(err, errors.New(text))
 	}
-	if err = errors.Join(err, o.Output.Close()); err != nil {
-		fmt.Fprintf(a.Stdout, "%s  FAILED\n", terminal.Line(o.ID))
+	if err = errors.Join(err, out.Close()); err != nil {
+		fmt.Fprintf(a.Stdout, "%s  FAILED\n", terminal.Line(id))
 	} else {
-		fmt.Fprintf(a.Stdout, "%s  ok\n", terminal.Line(o.ID))
+		fmt.Fprintf(a.Stdout, "%s  ok\n", terminal.Line(id))
 	}
 	for _, text := range found.Notes {
 		fmt.Fprintf(a.Stdout, "  %s\n", terminal.Line(text))

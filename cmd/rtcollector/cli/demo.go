@@ -13,7 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -64,9 +63,9 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	}
 	screen := newScreen(a.rawOut, f.plain || !a.canDraw())
 	screen.passwordFile = f.access.passwordFile
-	ac, err := a.assemble(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.rawErr), cfg, debug), a.rawOut)
+	ag, _, err := a.newAgent(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.rawErr), cfg, debug))
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	if f.lasts == 0 {
 		f.lasts = math.MaxInt64
@@ -76,7 +75,7 @@ func (a *App) demo(ctx context.Context, f demoFlags, debug bool) error {
 	running := make(chan error, 1)
 	showErr := a.runDemo(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
 		defer screen.leaveOnPanic()
-		running <- agent.New(ac).Run(ctx)
+		running <- ag.Run(ctx)
 	})
 	err = errors.Join(showErr, <-running)
 	screen.summarize()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -38,7 +39,7 @@ func TestInstanceReachesOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard); err != nil {
+		if _, err := agent.New(a.assemble(cfg, slog.New(slog.DiscardHandler), io.Discard)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -148,8 +148,8 @@ func (a *App) eventReader(ctx context.Context, c common, f logsFlags) (reader ou
 		return nil, nil, err
 	}
 	var known []string
-	for slot, o := range cfg.Outputs {
-		live, err := o.Built.New(outputs.Env{ID: o.ID, Slot: slot, Host: hostname(cfg), Instance: instance(),
+	for _, o := range cfg.Outputs {
+		live, err := o.Built.New(outputs.Env{ID: o.ID, Host: hostname(cfg), Instance: instance(),
 			Log: slog.New(slog.DiscardHandler), Secrets: cfg.Secrets, Stdout: a.rawOut})
 		if err != nil {
 			return nil, nil, fail(fmt.Errorf("output %s: %w", o.ID, err))
@@ -219,7 +219,7 @@ func (p *printer) show(ctx context.Context, r outputs.EventReader, q outputs.Eve
 }
 
 func (p *printer) print(e outputs.FoundEvent) error {
-	if !p.note(e.ID, e.Document.Number(eventdoc.Timestamp)) {
+	if !p.note(e.ID, e.Document.Int(eventdoc.Timestamp)) {
 		return nil
 	}
 	p.lines++

@@ -42,7 +42,7 @@ func (s *shelf) ReadEvents(_ context.Context, q outputs.EventQuery, f func(outpu
 		docs = docs[max(0, len(docs)-q.Last):]
 	}
 	for _, d := range docs {
-		if d.Document.Number(eventdoc.Timestamp) < q.Since.UnixMilli() {
+		if d.Document.Int(eventdoc.Timestamp) < q.Since.UnixMilli() {
 			continue
 		}
 		read++

@@ -85,7 +85,7 @@ func (a *archive) logsUntil(ctx context.Context, also io.Writer, args ...string)
 // sixLines are in an archive, and this is how they are shown.
 func (a *archive) sixLines() [6]string {
 	e := line(6, "nas", "a", telemetry.Notice, "with fields")
-	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Label{{Key: "facility", Value: "4"}, {Key: "x", Value: "\x07"}}
+	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Field{telemetry.Text("facility", "4"), telemetry.Text("x", "\x07")}
 	a.write(
 		line(1, "web-1", "nginx", telemetry.Informational, "GET /index.html"),
 		line(2, "web-1", "sshd", telemetry.Warning, "Connection REFUSED by peer"),

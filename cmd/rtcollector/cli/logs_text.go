@@ -42,8 +42,8 @@ func colour(s telemetry.Severity) string {
 // line lays a document out for people: time, host, program, severity, message. Nothing in it reaches the terminal as
 // anything but text.
 func (p *printer) line(d eventdoc.Document) []byte {
-	severity := telemetry.Severity(d.Number(eventdoc.Severity))
-	buf := time.UnixMilli(d.Number(eventdoc.Timestamp)).In(p.zone).AppendFormat(nil, "2006-01-02 15:04:05.000")
+	severity := telemetry.Severity(d.Int(eventdoc.Severity))
+	buf := time.UnixMilli(d.Int(eventdoc.Timestamp)).In(p.zone).AppendFormat(nil, "2006-01-02 15:04:05.000")
 	for _, name := range []string{eventdoc.Host, eventdoc.App} {
 		if text := d.Text(name); text != "" {
 			buf = terminal.AppendLine(append(buf, ' '), text)
@@ -80,15 +80,15 @@ func appendMessage(buf []byte, text string) []byte {
 
 func appendFields(buf []byte, d eventdoc.Document) []byte {
 	for _, v := range d {
-		switch v.Name {
+		switch v.Key {
 		case eventdoc.Timestamp, eventdoc.Severity, eventdoc.Level, eventdoc.Host, eventdoc.App, eventdoc.Proc, eventdoc.Message:
 			continue
 		}
-		buf = append(terminal.AppendLine(append(buf, ' '), v.Name), '=')
-		if v.Numeric {
-			buf = strconv.AppendInt(buf, v.Number, 10)
+		buf = append(terminal.AppendLine(append(buf, ' '), v.Key), '=')
+		if v.Kind() == telemetry.KindText {
+			buf = terminal.AppendLine(buf, strconv.Quote(v.Text()))
 		} else {
-			buf = terminal.AppendLine(buf, strconv.Quote(v.Text))
+			buf = v.AppendText(buf)
 		}
 	}
 	return buf

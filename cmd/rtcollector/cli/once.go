@@ -54,11 +54,10 @@ func (a *App) once(ctx context.Context, c common, f onceFlags) error {
 		return err
 	}
 	cfg.IncludeIdleCounters()
-	ac, err := a.assemble(cfg, newLog(a.rawErr, cfg, c.debug), a.rawOut)
+	ag, _, err := a.newAgent(cfg, newLog(a.rawErr, cfg, c.debug))
 	if err != nil {
-		return &failure{exitUsage, err}
+		return err
 	}
-	ag := agent.New(ac)
 	gathered := ag.Once(ctx, oncePause)
 	batches := batchesOf(gathered)
 	if !f.quiet {

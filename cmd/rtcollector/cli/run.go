@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -34,9 +33,9 @@ func (a *App) run(ctx context.Context, c common) error {
 		return a.once(ctx, c, onceFlags{write: true, quiet: true})
 	}
 	log := newLog(a.rawErr, cfg, c.debug)
-	ac, err := a.assemble(cfg, log, a.rawOut)
+	ag, ac, err := a.newAgent(cfg, log)
 	if err != nil {
-		return &failure{exitUsage, err}
+		return err
 	}
 	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
@@ -45,7 +44,7 @@ func (a *App) run(ctx context.Context, c common) error {
 	began := time.Now()
 	stopKeeping := keep(ctx, cfg.Secrets, log)
 	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // the garbage of starting
-	err = agent.New(ac).Run(ctx)
+	err = ag.Run(ctx)
 	stopKeeping()
 	stopped()
 	balance(log, ac.Self, time.Since(began), err)

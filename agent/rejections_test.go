@@ -29,7 +29,7 @@ func newOddly() *oddly {
 func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &server{}
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Live: plugins.Input{Gatherer: newOddly()}})
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: live(plugins.Input{Gatherer: newOddly()})})
 		w.write("redis", s)
 		if err := w.runFor(9500 * time.Millisecond); err != nil {
 			t.Fatal(err)
@@ -38,7 +38,7 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 			t.Errorf("%d samples left out in %d gathers", got, gathers)
 		}
 		w.logged(t, "sample left out", 2)
-		w.logged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is not possible"`, 1)
+		w.logged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is impossible"`, 1)
 		w.logged(t, `reason="the series already has a sample in this gather"`, 1)
 		for key := range s.points {
 			if key[0] == 'h' {
@@ -52,8 +52,8 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 func TestOnceReportsImpossibleSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Live: plugins.Input{Gatherer: newOddly()}})
-		if got := New(w.cfg).Once(t.Context(), time.Second); len(got) != 1 || got[0].Batch.Len() != 1 {
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: live(plugins.Input{Gatherer: newOddly()})})
+		if got := newAgent(w.cfg).Once(t.Context(), time.Second); len(got) != 1 || got[0].Batch.Len() != 1 {
 			t.Errorf("%v", got)
 		}
 		w.logged(t, "sample left out", 2)

@@ -1,0 +1,46 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+// runner keeps an input running that data is pushed to.
+type runner struct {
+	input  *input
+	health health
+}
+
+// run calls the input's Run until ctx is done. When Run ends earlier, it is called again after a pause.
+func (r *runner) run(ctx context.Context) {
+	var pause backoff
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := recovered(func() error { return r.input.live.Runner.Run(ctx, r) })
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("ended without being told to")
+		}
+		if time.Since(began) > longestPause {
+			pause.reset()
+		}
+		r.input.stats.Errors.Add(1)
+		d := pause.next()
+		r.health.fail("input ended, will be started again", err, keyRetryIn, d.Round(time.Millisecond))
+		sleep(ctx, d)
+	}
+}
+
+// Emit implements [plugins.Emitter].
+func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) {
+	in := r.input
+	in.stats.Gathered(0, b.Len(), len(b.Events))
+	in.stats.LastSuccess.Store(time.Now().UnixNano())
+	reportRejections(b, in.stats, in.log)
+	in.emit(ctx, b, in.spec.WhenFull)
+}

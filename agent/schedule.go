@@ -1,0 +1,71 @@
+package agent
+
+import (
+	"context"
+	"hash/fnv"
+	"io"
+	"time"
+)
+
+const (
+	// minFirstDelta is the shortest time between the gather at start and the first aligned one. Kernel counters tick in
+	// hundredths of a second: rates over less time are noise.
+	minFirstDelta = 250 * time.Millisecond
+
+	// maxPhase is the longest time by which the work of one host is later than the instant that its samples carry.
+	maxPhase = 50 * time.Millisecond
+)
+
+// schedule says when repeated work is due: at the multiples of an interval of the wall clock, each a fixed delay later.
+// Samples carry the multiple, so that the series of all inputs and hosts line up.
+type schedule struct {
+	interval time.Duration
+	delay    time.Duration
+	due      time.Time // the current instant; the work starts a delay later
+}
+
+// newSchedule returns a schedule that is due at start first.
+func newSchedule(start time.Time, interval, delay time.Duration) schedule {
+	return schedule{interval: interval, delay: delay, due: start}
+}
+
+// skipShortFirst makes the first multiple of the interval the first instant if it is so close to the start that rates
+// between the two would be noise.
+func (s *schedule) skipShortFirst() {
+	if next := s.next(s.due); next.Sub(s.due) < minFirstDelta {
+		s.due = next
+	}
+}
+
+// wait sleeps until the work is due. It reports false if ctx was done first.
+func (s *schedule) wait(ctx context.Context) bool { return sleep(ctx, s.remaining()) }
+
+// remaining returns the time until the work is due.
+func (s *schedule) remaining() time.Duration { return time.Until(s.due.Add(s.delay)) }
+
+// advance moves to the first instant after now and returns how many instants were missed in between.
+func (s *schedule) advance(now time.Time) (missed int) {
+	next := s.next(now)
+	missed = int(max(0, (next.Sub(s.due)-1)/s.interval))
+	s.due = next
+	return missed
+}
+
+// next returns the first multiple of the interval after now. It is never the current instant again, because a timer may
+// fire a little early by the wall clock. When the clock was set back by more than an interval, it follows the clock.
+func (s *schedule) next(now time.Time) time.Time {
+	next := now.Truncate(s.interval).Add(s.interval)
+	if !next.After(s.due) && s.due.Sub(now) < s.interval {
+		next = next.Add(s.interval)
+	}
+	return next
+}
+
+// hostPhase returns the delay of a host's work, at most a twentieth of the interval. It spreads the agents of many hosts and
+// is always the same for one host. All inputs of an agent have the same phase, because waking up for each of them costs
+// more than most of them do.
+func hostPhase(host string, interval time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, host)
+	return time.Duration(h.Sum32()) * time.Microsecond % (min(interval/20, maxPhase) + 1)
+}

@@ -1,0 +1,160 @@
+// Package childproc runs child processes on behalf of inputs. A child leads a process group of its own, so that it is killed
+// together with what it started. Its output and its time are bounded. [Command.Run] collects the output of a short command;
+// [Command.Stream] passes on the lines of a child that keeps running.
+package childproc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Exit statuses for children that have none of their own, as shells and timeout(1) report them.
+const (
+	StatusTimeout    = 124
+	StatusNotStarted = 126 // the program exists but cannot be run
+	StatusNotFound   = 127
+	StatusSignal     = 128 // plus the number of the signal
+)
+
+// linger bounds the wait for descendants that left the process group but still hold stdout or stderr open.
+const linger = 200 * time.Millisecond
+
+// ErrOutputLimit is the error of a child that printed more than the limit.
+var ErrOutputLimit = errors.New("too much output")
+
+// Command describes a child process.
+type Command struct {
+	Args []string // the program and its arguments
+	Dir  string   // "": the agent's
+	Env  []string // nil: the agent's
+	User *User    // nil: the agent's
+
+	// MaxOutput bounds, in bytes, what Run takes of stdout and of stderr each, and how long a line of Stream is.
+	MaxOutput int
+
+	// Grace is how long the process group may take to end after SIGTERM before it is killed. With 0 it is killed at once.
+	Grace time.Duration
+}
+
+// Result is the outcome of a child.
+type Result struct {
+	Stdout, Stderr []byte // of Run
+	Status         int    // the exit status as a shell reports it
+	Took           time.Duration
+
+	// Err is why the child did not start, did not exit with status 0, or was killed: ErrOutputLimit or the context's error. It
+	// is nil when only a daemon that the child left behind still holds the output open.
+	Err error
+}
+
+// Killed reports whether the child was killed because ctx was done.
+func (r *Result) Killed() bool {
+	return errors.Is(r.Err, context.DeadlineExceeded) || errors.Is(r.Err, context.Canceled)
+}
+
+// Truncated reports whether the child was killed because it printed more than the limit.
+func (r *Result) Truncated() bool { return errors.Is(r.Err, ErrOutputLimit) }
+
+// Run runs the child until it ends, ctx is done or it prints more than MaxOutput. Nothing is left of its process group when
+// Run returns.
+func (c *Command) Run(ctx context.Context) Result {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	stdout, stderr := &limitedBuffer{limit: c.MaxOutput, full: stop}, &limitedBuffer{limit: c.MaxOutput, full: stop}
+	r := c.run(ctx, stdout, stderr)
+	r.Stdout, r.Stderr = stdout.data, stderr.data
+	return r
+}
+
+// Stream runs a child that keeps running, until it ends or ctx is done. It calls stdout and stderr for each line without its
+// line break, each from a goroutine of its own. The line is valid during the call only. A line that is longer than MaxOutput
+// is cut.
+func (c *Command) Stream(ctx context.Context, stdout, stderr func(line []byte)) Result {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	out, errs := &lineWriter{limit: c.MaxOutput, emit: stdout, stop: stop}, &lineWriter{limit: c.MaxOutput, emit: stderr, stop: stop}
+	r := c.run(ctx, out, errs)
+	for _, w := range []*lineWriter{out, errs} {
+		w.flush()
+		if w.crash != nil {
+			panic(w.crash)
+		}
+	}
+	return r
+}
+
+// run runs the child with these writers. The copying to them has ended when run returns.
+func (c *Command) run(ctx context.Context, stdout, stderr io.Writer) Result {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir, cmd.Env = c.Dir, c.Env
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.WaitDelay = cmp.Or(c.Grace, linger)
+	setGroup(cmd, c.User, c.Grace > 0)
+	start := time.Now()
+	err := cmd.Run()
+	killGroup(cmd)
+	r := Result{Took: time.Since(start), Status: statusOf(cmd, err)}
+	switch {
+	case errors.Is(context.Cause(ctx), ErrOutputLimit):
+		r.Err = ErrOutputLimit
+	case err != nil && ctx.Err() != nil:
+		r.Status, r.Err = StatusTimeout, ctx.Err()
+	case err != nil && r.Status != 0:
+		r.Err = err
+	}
+	return r
+}
+
+// statusOf returns the exit status as a shell reports it.
+func statusOf(cmd *exec.Cmd, err error) int {
+	switch {
+	case cmd.ProcessState != nil:
+		if n, ok := signalOf(cmd.ProcessState); ok {
+			return StatusSignal + n
+		}
+		return cmd.ProcessState.ExitCode()
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, exec.ErrNotFound):
+		return StatusNotFound
+	}
+	return StatusNotStarted
+}
+
+// Shell returns the arguments that run a command line in the system's shell.
+func Shell(line string) []string {
+	if runtime.GOOS == "windows" {
+		return []string{"cmd", "/C", line}
+	}
+	return []string{"/bin/sh", "-c", line}
+}
+
+// IsProgram reports whether name is a program in PATH, or the path of one.
+func IsProgram(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
+}
+
+// Environ returns the environment for a child that runs as user. With a nil user that is the agent's environment, which
+// the child could read in /proc anyway. Another user gets only variables that cannot be secret: a secret store may read
+// variables of any name.
+func Environ(user *User) []string {
+	if user == nil {
+		return os.Environ()
+	}
+	public := []string{"PATH", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR"}
+	var kept []string
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); slices.Contains(public, name) || strings.HasPrefix(name, "LC_") {
+			kept = append(kept, v)
+		}
+	}
+	return append(kept, user.variables()...)
+}
