@@ -70,13 +70,12 @@ func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) output
 	if slices.ContainsFunc(series, func(s *telemetry.Series) bool { return s.TTL() > 0 }) {
 		needs.Probes = append(needs.Probes, []any{"PERSIST", nowhere}, []any{"PEXPIRE", nowhere, 1})
 	}
-	found := w.client.Inspect(ctx, needs)
-	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
-	if size := w.Estimate(series); found.MaxMemory > 0 && size.Full > found.MaxMemory {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the series of this host alone will need %.1f MB of %.1f MB maxmemory: shorten the retention, or raise it", size.Full/1e6, found.MaxMemory/1e6))
+	r, maxMemory := w.client.Inspect(ctx, needs)
+	if size := w.Estimate(series); maxMemory > 0 && size.Full > maxMemory {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the series of this host alone will need %.1f MB, and maxmemory is %.1f MB: shorten the retention, or raise maxmemory", size.Full/1e6, maxMemory/1e6))
 	}
 	if w.client.Clustered && w.naming.Format != tskey.Tagged {
-		r.Warnings = append(r.Warnings, "key_format "+string(w.naming.Format)+" spreads a host over all slots of the cluster, one command per series: tagged is much cheaper")
+		r.Warnings = append(r.Warnings, "key_format "+string(w.naming.Format)+" spreads a host over all slots of the cluster, with one command per series: tagged is much cheaper")
 	}
 	if text := w.measure(ctx, series); text != "" {
 		r.Notes = append(r.Notes, text)
