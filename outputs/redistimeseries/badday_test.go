@@ -51,7 +51,7 @@ func TestWrongPassword(t *testing.T) {
 	s.Run(t, []any{"CONFIG", "SET", "requirepass", "right"})
 	defer s.Run(t, []any{"CONFIG", "SET", "requirepass", ""})
 	for password, want := range map[string]string{
-		"": "wants a password: set username and password", "geheim": "refuses the username or the password", "right": "",
+		"": "requires a password: set username and password", "geheim": "refuses the username or the password", "right": "",
 	} {
 		c := s.config()
 		if err := c.Password.UnmarshalScalar(password); err != nil {

@@ -116,7 +116,7 @@ func (w *Writer) write(ctx context.Context) error {
 		}
 	}
 	if route != toOwner {
-		return redisconn.ServerError("TRYAGAIN slots are moving to and fro")
+		return redisconn.ServerError("TRYAGAIN slots keep moving")
 	}
 	return errVanishing
 }
