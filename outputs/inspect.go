@@ -3,30 +3,29 @@ package outputs
 import (
 	"context"
 
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Inspector is an output that can look at its destination more closely than writing does: for "check --connect". It is
-// asked when it is open, with the series that the inputs give.
+// Inspector is implemented by outputs that can examine their destination, for "check --connect". Inspect is called at most once,
+// after Open has succeeded and before Close, with the series of the inputs. It changes nothing at the destination. What it cannot
+// find out it reports as a note.
 type Inspector interface {
 	Inspect(ctx context.Context, series []*telemetry.Series) Report
 }
 
-// Report is what an [Inspector] found.
-type Report struct {
-	Notes    []string // facts
-	Warnings []string // what will bite, and what to do
-	Faults   []string // what keeps the output from writing, and what to do
-}
+// Report holds what an [Inspector] found.
+type Report = catalog.Report
 
-// Estimator is an output that can tell beforehand what series will take at its destination.
+// Estimator is implemented by outputs that can estimate how much memory series will take at their destination. Estimate needs no
+// connection; it may be called before Open.
 type Estimator interface {
 	Estimate(series []*telemetry.Series) Estimate
 }
 
-// Estimate is in bytes.
+// Estimate holds sizes in bytes.
 type Estimate struct {
-	Empty  float64 // before there are samples
-	Full   float64 // when every retention has passed once; only what is kept for a time
-	PerDay float64 // what grows without end, because it is kept for ever
+	Empty  float64 // without samples
+	Full   float64 // once every retention has passed; without samples that are kept for ever
+	PerDay float64 // what samples that are kept for ever add each day
 }

@@ -5,28 +5,40 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// EventReader is implemented by outputs that find events again. Close ends it as well.
+// EventSource is implemented by the configuration of outputs whose events can be read again ([Built.Config]). It does not need the
+// output itself.
+type EventSource interface {
+	// NewEventReader returns a reader with these connection settings. It does not connect.
+	NewEventReader(secrets secret.Resolver) EventReader
+}
+
+// EventReader reads events from the destination of an output. It changes nothing there. All methods are called from one goroutine.
 type EventReader interface {
-	// ReadEvents calls f with what the query finds, the oldest first, until that is all or f returns an error.
+	// ReadEvents calls f with each event that the query finds, the oldest first. It ends with the first error of f and returns
+	// it. It connects if necessary; after an error, the next call connects again.
 	ReadEvents(ctx context.Context, q EventQuery, f func(FoundEvent) error) error
+
+	// Close ends the connection. It may be called if nothing was read.
+	Close() error
 }
 
 // FoundEvent is an event as it is stored.
 type FoundEvent struct {
-	ID       string // no other event has it
+	ID       string // unique
 	Document eventdoc.Document
 }
 
-// EventQuery says which events are wanted: those that everything in it fits.
+// EventQuery selects the events that match all of its conditions.
 type EventQuery struct {
-	Since, Until  time.Time          // the first and the last moment; zero: no matter
+	Since, Until  time.Time          // the first and the last moment; zero: no limit
 	From, To      telemetry.Severity // the most and the least severe
-	Hosts         []string           // one of these, or any; * at the end stands for anything
-	Apps, Sources []string           // likewise
-	Words         []string           // all stand in the message, as the index has them; * at the end stands for anything
-	Text          string             // stands in the message, whether in capitals or not; without words, all messages are read
-	Last          int                // only the newest so many; 0: all
+	Hosts         []string           // one of these; empty: any. A * at the end matches any ending
+	Apps, Sources []string           // in the same way
+	Words         []string           // the message has all of these words, as the index splits it. A * at the end matches any ending
+	Text          string             // the message has this text, in upper or lower case. Without Words all messages are read for this
+	Last          int                // only the newest events, this many; 0: all
 }

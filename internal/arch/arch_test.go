@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/metric", "internal/childproc"},
 	{"internal/catalog", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded"},
 	{"internal/redisconn", "internal/httpx", "internal/tskey", "internal/syslogmsg", "internal/catalog/*", "internal/tlsx/*"},
-	{"internal/redisconn/*", "internal/httpx/*"},
+	{"internal/tsread", "internal/redisconn/*", "internal/httpx/*"},
 	// Floor 2: secrets.
 	{"secrets"},
 	{"secrets/*"},

@@ -14,20 +14,20 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// address is where a Redis is and what to say to it.
+// address holds where a Redis is and how to log in.
 type address struct {
 	network  string // tcp or unix
-	addr     string // host:port or a path; never credentials, so that it may be shown
+	addr     string // host:port or a path; never credentials, so it may be printed
 	db       int
 	username string
 	password string
-	tls      *tlsx.Config // nil: none
+	tls      *tlsx.Config // nil: no TLS
 }
 
-// None of the errors repeats the URL: it may contain a password.
+// None of these errors repeats the URL, because it may contain a password.
 var (
 	errURL   = errors.New("must be a URL such as redis://host:6379/0, rediss://host:6379 or unix:///run/redis.sock?db=0")
-	errQuery = errors.New("has a query this program does not know; only unix:// takes one, db")
+	errQuery = errors.New("has an unknown query; only unix:// has one, db")
 )
 
 func parseURL(text string) (address, error) {
@@ -105,14 +105,14 @@ func withPort(text string, port int) (string, error) {
 func withPorts(texts []string, port int) []string {
 	var out []string
 	for _, t := range texts {
-		if a, err := withPort(t, port); err == nil { // Validate has seen them
+		if a, err := withPort(t, port); err == nil { // Validate has checked them
 			out = append(out, a)
 		}
 	}
 	return out
 }
 
-// resolve finds the address of a single server, asking the store where a setting refers to it.
+// resolve returns the address of a single server. It asks the store for settings that refer to it.
 func (c *Config) resolve(ctx context.Context, store secret.Resolver) (address, error) {
 	a := address{network: "tcp", addr: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), db: c.DB}
 	if !c.URL.IsZero() {
@@ -132,8 +132,8 @@ func (c *Config) resolve(ctx context.Context, store secret.Resolver) (address, e
 	return a, nil
 }
 
-// credentials resolves username and password; it runs for every new connection, so that a rotated password is found.
-// Those of their own win over those in the URL.
+// credentials resolves username and password. It runs for every new connection, so a rotated password is used at once. The separate
+// settings take precedence over those in the URL.
 func (c *Config) credentials(ctx context.Context, store secret.Resolver) (username, password string, err error) {
 	if !c.URL.IsZero() {
 		a, err := c.resolve(ctx, store)

@@ -16,15 +16,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// poolSize is not how many connections there are: one output uses one at a time. After as many failed dials go-redis
-// stops dialling for its callers and lets a goroutine of its own try once a second, which would outlive us and report
-// old errors.
+// poolSize is not the number of connections: an output uses one at a time. After this many failed dials, go-redis stops dialling for
+// its callers. A goroutine of its own then tries once a second, which would outlive the client and return old errors.
 const poolSize = 64
 
-// Rights are what every user needs to connect, as ACL rules.
+// Rights lists the ACL rules that every user needs to connect.
 const Rights = "+ping +hello +auth +select +client|setname"
 
-// Client is a go-redis client of one server, of a Sentinel's master or of a cluster, and what we know about it.
+// Client is a go-redis client of one server, of a Sentinel's master or of a cluster.
 type Client struct {
 	redis.UniversalClient
 	Addr      string // for messages: host:port, a socket's path, a master's name; never credentials
@@ -37,8 +36,8 @@ type Client struct {
 	live map[*tracked]struct{}
 }
 
-// Open makes a client and asks the server for a sign of life. Secrets, proxies, certificates and a Sentinel's master
-// are looked up for every connection that is made later. Errors name the server and what to do, never a credential.
+// Open makes a client and sends PING. Secrets, proxies, certificates and a Sentinel's master are looked up for every later connection
+// as well. Errors name the server and what to do, never a credential.
 func Open(ctx context.Context, config Config, store secret.Resolver) (*Client, error) {
 	c := &Client{config: config, Clustered: len(config.Cluster) > 0, live: map[*tracked]struct{}{}}
 	var db int
@@ -46,7 +45,7 @@ func Open(ctx context.Context, config Config, store secret.Resolver) (*Client, e
 	if c.Addr, db, err = place(ctx, config, store); err != nil {
 		return nil, err
 	}
-	logging.Disable() // go-redis would print to stderr beside our log; all it knows is in the errors it returns
+	logging.Disable() // go-redis would print to stderr; the errors that it returns contain the same
 	d := &dialer{config: config, store: store}
 	o := options(&config)
 	o.DB = db
@@ -66,7 +65,7 @@ func Open(ctx context.Context, config Config, store secret.Resolver) (*Client, e
 	if err := c.Ping(ctx).Err(); err != nil {
 		_ = c.Close()
 		if closed(err) && !hasLastWords(err) {
-			return nil, fmt.Errorf("redis %s closes the connection at once: it may speak TLS (set tls: {}), or want a client certificate (tls.cert, tls.key): %w",
+			return nil, fmt.Errorf("redis %s closes the connection at once: it may require TLS (set tls: {}), or a client certificate (tls.cert, tls.key): %w",
 				c.Addr, err)
 		}
 		return nil, c.Explain(ctx, err)
@@ -74,7 +73,7 @@ func Open(ctx context.Context, config Config, store secret.Resolver) (*Client, e
 	return c, nil
 }
 
-// place says where Redis is, in words, and which database is meant.
+// place describes where Redis is, and returns the number of the database.
 func place(ctx context.Context, c Config, store secret.Resolver) (addr string, db int, err error) {
 	switch {
 	case len(c.Cluster) > 0:
@@ -86,8 +85,8 @@ func place(ctx context.Context, c Config, store secret.Resolver) (addr string, d
 	return a.addr, a.db, err
 }
 
-// Name is what the server is called in labels: host:port, a socket's path, or the name by which Sentinels know it, which
-// stays when another server takes over. A cluster has none. It is known before anything is connected.
+// Name returns the name of the server for labels: host:port, the path of a socket, or the master's name at the Sentinels, which stays
+// the same when another server takes over. It is empty for a cluster. It needs no connection.
 func (c *Config) Name(ctx context.Context, store secret.Resolver) (string, error) {
 	switch {
 	case len(c.Cluster) > 0:
@@ -99,9 +98,9 @@ func (c *Config) Name(ctx context.Context, store secret.Resolver) (string, error
 	return a.addr, err
 }
 
-// options are what all connections have in common.
+// options returns the options that all connections have in common.
 func options(c *Config) *redis.Options {
-	patience := c.ConnectTimeout.D() * 3 // connecting, the proxy's answer, the handshake
+	patience := c.ConnectTimeout.D() * 3 // connection, proxy, handshake
 	if c.Sentinel != nil {
 		patience *= time.Duration(1 + len(c.Sentinel.Addresses))
 	}
@@ -109,12 +108,12 @@ func options(c *Config) *redis.Options {
 		DB:                       c.DB,
 		Protocol:                 2,
 		ClientName:               c.ClientName,
-		DisableIdentity:          true, // costs a round trip and says nothing that the name does not
+		DisableIdentity:          true, // it costs a round trip and adds nothing to the name
 		DialTimeout:              patience,
 		ReadTimeout:              c.Timeout.D(),
 		WriteTimeout:             c.Timeout.D(),
 		ContextTimeoutEnabled:    true,
-		MaxRetries:               -1, // the agent retries, with growing pauses, and says so
+		MaxRetries:               -1, // the agent retries, with growing pauses, and logs it
 		DialerRetries:            1,
 		PoolSize:                 poolSize,
 		PipelinePoolSize:         -1,
@@ -142,18 +141,18 @@ func clusterOptions(o *redis.Options, addrs []string) *redis.ClusterOptions {
 	}
 }
 
-// node are the options of a connection to one server: the only one, or that of a cluster at addr.
+// node returns the options of a connection to one server: the only one, or the node of a cluster at addr.
 func (c *Client) node(addr string) *redis.Options {
 	o := c.options
 	o.Addr = addr
 	return &o
 }
 
-// NewPipe returns a pipe to the server, which must not be a cluster: see [Client.NewShards].
+// NewPipe returns a pipe to the server. For a cluster, use [Client.NewShards].
 func (c *Client) NewPipe() *Pipe { return NewPipe(c.node(c.Addr)) }
 
-// Explain says what an error from this server means and what to do about it; see the function [Explain]. When ctx has
-// ended that is the reason.
+// Explain describes what an error of this server means and what to do; see the function [Explain]. If ctx has ended, the result
+// describes that instead.
 func (c *Client) Explain(ctx context.Context, err error) error {
 	if cause := ended(ctx); err != nil && cause != nil {
 		err = cause
@@ -164,7 +163,7 @@ func (c *Client) Explain(ctx context.Context, err error) error {
 	return err
 }
 
-// rewordedError says the same in other words.
+// rewordedError is an error with another text.
 type rewordedError struct {
 	text string
 	error
@@ -173,7 +172,7 @@ type rewordedError struct {
 func (e *rewordedError) Error() string { return e.text }
 func (e *rewordedError) Unwrap() error { return e.error }
 
-// ended is the context's error. A socket with the same deadline may notice a moment earlier than the context.
+// ended returns the error of the context. A socket with the same deadline may notice a moment before the context does.
 func ended(ctx context.Context) error {
 	if d, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(d) {
 		return context.DeadlineExceeded
@@ -181,8 +180,8 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// CutOn closes every connection when ctx ends, until stop is called: go-redis does not look at a context while it
-// waits for a reply. The client stays usable; it dials anew.
+// CutOn closes all connections when ctx ends, unless stop is called before. It is necessary because go-redis ignores the context
+// while it waits for a reply. The client stays usable and dials again.
 func (c *Client) CutOn(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
 		c.mu.Lock()
@@ -197,7 +196,7 @@ func (c *Client) CutOn(ctx context.Context) (stop func() bool) {
 	})
 }
 
-// tracked is a connection that its client can cut.
+// tracked is a connection that [Client.CutOn] can close.
 type tracked struct {
 	net.Conn
 	client *Client
@@ -211,8 +210,8 @@ func (t *tracked) Close() error {
 	return t.Conn.Close()
 }
 
-// checkable is a tracked connection whose socket go-redis can look at, to find out that the server is gone before it
-// sends something. A TLS connection is not: bytes on its socket are no sign of trouble.
+// checkable is a tracked connection whose socket go-redis can examine, to notice that the server is gone before it sends. TLS
+// connections are not checkable, because unread bytes on their socket are normal.
 type checkable struct {
 	*tracked
 	socket syscall.Conn
@@ -246,8 +245,8 @@ func (c *Client) track(dial dialFunc) dialFunc {
 	}
 }
 
-// Modules asks which modules the server has loaded: their versions by name, "timeseries": 80005 for 8.0.5. It needs the
-// right to MODULE LIST.
+// Modules returns the versions of the server's modules by name, such as "timeseries": 80005 for 8.0.5. It needs the right to run
+// MODULE LIST.
 func (c *Client) Modules(ctx context.Context) (map[string]int64, error) {
 	list, err := c.Do(ctx, "MODULE", "LIST").Slice()
 	if err != nil {

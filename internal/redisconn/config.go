@@ -1,5 +1,9 @@
-// Package redisconn is the one place that turns connection settings into clients: go-redis for everything it does well
-// (dialling, TLS, authentication, single commands and pipelines), and a [Pipe] for those who write RESP themselves.
+// Package redisconn turns connection settings into clients. [Client] is a go-redis client for single commands and pipelines. [Pipe]
+// is a connection for callers that write RESP themselves. [Shards] holds one pipe per master of a cluster.
+//
+// Files in reading order: config.go (settings), address.go (URLs and credentials), dial.go, sentinel.go and socks.go (how a
+// connection is made), patient.go and peer.go (what wraps it), client.go, pipe.go, reply.go and append.go (RESP), shards.go and slot.go
+// (clusters), explain.go and replyclass.go (what errors mean), inspect.go (what "check --connect" reports).
 package redisconn
 
 import (
@@ -15,12 +19,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Readme documents the settings of [Config]; whoever inlines it appends this to a README of its own.
+// Readme documents the settings of [Config]. Components that inline Config append it to their own README.
 //
 //go:embed README.md
 var Readme string
 
-// Config are the connection settings of everything that speaks to Redis; outputs inline it.
+// Config holds the connection settings of everything that talks to Redis. Outputs inline it.
 type Config struct {
 	URL      secret.Ref `yaml:"url"` // instead of host, port, db
 	Host     string     `yaml:"host"`
@@ -32,8 +36,8 @@ type Config struct {
 	Username secret.Ref `yaml:"username"`
 	Password secret.Ref `yaml:"password"`
 
-	TLS         *tlsx.Config `yaml:"tls"` // present: TLS is spoken
-	SSL         bool         `yaml:"ssl"` // the predecessor's names for the same
+	TLS         *tlsx.Config `yaml:"tls"` // not nil: use TLS
+	SSL         bool         `yaml:"ssl"` // the predecessor's names for these settings
 	SSLCACerts  string       `yaml:"ssl_ca_certs"`
 	SSLCertfile string       `yaml:"ssl_certfile"`
 	SSLKeyfile  string       `yaml:"ssl_keyfile"`
@@ -43,7 +47,7 @@ type Config struct {
 	HTTPProxy   string     `yaml:"http_proxy" conf:"ignored"` // the predecessor accepted it and never read it
 
 	ConnectTimeout conf.Duration `yaml:"connect_timeout"`           // for each of: connection, proxy, handshake, Sentinel
-	Timeout        conf.Duration `yaml:"timeout"`                   // of silence on the connection, while something is expected
+	Timeout        conf.Duration `yaml:"timeout"`                   // of silence on the connection, while a reply is expected
 	ClientName     string        `yaml:"client_name" conf:"public"` // what CLIENT LIST shows
 
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) `yaml:"-"` // instead of the network; for tests
@@ -51,13 +55,13 @@ type Config struct {
 	searches bool // replies may be large
 }
 
-// ForSearches returns settings with which replies may be larger: documents are read.
+// ForSearches returns settings that allow larger replies, for reading documents and samples.
 func (c Config) ForSearches() Config {
 	c.searches = true
 	return c
 }
 
-// Sentinel finds a master by its name.
+// Sentinel holds the settings for finding a master by its name.
 type Sentinel struct {
 	Master    string     `yaml:"master"`
 	Addresses []string   `yaml:"addresses"`
@@ -71,7 +75,7 @@ const (
 	defaultSentinelPort = 26379
 )
 
-// Defaults is a Redis on this machine, without a password.
+// Defaults returns the settings for a Redis on this machine without a password.
 func Defaults() Config {
 	return Config{
 		Host: defaultHost, Port: defaultPort, ClientName: "rtcollector",
@@ -84,22 +88,22 @@ func (c *Config) Validate() error {
 	return errors.Join(c.validatePlace(), c.validateAddress(), c.validateTLS(), c.validateProxy(), c.validateRest())
 }
 
-// validatePlace: there is one way to say where Redis is.
+// validatePlace checks that there is only one description of where Redis is.
 func (c *Config) validatePlace() error {
 	single := c.Host != defaultHost || c.Port != defaultPort
 	var errs []error
 	if !c.URL.IsZero() && (single || c.DB != 0) {
-		errs = append(errs, conf.Key("url", "stands instead of host, port and db: use one or the other"))
+		errs = append(errs, conf.Key("url", "replaces host, port and db: use one or the other"))
 	}
 	if c.Sentinel != nil && (single || !c.URL.IsZero()) {
-		errs = append(errs, conf.Key("sentinel", "stands instead of url, host and port: use one or the other"))
+		errs = append(errs, conf.Key("sentinel", "replaces url, host and port: use one or the other"))
 	}
 	switch {
 	case c.Cluster != nil && len(c.Cluster) == 0:
 		errs = append(errs, conf.Key("cluster", "is empty: list some of its nodes, as host:6379"))
 	case len(c.Cluster) == 0:
 	case single || !c.URL.IsZero():
-		errs = append(errs, conf.Key("cluster", "stands instead of url, host and port: use one or the other"))
+		errs = append(errs, conf.Key("cluster", "replaces url, host and port: use one or the other"))
 	case c.Sentinel != nil:
 		errs = append(errs, conf.Key("cluster", "needs no sentinel: its nodes take over from each other"))
 	case c.DB != 0:
@@ -137,9 +141,9 @@ func checkHost(host string) error {
 	case host == "":
 		return errors.New("must not be empty")
 	case strings.Contains(host, "/"):
-		return errors.New("must be a name or an address; a URL is written behind url")
+		return errors.New("must be a name or an address; a URL belongs to the key url")
 	case strings.Contains(host, ":") && net.ParseIP(host) == nil:
-		return errors.New("must be a name or an address without brackets; the port is written behind port")
+		return errors.New("must be a name or an address without brackets; the port belongs to the key port")
 	}
 	return nil
 }
@@ -166,15 +170,15 @@ func (s *Sentinel) Validate() error {
 
 func (c *Config) validateTLS() error {
 	if (c.SSLCertfile == "") != (c.SSLKeyfile == "") {
-		return conf.Key("ssl_certfile", "needs ssl_keyfile, and the other way round")
+		return conf.Key("ssl_certfile", "needs ssl_keyfile, and vice versa")
 	}
 	if c.TLS != nil && c.SSLCACerts+c.SSLCertfile != "" {
-		return conf.Key("tls", "stands instead of ssl_ca_certs, ssl_certfile and ssl_keyfile: use one or the other")
+		return conf.Key("tls", "replaces ssl_ca_certs, ssl_certfile and ssl_keyfile: use one or the other")
 	}
 	return nil
 }
 
-// tls returns the settings of TLS, nil when none is spoken.
+// tls returns the TLS settings, or nil without TLS.
 func (c *Config) tls() *tlsx.Config {
 	switch {
 	case c.TLS != nil:
@@ -188,7 +192,7 @@ func (c *Config) tls() *tlsx.Config {
 func (c *Config) validateProxy() error {
 	var errs []error
 	if !c.SOCKS4Proxy.IsZero() && !c.SOCKS5Proxy.IsZero() {
-		errs = append(errs, conf.Key("socks4_proxy", "stands instead of socks5_proxy: use one or the other"))
+		errs = append(errs, conf.Key("socks4_proxy", "replaces socks5_proxy: use one or the other"))
 	}
 	if text, _ := literal(c.URL); strings.HasPrefix(text, "unix:") && (!c.SOCKS4Proxy.IsZero() || !c.SOCKS5Proxy.IsZero()) {
 		errs = append(errs, conf.Key("url", "names a socket of this machine, which needs no proxy: leave one of them out"))
@@ -219,20 +223,20 @@ func (c *Config) validateRest() error {
 		errs = append(errs, conf.Key("timeout", "must be at least %v", shortest))
 	}
 	if strings.ContainsFunc(c.ClientName, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, conf.Key("client_name", "must consist of printable ASCII without blanks: Redis takes no other"))
+		errs = append(errs, conf.Key("client_name", "must consist of printable ASCII without blanks: Redis accepts nothing else"))
 	}
 	return errors.Join(errs...)
 }
 
-// noStore refuses every reference, so that resolving with it tells literals from references.
+// noStore refuses every reference. It tells literals from references.
 type noStore struct{}
 
 func (noStore) Secret(context.Context, string) (string, error) {
 	return "", errors.New("no store")
 }
 
-// literal returns a configured text that is there already, not in a secret store.
-func literal(r secret.Ref) (string, bool) {
+// literal returns a configured text. ok is false if the text is in a secret store.
+func literal(r secret.Ref) (text string, ok bool) {
 	if r.IsZero() {
 		return "", false
 	}

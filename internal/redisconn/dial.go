@@ -15,8 +15,8 @@ import (
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dialer makes connections as the settings say. All that may change while we run is found anew for each: secrets, the
-// proxy, the certificates, the master. It is per client; nothing is set for the process.
+// dialer makes the connections of one client. For each connection it looks up everything that may change while the agent runs: secrets,
+// the proxy, the certificates, the master.
 type dialer struct {
 	config   Config
 	store    secret.Resolver
@@ -24,11 +24,11 @@ type dialer struct {
 }
 
 const (
-	// maxReply is the memory that the replies to one request may take, in bytes. INFO has some 100 kB, COMMAND takes 3 MB,
-	// CLUSTER SLOTS 15 MB where every second slot is another node's.
+	// maxReply is the memory that the replies to one request may take, in bytes. INFO takes about 100 kB, COMMAND 3 MB, and CLUSTER
+	// SLOTS 15 MB if neighbouring slots always belong to different nodes.
 	maxReply = 16 << 20
 
-	// maxFound is the same where documents are searched for: a thousand at a time.
+	// maxFound is the limit for [Config.ForSearches]. Documents are read a thousand at a time.
 	maxFound = 64 << 20
 )
 
@@ -39,8 +39,7 @@ func (d *dialer) maxReply() int64 {
 	return maxReply
 }
 
-// dial is what go-redis calls. Only a node of a cluster is dialled at the address that go-redis names; where the others
-// are is decided now.
+// dial is called by go-redis. It uses the address that go-redis names only for the nodes of a cluster, and looks it up otherwise.
 func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	a := address{network: network, addr: addr, tls: d.config.tls()}
 	var err error
@@ -58,8 +57,7 @@ func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return d.connect(ctx, a)
 }
 
-// connect makes a connection to one server: directly or through the proxy, bare or in TLS. What the server says on it is
-// checked before go-redis sees it.
+// connect makes a connection to one server, with limits for what the server sends. go-redis would trust it.
 func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
 	conn, err := d.reach(ctx, a)
 	if err != nil {
@@ -68,7 +66,7 @@ func (d *dialer) connect(ctx context.Context, a address) (net.Conn, error) {
 	return &peer{guard.NewRESP(conn, d.maxReply())}, nil
 }
 
-// reach makes the connection.
+// reach makes a connection, directly or through the proxy, with or without TLS.
 func (d *dialer) reach(ctx context.Context, a address) (net.Conn, error) {
 	dial, err := d.route(ctx, a.network)
 	if err != nil {
@@ -92,7 +90,7 @@ func (d *dialer) reach(ctx context.Context, a address) (net.Conn, error) {
 	return secure, nil
 }
 
-// route returns how TCP connections are made. A unix socket needs no proxy.
+// route returns a function that dials, through the proxy if one is set. Unix sockets need no proxy.
 func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
 	forward := &net.Dialer{KeepAlive: 30 * time.Second}
 	direct := func(ctx context.Context, network, addr string) (net.Conn, error) {

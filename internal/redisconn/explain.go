@@ -19,7 +19,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// ServerError is an error reply, read from a [Pipe]. Like go-redis's it is a redis.Error.
+// ServerError is an error reply that was read from a [Pipe]. Like the errors of go-redis, it is a redis.Error.
 type ServerError string
 
 func (e ServerError) Error() string { return string(e) }
@@ -27,8 +27,8 @@ func (e ServerError) Error() string { return string(e) }
 // RedisError implements redis.Error.
 func (e ServerError) RedisError() {}
 
-// Explain turns an error of a Redis at addr into a sentence: what is the matter, where, and what to do. The error
-// itself stays reachable through errors.Is and errors.As; a context's end is returned as it is.
+// Explain describes an error of a Redis at addr: what went wrong, where, and what to do. It wraps the error. It returns a cancelled
+// context's error unchanged.
 func Explain(addr string, err error) error {
 	var reply redis.Error
 	var timeout net.Error
@@ -45,7 +45,7 @@ func Explain(addr string, err error) error {
 	case errors.As(err, &unresolved):
 		return fmt.Errorf("redis %s: %w", addr, err)
 	case errors.As(err, &sentinels):
-		return fmt.Errorf("redis %s is not found: %w", addr, err)
+		return fmt.Errorf("redis %s was not found: %w", addr, err)
 	case tlsx.Advice(err) != "":
 		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
 	case guard.IsLimit(err):
@@ -63,19 +63,19 @@ func Explain(addr string, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, &dialled):
 		return fmt.Errorf("redis %s is not there: start it, or correct its address: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		return fmt.Errorf("redis %s has an unknown name: correct host, or the name server: %w", addr, err)
+		return fmt.Errorf("redis %s has an unknown name: correct host, or fix the name server: %w", addr, err)
 	case errors.Is(err, guard.ErrNotRESP), strings.Contains(err.Error(), "redis: can't parse "): // go-redis has no type for the latter
-		return fmt.Errorf("redis %s does not answer like a Redis: correct host and port, or set tls if it wants that: %w", addr, err)
+		return fmt.Errorf("redis %s does not answer like a Redis: correct host and port, or set tls if it requires TLS: %w", addr, err)
 	case closed(err):
 		return fmt.Errorf("redis %s closed the connection: %w", addr, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both or neither speak TLS there: %w", addr, err)
+		return fmt.Errorf("redis %s did not answer in time: check the network, the server's load, and whether both sides agree on TLS: %w", addr, err)
 	}
 	return fmt.Errorf("redis %s: %w", addr, err)
 }
 
-// adviseProxy says what an error on the way through a SOCKS proxy means. The library has no types for what proxies
-// answer, only words (golang.org/x/net/internal/socks).
+// adviseProxy returns what an error of a SOCKS proxy means. The library has no types for these errors, only texts
+// (golang.org/x/net/internal/socks).
 func adviseProxy(err error) string {
 	var lookup *net.DNSError
 	text := err.Error()
@@ -94,22 +94,23 @@ func closed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// advise says what an error reply means. The words are those of Redis 8 (redis/src/server.c, createSharedObjects).
+// advise returns what an error reply means and what to do, or "". The texts are those of Redis 8 (redis/src/server.c,
+// createSharedObjects).
 func advise(reply string) string {
 	code, _, _ := strings.Cut(reply, " ")
 	switch code {
 	case "LOADING":
-		return "is still loading its data: writing goes on when it has finished"
+		return "is still loading its data: writing continues when it has finished"
 	case "READONLY":
-		return "is a read-only replica: name the master, or wait for the failover"
+		return "is a read-only replica: configure the master, or wait for the failover"
 	case "MASTERDOWN":
-		return "is a replica without its master: name the master, or wait for the failover"
+		return "is a replica without its master: configure the master, or wait for the failover"
 	case "CLUSTERDOWN":
 		return "belongs to a cluster that is down: see CLUSTER INFO"
 	case "CROSSSLOT", "MOVED", "ASK":
 		return "is a node of a cluster: list it under cluster instead of url or host"
 	case "TRYAGAIN":
-		return "is moving slots to another node: writing goes on when it has finished"
+		return "is moving slots to another node: writing continues when it has finished"
 	case "OOM":
 		return "is full: raise maxmemory, or shorten the retention"
 	case "MISCONF":
@@ -117,7 +118,7 @@ func advise(reply string) string {
 	case "NOPERM":
 		return "refuses this to the user: grant it with ACL SETUSER " + cmp.Or(userIn(reply), anyUser) + " " + Grant(reply)
 	case "NOAUTH":
-		return "wants a password: set username and password"
+		return "requires a password: set username and password"
 	case "WRONGPASS":
 		return "refuses the username or the password"
 	case "NOREPLICAS":
@@ -125,19 +126,19 @@ func advise(reply string) string {
 	case "BUSY":
 		return "is busy with a script: see SCRIPT KILL"
 	case "DENIED":
-		return "is in protected mode, which lets nobody in from another host: set a password there (requirepass), or bind it to an address, or set protected-mode no"
+		return "is in protected mode, which refuses connections from other hosts: set a password there (requirepass), or bind it to an address, or set protected-mode no"
 	}
 	switch {
 	case strings.HasPrefix(reply, "ERR max number of clients"):
-		return "has no connection left: raise maxclients there, or find out who holds them (CLIENT LIST)"
+		return "has no free connections: raise maxclients there, or find out who uses them (CLIENT LIST)"
 	case strings.HasPrefix(reply, "ERR DB index is out of range"):
-		return "has no such database: correct db (CONFIG GET databases says how many there are)"
+		return "has no such database: correct db (CONFIG GET databases returns their number)"
 	case strings.HasPrefix(reply, "Invalid rule type: JSON"):
 		return "has no JSON module: use Redis 8 or Redis Stack, load rejson.so, or set storage: hash"
 	case strings.HasPrefix(reply, "ERR This instance has cluster support disabled"):
-		return "is no cluster: name it with host and port, or url"
+		return "is not a cluster: configure it with host and port, or url"
 	case strings.HasPrefix(reply, "ERR SELECT is not allowed in cluster mode"):
-		return "is a node of a cluster, which has one database only: list it under cluster, and leave db out"
+		return "is a node of a cluster, which has only one database: list it under cluster, and leave out db"
 	}
 	return adviseUnknown(reply)
 }
@@ -155,14 +156,14 @@ func adviseUnknown(reply string) string {
 	case "JSON":
 		return "has no JSON module: use Redis 8 or Redis Stack, or load rejson.so"
 	}
-	return "does not know a command that is needed: use Redis 8 or Redis Stack"
+	return "lacks a command that is needed: use Redis 8 or Redis Stack"
 }
 
-// anyUser stands for the user where the server does not name it.
+// anyUser is a placeholder for a user that the server does not name.
 const anyUser = "<user>"
 
-// Grant is the ACL rule that a NOPERM reply asks for: "+ts.create", or "~*" where it is a key that must not be touched.
-// Redis 6 and 7 name the command between quotes, and the user only since 7 (redis/src/acl.c).
+// Grant returns the ACL rule that a NOPERM reply asks for: "+ts.create", or "~*" if the key is off limits. Redis 6 and 7 put the
+// command between quotes; only Redis 7 names the user (redis/src/acl.c).
 func Grant(reply string) string {
 	if _, rest, ok := strings.Cut(reply, "'"); ok {
 		command, _, _ := strings.Cut(rest, "'")

@@ -167,8 +167,8 @@ func TestLastWords(t *testing.T) {
 	const denied = "-DENIED Redis is running in protected mode because protected mode is enabled\r\n"
 	const full = "-ERR max number of clients reached\r\n"
 	for text, want := range map[string]string{
-		denied:         "is in protected mode, which lets nobody in from another host",
-		full:           "has no connection left: raise maxclients there",
+		denied:         "is in protected mode, which refuses connections from other hosts",
+		full:           "has no free connections: raise maxclients there",
 		"-ERR odd\r\n": "closes the connection: ERR odd",
 	} {
 		for range 20 { // it may be noticed at any command

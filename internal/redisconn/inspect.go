@@ -9,53 +9,47 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/catalog"
 )
 
-// Needs is what somebody wants from a server.
+// Needs holds what a component needs from a server.
 type Needs struct {
 	Modules []string // as MODULE LIST names them: timeseries, search, ReJSON
 	Probes  [][]any  // commands that change nothing, to find out whether the user may run them
 }
 
-// Findings are what an inspection brought to light.
-type Findings struct {
-	Notes     []string // facts
-	Warnings  []string // what will bite, and what to do
-	Faults    []string // what keeps us from writing, and what to do
-	MaxMemory float64  // bytes that the servers may use together; 0: no limit
-}
-
-// Inspect looks at a server that answers: what it is, whether it has what is needed, and what in its settings will
-// bite.
-func (c *Client) Inspect(ctx context.Context, needs Needs) Findings {
+// Inspect examines a server that answers: its version, its modules, the rights of the user, and settings that will cause trouble.
+// maxMemory is the number of bytes that all servers together may use, 0 for no limit.
+func (c *Client) Inspect(ctx context.Context, needs Needs) (found catalog.Report, maxMemory float64) {
 	stop := c.CutOn(ctx)
 	defer stop()
 	var mu sync.Mutex
-	var f Findings
-	err := c.eachNode(ctx, func(ctx context.Context, node *redis.Client) error {
+	f := &found
+	err := c.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		info, err := readInfo(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
 			f.Notes = append(f.Notes, info.describe(c.Clustered, node.Options().Addr))
 			f.Warnings = append(f.Warnings, info.warn()...)
-			f.MaxMemory += info.number("maxmemory")
+			maxMemory += info.number("maxmemory")
 		}
 		return err
 	})
 	if err != nil {
-		f.Notes = append(f.Notes, "INFO is not to be had, so nothing is known about version and memory: "+err.Error())
+		f.Notes = append(f.Notes, "INFO fails, so version and memory are unknown: "+err.Error())
 	}
 	slices.Sort(f.Notes) // nodes answer in any order
 	f.Notes = append(f.Notes, c.user(ctx)...)
 	have, lack := c.lookForModules(ctx, needs.Modules)
 	f.Notes = append(f.Notes, have...)
 	f.Faults = slices.Concat(lack, c.probe(ctx, needs.Probes))
-	return f
+	return found, maxMemory
 }
 
-// eachNode calls f for the server, or for every master of a cluster, side by side.
-func (c *Client) eachNode(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+// EachMaster calls f for the server, or concurrently for every master of a cluster.
+func (c *Client) EachMaster(ctx context.Context, f func(context.Context, *redis.Client) error) error {
 	switch u := c.UniversalClient.(type) {
 	case *redis.ClusterClient:
 		return u.ForEachMaster(ctx, f)
@@ -65,15 +59,15 @@ func (c *Client) eachNode(ctx context.Context, f func(context.Context, *redis.Cl
 	return nil
 }
 
-// EachServer calls f for the server, or for every master and replica of a cluster, side by side. It asks a cluster who they are.
+// EachServer calls f for the server, or concurrently for every master and replica of a cluster. It asks the cluster for the list.
 func (c *Client) EachServer(ctx context.Context, f func(context.Context, *redis.Client) error) error {
 	if u, ok := c.UniversalClient.(*redis.ClusterClient); ok {
 		return u.ForEachShard(ctx, f)
 	}
-	return c.eachNode(ctx, f)
+	return c.EachMaster(ctx, f)
 }
 
-// serverInfo are the fields of INFO.
+// serverInfo holds the fields of INFO.
 type serverInfo map[string]string
 
 func readInfo(ctx context.Context, node *redis.Client) (serverInfo, error) {
@@ -90,11 +84,11 @@ func readInfo(ctx context.Context, node *redis.Client) (serverInfo, error) {
 	return info, nil
 }
 
-// Evictions asks how many keys the servers have evicted to free memory, and for the policy by which they do. It needs the
-// right to INFO.
+// Evictions returns how many keys the servers have evicted to free memory, and their policy for that. It needs the right to
+// INFO.
 func (c *Client) Evictions(ctx context.Context) (keys int64, policy string, err error) {
 	var mu sync.Mutex
-	err = c.eachNode(ctx, func(ctx context.Context, node *redis.Client) error {
+	err = c.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		info, err := readInfo(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
@@ -129,7 +123,7 @@ func (i serverInfo) describe(clustered bool, addr string) string {
 
 func megabytes(bytes float64) string { return fmt.Sprintf("%.1f MB", bytes/1e6) }
 
-// nearlyFull is the part of maxmemory from which on a server that evicts nothing is worth a word.
+// nearlyFull is the fraction of maxmemory above which a server that evicts nothing gets a warning.
 const nearlyFull = 0.9
 
 func (i serverInfo) warn() []string {
@@ -137,7 +131,7 @@ func (i serverInfo) warn() []string {
 	limit, policy := i.number("maxmemory"), i["maxmemory_policy"]
 	switch {
 	case i["role"] == "slave":
-		out = append(out, "it is a read-only replica: name the master")
+		out = append(out, "it is a read-only replica: configure the master")
 	case limit > 0 && strings.HasPrefix(policy, "allkeys"):
 		out = append(out, "maxmemory-policy "+policy+" evicts keys when memory is full: CONFIG SET maxmemory-policy noeviction")
 	case limit > 0 && i.number("used_memory") > nearlyFull*limit:
@@ -167,7 +161,7 @@ func (c *Client) lookForModules(ctx context.Context, wanted []string) (have, lac
 	}
 	modules, err := c.Modules(ctx)
 	if err != nil {
-		return []string{"MODULE LIST is not to be had, so the modules' versions are not known: " + err.Error()}, nil
+		return []string{"MODULE LIST fails, so the versions of modules are unknown: " + err.Error()}, nil
 	}
 	for _, name := range wanted {
 		if v := modules[name]; v > 0 {
@@ -179,7 +173,7 @@ func (c *Client) lookForModules(ctx context.Context, wanted []string) (have, lac
 	return have, lack
 }
 
-// probe runs the commands and says in one rule which rights are missing.
+// probe runs the commands and returns one fault that names all missing rights, or nothing.
 func (c *Client) probe(ctx context.Context, commands [][]any) []string {
 	var rules []string
 	user := c.config.shownUser()
@@ -201,7 +195,7 @@ func (c *Client) probe(ctx context.Context, commands [][]any) []string {
 	return []string{"rights are missing: ACL SETUSER " + user + " " + strings.Join(rules, " ")}
 }
 
-// shownUser is the configured user, or a placeholder where a secret store keeps it.
+// shownUser returns the configured user, or a placeholder if a secret store holds it.
 func (c *Config) shownUser() string {
 	if name, ok := literal(c.Username); ok {
 		return name

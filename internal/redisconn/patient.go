@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// patient is a connection on which deadlines are about silence. A deadline that is set ten seconds ahead ends a read or a
-// write when no byte has passed in either direction for ten seconds: on a slow link, a large reply may take longer than
-// that, and so may a write that fills the socket's buffer. A deadline in the past still ends everything at once.
+// patient is a connection whose deadlines limit silence. A deadline in ten seconds ends a read or a write once no byte has passed in
+// either direction for ten seconds. On a slow link, a large reply may take longer than that, and so may a write that fills the
+// socket's buffer. A deadline in the past ends everything at once.
 //
-// It belongs below TLS, whose connections cannot be used any more after a write that timed out.
+// It must be below TLS, because a TLS connection is unusable after a write that timed out.
 type patient struct {
 	net.Conn
 	last    atomic.Int64 // when a byte passed, in Unix nanoseconds
-	writing atomic.Bool  // how much of a write has passed is not known before it ends
+	writing atomic.Bool  // a write shows how much has passed only when it ends
 
 	mu          sync.Mutex
-	read, write time.Duration // the patience that deadlines asked for; not positive: none
+	read, write time.Duration // from setting a deadline to the deadline; not positive: it had passed
 }
 
-// newPatient wraps a connection. What go-redis looks for in the socket of a plain one stays visible.
+// newPatient wraps a connection. The socket of a plain connection stays visible to go-redis.
 func newPatient(conn net.Conn) net.Conn {
 	p := &patient{Conn: conn}
 	if raw, ok := conn.(syscall.Conn); ok {
@@ -49,7 +49,7 @@ func (p *patient) Read(b []byte) (int, error) {
 			return n, err
 		}
 		last := time.Unix(0, p.last.Load())
-		if p.writing.Load() { // that has a deadline of its own
+		if p.writing.Load() { // the write has a deadline of its own
 			last = time.Now()
 		}
 		if !p.extend(last, &p.read, p.Conn.SetReadDeadline) {
@@ -77,7 +77,7 @@ func (p *patient) Write(b []byte) (int, error) {
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// extend moves a deadline that has passed if the last byte is not as old as was asked for.
+// extend moves a deadline that has passed if the last byte is recent enough. It reports whether it did.
 func (p *patient) extend(last time.Time, patience *time.Duration, set func(time.Time) error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

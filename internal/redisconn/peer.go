@@ -10,12 +10,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
-// peer is a connection to a server that is not trusted. When the server closes it, what it said before is in the error: Redis
-// says why ("-DENIED Redis is running in protected mode", "-ERR max number of clients reached") and closes at once, while
-// we are still writing.
+// peer is a connection to a server that is not trusted. Redis may send the reason ("-DENIED Redis is running in protected mode", "-ERR
+// max number of clients reached") and close the connection at once, while we are still writing. The error then contains that reason.
 type peer struct{ *guard.RESP }
 
-// peerOf finds the guard of a connection, below what the client needs to cut it; nil if there is none.
+// peerOf returns the peer inside a connection, or nil.
 func peerOf(conn net.Conn) *peer {
 	switch c := conn.(type) {
 	case *peer:
@@ -47,7 +46,7 @@ func (p *peer) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// drain reads what has arrived on a connection that is closed. The deadline is for one that is not.
+// drain reads what has arrived on a closed connection. The deadline is for a connection that turns out to be open.
 func (p *peer) drain() {
 	const patience = 100 * time.Millisecond
 	_ = p.SetReadDeadline(time.Now().Add(patience))
@@ -59,7 +58,8 @@ func (p *peer) drain() {
 	}
 }
 
-// explain adds the server's last words. That it does not know a command (HELLO, before Redis 6) is no reason to close.
+// explain adds the last error reply of the server. A reply about an unknown command (HELLO, before Redis 6) is not the reason why it
+// closes.
 func (p *peer) explain(err error) error {
 	text := p.Refusal()
 	if text == "" || strings.HasPrefix(text, "ERR unknown command") || strings.HasPrefix(text, "NOPROTO") {
@@ -68,7 +68,7 @@ func (p *peer) explain(err error) error {
 	return &lastWordsError{text, err}
 }
 
-// lastWordsError is the end of a connection before which the server said why.
+// lastWordsError reports a connection that the server closed after an error reply.
 type lastWordsError struct {
 	text  string // an error reply, without the "-"
 	cause error

@@ -12,37 +12,38 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Pipe is one connection on which the caller writes commands as bytes. go-redis makes it (dials, wraps it in TLS,
-// authenticates, selects the database); from then on it is ours alone. After an error that leaves the stream in
-// doubt it is closed, and the next [Pipe.Exchange] makes a new one. A Pipe belongs to one goroutine.
+// Pipe is one connection on which the caller writes commands as bytes. go-redis prepares it: it dials, starts TLS, authenticates and
+// selects the database. After that, go-redis does not touch it. An error that leaves the state of the stream unclear closes the
+// connection, and the next [Pipe.Exchange] makes a new one. A Pipe belongs to one goroutine.
 type Pipe struct {
 	options *redis.Options // whose Dialer finds the server
 
-	client *redis.Client // exists for this connection only; nil while there is none
+	client *redis.Client // only for this connection; nil without one
 	sticky *redis.Conn
 	conn   *timed
 	reader *Reader
 	buf    []byte
 }
 
-// NewPipe returns a pipe to where these options lead. All that may change (the address, the proxy, credentials) is for
-// their Dialer and their credentials provider to find out: they are asked for every connection.
+// NewPipe returns a pipe that connects with these options. Their Dialer and their credentials provider are called for every connection
+// and look up what may change: the address, the proxy, the credentials.
 func NewPipe(options *redis.Options) *Pipe { return &Pipe{options: options} }
 
-// chunk is about how much is encoded before it is sent: large enough that the system call does not count.
+// chunk is roughly how many bytes are encoded before they are sent. The cost of the system call is negligible at this size.
 const chunk = 64 << 10
 
-// window is how many chunks may be on their way without an answer: enough to keep a fast link with a long round trip
-// busy. On a slow one the socket's buffer is full earlier.
+// window is how many chunks may be unanswered. It keeps a fast link with a long round trip busy. On a slow link, the socket's buffer is
+// full earlier.
 const window = 8
 
 // Exchange sends what next encodes and hands the replies to receive.
 //
-// next appends whole commands to buf until it is about [Full] and returns how many they are; none ends the sending.
-// receive reads one reply. It runs in a goroutine of its own, beside next, so that full socket buffers on both sides
-// cannot lock each other, and has ended when Exchange returns. One chunk is encoded while the one before is on its
-// way. A [ServerError] from receive ends nothing: the stream is in order; the first is returned at the end. Any other
-// error breaks the pipe.
+// next appends whole commands to buf until it is about [Full], and returns their number; 0 ends the sending. receive reads one reply. It
+// runs in another goroutine than next, so full socket buffers on both sides cannot cause a deadlock. That goroutine has ended when
+// Exchange returns. One chunk is encoded while the previous one is on its way.
+//
+// A [ServerError] from receive does not end the exchange, because the stream is still in order; the first one is returned at the end.
+// Any other error closes the connection.
 func (p *Pipe) Exchange(ctx context.Context, next func(buf []byte) ([]byte, int), receive func(*Reader) error) error {
 	if err := p.open(ctx); err != nil {
 		return err
@@ -57,7 +58,7 @@ func (p *Pipe) Exchange(ctx context.Context, next func(buf []byte) ([]byte, int)
 	return err
 }
 
-// Full says that a chunk has become large enough to be sent.
+// Full reports whether a chunk is large enough to be sent.
 func Full(buf []byte) bool { return len(buf) >= chunk }
 
 func (p *Pipe) exchange(next func([]byte) ([]byte, int), receive func(*Reader) error) error {
@@ -96,14 +97,14 @@ func (p *Pipe) send(sent chan<- int, next func([]byte) ([]byte, int)) error {
 		if n == 0 {
 			return nil
 		}
-		sent <- n // before the write: replies must be read while it is under way
+		sent <- n // before the write, because replies must be read during it
 		if _, err := p.conn.Write(p.buf); err != nil {
 			return err
 		}
 	}
 }
 
-// receiveAll reads as many replies as commands were sent and returns the first refusal.
+// receiveAll reads a reply for each command that was sent, and returns the first refusal.
 func receiveAll(reader *Reader, sent <-chan int, receive func(*Reader) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // a bug here must not end the agent
@@ -125,8 +126,8 @@ func receiveAll(reader *Reader, sent <-chan int, receive func(*Reader) error) (e
 	return refused
 }
 
-// open makes the connection if there is none. The dialer is wrapped to get at the connection that go-redis
-// prepares; the client is made for it alone, so that there can be no other.
+// open makes the connection if there is none. It wraps the dialer to get at the connection that go-redis prepares. The client only has
+// this one connection.
 func (p *Pipe) open(ctx context.Context) error {
 	if p.conn != nil {
 		return nil
@@ -134,7 +135,7 @@ func (p *Pipe) open(ctx context.Context) error {
 	o := *p.options
 	o.PoolSize, o.MinIdleConns, o.MaxActiveConns = poolSize, 0, 0
 	dial := o.Dialer
-	var mu sync.Mutex // go-redis dials in a goroutine of its own, which may outlive our patience
+	var mu sync.Mutex // go-redis dials in a goroutine that may outlive the timeout
 	var conn net.Conn
 	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
@@ -152,15 +153,15 @@ func (p *Pipe) open(ctx context.Context) error {
 	mu.Lock()
 	defer mu.Unlock()
 	if guarded := peerOf(conn); guarded != nil {
-		guarded.Release() // Reader bounds what it reads, and costs less
+		guarded.Release() // Reader has limits of its own, and costs less
 	}
 	p.conn = &timed{Conn: conn, patience: p.options.WriteTimeout}
 	p.reader = NewReader(p.conn)
 	return nil
 }
 
-// Conn is the pipe's connection, made if there is none: for those who measure the server without our protocol code.
-// After using it the pipe must be closed.
+// Conn returns the pipe's connection, and makes it if there is none. It is for measurements without our protocol code. The caller must
+// close the pipe afterwards.
 func (p *Pipe) Conn(ctx context.Context) (net.Conn, error) {
 	if err := p.open(ctx); err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (p *Pipe) Conn(ctx context.Context) (net.Conn, error) {
 // Close closes the connection; the next Exchange makes a new one.
 func (p *Pipe) Close() {
 	if p.conn != nil {
-		_ = p.conn.Close() // go-redis would only put it back into its pool
+		_ = p.conn.Close() // go-redis would only return it to its pool
 	}
 	if p.client != nil {
 		_ = p.sticky.Close()
@@ -180,19 +181,19 @@ func (p *Pipe) Close() {
 	p.client, p.sticky, p.conn, p.reader = nil, nil, nil, nil
 }
 
-// timed gives every read and every write its time, and none once it is aborted.
+// timed sets a deadline for every read and every write. After abort, both fail at once.
 type timed struct {
 	net.Conn
 	patience time.Duration
 	ctx      context.Context
 
-	mu      sync.Mutex // orders arming a deadline and aborting
-	aborted error      // what was wrong first
+	mu      sync.Mutex // so that arm cannot overwrite the deadline of abort
+	aborted error      // the first cause
 }
 
 var _ io.ReadWriter = (*timed)(nil)
 
-// abort ends reads and writes that are under way, and all later ones.
+// abort ends reads and writes, those in progress and all later ones.
 func (t *timed) abort(cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -145,12 +145,12 @@ func TestSOCKS4Requests(t *testing.T) {
 
 func TestSOCKS4Replies(t *testing.T) {
 	for want, reply := range map[string][]byte{
-		"request rejected":         {0, 91, 0, 0, 0, 0, 0, 0},
-		"unknown reply 7":          {0, 7, 0, 0, 0, 0, 0, 0},
-		"this is no SOCKS4 proxy":  []byte("HTTP/1.1 400 Bad Request\r\n"),
-		"i/o timeout":              {0, 90, 0},                // half a reply, and then nothing
-		"did not answer in time":   {0, 90, 0, 0, 0, 0, 0, 0}, // a way to nowhere
-		"cannot carry an IPv6 add": nil,
+		"request rejected":           {0, 91, 0, 0, 0, 0, 0, 0},
+		"unknown reply 7":            {0, 7, 0, 0, 0, 0, 0, 0},
+		"this is not a SOCKS4 proxy": []byte("HTTP/1.1 400 Bad Request\r\n"),
+		"i/o timeout":                {0, 90, 0},                // half a reply, and then nothing
+		"did not answer in time":     {0, 90, 0, 0, 0, 0, 0, 0}, // a way to nowhere
+		"does not support IPv6 add":  nil,
 	} {
 		addr, _ := fakeSOCKS4(t, reply)
 		c := redisconn.Defaults()

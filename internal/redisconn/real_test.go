@@ -135,12 +135,12 @@ func TestRealRenewedCertificates(t *testing.T) {
 func TestRealMistakes(t *testing.T) {
 	c := redisconn.Defaults()
 	c.Cluster = []string{redistest.Start(t).Addr()}
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "is no cluster: name it with host and port") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "is not a cluster: configure it with host and port") {
 		t.Errorf("a single server as a cluster: %v", err)
 	}
 	c = redisconn.Defaults()
 	c.Sentinel = &redisconn.Sentinel{Master: "mymaster", Addresses: []string{redistest.Start(t).Addr()}}
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "is no Sentinel: correct sentinel.addresses") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "is not a Sentinel: correct sentinel.addresses") {
 		t.Errorf("a server as a Sentinel: %v", err)
 	}
 	c = redisconn.Defaults()
@@ -281,11 +281,11 @@ func TestRealSentinel(t *testing.T) {
 	w := redistest.Sentinel(t, "geheim")
 	c := redisconn.Defaults()
 	c.Sentinel = &redisconn.Sentinel{Master: "nobody", Addresses: w.Addresses()}
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "wants a password: set sentinel.username and sentinel.password") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "requires a password: set sentinel.username and sentinel.password") {
 		t.Errorf("error %v", err)
 	}
 	c.Sentinel.Password = secret.Literal("geheim")
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `knows no master "nobody": correct sentinel.master`) {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), `does not know the master "nobody": correct sentinel.master`) {
 		t.Errorf("error %v", err)
 	}
 	c.Sentinel.Master = "mymaster"

@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// maxArray bounds what a reply may announce: no command that is written has so many arguments.
+	// maxArray limits the length that a reply may announce. No command that we write has more arguments.
 	maxArray = 1 << 14
 
-	// maxRefusal is how much of an error reply is taken, in bytes. One may come for each of many commands, and be kept.
+	// maxRefusal is how many bytes of an error reply are kept. There may be one for each of many commands.
 	maxRefusal = 1 << 10
 )
 
 var errLine = errors.New("read reply: line without its end")
 
-// Reader reads replies of RESP2 without allocating: as much of the protocol as commands that write answer with.
+// Reader reads replies of RESP2 without allocating. It knows the types with which writing commands are answered.
 type Reader struct{ br *bufio.Reader }
 
 // NewReader reads replies from r.
 func NewReader(r io.Reader) *Reader { return &Reader{bufio.NewReaderSize(r, 64<<10)} }
 
-// Line reads one line: its type byte and what follows. The text is valid until the next read.
+// Line reads one line and returns its type byte and the rest. The text is valid until the next read.
 func (r *Reader) Line() (kind byte, text []byte, err error) {
 	line, err := r.br.ReadSlice('\n')
 	if err != nil {
@@ -44,8 +44,8 @@ func (r *Reader) Line() (kind byte, text []byte, err error) {
 	return kind, text, nil
 }
 
-// Array reads the head of an array and returns its length. An error reply is returned as [ServerError]; after it the
-// stream is in order.
+// Array reads the head of an array and returns its length. It returns an error reply as a [ServerError], after which the stream is in
+// order.
 func (r *Reader) Array() (int, error) {
 	kind, text, err := r.Line()
 	switch {
@@ -56,15 +56,15 @@ func (r *Reader) Array() (int, error) {
 	case kind != '*':
 		return 0, fmt.Errorf("read reply: %q where an array should be", kind)
 	}
-	n, err := strconv.Atoi(string(text)) // does not escape: no allocation
+	n, err := strconv.Atoi(string(text)) // the string does not escape, so it is not allocated
 	if err != nil || n < 0 || n > maxArray {
 		return 0, errors.New("read reply: array of impossible length")
 	}
 	return n, nil
 }
 
-// Item reads an item that is an integer, a status or an error; refusal is the error's text, valid until the next
-// read, and nil for the others.
+// Item reads an integer, a status or an error. refusal is the text of the error, valid until the next read; it is nil for the other
+// types.
 func (r *Reader) Item() (refusal []byte, err error) {
 	kind, text, err := r.Line()
 	switch {

@@ -11,15 +11,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sentinel asks Redis Sentinel where the master is, once per connection: whoever was disconnected by a failover finds
-// the new master, and there is no state that could be out of date.
+// sentinel asks Redis Sentinel for the master, once per connection. A failover breaks connections, so the next one finds the new master,
+// and there is no state that could be out of date.
 type sentinel struct {
 	mu   sync.Mutex
-	last string // who answered last is asked first
+	last string // the Sentinel that answered last; it is asked first
 }
 
-// master returns the address of the master. The first Sentinel that knows it is believed; what the others say is only
-// of interest when none does.
+// master returns the address of the master, from the first Sentinel that knows it. If none does, the error has the answers of all.
 func (s *sentinel) master(ctx context.Context, d *dialer) (string, error) {
 	var errs []error
 	for _, addr := range s.order(d.config.Sentinel.Addresses) {
@@ -75,15 +74,15 @@ func askSentinel(ctx context.Context, d *dialer, addr string) (string, error) {
 	parts, err := client.GetMasterAddrByName(ctx, setting.Master).Result()
 	switch {
 	case errors.Is(err, redis.Nil):
-		return "", fmt.Errorf("knows no master %q: correct sentinel.master", setting.Master)
+		return "", fmt.Errorf("does not know the master %q: correct sentinel.master", setting.Master)
 	case err != nil && needsPassword(err):
-		return "", fmt.Errorf("wants a password: set sentinel.username and sentinel.password: %w", err)
+		return "", fmt.Errorf("requires a password: set sentinel.username and sentinel.password: %w", err)
 	case err != nil && strings.HasPrefix(err.Error(), "ERR unknown command"):
-		return "", fmt.Errorf("is no Sentinel: correct sentinel.addresses: %w", err)
+		return "", fmt.Errorf("is not a Sentinel: correct sentinel.addresses: %w", err)
 	case err != nil:
-		return "", fmt.Errorf("does not say where %q is (is it there, and does it speak TLS if tls is set?): %w", setting.Master, err)
+		return "", fmt.Errorf("does not answer where %q is (is it running, and does it use TLS if tls is set?): %w", setting.Master, err)
 	case len(parts) != 2:
-		return "", fmt.Errorf("answers strangely: %q", parts)
+		return "", fmt.Errorf("gives an unexpected answer: %q", parts)
 	}
 	return net.JoinHostPort(parts[0], parts[1]), nil
 }
@@ -93,7 +92,7 @@ func needsPassword(err error) bool {
 	return errors.As(err, &reply) && (strings.HasPrefix(reply.Error(), "NOAUTH") || strings.HasPrefix(reply.Error(), "WRONGPASS"))
 }
 
-// sentinelError is what each Sentinel said.
+// sentinelError holds the error of each Sentinel.
 type sentinelError struct{ each []error }
 
 func (e *sentinelError) Error() string {

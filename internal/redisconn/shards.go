@@ -10,17 +10,17 @@ import (
 	"sync"
 )
 
-// Shards are pipes to the servers that hold the keys: one to a single server, one to each master of a cluster. They
-// belong to one goroutine.
+// Shards holds the pipes to the servers that store the keys: one to a single server, or one to each master of a cluster. It belongs to
+// one goroutine.
 type Shards struct {
 	client *Client
 	pipes  []*Pipe
 	index  map[string]int // address → shard
-	slots  []uint16       // slot → shard + 1; nil: not asked yet, or out of date
-	moves  uint32
+	slots  []uint16       // slot → shard + 1; nil: unknown or out of date
+	moves  uint32         // see Moves
 }
 
-// NewShards returns the pipes of a client; none is connected yet.
+// NewShards returns the pipes of a client. None is connected yet.
 func (c *Client) NewShards() *Shards {
 	s := &Shards{client: c, index: map[string]int{}}
 	if !c.Clustered {
@@ -29,7 +29,7 @@ func (c *Client) NewShards() *Shards {
 	return s
 }
 
-// Slot is the hash slot of a key, 0 for all where there is no cluster.
+// Slot returns the hash slot of a key, 0 without a cluster.
 func (s *Shards) Slot(key string) int {
 	if !s.client.Clustered {
 		return 0
@@ -37,7 +37,7 @@ func (s *Shards) Slot(key string) int {
 	return Slot(key)
 }
 
-// Of returns the shard that holds a slot, as a number for [Shards.Pipe].
+// Of returns the shard that serves a slot, as a number for [Shards.Pipe].
 func (s *Shards) Of(ctx context.Context, slot int) (int, error) {
 	if !s.client.Clustered {
 		return 0, nil
@@ -54,7 +54,7 @@ func (s *Shards) Of(ctx context.Context, slot int) (int, error) {
 	return int(s.slots[slot]) - 1, nil
 }
 
-// ask reads which node serves which slot.
+// ask reads from the cluster which node serves which slot.
 func (s *Shards) ask(ctx context.Context) error {
 	ranges, err := s.client.ClusterSlots(ctx).Result()
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Shards) ask(ctx context.Context) error {
 	return nil
 }
 
-// at returns the shard at an address, making its pipe.
+// at returns the shard at an address. It makes the pipe if there is none.
 func (s *Shards) at(addr string) int {
 	i, ok := s.index[addr]
 	if !ok {
@@ -88,16 +88,16 @@ func (s *Shards) at(addr string) int {
 // Pipe returns the pipe to a shard.
 func (s *Shards) Pipe(shard int) *Pipe { return s.pipes[shard] }
 
-// Stale says that slots have moved: where they are is asked again.
+// Stale reports that slots have moved. The next call of Of asks the cluster again.
 func (s *Shards) Stale() {
 	s.slots = nil
 	s.moves++
 }
 
-// Moves counts how often slots were found to have moved.
+// Moves returns how often Stale was called.
 func (s *Shards) Moves() uint32 { return s.moves }
 
-// Close closes all connections. The next use makes new ones, to where the keys are then.
+// Close closes all connections. The next use makes new ones, to the servers that store the keys then.
 func (s *Shards) Close() {
 	for _, p := range s.pipes {
 		p.Close()
@@ -107,14 +107,14 @@ func (s *Shards) Close() {
 	}
 }
 
-// Redirect is where a node of a cluster sends us.
+// Redirect is the answer of a cluster's node that does not serve a key.
 type Redirect struct {
 	Addr string
-	Ask  bool // for this command only, announced with ASKING
+	Ask  bool // for this command only, which must follow ASKING
 }
 
-// ReadRedirect understands MOVED and ASK (Redis Cluster specification, "MOVED Redirection").
-func ReadRedirect(reply string) (Redirect, bool) {
+// ReadRedirect parses MOVED and ASK replies (Redis Cluster specification, "MOVED Redirection"). ok is false for other replies.
+func ReadRedirect(reply string) (to Redirect, ok bool) {
 	fields := strings.Fields(reply)
 	if len(fields) != 3 || fields[0] != "MOVED" && fields[0] != "ASK" {
 		return Redirect{}, false
@@ -122,71 +122,71 @@ func ReadRedirect(reply string) (Redirect, bool) {
 	return Redirect{Addr: fields[2], Ask: fields[0] == "ASK"}, true
 }
 
-// Commands are commands with one key each, sent by [Shards.Do].
+// Commands describes commands with one key each, for [Shards.Do].
 type Commands struct {
 	Len    int
-	Slot   func(i int) int                 // of the key; not called where there is no cluster
+	Slot   func(i int) int                 // of the key; not called without a cluster
 	Append func(buf []byte, i int) []byte  // appends the i-th command
 	Reply  func(i int, from *Reader) error // reads its reply; see [Pipe.Exchange]. Called by one goroutine per shard
 }
 
-// redirects is how often one command is sent on before we give up: slots may move while we follow them.
+// redirects is how often a command is redirected before Do gives up. Slots may move while it follows them.
 const redirects = 5
 
-// Do sends commands, each to the shard of its key, the shards side by side. Those that a cluster redirects are sent
-// where it says. The first refusal is returned after all replies are read, as with [Pipe.Exchange].
+// Do sends each command to the shard of its key, to all shards at once. It follows the redirections of a cluster. Like
+// [Pipe.Exchange], it returns the first refusal after all replies are read.
 func (s *Shards) Do(ctx context.Context, c Commands) error {
-	left, err := s.share(ctx, c)
+	left, err := s.distribute(ctx, c)
 	if err != nil {
 		return err
 	}
 	for range redirects {
-		var again lots
+		var again groups
 		if again, err = s.exchange(ctx, c, left); err != nil || len(again) == 0 {
 			return err
 		}
 		left = again
 	}
-	return ServerError("TRYAGAIN slots are moving to and fro")
+	return ServerError("TRYAGAIN slots keep moving")
 }
 
-// lot are the commands for one shard.
-type lot struct {
-	asking   bool
-	commands []int
+// group holds the numbers of the commands for one shard.
+type group struct {
+	asking   bool  // send ASKING before each command
+	commands []int // nil: all commands
 }
 
-type lots map[int]*lot // by shard
+type groups map[int]*group // by shard
 
-// share deals the commands out; where there is no cluster all are one lot, nil, which means every command.
-func (s *Shards) share(ctx context.Context, c Commands) (lots, error) {
+// distribute assigns the commands to shards. Without a cluster there is one group with all commands.
+func (s *Shards) distribute(ctx context.Context, c Commands) (groups, error) {
 	if !s.client.Clustered {
-		return lots{0: {}}, nil
+		return groups{0: {}}, nil
 	}
-	all := lots{}
+	all := groups{}
 	for i := range c.Len {
 		shard, err := s.Of(ctx, c.Slot(i))
 		if err != nil {
 			return nil, err
 		}
 		if all[shard] == nil {
-			all[shard] = &lot{}
+			all[shard] = &group{}
 		}
 		all[shard].commands = append(all[shard].commands, i)
 	}
 	return all, nil
 }
 
-// exchange sends each lot to its shard and returns the commands that were redirected.
-func (s *Shards) exchange(ctx context.Context, c Commands, work lots) (lots, error) {
+// exchange sends each group to its shard and returns the commands that were redirected.
+func (s *Shards) exchange(ctx context.Context, c Commands, work groups) (groups, error) {
 	var mu sync.Mutex
 	var errs []error
 	moved := map[int]Redirect{}
 	var wg sync.WaitGroup
-	for shard, l := range work {
+	for shard, g := range work {
 		pipe := s.pipes[shard]
 		wg.Go(func() {
-			run := run{commands: c, lot: l, follows: s.client.Clustered, redirected: func(i int, r Redirect) {
+			run := run{commands: c, group: g, follows: s.client.Clustered, redirected: func(i int, r Redirect) {
 				mu.Lock()
 				defer mu.Unlock()
 				moved[i] = r
@@ -213,48 +213,49 @@ func firstOf(errs []error) error {
 	return nil
 }
 
-func (s *Shards) redirect(moved map[int]Redirect) lots {
-	again := lots{}
-	for _, i := range slices.Sorted(maps.Keys(moved)) { // two commands for one key stay in their order
+// redirect assigns redirected commands to the shards that the cluster named.
+func (s *Shards) redirect(moved map[int]Redirect) groups {
+	again := groups{}
+	for _, i := range slices.Sorted(maps.Keys(moved)) { // keeps the order of two commands for one key
 		r := moved[i]
 		shard := s.at(r.Addr)
 		if !r.Ask {
 			s.Stale()
 		}
-		l := again[shard]
-		if l == nil {
-			l = &lot{}
-			again[shard] = l
+		g := again[shard]
+		if g == nil {
+			g = &group{}
+			again[shard] = g
 		}
-		l.asking = l.asking || r.Ask // ASKING before a command that does not need it does no harm
-		l.commands = append(l.commands, i)
+		g.asking = g.asking || r.Ask // ASKING before a command that does not need it is harmless
+		g.commands = append(g.commands, i)
 	}
 	return again
 }
 
-// run sends one lot through one pipe.
+// run sends one group through one pipe.
 type run struct {
 	commands   Commands
-	lot        *lot
-	follows    bool // redirections; without a cluster they say that the configuration is wrong
+	group      *group
+	follows    bool // follow redirections; without a cluster, they mean that the configuration is wrong
 	redirected func(i int, to Redirect)
 
 	sent, got int
-	announced bool // the reply to ASKING was read, that to the command is next
+	announced bool // the reply to ASKING was read, and the reply to the command is next
 }
 
 func (r *run) size() int {
-	if r.lot.commands == nil {
+	if r.group.commands == nil {
 		return r.commands.Len
 	}
-	return len(r.lot.commands)
+	return len(r.group.commands)
 }
 
 func (r *run) number(n int) int {
-	if r.lot.commands == nil {
+	if r.group.commands == nil {
 		return n
 	}
-	return r.lot.commands[n]
+	return r.group.commands[n]
 }
 
 const asking = "*1\r\n$6\r\nASKING\r\n"
@@ -262,7 +263,7 @@ const asking = "*1\r\n$6\r\nASKING\r\n"
 func (r *run) next(buf []byte) ([]byte, int) {
 	n := 0
 	for ; r.sent < r.size() && !Full(buf); r.sent++ {
-		if r.lot.asking {
+		if r.group.asking {
 			buf = append(buf, asking...)
 			n++
 		}
@@ -273,7 +274,7 @@ func (r *run) next(buf []byte) ([]byte, int) {
 }
 
 func (r *run) receive(from *Reader) error {
-	if r.lot.asking && !r.announced {
+	if r.group.asking && !r.announced {
 		r.announced = true
 		_, err := from.Item()
 		return err

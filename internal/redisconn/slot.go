@@ -2,11 +2,11 @@ package redisconn
 
 import "strings"
 
-// Slots is how many hash slots a cluster has.
+// Slots is the number of hash slots of a cluster.
 const Slots = 16384
 
-// Slot is the hash slot of a key: the CRC16 (XMODEM) of the key, or of what stands between its first "{" and the next
-// "}" if that is not empty (Redis Cluster specification, "Hash tags").
+// Slot returns the hash slot of a key: the CRC16 (XMODEM) of the key, or of the text between its first "{" and the next "}" unless that
+// is empty (Redis Cluster specification, "Hash tags").
 func Slot(key string) int {
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {

@@ -17,13 +17,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// socksPort is where SOCKS proxies listen when nothing is said (RFC 1928, section 3).
+// socksPort is the default port of SOCKS proxies (RFC 1928, section 3).
 const socksPort = 1080
 
-// The errors do not repeat the URL: it may contain a password.
+// These errors do not repeat the URL, because it may contain a password.
 var (
 	errSOCKS5 = errors.New("must be a URL such as socks5://user:password@host:1080")
-	errSOCKS4 = errors.New("must be a URL such as socks4://user@host:1080; SOCKS4 knows no passwords")
+	errSOCKS4 = errors.New("must be a URL such as socks4://user@host:1080; SOCKS4 has no passwords")
 )
 
 func parseSOCKS5(text string) (*url.URL, error) {
@@ -57,8 +57,8 @@ func proxyURL(ctx context.Context, key string, ref secret.Ref, store secret.Reso
 	return u, nil
 }
 
-// socks4 dials through a SOCKS4 proxy; names are sent to the proxy (SOCKS4A), so that it is the one to look them up.
-// Protocol: "SOCKS: A protocol for TCP proxy across firewalls" and "SOCKS 4A" (Ying-Da Lee), the only descriptions.
+// socks4 dials through a SOCKS4 proxy. It sends names to the proxy, which looks them up (SOCKS4A). The only descriptions of the protocol
+// are "SOCKS: A protocol for TCP proxy across firewalls" and "SOCKS 4A" (Ying-Da Lee).
 type socks4 struct {
 	proxy   string
 	user    string
@@ -100,7 +100,7 @@ func (s *socks4) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-// request is version 4, command CONNECT, port, IPv4 address, user, and for 4A the name: the address is 0.0.0.1 then.
+// request returns version 4, command CONNECT, port, IPv4 address and user. For SOCKS4A the address is 0.0.0.1, and the name follows.
 func (s *socks4) request(addr string) ([]byte, error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *socks4) request(addr string) ([]byte, error) {
 		return nil, err
 	}
 	if strings.ContainsRune(s.user+host, 0) {
-		return nil, errors.New("a NUL in a name")
+		return nil, errors.New("a name contains NUL")
 	}
 	b := binary.BigEndian.AppendUint16([]byte{4, 1}, uint16(port))
 	ip := net.ParseIP(host)
@@ -120,7 +120,7 @@ func (s *socks4) request(addr string) ([]byte, error) {
 		b = append(b, v4...)
 		return append(append(b, s.user...), 0), nil
 	case ip != nil:
-		return nil, errors.New("SOCKS4 cannot carry an IPv6 address: use socks5_proxy")
+		return nil, errors.New("SOCKS4 does not support IPv6 addresses: use socks5_proxy")
 	}
 	b = append(b, 0, 0, 0, 1)
 	b = append(append(b, s.user...), 0)
@@ -137,7 +137,7 @@ func (s *socks4) handshake(conn net.Conn, request []byte) error {
 	}
 	switch {
 	case reply[0] != 0:
-		return errors.New("this is no SOCKS4 proxy")
+		return errors.New("this is not a SOCKS4 proxy")
 	case reply[1] == 91:
 		return errors.New("request rejected or failed")
 	case reply[1] == 92, reply[1] == 93:

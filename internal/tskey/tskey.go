@@ -1,5 +1,4 @@
-// Package tskey decides how a series is called in RedisTimeSeries: its key, and its labels as Redis accepts them.
-// Every output that writes or prints series has both from here.
+// Package tskey makes the keys and labels of series in RedisTimeSeries. Every output that writes or prints series uses it.
 package tskey
 
 import (
@@ -14,14 +13,14 @@ import (
 // NameLabel is the label that holds the metric without its instance.
 const NameLabel = "__name__"
 
-// Format says where the host stands in a key.
+// Format decides where a key contains the host.
 type Format string
 
 // The formats.
 const (
 	Host   Format = "host"   // atila:net_rx_bytes_eth0
 	Bare   Format = "bare"   // net_rx_bytes_eth0, as the predecessor named them
-	Tagged Format = "tagged" // {atila}:net_rx_bytes_eth0: a cluster keeps a host's series on one shard
+	Tagged Format = "tagged" // {atila}:net_rx_bytes_eth0: keeps the series of a host on one shard of a cluster
 )
 
 // UnmarshalScalar implements conf.Scalar.
@@ -40,7 +39,7 @@ type Naming struct {
 	Prefix string
 }
 
-// Key is the key of a series. Two series can have the same one; see [Alternative].
+// Key returns the key of a series. Two series can have the same key; see [Alternative].
 func (n Naming) Key(s *telemetry.Series) string {
 	switch n.Format {
 	case Bare:
@@ -52,7 +51,8 @@ func (n Naming) Key(s *telemetry.Series) string {
 	}
 }
 
-// Liveness is the key whose samples say that a host's agent writes. Tagged, it stands where the host's series are.
+// Liveness returns the key whose samples show that the agent of a host writes. With the format tagged, it is on the shard of the host's
+// series.
 func (n Naming) Liveness(host string) string {
 	if n.Format == Tagged {
 		host = "{" + host + "}"
@@ -60,7 +60,7 @@ func (n Naming) Liveness(host string) string {
 	return n.Prefix + "rtcollector:hosts:" + host
 }
 
-// Agent is the key that says which agent writes a host's series. It is next to [Naming.Liveness] and holds text.
+// Agent returns the key that holds, as text, which agent writes the series of a host. It is on the shard of [Naming.Liveness].
 func (n Naming) Agent(host string) string {
 	if n.Format == Tagged {
 		host = "{" + host + "}"
@@ -68,20 +68,21 @@ func (n Naming) Agent(host string) string {
 	return n.Prefix + "rtcollector:agent:" + host
 }
 
-// LivenessLabels are the labels of that key.
+// LivenessLabels returns the labels of [Naming.Liveness].
 func LivenessLabels(host string) []telemetry.Label {
 	return []telemetry.Label{{Key: "type", Value: "host"}, {Key: "host", Value: Clean(host)}}
 }
 
-// Alternative is the key of a series whose own key belongs to another: it depends on nothing but the key and the
-// identity, so that every agent and every restart finds the same.
+// Alternative returns the key of a series whose own key belongs to another series. It only depends on that key and the identity, so it
+// is the same after every restart.
 func Alternative(key string, identity []telemetry.Label) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(Canonical(identity)))
 	return fmt.Sprintf("%s~%08x", key, h.Sum32())
 }
 
-// Clean makes a label value acceptable to Redis, which refuses '(', ')' and ',' (RedisTimeSeries, parseLabelsFromArgs).
+// Clean makes a label value acceptable to Redis. It replaces '(', ')' and ',', which Redis refuses (RedisTimeSeries,
+// parseLabelsFromArgs), and removes white space around the value.
 func Clean(v string) string {
 	v = strings.Map(func(r rune) rune {
 		if r == '(' || r == ')' || r == ',' {
@@ -92,7 +93,7 @@ func Clean(v string) string {
 	return strings.TrimSpace(v)
 }
 
-// Labels are the labels of a series as they are written: its name first, values made acceptable, empty ones left out.
+// Labels returns the labels of a series as they are written: the metric first, with cleaned values, without empty ones.
 func Labels(s *telemetry.Series) []telemetry.Label {
 	out := make([]telemetry.Label, 0, len(s.Labels())+1)
 	out = append(out, telemetry.Label{Key: NameLabel, Value: Clean(s.Name())})
@@ -104,8 +105,8 @@ func Labels(s *telemetry.Series) []telemetry.Label {
 	return out
 }
 
-// Identity are the labels, as they are written, that make a series what it is: name, host and instance, sorted. The
-// others (source, unit, the user's tags) may change during its life.
+// Identity returns the labels that make a series what it is, as they are written: name, host and instance, sorted by key. The other
+// labels (source, unit, the user's tags) may change during its life.
 func Identity(s *telemetry.Series) []telemetry.Label {
 	out := []telemetry.Label{{Key: NameLabel, Value: Clean(s.Name())}}
 	if !slices.ContainsFunc(s.Instance(), func(l telemetry.Label) bool { return l.Key == "host" }) {
@@ -120,7 +121,7 @@ func Identity(s *telemetry.Series) []telemetry.Label {
 	return out
 }
 
-// Canonical writes labels so that two sets, sorted alike, are the same exactly if the texts are.
+// Canonical returns a text for a list of labels. Two lists are the same exactly if their texts are.
 func Canonical(labels []telemetry.Label) string {
 	var b strings.Builder
 	for _, l := range labels {

@@ -8,22 +8,22 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// BadDay is a state of a Redis in which it refuses writes. The embedded server is told to answer so; a real one is
-// brought into that state, where that can be done by commands.
+// BadDay is a state of a Redis in which it refuses writes. The embedded server is told to answer accordingly. Commands bring a real
+// server into that state, if that is possible.
 type BadDay struct {
 	Name  string
-	Reply string  // the embedded server's
-	Say   string  // in the output's error
-	Cause [][]any // commands that bring a real server there; nil: none can
-	End   [][]any // and back
+	Reply string  // of the embedded server
+	Say   string  // part of the output's error
+	Cause [][]any // commands that bring a real server into the state; nil: impossible
+	End   [][]any // commands that end the state
 }
 
-// BadDays are those that mean the same for every output, and its own.
+// BadDays returns the states that mean the same for every output, and those of the caller.
 func BadDays(own ...BadDay) []BadDay {
 	return append([]BadDay{
 		{
 			"replica", "READONLY You can't write against a read only replica.",
-			"is a read-only replica: name the master, or wait for the failover: READONLY ",
+			"is a read-only replica: configure the master, or wait for the failover: READONLY ",
 			[][]any{{"REPLICAOF", "127.0.0.1", "1"}}, [][]any{{"REPLICAOF", "NO", "ONE"}},
 		},
 		{
@@ -35,7 +35,7 @@ func BadDays(own ...BadDay) []BadDay {
 		{Name: "no disk", Reply: "MISCONF Redis is configured to save RDB snapshots", Say: "cannot save to disk and refuses writes"},
 		{Name: "cluster down", Reply: "CLUSTERDOWN The cluster is down", Say: "belongs to a cluster that is down"},
 		{Name: "no master", Reply: "MASTERDOWN Link with MASTER is down", Say: "is a replica without its master"},
-		{Name: "no password", Reply: "NOAUTH Authentication required.", Say: "wants a password"},
+		{Name: "no password", Reply: "NOAUTH Authentication required.", Say: "requires a password"},
 		{Name: "wrong password", Reply: "WRONGPASS invalid username-password pair", Say: "refuses the username or the password"},
 		{Name: "busy", Reply: "BUSY Redis is busy running a script.", Say: "is busy with a script"},
 		{Name: "cluster", Reply: "CROSSSLOT Keys in request don't hash to the same slot", Say: "is a node of a cluster: list it under cluster"},
@@ -43,7 +43,7 @@ func BadDays(own ...BadDay) []BadDay {
 	}, own...)
 }
 
-// Full is the day on which the server has no memory left.
+// Full returns the state in which the server has no memory left.
 func Full(say string) BadDay {
 	return BadDay{
 		"full", "OOM command not allowed when used memory > 'maxmemory'.", say,
@@ -51,7 +51,7 @@ func Full(say string) BadDay {
 	}
 }
 
-// NoRight is a day on which the user may not run some commands, named in lower case. The embedded server refuses the first.
+// NoRight returns a state in which the user may not run some commands, named in lower case. The embedded server refuses the first one.
 func NoRight(name, say string, commands ...string) BadDay {
 	deny := []any{"ACL", "SETUSER", "default"}
 	for _, c := range commands {
@@ -63,13 +63,13 @@ func NoRight(name, say string, commands ...string) BadDay {
 	}
 }
 
-// Unloaded is a day on which the server does not know a command, whose module it has lost.
+// Unloaded returns a state in which the server does not know a command because its module is gone.
 func Unloaded(name, say, command string) BadDay {
 	return BadDay{Name: name, Reply: "ERR unknown command '" + command + "', with args beginning with: 'a' '1' '1' ", Say: say}
 }
 
-// Refuses tries to write while the server is in this state, twice. Nothing may be given up: the error asks for another
-// try, begins with the server's address, and says what to do.
+// Refuses tries to write while the server is in this state, twice. Nothing may be dropped: the error asks for a retry, begins with the
+// server's address, and says what to do.
 func (d BadDay) Refuses(t *testing.T, s *Redis, write func() error) {
 	t.Helper()
 	d.begin(t, s)
@@ -77,7 +77,7 @@ func (d BadDay) Refuses(t *testing.T, s *Redis, write func() error) {
 		err := write()
 		var reject *outputs.RejectError
 		if err == nil || outputs.IsPermanent(err) || errors.As(err, &reject) {
-			t.Fatalf("error %v does not ask for another try", err)
+			t.Fatalf("error %v does not ask for a retry", err)
 		}
 		if where := "redis " + s.Addr(); !strings.HasPrefix(err.Error(), where) || !strings.Contains(err.Error(), d.Say) {
 			t.Errorf("error %q, want %q … %q", err, where, d.Say)

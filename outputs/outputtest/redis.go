@@ -11,10 +11,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// Named is the environment variable with the URL of a Redis that tests write to in place of the embedded one.
+// Named is the environment variable with the URL of a Redis that tests use instead of the embedded one.
 const Named = "RTC_TEST_REDIS"
 
-// Redis is a server to write to, and a client that looks at what is there.
+// Redis is a server to write to, and a client for checking what it holds.
 type Redis struct {
 	*redis.Client
 	Host     string
@@ -22,8 +22,8 @@ type Redis struct {
 	Embedded *embedded.Server // nil: a real one
 }
 
-// NewRedis returns an embedded server, or the one that [Named] names. That one is emptied, and brought into bad states,
-// so it must be nobody else's meanwhile: go test -p 1.
+// NewRedis returns an embedded server, or the server that [Named] names. The latter is emptied and brought into bad states, so nothing
+// else may use it meanwhile: go test -p 1.
 func NewRedis(t testing.TB) *Redis {
 	t.Helper()
 	url := os.Getenv(Named)
@@ -32,7 +32,7 @@ func NewRedis(t testing.TB) *Redis {
 	}
 	o, err := redis.ParseURL(url)
 	if err != nil {
-		t.Fatal(Named + " is no redis:// URL")
+		t.Fatal(Named + " is not a redis:// URL")
 	}
 	s := RedisAt(t, o.Addr)
 	s.Empty(t)
@@ -79,7 +79,7 @@ func (s *Redis) Empty(t testing.TB) {
 	}
 }
 
-// Run runs commands, also when the test's context has ended.
+// Run runs commands, even after the test's context has ended.
 func (s *Redis) Run(t testing.TB, commands ...[]any) {
 	t.Helper()
 	for _, c := range commands {
@@ -89,8 +89,8 @@ func (s *Redis) Run(t testing.TB, commands ...[]any) {
 	}
 }
 
-// Restart closes the embedded server and opens another at its address; a real one only loses connections and keys. Away
-// runs in between.
+// Restart closes the embedded server and opens another one at its address. A real server only loses its connections and keys. It calls
+// away in between.
 func (s *Redis) Restart(t testing.TB, away func()) {
 	t.Helper()
 	if s.Embedded == nil {

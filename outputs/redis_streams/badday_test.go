@@ -22,7 +22,7 @@ func badDays() []outputtest.BadDay {
 	return outputtest.BadDays(
 		outputtest.Full("is full: raise maxmemory"),
 		outputtest.NoRight("no right", "refuses this to the user: grant it with ACL SETUSER default +xadd", "xadd"),
-		outputtest.Unloaded("no streams", "does not know a command that is needed", "XADD"),
+		outputtest.Unloaded("no streams", "lacks a command that is needed", "XADD"),
 		outputtest.BadDay{
 			Name: "key is taken", Reply: "WRONGTYPE Operation against a key holding the wrong kind of value",
 			Say: "the key " + events + " holds something that is not a stream: rename or delete it, or set another stream: WRONGTYPE",

@@ -19,8 +19,7 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 	for _, s := range streams {
 		needs.Probes = append(needs.Probes, []any{"XADD", s, "0-0", "probe", "1"})
 	}
-	found := w.client.Inspect(ctx, needs)
-	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
+	r, _ := w.client.Inspect(ctx, needs)
 	for _, s := range streams {
 		switch n, err := w.client.XLen(ctx, s).Result(); {
 		case err == nil:

@@ -10,7 +10,7 @@ import (
 
 // fits says whether a document fits what the index cannot be asked. Of what begins with something it looks at 200 words and
 // leaves out the others without saying so (MAXPREFIXEXPANSIONS), and at none if it is a single letter (MINPREFIX).
-func (r *eventReader) fits(doc eventdoc.Document) bool {
+func (r *search) fits(doc eventdoc.Document) bool {
 	if !contains(doc.Text(eventdoc.Message), r.q.Text) {
 		return false
 	}

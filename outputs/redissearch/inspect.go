@@ -29,8 +29,7 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 	if c.MaxDocuments != 0 {
 		needs.Probes = append(needs.Probes, []any{"UNLINK", nowhere}, []any{"FT.SEARCH", c.Index, "*", "LIMIT", 0, 0})
 	}
-	found := w.client.Inspect(ctx, needs)
-	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
+	r, _ := w.client.Inspect(ctx, needs)
 	if in, exists, err := w.inspect(ctx); err == nil && exists {
 		r.Notes = append(r.Notes, fmt.Sprintf("index %s holds %d documents", c.Index, in.documents))
 		if in.failures > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 )
@@ -18,23 +19,48 @@ import (
 // pageSize is how many documents one FT.SEARCH returns.
 const pageSize = 1000
 
-// ReadEvents implements [outputs.EventReader]. It connects if need be, and changes nothing.
-func (w *Writer) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
-	if w.client == nil {
-		client, err := redisconn.Open(ctx, w.config.ForSearches(), w.secrets)
+// Reader reads events. It needs no index of its own, only the one that a [Writer] has made.
+type Reader struct {
+	config  Settings
+	secrets secret.Resolver
+	client  *redisconn.Client // nil until the first read
+}
+
+// NewEventReader implements [outputs.EventSource].
+func (c *Config) NewEventReader(secrets secret.Resolver) outputs.EventReader {
+	return &Reader{config: c.settings(), secrets: secrets}
+}
+
+// Close implements [outputs.EventReader].
+func (r *Reader) Close() error {
+	if r.client == nil {
+		return nil
+	}
+	client := r.client
+	r.client = nil
+	return client.Close()
+}
+
+// ReadEvents implements [outputs.EventReader].
+func (r *Reader) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
+	if r.client == nil {
+		client, err := redisconn.Open(ctx, r.config.ForSearches(), r.secrets)
 		if err != nil {
 			return err
 		}
-		w.client, w.shards = client, client.NewShards()
+		r.client = client
 	}
-	stop := w.client.CutOn(ctx)
+	stop := r.client.CutOn(ctx)
 	defer stop()
 	words, beginnings := queried(q.Words)
-	r := &eventReader{w: w, q: q, words: append(wholeWords(q.Text), words...), beginnings: beginnings, from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64)}
-	if q.Last == 0 {
-		return r.forward(ctx, f)
+	s := &search{
+		Reader: r, q: q, words: append(wholeWords(q.Text), words...), beginnings: beginnings,
+		from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64),
 	}
-	found, err := r.backward(ctx)
+	if q.Last == 0 {
+		return s.forward(ctx, f)
+	}
+	found, err := s.backward(ctx)
 	for _, e := range slices.Backward(found) {
 		if err := f(e); err != nil {
 			return err
@@ -50,10 +76,10 @@ func millis(t time.Time, otherwise int64) int64 {
 	return t.UnixMilli()
 }
 
-// eventReader reads page after page. Pages begin where the one before ended, at a time and not at a number: RediSearch
-// would collect all that comes before that number again.
-type eventReader struct {
-	w          *Writer
+// search reads page after page. A page begins at the time where the previous one ended, not at a number: RediSearch would
+// collect everything before that number again.
+type search struct {
+	*Reader
 	q          outputs.EventQuery
 	from, to   int64
 	words      []string        // that the index is asked for
@@ -62,7 +88,7 @@ type eventReader struct {
 }
 
 // forward reads everything, the oldest first.
-func (r *eventReader) forward(ctx context.Context, f func(outputs.FoundEvent) error) error {
+func (r *search) forward(ctx context.Context, f func(outputs.FoundEvent) error) error {
 	for {
 		page, full, err := r.page(ctx, "ASC")
 		if err != nil {
@@ -80,7 +106,7 @@ func (r *eventReader) forward(ctx context.Context, f func(outputs.FoundEvent) er
 }
 
 // backward reads the newest, the newest first.
-func (r *eventReader) backward(ctx context.Context) (found []outputs.FoundEvent, err error) {
+func (r *search) backward(ctx context.Context) (found []outputs.FoundEvent, err error) {
 	for full := true; full && len(found) < r.q.Last; {
 		var page []outputs.FoundEvent
 		if page, full, err = r.page(ctx, "DESC"); err != nil {
@@ -92,26 +118,26 @@ func (r *eventReader) backward(ctx context.Context) (found []outputs.FoundEvent,
 }
 
 // page returns the next documents, without those that do not have the text; full says that there may be more.
-func (r *eventReader) page(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
+func (r *search) page(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
 	query, params := r.query()
-	args := []any{"FT.SEARCH", r.w.config.Index, query}
-	if r.w.config.Storage == JSON {
+	args := []any{"FT.SEARCH", r.config.Index, query}
+	if r.config.Storage == JSON {
 		args = append(args, "RETURN", 1, "$")
 	}
 	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize)
 	// A search that takes longer than the server's timeout (500 ms) ends with what was found by then and does not say so. Ours
 	// is longer than that of the connection, whose end is an error.
-	args = append(args, "TIMEOUT", 2*r.w.config.Timeout.D().Milliseconds())
+	args = append(args, "TIMEOUT", 2*r.config.Timeout.D().Milliseconds())
 	if len(params) > 0 {
 		args = append(append(args, "PARAMS", len(params)), params...)
 	}
 	args = append(args, "DIALECT", 2) // which has parameters: RediSearch 2.4
-	reply, err := r.w.client.Do(ctx, args...).Slice()
+	reply, err := r.client.Do(ctx, args...).Slice()
 	if err != nil {
 		return nil, false, r.explain(ctx, err)
 	}
 	if len(reply)%2 != 1 {
-		return nil, false, fmt.Errorf("the reply to FT.SEARCH %s is not understood", r.w.config.Index)
+		return nil, false, fmt.Errorf("the reply to FT.SEARCH %s is not understood", r.config.Index)
 	}
 	for i := 1; i < len(reply); i += 2 {
 		id := asText(reply[i])
@@ -128,7 +154,7 @@ func (r *eventReader) page(ctx context.Context, order string) (page []outputs.Fo
 }
 
 // passed notes how far we are, and says whether we have been there.
-func (r *eventReader) passed(id string, ms int64, order string) bool {
+func (r *search) passed(id string, ms int64, order string) bool {
 	bound := &r.from
 	if order == "DESC" {
 		bound = &r.to
@@ -142,15 +168,15 @@ func (r *eventReader) passed(id string, ms int64, order string) bool {
 	return seen
 }
 
-func (r *eventReader) explain(ctx context.Context, err error) error {
-	if isUnknownIndex(err.Error(), r.w.config.Index) {
-		return fmt.Errorf("there is no index %s: either nothing was written yet, or index is another", r.w.config.Index)
+func (r *search) explain(ctx context.Context, err error) error {
+	if isUnknownIndex(err.Error(), r.config.Index) {
+		return fmt.Errorf("there is no index %s: either nothing was written yet, or index is another", r.config.Index)
 	}
-	return r.w.client.Explain(ctx, err)
+	return r.client.Explain(ctx, err)
 }
 
 // document reads one of a reply: ["$", text] or names and values. One that has just expired has nothing.
-func (r *eventReader) document(v any) (eventdoc.Document, error) {
+func (r *search) document(v any) (eventdoc.Document, error) {
 	words, _ := v.([]any)
 	pairs := make([]string, 0, len(words))
 	for _, word := range words {
@@ -159,7 +185,7 @@ func (r *eventReader) document(v any) (eventdoc.Document, error) {
 	if len(pairs) == 0 {
 		return nil, nil
 	}
-	if r.w.config.Storage == JSON {
+	if r.config.Storage == JSON {
 		return eventdoc.ParseJSON([]byte(pairs[len(pairs)-1]))
 	}
 	return eventdoc.ParseHash(pairs), nil
@@ -167,7 +193,7 @@ func (r *eventReader) document(v any) (eventdoc.Document, error) {
 
 // query writes the conditions in RediSearch's language. Texts are parameters, names and values in turn: nothing in them is
 // taken for a part of the query.
-func (r *eventReader) query() (query string, params []any) {
+func (r *search) query() (query string, params []any) {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if r.from != math.MinInt64 || r.to != math.MaxInt64 {

@@ -51,6 +51,7 @@ func each(t *testing.T, f func(t *testing.T, s *testServer, c redissearch.Config
 // fixture is an output, and the agent that gives its events their numbers.
 type fixture struct {
 	*redissearch.Writer
+	outputs.EventReader
 	log *servicetest.Log
 	seq uint64
 }
@@ -64,10 +65,16 @@ func newFixture(t testing.TB, config redissearch.Config, instance string) *fixtu
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Writer = w
-	t.Cleanup(func() { _ = w.Close() })
+	f.Writer, f.EventReader = w, config.NewEventReader(nil)
+	t.Cleanup(func() {
+		_ = w.Close()
+		_ = f.EventReader.Close()
+	})
 	return f
 }
+
+// Close closes the output.
+func (f *fixture) Close() error { return f.Writer.Close() }
 
 func open(t testing.TB, config redissearch.Config) *fixture {
 	t.Helper()

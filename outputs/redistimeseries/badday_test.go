@@ -2,9 +2,11 @@ package redistimeseries_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -49,7 +51,7 @@ func TestWrongPassword(t *testing.T) {
 	s.Run(t, []any{"CONFIG", "SET", "requirepass", "right"})
 	defer s.Run(t, []any{"CONFIG", "SET", "requirepass", ""})
 	for password, want := range map[string]string{
-		"": "wants a password: set username and password", "geheim": "refuses the username or the password", "right": "",
+		"": "requires a password: set username and password", "geheim": "refuses the username or the password", "right": "",
 	} {
 		c := s.config()
 		if err := c.Password.UnmarshalScalar(password); err != nil {
@@ -124,23 +126,27 @@ func TestRights(t *testing.T) {
 		switch {
 		case left < 0 && err != nil:
 			t.Errorf("with all rights: %v", err)
-		case left >= 0 && slices.Contains([]string{"+select", "+auth", "+hello"}, rules[left]): // another database; one stands in for the other
+		case left >= 0 && slices.Contains([]string{"+select", "+auth", "+hello"}, rules[left]): // another database; one replaces the other
 		case left >= 0 && (err == nil || !strings.Contains(err.Error(), rules[left])):
 			t.Errorf("without %s: %v", rules[left], err)
 		}
 	}
 }
 
-// everything makes a series with tiers, and another output alters it.
+// everything creates an ephemeral series with compactions, which expire. Another output alters it, so that it does not expire.
 func everything(t *testing.T, c redistimeseries.Config) error {
 	t.Helper()
-	for range 2 {
+	for _, keep := range []redistimeseries.Retention{86_400_000, 0} {
+		c.Compactions[1].Keep = keep
 		f := newFixture(t, c, "h1", nil)
 		if err := f.Open(t.Context()); err != nil {
 			return err
 		}
-		if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, f.gauge("g"))}); err != nil {
+		if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(1, f.ephemeral(time.Hour, "g"))}); err != nil {
 			return err
+		}
+		if f.log.Count("level=") > 0 {
+			return errors.New(f.log.String())
 		}
 		c.Retention *= 2
 	}

@@ -13,16 +13,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// encoded returns a writer without a server, and batches of series that it takes for made.
+// encoded returns a writer without a server, and batches of series that it assumes to exist.
 func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
-	w := &Writer{pace: pace{perCommand}}
+	w := &Writer{commandSize: fullCommand}
 	f := telemetry.NewFactory("host-with-a-name", "bench", nil, 1)
 	var all []*telemetry.Series
 	for i := range series {
 		s := f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: strconv.Itoa(i)})
-		e := &entry{owner: w, state: ready}
-		e.setKey("host-with-a-name:"+s.BareKey(), 0)
-		s.SetMemo(telemetry.Slot{}, e)
+		s.SetMemo(telemetry.Slot{}, &entry{owner: w, status: ready, keyArg: redisconn.AppendArg(nil, "host-with-a-name:"+s.BareKey())})
 		all = append(all, s)
 	}
 	var batches []*telemetry.Batch
@@ -40,18 +38,18 @@ func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
 func TestCommandsAreWellFormed(t *testing.T) {
 	for _, samples := range []int{0, 1, 2, 9, 499, 500, 501, 1000, 3333} {
 		w, batches := encoded(samples, 1)
-		var n encoder
-		n.reset(w, [][]*telemetry.Batch{batches})
+		w.samples.reset(batches, 0)
+		w.request.reset(w)
 		var all []byte
 		commands := 0
 		for {
-			chunk, count := n.chunk(nil)
+			chunk, count := w.request.appendChunk(nil)
 			if count == 0 {
 				break
 			}
 			all, commands = append(all, chunk...), commands+count
 		}
-		if want := (samples + perCommand - 1) / perCommand; commands != want {
+		if want := (samples + int(fullCommand) - 1) / int(fullCommand); commands != want {
 			t.Errorf("%d samples: %d commands, want %d", samples, commands, want)
 		}
 		left := samples
@@ -59,7 +57,7 @@ func TestCommandsAreWellFormed(t *testing.T) {
 		for rest != "" {
 			var head string
 			head, rest, _ = strings.Cut(rest, "\r\n")
-			size := min(left, perCommand)
+			size := min(left, int(fullCommand))
 			if head != "*"+strconv.Itoa(1+3*size) {
 				t.Fatalf("%d samples: head %q", samples, head)
 			}
@@ -98,28 +96,27 @@ func TestValuesAreShortAndExact(t *testing.T) {
 
 // What the server says about a sample in words that are new to us reaches who reads the log: those of the first one.
 func TestUnknownRefusalIsRepeated(t *testing.T) {
-	var r results
-	r.reset(false)
-	for _, text := range []string{"ERR TSDB: the moon is full", "ERR TSDB: Timestamp is older than retention", "ERR TSDB: the tide is low"} {
-		r.answer([]byte(text))
+	w, batches := encoded(3, 1)
+	w.samples.reset(batches, 0)
+	w.request.reset(w)
+	for i, text := range []string{"ERR TSDB: the moon is full", "ERR TSDB: Timestamp is older than retention", "ERR TSDB: the tide is low"} {
+		w.request.judge(i, []byte(text))
 	}
-	var rejected tally
-	r.count(&rejected)
+	w.samples.refusal = w.request.refusal
 	const want = "3 rejected: 1 older than the retention of their series\n2 refused: ERR TSDB: the moon is full"
-	if err := rejected.reject(r.words); err == nil || err.Error() != want {
+	if err := w.samples.rejected(3); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
 
 func TestEncodingDoesNotAllocate(t *testing.T) {
 	w, batches := encoded(1000, 3)
-	var n encoder
 	buf := make([]byte, 0, 256<<10)
-	groups := [][]*telemetry.Batch{batches}
 	allocs := testing.AllocsPerRun(20, func() {
-		n.reset(w, groups)
+		w.samples.reset(batches, 0)
+		w.request.reset(w)
 		for {
-			if _, count := n.chunk(buf); count == 0 {
+			if _, count := w.request.appendChunk(buf); count == 0 {
 				return
 			}
 		}
@@ -133,11 +130,12 @@ func TestReadingDoesNotAllocate(t *testing.T) {
 	reply := "*500\r\n" + strings.Repeat(":1700000000000\r\n", 500)
 	source := strings.NewReader(reply)
 	reader := redisconn.NewReader(source)
-	var res results
-	receive := res.receive
+	w, batches := encoded(500, 1)
+	receive := w.request.receive
 	allocs := testing.AllocsPerRun(20, func() {
 		source.Reset(reply)
-		res.reset(false)
+		w.samples.reset(batches, 0)
+		w.request.reset(w)
 		if err := receive(reader); err != nil {
 			t.Error(err)
 		}
@@ -149,13 +147,13 @@ func TestReadingDoesNotAllocate(t *testing.T) {
 
 func BenchmarkEncode(b *testing.B) {
 	w, batches := encoded(1000, 10)
-	var n encoder
 	buf := make([]byte, 0, 256<<10)
 	b.ReportAllocs()
 	for b.Loop() {
-		n.reset(w, [][]*telemetry.Batch{batches})
+		w.samples.reset(batches, 0)
+		w.request.reset(w)
 		for {
-			chunk, count := n.chunk(buf[:0])
+			chunk, count := w.request.appendChunk(buf[:0])
 			if count == 0 {
 				break
 			}
@@ -169,12 +167,13 @@ func BenchmarkReceive(b *testing.B) {
 	reply := "*500\r\n" + strings.Repeat(":1700000000000\r\n", 500)
 	source := strings.NewReader(reply)
 	reader := redisconn.NewReader(source)
-	var res results
+	w, batches := encoded(500, 1)
 	b.ReportAllocs()
 	for b.Loop() {
 		source.Reset(reply)
-		res.reset(false)
-		if err := res.receive(reader); err != nil {
+		w.samples.reset(batches, 0)
+		w.request.reset(w)
+		if err := w.request.receive(reader); err != nil {
 			b.Fatal(err)
 		}
 	}

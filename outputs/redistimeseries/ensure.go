@@ -2,42 +2,125 @@ package redistimeseries
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
-// claim is a key and the series that want it: usually one, more when two label sets make the same key. At most one
-// identity gets it.
-type claim struct {
-	key     string
-	members []*candidate // the smallest label set first
-	owner   *candidate   // nil: the key belongs to a series that is none of these
-	exists  bool
-	info    info
-	refusal string // why Redis refuses the owner
-	settled bool   // it is known what becomes of the claim
+// status is what the output knows about a series in Redis.
+type status uint8
+
+const (
+	unknown   status = iota // not looked up yet, or gone
+	collected               // being looked up by the ensure that is running
+	ready                   // exists, with its settings and labels
+	refused                 // cannot be written, for example because its key has another type
+	uncreated               // could not be created, for a reason that may be the server's and not the series'; see judgeUncreated
+)
+
+// entry is what the output remembers of a series. It is kept in the memo slot of the series and freed with it.
+type entry struct {
+	owner     *Writer // the slot may have belonged to an output that no longer exists
+	keyArg    []byte  // the key as an argument: "$3\r\nkey\r\n"
+	renewAt   int64   // when the expiry of the key is due, in Unix milliseconds; noRenewal if the key does not expire
+	retry     uint32  // value of Writer.retry when it was refused
+	slotMoves uint32  // value of Writer.slotMoves when it was looked up
+	slot      uint16  // of the key in a cluster
+	status    status
+
+	warned           bool // the refusal is logged
+	lacksCompactions bool // compactions could not be created; they are tried again with Writer.retry
 }
 
-// ensure makes every series of the batches exist in Redis. What is known costs one look at its memo. What was found out
-// before an error stays known.
+const noRenewal = math.MaxInt64
+
+// entryOf returns what the output remembers of a series, or nil.
+func (w *Writer) entryOf(s *telemetry.Series) *entry {
+	e, ok := s.Memo(w.slot).(*entry)
+	if !ok || e.owner != w {
+		return nil
+	}
+	return e
+}
+
+// target is a key that must hold a certain series.
+type target struct {
+	key         string
+	alternative bool // key is tskey.Alternative of the key that another series has
+	series      *telemetry.Series
+	definition  *definition
+	labels      []telemetry.Label
+	entries     []*entry // of the handles of the series; none for a compacted series
+
+	identity []telemetry.Label // see identify
+	id       string            // its canonical form
+
+	existed bool
+	info    seriesInfo // if it existed
+	taken   bool       // the key belongs to another series
+	refusal string     // why Redis refuses the series
+	settled bool       // nothing more has to be found out
+}
+
+const errTaken = "the key belongs to another series"
+
+// identify returns the labels that make the series what it is, and their canonical form. It is only needed where two series
+// may have the same key.
+func (t *target) identify() ([]telemetry.Label, string) {
+	if t.identity == nil {
+		t.identity = tskey.Identity(t.series)
+	}
+	if t.id == "" {
+		t.id = tskey.Canonical(t.identity)
+	}
+	return t.identity, t.id
+}
+
+// ensure makes every series of the batches exist in Redis, with its compactions and its expiry. For known series this costs
+// one look at their memo. What is found out before an error stays known.
 func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
-	w.doubts = w.doubts[:0]
-	claims := w.collect(batches)
-	for some := range slices.Chunk(claims, w.pace.series(len(claims))) {
-		err := w.place(ctx, some)
-		if err == nil {
-			err = w.ensureTiers(ctx, some)
-		}
-		if err != nil && w.config.compacts() { // whether they have their rules is looked at again
-			for m := range members(some) {
-				m.entry.state = unknown
+	if w.config.compacts() {
+		w.slotMoves = w.shards.Moves() // a slot takes its series along, but not their compaction rules
+	}
+	w.uncreated, w.expiries = w.uncreated[:0], w.expiries[:0]
+	targets := w.collect(batches)
+	err := w.ensureTargets(ctx, targets)
+	for _, t := range targets {
+		for _, e := range t.entries {
+			if e.status == collected { // the error came first
+				e.status = unknown
 			}
 		}
-		w.advanced = w.advanced || anyReady(some)
+	}
+	if err != nil {
+		w.postponeExpiries()
+		return err
+	}
+	w.collectEnded(batches)
+	return w.expire(ctx)
+}
+
+func (w *Writer) ensureTargets(ctx context.Context, targets []*target) error {
+	for some := range slices.Chunk(targets, w.commandSize.seriesPerStep(len(targets))) {
+		err := w.place(ctx, some)
+		if err == nil {
+			err = w.ensureCompactions(ctx, some)
+		}
+		for _, t := range some {
+			for _, e := range t.entries {
+				if err != nil && w.config.compacts() { // the compaction rules must be looked up again
+					e.status = unknown
+				}
+				w.progressed = w.progressed || e.status == ready
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -45,217 +128,339 @@ func (w *Writer) ensure(ctx context.Context, batches []*telemetry.Batch) error {
 	return nil
 }
 
-func anyReady(claims []*claim) bool {
-	for m := range members(claims) {
-		if m.entry.state == ready {
-			return true
-		}
-	}
-	return false
-}
-
-// members iterates over the series that want keys, whichever they got.
-func members(claims []*claim) func(yield func(*candidate) bool) {
-	return func(yield func(*candidate) bool) {
-		for _, c := range claims {
-			for _, m := range c.members {
-				if !yield(m) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// place gives every claimed key to a series, and keys of their own to those that lost theirs to another.
-func (w *Writer) place(ctx context.Context, claims []*claim) error {
-	err := w.settle(ctx, claims)
-	var seconds []*claim
-	for _, c := range claims {
-		if c.settled {
-			seconds = append(seconds, w.assign(c)...)
-		}
-	}
-	if err != nil || len(seconds) == 0 {
-		return err
-	}
-	if err := w.settle(ctx, seconds); err != nil {
-		return err
-	}
-	for _, c := range seconds {
-		if c.owner == nil {
-			c.owner, c.refusal = c.members[0], taken
-		}
-		for _, third := range w.assign(c) {
-			third.refusal = taken
-			for _, m := range third.members {
-				w.refuse(m.entry, third)
-			}
-		}
-	}
-	return nil
-}
-
-// taken is why a series is refused whose second key belongs to another as well: 32 bits of hash are the same.
-const taken = "the key belongs to another series"
-
-// collect lists the keys that are not known yet, in the order of their first series.
-func (w *Writer) collect(batches []*telemetry.Batch) []*claim {
-	w.round++
-	var claims []*claim
-	var byKey map[string]*claim
+// collect returns a target for each series that must be looked up, in the order of their first samples, and notes the
+// expiries that are due. Handles of the same series share a target.
+func (w *Writer) collect(batches []*telemetry.Batch) []*target {
+	var targets []*target
+	var byKey map[string]*target
+	now := w.now.UnixMilli()
 	for _, b := range batches {
 		for i := range b.Len() {
 			s, _, _ := b.Sample(i)
-			e := w.wanted(s)
+			e := w.entryOf(s)
+			if e != nil && e.status == ready && e.slotMoves == w.slotMoves && e.renewAt > now && !e.lacksCompactions {
+				continue // like most series; what follows is the slow path
+			}
 			if e == nil {
-				continue
+				e = &entry{owner: w, renewAt: noRenewal}
+				s.SetMemo(w.slot, e)
 			}
-			key := w.keyOf(s)
-			c := byKey[key]
-			if c == nil {
-				if byKey == nil {
-					byKey = map[string]*claim{}
+			if !w.mustLookUp(e) {
+				if e.renewAt <= now && e.status == ready {
+					w.noteExpiry(s, e)
 				}
-				c = &claim{key: key}
-				byKey[key], claims = c, append(claims, c)
-			}
-			c.members = append(c.members, w.candidate(s, e))
-		}
-	}
-	for _, c := range claims {
-		c.order()
-	}
-	return claims
-}
-
-// order puts the smallest label set first, whatever the order the series came in.
-func (c *claim) order() {
-	if len(c.members) == 1 {
-		return
-	}
-	for _, m := range c.members {
-		m.identify()
-	}
-	slices.SortStableFunc(c.members, func(a, b *candidate) int { return strings.Compare(a.id, b.id) })
-}
-
-// wanted returns the entry of a series that must be looked at, making it if there is none; nil when all is known, or
-// the series was met in this round already.
-func (w *Writer) wanted(s *telemetry.Series) *entry {
-	e := w.entryOf(s)
-	if e != nil && !w.pending(e) {
-		return nil
-	}
-	if e == nil {
-		e = &entry{owner: w}
-		s.SetMemo(w.slot, e)
-	}
-	e.round, e.state = w.round, unknown
-	return e
-}
-
-// pending says whether an entry must still be looked at in this round.
-func (w *Writer) pending(e *entry) bool {
-	switch e.state {
-	case ready:
-		return e.moves != w.moves || e.lacksTiers && e.epoch != w.epoch
-	case refused:
-		return e.epoch != w.epoch
-	}
-	return e.round != w.round
-}
-
-// assign gives the key to its owner, and to every series with the same identity. The others get claims for keys of
-// their own.
-func (w *Writer) assign(c *claim) (others []*claim) {
-	for _, m := range c.members {
-		if m != c.owner && (c.owner == nil || m.id != c.owner.id) {
-			m.identify()
-			key := tskey.Alternative(c.key, m.identity)
-			if n := len(others); n > 0 && others[n-1].key == key { // sorted: equal ones stand together
-				others[n-1].members = append(others[n-1].members, m)
 				continue
 			}
-			others = append(others, &claim{key: key, members: []*candidate{m}})
-			continue
-		}
-		m.key = c.key
-		m.entry.setKey(c.key, w.shards.Slot(c.key))
-		m.entry.state, m.entry.moves, m.entry.lacksTiers = ready, w.moves, false
-		m.entry.said = m.entry.said && c.refusal != ""
-		switch {
-		case c.refusal == "":
-		case c.refusal == taken || isTimeSeriesReply(c.refusal):
-			w.refuse(m.entry, c)
-		default:
-			m.entry.state = doubtful
-			w.doubts = append(w.doubts, doubt{m.entry, c})
+			e.status = collected
+			t := w.newTarget(s, e)
+			name := t.key
+			other := byKey[name]
+			if other != nil && !sameSeries(t, other) {
+				name = t.key + "\x00" + t.id
+				other = byKey[name]
+			}
+			if other != nil {
+				other.entries = append(other.entries, e)
+				continue
+			}
+			if byKey == nil {
+				byKey = map[string]*target{}
+			}
+			byKey[name], targets = t, append(targets, t)
 		}
 	}
-	return others
+	return targets
 }
 
-// doubt is a series that could not be created, for a reason that may concern the server as well as the series.
-type doubt struct {
-	entry *entry
-	claim *claim
+// mustLookUp reports whether it is not known whether a series exists in Redis as it should.
+func (w *Writer) mustLookUp(e *entry) bool {
+	switch e.status {
+	case ready:
+		return e.slotMoves != w.slotMoves || e.lacksCompactions && e.retry != w.retry
+	case refused:
+		return e.retry != w.retry
+	case collected:
+		return false
+	}
+	return true
 }
 
-// resolveDoubts decides about series that could not be created. Where the server took samples in the same write, the
-// refusal is about new series only (it holds no more of them, or the user may not create them): the series are refused.
-// Otherwise it returns the refusal, so that everything is written again. The nodes of a cluster do not speak for each
-// other.
-func (w *Writer) resolveDoubts(parts []*part) error {
-	if slices.ContainsFunc(parts, func(p *part) bool { return p.err != nil || p.moved != "" }) {
-		return nil // the write did not end: they stay in doubt
+func (w *Writer) newTarget(s *telemetry.Series, e *entry) *target {
+	t := &target{series: s, definition: w.definitionOf(s), entries: []*entry{e}}
+	if s == w.liveness {
+		t.key, t.labels = w.naming.Liveness(w.host), tskey.LivenessLabels(w.host)
+		t.identity = t.labels
+		return t
 	}
-	accepted := slices.ContainsFunc(parts, func(p *part) bool { return p.res.accepted })
-	switch {
-	case len(w.doubts) == 0:
-		if accepted {
-			w.doubted = ""
+	t.key = w.naming.Key(s)
+	if t.definition.Labels {
+		t.labels = tskey.Labels(s)
+	}
+	return t
+}
+
+func sameSeries(a, b *target) bool {
+	_, x := a.identify()
+	_, y := b.identify()
+	return x == y
+}
+
+// place finds the key of every series: its own key or, if that belongs to another series, its alternative key. The labels in
+// Redis decide who owns a key, so a restart changes nothing. Two new series with the same key take turns: the first one
+// creates the key, and the second one finds it taken.
+func (w *Writer) place(ctx context.Context, targets []*target) error {
+	for len(targets) > 0 {
+		now, later := onePerKey(targets)
+		err := w.settle(ctx, now)
+		for _, t := range now {
+			switch {
+			case !t.settled: // the error came first
+			case t.taken && !t.alternative:
+				identity, _ := t.identify()
+				t.key, t.alternative = tskey.Alternative(t.key, identity), true
+				t.existed, t.taken, t.settled, t.info = false, false, false, seriesInfo{}
+				later = append(later, t)
+			default:
+				w.assign(t)
+			}
 		}
-		return nil
-	case !accepted || w.client.Clustered:
-		return redisconn.ServerError(w.doubts[0].claim.refusal)
-	}
-	for _, d := range w.doubts {
-		d.entry.state, d.entry.epoch = refused, w.epoch
-	}
-	first := w.doubts[0].claim
-	if reason, _, _ := strings.Cut(first.refusal, " "); reason != w.doubted {
-		w.doubted = reason
-		w.log.Error("redis refuses to create series, their samples are rejected; it is tried again every minute",
-			"series", len(w.doubts), "key", first.key, keyError, w.client.Explain(context.Background(), redisconn.ServerError(first.refusal)))
+		if err != nil {
+			return err
+		}
+		targets = later
 	}
 	return nil
 }
 
-// refuse marks a series that Redis will not have, and says so once.
-func (w *Writer) refuse(e *entry, c *claim) {
-	e.state, e.epoch = refused, w.epoch
-	if !e.said {
-		w.log.Error("redis refuses a series, its samples are rejected; delete or rename what has its key, it is tried again every minute",
-			"key", c.key, "reason", c.refusal)
+// onePerKey returns one target for each key, and the rest. The smallest label set goes first, so the order in which series
+// appear does not matter.
+func onePerKey(targets []*target) (first, rest []*target) {
+	index := make(map[string]int, len(targets))
+	for _, t := range targets {
+		i, known := index[t.key]
+		if !known {
+			index[t.key], first = len(first), append(first, t)
+			continue
+		}
+		_, a := t.identify()
+		if _, b := first[i].identify(); a < b {
+			first[i], t = t, first[i]
+		}
+		rest = append(rest, t)
 	}
-	e.said = true
+	return first, rest
 }
 
-// settle creates the claimed keys that do not exist, determines the owners of those that do and updates their settings.
-// It marks the claims about which it found out everything, also when it ends with an error.
-func (w *Writer) settle(ctx context.Context, claims []*claim) error {
-	if err := w.create(ctx, claims); err != nil {
+// assign records what was found out about a series.
+func (w *Writer) assign(t *target) {
+	if t.taken { // the alternative key, too: 32 bits of hash are the same
+		t.refusal = errTaken
+	} else if !t.definition.Labels {
+		_, w.unlabelled[t.key] = t.identify()
+	}
+	for _, e := range t.entries {
+		e.keyArg = redisconn.AppendArg(make([]byte, 0, len(t.key)+8), t.key)
+		e.slot = uint16(w.shards.Slot(t.key))
+		e.slotMoves, e.lacksCompactions = w.slotMoves, false
+		e.warned = e.warned && t.refusal != ""
+		switch {
+		case t.refusal == "":
+			e.status = ready
+			w.startExpiry(t, e)
+		case t.refusal == errTaken || isTimeSeriesReply(t.refusal):
+			w.refuse(t, e)
+		default:
+			e.status = uncreated
+			w.uncreated = append(w.uncreated, t)
+		}
+	}
+}
+
+// refuse marks a series that cannot be written, and logs it once.
+func (w *Writer) refuse(t *target, e *entry) {
+	e.status, e.retry = refused, w.retry
+	if !e.warned {
+		w.log.Error("redis refuses a series, its samples are rejected; delete or rename what has its key, it is tried again every minute",
+			"key", t.key, "reason", t.refusal)
+	}
+	e.warned = true
+}
+
+// judgeUncreated decides about series that could not be created, once the other samples are sent. If the server accepted
+// some of those, it refuses new series only: it is full for them, or the user may not create them. Then their samples are
+// rejected. Otherwise the refusal is returned, and everything is written again. The nodes of a cluster do not speak for each
+// other, so there everything is always written again.
+func (w *Writer) judgeUncreated() error {
+	accepts := w.samples.anyAccepted()
+	switch {
+	case len(w.uncreated) == 0:
+		if accepts {
+			w.uncreatedReason = ""
+		}
+		return nil
+	case !accepts || w.client.Clustered:
+		return redisconn.ServerError(w.uncreated[0].refusal)
+	}
+	for _, t := range w.uncreated {
+		for _, e := range t.entries {
+			e.status, e.retry = refused, w.retry
+		}
+	}
+	w.samples.replace(undecided, unwritable)
+	first := w.uncreated[0]
+	if reason, _, _ := strings.Cut(first.refusal, " "); reason != w.uncreatedReason {
+		w.uncreatedReason = reason
+		w.log.Error("redis refuses to create series, their samples are rejected; it is tried again every minute",
+			"series", len(w.uncreated), "key", first.key, keyError, w.client.Explain(context.Background(), redisconn.ServerError(first.refusal)))
+	}
+	return nil
+}
+
+// settle creates the keys that do not exist, finds out who owns those that do, and updates their settings. It marks the
+// targets that it is done with, also when it returns an error.
+func (w *Writer) settle(ctx context.Context, targets []*target) error {
+	if err := w.create(ctx, targets); err != nil {
 		return err
 	}
-	existing := slices.DeleteFunc(slices.Clone(claims), func(c *claim) bool { return !c.exists })
-	if len(existing) == 0 {
-		return nil
+	var existing, outdated []*target
+	for _, t := range targets {
+		if t.existed {
+			existing = append(existing, t)
+		}
 	}
-	err := w.inspect(ctx, existing)
-	outdated := slices.DeleteFunc(existing, func(c *claim) bool { return c.settled || c.owner == nil })
+	err := w.inspectKeys(ctx, existing)
 	if err != nil {
 		return err
 	}
+	for _, t := range existing {
+		if !t.settled {
+			outdated = append(outdated, t)
+		}
+	}
 	return w.alter(ctx, outdated)
+}
+
+func (w *Writer) create(ctx context.Context, targets []*target) error {
+	return w.each(ctx, targets, func(buf []byte, t *target) []byte { return appendDefinition(buf, "TS.CREATE", t) },
+		func(t *target, refusal string) {
+			if t.existed = isExisting(refusal); !t.existed {
+				t.refusal, t.settled = refusal, true
+			}
+		})
+}
+
+// alter updates series whose settings or labels differ from the configuration.
+func (w *Writer) alter(ctx context.Context, targets []*target) error {
+	return w.each(ctx, targets, func(buf []byte, t *target) []byte { return appendDefinition(buf, "TS.ALTER", t) },
+		func(t *target, refusal string) {
+			t.settled = true
+			if !isNoKey(refusal) { // a key that was deleted meanwhile is not an error: the write will create it again
+				t.refusal = refusal
+			}
+		})
+}
+
+// each sends a command for each target and hands over each answer: "", or a refusal. Redirections are followed.
+func (w *Writer) each(ctx context.Context, targets []*target, command func([]byte, *target) []byte, answer func(*target, string)) error {
+	return w.doEach(ctx, len(targets), func(i int) string { return targets[i].key },
+		func(buf []byte, i int) []byte { return command(buf, targets[i]) },
+		func(i int, refusal string) { answer(targets[i], refusal) })
+}
+
+// doEach sends n commands with one key each and hands over each answer: "", or a refusal. Redirections are followed.
+func (w *Writer) doEach(ctx context.Context, n int, key func(int) string, command func([]byte, int) []byte, answer func(int, string)) error {
+	if n == 0 {
+		return nil
+	}
+	return w.shards.Do(ctx, redisconn.Commands{
+		Len:    n,
+		Slot:   func(i int) int { return redisconn.Slot(key(i)) },
+		Append: command,
+		Reply: func(i int, from *redisconn.Reader) error {
+			text, err := from.Item()
+			if err != nil {
+				return err
+			}
+			if w.client.Clustered && isRedirection(string(text)) {
+				return redisconn.ServerError(text)
+			}
+			answer(i, string(text))
+			return nil
+		},
+	})
+}
+
+// appendDefinition appends "TS.CREATE key RETENTION r … LABELS …", or TS.ALTER with the same arguments. TS.ALTER with LABELS and
+// nothing after it removes all labels.
+func appendDefinition(buf []byte, command string, t *target) []byte {
+	var room [18]string
+	args := append(room[:0], command, t.key)
+	if command == "TS.ALTER" {
+		args = append(t.definition.appendAlterOptions(args, t.labels, t.info), "LABELS")
+	} else if args = t.definition.appendCreateOptions(args, t.labels); len(t.labels) > 0 {
+		args = append(args, "LABELS")
+	}
+	buf = redisconn.AppendCommand(buf, len(args)+2*len(t.labels))
+	for _, arg := range args {
+		buf = redisconn.AppendArg(buf, arg)
+	}
+	for _, l := range t.labels {
+		buf = redisconn.AppendArg(redisconn.AppendArg(buf, l.Key), l.Value)
+	}
+	return buf
+}
+
+// infoPipeline is how many TS.INFO travel together: enough to hide the round trip, few enough for a slow link to answer
+// within the timeout.
+const infoPipeline = 500
+
+// inspectKeys reads what existing keys hold. It is rare and has nested replies, so go-redis does it.
+func (w *Writer) inspectKeys(ctx context.Context, targets []*target) error {
+	for some := range slices.Chunk(targets, infoPipeline) {
+		p := w.client.Pipeline()
+		commands := make([]*redis.Cmd, len(some))
+		for i, t := range some {
+			commands[i] = p.Do(ctx, "TS.INFO", t.key)
+		}
+		_, _ = p.Exec(ctx) // its error is that of the first command that failed; each one is looked at below
+		var failed error
+		for i, t := range some {
+			reply, err := commands[i].Result()
+			if err := w.inspected(t, reply, err); err != nil && failed == nil {
+				failed = err
+			}
+		}
+		if failed != nil {
+			return failed
+		}
+	}
+	return nil
+}
+
+// inspected evaluates the reply to TS.INFO. It returns the error unless that concerns this key only.
+func (w *Writer) inspected(t *target, reply any, err error) error {
+	var refusal redis.Error
+	switch {
+	case err == nil:
+	case !errors.As(err, &refusal) || !isTimeSeriesReply(refusal.Error()):
+		return err
+	case !isNoKey(refusal.Error()): // a key that was deleted meanwhile is not an error: the write will create it again
+		t.refusal, t.settled = refusal.Error(), true
+		return nil
+	}
+	t.info = parseInfo(reply)
+	t.taken = !w.owns(t)
+	t.settled = t.taken || t.info.matches(t.definition, t.labels)
+	return nil
+}
+
+// owns reports whether an existing key belongs to the series: whether its labels do not contradict the series' identity. A
+// missing label contradicts nothing, because the predecessor left series without labels. Series that we create without
+// labels are told apart as long as this process lives.
+func (w *Writer) owns(t *target) bool {
+	identity, id := t.identify()
+	if owner, known := w.unlabelled[t.key]; known && len(t.info.labels) == 0 && owner != id {
+		return false
+	}
+	return !t.info.contradicts(identity)
 }

@@ -95,6 +95,29 @@ func TestTwoHostsWithBareKeys(t *testing.T) {
 	}
 }
 
+// Without labels in Redis, the process must remember which series has the plain key.
+func TestUnlabelledSeriesNeverShareAKey(t *testing.T) {
+	for name, together := range map[string]bool{"in one write": true, "in two writes": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			c := s.config()
+			c.Labels = false
+			f := open(t, c)
+			slash, underscore := mounts(f)
+			if together {
+				write(t, f, batch(1, underscore, slash))
+			} else {
+				write(t, f, batch(1, slash))
+				write(t, f, batch(1, underscore))
+			}
+			write(t, f, batch(2, slash), batch(3, underscore))
+			if got := s.samples(t, "h1:disk_used_a_b") + "; " + s.samples(t, alternative(underscore)); got != "1=1 2=2; 1=1 3=3" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
 // Handles of one thing that were made twice mean one series.
 func TestSameSeriesTwice(t *testing.T) {
 	s := newServer(t)

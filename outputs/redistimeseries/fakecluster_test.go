@@ -175,7 +175,7 @@ func keysOf(args []string) []string {
 		return keys
 	case name == "TS.CREATERULE":
 		return args[1:3]
-	case strings.HasPrefix(name, "TS."):
+	case strings.HasPrefix(name, "TS."), name == "PEXPIRE", name == "PERSIST":
 		return args[1:2]
 	}
 	return nil

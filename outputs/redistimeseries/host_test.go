@@ -115,7 +115,7 @@ func TestEvictions(t *testing.T) {
 	write(t, f, batch(1, g, h))
 	s.Run(t, []any{"DEL", "h1:g"})
 	write(t, f, batch(2, g, h))
-	if n := f.SeriesGone(); n != 1 || f.log.Count("series are gone from redis, making them again") != 1 {
+	if n := f.SeriesGone(); n != 1 || f.log.Count("series are gone from redis, creating them again") != 1 {
 		t.Errorf("%d series gone: %s", n, f.log)
 	}
 	write(t, f, batch(3, g, h))

@@ -6,8 +6,8 @@ import "testing"
 func TestOldServer(t *testing.T) {
 	c := Defaults()
 	c.Ignore = &Ignore{MaxTimeDiff: 1000, MaxValDiff: 1}
-	w := &Writer{pace: pace{perCommand}, config: c}
-	if w.newShape(alike{override: -1}).Ignore != nil {
+	w := &Writer{config: c}
+	if w.newDefinition(definitionKey{override: -1}).Ignore != nil {
 		t.Error("IGNORE would be sent")
 	}
 }

@@ -1,5 +1,3 @@
-// Package redistimeseries writes samples into RedisTimeSeries: one series per metric and label set, made once with its
-// labels and retention, then fed by pipelined TS.MADD.
 package redistimeseries
 
 import (
@@ -29,18 +27,18 @@ var readme string
 // Plugin is the definition of the output "redistimeseries".
 var Plugin = outputs.Define("redistimeseries", "writes samples into RedisTimeSeries", Defaults, New).Doc(readme + redisconn.Readme)
 
-// Config are the output's settings.
+// Config holds the output's settings.
 type Config struct {
 	redisconn.Config `yaml:",inline"`
 	Settings         `yaml:",inline"`
 	Overrides        []Override   `yaml:"overrides"`
 	KeyFormat        tskey.Format `yaml:"key_format"`
 	KeyPrefix        string       `yaml:"key_prefix" conf:"public"`
-	Hostname         string       `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
+	Hostname         string       `yaml:"hostname" conf:"ignored"` // the agent's own setting applies
 	Debug            bool         `yaml:"debug" conf:"ignored"`
 }
 
-// Defaults keeps samples for ever in the Redis on this machine.
+// Defaults returns settings that keep samples for ever in the Redis on this machine.
 func Defaults() Config {
 	return Config{
 		Config:    redisconn.Defaults(),
@@ -56,7 +54,7 @@ func (c *Config) Validate() error {
 		o := &c.Overrides[i]
 		settings := o.apply(c.Settings)
 		if o.Retention == nil && o.Ignore == nil && o.Compactions == nil && o.DuplicatePolicy == nil {
-			continue // nothing that could be wrong in another way than above
+			continue // it has no settings that depend on others
 		}
 		if err := settings.validate(); err != nil {
 			errs = append(errs, conf.Item("overrides", i, "match %q: %s", o.Match, err))
@@ -71,46 +69,52 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Writer is the live output.
+// Writer is the live output. Its methods are called from one goroutine, except SeriesGone.
 type Writer struct {
 	config   Config
 	naming   tskey.Naming
-	slot     telemetry.Slot
+	slot     telemetry.Slot // in every series
 	host     string
 	instance string
 	started  time.Time
 	log      *slog.Logger
 	secrets  secret.Resolver
 
-	client *redisconn.Client
+	client *redisconn.Client // nil unless open
 	shards *redisconn.Shards
 
-	alive   *telemetry.Series // the liveness key, treated like any other series
-	life    *shape            // how that is created
-	shapes  map[alike]*shape
-	ignores bool      // the server knows IGNORE
-	moves   uint32    // slots that have moved, which costs their series the compaction rules
-	round   uint64    // counts calls of ensure: tells what is asked for twice in one
-	epoch   uint64    // counts connections and minutes: a key that was refused is tried again in the next
-	renewed time.Time // when the epoch last moved on by itself
+	supportsIgnore     bool // the server knows IGNORE
+	definitions        map[definitionKey]*definition
+	liveness           *telemetry.Series // the liveness key, treated like any other series
+	livenessDefinition *definition
 
-	vanishing bool    // series were gone at the last write, and that is logged
-	doubts    []doubt // series that could not be created in this round
-	doubted   string  // why; logged already
-	advanced  bool    // this write created series, whatever became of its samples
-	pace      pace
+	now          time.Time         // when the current write began
+	retry        uint32            // counts the occasions on which refused series are tried again: minutes, connections and failures
+	retryStarted time.Time         // the minute
+	slotMoves    uint32            // value of Shards.Moves; a slot that moves loses its compaction rules
+	unlabelled   map[string]string // identities of the series that were created without labels, by key
 
-	gone    atomic.Int64 // series, since the start
-	evicted evictions
-	claim   hostClaim
+	// State of the current write.
+	batches    []*telemetry.Batch
+	samples    sampleList
+	request    request // reused when there is no cluster
+	uncreated  []*target
+	expiries   []expiry
+	progressed bool // the write created series, whatever became of its samples
 
-	tierFailures int // writes in a row that ended because compactions were refused
-
-	batches []*telemetry.Batch
-	whole   part // of a write to a single server: everything
+	// State from write to write.
+	commandSize        commandSize
+	vanished           bool   // series vanished during the last write, which is logged
+	uncreatedReason    string // last reason for which series could not be created, which is logged
+	compactionFailures int    // writes in a row that failed because compactions were refused
+	expiryRefused      bool   // the server refuses expiries, which is logged
+	expiryRetry        uint32 // value of retry when it did
+	seriesGone         atomic.Int64
+	evictions          evictions
+	hostMark           hostMark
 }
 
-// New makes the output; nothing is connected yet.
+// New creates the output. It does not connect.
 func New(env outputs.Env, config Config) (*Writer, error) {
 	w := &Writer{
 		config:   config,
@@ -121,39 +125,43 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 		started:  time.Now(),
 		log:      env.Log,
 		secrets:  env.Secrets,
-		shapes:   map[alike]*shape{},
-		ignores:  true,
-		pace:     pace{perCommand},
-		life:     &shape{Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}, chunk: largestAuto},
+
+		supportsIgnore: true,
+		definitions:    map[definitionKey]*definition{},
+		unlabelled:     map[string]string{},
+		commandSize:    fullCommand,
+		livenessDefinition: &definition{
+			Settings: Settings{Retention: config.Retention, DuplicatePolicy: policyLast, Labels: true}, chunk: largestAuto,
+		},
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.alive = telemetry.NewFactory(env.Host, "", nil, 1).Gauge("rtcollector:hosts", telemetry.None)
+	w.liveness = telemetry.NewFactory(env.Host, "", nil, 1).Gauge("rtcollector:hosts", telemetry.None)
 	return w, nil
 }
 
-// Open connects and makes sure that the server speaks TimeSeries, so that what is wrong is said at the start.
+// Open connects and checks that the server knows time series, so that problems show at the start.
 func (w *Writer) Open(ctx context.Context) error {
 	client, err := w.connect(ctx)
 	var refusal redis.Error
 	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Error(), "NOPERM") {
-		return fmt.Errorf("%w; all that is needed: ~%s* %s", err, w.config.KeyPrefix, rights)
+		return fmt.Errorf("%w; the output needs: ~%s* %s", err, w.config.KeyPrefix, rights)
 	}
 	if err != nil {
 		return err
 	}
-	w.learn(ctx, client)
+	w.checkIgnore(ctx, client)
 	w.client, w.shards = client, client.NewShards()
-	w.epoch++
-	w.claim = hostClaim{next: time.Now().Add(claimEvery)}
+	w.retry++
+	w.hostMark = hostMark{next: time.Now().Add(markEvery)}
 	return nil
 }
 
-// rights are what a user needs to write, as ACL rules.
-const rights = redisconn.Rights + " +ts.create +ts.alter +ts.info +ts.madd +ts.createrule"
+// rights lists the ACL rules that a user needs to write.
+const rights = redisconn.Rights + " +ts.create +ts.alter +ts.info +ts.madd +ts.createrule +pexpire +persist"
 
-// connect asks for a key that need not exist: TS.INFO is the cheapest question that only the module can answer.
+// connect opens a client and sends TS.INFO, the cheapest command that only the module can answer. The key need not exist.
 func (w *Writer) connect(ctx context.Context) (*redisconn.Client, error) {
 	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
 	if err != nil {
@@ -169,18 +177,19 @@ func (w *Writer) connect(ctx context.Context) (*redisconn.Client, error) {
 	return client, nil
 }
 
-// ignoreSince is the first version of RedisTimeSeries that knows IGNORE, as MODULE LIST gives it.
-const ignoreSince = 11200
+// ignoreVersion is the first version of RedisTimeSeries that knows IGNORE, as MODULE LIST prints it.
+const ignoreVersion = 11200
 
-// learn finds out whether the server is too old for a setting. One that does not tell its version is taken for new.
-func (w *Writer) learn(ctx context.Context, client *redisconn.Client) {
+// checkIgnore finds out whether the server knows IGNORE, if that is configured. A server that does not tell its version is
+// assumed to be new.
+func (w *Writer) checkIgnore(ctx context.Context, client *redisconn.Client) {
 	if !w.config.wantsIgnore() {
 		return
 	}
 	modules, err := client.Modules(ctx)
 	version := modules["timeseries"]
-	w.ignores = err != nil || version == 0 || version >= ignoreSince
-	if !w.ignores {
+	w.supportsIgnore = err != nil || version == 0 || version >= ignoreVersion
+	if !w.supportsIgnore {
 		w.log.Warn("ignore has no effect: the server's TimeSeries module is too old, it needs 1.12", "version", version)
 	}
 }

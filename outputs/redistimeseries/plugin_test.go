@@ -2,6 +2,8 @@ package redistimeseries_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ func TestConformance(t *testing.T) {
 	outputtest.Run(t, outputtest.Case{
 		Definition: redistimeseries.Plugin,
 		Config:     fmt.Sprintf("{host: %s, port: %d}", s.Host, s.Port),
+		Stored:     func(t *testing.T) []string { return slices.Sorted(maps.Keys(s.keys(t))) },
 	})
 }
 
@@ -31,10 +34,10 @@ func TestConfigProblems(t *testing.T) {
 		"key_format: hostname":              `c.yaml:1:13: redistimeseries.key_format: must be host, bare or tagged, not "hostname"`,
 		"hostname: x":                       "c.yaml:1:1: redistimeseries.hostname: is accepted for old configurations and has no effect",
 		"http_proxy: x":                     "c.yaml:1:1: redistimeseries.http_proxy: is accepted for old configurations and has no effect",
-		"socks4_proxy: socks4://u:pw@h:1":   "c.yaml:1:1: redistimeseries.socks4_proxy: must be a URL such as socks4://user@host:1080; SOCKS4 knows no passwords",
+		"socks4_proxy: socks4://u:pw@h:1":   "c.yaml:1:1: redistimeseries.socks4_proxy: must be a URL such as socks4://user@host:1080; SOCKS4 has no passwords",
 		"port: 0":                           "c.yaml:1:1: redistimeseries.port: must be 1 to 65535, not 0",
 		"url: redis://:geheim@h:port":       "c.yaml:1:1: redistimeseries.url: must be a URL such as redis://host:6379/0, rediss://host:6379 or unix:///run/redis.sock?db=0",
-		"{url: 'redis://:geheim@h', db: 3}": "c.yaml:1:2: redistimeseries.url: stands instead of host, port and db: use one or the other",
+		"{url: 'redis://:geheim@h', db: 3}": "c.yaml:1:2: redistimeseries.url: replaces host, port and db: use one or the other",
 		"url: secret:redis/url":             "",
 	} {
 		if got := problems(t, text); got != want {

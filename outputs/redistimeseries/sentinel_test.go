@@ -53,7 +53,7 @@ func TestFailover(t *testing.T) {
 		failed++
 		return context.DeadlineExceeded
 	})
-	redistest.Until(t, "writing goes on", round)
+	redistest.Until(t, "writing continues", round)
 	s := &testServer{outputtest.RedisAt(t, w.Replica.Addr())}
 	got := strings.Fields(s.samples(t, "h1:g_499"))
 	if failed == 0 || len(got) < failed || len(got) > tick-20 {

@@ -3,15 +3,18 @@ package redistimeseries
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/match"
 )
 
-// Settings are what a series is made with. They stand at the top, and may differ by metric in Overrides.
+// Settings are the options with which series are created. The top level of the configuration holds the general ones; Overrides
+// change them for some metrics.
 type Settings struct {
 	Retention       Retention    `yaml:"retention"`
 	Encoding        Encoding     `yaml:"encoding"`
@@ -30,20 +33,44 @@ func (s *Settings) validate() error {
 			errs = append(errs, conf.Key("compactions", "every %s cannot be made of samples that are kept for %s: raise retention", bucketName(c.Every), bucketName(s.Retention)))
 		}
 		for _, a := range c.aggregations() {
-			name := tierName(a, c.Every)
+			name := compactionName(a, c.Every)
 			if seen[name] {
-				errs = append(errs, conf.Key("compactions", "%s stands twice", name))
+				errs = append(errs, conf.Key("compactions", "%s appears twice", name))
 			}
 			seen[name] = true
 		}
 	}
 	if s.Ignore != nil && *s.Ignore != (Ignore{}) && s.DuplicatePolicy != policyLast {
-		errs = append(errs, conf.Key("ignore", "needs duplicate_policy last: Redis ignores nothing with another"))
+		errs = append(errs, conf.Key("ignore", "needs duplicate_policy last: Redis ignores no samples under another policy"))
 	}
 	return errors.Join(errs...)
 }
 
-// Override changes settings for the metrics that match; what it does not name stays.
+// Retention is how long Redis keeps samples, in milliseconds; 0 means for ever. A plain number in the configuration is in
+// milliseconds, as in the predecessor, not in seconds as in a [conf.Duration].
+type Retention int64
+
+var errRetention = errors.New(`must be milliseconds, or a text such as "30m", "12h", "7d", "1w" or "1y"; 0 keeps for ever`)
+
+// UnmarshalScalar implements conf.Scalar.
+func (r *Retention) UnmarshalScalar(text string) error {
+	text = strings.TrimSpace(text)
+	if ms, err := strconv.ParseFloat(text, 64); err == nil {
+		if ms < 0 || ms != math.Trunc(ms) || ms > math.MaxInt64/2 {
+			return errRetention
+		}
+		*r = Retention(ms)
+		return nil
+	}
+	d, err := conf.ParseDuration(text)
+	if err != nil || d > 0 && d < time.Millisecond { // it would round to 0, which means for ever
+		return errRetention
+	}
+	*r = Retention(d.Milliseconds())
+	return nil
+}
+
+// Override changes settings for the metrics that match. Settings that it does not name keep their general value.
 type Override struct {
 	Match           match.Pattern `yaml:"match"` // of metric names
 	Retention       *Retention    `yaml:"retention"`
@@ -63,7 +90,7 @@ func (o *Override) Validate() error {
 	return nil
 }
 
-// apply returns the settings with what the override names.
+// apply returns the settings with the changes of the override.
 func (o *Override) apply(s Settings) Settings {
 	set(&s.Retention, o.Retention)
 	set(&s.Encoding, o.Encoding)
@@ -85,7 +112,7 @@ func set[T any](into, from *T) {
 	}
 }
 
-// Encoding is how Redis stores samples: "" is its default, compressed.
+// Encoding is how Redis stores samples. "" is the server's default, compressed.
 type Encoding string
 
 // UnmarshalScalar implements conf.Scalar.
@@ -93,16 +120,16 @@ func (e *Encoding) UnmarshalScalar(text string) error {
 	return oneOf(e, text, "compressed", "uncompressed")
 }
 
-// Policy says which value stays when a time is written twice.
+// Policy decides which value stays when two samples of a series have the same time.
 type Policy string
 
 const policyLast Policy = "last"
 
-// UnmarshalScalar implements conf.Scalar. The policy sum is refused: what is written again after a lost reply would
-// count twice.
+// UnmarshalScalar implements conf.Scalar. It refuses the policy sum, because a sample that is written again after a lost reply
+// would count twice.
 func (p *Policy) UnmarshalScalar(text string) error {
 	if strings.EqualFold(text, "sum") {
-		return errors.New("must not be sum: what is written again after a lost reply would count twice")
+		return errors.New("must not be sum: a sample that is written again after a lost reply would count twice")
 	}
 	return oneOf(p, strings.ToLower(text), policyLast, "first", "min", "max", "block")
 }
@@ -115,11 +142,11 @@ func oneOf[T ~string](into *T, text string, choices ...T) error {
 	return nil
 }
 
-// ChunkSize is how many bytes Redis allocates at a time for the samples of a series; 0 is auto: as suits the number of
-// samples that are kept.
+// ChunkSize is how many bytes Redis allocates at a time for the samples of a series. 0 is auto: the size depends on the number
+// of samples that are kept.
 type ChunkSize int
 
-// The sizes that RedisTimeSeries takes (TS.CREATE, CHUNK_SIZE).
+// The sizes that RedisTimeSeries accepts (TS.CREATE, CHUNK_SIZE).
 const (
 	minChunk = 48
 	maxChunk = 1 << 20
@@ -139,7 +166,7 @@ func (c *ChunkSize) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// Ignore leaves out samples that are close to the one before, in time and in value. Its zero value leaves out none.
+// Ignore makes Redis drop samples that are close to the previous one in time and in value. The zero value drops none.
 type Ignore struct {
 	MaxTimeDiff Retention `yaml:"max_time_diff"`
 	MaxValDiff  float64   `yaml:"max_val_diff"`
@@ -151,12 +178,12 @@ func (i *Ignore) Validate() error {
 		return conf.Key("max_val_diff", "must not be negative")
 	}
 	if i.MaxTimeDiff == 0 && i.MaxValDiff != 0 {
-		return conf.Key("max_time_diff", "is missing: a sample that is as old as this is kept whatever its value")
+		return conf.Key("max_time_diff", "is missing: after this time a sample is kept whatever its value")
 	}
 	return nil
 }
 
-// Compaction is one tier: what Redis makes of the samples of every period, and for how long it keeps that.
+// Compaction tells Redis to aggregate the samples of every period into one, and how long to keep the result.
 type Compaction struct {
 	Every        Retention     `yaml:"every"`
 	Keep         Retention     `yaml:"keep"` // 0: for ever
@@ -167,7 +194,7 @@ type Compaction struct {
 func (c *Compaction) Validate() error {
 	var errs []error
 	if c.Every == 0 {
-		errs = append(errs, conf.Key("every", `is missing: the period that becomes one sample, such as "1m"`))
+		errs = append(errs, conf.Key("every", `is missing: the period whose samples become one, such as "1m"`))
 	}
 	if c.Keep != 0 && c.Keep < c.Every {
 		errs = append(errs, conf.Key("keep", "must be longer than every"))
@@ -191,8 +218,10 @@ func (a *Aggregation) UnmarshalScalar(text string) error {
 		"std.p", "std.s", "var.p", "var.s", "twa")
 }
 
-// tierName tells the tiers of a series apart, in keys: "avg:1m".
-func tierName(a Aggregation, every Retention) string { return string(a) + ":" + bucketName(every) }
+// compactionName tells the compactions of a series apart in keys: "avg:1m".
+func compactionName(a Aggregation, every Retention) string {
+	return string(a) + ":" + bucketName(every)
+}
 
 // bucketName writes a period in its largest whole unit: "90s", "1m", "7d".
 func bucketName(ms Retention) string {

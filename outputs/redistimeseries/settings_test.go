@@ -15,7 +15,7 @@ import (
 func TestSettingsProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"encoding: gzip":                                `encoding: must be one of [compressed uncompressed], not "gzip"`,
-		"duplicate_policy: sum":                         `duplicate_policy: must not be sum: what is written again after a lost reply would count twice, not "sum"`,
+		"duplicate_policy: sum":                         `duplicate_policy: must not be sum: a sample that is written again after a lost reply would count twice, not "sum"`,
 		"duplicate_policy: newest":                      `duplicate_policy: must be one of [last first min max block], not "newest"`,
 		"duplicate_policy: MAX":                         ``,
 		"chunk_size: 100":                               `chunk_size: must be auto, or a multiple of 8 from 48 to 1048576, not "100"`,
@@ -28,7 +28,7 @@ func TestSettingsProblems(t *testing.T) {
 		"compactions: [{keep: 30d}]":                                                            `compactions[0].every: is missing`,
 		"compactions: [{every: 1h, keep: 30m}]":                                                 `compactions[0].keep: must be longer than every`,
 		"compactions: [{every: 1h, aggregations: [p99]}]":                                       `compactions[0].aggregations[0]: must be one of [avg min max sum`,
-		"compactions: [{every: 1h}, {every: 60m, aggregations: [max, AVG]}]":                    `compactions: avg:1h stands twice`,
+		"compactions: [{every: 1h}, {every: 60m, aggregations: [max, AVG]}]":                    `compactions: avg:1h appears twice`,
 		"{retention: 30m, compactions: [{every: 1h}]}":                                          `compactions: every 1h cannot be made of samples that are kept for 30m: raise retention`,
 		"{retention: 30d, compactions: [{every: 1h, keep: 1y, aggregations: [avg, max]}]}":      ``,
 		"overrides: [{retention: 1d}]":                                                          `overrides[0].match: is missing`,

@@ -59,7 +59,7 @@ func newVariant(b *testing.B) *variant {
 	_, v.batches = encoded(variantSeries, variantTicks)
 	for i := range variantSeries {
 		s, _, _ := v.batches[0].Sample(i)
-		v.keys = append(v.keys, w.keyOf(s))
+		v.keys = append(v.keys, w.naming.Key(s))
 	}
 	if err := w.WriteMetrics(b.Context(), v.batches[:1]); err != nil {
 		b.Fatal(err)
@@ -109,10 +109,10 @@ func (v *variant) goRedis(b *testing.B, args func(dst []any, batch *telemetry.Ba
 		v.advance()
 		p := v.client.Pipeline()
 		for _, batch := range v.batches {
-			for start := 0; start < batch.Len(); start += perCommand {
-				list := make([]any, 0, 1+3*perCommand)
+			for start := 0; start < batch.Len(); start += int(fullCommand) {
+				list := make([]any, 0, 1+3*int(fullCommand))
 				list = append(list, "TS.MADD")
-				for i := start; i < start+perCommand; i++ {
+				for i := start; i < start+int(fullCommand); i++ {
 					list = args(list, batch, i)
 				}
 				_ = p.Process(b.Context(), cmd(b.Context(), list))

@@ -1,10 +1,8 @@
 package redistimeseries
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
@@ -12,17 +10,20 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// attempts bounds how often series may vanish (the server is emptied or fails over) during one write.
-const attempts = 4
+const (
+	// attempts bounds how often one write starts again because series vanished (the server was emptied or failed over) or
+	// slots moved.
+	attempts = 4
 
-// refusedAgain is how long a series that Redis refused is left alone: what was in its way may be removed meanwhile.
-const refusedAgain = time.Minute
+	// retryRefusedAfter is how long a refused series is left alone. By then, the obstacle may have been removed.
+	retryRefusedAfter = time.Minute
+)
 
-var errVanishing = errors.New("series vanish as fast as they are made: does the server evict keys? " +
+var errVanishing = errors.New("series vanish as fast as they are created: does the server evict keys? " +
 	"set maxmemory-policy noeviction, or raise maxmemory")
 
-// WriteMetrics implements [outputs.MetricWriter]. Writing the same batches again changes nothing: a sample has its
-// time, and the last value for a time stays.
+// WriteMetrics implements [outputs.MetricWriter]. Writing the same batches again changes nothing, because every sample has a
+// time and the last value for a time stays.
 func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
 	if w.client == nil {
 		return errNotOpen
@@ -30,153 +31,144 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if now := time.Now(); now.Sub(w.renewed) > refusedAgain {
-		w.epoch, w.renewed = w.epoch+1, now
+	w.now = time.Now()
+	if w.now.Sub(w.retryStarted) > retryRefusedAfter {
+		w.retry, w.retryStarted = w.retry+1, w.now
 	}
 	stop := w.client.CutOn(ctx)
 	defer stop()
-	w.batches = append(w.withLife(batches), batches...)
-	defer clear(w.batches) // what is written must not be kept alive
-	w.advanced = false
-	got, err := w.write(ctx, w.batches)
-	got.settled = max(0, got.settled-(len(w.batches)-len(batches))) // the sign of life is not counted
-	w.pace.adapt(got.settled, err)
+	defer w.release()
+	w.begin(batches)
+	err := w.write(ctx)
+	settled := len(w.samples.verdicts) - w.samples.own
 	if err != nil {
-		w.epoch++
-		w.shards.Close() // the name may lead to another server by now, or want another password
-		return w.partial(got, w.client.Explain(ctx, err))
+		settled = w.samples.settledPrefix()
 	}
-	w.claimHost(ctx)
-	if rejected := got.rejected.reject(got.words); rejected != nil {
+	w.commandSize.adapt(settled, err)
+	if err != nil {
+		w.retry++
+		w.shards.Close() // by now the name may lead to another server, or the password may have changed
+		err = w.client.Explain(ctx, err)
+		if settled == 0 && !w.progressed {
+			return err
+		}
+		return &outputs.PartialError{Settled: settled, Rejected: w.samples.rejected(settled), Err: err}
+	}
+	w.forgetEnded(batches)
+	w.markHost(ctx)
+	if rejected := w.samples.rejected(settled); rejected != nil {
 		return rejected
 	}
 	return nil
 }
 
-// partial is the error of a write that was cut short.
-func (w *Writer) partial(got outcome, err error) error {
-	if got.settled == 0 && !w.advanced {
-		return err
-	}
-	return &outputs.PartialError{Settled: got.settled, Rejected: got.rejected.reject(got.words), Err: err}
-}
-
-// withLife begins the batches with the sign of life: one sample at the time of the newest batch, so that writing it
-// again does nothing either.
-func (w *Writer) withLife(batches []*telemetry.Batch) []*telemetry.Batch {
+// begin prepares a write. It puts the liveness sample first, at the time of the newest batch, so that writing it again
+// changes nothing either.
+func (w *Writer) begin(batches []*telemetry.Batch) {
 	newest := int64(0)
 	for _, b := range batches {
 		newest = max(newest, b.Time)
 	}
-	if newest == 0 {
-		return w.batches[:0]
+	w.batches = w.batches[:0]
+	if newest != 0 {
+		first := telemetry.NewBatch(time.UnixMilli(newest), time.Time{}, 1)
+		first.Add(w.liveness, 1)
+		w.batches = append(w.batches, first)
 	}
-	life := telemetry.NewBatch(time.UnixMilli(newest), time.Time{}, 1)
-	life.Add(w.alive, 1)
-	return append(w.batches[:0], life)
+	own := len(w.batches)
+	w.batches = append(w.batches, batches...)
+	w.samples.reset(w.batches, own)
+	w.progressed = false
 }
 
-// outcome is how far a write got.
-type outcome struct {
-	settled  int // samples, from the first on; only of a write that was cut short
-	rejected tally
-	words    string // about those that were rejected for other reasons
+// release drops the references to what was written, so that the batches can be freed.
+func (w *Writer) release() {
+	clear(w.batches)
+	w.request.batch = nil
+	clear(w.expiries)
+	clear(w.uncreated)
 }
 
-// write creates missing series, sends, and does both again for samples that did not find their series: it was gone, or in
-// a cluster had moved.
-func (w *Writer) write(ctx context.Context, batches []*telemetry.Batch) (outcome, error) {
-	if w.config.compacts() {
-		w.moves = w.shards.Moves() // a slot takes its series along, but not their rules: they are looked at again
-	}
-	var all outcome
-	var front outcome // where the first sample is that is not settled yet
-	lost, how := false, direct
+// write creates missing series and sends the samples. It starts again for the samples whose series vanished, or whose slot
+// moved to another node of the cluster.
+func (w *Writer) write(ctx context.Context) error {
+	vanished, route := false, toOwner
 	for i := range attempts {
-		err := w.ensure(ctx, batches)
-		var sent round
-		if err == nil {
-			sent, err = w.send(ctx, batches, &all, how)
+		if i > 0 {
+			w.samples.reopen()
 		}
-		if i == 0 {
-			front = sent.front
+		if err := w.ensure(ctx, w.batches); err != nil {
+			return err
 		}
+		redirection, err := w.send(ctx, route)
+		series := w.forgetGone()
 		switch {
 		case err != nil:
-			return front, err
-		case sent.again.Len() == 0:
-			w.vanishing = lost
-			return all, nil
-		case sent.moved != "":
-			how = w.follow(sent.moved)
+			return err
+		case redirection != "":
+			route = w.follow(redirection)
+		case series > 0:
+			vanished = true
+			w.reportGone(ctx, series)
 		default:
-			lost = true
-			w.reportGone(ctx, sent.gone)
+			w.vanished = vanished
+			return nil
 		}
-		batches = []*telemetry.Batch{&sent.again}
 	}
-	if how != direct {
-		return front, redisconn.ServerError("TRYAGAIN slots are moving to and fro")
+	if route != toOwner {
+		return redisconn.ServerError("TRYAGAIN slots keep moving")
 	}
-	return front, errVanishing
+	return errVanishing
 }
 
-// round is what became of the samples of one round.
-type round struct {
-	front outcome
-	again telemetry.Batch       // did not find their series
-	gone  int                   // series that those belong to
-	moved redisconn.ServerError // because of this redirection
+// forgetGone makes the next ensure create the series that Redis did not find. It returns their number.
+func (w *Writer) forgetGone() (series int) {
+	c := cursor{sampleList: &w.samples}
+	for number, v := range w.samples.verdicts {
+		if v != gone {
+			continue
+		}
+		s, _, _ := c.at(number)
+		if e := w.entryOf(s); e.status != unknown {
+			e.status = unknown
+			series++
+		}
+	}
+	return series
 }
 
-// send writes what can be written, the parts for different servers side by side, and adds what was rejected to all.
-func (w *Writer) send(ctx context.Context, batches []*telemetry.Batch, all *outcome, how manner) (round, error) {
-	var skipped tally
-	parts, err := w.split(ctx, batches, &skipped, how)
-	if err != nil {
-		return round{}, err
+// commandSize is how many samples one command carries. The server executes a command as a whole, so a connection that breaks
+// costs the command that was under way. On a path that breaks often, smaller commands still make progress.
+type commandSize int
+
+const (
+	// fullCommand is the usual size. Larger commands gain nothing, and block the server for longer.
+	fullCommand commandSize = 500
+
+	// smallestCommand is the size on a path on which next to nothing gets through.
+	smallestCommand commandSize = 16
+
+	// cautiousStep is how many new series are created in one step after a failure.
+	cautiousStep = 64
+)
+
+// adapt learns from a write. After a failure, an eighth of what got through is a size that will get through. Each success
+// doubles the size.
+func (s *commandSize) adapt(settled int, err error) {
+	switch {
+	case err == nil:
+		*s = min(2**s, fullCommand)
+	case settled == 0:
+		*s = max(*s/4, smallestCommand)
+	default:
+		*s = min(max(commandSize(settled/8), smallestCommand), fullCommand)
 	}
-	if len(parts) == 1 {
-		parts[0].send(ctx)
-	} else {
-		var wg sync.WaitGroup
-		for _, p := range parts {
-			wg.Go(func() { p.send(ctx) })
-		}
-		wg.Wait()
-	}
-	var out round
-	err = w.resolveDoubts(parts)
-	for _, p := range parts {
-		if p.err != nil {
-			err = p.err
-		}
-		out.moved = cmp.Or(out.moved, p.moved)
-	}
-	if err != nil || out.moved != "" || anyOpen(parts) {
-		out.front = w.frontOf(batches, parts)
-	}
-	if err != nil {
-		return out, err
-	}
-	all.rejected.merge(&skipped)
-	for _, p := range parts {
-		if p.moved == "" {
-			all.rejected.merge(&p.enc.skipped)
-			p.res.count(&all.rejected)
-			all.words = cmp.Or(all.words, p.res.words)
-		}
-		out.gone += p.collect(&out.again)
-	}
-	return out, nil
 }
 
-// anyOpen reports whether samples of these parts did not find their series.
-func anyOpen(parts []*part) bool {
-	for _, p := range parts {
-		if len(p.res.vanished) > 0 {
-			return true
-		}
+// seriesPerStep returns how many of n new series are created before their samples are sent.
+func (s commandSize) seriesPerStep(n int) int {
+	if s == fullCommand {
+		return max(n, 1)
 	}
-	return false
+	return cautiousStep
 }

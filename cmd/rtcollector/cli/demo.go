@@ -7,15 +7,17 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/internal/tsread"
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
@@ -137,8 +139,15 @@ func (a *App) demoConfig(addr string, interval time.Duration, who accessFlags) (
 
 // show redraws the table from Redis until ctx is done.
 func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
-	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: server.Password(), Protocol: 2, DisableIdentity: true})
-	defer client.Close()
+	client, err := openEmbedded(ctx, server)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	reader := tsread.New(client)
 	tick := time.NewTicker(max(every, 200*time.Millisecond))
 	defer tick.Stop()
 	for {
@@ -147,17 +156,34 @@ func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server,
 			return nil
 		case <-tick.C:
 		}
-		latest, err := readLatest(ctx, client, host)
+		latest, err := readLatest(ctx, reader, host)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: %w", server.Addr(), err)
+			return err
 		}
 		if err := screen.draw(latest, server.Stats()); err != nil {
 			return err
 		}
 	}
+}
+
+// openEmbedded connects to the embedded server as any other client would.
+func openEmbedded(ctx context.Context, server *embedded.Server) (*redisconn.Client, error) {
+	host, port, err := net.SplitHostPort(server.Addr())
+	if err != nil {
+		return nil, err
+	}
+	config := redisconn.Defaults()
+	config.Host = host
+	if config.Port, err = strconv.Atoi(port); err != nil {
+		return nil, err
+	}
+	if server.Password() != "" {
+		config.Password = secret.Literal(server.Password())
+	}
+	return redisconn.Open(ctx, config.ForSearches(), nil)
 }
 
 // redisCLICommand returns the command line of redis-cli for an address.

@@ -2,16 +2,15 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/rtcollector/rtcollector/internal/tskey"
+	"github.com/rtcollector/rtcollector/internal/tsread"
 )
 
-// latest is the newest value of every series of one host, as Redis has it.
-type latest map[string][]point // by __name__
+// latest holds the newest value of every series of one host, by metric, as Redis has it.
+type latest map[string][]point
 
 // point is the newest value of one series.
 type point struct {
@@ -19,7 +18,7 @@ type point struct {
 	value    float64
 }
 
-// isInstance says whether a label tells the rows of the live table apart.
+// isInstance reports whether a label tells the rows of the live table apart.
 func isInstance(label string) bool {
 	switch label {
 	case "core", "iface", "device", "mount":
@@ -28,55 +27,26 @@ func isInstance(label string) bool {
 	return false
 }
 
-// readLatest asks Redis for the newest value of every series of a host.
-func readLatest(ctx context.Context, client *redis.Client, host string) (latest, error) {
-	reply, err := client.Do(ctx, "TS.MGET", "WITHLABELS", "FILTER", "host="+host, "__name__!=").Slice()
-	if err != nil {
-		return nil, err
-	}
+// readLatest reads the newest value of every series of a host.
+func readLatest(ctx context.Context, r *tsread.Reader, host string) (latest, error) {
+	all, err := r.Latest(ctx, tsread.Equal("host", host), tskey.NameLabel+"!=")
 	l := latest{}
-	for _, entry := range reply {
-		name, p, ok := parsePoint(entry)
-		if ok {
-			l[name] = append(l[name], p)
+	for _, d := range all {
+		p := point{value: d.Samples[0].Value}
+		for label, value := range d.Labels {
+			if isInstance(label) {
+				p.instance = value
+			}
 		}
+		l[d.Name()] = append(l[d.Name()], p)
 	}
 	for _, points := range l {
 		slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.instance, b.instance) })
 	}
-	return l, nil
+	return l, err
 }
 
-// parsePoint reads one entry of a TS.MGET reply: [key, [[label, value], …], [time, value]].
-func parsePoint(entry any) (name string, p point, ok bool) {
-	fields, _ := entry.([]any)
-	if len(fields) != 3 {
-		return "", p, false
-	}
-	labels, _ := fields[1].([]any)
-	for _, label := range labels {
-		pair, _ := label.([]any)
-		if len(pair) != 2 {
-			continue
-		}
-		key, value := fmt.Sprint(pair[0]), fmt.Sprint(pair[1])
-		if key == "__name__" {
-			name = value
-		}
-		if isInstance(key) {
-			p.instance = value
-		}
-	}
-	sample, _ := fields[2].([]any)
-	if len(sample) != 2 {
-		return "", p, false
-	}
-	v, err := strconv.ParseFloat(fmt.Sprint(sample[1]), 64)
-	p.value = v
-	return name, p, err == nil && name != ""
-}
-
-// one returns the value of a metric without instances, or of one instance; [missing] when it does not exist yet.
+// one returns the value of a metric without instances, or of one instance; [missing] if it does not exist yet.
 func (l latest) one(name, instance string) float64 {
 	for _, p := range l[name] {
 		if p.instance == instance {
@@ -86,7 +56,7 @@ func (l latest) one(name, instance string) float64 {
 	return missing
 }
 
-// instances are the instances of a metric, sorted.
+// instances returns the instances of a metric, sorted.
 func (l latest) instances(name string) []string {
 	var all []string
 	for _, p := range l[name] {

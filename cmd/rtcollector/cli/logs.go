@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"os"
 	"strings"
@@ -83,11 +82,11 @@ func (a *App) logs(ctx context.Context, c commonFlags, f logsFlags) error {
 	if err != nil {
 		return err
 	}
-	reader, end, err := a.eventReader(ctx, c, f)
+	reader, err := a.eventReader(ctx, c, f)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer func() { _ = reader.Close() }()
 	w, finish := a.pager(f)
 	p := &printer{w: bufio.NewWriter(w), json: f.json, fields: f.fields, colours: a.colourful() && !f.json, zone: time.Local}
 	if f.last == 0 {
@@ -141,31 +140,26 @@ func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
 	return q, nil
 }
 
-// eventReader returns the output of the configuration that finds events, or one at the address that was given.
-func (a *App) eventReader(ctx context.Context, c commonFlags, f logsFlags) (reader outputs.EventReader, end func(), err error) {
+// eventReader returns a reader for the events of an output in the configuration, or at the address that the flags give.
+func (a *App) eventReader(ctx context.Context, c commonFlags, f logsFlags) (outputs.EventReader, error) {
 	cfg, err := a.logsConfig(ctx, c, f)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var known []string
 	for _, o := range cfg.Outputs {
-		live, err := o.Built.New(outputs.Env{ID: o.ID, Host: hostname(cfg), Instance: instance(),
-			Log: slog.New(slog.DiscardHandler), Secrets: cfg.Secrets, Stdout: a.rawOut})
-		if err != nil {
-			return nil, nil, runtimeFailure(fmt.Errorf("output %s: %w", o.ID, err))
-		}
-		r, ok := live.(outputs.EventReader)
+		source, ok := o.Built.Config.(outputs.EventSource)
 		if !ok {
 			continue
 		}
 		if known = append(known, o.ID); f.output == "" || f.output == o.ID {
-			return r, func() { _ = live.Close() }, nil
+			return source.NewEventReader(cfg.Secrets), nil
 		}
 	}
 	if f.output != "" && len(known) > 0 {
-		return nil, nil, &failure{exitUsage, fmt.Errorf("no output %q finds events; there are %s", f.output, strings.Join(known, ", "))}
+		return nil, &failure{exitUsage, fmt.Errorf("no output %q stores events that can be read; there are %s", f.output, strings.Join(known, ", "))}
 	}
-	return nil, nil, &failure{exitUsage, errors.New("the configuration has no output redissearch, which is what finds log lines; add one, or name a Redis with --redis")}
+	return nil, &failure{exitUsage, errors.New("the configuration has no output redissearch, which log lines are read from; add one, or name a Redis with --redis")}
 }
 
 // logsConfig loads the configuration, or makes one for the address that was given.

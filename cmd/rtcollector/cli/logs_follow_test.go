@@ -32,6 +32,8 @@ func (s *shelf) put(at time.Time, text string) {
 	s.docs = append(s.docs, outputs.FoundEvent{ID: strconv.Itoa(len(s.docs)), Document: eventdoc.Document{}.Fill(&e)})
 }
 
+func (s *shelf) Close() error { return nil }
+
 func (s *shelf) ReadEvents(_ context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
 	s.mu.Lock()
 	docs := s.docs

@@ -169,7 +169,7 @@ func TestLogsMistakes(t *testing.T) {
 		"--redis x --config y":    "leave out one of --redis and --config",
 		"--redis 127.0.0.1:1":     "127.0.0.1:1",
 		"--redis ://":             "must be a URL",
-		"--redis x --output nope": `no output "nope" finds events; there are redissearch`,
+		"--redis x --output nope": `no output "nope" stores events that can be read; there are redissearch`,
 	} {
 		if _, stderr, code := a.logs(strings.Fields(args)...); code == 0 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: code %d, %s", args, code, stderr)

@@ -291,7 +291,7 @@ func TestCheckTriesToWrite(t *testing.T) {
 		return string(out), err
 	}
 	s.SetError("READONLY You can't write against a read only replica.")
-	if out, err := check(); err == nil || !strings.Contains(out, "is a read-only replica: name the master") {
+	if out, err := check(); err == nil || !strings.Contains(out, "is a read-only replica: configure the master") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	s.SetError("")

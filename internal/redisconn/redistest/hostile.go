@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// Hostile are replies that a decoder which trusts them dies of, or takes gigabytes for. A peer says them again and again.
+// Hostile returns replies that make a trusting decoder crash or allocate gigabytes. A hostile peer repeats them for ever.
 func Hostile() map[string]string {
 	return map[string]string{
 		"text":             "$999999999999\r\n",
@@ -38,8 +38,8 @@ func Hostile() map[string]string {
 	}
 }
 
-// ListenHostile serves a peer that says this again and again: to everything, or if it is polite only to what is no
-// greeting. It returns its address.
+// ListenHostile serves a peer that repeats this text for ever. If polite, it answers greetings correctly first. It returns the peer's
+// address.
 func ListenHostile(t testing.TB, text string, polite bool) string {
 	t.Helper()
 	if !polite {
@@ -59,7 +59,7 @@ func ListenHostile(t testing.TB, text string, polite bool) string {
 	})
 }
 
-// greetings are the replies to what a client begins with.
+// greetings holds the replies to the first commands of a client.
 var greetings = map[string]string{
 	"HELLO": "-ERR unknown command 'HELLO'\r\n", "CLIENT": "+OK\r\n", "AUTH": "+OK\r\n", "SELECT": "+OK\r\n", "PING": "+PONG\r\n",
 }

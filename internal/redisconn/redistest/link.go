@@ -10,14 +10,13 @@ import (
 	"time"
 )
 
-// Link is a network in memory between a client and a server, with a rate, a latency and connections that break. It keeps
-// time by the clock, so that testing/synctest makes hours of it pass in a moment and always in the same way: real
-// sockets and a proxy before them cannot do that.
+// Link is a network in memory between a client and a server, with a rate, a latency and connections that break. It uses the clock, so
+// testing/synctest makes hours pass in a moment, and always in the same way. Real sockets and a proxy cannot do that.
 type Link struct {
-	Rate       int           // bytes a second in each direction
+	Rate       int           // bytes per second in each direction
 	Latency    time.Duration // in each direction
-	ResetBytes int           // that pass towards the server until a connection breaks; 0: any number
-	ResetAfter time.Duration // from connecting until a connection breaks; 0: never
+	ResetBytes int           // that pass to the server before a connection breaks; 0: no limit
+	ResetAfter time.Duration // age at which a connection breaks; 0: never
 	Serve      func(net.Conn)
 
 	mu    sync.Mutex
@@ -29,7 +28,7 @@ const (
 	sendBuffer = 256 << 10 // bytes that a write puts into the kernel before it blocks
 )
 
-// Dial implements the Dial of [redisconn.Config]: it takes a round trip, and starts Serve at the other end.
+// Dial implements Dial of [redisconn.Config]. It takes a round trip and starts Serve at the other end.
 func (l *Link) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	select {
 	case <-time.After(2 * l.Latency):
@@ -69,13 +68,13 @@ type direction struct {
 
 	mu      sync.Mutex
 	flying  []flight
-	idle    time.Time // when all that was written has passed the link
+	idle    time.Time // when everything written so far has passed the link
 	passed  int
-	err     error         // why no more passes
+	err     error         // why nothing passes any more
 	changed chan struct{} // closed at every change
 }
 
-// flight is a segment on its way.
+// flight is a segment in transit.
 type flight struct {
 	data   []byte
 	arrive time.Time
@@ -93,7 +92,7 @@ func (d *direction) fail(err error) {
 	}
 	d.err = err
 	if !errors.Is(err, net.ErrClosed) {
-		d.flying = nil // a reset takes away what is on its way
+		d.flying = nil // a reset drops what is in transit
 	}
 	if d.onClose != nil {
 		d.onClose()
@@ -106,7 +105,7 @@ func (d *direction) notify() {
 	d.changed = make(chan struct{})
 }
 
-// takes returns how long n bytes take to pass.
+// takes returns how long n bytes need to pass.
 func (d *direction) takes(n int) time.Duration {
 	return time.Duration(n) * time.Second / time.Duration(d.link.Rate)
 }
@@ -115,7 +114,7 @@ func (d *direction) write(b []byte, deadline func() time.Time) (written int, err
 	for written < len(b) {
 		d.mu.Lock()
 		now := time.Now()
-		room := d.idle.Add(-d.takes(sendBuffer)) // when there is room in the buffer again
+		room := d.idle.Add(-d.takes(sendBuffer)) // when the buffer has room again
 		if d.err == nil && !room.After(now) {
 			n := min(segment, len(b)-written)
 			d.idle = later(d.idle, now).Add(d.takes(n))
@@ -168,7 +167,7 @@ func (d *direction) read(b []byte, deadline func() time.Time) (int, error) {
 	}
 }
 
-// wait returns when something has changed, or at a time if it is not zero, or with an error at the deadline.
+// wait returns after a change, at the given time unless that is zero, or with an error at the deadline.
 func wait(changed <-chan struct{}, at, deadline time.Time) error {
 	var due, late <-chan time.Time
 	if !at.IsZero() {
@@ -233,7 +232,7 @@ func (c *linkConn) set(d *direction, at *time.Time, t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err == nil {
-		d.notify() // who waits looks at the deadline again
+		d.notify() // waiters must look at the deadline again
 	}
 }
 

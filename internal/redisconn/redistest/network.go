@@ -9,10 +9,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Network is a proxy before a server, in which things go wrong. Its Listen is the address to go through.
+// Network is a proxy in front of a server that can disturb connections. Its Listen is the address to connect to.
 type Network struct{ *toxiproxy.Proxy }
 
-// NewNetwork returns one before the server at an address host:port, in which all is well.
+// NewNetwork returns an undisturbed network in front of the server at an address host:port.
 func NewNetwork(t testing.TB, addr string) *Network {
 	t.Helper()
 	zerolog.SetGlobalLevel(zerolog.Disabled)
@@ -27,8 +27,7 @@ func NewNetwork(t testing.TB, addr string) *Network {
 
 const toxic = "toxic"
 
-// Poison lets one thing go wrong, of a kind and with attributes as toxiproxy knows them, with what the program sends
-// ("upstream") or with what it gets ("downstream").
+// Poison disturbs the data that the program sends ("upstream") or receives ("downstream"). Kind and attributes are those of toxiproxy.
 func (n *Network) Poison(t testing.TB, kind, stream string, attributes map[string]int) {
 	t.Helper()
 	text, err := json.Marshal(map[string]any{"name": toxic, "type": kind, "stream": stream, "attributes": attributes})
@@ -40,7 +39,7 @@ func (n *Network) Poison(t testing.TB, kind, stream string, attributes map[strin
 	}
 }
 
-// Heal ends what Poison began.
+// Heal ends all disturbances.
 func (n *Network) Heal(t testing.TB) {
 	t.Helper()
 	if err := n.Toxics.RemoveToxic(t.Context(), toxic); err != nil {

@@ -1,5 +1,5 @@
-// Package redistest starts real Redis servers for tests: single ones, clusters, and masters watched by Sentinels. It also
-// has a bad network to put before one.
+// Package redistest starts real Redis servers for tests: single ones, clusters, and masters watched by Sentinels. It also has bad
+// networks to put in front of them.
 package redistest
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// Command is the environment variable that names the server to start, with arguments if need be: a Redis 8, or one
-// with "--loadmodule". The default is redis-server.
+// Command is the environment variable with the command of the server to start: a Redis 8, or another one with "--loadmodule". The
+// default is redis-server.
 const Command = "RTC_TEST_REDIS_SERVER"
 
 // Server is one process.
@@ -28,8 +28,8 @@ type Server struct {
 	t testing.TB
 }
 
-// Start starts a server on loopback that is stopped with the test, and waits until it listens. Without a redis-server
-// on this machine the test is skipped.
+// Start starts a server on loopback and waits until it listens. The server stops at the end of the test. The test is skipped if there
+// is no redis-server on this machine.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := newServer(t, command()...)
@@ -37,8 +37,8 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// StartPlain starts Debian's redis-server, whatever [Command] says, at a port of loopback; "" is any that is free. If it
-// has modules, as a Redis 8 has, the test is skipped.
+// StartPlain starts redis-server, regardless of [Command], on a port of loopback; "" is any free port. The test is skipped if the server
+// has modules, as Redis 8 does.
 func StartPlain(t testing.TB, port string) *Server {
 	t.Helper()
 	s := newServer(t, "redis-server")
@@ -66,7 +66,7 @@ func newServer(t testing.TB, command ...string) *Server {
 	return s
 }
 
-// run starts the server with more arguments. Without $PORT in them it listens there.
+// run starts the server with more arguments. Unless they contain $PORT, it adds arguments to listen there.
 func (s *Server) run(args []string) {
 	s.t.Helper()
 	s.Args = append(s.Args, args...)
@@ -76,7 +76,7 @@ func (s *Server) run(args []string) {
 	s.Run()
 }
 
-// Client is a client of the server, closed with the test.
+// Client returns a client of the server. It is closed at the end of the test.
 func (s *Server) Client() *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
 	s.t.Cleanup(func() { _ = c.Close() })
@@ -128,8 +128,8 @@ func Cluster(t testing.TB, n int, args ...string) []*Server {
 	return nodes
 }
 
-// MoveSlot moves a slot, whose keys must be few, from one node of a cluster to another; during runs in the middle, when
-// the slot is half there and half here.
+// MoveSlot moves a slot with few keys from one node of a cluster to another. It calls during in the middle, when half of the keys have
+// moved.
 func MoveSlot(t testing.TB, slot int, from, to *Server, during func(keys []string)) {
 	t.Helper()
 	fromID, toID := from.Do("CLUSTER", "MYID"), to.Do("CLUSTER", "MYID")
@@ -153,13 +153,13 @@ func MoveSlot(t testing.TB, slot int, from, to *Server, during func(keys []strin
 	from.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
 }
 
-// Watched is a master with a replica, and the Sentinels that watch them under the name "mymaster".
+// Watched holds a master, its replica, and the Sentinels that watch them under the name "mymaster".
 type Watched struct {
 	Master, Replica *Server
 	Sentinels       []*Server
 }
 
-// Addresses are those of the Sentinels.
+// Addresses returns the addresses of the Sentinels.
 func (w *Watched) Addresses() []string {
 	var out []string
 	for _, s := range w.Sentinels {
@@ -168,8 +168,8 @@ func (w *Watched) Addresses() []string {
 	return out
 }
 
-// Sentinel starts a master, a replica and three Sentinels, which take a master for dead after a second. Password, if it
-// is not empty, is what the Sentinels want from their clients and each other.
+// Sentinel starts a master, a replica and three Sentinels. The Sentinels consider a master dead after a second. If password is not empty,
+// they require it from their clients and from each other.
 func Sentinel(t testing.TB, password string) *Watched {
 	t.Helper()
 	w := &Watched{Master: Start(t)}

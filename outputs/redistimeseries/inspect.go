@@ -3,6 +3,7 @@ package redistimeseries
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,59 +20,62 @@ const day = 24 * time.Hour
 func (w *Writer) Estimate(series []*telemetry.Series) outputs.Estimate {
 	var sum outputs.Estimate
 	for _, s := range series {
-		sh := w.shapeOf(s)
+		d := w.definitionOf(s)
 		labels := len(tskey.Labels(s))
-		sh.estimate(&sum, labels, s.Interval(), rawSample)
-		for _, t := range sh.tiers {
-			t.shape.estimate(&sum, labels+2, time.Duration(t.bucket)*time.Millisecond, tierSample)
+		d.estimate(&sum, labels, s.Interval(), rawSample)
+		for _, c := range d.compactions {
+			c.target.estimate(&sum, labels+2, time.Duration(c.bucket)*time.Millisecond, compactedSample)
 		}
 	}
 	return sum
 }
 
-// estimate adds what one series takes.
-func (sh *shape) estimate(sum *outputs.Estimate, labels int, interval time.Duration, sampleCost float64) {
-	empty := sh.memory(labels, 0, sampleCost)
+// estimate adds the memory of one series.
+func (d *definition) estimate(sum *outputs.Estimate, labels int, interval time.Duration, sampleCost float64) {
+	empty := d.memory(labels, 0, sampleCost)
 	sum.Empty += empty
 	switch {
 	case interval <= 0:
 		sum.Full += empty
-	case sh.Retention == 0:
+	case d.Retention == 0:
 		sum.Full += empty
 		perDay := float64(day) / float64(interval)
-		sum.PerDay += sh.memory(labels, perDay, sampleCost) - empty
+		sum.PerDay += d.memory(labels, perDay, sampleCost) - empty
 	default:
-		sum.Full += sh.memory(labels, sh.samples(interval), sampleCost)
-		sum.Full += (float64(sh.chunk) + chunkCost) / 2 // the oldest chunk goes when all of it is past the retention
+		sum.Full += d.memory(labels, d.samples(interval), sampleCost)
+		sum.Full += (float64(d.chunk) + chunkCost) / 2 // the oldest chunk is freed once all of it is past the retention
 	}
 }
 
-// memory is what a series with so many samples takes, in bytes. The newest chunk is half empty on average.
-func (sh *shape) memory(labels int, samples, sampleCost float64) float64 {
-	if !sh.Labels {
+// memory returns what a series with so many samples takes, in bytes. The newest chunk is half empty on average.
+func (d *definition) memory(labels int, samples, sampleCost float64) float64 {
+	if !d.Labels {
 		labels = 0
 	}
-	chunk := float64(sh.chunk)
-	chunks := max(1, samples*sh.cost(sampleCost)/chunk+0.5)
+	chunk := float64(d.chunk)
+	chunks := max(1, samples*d.cost(sampleCost)/chunk+0.5)
 	return seriesCost + labelCost*float64(labels) + chunks*(chunk+chunkCost)
 }
 
 // Inspect implements [outputs.Inspector].
 func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) outputs.Report {
 	live := w.naming.Liveness(w.host)
+	nowhere := live + ":check" // does not exist
 	needs := redisconn.Needs{Modules: []string{"timeseries"}, Probes: [][]any{
 		{"TS.INFO", live}, {"TS.CREATE", live}, {"TS.ALTER", live}, {"TS.MADD", live, "*", "NaN"},
 	}}
 	if w.config.compacts() {
 		needs.Probes = append(needs.Probes, []any{"TS.CREATERULE", live, live, "AGGREGATION", "avg", "1000"})
 	}
-	found := w.client.Inspect(ctx, needs)
-	r := outputs.Report{Notes: found.Notes, Warnings: found.Warnings, Faults: found.Faults}
-	if size := w.Estimate(series); found.MaxMemory > 0 && size.Full > found.MaxMemory {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the series of this host alone will need %.1f MB of %.1f MB maxmemory: shorten the retention, or raise it", size.Full/1e6, found.MaxMemory/1e6))
+	if slices.ContainsFunc(series, func(s *telemetry.Series) bool { return s.TTL() > 0 }) {
+		needs.Probes = append(needs.Probes, []any{"PERSIST", nowhere}, []any{"PEXPIRE", nowhere, 1})
+	}
+	r, maxMemory := w.client.Inspect(ctx, needs)
+	if size := w.Estimate(series); maxMemory > 0 && size.Full > maxMemory {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the series of this host alone will need %.1f MB, and maxmemory is %.1f MB: shorten the retention, or raise maxmemory", size.Full/1e6, maxMemory/1e6))
 	}
 	if w.client.Clustered && w.naming.Format != tskey.Tagged {
-		r.Warnings = append(r.Warnings, "key_format "+string(w.naming.Format)+" spreads a host over all slots of the cluster, one command per series: tagged is much cheaper")
+		r.Warnings = append(r.Warnings, "key_format "+string(w.naming.Format)+" spreads a host over all slots of the cluster, with one command per series: tagged is much cheaper")
 	}
 	if text := w.measure(ctx, series); text != "" {
 		r.Notes = append(r.Notes, text)
@@ -79,7 +83,7 @@ func (w *Writer) Inspect(ctx context.Context, series []*telemetry.Series) output
 	return r
 }
 
-// measure compares the estimate with the series that stand already.
+// measure compares the estimate with the series that already exist.
 func (w *Writer) measure(ctx context.Context, series []*telemetry.Series) string {
 	p := w.client.Pipeline()
 	cmds := make([]*redis.Cmd, len(series))
@@ -95,11 +99,11 @@ func (w *Writer) measure(ctx context.Context, series []*telemetry.Series) string
 			continue
 		}
 		in := parseInfo(reply)
-		sh := *w.shapeOf(s)
-		sh.chunk = in.chunk
+		d := *w.definitionOf(s)
+		d.chunk = in.chunk
 		n++
 		real += float64(in.memory)
-		expected += sh.memory(len(in.labels), float64(in.samples), rawSample)
+		expected += d.memory(len(in.labels), float64(in.samples), rawSample)
 	}
 	if n == 0 {
 		return ""
