@@ -34,7 +34,7 @@ while :; do sleep 1000; done`)
 	if err := os.WriteFile(pids, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, fmt.Sprintf("{commands: ['%s', 'echo fast 1'], data_format: metrics, ignore_error: true}", stubborn))
+	p := start(t, fmt.Sprintf("{commands: ['%s', 'sh -c \"echo $$ >%s/fast; echo fast 1\"'], data_format: metrics, ignore_error: true}", stubborn, dir))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
@@ -44,13 +44,24 @@ while :; do sleep 1000; done`)
 		_, err := os.Stat(dir + "/ready")
 		return err
 	})
+	servicetest.Until(t, "the fast command has ended", func(context.Context) error {
+		text, err := os.ReadFile(dir + "/fast")
+		if err != nil {
+			return err
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err == nil && syscall.Kill(pid, 0) == nil {
+			err = errors.New("it still runs")
+		}
+		return err
+	})
 	cancel() // as a deadline does
 	err := <-done
-	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), `run "script.sh"`) || strings.Contains(err.Error(), "echo") {
+	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), `run "script.sh"`) || strings.Contains(err.Error(), `"sh"`) {
 		t.Errorf("%v", err)
 	}
 	got := plugintest.ByKey(b)
-	if _, has := got["late_script.sh"]; got["fast_echo"] != 1 || has || got["exec_exit_status_script.sh"] != 124 {
+	if _, has := got["late_script.sh"]; got["fast_sh"] != 1 || has || got["exec_exit_status_script.sh"] != 124 {
 		t.Errorf("%v", got)
 	}
 	if text, _ := os.ReadFile(pids); len(strings.Fields(string(text))) < 3 {
