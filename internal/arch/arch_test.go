@@ -19,7 +19,7 @@ const module = "github.com/rtcollector/rtcollector"
 
 // layers, lowest first. A folder belongs to the longest pattern that matches it; "x/*" are the folders below x.
 var layers = [][]string{
-	{"internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/crew", "internal/guard", "internal/servicetest", "internal/arch"},
+	{"internal/embedded/resp", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/crew", "internal/guard", "internal/servicetest", "internal/arch"},
 	{"internal/catalog", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext"},
 	{"secrets"},
 	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/catalog/*", "internal/tlsx/*", "internal/redisconn/*", "internal/httpx/*", "internal/embedded", "internal/tskey", "internal/syslogmsg"},

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const errWrongPass = "WRONGPASS invalid username-password pair or user is disabled."
@@ -19,57 +21,57 @@ const errWrongPass = "WRONGPASS invalid username-password pair or user is disabl
 func srvPing(c *conn, args [][]byte) {
 	switch {
 	case len(args) > 2:
-		c.out.error("ERR wrong number of arguments for 'ping' command")
-	case c.subs.count() > 0 && !c.out.resp3:
-		c.out.array(2)
-		c.out.bulk("pong")
-		c.out.bulkBytes(bytes.Join(args[1:], nil))
+		c.out.Error("ERR wrong number of arguments for 'ping' command")
+	case c.subs.count() > 0 && !c.out.RESP3:
+		c.out.Array(2)
+		c.out.Bulk("pong")
+		c.out.BulkBytes(bytes.Join(args[1:], nil))
 	case len(args) == 1:
-		c.out.simple("PONG")
+		c.out.Simple("PONG")
 	default:
-		c.out.bulkBytes(args[1])
+		c.out.BulkBytes(args[1])
 	}
 }
 
-func srvEcho(c *conn, args [][]byte) { c.out.bulkBytes(args[1]) }
+func srvEcho(c *conn, args [][]byte) { c.out.BulkBytes(args[1]) }
 
 func srvTime(c *conn, _ [][]byte) {
 	now := c.srv.store.now()
-	c.out.array(2)
-	c.out.bulk(strconv.FormatInt(now.Unix(), 10))
-	c.out.bulk(strconv.Itoa(now.Nanosecond() / 1000))
+	c.out.Array(2)
+	c.out.Bulk(strconv.FormatInt(now.Unix(), 10))
+	c.out.Bulk(strconv.Itoa(now.Nanosecond() / 1000))
 }
 
 // srvWait answers at once: there are no replicas to wait for.
-func srvWait(c *conn, _ [][]byte) { c.out.int(0) }
+func srvWait(c *conn, _ [][]byte) { c.out.Int(0) }
 
 func srvCluster(c *conn, _ [][]byte) {
-	c.out.error("ERR This instance has cluster support disabled")
+	c.out.Error("ERR This instance has cluster support disabled")
 }
 
 func srvQuit(c *conn, _ [][]byte) {
-	c.out.ok()
+	c.out.OK()
 	c.quit = true
 }
 
 func srvSelect(c *conn, args [][]byte) {
-	if _, ok := parseInt(args[1]); !ok {
-		c.out.error(errNotInteger)
+	if _, ok := resp.ParseInt(args[1]); !ok {
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	db, ok := parseDB(args[1])
 	if !ok {
-		c.out.error("ERR DB index is out of range")
+		c.out.Error("ERR DB index is out of range")
 		return
 	}
 	c.db = db
-	c.out.ok()
+	c.out.OK()
 }
 
 // login checks a password; text is the error to answer.
-func (c *conn) login(user, password []byte) (text string) {
+func (c *conn) login(user, password []byte) (text resp.Error) {
 	if c.srv.cfg.Password == "" {
-		if is(user, "DEFAULT") {
+		if resp.IsWord(user, "DEFAULT") {
 			return ""
 		}
 		return errWrongPass
@@ -79,7 +81,7 @@ func (c *conn) login(user, password []byte) (text string) {
 	if string(user) != "default" || !right {
 		return errWrongPass
 	}
-	c.authed, c.in.trusted = true, true
+	c.authed, c.in.Authenticated = true, true
 	return ""
 }
 
@@ -87,96 +89,96 @@ func srvAuth(c *conn, args [][]byte) {
 	user := []byte("default")
 	switch {
 	case len(args) > 3:
-		c.out.error("ERR syntax error")
+		c.out.Error("ERR syntax error")
 		return
 	case len(args) == 3:
 		user = args[1]
 	case c.srv.cfg.Password == "":
-		c.out.error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
+		c.out.Error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
 		return
 	}
 	if text := c.login(user, args[len(args)-1]); text != "" {
-		c.out.error(text)
+		c.out.Error(text)
 		return
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
 func srvHello(c *conn, args [][]byte) {
-	resp3, name := c.out.resp3, c.name
+	resp3, name := c.out.RESP3, c.name
 	if len(args) > 1 {
-		v, ok := parseInt(args[1])
+		v, ok := resp.ParseInt(args[1])
 		if !ok || v != 2 && v != 3 {
-			c.out.error("NOPROTO unsupported protocol version")
+			c.out.Error("NOPROTO unsupported protocol version")
 			return
 		}
 		resp3 = v == 3
 	}
 	for rest := args[min(2, len(args)):]; len(rest) > 0; {
 		switch {
-		case is(rest[0], "AUTH") && len(rest) > 2:
+		case resp.IsWord(rest[0], "AUTH") && len(rest) > 2:
 			if text := c.login(rest[1], rest[2]); text != "" {
-				c.out.error(text)
+				c.out.Error(text)
 				return
 			}
 			rest = rest[3:]
-		case is(rest[0], "SETNAME") && len(rest) > 1:
+		case resp.IsWord(rest[0], "SETNAME") && len(rest) > 1:
 			if name, rest = string(rest[1]), rest[2:]; !isClientName(name) {
-				c.out.error(errClientName)
+				c.out.Error(errClientName)
 				return
 			}
 		default:
-			c.out.error("ERR Syntax error in HELLO option '" + string(rest[0]) + "'")
+			c.out.Error(resp.Error("ERR Syntax error in HELLO option '" + string(rest[0]) + "'"))
 			return
 		}
 	}
 	if !c.authed {
-		c.out.error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+		c.out.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 		return
 	}
-	c.name, c.out.resp3 = name, resp3
+	c.name, c.out.RESP3 = name, resp3
 	c.pushMu.Lock()
-	c.pushed.resp3 = resp3
+	c.pushed.RESP3 = resp3
 	c.pushMu.Unlock()
 	c.helloReply()
 }
 
 func (c *conn) helloReply() {
 	proto := int64(2)
-	if c.out.resp3 {
+	if c.out.RESP3 {
 		proto = 3
 	}
-	c.out.mapOf(7)
+	c.out.Map(7)
 	for _, kv := range [][2]string{{"server", "redis"}, {"version", redisVersion}, {"mode", "standalone"}, {"role", "master"}} {
-		c.out.bulk(kv[0])
-		c.out.bulk(kv[1])
+		c.out.Bulk(kv[0])
+		c.out.Bulk(kv[1])
 	}
-	c.out.bulk("proto")
-	c.out.int(proto)
-	c.out.bulk("id")
-	c.out.int(c.id)
-	c.out.bulk("modules")
+	c.out.Bulk("proto")
+	c.out.Int(proto)
+	c.out.Bulk("id")
+	c.out.Int(c.id)
+	c.out.Bulk("modules")
 	c.modules()
 }
 
 func (c *conn) modules() {
 	list := servedModules()
-	c.out.array(len(list))
+	c.out.Array(len(list))
 	for _, m := range list {
-		c.out.mapOf(4)
-		c.out.bulk("name")
-		c.out.bulk(m.name)
-		c.out.bulk("ver")
-		c.out.int(m.version)
-		c.out.bulk("path")
-		c.out.bulk("")
-		c.out.bulk("args")
-		c.out.array(0)
+		c.out.Map(4)
+		c.out.Bulk("name")
+		c.out.Bulk(m.name)
+		c.out.Bulk("ver")
+		c.out.Int(m.version)
+		c.out.Bulk("path")
+		c.out.Bulk("")
+		c.out.Bulk("args")
+		c.out.Array(0)
 	}
 }
 
 func srvModule(c *conn, args [][]byte) {
-	if !is(args[1], "LIST") {
+	if !resp.IsWord(args[1], "LIST") {
 		c.unknownSub("MODULE", args[1])
 		return
 	}
@@ -184,7 +186,7 @@ func srvModule(c *conn, args [][]byte) {
 }
 
 func (c *conn) unknownSub(command string, sub []byte) {
-	c.out.error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", sub, command))
+	c.out.Error(resp.Error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", sub, command)))
 }
 
 // srvCommand: clients ask for help texts and key positions; they cope with
@@ -193,22 +195,22 @@ func srvCommand(c *conn, args [][]byte) {
 	switch {
 	case len(args) == 1:
 		c.describeCommands()
-	case is(args[1], "COUNT"):
-		c.out.int(int64(len(c.srv.commands)))
-	case is(args[1], "DOCS"):
-		c.out.mapOf(0)
-	case is(args[1], "INFO"):
-		c.out.array(len(args) - 2)
+	case resp.IsWord(args[1], "COUNT"):
+		c.out.Int(int64(len(c.srv.commands)))
+	case resp.IsWord(args[1], "DOCS"):
+		c.out.Map(0)
+	case resp.IsWord(args[1], "INFO"):
+		c.out.Array(len(args) - 2)
 		for range args[2:] {
-			c.out.nullArray()
+			c.out.NullArray()
 		}
-	case is(args[1], "LIST"):
+	case resp.IsWord(args[1], "LIST"):
 		names := make([]string, 0, len(c.srv.commands))
 		for _, cmd := range c.srv.commands {
 			names = append(names, cmd.name)
 		}
 		slices.Sort(names)
-		c.bulks(names)
+		c.out.Bulks(names)
 	default:
 		c.unknownSub("COMMAND", args[1])
 	}
@@ -216,31 +218,31 @@ func srvCommand(c *conn, args [][]byte) {
 
 // describeCommands answers COMMAND. The places of keys are right for nearly all.
 func (c *conn) describeCommands() {
-	c.out.array(len(c.srv.commands))
+	c.out.Array(len(c.srv.commands))
 	for _, cmd := range c.srv.commands {
 		kind := "readonly"
 		if cmd.flags&flagWrite != 0 {
 			kind = "write"
 		}
-		c.out.array(6)
-		c.out.bulk(cmd.name)
-		c.out.int(int64(cmd.arity))
-		c.out.array(1)
-		c.out.simple(kind)
-		c.out.int(1)
-		c.out.int(1)
-		c.out.int(1)
+		c.out.Array(6)
+		c.out.Bulk(cmd.name)
+		c.out.Int(int64(cmd.arity))
+		c.out.Array(1)
+		c.out.Simple(kind)
+		c.out.Int(1)
+		c.out.Int(1)
+		c.out.Int(1)
 	}
 }
 
 func srvConfig(c *conn, args [][]byte) {
 	switch {
-	case is(args[1], "GET") && len(args) > 2:
+	case resp.IsWord(args[1], "GET") && len(args) > 2:
 		c.configGet(args[2:])
-	case is(args[1], "RESETSTAT"):
-		c.out.ok()
-	case is(args[1], "SET"):
-		c.out.error("ERR CONFIG SET is not supported by rtcollector's embedded server")
+	case resp.IsWord(args[1], "RESETSTAT"):
+		c.out.OK()
+	case resp.IsWord(args[1], "SET"):
+		c.out.Error("ERR CONFIG SET is not supported by rtcollector's embedded server")
 	default:
 		c.unknownSub("CONFIG", args[1])
 	}
@@ -257,21 +259,21 @@ func (c *conn) configGet(patterns [][]byte) {
 			found = append(found, kv)
 		}
 	}
-	c.out.mapOf(len(found))
+	c.out.Map(len(found))
 	for _, kv := range found {
-		c.out.bulk(kv[0])
-		c.out.bulk(kv[1])
+		c.out.Bulk(kv[0])
+		c.out.Bulk(kv[1])
 	}
 }
 
 func srvSlowlog(c *conn, args [][]byte) {
 	switch {
-	case is(args[1], "GET"):
-		c.out.array(0)
-	case is(args[1], "LEN"):
-		c.out.int(0)
-	case is(args[1], "RESET"):
-		c.out.ok()
+	case resp.IsWord(args[1], "GET"):
+		c.out.Array(0)
+	case resp.IsWord(args[1], "LEN"):
+		c.out.Int(0)
+	case resp.IsWord(args[1], "RESET"):
+		c.out.OK()
 	default:
 		c.unknownSub("SLOWLOG", args[1])
 	}
@@ -281,13 +283,13 @@ func srvInfo(c *conn, args [][]byte) {
 	var b strings.Builder
 	for _, sec := range c.srv.infoSections() {
 		wanted := len(args) == 1 || slices.ContainsFunc(args[1:], func(a []byte) bool {
-			return strings.EqualFold(string(a), sec[0]) || is(a, "ALL") || is(a, "EVERYTHING") || is(a, "DEFAULT")
+			return strings.EqualFold(string(a), sec[0]) || resp.IsWord(a, "ALL") || resp.IsWord(a, "EVERYTHING") || resp.IsWord(a, "DEFAULT")
 		})
 		if wanted {
 			fmt.Fprintf(&b, "# %s\r\n%s\r\n", sec[0], sec[1])
 		}
 	}
-	c.out.verbatim(b.String())
+	c.out.Verbatim(b.String())
 }
 
 func (s *Server) infoSections() [][2]string {
@@ -297,7 +299,7 @@ func (s *Server) infoSections() [][2]string {
 	return [][2]string{
 		{"Server", fmt.Sprintf("redis_version:%s\r\nredis_mode:standalone\r\nrtcollector_embedded:1\r\nrtcollector_volatile:1\r\nos:%s %s\r\narch_bits:%d\r\nprocess_id:%d\r\ntcp_port:%s\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n",
 			redisVersion, runtime.GOOS, runtime.GOARCH, strconv.IntSize, os.Getpid(), port, up, up/86400)},
-		{"Clients", fmt.Sprintf("connected_clients:%d\r\nmaxclients:%d\r\nrtcollector_client_buffers:%d\r\nrtcollector_max_client_buffers:%d\r\n", st.Clients, maxClients, s.clients.used.Load(), s.clients.max)},
+		{"Clients", fmt.Sprintf("connected_clients:%d\r\nmaxclients:%d\r\nrtcollector_client_buffers:%d\r\nrtcollector_max_client_buffers:%d\r\n", st.Clients, maxClients, s.clients.Used(), s.clients.Max())},
 		{"Memory", fmt.Sprintf("used_memory:%d\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n", st.Bytes)},
 		{"Persistence", "loading:0\r\naof_enabled:0\r\n"},
 		{"Stats", fmt.Sprintf("total_connections_received:%d\r\ntotal_commands_processed:%d\r\n", s.accepted.Load(), st.Commands)},

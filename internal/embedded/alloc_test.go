@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // TestMADDDoesNotAllocate: the agent's data comes this way for months.
@@ -15,36 +17,26 @@ func TestMADDDoesNotAllocate(t *testing.T) {
 	}
 	ts := int64(1_700_000_000_000)
 	src := &repeater{}
-	r := newReader(src)
+	r := resp.NewReader(src)
 	round := func() {
 		ts += 1000
 		src.b = appendMADD(src.mem[:0], ts)
 		src.mem = src.b
-		args, err := r.next()
+		args, err := r.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.handle(args)
-		if c.out.buf[6] != ':' {
-			t.Fatalf("reply %q", c.out.buf[:60])
+		if c.out.Bytes()[6] != ':' {
+			t.Fatalf("reply %q", c.out.Bytes()[:60])
 		}
-		c.out.buf = c.out.buf[:0]
+		c.out.Reset()
 	}
 	for range 600 { // until retention gives back chunks
 		round()
 	}
 	if n := testing.AllocsPerRun(300, round); n > 1 {
 		t.Errorf("%.1f allocations for %d samples, want none", n, benchSeries)
-	}
-}
-
-// TestFloatsDoNotAllocate: a range reply writes one for every sample.
-func TestFloatsDoNotAllocate(t *testing.T) {
-	buf := make([]byte, 0, 64)
-	for name, appendTo := range map[string]func([]byte, float64) []byte{"RESP2": appendValue2, "RESP3": appendValue3} {
-		if n := testing.AllocsPerRun(100, func() { buf = appendTo(buf[:0], 0.7071067811865476) }); n > 0 {
-			t.Errorf("%s: %.1f allocations", name, n)
-		}
 	}
 }
 

@@ -133,7 +133,7 @@ func BenchmarkRange(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c.handle(args)
-				c.out.buf = c.out.buf[:0]
+				c.out.Reset()
 			}
 		})
 	}

@@ -3,6 +3,8 @@ package embedded
 import (
 	"math"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
@@ -13,8 +15,8 @@ const (
 )
 
 // parseTimeout reads seconds; 0 waits for ever.
-func parseTimeout(word []byte) (time.Duration, string) {
-	v, ok := parseDouble(word)
+func parseTimeout(word []byte) (time.Duration, resp.Error) {
+	v, ok := resp.ParseDouble(word)
 	switch {
 	case !ok || math.IsNaN(v):
 		return 0, errWaitFormat
@@ -71,9 +73,9 @@ func (c *conn) watchDisconnect() (gone <-chan struct{}, stop func()) {
 	closed, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for c.in.end < len(c.in.buf) {
-			n, err := c.net.Read(c.in.buf[c.in.end:])
-			c.in.end += n
+		for more := true; more; {
+			var err error
+			more, err = c.in.ReadAhead()
 			if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
 				return
 			}

@@ -1,12 +1,16 @@
 package embedded
 
-import "math"
+import (
+	"math"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 // maxBuckets bounds a reply: EMPTY over a long gap with a short bucket would
 // otherwise make billions of them.
 const maxBuckets = 4 << 20
 
-const errTooManyBuckets = replyError("ERR TSDB: too many buckets, use a longer bucketDuration or no EMPTY")
+const errTooManyBuckets = resp.Error("ERR TSDB: too many buckets, use a longer bucketDuration or no EMPTY")
 
 type bucketStamp uint8
 
@@ -33,7 +37,7 @@ type bucketizer struct {
 	start     int64
 	before    sample // the newest sample before the open bucket
 	hasBefore bool
-	err       replyError
+	err       resp.Error
 }
 
 // add takes the next sample; false means enough.

@@ -3,6 +3,8 @@ package embedded
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // srvClient answers what client libraries ask for when they connect, and
@@ -10,22 +12,22 @@ import (
 // expect of an older server.
 func srvClient(c *conn, args [][]byte) {
 	switch sub := args[1]; {
-	case is(sub, "SETINFO") && len(args) == 4, is(sub, "NO-EVICT"), is(sub, "NO-TOUCH"):
-		c.out.ok()
-	case is(sub, "SETNAME") && len(args) == 3:
+	case resp.IsWord(sub, "SETINFO") && len(args) == 4, resp.IsWord(sub, "NO-EVICT"), resp.IsWord(sub, "NO-TOUCH"):
+		c.out.OK()
+	case resp.IsWord(sub, "SETNAME") && len(args) == 3:
 		c.setName(string(args[2]))
-	case is(sub, "GETNAME"):
+	case resp.IsWord(sub, "GETNAME"):
 		if c.name == "" {
-			c.out.null()
+			c.out.Null()
 		} else {
-			c.out.bulk(c.name)
+			c.out.Bulk(c.name)
 		}
-	case is(sub, "ID"):
-		c.out.int(c.id)
-	case is(sub, "INFO"):
-		c.out.verbatim(c.describe(true))
-	case is(sub, "LIST"):
-		c.out.verbatim(c.srv.clientList(c))
+	case resp.IsWord(sub, "ID"):
+		c.out.Int(c.id)
+	case resp.IsWord(sub, "INFO"):
+		c.out.Verbatim(c.describe(true))
+	case resp.IsWord(sub, "LIST"):
+		c.out.Verbatim(c.srv.clientList(c))
 	default:
 		c.unknownSub("CLIENT", sub)
 	}
@@ -33,11 +35,11 @@ func srvClient(c *conn, args [][]byte) {
 
 func (c *conn) setName(name string) {
 	if !isClientName(name) {
-		c.out.error(errClientName)
+		c.out.Error(errClientName)
 		return
 	}
 	c.name = name
-	c.out.ok()
+	c.out.OK()
 }
 
 const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."

@@ -1,6 +1,10 @@
 package embedded
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 type flags uint8
 
@@ -27,8 +31,8 @@ func (cmd *command) takes(n int) bool {
 	return n == cmd.arity
 }
 
-func (cmd *command) wrongNumber() string {
-	return "ERR wrong number of arguments for '" + cmd.name + "' command"
+func (cmd *command) wrongNumber() resp.Error {
+	return resp.Error("ERR wrong number of arguments for '" + cmd.name + "' command")
 }
 
 func (cmd *command) allowedWhileSubscribed() bool { return cmd.flags&flagPubSub != 0 }

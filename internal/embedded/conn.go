@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
@@ -19,20 +21,19 @@ const (
 // conn is one client. Only its own goroutine uses it, except for what other
 // clients publish to it: they append to pushed, which a second goroutine sends.
 type conn struct {
-	srv    *Server
-	net    net.Conn
-	id     int64
-	in     *reader
-	out    reply
-	outMem lease
+	srv *Server
+	net net.Conn
+	id  int64
+	in  *resp.Reader
+	out resp.Writer
 	// complete is how much of out was there before the current command: what a
 	// command that panics wrote is taken back.
 	complete int
 
 	writing sync.Mutex // held while bytes are put on the wire
 	pushMu  sync.Mutex
-	pushed  reply         // messages that wait to be sent
-	pushMem lease         // guarded by pushMu
+	pushed  resp.Writer   // messages that wait to be sent
+	pushMem resp.Lease    // guarded by pushMu
 	pushing chan struct{} // has an element when there are messages; nil without subscriptions
 
 	authed  bool
@@ -49,11 +50,11 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	c := &conn{srv: s, net: nc, id: id, in: newReader(nc), authed: s.cfg.Password == ""}
-	c.in.trusted = c.authed
-	c.in.mem.from, c.outMem.from, c.pushMem.from = &s.clients, &s.clients, &s.clients
-	c.out.lease = &c.outMem
-	c.in.beforeRead = c.flush
+	c := &conn{srv: s, net: nc, id: id, in: resp.NewReader(nc), authed: s.cfg.Password == ""}
+	c.in.Authenticated = c.authed
+	c.in.Memory, c.pushMem = s.clients.NewLease(), s.clients.NewLease()
+	c.out.Bound(s.clients.NewLease())
+	c.in.BeforeRead = c.flush
 	return c
 }
 
@@ -64,13 +65,13 @@ func (c *conn) serve() {
 	defer c.leave()
 	defer c.survive()
 	for !c.quit {
-		args, err := c.in.next()
+		args, err := c.in.Next()
 		if err != nil {
 			c.hangUp(err)
 			return
 		}
 		c.handle(args)
-		if len(c.out.buf) >= writeBufferBytes {
+		if c.out.Len() >= writeBufferBytes {
 			c.flush()
 		}
 	}
@@ -90,8 +91,8 @@ func (c *conn) survive() {
 	if _, told := c.srv.panicked.LoadOrStore(name, true); !told {
 		c.srv.log.Error("command panicked; its connection is closed", "command", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
-	c.out.truncate(c.complete)
-	c.out.error("ERR internal error")
+	c.out.Truncate(c.complete)
+	c.out.Error("ERR internal error")
 	c.flush()
 	c.linger()
 }
@@ -104,20 +105,20 @@ func (c *conn) leave() {
 		close(c.pushing)
 	}
 	if c.tx != nil {
-		c.tx.mem.release()
+		c.tx.mem.Release()
 	}
-	c.in.mem.release()
-	c.outMem.release()
+	c.in.Memory.Release()
+	c.out.Release()
 	c.pushMu.Lock()
 	defer c.pushMu.Unlock()
-	c.pushMem.release()
+	c.pushMem.Release()
 }
 
 // hangUp tells the client what was wrong with its bytes.
 func (c *conn) hangUp(err error) {
-	var bad protocolError
+	var bad resp.ProtocolError
 	if errors.As(err, &bad) {
-		c.out.error(bad.Error())
+		c.out.Error(resp.Error(bad.Error()))
 		c.srv.log.Debug("connection closed", "client", c.net.RemoteAddr().String(), "error", err)
 	}
 	c.flush()
@@ -128,13 +129,7 @@ func (c *conn) hangUp(err error) {
 // input resets it, and the client would not see the error.
 func (c *conn) linger() {
 	_ = c.net.SetReadDeadline(time.Now().Add(lingerTime))
-	for read := 0; read < lingerBytes; {
-		n, err := c.net.Read(c.in.buf)
-		read += n
-		if err != nil {
-			return
-		}
-	}
+	c.in.Discard(lingerBytes)
 }
 
 const (
@@ -147,8 +142,8 @@ func (c *conn) flush() {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.sendPushed()
-	c.send(c.out.buf)
-	if c.out.overflow {
+	c.send(c.out.Bytes())
+	if c.out.Overflowed() {
 		c.srv.log.Warn("client disconnected: its reply exceeded the memory for clients", "client", c.net.RemoteAddr().String())
 		c.quit = true
 		c.net.Close()
@@ -172,24 +167,24 @@ func (c *conn) send(b []byte) {
 
 // resetOut keeps the buffer, unless one reply made it huge.
 func (c *conn) resetOut() {
-	c.out.reset()
+	c.out.Reset()
 	c.complete = 0
-	if cap(c.scratch) > keepBufferBytes/sampleBytes {
+	if cap(c.scratch) > resp.KeptBufferBytes/sampleBytes {
 		c.scratch = nil
 	}
-	if cap(c.json.out) > keepBufferBytes {
+	if cap(c.json.out) > resp.KeptBufferBytes {
 		c.json = jsonWriter{}
 	}
 }
 
 // push adds a message for this client, or disconnects it if it reads too slowly.
-func (c *conn) push(write func(*reply)) {
+func (c *conn) push(write func(*resp.Writer)) {
 	c.pushMu.Lock()
 	defer c.pushMu.Unlock()
 	write(&c.pushed)
-	if size := int64(cap(c.pushed.buf)); size > maxUndelivered || !c.pushMem.resize(size) {
-		c.pushed.buf = nil
-		c.pushMem.release()
+	if size := int64(c.pushed.Cap()); size > maxUndelivered || !c.pushMem.Resize(size) {
+		c.pushed.Take()
+		c.pushMem.Release()
 		c.net.Close()
 		return
 	}
@@ -216,8 +211,7 @@ func (c *conn) startPushing() {
 
 func (c *conn) sendPushed() {
 	c.pushMu.Lock()
-	b := c.pushed.buf
-	c.pushed.buf = nil
+	b := c.pushed.Take()
 	c.pushMu.Unlock()
 	if b == nil {
 		return
@@ -225,23 +219,23 @@ func (c *conn) sendPushed() {
 	c.send(b)
 	c.pushMu.Lock()
 	defer c.pushMu.Unlock()
-	c.pushMem.resize(int64(cap(c.pushed.buf)))
+	c.pushMem.Resize(int64(c.pushed.Cap()))
 }
 
 // handle runs one command and leaves its reply in out.
 func (c *conn) handle(args [][]byte) {
 	c.srv.executed.Add(1)
 	cmd := c.srv.lookup(args[0])
-	c.running, c.complete = cmd, len(c.out.buf)
+	c.running, c.complete = cmd, c.out.Len()
 	switch {
 	case !c.authed && (cmd == nil || cmd.flags&flagNoAuth == 0):
-		c.out.error("NOAUTH Authentication required.")
+		c.out.Error("NOAUTH Authentication required.")
 	case c.tx != nil && (cmd == nil || cmd.flags&flagTx == 0):
 		c.queue(cmd, args)
 	case cmd == nil:
-		c.out.error(unknownCommand(args))
-	case c.subs.count() > 0 && !c.out.resp3 && !cmd.allowedWhileSubscribed():
-		c.out.error("ERR Can't execute '" + cmd.name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+		c.out.Error(unknownCommand(args))
+	case c.subs.count() > 0 && !c.out.RESP3 && !cmd.allowedWhileSubscribed():
+		c.out.Error(resp.Error("ERR Can't execute '" + cmd.name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"))
 	case cmd.flags&(flagTx|flagBlocks) != 0: // these take the lock themselves, if they need it
 		c.execute(cmd, args)
 	default:
@@ -255,7 +249,7 @@ func (c *conn) handle(args [][]byte) {
 func (c *conn) execute(cmd *command, args [][]byte) {
 	c.running = cmd
 	if !cmd.takes(len(args)) {
-		c.out.error(cmd.wrongNumber())
+		c.out.Error(cmd.wrongNumber())
 		if c.tx != nil {
 			c.tx.dirty = true
 		}
@@ -263,7 +257,7 @@ func (c *conn) execute(cmd *command, args [][]byte) {
 	}
 	if cmd.flags&flagWrite != 0 {
 		if text := c.srv.failing.Load(); text != nil {
-			c.out.error(*text)
+			c.out.Error(resp.Error(*text))
 			return
 		}
 	}

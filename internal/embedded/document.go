@@ -1,5 +1,7 @@
 package embedded
 
+import "github.com/rtcollector/rtcollector/internal/embedded/resp"
+
 // document is a JSON value under a key, or a hash that an index has taken in,
 // whose content is among the ordinary keys.
 type document struct {
@@ -34,17 +36,17 @@ func (l *documentLimits) admit(docs int, bytes int64) bool {
 
 // putDocument sets the JSON of a document, or creates it when it is nil. The
 // text is copied; it may be a reused buffer.
-func (st *store) putDocument(d *database, doc *document, key, text []byte) replyError {
+func (st *store) putDocument(d *database, doc *document, key, text []byte) resp.Error {
 	if doc == nil {
 		if !st.docs.admit(1, int64(len(key)+len(text))) {
-			return errOOM
+			return resp.ErrOOM
 		}
 		doc = &document{key: string(key)}
 		d.docs[doc.key] = doc
 		st.docs.count++
 		st.docs.bytes += int64(len(key))
 	} else if !st.docs.admit(0, int64(len(text)-len(doc.json))) {
-		return errOOM
+		return resp.ErrOOM
 	}
 	st.docs.bytes += int64(len(text) - len(doc.json))
 	doc.json = append(make([]byte, 0, len(text)), text...)

@@ -1,16 +1,20 @@
 package embedded
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 // keyTTL answers TTL, PTTL, EXPIRETIME and PEXPIRETIME.
 func keyTTL(c *conn, d *database, args [][]byte) {
 	left := d.ttl.at[string(args[1])]
 	switch {
 	case !d.has(args[1]):
-		c.out.int(-2)
+		c.out.Int(-2)
 		return
 	case left == 0:
-		c.out.int(-1)
+		c.out.Int(-1)
 		return
 	}
 	name := strings.ToUpper(string(args[0]))
@@ -20,19 +24,19 @@ func keyTTL(c *conn, d *database, args [][]byte) {
 	if !strings.HasPrefix(name, "P") {
 		left = (left + 500) / 1000
 	}
-	c.out.int(max(0, left))
+	c.out.Int(max(0, left))
 }
 
 // keyExpire answers EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT.
 func keyExpire(c *conn, d *database, args [][]byte) {
 	name := strings.ToUpper(string(args[0]))
-	n, ok := parseInt(args[2])
+	n, ok := resp.ParseInt(args[2])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	if n > maxTimestamp/1000 || n < -maxTimestamp/1000 {
-		c.out.error("ERR invalid expire time in '" + c.running.name + "' command")
+		c.out.Error(resp.Error("ERR invalid expire time in '" + c.running.name + "' command"))
 		return
 	}
 	if !strings.HasPrefix(name, "P") {
@@ -46,10 +50,10 @@ func keyExpire(c *conn, d *database, args [][]byte) {
 	allowed, known := mayExpire(d.ttl.at[key], n, args[3:])
 	switch {
 	case !known:
-		c.out.error("ERR Unsupported option " + string(args[3]))
+		c.out.Error(resp.Error("ERR Unsupported option " + string(args[3])))
 		return
 	case !allowed || !d.has(args[1]):
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	if n <= st.nowMillis() {
@@ -59,7 +63,7 @@ func keyExpire(c *conn, d *database, args [][]byte) {
 		d.changed(key)
 		st.lookAgain(d, key)
 	}
-	c.out.int(1)
+	c.out.Int(1)
 }
 
 // lookAgain is for EXPIRE, after which RediSearch looks at a document again, and
@@ -77,13 +81,13 @@ func mayExpire(now, at int64, opts [][]byte) (allowed, known bool) {
 	allowed = true
 	for _, o := range opts {
 		switch {
-		case is(o, "NX"):
+		case resp.IsWord(o, "NX"):
 			allowed = allowed && now == 0
-		case is(o, "XX"):
+		case resp.IsWord(o, "XX"):
 			allowed = allowed && now != 0
-		case is(o, "GT"):
+		case resp.IsWord(o, "GT"):
 			allowed = allowed && now != 0 && at > now
-		case is(o, "LT"):
+		case resp.IsWord(o, "LT"):
 			allowed = allowed && (now == 0 || at < now)
 		default:
 			return false, false
@@ -94,7 +98,7 @@ func mayExpire(now, at int64, opts [][]byte) (allowed, known bool) {
 
 func keyPersist(c *conn, d *database, args [][]byte) {
 	key := string(args[1])
-	c.out.bool(d.ttl.at[key] != 0)
+	c.out.Bool(d.ttl.at[key] != 0)
 	if d.ttl.at[key] != 0 {
 		d.ttl.set(key, 0)
 		d.changed(key)

@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// replyError is the text of an error reply, code first.
-type replyError string
-
-func (e replyError) Error() string { return string(e) }
-
 const (
-	errBadFilter = replyError("ERR TSDB: failed parsing labels")
-	errNoMatcher = replyError("ERR TSDB: please provide at least one matcher")
+	errBadFilter = resp.Error("ERR TSDB: failed parsing labels")
+	errNoMatcher = resp.Error("ERR TSDB: please provide at least one matcher")
 )
 
 // matcher is one of l=v, l!=v, l=(a,b), l!=(a,b), l= (has no label l) and
@@ -35,7 +32,7 @@ func (m *matcher) matches(s *series) bool {
 	return (has && slices.Contains(m.values, v)) != m.not
 }
 
-func parseMatchers(args [][]byte) ([]matcher, replyError) {
+func parseMatchers(args [][]byte) ([]matcher, resp.Error) {
 	ms := make([]matcher, 0, len(args))
 	positive := false
 	for _, a := range args {

@@ -1,50 +1,9 @@
 package embedded
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"math"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
-
-// FuzzParseCommand: whatever the bytes and however they arrive, the reader
-// returns the same commands, or an error of its own.
-func FuzzParseCommand(f *testing.F) {
-	for _, s := range []string{"*1\r\n$4\r\nPING\r\n", "*0\r\n*-1\r\n", "*1\r\n$-1\r\n", "PING 'a b' \"\\x41\"\n", "*2\r\n$1\r\na\r\n$0\r\n\r\n", "*9999999\r\n", "POST x\r\n"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		whole := parseAll(t, bytes.NewReader(data))
-		bytewise := parseAll(t, iotest.OneByteReader(bytes.NewReader(data)))
-		if whole != bytewise {
-			t.Errorf("read at once:\n%s\nbyte by byte:\n%s", whole, bytewise)
-		}
-	})
-}
-
-func parseAll(t *testing.T, src io.Reader) string {
-	var b strings.Builder
-	r := newReader(src)
-	for {
-		args, err := r.next()
-		if err != nil {
-			var bad protocolError
-			if !errors.As(err, &bad) && !errors.Is(err, io.EOF) && !errors.Is(err, errCrossProtocol) {
-				t.Fatalf("unexpected error %v", err)
-			}
-			b.WriteString(err.Error())
-			return b.String()
-		}
-		if len(args) == 0 {
-			t.Fatal("no arguments")
-		}
-		b.Write(bytes.Join(args, []byte{0}))
-		b.WriteByte('\n')
-	}
-}
 
 // FuzzParseQuery runs whatever parses as range options over a small series:
 // it must end, in bounds.
@@ -123,24 +82,6 @@ func FuzzParseOptions(f *testing.F) {
 		o, err := parseOptions(args)
 		if err == "" && (o.set.retention < 0 || o.set.chunkSize%8 != 0 || len(o.labels)%2 != 0) {
 			t.Errorf("%q parsed as %+v", text, o)
-		}
-	})
-}
-
-func FuzzParseValue(f *testing.F) {
-	for _, s := range []string{"1", "-0.5e-3", "1e999", ".5", "NaN", "12345678901234567890"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		v, ok := parseValue([]byte(s))
-		if !ok {
-			return
-		}
-		for name, text := range map[string][]byte{"RESP2": appendValue2(nil, v), "RESP3": appendValue3(nil, v)} {
-			back, ok := parseValue(text)
-			if !ok || math.Float64bits(back) != math.Float64bits(v) {
-				t.Errorf("%s wrote %v as %s", name, v, text)
-			}
 		}
 	})
 }

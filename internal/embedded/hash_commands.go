@@ -1,6 +1,10 @@
 package embedded
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 // hashObject is a hash. Its fields are answered in alphabetical order.
 type hashObject struct {
@@ -74,7 +78,7 @@ func (c *conn) openHash(d *database, key []byte) (*hashObject, bool) {
 
 func hashSet(c *conn, d *database, args [][]byte) {
 	if len(args)%2 != 0 {
-		c.out.error(c.running.wrongNumber())
+		c.out.Error(c.running.wrongNumber())
 		return
 	}
 	h, ok := c.openHash(d, args[1])
@@ -88,10 +92,10 @@ func hashSet(c *conn, d *database, args [][]byte) {
 		}
 	}
 	c.srv.store.put(d, args[1], h)
-	if is(args[0], "HMSET") {
-		c.out.ok()
+	if resp.IsWord(args[0], "HMSET") {
+		c.out.OK()
 	} else {
-		c.out.int(int64(created))
+		c.out.Int(int64(created))
 	}
 }
 
@@ -101,18 +105,18 @@ func hashSetNX(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if _, there := h.get(args[2]); there {
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	h.set(string(args[2]), args[3])
 	c.srv.store.put(d, args[1], h)
-	c.out.int(1)
+	c.out.Int(1)
 }
 
 func hashIncr(c *conn, d *database, args [][]byte) {
-	by, ok := parseInt(args[3])
+	by, ok := resp.ParseInt(args[3])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	h, ok := c.openHash(d, args[1])
@@ -122,15 +126,15 @@ func hashIncr(c *conn, d *database, args [][]byte) {
 	old, there := h.get(args[2])
 	n, err := addInt(old, there, by)
 	if err != "" {
-		if err == errNotInteger {
+		if err == resp.ErrNotInteger {
 			err = "ERR hash value is not an integer"
 		}
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	h.set(string(args[2]), strconv.AppendInt(nil, n, 10))
 	c.srv.store.put(d, args[1], h)
-	c.out.int(n)
+	c.out.Int(n)
 }
 
 func hashIncrFloat(c *conn, d *database, args [][]byte) {
@@ -141,12 +145,12 @@ func hashIncrFloat(c *conn, d *database, args [][]byte) {
 	old, there := h.get(args[2])
 	sum, err := addFloat(old, there, args[3])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	h.set(string(args[2]), sum)
 	c.srv.store.put(d, args[1], h)
-	c.out.bulkBytes(sum)
+	c.out.BulkBytes(sum)
 }
 
 func hashDel(c *conn, d *database, args [][]byte) {
@@ -160,7 +164,7 @@ func hashDel(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 	if n > 0 {
 		emptied, key := h.empty(), string(args[1])
 		c.srv.store.wrote(d, key)
@@ -178,9 +182,9 @@ func hashGet(c *conn, d *database, args [][]byte) {
 
 func (c *conn) fieldOrNull(h *hashObject, field []byte) {
 	if v, there := h.get(field); there {
-		c.out.bulkBytes(v)
+		c.out.BulkBytes(v)
 	} else {
-		c.out.null()
+		c.out.Null()
 	}
 }
 
@@ -189,7 +193,7 @@ func hashMGet(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.out.array(len(args) - 2)
+	c.out.Array(len(args) - 2)
 	for _, field := range args[2:] {
 		c.fieldOrNull(h, field)
 	}
@@ -201,16 +205,16 @@ func hashGetAll(c *conn, d *database, args [][]byte) {
 		return
 	}
 	names := h.names()
-	c.out.mapOf(len(names))
+	c.out.Map(len(names))
 	for _, name := range names {
-		c.out.bulk(name)
-		c.out.bulkBytes(h.fields.m[name])
+		c.out.Bulk(name)
+		c.out.BulkBytes(h.fields.m[name])
 	}
 }
 
 func hashKeys(c *conn, d *database, args [][]byte) {
 	if h, ok := find[*hashObject](c, d, args[1]); ok {
-		c.bulks(h.names())
+		c.out.Bulks(h.names())
 	}
 }
 
@@ -220,9 +224,9 @@ func hashVals(c *conn, d *database, args [][]byte) {
 		return
 	}
 	names := h.names()
-	c.out.array(len(names))
+	c.out.Array(len(names))
 	for _, name := range names {
-		c.out.bulkBytes(h.fields.m[name])
+		c.out.BulkBytes(h.fields.m[name])
 	}
 }
 
@@ -231,23 +235,23 @@ func hashLen(c *conn, d *database, args [][]byte) {
 	switch {
 	case !ok:
 	case h == nil:
-		c.out.int(0)
+		c.out.Int(0)
 	default:
-		c.out.int(int64(len(h.fields.m)))
+		c.out.Int(int64(len(h.fields.m)))
 	}
 }
 
 func hashExists(c *conn, d *database, args [][]byte) {
 	if h, ok := find[*hashObject](c, d, args[1]); ok {
 		_, there := h.get(args[2])
-		c.out.bool(there)
+		c.out.Bool(there)
 	}
 }
 
 func hashStrLen(c *conn, d *database, args [][]byte) {
 	if h, ok := find[*hashObject](c, d, args[1]); ok {
 		v, _ := h.get(args[2])
-		c.out.int(int64(len(v)))
+		c.out.Int(int64(len(v)))
 	}
 }
 
@@ -266,33 +270,33 @@ func hashScan(c *conn, d *database, args [][]byte) {
 			list = append(list, name, string(h.fields.m[name]))
 		}
 	}
-	c.out.array(2)
-	c.out.bulk("0")
-	c.bulks(list)
+	c.out.Array(2)
+	c.out.Bulk("0")
+	c.out.Bulks(list)
 }
 
 // scanOptions reads cursor, MATCH and COUNT of HSCAN, SSCAN and ZSCAN, which
 // answer everything at once: only cursor 0 finds anything.
 func (c *conn) scanOptions(args [][]byte) (pattern string, ok bool) {
 	pattern = "*"
-	cursor, ok := parseInt(args[0])
+	cursor, ok := resp.ParseInt(args[0])
 	if !ok || cursor < 0 {
-		c.out.error("ERR invalid cursor")
+		c.out.Error("ERR invalid cursor")
 		return "", false
 	}
 	for rest := args[1:]; len(rest) > 0; rest = rest[2:] {
 		switch {
-		case len(rest) < 2, !is(rest[0], "MATCH") && !is(rest[0], "COUNT"):
-			c.out.error(errSyntax)
+		case len(rest) < 2, !resp.IsWord(rest[0], "MATCH") && !resp.IsWord(rest[0], "COUNT"):
+			c.out.Error(resp.ErrSyntax)
 			return "", false
-		case is(rest[0], "MATCH"):
+		case resp.IsWord(rest[0], "MATCH"):
 			pattern = string(rest[1])
 		}
 	}
 	if cursor != 0 {
-		c.out.array(2)
-		c.out.bulk("0")
-		c.out.array(0)
+		c.out.Array(2)
+		c.out.Bulk("0")
+		c.out.Array(0)
 		return "", false
 	}
 	return pattern, c.patternFits(pattern)

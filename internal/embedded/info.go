@@ -1,6 +1,10 @@
 package embedded
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 func tsInfo(c *conn, args [][]byte) {
 	if len(args) > 3 {
@@ -15,88 +19,78 @@ func tsInfo(c *conn, args [][]byte) {
 		c.fail(d.missing(args[1]))
 		return
 	}
-	debug := len(args) > 2 && is(args[2], "DEBUG")
+	debug := len(args) > 2 && resp.IsWord(args[2], "DEBUG")
 	fields := 14
 	if debug {
 		fields += 2
 	}
-	c.out.mapOf(fields)
+	c.out.Map(fields)
 	c.infoCounts(s)
 	c.infoLabels(s)
 	c.infoRules(s)
-	c.infoInt("ignoreMaxTimeDiff", s.set.ignoreTime)
-	c.out.simple("ignoreMaxValDiff")
-	if c.out.resp3 {
-		c.out.value(s.set.ignoreVal)
+	c.out.NamedInt("ignoreMaxTimeDiff", s.set.ignoreTime)
+	c.out.Simple("ignoreMaxValDiff")
+	if c.out.RESP3 {
+		c.out.SampleValue(s.set.ignoreVal)
 	} else {
-		c.out.bulk(string(appendValue3(nil, s.set.ignoreVal)))
+		c.out.Bulk(string(resp.AppendDouble(nil, s.set.ignoreVal)))
 	}
 	if debug {
 		c.infoChunks(s)
 	}
 }
 
-func (c *conn) infoInt(name string, n int64) {
-	c.out.simple(name)
-	c.out.int(n)
-}
-
-func (c *conn) infoText(name, text string) {
-	c.out.simple(name)
-	c.out.simple(text)
-}
-
 func (c *conn) infoCounts(s *series) {
-	c.infoInt("totalSamples", s.count)
-	c.infoInt("memoryUsage", s.bytes())
-	c.infoInt("firstTimestamp", s.firstTS())
-	c.infoInt("lastTimestamp", s.lastTS)
-	c.infoInt("retentionTime", s.set.retention)
-	c.infoInt("chunkCount", int64(max(1, len(s.chunks))))
-	c.infoInt("chunkSize", s.set.chunkSize)
+	c.out.NamedInt("totalSamples", s.count)
+	c.out.NamedInt("memoryUsage", s.bytes())
+	c.out.NamedInt("firstTimestamp", s.firstTS())
+	c.out.NamedInt("lastTimestamp", s.lastTS)
+	c.out.NamedInt("retentionTime", s.set.retention)
+	c.out.NamedInt("chunkCount", int64(max(1, len(s.chunks))))
+	c.out.NamedInt("chunkSize", s.set.chunkSize)
 	if s.set.encoding == encodingUncompressed {
-		c.infoText("chunkType", "uncompressed")
+		c.out.NamedText("chunkType", "uncompressed")
 	} else {
-		c.infoText("chunkType", "compressed")
+		c.out.NamedText("chunkType", "compressed")
 	}
-	c.infoText("duplicatePolicy", strings.ToLower(s.set.policy.word()))
+	c.out.NamedText("duplicatePolicy", strings.ToLower(s.set.policy.word()))
 }
 
 func (c *conn) infoLabels(s *series) {
-	c.out.simple("labels")
+	c.out.Simple("labels")
 	c.allLabels(s)
 }
 
 func (c *conn) infoRules(s *series) {
-	c.out.simple("sourceKey")
+	c.out.Simple("sourceKey")
 	if s.source == nil {
-		c.out.null()
+		c.out.Null()
 	} else {
-		c.out.bulk(s.source.key)
+		c.out.Bulk(s.source.key)
 	}
-	c.out.simple("rules")
-	c.out.pairs(len(s.rules))
+	c.out.Simple("rules")
+	c.out.Pairs(len(s.rules))
 	for _, r := range s.rules {
 		c.entry(r.dest.key, 4)
-		c.out.int(r.size)
-		c.out.simple(r.agg.upper())
-		c.out.int(r.align)
+		c.out.Int(r.size)
+		c.out.Simple(r.agg.upper())
+		c.out.Int(r.align)
 	}
 }
 
 func (c *conn) infoChunks(s *series) {
-	c.out.simple("keySelfName")
-	c.out.bulk(s.key)
-	c.out.simple("Chunks")
-	c.out.array(len(s.chunks))
+	c.out.Simple("keySelfName")
+	c.out.Bulk(s.key)
+	c.out.Simple("Chunks")
+	c.out.Array(len(s.chunks))
 	for i := range s.chunks {
 		live := s.chunks[i].live()
-		c.out.mapOf(5)
-		c.infoInt("startTimestamp", live[0].ts)
-		c.infoInt("endTimestamp", live[len(live)-1].ts)
-		c.infoInt("samples", int64(len(live)))
-		c.infoInt("size", int64(cap(s.chunks[i].buf))*sampleBytes)
-		c.out.simple("bytesPerSample")
-		c.out.value(sampleBytes)
+		c.out.Map(5)
+		c.out.NamedInt("startTimestamp", live[0].ts)
+		c.out.NamedInt("endTimestamp", live[len(live)-1].ts)
+		c.out.NamedInt("samples", int64(len(live)))
+		c.out.NamedInt("size", int64(cap(s.chunks[i].buf))*sampleBytes)
+		c.out.Simple("bytesPerSample")
+		c.out.SampleValue(sampleBytes)
 	}
 }

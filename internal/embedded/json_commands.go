@@ -3,14 +3,16 @@ package embedded
 import (
 	"slices"
 	"unicode/utf8"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
-	errJSONRoot   = replyError("ERR new objects must be created at the root")
-	errJSONType   = replyError("Existing key has wrong Redis type")
-	errJSONSyntax = replyError("ERR syntax error")
-	errJSONFormat = replyError("ERR wrong format")
-	errNotUTF8    = replyError("Couldn't parse as UTF-8 string")
+	errJSONRoot   = resp.Error("ERR new objects must be created at the root")
+	errJSONType   = resp.Error("Existing key has wrong Redis type")
+	errJSONSyntax = resp.Error("ERR syntax error")
+	errJSONFormat = resp.Error("ERR wrong format")
+	errNotUTF8    = resp.Error("Couldn't parse as UTF-8 string")
 )
 
 func jsonCommands() []command {
@@ -33,24 +35,24 @@ type setRequest struct {
 	mode setMode
 }
 
-func parseSet(args [][]byte) (setRequest, replyError) {
+func parseSet(args [][]byte) (setRequest, resp.Error) {
 	r := setRequest{key: args[0], text: args[2]}
 	for _, a := range args[1:] {
 		if !utf8.Valid(a) {
 			return r, errNotUTF8
 		}
 	}
-	var err replyError
+	var err resp.Error
 	if r.path, err = parsePath(args[1]); err != "" {
 		return r, err
 	}
 	for rest := args[3:]; len(rest) > 0; rest = rest[1:] {
 		switch {
-		case is(rest[0], "NX") && r.mode == setAlways:
+		case resp.IsWord(rest[0], "NX") && r.mode == setAlways:
 			r.mode = setNew
-		case is(rest[0], "XX") && r.mode == setAlways:
+		case resp.IsWord(rest[0], "XX") && r.mode == setAlways:
 			r.mode = setKnown
-		case is(rest[0], "FORMAT") && len(rest) > 1:
+		case resp.IsWord(rest[0], "FORMAT") && len(rest) > 1:
 			if string(rest[1]) != "JSON" && string(rest[1]) != "STRING" {
 				return r, errJSONFormat
 			}
@@ -78,14 +80,14 @@ func jsonSet(c *conn, args [][]byte) {
 	switch {
 	case c.fail(err):
 	case done:
-		c.out.ok()
+		c.out.OK()
 	default:
-		c.out.null()
+		c.out.Null()
 	}
 }
 
 // set writes a compact value; done is false when NX, XX or the path kept it out.
-func (st *store) set(d *database, doc *document, r *setRequest, val []byte) (done bool, err replyError) {
+func (st *store) set(d *database, doc *document, r *setRequest, val []byte) (done bool, err resp.Error) {
 	switch {
 	case doc == nil && r.mode == setKnown, doc != nil && r.mode == setNew && len(r.path.steps) == 0:
 		return false, ""
@@ -129,10 +131,10 @@ func jsonMSet(c *conn, args [][]byte) {
 			return
 		}
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
-func (c *conn) mayMSet(d *database, all []setRequest) replyError {
+func (c *conn) mayMSet(d *database, all []setRequest) resp.Error {
 	created, bytes, work := map[string]bool{}, int64(0), 0
 	for i := range all {
 		r := &all[i]
@@ -153,11 +155,11 @@ func (c *conn) mayMSet(d *database, all []setRequest) replyError {
 			work += len(doc.json)
 		}
 		if work > maxJSONWork {
-			return errOOM
+			return resp.ErrOOM
 		}
 	}
 	if !c.srv.store.docs.admit(len(created), bytes) {
-		return errOOM
+		return resp.ErrOOM
 	}
 	return ""
 }
@@ -165,7 +167,7 @@ func (c *conn) mayMSet(d *database, all []setRequest) replyError {
 func jsonDel(c *conn, args [][]byte) {
 	path := jsonPath{}
 	if len(args) > 2 {
-		var err replyError
+		var err resp.Error
 		if path, err = parsePath(args[2]); c.fail(err) {
 			return
 		}
@@ -179,12 +181,12 @@ func jsonDel(c *conn, args [][]byte) {
 	}
 	switch {
 	case doc == nil:
-		c.out.int(0)
+		c.out.Int(0)
 	case len(path.steps) == 0:
 		st.deleteDocument(d, doc)
-		c.out.int(1)
+		c.out.Int(1)
 	default:
-		c.out.int(c.removeAt(d, doc, &path))
+		c.out.Int(c.removeAt(d, doc, &path))
 	}
 }
 
@@ -201,7 +203,7 @@ func (c *conn) removeAt(d *database, doc *document, path *jsonPath) int64 {
 }
 
 // document finds a document; nil when there is no such key.
-func (c *conn) document(d *database, key []byte) (*document, replyError) {
+func (c *conn) document(d *database, key []byte) (*document, resp.Error) {
 	doc := d.docs[string(key)]
 	if doc == nil && d.has(key) {
 		return nil, errJSONType
@@ -212,7 +214,7 @@ func (c *conn) document(d *database, key []byte) (*document, replyError) {
 func jsonType(c *conn, args [][]byte) {
 	path := jsonPath{legacy: true, dollar: "$"}
 	if len(args) > 2 {
-		var err replyError
+		var err resp.Error
 		if path, err = parsePath(args[2]); c.fail(err) {
 			return
 		}
@@ -224,24 +226,24 @@ func jsonType(c *conn, args [][]byte) {
 	if c.fail(err) {
 		return
 	}
-	if c.out.resp3 {
-		c.out.array(1)
+	if c.out.RESP3 {
+		c.out.Array(1)
 	}
 	if doc == nil {
-		c.out.null()
+		c.out.Null()
 		return
 	}
 	found := path.find(doc.json)
 	switch {
 	case !path.legacy:
-		c.out.array(len(found))
+		c.out.Array(len(found))
 		for _, f := range found {
-			c.out.bulk(jsonKind(doc.json[f.from:f.to]))
+			c.out.Bulk(jsonKind(doc.json[f.from:f.to]))
 		}
 	case len(found) == 0:
-		c.out.null()
+		c.out.Null()
 	default:
-		c.out.bulk(jsonKind(doc.json[found[0].from:found[0].to]))
+		c.out.Bulk(jsonKind(doc.json[found[0].from:found[0].to]))
 	}
 }
 

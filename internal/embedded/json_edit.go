@@ -1,6 +1,10 @@
 package embedded
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 type setMode uint8
 
@@ -11,13 +15,13 @@ const (
 )
 
 const (
-	errStaticPath = replyError("Err wrong static path") // Redis' own spelling
-	errArrayIndex = replyError("ERR array index out of range")
+	errStaticPath = resp.Error("Err wrong static path") // Redis' own spelling
+	errArrayIndex = resp.Error("ERR array index out of range")
 )
 
 // set writes a compact value wherever the path leads, or adds it as a new
 // member. The result is a new text; nil means that nothing changed.
-func (p *jsonPath) set(text, val []byte, mode setMode) ([]byte, replyError) {
+func (p *jsonPath) set(text, val []byte, mode setMode) ([]byte, resp.Error) {
 	found := p.find(text)
 	if mode == setNew {
 		found = nil
@@ -31,10 +35,10 @@ func (p *jsonPath) set(text, val []byte, mode setMode) ([]byte, replyError) {
 	return p.add(text, val)
 }
 
-func replaceAll(text, val []byte, found []textSpan) ([]byte, replyError) {
+func replaceAll(text, val []byte, found []textSpan) ([]byte, resp.Error) {
 	size := len(text) + len(found)*len(val)
-	if size > maxCommandBytes { // every element of a list can become a large one
-		return nil, errOOM
+	if size > resp.MaxCommandBytes { // every element of a list can become a large one
+		return nil, resp.ErrOOM
 	}
 	out, at := make([]byte, 0, size), 0
 	for _, f := range found {
@@ -46,7 +50,7 @@ func replaceAll(text, val []byte, found []textSpan) ([]byte, replyError) {
 
 // add appends a member to each object that the path but for its last step
 // leads to.
-func (p *jsonPath) add(text, val []byte) ([]byte, replyError) {
+func (p *jsonPath) add(text, val []byte) ([]byte, resp.Error) {
 	if !p.single() {
 		return nil, errStaticPath
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 type stepKind uint8
@@ -42,7 +44,7 @@ func (p *jsonPath) single() bool {
 
 // parsePath reads a path. What RedisJSON knows and this server does not is an
 // error too, and says so.
-func parsePath(arg []byte) (jsonPath, replyError) {
+func parsePath(arg []byte) (jsonPath, resp.Error) {
 	p := jsonPath{text: string(arg)}
 	rest := p.text
 	switch {
@@ -61,7 +63,7 @@ func parsePath(arg []byte) (jsonPath, replyError) {
 		step, left, ok := parseStep(rest)
 		if !ok {
 			at := len(p.dollar) - len(rest)
-			return p, replyError(fmt.Sprintf("ERR path '%.128s' at position %d: rtcollector's embedded server knows $, .name, [\"name\"], [n], [*] and .* only", p.text, at))
+			return p, resp.Error(fmt.Sprintf("ERR path '%.128s' at position %d: rtcollector's embedded server knows $, .name, [\"name\"], [n], [*] and .* only", p.text, at))
 		}
 		p.steps, rest = append(p.steps, step), left
 	}
@@ -102,7 +104,7 @@ func parseBracket(s string) (step pathStep, rest string, ok bool) {
 	if end < 0 {
 		return step, "", false
 	}
-	n, ok := parseInt([]byte(s[1:end]))
+	n, ok := resp.ParseInt([]byte(s[1:end]))
 	if !ok || n != int64(int32(n)) {
 		return step, "", false
 	}

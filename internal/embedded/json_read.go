@@ -3,6 +3,8 @@ package embedded
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // maxJSONWork bounds the bytes of documents that one command walks through: a few
@@ -12,10 +14,9 @@ const maxJSONWork = 1 << 30
 const maxLayoutWord = 256 // bytes of an INDENT; it is repeated on each line
 
 const (
-	errReplyTooLong = replyError("ERR the reply would be too large, ask for less at once")
-	errFormatRESP2  = replyError("ERR FORMAT argument is not supported on RESP2")
-	errReplyFormat  = replyError("ERR wrong reply format")
-	errExpand       = replyError("ERR FORMAT EXPAND is not supported by rtcollector's embedded server")
+	errFormatRESP2 = resp.Error("ERR FORMAT argument is not supported on RESP2")
+	errReplyFormat = resp.Error("ERR wrong reply format")
+	errExpand      = resp.Error("ERR FORMAT EXPAND is not supported by rtcollector's embedded server")
 )
 
 // getRequest is what JSON.GET asks for.
@@ -25,20 +26,20 @@ type getRequest struct {
 	layout jsonLayout
 }
 
-func parseGet(args [][]byte, resp3 bool) (getRequest, replyError) {
+func parseGet(args [][]byte, resp3 bool) (getRequest, resp.Error) {
 	r := getRequest{legacy: true}
 	for ; len(args) > 0; args = args[1:] {
 		var into *string
 		switch {
-		case is(args[0], "NOESCAPE"):
+		case resp.IsWord(args[0], "NOESCAPE"):
 			continue
-		case is(args[0], "INDENT"):
+		case resp.IsWord(args[0], "INDENT"):
 			into = &r.layout.indent
-		case is(args[0], "NEWLINE"):
+		case resp.IsWord(args[0], "NEWLINE"):
 			into = &r.layout.newline
-		case is(args[0], "SPACE"):
+		case resp.IsWord(args[0], "SPACE"):
 			into = &r.layout.space
-		case is(args[0], "FORMAT"):
+		case resp.IsWord(args[0], "FORMAT"):
 			if err := checkFormat(args[1:], resp3); err != "" {
 				return r, err
 			}
@@ -56,7 +57,7 @@ func parseGet(args [][]byte, resp3 bool) (getRequest, replyError) {
 			return r, errArity
 		}
 		if len(args[1]) > maxLayoutWord {
-			return r, errReplyTooLong
+			return r, resp.ErrReplyTooLong
 		}
 		*into = string(args[1])
 		args = args[1:]
@@ -67,7 +68,7 @@ func parseGet(args [][]byte, resp3 bool) (getRequest, replyError) {
 	return r, ""
 }
 
-func checkFormat(args [][]byte, resp3 bool) replyError {
+func checkFormat(args [][]byte, resp3 bool) resp.Error {
 	switch {
 	case !resp3:
 		return errFormatRESP2
@@ -82,7 +83,7 @@ func checkFormat(args [][]byte, resp3 bool) replyError {
 }
 
 func jsonGet(c *conn, args [][]byte) {
-	r, err := parseGet(args[2:], c.out.resp3)
+	r, err := parseGet(args[2:], c.out.RESP3)
 	if c.fail(err) {
 		return
 	}
@@ -94,26 +95,26 @@ func jsonGet(c *conn, args [][]byte) {
 		return
 	}
 	if doc == nil {
-		c.out.null()
+		c.out.Null()
 		return
 	}
 	if len(r.paths)*len(doc.json) > maxJSONWork {
-		c.fail(errReplyTooLong)
+		c.fail(resp.ErrReplyTooLong)
 		return
 	}
 	text, err := r.render(doc.json)
 	if !c.fail(err) {
-		c.out.bulk(string(text))
+		c.out.Bulk(string(text))
 	}
 }
 
 // render writes what the paths lead to: one value or list, or with several
 // paths an object of them.
-func (r *getRequest) render(text []byte) (out []byte, err replyError) {
+func (r *getRequest) render(text []byte) (out []byte, err resp.Error) {
 	if len(r.paths) == 1 {
 		out, err = r.paths[0].values(nil, text, r.legacy)
 		if err != "" {
-			return nil, replyError(fmt.Sprintf("ERR Path '%s' does not exist", r.paths[0].dollar))
+			return nil, resp.Error(fmt.Sprintf("ERR Path '%s' does not exist", r.paths[0].dollar))
 		}
 		return r.layout.apply(out)
 	}
@@ -130,19 +131,19 @@ func (r *getRequest) render(text []byte) (out []byte, err replyError) {
 		seen[p.text] = true
 		out = append(appendJSONString(out, p.text), ':')
 		if out, err = p.values(out, text, r.legacy); err != "" {
-			return nil, replyError(fmt.Sprintf("ERR Path '%s' does not exist", p.text))
+			return nil, resp.Error(fmt.Sprintf("ERR Path '%s' does not exist", p.text))
 		}
-		if len(out) > maxReplyBytes {
-			return nil, errReplyTooLong
+		if len(out) > resp.MaxValueReplyBytes {
+			return nil, resp.ErrReplyTooLong
 		}
 	}
 	return r.layout.apply(append(out, '}'))
 }
 
-const errNoPath = replyError("no such path")
+const errNoPath = resp.Error("no such path")
 
 // values appends the one value that a legacy path means, or a list of all.
-func (p *jsonPath) values(dst, text []byte, legacy bool) ([]byte, replyError) {
+func (p *jsonPath) values(dst, text []byte, legacy bool) ([]byte, resp.Error) {
 	found := p.find(text)
 	if legacy {
 		if len(found) == 0 {
@@ -168,24 +169,24 @@ func jsonMGet(c *conn, args [][]byte) {
 	st := c.srv.store
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
-	keys, start := args[1:len(args)-1], len(c.out.buf)
-	c.out.array(len(keys))
+	keys, start := args[1:len(args)-1], c.out.Len()
+	c.out.Array(len(keys))
 	work := 0
 	for _, key := range keys {
 		doc := d.docs[string(key)]
 		if doc == nil {
-			c.out.null()
+			c.out.Null()
 			continue
 		}
 		if work += len(doc.json); work > maxJSONWork {
-			c.out.truncate(start)
-			c.fail(errReplyTooLong)
+			c.out.Truncate(start)
+			c.fail(resp.ErrReplyTooLong)
 			return
 		}
 		if text, err := path.values(nil, doc.json, path.legacy); err != "" {
-			c.out.null()
+			c.out.Null()
 		} else {
-			c.out.bulk(string(text))
+			c.out.Bulk(string(text))
 		}
 		if c.tooLong(start) {
 			return
@@ -195,17 +196,17 @@ func jsonMGet(c *conn, args [][]byte) {
 
 // tooLong replaces a reply that grew beyond the limit by an error.
 func (c *conn) tooLong(start int) bool {
-	if len(c.out.buf)-start <= maxReplyBytes {
+	if c.out.Len()-start <= resp.MaxValueReplyBytes {
 		return false
 	}
-	c.out.truncate(start)
-	return c.fail(errReplyTooLong)
+	c.out.Truncate(start)
+	return c.fail(resp.ErrReplyTooLong)
 }
 
 // jsonLayout is how a reply is made readable.
 type jsonLayout struct{ indent, newline, space string }
 
-func (l *jsonLayout) apply(text []byte) ([]byte, replyError) {
+func (l *jsonLayout) apply(text []byte) ([]byte, resp.Error) {
 	if l.indent == "" && l.newline == "" && l.space == "" {
 		return text, ""
 	}
@@ -218,8 +219,8 @@ func (l *jsonLayout) apply(text []byte) ([]byte, replyError) {
 		}
 	}
 	for i := 0; i < len(text); i++ {
-		if b.Len() > maxReplyBytes {
-			return nil, errReplyTooLong
+		if b.Len() > resp.MaxValueReplyBytes {
+			return nil, resp.ErrReplyTooLong
 		}
 		switch c := text[i]; c {
 		case '"':

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // string copies a string, the quotes included; its content rarely has escapes.
@@ -113,7 +115,7 @@ func (w *jsonWriter) hex() (rune, bool) {
 	var r rune
 	bad := false
 	for _, c := range w.in[w.at : w.at+4] {
-		d, ok := hexDigit(c)
+		d, ok := resp.HexDigit(c)
 		bad = bad || !ok
 		r = r<<4 | rune(d)
 	}
@@ -192,8 +194,8 @@ func unquoteJSON(dst, raw []byte) []byte {
 		case 't':
 			dst = append(dst, '\t')
 		case 'u': // compact text has it for control characters only
-			high, _ := hexDigit(body[i+3])
-			low, _ := hexDigit(body[i+4])
+			high, _ := resp.HexDigit(body[i+3])
+			low, _ := resp.HexDigit(body[i+4])
 			dst = append(dst, high<<4|low)
 			i += 4
 		default:

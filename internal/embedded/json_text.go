@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // maxJSONDepth is how deep RedisJSON lets values nest.
@@ -52,7 +54,7 @@ type jsonWriter struct {
 type jsonMember struct{ key, keyEnd, val, valEnd int }
 
 // compact writes a text to out; the error is what RedisJSON says.
-func (w *jsonWriter) compact(text []byte) replyError {
+func (w *jsonWriter) compact(text []byte) resp.Error {
 	w.in, w.at, w.out, w.depth, w.keys, w.fault = text, 0, w.out[:0], 0, w.keys[:0], ""
 	if w.value() && w.blanks() {
 		w.mistake(jsonTrailing, w.at+1)
@@ -66,7 +68,7 @@ func (w *jsonWriter) compact(text []byte) replyError {
 		start = i + 1
 		line += bytes.Count(head[:start], []byte{'\n'})
 	}
-	return replyError(fmt.Sprintf("%s at line %d column %d", w.fault, line, len(head)-start))
+	return resp.Error(fmt.Sprintf("%s at line %d column %d", w.fault, line, len(head)-start))
 }
 
 // mistake ends the parse; at is how many bytes had been looked at.
@@ -303,7 +305,7 @@ func (w *jsonWriter) number() bool {
 	if w.in[w.at] == '-' {
 		w.at++
 	}
-	n := digits(w.in[w.at:])
+	n := resp.CountDigits(w.in[w.at:])
 	if n == 0 {
 		if w.at == len(w.in) {
 			return w.mistake(jsonEOFValue, w.at)
@@ -330,7 +332,7 @@ func (w *jsonWriter) number() bool {
 func (w *jsonWriter) fraction() bool {
 	if w.in[w.at] == '.' {
 		w.at++
-		n := digits(w.in[w.at:])
+		n := resp.CountDigits(w.in[w.at:])
 		if n == 0 && w.at == len(w.in) {
 			return w.mistake(jsonEOFValue, w.at+1)
 		}
@@ -346,7 +348,7 @@ func (w *jsonWriter) fraction() bool {
 	if w.at < len(w.in) && (w.in[w.at] == '+' || w.in[w.at] == '-') {
 		w.at++
 	}
-	n := digits(w.in[w.at:])
+	n := resp.CountDigits(w.in[w.at:])
 	if n == 0 && w.at == len(w.in) {
 		return w.mistake(jsonEOFValue, w.at)
 	}

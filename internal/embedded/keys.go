@@ -1,6 +1,10 @@
 package embedded
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 // maxPatternBytes bounds the patterns of KEYS, SCAN and the like: matching takes
 // time in proportion to their length.
@@ -9,7 +13,7 @@ const maxPatternBytes = 256
 // patternFits answers an error for a pattern that is too long.
 func (c *conn) patternFits(pattern string) bool {
 	if len(pattern) > maxPatternBytes {
-		c.out.error("ERR pattern is too long")
+		c.out.Error("ERR pattern is too long")
 		return false
 	}
 	return true
@@ -22,7 +26,7 @@ func keyDel(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 }
 
 func keyExists(c *conn, d *database, args [][]byte) {
@@ -32,10 +36,10 @@ func keyExists(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 }
 
-func keyType(c *conn, d *database, args [][]byte) { c.out.simple(d.kind(string(args[1]))) }
+func keyType(c *conn, d *database, args [][]byte) { c.out.Simple(d.kind(string(args[1]))) }
 
 // kind is the type of a key as TYPE names it.
 func (d *database) kind(key string) string {
@@ -74,41 +78,34 @@ func matchingKeys[T any](keys []string, all map[string]T, pattern string, wanted
 	return keys
 }
 
-func (c *conn) bulks(list []string) {
-	c.out.array(len(list))
-	for _, s := range list {
-		c.out.bulk(s)
-	}
-}
-
 func keyKeys(c *conn, d *database, args [][]byte) {
 	if pattern := string(args[1]); c.patternFits(pattern) {
-		c.bulks(d.match(pattern, ""))
+		c.out.Bulks(d.match(pattern, ""))
 	}
 }
 
 // keyScan answers everything at once with cursor 0. That is a legal answer,
 // each key comes exactly once, and the number of keys is bounded.
 func keyScan(c *conn, d *database, args [][]byte) {
-	cursor, ok := parseInt(args[1])
+	cursor, ok := resp.ParseInt(args[1])
 	if !ok || cursor < 0 {
-		c.out.error("ERR invalid cursor")
+		c.out.Error("ERR invalid cursor")
 		return
 	}
 	pattern, kind := "*", ""
 	for rest := args[2:]; len(rest) > 0; rest = rest[2:] {
 		if len(rest) < 2 {
-			c.out.error(errSyntax)
+			c.out.Error(resp.ErrSyntax)
 			return
 		}
 		switch {
-		case is(rest[0], "MATCH"):
+		case resp.IsWord(rest[0], "MATCH"):
 			pattern = string(rest[1])
-		case is(rest[0], "TYPE"):
+		case resp.IsWord(rest[0], "TYPE"):
 			kind = string(rest[1])
-		case is(rest[0], "COUNT"):
+		case resp.IsWord(rest[0], "COUNT"):
 		default:
-			c.out.error(errSyntax)
+			c.out.Error(resp.ErrSyntax)
 			return
 		}
 	}
@@ -119,18 +116,18 @@ func keyScan(c *conn, d *database, args [][]byte) {
 	if cursor == 0 {
 		keys = d.match(pattern, kind)
 	}
-	c.out.array(2)
-	c.out.bulk("0")
-	c.bulks(keys)
+	c.out.Array(2)
+	c.out.Bulk("0")
+	c.out.Bulks(keys)
 }
 
-func keyDBSize(c *conn, d *database, _ [][]byte) { c.out.int(int64(d.size())) }
+func keyDBSize(c *conn, d *database, _ [][]byte) { c.out.Int(int64(d.size())) }
 
 func keyRandom(c *conn, d *database, _ [][]byte) {
 	if key, ok := d.anyKey(); ok {
-		c.out.bulk(key)
+		c.out.Bulk(key)
 	} else {
-		c.out.null()
+		c.out.Null()
 	}
 }
 
@@ -153,7 +150,7 @@ func keyFlushAll(c *conn, args [][]byte) {
 		return
 	}
 	c.srv.store.flushAll()
-	c.out.ok()
+	c.out.OK()
 }
 
 func keyFlushDB(c *conn, args [][]byte) {
@@ -161,12 +158,12 @@ func keyFlushDB(c *conn, args [][]byte) {
 		return
 	}
 	c.srv.store.flush(c.db)
-	c.out.ok()
+	c.out.OK()
 }
 
 func (c *conn) badFlush(args [][]byte) bool {
-	if len(args) > 2 || len(args) == 2 && !is(args[1], "SYNC") && !is(args[1], "ASYNC") {
-		c.out.error(errSyntax)
+	if len(args) > 2 || len(args) == 2 && !resp.IsWord(args[1], "SYNC") && !resp.IsWord(args[1], "ASYNC") {
+		c.out.Error(resp.ErrSyntax)
 		return true
 	}
 	return false
@@ -176,7 +173,7 @@ func keySwapDB(c *conn, args [][]byte) {
 	a, okA := parseDB(args[1])
 	b, okB := parseDB(args[2])
 	if !okA || !okB {
-		c.out.error("ERR DB index is out of range")
+		c.out.Error("ERR DB index is out of range")
 		return
 	}
 	st := c.srv.store
@@ -188,42 +185,42 @@ func keySwapDB(c *conn, args [][]byte) {
 	if a == 0 || b == 0 {
 		st.reindexAll()
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
 func parseDB(word []byte) (int, bool) {
-	n, ok := parseInt(word)
+	n, ok := resp.ParseInt(word)
 	return int(n), ok && n >= 0 && n < databases
 }
 
 // keyRename moves a key of any kind, replacing what is there.
 func keyRename(c *conn, d *database, args [][]byte) {
 	from, to := args[1], args[2]
-	nx := is(args[0], "RENAMENX")
+	nx := resp.IsWord(args[0], "RENAMENX")
 	switch {
 	case !d.has(from):
-		c.out.error("ERR no such key")
+		c.out.Error("ERR no such key")
 		return
 	case nx && d.has(to):
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	if string(from) != string(to) && c.fail(c.srv.store.rename(d, string(from), string(to))) {
 		return
 	}
 	if nx {
-		c.out.int(1)
+		c.out.Int(1)
 	} else {
-		c.out.ok()
+		c.out.OK()
 	}
 }
 
-func (st *store) rename(d *database, from, to string) replyError {
+func (st *store) rename(d *database, from, to string) resp.Error {
 	longer := int64(len(to) - len(from))
 	if s := d.keys[from]; s != nil && st.labelBytes+longer > max(st.labelBytes, st.maxLabelBytes) ||
 		d.docs[from] != nil && !st.docs.admit(0, longer) ||
 		d.objects[from] != nil && !st.room(longer) && longer > 0 {
-		return errOOM
+		return resp.ErrOOM
 	}
 	at := d.ttl.at[from]
 	if d.objects[from] == nil || d.hash(to) == nil {
@@ -263,17 +260,17 @@ func keyCopy(c *conn, args [][]byte) {
 	to, replace, db := args[2], false, c.db
 	for rest := args[3:]; len(rest) > 0; rest = rest[1:] {
 		switch {
-		case is(rest[0], "REPLACE"):
+		case resp.IsWord(rest[0], "REPLACE"):
 			replace = true
-		case is(rest[0], "DB") && len(rest) > 1:
+		case resp.IsWord(rest[0], "DB") && len(rest) > 1:
 			var ok bool
 			if db, ok = parseDB(rest[1]); !ok {
-				c.out.error("ERR DB index is out of range")
+				c.out.Error("ERR DB index is out of range")
 				return
 			}
 			rest = rest[1:]
 		default:
-			c.out.error(errSyntax)
+			c.out.Error(resp.ErrSyntax)
 			return
 		}
 	}
@@ -285,37 +282,37 @@ func keyCopy(c *conn, args [][]byte) {
 	o := d.objects[string(args[1])]
 	switch {
 	case o == nil && d.has(args[1]):
-		c.out.error("ERR COPY of series and documents is not supported by rtcollector's embedded server")
+		c.out.Error("ERR COPY of series and documents is not supported by rtcollector's embedded server")
 		return
 	case dest == d && string(args[1]) == string(to):
-		c.out.error("ERR source and destination objects are the same")
+		c.out.Error("ERR source and destination objects are the same")
 		return
 	case o == nil, dest.has(to) && !replace:
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	case !st.room(o.counted + int64(len(to))):
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return
 	}
 	st.dropAny(dest, to)
 	st.put(dest, to, o.clone())
 	dest.ttl.set(string(to), d.ttl.at[string(args[1])])
-	c.out.int(1)
+	c.out.Int(1)
 }
 
 // keyMemory answers MEMORY USAGE.
 func keyMemory(c *conn, d *database, args [][]byte) {
-	if !is(args[1], "USAGE") || len(args) < 3 {
+	if !resp.IsWord(args[1], "USAGE") || len(args) < 3 {
 		c.unknownSub("MEMORY", args[1])
 		return
 	}
 	if s := d.keys[string(args[2])]; s != nil {
-		c.out.int(s.bytes())
+		c.out.Int(s.bytes())
 	} else if doc := d.docs[string(args[2])]; doc != nil {
-		c.out.int(doc.bytes() + documentBytes)
+		c.out.Int(doc.bytes() + documentBytes)
 	} else if o := d.objects[string(args[2])]; o != nil {
-		c.out.int(o.counted)
+		c.out.Int(o.counted)
 	} else {
-		c.out.null()
+		c.out.Null()
 	}
 }

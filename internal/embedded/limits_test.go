@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const oomReply = `{"e":"OOM command not allowed when used memory > 'maxmemory'."}`
@@ -196,7 +198,7 @@ func TestHugeRepliesAreRefused(t *testing.T) {
 	other.expect("PING", `{"s":"PONG"}`)
 	for s.Stats().Clients > 1 { // until the first is gone
 	}
-	if n := s.clients.used.Load(); n != 0 {
+	if n := s.clients.Used(); n != 0 {
 		t.Errorf("%d bytes are still reserved", n)
 	}
 }
@@ -212,11 +214,11 @@ func TestIncompleteCommandsAreBounded(t *testing.T) {
 		waiting = append(waiting, c)
 		c.raw(half)
 	}
-	for refused < 4 && s.clients.used.Load() <= s.clients.max {
+	for refused < 4 && s.clients.Used() <= s.clients.Max() {
 		refused = 8 - s.Stats().Clients
 	}
-	if n := s.clients.used.Load(); n > s.clients.max {
-		t.Errorf("%d bytes reserved of %d", n, s.clients.max)
+	if n := s.clients.Used(); n > s.clients.Max() {
+		t.Errorf("%d bytes reserved of %d", n, s.clients.Max())
 	}
 	said := make([]byte, 0, 100)
 	for _, c := range waiting {
@@ -241,7 +243,7 @@ func TestSubscriberThatDoesNotRead(t *testing.T) {
 			t.Fatal("it is still subscribed")
 		}
 	}
-	for s.clients.used.Load() > 0 {
+	for s.clients.Used() > 0 {
 	}
 }
 
@@ -393,7 +395,7 @@ func TestWordsBeforeSchema(t *testing.T) {
 func TestOneDocumentManyTimes(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	c.do("JSON.SET", "d", "$", `{"a":"`+strings.Repeat("x", 4<<20)+`"}`)
-	want := show(t, map[string]string{"e": string(errReplyTooLong)})
+	want := show(t, map[string]string{"e": string(resp.ErrReplyTooLong)})
 	var paths, keys, sets []string
 	for i := range 300 {
 		paths, keys, sets = append(paths, fmt.Sprint("$.b", i)), append(keys, "d"), append(sets, "d", fmt.Sprint("$.b", i), "1")

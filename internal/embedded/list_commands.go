@@ -1,6 +1,10 @@
 package embedded
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 // listObject is a list; its elements are replaced, never changed.
 type listObject struct {
@@ -85,7 +89,7 @@ func listPush(c *conn, d *database, args [][]byte) {
 	}
 	if l == nil {
 		if len(args[0]) == len("lpushx") {
-			c.out.int(0)
+			c.out.Int(0)
 			return
 		}
 		l = &listObject{}
@@ -93,7 +97,7 @@ func listPush(c *conn, d *database, args [][]byte) {
 	for _, v := range args[2:] {
 		l.push(v, isLeft(args[0]))
 	}
-	c.out.int(int64(l.len()))
+	c.out.Int(int64(l.len()))
 	c.srv.store.put(d, args[1], l)
 }
 
@@ -101,8 +105,8 @@ func listPop(c *conn, d *database, args [][]byte) {
 	count, counted := int64(1), len(args) > 2
 	if counted {
 		var ok bool
-		if count, ok = parseInt(args[2]); !ok || count < 0 || len(args) > 3 {
-			c.out.error("ERR value is out of range, must be positive")
+		if count, ok = resp.ParseInt(args[2]); !ok || count < 0 || len(args) > 3 {
+			c.out.Error("ERR value is out of range, must be positive")
 			return
 		}
 	}
@@ -111,17 +115,17 @@ func listPop(c *conn, d *database, args [][]byte) {
 	case !ok:
 		return
 	case l == nil && counted:
-		c.out.nullArray()
+		c.out.NullArray()
 		return
 	case l == nil:
-		c.out.null()
+		c.out.Null()
 		return
 	case counted:
 		count = min(count, int64(l.len()))
-		c.out.array(int(count))
+		c.out.Array(int(count))
 	}
 	for range count {
-		c.out.bulkBytes(l.pop(isLeft(args[0])))
+		c.out.BulkBytes(l.pop(isLeft(args[0])))
 	}
 	if count > 0 {
 		c.srv.store.wrote(d, string(args[1]))
@@ -130,7 +134,7 @@ func listPop(c *conn, d *database, args [][]byte) {
 
 func listLen(c *conn, d *database, args [][]byte) {
 	if l, ok := find[*listObject](c, d, args[1]); ok {
-		c.out.int(int64(l.len()))
+		c.out.Int(int64(l.len()))
 	}
 }
 
@@ -139,22 +143,22 @@ func listIndex(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	i, ok := parseInt(args[2])
+	i, ok := resp.ParseInt(args[2])
 	if !ok && l != nil {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	if at, there := l.place(i); there {
-		c.out.bulkBytes(*l.items.at(at))
+		c.out.BulkBytes(*l.items.at(at))
 	} else {
-		c.out.null()
+		c.out.Null()
 	}
 }
 
 func listRange(c *conn, d *database, args [][]byte) {
 	from, to, ok := parseBounds(args[2], args[3])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*listObject](c, d, args[1])
@@ -162,23 +166,23 @@ func listRange(c *conn, d *database, args [][]byte) {
 		return
 	}
 	lo, hi := slicing(from, to, l.len())
-	c.out.array(hi - lo)
+	c.out.Array(hi - lo)
 	for i := lo; i < hi; i++ {
-		c.out.bulkBytes(*l.items.at(i))
+		c.out.BulkBytes(*l.items.at(i))
 	}
 }
 
 func listTrim(c *conn, d *database, args [][]byte) {
 	from, to, ok := parseBounds(args[2], args[3])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*listObject](c, d, args[1])
 	if !ok {
 		return
 	}
-	c.out.ok()
+	c.out.OK()
 	if l == nil {
 		return
 	}
@@ -193,9 +197,9 @@ func listTrim(c *conn, d *database, args [][]byte) {
 }
 
 func listSet(c *conn, d *database, args [][]byte) {
-	i, ok := parseInt(args[2])
+	i, ok := resp.ParseInt(args[2])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*listObject](c, d, args[1])
@@ -205,25 +209,25 @@ func listSet(c *conn, d *database, args [][]byte) {
 	at, there := l.place(i)
 	switch {
 	case l == nil:
-		c.out.error("ERR no such key")
+		c.out.Error("ERR no such key")
 		return
 	case !there:
-		c.out.error("ERR index out of range")
+		c.out.Error("ERR index out of range")
 		return
 	}
 	v := l.items.at(at)
 	l.text += int64(len(args[3]) - len(*v))
 	*v = bytes.Clone(args[3])
 	c.srv.store.wrote(d, string(args[1]))
-	c.out.ok()
+	c.out.OK()
 }
 
 // listRemove removes the first count elements that equal a value, the last ones
 // if count is negative, all if it is 0.
 func listRemove(c *conn, d *database, args [][]byte) {
-	count, ok := parseInt(args[2])
+	count, ok := resp.ParseInt(args[2])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*listObject](c, d, args[1])
@@ -231,7 +235,7 @@ func listRemove(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if l == nil {
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	equal := 0
@@ -255,16 +259,16 @@ func listRemove(c *conn, d *database, args [][]byte) {
 		return seen <= first || seen > last
 	})
 	l.text -= int64(gone * len(args[3]))
-	c.out.int(int64(gone))
+	c.out.Int(int64(gone))
 	if gone > 0 {
 		c.srv.store.wrote(d, string(args[1]))
 	}
 }
 
 func listInsert(c *conn, d *database, args [][]byte) {
-	after := is(args[2], "AFTER")
-	if !after && !is(args[2], "BEFORE") {
-		c.out.error(errSyntax)
+	after := resp.IsWord(args[2], "AFTER")
+	if !after && !resp.IsWord(args[2], "BEFORE") {
+		c.out.Error(resp.ErrSyntax)
 		return
 	}
 	l, ok := find[*listObject](c, d, args[1])
@@ -280,10 +284,10 @@ func listInsert(c *conn, d *database, args [][]byte) {
 	}
 	switch {
 	case l == nil:
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	case at < 0:
-		c.out.int(-1)
+		c.out.Int(-1)
 		return
 	case after:
 		at++
@@ -295,16 +299,16 @@ func listInsert(c *conn, d *database, args [][]byte) {
 	}
 	*l.items.at(at) = last
 	c.srv.store.wrote(d, string(args[1]))
-	c.out.int(int64(l.len()))
+	c.out.Int(int64(l.len()))
 }
 
 // listMove answers LMOVE, and RPOPLPUSH which is LMOVE from RIGHT to LEFT.
 func listMove(c *conn, d *database, args [][]byte) {
 	fromLeft, toLeft := false, true
 	if len(args) == 5 {
-		fromLeft, toLeft = is(args[3], "LEFT"), is(args[4], "LEFT")
-		if !fromLeft && !is(args[3], "RIGHT") || !toLeft && !is(args[4], "RIGHT") {
-			c.out.error(errSyntax)
+		fromLeft, toLeft = resp.IsWord(args[3], "LEFT"), resp.IsWord(args[4], "LEFT")
+		if !fromLeft && !resp.IsWord(args[3], "RIGHT") || !toLeft && !resp.IsWord(args[4], "RIGHT") {
+			c.out.Error(resp.ErrSyntax)
 			return
 		}
 	}
@@ -313,7 +317,7 @@ func listMove(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if src == nil {
-		c.out.null()
+		c.out.Null()
 		return
 	}
 	dest, ok := find[*listObject](c, d, args[2])
@@ -322,14 +326,14 @@ func listMove(c *conn, d *database, args [][]byte) {
 	}
 	if dest == nil {
 		if !c.srv.store.room(growth(args[2:3])) {
-			c.fail(errOOM)
+			c.fail(resp.ErrOOM)
 			return
 		}
 		dest = &listObject{}
 	}
 	v := src.pop(fromLeft)
 	dest.push(v, toLeft)
-	c.out.bulkBytes(v)
+	c.out.BulkBytes(v)
 	c.srv.store.put(d, args[2], dest)
 	c.srv.store.wrote(d, string(args[1]))
 }
@@ -338,7 +342,7 @@ func listMove(c *conn, d *database, args [][]byte) {
 func listBlockingPop(c *conn, args [][]byte) {
 	wait, err := parseTimeout(args[len(args)-1])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	left := args[0][1]|0x20 == 'l'
@@ -355,15 +359,15 @@ func listBlockingPop(c *conn, args [][]byte) {
 			if l == nil {
 				continue
 			}
-			c.out.array(2)
-			c.out.bulkBytes(key)
-			c.out.bulkBytes(l.pop(left))
+			c.out.Array(2)
+			c.out.BulkBytes(key)
+			c.out.BulkBytes(l.pop(left))
 			st.wrote(d, string(key))
 			return true
 		}
 		return false
 	})
 	if !done {
-		c.out.nullArray()
+		c.out.NullArray()
 	}
 }

@@ -1,6 +1,10 @@
 package embedded
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 // Estimated heap bytes of ordinary keys, used against MaxObjectBytes.
 const (
@@ -11,8 +15,6 @@ const (
 	// takes besides its text.
 	elementBytes = 72
 )
-
-const errWrongKind = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
 // content is the value of an ordinary key: *stringObject, *hashObject, *listObject, *setObject, *zsetObject
 // or *streamObject.
@@ -55,7 +57,7 @@ func find[T content](c *conn, d *database, key []byte) (T, bool) {
 	} else if !d.has(key) {
 		return none, true
 	}
-	c.out.error(errWrongKind)
+	c.out.Error(resp.ErrWrongType)
 	return none, false
 }
 
@@ -125,7 +127,7 @@ func writing(run func(c *conn, d *database, args [][]byte)) func(*conn, [][]byte
 func growing(run func(c *conn, d *database, args [][]byte)) func(*conn, [][]byte) {
 	return writing(func(c *conn, d *database, args [][]byte) {
 		if !c.srv.store.room(growth(args[1:])) {
-			c.fail(errOOM)
+			c.fail(resp.ErrOOM)
 			return
 		}
 		run(c, d, args)

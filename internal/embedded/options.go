@@ -1,24 +1,28 @@
 package embedded
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 const (
 	// The missing ERR is Redis' own.
-	errNegativeRetention = replyError("TSDB: Couldn't parse RETENTION")
-	errRetention         = replyError("ERR TSDB: Couldn't parse RETENTION")
-	errPolicy            = replyError("ERR TSDB: Unknown DUPLICATE_POLICY")
-	errChunkSize         = replyError("ERR TSDB: CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]")
-	errChunkParse        = replyError("ERR TSDB: Couldn't parse CHUNK_SIZE")
-	errEncoding          = replyError("ERR TSDB: unknown ENCODING parameter")
-	errPolicyParse       = replyError("ERR TSDB: Couldn't parse DUPLICATE_POLICY")
-	errIgnore            = replyError("ERR TSDB: Couldn't parse IGNORE")
-	errNegativeIgnore    = replyError("ERR TSDB: IGNORE arguments cannot be negative")
-	errLabels            = replyError("ERR TSDB: Couldn't parse LABELS")
-	errTimestamp         = replyError("ERR TSDB: invalid timestamp")
-	errNegativeTimestamp = replyError("ERR TSDB: invalid timestamp, must be a nonnegative integer")
-	errIncrTimestamp     = replyError("TSDB: timestamp must be equal to or higher than the maximum existing timestamp")
-	errValue             = replyError("ERR TSDB: invalid value")
-	errIncrValue         = replyError("ERR TSDB: invalid increase/decrease value")
+	errNegativeRetention = resp.Error("TSDB: Couldn't parse RETENTION")
+	errRetention         = resp.Error("ERR TSDB: Couldn't parse RETENTION")
+	errPolicy            = resp.Error("ERR TSDB: Unknown DUPLICATE_POLICY")
+	errChunkSize         = resp.Error("ERR TSDB: CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]")
+	errChunkParse        = resp.Error("ERR TSDB: Couldn't parse CHUNK_SIZE")
+	errEncoding          = resp.Error("ERR TSDB: unknown ENCODING parameter")
+	errPolicyParse       = resp.Error("ERR TSDB: Couldn't parse DUPLICATE_POLICY")
+	errIgnore            = resp.Error("ERR TSDB: Couldn't parse IGNORE")
+	errNegativeIgnore    = resp.Error("ERR TSDB: IGNORE arguments cannot be negative")
+	errLabels            = resp.Error("ERR TSDB: Couldn't parse LABELS")
+	errTimestamp         = resp.Error("ERR TSDB: invalid timestamp")
+	errNegativeTimestamp = resp.Error("ERR TSDB: invalid timestamp, must be a nonnegative integer")
+	errIncrTimestamp     = resp.Error("TSDB: timestamp must be equal to or higher than the maximum existing timestamp")
+	errValue             = resp.Error("ERR TSDB: invalid value")
+	errIncrValue         = resp.Error("ERR TSDB: invalid increase/decrease value")
 )
 
 // given says which options a command carried: TS.ALTER changes only those.
@@ -32,27 +36,11 @@ type options struct {
 	labels [][]byte // name, value, …; an odd one at the end is dropped
 }
 
-func is(b []byte, word string) bool {
-	if len(b) != len(word) {
-		return false
-	}
-	for i := range len(b) {
-		c := b[i]
-		if c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		if c != word[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // wordAt is the place of the first such word, or -1. Redis looks for every option in all of a command, even among its
 // labels, and passes over what it does not know.
 func wordAt(args [][]byte, word string) int {
 	for i, a := range args {
-		if is(a, word) {
+		if resp.IsWord(a, word) {
 			return i
 		}
 	}
@@ -60,9 +48,9 @@ func wordAt(args [][]byte, word string) int {
 }
 
 // parseOptions looks for the options in Redis' order, which decides about several bad ones.
-func parseOptions(args [][]byte) (options, replyError) {
+func parseOptions(args [][]byte) (options, resp.Error) {
 	o := options{set: settings{chunkSize: defaultChunk, policy: defaultPolicy}}
-	for _, take := range [...]func(*options, [][]byte) replyError{
+	for _, take := range [...]func(*options, [][]byte) resp.Error{
 		(*options).takeLabels, (*options).retention, (*options).chunk, (*options).encoding, (*options).policy, (*options).ignore,
 	} {
 		if err := take(&o, args); err != "" {
@@ -81,7 +69,7 @@ func behind(args [][]byte, word string) ([][]byte, bool) {
 	return args[i+1:], true
 }
 
-func (o *options) retention(args [][]byte) replyError {
+func (o *options) retention(args [][]byte) resp.Error {
 	args, o.has.retention = behind(args, "RETENTION")
 	if !o.has.retention {
 		return ""
@@ -89,7 +77,7 @@ func (o *options) retention(args [][]byte) replyError {
 	if len(args) == 0 {
 		return errRetention
 	}
-	n, ok := parseInt(args[0])
+	n, ok := resp.ParseInt(args[0])
 	if !ok || n > maxTimestamp {
 		return errRetention
 	}
@@ -100,7 +88,7 @@ func (o *options) retention(args [][]byte) replyError {
 	return ""
 }
 
-func (o *options) chunk(args [][]byte) replyError {
+func (o *options) chunk(args [][]byte) resp.Error {
 	args, o.has.chunk = behind(args, "CHUNK_SIZE")
 	if !o.has.chunk {
 		return ""
@@ -108,7 +96,7 @@ func (o *options) chunk(args [][]byte) replyError {
 	if len(args) == 0 {
 		return errChunkParse
 	}
-	n, ok := parseInt(args[0])
+	n, ok := resp.ParseInt(args[0])
 	if !ok {
 		return errChunkParse
 	}
@@ -120,7 +108,7 @@ func (o *options) chunk(args [][]byte) replyError {
 }
 
 // encoding also knows the bare UNCOMPRESSED of old; ENCODING goes before it.
-func (o *options) encoding(args [][]byte) replyError {
+func (o *options) encoding(args [][]byte) resp.Error {
 	val, found := behind(args, "ENCODING")
 	switch {
 	case !found && wordAt(args, "UNCOMPRESSED") >= 0:
@@ -128,9 +116,9 @@ func (o *options) encoding(args [][]byte) replyError {
 	case !found:
 	case len(val) == 0:
 		return errArity
-	case is(val[0], "COMPRESSED"):
+	case resp.IsWord(val[0], "COMPRESSED"):
 		o.set.encoding = encodingCompressed
-	case is(val[0], "UNCOMPRESSED"):
+	case resp.IsWord(val[0], "UNCOMPRESSED"):
 		o.set.encoding = encodingUncompressed
 	default:
 		return errEncoding
@@ -138,14 +126,14 @@ func (o *options) encoding(args [][]byte) replyError {
 	return ""
 }
 
-func (o *options) policy(args [][]byte) (err replyError) {
+func (o *options) policy(args [][]byte) (err resp.Error) {
 	if args, o.has.policy = behind(args, "DUPLICATE_POLICY"); o.has.policy {
 		o.set.policy, err = parsePolicy(args)
 	}
 	return err
 }
 
-func (o *options) ignore(args [][]byte) replyError {
+func (o *options) ignore(args [][]byte) resp.Error {
 	args, o.has.ignore = behind(args, "IGNORE")
 	if !o.has.ignore {
 		return ""
@@ -153,8 +141,8 @@ func (o *options) ignore(args [][]byte) replyError {
 	if len(args) < 2 {
 		return errIgnore
 	}
-	diff, ok := parseInt(args[0])
-	val, okVal := parseDouble(args[1])
+	diff, ok := resp.ParseInt(args[0])
+	val, okVal := resp.ParseDouble(args[1])
 	if !ok || !okVal {
 		return errIgnore
 	}
@@ -166,7 +154,7 @@ func (o *options) ignore(args [][]byte) replyError {
 }
 
 // takeLabels reads everything behind LABELS as labels, other options too.
-func (o *options) takeLabels(args [][]byte) replyError {
+func (o *options) takeLabels(args [][]byte) resp.Error {
 	args, o.has.labels = behind(args, "LABELS")
 	args = args[:len(args)&^1]
 	for i, a := range args {
@@ -179,7 +167,7 @@ func (o *options) takeLabels(args [][]byte) replyError {
 }
 
 // onDuplicate reads the policy that TS.ADD may give for a sample; none is policyUnset.
-func onDuplicate(args [][]byte) (policy, replyError) {
+func onDuplicate(args [][]byte) (policy, resp.Error) {
 	args, found := behind(args, "ON_DUPLICATE")
 	if !found {
 		return policyUnset, ""
@@ -187,12 +175,12 @@ func onDuplicate(args [][]byte) (policy, replyError) {
 	return parsePolicy(args)
 }
 
-func parsePolicy(args [][]byte) (policy, replyError) {
+func parsePolicy(args [][]byte) (policy, resp.Error) {
 	if len(args) == 0 {
 		return policyUnset, errPolicyParse
 	}
 	for p := policyBlock; p <= policySum; p++ {
-		if is(args[0], p.word()) {
+		if resp.IsWord(args[0], p.word()) {
 			return p, ""
 		}
 	}
@@ -204,11 +192,11 @@ func (p policy) word() string {
 }
 
 // timestamp reads a sample's time in Unix ms; "*" is now.
-func (st *store) timestamp(b []byte) (int64, replyError) {
+func (st *store) timestamp(b []byte) (int64, resp.Error) {
 	if len(b) == 1 && b[0] == '*' {
 		return st.nowMillis(), ""
 	}
-	ts, ok := parseInt(b)
+	ts, ok := resp.ParseInt(b)
 	if !ok || ts > maxTimestamp {
 		return 0, errTimestamp
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
@@ -68,7 +70,7 @@ func isPattern(name []byte) bool { return name[0]|0x20 == 'p' }
 
 func srvSubscribe(c *conn, args [][]byte) {
 	if c.tx != nil {
-		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
+		c.out.Error(resp.Error("ERR " + string(args[0]) + " is not allowed in transactions"))
 		return
 	}
 	if c.subs.channels == nil {
@@ -87,7 +89,7 @@ func srvSubscribe(c *conn, args [][]byte) {
 		}
 		if !own[name] {
 			if c.subs.count() >= maxSubscriptions || c.subs.bytes+len(name) > maxSubscriptionBytes {
-				c.fail(errOOM)
+				c.fail(resp.ErrOOM)
 				return
 			}
 			own[name] = true
@@ -100,7 +102,7 @@ func srvSubscribe(c *conn, args [][]byte) {
 
 func srvUnsubscribe(c *conn, args [][]byte) {
 	if c.tx != nil {
-		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
+		c.out.Error(resp.Error("ERR " + string(args[0]) + " is not allowed in transactions"))
 		return
 	}
 	c.flush()
@@ -108,7 +110,7 @@ func srvUnsubscribe(c *conn, args [][]byte) {
 	s.pubsubMu.Lock()
 	defer s.pubsubMu.Unlock()
 	all, own := c.topicsOf(isPattern(args[0]))
-	kind, names := strings.ToLower(string(args[0])), texts(args[1:])
+	kind, names := strings.ToLower(string(args[0])), resp.Strings(args[1:])
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(own))
 	}
@@ -127,15 +129,15 @@ func srvUnsubscribe(c *conn, args [][]byte) {
 
 // confirm answers (un)subscribing among the messages, so that it comes in order.
 func (c *conn) confirm(kind, name string, named bool) {
-	c.push(func(r *reply) {
-		r.pushOf(3)
-		r.bulk(kind)
+	c.push(func(r *resp.Writer) {
+		r.Push(3)
+		r.Bulk(kind)
 		if named {
-			r.bulk(name)
+			r.Bulk(name)
 		} else {
-			r.null()
+			r.Null()
 		}
-		r.int(int64(c.subs.count()))
+		r.Int(int64(c.subs.count()))
 	})
 }
 
@@ -159,11 +161,11 @@ func srvPublish(c *conn, args [][]byte) {
 	defer s.pubsubMu.Unlock()
 	for sub := range s.pubsub.channels[channel] {
 		n++
-		sub.push(func(r *reply) {
-			r.pushOf(3)
-			r.bulk("message")
-			r.bulk(channel)
-			r.bulkBytes(args[2])
+		sub.push(func(r *resp.Writer) {
+			r.Push(3)
+			r.Bulk("message")
+			r.Bulk(channel)
+			r.BulkBytes(args[2])
 		})
 	}
 	for pattern, subs := range s.pubsub.patterns {
@@ -172,16 +174,16 @@ func srvPublish(c *conn, args [][]byte) {
 		}
 		for sub := range subs {
 			n++
-			sub.push(func(r *reply) {
-				r.pushOf(4)
-				r.bulk("pmessage")
-				r.bulk(pattern)
-				r.bulk(channel)
-				r.bulkBytes(args[2])
+			sub.push(func(r *resp.Writer) {
+				r.Push(4)
+				r.Bulk("pmessage")
+				r.Bulk(pattern)
+				r.Bulk(channel)
+				r.BulkBytes(args[2])
 			})
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 }
 
 func srvPubSub(c *conn, args [][]byte) {
@@ -189,7 +191,7 @@ func srvPubSub(c *conn, args [][]byte) {
 	s.pubsubMu.Lock()
 	defer s.pubsubMu.Unlock()
 	switch {
-	case is(args[1], "CHANNELS") && len(args) <= 3:
+	case resp.IsWord(args[1], "CHANNELS") && len(args) <= 3:
 		pattern := "*"
 		if len(args) == 3 {
 			pattern = string(args[2])
@@ -197,15 +199,15 @@ func srvPubSub(c *conn, args [][]byte) {
 		if !c.patternFits(pattern) {
 			return
 		}
-		c.bulks(slices.DeleteFunc(slices.Sorted(maps.Keys(s.pubsub.channels)), func(name string) bool { return !glob(pattern, name) }))
-	case is(args[1], "NUMSUB"):
-		c.out.array(2 * (len(args) - 2))
+		c.out.Bulks(slices.DeleteFunc(slices.Sorted(maps.Keys(s.pubsub.channels)), func(name string) bool { return !glob(pattern, name) }))
+	case resp.IsWord(args[1], "NUMSUB"):
+		c.out.Array(2 * (len(args) - 2))
 		for _, name := range args[2:] {
-			c.out.bulkBytes(name)
-			c.out.int(int64(len(s.pubsub.channels[string(name)])))
+			c.out.BulkBytes(name)
+			c.out.Int(int64(len(s.pubsub.channels[string(name)])))
 		}
-	case is(args[1], "NUMPAT") && len(args) == 2:
-		c.out.int(int64(len(s.pubsub.patterns)))
+	case resp.IsWord(args[1], "NUMPAT") && len(args) == 2:
+		c.out.Int(int64(len(s.pubsub.patterns)))
 	default:
 		c.unknownSub("PUBSUB", args[1])
 	}

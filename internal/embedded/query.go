@@ -3,34 +3,36 @@ package embedded
 import (
 	"bytes"
 	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
-	errFrom         = replyError("ERR TSDB: wrong fromTimestamp")
-	errTo           = replyError("ERR TSDB: wrong toTimestamp")
-	errCount        = replyError("ERR TSDB: Couldn't parse COUNT")
-	errCountMissing = replyError("ERR TSDB: COUNT argument is missing")
-	errCountValue   = replyError("ERR TSDB: Invalid COUNT value")
-	errAgg          = replyError("ERR TSDB: Couldn't parse AGGREGATION")
-	errAggType      = replyError("ERR TSDB: Unknown aggregation type")
-	errBucket       = replyError("ERR TSDB: bucketDuration must be greater than zero")
-	errEmptyPlace   = replyError("ERR TSDB: EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag")
-	errStampPlace   = replyError("ERR TSDB: BUCKETTIMESTAMP flag should be the 3rd or 4th flag after AGGREGATION flag")
-	errStamp        = replyError("ERR TSDB: unknown BUCKETTIMESTAMP parameter")
-	errAlign        = replyError("ERR TSDB: unknown ALIGN parameter")
-	errAlignAgg     = replyError("ERR TSDB: ALIGN parameter can only be used with AGGREGATION")
-	errAlignStart   = replyError("ERR TSDB: start alignment can only be used with explicit start timestamp")
-	errAlignEnd     = replyError("ERR TSDB: end alignment can only be used with explicit end timestamp")
-	errTSMissing    = replyError("ERR TSDB: FILTER_BY_TS one or more arguments are missing")
-	errValueMissing = replyError("ERR TSDB: FILTER_BY_VALUE one or more arguments are missing")
-	errMin          = replyError("ERR TSDB: Couldn't parse MIN")
-	errMax          = replyError("ERR TSDB: Couldn't parse MAX")
-	errReducer      = replyError("ERR TSDB: Invalid reducer type")
-	errGroupPlace   = replyError("ERR TSDB: GROUPBY should always come after filter")
-	errNoFilter     = replyError("ERR TSDB: missing FILTER argument")
-	errNoLabels     = replyError("ERR TSDB: missing labels for filter argument")
-	errSelected     = replyError("ERR TSDB: SELECT_LABELS should have at least 1 parameter")
-	errBothLabels   = replyError("ERR TSDB: cannot accept WITHLABELS and SELECT_LABELS together")
+	errFrom         = resp.Error("ERR TSDB: wrong fromTimestamp")
+	errTo           = resp.Error("ERR TSDB: wrong toTimestamp")
+	errCount        = resp.Error("ERR TSDB: Couldn't parse COUNT")
+	errCountMissing = resp.Error("ERR TSDB: COUNT argument is missing")
+	errCountValue   = resp.Error("ERR TSDB: Invalid COUNT value")
+	errAgg          = resp.Error("ERR TSDB: Couldn't parse AGGREGATION")
+	errAggType      = resp.Error("ERR TSDB: Unknown aggregation type")
+	errBucket       = resp.Error("ERR TSDB: bucketDuration must be greater than zero")
+	errEmptyPlace   = resp.Error("ERR TSDB: EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag")
+	errStampPlace   = resp.Error("ERR TSDB: BUCKETTIMESTAMP flag should be the 3rd or 4th flag after AGGREGATION flag")
+	errStamp        = resp.Error("ERR TSDB: unknown BUCKETTIMESTAMP parameter")
+	errAlign        = resp.Error("ERR TSDB: unknown ALIGN parameter")
+	errAlignAgg     = resp.Error("ERR TSDB: ALIGN parameter can only be used with AGGREGATION")
+	errAlignStart   = resp.Error("ERR TSDB: start alignment can only be used with explicit start timestamp")
+	errAlignEnd     = resp.Error("ERR TSDB: end alignment can only be used with explicit end timestamp")
+	errTSMissing    = resp.Error("ERR TSDB: FILTER_BY_TS one or more arguments are missing")
+	errValueMissing = resp.Error("ERR TSDB: FILTER_BY_VALUE one or more arguments are missing")
+	errMin          = resp.Error("ERR TSDB: Couldn't parse MIN")
+	errMax          = resp.Error("ERR TSDB: Couldn't parse MAX")
+	errReducer      = resp.Error("ERR TSDB: Invalid reducer type")
+	errGroupPlace   = resp.Error("ERR TSDB: GROUPBY should always come after filter")
+	errNoFilter     = resp.Error("ERR TSDB: missing FILTER argument")
+	errNoLabels     = resp.Error("ERR TSDB: missing labels for filter argument")
+	errSelected     = resp.Error("ERR TSDB: SELECT_LABELS should have at least 1 parameter")
+	errBothLabels   = resp.Error("ERR TSDB: cannot accept WITHLABELS and SELECT_LABELS together")
 )
 
 // query is TS.RANGE and its relatives: which samples, of which series, how.
@@ -58,7 +60,7 @@ type query struct {
 
 // parseQuery reads the times and what TS.RANGE and TS.MRANGE have in common. The order is Redis': it decides about
 // several bad options.
-func parseQuery(args [][]byte, reverse bool) (*query, replyError) {
+func parseQuery(args [][]byte, reverse bool) (*query, resp.Error) {
 	q := &query{reverse: reverse, count: -1}
 	var ok bool
 	if q.from, q.fromMin, ok = parseBound(args[0], '-', 0); !ok {
@@ -69,7 +71,7 @@ func parseQuery(args [][]byte, reverse bool) (*query, replyError) {
 	}
 	args = args[2:]
 	q.latest = wordAt(args, "LATEST") >= 0
-	for _, take := range [...]func(*query, [][]byte) replyError{
+	for _, take := range [...]func(*query, [][]byte) resp.Error{
 		(*query).takeCount, (*query).takeAgg, (*query).takeFlags, (*query).takeAlign, (*query).takeByValue, (*query).takeByTS,
 	} {
 		if err := take(q, args); err != "" {
@@ -83,21 +85,21 @@ func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
 	if len(b) == 1 && b[0] == open {
 		return at, true, true
 	}
-	ts, ok = parseInt(b)
+	ts, ok = resp.ParseInt(b)
 	return min(ts, maxTimestamp), false, ok && ts >= 0
 }
 
 // takeCount passes over the COUNT that is an aggregation or reducer.
-func (q *query) takeCount(args [][]byte) replyError {
+func (q *query) takeCount(args [][]byte) resp.Error {
 	agg, reduce := wordAt(args, "AGGREGATION"), wordAt(args, "REDUCE")
 	for i, a := range args {
-		if !is(a, "COUNT") || agg >= 0 && i == agg+1 || reduce >= 0 && i == reduce+1 {
+		if !resp.IsWord(a, "COUNT") || agg >= 0 && i == agg+1 || reduce >= 0 && i == reduce+1 {
 			continue
 		}
 		if i+1 == len(args) {
 			return errCountMissing
 		}
-		n, ok := parseInt(args[i+1])
+		n, ok := resp.ParseInt(args[i+1])
 		if !ok {
 			return errCount
 		}
@@ -111,7 +113,7 @@ func (q *query) takeCount(args [][]byte) replyError {
 }
 
 // takeAgg also reads TS.CREATERULE's AGGREGATION.
-func (q *query) takeAgg(args [][]byte) replyError {
+func (q *query) takeAgg(args [][]byte) resp.Error {
 	args, found := behind(args, "AGGREGATION")
 	if !found {
 		return ""
@@ -120,7 +122,7 @@ func (q *query) takeAgg(args [][]byte) replyError {
 		return errAgg
 	}
 	var ok bool
-	if q.bucket, ok = parseInt(args[1]); !ok || q.bucket > maxTimestamp {
+	if q.bucket, ok = resp.ParseInt(args[1]); !ok || q.bucket > maxTimestamp {
 		return errAgg
 	}
 	if q.agg, ok = parseAgg(args[0]); !ok {
@@ -133,7 +135,7 @@ func (q *query) takeAgg(args [][]byte) replyError {
 }
 
 // takeFlags reads what may stand behind AGGREGATION's arguments. Redis looks at the distance only.
-func (q *query) takeFlags(args [][]byte) replyError {
+func (q *query) takeFlags(args [][]byte) resp.Error {
 	at := wordAt(args, "AGGREGATION")
 	if at < 0 {
 		return ""
@@ -156,13 +158,13 @@ func (q *query) takeFlags(args [][]byte) replyError {
 	return q.takeStamp(args[i+1])
 }
 
-func (q *query) takeStamp(a []byte) replyError {
+func (q *query) takeStamp(a []byte) resp.Error {
 	switch {
-	case is(a, "-"), is(a, "START"):
+	case resp.IsWord(a, "-"), resp.IsWord(a, "START"):
 		q.stamp = stampStart
-	case is(a, "+"), is(a, "END"):
+	case resp.IsWord(a, "+"), resp.IsWord(a, "END"):
 		q.stamp = stampEnd
-	case is(a, "~"), is(a, "MID"):
+	case resp.IsWord(a, "~"), resp.IsWord(a, "MID"):
 		q.stamp = stampMid
 	default:
 		return errStamp
@@ -170,7 +172,7 @@ func (q *query) takeStamp(a []byte) replyError {
 	return ""
 }
 
-func (q *query) takeAlign(args [][]byte) replyError {
+func (q *query) takeAlign(args [][]byte) resp.Error {
 	args, found := behind(args, "ALIGN")
 	if !found {
 		return ""
@@ -179,8 +181,8 @@ func (q *query) takeAlign(args [][]byte) replyError {
 		return errArity
 	}
 	a := args[0]
-	start, end := is(a, "START") || is(a, "-"), is(a, "END") || is(a, "+")
-	at, ok := parseInt(a)
+	start, end := resp.IsWord(a, "START") || resp.IsWord(a, "-"), resp.IsWord(a, "END") || resp.IsWord(a, "+")
+	at, ok := resp.ParseInt(a)
 	switch {
 	case !start && !end && (!ok || at < 0 || at > maxTimestamp):
 		return errAlign
@@ -199,7 +201,7 @@ func (q *query) takeAlign(args [][]byte) replyError {
 	return ""
 }
 
-func (q *query) takeByValue(args [][]byte) replyError {
+func (q *query) takeByValue(args [][]byte) resp.Error {
 	args, found := behind(args, "FILTER_BY_VALUE")
 	if !found {
 		return ""
@@ -208,10 +210,10 @@ func (q *query) takeByValue(args [][]byte) replyError {
 		return errValueMissing
 	}
 	var ok bool
-	if q.minV, ok = parseDouble(args[0]); !ok {
+	if q.minV, ok = resp.ParseDouble(args[0]); !ok {
 		return errMin
 	}
-	if q.maxV, ok = parseDouble(args[1]); !ok {
+	if q.maxV, ok = resp.ParseDouble(args[1]); !ok {
 		return errMax
 	}
 	q.byValue = true
@@ -219,13 +221,13 @@ func (q *query) takeByValue(args [][]byte) replyError {
 }
 
 // takeByTS takes times up to the first word that is none.
-func (q *query) takeByTS(args [][]byte) replyError {
+func (q *query) takeByTS(args [][]byte) resp.Error {
 	args, found := behind(args, "FILTER_BY_TS")
 	if !found {
 		return ""
 	}
 	for _, a := range args {
-		ts, ok := parseInt(a)
+		ts, ok := resp.ParseInt(a)
 		if !ok || ts < 0 {
 			break
 		}
@@ -239,7 +241,7 @@ func (q *query) takeByTS(args [][]byte) replyError {
 }
 
 // takeSeries reads what TS.MRANGE says beyond TS.RANGE.
-func (q *query) takeSeries(args [][]byte) replyError {
+func (q *query) takeSeries(args [][]byte) resp.Error {
 	filter, group := wordAt(args, "FILTER"), wordAt(args, "GROUPBY")
 	if filter < 0 {
 		return errNoFilter
@@ -257,14 +259,14 @@ func (q *query) takeSeries(args [][]byte) replyError {
 	if end == filter+1 {
 		return errNoLabels
 	}
-	var err replyError
+	var err resp.Error
 	if q.matchers, err = parseMatchers(args[filter+1 : end]); err != "" || group < 0 {
 		return err
 	}
 	return q.takeGroup(args[group+1:])
 }
 
-func (q *query) takeLabels(args [][]byte) replyError {
+func (q *query) takeLabels(args [][]byte) resp.Error {
 	q.withLabels = wordAt(args, "WITHLABELS") >= 0
 	args, found := behind(args, "SELECTED_LABELS")
 	if !found {
@@ -294,7 +296,7 @@ func endsLabels(b []byte) bool {
 	return false
 }
 
-func (q *query) takeGroup(args [][]byte) replyError {
+func (q *query) takeGroup(args [][]byte) resp.Error {
 	if len(args) != 3 || wordAt(args, "REDUCE") < 0 {
 		return errArity
 	}

@@ -1,8 +1,12 @@
 package embedded
 
-import "strings"
+import (
+	"strings"
 
-const errThird = replyError("ERR TSDB: wrong 3rd argument")
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+const errThird = resp.Error("ERR TSDB: wrong 3rd argument")
 
 func tsGet(c *conn, args [][]byte) {
 	if len(args) > 3 {
@@ -18,7 +22,7 @@ func tsGet(c *conn, args [][]byte) {
 		return
 	}
 	latest := len(args) > 2
-	if latest && !is(args[2], "LATEST") {
+	if latest && !resp.IsWord(args[2], "LATEST") {
 		c.fail(errThird)
 		return
 	}
@@ -29,15 +33,15 @@ func tsGet(c *conn, args [][]byte) {
 func (c *conn) last(s *series, latest bool) {
 	if latest {
 		if open, ok := s.latest(); ok && (s.count == 0 || open.ts > s.lastTS) {
-			c.out.sample(open)
+			writeSample(&c.out, open)
 			return
 		}
 	}
 	if s.count == 0 {
-		c.out.array(0)
+		c.out.Array(0)
 		return
 	}
-	c.out.sample(sample{s.lastTS, s.lastV})
+	writeSample(&c.out, sample{s.lastTS, s.lastV})
 }
 
 func tsRange(c *conn, args [][]byte)    { rangeOne(c, args, false) }
@@ -61,7 +65,7 @@ func rangeOne(c *conn, args [][]byte, reverse bool) {
 		return
 	}
 	c.scratch = list
-	c.out.samples(list)
+	writeSamples(&c.out, list)
 }
 
 func tsQueryIndex(c *conn, args [][]byte) {
@@ -73,9 +77,9 @@ func tsQueryIndex(c *conn, args [][]byte) {
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
 	found := d.idx.query(ms)
-	c.out.set(len(found))
+	c.out.Set(len(found))
 	for _, s := range found {
-		c.out.bulk(s.key)
+		c.out.Bulk(s.key)
 	}
 }
 
@@ -89,7 +93,7 @@ func tsMGet(c *conn, args [][]byte) {
 	if err := q.takeLabels(args); c.fail(err) {
 		return
 	}
-	var err replyError
+	var err resp.Error
 	if q.matchers, err = parseMatchers(args[filter+1:]); c.fail(err) {
 		return
 	}
@@ -97,7 +101,7 @@ func tsMGet(c *conn, args [][]byte) {
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
 	found := d.idx.query(q.matchers)
-	c.out.pairs(len(found))
+	c.out.Pairs(len(found))
 	for _, s := range found {
 		c.entry(s.key, 3)
 		c.labels(s, &q)
@@ -108,10 +112,10 @@ func tsMGet(c *conn, args [][]byte) {
 // entry starts a series in a reply about several: on RESP2 an array that the
 // key begins, on RESP3 the key of a map and an array of the rest.
 func (c *conn) entry(key string, parts int) {
-	c.out.pair(parts)
-	c.out.bulk(key)
-	if c.out.resp3 {
-		c.out.array(parts - 1)
+	c.out.Pair(parts)
+	c.out.Bulk(key)
+	if c.out.RESP3 {
+		c.out.Array(parts - 1)
 	}
 }
 
@@ -121,41 +125,41 @@ func (c *conn) labels(s *series, q *query) {
 	case q.withLabels:
 		c.allLabels(s)
 	case q.selected != nil:
-		c.out.pairs(len(q.selected))
+		c.out.Pairs(len(q.selected))
 		for _, name := range q.selected {
-			c.out.pair(2)
-			c.out.bulk(name)
+			c.out.Pair(2)
+			c.out.Bulk(name)
 			if v, ok := s.label(name); ok {
-				c.out.bulk(v)
+				c.out.Bulk(v)
 			} else {
-				c.out.null()
+				c.out.Null()
 			}
 		}
 	default:
-		c.out.pairs(0)
+		c.out.Pairs(0)
 	}
 }
 
 // groupLabels answers the selected labels of a group, which has that of GROUPBY only.
 func (c *conn) groupLabels(q *query, g *group) {
-	c.out.pairs(len(q.selected))
+	c.out.Pairs(len(q.selected))
 	for _, name := range q.selected {
-		c.out.pair(2)
-		c.out.bulk(name)
+		c.out.Pair(2)
+		c.out.Bulk(name)
 		if name == q.groupBy {
-			c.out.bulk(g.value)
+			c.out.Bulk(g.value)
 		} else {
-			c.out.null()
+			c.out.Null()
 		}
 	}
 }
 
 func (c *conn) allLabels(s *series) {
-	c.out.pairs(len(s.labels))
+	c.out.Pairs(len(s.labels))
 	for _, ref := range s.labels {
-		c.out.pair(2)
-		c.out.bulk(ref.p.name)
-		c.out.bulk(ref.p.value)
+		c.out.Pair(2)
+		c.out.Bulk(ref.p.name)
+		c.out.Bulk(ref.p.value)
 	}
 }
 
@@ -174,20 +178,20 @@ func rangeMany(c *conn, args [][]byte, reverse bool) {
 	d := st.rlock(c.db)
 	defer st.mu.RUnlock()
 	found := d.idx.query(q.matchers)
-	undo := len(c.out.buf)
+	undo := c.out.Len()
 	if q.grouped {
 		err = c.rangeGroups(q, found)
 	} else {
 		err = c.rangeEach(q, found)
 	}
 	if err != "" { // in the middle of a reply: take it back
-		c.out.truncate(undo)
+		c.out.Truncate(undo)
 		c.fail(err)
 	}
 }
 
-func (c *conn) rangeEach(q *query, found []*series) replyError {
-	c.out.pairs(len(found))
+func (c *conn) rangeEach(q *query, found []*series) resp.Error {
+	c.out.Pairs(len(found))
 	for _, s := range found {
 		list, err := q.selectFrom(s, c.scratch)
 		if err != "" {
@@ -195,43 +199,43 @@ func (c *conn) rangeEach(q *query, found []*series) replyError {
 		}
 		c.scratch = list
 		parts := 3
-		if c.out.resp3 {
+		if c.out.RESP3 {
 			parts = 4
 		}
 		c.entry(s.key, parts)
 		c.labels(s, q)
-		if c.out.resp3 {
+		if c.out.RESP3 {
 			c.aggregators(q)
 		}
-		c.out.samples(list)
+		writeSamples(&c.out, list)
 	}
 	return ""
 }
 
 func (c *conn) aggregators(q *query) {
-	c.out.mapOf(1)
-	c.out.bulk("aggregators")
+	c.out.Map(1)
+	c.out.Bulk("aggregators")
 	if q.agg == aggNone {
-		c.out.array(0)
+		c.out.Array(0)
 		return
 	}
-	c.out.array(1)
-	c.out.bulk(q.agg.String())
+	c.out.Array(1)
+	c.out.Bulk(q.agg.String())
 }
 
-func (c *conn) rangeGroups(q *query, found []*series) replyError {
+func (c *conn) rangeGroups(q *query, found []*series) resp.Error {
 	gs, err := q.groups(found)
 	if err != "" {
 		return err
 	}
-	c.out.pairs(len(gs))
+	c.out.Pairs(len(gs))
 	for i := range gs {
-		if c.out.resp3 {
+		if c.out.RESP3 {
 			c.group3(q, &gs[i])
 		} else {
 			c.group2(q, &gs[i])
 		}
-		c.out.samples(gs[i].samples)
+		writeSamples(&c.out, gs[i].samples)
 	}
 	return ""
 }
@@ -247,13 +251,13 @@ func (c *conn) group2(q *query, g *group) {
 	for i, s := range g.members {
 		keys[i] = s.key
 	}
-	c.out.array(3)
+	c.out.Array(3)
 	for _, l := range [][2]string{
 		{q.groupBy, g.value}, {"__reducer__", q.reducer.String()}, {"__source__", strings.Join(keys, ",")},
 	} {
-		c.out.array(2)
-		c.out.bulk(l[0])
-		c.out.bulk(l[1])
+		c.out.Array(2)
+		c.out.Bulk(l[0])
+		c.out.Bulk(l[1])
 	}
 }
 
@@ -261,20 +265,33 @@ func (c *conn) group2(q *query, g *group) {
 func (c *conn) group3(q *query, g *group) {
 	c.entry(q.groupBy+"="+g.value, 5)
 	if q.withLabels {
-		c.out.mapOf(1)
-		c.out.bulk(q.groupBy)
-		c.out.bulk(g.value)
+		c.out.Map(1)
+		c.out.Bulk(q.groupBy)
+		c.out.Bulk(g.value)
 	} else {
 		c.groupLabels(q, g)
 	}
-	c.out.mapOf(1)
-	c.out.bulk("reducers")
-	c.out.array(1)
-	c.out.bulk(q.reducer.String())
-	c.out.mapOf(1)
-	c.out.bulk("sources")
-	c.out.array(len(g.members))
+	c.out.Map(1)
+	c.out.Bulk("reducers")
+	c.out.Array(1)
+	c.out.Bulk(q.reducer.String())
+	c.out.Map(1)
+	c.out.Bulk("sources")
+	c.out.Array(len(g.members))
 	for _, s := range g.members {
-		c.out.bulk(s.key)
+		c.out.Bulk(s.key)
+	}
+}
+
+func writeSample(w *resp.Writer, s sample) {
+	w.Array(2)
+	w.Int(s.ts)
+	w.SampleValue(s.v)
+}
+
+func writeSamples(w *resp.Writer, list []sample) {
+	w.Array(len(list))
+	for _, s := range list {
+		writeSample(w, s)
 	}
 }

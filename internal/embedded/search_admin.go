@@ -1,16 +1,20 @@
 package embedded
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 const (
-	errAliasExists   = replyError("Alias already exists")
-	errNoAlias       = replyError("Alias does not exist")
-	errAliasIsIndex  = replyError("Alias conflicts with an existing index name")
-	errAliasOfAlias  = replyError("Unknown index name (or name is an alias itself)")
-	errUnknownArg    = replyError("Unknown argument")
-	errAlterSchema   = replyError("ALTER must be followed by SCHEMA")
-	errAlterAction   = replyError("Unknown action passed to ALTER SCHEMA")
-	errAlterNoFields = replyError("No fields provided")
+	errAliasExists   = resp.Error("Alias already exists")
+	errNoAlias       = resp.Error("Alias does not exist")
+	errAliasIsIndex  = resp.Error("Alias conflicts with an existing index name")
+	errAliasOfAlias  = resp.Error("Unknown index name (or name is an alias itself)")
+	errUnknownArg    = resp.Error("Unknown argument")
+	errAlterSchema   = resp.Error("ALTER must be followed by SCHEMA")
+	errAlterAction   = resp.Error("Unknown action passed to ALTER SCHEMA")
+	errAlterNoFields = resp.Error("No fields provided")
 )
 
 func searchCommands() []command {
@@ -44,7 +48,7 @@ func definitionBytes(args [][]byte) int {
 	return n
 }
 
-func noSuchIndex(name []byte) replyError { return replyError(string(name) + ": no such index") }
+func noSuchIndex(name []byte) resp.Error { return resp.Error(string(name) + ": no such index") }
 
 func ftCreate(c *conn, args [][]byte) {
 	if c.db != 0 {
@@ -64,7 +68,7 @@ func ftCreate(c *conn, args [][]byte) {
 		c.fail(errIndexExists)
 		return
 	case len(st.search.list) >= maxIndexes, definitionBytes(args) > maxDefinitionBytes:
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return
 	}
 	r, err := parseCreate(name, args[2:])
@@ -77,7 +81,7 @@ func ftCreate(c *conn, args [][]byte) {
 	if !r.skipScan {
 		st.scan(ix)
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
 func ftAlter(c *conn, args [][]byte) {
@@ -94,7 +98,7 @@ func ftAlter(c *conn, args [][]byte) {
 		return
 	}
 	if ix.defined+definitionBytes(args) > maxDefinitionBytes {
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return
 	}
 	w := &words{args[2:]}
@@ -119,7 +123,7 @@ func ftAlter(c *conn, args [][]byte) {
 	if !skip {
 		st.scan(ix)
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
 func ftDropIndex(c *conn, args [][]byte) {
@@ -134,7 +138,7 @@ func ftDropIndex(c *conn, args [][]byte) {
 	case len(args) > 3:
 		c.fail(errInnerArity)
 		return
-	case len(args) == 3 && !is(args[2], "DD"):
+	case len(args) == 3 && !resp.IsWord(args[2], "DD"):
 		c.fail(errUnknownArg)
 		return
 	}
@@ -147,16 +151,16 @@ func ftDropIndex(c *conn, args [][]byte) {
 			}
 		}
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
 func ftList(c *conn, _ [][]byte) {
 	st := c.srv.store
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	c.out.set(len(st.search.list))
+	c.out.Set(len(st.search.list))
 	for _, ix := range st.search.list {
-		c.out.simple(ix.name)
+		c.out.Simple(ix.name)
 	}
 }
 
@@ -193,10 +197,10 @@ func (c *conn) alias(name, index []byte) {
 	case s.byName[string(name)] != nil:
 		c.fail(errAliasIsIndex)
 	case len(s.aliases) >= maxIndexes, len(name) > maxAliasBytes:
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 	default:
 		s.aliases[string(name)] = ix
-		c.out.ok()
+		c.out.OK()
 	}
 }
 
@@ -213,7 +217,7 @@ func ftAliasDel(c *conn, args [][]byte) {
 		return
 	}
 	delete(st.search.aliases, string(args[1]))
-	c.out.ok()
+	c.out.OK()
 }
 
 // ftTagVals lists the tags that documents have in a field.
@@ -245,9 +249,9 @@ func ftTagVals(c *conn, args [][]byte) {
 		}
 	}
 	slices.Sort(tags)
-	c.out.set(len(tags))
+	c.out.Set(len(tags))
 	for _, tag := range tags {
-		c.out.bulk(tag)
+		c.out.Bulk(tag)
 	}
 }
 

@@ -5,16 +5,18 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
-	errLoadCount    = replyError("Bad arguments for LOAD: Expected number of fields or `*`")
-	errLoadName     = replyError("LOAD path AS name - must be accompanied with NAME")
-	errLoadAs       = replyError("Alias for LOAD cannot be `AS`")
-	errLoadLate     = replyError("LOAD cannot be applied after projectors or reducers")
-	errAggregateRet = replyError("RETURN is not supported on FT.AGGREGATE")
-	errManySortKeys = replyError("Multiple SORTBY steps are not allowed. Sort multiple fields in a single step")
-	errCountArgs    = replyError("Count accepts 0 values only")
+	errLoadCount    = resp.Error("Bad arguments for LOAD: Expected number of fields or `*`")
+	errLoadName     = resp.Error("LOAD path AS name - must be accompanied with NAME")
+	errLoadAs       = resp.Error("Alias for LOAD cannot be `AS`")
+	errLoadLate     = resp.Error("LOAD cannot be applied after projectors or reducers")
+	errAggregateRet = resp.Error("RETURN is not supported on FT.AGGREGATE")
+	errManySortKeys = resp.Error("Multiple SORTBY steps are not allowed. Sort multiple fields in a single step")
+	errCountArgs    = resp.Error("Count accepts 0 values only")
 )
 
 type stageKind uint8
@@ -39,11 +41,11 @@ type step struct {
 // reducer makes one value of a group.
 type reducer struct {
 	kind, arg, name string // arg is empty for COUNT
-	fault           replyError
+	fault           resp.Error
 }
 
 // step reads one stage; SORTBY and LIMIT side by side are one.
-func (r *searchRequest) step(w *words) (known bool, err replyError) {
+func (r *searchRequest) step(w *words) (known bool, err resp.Error) {
 	switch {
 	case w.take("LOAD"):
 		err = r.load(w)
@@ -81,7 +83,7 @@ func (r *searchRequest) arrange() *step {
 	return &r.steps[len(r.steps)-1]
 }
 
-func (s *step) sortBy(w *words) replyError {
+func (s *step) sortBy(w *words) resp.Error {
 	if s.sort != nil {
 		return errManySortKeys
 	}
@@ -99,7 +101,7 @@ func (s *step) sortBy(w *words) replyError {
 		case len(s.sort) > 0 && strings.EqualFold(word, "DESC"):
 			s.sort[len(s.sort)-1].desc = true
 		default:
-			return replyError(fmt.Sprintf("MISSING ASC or DESC after sort field (%s)", word))
+			return resp.Error(fmt.Sprintf("MISSING ASC or DESC after sort field (%s)", word))
 		}
 	}
 	if !w.take("MAX") {
@@ -108,7 +110,7 @@ func (s *step) sortBy(w *words) replyError {
 	if w.empty() {
 		return badArgument("MAX", noArgument)
 	}
-	n, ok := parseInt(w.left[0])
+	n, ok := resp.ParseInt(w.left[0])
 	if !ok || n < 0 || n > maxSearchResults {
 		return badArgument("MAX", notANumber)
 	}
@@ -117,7 +119,7 @@ func (s *step) sortBy(w *words) replyError {
 	return ""
 }
 
-func (r *searchRequest) load(w *words) replyError {
+func (r *searchRequest) load(w *words) resp.Error {
 	s := step{kind: stageLoad}
 	if !w.empty() && string(w.left[0]) == "*" {
 		w.next()
@@ -150,7 +152,7 @@ func (r *searchRequest) load(w *words) replyError {
 	return ""
 }
 
-func (r *searchRequest) groupBy(w *words) replyError {
+func (r *searchRequest) groupBy(w *words) resp.Error {
 	s := step{kind: stageGroup}
 	list, err := w.list("GROUPBY")
 	if err != "" {
@@ -159,7 +161,7 @@ func (r *searchRequest) groupBy(w *words) replyError {
 	for _, word := range list {
 		name, ok := strings.CutPrefix(word, "@")
 		if !ok {
-			return replyError(fmt.Sprintf("Bad arguments for GROUPBY: Unknown property `%s`. Did you mean `@%s`?", word, word))
+			return resp.Error(fmt.Sprintf("Bad arguments for GROUPBY: Unknown property `%s`. Did you mean `@%s`?", word, word))
 		}
 		s.groupBy = append(s.groupBy, name)
 	}
@@ -172,7 +174,7 @@ func (r *searchRequest) groupBy(w *words) replyError {
 	return ""
 }
 
-func (s *step) reduce(w *words) replyError {
+func (s *step) reduce(w *words) resp.Error {
 	if w.empty() {
 		return badArgument("REDUCE", "SUCCESS") // RediSearch's own words
 	}
@@ -200,7 +202,7 @@ func (s *step) reduce(w *words) replyError {
 }
 
 // check finds what is wrong with a reducer; RediSearch says it when it gets to the step.
-func (r *reducer) check(kind string, args []string) replyError {
+func (r *reducer) check(kind string, args []string) resp.Error {
 	switch r.kind {
 	case "COUNT":
 		if len(args) > 0 {
@@ -208,13 +210,13 @@ func (r *reducer) check(kind string, args []string) replyError {
 		}
 	case "SUM", "AVG", "MIN", "MAX":
 		if len(args) == 0 {
-			return replyError("Missing arguments for " + kind)
+			return resp.Error("Missing arguments for " + kind)
 		}
 		r.arg = args[0]
 	case "COUNT_DISTINCT", "COUNT_DISTINCTISH", "STDDEV", "QUANTILE", "TOLIST", "FIRST_VALUE", "RANDOM_SAMPLE", "HLL", "HLL_SUM":
 		return notSupported("REDUCE " + r.kind)
 	default:
-		return replyError("No such reducer: " + kind)
+		return resp.Error("No such reducer: " + kind)
 	}
 	return ""
 }

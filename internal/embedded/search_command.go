@@ -1,5 +1,7 @@
 package embedded
 
+import "github.com/rtcollector/rtcollector/internal/embedded/resp"
+
 // open finds the index of a request, with the store locked for reading:
 // release it in any case.
 func (c *conn) openIndex(name []byte) *searchIndex {
@@ -7,7 +9,7 @@ func (c *conn) openIndex(name []byte) *searchIndex {
 	st.rlock(0)
 	ix := st.search.find(name)
 	if ix == nil {
-		c.fail(replyError("No such index " + string(name)))
+		c.fail(resp.Error("No such index " + string(name)))
 		return nil
 	}
 	ix.uses.Add(1)
@@ -48,64 +50,64 @@ func (c *conn) evaluator(ix *searchIndex) *evaluator {
 
 // searchReply writes the documents: in RESP3 a map of maps, else a flat list.
 func (c *conn) searchReply(e *evaluator, r *searchRequest, total int64, hits []hit) {
-	start, per := len(c.out.buf), 2
+	start, per := c.out.Len(), 2
 	if r.noContent {
 		per = 1
 	}
-	if c.out.resp3 {
+	if c.out.RESP3 {
 		c.searchHead(len(hits))
 	} else {
-		c.out.array(1 + per*len(hits))
-		c.out.int(total)
+		c.out.Array(1 + per*len(hits))
+		c.out.Int(total)
 	}
 	reader := newRowReader(e, r)
 	for i := range hits {
 		key := e.ix.slots[hits[i].slot].key
-		if c.out.resp3 {
-			c.out.mapOf(per + 1)
-			c.out.simple("id")
+		if c.out.RESP3 {
+			c.out.Map(per + 1)
+			c.out.Simple("id")
 		}
-		c.out.bulk(key)
+		c.out.Bulk(key)
 		if !r.noContent {
 			c.row(reader.row(&hits[i]))
 		}
-		if c.out.resp3 {
-			c.out.simple("values")
-			c.out.array(0)
+		if c.out.RESP3 {
+			c.out.Simple("values")
+			c.out.Array(0)
 		}
 		if c.tooLong(start) {
 			return
 		}
 	}
-	if c.out.resp3 {
+	if c.out.RESP3 {
 		c.searchTail(total)
 	}
 }
 
 func (c *conn) searchHead(results int) {
-	c.out.mapOf(5)
-	c.out.simple("attributes")
-	c.out.array(0)
-	c.infoText("format", "STRING")
-	c.out.simple("results")
-	c.out.array(results)
+	c.out.Map(5)
+	c.out.Simple("attributes")
+	c.out.Array(0)
+	c.out.NamedText("format", "STRING")
+	c.out.Simple("results")
+	c.out.Array(results)
 }
 
 func (c *conn) searchTail(total int64) {
-	c.infoInt("total_results", total)
-	c.out.simple("warning")
-	c.out.array(0)
+	c.out.NamedInt("total_results", total)
+	c.out.Simple("warning")
+	c.out.Array(0)
 }
 
 // row writes the fields of one result.
 func (c *conn) row(cells []cell) {
-	if c.out.resp3 {
-		c.out.simple("extra_attributes")
+	if c.out.RESP3 {
+		c.out.Simple("extra_attributes")
 	}
-	c.out.mapOf(len(cells))
+	c.out.Map(len(cells))
 	for _, f := range cells {
-		c.out.bulk(f.name)
-		c.out.searchValue(f.val)
+		c.out.Bulk(f.name)
+		writeValue(&c.out, f.val)
 	}
 }
 

@@ -4,17 +4,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
 	maxIndexes = 64
 	maxFields  = 1024 // RediSearch's own
 
-	errIndexExists  = replyError("Index already exists")
-	errNoFields     = replyError("Fields arguments are missing")
-	errNoSchema     = replyError("No schema found")
-	errIndexOtherDB = replyError("Cannot create index on db != 0")
-	errManyFields   = replyError("Schema is limited to 1024 fields")
+	errIndexExists  = resp.Error("Index already exists")
+	errNoFields     = resp.Error("Fields arguments are missing")
+	errNoSchema     = resp.Error("No schema found")
+	errIndexOtherDB = resp.Error("Cannot create index on db != 0")
+	errManyFields   = resp.Error("Schema is limited to 1024 fields")
 
 	// How RediSearch ends a sentence about an option's value.
 	noArgument  = "Expected an argument, but none provided"
@@ -22,12 +24,12 @@ const (
 	outOfBounds = "Value is outside acceptable bounds"
 )
 
-func notSupported(what string) replyError {
-	return replyError(what + " is not supported by rtcollector's embedded server")
+func notSupported(what string) resp.Error {
+	return resp.Error(what + " is not supported by rtcollector's embedded server")
 }
 
-func badArgument(option, why string) replyError {
-	return replyError(fmt.Sprintf("Bad arguments for %s: %s", option, why))
+func badArgument(option, why string) resp.Error {
+	return resp.Error(fmt.Sprintf("Bad arguments for %s: %s", option, why))
 }
 
 // words reads the arguments of a search command one by one.
@@ -37,7 +39,7 @@ func (w *words) empty() bool { return len(w.left) == 0 }
 
 // take consumes the next word when it is the one asked for, in any case.
 func (w *words) take(word string) bool {
-	if w.empty() || !is(w.left[0], word) {
+	if w.empty() || !resp.IsWord(w.left[0], word) {
 		return false
 	}
 	w.left = w.left[1:]
@@ -51,11 +53,11 @@ func (w *words) next() string {
 }
 
 // list reads a count and as many words; option is for the error.
-func (w *words) list(option string) ([]string, replyError) {
+func (w *words) list(option string) ([]string, resp.Error) {
 	if w.empty() {
 		return nil, badArgument(option, noArgument)
 	}
-	n, ok := parseInt(w.left[0])
+	n, ok := resp.ParseInt(w.left[0])
 	if !ok {
 		return nil, badArgument(option, notANumber)
 	}
@@ -65,12 +67,12 @@ func (w *words) list(option string) ([]string, replyError) {
 	if n >= int64(len(w.left)) {
 		return nil, badArgument(option, noArgument)
 	}
-	list := texts(w.left[1 : n+1])
+	list := resp.Strings(w.left[1 : n+1])
 	w.left = w.left[n+1:]
 	return list, ""
 }
 
-func (w *words) text(option string) (string, replyError) {
+func (w *words) text(option string) (string, resp.Error) {
 	if w.empty() {
 		return "", badArgument(option, noArgument)
 	}
@@ -86,11 +88,11 @@ type createRequest struct {
 	kind     string
 }
 
-func parseCreate(name string, args [][]byte) (createRequest, replyError) {
+func parseCreate(name string, args [][]byte) (createRequest, resp.Error) {
 	r := createRequest{def: definition{score: 1}}
 	w := &words{args}
 	for known := true; known && !w.empty(); {
-		var err replyError
+		var err resp.Error
 		if known, err = r.option(w); err != "" {
 			return r, err
 		}
@@ -98,11 +100,11 @@ func parseCreate(name string, args [][]byte) (createRequest, replyError) {
 	hasSchema := w.take("SCHEMA")
 	switch {
 	case r.kind != "" && !strings.EqualFold(r.kind, "HASH") && !strings.EqualFold(r.kind, "JSON"):
-		return r, replyError("Invalid rule type: " + r.kind)
+		return r, resp.Error("Invalid rule type: " + r.kind)
 	case !hasSchema && w.empty():
 		return r, errNoSchema
 	case !hasSchema:
-		return r, replyError(fmt.Sprintf("Unknown argument `%s`", w.left[0]))
+		return r, resp.Error(fmt.Sprintf("Unknown argument `%s`", w.left[0]))
 	}
 	r.def.options = slices.DeleteFunc(indexFlags(), func(flag string) bool {
 		return !slices.Contains(r.flags, flag) && (flag != "NOHL" || !slices.Contains(r.flags, "NOOFFSETS"))
@@ -114,7 +116,7 @@ func parseCreate(name string, args [][]byte) (createRequest, replyError) {
 	if w.empty() {
 		return r, errNoFields
 	}
-	var err replyError
+	var err resp.Error
 	r.fields, err = parseFields(w, name, r.def.json, nil)
 	return r, err
 }
@@ -125,7 +127,7 @@ func indexFlags() []string {
 }
 
 // option reads one option before SCHEMA; known is false for anything else.
-func (r *createRequest) option(w *words) (known bool, err replyError) {
+func (r *createRequest) option(w *words) (known bool, err resp.Error) {
 	for _, flag := range indexFlags() {
 		if w.take(flag) {
 			r.flags = append(r.flags, flag)
@@ -166,12 +168,12 @@ func (r *createRequest) option(w *words) (known bool, err replyError) {
 	return true, err
 }
 
-func (r *createRequest) score(w *words) replyError {
+func (r *createRequest) score(w *words) resp.Error {
 	text, err := w.text("SCORE")
 	if err != "" {
 		return err
 	}
-	v, ok := parseDouble([]byte(text))
+	v, ok := resp.ParseDouble([]byte(text))
 	if !ok || v < 0 || v > 1 {
 		return "Invalid score"
 	}
@@ -179,7 +181,7 @@ func (r *createRequest) score(w *words) replyError {
 	return ""
 }
 
-func indexAll(w *words) replyError {
+func indexAll(w *words) resp.Error {
 	if w.take("ENABLE") || w.take("DISABLE") {
 		return ""
 	}
@@ -187,7 +189,7 @@ func indexAll(w *words) replyError {
 }
 
 // parseFields reads a schema; known are the fields that the index has already.
-func parseFields(w *words, index string, json bool, known []field) ([]field, replyError) {
+func parseFields(w *words, index string, json bool, known []field) ([]field, resp.Error) {
 	var fields []field
 	for !w.empty() {
 		if len(known)+len(fields) >= maxFields {
@@ -203,15 +205,15 @@ func parseFields(w *words, index string, json bool, known []field) ([]field, rep
 		}
 		same := func(other field) bool { return other.name == f.name }
 		if slices.ContainsFunc(known, same) || slices.ContainsFunc(fields, same) {
-			return nil, replyError("Duplicate field in schema - " + f.name)
+			return nil, resp.Error("Duplicate field in schema - " + f.name)
 		}
 		if err := f.parse(w, json); err != "" {
 			return nil, err
 		}
 		if json {
-			var bad replyError
+			var bad resp.Error
 			if f.json, bad = parsePath([]byte(f.path)); bad != "" || f.json.legacy && f.kind == fieldText {
-				return nil, replyError(fmt.Sprintf("Invalid JSONPath '%s' in attribute '%s' in index '%s'", f.path, f.name, index))
+				return nil, resp.Error(fmt.Sprintf("Invalid JSONPath '%s' in attribute '%s' in index '%s'", f.path, f.name, index))
 			}
 		}
 		fields = append(fields, f)
@@ -220,10 +222,10 @@ func parseFields(w *words, index string, json bool, known []field) ([]field, rep
 }
 
 // parse reads a field's type and options.
-func (f *field) parse(w *words, json bool) (err replyError) {
+func (f *field) parse(w *words, json bool) (err resp.Error) {
 	switch {
 	case w.empty():
-		return replyError(fmt.Sprintf("Field `%s` does not have a type", f.name))
+		return resp.Error(fmt.Sprintf("Field `%s` does not have a type", f.name))
 	case w.take("TEXT"):
 		err = f.textOptions(w)
 	case w.take("TAG"):
@@ -241,7 +243,7 @@ func (f *field) parse(w *words, json bool) (err replyError) {
 				return notSupported("The field type " + kind)
 			}
 		}
-		return replyError(fmt.Sprintf("Invalid field type for field `%s`", f.name))
+		return resp.Error(fmt.Sprintf("Invalid field type for field `%s`", f.name))
 	}
 	for err == "" {
 		switch {
@@ -258,7 +260,7 @@ func (f *field) parse(w *words, json bool) (err replyError) {
 }
 
 // refused finds the options that are not supported.
-func (f *field) refused(w *words) replyError {
+func (f *field) refused(w *words) resp.Error {
 	for _, option := range []string{"INDEXEMPTY", "INDEXMISSING", "PHONETIC"} {
 		if w.take(option) {
 			return notSupported(option)
@@ -267,7 +269,7 @@ func (f *field) refused(w *words) replyError {
 	return ""
 }
 
-func (f *field) textOptions(w *words) replyError {
+func (f *field) textOptions(w *words) resp.Error {
 	for {
 		switch {
 		case w.take("NOSTEM"):
@@ -279,7 +281,7 @@ func (f *field) textOptions(w *words) replyError {
 			if err != "" {
 				return err
 			}
-			v, ok := parseDouble([]byte(text))
+			v, ok := resp.ParseDouble([]byte(text))
 			if !ok {
 				return badArgument("weight", notANumber)
 			}
@@ -290,7 +292,7 @@ func (f *field) textOptions(w *words) replyError {
 	}
 }
 
-func (f *field) tagOptions(w *words) replyError {
+func (f *field) tagOptions(w *words) resp.Error {
 	for {
 		switch {
 		case w.take("CASESENSITIVE"):
@@ -303,7 +305,7 @@ func (f *field) tagOptions(w *words) replyError {
 			}
 			sep := w.next()
 			if len(sep) != 1 {
-				return replyError("Tag separator must be a single character. Got `%s`" + sep) // RediSearch forgot to fill that in
+				return resp.Error("Tag separator must be a single character. Got `%s`" + sep) // RediSearch forgot to fill that in
 			}
 			f.separator = sep[0]
 		default:

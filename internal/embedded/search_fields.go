@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // fieldUnit is @name: and what it holds, @a|b: of several, or @n>=5.
@@ -227,9 +229,9 @@ func (p *queryParser) bound(b *bound) bool {
 		if !ok {
 			return false
 		}
-		v, isNumber := parseDouble([]byte(val))
+		v, isNumber := resp.ParseDouble([]byte(val))
 		if !isNumber {
-			p.fail(replyError("Invalid numeric value (" + val + ") for parameter `" + t.text + "`"))
+			p.fail(resp.Error("Invalid numeric value (" + val + ") for parameter `" + t.text + "`"))
 			return false
 		}
 		b.at = sign * v
@@ -247,7 +249,7 @@ func (p *queryParser) checkRanges(n *node) {
 		return
 	}
 	if n.kind == nodeNumber && n.min.at > n.max.at {
-		p.fail(replyError("Invalid numeric range (min > max): @" + n.name + ":[" + cDouble(n.min.at) + " " + cDouble(n.max.at) + "]"))
+		p.fail(resp.Error("Invalid numeric range (min > max): @" + n.name + ":[" + cDouble(n.min.at) + " " + cDouble(n.max.at) + "]"))
 	}
 	for _, kid := range n.kids {
 		p.checkRanges(kid)

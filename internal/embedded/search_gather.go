@@ -3,6 +3,8 @@ package embedded
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // gathered is a document's values, each at the place of its field. It is
@@ -150,7 +152,7 @@ func (ix *searchIndex) check(g *gathered) (at int, fault string) {
 
 func (f *field) checkHash(val []byte) string {
 	if f.kind == fieldNumeric {
-		if _, ok := parseDouble(val); !ok {
+		if _, ok := resp.ParseDouble(val); !ok {
 			return faultHashNumber + "'" + string(val) + "'"
 		}
 	}
@@ -253,11 +255,11 @@ func (g *gathered) eachNumber(val []byte, visit func(float64)) {
 
 // parseNumber reads a number that was checked; false for null.
 func parseNumber(val []byte) (float64, bool) {
-	if n, ok := parseInt(val); ok && len(val) < 16 {
+	if n, ok := resp.ParseInt(val); ok && len(val) < 16 {
 		return float64(n), true
 	}
 	if v, err := strconv.ParseFloat(string(val), 64); err == nil {
 		return v, true
 	}
-	return parseDouble(val)
+	return resp.ParseDouble(val)
 }

@@ -20,44 +20,38 @@ func ftInfo(c *conn, args [][]byte) {
 	if ix.def.stop.own {
 		fields++
 	}
-	c.out.mapOf(fields)
-	c.infoText("index_name", ix.name)
+	c.out.Map(fields)
+	c.out.NamedText("index_name", ix.name)
 	c.infoWords("index_options", ix.def.options)
 	c.infoDefinition(&ix.def)
-	c.out.simple("attributes")
-	c.out.array(len(ix.fields))
+	c.out.Simple("attributes")
+	c.out.Array(len(ix.fields))
 	for i := range ix.fields {
 		c.infoField(&ix.fields[i])
 	}
 	c.infoSizes(ix)
 	c.infoProgress(ix)
 	c.infoIdle(ix)
-	c.out.simple("Index Errors")
+	c.out.Simple("Index Errors")
 	c.infoFaults(&ix.faults, true)
-	c.out.simple("field statistics")
-	c.out.array(len(ix.fields))
+	c.out.Simple("field statistics")
+	c.out.Array(len(ix.fields))
 	for i := range ix.fields {
 		f := &ix.fields[i]
-		c.out.mapOf(3)
-		c.infoText("identifier", f.path)
-		c.infoText("attribute", f.name)
-		c.out.simple("Index Errors")
+		c.out.Map(3)
+		c.out.NamedText("identifier", f.path)
+		c.out.NamedText("attribute", f.name)
+		c.out.Simple("Index Errors")
 		c.infoFaults(&f.faults, false)
 	}
 }
 
 func (c *conn) infoWords(name string, list []string) {
-	c.out.simple(name)
-	c.out.array(len(list))
+	c.out.Simple(name)
+	c.out.Array(len(list))
 	for _, word := range list {
-		c.out.simple(word)
+		c.out.Simple(word)
 	}
-}
-
-// infoDouble writes a number as modules do: a double, in RESP2 its text.
-func (c *conn) infoDouble(name string, v float64) {
-	c.out.simple(name)
-	c.out.double(v)
 }
 
 func (c *conn) infoDefinition(def *definition) {
@@ -65,12 +59,12 @@ func (c *conn) infoDefinition(def *definition) {
 	if def.json {
 		kind = "JSON"
 	}
-	c.out.simple("index_definition")
-	c.out.mapOf(4) // RediSearch tells the language when it is not English
-	c.infoText("key_type", kind)
+	c.out.Simple("index_definition")
+	c.out.Map(4) // RediSearch tells the language when it is not English
+	c.out.NamedText("key_type", kind)
 	c.infoWords("prefixes", def.prefixes)
-	c.infoDouble("default_score", def.score)
-	c.infoText("indexes_all", "false")
+	c.out.NamedDouble("default_score", def.score)
+	c.out.NamedText("indexes_all", "false")
 }
 
 func (f *field) flags() []string {
@@ -94,30 +88,30 @@ func (c *conn) infoField(f *field) {
 	if f.kind != fieldNumeric {
 		pairs++
 	}
-	if c.out.resp3 {
-		c.out.mapOf(pairs + 1)
+	if c.out.RESP3 {
+		c.out.Map(pairs + 1)
 	} else {
-		c.out.array(2*pairs + len(flags))
+		c.out.Array(2*pairs + len(flags))
 	}
-	c.infoText("identifier", f.path)
-	c.infoText("attribute", f.name)
-	c.infoText("type", f.kind.String())
+	c.out.NamedText("identifier", f.path)
+	c.out.NamedText("attribute", f.name)
+	c.out.NamedText("type", f.kind.String())
 	switch f.kind {
 	case fieldText:
-		c.infoDouble("WEIGHT", f.weight)
+		c.out.NamedDouble("WEIGHT", f.weight)
 	case fieldTag:
 		separator := ""
 		if f.separator != 0 {
 			separator = string(rune(f.separator))
 		}
-		c.infoText("SEPARATOR", separator)
+		c.out.NamedText("SEPARATOR", separator)
 	}
-	if c.out.resp3 {
+	if c.out.RESP3 {
 		c.infoWords("flags", flags)
 		return
 	}
 	for _, flag := range flags {
-		c.out.simple(flag)
+		c.out.Simple(flag)
 	}
 }
 
@@ -129,25 +123,25 @@ func (c *conn) infoSizes(ix *searchIndex) {
 	}
 	records, docs := float64(size.records), float64(ix.live)
 	inverted := records * 4
-	c.infoInt("num_docs", int64(ix.live))
-	c.infoInt("max_doc_id", ix.maxDoc)
-	c.infoInt("num_terms", size.words)
-	c.infoInt("num_records", size.records)
-	c.infoDouble("inverted_sz_mb", inverted/mb)
-	c.infoDouble("vector_index_sz_mb", 0)
-	c.infoInt("total_inverted_index_blocks", size.words+size.tags)
-	c.infoDouble("offset_vectors_sz_mb", 0)
-	c.infoDouble("doc_table_size_mb", docs*documentBytes/mb)
-	c.infoDouble("sortable_values_size_mb", 0)
-	c.infoDouble("key_table_size_mb", docs*8/mb)
-	c.infoDouble("tag_overhead_sz_mb", float64(size.tags)*120/mb)
-	c.infoDouble("text_overhead_sz_mb", float64(size.words)*120/mb)
-	c.infoDouble("total_index_memory_sz_mb", (inverted+docs*8+float64(size.tags+size.words)*120+size.numbers*8)/mb)
-	c.infoDouble("geoshapes_sz_mb", 0)
-	c.infoDouble("records_per_doc_avg", records/docs)
-	c.infoDouble("bytes_per_record_avg", inverted/records)
-	c.infoDouble("offsets_per_term_avg", 0/records)
-	c.infoDouble("offset_bits_per_record_avg", math.NaN())
+	c.out.NamedInt("num_docs", int64(ix.live))
+	c.out.NamedInt("max_doc_id", ix.maxDoc)
+	c.out.NamedInt("num_terms", size.words)
+	c.out.NamedInt("num_records", size.records)
+	c.out.NamedDouble("inverted_sz_mb", inverted/mb)
+	c.out.NamedDouble("vector_index_sz_mb", 0)
+	c.out.NamedInt("total_inverted_index_blocks", size.words+size.tags)
+	c.out.NamedDouble("offset_vectors_sz_mb", 0)
+	c.out.NamedDouble("doc_table_size_mb", docs*documentBytes/mb)
+	c.out.NamedDouble("sortable_values_size_mb", 0)
+	c.out.NamedDouble("key_table_size_mb", docs*8/mb)
+	c.out.NamedDouble("tag_overhead_sz_mb", float64(size.tags)*120/mb)
+	c.out.NamedDouble("text_overhead_sz_mb", float64(size.words)*120/mb)
+	c.out.NamedDouble("total_index_memory_sz_mb", (inverted+docs*8+float64(size.tags+size.words)*120+size.numbers*8)/mb)
+	c.out.NamedDouble("geoshapes_sz_mb", 0)
+	c.out.NamedDouble("records_per_doc_avg", records/docs)
+	c.out.NamedDouble("bytes_per_record_avg", inverted/records)
+	c.out.NamedDouble("offsets_per_term_avg", 0/records)
+	c.out.NamedDouble("offset_bits_per_record_avg", math.NaN())
 }
 
 // indexSize adds up what the columns hold.
@@ -174,38 +168,38 @@ func (s *indexSize) add(col *column, kind fieldKind) {
 }
 
 func (c *conn) infoProgress(ix *searchIndex) {
-	c.infoInt("hash_indexing_failures", ix.faults.count)
-	c.infoDouble("total_indexing_time", 0)
-	c.infoInt("indexing", 0)
-	c.infoDouble("percent_indexed", 1)
-	c.infoInt("number_of_uses", ix.uses.Add(1))
-	c.infoInt("cleaning", 0)
+	c.out.NamedInt("hash_indexing_failures", ix.faults.count)
+	c.out.NamedDouble("total_indexing_time", 0)
+	c.out.NamedInt("indexing", 0)
+	c.out.NamedDouble("percent_indexed", 1)
+	c.out.NamedInt("number_of_uses", ix.uses.Add(1))
+	c.out.NamedInt("cleaning", 0)
 }
 
 func (c *conn) infoIdle(ix *searchIndex) {
-	c.out.simple("gc_stats")
-	c.out.mapOf(7)
+	c.out.Simple("gc_stats")
+	c.out.Map(7)
 	for _, name := range []string{"bytes_collected", "total_ms_run", "total_cycles"} {
-		c.infoDouble(name, 0)
+		c.out.NamedDouble(name, 0)
 	}
-	c.infoDouble("average_cycle_time_ms", math.NaN())
+	c.out.NamedDouble("average_cycle_time_ms", math.NaN())
 	for _, name := range []string{"last_run_time_ms", "gc_numeric_trees_missed", "gc_blocks_denied"} {
-		c.infoDouble(name, 0)
+		c.out.NamedDouble(name, 0)
 	}
-	c.out.simple("cursor_stats")
-	c.out.mapOf(4)
-	c.infoInt("global_idle", 0)
-	c.infoInt("global_total", 0)
-	c.infoInt("index_capacity", 128)
-	c.infoInt("index_total", 0)
+	c.out.Simple("cursor_stats")
+	c.out.Map(4)
+	c.out.NamedInt("global_idle", 0)
+	c.out.NamedInt("global_total", 0)
+	c.out.NamedInt("index_capacity", 128)
+	c.out.NamedInt("index_total", 0)
 	if ix.def.stop.own {
-		c.out.simple("stopwords_list")
-		c.bulks(ix.def.stopList)
+		c.out.Simple("stopwords_list")
+		c.out.Bulks(ix.def.stopList)
 	}
-	c.out.simple("dialect_stats")
-	c.out.mapOf(4)
+	c.out.Simple("dialect_stats")
+	c.out.Map(4)
 	for i, name := range []string{"dialect_1", "dialect_2", "dialect_3", "dialect_4"} {
-		c.infoInt(name, int64(ix.dialects.Load()>>i&1))
+		c.out.NamedInt(name, int64(ix.dialects.Load()>>i&1))
 	}
 }
 
@@ -215,16 +209,16 @@ func (c *conn) infoFaults(f *indexFaults, whole bool) {
 		last, key = f.last, f.key
 	}
 	if whole {
-		c.out.mapOf(4)
+		c.out.Map(4)
 	} else {
-		c.out.mapOf(3)
+		c.out.Map(3)
 	}
-	c.infoInt("indexing failures", f.count)
-	c.out.simple("last indexing error")
-	c.out.simple(last)
-	c.out.simple("last indexing error key")
-	c.out.bulk(key)
+	c.out.NamedInt("indexing failures", f.count)
+	c.out.Simple("last indexing error")
+	c.out.Simple(last)
+	c.out.Simple("last indexing error key")
+	c.out.Bulk(key)
 	if whole {
-		c.infoText("background indexing status", "OK")
+		c.out.NamedText("background indexing status", "OK")
 	}
 }

@@ -3,6 +3,8 @@ package embedded
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // The ends of a query: words, words with stars, phrases.
@@ -42,7 +44,7 @@ func (p *queryParser) term() *node {
 func (p *queryParser) param(name string) (string, bool) {
 	val, ok := p.params[name]
 	if !ok {
-		p.fail(replyError(fmt.Sprintf("No such parameter `%s`", name)))
+		p.fail(resp.Error(fmt.Sprintf("No such parameter `%s`", name)))
 	}
 	return val, ok
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 type tokenKind uint8
@@ -216,10 +218,10 @@ func numberPrefix(s string, dialect int) int {
 	if dialect == 1 && sign == 1 && s[0] == '+' {
 		return 0
 	}
-	n := sign + digits([]byte(s[sign:]))
+	n := sign + resp.CountDigits([]byte(s[sign:]))
 	whole := n - sign
 	if n+1 < len(s) && s[n] == '.' && (whole > 0 || dialect > 1) {
-		if frac := digits([]byte(s[n+1:])); frac > 0 {
+		if frac := resp.CountDigits([]byte(s[n+1:])); frac > 0 {
 			n, whole = n+1+frac, 1
 		}
 	}
@@ -231,7 +233,7 @@ func numberPrefix(s string, dialect int) int {
 		if from < len(s) && (s[from] == '-' || dialect > 1 && s[from] == '+') {
 			from++
 		}
-		if exp := digits([]byte(s[min(from, len(s)):])); exp > 0 {
+		if exp := resp.CountDigits([]byte(s[min(from, len(s)):])); exp > 0 {
 			n = from + exp
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 type nodeKind uint8
@@ -96,8 +98,8 @@ const (
 	maxQueryTerms = 8192
 	maxQueryBytes = 16 << 10
 
-	errQueryDepth = replyError("Parser stack overflow. Try moving nested parentheses more to the left")
-	errQueryLong  = replyError("Query is longer than rtcollector's embedded server takes")
+	errQueryDepth = resp.Error("Parser stack overflow. Try moving nested parentheses more to the left")
+	errQueryLong  = resp.Error("Query is longer than rtcollector's embedded server takes")
 )
 
 // queryParser turns tokens into nodes. Dialect 1 binds as RediSearch's grammar
@@ -113,11 +115,11 @@ type queryParser struct {
 	terms   int
 	// wordsOnly is how many unions are open that may have no fields
 	wordsOnly int
-	err       replyError
+	err       resp.Error
 }
 
 // parseSearch parses a query; nil without an error finds nothing.
-func parseSearch(ix *searchIndex, query string, dialect int, params map[string]string) (*node, replyError) {
+func parseSearch(ix *searchIndex, query string, dialect int, params map[string]string) (*node, resp.Error) {
 	if len(query) > maxQueryBytes {
 		return nil, errQueryLong
 	}
@@ -178,7 +180,7 @@ func (p *queryParser) expect(c byte) bool {
 	return true
 }
 
-func (p *queryParser) fail(err replyError) *node {
+func (p *queryParser) fail(err resp.Error) *node {
 	if p.err == "" {
 		p.err = err
 	}
@@ -187,12 +189,12 @@ func (p *queryParser) fail(err replyError) *node {
 
 func (p *queryParser) syntax() *node {
 	t := p.peek()
-	return p.fail(replyError(fmt.Sprintf("Syntax error at offset %d near %s", t.pos, t.text)))
+	return p.fail(resp.Error(fmt.Sprintf("Syntax error at offset %d near %s", t.pos, t.text)))
 }
 
 // about is an error on a field: its place and name are added.
 func (p *queryParser) about(what string, t *token) *node {
-	return p.fail(replyError(fmt.Sprintf("%s at offset %d near %s", what, t.pos, t.text)))
+	return p.fail(resp.Error(fmt.Sprintf("%s at offset %d near %s", what, t.pos, t.text)))
 }
 
 // sequence is what stands side by side, up to a closing parenthesis or the

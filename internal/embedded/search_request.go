@@ -3,25 +3,27 @@ package embedded
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
 	maxSearchResults = 1_000_000 // RediSearch's own
 
-	errLimitWords   = replyError("LIMIT requires two arguments")
-	errLimitNumbers = replyError("LIMIT needs two numeric arguments")
-	errLimitOffset  = replyError("The `offset` of the LIMIT must be 0 when `num` is 0")
-	errLimitMax     = replyError("LIMIT exceeds maximum of 1000000")
-	errOffsetMax    = replyError("OFFSET exceeds maximum of 1000000")
-	errSortBy       = replyError("Bad SORTBY arguments")
-	errManySortBy   = replyError("Multiple SORTBY steps are not allowed")
-	errDialectWord  = replyError("Need an argument for DIALECT")
-	errDialect      = replyError("DIALECT requires a non negative integer >=1 and <= 4")
-	errTimeoutWord  = replyError("Need argument for TIMEOUT")
-	errTimeout      = replyError("TIMEOUT requires a non negative integer")
-	errReturnName   = replyError("RETURN path AS name - must be accompanied with NAME")
-	errReturnAs     = replyError("Alias for RETURN cannot be `AS`")
-	errParamsCount  = replyError("Parameters must be specified in PARAM VALUE pairs")
+	errLimitWords   = resp.Error("LIMIT requires two arguments")
+	errLimitNumbers = resp.Error("LIMIT needs two numeric arguments")
+	errLimitOffset  = resp.Error("The `offset` of the LIMIT must be 0 when `num` is 0")
+	errLimitMax     = resp.Error("LIMIT exceeds maximum of 1000000")
+	errOffsetMax    = resp.Error("OFFSET exceeds maximum of 1000000")
+	errSortBy       = resp.Error("Bad SORTBY arguments")
+	errManySortBy   = resp.Error("Multiple SORTBY steps are not allowed")
+	errDialectWord  = resp.Error("Need an argument for DIALECT")
+	errDialect      = resp.Error("DIALECT requires a non negative integer >=1 and <= 4")
+	errTimeoutWord  = resp.Error("Need argument for TIMEOUT")
+	errTimeout      = resp.Error("TIMEOUT requires a non negative integer")
+	errReturnName   = resp.Error("RETURN path AS name - must be accompanied with NAME")
+	errReturnAs     = resp.Error("Alias for RETURN cannot be `AS`")
+	errParamsCount  = resp.Error("Parameters must be specified in PARAM VALUE pairs")
 )
 
 // page is which of the results to answer.
@@ -50,7 +52,7 @@ type sortKey struct {
 	desc bool
 }
 
-func (r *searchRequest) parse(args [][]byte, aggregate bool) replyError {
+func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
 	r.query, r.dialect, r.page = string(args[0]), 1, page{num: 10}
 	w := &words{args[1:]}
 	for !w.empty() {
@@ -64,7 +66,7 @@ func (r *searchRequest) parse(args [][]byte, aggregate bool) replyError {
 			return err
 		}
 		if !known {
-			return replyError(fmt.Sprintf("Unknown argument `%s` at position %d for <main>", w.left[0], len(args)-len(w.left)))
+			return resp.Error(fmt.Sprintf("Unknown argument `%s` at position %d for <main>", w.left[0], len(args)-len(w.left)))
 		}
 	}
 	if r.dialect > 2 {
@@ -74,13 +76,13 @@ func (r *searchRequest) parse(args [][]byte, aggregate bool) replyError {
 }
 
 // common reads an option that both commands have.
-func (r *searchRequest) common(w *words) (known bool, err replyError) {
+func (r *searchRequest) common(w *words) (known bool, err resp.Error) {
 	switch {
 	case w.take("DIALECT"):
 		if w.empty() {
 			return false, errDialectWord
 		}
-		n, ok := parseInt(w.left[0])
+		n, ok := resp.ParseInt(w.left[0])
 		if !ok || n < 1 || n > 4 {
 			return false, errDialect
 		}
@@ -90,7 +92,7 @@ func (r *searchRequest) common(w *words) (known bool, err replyError) {
 		if w.empty() {
 			return false, errTimeoutWord
 		}
-		if n, ok := parseInt(w.left[0]); !ok || n < 0 {
+		if n, ok := resp.ParseInt(w.left[0]); !ok || n < 0 {
 			return false, errTimeout
 		}
 		w.next()
@@ -114,7 +116,7 @@ func (r *searchRequest) common(w *words) (known bool, err replyError) {
 	return true, err
 }
 
-func (r *searchRequest) parameters(w *words) replyError {
+func (r *searchRequest) parameters(w *words) resp.Error {
 	list, err := w.list("PARAMS")
 	if err != "" {
 		return err
@@ -125,7 +127,7 @@ func (r *searchRequest) parameters(w *words) replyError {
 	r.params = map[string]string{}
 	for i := 0; i < len(list); i += 2 {
 		if _, twice := r.params[list[i]]; twice {
-			return replyError(fmt.Sprintf("Duplicate parameter `%s`", list[i]))
+			return resp.Error(fmt.Sprintf("Duplicate parameter `%s`", list[i]))
 		}
 		r.params[list[i]] = list[i+1]
 	}
@@ -133,7 +135,7 @@ func (r *searchRequest) parameters(w *words) replyError {
 }
 
 // option reads an option of FT.SEARCH.
-func (r *searchRequest) option(w *words) (known bool, err replyError) {
+func (r *searchRequest) option(w *words) (known bool, err resp.Error) {
 	switch {
 	case w.take("NOCONTENT"):
 		r.noContent = true
@@ -163,7 +165,7 @@ func (r *searchRequest) option(w *words) (known bool, err replyError) {
 	return true, err
 }
 
-func (r *searchRequest) returning(w *words) replyError {
+func (r *searchRequest) returning(w *words) resp.Error {
 	list, err := w.list("RETURN")
 	if err != "" {
 		return err
@@ -186,12 +188,12 @@ func (r *searchRequest) returning(w *words) replyError {
 	return ""
 }
 
-func (w *words) limit(most int64) (page, replyError) {
+func (w *words) limit(most int64) (page, resp.Error) {
 	if len(w.left) < 2 {
 		return page{}, errLimitWords
 	}
-	offset, okOffset := parseInt(w.left[0])
-	num, okNum := parseInt(w.left[1])
+	offset, okOffset := resp.ParseInt(w.left[0])
+	num, okNum := resp.ParseInt(w.left[1])
 	switch {
 	case !okOffset || !okNum || offset < 0 || num < 0:
 		return page{}, errLimitNumbers

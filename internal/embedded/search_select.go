@@ -3,6 +3,8 @@ package embedded
 import (
 	"cmp"
 	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // hit is a document among the results, with what it is sorted by.
@@ -63,7 +65,7 @@ func (b *best) cut() []hit {
 }
 
 // choose returns the page of the found documents that a request is for.
-func (e *evaluator) choose(found bitset, sort []sortKey, p page) ([]hit, replyError) {
+func (e *evaluator) choose(found bitset, sort []sortKey, p page) ([]hit, resp.Error) {
 	if p.num == 0 {
 		return nil, ""
 	}
@@ -83,7 +85,7 @@ func (e *evaluator) choose(found bitset, sort []sortKey, p page) ([]hit, replyEr
 	}
 	prop, known := e.ix.property(sort[0].name)
 	if !known {
-		return nil, replyError("Property `" + sort[0].name + "` not loaded nor in schema")
+		return nil, resp.Error("Property `" + sort[0].name + "` not loaded nor in schema")
 	}
 	s := sorter{desc: []bool{sort[0].desc}}
 	b := best{n: p.offset + p.num, by: s.compare}

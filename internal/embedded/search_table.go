@@ -5,12 +5,14 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // maxCells bounds the values that one FT.AGGREGATE holds at a time.
 const maxCells = 4 << 20
 
-const errManyCells = replyError("ERR too many values in one FT.AGGREGATE, LOAD less or search for less")
+const errManyCells = resp.Error("ERR too many values in one FT.AGGREGATE, LOAD less or search for less")
 
 // table is the rows of FT.AGGREGATE between two steps. Until the first GROUPBY
 // they are documents, whose fields are read when a step asks for them.
@@ -54,7 +56,7 @@ func ftAggregate(c *conn, args [][]byte) {
 	c.tableReply(t)
 }
 
-func (t *table) run(s *step) replyError {
+func (t *table) run(s *step) resp.Error {
 	switch s.kind {
 	case stageLoad:
 		return t.load(s)
@@ -67,7 +69,7 @@ func (t *table) run(s *step) replyError {
 
 // column makes a property part of the rows and returns its place; -1 when it
 // is neither there nor in the schema.
-func (t *table) column(name string) (int, replyError) {
+func (t *table) column(name string) (int, resp.Error) {
 	if at := slices.Index(t.names, name); at >= 0 {
 		return at, ""
 	}
@@ -81,7 +83,7 @@ func (t *table) column(name string) (int, replyError) {
 	return t.add(name, &p, t.e.kept)
 }
 
-func (t *table) add(name string, p *property, read func(slot uint32, p *property) value) (int, replyError) {
+func (t *table) add(name string, p *property, read func(slot uint32, p *property) value) (int, resp.Error) {
 	if (len(t.names)+1)*len(t.rows) > maxCells {
 		return -1, errManyCells
 	}
@@ -93,7 +95,7 @@ func (t *table) add(name string, p *property, read func(slot uint32, p *property
 	return len(t.names) - 1, ""
 }
 
-func (t *table) load(s *step) replyError {
+func (t *table) load(s *step) resp.Error {
 	if t.e == nil {
 		return errLoadLate
 	}
@@ -113,7 +115,7 @@ func (t *table) load(s *step) replyError {
 }
 
 // loadAll is the whole document in JSON, all fields of hashes.
-func (t *table) loadAll() replyError {
+func (t *table) loadAll() resp.Error {
 	names := []string{"$"}
 	if !t.e.ix.def.json {
 		names = t.e.hashNames(t.rows)
@@ -134,7 +136,7 @@ func (t *table) loadAll() replyError {
 	return ""
 }
 
-func (t *table) arrange(s *step) replyError {
+func (t *table) arrange(s *step) resp.Error {
 	p := s.page
 	if len(s.sort) > 0 {
 		if err := t.sort(s.sort); err != "" {
@@ -149,7 +151,7 @@ func (t *table) arrange(s *step) replyError {
 	return ""
 }
 
-func (t *table) sort(keys []sortKey) replyError {
+func (t *table) sort(keys []sortKey) resp.Error {
 	var s sorter
 	var places []int
 	for _, key := range keys {
@@ -158,7 +160,7 @@ func (t *table) sort(keys []sortKey) replyError {
 			return err
 		}
 		if at < 0 {
-			return replyError(fmt.Sprintf("Property `%s` not loaded nor in schema", key.name))
+			return resp.Error(fmt.Sprintf("Property `%s` not loaded nor in schema", key.name))
 		}
 		s.desc, places = append(s.desc, key.desc), append(places, at)
 	}
@@ -179,7 +181,7 @@ func (t *table) sort(keys []sortKey) replyError {
 }
 
 // group makes one row of all that have the same values.
-func (t *table) group(s *step) replyError {
+func (t *table) group(s *step) resp.Error {
 	by, args, err := t.groupColumns(s)
 	if err != "" {
 		return err
@@ -234,7 +236,7 @@ func groupRow(g int, row *tableRow, by []int) tableRow {
 }
 
 // groupColumns finds what to group by, and the arguments of the reducers.
-func (t *table) groupColumns(s *step) (by, args []int, err replyError) {
+func (t *table) groupColumns(s *step) (by, args []int, err resp.Error) {
 	seen := map[string]bool{}
 	for _, name := range s.groupBy {
 		at, err := t.column(name)
@@ -242,10 +244,10 @@ func (t *table) groupColumns(s *step) (by, args []int, err replyError) {
 			return nil, nil, err
 		}
 		if at < 0 {
-			return nil, nil, replyError(fmt.Sprintf("No such property `%s`", name))
+			return nil, nil, resp.Error(fmt.Sprintf("No such property `%s`", name))
 		}
 		if seen[name] {
-			return nil, nil, replyError(fmt.Sprintf("Property `%s` specified more than once", name))
+			return nil, nil, resp.Error(fmt.Sprintf("Property `%s` specified more than once", name))
 		}
 		seen[name] = true
 		by = append(by, at)
@@ -260,11 +262,11 @@ func (t *table) groupColumns(s *step) (by, args []int, err replyError) {
 				return nil, nil, err
 			}
 			if at < 0 {
-				return nil, nil, replyError(fmt.Sprintf("Property is not present in document or pipeline: `%s`", red.arg))
+				return nil, nil, resp.Error(fmt.Sprintf("Property is not present in document or pipeline: `%s`", red.arg))
 			}
 		}
 		if seen[red.name] {
-			return nil, nil, replyError(fmt.Sprintf("Property `%s` specified more than once", red.name))
+			return nil, nil, resp.Error(fmt.Sprintf("Property `%s` specified more than once", red.name))
 		}
 		seen[red.name] = true
 		args = append(args, at)
@@ -313,12 +315,12 @@ func (a *tally) result(kind string) value {
 }
 
 func (c *conn) tableReply(t *table) {
-	start := len(c.out.buf)
-	if c.out.resp3 {
+	start := c.out.Len()
+	if c.out.RESP3 {
 		c.searchHead(len(t.rows))
 	} else {
-		c.out.array(1 + len(t.rows))
-		c.out.int(int64(t.total))
+		c.out.Array(1 + len(t.rows))
+		c.out.Int(int64(t.total))
 	}
 	var cells []cell
 	for i := range t.rows {
@@ -328,19 +330,19 @@ func (c *conn) tableReply(t *table) {
 				cells = append(cells, cell{t.names[j], v})
 			}
 		}
-		if c.out.resp3 {
-			c.out.mapOf(2)
+		if c.out.RESP3 {
+			c.out.Map(2)
 		}
 		c.row(cells)
-		if c.out.resp3 {
-			c.out.simple("values")
-			c.out.array(0)
+		if c.out.RESP3 {
+			c.out.Simple("values")
+			c.out.Array(0)
 		}
 		if c.tooLong(start) {
 			return
 		}
 	}
-	if c.out.resp3 {
+	if c.out.RESP3 {
 		c.searchTail(int64(t.total))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 type valueKind uint8
@@ -43,16 +45,16 @@ func (v value) number() (float64, bool) {
 	case valueNumber:
 		return v.num, true
 	case valueText:
-		return parseDouble([]byte(v.text))
+		return resp.ParseDouble([]byte(v.text))
 	}
 	return 0, false
 }
 
-func (r *reply) searchValue(v value) {
+func writeValue(w *resp.Writer, v value) {
 	if v.kind == valueNull || v.kind == valueNone {
-		r.null()
+		w.Null()
 	} else {
-		r.bulk(v.String())
+		w.Bulk(v.String())
 	}
 }
 
@@ -125,7 +127,7 @@ func (ix *searchIndex) property(path string) (p property, known bool) {
 		return p, true
 	}
 	if ix.def.json {
-		var err replyError
+		var err resp.Error
 		if p.path, err = parsePath([]byte(path)); err != "" || p.path.legacy {
 			p.path = jsonPath{steps: []pathStep{{kind: stepIndex, index: math.MaxInt32}}} // nobody has it
 		}

@@ -3,10 +3,12 @@ package embedded
 import (
 	"cmp"
 	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // selectFrom runs the query on one series; scratch may be reused as the result.
-func (q *query) selectFrom(s *series, scratch []sample) ([]sample, replyError) {
+func (q *query) selectFrom(s *series, scratch []sample) ([]sample, resp.Error) {
 	out := scratch[:0]
 	if q.agg != aggNone {
 		b, err := q.aggregate(s, out)
@@ -108,7 +110,7 @@ func (q *query) backwards(s *series, out []sample) []sample {
 	return out
 }
 
-func (q *query) aggregate(s *series, out []sample) ([]sample, replyError) {
+func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
 	b := bucketizer{
 		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
 		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
@@ -152,7 +154,7 @@ type group struct {
 
 // groups sorts series into groups by the label's value. A series without the
 // label is in none.
-func (q *query) groups(list []*series) ([]group, replyError) {
+func (q *query) groups(list []*series) ([]group, resp.Error) {
 	byValue := map[string]int{}
 	var gs []group
 	for _, s := range list {
@@ -177,7 +179,7 @@ func (q *query) groups(list []*series) ([]group, replyError) {
 	return gs, ""
 }
 
-func (q *query) reduceGroup(g *group) replyError {
+func (q *query) reduceGroup(g *group) resp.Error {
 	forward := *q // members are merged in order of time, then cut
 	forward.reverse, forward.count = false, -1
 	lists := make([][]sample, 0, len(g.members))

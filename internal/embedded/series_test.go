@@ -144,37 +144,6 @@ func TestSelectiveMatcherLooksAtFew(t *testing.T) {
 	}
 }
 
-func TestValueGrammar(t *testing.T) {
-	for text, want := range map[string]bool{
-		"1": true, "-1.5": true, "0": true, "0.5": true, "1e3": true, "1E-3": true, "-0": true, "1e-400": true,
-		"": false, "+1": false, ".5": false, "5.": false, "05": false, "1e": false, "1e400": false, "0x10": false,
-		"nan": false, "inf": false, "1_000": false, "1 ": false, "-": false, "1e+": false,
-	} {
-		if _, ok := parseValue([]byte(text)); ok != want {
-			t.Errorf("%q accepted: %v, want %v", text, ok, want)
-		}
-	}
-}
-
-func TestFloatFormats(t *testing.T) {
-	for _, c := range []struct {
-		v            float64
-		resp2, resp3 string
-	}{
-		{0, "0", "0"}, {1, "1", "1"}, {-1000, "-1000", "-1000"}, {0.5, "5E-1", "0.5"}, {0.001, "1E-3", "0.001"},
-		{1e-7, "1E-7", "1e-7"}, {1e15, "1000000000000000", "1000000000000000"}, {1e20, "1E20", "1e+20"},
-		{12345678901234567890, "1.2345678901234567E19", "12345678901234567000"},
-		{123456789.125, "123456789.125", "123456789.125"}, {-2.5e-1, "-2.5E-1", "-0.25"},
-	} {
-		if got := string(appendValue2(nil, c.v)); got != c.resp2 {
-			t.Errorf("RESP2 of %v is %s, want %s", c.v, got, c.resp2)
-		}
-		if got := string(appendValue3(nil, c.v)); got != c.resp3 {
-			t.Errorf("RESP3 of %v is %s, want %s", c.v, got, c.resp3)
-		}
-	}
-}
-
 func TestGlob(t *testing.T) {
 	for _, c := range []struct {
 		pattern, s string

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
@@ -96,7 +98,7 @@ type Server struct {
 	log      *slog.Logger
 	listener net.Listener
 	store    *store
-	clients  budget // of the clients' buffers
+	clients  *resp.Budget // of the clients' buffers
 	commands map[string]*command
 	started  time.Time
 	failing  atomic.Pointer[string]
@@ -186,7 +188,7 @@ func newServer(cfg Config) *Server {
 		cfg: cfg, log: cfg.Logger, commands: commandTable(), started: time.Now(),
 		conns:   map[*conn]struct{}{},
 		store:   newStore(cfg),
-		clients: budget{max: cfg.MaxClientBytes},
+		clients: resp.NewBudget(cfg.MaxClientBytes),
 		pubsub:  pubsub{channels: topics{}, patterns: topics{}},
 	}
 }

@@ -3,6 +3,8 @@ package embedded
 import (
 	"math/rand/v2"
 	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // setObject is a set. Its members are answered in alphabetical order.
@@ -72,7 +74,7 @@ func setAdd(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 	if n > 0 {
 		c.srv.store.put(d, args[1], s)
 	}
@@ -89,7 +91,7 @@ func setRemove(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 	if n > 0 {
 		c.srv.store.wrote(d, string(args[1]))
 	}
@@ -97,26 +99,19 @@ func setRemove(c *conn, d *database, args [][]byte) {
 
 func setMembers(c *conn, d *database, args [][]byte) {
 	if s, ok := find[*setObject](c, d, args[1]); ok {
-		c.members(s.names())
-	}
-}
-
-func (c *conn) members(list []string) {
-	c.out.set(len(list))
-	for _, m := range list {
-		c.out.bulk(m)
+		c.out.BulkSet(s.names())
 	}
 }
 
 func setCard(c *conn, d *database, args [][]byte) {
 	if s, ok := find[*setObject](c, d, args[1]); ok {
-		c.out.int(int64(s.len()))
+		c.out.Int(int64(s.len()))
 	}
 }
 
 func setIsMember(c *conn, d *database, args [][]byte) {
 	if s, ok := find[*setObject](c, d, args[1]); ok {
-		c.out.bool(s.has(string(args[2])))
+		c.out.Bool(s.has(string(args[2])))
 	}
 }
 
@@ -125,9 +120,9 @@ func setAreMembers(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.out.array(len(args) - 2)
+	c.out.Array(len(args) - 2)
 	for _, m := range args[2:] {
-		c.out.bool(s.has(string(m)))
+		c.out.Bool(s.has(string(m)))
 	}
 }
 
@@ -149,10 +144,10 @@ func (s *setObject) some(n int64) []string {
 func setPop(c *conn, d *database, args [][]byte) {
 	count, ok := int64(1), true
 	if len(args) > 2 {
-		count, ok = parseInt(args[2])
+		count, ok = resp.ParseInt(args[2])
 	}
 	if !ok || count < 0 || len(args) > 3 {
-		c.out.error("ERR value is out of range, must be positive")
+		c.out.Error("ERR value is out of range, must be positive")
 		return
 	}
 	s, ok := find[*setObject](c, d, args[1])
@@ -165,11 +160,11 @@ func setPop(c *conn, d *database, args [][]byte) {
 	}
 	switch {
 	case len(args) > 2:
-		c.members(list)
+		c.out.BulkSet(list)
 	case len(list) == 0:
-		c.out.null()
+		c.out.Null()
 	default:
-		c.out.bulk(list[0])
+		c.out.Bulk(list[0])
 	}
 	if len(list) > 0 {
 		c.srv.store.wrote(d, string(args[1]))
@@ -183,27 +178,27 @@ const maxRandomMembers = 1 << 16
 func setRandom(c *conn, d *database, args [][]byte) {
 	count, ok := int64(1), true
 	if len(args) > 2 {
-		count, ok = parseInt(args[2])
+		count, ok = resp.ParseInt(args[2])
 	}
 	if !ok || count < -maxRandomMembers || len(args) > 3 {
-		c.out.error("ERR value is out of range")
+		c.out.Error("ERR value is out of range")
 		return
 	}
 	s, ok := find[*setObject](c, d, args[1])
 	switch {
 	case !ok:
 	case len(args) == 2 && s == nil:
-		c.out.null()
+		c.out.Null()
 	case len(args) == 2:
-		c.out.bulk(s.some(1)[0])
+		c.out.Bulk(s.some(1)[0])
 	case count < 0 && s != nil:
 		names := s.names()
-		c.out.array(int(-count))
+		c.out.Array(int(-count))
 		for range -count {
-			c.out.bulk(names[rand.IntN(len(names))])
+			c.out.Bulk(names[rand.IntN(len(names))])
 		}
 	default:
-		c.bulks(s.some(count))
+		c.out.Bulks(s.some(count))
 	}
 }
 
@@ -213,7 +208,7 @@ func setMove(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if src == nil {
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	dest, ok := find[*setObject](c, d, args[2])
@@ -222,10 +217,10 @@ func setMove(c *conn, d *database, args [][]byte) {
 	}
 	member := string(args[3])
 	if !src.has(member) {
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
-	c.out.int(1)
+	c.out.Int(1)
 	if src == dest {
 		return
 	}
@@ -290,7 +285,7 @@ func combination(name []byte) byte { return name[1] | 0x20 }
 
 func setCombine(c *conn, d *database, args [][]byte) {
 	if s, ok := c.combined(d, combination(args[0]), args[1:]); ok {
-		c.members(s.names())
+		c.out.BulkSet(s.names())
 	}
 }
 
@@ -301,10 +296,10 @@ func setStore(c *conn, d *database, args [][]byte) {
 	}
 	s = &setObject{s.members.clone()} // its peak is then its size
 	if !c.srv.store.room(objectBytes + int64(len(args[1])) + s.bytes()) {
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return
 	}
-	c.out.int(int64(s.len()))
+	c.out.Int(int64(s.len()))
 	if s.empty() {
 		c.srv.store.dropAny(d, args[1])
 		return
@@ -318,8 +313,8 @@ func setScan(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if s, ok := find[*setObject](c, d, args[1]); ok {
-		c.out.array(2)
-		c.out.bulk("0")
-		c.bulks(slices.DeleteFunc(s.names(), func(m string) bool { return !glob(pattern, m) }))
+		c.out.Array(2)
+		c.out.Bulk("0")
+		c.out.Bulks(slices.DeleteFunc(s.names(), func(m string) bool { return !glob(pattern, m) }))
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
@@ -11,14 +13,13 @@ const (
 	// maxTimestamp keeps sums of times, buckets and retentions inside int64.
 	maxTimestamp = 1 << 60
 
-	errKeyExists  = replyError("ERR TSDB: key already exists")
-	errNoKey      = replyError("ERR TSDB: the key does not exist")
-	errNotSeries  = replyError("ERR TSDB: the key is not a TSDB key")
-	errWrongType  = replyError("ERR WRONGTYPE Operation against a key holding the wrong kind of value")
-	errOOM        = replyError("OOM command not allowed when used memory > 'maxmemory'.")
-	errMaxSeries  = replyError("OOM command not allowed when used memory > 'maxmemory': rtcollector's embedded server holds no more series; samples of existing ones are accepted")
-	errTooOld     = replyError("ERR TSDB: Timestamp is older than retention")
-	errDuplicate  = replyError("ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode")
+	errKeyExists  = resp.Error("ERR TSDB: key already exists")
+	errNoKey      = resp.Error("ERR TSDB: the key does not exist")
+	errNotSeries  = resp.Error("ERR TSDB: the key is not a TSDB key")
+	errWrongType  = resp.Error("ERR WRONGTYPE Operation against a key holding the wrong kind of value")
+	errMaxSeries  = resp.Error("OOM command not allowed when used memory > 'maxmemory': rtcollector's embedded server holds no more series; samples of existing ones are accepted")
+	errTooOld     = resp.Error("ERR TSDB: Timestamp is older than retention")
+	errDuplicate  = resp.Error("ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode")
 	defaultChunk  = 4096 // bytes, what Redis answers when nothing was asked for
 	neverExpires  = int64(math.MaxInt64)
 	scanTypeTSDB  = "TSDB-TYPE"
@@ -147,13 +148,13 @@ func (st *store) dropKey(d *database, key string) bool {
 }
 
 // create adds a series; pairs are its labels.
-func (st *store) create(d *database, key []byte, set settings, pairs [][]byte) (*series, replyError) {
+func (st *store) create(d *database, key []byte, set settings, pairs [][]byte) (*series, resp.Error) {
 	text := seriesText(key, pairs)
 	switch {
 	case st.series >= st.maxSeries:
 		return nil, errMaxSeries
 	case st.labelBytes+text > st.maxLabelBytes:
-		return nil, errOOM
+		return nil, resp.ErrOOM
 	}
 	if set.retention == 0 {
 		set.retention = st.retention
@@ -179,10 +180,10 @@ func seriesText(key []byte, pairs [][]byte) int64 {
 }
 
 // relabel replaces the labels of a series.
-func (st *store) relabel(d *database, s *series, pairs [][]byte) replyError {
+func (st *store) relabel(d *database, s *series, pairs [][]byte) resp.Error {
 	text := seriesText([]byte(s.key), pairs)
 	if text > s.text && st.labelBytes+text-s.text > st.maxLabelBytes {
-		return errOOM
+		return resp.ErrOOM
 	}
 	st.labelBytes += text - s.text
 	s.text = text
@@ -249,7 +250,7 @@ func (st *store) flushAll() {
 
 // insert adds a sample, lets the rules of the series follow and returns the
 // time to answer. The error is a plain string: one per sample must cost nothing.
-func (st *store) insert(s *series, smp sample, on policy) (int64, replyError) {
+func (st *store) insert(s *series, smp sample, on policy) (int64, resp.Error) {
 	if on == policyUnset {
 		on = s.set.policy
 	}
@@ -263,7 +264,7 @@ func (st *store) insert(s *series, smp sample, on policy) (int64, replyError) {
 	case blocked:
 		return 0, errDuplicate
 	case full:
-		return 0, errOOM
+		return 0, resp.ErrOOM
 	case skipped: // by IGNORE; the answer is the sample that stands for it
 		return s.lastTS, ""
 	}

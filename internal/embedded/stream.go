@@ -6,6 +6,8 @@ import (
 	"math"
 	"sort"
 	"strconv"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // streamID orders the entries of a stream: milliseconds and a sequence.
@@ -126,33 +128,33 @@ type trim struct {
 
 // parseTrim reads MAXLEN or MINID from the front of args. An approximate limit
 // ("~") is kept exactly.
-func parseTrim(args [][]byte) (t trim, rest [][]byte, err string) {
-	t = trim{active: true, byID: is(args[0], "MINID")}
+func parseTrim(args [][]byte) (t trim, rest [][]byte, err resp.Error) {
+	t = trim{active: true, byID: resp.IsWord(args[0], "MINID")}
 	rest = args[1:]
 	about := len(rest) > 0 && string(rest[0]) == "~"
 	if len(rest) > 0 && (about || string(rest[0]) == "=") {
 		rest = rest[1:]
 	}
 	if len(rest) == 0 {
-		return t, nil, errSyntax
+		return t, nil, resp.ErrSyntax
 	}
 	var ok bool
 	if t.byID {
 		t.oldest, ok = parseStreamID(rest[0], 0)
 	} else {
-		t.most, ok = parseInt(rest[0])
+		t.most, ok = resp.ParseInt(rest[0])
 	}
 	switch {
 	case !ok && t.byID:
 		return t, nil, errStreamID
 	case !ok:
-		return t, nil, errNotInteger
+		return t, nil, resp.ErrNotInteger
 	case t.most < 0:
 		return t, nil, "ERR The MAXLEN argument must be >= 0."
 	}
 	rest = rest[1:]
-	if len(rest) > 1 && is(rest[0], "LIMIT") {
-		if n, ok := parseInt(rest[1]); !about || !ok || n < 0 {
+	if len(rest) > 1 && resp.IsWord(rest[0], "LIMIT") {
+		if n, ok := resp.ParseInt(rest[1]); !about || !ok || n < 0 {
 			return t, nil, "ERR syntax error, LIMIT cannot be used without the special ~ option"
 		}
 		rest = rest[2:]

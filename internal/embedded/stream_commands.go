@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
@@ -30,14 +32,14 @@ func streamCommands() []command {
 
 func streamAdd(c *conn, d *database, args [][]byte) {
 	var t trim
-	create, rest, err := true, args[2:], ""
+	create, rest, err := true, args[2:], resp.Error("")
 	for parsing := true; parsing && len(rest) > 0; {
 		switch {
-		case is(rest[0], "NOMKSTREAM"):
+		case resp.IsWord(rest[0], "NOMKSTREAM"):
 			create, rest = false, rest[1:]
-		case is(rest[0], "MAXLEN"), is(rest[0], "MINID"):
+		case resp.IsWord(rest[0], "MAXLEN"), resp.IsWord(rest[0], "MINID"):
 			if t, rest, err = parseTrim(rest); err != "" {
-				c.out.error(err)
+				c.out.Error(err)
 				return
 			}
 		default:
@@ -45,7 +47,7 @@ func streamAdd(c *conn, d *database, args [][]byte) {
 		}
 	}
 	if len(rest) < 3 || len(rest)%2 == 0 {
-		c.out.error(c.running.wrongNumber())
+		c.out.Error(c.running.wrongNumber())
 		return
 	}
 	s, ok := find[*streamObject](c, d, args[1])
@@ -59,20 +61,20 @@ func streamAdd(c *conn, d *database, args [][]byte) {
 	id, err := s.newID(rest[0], uint64(c.srv.store.nowMillis()))
 	switch {
 	case missing && !create && (err == "" || err == errStreamIDSmall):
-		c.out.null()
+		c.out.Null()
 		return
 	case err != "":
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	s.add(id, rest[1:])
 	t.apply(s)
 	c.srv.store.put(d, args[1], s)
-	c.out.bulk(id.String())
+	c.out.Bulk(id.String())
 }
 
 // newID makes the ID that XADD asks for: "*", "ms-*", or one of the client's.
-func (s *streamObject) newID(word []byte, now uint64) (streamID, string) {
+func (s *streamObject) newID(word []byte, now uint64) (streamID, resp.Error) {
 	after, more := s.last.next()
 	if !more {
 		return after, errStreamFull
@@ -113,14 +115,14 @@ func streamDel(c *conn, d *database, args [][]byte) {
 	case !ok:
 		return
 	case s == nil:
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	gone := map[streamID]bool{}
 	for _, word := range args[2:] {
 		id, ok := parseStreamID(word, 0)
 		if !ok {
-			c.out.error(errStreamID)
+			c.out.Error(errStreamID)
 			return
 		}
 		gone[id] = true
@@ -131,23 +133,23 @@ func streamDel(c *conn, d *database, args [][]byte) {
 		}
 		return !gone[e.id]
 	})
-	c.out.int(int64(n))
+	c.out.Int(int64(n))
 	if n > 0 {
 		c.srv.store.wrote(d, string(args[1]))
 	}
 }
 
 func streamTrim(c *conn, d *database, args [][]byte) {
-	if !is(args[2], "MAXLEN") && !is(args[2], "MINID") {
-		c.out.error(errSyntax)
+	if !resp.IsWord(args[2], "MAXLEN") && !resp.IsWord(args[2], "MINID") {
+		c.out.Error(resp.ErrSyntax)
 		return
 	}
 	t, rest, err := parseTrim(args[2:])
 	if err == "" && len(rest) > 0 {
-		err = errSyntax
+		err = resp.ErrSyntax
 	}
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	s, ok := find[*streamObject](c, d, args[1])
@@ -158,7 +160,7 @@ func streamTrim(c *conn, d *database, args [][]byte) {
 	if s != nil {
 		n = t.apply(s)
 	}
-	c.out.int(int64(n))
+	c.out.Int(int64(n))
 	if n > 0 {
 		c.srv.store.wrote(d, string(args[1]))
 	}
@@ -166,7 +168,7 @@ func streamTrim(c *conn, d *database, args [][]byte) {
 
 func streamLen(c *conn, d *database, args [][]byte) {
 	if s, ok := find[*streamObject](c, d, args[1]); ok {
-		c.out.int(int64(s.len()))
+		c.out.Int(int64(s.len()))
 	}
 }
 
@@ -201,25 +203,25 @@ func parseStreamBound(word []byte, isLow bool) (id streamID, ok bool) {
 }
 
 func streamRange(c *conn, d *database, args [][]byte) {
-	low, high, reverse := args[2], args[3], is(args[0], "XREVRANGE")
+	low, high, reverse := args[2], args[3], resp.IsWord(args[0], "XREVRANGE")
 	if reverse {
 		low, high = high, low
 	}
 	from, okFrom := parseStreamBound(low, true)
 	to, okTo := parseStreamBound(high, false)
 	if !okFrom || !okTo {
-		c.out.error(errStreamID)
+		c.out.Error(errStreamID)
 		return
 	}
 	count := int64(math.MaxInt64)
 	if len(args) > 4 {
 		var ok bool
-		if len(args) != 6 || !is(args[4], "COUNT") {
-			c.out.error(errSyntax)
+		if len(args) != 6 || !resp.IsWord(args[4], "COUNT") {
+			c.out.Error(resp.ErrSyntax)
 			return
 		}
-		if count, ok = parseInt(args[5]); !ok {
-			c.out.error(errNotInteger)
+		if count, ok = resp.ParseInt(args[5]); !ok {
+			c.out.Error(resp.ErrNotInteger)
 			return
 		}
 	}
@@ -228,7 +230,7 @@ func streamRange(c *conn, d *database, args [][]byte) {
 	case !ok:
 		return
 	case s != nil && count <= 0: // as Redis does
-		c.out.nullArray()
+		c.out.NullArray()
 		return
 	}
 	lo, hi := s.seek(from), s.len()
@@ -236,7 +238,7 @@ func streamRange(c *conn, d *database, args [][]byte) {
 		hi = s.seek(next)
 	}
 	n := max(0, min(int64(hi-lo), count))
-	c.out.array(int(n))
+	c.out.Array(int(n))
 	for i := range int(n) {
 		if reverse {
 			c.streamEntry(s.entries.at(hi - 1 - i))
@@ -247,11 +249,11 @@ func streamRange(c *conn, d *database, args [][]byte) {
 }
 
 func (c *conn) streamEntry(e *streamEntry) {
-	c.out.array(2)
-	c.out.bulk(e.id.String())
-	c.out.array(len(e.fields))
+	c.out.Array(2)
+	c.out.Bulk(e.id.String())
+	c.out.Array(len(e.fields))
 	for _, f := range e.fields {
-		c.out.bulkBytes(f)
+		c.out.BulkBytes(f)
 	}
 }
 
@@ -269,32 +271,32 @@ type readRequest struct {
 	lastOnly []bool // "+": the last entry
 }
 
-func parseRead(args [][]byte) (r readRequest, err string) {
+func parseRead(args [][]byte) (r readRequest, err resp.Error) {
 	for ; len(args) > 0; args = args[2:] {
 		var ok bool
 		switch {
-		case is(args[0], "STREAMS"):
+		case resp.IsWord(args[0], "STREAMS"):
 			return r, r.streams(args[1:])
 		case len(args) < 2:
-			return r, errSyntax
-		case is(args[0], "COUNT"):
-			if r.count, ok = parseInt(args[1]); !ok {
-				return r, errNotInteger
+			return r, resp.ErrSyntax
+		case resp.IsWord(args[0], "COUNT"):
+			if r.count, ok = resp.ParseInt(args[1]); !ok {
+				return r, resp.ErrNotInteger
 			}
-		case is(args[0], "BLOCK"):
-			ms, ok := parseInt(args[1])
+		case resp.IsWord(args[0], "BLOCK"):
+			ms, ok := resp.ParseInt(args[1])
 			if !ok || ms < 0 || ms > maxWaitMillis {
 				return r, errWaitRange
 			}
 			r.blocks, r.wait = true, time.Duration(ms)*time.Millisecond
 		default:
-			return r, errSyntax
+			return r, resp.ErrSyntax
 		}
 	}
-	return r, errSyntax
+	return r, resp.ErrSyntax
 }
 
-func (r *readRequest) streams(args [][]byte) string {
+func (r *readRequest) streams(args [][]byte) resp.Error {
 	n := len(args) / 2
 	switch {
 	case n == 0 || len(args)%2 != 0:
@@ -320,7 +322,7 @@ func (r *readRequest) streams(args [][]byte) string {
 func streamRead(c *conn, args [][]byte) {
 	r, err := parseRead(args[1:])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	try := func() bool {
@@ -332,7 +334,7 @@ func streamRead(c *conn, args [][]byte) {
 	if !r.blocks && try() || r.blocks && c.block(r.wait, try) {
 		return
 	}
-	c.out.nullArray()
+	c.out.NullArray()
 }
 
 // answer writes the entries there are; false: none yet.
@@ -375,11 +377,11 @@ func (r *readRequest) answer(c *conn, d *database) bool {
 	if len(parts) == 0 {
 		return false
 	}
-	c.out.pairs(len(parts))
+	c.out.Pairs(len(parts))
 	for _, p := range parts {
-		c.out.pair(2)
-		c.out.bulkBytes(p.key)
-		c.out.array(p.hi - p.lo)
+		c.out.Pair(2)
+		c.out.BulkBytes(p.key)
+		c.out.Array(p.hi - p.lo)
 		for i := p.lo; i < p.hi; i++ {
 			c.streamEntry(p.s.entries.at(i))
 		}
@@ -388,8 +390,8 @@ func (r *readRequest) answer(c *conn, d *database) bool {
 }
 
 func streamInfo(c *conn, d *database, args [][]byte) {
-	isGroups := is(args[1], "GROUPS")
-	if !isGroups && !is(args[1], "STREAM") || len(args) != 3 {
+	isGroups := resp.IsWord(args[1], "GROUPS")
+	if !isGroups && !resp.IsWord(args[1], "STREAM") || len(args) != 3 {
 		c.unknownSub("XINFO", args[1])
 		return
 	}
@@ -398,27 +400,27 @@ func streamInfo(c *conn, d *database, args [][]byte) {
 	case !ok:
 		return
 	case s == nil:
-		c.out.error("ERR no such key")
+		c.out.Error("ERR no such key")
 		return
 	case isGroups:
 		c.groupInfo(s)
 		return
 	}
-	c.out.mapOf(6)
+	c.out.Map(6)
 	for _, kv := range []struct {
 		name string
 		n    int64
 	}{{"length", int64(s.len())}, {"entries-added", s.added}, {"groups", int64(len(s.groups))}} {
-		c.out.bulk(kv.name)
-		c.out.int(kv.n)
+		c.out.Bulk(kv.name)
+		c.out.Int(kv.n)
 	}
-	c.out.bulk("last-generated-id")
-	c.out.bulk(s.last.String())
+	c.out.Bulk("last-generated-id")
+	c.out.Bulk(s.last.String())
 	for _, name := range []string{"first-entry", "last-entry"} {
-		c.out.bulk(name)
+		c.out.Bulk(name)
 		switch {
 		case s.len() == 0:
-			c.out.null()
+			c.out.Null()
 		case name == "first-entry":
 			c.streamEntry(s.entries.at(0))
 		default:

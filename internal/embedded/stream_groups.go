@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // maxGroups bounds the consumer groups of one stream.
@@ -76,8 +78,8 @@ func groupCommands() []command {
 	}
 }
 
-func noGroup(key, group []byte) string {
-	return "NOGROUP No such key '" + string(key) + "' or consumer group '" + string(group) + "'"
+func noGroup(key, group []byte) resp.Error {
+	return resp.Error("NOGROUP No such key '" + string(key) + "' or consumer group '" + string(group) + "'")
 }
 
 // group returns a group, or nil if there is no such stream or group.
@@ -90,7 +92,7 @@ func (s *streamObject) group(name []byte) *streamGroup {
 
 func groupManage(c *conn, d *database, args [][]byte) {
 	sub := strings.ToUpper(string(args[1]))
-	if sub == "CREATE" && (len(args) == 5 || len(args) == 6 && is(args[5], "MKSTREAM")) {
+	if sub == "CREATE" && (len(args) == 5 || len(args) == 6 && resp.IsWord(args[5], "MKSTREAM")) {
 		c.createGroup(d, args)
 		return
 	}
@@ -104,23 +106,23 @@ func groupManage(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if s == nil {
-		c.out.error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		c.out.Error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
 		return
 	}
 	g := s.group(args[3])
 	switch {
 	case sub == "DESTROY":
 		delete(s.groups, string(args[3]))
-		c.out.bool(g != nil)
+		c.out.Bool(g != nil)
 	case g == nil:
-		c.out.error("NOGROUP No such consumer group '" + string(args[3]) + "' for key name '" + string(args[2]) + "'")
+		c.out.Error(resp.Error("NOGROUP No such consumer group '" + string(args[3]) + "' for key name '" + string(args[2]) + "'"))
 		return
 	case sub == "CREATECONSUMER":
 		_, there := g.consumers.m[string(args[4])]
 		g.consumers.set(string(args[4]), g.consumers.m[string(args[4])])
-		c.out.bool(!there)
+		c.out.Bool(!there)
 	default:
-		c.out.int(g.removeConsumer(string(args[4])))
+		c.out.Int(g.removeConsumer(string(args[4])))
 	}
 	c.srv.store.wrote(d, string(args[2]))
 }
@@ -146,7 +148,7 @@ func (c *conn) createGroup(d *database, args [][]byte) {
 	}
 	switch {
 	case s == nil && len(args) == 5:
-		c.out.error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		c.out.Error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
 		return
 	case s == nil:
 		s = &streamObject{}
@@ -157,20 +159,20 @@ func (c *conn) createGroup(d *database, args [][]byte) {
 	}
 	switch {
 	case !ok:
-		c.out.error(errStreamID)
+		c.out.Error(errStreamID)
 		return
 	case s.group(args[3]) != nil:
-		c.out.error("BUSYGROUP Consumer Group name already exists")
+		c.out.Error("BUSYGROUP Consumer Group name already exists")
 		return
 	case len(s.groups) >= maxGroups:
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return
 	case s.groups == nil:
 		s.groups = map[string]*streamGroup{}
 	}
 	s.groups[string(args[3])] = &streamGroup{last: last}
 	c.srv.store.put(d, args[2], s)
-	c.out.ok()
+	c.out.OK()
 }
 
 func groupAck(c *conn, d *database, args [][]byte) {
@@ -180,12 +182,12 @@ func groupAck(c *conn, d *database, args [][]byte) {
 	}
 	g, n := s.group(args[2]), int64(0)
 	if g == nil {
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	for _, word := range args[3:] {
 		if _, ok := parseStreamID(word, 0); !ok {
-			c.out.error(errStreamID)
+			c.out.Error(errStreamID)
 			return
 		}
 	}
@@ -194,7 +196,7 @@ func groupAck(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 	c.srv.store.wrote(d, string(args[1]))
 }
 
@@ -206,7 +208,7 @@ func groupPending(c *conn, d *database, args [][]byte) {
 	}
 	g := s.group(args[2])
 	if g == nil {
-		c.out.error(noGroup(args[1], args[2]))
+		c.out.Error(noGroup(args[1], args[2]))
 		return
 	}
 	if len(args) == 3 {
@@ -214,18 +216,18 @@ func groupPending(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if len(args) != 6 && len(args) != 7 {
-		c.out.error(errSyntax)
+		c.out.Error(resp.ErrSyntax)
 		return
 	}
 	from, okFrom := parseStreamBound(args[3], true)
 	to, okTo := parseStreamBound(args[4], false)
-	count, okCount := parseInt(args[5])
+	count, okCount := resp.ParseInt(args[5])
 	switch {
 	case !okFrom || !okTo:
-		c.out.error(errStreamID)
+		c.out.Error(errStreamID)
 		return
 	case !okCount:
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	var list []string
@@ -235,40 +237,40 @@ func groupPending(c *conn, d *database, args [][]byte) {
 		}
 		list = append(list, key)
 	}
-	c.out.array(len(list))
+	c.out.Array(len(list))
 	for _, key := range list {
 		p := g.pending.m[key]
-		c.out.array(4)
-		c.out.bulk(idOfKey(key).String())
-		c.out.bulk(p.consumer)
-		c.out.int(max(0, c.srv.store.now().Sub(p.at).Milliseconds()))
-		c.out.int(p.times)
+		c.out.Array(4)
+		c.out.Bulk(idOfKey(key).String())
+		c.out.Bulk(p.consumer)
+		c.out.Int(max(0, c.srv.store.now().Sub(p.at).Milliseconds()))
+		c.out.Int(p.times)
 	}
 }
 
 func (c *conn) pendingSummary(g *streamGroup) {
 	keys := g.pending.names()
-	c.out.array(4)
-	c.out.int(int64(len(keys)))
+	c.out.Array(4)
+	c.out.Int(int64(len(keys)))
 	if len(keys) == 0 {
-		c.out.null()
-		c.out.null()
-		c.out.nullArray()
+		c.out.Null()
+		c.out.Null()
+		c.out.NullArray()
 		return
 	}
-	c.out.bulk(idOfKey(keys[0]).String())
-	c.out.bulk(idOfKey(keys[len(keys)-1]).String())
+	c.out.Bulk(idOfKey(keys[0]).String())
+	c.out.Bulk(idOfKey(keys[len(keys)-1]).String())
 	var busy []string
 	for _, name := range g.consumers.names() {
 		if g.consumers.m[name] > 0 {
 			busy = append(busy, name)
 		}
 	}
-	c.out.array(len(busy))
+	c.out.Array(len(busy))
 	for _, name := range busy {
-		c.out.array(2)
-		c.out.bulk(name)
-		c.out.bulkBytes(appendValue2(nil, float64(g.consumers.m[name])))
+		c.out.Array(2)
+		c.out.Bulk(name)
+		c.out.BulkBytes(resp.AppendSampleValue(nil, float64(g.consumers.m[name])))
 	}
 }
 
@@ -280,15 +282,15 @@ type groupRequest struct {
 	fresh           []bool // ">": what nobody got yet
 }
 
-func parseGroupRead(args [][]byte) (r groupRequest, err string) {
-	if !is(args[0], "GROUP") {
-		return r, errSyntax
+func parseGroupRead(args [][]byte) (r groupRequest, err resp.Error) {
+	if !resp.IsWord(args[0], "GROUP") {
+		return r, resp.ErrSyntax
 	}
 	r.group, r.consumer = args[1], args[2]
 	rest := args[3:]
 	var plain [][]byte // as XREAD has it
-	for len(rest) > 0 && !is(rest[0], "STREAMS") {
-		if is(rest[0], "NOACK") {
+	for len(rest) > 0 && !resp.IsWord(rest[0], "STREAMS") {
+		if resp.IsWord(rest[0], "NOACK") {
 			r.noAck, rest = true, rest[1:]
 			continue
 		}
@@ -315,7 +317,7 @@ func parseGroupRead(args [][]byte) (r groupRequest, err string) {
 func groupRead(c *conn, args [][]byte) {
 	r, err := parseGroupRead(args[1:])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	try := func() bool {
@@ -327,7 +329,7 @@ func groupRead(c *conn, args [][]byte) {
 	if !r.blocks && try() || r.blocks && c.block(r.wait, try) {
 		return
 	}
-	c.out.nullArray()
+	c.out.NullArray()
 }
 
 // deliver writes the entries there are; false: none yet.
@@ -342,7 +344,7 @@ func (r *groupRequest) deliver(c *conn, d *database) bool {
 		}
 		g := s.group(r.group)
 		if g == nil {
-			c.out.error(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
+			c.out.Error(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
 			return true
 		}
 		if streams[i] = s; r.fresh[i] {
@@ -354,21 +356,21 @@ func (r *groupRequest) deliver(c *conn, d *database) bool {
 			answered++
 		}
 		if r.fresh[i] && !st.room(int64(len(found[i]))*(deliveryBytes+16)+growth([][]byte{r.group, r.consumer})) {
-			c.fail(errOOM)
+			c.fail(resp.ErrOOM)
 			return true
 		}
 	}
 	if answered == 0 {
 		return false
 	}
-	c.out.pairs(answered)
+	c.out.Pairs(answered)
 	for i, s := range streams {
 		if len(found[i]) == 0 && r.fresh[i] {
 			continue
 		}
-		c.out.pair(2)
-		c.out.bulkBytes(r.keys[i])
-		c.out.array(len(found[i]))
+		c.out.Pair(2)
+		c.out.BulkBytes(r.keys[i])
+		c.out.Array(len(found[i]))
 		for k := range found[i] {
 			c.deliverEntry(&found[i][k])
 		}
@@ -383,9 +385,9 @@ func (c *conn) deliverEntry(e *streamEntry) {
 		c.streamEntry(e)
 		return
 	}
-	c.out.array(2)
-	c.out.bulk(e.id.String())
-	c.out.nullArray()
+	c.out.Array(2)
+	c.out.Bulk(e.id.String())
+	c.out.NullArray()
 }
 
 // note remembers what was delivered.
@@ -447,21 +449,21 @@ func (s *streamObject) history(g *streamGroup, consumer string, after streamID, 
 
 // groupInfo answers XINFO GROUPS.
 func (c *conn) groupInfo(s *streamObject) {
-	c.out.array(len(s.groups))
+	c.out.Array(len(s.groups))
 	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
 		g := s.groups[name]
 		lag := int64(len(s.after(g.last, 0)))
-		c.out.mapOf(6)
-		c.out.bulk("name")
-		c.out.bulk(name)
+		c.out.Map(6)
+		c.out.Bulk("name")
+		c.out.Bulk(name)
 		for _, kv := range []struct {
 			name string
 			n    int64
 		}{{"consumers", int64(len(g.consumers.m))}, {"pending", int64(len(g.pending.m))}, {"entries-read", s.added - lag}, {"lag", lag}} {
-			c.out.bulk(kv.name)
-			c.out.int(kv.n)
+			c.out.Bulk(kv.name)
+			c.out.Int(kv.n)
 		}
-		c.out.bulk("last-delivered-id")
-		c.out.bulk(g.last.String())
+		c.out.Bulk("last-delivered-id")
+		c.out.Bulk(g.last.String())
 	}
 }

@@ -5,13 +5,12 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
-	errNotInteger  = "ERR value is not an integer or out of range"
-	errNotFloat    = "ERR value is not a valid float"
 	errOverflow    = "ERR increment or decrement would overflow"
-	errSyntax      = "ERR syntax error"
 	errStringLimit = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 )
 
@@ -65,9 +64,9 @@ func stringCommands() []command {
 
 func (c *conn) textOrNull(t *stringObject) {
 	if t == nil {
-		c.out.null()
+		c.out.Null()
 	} else {
-		c.out.bulkBytes(t.b)
+		c.out.BulkBytes(t.b)
 	}
 }
 
@@ -78,7 +77,7 @@ func strGet(c *conn, d *database, args [][]byte) {
 }
 
 func strMGet(c *conn, d *database, args [][]byte) {
-	c.out.array(len(args) - 1)
+	c.out.Array(len(args) - 1)
 	for _, key := range args[1:] {
 		var t *stringObject
 		if o := d.objects[string(key)]; o != nil {
@@ -90,7 +89,7 @@ func strMGet(c *conn, d *database, args [][]byte) {
 
 func strLen(c *conn, d *database, args [][]byte) {
 	if t, ok := find[*stringObject](c, d, args[1]); ok {
-		c.out.int(int64(len(t.value())))
+		c.out.Int(int64(len(t.value())))
 	}
 }
 
@@ -104,39 +103,39 @@ type setOptions struct {
 }
 
 // take reads the option at the front of args and returns what follows it.
-func (o *setOptions) take(c *conn, args [][]byte) (rest [][]byte, err string) {
+func (o *setOptions) take(c *conn, args [][]byte) (rest [][]byte, err resp.Error) {
 	switch {
-	case is(args[0], "NX") && o.mode == setAlways:
+	case resp.IsWord(args[0], "NX") && o.mode == setAlways:
 		o.mode = setNew
-	case is(args[0], "XX") && o.mode == setAlways:
+	case resp.IsWord(args[0], "XX") && o.mode == setAlways:
 		o.mode = setKnown
-	case is(args[0], "GET"):
+	case resp.IsWord(args[0], "GET"):
 		o.get = true
-	case is(args[0], "KEEPTTL") && o.at == 0:
+	case resp.IsWord(args[0], "KEEPTTL") && o.at == 0:
 		o.keepTTL = true
-	case is(args[0], "PERSIST") && o.at == 0:
+	case resp.IsWord(args[0], "PERSIST") && o.at == 0:
 		o.persist = true
 	case len(args) > 1 && o.at == 0 && !o.keepTTL && !o.persist && isTimeOption(args[0]):
 		o.at, err = c.deadline(strings.ToUpper(string(args[0])), args[1])
 		return args[2:], err
 	default:
-		return nil, errSyntax
+		return nil, resp.ErrSyntax
 	}
 	return args[1:], ""
 }
 
 func isTimeOption(word []byte) bool {
-	return is(word, "EX") || is(word, "PX") || is(word, "EXAT") || is(word, "PXAT")
+	return resp.IsWord(word, "EX") || resp.IsWord(word, "PX") || resp.IsWord(word, "EXAT") || resp.IsWord(word, "PXAT")
 }
 
 // deadline reads the time of EX, PX, EXAT or PXAT as Unix ms.
-func (c *conn) deadline(unit string, word []byte) (int64, string) {
-	n, ok := parseInt(word)
+func (c *conn) deadline(unit string, word []byte) (int64, resp.Error) {
+	n, ok := resp.ParseInt(word)
 	if !ok {
-		return 0, errNotInteger
+		return 0, resp.ErrNotInteger
 	}
 	if n <= 0 || n > maxTimestamp/1000 {
-		return 0, "ERR invalid expire time in '" + c.running.name + "' command"
+		return 0, resp.Error("ERR invalid expire time in '" + c.running.name + "' command")
 	}
 	if strings.HasPrefix(unit, "E") {
 		n *= 1000
@@ -149,12 +148,12 @@ func (c *conn) deadline(unit string, word []byte) (int64, string) {
 
 func strSet(c *conn, d *database, args [][]byte) {
 	var o setOptions
-	for rest, err := args[3:], ""; len(rest) > 0; {
+	for rest, err := args[3:], resp.Error(""); len(rest) > 0; {
 		if rest, err = o.take(c, rest); err == "" && o.persist {
-			err = errSyntax
+			err = resp.ErrSyntax
 		}
 		if err != "" {
-			c.out.error(err)
+			c.out.Error(err)
 			return
 		}
 	}
@@ -170,13 +169,13 @@ func strSet(c *conn, d *database, args [][]byte) {
 	there := d.has(key)
 	if there && o.mode == setNew || !there && o.mode == setKnown {
 		if !o.get {
-			c.out.null()
+			c.out.Null()
 		}
 		return
 	}
 	if old := d.objects[string(key)]; old == nil && !st.room(growth(args[1:3])) || old != nil && !st.room(growth(args[1:3])-old.counted) {
 		o.get = false
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return
 	}
 	keep := int64(0)
@@ -186,7 +185,7 @@ func strSet(c *conn, d *database, args [][]byte) {
 	c.assign(d, key, newString(args[2]))
 	d.ttl.set(string(key), max(keep, o.at))
 	if !o.get {
-		c.out.ok()
+		c.out.OK()
 	}
 }
 
@@ -202,37 +201,37 @@ func (c *conn) assign(d *database, key []byte, v content) {
 
 func strSetNX(c *conn, d *database, args [][]byte) {
 	if d.has(args[1]) {
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	}
 	c.assign(d, args[1], newString(args[2]))
-	c.out.int(1)
+	c.out.Int(1)
 }
 
 func strSetEX(c *conn, d *database, args [][]byte) {
 	unit := "EX"
-	if is(args[0], "PSETEX") {
+	if resp.IsWord(args[0], "PSETEX") {
 		unit = "PX"
 	}
 	at, err := c.deadline(unit, args[2])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	c.assign(d, args[1], newString(args[3]))
 	d.ttl.set(string(args[1]), at)
-	c.out.ok()
+	c.out.OK()
 }
 
 func strMSet(c *conn, d *database, args [][]byte) {
 	if len(args)%2 == 0 {
-		c.out.error(c.running.wrongNumber())
+		c.out.Error(c.running.wrongNumber())
 		return
 	}
-	onlyNew := is(args[0], "MSETNX")
+	onlyNew := resp.IsWord(args[0], "MSETNX")
 	for i := 1; onlyNew && i < len(args); i += 2 {
 		if d.has(args[i]) {
-			c.out.int(0)
+			c.out.Int(0)
 			return
 		}
 	}
@@ -240,9 +239,9 @@ func strMSet(c *conn, d *database, args [][]byte) {
 		c.assign(d, args[i], newString(args[i+1]))
 	}
 	if onlyNew {
-		c.out.int(1)
+		c.out.Int(1)
 	} else {
-		c.out.ok()
+		c.out.OK()
 	}
 }
 
@@ -270,12 +269,12 @@ func strGetEX(c *conn, d *database, args [][]byte) {
 		return
 	}
 	var o setOptions
-	for rest, err := args[2:], ""; len(rest) > 0; {
+	for rest, err := args[2:], resp.Error(""); len(rest) > 0; {
 		if rest, err = o.take(c, rest); err == "" && (o.get || o.keepTTL || o.mode != setAlways) {
-			err = errSyntax
+			err = resp.ErrSyntax
 		}
-		if err == errSyntax || err != "" && t != nil {
-			c.out.error(err)
+		if err == resp.ErrSyntax || err != "" && t != nil {
+			c.out.Error(err)
 			return
 		}
 	}
@@ -292,8 +291,8 @@ func strAppend(c *conn, d *database, args [][]byte) {
 		return
 	}
 	old := len(t.value())
-	if old+len(args[2]) > maxCommandBytes {
-		c.out.error(errStringLimit)
+	if old+len(args[2]) > resp.MaxCommandBytes {
+		c.out.Error(errStringLimit)
 		return
 	}
 	if t = c.widen(args[1], t, old+len(args[2])); t == nil {
@@ -301,7 +300,7 @@ func strAppend(c *conn, d *database, args [][]byte) {
 	}
 	copy(t.b[old:], args[2])
 	c.srv.store.put(d, args[1], t)
-	c.out.int(int64(len(t.b)))
+	c.out.Int(int64(len(t.b)))
 }
 
 // extend makes room for size bytes and an eighth more, so that appending does
@@ -313,16 +312,16 @@ func (t *stringObject) extend(size int) {
 }
 
 func strSetRange(c *conn, d *database, args [][]byte) {
-	at, ok := parseInt(args[2])
+	at, ok := resp.ParseInt(args[2])
 	switch {
 	case !ok:
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	case at < 0:
-		c.out.error("ERR offset is out of range")
+		c.out.Error("ERR offset is out of range")
 		return
-	case at > maxCommandBytes-int64(len(args[3])):
-		c.out.error(errStringLimit)
+	case at > resp.MaxCommandBytes-int64(len(args[3])):
+		c.out.Error(errStringLimit)
 		return
 	}
 	t, ok := find[*stringObject](c, d, args[1])
@@ -330,7 +329,7 @@ func strSetRange(c *conn, d *database, args [][]byte) {
 		return
 	}
 	if len(args[3]) == 0 {
-		c.out.int(int64(len(t.value())))
+		c.out.Int(int64(len(t.value())))
 		return
 	}
 	if t = c.widen(args[1], t, int(at)+len(args[3])); t == nil {
@@ -338,13 +337,13 @@ func strSetRange(c *conn, d *database, args [][]byte) {
 	}
 	copy(t.b[at:], args[3])
 	c.srv.store.put(d, args[1], t)
-	c.out.int(int64(len(t.b)))
+	c.out.Int(int64(len(t.b)))
 }
 
 // widen makes a string at least size bytes long, or answers OOM and returns nil.
 func (c *conn) widen(key []byte, t *stringObject, size int) *stringObject {
 	if size > len(t.value()) && !c.srv.store.room(objectBytes+int64(len(key)+size+size/8-len(t.value()))) {
-		c.fail(errOOM)
+		c.fail(resp.ErrOOM)
 		return nil
 	}
 	if t == nil {
@@ -360,8 +359,8 @@ func (c *conn) widen(key []byte, t *stringObject, size int) *stringObject {
 }
 
 func bitOffset(word []byte) (int64, bool) {
-	n, ok := parseInt(word)
-	return n, ok && n >= 0 && n < maxCommandBytes*8
+	n, ok := resp.ParseInt(word)
+	return n, ok && n >= 0 && n < resp.MaxCommandBytes*8
 }
 
 const errBitOffset = "ERR bit offset is not an integer or out of range"
@@ -369,12 +368,12 @@ const errBitOffset = "ERR bit offset is not an integer or out of range"
 func strSetBit(c *conn, d *database, args [][]byte) {
 	at, ok := bitOffset(args[2])
 	if !ok {
-		c.out.error(errBitOffset)
+		c.out.Error(errBitOffset)
 		return
 	}
-	on, ok := parseInt(args[3])
+	on, ok := resp.ParseInt(args[3])
 	if !ok || on != 0 && on != 1 {
-		c.out.error("ERR bit is not an integer or out of range")
+		c.out.Error("ERR bit is not an integer or out of range")
 		return
 	}
 	t, ok := find[*stringObject](c, d, args[1])
@@ -385,7 +384,7 @@ func strSetBit(c *conn, d *database, args [][]byte) {
 		return
 	}
 	mask := byte(0x80) >> (at % 8)
-	c.out.bool(t.b[at/8]&mask != 0)
+	c.out.Bool(t.b[at/8]&mask != 0)
 	if on == 1 {
 		t.b[at/8] |= mask
 	} else {
@@ -397,12 +396,12 @@ func strSetBit(c *conn, d *database, args [][]byte) {
 func strGetBit(c *conn, d *database, args [][]byte) {
 	at, ok := bitOffset(args[2])
 	if !ok {
-		c.out.error(errBitOffset)
+		c.out.Error(errBitOffset)
 		return
 	}
 	if t, ok := find[*stringObject](c, d, args[1]); ok {
 		b := t.value()
-		c.out.bool(at/8 < int64(len(b)) && b[at/8]&(byte(0x80)>>(at%8)) != 0)
+		c.out.Bool(at/8 < int64(len(b)) && b[at/8]&(byte(0x80)>>(at%8)) != 0)
 	}
 }
 
@@ -417,13 +416,13 @@ func strBitCount(c *conn, d *database, args [][]byte) {
 	}
 	switch {
 	case t == nil: // then Redis does not read the rest
-		c.out.int(0)
+		c.out.Int(0)
 		return
 	case len(args) != 2 && len(args) != 4:
-		c.out.error(errSyntax)
+		c.out.Error(resp.ErrSyntax)
 		return
 	case !okBounds:
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	n := 0
@@ -431,27 +430,27 @@ func strBitCount(c *conn, d *database, args [][]byte) {
 	for _, b := range t.value()[lo:hi] {
 		n += bits.OnesCount8(b)
 	}
-	c.out.int(int64(n))
+	c.out.Int(int64(n))
 }
 
 func strGetRange(c *conn, d *database, args [][]byte) {
 	from, to, ok := parseBounds(args[2], args[3])
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	if t, ok := find[*stringObject](c, d, args[1]); ok {
 		lo, hi := slicingBytes(from, to, len(t.value()))
-		c.out.bulkBytes(t.value()[lo:hi])
+		c.out.BulkBytes(t.value()[lo:hi])
 	}
 }
 
 func parseBounds(first, last []byte) (from, to int64, ok bool) {
-	from, ok = parseInt(first)
+	from, ok = resp.ParseInt(first)
 	if !ok {
 		return 0, 0, false
 	}
-	to, ok = parseInt(last)
+	to, ok = resp.ParseInt(last)
 	return from, to, ok
 }
 
@@ -487,17 +486,17 @@ func slicing(from, to int64, n int) (lo, hi int) {
 func strIncr(c *conn, d *database, args [][]byte) {
 	by, ok := int64(1), true
 	if len(args) == 3 {
-		by, ok = parseInt(args[2])
+		by, ok = resp.ParseInt(args[2])
 	}
 	if args[0][0]|0x20 == 'd' {
 		if by == math.MinInt64 {
-			c.out.error("ERR decrement would overflow")
+			c.out.Error("ERR decrement would overflow")
 			return
 		}
 		by = -by
 	}
 	if !ok {
-		c.out.error(errNotInteger)
+		c.out.Error(resp.ErrNotInteger)
 		return
 	}
 	t, ok := find[*stringObject](c, d, args[1])
@@ -506,22 +505,22 @@ func strIncr(c *conn, d *database, args [][]byte) {
 	}
 	n, err := addInt(t.value(), t != nil, by)
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	c.srv.store.put(d, args[1], &stringObject{strconv.AppendInt(nil, n, 10)})
-	c.out.int(n)
+	c.out.Int(n)
 }
 
 // addInt adds to the integer in a string; there is none: 0.
-func addInt(b []byte, there bool, by int64) (int64, string) {
+func addInt(b []byte, there bool, by int64) (int64, resp.Error) {
 	n, ok := int64(0), true
 	if there {
-		n, ok = parseInt(b)
+		n, ok = resp.ParseInt(b)
 	}
 	switch {
 	case !ok:
-		return 0, errNotInteger
+		return 0, resp.ErrNotInteger
 	case by > 0 && n > math.MaxInt64-by, by < 0 && n < math.MinInt64-by:
 		return 0, errOverflow
 	}
@@ -535,22 +534,22 @@ func strIncrFloat(c *conn, d *database, args [][]byte) {
 	}
 	sum, err := addFloat(t.value(), t != nil, args[2])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	c.srv.store.put(d, args[1], &stringObject{sum})
-	c.out.bulkBytes(sum)
+	c.out.BulkBytes(sum)
 }
 
 // addFloat adds to the number in a string; there is none: 0.
-func addFloat(b []byte, there bool, by []byte) ([]byte, string) {
+func addFloat(b []byte, there bool, by []byte) ([]byte, resp.Error) {
 	v, ok := 0.0, true
 	if there {
-		v, ok = parseDouble(b)
+		v, ok = resp.ParseDouble(b)
 	}
-	add, okAdd := parseDouble(by)
+	add, okAdd := resp.ParseDouble(by)
 	if !ok || !okAdd || math.IsNaN(v) || math.IsNaN(add) {
-		return nil, errNotFloat
+		return nil, resp.ErrNotFloat
 	}
 	if v += add; math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil, "ERR increment would produce NaN or Infinity"

@@ -3,12 +3,14 @@ package embedded
 import (
 	"bytes"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
 	// Limits of one transaction: a client that only queues must not fill the
 	// memory, and EXEC keeps all others waiting.
-	maxQueuedBytes    = maxCommandBytes
+	maxQueuedBytes    = resp.MaxCommandBytes
 	maxQueuedCommands = 1 << 16
 	maxExecTime       = 5 * time.Second
 	// Limits of what one client watches.
@@ -22,7 +24,7 @@ const (
 type transaction struct {
 	queued [][][]byte
 	bytes  int
-	mem    lease
+	mem    resp.Lease
 	dirty  bool // a queued command was refused: EXEC discards all
 }
 
@@ -57,25 +59,25 @@ func (d *database) changedAll() {
 
 func txMulti(c *conn, _ [][]byte) {
 	if c.tx != nil {
-		c.out.error("ERR MULTI calls can not be nested")
+		c.out.Error("ERR MULTI calls can not be nested")
 		return
 	}
-	c.tx = &transaction{mem: lease{from: &c.srv.clients}}
-	c.out.ok()
+	c.tx = &transaction{mem: c.srv.clients.NewLease()}
+	c.out.OK()
 }
 
 func txDiscard(c *conn, _ [][]byte) {
 	if c.tx == nil {
-		c.out.error("ERR DISCARD without MULTI")
+		c.out.Error("ERR DISCARD without MULTI")
 		return
 	}
 	c.endTransaction()
-	c.out.ok()
+	c.out.OK()
 }
 
 // endTransaction forgets the queue and what is watched.
 func (c *conn) endTransaction() {
-	c.tx.mem.release()
+	c.tx.mem.Release()
 	c.tx = nil
 	c.unwatch()
 }
@@ -86,20 +88,20 @@ func (c *conn) queue(cmd *command, args [][]byte) {
 	for _, a := range args {
 		size += len(a) + 24
 	}
-	text := ""
+	var text resp.Error
 	switch {
 	case cmd == nil:
 		text = unknownCommand(args)
 	case !cmd.takes(len(args)):
 		text = cmd.wrongNumber()
-	case c.tx.bytes+size > maxQueuedBytes, len(c.tx.queued) >= maxQueuedCommands, !c.tx.mem.resize(int64(c.tx.bytes + size)):
-		text = string(errOOM)
+	case c.tx.bytes+size > maxQueuedBytes, len(c.tx.queued) >= maxQueuedCommands, !c.tx.mem.Resize(int64(c.tx.bytes + size)):
+		text = resp.ErrOOM
 	case cmd.flags&flagWrite != 0 && c.srv.failing.Load() != nil:
-		text = *c.srv.failing.Load()
+		text = resp.Error(*c.srv.failing.Load())
 	}
 	if text != "" {
 		c.tx.dirty = true
-		c.out.error(text)
+		c.out.Error(text)
 		return
 	}
 	copied := make([][]byte, len(args))
@@ -108,7 +110,7 @@ func (c *conn) queue(cmd *command, args [][]byte) {
 	}
 	c.tx.queued = append(c.tx.queued, copied)
 	c.tx.bytes += size
-	c.out.simple("QUEUED")
+	c.out.Simple("QUEUED")
 }
 
 func txExec(c *conn, args [][]byte) {
@@ -118,10 +120,10 @@ func txExec(c *conn, args [][]byte) {
 		if tx != nil { // a client that ends a transaction badly is not left in it
 			c.endTransaction()
 		}
-		c.out.error(c.running.wrongNumber())
+		c.out.Error(c.running.wrongNumber())
 		return
 	case tx == nil:
-		c.out.error("ERR EXEC without MULTI")
+		c.out.Error("ERR EXEC without MULTI")
 		return
 	}
 	defer func() { c.inExec = false }()
@@ -131,18 +133,18 @@ func txExec(c *conn, args [][]byte) {
 	c.endTransaction()
 	switch {
 	case tx.dirty:
-		c.out.error("EXECABORT Transaction discarded because of previous errors.")
+		c.out.Error("EXECABORT Transaction discarded because of previous errors.")
 		return
 	case broken:
-		c.out.nullArray()
+		c.out.NullArray()
 		return
 	}
 	c.inExec = true
 	began := time.Now()
-	c.out.array(len(tx.queued))
+	c.out.Array(len(tx.queued))
 	for _, args := range tx.queued {
 		if time.Since(began) > maxExecTime {
-			c.out.error(errExecTime)
+			c.out.Error(errExecTime)
 			continue
 		}
 		c.execute(c.srv.lookup(args[0]), args)
@@ -151,7 +153,7 @@ func txExec(c *conn, args [][]byte) {
 
 func txWatch(c *conn, args [][]byte) {
 	if c.tx != nil {
-		c.out.error("ERR WATCH inside MULTI is not allowed")
+		c.out.Error("ERR WATCH inside MULTI is not allowed")
 		return
 	}
 	st := c.srv.store
@@ -167,7 +169,7 @@ func txWatch(c *conn, args [][]byte) {
 		}
 		if c.watch.bytes += len(key); len(c.watch.keys) >= maxWatched || c.watch.bytes > maxWatchedBytes {
 			c.watch.broken = true // the transaction must not run as if it were watched
-			c.fail(errOOM)
+			c.fail(resp.ErrOOM)
 			return
 		}
 		if d.watched[key] == nil {
@@ -176,12 +178,12 @@ func txWatch(c *conn, args [][]byte) {
 		d.watched[key][c.watch] = true
 		c.watch.keys = append(c.watch.keys, watchedKey{d, key})
 	}
-	c.out.ok()
+	c.out.OK()
 }
 
 func txUnwatch(c *conn, _ [][]byte) {
 	c.unwatch()
-	c.out.ok()
+	c.out.OK()
 }
 
 // isWatchBroken reports whether a watched key changed; expiring is a change.
@@ -212,12 +214,4 @@ func (c *conn) unwatch() {
 		}
 	}
 	c.watch = nil
-}
-
-func texts(args [][]byte) []string {
-	list := make([]string, len(args))
-	for i, a := range args {
-		list[i] = string(a)
-	}
-	return list
 }

@@ -3,10 +3,12 @@ package embedded
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // unknownCommand returns Redis' error for a command that is not served.
-func unknownCommand(args [][]byte) string {
+func unknownCommand(args [][]byte) resp.Error {
 	const quoted = 128
 	var b strings.Builder
 	fmt.Fprintf(&b, "ERR unknown command '%.*s', with args beginning with: ", quoted, args[0])
@@ -18,5 +20,5 @@ func unknownCommand(args [][]byte) string {
 		}
 		fmt.Fprintf(&b, "'%.*s' ", left, a)
 	}
-	return b.String()
+	return resp.Error(b.String())
 }

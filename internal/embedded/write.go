@@ -1,39 +1,43 @@
 package embedded
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
 
 const (
-	errRuleSame   = replyError("ERR TSDB: the source key and destination key should be different")
-	errRuleDest   = replyError("ERR TSDB: the destination key already has a src rule")
-	errRuleDst    = replyError("ERR TSDB: the destination key already has a dst rule")
-	errRuleSource = replyError("ERR TSDB: the source key already has a source rule")
-	errAlignTime  = replyError("ERR TSDB: Couldn't parse alignTimestamp")
-	errNoRule     = replyError("ERR TSDB: compaction rule does not exist")
+	errRuleSame   = resp.Error("ERR TSDB: the source key and destination key should be different")
+	errRuleDest   = resp.Error("ERR TSDB: the destination key already has a src rule")
+	errRuleDst    = resp.Error("ERR TSDB: the destination key already has a dst rule")
+	errRuleSource = resp.Error("ERR TSDB: the source key already has a source rule")
+	errAlignTime  = resp.Error("ERR TSDB: Couldn't parse alignTimestamp")
+	errNoRule     = resp.Error("ERR TSDB: compaction rule does not exist")
 )
 
 // errArity stands for the error about the number of arguments, which names the command.
-const errArity = replyError("ERR wrong number of arguments")
+const errArity = resp.Error("ERR wrong number of arguments")
 
 // errInnerArity is the same from the inner part of RediSearch, whose commands begin with an underscore.
 const errInnerArity = errArity + " within"
 
 // fail answers an error and reports whether there was one.
-func (c *conn) fail(err replyError) bool {
+func (c *conn) fail(err resp.Error) bool {
 	switch err {
 	case "":
 	case errArity:
-		c.out.error(c.running.wrongNumber())
+		c.out.Error(c.running.wrongNumber())
 	case errInnerArity:
-		c.out.error(strings.Replace(c.running.wrongNumber(), "'", "'_", 1))
+		c.out.Error(resp.Error(strings.Replace(string(c.running.wrongNumber()), "'", "'_", 1)))
 	default:
-		c.out.error(string(err))
+		c.out.Error(err)
 	}
 	return err != ""
 }
 
 // missing is the error for a key that should be a series: it is of another
 // type, or not there.
-func (d *database) missing(key []byte) replyError {
+func (d *database) missing(key []byte) resp.Error {
 	if d.has(key) {
 		return errWrongType
 	}
@@ -53,7 +57,7 @@ func tsCreate(c *conn, args [][]byte) {
 		return
 	}
 	if _, err := st.create(d, args[1], o.set, o.labels); !c.fail(err) {
-		c.out.ok()
+		c.out.OK()
 	}
 }
 
@@ -83,7 +87,7 @@ func tsAlter(c *conn, args [][]byte) {
 		s.trim(&st.pool, s.oldestAllowed())
 	}
 	d.changed(s.key)
-	c.out.ok()
+	c.out.OK()
 }
 
 func (s *series) alter(o *options) {
@@ -103,7 +107,7 @@ func (s *series) alter(o *options) {
 
 func tsAdd(c *conn, args [][]byte) {
 	st := c.srv.store
-	v, ok := parseValue(args[3])
+	v, ok := resp.ParseSampleValue(args[3])
 	if !ok {
 		c.fail(errValue)
 		return
@@ -124,12 +128,12 @@ func tsAdd(c *conn, args [][]byte) {
 		return
 	}
 	if ts, err = st.insert(s, sample{ts, v}, on); !c.fail(err) {
-		c.out.int(ts)
+		c.out.Int(ts)
 	}
 }
 
 // createFor creates the series that a sample needs. The options of a series that is there are not even read.
-func (c *conn) createFor(d *database, key []byte, words [][]byte) (*series, replyError) {
+func (c *conn) createFor(d *database, key []byte, words [][]byte) (*series, resp.Error) {
 	if d.has(key) {
 		return nil, errWrongType
 	}
@@ -144,25 +148,25 @@ func (c *conn) createFor(d *database, key []byte, words [][]byte) (*series, repl
 func tsMAdd(c *conn, args [][]byte) {
 	triples := args[1:]
 	if len(triples)%3 != 0 {
-		c.out.error("ERR wrong number of arguments for 'ts.madd' command")
+		c.out.Error("ERR wrong number of arguments for 'ts.madd' command")
 		return
 	}
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	c.out.array(len(triples) / 3)
+	c.out.Array(len(triples) / 3)
 	for i := 0; i < len(triples); i += 3 {
 		ts, err := st.addOne(d, triples[i], triples[i+1], triples[i+2])
 		if err == "" {
-			c.out.int(ts)
+			c.out.Int(ts)
 		} else {
-			c.out.error(string(err))
+			c.out.Error(err)
 		}
 	}
 }
 
-func (st *store) addOne(d *database, key, when, val []byte) (int64, replyError) {
-	v, ok := parseValue(val)
+func (st *store) addOne(d *database, key, when, val []byte) (int64, resp.Error) {
+	v, ok := resp.ParseSampleValue(val)
 	if !ok {
 		return 0, errValue
 	}
@@ -184,14 +188,14 @@ func increment(c *conn, args [][]byte, sign float64) {
 	st := c.srv.store
 	d := st.lock(c.db)
 	defer st.mu.Unlock()
-	s, err := d.keys[string(args[1])], replyError("")
+	s, err := d.keys[string(args[1])], resp.Error("")
 	if s == nil { // it comes into being before its first sample is looked at
 		s, err = c.createFor(d, args[1], args[3:])
 	}
 	if c.fail(err) {
 		return
 	}
-	v, ok := parseDouble(args[2])
+	v, ok := resp.ParseDouble(args[2])
 	if !ok {
 		c.fail(errIncrValue)
 		return
@@ -208,7 +212,7 @@ func increment(c *conn, args [][]byte, sign float64) {
 		return
 	}
 	if ts, err = st.insert(s, sample{ts, s.lastV + sign*v}, policyLast); !c.fail(err) {
-		c.out.int(ts)
+		c.out.Int(ts)
 	}
 }
 
@@ -237,7 +241,7 @@ func tsDel(c *conn, args [][]byte) {
 			r.redo(&st.pool, s, from, to)
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 }
 
 func tsCreateRule(c *conn, args [][]byte) {
@@ -246,7 +250,7 @@ func tsCreateRule(c *conn, args [][]byte) {
 		c.fail(errArity)
 		return
 	}
-	if !is(args[3], "AGGREGATION") {
+	if !resp.IsWord(args[3], "AGGREGATION") {
 		c.fail(errAgg)
 		return
 	}
@@ -254,7 +258,7 @@ func tsCreateRule(c *conn, args [][]byte) {
 		return
 	}
 	if len(args) > 6 {
-		at, ok := parseInt(args[6])
+		at, ok := resp.ParseInt(args[6])
 		if !ok || at < 0 || at > maxTimestamp {
 			c.fail(errAlignTime)
 			return
@@ -274,10 +278,10 @@ func tsCreateRule(c *conn, args [][]byte) {
 	}
 	src.rules = append(src.rules, &rule{dest: dest, agg: q.agg, size: q.bucket, align: q.alignAt})
 	dest.source = src
-	c.out.ok()
+	c.out.OK()
 }
 
-func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err replyError) {
+func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err resp.Error) {
 	src, dest = d.keys[string(args[1])], d.keys[string(args[2])]
 	if src == nil {
 		return nil, nil, d.missing(args[1])
@@ -291,7 +295,7 @@ func (c *conn) ruleEnds(d *database, args [][]byte) (src, dest *series, err repl
 	return src, dest, ""
 }
 
-func ruleConflict(dest *series) replyError {
+func ruleConflict(dest *series) resp.Error {
 	switch {
 	case dest.source != nil:
 		return errRuleDest
@@ -315,5 +319,5 @@ func tsDeleteRule(c *conn, args [][]byte) {
 		c.fail(errNoRule)
 		return
 	}
-	c.out.ok()
+	c.out.OK()
 }

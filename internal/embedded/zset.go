@@ -3,6 +3,8 @@ package embedded
 import (
 	"cmp"
 	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 // zsetObject is a sorted set: scores by member, and the members in order.
@@ -151,7 +153,7 @@ func parseScoreBound(word []byte) (v float64, open, ok bool) {
 	if len(word) > 0 && word[0] == '(' {
 		word, open = word[1:], true
 	}
-	v, ok = parseDouble(word)
+	v, ok = resp.ParseDouble(word)
 	return v, open, ok && v == v
 }
 

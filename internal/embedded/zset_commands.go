@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const errMinMax = "ERR min or max is not a float"
@@ -43,17 +45,17 @@ type addOptions struct {
 func parseAddOptions(args [][]byte) (o addOptions, rest [][]byte) {
 	for ; len(args) > 0; args = args[1:] {
 		switch w := args[0]; {
-		case is(w, "NX"):
+		case resp.IsWord(w, "NX"):
 			o.mode |= setNew
-		case is(w, "XX"):
+		case resp.IsWord(w, "XX"):
 			o.mode |= setKnown
-		case is(w, "GT"):
+		case resp.IsWord(w, "GT"):
 			o.greater = true
-		case is(w, "LT"):
+		case resp.IsWord(w, "LT"):
 			o.less = true
-		case is(w, "CH"):
+		case resp.IsWord(w, "CH"):
 			o.changed = true
-		case is(w, "INCR"):
+		case resp.IsWord(w, "INCR"):
 			o.incr = true
 		default:
 			return o, args
@@ -62,11 +64,11 @@ func parseAddOptions(args [][]byte) (o addOptions, rest [][]byte) {
 	return o, args
 }
 
-func (o *addOptions) check(pairs [][]byte) string {
+func (o *addOptions) check(pairs [][]byte) resp.Error {
 	onlyNew := o.mode&setNew != 0
 	switch {
 	case len(pairs) == 0 || len(pairs)%2 != 0:
-		return errSyntax
+		return resp.ErrSyntax
 	case o.mode == setNew|setKnown:
 		return "ERR XX and NX options at the same time are not compatible"
 	case o.greater && (o.less || onlyNew), o.less && onlyNew:
@@ -75,8 +77,8 @@ func (o *addOptions) check(pairs [][]byte) string {
 		return "ERR INCR option supports a single increment-element pair"
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		if v, ok := parseDouble(pairs[i]); !ok || math.IsNaN(v) {
-			return errNotFloat
+		if v, ok := resp.ParseDouble(pairs[i]); !ok || math.IsNaN(v) {
+			return resp.ErrNotFloat
 		}
 	}
 	return ""
@@ -96,7 +98,7 @@ func (o *addOptions) admits(old, score float64, there bool) bool {
 func zsetAdd(c *conn, d *database, args [][]byte) {
 	o, pairs := parseAddOptions(args[2:])
 	if err := o.check(pairs); err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	z, ok := find[*zsetObject](c, d, args[1])
@@ -112,7 +114,7 @@ func zsetAdd(c *conn, d *database, args [][]byte) {
 	}
 	var created, changed int64
 	for i := 0; i < len(pairs); i += 2 {
-		score, _ := parseDouble(pairs[i])
+		score, _ := resp.ParseDouble(pairs[i])
 		member := string(pairs[i+1])
 		old, there := z.score(member)
 		if !o.admits(old, score, there) || there && old == score {
@@ -129,13 +131,13 @@ func zsetAdd(c *conn, d *database, args [][]byte) {
 	if o.changed {
 		created = changed
 	}
-	c.out.int(created)
+	c.out.Int(created)
 }
 
 func zsetIncr(c *conn, d *database, args [][]byte) {
 	var o addOptions
 	if err := o.check(args[2:]); err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	if z, ok := find[*zsetObject](c, d, args[1]); ok {
@@ -145,23 +147,23 @@ func zsetIncr(c *conn, d *database, args [][]byte) {
 
 // increase answers ZINCRBY, and ZADD with INCR.
 func (c *conn) increase(d *database, key []byte, z *zsetObject, o *addOptions, pair [][]byte) {
-	by, _ := parseDouble(pair[0])
+	by, _ := resp.ParseDouble(pair[0])
 	member := string(pair[1])
 	old, there := z.score(member)
 	score := old + by
 	switch {
 	case math.IsNaN(score):
-		c.out.error("ERR resulting score is not a number (NaN)")
+		c.out.Error("ERR resulting score is not a number (NaN)")
 		return
 	case !o.admits(old, score, there):
-		c.out.null()
+		c.out.Null()
 		return
 	case z == nil:
 		z = &zsetObject{}
 	}
 	z.set(member, score)
 	c.srv.store.put(d, key, z)
-	c.out.double(score)
+	c.out.Double(score)
 }
 
 func zsetRemove(c *conn, d *database, args [][]byte) {
@@ -175,7 +177,7 @@ func zsetRemove(c *conn, d *database, args [][]byte) {
 			n++
 		}
 	}
-	c.out.int(n)
+	c.out.Int(n)
 	if n > 0 {
 		z.ordered()
 		c.srv.store.wrote(d, string(args[1]))
@@ -184,15 +186,15 @@ func zsetRemove(c *conn, d *database, args [][]byte) {
 
 func zsetCard(c *conn, d *database, args [][]byte) {
 	if z, ok := find[*zsetObject](c, d, args[1]); ok {
-		c.out.int(int64(z.len()))
+		c.out.Int(int64(z.len()))
 	}
 }
 
 func (c *conn) scoreOrNull(z *zsetObject, member []byte) {
 	if v, there := z.score(string(member)); there {
-		c.out.double(v)
+		c.out.Double(v)
 	} else {
-		c.out.null()
+		c.out.Null()
 	}
 }
 
@@ -207,7 +209,7 @@ func zsetScores(c *conn, d *database, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.out.array(len(args) - 2)
+	c.out.Array(len(args) - 2)
 	for _, m := range args[2:] {
 		c.scoreOrNull(z, m)
 	}
@@ -216,11 +218,11 @@ func zsetScores(c *conn, d *database, args [][]byte) {
 func zsetCount(c *conn, d *database, args [][]byte) {
 	r, ok := parseScoreRange(args[2], args[3])
 	if !ok {
-		c.out.error(errMinMax)
+		c.out.Error(errMinMax)
 		return
 	}
 	if z, ok := find[*zsetObject](c, d, args[1]); ok {
-		c.out.int(int64(len(r.in(z.ordered()))))
+		c.out.Int(int64(len(r.in(z.ordered()))))
 	}
 }
 
@@ -231,23 +233,23 @@ func zsetRank(c *conn, d *database, args [][]byte) {
 	}
 	score, there := z.score(string(args[2]))
 	if !there {
-		c.out.null()
+		c.out.Null()
 		return
 	}
 	rank, _ := slices.BinarySearchFunc(z.ordered(), ranked{string(args[2]), score}, compareRanked)
-	if is(args[0], "ZREVRANK") {
+	if resp.IsWord(args[0], "ZREVRANK") {
 		rank = z.len() - 1 - rank
 	}
-	c.out.int(int64(rank))
+	c.out.Int(int64(rank))
 }
 
 func zsetPop(c *conn, d *database, args [][]byte) {
 	count, ok := int64(1), true
 	if len(args) > 2 {
-		count, ok = parseInt(args[2])
+		count, ok = resp.ParseInt(args[2])
 	}
 	if !ok || count < 0 || len(args) > 3 {
-		c.out.error("ERR value is out of range, must be positive")
+		c.out.Error("ERR value is out of range, must be positive")
 		return
 	}
 	z, ok := find[*zsetObject](c, d, args[1])
@@ -256,7 +258,7 @@ func zsetPop(c *conn, d *database, args [][]byte) {
 	}
 	var list []ranked
 	if z != nil {
-		list = z.pop(int(min(count, int64(z.len()))), is(args[0], "ZPOPMAX"))
+		list = z.pop(int(min(count, int64(z.len()))), resp.IsWord(args[0], "ZPOPMAX"))
 	}
 	c.ranking(list, true, len(args) == 2)
 	if len(list) > 0 {
@@ -267,19 +269,19 @@ func zsetPop(c *conn, d *database, args [][]byte) {
 // ranking writes members and, if wanted, their scores: pairs in RESP3, unless
 // the reply is flat in any case.
 func (c *conn) ranking(list []ranked, withScores, flat bool) {
-	nested := withScores && c.out.resp3 && !flat
+	nested := withScores && c.out.RESP3 && !flat
 	if withScores && !nested {
-		c.out.array(2 * len(list))
+		c.out.Array(2 * len(list))
 	} else {
-		c.out.array(len(list))
+		c.out.Array(len(list))
 	}
 	for _, r := range list {
 		if nested {
-			c.out.array(2)
+			c.out.Array(2)
 		}
-		c.out.bulk(r.member)
+		c.out.Bulk(r.member)
 		if withScores {
-			c.out.double(r.score)
+			c.out.Double(r.score)
 		}
 	}
 }
@@ -290,27 +292,27 @@ type rangeRequest struct {
 	offset, count                         int64
 }
 
-func parseRange(args [][]byte) (r rangeRequest, err string) {
+func parseRange(args [][]byte) (r rangeRequest, err resp.Error) {
 	name := strings.ToUpper(string(args[0]))
 	general := name == "ZRANGE"
 	r = rangeRequest{byScore: strings.HasSuffix(name, "BYSCORE"), reverse: strings.HasPrefix(name, "ZREV"), count: -1}
 	for rest := args[4:]; len(rest) > 0; rest = rest[1:] {
 		switch w := rest[0]; {
-		case is(w, "WITHSCORES"):
+		case resp.IsWord(w, "WITHSCORES"):
 			r.withScores = true
-		case general && is(w, "BYSCORE"):
+		case general && resp.IsWord(w, "BYSCORE"):
 			r.byScore = true
-		case general && is(w, "REV"):
+		case general && resp.IsWord(w, "REV"):
 			r.reverse = true
-		case is(w, "LIMIT") && len(rest) > 2:
+		case resp.IsWord(w, "LIMIT") && len(rest) > 2:
 			var ok bool
 			if r.offset, r.count, ok = parseBounds(rest[1], rest[2]); !ok {
-				return r, errNotInteger
+				return r, resp.ErrNotInteger
 			}
 			r.limited = true
 			rest = rest[2:]
 		default:
-			return r, errSyntax
+			return r, resp.ErrSyntax
 		}
 	}
 	if r.limited && !r.byScore {
@@ -322,12 +324,12 @@ func parseRange(args [][]byte) (r rangeRequest, err string) {
 func zsetRange(c *conn, d *database, args [][]byte) {
 	r, err := parseRange(args)
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	choose, err := r.chooser(args[2], args[3])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	z, ok := find[*zsetObject](c, d, args[1])
@@ -353,7 +355,7 @@ func zsetRange(c *conn, d *database, args [][]byte) {
 }
 
 // chooser returns the function that picks the range out of the ascending order.
-func (r *rangeRequest) chooser(first, last []byte) (func([]ranked) []ranked, string) {
+func (r *rangeRequest) chooser(first, last []byte) (func([]ranked) []ranked, resp.Error) {
 	if r.byScore {
 		if r.reverse {
 			first, last = last, first
@@ -366,7 +368,7 @@ func (r *rangeRequest) chooser(first, last []byte) (func([]ranked) []ranked, str
 	}
 	from, to, ok := parseBounds(first, last)
 	if !ok {
-		return nil, errNotInteger
+		return nil, resp.ErrNotInteger
 	}
 	return func(all []ranked) []ranked {
 		lo, hi := slicing(from, to, len(all))
@@ -378,10 +380,10 @@ func (r *rangeRequest) chooser(first, last []byte) (func([]ranked) []ranked, str
 }
 
 func zsetRemoveRange(c *conn, d *database, args [][]byte) {
-	r := rangeRequest{byScore: is(args[0], "ZREMRANGEBYSCORE")}
+	r := rangeRequest{byScore: resp.IsWord(args[0], "ZREMRANGEBYSCORE")}
 	choose, err := r.chooser(args[2], args[3])
 	if err != "" {
-		c.out.error(err)
+		c.out.Error(err)
 		return
 	}
 	z, ok := find[*zsetObject](c, d, args[1])
@@ -392,7 +394,7 @@ func zsetRemoveRange(c *conn, d *database, args [][]byte) {
 	for _, e := range list {
 		z.remove(e.member)
 	}
-	c.out.int(int64(len(list)))
+	c.out.Int(int64(len(list)))
 	if len(list) > 0 {
 		z.ordered()
 		c.srv.store.wrote(d, string(args[1]))
@@ -414,7 +416,7 @@ func zsetScan(c *conn, d *database, args [][]byte) {
 			list = append(list, r.member, strconv.FormatFloat(r.score, 'g', 17, 64))
 		}
 	}
-	c.out.array(2)
-	c.out.bulk("0")
-	c.bulks(list)
+	c.out.Array(2)
+	c.out.Bulk("0")
+	c.out.Bulks(list)
 }

@@ -1,17 +1,17 @@
-package embedded
+package resp
 
 import "bytes"
 
-// inline parses what a person types over netcat: words between blanks, with
-// 'single' and "double" quotes. Words are unquoted in place.
-func (r *reader) inline() error {
-	s, err := r.line(maxInlineBytes, "too big inline request")
+// parseInline parses a line of words between blanks, with 'single' and "double"
+// quotes. It unquotes the words in place.
+func (r *Reader) parseInline() error {
+	s, err := r.parseLine(maxInlineBytes, "too big inline request")
 	if err != nil {
 		return err
 	}
 	line := r.buf[r.start+s.from : r.start+s.to]
 	if isHTTP(line) {
-		return errCrossProtocol
+		return ErrHTTP
 	}
 	for i := 0; ; {
 		for i < len(line) && isBlank(line[i]) {
@@ -20,17 +20,17 @@ func (r *reader) inline() error {
 		if i == len(line) {
 			return nil
 		}
-		word, next, ok := unquote(line, i)
+		word, next, ok := unquoteWord(line, i)
 		if !ok {
-			return protocolError("unbalanced quotes in request")
+			return ProtocolError("unbalanced quotes in request")
 		}
 		r.spans = append(r.spans, span{s.from + word.from, s.from + word.to})
 		i = next
 	}
 }
 
-// isHTTP: a web page may make a browser POST to a port of this machine; Redis
-// hangs up on these words for the same reason.
+// isHTTP reports whether a line belongs to an HTTP request. Redis closes the
+// connection on the same two words.
 func isHTTP(line []byte) bool {
 	word, _, _ := bytes.Cut(line, []byte(" "))
 	return bytes.EqualFold(word, []byte("POST")) || bytes.EqualFold(word, []byte("HOST:"))
@@ -38,8 +38,9 @@ func isHTTP(line []byte) bool {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == 0 }
 
-// unquote writes the word at line[i:] over itself; it never grows.
-func unquote(line []byte, i int) (word span, next int, ok bool) {
+// unquoteWord overwrites the word at line[i:] with its content, which is never
+// longer. It returns false for a missing or misplaced closing quote.
+func unquoteWord(line []byte, i int) (word span, next int, ok bool) {
 	from, out := i, i
 	var quote byte
 	for ; i < len(line); i++ {
@@ -58,9 +59,8 @@ func unquote(line []byte, i int) (word span, next int, ok bool) {
 			continue
 		case quote != 0 && c == '\\' && i+1 < len(line):
 			var used int
-			if c, used = unescape(quote, line[i+1:]); used > 0 {
-				i += used
-			}
+			c, used = decodeEscape(quote, line[i+1:])
+			i += used
 		}
 		line[out] = c
 		out++
@@ -68,8 +68,9 @@ func unquote(line []byte, i int) (word span, next int, ok bool) {
 	return span{from, out}, i, quote == 0
 }
 
-// unescape decodes what follows a backslash and tells how many bytes it took.
-func unescape(quote byte, rest []byte) (c byte, used int) {
+// decodeEscape decodes the characters after a backslash. It returns how many it
+// consumed; 0 means that the backslash stands for itself.
+func decodeEscape(quote byte, rest []byte) (c byte, used int) {
 	if quote == '\'' {
 		if rest[0] == '\'' {
 			return '\'', 1
@@ -77,10 +78,10 @@ func unescape(quote byte, rest []byte) (c byte, used int) {
 		return '\\', 0
 	}
 	if rest[0] == 'x' && len(rest) >= 3 {
-		hi, okHi := hexDigit(rest[1])
-		lo, okLo := hexDigit(rest[2])
-		if okHi && okLo {
-			return hi<<4 | lo, 3
+		high, okHigh := HexDigit(rest[1])
+		low, okLow := HexDigit(rest[2])
+		if okHigh && okLow {
+			return high<<4 | low, 3
 		}
 	}
 	switch rest[0] {
@@ -96,14 +97,4 @@ func unescape(quote byte, rest []byte) (c byte, used int) {
 		return '\a', 1
 	}
 	return rest[0], 1
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10, true
-	}
-	return 0, false
 }
