@@ -11,10 +11,9 @@ func TestMADDDoesNotAllocate(t *testing.T) {
 	s := start(t, Config{})
 	c := newConn(s, nil, 1)
 	for i := range benchSeries {
-		if _, err := s.store.create(s.store.dbs[0], []byte(benchKey(i)), settings{policy: policyLast, retention: 200_000}, nil); err != "" {
-			t.Fatal(err)
-		}
+		c.handle([][]byte{[]byte("TS.CREATE"), []byte(benchKey(i)), []byte("DUPLICATE_POLICY"), []byte("LAST"), []byte("RETENTION"), []byte("200000")})
 	}
+	c.Out.Reset()
 	ts := int64(1_700_000_000_000)
 	src := &repeater{}
 	r := resp.NewReader(src)
@@ -27,10 +26,10 @@ func TestMADDDoesNotAllocate(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.handle(args)
-		if c.out.Bytes()[6] != ':' {
-			t.Fatalf("reply %q", c.out.Bytes()[:60])
+		if c.Out.Bytes()[6] != ':' {
+			t.Fatalf("reply %q", c.Out.Bytes()[:60])
 		}
-		c.out.Reset()
+		c.Out.Reset()
 	}
 	for range 600 { // until retention gives back chunks
 		round()

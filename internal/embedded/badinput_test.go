@@ -9,6 +9,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
 )
 
 // hangsUp sends bytes and returns everything the server said until it closed.
@@ -108,7 +110,7 @@ func TestStrangerIsKeptSmall(t *testing.T) {
 func TestPanicEndsOneConnection(t *testing.T) {
 	var log bytes.Buffer
 	s := start(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	s.commands["BOOM"] = &command{"boom", 1, 0, writing(func(*conn, *database, [][]byte) { panic("boom") })}
+	s.commands["BOOM"] = &command{Command: keyspace.Write("boom", 1, func(*keyspace.Session, *keyspace.Database, [][]byte) { panic("boom") })}
 	const failed = "-ERR internal error\r\n"
 	for range 2 {
 		if got := hangsUp(t, s, "BOOM\r\n"); got != failed {

@@ -120,12 +120,11 @@ func BenchmarkRange(b *testing.B) {
 	for _, tail := range [][]string{nil, {"AGGREGATION", "avg", "60000"}} {
 		b.Run(fmt.Sprint("aggregated=", tail != nil), func(b *testing.B) {
 			s := start(b, Config{})
-			st := s.store
-			sr, _ := st.create(st.dbs[0], []byte("k"), settings{policy: policyLast}, nil)
-			for i := range 3600 {
-				st.insert(sr, sample{int64(i) * 1000, float64(i) / 3}, policyUnset)
-			}
 			c := newConn(s, nil, 1)
+			for i := range 3600 {
+				c.handle([][]byte{[]byte("TS.ADD"), []byte("k"), strconv.AppendInt(nil, int64(i)*1000, 10), strconv.AppendFloat(nil, float64(i)/3, 'g', -1, 64)})
+			}
+			c.Out.Reset()
 			args := [][]byte{[]byte("TS.RANGE"), []byte("k"), []byte("-"), []byte("+")}
 			for _, a := range tail {
 				args = append(args, []byte(a))
@@ -133,7 +132,7 @@ func BenchmarkRange(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c.handle(args)
-				c.out.Reset()
+				c.Out.Reset()
 			}
 		})
 	}
@@ -143,15 +142,15 @@ func BenchmarkRange(b *testing.B) {
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		s := newServer(Config{})
+		c := newConn(s, nil, 1)
 		before := heapBytes()
-		st := s.store
 		for i := range 10_000 {
-			labels := [][]byte{
+			c.handle([][]byte{
+				[]byte("TS.ADD"), []byte(benchKey(i)), []byte("1700000000000"), []byte("1"), []byte("LABELS"),
 				[]byte("__name__"), []byte("m" + strconv.Itoa(i%200)), []byte("host"), []byte("h" + strconv.Itoa(i/200)),
 				[]byte("source"), []byte("linux_cpu"), []byte("unit"), []byte("bytes"),
-			}
-			sr, _ := st.create(st.dbs[0], []byte(benchKey(i)), settings{policy: policyLast}, labels)
-			st.insert(sr, sample{1_700_000_000_000, 1}, policyUnset)
+			})
+			c.Out.Reset()
 		}
 		b.ReportMetric(float64(heapBytes()-before)/(1<<20), "MB/10k-series")
 		b.ReportMetric(float64(s.Stats().Bytes)/(1<<20), "MB-estimated")

@@ -32,9 +32,7 @@ func start(t testing.TB, cfg Config) *Server {
 
 // skip lets so much time pass at once.
 func (s *Server) skip(d time.Duration) {
-	s.store.mu.Lock()
-	defer s.store.mu.Unlock()
-	s.store.now = func() time.Time { return time.Now().Add(d) }
+	s.store.SetClock(func() time.Time { return time.Now().Add(d) })
 }
 
 // testClient speaks RESP and shows replies with their type tags, as the files

@@ -232,9 +232,14 @@ func TestDocumentsAreKeysLikeAnyOther(t *testing.T) {
 	c.line("JSON.SET d $ 1")
 	c.expect("FLUSHALL", okReply)
 	c.expect("DBSIZE", `{"i":0}`)
-	if st := s.Stats(); st.Documents != 0 || s.store.docs.bytes != 0 {
-		t.Errorf("stats %+v, %d bytes of documents", st, s.store.docs.bytes)
+	if st := s.Stats(); st.Documents != 0 || documentBytes(s) != 0 {
+		t.Errorf("stats %+v, %d bytes of documents", st, documentBytes(s))
 	}
+}
+
+func documentBytes(s *Server) int64 {
+	_, bytes := s.documents.Usage()
+	return bytes
 }
 
 func TestDocumentCapsAnswerOOM(t *testing.T) {

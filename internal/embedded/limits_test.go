@@ -198,7 +198,7 @@ func TestHugeRepliesAreRefused(t *testing.T) {
 	other.expect("PING", `{"s":"PONG"}`)
 	for s.Stats().Clients > 1 { // until the first is gone
 	}
-	if n := s.clients.Used(); n != 0 {
+	if n := s.clientMemory.Used(); n != 0 {
 		t.Errorf("%d bytes are still reserved", n)
 	}
 }
@@ -214,11 +214,11 @@ func TestIncompleteCommandsAreBounded(t *testing.T) {
 		waiting = append(waiting, c)
 		c.raw(half)
 	}
-	for refused < 4 && s.clients.Used() <= s.clients.Max() {
+	for refused < 4 && s.clientMemory.Used() <= s.clientMemory.Max() {
 		refused = 8 - s.Stats().Clients
 	}
-	if n := s.clients.Used(); n > s.clients.Max() {
-		t.Errorf("%d bytes reserved of %d", n, s.clients.Max())
+	if n := s.clientMemory.Used(); n > s.clientMemory.Max() {
+		t.Errorf("%d bytes reserved of %d", n, s.clientMemory.Max())
 	}
 	said := make([]byte, 0, 100)
 	for _, c := range waiting {
@@ -243,7 +243,7 @@ func TestSubscriberThatDoesNotRead(t *testing.T) {
 			t.Fatal("it is still subscribed")
 		}
 	}
-	for s.clients.Used() > 0 {
+	for s.clientMemory.Used() > 0 {
 	}
 }
 
@@ -258,7 +258,7 @@ func TestQueuesAndWatchesAreBounded(t *testing.T) {
 		}
 	}
 	c.expect("EXEC", `{"e":"EXECABORT Transaction discarded because of previous errors."}`)
-	if got := show(t, c.do(append([]string{"WATCH"}, strings.Fields(numbers(maxWatched+1))...)...)); got != oomReply {
+	if got := show(t, c.do(append([]string{"WATCH"}, strings.Fields(numbers(4096+1))...)...)); got != oomReply {
 		t.Error(got)
 	}
 	c.line("MULTI")
@@ -296,8 +296,8 @@ func TestLabelsAreBounded(t *testing.T) {
 	c.line("DEL s0 s1")
 	c.expect("TS.CREATE again LABELS a b", okReply)
 	c.line("FLUSHALL")
-	if s.store.labelBytes != 0 {
-		t.Errorf("%d bytes of labels left", s.store.labelBytes)
+	if n := s.series.Usage().LabelBytes; n != 0 {
+		t.Errorf("%d bytes of labels left", n)
 	}
 }
 
@@ -345,7 +345,7 @@ func TestDeletedSamplesGiveMemoryBack(t *testing.T) {
 	s := start(t, Config{})
 	c := dial(t, s)
 	c.line("TS.CREATE a")
-	const chunks = 200
+	const chunks, chunkFull, sampleBytes = 200, 128, 16
 	for i := range chunks {
 		words := []string{"TS.MADD"}
 		for ts := range chunkFull {
@@ -356,8 +356,7 @@ func TestDeletedSamplesGiveMemoryBack(t *testing.T) {
 	for i := range chunks {
 		c.line(fmt.Sprintf("TS.DEL a %d %d", i*chunkFull+1, (i+1)*chunkFull-1))
 	}
-	s.store.pool.free = nil
-	if st := s.Stats(); st.Samples != chunks || st.Bytes > chunks*sampleBytes*5 {
+	if st := s.Stats(); st.Samples != chunks || st.Bytes-s.series.Usage().FreeBytes > chunks*sampleBytes*5 {
 		t.Errorf("%d samples take %d bytes", st.Samples, st.Bytes)
 	}
 	for i := range chunks { // they are the right ones, and can be added to

@@ -212,7 +212,7 @@ func goRedisIndexes(t *testing.T, c *redis.Client) {
 	must(t, err)
 	equal(t, info.IndexName, "logs")
 	equal(t, info.NumDocs, 2)
-	equal(t, info.IndexErrors, redis.IndexErrors{IndexingFailures: 1, LastIndexingError: faultNumber, LastIndexingErrorKey: "log:3"})
+	equal(t, info.IndexErrors, redis.IndexErrors{IndexingFailures: 1, LastIndexingError: "Invalid JSON type: Numeric type can represent only NUMERIC field", LastIndexingErrorKey: "log:3"})
 	equal(t, info.IndexDefinition.KeyType, "JSON")
 	equal(t, info.IndexDefinition.Prefixes, []string{"log:"})
 	equal(t, len(info.Attributes), 3)

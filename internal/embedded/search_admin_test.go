@@ -31,7 +31,7 @@ func TestInfoSaysWhyDocumentsAreMissing(t *testing.T) {
 		}
 	}
 	for doc, want := range map[string]string{
-		`{"m":1}`: faultNumber, `{"h":2}`: faultNumber, `{"n":"x"}`: faultString, `{"m":true}`: faultBoolean, `{"m":["a",1]}`: faultMixedText,
+		`{"m":1}`: "Invalid JSON type: Numeric type can represent only NUMERIC field", `{"h":2}`: "Invalid JSON type: Numeric type can represent only NUMERIC field", `{"n":"x"}`: "Invalid JSON type: String type can represent only TEXT, TAG, GEO or GEOMETRY field", `{"m":true}`: "Invalid JSON type: Boolean type can be represent only TAG field", `{"m":["a",1]}`: "TEXT/TAG fields can only contain strings or nulls",
 	} {
 		c.do("JSON.SET", "d:bad", "$", doc)
 		if info := c.line("FT.INFO i"); !strings.Contains(info, `{"s":"last indexing error"},{"s":"`+want+`"}`) {

@@ -78,7 +78,7 @@ func BenchmarkPutDocument(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		args[1], args[3] = keys[n%distinct], docs[n%distinct]
 		c.handle(args)
-		c.out.Reset()
+		c.Out.Reset()
 	}
 }
 
@@ -91,7 +91,7 @@ func BenchmarkPutHash(b *testing.B) {
 	put := func(n int) {
 		id := strconv.Itoa(n % distinct)
 		c.handle([][]byte{[]byte("HSET"), []byte("log:" + id), []byte("timestamp"), []byte(id), []byte("host"), []byte("web"), []byte("message"), []byte("connection closed " + id)})
-		c.out.Reset()
+		c.Out.Reset()
 	}
 	for n := range distinct {
 		put(n)
@@ -120,7 +120,7 @@ func BenchmarkDocumentMemory(b *testing.B) {
 		before := heapBytes()
 		for i := range count {
 			c.handle([][]byte{[]byte("JSON.SET"), []byte("log:" + strconv.Itoa(i)), []byte("$"), []byte(logDocument(i))})
-			c.out.Reset()
+			c.Out.Reset()
 		}
 		b.ReportMetric(float64(heapBytes()-before)/count, "bytes/document")
 		b.ReportMetric(float64(s.Stats().Bytes)/count, "estimated-bytes/document")

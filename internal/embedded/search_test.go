@@ -90,9 +90,7 @@ func TestIndexFollowsDocuments(t *testing.T) {
 	c.line("EXEC")
 	c.finds("*", "d:5")
 	c.line("PEXPIRE d:5 1000")
-	s.store.mu.Lock()
-	s.store.now = func() time.Time { return time.Now().Add(time.Hour) }
-	s.store.mu.Unlock()
+	s.store.SetClock(func() time.Time { return time.Now().Add(time.Hour) })
 	c.finds("*", "")
 	set("d:6", "six")
 	c.line("SWAPDB 0 3")
@@ -149,24 +147,6 @@ func TestIndexFollowsHashes(t *testing.T) {
 }
 
 // TestCompactedIndex: many documents are replaced, until gaps are closed.
-func TestCompactedIndex(t *testing.T) {
-	s := start(t, Config{})
-	c := dial(t, s)
-	c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT $.n AS n NUMERIC SORTABLE")
-	for i := range 3000 {
-		c.do("JSON.SET", fmt.Sprintf("d:%d", i%10), "$", fmt.Sprintf(`{"m":"word%d common","n":[%d,%d]}`, i, i, -i))
-	}
-	ix := s.store.search.byName["i"]
-	if len(ix.slots) > 1100 || len(ix.columns[0].terms.lists) > 1100 {
-		t.Errorf("%d slots, %d words for ten documents", len(ix.slots), len(ix.columns[0].terms.lists))
-	}
-	c.finds("common", "d:0 d:1 d:2 d:3 d:4 d:5 d:6 d:7 d:8 d:9")
-	c.finds("word2995", "d:5")
-	c.finds("word5", "")
-	c.finds("@n:[-2998 -2997]", "d:7 d:8")
-	c.expect("FT.SEARCH i * SORTBY n DESC LIMIT 0 1 NOCONTENT", `{"a":[{"i":10},{"b":"d:9"}]}`)
-}
-
 func TestAggregate(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.h AS h TAG $.n AS n NUMERIC SORTABLE")

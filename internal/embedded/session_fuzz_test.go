@@ -87,9 +87,9 @@ func runSession(t *testing.T, s *Server, text string) {
 
 func checkServer(t *testing.T, s *Server, text string) {
 	t.Helper()
-	s.panicked.Range(func(name, _ any) bool {
+	s.loggedPanics.Range(func(name, _ any) bool {
 		t.Errorf("%v panicked:\n%.2000q", name, text)
-		s.panicked.Delete(name)
+		s.loggedPanics.Delete(name)
 		return true
 	})
 	c := dial(t, s)
@@ -105,7 +105,7 @@ func checkServer(t *testing.T, s *Server, text string) {
 		t.Errorf("%d MiB of heap after\n%.2000q", mem.HeapAlloc>>20, text)
 	}
 	s.FlushAll()
-	if st := s.Stats(); st.Bytes != 0 && st.Ordinary != 0 || s.store.labelBytes != 0 || s.store.docs.bytes != 0 || s.store.pool.samples != 0 {
+	if st := s.Stats(); st.Bytes != 0 && st.Ordinary != 0 || s.series.Usage().LabelBytes != 0 || documentBytes(s) != 0 || st.Samples != 0 {
 		t.Errorf("empty, and still %+v after\n%.2000q", st, text)
 	}
 }

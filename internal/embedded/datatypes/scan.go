@@ -1,0 +1,71 @@
+package datatypes
+
+import (
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+// scanOptions reads cursor, MATCH and COUNT of HSCAN, SSCAN and ZSCAN, which
+// answer everything at once: only cursor 0 finds anything.
+func parseScan(c *keyspace.Session, args [][]byte) (pattern string, ok bool) {
+	pattern = "*"
+	cursor, ok := resp.ParseInt(args[0])
+	if !ok || cursor < 0 {
+		c.Out.Error("ERR invalid cursor")
+		return "", false
+	}
+	for rest := args[1:]; len(rest) > 0; rest = rest[2:] {
+		switch {
+		case len(rest) < 2, !resp.IsWord(rest[0], "MATCH") && !resp.IsWord(rest[0], "COUNT"):
+			c.Out.Error(resp.ErrSyntax)
+			return "", false
+		case resp.IsWord(rest[0], "MATCH"):
+			pattern = string(rest[1])
+		}
+	}
+	if cursor != 0 {
+		c.Out.Array(2)
+		c.Out.Bulk("0")
+		c.Out.Array(0)
+		return "", false
+	}
+	return pattern, c.AcceptPattern(pattern)
+}
+
+func parseBounds(first, last []byte) (from, to int64, ok bool) {
+	from, ok = resp.ParseInt(first)
+	if !ok {
+		return 0, 0, false
+	}
+	to, ok = resp.ParseInt(last)
+	return from, to, ok
+}
+
+// slicingBytes is slicing for strings, where an end before the first byte means
+// the first byte.
+func slicingBytes(from, to int64, n int) (lo, hi int) {
+	if from < 0 && to < 0 && from > to {
+		return 0, 0
+	}
+	if to < 0 {
+		to = max(0, to+int64(n))
+	}
+	return slicing(from, to, n)
+}
+
+// slicing turns Redis' inclusive bounds, which may count from the end, into
+// those of a Go slice.
+func slicing(from, to int64, n int) (lo, hi int) {
+	size := int64(n)
+	if from < 0 {
+		from = max(0, from+size)
+	}
+	if to < 0 {
+		to += size
+	}
+	to = min(to, size-1)
+	if from > to {
+		return 0, 0
+	}
+	return int(from), int(to) + 1
+}

@@ -1,0 +1,423 @@
+package datatypes
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+const errMinMax = "ERR min or max is not a float"
+
+// Commands that need the order of a sorted set may have to make it, and
+// therefore lock the store for writing.
+func (m *Module) sortedSetCommands() []keyspace.Command {
+	return []keyspace.Command{
+		m.growing("zadd", -4, m.runZAdd),
+		m.growing("zincrby", 4, m.runZIncrBy),
+		keyspace.Write("zrem", -3, m.runZRem),
+		keyspace.Write("zpopmin", -2, m.runZPop),
+		keyspace.Write("zpopmax", -2, m.runZPop),
+		keyspace.Write("zremrangebyrank", 4, m.runZRemRange),
+		keyspace.Write("zremrangebyscore", 4, m.runZRemRange),
+		keyspace.Read("zcard", 2, m.runZCard),
+		keyspace.Read("zscore", 3, m.runZScore),
+		keyspace.Read("zmscore", -3, m.runZMScore),
+		keyspace.ReadExclusively("zcount", 4, m.runZCount),
+		keyspace.ReadExclusively("zrank", 3, m.runZRank),
+		keyspace.ReadExclusively("zrevrank", 3, m.runZRank),
+		keyspace.ReadExclusively("zrange", -4, m.runZRange),
+		keyspace.ReadExclusively("zrevrange", -4, m.runZRange),
+		keyspace.ReadExclusively("zrangebyscore", -4, m.runZRange),
+		keyspace.ReadExclusively("zrevrangebyscore", -4, m.runZRange),
+		keyspace.ReadExclusively("zscan", -3, m.runZScan),
+	}
+}
+
+// zaddOptions are the options of ZADD.
+type zaddOptions struct {
+	mode                         keyspace.Condition
+	greater, less, changed, incr bool
+}
+
+func parseAddOptions(args [][]byte) (o zaddOptions, rest [][]byte) {
+	for ; len(args) > 0; args = args[1:] {
+		switch w := args[0]; {
+		case resp.IsWord(w, "NX"):
+			o.mode |= keyspace.OnlyNew
+		case resp.IsWord(w, "XX"):
+			o.mode |= keyspace.OnlyExisting
+		case resp.IsWord(w, "GT"):
+			o.greater = true
+		case resp.IsWord(w, "LT"):
+			o.less = true
+		case resp.IsWord(w, "CH"):
+			o.changed = true
+		case resp.IsWord(w, "INCR"):
+			o.incr = true
+		default:
+			return o, args
+		}
+	}
+	return o, args
+}
+
+func (o *zaddOptions) check(pairs [][]byte) resp.Error {
+	onlyNew := o.mode&keyspace.OnlyNew != 0
+	switch {
+	case len(pairs) == 0 || len(pairs)%2 != 0:
+		return resp.ErrSyntax
+	case o.mode == keyspace.OnlyNew|keyspace.OnlyExisting:
+		return "ERR XX and NX options at the same time are not compatible"
+	case o.greater && (o.less || onlyNew), o.less && onlyNew:
+		return "ERR GT, LT, and/or NX options at the same time are not compatible"
+	case o.incr && len(pairs) > 2:
+		return "ERR INCR option supports a single increment-element pair"
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if v, ok := resp.ParseDouble(pairs[i]); !ok || math.IsNaN(v) {
+			return resp.ErrNotFloat
+		}
+	}
+	return ""
+}
+
+// admits reports whether a member may get a score.
+func (o *zaddOptions) admits(old, score float64, there bool) bool {
+	switch {
+	case !there:
+		return o.mode != keyspace.OnlyExisting
+	case o.mode == keyspace.OnlyNew, o.greater && score <= old, o.less && score >= old:
+		return false
+	}
+	return true
+}
+
+func (m *Module) runZAdd(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	o, pairs := parseAddOptions(args[2:])
+	if err := o.check(pairs); err != "" {
+		c.Out.Error(err)
+		return
+	}
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	if o.incr {
+		m.increaseScore(c, d, args[1], z, &o, pairs)
+		return
+	}
+	if z == nil {
+		z = &sortedSet{}
+	}
+	var created, changed int64
+	for i := 0; i < len(pairs); i += 2 {
+		score, _ := resp.ParseDouble(pairs[i])
+		member := string(pairs[i+1])
+		old, there := z.score(member)
+		if !o.admits(old, score, there) || there && old == score {
+			continue
+		}
+		z.set(member, score)
+		if changed++; !there {
+			created++
+		}
+	}
+	if changed > 0 {
+		m.put(d, args[1], z)
+	}
+	if o.changed {
+		created = changed
+	}
+	c.Out.Int(created)
+}
+
+func (m *Module) runZIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	var o zaddOptions
+	if err := o.check(args[2:]); err != "" {
+		c.Out.Error(err)
+		return
+	}
+	if z, ok := find[*sortedSet](c, d, args[1]); ok {
+		m.increaseScore(c, d, args[1], z, &o, args[2:])
+	}
+}
+
+// increase answers ZINCRBY, and ZADD with INCR.
+func (m *Module) increaseScore(c *keyspace.Session, d *keyspace.Database, key []byte, z *sortedSet, o *zaddOptions, pair [][]byte) {
+	by, _ := resp.ParseDouble(pair[0])
+	member := string(pair[1])
+	old, there := z.score(member)
+	score := old + by
+	switch {
+	case math.IsNaN(score):
+		c.Out.Error("ERR resulting score is not a number (NaN)")
+		return
+	case !o.admits(old, score, there):
+		c.Out.Null()
+		return
+	case z == nil:
+		z = &sortedSet{}
+	}
+	z.set(member, score)
+	m.put(d, key, z)
+	c.Out.Double(score)
+}
+
+func (m *Module) runZRem(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	n := int64(0)
+	for _, m := range args[2:] {
+		if z != nil && z.remove(string(m)) {
+			n++
+		}
+	}
+	c.Out.Int(n)
+	if n > 0 {
+		z.ordered()
+		m.changed(d, string(args[1]))
+	}
+}
+
+func (m *Module) runZCard(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	if z, ok := find[*sortedSet](c, d, args[1]); ok {
+		c.Out.Int(int64(z.len()))
+	}
+}
+
+func writeScoreOrNull(c *keyspace.Session, z *sortedSet, member []byte) {
+	if v, there := z.score(string(member)); there {
+		c.Out.Double(v)
+	} else {
+		c.Out.Null()
+	}
+}
+
+func (m *Module) runZScore(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	if z, ok := find[*sortedSet](c, d, args[1]); ok {
+		writeScoreOrNull(c, z, args[2])
+	}
+}
+
+func (m *Module) runZMScore(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	c.Out.Array(len(args) - 2)
+	for _, m := range args[2:] {
+		writeScoreOrNull(c, z, m)
+	}
+}
+
+func (m *Module) runZCount(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	r, ok := parseScoreRange(args[2], args[3])
+	if !ok {
+		c.Out.Error(errMinMax)
+		return
+	}
+	if z, ok := find[*sortedSet](c, d, args[1]); ok {
+		c.Out.Int(int64(len(r.in(z.ordered()))))
+	}
+}
+
+func (m *Module) runZRank(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	score, there := z.score(string(args[2]))
+	if !there {
+		c.Out.Null()
+		return
+	}
+	rank, _ := slices.BinarySearchFunc(z.ordered(), scoredMember{string(args[2]), score}, compareRanked)
+	if resp.IsWord(args[0], "ZREVRANK") {
+		rank = z.len() - 1 - rank
+	}
+	c.Out.Int(int64(rank))
+}
+
+func (m *Module) runZPop(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	count, ok := int64(1), true
+	if len(args) > 2 {
+		count, ok = resp.ParseInt(args[2])
+	}
+	if !ok || count < 0 || len(args) > 3 {
+		c.Out.Error("ERR value is out of range, must be positive")
+		return
+	}
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	var list []scoredMember
+	if z != nil {
+		list = z.pop(int(min(count, int64(z.len()))), resp.IsWord(args[0], "ZPOPMAX"))
+	}
+	writeMembers(c, list, true, len(args) == 2)
+	if len(list) > 0 {
+		m.changed(d, string(args[1]))
+	}
+}
+
+// ranking writes members and, if wanted, their scores: pairs in RESP3, unless
+// the reply is flat in any case.
+func writeMembers(c *keyspace.Session, list []scoredMember, withScores, flat bool) {
+	nested := withScores && c.Out.RESP3 && !flat
+	if withScores && !nested {
+		c.Out.Array(2 * len(list))
+	} else {
+		c.Out.Array(len(list))
+	}
+	for _, r := range list {
+		if nested {
+			c.Out.Array(2)
+		}
+		c.Out.Bulk(r.member)
+		if withScores {
+			c.Out.Double(r.score)
+		}
+	}
+}
+
+// zrangeRequest is what ZRANGE and its relatives ask for.
+type zrangeRequest struct {
+	byScore, reverse, withScores, limited bool
+	offset, count                         int64
+}
+
+func parseRange(args [][]byte) (r zrangeRequest, err resp.Error) {
+	name := strings.ToUpper(string(args[0]))
+	general := name == "ZRANGE"
+	r = zrangeRequest{byScore: strings.HasSuffix(name, "BYSCORE"), reverse: strings.HasPrefix(name, "ZREV"), count: -1}
+	for rest := args[4:]; len(rest) > 0; rest = rest[1:] {
+		switch w := rest[0]; {
+		case resp.IsWord(w, "WITHSCORES"):
+			r.withScores = true
+		case general && resp.IsWord(w, "BYSCORE"):
+			r.byScore = true
+		case general && resp.IsWord(w, "REV"):
+			r.reverse = true
+		case resp.IsWord(w, "LIMIT") && len(rest) > 2:
+			var ok bool
+			if r.offset, r.count, ok = parseBounds(rest[1], rest[2]); !ok {
+				return r, resp.ErrNotInteger
+			}
+			r.limited = true
+			rest = rest[2:]
+		default:
+			return r, resp.ErrSyntax
+		}
+	}
+	if r.limited && !r.byScore {
+		return r, "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	}
+	return r, ""
+}
+
+func (m *Module) runZRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	r, err := parseRange(args)
+	if err != "" {
+		c.Out.Error(err)
+		return
+	}
+	choose, err := r.chooser(args[2], args[3])
+	if err != "" {
+		c.Out.Error(err)
+		return
+	}
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	list := choose(z.ordered())
+	if r.reverse {
+		list = slices.Clone(list)
+		slices.Reverse(list)
+	}
+	if r.limited {
+		skip := min(max(0, r.offset), int64(len(list)))
+		if r.offset < 0 {
+			skip = int64(len(list))
+		}
+		list = list[skip:]
+		if r.count >= 0 {
+			list = list[:min(r.count, int64(len(list)))]
+		}
+	}
+	writeMembers(c, list, r.withScores, false)
+}
+
+// chooser returns the function that picks the range out of the ascending order.
+func (r *zrangeRequest) chooser(first, last []byte) (func([]scoredMember) []scoredMember, resp.Error) {
+	if r.byScore {
+		if r.reverse {
+			first, last = last, first
+		}
+		scores, ok := parseScoreRange(first, last)
+		if !ok {
+			return nil, errMinMax
+		}
+		return scores.in, ""
+	}
+	from, to, ok := parseBounds(first, last)
+	if !ok {
+		return nil, resp.ErrNotInteger
+	}
+	return func(all []scoredMember) []scoredMember {
+		lo, hi := slicing(from, to, len(all))
+		if r.reverse {
+			lo, hi = len(all)-hi, len(all)-lo
+		}
+		return all[lo:hi]
+	}, ""
+}
+
+func (m *Module) runZRemRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	r := zrangeRequest{byScore: resp.IsWord(args[0], "ZREMRANGEBYSCORE")}
+	choose, err := r.chooser(args[2], args[3])
+	if err != "" {
+		c.Out.Error(err)
+		return
+	}
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	list := choose(z.ordered())
+	for _, e := range list {
+		z.remove(e.member)
+	}
+	c.Out.Int(int64(len(list)))
+	if len(list) > 0 {
+		z.ordered()
+		m.changed(d, string(args[1]))
+	}
+}
+
+func (m *Module) runZScan(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	pattern, ok := parseScan(c, args[2:])
+	if !ok {
+		return
+	}
+	z, ok := find[*sortedSet](c, d, args[1])
+	if !ok {
+		return
+	}
+	var list []string
+	for _, r := range z.ordered() {
+		if keyspace.MatchPattern(pattern, r.member) {
+			list = append(list, r.member, strconv.FormatFloat(r.score, 'g', 17, 64))
+		}
+	}
+	c.Out.Array(2)
+	c.Out.Bulk("0")
+	c.Out.Bulks(list)
+}

@@ -1,0 +1,106 @@
+package jsondoc
+
+import (
+	"bytes"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+const (
+	errStaticPath = resp.Error("Err wrong static path") // Redis' own spelling
+	errArrayIndex = resp.Error("ERR array index out of range")
+)
+
+// set writes a compact value wherever the path leads, or adds it as a new
+// member. The result is a new text; nil means that nothing changed.
+func (p *Path) set(text, val []byte, condition keyspace.Condition) ([]byte, resp.Error) {
+	found := p.Find(text)
+	if condition == keyspace.OnlyNew {
+		found = nil
+	}
+	if len(found) > 0 {
+		return replaceAll(text, val, found)
+	}
+	if condition == keyspace.OnlyExisting {
+		return nil, ""
+	}
+	return p.add(text, val)
+}
+
+func replaceAll(text, val []byte, found []Span) ([]byte, resp.Error) {
+	size := len(text) + len(found)*len(val)
+	if size > resp.MaxCommandBytes { // every element of a list can become a large one
+		return nil, resp.ErrOOM
+	}
+	out, at := make([]byte, 0, size), 0
+	for _, f := range found {
+		out = append(append(out, text[at:f.From]...), val...)
+		at = f.To
+	}
+	return append(out, text[at:]...), ""
+}
+
+// add appends a member to each object that the path but for its last step
+// leads to.
+func (p *Path) add(text, val []byte) ([]byte, resp.Error) {
+	if !p.single() {
+		return nil, errStaticPath
+	}
+	last := p.steps[len(p.steps)-1]
+	if last.kind == stepIndex {
+		if len(p.Find(text)) == 0 {
+			return nil, errArrayIndex
+		}
+		return nil, ""
+	}
+	parent := Path{steps: p.steps[:len(p.steps)-1]}
+	found := parent.Find(text)
+	if len(found) == 0 || text[found[0].From] != '{' || len(p.Find(text)) > 0 {
+		return nil, ""
+	}
+	end := found[0].To - 1
+	out := make([]byte, 0, len(text)+len(val)+len(last.name)+4)
+	out = append(out, text[:end]...)
+	if text[end-1] != '{' {
+		out = append(out, ',')
+	}
+	out = append(appendString(out, last.name), ':')
+	return append(append(out, val...), text[end:]...), ""
+}
+
+// remove takes out what the path leads to and returns how many values went.
+func (p *Path) remove(text []byte) (left []byte, removed int) {
+	found := p.Find(text)
+	if len(found) == 0 {
+		return text, 0
+	}
+	left = bytes.Clone(text)
+	for i := len(found) - 1; i >= 0; i-- { // from behind: earlier places stay valid
+		from, to := found[i].member, found[i].To
+		if left[from] == '"' && from != found[i].From && left[to] == ',' {
+			left = moveLast(left, from, to)
+			continue
+		}
+		if left[from-1] == ',' {
+			from--
+		} else if left[to] == ',' {
+			to++
+		}
+		left = append(left[:from], left[to:]...)
+	}
+	return left, len(found)
+}
+
+// moveLast puts an object's last member in the place of another, as RedisJSON does when it removes that.
+func moveLast(text []byte, from, to int) []byte {
+	at, last := to, to
+	for text[at] == ',' {
+		last = at + 1
+		at = skipValue(text, skipString(text, last)+1)
+	}
+	out := append(make([]byte, 0, len(text)), text[:from]...)
+	out = append(out, text[last:at]...)
+	out = append(out, text[to:last-1]...)
+	return append(out, text[at:]...)
+}

@@ -1,0 +1,266 @@
+package search
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+type tokenKind uint8
+
+const (
+	tokEnd tokenKind = iota
+	tokTerm
+	tokStop // a stop word, in dialect 1
+	tokNumber
+	tokPrefix   // fail*
+	tokSuffix   // *ure
+	tokContains // *ail*
+	tokExact    // "a phrase", in dialect 2
+	tokField    // @name
+	tokParam    // $name
+	tokArrow
+	tokCompare // the operator in @n>=5, in dialect 2
+	tokOther   // one of the characters the grammar knows: ( ) { } [ ] : | - ~ * % " ;
+)
+
+// token is a piece of a query. text is also set, from an earlier one, where
+// the piece has no text of its own: RediSearch's errors quote it.
+type token struct {
+	kind tokenKind
+	char byte // of tokOther
+	pos  int
+	text string
+	num  float64
+}
+
+// queryLexer splits a query. Characters that the grammar does not know are
+// passed over, as RediSearch does.
+type queryLexer struct {
+	query   string
+	at      int
+	dialect int
+	stop    *stopWords
+	tokens  []token
+	text    string // of the last token that had one
+}
+
+func (l *queryLexer) emit(t token) {
+	switch t.kind {
+	case tokEnd, tokOther:
+		t.text = l.text
+	}
+	l.text = t.text
+	l.tokens = append(l.tokens, t)
+}
+
+// lex returns the tokens of a query, the last of which is tokEnd.
+func (l *queryLexer) lex() []token {
+	last := 0
+	for l.at < len(l.query) {
+		if n := len(l.tokens); n > 0 {
+			last = l.tokens[n-1].pos
+		}
+		l.one()
+	}
+	if n := len(l.tokens); n > 0 {
+		last = l.tokens[n-1].pos
+	}
+	l.emit(token{kind: tokEnd, pos: last})
+	return l.tokens
+}
+
+func (l *queryLexer) one() {
+	c, start := l.query[l.at], l.at
+	switch {
+	case l.word(start):
+		return
+	case c == '*' && l.affix():
+		return
+	case c == '@' || c == '$':
+		if n := l.termEnd(start + 1); n > start+1 {
+			kind := tokField
+			if c == '$' {
+				kind = tokParam
+			}
+			l.at = n
+			l.emit(token{kind: kind, pos: start, text: l.query[start+1 : n]})
+			return
+		}
+	case strings.HasPrefix(l.query[start:], "=>"):
+		l.at += 2
+		l.emit(token{kind: tokArrow, pos: start, text: l.query[start+1 : min(start+3, len(l.query))]}) // one too many, as RediSearch
+		return
+	case (c == '"' || c == '\'') && l.dialect > 1 && l.exact(c):
+		return
+	case l.dialect > 1 && l.compare():
+		return
+	}
+	l.at++
+	if strings.IndexByte(`(){}[]:|-~*%";`, c) >= 0 {
+		l.emit(token{kind: tokOther, char: c, pos: start})
+	}
+}
+
+// word reads a number or term, and a star behind it.
+func (l *queryLexer) word(start int) bool {
+	end, kind := l.termEnd(start), tokTerm
+	if n := l.numberEnd(start); n > start && n >= end {
+		end, kind = n, tokNumber
+	}
+	if end == start {
+		return false
+	}
+	l.at = end
+	text := l.query[start:end]
+	t := token{kind: kind, pos: start, text: text}
+	switch {
+	case end < len(l.query) && l.query[end] == '*':
+		l.at++
+		t.kind = tokPrefix
+	case kind == tokNumber:
+		t.num = queryNumber(text)
+	case l.dialect == 1 && l.stop.contains([]byte(strings.ToLower(text))):
+		t.kind = tokStop
+	}
+	l.emit(t)
+	return true
+}
+
+// affix reads what follows a star.
+func (l *queryLexer) affix() bool {
+	start := l.at + 1
+	end := max(l.termEnd(start), l.numberEnd(start))
+	if end == start {
+		return false
+	}
+	t := token{kind: tokSuffix, pos: l.at, text: l.query[start:end]}
+	l.at = end
+	if end < len(l.query) && l.query[end] == '*' {
+		l.at++
+		t.kind = tokContains
+	}
+	l.emit(t)
+	return true
+}
+
+// exact reads a phrase in quotes of dialect 2.
+func (l *queryLexer) exact(quote byte) bool {
+	for i := l.at + 1; i < len(l.query); i++ {
+		if l.query[i] == '\\' {
+			i++
+			continue
+		}
+		if l.query[i] == quote {
+			l.emit(token{kind: tokExact, pos: l.at, text: l.query[l.at+1 : i]})
+			l.at = i + 1
+			return true
+		}
+	}
+	return false
+}
+
+// compare reads the operator of @field>=5. It counts only right behind a field
+// and before a number or parameter.
+func (l *queryLexer) compare() bool {
+	if n := len(l.tokens); n == 0 || l.tokens[n-1].kind != tokField {
+		return false
+	}
+	rest := l.query[l.at:]
+	for _, op := range []string{"==", "!=", ">=", "<=", ">", "<"} {
+		after := strings.TrimLeft(strings.TrimPrefix(rest, op), " \t\n")
+		if !strings.HasPrefix(rest, op) || after == "" {
+			continue
+		}
+		if strings.TrimLeft(after, "+-")[:min(1, len(strings.TrimLeft(after, "+-")))] == "$" || numberPrefix(after, 2) > 0 {
+			l.emit(token{kind: tokCompare, pos: l.at, text: op})
+			l.at += len(op)
+			return true
+		}
+	}
+	return false
+}
+
+// termEnd is where the term that starts at a place ends.
+func (l *queryLexer) termEnd(at int) int {
+	for at < len(l.query) {
+		c := l.query[at]
+		switch {
+		case c == '\\':
+			if at+1 >= len(l.query) || !isPunct(l.query[at+1]) && !isQuerySpace(l.query[at+1]) {
+				return at
+			}
+			at++
+		case c != '_' && c < utf8.RuneSelf && (c <= ' ' || c == 0x7f || isPunct(c)):
+			return at
+		}
+		at++
+	}
+	return at
+}
+
+func isQuerySpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+func (l *queryLexer) numberEnd(at int) int { return at + numberPrefix(l.query[at:], l.dialect) }
+
+// numberPrefix is how much of a text is a number in a query.
+func numberPrefix(s string, dialect int) int {
+	sign := 0
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		sign = 1
+	}
+	if rest := s[sign:]; len(rest) >= 3 && (rest[:3] == "inf" || dialect > 1 && strings.EqualFold(rest[:3], "inf")) {
+		return sign + 3
+	}
+	if dialect == 1 && sign == 1 && s[0] == '+' {
+		return 0
+	}
+	n := sign + resp.CountDigits([]byte(s[sign:]))
+	whole := n - sign
+	if n+1 < len(s) && s[n] == '.' && (whole > 0 || dialect > 1) {
+		if frac := resp.CountDigits([]byte(s[n+1:])); frac > 0 {
+			n, whole = n+1+frac, 1
+		}
+	}
+	if whole == 0 {
+		return 0
+	}
+	if n < len(s) && s[n]|0x20 == 'e' {
+		from := n + 1
+		if from < len(s) && (s[from] == '-' || dialect > 1 && s[from] == '+') {
+			from++
+		}
+		if exp := resp.CountDigits([]byte(s[min(from, len(s)):])); exp > 0 {
+			n = from + exp
+		}
+	}
+	return n
+}
+
+func queryNumber(text string) float64 {
+	if v, err := strconv.ParseFloat(text, 64); err == nil {
+		return v
+	}
+	if strings.HasPrefix(text, "-") {
+		return math.Inf(-1)
+	}
+	return math.Inf(1)
+}
+
+// unescapeQuery removes the backslashes before punctuation and blanks.
+func unescapeQuery(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && (isPunct(s[i+1]) || isQuerySpace(s[i+1])) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

@@ -1,0 +1,177 @@
+package search
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestWordsOfAText(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "",
+		"Hello, World":                  "hello world",
+		"disk sda1 (failure) 10.0.0.1!": "disk sda1 failure 10 0 0 1",
+		"snake_case kebab-case a\tb":    "snake_case kebab case a b",
+		`esc\-aped back\\slash end\`:    `esc-aped back\slash end`,
+		"Ärger ÜBER größe":              "ärger über größe",
+		"line\nbreak\x01s":              "linebreaks",
+		`a\ b`:                          "a b",
+		"...":                           "",
+	} {
+		var got []string
+		s := wordScanner{text: []byte(text)}
+		for word, ok := s.next(); ok; word, ok = s.next() {
+			got = append(got, string(word))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTagsOfAValue(t *testing.T) {
+	for _, x := range []struct {
+		text, want string
+		separator  byte
+		exact      bool
+	}{
+		{"Mini PC", "mini pc", 0, false}, {" a , B,,c ", "a|b|c", ',', false}, {"A,b", "A|b", ',', true}, {"", "", 0, false}, {"Ä;b", "ä|b", ';', false},
+	} {
+		var got []string
+		s := tagScanner{text: []byte(x.text), separator: x.separator, exact: x.exact}
+		for tag, ok := s.next(); ok; tag, ok = s.next() {
+			got = append(got, string(tag))
+		}
+		if strings.Join(got, "|") != x.want {
+			t.Errorf("%q: %q, want %q", x.text, got, x.want)
+		}
+	}
+}
+
+// show writes a parsed query so that its shape can be seen.
+func (n *node) String() string {
+	if n == nil {
+		return "nothing"
+	}
+	var list []string
+	for _, w := range n.words {
+		text := w.text
+		if w.before {
+			text = "*" + text
+		}
+		if w.after {
+			text += "*"
+		}
+		list = append(list, text)
+	}
+	for _, kid := range n.kids {
+		list = append(list, kid.String())
+	}
+	in := ""
+	if n.fields != nil {
+		in = "@"
+		for at, is := range n.fields {
+			if is {
+				in += fmt.Sprint(at)
+			}
+		}
+	}
+	switch n.kind {
+	case nodeAll:
+		return "all"
+	case nodeWord:
+		return in + list[0]
+	case nodePhrase:
+		return in + `"` + strings.Join(list, " ") + `"`
+	case nodeTag:
+		return fmt.Sprintf("%d{%s}", n.field, strings.Join(list, "|"))
+	case nodeNumber:
+		return fmt.Sprintf("%d[%v %v %v %v]", n.field, n.min.at, n.min.open, n.max.at, n.max.open)
+	}
+	return [...]string{nodeAnd: "and", nodeOr: "or", nodeNot: "not", nodeOptional: "maybe"}[n.kind] + "(" + strings.Join(list, " ") + ")"
+}
+
+// querySchema: fields 0 and 1 are text, 2 is a tag, 3 a number.
+func querySchema(t testing.TB) *index {
+	t.Helper()
+	r, err := parseCreate("i", encodeWords("ON JSON SCHEMA $.a AS a TEXT $.b AS b TEXT $.t AS t TAG $.n AS n NUMERIC"))
+	if err != "" {
+		t.Fatal(err)
+	}
+	return newIndex("i", r.def, r.fields)
+}
+
+func encodeWords(s string) [][]byte {
+	var list [][]byte
+	for _, w := range strings.Fields(s) {
+		list = append(list, []byte(w))
+	}
+	return list
+}
+
+func TestQueryShapes(t *testing.T) {
+	ix := querySchema(t)
+	for _, x := range []struct{ query, one, two string }{
+		{"*", "all", "all"},
+		{"", "nothing", "nothing"},
+		{"(*)", "Syntax error at offset 1 near ", "all"},
+		{"hello World", "and(hello world)", "and(hello world)"},
+		{"the", "nothing", "nothing"},
+		{"a b|c", "or(b c)", "or(b c)"}, // "a" is a stop word
+		{"x y|z", "or(and(x y) z)", "or(and(x y) z)"},
+		{"x (y)|z", "and(x or(y z))", "or(and(x y) z)"},
+		{"-x y", "not(and(x y))", "and(not(x) y)"},
+		{"x -y", "and(x not(y))", "and(x not(y))"},
+		{"~x", "maybe(x)", "maybe(x)"},
+		{"fail* *ure *ail*", "and(fail* *ure *ail*)", "and(fail* *ure *ail*)"},
+		{`"disk failure"`, `"disk failure"`, `"disk failure"`},
+		{`"the disk"`, "Syntax error at offset 1 near the", `"disk"`},
+		{"@a:x y", "and(@0x @0y)", "and(@0x y)"},
+		{"@a:(x|y) z", "and(or(@0x @0y) z)", "and(or(@0x @0y) z)"},
+		{"@a|b:x", "@01x", "@01x"},
+		{"@a:x @b:y", "and(@0x @1y)", "and(@0x @1y)"},
+		{`@t:{mini\-pc}`, "2{mini-pc}", "2{mini-pc}"},
+		{"@t:{Xy b|C*}", "2{xy b|c*}", "2{xy b|c*}"},
+		{"@t:{a}|b", "2{a|b}", "or(2{a} b)"},
+		{"@t:{a", "2{a}", "Syntax error at offset 4 near a"},
+		{"@t:{", "Syntax error at offset 3 near t", "Syntax error at offset 3 near t"},
+		{"@t:{a} | @t:{b}", "Syntax error at offset 9 near t", "or(2{a} 2{b})"},
+		{"@n:[0 (5]", "3[0 false 5 true]", "3[0 false 5 true]"},
+		{"@n:[-inf +inf]", "3[-Inf false +Inf false]", "3[-Inf false +Inf false]"},
+		{"@n:[-1.5e3 -5]", "3[-1500 false -5 false]", "3[-1500 false -5 false]"},
+		{"@n:[5]", "Syntax error at offset 5 near 5", "3[5 false 5 false]"},
+		{"@n>=5", "Syntax error at offset 4 near 5", "3[5 false +Inf false]"},
+		{"@n!=5", "Syntax error at offset 4 near 5", "not(3[5 false 5 false])"},
+		{"@nope:x", "@x", "Unknown field at offset 0 near nope"},
+		{"@nope:{x}", "nothing", "Unknown field at offset 0 near nope"},
+		{"@a:{x}", "-1{x}", "Expected a TAG field at offset 0 near a"},
+		{"@t:x", "@x", "Expected a TEXT field at offset 0 near t"},
+		{"(x", "Syntax error at offset 1 near x", "Syntax error at offset 1 near x"},
+		{"x)", "Syntax error at offset 1 near x", "Syntax error at offset 1 near x"},
+		{"%x%", "A fuzzy word (%word%) is not supported by rtcollector's embedded server", "A fuzzy word (%word%) is not supported by rtcollector's embedded server"},
+		{"10.0.0.1", "and(10.0 0.1)", "and(10.0 .0 .1)"},
+		{"$p", "Syntax error at offset 0 near p", "value"},
+		{"@n:[$lo $hi]", "Syntax error at offset 4 near lo", "3[1 false 2 false]"},
+		{strings.Repeat("(", 200), "Parser stack overflow. Try moving nested parentheses more to the left", "Parser stack overflow. Try moving nested parentheses more to the left"},
+	} {
+		for dialect, want := range map[int]string{1: x.one, 2: x.two} {
+			n, err := parseSearch(ix, x.query, dialect, map[string]string{"p": "Value", "lo": "1", "hi": "2"})
+			got := n.String()
+			if err != "" {
+				got = string(err)
+			}
+			if got != want {
+				t.Errorf("dialect %d %s\n got %s\nwant %s", dialect, x.query, got, want)
+			}
+		}
+	}
+}
+
+func TestQueriesTooLong(t *testing.T) {
+	ix := querySchema(t)
+	for _, long := range []string{strings.Repeat("x", maxQueryBytes+1), strings.Repeat("xy*", 70)} {
+		if _, err := parseSearch(ix, long, 1, nil); err != errQueryLong {
+			t.Errorf("a long query: %q", err)
+		}
+	}
+}

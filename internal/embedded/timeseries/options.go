@@ -1,0 +1,214 @@
+package timeseries
+
+import (
+	"bytes"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+const (
+	defaultChunkSize = 4096 // bytes
+	// The missing ERR is Redis' own.
+	errNegativeRetention = resp.Error("TSDB: Couldn't parse RETENTION")
+	errRetention         = resp.Error("ERR TSDB: Couldn't parse RETENTION")
+	errPolicy            = resp.Error("ERR TSDB: Unknown DUPLICATE_POLICY")
+	errChunkSize         = resp.Error("ERR TSDB: CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]")
+	errChunkParse        = resp.Error("ERR TSDB: Couldn't parse CHUNK_SIZE")
+	errEncoding          = resp.Error("ERR TSDB: unknown ENCODING parameter")
+	errPolicyParse       = resp.Error("ERR TSDB: Couldn't parse DUPLICATE_POLICY")
+	errIgnore            = resp.Error("ERR TSDB: Couldn't parse IGNORE")
+	errNegativeIgnore    = resp.Error("ERR TSDB: IGNORE arguments cannot be negative")
+	errLabels            = resp.Error("ERR TSDB: Couldn't parse LABELS")
+	errTimestamp         = resp.Error("ERR TSDB: invalid timestamp")
+	errNegativeTimestamp = resp.Error("ERR TSDB: invalid timestamp, must be a nonnegative integer")
+	errIncrTimestamp     = resp.Error("TSDB: timestamp must be equal to or higher than the maximum existing timestamp")
+	errValue             = resp.Error("ERR TSDB: invalid value")
+	errIncrValue         = resp.Error("ERR TSDB: invalid increase/decrease value")
+)
+
+// given says which options a command carried: TS.ALTER changes only those.
+type given struct{ retention, chunk, policy, ignore, labels bool }
+
+// options are what may follow the fixed arguments of TS.CREATE, TS.ADD,
+// TS.ALTER, TS.INCRBY and TS.DECRBY.
+type options struct {
+	settings settings
+	has      given
+	labels   [][]byte // name, value, …; an odd one at the end is dropped
+}
+
+// wordAt is the place of the first such word, or -1. Redis looks for every option in all of a command, even among its
+// labels, and passes over what it does not know.
+func wordAt(args [][]byte, word string) int {
+	for i, a := range args {
+		if resp.IsWord(a, word) {
+			return i
+		}
+	}
+	return -1
+}
+
+// parseOptions looks for the options in Redis' order, which decides about several bad ones.
+func parseOptions(args [][]byte) (options, resp.Error) {
+	o := options{settings: settings{chunkSize: defaultChunkSize, policy: policyBlock}}
+	for _, take := range [...]func(*options, [][]byte) resp.Error{
+		(*options).takeLabels, (*options).retention, (*options).chunk, (*options).encoding, (*options).policy, (*options).ignore,
+	} {
+		if err := take(&o, args); err != "" {
+			return o, err
+		}
+	}
+	return o, ""
+}
+
+// behind returns what follows an option's word, and whether it is there.
+func behind(args [][]byte, word string) ([][]byte, bool) {
+	i := wordAt(args, word)
+	if i < 0 {
+		return nil, false
+	}
+	return args[i+1:], true
+}
+
+func (o *options) retention(args [][]byte) resp.Error {
+	args, o.has.retention = behind(args, "RETENTION")
+	if !o.has.retention {
+		return ""
+	}
+	if len(args) == 0 {
+		return errRetention
+	}
+	n, ok := resp.ParseInt(args[0])
+	if !ok || n > keyspace.MaxTimestamp {
+		return errRetention
+	}
+	if n < 0 {
+		return errNegativeRetention
+	}
+	o.settings.retention = n
+	return ""
+}
+
+func (o *options) chunk(args [][]byte) resp.Error {
+	args, o.has.chunk = behind(args, "CHUNK_SIZE")
+	if !o.has.chunk {
+		return ""
+	}
+	if len(args) == 0 {
+		return errChunkParse
+	}
+	n, ok := resp.ParseInt(args[0])
+	if !ok {
+		return errChunkParse
+	}
+	if !isChunkSize(n) {
+		return errChunkSize
+	}
+	o.settings.chunkSize = n
+	return ""
+}
+
+func isChunkSize(n int64) bool { return n >= 48 && n <= 1<<20 && n%8 == 0 }
+
+// encoding also knows the bare UNCOMPRESSED of old; ENCODING goes before it.
+func (o *options) encoding(args [][]byte) resp.Error {
+	val, found := behind(args, "ENCODING")
+	switch {
+	case !found && wordAt(args, "UNCOMPRESSED") >= 0:
+		o.settings.encoding = encodingUncompressed
+	case !found:
+	case len(val) == 0:
+		return keyspace.ErrArity
+	case resp.IsWord(val[0], "COMPRESSED"):
+		o.settings.encoding = encodingCompressed
+	case resp.IsWord(val[0], "UNCOMPRESSED"):
+		o.settings.encoding = encodingUncompressed
+	default:
+		return errEncoding
+	}
+	return ""
+}
+
+func (o *options) policy(args [][]byte) (err resp.Error) {
+	if args, o.has.policy = behind(args, "DUPLICATE_POLICY"); o.has.policy {
+		o.settings.policy, err = parsePolicy(args)
+	}
+	return err
+}
+
+func (o *options) ignore(args [][]byte) resp.Error {
+	args, o.has.ignore = behind(args, "IGNORE")
+	if !o.has.ignore {
+		return ""
+	}
+	if len(args) < 2 {
+		return errIgnore
+	}
+	diff, ok := resp.ParseInt(args[0])
+	val, okVal := resp.ParseDouble(args[1])
+	if !ok || !okVal {
+		return errIgnore
+	}
+	if diff < 0 || val < 0 {
+		return errNegativeIgnore
+	}
+	o.settings.ignoreTime, o.settings.ignoreValue = diff, val
+	return ""
+}
+
+// takeLabels reads everything behind LABELS as labels, other options too.
+func (o *options) takeLabels(args [][]byte) resp.Error {
+	args, o.has.labels = behind(args, "LABELS")
+	args = args[:len(args)&^1]
+	for i, a := range args {
+		if len(a) == 0 || i%2 == 1 && !isLabelValue(a) {
+			return errLabels
+		}
+	}
+	o.labels = args
+	return ""
+}
+
+// isLabelValue reports whether a label may have a value.
+func isLabelValue(value []byte) bool { return len(value) > 0 && !bytes.ContainsAny(value, "(),") }
+
+// onDuplicate reads the policy that TS.ADD may give for a sample; none is policyUnset.
+func onDuplicate(args [][]byte) (policy, resp.Error) {
+	args, found := behind(args, "ON_DUPLICATE")
+	if !found {
+		return policyUnset, ""
+	}
+	return parsePolicy(args)
+}
+
+func parsePolicy(args [][]byte) (policy, resp.Error) {
+	if len(args) == 0 {
+		return policyUnset, errPolicyParse
+	}
+	for p := policyBlock; p <= policySum; p++ {
+		if resp.IsWord(args[0], p.word()) {
+			return p, ""
+		}
+	}
+	return policyUnset, errPolicy
+}
+
+func (p policy) word() string {
+	return [...]string{"", "BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"}[p]
+}
+
+// timestamp reads a sample's time in Unix ms; "*" is now.
+func (m *Module) timestamp(b []byte) (int64, resp.Error) {
+	if len(b) == 1 && b[0] == '*' {
+		return m.store.NowMillis(), ""
+	}
+	ts, ok := resp.ParseInt(b)
+	if !ok || ts > keyspace.MaxTimestamp {
+		return 0, errTimestamp
+	}
+	if ts < 0 {
+		return 0, errNegativeTimestamp
+	}
+	return ts, ""
+}

@@ -1,0 +1,199 @@
+package timeseries
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+// selectFrom runs the query on one series; scratch may be reused as the result.
+func (q *query) selectFrom(s *series, scratch []sample) ([]sample, resp.Error) {
+	out := scratch[:0]
+	if q.agg != aggNone {
+		b, err := q.aggregate(s, out)
+		if err != "" {
+			return nil, err
+		}
+		return q.cut(b), ""
+	}
+	if q.reverse {
+		return q.backwards(s, out), ""
+	}
+	q.each(s, func(smp sample) bool {
+		if q.count >= 0 && int64(len(out)) >= q.count {
+			return false
+		}
+		out = append(out, smp)
+		return true
+	})
+	return out, ""
+}
+
+func (q *query) cut(list []sample) []sample {
+	if q.count >= 0 && int64(len(list)) > q.count {
+		list = list[:q.count]
+	}
+	return list
+}
+
+// each calls yield with the selected samples, oldest first.
+func (q *query) each(s *series, yield func(sample) bool) {
+	more := true
+	s.between(q.from, q.to, func(run []sample) bool {
+		for _, smp := range run {
+			if q.keeps(smp) && !yield(smp) {
+				more = false
+				break
+			}
+		}
+		return more
+	})
+	if latest, ok := q.openBucket(s); ok && more {
+		yield(latest)
+	}
+}
+
+func (q *query) eachBackwards(s *series, yield func(sample) bool) {
+	all := *q
+	all.count = -1
+	for _, smp := range all.backwards(s, nil) {
+		if !yield(smp) {
+			return
+		}
+	}
+}
+
+// openBucket is what LATEST adds: the bucket a compaction has not closed yet.
+func (q *query) openBucket(s *series) (sample, bool) {
+	if !q.latest {
+		return sample{}, false
+	}
+	l, ok := s.openBucket()
+	return l, ok && l.ts >= q.from && l.ts <= q.to && (s.count == 0 || l.ts > s.lastTS) && q.keeps(l)
+}
+
+func (q *query) keeps(s sample) bool {
+	if q.byValue && (s.v < q.minV || s.v > q.maxV) {
+		return false
+	}
+	if q.byTS != nil {
+		_, found := slices.BinarySearch(q.byTS, s.ts)
+		return found
+	}
+	return true
+}
+
+// backwards walks from the newest sample, so that "the last one" costs one.
+func (q *query) backwards(s *series, out []sample) []sample {
+	enough := func() bool { return q.count >= 0 && int64(len(out)) >= q.count }
+	if latest, ok := q.openBucket(s); ok && !enough() {
+		out = append(out, latest)
+	}
+	for ci := len(s.chunks) - 1; ci >= 0; ci-- {
+		live := s.chunks[ci].live()
+		if live[len(live)-1].ts < q.from {
+			break
+		}
+		if live[0].ts > q.to {
+			continue
+		}
+		for i := len(live) - 1; i >= 0 && live[i].ts >= q.from; i-- {
+			if enough() {
+				return out
+			}
+			if live[i].ts <= q.to && q.keeps(live[i]) {
+				out = append(out, live[i])
+			}
+		}
+	}
+	return out
+}
+
+func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
+	b := bucketizer{
+		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
+		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
+	}
+	if q.from > q.to {
+		return out, ""
+	}
+	b.limit = q.count
+	var next sample
+	var hasNext bool
+	if q.agg == aggTwa {
+		b.before, b.hasBefore = s.neighbour(q.from, false)
+		next, hasNext = s.neighbour(q.to, true)
+	}
+	if q.reverse {
+		b.before, b.hasBefore, next, hasNext = next, hasNext, b.before, b.hasBefore
+		q.eachBackwards(s, b.add)
+	} else {
+		q.each(s, b.add)
+	}
+	if b.err != "" {
+		return nil, b.err
+	}
+	if b.limit >= 0 && int64(len(b.out)) >= b.limit {
+		return b.out, ""
+	}
+	if hasNext {
+		b.finish(&next)
+	} else {
+		b.finish(nil)
+	}
+	return b.out, b.err
+}
+
+// group is one line of GROUPBY: the series that share a label's value.
+type group struct {
+	value   string
+	members []*series
+	samples []sample
+}
+
+// groups sorts series into groups by the label's value. A series without the
+// label is in none.
+func (q *query) groups(list []*series) ([]group, resp.Error) {
+	byValue := map[string]int{}
+	var gs []group
+	for _, s := range list {
+		v, ok := s.label(q.groupBy)
+		if !ok {
+			continue
+		}
+		i, known := byValue[v]
+		if !known {
+			i = len(gs)
+			byValue[v] = i
+			gs = append(gs, group{value: v})
+		}
+		gs[i].members = append(gs[i].members, s)
+	}
+	slices.SortFunc(gs, func(a, b group) int { return cmp.Compare(a.value, b.value) })
+	for i := range gs {
+		if err := q.reduceGroup(&gs[i]); err != "" {
+			return nil, err
+		}
+	}
+	return gs, ""
+}
+
+func (q *query) reduceGroup(g *group) resp.Error {
+	forward := *q // members are merged in order of time, then cut
+	forward.reverse, forward.count = false, -1
+	lists := make([][]sample, 0, len(g.members))
+	for _, s := range g.members {
+		l, err := forward.selectFrom(s, nil)
+		if err != "" {
+			return err
+		}
+		lists = append(lists, l)
+	}
+	g.samples = reduce(lists, q.reducer)
+	if q.reverse {
+		slices.Reverse(g.samples)
+	}
+	g.samples = q.cut(g.samples)
+	return ""
+}

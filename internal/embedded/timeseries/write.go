@@ -1,0 +1,283 @@
+package timeseries
+
+import (
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+)
+
+const (
+	errRuleSame   = resp.Error("ERR TSDB: the source key and destination key should be different")
+	errRuleDest   = resp.Error("ERR TSDB: the destination key already has a src rule")
+	errRuleDst    = resp.Error("ERR TSDB: the destination key already has a dst rule")
+	errRuleSource = resp.Error("ERR TSDB: the source key already has a source rule")
+	errAlignTime  = resp.Error("ERR TSDB: Couldn't parse alignTimestamp")
+	errNoRule     = resp.Error("ERR TSDB: compaction rule does not exist")
+)
+
+func (m *Module) runCreate(c *keyspace.Session, args [][]byte) {
+	o, err := parseOptions(args[2:])
+	if c.Fail(err) {
+		return
+	}
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	if d.Exists(args[1]) {
+		c.Fail(errKeyExists)
+		return
+	}
+	if _, err := m.create(d, args[1], o.settings, o.labels); !c.Fail(err) {
+		c.Out.OK()
+	}
+}
+
+func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
+	o, err := parseOptions(args[2:])
+	if c.Fail(err) {
+		return
+	}
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	s := seriesAt(d, args[1])
+	if s == nil {
+		c.Fail(missingError(d, args[1]))
+		return
+	}
+	if o.has.labels {
+		if c.Fail(m.relabel(s, o.labels)) {
+			return
+		}
+	}
+	s.alter(&o)
+	if o.has.retention {
+		if s.settings.retention == 0 {
+			s.settings.retention = m.defaultRetention
+		}
+		s.trim(&m.pool, s.oldestAllowed())
+	}
+	d.Changed(s.key, s)
+	c.Out.OK()
+}
+
+func (s *series) alter(o *options) {
+	if o.has.retention {
+		s.settings.retention = o.settings.retention
+	}
+	if o.has.chunk {
+		s.settings.chunkSize = o.settings.chunkSize
+	}
+	if o.has.policy {
+		s.settings.policy = o.settings.policy
+	}
+	if o.has.ignore {
+		s.settings.ignoreTime, s.settings.ignoreValue = o.settings.ignoreTime, o.settings.ignoreValue
+	}
+}
+
+func (m *Module) runAdd(c *keyspace.Session, args [][]byte) {
+	v, ok := resp.ParseSampleValue(args[3])
+	if !ok {
+		c.Fail(errValue)
+		return
+	}
+	ts, err := m.timestamp(args[2])
+	if c.Fail(err) {
+		return
+	}
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	s, on := seriesAt(d, args[1]), policyUnset
+	if s != nil {
+		on, err = onDuplicate(args[4:])
+	} else if s, err = m.createForSample(c, d, args[1], args[4:]); err == errWrongType {
+		err = errNotSeries
+	}
+	if c.Fail(err) {
+		return
+	}
+	if ts, err = m.insert(s, sample{ts, v}, on); !c.Fail(err) {
+		c.Out.Int(ts)
+	}
+}
+
+// createFor creates the series that a sample needs. The options of a series that is there are not even read.
+func (m *Module) createForSample(c *keyspace.Session, d *keyspace.Database, key []byte, words [][]byte) (*series, resp.Error) {
+	if d.Exists(key) {
+		return nil, errWrongType
+	}
+	o, err := parseOptions(words)
+	if err != "" {
+		return nil, err
+	}
+	return m.create(d, key, o.settings, o.labels)
+}
+
+// runMAdd is the way of the agent's data: nothing in it allocates.
+func (m *Module) runMAdd(c *keyspace.Session, args [][]byte) {
+	triples := args[1:]
+	if len(triples)%3 != 0 {
+		c.Out.Error("ERR wrong number of arguments for 'ts.madd' command")
+		return
+	}
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	c.Out.Array(len(triples) / 3)
+	for i := 0; i < len(triples); i += 3 {
+		ts, err := m.addOne(d, triples[i], triples[i+1], triples[i+2])
+		if err == "" {
+			c.Out.Int(ts)
+		} else {
+			c.Out.Error(err)
+		}
+	}
+}
+
+func (m *Module) addOne(d *keyspace.Database, key, when, val []byte) (int64, resp.Error) {
+	v, ok := resp.ParseSampleValue(val)
+	if !ok {
+		return 0, errValue
+	}
+	ts, bad := m.timestamp(when)
+	if bad != "" {
+		return 0, bad
+	}
+	s := seriesAt(d, key)
+	if s == nil {
+		return 0, errNotSeries
+	}
+	return m.insert(s, sample{ts, v}, policyUnset)
+}
+
+func (m *Module) runIncrBy(c *keyspace.Session, args [][]byte) { m.runIncrement(c, args, 1) }
+func (m *Module) runDecrBy(c *keyspace.Session, args [][]byte) { m.runIncrement(c, args, -1) }
+
+func (m *Module) runIncrement(c *keyspace.Session, args [][]byte, sign float64) {
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	s, err := seriesAt(d, args[1]), resp.Error("")
+	if s == nil { // it comes into being before its first sample is looked at
+		s, err = m.createForSample(c, d, args[1], args[3:])
+	}
+	if c.Fail(err) {
+		return
+	}
+	v, ok := resp.ParseDouble(args[2])
+	if !ok {
+		c.Fail(errIncrValue)
+		return
+	}
+	ts := m.store.NowMillis()
+	if at, found := behind(args[3:], "TIMESTAMP"); found && len(at) > 0 {
+		ts, err = m.timestamp(at[0])
+	}
+	if c.Fail(err) {
+		return
+	}
+	if s.count > 0 && ts < s.lastTS {
+		c.Fail(errIncrTimestamp)
+		return
+	}
+	if ts, err = m.insert(s, sample{ts, s.lastV + sign*v}, policyLast); !c.Fail(err) {
+		c.Out.Int(ts)
+	}
+}
+
+func (m *Module) runDel(c *keyspace.Session, args [][]byte) {
+	from, _, okFrom := parseBound(args[2], '-', 0)
+	to, _, okTo := parseBound(args[3], '+', keyspace.MaxTimestamp)
+	if !okFrom || !okTo {
+		if !okFrom {
+			c.Fail(errFrom)
+		} else {
+			c.Fail(errTo)
+		}
+		return
+	}
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	s := seriesAt(d, args[1])
+	if s == nil {
+		c.Fail(missingError(d, args[1]))
+		return
+	}
+	n := s.remove(&m.pool, from, to)
+	if n > 0 {
+		for _, r := range s.rules {
+			r.redo(&m.pool, s, from, to)
+		}
+	}
+	c.Out.Int(n)
+}
+
+func (m *Module) runCreateRule(c *keyspace.Session, args [][]byte) {
+	var q query
+	if len(args) > 7 {
+		c.Fail(keyspace.ErrArity)
+		return
+	}
+	if !resp.IsWord(args[3], "AGGREGATION") {
+		c.Fail(errAgg)
+		return
+	}
+	if err := q.takeAgg(args[3:]); c.Fail(err) {
+		return
+	}
+	if len(args) > 6 {
+		at, ok := resp.ParseInt(args[6])
+		if !ok || at < 0 || at > keyspace.MaxTimestamp {
+			c.Fail(errAlignTime)
+			return
+		}
+		q.alignAt = at
+	}
+	if string(args[1]) == string(args[2]) {
+		c.Fail(errRuleSame)
+		return
+	}
+	d := c.Store.Lock(c.DB)
+	defer c.Store.Unlock()
+	src, dest, err := findRuleEnds(c, d, args)
+	if c.Fail(err) || c.Fail(ruleConflict(dest)) {
+		return
+	}
+	src.rules = append(src.rules, &rule{dest: dest, agg: q.agg, size: q.bucket, align: q.alignAt})
+	dest.source = src
+	c.Out.OK()
+}
+
+func findRuleEnds(c *keyspace.Session, d *keyspace.Database, args [][]byte) (src, dest *series, err resp.Error) {
+	src, dest = seriesAt(d, args[1]), seriesAt(d, args[2])
+	if src == nil {
+		return nil, nil, missingError(d, args[1])
+	}
+	if src.source != nil {
+		return nil, nil, errRuleSource
+	}
+	if dest == nil {
+		return nil, nil, missingError(d, args[2])
+	}
+	return src, dest, ""
+}
+
+func ruleConflict(dest *series) resp.Error {
+	switch {
+	case dest.source != nil:
+		return errRuleDest
+	case len(dest.rules) > 0:
+		return errRuleDst
+	}
+	return ""
+}
+
+func (m *Module) runDeleteRule(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+	source := seriesAt(d, args[1])
+	if source == nil {
+		c.Fail(missingError(d, args[1]))
+		return
+	}
+	dest := seriesAt(d, args[2])
+	if dest == nil || !source.dropRule(dest) {
+		c.Fail(errNoRule)
+		return
+	}
+	c.Out.OK()
+}
