@@ -62,15 +62,15 @@ func (m *Module) hashCommands() []keyspace.Command {
 		m.growing("hsetnx", 4, m.runHSetNX),
 		m.growing("hincrby", 4, m.runHIncrBy),
 		m.growing("hincrbyfloat", 4, m.runHIncrByFloat),
-		keyspace.Write("hdel", -3, m.runHDel),
-		keyspace.Read("hget", 3, m.runHGet),
-		keyspace.Read("hmget", -3, m.runHMGet),
-		keyspace.Read("hgetall", 2, m.runHGetAll),
-		keyspace.Read("hkeys", 2, m.runHKeys),
-		keyspace.Read("hvals", 2, m.runHVals),
+		keyspace.Write("hdel", -3, onValue(m.runHDel)),
+		keyspace.Read("hget", 3, onValue(m.runHGet)),
+		keyspace.Read("hmget", -3, onValue(m.runHMGet)),
+		keyspace.Read("hgetall", 2, onValue(m.runHGetAll)),
+		keyspace.Read("hkeys", 2, onValue(m.runHKeys)),
+		keyspace.Read("hvals", 2, onValue(m.runHVals)),
 		keyspace.Read("hlen", 2, m.runHLen),
-		keyspace.Read("hexists", 3, m.runHExists),
-		keyspace.Read("hstrlen", 3, m.runHStrLen),
+		keyspace.Read("hexists", 3, onValue(m.runHExists)),
+		keyspace.Read("hstrlen", 3, onValue(m.runHStrLen)),
 		keyspace.Read("hscan", -3, m.runHScan),
 	}
 }
@@ -161,11 +161,7 @@ func (m *Module) runHIncrByFloat(c *keyspace.Session, d *keyspace.Database, args
 	c.Out.BulkBytes(sum)
 }
 
-func (m *Module) runHDel(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	h, ok := find[*Hash](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runHDel(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
 	n := int64(0)
 	for _, field := range args[2:] {
 		if h != nil && h.remove(string(field)) {
@@ -182,10 +178,8 @@ func (m *Module) runHDel(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runHGet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if h, ok := find[*Hash](c, d, args[1]); ok {
-		writeFieldOrNull(c, h, args[2])
-	}
+func (m *Module) runHGet(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
+	writeFieldOrNull(c, h, args[2])
 }
 
 func writeFieldOrNull(c *keyspace.Session, h *Hash, field []byte) {
@@ -196,22 +190,14 @@ func writeFieldOrNull(c *keyspace.Session, h *Hash, field []byte) {
 	}
 }
 
-func (m *Module) runHMGet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	h, ok := find[*Hash](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runHMGet(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
 	c.Out.Array(len(args) - 2)
 	for _, field := range args[2:] {
 		writeFieldOrNull(c, h, field)
 	}
 }
 
-func (m *Module) runHGetAll(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	h, ok := find[*Hash](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runHGetAll(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
 	names := h.FieldNames()
 	c.Out.Map(len(names))
 	for _, name := range names {
@@ -220,17 +206,11 @@ func (m *Module) runHGetAll(c *keyspace.Session, d *keyspace.Database, args [][]
 	}
 }
 
-func (m *Module) runHKeys(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if h, ok := find[*Hash](c, d, args[1]); ok {
-		c.Out.Bulks(h.FieldNames())
-	}
+func (m *Module) runHKeys(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
+	c.Out.Bulks(h.FieldNames())
 }
 
-func (m *Module) runHVals(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	h, ok := find[*Hash](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runHVals(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
 	names := h.FieldNames()
 	c.Out.Array(len(names))
 	for _, name := range names {
@@ -249,18 +229,14 @@ func (m *Module) runHLen(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runHExists(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if h, ok := find[*Hash](c, d, args[1]); ok {
-		_, there := h.Get(args[2])
-		c.Out.Bool(there)
-	}
+func (m *Module) runHExists(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
+	_, there := h.Get(args[2])
+	c.Out.Bool(there)
 }
 
-func (m *Module) runHStrLen(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if h, ok := find[*Hash](c, d, args[1]); ok {
-		v, _ := h.Get(args[2])
-		c.Out.Int(int64(len(v)))
-	}
+func (m *Module) runHStrLen(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
+	v, _ := h.Get(args[2])
+	c.Out.Int(int64(len(v)))
 }
 
 func (m *Module) runHScan(c *keyspace.Session, d *keyspace.Database, args [][]byte) {

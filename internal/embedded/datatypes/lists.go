@@ -61,10 +61,10 @@ func (l *list) place(i int64) (int, bool) {
 
 func (m *Module) listCommands() []keyspace.Command {
 	return []keyspace.Command{
-		m.growing("lpush", -3, m.runPush),
-		m.growing("rpush", -3, m.runPush),
-		m.growing("lpushx", -3, m.runPush),
-		m.growing("rpushx", -3, m.runPush),
+		m.growing("lpush", -3, onValue(m.runPush)),
+		m.growing("rpush", -3, onValue(m.runPush)),
+		m.growing("lpushx", -3, onValue(m.runPush)),
+		m.growing("rpushx", -3, onValue(m.runPush)),
 		m.growing("linsert", 5, m.runLInsert),
 		m.growing("lset", 4, m.runLSet),
 		keyspace.Write("lmove", 5, m.runLMove),
@@ -73,21 +73,17 @@ func (m *Module) listCommands() []keyspace.Command {
 		keyspace.Write("rpop", -2, m.runPop),
 		keyspace.Write("lrem", 4, m.runLRem),
 		keyspace.Write("ltrim", 4, m.runLTrim),
-		keyspace.Read("llen", 2, m.runLLen),
-		keyspace.Read("lindex", 3, m.runLIndex),
+		keyspace.Read("llen", 2, onValue(m.runLLen)),
+		keyspace.Read("lindex", 3, onValue(m.runLIndex)),
 		keyspace.Read("lrange", 4, m.runLRange),
-		keyspace.Custom("blpop", -3, keyspace.FlagWrite | keyspace.FlagBlocking, m.runBlockingPop),
-		keyspace.Custom("brpop", -3, keyspace.FlagWrite | keyspace.FlagBlocking, m.runBlockingPop),
+		keyspace.Custom("blpop", -3, keyspace.FlagWrite|keyspace.FlagBlocking, m.runBlockingPop),
+		keyspace.Custom("brpop", -3, keyspace.FlagWrite|keyspace.FlagBlocking, m.runBlockingPop),
 	}
 }
 
 func isLeft(name []byte) bool { return name[0]|0x20 == 'l' }
 
-func (m *Module) runPush(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	l, ok := find[*list](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runPush(c *keyspace.Session, d *keyspace.Database, l *list, args [][]byte) {
 	if l == nil {
 		if len(args[0]) == len("lpushx") {
 			c.Out.Int(0)
@@ -133,17 +129,11 @@ func (m *Module) runPop(c *keyspace.Session, d *keyspace.Database, args [][]byte
 	}
 }
 
-func (m *Module) runLLen(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if l, ok := find[*list](c, d, args[1]); ok {
-		c.Out.Int(int64(l.len()))
-	}
+func (m *Module) runLLen(c *keyspace.Session, d *keyspace.Database, l *list, args [][]byte) {
+	c.Out.Int(int64(l.len()))
 }
 
-func (m *Module) runLIndex(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	l, ok := find[*list](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runLIndex(c *keyspace.Session, d *keyspace.Database, l *list, args [][]byte) {
 	i, ok := resp.ParseInt(args[2])
 	if !ok && l != nil {
 		c.Out.Error(resp.ErrNotInteger)

@@ -140,6 +140,16 @@ func find[T content](c *keyspace.Session, d *keyspace.Database, key []byte) (T, 
 	return found, true
 }
 
+// onValue makes a command of a function that gets the value of its first key, nil
+// if the key does not exist. A key of another type answers WRONGTYPE.
+func onValue[T content](run func(c *keyspace.Session, d *keyspace.Database, v T, args [][]byte)) keyspace.DatabaseFunc {
+	return func(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
+		if v, ok := find[T](c, d, args[1]); ok {
+			run(c, d, v, args)
+		}
+	}
+}
+
 // contentOf returns the content of a value that has this type.
 func contentOf[T content](v keyspace.Value) (T, bool) {
 	if o, ok := v.(*object); ok {

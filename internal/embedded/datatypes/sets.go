@@ -42,17 +42,17 @@ func (s *set) names() []string {
 
 func (m *Module) setCommands() []keyspace.Command {
 	return []keyspace.Command{
-		m.growing("sadd", -3, m.runSAdd),
-		keyspace.Write("srem", -3, m.runSRem),
+		m.growing("sadd", -3, onValue(m.runSAdd)),
+		keyspace.Write("srem", -3, onValue(m.runSRem)),
 		keyspace.Write("spop", -2, m.runSPop),
-		m.growing("smove", 4, m.runSMove),
+		m.growing("smove", 4, onValue(m.runSMove)),
 		keyspace.Write("sunionstore", -3, m.runStoreCombination),
 		keyspace.Write("sinterstore", -3, m.runStoreCombination),
 		keyspace.Write("sdiffstore", -3, m.runStoreCombination),
-		keyspace.Read("smembers", 2, m.runSMembers),
-		keyspace.Read("scard", 2, m.runSCard),
-		keyspace.Read("sismember", 3, m.runSIsMember),
-		keyspace.Read("smismember", -3, m.runSMIsMember),
+		keyspace.Read("smembers", 2, onValue(m.runSMembers)),
+		keyspace.Read("scard", 2, onValue(m.runSCard)),
+		keyspace.Read("sismember", 3, onValue(m.runSIsMember)),
+		keyspace.Read("smismember", -3, onValue(m.runSMIsMember)),
 		keyspace.Read("srandmember", -2, m.runSRandMember),
 		keyspace.Read("sunion", -2, m.runCombination),
 		keyspace.Read("sinter", -2, m.runCombination),
@@ -61,11 +61,7 @@ func (m *Module) setCommands() []keyspace.Command {
 	}
 }
 
-func (m *Module) runSAdd(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := find[*set](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runSAdd(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
 	if s == nil {
 		s = &set{}
 	}
@@ -81,11 +77,7 @@ func (m *Module) runSAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runSRem(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := find[*set](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runSRem(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
 	n := int64(0)
 	for _, m := range args[2:] {
 		if s != nil && s.members.remove(string(m)) {
@@ -98,29 +90,19 @@ func (m *Module) runSRem(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runSMembers(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if s, ok := find[*set](c, d, args[1]); ok {
-		c.Out.BulkSet(s.names())
-	}
+func (m *Module) runSMembers(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
+	c.Out.BulkSet(s.names())
 }
 
-func (m *Module) runSCard(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if s, ok := find[*set](c, d, args[1]); ok {
-		c.Out.Int(int64(s.len()))
-	}
+func (m *Module) runSCard(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
+	c.Out.Int(int64(s.len()))
 }
 
-func (m *Module) runSIsMember(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if s, ok := find[*set](c, d, args[1]); ok {
-		c.Out.Bool(s.has(string(args[2])))
-	}
+func (m *Module) runSIsMember(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
+	c.Out.Bool(s.has(string(args[2])))
 }
 
-func (m *Module) runSMIsMember(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := find[*set](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runSMIsMember(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
 	c.Out.Array(len(args) - 2)
 	for _, m := range args[2:] {
 		c.Out.Bool(s.has(string(m)))
@@ -203,11 +185,7 @@ func (m *Module) runSRandMember(c *keyspace.Session, d *keyspace.Database, args 
 	}
 }
 
-func (m *Module) runSMove(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	src, ok := find[*set](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runSMove(c *keyspace.Session, d *keyspace.Database, src *set, args [][]byte) {
 	if src == nil {
 		c.Out.Int(0)
 		return

@@ -18,17 +18,17 @@ func (m *Module) sortedSetCommands() []keyspace.Command {
 	return []keyspace.Command{
 		m.growing("zadd", -4, m.runZAdd),
 		m.growing("zincrby", 4, m.runZIncrBy),
-		keyspace.Write("zrem", -3, m.runZRem),
+		keyspace.Write("zrem", -3, onValue(m.runZRem)),
 		keyspace.Write("zpopmin", -2, m.runZPop),
 		keyspace.Write("zpopmax", -2, m.runZPop),
 		keyspace.Write("zremrangebyrank", 4, m.runZRemRange),
 		keyspace.Write("zremrangebyscore", 4, m.runZRemRange),
-		keyspace.Read("zcard", 2, m.runZCard),
-		keyspace.Read("zscore", 3, m.runZScore),
-		keyspace.Read("zmscore", -3, m.runZMScore),
+		keyspace.Read("zcard", 2, onValue(m.runZCard)),
+		keyspace.Read("zscore", 3, onValue(m.runZScore)),
+		keyspace.Read("zmscore", -3, onValue(m.runZMScore)),
 		keyspace.ReadExclusively("zcount", 4, m.runZCount),
-		keyspace.ReadExclusively("zrank", 3, m.runZRank),
-		keyspace.ReadExclusively("zrevrank", 3, m.runZRank),
+		keyspace.ReadExclusively("zrank", 3, onValue(m.runZRank)),
+		keyspace.ReadExclusively("zrevrank", 3, onValue(m.runZRank)),
 		keyspace.ReadExclusively("zrange", -4, m.runZRange),
 		keyspace.ReadExclusively("zrevrange", -4, m.runZRange),
 		keyspace.ReadExclusively("zrangebyscore", -4, m.runZRange),
@@ -167,11 +167,7 @@ func (m *Module) increaseScore(c *keyspace.Session, d *keyspace.Database, key []
 	c.Out.Double(score)
 }
 
-func (m *Module) runZRem(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	z, ok := find[*sortedSet](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runZRem(c *keyspace.Session, d *keyspace.Database, z *sortedSet, args [][]byte) {
 	n := int64(0)
 	for _, m := range args[2:] {
 		if z != nil && z.remove(string(m)) {
@@ -185,10 +181,8 @@ func (m *Module) runZRem(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runZCard(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if z, ok := find[*sortedSet](c, d, args[1]); ok {
-		c.Out.Int(int64(z.len()))
-	}
+func (m *Module) runZCard(c *keyspace.Session, d *keyspace.Database, z *sortedSet, args [][]byte) {
+	c.Out.Int(int64(z.len()))
 }
 
 func writeScoreOrNull(c *keyspace.Session, z *sortedSet, member []byte) {
@@ -199,17 +193,11 @@ func writeScoreOrNull(c *keyspace.Session, z *sortedSet, member []byte) {
 	}
 }
 
-func (m *Module) runZScore(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if z, ok := find[*sortedSet](c, d, args[1]); ok {
-		writeScoreOrNull(c, z, args[2])
-	}
+func (m *Module) runZScore(c *keyspace.Session, d *keyspace.Database, z *sortedSet, args [][]byte) {
+	writeScoreOrNull(c, z, args[2])
 }
 
-func (m *Module) runZMScore(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	z, ok := find[*sortedSet](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runZMScore(c *keyspace.Session, d *keyspace.Database, z *sortedSet, args [][]byte) {
 	c.Out.Array(len(args) - 2)
 	for _, m := range args[2:] {
 		writeScoreOrNull(c, z, m)
@@ -227,11 +215,7 @@ func (m *Module) runZCount(c *keyspace.Session, d *keyspace.Database, args [][]b
 	}
 }
 
-func (m *Module) runZRank(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	z, ok := find[*sortedSet](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runZRank(c *keyspace.Session, d *keyspace.Database, z *sortedSet, args [][]byte) {
 	score, there := z.score(string(args[2]))
 	if !there {
 		c.Out.Null()

@@ -73,9 +73,9 @@ func (g *consumerGroup) settle(id streamID) bool {
 func (m *Module) groupCommands() []keyspace.Command {
 	return []keyspace.Command{
 		m.growing("xgroup", -2, m.runXGroup),
-		keyspace.Custom("xreadgroup", -7, keyspace.FlagWrite | keyspace.FlagBlocking, m.runXReadGroup),
-		keyspace.Write("xack", -4, m.runXAck),
-		keyspace.Read("xpending", -3, m.runXPending),
+		keyspace.Custom("xreadgroup", -7, keyspace.FlagWrite|keyspace.FlagBlocking, m.runXReadGroup),
+		keyspace.Write("xack", -4, onValue(m.runXAck)),
+		keyspace.Read("xpending", -3, onValue(m.runXPending)),
 	}
 }
 
@@ -176,11 +176,7 @@ func (m *Module) createGroup(c *keyspace.Session, d *keyspace.Database, args [][
 	c.Out.OK()
 }
 
-func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := find[*stream](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, s *stream, args [][]byte) {
 	g, n := s.group(args[2]), int64(0)
 	if g == nil {
 		c.Out.Int(0)
@@ -202,11 +198,7 @@ func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, args [][]byt
 }
 
 // runXPending answers XPENDING: a summary, or entries in a range of IDs.
-func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := find[*stream](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *stream, args [][]byte) {
 	g := s.group(args[2])
 	if g == nil {
 		c.Out.Error(noGroup(args[1], args[2]))

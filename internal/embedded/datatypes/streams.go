@@ -23,7 +23,7 @@ func (m *Module) streamCommands() []keyspace.Command {
 		m.growing("xadd", -5, m.runXAdd),
 		keyspace.Write("xdel", -3, m.runXDel),
 		keyspace.Write("xtrim", -4, m.runXTrim),
-		keyspace.Read("xlen", 2, m.runXLen),
+		keyspace.Read("xlen", 2, onValue(m.runXLen)),
 		keyspace.Read("xrange", -4, m.runXRange),
 		keyspace.Read("xrevrange", -4, m.runXRange),
 		keyspace.Read("xinfo", -2, m.runXInfo),
@@ -167,10 +167,8 @@ func (m *Module) runXTrim(c *keyspace.Session, d *keyspace.Database, args [][]by
 	}
 }
 
-func (m *Module) runXLen(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if s, ok := find[*stream](c, d, args[1]); ok {
-		c.Out.Int(int64(s.len()))
-	}
+func (m *Module) runXLen(c *keyspace.Session, d *keyspace.Database, s *stream, args [][]byte) {
+	c.Out.Int(int64(s.len()))
 }
 
 // parseStreamBound reads an end of XRANGE: "-", "+", an ID, or "(" and an ID.

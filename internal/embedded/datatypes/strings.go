@@ -42,24 +42,24 @@ func (m *Module) stringCommands() []keyspace.Command {
 		m.growing("psetex", 4, m.runSetEX),
 		m.growing("mset", -3, m.runMSet),
 		m.growing("msetnx", -3, m.runMSet),
-		m.growing("getset", 3, m.runGetSet),
-		keyspace.Write("append", 3, m.runAppend),
+		m.growing("getset", 3, onValue(m.runGetSet)),
+		keyspace.Write("append", 3, onValue(m.runAppend)),
 		keyspace.Write("setrange", 4, m.runSetRange),
 		keyspace.Write("setbit", 4, m.runSetBit),
 		m.growing("incr", 2, m.runIncrBy),
 		m.growing("decr", 2, m.runIncrBy),
 		m.growing("incrby", 3, m.runIncrBy),
 		m.growing("decrby", 3, m.runIncrBy),
-		m.growing("incrbyfloat", 3, m.runIncrByFloat),
-		keyspace.Write("getdel", 2, m.runGetDel),
-		keyspace.Write("getex", -2, m.runGetEX),
-		keyspace.Read("get", 2, m.runGet),
+		m.growing("incrbyfloat", 3, onValue(m.runIncrByFloat)),
+		keyspace.Write("getdel", 2, onValue(m.runGetDel)),
+		keyspace.Write("getex", -2, onValue(m.runGetEX)),
+		keyspace.Read("get", 2, onValue(m.runGet)),
 		keyspace.Read("mget", -2, m.runMGet),
-		keyspace.Read("strlen", 2, m.runStrLen),
+		keyspace.Read("strlen", 2, onValue(m.runStrLen)),
 		keyspace.Read("getrange", 4, m.runGetRange),
 		keyspace.Read("substr", 4, m.runGetRange),
 		keyspace.Read("getbit", 3, m.runGetBit),
-		keyspace.Read("bitcount", -2, m.runBitCount),
+		keyspace.Read("bitcount", -2, onValue(m.runBitCount)),
 	}
 }
 
@@ -71,10 +71,8 @@ func writeStringOrNull(c *keyspace.Session, t *stringValue) {
 	}
 }
 
-func (m *Module) runGet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if t, ok := find[*stringValue](c, d, args[1]); ok {
-		writeStringOrNull(c, t)
-	}
+func (m *Module) runGet(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
+	writeStringOrNull(c, t)
 }
 
 func (m *Module) runMGet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
@@ -85,10 +83,8 @@ func (m *Module) runMGet(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runStrLen(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if t, ok := find[*stringValue](c, d, args[1]); ok {
-		c.Out.Int(int64(len(t.value())))
-	}
+func (m *Module) runStrLen(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
+	c.Out.Int(int64(len(t.value())))
 }
 
 // setOptions are the options of SET, and the times of GETEX.
@@ -239,29 +235,17 @@ func (m *Module) runMSet(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-func (m *Module) runGetSet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	t, ok := find[*stringValue](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runGetSet(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	writeStringOrNull(c, t)
 	m.replace(d, args[1], newString(args[2]))
 }
 
-func (m *Module) runGetDel(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	t, ok := find[*stringValue](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runGetDel(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	writeStringOrNull(c, t)
 	d.Delete(string(args[1]))
 }
 
-func (m *Module) runGetEX(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	t, ok := find[*stringValue](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runGetEX(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	var o setOptions
 	for rest, err := args[2:], resp.Error(""); len(rest) > 0; {
 		if rest, err = o.take(c, rest); err == "" && (o.get || o.keepTTL || o.condition != keyspace.Always) {
@@ -279,11 +263,7 @@ func (m *Module) runGetEX(c *keyspace.Session, d *keyspace.Database, args [][]by
 	}
 }
 
-func (m *Module) runAppend(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	t, ok := find[*stringValue](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runAppend(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	old := len(t.value())
 	if old+len(args[2]) > resp.MaxCommandBytes {
 		c.Out.Error(errStringLimit)
@@ -399,11 +379,7 @@ func (m *Module) runGetBit(c *keyspace.Session, d *keyspace.Database, args [][]b
 	}
 }
 
-func (m *Module) runBitCount(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	t, ok := find[*stringValue](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runBitCount(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	from, to, okBounds := int64(0), int64(-1), true
 	if len(args) == 4 {
 		from, to, okBounds = parseBounds(args[2], args[3])
@@ -483,11 +459,7 @@ func addInt(b []byte, there bool, by int64) (int64, resp.Error) {
 	return n + by, ""
 }
 
-func (m *Module) runIncrByFloat(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	t, ok := find[*stringValue](c, d, args[1])
-	if !ok {
-		return
-	}
+func (m *Module) runIncrByFloat(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	sum, err := addFloat(t.value(), t != nil, args[2])
 	if err != "" {
 		c.Out.Error(err)

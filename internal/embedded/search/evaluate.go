@@ -11,8 +11,8 @@ const minAffix = 2
 
 // evaluator finds the slots that a query matches.
 type evaluator struct {
-	ix     *index
-	live   bitset
+	ix   *index
+	live bitset
 }
 
 func (ix *index) newEvaluator() *evaluator {
