@@ -2,15 +2,16 @@ package datatypes
 
 import "slices"
 
-// compactMap is a map that gives memory back: Go's maps keep the room of their most
-// elements, and a client could fill and empty one key after another.
+// compactMap is a map that gives memory back. A Go map keeps the memory of its
+// largest size, and a client could fill and empty one key after another.
 type compactMap[V any] struct {
 	m    map[string]V
-	peak int
+	peak int   // largest size since the map was last rebuilt
 	text int64 // bytes of the keys
 }
 
-const fewElements = 64
+// minShrinkElements is the size below which memory is not given back.
+const minShrinkElements = 64
 
 func (t *compactMap[V]) set(key string, v V) (isNew bool) {
 	if t.m == nil {
@@ -31,7 +32,7 @@ func (t *compactMap[V]) remove(key string) bool {
 	}
 	delete(t.m, key)
 	t.text -= int64(len(key))
-	if t.peak > fewElements && len(t.m) < t.peak/4 {
+	if t.peak > minShrinkElements && len(t.m) < t.peak/4 {
 		smaller := make(map[string]V, len(t.m))
 		for k, v := range t.m {
 			smaller[k] = v
@@ -41,7 +42,7 @@ func (t *compactMap[V]) remove(key string) bool {
 	return true
 }
 
-func (t *compactMap[V]) names() []string {
+func (t *compactMap[V]) sortedKeys() []string {
 	list := make([]string, 0, len(t.m))
 	for k := range t.m {
 		list = append(list, k)

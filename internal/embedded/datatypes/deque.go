@@ -2,7 +2,7 @@ package datatypes
 
 // deque is a list that grows and shrinks at both ends in constant time.
 type deque[T any] struct {
-	ring  []T // its length is zero or a power of two
+	ring  []T // its length is 0 or a power of two
 	first int
 	n     int
 }
@@ -58,13 +58,14 @@ func (q *deque[T]) popBack() T {
 }
 
 func (q *deque[T]) shrink() {
-	if len(q.ring) > fewElements && q.n < len(q.ring)/4 {
+	if len(q.ring) > minShrinkElements && q.n < len(q.ring)/4 {
 		q.resize(len(q.ring) / 2)
 	}
 }
 
-// keep retains the elements for which wanted is true and returns how many went.
-func (q *deque[T]) keep(wanted func(i int, v *T) bool) int {
+// retain removes the elements for which wanted returns false. It returns how
+// many it removed.
+func (q *deque[T]) retain(wanted func(i int, v *T) bool) int {
 	var none T
 	kept := 0
 	for i := range q.n {
@@ -78,7 +79,7 @@ func (q *deque[T]) keep(wanted func(i int, v *T) bool) int {
 		*q.at(i) = none
 	}
 	q.n = kept
-	for len(q.ring) > fewElements && q.n < len(q.ring)/4 {
+	for len(q.ring) > minShrinkElements && q.n < len(q.ring)/4 {
 		q.resize(len(q.ring) / 2)
 	}
 	return gone

@@ -155,7 +155,7 @@ func loadStream(d *keyspace.Decoder) content {
 	}
 	s.last, s.added = last, added
 	groups := d.Count(3)
-	if groups > maxGroups {
+	if groups > maxGroupsPerStream {
 		d.Reject()
 		groups = 0
 	}
@@ -174,7 +174,7 @@ func (g *consumerGroup) appendDump(e *keyspace.Encoder) {
 	}
 	e.Uint(uint64(len(g.pending.m)))
 	for key, delivery := range g.pending.m {
-		idOfKey(key).appendDump(e)
+		streamIDOfKey(key).appendDump(e)
 		e.String(delivery.consumer)
 		e.Int(delivery.at.UnixMilli())
 		e.Int(delivery.times)

@@ -19,7 +19,7 @@ func (h *Hash) bytes() int64 {
 }
 func (h *Hash) isEmpty() bool { return len(h.fields.m) == 0 }
 func (h *Hash) clone() content {
-	return &Hash{fields: h.fields.clone(), values: h.values} // values are replaced, never changed
+	return &Hash{fields: h.fields.clone(), values: h.values} // sharing is safe: values are replaced, never changed
 }
 
 func (h *Hash) set(field string, value []byte) (isNew bool) {
@@ -32,7 +32,7 @@ func (h *Hash) remove(field string) bool {
 	return h.fields.remove(field)
 }
 
-// Get returns a field's value; there is none in a hash that does not exist.
+// Get returns the value of a field. A nil Hash has no fields.
 func (h *Hash) Get(field []byte) ([]byte, bool) {
 	if h == nil {
 		return nil, false
@@ -46,10 +46,10 @@ func (h *Hash) FieldNames() []string {
 	if h == nil {
 		return nil
 	}
-	return h.fields.names()
+	return h.fields.sortedKeys()
 }
 
-// HashOf returns the hash that a value is, nil if it is none.
+// HashOf returns a value as a hash, or nil if it has another type.
 func HashOf(v keyspace.Value) *Hash {
 	h, _ := contentOf[*Hash](v)
 	return h
@@ -75,7 +75,8 @@ func (m *Module) hashCommands() []keyspace.Command {
 	}
 }
 
-// openHash finds a hash to write to; a new one is not yet in the database.
+// findOrNewHash returns the hash of a key. If the key does not exist it returns
+// a hash that is not in the database yet.
 func findOrNewHash(c *keyspace.Session, d *keyspace.Database, key []byte) (*Hash, bool) {
 	h, ok := find[*Hash](c, d, key)
 	if ok && h == nil {
@@ -112,7 +113,7 @@ func (m *Module) runHSetNX(c *keyspace.Session, d *keyspace.Database, args [][]b
 	if !ok {
 		return
 	}
-	if _, there := h.Get(args[2]); there {
+	if _, exists := h.Get(args[2]); exists {
 		c.Out.Int(0)
 		return
 	}
@@ -131,8 +132,8 @@ func (m *Module) runHIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]
 	if !ok {
 		return
 	}
-	old, there := h.Get(args[2])
-	n, err := addInt(old, there, by)
+	old, exists := h.Get(args[2])
+	n, err := addInteger(old, exists, by)
 	if err != "" {
 		if err == resp.ErrNotInteger {
 			err = "ERR hash value is not an integer"
@@ -150,8 +151,8 @@ func (m *Module) runHIncrByFloat(c *keyspace.Session, d *keyspace.Database, args
 	if !ok {
 		return
 	}
-	old, there := h.Get(args[2])
-	sum, err := addFloat(old, there, args[3])
+	old, exists := h.Get(args[2])
+	sum, err := addFloat(old, exists, args[3])
 	if err != "" {
 		c.Out.Error(err)
 		return
@@ -183,7 +184,7 @@ func (m *Module) runHGet(c *keyspace.Session, d *keyspace.Database, h *Hash, arg
 }
 
 func writeFieldOrNull(c *keyspace.Session, h *Hash, field []byte) {
-	if v, there := h.Get(field); there {
+	if v, exists := h.Get(field); exists {
 		c.Out.BulkBytes(v)
 	} else {
 		c.Out.Null()
@@ -230,8 +231,8 @@ func (m *Module) runHLen(c *keyspace.Session, d *keyspace.Database, args [][]byt
 }
 
 func (m *Module) runHExists(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {
-	_, there := h.Get(args[2])
-	c.Out.Bool(there)
+	_, exists := h.Get(args[2])
+	c.Out.Bool(exists)
 }
 
 func (m *Module) runHStrLen(c *keyspace.Session, d *keyspace.Database, h *Hash, args [][]byte) {

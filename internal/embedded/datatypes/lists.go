@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// list is a list; its elements are replaced, never changed.
+// list is a list. Its elements are replaced, never changed.
 type list struct {
 	items deque[[]byte]
 	text  int64 // bytes of all elements
@@ -50,9 +50,9 @@ func (l *list) len() int {
 	return l.items.len()
 }
 
-// place turns an index that may count from the end into one that counts from
-// the start.
-func (l *list) place(i int64) (int, bool) {
+// position converts an index that can count from the end to one that counts
+// from the start. It returns false for an index out of range.
+func (l *list) position(i int64) (int, bool) {
 	if i < 0 {
 		i += int64(l.len())
 	}
@@ -81,7 +81,8 @@ func (m *Module) listCommands() []keyspace.Command {
 	}
 }
 
-func isLeft(name []byte) bool { return name[0]|0x20 == 'l' }
+// isLeftCommand tells LPUSH and LPOP from RPUSH and RPOP.
+func isLeftCommand(name []byte) bool { return name[0]|0x20 == 'l' }
 
 func (m *Module) runPush(c *keyspace.Session, d *keyspace.Database, l *list, args [][]byte) {
 	if l == nil {
@@ -92,7 +93,7 @@ func (m *Module) runPush(c *keyspace.Session, d *keyspace.Database, l *list, arg
 		l = &list{}
 	}
 	for _, v := range args[2:] {
-		l.push(v, isLeft(args[0]))
+		l.push(v, isLeftCommand(args[0]))
 	}
 	c.Out.Int(int64(l.len()))
 	m.put(d, args[1], l)
@@ -122,7 +123,7 @@ func (m *Module) runPop(c *keyspace.Session, d *keyspace.Database, args [][]byte
 		c.Out.Array(int(count))
 	}
 	for range count {
-		c.Out.BulkBytes(l.pop(isLeft(args[0])))
+		c.Out.BulkBytes(l.pop(isLeftCommand(args[0])))
 	}
 	if count > 0 {
 		m.changed(d, string(args[1]))
@@ -139,7 +140,7 @@ func (m *Module) runLIndex(c *keyspace.Session, d *keyspace.Database, l *list, a
 		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
-	if at, there := l.place(i); there {
+	if at, exists := l.position(i); exists {
 		c.Out.BulkBytes(*l.items.at(at))
 	} else {
 		c.Out.Null()
@@ -156,7 +157,7 @@ func (m *Module) runLRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 	if !ok {
 		return
 	}
-	lo, hi := slicing(from, to, l.len())
+	lo, hi := sliceBounds(from, to, l.len())
 	c.Out.Array(hi - lo)
 	for i := lo; i < hi; i++ {
 		c.Out.BulkBytes(*l.items.at(i))
@@ -177,7 +178,7 @@ func (m *Module) runLTrim(c *keyspace.Session, d *keyspace.Database, args [][]by
 	if l == nil {
 		return
 	}
-	lo, hi := slicing(from, to, l.len())
+	lo, hi := sliceBounds(from, to, l.len())
 	for l.len() > hi {
 		l.pop(false)
 	}
@@ -197,12 +198,12 @@ func (m *Module) runLSet(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	if !ok {
 		return
 	}
-	at, there := l.place(i)
+	at, exists := l.position(i)
 	switch {
 	case l == nil:
 		c.Out.Error(resp.ErrNoSuchKey)
 		return
-	case !there:
+	case !exists:
 		c.Out.Error("ERR index out of range")
 		return
 	}
@@ -213,8 +214,8 @@ func (m *Module) runLSet(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	c.Out.OK()
 }
 
-// runLRem removes the first count elements that equal a value, the last ones
-// if count is negative, all if it is 0.
+// runLRem removes the first count elements that equal a value. A negative count
+// means the last ones, 0 means all.
 func (m *Module) runLRem(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	count, ok := resp.ParseInt(args[2])
 	if !ok {
@@ -235,14 +236,14 @@ func (m *Module) runLRem(c *keyspace.Session, d *keyspace.Database, args [][]byt
 			equal++
 		}
 	}
-	first, last := 0, equal // which of the equal ones to remove
+	first, last := 0, equal // the range to remove among the equal elements
 	if count > 0 {
 		last = int(min(count, int64(equal)))
 	} else if count < 0 && -count > 0 {
 		first = max(0, equal-int(min(-count, int64(equal))))
 	}
 	seen := 0
-	gone := l.items.keep(func(_ int, v *[]byte) bool {
+	gone := l.items.retain(func(_ int, v *[]byte) bool {
 		if !bytes.Equal(*v, args[3]) {
 			return true
 		}
@@ -293,7 +294,7 @@ func (m *Module) runLInsert(c *keyspace.Session, d *keyspace.Database, args [][]
 	c.Out.Int(int64(l.len()))
 }
 
-// runLMove answers LMOVE, and RPOPLPUSH which is LMOVE from RIGHT to LEFT.
+// runLMove runs LMOVE, and RPOPLPUSH, which is LMOVE from RIGHT to LEFT.
 func (m *Module) runLMove(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	fromLeft, toLeft := false, true
 	if len(args) == 5 {
@@ -329,7 +330,7 @@ func (m *Module) runLMove(c *keyspace.Session, d *keyspace.Database, args [][]by
 	m.changed(d, string(args[1]))
 }
 
-// runBlockingPop answers BLPOP and BRPOP.
+// runBlockingPop runs BLPOP and BRPOP.
 func (m *Module) runBlockingPop(c *keyspace.Session, args [][]byte) {
 	wait, err := parseTimeout(args[len(args)-1])
 	if err != "" {

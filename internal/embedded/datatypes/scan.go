@@ -5,8 +5,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// scanOptions reads cursor, MATCH and COUNT of HSCAN, SSCAN and ZSCAN, which
-// answer everything at once: only cursor 0 finds anything.
+// parseScan reads cursor, MATCH and COUNT of HSCAN, SSCAN and ZSCAN. They
+// answer everything at once, so every cursor but 0 gets an empty answer. It
+// returns false if the command is answered already.
 func parseScan(c *keyspace.Session, args [][]byte) (pattern string, ok bool) {
 	pattern = "*"
 	cursor, ok := resp.ParseInt(args[0])
@@ -32,6 +33,7 @@ func parseScan(c *keyspace.Session, args [][]byte) (pattern string, ok bool) {
 	return pattern, c.AcceptPattern(pattern)
 }
 
+// parseBounds parses two integers.
 func parseBounds(first, last []byte) (from, to int64, ok bool) {
 	from, ok = resp.ParseInt(first)
 	if !ok {
@@ -41,21 +43,21 @@ func parseBounds(first, last []byte) (from, to int64, ok bool) {
 	return from, to, ok
 }
 
-// slicingBytes is slicing for strings, where an end before the first byte means
-// the first byte.
-func slicingBytes(from, to int64, n int) (lo, hi int) {
+// byteBounds is sliceBounds for strings, where an end before the first byte
+// means the first byte.
+func byteBounds(from, to int64, n int) (lo, hi int) {
 	if from < 0 && to < 0 && from > to {
 		return 0, 0
 	}
 	if to < 0 {
 		to = max(0, to+int64(n))
 	}
-	return slicing(from, to, n)
+	return sliceBounds(from, to, n)
 }
 
-// slicing turns Redis' inclusive bounds, which may count from the end, into
-// those of a Go slice.
-func slicing(from, to int64, n int) (lo, hi int) {
+// sliceBounds converts inclusive bounds of Redis, which can count from the end,
+// to the bounds of a Go slice of n elements.
+func sliceBounds(from, to int64, n int) (lo, hi int) {
 	size := int64(n)
 	if from < 0 {
 		from = max(0, from+size)

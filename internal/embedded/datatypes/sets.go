@@ -37,7 +37,7 @@ func (s *set) names() []string {
 	if s == nil {
 		return nil
 	}
-	return s.members.names()
+	return s.members.sortedKeys()
 }
 
 func (m *Module) setCommands() []keyspace.Command {
@@ -109,8 +109,8 @@ func (m *Module) runSMIsMember(c *keyspace.Session, d *keyspace.Database, s *set
 	}
 }
 
-// some returns up to n members, in the random order of Go's maps.
-func (s *set) some(n int64) []string {
+// pick returns up to n members in the random order of Go's maps.
+func (s *set) pick(n int64) []string {
 	var list []string
 	if s == nil {
 		return list
@@ -137,7 +137,7 @@ func (m *Module) runSPop(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	if !ok {
 		return
 	}
-	list := s.some(count)
+	list := s.pick(count)
 	for _, m := range list {
 		s.members.remove(m)
 	}
@@ -154,8 +154,8 @@ func (m *Module) runSPop(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-// maxRandomMembers bounds SRANDMEMBER with a negative count, which may answer
-// a member many times.
+// maxRandomMembers bounds a negative count of SRANDMEMBER, which can repeat
+// members.
 const maxRandomMembers = 1 << 16
 
 func (m *Module) runSRandMember(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
@@ -173,7 +173,7 @@ func (m *Module) runSRandMember(c *keyspace.Session, d *keyspace.Database, args 
 	case len(args) == 2 && s == nil:
 		c.Out.Null()
 	case len(args) == 2:
-		c.Out.Bulk(s.some(1)[0])
+		c.Out.Bulk(s.pick(1)[0])
 	case count < 0 && s != nil:
 		names := s.names()
 		c.Out.Array(int(-count))
@@ -181,7 +181,7 @@ func (m *Module) runSRandMember(c *keyspace.Session, d *keyspace.Database, args 
 			c.Out.Bulk(names[rand.IntN(len(names))])
 		}
 	default:
-		c.Out.Bulks(s.some(count))
+		c.Out.Bulks(s.pick(count))
 	}
 }
 
@@ -212,9 +212,9 @@ func (m *Module) runSMove(c *keyspace.Session, d *keyspace.Database, src *set, a
 	m.changed(d, string(args[1]))
 }
 
-// combined computes SUNION, SINTER or SDIFF, each key at most once, so that the
-// work is bounded by what is stored.
-func combine(c *keyspace.Session, d *keyspace.Database, how byte, keys [][]byte) (*set, bool) {
+// combineSets computes SUNION, SINTER or SDIFF. It uses each key once, so the
+// work is bounded by the stored data.
+func combineSets(c *keyspace.Session, d *keyspace.Database, operation byte, keys [][]byte) (*set, bool) {
 	result := &set{}
 	seen := map[string]bool{}
 	for i, key := range keys {
@@ -227,16 +227,16 @@ func combine(c *keyspace.Session, d *keyspace.Database, how byte, keys [][]byte)
 			if s != nil {
 				result = s.clone().(*set)
 			}
-		} else if !seen[string(key)] || how == 'd' && string(key) == string(keys[0]) {
-			result.combine(how, s)
+		} else if !seen[string(key)] || operation == 'd' && string(key) == string(keys[0]) {
+			result.combine(operation, s)
 		}
 		seen[string(key)] = true
 	}
 	return result, true
 }
 
-func (s *set) combine(how byte, other *set) {
-	switch how {
+func (s *set) combine(operation byte, other *set) {
+	switch operation {
 	case 'u':
 		if other != nil {
 			for m := range other.members.m {
@@ -259,21 +259,22 @@ func (s *set) combine(how byte, other *set) {
 	}
 }
 
-// combination tells SUNION, SINTER and SDIFF apart by their second letter.
-func combination(name []byte) byte { return name[1] | 0x20 }
+// setOperation returns the second letter of the command: u(nion), i(nter) or
+// d(iff).
+func setOperation(name []byte) byte { return name[1] | 0x20 }
 
 func (m *Module) runCombination(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if s, ok := combine(c, d, combination(args[0]), args[1:]); ok {
+	if s, ok := combineSets(c, d, setOperation(args[0]), args[1:]); ok {
 		c.Out.BulkSet(s.names())
 	}
 }
 
 func (m *Module) runStoreCombination(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := combine(c, d, combination(args[0]), args[2:])
+	s, ok := combineSets(c, d, setOperation(args[0]), args[2:])
 	if !ok {
 		return
 	}
-	s = &set{s.members.clone()} // its peak is then its size
+	s = &set{s.members.clone()} // drops the memory of removed members
 	if !m.hasRoom(keyBytes + int64(len(args[1])) + s.bytes()) {
 		c.Fail(resp.ErrOOM)
 		return

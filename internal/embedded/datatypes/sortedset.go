@@ -7,24 +7,24 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// sortedSet is a sorted set: scores by member, and the members in order.
+// sortedSet holds scores by member, and the members in order.
 //
-// Writing only notes which members changed. Reading sorts those and merges them
-// into the order, so that adding many members never costs more than one merge.
+// A write only remembers which members changed. The next read sorts those and
+// merges them into the order, so adding many members costs one merge.
 type sortedSet struct {
-	scores compactMap[float64]
-	order  []scoredMember // may hold members that left or changed
-	fresh  []string       // members whose score was set since order was made
-	stale  bool           // order has to be made anew
+	scores  compactMap[float64]
+	order   []scoredMember // outdated for the members in changed
+	changed []string       // members that were set or removed since the last merge
+	stale   bool           // order must be rebuilt from scores
 }
 
-// scoredMember is a member at its place.
+// scoredMember is a member with its score.
 type scoredMember struct {
 	member string
 	score  float64
 }
 
-func compareRanked(a, b scoredMember) int {
+func compareMembers(a, b scoredMember) int {
 	if c := cmp.Compare(a.score, b.score); c != 0 {
 		return c
 	}
@@ -54,9 +54,9 @@ func (z *sortedSet) score(member string) (float64, bool) {
 }
 
 func (z *sortedSet) set(member string, score float64) {
-	z.fresh = append(z.fresh, member)
-	if len(z.fresh) > fewElements+len(z.scores.m) { // the same member over and over
-		z.fresh, z.stale = nil, true
+	z.changed = append(z.changed, member)
+	if len(z.changed) > minShrinkElements+len(z.scores.m) { // the same members were set again and again
+		z.changed, z.stale = nil, true
 	}
 	z.scores.set(member, score)
 }
@@ -65,13 +65,13 @@ func (z *sortedSet) remove(member string) bool {
 	if !z.scores.remove(member) {
 		return false
 	}
-	z.fresh = append(z.fresh, member) // it leaves the order at the next merge
+	z.changed = append(z.changed, member)
 	return true
 }
 
-// ordered returns the members by score. The store must be locked for writing:
-// the order is brought up to date.
-func (z *sortedSet) ordered() []scoredMember {
+// inOrder returns the members in the order of their scores. It updates the
+// order, so the store must be locked for writing.
+func (z *sortedSet) inOrder() []scoredMember {
 	switch {
 	case z == nil:
 		return nil
@@ -80,31 +80,31 @@ func (z *sortedSet) ordered() []scoredMember {
 		for m, v := range z.scores.m {
 			z.order = append(z.order, scoredMember{m, v})
 		}
-		slices.SortFunc(z.order, compareRanked)
-	case len(z.fresh) > 0:
+		slices.SortFunc(z.order, compareMembers)
+	case len(z.changed) > 0:
 		z.merge()
 	}
-	z.fresh, z.stale = nil, false
+	z.changed, z.stale = nil, false
 	return z.order
 }
 
-// merge replaces the fresh members in the order.
+// merge applies the changed members to the order.
 func (z *sortedSet) merge() {
-	changed := make(map[string]bool, len(z.fresh))
+	changed := make(map[string]bool, len(z.changed))
 	var list []scoredMember
-	for _, m := range z.fresh {
-		if v, there := z.scores.m[m]; there && !changed[m] {
+	for _, m := range z.changed {
+		if v, exists := z.scores.m[m]; exists && !changed[m] {
 			list = append(list, scoredMember{m, v})
 		}
 		changed[m] = true
 	}
-	slices.SortFunc(list, compareRanked)
+	slices.SortFunc(list, compareMembers)
 	merged := make([]scoredMember, 0, len(z.scores.m))
 	for _, r := range z.order {
 		if changed[r.member] {
 			continue
 		}
-		for len(list) > 0 && compareRanked(list[0], r) < 0 {
+		for len(list) > 0 && compareMembers(list[0], r) < 0 {
 			merged, list = append(merged, list[0]), list[1:]
 		}
 		merged = append(merged, r)
@@ -112,9 +112,9 @@ func (z *sortedSet) merge() {
 	z.order = append(merged, list...)
 }
 
-// pop removes the first or last n members and returns them.
+// pop removes the n members with the lowest or highest scores and returns them.
 func (z *sortedSet) pop(n int, highest bool) []scoredMember {
-	all := z.ordered()
+	all := z.inOrder()
 	n = min(n, len(all))
 	var list []scoredMember
 	if highest {
@@ -129,13 +129,13 @@ func (z *sortedSet) pop(n int, highest bool) []scoredMember {
 	for _, r := range list {
 		z.scores.remove(r.member)
 	}
-	if cap(z.order) > fewElements && len(z.order) < cap(z.order)/4 {
+	if cap(z.order) > minShrinkElements && len(z.order) < cap(z.order)/4 {
 		z.order = slices.Clone(z.order)
 	}
 	return list
 }
 
-// scoreRange is a range of scores; its ends may be open.
+// scoreRange is a range of scores. An open end excludes its score.
 type scoreRange struct {
 	min, max         float64
 	openMin, openMax bool
@@ -157,8 +157,8 @@ func parseScoreBound(word []byte) (v float64, open, ok bool) {
 	return v, open, ok && v == v
 }
 
-// in returns the part of an order that is in the range.
-func (r *scoreRange) in(all []scoredMember) []scoredMember {
+// slice returns the part of the ordered members that is in the range.
+func (r *scoreRange) slice(all []scoredMember) []scoredMember {
 	lo, _ := slices.BinarySearchFunc(all, r.min, func(e scoredMember, v float64) int {
 		if e.score < v || r.openMin && e.score == v {
 			return -1

@@ -12,8 +12,8 @@ import (
 
 const errMinMax = "ERR min or max is not a float"
 
-// Commands that need the order of a sorted set may have to make it, and
-// therefore lock the store for writing.
+// sortedSetCommands uses ReadExclusively for commands that may have to update
+// the order of a set.
 func (m *Module) sortedSetCommands() []keyspace.Command {
 	return []keyspace.Command{
 		m.growing("zadd", -4, m.runZAdd),
@@ -39,25 +39,25 @@ func (m *Module) sortedSetCommands() []keyspace.Command {
 
 // zaddOptions are the options of ZADD.
 type zaddOptions struct {
-	mode                         keyspace.Condition
-	greater, less, changed, incr bool
+	condition                                      keyspace.Condition
+	onlyGreater, onlyLess, countChanged, increment bool
 }
 
 func parseAddOptions(args [][]byte) (o zaddOptions, rest [][]byte) {
 	for ; len(args) > 0; args = args[1:] {
 		switch w := args[0]; {
 		case resp.IsWord(w, "NX"):
-			o.mode |= keyspace.OnlyNew
+			o.condition |= keyspace.OnlyNew
 		case resp.IsWord(w, "XX"):
-			o.mode |= keyspace.OnlyExisting
+			o.condition |= keyspace.OnlyExisting
 		case resp.IsWord(w, "GT"):
-			o.greater = true
+			o.onlyGreater = true
 		case resp.IsWord(w, "LT"):
-			o.less = true
+			o.onlyLess = true
 		case resp.IsWord(w, "CH"):
-			o.changed = true
+			o.countChanged = true
 		case resp.IsWord(w, "INCR"):
-			o.incr = true
+			o.increment = true
 		default:
 			return o, args
 		}
@@ -66,15 +66,15 @@ func parseAddOptions(args [][]byte) (o zaddOptions, rest [][]byte) {
 }
 
 func (o *zaddOptions) check(pairs [][]byte) resp.Error {
-	onlyNew := o.mode&keyspace.OnlyNew != 0
+	onlyNew := o.condition&keyspace.OnlyNew != 0
 	switch {
 	case len(pairs) == 0 || len(pairs)%2 != 0:
 		return resp.ErrSyntax
-	case o.mode == keyspace.OnlyNew|keyspace.OnlyExisting:
+	case o.condition == keyspace.OnlyNew|keyspace.OnlyExisting:
 		return "ERR XX and NX options at the same time are not compatible"
-	case o.greater && (o.less || onlyNew), o.less && onlyNew:
+	case o.onlyGreater && (o.onlyLess || onlyNew), o.onlyLess && onlyNew:
 		return "ERR GT, LT, and/or NX options at the same time are not compatible"
-	case o.incr && len(pairs) > 2:
+	case o.increment && len(pairs) > 2:
 		return "ERR INCR option supports a single increment-element pair"
 	}
 	for i := 0; i < len(pairs); i += 2 {
@@ -85,12 +85,12 @@ func (o *zaddOptions) check(pairs [][]byte) resp.Error {
 	return ""
 }
 
-// admits reports whether a member may get a score.
-func (o *zaddOptions) admits(old, score float64, there bool) bool {
+// allows reports whether the options allow to give a member this score.
+func (o *zaddOptions) allows(old, score float64, exists bool) bool {
 	switch {
-	case !there:
-		return o.mode != keyspace.OnlyExisting
-	case o.mode == keyspace.OnlyNew, o.greater && score <= old, o.less && score >= old:
+	case !exists:
+		return o.condition != keyspace.OnlyExisting
+	case o.condition == keyspace.OnlyNew, o.onlyGreater && score <= old, o.onlyLess && score >= old:
 		return false
 	}
 	return true
@@ -106,7 +106,7 @@ func (m *Module) runZAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	if !ok {
 		return
 	}
-	if o.incr {
+	if o.increment {
 		m.increaseScore(c, d, args[1], z, &o, pairs)
 		return
 	}
@@ -117,19 +117,19 @@ func (m *Module) runZAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	for i := 0; i < len(pairs); i += 2 {
 		score, _ := resp.ParseDouble(pairs[i])
 		member := string(pairs[i+1])
-		old, there := z.score(member)
-		if !o.admits(old, score, there) || there && old == score {
+		old, exists := z.score(member)
+		if !o.allows(old, score, exists) || exists && old == score {
 			continue
 		}
 		z.set(member, score)
-		if changed++; !there {
+		if changed++; !exists {
 			created++
 		}
 	}
 	if changed > 0 {
 		m.put(d, args[1], z)
 	}
-	if o.changed {
+	if o.countChanged {
 		created = changed
 	}
 	c.Out.Int(created)
@@ -146,17 +146,17 @@ func (m *Module) runZIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]
 	}
 }
 
-// increase answers ZINCRBY, and ZADD with INCR.
+// increaseScore runs ZINCRBY, and ZADD with INCR.
 func (m *Module) increaseScore(c *keyspace.Session, d *keyspace.Database, key []byte, z *sortedSet, o *zaddOptions, pair [][]byte) {
 	by, _ := resp.ParseDouble(pair[0])
 	member := string(pair[1])
-	old, there := z.score(member)
+	old, exists := z.score(member)
 	score := old + by
 	switch {
 	case math.IsNaN(score):
 		c.Out.Error("ERR resulting score is not a number (NaN)")
 		return
-	case !o.admits(old, score, there):
+	case !o.allows(old, score, exists):
 		c.Out.Null()
 		return
 	case z == nil:
@@ -176,7 +176,7 @@ func (m *Module) runZRem(c *keyspace.Session, d *keyspace.Database, z *sortedSet
 	}
 	c.Out.Int(n)
 	if n > 0 {
-		z.ordered()
+		z.inOrder()
 		m.changed(d, string(args[1]))
 	}
 }
@@ -186,7 +186,7 @@ func (m *Module) runZCard(c *keyspace.Session, d *keyspace.Database, z *sortedSe
 }
 
 func writeScoreOrNull(c *keyspace.Session, z *sortedSet, member []byte) {
-	if v, there := z.score(string(member)); there {
+	if v, exists := z.score(string(member)); exists {
 		c.Out.Double(v)
 	} else {
 		c.Out.Null()
@@ -211,17 +211,17 @@ func (m *Module) runZCount(c *keyspace.Session, d *keyspace.Database, args [][]b
 		return
 	}
 	if z, ok := find[*sortedSet](c, d, args[1]); ok {
-		c.Out.Int(int64(len(r.in(z.ordered()))))
+		c.Out.Int(int64(len(r.slice(z.inOrder()))))
 	}
 }
 
 func (m *Module) runZRank(c *keyspace.Session, d *keyspace.Database, z *sortedSet, args [][]byte) {
-	score, there := z.score(string(args[2]))
-	if !there {
+	score, exists := z.score(string(args[2]))
+	if !exists {
 		c.Out.Null()
 		return
 	}
-	rank, _ := slices.BinarySearchFunc(z.ordered(), scoredMember{string(args[2]), score}, compareRanked)
+	rank, _ := slices.BinarySearchFunc(z.inOrder(), scoredMember{string(args[2]), score}, compareMembers)
 	if resp.IsWord(args[0], "ZREVRANK") {
 		rank = z.len() - 1 - rank
 	}
@@ -251,8 +251,8 @@ func (m *Module) runZPop(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	}
 }
 
-// ranking writes members and, if wanted, their scores: pairs in RESP3, unless
-// the reply is flat in any case.
+// writeMembers answers members and, if wanted, their scores. RESP3 gets pairs
+// unless the reply is always flat.
 func writeMembers(c *keyspace.Session, list []scoredMember, withScores, flat bool) {
 	nested := withScores && c.Out.RESP3 && !flat
 	if withScores && !nested {
@@ -271,7 +271,7 @@ func writeMembers(c *keyspace.Session, list []scoredMember, withScores, flat boo
 	}
 }
 
-// zrangeRequest is what ZRANGE and its relatives ask for.
+// zrangeRequest is the request of ZRANGE and its older variants.
 type zrangeRequest struct {
 	byScore, reverse, withScores, limited bool
 	offset, count                         int64
@@ -312,7 +312,7 @@ func (m *Module) runZRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 		c.Out.Error(err)
 		return
 	}
-	choose, err := r.chooser(args[2], args[3])
+	choose, err := r.rangeFunc(args[2], args[3])
 	if err != "" {
 		c.Out.Error(err)
 		return
@@ -321,7 +321,7 @@ func (m *Module) runZRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 	if !ok {
 		return
 	}
-	list := choose(z.ordered())
+	list := choose(z.inOrder())
 	if r.reverse {
 		list = slices.Clone(list)
 		slices.Reverse(list)
@@ -339,8 +339,9 @@ func (m *Module) runZRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 	writeMembers(c, list, r.withScores, false)
 }
 
-// chooser returns the function that picks the range out of the ascending order.
-func (r *zrangeRequest) chooser(first, last []byte) (func([]scoredMember) []scoredMember, resp.Error) {
+// rangeFunc returns a function that takes the requested range out of the
+// ordered members.
+func (r *zrangeRequest) rangeFunc(first, last []byte) (func([]scoredMember) []scoredMember, resp.Error) {
 	if r.byScore {
 		if r.reverse {
 			first, last = last, first
@@ -349,14 +350,14 @@ func (r *zrangeRequest) chooser(first, last []byte) (func([]scoredMember) []scor
 		if !ok {
 			return nil, errMinMax
 		}
-		return scores.in, ""
+		return scores.slice, ""
 	}
 	from, to, ok := parseBounds(first, last)
 	if !ok {
 		return nil, resp.ErrNotInteger
 	}
 	return func(all []scoredMember) []scoredMember {
-		lo, hi := slicing(from, to, len(all))
+		lo, hi := sliceBounds(from, to, len(all))
 		if r.reverse {
 			lo, hi = len(all)-hi, len(all)-lo
 		}
@@ -366,7 +367,7 @@ func (r *zrangeRequest) chooser(first, last []byte) (func([]scoredMember) []scor
 
 func (m *Module) runZRemRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	r := zrangeRequest{byScore: resp.IsWord(args[0], "ZREMRANGEBYSCORE")}
-	choose, err := r.chooser(args[2], args[3])
+	choose, err := r.rangeFunc(args[2], args[3])
 	if err != "" {
 		c.Out.Error(err)
 		return
@@ -375,13 +376,13 @@ func (m *Module) runZRemRange(c *keyspace.Session, d *keyspace.Database, args []
 	if !ok {
 		return
 	}
-	list := choose(z.ordered())
+	list := choose(z.inOrder())
 	for _, e := range list {
 		z.remove(e.member)
 	}
 	c.Out.Int(int64(len(list)))
 	if len(list) > 0 {
-		z.ordered()
+		z.inOrder()
 		m.changed(d, string(args[1]))
 	}
 }
@@ -396,7 +397,7 @@ func (m *Module) runZScan(c *keyspace.Session, d *keyspace.Database, args [][]by
 		return
 	}
 	var list []string
-	for _, r := range z.ordered() {
+	for _, r := range z.inOrder() {
 		if keyspace.MatchPattern(pattern, r.member) {
 			list = append(list, r.member, strconv.FormatFloat(r.score, 'g', 17, 64))
 		}

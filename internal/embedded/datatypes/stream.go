@@ -10,7 +10,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// streamID orders the entries of a stream: milliseconds and a sequence.
+// streamID identifies an entry of a stream: Unix milliseconds and a sequence
+// number.
 type streamID struct{ ms, seq uint64 }
 
 func (id streamID) String() string { return fmt.Sprintf("%d-%d", id.ms, id.seq) }
@@ -19,7 +20,8 @@ func (id streamID) less(other streamID) bool {
 	return id.ms < other.ms || id.ms == other.ms && id.seq < other.seq
 }
 
-// next is the smallest ID after this one; false: there is none.
+// next returns the smallest ID after this one. It returns false if this is the
+// largest.
 func (id streamID) next() (streamID, bool) {
 	switch {
 	case id.seq < math.MaxUint64:
@@ -30,7 +32,8 @@ func (id streamID) next() (streamID, bool) {
 	return id, false
 }
 
-// parseStreamID reads "ms-seq", or "ms" with the given sequence.
+// parseStreamID parses "ms-seq". For "ms" alone it uses the given sequence
+// number.
 func parseStreamID(b []byte, seq uint64) (streamID, bool) {
 	ms, after, whole := bytes.Cut(b, []byte("-"))
 	id := streamID{seq: seq}
@@ -44,7 +47,7 @@ func parseStreamID(b []byte, seq uint64) (streamID, bool) {
 	return id, err == nil
 }
 
-// streamEntry is one entry: names and values in turn.
+// streamEntry is one entry. Its fields are name, value, name, value…
 type streamEntry struct {
 	id     streamID
 	fields [][]byte
@@ -58,10 +61,10 @@ func (e *streamEntry) bytes() int64 {
 	return n
 }
 
-// stream is a stream. Unlike the other kinds it may be empty.
+// stream is a stream. Unlike the other types it can be empty.
 type stream struct {
 	entries deque[streamEntry] // in the order of their IDs
-	last    streamID           // of the newest entry there ever was
+	last    streamID           // of the newest entry that was ever added
 	added   int64
 	size    int64 // bytes of the entries
 	groups  map[string]*consumerGroup
@@ -71,14 +74,14 @@ func (*stream) typeName() string { return "stream" }
 func (*stream) isEmpty() bool    { return false }
 func (s *stream) bytes() int64 {
 	n := s.size
-	for name, g := range s.groups { // few
+	for name, g := range s.groups { // at most maxGroups
 		n += int64(len(name)) + g.bytes()
 	}
 	return n
 }
 func (s *stream) clone() content {
 	out := *s
-	out.entries = s.entries.clone(func(e streamEntry) streamEntry { return e }) // entries never change
+	out.entries = s.entries.clone(func(e streamEntry) streamEntry { return e }) // sharing is safe: entries never change
 	out.groups = map[string]*consumerGroup{}
 	for name, g := range s.groups {
 		out.groups[name] = g.clone()
@@ -93,7 +96,7 @@ func (s *stream) len() int {
 	return s.entries.len()
 }
 
-// add appends an entry; its ID must be above last. The fields are copied.
+// add appends an entry and copies its fields. The ID must be larger than last.
 func (s *stream) add(id streamID, fields [][]byte) {
 	e := streamEntry{id: id, fields: make([][]byte, len(fields))}
 	for i, f := range fields {
@@ -105,8 +108,8 @@ func (s *stream) add(id streamID, fields [][]byte) {
 	s.added++
 }
 
-// seek is the place of the first entry at or after id.
-func (s *stream) seek(id streamID) int {
+// indexOf returns the index of the first entry at or after an ID.
+func (s *stream) indexOf(id streamID) int {
 	return sort.Search(s.len(), func(i int) bool { return !s.entries.at(i).id.less(id) })
 }
 
@@ -118,18 +121,18 @@ func (s *stream) dropOldest(n int) {
 	}
 }
 
-// trim is MAXLEN or MINID: how many entries to keep, or the oldest to keep.
-type trim struct {
-	active bool
-	byID   bool
-	most   int64
-	oldest streamID
+// trimLimit is MAXLEN or MINID.
+type trimLimit struct {
+	active  bool
+	isMinID bool
+	maxLen  int64
+	minID   streamID
 }
 
-// parseTrim reads MAXLEN or MINID from the front of args. An approximate limit
-// ("~") is kept exactly.
-func parseTrim(args [][]byte) (t trim, rest [][]byte, err resp.Error) {
-	t = trim{active: true, byID: resp.IsWord(args[0], "MINID")}
+// parseTrim parses MAXLEN or MINID at the start of args. It treats an
+// approximate limit ("~") as exact.
+func parseTrim(args [][]byte) (t trimLimit, rest [][]byte, err resp.Error) {
+	t = trimLimit{active: true, isMinID: resp.IsWord(args[0], "MINID")}
 	rest = args[1:]
 	about := len(rest) > 0 && string(rest[0]) == "~"
 	if len(rest) > 0 && (about || string(rest[0]) == "=") {
@@ -139,17 +142,17 @@ func parseTrim(args [][]byte) (t trim, rest [][]byte, err resp.Error) {
 		return t, nil, resp.ErrSyntax
 	}
 	var ok bool
-	if t.byID {
-		t.oldest, ok = parseStreamID(rest[0], 0)
+	if t.isMinID {
+		t.minID, ok = parseStreamID(rest[0], 0)
 	} else {
-		t.most, ok = resp.ParseInt(rest[0])
+		t.maxLen, ok = resp.ParseInt(rest[0])
 	}
 	switch {
-	case !ok && t.byID:
+	case !ok && t.isMinID:
 		return t, nil, errStreamID
 	case !ok:
 		return t, nil, resp.ErrNotInteger
-	case t.most < 0:
+	case t.maxLen < 0:
 		return t, nil, "ERR The MAXLEN argument must be >= 0."
 	}
 	rest = rest[1:]
@@ -162,15 +165,15 @@ func parseTrim(args [][]byte) (t trim, rest [][]byte, err resp.Error) {
 	return t, rest, ""
 }
 
-// apply trims a stream and returns how many entries went.
-func (t *trim) apply(s *stream) int {
+// apply trims a stream and returns how many entries it removed.
+func (t *trimLimit) apply(s *stream) int {
 	n := 0
 	switch {
 	case !t.active:
-	case t.byID:
-		n = s.seek(t.oldest)
+	case t.isMinID:
+		n = s.indexOf(t.minID)
 	default:
-		n = max(0, s.len()-int(min(t.most, math.MaxInt32)))
+		n = max(0, s.len()-int(min(t.maxLen, math.MaxInt32)))
 	}
 	s.dropOldest(n)
 	return n

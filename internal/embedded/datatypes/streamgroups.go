@@ -13,23 +13,23 @@ import (
 )
 
 // maxGroups bounds the consumer groups of one stream.
-const maxGroups = 64
+const maxGroupsPerStream = 64
 
-// consumerGroup is a consumer group: what it has delivered, and to whom.
+// consumerGroup remembers which entries were delivered to which consumer.
 type consumerGroup struct {
-	last      streamID             // newest entry that was delivered
-	pending   compactMap[delivery] // not acknowledged; by streamID.key
-	consumers compactMap[int]      // how many of these each consumer has
+	last      streamID             // the newest delivered entry
+	pending   compactMap[delivery] // unacknowledged entries by streamID.key
+	consumers compactMap[int]      // number of pending entries of each consumer
 }
 
-// delivery is an entry that a consumer has and did not acknowledge.
+// delivery is an entry that a consumer received and has not acknowledged.
 type delivery struct {
 	consumer string
 	at       time.Time
 	times    int64
 }
 
-// key is an ID as a string with the same order.
+// key encodes an ID as a string that sorts like the ID.
 func (id streamID) key() string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], id.ms)
@@ -37,7 +37,7 @@ func (id streamID) key() string {
 	return string(b[:])
 }
 
-func idOfKey(key string) streamID {
+func streamIDOfKey(key string) streamID {
 	b := []byte(key)
 	return streamID{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
@@ -46,28 +46,28 @@ func (g *consumerGroup) bytes() int64 {
 	return 4*elementBytes + g.pending.text + int64(g.pending.peak)*deliveryBytes + g.consumers.text + int64(g.consumers.peak)*2*elementBytes
 }
 
-// deliveryBytes is what an entry that is not acknowledged takes.
+// deliveryBytes is the estimated size of a pending entry.
 const deliveryBytes = 2 * elementBytes
 
 func (g *consumerGroup) clone() *consumerGroup {
 	return &consumerGroup{g.last, g.pending.clone(), g.consumers.clone()}
 }
 
-// deliver notes that a consumer has an entry.
+// deliver records that a consumer received an entry.
 func (g *consumerGroup) deliver(id streamID, consumer string, now time.Time) {
-	g.settle(id)
+	g.acknowledge(id)
 	g.pending.set(id.key(), delivery{consumer, now, 1})
 	g.consumers.set(consumer, g.consumers.m[consumer]+1)
 }
 
-// settle forgets a delivery and reports whether there was one.
-func (g *consumerGroup) settle(id streamID) bool {
-	d, there := g.pending.m[id.key()]
-	if there {
+// acknowledge removes a pending entry and reports whether there was one.
+func (g *consumerGroup) acknowledge(id streamID) bool {
+	d, exists := g.pending.m[id.key()]
+	if exists {
 		g.pending.remove(id.key())
 		g.consumers.m[d.consumer]--
 	}
-	return there
+	return exists
 }
 
 func (m *Module) groupCommands() []keyspace.Command {
@@ -83,7 +83,7 @@ func noGroup(key, group []byte) resp.Error {
 	return resp.Error("NOGROUP No such key '" + string(key) + "' or consumer group '" + string(group) + "'")
 }
 
-// group returns a group, or nil if there is no such stream or group.
+// group returns a group, nil if there is no such stream or group.
 func (s *stream) group(name []byte) *consumerGroup {
 	if s == nil {
 		return nil
@@ -119,20 +119,20 @@ func (m *Module) runXGroup(c *keyspace.Session, d *keyspace.Database, args [][]b
 		c.Out.Error(resp.Error("NOGROUP No such consumer group '" + string(args[3]) + "' for key name '" + string(args[2]) + "'"))
 		return
 	case sub == "CREATECONSUMER":
-		_, there := g.consumers.m[string(args[4])]
+		_, exists := g.consumers.m[string(args[4])]
 		g.consumers.set(string(args[4]), g.consumers.m[string(args[4])])
-		c.Out.Bool(!there)
+		c.Out.Bool(!exists)
 	default:
 		c.Out.Int(g.removeConsumer(string(args[4])))
 	}
 	m.changed(d, string(args[2]))
 }
 
-// removeConsumer also forgets what it did not acknowledge, and returns how many
-// entries that were.
+// removeConsumer removes a consumer with its pending entries. It returns how
+// many those were.
 func (g *consumerGroup) removeConsumer(name string) int64 {
 	n := int64(0)
-	for _, key := range g.pending.names() {
+	for _, key := range g.pending.sortedKeys() {
 		if g.pending.m[key].consumer == name {
 			g.pending.remove(key)
 			n++
@@ -165,7 +165,7 @@ func (m *Module) createGroup(c *keyspace.Session, d *keyspace.Database, args [][
 	case s.group(args[3]) != nil:
 		c.Out.Error("BUSYGROUP Consumer Group name already exists")
 		return
-	case len(s.groups) >= maxGroups:
+	case len(s.groups) >= maxGroupsPerStream:
 		c.Fail(resp.ErrOOM)
 		return
 	case s.groups == nil:
@@ -189,7 +189,7 @@ func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, s *stream, a
 		}
 	}
 	for _, word := range args[3:] {
-		if id, _ := parseStreamID(word, 0); g.settle(id) {
+		if id, _ := parseStreamID(word, 0); g.acknowledge(id) {
 			n++
 		}
 	}
@@ -197,7 +197,7 @@ func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, s *stream, a
 	m.changed(d, string(args[1]))
 }
 
-// runXPending answers XPENDING: a summary, or entries in a range of IDs.
+// runXPending answers a summary, or the pending entries in a range of IDs.
 func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *stream, args [][]byte) {
 	g := s.group(args[2])
 	if g == nil {
@@ -224,8 +224,8 @@ func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *strea
 		return
 	}
 	var list []string
-	for _, key := range g.pending.names() {
-		if id := idOfKey(key); id.less(from) || to.less(id) || len(args) == 7 && g.pending.m[key].consumer != string(args[6]) || int64(len(list)) >= count {
+	for _, key := range g.pending.sortedKeys() {
+		if id := streamIDOfKey(key); id.less(from) || to.less(id) || len(args) == 7 && g.pending.m[key].consumer != string(args[6]) || int64(len(list)) >= count {
 			continue
 		}
 		list = append(list, key)
@@ -234,7 +234,7 @@ func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *strea
 	for _, key := range list {
 		p := g.pending.m[key]
 		c.Out.Array(4)
-		c.Out.Bulk(idOfKey(key).String())
+		c.Out.Bulk(streamIDOfKey(key).String())
 		c.Out.Bulk(p.consumer)
 		c.Out.Int(max(0, c.Store.Now().Sub(p.at).Milliseconds()))
 		c.Out.Int(p.times)
@@ -242,7 +242,7 @@ func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *strea
 }
 
 func writePendingSummary(c *keyspace.Session, g *consumerGroup) {
-	keys := g.pending.names()
+	keys := g.pending.sortedKeys()
 	c.Out.Array(4)
 	c.Out.Int(int64(len(keys)))
 	if len(keys) == 0 {
@@ -251,10 +251,10 @@ func writePendingSummary(c *keyspace.Session, g *consumerGroup) {
 		c.Out.NullArray()
 		return
 	}
-	c.Out.Bulk(idOfKey(keys[0]).String())
-	c.Out.Bulk(idOfKey(keys[len(keys)-1]).String())
+	c.Out.Bulk(streamIDOfKey(keys[0]).String())
+	c.Out.Bulk(streamIDOfKey(keys[len(keys)-1]).String())
 	var busy []string
-	for _, name := range g.consumers.names() {
+	for _, name := range g.consumers.sortedKeys() {
 		if g.consumers.m[name] > 0 {
 			busy = append(busy, name)
 		}
@@ -267,12 +267,12 @@ func writePendingSummary(c *keyspace.Session, g *consumerGroup) {
 	}
 }
 
-// readGroupRequest is what XREADGROUP asks for.
+// readGroupRequest is the request of XREADGROUP.
 type readGroupRequest struct {
 	readRequest
 	group, consumer []byte
 	noAck           bool
-	fresh           []bool // ">": what nobody got yet
+	undelivered     []bool // ">": entries that no consumer received yet
 }
 
 func parseGroupRead(args [][]byte) (r readGroupRequest, err resp.Error) {
@@ -281,7 +281,7 @@ func parseGroupRead(args [][]byte) (r readGroupRequest, err resp.Error) {
 	}
 	r.group, r.consumer = args[1], args[2]
 	rest := args[3:]
-	var plain [][]byte // as XREAD has it
+	var plain [][]byte // the same request in the form of XREAD
 	for len(rest) > 0 && !resp.IsWord(rest[0], "STREAMS") {
 		if resp.IsWord(rest[0], "NOACK") {
 			r.noAck, rest = true, rest[1:]
@@ -290,19 +290,19 @@ func parseGroupRead(args [][]byte) (r readGroupRequest, err resp.Error) {
 		n := min(2, len(rest))
 		plain, rest = append(plain, rest[:n]...), rest[n:]
 	}
-	r.fresh = make([]bool, len(rest)/2)
+	r.undelivered = make([]bool, len(rest)/2)
 	for i, word := range rest {
-		if at := i - 1 - len(r.fresh); at >= 0 && string(word) == ">" {
-			r.fresh[at], word = true, []byte("0")
+		if at := i - 1 - len(r.undelivered); at >= 0 && string(word) == ">" {
+			r.undelivered[at], word = true, []byte("0")
 		}
 		plain = append(plain, word)
 	}
 	r.readRequest, err = parseRead(plain)
-	for i := range r.newest {
-		if r.newest[i] || r.lastOnly[i] {
+	for i := range r.onlyNew {
+		if r.onlyNew[i] || r.onlyLast[i] {
 			return r, errStreamID
 		}
-		r.blocks = r.blocks && r.fresh[i] // the past is there or not
+		r.blocks = r.blocks && r.undelivered[i] // old entries exist or they do not
 	}
 	return r, err
 }
@@ -324,7 +324,8 @@ func (m *Module) runXReadGroup(c *keyspace.Session, args [][]byte) {
 	c.Out.NullArray()
 }
 
-// deliver answers the entries that exist. It returns false if there are none yet.
+// deliver answers the requested entries. It returns false if there are none
+// yet.
 func (m *Module) deliver(c *keyspace.Session, d *keyspace.Database, r *readGroupRequest) bool {
 	streams, found := make([]*stream, len(r.keys)), make([][]streamEntry, len(r.keys))
 	answered := 0
@@ -338,15 +339,15 @@ func (m *Module) deliver(c *keyspace.Session, d *keyspace.Database, r *readGroup
 			c.Out.Error(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
 			return true
 		}
-		if streams[i] = s; r.fresh[i] {
+		if streams[i] = s; r.undelivered[i] {
 			found[i] = s.after(g.last, r.count)
 		} else {
 			found[i] = s.history(g, string(r.consumer), r.after[i], r.count)
 		}
-		if len(found[i]) > 0 || !r.fresh[i] {
+		if len(found[i]) > 0 || !r.undelivered[i] {
 			answered++
 		}
-		if r.fresh[i] && !m.hasRoom(int64(len(found[i]))*(deliveryBytes+16)+growth([][]byte{r.group, r.consumer})) {
+		if r.undelivered[i] && !m.hasRoom(int64(len(found[i]))*(deliveryBytes+16)+growth([][]byte{r.group, r.consumer})) {
 			c.Fail(resp.ErrOOM)
 			return true
 		}
@@ -356,7 +357,7 @@ func (m *Module) deliver(c *keyspace.Session, d *keyspace.Database, r *readGroup
 	}
 	c.Out.Pairs(answered)
 	for i, s := range streams {
-		if len(found[i]) == 0 && r.fresh[i] {
+		if len(found[i]) == 0 && r.undelivered[i] {
 			continue
 		}
 		c.Out.Pair(2)
@@ -371,7 +372,8 @@ func (m *Module) deliver(c *keyspace.Session, d *keyspace.Database, r *readGroup
 	return true
 }
 
-// deliverEntry writes an entry; one that was deleted since has no fields.
+// writeDelivery answers an entry. One that was deleted from the stream has no
+// fields.
 func writeDelivery(c *keyspace.Session, e *streamEntry) {
 	if e.fields != nil {
 		writeEntry(c, e)
@@ -388,7 +390,7 @@ func (r *readGroupRequest) recordDeliveries(c *keyspace.Session, i int, g *consu
 	g.consumers.set(consumer, g.consumers.m[consumer])
 	for k := range list {
 		switch {
-		case r.fresh[i]:
+		case r.undelivered[i]:
 			g.last = list[k].id
 			if !r.noAck {
 				g.deliver(list[k].id, consumer, c.Store.Now())
@@ -401,13 +403,14 @@ func (r *readGroupRequest) recordDeliveries(c *keyspace.Session, i int, g *consu
 	}
 }
 
-// after returns up to count entries after an ID; a count of 0 or less is all.
+// after returns up to count entries after an ID. A count of 0 or less means
+// all.
 func (s *stream) after(id streamID, count int64) []streamEntry {
 	next, more := id.next()
 	if !more {
 		return nil
 	}
-	lo, n := s.seek(next), int64(s.len())
+	lo, n := s.indexOf(next), int64(s.len())
 	if count > 0 {
 		n = min(n, int64(lo)+min(count, math.MaxInt32))
 	}
@@ -418,11 +421,11 @@ func (s *stream) after(id streamID, count int64) []streamEntry {
 	return list
 }
 
-// history returns what a consumer got after an ID and did not acknowledge.
+// history returns the pending entries of a consumer after an ID.
 func (s *stream) history(g *consumerGroup, consumer string, after streamID, count int64) []streamEntry {
 	var list []streamEntry
-	for _, key := range g.pending.names() {
-		id := idOfKey(key)
+	for _, key := range g.pending.sortedKeys() {
+		id := streamIDOfKey(key)
 		if !after.less(id) || g.pending.m[key].consumer != consumer {
 			continue
 		}
@@ -430,7 +433,7 @@ func (s *stream) history(g *consumerGroup, consumer string, after streamID, coun
 			break
 		}
 		e := streamEntry{id: id}
-		if at := s.seek(id); at < s.len() && s.entries.at(at).id == id {
+		if at := s.indexOf(id); at < s.len() && s.entries.at(at).id == id {
 			e = *s.entries.at(at)
 		}
 		list = append(list, e)
@@ -438,7 +441,7 @@ func (s *stream) history(g *consumerGroup, consumer string, after streamID, coun
 	return list
 }
 
-// groupInfo answers XINFO GROUPS.
+// writeGroups answers XINFO GROUPS.
 func writeGroups(c *keyspace.Session, s *stream) {
 	c.Out.Array(len(s.groups))
 	for _, name := range slices.Sorted(maps.Keys(s.groups)) {

@@ -32,7 +32,7 @@ func (m *Module) streamCommands() []keyspace.Command {
 }
 
 func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	var t trim
+	var t trimLimit
 	create, rest, err := true, args[2:], resp.Error("")
 	for parsing := true; parsing && len(rest) > 0; {
 		switch {
@@ -74,7 +74,8 @@ func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	c.Out.Bulk(id.String())
 }
 
-// newID makes the ID that XADD asks for: "*", "ms-*", or one of the client's.
+// newID returns the ID for XADD: a new one for "*" and "ms-*", otherwise that
+// of the client.
 func (s *stream) newID(word []byte, now uint64) (streamID, resp.Error) {
 	after, more := s.last.next()
 	if !more {
@@ -128,7 +129,7 @@ func (m *Module) runXDel(c *keyspace.Session, d *keyspace.Database, args [][]byt
 		}
 		gone[id] = true
 	}
-	n := s.entries.keep(func(_ int, e *streamEntry) bool {
+	n := s.entries.retain(func(_ int, e *streamEntry) bool {
 		if gone[e.id] {
 			s.size -= e.bytes()
 		}
@@ -171,7 +172,7 @@ func (m *Module) runXLen(c *keyspace.Session, d *keyspace.Database, s *stream, a
 	c.Out.Int(int64(s.len()))
 }
 
-// parseStreamBound reads an end of XRANGE: "-", "+", an ID, or "(" and an ID.
+// parseStreamBound parses an end of XRANGE: "-", "+", an ID, or "(" and an ID.
 func parseStreamBound(word []byte, isLow bool) (id streamID, ok bool) {
 	switch string(word) {
 	case "-":
@@ -228,13 +229,13 @@ func (m *Module) runXRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 	switch {
 	case !ok:
 		return
-	case s != nil && count <= 0: // as Redis does
+	case s != nil && count <= 0: // Redis does not answer an empty array
 		c.Out.NullArray()
 		return
 	}
-	lo, hi := s.seek(from), s.len()
+	lo, hi := s.indexOf(from), s.len()
 	if next, more := to.next(); more {
-		hi = s.seek(next)
+		hi = s.indexOf(next)
 	}
 	n := max(0, min(int64(hi-lo), count))
 	c.Out.Array(int(n))
@@ -256,18 +257,18 @@ func writeEntry(c *keyspace.Session, e *streamEntry) {
 	}
 }
 
-// maxReadStreams bounds XREAD, which may name one large stream many times.
+// maxReadStreams bounds XREAD, which can name one large stream many times.
 const maxReadStreams = 1024
 
-// readRequest is what XREAD asks for.
+// readRequest is the request of XREAD.
 type readRequest struct {
 	count    int64
 	wait     time.Duration
 	blocks   bool
 	keys     [][]byte
 	after    []streamID
-	newest   []bool // "$": what comes from now on
-	lastOnly []bool // "+": the last entry
+	onlyNew  []bool // "$": entries added from now on
+	onlyLast []bool // "+": only the last entry
 }
 
 func parseRead(args [][]byte) (r readRequest, err resp.Error) {
@@ -304,10 +305,10 @@ func (r *readRequest) streams(args [][]byte) resp.Error {
 		return "ERR too many streams"
 	}
 	r.keys = args[:n]
-	r.after, r.newest, r.lastOnly = make([]streamID, n), make([]bool, n), make([]bool, n)
+	r.after, r.onlyNew, r.onlyLast = make([]streamID, n), make([]bool, n), make([]bool, n)
 	for i, word := range args[n:] {
-		r.newest[i], r.lastOnly[i] = string(word) == "$", string(word) == "+"
-		if r.newest[i] || r.lastOnly[i] {
+		r.onlyNew[i], r.onlyLast[i] = string(word) == "$", string(word) == "+"
+		if r.onlyNew[i] || r.onlyLast[i] {
 			continue
 		}
 		var ok bool
@@ -335,7 +336,7 @@ func (m *Module) runXRead(c *keyspace.Session, args [][]byte) {
 	c.Out.NullArray()
 }
 
-// answer writes the entries there are; false: none yet.
+// answer writes the requested entries. It returns false if there are none yet.
 func (r *readRequest) answer(c *keyspace.Session, d *keyspace.Database) bool {
 	type part struct {
 		key    []byte
@@ -348,8 +349,8 @@ func (r *readRequest) answer(c *keyspace.Session, d *keyspace.Database) bool {
 		if !ok {
 			return true
 		}
-		if r.newest[i] { // from the first look on
-			r.newest[i] = false
+		if r.onlyNew[i] { // "$" means the end at the first attempt
+			r.onlyNew[i] = false
 			if s != nil {
 				r.after[i] = s.last
 			}
@@ -358,10 +359,10 @@ func (r *readRequest) answer(c *keyspace.Session, d *keyspace.Database) bool {
 			continue
 		}
 		lo := s.len() - 1
-		if !r.lastOnly[i] {
+		if !r.onlyLast[i] {
 			lo = s.len()
 			if next, more := r.after[i].next(); more {
-				lo = s.seek(next)
+				lo = s.indexOf(next)
 			}
 		}
 		hi := s.len()

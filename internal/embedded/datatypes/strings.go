@@ -23,10 +23,10 @@ func (t *stringValue) bytes() int64   { return int64(cap(t.b)) }
 func (*stringValue) isEmpty() bool    { return false }
 func (t *stringValue) clone() content { return newString(t.b) }
 
-// newString copies b, which may be part of a reused buffer.
+// newString copies b, which can be part of a reused buffer.
 func newString(b []byte) *stringValue { return &stringValue{append(make([]byte, 0, len(b)), b...)} }
 
-// value returns the bytes, none for a key that does not exist.
+// value returns the bytes. It returns none for a key that does not exist.
 func (t *stringValue) value() []byte {
 	if t == nil {
 		return nil
@@ -87,17 +87,18 @@ func (m *Module) runStrLen(c *keyspace.Session, d *keyspace.Database, t *stringV
 	c.Out.Int(int64(len(t.value())))
 }
 
-// setOptions are the options of SET, and the times of GETEX.
+// setOptions are the options of SET and GETEX.
 type setOptions struct {
 	condition keyspace.Condition
 	get       bool
 	keepTTL   bool
 	persist   bool
-	at        int64 // Unix ms; 0: none was given
+	at        int64 // Unix ms; 0 if no time was given
 }
 
-// take reads the option at the front of args and returns what follows it.
-func (o *setOptions) take(c *keyspace.Session, args [][]byte) (rest [][]byte, err resp.Error) {
+// parseOption parses the option that args start with and returns the arguments
+// after it.
+func (o *setOptions) parseOption(c *keyspace.Session, args [][]byte) (rest [][]byte, err resp.Error) {
 	switch {
 	case resp.IsWord(args[0], "NX") && o.condition == keyspace.Always:
 		o.condition = keyspace.OnlyNew
@@ -122,7 +123,8 @@ func isTimeOption(word []byte) bool {
 	return resp.IsWord(word, "EX") || resp.IsWord(word, "PX") || resp.IsWord(word, "EXAT") || resp.IsWord(word, "PXAT")
 }
 
-// deadline reads the time of EX, PX, EXAT or PXAT as Unix ms.
+// parseDeadline converts the argument of EX, PX, EXAT or PXAT to Unix
+// milliseconds.
 func parseDeadline(c *keyspace.Session, unit string, word []byte) (int64, resp.Error) {
 	n, ok := resp.ParseInt(word)
 	if !ok {
@@ -143,7 +145,7 @@ func parseDeadline(c *keyspace.Session, unit string, word []byte) (int64, resp.E
 func (m *Module) runSet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	var o setOptions
 	for rest, err := args[3:], resp.Error(""); len(rest) > 0; {
-		if rest, err = o.take(c, rest); err == "" && o.persist {
+		if rest, err = o.parseOption(c, rest); err == "" && o.persist {
 			err = resp.ErrSyntax
 		}
 		if err != "" {
@@ -161,7 +163,7 @@ func (m *Module) runSet(c *keyspace.Session, d *keyspace.Database, args [][]byte
 	}
 	exists := d.Exists(key)
 	if exists && o.condition == keyspace.OnlyNew || !exists && o.condition == keyspace.OnlyExisting {
-		writeStringOrNull(c, old) // null without GET
+		writeStringOrNull(c, old) // without GET that is null
 		return
 	}
 	if !m.hasRoom(growth(args[1:3]) - m.countedBytes(d, key)) {
@@ -181,7 +183,7 @@ func (m *Module) runSet(c *keyspace.Session, d *keyspace.Database, args [][]byte
 	}
 }
 
-// countedBytes returns how much of the memory in use a key counts.
+// countedBytes returns how much a key counts against the memory limit.
 func (m *Module) countedBytes(d *keyspace.Database, key []byte) int64 {
 	if o, ok := d.Get(key).(*object); ok {
 		return o.counted
@@ -248,7 +250,7 @@ func (m *Module) runGetDel(c *keyspace.Session, d *keyspace.Database, t *stringV
 func (m *Module) runGetEX(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	var o setOptions
 	for rest, err := args[2:], resp.Error(""); len(rest) > 0; {
-		if rest, err = o.take(c, rest); err == "" && (o.get || o.keepTTL || o.condition != keyspace.Always) {
+		if rest, err = o.parseOption(c, rest); err == "" && (o.get || o.keepTTL || o.condition != keyspace.Always) {
 			err = resp.ErrSyntax
 		}
 		if err == resp.ErrSyntax || err != "" && t != nil {
@@ -269,7 +271,7 @@ func (m *Module) runAppend(c *keyspace.Session, d *keyspace.Database, t *stringV
 		c.Out.Error(errStringLimit)
 		return
 	}
-	if t = m.widen(c, args[1], t, old+len(args[2])); t == nil {
+	if t = m.extendString(c, args[1], t, old+len(args[2])); t == nil {
 		return
 	}
 	copy(t.b[old:], args[2])
@@ -277,9 +279,9 @@ func (m *Module) runAppend(c *keyspace.Session, d *keyspace.Database, t *stringV
 	c.Out.Int(int64(len(t.b)))
 }
 
-// extend makes room for size bytes and an eighth more, so that appending does
-// not copy each time.
-func (t *stringValue) extend(size int) {
+// reserve makes room for size bytes. It adds an eighth, so that not every
+// APPEND copies the string.
+func (t *stringValue) reserve(size int) {
 	if size > cap(t.b) {
 		t.b = append(make([]byte, 0, size+size/8), t.b...)
 	}
@@ -306,7 +308,7 @@ func (m *Module) runSetRange(c *keyspace.Session, d *keyspace.Database, args [][
 		c.Out.Int(int64(len(t.value())))
 		return
 	}
-	if t = m.widen(c, args[1], t, int(at)+len(args[3])); t == nil {
+	if t = m.extendString(c, args[1], t, int(at)+len(args[3])); t == nil {
 		return
 	}
 	copy(t.b[at:], args[3])
@@ -314,8 +316,9 @@ func (m *Module) runSetRange(c *keyspace.Session, d *keyspace.Database, args [][
 	c.Out.Int(int64(len(t.b)))
 }
 
-// widen makes a string at least size bytes long, or answers OOM and returns nil.
-func (m *Module) widen(c *keyspace.Session, key []byte, t *stringValue, size int) *stringValue {
+// extendString fills a string with zero bytes up to a size. It answers OOM and
+// returns nil if the memory limit does not allow that.
+func (m *Module) extendString(c *keyspace.Session, key []byte, t *stringValue, size int) *stringValue {
 	if size > len(t.value()) && !m.hasRoom(keyBytes+int64(len(key)+size+size/8-len(t.value()))) {
 		c.Fail(resp.ErrOOM)
 		return nil
@@ -324,7 +327,7 @@ func (m *Module) widen(c *keyspace.Session, key []byte, t *stringValue, size int
 		t = &stringValue{}
 	}
 	if size > len(t.b) {
-		t.extend(size)
+		t.reserve(size)
 		old := len(t.b)
 		t.b = t.b[:size]
 		clear(t.b[old:])
@@ -354,7 +357,7 @@ func (m *Module) runSetBit(c *keyspace.Session, d *keyspace.Database, args [][]b
 	if !ok {
 		return
 	}
-	if t = m.widen(c, args[1], t, int(at/8)+1); t == nil {
+	if t = m.extendString(c, args[1], t, int(at/8)+1); t == nil {
 		return
 	}
 	mask := byte(0x80) >> (at % 8)
@@ -385,7 +388,7 @@ func (m *Module) runBitCount(c *keyspace.Session, d *keyspace.Database, t *strin
 		from, to, okBounds = parseBounds(args[2], args[3])
 	}
 	switch {
-	case t == nil: // then Redis does not read the rest
+	case t == nil: // Redis checks the other arguments only for a key that exists
 		c.Out.Int(0)
 		return
 	case len(args) != 2 && len(args) != 4:
@@ -396,7 +399,7 @@ func (m *Module) runBitCount(c *keyspace.Session, d *keyspace.Database, t *strin
 		return
 	}
 	n := 0
-	lo, hi := slicingBytes(from, to, len(t.value()))
+	lo, hi := byteBounds(from, to, len(t.value()))
 	for _, b := range t.value()[lo:hi] {
 		n += bits.OnesCount8(b)
 	}
@@ -410,7 +413,7 @@ func (m *Module) runGetRange(c *keyspace.Session, d *keyspace.Database, args [][
 		return
 	}
 	if t, ok := find[*stringValue](c, d, args[1]); ok {
-		lo, hi := slicingBytes(from, to, len(t.value()))
+		lo, hi := byteBounds(from, to, len(t.value()))
 		c.Out.BulkBytes(t.value()[lo:hi])
 	}
 }
@@ -435,7 +438,7 @@ func (m *Module) runIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]b
 	if !ok {
 		return
 	}
-	n, err := addInt(t.value(), t != nil, by)
+	n, err := addInteger(t.value(), t != nil, by)
 	if err != "" {
 		c.Out.Error(err)
 		return
@@ -444,10 +447,11 @@ func (m *Module) runIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]b
 	c.Out.Int(n)
 }
 
-// addInt adds to the integer in a string; there is none: 0.
-func addInt(b []byte, there bool, by int64) (int64, resp.Error) {
+// addInteger adds to the integer in a string. A string that does not exist
+// counts as 0.
+func addInteger(b []byte, exists bool, by int64) (int64, resp.Error) {
 	n, ok := int64(0), true
-	if there {
+	if exists {
 		n, ok = resp.ParseInt(b)
 	}
 	switch {
@@ -469,10 +473,11 @@ func (m *Module) runIncrByFloat(c *keyspace.Session, d *keyspace.Database, t *st
 	c.Out.BulkBytes(sum)
 }
 
-// addFloat adds to the number in a string; there is none: 0.
-func addFloat(b []byte, there bool, by []byte) ([]byte, resp.Error) {
+// addFloat adds to the number in a string. A string that does not exist counts
+// as 0.
+func addFloat(b []byte, exists bool, by []byte) ([]byte, resp.Error) {
 	v, ok := 0.0, true
-	if there {
+	if exists {
 		v, ok = resp.ParseDouble(b)
 	}
 	add, okAdd := resp.ParseDouble(by)

@@ -14,7 +14,7 @@ const (
 	maxWaitMillis = math.MaxInt32 * 1000
 )
 
-// parseTimeout reads seconds; 0 waits for ever.
+// parseTimeout parses a timeout in seconds. 0 means none.
 func parseTimeout(word []byte) (time.Duration, resp.Error) {
 	v, ok := resp.ParseDouble(word)
 	switch {
