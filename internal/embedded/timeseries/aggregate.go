@@ -30,10 +30,10 @@ func (a aggregation) String() string {
 		"std.p", "std.s", "var.p", "var.s", "twa"}[a]
 }
 
-// upper is the name TS.INFO shows for a rule.
+// upper returns the name that TS.INFO shows for a rule.
 func (a aggregation) upper() string { return strings.ToUpper(a.String()) }
 
-func parseAgg(b []byte) (aggregation, bool) {
+func parseAggregation(b []byte) (aggregation, bool) {
 	for a := aggAvg; a <= aggTwa; a++ {
 		if bytes.EqualFold(b, []byte(a.String())) {
 			return a, true
@@ -42,51 +42,52 @@ func parseAgg(b []byte) (aggregation, bool) {
 	return aggNone, false
 }
 
-// accumulator takes the samples of one bucket, in order of time. All kinds are
-// kept at once: that is cheaper than an interface call per sample.
+// accumulator collects the samples of one bucket in the order of time. It keeps
+// what all aggregations need, which is cheaper than an interface call per
+// sample.
 type accumulator struct {
-	n           int64
-	sum         float64
-	low, high   float64
-	first, last sample
-	squares     float64 // sum of
-	area        float64 // under the line through the samples, value·ms
-	led         bool    // the area begins at the bucket's edge
+	count        int64
+	sum          float64
+	min, max     float64
+	first, last  sample
+	squares      float64 // sum of the squared values
+	area         float64 // below the line through the samples, in value·ms
+	startsAtEdge bool    // area starts at the edge of the bucket
 }
 
 func (a *accumulator) add(s sample) {
-	if a.n == 0 {
-		a.low, a.high, a.first = min(s.v, math.MaxFloat64), max(s.v, -math.MaxFloat64), s
+	if a.count == 0 {
+		a.min, a.max, a.first = min(s.v, math.MaxFloat64), max(s.v, -math.MaxFloat64), s
 	} else {
-		a.low, a.high = min(a.low, s.v), max(a.high, s.v)
+		a.min, a.max = min(a.min, s.v), max(a.max, s.v)
 		a.area += (a.last.v + s.v) / 2 * math.Abs(float64(s.ts-a.last.ts))
 	}
-	a.n++
+	a.count++
 	a.sum += s.v
 	a.squares += float64(s.v * s.v)
 	a.last = s
 }
 
-// value of everything but twa.
+// value returns the result of any aggregation except twa.
 func (a *accumulator) value(kind aggregation) float64 {
 	switch kind {
 	case aggSum:
 		return a.sum
 	case aggCount:
-		return float64(a.n)
+		return float64(a.count)
 	}
-	if a.n == 0 {
+	if a.count == 0 {
 		return math.NaN()
 	}
 	switch kind {
 	case aggAvg:
-		return a.sum / float64(a.n)
+		return a.sum / float64(a.count)
 	case aggMin:
-		return a.low
+		return a.min
 	case aggMax:
-		return a.high
+		return a.max
 	case aggRange:
-		return a.high - a.low
+		return a.max - a.min
 	case aggFirst:
 		return a.first.v
 	case aggLast:
@@ -95,10 +96,11 @@ func (a *accumulator) value(kind aggregation) float64 {
 	return a.spread(kind)
 }
 
-// spread loses digits when the values are large and close together. So does Redis, and the same ones; the conversions
-// keep processors that could from rounding only once.
+// spread returns a variance or standard deviation. It computes like Redis,
+// which loses digits for large values that are close together. The conversions
+// to float64 prevent fused operations, which would change the last digit.
 func (a *accumulator) spread(kind aggregation) float64 {
-	n := float64(a.n)
+	n := float64(a.count)
 	mean := a.sum / n
 	m2 := float64(a.squares-float64(2*a.sum*a.sum)/n) + float64(float64(mean*mean)*n)
 	switch kind {
@@ -107,7 +109,7 @@ func (a *accumulator) spread(kind aggregation) float64 {
 	case aggStdP:
 		return math.Sqrt(m2 / n)
 	case aggVarS, aggStdS:
-		if a.n == 1 {
+		if a.count == 1 {
 			return 0
 		}
 		v := float64(m2/n*n) / (n - 1)
@@ -119,10 +121,11 @@ func (a *accumulator) spread(kind aggregation) float64 {
 	return math.NaN()
 }
 
-// lead begins the area where the line from a sample before the bucket comes in: Redis adds in that order, and the last
-// digit tells.
-func (a *accumulator) lead(edge int64, from, s sample) {
-	a.led = true
+// startArea starts the area at the edge of the bucket, on the line from an
+// earlier sample. Redis adds the parts of the area in this order, and the order
+// determines the last digit.
+func (a *accumulator) startArea(edge int64, from, s sample) {
+	a.startsAtEdge = true
 	v := interpolate(from, s, edge)
 	if from.ts > s.ts {
 		v = interpolate(s, from, edge)
@@ -130,10 +133,11 @@ func (a *accumulator) lead(edge int64, from, s sample) {
 	a.area = (v + s.v) / 2 * math.Abs(float64(s.ts-edge))
 }
 
-// twa is the time-weighted average over [start, end): the line through the
-// samples, prolonged to the neighbouring samples where there are such.
+// twa returns the time-weighted average over [start, end): the average of the
+// line through the samples. The line continues to the neighbouring samples if
+// they exist.
 func (a *accumulator) twa(start, end int64, prev, next *sample, reverse bool) float64 {
-	if a.n == 0 {
+	if a.count == 0 {
 		if prev == nil || next == nil {
 			return math.NaN()
 		}
@@ -141,14 +145,14 @@ func (a *accumulator) twa(start, end int64, prev, next *sample, reverse bool) fl
 	}
 	area, from, to := a.area, a.first.ts, a.last.ts
 	if prev != nil && a.first.ts > start {
-		if !a.led || reverse {
+		if !a.startsAtEdge || reverse {
 			v := interpolate(*prev, a.first, start)
 			area += (v + a.first.v) / 2 * float64(a.first.ts-start)
 		}
 		from = start
 	}
 	if next != nil {
-		if !a.led || !reverse {
+		if !a.startsAtEdge || !reverse {
 			v := interpolate(a.last, *next, end)
 			area += (a.last.v + v) / 2 * float64(end-a.last.ts)
 		}
@@ -160,6 +164,7 @@ func (a *accumulator) twa(start, end int64, prev, next *sample, reverse bool) fl
 	return area / float64(to-from)
 }
 
+// interpolate returns the value at ts on the line through a and b.
 func interpolate(a, b sample, ts int64) float64 {
 	if b.ts == a.ts {
 		return a.v
@@ -167,7 +172,8 @@ func interpolate(a, b sample, ts int64) float64 {
 	return a.v + (b.v-a.v)*float64(ts-a.ts)/float64(b.ts-a.ts)
 }
 
-// bucketStart is the begin of the bucket that holds ts; it can be negative.
+// bucketStart returns the start of the bucket that contains ts. It can be
+// negative.
 func bucketStart(ts, align, size int64) int64 {
 	m := (ts - align) % size
 	if m < 0 {

@@ -6,73 +6,75 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// maxBuckets bounds a reply: EMPTY over a long gap with a short bucket would
-// otherwise make billions of them.
+// maxBuckets bounds a reply. EMPTY over a long gap with short buckets would
+// otherwise create billions of them.
 const maxBuckets = 4 << 20
 
 const errTooManyBuckets = resp.Error("ERR TSDB: too many buckets, use a longer bucketDuration or no EMPTY")
 
-type bucketStamp uint8
+type timestampPosition uint8
 
 const (
-	stampStart bucketStamp = iota
-	stampMid
-	stampEnd
+	atBucketStart timestampPosition = iota
+	atBucketMiddle
+	atBucketEnd
 )
 
-// bucketizer turns a stream of samples into one sample per bucket. Backwards it meets the newest sample first, which is
-// then the "first" one, as in Redis.
+// bucketizer aggregates a stream of samples to one sample per bucket. If the
+// query runs backwards the newest sample comes first and is the "first" one, as
+// in Redis.
 type bucketizer struct {
-	agg       aggregation
-	size      int64 // ms
-	align     int64
-	stamp     bucketStamp
-	empty     bool
-	reverse   bool
-	from, to  int64 // twa looks no further
-	limit     int64 // stop after so many buckets; negative: no limit
-	out       []sample
-	acc       accumulator
-	open      bool
-	start     int64
-	before    sample // the newest sample before the open bucket
-	hasBefore bool
-	err       resp.Error
+	aggregation aggregation
+	bucketSize  int64 // ms
+	align       int64
+	stamp       timestampPosition
+	withEmpty   bool
+	reverse     bool
+	from, to    int64 // the range of the query, which bounds twa
+	limit       int64 // number of buckets to return; negative means all
+	out         []sample
+	accumulator accumulator
+	isOpen      bool
+	start       int64
+	before      sample // the newest sample before the open bucket
+	hasBefore   bool
+	err         resp.Error
 }
 
-// add takes the next sample; false means enough.
+// add aggregates the next sample. It returns false if no more samples are
+// needed.
 func (b *bucketizer) add(s sample) bool {
-	at := bucketStart(s.ts, b.align, b.size)
-	if b.open && at != b.start {
+	at := bucketStart(s.ts, b.align, b.bucketSize)
+	if b.isOpen && at != b.start {
 		b.close(&s)
-		b.gap(at, &s)
+		b.fillGap(at, &s)
 		if b.err != "" || b.limit >= 0 && int64(len(b.out)) >= b.limit {
-			b.open = false
+			b.isOpen = false
 			return false
 		}
 	}
-	if !b.open {
-		b.lead(at, &s)
+	if !b.isOpen {
+		b.fillLeadingGap(at, &s)
 	}
-	if !b.open || at != b.start {
-		b.open, b.start = true, at
-		b.acc = accumulator{}
-		if b.agg == aggTwa && b.hasBefore {
-			edge := b.edge(max(at, b.from), min(at+b.size, b.to))
-			b.acc.lead(edge, b.before, s)
+	if !b.isOpen || at != b.start {
+		b.isOpen, b.start = true, at
+		b.accumulator = accumulator{}
+		if b.aggregation == aggTwa && b.hasBefore {
+			edge := b.byDirection(max(at, b.from), min(at+b.bucketSize, b.to))
+			b.accumulator.startArea(edge, b.before, s)
 		}
 	}
-	b.acc.add(s)
+	b.accumulator.add(s)
 	return true
 }
 
 func (b *bucketizer) close(next *sample) {
-	if !b.open {
+	if !b.isOpen {
 		return
 	}
-	v, last := b.acc.value(b.agg), b.acc.last
-	if b.agg == aggTwa {
-		v = b.twa(&b.acc, b.start, next)
+	v, last := b.accumulator.value(b.aggregation), b.accumulator.last
+	if b.aggregation == aggTwa {
+		v = b.twa(&b.accumulator, b.start, next)
 	}
 	b.emit(b.start, v)
 	b.before, b.hasBefore = last, true
@@ -84,41 +86,45 @@ func (b *bucketizer) twa(acc *accumulator, start int64, next *sample) float64 {
 		older, newer = newer, older
 		acc.first, acc.last = acc.last, acc.first
 	}
-	return acc.twa(max(start, b.from), min(start+b.size, b.to), older, newer, b.reverse)
+	return acc.twa(max(start, b.from), min(start+b.bucketSize, b.to), older, newer, b.reverse)
 }
 
-// lead fills the buckets from the query's begin to at: EMPTY does so for twa, when a sample before the query is there to
-// draw the line from.
-func (b *bucketizer) lead(at int64, next *sample) {
-	if b.agg == aggTwa && b.hasBefore && len(b.out) == 0 {
-		b.start = bucketStart(b.edge(b.from, b.to), b.align, b.size) - b.step()
-		b.gap(at, next)
+// fillLeadingGap adds the empty buckets from the start of the query to the
+// bucket at. That happens for twa with EMPTY, if a sample before the query
+// defines the line.
+func (b *bucketizer) fillLeadingGap(at int64, next *sample) {
+	if b.aggregation == aggTwa && b.hasBefore && len(b.out) == 0 {
+		b.start = bucketStart(b.byDirection(b.from, b.to), b.align, b.bucketSize) - b.step()
+		b.fillGap(at, next)
 	}
 }
 
-// finish closes the last bucket; next is the sample behind the query, up to whose line EMPTY fills on for twa.
+// finish closes the last bucket. The parameter next is the sample after the
+// query. For twa with EMPTY, its line defines the buckets up to the end of the
+// query.
 func (b *bucketizer) finish(next *sample) {
-	beyond := bucketStart(b.edge(b.to, b.from), b.align, b.size) + b.step()
-	if b.open {
+	beyond := bucketStart(b.byDirection(b.to, b.from), b.align, b.bucketSize) + b.step()
+	if b.isOpen {
 		b.close(next)
 		if next != nil {
-			b.gap(beyond, next)
+			b.fillGap(beyond, next)
 		}
 	} else if next != nil {
-		b.lead(beyond, next)
+		b.fillLeadingGap(beyond, next)
 	}
 }
 
-// edge picks where a walk begins or ends.
-func (b *bucketizer) edge(forward, backward int64) int64 {
+// byDirection returns the first value for a forward query and the second for a
+// backward one.
+func (b *bucketizer) byDirection(forward, backward int64) int64 {
 	if b.reverse {
 		return backward
 	}
 	return forward
 }
 
-// step leads to the next bucket in the walk.
-func (b *bucketizer) step() int64 { return b.edge(b.size, -b.size) }
+// step returns the distance to the next bucket in the direction of the query.
+func (b *bucketizer) step() int64 { return b.byDirection(b.bucketSize, -b.bucketSize) }
 
 func (b *bucketizer) previous() *sample {
 	if !b.hasBefore {
@@ -127,9 +133,9 @@ func (b *bucketizer) previous() *sample {
 	return &b.before
 }
 
-// gap fills the buckets between the closed one and at.
-func (b *bucketizer) gap(at int64, next *sample) {
-	if !b.empty {
+// fillGap adds the empty buckets between the closed one and the one at.
+func (b *bucketizer) fillGap(at int64, next *sample) {
+	if !b.withEmpty {
 		return
 	}
 	step := b.step()
@@ -139,13 +145,13 @@ func (b *bucketizer) gap(at int64, next *sample) {
 	}
 	var none accumulator
 	for t := b.start + step; t != at; t += step {
-		switch b.agg {
+		switch b.aggregation {
 		case aggTwa:
 			b.emit(t, b.twa(&none, t, next))
 		case aggLast:
 			b.emit(t, b.before.v)
 		default:
-			b.emit(t, none.value(b.agg))
+			b.emit(t, none.value(b.aggregation))
 		}
 	}
 }
@@ -153,20 +159,20 @@ func (b *bucketizer) gap(at int64, next *sample) {
 func (b *bucketizer) emit(start int64, v float64) {
 	ts := max(0, start)
 	switch b.stamp {
-	case stampMid:
-		ts += b.size / 2
-	case stampEnd:
-		if ts > math.MaxInt64-b.size {
+	case atBucketMiddle:
+		ts += b.bucketSize / 2
+	case atBucketEnd:
+		if ts > math.MaxInt64-b.bucketSize {
 			ts = math.MaxInt64
 		} else {
-			ts += b.size
+			ts += b.bucketSize
 		}
 	}
 	b.out = append(b.out, sample{ts, v})
 }
 
-// reduce merges several series' samples into one: samples of equal time meet
-// in one accumulator. The lists must be ascending; so is the result.
+// reduce merges the samples of several series. It aggregates samples of the
+// same time. The lists must be ascending, and so is the result.
 func reduce(lists [][]sample, kind aggregation) []sample {
 	var out []sample
 	for {
@@ -185,13 +191,14 @@ func reduce(lists [][]sample, kind aggregation) []sample {
 			lists[i] = l[1:]
 		}
 		v := acc.value(kind)
-		if acc.n == 0 {
+		if acc.count == 0 {
 			v = math.NaN()
 		}
 		out = append(out, sample{ts, v})
 	}
 }
 
+// earliest returns the smallest time at the start of the lists.
 func earliest(lists [][]sample) (ts int64, ok bool) {
 	for _, l := range lists {
 		if len(l) > 0 && (!ok || l[0].ts < ts) {

@@ -1,25 +1,27 @@
 package timeseries
 
-// Estimates for Stats and TS.INFO, in bytes.
+// Estimated sizes in bytes, for Stats and TS.INFO.
 const (
 	sampleBytes   = 16
 	chunkBytes    = 32
 	seriesBytes   = 208
 	labelRefBytes = 40
-	// Full chunks kept for reuse: with retention, what one series gives up
-	// feeds the next, and steady state allocates nothing. 4096 are 8 MB.
+	// maxFreeChunks bounds the chunks that are kept for reuse, to 8 MB. With
+	// retention, one series takes the chunks that another gives up, and nothing
+	// is allocated.
 	maxFreeChunks = 4096
 )
 
-// chunkPool counts the samples of all series and recycles their chunks.
+// chunkPool counts the samples of all series and reuses their chunks.
 type chunkPool struct {
 	samples int64
 	max     int64
 	free    [][]sample
 }
 
-// get returns the buffer for a new chunk; only a series' first one starts tiny.
-func (p *chunkPool) get(first bool) []sample {
+// newBuffer returns the buffer of a new chunk. Only the first one of a series
+// starts small.
+func (p *chunkPool) newBuffer(first bool) []sample {
 	if first {
 		return make([]sample, 0, chunkSmall)
 	}
@@ -29,7 +31,8 @@ func (p *chunkPool) get(first bool) []sample {
 	return make([]sample, 0, chunkMedium)
 }
 
-func (p *chunkPool) full() []sample {
+// fullBuffer returns a buffer of the largest size.
+func (p *chunkPool) fullBuffer() []sample {
 	if n := len(p.free); n > 0 {
 		return p.pop(n)
 	}
@@ -43,19 +46,20 @@ func (p *chunkPool) pop(n int) []sample {
 	return b
 }
 
+// put keeps a buffer for reuse.
 func (p *chunkPool) put(b []sample) {
 	if cap(b) == chunkFull && len(p.free) < maxFreeChunks {
 		p.free = append(p.free, b[:0])
 	}
 }
 
-// grow gives a chunk the next larger buffer.
+// grow gives a chunk a larger buffer.
 func (p *chunkPool) grow(c *chunk) {
 	var b []sample
 	if cap(c.buf) < chunkMedium {
 		b = make([]sample, 0, chunkMedium)
 	} else {
-		b = p.full()
+		b = p.fullBuffer()
 	}
 	c.buf, c.head = append(b, c.live()...), 0
 }

@@ -70,8 +70,8 @@ func writeInfoRules(c *keyspace.Session, s *series) {
 	c.Out.Pairs(len(s.rules))
 	for _, r := range s.rules {
 		writeEntryHead(c, r.dest.key, 4)
-		c.Out.Int(r.size)
-		c.Out.Simple(r.agg.upper())
+		c.Out.Int(r.bucketSize)
+		c.Out.Simple(r.aggregation.upper())
 		c.Out.Int(r.align)
 	}
 }

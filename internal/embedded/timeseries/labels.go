@@ -5,36 +5,36 @@ import (
 	"slices"
 )
 
-// posting is all series with one label. A series knows its place in it, so
-// that leaving costs the same for ten members as for a hundred thousand; and
-// name and value are stored once for all.
+// posting holds all series with one label. Each series knows its position in
+// the posting, so removing it takes the same time for ten members as for a
+// hundred thousand. Name and value are stored once for all members.
 type posting struct {
 	name, value string
 	members     []member
 }
 
 type member struct {
-	s    *series
-	slot int // index in s.labels
+	series  *series
+	labelAt int // index in s.labels
 }
 
 type labelRef struct {
-	posting *posting
-	at      int // index in posting.members
+	posting  *posting
+	memberAt int // index in posting.members
 }
 
-// labelName is all values of one label name.
+// labelName holds all values of one label name.
 type labelName struct {
 	name   string
 	values map[string]*posting
 }
 
-// labelIndex finds series by label: name, then value.
+// labelIndex finds series by the name and value of a label.
 type labelIndex struct{ names map[string]*labelName }
 
 func newLabelIndex() labelIndex { return labelIndex{names: map[string]*labelName{}} }
 
-// add labels a series; pairs are name, value, name, value…
+// add gives a series its labels. The pairs are name, value, name, value…
 func (x *labelIndex) add(s *series, pairs [][]byte) {
 	if len(pairs) == 0 {
 		return
@@ -47,6 +47,7 @@ func (x *labelIndex) add(s *series, pairs [][]byte) {
 	}
 }
 
+// posting returns the posting of a label and creates it if necessary.
 func (x *labelIndex) posting(name, value []byte) *posting {
 	n := x.names[string(name)]
 	if n == nil {
@@ -61,7 +62,7 @@ func (x *labelIndex) posting(name, value []byte) *posting {
 	return p
 }
 
-// find returns nil when no series has the label.
+// find returns the posting of a label, nil if no series has it.
 func (x *labelIndex) find(name, value string) *posting {
 	n := x.names[name]
 	if n == nil {
@@ -74,8 +75,8 @@ func (x *labelIndex) remove(s *series) {
 	for _, ref := range s.labels {
 		p, last := ref.posting, len(ref.posting.members)-1
 		moved := p.members[last]
-		p.members[ref.at] = moved
-		moved.s.labels[moved.slot].at = ref.at
+		p.members[ref.memberAt] = moved
+		moved.series.labels[moved.labelAt].memberAt = ref.memberAt
 		p.members[last] = member{}
 		p.members = p.members[:last]
 		if last == 0 {
@@ -89,6 +90,7 @@ func (x *labelIndex) remove(s *series) {
 	s.labels = nil
 }
 
+// label returns the value of the first label with this name.
 func (s *series) label(name string) (string, bool) {
 	for _, ref := range s.labels {
 		if ref.posting.name == name {
@@ -98,10 +100,10 @@ func (s *series) label(name string) (string, bool) {
 	return "", false
 }
 
-// query returns the series that satisfy all matchers, sorted by key. Only the
-// members of the most selective positive matcher are looked at.
+// query returns the series that satisfy all matchers, sorted by key. It visits
+// only the members of the most selective positive matcher.
 func (x *labelIndex) query(ms []matcher) []*series {
-	best, size := x.narrowest(ms)
+	best, size := x.mostSelective(ms)
 	if best < 0 || size == 0 {
 		return nil
 	}
@@ -112,20 +114,21 @@ func (x *labelIndex) query(ms []matcher) []*series {
 			continue
 		}
 		for _, m := range p.members {
-			if matchesAll(m.s, ms) {
-				found = append(found, m.s)
+			if matchesAll(m.series, ms) {
+				found = append(found, m.series)
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b *series) int { return cmp.Compare(a.key, b.key) })
-	return slices.Compact(found) // a label named twice leads here twice
+	return slices.Compact(found) // a series that has a label twice is found twice
 }
 
-// narrowest picks the positive matcher with the fewest members; -1: none.
-func (x *labelIndex) narrowest(ms []matcher) (best, size int) {
+// mostSelective returns the positive matcher with the fewest members, and their
+// number. It returns -1 if there is no positive matcher.
+func (x *labelIndex) mostSelective(ms []matcher) (best, size int) {
 	best = -1
 	for i := range ms {
-		if !ms[i].positive() {
+		if !ms[i].isPositive() {
 			continue
 		}
 		if n := x.size(&ms[i]); best < 0 || n < size {
@@ -135,6 +138,7 @@ func (x *labelIndex) narrowest(ms []matcher) (best, size int) {
 	return best, size
 }
 
+// size returns the number of series that a positive matcher selects.
 func (x *labelIndex) size(m *matcher) int {
 	n := 0
 	for _, v := range m.values {

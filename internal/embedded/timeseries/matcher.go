@@ -13,23 +13,24 @@ const (
 	errNoMatcher = resp.Error("ERR TSDB: please provide at least one matcher")
 )
 
-// matcher is one of l=v, l!=v, l=(a,b), l!=(a,b), l= (has no label l) and
-// l!= (has one).
+// matcher is one condition on labels: l=v, l!=v, l=(a,b), l!=(a,b), l= (has no
+// label l) or l!= (has one).
 type matcher struct {
-	name   string
-	not    bool
-	values []string // nil: about the label's existence
+	name    string
+	negated bool
+	values  []string // nil for the conditions on the existence of the label
 }
 
-// positive matchers name series; a query needs one.
-func (m *matcher) positive() bool { return !m.not && m.values != nil }
+// isPositive reports whether the matcher selects series by a value. A query
+// needs at least one such matcher.
+func (m *matcher) isPositive() bool { return !m.negated && m.values != nil }
 
 func (m *matcher) matches(s *series) bool {
 	v, has := s.label(m.name)
 	if m.values == nil {
-		return has == m.not
+		return has == m.negated
 	}
-	return (has && slices.Contains(m.values, v)) != m.not
+	return (has && slices.Contains(m.values, v)) != m.negated
 }
 
 func parseMatchers(args [][]byte) ([]matcher, resp.Error) {
@@ -40,7 +41,7 @@ func parseMatchers(args [][]byte) ([]matcher, resp.Error) {
 		if !ok {
 			return nil, errBadFilter
 		}
-		positive = positive || m.positive()
+		positive = positive || m.isPositive()
 		ms = append(ms, m)
 	}
 	if !positive {
@@ -49,11 +50,12 @@ func parseMatchers(args [][]byte) ([]matcher, resp.Error) {
 	return ms, ""
 }
 
-// parseMatcher splits as Redis does: at every mark, doubled ones being one, and what follows a second one is dropped.
+// parseMatcher splits a condition as Redis does: at every run of marks. It
+// ignores what follows the second run.
 func parseMatcher(b []byte) (matcher, bool) {
-	m := matcher{not: bytes.Contains(b, []byte("!="))}
+	m := matcher{negated: bytes.Contains(b, []byte("!="))}
 	marks := "="
-	if m.not {
+	if m.negated {
 		marks = "!="
 	} else if !bytes.ContainsRune(b, '=') {
 		return matcher{}, false
@@ -80,8 +82,8 @@ func parseMatcher(b []byte) (matcher, bool) {
 	return m, ok
 }
 
-// splitList cuts "a,b" at its commas. There may be nothing at all, but no nothing between commas; and blanks and quotes
-// belong to the value.
+// splitList splits "a,b" at its commas. The list may be empty, but its elements
+// may not. Blanks and quotes belong to the values.
 func splitList(s string) ([]string, bool) {
 	if s == "" {
 		return []string{}, true

@@ -242,7 +242,7 @@ func (m *Module) insert(s *series, smp sample, on policy) (int64, resp.Error) {
 	}
 	result := s.add(&m.pool, smp, on)
 	if len(s.rules) > 0 {
-		s.compact(&m.pool, smp, result)
+		s.applyRules(&m.pool, smp, result)
 	}
 	switch result {
 	case tooOld:

@@ -9,7 +9,7 @@ import (
 
 const (
 	defaultChunkSize = 4096 // bytes
-	// The missing ERR is Redis' own.
+	// Redis's text has no ERR either.
 	errNegativeRetention = resp.Error("TSDB: Couldn't parse RETENTION")
 	errRetention         = resp.Error("ERR TSDB: Couldn't parse RETENTION")
 	errPolicy            = resp.Error("ERR TSDB: Unknown DUPLICATE_POLICY")
@@ -27,20 +27,20 @@ const (
 	errIncrValue         = resp.Error("ERR TSDB: invalid increase/decrease value")
 )
 
-// given says which options a command carried: TS.ALTER changes only those.
-type given struct{ retention, chunk, policy, ignore, labels bool }
+// optionSet tells which options a command has. TS.ALTER changes only those.
+type optionSet struct{ retention, chunk, policy, ignore, labels bool }
 
-// options are what may follow the fixed arguments of TS.CREATE, TS.ADD,
-// TS.ALTER, TS.INCRBY and TS.DECRBY.
+// options are the options of TS.CREATE, TS.ADD, TS.ALTER, TS.INCRBY and
+// TS.DECRBY.
 type options struct {
 	settings settings
-	has      given
-	labels   [][]byte // name, value, …; an odd one at the end is dropped
+	given    optionSet
+	labels   [][]byte // name, value, …; a name without a value is dropped
 }
 
-// wordAt is the place of the first such word, or -1. Redis looks for every option in all of a command, even among its
-// labels, and passes over what it does not know.
-func wordAt(args [][]byte, word string) int {
+// indexOfWord returns the index of the first such word, or -1. Like Redis it
+// searches all arguments, even the labels, and ignores unknown ones.
+func indexOfWord(args [][]byte, word string) int {
 	for i, a := range args {
 		if resp.IsWord(a, word) {
 			return i
@@ -49,7 +49,8 @@ func wordAt(args [][]byte, word string) int {
 	return -1
 }
 
-// parseOptions looks for the options in Redis' order, which decides about several bad ones.
+// parseOptions checks the options in the order of Redis, which decides which of
+// several errors is answered.
 func parseOptions(args [][]byte) (options, resp.Error) {
 	o := options{settings: settings{chunkSize: defaultChunkSize, policy: policyBlock}}
 	for _, take := range [...]func(*options, [][]byte) resp.Error{
@@ -62,9 +63,10 @@ func parseOptions(args [][]byte) (options, resp.Error) {
 	return o, ""
 }
 
-// behind returns what follows an option's word, and whether it is there.
-func behind(args [][]byte, word string) ([][]byte, bool) {
-	i := wordAt(args, word)
+// argumentsAfter returns the arguments after the keyword of an option, and
+// whether the option exists.
+func argumentsAfter(args [][]byte, word string) ([][]byte, bool) {
+	i := indexOfWord(args, word)
 	if i < 0 {
 		return nil, false
 	}
@@ -72,8 +74,8 @@ func behind(args [][]byte, word string) ([][]byte, bool) {
 }
 
 func (o *options) retention(args [][]byte) resp.Error {
-	args, o.has.retention = behind(args, "RETENTION")
-	if !o.has.retention {
+	args, o.given.retention = argumentsAfter(args, "RETENTION")
+	if !o.given.retention {
 		return ""
 	}
 	if len(args) == 0 {
@@ -91,8 +93,8 @@ func (o *options) retention(args [][]byte) resp.Error {
 }
 
 func (o *options) chunk(args [][]byte) resp.Error {
-	args, o.has.chunk = behind(args, "CHUNK_SIZE")
-	if !o.has.chunk {
+	args, o.given.chunk = argumentsAfter(args, "CHUNK_SIZE")
+	if !o.given.chunk {
 		return ""
 	}
 	if len(args) == 0 {
@@ -111,11 +113,12 @@ func (o *options) chunk(args [][]byte) resp.Error {
 
 func isChunkSize(n int64) bool { return n >= 48 && n <= 1<<20 && n%8 == 0 }
 
-// encoding also knows the bare UNCOMPRESSED of old; ENCODING goes before it.
+// encoding also accepts the old UNCOMPRESSED without ENCODING. ENCODING takes
+// precedence.
 func (o *options) encoding(args [][]byte) resp.Error {
-	val, found := behind(args, "ENCODING")
+	val, found := argumentsAfter(args, "ENCODING")
 	switch {
-	case !found && wordAt(args, "UNCOMPRESSED") >= 0:
+	case !found && indexOfWord(args, "UNCOMPRESSED") >= 0:
 		o.settings.encoding = encodingUncompressed
 	case !found:
 	case len(val) == 0:
@@ -131,15 +134,15 @@ func (o *options) encoding(args [][]byte) resp.Error {
 }
 
 func (o *options) policy(args [][]byte) (err resp.Error) {
-	if args, o.has.policy = behind(args, "DUPLICATE_POLICY"); o.has.policy {
+	if args, o.given.policy = argumentsAfter(args, "DUPLICATE_POLICY"); o.given.policy {
 		o.settings.policy, err = parsePolicy(args)
 	}
 	return err
 }
 
 func (o *options) ignore(args [][]byte) resp.Error {
-	args, o.has.ignore = behind(args, "IGNORE")
-	if !o.has.ignore {
+	args, o.given.ignore = argumentsAfter(args, "IGNORE")
+	if !o.given.ignore {
 		return ""
 	}
 	if len(args) < 2 {
@@ -157,9 +160,9 @@ func (o *options) ignore(args [][]byte) resp.Error {
 	return ""
 }
 
-// takeLabels reads everything behind LABELS as labels, other options too.
+// takeLabels reads all arguments after LABELS as labels, other options too.
 func (o *options) takeLabels(args [][]byte) resp.Error {
-	args, o.has.labels = behind(args, "LABELS")
+	args, o.given.labels = argumentsAfter(args, "LABELS")
 	args = args[:len(args)&^1]
 	for i, a := range args {
 		if len(a) == 0 || i%2 == 1 && !isLabelValue(a) {
@@ -173,9 +176,10 @@ func (o *options) takeLabels(args [][]byte) resp.Error {
 // isLabelValue reports whether a label may have a value.
 func isLabelValue(value []byte) bool { return len(value) > 0 && !bytes.ContainsAny(value, "(),") }
 
-// onDuplicate reads the policy that TS.ADD may give for a sample; none is policyUnset.
-func onDuplicate(args [][]byte) (policy, resp.Error) {
-	args, found := behind(args, "ON_DUPLICATE")
+// parseOnDuplicate returns the policy that TS.ADD has for its sample,
+// policyUnset if it has none.
+func parseOnDuplicate(args [][]byte) (policy, resp.Error) {
+	args, found := argumentsAfter(args, "ON_DUPLICATE")
 	if !found {
 		return policyUnset, ""
 	}
@@ -198,8 +202,8 @@ func (p policy) word() string {
 	return [...]string{"", "BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"}[p]
 }
 
-// timestamp reads a sample's time in Unix ms; "*" is now.
-func (m *Module) timestamp(b []byte) (int64, resp.Error) {
+// parseTimestamp parses the time of a sample in Unix milliseconds; "*" is now.
+func (m *Module) parseTimestamp(b []byte) (int64, resp.Error) {
 	if len(b) == 1 && b[0] == '*' {
 		return m.store.NowMillis(), ""
 	}

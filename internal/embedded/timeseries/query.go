@@ -9,71 +9,73 @@ import (
 )
 
 const (
-	errFrom         = resp.Error("ERR TSDB: wrong fromTimestamp")
-	errTo           = resp.Error("ERR TSDB: wrong toTimestamp")
-	errCount        = resp.Error("ERR TSDB: Couldn't parse COUNT")
-	errCountMissing = resp.Error("ERR TSDB: COUNT argument is missing")
-	errCountValue   = resp.Error("ERR TSDB: Invalid COUNT value")
-	errAgg          = resp.Error("ERR TSDB: Couldn't parse AGGREGATION")
-	errAggType      = resp.Error("ERR TSDB: Unknown aggregation type")
-	errBucket       = resp.Error("ERR TSDB: bucketDuration must be greater than zero")
-	errEmptyPlace   = resp.Error("ERR TSDB: EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag")
-	errStampPlace   = resp.Error("ERR TSDB: BUCKETTIMESTAMP flag should be the 3rd or 4th flag after AGGREGATION flag")
-	errStamp        = resp.Error("ERR TSDB: unknown BUCKETTIMESTAMP parameter")
-	errAlign        = resp.Error("ERR TSDB: unknown ALIGN parameter")
-	errAlignAgg     = resp.Error("ERR TSDB: ALIGN parameter can only be used with AGGREGATION")
-	errAlignStart   = resp.Error("ERR TSDB: start alignment can only be used with explicit start timestamp")
-	errAlignEnd     = resp.Error("ERR TSDB: end alignment can only be used with explicit end timestamp")
-	errTSMissing    = resp.Error("ERR TSDB: FILTER_BY_TS one or more arguments are missing")
-	errValueMissing = resp.Error("ERR TSDB: FILTER_BY_VALUE one or more arguments are missing")
-	errMin          = resp.Error("ERR TSDB: Couldn't parse MIN")
-	errMax          = resp.Error("ERR TSDB: Couldn't parse MAX")
-	errReducer      = resp.Error("ERR TSDB: Invalid reducer type")
-	errGroupPlace   = resp.Error("ERR TSDB: GROUPBY should always come after filter")
-	errNoFilter     = resp.Error("ERR TSDB: missing FILTER argument")
-	errNoLabels     = resp.Error("ERR TSDB: missing labels for filter argument")
-	errSelected     = resp.Error("ERR TSDB: SELECT_LABELS should have at least 1 parameter")
-	errBothLabels   = resp.Error("ERR TSDB: cannot accept WITHLABELS and SELECT_LABELS together")
+	errFrom                   = resp.Error("ERR TSDB: wrong fromTimestamp")
+	errTo                     = resp.Error("ERR TSDB: wrong toTimestamp")
+	errCount                  = resp.Error("ERR TSDB: Couldn't parse COUNT")
+	errCountMissing           = resp.Error("ERR TSDB: COUNT argument is missing")
+	errCountValue             = resp.Error("ERR TSDB: Invalid COUNT value")
+	errAggregation            = resp.Error("ERR TSDB: Couldn't parse AGGREGATION")
+	errAggregationType        = resp.Error("ERR TSDB: Unknown aggregation type")
+	errBucket                 = resp.Error("ERR TSDB: bucketDuration must be greater than zero")
+	errEmptyPlace             = resp.Error("ERR TSDB: EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag")
+	errTimestampPositionPlace = resp.Error("ERR TSDB: BUCKETTIMESTAMP flag should be the 3rd or 4th flag after AGGREGATION flag")
+	errTimestampPosition      = resp.Error("ERR TSDB: unknown BUCKETTIMESTAMP parameter")
+	errAlign                  = resp.Error("ERR TSDB: unknown ALIGN parameter")
+	errAlignAgg               = resp.Error("ERR TSDB: ALIGN parameter can only be used with AGGREGATION")
+	errAlignStart             = resp.Error("ERR TSDB: start alignment can only be used with explicit start timestamp")
+	errAlignEnd               = resp.Error("ERR TSDB: end alignment can only be used with explicit end timestamp")
+	errTSMissing              = resp.Error("ERR TSDB: FILTER_BY_TS one or more arguments are missing")
+	errValueMissing           = resp.Error("ERR TSDB: FILTER_BY_VALUE one or more arguments are missing")
+	errMin                    = resp.Error("ERR TSDB: Couldn't parse MIN")
+	errMax                    = resp.Error("ERR TSDB: Couldn't parse MAX")
+	errReducer                = resp.Error("ERR TSDB: Invalid reducer type")
+	errGroupPlace             = resp.Error("ERR TSDB: GROUPBY should always come after filter")
+	errNoFilter               = resp.Error("ERR TSDB: missing FILTER argument")
+	errNoLabels               = resp.Error("ERR TSDB: missing labels for filter argument")
+	errSelected               = resp.Error("ERR TSDB: SELECT_LABELS should have at least 1 parameter")
+	errBothLabels             = resp.Error("ERR TSDB: cannot accept WITHLABELS and SELECT_LABELS together")
 )
 
-// query is TS.RANGE and its relatives: which samples, of which series, how.
+// query describes which samples of which series TS.RANGE and its relatives
+// answer, and how.
 type query struct {
-	from, to       int64 // inclusive, Unix ms
-	fromMin, toMax bool  // "-" and "+" were given
-	reverse        bool
-	latest         bool
-	count          int64 // negative: all
-	byTS           []int64
-	byValue        bool
-	minV, maxV     float64
-	agg            aggregation
-	bucket         int64 // ms
-	alignAt        int64
-	stamp          bucketStamp
-	empty          bool
-	withLabels     bool
-	selected       []string
-	matchers       []matcher
-	grouped        bool
-	groupBy        string
-	reducer        aggregation
+	from, to                 int64 // inclusive, Unix ms
+	hasOpenStart, hasOpenEnd bool  // the query has "-" and "+"
+	reverse                  bool
+	latest                   bool
+	count                    int64 // negative means all
+	times                    []int64
+	filtersValues            bool
+	minValue, maxValue       float64
+	aggregation              aggregation
+	bucketSize               int64 // ms
+	align                    int64
+	timestampPosition        timestampPosition
+	withEmpty                bool
+	withLabels               bool
+	selectedLabels           []string
+	matchers                 []matcher
+	grouped                  bool
+	groupBy                  string
+	reducer                  aggregation
 }
 
-// parseQuery reads the times and what TS.RANGE and TS.MRANGE have in common. The order is Redis': it decides about
-// several bad options.
+// parseQuery parses the options that TS.RANGE and TS.MRANGE share. It checks
+// them in the order of Redis, which decides which of several errors is
+// answered.
 func parseQuery(args [][]byte, reverse bool) (*query, resp.Error) {
 	q := &query{reverse: reverse, count: -1}
 	var ok bool
-	if q.from, q.fromMin, ok = parseBound(args[0], '-', 0); !ok {
+	if q.from, q.hasOpenStart, ok = parseBound(args[0], '-', 0); !ok {
 		return nil, errFrom
 	}
-	if q.to, q.toMax, ok = parseBound(args[1], '+', keyspace.MaxTimestamp); !ok {
+	if q.to, q.hasOpenEnd, ok = parseBound(args[1], '+', keyspace.MaxTimestamp); !ok {
 		return nil, errTo
 	}
 	args = args[2:]
-	q.latest = wordAt(args, "LATEST") >= 0
+	q.latest = indexOfWord(args, "LATEST") >= 0
 	for _, take := range [...]func(*query, [][]byte) resp.Error{
-		(*query).takeCount, (*query).takeAgg, (*query).takeFlags, (*query).takeAlign, (*query).takeByValue, (*query).takeByTS,
+		(*query).takeCount, (*query).takeAggregation, (*query).takeFlags, (*query).takeAlign, (*query).takeValueFilter, (*query).takeTimeFilter,
 	} {
 		if err := take(q, args); err != "" {
 			return nil, err
@@ -82,6 +84,8 @@ func parseQuery(args [][]byte, reverse bool) (*query, resp.Error) {
 	return q, ""
 }
 
+// parseBound parses a time in Unix milliseconds, or the character for an open
+// bound, which means at.
 func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
 	if len(b) == 1 && b[0] == open {
 		return at, true, true
@@ -90,9 +94,9 @@ func parseBound(b []byte, open byte, at int64) (ts int64, isOpen, ok bool) {
 	return min(ts, keyspace.MaxTimestamp), false, ok && ts >= 0
 }
 
-// takeCount passes over the COUNT that is an aggregation or reducer.
+// takeCount skips a COUNT that is an aggregation or a reducer.
 func (q *query) takeCount(args [][]byte) resp.Error {
-	agg, reduce := wordAt(args, "AGGREGATION"), wordAt(args, "REDUCE")
+	agg, reduce := indexOfWord(args, "AGGREGATION"), indexOfWord(args, "REDUCE")
 	for i, a := range args {
 		if !resp.IsWord(a, "COUNT") || agg >= 0 && i == agg+1 || reduce >= 0 && i == reduce+1 {
 			continue
@@ -113,68 +117,69 @@ func (q *query) takeCount(args [][]byte) resp.Error {
 	return ""
 }
 
-// takeAgg also reads TS.CREATERULE's AGGREGATION.
-func (q *query) takeAgg(args [][]byte) resp.Error {
-	args, found := behind(args, "AGGREGATION")
+// takeAggregation also parses the AGGREGATION of TS.CREATERULE.
+func (q *query) takeAggregation(args [][]byte) resp.Error {
+	args, found := argumentsAfter(args, "AGGREGATION")
 	if !found {
 		return ""
 	}
 	if len(args) < 2 {
-		return errAgg
+		return errAggregation
 	}
 	var ok bool
-	if q.bucket, ok = resp.ParseInt(args[1]); !ok || q.bucket > keyspace.MaxTimestamp {
-		return errAgg
+	if q.bucketSize, ok = resp.ParseInt(args[1]); !ok || q.bucketSize > keyspace.MaxTimestamp {
+		return errAggregation
 	}
-	if q.agg, ok = parseAgg(args[0]); !ok {
-		return errAggType
+	if q.aggregation, ok = parseAggregation(args[0]); !ok {
+		return errAggregationType
 	}
-	if q.bucket <= 0 {
+	if q.bucketSize <= 0 {
 		return errBucket
 	}
 	return ""
 }
 
-// takeFlags reads what may stand behind AGGREGATION's arguments. Redis looks at the distance only.
+// takeFlags parses EMPTY and BUCKETTIMESTAMP. Like Redis it only checks their
+// distance from AGGREGATION.
 func (q *query) takeFlags(args [][]byte) resp.Error {
-	at := wordAt(args, "AGGREGATION")
+	at := indexOfWord(args, "AGGREGATION")
 	if at < 0 {
 		return ""
 	}
-	if i := wordAt(args, "EMPTY"); i >= 0 {
+	if i := indexOfWord(args, "EMPTY"); i >= 0 {
 		if i != at+3 && i != at+5 {
 			return errEmptyPlace
 		}
-		q.empty = true
+		q.withEmpty = true
 	}
-	i := wordAt(args, "BUCKETTIMESTAMP")
+	i := indexOfWord(args, "BUCKETTIMESTAMP")
 	switch {
 	case i < 0:
 		return ""
 	case i != at+3 && i != at+4:
-		return errStampPlace
+		return errTimestampPositionPlace
 	case i+1 == len(args):
 		return keyspace.ErrArity
 	}
-	return q.takeStamp(args[i+1])
+	return q.takeTimestampPosition(args[i+1])
 }
 
-func (q *query) takeStamp(a []byte) resp.Error {
+func (q *query) takeTimestampPosition(a []byte) resp.Error {
 	switch {
 	case resp.IsWord(a, "-"), resp.IsWord(a, "START"):
-		q.stamp = stampStart
+		q.timestampPosition = atBucketStart
 	case resp.IsWord(a, "+"), resp.IsWord(a, "END"):
-		q.stamp = stampEnd
+		q.timestampPosition = atBucketEnd
 	case resp.IsWord(a, "~"), resp.IsWord(a, "MID"):
-		q.stamp = stampMid
+		q.timestampPosition = atBucketMiddle
 	default:
-		return errStamp
+		return errTimestampPosition
 	}
 	return ""
 }
 
 func (q *query) takeAlign(args [][]byte) resp.Error {
-	args, found := behind(args, "ALIGN")
+	args, found := argumentsAfter(args, "ALIGN")
 	if !found {
 		return ""
 	}
@@ -187,23 +192,23 @@ func (q *query) takeAlign(args [][]byte) resp.Error {
 	switch {
 	case !start && !end && (!ok || at < 0 || at > keyspace.MaxTimestamp):
 		return errAlign
-	case q.agg == aggNone:
+	case q.aggregation == aggNone:
 		return errAlignAgg
-	case start && q.fromMin:
+	case start && q.hasOpenStart:
 		return errAlignStart
-	case end && q.toMax:
+	case end && q.hasOpenEnd:
 		return errAlignEnd
 	case start:
 		at = q.from
 	case end:
 		at = q.to
 	}
-	q.alignAt = at
+	q.align = at
 	return ""
 }
 
-func (q *query) takeByValue(args [][]byte) resp.Error {
-	args, found := behind(args, "FILTER_BY_VALUE")
+func (q *query) takeValueFilter(args [][]byte) resp.Error {
+	args, found := argumentsAfter(args, "FILTER_BY_VALUE")
 	if !found {
 		return ""
 	}
@@ -211,19 +216,19 @@ func (q *query) takeByValue(args [][]byte) resp.Error {
 		return errValueMissing
 	}
 	var ok bool
-	if q.minV, ok = resp.ParseDouble(args[0]); !ok {
+	if q.minValue, ok = resp.ParseDouble(args[0]); !ok {
 		return errMin
 	}
-	if q.maxV, ok = resp.ParseDouble(args[1]); !ok {
+	if q.maxValue, ok = resp.ParseDouble(args[1]); !ok {
 		return errMax
 	}
-	q.byValue = true
+	q.filtersValues = true
 	return ""
 }
 
-// takeByTS takes times up to the first word that is none.
-func (q *query) takeByTS(args [][]byte) resp.Error {
-	args, found := behind(args, "FILTER_BY_TS")
+// takeTimeFilter takes times up to the first argument that is not one.
+func (q *query) takeTimeFilter(args [][]byte) resp.Error {
+	args, found := argumentsAfter(args, "FILTER_BY_TS")
 	if !found {
 		return ""
 	}
@@ -232,18 +237,18 @@ func (q *query) takeByTS(args [][]byte) resp.Error {
 		if !ok || ts < 0 {
 			break
 		}
-		q.byTS = append(q.byTS, ts)
+		q.times = append(q.times, ts)
 	}
-	if len(q.byTS) == 0 {
+	if len(q.times) == 0 {
 		return errTSMissing
 	}
-	slices.Sort(q.byTS)
+	slices.Sort(q.times)
 	return ""
 }
 
-// takeSeries reads what TS.MRANGE says beyond TS.RANGE.
+// takeSeries parses the options that only TS.MRANGE has.
 func (q *query) takeSeries(args [][]byte) resp.Error {
-	filter, group := wordAt(args, "FILTER"), wordAt(args, "GROUPBY")
+	filter, group := indexOfWord(args, "FILTER"), indexOfWord(args, "GROUPBY")
 	if filter < 0 {
 		return errNoFilter
 	}
@@ -268,8 +273,8 @@ func (q *query) takeSeries(args [][]byte) resp.Error {
 }
 
 func (q *query) takeLabels(args [][]byte) resp.Error {
-	q.withLabels = wordAt(args, "WITHLABELS") >= 0
-	args, found := behind(args, "SELECTED_LABELS")
+	q.withLabels = indexOfWord(args, "WITHLABELS") >= 0
+	args, found := argumentsAfter(args, "SELECTED_LABELS")
 	if !found {
 		return ""
 	}
@@ -280,15 +285,16 @@ func (q *query) takeLabels(args [][]byte) resp.Error {
 		if endsLabels(a) {
 			break
 		}
-		q.selected = append(q.selected, string(a))
+		q.selectedLabels = append(q.selectedLabels, string(a))
 	}
-	if q.selected == nil {
+	if q.selectedLabels == nil {
 		return errSelected
 	}
 	return ""
 }
 
-// endsLabels tells the words that are no label in SELECTED_LABELS; the others are, even if they mean something.
+// endsLabels reports whether a word ends SELECTED_LABELS. All other words are
+// labels, even if they are options.
 func endsLabels(b []byte) bool {
 	switch string(bytes.ToUpper(b)) {
 	case "COUNT", "FILTER_BY_TS", "FILTER_BY_VALUE", "AGGREGATION", "FILTER", "GROUPBY", "REDUCE":
@@ -298,10 +304,10 @@ func endsLabels(b []byte) bool {
 }
 
 func (q *query) takeGroup(args [][]byte) resp.Error {
-	if len(args) != 3 || wordAt(args, "REDUCE") < 0 {
+	if len(args) != 3 || indexOfWord(args, "REDUCE") < 0 {
 		return keyspace.ErrArity
 	}
-	kind, ok := parseAgg(args[2])
+	kind, ok := parseAggregation(args[2])
 	if !ok || kind == aggFirst || kind == aggLast || kind == aggTwa {
 		return errReducer
 	}

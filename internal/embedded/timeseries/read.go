@@ -98,12 +98,12 @@ func (m *Module) runQueryIndex(c *keyspace.Session, args [][]byte) {
 }
 
 func (m *Module) runMGet(c *keyspace.Session, args [][]byte) {
-	filter := wordAt(args, "FILTER")
+	filter := indexOfWord(args, "FILTER")
 	if filter < 0 {
 		c.Fail(keyspace.ErrArity)
 		return
 	}
-	q := query{count: -1, latest: wordAt(args, "LATEST") >= 0}
+	q := query{count: -1, latest: indexOfWord(args, "LATEST") >= 0}
 	if err := q.takeLabels(args); c.Fail(err) {
 		return
 	}
@@ -122,8 +122,9 @@ func (m *Module) runMGet(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// entry starts a series in a reply about several: on RESP2 an array that the
-// key begins, on RESP3 the key of a map and an array of the rest.
+// writeEntryHead starts one series in a reply about several. RESP2 gets an
+// array that starts with the key, RESP3 the key of a map and an array of the
+// other parts.
 func writeEntryHead(c *keyspace.Session, key string, parts int) {
 	c.Out.Pair(parts)
 	c.Out.Bulk(key)
@@ -132,14 +133,15 @@ func writeEntryHead(c *keyspace.Session, key string, parts int) {
 	}
 }
 
-// labels answers those asked for; a selected one that is not there is null.
+// writeRequestedLabels answers the labels that a query asks for. A selected
+// label that the series does not have is null.
 func writeRequestedLabels(c *keyspace.Session, s *series, q *query) {
 	switch {
 	case q.withLabels:
 		writeAllLabels(c, s)
-	case q.selected != nil:
-		c.Out.Pairs(len(q.selected))
-		for _, name := range q.selected {
+	case q.selectedLabels != nil:
+		c.Out.Pairs(len(q.selectedLabels))
+		for _, name := range q.selectedLabels {
 			c.Out.Pair(2)
 			c.Out.Bulk(name)
 			if v, ok := s.label(name); ok {
@@ -153,10 +155,11 @@ func writeRequestedLabels(c *keyspace.Session, s *series, q *query) {
 	}
 }
 
-// groupLabels answers the selected labels of a group, which has that of GROUPBY only.
+// writeGroupLabels answers the selected labels of a group. A group has only the
+// label of GROUPBY.
 func writeGroupLabels(c *keyspace.Session, q *query, g *group) {
-	c.Out.Pairs(len(q.selected))
-	for _, name := range q.selected {
+	c.Out.Pairs(len(q.selectedLabels))
+	for _, name := range q.selectedLabels {
 		c.Out.Pair(2)
 		c.Out.Bulk(name)
 		if name == q.groupBy {
@@ -224,12 +227,12 @@ func (m *Module) writeEachRange(c *keyspace.Session, q *query, found []*series) 
 func writeAggregators(c *keyspace.Session, q *query) {
 	c.Out.Map(1)
 	c.Out.Bulk("aggregators")
-	if q.agg == aggNone {
+	if q.aggregation == aggNone {
 		c.Out.Array(0)
 		return
 	}
 	c.Out.Array(1)
-	c.Out.Bulk(q.agg.String())
+	c.Out.Bulk(q.aggregation.String())
 }
 
 func (m *Module) writeGroupRanges(c *keyspace.Session, q *query, found []*series) resp.Error {
@@ -249,7 +252,7 @@ func (m *Module) writeGroupRanges(c *keyspace.Session, q *query, found []*series
 	return ""
 }
 
-// group2: RESP2 has reducer and sources among the labels.
+// writeGroupHeadRESP2 writes the reducer and the sources as labels.
 func writeGroupHeadRESP2(c *keyspace.Session, q *query, g *group) {
 	writeEntryHead(c, q.groupBy+"="+g.value, 3)
 	if !q.withLabels {
@@ -270,7 +273,7 @@ func writeGroupHeadRESP2(c *keyspace.Session, q *query, g *group) {
 	}
 }
 
-// group3: RESP3 has them beside the labels, always.
+// writeGroupHeadRESP3 writes the reducer and the sources after the labels.
 func writeGroupHeadRESP3(c *keyspace.Session, q *query, g *group) {
 	writeEntryHead(c, q.groupBy+"="+g.value, 5)
 	if q.withLabels {

@@ -7,20 +7,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// selectFrom runs the query on one series; scratch may be reused as the result.
+// selectFrom returns the samples that the query selects from one series. It may
+// use scratch for the result.
 func (q *query) selectFrom(s *series, scratch []sample) ([]sample, resp.Error) {
 	out := scratch[:0]
-	if q.agg != aggNone {
+	if q.aggregation != aggNone {
 		b, err := q.aggregate(s, out)
 		if err != "" {
 			return nil, err
 		}
-		return q.cut(b), ""
+		return q.limit(b), ""
 	}
 	if q.reverse {
 		return q.backwards(s, out), ""
 	}
-	q.each(s, func(smp sample) bool {
+	q.eachSample(s, func(smp sample) bool {
 		if q.count >= 0 && int64(len(out)) >= q.count {
 			return false
 		}
@@ -30,7 +31,7 @@ func (q *query) selectFrom(s *series, scratch []sample) ([]sample, resp.Error) {
 	return out, ""
 }
 
-func (q *query) cut(list []sample) []sample {
+func (q *query) limit(list []sample) []sample {
 	if q.count >= 0 && int64(len(list)) > q.count {
 		list = list[:q.count]
 	}
@@ -38,11 +39,11 @@ func (q *query) cut(list []sample) []sample {
 }
 
 // each calls yield with the selected samples, oldest first.
-func (q *query) each(s *series, yield func(sample) bool) {
+func (q *query) eachSample(s *series, yield func(sample) bool) {
 	more := true
 	s.between(q.from, q.to, func(run []sample) bool {
 		for _, smp := range run {
-			if q.keeps(smp) && !yield(smp) {
+			if q.matchesFilters(smp) && !yield(smp) {
 				more = false
 				break
 			}
@@ -64,27 +65,28 @@ func (q *query) eachBackwards(s *series, yield func(sample) bool) {
 	}
 }
 
-// openBucket is what LATEST adds: the bucket a compaction has not closed yet.
+// openBucket returns the sample that LATEST adds.
 func (q *query) openBucket(s *series) (sample, bool) {
 	if !q.latest {
 		return sample{}, false
 	}
 	l, ok := s.openBucket()
-	return l, ok && l.ts >= q.from && l.ts <= q.to && (s.count == 0 || l.ts > s.lastTS) && q.keeps(l)
+	return l, ok && l.ts >= q.from && l.ts <= q.to && (s.count == 0 || l.ts > s.lastTS) && q.matchesFilters(l)
 }
 
-func (q *query) keeps(s sample) bool {
-	if q.byValue && (s.v < q.minV || s.v > q.maxV) {
+func (q *query) matchesFilters(s sample) bool {
+	if q.filtersValues && (s.v < q.minValue || s.v > q.maxValue) {
 		return false
 	}
-	if q.byTS != nil {
-		_, found := slices.BinarySearch(q.byTS, s.ts)
+	if q.times != nil {
+		_, found := slices.BinarySearch(q.times, s.ts)
 		return found
 	}
 	return true
 }
 
-// backwards walks from the newest sample, so that "the last one" costs one.
+// backwards returns the selected samples, newest first. It stops when it has
+// enough.
 func (q *query) backwards(s *series, out []sample) []sample {
 	enough := func() bool { return q.count >= 0 && int64(len(out)) >= q.count }
 	if latest, ok := q.openBucket(s); ok && !enough() {
@@ -102,7 +104,7 @@ func (q *query) backwards(s *series, out []sample) []sample {
 			if enough() {
 				return out
 			}
-			if live[i].ts <= q.to && q.keeps(live[i]) {
+			if live[i].ts <= q.to && q.matchesFilters(live[i]) {
 				out = append(out, live[i])
 			}
 		}
@@ -112,7 +114,7 @@ func (q *query) backwards(s *series, out []sample) []sample {
 
 func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
 	b := bucketizer{
-		agg: q.agg, size: q.bucket, align: q.alignAt, stamp: q.stamp, empty: q.empty,
+		aggregation: q.aggregation, bucketSize: q.bucketSize, align: q.align, stamp: q.timestampPosition, withEmpty: q.withEmpty,
 		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
 	}
 	if q.from > q.to {
@@ -121,7 +123,7 @@ func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
 	b.limit = q.count
 	var next sample
 	var hasNext bool
-	if q.agg == aggTwa {
+	if q.aggregation == aggTwa {
 		b.before, b.hasBefore = s.neighbour(q.from, false)
 		next, hasNext = s.neighbour(q.to, true)
 	}
@@ -129,7 +131,7 @@ func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
 		b.before, b.hasBefore, next, hasNext = next, hasNext, b.before, b.hasBefore
 		q.eachBackwards(s, b.add)
 	} else {
-		q.each(s, b.add)
+		q.eachSample(s, b.add)
 	}
 	if b.err != "" {
 		return nil, b.err
@@ -145,15 +147,15 @@ func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
 	return b.out, b.err
 }
 
-// group is one line of GROUPBY: the series that share a label's value.
+// group is one result of GROUPBY: the series with the same value of a label.
 type group struct {
 	value   string
 	members []*series
 	samples []sample
 }
 
-// groups sorts series into groups by the label's value. A series without the
-// label is in none.
+// groups groups series by the value of a label. It ignores series without the
+// label.
 func (q *query) groups(list []*series) ([]group, resp.Error) {
 	byValue := map[string]int{}
 	var gs []group
@@ -180,7 +182,7 @@ func (q *query) groups(list []*series) ([]group, resp.Error) {
 }
 
 func (q *query) reduceGroup(g *group) resp.Error {
-	forward := *q // members are merged in order of time, then cut
+	forward := *q // the samples are merged in the order of time, and then cut
 	forward.reverse, forward.count = false, -1
 	lists := make([][]sample, 0, len(g.members))
 	for _, s := range g.members {
@@ -194,6 +196,6 @@ func (q *query) reduceGroup(g *group) resp.Error {
 	if q.reverse {
 		slices.Reverse(g.samples)
 	}
-	g.samples = q.cut(g.samples)
+	g.samples = q.limit(g.samples)
 	return ""
 }

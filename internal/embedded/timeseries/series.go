@@ -5,8 +5,9 @@ import (
 	"sort"
 )
 
-// Samples of a series lie in chunks, ascending. A chunk grows in steps, so that
-// ten thousand series of one sample cost little, and a full one is never moved.
+// A series stores its samples in chunks, in the order of time. Chunks grow in
+// steps, so ten thousand series with one sample take little memory. A full
+// chunk is never copied.
 const (
 	chunkSmall  = 4
 	chunkMedium = 32
@@ -18,7 +19,8 @@ type sample struct {
 	v  float64
 }
 
-// chunk is a buffer whose first head samples are gone (retention, cap).
+// chunk is a buffer of samples. The first head samples were dropped by
+// retention or by the limit.
 type chunk struct {
 	buf  []sample
 	head int
@@ -45,10 +47,10 @@ const (
 	encodingUncompressed
 )
 
-// settings are what TS.CREATE and TS.ALTER say about a series. chunkSize and
-// encoding are kept to be told back; storage does not depend on them.
+// settings are what TS.CREATE and TS.ALTER set. TS.INFO returns chunkSize and
+// encoding; they have no other effect.
 type settings struct {
-	retention   int64 // ms, 0 = for ever
+	retention   int64 // ms; 0 is unlimited
 	chunkSize   int64 // bytes
 	ignoreTime  int64 // ms
 	ignoreValue float64
@@ -65,23 +67,24 @@ type series struct {
 	count    int64
 	lastTS   int64
 	lastV    float64
-	rules    []*rule // compactions fed by this series
-	source   *series // the series that feeds this one
+	rules    []*rule // rules with this series as their source
+	source   *series // source of the rule with this series as its destination
 }
 
-// addResult says what became of a sample.
+// addResult is what happened to a sample.
 type addResult uint8
 
 const (
 	added addResult = iota
 	updated
-	kept    // FIRST: the older value stays
-	skipped // IGNORE
+	kept    // the policy FIRST kept the older value
+	skipped // by IGNORE
 	tooOld
 	blocked
 	full
 )
 
+// oldestAllowed returns the earliest time that retention allows.
 func (s *series) oldestAllowed() int64 {
 	if s.settings.retention == 0 || s.count == 0 {
 		return 0
@@ -89,7 +92,7 @@ func (s *series) oldestAllowed() int64 {
 	return max(0, s.lastTS-s.settings.retention)
 }
 
-// add stores one sample under the series' retention and the given policy.
+// add stores a sample according to the retention and a duplicate policy.
 func (s *series) add(p *chunkPool, smp sample, on policy) addResult {
 	if s.count > 0 && smp.ts <= s.lastTS {
 		return s.addLate(p, smp, on)
@@ -108,7 +111,8 @@ func (s *series) add(p *chunkPool, smp sample, on policy) addResult {
 	return added
 }
 
-// ignores: IGNORE drops a sample that hardly differs from the last one.
+// ignores reports whether IGNORE drops a sample because it hardly differs from
+// the last one.
 func (s *series) ignores(smp sample, on policy) bool {
 	set := &s.settings
 	return (set.policy == policyLast || on == policyLast) && s.source == nil && s.count > 0 &&
@@ -117,8 +121,8 @@ func (s *series) ignores(smp sample, on policy) bool {
 		math.Abs(smp.v-s.lastV) <= set.ignoreValue
 }
 
-// makeRoom keeps the number of all samples under the cap: the appending series
-// gives up its own oldest one. One that has none gets nothing.
+// makeRoom enforces the limit on samples. At the limit the series drops its own
+// oldest sample. It returns false if the series has none.
 func (s *series) makeRoom(p *chunkPool) bool {
 	if p.samples < p.max {
 		return true
@@ -130,9 +134,10 @@ func (s *series) makeRoom(p *chunkPool) bool {
 	return true
 }
 
+// push appends a sample.
 func (s *series) push(p *chunkPool, smp sample) {
 	if n := len(s.chunks); n == 0 || len(s.chunks[n-1].buf) == chunkFull {
-		s.chunks = append(s.chunks, chunk{buf: p.get(n == 0)})
+		s.chunks = append(s.chunks, chunk{buf: p.newBuffer(n == 0)})
 	}
 	c := &s.chunks[len(s.chunks)-1]
 	if len(c.buf) == cap(c.buf) {
@@ -143,7 +148,7 @@ func (s *series) push(p *chunkPool, smp sample) {
 	p.samples++
 }
 
-// addLate handles samples that are not newer than the last one.
+// addLate adds a sample that is not newer than the last one.
 func (s *series) addLate(p *chunkPool, smp sample, on policy) addResult {
 	if smp.ts < s.oldestAllowed() {
 		return tooOld
@@ -158,7 +163,7 @@ func (s *series) addLate(p *chunkPool, smp sample, on policy) addResult {
 	if !s.makeRoom(p) {
 		return full
 	}
-	if s.count == 0 { // the cap took the only sample
+	if s.count == 0 { // the limit took the only sample
 		s.push(p, smp)
 		s.refreshLast()
 		return added
@@ -168,6 +173,7 @@ func (s *series) addLate(p *chunkPool, smp sample, on policy) addResult {
 	return added
 }
 
+// merge applies a duplicate policy to a sample at the time of an existing one.
 func (s *series) merge(old *sample, smp sample, on policy) addResult {
 	switch on {
 	case policyFirst:
@@ -189,7 +195,8 @@ func (s *series) merge(old *sample, smp sample, on policy) addResult {
 	return updated
 }
 
-// find returns the place of ts: chunk and index in its live samples.
+// find returns where the sample at ts is, or where to insert it: the chunk, and
+// the index in its live samples.
 func (s *series) find(ts int64) (ci, i int, found bool) {
 	ci = sort.Search(len(s.chunks), func(k int) bool {
 		b := s.chunks[k].buf
@@ -203,11 +210,12 @@ func (s *series) find(ts int64) (ci, i int, found bool) {
 	return ci, i, live[i].ts == ts
 }
 
+// insert inserts a sample into a chunk, at an index of its live samples.
 func (s *series) insert(p *chunkPool, ci, i int, smp sample) {
 	c := &s.chunks[ci]
 	if len(c.buf) == cap(c.buf) {
 		if c.head > 0 {
-			c.compact()
+			c.dropHead()
 		} else if cap(c.buf) < chunkFull {
 			p.grow(c)
 		} else {
@@ -223,16 +231,18 @@ func (s *series) insert(p *chunkPool, ci, i int, smp sample) {
 	p.samples++
 }
 
-func (c *chunk) compact() {
+// dropHead frees the space of the dropped samples.
+func (c *chunk) dropHead() {
 	n := copy(c.buf, c.live())
 	c.buf, c.head = c.buf[:n], 0
 }
 
-// split halves a full chunk and returns where index i of it went.
+// split moves half of a full chunk to a new one. It returns where index i is
+// afterwards.
 func (s *series) split(p *chunkPool, ci, i int) (int, int) {
 	old := &s.chunks[ci]
 	half := len(old.buf) / 2
-	right := chunk{buf: append(p.full(), old.buf[half:]...)}
+	right := chunk{buf: append(p.fullBuffer(), old.buf[half:]...)}
 	old.buf = old.buf[:half]
 	s.chunks = append(s.chunks, chunk{})
 	copy(s.chunks[ci+2:], s.chunks[ci+1:])
@@ -269,7 +279,7 @@ func (s *series) dropFront(p *chunkPool, n int) {
 	}
 }
 
-// remove deletes the samples in [from, to] and returns how many there were.
+// remove deletes the samples in [from, to] and returns how many it deleted.
 func (s *series) remove(p *chunkPool, from, to int64) int64 {
 	var n int64
 	kept := s.chunks[:0]
@@ -297,9 +307,9 @@ func (s *series) remove(p *chunkPool, from, to int64) int64 {
 	return n
 }
 
-// keepRest adds what is left of a chunk to those that are kept. A few samples
-// move into the chunk before or into a smaller buffer, so that deleting most of
-// the samples gives most of the memory back.
+// keepRest appends the rest of a chunk to the chunks that are kept. A small
+// rest moves into the previous chunk or into a smaller buffer, so that deleting
+// most samples gives most of their memory back.
 func (p *chunkPool) keepRest(kept []chunk, c chunk) []chunk {
 	live := c.live()
 	if len(live) > cap(c.buf)/2 {
@@ -314,6 +324,7 @@ func (p *chunkPool) keepRest(kept []chunk, c chunk) []chunk {
 	return kept
 }
 
+// refreshLast sets lastTS and lastV from the last sample.
 func (s *series) refreshLast() {
 	if s.count == 0 {
 		s.lastTS, s.lastV = 0, 0
@@ -330,7 +341,8 @@ func (s *series) firstTS() int64 {
 	return s.chunks[0].live()[0].ts
 }
 
-// between calls yield with runs of samples in [from, to], oldest first.
+// between calls yield with runs of samples in [from, to], oldest first. It
+// stops if yield returns false.
 func (s *series) between(from, to int64, yield func([]sample) bool) {
 	ci, _, _ := s.find(from)
 	for ; ci < len(s.chunks); ci++ {
@@ -346,7 +358,7 @@ func (s *series) between(from, to int64, yield func([]sample) bool) {
 	}
 }
 
-// neighbour returns the newest sample before ts, or the oldest after it.
+// neighbour returns the newest sample before ts, or the oldest one after it.
 func (s *series) neighbour(ts int64, after bool) (sample, bool) {
 	ci, i, found := s.find(ts)
 	if after {

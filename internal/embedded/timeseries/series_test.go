@@ -142,7 +142,7 @@ func TestSelectiveMatcherLooksAtFew(t *testing.T) {
 	if n := len(x.query(ms)); n != 100 {
 		t.Fatalf("%d series found, want 100", n)
 	}
-	if i, n := x.narrowest(ms); i != 1 || n != 100 {
+	if i, n := x.mostSelective(ms); i != 1 || n != 100 {
 		t.Errorf("goes by matcher %d with %d members, want matcher 1 with 100", i, n)
 	}
 }

@@ -6,12 +6,12 @@ import (
 )
 
 const (
-	errRuleSame   = resp.Error("ERR TSDB: the source key and destination key should be different")
-	errRuleDest   = resp.Error("ERR TSDB: the destination key already has a src rule")
-	errRuleDst    = resp.Error("ERR TSDB: the destination key already has a dst rule")
-	errRuleSource = resp.Error("ERR TSDB: the source key already has a source rule")
-	errAlignTime  = resp.Error("ERR TSDB: Couldn't parse alignTimestamp")
-	errNoRule     = resp.Error("ERR TSDB: compaction rule does not exist")
+	errSameKeys        = resp.Error("ERR TSDB: the source key and destination key should be different")
+	errDestHasSource   = resp.Error("ERR TSDB: the destination key already has a src rule")
+	errDestHasRules    = resp.Error("ERR TSDB: the destination key already has a dst rule")
+	errSourceHasSource = resp.Error("ERR TSDB: the source key already has a source rule")
+	errAlignTime       = resp.Error("ERR TSDB: Couldn't parse alignTimestamp")
+	errNoRule          = resp.Error("ERR TSDB: compaction rule does not exist")
 )
 
 func (m *Module) runCreate(c *keyspace.Session, args [][]byte) {
@@ -42,13 +42,13 @@ func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
 		c.Fail(missingError(d, args[1]))
 		return
 	}
-	if o.has.labels {
+	if o.given.labels {
 		if c.Fail(m.relabel(s, o.labels)) {
 			return
 		}
 	}
 	s.alter(&o)
-	if o.has.retention {
+	if o.given.retention {
 		if s.settings.retention == 0 {
 			s.settings.retention = m.defaultRetention
 		}
@@ -58,17 +58,18 @@ func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
 	c.Out.OK()
 }
 
+// alter changes the settings that a command has.
 func (s *series) alter(o *options) {
-	if o.has.retention {
+	if o.given.retention {
 		s.settings.retention = o.settings.retention
 	}
-	if o.has.chunk {
+	if o.given.chunk {
 		s.settings.chunkSize = o.settings.chunkSize
 	}
-	if o.has.policy {
+	if o.given.policy {
 		s.settings.policy = o.settings.policy
 	}
-	if o.has.ignore {
+	if o.given.ignore {
 		s.settings.ignoreTime, s.settings.ignoreValue = o.settings.ignoreTime, o.settings.ignoreValue
 	}
 }
@@ -79,7 +80,7 @@ func (m *Module) runAdd(c *keyspace.Session, args [][]byte) {
 		c.Fail(errValue)
 		return
 	}
-	ts, err := m.timestamp(args[2])
+	ts, err := m.parseTimestamp(args[2])
 	if c.Fail(err) {
 		return
 	}
@@ -87,7 +88,7 @@ func (m *Module) runAdd(c *keyspace.Session, args [][]byte) {
 	defer c.Store.Unlock()
 	s, on := seriesAt(d, args[1]), policyUnset
 	if s != nil {
-		on, err = onDuplicate(args[4:])
+		on, err = parseOnDuplicate(args[4:])
 	} else if s, err = m.createForSample(c, d, args[1], args[4:]); err == errWrongType {
 		err = errNotSeries
 	}
@@ -99,7 +100,8 @@ func (m *Module) runAdd(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// createFor creates the series that a sample needs. The options of a series that is there are not even read.
+// createForSample creates a series for its first sample. TS.ADD and TS.INCRBY
+// ignore these options if the series exists.
 func (m *Module) createForSample(c *keyspace.Session, d *keyspace.Database, key []byte, words [][]byte) (*series, resp.Error) {
 	if d.Exists(key) {
 		return nil, errWrongType
@@ -111,7 +113,7 @@ func (m *Module) createForSample(c *keyspace.Session, d *keyspace.Database, key 
 	return m.create(d, key, o.settings, o.labels)
 }
 
-// runMAdd is the way of the agent's data: nothing in it allocates.
+// runMAdd is the path of the agent's data. Nothing in it allocates.
 func (m *Module) runMAdd(c *keyspace.Session, args [][]byte) {
 	triples := args[1:]
 	if len(triples)%3 != 0 {
@@ -122,7 +124,7 @@ func (m *Module) runMAdd(c *keyspace.Session, args [][]byte) {
 	defer c.Store.Unlock()
 	c.Out.Array(len(triples) / 3)
 	for i := 0; i < len(triples); i += 3 {
-		ts, err := m.addOne(d, triples[i], triples[i+1], triples[i+2])
+		ts, err := m.addSample(d, triples[i], triples[i+1], triples[i+2])
 		if err == "" {
 			c.Out.Int(ts)
 		} else {
@@ -131,12 +133,12 @@ func (m *Module) runMAdd(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-func (m *Module) addOne(d *keyspace.Database, key, when, val []byte) (int64, resp.Error) {
+func (m *Module) addSample(d *keyspace.Database, key, when, val []byte) (int64, resp.Error) {
 	v, ok := resp.ParseSampleValue(val)
 	if !ok {
 		return 0, errValue
 	}
-	ts, bad := m.timestamp(when)
+	ts, bad := m.parseTimestamp(when)
 	if bad != "" {
 		return 0, bad
 	}
@@ -154,7 +156,7 @@ func (m *Module) runIncrement(c *keyspace.Session, args [][]byte, sign float64) 
 	d := c.Store.Lock(c.DB)
 	defer c.Store.Unlock()
 	s, err := seriesAt(d, args[1]), resp.Error("")
-	if s == nil { // it comes into being before its first sample is looked at
+	if s == nil { // Redis creates it before it checks the increment
 		s, err = m.createForSample(c, d, args[1], args[3:])
 	}
 	if c.Fail(err) {
@@ -166,8 +168,8 @@ func (m *Module) runIncrement(c *keyspace.Session, args [][]byte, sign float64) 
 		return
 	}
 	ts := m.store.NowMillis()
-	if at, found := behind(args[3:], "TIMESTAMP"); found && len(at) > 0 {
-		ts, err = m.timestamp(at[0])
+	if at, found := argumentsAfter(args[3:], "TIMESTAMP"); found && len(at) > 0 {
+		ts, err = m.parseTimestamp(at[0])
 	}
 	if c.Fail(err) {
 		return
@@ -202,7 +204,7 @@ func (m *Module) runDel(c *keyspace.Session, args [][]byte) {
 	n := s.remove(&m.pool, from, to)
 	if n > 0 {
 		for _, r := range s.rules {
-			r.redo(&m.pool, s, from, to)
+			r.recompute(&m.pool, s, from, to)
 		}
 	}
 	c.Out.Int(n)
@@ -215,10 +217,10 @@ func (m *Module) runCreateRule(c *keyspace.Session, args [][]byte) {
 		return
 	}
 	if !resp.IsWord(args[3], "AGGREGATION") {
-		c.Fail(errAgg)
+		c.Fail(errAggregation)
 		return
 	}
-	if err := q.takeAgg(args[3:]); c.Fail(err) {
+	if err := q.takeAggregation(args[3:]); c.Fail(err) {
 		return
 	}
 	if len(args) > 6 {
@@ -227,10 +229,10 @@ func (m *Module) runCreateRule(c *keyspace.Session, args [][]byte) {
 			c.Fail(errAlignTime)
 			return
 		}
-		q.alignAt = at
+		q.align = at
 	}
 	if string(args[1]) == string(args[2]) {
-		c.Fail(errRuleSame)
+		c.Fail(errSameKeys)
 		return
 	}
 	d := c.Store.Lock(c.DB)
@@ -239,18 +241,19 @@ func (m *Module) runCreateRule(c *keyspace.Session, args [][]byte) {
 	if c.Fail(err) || c.Fail(ruleConflict(dest)) {
 		return
 	}
-	src.rules = append(src.rules, &rule{dest: dest, agg: q.agg, size: q.bucket, align: q.alignAt})
+	src.rules = append(src.rules, &rule{dest: dest, aggregation: q.aggregation, bucketSize: q.bucketSize, align: q.align})
 	dest.source = src
 	c.Out.OK()
 }
 
+// findRuleEnds returns the source and the destination of a new rule.
 func findRuleEnds(c *keyspace.Session, d *keyspace.Database, args [][]byte) (src, dest *series, err resp.Error) {
 	src, dest = seriesAt(d, args[1]), seriesAt(d, args[2])
 	if src == nil {
 		return nil, nil, missingError(d, args[1])
 	}
 	if src.source != nil {
-		return nil, nil, errRuleSource
+		return nil, nil, errSourceHasSource
 	}
 	if dest == nil {
 		return nil, nil, missingError(d, args[2])
@@ -258,12 +261,13 @@ func findRuleEnds(c *keyspace.Session, d *keyspace.Database, args [][]byte) (src
 	return src, dest, ""
 }
 
+// ruleConflict returns why a series cannot be the destination of a new rule.
 func ruleConflict(dest *series) resp.Error {
 	switch {
 	case dest.source != nil:
-		return errRuleDest
+		return errDestHasSource
 	case len(dest.rules) > 0:
-		return errRuleDst
+		return errDestHasRules
 	}
 	return ""
 }
