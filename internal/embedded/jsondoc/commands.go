@@ -16,7 +16,7 @@ const (
 	errNotUTF8   = resp.Error("Couldn't parse as UTF-8 string")
 )
 
-// setRequest is one Document to write: JSON.SET has one, JSON.MSET several.
+// setRequest is one document to write. JSON.SET has one, JSON.MSET several.
 type setRequest struct {
 	key       []byte
 	path      Path
@@ -24,6 +24,7 @@ type setRequest struct {
 	condition keyspace.Condition
 }
 
+// parseSet parses a key, a path, a text and the options of JSON.SET.
 func parseSet(args [][]byte) (setRequest, resp.Error) {
 	r := setRequest{key: args[0], text: args[2]}
 	for _, a := range args[1:] {
@@ -75,7 +76,8 @@ func (m *Module) runSet(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// set writes a compact value; done is false when NX, XX or the path kept it out.
+// set writes a compact value. It returns false if NX, XX or the path prevented
+// that.
 func (m *Module) set(d *keyspace.Database, doc *Document, r *setRequest, val []byte) (done bool, err resp.Error) {
 	switch {
 	case doc == nil && r.condition == keyspace.OnlyExisting, doc != nil && r.condition == keyspace.OnlyNew && len(r.path.steps) == 0:
@@ -94,7 +96,7 @@ func (m *Module) set(d *keyspace.Database, doc *Document, r *setRequest, val []b
 	return err == "", err
 }
 
-// runMSet looks at all before it writes any.
+// runMSet checks all documents before it writes the first one.
 func (m *Module) runMSet(c *keyspace.Session, args [][]byte) {
 	if (len(args)-1)%3 != 0 {
 		c.Fail(keyspace.ErrArity)
@@ -123,6 +125,7 @@ func (m *Module) runMSet(c *keyspace.Session, args [][]byte) {
 	c.Out.OK()
 }
 
+// checkMSet returns the error for the first document that cannot be written.
 func (m *Module) checkMSet(d *keyspace.Database, all []setRequest) resp.Error {
 	created, bytes, work := map[string]bool{}, int64(0), 0
 	for i := range all {
@@ -227,7 +230,7 @@ func (m *Module) runType(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// kindOf names the type of a compact value.
+// kindOf returns the JSON.TYPE of a compact value.
 func kindOf(text []byte) string {
 	switch text[0] {
 	case '{':

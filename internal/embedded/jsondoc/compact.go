@@ -10,11 +10,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// maxDepth is how deep RedisJSON lets values nest.
+// maxDepth is the limit of RedisJSON on nesting.
 const maxDepth = 127
 
-// What RedisJSON (serde_json) says about a text that is no JSON. The place,
-// line and column, is added when it is answered.
+// Errors of RedisJSON (serde_json) for a text that is not JSON. The answer adds
+// line and column.
 const (
 	msgEOFValue              = "EOF while parsing a value"
 	msgEOFList               = "EOF while parsing a list"
@@ -37,41 +37,42 @@ const (
 	msgRecursionLimit        = "recursion limit exceeded"
 )
 
-// compactor checks a JSON text and writes it as RedisJSON tells it back: no
-// blanks, escapes and numbers in one form, of a repeated key the last value.
-// The zero value is ready; out may be reused for the next text.
+// compactor checks a JSON text and writes it in the form in which RedisJSON
+// returns it: without blanks, with one form of escapes and numbers, and with
+// the last value of a repeated key. The zero value is ready. Its output is
+// reused for the next text.
 type compactor struct {
-	in    []byte
-	at    int
-	out   []byte
-	depth int
-	keys  []objectMember // of the objects that are open
-	fault string         // set with the first mistake, which is at byte where
-	where int
+	in        []byte
+	at        int
+	out       []byte
+	depth     int
+	keys      []objectMember // members of the objects that are not closed yet
+	message   string         // the first error
+	messageAt int
 }
 
-// objectMember is a member of an object that is being written: offsets in out.
+// objectMember is a member of an object in the output, as offsets.
 type objectMember struct{ key, keyEnd, val, valEnd int }
 
-// compact writes a text to out; the error is what RedisJSON says.
+// compact writes a text to out. The error is that of RedisJSON.
 func (w *compactor) compact(text []byte) resp.Error {
-	w.in, w.at, w.out, w.depth, w.keys, w.fault = text, 0, w.out[:0], 0, w.keys[:0], ""
-	if w.value() && w.blanks() {
-		w.mistake(msgTrailingCharacters, w.at+1)
+	w.in, w.at, w.out, w.depth, w.keys, w.message = text, 0, w.out[:0], 0, w.keys[:0], ""
+	if w.value() && w.skipBlanks() {
+		w.fail(msgTrailingCharacters, w.at+1)
 	}
-	if w.fault == "" {
+	if w.message == "" {
 		return ""
 	}
 	line, start := 1, 0
-	head := text[:min(w.where, len(text))]
+	head := text[:min(w.messageAt, len(text))]
 	if i := bytes.LastIndexByte(head, '\n'); i >= 0 {
 		start = i + 1
 		line += bytes.Count(head[:start], []byte{'\n'})
 	}
-	return resp.Error(fmt.Sprintf("%s at line %d column %d", w.fault, line, len(head)-start))
+	return resp.Error(fmt.Sprintf("%s at line %d column %d", w.message, line, len(head)-start))
 }
 
-// shrink drops the buffer if a large text made it large.
+// shrink drops the buffers if a large text made them large.
 func (w *compactor) shrink() {
 	if cap(w.out) > resp.KeptBufferBytes {
 		*w = compactor{}
@@ -79,14 +80,14 @@ func (w *compactor) shrink() {
 	w.in = nil
 }
 
-// mistake ends the parse; at is how many bytes had been looked at.
-func (w *compactor) mistake(fault string, at int) bool {
-	w.fault, w.where = fault, at
+// mistake ends the parse with an error after so many bytes of the text.
+func (w *compactor) fail(message string, at int) bool {
+	w.message, w.messageAt = message, at
 	return false
 }
 
-// blanks skips white space and tells whether there is more.
-func (w *compactor) blanks() bool {
+// skipBlanks skips white space. It returns false at the end of the text.
+func (w *compactor) skipBlanks() bool {
 	for w.at < len(w.in) {
 		switch w.in[w.at] {
 		case ' ', '\n', '\t', '\r':
@@ -99,8 +100,8 @@ func (w *compactor) blanks() bool {
 }
 
 func (w *compactor) value() bool {
-	if !w.blanks() {
-		return w.mistake(msgEOFValue, w.at+1)
+	if !w.skipBlanks() {
+		return w.fail(msgEOFValue, w.at+1)
 	}
 	switch c := w.in[w.at]; {
 	case c == '"':
@@ -118,12 +119,12 @@ func (w *compactor) value() bool {
 	case c == 'n':
 		return w.word("null")
 	}
-	return w.mistake(msgExpectedValue, w.at+1)
+	return w.fail(msgExpectedValue, w.at+1)
 }
 
 func (w *compactor) nested(parse func(*compactor) bool) bool {
 	if w.depth == maxDepth {
-		return w.mistake(msgRecursionLimit, w.at+1)
+		return w.fail(msgRecursionLimit, w.at+1)
 	}
 	w.depth++
 	ok := parse(w)
@@ -134,10 +135,10 @@ func (w *compactor) nested(parse func(*compactor) bool) bool {
 func (w *compactor) word(word string) bool {
 	for i := range len(word) {
 		if w.at+i >= len(w.in) {
-			return w.mistake(msgEOFValue, w.at+i)
+			return w.fail(msgEOFValue, w.at+i)
 		}
 		if w.in[w.at+i] != word[i] {
-			return w.mistake(msgExpectedIdent, w.at+i+1)
+			return w.fail(msgExpectedIdent, w.at+i+1)
 		}
 	}
 	w.at += len(word)
@@ -149,8 +150,8 @@ func (w *compactor) array() bool {
 	w.at++
 	w.out = append(w.out, '[')
 	for first := true; ; first = false {
-		if !w.blanks() {
-			return w.mistake(msgEOFList, w.at+1)
+		if !w.skipBlanks() {
+			return w.fail(msgEOFList, w.at+1)
 		}
 		switch c := w.in[w.at]; {
 		case c == ']':
@@ -159,12 +160,12 @@ func (w *compactor) array() bool {
 			return true
 		case first:
 		case c != ',':
-			return w.mistake(msgExpectedCommaInList, w.at+1)
+			return w.fail(msgExpectedCommaInList, w.at+1)
 		default:
 			w.at++
 			w.out = append(w.out, ',')
-			if w.blanks() && w.in[w.at] == ']' {
-				return w.mistake(msgTrailingComma, w.at+1)
+			if w.skipBlanks() && w.in[w.at] == ']' {
+				return w.fail(msgTrailingComma, w.at+1)
 			}
 		}
 		if !w.value() {
@@ -175,7 +176,7 @@ func (w *compactor) array() bool {
 
 func (w *compactor) object() bool {
 	w.at++
-	start, mine := len(w.out), len(w.keys)
+	start, firstKey := len(w.out), len(w.keys)
 	w.out = append(w.out, '{')
 	var names memberIndex
 	for first := true; ; first = false {
@@ -199,21 +200,21 @@ func (w *compactor) object() bool {
 			return false
 		}
 		m.valEnd = len(w.out)
-		names.add(w, mine, m)
+		names.add(w, firstKey, m)
 	}
 	w.at++
-	if names.repeated {
-		w.rewrite(start, w.keys[mine:])
+	if names.hasRepeated {
+		w.rewrite(start, w.keys[firstKey:])
 	}
 	w.out = append(w.out, '}')
-	w.keys = w.keys[:mine]
+	w.keys = w.keys[:firstKey]
 	return true
 }
 
-// nextKey goes to the next key of an object, or to its end.
+// nextKey skips to the next key of an object, or to its end.
 func (w *compactor) nextKey(first bool) (more, ok bool) {
-	if !w.blanks() {
-		return false, w.mistake(msgEOFObject, w.at+1)
+	if !w.skipBlanks() {
+		return false, w.fail(msgEOFObject, w.at+1)
 	}
 	switch c := w.in[w.at]; {
 	case c == '}':
@@ -221,72 +222,74 @@ func (w *compactor) nextKey(first bool) (more, ok bool) {
 	case first && c == '"':
 		return true, true
 	case first:
-		return false, w.mistake(msgKeyNotString, w.at+1)
+		return false, w.fail(msgKeyNotString, w.at+1)
 	case c != ',':
-		return false, w.mistake(msgExpectedCommaInObject, w.at+1)
+		return false, w.fail(msgExpectedCommaInObject, w.at+1)
 	}
 	w.at++
 	w.out = append(w.out, ',')
-	if !w.blanks() {
-		return false, w.mistake(msgEOFValue, w.at+1)
+	if !w.skipBlanks() {
+		return false, w.fail(msgEOFValue, w.at+1)
 	}
 	switch w.in[w.at] {
 	case '"':
 		return true, true
 	case '}':
-		return false, w.mistake(msgTrailingComma, w.at+1)
+		return false, w.fail(msgTrailingComma, w.at+1)
 	}
-	return false, w.mistake(msgKeyNotString, w.at+1)
+	return false, w.fail(msgKeyNotString, w.at+1)
 }
 
 func (w *compactor) colon() bool {
-	if !w.blanks() {
-		return w.mistake(msgEOFObject, w.at+1)
+	if !w.skipBlanks() {
+		return w.fail(msgEOFObject, w.at+1)
 	}
 	if w.in[w.at] != ':' {
-		return w.mistake(msgExpectedColon, w.at+1)
+		return w.fail(msgExpectedColon, w.at+1)
 	}
 	w.at++
 	w.out = append(w.out, ':')
 	return true
 }
 
-// manyMembers is where a map finds a repeated key sooner than a look at all.
-const manyMembers = 24
+// minMapMembers is the number of members from which a map finds repeated keys
+// faster than a comparison with all keys.
+const minMapMembers = 24
 
 // memberIndex finds the repeated keys of one object.
 type memberIndex struct {
-	wide     map[string]int // key → place in keys; only for objects with many members
-	repeated bool
+	byKey       map[string]int // position in keys; only for objects with many members
+	hasRepeated bool
 }
 
-// add notes a member. A repeated key gives its value to the first one.
-func (n *memberIndex) add(w *compactor, mine int, m objectMember) {
-	if at := n.find(w, mine, m); at >= 0 {
+// add adds a member. The value of a repeated key replaces the first value.
+func (n *memberIndex) add(w *compactor, start int, m objectMember) {
+	if at := n.find(w, start, m); at >= 0 {
 		w.keys[at].val, w.keys[at].valEnd = m.val, m.valEnd
-		n.repeated = true
+		n.hasRepeated = true
 		return
 	}
 	w.keys = append(w.keys, m)
-	if n.wide != nil {
-		n.wide[string(w.out[m.key:m.keyEnd])] = len(w.keys) - 1
-	} else if len(w.keys)-mine > manyMembers {
-		n.wide = map[string]int{}
-		for i, k := range w.keys[mine:] {
-			n.wide[string(w.out[k.key:k.keyEnd])] = mine + i
+	if n.byKey != nil {
+		n.byKey[string(w.out[m.key:m.keyEnd])] = len(w.keys) - 1
+	} else if len(w.keys)-start > minMapMembers {
+		n.byKey = map[string]int{}
+		for i, k := range w.keys[start:] {
+			n.byKey[string(w.out[k.key:k.keyEnd])] = start + i
 		}
 	}
 }
 
-func (n *memberIndex) find(w *compactor, mine int, m objectMember) int {
+// find returns the position of an equal key in w.keys, or -1.
+func (n *memberIndex) find(w *compactor, start int, m objectMember) int {
 	key := w.out[m.key:m.keyEnd]
-	if n.wide != nil {
-		if at, ok := n.wide[string(key)]; ok {
+	if n.byKey != nil {
+		if at, ok := n.byKey[string(key)]; ok {
 			return at
 		}
 		return -1
 	}
-	for i := mine; i < len(w.keys); i++ {
+	for i := start; i < len(w.keys); i++ {
 		if old := &w.keys[i]; old.keyEnd-old.key == len(key) && bytes.Equal(w.out[old.key:old.keyEnd], key) {
 			return i
 		}
@@ -294,7 +297,7 @@ func (n *memberIndex) find(w *compactor, mine int, m objectMember) int {
 	return -1
 }
 
-// rewrite writes an object anew from its distinct members.
+// rewrite writes an object again with its distinct members.
 func (w *compactor) rewrite(start int, members []objectMember) {
 	text := bytes.Clone(w.out[start:])
 	w.out = append(w.out[:start], '{')
@@ -307,7 +310,7 @@ func (w *compactor) rewrite(start int, members []objectMember) {
 	}
 }
 
-// number copies whole numbers of up to 18 digits, and brings others in form.
+// number copies whole numbers of up to 18 digits and normalizes others.
 func (w *compactor) number() bool {
 	start := w.at
 	if w.in[w.at] == '-' {
@@ -316,12 +319,12 @@ func (w *compactor) number() bool {
 	n := resp.CountDigits(w.in[w.at:])
 	if n == 0 {
 		if w.at == len(w.in) {
-			return w.mistake(msgEOFValue, w.at)
+			return w.fail(msgEOFValue, w.at)
 		}
-		return w.mistake(msgInvalidNumber, w.at+1)
+		return w.fail(msgInvalidNumber, w.at+1)
 	}
 	if n > 1 && w.in[w.at] == '0' {
-		return w.mistake(msgInvalidNumber, w.at+2)
+		return w.fail(msgInvalidNumber, w.at+2)
 	}
 	w.at += n
 	whole := w.at == len(w.in) || w.in[w.at] != '.' && w.in[w.at]|0x20 != 'e'
@@ -336,16 +339,16 @@ func (w *compactor) number() bool {
 	return w.longNumber(string(text), whole)
 }
 
-// fraction skips what follows a number's whole part.
+// fraction skips what follows the whole part of a number.
 func (w *compactor) fraction() bool {
 	if w.in[w.at] == '.' {
 		w.at++
 		n := resp.CountDigits(w.in[w.at:])
 		if n == 0 && w.at == len(w.in) {
-			return w.mistake(msgEOFValue, w.at+1)
+			return w.fail(msgEOFValue, w.at+1)
 		}
 		if n == 0 {
-			return w.mistake(msgInvalidNumber, w.at+1)
+			return w.fail(msgInvalidNumber, w.at+1)
 		}
 		w.at += n
 	}
@@ -358,10 +361,10 @@ func (w *compactor) fraction() bool {
 	}
 	n := resp.CountDigits(w.in[w.at:])
 	if n == 0 && w.at == len(w.in) {
-		return w.mistake(msgEOFValue, w.at)
+		return w.fail(msgEOFValue, w.at)
 	}
 	if n == 0 {
-		return w.mistake(msgInvalidNumber, w.at+1)
+		return w.fail(msgInvalidNumber, w.at+1)
 	}
 	w.at += n
 	return true
@@ -378,14 +381,15 @@ func (w *compactor) longNumber(text string, whole bool) bool {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) {
-		return w.mistake(msgNumberOutOfRange, w.at)
+		return w.fail(msgNumberOutOfRange, w.at)
 	}
 	w.out = appendFloat(w.out, v)
 	return true
 }
 
-// appendFloat writes a number with a fraction as RedisJSON (ryu) does:
-// plain from 1e-5 to 1e16, always with a point or an exponent.
+// appendFloat appends a number with a fraction as RedisJSON (ryu) writes it:
+// without an exponent from 1e-5 to 1e16, and always with a point or an
+// exponent.
 func appendFloat(dst []byte, v float64) []byte {
 	if v == 0 {
 		if math.Signbit(v) {

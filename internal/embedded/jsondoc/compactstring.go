@@ -10,12 +10,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// string copies a string, the quotes included; its content rarely has escapes.
+// string copies a string with its quotes. Few strings have escapes.
 func (w *compactor) string() bool {
 	in, start := w.in, w.at
 	for at := start + 1; ; at++ {
 		if at += plainPrefix(in[at:]); at >= len(in) {
-			return w.mistake(msgEOFString, len(in))
+			return w.fail(msgEOFString, len(in))
 		}
 		c := in[at]
 		if c == '"' {
@@ -24,7 +24,7 @@ func (w *compactor) string() bool {
 			return true
 		}
 		if c < ' ' {
-			return w.mistake(msgControlCharacter, at+1)
+			return w.fail(msgControlCharacter, at+1)
 		}
 		w.out = append(w.out, in[start:at]...)
 		if w.at = at; !w.escape() {
@@ -34,8 +34,9 @@ func (w *compactor) string() bool {
 	}
 }
 
-// plainPrefix is how many bytes there are before a quote, a backslash or a
-// control character. It looks at eight at a time: most of a Document is text.
+// plainPrefix returns the number of bytes before the first quote, backslash or
+// control character. It compares eight bytes at a time, because most of a
+// document is plain text.
 func plainPrefix(s []byte) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	n := 0
@@ -43,8 +44,8 @@ func plainPrefix(s []byte) int {
 		x := binary.LittleEndian.Uint64(s[n:])
 		quote, slash := x^('"'*ones), x^('\\'*ones)
 		found := ((x - ' '*ones) | (quote - ones) | (slash - ones)) &^ x & tops
-		// Each term borrows into a byte's top bit where the byte is too small,
-		// or zero. Above that byte it may be wrong, but the lowest one counts.
+		// Each term sets the top bit of a byte that matches. A borrow can also
+		// set it in higher bytes, but the lowest one is right.
 		if found != 0 {
 			return n + bits.TrailingZeros64(found)/8
 		}
@@ -57,10 +58,10 @@ func plainPrefix(s []byte) int {
 	return n
 }
 
-// escape writes the character that an escape stands for.
+// escape writes the character that an escape means.
 func (w *compactor) escape() bool {
 	if w.at+1 >= len(w.in) {
-		return w.mistake(msgEOFString, len(w.in))
+		return w.fail(msgEOFString, len(w.in))
 	}
 	c := w.in[w.at+1]
 	w.at += 2
@@ -72,7 +73,7 @@ func (w *compactor) escape() bool {
 	case 'u':
 		return w.unicode()
 	default:
-		return w.mistake(msgInvalidEscape, w.at)
+		return w.fail(msgInvalidEscape, w.at)
 	}
 	return true
 }
@@ -83,16 +84,16 @@ func (w *compactor) unicode() bool {
 		return false
 	}
 	if r >= 0xdc00 && r < 0xe000 {
-		return w.mistake(msgLoneSurrogate, w.at)
+		return w.fail(msgLoneSurrogate, w.at)
 	}
 	if r >= 0xd800 && r < 0xdc00 {
 		for _, want := range []byte(`\u`) {
 			if w.at >= len(w.in) {
-				return w.mistake(msgEOFString, w.at)
+				return w.fail(msgEOFString, w.at)
 			}
 			w.at++
 			if w.in[w.at-1] != want {
-				return w.mistake(msgUnexpectedEndOfEscape, w.at)
+				return w.fail(msgUnexpectedEndOfEscape, w.at)
 			}
 		}
 		low, ok := w.hex()
@@ -100,7 +101,7 @@ func (w *compactor) unicode() bool {
 			return false
 		}
 		if low < 0xdc00 || low >= 0xe000 {
-			return w.mistake(msgLoneSurrogate, w.at)
+			return w.fail(msgLoneSurrogate, w.at)
 		}
 		r = utf16.DecodeRune(r, low)
 	}
@@ -110,7 +111,7 @@ func (w *compactor) unicode() bool {
 
 func (w *compactor) hex() (rune, bool) {
 	if len(w.in)-w.at < 4 {
-		return 0, w.mistake(msgEOFString, len(w.in))
+		return 0, w.fail(msgEOFString, len(w.in))
 	}
 	var r rune
 	bad := false
@@ -121,7 +122,7 @@ func (w *compactor) hex() (rune, bool) {
 	}
 	w.at += 4
 	if bad {
-		return 0, w.mistake(msgInvalidEscape, w.at)
+		return 0, w.fail(msgInvalidEscape, w.at)
 	}
 	return r, true
 }
@@ -133,7 +134,7 @@ func appendRune(dst []byte, r rune) []byte {
 	return appendEscaped(dst, byte(r))
 }
 
-// appendEscaped escapes a byte below the blank, a quote or a backslash.
+// appendEscaped escapes a control character, a quote or a backslash.
 func appendEscaped(dst []byte, c byte) []byte {
 	const digits = "0123456789abcdef"
 	switch c {
@@ -153,7 +154,7 @@ func appendEscaped(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 }
 
-// appendString writes a text as a JSON string.
+// appendString appends a text as a JSON string.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := range len(s) {
@@ -166,8 +167,8 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// Unquote returns the content of a compact JSON string, quotes included in
-// raw. Without escapes that is a part of raw; else it is written behind dst.
+// Unquote returns the content of a compact JSON string with quotes. Without
+// escapes that is a part of raw; otherwise it is appended to dst.
 func Unquote(dst, raw []byte) []byte {
 	body := raw[1 : len(raw)-1]
 	i := bytes.IndexByte(body, '\\')
@@ -193,7 +194,7 @@ func Unquote(dst, raw []byte) []byte {
 			dst = append(dst, '\r')
 		case 't':
 			dst = append(dst, '\t')
-		case 'u': // compact text has it for control characters only
+		case 'u': // compact text has it only for control characters
 			high, _ := resp.HexDigit(body[i+3])
 			low, _ := resp.HexDigit(body[i+4])
 			dst = append(dst, high<<4|low)

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	errStaticPath = resp.Error("Err wrong static path") // Redis' own spelling
+	errStaticPath = resp.Error("Err wrong static path") // RedisJSON spells it like this
 	errArrayIndex = resp.Error("ERR array index out of range")
 )
 
-// set writes a compact value wherever the path leads, or adds it as a new
-// member. The result is a new text; nil means that nothing changed.
+// set returns the text with a compact value at all places of the path, or as a
+// new member. It returns nil if nothing changes.
 func (p *Path) set(text, val []byte, condition keyspace.Condition) ([]byte, resp.Error) {
 	found := p.Find(text)
 	if condition == keyspace.OnlyNew {
@@ -28,9 +28,10 @@ func (p *Path) set(text, val []byte, condition keyspace.Condition) ([]byte, resp
 	return p.add(text, val)
 }
 
+// replaceAll replaces all spans by a value.
 func replaceAll(text, val []byte, found []Span) ([]byte, resp.Error) {
 	size := len(text) + len(found)*len(val)
-	if size > resp.MaxCommandBytes { // every element of a list can become a large one
+	if size > resp.MaxCommandBytes { // many elements could be replaced by a large value
 		return nil, resp.ErrOOM
 	}
 	out, at := make([]byte, 0, size), 0
@@ -41,10 +42,10 @@ func replaceAll(text, val []byte, found []Span) ([]byte, resp.Error) {
 	return append(out, text[at:]...), ""
 }
 
-// add appends a member to each object that the path but for its last step
-// leads to.
+// add appends a member to the object that the path without its last step leads
+// to.
 func (p *Path) add(text, val []byte) ([]byte, resp.Error) {
-	if !p.single() {
+	if !p.isSingle() {
 		return nil, errStaticPath
 	}
 	last := p.steps[len(p.steps)-1]
@@ -69,14 +70,15 @@ func (p *Path) add(text, val []byte) ([]byte, resp.Error) {
 	return append(append(out, val...), text[end:]...), ""
 }
 
-// remove takes out what the path leads to and returns how many values went.
+// remove returns the text without the values that the path leads to, and their
+// number.
 func (p *Path) remove(text []byte) (left []byte, removed int) {
 	found := p.Find(text)
 	if len(found) == 0 {
 		return text, 0
 	}
 	left = bytes.Clone(text)
-	for i := len(found) - 1; i >= 0; i-- { // from behind: earlier places stay valid
+	for i := len(found) - 1; i >= 0; i-- { // the last first, so that earlier offsets stay valid
 		from, to := found[i].member, found[i].To
 		if left[from] == '"' && from != found[i].From && left[to] == ',' {
 			left = moveLast(left, from, to)
@@ -92,7 +94,8 @@ func (p *Path) remove(text []byte) (left []byte, removed int) {
 	return left, len(found)
 }
 
-// moveLast puts an object's last member in the place of another, as RedisJSON does when it removes that.
+// moveLast moves the last member of an object to the place of a removed one, as
+// RedisJSON does.
 func moveLast(text []byte, from, to int) []byte {
 	at, last := to, to
 	for text[at] == ',' {

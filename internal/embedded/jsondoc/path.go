@@ -17,24 +17,24 @@ const (
 	stepAll
 )
 
-// pathStep goes from a value to those in it.
+// pathStep leads from a value to values inside of it.
 type pathStep struct {
 	kind  stepKind
-	name  string // content, not escaped
-	index int    // negative: from the end
+	name  string // without escapes
+	index int    // a negative index counts from the end
 }
 
-// Path is where in a Document to look. Known are $, .name, ["name"], [n],
-// [*] and .*, and the legacy form without $, which means one value.
+// Path selects values of a document. It supports $, .name, ["name"], [n], [*]
+// and .*, and the legacy form without $, which selects one value.
 type Path struct {
-	text   string // as given
-	dollar string // the same, from $
+	text   string // as the client wrote it
+	dollar string // the same with a leading $
 	legacy bool
 	steps  []pathStep
 }
 
-// single tells that a path leads to one value at most.
-func (p *Path) single() bool {
+// isSingle reports whether the path leads to at most one value.
+func (p *Path) isSingle() bool {
 	for _, s := range p.steps {
 		if s.kind == stepAll {
 			return false
@@ -43,8 +43,8 @@ func (p *Path) single() bool {
 	return true
 }
 
-// ParsePath reads a path. What RedisJSON knows and this server does not is an
-// error too, and says so.
+// ParsePath parses a path. The error for parts that only RedisJSON supports
+// says so.
 func ParsePath(arg []byte) (Path, resp.Error) {
 	p := Path{text: string(arg)}
 	rest := p.text
@@ -132,19 +132,19 @@ func parseQuoted(s string) (step pathStep, rest string, ok bool) {
 	return step, "", false
 }
 
-// Span is a part of a compact JSON text; key is where the member starts
-// that it is the value of, or from.
+// Span is the part of a compact text that holds a value. For a member of an
+// object, member is where its key starts.
 type Span struct {
 	From, To int
 	member   int
 }
 
-// find returns where the values are that a path leads to, in order.
+// Find returns the values that the path leads to, in order.
 func (p *Path) Find(text []byte) []Span {
-	return appendFound(nil, text, Whole(text), p.steps)
+	return appendSelected(nil, text, Whole(text), p.steps)
 }
 
-func appendFound(found []Span, text []byte, at Span, steps []pathStep) []Span {
+func appendSelected(found []Span, text []byte, at Span, steps []pathStep) []Span {
 	if len(steps) == 0 {
 		return append(found, at)
 	}
@@ -160,14 +160,14 @@ func appendFound(found []Span, text []byte, at Span, steps []pathStep) []Span {
 	for n := 0; it.Next(); n++ {
 		switch step.kind {
 		case stepAll:
-			found = appendFound(found, text, it.Span, steps[1:])
+			found = appendSelected(found, text, it.Span, steps[1:])
 		case stepIndex:
 			if !it.IsObject && n == index {
-				return appendFound(found, text, it.Span, steps[1:])
+				return appendSelected(found, text, it.Span, steps[1:])
 			}
 		case stepName:
 			if it.IsObject && sameName(it.Name(), step.name) {
-				return appendFound(found, text, it.Span, steps[1:])
+				return appendSelected(found, text, it.Span, steps[1:])
 			}
 		}
 	}

@@ -8,11 +8,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// maxWalkedBytes bounds the bytes of documents that one command walks through: a few
-// bytes of request can name the same large Document many times.
+// maxWalkedBytes bounds the text that one command walks through, because a
+// short request can name a large document many times.
 const maxWalkedBytes = 1 << 30
 
-const maxLayoutBytes = 256 // bytes of an INDENT; it is repeated on each line
+// maxLayoutBytes bounds INDENT and its relatives, which are repeated on each line.
+const maxLayoutBytes = 256
 
 const (
 	errFormatRESP2 = resp.Error("ERR FORMAT argument is not supported on RESP2")
@@ -20,10 +21,10 @@ const (
 	errExpand      = resp.Error("ERR FORMAT EXPAND is not supported by rtcollector's embedded server")
 )
 
-// getRequest is what JSON.GET asks for.
+// getRequest is the request of JSON.GET.
 type getRequest struct {
 	paths  []Path
-	legacy bool // all of them: one value each, not lists
+	legacy bool // all paths are: they select values instead of lists
 	layout layout
 }
 
@@ -108,8 +109,8 @@ func (m *Module) runGet(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// render writes what the paths lead to: one value or list, or with several
-// paths an object of them.
+// render returns what the paths select: one value or list, or an object with
+// one member per path.
 func (r *getRequest) render(text []byte) (out []byte, err resp.Error) {
 	if len(r.paths) == 1 {
 		out, err = r.paths[0].values(nil, text, r.legacy)
@@ -142,7 +143,7 @@ func (r *getRequest) render(text []byte) (out []byte, err resp.Error) {
 
 const errNoPath = resp.Error("no such path")
 
-// values appends the one value that a legacy path means, or a list of all.
+// values appends the value of a legacy path, or a list of all values.
 func (p *Path) values(dst, text []byte, legacy bool) ([]byte, resp.Error) {
 	found := p.Find(text)
 	if legacy {
@@ -193,7 +194,7 @@ func (m *Module) runMGet(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// layout is how a reply is made readable.
+// layout makes a reply readable.
 type layout struct{ indent, newline, space string }
 
 func (l *layout) apply(text []byte) ([]byte, resp.Error) {

@@ -1,21 +1,22 @@
 package jsondoc
 
-// Children walks over the members of an object or the elements of an array in
-// compact text.
+// Children iterates over the members of an object or the elements of an array
+// in compact text.
 type Children struct {
 	text     []byte
 	at       int
 	IsObject bool
 	keyEnd   int
-	Span     Span // of the present one
+	Span     Span // of the current child
 }
 
-// open is false for a value that has no Children.
+// Open starts the iteration. It returns false for a value that has no children.
 func (c *Children) Open(text []byte, at Span) bool {
 	*c = Children{text: text, at: at.From + 1, IsObject: text[at.From] == '{'}
 	return c.IsObject || text[at.From] == '['
 }
 
+// Next goes to the next child. It returns false if there is none.
 func (c *Children) Next() bool {
 	if c.text[c.at] == ',' {
 		c.at++
@@ -33,7 +34,7 @@ func (c *Children) Next() bool {
 	return true
 }
 
-// name is the present member's key with its quotes.
+// Name returns the key of the current member with its quotes.
 func (c *Children) Name() []byte { return c.text[c.Span.member:c.keyEnd] }
 
 func (c *Children) count() int {
@@ -44,6 +45,7 @@ func (c *Children) count() int {
 	return n
 }
 
+// skipString returns the end of the string that starts at an offset.
 func skipString(text []byte, at int) int {
 	for at++; ; at += 2 {
 		if at += plainPrefix(text[at:]); text[at] == '"' {
@@ -52,7 +54,8 @@ func skipString(text []byte, at int) int {
 	}
 }
 
-// skipValue returns the end of the value that starts at a place of compact text.
+// skipValue returns the end of the value that starts at an offset of compact
+// text.
 func skipValue(text []byte, at int) int {
 	switch text[at] {
 	case '"':

@@ -8,23 +8,25 @@ import (
 )
 
 const (
-	errAliasExists   = resp.Error("Alias already exists")
-	errNoAlias       = resp.Error("Alias does not exist")
-	errAliasIsIndex  = resp.Error("Alias conflicts with an existing index name")
-	errAliasOfAlias  = resp.Error("Unknown index name (or name is an alias itself)")
-	errUnknownArg    = resp.Error("Unknown argument")
-	errAlterSchema   = resp.Error("ALTER must be followed by SCHEMA")
-	errAlterAction   = resp.Error("Unknown action passed to ALTER SCHEMA")
-	errAlterNoFields = resp.Error("No fields provided")
+	errAliasExists     = resp.Error("Alias already exists")
+	errNoAlias         = resp.Error("Alias does not exist")
+	errAliasIsIndex    = resp.Error("Alias conflicts with an existing index name")
+	errAliasTarget     = resp.Error("Unknown index name (or name is an alias itself)")
+	errUnknownArgument = resp.Error("Unknown argument")
+	errAlterSchema     = resp.Error("ALTER must be followed by SCHEMA")
+	errAlterAction     = resp.Error("Unknown action passed to ALTER SCHEMA")
+	errAlterNoFields   = resp.Error("No fields provided")
 )
 
 const (
-	// maxDefinitionBytes bounds what FT.CREATE and FT.ALTER say about one index.
+	// maxDefinitionBytes bounds the arguments of FT.CREATE and FT.ALTER for one
+	// index.
 	maxDefinitionBytes = 128 << 10
 	maxAliasBytes      = 1024
 )
 
-// definitionBytes is what the words of a command take in an index's definition.
+// definitionBytes returns how much the arguments of a command add to the
+// definition of an index.
 func definitionBytes(args [][]byte) int {
 	n := 0
 	for _, a := range args {
@@ -43,7 +45,7 @@ func noSuchIndex(name []byte) resp.Error { return resp.Error(string(name) + ": n
 
 func (m *Module) runCreate(c *keyspace.Session, args [][]byte) {
 	if c.DB != 0 {
-		c.Fail(errIndexOtherDB)
+		c.Fail(errOtherDatabase)
 		return
 	}
 	if len(args) < 5 {
@@ -65,10 +67,10 @@ func (m *Module) runCreate(c *keyspace.Session, args [][]byte) {
 	if c.Fail(err) {
 		return
 	}
-	ix := newIndex(name, r.def, r.fields)
-	ix.defined = definitionBytes(args)
+	ix := newIndex(name, r.definition, r.fields)
+	ix.definitionBytes = definitionBytes(args)
 	m.addIndex(ix)
-	if !r.skipScan {
+	if !r.skipInitialScan {
 		m.scan(d, ix)
 	}
 	c.Out.OK()
@@ -86,29 +88,29 @@ func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
 		c.Fail(innerArityError(c))
 		return
 	}
-	if ix.defined+definitionBytes(args) > maxDefinitionBytes {
+	if ix.definitionBytes+definitionBytes(args) > maxDefinitionBytes {
 		c.Fail(resp.ErrOOM)
 		return
 	}
-	w := &words{args[2:]}
-	skip := w.take("SKIPINITIALSCAN")
+	rest := &arguments{args[2:]}
+	skip := rest.take("SKIPINITIALSCAN")
 	switch {
-	case !w.take("SCHEMA"):
+	case !rest.take("SCHEMA"):
 		c.Fail(errAlterSchema)
 		return
-	case !w.take("ADD"):
+	case !rest.take("ADD"):
 		c.Fail(errAlterAction)
 		return
-	case w.empty():
+	case rest.isEmpty():
 		c.Fail(errAlterNoFields)
 		return
 	}
-	fields, err := parseFields(w, ix.name, ix.def.json, ix.fields)
+	fields, err := parseFields(rest, ix.name, ix.definition.isJSON, ix.fields)
 	if c.Fail(err) {
 		return
 	}
 	ix.addFields(fields)
-	ix.defined += definitionBytes(args)
+	ix.definitionBytes += definitionBytes(args)
 	if !skip {
 		m.scan(d, ix)
 	}
@@ -127,7 +129,7 @@ func (m *Module) runDropIndex(c *keyspace.Session, args [][]byte) {
 		c.Fail(innerArityError(c))
 		return
 	case len(args) == 3 && !resp.IsWord(args[2], "DD"):
-		c.Fail(errUnknownArg)
+		c.Fail(errUnknownArgument)
 		return
 	}
 	for _, k := range m.dropIndex(ix) {
@@ -167,11 +169,12 @@ func (m *Module) runAliasUpdate(c *keyspace.Session, args [][]byte) {
 	m.setAlias(c, args[1], args[2])
 }
 
+// setAlias makes a name an alias of an index.
 func (m *Module) setAlias(c *keyspace.Session, name, index []byte) {
 	ix := m.byName[string(index)]
 	switch {
 	case ix == nil && m.aliases[string(index)] != nil:
-		c.Fail(errAliasOfAlias)
+		c.Fail(errAliasTarget)
 	case ix == nil:
 		c.Fail(noSuchIndex(index))
 	case m.byName[string(name)] != nil:
@@ -199,7 +202,7 @@ func (m *Module) runAliasDel(c *keyspace.Session, args [][]byte) {
 	c.Out.OK()
 }
 
-// m.runTagVals lists the tags that documents have in a field.
+// runTagVals answers all tags of a field.
 func (m *Module) runTagVals(c *keyspace.Session, args [][]byte) {
 	c.Store.RLock(0)
 	defer c.Store.RUnlock()
@@ -221,8 +224,8 @@ func (m *Module) runTagVals(c *keyspace.Session, args [][]byte) {
 		return
 	}
 	var tags []string
-	for i := range ix.columns[at].terms.lists {
-		if p := &ix.columns[at].terms.lists[i]; ix.lives(p) {
+	for i := range ix.columns[at].vocabulary.lists {
+		if p := &ix.columns[at].vocabulary.lists[i]; ix.hasKeys(p) {
 			tags = append(tags, p.word)
 		}
 	}
@@ -233,7 +236,7 @@ func (m *Module) runTagVals(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// lives tells whether any indexedKey of a posting is still there.
-func (ix *index) lives(p *termList) bool {
+// hasKeys reports whether any key still has a word.
+func (ix *index) hasKeys(p *termList) bool {
 	return ix.slots[p.first] != nil || slices.ContainsFunc(p.rest, func(slot uint32) bool { return ix.slots[slot] != nil })
 }

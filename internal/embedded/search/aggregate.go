@@ -12,22 +12,22 @@ import (
 )
 
 // maxCells bounds the values that one FT.AGGREGATE holds at a time.
-const maxCells = 4 << 20
+const maxTableValues = 4 << 20
 
-const errManyCells = resp.Error("ERR too many values in one FT.AGGREGATE, LOAD less or search for less")
+const errTooManyValues = resp.Error("ERR too many values in one FT.AGGREGATE, LOAD less or search for less")
 
-// table is the rows of FT.AGGREGATE between two steps. Until the first GROUPBY
-// they are documents, whose fields are read when a step asks for them.
+// table is the rows of FT.AGGREGATE between two stages. Until the first GROUPBY
+// the rows are documents, whose fields are read when a stage needs them.
 type table struct {
-	e     *evaluator // nil behind a GROUPBY
-	names []string
-	rows  []tableRow
-	total int
+	evaluator *evaluator // nil after a GROUPBY
+	names     []string
+	rows      []tableRow
+	total     int
 }
 
 type tableRow struct {
 	slot  uint32
-	cells []value // at the places of names
+	cells []value // in the order of names
 }
 
 func (m *Module) runAggregate(c *keyspace.Session, args [][]byte) {
@@ -45,49 +45,49 @@ func (m *Module) runAggregate(c *keyspace.Session, args [][]byte) {
 		return
 	}
 	ix.dialects.Or(1 << (r.dialect - 1))
-	t := &table{e: ix.newEvaluator()}
-	for slot := range t.e.find(root).slots() {
+	t := &table{evaluator: ix.newEvaluator()}
+	for slot := range t.evaluator.find(root).slots() {
 		t.rows = append(t.rows, tableRow{slot: slot})
 	}
 	t.total = len(t.rows)
-	for i := range r.steps {
-		if c.Fail(t.run(&r.steps[i])) {
+	for i := range r.stages {
+		if c.Fail(t.run(&r.stages[i])) {
 			return
 		}
 	}
 	writeTable(c, t)
 }
 
-func (t *table) run(s *step) resp.Error {
+func (t *table) run(s *stage) resp.Error {
 	switch s.kind {
 	case stageLoad:
 		return t.load(s)
 	case stageGroup:
 		return t.group(s)
 	default:
-		return t.arrange(s)
+		return t.sortAndLimit(s)
 	}
 }
 
-// column makes a property part of the rows and returns its place; -1 when it
-// is neither there nor in the schema.
+// column adds a property to the rows and returns its column. It returns -1 if
+// the rows have no such property and the schema has none.
 func (t *table) column(name string) (int, resp.Error) {
 	if at := slices.Index(t.names, name); at >= 0 {
 		return at, ""
 	}
-	if t.e == nil {
+	if t.evaluator == nil {
 		return -1, ""
 	}
-	p, known := t.e.ix.property(name)
+	p, known := t.evaluator.index.property(name)
 	if !known {
 		return -1, ""
 	}
-	return t.add(name, &p, t.e.kept)
+	return t.add(name, &p, t.evaluator.sortable)
 }
 
 func (t *table) add(name string, p *property, read func(slot uint32, p *property) value) (int, resp.Error) {
-	if (len(t.names)+1)*len(t.rows) > maxCells {
-		return -1, errManyCells
+	if (len(t.names)+1)*len(t.rows) > maxTableValues {
+		return -1, errTooManyValues
 	}
 	t.names = append(t.names, name)
 	for i := range t.rows {
@@ -97,8 +97,8 @@ func (t *table) add(name string, p *property, read func(slot uint32, p *property
 	return len(t.names) - 1, ""
 }
 
-func (t *table) load(s *step) resp.Error {
-	if t.e == nil {
+func (t *table) load(s *stage) resp.Error {
+	if t.evaluator == nil {
 		return errLoadLate
 	}
 	if s.loadAll {
@@ -108,22 +108,22 @@ func (t *table) load(s *step) resp.Error {
 		if slices.Contains(t.names, f.name) {
 			continue
 		}
-		p, _ := t.e.ix.property(f.path)
-		if _, err := t.add(f.name, &p, t.e.read); err != "" {
+		p, _ := t.evaluator.index.property(f.path)
+		if _, err := t.add(f.name, &p, t.evaluator.read); err != "" {
 			return err
 		}
 	}
 	return ""
 }
 
-// loadAll is the whole indexedKey in JSON, all fields of hashes.
+// loadAll adds the whole document, or all fields of hashes.
 func (t *table) loadAll() resp.Error {
 	names := []string{"$"}
-	if !t.e.ix.def.json {
-		names = t.e.hashNames(t.rows)
+	if !t.evaluator.index.definition.isJSON {
+		names = t.evaluator.hashNames(t.rows)
 	}
 	for _, name := range names {
-		p, _ := t.e.ix.property(name)
+		p, _ := t.evaluator.index.property(name)
 		if slices.Contains(t.names, name) {
 			continue
 		}
@@ -131,25 +131,25 @@ func (t *table) loadAll() resp.Error {
 		if name == "$" {
 			p.path = jsondoc.Path{}
 		}
-		if _, err := t.add(name, &p, t.e.read); err != "" {
+		if _, err := t.add(name, &p, t.evaluator.read); err != "" {
 			return err
 		}
 	}
 	return ""
 }
 
-func (t *table) arrange(s *step) resp.Error {
+func (t *table) sortAndLimit(s *stage) resp.Error {
 	p := s.page
 	if len(s.sort) > 0 {
 		if err := t.sort(s.sort); err != "" {
 			return err
 		}
 	}
-	if !p.given {
-		p.num = 10 // RediSearch's default behind a SORTBY
+	if !p.isSet {
+		p.count = 10 // RediSearch's default after a SORTBY
 	}
 	from := min(p.offset, len(t.rows))
-	t.rows = t.rows[from:min(from+p.num, len(t.rows))]
+	t.rows = t.rows[from:min(from+p.count, len(t.rows))]
 	return ""
 }
 
@@ -182,15 +182,15 @@ func (t *table) sort(keys []sortKey) resp.Error {
 	return ""
 }
 
-// group makes one row of all that have the same values.
-func (t *table) group(s *step) resp.Error {
+// group makes one row of all rows with the same values.
+func (t *table) group(s *stage) resp.Error {
 	by, args, err := t.groupColumns(s)
 	if err != "" {
 		return err
 	}
 	groups := map[string]int{}
 	var made []tableRow
-	var sums [][]tally
+	var sums [][]groupValues
 	var id strings.Builder
 	for i := range t.rows {
 		row := &t.rows[i]
@@ -203,7 +203,7 @@ func (t *table) group(s *step) resp.Error {
 			g = len(made)
 			groups[id.String()] = g
 			made = append(made, groupRow(g, row, by))
-			sums = append(sums, newTallies(len(s.reducers)))
+			sums = append(sums, newGroupValues(len(s.reducers)))
 		}
 		for j := range s.reducers {
 			sums[g][j].rows++
@@ -237,8 +237,9 @@ func groupRow(g int, row *tableRow, by []int) tableRow {
 	return made
 }
 
-// groupColumns finds what to group by, and the arguments of the reducers.
-func (t *table) groupColumns(s *step) (by, args []int, err resp.Error) {
+// groupColumns returns the columns to group by, and the column that each
+// reducer reads.
+func (t *table) groupColumns(s *stage) (by, args []int, err resp.Error) {
 	seen := map[string]bool{}
 	for _, name := range s.groupBy {
 		at, err := t.column(name)
@@ -255,8 +256,8 @@ func (t *table) groupColumns(s *step) (by, args []int, err resp.Error) {
 		by = append(by, at)
 	}
 	for _, red := range s.reducers {
-		if red.fault != "" {
-			return nil, nil, red.fault
+		if red.err != "" {
+			return nil, nil, red.err
 		}
 		at := -1
 		if red.arg != "" {
@@ -276,29 +277,29 @@ func (t *table) groupColumns(s *step) (by, args []int, err resp.Error) {
 	return by, args, ""
 }
 
-// tally adds up one reducer's values in one group.
-type tally struct {
-	rows, n       int
+// tally collects the values of one reducer in one group.
+type groupValues struct {
+	rows, count   int
 	sum, min, max float64
 }
 
-func newTallies(n int) []tally {
-	list := make([]tally, n)
+func newGroupValues(n int) []groupValues {
+	list := make([]groupValues, n)
 	for i := range list {
 		list[i].min, list[i].max = math.Inf(1), math.Inf(-1)
 	}
 	return list
 }
 
-func (a *tally) add(v value) {
+func (a *groupValues) add(v value) {
 	if x, ok := v.number(); ok {
-		a.n++
+		a.count++
 		a.sum += x
 		a.min, a.max = math.Min(a.min, x), math.Max(a.max, x)
 	}
 }
 
-func (a *tally) result(kind string) value {
+func (a *groupValues) result(kind string) value {
 	switch kind {
 	case "COUNT":
 		return numberValue(float64(a.rows))
@@ -307,11 +308,11 @@ func (a *tally) result(kind string) value {
 	case "MAX":
 		return numberValue(a.max)
 	}
-	if a.n == 0 {
+	if a.count == 0 {
 		return numberValue(math.NaN())
 	}
 	if kind == "AVG" {
-		return numberValue(a.sum / float64(a.n))
+		return numberValue(a.sum / float64(a.count))
 	}
 	return numberValue(a.sum)
 }

@@ -57,8 +57,8 @@ func TestCompactedIndex(t *testing.T) {
 		s.expect("+OK\r\n", "JSON.SET", fmt.Sprintf("d:%d", i%10), "$", fmt.Sprintf(`{"m":"word%d common","n":[%d,%d]}`, i, i, -i))
 	}
 	ix := s.module.byName["i"]
-	if len(ix.slots) > 1100 || len(ix.columns[0].terms.lists) > 1100 {
-		t.Errorf("%d slots, %d words for ten documents", len(ix.slots), len(ix.columns[0].terms.lists))
+	if len(ix.slots) > 1100 || len(ix.columns[0].vocabulary.lists) > 1100 {
+		t.Errorf("%d slots, %d words for ten documents", len(ix.slots), len(ix.columns[0].vocabulary.lists))
 	}
 	s.expect("*11\r\n:10\r\n"+bulks("d:0 d:1 d:2 d:3 d:4 d:5 d:6 d:7 d:8 d:9"), "FT.SEARCH", "i", "common", "NOCONTENT")
 	s.expect("*2\r\n:1\r\n"+bulks("d:5"), "FT.SEARCH", "i", "word2995", "NOCONTENT")

@@ -6,40 +6,41 @@ import (
 	"strings"
 )
 
-// minAffix is how long a word before or behind a star must be to find anything.
-const minAffix = 2
+// minAffixBytes is the length from which a word with a star finds anything.
+const minAffixBytes = 2
 
 // evaluator finds the slots that a query matches.
 type evaluator struct {
-	ix   *index
-	live bitset
+	index    *index
+	existing bitset
 }
 
 func (ix *index) newEvaluator() *evaluator {
-	e := &evaluator{ix: ix, live: newBitset(len(ix.slots))}
+	e := &evaluator{index: ix, existing: newBitset(len(ix.slots))}
 	for slot, doc := range ix.slots {
 		if doc != nil {
-			e.live.add(uint32(slot))
+			e.existing.add(uint32(slot))
 		}
 	}
 	return e
 }
 
-// find returns the documents that a query matches, as a set of slots.
+// find returns the slots that a query matches.
 func (e *evaluator) find(n *node) bitset {
-	found := newBitset(len(e.ix.slots))
+	found := newBitset(len(e.index.slots))
 	if n != nil {
 		e.mark(n, found)
-		found.and(e.live)
+		found.and(e.existing)
 	}
 	return found
 }
 
-// mark adds to a set what a node matches; documents that are gone may be in it.
+// mark adds the slots that a node matches to a set, and possibly slots of
+// removed keys.
 func (e *evaluator) mark(n *node, set bitset) {
 	switch n.kind {
 	case nodeAll:
-		set.or(e.live)
+		set.or(e.existing)
 	case nodeWord:
 		e.markWord(n, set)
 	case nodePhrase:
@@ -47,32 +48,32 @@ func (e *evaluator) mark(n *node, set bitset) {
 	case nodeTag:
 		if n.field >= 0 {
 			for _, w := range n.words {
-				e.ix.columns[n.field].terms.mark(w, set)
+				e.index.columns[n.field].vocabulary.mark(w, set)
 			}
 		}
 	case nodeNumber:
 		e.markNumbers(n, set)
 	case nodeOr:
-		for _, kid := range n.kids {
+		for _, kid := range n.children {
 			e.mark(kid, set)
 		}
 	case nodeAnd:
 		e.markAnd(n, set)
 	case nodeNot:
-		none := newBitset(len(e.ix.slots))
-		e.mark(n.kids[0], none)
-		all := bitset(append([]uint64(nil), e.live...))
+		none := newBitset(len(e.index.slots))
+		e.mark(n.children[0], none)
+		all := bitset(append([]uint64(nil), e.existing...))
 		all.andNot(none)
 		set.or(all)
 	case nodeOptional:
-		set.or(e.live)
+		set.or(e.existing)
 	}
 }
 
 func (e *evaluator) markAnd(n *node, set bitset) {
 	var both bitset
-	for _, kid := range n.kids {
-		one := newBitset(len(e.ix.slots))
+	for _, kid := range n.children {
+		one := newBitset(len(e.index.slots))
 		e.mark(kid, one)
 		if both == nil {
 			both = one
@@ -83,90 +84,90 @@ func (e *evaluator) markAnd(n *node, set bitset) {
 	set.or(both)
 }
 
-// textFields goes over the text fields that a node means.
-func (e *evaluator) textFields(n *node, visit func(at int)) {
-	for at := range e.ix.fields {
-		if e.ix.fields[at].kind == fieldText && (n.fields == nil || n.fields[at]) {
+// eachTextField visits the text fields that a node applies to.
+func (e *evaluator) eachTextField(n *node, visit func(at int)) {
+	for at := range e.index.fields {
+		if e.index.fields[at].kind == fieldText && (n.fields == nil || n.fields[at]) {
 			visit(at)
 		}
 	}
 }
 
 func (e *evaluator) markWord(n *node, set bitset) {
-	e.textFields(n, func(at int) { e.ix.columns[at].terms.mark(n.words[0], set) })
+	e.eachTextField(n, func(at int) { e.index.columns[at].vocabulary.mark(n.words[0], set) })
 }
 
-// mark adds the slots of a word, or of all that a star stands for.
+// mark adds the slots of a word, or of all words that match a star.
 func (v *vocabulary) mark(w wordMatch, set bitset) {
-	if !w.before && !w.after {
+	if !w.starBefore && !w.starAfter {
 		if p := v.find(w.text); p != nil {
-			p.mark(set)
+			p.addTo(set)
 		}
 		return
 	}
-	if len(w.text) < minAffix {
+	if len(w.text) < minAffixBytes {
 		return
 	}
 	for i := range v.lists {
 		if w.matches(v.lists[i].word) {
-			v.lists[i].mark(set)
+			v.lists[i].addTo(set)
 		}
 	}
 }
 
 func (w *wordMatch) matches(word string) bool {
 	switch {
-	case w.before && w.after:
+	case w.starBefore && w.starAfter:
 		return strings.Contains(word, w.text)
-	case w.before:
+	case w.starBefore:
 		return strings.HasSuffix(word, w.text)
-	case w.after:
+	case w.starAfter:
 		return strings.HasPrefix(word, w.text)
 	}
 	return word == w.text
 }
 
 func (e *evaluator) markNumbers(n *node, set bitset) {
-	if n.field < 0 || e.ix.fields[n.field].noIndex {
+	if n.field < 0 || e.index.fields[n.field].noIndex {
 		return
 	}
-	col := &e.ix.columns[n.field]
+	col := &e.index.columns[n.field]
 	for slot, v := range col.numbers {
-		if n.takes(v) {
+		if n.contains(v) {
 			set.add(uint32(slot))
 		}
 	}
-	for slot, list := range col.more {
+	for slot, list := range col.furtherNumbers {
 		for _, v := range list {
-			if n.takes(v) {
+			if n.contains(v) {
 				set.add(slot)
 			}
 		}
 	}
 }
 
-// takes tells whether a number is in range; NaN is in none.
-func (n *node) takes(v float64) bool {
-	return (v > n.min.at || v == n.min.at && !n.min.open) && (v < n.max.at || v == n.max.at && !n.max.open) && !math.IsNaN(v)
+// contains reports whether a number is in the range. NaN is in none.
+func (n *node) contains(v float64) bool {
+	return (v > n.min.value || v == n.min.value && !n.min.excluded) && (v < n.max.value || v == n.max.value && !n.max.excluded) && !math.IsNaN(v)
 }
 
-// markPhrase finds documents with all the words, and reads their texts again
-// for the order: places of words are not kept.
+// markPhrase finds the keys with all words and reads their texts again to check
+// the order, because the index has no positions of words.
 func (e *evaluator) markPhrase(n *node, set bitset) {
-	e.textFields(n, func(at int) {
+	e.eachTextField(n, func(at int) {
 		var all bitset
 		for _, w := range n.words {
-			one := newBitset(len(e.ix.slots))
-			e.ix.columns[at].terms.mark(w, one)
+			one := newBitset(len(e.index.slots))
+			e.index.columns[at].vocabulary.mark(w, one)
 			if all == nil {
 				all = one
 			} else {
 				all.and(one)
 			}
 		}
-		all.and(e.live)
+		all.and(e.existing)
 		for slot := range all.slots() {
-			if len(n.words) == 1 || e.hasPhrase(e.ix.slots[slot], at, n.words) {
+			if len(n.words) == 1 || e.hasPhrase(e.index.slots[slot], at, n.words) {
 				set.add(slot)
 			}
 		}
@@ -175,18 +176,18 @@ func (e *evaluator) markPhrase(n *node, set bitset) {
 
 func (e *evaluator) hasPhrase(doc *indexedKey, at int, words []wordMatch) bool {
 	var g gathered
-	g.reset(1, e.ix.def.json)
-	f := &e.ix.fields[at]
-	if !g.json {
+	g.reset(1, e.index.definition.isJSON)
+	f := &e.index.fields[at]
+	if !g.isJSON {
 		g.values[0] = append(g.values[0], doc.hashField(f.path))
 	} else {
-		for _, span := range f.json.Find(doc.document.Text()) {
+		for _, span := range f.jsonPath.Find(doc.document.Text()) {
 			g.values[0] = append(g.values[0], doc.document.Text()[span.From:span.To])
 		}
 	}
 	found := false
 	for _, val := range g.values[0] {
-		g.eachText(val, func(text []byte) { found = found || e.ix.containsPhrase(text, words) })
+		g.eachText(val, func(text []byte) { found = found || e.index.containsPhrase(text, words) })
 	}
 	return found
 }
@@ -203,17 +204,17 @@ func (k *indexedKey) hashField(name string) []byte {
 	return value
 }
 
-// hashNames are the fields that any of the rows' hashes has: those of the
-// schema first.
+// hashNames returns the names of all fields in the hashes of the rows, those of
+// the schema first.
 func (e *evaluator) hashNames(rows []tableRow) []string {
 	var list []string
 	seen := map[string]bool{}
-	for i := range e.ix.fields {
-		name := e.ix.fields[i].path
+	for i := range e.index.fields {
+		name := e.index.fields[i].path
 		list, seen[name] = append(list, name), true
 	}
 	for i := range rows {
-		for _, name := range e.ix.slots[rows[i].slot].hash.FieldNames() {
+		for _, name := range e.index.slots[rows[i].slot].hash.FieldNames() {
 			if !seen[name] {
 				list, seen[name] = append(list, name), true
 			}
@@ -222,12 +223,13 @@ func (e *evaluator) hashNames(rows []tableRow) []string {
 	return list
 }
 
-// containsPhrase compares each run of words, stop words left out.
+// containsPhrase reports whether a text contains the words in this order. It
+// ignores stop words.
 func (ix *index) containsPhrase(text []byte, words []wordMatch) bool {
 	var seen [][]byte
 	s := wordScanner{text: text}
 	for word, ok := s.next(); ok; word, ok = s.next() {
-		if !ix.def.stop.contains(word) {
+		if !ix.definition.stopWords.contains(word) {
 			seen = append(seen, bytes.Clone(word))
 		}
 	}

@@ -9,17 +9,16 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// gathered is a indexedKey's values, each at the place of its field. It is
-// reused from indexedKey to indexedKey.
+// gathered holds the values of a key by field. It is reused for the next key.
 type gathered struct {
-	json   bool
-	values [][][]byte // compact JSON, or what a hash has
-	plain  []byte     // a text without its escapes
-	lower  []byte     // a word in lower case
+	isJSON    bool
+	values    [][][]byte // compact JSON, or the values of a hash
+	unescaped []byte     // buffer for a text without its escapes
+	lower     []byte     // buffer for a word in lower case
 }
 
 func (g *gathered) reset(fields int, json bool) {
-	g.json = json
+	g.isJSON = json
 	for len(g.values) < fields {
 		g.values = append(g.values, nil)
 	}
@@ -29,23 +28,23 @@ func (g *gathered) reset(fields int, json bool) {
 	}
 }
 
-// pathNode is a step of paths that consist of names; all of them are followed
-// in one walk over a indexedKey.
+// pathNode is one name in the paths of all fields. One walk over a document
+// finds the values of all paths that consist of names.
 type pathNode struct {
-	fields []int
-	next   []*pathNode
-	name   string
-	other  []int // at the root: fields whose paths need a walk of their own
+	fields      []int
+	children    []*pathNode
+	name        string
+	otherFields []int // at the root: fields with other paths
 }
 
-// child finds a member among those that are looked for. hint is where the next
-// one is expected: documents tend to have their members in one order.
+// child finds the node of a name. It starts at hint, because documents often
+// have their members in the same order.
 func (n *pathNode) child(name []byte, hint *int) *pathNode {
-	for range n.next {
-		if *hint >= len(n.next) {
+	for range n.children {
+		if *hint >= len(n.children) {
 			*hint = 0
 		}
-		kid := n.next[*hint]
+		kid := n.children[*hint]
 		*hint++
 		if string(name) == kid.name {
 			return kid
@@ -57,7 +56,7 @@ func (n *pathNode) child(name []byte, hint *int) *pathNode {
 func (n *pathNode) add(p *jsondoc.Path, at int) {
 	names, ok := p.Names()
 	if !ok {
-		n.other = append(n.other, at)
+		n.otherFields = append(n.otherFields, at)
 		return
 	}
 	for _, name := range names {
@@ -65,7 +64,7 @@ func (n *pathNode) add(p *jsondoc.Path, at int) {
 		kid := n.child([]byte(name), &hint)
 		if kid == nil {
 			kid = &pathNode{name: name}
-			n.next = append(n.next, kid)
+			n.children = append(n.children, kid)
 		}
 		n = kid
 	}
@@ -82,7 +81,7 @@ func (ix *index) gather(k *indexedKey) *gathered {
 
 // gatherHash reads the values of all fields from a hash.
 func (ix *index) gatherHash(h *datatypes.Hash) *gathered {
-	g := &ix.scratch
+	g := &ix.gathered
 	g.reset(len(ix.fields), false)
 	for at := range ix.fields {
 		if v, there := h.Get([]byte(ix.fields[at].path)); there {
@@ -92,36 +91,36 @@ func (ix *index) gatherHash(h *datatypes.Hash) *gathered {
 	return g
 }
 
-// gatherJSON finds the values of all fields in a compact indexedKey.
+// gatherJSON reads the values of all fields from a compact document.
 func (ix *index) gatherJSON(text []byte) *gathered {
-	g := &ix.scratch
+	g := &ix.gathered
 	g.reset(len(ix.fields), true)
-	g.walk(text, jsondoc.Whole(text), &ix.paths)
-	for _, at := range ix.paths.other {
-		for _, f := range ix.fields[at].json.Find(text) {
+	g.collect(text, jsondoc.Whole(text), &ix.pathTree)
+	for _, at := range ix.pathTree.otherFields {
+		for _, f := range ix.fields[at].jsonPath.Find(text) {
 			g.values[at] = append(g.values[at], text[f.From:f.To])
 		}
 	}
 	return g
 }
 
-func (g *gathered) walk(text []byte, at jsondoc.Span, n *pathNode) {
+func (g *gathered) collect(text []byte, at jsondoc.Span, n *pathNode) {
 	for _, field := range n.fields {
 		g.values[field] = append(g.values[field], text[at.From:at.To])
 	}
 	var it jsondoc.Children
-	if n.next == nil || !it.Open(text, at) || !it.IsObject {
+	if n.children == nil || !it.Open(text, at) || !it.IsObject {
 		return
 	}
 	hint := 0
 	for it.Next() {
 		if kid := n.child(jsondoc.Unquote(nil, it.Name()), &hint); kid != nil {
-			g.walk(text, it.Span, kid)
+			g.collect(text, it.Span, kid)
 		}
 	}
 }
 
-// What RediSearch says about documents that it cannot index.
+// Errors of RediSearch for values that it cannot index.
 const (
 	failureNumber       = "Invalid JSON type: Numeric type can represent only NUMERIC field"
 	failureString       = "Invalid JSON type: String type can represent only TEXT, TAG, GEO or GEOMETRY field"
@@ -129,21 +128,21 @@ const (
 	failureObject       = "Invalid JSON type: Object type can represent only GEOMETRY fields"
 	failureMixedText    = "TEXT/TAG fields can only contain strings or nulls"
 	failureMixedNumbers = "NUMERIC fields can only contain numeric or nulls"
-	failureEmptyList    = "Success (not an error)" // an empty list in a SORTABLE field, in RediSearch's words
+	failureEmptyList    = "Success (not an error)" // RediSearch's text for an empty list in a SORTABLE field
 	failureMissing      = "Key does not exist: "
 	failureMissingHash  = "Key does not exist or is not a hash: "
 	failureHashNumber   = "Invalid numeric value: "
 	failureTooMany      = "OOM: rtcollector's embedded server indexes no more documents"
 )
 
-// check returns what is wrong with the first value that does not fit its
-// field, and the field's place.
+// check returns the first field whose value has the wrong type, and the error.
+// The error is empty if all types are right.
 func (ix *index) check(g *gathered) (at int, fault string) {
 	for i := range ix.fields {
 		values := g.values[i]
 		switch {
 		case len(values) == 0:
-		case !g.json:
+		case !g.isJSON:
 			fault = ix.fields[i].checkHash(values[0])
 		case len(values) == 1 && values[0][0] != '[':
 			fault = ix.fields[i].checkJSON(values[0])
@@ -224,9 +223,9 @@ func (f *field) checkElement(first byte) string {
 	return ""
 }
 
-// eachElement visits a value, or what is in it when it is a list.
+// eachElement visits a value, or all elements of a list.
 func (g *gathered) eachElement(val []byte, visit func([]byte)) {
-	if !g.json || val[0] != '[' {
+	if !g.isJSON || val[0] != '[' {
 		visit(val)
 		return
 	}
@@ -237,16 +236,16 @@ func (g *gathered) eachElement(val []byte, visit func([]byte)) {
 	}
 }
 
-// eachText visits the strings of a value; a boolean is the word for it.
+// eachText visits the strings of a value. A boolean is its word.
 func (g *gathered) eachText(val []byte, visit func([]byte)) {
 	g.eachElement(val, func(val []byte) {
 		switch {
-		case !g.json:
+		case !g.isJSON:
 		case val[0] == '"' && bytes.IndexByte(val, '\\') < 0:
 			val = val[1 : len(val)-1]
 		case val[0] == '"':
-			g.plain = jsondoc.Unquote(g.plain[:0], val)
-			val = g.plain
+			g.unescaped = jsondoc.Unquote(g.unescaped[:0], val)
+			val = g.unescaped
 		case val[0] == 'n':
 			return
 		}
@@ -262,7 +261,7 @@ func (g *gathered) eachNumber(val []byte, visit func(float64)) {
 	})
 }
 
-// parseNumber reads a number that was checked; false for null.
+// parseNumber parses a number that was checked. It returns false for null.
 func parseNumber(val []byte) (float64, bool) {
 	if n, ok := resp.ParseInt(val); ok && len(val) < 16 {
 		return float64(n), true

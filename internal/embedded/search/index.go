@@ -9,34 +9,34 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/jsondoc"
 )
 
-// index finds the documents of database 0 whose keys have one of its
-// prefixes. Documents get slots in the order in which they come; one that goes
-// leaves its slot empty, and its places in the postings until tidy.
+// index finds the keys of database 0 that have one of its prefixes. Each key
+// gets a slot in the order of arrival. A removed key leaves its slot empty, and
+// stays in the term lists until compact removes it.
 type index struct {
-	name     string
-	def      definition
-	fields   []field
-	columns  []column // of the field at the same place
-	paths    pathNode // of the fields whose paths are names only
-	slots    []*indexedKey
-	live     int
-	maxDoc   int64 // how many documents were ever taken in
-	failures indexFailures
-	defined  int // bytes of its definition
-	uses     atomic.Int64
-	// dialects has a bit for each that was asked for
+	name            string
+	definition      definition
+	fields          []field
+	columns         []column // in the order of fields
+	pathTree        pathNode // of the fields
+	slots           []*indexedKey
+	keyCount        int
+	addedKeys       int64 // number of keys that were ever added
+	failures        indexFailures
+	definitionBytes int // size of its definition in bytes
+	useCount        atomic.Int64
+	// dialects has one bit for each dialect that was used.
 	dialects atomic.Uint32
-	scratch  gathered
+	gathered gathered
 }
 
-// definition is what FT.CREATE says besides the fields.
+// definition is what FT.CREATE defines besides the fields.
 type definition struct {
-	json     bool
-	prefixes []string
-	options  []string // as FT.INFO tells them back: NOFREQS, …
-	stop     stopWords
-	stopList []string
-	score    float64
+	isJSON       bool
+	prefixes     []string
+	options      []string // as FT.INFO returns them: NOFREQS, …
+	stopWords    stopWords
+	stopWordList []string
+	score        float64
 }
 
 type fieldKind uint8
@@ -51,39 +51,40 @@ func (k fieldKind) String() string { return [...]string{"TEXT", "TAG", "NUMERIC"
 
 // field is one entry of the schema.
 type field struct {
-	path, name string
-	json       jsondoc.Path
-	kind       fieldKind
-	weight     float64
-	separator  byte // 0: a tag is not split
-	exact      bool // CASESENSITIVE
-	noStem     bool
-	sortable   bool
-	unf        bool
-	noIndex    bool
-	suffix     bool // WITHSUFFIXTRIE: told back, and not needed
-	failures   indexFailures
+	path, name    string
+	jsonPath      jsondoc.Path
+	kind          fieldKind
+	weight        float64
+	separator     byte // 0 if tags are not split
+	caseSensitive bool // CASESENSITIVE
+	noStem        bool
+	sortable      bool
+	unnormalized  bool
+	noIndex       bool
+	suffixTrie    bool // WITHSUFFIXTRIE, which has no effect
+	failures      indexFailures
 }
 
-// column is what the documents have in one field.
+// column holds the values of all keys in one field.
 type column struct {
-	terms   vocabulary
-	numbers []float64            // by slot; NaN: none
-	more    map[uint32][]float64 // the values of a slot that has several
+	vocabulary     vocabulary
+	numbers        []float64            // by slot; NaN if there is none
+	furtherNumbers map[uint32][]float64 // further values of a slot
 }
 
-// indexFailures counts documents that could not be indexed.
+// indexFailures counts keys that could not be indexed.
 type indexFailures struct {
-	count     int64
-	last, key string
+	count             int64
+	lastText, lastKey string
 }
 
 func (f *indexFailures) add(text, key string) {
-	const enough = 1024 // both are kept when the indexedKey is gone
-	f.count, f.last, f.key = f.count+1, clip(text, enough), clip(key, enough)
+	const enough = 1024 // the texts outlive the key
+	f.count, f.lastText, f.lastKey = f.count+1, truncate(text, enough), truncate(key, enough)
 }
 
-func clip(s string, n int) string {
+// clip copies at most n bytes of a text, so that it does not keep a large one.
+func truncate(s string, n int) string {
 	if len(s) > n {
 		return strings.Clone(s[:n])
 	}
@@ -91,7 +92,7 @@ func clip(s string, n int) string {
 }
 
 func newIndex(name string, def definition, fields []field) *index {
-	ix := &index{name: name, def: def}
+	ix := &index{name: name, definition: def}
 	ix.addFields(fields)
 	return ix
 }
@@ -100,36 +101,37 @@ func (ix *index) addFields(fields []field) {
 	for _, f := range fields {
 		ix.fields = append(ix.fields, f)
 		ix.columns = append(ix.columns, newColumn(len(ix.slots)))
-		if ix.def.json {
-			ix.paths.add(&f.json, len(ix.fields)-1)
+		if ix.definition.isJSON {
+			ix.pathTree.add(&f.jsonPath, len(ix.fields)-1)
 		}
 	}
 }
 
 func newColumn(slots int) column {
-	c := column{terms: newVocabulary(), numbers: make([]float64, slots)}
+	c := column{vocabulary: newVocabulary(), numbers: make([]float64, slots)}
 	for i := range c.numbers {
 		c.numbers[i] = math.NaN()
 	}
 	return c
 }
 
+// field returns the position of a field, or -1.
 func (ix *index) field(name string) int {
 	return slices.IndexFunc(ix.fields, func(f field) bool { return f.name == name })
 }
 
-// wants tells whether a key belongs to the index.
+// hasPrefixOf reports whether a key has one of the prefixes.
 func (ix *index) hasPrefixOf(key string) bool {
-	return slices.ContainsFunc(ix.def.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+	return slices.ContainsFunc(ix.definition.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
 // accepts reports whether a key belongs in the index.
 func (ix *index) accepts(k *indexedKey) bool {
-	return ix.def.json == (k.document != nil) && ix.hasPrefixOf(k.key)
+	return ix.definition.isJSON == (k.document != nil) && ix.hasPrefixOf(k.key)
 }
 
-// put takes a indexedKey in, anew when it is there. One with a value that does
-// not fit its field stays out and is counted.
+// put adds a key or replaces it. A key with a value of the wrong type is not
+// added, but counted as a failure.
 func (ix *index) put(doc *indexedKey) {
 	ix.remove(doc)
 	g := ix.gather(doc)
@@ -140,32 +142,33 @@ func (ix *index) put(doc *indexedKey) {
 	}
 	slot := uint32(len(ix.slots))
 	ix.slots = append(ix.slots, doc)
-	ix.live++
-	ix.maxDoc++
+	ix.keyCount++
+	ix.addedKeys++
 	doc.places = append(doc.places, place{ix, slot})
 	for i := range ix.fields {
 		ix.store(i, slot, g)
 	}
 }
 
-// remove takes a indexedKey out. Its postings go when enough have gathered.
+// remove removes a key. Its slot stays in the term lists until enough keys were
+// removed.
 func (ix *index) remove(doc *indexedKey) {
 	for i, ref := range doc.places {
 		if ref.index == ix {
 			ix.slots[ref.slot] = nil
-			ix.live--
+			ix.keyCount--
 			doc.places = slices.Delete(doc.places, i, i+1)
-			ix.tidy()
+			ix.compact()
 			return
 		}
 	}
 }
 
-// store writes the values of one field to its column.
+// store adds the values of one field to its column.
 func (ix *index) store(at int, slot uint32, g *gathered) {
 	f, col := &ix.fields[at], &ix.columns[at]
 	col.numbers = append(col.numbers, math.NaN())
-	if f.noIndex && f.kind != fieldNumeric { // numbers are kept for SORTBY
+	if f.noIndex && f.kind != fieldNumeric { // SORTBY needs the numbers
 		return
 	}
 	switch f.kind {
@@ -185,23 +188,23 @@ func (ix *index) store(at int, slot uint32, g *gathered) {
 }
 
 func (ix *index) storeTags(at int, slot uint32, text []byte, g *gathered) {
-	f, terms := &ix.fields[at], &ix.columns[at].terms
-	s := tagScanner{text: text, separator: f.separator, exact: f.exact, buf: g.lower}
+	f, terms := &ix.fields[at], &ix.columns[at].vocabulary
+	s := tagScanner{text: text, separator: f.separator, caseSensitive: f.caseSensitive, buffer: g.lower}
 	for tag, ok := s.next(); ok; tag, ok = s.next() {
 		terms.add(tag, slot)
 	}
-	g.lower = s.buf
+	g.lower = s.buffer
 }
 
 func (ix *index) storeWords(at int, slot uint32, text []byte, g *gathered) {
-	terms := &ix.columns[at].terms
-	s := wordScanner{text: text, buf: g.lower}
+	terms := &ix.columns[at].vocabulary
+	s := wordScanner{text: text, buffer: g.lower}
 	for word, ok := s.next(); ok; word, ok = s.next() {
-		if !ix.def.stop.contains(word) {
+		if !ix.definition.stopWords.contains(word) {
 			terms.add(word, slot)
 		}
 	}
-	g.lower = s.buf
+	g.lower = s.buffer
 }
 
 func (c *column) setNumber(slot uint32, v float64) {
@@ -209,23 +212,23 @@ func (c *column) setNumber(slot uint32, v float64) {
 		c.numbers[slot] = v
 		return
 	}
-	if c.more == nil {
-		c.more = map[uint32][]float64{}
+	if c.furtherNumbers == nil {
+		c.furtherNumbers = map[uint32][]float64{}
 	}
-	c.more[slot] = append(c.more[slot], v)
+	c.furtherNumbers[slot] = append(c.furtherNumbers[slot], v)
 }
 
-// tidy closes the gaps that removed documents left, once there are more of
-// them than documents: each removal pays for its share.
-func (ix *index) tidy() {
+// compact renumbers the slots when more of them are empty than used. So each
+// removal pays for a share of the work.
+func (ix *index) compact() {
 	const few = 1024
-	if dead := len(ix.slots) - ix.live; dead <= ix.live+few {
+	if dead := len(ix.slots) - ix.keyCount; dead <= ix.keyCount+few {
 		return
 	}
 	moved := make([]uint32, len(ix.slots))
 	left := ix.slots[:0]
 	for slot, doc := range ix.slots {
-		moved[slot] = gone
+		moved[slot] = removedSlot
 		if doc == nil {
 			continue
 		}
@@ -243,21 +246,22 @@ func (ix *index) tidy() {
 	}
 }
 
-// gone marks a slot that tidy drops.
-const gone = math.MaxUint32
+// removedSlot is the new number of an empty slot.
+const removedSlot = math.MaxUint32
 
+// move applies the new numbers of the slots.
 func (c *column) move(moved []uint32, left int) {
 	numbers := make([]float64, left)
 	more := map[uint32][]float64{}
 	for old, slot := range moved {
-		if slot == gone {
+		if slot == removedSlot {
 			continue
 		}
 		numbers[slot] = c.numbers[old]
-		if list := c.more[uint32(old)]; list != nil {
+		if list := c.furtherNumbers[uint32(old)]; list != nil {
 			more[slot] = list
 		}
 	}
-	c.numbers, c.more = numbers, more
-	c.terms.move(moved)
+	c.numbers, c.furtherNumbers = numbers, more
+	c.vocabulary.move(moved)
 }

@@ -6,14 +6,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
 )
 
-// notYet is what FT.INFO says before anything went wrong.
 // documentBytes is the estimated size of the entry of one document.
 const documentBytes = 200
 
 const notYet = "N/A"
 
-// runInfo has the fields of RediSearch 8.0 in their order. Sizes are estimates;
-// what this server does not have (cursors, garbage collection) is zero.
+// runInfo answers the fields of RediSearch 8.0 in their order. Sizes are
+// estimates. What does not exist here (cursors, garbage collection) is zero.
 func (m *Module) runInfo(c *keyspace.Session, args [][]byte) {
 	c.Store.RLock(0)
 	defer c.Store.RUnlock()
@@ -23,13 +22,13 @@ func (m *Module) runInfo(c *keyspace.Session, args [][]byte) {
 		return
 	}
 	fields := 34
-	if ix.def.stop.own {
+	if ix.definition.stopWords.isCustom {
 		fields++
 	}
 	c.Out.Map(fields)
 	c.Out.NamedText("index_name", ix.name)
-	writeInfoWords(c, "index_options", ix.def.options)
-	writeInfoDefinition(c, &ix.def)
+	writeInfoWords(c, "index_options", ix.definition.options)
+	writeInfoDefinition(c, &ix.definition)
 	c.Out.Simple("attributes")
 	c.Out.Array(len(ix.fields))
 	for i := range ix.fields {
@@ -62,11 +61,11 @@ func writeInfoWords(c *keyspace.Session, name string, list []string) {
 
 func writeInfoDefinition(c *keyspace.Session, def *definition) {
 	kind := "HASH"
-	if def.json {
+	if def.isJSON {
 		kind = "JSON"
 	}
 	c.Out.Simple("index_definition")
-	c.Out.Map(4) // RediSearch tells the language when it is not English
+	c.Out.Map(4) // RediSearch adds a language other than English
 	c.Out.NamedText("key_type", kind)
 	writeInfoWords(c, "prefixes", def.prefixes)
 	c.Out.NamedDouble("default_score", def.score)
@@ -79,7 +78,7 @@ func (f *field) flags() []string {
 		set  bool
 		name string
 	}{
-		{f.exact, "CASESENSITIVE"}, {f.sortable, "SORTABLE"}, {f.unf, "UNF"}, {f.noStem, "NOSTEM"}, {f.noIndex, "NOINDEX"}, {f.suffix, "WITHSUFFIXTRIE"},
+		{f.caseSensitive, "CASESENSITIVE"}, {f.sortable, "SORTABLE"}, {f.unnormalized, "UNF"}, {f.noStem, "NOSTEM"}, {f.noIndex, "NOINDEX"}, {f.suffixTrie, "WITHSUFFIXTRIE"},
 	} {
 		if flag.set {
 			list = append(list, flag.name)
@@ -88,7 +87,8 @@ func (f *field) flags() []string {
 	return list
 }
 
-// infoField describes a field: RESP2 has its flags among the pairs.
+// writeInfoField describes a field. In RESP2 its flags are part of the list of
+// pairs.
 func writeInfoField(c *keyspace.Session, f *field) {
 	flags, pairs := f.flags(), 3
 	if f.kind != fieldNumeric {
@@ -127,10 +127,10 @@ func writeInfoSizes(c *keyspace.Session, ix *index) {
 	for i := range ix.columns {
 		size.add(&ix.columns[i], ix.fields[i].kind)
 	}
-	records, docs := float64(size.records), float64(ix.live)
+	records, docs := float64(size.records), float64(ix.keyCount)
 	inverted := records * 4
-	c.Out.NamedInt("num_docs", int64(ix.live))
-	c.Out.NamedInt("max_doc_id", ix.maxDoc)
+	c.Out.NamedInt("num_docs", int64(ix.keyCount))
+	c.Out.NamedInt("max_doc_id", ix.addedKeys)
 	c.Out.NamedInt("num_terms", size.words)
 	c.Out.NamedInt("num_records", size.records)
 	c.Out.NamedDouble("inverted_sz_mb", inverted/mb)
@@ -150,7 +150,7 @@ func writeInfoSizes(c *keyspace.Session, ix *index) {
 	c.Out.NamedDouble("offset_bits_per_record_avg", math.NaN())
 }
 
-// indexSize adds up what the columns hold.
+// indexSize sums up the sizes of the columns.
 type indexSize struct {
 	words, tags, records int64
 	numbers              float64
@@ -159,9 +159,9 @@ type indexSize struct {
 func (s *indexSize) add(col *column, kind fieldKind) {
 	switch kind {
 	case fieldText:
-		s.words += int64(len(col.terms.lists))
+		s.words += int64(len(col.vocabulary.lists))
 	case fieldTag:
-		s.tags += int64(len(col.terms.lists))
+		s.tags += int64(len(col.vocabulary.lists))
 	case fieldNumeric:
 		s.numbers += float64(len(col.numbers))
 		for _, v := range col.numbers {
@@ -170,7 +170,7 @@ func (s *indexSize) add(col *column, kind fieldKind) {
 			}
 		}
 	}
-	s.records += col.terms.records
+	s.records += col.vocabulary.records
 }
 
 func writeInfoProgress(c *keyspace.Session, ix *index) {
@@ -178,7 +178,7 @@ func writeInfoProgress(c *keyspace.Session, ix *index) {
 	c.Out.NamedDouble("total_indexing_time", 0)
 	c.Out.NamedInt("indexing", 0)
 	c.Out.NamedDouble("percent_indexed", 1)
-	c.Out.NamedInt("number_of_uses", ix.uses.Add(1))
+	c.Out.NamedInt("number_of_uses", ix.useCount.Add(1))
 	c.Out.NamedInt("cleaning", 0)
 }
 
@@ -198,9 +198,9 @@ func writeInfoConstants(c *keyspace.Session, ix *index) {
 	c.Out.NamedInt("global_total", 0)
 	c.Out.NamedInt("index_capacity", 128)
 	c.Out.NamedInt("index_total", 0)
-	if ix.def.stop.own {
+	if ix.definition.stopWords.isCustom {
 		c.Out.Simple("stopwords_list")
-		c.Out.Bulks(ix.def.stopList)
+		c.Out.Bulks(ix.definition.stopWordList)
 	}
 	c.Out.Simple("dialect_stats")
 	c.Out.Map(4)
@@ -212,7 +212,7 @@ func writeInfoConstants(c *keyspace.Session, ix *index) {
 func writeInfoFailures(c *keyspace.Session, f *indexFailures, whole bool) {
 	last, key := notYet, notYet
 	if f.count > 0 {
-		last, key = f.last, f.key
+		last, key = f.lastText, f.lastKey
 	}
 	if whole {
 		c.Out.Map(4)

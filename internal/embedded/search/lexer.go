@@ -24,11 +24,11 @@ const (
 	tokParam    // $name
 	tokArrow
 	tokCompare // the operator in @n>=5, in dialect 2
-	tokOther   // one of the characters the grammar knows: ( ) { } [ ] : | - ~ * % " ;
+	tokOther   // a character of the grammar: ( ) { } [ ] : | - ~ * % " ;
 )
 
-// token is a piece of a query. text is also set, from an earlier one, where
-// the piece has no text of its own: RediSearch's errors quote it.
+// token is a part of a query. A token without a text of its own has the text of
+// an earlier one, which the errors of RediSearch quote.
 type token struct {
 	kind tokenKind
 	char byte // of tokOther
@@ -37,15 +37,15 @@ type token struct {
 	num  float64
 }
 
-// queryLexer splits a query. Characters that the grammar does not know are
-// passed over, as RediSearch does.
+// queryLexer splits a query into tokens. Like RediSearch it ignores characters
+// that the grammar does not have.
 type queryLexer struct {
-	query   string
-	at      int
-	dialect int
-	stop    *stopWords
-	tokens  []token
-	text    string // of the last token that had one
+	query     string
+	at        int
+	dialect   int
+	stopWords *stopWords
+	tokens    []token
+	text      string // of the last token with a text of its own
 }
 
 func (l *queryLexer) emit(t token) {
@@ -57,14 +57,14 @@ func (l *queryLexer) emit(t token) {
 	l.tokens = append(l.tokens, t)
 }
 
-// lex returns the tokens of a query, the last of which is tokEnd.
+// lex returns the tokens of a query. The last one is tokEnd.
 func (l *queryLexer) lex() []token {
 	last := 0
 	for l.at < len(l.query) {
 		if n := len(l.tokens); n > 0 {
 			last = l.tokens[n-1].pos
 		}
-		l.one()
+		l.readToken()
 	}
 	if n := len(l.tokens); n > 0 {
 		last = l.tokens[n-1].pos
@@ -73,12 +73,13 @@ func (l *queryLexer) lex() []token {
 	return l.tokens
 }
 
-func (l *queryLexer) one() {
+// one reads the next token.
+func (l *queryLexer) readToken() {
 	c, start := l.query[l.at], l.at
 	switch {
-	case l.word(start):
+	case l.readWord(start):
 		return
-	case c == '*' && l.affix():
+	case c == '*' && l.readAffix():
 		return
 	case c == '@' || c == '$':
 		if n := l.termEnd(start + 1); n > start+1 {
@@ -92,11 +93,11 @@ func (l *queryLexer) one() {
 		}
 	case strings.HasPrefix(l.query[start:], "=>"):
 		l.at += 2
-		l.emit(token{kind: tokArrow, pos: start, text: l.query[start+1 : min(start+3, len(l.query))]}) // one too many, as RediSearch
+		l.emit(token{kind: tokArrow, pos: start, text: l.query[start+1 : min(start+3, len(l.query))]}) // RediSearch quotes one character too many
 		return
-	case (c == '"' || c == '\'') && l.dialect > 1 && l.exact(c):
+	case (c == '"' || c == '\'') && l.dialect > 1 && l.readPhrase(c):
 		return
-	case l.dialect > 1 && l.compare():
+	case l.dialect > 1 && l.readComparison():
 		return
 	}
 	l.at++
@@ -105,8 +106,8 @@ func (l *queryLexer) one() {
 	}
 }
 
-// word reads a number or term, and a star behind it.
-func (l *queryLexer) word(start int) bool {
+// word reads a number or a term, and a star after it.
+func (l *queryLexer) readWord(start int) bool {
 	end, kind := l.termEnd(start), tokTerm
 	if n := l.numberEnd(start); n > start && n >= end {
 		end, kind = n, tokNumber
@@ -123,15 +124,15 @@ func (l *queryLexer) word(start int) bool {
 		t.kind = tokPrefix
 	case kind == tokNumber:
 		t.num = queryNumber(text)
-	case l.dialect == 1 && l.stop.contains([]byte(strings.ToLower(text))):
+	case l.dialect == 1 && l.stopWords.contains([]byte(strings.ToLower(text))):
 		t.kind = tokStop
 	}
 	l.emit(t)
 	return true
 }
 
-// affix reads what follows a star.
-func (l *queryLexer) affix() bool {
+// affix reads the term after a star.
+func (l *queryLexer) readAffix() bool {
 	start := l.at + 1
 	end := max(l.termEnd(start), l.numberEnd(start))
 	if end == start {
@@ -147,8 +148,8 @@ func (l *queryLexer) affix() bool {
 	return true
 }
 
-// exact reads a phrase in quotes of dialect 2.
-func (l *queryLexer) exact(quote byte) bool {
+// exact reads a quoted phrase in dialect 2.
+func (l *queryLexer) readPhrase(quote byte) bool {
 	for i := l.at + 1; i < len(l.query); i++ {
 		if l.query[i] == '\\' {
 			i++
@@ -163,9 +164,9 @@ func (l *queryLexer) exact(quote byte) bool {
 	return false
 }
 
-// compare reads the operator of @field>=5. It counts only right behind a field
-// and before a number or parameter.
-func (l *queryLexer) compare() bool {
+// compare reads the operator of @field>=5. It must follow a field and precede a
+// number or a parameter.
+func (l *queryLexer) readComparison() bool {
 	if n := len(l.tokens); n == 0 || l.tokens[n-1].kind != tokField {
 		return false
 	}
@@ -184,7 +185,7 @@ func (l *queryLexer) compare() bool {
 	return false
 }
 
-// termEnd is where the term that starts at a place ends.
+// termEnd returns the end of the term that starts at an offset.
 func (l *queryLexer) termEnd(at int) int {
 	for at < len(l.query) {
 		c := l.query[at]
@@ -206,7 +207,7 @@ func isQuerySpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
 func (l *queryLexer) numberEnd(at int) int { return at + numberPrefix(l.query[at:], l.dialect) }
 
-// numberPrefix is how much of a text is a number in a query.
+// numberPrefix returns the length of the number that a text starts with.
 func numberPrefix(s string, dialect int) int {
 	sign := 0
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -240,6 +241,7 @@ func numberPrefix(s string, dialect int) int {
 	return n
 }
 
+// queryNumber converts a number token. Numbers out of range become infinite.
 func queryNumber(text string) float64 {
 	if v, err := strconv.ParseFloat(text, 64); err == nil {
 		return v

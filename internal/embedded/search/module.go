@@ -67,7 +67,7 @@ func (m *Module) Bytes() int64 {
 		n += int64(cap(ix.slots)) * slotBytes
 		for i := range ix.columns {
 			c := &ix.columns[i]
-			n += int64(len(c.terms.lists))*wordBytes + c.terms.records*recordBytes + int64(cap(c.numbers))*numberBytes
+			n += int64(len(c.vocabulary.lists))*wordBytes + c.vocabulary.records*recordBytes + int64(cap(c.numbers))*numberBytes
 		}
 	}
 	return n
@@ -236,7 +236,7 @@ func (m *Module) remove(key string) {
 // put adds a key to an index or replaces it there. It counts a failure for a
 // hash that would exceed the limit.
 func (m *Module) put(ix *index, k *indexedKey) {
-	if k.hash != nil && len(k.places) == 0 && ix.live >= m.maxHashes {
+	if k.hash != nil && len(k.places) == 0 && ix.keyCount >= m.maxHashes {
 		ix.failures.add(failureTooMany, k.key)
 		return
 	}

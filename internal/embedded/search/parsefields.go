@@ -8,7 +8,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// fieldUnit is @name: and what it holds, @a|b: of several, or @n>=5.
+// fieldUnit parses "@name:" with its value, "@a|b:" for several fields, or
+// "@n>=5".
 func (p *queryParser) fieldUnit() *node {
 	names := []*token{p.peek()}
 	p.at++
@@ -31,12 +32,12 @@ func (p *queryParser) fieldUnit() *node {
 	default:
 		n = p.inFields(names)
 	}
-	return p.noAttributes(n)
+	return p.refuseAttributes(n)
 }
 
-// inFields is what words a text field must have.
+// inFields parses the words that a text field must have.
 func (p *queryParser) inFields(names []*token) *node {
-	mask := make(fieldMask, len(p.ix.fields))
+	mask := make(fieldMask, len(p.index.fields))
 	for _, t := range names {
 		at := p.resolve(t, fieldText)
 		if p.err != "" {
@@ -51,14 +52,15 @@ func (p *queryParser) inFields(names []*token) *node {
 		n = p.nested(p.union)
 	} else {
 		start := p.peek()
-		if n = p.nested(p.unit); p.err == "" && !n.textOnly() {
-			return p.about("Syntax error", start)
+		if n = p.nested(p.unit); p.err == "" && !n.isTextOnly() {
+			return p.failAt("Syntax error", start)
 		}
 	}
 	n.restrict(mask)
 	return n
 }
 
+// nested parses one level deeper and bounds the depth.
 func (p *queryParser) nested(parse func() *node) *node {
 	if p.depth++; p.depth > maxQueryDepth {
 		return p.fail(errQueryDepth)
@@ -67,40 +69,41 @@ func (p *queryParser) nested(parse func() *node) *node {
 	return parse()
 }
 
-// textOnly tells that below a node there are words only, none with a field of
-// its own.
-func (n *node) textOnly() bool {
+// isTextOnly reports whether a node has only words without fields of their own.
+func (n *node) isTextOnly() bool {
 	if n == nil {
 		return true
 	}
 	if n.kind == nodeTag || n.kind == nodeNumber || n.kind == nodeAll || n.fields != nil {
 		return false
 	}
-	for _, kid := range n.kids {
-		if !kid.textOnly() {
+	for _, kid := range n.children {
+		if !kid.isTextOnly() {
 			return false
 		}
 	}
 	return true
 }
 
-// resolve finds a field of a type; -1 is none, in dialect 2 with an error.
+// resolve returns the position of a field of a type. It returns -1 if there is
+// none, in dialect 2 with an error.
 func (p *queryParser) resolve(t *token, kind fieldKind) int {
-	at := p.ix.field(unescapeQuery(t.text))
+	at := p.index.field(unescapeQuery(t.text))
 	switch {
 	case at < 0 && p.dialect > 1:
-		p.about("Unknown field", t)
-	case at >= 0 && p.ix.fields[at].kind != kind:
+		p.failAt("Unknown field", t)
+	case at >= 0 && p.index.fields[at].kind != kind:
 		if p.dialect > 1 {
-			p.about("Expected a "+kind.String()+" field", t)
+			p.failAt("Expected a "+kind.String()+" field", t)
 		}
 		return -1
 	}
 	return at
 }
 
-// tag is {a|b c|d*}. In dialect 1 the list goes on behind the brace when a "|"
-// follows there, and the brace may be missing: so it is in RediSearch's grammar.
+// tag parses {a|b c|d*}. In dialect 1, as in the grammar of RediSearch, the
+// list continues after the brace if a "|" follows, and the brace may be
+// missing.
 func (p *queryParser) tag(name *token) *node {
 	p.at++
 	n := &node{kind: nodeTag, field: p.resolve(name, fieldTag)}
@@ -116,9 +119,9 @@ func (p *queryParser) tag(name *token) *node {
 				return n
 			}
 		case p.dialect > 1:
-			return p.syntax()
+			return p.failSyntax()
 		default:
-			if p.ix.field(unescapeQuery(name.text)) < 0 {
+			if p.index.field(unescapeQuery(name.text)) < 0 {
 				return nil
 			}
 			return n
@@ -127,12 +130,13 @@ func (p *queryParser) tag(name *token) *node {
 	return nil
 }
 
-// tagValue reads one value; several words make one with blanks between them.
+// tagValue parses one value. Several words form one value with blanks between
+// them.
 func (p *queryParser) tagValue(n *node) bool {
 	t := p.peek()
 	if t.kind == tokPrefix || t.kind == tokSuffix || t.kind == tokContains {
 		p.at++
-		return p.addTag(n, affixOf(t, false))
+		return p.addTag(n, newAffix(t, false))
 	}
 	var parts []string
 	for t := p.peek(); ; t = p.peek() {
@@ -148,9 +152,9 @@ func (p *queryParser) tagValue(n *node) bool {
 		case t.kind == tokStop && len(parts) == 0:
 			p.at++
 			return p.addTag(n, wordMatch{text: t.text})
-		case t.kind == tokStop && len(parts) > 1: // the grammar drops it
+		case t.kind == tokStop && len(parts) > 1: // the grammar ignores it
 		case len(parts) == 0:
-			p.syntax()
+			p.failSyntax()
 			return false
 		default:
 			return p.addTag(n, wordMatch{text: strings.Join(parts, " ")})
@@ -160,19 +164,19 @@ func (p *queryParser) tagValue(n *node) bool {
 }
 
 func (p *queryParser) addTag(n *node, w wordMatch) bool {
-	if n.field >= 0 && !p.ix.fields[n.field].exact {
+	if n.field >= 0 && !p.index.fields[n.field].caseSensitive {
 		w.text = strings.ToLower(w.text)
 	}
 	n.words = append(n.words, w)
-	return p.count(&w)
+	return p.countWork(&w)
 }
 
-// numbers is [0 (5], in dialect 2 also [5].
+// numbers parses [0 (5], and in dialect 2 also [5].
 func (p *queryParser) numbers(name *token) *node {
 	p.at++
 	n := &node{kind: nodeNumber, name: name.text}
-	if p.dialect > 1 && p.ix.field(unescapeQuery(name.text)) < 0 { // its type is looked at last
-		return p.about("Unknown field", name)
+	if p.dialect > 1 && p.index.field(unescapeQuery(name.text)) < 0 { // its type is checked last
+		return p.failAt("Unknown field", name)
 	}
 	if p.dialect > 1 && p.peek().kind == tokTerm {
 		return p.vectorRange()
@@ -191,19 +195,20 @@ func (p *queryParser) numbers(name *token) *node {
 		if p.at++; p.peek().kind == tokTerm || p.peek().kind == tokParam {
 			return p.fail(notSupported("A search by distance"))
 		}
-		return p.syntax()
+		return p.failSyntax()
 	}
 	if !p.expect(']') {
 		return nil
 	}
 	n.field = p.resolve(name, fieldNumeric)
-	if p.dialect == 1 && p.ix.field(unescapeQuery(name.text)) < 0 {
+	if p.dialect == 1 && p.index.field(unescapeQuery(name.text)) < 0 {
 		return nil
 	}
 	return n
 }
 
-// vectorRange is [VECTOR_RANGE 0.5 $blob], of which RediSearch's grammar knows any first word.
+// vectorRange parses [VECTOR_RANGE 0.5 $blob]. The grammar of RediSearch
+// accepts any word in the first place.
 func (p *queryParser) vectorRange() *node {
 	p.at++
 	if k := p.peek().kind; k == tokNumber || k == tokParam {
@@ -211,11 +216,12 @@ func (p *queryParser) vectorRange() *node {
 			return p.fail(notSupported("A search by distance"))
 		}
 	}
-	return p.syntax()
+	return p.failSyntax()
 }
 
+// bound parses one end of a range.
 func (p *queryParser) bound(b *bound) bool {
-	b.open = p.accept('(')
+	b.excluded = p.accept('(')
 	sign := 1.0
 	for p.accept('-') {
 		sign = -sign
@@ -223,7 +229,7 @@ func (p *queryParser) bound(b *bound) bool {
 	t := p.peek()
 	switch {
 	case t.kind == tokNumber:
-		b.at = sign * t.num
+		b.value = sign * t.num
 	case t.kind == tokParam && p.dialect > 1:
 		val, ok := p.param(t.text)
 		if !ok {
@@ -234,37 +240,38 @@ func (p *queryParser) bound(b *bound) bool {
 			p.fail(resp.Error("Invalid numeric value (" + val + ") for parameter `" + t.text + "`"))
 			return false
 		}
-		b.at = sign * v
+		b.value = sign * v
 	default:
-		p.syntax()
+		p.failSyntax()
 		return false
 	}
 	p.at++
 	return true
 }
 
-// checkRanges looks for numbers in the wrong order, once all else is right.
+// checkRanges rejects ranges in the wrong order after the query has been
+// parsed.
 func (p *queryParser) checkRanges(n *node) {
 	if n == nil {
 		return
 	}
-	if n.kind == nodeNumber && n.min.at > n.max.at {
-		p.fail(resp.Error("Invalid numeric range (min > max): @" + n.name + ":[" + cDouble(n.min.at) + " " + cDouble(n.max.at) + "]"))
+	if n.kind == nodeNumber && n.min.value > n.max.value {
+		p.fail(resp.Error("Invalid numeric range (min > max): @" + n.name + ":[" + formatDouble(n.min.value) + " " + formatDouble(n.max.value) + "]"))
 	}
-	for _, kid := range n.kids {
+	for _, kid := range n.children {
 		p.checkRanges(kid)
 	}
 }
 
-// cDouble is C's %f.
-func cDouble(v float64) string {
+// formatDouble formats a number like %f of C.
+func formatDouble(v float64) string {
 	if math.IsInf(v, 0) {
 		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(v, 'f', 6, 64), "+"))
 	}
 	return strconv.FormatFloat(v, 'f', 6, 64)
 }
 
-// comparison is @n>=5 of dialect 2.
+// comparison parses @n>=5 of dialect 2.
 func (p *queryParser) comparison(name *token) *node {
 	op := p.peek().text
 	p.at++
@@ -273,14 +280,14 @@ func (p *queryParser) comparison(name *token) *node {
 	if p.err != "" || !p.bound(&b) {
 		return nil
 	}
-	n.min, n.max = bound{at: math.Inf(-1)}, bound{at: math.Inf(1)}
+	n.min, n.max = bound{value: math.Inf(-1)}, bound{value: math.Inf(1)}
 	switch op {
 	case ">":
-		n.min = bound{b.at, true}
+		n.min = bound{b.value, true}
 	case ">=":
 		n.min = b
 	case "<":
-		n.max = bound{b.at, true}
+		n.max = bound{b.value, true}
 	case "<=":
 		n.max = b
 	default:

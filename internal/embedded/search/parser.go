@@ -22,36 +22,37 @@ const (
 	nodeOptional
 )
 
-// node is a part of a parsed query. A nil node is one that RediSearch leaves
-// out: stop words, and in dialect 1 tags and numbers of unknown fields.
+// node is a part of a parsed query. A nil node is one that RediSearch ignores:
+// stop words, and in dialect 1 tags and numbers of unknown fields.
 type node struct {
 	kind nodeKind
-	// words of a phrase, or one word; the values of a tag
+	// words is one word, the words of a phrase or the values of a tag.
 	words []wordMatch
-	// fields that a word or phrase may be in; nil: all of type TEXT
-	fields fieldMask
-	field  int    // of a tag or number; -1 matches nothing
-	name   string // of the field of a number, for errors
-	min    bound
-	max    bound
-	kids   []*node
+	// fields are those that a word or phrase may be in. nil means all text
+	// fields.
+	fields   fieldMask
+	field    int    // of a tag or number; -1 finds nothing
+	name     string // of the field of a number, for errors only
+	min      bound
+	max      bound
+	children []*node
 }
 
-// wordMatch is a word with a star before or behind it, or none.
+// wordMatch is a word, possibly with stars.
 type wordMatch struct {
-	text          string
-	before, after bool
+	text                  string
+	starBefore, starAfter bool
 }
 
 type bound struct {
-	at   float64
-	open bool // the value itself does not match
+	value    float64
+	excluded bool // the bound itself is excluded
 }
 
-// fieldMask holds a true at the place of each field that is meant.
+// fieldMask selects fields by their positions.
 type fieldMask []bool
 
-// restrict limits the words below a node to fields.
+// restrict limits the words of a node to fields.
 func (n *node) restrict(fields fieldMask) {
 	if n == nil {
 		return
@@ -67,12 +68,12 @@ func (n *node) restrict(fields fieldMask) {
 		}
 		n.fields = both
 	}
-	for _, kid := range n.kids {
+	for _, kid := range n.children {
 		kid.restrict(fields)
 	}
 }
 
-// join makes an and or or of two nodes, one of which may be nil.
+// join combines two nodes with "and" or "or". Either can be nil.
 func join(kind nodeKind, a, b *node) *node {
 	switch {
 	case a == nil:
@@ -80,17 +81,17 @@ func join(kind nodeKind, a, b *node) *node {
 	case b == nil:
 		return a
 	case a.kind == kind:
-		a.kids = append(a.kids, b)
+		a.children = append(a.children, b)
 		return a
 	}
-	return &node{kind: kind, kids: []*node{a, b}}
+	return &node{kind: kind, children: []*node{a, b}}
 }
 
 func negate(n *node) *node {
 	if n == nil {
 		return nil
 	}
-	return &node{kind: nodeNot, kids: []*node{n}}
+	return &node{kind: nodeNot, children: []*node{n}}
 }
 
 const (
@@ -102,41 +103,41 @@ const (
 	errQueryLong  = resp.Error("Query is longer than rtcollector's embedded server takes")
 )
 
-// queryParser turns tokens into nodes. Dialect 1 binds as RediSearch's grammar
-// does: "|" before what stands side by side, "-" over all that follows.
-// Dialect 2 binds in the usual order.
+// queryParser builds nodes from tokens. Dialect 1 follows the grammar of
+// RediSearch: "|" binds stronger than juxtaposition, and "-" negates everything
+// after it. Dialect 2 has the usual precedence.
 type queryParser struct {
-	ix      *index
+	index   *index
 	dialect int
 	params  map[string]string
 	tokens  []token
 	at      int
 	depth   int
-	terms   int
-	// wordsOnly is how many unions are open that may have no fields
+	work    int
+	// wordsOnly counts the open unions that may not contain fields.
 	wordsOnly int
 	err       resp.Error
 }
 
-// parseSearch parses a query; nil without an error finds nothing.
+// parseSearch parses a query. A nil node without an error finds nothing.
 func parseSearch(ix *index, query string, dialect int, params map[string]string) (*node, resp.Error) {
 	if len(query) > maxQueryBytes {
 		return nil, errQueryLong
 	}
-	lexer := queryLexer{query: query, dialect: dialect, stop: &ix.def.stop}
-	p := queryParser{ix: ix, dialect: dialect, params: params, tokens: lexer.lex()}
-	if p.star() {
+	lexer := queryLexer{query: query, dialect: dialect, stopWords: &ix.definition.stopWords}
+	p := queryParser{index: ix, dialect: dialect, params: params, tokens: lexer.lex()}
+	if p.isStar() {
 		return &node{kind: nodeAll}, ""
 	}
 	var n *node
 	if p.peek().kind != tokEnd {
 		n = p.sequence(false)
 	}
-	p.noAttributes(n)
+	p.refuseAttributes(n)
 	if p.err == "" && p.peek().kind != tokEnd {
-		p.syntax()
+		p.failSyntax()
 	}
-	if p.err == "" && slices.ContainsFunc(ix.fields, func(f field) bool { return f.kind != fieldNumeric }) { // the real server looks then only
+	if p.err == "" && slices.ContainsFunc(ix.fields, func(f field) bool { return f.kind != fieldNumeric }) { // RediSearch checks ranges only then
 		p.checkRanges(n)
 	}
 	if p.err != "" {
@@ -145,8 +146,8 @@ func parseSearch(ix *index, query string, dialect int, params map[string]string)
 	return n, ""
 }
 
-// star is a query that is a star, in dialect 2 also in parentheses.
-func (p *queryParser) star() bool {
+// isStar reports whether the query is a star, in dialect 2 also in parentheses.
+func (p *queryParser) isStar() bool {
 	n := len(p.tokens) - 1
 	open := 0
 	for p.dialect > 1 && open < n/2 && p.tokens[open].isChar('(') && p.tokens[n-1-open].isChar(')') {
@@ -174,7 +175,7 @@ func (p *queryParser) expect(c byte) bool {
 		return false
 	}
 	if !p.accept(c) {
-		p.syntax()
+		p.failSyntax()
 		return false
 	}
 	return true
@@ -187,26 +188,26 @@ func (p *queryParser) fail(err resp.Error) *node {
 	return nil
 }
 
-func (p *queryParser) syntax() *node {
+func (p *queryParser) failSyntax() *node {
 	t := p.peek()
 	return p.fail(resp.Error(fmt.Sprintf("Syntax error at offset %d near %s", t.pos, t.text)))
 }
 
-// about is an error on a field: its place and name are added.
-func (p *queryParser) about(what string, t *token) *node {
+// failAt adds the position and the name of a field to an error.
+func (p *queryParser) failAt(what string, t *token) *node {
 	return p.fail(resp.Error(fmt.Sprintf("%s at offset %d near %s", what, t.pos, t.text)))
 }
 
-// sequence is what stands side by side, up to a closing parenthesis or the
-// end. low ends it also before "-", "~" and a quote: so does what a "-" of
-// dialect 1 holds.
+// sequence parses units side by side, up to a closing parenthesis or the end.
+// With low it also ends before "-", "~" and a quote, as the operand of "-" does
+// in dialect 1.
 func (p *queryParser) sequence(low bool) *node {
 	if p.depth++; p.depth > maxQueryDepth {
 		return p.fail(errQueryDepth)
 	}
 	defer func() { p.depth-- }()
 	if p.dialect > 1 {
-		return p.either()
+		return p.alternatives()
 	}
 	n := p.union()
 	for p.err == "" && p.startsUnit() && (!low || !p.isNext('-') && !p.isNext('~') && !p.isNext('"')) {
@@ -215,7 +216,7 @@ func (p *queryParser) sequence(low bool) *node {
 	return n
 }
 
-// union is units with "|" between them, in dialect 1.
+// union parses units with "|" between them, in dialect 1.
 func (p *queryParser) union() *node {
 	n := p.unit()
 	for p.err == "" && p.accept('|') {
@@ -224,23 +225,24 @@ func (p *queryParser) union() *node {
 	return n
 }
 
-// either is sequences with "|" between them, in dialect 2. When the first two are of words only, all must be: so it is
-// in RediSearch's grammar.
-func (p *queryParser) either() *node {
+// alternatives parses sequences with "|" between them, in dialect 2. As in the
+// grammar of RediSearch, if the first two have only words, then all must.
+func (p *queryParser) alternatives() *node {
 	n := p.all()
-	words := n.textOnly()
+	words := n.isTextOnly()
 	for count := 2; p.err == "" && p.accept('|'); count++ {
 		if count == 3 && words {
 			p.wordsOnly++
 			defer func() { p.wordsOnly-- }()
 		}
 		other := p.all()
-		words = words && other.textOnly()
+		words = words && other.isTextOnly()
 		n = join(nodeOr, n, other)
 	}
 	return n
 }
 
+// all parses units side by side, in dialect 2.
 func (p *queryParser) all() *node {
 	n := p.unit()
 	for p.err == "" && p.startsUnit() {
@@ -260,6 +262,7 @@ func (p *queryParser) startsUnit() bool {
 	return true
 }
 
+// unit parses a word, a field, a phrase or an expression in parentheses.
 func (p *queryParser) unit() *node {
 	t := p.peek()
 	switch {
@@ -273,48 +276,49 @@ func (p *queryParser) unit() *node {
 		return nil
 	case t.kind == tokPrefix || t.kind == tokSuffix || t.kind == tokContains:
 		p.at++
-		return p.newWord(affixOf(t, true))
+		return p.newWord(newAffix(t, true))
 	case t.kind == tokExact:
 		p.at++
 		return p.newPhrase(t.text)
 	case p.accept('('):
 		n := p.sequence(false)
 		p.expect(')')
-		return p.noAttributes(n)
+		return p.refuseAttributes(n)
 	case p.accept('-'):
 		return negate(p.operand())
 	case p.accept('~'):
 		if n := p.operand(); n != nil {
-			return &node{kind: nodeOptional, kids: []*node{n}}
+			return &node{kind: nodeOptional, children: []*node{n}}
 		}
 		return nil
 	case p.isNext('"'):
 		return p.quoted()
 	case p.isNext('*') && (p.at == 0 || p.dialect > 1 && p.onlyOpen()):
-		p.at++ // it may stand alone only
+		p.at++ // a star is only allowed alone
 	case p.isNext('%'):
 		return p.fuzzy()
 	}
-	return p.syntax()
+	return p.failSyntax()
 }
 
-// onlyOpen tells that all before the present token is opening parentheses.
+// onlyOpen reports whether all tokens before the current one are opening
+// parentheses.
 func (p *queryParser) onlyOpen() bool {
 	return !slices.ContainsFunc(p.tokens[:p.at], func(t token) bool { return !t.isChar('(') })
 }
 
-// noAttributes refuses (…)=>{$weight: 2}.
-func (p *queryParser) noAttributes(n *node) *node {
+// refuseAttributes refuses (…)=>{$weight: 2}.
+func (p *queryParser) refuseAttributes(n *node) *node {
 	if p.err == "" && p.at > 0 && p.peek().kind == tokArrow {
 		if p.at++; !p.isNext('{') {
-			return p.syntax()
+			return p.failSyntax()
 		}
 		return p.fail(notSupported("A query attribute (=>)"))
 	}
 	return n
 }
 
-// operand is what "-" or "~" stands before.
+// operand parses what follows "-" or "~".
 func (p *queryParser) operand() *node {
 	if p.dialect == 1 {
 		return p.sequence(true)

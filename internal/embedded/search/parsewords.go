@@ -7,9 +7,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// The ends of a query: words, words with stars, phrases.
-
-// termUnit is a word; in dialect 1 all words that follow belong to it.
+// termUnit parses a word. In dialect 1 the words after it belong to the same
+// unit.
 func (p *queryParser) termUnit() *node {
 	n := p.term()
 	for first := true; p.dialect == 1 && p.err == ""; first = false {
@@ -35,7 +34,7 @@ func (p *queryParser) term() *node {
 			return nil
 		}
 		text = val
-	} else if p.ix.def.stop.contains([]byte(strings.ToLower(text))) {
+	} else if p.index.definition.stopWords.contains([]byte(strings.ToLower(text))) {
 		return nil
 	}
 	return p.newWord(wordMatch{text: strings.ToLower(unescapeQuery(text))})
@@ -50,44 +49,44 @@ func (p *queryParser) param(name string) (string, bool) {
 }
 
 func (p *queryParser) newWord(w wordMatch) *node {
-	if !p.count(&w) {
+	if !p.countWork(&w) {
 		return nil
 	}
 	return &node{kind: nodeWord, words: []wordMatch{w}}
 }
 
-// count keeps the work of a query bounded. One word with a star is looked for
-// among all words of the index, and counts as many.
-func (p *queryParser) count(w *wordMatch) bool {
+// countWork bounds the work of a query. A word with a star is compared with all
+// words of the index and counts like many words.
+func (p *queryParser) countWork(w *wordMatch) bool {
 	const star = 128
-	if p.terms++; w.before || w.after {
-		p.terms += star
+	if p.work++; w.starBefore || w.starAfter {
+		p.work += star
 	}
-	if p.terms > maxQueryTerms {
+	if p.work > maxQueryTerms {
 		p.fail(errQueryLong)
 		return false
 	}
 	return true
 }
 
-func affixOf(t *token, lower bool) wordMatch {
+func newAffix(t *token, lower bool) wordMatch {
 	text := unescapeQuery(t.text)
 	if lower {
 		text = strings.ToLower(text)
 	}
-	return wordMatch{text: text, before: t.kind != tokPrefix, after: t.kind != tokSuffix}
+	return wordMatch{text: text, starBefore: t.kind != tokPrefix, starAfter: t.kind != tokSuffix}
 }
 
-// newPhrase splits what stood in quotes into words as a text is.
+// newPhrase splits a quoted phrase into words as it splits texts.
 func (p *queryParser) newPhrase(text string) *node {
 	n := &node{kind: nodePhrase}
 	s := wordScanner{text: []byte(text)}
 	for word, ok := s.next(); ok; word, ok = s.next() {
-		if p.ix.def.stop.contains(word) {
+		if p.index.definition.stopWords.contains(word) {
 			continue
 		}
 		w := wordMatch{text: string(word)}
-		if !p.count(&w) {
+		if !p.countWork(&w) {
 			return nil
 		}
 		n.words = append(n.words, w)
@@ -102,16 +101,17 @@ func (p *queryParser) fuzzy() *node {
 	for n := 0; n < 3 && p.accept('%'); n++ {
 	}
 	if k := p.peek().kind; k != tokTerm && k != tokNumber && k != tokStop && k != tokParam {
-		return p.syntax()
+		return p.failSyntax()
 	}
 	return p.fail(notSupported("A fuzzy word (%word%)"))
 }
 
-// quoted is a phrase in dialect 1, whose words the lexer has seen. In dialect 2 the lexer has found no closing quote.
+// quoted parses a phrase in dialect 1. In dialect 2 the lexer reads phrases,
+// and a quote means that it found no closing one.
 func (p *queryParser) quoted() *node {
 	p.at++
 	if p.dialect > 1 {
-		return p.syntax()
+		return p.failSyntax()
 	}
 	n := &node{kind: nodePhrase}
 	for p.err == "" && !p.accept('"') {
@@ -119,18 +119,18 @@ func (p *queryParser) quoted() *node {
 		switch {
 		case t.kind == tokTerm || t.kind == tokNumber:
 			w := wordMatch{text: strings.ToLower(unescapeQuery(t.text))}
-			if !p.count(&w) {
+			if !p.countWork(&w) {
 				return nil
 			}
 			n.words = append(n.words, w)
 		case t.kind != tokStop || len(n.words) < 2:
-			return p.syntax()
+			return p.failSyntax()
 		}
 		p.at++
 	}
 	if len(n.words) == 0 {
 		p.at--
-		return p.syntax()
+		return p.failSyntax()
 	}
 	return n
 }

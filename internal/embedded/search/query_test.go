@@ -38,7 +38,7 @@ func TestTagsOfAValue(t *testing.T) {
 		{"Mini PC", "mini pc", 0, false}, {" a , B,,c ", "a|b|c", ',', false}, {"A,b", "A|b", ',', true}, {"", "", 0, false}, {"Ä;b", "ä|b", ';', false},
 	} {
 		var got []string
-		s := tagScanner{text: []byte(x.text), separator: x.separator, exact: x.exact}
+		s := tagScanner{text: []byte(x.text), separator: x.separator, caseSensitive: x.exact}
 		for tag, ok := s.next(); ok; tag, ok = s.next() {
 			got = append(got, string(tag))
 		}
@@ -56,15 +56,15 @@ func (n *node) String() string {
 	var list []string
 	for _, w := range n.words {
 		text := w.text
-		if w.before {
+		if w.starBefore {
 			text = "*" + text
 		}
-		if w.after {
+		if w.starAfter {
 			text += "*"
 		}
 		list = append(list, text)
 	}
-	for _, kid := range n.kids {
+	for _, kid := range n.children {
 		list = append(list, kid.String())
 	}
 	in := ""
@@ -86,7 +86,7 @@ func (n *node) String() string {
 	case nodeTag:
 		return fmt.Sprintf("%d{%s}", n.field, strings.Join(list, "|"))
 	case nodeNumber:
-		return fmt.Sprintf("%d[%v %v %v %v]", n.field, n.min.at, n.min.open, n.max.at, n.max.open)
+		return fmt.Sprintf("%d[%v %v %v %v]", n.field, n.min.value, n.min.excluded, n.max.value, n.max.excluded)
 	}
 	return [...]string{nodeAnd: "and", nodeOr: "or", nodeNot: "not", nodeOptional: "maybe"}[n.kind] + "(" + strings.Join(list, " ") + ")"
 }
@@ -98,7 +98,7 @@ func querySchema(t testing.TB) *index {
 	if err != "" {
 		t.Fatal(err)
 	}
-	return newIndex("i", r.def, r.fields)
+	return newIndex("i", r.definition, r.fields)
 }
 
 func encodeWords(s string) [][]byte {

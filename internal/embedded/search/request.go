@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	maxSearchResults = 1_000_000 // RediSearch's own
+	maxSearchResults = 1_000_000 // the limit of RediSearch
 
 	errLimitWords   = resp.Error("LIMIT requires two arguments")
 	errLimitNumbers = resp.Error("LIMIT needs two numeric arguments")
@@ -26,26 +26,27 @@ const (
 	errParamsCount  = resp.Error("Parameters must be specified in PARAM VALUE pairs")
 )
 
-// page is which of the results to answer.
+// page selects a part of the results.
 type page struct {
-	offset, num int
-	given       bool
+	offset, count int
+	isSet         bool
 }
 
-// searchRequest is FT.SEARCH, and what FT.AGGREGATE has in common with it.
+// searchRequest is the request of FT.SEARCH or FT.AGGREGATE.
 type searchRequest struct {
-	query     string
-	dialect   int
-	params    map[string]string
-	page      page
-	noContent bool
-	returns   []returned // nil: everything
-	sort      []sortKey
-	steps     []step // of FT.AGGREGATE
+	query        string
+	dialect      int
+	params       map[string]string
+	page         page
+	noContent    bool
+	returnFields []returnedField // nil means everything
+	sort         []sortKey
+	stages       []stage // of FT.AGGREGATE
 }
 
-// returned is a field of the reply: what to read and what to call it.
-type returned struct{ path, name string }
+// returnedField is a field of the reply: the path to read, and the name to
+// answer.
+type returnedField struct{ path, name string }
 
 type sortKey struct {
 	name string
@@ -53,20 +54,20 @@ type sortKey struct {
 }
 
 func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
-	r.query, r.dialect, r.page = string(args[0]), 1, page{num: 10}
-	w := &words{args[1:]}
-	for !w.empty() {
-		known, err := r.common(w)
+	r.query, r.dialect, r.page = string(args[0]), 1, page{count: 10}
+	rest := &arguments{args[1:]}
+	for !rest.isEmpty() {
+		known, err := r.commonOption(rest)
 		if err == "" && !known && aggregate {
-			known, err = r.step(w)
+			known, err = r.parseStage(rest)
 		} else if err == "" && !known {
-			known, err = r.option(w)
+			known, err = r.option(rest)
 		}
 		if err != "" {
 			return err
 		}
 		if !known {
-			return resp.Error(fmt.Sprintf("Unknown argument `%s` at position %d for <main>", w.left[0], len(args)-len(w.left)))
+			return resp.Error(fmt.Sprintf("Unknown argument `%s` at position %d for <main>", rest.left[0], len(args)-len(rest.left)))
 		}
 	}
 	if r.dialect > 2 {
@@ -75,39 +76,40 @@ func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
 	return ""
 }
 
-// common reads an option that both commands have.
-func (r *searchRequest) common(w *words) (known bool, err resp.Error) {
+// commonOption parses an option that both commands have. It returns false for
+// an unknown one.
+func (r *searchRequest) commonOption(rest *arguments) (known bool, err resp.Error) {
 	switch {
-	case w.take("DIALECT"):
-		if w.empty() {
+	case rest.take("DIALECT"):
+		if rest.isEmpty() {
 			return false, errDialectWord
 		}
-		n, ok := resp.ParseInt(w.left[0])
+		n, ok := resp.ParseInt(rest.left[0])
 		if !ok || n < 1 || n > 4 {
 			return false, errDialect
 		}
 		r.dialect = int(n)
-		w.next()
-	case w.take("TIMEOUT"):
-		if w.empty() {
+		rest.next()
+	case rest.take("TIMEOUT"):
+		if rest.isEmpty() {
 			return false, errTimeoutWord
 		}
-		if n, ok := resp.ParseInt(w.left[0]); !ok || n < 0 {
+		if n, ok := resp.ParseInt(rest.left[0]); !ok || n < 0 {
 			return false, errTimeout
 		}
-		w.next()
-	case w.take("PARAMS"):
-		err = r.parameters(w)
-	case w.take("FORMAT"):
+		rest.next()
+	case rest.take("PARAMS"):
+		err = r.parameters(rest)
+	case rest.take("FORMAT"):
 		var format string
-		if format, err = w.text("FORMAT"); err == "" && !strings.EqualFold(format, "STRING") {
+		if format, err = rest.text("FORMAT"); err == "" && !strings.EqualFold(format, "STRING") {
 			err = notSupported("FORMAT " + format)
 		}
-	case w.take("VERBATIM"), w.take("WITHCOUNT"), w.take("WITHOUTCOUNT"):
+	case rest.take("VERBATIM"), rest.take("WITHCOUNT"), rest.take("WITHOUTCOUNT"):
 	default:
 		for _, option := range []string{"WITHCURSOR", "WITHSCORES", "ADDSCORES", "WITHPAYLOADS", "WITHSORTKEYS", "EXPLAINSCORE", "SCORER", "EXPANDER",
 			"INKEYS", "INFIELDS", "SLOP", "INORDER", "LANGUAGE", "NOSTOPWORDS", "PAYLOAD", "SUMMARIZE", "HIGHLIGHT", "GEOFILTER", "WITHRAWIDS"} {
-			if w.take(option) {
+			if rest.take(option) {
 				return false, notSupported(option)
 			}
 		}
@@ -116,8 +118,8 @@ func (r *searchRequest) common(w *words) (known bool, err resp.Error) {
 	return true, err
 }
 
-func (r *searchRequest) parameters(w *words) resp.Error {
-	list, err := w.list("PARAMS")
+func (r *searchRequest) parameters(rest *arguments) resp.Error {
+	list, err := rest.list("PARAMS")
 	if err != "" {
 		return err
 	}
@@ -134,30 +136,30 @@ func (r *searchRequest) parameters(w *words) resp.Error {
 	return ""
 }
 
-// option reads an option of FT.SEARCH.
-func (r *searchRequest) option(w *words) (known bool, err resp.Error) {
+// option parses an option that only FT.SEARCH has.
+func (r *searchRequest) option(rest *arguments) (known bool, err resp.Error) {
 	switch {
-	case w.take("NOCONTENT"):
+	case rest.take("NOCONTENT"):
 		r.noContent = true
-	case w.take("LIMIT"):
-		r.page, err = w.limit(maxSearchResults)
-	case w.take("RETURN"):
-		err = r.returning(w)
-	case w.take("SORTBY"):
+	case rest.take("LIMIT"):
+		r.page, err = rest.limit(maxSearchResults)
+	case rest.take("RETURN"):
+		err = r.parseReturn(rest)
+	case rest.take("SORTBY"):
 		if r.sort != nil {
 			return false, errManySortBy
 		}
-		if w.empty() {
+		if rest.isEmpty() {
 			return false, errSortBy
 		}
-		key := sortKey{name: w.next()}
-		if w.take("DESC") {
+		key := sortKey{name: rest.next()}
+		if rest.take("DESC") {
 			key.desc = true
 		} else {
-			w.take("ASC")
+			rest.take("ASC")
 		}
 		r.sort = []sortKey{key}
-	case w.take("FILTER"):
+	case rest.take("FILTER"):
 		return false, notSupported("FILTER")
 	default:
 		return false, ""
@@ -165,14 +167,14 @@ func (r *searchRequest) option(w *words) (known bool, err resp.Error) {
 	return true, err
 }
 
-func (r *searchRequest) returning(w *words) resp.Error {
-	list, err := w.list("RETURN")
+func (r *searchRequest) parseReturn(rest *arguments) resp.Error {
+	list, err := rest.list("RETURN")
 	if err != "" {
 		return err
 	}
-	r.returns = []returned{}
+	r.returnFields = []returnedField{}
 	for i := 0; i < len(list); i++ {
-		f := returned{path: list[i], name: list[i]}
+		f := returnedField{path: list[i], name: list[i]}
 		if i+1 < len(list) && strings.EqualFold(list[i+1], "AS") {
 			if i+2 >= len(list) {
 				return errReturnName
@@ -182,18 +184,18 @@ func (r *searchRequest) returning(w *words) resp.Error {
 			}
 			i += 2
 		}
-		r.returns = append(r.returns, f)
+		r.returnFields = append(r.returnFields, f)
 	}
-	r.noContent = r.noContent || len(r.returns) == 0
+	r.noContent = r.noContent || len(r.returnFields) == 0
 	return ""
 }
 
-func (w *words) limit(most int64) (page, resp.Error) {
-	if len(w.left) < 2 {
+func (rest *arguments) limit(most int64) (page, resp.Error) {
+	if len(rest.left) < 2 {
 		return page{}, errLimitWords
 	}
-	offset, okOffset := resp.ParseInt(w.left[0])
-	num, okNum := resp.ParseInt(w.left[1])
+	offset, okOffset := resp.ParseInt(rest.left[0])
+	num, okNum := resp.ParseInt(rest.left[1])
 	switch {
 	case !okOffset || !okNum || offset < 0 || num < 0:
 		return page{}, errLimitNumbers
@@ -204,6 +206,6 @@ func (w *words) limit(most int64) (page, resp.Error) {
 	case offset > maxSearchResults:
 		return page{}, errOffsetMax
 	}
-	w.left = w.left[2:]
+	rest.left = rest.left[2:]
 	return page{int(offset), int(num), true}, ""
 }

@@ -5,8 +5,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// open finds the index of a request, with the store locked for reading:
-// release it in any case.
+// openIndex locks the store for reading and returns the index of a request, nil
+// after an error. The caller must unlock the store in both cases.
 func (m *Module) openIndex(c *keyspace.Session, name []byte) *index {
 	c.Store.RLock(0)
 	ix := m.find(name)
@@ -14,7 +14,7 @@ func (m *Module) openIndex(c *keyspace.Session, name []byte) *index {
 		c.Fail(resp.Error("No such index " + string(name)))
 		return nil
 	}
-	ix.uses.Add(1)
+	ix.useCount.Add(1)
 	return ix
 }
 
@@ -35,14 +35,15 @@ func (m *Module) runSearch(c *keyspace.Session, args [][]byte) {
 	ix.dialects.Or(1 << (r.dialect - 1))
 	e := ix.newEvaluator()
 	found := e.find(root)
-	hits, err := e.choose(found, r.sort, r.page)
+	hits, err := e.page(found, r.sort, r.page)
 	if c.Fail(err) {
 		return
 	}
 	writeHits(c, e, &r, int64(found.count()), hits)
 }
 
-// searchReply writes the documents: in RESP3 a map of maps, else a flat list.
+// writeHits answers the keys with their fields: a map of maps in RESP3, a flat
+// list in RESP2.
 func writeHits(c *keyspace.Session, e *evaluator, r *searchRequest, total int64, hits []hit) {
 	start, per := c.Out.Len(), 2
 	if r.noContent {
@@ -56,7 +57,7 @@ func writeHits(c *keyspace.Session, e *evaluator, r *searchRequest, total int64,
 	}
 	reader := newRowReader(e, r)
 	for i := range hits {
-		key := e.ix.slots[hits[i].slot].key
+		key := e.index.slots[hits[i].slot].key
 		if c.Out.RESP3 {
 			c.Out.Map(per + 1)
 			c.Out.Simple("id")
@@ -93,7 +94,7 @@ func writeResultTail(c *keyspace.Session, total int64) {
 	c.Out.Array(0)
 }
 
-// row writes the fields of one result.
+// writeRow answers the fields of one result.
 func writeRow(c *keyspace.Session, cells []cell) {
 	if c.Out.RESP3 {
 		c.Out.Simple("extra_attributes")
@@ -111,43 +112,43 @@ type cell struct {
 	val  value
 }
 
-// rowReader reads the fields that a search returns: those asked for, or what
-// it is sorted by and the whole indexedKey.
+// rowReader reads the fields of a result: the requested ones, or the sort key
+// and the whole document.
 type rowReader struct {
-	e     *evaluator
-	r     *searchRequest
-	props []property
-	cells []cell
+	evaluator  *evaluator
+	request    *searchRequest
+	properties []property
+	cells      []cell
 }
 
 func newRowReader(e *evaluator, r *searchRequest) *rowReader {
-	rr := &rowReader{e: e, r: r}
+	rr := &rowReader{evaluator: e, request: r}
 	seen := map[string]bool{}
-	for _, f := range r.returns {
+	for _, f := range r.returnFields {
 		if seen[f.name] {
 			continue
 		}
 		seen[f.name] = true
-		p, _ := e.ix.property(f.path)
+		p, _ := e.index.property(f.path)
 		p.name = f.name
-		rr.props = append(rr.props, p)
+		rr.properties = append(rr.properties, p)
 	}
 	return rr
 }
 
 func (rr *rowReader) row(h *hit) []cell {
 	rr.cells = rr.cells[:0]
-	for i := range rr.props {
-		rr.add(rr.props[i].name, rr.e.read(h.slot, &rr.props[i]))
+	for i := range rr.properties {
+		rr.add(rr.properties[i].name, rr.evaluator.read(h.slot, &rr.properties[i]))
 	}
-	if rr.r.returns != nil {
+	if rr.request.returnFields != nil {
 		return rr.cells
 	}
-	if len(rr.r.sort) > 0 && rr.e.ix.def.json {
-		rr.add(rr.r.sort[0].name, h.keys[0])
+	if len(rr.request.sort) > 0 && rr.evaluator.index.definition.isJSON {
+		rr.add(rr.request.sort[0].name, h.keys[0])
 	}
-	doc := rr.e.ix.slots[h.slot]
-	if rr.e.ix.def.json {
+	doc := rr.evaluator.index.slots[h.slot]
+	if rr.evaluator.index.definition.isJSON {
 		if v := jsonValue(doc.document.Text()); v.kind == valueNull {
 			rr.cells = append(rr.cells, cell{"$", v})
 		} else {
@@ -165,8 +166,8 @@ func (rr *rowReader) add(name string, v value) {
 	}
 }
 
-// hash adds all fields of a hash: those of the schema first, in its order. Redis
-// has them in the order in which they were set, which is not kept here.
+// addHash adds all fields of a hash, those of the schema first. Redis answers
+// them in the order in which they were set, which is not stored here.
 func (rr *rowReader) addHash(doc *indexedKey) {
 	done := map[string]bool{}
 	each := func(name string) {
@@ -175,13 +176,13 @@ func (rr *rowReader) addHash(doc *indexedKey) {
 			rr.add(name, value{kind: valueText, text: string(doc.hashField(name))})
 		}
 	}
-	if len(rr.r.sort) > 0 {
-		if p, _ := rr.e.ix.property(rr.r.sort[0].name); doc.hashHas(p.hash) {
+	if len(rr.request.sort) > 0 {
+		if p, _ := rr.evaluator.index.property(rr.request.sort[0].name); doc.hashHas(p.hash) {
 			each(p.hash)
 		}
 	}
-	for i := range rr.e.ix.fields {
-		if f := &rr.e.ix.fields[i]; doc.hashHas(f.path) {
+	for i := range rr.evaluator.index.fields {
+		if f := &rr.evaluator.index.fields[i]; doc.hashHas(f.path) {
 			each(f.path)
 		}
 	}

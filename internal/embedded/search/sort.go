@@ -7,14 +7,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// hit is a indexedKey among the results, with what it is sorted by.
+// hit is a key among the results, with the values to sort by.
 type hit struct {
 	slot uint32
 	keys []value
 }
 
-// sorter orders hits as RediSearch does: those without a value last whichever
-// the direction, equal ones by age.
+// sorter orders hits as RediSearch does: those without a value last in both
+// directions, and equal ones by age.
 type sorter struct{ desc []bool }
 
 func (s *sorter) compare(a, b hit) int {
@@ -31,42 +31,42 @@ func (s *sorter) compare(a, b hit) int {
 			return -1
 		}
 		if c := x.compare(*y); c != 0 {
-			return turned(c, desc)
+			return inDirection(c, desc)
 		}
 	}
-	return turned(cmp.Compare(a.slot, b.slot), desc)
+	return inDirection(cmp.Compare(a.slot, b.slot), desc)
 }
 
-func turned(c int, desc bool) int {
+func inDirection(c int, desc bool) int {
 	if desc {
 		return -c
 	}
 	return c
 }
 
-// best keeps the first n hits that come, sorted, without sorting all of them.
-type best struct {
-	n    int
-	by   func(a, b hit) int
-	hits []hit
+// best keeps the first n of all hits in order without sorting all of them.
+type topHits struct {
+	limit   int
+	compare func(a, b hit) int
+	hits    []hit
 }
 
-func (b *best) add(h hit) {
+func (b *topHits) add(h hit) {
 	const slack = 1024
-	if b.hits = append(b.hits, h); len(b.hits) >= 2*b.n+slack {
-		b.cut()
+	if b.hits = append(b.hits, h); len(b.hits) >= 2*b.limit+slack {
+		b.sorted()
 	}
 }
 
-func (b *best) cut() []hit {
-	slices.SortFunc(b.hits, b.by)
-	b.hits = b.hits[:min(len(b.hits), b.n)]
+func (b *topHits) sorted() []hit {
+	slices.SortFunc(b.hits, b.compare)
+	b.hits = b.hits[:min(len(b.hits), b.limit)]
 	return b.hits
 }
 
-// choose returns the page of the found documents that a request is for.
-func (e *evaluator) choose(found bitset, sort []sortKey, p page) ([]hit, resp.Error) {
-	if p.num == 0 {
+// choose returns the requested page of the found keys.
+func (e *evaluator) page(found bitset, sort []sortKey, p page) ([]hit, resp.Error) {
+	if p.count == 0 {
 		return nil, ""
 	}
 	if len(sort) == 0 {
@@ -76,29 +76,29 @@ func (e *evaluator) choose(found bitset, sort []sortKey, p page) ([]hit, resp.Er
 			if skip--; skip >= 0 {
 				continue
 			}
-			if len(hits) == p.num {
+			if len(hits) == p.count {
 				break
 			}
 			hits = append(hits, hit{slot: slot})
 		}
 		return hits, ""
 	}
-	prop, known := e.ix.property(sort[0].name)
+	prop, known := e.index.property(sort[0].name)
 	if !known {
 		return nil, resp.Error("Property `" + sort[0].name + "` not loaded nor in schema")
 	}
 	s := sorter{desc: []bool{sort[0].desc}}
-	b := best{n: p.offset + p.num, by: s.compare}
+	b := topHits{limit: p.offset + p.count, compare: s.compare}
 	for slot := range found.slots() {
 		b.add(hit{slot: slot, keys: []value{e.sortValue(slot, &prop)}})
 	}
-	hits := b.cut()
+	hits := b.sorted()
 	return hits[min(p.offset, len(hits)):], ""
 }
 
-// sortValue reads what a indexedKey is sorted by; null is as good as nothing.
+// sortValue returns the value to sort a key by. null counts as no value.
 func (e *evaluator) sortValue(slot uint32, p *property) value {
-	v := e.kept(slot, p)
+	v := e.sortable(slot, p)
 	if v.kind == valueNull {
 		return value{}
 	}

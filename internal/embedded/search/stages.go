@@ -27,10 +27,10 @@ const (
 	stageArrange
 )
 
-// step is one stage that the rows of FT.AGGREGATE go through.
-type step struct {
+// stage is one step of FT.AGGREGATE.
+type stage struct {
 	kind     stageKind
-	load     []returned
+	load     []returnedField
 	loadAll  bool
 	groupBy  []string
 	reducers []reducer
@@ -38,56 +38,56 @@ type step struct {
 	page     page
 }
 
-// reducer makes one value of a group.
+// reducer computes one value of a group.
 type reducer struct {
-	kind, arg, name string // arg is empty for COUNT
-	fault           resp.Error
+	kind, arg, name string // COUNT has no argument
+	err             resp.Error
 }
 
-// step reads one stage; SORTBY and LIMIT side by side are one.
-func (r *searchRequest) step(w *words) (known bool, err resp.Error) {
+// parseStage parses one stage. Adjacent SORTBY and LIMIT are one.
+func (r *searchRequest) parseStage(rest *arguments) (known bool, err resp.Error) {
 	switch {
-	case w.take("LOAD"):
-		err = r.load(w)
-	case w.take("GROUPBY"):
-		err = r.groupBy(w)
-	case w.take("SORTBY"):
-		err = r.arrange().sortBy(w)
-	case w.take("LIMIT"):
-		r.arrange().page, err = w.limit(math.MaxInt32)
-	case w.take("APPLY"):
+	case rest.take("LOAD"):
+		err = r.load(rest)
+	case rest.take("GROUPBY"):
+		err = r.groupBy(rest)
+	case rest.take("SORTBY"):
+		err = r.sortStage().sortBy(rest)
+	case rest.take("LIMIT"):
+		r.sortStage().page, err = rest.limit(math.MaxInt32)
+	case rest.take("APPLY"):
 		return false, notSupported("APPLY")
-	case w.take("FILTER"):
+	case rest.take("FILTER"):
 		return false, notSupported("FILTER")
-	case !r.stepped() && w.take("RETURN"):
-		if _, err = w.list("RETURN"); err == "" {
+	case !r.hasStage() && rest.take("RETURN"):
+		if _, err = rest.list("RETURN"); err == "" {
 			err = errAggregateRet
 		}
 		return false, err
-	case !r.stepped() && w.take("NOCONTENT"):
+	case !r.hasStage() && rest.take("NOCONTENT"):
 	default:
 		return false, ""
 	}
 	return true, err
 }
 
-// stepped tells that a step other than SORTBY and LIMIT has been read.
-func (r *searchRequest) stepped() bool {
-	return slices.ContainsFunc(r.steps, func(s step) bool { return s.kind != stageArrange })
+// hasStage reports whether a stage other than SORTBY and LIMIT was parsed.
+func (r *searchRequest) hasStage() bool {
+	return slices.ContainsFunc(r.stages, func(s stage) bool { return s.kind != stageArrange })
 }
 
-func (r *searchRequest) arrange() *step {
-	if n := len(r.steps); n == 0 || r.steps[n-1].kind != stageArrange {
-		r.steps = append(r.steps, step{kind: stageArrange})
+func (r *searchRequest) sortStage() *stage {
+	if n := len(r.stages); n == 0 || r.stages[n-1].kind != stageArrange {
+		r.stages = append(r.stages, stage{kind: stageArrange})
 	}
-	return &r.steps[len(r.steps)-1]
+	return &r.stages[len(r.stages)-1]
 }
 
-func (s *step) sortBy(w *words) resp.Error {
+func (s *stage) sortBy(rest *arguments) resp.Error {
 	if s.sort != nil {
 		return errManySortKeys
 	}
-	list, err := w.list("SORTBY")
+	list, err := rest.list("SORTBY")
 	if err != "" {
 		return err
 	}
@@ -104,30 +104,30 @@ func (s *step) sortBy(w *words) resp.Error {
 			return resp.Error(fmt.Sprintf("MISSING ASC or DESC after sort field (%s)", word))
 		}
 	}
-	if !w.take("MAX") {
+	if !rest.take("MAX") {
 		return ""
 	}
-	if w.empty() {
+	if rest.isEmpty() {
 		return badArgument("MAX", noArgument)
 	}
-	n, ok := resp.ParseInt(w.left[0])
+	n, ok := resp.ParseInt(rest.left[0])
 	if !ok || n < 0 || n > maxSearchResults {
 		return badArgument("MAX", notANumber)
 	}
-	w.next()
-	s.page.num, s.page.given = int(n), n > 0
+	rest.next()
+	s.page.count, s.page.isSet = int(n), n > 0
 	return ""
 }
 
-func (r *searchRequest) load(w *words) resp.Error {
-	s := step{kind: stageLoad}
-	if !w.empty() && string(w.left[0]) == "*" {
-		w.next()
+func (r *searchRequest) load(rest *arguments) resp.Error {
+	s := stage{kind: stageLoad}
+	if !rest.isEmpty() && string(rest.left[0]) == "*" {
+		rest.next()
 		s.loadAll = true
-		r.steps = append(r.steps, s)
+		r.stages = append(r.stages, s)
 		return ""
 	}
-	list, err := w.list("LOAD")
+	list, err := rest.list("LOAD")
 	if err == badArgument("LOAD", notANumber) {
 		return errLoadCount
 	}
@@ -136,7 +136,7 @@ func (r *searchRequest) load(w *words) resp.Error {
 	}
 	for i := 0; i < len(list); i++ {
 		path := strings.TrimPrefix(list[i], "@")
-		f := returned{path, path}
+		f := returnedField{path, path}
 		if i+1 < len(list) && strings.EqualFold(list[i+1], "AS") {
 			if i+2 >= len(list) {
 				return errLoadName
@@ -148,13 +148,13 @@ func (r *searchRequest) load(w *words) resp.Error {
 		}
 		s.load = append(s.load, f)
 	}
-	r.steps = append(r.steps, s)
+	r.stages = append(r.stages, s)
 	return ""
 }
 
-func (r *searchRequest) groupBy(w *words) resp.Error {
-	s := step{kind: stageGroup}
-	list, err := w.list("GROUPBY")
+func (r *searchRequest) groupBy(rest *arguments) resp.Error {
+	s := stage{kind: stageGroup}
+	list, err := rest.list("GROUPBY")
 	if err != "" {
 		return err
 	}
@@ -165,24 +165,24 @@ func (r *searchRequest) groupBy(w *words) resp.Error {
 		}
 		s.groupBy = append(s.groupBy, name)
 	}
-	for w.take("REDUCE") {
-		if err := s.reduce(w); err != "" {
+	for rest.take("REDUCE") {
+		if err := s.reduce(rest); err != "" {
 			return err
 		}
 	}
-	r.steps = append(r.steps, s)
+	r.stages = append(r.stages, s)
 	return ""
 }
 
-func (s *step) reduce(w *words) resp.Error {
-	if w.empty() {
-		return badArgument("REDUCE", "SUCCESS") // RediSearch's own words
+func (s *stage) reduce(rest *arguments) resp.Error {
+	if rest.isEmpty() {
+		return badArgument("REDUCE", "SUCCESS") // RediSearch answers this too
 	}
-	kind, err := w.text("REDUCE")
+	kind, err := rest.text("REDUCE")
 	if err != "" {
 		return err
 	}
-	args, err := w.list(kind)
+	args, err := rest.list(kind)
 	if err != "" {
 		return err
 	}
@@ -191,17 +191,18 @@ func (s *step) reduce(w *words) resp.Error {
 		args[i] = strings.TrimLeft(a, "@")
 	}
 	red.name += strings.ToLower(strings.Join(args, ","))
-	if w.take("AS") {
-		if red.name, err = w.text("AS"); err != "" {
+	if rest.take("AS") {
+		if red.name, err = rest.text("AS"); err != "" {
 			return err
 		}
 	}
-	red.fault = red.check(kind, args)
+	red.err = red.check(kind, args)
 	s.reducers = append(s.reducers, red)
 	return ""
 }
 
-// check finds what is wrong with a reducer; RediSearch says it when it gets to the step.
+// check returns the error of a reducer. RediSearch answers it when the stage
+// runs.
 func (r *reducer) check(kind string, args []string) resp.Error {
 	switch r.kind {
 	case "COUNT":

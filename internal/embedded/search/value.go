@@ -13,22 +13,22 @@ import (
 type valueKind uint8
 
 const (
-	valueNone valueKind = iota // the indexedKey has no such field
+	valueNone valueKind = iota // there is no such field
 	valueNull
 	valueNumber
 	valueText
 )
 
-// value is what a indexedKey or a group has in a property.
+// value is the value of a property in a document, a hash or a group.
 type value struct {
 	kind valueKind
 	num  float64
-	text string // also of a number that a hash holds
+	text string // of a number too if it comes from a hash
 }
 
 func numberValue(v float64) value { return value{kind: valueNumber, num: v} }
 
-// String writes numbers as RediSearch does: whole ones plain, others with
+// String formats numbers as RediSearch does: whole ones plain, others with
 // twelve digits.
 func (v value) String() string {
 	if v.kind != valueNumber || v.text != "" {
@@ -40,7 +40,7 @@ func (v value) String() string {
 	return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(v.num, 'g', 12, 64), "+"))
 }
 
-// number is the value as reducers take it.
+// number returns the value for reducers.
 func (v value) number() (float64, bool) {
 	switch v.kind {
 	case valueNumber:
@@ -59,7 +59,7 @@ func writeValue(w *resp.Writer, v value) {
 	}
 }
 
-// jsonValue is what a compact JSON value is in a reply.
+// jsonValue converts a compact JSON value.
 func jsonValue(text []byte) value {
 	switch text[0] {
 	case '"':
@@ -77,22 +77,24 @@ func jsonValue(text []byte) value {
 	return numberValue(v)
 }
 
-// kept is read for a step that takes what is kept for sorting, if anything is: of a hash a text in lower case.
-func (e *evaluator) kept(slot uint32, p *property) value {
+// sortable returns the value that a SORTABLE field stores for sorting; for
+// texts of hashes that is the lower case. Other fields return the value itself.
+func (e *evaluator) sortable(slot uint32, p *property) value {
 	v := e.read(slot, p)
-	f := &e.ix.fields[p.field]
+	f := &e.index.fields[p.field]
 	switch {
 	case !f.sortable:
-	case !e.ix.def.json && !f.unf && v.kind == valueText:
+	case !e.index.definition.isJSON && !f.unnormalized && v.kind == valueText:
 		v.text = strings.ToLower(v.text)
-	case e.ix.def.json && (v.kind == valueText || v.kind == valueNumber && f.kind != fieldNumeric):
-		at := p.path.Find(e.ix.slots[slot].document.Text())[0]
-		return sortableValue(e.ix.slots[slot].document.Text()[at.From:at.To])
+	case e.index.definition.isJSON && (v.kind == valueText || v.kind == valueNumber && f.kind != fieldNumeric):
+		at := p.path.Find(e.index.slots[slot].document.Text())[0]
+		return sortableValue(e.index.slots[slot].document.Text()[at.From:at.To])
 	}
 	return v
 }
 
-// sortableValue is what of a compact JSON value is kept for sorting: of a list the first element.
+// sortableValue converts a compact JSON value to the value that is stored for
+// sorting. For a list that is the first element.
 func sortableValue(text []byte) value {
 	if text[0] == '[' && len(text) > len("[]") {
 		var elements jsondoc.Children
@@ -106,7 +108,7 @@ func sortableValue(text []byte) value {
 	return jsonValue(text)
 }
 
-// compare orders values: numbers by size, else by text.
+// compare compares numbers by size, all other values by text.
 func (v value) compare(other value) int {
 	if v.kind == valueNumber && other.kind == valueNumber {
 		return cmp.Compare(v.num, other.num)
@@ -114,23 +116,23 @@ func (v value) compare(other value) int {
 	return cmp.Compare(v.String(), other.String())
 }
 
-// property is a name that a request reads from documents.
+// property is a name that a request reads from documents or hashes.
 type property struct {
 	name  string
-	field int // of the schema; -1: path leads to it
+	field int // position in the schema, or -1
 	path  jsondoc.Path
 	hash  string
 }
 
-// property resolves a name or path: known tells that it is in the schema.
+// property resolves a name or a path. It returns whether the schema has it.
 func (ix *index) property(path string) (p property, known bool) {
 	p = property{name: path, field: ix.field(path), hash: path}
 	if p.field >= 0 {
 		f := &ix.fields[p.field]
-		p.path, p.hash = f.json, f.path
+		p.path, p.hash = f.jsonPath, f.path
 		return p, true
 	}
-	if ix.def.json {
+	if ix.definition.isJSON {
 		var err resp.Error
 		if p.path, err = jsondoc.ParsePath([]byte(path)); err != "" || p.path.IsLegacy() {
 			p.path = jsondoc.Nowhere()
@@ -139,14 +141,14 @@ func (ix *index) property(path string) (p property, known bool) {
 	return p, false
 }
 
-// read returns what a indexedKey has in a property.
+// read returns the value of a property.
 func (e *evaluator) read(slot uint32, p *property) value {
-	doc := e.ix.slots[slot]
-	if !e.ix.def.json {
+	doc := e.index.slots[slot]
+	if !e.index.definition.isJSON {
 		return e.readHash(slot, doc, p)
 	}
-	if p.field >= 0 && e.ix.fields[p.field].kind == fieldNumeric {
-		if v := e.ix.columns[p.field].numbers[slot]; !math.IsNaN(v) {
+	if p.field >= 0 && e.index.fields[p.field].kind == fieldNumeric {
+		if v := e.index.columns[p.field].numbers[slot]; !math.IsNaN(v) {
 			return numberValue(v)
 		}
 	}
@@ -162,8 +164,8 @@ func (e *evaluator) readHash(slot uint32, doc *indexedKey, p *property) value {
 		return value{}
 	}
 	v := value{kind: valueText, text: string(doc.hashField(p.hash))}
-	if p.field >= 0 && e.ix.fields[p.field].kind == fieldNumeric {
-		return numberValue(e.ix.columns[p.field].numbers[slot])
+	if p.field >= 0 && e.index.fields[p.field].kind == fieldNumeric {
+		return numberValue(e.index.columns[p.field].numbers[slot])
 	}
 	return v
 }

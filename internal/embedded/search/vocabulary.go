@@ -2,31 +2,28 @@ package search
 
 import (
 	"hash/maphash"
-	"iter"
-	"math/bits"
 )
 
-// vocabulary is the words or tags of one field, each with the slots of the
-// documents that have it, ascending. Slots of documents that are gone stay in
-// until move.
+// vocabulary holds the words or tags of one field, and the slots of the keys
+// that have each, in ascending order. Slots of removed keys stay until move.
 type vocabulary struct {
-	table   []termPlace // open addressing, a power of two, at most half full
+	table   []termPlace // hash table with open addressing; its length is a power of two, and it is at most half full
 	seed    maphash.Seed
 	lists   []termList
-	records int64 // places in all postings
+	records int64 // slots in all lists
 }
 
-// termPlace is where a word's list is: one more than its place in lists, 0 is
-// free. A part of the hash is at hand, so that most looks end here. A map would
-// do, but this is where writing a indexedKey spends its time.
+// termPlace is a place in the hash table: one more than an index in lists, or 0
+// if it is free. The stored part of the hash makes most comparisons of words
+// unnecessary. A map would do, but writing a document spends its time here.
 type termPlace struct{ hash, at uint32 }
 
-// termList keeps its first slot apart: most words of a log, numbers and
-// identifiers, occur once and then need no list.
+// termList is the slots of one word. It has the first slot apart, because most
+// words of a log occur once and need no slice then.
 type termList struct {
 	word  string
 	first uint32
-	last  uint32 // the last of rest, or first: seen without going there
+	last  uint32 // of rest, or first
 	rest  []uint32
 }
 
@@ -34,8 +31,8 @@ func newVocabulary() vocabulary {
 	return vocabulary{seed: maphash.MakeSeed(), table: make([]termPlace, 8)}
 }
 
-// look returns the place in the table where a word is, or should go.
-func (v *vocabulary) look(word []byte) (place *termPlace, hash uint32) {
+// look returns the place in the table where a word is or belongs.
+func (v *vocabulary) lookup(word []byte) (place *termPlace, hash uint32) {
 	h := maphash.Bytes(v.seed, word)
 	hash, mask := uint32(h>>32), len(v.table)-1
 	for i := int(h) & mask; ; i = (i + 1) & mask {
@@ -46,9 +43,9 @@ func (v *vocabulary) look(word []byte) (place *termPlace, hash uint32) {
 	}
 }
 
-// add notes that a slot has a word; slots must come in ascending order.
+// add adds a slot to a word. Slots must come in ascending order.
 func (v *vocabulary) add(word []byte, slot uint32) {
-	place, hash := v.look(word)
+	place, hash := v.lookup(word)
 	if place.at == 0 {
 		v.lists = append(v.lists, termList{word: string(word), first: slot, last: slot})
 		*place = termPlace{hash, uint32(len(v.lists))}
@@ -64,9 +61,9 @@ func (v *vocabulary) add(word []byte, slot uint32) {
 	}
 }
 
-// find returns a word's posting, or nil.
+// find returns the list of a word, nil if there is none.
 func (v *vocabulary) find(word string) *termList {
-	if place, _ := v.look([]byte(word)); place.at != 0 {
+	if place, _ := v.lookup([]byte(word)); place.at != 0 {
 		return &v.lists[place.at-1]
 	}
 	return nil
@@ -80,20 +77,20 @@ func (v *vocabulary) rebuild(places int) {
 	}
 	v.table = make([]termPlace, size)
 	for i := range v.lists {
-		place, hash := v.look([]byte(v.lists[i].word))
+		place, hash := v.lookup([]byte(v.lists[i].word))
 		*place = termPlace{hash, uint32(i + 1)}
 	}
 }
 
-// mark sets the bits of a posting's slots.
-func (p *termList) mark(set bitset) {
+// mark adds the slots of the list to a set.
+func (p *termList) addTo(set bitset) {
 	set.add(p.first)
 	for _, slot := range p.rest {
 		set.add(slot)
 	}
 }
 
-// move gives slots their new numbers and forgets words that nobody has.
+// move renumbers the slots and forgets words without slots.
 func (v *vocabulary) move(moved []uint32) {
 	old, left := v.lists, 0
 	v.records = 0
@@ -114,16 +111,16 @@ func (v *vocabulary) move(moved []uint32) {
 	v.rebuild(4 * left)
 }
 
-// move is false when no indexedKey has the word any more.
+// move renumbers the slots. It returns false if none is left.
 func (p *termList) move(moved []uint32) bool {
 	rest := p.rest[:0]
 	for _, slot := range p.rest {
-		if moved[slot] != gone {
+		if moved[slot] != removedSlot {
 			rest = append(rest, moved[slot])
 		}
 	}
 	p.first = moved[p.first]
-	if p.first == gone {
+	if p.first == removedSlot {
 		if len(rest) == 0 {
 			return false
 		}
@@ -136,50 +133,4 @@ func (p *termList) move(moved []uint32) bool {
 		p.last = rest[len(rest)-1]
 	}
 	return true
-}
-
-// bitset holds a bit for each slot of an index.
-type bitset []uint64
-
-func newBitset(slots int) bitset { return make(bitset, (slots+63)/64) }
-
-func (b bitset) add(slot uint32) { b[slot>>6] |= 1 << (slot & 63) }
-
-func (b bitset) count() int {
-	n := 0
-	for _, w := range b {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
-// slots goes over the set bits, ascending.
-func (b bitset) slots() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		for i, w := range b {
-			for ; w != 0; w &= w - 1 {
-				if !yield(uint32(i<<6 + bits.TrailingZeros64(w))) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (b bitset) or(other bitset) {
-	for i := range b {
-		b[i] |= other[i]
-	}
-}
-
-func (b bitset) and(other bitset) {
-	for i := range b {
-		b[i] &= other[i]
-	}
-}
-
-func (b bitset) andNot(other bitset) {
-	for i := range b {
-		b[i] &^= other[i]
-	}
 }

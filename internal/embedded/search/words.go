@@ -5,16 +5,17 @@ import (
 	"unicode/utf8"
 )
 
-// wordScanner splits a text into words as RediSearch does: at blanks and
-// punctuation but for the underscore, in lower case. A backslash takes the next
-// character into the word; control characters are dropped.
+// wordScanner splits a text into words in lower case as RediSearch does: at
+// blanks and at punctuation except the underscore. A backslash makes the next
+// character part of the word. Control characters are dropped.
 type wordScanner struct {
-	text []byte
-	at   int
-	buf  []byte // words that had to be changed
+	text   []byte
+	at     int
+	buffer []byte // buffer for words that differ from the text
 }
 
-// next returns the next word, valid until the following call; false: no more.
+// next returns the next word, which is valid until the following call. It
+// returns false at the end.
 func (s *wordScanner) next() ([]byte, bool) {
 	text, at := s.text, s.at
 	for at < len(text) {
@@ -38,7 +39,7 @@ func (s *wordScanner) next() ([]byte, bool) {
 		word := text[start:at]
 		at++
 		if !plain {
-			word = s.normal(word)
+			word = s.normalize(word)
 		}
 		if len(word) > 0 {
 			s.at = at
@@ -49,16 +50,16 @@ func (s *wordScanner) next() ([]byte, bool) {
 	return nil, false
 }
 
-// What a byte means to the scanner.
+// Classes of bytes.
 const (
 	classPlain  = 'p' // a lower case letter or digit
-	classOther  = 'o' // also part of a word, which must be brought in form
-	classEscape = 'e' // takes the next byte into the word
+	classOther  = 'o' // part of a word that must be normalized
+	classEscape = 'e' // makes the next byte part of the word
 	classEnd    = ' '
 )
 
-// classes has the class of each byte. A constant, so that looking one up is
-// all there is to do for each byte of a text.
+// classes is the class of each byte. It is a constant, so that a lookup is all
+// that each byte costs.
 const classes = "" +
 	"ooooooooo " + "oooooooooooooooooooooo" + " " + // control characters but for the tab, then the blank
 	"               " + "pppppppppp" + "       " + // ! to /, digits, : to @
@@ -67,14 +68,14 @@ const classes = "" +
 	"oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo" + // UTF-8
 	"oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo"
 
-// isPunct is C's ispunct.
+// isPunct is ispunct of C.
 func isPunct(c byte) bool {
 	return c >= '!' && c <= '/' || c >= ':' && c <= '@' || c >= '[' && c <= '`' || c >= '{' && c <= '~'
 }
 
-// normal removes escapes and control characters and lowers the case.
-func (s *wordScanner) normal(word []byte) []byte {
-	out, escaped, ascii := s.buf[:0], false, true
+// normalize removes escapes and control characters and converts to lower case.
+func (s *wordScanner) normalize(word []byte) []byte {
+	out, escaped, ascii := s.buffer[:0], false, true
 	for _, c := range word {
 		switch {
 		case c == ' ' && !escaped, c == '\t' && !escaped, c < ' ' || c == 0x7f:
@@ -89,16 +90,16 @@ func (s *wordScanner) normal(word []byte) []byte {
 		}
 		escaped = false
 	}
-	s.buf = out
+	s.buffer = out
 	if !ascii {
 		return bytes.ToLower(out)
 	}
 	return out
 }
 
-// defaultStopWord tells whether a word is left out of every text, unless an
-// index has its own STOPWORDS.
-func defaultStopWord(word string) bool {
+// isDefaultStopWord reports whether a word is ignored by indexes without
+// STOPWORDS.
+func isDefaultStopWord(word string) bool {
 	switch word {
 	case "a", "is", "the", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "it", "no", "not",
 		"of", "on", "or", "such", "that", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with":
@@ -107,27 +108,27 @@ func defaultStopWord(word string) bool {
 	return false
 }
 
-// stopWords are those of one index.
+// stopWords are the stop words of one index.
 type stopWords struct {
-	own  bool // list replaces the default
-	list map[string]bool
+	isCustom bool // list replaces the default words
+	list     map[string]bool
 }
 
 func (s *stopWords) contains(word []byte) bool {
-	if s.own {
+	if s.isCustom {
 		return s.list[string(word)]
 	}
-	return len(word) <= len("these") && defaultStopWord(string(word))
+	return len(word) <= len("these") && isDefaultStopWord(string(word))
 }
 
-// tagScanner splits a value into tags: at the separator, without the blanks
-// around; 0 takes the value as it is. Unless case matters they are lowered.
+// tagScanner splits a value into tags at the separator and trims them. The
+// separator 0 does not split. Tags are in lower case unless exact is set.
 type tagScanner struct {
-	text      []byte
-	separator byte
-	exact     bool
-	done      bool
-	buf       []byte
+	text          []byte
+	separator     byte
+	caseSensitive bool
+	done          bool
+	buffer        []byte
 }
 
 func (s *tagScanner) next() ([]byte, bool) {
@@ -149,7 +150,7 @@ func (s *tagScanner) next() ([]byte, bool) {
 }
 
 func (s *tagScanner) lower(tag []byte) []byte {
-	if s.exact {
+	if s.caseSensitive {
 		return tag
 	}
 	changed := false
@@ -162,11 +163,11 @@ func (s *tagScanner) lower(tag []byte) []byte {
 	if !changed {
 		return tag
 	}
-	s.buf = append(s.buf[:0], tag...)
-	for i, c := range s.buf {
+	s.buffer = append(s.buffer[:0], tag...)
+	for i, c := range s.buffer {
 		if c >= 'A' && c <= 'Z' {
-			s.buf[i] = c + 'a' - 'A'
+			s.buffer[i] = c + 'a' - 'A'
 		}
 	}
-	return s.buf
+	return s.buffer
 }
