@@ -146,7 +146,6 @@ func TestIndexFollowsHashes(t *testing.T) {
 	c.finds("*", "h:1 h:2") // it does not fit the schema any more
 }
 
-// TestCompactedIndex: many documents are replaced, until gaps are closed.
 func TestAggregate(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.h AS h TAG $.n AS n NUMERIC SORTABLE")

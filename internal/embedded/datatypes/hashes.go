@@ -87,7 +87,7 @@ func findOrNewHash(c *keyspace.Session, d *keyspace.Database, key []byte) (*Hash
 
 func (m *Module) runHSet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	if len(args)%2 != 0 {
-		c.Out.Error(c.Command.ArityError())
+		c.Fail(c.Command.ArityError())
 		return
 	}
 	h, ok := findOrNewHash(c, d, args[1])
@@ -123,9 +123,8 @@ func (m *Module) runHSetNX(c *keyspace.Session, d *keyspace.Database, args [][]b
 }
 
 func (m *Module) runHIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	by, ok := resp.ParseInt(args[3])
+	by, ok := c.IntArgument(args[3])
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
 	h, ok := findOrNewHash(c, d, args[1])
@@ -138,7 +137,7 @@ func (m *Module) runHIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]
 		if err == resp.ErrNotInteger {
 			err = "ERR hash value is not an integer"
 		}
-		c.Out.Error(err)
+		c.Fail(err)
 		return
 	}
 	h.set(string(args[2]), strconv.AppendInt(nil, n, 10))
@@ -153,8 +152,7 @@ func (m *Module) runHIncrByFloat(c *keyspace.Session, d *keyspace.Database, args
 	}
 	old, exists := h.Get(args[2])
 	sum, err := addFloat(old, exists, args[3])
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	h.set(string(args[2]), sum)

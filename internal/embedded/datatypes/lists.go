@@ -104,7 +104,7 @@ func (m *Module) runPop(c *keyspace.Session, d *keyspace.Database, args [][]byte
 	if counted {
 		var ok bool
 		if count, ok = resp.ParseInt(args[2]); !ok || count < 0 || len(args) > 3 {
-			c.Out.Error("ERR value is out of range, must be positive")
+			c.Fail("ERR value is out of range, must be positive")
 			return
 		}
 	}
@@ -137,7 +137,7 @@ func (m *Module) runLLen(c *keyspace.Session, d *keyspace.Database, l *list, arg
 func (m *Module) runLIndex(c *keyspace.Session, d *keyspace.Database, l *list, args [][]byte) {
 	i, ok := resp.ParseInt(args[2])
 	if !ok && l != nil {
-		c.Out.Error(resp.ErrNotInteger)
+		c.Fail(resp.ErrNotInteger)
 		return
 	}
 	if at, exists := l.position(i); exists {
@@ -148,9 +148,8 @@ func (m *Module) runLIndex(c *keyspace.Session, d *keyspace.Database, l *list, a
 }
 
 func (m *Module) runLRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	from, to, ok := parseBounds(args[2], args[3])
+	from, to, ok := boundArguments(c, args[2], args[3])
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*list](c, d, args[1])
@@ -165,9 +164,8 @@ func (m *Module) runLRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 }
 
 func (m *Module) runLTrim(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	from, to, ok := parseBounds(args[2], args[3])
+	from, to, ok := boundArguments(c, args[2], args[3])
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*list](c, d, args[1])
@@ -189,9 +187,8 @@ func (m *Module) runLTrim(c *keyspace.Session, d *keyspace.Database, args [][]by
 }
 
 func (m *Module) runLSet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	i, ok := resp.ParseInt(args[2])
+	i, ok := c.IntArgument(args[2])
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*list](c, d, args[1])
@@ -201,10 +198,10 @@ func (m *Module) runLSet(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	at, exists := l.position(i)
 	switch {
 	case l == nil:
-		c.Out.Error(resp.ErrNoSuchKey)
+		c.Fail(resp.ErrNoSuchKey)
 		return
 	case !exists:
-		c.Out.Error("ERR index out of range")
+		c.Fail("ERR index out of range")
 		return
 	}
 	v := l.items.at(at)
@@ -217,9 +214,8 @@ func (m *Module) runLSet(c *keyspace.Session, d *keyspace.Database, args [][]byt
 // runLRem removes the first count elements that equal a value. A negative count
 // means the last ones, 0 means all.
 func (m *Module) runLRem(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	count, ok := resp.ParseInt(args[2])
+	count, ok := c.IntArgument(args[2])
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
 	l, ok := find[*list](c, d, args[1])
@@ -260,7 +256,7 @@ func (m *Module) runLRem(c *keyspace.Session, d *keyspace.Database, args [][]byt
 func (m *Module) runLInsert(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	after := resp.IsWord(args[2], "AFTER")
 	if !after && !resp.IsWord(args[2], "BEFORE") {
-		c.Out.Error(resp.ErrSyntax)
+		c.Fail(resp.ErrSyntax)
 		return
 	}
 	l, ok := find[*list](c, d, args[1])
@@ -300,7 +296,7 @@ func (m *Module) runLMove(c *keyspace.Session, d *keyspace.Database, args [][]by
 	if len(args) == 5 {
 		fromLeft, toLeft = resp.IsWord(args[3], "LEFT"), resp.IsWord(args[4], "LEFT")
 		if !fromLeft && !resp.IsWord(args[3], "RIGHT") || !toLeft && !resp.IsWord(args[4], "RIGHT") {
-			c.Out.Error(resp.ErrSyntax)
+			c.Fail(resp.ErrSyntax)
 			return
 		}
 	}
@@ -333,8 +329,7 @@ func (m *Module) runLMove(c *keyspace.Session, d *keyspace.Database, args [][]by
 // runBlockingPop runs BLPOP and BRPOP.
 func (m *Module) runBlockingPop(c *keyspace.Session, args [][]byte) {
 	wait, err := parseTimeout(args[len(args)-1])
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	left := args[0][1]|0x20 == 'l'

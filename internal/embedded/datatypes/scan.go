@@ -12,13 +12,13 @@ func parseScan(c *keyspace.Session, args [][]byte) (pattern string, ok bool) {
 	pattern = "*"
 	cursor, ok := resp.ParseInt(args[0])
 	if !ok || cursor < 0 {
-		c.Out.Error("ERR invalid cursor")
+		c.Fail("ERR invalid cursor")
 		return "", false
 	}
 	for rest := args[1:]; len(rest) > 0; rest = rest[2:] {
 		switch {
 		case len(rest) < 2, !resp.IsWord(rest[0], "MATCH") && !resp.IsWord(rest[0], "COUNT"):
-			c.Out.Error(resp.ErrSyntax)
+			c.Fail(resp.ErrSyntax)
 			return "", false
 		case resp.IsWord(rest[0], "MATCH"):
 			pattern = string(rest[1])
@@ -31,6 +31,26 @@ func parseScan(c *keyspace.Session, args [][]byte) (pattern string, ok bool) {
 		return "", false
 	}
 	return pattern, c.AcceptPattern(pattern)
+}
+
+// boundArguments parses two integers. It answers an error and returns false for
+// anything else.
+func boundArguments(c *keyspace.Session, first, last []byte) (from, to int64, ok bool) {
+	from, to, ok = parseBounds(first, last)
+	return from, to, ok || !c.Fail(resp.ErrNotInteger)
+}
+
+// popCount returns the optional count of SPOP and ZPOPMIN. It answers an error
+// and returns false for an invalid one.
+func popCount(c *keyspace.Session, args [][]byte) (count int64, ok bool) {
+	count, ok = 1, len(args) <= 3
+	if len(args) == 3 {
+		count, ok = resp.ParseInt(args[2])
+	}
+	if !ok || count < 0 {
+		return 0, !c.Fail("ERR value is out of range, must be positive")
+	}
+	return count, true
 }
 
 // parseBounds parses two integers.

@@ -125,12 +125,8 @@ func (s *set) pick(n int64) []string {
 }
 
 func (m *Module) runSPop(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	count, ok := int64(1), true
-	if len(args) > 2 {
-		count, ok = resp.ParseInt(args[2])
-	}
-	if !ok || count < 0 || len(args) > 3 {
-		c.Out.Error("ERR value is out of range, must be positive")
+	count, ok := popCount(c, args)
+	if !ok {
 		return
 	}
 	s, ok := find[*set](c, d, args[1])
@@ -164,7 +160,7 @@ func (m *Module) runSRandMember(c *keyspace.Session, d *keyspace.Database, args 
 		count, ok = resp.ParseInt(args[2])
 	}
 	if !ok || count < -maxRandomMembers || len(args) > 3 {
-		c.Out.Error("ERR value is out of range")
+		c.Fail("ERR value is out of range")
 		return
 	}
 	s, ok := find[*set](c, d, args[1])

@@ -98,8 +98,7 @@ func (o *zaddOptions) allows(old, score float64, exists bool) bool {
 
 func (m *Module) runZAdd(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	o, pairs := parseAddOptions(args[2:])
-	if err := o.check(pairs); err != "" {
-		c.Out.Error(err)
+	if err := o.check(pairs); c.Fail(err) {
 		return
 	}
 	z, ok := find[*sortedSet](c, d, args[1])
@@ -137,8 +136,7 @@ func (m *Module) runZAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 
 func (m *Module) runZIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	var o zaddOptions
-	if err := o.check(args[2:]); err != "" {
-		c.Out.Error(err)
+	if err := o.check(args[2:]); c.Fail(err) {
 		return
 	}
 	if z, ok := find[*sortedSet](c, d, args[1]); ok {
@@ -154,7 +152,7 @@ func (m *Module) increaseScore(c *keyspace.Session, d *keyspace.Database, key []
 	score := old + by
 	switch {
 	case math.IsNaN(score):
-		c.Out.Error("ERR resulting score is not a number (NaN)")
+		c.Fail("ERR resulting score is not a number (NaN)")
 		return
 	case !o.allows(old, score, exists):
 		c.Out.Null()
@@ -207,7 +205,7 @@ func (m *Module) runZMScore(c *keyspace.Session, d *keyspace.Database, z *sorted
 func (m *Module) runZCount(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	r, ok := parseScoreRange(args[2], args[3])
 	if !ok {
-		c.Out.Error(errMinMax)
+		c.Fail(errMinMax)
 		return
 	}
 	if z, ok := find[*sortedSet](c, d, args[1]); ok {
@@ -229,12 +227,8 @@ func (m *Module) runZRank(c *keyspace.Session, d *keyspace.Database, z *sortedSe
 }
 
 func (m *Module) runZPop(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	count, ok := int64(1), true
-	if len(args) > 2 {
-		count, ok = resp.ParseInt(args[2])
-	}
-	if !ok || count < 0 || len(args) > 3 {
-		c.Out.Error("ERR value is out of range, must be positive")
+	count, ok := popCount(c, args)
+	if !ok {
 		return
 	}
 	z, ok := find[*sortedSet](c, d, args[1])
@@ -308,20 +302,13 @@ func parseRange(args [][]byte) (r zrangeRequest, err resp.Error) {
 
 func (m *Module) runZRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	r, err := parseRange(args)
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
-	choose, err := r.rangeFunc(args[2], args[3])
-	if err != "" {
-		c.Out.Error(err)
-		return
-	}
-	z, ok := find[*sortedSet](c, d, args[1])
+	_, list, ok := findRange(c, d, &r, args)
 	if !ok {
 		return
 	}
-	list := choose(z.inOrder())
 	if r.reverse {
 		list = slices.Clone(list)
 		slices.Reverse(list)
@@ -337,6 +324,19 @@ func (m *Module) runZRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 		}
 	}
 	writeMembers(c, list, r.withScores, false)
+}
+
+// findRange returns a sorted set and its members in the requested range. It
+// returns false after an error.
+func findRange(c *keyspace.Session, d *keyspace.Database, r *zrangeRequest, args [][]byte) (z *sortedSet, list []scoredMember, ok bool) {
+	choose, err := r.rangeFunc(args[2], args[3])
+	if c.Fail(err) {
+		return nil, nil, false
+	}
+	if z, ok = find[*sortedSet](c, d, args[1]); !ok {
+		return nil, nil, false
+	}
+	return z, choose(z.inOrder()), true
 }
 
 // rangeFunc returns a function that takes the requested range out of the
@@ -367,16 +367,10 @@ func (r *zrangeRequest) rangeFunc(first, last []byte) (func([]scoredMember) []sc
 
 func (m *Module) runZRemRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	r := zrangeRequest{byScore: resp.IsWord(args[0], "ZREMRANGEBYSCORE")}
-	choose, err := r.rangeFunc(args[2], args[3])
-	if err != "" {
-		c.Out.Error(err)
-		return
-	}
-	z, ok := find[*sortedSet](c, d, args[1])
+	z, list, ok := findRange(c, d, &r, args)
 	if !ok {
 		return
 	}
-	list := choose(z.inOrder())
 	for _, e := range list {
 		z.remove(e.member)
 	}

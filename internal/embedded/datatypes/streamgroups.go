@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// maxGroups bounds the consumer groups of one stream.
+// maxGroupsPerStream bounds the consumer groups of one stream.
 const maxGroupsPerStream = 64
 
 // consumerGroup remembers which entries were delivered to which consumer.
@@ -107,7 +107,7 @@ func (m *Module) runXGroup(c *keyspace.Session, d *keyspace.Database, args [][]b
 		return
 	}
 	if s == nil {
-		c.Out.Error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		c.Fail("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
 		return
 	}
 	g := s.group(args[3])
@@ -116,7 +116,7 @@ func (m *Module) runXGroup(c *keyspace.Session, d *keyspace.Database, args [][]b
 		delete(s.groups, string(args[3]))
 		c.Out.Bool(g != nil)
 	case g == nil:
-		c.Out.Error(resp.Error("NOGROUP No such consumer group '" + string(args[3]) + "' for key name '" + string(args[2]) + "'"))
+		c.Fail(resp.Error("NOGROUP No such consumer group '" + string(args[3]) + "' for key name '" + string(args[2]) + "'"))
 		return
 	case sub == "CREATECONSUMER":
 		_, exists := g.consumers.m[string(args[4])]
@@ -149,7 +149,7 @@ func (m *Module) createGroup(c *keyspace.Session, d *keyspace.Database, args [][
 	}
 	switch {
 	case s == nil && len(args) == 5:
-		c.Out.Error("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		c.Fail("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
 		return
 	case s == nil:
 		s = &stream{}
@@ -160,10 +160,10 @@ func (m *Module) createGroup(c *keyspace.Session, d *keyspace.Database, args [][
 	}
 	switch {
 	case !ok:
-		c.Out.Error(errStreamID)
+		c.Fail(errStreamID)
 		return
 	case s.group(args[3]) != nil:
-		c.Out.Error("BUSYGROUP Consumer Group name already exists")
+		c.Fail("BUSYGROUP Consumer Group name already exists")
 		return
 	case len(s.groups) >= maxGroupsPerStream:
 		c.Fail(resp.ErrOOM)
@@ -184,7 +184,7 @@ func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, s *stream, a
 	}
 	for _, word := range args[3:] {
 		if _, ok := parseStreamID(word, 0); !ok {
-			c.Out.Error(errStreamID)
+			c.Fail(errStreamID)
 			return
 		}
 	}
@@ -201,7 +201,7 @@ func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, s *stream, a
 func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *stream, args [][]byte) {
 	g := s.group(args[2])
 	if g == nil {
-		c.Out.Error(noGroup(args[1], args[2]))
+		c.Fail(noGroup(args[1], args[2]))
 		return
 	}
 	if len(args) == 3 {
@@ -209,7 +209,7 @@ func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *strea
 		return
 	}
 	if len(args) != 6 && len(args) != 7 {
-		c.Out.Error(resp.ErrSyntax)
+		c.Fail(resp.ErrSyntax)
 		return
 	}
 	from, okFrom := parseStreamBound(args[3], true)
@@ -217,10 +217,10 @@ func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *strea
 	count, okCount := resp.ParseInt(args[5])
 	switch {
 	case !okFrom || !okTo:
-		c.Out.Error(errStreamID)
+		c.Fail(errStreamID)
 		return
 	case !okCount:
-		c.Out.Error(resp.ErrNotInteger)
+		c.Fail(resp.ErrNotInteger)
 		return
 	}
 	var list []string
@@ -309,8 +309,7 @@ func parseGroupRead(args [][]byte) (r readGroupRequest, err resp.Error) {
 
 func (m *Module) runXReadGroup(c *keyspace.Session, args [][]byte) {
 	r, err := parseGroupRead(args[1:])
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	try := func() bool {
@@ -336,7 +335,7 @@ func (m *Module) deliver(c *keyspace.Session, d *keyspace.Database, r *readGroup
 		}
 		g := s.group(r.group)
 		if g == nil {
-			c.Out.Error(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
+			c.Fail(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
 			return true
 		}
 		if streams[i] = s; r.undelivered[i] {

@@ -40,7 +40,7 @@ func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 			create, rest = false, rest[1:]
 		case resp.IsWord(rest[0], "MAXLEN"), resp.IsWord(rest[0], "MINID"):
 			if t, rest, err = parseTrim(rest); err != "" {
-				c.Out.Error(err)
+				c.Fail(err)
 				return
 			}
 		default:
@@ -48,7 +48,7 @@ func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 		}
 	}
 	if len(rest) < 3 || len(rest)%2 == 0 {
-		c.Out.Error(c.Command.ArityError())
+		c.Fail(c.Command.ArityError())
 		return
 	}
 	s, ok := find[*stream](c, d, args[1])
@@ -65,7 +65,7 @@ func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 		c.Out.Null()
 		return
 	case err != "":
-		c.Out.Error(err)
+		c.Fail(err)
 		return
 	}
 	s.add(id, rest[1:])
@@ -124,7 +124,7 @@ func (m *Module) runXDel(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	for _, word := range args[2:] {
 		id, ok := parseStreamID(word, 0)
 		if !ok {
-			c.Out.Error(errStreamID)
+			c.Fail(errStreamID)
 			return
 		}
 		gone[id] = true
@@ -143,15 +143,14 @@ func (m *Module) runXDel(c *keyspace.Session, d *keyspace.Database, args [][]byt
 
 func (m *Module) runXTrim(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	if !resp.IsWord(args[2], "MAXLEN") && !resp.IsWord(args[2], "MINID") {
-		c.Out.Error(resp.ErrSyntax)
+		c.Fail(resp.ErrSyntax)
 		return
 	}
 	t, rest, err := parseTrim(args[2:])
 	if err == "" && len(rest) > 0 {
 		err = resp.ErrSyntax
 	}
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	s, ok := find[*stream](c, d, args[1])
@@ -210,18 +209,18 @@ func (m *Module) runXRange(c *keyspace.Session, d *keyspace.Database, args [][]b
 	from, okFrom := parseStreamBound(low, true)
 	to, okTo := parseStreamBound(high, false)
 	if !okFrom || !okTo {
-		c.Out.Error(errStreamID)
+		c.Fail(errStreamID)
 		return
 	}
 	count := int64(math.MaxInt64)
 	if len(args) > 4 {
 		var ok bool
 		if len(args) != 6 || !resp.IsWord(args[4], "COUNT") {
-			c.Out.Error(resp.ErrSyntax)
+			c.Fail(resp.ErrSyntax)
 			return
 		}
 		if count, ok = resp.ParseInt(args[5]); !ok {
-			c.Out.Error(resp.ErrNotInteger)
+			c.Fail(resp.ErrNotInteger)
 			return
 		}
 	}
@@ -321,8 +320,7 @@ func (r *readRequest) streams(args [][]byte) resp.Error {
 
 func (m *Module) runXRead(c *keyspace.Session, args [][]byte) {
 	r, err := parseRead(args[1:])
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	try := func() bool {
@@ -399,7 +397,7 @@ func (m *Module) runXInfo(c *keyspace.Session, d *keyspace.Database, args [][]by
 	case !ok:
 		return
 	case s == nil:
-		c.Out.Error(resp.ErrNoSuchKey)
+		c.Fail(resp.ErrNoSuchKey)
 		return
 	case isGroups:
 		writeGroups(c, s)

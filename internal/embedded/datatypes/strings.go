@@ -148,8 +148,7 @@ func (m *Module) runSet(c *keyspace.Session, d *keyspace.Database, args [][]byte
 		if rest, err = o.parseOption(c, rest); err == "" && o.persist {
 			err = resp.ErrSyntax
 		}
-		if err != "" {
-			c.Out.Error(err)
+		if c.Fail(err) {
 			return
 		}
 	}
@@ -206,8 +205,7 @@ func (m *Module) runSetEX(c *keyspace.Session, d *keyspace.Database, args [][]by
 		unit = "PX"
 	}
 	at, err := parseDeadline(c, unit, args[2])
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	m.replace(d, args[1], newString(args[3]))
@@ -217,7 +215,7 @@ func (m *Module) runSetEX(c *keyspace.Session, d *keyspace.Database, args [][]by
 
 func (m *Module) runMSet(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	if len(args)%2 == 0 {
-		c.Out.Error(c.Command.ArityError())
+		c.Fail(c.Command.ArityError())
 		return
 	}
 	onlyNew := resp.IsWord(args[0], "MSETNX")
@@ -254,7 +252,7 @@ func (m *Module) runGetEX(c *keyspace.Session, d *keyspace.Database, t *stringVa
 			err = resp.ErrSyntax
 		}
 		if err == resp.ErrSyntax || err != "" && t != nil {
-			c.Out.Error(err)
+			c.Fail(err)
 			return
 		}
 	}
@@ -268,7 +266,7 @@ func (m *Module) runGetEX(c *keyspace.Session, d *keyspace.Database, t *stringVa
 func (m *Module) runAppend(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	old := len(t.value())
 	if old+len(args[2]) > resp.MaxCommandBytes {
-		c.Out.Error(errStringLimit)
+		c.Fail(errStringLimit)
 		return
 	}
 	if t = m.extendString(c, args[1], t, old+len(args[2])); t == nil {
@@ -291,13 +289,13 @@ func (m *Module) runSetRange(c *keyspace.Session, d *keyspace.Database, args [][
 	at, ok := resp.ParseInt(args[2])
 	switch {
 	case !ok:
-		c.Out.Error(resp.ErrNotInteger)
+		c.Fail(resp.ErrNotInteger)
 		return
 	case at < 0:
-		c.Out.Error("ERR offset is out of range")
+		c.Fail("ERR offset is out of range")
 		return
 	case at > resp.MaxCommandBytes-int64(len(args[3])):
-		c.Out.Error(errStringLimit)
+		c.Fail(errStringLimit)
 		return
 	}
 	t, ok := find[*stringValue](c, d, args[1])
@@ -345,12 +343,12 @@ const errBitOffset = "ERR bit offset is not an integer or out of range"
 func (m *Module) runSetBit(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	at, ok := bitOffset(args[2])
 	if !ok {
-		c.Out.Error(errBitOffset)
+		c.Fail(errBitOffset)
 		return
 	}
 	on, ok := resp.ParseInt(args[3])
 	if !ok || on != 0 && on != 1 {
-		c.Out.Error("ERR bit is not an integer or out of range")
+		c.Fail("ERR bit is not an integer or out of range")
 		return
 	}
 	t, ok := find[*stringValue](c, d, args[1])
@@ -373,7 +371,7 @@ func (m *Module) runSetBit(c *keyspace.Session, d *keyspace.Database, args [][]b
 func (m *Module) runGetBit(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
 	at, ok := bitOffset(args[2])
 	if !ok {
-		c.Out.Error(errBitOffset)
+		c.Fail(errBitOffset)
 		return
 	}
 	if t, ok := find[*stringValue](c, d, args[1]); ok {
@@ -392,10 +390,10 @@ func (m *Module) runBitCount(c *keyspace.Session, d *keyspace.Database, t *strin
 		c.Out.Int(0)
 		return
 	case len(args) != 2 && len(args) != 4:
-		c.Out.Error(resp.ErrSyntax)
+		c.Fail(resp.ErrSyntax)
 		return
 	case !okBounds:
-		c.Out.Error(resp.ErrNotInteger)
+		c.Fail(resp.ErrNotInteger)
 		return
 	}
 	n := 0
@@ -407,9 +405,8 @@ func (m *Module) runBitCount(c *keyspace.Session, d *keyspace.Database, t *strin
 }
 
 func (m *Module) runGetRange(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	from, to, ok := parseBounds(args[2], args[3])
+	from, to, ok := boundArguments(c, args[2], args[3])
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
 		return
 	}
 	if t, ok := find[*stringValue](c, d, args[1]); ok {
@@ -425,13 +422,13 @@ func (m *Module) runIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]b
 	}
 	if args[0][0]|0x20 == 'd' {
 		if by == math.MinInt64 {
-			c.Out.Error("ERR decrement would overflow")
+			c.Fail("ERR decrement would overflow")
 			return
 		}
 		by = -by
 	}
 	if !ok {
-		c.Out.Error(resp.ErrNotInteger)
+		c.Fail(resp.ErrNotInteger)
 		return
 	}
 	t, ok := find[*stringValue](c, d, args[1])
@@ -439,8 +436,7 @@ func (m *Module) runIncrBy(c *keyspace.Session, d *keyspace.Database, args [][]b
 		return
 	}
 	n, err := addInteger(t.value(), t != nil, by)
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	m.put(d, args[1], &stringValue{strconv.AppendInt(nil, n, 10)})
@@ -465,8 +461,7 @@ func addInteger(b []byte, exists bool, by int64) (int64, resp.Error) {
 
 func (m *Module) runIncrByFloat(c *keyspace.Session, d *keyspace.Database, t *stringValue, args [][]byte) {
 	sum, err := addFloat(t.value(), t != nil, args[2])
-	if err != "" {
-		c.Out.Error(err)
+	if c.Fail(err) {
 		return
 	}
 	m.put(d, args[1], &stringValue{sum})

@@ -80,7 +80,7 @@ func (w *compactor) shrink() {
 	w.in = nil
 }
 
-// mistake ends the parse with an error after so many bytes of the text.
+// fail ends the parse with an error after so many bytes of the text.
 func (w *compactor) fail(message string, at int) bool {
 	w.message, w.messageAt = message, at
 	return false

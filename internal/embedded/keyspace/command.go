@@ -78,6 +78,13 @@ func (s *Session) Fail(err resp.Error) bool {
 	return true
 }
 
+// IntArgument parses an integer. It answers an error and returns false for
+// anything else.
+func (s *Session) IntArgument(arg []byte) (n int64, ok bool) {
+	n, ok = resp.ParseInt(arg)
+	return n, ok || !s.Fail(resp.ErrNotInteger)
+}
+
 // FailSubcommand answers the error for an unknown subcommand.
 func (s *Session) FailSubcommand(subcommand []byte) {
 	s.Fail(resp.Error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", subcommand, strings.ToUpper(s.Command.Name))))

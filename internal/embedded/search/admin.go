@@ -43,6 +43,16 @@ func innerArityError(c *keyspace.Session) resp.Error {
 
 func noSuchIndex(name []byte) resp.Error { return resp.Error(string(name) + ": no such index") }
 
+// findOrFail returns an index. If there is none it answers an error and returns
+// nil.
+func (m *Module) findOrFail(c *keyspace.Session, name []byte) *index {
+	ix := m.find(name)
+	if ix == nil {
+		c.Fail(noSuchIndex(name))
+	}
+	return ix
+}
+
 func (m *Module) runCreate(c *keyspace.Session, args [][]byte) {
 	if c.DB != 0 {
 		c.Fail(errOtherDatabase)
@@ -79,9 +89,8 @@ func (m *Module) runCreate(c *keyspace.Session, args [][]byte) {
 func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
 	d := c.Store.Lock(0)
 	defer c.Store.Unlock()
-	ix := m.find(args[1])
+	ix := m.findOrFail(c, args[1])
 	if ix == nil {
-		c.Fail(noSuchIndex(args[1]))
 		return
 	}
 	if len(args) < 5 {
@@ -206,9 +215,8 @@ func (m *Module) runAliasDel(c *keyspace.Session, args [][]byte) {
 func (m *Module) runTagVals(c *keyspace.Session, args [][]byte) {
 	c.Store.RLock(0)
 	defer c.Store.RUnlock()
-	ix := m.find(args[1])
+	ix := m.findOrFail(c, args[1])
 	if ix == nil {
-		c.Fail(noSuchIndex(args[1]))
 		return
 	}
 	at := ix.field(string(args[2]))

@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// maxCells bounds the values that one FT.AGGREGATE holds at a time.
+// maxTableValues bounds the values that one FT.AGGREGATE holds at a time.
 const maxTableValues = 4 << 20
 
 const errTooManyValues = resp.Error("ERR too many values in one FT.AGGREGATE, LOAD less or search for less")
@@ -31,22 +31,14 @@ type tableRow struct {
 }
 
 func (m *Module) runAggregate(c *keyspace.Session, args [][]byte) {
-	ix := m.openIndex(c, args[1])
+	c.Store.RLock(0)
 	defer c.Store.RUnlock()
-	if ix == nil {
-		return
-	}
-	var r searchRequest
-	if c.Fail(r.parse(args[2:], true)) {
-		return
-	}
-	root, err := parseSearch(ix, r.query, r.dialect, r.params)
+	r, e, err := m.openSearch(args, true)
 	if c.Fail(err) {
 		return
 	}
-	ix.dialects.Or(1 << (r.dialect - 1))
-	t := &table{evaluator: ix.newEvaluator()}
-	for slot := range t.evaluator.find(root).slots() {
+	t := &table{evaluator: e}
+	for slot := range e.find(r.root).slots() {
 		t.rows = append(t.rows, tableRow{slot: slot})
 	}
 	t.total = len(t.rows)
@@ -277,7 +269,7 @@ func (t *table) groupColumns(s *stage) (by, args []int, err resp.Error) {
 	return by, args, ""
 }
 
-// tally collects the values of one reducer in one group.
+// groupValues collects the values of one reducer in one group.
 type groupValues struct {
 	rows, count   int
 	sum, min, max float64

@@ -83,7 +83,7 @@ func (f *indexFailures) add(text, key string) {
 	f.count, f.lastText, f.lastKey = f.count+1, truncate(text, enough), truncate(key, enough)
 }
 
-// clip copies at most n bytes of a text, so that it does not keep a large one.
+// truncate copies at most n bytes of a text, so that it does not keep a large one.
 func truncate(s string, n int) string {
 	if len(s) > n {
 		return strings.Clone(s[:n])

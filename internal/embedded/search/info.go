@@ -16,9 +16,8 @@ const notYet = "N/A"
 func (m *Module) runInfo(c *keyspace.Session, args [][]byte) {
 	c.Store.RLock(0)
 	defer c.Store.RUnlock()
-	ix := m.find(args[1])
+	ix := m.findOrFail(c, args[1])
 	if ix == nil {
-		c.Fail(noSuchIndex(args[1]))
 		return
 	}
 	fields := 34

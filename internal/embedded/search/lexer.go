@@ -73,7 +73,7 @@ func (l *queryLexer) lex() []token {
 	return l.tokens
 }
 
-// one reads the next token.
+// readToken reads the next token.
 func (l *queryLexer) readToken() {
 	c, start := l.query[l.at], l.at
 	switch {
@@ -106,7 +106,7 @@ func (l *queryLexer) readToken() {
 	}
 }
 
-// word reads a number or a term, and a star after it.
+// readWord reads a number or a term, and a star after it.
 func (l *queryLexer) readWord(start int) bool {
 	end, kind := l.termEnd(start), tokTerm
 	if n := l.numberEnd(start); n > start && n >= end {
@@ -131,7 +131,7 @@ func (l *queryLexer) readWord(start int) bool {
 	return true
 }
 
-// affix reads the term after a star.
+// readAffix reads the term after a star.
 func (l *queryLexer) readAffix() bool {
 	start := l.at + 1
 	end := max(l.termEnd(start), l.numberEnd(start))
@@ -148,7 +148,7 @@ func (l *queryLexer) readAffix() bool {
 	return true
 }
 
-// exact reads a quoted phrase in dialect 2.
+// readPhrase reads a quoted phrase in dialect 2.
 func (l *queryLexer) readPhrase(quote byte) bool {
 	for i := l.at + 1; i < len(l.query); i++ {
 		if l.query[i] == '\\' {
@@ -164,7 +164,7 @@ func (l *queryLexer) readPhrase(quote byte) bool {
 	return false
 }
 
-// compare reads the operator of @field>=5. It must follow a field and precede a
+// readComparison reads the operator of @field>=5. It must follow a field and precede a
 // number or a parameter.
 func (l *queryLexer) readComparison() bool {
 	if n := len(l.tokens); n == 0 || l.tokens[n-1].kind != tokField {

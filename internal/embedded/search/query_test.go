@@ -48,7 +48,7 @@ func TestTagsOfAValue(t *testing.T) {
 	}
 }
 
-// show writes a parsed query so that its shape can be seen.
+// String shows the shape of a parsed query.
 func (n *node) String() string {
 	if n == nil {
 		return "nothing"

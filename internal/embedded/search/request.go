@@ -35,6 +35,7 @@ type page struct {
 // searchRequest is the request of FT.SEARCH or FT.AGGREGATE.
 type searchRequest struct {
 	query        string
+	root         *node // of the parsed query
 	dialect      int
 	params       map[string]string
 	page         page
@@ -172,30 +173,38 @@ func (r *searchRequest) parseReturn(rest *arguments) resp.Error {
 	if err != "" {
 		return err
 	}
-	r.returnFields = []returnedField{}
+	r.returnFields, err = parseReturnedFields(list, "", errReturnName, errReturnAs)
+	r.noContent = r.noContent || len(r.returnFields) == 0
+	return err
+}
+
+// parseReturnedFields parses "path AS name" and plain paths. It removes a prefix
+// from the paths.
+func parseReturnedFields(list []string, prefix string, errName, errAs resp.Error) ([]returnedField, resp.Error) {
+	fields := []returnedField{}
 	for i := 0; i < len(list); i++ {
-		f := returnedField{path: list[i], name: list[i]}
+		path := strings.TrimPrefix(list[i], prefix)
+		f := returnedField{path, path}
 		if i+1 < len(list) && strings.EqualFold(list[i+1], "AS") {
 			if i+2 >= len(list) {
-				return errReturnName
+				return nil, errName
 			}
 			if f.name = list[i+2]; strings.EqualFold(f.name, "AS") {
-				return errReturnAs
+				return nil, errAs
 			}
 			i += 2
 		}
-		r.returnFields = append(r.returnFields, f)
+		fields = append(fields, f)
 	}
-	r.noContent = r.noContent || len(r.returnFields) == 0
-	return ""
+	return fields, ""
 }
 
-func (rest *arguments) limit(most int64) (page, resp.Error) {
-	if len(rest.left) < 2 {
+func (a *arguments) limit(most int64) (page, resp.Error) {
+	if len(a.left) < 2 {
 		return page{}, errLimitWords
 	}
-	offset, okOffset := resp.ParseInt(rest.left[0])
-	num, okNum := resp.ParseInt(rest.left[1])
+	offset, okOffset := resp.ParseInt(a.left[0])
+	num, okNum := resp.ParseInt(a.left[1])
 	switch {
 	case !okOffset || !okNum || offset < 0 || num < 0:
 		return page{}, errLimitNumbers
@@ -206,6 +215,6 @@ func (rest *arguments) limit(most int64) (page, resp.Error) {
 	case offset > maxSearchResults:
 		return page{}, errOffsetMax
 	}
-	rest.left = rest.left[2:]
+	a.left = a.left[2:]
 	return page{int(offset), int(num), true}, ""
 }

@@ -5,41 +5,39 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// openIndex locks the store for reading and returns the index of a request, nil
-// after an error. The caller must unlock the store in both cases.
-func (m *Module) openIndex(c *keyspace.Session, name []byte) *index {
-	c.Store.RLock(0)
-	ix := m.find(name)
+// openSearch parses FT.SEARCH or FT.AGGREGATE and returns the request with an
+// evaluator for its query.
+func (m *Module) openSearch(args [][]byte, aggregate bool) (*searchRequest, *evaluator, resp.Error) {
+	ix := m.find(args[1])
 	if ix == nil {
-		c.Fail(resp.Error("No such index " + string(name)))
-		return nil
+		return nil, nil, resp.Error("No such index " + string(args[1]))
 	}
 	ix.useCount.Add(1)
-	return ix
+	r := &searchRequest{}
+	err := r.parse(args[2:], aggregate)
+	if err != "" {
+		return nil, nil, err
+	}
+	if r.root, err = parseSearch(ix, r.query, r.dialect, r.params); err != "" {
+		return nil, nil, err
+	}
+	ix.dialects.Or(1 << (r.dialect - 1))
+	return r, ix.newEvaluator(), ""
 }
 
 func (m *Module) runSearch(c *keyspace.Session, args [][]byte) {
-	ix := m.openIndex(c, args[1])
+	c.Store.RLock(0)
 	defer c.Store.RUnlock()
-	if ix == nil {
-		return
-	}
-	var r searchRequest
-	if c.Fail(r.parse(args[2:], false)) {
-		return
-	}
-	root, err := parseSearch(ix, r.query, r.dialect, r.params)
+	r, e, err := m.openSearch(args, false)
 	if c.Fail(err) {
 		return
 	}
-	ix.dialects.Or(1 << (r.dialect - 1))
-	e := ix.newEvaluator()
-	found := e.find(root)
+	found := e.find(r.root)
 	hits, err := e.page(found, r.sort, r.page)
 	if c.Fail(err) {
 		return
 	}
-	writeHits(c, e, &r, int64(found.count()), hits)
+	writeHits(c, e, r, int64(found.count()), hits)
 }
 
 // writeHits answers the keys with their fields: a map of maps in RESP3, a flat

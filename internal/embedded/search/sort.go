@@ -44,7 +44,7 @@ func inDirection(c int, desc bool) int {
 	return c
 }
 
-// best keeps the first n of all hits in order without sorting all of them.
+// topHits keeps the first n of all hits in order without sorting all of them.
 type topHits struct {
 	limit   int
 	compare func(a, b hit) int
@@ -64,7 +64,7 @@ func (b *topHits) sorted() []hit {
 	return b.hits
 }
 
-// choose returns the requested page of the found keys.
+// page returns the requested page of the found keys.
 func (e *evaluator) page(found bitset, sort []sortKey, p page) ([]hit, resp.Error) {
 	if p.count == 0 {
 		return nil, ""

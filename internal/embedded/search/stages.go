@@ -134,19 +134,8 @@ func (r *searchRequest) load(rest *arguments) resp.Error {
 	if err != "" {
 		return err
 	}
-	for i := 0; i < len(list); i++ {
-		path := strings.TrimPrefix(list[i], "@")
-		f := returnedField{path, path}
-		if i+1 < len(list) && strings.EqualFold(list[i+1], "AS") {
-			if i+2 >= len(list) {
-				return errLoadName
-			}
-			if f.name = list[i+2]; strings.EqualFold(f.name, "AS") {
-				return errLoadAs
-			}
-			i += 2
-		}
-		s.load = append(s.load, f)
+	if s.load, err = parseReturnedFields(list, "@", errLoadName, errLoadAs); err != "" {
+		return err
 	}
 	r.stages = append(r.stages, s)
 	return ""

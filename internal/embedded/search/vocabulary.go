@@ -31,7 +31,7 @@ func newVocabulary() vocabulary {
 	return vocabulary{seed: maphash.MakeSeed(), table: make([]termPlace, 8)}
 }
 
-// look returns the place in the table where a word is or belongs.
+// lookup returns the place in the table where a word is or belongs.
 func (v *vocabulary) lookup(word []byte) (place *termPlace, hash uint32) {
 	h := maphash.Bytes(v.seed, word)
 	hash, mask := uint32(h>>32), len(v.table)-1
@@ -82,7 +82,7 @@ func (v *vocabulary) rebuild(places int) {
 	}
 }
 
-// mark adds the slots of the list to a set.
+// addTo adds the slots of the list to a set.
 func (p *termList) addTo(set bitset) {
 	set.add(p.first)
 	for _, slot := range p.rest {

@@ -12,9 +12,8 @@ func (m *Module) runInfo(c *keyspace.Session, d *keyspace.Database, args [][]byt
 		c.Fail(keyspace.ErrArity)
 		return
 	}
-	s := seriesAt(d, args[1])
+	s := findSeries(c, d, args[1])
 	if s == nil {
-		c.Fail(missingError(d, args[1]))
 		return
 	}
 	debug := len(args) > 2 && resp.IsWord(args[2], "DEBUG")

@@ -107,6 +107,16 @@ func missingError(d *keyspace.Database, key []byte) resp.Error {
 	return errNoKey
 }
 
+// findSeries returns the series of a key. If there is none it answers an error
+// and returns nil.
+func findSeries(c *keyspace.Session, d *keyspace.Database, key []byte) *series {
+	s := seriesAt(d, key)
+	if s == nil {
+		c.Fail(missingError(d, key))
+	}
+	return s
+}
+
 // create adds a series. The labels are name, value, name, value…
 func (m *Module) create(d *keyspace.Database, key []byte, s settings, labels [][]byte) (*series, resp.Error) {
 	if err := m.admit(int64(len(key)) + labelTextBytes(labels)); err != "" {

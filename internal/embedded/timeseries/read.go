@@ -14,9 +14,8 @@ func (m *Module) runGet(c *keyspace.Session, d *keyspace.Database, args [][]byte
 		c.Fail(keyspace.ErrArity)
 		return
 	}
-	s := seriesAt(d, args[1])
+	s := findSeries(c, d, args[1])
 	if s == nil {
-		c.Fail(missingError(d, args[1]))
 		return
 	}
 	latest := len(args) > 2
@@ -52,9 +51,8 @@ func (m *Module) runRevRange(c *keyspace.Session, d *keyspace.Database, args [][
 }
 
 func (m *Module) runRangeOfOne(c *keyspace.Session, d *keyspace.Database, args [][]byte, reverse bool) {
-	s := seriesAt(d, args[1])
+	s := findSeries(c, d, args[1])
 	if s == nil {
-		c.Fail(missingError(d, args[1]))
 		return
 	}
 	q, err := parseQuery(args[2:], reverse)

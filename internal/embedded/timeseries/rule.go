@@ -34,7 +34,7 @@ func (r *rule) feed(p *chunkPool, s sample) {
 	r.accumulator.add(s)
 }
 
-// current returns the value of the open bucket. The parameter next is the
+// value returns the value of the open bucket. The parameter next is the
 // sample that closes it.
 func (r *rule) value(next *sample) float64 {
 	if r.aggregation != aggTwa {

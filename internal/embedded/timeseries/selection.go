@@ -38,7 +38,7 @@ func (q *query) limit(list []sample) []sample {
 	return list
 }
 
-// each calls yield with the selected samples, oldest first.
+// eachSample calls yield with the selected samples, oldest first.
 func (q *query) eachSample(s *series, yield func(sample) bool) {
 	more := true
 	s.between(q.from, q.to, func(run []sample) bool {

@@ -37,9 +37,8 @@ func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
 	}
 	d := c.Store.Lock(c.DB)
 	defer c.Store.Unlock()
-	s := seriesAt(d, args[1])
+	s := findSeries(c, d, args[1])
 	if s == nil {
-		c.Fail(missingError(d, args[1]))
 		return
 	}
 	if o.given.labels {
@@ -117,7 +116,7 @@ func (m *Module) createForSample(c *keyspace.Session, d *keyspace.Database, key 
 func (m *Module) runMAdd(c *keyspace.Session, args [][]byte) {
 	triples := args[1:]
 	if len(triples)%3 != 0 {
-		c.Out.Error("ERR wrong number of arguments for 'ts.madd' command")
+		c.Fail("ERR wrong number of arguments for 'ts.madd' command")
 		return
 	}
 	d := c.Store.Lock(c.DB)
@@ -128,7 +127,7 @@ func (m *Module) runMAdd(c *keyspace.Session, args [][]byte) {
 		if err == "" {
 			c.Out.Int(ts)
 		} else {
-			c.Out.Error(err)
+			c.Fail(err)
 		}
 	}
 }
@@ -196,9 +195,8 @@ func (m *Module) runDel(c *keyspace.Session, args [][]byte) {
 	}
 	d := c.Store.Lock(c.DB)
 	defer c.Store.Unlock()
-	s := seriesAt(d, args[1])
+	s := findSeries(c, d, args[1])
 	if s == nil {
-		c.Fail(missingError(d, args[1]))
 		return
 	}
 	n := s.remove(&m.pool, from, to)
@@ -273,9 +271,8 @@ func ruleConflict(dest *series) resp.Error {
 }
 
 func (m *Module) runDeleteRule(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	source := seriesAt(d, args[1])
+	source := findSeries(c, d, args[1])
 	if source == nil {
-		c.Fail(missingError(d, args[1]))
 		return
 	}
 	dest := seriesAt(d, args[2])
