@@ -192,7 +192,7 @@ func loadConsumerGroup(d *keyspace.Decoder) *consumerGroup {
 			d.Reject()
 			break
 		}
-		g.deliver(id, consumer, time.UnixMilli(d.Int()))
+		g.addDelivery(id, consumer, time.UnixMilli(d.Int()))
 		p := g.pending.m[id.key()]
 		p.times = d.Int()
 		g.pending.m[id.key()] = p

@@ -25,7 +25,7 @@ func (s *set) len() int {
 	return len(s.members.m)
 }
 
-func (s *set) has(member string) bool {
+func (s *set) contains(member string) bool {
 	if s == nil {
 		return false
 	}
@@ -33,7 +33,7 @@ func (s *set) has(member string) bool {
 	return ok
 }
 
-func (s *set) names() []string {
+func (s *set) sortedMembers() []string {
 	if s == nil {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (m *Module) runSRem(c *keyspace.Session, d *keyspace.Database, s *set, args
 }
 
 func (m *Module) runSMembers(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
-	c.Out.BulkSet(s.names())
+	c.Out.BulkSet(s.sortedMembers())
 }
 
 func (m *Module) runSCard(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
@@ -99,13 +99,13 @@ func (m *Module) runSCard(c *keyspace.Session, d *keyspace.Database, s *set, arg
 }
 
 func (m *Module) runSIsMember(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
-	c.Out.Bool(s.has(string(args[2])))
+	c.Out.Bool(s.contains(string(args[2])))
 }
 
 func (m *Module) runSMIsMember(c *keyspace.Session, d *keyspace.Database, s *set, args [][]byte) {
 	c.Out.Array(len(args) - 2)
 	for _, m := range args[2:] {
-		c.Out.Bool(s.has(string(m)))
+		c.Out.Bool(s.contains(string(m)))
 	}
 }
 
@@ -171,7 +171,7 @@ func (m *Module) runSRandMember(c *keyspace.Session, d *keyspace.Database, args 
 	case len(args) == 2:
 		c.Out.Bulk(s.pick(1)[0])
 	case count < 0 && s != nil:
-		names := s.names()
+		names := s.sortedMembers()
 		c.Out.Array(int(-count))
 		for range -count {
 			c.Out.Bulk(names[rand.IntN(len(names))])
@@ -191,7 +191,7 @@ func (m *Module) runSMove(c *keyspace.Session, d *keyspace.Database, src *set, a
 		return
 	}
 	member := string(args[3])
-	if !src.has(member) {
+	if !src.contains(member) {
 		c.Out.Int(0)
 		return
 	}
@@ -208,9 +208,9 @@ func (m *Module) runSMove(c *keyspace.Session, d *keyspace.Database, src *set, a
 	m.changed(d, string(args[1]))
 }
 
-// combineSets computes SUNION, SINTER or SDIFF. It uses each key once, so the
+// combineKeys computes SUNION, SINTER or SDIFF. It uses each key once, so the
 // work is bounded by the stored data.
-func combineSets(c *keyspace.Session, d *keyspace.Database, operation byte, keys [][]byte) (*set, bool) {
+func combineKeys(c *keyspace.Session, d *keyspace.Database, operation byte, keys [][]byte) (*set, bool) {
 	result := &set{}
 	seen := map[string]bool{}
 	for i, key := range keys {
@@ -241,7 +241,7 @@ func (s *set) combine(operation byte, other *set) {
 		}
 	case 'i':
 		for m := range s.members.m {
-			if !other.has(m) {
+			if !other.contains(m) {
 				delete(s.members.m, m)
 				s.members.text -= int64(len(m))
 			}
@@ -260,13 +260,13 @@ func (s *set) combine(operation byte, other *set) {
 func setOperation(name []byte) byte { return name[1] | 0x20 }
 
 func (m *Module) runCombination(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	if s, ok := combineSets(c, d, setOperation(args[0]), args[1:]); ok {
-		c.Out.BulkSet(s.names())
+	if s, ok := combineKeys(c, d, setOperation(args[0]), args[1:]); ok {
+		c.Out.BulkSet(s.sortedMembers())
 	}
 }
 
 func (m *Module) runStoreCombination(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	s, ok := combineSets(c, d, setOperation(args[0]), args[2:])
+	s, ok := combineKeys(c, d, setOperation(args[0]), args[2:])
 	if !ok {
 		return
 	}
@@ -291,6 +291,6 @@ func (m *Module) runSScan(c *keyspace.Session, d *keyspace.Database, args [][]by
 	if s, ok := find[*set](c, d, args[1]); ok {
 		c.Out.Array(2)
 		c.Out.Bulk("0")
-		c.Out.Bulks(slices.DeleteFunc(s.names(), func(m string) bool { return !keyspace.MatchPattern(pattern, m) }))
+		c.Out.Bulks(slices.DeleteFunc(s.sortedMembers(), func(m string) bool { return !keyspace.MatchPattern(pattern, m) }))
 	}
 }

@@ -82,14 +82,14 @@ func (z *sortedSet) inOrder() []scoredMember {
 		}
 		slices.SortFunc(z.order, compareMembers)
 	case len(z.changed) > 0:
-		z.merge()
+		z.applyChanges()
 	}
 	z.changed, z.stale = nil, false
 	return z.order
 }
 
-// merge applies the changed members to the order.
-func (z *sortedSet) merge() {
+// applyChanges applies the changed members to the order.
+func (z *sortedSet) applyChanges() {
 	changed := make(map[string]bool, len(z.changed))
 	var list []scoredMember
 	for _, m := range z.changed {

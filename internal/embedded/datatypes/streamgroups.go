@@ -53,8 +53,8 @@ func (g *consumerGroup) clone() *consumerGroup {
 	return &consumerGroup{g.last, g.pending.clone(), g.consumers.clone()}
 }
 
-// deliver records that a consumer received an entry.
-func (g *consumerGroup) deliver(id streamID, consumer string, now time.Time) {
+// addDelivery records that a consumer received an entry.
+func (g *consumerGroup) addDelivery(id streamID, consumer string, now time.Time) {
 	g.acknowledge(id)
 	g.pending.set(id.key(), delivery{consumer, now, 1})
 	g.consumers.set(consumer, g.consumers.m[consumer]+1)
@@ -79,7 +79,7 @@ func (m *Module) groupCommands() []keyspace.Command {
 	}
 }
 
-func noGroup(key, group []byte) resp.Error {
+func noGroupError(key, group []byte) resp.Error {
 	return resp.Error("NOGROUP No such key '" + string(key) + "' or consumer group '" + string(group) + "'")
 }
 
@@ -201,7 +201,7 @@ func (m *Module) runXAck(c *keyspace.Session, d *keyspace.Database, s *stream, a
 func (m *Module) runXPending(c *keyspace.Session, d *keyspace.Database, s *stream, args [][]byte) {
 	g := s.group(args[2])
 	if g == nil {
-		c.Fail(noGroup(args[1], args[2]))
+		c.Fail(noGroupError(args[1], args[2]))
 		return
 	}
 	if len(args) == 3 {
@@ -335,13 +335,13 @@ func (m *Module) deliver(c *keyspace.Session, d *keyspace.Database, r *readGroup
 		}
 		g := s.group(r.group)
 		if g == nil {
-			c.Fail(noGroup(key, r.group) + " in XREADGROUP with GROUP option")
+			c.Fail(noGroupError(key, r.group) + " in XREADGROUP with GROUP option")
 			return true
 		}
 		if streams[i] = s; r.undelivered[i] {
-			found[i] = s.after(g.last, r.count)
+			found[i] = s.entriesAfter(g.last, r.count)
 		} else {
-			found[i] = s.history(g, string(r.consumer), r.after[i], r.count)
+			found[i] = s.pendingEntries(g, string(r.consumer), r.after[i], r.count)
 		}
 		if len(found[i]) > 0 || !r.undelivered[i] {
 			answered++
@@ -392,7 +392,7 @@ func (r *readGroupRequest) recordDeliveries(c *keyspace.Session, i int, g *consu
 		case r.undelivered[i]:
 			g.last = list[k].id
 			if !r.noAck {
-				g.deliver(list[k].id, consumer, c.Store.Now())
+				g.addDelivery(list[k].id, consumer, c.Store.Now())
 			}
 		default:
 			p := g.pending.m[list[k].id.key()]
@@ -402,9 +402,9 @@ func (r *readGroupRequest) recordDeliveries(c *keyspace.Session, i int, g *consu
 	}
 }
 
-// after returns up to count entries after an ID. A count of 0 or less means
+// entriesAfter returns up to count entries after an ID. A count of 0 or less means
 // all.
-func (s *stream) after(id streamID, count int64) []streamEntry {
+func (s *stream) entriesAfter(id streamID, count int64) []streamEntry {
 	next, more := id.next()
 	if !more {
 		return nil
@@ -420,8 +420,8 @@ func (s *stream) after(id streamID, count int64) []streamEntry {
 	return list
 }
 
-// history returns the pending entries of a consumer after an ID.
-func (s *stream) history(g *consumerGroup, consumer string, after streamID, count int64) []streamEntry {
+// pendingEntries returns the pending entries of a consumer after an ID.
+func (s *stream) pendingEntries(g *consumerGroup, consumer string, after streamID, count int64) []streamEntry {
 	var list []streamEntry
 	for _, key := range g.pending.sortedKeys() {
 		id := streamIDOfKey(key)
@@ -445,7 +445,7 @@ func writeGroups(c *keyspace.Session, s *stream) {
 	c.Out.Array(len(s.groups))
 	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
 		g := s.groups[name]
-		lag := int64(len(s.after(g.last, 0)))
+		lag := int64(len(s.entriesAfter(g.last, 0)))
 		c.Out.Map(6)
 		c.Out.Bulk("name")
 		c.Out.Bulk(name)

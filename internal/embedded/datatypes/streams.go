@@ -59,7 +59,7 @@ func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	if missing {
 		s = &stream{}
 	}
-	id, err := s.newID(rest[0], uint64(c.Store.NowMillis()))
+	id, err := s.nextID(rest[0], uint64(c.Store.NowMillis()))
 	switch {
 	case missing && !create && (err == "" || err == errStreamIDSmall):
 		c.Out.Null()
@@ -74,9 +74,9 @@ func (m *Module) runXAdd(c *keyspace.Session, d *keyspace.Database, args [][]byt
 	c.Out.Bulk(id.String())
 }
 
-// newID returns the ID for XADD: a new one for "*" and "ms-*", otherwise that
+// nextID returns the ID for XADD: a new one for "*" and "ms-*", otherwise that
 // of the client.
-func (s *stream) newID(word []byte, now uint64) (streamID, resp.Error) {
+func (s *stream) nextID(word []byte, now uint64) (streamID, resp.Error) {
 	after, more := s.last.next()
 	if !more {
 		return after, errStreamFull
@@ -275,7 +275,7 @@ func parseRead(args [][]byte) (r readRequest, err resp.Error) {
 		var ok bool
 		switch {
 		case resp.IsWord(args[0], "STREAMS"):
-			return r, r.streams(args[1:])
+			return r, r.parseStreams(args[1:])
 		case len(args) < 2:
 			return r, resp.ErrSyntax
 		case resp.IsWord(args[0], "COUNT"):
@@ -295,7 +295,7 @@ func parseRead(args [][]byte) (r readRequest, err resp.Error) {
 	return r, resp.ErrSyntax
 }
 
-func (r *readRequest) streams(args [][]byte) resp.Error {
+func (r *readRequest) parseStreams(args [][]byte) resp.Error {
 	n := len(args) / 2
 	switch {
 	case n == 0 || len(args)%2 != 0:
@@ -326,7 +326,7 @@ func (m *Module) runXRead(c *keyspace.Session, args [][]byte) {
 	try := func() bool {
 		d := c.Store.RLock(c.DB)
 		defer c.Store.RUnlock()
-		return r.answer(c, d)
+		return r.writeEntries(c, d)
 	}
 	if !r.blocks && try() || r.blocks && c.WaitFor(r.wait, try) {
 		return
@@ -334,8 +334,8 @@ func (m *Module) runXRead(c *keyspace.Session, args [][]byte) {
 	c.Out.NullArray()
 }
 
-// answer writes the requested entries. It returns false if there are none yet.
-func (r *readRequest) answer(c *keyspace.Session, d *keyspace.Database) bool {
+// writeEntries writes the requested entries. It returns false if there are none yet.
+func (r *readRequest) writeEntries(c *keyspace.Session, d *keyspace.Database) bool {
 	type part struct {
 		key    []byte
 		s      *stream

@@ -333,7 +333,7 @@ func (m *Module) extendString(c *keyspace.Session, key []byte, t *stringValue, s
 	return t
 }
 
-func bitOffset(word []byte) (int64, bool) {
+func parseBitOffset(word []byte) (int64, bool) {
 	n, ok := resp.ParseInt(word)
 	return n, ok && n >= 0 && n < resp.MaxCommandBytes*8
 }
@@ -341,7 +341,7 @@ func bitOffset(word []byte) (int64, bool) {
 const errBitOffset = "ERR bit offset is not an integer or out of range"
 
 func (m *Module) runSetBit(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	at, ok := bitOffset(args[2])
+	at, ok := parseBitOffset(args[2])
 	if !ok {
 		c.Fail(errBitOffset)
 		return
@@ -369,7 +369,7 @@ func (m *Module) runSetBit(c *keyspace.Session, d *keyspace.Database, args [][]b
 }
 
 func (m *Module) runGetBit(c *keyspace.Session, d *keyspace.Database, args [][]byte) {
-	at, ok := bitOffset(args[2])
+	at, ok := parseBitOffset(args[2])
 	if !ok {
 		c.Fail(errBitOffset)
 		return

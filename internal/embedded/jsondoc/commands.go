@@ -66,7 +66,7 @@ func (m *Module) runSet(c *keyspace.Session, args [][]byte) {
 	if c.Fail(err) || c.Fail(m.compactor.compact(r.text)) {
 		return
 	}
-	done, err := m.set(d, doc, &r, m.compactor.out)
+	done, err := m.setAtPath(d, doc, &r, m.compactor.out)
 	switch {
 	case c.Fail(err):
 	case done:
@@ -76,9 +76,9 @@ func (m *Module) runSet(c *keyspace.Session, args [][]byte) {
 	}
 }
 
-// set writes a compact value. It returns false if NX, XX or the path prevented
+// setAtPath writes a compact value. It returns false if NX, XX or the path prevented
 // that.
-func (m *Module) set(d *keyspace.Database, doc *Document, r *setRequest, val []byte) (done bool, err resp.Error) {
+func (m *Module) setAtPath(d *keyspace.Database, doc *Document, r *setRequest, val []byte) (done bool, err resp.Error) {
 	switch {
 	case doc == nil && r.condition == keyspace.OnlyExisting, doc != nil && r.condition == keyspace.OnlyNew && len(r.path.steps) == 0:
 		return false, ""
@@ -88,7 +88,7 @@ func (m *Module) set(d *keyspace.Database, doc *Document, r *setRequest, val []b
 	case doc == nil:
 		return false, errNotAtRoot
 	}
-	text, err := r.path.set(doc.text, val, r.condition)
+	text, err := r.path.replace(doc.text, val, r.condition)
 	if err != "" || text == nil {
 		return false, err
 	}
@@ -118,7 +118,7 @@ func (m *Module) runMSet(c *keyspace.Session, args [][]byte) {
 	}
 	for i := range all {
 		_ = m.compactor.compact(all[i].text)
-		if _, err := m.set(d, documentAt(d, all[i].key), &all[i], m.compactor.out); c.Fail(err) {
+		if _, err := m.setAtPath(d, documentAt(d, all[i].key), &all[i], m.compactor.out); c.Fail(err) {
 			return
 		}
 	}

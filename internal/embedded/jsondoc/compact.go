@@ -57,7 +57,7 @@ type objectMember struct{ key, keyEnd, val, valEnd int }
 // compact writes a text to out. The error is that of RedisJSON.
 func (w *compactor) compact(text []byte) resp.Error {
 	w.in, w.at, w.out, w.depth, w.keys, w.message = text, 0, w.out[:0], 0, w.keys[:0], ""
-	if w.value() && w.skipBlanks() {
+	if w.compactValue() && w.skipBlanks() {
 		w.fail(msgTrailingCharacters, w.at+1)
 	}
 	if w.message == "" {
@@ -99,30 +99,30 @@ func (w *compactor) skipBlanks() bool {
 	return false
 }
 
-func (w *compactor) value() bool {
+func (w *compactor) compactValue() bool {
 	if !w.skipBlanks() {
 		return w.fail(msgEOFValue, w.at+1)
 	}
 	switch c := w.in[w.at]; {
 	case c == '"':
-		return w.string()
+		return w.compactString()
 	case c >= '0' && c <= '9' || c == '-':
-		return w.number()
+		return w.compactNumber()
 	case c == '{':
-		return w.nested((*compactor).object)
+		return w.compactNested((*compactor).compactObject)
 	case c == '[':
-		return w.nested((*compactor).array)
+		return w.compactNested((*compactor).compactArray)
 	case c == 't':
-		return w.word("true")
+		return w.compactLiteral("true")
 	case c == 'f':
-		return w.word("false")
+		return w.compactLiteral("false")
 	case c == 'n':
-		return w.word("null")
+		return w.compactLiteral("null")
 	}
 	return w.fail(msgExpectedValue, w.at+1)
 }
 
-func (w *compactor) nested(parse func(*compactor) bool) bool {
+func (w *compactor) compactNested(parse func(*compactor) bool) bool {
 	if w.depth == maxDepth {
 		return w.fail(msgRecursionLimit, w.at+1)
 	}
@@ -132,7 +132,7 @@ func (w *compactor) nested(parse func(*compactor) bool) bool {
 	return ok
 }
 
-func (w *compactor) word(word string) bool {
+func (w *compactor) compactLiteral(word string) bool {
 	for i := range len(word) {
 		if w.at+i >= len(w.in) {
 			return w.fail(msgEOFValue, w.at+i)
@@ -146,7 +146,7 @@ func (w *compactor) word(word string) bool {
 	return true
 }
 
-func (w *compactor) array() bool {
+func (w *compactor) compactArray() bool {
 	w.at++
 	w.out = append(w.out, '[')
 	for first := true; ; first = false {
@@ -168,13 +168,13 @@ func (w *compactor) array() bool {
 				return w.fail(msgTrailingComma, w.at+1)
 			}
 		}
-		if !w.value() {
+		if !w.compactValue() {
 			return false
 		}
 	}
 }
 
-func (w *compactor) object() bool {
+func (w *compactor) compactObject() bool {
 	w.at++
 	start, firstKey := len(w.out), len(w.keys)
 	w.out = append(w.out, '{')
@@ -188,15 +188,15 @@ func (w *compactor) object() bool {
 			break
 		}
 		m := objectMember{key: len(w.out)}
-		if !w.string() {
+		if !w.compactString() {
 			return false
 		}
 		m.keyEnd = len(w.out)
-		if !w.colon() {
+		if !w.compactColon() {
 			return false
 		}
 		m.val = len(w.out)
-		if !w.value() {
+		if !w.compactValue() {
 			return false
 		}
 		m.valEnd = len(w.out)
@@ -204,7 +204,7 @@ func (w *compactor) object() bool {
 	}
 	w.at++
 	if names.hasRepeated {
-		w.rewrite(start, w.keys[firstKey:])
+		w.rewriteObject(start, w.keys[firstKey:])
 	}
 	w.out = append(w.out, '}')
 	w.keys = w.keys[:firstKey]
@@ -240,7 +240,7 @@ func (w *compactor) nextKey(first bool) (more, ok bool) {
 	return false, w.fail(msgKeyNotString, w.at+1)
 }
 
-func (w *compactor) colon() bool {
+func (w *compactor) compactColon() bool {
 	if !w.skipBlanks() {
 		return w.fail(msgEOFObject, w.at+1)
 	}
@@ -297,8 +297,8 @@ func (n *memberIndex) find(w *compactor, start int, m objectMember) int {
 	return -1
 }
 
-// rewrite writes an object again with its distinct members.
-func (w *compactor) rewrite(start int, members []objectMember) {
+// rewriteObject writes an object again with its distinct members.
+func (w *compactor) rewriteObject(start int, members []objectMember) {
 	text := bytes.Clone(w.out[start:])
 	w.out = append(w.out[:start], '{')
 	for i, m := range members {
@@ -310,8 +310,8 @@ func (w *compactor) rewrite(start int, members []objectMember) {
 	}
 }
 
-// number copies whole numbers of up to 18 digits and normalizes others.
-func (w *compactor) number() bool {
+// compactNumber copies whole numbers of up to 18 digits and normalizes others.
+func (w *compactor) compactNumber() bool {
 	start := w.at
 	if w.in[w.at] == '-' {
 		w.at++
@@ -328,7 +328,7 @@ func (w *compactor) number() bool {
 	}
 	w.at += n
 	whole := w.at == len(w.in) || w.in[w.at] != '.' && w.in[w.at]|0x20 != 'e'
-	if !whole && !w.fraction() {
+	if !whole && !w.skipFraction() {
 		return false
 	}
 	text := w.in[start:w.at]
@@ -336,11 +336,11 @@ func (w *compactor) number() bool {
 		w.out = append(w.out, text...)
 		return true
 	}
-	return w.longNumber(string(text), whole)
+	return w.normalizeNumber(string(text), whole)
 }
 
-// fraction skips what follows the whole part of a number.
-func (w *compactor) fraction() bool {
+// skipFraction skips what follows the whole part of a number.
+func (w *compactor) skipFraction() bool {
 	if w.in[w.at] == '.' {
 		w.at++
 		n := resp.CountDigits(w.in[w.at:])
@@ -370,7 +370,7 @@ func (w *compactor) fraction() bool {
 	return true
 }
 
-func (w *compactor) longNumber(text string, whole bool) bool {
+func (w *compactor) normalizeNumber(text string, whole bool) bool {
 	if whole && text != "-0" {
 		_, errInt := strconv.ParseInt(text, 10, 64)
 		_, errUint := strconv.ParseUint(text, 10, 64)

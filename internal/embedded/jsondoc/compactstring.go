@@ -10,8 +10,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// string copies a string with its quotes. Few strings have escapes.
-func (w *compactor) string() bool {
+// compactString copies a string with its quotes. Few strings have escapes.
+func (w *compactor) compactString() bool {
 	in, start := w.in, w.at
 	for at := start + 1; ; at++ {
 		if at += plainPrefix(in[at:]); at >= len(in) {
@@ -27,7 +27,7 @@ func (w *compactor) string() bool {
 			return w.fail(msgControlCharacter, at+1)
 		}
 		w.out = append(w.out, in[start:at]...)
-		if w.at = at; !w.escape() {
+		if w.at = at; !w.compactEscape() {
 			return false
 		}
 		start, at = w.at, w.at-1
@@ -58,8 +58,8 @@ func plainPrefix(s []byte) int {
 	return n
 }
 
-// escape writes the character that an escape means.
-func (w *compactor) escape() bool {
+// compactEscape writes the character that an escape means.
+func (w *compactor) compactEscape() bool {
 	if w.at+1 >= len(w.in) {
 		return w.fail(msgEOFString, len(w.in))
 	}
@@ -71,15 +71,15 @@ func (w *compactor) escape() bool {
 	case '/':
 		w.out = append(w.out, '/')
 	case 'u':
-		return w.unicode()
+		return w.compactUnicodeEscape()
 	default:
 		return w.fail(msgInvalidEscape, w.at)
 	}
 	return true
 }
 
-func (w *compactor) unicode() bool {
-	r, ok := w.hex()
+func (w *compactor) compactUnicodeEscape() bool {
+	r, ok := w.parseHex()
 	if !ok {
 		return false
 	}
@@ -96,7 +96,7 @@ func (w *compactor) unicode() bool {
 				return w.fail(msgUnexpectedEndOfEscape, w.at)
 			}
 		}
-		low, ok := w.hex()
+		low, ok := w.parseHex()
 		if !ok {
 			return false
 		}
@@ -109,7 +109,7 @@ func (w *compactor) unicode() bool {
 	return true
 }
 
-func (w *compactor) hex() (rune, bool) {
+func (w *compactor) parseHex() (rune, bool) {
 	if len(w.in)-w.at < 4 {
 		return 0, w.fail(msgEOFString, len(w.in))
 	}

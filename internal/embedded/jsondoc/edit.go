@@ -12,9 +12,9 @@ const (
 	errArrayIndex = resp.Error("ERR array index out of range")
 )
 
-// set returns the text with a compact value at all places of the path, or as a
+// replace returns the text with a compact value at all places of the path, or as a
 // new member. It returns nil if nothing changes.
-func (p *Path) set(text, val []byte, condition keyspace.Condition) ([]byte, resp.Error) {
+func (p *Path) replace(text, val []byte, condition keyspace.Condition) ([]byte, resp.Error) {
 	found := p.Find(text)
 	if condition == keyspace.OnlyNew {
 		found = nil
@@ -25,7 +25,7 @@ func (p *Path) set(text, val []byte, condition keyspace.Condition) ([]byte, resp
 	if condition == keyspace.OnlyExisting {
 		return nil, ""
 	}
-	return p.add(text, val)
+	return p.addMember(text, val)
 }
 
 // replaceAll replaces all spans by a value.
@@ -42,9 +42,9 @@ func replaceAll(text, val []byte, found []Span) ([]byte, resp.Error) {
 	return append(out, text[at:]...), ""
 }
 
-// add appends a member to the object that the path without its last step leads
+// addMember appends a member to the object that the path without its last step leads
 // to.
-func (p *Path) add(text, val []byte) ([]byte, resp.Error) {
+func (p *Path) addMember(text, val []byte) ([]byte, resp.Error) {
 	if !p.isSingle() {
 		return nil, errStaticPath
 	}

@@ -73,7 +73,7 @@ func FuzzJSONPath(f *testing.F) {
 			return
 		}
 		for _, condition := range []keyspace.Condition{keyspace.Always, keyspace.OnlyNew, keyspace.OnlyExisting} {
-			if out, err := p.set(doc, []byte(`{"new":1}`), condition); err == "" && out != nil && !json.Valid(out) {
+			if out, err := p.replace(doc, []byte(`{"new":1}`), condition); err == "" && out != nil && !json.Valid(out) {
 				t.Errorf("%q set in %s: %s", path, doc, out)
 			}
 		}

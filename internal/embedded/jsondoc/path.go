@@ -166,7 +166,7 @@ func appendSelected(found []Span, text []byte, at Span, steps []pathStep) []Span
 				return appendSelected(found, text, it.Span, steps[1:])
 			}
 		case stepName:
-			if it.IsObject && sameName(it.Name(), step.name) {
+			if it.IsObject && isName(it.Name(), step.name) {
 				return appendSelected(found, text, it.Span, steps[1:])
 			}
 		}
@@ -174,8 +174,8 @@ func appendSelected(found []Span, text []byte, at Span, steps []pathStep) []Span
 	return found
 }
 
-// sameName compares a compact JSON string with a plain name.
-func sameName(raw []byte, name string) bool {
+// isName compares a compact JSON string with a plain name.
+func isName(raw []byte, name string) bool {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1:len(raw)-1]) == name
 	}

@@ -113,11 +113,11 @@ func (m *Module) runGet(c *keyspace.Session, args [][]byte) {
 // one member per path.
 func (r *getRequest) render(text []byte) (out []byte, err resp.Error) {
 	if len(r.paths) == 1 {
-		out, err = r.paths[0].values(nil, text, r.legacy)
+		out, err = r.paths[0].appendValues(nil, text, r.legacy)
 		if err != "" {
 			return nil, resp.Error(fmt.Sprintf("ERR Path '%s' does not exist", r.paths[0].dollar))
 		}
-		return r.layout.apply(out)
+		return r.layout.format(out)
 	}
 	out = append(out, '{')
 	seen := map[string]bool{}
@@ -131,20 +131,20 @@ func (r *getRequest) render(text []byte) (out []byte, err resp.Error) {
 		}
 		seen[p.text] = true
 		out = append(appendString(out, p.text), ':')
-		if out, err = p.values(out, text, r.legacy); err != "" {
+		if out, err = p.appendValues(out, text, r.legacy); err != "" {
 			return nil, resp.Error(fmt.Sprintf("ERR Path '%s' does not exist", p.text))
 		}
 		if len(out) > resp.MaxValueReplyBytes {
 			return nil, resp.ErrReplyTooLong
 		}
 	}
-	return r.layout.apply(append(out, '}'))
+	return r.layout.format(append(out, '}'))
 }
 
 const errNoPath = resp.Error("no such path")
 
-// values appends the value of a legacy path, or a list of all values.
-func (p *Path) values(dst, text []byte, legacy bool) ([]byte, resp.Error) {
+// appendValues appends the value of a legacy path, or a list of all values.
+func (p *Path) appendValues(dst, text []byte, legacy bool) ([]byte, resp.Error) {
 	found := p.Find(text)
 	if legacy {
 		if len(found) == 0 {
@@ -183,7 +183,7 @@ func (m *Module) runMGet(c *keyspace.Session, args [][]byte) {
 			c.Fail(resp.ErrReplyTooLong)
 			return
 		}
-		if text, err := path.values(nil, doc.text, path.legacy); err != "" {
+		if text, err := path.appendValues(nil, doc.text, path.legacy); err != "" {
 			c.Out.Null()
 		} else {
 			c.Out.Bulk(string(text))
@@ -197,7 +197,7 @@ func (m *Module) runMGet(c *keyspace.Session, args [][]byte) {
 // layout makes a reply readable.
 type layout struct{ indent, newline, space string }
 
-func (l *layout) apply(text []byte) ([]byte, resp.Error) {
+func (l *layout) format(text []byte) ([]byte, resp.Error) {
 	if l.indent == "" && l.newline == "" && l.space == "" {
 		return text, ""
 	}

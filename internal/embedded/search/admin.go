@@ -102,12 +102,12 @@ func (m *Module) runAlter(c *keyspace.Session, args [][]byte) {
 		return
 	}
 	rest := &arguments{args[2:]}
-	skip := rest.take("SKIPINITIALSCAN")
+	skip := rest.acceptWord("SKIPINITIALSCAN")
 	switch {
-	case !rest.take("SCHEMA"):
+	case !rest.acceptWord("SCHEMA"):
 		c.Fail(errAlterSchema)
 		return
-	case !rest.take("ADD"):
+	case !rest.acceptWord("ADD"):
 		c.Fail(errAlterAction)
 		return
 	case rest.isEmpty():
@@ -219,7 +219,7 @@ func (m *Module) runTagVals(c *keyspace.Session, args [][]byte) {
 	if ix == nil {
 		return
 	}
-	at := ix.field(string(args[2]))
+	at := ix.fieldAt(string(args[2]))
 	switch {
 	case len(args) > 3:
 		c.Fail(innerArityError(c))

@@ -38,46 +38,46 @@ func (m *Module) runAggregate(c *keyspace.Session, args [][]byte) {
 		return
 	}
 	t := &table{evaluator: e}
-	for slot := range e.find(r.root).slots() {
+	for slot := range e.findSlots(r.root).slots() {
 		t.rows = append(t.rows, tableRow{slot: slot})
 	}
 	t.total = len(t.rows)
 	for i := range r.stages {
-		if c.Fail(t.run(&r.stages[i])) {
+		if c.Fail(t.runStage(&r.stages[i])) {
 			return
 		}
 	}
 	writeTable(c, t)
 }
 
-func (t *table) run(s *stage) resp.Error {
+func (t *table) runStage(s *stage) resp.Error {
 	switch s.kind {
 	case stageLoad:
 		return t.load(s)
 	case stageGroup:
-		return t.group(s)
+		return t.groupRows(s)
 	default:
 		return t.sortAndLimit(s)
 	}
 }
 
-// column adds a property to the rows and returns its column. It returns -1 if
+// findColumn adds a property to the rows and returns its column. It returns -1 if
 // the rows have no such property and the schema has none.
-func (t *table) column(name string) (int, resp.Error) {
+func (t *table) findColumn(name string) (int, resp.Error) {
 	if at := slices.Index(t.names, name); at >= 0 {
 		return at, ""
 	}
 	if t.evaluator == nil {
 		return -1, ""
 	}
-	p, known := t.evaluator.index.property(name)
+	p, known := t.evaluator.index.resolveProperty(name)
 	if !known {
 		return -1, ""
 	}
-	return t.add(name, &p, t.evaluator.sortable)
+	return t.addColumn(name, &p, t.evaluator.readSortable)
 }
 
-func (t *table) add(name string, p *property, read func(slot uint32, p *property) value) (int, resp.Error) {
+func (t *table) addColumn(name string, p *property, read func(slot uint32, p *property) value) (int, resp.Error) {
 	if (len(t.names)+1)*len(t.rows) > maxTableValues {
 		return -1, errTooManyValues
 	}
@@ -100,8 +100,8 @@ func (t *table) load(s *stage) resp.Error {
 		if slices.Contains(t.names, f.name) {
 			continue
 		}
-		p, _ := t.evaluator.index.property(f.path)
-		if _, err := t.add(f.name, &p, t.evaluator.read); err != "" {
+		p, _ := t.evaluator.index.resolveProperty(f.path)
+		if _, err := t.addColumn(f.name, &p, t.evaluator.readProperty); err != "" {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (t *table) loadAll() resp.Error {
 		names = t.evaluator.hashNames(t.rows)
 	}
 	for _, name := range names {
-		p, _ := t.evaluator.index.property(name)
+		p, _ := t.evaluator.index.resolveProperty(name)
 		if slices.Contains(t.names, name) {
 			continue
 		}
@@ -123,7 +123,7 @@ func (t *table) loadAll() resp.Error {
 		if name == "$" {
 			p.path = jsondoc.Path{}
 		}
-		if _, err := t.add(name, &p, t.evaluator.read); err != "" {
+		if _, err := t.addColumn(name, &p, t.evaluator.readProperty); err != "" {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ func (t *table) loadAll() resp.Error {
 func (t *table) sortAndLimit(s *stage) resp.Error {
 	p := s.page
 	if len(s.sort) > 0 {
-		if err := t.sort(s.sort); err != "" {
+		if err := t.sortRows(s.sort); err != "" {
 			return err
 		}
 	}
@@ -145,11 +145,11 @@ func (t *table) sortAndLimit(s *stage) resp.Error {
 	return ""
 }
 
-func (t *table) sort(keys []sortKey) resp.Error {
+func (t *table) sortRows(keys []sortKey) resp.Error {
 	var s sorter
 	var places []int
 	for _, key := range keys {
-		at, err := t.column(key.name)
+		at, err := t.findColumn(key.name)
 		if err != "" {
 			return err
 		}
@@ -174,8 +174,8 @@ func (t *table) sort(keys []sortKey) resp.Error {
 	return ""
 }
 
-// group makes one row of all rows with the same values.
-func (t *table) group(s *stage) resp.Error {
+// groupRows makes one row of all rows with the same values.
+func (t *table) groupRows(s *stage) resp.Error {
 	by, args, err := t.groupColumns(s)
 	if err != "" {
 		return err
@@ -194,7 +194,7 @@ func (t *table) group(s *stage) resp.Error {
 		if !ok {
 			g = len(made)
 			groups[id.String()] = g
-			made = append(made, groupRow(g, row, by))
+			made = append(made, newGroupRow(g, row, by))
 			sums = append(sums, newGroupValues(len(s.reducers)))
 		}
 		for j := range s.reducers {
@@ -217,7 +217,7 @@ func (t *table) group(s *stage) resp.Error {
 	return ""
 }
 
-func groupRow(g int, row *tableRow, by []int) tableRow {
+func newGroupRow(g int, row *tableRow, by []int) tableRow {
 	made := tableRow{slot: uint32(g)}
 	for _, at := range by {
 		v := row.cells[at]
@@ -234,7 +234,7 @@ func groupRow(g int, row *tableRow, by []int) tableRow {
 func (t *table) groupColumns(s *stage) (by, args []int, err resp.Error) {
 	seen := map[string]bool{}
 	for _, name := range s.groupBy {
-		at, err := t.column(name)
+		at, err := t.findColumn(name)
 		if err != "" {
 			return nil, nil, err
 		}
@@ -253,7 +253,7 @@ func (t *table) groupColumns(s *stage) (by, args []int, err resp.Error) {
 		}
 		at := -1
 		if red.arg != "" {
-			if at, err = t.column(red.arg); err != "" {
+			if at, err = t.findColumn(red.arg); err != "" {
 				return nil, nil, err
 			}
 			if at < 0 {

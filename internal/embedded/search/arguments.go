@@ -7,8 +7,8 @@ type arguments struct{ left [][]byte }
 
 func (a *arguments) isEmpty() bool { return len(a.left) == 0 }
 
-// take consumes the next argument if it is this keyword.
-func (a *arguments) take(word string) bool {
+// acceptWord consumes the next argument if it is this keyword.
+func (a *arguments) acceptWord(word string) bool {
 	if a.isEmpty() || !resp.IsWord(a.left[0], word) {
 		return false
 	}
@@ -16,14 +16,14 @@ func (a *arguments) take(word string) bool {
 	return true
 }
 
-func (a *arguments) next() string {
+func (a *arguments) takeNext() string {
 	word := string(a.left[0])
 	a.left = a.left[1:]
 	return word
 }
 
-// list reads a count and as many arguments. The error names the option.
-func (a *arguments) list(option string) ([]string, resp.Error) {
+// takeList reads a count and as many arguments. The error names the option.
+func (a *arguments) takeList(option string) ([]string, resp.Error) {
 	if a.isEmpty() {
 		return nil, badArgument(option, noArgument)
 	}
@@ -42,10 +42,10 @@ func (a *arguments) list(option string) ([]string, resp.Error) {
 	return list, ""
 }
 
-// text reads one argument. The error names the option.
-func (a *arguments) text(option string) (string, resp.Error) {
+// takeText reads one argument. The error names the option.
+func (a *arguments) takeText(option string) (string, resp.Error) {
 	if a.isEmpty() {
 		return "", badArgument(option, noArgument)
 	}
-	return a.next(), ""
+	return a.takeNext(), ""
 }

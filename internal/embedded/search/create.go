@@ -47,11 +47,11 @@ func parseCreate(name string, args [][]byte) (createRequest, resp.Error) {
 	rest := &arguments{args}
 	for known := true; known && !rest.isEmpty(); {
 		var err resp.Error
-		if known, err = r.option(rest); err != "" {
+		if known, err = r.parseOption(rest); err != "" {
 			return r, err
 		}
 	}
-	hasSchema := rest.take("SCHEMA")
+	hasSchema := rest.acceptWord("SCHEMA")
 	switch {
 	case r.kind != "" && !strings.EqualFold(r.kind, "HASH") && !strings.EqualFold(r.kind, "JSON"):
 		return r, resp.Error("Invalid rule type: " + r.kind)
@@ -80,40 +80,40 @@ func indexFlags() []string {
 	return []string{"NOFREQS", "NOFIELDS", "NOOFFSETS", "NOHL", "MAXTEXTFIELDS"}
 }
 
-// option parses one option before SCHEMA. It returns false for an unknown one.
-func (r *createRequest) option(rest *arguments) (known bool, err resp.Error) {
+// parseOption parses one option before SCHEMA. It returns false for an unknown one.
+func (r *createRequest) parseOption(rest *arguments) (known bool, err resp.Error) {
 	for _, flag := range indexFlags() {
-		if rest.take(flag) {
+		if rest.acceptWord(flag) {
 			r.flags = append(r.flags, flag)
 			return true, ""
 		}
 	}
 	switch {
-	case rest.take("ON"):
-		r.kind, err = rest.text("ON")
-	case rest.take("PREFIX"):
-		r.definition.prefixes, err = rest.list("PREFIX")
-	case rest.take("STOPWORDS"):
-		r.definition.stopWordList, err = rest.list("STOPWORDS")
+	case rest.acceptWord("ON"):
+		r.kind, err = rest.takeText("ON")
+	case rest.acceptWord("PREFIX"):
+		r.definition.prefixes, err = rest.takeList("PREFIX")
+	case rest.acceptWord("STOPWORDS"):
+		r.definition.stopWordList, err = rest.takeList("STOPWORDS")
 		r.definition.stopWords = stopWords{isCustom: true, list: map[string]bool{}}
 		for _, word := range r.definition.stopWordList {
 			r.definition.stopWords.list[strings.ToLower(word)] = true
 		}
-	case rest.take("LANGUAGE"):
+	case rest.acceptWord("LANGUAGE"):
 		var language string
-		if language, err = rest.text("LANGUAGE"); err == "" && !strings.EqualFold(language, "english") {
+		if language, err = rest.takeText("LANGUAGE"); err == "" && !strings.EqualFold(language, "english") {
 			err = notSupported("LANGUAGE " + language)
 		}
-	case rest.take("SCORE"):
-		err = r.score(rest)
-	case rest.take("SKIPINITIALSCAN"):
+	case rest.acceptWord("SCORE"):
+		err = r.parseScore(rest)
+	case rest.acceptWord("SKIPINITIALSCAN"):
 		r.skipInitialScan = true
-	case rest.take("ASYNC"), rest.take("NOSCOREIDX"):
-	case rest.take("INDEXALL"):
-		err = indexAll(rest)
+	case rest.acceptWord("ASYNC"), rest.acceptWord("NOSCOREIDX"):
+	case rest.acceptWord("INDEXALL"):
+		err = parseIndexAll(rest)
 	default:
 		for _, option := range []string{"FILTER", "TEMPORARY", "LANGUAGE_FIELD", "SCORE_FIELD", "PAYLOAD_FIELD"} {
-			if rest.take(option) {
+			if rest.acceptWord(option) {
 				return false, notSupported(option)
 			}
 		}
@@ -122,8 +122,8 @@ func (r *createRequest) option(rest *arguments) (known bool, err resp.Error) {
 	return true, err
 }
 
-func (r *createRequest) score(rest *arguments) resp.Error {
-	text, err := rest.text("SCORE")
+func (r *createRequest) parseScore(rest *arguments) resp.Error {
+	text, err := rest.takeText("SCORE")
 	if err != "" {
 		return err
 	}
@@ -135,8 +135,8 @@ func (r *createRequest) score(rest *arguments) resp.Error {
 	return ""
 }
 
-func indexAll(rest *arguments) resp.Error {
-	if rest.take("ENABLE") || rest.take("DISABLE") {
+func parseIndexAll(rest *arguments) resp.Error {
+	if rest.acceptWord("ENABLE") || rest.acceptWord("DISABLE") {
 		return ""
 	}
 	return "Invalid argument for `INDEXALL`, use ENABLE/DISABLE"
@@ -150,13 +150,13 @@ func parseFields(rest *arguments, index string, json bool, existing []field) ([]
 		if len(existing)+len(fields) >= maxFields {
 			return nil, errManyFields
 		}
-		f := field{path: rest.next(), weight: 1}
+		f := field{path: rest.takeNext(), weight: 1}
 		f.name = f.path
-		if rest.take("AS") {
+		if rest.acceptWord("AS") {
 			if rest.isEmpty() {
 				return nil, "AS requires an argument"
 			}
-			f.name = rest.next()
+			f.name = rest.takeNext()
 		}
 		same := func(other field) bool { return other.name == f.name }
 		if slices.ContainsFunc(existing, same) || slices.ContainsFunc(fields, same) {
@@ -181,20 +181,20 @@ func (f *field) parse(rest *arguments, json bool) (err resp.Error) {
 	switch {
 	case rest.isEmpty():
 		return resp.Error(fmt.Sprintf("Field `%s` does not have a type", f.name))
-	case rest.take("TEXT"):
-		err = f.textOptions(rest)
-	case rest.take("TAG"):
+	case rest.acceptWord("TEXT"):
+		err = f.parseTextOptions(rest)
+	case rest.acceptWord("TAG"):
 		f.kind = fieldTag
 		if !json {
 			f.separator = ','
 		}
-		err = f.tagOptions(rest)
-	case rest.take("NUMERIC"):
+		err = f.parseTagOptions(rest)
+	case rest.acceptWord("NUMERIC"):
 		f.kind = fieldNumeric
 		err = f.refuseUnsupported(rest)
 	default:
 		for _, kind := range []string{"GEO", "GEOSHAPE", "VECTOR"} {
-			if rest.take(kind) {
+			if rest.acceptWord(kind) {
 				return notSupported("The field type " + kind)
 			}
 		}
@@ -202,10 +202,10 @@ func (f *field) parse(rest *arguments, json bool) (err resp.Error) {
 	}
 	for err == "" {
 		switch {
-		case rest.take("SORTABLE"):
+		case rest.acceptWord("SORTABLE"):
 			f.sortable = true
-			f.unnormalized = rest.take("UNF") || json || f.kind == fieldNumeric || f.caseSensitive
-		case rest.take("NOINDEX"):
+			f.unnormalized = rest.acceptWord("UNF") || json || f.kind == fieldNumeric || f.caseSensitive
+		case rest.acceptWord("NOINDEX"):
 			f.noIndex = true
 		default:
 			return ""
@@ -217,22 +217,22 @@ func (f *field) parse(rest *arguments, json bool) (err resp.Error) {
 // refuseUnsupported returns the error for options that are not supported.
 func (f *field) refuseUnsupported(rest *arguments) resp.Error {
 	for _, option := range []string{"INDEXEMPTY", "INDEXMISSING", "PHONETIC"} {
-		if rest.take(option) {
+		if rest.acceptWord(option) {
 			return notSupported(option)
 		}
 	}
 	return ""
 }
 
-func (f *field) textOptions(rest *arguments) resp.Error {
+func (f *field) parseTextOptions(rest *arguments) resp.Error {
 	for {
 		switch {
-		case rest.take("NOSTEM"):
+		case rest.acceptWord("NOSTEM"):
 			f.noStem = true
-		case rest.take("WITHSUFFIXTRIE"):
+		case rest.acceptWord("WITHSUFFIXTRIE"):
 			f.suffixTrie = true
-		case rest.take("WEIGHT"):
-			text, err := rest.text("weight")
+		case rest.acceptWord("WEIGHT"):
+			text, err := rest.takeText("weight")
 			if err != "" {
 				return err
 			}
@@ -247,18 +247,18 @@ func (f *field) textOptions(rest *arguments) resp.Error {
 	}
 }
 
-func (f *field) tagOptions(rest *arguments) resp.Error {
+func (f *field) parseTagOptions(rest *arguments) resp.Error {
 	for {
 		switch {
-		case rest.take("CASESENSITIVE"):
+		case rest.acceptWord("CASESENSITIVE"):
 			f.caseSensitive = true
-		case rest.take("WITHSUFFIXTRIE"):
+		case rest.acceptWord("WITHSUFFIXTRIE"):
 			f.suffixTrie = true
-		case rest.take("SEPARATOR"):
+		case rest.acceptWord("SEPARATOR"):
 			if rest.isEmpty() {
 				return "SEPARATOR requires an argument"
 			}
-			sep := rest.next()
+			sep := rest.takeNext()
 			if len(sep) != 1 {
 				return resp.Error("Tag separator must be a single character. Got `%s`" + sep) // RediSearch does not fill in its format either
 			}

@@ -25,8 +25,8 @@ func (ix *index) newEvaluator() *evaluator {
 	return e
 }
 
-// find returns the slots that a query matches.
-func (e *evaluator) find(n *node) bitset {
+// findSlots returns the slots that a query matches.
+func (e *evaluator) findSlots(n *node) bitset {
 	found := newBitset(len(e.index.slots))
 	if n != nil {
 		e.mark(n, found)
@@ -48,7 +48,7 @@ func (e *evaluator) mark(n *node, set bitset) {
 	case nodeTag:
 		if n.field >= 0 {
 			for _, w := range n.words {
-				e.index.columns[n.field].vocabulary.mark(w, set)
+				e.index.columns[n.field].vocabulary.markMatches(w, set)
 			}
 		}
 	case nodeNumber:
@@ -94,11 +94,11 @@ func (e *evaluator) eachTextField(n *node, visit func(at int)) {
 }
 
 func (e *evaluator) markWord(n *node, set bitset) {
-	e.eachTextField(n, func(at int) { e.index.columns[at].vocabulary.mark(n.words[0], set) })
+	e.eachTextField(n, func(at int) { e.index.columns[at].vocabulary.markMatches(n.words[0], set) })
 }
 
-// mark adds the slots of a word, or of all words that match a star.
-func (v *vocabulary) mark(w wordMatch, set bitset) {
+// markMatches adds the slots of a word, or of all words that match a star.
+func (v *vocabulary) markMatches(w wordMatch, set bitset) {
 	if !w.starBefore && !w.starAfter {
 		if p := v.find(w.text); p != nil {
 			p.addTo(set)
@@ -158,7 +158,7 @@ func (e *evaluator) markPhrase(n *node, set bitset) {
 		var all bitset
 		for _, w := range n.words {
 			one := newBitset(len(e.index.slots))
-			e.index.columns[at].vocabulary.mark(w, one)
+			e.index.columns[at].vocabulary.markMatches(w, one)
 			if all == nil {
 				all = one
 			} else {

@@ -30,7 +30,7 @@ func FuzzSearchQuery(f *testing.F) {
 				}
 				continue
 			}
-			for slot := range ix.newEvaluator().find(n).slots() {
+			for slot := range ix.newEvaluator().findSlots(n).slots() {
 				if ix.slots[slot] == nil {
 					t.Errorf("%q found a document that is gone", query)
 				}

@@ -115,8 +115,8 @@ func newColumn(slots int) column {
 	return c
 }
 
-// field returns the position of a field, or -1.
-func (ix *index) field(name string) int {
+// fieldAt returns the position of a field, or -1.
+func (ix *index) fieldAt(name string) int {
 	return slices.IndexFunc(ix.fields, func(f field) bool { return f.name == name })
 }
 
@@ -146,7 +146,7 @@ func (ix *index) put(doc *indexedKey) {
 	ix.addedKeys++
 	doc.places = append(doc.places, place{ix, slot})
 	for i := range ix.fields {
-		ix.store(i, slot, g)
+		ix.storeField(i, slot, g)
 	}
 }
 
@@ -164,8 +164,8 @@ func (ix *index) remove(doc *indexedKey) {
 	}
 }
 
-// store adds the values of one field to its column.
-func (ix *index) store(at int, slot uint32, g *gathered) {
+// storeField adds the values of one field to its column.
+func (ix *index) storeField(at int, slot uint32, g *gathered) {
 	f, col := &ix.fields[at], &ix.columns[at]
 	col.numbers = append(col.numbers, math.NaN())
 	if f.noIndex && f.kind != fieldNumeric { // SORTBY needs the numbers
@@ -242,15 +242,15 @@ func (ix *index) compact() {
 	}
 	ix.slots = slices.Clone(left)
 	for i := range ix.columns {
-		ix.columns[i].move(moved, len(left))
+		ix.columns[i].renumber(moved, len(left))
 	}
 }
 
 // removedSlot is the new number of an empty slot.
 const removedSlot = math.MaxUint32
 
-// move applies the new numbers of the slots.
-func (c *column) move(moved []uint32, left int) {
+// renumber applies the new numbers of the slots.
+func (c *column) renumber(moved []uint32, left int) {
 	numbers := make([]float64, left)
 	more := map[uint32][]float64{}
 	for old, slot := range moved {
@@ -263,5 +263,5 @@ func (c *column) move(moved []uint32, left int) {
 		}
 	}
 	c.numbers, c.furtherNumbers = numbers, more
-	c.vocabulary.move(moved)
+	c.vocabulary.renumber(moved)
 }

@@ -123,7 +123,7 @@ func (l *queryLexer) readWord(start int) bool {
 		l.at++
 		t.kind = tokPrefix
 	case kind == tokNumber:
-		t.num = queryNumber(text)
+		t.num = parseQueryNumber(text)
 	case l.dialect == 1 && l.stopWords.contains([]byte(strings.ToLower(text))):
 		t.kind = tokStop
 	}
@@ -176,7 +176,7 @@ func (l *queryLexer) readComparison() bool {
 		if !strings.HasPrefix(rest, op) || after == "" {
 			continue
 		}
-		if strings.TrimLeft(after, "+-")[:min(1, len(strings.TrimLeft(after, "+-")))] == "$" || numberPrefix(after, 2) > 0 {
+		if strings.TrimLeft(after, "+-")[:min(1, len(strings.TrimLeft(after, "+-")))] == "$" || numberLength(after, 2) > 0 {
 			l.emit(token{kind: tokCompare, pos: l.at, text: op})
 			l.at += len(op)
 			return true
@@ -205,10 +205,10 @@ func (l *queryLexer) termEnd(at int) int {
 
 func isQuerySpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
-func (l *queryLexer) numberEnd(at int) int { return at + numberPrefix(l.query[at:], l.dialect) }
+func (l *queryLexer) numberEnd(at int) int { return at + numberLength(l.query[at:], l.dialect) }
 
-// numberPrefix returns the length of the number that a text starts with.
-func numberPrefix(s string, dialect int) int {
+// numberLength returns the length of the number that a text starts with.
+func numberLength(s string, dialect int) int {
 	sign := 0
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		sign = 1
@@ -241,8 +241,8 @@ func numberPrefix(s string, dialect int) int {
 	return n
 }
 
-// queryNumber converts a number token. Numbers out of range become infinite.
-func queryNumber(text string) float64 {
+// parseQueryNumber converts a number token. Numbers out of range become infinite.
+func parseQueryNumber(text string) float64 {
 	if v, err := strconv.ParseFloat(text, 64); err == nil {
 		return v
 	}
@@ -252,8 +252,8 @@ func queryNumber(text string) float64 {
 	return math.Inf(1)
 }
 
-// unescapeQuery removes the backslashes before punctuation and blanks.
-func unescapeQuery(s string) string {
+// unescape removes the backslashes before punctuation and blanks.
+func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// fieldUnit parses "@name:" with its value, "@a|b:" for several fields, or
+// parseFieldUnit parses "@name:" with its value, "@a|b:" for several fields, or
 // "@n>=5".
-func (p *queryParser) fieldUnit() *node {
+func (p *queryParser) parseFieldUnit() *node {
 	names := []*token{p.peek()}
 	p.at++
 	if t := p.peek(); t.kind == tokCompare {
-		return p.comparison(names[0])
+		return p.parseComparison(names[0])
 	}
 	for p.err == "" && p.isNext('|') && p.tokens[p.at+1].kind == tokTerm {
 		names = append(names, &p.tokens[p.at+1])
@@ -26,20 +26,20 @@ func (p *queryParser) fieldUnit() *node {
 	var n *node
 	switch {
 	case len(names) == 1 && p.isNext('{'):
-		n = p.tag(names[0])
+		n = p.parseTag(names[0])
 	case len(names) == 1 && p.isNext('['):
-		n = p.numbers(names[0])
+		n = p.parseRange(names[0])
 	default:
-		n = p.inFields(names)
+		n = p.parseTextFields(names)
 	}
 	return p.refuseAttributes(n)
 }
 
-// inFields parses the words that a text field must have.
-func (p *queryParser) inFields(names []*token) *node {
+// parseTextFields parses the words that a text field must have.
+func (p *queryParser) parseTextFields(names []*token) *node {
 	mask := make(fieldMask, len(p.index.fields))
 	for _, t := range names {
-		at := p.resolve(t, fieldText)
+		at := p.resolveField(t, fieldText)
 		if p.err != "" {
 			return nil
 		}
@@ -49,10 +49,10 @@ func (p *queryParser) inFields(names []*token) *node {
 	}
 	var n *node
 	if p.dialect == 1 {
-		n = p.nested(p.union)
+		n = p.parseNested(p.parseUnion)
 	} else {
 		start := p.peek()
-		if n = p.nested(p.unit); p.err == "" && !n.isTextOnly() {
+		if n = p.parseNested(p.parseUnit); p.err == "" && !n.isTextOnly() {
 			return p.failAt("Syntax error", start)
 		}
 	}
@@ -60,8 +60,8 @@ func (p *queryParser) inFields(names []*token) *node {
 	return n
 }
 
-// nested parses one level deeper and bounds the depth.
-func (p *queryParser) nested(parse func() *node) *node {
+// parseNested parses one level deeper and bounds the depth.
+func (p *queryParser) parseNested(parse func() *node) *node {
 	if p.depth++; p.depth > maxQueryDepth {
 		return p.fail(errQueryDepth)
 	}
@@ -85,10 +85,10 @@ func (n *node) isTextOnly() bool {
 	return true
 }
 
-// resolve returns the position of a field of a type. It returns -1 if there is
+// resolveField returns the position of a field of a type. It returns -1 if there is
 // none, in dialect 2 with an error.
-func (p *queryParser) resolve(t *token, kind fieldKind) int {
-	at := p.index.field(unescapeQuery(t.text))
+func (p *queryParser) resolveField(t *token, kind fieldKind) int {
+	at := p.index.fieldAt(unescape(t.text))
 	switch {
 	case at < 0 && p.dialect > 1:
 		p.failAt("Unknown field", t)
@@ -101,19 +101,19 @@ func (p *queryParser) resolve(t *token, kind fieldKind) int {
 	return at
 }
 
-// tag parses {a|b c|d*}. In dialect 1, as in the grammar of RediSearch, the
+// parseTag parses {a|b c|d*}. In dialect 1, as in the grammar of RediSearch, the
 // list continues after the brace if a "|" follows, and the brace may be
 // missing.
-func (p *queryParser) tag(name *token) *node {
+func (p *queryParser) parseTag(name *token) *node {
 	p.at++
-	n := &node{kind: nodeTag, field: p.resolve(name, fieldTag)}
-	if p.err != "" || !p.tagValue(n) {
+	n := &node{kind: nodeTag, field: p.resolveField(name, fieldTag)}
+	if p.err != "" || !p.parseTagValue(n) {
 		return nil
 	}
 	for p.err == "" {
 		switch {
 		case p.accept('|'):
-			p.tagValue(n)
+			p.parseTagValue(n)
 		case p.accept('}'):
 			if p.dialect > 1 {
 				return n
@@ -121,7 +121,7 @@ func (p *queryParser) tag(name *token) *node {
 		case p.dialect > 1:
 			return p.failSyntax()
 		default:
-			if p.index.field(unescapeQuery(name.text)) < 0 {
+			if p.index.fieldAt(unescape(name.text)) < 0 {
 				return nil
 			}
 			return n
@@ -130,9 +130,9 @@ func (p *queryParser) tag(name *token) *node {
 	return nil
 }
 
-// tagValue parses one value. Several words form one value with blanks between
+// parseTagValue parses one value. Several words form one value with blanks between
 // them.
-func (p *queryParser) tagValue(n *node) bool {
+func (p *queryParser) parseTagValue(n *node) bool {
 	t := p.peek()
 	if t.kind == tokPrefix || t.kind == tokSuffix || t.kind == tokContains {
 		p.at++
@@ -142,13 +142,13 @@ func (p *queryParser) tagValue(n *node) bool {
 	for t := p.peek(); ; t = p.peek() {
 		switch {
 		case t.kind == tokParam && p.dialect > 1:
-			val, ok := p.param(t.text)
+			val, ok := p.parameter(t.text)
 			if !ok {
 				return false
 			}
 			parts = append(parts, val)
 		case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokExact:
-			parts = append(parts, unescapeQuery(t.text))
+			parts = append(parts, unescape(t.text))
 		case t.kind == tokStop && len(parts) == 0:
 			p.at++
 			return p.addTag(n, wordMatch{text: t.text})
@@ -171,24 +171,24 @@ func (p *queryParser) addTag(n *node, w wordMatch) bool {
 	return p.countWork(&w)
 }
 
-// numbers parses [0 (5], and in dialect 2 also [5].
-func (p *queryParser) numbers(name *token) *node {
+// parseRange parses [0 (5], and in dialect 2 also [5].
+func (p *queryParser) parseRange(name *token) *node {
 	p.at++
 	n := &node{kind: nodeNumber, name: name.text}
-	if p.dialect > 1 && p.index.field(unescapeQuery(name.text)) < 0 { // its type is checked last
+	if p.dialect > 1 && p.index.fieldAt(unescape(name.text)) < 0 { // its type is checked last
 		return p.failAt("Unknown field", name)
 	}
 	if p.dialect > 1 && p.peek().kind == tokTerm {
-		return p.vectorRange()
+		return p.parseVectorRange()
 	}
-	if !p.bound(&n.min) {
+	if !p.parseBound(&n.min) {
 		return nil
 	}
 	if p.dialect > 1 && p.accept(']') {
-		n.max, n.field = n.min, p.resolve(name, fieldNumeric)
+		n.max, n.field = n.min, p.resolveField(name, fieldNumeric)
 		return n
 	}
-	if !p.bound(&n.max) {
+	if !p.parseBound(&n.max) {
 		return nil
 	}
 	if k := p.peek().kind; k == tokNumber || k == tokParam {
@@ -200,16 +200,16 @@ func (p *queryParser) numbers(name *token) *node {
 	if !p.expect(']') {
 		return nil
 	}
-	n.field = p.resolve(name, fieldNumeric)
-	if p.dialect == 1 && p.index.field(unescapeQuery(name.text)) < 0 {
+	n.field = p.resolveField(name, fieldNumeric)
+	if p.dialect == 1 && p.index.fieldAt(unescape(name.text)) < 0 {
 		return nil
 	}
 	return n
 }
 
-// vectorRange parses [VECTOR_RANGE 0.5 $blob]. The grammar of RediSearch
+// parseVectorRange parses [VECTOR_RANGE 0.5 $blob]. The grammar of RediSearch
 // accepts any word in the first place.
-func (p *queryParser) vectorRange() *node {
+func (p *queryParser) parseVectorRange() *node {
 	p.at++
 	if k := p.peek().kind; k == tokNumber || k == tokParam {
 		if p.at++; p.peek().kind == tokParam {
@@ -219,8 +219,8 @@ func (p *queryParser) vectorRange() *node {
 	return p.failSyntax()
 }
 
-// bound parses one end of a range.
-func (p *queryParser) bound(b *bound) bool {
+// parseBound parses one end of a range.
+func (p *queryParser) parseBound(b *bound) bool {
 	b.excluded = p.accept('(')
 	sign := 1.0
 	for p.accept('-') {
@@ -231,7 +231,7 @@ func (p *queryParser) bound(b *bound) bool {
 	case t.kind == tokNumber:
 		b.value = sign * t.num
 	case t.kind == tokParam && p.dialect > 1:
-		val, ok := p.param(t.text)
+		val, ok := p.parameter(t.text)
 		if !ok {
 			return false
 		}
@@ -271,13 +271,13 @@ func formatDouble(v float64) string {
 	return strconv.FormatFloat(v, 'f', 6, 64)
 }
 
-// comparison parses @n>=5 of dialect 2.
-func (p *queryParser) comparison(name *token) *node {
+// parseComparison parses @n>=5 of dialect 2.
+func (p *queryParser) parseComparison(name *token) *node {
 	op := p.peek().text
 	p.at++
-	n := &node{kind: nodeNumber, name: name.text, field: p.resolve(name, fieldNumeric)}
+	n := &node{kind: nodeNumber, name: name.text, field: p.resolveField(name, fieldNumeric)}
 	var b bound
-	if p.err != "" || !p.bound(&b) {
+	if p.err != "" || !p.parseBound(&b) {
 		return nil
 	}
 	n.min, n.max = bound{value: math.Inf(-1)}, bound{value: math.Inf(1)}

@@ -131,7 +131,7 @@ func parseSearch(ix *index, query string, dialect int, params map[string]string)
 	}
 	var n *node
 	if p.peek().kind != tokEnd {
-		n = p.sequence(false)
+		n = p.parseSequence(false)
 	}
 	p.refuseAttributes(n)
 	if p.err == "" && p.peek().kind != tokEnd {
@@ -198,55 +198,55 @@ func (p *queryParser) failAt(what string, t *token) *node {
 	return p.fail(resp.Error(fmt.Sprintf("%s at offset %d near %s", what, t.pos, t.text)))
 }
 
-// sequence parses units side by side, up to a closing parenthesis or the end.
+// parseSequence parses units side by side, up to a closing parenthesis or the end.
 // With low it also ends before "-", "~" and a quote, as the operand of "-" does
 // in dialect 1.
-func (p *queryParser) sequence(low bool) *node {
+func (p *queryParser) parseSequence(low bool) *node {
 	if p.depth++; p.depth > maxQueryDepth {
 		return p.fail(errQueryDepth)
 	}
 	defer func() { p.depth-- }()
 	if p.dialect > 1 {
-		return p.alternatives()
+		return p.parseAlternatives()
 	}
-	n := p.union()
+	n := p.parseUnion()
 	for p.err == "" && p.startsUnit() && (!low || !p.isNext('-') && !p.isNext('~') && !p.isNext('"')) {
-		n = join(nodeAnd, n, p.union())
+		n = join(nodeAnd, n, p.parseUnion())
 	}
 	return n
 }
 
-// union parses units with "|" between them, in dialect 1.
-func (p *queryParser) union() *node {
-	n := p.unit()
+// parseUnion parses units with "|" between them, in dialect 1.
+func (p *queryParser) parseUnion() *node {
+	n := p.parseUnit()
 	for p.err == "" && p.accept('|') {
-		n = join(nodeOr, n, p.unit())
+		n = join(nodeOr, n, p.parseUnit())
 	}
 	return n
 }
 
-// alternatives parses sequences with "|" between them, in dialect 2. As in the
+// parseAlternatives parses sequences with "|" between them, in dialect 2. As in the
 // grammar of RediSearch, if the first two have only words, then all must.
-func (p *queryParser) alternatives() *node {
-	n := p.all()
+func (p *queryParser) parseAlternatives() *node {
+	n := p.parseConjunction()
 	words := n.isTextOnly()
 	for count := 2; p.err == "" && p.accept('|'); count++ {
 		if count == 3 && words {
 			p.wordsOnly++
 			defer func() { p.wordsOnly-- }()
 		}
-		other := p.all()
+		other := p.parseConjunction()
 		words = words && other.isTextOnly()
 		n = join(nodeOr, n, other)
 	}
 	return n
 }
 
-// all parses units side by side, in dialect 2.
-func (p *queryParser) all() *node {
-	n := p.unit()
+// parseConjunction parses units side by side, in dialect 2.
+func (p *queryParser) parseConjunction() *node {
+	n := p.parseUnit()
 	for p.err == "" && p.startsUnit() {
-		n = join(nodeAnd, n, p.unit())
+		n = join(nodeAnd, n, p.parseUnit())
 	}
 	return n
 }
@@ -262,15 +262,15 @@ func (p *queryParser) startsUnit() bool {
 	return true
 }
 
-// unit parses a word, a field, a phrase or an expression in parentheses.
-func (p *queryParser) unit() *node {
+// parseUnit parses a word, a field, a phrase or an expression in parentheses.
+func (p *queryParser) parseUnit() *node {
 	t := p.peek()
 	switch {
 	case t.kind == tokField && p.wordsOnly > 0:
 	case t.kind == tokField:
-		return p.fieldUnit()
+		return p.parseFieldUnit()
 	case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokParam && p.dialect > 1:
-		return p.termUnit()
+		return p.parseTermUnit()
 	case t.kind == tokStop:
 		p.at++
 		return nil
@@ -281,22 +281,22 @@ func (p *queryParser) unit() *node {
 		p.at++
 		return p.newPhrase(t.text)
 	case p.accept('('):
-		n := p.sequence(false)
+		n := p.parseSequence(false)
 		p.expect(')')
 		return p.refuseAttributes(n)
 	case p.accept('-'):
-		return negate(p.operand())
+		return negate(p.parseOperand())
 	case p.accept('~'):
-		if n := p.operand(); n != nil {
+		if n := p.parseOperand(); n != nil {
 			return &node{kind: nodeOptional, children: []*node{n}}
 		}
 		return nil
 	case p.isNext('"'):
-		return p.quoted()
+		return p.parseQuotedPhrase()
 	case p.isNext('*') && (p.at == 0 || p.dialect > 1 && p.onlyOpen()):
 		p.at++ // a star is only allowed alone
 	case p.isNext('%'):
-		return p.fuzzy()
+		return p.parseFuzzy()
 	}
 	return p.failSyntax()
 }
@@ -318,14 +318,14 @@ func (p *queryParser) refuseAttributes(n *node) *node {
 	return n
 }
 
-// operand parses what follows "-" or "~".
-func (p *queryParser) operand() *node {
+// parseOperand parses what follows "-" or "~".
+func (p *queryParser) parseOperand() *node {
 	if p.dialect == 1 {
-		return p.sequence(true)
+		return p.parseSequence(true)
 	}
 	if p.depth++; p.depth > maxQueryDepth {
 		return p.fail(errQueryDepth)
 	}
 	defer func() { p.depth-- }()
-	return p.unit()
+	return p.parseUnit()
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// termUnit parses a word. In dialect 1 the words after it belong to the same
+// parseTermUnit parses a word. In dialect 1 the words after it belong to the same
 // unit.
-func (p *queryParser) termUnit() *node {
-	n := p.term()
+func (p *queryParser) parseTermUnit() *node {
+	n := p.parseTerm()
 	for first := true; p.dialect == 1 && p.err == ""; first = false {
 		switch t := p.peek(); {
 		case t.kind == tokTerm || t.kind == tokNumber:
-			n = join(nodeAnd, n, p.term())
+			n = join(nodeAnd, n, p.parseTerm())
 		case t.kind == tokStop && !first:
 			p.at++
 		default:
@@ -24,12 +24,12 @@ func (p *queryParser) termUnit() *node {
 	return n
 }
 
-func (p *queryParser) term() *node {
+func (p *queryParser) parseTerm() *node {
 	t := p.peek()
 	p.at++
 	text := t.text
 	if t.kind == tokParam {
-		val, ok := p.param(t.text)
+		val, ok := p.parameter(t.text)
 		if !ok {
 			return nil
 		}
@@ -37,10 +37,10 @@ func (p *queryParser) term() *node {
 	} else if p.index.definition.stopWords.contains([]byte(strings.ToLower(text))) {
 		return nil
 	}
-	return p.newWord(wordMatch{text: strings.ToLower(unescapeQuery(text))})
+	return p.newWord(wordMatch{text: strings.ToLower(unescape(text))})
 }
 
-func (p *queryParser) param(name string) (string, bool) {
+func (p *queryParser) parameter(name string) (string, bool) {
 	val, ok := p.params[name]
 	if !ok {
 		p.fail(resp.Error(fmt.Sprintf("No such parameter `%s`", name)))
@@ -70,7 +70,7 @@ func (p *queryParser) countWork(w *wordMatch) bool {
 }
 
 func newAffix(t *token, lower bool) wordMatch {
-	text := unescapeQuery(t.text)
+	text := unescape(t.text)
 	if lower {
 		text = strings.ToLower(text)
 	}
@@ -97,7 +97,7 @@ func (p *queryParser) newPhrase(text string) *node {
 	return n
 }
 
-func (p *queryParser) fuzzy() *node {
+func (p *queryParser) parseFuzzy() *node {
 	for n := 0; n < 3 && p.accept('%'); n++ {
 	}
 	if k := p.peek().kind; k != tokTerm && k != tokNumber && k != tokStop && k != tokParam {
@@ -106,9 +106,9 @@ func (p *queryParser) fuzzy() *node {
 	return p.fail(notSupported("A fuzzy word (%word%)"))
 }
 
-// quoted parses a phrase in dialect 1. In dialect 2 the lexer reads phrases,
+// parseQuotedPhrase parses a phrase in dialect 1. In dialect 2 the lexer reads phrases,
 // and a quote means that it found no closing one.
-func (p *queryParser) quoted() *node {
+func (p *queryParser) parseQuotedPhrase() *node {
 	p.at++
 	if p.dialect > 1 {
 		return p.failSyntax()
@@ -118,7 +118,7 @@ func (p *queryParser) quoted() *node {
 		t := p.peek()
 		switch {
 		case t.kind == tokTerm || t.kind == tokNumber:
-			w := wordMatch{text: strings.ToLower(unescapeQuery(t.text))}
+			w := wordMatch{text: strings.ToLower(unescape(t.text))}
 			if !p.countWork(&w) {
 				return nil
 			}

@@ -58,11 +58,11 @@ func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
 	r.query, r.dialect, r.page = string(args[0]), 1, page{count: 10}
 	rest := &arguments{args[1:]}
 	for !rest.isEmpty() {
-		known, err := r.commonOption(rest)
+		known, err := r.parseCommonOption(rest)
 		if err == "" && !known && aggregate {
 			known, err = r.parseStage(rest)
 		} else if err == "" && !known {
-			known, err = r.option(rest)
+			known, err = r.parseSearchOption(rest)
 		}
 		if err != "" {
 			return err
@@ -77,11 +77,11 @@ func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
 	return ""
 }
 
-// commonOption parses an option that both commands have. It returns false for
+// parseCommonOption parses an option that both commands have. It returns false for
 // an unknown one.
-func (r *searchRequest) commonOption(rest *arguments) (known bool, err resp.Error) {
+func (r *searchRequest) parseCommonOption(rest *arguments) (known bool, err resp.Error) {
 	switch {
-	case rest.take("DIALECT"):
+	case rest.acceptWord("DIALECT"):
 		if rest.isEmpty() {
 			return false, errDialectWord
 		}
@@ -90,27 +90,27 @@ func (r *searchRequest) commonOption(rest *arguments) (known bool, err resp.Erro
 			return false, errDialect
 		}
 		r.dialect = int(n)
-		rest.next()
-	case rest.take("TIMEOUT"):
+		rest.takeNext()
+	case rest.acceptWord("TIMEOUT"):
 		if rest.isEmpty() {
 			return false, errTimeoutWord
 		}
 		if n, ok := resp.ParseInt(rest.left[0]); !ok || n < 0 {
 			return false, errTimeout
 		}
-		rest.next()
-	case rest.take("PARAMS"):
-		err = r.parameters(rest)
-	case rest.take("FORMAT"):
+		rest.takeNext()
+	case rest.acceptWord("PARAMS"):
+		err = r.parseParameters(rest)
+	case rest.acceptWord("FORMAT"):
 		var format string
-		if format, err = rest.text("FORMAT"); err == "" && !strings.EqualFold(format, "STRING") {
+		if format, err = rest.takeText("FORMAT"); err == "" && !strings.EqualFold(format, "STRING") {
 			err = notSupported("FORMAT " + format)
 		}
-	case rest.take("VERBATIM"), rest.take("WITHCOUNT"), rest.take("WITHOUTCOUNT"):
+	case rest.acceptWord("VERBATIM"), rest.acceptWord("WITHCOUNT"), rest.acceptWord("WITHOUTCOUNT"):
 	default:
 		for _, option := range []string{"WITHCURSOR", "WITHSCORES", "ADDSCORES", "WITHPAYLOADS", "WITHSORTKEYS", "EXPLAINSCORE", "SCORER", "EXPANDER",
 			"INKEYS", "INFIELDS", "SLOP", "INORDER", "LANGUAGE", "NOSTOPWORDS", "PAYLOAD", "SUMMARIZE", "HIGHLIGHT", "GEOFILTER", "WITHRAWIDS"} {
-			if rest.take(option) {
+			if rest.acceptWord(option) {
 				return false, notSupported(option)
 			}
 		}
@@ -119,8 +119,8 @@ func (r *searchRequest) commonOption(rest *arguments) (known bool, err resp.Erro
 	return true, err
 }
 
-func (r *searchRequest) parameters(rest *arguments) resp.Error {
-	list, err := rest.list("PARAMS")
+func (r *searchRequest) parseParameters(rest *arguments) resp.Error {
+	list, err := rest.takeList("PARAMS")
 	if err != "" {
 		return err
 	}
@@ -137,30 +137,30 @@ func (r *searchRequest) parameters(rest *arguments) resp.Error {
 	return ""
 }
 
-// option parses an option that only FT.SEARCH has.
-func (r *searchRequest) option(rest *arguments) (known bool, err resp.Error) {
+// parseSearchOption parses an option that only FT.SEARCH has.
+func (r *searchRequest) parseSearchOption(rest *arguments) (known bool, err resp.Error) {
 	switch {
-	case rest.take("NOCONTENT"):
+	case rest.acceptWord("NOCONTENT"):
 		r.noContent = true
-	case rest.take("LIMIT"):
-		r.page, err = rest.limit(maxSearchResults)
-	case rest.take("RETURN"):
+	case rest.acceptWord("LIMIT"):
+		r.page, err = rest.takeLimit(maxSearchResults)
+	case rest.acceptWord("RETURN"):
 		err = r.parseReturn(rest)
-	case rest.take("SORTBY"):
+	case rest.acceptWord("SORTBY"):
 		if r.sort != nil {
 			return false, errManySortBy
 		}
 		if rest.isEmpty() {
 			return false, errSortBy
 		}
-		key := sortKey{name: rest.next()}
-		if rest.take("DESC") {
+		key := sortKey{name: rest.takeNext()}
+		if rest.acceptWord("DESC") {
 			key.desc = true
 		} else {
-			rest.take("ASC")
+			rest.acceptWord("ASC")
 		}
 		r.sort = []sortKey{key}
-	case rest.take("FILTER"):
+	case rest.acceptWord("FILTER"):
 		return false, notSupported("FILTER")
 	default:
 		return false, ""
@@ -169,7 +169,7 @@ func (r *searchRequest) option(rest *arguments) (known bool, err resp.Error) {
 }
 
 func (r *searchRequest) parseReturn(rest *arguments) resp.Error {
-	list, err := rest.list("RETURN")
+	list, err := rest.takeList("RETURN")
 	if err != "" {
 		return err
 	}
@@ -199,7 +199,7 @@ func parseReturnedFields(list []string, prefix string, errName, errAs resp.Error
 	return fields, ""
 }
 
-func (a *arguments) limit(most int64) (page, resp.Error) {
+func (a *arguments) takeLimit(most int64) (page, resp.Error) {
 	if len(a.left) < 2 {
 		return page{}, errLimitWords
 	}

@@ -32,8 +32,8 @@ func (m *Module) runSearch(c *keyspace.Session, args [][]byte) {
 	if c.Fail(err) {
 		return
 	}
-	found := e.find(r.root)
-	hits, err := e.page(found, r.sort, r.page)
+	found := e.findSlots(r.root)
+	hits, err := e.selectPage(found, r.sort, r.page)
 	if c.Fail(err) {
 		return
 	}
@@ -62,7 +62,7 @@ func writeHits(c *keyspace.Session, e *evaluator, r *searchRequest, total int64,
 		}
 		c.Out.Bulk(key)
 		if !r.noContent {
-			writeRow(c, reader.row(&hits[i]))
+			writeRow(c, reader.readRow(&hits[i]))
 		}
 		if c.Out.RESP3 {
 			c.Out.Simple("values")
@@ -127,30 +127,30 @@ func newRowReader(e *evaluator, r *searchRequest) *rowReader {
 			continue
 		}
 		seen[f.name] = true
-		p, _ := e.index.property(f.path)
+		p, _ := e.index.resolveProperty(f.path)
 		p.name = f.name
 		rr.properties = append(rr.properties, p)
 	}
 	return rr
 }
 
-func (rr *rowReader) row(h *hit) []cell {
+func (rr *rowReader) readRow(h *hit) []cell {
 	rr.cells = rr.cells[:0]
 	for i := range rr.properties {
-		rr.add(rr.properties[i].name, rr.evaluator.read(h.slot, &rr.properties[i]))
+		rr.addCell(rr.properties[i].name, rr.evaluator.readProperty(h.slot, &rr.properties[i]))
 	}
 	if rr.request.returnFields != nil {
 		return rr.cells
 	}
 	if len(rr.request.sort) > 0 && rr.evaluator.index.definition.isJSON {
-		rr.add(rr.request.sort[0].name, h.keys[0])
+		rr.addCell(rr.request.sort[0].name, h.keys[0])
 	}
 	doc := rr.evaluator.index.slots[h.slot]
 	if rr.evaluator.index.definition.isJSON {
-		if v := jsonValue(doc.document.Text()); v.kind == valueNull {
+		if v := valueOfJSON(doc.document.Text()); v.kind == valueNull {
 			rr.cells = append(rr.cells, cell{"$", v})
 		} else {
-			rr.add("$", v)
+			rr.addCell("$", v)
 		}
 	} else {
 		rr.addHash(doc)
@@ -158,7 +158,7 @@ func (rr *rowReader) row(h *hit) []cell {
 	return rr.cells
 }
 
-func (rr *rowReader) add(name string, v value) {
+func (rr *rowReader) addCell(name string, v value) {
 	if v.kind != valueNone {
 		rr.cells = append(rr.cells, cell{name, v})
 	}
@@ -171,11 +171,11 @@ func (rr *rowReader) addHash(doc *indexedKey) {
 	each := func(name string) {
 		if !done[name] {
 			done[name] = true
-			rr.add(name, value{kind: valueText, text: string(doc.hashField(name))})
+			rr.addCell(name, value{kind: valueText, text: string(doc.hashField(name))})
 		}
 	}
 	if len(rr.request.sort) > 0 {
-		if p, _ := rr.evaluator.index.property(rr.request.sort[0].name); doc.hashHas(p.hash) {
+		if p, _ := rr.evaluator.index.resolveProperty(rr.request.sort[0].name); doc.hashHas(p.hash) {
 			each(p.hash)
 		}
 	}

@@ -31,13 +31,13 @@ func (s *sorter) compare(a, b hit) int {
 			return -1
 		}
 		if c := x.compare(*y); c != 0 {
-			return inDirection(c, desc)
+			return negateIf(c, desc)
 		}
 	}
-	return inDirection(cmp.Compare(a.slot, b.slot), desc)
+	return negateIf(cmp.Compare(a.slot, b.slot), desc)
 }
 
-func inDirection(c int, desc bool) int {
+func negateIf(c int, desc bool) int {
 	if desc {
 		return -c
 	}
@@ -64,8 +64,8 @@ func (b *topHits) sorted() []hit {
 	return b.hits
 }
 
-// page returns the requested page of the found keys.
-func (e *evaluator) page(found bitset, sort []sortKey, p page) ([]hit, resp.Error) {
+// selectPage returns the requested page of the found keys.
+func (e *evaluator) selectPage(found bitset, sort []sortKey, p page) ([]hit, resp.Error) {
 	if p.count == 0 {
 		return nil, ""
 	}
@@ -83,7 +83,7 @@ func (e *evaluator) page(found bitset, sort []sortKey, p page) ([]hit, resp.Erro
 		}
 		return hits, ""
 	}
-	prop, known := e.index.property(sort[0].name)
+	prop, known := e.index.resolveProperty(sort[0].name)
 	if !known {
 		return nil, resp.Error("Property `" + sort[0].name + "` not loaded nor in schema")
 	}
@@ -98,7 +98,7 @@ func (e *evaluator) page(found bitset, sort []sortKey, p page) ([]hit, resp.Erro
 
 // sortValue returns the value to sort a key by. null counts as no value.
 func (e *evaluator) sortValue(slot uint32, p *property) value {
-	v := e.sortable(slot, p)
+	v := e.readSortable(slot, p)
 	if v.kind == valueNull {
 		return value{}
 	}

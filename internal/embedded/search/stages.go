@@ -47,24 +47,24 @@ type reducer struct {
 // parseStage parses one stage. Adjacent SORTBY and LIMIT are one.
 func (r *searchRequest) parseStage(rest *arguments) (known bool, err resp.Error) {
 	switch {
-	case rest.take("LOAD"):
-		err = r.load(rest)
-	case rest.take("GROUPBY"):
-		err = r.groupBy(rest)
-	case rest.take("SORTBY"):
-		err = r.sortStage().sortBy(rest)
-	case rest.take("LIMIT"):
-		r.sortStage().page, err = rest.limit(math.MaxInt32)
-	case rest.take("APPLY"):
+	case rest.acceptWord("LOAD"):
+		err = r.parseLoad(rest)
+	case rest.acceptWord("GROUPBY"):
+		err = r.parseGroupBy(rest)
+	case rest.acceptWord("SORTBY"):
+		err = r.sortStage().parseSortBy(rest)
+	case rest.acceptWord("LIMIT"):
+		r.sortStage().page, err = rest.takeLimit(math.MaxInt32)
+	case rest.acceptWord("APPLY"):
 		return false, notSupported("APPLY")
-	case rest.take("FILTER"):
+	case rest.acceptWord("FILTER"):
 		return false, notSupported("FILTER")
-	case !r.hasStage() && rest.take("RETURN"):
-		if _, err = rest.list("RETURN"); err == "" {
+	case !r.hasStage() && rest.acceptWord("RETURN"):
+		if _, err = rest.takeList("RETURN"); err == "" {
 			err = errAggregateRet
 		}
 		return false, err
-	case !r.hasStage() && rest.take("NOCONTENT"):
+	case !r.hasStage() && rest.acceptWord("NOCONTENT"):
 	default:
 		return false, ""
 	}
@@ -83,11 +83,11 @@ func (r *searchRequest) sortStage() *stage {
 	return &r.stages[len(r.stages)-1]
 }
 
-func (s *stage) sortBy(rest *arguments) resp.Error {
+func (s *stage) parseSortBy(rest *arguments) resp.Error {
 	if s.sort != nil {
 		return errManySortKeys
 	}
-	list, err := rest.list("SORTBY")
+	list, err := rest.takeList("SORTBY")
 	if err != "" {
 		return err
 	}
@@ -104,7 +104,7 @@ func (s *stage) sortBy(rest *arguments) resp.Error {
 			return resp.Error(fmt.Sprintf("MISSING ASC or DESC after sort field (%s)", word))
 		}
 	}
-	if !rest.take("MAX") {
+	if !rest.acceptWord("MAX") {
 		return ""
 	}
 	if rest.isEmpty() {
@@ -114,20 +114,20 @@ func (s *stage) sortBy(rest *arguments) resp.Error {
 	if !ok || n < 0 || n > maxSearchResults {
 		return badArgument("MAX", notANumber)
 	}
-	rest.next()
+	rest.takeNext()
 	s.page.count, s.page.isSet = int(n), n > 0
 	return ""
 }
 
-func (r *searchRequest) load(rest *arguments) resp.Error {
+func (r *searchRequest) parseLoad(rest *arguments) resp.Error {
 	s := stage{kind: stageLoad}
 	if !rest.isEmpty() && string(rest.left[0]) == "*" {
-		rest.next()
+		rest.takeNext()
 		s.loadAll = true
 		r.stages = append(r.stages, s)
 		return ""
 	}
-	list, err := rest.list("LOAD")
+	list, err := rest.takeList("LOAD")
 	if err == badArgument("LOAD", notANumber) {
 		return errLoadCount
 	}
@@ -141,9 +141,9 @@ func (r *searchRequest) load(rest *arguments) resp.Error {
 	return ""
 }
 
-func (r *searchRequest) groupBy(rest *arguments) resp.Error {
+func (r *searchRequest) parseGroupBy(rest *arguments) resp.Error {
 	s := stage{kind: stageGroup}
-	list, err := rest.list("GROUPBY")
+	list, err := rest.takeList("GROUPBY")
 	if err != "" {
 		return err
 	}
@@ -154,8 +154,8 @@ func (r *searchRequest) groupBy(rest *arguments) resp.Error {
 		}
 		s.groupBy = append(s.groupBy, name)
 	}
-	for rest.take("REDUCE") {
-		if err := s.reduce(rest); err != "" {
+	for rest.acceptWord("REDUCE") {
+		if err := s.parseReduce(rest); err != "" {
 			return err
 		}
 	}
@@ -163,15 +163,15 @@ func (r *searchRequest) groupBy(rest *arguments) resp.Error {
 	return ""
 }
 
-func (s *stage) reduce(rest *arguments) resp.Error {
+func (s *stage) parseReduce(rest *arguments) resp.Error {
 	if rest.isEmpty() {
 		return badArgument("REDUCE", "SUCCESS") // RediSearch answers this too
 	}
-	kind, err := rest.text("REDUCE")
+	kind, err := rest.takeText("REDUCE")
 	if err != "" {
 		return err
 	}
-	args, err := rest.list(kind)
+	args, err := rest.takeList(kind)
 	if err != "" {
 		return err
 	}
@@ -180,8 +180,8 @@ func (s *stage) reduce(rest *arguments) resp.Error {
 		args[i] = strings.TrimLeft(a, "@")
 	}
 	red.name += strings.ToLower(strings.Join(args, ","))
-	if rest.take("AS") {
-		if red.name, err = rest.text("AS"); err != "" {
+	if rest.acceptWord("AS") {
+		if red.name, err = rest.takeText("AS"); err != "" {
 			return err
 		}
 	}

@@ -59,8 +59,8 @@ func writeValue(w *resp.Writer, v value) {
 	}
 }
 
-// jsonValue converts a compact JSON value.
-func jsonValue(text []byte) value {
+// valueOfJSON converts a compact JSON value.
+func valueOfJSON(text []byte) value {
 	switch text[0] {
 	case '"':
 		return value{kind: valueText, text: string(jsondoc.Unquote(nil, text))}
@@ -77,10 +77,10 @@ func jsonValue(text []byte) value {
 	return numberValue(v)
 }
 
-// sortable returns the value that a SORTABLE field stores for sorting; for
+// readSortable returns the value that a SORTABLE field stores for sorting; for
 // texts of hashes that is the lower case. Other fields return the value itself.
-func (e *evaluator) sortable(slot uint32, p *property) value {
-	v := e.read(slot, p)
+func (e *evaluator) readSortable(slot uint32, p *property) value {
+	v := e.readProperty(slot, p)
 	f := &e.index.fields[p.field]
 	switch {
 	case !f.sortable:
@@ -88,14 +88,14 @@ func (e *evaluator) sortable(slot uint32, p *property) value {
 		v.text = strings.ToLower(v.text)
 	case e.index.definition.isJSON && (v.kind == valueText || v.kind == valueNumber && f.kind != fieldNumeric):
 		at := p.path.Find(e.index.slots[slot].document.Text())[0]
-		return sortableValue(e.index.slots[slot].document.Text()[at.From:at.To])
+		return sortableOfJSON(e.index.slots[slot].document.Text()[at.From:at.To])
 	}
 	return v
 }
 
-// sortableValue converts a compact JSON value to the value that is stored for
+// sortableOfJSON converts a compact JSON value to the value that is stored for
 // sorting. For a list that is the first element.
-func sortableValue(text []byte) value {
+func sortableOfJSON(text []byte) value {
 	if text[0] == '[' && len(text) > len("[]") {
 		var elements jsondoc.Children
 		elements.Open(text, jsondoc.Whole(text))
@@ -105,7 +105,7 @@ func sortableValue(text []byte) value {
 	if text[0] == 't' || text[0] == 'f' {
 		return value{kind: valueText, text: string(text)}
 	}
-	return jsonValue(text)
+	return valueOfJSON(text)
 }
 
 // compare compares numbers by size, all other values by text.
@@ -124,9 +124,9 @@ type property struct {
 	hash  string
 }
 
-// property resolves a name or a path. It returns whether the schema has it.
-func (ix *index) property(path string) (p property, known bool) {
-	p = property{name: path, field: ix.field(path), hash: path}
+// resolveProperty resolves a name or a path. It returns whether the schema has it.
+func (ix *index) resolveProperty(path string) (p property, known bool) {
+	p = property{name: path, field: ix.fieldAt(path), hash: path}
 	if p.field >= 0 {
 		f := &ix.fields[p.field]
 		p.path, p.hash = f.jsonPath, f.path
@@ -141,8 +141,8 @@ func (ix *index) property(path string) (p property, known bool) {
 	return p, false
 }
 
-// read returns the value of a property.
-func (e *evaluator) read(slot uint32, p *property) value {
+// readProperty returns the value of a property.
+func (e *evaluator) readProperty(slot uint32, p *property) value {
 	doc := e.index.slots[slot]
 	if !e.index.definition.isJSON {
 		return e.readHash(slot, doc, p)
@@ -156,7 +156,7 @@ func (e *evaluator) read(slot uint32, p *property) value {
 	if len(found) == 0 {
 		return value{}
 	}
-	return jsonValue(doc.document.Text()[found[0].From:found[0].To])
+	return valueOfJSON(doc.document.Text()[found[0].From:found[0].To])
 }
 
 func (e *evaluator) readHash(slot uint32, doc *indexedKey, p *property) value {

@@ -90,12 +90,12 @@ func (p *termList) addTo(set bitset) {
 	}
 }
 
-// move renumbers the slots and forgets words without slots.
-func (v *vocabulary) move(moved []uint32) {
+// renumber renumbers the slots and forgets words without slots.
+func (v *vocabulary) renumber(moved []uint32) {
 	old, left := v.lists, 0
 	v.records = 0
 	for i := range old {
-		if p := &old[i]; p.move(moved) {
+		if p := &old[i]; p.renumber(moved) {
 			v.records += int64(1 + len(p.rest))
 			old[left] = *p
 			left++
@@ -111,8 +111,8 @@ func (v *vocabulary) move(moved []uint32) {
 	v.rebuild(4 * left)
 }
 
-// move renumbers the slots. It returns false if none is left.
-func (p *termList) move(moved []uint32) bool {
+// renumber renumbers the slots. It returns false if none is left.
+func (p *termList) renumber(moved []uint32) bool {
 	rest := p.rest[:0]
 	for _, slot := range p.rest {
 		if moved[slot] != removedSlot {

@@ -30,8 +30,8 @@ func (a aggregation) String() string {
 		"std.p", "std.s", "var.p", "var.s", "twa"}[a]
 }
 
-// upper returns the name that TS.INFO shows for a rule.
-func (a aggregation) upper() string { return strings.ToUpper(a.String()) }
+// upperName returns the name that TS.INFO shows for a rule.
+func (a aggregation) upperName() string { return strings.ToUpper(a.String()) }
 
 func parseAggregation(b []byte) (aggregation, bool) {
 	for a := aggAvg; a <= aggTwa; a++ {

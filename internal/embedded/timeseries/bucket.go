@@ -76,7 +76,7 @@ func (b *bucketizer) close(next *sample) {
 	if b.aggregation == aggTwa {
 		v = b.twa(&b.accumulator, b.start, next)
 	}
-	b.emit(b.start, v)
+	b.appendBucket(b.start, v)
 	b.before, b.hasBefore = last, true
 }
 
@@ -147,16 +147,16 @@ func (b *bucketizer) fillGap(at int64, next *sample) {
 	for t := b.start + step; t != at; t += step {
 		switch b.aggregation {
 		case aggTwa:
-			b.emit(t, b.twa(&none, t, next))
+			b.appendBucket(t, b.twa(&none, t, next))
 		case aggLast:
-			b.emit(t, b.before.v)
+			b.appendBucket(t, b.before.v)
 		default:
-			b.emit(t, none.value(b.aggregation))
+			b.appendBucket(t, none.value(b.aggregation))
 		}
 	}
 }
 
-func (b *bucketizer) emit(start int64, v float64) {
+func (b *bucketizer) appendBucket(start int64, v float64) {
 	ts := max(0, start)
 	switch b.stamp {
 	case atBucketMiddle:
@@ -171,9 +171,9 @@ func (b *bucketizer) emit(start int64, v float64) {
 	b.out = append(b.out, sample{ts, v})
 }
 
-// reduce merges the samples of several series. It aggregates samples of the
+// mergeSeries merges the samples of several series. It aggregates samples of the
 // same time. The lists must be ascending, and so is the result.
-func reduce(lists [][]sample, kind aggregation) []sample {
+func mergeSeries(lists [][]sample, kind aggregation) []sample {
 	var out []sample
 	for {
 		ts, more := earliest(lists)

@@ -50,7 +50,7 @@ func writeInfoCounts(c *keyspace.Session, s *series) {
 	} else {
 		c.Out.NamedText("chunkType", "compressed")
 	}
-	c.Out.NamedText("duplicatePolicy", strings.ToLower(s.settings.policy.word()))
+	c.Out.NamedText("duplicatePolicy", strings.ToLower(s.settings.policy.name()))
 }
 
 func writeInfoLabels(c *keyspace.Session, s *series) {
@@ -70,7 +70,7 @@ func writeInfoRules(c *keyspace.Session, s *series) {
 	for _, r := range s.rules {
 		writeEntryHead(c, r.dest.key, 4)
 		c.Out.Int(r.bucketSize)
-		c.Out.Simple(r.aggregation.upper())
+		c.Out.Simple(r.aggregation.upperName())
 		c.Out.Int(r.align)
 	}
 }

@@ -131,15 +131,15 @@ func (x *labelIndex) mostSelective(ms []matcher) (best, size int) {
 		if !ms[i].isPositive() {
 			continue
 		}
-		if n := x.size(&ms[i]); best < 0 || n < size {
+		if n := x.memberCount(&ms[i]); best < 0 || n < size {
 			best, size = i, n
 		}
 	}
 	return best, size
 }
 
-// size returns the number of series that a positive matcher selects.
-func (x *labelIndex) size(m *matcher) int {
+// memberCount returns the number of series that a positive matcher selects.
+func (x *labelIndex) memberCount(m *matcher) int {
 	n := 0
 	for _, v := range m.values {
 		if p := x.find(m.name, v); p != nil {

@@ -54,7 +54,7 @@ func indexOfWord(args [][]byte, word string) int {
 func parseOptions(args [][]byte) (options, resp.Error) {
 	o := options{settings: settings{chunkSize: defaultChunkSize, policy: policyBlock}}
 	for _, take := range [...]func(*options, [][]byte) resp.Error{
-		(*options).takeLabels, (*options).retention, (*options).chunk, (*options).encoding, (*options).policy, (*options).ignore,
+		(*options).takeLabels, (*options).takeRetention, (*options).takeChunkSize, (*options).takeEncoding, (*options).takePolicy, (*options).takeIgnore,
 	} {
 		if err := take(&o, args); err != "" {
 			return o, err
@@ -73,7 +73,7 @@ func argumentsAfter(args [][]byte, word string) ([][]byte, bool) {
 	return args[i+1:], true
 }
 
-func (o *options) retention(args [][]byte) resp.Error {
+func (o *options) takeRetention(args [][]byte) resp.Error {
 	args, o.given.retention = argumentsAfter(args, "RETENTION")
 	if !o.given.retention {
 		return ""
@@ -92,7 +92,7 @@ func (o *options) retention(args [][]byte) resp.Error {
 	return ""
 }
 
-func (o *options) chunk(args [][]byte) resp.Error {
+func (o *options) takeChunkSize(args [][]byte) resp.Error {
 	args, o.given.chunk = argumentsAfter(args, "CHUNK_SIZE")
 	if !o.given.chunk {
 		return ""
@@ -113,9 +113,9 @@ func (o *options) chunk(args [][]byte) resp.Error {
 
 func isChunkSize(n int64) bool { return n >= 48 && n <= 1<<20 && n%8 == 0 }
 
-// encoding also accepts the old UNCOMPRESSED without ENCODING. ENCODING takes
+// takeEncoding also accepts the old UNCOMPRESSED without ENCODING. ENCODING takes
 // precedence.
-func (o *options) encoding(args [][]byte) resp.Error {
+func (o *options) takeEncoding(args [][]byte) resp.Error {
 	val, found := argumentsAfter(args, "ENCODING")
 	switch {
 	case !found && indexOfWord(args, "UNCOMPRESSED") >= 0:
@@ -133,14 +133,14 @@ func (o *options) encoding(args [][]byte) resp.Error {
 	return ""
 }
 
-func (o *options) policy(args [][]byte) (err resp.Error) {
+func (o *options) takePolicy(args [][]byte) (err resp.Error) {
 	if args, o.given.policy = argumentsAfter(args, "DUPLICATE_POLICY"); o.given.policy {
 		o.settings.policy, err = parsePolicy(args)
 	}
 	return err
 }
 
-func (o *options) ignore(args [][]byte) resp.Error {
+func (o *options) takeIgnore(args [][]byte) resp.Error {
 	args, o.given.ignore = argumentsAfter(args, "IGNORE")
 	if !o.given.ignore {
 		return ""
@@ -191,14 +191,14 @@ func parsePolicy(args [][]byte) (policy, resp.Error) {
 		return policyUnset, errPolicyParse
 	}
 	for p := policyBlock; p <= policySum; p++ {
-		if resp.IsWord(args[0], p.word()) {
+		if resp.IsWord(args[0], p.name()) {
 			return p, ""
 		}
 	}
 	return policyUnset, errPolicy
 }
 
-func (p policy) word() string {
+func (p policy) name() string {
 	return [...]string{"", "BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"}[p]
 }
 

@@ -234,7 +234,7 @@ func writeAggregators(c *keyspace.Session, q *query) {
 }
 
 func (m *Module) writeGroupRanges(c *keyspace.Session, q *query, found []*series) resp.Error {
-	gs, err := q.groups(found)
+	gs, err := q.groupSeries(found)
 	if err != "" {
 		return err
 	}

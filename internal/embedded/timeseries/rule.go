@@ -117,7 +117,7 @@ func (r *rule) nextBucket(src *series, from, to int64) (int64, bool) {
 // collect aggregates the samples of one bucket.
 func (r *rule) collect(src *series, start int64) accumulator {
 	var acc accumulator
-	src.between(max(0, start), start+r.bucketSize-1, func(run []sample) bool {
+	src.eachRun(max(0, start), start+r.bucketSize-1, func(run []sample) bool {
 		for _, s := range run {
 			acc.add(s)
 		}

@@ -12,14 +12,14 @@ import (
 func (q *query) selectFrom(s *series, scratch []sample) ([]sample, resp.Error) {
 	out := scratch[:0]
 	if q.aggregation != aggNone {
-		b, err := q.aggregate(s, out)
+		b, err := q.selectBuckets(s, out)
 		if err != "" {
 			return nil, err
 		}
-		return q.limit(b), ""
+		return q.applyCount(b), ""
 	}
 	if q.reverse {
-		return q.backwards(s, out), ""
+		return q.selectBackwards(s, out), ""
 	}
 	q.eachSample(s, func(smp sample) bool {
 		if q.count >= 0 && int64(len(out)) >= q.count {
@@ -31,7 +31,7 @@ func (q *query) selectFrom(s *series, scratch []sample) ([]sample, resp.Error) {
 	return out, ""
 }
 
-func (q *query) limit(list []sample) []sample {
+func (q *query) applyCount(list []sample) []sample {
 	if q.count >= 0 && int64(len(list)) > q.count {
 		list = list[:q.count]
 	}
@@ -41,7 +41,7 @@ func (q *query) limit(list []sample) []sample {
 // eachSample calls yield with the selected samples, oldest first.
 func (q *query) eachSample(s *series, yield func(sample) bool) {
 	more := true
-	s.between(q.from, q.to, func(run []sample) bool {
+	s.eachRun(q.from, q.to, func(run []sample) bool {
 		for _, smp := range run {
 			if q.matchesFilters(smp) && !yield(smp) {
 				more = false
@@ -58,7 +58,7 @@ func (q *query) eachSample(s *series, yield func(sample) bool) {
 func (q *query) eachBackwards(s *series, yield func(sample) bool) {
 	all := *q
 	all.count = -1
-	for _, smp := range all.backwards(s, nil) {
+	for _, smp := range all.selectBackwards(s, nil) {
 		if !yield(smp) {
 			return
 		}
@@ -85,9 +85,9 @@ func (q *query) matchesFilters(s sample) bool {
 	return true
 }
 
-// backwards returns the selected samples, newest first. It stops when it has
+// selectBackwards returns the selected samples, newest first. It stops when it has
 // enough.
-func (q *query) backwards(s *series, out []sample) []sample {
+func (q *query) selectBackwards(s *series, out []sample) []sample {
 	enough := func() bool { return q.count >= 0 && int64(len(out)) >= q.count }
 	if latest, ok := q.openBucket(s); ok && !enough() {
 		out = append(out, latest)
@@ -112,7 +112,7 @@ func (q *query) backwards(s *series, out []sample) []sample {
 	return out
 }
 
-func (q *query) aggregate(s *series, out []sample) ([]sample, resp.Error) {
+func (q *query) selectBuckets(s *series, out []sample) ([]sample, resp.Error) {
 	b := bucketizer{
 		aggregation: q.aggregation, bucketSize: q.bucketSize, align: q.align, stamp: q.timestampPosition, withEmpty: q.withEmpty,
 		reverse: q.reverse, from: q.from, to: q.to, limit: -1, out: out,
@@ -154,9 +154,9 @@ type group struct {
 	samples []sample
 }
 
-// groups groups series by the value of a label. It ignores series without the
+// groupSeries groups series by the value of a label. It ignores series without the
 // label.
-func (q *query) groups(list []*series) ([]group, resp.Error) {
+func (q *query) groupSeries(list []*series) ([]group, resp.Error) {
 	byValue := map[string]int{}
 	var gs []group
 	for _, s := range list {
@@ -192,10 +192,10 @@ func (q *query) reduceGroup(g *group) resp.Error {
 		}
 		lists = append(lists, l)
 	}
-	g.samples = reduce(lists, q.reducer)
+	g.samples = mergeSeries(lists, q.reducer)
 	if q.reverse {
 		slices.Reverse(g.samples)
 	}
-	g.samples = q.limit(g.samples)
+	g.samples = q.applyCount(g.samples)
 	return ""
 }

@@ -341,9 +341,9 @@ func (s *series) firstTS() int64 {
 	return s.chunks[0].live()[0].ts
 }
 
-// between calls yield with runs of samples in [from, to], oldest first. It
+// eachRun calls yield with runs of samples in [from, to], oldest first. It
 // stops if yield returns false.
-func (s *series) between(from, to int64, yield func([]sample) bool) {
+func (s *series) eachRun(from, to int64, yield func([]sample) bool) {
 	ci, _, _ := s.find(from)
 	for ; ci < len(s.chunks); ci++ {
 		live := s.chunks[ci].live()

@@ -71,7 +71,7 @@ func checkModel(t *testing.T, p *chunkPool, s *series, model []sample) {
 		t.Fatalf("count %d, pool %d, model %d", s.count, p.samples, len(model))
 	}
 	var all []sample
-	s.between(0, keyspace.MaxTimestamp, func(run []sample) bool { all = append(all, run...); return true })
+	s.eachRun(0, keyspace.MaxTimestamp, func(run []sample) bool { all = append(all, run...); return true })
 	if !slices.Equal(all, model) {
 		t.Fatal(cmp.Diff(model, all, cmp.AllowUnexported(sample{})))
 	}
