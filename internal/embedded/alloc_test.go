@@ -6,7 +6,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// TestMADDDoesNotAllocate: the agent's data comes this way for months.
+// TestMADDDoesNotAllocate covers the path of the agent's data, which runs for
+// months.
 func TestMADDDoesNotAllocate(t *testing.T) {
 	s := start(t, Config{})
 	c := newConn(s, nil, 1)
@@ -31,7 +32,7 @@ func TestMADDDoesNotAllocate(t *testing.T) {
 		}
 		c.Out.Reset()
 	}
-	for range 600 { // until retention gives back chunks
+	for range 600 { // until retention frees chunks for reuse
 		round()
 	}
 	if n := testing.AllocsPerRun(300, round); n > 1 {
@@ -39,7 +40,7 @@ func TestMADDDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// repeater is a connection on which one command after another arrives.
+// repeater is a connection on which one command arrives after another.
 type repeater struct{ b, mem []byte }
 
 func (l *repeater) Read(p []byte) (int, error) {

@@ -13,8 +13,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
 )
 
-// hangsUp sends bytes and returns everything the server said until it closed.
-func hangsUp(t *testing.T, s *Server, input string) string {
+// sendUntilClosed sends bytes and returns everything that the server answers
+// until it closes the connection.
+func sendUntilClosed(t *testing.T, s *Server, input string) string {
 	t.Helper()
 	c := dial(t, s)
 	c.raw(input)
@@ -41,7 +42,7 @@ func TestBadBytesCloseOnlyTheirConnection(t *testing.T) {
 		"*1\r\n$4\r\nPING\r\n*1\r\nx\r\n": "+PONG\r\n-ERR Protocol error: expected '$', got 'x'\r\n",
 		"POST / HTTP/1.1\r\n":             "",
 	} {
-		if got := hangsUp(t, s, input); got != want {
+		if got := sendUntilClosed(t, s, input); got != want {
 			t.Errorf("%.30q answered %q, want %q", input, got, want)
 		}
 		good.expect("PING", `{"s":"PONG"}`)
@@ -78,7 +79,7 @@ func TestNoise(t *testing.T) {
 	}
 	c := dial(t, s)
 	go io.Copy(io.Discard, c.r)
-	io.Copy(c.conn, bytes.NewReader(noise)) // may fail: we are hung up on
+	io.Copy(c.conn, bytes.NewReader(noise)) // fails if the server closes the connection first
 	c.conn.Close()
 	dial(t, s).expect("PING", `{"s":"PONG"}`)
 }
@@ -99,27 +100,28 @@ func TestStrangerIsKeptSmall(t *testing.T) {
 		"*11\r\n":          "unauthenticated multibulk length",
 		"*1\r\n$16385\r\n": "unauthenticated bulk length",
 	} {
-		if got := hangsUp(t, s, input); !strings.Contains(got, want) {
+		if got := sendUntilClosed(t, s, input); !strings.Contains(got, want) {
 			t.Errorf("%q answered %q", input, got)
 		}
 	}
 }
 
-// TestPanicEndsOneConnection: a command that panics, here with the store locked
-// in a transaction, must neither end the process nor keep others waiting.
+// TestPanicEndsOneConnection runs a command that panics while the store is
+// locked, also in a transaction. The process must not end, and other clients
+// must not wait.
 func TestPanicEndsOneConnection(t *testing.T) {
 	var log bytes.Buffer
 	s := start(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	s.commands["BOOM"] = &command{Command: keyspace.Write("boom", 1, func(*keyspace.Session, *keyspace.Database, [][]byte) { panic("boom") })}
 	const failed = "-ERR internal error\r\n"
 	for range 2 {
-		if got := hangsUp(t, s, "BOOM\r\n"); got != failed {
+		if got := sendUntilClosed(t, s, "BOOM\r\n"); got != failed {
 			t.Errorf("answered %q", got)
 		}
-		if got := hangsUp(t, s, "PING\r\nBOOM\r\nPING\r\n"); got != "+PONG\r\n"+failed {
+		if got := sendUntilClosed(t, s, "PING\r\nBOOM\r\nPING\r\n"); got != "+PONG\r\n"+failed {
 			t.Errorf("answered %q", got)
 		}
-		if got := hangsUp(t, s, "MULTI\r\nBOOM\r\nEXEC\r\n"); !strings.HasSuffix(got, failed) {
+		if got := sendUntilClosed(t, s, "MULTI\r\nBOOM\r\nEXEC\r\n"); !strings.HasSuffix(got, failed) {
 			t.Errorf("answered %q", got)
 		}
 		dial(t, s).expect("SET k v", okReply)
@@ -129,7 +131,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
-// TestExtremeNumbers: every command must be answered, by whatever.
+// TestExtremeNumbers expects an answer to every command, whatever it is.
 func TestExtremeNumbers(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	c.line("RPUSH l a b c")
@@ -155,10 +157,10 @@ func TestBlockedClientThatLeavesIsForgotten(t *testing.T) {
 	s := start(t, Config{})
 	blocked, c := dial(t, s), dial(t, s)
 	blocked.send("BLPOP", "list", "0")
-	for s.Stats().Commands == 0 { // until the server has it
+	for s.Stats().Commands == 0 { // until the server has received the command
 	}
 	blocked.conn.Close()
-	for s.Stats().Clients > 1 { // the server notices; the test's time limit is the judge
+	for s.Stats().Clients > 1 { // until the server notices
 		c.line("PING")
 	}
 	c.expect("RPUSH list x", `{"i":1}`)
@@ -192,7 +194,7 @@ func TestPubSub(t *testing.T) {
 		t.Error(got)
 	}
 	sub.conn.Close()
-	for c.line("PUBLISH news hello") != `{"i":0}` { // gone subscribers are dropped
+	for c.line("PUBLISH news hello") != `{"i":0}` { // until the server has dropped the subscriber
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 
 const (
 	benchSeries = 500
-	benchDepth  = 20 // commands on their way
+	benchDepth  = 20 // commands in flight
 )
 
-// BenchmarkMADD measures pipelined TS.MADD of 500 samples over TCP, client and
-// server in one process. samples/s is what counts.
+// BenchmarkMADD measures pipelined TS.MADD of 500 samples over TCP, with client
+// and server in one process. The result is samples/s.
 func BenchmarkMADD(b *testing.B) {
 	s := start(b, Config{Retention: 60_000_000_000})
 	c := dial(b, s)
@@ -138,7 +138,7 @@ func BenchmarkRange(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory reports what 10,000 series of one sample cost.
+// BenchmarkMemory reports the memory of 10,000 series with one sample.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		s := newServer(Config{})

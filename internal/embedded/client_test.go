@@ -30,13 +30,13 @@ func start(t testing.TB, cfg Config) *Server {
 	return s
 }
 
-// skip lets so much time pass at once.
-func (s *Server) skip(d time.Duration) {
+// advanceClock moves the clock of the server forward.
+func (s *Server) advanceClock(d time.Duration) {
 	s.store.SetClock(func() time.Time { return time.Now().Add(d) })
 }
 
-// testClient speaks RESP and shows replies with their type tags, as the files
-// in testdata do: {"i": 1}, {"a": […]}, {"e": "…"}.
+// testClient speaks RESP and shows replies with their type tags, like the files
+// in testdata: {"i": 1}, {"a": […]}, {"e": "…"}.
 type testClient struct {
 	t    testing.TB
 	conn net.Conn
@@ -82,7 +82,8 @@ func (c *testClient) do(args ...string) any {
 	return c.read()
 }
 
-// line is do for a command without blanks in its words; it answers JSON.
+// line runs a command whose arguments have no blanks, and returns the reply as
+// JSON.
 func (c *testClient) line(command string) string {
 	c.t.Helper()
 	return show(c.t, c.do(strings.Fields(command)...))

@@ -22,12 +22,14 @@ func TestCapsAnswerOOM(t *testing.T) {
 	c.expect("TS.CREATE c", noMore)
 	c.expect("TS.ADD c 1 1", noMore)
 	c.expect("TS.INCRBY c 1", noMore)
-	// Existing series work as before, also beside one that does not exist.
+	// Existing series accept samples, also in a command that names a missing
+	// one.
 	c.expect("TS.MADD a 1 1 c 1 1 a 2 2", `{"a":[{"i":1},{"e":"ERR TSDB: the key is not a TSDB key"},{"i":2}]}`)
 	c.expect("TS.ADD a 3 3 LABELS x y", `{"i":3}`)
 	c.expect("TS.ALTER a LABELS x y", okReply)
 	c.expect("TS.QUERYINDEX x=y", `{"a":[{"b":"a"}]}`)
-	// The appending series gives up its oldest; one that has none gets an error.
+	// The series that gets a sample drops its own oldest one. A series without
+	// samples gets an error.
 	c.expect("TS.ADD a 4 4", `{"i":4}`)
 	c.expect("TS.RANGE a - +", `{"a":[{"a":[{"i":2},{"s":"2"}]},{"a":[{"i":3},{"s":"3"}]},{"a":[{"i":4},{"s":"4"}]}]}`)
 	c.expect("TS.MADD b 1 1 a 5 5", `{"a":[`+oom+`,{"i":5}]}`)
@@ -87,10 +89,10 @@ func TestCompactionFollowsLateSamplesAndDeletions(t *testing.T) {
 	c.expect("TS.CREATERULE s d AGGREGATION sum 10", okReply)
 	c.line("TS.MADD s 1 1 s 12 2 s 25 3")
 	c.expect("TS.RANGE d - +", `{"a":[{"a":[{"i":0},{"s":"1"}]},{"a":[{"i":10},{"s":"2"}]}]}`)
-	c.line("TS.ADD s 3 5") // late, closed bucket
+	c.line("TS.ADD s 3 5") // a late sample in a closed bucket
 	c.line("TS.ADD s 12 7")
 	c.expect("TS.RANGE d - +", `{"a":[{"a":[{"i":0},{"s":"6"}]},{"a":[{"i":10},{"s":"7"}]}]}`)
-	c.line("TS.ADD s 21 1") // late, open bucket
+	c.line("TS.ADD s 21 1") // a late sample in the open bucket
 	c.expect("TS.GET d LATEST", `{"a":[{"i":20},{"s":"4"}]}`)
 	c.line("TS.DEL s 0 9")
 	c.expect("TS.RANGE d - + LATEST", `{"a":[{"a":[{"i":10},{"s":"7"}]},{"a":[{"i":20},{"s":"4"}]}]}`)
@@ -184,7 +186,7 @@ func TestOrdinaryKeysExpire(t *testing.T) {
 	c := dial(t, s)
 	c.line("SET k v EX 10")
 	c.expect("GET k", `{"b":"v"}`)
-	s.skip(11 * time.Second)
+	s.advanceClock(11 * time.Second)
 	c.expect("GET k", `{"nil":true}`)
 	c.expect("DBSIZE", `{"i":0}`)
 }
@@ -230,7 +232,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	const clients, rounds = 8, 200
 	for n := range clients {
 		c := dial(t, s)
-		go func() { done <- storm(c, n, rounds) }()
+		go func() { done <- writeRandomly(c, n, rounds) }()
 	}
 	for range clients {
 		if err := <-done; err != nil {
@@ -242,7 +244,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	}
 }
 
-func storm(c *testClient, n, rounds int) error {
+func writeRandomly(c *testClient, n, rounds int) error {
 	own := fmt.Sprintf("own%d", n)
 	for i := range rounds {
 		ts := fmt.Sprint(i + 1)

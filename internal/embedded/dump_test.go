@@ -65,7 +65,7 @@ func TestDumpedAndCopiedValuesAreEqual(t *testing.T) {
 			c.lines(x.create)
 			want := c.line(x.read)
 			payload := c.dump("k")
-			c.quoted(okReply, "RESTORE", "r", "0", payload)
+			c.expectArgs(okReply, "RESTORE", "r", "0", payload)
 			c.expect("COPY k c", `{"i":1}`)
 			c.expect("COPY k k DB 3", `{"i":1}`)
 			for _, key := range []string{"r", "c"} {
@@ -92,22 +92,22 @@ func TestRestoreArguments(t *testing.T) {
 	c.line("SET k v")
 	payload := c.dump("k")
 	c.expect("DUMP nokey", `{"nil":true}`)
-	c.quoted(`{"e":"BUSYKEY Target key name already exists."}`, "RESTORE", "k", "0", payload)
-	c.quoted(`{"e":"ERR Invalid TTL value, must be >= 0"}`, "RESTORE", "x", "-1", payload)
-	c.quoted(`{"e":"ERR value is not an integer or out of range"}`, "RESTORE", "x", "soon", payload)
-	c.quoted(`{"e":"ERR syntax error"}`, "RESTORE", "x", "0", payload, "FOO")
-	c.quoted(`{"e":"ERR Invalid IDLETIME value, must be >= 0"}`, "RESTORE", "x", "0", payload, "IDLETIME", "-1")
-	c.quoted(`{"e":"ERR Invalid FREQ value, must be >= 0 and <= 255"}`, "RESTORE", "x", "0", payload, "FREQ", "256")
-	c.quoted(okReply, "RESTORE", "x", "100000", payload, "IDLETIME", "5")
+	c.expectArgs(`{"e":"BUSYKEY Target key name already exists."}`, "RESTORE", "k", "0", payload)
+	c.expectArgs(`{"e":"ERR Invalid TTL value, must be >= 0"}`, "RESTORE", "x", "-1", payload)
+	c.expectArgs(`{"e":"ERR value is not an integer or out of range"}`, "RESTORE", "x", "soon", payload)
+	c.expectArgs(`{"e":"ERR syntax error"}`, "RESTORE", "x", "0", payload, "FOO")
+	c.expectArgs(`{"e":"ERR Invalid IDLETIME value, must be >= 0"}`, "RESTORE", "x", "0", payload, "IDLETIME", "-1")
+	c.expectArgs(`{"e":"ERR Invalid FREQ value, must be >= 0 and <= 255"}`, "RESTORE", "x", "0", payload, "FREQ", "256")
+	c.expectArgs(okReply, "RESTORE", "x", "100000", payload, "IDLETIME", "5")
 	c.expect("TTL x", `{"i":100}`)
-	c.quoted(okReply, "RESTORE", "x", strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10), payload, "REPLACE", "ABSTTL")
+	c.expectArgs(okReply, "RESTORE", "x", strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10), payload, "REPLACE", "ABSTTL")
 	c.expect("TTL x", `{"i":3600}`)
-	c.quoted(okReply, "RESTORE", "x", "0", payload, "replace")
+	c.expectArgs(okReply, "RESTORE", "x", "0", payload, "replace")
 	c.expect("TTL x", `{"i":-1}`)
-	c.quoted(okReply, "RESTORE", "x", "1", payload, "REPLACE", "ABSTTL") // in the past
+	c.expectArgs(okReply, "RESTORE", "x", "1", payload, "REPLACE", "ABSTTL") // in the past
 	c.expect("EXISTS x", `{"i":0}`)
 	c.line("TS.ADD series 1 1")
-	c.quoted(okReply, "RESTORE", "series", "0", payload, "REPLACE")
+	c.expectArgs(okReply, "RESTORE", "series", "0", payload, "REPLACE")
 	c.expect("GET series", `{"b":"v"}`)
 }
 
@@ -118,16 +118,16 @@ func TestBadPayloadsAreRefused(t *testing.T) {
 	for i := range payload {
 		changed := []byte(payload)
 		changed[i]++
-		c.quoted(badPayload, "RESTORE", "x", "0", string(changed))
-		c.quoted(badPayload, "RESTORE", "x", "0", payload[:i])
+		c.expectArgs(badPayload, "RESTORE", "x", "0", string(changed))
+		c.expectArgs(badPayload, "RESTORE", "x", "0", payload[:i])
 	}
-	c.quoted(badPayload, "RESTORE", "x", "0", "\x00\x01v\x0b\x00\x1d\x9f\x13\x1e\xcd\xf7\x6b\x33") // like one of Redis
+	c.expectArgs(badPayload, "RESTORE", "x", "0", "\x00\x01v\x0b\x00\x1d\x9f\x13\x1e\xcd\xf7\x6b\x33") // like one of Redis
 	const badFormat = `{"e":"ERR Bad data format"}`
 	for _, body := range []string{
 		"?", "s", "s\x05abc", "s\x01abc", "h\x00", "h\x01\x01a", "l\x00", "u\x00", "z\x01\x01a\x00\x00\x00\x00\x00\x00\xf8\x7f", "j\x01{", "j\x00", "l\xff\xff\xff\xff\x0f",
 		"t", "x\x00\x00\x00\x01\x00\x00\x02\x01a\x01b", "x\x01\x00\x00\x00\xff\x01",
 	} {
-		c.quoted(badFormat, "RESTORE", "x", "0", sealPayload([]byte(body)))
+		c.expectArgs(badFormat, "RESTORE", "x", "0", sealPayload([]byte(body)))
 	}
 	c.expect("DBSIZE", `{"i":1}`)
 }
@@ -142,7 +142,7 @@ func TestCopiesRespectLimits(t *testing.T) {
 	c := dial(t, start(t, Config{MaxSeries: 1, MaxSamples: 10, MaxDocuments: 1, MaxObjectBytes: 1 << 20}))
 	c.line("TS.ADD series 1 1")
 	c.line("JSON.SET document $ 1")
-	c.quoted(okReply, "SET", "string", strings.Repeat("x", 600_000))
+	c.expectArgs(okReply, "SET", "string", strings.Repeat("x", 600_000))
 	for _, key := range []string{"series", "document", "string"} {
 		payload := c.dump(key)
 		if got := show(t, c.do("COPY", key, "other")); !strings.HasPrefix(got, `{"e":"OOM `) {
@@ -224,11 +224,11 @@ func TestIndexesFollowCopiesAndRestores(t *testing.T) {
 	c.line("FT.CREATE hashes PREFIX 1 h: SCHEMA a TAG")
 	c.lines(`JSON.SET d:1 $ {"a":"x"};HSET h:1 a x`)
 	c.lines("COPY d:1 d:2;COPY h:1 h:2;COPY d:1 other DB 1")
-	c.quoted(okReply, "RESTORE", "d:3", "0", c.dump("d:1"))
-	c.quoted(okReply, "RESTORE", "h:3", "0", c.dump("h:1"))
+	c.expectArgs(okReply, "RESTORE", "d:3", "0", c.dump("d:1"))
+	c.expectArgs(okReply, "RESTORE", "h:3", "0", c.dump("h:1"))
 	c.expect("FT.SEARCH docs @a:{x} NOCONTENT", `{"a":[{"i":3},{"b":"d:1"},{"b":"d:2"},{"b":"d:3"}]}`)
 	c.expect("FT.SEARCH hashes @a:{x} NOCONTENT", `{"a":[{"i":3},{"b":"h:1"},{"b":"h:2"},{"b":"h:3"}]}`)
-	c.quoted(okReply, "RESTORE", "h:3", "0", c.dump("d:1"), "REPLACE")
+	c.expectArgs(okReply, "RESTORE", "h:3", "0", c.dump("d:1"), "REPLACE")
 	c.expect("FT.SEARCH hashes @a:{x} NOCONTENT", `{"a":[{"i":2},{"b":"h:1"},{"b":"h:2"}]}`)
 }
 

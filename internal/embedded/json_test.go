@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// quoted runs a command whose words may hold blanks: they are given apart.
-func (c *testClient) quoted(want string, args ...string) {
+// expectArgs runs a command whose arguments can have blanks.
+func (c *testClient) expectArgs(want string, args ...string) {
 	c.t.Helper()
 	if got := show(c.t, c.do(args...)); got != want {
 		c.t.Errorf("%q\n got %s\nwant %s", args, got, want)
@@ -53,13 +53,13 @@ func TestJSONIsToldBackCompact(t *testing.T) {
 			}
 			continue
 		}
-		c.quoted(okReply, "JSON.SET", "k", "$", in)
-		c.quoted(bulkReply(want), "JSON.GET", "k")
+		c.expectArgs(okReply, "JSON.SET", "k", "$", in)
+		c.expectArgs(bulkReply(want), "JSON.GET", "k")
 	}
 }
 
-// wideObject has n keys, each given times over; only the first place and the
-// last value count.
+// wideObject returns an object with n keys, each repeated. The first position
+// and the last value of each key must remain.
 func wideObject(n, times int) string {
 	var list []string
 	for round := range times {
@@ -74,8 +74,8 @@ func wideObject(n, times int) string {
 	return "{" + strings.Join(list, ",") + "}"
 }
 
-// TestBadJSONIsNamed has the words and places of serde_json, which RedisJSON
-// reads with; the first is in the recordings too.
+// TestBadJSONIsNamed has the texts and positions of serde_json, which RedisJSON
+// uses. The recordings have the first one too.
 func TestBadJSONIsNamed(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	for in, want := range map[string]string{
@@ -108,9 +108,9 @@ func TestBadJSONIsNamed(t *testing.T) {
 		"\"a\nb\"":               "control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0",
 		strings.Repeat("[", 128): "recursion limit exceeded at line 1 column 128",
 	} {
-		c.quoted(errorReply(want), "JSON.SET", "k", "$", in)
+		c.expectArgs(errorReply(want), "JSON.SET", "k", "$", in)
 	}
-	c.quoted(errorReply("Couldn't parse as UTF-8 string"), "JSON.SET", "k", "$", "\"\xff\"")
+	c.expectArgs(errorReply("Couldn't parse as UTF-8 string"), "JSON.SET", "k", "$", "\"\xff\"")
 	c.expect("EXISTS k", `{"i":0}`)
 }
 
@@ -134,7 +134,7 @@ func TestJSONSetAtPaths(t *testing.T) {
 		{"$", "{}", "XX", `{}`},
 		{".", "[]", "", `[]`},
 	} {
-		c.quoted(okReply, "JSON.SET", "k", "$", doc)
+		c.expectArgs(okReply, "JSON.SET", "k", "$", doc)
 		args, answer, want := []string{"JSON.SET", "k", x.path, x.val}, okReply, x.want
 		if x.mode != "" {
 			args = append(args, x.mode)
@@ -142,8 +142,8 @@ func TestJSONSetAtPaths(t *testing.T) {
 		if want == "" {
 			answer, want = `{"nil":true}`, doc
 		}
-		c.quoted(answer, args...)
-		c.quoted(bulkReply(want), "JSON.GET", "k")
+		c.expectArgs(answer, args...)
+		c.expectArgs(bulkReply(want), "JSON.GET", "k")
 	}
 	c.expect("JSON.SET k $.a.b[7] 1", errorReply("ERR array index out of range"))
 	c.expect("JSON.SET k $[*].c 1", errorReply("Err wrong static path"))
@@ -159,13 +159,13 @@ func TestJSONGetAndType(t *testing.T) {
 		".": `{"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}`, "$": `[{"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}]`,
 		".a.b": `[1,2.5]`, "a.b[1]": `2.5`, "$.a.b[*]": `[1,2.5]`, "$.*": `[{"b":[1,2.5]},"x",true,null]`, "$.nope": `[]`, "$.s.x": `[]`,
 	} {
-		c.quoted(bulkReply(want), "JSON.GET", "k", path)
+		c.expectArgs(bulkReply(want), "JSON.GET", "k", path)
 	}
 	c.expect("JSON.GET k .s .t", bulkReply(`{".s":"x",".t":true}`))
 	c.expect("JSON.GET k .s $.t", bulkReply(`{".s":["x"],"$.t":[true]}`))
 	c.expect("JSON.GET k nope", errorReply("ERR Path '$.nope' does not exist"))
 	c.expect("JSON.GET k .s nope", errorReply("ERR Path 'nope' does not exist"))
-	c.quoted(bulkReply("{\n-\"b\": [\n--1,\n--2.5\n-]\n}"), "JSON.GET", "k", "INDENT", "-", "NEWLINE", "\n", "SPACE", " ", ".a")
+	c.expectArgs(bulkReply("{\n-\"b\": [\n--1,\n--2.5\n-]\n}"), "JSON.GET", "k", "INDENT", "-", "NEWLINE", "\n", "SPACE", " ", ".a")
 	c.expect("JSON.TYPE k .a.b[1]", `{"b":"number"}`)
 	c.expect("JSON.TYPE k $.*", `{"a":[{"b":"object"},{"b":"string"},{"b":"boolean"},{"b":"null"}]}`)
 	c.expect("JSON.TYPE k nope", `{"nil":true}`)
@@ -185,9 +185,9 @@ func TestJSONDel(t *testing.T) {
 	} {
 		c.line(`JSON.SET k $ {"a":1,"b":[1,2,3],"c":{}}`)
 		c.expect("JSON.DEL k "+x.path, `{"i":`+x.count+`}`)
-		c.quoted(bulkReply(x.want), "JSON.GET", "k")
+		c.expectArgs(bulkReply(x.want), "JSON.GET", "k")
 	}
-	c.expect("JSON.FORGET k $.*", `{"i":3}`) // what is empty goes with its key
+	c.expect("JSON.FORGET k $.*", `{"i":3}`) // the key of an empty document is deleted
 	c.expect("EXISTS k", `{"i":0}`)
 	c.line("JSON.SET k $ 1")
 	c.expect("JSON.DEL k", `{"i":1}`)
@@ -243,7 +243,7 @@ func documentBytes(s *Server) int64 {
 }
 
 func TestDocumentCapsAnswerOOM(t *testing.T) {
-	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 102}) // two of them for the keys
+	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 102}) // two bytes are for the keys
 	c := dial(t, s)
 	oom := errorReply("OOM command not allowed when used memory > 'maxmemory'.")
 	c.line(`JSON.SET a $ {"x":1}`)
@@ -251,10 +251,10 @@ func TestDocumentCapsAnswerOOM(t *testing.T) {
 	c.expect("JSON.SET c $ 1", oom)
 	c.expect("JSON.MSET b $ 2 c $ 1", oom)
 	c.expect("JSON.GET b", bulkReply("1"))
-	c.quoted(oom, "JSON.SET", "a", "$.x", `"`+strings.Repeat("x", 100)+`"`)
+	c.expectArgs(oom, "JSON.SET", "a", "$.x", `"`+strings.Repeat("x", 100)+`"`)
 	c.expect("JSON.GET a", bulkReply(`{"x":1}`))
 	c.expect("DEL a", `{"i":1}`)
-	c.quoted(okReply, "JSON.SET", "c", "$", `"`+strings.Repeat("x", 90)+`"`)
+	c.expectArgs(okReply, "JSON.SET", "c", "$", `"`+strings.Repeat("x", 90)+`"`)
 	c.expect("JSON.SET b $ 12345678", okReply)
 	c.expect("JSON.SET b $ 123456789", oom)
 }

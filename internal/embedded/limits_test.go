@@ -15,7 +15,8 @@ import (
 
 const oomReply = `{"e":"OOM command not allowed when used memory > 'maxmemory'."}`
 
-// TestScriptsAreUnknown: an interpreter could read files and run for ever.
+// TestScriptsAreUnknown guards against an interpreter, which could read files
+// and run forever.
 func TestScriptsAreUnknown(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	for _, name := range []string{"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT", "FUNCTION", "FCALL", "FCALL_RO", "DEBUG", "MODULE LOAD"} {
@@ -28,7 +29,7 @@ func TestScriptsAreUnknown(t *testing.T) {
 	}
 }
 
-// liveHeap is the live memory of this process.
+// liveHeap returns the live memory of this process.
 func liveHeap() int64 {
 	runtime.GC()
 	var mem runtime.MemStats
@@ -36,8 +37,8 @@ func liveHeap() int64 {
 	return int64(mem.HeapAlloc)
 }
 
-// TestOrdinaryKeysAreCapped fills the memory in every way there is. What is
-// counted must not be less than what it really takes.
+// TestOrdinaryKeysAreCapped fills the memory in every possible way. The
+// estimate must not be below the real memory.
 func TestOrdinaryKeysAreCapped(t *testing.T) {
 	const limit = 2 << 20
 	long := strings.Repeat("v", 10_000)
@@ -113,7 +114,8 @@ func TestOrdinaryKeysAreCapped(t *testing.T) {
 	}
 }
 
-// TestReplacedValueCountsOnce: a full server still takes a value of the same size.
+// TestReplacedValueCountsOnce replaces a value of a full server by one of the
+// same size.
 func TestReplacedValueCountsOnce(t *testing.T) {
 	c := dial(t, start(t, Config{MaxObjectBytes: 1 << 20}))
 	long := strings.Repeat("v", 800_000)
@@ -131,8 +133,8 @@ func TestReplacedValueCountsOnce(t *testing.T) {
 	}
 }
 
-// TestEmptiedValuesGiveMemoryBack: filling and emptying one key after another
-// must not add up, though Go's maps keep the room of their most elements.
+// TestEmptiedValuesGiveMemoryBack fills and empties one key after another. The
+// memory must not add up, although Go's maps keep that of their largest size.
 func TestEmptiedValuesGiveMemoryBack(t *testing.T) {
 	s := start(t, Config{MaxObjectBytes: 8 << 20})
 	c := dial(t, s)
@@ -170,7 +172,8 @@ func numbers(n int) string {
 	return b.String()
 }
 
-// TestRepliesDoNotWaitForHalfACommand: over a slow link the rest takes a while.
+// TestRepliesDoNotWaitForHalfACommand sends half of a second command, as a slow
+// link does.
 func TestRepliesDoNotWaitForHalfACommand(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
@@ -186,7 +189,8 @@ func TestRepliesDoNotWaitForHalfACommand(t *testing.T) {
 	}
 }
 
-// TestHugeRepliesAreRefused: a short command asks for more than may be held.
+// TestHugeRepliesAreRefused sends a short command with a reply that exceeds the
+// memory.
 func TestHugeRepliesAreRefused(t *testing.T) {
 	s := start(t, Config{MaxClientBytes: 16 << 20})
 	c, other := dial(t, s), dial(t, s)
@@ -196,14 +200,15 @@ func TestHugeRepliesAreRefused(t *testing.T) {
 		t.Errorf("%d bytes of a reply that was too large", len(said))
 	}
 	other.expect("PING", `{"s":"PONG"}`)
-	for s.Stats().Clients > 1 { // until the first is gone
+	for s.Stats().Clients > 1 { // until the first client is gone
 	}
 	if n := s.clientMemory.Used(); n != 0 {
 		t.Errorf("%d bytes are still reserved", n)
 	}
 }
 
-// TestIncompleteCommandsAreBounded: together, not each.
+// TestIncompleteCommandsAreBounded sends half of a large command on several
+// connections. The bound holds for all of them together.
 func TestIncompleteCommandsAreBounded(t *testing.T) {
 	s := start(t, Config{MaxClientBytes: 8 << 20})
 	half := "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$30000000\r\n" + strings.Repeat("v", 2<<20)
@@ -232,7 +237,8 @@ func TestIncompleteCommandsAreBounded(t *testing.T) {
 	dial(t, s).expect("PING", `{"s":"PONG"}`)
 }
 
-// TestSubscriberThatDoesNotRead is disconnected, and its messages are not kept.
+// TestSubscriberThatDoesNotRead expects that the server disconnects it and
+// frees its messages.
 func TestSubscriberThatDoesNotRead(t *testing.T) {
 	s := start(t, Config{})
 	sub, c := dial(t, s), dial(t, s)
@@ -247,7 +253,8 @@ func TestSubscriberThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestQueuesAndWatchesAreBounded also shows that such a transaction does not run.
+// TestQueuesAndWatchesAreBounded also shows that a transaction beyond the
+// bounds does not run.
 func TestQueuesAndWatchesAreBounded(t *testing.T) {
 	c := dial(t, start(t, Config{MaxClientBytes: 4 << 20}))
 	c.line("MULTI")
@@ -276,7 +283,8 @@ func TestPatternsAreBounded(t *testing.T) {
 	}
 }
 
-// TestLabelsAreBounded: the number of series says nothing about their text.
+// TestLabelsAreBounded covers the text of labels, which the limit on series
+// does not bound.
 func TestLabelsAreBounded(t *testing.T) {
 	s := start(t, Config{MaxLabelBytes: 1 << 20})
 	c := dial(t, s)
@@ -339,8 +347,8 @@ func TestReachableAddressNeedsPassword(t *testing.T) {
 	}
 }
 
-// TestDeletedSamplesGiveMemoryBack: a chunk with one sample left must not stay as
-// large as a full one.
+// TestDeletedSamplesGiveMemoryBack leaves one sample in each chunk, which must
+// not keep the size of a full one.
 func TestDeletedSamplesGiveMemoryBack(t *testing.T) {
 	s := start(t, Config{})
 	c := dial(t, s)
@@ -359,14 +367,15 @@ func TestDeletedSamplesGiveMemoryBack(t *testing.T) {
 	if st := s.Stats(); st.Samples != chunks || st.Bytes-s.series.Usage().FreeBytes > chunks*sampleBytes*5 {
 		t.Errorf("%d samples take %d bytes", st.Samples, st.Bytes)
 	}
-	for i := range chunks { // they are the right ones, and can be added to
+	for i := range chunks { // the right samples are left, and more can be added
 		c.expect(fmt.Sprintf("TS.RANGE a %d %d", i*chunkFull, i*chunkFull+5), fmt.Sprintf(`{"a":[{"a":[{"i":%d},{"s":"%d"}]}]}`, i*chunkFull, i))
 		c.expect(fmt.Sprintf("TS.ADD a %d 5", i*chunkFull+2), fmt.Sprintf(`{"i":%d}`, i*chunkFull+2))
 	}
 	c.expect("TS.RANGE a - + AGGREGATION count 1000000", fmt.Sprintf(`{"a":[{"a":[{"i":0},{"s":"%d"}]}]}`, 2*chunks))
 }
 
-// TestDefinitionsAreBounded: an index keeps the words that created it.
+// TestDefinitionsAreBounded covers the arguments of FT.CREATE, which an index
+// keeps.
 func TestDefinitionsAreBounded(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	long := strings.Repeat("p", 100_000)
@@ -382,7 +391,7 @@ func TestDefinitionsAreBounded(t *testing.T) {
 	}
 }
 
-// TestWordsBeforeSchema: what FT.CREATE does not know is an error, wherever it is.
+// TestWordsBeforeSchema expects an error for unknown arguments at all places.
 func TestWordsBeforeSchema(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	for _, words := range []string{"x SCHEMA t TEXT", "x y z", "ON HASH x SCHEMA t TEXT", "STOPWORDS 0 x SCHEMA t TEXT"} {
@@ -390,7 +399,8 @@ func TestWordsBeforeSchema(t *testing.T) {
 	}
 }
 
-// TestOneDocumentManyTimes: naming it costs a few bytes, reading it does not.
+// TestOneDocumentManyTimes names a large document many times, which is a short
+// request with much work.
 func TestOneDocumentManyTimes(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	c.do("JSON.SET", "d", "$", `{"a":"`+strings.Repeat("x", 4<<20)+`"}`)

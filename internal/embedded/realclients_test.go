@@ -49,8 +49,8 @@ func TestRedisCLI(t *testing.T) {
 
 func TestRedisBenchmark(t *testing.T) {
 	s := start(t, Config{})
-	// Two samples in one millisecond are an error under the default policy,
-	// here as with Redis.
+	// Two samples in one millisecond are an error under the default policy, as
+	// in Redis.
 	dial(t, s).expect("TS.CREATE k DUPLICATE_POLICY LAST", okReply)
 	for _, args := range []string{"-t ping,set,get -n 2000 -q", "-n 2000 -P 16 -q TS.ADD k * 1", "-t ping_inline,ping_mbulk -n 2000 -q"} {
 		out := tool(t, s, "redis-benchmark", strings.Fields(args)...)

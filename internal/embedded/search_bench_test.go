@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// logSchema has ten fields, as an index over log lines does.
+// logSchema has ten fields, like an index over log lines.
 const logSchema = "FT.CREATE logs ON JSON PREFIX 1 log: SCHEMA $.timestamp AS timestamp NUMERIC SORTABLE $.host AS host TAG $.appname AS appname TAG " +
 	"$.severity AS severity NUMERIC SORTABLE $.facility AS facility NUMERIC $.pid AS pid NUMERIC $.level AS level TAG $.source AS source TAG " +
 	"$.msgid AS msgid TAG $.message AS message TEXT"
 
-// logDocument is a log line of about 300 bytes.
+// logDocument returns a log line of about 300 bytes.
 func logDocument(n int) string {
 	hosts, apps := []string{"atila", "mini-pc", "web-1", "web-2"}, []string{"sshd", "kernel", "nginx", "cron", "systemd"}
 	return fmt.Sprintf(`{"timestamp":%d,"host":"%s","appname":"%s","severity":%d,"facility":%d,"pid":%d,"level":"%s","source":"syslog","msgid":"ID%d",`+
@@ -24,8 +24,8 @@ func logDocument(n int) string {
 		n%100, n%256, n/256%256, n%13, 1024+n%60000, n, n%977)
 }
 
-// BenchmarkWriteDocuments measures JSON.SET of log lines that an index takes
-// in, through a pipelined go-redis client in this process. documents/s counts.
+// BenchmarkWriteDocuments measures JSON.SET of log lines into an index, through
+// a pipelined go-redis client in this process. The result is documents/s.
 func BenchmarkWriteDocuments(b *testing.B) {
 	const batch, distinct = 500, 100_000
 	s := start(b, Config{})
@@ -48,7 +48,7 @@ func BenchmarkWriteDocuments(b *testing.B) {
 			pipe.Do(ctx, "JSON.SET", keys[n%distinct], "$", docs[n%distinct])
 			n++
 		}
-		if err := <-done; err != nil { // one batch is made while another is on its way
+		if err := <-done; err != nil { // the next batch is built while this one is sent
 			b.Fatal(err)
 		}
 		go func() {
@@ -63,7 +63,7 @@ func BenchmarkWriteDocuments(b *testing.B) {
 	b.ReportMetric(float64(len(docs[0])), "bytes/document")
 }
 
-// BenchmarkPutDocument is the server's part of it alone.
+// BenchmarkPutDocument measures the part of the server alone.
 func BenchmarkPutDocument(b *testing.B) {
 	const distinct = 100_000
 	s := start(b, Config{})
@@ -82,7 +82,7 @@ func BenchmarkPutDocument(b *testing.B) {
 	}
 }
 
-// BenchmarkPutHash is the same for a hash, of which there are 100,000 already.
+// BenchmarkPutHash is the same for a hash in an index of 100,000 hashes.
 func BenchmarkPutHash(b *testing.B) {
 	const distinct = 100_000
 	s := start(b, Config{})
@@ -110,7 +110,7 @@ func words2any(command string) []any {
 	return list
 }
 
-// BenchmarkDocumentMemory reports what 10,000 indexed log lines take.
+// BenchmarkDocumentMemory reports the memory of 10,000 indexed log lines.
 func BenchmarkDocumentMemory(b *testing.B) {
 	const count = 10_000
 	for b.Loop() {

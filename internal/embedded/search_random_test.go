@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestSearchAgainstAScan changes documents at random, and compares what random
-// queries find with a look at every document.
+// TestSearchAgainstAScan changes random documents and compares the results of
+// random queries with a scan of all documents.
 func TestSearchAgainstAScan(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -28,9 +28,9 @@ func TestSearchAgainstAScan(t *testing.T) {
 }
 
 type modelDoc struct {
-	m, x, t []string // words, words, tags
+	m, x, t []string // words of m and x, tags of t
 	n       int
-	has     bool // n
+	has     bool // has a number n
 	born    int
 }
 
@@ -83,7 +83,7 @@ func quoteAll(list []string) string {
 	return strings.Join(quoted, ",")
 }
 
-// query makes a random query of dialect 2 and what it means.
+// query returns a random query of dialect 2, and a function that evaluates it.
 func (m *scanModel) query(depth int) (string, func(*modelDoc) bool) {
 	word := m.word()
 	kind := m.rnd.IntN(10)
@@ -157,8 +157,8 @@ func (m *scanModel) group(d *modelDoc) string {
 	return fmt.Sprintf(`{"b":"%d"}`, d.n)
 }
 
-// byNumber has documents without a number last, equal ones in the direction's
-// order of age.
+// byNumber compares by number. Documents without a number come last, and equal
+// ones by age in the same direction.
 func (m *scanModel) byNumber(a, b *modelDoc, desc bool) int {
 	if a.has != b.has {
 		if a.has {

@@ -31,7 +31,7 @@ func (c *testClient) finds(query, want string, options ...string) {
 
 func TestSearchFindsAndSorts(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line("JSON.SET d:0 $ {\"m\":\"before\",\"n\":0}") // there before the index
+	c.line("JSON.SET d:0 $ {\"m\":\"before\",\"n\":0}") // exists before the index
 	c.expect("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT $.o.h AS h TAG SEPARATOR , $.n AS n NUMERIC SORTABLE $.x AS x TAG CASESENSITIVE NOINDEX", okReply)
 	c.do("JSON.SET", "d:1", "$", `{"m":"disk failure imminent","o":{"h":"a, B"},"n":5}`)
 	c.do("JSON.SET", "d:2", "$", `{"m":"failure of the disk","o":{"h":"c"},"n":[7,-3]}`)
@@ -60,7 +60,8 @@ func TestSearchFindsAndSorts(t *testing.T) {
 	c.expect("FT.TAGVALS i h", `{"a":[{"b":"a"},{"b":"b"},{"b":"c"}]}`)
 }
 
-// TestIndexFollowsDocuments: whatever becomes of a key, searches know.
+// TestIndexFollowsDocuments changes keys with every kind of command. Searches
+// must show the result.
 func TestIndexFollowsDocuments(t *testing.T) {
 	s := start(t, Config{})
 	c := dial(t, s)
@@ -73,7 +74,7 @@ func TestIndexFollowsDocuments(t *testing.T) {
 	c.finds("*", "d:2 d:1")
 	c.line(`JSON.SET d:1 $.m "due"`)
 	c.finds("due", "d:1")
-	c.line("JSON.DEL d:1 $.m") // {} goes with its key
+	c.line("JSON.DEL d:1 $.m") // the key of an empty object is deleted
 	c.finds("*", "d:2")
 	c.line("RENAME d:2 e:2")
 	c.finds("two", "e:2")
@@ -136,14 +137,14 @@ func TestIndexFollowsHashes(t *testing.T) {
 	c.finds("*", "h:4")
 	c.line("EXPIRE h:4 10")
 	c.finds("four", "h:4")
-	s.skip(11 * time.Second)
+	s.advanceClock(11 * time.Second)
 	c.finds("*", "")
 	for i := range 5 { // MaxDocuments is 3
 		c.line(fmt.Sprintf("HSET h:%d m w", i))
 	}
 	c.finds("w", "h:0 h:1 h:2")
 	c.line("HSET h:0 n nonsense")
-	c.finds("*", "h:1 h:2") // it does not fit the schema any more
+	c.finds("*", "h:1 h:2") // its values no longer have the types of the schema
 }
 
 func TestAggregate(t *testing.T) {
@@ -198,7 +199,7 @@ func TestSearchesBesideWrites(t *testing.T) {
 	done := make(chan error)
 	for n := range 4 {
 		c := dial(t, s)
-		go func() { done <- searchStorm(c, n) }()
+		go func() { done <- searchRandomly(c, n) }()
 	}
 	for range 4 {
 		if err := <-done; err != nil {
@@ -209,7 +210,7 @@ func TestSearchesBesideWrites(t *testing.T) {
 	c.expect("FT.SEARCH h * LIMIT 0 0", `{"a":[{"i":50}]}`)
 }
 
-func searchStorm(c *testClient, n int) error {
+func searchRandomly(c *testClient, n int) error {
 	for i := range 300 {
 		key := fmt.Sprint(i % 50)
 		for _, cmd := range [][]string{

@@ -11,8 +11,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
 )
 
-// FuzzJSONSet: what is taken is what encoding/json takes, means the same, and
-// is told back unchanged when it is set again.
+// FuzzJSONSet compares the compactor with encoding/json: it must accept the
+// same texts with the same meaning. It must not change its own output.
 func FuzzJSONSet(f *testing.F) {
 	for _, s := range []string{
 		`{"a":{"b":[1,2.5,-0,1e3]},"s":"x\u00e9\n\/","t":true,"n":null}`, `[]`, `{"a":1,"a":2}`, "{oops", `"\ud83d\ude00"`, `"\ud800"`, `1e400`, `[1,`,
@@ -46,8 +46,8 @@ func FuzzJSONSet(f *testing.F) {
 	})
 }
 
-// FuzzJSONPath: reading, setting and removing at any path of any document
-// leaves a document.
+// FuzzJSONPath reads, sets and removes values at any path of any document. The
+// result must be a document.
 func FuzzJSONPath(f *testing.F) {
 	const doc = `{"a":{"b":[1,{"c":null},"x"]},"s":"q\"","k]":[[]],"é":1}`
 	for _, s := range []string{"$", ".", "$.a.b", "$.a.b[1].c", "$.*", "$.a.b[*]", `$["k]"][0]`, `$['s']`, "a.b[-1]", "$.é", "$..a", "$[", "$[?(@.x)]", "$.a.b[9]", "[0]", ".[0]"} {

@@ -10,7 +10,7 @@ func TestDeadlinesComeInOrder(t *testing.T) {
 	d := newDeadlines()
 	for i := range 1000 {
 		d.set(fmt.Sprint(i), int64(1000-i))
-		d.set(fmt.Sprint(i/2), int64(5000+i)) // moved: the older time must not count
+		d.set(fmt.Sprint(i/2), int64(5000+i)) // the earlier deadline must not count any more
 	}
 	d.set("999", 0)
 	var last int64

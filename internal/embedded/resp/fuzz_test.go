@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// FuzzParseCommand: whatever the bytes and however they arrive, the reader
-// returns the same commands, or an error of its own.
+// FuzzParseCommand reads the same bytes in two ways. The Reader must return the
+// same commands or its own errors.
 func FuzzParseCommand(f *testing.F) {
 	for _, s := range []string{"*1\r\n$4\r\nPING\r\n", "*0\r\n*-1\r\n", "*1\r\n$-1\r\n", "PING 'a b' \"\\x41\"\n", "*2\r\n$1\r\na\r\n$0\r\n\r\n", "*9999999\r\n", "POST x\r\n"} {
 		f.Add([]byte(s))

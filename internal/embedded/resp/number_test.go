@@ -33,7 +33,8 @@ func TestFloatFormats(t *testing.T) {
 	}
 }
 
-// TestFloatsDoNotAllocate: a range reply writes one for every sample.
+// TestFloatsDoNotAllocate covers range replies, which have one float per
+// sample.
 func TestFloatsDoNotAllocate(t *testing.T) {
 	buf := make([]byte, 0, 64)
 	for name, appendTo := range map[string]func([]byte, float64) []byte{"RESP2": AppendSampleValue, "RESP3": AppendDouble} {

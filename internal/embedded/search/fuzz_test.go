@@ -7,8 +7,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/jsondoc"
 )
 
-// FuzzSearchQuery: whatever the text, parsing and evaluating it ends, and finds
-// only documents that are there.
+// FuzzSearchQuery parses and evaluates any text. That must end and find
+// existing keys only.
 func FuzzSearchQuery(f *testing.F) {
 	for _, s := range []string{
 		"*", "(*)", "@t:{a|b\\-c}|x", "@n:[(0 +inf]", "-@a:(x y|z)", `"a phrase" 'another'`, "fail* *ure *ai*", "@n>=5 @n!=$p", "@a|b:x", "~x (y|(z -w))",

@@ -91,7 +91,8 @@ func (n *node) String() string {
 	return [...]string{nodeAnd: "and", nodeOr: "or", nodeNot: "not", nodeOptional: "maybe"}[n.kind] + "(" + strings.Join(list, " ") + ")"
 }
 
-// querySchema: fields 0 and 1 are text, 2 is a tag, 3 a number.
+// querySchema returns an index. Fields 0 and 1 are text, 2 is a tag, 3 a
+// number.
 func querySchema(t testing.TB) *index {
 	t.Helper()
 	r, err := parseCreate("i", encodeWords("ON JSON SCHEMA $.a AS a TEXT $.b AS b TEXT $.t AS t TAG $.n AS n NUMERIC"))

@@ -7,8 +7,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
 )
 
-// FuzzParseQuery runs whatever parses as range options over a small series:
-// it must end, in bounds.
+// FuzzParseQuery runs all options that parse on a small series. That must end
+// and stay within the bounds.
 func FuzzParseQuery(f *testing.F) {
 	for _, s := range []string{
 		"- +", "0 100 COUNT 3", "- + AGGREGATION avg 10 EMPTY", "5 90 ALIGN end AGGREGATION twa 7 BUCKETTIMESTAMP mid EMPTY",

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSeriesAgainstSortedSlice drives a series with random samples, deletions
-// and retention, and compares it with the simplest thing that can be right.
+// TestSeriesAgainstSortedSlice compares a series under random samples,
+// deletions and retention with a sorted slice.
 func TestSeriesAgainstSortedSlice(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -129,8 +129,8 @@ func mustMatchers(t *testing.T, q string) []matcher {
 	return ms
 }
 
-// TestSelectiveMatcherLooksAtFew: with 100,000 series a query for one host must
-// not visit all.
+// TestSelectiveMatcherLooksAtFew checks that a query for one host does not
+// visit all of 100,000 series.
 func TestSelectiveMatcherLooksAtFew(t *testing.T) {
 	x := newLabelIndex()
 	for i := range 100_000 {
