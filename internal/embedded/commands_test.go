@@ -10,8 +10,6 @@ import (
 
 const okReply = `{"s":"OK"}`
 
-func splitWords(s string) []string { return strings.Fields(s) }
-
 func TestCapsAnswerOOM(t *testing.T) {
 	s := start(t, Config{MaxSeries: 2, MaxSamples: 3})
 	c := dial(t, s)

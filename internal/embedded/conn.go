@@ -46,7 +46,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c := &conn{server: s, net: nc, id: id, in: resp.NewReader(nc), authenticated: s.cfg.Password == ""}
-	c.Session.Store, c.Session.WaitFor = s.store, c.waitForWrite
+	c.Store, c.WaitFor = s.store, c.waitForWrite
 	c.Out.Bound(s.clientMemory.NewLease())
 	c.in.Authenticated, c.in.Memory, c.in.BeforeRead = c.authenticated, s.clientMemory.NewLease(), c.flush
 	c.push.memory = s.clientMemory.NewLease()

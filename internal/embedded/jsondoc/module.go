@@ -45,6 +45,7 @@ func (m *Module) Usage() (documents int, bytes int64) { return m.count, m.bytes 
 
 // Document is a JSON value under a key.
 type Document struct {
+	key    string
 	text   []byte // compact
 	module *Module
 }
@@ -60,8 +61,11 @@ func (doc *Document) Text() []byte { return doc.text }
 // TypeName returns the answer of TYPE.
 func (doc *Document) TypeName() string { return "ReJSON-RL" }
 
-// MemoryUsage estimates the heap bytes of the document. It counts no key.
-func (doc *Document) MemoryUsage() int64 { return int64(len(doc.text)) + documentBytes }
+// MemoryUsage estimates the heap bytes of the document and its key.
+func (doc *Document) MemoryUsage() int64 { return doc.countedBytes() + documentBytes }
+
+// countedBytes is how much the document counts against the limit.
+func (doc *Document) countedBytes() int64 { return int64(len(doc.key) + len(doc.text)) }
 
 // Admit returns OOM if a limit does not allow to add the document.
 func (doc *Document) Admit(key string) resp.Error {
@@ -73,8 +77,9 @@ func (doc *Document) Admit(key string) resp.Error {
 
 // Added counts the document.
 func (doc *Document) Added(_ *keyspace.Database, key string) {
+	doc.key = key
 	doc.module.count++
-	doc.module.bytes += int64(len(key) + len(doc.text))
+	doc.module.bytes += doc.countedBytes()
 }
 
 // Rename counts the new key. It returns OOM if that does not fit.
@@ -84,13 +89,14 @@ func (doc *Document) Rename(from, to string) resp.Error {
 		return resp.ErrOOM
 	}
 	doc.module.bytes += longer
+	doc.key = to
 	return ""
 }
 
 // Removed subtracts the document from the memory in use.
-func (doc *Document) Removed(key string) {
+func (doc *Document) Removed(string) {
 	doc.module.count--
-	doc.module.bytes -= int64(len(key) + len(doc.text))
+	doc.module.bytes -= doc.countedBytes()
 }
 
 // hasRoom reports whether the limits allow so many more documents and bytes.
@@ -115,8 +121,8 @@ func findDocument(d *keyspace.Database, key []byte) (*Document, resp.Error) {
 	return doc, ""
 }
 
-// put sets the text of a document. If doc is nil it creates one. It copies the
-// text, which can be a reused buffer.
+// put sets the text of a document. If doc is nil it creates one under the key. It
+// copies the text, which can be a reused buffer.
 func (m *Module) put(d *keyspace.Database, doc *Document, key, text []byte) resp.Error {
 	if doc == nil {
 		if !m.hasRoom(1, int64(len(key)+len(text))) {
@@ -131,7 +137,7 @@ func (m *Module) put(d *keyspace.Database, doc *Document, key, text []byte) resp
 	}
 	m.bytes += longer
 	doc.text = copyOf(text)
-	d.Changed(string(key), doc)
+	d.Changed(doc.key, doc)
 	return ""
 }
 

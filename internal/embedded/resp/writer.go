@@ -89,12 +89,13 @@ func (w *Writer) header(kind byte, n int) {
 	w.buf = append(w.buf, '\r', '\n')
 }
 
-// byVersion writes a header that has another type and length in RESP3.
-func (w *Writer) byVersion(kind2 byte, n2 int, kind3 byte, n3 int) {
+// arrayOr writes the header of an array of n2 elements, or in RESP3 that of
+// another type with n3 elements.
+func (w *Writer) arrayOr(n2 int, kind3 byte, n3 int) {
 	if w.RESP3 {
 		w.header(kind3, n3)
 	} else {
-		w.header(kind2, n2)
+		w.header('*', n2)
 	}
 }
 
@@ -102,11 +103,11 @@ func (w *Writer) byVersion(kind2 byte, n2 int, kind3 byte, n3 int) {
 func (w *Writer) Array(n int) { w.header('*', n) }
 
 // Map starts a map of n pairs. RESP2 gets an array of 2n elements.
-func (w *Writer) Map(n int) { w.byVersion('*', 2*n, '%', n) }
+func (w *Writer) Map(n int) { w.arrayOr(2*n, '%', n) }
 
 // Pairs starts n key-value pairs, each of which Pair must start. RESP3 gets a
 // map, RESP2 an array of arrays.
-func (w *Writer) Pairs(n int) { w.byVersion('*', n, '%', n) }
+func (w *Writer) Pairs(n int) { w.arrayOr(n, '%', n) }
 
 // Pair starts one entry of Pairs, which has n elements in RESP2.
 func (w *Writer) Pair(n int) {
@@ -116,10 +117,10 @@ func (w *Writer) Pair(n int) {
 }
 
 // Set starts a set of n elements. RESP2 gets an array.
-func (w *Writer) Set(n int) { w.byVersion('*', n, '~', n) }
+func (w *Writer) Set(n int) { w.arrayOr(n, '~', n) }
 
 // Push starts an out-of-band message of n elements. RESP2 gets an array.
-func (w *Writer) Push(n int) { w.byVersion('*', n, '>', n) }
+func (w *Writer) Push(n int) { w.arrayOr(n, '>', n) }
 
 // Simple writes a simple string.
 func (w *Writer) Simple(s string) { w.line('+', s) }

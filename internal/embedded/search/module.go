@@ -204,8 +204,8 @@ func (m *Module) scan(d *keyspace.Database, ix *index) {
 
 // update makes all indexes agree with the value of a key.
 func (m *Module) update(key string, v keyspace.Value) {
-	k := m.keys[key]
-	if k == nil {
+	k, isKnown := m.keys[key]
+	if !isKnown {
 		k = &indexedKey{key: key}
 	}
 	if !k.setValue(v) {
@@ -219,9 +219,10 @@ func (m *Module) update(key string, v keyspace.Value) {
 			ix.remove(k)
 		}
 	}
-	if len(k.places) > 0 {
+	switch isIndexed := len(k.places) > 0; {
+	case isIndexed && !isKnown:
 		m.keys[key] = k
-	} else {
+	case !isIndexed && isKnown:
 		delete(m.keys, key)
 	}
 }

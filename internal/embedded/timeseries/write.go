@@ -88,7 +88,7 @@ func (m *Module) runAdd(c *keyspace.Session, args [][]byte) {
 	s, on := seriesAt(d, args[1]), policyUnset
 	if s != nil {
 		on, err = parseOnDuplicate(args[4:])
-	} else if s, err = m.createForSample(c, d, args[1], args[4:]); err == errWrongType {
+	} else if s, err = m.createForSample(d, args[1], args[4:]); err == errWrongType {
 		err = errNotSeries
 	}
 	if c.Fail(err) {
@@ -101,7 +101,7 @@ func (m *Module) runAdd(c *keyspace.Session, args [][]byte) {
 
 // createForSample creates a series for its first sample. TS.ADD and TS.INCRBY
 // ignore these options if the series exists.
-func (m *Module) createForSample(c *keyspace.Session, d *keyspace.Database, key []byte, words [][]byte) (*series, resp.Error) {
+func (m *Module) createForSample(d *keyspace.Database, key []byte, words [][]byte) (*series, resp.Error) {
 	if d.Exists(key) {
 		return nil, errWrongType
 	}
@@ -156,7 +156,7 @@ func (m *Module) runIncrement(c *keyspace.Session, args [][]byte, sign float64) 
 	defer c.Store.Unlock()
 	s, err := seriesAt(d, args[1]), resp.Error("")
 	if s == nil { // Redis creates it before it checks the increment
-		s, err = m.createForSample(c, d, args[1], args[3:])
+		s, err = m.createForSample(d, args[1], args[3:])
 	}
 	if c.Fail(err) {
 		return
@@ -235,7 +235,7 @@ func (m *Module) runCreateRule(c *keyspace.Session, args [][]byte) {
 	}
 	d := c.Store.Lock(c.DB)
 	defer c.Store.Unlock()
-	src, dest, err := findRuleEnds(c, d, args)
+	src, dest, err := findRuleEnds(d, args)
 	if c.Fail(err) || c.Fail(ruleConflict(dest)) {
 		return
 	}
@@ -245,7 +245,7 @@ func (m *Module) runCreateRule(c *keyspace.Session, args [][]byte) {
 }
 
 // findRuleEnds returns the source and the destination of a new rule.
-func findRuleEnds(c *keyspace.Session, d *keyspace.Database, args [][]byte) (src, dest *series, err resp.Error) {
+func findRuleEnds(d *keyspace.Database, args [][]byte) (src, dest *series, err resp.Error) {
 	src, dest = seriesAt(d, args[1]), seriesAt(d, args[2])
 	if src == nil {
 		return nil, nil, missingError(d, args[1])
