@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 const (
@@ -22,12 +24,12 @@ func BenchmarkMADD(b *testing.B) {
 	s := start(b, Config{Retention: 60_000_000_000})
 	c := dial(b, s)
 	for i := range benchSeries {
-		c.do("TS.CREATE", benchKey(i), "DUPLICATE_POLICY", "LAST")
+		c.Do("TS.CREATE", benchKey(i), "DUPLICATE_POLICY", "LAST")
 	}
-	w := bufio.NewWriterSize(c.conn, 1<<20)
+	w := bufio.NewWriterSize(c.Conn, 1<<20)
 	done := make(chan error, 1)
 	tokens := make(chan struct{}, benchDepth)
-	go func() { done <- drain(c.conn, tokens) }()
+	go func() { done <- drain(c.Conn, tokens) }()
 	ts, n := int64(1_700_000_000_000), 0
 	buf := make([]byte, 0, 64<<10)
 	b.ReportAllocs()
@@ -45,7 +47,7 @@ func BenchmarkMADD(b *testing.B) {
 		tokens <- struct{}{}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "samples/s")
-	c.conn.(*net.TCPConn).CloseWrite()
+	c.Conn.(*net.TCPConn).CloseWrite()
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
@@ -90,12 +92,12 @@ func BenchmarkCreate(b *testing.B) {
 	c := dial(b, s)
 	done := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(io.Discard, c.conn)
+		_, err := io.Copy(io.Discard, c.Conn)
 		done <- err
 	}()
-	w := bufio.NewWriterSize(c.conn, 64<<10)
+	w := bufio.NewWriterSize(c.Conn, 64<<10)
 	const head = "*17\r\n$9\r\nTS.CREATE\r\n$12\r\nkey:"
-	tail := strings.TrimPrefix(string(encode("RETENTION", "86400000", "DUPLICATE_POLICY", "LAST", "LABELS",
+	tail := strings.TrimPrefix(string(resptest.Encode("RETENTION", "86400000", "DUPLICATE_POLICY", "LAST", "LABELS",
 		"__name__", "metric_with_a_name", "core", "0", "source", "linux_cpu", "unit", "bytes", "host", "h00")), "*15")
 	var buf []byte
 	n := 0
@@ -107,7 +109,7 @@ func BenchmarkCreate(b *testing.B) {
 		copy(buf[len(buf)-len("00\r\n"):], []byte{byte('0' + n/10%10), byte('0' + n%10)})
 		w.Write(buf)
 	}
-	w.Write(encode("QUIT"))
+	w.Write(resptest.Encode("QUIT"))
 	w.Flush()
 	if err := <-done; err != nil {
 		b.Fatal(err)

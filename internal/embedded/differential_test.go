@@ -17,6 +17,8 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 // TestAnswersLikeTheNamedRedis sends the same random commands to the embedded
@@ -136,7 +138,7 @@ func sameDigits(v any) any {
 }
 
 func decode(raw []byte) any {
-	v, err := readReply(bufio.NewReader(bytes.NewReader(raw)))
+	v, err := resptest.ReadReply(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
 		return err.Error()
 	}
@@ -206,13 +208,13 @@ func (p *serverPair) contrast(t *testing.T, words []string, theirs, ours any) st
 		_, isMap = x.(map[string]any)["names"]
 	}
 	if !isMap {
-		return fmt.Sprintf(" Redis: %s\n ours:  %s\n", show(t, theirs), show(t, ours))
+		return fmt.Sprintf(" Redis: %s\n ours:  %s\n", resptest.Show(theirs), resptest.Show(ours))
 	}
 	var b strings.Builder
 	y := infoEssence(ours).(map[string]any)
 	for name, val := range x.(map[string]any) {
 		if !gocmp.Equal(val, y[name]) {
-			fmt.Fprintf(&b, " %s\n  Redis: %s\n  ours:  %s\n", name, show(t, val), show(t, y[name]))
+			fmt.Fprintf(&b, " %s\n  Redis: %s\n  ours:  %s\n", name, resptest.Show(val), resptest.Show(y[name]))
 		}
 	}
 	return b.String()
@@ -297,7 +299,7 @@ func (r *rawClient) send(t *testing.T, commands [][]string) [][]byte {
 	}
 	var all []byte
 	for _, words := range commands {
-		all = append(all, encode(words...)...)
+		all = append(all, resptest.Encode(words...)...)
 	}
 	if _, err := r.conn.Write(all); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 const badPayload = `{"e":"ERR DUMP payload version or checksum are wrong"}`
@@ -31,9 +33,9 @@ var dumpCases = []struct{ name, create, read string }{
 	{"empty series", "TS.CREATE k", "TS.RANGE k - +"},
 }
 
-func (c *testClient) lines(commands string) {
+func runLines(c *resptest.Client, commands string) {
 	for _, command := range strings.Split(commands, ";") {
-		c.line(command)
+		c.Line(command)
 	}
 }
 
@@ -48,11 +50,11 @@ func rekeyed(command, key string) string {
 }
 
 // dump returns the payload of a key.
-func (c *testClient) dump(key string) string {
-	c.t.Helper()
-	payload, ok := c.do("DUMP", key).(map[string]any)["b"].(string)
+func dump(t *testing.T, c *resptest.Client, key string) string {
+	t.Helper()
+	payload, ok := c.Do("DUMP", key).(map[string]any)["b"].(string)
 	if !ok {
-		c.t.Fatalf("no payload of %s", key)
+		t.Fatalf("no payload of %s", key)
 	}
 	return payload
 }
@@ -62,24 +64,24 @@ func TestDumpedAndCopiedValuesAreEqual(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			s := start(t, Config{})
 			c := dial(t, s)
-			c.lines(x.create)
-			want := c.line(x.read)
-			payload := c.dump("k")
-			c.expectArgs(okReply, "RESTORE", "r", "0", payload)
-			c.expect("COPY k c", `{"i":1}`)
-			c.expect("COPY k k DB 3", `{"i":1}`)
+			runLines(c, x.create)
+			want := c.Line(x.read)
+			payload := dump(t, c, "k")
+			c.ExpectArgs(resptest.OK, "RESTORE", "r", "0", payload)
+			c.Expect("COPY k c", `{"i":1}`)
+			c.Expect("COPY k k DB 3", `{"i":1}`)
 			for _, key := range []string{"r", "c"} {
-				c.expect("TYPE "+key, c.line("TYPE k"))
-				if got := c.line(rekeyed(x.read, key)); got != want {
+				c.Expect("TYPE "+key, c.Line("TYPE k"))
+				if got := c.Line(rekeyed(x.read, key)); got != want {
 					t.Errorf("%s\n got %s\nwant %s", key, got, want)
 				}
 			}
-			c.line("DEL k") // the others are independent of it
-			c.line("RENAME r k")
-			c.expect(x.read, want)
-			c.line("SELECT 3")
-			c.expect(x.read, want)
-			c.line("FLUSHALL")
+			c.Line("DEL k") // the others are independent of it
+			c.Line("RENAME r k")
+			c.Expect(x.read, want)
+			c.Line("SELECT 3")
+			c.Expect(x.read, want)
+			c.Line("FLUSHALL")
 			if st := s.Stats(); st.Bytes != 0 || st.Samples != 0 || st.Series != 0 || st.Documents != 0 {
 				t.Errorf("not empty: %+v", st)
 			}
@@ -89,47 +91,47 @@ func TestDumpedAndCopiedValuesAreEqual(t *testing.T) {
 
 func TestRestoreArguments(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line("SET k v")
-	payload := c.dump("k")
-	c.expect("DUMP nokey", `{"nil":true}`)
-	c.expectArgs(`{"e":"BUSYKEY Target key name already exists."}`, "RESTORE", "k", "0", payload)
-	c.expectArgs(`{"e":"ERR Invalid TTL value, must be >= 0"}`, "RESTORE", "x", "-1", payload)
-	c.expectArgs(`{"e":"ERR value is not an integer or out of range"}`, "RESTORE", "x", "soon", payload)
-	c.expectArgs(`{"e":"ERR syntax error"}`, "RESTORE", "x", "0", payload, "FOO")
-	c.expectArgs(`{"e":"ERR Invalid IDLETIME value, must be >= 0"}`, "RESTORE", "x", "0", payload, "IDLETIME", "-1")
-	c.expectArgs(`{"e":"ERR Invalid FREQ value, must be >= 0 and <= 255"}`, "RESTORE", "x", "0", payload, "FREQ", "256")
-	c.expectArgs(okReply, "RESTORE", "x", "100000", payload, "IDLETIME", "5")
-	c.expect("TTL x", `{"i":100}`)
-	c.expectArgs(okReply, "RESTORE", "x", strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10), payload, "REPLACE", "ABSTTL")
-	c.expect("TTL x", `{"i":3600}`)
-	c.expectArgs(okReply, "RESTORE", "x", "0", payload, "replace")
-	c.expect("TTL x", `{"i":-1}`)
-	c.expectArgs(okReply, "RESTORE", "x", "1", payload, "REPLACE", "ABSTTL") // in the past
-	c.expect("EXISTS x", `{"i":0}`)
-	c.line("TS.ADD series 1 1")
-	c.expectArgs(okReply, "RESTORE", "series", "0", payload, "REPLACE")
-	c.expect("GET series", `{"b":"v"}`)
+	c.Line("SET k v")
+	payload := dump(t, c, "k")
+	c.Expect("DUMP nokey", `{"nil":true}`)
+	c.ExpectArgs(`{"e":"BUSYKEY Target key name already exists."}`, "RESTORE", "k", "0", payload)
+	c.ExpectArgs(`{"e":"ERR Invalid TTL value, must be >= 0"}`, "RESTORE", "x", "-1", payload)
+	c.ExpectArgs(`{"e":"ERR value is not an integer or out of range"}`, "RESTORE", "x", "soon", payload)
+	c.ExpectArgs(`{"e":"ERR syntax error"}`, "RESTORE", "x", "0", payload, "FOO")
+	c.ExpectArgs(`{"e":"ERR Invalid IDLETIME value, must be >= 0"}`, "RESTORE", "x", "0", payload, "IDLETIME", "-1")
+	c.ExpectArgs(`{"e":"ERR Invalid FREQ value, must be >= 0 and <= 255"}`, "RESTORE", "x", "0", payload, "FREQ", "256")
+	c.ExpectArgs(resptest.OK, "RESTORE", "x", "100000", payload, "IDLETIME", "5")
+	c.Expect("TTL x", `{"i":100}`)
+	c.ExpectArgs(resptest.OK, "RESTORE", "x", strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10), payload, "REPLACE", "ABSTTL")
+	c.Expect("TTL x", `{"i":3600}`)
+	c.ExpectArgs(resptest.OK, "RESTORE", "x", "0", payload, "replace")
+	c.Expect("TTL x", `{"i":-1}`)
+	c.ExpectArgs(resptest.OK, "RESTORE", "x", "1", payload, "REPLACE", "ABSTTL") // in the past
+	c.Expect("EXISTS x", `{"i":0}`)
+	c.Line("TS.ADD series 1 1")
+	c.ExpectArgs(resptest.OK, "RESTORE", "series", "0", payload, "REPLACE")
+	c.Expect("GET series", `{"b":"v"}`)
 }
 
 func TestBadPayloadsAreRefused(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line("SET k value")
-	payload := c.dump("k")
+	c.Line("SET k value")
+	payload := dump(t, c, "k")
 	for i := range payload {
 		changed := []byte(payload)
 		changed[i]++
-		c.expectArgs(badPayload, "RESTORE", "x", "0", string(changed))
-		c.expectArgs(badPayload, "RESTORE", "x", "0", payload[:i])
+		c.ExpectArgs(badPayload, "RESTORE", "x", "0", string(changed))
+		c.ExpectArgs(badPayload, "RESTORE", "x", "0", payload[:i])
 	}
-	c.expectArgs(badPayload, "RESTORE", "x", "0", "\x00\x01v\x0b\x00\x1d\x9f\x13\x1e\xcd\xf7\x6b\x33") // like one of Redis
+	c.ExpectArgs(badPayload, "RESTORE", "x", "0", "\x00\x01v\x0b\x00\x1d\x9f\x13\x1e\xcd\xf7\x6b\x33") // like one of Redis
 	const badFormat = `{"e":"ERR Bad data format"}`
 	for _, body := range []string{
 		"?", "s", "s\x05abc", "s\x01abc", "h\x00", "h\x01\x01a", "l\x00", "u\x00", "z\x01\x01a\x00\x00\x00\x00\x00\x00\xf8\x7f", "j\x01{", "j\x00", "l\xff\xff\xff\xff\x0f",
 		"t", "x\x00\x00\x00\x01\x00\x00\x02\x01a\x01b", "x\x01\x00\x00\x00\xff\x01",
 	} {
-		c.expectArgs(badFormat, "RESTORE", "x", "0", sealPayload([]byte(body)))
+		c.ExpectArgs(badFormat, "RESTORE", "x", "0", sealPayload([]byte(body)))
 	}
-	c.expect("DBSIZE", `{"i":1}`)
+	c.Expect("DBSIZE", `{"i":1}`)
 }
 
 // sealPayload adds version and checksum to a body.
@@ -140,27 +142,27 @@ func sealPayload(body []byte) string {
 
 func TestCopiesRespectLimits(t *testing.T) {
 	c := dial(t, start(t, Config{MaxSeries: 1, MaxSamples: 10, MaxDocuments: 1, MaxObjectBytes: 1 << 20}))
-	c.line("TS.ADD series 1 1")
-	c.line("JSON.SET document $ 1")
-	c.expectArgs(okReply, "SET", "string", strings.Repeat("x", 600_000))
+	c.Line("TS.ADD series 1 1")
+	c.Line("JSON.SET document $ 1")
+	c.ExpectArgs(resptest.OK, "SET", "string", strings.Repeat("x", 600_000))
 	for _, key := range []string{"series", "document", "string"} {
-		payload := c.dump(key)
-		if got := show(t, c.do("COPY", key, "other")); !strings.HasPrefix(got, `{"e":"OOM `) {
+		payload := dump(t, c, key)
+		if got := resptest.Show(c.Do("COPY", key, "other")); !strings.HasPrefix(got, `{"e":"OOM `) {
 			t.Errorf("COPY of %s: %s", key, got)
 		}
-		if got := show(t, c.do("RESTORE", "other", "0", payload)); !strings.HasPrefix(got, `{"e":"OOM `) {
+		if got := resptest.Show(c.Do("RESTORE", "other", "0", payload)); !strings.HasPrefix(got, `{"e":"OOM `) {
 			t.Errorf("RESTORE of %s: %s", key, got)
 		}
 	}
-	c.expect("DBSIZE", `{"i":3}`)
-	c.line("DEL series")
-	c.line("TS.CREATE series")
+	c.Expect("DBSIZE", `{"i":3}`)
+	c.Line("DEL series")
+	c.Line("TS.CREATE series")
 	for ts := range 10 {
-		c.line(fmt.Sprintf("TS.ADD series %d 1", ts))
+		c.Line(fmt.Sprintf("TS.ADD series %d 1", ts))
 	}
-	payload := c.dump("series")
-	c.line("TS.DEL series 0 4")
-	if got := show(t, c.do("RESTORE", "series", "0", payload, "REPLACE")); !strings.HasPrefix(got, `{"e":"OOM `) {
+	payload := dump(t, c, "series")
+	c.Line("TS.DEL series 0 4")
+	if got := resptest.Show(c.Do("RESTORE", "series", "0", payload, "REPLACE")); !strings.HasPrefix(got, `{"e":"OOM `) {
 		t.Errorf("RESTORE of too many samples: %s", got)
 	}
 }
@@ -169,67 +171,67 @@ func TestCopiesRespectLimits(t *testing.T) {
 func TestHugeValuesAreNotDumped(t *testing.T) {
 	c := dial(t, start(t, Config{MaxObjectBytes: 256 << 20}))
 	for i := range 5 {
-		c.do("RPUSH", "k", strings.Repeat(strconv.Itoa(i), 8<<20))
+		c.Do("RPUSH", "k", strings.Repeat(strconv.Itoa(i), 8<<20))
 	}
-	c.expect("DUMP k", errorReply("ERR the reply would be too large, ask for less at once"))
+	c.Expect("DUMP k", resptest.Error("ERR the reply would be too large, ask for less at once"))
 }
 
 // TestRenamedSeriesKeepTheirRules: the rules follow both ends, and queries find
 // the new keys.
 func TestRenamedSeriesKeepTheirRules(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.lines("TS.CREATE raw LABELS kind raw;TS.CREATE sums LABELS kind sums;TS.CREATERULE raw sums AGGREGATION sum 10;TS.MADD raw 1 1 raw 5 2 raw 12 3")
-	c.lines("RENAME raw source;RENAME sums dest")
-	c.expect("EXISTS raw sums", `{"i":0}`)
-	c.expect("TS.QUERYINDEX kind=(raw,sums)", `{"a":[{"b":"dest"},{"b":"source"}]}`)
-	c.expect("TS.ADD source 21 5", `{"i":21}`)
-	c.expect("TS.RANGE dest - +", `{"a":[{"a":[{"i":0},{"s":"3"}]},{"a":[{"i":10},{"s":"3"}]}]}`)
-	if info := c.line("TS.INFO source"); !strings.Contains(info, `{"s":"rules"},{"a":[{"a":[{"b":"dest"},{"i":10},{"s":"SUM"},{"i":0}]}]}`) {
+	runLines(c, "TS.CREATE raw LABELS kind raw;TS.CREATE sums LABELS kind sums;TS.CREATERULE raw sums AGGREGATION sum 10;TS.MADD raw 1 1 raw 5 2 raw 12 3")
+	runLines(c, "RENAME raw source;RENAME sums dest")
+	c.Expect("EXISTS raw sums", `{"i":0}`)
+	c.Expect("TS.QUERYINDEX kind=(raw,sums)", `{"a":[{"b":"dest"},{"b":"source"}]}`)
+	c.Expect("TS.ADD source 21 5", `{"i":21}`)
+	c.Expect("TS.RANGE dest - +", `{"a":[{"a":[{"i":0},{"s":"3"}]},{"a":[{"i":10},{"s":"3"}]}]}`)
+	if info := c.Line("TS.INFO source"); !strings.Contains(info, `{"s":"rules"},{"a":[{"a":[{"b":"dest"},{"i":10},{"s":"SUM"},{"i":0}]}]}`) {
 		t.Errorf("source: %s", info)
 	}
-	if info := c.line("TS.INFO dest"); !strings.Contains(info, `{"s":"sourceKey"},{"b":"source"}`) {
+	if info := c.Line("TS.INFO dest"); !strings.Contains(info, `{"s":"sourceKey"},{"b":"source"}`) {
 		t.Errorf("destination: %s", info)
 	}
-	c.expect("TS.DELETERULE source dest", okReply)
-	c.lines("TS.CREATERULE source dest AGGREGATION sum 10;RENAME source dest") // onto the end of its own rule
-	if info := c.line("TS.INFO dest"); !strings.Contains(info, `{"s":"rules"},{"a":[]}`) || !strings.Contains(info, `{"s":"sourceKey"},{"nil":true}`) {
+	c.Expect("TS.DELETERULE source dest", resptest.OK)
+	runLines(c, "TS.CREATERULE source dest AGGREGATION sum 10;RENAME source dest") // onto the end of its own rule
+	if info := c.Line("TS.INFO dest"); !strings.Contains(info, `{"s":"rules"},{"a":[]}`) || !strings.Contains(info, `{"s":"sourceKey"},{"nil":true}`) {
 		t.Errorf("after a rename onto the destination: %s", info)
 	}
-	c.expect("TS.GET dest", `{"a":[{"i":21},{"s":"5"}]}`)
+	c.Expect("TS.GET dest", `{"a":[{"i":21},{"s":"5"}]}`)
 }
 
 // TestCopiedSeriesHasNoRules: neither as the source nor as the destination.
 func TestCopiedSeriesHasNoRules(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.lines("TS.CREATE raw LABELS kind raw;TS.CREATE sums;TS.CREATERULE raw sums AGGREGATION sum 10;TS.MADD raw 1 1 raw 12 3")
-	c.lines("COPY raw raw2;COPY sums sums2")
+	runLines(c, "TS.CREATE raw LABELS kind raw;TS.CREATE sums;TS.CREATERULE raw sums AGGREGATION sum 10;TS.MADD raw 1 1 raw 12 3")
+	runLines(c, "COPY raw raw2;COPY sums sums2")
 	for _, key := range []string{"raw2", "sums2"} {
-		if info := c.line("TS.INFO " + key); !strings.Contains(info, `{"s":"sourceKey"},{"nil":true},{"s":"rules"},{"a":[]}`) {
+		if info := c.Line("TS.INFO " + key); !strings.Contains(info, `{"s":"sourceKey"},{"nil":true},{"s":"rules"},{"a":[]}`) {
 			t.Errorf("%s: %s", key, info)
 		}
 	}
-	c.expect("TS.QUERYINDEX kind=raw", `{"a":[{"b":"raw"},{"b":"raw2"}]}`)
-	c.expect("TS.ADD raw2 50 1", `{"i":50}`)
-	c.expect("TS.GET raw", `{"a":[{"i":12},{"s":"3"}]}`)
-	c.expect("TS.RANGE sums - +", `{"a":[{"a":[{"i":0},{"s":"1"}]}]}`)
-	c.expect("COPY raw2 sums", `{"i":0}`)
-	c.expect("COPY raw2 sums REPLACE", `{"i":1}`)
-	c.expect("TS.ADD raw 100 1", `{"i":100}`) // its rule went with the old sums
-	c.expect("TS.GET sums", `{"a":[{"i":50},{"s":"1"}]}`)
+	c.Expect("TS.QUERYINDEX kind=raw", `{"a":[{"b":"raw"},{"b":"raw2"}]}`)
+	c.Expect("TS.ADD raw2 50 1", `{"i":50}`)
+	c.Expect("TS.GET raw", `{"a":[{"i":12},{"s":"3"}]}`)
+	c.Expect("TS.RANGE sums - +", `{"a":[{"a":[{"i":0},{"s":"1"}]}]}`)
+	c.Expect("COPY raw2 sums", `{"i":0}`)
+	c.Expect("COPY raw2 sums REPLACE", `{"i":1}`)
+	c.Expect("TS.ADD raw 100 1", `{"i":100}`) // its rule went with the old sums
+	c.Expect("TS.GET sums", `{"a":[{"i":50},{"s":"1"}]}`)
 }
 
 func TestIndexesFollowCopiesAndRestores(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line("FT.CREATE docs ON JSON PREFIX 1 d: SCHEMA $.a AS a TAG")
-	c.line("FT.CREATE hashes PREFIX 1 h: SCHEMA a TAG")
-	c.lines(`JSON.SET d:1 $ {"a":"x"};HSET h:1 a x`)
-	c.lines("COPY d:1 d:2;COPY h:1 h:2;COPY d:1 other DB 1")
-	c.expectArgs(okReply, "RESTORE", "d:3", "0", c.dump("d:1"))
-	c.expectArgs(okReply, "RESTORE", "h:3", "0", c.dump("h:1"))
-	c.expect("FT.SEARCH docs @a:{x} NOCONTENT", `{"a":[{"i":3},{"b":"d:1"},{"b":"d:2"},{"b":"d:3"}]}`)
-	c.expect("FT.SEARCH hashes @a:{x} NOCONTENT", `{"a":[{"i":3},{"b":"h:1"},{"b":"h:2"},{"b":"h:3"}]}`)
-	c.expectArgs(okReply, "RESTORE", "h:3", "0", c.dump("d:1"), "REPLACE")
-	c.expect("FT.SEARCH hashes @a:{x} NOCONTENT", `{"a":[{"i":2},{"b":"h:1"},{"b":"h:2"}]}`)
+	c.Line("FT.CREATE docs ON JSON PREFIX 1 d: SCHEMA $.a AS a TAG")
+	c.Line("FT.CREATE hashes PREFIX 1 h: SCHEMA a TAG")
+	runLines(c, `JSON.SET d:1 $ {"a":"x"};HSET h:1 a x`)
+	runLines(c, "COPY d:1 d:2;COPY h:1 h:2;COPY d:1 other DB 1")
+	c.ExpectArgs(resptest.OK, "RESTORE", "d:3", "0", dump(t, c, "d:1"))
+	c.ExpectArgs(resptest.OK, "RESTORE", "h:3", "0", dump(t, c, "h:1"))
+	c.Expect("FT.SEARCH docs @a:{x} NOCONTENT", `{"a":[{"i":3},{"b":"d:1"},{"b":"d:2"},{"b":"d:3"}]}`)
+	c.Expect("FT.SEARCH hashes @a:{x} NOCONTENT", `{"a":[{"i":3},{"b":"h:1"},{"b":"h:2"},{"b":"h:3"}]}`)
+	c.ExpectArgs(resptest.OK, "RESTORE", "h:3", "0", dump(t, c, "d:1"), "REPLACE")
+	c.Expect("FT.SEARCH hashes @a:{x} NOCONTENT", `{"a":[{"i":2},{"b":"h:1"},{"b":"h:2"}]}`)
 }
 
 // FuzzRestore restores any body of a payload. What is accepted must survive

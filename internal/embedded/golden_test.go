@@ -44,14 +44,14 @@ func replay(t *testing.T, name string, exchanges int) {
 	for _, proto := range []string{"2", "3"} {
 		t.Run("RESP"+proto, func(t *testing.T) {
 			c := dial(t, start(t, Config{}))
-			c.do("HELLO", proto)
+			c.Do("HELLO", proto)
 			file := "testdata/" + name + ".resp" + proto + ".jsonl"
 			list := readGolden(t, file)
 			if len(list) != exchanges {
 				t.Fatalf("%d exchanges in %s, want %d", len(list), file, exchanges)
 			}
 			for _, x := range list {
-				got, want := c.do(x.Cmd...), x.Reply
+				got, want := c.Do(x.Cmd...), x.Reply
 				if diff := cmp.Diff(volatile(x.Cmd, want), volatile(x.Cmd, got)); diff != "" {
 					t.Errorf("%q (-Redis +ours):\n%s", x.Cmd, diff)
 				}

@@ -1,29 +1,12 @@
 package embedded
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
-
-// expectArgs runs a command whose arguments can have blanks.
-func (c *testClient) expectArgs(want string, args ...string) {
-	c.t.Helper()
-	if got := show(c.t, c.do(args...)); got != want {
-		c.t.Errorf("%q\n got %s\nwant %s", args, got, want)
-	}
-}
-
-func bulkReply(s string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(map[string]string{"b": s})
-	return strings.TrimSpace(b.String())
-}
-
-func errorReply(s string) string { return strings.Replace(bulkReply(s), `{"b"`, `{"e"`, 1) }
 
 func TestJSONIsToldBackCompact(t *testing.T) {
 	c := dial(t, start(t, Config{}))
@@ -48,13 +31,13 @@ func TestJSONIsToldBackCompact(t *testing.T) {
 		wideObject(100, 3):        wideObject(100, 1),
 	} {
 		if want == "" {
-			if got := show(t, c.do("JSON.SET", "k", "$", in)); got != errorReply("number out of range at line 1 column 38") {
+			if got := resptest.Show(c.Do("JSON.SET", "k", "$", in)); got != resptest.Error("number out of range at line 1 column 38") {
 				t.Errorf("%s: %s", in, got)
 			}
 			continue
 		}
-		c.expectArgs(okReply, "JSON.SET", "k", "$", in)
-		c.expectArgs(bulkReply(want), "JSON.GET", "k")
+		c.ExpectArgs(resptest.OK, "JSON.SET", "k", "$", in)
+		c.ExpectArgs(resptest.Bulk(want), "JSON.GET", "k")
 	}
 }
 
@@ -108,10 +91,10 @@ func TestBadJSONIsNamed(t *testing.T) {
 		"\"a\nb\"":               "control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0",
 		strings.Repeat("[", 128): "recursion limit exceeded at line 1 column 128",
 	} {
-		c.expectArgs(errorReply(want), "JSON.SET", "k", "$", in)
+		c.ExpectArgs(resptest.Error(want), "JSON.SET", "k", "$", in)
 	}
-	c.expectArgs(errorReply("Couldn't parse as UTF-8 string"), "JSON.SET", "k", "$", "\"\xff\"")
-	c.expect("EXISTS k", `{"i":0}`)
+	c.ExpectArgs(resptest.Error("Couldn't parse as UTF-8 string"), "JSON.SET", "k", "$", "\"\xff\"")
+	c.Expect("EXISTS k", `{"i":0}`)
 }
 
 func TestJSONSetAtPaths(t *testing.T) {
@@ -134,47 +117,47 @@ func TestJSONSetAtPaths(t *testing.T) {
 		{"$", "{}", "XX", `{}`},
 		{".", "[]", "", `[]`},
 	} {
-		c.expectArgs(okReply, "JSON.SET", "k", "$", doc)
-		args, answer, want := []string{"JSON.SET", "k", x.path, x.val}, okReply, x.want
+		c.ExpectArgs(resptest.OK, "JSON.SET", "k", "$", doc)
+		args, answer, want := []string{"JSON.SET", "k", x.path, x.val}, resptest.OK, x.want
 		if x.mode != "" {
 			args = append(args, x.mode)
 		}
 		if want == "" {
 			answer, want = `{"nil":true}`, doc
 		}
-		c.expectArgs(answer, args...)
-		c.expectArgs(bulkReply(want), "JSON.GET", "k")
+		c.ExpectArgs(answer, args...)
+		c.ExpectArgs(resptest.Bulk(want), "JSON.GET", "k")
 	}
-	c.expect("JSON.SET k $.a.b[7] 1", errorReply("ERR array index out of range"))
-	c.expect("JSON.SET k $[*].c 1", errorReply("Err wrong static path"))
-	c.expect("JSON.SET k $ 1 NX XX", errorReply("ERR syntax error"))
-	c.expect("JSON.SET new $ 1 XX", `{"nil":true}`)
-	c.expect("JSON.SET k $..a 1", errorReply(`ERR path '$..a' at position 1: rtcollector's embedded server knows $, .name, ["name"], [n], [*] and .* only`))
+	c.Expect("JSON.SET k $.a.b[7] 1", resptest.Error("ERR array index out of range"))
+	c.Expect("JSON.SET k $[*].c 1", resptest.Error("Err wrong static path"))
+	c.Expect("JSON.SET k $ 1 NX XX", resptest.Error("ERR syntax error"))
+	c.Expect("JSON.SET new $ 1 XX", `{"nil":true}`)
+	c.Expect("JSON.SET k $..a 1", resptest.Error(`ERR path '$..a' at position 1: rtcollector's embedded server knows $, .name, ["name"], [n], [*] and .* only`))
 }
 
 func TestJSONGetAndType(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line(`JSON.SET k $ {"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}`)
+	c.Line(`JSON.SET k $ {"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}`)
 	for path, want := range map[string]string{
 		".": `{"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}`, "$": `[{"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}]`,
 		".a.b": `[1,2.5]`, "a.b[1]": `2.5`, "$.a.b[*]": `[1,2.5]`, "$.*": `[{"b":[1,2.5]},"x",true,null]`, "$.nope": `[]`, "$.s.x": `[]`,
 	} {
-		c.expectArgs(bulkReply(want), "JSON.GET", "k", path)
+		c.ExpectArgs(resptest.Bulk(want), "JSON.GET", "k", path)
 	}
-	c.expect("JSON.GET k .s .t", bulkReply(`{".s":"x",".t":true}`))
-	c.expect("JSON.GET k .s $.t", bulkReply(`{".s":["x"],"$.t":[true]}`))
-	c.expect("JSON.GET k nope", errorReply("ERR Path '$.nope' does not exist"))
-	c.expect("JSON.GET k .s nope", errorReply("ERR Path 'nope' does not exist"))
-	c.expectArgs(bulkReply("{\n-\"b\": [\n--1,\n--2.5\n-]\n}"), "JSON.GET", "k", "INDENT", "-", "NEWLINE", "\n", "SPACE", " ", ".a")
-	c.expect("JSON.TYPE k .a.b[1]", `{"b":"number"}`)
-	c.expect("JSON.TYPE k $.*", `{"a":[{"b":"object"},{"b":"string"},{"b":"boolean"},{"b":"null"}]}`)
-	c.expect("JSON.TYPE k nope", `{"nil":true}`)
-	c.expect("JSON.TYPE nokey $", `{"nil":true}`)
-	c.expect("JSON.MSET m1 $ 1 m2 $ {\"s\":2} k $.s 3", okReply)
-	c.expect("JSON.MGET k m1 nokey m2 $.s", `{"a":[{"b":"[3]"},{"b":"[]"},{"nil":true},{"b":"[2]"}]}`)
-	c.expect("JSON.MGET k m1 .s", `{"a":[{"b":"3"},{"nil":true}]}`)
-	c.expect("JSON.MSET m3 $ 1 m4 $ {", errorReply("EOF while parsing an object at line 1 column 1"))
-	c.expect("EXISTS m3", `{"i":0}`)
+	c.Expect("JSON.GET k .s .t", resptest.Bulk(`{".s":"x",".t":true}`))
+	c.Expect("JSON.GET k .s $.t", resptest.Bulk(`{".s":["x"],"$.t":[true]}`))
+	c.Expect("JSON.GET k nope", resptest.Error("ERR Path '$.nope' does not exist"))
+	c.Expect("JSON.GET k .s nope", resptest.Error("ERR Path 'nope' does not exist"))
+	c.ExpectArgs(resptest.Bulk("{\n-\"b\": [\n--1,\n--2.5\n-]\n}"), "JSON.GET", "k", "INDENT", "-", "NEWLINE", "\n", "SPACE", " ", ".a")
+	c.Expect("JSON.TYPE k .a.b[1]", `{"b":"number"}`)
+	c.Expect("JSON.TYPE k $.*", `{"a":[{"b":"object"},{"b":"string"},{"b":"boolean"},{"b":"null"}]}`)
+	c.Expect("JSON.TYPE k nope", `{"nil":true}`)
+	c.Expect("JSON.TYPE nokey $", `{"nil":true}`)
+	c.Expect("JSON.MSET m1 $ 1 m2 $ {\"s\":2} k $.s 3", resptest.OK)
+	c.Expect("JSON.MGET k m1 nokey m2 $.s", `{"a":[{"b":"[3]"},{"b":"[]"},{"nil":true},{"b":"[2]"}]}`)
+	c.Expect("JSON.MGET k m1 .s", `{"a":[{"b":"3"},{"nil":true}]}`)
+	c.Expect("JSON.MSET m3 $ 1 m4 $ {", resptest.Error("EOF while parsing an object at line 1 column 1"))
+	c.Expect("EXISTS m3", `{"i":0}`)
 }
 
 func TestJSONDel(t *testing.T) {
@@ -183,55 +166,55 @@ func TestJSONDel(t *testing.T) {
 		{"$.a", "1", `{"c":{},"b":[1,2,3]}`}, {"$.c", "1", `{"a":1,"b":[1,2,3]}`}, {"$.b[*]", "3", `{"a":1,"b":[],"c":{}}`},
 		{".b[1]", "1", `{"a":1,"b":[1,3],"c":{}}`}, {"$.x", "0", `{"a":1,"b":[1,2,3],"c":{}}`},
 	} {
-		c.line(`JSON.SET k $ {"a":1,"b":[1,2,3],"c":{}}`)
-		c.expect("JSON.DEL k "+x.path, `{"i":`+x.count+`}`)
-		c.expectArgs(bulkReply(x.want), "JSON.GET", "k")
+		c.Line(`JSON.SET k $ {"a":1,"b":[1,2,3],"c":{}}`)
+		c.Expect("JSON.DEL k "+x.path, `{"i":`+x.count+`}`)
+		c.ExpectArgs(resptest.Bulk(x.want), "JSON.GET", "k")
 	}
-	c.expect("JSON.FORGET k $.*", `{"i":3}`) // the key of an empty document is deleted
-	c.expect("EXISTS k", `{"i":0}`)
-	c.line("JSON.SET k $ 1")
-	c.expect("JSON.DEL k", `{"i":1}`)
-	c.expect("JSON.DEL k", `{"i":0}`)
+	c.Expect("JSON.FORGET k $.*", `{"i":3}`) // the key of an empty document is deleted
+	c.Expect("EXISTS k", `{"i":0}`)
+	c.Line("JSON.SET k $ 1")
+	c.Expect("JSON.DEL k", `{"i":1}`)
+	c.Expect("JSON.DEL k", `{"i":0}`)
 }
 
 func TestDocumentsAreKeysLikeAnyOther(t *testing.T) {
 	s := start(t, Config{})
 	c := dial(t, s)
-	wrong := errorReply("WRONGTYPE Operation against a key holding the wrong kind of value")
-	c.line(`JSON.SET d $ {"a":1}`)
-	c.line("SET str x")
-	c.line("TS.ADD ts 1 1")
-	c.expect("TYPE d", `{"s":"ReJSON-RL"}`)
-	c.expect("GET d", wrong)
-	c.expect("HSET d f v", wrong)
-	c.expect("TS.ADD d 1 1", errorReply("ERR TSDB: the key is not a TSDB key"))
-	c.expect("TS.CREATE d", errorReply("ERR TSDB: key already exists"))
+	wrong := resptest.Error("WRONGTYPE Operation against a key holding the wrong kind of value")
+	c.Line(`JSON.SET d $ {"a":1}`)
+	c.Line("SET str x")
+	c.Line("TS.ADD ts 1 1")
+	c.Expect("TYPE d", `{"s":"ReJSON-RL"}`)
+	c.Expect("GET d", wrong)
+	c.Expect("HSET d f v", wrong)
+	c.Expect("TS.ADD d 1 1", resptest.Error("ERR TSDB: the key is not a TSDB key"))
+	c.Expect("TS.CREATE d", resptest.Error("ERR TSDB: key already exists"))
 	for _, cmd := range []string{"JSON.GET str", "JSON.SET ts $ 1", "JSON.DEL str", "JSON.TYPE ts", "JSON.MSET x $ 1 str $ 1"} {
-		c.expect(cmd, errorReply("Existing key has wrong Redis type"))
+		c.Expect(cmd, resptest.Error("Existing key has wrong Redis type"))
 	}
-	c.expect("EXISTS d x", `{"i":1}`)
-	c.expect("DBSIZE", `{"i":3}`)
-	c.expect("SCAN 0 TYPE ReJSON-RL", `{"a":[{"b":"0"},{"a":[{"b":"d"}]}]}`)
-	c.expect("KEYS d*", `{"a":[{"b":"d"}]}`)
-	c.expect("EXPIRE d 100", `{"i":1}`)
-	c.expect("RENAME d e", okReply)
-	c.expect("TTL e", `{"i":100}`)
-	c.expect("PERSIST e", `{"i":1}`)
-	c.expect("RENAMENX e str", `{"i":0}`)
-	c.expect("RENAME e ts", okReply)
-	c.expect("TYPE ts", `{"s":"ReJSON-RL"}`)
-	c.expect("MULTI", okReply)
-	c.expect("JSON.SET ts $.b 2", `{"s":"QUEUED"}`)
-	c.expect("DEL str", `{"s":"QUEUED"}`)
-	c.expect("EXEC", `{"a":[{"s":"OK"},{"i":1}]}`)
-	c.expect("JSON.GET ts", bulkReply(`{"a":1,"b":2}`))
+	c.Expect("EXISTS d x", `{"i":1}`)
+	c.Expect("DBSIZE", `{"i":3}`)
+	c.Expect("SCAN 0 TYPE ReJSON-RL", `{"a":[{"b":"0"},{"a":[{"b":"d"}]}]}`)
+	c.Expect("KEYS d*", `{"a":[{"b":"d"}]}`)
+	c.Expect("EXPIRE d 100", `{"i":1}`)
+	c.Expect("RENAME d e", resptest.OK)
+	c.Expect("TTL e", `{"i":100}`)
+	c.Expect("PERSIST e", `{"i":1}`)
+	c.Expect("RENAMENX e str", `{"i":0}`)
+	c.Expect("RENAME e ts", resptest.OK)
+	c.Expect("TYPE ts", `{"s":"ReJSON-RL"}`)
+	c.Expect("MULTI", resptest.OK)
+	c.Expect("JSON.SET ts $.b 2", `{"s":"QUEUED"}`)
+	c.Expect("DEL str", `{"s":"QUEUED"}`)
+	c.Expect("EXEC", `{"a":[{"s":"OK"},{"i":1}]}`)
+	c.Expect("JSON.GET ts", resptest.Bulk(`{"a":1,"b":2}`))
 	if st := s.Stats(); st.Documents != 1 || st.Series != 0 || st.Bytes == 0 {
 		t.Errorf("stats %+v", st)
 	}
-	c.expect("SET ts x", okReply)
-	c.line("JSON.SET d $ 1")
-	c.expect("FLUSHALL", okReply)
-	c.expect("DBSIZE", `{"i":0}`)
+	c.Expect("SET ts x", resptest.OK)
+	c.Line("JSON.SET d $ 1")
+	c.Expect("FLUSHALL", resptest.OK)
+	c.Expect("DBSIZE", `{"i":0}`)
 	if st := s.Stats(); st.Documents != 0 || documentBytes(s) != 0 {
 		t.Errorf("stats %+v, %d bytes of documents", st, documentBytes(s))
 	}
@@ -245,16 +228,16 @@ func documentBytes(s *Server) int64 {
 func TestDocumentCapsAnswerOOM(t *testing.T) {
 	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 102}) // two bytes are for the keys
 	c := dial(t, s)
-	oom := errorReply("OOM command not allowed when used memory > 'maxmemory'.")
-	c.line(`JSON.SET a $ {"x":1}`)
-	c.line("JSON.SET b $ 1")
-	c.expect("JSON.SET c $ 1", oom)
-	c.expect("JSON.MSET b $ 2 c $ 1", oom)
-	c.expect("JSON.GET b", bulkReply("1"))
-	c.expectArgs(oom, "JSON.SET", "a", "$.x", `"`+strings.Repeat("x", 100)+`"`)
-	c.expect("JSON.GET a", bulkReply(`{"x":1}`))
-	c.expect("DEL a", `{"i":1}`)
-	c.expectArgs(okReply, "JSON.SET", "c", "$", `"`+strings.Repeat("x", 90)+`"`)
-	c.expect("JSON.SET b $ 12345678", okReply)
-	c.expect("JSON.SET b $ 123456789", oom)
+	oom := resptest.Error("OOM command not allowed when used memory > 'maxmemory'.")
+	c.Line(`JSON.SET a $ {"x":1}`)
+	c.Line("JSON.SET b $ 1")
+	c.Expect("JSON.SET c $ 1", oom)
+	c.Expect("JSON.MSET b $ 2 c $ 1", oom)
+	c.Expect("JSON.GET b", resptest.Bulk("1"))
+	c.ExpectArgs(oom, "JSON.SET", "a", "$.x", `"`+strings.Repeat("x", 100)+`"`)
+	c.Expect("JSON.GET a", resptest.Bulk(`{"x":1}`))
+	c.Expect("DEL a", `{"i":1}`)
+	c.ExpectArgs(resptest.OK, "JSON.SET", "c", "$", `"`+strings.Repeat("x", 90)+`"`)
+	c.Expect("JSON.SET b $ 12345678", resptest.OK)
+	c.Expect("JSON.SET b $ 123456789", oom)
 }

@@ -11,21 +11,20 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
-
-const oomReply = `{"e":"OOM command not allowed when used memory > 'maxmemory'."}`
 
 // TestScriptsAreUnknown guards against an interpreter, which could read files
 // and run forever.
 func TestScriptsAreUnknown(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	for _, name := range []string{"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT", "FUNCTION", "FCALL", "FCALL_RO", "DEBUG", "MODULE LOAD"} {
-		if got := c.line(name + " x 0"); !strings.Contains(got, "ERR unknown ") {
+		if got := c.Line(name + " x 0"); !strings.Contains(got, "ERR unknown ") {
 			t.Errorf("%s: %s", name, got)
 		}
-		c.line("MULTI")
-		c.line(name + " x 0")
-		c.line("EXEC")
+		c.Line("MULTI")
+		c.Line(name + " x 0")
+		c.Line("EXEC")
 	}
 }
 
@@ -73,13 +72,13 @@ func TestOrdinaryKeysAreCapped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Config{MaxObjectBytes: limit})
 			c := dial(t, s)
-			c.do("SET", "big", long)
-			c.line("RPUSH seed v")
-			c.line("XGROUP CREATE x g $ MKSTREAM")
-			c.do(append([]string{"SADD", "set"}, strings.Fields("a b c d e f "+long)...)...)
+			c.Do("SET", "big", long)
+			c.Line("RPUSH seed v")
+			c.Line("XGROUP CREATE x g $ MKSTREAM")
+			c.Do(append([]string{"SADD", "set"}, strings.Fields("a b c d e f "+long)...)...)
 			if name == "RENAME" {
 				for i := range 2000 {
-					c.do("SET", fmt.Sprint("n", i), "")
+					c.Do("SET", fmt.Sprint("n", i), "")
 				}
 			}
 			before := liveHeap()
@@ -89,10 +88,10 @@ func TestOrdinaryKeysAreCapped(t *testing.T) {
 					t.Fatal("no end")
 				}
 				for k := range batch {
-					c.send(command(i + k)...)
+					c.Send(command(i + k)...)
 				}
 				for range batch {
-					full = show(t, c.read()) == oomReply || full
+					full = resptest.Show(c.Read()) == resptest.OOM || full
 				}
 			}
 			st := s.Stats()
@@ -102,14 +101,14 @@ func TestOrdinaryKeysAreCapped(t *testing.T) {
 			if grew := liveHeap() - before; grew > limit+1<<20 {
 				t.Errorf("%d bytes counted, the heap grew by %d", st.Ordinary, grew)
 			}
-			if got := c.line("STRLEN big"); got != `{"i":10000}` {
+			if got := c.Line("STRLEN big"); got != `{"i":10000}` {
 				t.Errorf("reading answers %s", got)
 			}
-			c.line("FLUSHALL")
+			c.Line("FLUSHALL")
 			if st := s.Stats(); st.Ordinary != 0 {
 				t.Errorf("empty, and %d bytes", st.Ordinary)
 			}
-			c.expect("SET k v", okReply)
+			c.Expect("SET k v", resptest.OK)
 		})
 	}
 }
@@ -120,15 +119,15 @@ func TestReplacedValueCountsOnce(t *testing.T) {
 	c := dial(t, start(t, Config{MaxObjectBytes: 1 << 20}))
 	long := strings.Repeat("v", 800_000)
 	for range 3 {
-		if got := show(t, c.do("SET", "k", long)); got != okReply {
+		if got := resptest.Show(c.Do("SET", "k", long)); got != resptest.OK {
 			t.Error(got)
 		}
 	}
-	if got := show(t, c.do("SET", "other", long)); got != oomReply {
+	if got := resptest.Show(c.Do("SET", "other", long)); got != resptest.OOM {
 		t.Error(got)
 	}
-	c.expect("EXISTS other", `{"i":0}`)
-	if got := show(t, c.do("SET", "other", long, "GET")); got != oomReply {
+	c.Expect("EXISTS other", `{"i":0}`)
+	if got := resptest.Show(c.Do("SET", "other", long, "GET")); got != resptest.OOM {
 		t.Error(got)
 	}
 }
@@ -145,18 +144,18 @@ func TestEmptiedValuesGiveMemoryBack(t *testing.T) {
 			key := fmt.Sprint(kind, i)
 			switch kind {
 			case "l":
-				c.do(append([]string{commands[0], key}, words...)...)
-				c.do(commands[1], key, "0", "0")
+				c.Do(append([]string{commands[0], key}, words...)...)
+				c.Do(commands[1], key, "0", "0")
 			case "s":
-				c.do(append([]string{commands[0], key}, words...)...)
-				c.do(append([]string{commands[1], key}, words[1:]...)...)
+				c.Do(append([]string{commands[0], key}, words...)...)
+				c.Do(append([]string{commands[1], key}, words[1:]...)...)
 			default:
-				c.do(append([]string{commands[0], key}, words...)...) // pairs
-				c.do(append([]string{commands[1], key}, words[3:]...)...)
+				c.Do(append([]string{commands[0], key}, words...)...) // pairs
+				c.Do(append([]string{commands[1], key}, words[3:]...)...)
 			}
 		}
 	}
-	if got := c.line("DBSIZE"); got != `{"i":80}` {
+	if got := c.Line("DBSIZE"); got != `{"i":80}` {
 		t.Errorf("%s keys, want 80", got)
 	}
 	if grew := liveHeap() - before; grew > 8<<20 {
@@ -176,15 +175,15 @@ func numbers(n int) string {
 // link does.
 func TestRepliesDoNotWaitForHalfACommand(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
-	c.raw("PING\r\nTS.ADD a 1 1\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhe")
+	_ = c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SendRaw("PING\r\nTS.ADD a 1 1\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhe")
 	for _, want := range []string{`{"s":"PONG"}`, `{"i":1}`} {
-		if got := show(t, c.read()); got != want {
+		if got := resptest.Show(c.Read()); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	c.raw("llo\r\n")
-	if got := show(t, c.read()); got != `{"b":"hello"}` {
+	c.SendRaw("llo\r\n")
+	if got := resptest.Show(c.Read()); got != `{"b":"hello"}` {
 		t.Error(got)
 	}
 }
@@ -194,12 +193,12 @@ func TestRepliesDoNotWaitForHalfACommand(t *testing.T) {
 func TestHugeRepliesAreRefused(t *testing.T) {
 	s := start(t, Config{MaxClientBytes: 16 << 20})
 	c, other := dial(t, s), dial(t, s)
-	c.do("SET", "k", strings.Repeat("v", 1<<20))
-	c.send(append([]string{"MGET"}, strings.Fields(strings.Repeat("k ", 1000))...)...)
-	if said, _ := io.ReadAll(c.r); len(said) > 0 {
+	c.Do("SET", "k", strings.Repeat("v", 1<<20))
+	c.Send(append([]string{"MGET"}, strings.Fields(strings.Repeat("k ", 1000))...)...)
+	if said, _ := io.ReadAll(c.Reader); len(said) > 0 {
 		t.Errorf("%d bytes of a reply that was too large", len(said))
 	}
-	other.expect("PING", `{"s":"PONG"}`)
+	other.Expect("PING", `{"s":"PONG"}`)
 	for s.Stats().Clients > 1 { // until the first client is gone
 	}
 	if n := s.clientMemory.Used(); n != 0 {
@@ -213,11 +212,11 @@ func TestIncompleteCommandsAreBounded(t *testing.T) {
 	s := start(t, Config{MaxClientBytes: 8 << 20})
 	half := "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$30000000\r\n" + strings.Repeat("v", 2<<20)
 	refused := 0
-	var waiting []*testClient
+	var waiting []*resptest.Client
 	for range 8 {
 		c := dial(t, s)
 		waiting = append(waiting, c)
-		c.raw(half)
+		c.SendRaw(half)
 	}
 	for refused < 4 && s.clientMemory.Used() <= s.clientMemory.Max() {
 		refused = 8 - s.Stats().Clients
@@ -227,14 +226,14 @@ func TestIncompleteCommandsAreBounded(t *testing.T) {
 	}
 	said := make([]byte, 0, 100)
 	for _, c := range waiting {
-		c.conn.(*net.TCPConn).CloseWrite()
-		b, _ := io.ReadAll(c.r)
+		c.Conn.(*net.TCPConn).CloseWrite()
+		b, _ := io.ReadAll(c.Reader)
 		said = append(said, b...)
 	}
 	if !strings.Contains(string(said), "too much memory in the buffers of all clients") {
 		t.Errorf("said %q", said)
 	}
-	dial(t, s).expect("PING", `{"s":"PONG"}`)
+	dial(t, s).Expect("PING", `{"s":"PONG"}`)
 }
 
 // TestSubscriberThatDoesNotRead expects that the server disconnects it and
@@ -242,9 +241,9 @@ func TestIncompleteCommandsAreBounded(t *testing.T) {
 func TestSubscriberThatDoesNotRead(t *testing.T) {
 	s := start(t, Config{})
 	sub, c := dial(t, s), dial(t, s)
-	sub.line("SUBSCRIBE news")
+	sub.Line("SUBSCRIBE news")
 	message := strings.Repeat("m", 1<<20)
-	for i := 0; show(t, c.do("PUBLISH", "news", message)) != `{"i":0}`; i++ {
+	for i := 0; resptest.Show(c.Do("PUBLISH", "news", message)) != `{"i":0}`; i++ {
 		if i > 1000 {
 			t.Fatal("it is still subscribed")
 		}
@@ -257,20 +256,20 @@ func TestSubscriberThatDoesNotRead(t *testing.T) {
 // bounds does not run.
 func TestQueuesAndWatchesAreBounded(t *testing.T) {
 	c := dial(t, start(t, Config{MaxClientBytes: 4 << 20}))
-	c.line("MULTI")
+	c.Line("MULTI")
 	long := strings.Repeat("v", 100_000)
-	for i := 0; show(t, c.do("SET", "k", long)) != oomReply; i++ {
+	for i := 0; resptest.Show(c.Do("SET", "k", long)) != resptest.OOM; i++ {
 		if i > 100 {
 			t.Fatal("no end")
 		}
 	}
-	c.expect("EXEC", `{"e":"EXECABORT Transaction discarded because of previous errors."}`)
-	if got := show(t, c.do(append([]string{"WATCH"}, strings.Fields(numbers(4096+1))...)...)); got != oomReply {
+	c.Expect("EXEC", `{"e":"EXECABORT Transaction discarded because of previous errors."}`)
+	if got := resptest.Show(c.Do(append([]string{"WATCH"}, strings.Fields(numbers(4096+1))...)...)); got != resptest.OOM {
 		t.Error(got)
 	}
-	c.line("MULTI")
-	c.expect("EXEC", `{"nil":true}`)
-	if got := show(t, c.do(append([]string{"SUBSCRIBE"}, strings.Fields(numbers(maxSubscriptions+1))...)...)); !strings.Contains(got, "subscribe") {
+	c.Line("MULTI")
+	c.Expect("EXEC", `{"nil":true}`)
+	if got := resptest.Show(c.Do(append([]string{"SUBSCRIBE"}, strings.Fields(numbers(maxSubscriptions+1))...)...)); !strings.Contains(got, "subscribe") {
 		t.Error(got)
 	}
 }
@@ -279,7 +278,7 @@ func TestPatternsAreBounded(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	pattern := strings.Repeat("*a", 1000)
 	for _, cmd := range []string{"KEYS " + pattern, "SCAN 0 MATCH " + pattern, "HSCAN h 0 MATCH " + pattern, "PSUBSCRIBE " + pattern, "PUBSUB CHANNELS " + pattern} {
-		c.expect(cmd, `{"e":"ERR pattern is too long"}`)
+		c.Expect(cmd, `{"e":"ERR pattern is too long"}`)
 	}
 }
 
@@ -290,20 +289,20 @@ func TestLabelsAreBounded(t *testing.T) {
 	c := dial(t, s)
 	long := strings.Repeat("v", 100_000)
 	n := 0
-	for show(t, c.do("TS.CREATE", fmt.Sprint("s", n), "LABELS", "a", long)) == okReply {
+	for resptest.Show(c.Do("TS.CREATE", fmt.Sprint("s", n), "LABELS", "a", long)) == resptest.OK {
 		n++
 	}
 	if n != 10 {
 		t.Errorf("%d series of 100 kB, want 10 in 1 MiB", n)
 	}
-	c.expect("TS.ADD s1 1 1", `{"i":1}`)
-	c.expect("TS.ALTER s1 LABELS a b", okReply)
-	if got := show(t, c.do("TS.ALTER", "s2", "LABELS", "a", long, "b", long, "c", long)); got != oomReply {
+	c.Expect("TS.ADD s1 1 1", `{"i":1}`)
+	c.Expect("TS.ALTER s1 LABELS a b", resptest.OK)
+	if got := resptest.Show(c.Do("TS.ALTER", "s2", "LABELS", "a", long, "b", long, "c", long)); got != resptest.OOM {
 		t.Error(got)
 	}
-	c.line("DEL s0 s1")
-	c.expect("TS.CREATE again LABELS a b", okReply)
-	c.line("FLUSHALL")
+	c.Line("DEL s0 s1")
+	c.Expect("TS.CREATE again LABELS a b", resptest.OK)
+	c.Line("FLUSHALL")
 	if n := s.series.Usage().LabelBytes; n != 0 {
 		t.Errorf("%d bytes of labels left", n)
 	}
@@ -352,26 +351,26 @@ func TestReachableAddressNeedsPassword(t *testing.T) {
 func TestDeletedSamplesGiveMemoryBack(t *testing.T) {
 	s := start(t, Config{})
 	c := dial(t, s)
-	c.line("TS.CREATE a")
+	c.Line("TS.CREATE a")
 	const chunks, chunkFull, sampleBytes = 200, 128, 16
 	for i := range chunks {
 		words := []string{"TS.MADD"}
 		for ts := range chunkFull {
 			words = append(words, "a", fmt.Sprint(i*chunkFull+ts), fmt.Sprint(i))
 		}
-		c.do(words...)
+		c.Do(words...)
 	}
 	for i := range chunks {
-		c.line(fmt.Sprintf("TS.DEL a %d %d", i*chunkFull+1, (i+1)*chunkFull-1))
+		c.Line(fmt.Sprintf("TS.DEL a %d %d", i*chunkFull+1, (i+1)*chunkFull-1))
 	}
 	if st := s.Stats(); st.Samples != chunks || st.Bytes-s.series.Usage().FreeBytes > chunks*sampleBytes*5 {
 		t.Errorf("%d samples take %d bytes", st.Samples, st.Bytes)
 	}
 	for i := range chunks { // the right samples are left, and more can be added
-		c.expect(fmt.Sprintf("TS.RANGE a %d %d", i*chunkFull, i*chunkFull+5), fmt.Sprintf(`{"a":[{"a":[{"i":%d},{"s":"%d"}]}]}`, i*chunkFull, i))
-		c.expect(fmt.Sprintf("TS.ADD a %d 5", i*chunkFull+2), fmt.Sprintf(`{"i":%d}`, i*chunkFull+2))
+		c.Expect(fmt.Sprintf("TS.RANGE a %d %d", i*chunkFull, i*chunkFull+5), fmt.Sprintf(`{"a":[{"a":[{"i":%d},{"s":"%d"}]}]}`, i*chunkFull, i))
+		c.Expect(fmt.Sprintf("TS.ADD a %d 5", i*chunkFull+2), fmt.Sprintf(`{"i":%d}`, i*chunkFull+2))
 	}
-	c.expect("TS.RANGE a - + AGGREGATION count 1000000", fmt.Sprintf(`{"a":[{"a":[{"i":0},{"s":"%d"}]}]}`, 2*chunks))
+	c.Expect("TS.RANGE a - + AGGREGATION count 1000000", fmt.Sprintf(`{"a":[{"a":[{"i":0},{"s":"%d"}]}]}`, 2*chunks))
 }
 
 // TestDefinitionsAreBounded covers the arguments of FT.CREATE, which an index
@@ -379,13 +378,13 @@ func TestDeletedSamplesGiveMemoryBack(t *testing.T) {
 func TestDefinitionsAreBounded(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	long := strings.Repeat("p", 100_000)
-	if got := show(t, c.do("FT.CREATE", "i", "PREFIX", "1", long, "SCHEMA", "a", "TEXT")); got != okReply {
+	if got := resptest.Show(c.Do("FT.CREATE", "i", "PREFIX", "1", long, "SCHEMA", "a", "TEXT")); got != resptest.OK {
 		t.Error(got)
 	}
 	for _, words := range [][]string{
 		{"FT.CREATE", "j", "PREFIX", "1", long + long, "SCHEMA", "a", "TEXT"}, {"FT.ALTER", "i", "SCHEMA", "ADD", long, "TEXT"}, {"FT.ALIASADD", long, "i"},
 	} {
-		if got := show(t, c.do(words...)); got != oomReply {
+		if got := resptest.Show(c.Do(words...)); got != resptest.OOM {
 			t.Errorf("%s: %.80s", words[0], got)
 		}
 	}
@@ -395,7 +394,7 @@ func TestDefinitionsAreBounded(t *testing.T) {
 func TestWordsBeforeSchema(t *testing.T) {
 	c := dial(t, start(t, Config{}))
 	for _, words := range []string{"x SCHEMA t TEXT", "x y z", "ON HASH x SCHEMA t TEXT", "STOPWORDS 0 x SCHEMA t TEXT"} {
-		c.expect("FT.CREATE i "+words, `{"e":"Unknown argument `+"`x`"+`"}`)
+		c.Expect("FT.CREATE i "+words, `{"e":"Unknown argument `+"`x`"+`"}`)
 	}
 }
 
@@ -403,19 +402,19 @@ func TestWordsBeforeSchema(t *testing.T) {
 // request with much work.
 func TestOneDocumentManyTimes(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.do("JSON.SET", "d", "$", `{"a":"`+strings.Repeat("x", 4<<20)+`"}`)
-	want := show(t, map[string]string{"e": string(resp.ErrReplyTooLong)})
+	c.Do("JSON.SET", "d", "$", `{"a":"`+strings.Repeat("x", 4<<20)+`"}`)
+	want := resptest.Show(map[string]string{"e": string(resp.ErrReplyTooLong)})
 	var paths, keys, sets []string
 	for i := range 300 {
 		paths, keys, sets = append(paths, fmt.Sprint("$.b", i)), append(keys, "d"), append(sets, "d", fmt.Sprint("$.b", i), "1")
 	}
-	if got := show(t, c.do(append([]string{"JSON.GET", "d"}, paths...)...)); got != want {
+	if got := resptest.Show(c.Do(append([]string{"JSON.GET", "d"}, paths...)...)); got != want {
 		t.Errorf("JSON.GET: %.80s", got)
 	}
-	if got := show(t, c.do(append(append([]string{"JSON.MGET"}, keys...), "$.b")...)); got != want {
+	if got := resptest.Show(c.Do(append(append([]string{"JSON.MGET"}, keys...), "$.b")...)); got != want {
 		t.Errorf("JSON.MGET: %.80s", got)
 	}
-	if got := show(t, c.do(append([]string{"JSON.MSET"}, sets...)...)); got != oomReply {
+	if got := resptest.Show(c.Do(append([]string{"JSON.MSET"}, sets...)...)); got != resptest.OOM {
 		t.Errorf("JSON.MSET: %.80s", got)
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 func tool(t *testing.T, s *Server, name string, args ...string) string {
@@ -51,7 +53,7 @@ func TestRedisBenchmark(t *testing.T) {
 	s := start(t, Config{})
 	// Two samples in one millisecond are an error under the default policy, as
 	// in Redis.
-	dial(t, s).expect("TS.CREATE k DUPLICATE_POLICY LAST", okReply)
+	dial(t, s).Expect("TS.CREATE k DUPLICATE_POLICY LAST", resptest.OK)
 	for _, args := range []string{"-t ping,set,get -n 2000 -q", "-n 2000 -P 16 -q TS.ADD k * 1", "-t ping_inline,ping_mbulk -n 2000 -q"} {
 		out := tool(t, s, "redis-benchmark", strings.Fields(args)...)
 		if !strings.Contains(out, "requests per second") || strings.Contains(strings.ToLower(out), "error") {

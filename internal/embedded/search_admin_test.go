@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 func TestInfoSaysWhyDocumentsAreMissing(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT WEIGHT 2 NOSTEM $.h AS h TAG $.n AS n NUMERIC SORTABLE")
+	c.Line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT WEIGHT 2 NOSTEM $.h AS h TAG $.n AS n NUMERIC SORTABLE")
 	for i, doc := range []string{`{"m":1}`, `{"h":2}`, `{"n":"x"}`, `{"m":true}`, `{"h":{}}`, `{"m":["a",1]}`, `{"n":[1,"x"]}`, `{"m":"fine, fine","h":true,"n":null}`} {
-		c.do("JSON.SET", fmt.Sprintf("d:%d", i), "$", doc)
+		c.Do("JSON.SET", fmt.Sprintf("d:%d", i), "$", doc)
 	}
-	c.expect("EXISTS d:0 d:6", `{"i":2}`)
-	c.finds("*", "d:7")
-	c.finds("@h:{true}", "d:7")
-	info := c.line("FT.INFO i")
+	c.Expect("EXISTS d:0 d:6", `{"i":2}`)
+	c.ExpectFound("*", "d:7")
+	c.ExpectFound("@h:{true}", "d:7")
+	info := c.Line("FT.INFO i")
 	for _, want := range []string{
 		`{"s":"index_name"},{"s":"i"}`, `{"s":"index_options"},{"a":[]}`,
 		`{"s":"index_definition"},{"a":[{"s":"key_type"},{"s":"JSON"},{"s":"prefixes"},{"a":[{"s":"d:"}]},{"s":"default_score"},{"b":"1"},{"s":"indexes_all"},{"s":"false"}]}`,
@@ -33,42 +35,42 @@ func TestInfoSaysWhyDocumentsAreMissing(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"m":1}`: "Invalid JSON type: Numeric type can represent only NUMERIC field", `{"h":2}`: "Invalid JSON type: Numeric type can represent only NUMERIC field", `{"n":"x"}`: "Invalid JSON type: String type can represent only TEXT, TAG, GEO or GEOMETRY field", `{"m":true}`: "Invalid JSON type: Boolean type can be represent only TAG field", `{"m":["a",1]}`: "TEXT/TAG fields can only contain strings or nulls",
 	} {
-		c.do("JSON.SET", "d:bad", "$", doc)
-		if info := c.line("FT.INFO i"); !strings.Contains(info, `{"s":"last indexing error"},{"s":"`+want+`"}`) {
+		c.Do("JSON.SET", "d:bad", "$", doc)
+		if info := c.Line("FT.INFO i"); !strings.Contains(info, `{"s":"last indexing error"},{"s":"`+want+`"}`) {
 			t.Errorf("%s: no %q", doc, want)
 		}
 	}
-	c.line("HELLO 3")
-	if info := c.line("FT.INFO i"); !strings.Contains(info, `[{"s":"type"},{"s":"NUMERIC"}],[{"s":"flags"},{"a":[{"s":"SORTABLE"},{"s":"UNF"}]}]`) {
+	c.Line("HELLO 3")
+	if info := c.Line("FT.INFO i"); !strings.Contains(info, `[{"s":"type"},{"s":"NUMERIC"}],[{"s":"flags"},{"a":[{"s":"SORTABLE"},{"s":"UNF"}]}]`) {
 		t.Errorf("RESP3: %s", info)
 	}
-	c.expect("FT.INFO nope", errorReply("nope: no such index"))
+	c.Expect("FT.INFO nope", resptest.Error("nope: no such index"))
 }
 
 func TestIndexAdministration(t *testing.T) {
 	c := dial(t, start(t, Config{}))
-	c.line(`JSON.SET d:1 $ {"a":"x","b":5}`)
-	c.expect("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.a AS a TAG", okReply)
-	c.expect("FT.ALTER i SCHEMA ADD $.b AS b NUMERIC", okReply)
-	c.finds("@b:[5 5] @a:{x}", "d:1")
-	c.expect("FT.ALTER i SCHEMA ADD $.c AS b NUMERIC", errorReply("Duplicate field in schema - b"))
-	c.expect("FT.ALTER i SKIPINITIALSCAN SCHEMA ADD $.a AS c TEXT", okReply)
-	c.finds("@c:x", "")
-	c.expect("FT.ALIASADD alias i", okReply)
-	c.expect("FT.ALIASADD alias i", errorReply("Alias already exists"))
-	c.expect("FT.ALIASADD i i", errorReply("Alias conflicts with an existing index name"))
-	c.expect("FT.ALIASADD x nope", errorReply("nope: no such index"))
-	c.expect("FT.SEARCH alias * NOCONTENT", `{"a":[{"i":1},{"b":"d:1"}]}`)
-	c.expect("FT.ALIASUPDATE other i", okReply)
-	c.expect("FT.ALIASDEL other", okReply)
-	c.expect("FT.ALIASDEL other", errorReply("Alias does not exist"))
-	c.expect("FT.DROPINDEX i DD", okReply)
-	c.expect("EXISTS d:1", `{"i":0}`)
-	c.expect("FT.SEARCH alias *", errorReply("No such index alias"))
-	c.line("HSET h:1 a x")
-	c.line("FT.CREATE h PREFIX 1 h: SCHEMA a TAG")
-	c.expect("FT.DROPINDEX h DD", okReply)
-	c.expect("EXISTS h:1", `{"i":0}`)
+	c.Line(`JSON.SET d:1 $ {"a":"x","b":5}`)
+	c.Expect("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.a AS a TAG", resptest.OK)
+	c.Expect("FT.ALTER i SCHEMA ADD $.b AS b NUMERIC", resptest.OK)
+	c.ExpectFound("@b:[5 5] @a:{x}", "d:1")
+	c.Expect("FT.ALTER i SCHEMA ADD $.c AS b NUMERIC", resptest.Error("Duplicate field in schema - b"))
+	c.Expect("FT.ALTER i SKIPINITIALSCAN SCHEMA ADD $.a AS c TEXT", resptest.OK)
+	c.ExpectFound("@c:x", "")
+	c.Expect("FT.ALIASADD alias i", resptest.OK)
+	c.Expect("FT.ALIASADD alias i", resptest.Error("Alias already exists"))
+	c.Expect("FT.ALIASADD i i", resptest.Error("Alias conflicts with an existing index name"))
+	c.Expect("FT.ALIASADD x nope", resptest.Error("nope: no such index"))
+	c.Expect("FT.SEARCH alias * NOCONTENT", `{"a":[{"i":1},{"b":"d:1"}]}`)
+	c.Expect("FT.ALIASUPDATE other i", resptest.OK)
+	c.Expect("FT.ALIASDEL other", resptest.OK)
+	c.Expect("FT.ALIASDEL other", resptest.Error("Alias does not exist"))
+	c.Expect("FT.DROPINDEX i DD", resptest.OK)
+	c.Expect("EXISTS d:1", `{"i":0}`)
+	c.Expect("FT.SEARCH alias *", resptest.Error("No such index alias"))
+	c.Line("HSET h:1 a x")
+	c.Line("FT.CREATE h PREFIX 1 h: SCHEMA a TAG")
+	c.Expect("FT.DROPINDEX h DD", resptest.OK)
+	c.Expect("EXISTS h:1", `{"i":0}`)
 	for args, want := range map[string]string{
 		"x SCHEMA a": "ERR wrong number of arguments for '_FT.CREATE' command", "x ON JSON SCHEMA a": "Field `a` does not have a type",
 		"x ON JSON NOSUCH SCHEMA a TEXT": "Unknown argument `NOSUCH`", "x ON JSON PREFIX 1 d:": "No schema found", "x SCHEMA v VECTOR FLAT": "The field type VECTOR is not supported by rtcollector's embedded server",
@@ -76,12 +78,12 @@ func TestIndexAdministration(t *testing.T) {
 		"x ON JSON TEMPORARY 5 SCHEMA a TEXT": "TEMPORARY is not supported by rtcollector's embedded server", "x ON JSON PREFIX 5 d: SCHEMA a TEXT": "Bad arguments for PREFIX: Expected an argument, but none provided",
 		"x ON JSON SCHEMA $..a AS a TEXT": "Invalid JSONPath '$..a' in attribute 'a' in index 'x'",
 	} {
-		c.expect("FT.CREATE "+args, errorReply(want))
+		c.Expect("FT.CREATE "+args, resptest.Error(want))
 	}
-	c.expect("FT.CREATE w STOPWORDS 1 Foo SCHEMA a TEXT", okReply)
-	c.line("HSET k a foo_the_the")
-	c.line("HSET k2 a the")
-	c.expect("FT.SEARCH w the NOCONTENT", `{"a":[{"i":1},{"b":"k2"}]}`)
-	c.line("SELECT 1")
-	c.expect("FT.CREATE x SCHEMA a TEXT", errorReply("Cannot create index on db != 0"))
+	c.Expect("FT.CREATE w STOPWORDS 1 Foo SCHEMA a TEXT", resptest.OK)
+	c.Line("HSET k a foo_the_the")
+	c.Line("HSET k2 a the")
+	c.Expect("FT.SEARCH w the NOCONTENT", `{"a":[{"i":1},{"b":"k2"}]}`)
+	c.Line("SELECT 1")
+	c.Expect("FT.CREATE x SCHEMA a TEXT", resptest.Error("Cannot create index on db != 0"))
 }

@@ -67,7 +67,7 @@ func BenchmarkWriteDocuments(b *testing.B) {
 func BenchmarkPutDocument(b *testing.B) {
 	const distinct = 100_000
 	s := start(b, Config{})
-	dial(b, s).do(strings.Fields(logSchema)...)
+	dial(b, s).Do(strings.Fields(logSchema)...)
 	docs, keys := make([][]byte, distinct), make([][]byte, distinct)
 	for i := range docs {
 		docs[i], keys[i] = []byte(logDocument(i)), []byte("log:"+strconv.Itoa(i))
@@ -86,7 +86,7 @@ func BenchmarkPutDocument(b *testing.B) {
 func BenchmarkPutHash(b *testing.B) {
 	const distinct = 100_000
 	s := start(b, Config{})
-	dial(b, s).do(strings.Fields("FT.CREATE logs ON HASH PREFIX 1 log: SCHEMA timestamp NUMERIC SORTABLE host TAG message TEXT")...)
+	dial(b, s).Do(strings.Fields("FT.CREATE logs ON HASH PREFIX 1 log: SCHEMA timestamp NUMERIC SORTABLE host TAG message TEXT")...)
 	c := newConn(s, nil, 1)
 	put := func(n int) {
 		id := strconv.Itoa(n % distinct)
@@ -115,7 +115,7 @@ func BenchmarkDocumentMemory(b *testing.B) {
 	const count = 10_000
 	for b.Loop() {
 		s := start(b, Config{})
-		dial(b, s).do(strings.Fields(logSchema)...)
+		dial(b, s).Do(strings.Fields(logSchema)...)
 		c := newConn(s, nil, 1)
 		before := heapBytes()
 		for i := range count {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 // TestSearchAgainstAScan changes random documents and compares the results of
@@ -16,7 +18,7 @@ func TestSearchAgainstAScan(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			m := &scanModel{rnd: rand.New(rand.NewPCG(seed, 7)), docs: map[string]*modelDoc{}}
 			c := dial(t, start(t, Config{}))
-			c.line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT $.x AS x TEXT $.t AS t TAG $.n AS n NUMERIC SORTABLE")
+			c.Line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT $.x AS x TEXT $.t AS t TAG $.n AS n NUMERIC SORTABLE")
 			for range 60 {
 				for range m.rnd.IntN(80) {
 					m.change(c)
@@ -50,16 +52,16 @@ func (m *scanModel) words() []string {
 	return list
 }
 
-func (m *scanModel) change(c *testClient) {
+func (m *scanModel) change(c *resptest.Client) {
 	key := fmt.Sprintf("d:%d", m.rnd.IntN(150))
 	switch m.rnd.IntN(10) {
 	case 0:
-		c.do("DEL", key)
+		c.Do("DEL", key)
 		delete(m.docs, key)
 	case 1:
 		to := fmt.Sprintf("d:%d", m.rnd.IntN(150))
 		if m.docs[key] != nil && key != to {
-			c.do("RENAME", key, to)
+			c.Do("RENAME", key, to)
 			m.docs[to] = m.docs[key]
 			delete(m.docs, key)
 		}
@@ -70,7 +72,7 @@ func (m *scanModel) change(c *testClient) {
 		if doc.has {
 			text += fmt.Sprintf(`,"n":%d`, doc.n)
 		}
-		c.do("JSON.SET", key, "$", text+"}")
+		c.Do("JSON.SET", key, "$", text+"}")
 		m.docs[key] = doc
 	}
 }
@@ -121,7 +123,7 @@ func (m *scanModel) query(depth int) (string, func(*modelDoc) bool) {
 	return "(" + a + " " + b + ")", func(d *modelDoc) bool { return isA(d) && isB(d) }
 }
 
-func (m *scanModel) compare(t *testing.T, c *testClient) {
+func (m *scanModel) compare(t *testing.T, c *resptest.Client) {
 	t.Helper()
 	query, is := m.query(3)
 	var want []string
@@ -137,11 +139,11 @@ func (m *scanModel) compare(t *testing.T, c *testClient) {
 	desc := m.rnd.IntN(2) == 0
 	slices.SortStableFunc(want, func(a, b string) int { return m.byNumber(m.docs[a], m.docs[b], desc) })
 	m.same(t, c, query, want, "SORTBY", "n", map[bool]string{true: "DESC", false: "ASC"}[desc])
-	reply := c.do("FT.AGGREGATE", "i", query, "GROUPBY", "1", "@n", "REDUCE", "COUNT", "0", "AS", "c", "DIALECT", "2").(map[string]any)["a"].([]any)
+	reply := c.Do("FT.AGGREGATE", "i", query, "GROUPBY", "1", "@n", "REDUCE", "COUNT", "0", "AS", "c", "DIALECT", "2").(map[string]any)["a"].([]any)
 	for _, row := range reply[1:] {
 		cells := row.(map[string]any)["a"].([]any)
-		group := show(t, cells[1])
-		if got, want := show(t, cells[3]), fmt.Sprintf(`{"b":"%d"}`, groups[group]); got != want {
+		group := resptest.Show(cells[1])
+		if got, want := resptest.Show(cells[3]), fmt.Sprintf(`{"b":"%d"}`, groups[group]); got != want {
 			t.Errorf("%s: group %s counts %s, want %s", query, group, got, want)
 		}
 	}
@@ -176,7 +178,7 @@ func (m *scanModel) byNumber(a, b *modelDoc, desc bool) int {
 	return c
 }
 
-func (m *scanModel) same(t *testing.T, c *testClient, query string, want []string, options ...string) {
+func (m *scanModel) same(t *testing.T, c *resptest.Client, query string, want []string, options ...string) {
 	t.Helper()
 	list := want
 	offset, num := m.rnd.IntN(5), 1+m.rnd.IntN(200)
@@ -187,7 +189,7 @@ func (m *scanModel) same(t *testing.T, c *testClient, query string, want []strin
 	for _, key := range list {
 		keys = append(keys, `{"b":"`+key+`"}`)
 	}
-	if got, want := show(t, c.do(args...)), `{"a":[`+strings.Join(keys, ",")+`]}`; got != want {
+	if got, want := resptest.Show(c.Do(args...)), `{"a":[`+strings.Join(keys, ",")+`]}`; got != want {
 		t.Fatalf("%q\n got %s\nwant %s", args, got, want)
 	}
 }

@@ -95,9 +95,9 @@ func checkServer(t *testing.T, s *Server, text string) {
 		return true
 	})
 	c := dial(t, s)
-	defer c.conn.Close()
-	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
-	c.expect("PING", `{"s":"PONG"}`)
+	defer c.Conn.Close()
+	_ = c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
+	c.Expect("PING", `{"s":"PONG"}`)
 	limits := sessionLimits()
 	if st := s.Stats(); st.Series > limits.MaxSeries || st.Samples > int64(limits.MaxSamples) || st.Documents > limits.MaxDocuments || st.Ordinary > limits.MaxObjectBytes || st.Ordinary < 0 {
 		t.Errorf("%+v after\n%.2000q", st, text)
