@@ -19,12 +19,12 @@ const module = "github.com/rtcollector/rtcollector"
 
 // layers, lowest first. A folder belongs to the longest pattern that matches it; "x/*" are the folders below x.
 var layers = [][]string{
-	{"internal/embedded/resp", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/crew", "internal/guard", "internal/servicetest", "internal/arch"},
+	{"internal/embedded/resp", "internal/embedded/resptest", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/crew", "internal/guard", "internal/servicetest", "internal/arch"},
 	{"internal/catalog", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/keyspace"},
 	{"secrets", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/embedded/search"},
 	{"buffer", "plugins", "outputs", "internal/redisconn", "internal/httpx", "internal/catalog/*", "internal/tlsx/*", "internal/redisconn/*", "internal/httpx/*", "internal/embedded", "internal/tskey", "internal/syslogmsg"},
-	{"plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
+	{"internal/embedded/embeddedtest", "plugins/*", "outputs/*", "secrets/*", "agent", "internal/config"},
 	{"plugins/all", "outputs/all", "secrets/all", "internal/dashboard", "internal/bench"},
 	{"internal/cli", "internal/tools/*"},
 	{"cmd/rtcollector"},

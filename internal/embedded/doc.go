@@ -14,6 +14,9 @@
 //	search      RediSearch, on documents and hashes
 //	embedded    the server: connections, transactions, publish and subscribe
 //
+// For tests, resptest is a client that shows replies with their types, and
+// embeddedtest starts a server.
+//
 // This package, in reading order:
 //
 //	config.go       Config and Stats

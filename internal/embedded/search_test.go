@@ -2,43 +2,11 @@ package embedded
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
-
-func TestSearchFindsAndSorts(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	c.Line("JSON.SET d:0 $ {\"m\":\"before\",\"n\":0}") // exists before the index
-	c.Expect("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT $.o.h AS h TAG SEPARATOR , $.n AS n NUMERIC SORTABLE $.x AS x TAG CASESENSITIVE NOINDEX", resptest.OK)
-	c.Do("JSON.SET", "d:1", "$", `{"m":"disk failure imminent","o":{"h":"a, B"},"n":5}`)
-	c.Do("JSON.SET", "d:2", "$", `{"m":"failure of the disk","o":{"h":"c"},"n":[7,-3]}`)
-	c.Do("JSON.SET", "d:3", "$", `{"m":["say \"hello\"","bye"],"n":null,"x":"X"}`)
-	c.Do("JSON.SET", "other", "$", `{"m":"disk"}`)
-	for _, x := range [][2]string{
-		{"*", "d:0 d:1 d:2 d:3"}, {"disk", "d:1 d:2"}, {"fail*", "d:1 d:2"}, {"*ure", "d:1 d:2"}, {"f*", ""}, {`"disk failure"`, "d:1"}, {`"failure disk"`, "d:2"},
-		{`"failure disk"`, "d:2"}, {`"hello bye"`, ""}, {"hello bye", "d:3"}, {"@h:{b}", "d:1"}, {"@h:{a|c}", "d:1 d:2"}, {"-@h:{a}", "d:0 d:2 d:3"},
-		{"@n:[0 5]", "d:0 d:1"}, {"@n:[(0 5]", "d:1"}, {"@n:[-inf (0]", "d:2"}, {"@n:[7 7]", "d:2"}, {"disk -imminent", "d:2"}, {"@x:{X}", ""}, {"~disk", "d:0 d:1 d:2 d:3"},
-	} {
-		c.ExpectFound(x[0], x[1])
-	}
-	c.ExpectFound("*", "d:0 d:1 d:2 d:3", "SORTBY", "n")
-	c.ExpectFound("*", "d:2 d:1 d:0 d:3", "SORTBY", "n", "DESC")
-	c.ExpectFound("*", "d:2 d:1 d:3 d:0", "SORTBY", "h", "DESC")
-	c.Expect("FT.SEARCH i * SORTBY n DESC LIMIT 1 1 RETURN 4 n h AS host", `{"a":[{"i":4},{"b":"d:1"},{"a":[{"b":"n"},{"b":"5"},{"b":"host"},{"b":"a, B"}]}]}`)
-	c.Expect("FT.SEARCH i @h:{c} RETURN 1 $.m", `{"a":[{"i":1},{"b":"d:2"},{"a":[{"b":"$.m"},{"b":"failure of the disk"}]}]}`)
-	c.Expect("FT.SEARCH i @h:{a} RETURN 0", `{"a":[{"i":1},{"b":"d:1"}]}`)
-	c.Expect("FT.SEARCH i * SORTBY nope", resptest.Error("Property `nope` not loaded nor in schema"))
-	c.Expect("FT.SEARCH i * LIMIT 5 0", resptest.Error("The `offset` of the LIMIT must be 0 when `num` is 0"))
-	c.Expect("FT.SEARCH i * BOGUS", resptest.Error("Unknown argument `BOGUS` at position 1 for <main>"))
-	c.Expect("FT.SEARCH i * WITHSCORES", resptest.Error("WITHSCORES is not supported by rtcollector's embedded server"))
-	c.Expect("FT.SEARCH i * DIALECT 3", resptest.Error("DIALECT 3 is not supported by rtcollector's embedded server"))
-	c.ExpectFound("@n:[$a $b]", "d:1 d:2", "PARAMS", "4", "a", "5", "b", "7", "DIALECT", "2")
-	c.ExpectFound(`"failure of the disk"`, "d:2", "DIALECT", "2")
-	c.Expect("FT.TAGVALS i h", `{"a":[{"b":"a"},{"b":"b"},{"b":"c"}]}`)
-}
 
 // TestIndexFollowsDocuments changes keys with every kind of command. Searches
 // must show the result.
@@ -125,50 +93,6 @@ func TestIndexFollowsHashes(t *testing.T) {
 	c.ExpectFound("w", "h:0 h:1 h:2")
 	c.Line("HSET h:0 n nonsense")
 	c.ExpectFound("*", "h:1 h:2") // its values no longer have the types of the schema
-}
-
-func TestAggregate(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	c.Line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.h AS h TAG $.n AS n NUMERIC SORTABLE")
-	for i, doc := range []string{`{"h":"a","n":1}`, `{"h":"b","n":2.5}`, `{"h":"a","n":4}`, `{"n":7}`} {
-		c.Line(fmt.Sprintf("JSON.SET d:%d $ %s", i, doc))
-	}
-	for cmd, want := range map[string]string{
-		"* GROUPBY 1 @h REDUCE COUNT 0 AS c REDUCE SUM 1 @n AS s REDUCE AVG 1 n AS a REDUCE MIN 1 @n AS lo REDUCE MAX 1 @n AS hi SORTBY 2 @s DESC": `[{"i":3},` +
-			`{"a":[{"b":"h"},{"nil":true},{"b":"c"},{"b":"1"},{"b":"s"},{"b":"7"},{"b":"a"},{"b":"7"},{"b":"lo"},{"b":"7"},{"b":"hi"},{"b":"7"}]},` +
-			`{"a":[{"b":"h"},{"b":"a"},{"b":"c"},{"b":"2"},{"b":"s"},{"b":"5"},{"b":"a"},{"b":"2.5"},{"b":"lo"},{"b":"1"},{"b":"hi"},{"b":"4"}]},` +
-			`{"a":[{"b":"h"},{"b":"b"},{"b":"c"},{"b":"1"},{"b":"s"},{"b":"2.5"},{"b":"a"},{"b":"2.5"},{"b":"lo"},{"b":"2.5"},{"b":"hi"},{"b":"2.5"}]}]`,
-		"@h:{a|b} GROUPBY 0 REDUCE COUNT 0":              `[{"i":1},{"a":[{"b":"__generated_aliascount"},{"b":"3"}]}]`,
-		"* LOAD 3 $.n AS num SORTBY 2 @n DESC LIMIT 0 1": `[{"i":4},{"a":[{"b":"num"},{"b":"7"},{"b":"n"},{"b":"7"}]}]`,
-		"@h:{b} LOAD *":               `[{"i":1},{"a":[{"b":"$"},{"b":"{\"h\":\"b\",\"n\":2.5}"}]}]`,
-		"* SORTBY 3 @h DESC @n MAX 2": `[{"i":4},{"a":[{"b":"h"},{"b":"b"},{"b":"n"},{"b":"2.5"}]},{"a":[{"b":"h"},{"b":"a"},{"b":"n"},{"b":"1"}]}]`,
-	} {
-		c.Expect("FT.AGGREGATE i "+cmd, `{"a":`+want+`}`)
-	}
-	for cmd, want := range map[string]string{
-		"GROUPBY 1 @x":                    "No such property `x`",
-		"GROUPBY 1 h":                     "Bad arguments for GROUPBY: Unknown property `h`. Did you mean `@h`?",
-		"GROUPBY 1 @h REDUCE MEDIAN 1 @n": "No such reducer: MEDIAN",
-		"APPLY @n*2 AS m":                 "APPLY is not supported by rtcollector's embedded server",
-		"SORTBY 1 @x":                     "Property `x` not loaded nor in schema",
-		"GROUPBY 1 @h LOAD 1 n":           "LOAD cannot be applied after projectors or reducers",
-	} {
-		c.Expect("FT.AGGREGATE i * "+cmd, resptest.Error(want))
-	}
-}
-
-func TestAggregateSortsTenByDefault(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	c.Line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.n AS n NUMERIC")
-	for i := range 12 {
-		c.Line(fmt.Sprintf(`JSON.SET d:%d $ {"n":%d}`, i, i))
-	}
-	for cmd, want := range map[string]int{"SORTBY 1 @n": 10, "LOAD 1 n": 12, "SORTBY 1 @n MAX 11": 11, "LIMIT 3 7": 7} {
-		reply := c.Do(strings.Fields("FT.AGGREGATE i * " + cmd)...).(map[string]any)["a"].([]any)
-		if len(reply)-1 != want {
-			t.Errorf("%s: %d rows, want %d", cmd, len(reply)-1, want)
-		}
-	}
 }
 
 func TestSearchesBesideWrites(t *testing.T) {

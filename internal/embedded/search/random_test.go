@@ -1,6 +1,8 @@
-package embedded
+package search_test
 
 import (
+	"github.com/rtcollector/rtcollector/internal/embedded/embeddedtest"
+
 	"cmp"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
@@ -17,7 +20,7 @@ func TestSearchAgainstAScan(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			m := &scanModel{rnd: rand.New(rand.NewPCG(seed, 7)), docs: map[string]*modelDoc{}}
-			c := dial(t, start(t, Config{}))
+			_, c := embeddedtest.Start(t, embedded.Config{})
 			c.Line("FT.CREATE i ON JSON PREFIX 1 d: SCHEMA $.m AS m TEXT $.x AS x TEXT $.t AS t TAG $.n AS n NUMERIC SORTABLE")
 			for range 60 {
 				for range m.rnd.IntN(80) {
