@@ -85,19 +85,12 @@ func (g *searchGenerator) drop() []string {
 	return g.sometimes(50, []string{"FT.DROPINDEX", g.index()}, g.pick("DD", "DD", "dd", "x"))
 }
 
+// dialectWords mostly returns dialect 2, the only one of the embedded server.
 func (g *searchGenerator) dialectWords() []string {
-	switch n := g.r.IntN(20); {
-	case n < 9:
-		g.dialect = "2"
-		return []string{"DIALECT", "2"}
-	case n < 12:
-		g.dialect = "1"
-		return []string{"DIALECT", "1"}
-	case n < 13:
+	if g.chance(13) {
 		return []string{"DIALECT", g.pick("0", "5", "x", "-1")}
 	}
-	g.dialect = "1"
-	return nil
+	return []string{"DIALECT", "2"}
 }
 
 func (g *searchGenerator) term() string {

@@ -14,9 +14,8 @@ import (
 // LIMIT without a defined order.
 type searchGenerator struct {
 	*generator
-	json    bool // most documents and indexes are JSON
-	scans   bool // indexes are created after documents; the real server scans those in any order, so nothing is sorted
-	dialect string
+	json  bool // most documents and indexes are JSON
+	scans bool // indexes are created after documents; the real server scans those in any order, so nothing is sorted
 }
 
 func searchKeys() []string {

@@ -38,7 +38,7 @@ func readGolden(t *testing.T, file string) []exchange {
 
 func TestAnswersLikeRedisTimeSeries(t *testing.T) { replay(t, "timeseries", 174) }
 
-func TestAnswersLikeRediSearch(t *testing.T) { replay(t, "search", 45) }
+func TestAnswersLikeRediSearch(t *testing.T) { replay(t, "search", 44) }
 
 func replay(t *testing.T, name string, exchanges int) {
 	for _, proto := range []string{"2", "3"} {

@@ -29,10 +29,13 @@
 // An index gives each key a slot. Words and tags have lists of slots; numbers are
 // a column by slot, which also sorts. A query is a few passes over sets of bits.
 //
+// Queries are in dialect 2, also without DIALECT. A RediSearch with the setting
+// DEFAULT_DIALECT 2 does the same.
+//
 // Differences from RediSearch: words are not stemmed, and results have no score,
 // so the oldest comes first without SORTBY. A prefix finds all its words.
 //
-// Refused with an error that says so: dialects 3 and 4, the field types GEO,
+// Refused with an error that says so: all other dialects, the field types GEO,
 // VECTOR and GEOSHAPE, INDEXEMPTY, INDEXMISSING, PHONETIC, FILTER, TEMPORARY,
 // languages except English, fuzzy words, query attributes, cursors, APPLY,
 // scores, highlighting, INKEYS, INFIELDS and SLOP.

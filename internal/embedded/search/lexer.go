@@ -14,16 +14,15 @@ type tokenKind uint8
 const (
 	tokEnd tokenKind = iota
 	tokTerm
-	tokStop // a stop word, in dialect 1
 	tokNumber
 	tokPrefix   // fail*
 	tokSuffix   // *ure
 	tokContains // *ail*
-	tokExact    // "a phrase", in dialect 2
+	tokPhrase   // "a phrase"
 	tokField    // @name
 	tokParam    // $name
 	tokArrow
-	tokCompare // the operator in @n>=5, in dialect 2
+	tokCompare // the operator in @n>=5
 	tokOther   // a character of the grammar: ( ) { } [ ] : | - ~ * % " ;
 )
 
@@ -40,12 +39,10 @@ type token struct {
 // queryLexer splits a query into tokens. Like RediSearch it ignores characters
 // that the grammar does not have.
 type queryLexer struct {
-	query     string
-	at        int
-	dialect   int
-	stopWords *stopWords
-	tokens    []token
-	text      string // of the last token with a text of its own
+	query  string
+	at     int
+	tokens []token
+	text   string // of the last token with a text of its own
 }
 
 func (l *queryLexer) emit(t token) {
@@ -95,9 +92,9 @@ func (l *queryLexer) readToken() {
 		l.at += 2
 		l.emit(token{kind: tokArrow, pos: start, text: l.query[start+1 : min(start+3, len(l.query))]}) // RediSearch quotes one character too many
 		return
-	case (c == '"' || c == '\'') && l.dialect > 1 && l.readPhrase(c):
+	case (c == '"' || c == '\'') && l.readPhrase(c):
 		return
-	case l.dialect > 1 && l.readComparison():
+	case l.readComparison():
 		return
 	}
 	l.at++
@@ -124,8 +121,6 @@ func (l *queryLexer) readWord(start int) bool {
 		t.kind = tokPrefix
 	case kind == tokNumber:
 		t.num = parseQueryNumber(text)
-	case l.dialect == 1 && l.stopWords.contains([]byte(strings.ToLower(text))):
-		t.kind = tokStop
 	}
 	l.emit(t)
 	return true
@@ -148,7 +143,7 @@ func (l *queryLexer) readAffix() bool {
 	return true
 }
 
-// readPhrase reads a quoted phrase in dialect 2.
+// readPhrase reads a quoted phrase.
 func (l *queryLexer) readPhrase(quote byte) bool {
 	for i := l.at + 1; i < len(l.query); i++ {
 		if l.query[i] == '\\' {
@@ -156,7 +151,7 @@ func (l *queryLexer) readPhrase(quote byte) bool {
 			continue
 		}
 		if l.query[i] == quote {
-			l.emit(token{kind: tokExact, pos: l.at, text: l.query[l.at+1 : i]})
+			l.emit(token{kind: tokPhrase, pos: l.at, text: l.query[l.at+1 : i]})
 			l.at = i + 1
 			return true
 		}
@@ -176,7 +171,7 @@ func (l *queryLexer) readComparison() bool {
 		if !strings.HasPrefix(rest, op) || after == "" {
 			continue
 		}
-		if strings.TrimLeft(after, "+-")[:min(1, len(strings.TrimLeft(after, "+-")))] == "$" || numberLength(after, 2) > 0 {
+		if strings.TrimLeft(after, "+-")[:min(1, len(strings.TrimLeft(after, "+-")))] == "$" || numberLength(after) > 0 {
 			l.emit(token{kind: tokCompare, pos: l.at, text: op})
 			l.at += len(op)
 			return true
@@ -205,23 +200,20 @@ func (l *queryLexer) termEnd(at int) int {
 
 func isQuerySpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
-func (l *queryLexer) numberEnd(at int) int { return at + numberLength(l.query[at:], l.dialect) }
+func (l *queryLexer) numberEnd(at int) int { return at + numberLength(l.query[at:]) }
 
 // numberLength returns the length of the number that a text starts with.
-func numberLength(s string, dialect int) int {
+func numberLength(s string) int {
 	sign := 0
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		sign = 1
 	}
-	if rest := s[sign:]; len(rest) >= 3 && (rest[:3] == "inf" || dialect > 1 && strings.EqualFold(rest[:3], "inf")) {
+	if rest := s[sign:]; len(rest) >= 3 && strings.EqualFold(rest[:3], "inf") {
 		return sign + 3
-	}
-	if dialect == 1 && sign == 1 && s[0] == '+' {
-		return 0
 	}
 	n := sign + resp.CountDigits([]byte(s[sign:]))
 	whole := n - sign
-	if n+1 < len(s) && s[n] == '.' && (whole > 0 || dialect > 1) {
+	if n+1 < len(s) && s[n] == '.' {
 		if frac := resp.CountDigits([]byte(s[n+1:])); frac > 0 {
 			n, whole = n+1+frac, 1
 		}
@@ -231,7 +223,7 @@ func numberLength(s string, dialect int) int {
 	}
 	if n < len(s) && s[n]|0x20 == 'e' {
 		from := n + 1
-		if from < len(s) && (s[from] == '-' || dialect > 1 && s[from] == '+') {
+		if from < len(s) && (s[from] == '-' || s[from] == '+') {
 			from++
 		}
 		if exp := resp.CountDigits([]byte(s[min(from, len(s)):])); exp > 0 {

@@ -43,18 +43,12 @@ func (p *queryParser) parseTextFields(names []*token) *node {
 		if p.err != "" {
 			return nil
 		}
-		if at >= 0 {
-			mask[at] = true
-		}
+		mask[at] = true
 	}
-	var n *node
-	if p.dialect == 1 {
-		n = p.parseNested(p.parseUnion)
-	} else {
-		start := p.peek()
-		if n = p.parseNested(p.parseUnit); p.err == "" && !n.isTextOnly() {
-			return p.failAt("Syntax error", start)
-		}
+	start := p.peek()
+	n := p.parseNested(p.parseUnit)
+	if p.err == "" && !n.isTextOnly() {
+		return p.failAt("Syntax error", start)
 	}
 	n.restrict(mask)
 	return n
@@ -85,25 +79,21 @@ func (n *node) isTextOnly() bool {
 	return true
 }
 
-// resolveField returns the position of a field of a type. It returns -1 if there is
-// none, in dialect 2 with an error.
+// resolveField returns the position of a field of a type. It fails and returns
+// -1 if there is none.
 func (p *queryParser) resolveField(t *token, kind fieldKind) int {
 	at := p.index.fieldAt(unescape(t.text))
 	switch {
-	case at < 0 && p.dialect > 1:
+	case at < 0:
 		p.failAt("Unknown field", t)
-	case at >= 0 && p.index.fields[at].kind != kind:
-		if p.dialect > 1 {
-			p.failAt("Expected a "+kind.String()+" field", t)
-		}
+	case p.index.fields[at].kind != kind:
+		p.failAt("Expected a "+kind.String()+" field", t)
 		return -1
 	}
 	return at
 }
 
-// parseTag parses {a|b c|d*}. In dialect 1, as in the grammar of RediSearch, the
-// list continues after the brace if a "|" follows, and the brace may be
-// missing.
+// parseTag parses {a|b c|d*}.
 func (p *queryParser) parseTag(name *token) *node {
 	p.at++
 	n := &node{kind: nodeTag, field: p.resolveField(name, fieldTag)}
@@ -115,16 +105,9 @@ func (p *queryParser) parseTag(name *token) *node {
 		case p.accept('|'):
 			p.parseTagValue(n)
 		case p.accept('}'):
-			if p.dialect > 1 {
-				return n
-			}
-		case p.dialect > 1:
-			return p.failSyntax()
-		default:
-			if p.index.fieldAt(unescape(name.text)) < 0 {
-				return nil
-			}
 			return n
+		default:
+			return p.failSyntax()
 		}
 	}
 	return nil
@@ -141,18 +124,14 @@ func (p *queryParser) parseTagValue(n *node) bool {
 	var parts []string
 	for t := p.peek(); ; t = p.peek() {
 		switch {
-		case t.kind == tokParam && p.dialect > 1:
+		case t.kind == tokParam:
 			val, ok := p.parameter(t.text)
 			if !ok {
 				return false
 			}
 			parts = append(parts, val)
-		case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokExact:
+		case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokPhrase:
 			parts = append(parts, unescape(t.text))
-		case t.kind == tokStop && len(parts) == 0:
-			p.at++
-			return p.addTag(n, wordMatch{text: t.text})
-		case t.kind == tokStop && len(parts) > 1: // the grammar ignores it
 		case len(parts) == 0:
 			p.failSyntax()
 			return false
@@ -171,20 +150,20 @@ func (p *queryParser) addTag(n *node, w wordMatch) bool {
 	return p.countWork(&w)
 }
 
-// parseRange parses [0 (5], and in dialect 2 also [5].
+// parseRange parses [0 (5] and [5].
 func (p *queryParser) parseRange(name *token) *node {
 	p.at++
 	n := &node{kind: nodeNumber, name: name.text}
-	if p.dialect > 1 && p.index.fieldAt(unescape(name.text)) < 0 { // its type is checked last
+	if p.index.fieldAt(unescape(name.text)) < 0 { // its type is checked last
 		return p.failAt("Unknown field", name)
 	}
-	if p.dialect > 1 && p.peek().kind == tokTerm {
+	if p.peek().kind == tokTerm {
 		return p.parseVectorRange()
 	}
 	if !p.parseBound(&n.min) {
 		return nil
 	}
-	if p.dialect > 1 && p.accept(']') {
+	if p.accept(']') {
 		n.max, n.field = n.min, p.resolveField(name, fieldNumeric)
 		return n
 	}
@@ -201,9 +180,6 @@ func (p *queryParser) parseRange(name *token) *node {
 		return nil
 	}
 	n.field = p.resolveField(name, fieldNumeric)
-	if p.dialect == 1 && p.index.fieldAt(unescape(name.text)) < 0 {
-		return nil
-	}
 	return n
 }
 
@@ -230,7 +206,7 @@ func (p *queryParser) parseBound(b *bound) bool {
 	switch {
 	case t.kind == tokNumber:
 		b.value = sign * t.num
-	case t.kind == tokParam && p.dialect > 1:
+	case t.kind == tokParam:
 		val, ok := p.parameter(t.text)
 		if !ok {
 			return false
@@ -271,7 +247,7 @@ func formatDouble(v float64) string {
 	return strconv.FormatFloat(v, 'f', 6, 64)
 }
 
-// parseComparison parses @n>=5 of dialect 2.
+// parseComparison parses @n>=5.
 func (p *queryParser) parseComparison(name *token) *node {
 	op := p.peek().text
 	p.at++

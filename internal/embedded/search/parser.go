@@ -22,8 +22,8 @@ const (
 	nodeOptional
 )
 
-// node is a part of a parsed query. A nil node is one that RediSearch ignores:
-// stop words, and in dialect 1 tags and numbers of unknown fields.
+// node is a part of a parsed query. A nil node is one that RediSearch ignores,
+// such as a stop word.
 type node struct {
 	kind nodeKind
 	// words is one word, the words of a phrase or the values of a tag.
@@ -103,35 +103,32 @@ const (
 	errQueryLong  = resp.Error("Query is longer than rtcollector's embedded server takes")
 )
 
-// queryParser builds nodes from tokens. Dialect 1 follows the grammar of
-// RediSearch: "|" binds stronger than juxtaposition, and "-" negates everything
-// after it. Dialect 2 has the usual precedence.
+// queryParser builds nodes from the tokens of a query in dialect 2.
 type queryParser struct {
-	index   *index
-	dialect int
-	params  map[string]string
-	tokens  []token
-	at      int
-	depth   int
-	work    int
+	index  *index
+	params map[string]string
+	tokens []token
+	at     int
+	depth  int
+	work   int
 	// wordsOnly counts the open unions that may not contain fields.
 	wordsOnly int
 	err       resp.Error
 }
 
 // parseSearch parses a query. A nil node without an error finds nothing.
-func parseSearch(ix *index, query string, dialect int, params map[string]string) (*node, resp.Error) {
+func parseSearch(ix *index, query string, params map[string]string) (*node, resp.Error) {
 	if len(query) > maxQueryBytes {
 		return nil, errQueryLong
 	}
-	lexer := queryLexer{query: query, dialect: dialect, stopWords: &ix.definition.stopWords}
-	p := queryParser{index: ix, dialect: dialect, params: params, tokens: lexer.lex()}
+	lexer := queryLexer{query: query}
+	p := queryParser{index: ix, params: params, tokens: lexer.lex()}
 	if p.isStar() {
 		return &node{kind: nodeAll}, ""
 	}
 	var n *node
 	if p.peek().kind != tokEnd {
-		n = p.parseSequence(false)
+		n = p.parseNested(p.parseAlternatives)
 	}
 	p.refuseAttributes(n)
 	if p.err == "" && p.peek().kind != tokEnd {
@@ -146,11 +143,11 @@ func parseSearch(ix *index, query string, dialect int, params map[string]string)
 	return n, ""
 }
 
-// isStar reports whether the query is a star, in dialect 2 also in parentheses.
+// isStar reports whether the query is a star, possibly in parentheses.
 func (p *queryParser) isStar() bool {
 	n := len(p.tokens) - 1
 	open := 0
-	for p.dialect > 1 && open < n/2 && p.tokens[open].isChar('(') && p.tokens[n-1-open].isChar(')') {
+	for open < n/2 && p.tokens[open].isChar('(') && p.tokens[n-1-open].isChar(')') {
 		open++
 	}
 	return n == 2*open+1 && p.tokens[open].isChar('*')
@@ -198,35 +195,8 @@ func (p *queryParser) failAt(what string, t *token) *node {
 	return p.fail(resp.Error(fmt.Sprintf("%s at offset %d near %s", what, t.pos, t.text)))
 }
 
-// parseSequence parses units side by side, up to a closing parenthesis or the end.
-// With low it also ends before "-", "~" and a quote, as the operand of "-" does
-// in dialect 1.
-func (p *queryParser) parseSequence(low bool) *node {
-	if p.depth++; p.depth > maxQueryDepth {
-		return p.fail(errQueryDepth)
-	}
-	defer func() { p.depth-- }()
-	if p.dialect > 1 {
-		return p.parseAlternatives()
-	}
-	n := p.parseUnion()
-	for p.err == "" && p.startsUnit() && (!low || !p.isNext('-') && !p.isNext('~') && !p.isNext('"')) {
-		n = join(nodeAnd, n, p.parseUnion())
-	}
-	return n
-}
-
-// parseUnion parses units with "|" between them, in dialect 1.
-func (p *queryParser) parseUnion() *node {
-	n := p.parseUnit()
-	for p.err == "" && p.accept('|') {
-		n = join(nodeOr, n, p.parseUnit())
-	}
-	return n
-}
-
-// parseAlternatives parses sequences with "|" between them, in dialect 2. As in the
-// grammar of RediSearch, if the first two have only words, then all must.
+// parseAlternatives parses conjunctions with "|" between them. As in the grammar
+// of RediSearch, if the first two have only words, then all must.
 func (p *queryParser) parseAlternatives() *node {
 	n := p.parseConjunction()
 	words := n.isTextOnly()
@@ -242,7 +212,7 @@ func (p *queryParser) parseAlternatives() *node {
 	return n
 }
 
-// parseConjunction parses units side by side, in dialect 2.
+// parseConjunction parses units side by side.
 func (p *queryParser) parseConjunction() *node {
 	n := p.parseUnit()
 	for p.err == "" && p.startsUnit() {
@@ -269,31 +239,27 @@ func (p *queryParser) parseUnit() *node {
 	case t.kind == tokField && p.wordsOnly > 0:
 	case t.kind == tokField:
 		return p.parseFieldUnit()
-	case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokParam && p.dialect > 1:
-		return p.parseTermUnit()
-	case t.kind == tokStop:
-		p.at++
-		return nil
+	case t.kind == tokTerm || t.kind == tokNumber || t.kind == tokParam:
+		return p.parseTerm()
 	case t.kind == tokPrefix || t.kind == tokSuffix || t.kind == tokContains:
 		p.at++
 		return p.newWord(newAffix(t, true))
-	case t.kind == tokExact:
+	case t.kind == tokPhrase:
 		p.at++
 		return p.newPhrase(t.text)
 	case p.accept('('):
-		n := p.parseSequence(false)
+		n := p.parseNested(p.parseAlternatives)
 		p.expect(')')
 		return p.refuseAttributes(n)
 	case p.accept('-'):
-		return negate(p.parseOperand())
+		return negate(p.parseNested(p.parseUnit))
 	case p.accept('~'):
-		if n := p.parseOperand(); n != nil {
+		if n := p.parseNested(p.parseUnit); n != nil {
 			return &node{kind: nodeOptional, children: []*node{n}}
 		}
 		return nil
-	case p.isNext('"'):
-		return p.parseQuotedPhrase()
-	case p.isNext('*') && (p.at == 0 || p.dialect > 1 && p.onlyOpen()):
+	case p.accept('"'): // the lexer found no closing quote
+	case p.isNext('*') && p.onlyOpen():
 		p.at++ // a star is only allowed alone
 	case p.isNext('%'):
 		return p.parseFuzzy()
@@ -316,16 +282,4 @@ func (p *queryParser) refuseAttributes(n *node) *node {
 		return p.fail(notSupported("A query attribute (=>)"))
 	}
 	return n
-}
-
-// parseOperand parses what follows "-" or "~".
-func (p *queryParser) parseOperand() *node {
-	if p.dialect == 1 {
-		return p.parseSequence(true)
-	}
-	if p.depth++; p.depth > maxQueryDepth {
-		return p.fail(errQueryDepth)
-	}
-	defer func() { p.depth-- }()
-	return p.parseUnit()
 }

@@ -7,23 +7,6 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// parseTermUnit parses a word. In dialect 1 the words after it belong to the same
-// unit.
-func (p *queryParser) parseTermUnit() *node {
-	n := p.parseTerm()
-	for first := true; p.dialect == 1 && p.err == ""; first = false {
-		switch t := p.peek(); {
-		case t.kind == tokTerm || t.kind == tokNumber:
-			n = join(nodeAnd, n, p.parseTerm())
-		case t.kind == tokStop && !first:
-			p.at++
-		default:
-			return n
-		}
-	}
-	return n
-}
-
 func (p *queryParser) parseTerm() *node {
 	t := p.peek()
 	p.at++
@@ -100,37 +83,8 @@ func (p *queryParser) newPhrase(text string) *node {
 func (p *queryParser) parseFuzzy() *node {
 	for n := 0; n < 3 && p.accept('%'); n++ {
 	}
-	if k := p.peek().kind; k != tokTerm && k != tokNumber && k != tokStop && k != tokParam {
+	if k := p.peek().kind; k != tokTerm && k != tokNumber && k != tokParam {
 		return p.failSyntax()
 	}
 	return p.fail(notSupported("A fuzzy word (%word%)"))
-}
-
-// parseQuotedPhrase parses a phrase in dialect 1. In dialect 2 the lexer reads phrases,
-// and a quote means that it found no closing one.
-func (p *queryParser) parseQuotedPhrase() *node {
-	p.at++
-	if p.dialect > 1 {
-		return p.failSyntax()
-	}
-	n := &node{kind: nodePhrase}
-	for p.err == "" && !p.accept('"') {
-		t := p.peek()
-		switch {
-		case t.kind == tokTerm || t.kind == tokNumber:
-			w := wordMatch{text: strings.ToLower(unescape(t.text))}
-			if !p.countWork(&w) {
-				return nil
-			}
-			n.words = append(n.words, w)
-		case t.kind != tokStop || len(n.words) < 2:
-			return p.failSyntax()
-		}
-		p.at++
-	}
-	if len(n.words) == 0 {
-		p.at--
-		return p.failSyntax()
-	}
-	return n
 }

@@ -112,58 +112,56 @@ func encodeWords(s string) [][]byte {
 
 func TestQueryShapes(t *testing.T) {
 	ix := querySchema(t)
-	for _, x := range []struct{ query, one, two string }{
-		{"*", "all", "all"},
-		{"", "nothing", "nothing"},
-		{"(*)", "Syntax error at offset 1 near ", "all"},
-		{"hello World", "and(hello world)", "and(hello world)"},
-		{"the", "nothing", "nothing"},
-		{"a b|c", "or(b c)", "or(b c)"}, // "a" is a stop word
-		{"x y|z", "or(and(x y) z)", "or(and(x y) z)"},
-		{"x (y)|z", "and(x or(y z))", "or(and(x y) z)"},
-		{"-x y", "not(and(x y))", "and(not(x) y)"},
-		{"x -y", "and(x not(y))", "and(x not(y))"},
-		{"~x", "maybe(x)", "maybe(x)"},
-		{"fail* *ure *ail*", "and(fail* *ure *ail*)", "and(fail* *ure *ail*)"},
-		{`"disk failure"`, `"disk failure"`, `"disk failure"`},
-		{`"the disk"`, "Syntax error at offset 1 near the", `"disk"`},
-		{"@a:x y", "and(@0x @0y)", "and(@0x y)"},
-		{"@a:(x|y) z", "and(or(@0x @0y) z)", "and(or(@0x @0y) z)"},
-		{"@a|b:x", "@01x", "@01x"},
-		{"@a:x @b:y", "and(@0x @1y)", "and(@0x @1y)"},
-		{`@t:{mini\-pc}`, "2{mini-pc}", "2{mini-pc}"},
-		{"@t:{Xy b|C*}", "2{xy b|c*}", "2{xy b|c*}"},
-		{"@t:{a}|b", "2{a|b}", "or(2{a} b)"},
-		{"@t:{a", "2{a}", "Syntax error at offset 4 near a"},
-		{"@t:{", "Syntax error at offset 3 near t", "Syntax error at offset 3 near t"},
-		{"@t:{a} | @t:{b}", "Syntax error at offset 9 near t", "or(2{a} 2{b})"},
-		{"@n:[0 (5]", "3[0 false 5 true]", "3[0 false 5 true]"},
-		{"@n:[-inf +inf]", "3[-Inf false +Inf false]", "3[-Inf false +Inf false]"},
-		{"@n:[-1.5e3 -5]", "3[-1500 false -5 false]", "3[-1500 false -5 false]"},
-		{"@n:[5]", "Syntax error at offset 5 near 5", "3[5 false 5 false]"},
-		{"@n>=5", "Syntax error at offset 4 near 5", "3[5 false +Inf false]"},
-		{"@n!=5", "Syntax error at offset 4 near 5", "not(3[5 false 5 false])"},
-		{"@nope:x", "@x", "Unknown field at offset 0 near nope"},
-		{"@nope:{x}", "nothing", "Unknown field at offset 0 near nope"},
-		{"@a:{x}", "-1{x}", "Expected a TAG field at offset 0 near a"},
-		{"@t:x", "@x", "Expected a TEXT field at offset 0 near t"},
-		{"(x", "Syntax error at offset 1 near x", "Syntax error at offset 1 near x"},
-		{"x)", "Syntax error at offset 1 near x", "Syntax error at offset 1 near x"},
-		{"%x%", "A fuzzy word (%word%) is not supported by rtcollector's embedded server", "A fuzzy word (%word%) is not supported by rtcollector's embedded server"},
-		{"10.0.0.1", "and(10.0 0.1)", "and(10.0 .0 .1)"},
-		{"$p", "Syntax error at offset 0 near p", "value"},
-		{"@n:[$lo $hi]", "Syntax error at offset 4 near lo", "3[1 false 2 false]"},
-		{strings.Repeat("(", 200), "Parser stack overflow. Try moving nested parentheses more to the left", "Parser stack overflow. Try moving nested parentheses more to the left"},
+	for _, x := range []struct{ query, want string }{
+		{"*", "all"},
+		{"", "nothing"},
+		{"(*)", "all"},
+		{"hello World", "and(hello world)"},
+		{"the", "nothing"},
+		{"a b|c", "or(b c)"}, // "a" is a stop word
+		{"x y|z", "or(and(x y) z)"},
+		{"x (y)|z", "or(and(x y) z)"},
+		{"-x y", "and(not(x) y)"},
+		{"x -y", "and(x not(y))"},
+		{"~x", "maybe(x)"},
+		{"fail* *ure *ail*", "and(fail* *ure *ail*)"},
+		{`"disk failure"`, `"disk failure"`},
+		{`"the disk"`, `"disk"`},
+		{"@a:x y", "and(@0x y)"},
+		{"@a:(x|y) z", "and(or(@0x @0y) z)"},
+		{"@a|b:x", "@01x"},
+		{"@a:x @b:y", "and(@0x @1y)"},
+		{`@t:{mini\-pc}`, "2{mini-pc}"},
+		{"@t:{Xy b|C*}", "2{xy b|c*}"},
+		{"@t:{a}|b", "or(2{a} b)"},
+		{"@t:{a", "Syntax error at offset 4 near a"},
+		{"@t:{", "Syntax error at offset 3 near t"},
+		{"@t:{a} | @t:{b}", "or(2{a} 2{b})"},
+		{"@n:[0 (5]", "3[0 false 5 true]"},
+		{"@n:[-inf +inf]", "3[-Inf false +Inf false]"},
+		{"@n:[-1.5e3 -5]", "3[-1500 false -5 false]"},
+		{"@n:[5]", "3[5 false 5 false]"},
+		{"@n>=5", "3[5 false +Inf false]"},
+		{"@n!=5", "not(3[5 false 5 false])"},
+		{"@nope:x", "Unknown field at offset 0 near nope"},
+		{"@nope:{x}", "Unknown field at offset 0 near nope"},
+		{"@a:{x}", "Expected a TAG field at offset 0 near a"},
+		{"@t:x", "Expected a TEXT field at offset 0 near t"},
+		{"(x", "Syntax error at offset 1 near x"},
+		{"x)", "Syntax error at offset 1 near x"},
+		{"%x%", "A fuzzy word (%word%) is not supported by rtcollector's embedded server"},
+		{"10.0.0.1", "and(10.0 .0 .1)"},
+		{"$p", "value"},
+		{"@n:[$lo $hi]", "3[1 false 2 false]"},
+		{strings.Repeat("(", 200), "Parser stack overflow. Try moving nested parentheses more to the left"},
 	} {
-		for dialect, want := range map[int]string{1: x.one, 2: x.two} {
-			n, err := parseSearch(ix, x.query, dialect, map[string]string{"p": "Value", "lo": "1", "hi": "2"})
-			got := n.String()
-			if err != "" {
-				got = string(err)
-			}
-			if got != want {
-				t.Errorf("dialect %d %s\n got %s\nwant %s", dialect, x.query, got, want)
-			}
+		n, err := parseSearch(ix, x.query, map[string]string{"p": "Value", "lo": "1", "hi": "2"})
+		got := n.String()
+		if err != "" {
+			got = string(err)
+		}
+		if got != x.want {
+			t.Errorf("%s\n got %s\nwant %s", x.query, got, x.want)
 		}
 	}
 }
@@ -171,7 +169,7 @@ func TestQueryShapes(t *testing.T) {
 func TestQueriesTooLong(t *testing.T) {
 	ix := querySchema(t)
 	for _, long := range []string{strings.Repeat("x", maxQueryBytes+1), strings.Repeat("xy*", 70)} {
-		if _, err := parseSearch(ix, long, 1, nil); err != errQueryLong {
+		if _, err := parseSearch(ix, long, nil); err != errQueryLong {
 			t.Errorf("a long query: %q", err)
 		}
 	}

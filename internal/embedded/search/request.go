@@ -55,7 +55,7 @@ type sortKey struct {
 }
 
 func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
-	r.query, r.dialect, r.page = string(args[0]), 1, page{count: 10}
+	r.query, r.dialect, r.page = string(args[0]), 2, page{count: 10}
 	rest := &arguments{args[1:]}
 	for !rest.isEmpty() {
 		known, err := r.parseCommonOption(rest)
@@ -71,7 +71,7 @@ func (r *searchRequest) parse(args [][]byte, aggregate bool) resp.Error {
 			return resp.Error(fmt.Sprintf("Unknown argument `%s` at position %d for <main>", rest.left[0], len(args)-len(rest.left)))
 		}
 	}
-	if r.dialect > 2 {
+	if r.dialect != 2 {
 		return notSupported(fmt.Sprintf("DIALECT %d", r.dialect))
 	}
 	return ""

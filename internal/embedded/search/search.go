@@ -18,7 +18,7 @@ func (m *Module) openSearch(args [][]byte, aggregate bool) (*searchRequest, *eva
 	if err != "" {
 		return nil, nil, err
 	}
-	if r.root, err = parseSearch(ix, r.query, r.dialect, r.params); err != "" {
+	if r.root, err = parseSearch(ix, r.query, r.params); err != "" {
 		return nil, nil, err
 	}
 	ix.dialects.Or(1 << (r.dialect - 1))
