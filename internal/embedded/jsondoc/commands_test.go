@@ -201,14 +201,3 @@ func TestOneDocumentManyTimes(t *testing.T) {
 		t.Errorf("JSON.MSET: %.80s", got)
 	}
 }
-
-// dial starts a server and connects to it.
-func dial(t *testing.T, cfg embedded.Config) *resptest.Client {
-	t.Helper()
-	s, err := embedded.Listen("127.0.0.1:0", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return resptest.Dial(t, s.Addr())
-}

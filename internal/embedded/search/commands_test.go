@@ -191,14 +191,3 @@ func TestIndexAdministration(t *testing.T) {
 	c.Line("SELECT 1")
 	c.Expect("FT.CREATE x SCHEMA a TEXT", resptest.Error("Cannot create index on db != 0"))
 }
-
-// dial starts a server and connects to it.
-func dial(t *testing.T, cfg embedded.Config) *resptest.Client {
-	t.Helper()
-	s, err := embedded.Listen("127.0.0.1:0", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return resptest.Dial(t, s.Addr())
-}

@@ -203,10 +203,10 @@ func (p *queryParser) parseBound(b *bound) bool {
 		sign = -sign
 	}
 	t := p.peek()
-	switch {
-	case t.kind == tokNumber:
+	switch t.kind {
+	case tokNumber:
 		b.value = sign * t.num
-	case t.kind == tokParam:
+	case tokParam:
 		val, ok := p.parameter(t.text)
 		if !ok {
 			return false

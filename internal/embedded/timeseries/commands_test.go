@@ -58,14 +58,3 @@ func TestEmptyBucketsAreBounded(t *testing.T) {
 	c.Expect("TS.MRANGE - + AGGREGATION avg 1 EMPTY FILTER x=y", want)
 	c.Expect("TS.RANGE a - + AGGREGATION avg 1700000000000 EMPTY", `{"a":[{"a":[{"i":0},{"s":"1"}]},{"a":[{"i":1700000000000},{"s":"1"}]}]}`)
 }
-
-// dial starts a server and connects to it.
-func dial(t *testing.T, cfg embedded.Config) *resptest.Client {
-	t.Helper()
-	s, err := embedded.Listen("127.0.0.1:0", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return resptest.Dial(t, s.Addr())
-}
