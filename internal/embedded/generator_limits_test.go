@@ -80,7 +80,7 @@ func (g *generator) safe(words []string) bool {
 		return true
 	case "TS.CREATERULE": // with AGGREGATION elsewhere the real server reads beyond the arguments and crashes
 		return ours(1) && ours(2) && (len(words) < 6 || words[3] == "AGGREGATION")
-	case "TS.DELETERULE":
+	case "TS.DELETERULE", "COPY":
 		return ours(1) && ours(2)
 	case "TS.QUERYINDEX":
 		return len(words) == 1 || words[1] == g.private()

@@ -114,6 +114,8 @@ func (g *generator) command() []string {
 		return []string{"TS.DELETERULE", g.key(), g.readKey()}
 	case n < 54:
 		return []string{"DEL", g.key()}
+	case n < 55: // RENAME crashes a Redis older than the module
+		return g.sometimes(60, []string{"COPY", g.key(), g.key()}, "REPLACE")
 	case n < 58:
 		return g.sometimes(10, []string{"TS.INFO", g.readKey()}, "DEBUG")
 	case n < 62:
