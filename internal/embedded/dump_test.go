@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc64"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,7 +168,28 @@ func TestCopiesRespectLimits(t *testing.T) {
 	}
 }
 
-// TestHugeValuesAreNotDumped: RESTORE could not receive them.
+// TestSmallElementsAreBounded restores values whose elements take far more memory
+// than their bytes in the payload.
+func TestSmallElementsAreBounded(t *testing.T) {
+	s := start(t, Config{MaxLabelBytes: 1 << 20})
+	c := dial(t, s)
+	const count = 10_000_000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, head := range []string{"l", "u", "t\x00\x80\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00"} {
+		body := binary.AppendUvarint([]byte(head), count)
+		body = append(body, make([]byte, 2*count)...)
+		if got := resptest.Show(c.Do("RESTORE", "k", "0", sealPayload(body))); got != resptest.OOM {
+			t.Errorf("%q is answered %s", head, got)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if grew := after.TotalAlloc - before.TotalAlloc; grew > 512<<20 {
+		t.Errorf("%d MiB were allocated", grew>>20)
+	}
+}
+
+// TestHugeValuesAreNotDumped covers values that RESTORE could not receive.
 func TestHugeValuesAreNotDumped(t *testing.T) {
 	c := dial(t, start(t, Config{MaxObjectBytes: 256 << 20}))
 	for i := range 5 {

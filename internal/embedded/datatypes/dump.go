@@ -30,6 +30,7 @@ func (m *Module) registerLoaders() {
 		tagString: loadString, tagHash: loadHash, tagList: loadList, tagSet: loadSet, tagSortedSet: loadSortedSet, tagStream: loadStream,
 	} {
 		m.store.RegisterLoader(tag, func(d *keyspace.Decoder) keyspace.Value {
+			d.LimitElements((m.maxBytes - m.bytes) / elementBytes)
 			loaded := load(d)
 			if tag != tagString && tag != tagStream && loaded.isEmpty() {
 				d.Reject()

@@ -1,7 +1,7 @@
 package keyspace
 
-// Condition restricts a write: NX to keys that do not exist, XX to those that
-// do.
+// Condition restricts a write: NX to keys that do not exist, XX to those that do.
+// The values are bits, so that both can be given, which is a mistake.
 type Condition uint8
 
 const (

@@ -135,7 +135,10 @@ func (s *Store) load(payload []byte) (Value, resp.Error) {
 	}
 	decoder := Decoder{rest: payload[1:end]}
 	v := load(&decoder)
-	if v == nil || !decoder.Finished() {
+	switch {
+	case decoder.exceeded:
+		return nil, resp.ErrOOM
+	case v == nil || !decoder.Finished():
 		return nil, errBadFormat
 	}
 	return v, ""
@@ -185,11 +188,18 @@ func (e *Encoder) Bytes(b []byte) {
 func (e *Encoder) String(s string) { e.Bytes([]byte(s)) }
 
 // Decoder reads what an Encoder wrote. After the first mistake it returns zero
-// values, and Finished returns false. It never allocates.
+// values, and Finished returns false. It allocates nothing.
 type Decoder struct {
-	rest []byte
-	bad  bool
+	rest     []byte
+	elements int64 // how many elements may follow
+	bad      bool
+	exceeded bool // there were more elements
 }
+
+// LimitElements sets how many elements all following calls of Count may return
+// together. Without it Count returns 0. An element takes more memory than its
+// bytes in the payload, so a loader must not accept more than its limits allow.
+func (d *Decoder) LimitElements(n int64) { d.elements = n }
 
 // Reject marks the input as invalid.
 func (d *Decoder) Reject() { d.rest, d.bad = nil, true }
@@ -243,10 +253,16 @@ func (d *Decoder) Bytes() []byte {
 }
 
 // Count reads the number of the elements that follow. It rejects a number that
-// cannot be right, because each element takes at least minBytes.
+// cannot be right, because each element takes at least minBytes, and one beyond
+// the limit.
 func (d *Decoder) Count(minBytes int) int {
 	n := d.Uint()
 	if n > uint64(len(d.rest)/minBytes) {
+		d.Reject()
+		return 0
+	}
+	if d.elements -= int64(n); d.elements < 0 {
+		d.exceeded = true
 		d.Reject()
 		return 0
 	}

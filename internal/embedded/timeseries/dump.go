@@ -59,6 +59,7 @@ func (m *Module) load(d *keyspace.Decoder) keyspace.Value {
 		d.Reject()
 	}
 	var pairs [][]byte
+	d.LimitElements((m.limits.LabelBytes - m.labelBytes) / labelPlaceBytes)
 	for range d.Count(2) {
 		name, value := d.Bytes(), d.Bytes()
 		if len(name) == 0 || !isLabelValue(value) {
@@ -68,6 +69,7 @@ func (m *Module) load(d *keyspace.Decoder) keyspace.Value {
 	}
 	s.detachLabels(pairs)
 	const minSampleBytes = 1 + 8
+	d.LimitElements(m.pool.max - m.pool.samples)
 	count := d.Count(minSampleBytes)
 	packer := samplePacker{left: int64(count)}
 	for i, ts := 0, int64(0); i < count; i++ {
