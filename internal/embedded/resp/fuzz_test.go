@@ -46,7 +46,7 @@ func parseAll(t *testing.T, src io.Reader) string {
 	}
 }
 
-func FuzzParseValue(f *testing.F) {
+func FuzzParseSampleValue(f *testing.F) {
 	for _, s := range []string{"1", "-0.5e-3", "1e999", ".5", "NaN", "12345678901234567890"} {
 		f.Add(s)
 	}
