@@ -32,7 +32,7 @@
 //	connection.go   PING, SELECT, QUIT and other small commands
 //	info.go         INFO, COMMAND, CONFIG, MODULE
 //
-// Locks, in the order in which they are taken: Server.serial lets EXEC run alone;
-// the store's read-write lock makes each command atomic; the locks of
-// connections and subscriptions are held for moments only.
+// Locks are taken in this order. Server.serial lets EXEC run alone. The store's
+// read-write lock makes each command atomic. The locks of connections and
+// subscriptions are held for moments only.
 package embedded

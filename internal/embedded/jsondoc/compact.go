@@ -37,10 +37,10 @@ const (
 	msgRecursionLimit        = "recursion limit exceeded"
 )
 
-// compactor checks a JSON text and writes it in the form in which RedisJSON
-// returns it: without blanks, with one form of escapes and numbers, and with
-// the last value of a repeated key. The zero value is ready. Its output is
-// reused for the next text.
+// compactor checks a JSON text and writes it as RedisJSON returns it. That is
+// without blanks, with one form of escapes and numbers, and with the last value
+// of a repeated key. The zero value is ready. Its output is reused for the next
+// text.
 type compactor struct {
 	in        []byte
 	at        int
