@@ -2,35 +2,37 @@ package embedded
 
 import (
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// TestMADDDoesNotAllocate: the agent's data comes this way for months.
+// TestMADDDoesNotAllocate covers the path of the agent's data, which runs for
+// months.
 func TestMADDDoesNotAllocate(t *testing.T) {
 	s := start(t, Config{})
 	c := newConn(s, nil, 1)
 	for i := range benchSeries {
-		if _, err := s.store.create(s.store.dbs[0], []byte(benchKey(i)), settings{policy: policyLast, retention: 200_000}, nil); err != "" {
-			t.Fatal(err)
-		}
+		c.handle([][]byte{[]byte("TS.CREATE"), []byte(benchKey(i)), []byte("DUPLICATE_POLICY"), []byte("LAST"), []byte("RETENTION"), []byte("200000")})
 	}
+	c.Out.Reset()
 	ts := int64(1_700_000_000_000)
 	src := &repeater{}
-	r := newReader(src)
+	r := resp.NewReader(src)
 	round := func() {
 		ts += 1000
 		src.b = appendMADD(src.mem[:0], ts)
 		src.mem = src.b
-		args, err := r.next()
+		args, err := r.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.handle(args)
-		if c.out.buf[6] != ':' {
-			t.Fatalf("reply %q", c.out.buf[:60])
+		if c.Out.Bytes()[6] != ':' {
+			t.Fatalf("reply %q", c.Out.Bytes()[:60])
 		}
-		c.out.buf = c.out.buf[:0]
+		c.Out.Reset()
 	}
-	for range 600 { // until retention gives back chunks
+	for range 600 { // until retention frees chunks for reuse
 		round()
 	}
 	if n := testing.AllocsPerRun(300, round); n > 1 {
@@ -38,17 +40,7 @@ func TestMADDDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestFloatsDoNotAllocate: a range reply writes one for every sample.
-func TestFloatsDoNotAllocate(t *testing.T) {
-	buf := make([]byte, 0, 64)
-	for name, appendTo := range map[string]func([]byte, float64) []byte{"RESP2": appendValue2, "RESP3": appendValue3} {
-		if n := testing.AllocsPerRun(100, func() { buf = appendTo(buf[:0], 0.7071067811865476) }); n > 0 {
-			t.Errorf("%s: %.1f allocations", name, n)
-		}
-	}
-}
-
-// repeater is a connection on which one command after another arrives.
+// repeater is a connection on which one command arrives after another.
 type repeater struct{ b, mem []byte }
 
 func (l *repeater) Read(p []byte) (int, error) {

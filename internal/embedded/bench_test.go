@@ -9,25 +9,27 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 const (
 	benchSeries = 500
-	benchDepth  = 20 // commands on their way
+	benchDepth  = 20 // commands in flight
 )
 
-// BenchmarkMADD measures pipelined TS.MADD of 500 samples over TCP, client and
-// server in one process. samples/s is what counts.
+// BenchmarkMADD measures pipelined TS.MADD of 500 samples over TCP, with client
+// and server in one process. The result is samples/s.
 func BenchmarkMADD(b *testing.B) {
 	s := start(b, Config{Retention: 60_000_000_000})
 	c := dial(b, s)
 	for i := range benchSeries {
-		c.do("TS.CREATE", benchKey(i), "DUPLICATE_POLICY", "LAST")
+		c.Do("TS.CREATE", benchKey(i), "DUPLICATE_POLICY", "LAST")
 	}
-	w := bufio.NewWriterSize(c.conn, 1<<20)
+	w := bufio.NewWriterSize(c.Conn, 1<<20)
 	done := make(chan error, 1)
 	tokens := make(chan struct{}, benchDepth)
-	go func() { done <- drain(c.conn, tokens) }()
+	go func() { done <- drain(c.Conn, tokens) }()
 	ts, n := int64(1_700_000_000_000), 0
 	buf := make([]byte, 0, 64<<10)
 	b.ReportAllocs()
@@ -45,7 +47,7 @@ func BenchmarkMADD(b *testing.B) {
 		tokens <- struct{}{}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "samples/s")
-	c.conn.(*net.TCPConn).CloseWrite()
+	c.Conn.(*net.TCPConn).CloseWrite()
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
@@ -90,12 +92,12 @@ func BenchmarkCreate(b *testing.B) {
 	c := dial(b, s)
 	done := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(io.Discard, c.conn)
+		_, err := io.Copy(io.Discard, c.Conn)
 		done <- err
 	}()
-	w := bufio.NewWriterSize(c.conn, 64<<10)
+	w := bufio.NewWriterSize(c.Conn, 64<<10)
 	const head = "*17\r\n$9\r\nTS.CREATE\r\n$12\r\nkey:"
-	tail := strings.TrimPrefix(string(encode("RETENTION", "86400000", "DUPLICATE_POLICY", "LAST", "LABELS",
+	tail := strings.TrimPrefix(string(resptest.Encode("RETENTION", "86400000", "DUPLICATE_POLICY", "LAST", "LABELS",
 		"__name__", "metric_with_a_name", "core", "0", "source", "linux_cpu", "unit", "bytes", "host", "h00")), "*15")
 	var buf []byte
 	n := 0
@@ -107,7 +109,7 @@ func BenchmarkCreate(b *testing.B) {
 		copy(buf[len(buf)-len("00\r\n"):], []byte{byte('0' + n/10%10), byte('0' + n%10)})
 		w.Write(buf)
 	}
-	w.Write(encode("QUIT"))
+	w.Write(resptest.Encode("QUIT"))
 	w.Flush()
 	if err := <-done; err != nil {
 		b.Fatal(err)
@@ -120,12 +122,11 @@ func BenchmarkRange(b *testing.B) {
 	for _, tail := range [][]string{nil, {"AGGREGATION", "avg", "60000"}} {
 		b.Run(fmt.Sprint("aggregated=", tail != nil), func(b *testing.B) {
 			s := start(b, Config{})
-			st := s.store
-			sr, _ := st.create(st.dbs[0], []byte("k"), settings{policy: policyLast}, nil)
-			for i := range 3600 {
-				st.insert(sr, sample{int64(i) * 1000, float64(i) / 3}, policyUnset)
-			}
 			c := newConn(s, nil, 1)
+			for i := range 3600 {
+				c.handle([][]byte{[]byte("TS.ADD"), []byte("k"), strconv.AppendInt(nil, int64(i)*1000, 10), strconv.AppendFloat(nil, float64(i)/3, 'g', -1, 64)})
+			}
+			c.Out.Reset()
 			args := [][]byte{[]byte("TS.RANGE"), []byte("k"), []byte("-"), []byte("+")}
 			for _, a := range tail {
 				args = append(args, []byte(a))
@@ -133,25 +134,25 @@ func BenchmarkRange(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c.handle(args)
-				c.out.buf = c.out.buf[:0]
+				c.Out.Reset()
 			}
 		})
 	}
 }
 
-// BenchmarkMemory reports what 10,000 series of one sample cost.
+// BenchmarkMemory reports the memory of 10,000 series with one sample.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		s := newServer(Config{})
+		c := newConn(s, nil, 1)
 		before := heapBytes()
-		st := s.store
 		for i := range 10_000 {
-			labels := [][]byte{
+			c.handle([][]byte{
+				[]byte("TS.ADD"), []byte(benchKey(i)), []byte("1700000000000"), []byte("1"), []byte("LABELS"),
 				[]byte("__name__"), []byte("m" + strconv.Itoa(i%200)), []byte("host"), []byte("h" + strconv.Itoa(i/200)),
 				[]byte("source"), []byte("linux_cpu"), []byte("unit"), []byte("bytes"),
-			}
-			sr, _ := st.create(st.dbs[0], []byte(benchKey(i)), settings{policy: policyLast}, labels)
-			st.insert(sr, sample{1_700_000_000_000, 1}, policyUnset)
+			})
+			c.Out.Reset()
 		}
 		b.ReportMetric(float64(heapBytes()-before)/(1<<20), "MB/10k-series")
 		b.ReportMetric(float64(s.Stats().Bytes)/(1<<20), "MB-estimated")

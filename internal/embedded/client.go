@@ -3,44 +3,50 @@ package embedded
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// srvClient answers what client libraries ask for when they connect, and
-// CLIENT LIST for people. Unknown ones get Redis' error, which libraries
-// expect of an older server.
-func srvClient(c *conn, args [][]byte) {
+const (
+	maxClientNameBytes = 1024
+
+	errClientName = resp.Error("ERR Client names cannot contain spaces, newlines or special characters.")
+)
+
+// runClient runs the subcommands that client libraries use when they connect, and
+// CLIENT LIST for people. Libraries accept Redis's error for other ones, because
+// older servers answer it.
+func (c *conn) runClient(args [][]byte) {
 	switch sub := args[1]; {
-	case is(sub, "SETINFO") && len(args) == 4, is(sub, "NO-EVICT"), is(sub, "NO-TOUCH"):
-		c.out.ok()
-	case is(sub, "SETNAME") && len(args) == 3:
+	case resp.IsWord(sub, "SETINFO") && len(args) == 4, resp.IsWord(sub, "NO-EVICT"), resp.IsWord(sub, "NO-TOUCH"):
+		c.Out.OK()
+	case resp.IsWord(sub, "SETNAME") && len(args) == 3:
 		c.setName(string(args[2]))
-	case is(sub, "GETNAME"):
+	case resp.IsWord(sub, "GETNAME"):
 		if c.name == "" {
-			c.out.null()
+			c.Out.Null()
 		} else {
-			c.out.bulk(c.name)
+			c.Out.Bulk(c.name)
 		}
-	case is(sub, "ID"):
-		c.out.int(c.id)
-	case is(sub, "INFO"):
-		c.out.verbatim(c.describe(true))
-	case is(sub, "LIST"):
-		c.out.verbatim(c.srv.clientList(c))
+	case resp.IsWord(sub, "ID"):
+		c.Out.Int(c.id)
+	case resp.IsWord(sub, "INFO"):
+		c.Out.Verbatim(c.describe(true))
+	case resp.IsWord(sub, "LIST"):
+		c.Out.Verbatim(c.server.listClients(c))
 	default:
-		c.unknownSub("CLIENT", sub)
+		c.FailSubcommand(sub)
 	}
 }
 
 func (c *conn) setName(name string) {
 	if !isClientName(name) {
-		c.out.error(errClientName)
+		c.Fail(errClientName)
 		return
 	}
 	c.name = name
-	c.out.ok()
+	c.Out.OK()
 }
-
-const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."
 
 func isClientName(name string) bool {
 	for i := range len(name) {
@@ -48,20 +54,20 @@ func isClientName(name string) bool {
 			return false
 		}
 	}
-	return len(name) <= maxNameBytes
+	return len(name) <= maxClientNameBytes
 }
 
-// describe is a line of CLIENT LIST. What only a client's own goroutine may
-// read is told about itself alone.
+// describe returns a line of CLIENT LIST. Name and database may only be read by
+// the client's own goroutine, so the lines about others do not have them.
 func (c *conn) describe(self bool) string {
 	name, db := "", 0
 	if self {
-		name, db = c.name, c.db
+		name, db = c.name, c.DB
 	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s name=%s db=%d\n", c.id, c.net.RemoteAddr(), c.net.LocalAddr(), name, db)
 }
 
-func (s *Server) clientList(self *conn) string {
+func (s *Server) listClients(self *conn) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder

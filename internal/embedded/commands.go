@@ -1,43 +1,31 @@
 package embedded
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
 
-type flags uint8
-
-const (
-	flagWrite  flags = 1 << iota // SetError refuses it
-	flagNoAuth                   // allowed before AUTH
-	flagTx                       // acts on the transaction, is not queued by it
-	flagBlocks                   // may wait for other clients
-	flagPubSub                   // allowed to a RESP2 client with subscriptions
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
-// command is one that we answer ourselves.
+// maxNameBytes is longer than the name of any command.
+const maxNameBytes = 24
+
+// command is one row of the command table.
 type command struct {
-	name  string // as in error texts
-	arity int    // with the name; negative: at least
-	flags flags
-	run   func(c *conn, args [][]byte)
+	keyspace.Command
+	// runOnConn replaces Run for commands that need the whole connection.
+	runOnConn func(c *conn, args [][]byte)
 }
 
-func (cmd *command) takes(n int) bool {
-	if cmd.arity < 0 {
-		return n >= -cmd.arity
-	}
-	return n == cmd.arity
-}
+// has reports whether a command exists and has any of the flags.
+func (cmd *command) has(flags keyspace.Flags) bool { return cmd != nil && cmd.Flags&flags != 0 }
 
-func (cmd *command) wrongNumber() string {
-	return "ERR wrong number of arguments for '" + cmd.name + "' command"
-}
-
-func (cmd *command) allowedWhileSubscribed() bool { return cmd.flags&flagPubSub != 0 }
-
-const longestName = 24
-
-// lookup finds a command by name in any case; nil is not ours.
-func (s *Server) lookup(name []byte) *command {
-	var upper [longestName]byte
+// findCommand finds a command by its name in any case. It returns nil for an
+// unknown one.
+func (s *Server) findCommand(name []byte) *command {
+	var upper [maxNameBytes]byte
 	if len(name) > len(upper) {
 		return nil
 	}
@@ -50,90 +38,70 @@ func (s *Server) lookup(name []byte) *command {
 	return s.commands[string(upper[:len(name)])]
 }
 
-func commandTable() map[string]*command {
+func (s *Server) commandTable() map[string]*command {
 	table := map[string]*command{}
-	for _, list := range [][]command{seriesCommands(), jsonCommands(), searchCommands(), keyCommands(), serverCommands(), pubsubCommands(),
-		stringCommands(), hashCommands(), listCommands(), setCommands(), zsetCommands(), streamCommands(), groupCommands()} {
-		for _, cmd := range list {
-			table[strings.ToUpper(cmd.name)] = &cmd
-		}
+	for _, cmd := range slices.Concat(keyspace.Commands(), s.datatypes.Commands(), s.series.Commands(), s.documents.Commands(), s.search.Commands()) {
+		table[strings.ToUpper(cmd.Name)] = &command{Command: cmd}
+	}
+	for _, cmd := range serverCommands() {
+		table[strings.ToUpper(cmd.Name)] = &cmd
 	}
 	return table
 }
 
-func seriesCommands() []command {
-	return []command{
-		{"ts.create", -2, flagWrite, tsCreate},
-		{"ts.alter", -2, flagWrite, tsAlter},
-		{"ts.add", -4, flagWrite, tsAdd},
-		{"ts.madd", -4, flagWrite, tsMAdd},
-		{"ts.incrby", -3, flagWrite, tsIncrBy},
-		{"ts.decrby", -3, flagWrite, tsDecrBy},
-		{"ts.del", 4, flagWrite, tsDel},
-		{"ts.createrule", -6, flagWrite, tsCreateRule},
-		{"ts.deleterule", 3, flagWrite, tsDeleteRule},
-		{"ts.get", -2, 0, tsGet},
-		{"ts.mget", -3, 0, tsMGet},
-		{"ts.range", -4, 0, tsRange},
-		{"ts.revrange", -4, 0, tsRevRange},
-		{"ts.mrange", -4, 0, tsMRange},
-		{"ts.mrevrange", -4, 0, tsMRevRange},
-		{"ts.queryindex", -2, 0, tsQueryIndex},
-		{"ts.info", -2, 0, tsInfo},
-	}
-}
-
-func keyCommands() []command {
-	return []command{
-		{"del", -2, flagWrite, writing(keyDel)},
-		{"unlink", -2, flagWrite, writing(keyDel)},
-		{"exists", -2, 0, reading(keyExists)},
-		{"touch", -2, 0, reading(keyExists)},
-		{"type", 2, 0, reading(keyType)},
-		{"keys", 2, 0, reading(keyKeys)},
-		{"scan", -2, 0, reading(keyScan)},
-		{"dbsize", 1, 0, reading(keyDBSize)},
-		{"randomkey", 1, 0, reading(keyRandom)},
-		{"rename", 3, flagWrite, writing(keyRename)},
-		{"renamenx", 3, flagWrite, writing(keyRename)},
-		{"ttl", 2, 0, reading(keyTTL)},
-		{"pttl", 2, 0, reading(keyTTL)},
-		{"expiretime", 2, 0, reading(keyTTL)},
-		{"pexpiretime", 2, 0, reading(keyTTL)},
-		{"expire", -3, flagWrite, writing(keyExpire)},
-		{"pexpire", -3, flagWrite, writing(keyExpire)},
-		{"expireat", -3, flagWrite, writing(keyExpire)},
-		{"pexpireat", -3, flagWrite, writing(keyExpire)},
-		{"persist", 2, flagWrite, writing(keyPersist)},
-		{"flushall", -1, flagWrite, keyFlushAll},
-		{"flushdb", -1, flagWrite, keyFlushDB},
-		{"swapdb", 3, flagWrite, keySwapDB},
-		{"copy", -3, flagWrite, keyCopy},
-		{"memory", -2, 0, reading(keyMemory)},
-	}
-}
-
 func serverCommands() []command {
+	const (
+		noAuth      = keyspace.FlagNoAuth
+		transaction = keyspace.FlagTransaction
+		pubsub      = keyspace.FlagPubSub
+	)
 	return []command{
-		{"hello", -1, flagNoAuth, srvHello},
-		{"auth", -2, flagNoAuth, srvAuth},
-		{"quit", -1, flagNoAuth | flagTx | flagPubSub, srvQuit},
-		{"ping", -1, flagPubSub, srvPing},
-		{"echo", 2, 0, srvEcho},
-		{"time", 1, 0, srvTime},
-		{"wait", 3, 0, srvWait},
-		{"cluster", -2, 0, srvCluster},
-		{"select", 2, 0, srvSelect},
-		{"client", -2, 0, srvClient},
-		{"info", -1, 0, srvInfo},
-		{"module", -2, 0, srvModule},
-		{"command", -1, 0, srvCommand},
-		{"config", -2, 0, srvConfig},
-		{"slowlog", -2, 0, srvSlowlog},
-		{"multi", 1, flagTx, txMulti},
-		{"exec", -1, flagTx, txExec},
-		{"discard", 1, flagTx, txDiscard},
-		{"watch", -2, flagTx, txWatch},
-		{"unwatch", 1, 0, txUnwatch},
+		onConn("hello", -1, noAuth, (*conn).runHello),
+		onConn("auth", -2, noAuth, (*conn).runAuth),
+		onConn("quit", -1, noAuth|transaction|pubsub, (*conn).runQuit),
+		onConn("ping", -1, pubsub, (*conn).runPing),
+		onConn("echo", 2, 0, (*conn).runEcho),
+		onConn("time", 1, 0, (*conn).runTime),
+		onConn("wait", 3, 0, (*conn).runWait),
+		onConn("cluster", -2, 0, (*conn).runCluster),
+		onConn("select", 2, 0, (*conn).runSelect),
+		onConn("client", -2, 0, (*conn).runClient),
+		onConn("info", -1, 0, (*conn).runInfo),
+		onConn("module", -2, 0, (*conn).runModule),
+		onConn("command", -1, 0, (*conn).runCommand),
+		onConn("config", -2, 0, (*conn).runConfig),
+		onConn("slowlog", -2, 0, (*conn).runSlowlog),
+		onConn("multi", 1, transaction, (*conn).runMulti),
+		onConn("exec", -1, transaction, (*conn).runExec),
+		onConn("discard", 1, transaction, (*conn).runDiscard),
+		onConn("watch", -2, transaction, (*conn).runWatch),
+		onConn("unwatch", 1, 0, (*conn).runUnwatch),
+		onConn("subscribe", -2, transaction|pubsub, (*conn).runSubscribe),
+		onConn("psubscribe", -2, transaction|pubsub, (*conn).runSubscribe),
+		onConn("unsubscribe", -1, transaction|pubsub, (*conn).runUnsubscribe),
+		onConn("punsubscribe", -1, transaction|pubsub, (*conn).runUnsubscribe),
+		onConn("publish", 3, 0, (*conn).runPublish),
+		onConn("pubsub", -2, 0, (*conn).runPubSub),
 	}
+}
+
+func onConn(name string, arity int, flags keyspace.Flags, run func(c *conn, args [][]byte)) command {
+	return command{Command: keyspace.Custom(name, arity, flags, nil), runOnConn: run}
+}
+
+// unknownCommandError returns Redis's error, which quotes the start of the
+// command.
+func unknownCommandError(args [][]byte) resp.Error {
+	const maxQuotedBytes = 128
+	var b strings.Builder
+	fmt.Fprintf(&b, "ERR unknown command '%.*s', with args beginning with: ", maxQuotedBytes, args[0])
+	start := b.Len()
+	for _, a := range args[1:] {
+		left := maxQuotedBytes - (b.Len() - start)
+		if left <= 0 {
+			break
+		}
+		fmt.Fprintf(&b, "'%.*s' ", left, a)
+	}
+	return resp.Error(b.String())
 }

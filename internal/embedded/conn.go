@@ -5,267 +5,202 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
-	"sync"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
 const (
 	writeBufferBytes = 16 << 10
-	// A client that takes nothing for so long is disconnected.
+	// writeTimeout is how long a client may accept no bytes before it is
+	// disconnected.
 	writeTimeout = 10 * time.Second
-	maxNameBytes = 1024
+	// drainTime and drainBytes bound what is read from a client after its last
+	// reply.
+	drainTime  = 100 * time.Millisecond
+	drainBytes = 1 << 20
 )
 
-// conn is one client. Only its own goroutine uses it, except for what other
-// clients publish to it: they append to pushed, which a second goroutine sends.
+// conn is one client. Only its own goroutine uses it, except for the messages
+// that other clients publish to it.
 type conn struct {
-	srv    *Server
+	keyspace.Session
+	server *Server
 	net    net.Conn
 	id     int64
-	in     *reader
-	out    reply
-	outMem lease
-	// complete is how much of out was there before the current command: what a
-	// command that panics wrote is taken back.
-	complete int
+	in     *resp.Reader
+	// commandStart is where the reply to the current command starts in Out. A
+	// command that panics loses its reply.
+	commandStart int
+	push         pushQueue
 
-	writing sync.Mutex // held while bytes are put on the wire
-	pushMu  sync.Mutex
-	pushed  reply         // messages that wait to be sent
-	pushMem lease         // guarded by pushMu
-	pushing chan struct{} // has an element when there are messages; nil without subscriptions
-
-	authed  bool
-	db      int
-	name    string
-	subs    subscriptions
-	quit    bool
-	tx      *transaction
-	inExec  bool
-	watch   *watch
-	running *command // the current one, for error texts
-	scratch []sample
-	json    jsonWriter
+	authenticated bool
+	name          string // set with CLIENT SETNAME
+	subscriptions subscriptions
+	closing       bool // set by QUIT
+	transaction   *transaction
+	inExec        bool
+	watch         keyspace.Watch
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	c := &conn{srv: s, net: nc, id: id, in: newReader(nc), authed: s.cfg.Password == ""}
-	c.in.trusted = c.authed
-	c.in.mem.from, c.outMem.from, c.pushMem.from = &s.clients, &s.clients, &s.clients
-	c.out.lease = &c.outMem
-	c.in.beforeRead = c.flush
+	c := &conn{server: s, net: nc, id: id, in: resp.NewReader(nc), authenticated: s.cfg.Password == ""}
+	c.Store, c.WaitFor = s.store, c.waitForWrite
+	c.Out.Bound(s.clientMemory.NewLease())
+	c.in.Authenticated, c.in.Memory, c.in.BeforeRead = c.authenticated, s.clientMemory.NewLease(), c.flush
+	c.push.memory = s.clientMemory.NewLease()
 	return c
 }
 
+// serve runs commands until the client is gone.
 func (c *conn) serve() {
-	defer c.srv.wg.Done()
-	defer c.srv.forget(c)
+	defer c.server.wg.Done()
+	defer c.server.removeConn(c)
 	defer c.net.Close()
-	defer c.leave()
-	defer c.survive()
-	for !c.quit {
-		args, err := c.in.next()
+	defer c.release()
+	defer c.recoverPanic()
+	for !c.closing {
+		args, err := c.in.Next()
 		if err != nil {
-			c.hangUp(err)
+			c.endWithError(err)
 			return
 		}
 		c.handle(args)
-		if len(c.out.buf) >= writeBufferBytes {
+		if c.Out.Len() >= writeBufferBytes {
 			c.flush()
 		}
 	}
 	c.flush()
 }
 
-// survive turns a panic of one client's command into the end of its connection.
-func (c *conn) survive() {
+// handle runs one command and leaves its reply in Out.
+func (c *conn) handle(args [][]byte) {
+	c.server.executed.Add(1)
+	cmd := c.server.findCommand(args[0])
+	c.commandStart, c.Command = c.Out.Len(), nil
+	if cmd != nil {
+		c.Command = &cmd.Command
+	}
+	switch {
+	case !c.authenticated && !cmd.has(keyspace.FlagNoAuth):
+		c.Fail("NOAUTH Authentication required.")
+	case c.transaction != nil && !cmd.has(keyspace.FlagTransaction):
+		c.queue(cmd, args)
+	case cmd == nil:
+		c.Fail(unknownCommandError(args))
+	case c.subscriptions.count() > 0 && !c.Out.RESP3 && !cmd.has(keyspace.FlagPubSub):
+		c.Fail(resp.Error("ERR Can't execute '" + cmd.Name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"))
+	case cmd.has(keyspace.FlagTransaction | keyspace.FlagBlocking): // they take the lock themselves if they need it
+		c.execute(cmd, args)
+	default:
+		c.server.serial.RLock()
+		defer c.server.serial.RUnlock()
+		c.execute(cmd, args)
+	}
+}
+
+// execute runs a command that exists and is allowed now.
+func (c *conn) execute(cmd *command, args [][]byte) {
+	c.Command = &cmd.Command
+	if !cmd.Accepts(len(args)) {
+		c.Fail(cmd.ArityError())
+		if c.transaction != nil {
+			c.transaction.rejected = true
+		}
+		return
+	}
+	if cmd.has(keyspace.FlagWrite) {
+		if err := c.server.writeError.Load(); err != nil {
+			c.Fail(*err)
+			return
+		}
+	}
+	if cmd.runOnConn != nil {
+		cmd.runOnConn(c, args)
+	} else {
+		cmd.Run(&c.Session, args)
+	}
+}
+
+// recoverPanic ends the connection of a client whose command panicked. All other
+// clients go on.
+func (c *conn) recoverPanic() {
 	v := recover()
 	if v == nil {
 		return
 	}
 	name := "none"
-	if c.running != nil {
-		name = c.running.name
+	if c.Command != nil {
+		name = c.Command.Name
 	}
-	if _, told := c.srv.panicked.LoadOrStore(name, true); !told {
-		c.srv.log.Error("command panicked; its connection is closed", "command", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if _, logged := c.server.loggedPanics.LoadOrStore(name, true); !logged {
+		c.server.log.Error("command panicked; its connection is closed", "command", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
-	c.out.truncate(c.complete)
-	c.out.error("ERR internal error")
+	c.Out.Truncate(c.commandStart)
+	c.Fail("ERR internal error")
 	c.flush()
-	c.linger()
+	c.drain()
 }
 
-// leave takes back what other clients or the budget hold of this one.
-func (c *conn) leave() {
-	c.unwatch()
-	if c.pushing != nil {
+// endWithError answers what is wrong with the client's input.
+func (c *conn) endWithError(err error) {
+	var protocolError resp.ProtocolError
+	if errors.As(err, &protocolError) {
+		c.Fail(resp.Error(protocolError.Error()))
+		c.server.log.Debug("connection closed", "client", c.net.RemoteAddr().String(), "error", err)
+	}
+	c.flush()
+	c.drain()
+}
+
+// drain reads for a moment what still arrives. Closing a socket with unread input
+// resets it, and the client would not see the error.
+func (c *conn) drain() {
+	_ = c.net.SetReadDeadline(time.Now().Add(drainTime))
+	c.in.Discard(drainBytes)
+}
+
+// release gives back what the server and the budget hold for this client.
+func (c *conn) release() {
+	c.Store.Unwatch(&c.watch)
+	if c.push.signal != nil {
 		c.unsubscribeAll()
-		close(c.pushing)
+		close(c.push.signal)
 	}
-	if c.tx != nil {
-		c.tx.mem.release()
+	if c.transaction != nil {
+		c.transaction.memory.Release()
 	}
-	c.in.mem.release()
-	c.outMem.release()
-	c.pushMu.Lock()
-	defer c.pushMu.Unlock()
-	c.pushMem.release()
+	c.in.Memory.Release()
+	c.Out.Release()
+	c.push.release()
 }
 
-// hangUp tells the client what was wrong with its bytes.
-func (c *conn) hangUp(err error) {
-	var bad protocolError
-	if errors.As(err, &bad) {
-		c.out.error(bad.Error())
-		c.srv.log.Debug("connection closed", "client", c.net.RemoteAddr().String(), "error", err)
-	}
-	c.flush()
-	c.linger()
-}
-
-// linger reads for a moment what is still coming: closing a socket with unread
-// input resets it, and the client would not see the error.
-func (c *conn) linger() {
-	_ = c.net.SetReadDeadline(time.Now().Add(lingerTime))
-	for read := 0; read < lingerBytes; {
-		n, err := c.net.Read(c.in.buf)
-		read += n
-		if err != nil {
-			return
-		}
-	}
-}
-
-const (
-	lingerTime  = 100 * time.Millisecond
-	lingerBytes = 1 << 20
-)
-
-// flush sends the replies there are, and before them the messages.
+// flush sends the messages that wait, and then the replies.
 func (c *conn) flush() {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	c.sendPushed()
-	c.send(c.out.buf)
-	if c.out.overflow {
-		c.srv.log.Warn("client disconnected: its reply exceeded the memory for clients", "client", c.net.RemoteAddr().String())
-		c.quit = true
+	c.push.writing.Lock()
+	defer c.push.writing.Unlock()
+	c.sendMessages()
+	c.send(c.Out.Bytes())
+	if c.Out.Overflowed() {
+		c.server.log.Warn("client disconnected: its reply exceeded the memory for clients", "client", c.net.RemoteAddr().String())
+		c.closing = true
 		c.net.Close()
 	}
-	c.resetOut()
+	c.Out.Reset()
+	c.commandStart = 0
 }
 
-// send puts bytes on the wire, in pieces: each has its own time limit, so that
-// a slow client may take long, but must keep taking.
+// send writes bytes to the client in pieces. Each piece has its own time limit,
+// so a slow client may take long, but must not stop reading.
 func (c *conn) send(b []byte) {
 	for len(b) > 0 {
 		piece := b[:min(len(b), writeBufferBytes)]
 		b = b[len(piece):]
 		_ = c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if _, err := c.net.Write(piece); err != nil {
-			c.net.Close() // the reader notices
+			c.net.Close() // the next read fails and ends the connection
 			return
 		}
 	}
-}
-
-// resetOut keeps the buffer, unless one reply made it huge.
-func (c *conn) resetOut() {
-	c.out.reset()
-	c.complete = 0
-	if cap(c.scratch) > keepBufferBytes/sampleBytes {
-		c.scratch = nil
-	}
-	if cap(c.json.out) > keepBufferBytes {
-		c.json = jsonWriter{}
-	}
-}
-
-// push adds a message for this client, or disconnects it if it reads too slowly.
-func (c *conn) push(write func(*reply)) {
-	c.pushMu.Lock()
-	defer c.pushMu.Unlock()
-	write(&c.pushed)
-	if size := int64(cap(c.pushed.buf)); size > maxUndelivered || !c.pushMem.resize(size) {
-		c.pushed.buf = nil
-		c.pushMem.release()
-		c.net.Close()
-		return
-	}
-	select {
-	case c.pushing <- struct{}{}:
-	default: // it will be looked at anyway
-	}
-}
-
-// startPushing starts the goroutine that sends messages while the client's own
-// waits for commands.
-func (c *conn) startPushing() {
-	c.pushing = make(chan struct{}, 1)
-	c.srv.wg.Add(1)
-	go func() {
-		defer c.srv.wg.Done()
-		for range c.pushing {
-			c.writing.Lock()
-			c.sendPushed()
-			c.writing.Unlock()
-		}
-	}()
-}
-
-func (c *conn) sendPushed() {
-	c.pushMu.Lock()
-	b := c.pushed.buf
-	c.pushed.buf = nil
-	c.pushMu.Unlock()
-	if b == nil {
-		return
-	}
-	c.send(b)
-	c.pushMu.Lock()
-	defer c.pushMu.Unlock()
-	c.pushMem.resize(int64(cap(c.pushed.buf)))
-}
-
-// handle runs one command and leaves its reply in out.
-func (c *conn) handle(args [][]byte) {
-	c.srv.executed.Add(1)
-	cmd := c.srv.lookup(args[0])
-	c.running, c.complete = cmd, len(c.out.buf)
-	switch {
-	case !c.authed && (cmd == nil || cmd.flags&flagNoAuth == 0):
-		c.out.error("NOAUTH Authentication required.")
-	case c.tx != nil && (cmd == nil || cmd.flags&flagTx == 0):
-		c.queue(cmd, args)
-	case cmd == nil:
-		c.out.error(unknownCommand(args))
-	case c.subs.count() > 0 && !c.out.resp3 && !cmd.allowedWhileSubscribed():
-		c.out.error("ERR Can't execute '" + cmd.name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
-	case cmd.flags&(flagTx|flagBlocks) != 0: // these take the lock themselves, if they need it
-		c.execute(cmd, args)
-	default:
-		c.srv.serial.RLock()
-		defer c.srv.serial.RUnlock()
-		c.execute(cmd, args)
-	}
-}
-
-// execute runs a command that is known and allowed.
-func (c *conn) execute(cmd *command, args [][]byte) {
-	c.running = cmd
-	if !cmd.takes(len(args)) {
-		c.out.error(cmd.wrongNumber())
-		if c.tx != nil {
-			c.tx.dirty = true
-		}
-		return
-	}
-	if cmd.flags&flagWrite != 0 {
-		if text := c.srv.failing.Load(); text != nil {
-			c.out.error(*text)
-			return
-		}
-	}
-	cmd.run(c, args)
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// TestOrdinaryKeysLikeRedis sends the same random commands on ordinary keys to
-// the embedded server and to a redis-server, and wants the same replies.
+// TestOrdinaryKeysLikeRedis sends the same random commands on the basic types
+// to the embedded server and to a redis-server. The replies must be equal.
 func TestOrdinaryKeysLikeRedis(t *testing.T) {
 	servicetest.Need(t, "redis-server", "redis-server")
 	d := servicetest.New(t)
 	d.Args = []string{"redis-server", "--port", "$PORT", "--save", "", "--bind", "127.0.0.1"}
 	d.Run()
-	pair := rivals{
+	pair := serverPair{
 		theirs: newRival(t, d.Addr()),
 		ours:   newRival(t, start(t, Config{}).Addr()),
 		sweep:  [][]string{{"DISCARD"}, {"UNWATCH"}, {"FLUSHALL"}},
@@ -29,8 +29,8 @@ func TestOrdinaryKeysLikeRedis(t *testing.T) {
 	pair.compare(t, func(seed uint64) [][]string { return ordinarySequence(rand.New(rand.NewPCG(seed, 3))) })
 }
 
-// sameOrdinaryReply ignores the order where Redis has none, and which of several
-// mistakes is told.
+// sameOrdinaryReply ignores the order of elements where Redis has none, and
+// which of several errors is answered.
 func sameOrdinaryReply(words []string, a, b []byte) bool {
 	switch {
 	case bytes.Equal(a, b), words[0] == "HELLO", a[0] == '-' && b[0] == '-':
@@ -41,7 +41,7 @@ func sameOrdinaryReply(words []string, a, b []byte) bool {
 	return false
 }
 
-// sortedBytes is for replies whose elements come in any order.
+// sortedBytes is for replies whose elements have no order.
 func sortedBytes(raw []byte) []string {
 	lines := strings.Split(string(raw), "\r\n")
 	for i, line := range lines {
@@ -62,8 +62,8 @@ func ordinarySequence(r *rand.Rand) [][]string {
 			template[i] = ordinaryWord(r, pick, w)
 		}
 		switch n := r.IntN(30); {
-		case strings.HasSuffix(template[0], "SCAN"): // of a missing key Redis does not read the options
-		case template[0] == "XGROUP": // in MULTI Redis counts the words of sub-commands, too
+		case strings.HasSuffix(template[0], "SCAN"): // Redis does not check the options for a missing key
+		case template[0] == "XGROUP": // in MULTI Redis also checks the arity of subcommands
 		case n == 0:
 			template = template[:max(1, len(template)-1)]
 		case n == 1:
@@ -74,8 +74,9 @@ func ordinarySequence(r *rand.Rand) [][]string {
 	return append(list, []string{"DISCARD"})
 }
 
-// ordinaryWord fills in K a key, V a value, N a number, M a smaller one, S a score, B a bound of
-// scores, I an ID, E a time to live.
+// ordinaryWord replaces the placeholders of a template: K is a key, V a value,
+// N a number, M a smaller number, S a score, B a bound of scores, I an ID, E a
+// time to live.
 func ordinaryWord(r *rand.Rand, pick func(...string) string, w string) string {
 	switch w {
 	case "K":
@@ -84,7 +85,7 @@ func ordinaryWord(r *rand.Rand, pick func(...string) string, w string) string {
 		return pick("x", "y", "z", "hello", "", "10", "-7", "1.5", "w"+strconv.Itoa(r.IntN(20)))
 	case "N":
 		return pick("0", "1", "2", "3", "5", "-1", "-2", "-100", "100", "x", "9223372036854775807", "-9223372036854775808")
-	case "M": // not too large for INCRBYFLOAT, which Redis computes with more digits
+	case "M": // small enough for INCRBYFLOAT, which Redis computes with more digits
 		return pick("0", "1", "-3", "1000", "x")
 	case "S":
 		return pick("0", "1", "2", "-1", "1.5", "inf", "-inf", "1e3", "x")

@@ -11,13 +11,14 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestSearchesLikeTheNamedRedis is TestAnswersLikeTheNamedRedis for JSON and search.
+// TestSearchesLikeTheNamedRedis is TestAnswersLikeTheNamedRedis for JSON and
+// search commands.
 func TestSearchesLikeTheNamedRedis(t *testing.T) {
 	address := os.Getenv("RTC_TEST_REDIS")
 	if address == "" {
 		t.Skip("RTC_TEST_REDIS does not name a Redis with search and JSON 8.0 to compare with.")
 	}
-	pair := rivals{
+	pair := serverPair{
 		prefix: fmt.Sprintf("rtcdiff:%d:", os.Getpid()),
 		theirs: dialNamed(t, address),
 		ours:   newRival(t, start(t, Config{}).Addr()),
@@ -36,7 +37,7 @@ func TestSearchesLikeTheNamedRedis(t *testing.T) {
 	pair.compare(t, func(seed uint64) [][]string { return newSearchGenerator(seed, pair.prefix).sequence() })
 }
 
-func (p *rivals) sameSearch(words []string, a, b []byte) bool {
+func (p *serverPair) sameSearch(words []string, a, b []byte) bool {
 	if words[0] == "HELLO" {
 		return true
 	}
@@ -47,8 +48,8 @@ func (p *rivals) sameSearch(words []string, a, b []byte) bool {
 	return gocmp.Equal(p.essence(words, x), p.essence(words, y))
 }
 
-// essence is what of a reply must be the same.
-func (p *rivals) essence(words []string, v any) any {
+// essence returns the part of a reply that must be equal.
+func (p *serverPair) essence(words []string, v any) any {
 	switch words[0] {
 	case "FT.INFO":
 		return infoEssence(v)
@@ -65,7 +66,7 @@ func (p *rivals) essence(words []string, v any) any {
 	return v
 }
 
-// infoEssence takes from FT.INFO what a client reads; not the sizes.
+// infoEssence returns the part of FT.INFO that clients read, without the sizes.
 func infoEssence(v any) any {
 	wanted := []string{"index_name", "index_options", "index_definition", "attributes", "num_docs", "hash_indexing_failures", "indexing", "percent_indexed", "stopwords_list",
 		"dialect_stats", "Index Errors", "field statistics"}
@@ -97,7 +98,8 @@ func infoEssence(v any) any {
 	return hideLast(out)
 }
 
-// hideLast leaves out what was wrong last, where several things were: which it is tells the order of documents.
+// hideLast hides the last of several failures, because it depends on the order
+// of documents.
 func hideLast(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -125,8 +127,8 @@ func severalTimes(v any) bool {
 	return len(n) > 1 || n > "1"
 }
 
-// ownNames are the indexes that are not somebody else's, sorted.
-func (p *rivals) ownNames(v any) []string {
+// ownNames returns the names of the indexes that this test created, sorted.
+func (p *serverPair) ownNames(v any) []string {
 	var names []string
 	for _, list := range v.(map[string]any) {
 		for _, name := range list.([]any) {
@@ -141,7 +143,8 @@ func (p *rivals) ownNames(v any) []string {
 	return names
 }
 
-// sortFields brings the fields of each hit in one order, and without SORTBY the hits too.
+// sortFields sorts the fields of each result, and the results if the query has
+// no SORTBY.
 func sortFields(v any, ordered bool) any {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -177,7 +180,7 @@ func isPlainNumber(v any) bool {
 	return ok
 }
 
-// resultRows are the hits of a RESP2 reply: a key, the fields, or both.
+// resultRows returns the results of a RESP2 reply: keys, fields or both.
 func resultRows(list []any, ordered bool) []any {
 	per := 1
 	if len(list) > 1 && isText(list[0]) && !isText(list[1]) {

@@ -17,16 +17,19 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
-// TestAnswersLikeTheNamedRedis sends the same random commands to the embedded server and to a real one, and wants the
-// same bytes back. RTC_TEST_SEED is the first seed (1), RTC_TEST_SEEDS their number (200).
+// TestAnswersLikeTheNamedRedis sends the same random commands to the embedded
+// server and to a real one. The replies must be equal byte by byte.
+// RTC_TEST_SEED is the first seed (1), RTC_TEST_SEEDS their number (200).
 func TestAnswersLikeTheNamedRedis(t *testing.T) {
 	address := os.Getenv("RTC_TEST_REDIS")
 	if address == "" {
 		t.Skip("RTC_TEST_REDIS does not name a Redis with TimeSeries 8.0 to compare with.")
 	}
-	pair := rivals{
+	pair := serverPair{
 		prefix: fmt.Sprintf("rtcdiff:%d:", os.Getpid()),
 		theirs: dialNamed(t, address),
 		ours:   newRival(t, start(t, Config{}).Addr()),
@@ -45,13 +48,13 @@ func prefixed(prefix string, names []string) []string {
 }
 
 // compare runs the sequence of each seed.
-func (p *rivals) compare(t *testing.T, sequence func(seed uint64) [][]string) {
+func (p *serverPair) compare(t *testing.T, sequence func(seed uint64) [][]string) {
 	t.Cleanup(func() { p.clean(t) })
 	first, count := envNumber(t, "RTC_TEST_SEED", 1), envNumber(t, "RTC_TEST_SEEDS", 200)
 	failed := 0
 	for seed := first; seed < first+count && failed < maxFailures; seed++ {
 		commands := sequence(seed)
-		if at := p.difference(t, commands); at >= 0 {
+		if at := p.firstDifference(t, commands); at >= 0 {
 			failed++
 			t.Errorf("seed %d:\n%s", seed, p.explain(t, p.shorten(t, commands[:at+1])))
 		}
@@ -72,22 +75,24 @@ func envNumber(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// rivals are the two servers, and the prefix of the only keys that are touched on the real one: it may be somebody's.
-type rivals struct {
+// serverPair is the two servers. The prefix protects the keys of others on the
+// real one.
+type serverPair struct {
 	prefix       string
-	theirs, ours *rival
-	sweep        [][]string // commands that remove all that a sequence can leave behind
+	theirs, ours *rawClient
+	sweep        [][]string // commands that remove everything that a sequence can create
 	same         func(words []string, theirs, ours []byte) bool
 }
 
-func (p *rivals) clean(t *testing.T) {
-	for _, r := range []*rival{p.theirs, p.ours} {
+func (p *serverPair) clean(t *testing.T) {
+	for _, r := range []*rawClient{p.theirs, p.ours} {
 		r.run(t, append([][]string{{"HELLO", "2"}}, p.sweep...))
 	}
 }
 
-// difference runs the commands on both, from nothing, and returns the index of the first one whose replies differ, or -1.
-func (p *rivals) difference(t *testing.T, commands [][]string) int {
+// firstDifference runs the commands on both servers, starting without keys. It
+// returns the index of the first command whose replies differ, or -1.
+func (p *serverPair) firstDifference(t *testing.T, commands [][]string) int {
 	p.clean(t)
 	theirs, ours := p.theirs.run(t, commands), p.ours.run(t, commands)
 	for i := range commands {
@@ -98,9 +103,10 @@ func (p *rivals) difference(t *testing.T, commands [][]string) int {
 	return -1
 }
 
-// sameReply is exact, except for what TS.INFO says about memory: there the type counts.
+// sameReply compares exactly, except for the memory in TS.INFO, where only the
+// type counts.
 func sameReply(name string, a, b []byte) bool {
-	if bytes.Equal(a, b) || name == "HELLO" { // HELLO tells the server's own names and numbers
+	if bytes.Equal(a, b) || name == "HELLO" { // HELLO answers names and numbers of the server
 		return true
 	}
 	x, y := sameDigits(decode(a)), sameDigits(decode(b))
@@ -110,7 +116,8 @@ func sameReply(name string, a, b []byte) bool {
 	return gocmp.Equal(x, y)
 }
 
-// sameDigits turns RESP3 doubles into numbers: Redis does not always write the shortest text of one.
+// sameDigits converts RESP3 doubles to numbers, because Redis does not always
+// write the shortest text.
 func sameDigits(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -131,14 +138,15 @@ func sameDigits(v any) any {
 }
 
 func decode(raw []byte) any {
-	v, err := readReply(bufio.NewReader(bytes.NewReader(raw)))
+	v, err := resptest.ReadReply(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
 		return err.Error()
 	}
 	return v
 }
 
-// hideChunks goes on where hideFields ends: TS.INFO … DEBUG lists the chunks last.
+// hideChunks hides the chunks at the end of TS.INFO … DEBUG, which hideFields
+// does not reach.
 func hideChunks(v any) any {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -154,13 +162,14 @@ func hideChunks(v any) any {
 	return m
 }
 
-// shorten drops commands, many at once and then single ones, as long as the replies to the last one differ.
-func (p *rivals) shorten(t *testing.T, commands [][]string) [][]string {
+// shorten drops commands as long as the replies to the last one differ: many at
+// once, and then single ones.
+func (p *serverPair) shorten(t *testing.T, commands [][]string) [][]string {
 	for size := len(commands) / 2; size > 0; {
 		shorter := false
 		for at := 0; at+size < len(commands); {
 			tried := slices.Delete(slices.Clone(commands), at, at+size)
-			if p.difference(t, tried) == len(tried)-1 {
+			if p.firstDifference(t, tried) == len(tried)-1 {
 				commands, shorter = tried, true
 			} else {
 				at++
@@ -173,7 +182,7 @@ func (p *rivals) shorten(t *testing.T, commands [][]string) [][]string {
 	return commands
 }
 
-func (p *rivals) explain(t *testing.T, commands [][]string) string {
+func (p *serverPair) explain(t *testing.T, commands [][]string) string {
 	p.clean(t)
 	theirs, ours := p.theirs.run(t, commands), p.ours.run(t, commands)
 	var b strings.Builder
@@ -191,44 +200,45 @@ func (p *rivals) explain(t *testing.T, commands [][]string) string {
 	return strings.ReplaceAll(b.String(), p.prefix, "")
 }
 
-// contrast shows two replies, of FT.INFO what is not the same in them.
-func (p *rivals) contrast(t *testing.T, words []string, theirs, ours any) string {
+// contrast shows two replies. For FT.INFO it shows only the differences.
+func (p *serverPair) contrast(t *testing.T, words []string, theirs, ours any) string {
 	x, isMap := theirs, false
 	if words[0] == "FT.INFO" {
 		x = infoEssence(theirs)
 		_, isMap = x.(map[string]any)["names"]
 	}
 	if !isMap {
-		return fmt.Sprintf(" Redis: %s\n ours:  %s\n", show(t, theirs), show(t, ours))
+		return fmt.Sprintf(" Redis: %s\n ours:  %s\n", resptest.Show(theirs), resptest.Show(ours))
 	}
 	var b strings.Builder
 	y := infoEssence(ours).(map[string]any)
 	for name, val := range x.(map[string]any) {
 		if !gocmp.Equal(val, y[name]) {
-			fmt.Fprintf(&b, " %s\n  Redis: %s\n  ours:  %s\n", name, show(t, val), show(t, y[name]))
+			fmt.Fprintf(&b, " %s\n  Redis: %s\n  ours:  %s\n", name, resptest.Show(val), resptest.Show(y[name]))
 		}
 	}
 	return b.String()
 }
 
-// rival is a connection whose replies are kept as the bytes they came in.
-type rival struct {
+// rawClient is a connection whose replies are kept as bytes.
+type rawClient struct {
 	conn net.Conn
 	r    *bufio.Reader
 }
 
-func newRival(t *testing.T, address string) *rival {
+func newRival(t *testing.T, address string) *rawClient {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatalf("connect to %s: %v", address, err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &rival{conn, bufio.NewReader(conn)}
+	return &rawClient{conn, bufio.NewReader(conn)}
 }
 
-// dialNamed connects as the URL says and skips the test for a server whose replies are not those we imitate.
-func dialNamed(t *testing.T, text string) *rival {
+// dialNamed connects to a URL. It skips the test if the server is not of the
+// version that the embedded server imitates.
+func dialNamed(t *testing.T, text string) *rawClient {
 	t.Helper()
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "redis" {
@@ -249,29 +259,29 @@ func dialNamed(t *testing.T, text string) *rival {
 	return r
 }
 
-func (r *rival) must(t *testing.T, words ...string) {
+func (r *rawClient) must(t *testing.T, words ...string) {
 	t.Helper()
 	if reply := r.run(t, [][]string{words})[0]; reply[0] == '-' {
 		t.Fatalf("%s: %s", words[0], reply)
 	}
 }
 
-// run sends all commands and reads all replies. It waits after those that make an index look at what is there, since
-// the real server does that later.
-func (r *rival) run(t *testing.T, commands [][]string) [][]byte {
+// run sends all commands and reads all replies. It waits after commands that
+// make an index scan keys, because the real server scans later.
+func (r *rawClient) run(t *testing.T, commands [][]string) [][]byte {
 	t.Helper()
 	var replies [][]byte
 	for i, words := range commands {
 		if len(words) > 1 && (words[0] == "FT.CREATE" || words[0] == "FT.ALTER") {
 			replies = append(replies, r.send(t, commands[len(replies):i+1])...)
-			r.settle(t, words[1])
+			r.waitForScan(t, words[1])
 		}
 	}
 	return append(replies, r.send(t, commands[len(replies):])...)
 }
 
-// settle asks until an index has looked at everything.
-func (r *rival) settle(t *testing.T, index string) {
+// waitForScan asks until an index has scanned all keys.
+func (r *rawClient) waitForScan(t *testing.T, index string) {
 	t.Helper()
 	for {
 		reply := string(r.send(t, [][]string{{"FT.INFO", index}})[0])
@@ -282,14 +292,14 @@ func (r *rival) settle(t *testing.T, index string) {
 }
 
 // send sends all commands at once.
-func (r *rival) send(t *testing.T, commands [][]string) [][]byte {
+func (r *rawClient) send(t *testing.T, commands [][]string) [][]byte {
 	t.Helper()
 	if err := r.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	var all []byte
 	for _, words := range commands {
-		all = append(all, encode(words...)...)
+		all = append(all, resptest.Encode(words...)...)
 	}
 	if _, err := r.conn.Write(all); err != nil {
 		t.Fatal(err)
@@ -305,7 +315,7 @@ func (r *rival) send(t *testing.T, commands [][]string) [][]byte {
 	return replies
 }
 
-// appendReply reads one reply, whole and as it is.
+// appendReply reads one complete reply unchanged.
 func appendReply(dst []byte, r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadBytes('\n')
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// What may not be sent: it would tell what is known to differ, kill the real server, or reach what is not ours.
+// The following commands are not sent. They would show known differences, kill
+// the real server or reach keys of others.
 
 func (g *generator) tellsNewest(words []string) bool {
 	switch words[0] {
@@ -16,9 +17,12 @@ func (g *generator) tellsNewest(words []string) bool {
 	return slices.ContainsFunc(words, func(s string) bool { return strings.EqualFold(s, "LATEST") })
 }
 
-// kills tells a query of which the real server dies, now or later: EMPTY backwards, which can also cost the oldest
-// bucket; and twa with a filter, which reads neighbours that are not there. With twa and EMPTY it can also lose the first
-// bucket behind the samples, or make one up when the query ends before it begins, when buckets are not stamped with their start or not aligned to 0.
+// kills reports whether a query kills the real server, now or later: EMPTY in a
+// backward query, which can also lose the oldest bucket, and twa with a filter,
+// which reads missing neighbours. With twa and EMPTY the real server can also
+// lose the first bucket after the samples. It can invent one if the query ends
+// before it begins, or if buckets are not stamped with their start or not
+// aligned to 0.
 func (g *generator) kills(words []string) bool {
 	has := func(w string) bool {
 		return slices.ContainsFunc(words, func(s string) bool { return strings.EqualFold(s, w) })
@@ -37,7 +41,8 @@ func (g *generator) kills(words []string) bool {
 		has("twa") && has("EMPTY") && (has("BUCKETTIMESTAMP") || has("ALIGN"))
 }
 
-// spoil changes one word, unless the command would then reach a key or series that is not ours.
+// spoil changes one word, unless the command would then reach a key or series
+// of others.
 func (g *generator) spoil(words []string) []string {
 	if len(words) < 2 {
 		return words
@@ -73,15 +78,15 @@ func (g *generator) safe(words []string) bool {
 			}
 		}
 		return true
-	case "TS.CREATERULE": // with AGGREGATION elsewhere the real server reads beyond the arguments, and dies of it
+	case "TS.CREATERULE": // with AGGREGATION elsewhere the real server reads beyond the arguments and crashes
 		return ours(1) && ours(2) && (len(words) < 6 || words[3] == "AGGREGATION")
-	case "TS.DELETERULE":
+	case "TS.DELETERULE", "COPY":
 		return ours(1) && ours(2)
 	case "TS.QUERYINDEX":
 		return len(words) == 1 || words[1] == g.private()
 	case "TS.MGET", "TS.MRANGE", "TS.MREVRANGE":
 		return g.safeFilter(words)
-	case "TS.INCRBY", "TS.DECRBY": // without its time it would read the clock; the real server dies of the bare word
+	case "TS.INCRBY", "TS.DECRBY": // without a time the command reads the clock; TIMESTAMP as the last word crashes the real server
 		return ours(1) && (len(words) < 3 || len(words) > 4 && words[3] == "TIMESTAMP" && words[4] != "-1")
 	}
 	return ours(1)

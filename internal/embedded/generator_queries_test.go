@@ -32,15 +32,15 @@ func (g *searchGenerator) create() []string {
 	return words
 }
 
-// field has the type that its values have, mostly.
+// field mostly has the type of its values.
 func (g *searchGenerator) field(kind, name string) []string {
 	words := []string{name}
-	if kind == "JSON" { // a path without $ is sometimes taken by the real server and sometimes not
+	if kind == "JSON" { // the real server does not always accept a path without $
 		words = []string{"$." + name, "AS", name}
 	}
 	types := map[string]string{"t": "TEXT", "u": "TEXT", "g": "TAG", "h": "TAG", "n": "NUMERIC", "m": "NUMERIC"}
 	typ := types[name]
-	if g.chance(4) && typ == "TEXT" { // other types take paths that are none
+	if g.chance(4) && typ == "TEXT" { // other types accept invalid paths
 		words = g.pickWords([]string{"$." + name, "AS", name + "2"}, []string{"$." + name})
 	}
 	if g.chance(2) {
@@ -57,7 +57,7 @@ func (g *searchGenerator) field(kind, name string) []string {
 		words = g.sometimes(25, words, "CASESENSITIVE")
 		words = g.sometimes(8, words, "WITHSUFFIXTRIE")
 	}
-	if g.chance(5) { // with SORTABLE, a hash that has no other field is not indexed there
+	if g.chance(5) { // with SORTABLE the real server does not index a hash without other fields
 		return append(words, "NOINDEX")
 	}
 	if words = g.sometimes(8, words, "UNF"); g.chance(40) {
@@ -85,19 +85,12 @@ func (g *searchGenerator) drop() []string {
 	return g.sometimes(50, []string{"FT.DROPINDEX", g.index()}, g.pick("DD", "DD", "dd", "x"))
 }
 
+// dialectWords mostly returns dialect 2, the only one of the embedded server.
 func (g *searchGenerator) dialectWords() []string {
-	switch n := g.r.IntN(20); {
-	case n < 9:
-		g.dialect = "2"
-		return []string{"DIALECT", "2"}
-	case n < 12:
-		g.dialect = "1"
-		return []string{"DIALECT", "1"}
-	case n < 13:
+	if g.chance(13) {
 		return []string{"DIALECT", g.pick("0", "5", "x", "-1")}
 	}
-	g.dialect = "1"
-	return nil
+	return []string{"DIALECT", "2"}
 }
 
 func (g *searchGenerator) term() string {
@@ -131,7 +124,7 @@ func (g *searchGenerator) clause() string {
 	case n < 86:
 		return "(" + g.clause() + g.pick(" ", " | ", "|") + g.clause() + ")"
 	case n < 88:
-		if g.chance(50) { // several words must be in one field here, there they may be in two
+		if g.chance(50) { // several words must be in one field here, but may be in two there
 			return `@t:"` + g.pick("blue dog", "red cat", "red blue") + `"`
 		}
 		return `"` + g.pick("red", "blue", "42") + `"`
@@ -216,7 +209,7 @@ func (g *searchGenerator) aggregate() []string {
 		words = append(words, g.reducer()...)
 		if g.chance(85) {
 			words = append(words, "AS", name)
-			if at := len(words) - 5; !strings.EqualFold(words[at], "SUM") && !strings.EqualFold(words[at], "AVG") { // NaN has no place in an order
+			if at := len(words) - 5; !strings.EqualFold(words[at], "SUM") && !strings.EqualFold(words[at], "AVG") { // the order of NaN is undefined
 				made = append(made, "@"+name)
 			}
 		}
@@ -249,7 +242,7 @@ func (g *searchGenerator) reducer() []string {
 	return []string{"REDUCE", g.pick("SUM", "MIN", "MAX", "AVG", "avg"), "1", "@" + g.pick("n", "m", "n", "m", "t", "g")}
 }
 
-// ordered tells that the reply's order is said.
+// ordered reports whether the command determines the order of its reply.
 func ordered(words []string) bool {
 	return slices.ContainsFunc(words, func(s string) bool { return strings.EqualFold(s, "SORTBY") })
 }

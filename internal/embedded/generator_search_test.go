@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// searchGenerator makes random sequences of JSON.* and FT.* commands that meet: few keys, few words, few numbers.
+// searchGenerator makes random sequences of JSON.* and FT.* commands with few
+// keys, words and numbers, so that they interact.
 //
-// Left out is what is known to differ: words that stemming changes, scores, and LIMIT where the order is not said.
+// It leaves out known differences: words that stemming changes, scores, and
+// LIMIT without a defined order.
 type searchGenerator struct {
 	*generator
-	json    bool // most documents and indexes are JSON
-	scans   bool // indexes are made over documents, in whatever order the real server finds them: nothing is sorted
-	dialect string
+	json  bool // most documents and indexes are JSON
+	scans bool // indexes are created after documents; the real server scans those in any order, so nothing is sorted
 }
 
 func searchKeys() []string {
@@ -44,7 +45,7 @@ func (g *searchGenerator) sequence() [][]string {
 	}
 	for range 8 + g.r.IntN(40) {
 		words := g.command()
-		if words[0] == "RENAME" { // onto a document that is there, the real server finds the new one twice
+		if words[0] == "RENAME" { // onto an existing document: the real server then finds the new one twice
 			list = append(list, []string{"DEL", words[2]})
 		}
 		if g.chance(7) {
@@ -113,7 +114,7 @@ func (g *searchGenerator) write() []string {
 			return g.sometimes(6, []string{"JSON.SET", key, g.path(), g.jsonValue()}, g.pick("NX", "XX", "nx"))
 		}
 		words := []string{"JSON.MSET", key, "$", g.document()}
-		for _, name := range []string{"1", "2", "3"} { // each key once: the real server sees what was there before all
+		for _, name := range []string{"1", "2", "3"} { // each key once: the real server sees only the old values
 			if other := g.prefix + "j:" + name; other != key && g.chance(30) {
 				words = append(words, other, g.pick("$", "$", "$.n"), g.document())
 			}
@@ -128,7 +129,7 @@ func (g *searchGenerator) write() []string {
 	return words
 }
 
-// change removes, moves or lets expire, far from now.
+// change removes or renames a key, or sets a time to live that is far away.
 func (g *searchGenerator) change() []string {
 	key := g.key()
 	switch g.r.IntN(8) {
@@ -141,12 +142,12 @@ func (g *searchGenerator) change() []string {
 	case 3:
 		return []string{"HDEL", key, g.fieldName()}
 	case 4:
-		if g.scans && strings.Contains(key, ":h:") { // how often the real server looks at the hash again varies
+		if g.scans && strings.Contains(key, ":h:") { // the real server does not always read the hash again equally often
 			return []string{"DEL", key}
 		}
 		return []string{g.pick("EXPIRE", "PEXPIRE"), key, "100000000"}
 	case 5:
-		if to := g.key(); strings.Contains(key, ":h:") == strings.Contains(to, ":h:") { // else it finds a hash in an index on JSON
+		if to := g.key(); strings.Contains(key, ":h:") == strings.Contains(to, ":h:") { // otherwise it finds a hash in an index on JSON
 			return []string{"RENAME", key, to}
 		}
 		return []string{"DEL", key}
@@ -223,7 +224,7 @@ func (g *searchGenerator) jsonValue() string {
 }
 
 func (g *searchGenerator) oddJSON() string {
-	if g.scans && g.chance(20) { // the place of booleans among texts differs
+	if g.scans && g.chance(20) { // the order of booleans among texts differs
 		return g.pick("true", "false")
 	}
 	return g.pick("null", "[]", "{}", `["x","y"]`, `["x",null]`, `["x",1]`, "[1,2]", "[1,null,3]", `[1,"x"]`, `{"i":1}`, `""`, `[["x"]]`,
@@ -256,7 +257,8 @@ func (g *searchGenerator) document() string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// spoil changes a word, unless the command would reach what is not ours.
+// spoil changes a word, unless the command would then reach something of
+// others.
 func (g *searchGenerator) spoil(words []string) []string {
 	if len(words) < 2 {
 		return words
@@ -287,9 +289,9 @@ func (g *searchGenerator) safe(words []string) bool {
 		return ours(1) && len(words) > 6 && words[4] == "PREFIX" && words[5] == "1" && ours(6) && words[6] != g.prefix
 	case "HDEL":
 		return ours(1) && len(words) > 2
-	case "HSET": // of the wrong number of words, the embedded server finds out late
+	case "HSET": // the embedded server checks the number of fields late
 		return ours(1) && len(words)%2 == 0 && len(words) > 2
-	case "JSON.SET", "JSON.GET", "JSON.DEL", "JSON.TYPE": // paths in a language of their own
+	case "JSON.SET", "JSON.GET", "JSON.DEL", "JSON.TYPE": // paths have a grammar of their own
 		return ours(1) && !slices.Contains(words, "@n") && !slices.Contains(words, "-1") && (words[0] != "JSON.SET" || len(words) > 3 && len(words[3]) > 2)
 	case "DEL", "UNLINK":
 		return len(words) == 2 && ours(1)
@@ -304,7 +306,7 @@ func (g *searchGenerator) safe(words []string) bool {
 				return false
 			}
 		}
-	case "EXPIRE", "PEXPIRE": // a time that has passed is another matter
+	case "EXPIRE", "PEXPIRE": // a time in the past deletes the key
 		return ours(1) && len(words) == 3 && words[2] == "100000000"
 	}
 	return ours(1)

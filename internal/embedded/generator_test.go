@@ -9,20 +9,23 @@ import (
 
 func keyNames() []string { return []string{"a", "b", "c", "d", "e", "f", "g", "str"} }
 
-// generator makes random sequences of TimeSeries commands that meet: few keys, few labels, close times.
+// generator makes random sequences of TimeSeries commands with few keys, few
+// labels and close times, so that they interact.
 //
-// What it leaves out, because no answer can be foreseen or none should be imitated, is said where it is left out.
+// Comments in the code say what it leaves out, and why.
 type generator struct {
 	r       *rand.Rand
 	prefix  string
 	decimal bool // values with decimals in this sequence
-	// Redis drops what is older than the retention by the chunk, we by the sample. Where there is a retention, what
-	// would tell (TS.INFO, TS.DEL, a changed retention) is left out.
+	// Redis drops old samples by the chunk, this server by the sample. With a
+	// retention, commands that show this are left out: TS.INFO, TS.DEL, a
+	// changed retention.
 	retention bool
-	// Rules write to f and g, and nobody else does. A late sample that makes a bucket newer than the destination's newest
-	// leaves the real destination with the wrong newest time, so what tells the newest sample is asked in order only.
+	// Only rules write to f and g. In the real server a late sample that makes
+	// a bucket newer than the newest one of the destination leaves a wrong
+	// newest time there. So queries for the newest sample need ordered samples.
 	rules, ordered bool
-	clock          int // time of the newest sample when ordered
+	clock          int // time of the newest sample if ordered
 }
 
 func newGenerator(seed uint64, prefix string) *generator {
@@ -42,7 +45,7 @@ func (g *generator) key() string {
 	return g.prefix + g.pick("a", "a", "a", "b", "b", "c", "d", "e")
 }
 
-// readKey also names the destinations of rules.
+// readKey also returns the destinations of rules.
 func (g *generator) readKey() string {
 	if g.rules && g.chance(40) {
 		return g.prefix + g.pick("f", "g")
@@ -50,7 +53,7 @@ func (g *generator) readKey() string {
 	return g.key()
 }
 
-// writeTime is the time of a sample.
+// writeTime returns the time of a sample.
 func (g *generator) writeTime() string {
 	if !g.ordered || g.chance(2) && !g.rules {
 		return g.time()
@@ -111,6 +114,8 @@ func (g *generator) command() []string {
 		return []string{"TS.DELETERULE", g.key(), g.readKey()}
 	case n < 54:
 		return []string{"DEL", g.key()}
+	case n < 55: // RENAME crashes a Redis older than the module
+		return g.sometimes(60, []string{"COPY", g.key(), g.key()}, "REPLACE")
 	case n < 58:
 		return g.sometimes(10, []string{"TS.INFO", g.readKey()}, "DEBUG")
 	case n < 62:
@@ -132,8 +137,9 @@ func (g *generator) sometimes(percent int, words []string, more ...string) []str
 	return words
 }
 
-// time has few distinct values, so that samples meet. "*" and a command without a time are left out: two servers read
-// two clocks. So are times far apart: EMPTY between them takes the real server's memory until it dies.
+// time returns one of few values, so that samples meet. It leaves out "*" and
+// missing times, because two servers have two clocks. It leaves out distant
+// times, because EMPTY between them takes all memory of the real server.
 func (g *generator) time() string {
 	switch n := g.r.IntN(100); {
 	case n < 50:
@@ -153,7 +159,7 @@ func (g *generator) value() string {
 	case n < 85:
 		return strconv.Itoa(g.r.IntN(24) - 4)
 	case n < 97:
-		return g.pick("0.5", "-2.25", "1e3", "10000", "0") // squares of larger ones are not exact, and then the last digit differs
+		return g.pick("0.5", "-2.25", "1e3", "10000", "0") // squares of larger numbers are not exact, so the last digit differs
 	}
 	return g.pick("x", "", ".5", "5.", "+5", "nan", "NaN", "inf", "-inf", "1e400", "0x10", "05", " 1", "-0", "1e-400", "1e", "--1")
 }
@@ -185,7 +191,7 @@ func (g *generator) createOptions(add bool) []string {
 	return slices.Concat(groups...)
 }
 
-// alter leaves CHUNK_SIZE alone: the real server loses sight of samples when the size of a filled series changes.
+// alter leaves out CHUNK_SIZE: the real server loses samples when it changes.
 func (g *generator) alter() []string {
 	words := append([]string{"TS.ALTER", g.key()}, g.createOptions(false)...)
 	if i := slices.Index(words, "CHUNK_SIZE"); i >= 0 {
@@ -201,7 +207,7 @@ func (g *generator) policy() string {
 	return g.pick("BLOCK", "FIRST", "LAST", "LAST", "MIN", "MAX", "SUM", "last", "sum")
 }
 
-// labels always names the private one, which every filter asks for.
+// labels always has the private label, which every filter asks for.
 func (g *generator) labels() []string {
 	list := []string{"LABELS", "rtcdiff", g.prefix}
 	for _, name := range []string{"host", "cpu", "x"} {
@@ -246,7 +252,7 @@ func (g *generator) createRule() []string {
 	dest := g.prefix + g.pick("f", "f", "g", "none")
 	agg := g.aggregator()
 	if g.retention && strings.EqualFold(agg, "twa") {
-		agg = "avg" // the real rule remembers a sample that the retention has taken
+		agg = "avg" // the real rule remembers a sample that retention has removed
 	}
 	words := []string{"TS.CREATERULE", g.pick(g.key(), g.key(), g.key(), dest), dest, "AGGREGATION", agg, g.bucket()}
 	if g.chance(30) {
@@ -255,8 +261,8 @@ func (g *generator) createRule() []string {
 	return words
 }
 
-// wrongRule is refused for one reason or another. Rules come into being before the samples: one made over samples
-// counts some of them twice in the real server when a late one follows.
+// wrongRule returns a rule that is refused. Rules are created before the
+// samples, because the real server can count samples twice otherwise.
 func (g *generator) wrongRule() []string {
 	words, source := g.createRule(), g.key()
 	words[1], words[2] = source, g.pick(source, g.prefix+"none")
@@ -286,7 +292,7 @@ func (g *generator) bounds() []string {
 	return []string{from, to}
 }
 
-// query is what follows the key in TS.RANGE.
+// query returns the arguments after the key of TS.RANGE.
 func (g *generator) query() []string {
 	var groups [][]string
 	put := func(percent int, words ...string) {
@@ -322,7 +328,8 @@ func (g *generator) query() []string {
 	return append(g.bounds(), slices.Concat(groups...)...)
 }
 
-// private is the matcher without which no filter goes to the real server: it keeps others' series out of the replies.
+// private returns the matcher that every filter for the real server has. It
+// keeps the series of others out of the replies.
 func (g *generator) private() string { return "rtcdiff=" + g.prefix }
 
 func (g *generator) matchers() []string {

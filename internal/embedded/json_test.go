@@ -1,255 +1,73 @@
 package embedded
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
-
-// quoted runs a command whose words may hold blanks: they are given apart.
-func (c *testClient) quoted(want string, args ...string) {
-	c.t.Helper()
-	if got := show(c.t, c.do(args...)); got != want {
-		c.t.Errorf("%q\n got %s\nwant %s", args, got, want)
-	}
-}
-
-func bulkReply(s string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(map[string]string{"b": s})
-	return strings.TrimSpace(b.String())
-}
-
-func errorReply(s string) string { return strings.Replace(bulkReply(s), `{"b"`, `{"e"`, 1) }
-
-func TestJSONIsToldBackCompact(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	for in, want := range map[string]string{
-		" { \"a\" : [ 1 , 2.50, -0, 1e3, 1E400000 ] }": "",
-		" { \"a\" : [ 1 , 2.50, -0, 1e3 , 0.1e-7] }":   `{"a":[1,2.5,-0.0,1000.0,1e-8]}`,
-		`{"a":1,"b":2,"a":{"c":3},"c":[]}`:             `{"a":{"c":3},"b":2,"c":[]}`,
-		`{"a":{"x":1,"x":2},"b":2,"b":3,"a":4}`:        `{"a":4,"b":3}`,
-		`"\u00e9\u0041\/\ud83d\ude00\u0001\n\""`:       `"éA/😀\u0001\n\""`,
-		`{"\u0061":1,"a":2}`:                           `{"a":2}`,
-		`123456789012345678901`:                        `1.2345678901234568e20`,
-		`18446744073709551615`:                         `18446744073709551615`,
-		`-9223372036854775808`:                         `-9223372036854775808`,
-		`1.0`:                                          `1.0`,
-		`9999999999999998.0`:                           `9999999999999998.0`,
-		`1e16`:                                         `1e16`,
-		`0.00001`:                                      `0.00001`,
-		`1.5e-6`:                                       `1.5e-6`,
-		`"long enough for eight \\ and \"then\" größer ÄÖÜäöüß€€€€ bytes \u007f"`: `"long enough for eight \\ and \"then\" größer ÄÖÜäöüß€€€€ bytes ` + "\x7f\"",
-		`null`:                    `null`,
-		`[true,false,null,{},[]]`: `[true,false,null,{},[]]`,
-		wideObject(100, 3):        wideObject(100, 1),
-	} {
-		if want == "" {
-			if got := show(t, c.do("JSON.SET", "k", "$", in)); got != errorReply("number out of range at line 1 column 38") {
-				t.Errorf("%s: %s", in, got)
-			}
-			continue
-		}
-		c.quoted(okReply, "JSON.SET", "k", "$", in)
-		c.quoted(bulkReply(want), "JSON.GET", "k")
-	}
-}
-
-// wideObject has n keys, each given times over; only the first place and the
-// last value count.
-func wideObject(n, times int) string {
-	var list []string
-	for round := range times {
-		for i := range n {
-			val := 2 * i
-			if round < times-1 {
-				val = -1
-			}
-			list = append(list, fmt.Sprintf(`"k%d":%d`, i, val))
-		}
-	}
-	return "{" + strings.Join(list, ",") + "}"
-}
-
-// TestBadJSONIsNamed has the words and places of serde_json, which RedisJSON
-// reads with; the first is in the recordings too.
-func TestBadJSONIsNamed(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	for in, want := range map[string]string{
-		"{oops":                  "key must be a string at line 1 column 2",
-		"":                       "EOF while parsing a value at line 1 column 0",
-		"{":                      "EOF while parsing an object at line 1 column 1",
-		"[1":                     "EOF while parsing a list at line 1 column 2",
-		"[1 2]":                  "expected `,` or `]` at line 1 column 4",
-		"[1,]":                   "trailing comma at line 1 column 4",
-		`{"a"}`:                  "expected `:` at line 1 column 5",
-		`{"a":1,}`:               "trailing comma at line 1 column 8",
-		`{"a":1 "b":2}`:          "expected `,` or `}` at line 1 column 8",
-		`{"a":1,2}`:              "key must be a string at line 1 column 8",
-		"{\n\"a\":\n x}":         "expected value at line 3 column 2",
-		"nul":                    "EOF while parsing a value at line 1 column 3",
-		"nulx":                   "expected ident at line 1 column 4",
-		"1 2":                    "trailing characters at line 1 column 3",
-		"01":                     "invalid number at line 1 column 2",
-		"-":                      "EOF while parsing a value at line 1 column 1",
-		"-a":                     "invalid number at line 1 column 2",
-		"1.":                     "EOF while parsing a value at line 1 column 2",
-		"1.x":                    "invalid number at line 1 column 3",
-		"1e":                     "EOF while parsing a value at line 1 column 2",
-		`"abc`:                   "EOF while parsing a string at line 1 column 4",
-		`"\x"`:                   "invalid escape at line 1 column 3",
-		`"\u00g0"`:               "invalid escape at line 1 column 7",
-		`"\udc00"`:               "lone leading surrogate in hex escape at line 1 column 7",
-		`"\ud800x"`:              "unexpected end of hex escape at line 1 column 8",
-		"\"abc\tdefghijklmnop\"": "control character (\\u0000-\\u001F) found while parsing a string at line 1 column 5",
-		"\"a\nb\"":               "control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0",
-		strings.Repeat("[", 128): "recursion limit exceeded at line 1 column 128",
-	} {
-		c.quoted(errorReply(want), "JSON.SET", "k", "$", in)
-	}
-	c.quoted(errorReply("Couldn't parse as UTF-8 string"), "JSON.SET", "k", "$", "\"\xff\"")
-	c.expect("EXISTS k", `{"i":0}`)
-}
-
-func TestJSONSetAtPaths(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	doc := `{"a":{"b":[1,2,3]},"s":"x","q\"":1}`
-	for _, x := range []struct{ path, val, mode, want string }{
-		{"$.a.b", "9", "", `{"a":{"b":9},"s":"x","q\"":1}`},
-		{".a.b[1]", `"n"`, "", `{"a":{"b":[1,"n",3]},"s":"x","q\"":1}`},
-		{"$.a.b[-1]", "{}", "", `{"a":{"b":[1,2,{}]},"s":"x","q\"":1}`},
-		{"$.a.b[*]", "0", "", `{"a":{"b":[0,0,0]},"s":"x","q\"":1}`},
-		{"$.a.c", "1", "", `{"a":{"b":[1,2,3],"c":1},"s":"x","q\"":1}`},
-		{"$.a[\"d\\\"e\"]", "1", "", `{"a":{"b":[1,2,3],"d\"e":1},"s":"x","q\"":1}`},
-		{`$['q"']`, "2", "", `{"a":{"b":[1,2,3]},"s":"x","q\"":2}`},
-		{"$.a.b", "9", "NX", ""},
-		{"$.c", "9", "NX", `{"a":{"b":[1,2,3]},"s":"x","q\"":1,"c":9}`},
-		{"$.c", "9", "XX", ""},
-		{"$.s", "9", "XX", `{"a":{"b":[1,2,3]},"s":9,"q\"":1}`},
-		{"$.s.t", "9", "", ""},
-		{"$.x.y", "9", "", ""},
-		{"$", "{}", "XX", `{}`},
-		{".", "[]", "", `[]`},
-	} {
-		c.quoted(okReply, "JSON.SET", "k", "$", doc)
-		args, answer, want := []string{"JSON.SET", "k", x.path, x.val}, okReply, x.want
-		if x.mode != "" {
-			args = append(args, x.mode)
-		}
-		if want == "" {
-			answer, want = `{"nil":true}`, doc
-		}
-		c.quoted(answer, args...)
-		c.quoted(bulkReply(want), "JSON.GET", "k")
-	}
-	c.expect("JSON.SET k $.a.b[7] 1", errorReply("ERR array index out of range"))
-	c.expect("JSON.SET k $[*].c 1", errorReply("Err wrong static path"))
-	c.expect("JSON.SET k $ 1 NX XX", errorReply("ERR syntax error"))
-	c.expect("JSON.SET new $ 1 XX", `{"nil":true}`)
-	c.expect("JSON.SET k $..a 1", errorReply(`ERR path '$..a' at position 1: rtcollector's embedded server knows $, .name, ["name"], [n], [*] and .* only`))
-}
-
-func TestJSONGetAndType(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	c.line(`JSON.SET k $ {"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}`)
-	for path, want := range map[string]string{
-		".": `{"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}`, "$": `[{"a":{"b":[1,2.5]},"s":"x","t":true,"n":null}]`,
-		".a.b": `[1,2.5]`, "a.b[1]": `2.5`, "$.a.b[*]": `[1,2.5]`, "$.*": `[{"b":[1,2.5]},"x",true,null]`, "$.nope": `[]`, "$.s.x": `[]`,
-	} {
-		c.quoted(bulkReply(want), "JSON.GET", "k", path)
-	}
-	c.expect("JSON.GET k .s .t", bulkReply(`{".s":"x",".t":true}`))
-	c.expect("JSON.GET k .s $.t", bulkReply(`{".s":["x"],"$.t":[true]}`))
-	c.expect("JSON.GET k nope", errorReply("ERR Path '$.nope' does not exist"))
-	c.expect("JSON.GET k .s nope", errorReply("ERR Path 'nope' does not exist"))
-	c.quoted(bulkReply("{\n-\"b\": [\n--1,\n--2.5\n-]\n}"), "JSON.GET", "k", "INDENT", "-", "NEWLINE", "\n", "SPACE", " ", ".a")
-	c.expect("JSON.TYPE k .a.b[1]", `{"b":"number"}`)
-	c.expect("JSON.TYPE k $.*", `{"a":[{"b":"object"},{"b":"string"},{"b":"boolean"},{"b":"null"}]}`)
-	c.expect("JSON.TYPE k nope", `{"nil":true}`)
-	c.expect("JSON.TYPE nokey $", `{"nil":true}`)
-	c.expect("JSON.MSET m1 $ 1 m2 $ {\"s\":2} k $.s 3", okReply)
-	c.expect("JSON.MGET k m1 nokey m2 $.s", `{"a":[{"b":"[3]"},{"b":"[]"},{"nil":true},{"b":"[2]"}]}`)
-	c.expect("JSON.MGET k m1 .s", `{"a":[{"b":"3"},{"nil":true}]}`)
-	c.expect("JSON.MSET m3 $ 1 m4 $ {", errorReply("EOF while parsing an object at line 1 column 1"))
-	c.expect("EXISTS m3", `{"i":0}`)
-}
-
-func TestJSONDel(t *testing.T) {
-	c := dial(t, start(t, Config{}))
-	for _, x := range []struct{ path, count, want string }{
-		{"$.a", "1", `{"c":{},"b":[1,2,3]}`}, {"$.c", "1", `{"a":1,"b":[1,2,3]}`}, {"$.b[*]", "3", `{"a":1,"b":[],"c":{}}`},
-		{".b[1]", "1", `{"a":1,"b":[1,3],"c":{}}`}, {"$.x", "0", `{"a":1,"b":[1,2,3],"c":{}}`},
-	} {
-		c.line(`JSON.SET k $ {"a":1,"b":[1,2,3],"c":{}}`)
-		c.expect("JSON.DEL k "+x.path, `{"i":`+x.count+`}`)
-		c.quoted(bulkReply(x.want), "JSON.GET", "k")
-	}
-	c.expect("JSON.FORGET k $.*", `{"i":3}`) // what is empty goes with its key
-	c.expect("EXISTS k", `{"i":0}`)
-	c.line("JSON.SET k $ 1")
-	c.expect("JSON.DEL k", `{"i":1}`)
-	c.expect("JSON.DEL k", `{"i":0}`)
-}
 
 func TestDocumentsAreKeysLikeAnyOther(t *testing.T) {
 	s := start(t, Config{})
 	c := dial(t, s)
-	wrong := errorReply("WRONGTYPE Operation against a key holding the wrong kind of value")
-	c.line(`JSON.SET d $ {"a":1}`)
-	c.line("SET str x")
-	c.line("TS.ADD ts 1 1")
-	c.expect("TYPE d", `{"s":"ReJSON-RL"}`)
-	c.expect("GET d", wrong)
-	c.expect("HSET d f v", wrong)
-	c.expect("TS.ADD d 1 1", errorReply("ERR TSDB: the key is not a TSDB key"))
-	c.expect("TS.CREATE d", errorReply("ERR TSDB: key already exists"))
+	wrong := resptest.Error("WRONGTYPE Operation against a key holding the wrong kind of value")
+	c.Line(`JSON.SET d $ {"a":1}`)
+	c.Line("SET str x")
+	c.Line("TS.ADD ts 1 1")
+	c.Expect("TYPE d", `{"s":"ReJSON-RL"}`)
+	c.Expect("GET d", wrong)
+	c.Expect("HSET d f v", wrong)
+	c.Expect("TS.ADD d 1 1", resptest.Error("ERR TSDB: the key is not a TSDB key"))
+	c.Expect("TS.CREATE d", resptest.Error("ERR TSDB: key already exists"))
 	for _, cmd := range []string{"JSON.GET str", "JSON.SET ts $ 1", "JSON.DEL str", "JSON.TYPE ts", "JSON.MSET x $ 1 str $ 1"} {
-		c.expect(cmd, errorReply("Existing key has wrong Redis type"))
+		c.Expect(cmd, resptest.Error("Existing key has wrong Redis type"))
 	}
-	c.expect("EXISTS d x", `{"i":1}`)
-	c.expect("DBSIZE", `{"i":3}`)
-	c.expect("SCAN 0 TYPE ReJSON-RL", `{"a":[{"b":"0"},{"a":[{"b":"d"}]}]}`)
-	c.expect("KEYS d*", `{"a":[{"b":"d"}]}`)
-	c.expect("EXPIRE d 100", `{"i":1}`)
-	c.expect("RENAME d e", okReply)
-	c.expect("TTL e", `{"i":100}`)
-	c.expect("PERSIST e", `{"i":1}`)
-	c.expect("RENAMENX e str", `{"i":0}`)
-	c.expect("RENAME e ts", okReply)
-	c.expect("TYPE ts", `{"s":"ReJSON-RL"}`)
-	c.expect("MULTI", okReply)
-	c.expect("JSON.SET ts $.b 2", `{"s":"QUEUED"}`)
-	c.expect("DEL str", `{"s":"QUEUED"}`)
-	c.expect("EXEC", `{"a":[{"s":"OK"},{"i":1}]}`)
-	c.expect("JSON.GET ts", bulkReply(`{"a":1,"b":2}`))
+	c.Expect("EXISTS d x", `{"i":1}`)
+	c.Expect("DBSIZE", `{"i":3}`)
+	c.Expect("SCAN 0 TYPE ReJSON-RL", `{"a":[{"b":"0"},{"a":[{"b":"d"}]}]}`)
+	c.Expect("KEYS d*", `{"a":[{"b":"d"}]}`)
+	c.Expect("EXPIRE d 100", `{"i":1}`)
+	c.Expect("RENAME d e", resptest.OK)
+	c.Expect("TTL e", `{"i":100}`)
+	c.Expect("PERSIST e", `{"i":1}`)
+	c.Expect("RENAMENX e str", `{"i":0}`)
+	c.Expect("RENAME e ts", resptest.OK)
+	c.Expect("TYPE ts", `{"s":"ReJSON-RL"}`)
+	c.Expect("MULTI", resptest.OK)
+	c.Expect("JSON.SET ts $.b 2", `{"s":"QUEUED"}`)
+	c.Expect("DEL str", `{"s":"QUEUED"}`)
+	c.Expect("EXEC", `{"a":[{"s":"OK"},{"i":1}]}`)
+	c.Expect("JSON.GET ts", resptest.Bulk(`{"a":1,"b":2}`))
 	if st := s.Stats(); st.Documents != 1 || st.Series != 0 || st.Bytes == 0 {
 		t.Errorf("stats %+v", st)
 	}
-	c.expect("SET ts x", okReply)
-	c.line("JSON.SET d $ 1")
-	c.expect("FLUSHALL", okReply)
-	c.expect("DBSIZE", `{"i":0}`)
-	if st := s.Stats(); st.Documents != 0 || s.store.docs.bytes != 0 {
-		t.Errorf("stats %+v, %d bytes of documents", st, s.store.docs.bytes)
+	c.Expect("SET ts x", resptest.OK)
+	c.Line("JSON.SET d $ 1")
+	c.Expect("FLUSHALL", resptest.OK)
+	c.Expect("DBSIZE", `{"i":0}`)
+	if st := s.Stats(); st.Documents != 0 || documentBytes(s) != 0 {
+		t.Errorf("stats %+v, %d bytes of documents", st, documentBytes(s))
 	}
 }
 
+func documentBytes(s *Server) int64 {
+	_, bytes := s.documents.Usage()
+	return bytes
+}
+
 func TestDocumentCapsAnswerOOM(t *testing.T) {
-	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 102}) // two of them for the keys
+	s := start(t, Config{MaxDocuments: 2, MaxDocumentBytes: 102}) // two bytes are for the keys
 	c := dial(t, s)
-	oom := errorReply("OOM command not allowed when used memory > 'maxmemory'.")
-	c.line(`JSON.SET a $ {"x":1}`)
-	c.line("JSON.SET b $ 1")
-	c.expect("JSON.SET c $ 1", oom)
-	c.expect("JSON.MSET b $ 2 c $ 1", oom)
-	c.expect("JSON.GET b", bulkReply("1"))
-	c.quoted(oom, "JSON.SET", "a", "$.x", `"`+strings.Repeat("x", 100)+`"`)
-	c.expect("JSON.GET a", bulkReply(`{"x":1}`))
-	c.expect("DEL a", `{"i":1}`)
-	c.quoted(okReply, "JSON.SET", "c", "$", `"`+strings.Repeat("x", 90)+`"`)
-	c.expect("JSON.SET b $ 12345678", okReply)
-	c.expect("JSON.SET b $ 123456789", oom)
+	oom := resptest.Error("OOM command not allowed when used memory > 'maxmemory'.")
+	c.Line(`JSON.SET a $ {"x":1}`)
+	c.Line("JSON.SET b $ 1")
+	c.Expect("JSON.SET c $ 1", oom)
+	c.Expect("JSON.MSET b $ 2 c $ 1", oom)
+	c.Expect("JSON.GET b", resptest.Bulk("1"))
+	c.ExpectArgs(oom, "JSON.SET", "a", "$.x", `"`+strings.Repeat("x", 100)+`"`)
+	c.Expect("JSON.GET a", resptest.Bulk(`{"x":1}`))
+	c.Expect("DEL a", `{"i":1}`)
+	c.ExpectArgs(resptest.OK, "JSON.SET", "c", "$", `"`+strings.Repeat("x", 90)+`"`)
+	c.Expect("JSON.SET b $ 12345678", resptest.OK)
+	c.Expect("JSON.SET b $ 123456789", oom)
 }

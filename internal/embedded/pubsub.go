@@ -4,23 +4,24 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
 )
 
+// Limits of the subscriptions of one client.
 const (
-	// Limits of one client's subscriptions.
 	maxSubscriptions     = 4096
 	maxSubscriptionBytes = 256 << 10
-	// maxUndelivered bounds the messages that wait for a subscriber to read
-	// them; beyond it the subscriber is disconnected, as in Redis.
-	maxUndelivered = 8 << 20
 )
 
-// pubsub delivers messages; the server's mutex of the same name guards it.
+// pubsub is the subscriptions of all clients. Server.pubsubMu guards it.
 type pubsub struct {
 	channels topics // by exact name
-	patterns topics // by glob
+	patterns topics
 }
 
+// topics holds the subscribers of each channel or pattern.
 type topics map[string]map[*conn]bool
 
 func (t topics) add(name string, c *conn) {
@@ -45,168 +46,159 @@ type subscriptions struct {
 
 func (s *subscriptions) count() int { return len(s.channels) + len(s.patterns) }
 
-// topicsOf returns the server's and the client's side of channels or patterns.
+// topicsOf returns the server's and the client's channels or patterns.
 func (c *conn) topicsOf(patterns bool) (topics, map[string]bool) {
 	if patterns {
-		return c.srv.pubsub.patterns, c.subs.patterns
+		return c.server.pubsub.patterns, c.subscriptions.patterns
 	}
-	return c.srv.pubsub.channels, c.subs.channels
+	return c.server.pubsub.channels, c.subscriptions.channels
 }
 
-func pubsubCommands() []command {
-	return []command{
-		{"subscribe", -2, flagTx | flagPubSub, srvSubscribe},
-		{"psubscribe", -2, flagTx | flagPubSub, srvSubscribe},
-		{"unsubscribe", -1, flagTx | flagPubSub, srvUnsubscribe},
-		{"punsubscribe", -1, flagTx | flagPubSub, srvUnsubscribe},
-		{"publish", 3, 0, srvPublish},
-		{"pubsub", -2, 0, srvPubSub},
-	}
+// isPatternCommand tells PSUBSCRIBE and PUNSUBSCRIBE from the others.
+func isPatternCommand(name []byte) bool { return name[0]|0x20 == 'p' }
+
+// failInTransaction answers an error if a transaction is open.
+func (c *conn) failInTransaction(name []byte) bool {
+	return c.transaction != nil && c.Fail(resp.Error("ERR "+string(name)+" is not allowed in transactions"))
 }
 
-func isPattern(name []byte) bool { return name[0]|0x20 == 'p' }
-
-func srvSubscribe(c *conn, args [][]byte) {
-	if c.tx != nil {
-		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
+func (c *conn) runSubscribe(args [][]byte) {
+	if c.failInTransaction(args[0]) {
 		return
 	}
-	if c.subs.channels == nil {
-		c.subs.channels, c.subs.patterns = map[string]bool{}, map[string]bool{}
+	if c.subscriptions.channels == nil {
+		c.subscriptions.channels, c.subscriptions.patterns = map[string]bool{}, map[string]bool{}
 		c.startPushing()
 	}
-	c.flush() // replies to earlier commands go before messages
-	s := c.srv
-	s.pubsubMu.Lock()
-	defer s.pubsubMu.Unlock()
-	all, own := c.topicsOf(isPattern(args[0]))
-	for _, word := range args[1:] {
-		name := string(word)
-		if isPattern(args[0]) && !c.patternFits(name) {
+	c.flush() // replies to earlier commands are sent before messages
+	c.server.pubsubMu.Lock()
+	defer c.server.pubsubMu.Unlock()
+	isPattern := isPatternCommand(args[0])
+	all, own := c.topicsOf(isPattern)
+	for _, arg := range args[1:] {
+		name := string(arg)
+		if isPattern && !c.AcceptPattern(name) {
 			return
 		}
 		if !own[name] {
-			if c.subs.count() >= maxSubscriptions || c.subs.bytes+len(name) > maxSubscriptionBytes {
-				c.fail(errOOM)
+			if c.subscriptions.count() >= maxSubscriptions || c.subscriptions.bytes+len(name) > maxSubscriptionBytes {
+				c.Fail(resp.ErrOOM)
 				return
 			}
 			own[name] = true
-			c.subs.bytes += len(name)
+			c.subscriptions.bytes += len(name)
 			all.add(name, c)
 		}
-		c.confirm(strings.ToLower(string(args[0])), name, true)
+		c.confirmSubscription(args[0], name, true)
 	}
 }
 
-func srvUnsubscribe(c *conn, args [][]byte) {
-	if c.tx != nil {
-		c.out.error("ERR " + string(args[0]) + " is not allowed in transactions")
+func (c *conn) runUnsubscribe(args [][]byte) {
+	if c.failInTransaction(args[0]) {
 		return
 	}
 	c.flush()
-	s := c.srv
-	s.pubsubMu.Lock()
-	defer s.pubsubMu.Unlock()
-	all, own := c.topicsOf(isPattern(args[0]))
-	kind, names := strings.ToLower(string(args[0])), texts(args[1:])
+	c.server.pubsubMu.Lock()
+	defer c.server.pubsubMu.Unlock()
+	all, own := c.topicsOf(isPatternCommand(args[0]))
+	names := resp.Strings(args[1:])
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(own))
 	}
 	if len(names) == 0 {
-		c.confirm(kind, "", false)
+		c.confirmSubscription(args[0], "", false)
 	}
 	for _, name := range names {
 		if own[name] {
 			delete(own, name)
-			c.subs.bytes -= len(name)
+			c.subscriptions.bytes -= len(name)
 			all.remove(name, c)
 		}
-		c.confirm(kind, name, true)
+		c.confirmSubscription(args[0], name, true)
 	}
 }
 
-// confirm answers (un)subscribing among the messages, so that it comes in order.
-func (c *conn) confirm(kind, name string, named bool) {
-	c.push(func(r *reply) {
-		r.pushOf(3)
-		r.bulk(kind)
-		if named {
-			r.bulk(name)
+// confirmSubscription answers a SUBSCRIBE or UNSUBSCRIBE as a message, so that it
+// arrives in the right order with other messages.
+func (c *conn) confirmSubscription(command []byte, name string, hasName bool) {
+	c.pushMessage(func(w *resp.Writer) {
+		w.Push(3)
+		w.Bulk(strings.ToLower(string(command)))
+		if hasName {
+			w.Bulk(name)
 		} else {
-			r.null()
+			w.Null()
 		}
-		r.int(int64(c.subs.count()))
+		w.Int(int64(c.subscriptions.count()))
 	})
 }
 
-// unsubscribeAll is for a client that leaves.
 func (c *conn) unsubscribeAll() {
-	s := c.srv
-	s.pubsubMu.Lock()
-	defer s.pubsubMu.Unlock()
+	c.server.pubsubMu.Lock()
+	defer c.server.pubsubMu.Unlock()
 	for _, patterns := range []bool{false, true} {
 		all, own := c.topicsOf(patterns)
 		for name := range own {
 			all.remove(name, c)
 		}
 	}
-	c.subs = subscriptions{}
+	c.subscriptions = subscriptions{}
 }
 
-func srvPublish(c *conn, args [][]byte) {
-	s, channel, n := c.srv, string(args[1]), int64(0)
-	s.pubsubMu.Lock()
-	defer s.pubsubMu.Unlock()
-	for sub := range s.pubsub.channels[channel] {
-		n++
-		sub.push(func(r *reply) {
-			r.pushOf(3)
-			r.bulk("message")
-			r.bulk(channel)
-			r.bulkBytes(args[2])
+func (c *conn) runPublish(args [][]byte) {
+	channel, receivers := string(args[1]), int64(0)
+	c.server.pubsubMu.Lock()
+	defer c.server.pubsubMu.Unlock()
+	for subscriber := range c.server.pubsub.channels[channel] {
+		receivers++
+		subscriber.pushMessage(func(w *resp.Writer) {
+			w.Push(3)
+			w.Bulk("message")
+			w.Bulk(channel)
+			w.BulkBytes(args[2])
 		})
 	}
-	for pattern, subs := range s.pubsub.patterns {
-		if !glob(pattern, channel) {
+	for pattern, subscribers := range c.server.pubsub.patterns {
+		if !keyspace.MatchPattern(pattern, channel) {
 			continue
 		}
-		for sub := range subs {
-			n++
-			sub.push(func(r *reply) {
-				r.pushOf(4)
-				r.bulk("pmessage")
-				r.bulk(pattern)
-				r.bulk(channel)
-				r.bulkBytes(args[2])
+		for subscriber := range subscribers {
+			receivers++
+			subscriber.pushMessage(func(w *resp.Writer) {
+				w.Push(4)
+				w.Bulk("pmessage")
+				w.Bulk(pattern)
+				w.Bulk(channel)
+				w.BulkBytes(args[2])
 			})
 		}
 	}
-	c.out.int(n)
+	c.Out.Int(receivers)
 }
 
-func srvPubSub(c *conn, args [][]byte) {
-	s := c.srv
-	s.pubsubMu.Lock()
-	defer s.pubsubMu.Unlock()
+func (c *conn) runPubSub(args [][]byte) {
+	c.server.pubsubMu.Lock()
+	defer c.server.pubsubMu.Unlock()
+	channels := c.server.pubsub.channels
 	switch {
-	case is(args[1], "CHANNELS") && len(args) <= 3:
+	case resp.IsWord(args[1], "CHANNELS") && len(args) <= 3:
 		pattern := "*"
 		if len(args) == 3 {
 			pattern = string(args[2])
 		}
-		if !c.patternFits(pattern) {
+		if !c.AcceptPattern(pattern) {
 			return
 		}
-		c.bulks(slices.DeleteFunc(slices.Sorted(maps.Keys(s.pubsub.channels)), func(name string) bool { return !glob(pattern, name) }))
-	case is(args[1], "NUMSUB"):
-		c.out.array(2 * (len(args) - 2))
+		c.Out.Bulks(slices.DeleteFunc(slices.Sorted(maps.Keys(channels)), func(name string) bool { return !keyspace.MatchPattern(pattern, name) }))
+	case resp.IsWord(args[1], "NUMSUB"):
+		c.Out.Array(2 * (len(args) - 2))
 		for _, name := range args[2:] {
-			c.out.bulkBytes(name)
-			c.out.int(int64(len(s.pubsub.channels[string(name)])))
+			c.Out.BulkBytes(name)
+			c.Out.Int(int64(len(channels[string(name)])))
 		}
-	case is(args[1], "NUMPAT") && len(args) == 2:
-		c.out.int(int64(len(s.pubsub.patterns)))
+	case resp.IsWord(args[1], "NUMPAT") && len(args) == 2:
+		c.Out.Int(int64(len(c.server.pubsub.patterns)))
 	default:
-		c.unknownSub("PUBSUB", args[1])
+		c.FailSubcommand(args[1])
 	}
 }

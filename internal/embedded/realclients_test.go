@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/resptest"
 )
 
 func tool(t *testing.T, s *Server, name string, args ...string) string {
@@ -49,9 +51,9 @@ func TestRedisCLI(t *testing.T) {
 
 func TestRedisBenchmark(t *testing.T) {
 	s := start(t, Config{})
-	// Two samples in one millisecond are an error under the default policy,
-	// here as with Redis.
-	dial(t, s).expect("TS.CREATE k DUPLICATE_POLICY LAST", okReply)
+	// Two samples in one millisecond are an error under the default policy, as
+	// in Redis.
+	dial(t, s).Expect("TS.CREATE k DUPLICATE_POLICY LAST", resptest.OK)
 	for _, args := range []string{"-t ping,set,get -n 2000 -q", "-n 2000 -P 16 -q TS.ADD k * 1", "-t ping_inline,ping_mbulk -n 2000 -q"} {
 		out := tool(t, s, "redis-benchmark", strings.Fields(args)...)
 		if !strings.Contains(out, "requests per second") || strings.Contains(strings.ToLower(out), "error") {
@@ -212,7 +214,7 @@ func goRedisIndexes(t *testing.T, c *redis.Client) {
 	must(t, err)
 	equal(t, info.IndexName, "logs")
 	equal(t, info.NumDocs, 2)
-	equal(t, info.IndexErrors, redis.IndexErrors{IndexingFailures: 1, LastIndexingError: faultNumber, LastIndexingErrorKey: "log:3"})
+	equal(t, info.IndexErrors, redis.IndexErrors{IndexingFailures: 1, LastIndexingError: "Invalid JSON type: Numeric type can represent only NUMERIC field", LastIndexingErrorKey: "log:3"})
 	equal(t, info.IndexDefinition.KeyType, "JSON")
 	equal(t, info.IndexDefinition.Prefixes, []string{"log:"})
 	equal(t, len(info.Attributes), 3)

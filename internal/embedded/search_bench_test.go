@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// logSchema has ten fields, as an index over log lines does.
+// logSchema has ten fields, like an index over log lines.
 const logSchema = "FT.CREATE logs ON JSON PREFIX 1 log: SCHEMA $.timestamp AS timestamp NUMERIC SORTABLE $.host AS host TAG $.appname AS appname TAG " +
 	"$.severity AS severity NUMERIC SORTABLE $.facility AS facility NUMERIC $.pid AS pid NUMERIC $.level AS level TAG $.source AS source TAG " +
 	"$.msgid AS msgid TAG $.message AS message TEXT"
 
-// logDocument is a log line of about 300 bytes.
+// logDocument returns a log line of about 300 bytes.
 func logDocument(n int) string {
 	hosts, apps := []string{"atila", "mini-pc", "web-1", "web-2"}, []string{"sshd", "kernel", "nginx", "cron", "systemd"}
 	return fmt.Sprintf(`{"timestamp":%d,"host":"%s","appname":"%s","severity":%d,"facility":%d,"pid":%d,"level":"%s","source":"syslog","msgid":"ID%d",`+
@@ -24,8 +24,8 @@ func logDocument(n int) string {
 		n%100, n%256, n/256%256, n%13, 1024+n%60000, n, n%977)
 }
 
-// BenchmarkWriteDocuments measures JSON.SET of log lines that an index takes
-// in, through a pipelined go-redis client in this process. documents/s counts.
+// BenchmarkWriteDocuments measures JSON.SET of log lines into an index, through
+// a pipelined go-redis client in this process. The result is documents/s.
 func BenchmarkWriteDocuments(b *testing.B) {
 	const batch, distinct = 500, 100_000
 	s := start(b, Config{})
@@ -48,7 +48,7 @@ func BenchmarkWriteDocuments(b *testing.B) {
 			pipe.Do(ctx, "JSON.SET", keys[n%distinct], "$", docs[n%distinct])
 			n++
 		}
-		if err := <-done; err != nil { // one batch is made while another is on its way
+		if err := <-done; err != nil { // the next batch is built while this one is sent
 			b.Fatal(err)
 		}
 		go func() {
@@ -63,11 +63,11 @@ func BenchmarkWriteDocuments(b *testing.B) {
 	b.ReportMetric(float64(len(docs[0])), "bytes/document")
 }
 
-// BenchmarkPutDocument is the server's part of it alone.
+// BenchmarkPutDocument measures the part of the server alone.
 func BenchmarkPutDocument(b *testing.B) {
 	const distinct = 100_000
 	s := start(b, Config{})
-	dial(b, s).do(strings.Fields(logSchema)...)
+	dial(b, s).Do(strings.Fields(logSchema)...)
 	docs, keys := make([][]byte, distinct), make([][]byte, distinct)
 	for i := range docs {
 		docs[i], keys[i] = []byte(logDocument(i)), []byte("log:"+strconv.Itoa(i))
@@ -78,20 +78,20 @@ func BenchmarkPutDocument(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		args[1], args[3] = keys[n%distinct], docs[n%distinct]
 		c.handle(args)
-		c.out.buf = c.out.buf[:0]
+		c.Out.Reset()
 	}
 }
 
-// BenchmarkPutHash is the same for a hash, of which there are 100,000 already.
+// BenchmarkPutHash is the same for a hash in an index of 100,000 hashes.
 func BenchmarkPutHash(b *testing.B) {
 	const distinct = 100_000
 	s := start(b, Config{})
-	dial(b, s).do(strings.Fields("FT.CREATE logs ON HASH PREFIX 1 log: SCHEMA timestamp NUMERIC SORTABLE host TAG message TEXT")...)
+	dial(b, s).Do(strings.Fields("FT.CREATE logs ON HASH PREFIX 1 log: SCHEMA timestamp NUMERIC SORTABLE host TAG message TEXT")...)
 	c := newConn(s, nil, 1)
 	put := func(n int) {
 		id := strconv.Itoa(n % distinct)
 		c.handle([][]byte{[]byte("HSET"), []byte("log:" + id), []byte("timestamp"), []byte(id), []byte("host"), []byte("web"), []byte("message"), []byte("connection closed " + id)})
-		c.out.buf = c.out.buf[:0]
+		c.Out.Reset()
 	}
 	for n := range distinct {
 		put(n)
@@ -110,17 +110,17 @@ func words2any(command string) []any {
 	return list
 }
 
-// BenchmarkDocumentMemory reports what 10,000 indexed log lines take.
+// BenchmarkDocumentMemory reports the memory of 10,000 indexed log lines.
 func BenchmarkDocumentMemory(b *testing.B) {
 	const count = 10_000
 	for b.Loop() {
 		s := start(b, Config{})
-		dial(b, s).do(strings.Fields(logSchema)...)
+		dial(b, s).Do(strings.Fields(logSchema)...)
 		c := newConn(s, nil, 1)
 		before := heapBytes()
 		for i := range count {
 			c.handle([][]byte{[]byte("JSON.SET"), []byte("log:" + strconv.Itoa(i)), []byte("$"), []byte(logDocument(i))})
-			c.out.buf = c.out.buf[:0]
+			c.Out.Reset()
 		}
 		b.ReportMetric(float64(heapBytes()-before)/count, "bytes/document")
 		b.ReportMetric(float64(s.Stats().Bytes)/count, "estimated-bytes/document")

@@ -1,7 +1,3 @@
-// Package embedded is a Redis in this process: the commands of TimeSeries, of
-// JSON and of Search for log lines, answered like Redis 8.0, and the ordinary
-// ones that clients and people use. It is volatile, its memory is bounded, and
-// it is meant for demos, tests and a single device.
 package embedded
 
 import (
@@ -13,98 +9,47 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/embedded/datatypes"
+	"github.com/rtcollector/rtcollector/internal/embedded/jsondoc"
+	"github.com/rtcollector/rtcollector/internal/embedded/keyspace"
+	"github.com/rtcollector/rtcollector/internal/embedded/resp"
+	"github.com/rtcollector/rtcollector/internal/embedded/search"
+	"github.com/rtcollector/rtcollector/internal/embedded/timeseries"
 )
 
 const (
-	defaultMaxSeries  = 100_000
-	defaultMaxSamples = 8_000_000 // 128 MB
-	maxClients        = 1024
-
-	defaultMaxDocuments     = 200_000
-	defaultMaxDocumentBytes = 256 << 20
-	defaultMaxObjectBytes   = 64 << 20
-	defaultMaxLabelBytes    = 128 << 20
-	defaultMaxClientBytes   = 256 << 20
-	// Version answered to HELLO and INFO: of the server whose answers the tests
-	// replay.
-	redisVersion = "8.0.6"
+	maxClients = 1024
+	// acceptPause is the wait after a failed accept, which mostly means that the
+	// process has no file descriptors left.
+	acceptPause = 50 * time.Millisecond
 )
 
-// servedModules are the modules whose commands are answered, in the versions
-// that the tests replay.
-func servedModules() []servedModule {
-	return []servedModule{{"timeseries", 80005}, {"ReJSON", 80008}, {"search", 80002}}
-}
-
-type servedModule struct {
-	name    string
-	version int64
-}
-
-// Config of a server; the zero value is usable.
-type Config struct {
-	// MaxSeries is how many series may exist; creating more answers an OOM
-	// error. 0 is 100,000.
-	MaxSeries int
-	// MaxSamples is how many samples may exist over all series, at 16 bytes
-	// each. At the cap a series that gets a sample gives up its own oldest one;
-	// one that has none gets an OOM error. 0 is 8,000,000 (128 MB).
-	MaxSamples int
-	// MaxDocuments is how many JSON documents may exist, and how many hashes an
-	// index holds; setting more answers an OOM error. 0 is 200,000.
-	MaxDocuments int
-	// MaxDocumentBytes bounds the text of all JSON documents; setting more
-	// answers an OOM error. Indexes come on top, in proportion. 0 is 256 MB.
-	MaxDocumentBytes int64
-	// MaxObjectBytes bounds the memory of ordinary keys (strings, hashes, lists,
-	// sets, sorted sets, streams), as estimated; commands that could exceed it
-	// answer an OOM error. 0 is 64 MiB.
-	MaxObjectBytes int64
-	// MaxLabelBytes bounds the text of the keys and labels of all series;
-	// creating more answers an OOM error. 0 is 128 MiB.
-	MaxLabelBytes int64
-	// MaxClientBytes bounds the buffers of all clients together: incomplete
-	// commands, replies they have not read, queued transactions, messages. A
-	// client that needs more is disconnected. 0 is 256 MiB.
-	MaxClientBytes int64
-	// Insecure allows listening on an address other than loopback without a
-	// password.
-	Insecure bool
-	// Retention is given to series created with RETENTION 0 or none; at least
-	// 1 ms. 0 is unlimited.
-	Retention time.Duration
-	// Password that clients must send with AUTH or HELLO; empty: none.
-	Password string
-	// Logger for state changes; nil discards.
-	Logger *slog.Logger
-}
-
-// Stats is a snapshot of a server's counters.
-type Stats struct {
-	Series    int
-	Samples   int64
-	Documents int
-	Ordinary  int64 // estimated memory of ordinary keys
-	Bytes     int64 // estimated memory of everything stored
-	Commands  int64 // since Listen
-	Clients   int   // connected now
-}
+// ErrExposed is returned by Listen for an address that other machines can reach,
+// without a password or Config.Insecure.
+var ErrExposed = errors.New("other machines can reach this address, and no password is set")
 
 // Server is a running embedded Redis.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	listener net.Listener
-	store    *store
-	clients  budget // of the clients' buffers
-	commands map[string]*command
 	started  time.Time
-	failing  atomic.Pointer[string]
-	executed atomic.Int64
-	accepted atomic.Int64
-	panicked sync.Map // names of commands whose panic was logged
 
-	// serial makes EXEC atomic: it holds the lock alone, all others share it.
+	store     *keyspace.Store
+	datatypes *datatypes.Module
+	series    *timeseries.Module
+	documents *jsondoc.Module
+	search    *search.Module
+	commands  map[string]*command // by name in upper case
+
+	writeError   atomic.Pointer[resp.Error] // set by SetError
+	executed     atomic.Int64               // commands
+	accepted     atomic.Int64               // connections
+	loggedPanics sync.Map                   // names of commands whose panic was logged
+	clientMemory *resp.Budget
+
+	// serial makes EXEC run alone. All other commands share a read lock.
 	serial sync.RWMutex
 
 	pubsubMu sync.Mutex
@@ -113,14 +58,14 @@ type Server struct {
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
 	closed bool
-	wg     sync.WaitGroup
+	wg     sync.WaitGroup // of all goroutines
 }
 
-// Listen starts a server on a TCP address such as "127.0.0.1:6390"; port 0
-// picks a free one. An IPv4 address is listened on with IPv4 only. The error is
-// that of the listener, or ErrExposed.
+// Listen starts a server on a TCP address such as "127.0.0.1:6390". Port 0
+// chooses a free one. The server listens with IPv4 only on an IPv4 address. The
+// error is that of the listener, or ErrExposed.
 func Listen(addr string, cfg Config) (*Server, error) {
-	l, err := net.Listen(network(addr), addr)
+	l, err := net.Listen(networkOf(addr), addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for embedded redis: %w", err)
 	}
@@ -135,12 +80,9 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// ErrExposed is returned for an address that other machines can reach, without a
-// password or Config.Insecure.
-var ErrExposed = errors.New("other machines can reach this address, and no password is set")
-
-// network keeps Go from listening on IPv6 as well when the address is 0.0.0.0.
-func network(addr string) string {
+// networkOf prevents Go from listening on IPv6 as well if the address is
+// 0.0.0.0.
+func networkOf(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "tcp"
@@ -151,50 +93,36 @@ func network(addr string) string {
 	return "tcp"
 }
 
-// mayListen looks at what is listened on in fact, as addr may be a name.
+// mayListen checks the address of the listener, because the configured one can
+// be a name.
 func (s *Server) mayListen(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return s.cfg.Insecure || s.cfg.Password != "" || ok && tcp.IP.IsLoopback()
 }
 
 func newServer(cfg Config) *Server {
-	if cfg.MaxSeries <= 0 {
-		cfg.MaxSeries = defaultMaxSeries
+	cfg = cfg.withDefaults()
+	store := keyspace.NewStore()
+	limits := timeseries.Limits{Series: cfg.MaxSeries, Samples: int64(cfg.MaxSamples), LabelBytes: cfg.MaxLabelBytes}
+	s := &Server{
+		cfg: cfg, log: cfg.Logger, started: time.Now(),
+		store:        store,
+		datatypes:    datatypes.New(store, cfg.MaxObjectBytes),
+		series:       timeseries.New(store, limits, cfg.Retention),
+		documents:    jsondoc.New(store, cfg.MaxDocuments, cfg.MaxDocumentBytes),
+		search:       search.New(store, cfg.MaxDocuments),
+		clientMemory: resp.NewBudget(cfg.MaxClientBytes),
+		conns:        map[*conn]struct{}{},
+		pubsub:       pubsub{channels: topics{}, patterns: topics{}},
 	}
-	if cfg.MaxSamples <= 0 {
-		cfg.MaxSamples = defaultMaxSamples
-	}
-	if cfg.MaxDocuments <= 0 {
-		cfg.MaxDocuments = defaultMaxDocuments
-	}
-	if cfg.MaxDocumentBytes <= 0 {
-		cfg.MaxDocumentBytes = defaultMaxDocumentBytes
-	}
-	if cfg.MaxObjectBytes <= 0 {
-		cfg.MaxObjectBytes = defaultMaxObjectBytes
-	}
-	if cfg.MaxLabelBytes <= 0 {
-		cfg.MaxLabelBytes = defaultMaxLabelBytes
-	}
-	if cfg.MaxClientBytes <= 0 {
-		cfg.MaxClientBytes = defaultMaxClientBytes
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	return &Server{
-		cfg: cfg, log: cfg.Logger, commands: commandTable(), started: time.Now(),
-		conns:   map[*conn]struct{}{},
-		store:   newStore(cfg),
-		clients: budget{max: cfg.MaxClientBytes},
-		pubsub:  pubsub{channels: topics{}, patterns: topics{}},
-	}
+	s.commands = s.commandTable()
+	return s
 }
 
-// Addr is the address listened on, as host:port.
+// Addr returns the address of the listener as host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Password is what clients must send; empty: nothing.
+// Password returns what clients must send. Empty means nothing.
 func (s *Server) Password() string { return s.cfg.Password }
 
 // Close stops the listener, ends all connections and waits for their
@@ -215,44 +143,22 @@ func (s *Server) Close() error {
 	return err
 }
 
-// FlushAll empties the server, as if it had been restarted; connections stay.
+// FlushAll empties the server as if it had been restarted. Connections stay.
 func (s *Server) FlushAll() {
 	s.serial.Lock()
 	defer s.serial.Unlock()
-	s.store.flushAll()
+	s.store.FlushAll()
 }
 
-// SetError makes every command that writes answer this error reply, code
-// first ("READONLY You can't write…"). "" ends it.
+// SetError makes every command that writes answer this error, which starts with
+// its code ("READONLY You can't write…"). The empty text ends that.
 func (s *Server) SetError(text string) {
 	if text == "" {
-		s.failing.Store(nil)
-	} else {
-		s.failing.Store(&text)
+		s.writeError.Store(nil)
+		return
 	}
-}
-
-// Stats takes time in proportion to the number of series and documents.
-func (s *Server) Stats() Stats {
-	s.mu.Lock()
-	st := Stats{Clients: len(s.conns), Commands: s.executed.Load()}
-	s.mu.Unlock()
-	s.store.stats(&st)
-	return st
-}
-
-func (st *store) stats(out *Stats) {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	out.Series, out.Samples, out.Documents, out.Ordinary = st.series, st.pool.samples, st.docs.count, st.objects.bytes
-	out.Bytes = st.docs.bytes + st.search.bytes() + st.objects.bytes
-	out.Bytes += int64(len(st.pool.free)) * chunkFull * sampleBytes
-	for _, d := range st.dbs {
-		for _, s := range d.keys {
-			out.Bytes += s.bytes()
-		}
-		out.Bytes += documentBytes * int64(len(d.docs))
-	}
+	err := resp.Error(text)
+	s.writeError.Store(&err)
 }
 
 func (s *Server) accept() {
@@ -263,17 +169,15 @@ func (s *Server) accept() {
 			return
 		}
 		if err != nil {
-			s.log.Warn("connection not accepted", "error", err)
-			time.Sleep(acceptPause) // out of file descriptors: it passes
+			s.log.Warn("accepting a connection failed", "error", err)
+			time.Sleep(acceptPause)
 			continue
 		}
-		s.start(nc)
+		s.startConn(nc)
 	}
 }
 
-const acceptPause = 50 * time.Millisecond
-
-func (s *Server) start(nc net.Conn) {
+func (s *Server) startConn(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -292,7 +196,7 @@ func (s *Server) start(nc net.Conn) {
 	go c.serve()
 }
 
-func (s *Server) forget(c *conn) {
+func (s *Server) removeConn(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()

@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// sessionLimits are small, so that sessions reach them.
+// sessionLimits are low, so that sessions reach them.
 func sessionLimits() Config {
 	return Config{MaxSeries: 20, MaxSamples: 2000, MaxDocuments: 20, MaxDocumentBytes: 64 << 10, MaxObjectBytes: 256 << 10, MaxLabelBytes: 64 << 10, MaxClientBytes: 8 << 20}
 }
 
-// FuzzSession runs whole sessions on two connections: no panic, no hang, bounded
-// memory, and the server answers a new client afterwards. Input that begins with
-// an even byte goes out as it is; else each pair of bytes chooses a word.
+// FuzzSession runs sessions on two connections. There must be no panic and no
+// hang, the memory must stay bounded, and the server must answer a new client
+// afterwards. Input that starts with an even byte is sent unchanged. In other
+// input each pair of bytes selects a word.
 func FuzzSession(f *testing.F) {
 	for _, s := range sessionSeeds() {
 		f.Add([]byte(" " + s))
@@ -36,23 +37,24 @@ func FuzzSession(f *testing.F) {
 		}
 		text := string(data[1:])
 		if data[0]%2 == 1 {
-			text = chosenWords(data[1:], dictionary(s))
+			text = chooseWords(data[1:], dictionary(s))
 		}
 		runSession(t, s, text)
 	})
 }
 
-// TestRandomSessions is the fuzz target's second kind of input, for every test run.
+// TestRandomSessions runs the second kind of input of FuzzSession in every test
+// run.
 func TestRandomSessions(t *testing.T) {
 	s := start(t, sessionLimits())
 	words := dictionary(s)
 	for seed := range uint64(150) {
-		runSession(t, s, chosenWords(randomWords(rand.New(rand.NewPCG(seed, 2))), words))
+		runSession(t, s, chooseWords(randomWords(rand.New(rand.NewPCG(seed, 2))), words))
 	}
 }
 
-// runSession sends the lines to one connection, those after an empty line to the
-// other.
+// runSession sends the lines to one connection, and those after an empty line
+// to the other.
 func runSession(t *testing.T, s *Server, text string) {
 	t.Helper()
 	s.FlushAll()
@@ -64,9 +66,9 @@ func runSession(t *testing.T, s *Server, text string) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(30 * time.Second)) // a hang
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second)) // longer is a hang
 		go func() {
-			_, _ = io.WriteString(c, lines) // may fail: we are hung up on
+			_, _ = io.WriteString(c, lines) // fails if the server closes the connection first
 			_ = c.(*net.TCPConn).CloseWrite()
 		}()
 		go func() {
@@ -87,15 +89,15 @@ func runSession(t *testing.T, s *Server, text string) {
 
 func checkServer(t *testing.T, s *Server, text string) {
 	t.Helper()
-	s.panicked.Range(func(name, _ any) bool {
+	s.loggedPanics.Range(func(name, _ any) bool {
 		t.Errorf("%v panicked:\n%.2000q", name, text)
-		s.panicked.Delete(name)
+		s.loggedPanics.Delete(name)
 		return true
 	})
 	c := dial(t, s)
-	defer c.conn.Close()
-	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
-	c.expect("PING", `{"s":"PONG"}`)
+	defer c.Conn.Close()
+	_ = c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
+	c.Expect("PING", `{"s":"PONG"}`)
 	limits := sessionLimits()
 	if st := s.Stats(); st.Series > limits.MaxSeries || st.Samples > int64(limits.MaxSamples) || st.Documents > limits.MaxDocuments || st.Ordinary > limits.MaxObjectBytes || st.Ordinary < 0 {
 		t.Errorf("%+v after\n%.2000q", st, text)
@@ -105,15 +107,15 @@ func checkServer(t *testing.T, s *Server, text string) {
 		t.Errorf("%d MiB of heap after\n%.2000q", mem.HeapAlloc>>20, text)
 	}
 	s.FlushAll()
-	if st := s.Stats(); st.Bytes != 0 && st.Ordinary != 0 || s.store.labelBytes != 0 || s.store.docs.bytes != 0 || s.store.pool.samples != 0 {
+	if st := s.Stats(); st.Bytes != 0 && st.Ordinary != 0 || s.series.Usage().LabelBytes != 0 || documentBytes(s) != 0 || st.Samples != 0 {
 		t.Errorf("empty, and still %+v after\n%.2000q", st, text)
 	}
 }
 
-// dictionary is what structured sessions are made of.
+// dictionary returns the words of structured sessions.
 func dictionary(s *Server) []string {
 	words := slices.Sorted(maps.Keys(s.commands))
-	for range 4 { // words that fit together should be frequent
+	for range 4 { // makes words that fit together frequent
 		words = append(words, "k", "l", "h", "s", "z", "x", "ts", "ts2", "d:1", "h:1", "i", "0", "1", "2", "-1", "\n", "\n", "\n", "\n")
 	}
 	return append(words, strings.Fields(`* $ + - ~ = ( ) < > 0-1 1-1 1-* 9223372036854775807 -9223372036854775808 18446744073709551615 1e308 nan inf -inf (1 [1 1.5 100 1000 33554431
@@ -125,11 +127,11 @@ func dictionary(s *Server) []string {
 		INDENT NEWLINE SPACE FORMAT STRING NUMSUB CHANNELS NUMPAT USAGE STREAM INFO LIST SETNAME SETINFO DOCS AUTH HELLO 3 SYNC EVAL SCRIPT FUNCTION FCALL`)...)
 }
 
-// chosenWords makes lines: whole ones of the seeds, or a command with words that
-// may fit it.
-func chosenWords(data []byte, words []string) string {
+// chooseWords makes lines: complete ones of the seeds, or a command with words
+// that may fit.
+func chooseWords(data []byte, words []string) string {
 	known := strings.Split(strings.Join(sessionSeeds(), ""), "\n")
-	names := slices.IndexFunc(words, func(w string) bool { return w == "k" }) // the commands come first
+	names := slices.IndexFunc(words, func(w string) bool { return w == "k" }) // the commands are before it
 	var b strings.Builder
 	for fresh := true; len(data) > 1; data = data[2:] {
 		n := int(data[0])<<8 | int(data[1])
@@ -155,7 +157,7 @@ func randomWords(rnd *rand.Rand) []byte {
 	return data
 }
 
-// sessionSeeds are sessions of every kind of command.
+// sessionSeeds returns sessions with all kinds of commands.
 func sessionSeeds() []string {
 	return []string{
 		"SET k v EX 10\nGET k\nAPPEND k x\nSETRANGE k 1000 x\nSETBIT k 7 1\nBITCOUNT k\nGETRANGE k 0 -1\nINCRBYFLOAT n 1.5\nINCR n\nMSET a 1 b 2\nMGET a b\nGETDEL a\nGETEX b PERSIST\n",
