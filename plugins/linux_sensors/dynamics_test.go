@@ -2,7 +2,6 @@ package linuxsensors
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
