@@ -11,7 +11,6 @@ import (
 
 // balancers are those of mod_proxy, which are on the page with ProxyStatus On (modules/proxy/mod_proxy.c, proxy_status_hook).
 type balancers struct {
-	factory *telemetry.Factory
 	server  []telemetry.Label
 	workers *telemetry.Vec[string, worker]
 	key     []byte // balancer and worker, of the lines that follow

@@ -67,7 +67,7 @@ func newServer(m maker, known map[string]meaning, name string) *server {
 
 func (s *server) lines(k kind) lines {
 	return lines{k, telemetry.NewVec(s.factory, func(f *telemetry.Factory, name string) thing {
-		m := s.maker.with(f)
+		m := s.with(f)
 		return m.thing(&k, s.label, telemetry.Label{Key: k.label, Value: name})
 	})}
 }
@@ -76,7 +76,7 @@ func (s *server) lines(k kind) lines {
 const messages = "cluster_stats_messages_"
 
 func (s *server) newField(f *telemetry.Factory, name string) field {
-	maker := s.maker.with(f)
+	maker := s.with(f)
 	m := s.known[name]
 	switch {
 	case m.ignored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // what is before it, in other words

@@ -108,37 +108,37 @@ type gauge struct {
 
 func newSeries(f *telemetry.Factory, l *listener) *series {
 	at := telemetry.Label{Key: "listener", Value: l.address.String()}
-	counter := func(name string, unit telemetry.Unit, more ...telemetry.Label) *telemetry.Series {
-		return f.New(name, telemetry.Counter, unit, append([]telemetry.Label{at}, more...)...)
+	counter := func(name string, more ...telemetry.Label) *telemetry.Series {
+		return f.New(name, telemetry.Counter, telemetry.None, append([]telemetry.Label{at}, more...)...)
 	}
 	s := &series{
 		listener:  l,
 		messages:  f.Counter("syslog_messages", telemetry.None, at),
 		bytes:     f.Counter("syslog_received_bytes", telemetry.Bytes, at),
-		malformed: counter("syslog_parse_errors", telemetry.None),
-		cut:       counter("syslog_cut_messages", telemetry.None),
+		malformed: counter("syslog_parse_errors"),
+		cut:       counter("syslog_cut_messages"),
 		peers: telemetry.NewVec(f, func(f *telemetry.Factory, name string) *telemetry.Series {
 			return f.New("syslog_peer_messages", telemetry.Counter, telemetry.None, at, telemetry.Label{Key: "peer", Value: name})
 		}),
 	}
 	for i := range s.severities {
-		s.severities[i] = counter("syslog_severity_messages", telemetry.None, telemetry.Label{Key: "severity", Value: telemetry.Severity(i).String()})
+		s.severities[i] = counter("syslog_severity_messages", telemetry.Label{Key: "severity", Value: telemetry.Severity(i).String()})
 	}
 	for i := range s.facilities {
-		s.facilities[i] = counter("syslog_facility_messages", telemetry.None, telemetry.Label{Key: "facility", Value: facilityName(i)})
+		s.facilities[i] = counter("syslog_facility_messages", telemetry.Label{Key: "facility", Value: facilityName(i)})
 	}
 	n := &l.counts
 	if l.address.isPacket() {
-		s.datagrams = []gauge{{counter("syslog_bad_datagrams", telemetry.None), &n.broken}}
+		s.datagrams = []gauge{{counter("syslog_bad_datagrams"), &n.broken}}
 		s.drops = f.Counter("syslog_kernel_drops", telemetry.None, at)
 		return s
 	}
 	s.streams = []gauge{
 		{f.Gauge("syslog_connections", telemetry.None, at), &n.open},
-		{counter("syslog_connections_opened", telemetry.None), &n.opened},
-		{counter("syslog_connections_refused", telemetry.None), &n.refused},
-		{counter("syslog_connections_failed", telemetry.None), &n.failed},
-		{counter("syslog_connections_timed_out", telemetry.None), &n.timeouts},
+		{counter("syslog_connections_opened"), &n.opened},
+		{counter("syslog_connections_refused"), &n.refused},
+		{counter("syslog_connections_failed"), &n.failed},
+		{counter("syslog_connections_timed_out"), &n.timeouts},
 	}
 	return s
 }
