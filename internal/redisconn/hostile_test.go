@@ -32,7 +32,7 @@ func hostileConfig(addr string) redisconn.Config {
 	return c
 }
 
-// Whatever a peer says, no client takes much memory for it.
+// No client needs much memory, whatever a peer sends.
 func TestHostilePeers(t *testing.T) {
 	for name, text := range redistest.Hostile() {
 		for _, polite := range []bool{false, true} {
@@ -86,7 +86,7 @@ func useEverything(t *testing.T, config redisconn.Config) {
 	}
 }
 
-// The error says what was too much, and of whom.
+// The error names the limit and the peer.
 func TestErrorNamesTheLimit(t *testing.T) {
 	addr := redistest.ListenHostile(t, "$999999999999\r\n", false)
 	_, err := redisconn.Open(t.Context(), hostileConfig(addr), nil)

@@ -59,7 +59,7 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// One rule for all that is missing; what cannot be asked is said.
+// All missing rights are in one rule. Failed questions are reported.
 func TestInspectRights(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "agent", "on", ">pw", "~k*", "+ping", "+hello", "+client|setname", "+get")

@@ -23,7 +23,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
-// fakeServer answers on connections without any buffer (net.Pipe): whoever does not read while it writes stands still.
+// fakeServer answers on connections without any buffer (net.Pipe). A client that does not read while it writes blocks.
 type fakeServer struct {
 	answer func(command []string) string // "" says nothing
 
@@ -183,7 +183,7 @@ func TestRefusalKeepsTheConnection(t *testing.T) {
 	})
 }
 
-// A peer that says nothing costs ten seconds, one that is told to stop none; the next exchange dials anew.
+// A silent peer costs ten seconds, unless the context ends before. The next exchange dials again.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mute atomic.Bool
@@ -239,7 +239,7 @@ func TestPeerCloses(t *testing.T) {
 	})
 }
 
-// A context that ends when all is done already must not harm the next exchange.
+// A context that ends after the exchange must not harm the next one.
 func TestContextEndsAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeServer{answer: func([]string) string { return "*0\r\n" }}

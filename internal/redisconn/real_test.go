@@ -131,7 +131,7 @@ func TestRealRenewedCertificates(t *testing.T) {
 	}
 }
 
-// What stands behind an address is something else than it is taken for.
+// Something else than the configuration says listens at the address.
 func TestRealMistakes(t *testing.T) {
 	c := redisconn.Defaults()
 	c.Cluster = []string{redistest.Start(t).Addr()}
@@ -235,7 +235,7 @@ func TestRealCluster(t *testing.T) {
 	check(t, client, keys, 5)
 }
 
-// A slot that nobody serves is an error; when somebody does again, that is found out without a new connection.
+// A slot that no node serves is an error. When a node serves it again, that is noticed without a new connection.
 func TestRealSlotNotServed(t *testing.T) {
 	nodes := redistest.Cluster(t, 3, "--cluster-require-full-coverage", "no")
 	c := redisconn.Defaults()
@@ -343,7 +343,7 @@ func TestRealClientName(t *testing.T) {
 	}
 }
 
-// A server that stands still is given up after the configured time, not after another.
+// A frozen server is given up after the configured time.
 func TestRealFrozenServer(t *testing.T) {
 	s := redistest.Start(t)
 	c := at(s)

@@ -2,7 +2,7 @@ package redisconn
 
 import "testing"
 
-// After Close nothing is believed any more: neither where slots are nor which nodes there are.
+// After Close, neither the slots nor the nodes are remembered.
 func TestCloseForgetsTheCluster(t *testing.T) {
 	s := (&Client{Clustered: true}).NewShards()
 	s.at("127.0.0.1:1")
@@ -13,7 +13,7 @@ func TestCloseForgetsTheCluster(t *testing.T) {
 	}
 }
 
-// One command that must be announced makes its whole lot so, whichever comes first.
+// One command that needs ASKING makes its whole group use it, whichever comes first.
 func TestRedirect(t *testing.T) {
 	for range 20 { // maps have no order
 		s := (&Client{Clustered: true}).NewShards()

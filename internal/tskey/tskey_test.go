@@ -83,7 +83,7 @@ func TestOddIdentities(t *testing.T) {
 		}
 	}
 	if l := tskey.LivenessLabels("a(1)"); l[1].Value != "a_1_" {
-		t.Errorf("labels of the sign of life: %v", l)
+		t.Errorf("labels of the liveness sample: %v", l)
 	}
 }
 

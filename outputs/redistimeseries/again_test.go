@@ -6,7 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// Each alone is reason enough for TS.ALTER.
+// Each setting alone is a reason for TS.ALTER.
 func TestIgnoreAndChunkAlone(t *testing.T) {
 	for name, change := range map[string]func(*redistimeseries.Config){
 		"ignore": func(c *redistimeseries.Config) { c.Ignore = &redistimeseries.Ignore{MaxTimeDiff: 1000, MaxValDiff: 1} },
@@ -29,7 +29,7 @@ func TestIgnoreAndChunkAlone(t *testing.T) {
 	}
 }
 
-// Each time that series are gone is said, and once only.
+// Each time that series are gone is logged once.
 func TestEmptiedTwice(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
@@ -41,11 +41,11 @@ func TestEmptiedTwice(t *testing.T) {
 		write(t, f, batch(tick, g))
 	}
 	if n := f.log.Count("series are gone from redis"); n != 2 {
-		t.Errorf("said %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 }
 
-// What is estimated for series of which nobody knows how often they get a sample: what an empty one takes.
+// For series with an unknown interval, the estimate is that of an empty series.
 func TestEstimateWithoutInterval(t *testing.T) {
 	c := redistimeseries.Defaults()
 	if got := estimate(t, c, 0, 1); got.PerDay != 0 || got.Full != got.Empty {

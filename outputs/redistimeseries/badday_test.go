@@ -22,7 +22,7 @@ func badDays() []outputtest.BadDay {
 	)
 }
 
-// On a bad day nothing is given up, and the try succeeds later.
+// In a bad state nothing is dropped, and a later retry succeeds.
 func TestBadDays(t *testing.T) {
 	for _, day := range badDays() {
 		for kind, fresh := range map[string]bool{"known series": false, "new series": true} {
@@ -64,7 +64,7 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// A server that is gone, and comes back empty at the same address.
+// A server disappears, and comes back empty at the same address.
 func TestRestartedEmpty(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
@@ -84,7 +84,7 @@ func TestRestartedEmpty(t *testing.T) {
 	}
 }
 
-// retry writes as the agent does, without its pauses: a connection that broke costs a try.
+// retry writes like the agent, without its pauses. A broken connection costs one attempt.
 func retry(t *testing.T, f *fixture, batches ...*telemetry.Batch) {
 	t.Helper()
 	var err error
@@ -96,7 +96,7 @@ func retry(t *testing.T, f *fixture, batches ...*telemetry.Batch) {
 	t.Fatalf("written five times: %v", err)
 }
 
-// The rights that the README names are enough for everything, and each of them is needed.
+// The rights in the README are sufficient, and each of them is necessary.
 func TestRights(t *testing.T) {
 	s := newServer(t)
 	if s.Embedded != nil {

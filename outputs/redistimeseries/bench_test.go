@@ -29,7 +29,7 @@ func benchmarkWrite(b *testing.B, c redistimeseries.Config) {
 			b.Fatal(err)
 		}
 	}
-	round() // makes the series
+	round() // creates the series
 	for b.Loop() {
 		round()
 	}
@@ -42,7 +42,7 @@ func BenchmarkWriteLocal(b *testing.B) {
 	benchmarkWrite(b, c)
 }
 
-// BenchmarkWriteAt1ms has a network with a round trip of a millisecond before the server.
+// BenchmarkWriteAt1ms has a network with a round trip of a millisecond in front of the server.
 func BenchmarkWriteAt1ms(b *testing.B) {
 	n := redistest.NewNetwork(b, newServer(b).Addr())
 	n.Poison(b, "latency", "upstream", map[string]int{"latency": 1})
@@ -51,8 +51,8 @@ func BenchmarkWriteAt1ms(b *testing.B) {
 	benchmarkWrite(b, c)
 }
 
-// BenchmarkWriteTiers lets Redis make three compactions of every series: its cost on top of BenchmarkWriteLocal.
-func BenchmarkWriteTiers(b *testing.B) {
+// BenchmarkWriteCompactions lets Redis make three compactions of every series. Compare it with BenchmarkWriteLocal.
+func BenchmarkWriteCompactions(b *testing.B) {
 	c := newServer(b).config()
 	c.Retention = 3_600_000
 	c.Compactions = []redistimeseries.Compaction{

@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// testCluster is a cluster to write to, and a way to look at what is in it.
+// testCluster is a cluster to write to, and a client for checking what it holds.
 type testCluster struct {
 	addrs []string
 	move  func(key string, during func())
@@ -102,14 +102,14 @@ func TestCluster(t *testing.T) {
 				}
 			}
 			if got := c.last(t, naming.Liveness("h1")); got != "3=1" {
-				t.Errorf("sign of life: %s", got)
+				t.Errorf("liveness sample: %s", got)
 			}
 		})
 	}
 }
 
-// While the slot of a host moves, half of its series are on one node and half on another: known series are written, and
-// when it has moved all are.
+// While the slot of a host moves, half of its series are on one node and half on another. Known series are written meanwhile, and all
+// series afterwards.
 func TestSlotMovesWhileWriting(t *testing.T) {
 	c := newCluster(t)
 	config := c.config(tskey.Tagged)
@@ -128,7 +128,7 @@ func TestSlotMovesWhileWriting(t *testing.T) {
 		fresh := f.gauge("born_meanwhile")
 		write(t, f, batch(3, append(many(f, 700), fresh)...))
 		if got := c.last(t, naming.Key(fresh)); got != "3=3" {
-			t.Errorf("a series that is new while the slot moves: %s", got)
+			t.Errorf("a new series while the slot moves: %s", got)
 		}
 	})
 	write(t, f, batch(4, series...))
@@ -142,7 +142,7 @@ func TestSlotMovesWhileWriting(t *testing.T) {
 	}
 }
 
-// Rejected samples are counted once, wherever they are; the sign of life, which is rejected as well, is not.
+// Rejected samples are counted once, on whichever node they are. The liveness sample, which is rejected as well, is not counted.
 func TestClusterCountsRejections(t *testing.T) {
 	c := newCluster(t)
 	config := c.config(tskey.Host)
@@ -162,8 +162,8 @@ func TestClusterCountsRejections(t *testing.T) {
 	}
 }
 
-// What fails half-way is done again: the series stand already, their tiers do not.
-func TestTiersAreNotForgotten(t *testing.T) {
+// A write that fails half-way is repeated: the series exist by then, their compactions do not.
+func TestCompactionsAreNotForgotten(t *testing.T) {
 	s := newServer(t)
 	fake := newFakeCluster(t, s.Addr(), 1)
 	fake.fail = map[string]string{"TS.CREATERULE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}
@@ -208,7 +208,7 @@ func TestCompactionsSurviveAMove(t *testing.T) {
 	write(t, f, batch(0, g))
 	const source, target = "{h1}:g", "{h1}:g:max:10s"
 	c.move(source, func() {})
-	_ = c.all.Do(t.Context(), "TS.DELETERULE", source, target).Err() // MIGRATE does so; the fake's storage is one
+	_ = c.all.Do(t.Context(), "TS.DELETERULE", source, target).Err() // as MIGRATE does; the fake nodes share one storage
 	for tick := 1; tick <= 31; tick++ {
 		write(t, f, batch(tick, g))
 	}

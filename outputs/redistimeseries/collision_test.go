@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
-// collision finds two mounts of one key whose alternative keys are the same too: 32 bits of hash are soon searched.
+// collision returns two mounts with the same key and the same alternative key. With 32 bits of hash, they are found soon.
 func collision(t *testing.T, f *fixture) (a, b *telemetry.Series) {
 	t.Helper()
 	seen := map[string]string{}
@@ -27,12 +27,12 @@ func collision(t *testing.T, f *fixture) (a, b *telemetry.Series) {
 	return nil, nil
 }
 
-// When the alternative key is taken as well, a series is refused rather than mixed into another.
+// If the alternative key is taken as well, the series is refused.
 func TestSeriesWithoutAKeyIsRefused(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
 	a, b := collision(t, f)
-	plain := f.gauge("disk_used", "mount", "/a_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x") // has the key that they want
+	plain := f.gauge("disk_used", "mount", "/a_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x_x") // has the key of both
 	write(t, f, batch(1, plain))
 	write(t, f, batch(2, a))
 	n, text := rejected(t, f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(3, plain, a, b)}))
@@ -44,7 +44,7 @@ func TestSeriesWithoutAKeyIsRefused(t *testing.T) {
 	}
 }
 
-// The same, when both come in one write.
+// The same, if both are in one write.
 func TestSeriesWithoutAKeyIsRefusedAtOnce(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())

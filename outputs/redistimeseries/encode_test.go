@@ -94,7 +94,7 @@ func TestValuesAreShortAndExact(t *testing.T) {
 	}
 }
 
-// What the server says about a sample in words that are new to us reaches who reads the log: those of the first one.
+// An unknown refusal is repeated in the error, so that it reaches the log. Only the first text is kept.
 func TestUnknownRefusalIsRepeated(t *testing.T) {
 	w, batches := encoded(3, 1)
 	w.samples.reset(batches, 0)
@@ -180,7 +180,7 @@ func BenchmarkReceive(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/sample")
 }
 
-// BenchmarkBuffered says what a million samples weigh while Redis is away: 1000 series, one batch a second.
+// BenchmarkBuffered measures the memory of a million buffered samples: 1000 series, one batch per second.
 func BenchmarkBuffered(b *testing.B) {
 	const series, ticks = 1000, 1000
 	var grown uint64

@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
-// mounts are two series of one key.
+// mounts returns two series with the same key.
 func mounts(f *fixture) (slash, underscore *telemetry.Series) {
 	return f.gauge("disk_used", "mount", "/a/b"), f.gauge("disk_used", "mount", "/a_b")
 }
@@ -51,7 +51,7 @@ func TestTwoSeriesNeverShareAKey(t *testing.T) {
 	}
 }
 
-// Who came first keeps the plain key, also over a restart and when both come together then.
+// The series that came first keeps the plain key after a restart, even if both are in the first write.
 func TestKeysSurviveARestart(t *testing.T) {
 	s := newServer(t)
 	first := open(t, s.config())
@@ -118,7 +118,7 @@ func TestUnlabelledSeriesNeverShareAKey(t *testing.T) {
 	}
 }
 
-// Handles of one thing that were made twice mean one series.
+// Two handles of the same thing are one series.
 func TestSameSeriesTwice(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
@@ -129,7 +129,7 @@ func TestSameSeriesTwice(t *testing.T) {
 	}
 }
 
-func TestConfigChangesAreBroughtAlong(t *testing.T) {
+func TestConfigChangesReachExistingSeries(t *testing.T) {
 	s := newServer(t)
 	old := newFixture(t, s.config(), "h1", map[string]string{"room": "north", "rack": "1"})
 	if err := old.Open(t.Context()); err != nil {
@@ -152,12 +152,12 @@ func TestConfigChangesAreBroughtAlong(t *testing.T) {
 		t.Errorf("samples %s", got)
 	}
 	if retention, _, _ := s.describe(t, "rtcollector:hosts:h1"); retention != 7_200_000 {
-		t.Errorf("sign of life has retention %d", retention)
+		t.Errorf("liveness sample has retention %d", retention)
 	}
 }
 
-// One difference is enough.
-func TestEachDifferenceIsBroughtAlong(t *testing.T) {
+// A single difference is enough for TS.ALTER.
+func TestEachDifferenceIsUpdated(t *testing.T) {
 	labels := []any{"LABELS", "__name__", "g", "host", "h1", "room", "north", "source", "test"}
 	for name, definition := range map[string][]any{
 		"retention":     append([]any{"RETENTION", "1000", "DUPLICATE_POLICY", "LAST"}, labels...),
@@ -185,7 +185,7 @@ func TestEachDifferenceIsBroughtAlong(t *testing.T) {
 	}
 }
 
-// The predecessor left series without labels, with no retention and another policy; its data stay.
+// The predecessor left series without labels, without a retention and with another policy. Their samples stay.
 func TestPredecessorsSeriesAreAdopted(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
@@ -213,7 +213,7 @@ func TestPredecessorsSeriesAreAdopted(t *testing.T) {
 	}
 }
 
-// A series that is as it should be is not touched: no TS.ALTER, which would be seen in replication.
+// A series with the right settings gets no TS.ALTER, which would be replicated.
 func TestUnchangedSeriesIsLeftAlone(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
@@ -233,7 +233,7 @@ func TestUnchangedSeriesIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(strings.ToLower(stats), "ts.alter:calls") {
-		t.Errorf("altered what had not changed:\n%s", stats)
+		t.Errorf("altered an unchanged series:\n%s", stats)
 	}
 }
 
@@ -257,11 +257,11 @@ func TestKeyOfAnotherType(t *testing.T) {
 		t.Errorf("the key was changed: %q", got)
 	}
 	if n := f.log.Count("key=h1:g"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, f.log.String())
+		t.Errorf("logged %d times:\n%s", n, f.log.String())
 	}
 }
 
-// Somebody replaces a series while we run.
+// Another program replaces a series while the agent runs.
 func TestKeyTurnsIntoAnotherType(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
@@ -278,7 +278,7 @@ func TestKeyTurnsIntoAnotherType(t *testing.T) {
 	}
 }
 
-// When the connection was lost, what was refused is tried again: the key may be free by now.
+// After a lost connection, a refused series is tried again, because its key may be free by now.
 func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 	s := newServer(t)
 	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
@@ -306,7 +306,7 @@ func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 		again()
 	}
 	if n := f.log.Count("key=h1:g"); n != 1 {
-		t.Errorf("said %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 	if err := s.Del(t.Context(), "h1:g").Err(); err != nil {
 		t.Fatal(err)
@@ -318,7 +318,7 @@ func TestRefusedSeriesIsTriedAgain(t *testing.T) {
 	}
 }
 
-// On one connection a refused series is not asked for again with every write; a write that failed is reason to.
+// A refused series is not tried again with every write, but after a write that failed.
 func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
 	s := newServer(t)
 	if s.Embedded == nil {
@@ -351,7 +351,7 @@ func TestRefusedSeriesIsTriedAgainAfterAFailure(t *testing.T) {
 	}
 }
 
-// It is tried again after a while, too, when nothing fails: on a good connection nothing may for months.
+// A refused series is also tried again after a while without failures, because a good connection may not fail for months.
 func TestRefusedSeriesIsTriedAgainAfterAWhile(t *testing.T) {
 	s := newServer(t)
 	if err := s.Set(t.Context(), "h1:g", "mine", 0).Err(); err != nil {
@@ -372,7 +372,7 @@ func TestRefusedSeriesIsTriedAgainAfterAWhile(t *testing.T) {
 	}
 }
 
-// After a reload another output may have the slot of one that is no more.
+// After a reload, an output may get the slot of an output that no longer exists.
 func TestSlotOfAnotherOutput(t *testing.T) {
 	s := newServer(t)
 	old := open(t, s.config())

@@ -128,15 +128,15 @@ func retained(s *testServer) redistimeseries.Config {
 // A renewal is one command per series, and rare.
 func TestExpiryIsRenewedRarely(t *testing.T) {
 	s := newServer(t)
-	front := newFront(t, s.Addr())
-	c := front.config(t)
+	proxy := newProxy(t, s.Addr())
+	c := proxy.config(t)
 	c.Retention = 4 * hour * 1000
 	f := open(t, c)
 	g, h := f.ephemeral(time.Hour, "g"), f.ephemeral(time.Hour, "h")
 	for tick := range 10 {
 		write(t, f, batch(2*tick, g, h), batch(2*tick+1, g, h))
 	}
-	if n := front.count("PEXPIRE"); n != 2 {
+	if n := proxy.count("PEXPIRE"); n != 2 {
 		t.Errorf("%d times PEXPIRE for 40 samples of two new series", n)
 	}
 	s.Run(t, []any{"PEXPIRE", "h1:g", 600_000}, []any{"PEXPIRE", "h1:h", 600_000})
@@ -144,7 +144,7 @@ func TestExpiryIsRenewedRarely(t *testing.T) {
 	write(t, f, batch(30, g, h), batch(31, g, h))
 	checkExpiry(t, s, "h1:g", 5*hour)
 	checkExpiry(t, s, "h1:h", 600)
-	if n := front.count("PEXPIRE"); n != 3 {
+	if n := proxy.count("PEXPIRE"); n != 3 {
 		t.Errorf("%d times PEXPIRE", n)
 	}
 }
@@ -213,11 +213,11 @@ func TestUnlimitedRetentionEndsExpiry(t *testing.T) {
 // A server that refuses PEXPIRE gets the samples, and the log says once what is missing.
 func TestExpiryIsRefused(t *testing.T) {
 	s := newServer(t)
-	front := newFront(t, s.Addr())
-	c := front.config(t)
+	proxy := newProxy(t, s.Addr())
+	c := proxy.config(t)
 	c.Retention = 4 * hour * 1000
 	refuse := func(refusal string) {
-		front.set(func(args []string) string {
+		proxy.set(func(args []string) string {
 			if args[0] == "PEXPIRE" {
 				return "-" + refusal + "\r\n"
 			}
@@ -230,18 +230,18 @@ func TestExpiryIsRefused(t *testing.T) {
 	for tick := range 5 {
 		write(t, f, batch(tick, g))
 	}
-	if n := front.count("PEXPIRE"); n != 1 {
+	if n := proxy.count("PEXPIRE"); n != 1 {
 		t.Errorf("tried %d times", n)
 	}
 	f.Age()
 	write(t, f, batch(5, g))
-	if n := front.count("PEXPIRE"); n != 2 || f.log.Count("level=") != 1 || f.log.Count("grant +pexpire and +persist") != 1 {
+	if n := proxy.count("PEXPIRE"); n != 2 || f.log.Count("level=") != 1 || f.log.Count("grant +pexpire and +persist") != 1 {
 		t.Errorf("tried %d times: %s", n, f.log)
 	}
 	if got := s.samples(t, "h1:g"); got != "0=0 1=1 2=2 3=3 4=4 5=5" {
 		t.Error(got)
 	}
-	front.set(nil, nil)
+	proxy.set(nil, nil)
 	f.Age()
 	write(t, f, batch(6, g))
 	checkExpiry(t, s, "h1:g", 5*hour)
@@ -250,13 +250,13 @@ func TestExpiryIsRefused(t *testing.T) {
 // A refusal that will pass is waited out, also for a series that ends.
 func TestExpiryIsWaitedFor(t *testing.T) {
 	s := newServer(t)
-	front := newFront(t, s.Addr())
-	c := front.config(t)
+	proxy := newProxy(t, s.Addr())
+	c := proxy.config(t)
 	c.Retention = 4 * hour * 1000
 	f := open(t, c)
 	g := f.ephemeral(time.Hour, "g")
 	write(t, f, batch(1, g))
-	front.set(func(args []string) string {
+	proxy.set(func(args []string) string {
 		if args[0] == "PEXPIRE" {
 			return "-LOADING Redis is loading the dataset in memory\r\n"
 		}
@@ -267,7 +267,7 @@ func TestExpiryIsWaitedFor(t *testing.T) {
 	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{last}); err == nil {
 		t.Error("no error")
 	}
-	front.set(nil, nil)
+	proxy.set(nil, nil)
 	write(t, f, last)
 	checkExpiry(t, s, "h1:g", 4*hour)
 }

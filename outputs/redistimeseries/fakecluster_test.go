@@ -13,9 +13,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
-// fakeCluster stands in for a cluster whose nodes have the TimeSeries module, which Debian has no package of: in front
-// of one server that keeps all keys, each node answers only for its slots, with the words of a real one (testdata of
-// internal/embedded; "Redis Cluster specification"). RTC_TEST_REDIS_SERVER puts a real cluster in its place.
+// fakeCluster replaces a cluster whose nodes have the TimeSeries module, because Debian has no package of that. Its nodes are in front of
+// one server that stores all keys. Each one only answers for its slots, with the replies of a real node (testdata of
+// internal/embedded; "Redis Cluster specification"). With RTC_TEST_REDIS_SERVER, the tests use a real cluster instead.
 type fakeCluster struct {
 	t       *testing.T
 	backend string
@@ -24,9 +24,9 @@ type fakeCluster struct {
 	mu     sync.Mutex
 	owner  [redisconn.Slots]int
 	moving map[int]int     // slot → node that imports it
-	moved  map[string]bool // keys of moving slots that are there already
+	moved  map[string]bool // keys of moving slots that have moved
 	redirs int
-	fail   map[string]string // command → what it is answered, once
+	fail   map[string]string // command → the reply to its next call
 }
 
 func newFakeCluster(t *testing.T, backend string, n int) *fakeCluster {
@@ -69,7 +69,7 @@ func (c *fakeCluster) addrs() []string {
 	return out
 }
 
-// move gives a slot to another node; in the middle half of its keys are there.
+// move gives a slot to another node. It calls during when half of the keys have moved.
 func (c *fakeCluster) move(slot int, keys []string, during func()) {
 	c.mu.Lock()
 	to := (c.owner[slot] + 1) % len(c.nodes)
@@ -125,7 +125,7 @@ func (c *fakeCluster) serve(node int, conn net.Conn) {
 	}
 }
 
-// refuse says why this node does not execute a command, or "".
+// refuse returns the reply of a node that does not execute a command, or "".
 func (c *fakeCluster) refuse(node int, args []string, asking bool) string {
 	keys := keysOf(args)
 	if len(keys) == 0 {
@@ -199,7 +199,7 @@ func (c *fakeCluster) slots() string {
 	return fmt.Sprintf("*%d\r\n%s", len(ranges), strings.Join(ranges, ""))
 }
 
-// readRESP reads one value of RESP2 and returns it as it came, and the words in it.
+// readRESP reads one value of RESP2. It returns the raw value and the words in it.
 func readRESP(r *bufio.Reader) (raw string, words []string, err error) {
 	line, err := r.ReadString('\n')
 	if err != nil {

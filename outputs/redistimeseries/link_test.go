@@ -25,8 +25,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// ledger is a server with time series behind a [redistest.Link], and keeps account of what arrives. The embedded server
-// listens on real sockets only, on which fake time does not work.
+// ledger is a server with time series at the end of a [redistest.Link]. It records what arrives. The embedded server listens on real
+// sockets only, on which fake time does not work.
 type ledger struct {
 	mu      sync.Mutex
 	series  map[string][]string // key → times in the order in which they came first
@@ -34,7 +34,7 @@ type ledger struct {
 	texts   map[string]text
 	noSet   string // what SET is answered
 	bytes   int    // of commands that did something new
-	arrived int    // samples, without the signs of life
+	arrived int    // samples, without the liveness samples
 	order   error  // a sample that came before an older one of its series
 }
 
@@ -161,7 +161,7 @@ func (l *ledger) count() int {
 	return n
 }
 
-// loadInput gives a sample of each series for each of so many ticks, all at once, as after an outage.
+// loadInput delivers a sample of each series for each of many ticks at once, as after an outage.
 type loadInput struct {
 	series []*telemetry.Series
 	ticks  int
@@ -225,8 +225,7 @@ func randomLink(r *rand.Rand) *redistest.Link {
 	return l
 }
 
-// Whatever the link, everything arrives, in the order of each series, and half of what the link can carry is what makes
-// the difference.
+// On any link, everything arrives, in the order of each series. At least half of what the link can carry is useful data.
 func TestEverythingArrivesOverAnyLink(t *testing.T) {
 	const series, ticks = 200, 100
 	for seed := range uint64(24) {
@@ -267,7 +266,7 @@ func TestEverythingArrivesOverAnyLink(t *testing.T) {
 	}
 }
 
-// An agent that is stopped on a slow link settles what fits into its grace, and tells exactly what is left.
+// An agent that is stopped on a slow link settles what fits into its grace period, and reports the exact number of lost samples.
 func TestStopOnASlowLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const series, ticks = 200, 100
@@ -286,14 +285,14 @@ func TestStopOnASlowLink(t *testing.T) {
 		if written+lost != series*ticks || err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" %d samples were still buffered", lost)) {
 			t.Errorf("%d written, %d lost, %v", written, lost, err)
 		}
-		defer time.Sleep(time.Minute) // what is on its way yet
+		defer time.Sleep(time.Minute) // what is still in transit
 		if n, bytes, _ := l.state(); n < written || n > written+2*500 || float64(bytes) < 0.9*20_000*28 {
 			t.Errorf("%d arrived, %d are said to be written; %d bytes", n, written, bytes)
 		}
 	})
 }
 
-// After an outage in which the link was dead a slow one catches up.
+// After an outage, a slow link catches up.
 func TestSlowLinkCatchesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const series, ticks = 200, 100

@@ -21,7 +21,7 @@ func TestServerWithoutModule(t *testing.T) {
 	}
 }
 
-// Somebody starts the wrong Redis at the address for a while.
+// For a while, another Redis without the module listens at the address.
 func TestServerIsReplacedByOneWithoutModule(t *testing.T) {
 	s := newServer(t)
 	if s.Embedded == nil {
@@ -48,7 +48,7 @@ func TestServerIsReplacedByOneWithoutModule(t *testing.T) {
 	}
 }
 
-// Sentences about a server are no use without its address.
+// Errors about a server must name its address.
 func TestUnreachable(t *testing.T) {
 	c := redistimeseries.Defaults()
 	c.Host, c.Port = "127.0.0.1", 1

@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// through leads through a network.
+// through returns settings that connect through a network.
 func through(t testing.TB, n *redistest.Network) redistimeseries.Config {
 	t.Helper()
 	c := redistimeseries.Defaults()
@@ -24,7 +24,7 @@ func through(t testing.TB, n *redistest.Network) redistimeseries.Config {
 	return c
 }
 
-// load is enough data for many chunks.
+// load holds enough data for many chunks.
 type load struct {
 	series  []*telemetry.Series
 	batches []*telemetry.Batch
@@ -41,7 +41,7 @@ func newLoad(f *fixture, series, ticks int) load {
 	return l
 }
 
-// complete checks that every sample stands in its series, once.
+// complete checks that each series holds all of its samples, once.
 func (l load) complete(t *testing.T, s *testServer) {
 	t.Helper()
 	var want []string
@@ -55,7 +55,7 @@ func (l load) complete(t *testing.T, s *testServer) {
 	}
 }
 
-// While the network swallows one direction the write ends with its context; later the rest is sent again.
+// While the network drops one direction, a write ends with its context. The rest is written later.
 func TestNetworkHangs(t *testing.T) {
 	for _, stream := range []string{"upstream", "downstream"} {
 		t.Run(stream, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestNetworkHangs(t *testing.T) {
 	}
 }
 
-// The connection is reset in the middle of a write: after some bytes of replies have come.
+// The connection is reset in the middle of a write, after some bytes of the replies.
 func TestConnectionIsReset(t *testing.T) {
 	for kind, attributes := range map[string]map[string]int{"reset_peer": {"timeout": 0}, "limit_data": {"bytes": 20_000}} {
 		t.Run(kind, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// The server looks for the names of options among the labels too. Whatever a label says, its series is made, altered and
-// written like any other.
+// The server looks for the names of options among the labels, too. A series with any label must be created, altered and written like
+// any other.
 func TestLabelsThatAreOptions(t *testing.T) {
 	for _, word := range []string{"encoding", "uncompressed", "compressed", "ignore", "retention", "chunk_size", "duplicate_policy", "labels"} {
 		for _, word := range []string{word, strings.ToUpper(word)} {
@@ -38,7 +38,7 @@ func TestLabelsThatAreOptions(t *testing.T) {
 	}
 }
 
-// ofPlainLabels is what a series is like whose labels cannot be mistaken for anything.
+// ofPlainLabels returns the attributes of a series whose labels cannot be mistaken for options.
 func (s *testServer) ofPlainLabels(t *testing.T, c redistimeseries.Config) string {
 	c.Retention = 2_000_000
 	f := open(t, c)

@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// start is a time that a retention of minutes does not remove: series know no clock, only their newest sample.
+// start is the time of the first samples. A retention of minutes does not remove them, because it counts from the newest sample.
 var start = time.UnixMilli(1_700_000_000_000)
 
 // testServer is a server to write to.
@@ -103,7 +103,7 @@ func (s *testServer) samples(t *testing.T, key string) string {
 	return strings.Join(out, " ")
 }
 
-// describe returns a series' retention, policy and labels.
+// describe returns the retention, policy and labels of a series.
 func (s *testServer) describe(t *testing.T, key string) (retention int64, policy string, labels map[string]string) {
 	t.Helper()
 	reply, err := s.Do(t.Context(), "TS.INFO", key).Slice()

@@ -49,7 +49,7 @@ func TestSettingsProblems(t *testing.T) {
 	}
 }
 
-// describe returns what TS.INFO says of a key, as words.
+// attributes returns fields of TS.INFO.
 func (s *testServer) attributes(t *testing.T, key string, names ...string) map[string]any {
 	t.Helper()
 	list, err := s.Do(t.Context(), "TS.INFO", key).Slice()
@@ -67,7 +67,7 @@ func (s *testServer) attributes(t *testing.T, key string, names ...string) map[s
 	return got
 }
 
-// every is a factory whose series get a sample each d.
+// every makes the factory create series with a sample every d.
 func (f *fixture) every(d time.Duration) *fixture {
 	f.factory.Every(d)
 	return f
@@ -104,7 +104,7 @@ func TestSeriesAreMadeAsConfigured(t *testing.T) {
 	if _, _, labels := s.describe(t, "h1:rest"); len(labels) != 3 {
 		t.Errorf("labels %v", labels)
 	}
-	// The sign of life is never quiet, and always labelled.
+	// The liveness series ignores nothing, and always has labels.
 	if got := s.attributes(t, "rtcollector:hosts:h1", "duplicatePolicy"); got["duplicatePolicy"] != "last" {
 		t.Error(got)
 	}
@@ -124,7 +124,7 @@ func TestIgnoreIsSwitchedOff(t *testing.T) {
 	}
 }
 
-// What is near the value before is left out by the server, and counts as written.
+// The server drops values that are close to the previous one. They count as written.
 func TestIgnore(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
@@ -139,8 +139,8 @@ func TestIgnore(t *testing.T) {
 	}
 }
 
-// Each setting that TS.ALTER can change is brought along to series that stand; without ignore, there is none again.
-func TestSettingsAreBroughtAlong(t *testing.T) {
+// Existing series get each setting that TS.ALTER can change. Without ignore in the configuration, it is removed.
+func TestExistingSeriesGetNewSettings(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
 	c.ChunkSize, c.Ignore = 128, &redistimeseries.Ignore{MaxTimeDiff: 1000, MaxValDiff: 1}
@@ -158,7 +158,7 @@ func TestSettingsAreBroughtAlong(t *testing.T) {
 	}
 }
 
-// chunk_size: auto suits the number of samples that will be kept.
+// chunk_size: auto depends on the number of samples that will be kept.
 func TestAutoChunks(t *testing.T) {
 	s := newServer(t)
 	for _, c := range []struct {
@@ -167,7 +167,7 @@ func TestAutoChunks(t *testing.T) {
 		want      int64
 	}{
 		{10 * time.Second, "0", 4096},   // for ever
-		{0, "1h", 4096},                 // nobody knows
+		{0, "1h", 4096},                 // unknown
 		{10 * time.Second, "30d", 4096}, // 259,200 samples
 		{10 * time.Second, "1h", 512},   // 360
 		{time.Minute, "1h", 256},        // 60
@@ -226,7 +226,7 @@ func TestCompactions(t *testing.T) {
 	if got := s.attributes(t, "h1:g_1:avg:10s", "retentionTime", "sourceKey"); got["retentionTime"] != int64(86_400_000) || got["sourceKey"] != "h1:g_1" {
 		t.Error(got)
 	}
-	if n := len(s.keys(t)); n != 1+2+3+2 { // the sign of life, two raw, three of the gauge, two of the counter
+	if n := len(s.keys(t)); n != 1+2+3+2 { // the liveness sample, two raw, three of the gauge, two of the counter
 		t.Errorf("%d keys: %v", n, s.keys(t))
 	}
 	if f.log.Count("level=") != 0 {
@@ -234,7 +234,7 @@ func TestCompactions(t *testing.T) {
 	}
 }
 
-// A restart finds everything as it is, a changed configuration brings it along, a missing rule is made.
+// After a restart, existing compactions are kept, a changed configuration is applied, and a missing rule is created.
 func TestCompactionsOverARestart(t *testing.T) {
 	s := newServer(t)
 	c := tiered(s.config())
@@ -259,7 +259,7 @@ func TestCompactionsOverARestart(t *testing.T) {
 	}
 }
 
-// What stands in the way of a compaction is said; the raw samples are written.
+// An obstacle to a compaction is logged. The raw samples are written.
 func TestCompactionInTheWay(t *testing.T) {
 	s := newServer(t)
 	if err := s.Set(t.Context(), "h1:g:avg:1m", "x", 0).Err(); err != nil {
@@ -273,13 +273,13 @@ func TestCompactionInTheWay(t *testing.T) {
 	}
 	f := open(t, tiered(s.config()))
 	g := f.gauge("g")
-	_ = f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(0, f.gauge("taken"))}) // is refused, and so has no tiers
+	_ = f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(0, f.gauge("taken"))}) // is refused, so it has no compactions
 	for tick := range 21 {
 		write(t, f, batch(tick, g))
 	}
 	for key := range s.keys(t) {
 		if strings.HasPrefix(key, ":") || strings.HasPrefix(key, "h1:taken:") {
-			t.Errorf("a tier of a series that was refused: %s", key)
+			t.Errorf("a compaction of a refused series: %s", key)
 		}
 	}
 	if got := s.samples(t, "h1:g:avg:10s"); !strings.HasPrefix(got, "0=4.5") {
@@ -293,7 +293,7 @@ func TestCompactionInTheWay(t *testing.T) {
 	}
 }
 
-// The server is emptied, or fails over to one without the series: the tiers come back with them.
+// The server is emptied, or fails over to one without the series: the compactions come back with them.
 func TestCompactionsComeBack(t *testing.T) {
 	s := newServer(t)
 	f := open(t, tiered(s.config()))

@@ -75,7 +75,7 @@ func newVariant(b *testing.B) *variant {
 	return v
 }
 
-// advance gives the batches new times; they are nobody else's here.
+// advance gives the batches new times. Nothing else uses them here.
 func (v *variant) advance() {
 	for _, b := range v.batches {
 		v.now += 1000

@@ -36,7 +36,7 @@ func TestSeriesIsMadeOnceWithItsLabels(t *testing.T) {
 		t.Errorf("retention %d, policy %s", retention, policy)
 	}
 	if diff := cmp.Diff(map[string]string{"seen": "yes"}, labels); diff != "" {
-		t.Errorf("the series was defined a second time in one process:\n%s", diff)
+		t.Errorf("the series was created a second time in one process:\n%s", diff)
 	}
 }
 
@@ -56,13 +56,13 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-func TestSignOfLife(t *testing.T) {
+func TestLivenessSample(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
 	c.KeyPrefix = "lab:"
 	f := open(t, c)
 	write(t, f, batch(1, f.gauge("x")), batch(2, f.gauge("x")))
-	write(t, f, batch(4, f.gauge("x")), batch(3, f.gauge("x"))) // as after a retry: the newest need not be the last
+	write(t, f, batch(4, f.gauge("x")), batch(3, f.gauge("x"))) // as after a retry: the newest batch need not be the last
 	if got := s.samples(t, "lab:rtcollector:hosts:h1"); got != "2=1 4=1" {
 		t.Errorf("samples %q", got)
 	}
@@ -85,7 +85,7 @@ func TestManySamplesArriveOnce(t *testing.T) {
 		batches = append(batches, batch(tick, all...))
 	}
 	write(t, f, batches...)
-	write(t, f, batches...) // the reply got lost: it all comes again
+	write(t, f, batches...) // the reply was lost, so everything is written again
 	want := "0=0 1=1 2=2 3=3 4=4 5=5 6=6 7=7 8=8"
 	for i := range series {
 		if got := s.samples(t, "h1:m_"+strconv.Itoa(i)); got != want {
@@ -105,7 +105,7 @@ func TestValuesReadBackAsTheyWere(t *testing.T) {
 	var all []*telemetry.Series
 	for i, v := range values {
 		all = append(all, f.gauge("v", "n", strconv.Itoa(i)))
-		b.AddAt(all[i], v, b.Time) // as they are, possible or not
+		b.AddAt(all[i], v, b.Time) // without the check of Add
 	}
 	write(t, f, b)
 	for i, v := range values {
@@ -186,21 +186,21 @@ func TestDuplicateUnderBlockIsRejected(t *testing.T) {
 	}
 }
 
-// A sign of life that is refused is nobody's sample.
-func TestRefusedSignOfLifeIsNotCounted(t *testing.T) {
+// A refused liveness sample is not counted.
+func TestRefusedLivenessSampleIsNotCounted(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
 	c.Retention = 1000
 	f := open(t, c)
 	write(t, f, batch(100, f.gauge("g")))
-	write(t, f, batch(1, f.gauge("other"))) // older than the retention of the sign of life
+	write(t, f, batch(1, f.gauge("other"))) // older than the retention of the liveness sample
 	if got := s.samples(t, "h1:other"); got != "1=1" {
 		t.Error(got)
 	}
 }
 
-// A key that stands where the sign of life would stand costs nobody's samples, and hides no refusal of theirs.
-func TestSignOfLifeWithoutItsKey(t *testing.T) {
+// If another key occupies the liveness key, no other samples are lost, and their rejections are still reported.
+func TestLivenessSampleWithoutItsKey(t *testing.T) {
 	s := newServer(t)
 	if err := s.Set(t.Context(), "rtcollector:hosts:h1", "mine", 0).Err(); err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func TestSignOfLifeWithoutItsKey(t *testing.T) {
 	}
 }
 
-// Keys of every length are arguments of their own form.
+// The encoding of an argument depends on its length.
 func TestLongKeys(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())
@@ -253,10 +253,10 @@ func TestEmptiedServerLosesNothing(t *testing.T) {
 		}
 	}
 	if got := s.samples(t, "rtcollector:hosts:h1"); got != "3=1" {
-		t.Errorf("sign of life %q", got)
+		t.Errorf("liveness sample %q", got)
 	}
 	if n := f.log.Count("series are gone from redis"); n != 1 {
-		t.Errorf("said %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 }
 
@@ -302,7 +302,7 @@ func TestCancelledWriteReturnsItsContext(t *testing.T) {
 	}
 }
 
-// The buffer counts what it holds: what was written must not stay in memory with the output.
+// The buffer only counts what it holds, so the output must not keep batches that it has written.
 func TestWrittenBatchesAreFreed(t *testing.T) {
 	s := newServer(t)
 	f := open(t, s.config())

@@ -17,7 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// writeEachSecond is an agent as far as its output is concerned. It returns what the output logged.
+// writeEachSecond behaves like an agent to its output. It returns what the output logged.
 func writeEachSecond(t *testing.T, l *ledger, instance string, from, until time.Duration) *servicetest.Log {
 	t.Helper()
 	log := &servicetest.Log{}
@@ -51,8 +51,8 @@ func writeEachSecond(t *testing.T, l *ledger, instance string, from, until time.
 	return log
 }
 
-// Two agents that live side by side under one host name are told so, once each; a restart is not a second agent, and
-// neither is a single write.
+// Two agents that run at the same time under one host name get a warning each, once. A restart is not a second agent, and neither is a
+// single write.
 func TestTwoAgentsWithOneName(t *testing.T) {
 	type life struct{ from, until time.Duration }
 	for name, tc := range map[string]struct {
@@ -96,13 +96,13 @@ func TestTwoAgentsWithOneName(t *testing.T) {
 	}
 }
 
-// A server that evicts keys is a setting to be corrected, and the series that it took are counted.
+// A server that evicts keys causes a warning about its setting. The evicted series are counted.
 func TestEvictions(t *testing.T) {
 	s := newServer(t)
-	front := newFront(t, s.Addr())
+	proxy := newProxy(t, s.Addr())
 	info := "# Stats\r\nevicted_keys:0\r\nmaxmemory_policy:allkeys-lru\r\n"
 	var mu sync.Mutex
-	front.set(func(args []string) string {
+	proxy.set(func(args []string) string {
 		if strings.EqualFold(args[0], "info") {
 			mu.Lock()
 			defer mu.Unlock()
@@ -110,7 +110,7 @@ func TestEvictions(t *testing.T) {
 		}
 		return ""
 	}, nil)
-	f := open(t, front.config(t))
+	f := open(t, proxy.config(t))
 	g, h := f.gauge("g"), f.gauge("h")
 	write(t, f, batch(1, g, h))
 	s.Run(t, []any{"DEL", "h1:g"})

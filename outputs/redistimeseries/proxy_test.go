@@ -15,25 +15,25 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// front stands between the output and a server, and answers some commands as that server would not: with what proxies
-// and servers say that cannot be installed here.
-type front struct {
+// proxy is between the output and a server. It answers some commands with the replies of proxies and servers that cannot be installed
+// here.
+type proxy struct {
 	net.Listener
 	backend string
 
 	mu     sync.Mutex
-	answer func(args []string) string               // instead of the server's; "" passes the command on
-	edit   func(args []string, reply string) string // changes the server's
+	answer func(args []string) string               // instead of the server's reply; "" passes the command on
+	edit   func(args []string, reply string) string // changes the server's reply
 	seen   map[string]int                           // commands by name
 }
 
-func newFront(t *testing.T, backend string) *front {
+func newProxy(t *testing.T, backend string) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &front{Listener: l, backend: backend, seen: map[string]int{}}
+	f := &proxy{Listener: l, backend: backend, seen: map[string]int{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -51,19 +51,19 @@ func newFront(t *testing.T, backend string) *front {
 	return f
 }
 
-func (f *front) set(answer func([]string) string, edit func([]string, string) string) {
+func (f *proxy) set(answer func([]string) string, edit func([]string, string) string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer, f.edit = answer, edit
 }
 
-func (f *front) count(command string) int {
+func (f *proxy) count(command string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.seen[command]
 }
 
-func (f *front) serve(conn net.Conn) {
+func (f *proxy) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	back, err := net.Dial("tcp", f.backend)
 	if err != nil {
@@ -101,14 +101,14 @@ func (f *front) serve(conn net.Conn) {
 	}
 }
 
-func (f *front) config(t *testing.T) redistimeseries.Config {
+func (f *proxy) config(t *testing.T) redistimeseries.Config {
 	t.Helper()
 	c := redistimeseries.Defaults()
 	c.Host, c.Port = servicetest.HostPort(t, f.Addr().String())
 	return c
 }
 
-// inside puts a refusal in the place of each sample from the n-th on.
+// inside replaces the reply to each sample, from the n-th on, by a refusal.
 func inside(refusal string, n int) func([]string, string) string {
 	return func(args []string, reply string) string {
 		if args[0] != "TS.MADD" || reply[0] != '*' {
@@ -122,8 +122,8 @@ func inside(refusal string, n int) func([]string, string) string {
 	}
 }
 
-// A refusal that will pass is waited out, also where a proxy puts it in the place of each sample. What the server took
-// before it is settled.
+// A refusal that will pass leads to a retry, even if a proxy sends it for single samples. Samples that were accepted before it are
+// settled.
 func TestPassingRefusalInsideTheReply(t *testing.T) {
 	for _, refusal := range []string{
 		"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.",
@@ -133,38 +133,38 @@ func TestPassingRefusalInsideTheReply(t *testing.T) {
 	} {
 		t.Run(strings.Fields(refusal)[0], func(t *testing.T) {
 			s := newServer(t)
-			front := newFront(t, s.Addr())
-			f := open(t, front.config(t))
+			proxy := newProxy(t, s.Addr())
+			f := open(t, proxy.config(t))
 			l := newLoad(f, 10, 2)
 			write(t, f, l.batches[0])
-			front.set(nil, inside(refusal, 4)) // the sign of life, and three samples
+			proxy.set(nil, inside(refusal, 4)) // the liveness sample, and three samples
 			err := f.WriteMetrics(t.Context(), l.batches[1:])
 			var partial *outputs.PartialError
 			if !errors.As(err, &partial) || partial.Settled != 3 || partial.Rejected != nil || !strings.Contains(err.Error(), refusal) {
 				t.Fatalf("error %#v", err)
 			}
-			front.set(nil, inside(refusal, 0))
+			proxy.set(nil, inside(refusal, 0))
 			if err := f.WriteMetrics(t.Context(), l.batches[1:]); err == nil || errors.As(err, &partial) && partial.Settled > 0 {
 				t.Errorf("error %v", err)
 			}
-			front.set(nil, nil)
+			proxy.set(nil, nil)
 			write(t, f, l.batches[1].Slice(3, 10))
 			l.complete(t, s)
 		})
 	}
 }
 
-// Other servers, and older ones, have other words for a series that is not there.
+// Other servers, and older ones, report a missing series in other words.
 func TestWordsForAMissingSeries(t *testing.T) {
 	for _, words := range []string{
 		"TSDB: the key is not a TSDB key", "ERR the key is not a TSDB key", "TSDB: the key does not exists", "TSDB: the key does not exist",
 	} {
 		s := newServer(t)
-		front := newFront(t, s.Addr())
-		front.set(nil, func(_ []string, reply string) string {
+		proxy := newProxy(t, s.Addr())
+		proxy.set(nil, func(_ []string, reply string) string {
 			return strings.ReplaceAll(reply, "-ERR TSDB: the key is not a TSDB key", "-"+words)
 		})
-		f := open(t, front.config(t))
+		f := open(t, proxy.config(t))
 		g := f.gauge("g")
 		write(t, f, batch(1, g))
 		s.Empty(t)
@@ -175,7 +175,7 @@ func TestWordsForAMissingSeries(t *testing.T) {
 	}
 }
 
-// refusing answers TS.CREATE of a key that has a text in it.
+// refusing refuses TS.CREATE for keys that contain a text.
 func refusing(text, refusal string) func([]string) string {
 	return func(args []string) string {
 		if args[0] == "TS.CREATE" && strings.Contains(args[1], text) {
@@ -185,7 +185,7 @@ func refusing(text, refusal string) func([]string) string {
 	}
 }
 
-// A server that takes samples but will not have a new series does not keep the others waiting.
+// A server that accepts samples but refuses a new series does not keep the others waiting.
 func TestOneSeriesCannotBeCreated(t *testing.T) {
 	for _, refusal := range []string{
 		"OOM the embedded server holds no more series", "NOPERM No permissions to access a key", "ERR something new",
@@ -193,10 +193,10 @@ func TestOneSeriesCannotBeCreated(t *testing.T) {
 	} {
 		t.Run(strings.Fields(refusal)[0], func(t *testing.T) {
 			s := newServer(t)
-			front := newFront(t, s.Addr())
-			f := open(t, front.config(t))
+			proxy := newProxy(t, s.Addr())
+			f := open(t, proxy.config(t))
 			good, bad := f.gauge("good"), f.gauge("bad")
-			front.set(refusing("bad", refusal), nil)
+			proxy.set(refusing("bad", refusal), nil)
 			for tick := 1; tick < 3; tick++ {
 				err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(tick, bad, good)})
 				var rejected *outputs.RejectError
@@ -208,12 +208,12 @@ func TestOneSeriesCannotBeCreated(t *testing.T) {
 				t.Errorf("the other series has %s", got)
 			}
 			if n := f.log.Count("redis refuses"); n != 1 {
-				t.Errorf("said %d times: %s", n, f.log)
+				t.Errorf("logged %d times: %s", n, f.log)
 			}
-			if n := front.count("TS.CREATE"); n != 3 {
+			if n := proxy.count("TS.CREATE"); n != 3 {
 				t.Errorf("%d times TS.CREATE, want one for each series", n)
 			}
-			front.set(func(args []string) string {
+			proxy.set(func(args []string) string {
 				if args[0] == "TS.MADD" {
 					return "-LOADING Redis is loading the dataset in memory\r\n"
 				}
@@ -222,8 +222,8 @@ func TestOneSeriesCannotBeCreated(t *testing.T) {
 			if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch(3, bad, good)}); err == nil {
 				t.Error("no error")
 			}
-			front.set(nil, nil)
-			write(t, f, batch(3, bad, good)) // it is tried again after an error, or a minute
+			proxy.set(nil, nil)
+			write(t, f, batch(3, bad, good)) // it is tried again after an error
 			if got := s.samples(t, "h1:bad"); got != "3=3" {
 				t.Errorf("the series has %s", got)
 			}
@@ -231,13 +231,13 @@ func TestOneSeriesCannotBeCreated(t *testing.T) {
 	}
 }
 
-// A server that does not take anything is waited for.
+// Writes to a server that accepts nothing are repeated.
 func TestNothingCanBeCreated(t *testing.T) {
 	s := newServer(t)
-	front := newFront(t, s.Addr())
-	f := open(t, front.config(t))
+	proxy := newProxy(t, s.Addr())
+	f := open(t, proxy.config(t))
 	l := newLoad(f, 10, 1)
-	front.set(refusing("h1", "OOM command not allowed when used memory > 'maxmemory'."), nil)
+	proxy.set(refusing("h1", "OOM command not allowed when used memory > 'maxmemory'."), nil)
 	for range 2 {
 		err := f.WriteMetrics(t.Context(), l.batches)
 		var partial *outputs.PartialError
@@ -245,7 +245,7 @@ func TestNothingCanBeCreated(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	front.set(nil, nil)
+	proxy.set(nil, nil)
 	write(t, f, l.batches...)
 	l.complete(t, s)
 }
