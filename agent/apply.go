@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -57,7 +58,7 @@ func (a *Agent) buildOutputs(c Config) (map[string]builtOutput, error) {
 			continue
 		}
 		b := builtOutput{slot: a.slots.Acquire()}
-		err := recovered(func() (err error) {
+		err := crew.Catch(func() (err error) {
 			b.out, err = spec.Build(b.slot)
 			return err
 		})
@@ -83,7 +84,7 @@ func (a *Agent) buildInputs(c Config) (map[string]plugins.Input, error) {
 		if old := a.input(spec.ID); old != nil && old.spec.equals(spec) {
 			continue
 		}
-		err := recovered(func() (err error) {
+		err := crew.Catch(func() (err error) {
 			all[spec.ID], err = spec.Build()
 			return err
 		})

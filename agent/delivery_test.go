@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -29,7 +30,7 @@ func (o *narrow) Open(context.Context) error { return nil }
 func (o *narrow) Close() error               { return nil }
 
 func (o *narrow) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
-	if !sleep(ctx, o.took) {
+	if !pause.Sleep(ctx, o.took) {
 		return ctx.Err()
 	}
 	var all []string
@@ -270,7 +271,7 @@ func (o *trickle) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) 
 	settled := 0
 	for _, b := range batches {
 		for i := range b.Len() {
-			if !sleep(ctx, time.Second/time.Duration(o.perSecond)) {
+			if !pause.Sleep(ctx, time.Second/time.Duration(o.perSecond)) {
 				return &outputs.PartialError{Settled: settled, Err: ctx.Err()}
 			}
 			_, _, v := b.Sample(i)

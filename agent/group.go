@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -58,17 +57,5 @@ func (g *group) wait(d time.Duration) []string {
 		case <-timer.C:
 			return left
 		}
-	}
-}
-
-// sleep waits for d and reports whether it did; false means that ctx was done first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -85,23 +87,23 @@ func (in *input) open(ctx context.Context) bool {
 		return ctx.Err() == nil
 	}
 	h := in.newHealth()
-	var pause backoff
+	var backoff pause.Backoff
 	for ctx.Err() == nil {
-		err := recovered(func() error { return opener.Open(ctx) })
+		err := crew.Catch(func() error { return opener.Open(ctx) })
 		if err == nil {
 			h.reportSuccess("input opened")
 			return true
 		}
-		d := pause.next()
+		d := backoff.Next()
 		h.reportFailure("input cannot be opened, will retry", err, keyRetryIn, d.Round(time.Millisecond))
-		sleep(ctx, d)
+		pause.Sleep(ctx, d)
 	}
 	return false
 }
 
 func (in *input) close() {
 	if c, ok := in.component().(io.Closer); ok {
-		if err := recovered(c.Close); err != nil {
+		if err := crew.Catch(c.Close); err != nil {
 			in.log.Warn("input did not close cleanly", keyError, err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -19,11 +21,11 @@ type Gathered struct {
 	Err   error
 }
 
-// Once gathers twice from every input that is only polled, with a pause in between, because rates and percentages need two
+// Once gathers twice from every input that is only polled, a distance apart, because rates and percentages need two
 // readings. Both gathers count: some values are read only once a minute, and an event about a new state comes once. The
 // error and the duration are those of the second gather. All inputs are polled at the same time. Inputs that data is pushed
 // to are only tried, and come last in the result.
-func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
+func (a *Agent) Once(ctx context.Context, distance time.Duration) []Gathered {
 	var polled, pushed []*input
 	for _, in := range a.inputs {
 		if in.runner != nil {
@@ -36,7 +38,7 @@ func (a *Agent) Once(ctx context.Context, pause time.Duration) []Gathered {
 	start := time.Now()
 	var wg sync.WaitGroup
 	for i, in := range polled {
-		wg.Go(func() { results[i] = in.gatherTwice(ctx, start, pause) })
+		wg.Go(func() { results[i] = in.gatherTwice(ctx, start, distance) })
 	}
 	wg.Wait()
 	for i, g := range results {
@@ -56,26 +58,26 @@ func (in *input) try(ctx context.Context) Gathered {
 	g := Gathered{ID: in.spec.ID}
 	if trier, ok := in.live.Runner.(plugins.Trier); ok {
 		began := time.Now()
-		g.Err = recovered(func() error { return trier.Try(ctx) })
+		g.Err = crew.Catch(func() error { return trier.Try(ctx) })
 		g.Took = time.Since(began)
 	}
 	return g
 }
 
-func (in *input) gatherTwice(ctx context.Context, start time.Time, pause time.Duration) Gathered {
+func (in *input) gatherTwice(ctx context.Context, start time.Time, distance time.Duration) Gathered {
 	defer in.close()
 	g := Gathered{ID: in.spec.ID}
 	if opener, ok := in.component().(plugins.Opener); ok {
-		if g.Err = recovered(func() error { return opener.Open(ctx) }); g.Err != nil {
+		if g.Err = crew.Catch(func() error { return opener.Open(ctx) }); g.Err != nil {
 			return g
 		}
 	}
 	first := in.poller.gatherOnce(ctx, start)
-	if !sleep(ctx, time.Until(start.Add(pause))) {
+	if !pause.Sleep(ctx, time.Until(start.Add(distance))) {
 		g.Err = ctx.Err()
 		return g
 	}
-	g = in.poller.gatherOnce(ctx, start.Add(pause))
+	g = in.poller.gatherOnce(ctx, start.Add(distance))
 	g.Batch = newest(first.Batch, g.Batch)
 	return g
 }
@@ -123,7 +125,7 @@ func (p *poller) gatherOnce(ctx context.Context, scheduled time.Time) Gathered {
 	go func() {
 		began := time.Now()
 		b := telemetry.NewBatch(scheduled, began, 0)
-		err := recovered(func() error { return in.live.Gatherer.Gather(limited, b) })
+		err := crew.Catch(func() error { return in.live.Gatherer.Gather(limited, b) })
 		reportRejections(b, in.stats, in.log)
 		answer <- Gathered{ID: in.spec.ID, Batch: b, Took: time.Since(began), Err: err}
 	}()

@@ -3,11 +3,11 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -56,7 +56,7 @@ func (p *poller) run(ctx, gathers context.Context, start time.Time) {
 	s.skipShortFirst()
 	for s.wait(ctx) {
 		p.gather(gathers, s.due)
-		if p.panics >= maxPanics && !sleep(ctx, parkedPause) {
+		if p.panics >= maxPanics && !pause.Sleep(ctx, parkedPause) {
 			return
 		}
 		p.input.stats.Missed.Add(int64(s.advance(time.Now())))
@@ -70,7 +70,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	overdue := time.AfterFunc(p.timeout, p.reportOverdue)
 	began := time.Now()
 	b := p.batches.New(scheduled, began)
-	err := recovered(func() error { return p.input.live.Gatherer.Gather(limited, b) })
+	err := crew.Catch(func() error { return p.input.live.Gatherer.Gather(limited, b) })
 	onTime := overdue.Stop()
 	took := time.Since(began)
 
@@ -104,7 +104,7 @@ func (p *poller) reportOverdue() {
 }
 
 func (p *poller) report(ctx context.Context, err error, onTime bool) {
-	var crash *panicError
+	var crash *crew.PanicError
 	if !errors.As(err, &crash) {
 		p.panics = 0
 	}
@@ -119,27 +119,9 @@ func (p *poller) report(ctx context.Context, err error, onTime bool) {
 	case crash != nil:
 		p.panics++
 		stats.Errors.Add(1)
-		p.health.reportFailure("input crashed; please report this", err, "stack", string(crash.stack))
+		p.health.reportFailure("input crashed; please report this", err, "stack", string(crash.Stack))
 	default:
 		stats.Errors.Add(1)
 		p.health.reportFailure("input failed", err)
 	}
-}
-
-// panicError is a plugin's panic as an error.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// recovered calls f and returns a panic as an error, so that a plugin cannot end the agent.
-func recovered(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicError{v, debug.Stack()}
-		}
-	}()
-	return f()
 }

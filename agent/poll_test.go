@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -229,7 +230,7 @@ func TestStopDuringAGather(t *testing.T) {
 				w, s := newWorld(), &server{}
 				var cut error
 				w.poll("slow", time.Minute, func(ctx context.Context) error {
-					if !sleep(ctx, takes) {
+					if !pause.Sleep(ctx, takes) {
 						cut = ctx.Err()
 					}
 					return cut

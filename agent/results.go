@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/outputs"
 )
@@ -53,13 +54,13 @@ func (r *results) call(ctx context.Context, write func(context.Context) error) e
 	limited, cancel := context.WithTimeout(ctx, longestWrite)
 	defer cancel()
 	began := time.Now()
-	err := recovered(func() error { return write(limited) })
+	err := crew.Catch(func() error { return write(limited) })
 	took := time.Since(began)
 	r.stats.WriteTime.Add(int64(took))
 	r.log.Debug("written", withBuffered(r.stats, keyTook, took, "ok", err == nil)...)
-	var crash *panicError
+	var crash *crew.PanicError
 	if errors.As(err, &crash) {
-		r.log.Error("output crashed; please report this", keyError, err, "stack", string(crash.stack))
+		r.log.Error("output crashed; please report this", keyError, err, "stack", string(crash.Stack))
 		return outputs.Permanent(err)
 	}
 	return err

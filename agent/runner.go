@@ -5,8 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
+
+// steadyRun is how long Run must have worked before the pauses after it start again with the shortest one.
+const steadyRun = 30 * time.Second
 
 // runner keeps an input running that data is pushed to.
 type runner struct {
@@ -16,23 +21,23 @@ type runner struct {
 
 // run calls the input's Run until ctx is done. When Run ends earlier, it is called again after a pause.
 func (r *runner) run(ctx context.Context) {
-	var pause backoff
+	var backoff pause.Backoff
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := recovered(func() error { return r.input.live.Runner.Run(ctx, r) })
+		err := crew.Catch(func() error { return r.input.live.Runner.Run(ctx, r) })
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
 			err = errors.New("ended without being told to")
 		}
-		if time.Since(began) > longestPause {
-			pause.reset()
+		if time.Since(began) > steadyRun {
+			backoff.Reset()
 		}
 		r.input.stats.Errors.Add(1)
-		d := pause.next()
+		d := backoff.Next()
 		r.health.reportFailure("input ended, will be started again", err, keyRetryIn, d.Round(time.Millisecond))
-		sleep(ctx, d)
+		pause.Sleep(ctx, d)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"io"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/pause"
 )
 
 const (
@@ -38,7 +40,7 @@ func (s *schedule) skipShortFirst() {
 }
 
 // wait sleeps until the work is due. It reports false if ctx was done first.
-func (s *schedule) wait(ctx context.Context) bool { return sleep(ctx, s.remaining()) }
+func (s *schedule) wait(ctx context.Context) bool { return pause.Sleep(ctx, s.remaining()) }
 
 // remaining returns the time until the work is due.
 func (s *schedule) remaining() time.Duration { return time.Until(s.due.Add(s.delay)) }

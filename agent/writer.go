@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
+	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -37,7 +39,7 @@ type writer struct {
 	log      *slog.Logger
 	stats    *selfstat.Output
 	lag      time.Duration // of the flushes, after the multiples of the flush interval
-	pause    backoff
+	backoff  pause.Backoff
 	results  *results
 	isOpen   bool
 
@@ -149,20 +151,20 @@ func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
 	defer close(w.done)
 	defer w.close()
 	due := newSchedule(start, w.limits.Flush, w.lag)
-	pause := w.attempt(w.ctx, nil)
-	for w.wait(pause, &due, inputsDone) {
-		pause = w.attempt(w.ctx, w.deliver)
+	retryIn := w.attempt(w.ctx, nil)
+	for w.wait(retryIn, &due, inputsDone) {
+		retryIn = w.attempt(w.ctx, w.deliver)
 		due.advance(time.Now().Add(-w.lag))
 	}
 	w.writeRest(w.ctx)
 }
 
 // wait waits until it is time to write. It reports false when nothing more will come: the inputs are done, the output is
-// removed, or w.ctx is done. After a failure only the pause counts.
-func (w *writer) wait(pause time.Duration, due *schedule, inputsDone <-chan struct{}) bool {
+// removed, or w.ctx is done. After a failure only the time until the retry counts.
+func (w *writer) wait(retryIn time.Duration, due *schedule, inputsDone <-chan struct{}) bool {
 	var samples, events <-chan struct{}
-	if pause == 0 {
-		pause = due.remaining()
+	if retryIn == 0 {
+		retryIn = due.remaining()
 		if w.samples != nil {
 			samples = w.samples.ready()
 		}
@@ -170,7 +172,7 @@ func (w *writer) wait(pause time.Duration, due *schedule, inputsDone <-chan stru
 			events = w.events.ready()
 		}
 	}
-	timer := time.NewTimer(pause)
+	timer := time.NewTimer(retryIn)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -188,16 +190,16 @@ func (w *writer) wait(pause time.Duration, due *schedule, inputsDone <-chan stru
 
 // writeRest writes out what is left in the queues.
 func (w *writer) writeRest(ctx context.Context) {
-	w.pause.reset()
+	w.backoff.Reset()
 	for ctx.Err() == nil {
-		pause := w.attempt(ctx, w.deliver)
-		if pause == 0 || !sleep(ctx, pause) {
+		retryIn := w.attempt(ctx, w.deliver)
+		if retryIn == 0 || !pause.Sleep(ctx, retryIn) {
 			return
 		}
 	}
 }
 
-// attempt opens the output if necessary and does the work. It returns the pause after a failure, or 0.
+// attempt opens the output if necessary and does the work. After a failure it returns the time until the retry, else 0.
 func (w *writer) attempt(ctx context.Context, work func(context.Context) (progress bool, err error)) time.Duration {
 	began := time.Now()
 	progress := false
@@ -206,18 +208,20 @@ func (w *writer) attempt(ctx context.Context, work func(context.Context) (progre
 		progress, err = work(ctx)
 	}
 	if err == nil {
-		w.pause.reset()
+		w.backoff.Reset()
 		w.results.succeeded()
 		return 0
 	}
 	if ctx.Err() != nil {
-		return firstPause
+		return time.Second // any pause: the caller ends
 	}
-	pause := w.pause.next
+	var d time.Duration
 	if progress {
-		pause = func() time.Duration { return w.pause.afterProgress(time.Since(began)) }
+		d = w.backoff.AfterProgress(time.Since(began))
+	} else {
+		d = w.backoff.Next()
 	}
-	d := max(pause(), outputs.RetryDelay(err))
+	d = max(d, outputs.RetryDelay(err))
 	w.results.failed(err, progress, d)
 	return d
 }
@@ -228,7 +232,7 @@ func (w *writer) open(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if err := recovered(func() error { return w.out.Open(limited) }); err != nil {
+	if err := crew.Catch(func() error { return w.out.Open(limited) }); err != nil {
 		return err
 	}
 	w.isOpen = true
@@ -264,7 +268,7 @@ func (w *writer) deliver(ctx context.Context) (progress bool, err error) {
 }
 
 func (w *writer) close() {
-	if err := recovered(w.out.Close); err != nil {
+	if err := crew.Catch(w.out.Close); err != nil {
 		w.log.Warn("output did not close cleanly", keyError, err)
 	}
 }
