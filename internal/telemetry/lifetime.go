@@ -25,7 +25,7 @@ func (s *Series) TTL() time.Duration { return s.ttl }
 // last End. A later sample begins the series again.
 func (b *Batch) End(s *Series) {
 	if s != nil && s.begun {
-		s.begun = false
+		s.begun, s.ended = false, true
 		b.ended = append(b.ended, s)
 	}
 }

@@ -151,3 +151,34 @@ func TestEphemeral(t *testing.T) {
 		t.Errorf("TTL %v, %v", c.raw.TTL(), c.rate.series.TTL())
 	}
 }
+
+// An entity that replaces its series at every gather does not accumulate them, and those that did not end yet end with it.
+func TestReplacedSeriesAreForgotten(t *testing.T) {
+	var current *Series
+	var factory *Factory
+	v := NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, _ string) *Series {
+		factory = f
+		return f.Gauge("kept", None)
+	})
+	var b *Batch
+	for i := range 1000 {
+		b = NewBatch(time.Unix(int64(i), 0), time.Unix(int64(i), 0), 0)
+		b.Add(*v.Get("a"), 1)
+		b.End(current)
+		current = factory.Info("version", nil, Label{"version", fmt.Sprint(i)})
+		b.Add(current, 1)
+		v.Sweep(b)
+	}
+	if n := len(v.entries["a"].owned.series); n > 40 {
+		t.Errorf("%d series are recorded", n)
+	}
+	var names []string
+	for range keepUnseen {
+		b = NewBatch(time.Unix(2000, 0), time.Unix(2000, 0), 0)
+		v.Sweep(b)
+		names = append(names, endedNames(b)...)
+	}
+	if diff := cmp.Diff([]string{"kept", "version"}, names); diff != "" {
+		t.Error(diff)
+	}
+}

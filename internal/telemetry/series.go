@@ -76,6 +76,7 @@ type Series struct {
 	index    int  // of the last sample in its batch; only for [Batch.has]
 	reported bool // a rejected sample was described to the user
 	begun    bool // it has had a sample since it was made or ended
+	ended    bool // it has ended
 	ttl      time.Duration
 }
 
@@ -231,7 +232,7 @@ func (f *Factory) make(name string, k Kind, u Unit, instance, details []Label) *
 	}
 	s := &Series{name: f.choice.Prefix + name, kind: k, unit: u, host: f.host, interval: f.interval, ttl: f.ttl}
 	if f.owned != nil {
-		f.owned.series = append(f.owned.series, s)
+		f.owned.add(s)
 	}
 	s.bounds = u.Bounds(k)
 	if f.unbounded {

@@ -1,6 +1,9 @@
 package telemetry
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 const (
 	// keepUnseen is the number of gathers in a row that an entity may be missing before its handles are forgotten. A file
@@ -32,7 +35,17 @@ type entry[T any] struct {
 // ownedSeries are the series that end when an entity is forgotten.
 type ownedSeries struct {
 	series []*Series
+	sweep  int // length of series at which the ended ones are removed
 	nested []interface{ end(*Batch) }
+}
+
+// add records a series. An entity can replace its series again and again, so the ended ones are removed now and then.
+func (o *ownedSeries) add(s *Series) {
+	if len(o.series) >= max(o.sweep, 16) {
+		o.series = slices.DeleteFunc(o.series, func(s *Series) bool { return s.ended })
+		o.sweep = 2 * len(o.series)
+	}
+	o.series = append(o.series, s)
 }
 
 func (o *ownedSeries) end(out *Batch) {
