@@ -42,7 +42,7 @@ type ownedSeries struct {
 // add records a series. An entity can replace its series again and again, so the ended ones are removed now and then.
 func (o *ownedSeries) add(s *Series) {
 	if len(o.series) >= max(o.sweep, 16) {
-		o.series = slices.DeleteFunc(o.series, func(s *Series) bool { return s.ended })
+		o.series = slices.DeleteFunc(o.series, func(s *Series) bool { return s.ended && !s.begun })
 		o.sweep = 2 * len(o.series)
 	}
 	o.series = append(o.series, s)
