@@ -3,6 +3,7 @@ package redistimeseries
 import (
 	"math"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,6 +107,20 @@ func TestUnknownRefusalIsRepeated(t *testing.T) {
 	const want = "3 rejected: 1 older than the retention of their series\n2 refused: ERR TSDB: the moon is full"
 	if err := w.samples.rejected(3); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// After a refused command, it is unclear which samples the later replies are about. They stay open.
+func TestRepliesAfterARefusedCommand(t *testing.T) {
+	w, batches := encoded(6, 1)
+	w.samples.reset(batches, 0)
+	w.request.reset(w)
+	reader := redisconn.NewReader(strings.NewReader("*2\r\n:1\r\n:1\r\n-OOM no memory\r\n*2\r\n:1\r\n:1\r\n"))
+	for range 3 {
+		_ = w.request.receive(reader)
+	}
+	if n := w.samples.settledPrefix(); n != 2 || slices.Contains(w.samples.verdicts[2:], accepted) {
+		t.Errorf("%d settled, verdicts %v", n, w.samples.verdicts)
 	}
 }
 

@@ -262,7 +262,8 @@ func TestExpiryIsWaitedFor(t *testing.T) {
 		}
 		return ""
 	}, nil)
-	last := batch(2)
+	h := f.ephemeral(time.Hour, "h")
+	last := batch(2, h)
 	last.End(g)
 	if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{last}); err == nil {
 		t.Error("no error")
@@ -270,6 +271,7 @@ func TestExpiryIsWaitedFor(t *testing.T) {
 	proxy.set(nil, nil)
 	write(t, f, last)
 	checkExpiry(t, s, "h1:g", 4*hour)
+	checkExpiry(t, s, "h1:h", 5*hour)
 }
 
 func TestExpiryInACluster(t *testing.T) {
