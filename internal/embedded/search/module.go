@@ -26,6 +26,14 @@ type indexedKey struct {
 	document *jsondoc.Document // nil for a hash
 	hash     *datatypes.Hash   // nil for a document
 	places   []place
+	// firstPlace is the memory of places for the usual case of one index.
+	firstPlace [1]place
+}
+
+func newIndexedKey(key string) *indexedKey {
+	k := &indexedKey{key: key}
+	k.places = k.firstPlace[:0]
+	return k
 }
 
 // place is where a key is in one index.
@@ -150,7 +158,7 @@ func (m *Module) KeyRenamed(d *keyspace.Database, from, to string, v keyspace.Va
 	k := m.keys[from]
 	delete(m.keys, from)
 	if k == nil {
-		k = &indexedKey{}
+		k = newIndexedKey(to)
 	}
 	k.key = to
 	if !k.setValue(v) {
@@ -188,7 +196,7 @@ func (m *Module) scan(d *keyspace.Database, ix *index) {
 	for key, v := range d.All() {
 		k := m.keys[key]
 		if k == nil {
-			k = &indexedKey{key: key}
+			k = newIndexedKey(key)
 		}
 		if k.setValue(v) && ix.accepts(k) {
 			found = append(found, k)
@@ -206,7 +214,7 @@ func (m *Module) scan(d *keyspace.Database, ix *index) {
 func (m *Module) update(key string, v keyspace.Value) {
 	k, isKnown := m.keys[key]
 	if !isKnown {
-		k = &indexedKey{key: key}
+		k = newIndexedKey(key)
 	}
 	if !k.setValue(v) {
 		m.remove(key)

@@ -119,16 +119,17 @@ func findSeries(c *keyspace.Session, d *keyspace.Database, key []byte) *series {
 
 // create adds a series. The labels are name, value, name, value…
 func (m *Module) create(d *keyspace.Database, key []byte, s settings, labels [][]byte) (*series, resp.Error) {
-	if err := m.admit(int64(len(key)) + labelTextBytes(labels)); err != "" {
+	text := labelTextBytes(labels)
+	if err := m.admit(int64(len(key)) + text); err != "" {
 		return nil, err
 	}
 	if s.retention == 0 {
 		s.retention = m.defaultRetention
 	}
-	created := &series{home: m.homes[d], settings: s}
+	created := &series{home: m.detached, settings: s}
 	d.Put(string(key), created)
 	created.home.index.add(created, labels)
-	m.labelBytes += labelTextBytes(labels)
+	m.labelBytes += text
 	return created, ""
 }
 
