@@ -146,6 +146,6 @@ func (r *results) failed(err error, progress bool, retryIn time.Duration) {
 	if r.flaps >= maxFlaps {
 		r.failing.quietPeriod = steadyPeriod
 	}
-	r.failing.reportFailure("output failed, what it was given is kept and will be written again", err,
+	r.failing.reportFailure("output failed, its data is kept and will be written again", err,
 		withBuffered(r.stats, keyRetryIn, retryIn.Round(time.Millisecond))...)
 }
