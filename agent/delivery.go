@@ -62,7 +62,8 @@ func (d *delivery[T]) count(items []T) (n int) {
 	return n
 }
 
-// rest returns the items without their first n samples or events. It changes items.
+// rest returns the items without their first n samples or events. An item without any, which only tells that series ended,
+// counts as not written. Rest changes items.
 func (d *delivery[T]) rest(items []T, n int) []T {
 	for i, item := range items {
 		count := d.queue.count(item)
@@ -70,6 +71,8 @@ func (d *delivery[T]) rest(items []T, n int) []T {
 			if n > 0 {
 				items[i] = d.skip(item, n)
 			}
+		}
+		if n < count || n == 0 {
 			return items[i:]
 		}
 		n -= count

@@ -306,3 +306,53 @@ func TestOneKindFails(t *testing.T) {
 		}
 	})
 }
+
+// endedLog is an output that keeps the names of the series that ended.
+type endedLog struct {
+	server
+	ended []string
+}
+
+func (o *endedLog) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+	if err := o.server.WriteMetrics(ctx, batches); err != nil {
+		return err
+	}
+	for _, b := range batches {
+		for _, s := range b.Ended() {
+			o.ended = append(o.ended, s.Name())
+		}
+	}
+	return nil
+}
+
+// Outputs learn that a series ended, also from a gather without samples and after a failed write.
+func TestEndedSeriesReachTheOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, o := newWorld(), &endedLog{}
+		begin := time.Now()
+		o.verdict = func([]*telemetry.Batch) error {
+			if time.Since(begin) < 10*time.Second {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		series, gathers := w.f.Gauge("container", telemetry.None), 0
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Second, Build: live(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+				if gathers++; gathers == 1 {
+					b.Add(series, 1)
+				} else {
+					b.End(series)
+				}
+				return nil
+			}),
+		})}}
+		w.write("out", o)
+		if err := w.runFor(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(o.ended, []string{"container"}) || len(o.points) != 1 {
+			t.Errorf("ended: %v, %d samples", o.ended, len(o.points))
+		}
+	})
+}

@@ -78,7 +78,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	in.stats.Gathered(took, b.Len(), len(b.Events))
 	reportRejections(b, in.stats, in.log)
 	p.batches.Filled(b.Len())
-	if b.Weight() > 0 {
+	if !b.IsEmpty() {
 		in.emit(ctx, b, in.spec.WhenFull.WithoutWaiting())
 	}
 	in.log.Debug("gathered", keySamples, b.Len(), keyTook, took, "slow", took > slowGather)

@@ -61,9 +61,9 @@ func Explain(addr string, err error) error {
 	case errors.As(err, &dialled) && strings.HasPrefix(dialled.Op, "socks"):
 		return fmt.Errorf("redis %s cannot be reached through its proxy: %s: %w", addr, adviseProxy(dialled.Err), err)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, &dialled):
-		return fmt.Errorf("redis %s is not there: start it, or correct its address: %w", addr, err)
+		return fmt.Errorf("redis %s cannot be reached: start it, or correct its address: %w", addr, err)
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		return fmt.Errorf("redis %s has an unknown name: correct host, or fix the name server: %w", addr, err)
+		return fmt.Errorf("redis %s has a host name that cannot be resolved: correct host, or fix the name server: %w", addr, err)
 	case errors.Is(err, guard.ErrNotRESP), strings.Contains(err.Error(), "redis: can't parse "): // go-redis has no type for the latter
 		return fmt.Errorf("redis %s does not answer like a Redis: correct host and port, or set tls if it requires TLS: %w", addr, err)
 	case closed(err):
@@ -81,13 +81,13 @@ func adviseProxy(err error) string {
 	text := err.Error()
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &lookup):
-		return "the proxy is not there: start it, or correct socks5_proxy or socks4_proxy"
+		return "the proxy cannot be reached: start it, or correct socks5_proxy or socks4_proxy"
 	case strings.Contains(text, "authentication"):
 		return "the proxy refuses the user or the password in its URL"
 	case strings.Contains(text, "unknown error"), strings.Contains(text, "rejected"), strings.Contains(text, "user is refused"):
-		return "the proxy is there, but cannot or may not connect to it"
+		return "the proxy cannot connect to it, or does not allow that"
 	}
-	return "is that a SOCKS proxy, of this version?"
+	return "check that it is a SOCKS proxy of this version"
 }
 
 func closed(err error) bool {

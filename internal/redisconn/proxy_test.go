@@ -57,12 +57,12 @@ func TestRealSOCKS5(t *testing.T) {
 	c.SOCKS5Proxy = secret.Literal(fmt.Sprintf("socks5://user:geheim2@127.0.0.1:%s", port))
 	fails(t, c, "redis localhost:"+s.Port+" cannot be reached through its proxy: the proxy refuses the user or the password", "username/password authentication failed")
 	c.SOCKS5Proxy = secret.Literal("socks5://user:geheim@127.0.0.1:1")
-	fails(t, c, "cannot be reached through its proxy: the proxy is not there: start it, or correct socks5_proxy", "connection refused")
+	fails(t, c, "cannot be reached through its proxy: the proxy cannot be reached: start it, or correct socks5_proxy", "connection refused")
 	c.SOCKS5Proxy = secret.Literal(fmt.Sprintf("socks5://user:geheim@127.0.0.1:%s", port))
 	c.Port = 1
-	fails(t, c, "cannot be reached through its proxy: the proxy is there, but cannot or may not connect to it", "connection refused")
+	fails(t, c, "cannot be reached through its proxy: the proxy cannot connect to it, or does not allow that", "connection refused")
 	c.SOCKS5Proxy = secret.Ref{}
-	fails(t, c, "is not there")
+	fails(t, c, "cannot be reached")
 }
 
 // Dante refuses what its rules do not allow: here, one of two servers.
@@ -103,7 +103,7 @@ socks pass {
 		t.Error(err)
 	}
 	c.Port, _ = strconv.Atoi(other.Port)
-	fails(t, c, "cannot be reached through its proxy: the proxy is there, but cannot or may not connect to it", "rejected")
+	fails(t, c, "cannot be reached through its proxy: the proxy cannot connect to it, or does not allow that", "rejected")
 }
 
 // fakeSOCKS4 answers one request with a reply and returns what was asked for. Danted knows no 4A.

@@ -145,7 +145,7 @@ func TestRealMistakes(t *testing.T) {
 	}
 	c = redisconn.Defaults()
 	c.URL = secret.Literal("unix:///nowhere/redis.sock")
-	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "redis /nowhere/redis.sock is not there: start it, or correct its address") {
+	if _, err := open(t, c); err == nil || !strings.Contains(err.Error(), "redis /nowhere/redis.sock cannot be reached: start it, or correct its address") {
 		t.Errorf("no socket: %v", err)
 	}
 }

@@ -121,8 +121,8 @@ func (b *Batch) Slice(i, j int) *Batch {
 	return part
 }
 
-// Weight returns the number of samples and events.
-func (b *Batch) Weight() int { return len(b.points) + len(b.Events) }
+// IsEmpty reports whether the batch has neither samples nor events nor series that ended.
+func (b *Batch) IsEmpty() bool { return len(b.points) == 0 && len(b.Events) == 0 && len(b.ended) == 0 }
 
 // Sample returns the i-th sample: its series, its time in milliseconds since the epoch and its value.
 func (b *Batch) Sample(i int) (s *Series, ms int64, v float64) {

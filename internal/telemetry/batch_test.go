@@ -47,9 +47,14 @@ func TestBatchTimes(t *testing.T) {
 	if diff := cmp.Diff([]sample{{"x", 5, 1}}, samples(b)); diff != "" {
 		t.Error(diff)
 	}
-	b.Events = make([]Event, 3)
-	if b.Len() != 1 || b.Weight() != 4 {
-		t.Errorf("length %d, weight %d", b.Len(), b.Weight())
+	if b.Len() != 1 {
+		t.Errorf("length %d", b.Len())
+	}
+	empty, events, ends := NewBatch(second(0), second(0), 0), NewBatch(second(0), second(0), 0), NewBatch(second(0), second(0), 0)
+	events.Events = make([]Event, 1)
+	ends.End(x)
+	if b.IsEmpty() || !empty.IsEmpty() || events.IsEmpty() || ends.IsEmpty() {
+		t.Errorf("empty: %v, %v, %v, %v", b.IsEmpty(), empty.IsEmpty(), events.IsEmpty(), ends.IsEmpty())
 	}
 }
 

@@ -61,7 +61,7 @@ func TestUnreachable(t *testing.T) {
 	c.Host, c.Port = "127.0.0.1", 1
 	f := newFixture(t, c, "inst0001")
 	err := f.Open(t.Context())
-	if err == nil || !strings.HasPrefix(err.Error(), "redis 127.0.0.1:1 is not there: start it, or correct its address") {
+	if err == nil || !strings.HasPrefix(err.Error(), "redis 127.0.0.1:1 cannot be reached: start it, or correct its address") {
 		t.Errorf("error %v", err)
 	}
 	if err := f.WriteEvents(t.Context(), f.events(1)); err == nil || err.Error() != "write to redis: not connected" {

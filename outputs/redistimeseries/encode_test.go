@@ -202,7 +202,7 @@ func BenchmarkBuffered(b *testing.B) {
 	for b.Loop() {
 		_, warm := encoded(series, 1)
 		before := heap()
-		q := buffer.New(2*series*ticks, series*ticks, (*telemetry.Batch).Weight, nil)
+		q := buffer.New(2*series*ticks, series*ticks, (*telemetry.Batch).Len, nil)
 		for tick := range ticks {
 			at := time.UnixMilli(int64(tick) * 1000)
 			batch := telemetry.NewBatch(at, at, series)

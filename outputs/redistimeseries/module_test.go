@@ -53,7 +53,7 @@ func TestUnreachable(t *testing.T) {
 	c := redistimeseries.Defaults()
 	c.Host, c.Port = "127.0.0.1", 1
 	err := newFixture(t, c, "h1", nil).Open(t.Context())
-	if err == nil || !strings.HasPrefix(err.Error(), "redis 127.0.0.1:1 is not there: start it, or correct its address") || !strings.Contains(err.Error(), "refused") {
+	if err == nil || !strings.HasPrefix(err.Error(), "redis 127.0.0.1:1 cannot be reached: start it, or correct its address") || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("error %v", err)
 	}
 }
