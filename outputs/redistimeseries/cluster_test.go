@@ -221,7 +221,7 @@ func TestClusterDown(t *testing.T) {
 	config := redistimeseries.Defaults()
 	config.Cluster = []string{"127.0.0.1:1", "127.0.0.1:2"}
 	err := newFixture(t, config, "h1", nil).Open(context.Background())
-	if err == nil || !strings.HasPrefix(err.Error(), "redis cluster 127.0.0.1:1, 127.0.0.1:2 is not there: start it") {
+	if err == nil || !strings.HasPrefix(err.Error(), "redis cluster 127.0.0.1:1, 127.0.0.1:2 cannot be reached: start it") {
 		t.Errorf("error %v", err)
 	}
 }
