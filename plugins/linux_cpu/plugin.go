@@ -1,4 +1,5 @@
-// Package linuxcpu reports how the CPUs of a Linux host spend their time.
+// Package linuxcpu reports how the CPUs of a Linux host spend their time. plugin.go is the input; parse.go has pure
+// functions that parse /proc/stat and compute shares.
 package linuxcpu
 
 import (
@@ -19,7 +20,7 @@ var readme string
 var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total (Linux)", func() Config { return Config{PerCore: true} }, build).
 	On("linux").As("cpu").Doc(readme)
 
-// Config is the input's configuration.
+// Config holds the input's settings.
 type Config struct {
 	PerCore bool `yaml:"per_core"` // false: only cpu-total
 }
@@ -30,12 +31,12 @@ type input struct {
 	perCore bool
 }
 
-// core is one line of /proc/stat: its series and its last reading.
+// core holds the series and the last reading of one cpu line.
 type core struct {
-	states [numStates]*telemetry.Series
-	active *telemetry.Series
-	last   times
-	all    telemetry.Growth // of the time in all states
+	states   [numStates]*telemetry.Series
+	active   *telemetry.Series
+	last     times
+	allTicks telemetry.Growth // of the ticks in all states
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -58,7 +59,7 @@ func newCore(f *telemetry.Factory, name string) core {
 	return c
 }
 
-// Gather implements plugins.Gatherer. The first reading of a core is its baseline and gives no samples.
+// Gather implements plugins.Gatherer. The first reading of a core is a baseline and yields no samples.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	data, err := in.stat.Read()
 	if err != nil {
@@ -73,8 +74,8 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			continue
 		}
 		found = true
-		telemetry.GetBytes(in.cores, name).add(out, now, columns)
-		if !in.perCore { // the total is the first line
+		telemetry.GetBytes(in.cores, name).addShares(out, now, columns)
+		if !in.perCore { // the first line is the total
 			break
 		}
 	}
@@ -85,15 +86,14 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return nil
 }
 
-// add appends the shares of the time since the last reading, if that is known. States that this kernel does not count are left
-// out.
-func (c *core) add(out *telemetry.Batch, now times, columns int) {
+// addShares appends the shares of the time since the last reading. It omits states that this kernel does not count.
+func (c *core) addShares(out *telemetry.Batch, now times, columns int) {
 	last := c.last
 	c.last = now
-	if _, known := c.all.Step(now.sum()); !known {
+	if _, known := c.allTicks.Step(now.sum()); !known {
 		return
 	}
-	shares, ok := usage(last, now)
+	shares, ok := usageShares(last, now)
 	if !ok {
 		return
 	}

@@ -34,7 +34,7 @@ func TestUsage(t *testing.T) {
 		{"all states", times{}, times{1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, map[string]float64{
 			"user": 12.5, "nice": 12.5, "system": 12.5, "idle": 12.5, "iowait": 12.5, "irq": 12.5, "softirq": 12.5, "steal": 12.5}},
 	} {
-		shares, ok := usage(tt.last, tt.now)
+		shares, ok := usageShares(tt.last, tt.now)
 		got, sum := map[string]float64{}, 0.0
 		for i, name := range stateNames() {
 			sum += shares[i]
@@ -49,16 +49,16 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%s: the shares add up to %v", tt.name, sum)
 		}
 	}
-	if _, ok := usage(times{user: 5}, times{user: 5}); ok {
+	if _, ok := usageShares(times{user: 5}, times{user: 5}); ok {
 		t.Error("no time passed, yet there are shares")
 	}
-	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 400}); ok {
+	if _, ok := usageShares(times{user: 5, idle: 900}, times{user: 1005, idle: 400}); ok {
 		t.Error("half of the time is missing, yet there are shares")
 	}
-	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 700}); !ok {
+	if _, ok := usageShares(times{user: 5, idle: 900}, times{user: 1005, idle: 700}); !ok {
 		t.Error("a little of the time is missing, and there are no shares")
 	}
-	if _, ok := usage(times{user: 5, idle: 9}, times{}); ok {
+	if _, ok := usageShares(times{user: 5, idle: 9}, times{}); ok {
 		t.Error("all counters were reset, yet there are shares")
 	}
 }
@@ -96,7 +96,7 @@ func TestTotalOnly(t *testing.T) {
 	}
 }
 
-// A core that comes back after a while offline begins anew: its old reading says nothing about the time since.
+// A core that comes back online starts again: its old reading is useless for the time since.
 func TestOfflineCoreIsForgotten(t *testing.T) {
 	const total = "cpu 1 1 1 1\n"
 	if got := plugintest.ComesBack(t, Plugin, "proc/stat", total+"cpu1 1 1 1 1\n", total, total+"cpu1 9 9 9 9\n"); len(got) > 0 {
@@ -123,7 +123,7 @@ func TestGatherErrors(t *testing.T) {
 	for content, want := range map[string]string{
 		"":                        "no cpu lines",
 		"intr 1 2 3\n":            "no cpu lines",
-		"cpu  1 2 3":              "no cpu lines", // cut short
+		"cpu  1 2 3":              "no cpu lines", // truncated
 		"cpu  a b c d e\n":        "no cpu lines",
 		"cpux 1 2 3 4 5\n":        "no cpu lines",
 		"cpufreq 1 2 3 4 5 6 7\n": "no cpu lines",
@@ -141,8 +141,8 @@ func TestGatherErrors(t *testing.T) {
 	}
 }
 
-// TestCPUComesBackOnline: the kernel puts the idle time of a CPU that comes back into the total, and takes it out of it when the
-// CPU goes offline (numbers of Linux 4.4). What is left are 41 ticks, which are not all of the time.
+// TestCPUComesBackOnline uses numbers of Linux 4.4: when a CPU comes back, the kernel adds its idle time to the total;
+// when the CPU goes offline, the kernel subtracts it. The remaining 41 ticks are not all of the time.
 func TestCPUComesBackOnline(t *testing.T) {
 	dir := t.TempDir()
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
@@ -178,13 +178,13 @@ func TestLost(t *testing.T) {
 		"guest is part of user":  {times{user: 10, guest: 10}, times{user: 20, guest: 5}, 0},
 		"steal, after migration": {times{steal: 100, idle: 5}, times{steal: 1, idle: 7}, 99},
 	} {
-		if got := lost(tt.last, tt.now); got != tt.want {
+		if got := lostTicks(tt.last, tt.now); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}
 }
 
-// TestTimesReadZeroOnce: what follows is not the shares of the time since boot.
+// TestTimesReadZeroOnce checks that the reading after the zeros is not reported as shares of the time since boot.
 func TestTimesReadZeroOnce(t *testing.T) {
 	dir := t.TempDir()
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
@@ -209,7 +209,7 @@ func FuzzParseStat(f *testing.F) {
 			if columns < 0 || columns > numStates {
 				t.Fatalf("%d columns", columns)
 			}
-			shares, ok := usage(times{1, 2, 3, 4}, now)
+			shares, ok := usageShares(times{1, 2, 3, 4}, now)
 			sum := 0.0
 			for _, v := range shares {
 				sum += v

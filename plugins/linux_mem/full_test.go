@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestFull holds every line of the file against the samples: each is there once, under one name or another.
+// TestFull checks that each line of the file yields exactly one sample.
 func TestFull(t *testing.T) {
 	for _, tree := range []string{"vm-6.18", "server-2.6.32", "wsl2-5.15"} {
 		env := plugintest.Env("linux_mem", filepath.Join("testdata", tree))
@@ -69,7 +69,7 @@ func TestMetricName(t *testing.T) {
 	}
 }
 
-// ownNames must be what the input has without full, or a line of a new kernel could take the name of one.
+// ownNames must list exactly the metrics without full. Otherwise a line of a new kernel could take the name of one.
 func TestOwnNames(t *testing.T) {
 	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_mem", "testdata/server-2.6.32")).Gather(0)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(got)), slices.Sorted(slices.Values(ownNames()))); diff != "" {

@@ -1,4 +1,8 @@
 // Package linuxnet reports the traffic of a Linux host's network interfaces.
+//
+//   - plugin.go: the input. config.go: which interfaces are reported.
+//   - parse.go: parses /proc/net/dev.
+//   - link.go: carrier and speed, from /sys/class/net.
 package linuxnet
 
 import (
@@ -25,7 +29,7 @@ type input struct {
 	interfaces *telemetry.Vec[string, iface]
 }
 
-// iface are the series of one interface; none when it is filtered out.
+// iface holds the series of one interface. They are nil if the interface is filtered out.
 type iface struct {
 	wanted         bool
 	exists         *telemetry.Series
@@ -38,7 +42,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		dev: env.FS.HostFile("net", "dev"),
 		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) iface {
-			if !c.wants(name) {
+			if !c.includesInterface(name) {
 				return iface{}
 			}
 			return newIface(f, env.FS, name)
@@ -54,7 +58,7 @@ func newIface(f *telemetry.Factory, fs hostfs.Root, name string) iface {
 		rxBits: f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 		txBits: f.Rate("net_tx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 	}
-	for n, c := range counterNames() {
+	for n, c := range counterMetrics() {
 		i.totals[n] = f.Counter(c.name, c.unit, label)
 	}
 	i.link = newLink(f, fs, name, label)
@@ -78,26 +82,26 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		}
 		found = true
 		if i := telemetry.GetBytes(in.interfaces, name); i.wanted {
-			if err := i.add(out, counts); err != nil {
+			if err := i.addSamples(out, counts); err != nil {
 				errs = append(errs, err)
 			}
 		}
 	}
 	in.interfaces.Sweep(out)
-	if !found { // there is always lo
+	if !found { // lo always exists
 		errs = append(errs, fmt.Errorf("parse %s: no interfaces", in.dev.Path()))
 	}
 	return errors.Join(errs...)
 }
 
-func (i *iface) add(out *telemetry.Batch, counts counters) error {
+func (i *iface) addSamples(out *telemetry.Batch, counts counters) error {
 	out.Add(i.exists, 1)
 	var err error
-	bits := 0.0 // per second; 0: any number is possible
+	bits := 0.0 // limit per second; 0: no limit
 	if i.link != nil {
-		before := i.link.mostBits()
-		err = i.link.add(out)
-		if after := i.link.mostBits(); before > 0 && after > 0 {
+		before := i.link.maxBitsPerSecond()
+		err = i.link.addSamples(out)
+		if after := i.link.maxBitsPerSecond(); before > 0 && after > 0 {
 			bits = max(before, after)
 		}
 	}

@@ -20,7 +20,7 @@ var readme string
 var Plugin = plugins.Poll("linux_sockets", "sockets and their memory, packet queues per CPU, connection tracking (Linux)", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {

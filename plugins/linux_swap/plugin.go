@@ -20,7 +20,7 @@ var readme string
 var Plugin = plugins.Poll("linux_swap", "swap space and swap traffic (Linux)", func() Config { return Config{} }, build).
 	On("linux").As("swap").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {

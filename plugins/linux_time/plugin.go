@@ -22,7 +22,7 @@ var readme string
 var Plugin = plugins.Poll("linux_time", "synchronisation and errors of the system's clock (Linux)", func() Config { return Config{} }, build).
 	On("linux").As("time").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {

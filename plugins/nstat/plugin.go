@@ -20,7 +20,7 @@ var readme string
 var Plugin = plugins.Poll("nstat", "counters of IP, ICMP, TCP, UDP, MPTCP and SCTP, IPv4 and IPv6 (Linux)", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct{ sources []source }

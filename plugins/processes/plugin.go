@@ -21,7 +21,7 @@ var readme string
 var Plugin = plugins.Poll("processes", "processes by state, threads, and their limits", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {

@@ -19,7 +19,7 @@ var readme string
 var Plugin = plugins.Poll("internal", "the agent itself: its inputs, outputs, memory and CPU time", func() Config { return Config{} }, build).
 	Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {

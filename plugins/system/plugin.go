@@ -22,7 +22,7 @@ var readme string
 var Plugin = plugins.Poll("system", "load, users, CPUs, uptime, and which system runs", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
