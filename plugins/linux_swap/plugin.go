@@ -1,4 +1,5 @@
-// Package linuxswap reports the swap space of a Linux host and the traffic to and from it.
+// Package linuxswap reports the swap space and the swap traffic of a Linux host. plugin.go is the input; parse.go parses
+// /proc/meminfo and /proc/vmstat.
 package linuxswap
 
 import (

@@ -2,7 +2,7 @@ package linuxtime
 
 import "github.com/rtcollector/rtcollector/internal/telemetry"
 
-// clock is what adjtimex(2) tells, in the kernel's units.
+// clock is the result of adjtimex(2), in the kernel's units.
 type clock struct {
 	state  int    // what the call returned
 	status uint32 // STA_…
@@ -12,27 +12,28 @@ type clock struct {
 	constant                 float64
 	tick, tai                float64 // microseconds, seconds
 
-	ppsFrequency, ppsStability            float64 // 2^-16 ppm
-	ppsJitter                             float64 // as offset
-	ppsShift                              int32   // 2^n seconds
-	ppsCalibrations, ppsErrors            float64
-	ppsJitterExceeded, ppsStabilityExceed float64
+	ppsFrequency, ppsStability              float64 // 2^-16 ppm
+	ppsJitter                               float64 // as offset
+	ppsShift                                int32   // 2^n seconds
+	ppsCalibrations, ppsErrors              float64
+	ppsJitterExceeded, ppsStabilityExceeded float64
 }
 
 // Bits of the status, and the last of the states: include/uapi/linux/timex.h.
 const (
-	staUnsync = 0x0040 // nobody has set the clock right for a while
-	staPPS    = 0x0100 // STA_PPSSIGNAL: there is a pulse every second
+	staUnsync = 0x0040 // the clock has not been adjusted for a while
+	staPPS    = 0x0100 // STA_PPSSIGNAL: a pulse per second is received
 	staNano   = 0x2000
 	timeError = 5
 )
 
 const (
-	ppmScale = 1 << 16
-	micro    = 1e6
-	nano     = 1e9
+	ppmDivisor      = 1 << 16
+	microsPerSecond = 1e6
+	nanosPerSecond  = 1e9
 )
 
+// synchronized returns 1 if the clock is synchronized, otherwise 0.
 func (c clock) synchronized() float64 {
 	if c.status&staUnsync != 0 || c.state == timeError {
 		return 0
@@ -40,30 +41,30 @@ func (c clock) synchronized() float64 {
 	return 1
 }
 
-// fine turns an offset or a jitter into seconds.
-func (c clock) fine(v float64) float64 {
+// seconds converts an offset or a jitter to seconds.
+func (c clock) seconds(v float64) float64 {
 	if c.status&staNano != 0 {
-		return v / nano
+		return v / nanosPerSecond
 	}
-	return v / micro
+	return v / microsPerSecond
 }
 
 const ppm telemetry.Unit = "ppm"
 
-// gauge is one series of the clock.
-type gauge struct {
-	name string
-	unit telemetry.Unit
-	of   func(c *clock) float64
+// clockMetric is one metric of the clock.
+type clockMetric struct {
+	name  string
+	unit  telemetry.Unit
+	value func(c *clock) float64
 }
 
-func gauges() []gauge {
-	return []gauge{
+func clockGauges() []clockMetric {
+	return []clockMetric{
 		{"time_synchronized", telemetry.None, func(c *clock) float64 { return c.synchronized() }},
-		{"time_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return c.fine(c.offset) }},
-		{"time_frequency", ppm, func(c *clock) float64 { return c.frequency / ppmScale }},
-		{"time_max_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.maxError / micro }},
-		{"time_estimated_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.estimatedError / micro }},
+		{"time_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return c.seconds(c.offset) }},
+		{"time_frequency", ppm, func(c *clock) float64 { return c.frequency / ppmDivisor }},
+		{"time_max_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.maxError / microsPerSecond }},
+		{"time_estimated_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.estimatedError / microsPerSecond }},
 		{"time_state", telemetry.None, func(c *clock) float64 { return float64(c.state) }},
 		{"time_status", telemetry.None, func(c *clock) float64 { return float64(c.status) }},
 		{"time_loop_constant", telemetry.None, func(c *clock) float64 { return c.constant }},
@@ -72,22 +73,22 @@ func gauges() []gauge {
 	}
 }
 
-// ppsGauges are those of a clock that gets a pulse every second.
-func ppsGauges() []gauge {
-	return []gauge{
-		{"time_pps_frequency", ppm, func(c *clock) float64 { return c.ppsFrequency / ppmScale }},
-		{"time_pps_stability", ppm, func(c *clock) float64 { return c.ppsStability / ppmScale }},
-		{"time_pps_jitter_seconds", telemetry.Seconds, func(c *clock) float64 { return c.fine(c.ppsJitter) }},
+// ppsGauges exist only while a pulse per second is received.
+func ppsGauges() []clockMetric {
+	return []clockMetric{
+		{"time_pps_frequency", ppm, func(c *clock) float64 { return c.ppsFrequency / ppmDivisor }},
+		{"time_pps_stability", ppm, func(c *clock) float64 { return c.ppsStability / ppmDivisor }},
+		{"time_pps_jitter_seconds", telemetry.Seconds, func(c *clock) float64 { return c.seconds(c.ppsJitter) }},
 		{"time_pps_interval_seconds", telemetry.Seconds, func(c *clock) float64 { return float64(uint64(1) << (uint32(c.ppsShift) & 63)) }},
 	}
 }
 
-// ppsCounters are what the kernel counts about the pulses.
-func ppsCounters() []gauge {
-	return []gauge{
+// ppsCounters are counters of the pulse per second.
+func ppsCounters() []clockMetric {
+	return []clockMetric{
 		{"time_pps_calibrations", telemetry.None, func(c *clock) float64 { return c.ppsCalibrations }},
 		{"time_pps_errors", telemetry.None, func(c *clock) float64 { return c.ppsErrors }},
 		{"time_pps_jitter_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsJitterExceeded }},
-		{"time_pps_stability_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsStabilityExceed }},
+		{"time_pps_stability_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsStabilityExceeded }},
 	}
 }

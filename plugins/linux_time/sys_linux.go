@@ -2,9 +2,9 @@ package linuxtime
 
 import "syscall"
 
-// readClock asks the kernel how it keeps time: adjtimex(2) with modes 0, which changes nothing and needs no privilege.
+// readClock calls adjtimex(2) with modes 0, which changes nothing and needs no privilege.
 func readClock() (clock, error) {
-	var t syscall.Timex // its fields are 32 or 64 bits wide, as the architecture has it
+	var t syscall.Timex // the width of its fields depends on the architecture
 	state, err := syscall.Adjtimex(&t)
 	if err != nil {
 		return clock{}, err
@@ -14,6 +14,6 @@ func readClock() (clock, error) {
 		maxError: float64(t.Maxerror), estimatedError: float64(t.Esterror), constant: float64(t.Constant),
 		tick: float64(t.Tick), tai: float64(t.Tai),
 		ppsFrequency: float64(t.Ppsfreq), ppsJitter: float64(t.Jitter), ppsShift: t.Shift, ppsStability: float64(t.Stabil),
-		ppsCalibrations: float64(t.Calcnt), ppsErrors: float64(t.Errcnt), ppsJitterExceeded: float64(t.Jitcnt), ppsStabilityExceed: float64(t.Stbcnt),
+		ppsCalibrations: float64(t.Calcnt), ppsErrors: float64(t.Errcnt), ppsJitterExceeded: float64(t.Jitcnt), ppsStabilityExceeded: float64(t.Stbcnt),
 	}, nil
 }

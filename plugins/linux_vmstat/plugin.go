@@ -1,4 +1,5 @@
-// Package linuxvmstat reports what the memory management of a Linux host does, from /proc/vmstat.
+// Package linuxvmstat reports the memory management of a Linux host, from /proc/vmstat. plugin.go is the input; parse.go
+// parses the file and describes its fields.
 package linuxvmstat
 
 import (
@@ -18,16 +19,16 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_vmstat", "what memory management does: faults, reclaim, compaction, OOM kills (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_vmstat", "memory management: faults, reclaim, compaction, OOM kills (Linux)", defaults, build).
 	On("linux").As("vmstat").Doc(readme)
 
-// Config says which fields of /proc/vmstat are reported.
+// Config selects the fields of /proc/vmstat that are reported.
 type Config struct {
 	Fields match.List `yaml:"fields" conf:"public"`
 }
 
-// defaults are what tells a machine in need of memory from one that is well. Globs stand for what kernels call
-// differently: per zone, or split in anonymous and file pages.
+// defaults selects the fields that show whether memory is short. Globs cover names that differ between kernels: per
+// zone, or split into anonymous and file pages.
 func defaults() Config {
 	return Config{Fields: match.Of(
 		"oom_kill", "pgfault", "pgmajfault", "pgpgin", "pgpgout",
@@ -53,7 +54,7 @@ type input struct {
 	fields *telemetry.Vec[string, field]
 }
 
-// field is one line of the file: a gauge, a counter, or neither when nobody wants it.
+// field holds the series of one line: a gauge, a counter, or neither if the field is not selected.
 type field struct {
 	gauge *telemetry.Series
 	total *telemetry.Total
@@ -63,7 +64,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		vmstat: env.FS.ProcFile("vmstat"),
 		fields: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) field {
-			kind, unit := describe(name)
+			kind, unit := describeField(name)
 			switch {
 			case !c.Fields.Match(name):
 				return field{}

@@ -1,4 +1,5 @@
-// Package nstat reports what a Linux host's network protocols count, under the kernel's own names.
+// Package nstat reports the counters of a Linux host's network protocols, under the kernel's own names. plugin.go is the
+// input; parse.go maps columns to metrics. Package netmib reads the tables.
 package nstat
 
 import (
@@ -25,14 +26,14 @@ type Config struct{}
 
 type input struct{ sources []source }
 
-// source is one file of counters.
+// source is one file of counters. add appends its samples.
 type source struct {
 	file *hostfs.File
 	add  func(out *telemetry.Batch, data []byte) (values int)
 }
 
 func build(env plugins.Env, _ Config) (*input, error) {
-	table := func() *netmib.Table { return netmib.NewTable(env.Factory, metric) }
+	table := func() *netmib.Table { return netmib.NewTable(env.Factory, columnMetric) }
 	return &input{[]source{
 		{env.FS.HostFile("net", "snmp"), table().AddPairs},
 		{env.FS.HostFile("net", "netstat"), table().AddPairs},
