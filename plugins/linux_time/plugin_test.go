@@ -99,7 +99,7 @@ func TestSourceChanges(t *testing.T) {
 
 func TestSourceIsMissingOrUnparsable(t *testing.T) {
 	none := error(nil)
-	for source, want := range map[string]string{"": "", "\x00\xff noise": "not a name", strings.Repeat("x", 33): "no name"} {
+	for source, want := range map[string]string{"": "", "\x00\xff noise": "not a name", strings.Repeat("x", 33): "not a name"} {
 		p := plugintest.Start(t, newPlugin(&clock{}, &none), "", plugintest.Env("linux_time", newTree(t, source)))
 		b, err := p.Batch(0)
 		got := ""

@@ -2,13 +2,13 @@ package selfstats
 
 import "github.com/rtcollector/rtcollector/internal/scan"
 
-// memory is the size of a process in pages.
+// memory is the size of a process, in pages.
 type memory struct {
 	virtual, resident float64
-	anonymous         float64 // the resident pages that no file backs: what ending the process gives back
+	anonymous         float64 // resident pages that no file backs: what the end of the process would free
 }
 
-// parseStatm reads /proc/self/statm: proc(5). Its third number counts the resident pages of files and shared memory.
+// parseStatm parses /proc/self/statm (proc(5)). Its third number counts the resident pages of files and shared memory.
 func parseStatm(data []byte) (m memory, ok bool) {
 	var pages [3]uint64
 	if scan.Uints(data, pages[:]) < len(pages) || pages[2] > pages[1] {

@@ -24,7 +24,7 @@ type process struct {
 
 func newProcess(f *telemetry.Factory) *process {
 	return &process{
-		// runtime/metrics, because runtime.ReadMemStats stops every goroutine.
+		// runtime.ReadMemStats would stop every goroutine.
 		runtime: []metrics.Sample{
 			{Name: "/memory/classes/total:bytes"},
 			{Name: "/memory/classes/heap/objects:bytes"},
@@ -53,7 +53,7 @@ func newProcess(f *telemetry.Factory) *process {
 	}
 }
 
-func (p *process) add(out *telemetry.Batch) error {
+func (p *process) addSamples(out *telemetry.Batch) error {
 	metrics.Read(p.runtime)
 	for i, s := range p.runtime {
 		switch s.Value.Kind() {
@@ -69,7 +69,7 @@ func (p *process) add(out *telemetry.Batch) error {
 	return errors.Join(p.addMemory(out), p.addDescriptors(out))
 }
 
-// addMemory reads what the kernel counts of this process; systems without a Linux-like /proc do not say.
+// addMemory adds the size of this process. Systems without Linux's /proc have none.
 func (p *process) addMemory(out *telemetry.Batch) error {
 	data, err := p.statm.ReadOptional()
 	if m, ok := parseStatm(data); ok {
@@ -80,7 +80,7 @@ func (p *process) addMemory(out *telemetry.Batch) error {
 	return err
 }
 
-// addDescriptors counts the files and sockets that this process has open, without the one that lists them.
+// addDescriptors adds the number of open files and sockets, without the directory that is open to list them.
 func (p *process) addDescriptors(out *telemetry.Batch) error {
 	if limit, ok := maxDescriptors(); ok {
 		out.Add(p.maxFDs, limit)

@@ -6,7 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// parseLoadavg reads the three averages of /proc/loadavg: proc(5).
+// parseLoadavg parses the three averages of /proc/loadavg (proc(5)).
 func parseLoadavg(data []byte) (loads [3]float64, ok bool) {
 	for i := range loads {
 		var field []byte
@@ -18,16 +18,16 @@ func parseLoadavg(data []byte) (loads [3]float64, ok bool) {
 	return loads, true
 }
 
-// parseUptime reads the seconds since boot from /proc/uptime: proc(5).
+// parseUptime parses the seconds since boot from /proc/uptime (proc(5)).
 func parseUptime(data []byte) (seconds float64, ok bool) {
 	field, _ := scan.Field(data)
 	return scan.Decimal(field)
 }
 
-// maxCPUs bounds what a list may claim; the kernel's own limit is 8192 (CONFIG_NR_CPUS).
+// maxCPUs bounds the CPUs of a list; the kernel's own limit is 8192 (CONFIG_NR_CPUS).
 const maxCPUs = 1 << 16
 
-// parseCPUList counts the CPUs of a list such as "0-3,5,8-9" (Documentation/admin-guide/cputopology.rst).
+// parseCPUList returns the number of CPUs in a list such as "0-3,5,8-9" (Documentation/admin-guide/cputopology.rst).
 func parseCPUList(data []byte) (n int, ok bool) {
 	list, _ := scan.Field(data)
 	for len(list) > 0 {
