@@ -101,7 +101,7 @@ func TestUnameAppears(t *testing.T) {
 }
 
 func TestUnparsableRelease(t *testing.T) {
-	for file, want := range map[string]string{"proc/sys/kernel/osrelease": "not printable", "proc/sys/kernel/version": "no text", "etc/os-release": "no line NAME=value"} {
+	for file, want := range map[string]string{"proc/sys/kernel/osrelease": "not printable", "proc/sys/kernel/version": "not printable", "etc/os-release": "no line NAME=value"} {
 		dir := plugintest.Files(t, "", map[string]string{"proc/sys/kernel/osrelease": "6.1.0\n", "etc/os-release": "ID=x\n"})
 		plugintest.Files(t, dir, map[string]string{file: "\x00\xff noise\nmore noise"})
 		p := plugintest.Start(t, Plugin, "", plugintest.Env("system", dir))
