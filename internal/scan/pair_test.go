@@ -16,7 +16,7 @@ func TestPair(t *testing.T) {
 		"Ip: A\nTcp: C\nTcp: 1\n":                                       {"Tcp|Tcp: C| 1"}, // values are missing
 		"noise\n: x\n: 1\n\nIp: A\nIp: 1\n":                             {"Ip|Ip: A| 1"},
 		"IcmpMsg: InType3\nIcmpMsg: 1\nIcmpMsg: OutType8\nIcmpMsg: 2\n": {"IcmpMsg|IcmpMsg: InType3| 1", "IcmpMsg|IcmpMsg: OutType8| 2"},
-		"Ip: A\nIpExt: 1\n":                                             nil, // another word that begins alike
+		"Ip: A\nIpExt: 1\n":                                             nil, // another word with the same prefix
 		"Ip: A B\n":                                                     nil,
 		"Ip:\nIp:\n":                                                    {"Ip|Ip:|"},
 		"":                                                              nil,
@@ -24,7 +24,7 @@ func TestPair(t *testing.T) {
 		var got []string
 		for data := []byte(text); ; {
 			var header, title, values []byte
-			header, title, values, data = Pair(data)
+			header, title, values, data = NextPair(data)
 			if header == nil {
 				break
 			}
@@ -40,7 +40,7 @@ func TestPairAllocatesNothing(t *testing.T) {
 	data := []byte("Ip: A B\nIp: 1 2\nTcp: C\nTcp: -1\n")
 	if n := testing.AllocsPerRun(100, func() {
 		for rest := data; len(rest) > 0; {
-			_, _, _, rest = Pair(rest)
+			_, _, _, rest = NextPair(rest)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -55,7 +55,7 @@ func TestHex(t *testing.T) {
 	}
 	for _, text := range []string{"", "g", "0x1", "-1", " 1", "10000000000000000"} {
 		if got, ok := Hex([]byte(text)); ok {
-			t.Errorf("Hex(%q) = %d, want refused", text, got)
+			t.Errorf("Hex(%q) = %d, want an error", text, got)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func FuzzParsePair(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for rest := data; ; {
-			header, title, values, after := Pair(rest)
+			header, title, values, after := NextPair(rest)
 			if header == nil {
 				break
 			}

@@ -1,6 +1,9 @@
-// Package scan reads the text files of the kernel as bytes, without allocating: lines, blank-separated fields, numbers.
+// Package scan reads the kernel's text files as bytes, without allocating: lines, blank-separated fields, numbers.
 //
-// What it returns are pieces of the file that was passed in. No function panics, whatever the file contains.
+// The results are slices of the file that was passed in. No function panics, whatever the file contains.
+//
+//   - scan.go: lines, fields and numbers. pair.go: header lines with a line of values.
+//   - snake.go: converts the kernel's names to snake case.
 package scan
 
 import (
@@ -8,7 +11,7 @@ import (
 	"math"
 )
 
-// Line splits off the first line, without its newline. Both are nil at the end of the data.
+// Line splits off the first line, without its newline. Both results are nil at the end of the data.
 func Line(data []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return data[:i], data[i+1:]
@@ -16,22 +19,22 @@ func Line(data []byte) (line, rest []byte) {
 	return data, nil
 }
 
-// Field splits off the first field, which ends at a blank or a tab. It is empty at the end of the line.
+// Field splits off the first field, which ends at white space. The field is empty at the end of the line.
 func Field(line []byte) (field, rest []byte) {
 	start := 0
-	for start < len(line) && blank(line[start]) {
+	for start < len(line) && isBlank(line[start]) {
 		start++
 	}
 	end := start
-	for end < len(line) && !blank(line[end]) {
+	for end < len(line) && !isBlank(line[end]) {
 		end++
 	}
 	return line[start:end], line[end:]
 }
 
-func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// Uint reads a field of decimal digits; ok is false for anything else and for what does not fit in 64 bits.
+// Uint parses a field of decimal digits. ok is false for anything else and for numbers above 64 bits.
 func Uint(field []byte) (v uint64, ok bool) {
 	for _, c := range field {
 		d := uint64(c - '0')
@@ -43,8 +46,8 @@ func Uint(field []byte) (v uint64, ok bool) {
 	return v, len(field) > 0
 }
 
-// Int reads a field of decimal digits with or without a minus sign; ok is false for anything else and for what does not
-// fit in 64 bits.
+// Int parses a field of decimal digits with an optional minus sign. ok is false for anything else and for numbers that
+// do not fit in 64 bits.
 func Int(field []byte) (v int64, ok bool) {
 	digits, negative := bytes.CutPrefix(field, []byte{'-'})
 	u, ok := Uint(digits)
@@ -57,8 +60,8 @@ func Int(field []byte) (v int64, ok bool) {
 	return int64(u), true
 }
 
-// Hex reads a field of hexadecimal digits, in either case and without "0x"; ok is false for anything else and for what
-// does not fit in 64 bits.
+// Hex parses a field of hexadecimal digits, in either case and without "0x". ok is false for anything else and for
+// numbers above 64 bits.
 func Hex(field []byte) (v uint64, ok bool) {
 	for _, c := range field {
 		var d byte
@@ -80,8 +83,8 @@ func Hex(field []byte) (v uint64, ok bool) {
 	return v, len(field) > 0
 }
 
-// Uints reads the numbers that the line begins with and returns how many there were; what does not fit into the
-// target is not read. A negative number counts as 0: old kernels let "requests in flight" slip below it.
+// Uints parses the numbers at the start of a line into a slice, and returns how many there were. It stops when the slice
+// is full. A negative number becomes 0: old kernels let "requests in flight" drop below 0.
 func Uints(line []byte, into []uint64) int {
 	for n := range into {
 		var field []byte
@@ -102,10 +105,10 @@ func Uints(line []byte, into []uint64) int {
 	return len(into)
 }
 
-// maxFraction is how many digits behind the point are believed; the kernel writes two.
+// maxFraction is the maximum number of digits after the point. The kernel writes two.
 const maxFraction = 18
 
-// Decimal reads a field such as "12" or "0.08"; ok is false for anything else.
+// Decimal parses a field such as "12" or "0.08". ok is false for anything else.
 func Decimal(field []byte) (v float64, ok bool) {
 	whole, fraction, dotted := bytes.Cut(field, []byte{'.'})
 	w, ok := Uint(whole)
@@ -116,12 +119,12 @@ func Decimal(field []byte) (v float64, ok bool) {
 	if !ok || len(fraction) > maxFraction {
 		return 0, false
 	}
-	// One division of two whole numbers rounds once: 5.69 is 5.69, as strconv would have it, not 5.6899999999999995.
+	// One division of two integers rounds once: 5.69 becomes 5.69, as with strconv, and not 5.6899999999999995.
 	scale := math.Pow10(len(fraction))
 	return (float64(w)*scale + float64(f)) / scale, true
 }
 
-// Value finds the line that starts with key and returns the number behind it. The key includes what ends it:
+// Value finds the line that starts with key and returns the number after it. The key includes its terminator:
 // "MemTotal:" in /proc/meminfo, "pswpin " in /proc/vmstat.
 func Value(data []byte, key string) (v uint64, ok bool) {
 	for at := 0; at < len(data); {

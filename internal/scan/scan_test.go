@@ -43,7 +43,7 @@ func TestUint(t *testing.T) {
 	}
 	for _, text := range []string{"", "-1", "1a", "a1", " 1", "1.5", "+1", "18446744073709551616", "99999999999999999999"} {
 		if got, ok := Uint([]byte(text)); ok {
-			t.Errorf("Uint(%q) = %d, want refused", text, got)
+			t.Errorf("Uint(%q) = %d, want an error", text, got)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestInt(t *testing.T) {
 	}
 	for _, text := range []string{"", "-", "--1", "+1", "1-", "- 1", "x", "1.5", "9223372036854775808", "-9223372036854775809", "99999999999999999999"} {
 		if got, ok := Int([]byte(text)); ok {
-			t.Errorf("Int(%q) = %d, want refused", text, got)
+			t.Errorf("Int(%q) = %d, want an error", text, got)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestDecimal(t *testing.T) {
 	}
 	for _, text := range []string{"", ".", "1.", ".5", "1.2.3", "-1.0", "1e3", "nan", "1." + strings.Repeat("0", 400)} {
 		if got, ok := Decimal([]byte(text)); ok {
-			t.Errorf("Decimal(%q) = %v, want refused", text, got)
+			t.Errorf("Decimal(%q) = %v, want an error", text, got)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestSnake(t *testing.T) {
 		"HugePages_Total": "huge_pages_total", "DirectMap4k": "direct_map4k", "MD5NotFound": "md5_not_found", "TW": "tw", "lower_case": "lower_case",
 		"A": "a", "": "", "__": "", "KernelStack:": "kernel_stack", "\xff": "",
 	} {
-		if got := Snake(name); got != want {
+		if got := ToSnakeCase(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}
 	}

@@ -65,7 +65,7 @@ func ksmMetric(file string) (name string, unit telemetry.Unit, isCounter bool) {
 func (k *ksmDir) addSamples(out *telemetry.Batch) error {
 	names, err := k.dir.Names()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	var errs error
 	for _, name := range names {

@@ -59,7 +59,7 @@ func newStallSeries(f *telemetry.Factory, name, kind string) stallSeries {
 func (p *pressureDir) addSamples(out *telemetry.Batch) error {
 	names, err := p.dir.Names()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	var errs error
 	for _, name := range names {

@@ -77,9 +77,9 @@ func metricName(line string) string {
 		return "mem_" + strings.ToLower(line)
 	}
 	if size, ok := strings.CutPrefix(line, "DirectMap"); ok {
-		return "mem_direct_map" + scan.Snake(strings.ToLower(size)) // "2M" is one word
+		return "mem_direct_map" + scan.ToSnakeCase(strings.ToLower(size)) // "2M" is one word
 	}
-	name := "mem_" + scan.Snake(line)
+	name := "mem_" + scan.ToSnakeCase(line)
 	if name == "mem_" || slices.Contains(ownNames(), name) {
 		return ""
 	}

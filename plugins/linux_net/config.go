@@ -13,7 +13,7 @@ type Config struct {
 
 // defaults excludes the interfaces of Docker: every container has a veth, and the bridge counts its traffic again.
 func defaults() Config {
-	return Config{ExcludePatterns: match.RegexpsOf("veth", "docker", "^br-")}
+	return Config{ExcludePatterns: match.NewRegexps("veth", "docker", "^br-")}
 }
 
 // includesInterface reports whether the interface is reported.

@@ -69,7 +69,7 @@ func (l *link) addSamples(out *telemetry.Batch) error {
 		up, err = 0, nil
 	}
 	if err != nil {
-		return hostfs.UnlessMissing(err) // removed during the gather
+		return hostfs.IgnoreMissing(err) // removed during the gather
 	}
 	out.Add(l.upSeries, up)
 	changes, err := readNumber(l.changesFile)

@@ -97,7 +97,7 @@ func (in *input) findChipFiles(p *candidate) (dir, name string, files []string, 
 	if name = readText(dir, "name"); name == "" {
 		return p.path, "", p.files, true
 	}
-	in.entityDir.Move(dir)
+	in.entityDir.SetPath(dir)
 	names, err := in.entityDir.Names()
 	for _, f := range names {
 		files = append(files, string(f))

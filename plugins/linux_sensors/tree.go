@@ -68,9 +68,9 @@ func (p *candidate) hasFile(file string) bool { return slices.Contains(p.files, 
 // scanTree searches a tree for new and removed entities.
 func (in *input) scanTree(t *tree) error {
 	in.reopenCPUs(t)
-	in.treeDir.Move(t.dir)
+	in.treeDir.SetPath(t.dir)
 	names, err := in.treeDir.Names()
-	if hostfs.UnlessMissing(err) != nil {
+	if hostfs.IgnoreMissing(err) != nil {
 		return err
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (in *input) scanTree(t *tree) error {
 // visitEntity opens an entity that is new or whose files have changed. It skips an entity that disappears meanwhile.
 func (in *input) visitEntity(t *tree, name string) {
 	path := resolveLink(t.dir, name)
-	in.entityDir.Move(path)
+	in.entityDir.SetPath(path)
 	files, err := in.entityDir.Names()
 	if err != nil {
 		return

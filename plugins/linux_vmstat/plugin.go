@@ -30,7 +30,7 @@ type Config struct {
 // defaults selects the fields that show whether memory is short. Globs cover names that differ between kernels: per
 // zone, or split into anonymous and file pages.
 func defaults() Config {
-	return Config{Fields: match.Of(
+	return Config{Fields: match.NewList(
 		"oom_kill", "pgfault", "pgmajfault", "pgpgin", "pgpgout",
 		"pgscan_kswapd*", "pgscan_direct*", "pgsteal_kswapd*", "pgsteal_direct*", "allocstall*", "pageoutrun", "drop_pagecache", "drop_slab",
 		"workingset_refault*", "workingset_activate*",

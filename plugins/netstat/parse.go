@@ -104,5 +104,5 @@ func shortName(name string) string {
 	if len(name) > 3 && strings.EqualFold(name[:3], "tcp") {
 		name = name[3:]
 	}
-	return scan.Snake(name)
+	return scan.ToSnakeCase(name)
 }

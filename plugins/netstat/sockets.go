@@ -97,7 +97,7 @@ func isUnavailable(err error) bool {
 // masks it.
 func addFile(f *hostfs.File, counts *stateCounts) (known bool, err error) {
 	empty := true
-	err = f.Lines(func(line []byte) {
+	err = f.ReadLines(func(line []byte) {
 		empty = false
 		if state, ok := parseSocket(line); ok {
 			counts.addSocket(state)

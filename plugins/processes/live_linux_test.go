@@ -97,7 +97,7 @@ func TestAgainstStatus(t *testing.T) {
 		pid := strconv.Itoa(cmd.Process.Pid)
 		awaitState(t, pid, want)
 		found := false
-		err := hostfs.NewDir("/proc").Heads("stat", func(name []byte) bool { return string(name) == pid }, func(_, head []byte) {
+		err := hostfs.NewDir("/proc").ReadHeads("stat", func(name []byte) bool { return string(name) == pid }, func(_, head []byte) {
 			letter, threads, ok := parseStat(head)
 			if found = true; !ok || letter != want || threads != 1 {
 				t.Errorf("%q is %q with %d threads (%v), want %q", head, letter, threads, ok, want)

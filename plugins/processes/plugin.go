@@ -73,7 +73,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 
 func (in *input) addProcesses(out *telemetry.Batch) error {
 	in.counts = processCounts{}
-	if err := in.proc.Heads("stat", isPID, in.addProcess); err != nil {
+	if err := in.proc.ReadHeads("stat", isPID, in.addProcess); err != nil {
 		return err // incomplete counts would look complete
 	}
 	total := 0

@@ -87,7 +87,7 @@ func (p *process) addDescriptors(out *telemetry.Batch) error {
 	}
 	names, err := p.fds.Names()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	out.Add(p.openFDs, float64(len(names)-1))
 	return nil

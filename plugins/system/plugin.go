@@ -66,7 +66,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 func (in *input) addLoad(out *telemetry.Batch) error {
 	data, err := in.loadavg.Read()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	loads, ok := parseLoadavg(data)
 	if !ok {
@@ -97,13 +97,13 @@ func (in *input) addCPUs(out *telemetry.Batch) error {
 		n = runtime.NumCPU()
 	}
 	out.Add(in.nCPUs, float64(n))
-	return hostfs.UnlessMissing(err)
+	return hostfs.IgnoreMissing(err)
 }
 
 func (in *input) addUptime(out *telemetry.Batch) error {
 	data, err := in.uptime.Read()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	seconds, ok := parseUptime(data)
 	if !ok {

@@ -121,5 +121,5 @@ func (r *release) readOSFile() (data []byte, path string, err error) {
 			break
 		}
 	}
-	return data, path, hostfs.UnlessMissing(err)
+	return data, path, hostfs.IgnoreMissing(err)
 }

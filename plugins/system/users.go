@@ -71,14 +71,14 @@ const settleTime = time.Second
 func (u *userCounter) countSessions() (sessions, unique int, err error) {
 	dir, err := os.Stat(u.sessionsDir)
 	if err != nil {
-		return 0, 0, hostfs.UnlessMissing(err)
+		return 0, 0, hostfs.IgnoreMissing(err)
 	}
 	if dir.ModTime().Equal(u.countedAt) {
 		return u.sessionCount, u.uniqueCount, nil
 	}
 	entries, err := os.ReadDir(u.sessionsDir)
 	if err != nil {
-		return 0, 0, hostfs.UnlessMissing(err)
+		return 0, 0, hostfs.IgnoreMissing(err)
 	}
 	u.names = u.names[:0]
 	for _, e := range entries {
