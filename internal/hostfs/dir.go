@@ -62,8 +62,8 @@ func (d *Dir) headError(err error) error {
 	return &os.PathError{Op: "read", Path: filepath.Join(d.path, string(d.belowPath)), Err: err}
 }
 
-// setBelow records which file is being read, and returns its path below the directory.
-func (d *Dir) setBelow(name []byte, file string) []byte {
+// setBelowPath records which file is being read, and returns its path below the directory.
+func (d *Dir) setBelowPath(name []byte, file string) []byte {
 	d.belowPath = append(d.belowPath[:0], name...)
 	d.belowPath = append(d.belowPath, filepath.Separator)
 	d.belowPath = append(d.belowPath, file...)

@@ -135,7 +135,7 @@ func (f *File) Read() ([]byte, error) {
 		}
 		_ = f.Close() // the file is gone, and may exist again under the same name
 	}
-	data, err := f.readNew()
+	data, err := f.openAndRead()
 	if err != nil {
 		return nil, f.readError(err)
 	}
@@ -179,7 +179,7 @@ func (f *File) Close() error {
 	return kept.Close()
 }
 
-func (f *File) readNew() ([]byte, error) {
+func (f *File) openAndRead() ([]byte, error) {
 	file, err := os.Open(f.path)
 	if err != nil {
 		return nil, err

@@ -258,7 +258,7 @@ func TestDirReadsTheHeadsOfItsEntries(t *testing.T) {
 // A process that ends between open and read causes ESRCH. No test can hit that moment.
 func TestHeadsSkipsVanishedEntries(t *testing.T) {
 	d := NewDir("proc")
-	d.setBelow([]byte("7"), "stat")
+	d.setBelowPath([]byte("7"), "stat")
 	for err, leftOut := range map[syscall.Errno]bool{syscall.ESRCH: true, syscall.ENOENT: true, syscall.EPERM: true, syscall.EACCES: true,
 		syscall.EMFILE: false, syscall.EIO: false} {
 		if got := d.headError(err); (got == nil) != leftOut {

@@ -23,7 +23,7 @@ const (
 // listNames reads the directory with getdents64(2), because os.File allocates a string for every name and determines its
 // type.
 func (d *Dir) listNames() ([][]byte, error) {
-	fd, err := d.open()
+	fd, err := d.openDir()
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (d *Dir) listNames() ([][]byte, error) {
 	}
 }
 
-func (d *Dir) open() (fd int, err error) {
+func (d *Dir) openDir() (fd int, err error) {
 	return retryInterrupted(func() (int, error) {
 		return syscall.Open(d.path, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	})
@@ -57,7 +57,7 @@ func closeQuietly(fd int) { _ = syscall.Close(fd) }
 // readHeads needs only three system calls per entry: os.File would allocate an object with a finalizer for each, and
 // offer it to the poller. A large host has tens of thousands of processes, so their list is read piece by piece.
 func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
-	fd, err := d.open()
+	fd, err := d.openDir()
 	if err != nil {
 		return &os.PathError{Op: "list", Path: d.path, Err: err}
 	}
@@ -86,7 +86,7 @@ func (d *Dir) readHeadsOfNames(fd int, file string, wanted func(name []byte) boo
 		if !wanted(name) {
 			continue
 		}
-		n, err := d.readBelow(fd, d.setBelow(name, file))
+		n, err := d.readBelow(fd, d.setBelowPath(name, file))
 		if err == nil {
 			each(name, d.head[:n])
 		} else if err := d.headError(err); err != nil {

@@ -31,7 +31,7 @@ func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(na
 		if !wanted(name) {
 			continue
 		}
-		n, err := d.readBelow(d.setBelow(name, file))
+		n, err := d.readBelow(d.setBelowPath(name, file))
 		if err == nil {
 			each(name, d.head[:n])
 		} else if err := d.headError(err); err != nil {

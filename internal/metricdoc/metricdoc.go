@@ -47,7 +47,7 @@ type Metric struct {
 // Parse returns the metrics that a README documents, in their order.
 func Parse(readme string) []Metric {
 	var metrics []Metric
-	for _, row := range Rows(readme) {
+	for _, row := range TableRows(readme) {
 		if m, ok := parseRow(row); ok {
 			metrics = append(metrics, m)
 		}
@@ -55,8 +55,8 @@ func Parse(readme string) []Metric {
 	return metrics
 }
 
-// Rows returns the rows of all tables of metrics in a README, without their headers.
-func Rows(readme string) []string {
+// TableRows returns the rows of all tables of metrics in a README, without their headers.
+func TableRows(readme string) []string {
 	var rows []string
 	inside := false
 	for line := range strings.Lines(readme) {

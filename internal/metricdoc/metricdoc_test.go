@@ -52,7 +52,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestFits(t *testing.T) {
+func TestMatchesAny(t *testing.T) {
 	all := Parse(readme)
 	for pattern, want := range map[string]bool{
 		"rx_bytes": true, "rx_bytes_rate": true, "up_rate": false, "ip_Any": true, "rx_byte": false, "~x": true, "z*": true, // ip_* may be anything

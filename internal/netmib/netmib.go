@@ -64,7 +64,7 @@ func (t *Table) AddPairs(out *telemetry.Batch, data []byte) (values int) {
 		}
 		for _, c := range t.blockColumns(i, header, title) {
 			var field []byte
-			field, line = scan.Field(line)
+			field, line = scan.CutField(line)
 			if c.addSample(out, field) {
 				values++
 			}
@@ -85,7 +85,7 @@ func (t *Table) blockColumns(i int, header, title []byte) []*column {
 	b.columns = b.columns[:0]
 	for names := header[len(title)+1:]; ; {
 		var name []byte
-		name, names = scan.Field(names)
+		name, names = scan.CutField(names)
 		if len(name) == 0 {
 			return b.columns
 		}
@@ -103,11 +103,11 @@ func (t *Table) blockColumns(i int, header, title []byte) []*column {
 func (t *Table) AddLines(out *telemetry.Batch, data []byte) (values int) {
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
-		name, rest := scan.Field(line)
-		field, _ := scan.Field(rest)
+		line, data = scan.CutLine(data)
+		name, rest := scan.CutField(line)
+		field, _ := scan.CutField(rest)
 		c, known := t.lines[string(name)]
-		if _, isNumber := scan.Int(field); !known && isNumber {
+		if _, isNumber := scan.ParseInt(field); !known && isNumber {
 			c = t.newColumn(nil, name)
 			t.lines[string(name)] = c
 		}
@@ -160,13 +160,13 @@ func (c *column) addSample(out *telemetry.Batch, field []byte) bool {
 	case c == nil:
 		return false
 	case c.counter != nil:
-		v, ok := scan.Uint(field)
+		v, ok := scan.ParseUint(field)
 		if ok {
 			c.counter.Add(out, float64(v))
 		}
 		return ok
 	default:
-		v, ok := scan.Int(field)
+		v, ok := scan.ParseInt(field)
 		if ok {
 			out.Add(c.gauge, float64(v))
 		}

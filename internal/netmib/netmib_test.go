@@ -104,7 +104,7 @@ func TestNoiseBecomesNoSeries(t *testing.T) {
 	}
 }
 
-func TestUnwantedIsLeftOut(t *testing.T) {
+func TestExcludedMetricsAreLeftOut(t *testing.T) {
 	f := telemetry.NewFactory("h", "test", nil, 1).Choose(telemetry.Choice{Wants: func(name string) bool { return name == "Tcp_A" }})
 	table := NewTable(f, testMetric)
 	for i := range int64(2) {

@@ -12,12 +12,12 @@ import "bytes"
 // partner. header is nil if there is no further pair.
 func NextPair(data []byte) (header, title, values, rest []byte) {
 	for len(data) > 0 {
-		header, data = Line(data)
+		header, data = CutLine(data)
 		colon := bytes.IndexByte(header, ':')
 		if colon < 1 {
 			continue
 		}
-		next, after := Line(data)
+		next, after := CutLine(data)
 		if values, ok := bytes.CutPrefix(next, header[:colon+1]); ok {
 			return header, header[:colon], values, after
 		}

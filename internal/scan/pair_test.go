@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPair(t *testing.T) {
+func TestNextPair(t *testing.T) {
 	for text, want := range map[string][]string{
 		"Ip: A B\nIp: 1 2\nTcp: C\nTcp: -1\n":                           {"Ip|Ip: A B| 1 2", "Tcp|Tcp: C| -1"},
 		"Tcp: C\nTcp: 7":                                                {"Tcp|Tcp: C| 7"}, // no newline at the end
@@ -36,7 +36,7 @@ func TestPair(t *testing.T) {
 	}
 }
 
-func TestPairAllocatesNothing(t *testing.T) {
+func TestNextPairAllocatesNothing(t *testing.T) {
 	data := []byte("Ip: A B\nIp: 1 2\nTcp: C\nTcp: -1\n")
 	if n := testing.AllocsPerRun(100, func() {
 		for rest := data; len(rest) > 0; {
@@ -47,15 +47,15 @@ func TestPairAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestHex(t *testing.T) {
+func TestParseHex(t *testing.T) {
 	for text, want := range map[string]uint64{"0": 0, "0A": 10, "0000643b": 0x643b, "ffffffffffffffff": math.MaxUint64, "00000000000000001": 1} {
-		if got, ok := Hex([]byte(text)); !ok || got != want {
-			t.Errorf("Hex(%q) = %d, %v", text, got, ok)
+		if got, ok := ParseHex([]byte(text)); !ok || got != want {
+			t.Errorf("ParseHex(%q) = %d, %v", text, got, ok)
 		}
 	}
 	for _, text := range []string{"", "g", "0x1", "-1", " 1", "10000000000000000"} {
-		if got, ok := Hex([]byte(text)); ok {
-			t.Errorf("Hex(%q) = %d, want an error", text, got)
+		if got, ok := ParseHex([]byte(text)); ok {
+			t.Errorf("ParseHex(%q) = %d, want an error", text, got)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func FuzzParsePair(f *testing.F) {
 			}
 			rest = after
 		}
-		Int(data)
-		Hex(data)
+		ParseInt(data)
+		ParseHex(data)
 	})
 }

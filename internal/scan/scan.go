@@ -11,16 +11,16 @@ import (
 	"math"
 )
 
-// Line splits off the first line, without its newline. Both results are nil at the end of the data.
-func Line(data []byte) (line, rest []byte) {
+// CutLine splits off the first line, without its newline. Both results are nil at the end of the data.
+func CutLine(data []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return data[:i], data[i+1:]
 	}
 	return data, nil
 }
 
-// Field splits off the first field, which ends at white space. The field is empty at the end of the line.
-func Field(line []byte) (field, rest []byte) {
+// CutField splits off the first field, which ends at white space. The field is empty at the end of the line.
+func CutField(line []byte) (field, rest []byte) {
 	start := 0
 	for start < len(line) && isBlank(line[start]) {
 		start++
@@ -34,8 +34,8 @@ func Field(line []byte) (field, rest []byte) {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// Uint parses a field of decimal digits. ok is false for anything else and for numbers above 64 bits.
-func Uint(field []byte) (v uint64, ok bool) {
+// ParseUint parses a field of decimal digits. ok is false for anything else and for numbers above 64 bits.
+func ParseUint(field []byte) (v uint64, ok bool) {
 	for _, c := range field {
 		d := uint64(c - '0')
 		if c < '0' || d > 9 || v > (math.MaxUint64-d)/10 {
@@ -46,11 +46,11 @@ func Uint(field []byte) (v uint64, ok bool) {
 	return v, len(field) > 0
 }
 
-// Int parses a field of decimal digits with an optional minus sign. ok is false for anything else and for numbers that
+// ParseInt parses a field of decimal digits with an optional minus sign. ok is false for anything else and for numbers that
 // do not fit in 64 bits.
-func Int(field []byte) (v int64, ok bool) {
+func ParseInt(field []byte) (v int64, ok bool) {
 	digits, negative := bytes.CutPrefix(field, []byte{'-'})
-	u, ok := Uint(digits)
+	u, ok := ParseUint(digits)
 	switch {
 	case !ok || u > math.MaxInt64+1 || u > math.MaxInt64 && !negative:
 		return 0, false
@@ -60,9 +60,9 @@ func Int(field []byte) (v int64, ok bool) {
 	return int64(u), true
 }
 
-// Hex parses a field of hexadecimal digits, in either case and without "0x". ok is false for anything else and for
+// ParseHex parses a field of hexadecimal digits, in either case and without "0x". ok is false for anything else and for
 // numbers above 64 bits.
-func Hex(field []byte) (v uint64, ok bool) {
+func ParseHex(field []byte) (v uint64, ok bool) {
 	for _, c := range field {
 		var d byte
 		switch {
@@ -83,17 +83,17 @@ func Hex(field []byte) (v uint64, ok bool) {
 	return v, len(field) > 0
 }
 
-// Uints parses the numbers at the start of a line into a slice, and returns how many there were. It stops when the slice
+// ParseUints parses the numbers at the start of a line into a slice, and returns how many there were. It stops when the slice
 // is full. A negative number becomes 0: old kernels let "requests in flight" drop below 0.
-func Uints(line []byte, into []uint64) int {
+func ParseUints(line []byte, into []uint64) int {
 	for n := range into {
 		var field []byte
-		field, line = Field(line)
+		field, line = CutField(line)
 		negative := len(field) > 1 && field[0] == '-'
 		if negative {
 			field = field[1:]
 		}
-		v, ok := Uint(field)
+		v, ok := ParseUint(field)
 		if !ok {
 			return n
 		}
@@ -108,14 +108,14 @@ func Uints(line []byte, into []uint64) int {
 // maxFraction is the maximum number of digits after the point. The kernel writes two.
 const maxFraction = 18
 
-// Decimal parses a field such as "12" or "0.08". ok is false for anything else.
-func Decimal(field []byte) (v float64, ok bool) {
+// ParseDecimal parses a field such as "12" or "0.08". ok is false for anything else.
+func ParseDecimal(field []byte) (v float64, ok bool) {
 	whole, fraction, dotted := bytes.Cut(field, []byte{'.'})
-	w, ok := Uint(whole)
+	w, ok := ParseUint(whole)
 	if !ok || !dotted {
 		return float64(w), ok
 	}
-	f, ok := Uint(fraction)
+	f, ok := ParseUint(fraction)
 	if !ok || len(fraction) > maxFraction {
 		return 0, false
 	}
@@ -124,9 +124,9 @@ func Decimal(field []byte) (v float64, ok bool) {
 	return (float64(w)*scale + float64(f)) / scale, true
 }
 
-// Value finds the line that starts with key and returns the number after it. The key includes its terminator:
+// FindValue finds the line that starts with key and returns the number after it. The key includes its terminator:
 // "MemTotal:" in /proc/meminfo, "pswpin " in /proc/vmstat.
-func Value(data []byte, key string) (v uint64, ok bool) {
+func FindValue(data []byte, key string) (v uint64, ok bool) {
 	for at := 0; at < len(data); {
 		i := bytes.Index(data[at:], []byte(key))
 		if i < 0 {
@@ -137,9 +137,9 @@ func Value(data []byte, key string) (v uint64, ok bool) {
 		if start > 0 && data[start-1] != '\n' {
 			continue
 		}
-		line, _ := Line(data[at:])
-		field, _ := Field(line)
-		return Uint(field)
+		line, _ := CutLine(data[at:])
+		field, _ := CutField(line)
+		return ParseUint(field)
 	}
 	return 0, false
 }

@@ -69,7 +69,7 @@ func (t *numberFile) addSamples(out *telemetry.Batch) error {
 		return err
 	}
 	var columns [maxColumns]uint64
-	if n := scan.Uints(data, columns[:]); n < t.minColumns {
+	if n := scan.ParseUints(data, columns[:]); n < t.minColumns {
 		return fmt.Errorf("parse %s: %d numbers, want %d", t.file.Path(), n, t.minColumns)
 	}
 	t.write(out, columns[:])

@@ -34,8 +34,8 @@ func parseStat(data []byte) (s statValues, err error) {
 	found := false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
-		key, rest := scan.Field(line)
+		line, data = scan.CutLine(data)
+		key, rest := scan.CutField(line)
 		at := statIndex(key)
 		if at < 0 {
 			if string(key) == "softirq" {
@@ -43,8 +43,8 @@ func parseStat(data []byte) (s statValues, err error) {
 			}
 			continue
 		}
-		field, _ := scan.Field(rest)
-		if v, ok := scan.Uint(field); ok {
+		field, _ := scan.CutField(rest)
+		if v, ok := scan.ParseUint(field); ok {
 			s.values[at], s.present[at], found = v, true, true
 		}
 	}
@@ -94,7 +94,7 @@ func softirqNames(n int) []string {
 // number of kinds the columns are ambiguous, and the result is 0.
 func parseSoftirqs(rest []byte, into *[maxSoftirqs]uint64) (kinds int) {
 	var numbers [1 + maxSoftirqs + 1]uint64 // one extra, to detect that there are too many
-	n := scan.Uints(rest, numbers[:]) - 1
+	n := scan.ParseUints(rest, numbers[:]) - 1
 	if n < minSoftirqs || n > maxSoftirqs {
 		return 0
 	}
@@ -111,24 +111,24 @@ type pressureLine struct {
 // parsePressure parses "some avg10=0.00 avg60=0.00 avg300=0.00 total=0" (Documentation/accounting/psi.rst). The kind is
 // "some" or "full".
 func parsePressure(line []byte) (kind []byte, p pressureLine, ok bool) {
-	kind, rest := scan.Field(line)
+	kind, rest := scan.CutField(line)
 	for i, prefix := range [...]string{"avg10=", "avg60=", "avg300="} {
 		var field []byte
-		field, rest = scan.Field(rest)
+		field, rest = scan.CutField(rest)
 		number, found := bytes.CutPrefix(field, []byte(prefix))
-		if p.averages[i], ok = scan.Decimal(number); !found || !ok {
+		if p.averages[i], ok = scan.ParseDecimal(number); !found || !ok {
 			return nil, p, false
 		}
 	}
-	field, _ := scan.Field(rest)
+	field, _ := scan.CutField(rest)
 	number, found := bytes.CutPrefix(field, []byte("total="))
-	p.total, ok = scan.Uint(number)
+	p.total, ok = scan.ParseUint(number)
 	return kind, p, found && ok && (string(kind) == "some" || string(kind) == "full")
 }
 
 // parseNumber parses a file that contains one integer, which may be negative.
 func parseNumber(data []byte) (v float64, ok bool) {
-	field, _ := scan.Field(data)
-	n, ok := scan.Int(field)
+	field, _ := scan.CutField(data)
+	n, ok := scan.ParseInt(field)
 	return float64(n), ok
 }

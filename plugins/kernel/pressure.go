@@ -78,7 +78,7 @@ func (r *pressureResource) addSamples(out *telemetry.Batch) error {
 	}
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		kind, p, ok := parsePressure(line)
 		switch {
 		case !ok:

@@ -28,11 +28,11 @@ func stateNames() [numStates]string {
 	return [numStates]string{"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"}
 }
 
-// times are the ticks that one line counts, by state.
-type times [numStates]uint64
+// cpuTicks are the ticks that one line counts, by state.
+type cpuTicks [numStates]uint64
 
-// sum returns the ticks in all states. Guest time counts twice, because user contains it.
-func (t *times) sum() (ticks float64) {
+// sumTicks returns the ticks in all states. Guest time counts twice, because user contains it.
+func (t *cpuTicks) sumTicks() (ticks float64) {
 	for _, v := range t {
 		ticks += float64(v)
 	}
@@ -41,16 +41,16 @@ func (t *times) sum() (ticks float64) {
 
 // parseCPU parses a line "cpu…" of /proc/stat. It returns the name, the times, and how many states this kernel counts.
 // columns is 0 for other lines. Unknown columns are ignored.
-func parseCPU(line []byte) (name []byte, t times, columns int) {
-	name, rest := scan.Field(line)
+func parseCPU(line []byte) (name []byte, t cpuTicks, columns int) {
+	name, rest := scan.CutField(line)
 	number, ok := bytes.CutPrefix(name, []byte("cpu"))
 	if !ok {
 		return nil, t, 0
 	}
-	if _, ok := scan.Uint(number); !ok && len(number) > 0 {
+	if _, ok := scan.ParseUint(number); !ok && len(number) > 0 {
 		return nil, t, 0
 	}
-	columns = scan.Uints(rest, t[:])
+	columns = scan.ParseUints(rest, t[:])
 	if columns < minStates {
 		return nil, t, 0
 	}
@@ -59,7 +59,7 @@ func parseCPU(line []byte) (name []byte, t times, columns int) {
 
 // lostTicks returns how many ticks of the last reading are missing from this one. Time that moved between iowait and
 // idle is not lost: the kernel moves it when another core ends the wait (Documentation/filesystems/proc.rst).
-func lostTicks(last, now times) (ticks uint64) {
+func lostTicks(last, now cpuTicks) (ticks uint64) {
 	last[idle], last[iowait] = last[idle]+last[iowait], 0
 	now[idle], now[iowait] = now[idle]+now[iowait], 0
 	for i := range guest {
@@ -77,8 +77,8 @@ const maxLost = 0.25
 // usageShares returns the share of each state in the time between two readings, in percent. The shares add up to 100:
 // guest time is subtracted from user, which contains it, and guest_nice from nice. A state that goes back a little, as
 // idle and iowait sometimes do, counts as zero. ok is false if no time has passed or more than maxLost of it is missing.
-func usageShares(last, now times) (shares [numStates]float64, ok bool) {
-	var spent times
+func usageShares(last, now cpuTicks) (shares [numStates]float64, ok bool) {
+	var spent cpuTicks
 	for i := range spent {
 		if now[i] > last[i] {
 			spent[i] = now[i] - last[i]

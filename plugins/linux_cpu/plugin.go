@@ -27,32 +27,32 @@ type Config struct {
 
 type input struct {
 	stat    *hostfs.File
-	cores   *telemetry.Vec[string, core]
+	cores   *telemetry.Vec[string, coreSeries]
 	perCore bool
 }
 
-// core holds the series and the last reading of one cpu line.
-type core struct {
-	states   [numStates]*telemetry.Series
-	active   *telemetry.Series
-	last     times
-	allTicks telemetry.Growth // of the ticks in all states
+// coreSeries holds the series and the last reading of one cpu line.
+type coreSeries struct {
+	states    [numStates]*telemetry.Series
+	active    *telemetry.Series
+	lastTicks cpuTicks
+	allTicks  telemetry.Growth // of the ticks in all states
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		stat:    env.FS.ProcFile("stat"),
-		cores:   telemetry.NewVec(env.Factory, newCore),
+		cores:   telemetry.NewVec(env.Factory, newCoreSeries),
 		perCore: c.PerCore,
 	}, nil
 }
 
-func newCore(f *telemetry.Factory, name string) core {
+func newCoreSeries(f *telemetry.Factory, name string) coreSeries {
 	if name == "cpu" {
 		name = "cpu-total"
 	}
 	label := telemetry.Label{Key: "core", Value: name}
-	c := core{active: f.Gauge("cpu_usage_active", telemetry.Percent, label)}
+	c := coreSeries{active: f.Gauge("cpu_usage_active", telemetry.Percent, label)}
 	for i, state := range stateNames() {
 		c.states[i] = f.Gauge("cpu_usage_"+state, telemetry.Percent, label)
 	}
@@ -68,7 +68,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	found := false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, now, columns := parseCPU(line)
 		if columns == 0 {
 			continue
@@ -87,10 +87,10 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 }
 
 // addShares appends the shares of the time since the last reading. It omits states that this kernel does not count.
-func (c *core) addShares(out *telemetry.Batch, now times, columns int) {
-	last := c.last
-	c.last = now
-	if _, known := c.allTicks.Step(now.sum()); !known {
+func (c *coreSeries) addShares(out *telemetry.Batch, now cpuTicks, columns int) {
+	last := c.lastTicks
+	c.lastTicks = now
+	if _, known := c.allTicks.Step(now.sumTicks()); !known {
 		return
 	}
 	shares, ok := usageShares(last, now)

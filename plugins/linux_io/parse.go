@@ -74,11 +74,11 @@ const sectorSize = 512
 // parseDevice parses one line of /proc/diskstats: major, minor, name and counters. ok is false for lines with fewer
 // columns than a whole device has.
 func parseDevice(line []byte) (name []byte, s deviceStats, ok bool) {
-	_, rest := scan.Field(line)
-	_, rest = scan.Field(rest)
-	name, rest = scan.Field(rest)
+	_, rest := scan.CutField(line)
+	_, rest = scan.CutField(rest)
+	name, rest = scan.CutField(rest)
 	var columns [maxColumns]uint64
-	n := scan.Uints(rest, columns[:])
+	n := scan.ParseUints(rest, columns[:])
 	if len(name) == 0 || n < minColumns {
 		return nil, s, false
 	}

@@ -43,11 +43,11 @@ func (c *Config) includesDevice(name string) bool {
 
 type input struct {
 	diskstats *hostfs.File
-	devices   *telemetry.Vec[string, device]
+	devices   *telemetry.Vec[string, deviceSeries]
 }
 
-// device holds the series of one device. They are nil if the device is filtered out.
-type device struct {
+// deviceSeries holds the series of one device. They are nil if the device is filtered out.
+type deviceSeries struct {
 	wanted bool
 	exists *telemetry.Series
 	totals [numCounters]*telemetry.Series
@@ -78,18 +78,18 @@ func (w *operationTime) addSample(out *telemetry.Batch, time, count float64) {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		diskstats: env.FS.ProcFile("diskstats"),
-		devices: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) device {
+		devices: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) deviceSeries {
 			if !c.includesDevice(name) {
-				return device{}
+				return deviceSeries{}
 			}
-			return newDevice(f, name)
+			return newDeviceSeries(f, name)
 		}),
 	}, nil
 }
 
-func newDevice(f *telemetry.Factory, name string) device {
+func newDeviceSeries(f *telemetry.Factory, name string) deviceSeries {
 	label := telemetry.Label{Key: "device", Value: name}
-	d := device{
+	d := deviceSeries{
 		wanted: true,
 		exists: f.Gauge("diskio_device", telemetry.None, label),
 		util:   f.Gauge("diskio_util_percent", telemetry.Percent, label),
@@ -118,7 +118,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	lines, devices := 0, 0
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		lines++
 		name, stats, ok := parseDevice(line)
 		if !ok {
@@ -136,7 +136,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return nil
 }
 
-func (d *device) addSamples(out *telemetry.Batch, s deviceStats) {
+func (d *deviceSeries) addSamples(out *telemetry.Batch, s deviceStats) {
 	out.Add(d.exists, 1)
 	for i, v := range s.counters {
 		out.Add(d.totals[i], v)

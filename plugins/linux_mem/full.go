@@ -33,7 +33,7 @@ func (r *otherLines) addSamples(out *telemetry.Batch, data []byte) {
 	total := uint64(0)
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, value, isSize, ok := parseLine(line)
 		series, scale := r.counts, 1.0
 		switch {
@@ -59,10 +59,10 @@ func (r *otherLines) addSamples(out *telemetry.Batch, data []byte) {
 // size.
 func parseLine(line []byte) (name []byte, value uint64, isSize, ok bool) {
 	name, after, ok := bytes.Cut(line, []byte{':'})
-	field, after := scan.Field(after)
-	value, isNumber := scan.Uint(field)
-	unit, after := scan.Field(after)
-	more, _ := scan.Field(after)
+	field, after := scan.CutField(after)
+	value, isNumber := scan.ParseUint(field)
+	unit, after := scan.CutField(after)
+	more, _ := scan.CutField(after)
 	isSize = string(unit) == "kB"
 	return name, value, isSize, ok && isNumber && len(name) > 0 && len(more) == 0 && (isSize || len(unit) == 0)
 }
@@ -80,14 +80,14 @@ func metricName(line string) string {
 		return "mem_direct_map" + scan.ToSnakeCase(strings.ToLower(size)) // "2M" is one word
 	}
 	name := "mem_" + scan.ToSnakeCase(line)
-	if name == "mem_" || slices.Contains(ownNames(), name) {
+	if name == "mem_" || slices.Contains(fixedMetricNames(), name) {
 		return ""
 	}
 	return name
 }
 
-// ownNames returns the metrics that are always reported.
-func ownNames() []string {
+// fixedMetricNames returns the metrics that are always reported.
+func fixedMetricNames() []string {
 	return []string{"mem_total", "mem_free", "mem_available", "mem_buffers", "mem_cached", "mem_used", "mem_used_percent", "mem_available_percent",
 		"mem_swap_total", "mem_swap_used", "mem_swap_free", "mem_swap_percent"}
 }

@@ -60,7 +60,7 @@ func compareWithVmstat(t *testing.T, d *plugintest.Differences, p *plugintest.Pr
 	compared := 0
 	for key, counter := range map[string]string{"mem_anon_pages": "nr_anon_pages", "mem_unevictable": "nr_unevictable", "mem_mlocked": "nr_mlock",
 		"mem_page_tables": "nr_page_table_pages", "mem_sunreclaim": "nr_slab_unreclaimable", "mem_active_file": "nr_active_file"} {
-		pages, ok := scan.Value(text, counter+" ")
+		pages, ok := scan.FindValue(text, counter+" ")
 		if !ok {
 			continue
 		}

@@ -21,7 +21,7 @@ var errNoTotal = errors.New("no MemTotal")
 // 0.
 func parseMeminfo(data []byte) (meminfo, error) {
 	value := func(key string) float64 {
-		v, _ := scan.Value(data, key)
+		v, _ := scan.FindValue(data, key)
 		return float64(v) * 1024
 	}
 	m := meminfo{
@@ -34,7 +34,7 @@ func parseMeminfo(data []byte) (meminfo, error) {
 		swapTotal:   value("SwapTotal:"),
 		swapFree:    value("SwapFree:"),
 	}
-	available, ok := scan.Value(data, "MemAvailable:")
+	available, ok := scan.FindValue(data, "MemAvailable:")
 	m.available, m.hasAvailable = float64(available)*1024, ok
 	if m.total == 0 {
 		return m, errNoTotal
@@ -42,19 +42,19 @@ func parseMeminfo(data []byte) (meminfo, error) {
 	return m, nil
 }
 
-// used returns the memory that dropping caches cannot free, in bytes. Cached contains shared memory and tmpfs, which
+// usedBytes returns the memory that dropping caches cannot free, in bytes. Cached contains shared memory and tmpfs, which
 // cannot be dropped.
-func (m meminfo) used() float64 {
-	return clamp(m.total-m.free-m.buffers-m.cached-m.reclaimable+m.shmem, m.total)
+func (m meminfo) usedBytes() float64 {
+	return clampAmount(m.total-m.free-m.buffers-m.cached-m.reclaimable+m.shmem, m.total)
 }
 
-// availableOrEstimate returns the kernel's estimate, or total minus used on kernels without one.
-func (m meminfo) availableOrEstimate() float64 {
+// availableBytes returns the kernel's estimate, or total minus used on kernels without one.
+func (m meminfo) availableBytes() float64 {
 	if m.hasAvailable {
 		return m.available
 	}
-	return m.total - m.used()
+	return m.total - m.usedBytes()
 }
 
-// clamp limits an amount that was computed from separately counted ones to the range from 0 to all.
-func clamp(v, all float64) float64 { return max(0, min(v, all)) }
+// clampAmount limits an amount that was computed from separately counted ones to the range from 0 to all.
+func clampAmount(v, all float64) float64 { return max(0, min(v, all)) }

@@ -16,7 +16,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", defaultConfig, build).
 	On("linux").As("mem").Doc(readme)
 
 // Config selects how much is reported.
@@ -24,7 +24,7 @@ type Config struct {
 	Full bool `yaml:"full"` // every line of the file, not only the well-known ones
 }
 
-func defaults() Config { return Config{} }
+func defaultConfig() Config { return Config{} }
 
 type input struct {
 	meminfo *hostfs.File
@@ -77,7 +77,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 }
 
 func (in *input) addSamples(out *telemetry.Batch, m meminfo) {
-	used, available := m.used(), m.availableOrEstimate()
+	used, available := m.usedBytes(), m.availableBytes()
 	out.Add(in.total, m.total)
 	if isPossibleSize(m.total) {
 		out.AddUpTo(in.free, m.free, m.total)

@@ -107,10 +107,10 @@ func FuzzParseMeminfo(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if used := m.used(); used < 0 || used > m.total || math.IsNaN(used) {
+		if used := m.usedBytes(); used < 0 || used > m.total || math.IsNaN(used) {
 			t.Errorf("used %v of %v", used, m.total)
 		}
-		if a := m.availableOrEstimate(); a < 0 || math.IsNaN(a) {
+		if a := m.availableBytes(); a < 0 || math.IsNaN(a) {
 			t.Errorf("available %v", a)
 		}
 	})

@@ -11,8 +11,8 @@ type Config struct {
 	IncludeInterfaces match.List    `yaml:"include_interfaces"` // report these although they are excluded
 }
 
-// defaults excludes the interfaces of Docker: every container has a veth, and the bridge counts its traffic again.
-func defaults() Config {
+// defaultConfig excludes the interfaces of Docker: every container has a veth, and the bridge counts its traffic again.
+func defaultConfig() Config {
 	return Config{ExcludePatterns: match.NewRegexps("veth", "docker", "^br-")}
 }
 

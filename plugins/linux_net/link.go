@@ -106,8 +106,8 @@ func readNumber(f *hostfs.File) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	field, _ := scan.Field(data)
-	v, ok := scan.Uint(field)
+	field, _ := scan.CutField(data)
+	v, ok := scan.ParseUint(field)
 	if !ok {
 		return 0, fmt.Errorf("parse %s: not a number", f.Path())
 	}

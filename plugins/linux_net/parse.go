@@ -20,7 +20,7 @@ const (
 	numCounters
 )
 
-type counters [numCounters]uint64
+type counterValues [numCounters]uint64
 
 // counterMetric is the metric of a counter.
 type counterMetric struct {
@@ -50,14 +50,14 @@ const (
 
 // parseInterface parses one line of /proc/net/dev. ok is false for the two heading lines and for truncated lines. The
 // name ends at the last colon: old kernels print no blank after it, and alias names contain a colon.
-func parseInterface(line []byte) (name []byte, c counters, ok bool) {
+func parseInterface(line []byte) (name []byte, c counterValues, ok bool) {
 	colon := bytes.LastIndexByte(line, ':')
 	if colon < 0 {
 		return nil, c, false
 	}
-	name, _ = scan.Field(line[:colon])
+	name, _ = scan.CutField(line[:colon])
 	var columns [usedColumns]uint64
-	if len(name) == 0 || scan.Uints(line[colon+1:], columns[:]) < usedColumns {
+	if len(name) == 0 || scan.ParseUints(line[colon+1:], columns[:]) < usedColumns {
 		return nil, c, false
 	}
 	copy(c[rxBytes:txBytes], columns[:4])

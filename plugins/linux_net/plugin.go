@@ -21,16 +21,16 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface (Linux)", defaultConfig, build).
 	On("linux").As("net").Doc(readme)
 
 type input struct {
 	dev        *hostfs.File
-	interfaces *telemetry.Vec[string, iface]
+	interfaces *telemetry.Vec[string, interfaceSeries]
 }
 
-// iface holds the series of one interface. They are nil if the interface is filtered out.
-type iface struct {
+// interfaceSeries holds the series of one interface. They are nil if the interface is filtered out.
+type interfaceSeries struct {
 	wanted         bool
 	exists         *telemetry.Series
 	totals         [numCounters]*telemetry.Total
@@ -41,18 +41,18 @@ type iface struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		dev: env.FS.HostFile("net", "dev"),
-		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) iface {
+		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) interfaceSeries {
 			if !c.includesInterface(name) {
-				return iface{}
+				return interfaceSeries{}
 			}
-			return newIface(f, env.FS, name)
+			return newInterfaceSeries(f, env.FS, name)
 		}),
 	}, nil
 }
 
-func newIface(f *telemetry.Factory, fs hostfs.Root, name string) iface {
+func newInterfaceSeries(f *telemetry.Factory, fs hostfs.Root, name string) interfaceSeries {
 	label := telemetry.Label{Key: "iface", Value: name}
-	i := iface{
+	i := interfaceSeries{
 		wanted: true,
 		exists: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: name}),
 		rxBits: f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
@@ -75,7 +75,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	var errs []error
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, counts, ok := parseInterface(line)
 		if !ok {
 			continue
@@ -94,7 +94,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return errors.Join(errs...)
 }
 
-func (i *iface) addSamples(out *telemetry.Batch, counts counters) error {
+func (i *interfaceSeries) addSamples(out *telemetry.Batch, counts counterValues) error {
 	out.Add(i.exists, 1)
 	var err error
 	bits := 0.0 // limit per second; 0: no limit

@@ -174,7 +174,7 @@ func TestParseInterfaceOddLines(t *testing.T) {
 		"":                                                   "",
 	} {
 		name, c, ok := parseInterface([]byte(line))
-		if ok != (want != "") || ok && (string(name) != want || c != (counters{1, 2, 3, 4, 9, 10, 11, 12})) {
+		if ok != (want != "") || ok && (string(name) != want || c != (counterValues{1, 2, 3, 4, 9, 10, 11, 12})) {
 			t.Errorf("%q is %q %v %v, want %q", line, name, c, ok, want)
 		}
 	}

@@ -13,7 +13,7 @@ type Config struct {
 	Exclude match.List `yaml:"exclude"` // overrides Include
 }
 
-func defaults() Config { return Config{} }
+func defaultConfig() Config { return Config{} }
 
 // includesAny reports whether an entity that is known by any of these names is reported.
 func (c Config) includesAny(names ...string) bool {

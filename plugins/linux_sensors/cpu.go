@@ -15,7 +15,7 @@ const cpuPrefix = "cpu"
 // openCPU adds the clock of a CPU (Documentation/admin-guide/pm/cpufreq.rst) and how often it was throttled
 // (Documentation/ABI/testing/sysfs-devices-system-cpu). A CPU that is offline has neither directory.
 func (in *input) openCPU(p *candidate) bool {
-	if _, ok := scan.Uint([]byte(p.name[len(cpuPrefix):])); !ok || !in.config.includesAny(p.name) {
+	if _, ok := scan.ParseUint([]byte(p.name[len(cpuPrefix):])); !ok || !in.config.includesAny(p.name) {
 		return true // "cpufreq" and "cpuidle" are not CPUs
 	}
 	if p.hasFile("cpufreq") {

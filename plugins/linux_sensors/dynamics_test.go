@@ -157,7 +157,7 @@ func TestChipChanges(t *testing.T) {
 	}
 }
 
-func TestCloseGivesFilesBack(t *testing.T) {
+func TestCloseClosesFiles(t *testing.T) {
 	before := countOpenFiles(t)
 	p := startPlugin(t, newSensorTree(t, 100), "")
 	p.Gather(0)
@@ -215,7 +215,7 @@ func TestNoise(t *testing.T) {
 }
 
 // A sensor that does not answer is read again at the next gather. /proc/self/mem answers with EIO.
-func TestSleepingSensorWakesUp(t *testing.T) {
+func TestSilentSensorIsReadAgain(t *testing.T) {
 	const zone = "sys/class/thermal/thermal_zone0/"
 	dir := plugintest.Files(t, "", map[string]string{zone + "type": "wifi"})
 	makeLink(t, "/proc/self/mem", filepath.Join(dir, zone, "temp"))

@@ -9,12 +9,12 @@ import (
 // parseValue parses a file of /sys that contains one number. found is false for an empty file, and for text such as
 // "<unknown>", which the kernel writes if it has no value. ok is false for anything else.
 func parseValue(data []byte) (n int64, found, ok bool) {
-	field, rest := scan.Field(data)
+	field, rest := scan.CutField(data)
 	if len(field) == 0 || field[0] == '<' {
 		return 0, false, true
 	}
-	n, ok = scan.Int(field)
-	if next, _ := scan.Field(rest); len(next) > 0 {
+	n, ok = scan.ParseInt(field)
+	if next, _ := scan.CutField(rest); len(next) > 0 {
 		return 0, false, false
 	}
 	return n, ok, ok
@@ -30,7 +30,7 @@ func parseAttribute(name string) (kind string, number int, what string, ok bool)
 	for end < len(name) && name[end] >= '0' && name[end] <= '9' {
 		end++
 	}
-	n, ok := scan.Uint([]byte(name[start:end]))
+	n, ok := scan.ParseUint([]byte(name[start:end]))
 	if !ok || start == 0 || n > maxNumber || end+1 >= len(name) || name[end] != '_' {
 		return "", 0, "", false
 	}
@@ -59,7 +59,7 @@ type supplyReading struct {
 func parseSupply(data []byte, known *[numProperties]property, t *supplyReading) bool {
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		key, value, ok := bytes.Cut(line, []byte{'='})
 		key, isSupply := bytes.CutPrefix(key, []byte("POWER_SUPPLY_"))
 		if !ok || !isSupply {
@@ -97,7 +97,7 @@ func (t *supplyReading) setProperty(key, value []byte, known *[numProperties]pro
 
 func (p *property) parseNumber(value []byte) (n int64, ok bool) {
 	if p.texts == nil {
-		return scan.Int(value)
+		return scan.ParseInt(value)
 	}
 	for i, word := range p.texts {
 		if string(value) == word {

@@ -22,7 +22,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_sensors", "temperatures, fans, voltages, power, batteries and CPU clocks (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_sensors", "temperatures, fans, voltages, power, batteries and CPU clocks (Linux)", defaultConfig, build).
 	On("linux").As("sensors").Doc(readme)
 
 const (
@@ -63,7 +63,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return in, nil
 }
 
-func (in *input) newTree(prefix string, open opener, elem ...string) *tree {
+func (in *input) newTree(prefix string, open openFunc, elem ...string) *tree {
 	return &tree{dir: filepath.Join(in.sys, filepath.Join(elem...)), prefix: prefix, open: open, entities: map[string]*entity{}}
 }
 

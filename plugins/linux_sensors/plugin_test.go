@@ -130,7 +130,7 @@ func namesWithPrefix(got map[string]float64, prefix string) []string {
 }
 
 // Two chips of one kind have different names, whatever their numbers.
-func TestServerHasTwoOfEach(t *testing.T) {
+func TestServerWithTwoOfEachChip(t *testing.T) {
 	got := startPlugin(t, unpackMachine(t, t.TempDir(), "server-5.10"), "").Gather(0)
 	plugintest.Expect(t, got, map[string]float64{
 		"sensor_temperature_coretemp-isa-0000_Package_id_0":  51,

@@ -14,7 +14,7 @@ import (
 type tree struct {
 	dir      string
 	prefix   string // of the names of entities; all other names are skipped
-	open     opener
+	open     openFunc
 	entities map[string]*entity // by path
 	list     []*entity          // the same, in the order of their names
 	err      error              // of the last search
@@ -50,8 +50,8 @@ type candidate struct {
 	newReaders []keyedReader
 }
 
-// opener adds the readers of an entity. It returns false if the entity is not ready.
-type opener func(p *candidate) bool
+// openFunc adds the readers of an entity. It returns false if the entity is not ready.
+type openFunc func(p *candidate) bool
 
 // addReader adds a reader, or keeps the existing one with this key.
 func (p *candidate) addReader(key string, open func() reader) {

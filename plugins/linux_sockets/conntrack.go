@@ -17,8 +17,8 @@ const entriesColumn = "entries"
 // maxUsedPercent bounds conntrack_used_percent. It is above 100 because the limit may be lowered below what is in use.
 const maxUsedPercent = 1000
 
-// conntrack reports the firewall's connection tracking table.
-type conntrack struct {
+// conntrackTable reports the firewall's connection tracking table.
+type conntrackTable struct {
 	statFile, countFile, maxFile *hostfs.File
 	entries, limit, percent      *telemetry.Series
 	newCounter                   func(column string) *telemetry.Total
@@ -30,9 +30,9 @@ type conntrack struct {
 	line, sums   []uint64
 }
 
-func newConntrack(env plugins.Env) *conntrack {
+func newConntrackTable(env plugins.Env) *conntrackTable {
 	f := env.Factory
-	return &conntrack{
+	return &conntrackTable{
 		statFile:  env.FS.HostFile("net", "stat", "nf_conntrack"),
 		countFile: env.FS.ProcFile("sys", "net", "netfilter", "nf_conntrack_count"),
 		maxFile:   env.FS.ProcFile("sys", "net", "netfilter", "nf_conntrack_max"),
@@ -48,7 +48,7 @@ func newConntrack(env plugins.Env) *conntrack {
 
 // addSamples prefers the number of connections in nf_conntrack's statistics. The number below /proc/sys is always that
 // of the agent's own network, whatever HOST_PROC is.
-func (c *conntrack) addSamples(out *telemetry.Batch) error {
+func (c *conntrackTable) addSamples(out *telemetry.Batch) error {
 	entries, known, errStat := c.addStat(out)
 	var errCount error
 	if !known {
@@ -73,20 +73,20 @@ func readNumber(f *hostfs.File) (v uint64, ok bool, err error) {
 	if err != nil || len(data) == 0 {
 		return 0, false, err
 	}
-	field, _ := scan.Field(data)
-	if v, ok = scan.Uint(field); !ok {
+	field, _ := scan.CutField(data)
+	if v, ok = scan.ParseUint(field); !ok {
 		err = fmt.Errorf("parse %s: not a number", f.Path())
 	}
 	return v, ok, err
 }
 
 // addStat adds the sums of all CPUs' counters.
-func (c *conntrack) addStat(out *telemetry.Batch) (entries uint64, known bool, err error) {
+func (c *conntrackTable) addStat(out *telemetry.Batch) (entries uint64, known bool, err error) {
 	data, err := c.statFile.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return 0, false, err
 	}
-	header, lines := scan.Line(data)
+	header, lines := scan.CutLine(data)
 	c.updateColumns(header)
 	cpus := sumColumns(lines, c.line, c.sums)
 	if cpus == 0 || len(c.columns) == 0 {
@@ -104,7 +104,7 @@ func (c *conntrack) addStat(out *telemetry.Batch) (entries uint64, known bool, e
 }
 
 // updateColumns rebuilds the columns if the header has changed.
-func (c *conntrack) updateColumns(header []byte) {
+func (c *conntrackTable) updateColumns(header []byte) {
 	if bytes.Equal(c.header, header) {
 		return
 	}
@@ -112,7 +112,7 @@ func (c *conntrack) updateColumns(header []byte) {
 	c.columns, c.entriesIndex = c.columns[:0], -1
 	for {
 		var name []byte
-		name, header = scan.Field(header)
+		name, header = scan.CutField(header)
 		if len(name) == 0 {
 			break
 		}
@@ -126,7 +126,7 @@ func (c *conntrack) updateColumns(header []byte) {
 
 // counterOf returns the counter of a column, or nil if the column is not a counter. The counter stays the same when the
 // column moves.
-func (c *conntrack) counterOf(column string) *telemetry.Total {
+func (c *conntrackTable) counterOf(column string) *telemetry.Total {
 	if column == entriesColumn || !isColumnName(column) {
 		return nil
 	}

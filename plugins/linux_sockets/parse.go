@@ -12,20 +12,20 @@ import (
 func sockstatValue(data []byte, title, word string) (v uint64, ok bool) {
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
-		field, rest := scan.Field(line)
+		line, data = scan.CutLine(data)
+		field, rest := scan.CutField(line)
 		if string(field) != title {
 			continue
 		}
 		for {
 			var value []byte
-			field, rest = scan.Field(rest)
-			value, rest = scan.Field(rest)
+			field, rest = scan.CutField(rest)
+			value, rest = scan.CutField(rest)
 			if len(value) == 0 {
 				return 0, false
 			}
 			if string(field) == word {
-				return scan.Uint(value)
+				return scan.ParseUint(value)
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func sockstatValue(data []byte, title, word string) (v uint64, ok bool) {
 // parseThirdNumber returns the third number of a file such as /proc/sys/net/ipv4/tcp_mem: the limit, in pages (tcp(7)).
 func parseThirdNumber(data []byte) (v uint64, ok bool) {
 	var numbers [3]uint64
-	n := scan.Uints(data, numbers[:])
+	n := scan.ParseUints(data, numbers[:])
 	return numbers[2], n == len(numbers)
 }
 
@@ -63,12 +63,12 @@ func parseSoftnet(line []byte) (values [softnetColumns]uint64, columns int) {
 	return values, columns
 }
 
-// parseHexNumbers parses the hexadecimal numbers at the start of a line, as scan.Uints does for decimal ones.
+// parseHexNumbers parses the hexadecimal numbers at the start of a line, as scan.ParseUints does for decimal ones.
 func parseHexNumbers(line []byte, into []uint64) int {
 	for n := range into {
 		var field []byte
-		field, line = scan.Field(line)
-		v, ok := scan.Hex(field)
+		field, line = scan.CutField(line)
+		v, ok := scan.ParseHex(field)
 		if !ok {
 			return n
 		}
@@ -77,17 +77,17 @@ func parseHexNumbers(line []byte, into []uint64) int {
 	return len(into)
 }
 
-// nthCPU returns the n-th CPU, counted from 0, of a list such as "0-3,6" (/sys/devices/system/cpu/online).
-func nthCPU(list []byte, n uint64) (cpu uint64, ok bool) {
-	list, _ = scan.Field(list)
+// nthCPUOfList returns the n-th CPU, counted from 0, of a list such as "0-3,6" (/sys/devices/system/cpu/online).
+func nthCPUOfList(list []byte, n uint64) (cpu uint64, ok bool) {
+	list, _ = scan.CutField(list)
 	for len(list) > 0 {
 		var part []byte
 		part, list, _ = bytes.Cut(list, []byte{','})
 		from, to, isRange := bytes.Cut(part, []byte{'-'})
-		first, ok := scan.Uint(from)
+		first, ok := scan.ParseUint(from)
 		last := first
 		if ok && isRange {
-			last, ok = scan.Uint(to)
+			last, ok = scan.ParseUint(to)
 		}
 		if !ok || last < first {
 			return 0, false
@@ -106,7 +106,7 @@ func sumColumns(lines []byte, line, sums []uint64) (cpus int) {
 	clear(sums)
 	for len(lines) > 0 {
 		var text []byte
-		text, lines = scan.Line(lines)
+		text, lines = scan.CutLine(lines)
 		if parseHexNumbers(text, line) < len(line) {
 			continue
 		}

@@ -30,8 +30,8 @@ type Config struct{}
 type input struct {
 	sockstats []sockstat
 	limits    []memoryLimit
-	softnet   *softnet
-	conntrack *conntrack
+	softnet   *softnetStat
+	conntrack *conntrackTable
 }
 
 // sockstat is /proc/net/sockstat or sockstat6, with its series.
@@ -64,8 +64,8 @@ func build(env plugins.Env, _ Config) (*input, error) {
 			{env.FS.ProcFile("sys", "net", "ipv4", "tcp_mem"), f.Gauge("sockets_tcp_mem_max", telemetry.Bytes)},
 			{env.FS.ProcFile("sys", "net", "ipv4", "udp_mem"), f.Gauge("sockets_udp_mem_max", telemetry.Bytes)},
 		},
-		softnet:   newSoftnet(env),
-		conntrack: newConntrack(env),
+		softnet:   newSoftnetStat(env),
+		conntrack: newConntrackTable(env),
 	}, nil
 }
 

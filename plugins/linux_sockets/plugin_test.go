@@ -142,11 +142,11 @@ func TestNthCPU(t *testing.T) {
 		"0-18446744073709551615": {0, 1, 2},
 	} {
 		for n, cpu := range want {
-			if got, ok := nthCPU([]byte(list), uint64(n)); !ok || got != cpu {
+			if got, ok := nthCPUOfList([]byte(list), uint64(n)); !ok || got != cpu {
 				t.Errorf("CPU %d of %q is %d, %v, want %d", n, list, got, ok, cpu)
 			}
 		}
-		if got, ok := nthCPU([]byte(list), uint64(len(want))); ok && len(list) < 20 {
+		if got, ok := nthCPUOfList([]byte(list), uint64(len(want))); ok && len(list) < 20 {
 			t.Errorf("CPU %d of %q is %d", len(want), list, got)
 		}
 	}
@@ -171,8 +171,8 @@ func FuzzParseSoftnet(f *testing.F) {
 		if _, columns := parseSoftnet(data); columns != 0 && columns < minSoftnetColumns || columns > len(strings.Fields(string(data))) {
 			t.Errorf("%d columns in %q", columns, data)
 		}
-		first, ok := nthCPU(data, 0)
-		if second, more := nthCPU(data, 1); more && !ok {
+		first, ok := nthCPUOfList(data, 0)
+		if second, more := nthCPUOfList(data, 1); more && !ok {
 			t.Errorf("CPUs %d, none and %d", first, second)
 		}
 	})
@@ -181,7 +181,7 @@ func FuzzParseSoftnet(f *testing.F) {
 func FuzzParseConntrack(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/proc/1/net/stat/nf_conntrack")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		header, lines := scan.Line(data)
+		header, lines := scan.CutLine(data)
 		n := min(len(strings.Fields(string(header))), 32)
 		line, sums := make([]uint64, n), make([]uint64, n)
 		cpus := sumColumns(lines, line, sums)

@@ -10,8 +10,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// softnet reports how each CPU handled received packets, from /proc/net/softnet_stat.
-type softnet struct {
+// softnetStat reports how each CPU handled received packets, from /proc/net/softnet_stat.
+type softnetStat struct {
 	stat   *hostfs.File
 	online *hostfs.File
 	cpus   *telemetry.Vec[uint64, softnetCPU]
@@ -28,9 +28,9 @@ type softnetCounter struct {
 	total  *telemetry.Total
 }
 
-func newSoftnet(env plugins.Env) *softnet {
+func newSoftnetStat(env plugins.Env) *softnetStat {
 	f := env.Factory
-	return &softnet{
+	return &softnetStat{
 		stat:   env.FS.HostFile("net", "softnet_stat"),
 		online: env.FS.SysFile("devices", "system", "cpu", "online"),
 		cpus: telemetry.NewVec(f, func(f *telemetry.Factory, cpu uint64) softnetCPU {
@@ -49,7 +49,7 @@ func newSoftnet(env plugins.Env) *softnet {
 	}
 }
 
-func (s *softnet) addSamples(out *telemetry.Batch) error {
+func (s *softnetStat) addSamples(out *telemetry.Batch) error {
 	data, err := s.stat.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
@@ -58,7 +58,7 @@ func (s *softnet) addSamples(out *telemetry.Batch) error {
 	found := uint64(0)
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		values, columns := parseSoftnet(line)
 		if columns == 0 {
 			continue
@@ -83,7 +83,7 @@ func (s *softnet) addSamples(out *telemetry.Batch) error {
 // nthOnlineCPU returns the CPU of the n-th line. Kernels before 5.10 do not number the lines, and omit CPUs that are
 // offline.
 func nthOnlineCPU(online []byte, n uint64) uint64 {
-	if cpu, ok := nthCPU(online, n); ok {
+	if cpu, ok := nthCPUOfList(online, n); ok {
 		return cpu
 	}
 	return n

@@ -2,8 +2,8 @@ package linuxtime
 
 import "github.com/rtcollector/rtcollector/internal/telemetry"
 
-// clock is the result of adjtimex(2), in the kernel's units.
-type clock struct {
+// clockState is the result of adjtimex(2), in the kernel's units.
+type clockState struct {
 	state  int    // what the call returned
 	status uint32 // STA_…
 
@@ -33,16 +33,16 @@ const (
 	nanosPerSecond  = 1e9
 )
 
-// synchronized returns 1 if the clock is synchronized, otherwise 0.
-func (c clock) synchronized() float64 {
+// synchronizedValue returns 1 if the clock is synchronized, otherwise 0.
+func (c clockState) synchronizedValue() float64 {
 	if c.status&staUnsync != 0 || c.state == timeError {
 		return 0
 	}
 	return 1
 }
 
-// seconds converts an offset or a jitter to seconds.
-func (c clock) seconds(v float64) float64 {
+// toSeconds converts an offset or a jitter to seconds.
+func (c clockState) toSeconds(v float64) float64 {
 	if c.status&staNano != 0 {
 		return v / nanosPerSecond
 	}
@@ -55,40 +55,40 @@ const ppm telemetry.Unit = "ppm"
 type clockMetric struct {
 	name  string
 	unit  telemetry.Unit
-	value func(c *clock) float64
+	value func(c *clockState) float64
 }
 
 func clockGauges() []clockMetric {
 	return []clockMetric{
-		{"time_synchronized", telemetry.None, func(c *clock) float64 { return c.synchronized() }},
-		{"time_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return c.seconds(c.offset) }},
-		{"time_frequency", ppm, func(c *clock) float64 { return c.frequency / ppmDivisor }},
-		{"time_max_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.maxError / microsPerSecond }},
-		{"time_estimated_error_seconds", telemetry.Seconds, func(c *clock) float64 { return c.estimatedError / microsPerSecond }},
-		{"time_state", telemetry.None, func(c *clock) float64 { return float64(c.state) }},
-		{"time_status", telemetry.None, func(c *clock) float64 { return float64(c.status) }},
-		{"time_loop_constant", telemetry.None, func(c *clock) float64 { return c.constant }},
-		{"time_tick", telemetry.Microseconds, func(c *clock) float64 { return c.tick }},
-		{"time_tai_offset_seconds", telemetry.Seconds, func(c *clock) float64 { return c.tai }},
+		{"time_synchronized", telemetry.None, func(c *clockState) float64 { return c.synchronizedValue() }},
+		{"time_offset_seconds", telemetry.Seconds, func(c *clockState) float64 { return c.toSeconds(c.offset) }},
+		{"time_frequency", ppm, func(c *clockState) float64 { return c.frequency / ppmDivisor }},
+		{"time_max_error_seconds", telemetry.Seconds, func(c *clockState) float64 { return c.maxError / microsPerSecond }},
+		{"time_estimated_error_seconds", telemetry.Seconds, func(c *clockState) float64 { return c.estimatedError / microsPerSecond }},
+		{"time_state", telemetry.None, func(c *clockState) float64 { return float64(c.state) }},
+		{"time_status", telemetry.None, func(c *clockState) float64 { return float64(c.status) }},
+		{"time_loop_constant", telemetry.None, func(c *clockState) float64 { return c.constant }},
+		{"time_tick", telemetry.Microseconds, func(c *clockState) float64 { return c.tick }},
+		{"time_tai_offset_seconds", telemetry.Seconds, func(c *clockState) float64 { return c.tai }},
 	}
 }
 
 // ppsGauges exist only while a pulse per second is received.
 func ppsGauges() []clockMetric {
 	return []clockMetric{
-		{"time_pps_frequency", ppm, func(c *clock) float64 { return c.ppsFrequency / ppmDivisor }},
-		{"time_pps_stability", ppm, func(c *clock) float64 { return c.ppsStability / ppmDivisor }},
-		{"time_pps_jitter_seconds", telemetry.Seconds, func(c *clock) float64 { return c.seconds(c.ppsJitter) }},
-		{"time_pps_interval_seconds", telemetry.Seconds, func(c *clock) float64 { return float64(uint64(1) << (uint32(c.ppsShift) & 63)) }},
+		{"time_pps_frequency", ppm, func(c *clockState) float64 { return c.ppsFrequency / ppmDivisor }},
+		{"time_pps_stability", ppm, func(c *clockState) float64 { return c.ppsStability / ppmDivisor }},
+		{"time_pps_jitter_seconds", telemetry.Seconds, func(c *clockState) float64 { return c.toSeconds(c.ppsJitter) }},
+		{"time_pps_interval_seconds", telemetry.Seconds, func(c *clockState) float64 { return float64(uint64(1) << (uint32(c.ppsShift) & 63)) }},
 	}
 }
 
 // ppsCounters are counters of the pulse per second.
 func ppsCounters() []clockMetric {
 	return []clockMetric{
-		{"time_pps_calibrations", telemetry.None, func(c *clock) float64 { return c.ppsCalibrations }},
-		{"time_pps_errors", telemetry.None, func(c *clock) float64 { return c.ppsErrors }},
-		{"time_pps_jitter_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsJitterExceeded }},
-		{"time_pps_stability_exceeded", telemetry.None, func(c *clock) float64 { return c.ppsStabilityExceeded }},
+		{"time_pps_calibrations", telemetry.None, func(c *clockState) float64 { return c.ppsCalibrations }},
+		{"time_pps_errors", telemetry.None, func(c *clockState) float64 { return c.ppsErrors }},
+		{"time_pps_jitter_exceeded", telemetry.None, func(c *clockState) float64 { return c.ppsJitterExceeded }},
+		{"time_pps_stability_exceeded", telemetry.None, func(c *clockState) float64 { return c.ppsStabilityExceeded }},
 	}
 }

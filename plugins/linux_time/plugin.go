@@ -27,7 +27,7 @@ var Plugin = plugins.Poll("linux_time", "synchronisation and errors of the syste
 type Config struct{}
 
 type input struct {
-	readClock   func() (clock, error)
+	readClock   func() (clockState, error)
 	clocksource *hostfs.File
 
 	gauges, pps []gaugeSeries
@@ -49,7 +49,7 @@ type counterSeries struct {
 
 func build(env plugins.Env, _ Config) (*input, error) { return newInput(env, readClock), nil }
 
-func newInput(env plugins.Env, read func() (clock, error)) *input {
+func newInput(env plugins.Env, read func() (clockState, error)) *input {
 	in := &input{
 		readClock:   read,
 		sourceInfo:  metric.NewInfo(env.Factory, "time_clocksource"),

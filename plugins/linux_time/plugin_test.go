@@ -14,9 +14,9 @@ import (
 )
 
 // newPlugin returns the input's definition with a clock that the test controls.
-func newPlugin(c *clock, err *error) plugins.Definition {
+func newPlugin(c *clockState, err *error) plugins.Definition {
 	return plugins.Poll("linux_time", Plugin.Summary(), func() Config { return Config{} }, func(env plugins.Env, _ Config) (*input, error) {
-		return newInput(env, func() (clock, error) { return *c, *err }), nil
+		return newInput(env, func() (clockState, error) { return *c, *err }), nil
 	}).On("linux").As("time").Doc(readme)
 }
 
@@ -34,8 +34,8 @@ func TestConformance(t *testing.T) {
 }
 
 // gpsClock returns the clock of a server whose GPS receiver supplies a pulse per second.
-func gpsClock() clock {
-	return clock{
+func gpsClock() clockState {
+	return clockState{
 		status: 0x2107, offset: -1523, frequency: -1234567, maxError: 1500, estimatedError: 2, constant: 3, tick: 10000, tai: 37,
 		ppsFrequency: -655360, ppsJitter: 1500, ppsShift: 8, ppsStability: 65536,
 		ppsCalibrations: 80, ppsErrors: 4, ppsJitterExceeded: 12, ppsStabilityExceeded: 7,
@@ -59,7 +59,7 @@ func TestGather(t *testing.T) {
 	if got := p.Gather(10); got["time_pps_errors_rate"] != 2 {
 		t.Errorf("%v", got)
 	}
-	c = clock{state: timeError, status: staUnsync, offset: 1500, maxError: 16_000_000, tick: 10000}
+	c = clockState{state: timeError, status: staUnsync, offset: 1500, maxError: 16_000_000, tick: 10000}
 	want = map[string]float64{
 		"time_synchronized": 0, "time_offset_seconds": 1.5e-3, "time_frequency": 0, "time_max_error_seconds": 16, "time_estimated_error_seconds": 0,
 		"time_state": 5, "time_status": 64, "time_loop_constant": 0, "time_tick": 10000, "time_tai_offset_seconds": 0, "time_clocksource": 1,
@@ -70,12 +70,12 @@ func TestGather(t *testing.T) {
 }
 
 func TestSynchronized(t *testing.T) {
-	for want, clocks := range map[float64][]clock{
+	for want, clocks := range map[float64][]clockState{
 		1: {{}, {state: 1}, {state: 4, status: 0x2001}},
 		0: {{state: timeError}, {status: staUnsync}, {state: timeError, status: 0x2001}},
 	} {
 		for _, c := range clocks {
-			if got := c.synchronized(); got != want {
+			if got := c.synchronizedValue(); got != want {
 				t.Errorf("%+v is synchronized: %v", c, got)
 			}
 		}
@@ -86,7 +86,7 @@ func TestSynchronized(t *testing.T) {
 func TestSourceChanges(t *testing.T) {
 	none := error(nil)
 	dir := newTree(t, "tsc")
-	p := plugintest.Start(t, newPlugin(&clock{}, &none), "", plugintest.Env("linux_time", dir))
+	p := plugintest.Start(t, newPlugin(&clockState{}, &none), "", plugintest.Env("linux_time", dir))
 	for _, source := range []string{"tsc", "hpet"} {
 		plugintest.Files(t, dir, map[string]string{sourceFile: source + "\n"})
 		b, err := p.Batch(0)
@@ -100,7 +100,7 @@ func TestSourceChanges(t *testing.T) {
 func TestSourceIsMissingOrUnparsable(t *testing.T) {
 	none := error(nil)
 	for source, want := range map[string]string{"": "", "\x00\xff noise": "not a name", strings.Repeat("x", 33): "not a name"} {
-		p := plugintest.Start(t, newPlugin(&clock{}, &none), "", plugintest.Env("linux_time", newTree(t, source)))
+		p := plugintest.Start(t, newPlugin(&clockState{}, &none), "", plugintest.Env("linux_time", newTree(t, source)))
 		b, err := p.Batch(0)
 		got := ""
 		if err != nil {
@@ -110,7 +110,7 @@ func TestSourceIsMissingOrUnparsable(t *testing.T) {
 			t.Errorf("%q: %d samples, %v", source, b.Len(), err)
 		}
 	}
-	p := plugintest.Start(t, newPlugin(&clock{}, &none), "", plugintest.Env("linux_time", t.TempDir()))
+	p := plugintest.Start(t, newPlugin(&clockState{}, &none), "", plugintest.Env("linux_time", t.TempDir()))
 	if b, err := p.Batch(0); err != nil || b.Len() != 10 {
 		t.Errorf("no clocksource: %d samples, %v", b.Len(), err)
 	}
@@ -119,7 +119,7 @@ func TestSourceIsMissingOrUnparsable(t *testing.T) {
 // A sandbox that forbids the call does not affect other samples. The error says what to do.
 func TestForbidden(t *testing.T) {
 	for _, errno := range []error{syscall.EPERM, syscall.ENOSYS, syscall.EACCES} {
-		p := plugintest.Start(t, newPlugin(&clock{}, &errno), "", plugintest.Env("linux_time", newTree(t, "tsc")))
+		p := plugintest.Start(t, newPlugin(&clockState{}, &errno), "", plugintest.Env("linux_time", newTree(t, "tsc")))
 		b, err := p.Batch(0)
 		if !errors.Is(err, errno) || !strings.HasPrefix(err.Error(), "call adjtimex: ") || !strings.Contains(err.Error(), "seccomp") || b.Len() != 1 {
 			t.Errorf("%v: %d samples, %v", errno, b.Len(), err)
@@ -134,7 +134,7 @@ func FuzzClock(f *testing.F) {
 	f.Add(0, uint32(0x2107), int64(-1523), int32(8), []byte("tsc"))
 	f.Add(5, uint32(64), int64(math.MinInt64), int32(-1), []byte("\x00"))
 	f.Fuzz(func(t *testing.T, state int, status uint32, n int64, shift int32, source []byte) {
-		c := clock{state: state, status: status, offset: float64(n), frequency: float64(n), ppsJitter: float64(n), ppsShift: shift}
+		c := clockState{state: state, status: status, offset: float64(n), frequency: float64(n), ppsJitter: float64(n), ppsShift: shift}
 		for _, g := range append(clockGauges(), append(ppsGauges(), ppsCounters()...)...) {
 			if v := g.value(&c); math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Errorf("%s is %v", g.name, v)

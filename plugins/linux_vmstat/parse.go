@@ -10,15 +10,15 @@ import (
 // parseField parses one line of /proc/vmstat, a name and a number (proc(5)). ok is false for truncated lines, and for
 // lines without a name, which Linux 4.19 wrote.
 func parseField(line []byte) (name []byte, v uint64, ok bool) {
-	name, rest := scan.Field(line)
+	name, rest := scan.CutField(line)
 	for _, c := range name {
 		if c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			return nil, 0, false
 		}
 	}
-	field, rest := scan.Field(rest)
-	v, ok = scan.Uint(field)
-	if more, _ := scan.Field(rest); len(more) > 0 {
+	field, rest := scan.CutField(rest)
+	v, ok = scan.ParseUint(field)
+	if more, _ := scan.CutField(rest); len(more) > 0 {
 		return nil, 0, false
 	}
 	return name, v, ok

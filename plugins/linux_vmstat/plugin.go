@@ -19,7 +19,7 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_vmstat", "memory management: faults, reclaim, compaction, OOM kills (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_vmstat", "memory management: faults, reclaim, compaction, OOM kills (Linux)", defaultConfig, build).
 	On("linux").As("vmstat").Doc(readme)
 
 // Config selects the fields of /proc/vmstat that are reported.
@@ -27,9 +27,9 @@ type Config struct {
 	Fields match.List `yaml:"fields" conf:"public"`
 }
 
-// defaults selects the fields that show whether memory is short. Globs cover names that differ between kernels: per
+// defaultConfig selects the fields that show whether memory is short. Globs cover names that differ between kernels: per
 // zone, or split into anonymous and file pages.
-func defaults() Config {
+func defaultConfig() Config {
 	return Config{Fields: match.NewList(
 		"oom_kill", "pgfault", "pgmajfault", "pgpgin", "pgpgout",
 		"pgscan_kswapd*", "pgscan_direct*", "pgsteal_kswapd*", "pgsteal_direct*", "allocstall*", "pageoutrun", "drop_pagecache", "drop_slab",
@@ -51,11 +51,11 @@ func (c *Config) Validate() error {
 
 type input struct {
 	vmstat *hostfs.File
-	fields *telemetry.Vec[string, field]
+	fields *telemetry.Vec[string, fieldSeries]
 }
 
-// field holds the series of one line: a gauge, a counter, or neither if the field is not selected.
-type field struct {
+// fieldSeries holds the series of one line: a gauge, a counter, or neither if the field is not selected.
+type fieldSeries struct {
 	gauge *telemetry.Series
 	total *telemetry.Total
 }
@@ -63,15 +63,15 @@ type field struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		vmstat: env.FS.ProcFile("vmstat"),
-		fields: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) field {
+		fields: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) fieldSeries {
 			kind, unit := describeField(name)
 			switch {
 			case !c.Fields.Match(name):
-				return field{}
+				return fieldSeries{}
 			case kind == telemetry.Counter:
-				return field{total: f.Counter("vmstat_"+name, unit)}
+				return fieldSeries{total: f.Counter("vmstat_"+name, unit)}
 			}
-			return field{gauge: f.Gauge("vmstat_"+name, unit)}
+			return fieldSeries{gauge: f.Gauge("vmstat_"+name, unit)}
 		}),
 	}, nil
 }
@@ -85,7 +85,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	found := false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, v, ok := parseField(line)
 		if !ok {
 			continue

@@ -144,7 +144,7 @@ func TestGaugesOfLinux618(t *testing.T) {
 	}
 }
 
-func TestDescribe(t *testing.T) {
+func TestDescribeField(t *testing.T) {
 	for field, want := range map[string]string{
 		"nr_dirtied": "counter pages", "nr_foll_pin_acquired": "counter pages", "nr_tlb_local_flush_all": "counter ", "pgpgin": "counter kibibytes",
 		"nr_shadow_call_stack": "gauge kibibytes", "workingset_nodes": "gauge ", "workingset_nodereclaim": "counter ", "oom_kill": "counter ",

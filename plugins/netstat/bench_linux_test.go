@@ -28,7 +28,7 @@ func BenchmarkHundredThousandSockets(b *testing.B) {
 		startHolder(b, n)
 	}
 	thread := fmt.Sprintf("/proc/self/task/%d/net/", syscall.Gettid()) // the benchmarks below run on other threads
-	d := &diag{open: openDiag}
+	d := &diagClient{open: openDiag}
 	defer d.Close()
 	if _, err := d.countSockets(b.Context()); err != nil {
 		b.Skip(err)

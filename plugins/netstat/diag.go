@@ -43,23 +43,23 @@ var (
 	errTruncated   = errors.New("a message of the kernel is truncated")
 )
 
-// conn is a sock_diag socket. A read or a write is one datagram.
-type conn interface {
+// diagConnection is a sock_diag socket. A read or a write is one datagram.
+type diagConnection interface {
 	io.ReadWriter
 	io.Closer
 }
 
-// diag requests the sockets of this network namespace from the kernel.
-type diag struct {
-	open    func() (conn, error)
-	conn    conn // kept between gathers; nil: not open
+// diagClient requests the sockets of this network namespace from the kernel.
+type diagClient struct {
+	open    func() (diagConnection, error)
+	conn    diagConnection // kept between gathers; nil: not open
 	buf     []byte
 	request [requestSize]byte
 	seq     uint32
 }
 
 // countSockets returns the number of TCP sockets in each state. It retries errors that are temporary.
-func (d *diag) countSockets(ctx context.Context) (counts stateCounts, err error) {
+func (d *diagClient) countSockets(ctx context.Context) (counts stateCounts, err error) {
 	for range maxAttempts {
 		counts, err = d.countSocketsOnce(ctx)
 		if err == nil {
@@ -73,7 +73,7 @@ func (d *diag) countSockets(ctx context.Context) (counts stateCounts, err error)
 	return counts, fmt.Errorf("list sockets with sock_diag: %w", err)
 }
 
-func (d *diag) countSocketsOnce(ctx context.Context) (counts stateCounts, err error) {
+func (d *diagClient) countSocketsOnce(ctx context.Context) (counts stateCounts, err error) {
 	if d.conn == nil {
 		if d.conn, err = d.open(); err != nil {
 			d.conn = nil
@@ -85,7 +85,7 @@ func (d *diag) countSocketsOnce(ctx context.Context) (counts stateCounts, err er
 }
 
 // requestDump requests the sockets and counts them in the reply.
-func (d *diag) requestDump(ctx context.Context, counts *stateCounts) error {
+func (d *diagClient) requestDump(ctx context.Context, counts *stateCounts) error {
 	if d.buf == nil {
 		d.buf = make([]byte, receiveBuffer)
 	}
@@ -121,7 +121,7 @@ func (d *diag) requestDump(ctx context.Context, counts *stateCounts) error {
 }
 
 // Close implements io.Closer.
-func (d *diag) Close() error {
+func (d *diagClient) Close() error {
 	if d.conn == nil {
 		return nil
 	}

@@ -125,9 +125,9 @@ func (c *fakeConn) Close() error {
 func sequenceOf(request []byte) uint32 { return binary.NativeEndian.Uint32(request[seqOffset:]) }
 
 // newFakeDiag returns a diag whose n-th connection uses the n-th answer. The last answer repeats.
-func newFakeDiag(err error, answers ...func(request []byte) [][]byte) (d *diag, opened, closed *int) {
+func newFakeDiag(err error, answers ...func(request []byte) [][]byte) (d *diagClient, opened, closed *int) {
 	opened, closed = new(int), new(int)
-	return &diag{open: func() (conn, error) {
+	return &diagClient{open: func() (diagConnection, error) {
 		answer := answers[min(*opened, len(answers)-1)]
 		*opened++
 		return &fakeConn{answer: answer, err: err, closed: closed}, nil
@@ -223,7 +223,7 @@ func TestDiagCancelled(t *testing.T) {
 }
 
 // newFallback returns a counter with a fake kernel and with recorded files.
-func newFallback(t *testing.T, d *diag) (s *socketCounter, log *bytes.Buffer) {
+func newFallback(t *testing.T, d *diagClient) (s *socketCounter, log *bytes.Buffer) {
 	log = &bytes.Buffer{}
 	s = newSocketCounter(hostfs.At("testdata/vm-6.18"), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if s.diag != nil {
@@ -281,7 +281,7 @@ func TestCancelledGatherKeepsDiag(t *testing.T) {
 	}
 }
 
-func TestOwnNetwork(t *testing.T) {
+func TestIsOwnNetwork(t *testing.T) {
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		t.Skip(err)

@@ -51,7 +51,7 @@ func enterNewNetwork(t testing.TB) {
 // countBothWays counts the sockets of this thread's namespace with sock_diag and in files.
 func countBothWays(t *testing.T) (fromDiag, fromFiles stateCounts) {
 	t.Helper()
-	d := &diag{open: openDiag}
+	d := &diagClient{open: openDiag}
 	defer d.Close()
 	fromDiag, err := d.countSockets(t.Context())
 	if err != nil {

@@ -49,20 +49,20 @@ func (s *stateCounts) addSocket(state uint64) {
 // parseSocket parses one line of /proc/net/tcp or tcp6 (Documentation/networking/proc_net_tcp.rst): the line number,
 // both addresses, and the state in hexadecimal. ok is false for the header and for truncated lines.
 func parseSocket(line []byte) (state uint64, ok bool) {
-	number, rest := scan.Field(line)
+	number, rest := scan.CutField(line)
 	number, ok = bytes.CutSuffix(number, []byte{':'})
-	if _, isNumber := scan.Uint(number); !ok || !isNumber {
+	if _, isNumber := scan.ParseUint(number); !ok || !isNumber {
 		return 0, false
 	}
-	_, rest = scan.Field(rest)
-	_, rest = scan.Field(rest)
-	field, _ := scan.Field(rest)
-	return scan.Hex(field)
+	_, rest = scan.CutField(rest)
+	_, rest = scan.CutField(rest)
+	field, _ := scan.CutField(rest)
+	return scan.ParseHex(field)
 }
 
 // isHeader reports whether a line is the first one of /proc/net/tcp.
 func isHeader(line []byte) bool {
-	field, _ := scan.Field(line)
+	field, _ := scan.CutField(line)
 	return string(field) == "sl"
 }
 

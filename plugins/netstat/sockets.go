@@ -18,8 +18,8 @@ const maxFailures = 3
 // socketCounter counts the TCP sockets of the host. It uses sock_diag if possible, because the kernel takes twice as
 // long to print sockets as text. Otherwise it reads /proc/net/tcp and tcp6.
 type socketCounter struct {
-	diag     *diag // nil: unavailable
-	failures int   // in a row
+	diag     *diagClient // nil: unavailable
+	failures int         // in a row
 	files    []*hostfs.File
 	log      *slog.Logger
 }
@@ -27,7 +27,7 @@ type socketCounter struct {
 func newSocketCounter(root hostfs.Root, log *slog.Logger) *socketCounter {
 	s := &socketCounter{files: []*hostfs.File{root.HostFile("net", "tcp"), root.HostFile("net", "tcp6")}, log: log}
 	if isOwnNetwork(root) {
-		s.diag = &diag{open: openDiag}
+		s.diag = &diagClient{open: openDiag}
 	}
 	return s
 }

@@ -17,7 +17,7 @@ const (
 type diagConn struct{ fd int }
 
 // openDiag opens a socket to the kernel. It connects the socket, so that no other process can send to it.
-func openDiag() (conn, error) {
+func openDiag() (diagConnection, error) {
 	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, netlinkSockDiag)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)

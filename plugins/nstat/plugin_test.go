@@ -40,7 +40,7 @@ func TestGateway(t *testing.T) {
 	}
 }
 
-func TestMetric(t *testing.T) {
+func TestColumnMetric(t *testing.T) {
 	for column, want := range map[string]string{
 		"Ip InReceives": "nstat_ip_InReceives counter ", "Ip Forwarding": "nstat_ip_Forwarding gauge ", "Ip ReasmTimeout": "nstat_ip_ReasmTimeout counter ",
 		"IpExt OutOctets": "nstat_ipext_OutOctets counter bytes", "UdpLite InErrors": "nstat_udplite_InErrors counter ", "Tcp RtoMin": "nstat_tcp_RtoMin gauge milliseconds",

@@ -261,6 +261,6 @@ func readCPUTicks(b *testing.B, pid int) float64 {
 		b.Fatal(err)
 	}
 	var fields [12]uint64
-	scan.Uints(stat[strings.LastIndex(string(stat), ")")+4:], fields[:])
+	scan.ParseUints(stat[strings.LastIndex(string(stat), ")")+4:], fields[:])
 	return float64(fields[10] + fields[11])
 }

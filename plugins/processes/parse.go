@@ -6,11 +6,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// state is a process state that the metrics distinguish.
-type state uint8
+// processState is a process state that the metrics distinguish.
+type processState uint8
 
 const (
-	running state = iota
+	running processState = iota
 	sleeping
 	blocked
 	zombie
@@ -40,7 +40,7 @@ func metricNames() [numStates]string {
 }
 
 // stateOfLetter returns the state for the kernel's letter (proc(5), and task_state_array in fs/proc/array.c).
-func stateOfLetter(letter byte) state {
+func stateOfLetter(letter byte) processState {
 	switch letter {
 	case 'R':
 		return running
@@ -87,9 +87,9 @@ func parseStat(head []byte) (letter byte, threads uint64, ok bool) {
 	if end < 0 {
 		return 0, 0, false
 	}
-	field, rest := scan.Field(head[end+1:])
+	field, rest := scan.CutField(head[end+1:])
 	var numbers [threadsField - stateField]uint64
-	if len(field) != 1 || field[0] < 'A' || field[0] > 'z' || scan.Uints(rest, numbers[:]) < len(numbers) {
+	if len(field) != 1 || field[0] < 'A' || field[0] > 'z' || scan.ParseUints(rest, numbers[:]) < len(numbers) {
 		return 0, 0, false
 	}
 	return field[0], numbers[len(numbers)-1], true

@@ -32,7 +32,7 @@ type input struct {
 
 	byState             [numStates]*telemetry.Series
 	total, totalThreads *telemetry.Series
-	limits              [2]limit
+	limits              [2]kernelLimit
 }
 
 // processCounts are the counts of one gather. Nothing is kept per process.
@@ -42,8 +42,8 @@ type processCounts struct {
 	badPID  string // PID of the first process whose file could not be parsed
 }
 
-// limit is the file with a kernel limit, and its series.
-type limit struct {
+// kernelLimit is the file with a kernel limit, and its series.
+type kernelLimit struct {
 	file   *hostfs.File
 	series *telemetry.Series
 }
@@ -54,7 +54,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		proc:         env.FS.ProcDir(),
 		total:        f.Gauge("processes_total", telemetry.None),
 		totalThreads: f.Gauge("processes_total_threads", telemetry.None),
-		limits: [2]limit{
+		limits: [2]kernelLimit{
 			{env.FS.ProcFile("sys", "kernel", "pid_max"), f.Gauge("processes_pid_max", telemetry.None)},
 			{env.FS.ProcFile("sys", "kernel", "threads-max"), f.Gauge("processes_threads_max", telemetry.None)},
 		},
@@ -109,13 +109,13 @@ func (t *processCounts) addProcess(pid, stat []byte) {
 	t.threads += threads
 }
 
-func (l *limit) addSample(out *telemetry.Batch) error {
+func (l *kernelLimit) addSample(out *telemetry.Batch) error {
 	data, err := l.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
 	}
-	field, _ := scan.Field(data)
-	n, ok := scan.Uint(field)
+	field, _ := scan.CutField(data)
+	n, ok := scan.ParseUint(field)
 	if !ok {
 		return fmt.Errorf("parse %s: not a number", l.file.Path())
 	}

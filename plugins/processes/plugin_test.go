@@ -97,7 +97,7 @@ func TestGatherOddTrees(t *testing.T) {
 }
 
 // The counts must not depend on the gather before.
-func TestProcessesThatWentAreGone(t *testing.T) {
+func TestEndedProcessesAreNotCounted(t *testing.T) {
 	dir := t.TempDir()
 	plugintest.Lay(t, dir, "testdata/vm-6.18")
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("processes", dir))
@@ -138,8 +138,8 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestStateOf(t *testing.T) {
-	for letters, want := range map[string]state{"R": running, "S": sleeping, "DK": blocked, "Z": zombie, "Tt": stopped, "Xx": dead, "W": paging, "P": parked,
+func TestStateOfLetter(t *testing.T) {
+	for letters, want := range map[string]processState{"R": running, "S": sleeping, "DK": blocked, "Z": zombie, "Tt": stopped, "Xx": dead, "W": paging, "P": parked,
 		"I": idle, "Nn?s ": unknown} {
 		for _, letter := range []byte(letters) {
 			if got := stateOfLetter(letter); got != want {

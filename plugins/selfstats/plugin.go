@@ -24,7 +24,7 @@ type Config struct{}
 
 type input struct {
 	registry *selfstat.Registry
-	process  *process
+	process  *processSeries
 	agent    agentSeries
 	inputs   *telemetry.Vec[string, inputSeries]
 	outputs  *telemetry.Vec[string, outputSeries]
@@ -38,7 +38,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 	total := func(name string) *telemetry.Total { return f.Counter("internal_agent_"+name, telemetry.None) }
 	return &input{
 		registry: env.Self,
-		process:  newProcess(f),
+		process:  newProcessSeries(f),
 		agent: agentSeries{
 			gathered: total("metrics_gathered"),
 			written:  total("metrics_written"),

@@ -176,7 +176,7 @@ func checkDescriptors(t *testing.T, p *plugintest.Probe) {
 
 // TestRuntimeMetricsExist fails if a Go release renames a metric, which would otherwise disappear silently.
 func TestRuntimeMetricsExist(t *testing.T) {
-	p := newProcess(plugintest.Env("internal", "").Factory)
+	p := newProcessSeries(plugintest.Env("internal", "").Factory)
 	metrics.Read(p.runtime)
 	for _, s := range p.runtime {
 		if s.Value.Kind() == metrics.KindBad {
@@ -186,7 +186,7 @@ func TestRuntimeMetricsExist(t *testing.T) {
 }
 
 func TestParseStatm(t *testing.T) {
-	if m, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || m != (memory{virtual: 765, resident: 433, anonymous: 28}) {
+	if m, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || m != (memoryPages{virtual: 765, resident: 433, anonymous: 28}) {
 		t.Errorf("%+v %v", m, ok)
 	}
 	for _, text := range []string{"", "765", "a b", "765 x", "765 433", "765 433 434"} {

@@ -9,8 +9,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// process reports this process and its Go runtime.
-type process struct {
+// processSeries reports this process and its Go runtime.
+type processSeries struct {
 	runtime           []metrics.Sample
 	runtimeSeries     []*telemetry.Series // in the order of runtime
 	statm             *hostfs.File
@@ -22,8 +22,8 @@ type process struct {
 	cpu               *telemetry.Total
 }
 
-func newProcess(f *telemetry.Factory) *process {
-	return &process{
+func newProcessSeries(f *telemetry.Factory) *processSeries {
+	return &processSeries{
 		// runtime.ReadMemStats would stop every goroutine.
 		runtime: []metrics.Sample{
 			{Name: "/memory/classes/total:bytes"},
@@ -53,7 +53,7 @@ func newProcess(f *telemetry.Factory) *process {
 	}
 }
 
-func (p *process) addSamples(out *telemetry.Batch) error {
+func (p *processSeries) addSamples(out *telemetry.Batch) error {
 	metrics.Read(p.runtime)
 	for i, s := range p.runtime {
 		switch s.Value.Kind() {
@@ -70,7 +70,7 @@ func (p *process) addSamples(out *telemetry.Batch) error {
 }
 
 // addMemory adds the size of this process. Systems without Linux's /proc have none.
-func (p *process) addMemory(out *telemetry.Batch) error {
+func (p *processSeries) addMemory(out *telemetry.Batch) error {
 	data, err := p.statm.ReadOptional()
 	if m, ok := parseStatm(data); ok {
 		out.Add(p.virtual, m.virtual*p.pageSize)
@@ -81,7 +81,7 @@ func (p *process) addMemory(out *telemetry.Batch) error {
 }
 
 // addDescriptors adds the number of open files and sockets, without the directory that is open to list them.
-func (p *process) addDescriptors(out *telemetry.Batch) error {
+func (p *processSeries) addDescriptors(out *telemetry.Batch) error {
 	if limit, ok := maxDescriptors(); ok {
 		out.Add(p.maxFDs, limit)
 	}

@@ -12,7 +12,7 @@ func parseOSRelease(data []byte) (r osRelease, ok bool) {
 			continue
 		}
 		ok = true
-		value = unquote(value)
+		value = unquoteShell(value)
 		switch key {
 		case "ID":
 			r.id = value
@@ -58,9 +58,9 @@ func isVariableName(key string) bool {
 	return key != ""
 }
 
-// unquote removes quotes and backslashes as a shell does. Between single quotes, nothing is special. Between double
+// unquoteShell removes quotes and backslashes as a shell does. Between single quotes, nothing is special. Between double
 // quotes, a backslash escapes only $ " \ and the backtick. Elsewhere, it escapes any character.
-func unquote(s string) string {
+func unquoteShell(s string) string {
 	var b strings.Builder
 	var quote byte
 	for i := 0; i < len(s); i++ {

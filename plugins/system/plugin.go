@@ -32,7 +32,7 @@ type Config struct{}
 type input struct {
 	loadavg, uptime, onlineCPUs *hostfs.File
 	users                       *userCounter
-	release                     *release
+	release                     *releaseInfo
 
 	loads                                  [3]*telemetry.Series
 	nUsers, nUniqueUsers, nCPUs, upSeconds *telemetry.Series
@@ -45,7 +45,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		uptime:     env.FS.ProcFile("uptime"),
 		onlineCPUs: env.FS.SysFile("devices", "system", "cpu", "online"),
 		users:      newUserCounter(env.FS),
-		release:    &release{factory: f, root: env.FS, machine: machineName, os: metric.NewInfo(f, "system_os")},
+		release:    &releaseInfo{factory: f, root: env.FS, machine: machineName, os: metric.NewInfo(f, "system_os")},
 		loads: [3]*telemetry.Series{
 			f.Gauge("system_load1", telemetry.None),
 			f.Gauge("system_load5", telemetry.None),

@@ -76,7 +76,7 @@ func TestSessionsAreReadAgainWhenTheyChange(t *testing.T) {
 }
 
 // Two sessions can start within one tick of the file system's clock, so a directory that changed just now is read again.
-func TestSessionsOfOneMomentAreAllSeen(t *testing.T) {
+func TestSimultaneousSessionsAreCounted(t *testing.T) {
 	const sessions = "run/systemd/sessions/"
 	dir := plugintest.Files(t, "", map[string]string{sessions + "1": "USER=a\nCLASS=user\n"})
 	justNow := time.Now().Add(time.Hour) // however long the test takes, it stays recent

@@ -16,8 +16,8 @@ import (
 // looked for.
 const rereadInterval = 10 * time.Minute
 
-// release reports the kernel and the distribution as labels of series whose value is always 1.
-type release struct {
+// releaseInfo reports the kernel and the distribution as labels of series whose value is always 1.
+type releaseInfo struct {
 	factory *telemetry.Factory
 	root    hostfs.Root
 	machine func() string // returns the name of the architecture; "": unknown
@@ -35,7 +35,7 @@ type release struct {
 type osRelease struct{ id, versionID, name, prettyName, codename, variantID string }
 
 // addSamples adds system_uname and system_os.
-func (r *release) addSamples(out *telemetry.Batch) error {
+func (r *releaseInfo) addSamples(out *telemetry.Batch) error {
 	errUname := r.addUname(out)
 	errOS := r.readOS(out.At)
 	if r.osLabels != (osRelease{}) {
@@ -49,7 +49,7 @@ func (r *release) addSamples(out *telemetry.Batch) error {
 
 // addUname adds system_uname. It reads the values of uname(2) from files, because only these describe the host if
 // HOST_PROC is set.
-func (r *release) addUname(out *telemetry.Batch) error {
+func (r *releaseInfo) addUname(out *telemetry.Batch) error {
 	if !r.hasUname && !out.At.Before(r.retryAt) {
 		details, err := r.readUname()
 		if err != nil {
@@ -67,7 +67,7 @@ func (r *release) addUname(out *telemetry.Batch) error {
 }
 
 // readUname returns the labels of system_uname, or nil if the kernel's release is hidden.
-func (r *release) readUname() ([]telemetry.Label, error) {
+func (r *releaseInfo) readUname() ([]telemetry.Label, error) {
 	var details []telemetry.Label
 	for _, d := range []struct{ label, file string }{
 		{"release", "osrelease"}, {"sysname", "ostype"}, {"version", "version"}, {"machine", "arch"}, // arch since Linux 6.1
@@ -93,7 +93,7 @@ func (r *release) readUname() ([]telemetry.Label, error) {
 }
 
 // readOS reads os-release if it is due.
-func (r *release) readOS(now time.Time) error {
+func (r *releaseInfo) readOS(now time.Time) error {
 	if now.Before(r.nextRead) {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (r *release) readOS(now time.Time) error {
 
 // readOSFile reads the first of the two files of os-release(5) that exists. It is not an error if neither exists, as on
 // old systems and in minimal containers.
-func (r *release) readOSFile() (data []byte, path string, err error) {
+func (r *releaseInfo) readOSFile() (data []byte, path string, err error) {
 	for _, dir := range []string{"etc", "usr/lib"} {
 		file := r.root.RootFile(dir, "os-release")
 		data, err = file.Read()

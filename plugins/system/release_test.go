@@ -162,7 +162,7 @@ func FuzzParseOSRelease(f *testing.F) {
 		if ok != (r.id != "" && r.name != "" && r.prettyName != "") || !ok && r != (osRelease{}) {
 			t.Errorf("%+v, %v", r, ok)
 		}
-		if strings.Contains(r.name+r.id, "\n") || len(unquote(string(data))) > len(data) {
+		if strings.Contains(r.name+r.id, "\n") || len(unquoteShell(string(data))) > len(data) {
 			t.Errorf("%+v", r)
 		}
 	})

@@ -105,7 +105,7 @@ func parseSession(data []byte) (name userName, ok bool) {
 	isUserClass, closing := false, false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		key, value, _ := bytes.Cut(line, []byte{'='})
 		switch string(key) {
 		case "USER":
