@@ -19,11 +19,11 @@ func TestOptionsAreDocumented(t *testing.T) {
 
 func TestSelection(t *testing.T) {
 	for name, want := range map[string]bool{"a": true, "ab": true, "ax": false, "b": false} {
-		if got := (Selection{Include: match.Of("a*"), Exclude: match.Of("*x")}).Wants(name); got != want {
+		if got := (Selection{Include: match.NewList("a*"), Exclude: match.NewList("*x")}).Wants(name); got != want {
 			t.Errorf("%s is wanted: %v", name, got)
 		}
 	}
-	if s := (Selection{Exclude: match.Of("*x")}); !s.Wants("b") || s.Wants("x") {
+	if s := (Selection{Exclude: match.NewList("*x")}); !s.Wants("b") || s.Wants("x") {
 		t.Error("without includes all are wanted, but for those excluded")
 	}
 	if c := (&Options{Rates: true}).Choice(""); c.Wants != nil || c.NoRates || c.Prefix != "" {

@@ -66,7 +66,7 @@ func (b *builder) warnUnmatched(it componentItem, key string, patterns match.Lis
 		metrics = append(metrics, metricdoc.Metric{Names: n.MetricNames(), HasRate: true})
 	}
 	for i, p := range patterns {
-		if len(metrics) > 0 && !metricdoc.Fits(metrics, p) {
+		if len(metrics) > 0 && !metricdoc.MatchesAny(metrics, p) {
 			at := childNode(childNode(childNode(it.settings, "metrics"), key), strconv.Itoa(i))
 			b.ps.Warn(at, fmt.Sprintf("%s.metrics.%s[%d]", it.path, key, i), "%q matches no metric of %s%s",
 				p, built.Definition.Name(), conf.Suggest(p.String(), metricdoc.Names(metrics)))

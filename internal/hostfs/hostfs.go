@@ -1,7 +1,10 @@
-// Package hostfs says where a host's kernel files are and reads them cheaply.
+// Package hostfs knows where a host's kernel files are and reads them cheaply.
 //
-// An agent in a container reports the host when HOST_PROC, HOST_SYS, HOST_ROOT and HOST_RUN (gopsutil's names) name
-// the places where the host's trees are mounted; tests point a [Root] at recorded trees. No plugin writes "/proc".
+// An agent in a container reports the host if HOST_PROC, HOST_SYS, HOST_ROOT and HOST_RUN (gopsutil's names) name the
+// directories where the host's trees are mounted. Tests use a [Root] with recorded trees. No plugin contains "/proc".
+//
+//   - hostfs.go: [Root], and [File], which reads a whole file. lines.go: reads a file line by line.
+//   - dir.go: [Dir], which lists directories. sys_linux.go does so with system calls.
 package hostfs
 
 import (
@@ -13,7 +16,7 @@ import (
 	"syscall"
 )
 
-// Root is where the trees of one host are mounted.
+// Root holds the directories where the trees of one host are mounted.
 type Root struct {
 	Proc string // /proc
 	Sys  string // /sys
@@ -21,26 +24,26 @@ type Root struct {
 	Root string // /
 }
 
-// standardProc is where the kernel's process tree stands unless it was moved.
+// standardProc is where the kernel's process tree is usually mounted.
 const standardProc = "/proc"
 
-// FromEnv returns the standard places, moved by HOST_PROC, HOST_SYS, HOST_RUN and HOST_ROOT.
+// FromEnv returns the standard directories, replaced by HOST_PROC, HOST_SYS, HOST_RUN and HOST_ROOT where these are set.
 func FromEnv(getenv func(string) string) Root {
-	or := func(name, standard string) string {
+	lookUp := func(name, standard string) string {
 		if v := getenv(name); v != "" {
 			return v
 		}
 		return standard
 	}
 	return Root{
-		Proc: or("HOST_PROC", standardProc),
-		Sys:  or("HOST_SYS", "/sys"),
-		Run:  or("HOST_RUN", "/run"),
-		Root: or("HOST_ROOT", "/"),
+		Proc: lookUp("HOST_PROC", standardProc),
+		Sys:  lookUp("HOST_SYS", "/sys"),
+		Run:  lookUp("HOST_RUN", "/run"),
+		Root: lookUp("HOST_ROOT", "/"),
 	}
 }
 
-// At returns the trees below one directory: dir/proc, dir/sys, dir/run and dir itself. Tests use it for fixtures.
+// At returns the trees below one directory: dir/proc, dir/sys, dir/run, and dir itself. Tests use it for fixtures.
 func At(dir string) Root {
 	return Root{
 		Proc: filepath.Join(dir, "proc"),
@@ -60,8 +63,8 @@ func (r Root) SysFile(elem ...string) *File {
 	return NewFile(filepath.Join(r.Sys, filepath.Join(elem...)))
 }
 
-// HostFile returns a reader of a per-process file that shows the host rather than this process: the mounts and the
-// network of a moved tree are those of its process 1, because "self" there would be the agent's own container.
+// HostFile returns a reader of a per-process file that describes the host, such as its mounts or its network. If /proc
+// is moved, these are the files of the host's process 1, because "self" would be the agent's own container.
 func (r Root) HostFile(elem ...string) *File {
 	process := "self"
 	if r.Proc != standardProc {
@@ -70,7 +73,7 @@ func (r Root) HostFile(elem ...string) *File {
 	return r.ProcFile(append([]string{process}, elem...)...)
 }
 
-// SelfFile returns a reader of a file of this very process, which no variable moves.
+// SelfFile returns a reader of a file of this process. No environment variable moves it.
 func SelfFile(elem ...string) *File {
 	return NewFile(filepath.Join(standardProc, "self", filepath.Join(elem...)))
 }
@@ -90,56 +93,56 @@ func (r Root) RootFile(elem ...string) *File {
 	return NewFile(filepath.Join(r.Root, filepath.Join(elem...)))
 }
 
-// SelfDir returns a lister of a directory of this very process, which no variable moves.
+// SelfDir returns a lister of a directory of this process. No environment variable moves it.
 func SelfDir(elem ...string) *Dir {
 	return NewDir(filepath.Join(standardProc, "self", filepath.Join(elem...)))
 }
 
-// File is a small file that is read whole, again and again, into one buffer.
+// File is a small file that is read as a whole, repeatedly, into one buffer.
 //
-// A file that the kernel makes up stays open between reads, because opening it costs more than reading it. It is
-// known by its size, which is not that of its content: 0 in /proc, a page in /sys. Any other file is opened anew for
-// each read: it may have been replaced by one of the same name. A File belongs to one goroutine.
+// A file that the kernel generates stays open between reads, because opening it costs more than reading it. Such a file
+// is recognized by its size, which differs from the length of its content: it is 0 in /proc and a page in /sys. Any
+// other file is opened for each read, because it may have been replaced. A File belongs to one goroutine.
 type File struct {
-	path  string
-	first int // size of the first buffer
-	buf   []byte
-	kept  *os.File
+	path      string
+	firstSize int // size of the first buffer
+	buf       []byte
+	keptOpen  *os.File
 }
 
 const (
-	firstBuffer = 4 << 10  // bytes: what most kernel files fit in
-	valueBuffer = 64       // bytes: what a single value fits in
-	maxFile     = 64 << 20 // bytes: more than that is not a kernel file
-	muchLarger  = 8        // times: a buffer that is so much larger than what was read is given back
+	fileBufferSize  = 4 << 10  // bytes; most kernel files fit
+	valueBufferSize = 64       // bytes; a single value fits
+	maxFileSize     = 64 << 20 // bytes; kernel files are not larger
+	shrinkFactor    = 8        // a buffer that is this many times larger than the content is released
 )
 
 // NewFile returns a reader of the file at path.
-func NewFile(path string) *File { return &File{path: path, first: firstBuffer} }
+func NewFile(path string) *File { return &File{path: path, firstSize: fileBufferSize} }
 
-// NewValue returns a reader of a file that holds a single value, as those below /sys do: machines have hundreds of
-// them, and a page for each would be the most that their reader keeps.
-func NewValue(path string) *File { return &File{path: path, first: valueBuffer} }
+// NewValue returns a reader of a file that contains a single value, such as those below /sys. Its buffer is small,
+// because machines have hundreds of such files.
+func NewValue(path string) *File { return &File{path: path, firstSize: valueBufferSize} }
 
-// Path is the file's name.
+// Path returns the path of the file.
 func (f *File) Path() string { return f.path }
 
-// Read returns the content, which is valid until the next Read. A file that is not there is [fs.ErrNotExist].
+// Read returns the content, which is valid until the next Read. The error of a missing file is [fs.ErrNotExist].
 func (f *File) Read() ([]byte, error) {
-	if f.kept != nil {
-		if data, err := f.readAll(f.kept); err == nil {
+	if f.keptOpen != nil {
+		if data, err := f.readAll(f.keptOpen); err == nil {
 			return data, nil
 		}
-		_ = f.Close() // what it stood for is gone, and perhaps back under the same name
+		_ = f.Close() // the file is gone, and may exist again under the same name
 	}
-	data, err := f.readNew()
+	data, err := f.openAndRead()
 	if err != nil {
 		return nil, f.readError(err)
 	}
 	return data, nil
 }
 
-// readError says what could not be read, once.
+// readError wraps an error with the path, which then appears only once.
 func (f *File) readError(err error) error {
 	var detail *os.PathError
 	if errors.As(err, &detail) {
@@ -148,14 +151,16 @@ func (f *File) readError(err error) error {
 	return &os.PathError{Op: "read", Path: f.path, Err: err}
 }
 
-// ReadOptional is Read of a file that not every kernel or container has: nil, and no error, where it is missing.
+// ReadOptional is Read for a file that some kernels or containers lack. It returns nil and no error if the file is
+// missing.
 func (f *File) ReadOptional() ([]byte, error) {
 	data, err := f.Read()
-	return data, UnlessMissing(err)
+	return data, IgnoreMissing(err)
 }
 
-// UnlessMissing drops an error that says that this kernel, machine or container does not have what was asked for.
-func UnlessMissing(err error) error {
+// IgnoreMissing returns nil for an error that means that this kernel, machine or container lacks a file, and the error
+// otherwise.
+func IgnoreMissing(err error) error {
 	for _, missing := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENODEV, syscall.ENXIO, errors.ErrUnsupported} {
 		if errors.Is(err, missing) {
 			return nil
@@ -164,34 +169,34 @@ func UnlessMissing(err error) error {
 	return err
 }
 
-// Close closes the kernel's file that reads keep open. A later Read opens it again.
+// Close closes the file that Read keeps open. A later Read opens it again.
 func (f *File) Close() error {
-	if f.kept == nil {
+	if f.keptOpen == nil {
 		return nil
 	}
-	kept := f.kept
-	f.kept = nil
+	kept := f.keptOpen
+	f.keptOpen = nil
 	return kept.Close()
 }
 
-func (f *File) readNew() ([]byte, error) {
+func (f *File) openAndRead() ([]byte, error) {
 	file, err := os.Open(f.path)
 	if err != nil {
 		return nil, err
 	}
 	data, err := f.readAll(file)
 	if info, statErr := file.Stat(); err == nil && statErr == nil && info.Size() != int64(len(data)) {
-		f.kept = file
+		f.keptOpen = file
 		return data, nil
 	}
 	_ = file.Close()
 	return data, err
 }
 
-// readAll reads from the beginning, which makes the kernel write the content anew.
+// readAll reads from the start, which makes the kernel generate the content again.
 func (f *File) readAll(file *os.File) ([]byte, error) {
 	if f.buf == nil {
-		f.buf = make([]byte, f.first)
+		f.buf = make([]byte, f.firstSize)
 	}
 	for total := 0; ; {
 		n, err := file.ReadAt(f.buf[total:], int64(total))
@@ -199,13 +204,13 @@ func (f *File) readAll(file *os.File) ([]byte, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			data := f.buf[:total]
-			if len(f.buf) > muchLarger*max(total, firstBuffer) {
-				f.buf = nil // the file was large once: a thousand interfaces that are gone
+			if len(f.buf) > shrinkFactor*max(total, fileBufferSize) {
+				f.buf = nil // the file was large once: for example, many interfaces that are gone
 			}
 			return data, nil
 		case err != nil:
 			return nil, err
-		case total >= maxFile:
+		case total >= maxFileSize:
 			return nil, errors.New("is too large")
 		}
 		f.buf = append(f.buf, make([]byte, len(f.buf))...)

@@ -77,7 +77,7 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// TestReadKeepsOneOpen reads more often than a process may open files.
+// TestReadKeepsOneOpen checks that many reads keep only one file open.
 func TestReadKeepsOneOpen(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("counts /proc/self/fd")
@@ -102,16 +102,16 @@ func TestReadKeepsOneOpen(t *testing.T) {
 	}
 }
 
-func TestCloseGivesTheFileBack(t *testing.T) {
+func TestCloseClosesTheFile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
 	f := SelfFile("stat")
 	for range 2 {
-		if _, err := f.Read(); err != nil || f.kept == nil {
-			t.Fatalf("read: %v, kept: %v", err, f.kept)
+		if _, err := f.Read(); err != nil || f.keptOpen == nil {
+			t.Fatalf("read: %v, kept: %v", err, f.keptOpen)
 		}
-		file := f.kept
+		file := f.keptOpen
 		if err := f.Close(); err != nil {
 			t.Error(err)
 		}
@@ -127,7 +127,7 @@ func TestCloseGivesTheFileBack(t *testing.T) {
 func TestValueOfAnySize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	f := NewValue(path)
-	for _, size := range []int{0, 3, valueBuffer, valueBuffer + 1, 10_000} {
+	for _, size := range []int{0, 3, valueBufferSize, valueBufferSize + 1, 10_000} {
 		want := bytes.Repeat([]byte{'x'}, size)
 		if err := os.WriteFile(path, want, 0o600); err != nil {
 			t.Fatal(err)
@@ -138,12 +138,12 @@ func TestValueOfAnySize(t *testing.T) {
 	}
 }
 
-// TestKeptFileIsMadeAnew reads a file whose content the kernel changes while it is open.
-func TestKeptFileIsMadeAnew(t *testing.T) {
+// TestKeptFileIsReadAgain reads a file whose content changes while it is open.
+func TestKeptFileIsReadAgain(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
-	const comm = "/proc/self/comm" // the one file below /proc that anybody may write
+	const comm = "/proc/self/comm" // a file below /proc that every user may write
 	old, err := os.ReadFile(comm)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestKeptFileIsMadeAnew(t *testing.T) {
 			t.Errorf("%q, %v; want %q", got, err, want)
 		}
 	}
-	if f.kept == nil {
+	if f.keptOpen == nil {
 		t.Error("it was not kept open")
 	}
 }
@@ -194,7 +194,7 @@ func TestReadOfAKernelFileAllocatesNothing(t *testing.T) {
 func TestDirListsNames(t *testing.T) {
 	dir := t.TempDir()
 	d := NewDir(dir)
-	for n := range 3000 { // more than one call of the kernel's
+	for n := range 3000 { // more than one system call returns
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("a name with blanks %d", n)), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -210,10 +210,10 @@ func TestDirListsNames(t *testing.T) {
 			seen[string(name)] = true
 		}
 		if len(seen) != n+1 || !seen["a name with blanks 0"] {
-			t.Errorf("%d different names of %d", len(seen), n+1)
+			t.Errorf("%d distinct names of %d", len(seen), n+1)
 		}
 	}
-	d.Move(filepath.Dir(dir))
+	d.SetPath(filepath.Dir(dir))
 	if names, err := d.Names(); err != nil || d.Path() != filepath.Dir(dir) || len(names) != 1 {
 		t.Errorf("moved to the parent: %q, %v", names, err)
 	}
@@ -224,11 +224,11 @@ func TestDirListsNames(t *testing.T) {
 	}
 }
 
-// headsOf reads the file "stat" of every entry but "unwanted".
-func headsOf(t *testing.T, dir string) (map[string]string, error) {
+// readStatHeads reads the file "stat" of every entry except "unwanted".
+func readStatHeads(t *testing.T, dir string) (map[string]string, error) {
 	t.Helper()
 	got := map[string]string{}
-	err := NewDir(dir).Heads("stat", func(name []byte) bool { return string(name) != "unwanted" },
+	err := NewDir(dir).ReadHeads("stat", func(name []byte) bool { return string(name) != "unwanted" },
 		func(name, head []byte) { got[string(name)] = string(head) })
 	return got, err
 }
@@ -245,20 +245,20 @@ func TestDirReadsTheHeadsOfItsEntries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := headsOf(t, dir)
+	got, err := readStatHeads(t, dir)
 	want := map[string]string{"1": "one", "2": "", "long": strings.Repeat("x", headSize)}
 	if !maps.Equal(got, want) || err != nil {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
-	if _, err := headsOf(t, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "list ") {
+	if _, err := readStatHeads(t, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "list ") {
 		t.Errorf("a missing directory: %v", err)
 	}
 }
 
-// A process that ends between open and read is ESRCH, a window that no test hits.
-func TestHeadsLeavesOutWhatVanishes(t *testing.T) {
+// A process that ends between open and read causes ESRCH. No test can hit that moment.
+func TestHeadsSkipsVanishedEntries(t *testing.T) {
 	d := NewDir("proc")
-	d.lookBelow([]byte("7"), "stat")
+	d.setBelowPath([]byte("7"), "stat")
 	for err, leftOut := range map[syscall.Errno]bool{syscall.ESRCH: true, syscall.ENOENT: true, syscall.EPERM: true, syscall.EACCES: true,
 		syscall.EMFILE: false, syscall.EIO: false} {
 		if got := d.headError(err); (got == nil) != leftOut {
@@ -267,13 +267,13 @@ func TestHeadsLeavesOutWhatVanishes(t *testing.T) {
 	}
 }
 
-func TestHeadsNamesWhatItCannotRead(t *testing.T) {
+func TestHeadsNamesUnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	stat := filepath.Join(dir, "7", "stat")
-	if err := os.MkdirAll(stat, 0o755); err != nil { // a directory opens, but does not read
+	if err := os.MkdirAll(stat, 0o755); err != nil { // a directory can be opened but not read
 		t.Fatal(err)
 	}
-	if _, err := headsOf(t, dir); err == nil || !strings.HasPrefix(err.Error(), "read "+stat+": ") {
+	if _, err := readStatHeads(t, dir); err == nil || !strings.HasPrefix(err.Error(), "read "+stat+": ") {
 		t.Errorf("%v, want one about %s", err, stat)
 	}
 	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
@@ -282,34 +282,34 @@ func TestHeadsNamesWhatItCannotRead(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "7"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := headsOf(t, dir); len(got) > 0 || err != nil {
-		t.Errorf("what may not be seen: %v, %v", got, err)
+	if got, err := readStatHeads(t, dir); len(got) > 0 || err != nil {
+		t.Errorf("a hidden entry: %v, %v", got, err)
 	}
 }
 
-func TestMissingFilesAreSilence(t *testing.T) {
+func TestMissingFilesAreNoError(t *testing.T) {
 	dir := t.TempDir()
 	if data, err := NewFile(filepath.Join(dir, "none")).ReadOptional(); data != nil || err != nil {
 		t.Errorf("%q, %v", data, err)
 	}
 	if _, err := NewFile(dir).ReadOptional(); err == nil {
-		t.Error("a file that cannot be read is silent")
+		t.Error("an unreadable file is not an error")
 	}
-	if err := UnlessMissing(&os.PathError{Op: "open", Path: "/proc/pressure/cpu", Err: syscall.EOPNOTSUPP}); err != nil {
-		t.Errorf("what the kernel does not support: %v", err)
+	if err := IgnoreMissing(&os.PathError{Op: "open", Path: "/proc/pressure/cpu", Err: syscall.EOPNOTSUPP}); err != nil {
+		t.Errorf("an unsupported file: %v", err)
 	}
-	if err := UnlessMissing(fs.ErrPermission); err == nil {
-		t.Error("what may not be read is silent")
+	if err := IgnoreMissing(fs.ErrPermission); err == nil {
+		t.Error("a forbidden file is not an error")
 	}
 }
 
-// A file that was large once must not keep its reader large.
-func TestLargeBufferIsGivenBack(t *testing.T) {
+// A reader must not keep a large buffer for a file that was large once.
+func TestLargeBufferIsReleased(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dev")
 	f := NewFile(path)
-	for _, size := range []int{1 << 20, firstBuffer - 1} {
+	for _, size := range []int{1 << 20, fileBufferSize - 1} {
 		want := size
-		for range 2 { // the first reading gives the buffer back, the second makes one that fits
+		for range 2 { // the first read releases the buffer, the second allocates one that fits
 			if err := os.WriteFile(path, bytes.Repeat([]byte{'x'}, size), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -7,17 +7,17 @@ import (
 	"os"
 )
 
-// Lines reads the file piece by piece and passes each line, without its newline, to visit; the line is valid until visit
-// returns. It is for files that grow with what the machine does (a line per socket): they are never held in memory
-// whole, and not kept open. A file that is not there is [fs.ErrNotExist].
-func (f *File) Lines(visit func(line []byte)) error {
+// ReadLines reads the file piece by piece and passes each line, without its newline, to visit. The line is valid until
+// visit returns. ReadLines is for files that grow with the load of the machine, such as a line per socket: it neither
+// holds them in memory as a whole nor keeps them open. The error of a missing file is [fs.ErrNotExist].
+func (f *File) ReadLines(visit func(line []byte)) error {
 	file, err := os.Open(f.path)
 	if err != nil {
 		return f.readError(err)
 	}
 	defer file.Close()
 	if f.buf == nil {
-		f.buf = make([]byte, firstBuffer) // of such a file the kernel hands out a page at a time
+		f.buf = make([]byte, fileBufferSize) // the kernel returns such a file a page at a time
 	}
 	for held := 0; ; {
 		n, err := file.Read(f.buf[held:])
@@ -30,7 +30,7 @@ func (f *File) Lines(visit func(line []byte)) error {
 			return nil
 		case err != nil:
 			return f.readError(err)
-		case len(rest) >= maxFile:
+		case len(rest) >= maxFileSize:
 			return f.readError(errors.New("has a line that is too long"))
 		}
 		held = copy(f.buf, rest)
@@ -40,7 +40,7 @@ func (f *File) Lines(visit func(line []byte)) error {
 	}
 }
 
-// visitLines passes on the whole lines and returns the piece behind the last newline.
+// visitLines passes all complete lines to visit, and returns the text after the last newline.
 func visitLines(data []byte, visit func(line []byte)) (rest []byte) {
 	for {
 		end := bytes.IndexByte(data, '\n')

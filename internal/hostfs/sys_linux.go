@@ -9,63 +9,64 @@ import (
 )
 
 const (
-	dirRoom   = 1 << 10  // bytes that getdents64(2) needs at least; a name has up to 255
-	dirBuffer = 4 << 10  // what most directories fit in
-	dirChunk  = 32 << 10 // of one that is not held in memory: a thousand processes
+	minDirBuffer  = 1 << 10  // bytes; minimum for getdents64(2), because a name has up to 255
+	dirBufferSize = 4 << 10  // bytes; most directories fit
+	dirPieceSize  = 32 << 10 // bytes; piece of a directory that is not held in memory, about a thousand processes
 )
 
-// Layout of struct linux_dirent64, in bytes: getdents(2).
+// Layout of struct linux_dirent64, in bytes (getdents(2)).
 const (
 	reclenOffset = 16
 	nameOffset   = 19
 )
 
-// list reads the directory with getdents64(2) itself: os.File makes a string of every name and sorts out their types.
-func (d *Dir) list() ([][]byte, error) {
-	fd, err := d.open()
+// listNames reads the directory with getdents64(2), because os.File allocates a string for every name and determines its
+// type.
+func (d *Dir) listNames() ([][]byte, error) {
+	fd, err := d.openDir()
 	if err != nil {
 		return nil, err
 	}
 	defer closeQuietly(fd)
 	d.names = d.names[:0]
 	for total := 0; ; {
-		if len(d.buf)-total < dirRoom {
-			d.buf = append(d.buf, make([]byte, max(len(d.buf), dirBuffer))...)
+		if len(d.buf)-total < minDirBuffer {
+			d.buf = append(d.buf, make([]byte, max(len(d.buf), dirBufferSize))...)
 		}
-		n, err := retry(func() (int, error) { return syscall.ReadDirent(fd, d.buf[total:]) })
+		n, err := retryInterrupted(func() (int, error) { return syscall.ReadDirent(fd, d.buf[total:]) })
 		if err != nil {
 			return nil, err
 		}
 		if n <= 0 {
-			d.split(d.buf[:total])
+			d.appendNames(d.buf[:total])
 			return d.names, nil
 		}
 		total += n
 	}
 }
 
-func (d *Dir) open() (fd int, err error) {
-	return retry(func() (int, error) {
+func (d *Dir) openDir() (fd int, err error) {
+	return retryInterrupted(func() (int, error) {
 		return syscall.Open(d.path, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	})
 }
 
-// closeQuietly closes what was only read: nothing can be lost.
+// closeQuietly closes a file that was only read, so an error loses nothing.
 func closeQuietly(fd int) { _ = syscall.Close(fd) }
 
-// heads makes three system calls per entry and nothing else: os.File would make an object with a finalizer of each, and
-// offer it to the poller. There are tens of thousands of processes on a large host; their list is worked off piece by piece.
-func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
-	fd, err := d.open()
+// readHeads needs only three system calls per entry: os.File would allocate an object with a finalizer for each, and
+// offer it to the poller. A large host has tens of thousands of processes, so their list is read piece by piece.
+func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
+	fd, err := d.openDir()
 	if err != nil {
 		return &os.PathError{Op: "list", Path: d.path, Err: err}
 	}
 	defer closeQuietly(fd)
-	if len(d.buf) < dirChunk {
-		d.buf = make([]byte, dirChunk)
+	if len(d.buf) < dirPieceSize {
+		d.buf = make([]byte, dirPieceSize)
 	}
 	for {
-		n, err := retry(func() (int, error) { return syscall.ReadDirent(fd, d.buf) })
+		n, err := retryInterrupted(func() (int, error) { return syscall.ReadDirent(fd, d.buf) })
 		if err != nil {
 			return &os.PathError{Op: "list", Path: d.path, Err: err}
 		}
@@ -73,19 +74,19 @@ func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, 
 			return nil
 		}
 		d.names = d.names[:0]
-		d.split(d.buf[:n])
-		if err := d.headsOfNames(fd, file, wanted, each); err != nil {
+		d.appendNames(d.buf[:n])
+		if err := d.readHeadsOfNames(fd, file, wanted, each); err != nil {
 			return err
 		}
 	}
 }
 
-func (d *Dir) headsOfNames(fd int, file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
+func (d *Dir) readHeadsOfNames(fd int, file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
 	for _, name := range d.names {
 		if !wanted(name) {
 			continue
 		}
-		n, err := d.readBelow(fd, d.lookBelow(name, file))
+		n, err := d.readBelow(fd, d.setBelowPath(name, file))
 		if err == nil {
 			each(name, d.head[:n])
 		} else if err := d.headError(err); err != nil {
@@ -95,19 +96,19 @@ func (d *Dir) headsOfNames(fd int, file string, wanted func(name []byte) bool, e
 	return nil
 }
 
-// readBelow reads the beginning of the file at a path below the open directory.
+// readBelow reads the start of the file at a path below the open directory.
 func (d *Dir) readBelow(dir int, path []byte) (n int, err error) {
-	fd, err := retry(func() (int, error) { return syscall.Openat(dir, string(path), syscall.O_RDONLY|syscall.O_CLOEXEC, 0) })
+	fd, err := retryInterrupted(func() (int, error) { return syscall.Openat(dir, string(path), syscall.O_RDONLY|syscall.O_CLOEXEC, 0) })
 	if err != nil {
 		return 0, err
 	}
-	n, err = retry(func() (int, error) { return syscall.Read(fd, d.head) })
+	n, err = retryInterrupted(func() (int, error) { return syscall.Read(fd, d.head) })
 	closeQuietly(fd)
 	return n, err
 }
 
-// split cuts the kernel's records into names.
-func (d *Dir) split(records []byte) {
+// appendNames appends the names in the kernel's records to d.names.
+func (d *Dir) appendNames(records []byte) {
 	for len(records) > nameOffset {
 		size := int(binary.NativeEndian.Uint16(records[reclenOffset:]))
 		if size <= nameOffset || size > len(records) {
@@ -121,8 +122,8 @@ func (d *Dir) split(records []byte) {
 	}
 }
 
-// retry repeats a system call that a signal interrupted.
-func retry(call func() (int, error)) (int, error) {
+// retryInterrupted repeats a system call while a signal interrupts it.
+func retryInterrupted(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
 		if !errors.Is(err, syscall.EINTR) {

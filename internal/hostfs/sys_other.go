@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-func (d *Dir) list() ([][]byte, error) {
+func (d *Dir) listNames() ([][]byte, error) {
 	entries, err := os.ReadDir(d.path)
 	var detail *os.PathError
 	if errors.As(err, &detail) {
@@ -22,7 +22,7 @@ func (d *Dir) list() ([][]byte, error) {
 	return d.names, err
 }
 
-func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
+func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
 	names, err := d.Names()
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (d *Dir) heads(file string, wanted func(name []byte) bool, each func(name, 
 		if !wanted(name) {
 			continue
 		}
-		n, err := d.readBelow(d.lookBelow(name, file))
+		n, err := d.readBelow(d.setBelowPath(name, file))
 		if err == nil {
 			each(name, d.head[:n])
 		} else if err := d.headError(err); err != nil {
@@ -49,7 +49,7 @@ func (d *Dir) readBelow(path []byte) (n int, err error) {
 	defer f.Close()
 	n, err = io.ReadFull(f, d.head)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // shorter than the buffer, as most are
+		err = nil // most files are shorter than the buffer
 	}
 	return n, err
 }

@@ -1,5 +1,5 @@
-// Package match decides on names (of interfaces, mounts, devices, metrics) by lists of patterns, as users write them in
-// a configuration.
+// Package match matches names (of interfaces, mounts, devices, metrics) against lists of patterns that users write in a
+// configuration.
 package match
 
 import (
@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// regexpMark makes a pattern a regular expression.
-const regexpMark = "~"
+// regexpPrefix is the prefix of patterns that are regular expressions.
+const regexpPrefix = "~"
 
 // Pattern is one entry of a list:
 //
@@ -20,42 +20,42 @@ const regexpMark = "~"
 //	eth*, sd[a-d] a glob over the whole name: * is any text (slashes included), ? one character, [a-d] one of these
 //	~^(en|wl)     a regular expression (RE2), found anywhere in the name
 //
-// A name that contains * ? or [ is matched by a pattern that is exactly that name, too.
+// A pattern also matches a name that equals it, even if both contain * ? or [.
 type Pattern struct {
 	text string
-	re   *regexp.Regexp // nil: only the exact name
+	re   *regexp.Regexp // nil: matches only the exact name
 }
 
 // UnmarshalScalar implements conf.Scalar.
 func (p *Pattern) UnmarshalScalar(text string) error {
 	p.text, p.re = text, nil
-	expression, isRegexp := strings.CutPrefix(text, regexpMark)
+	expression, isRegexp := strings.CutPrefix(text, regexpPrefix)
 	switch {
 	case text == "":
 		return errors.New("must be a name or a pattern")
 	case isRegexp:
 	case strings.ContainsAny(text, "*?["):
-		expression = fromGlob(text)
+		expression = globToRegexp(text)
 	default:
 		return nil
 	}
 	re, err := regexp.Compile(expression)
 	if err != nil {
-		return wrong(isRegexp, err)
+		return patternError(isRegexp, err)
 	}
 	p.re = re
 	return nil
 }
 
-// wrong says what a pattern must be, in few words; whoever decodes it shows it.
-func wrong(isRegexp bool, err error) error {
+// patternError returns an error that says what a pattern must be. The decoder prints it after the key.
+func patternError(isRegexp bool, err error) error {
 	if !isRegexp {
 		return errors.New("must be a glob with characters or ranges in its [ ], such as sd[a-d]")
 	}
-	return fmt.Errorf("must be a regular expression (%s)", reason(err))
+	return fmt.Errorf("must be a regular expression (%s)", compileErrorText(err))
 }
 
-func reason(err error) string {
+func compileErrorText(err error) string {
 	var se *syntax.Error
 	if errors.As(err, &se) {
 		return string(se.Code) + " at " + se.Expr
@@ -63,8 +63,9 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// fromGlob translates a glob into a regular expression over the whole name. Inside brackets the syntax is the same.
-func fromGlob(glob string) string {
+// globToRegexp translates a glob to a regular expression that matches the whole name. The syntax inside brackets is the
+// same.
+func globToRegexp(glob string) string {
 	var b strings.Builder
 	b.WriteString(`(?s)^`)
 	for len(glob) > 0 {
@@ -74,10 +75,10 @@ func fromGlob(glob string) string {
 		case glob[0] == '?':
 			b.WriteByte('.')
 		case glob[0] == '[' && end > 1:
-			b.WriteString(class(glob[1:end]))
+			b.WriteString(translateClass(glob[1:end]))
 			glob = glob[end:]
 		case glob[0] == '[':
-			b.WriteByte('[') // has no end, which the compiler finds
+			b.WriteByte('[') // not closed, which regexp.Compile reports
 		default:
 			b.WriteString(regexp.QuoteMeta(glob[:1]))
 		}
@@ -87,8 +88,8 @@ func fromGlob(glob string) string {
 	return b.String()
 }
 
-// class translates what stands between brackets: "a-d", or "!a-d" and "^a-d" for all others.
-func class(members string) string {
+// translateClass translates the text between brackets: "a-d", or "!a-d" and "^a-d" for all other characters.
+func translateClass(members string) string {
 	not := ""
 	if members[0] == '!' || members[0] == '^' {
 		not, members = "^", members[1:]
@@ -97,27 +98,27 @@ func class(members string) string {
 	return "[" + not + escape.Replace(members) + "]"
 }
 
-// Match says whether the pattern fits a name.
+// Match reports whether the pattern matches a name.
 func (p Pattern) Match(name string) bool {
 	return name == p.text || p.re != nil && p.re.MatchString(name)
 }
 
-// Exact says whether the pattern fits one name only: itself.
-func (p Pattern) Exact() bool { return p.re == nil }
+// IsExact reports whether the pattern matches only one name, which is its text.
+func (p Pattern) IsExact() bool { return p.re == nil }
 
-// String is the pattern as it was written.
+// String returns the pattern as the user wrote it.
 func (p Pattern) String() string { return p.text }
 
 // List is a list of patterns.
 type List []Pattern
 
-// Match says whether any of the patterns fits a name; an empty list fits none.
+// Match reports whether any of the patterns matches a name. An empty list matches none.
 func (l List) Match(name string) bool {
 	return slices.ContainsFunc(l, func(p Pattern) bool { return p.Match(name) })
 }
 
-// Of makes a list of patterns that stand in the program, for defaults; it panics when one is wrong.
-func Of(texts ...string) List {
+// NewList returns a list of patterns that the program defines, for defaults. It panics if a pattern is invalid.
+func NewList(texts ...string) List {
 	l := make(List, len(texts))
 	for i, text := range texts {
 		if err := l[i].UnmarshalScalar(text); err != nil {
@@ -132,19 +133,19 @@ type Regexp struct{ Pattern }
 
 // UnmarshalScalar implements conf.Scalar.
 func (r *Regexp) UnmarshalScalar(text string) error {
-	return r.Pattern.UnmarshalScalar(regexpMark + text)
+	return r.Pattern.UnmarshalScalar(regexpPrefix + text)
 }
 
 // Regexps is a list of regular expressions.
 type Regexps []Regexp
 
-// Match says whether any of the expressions is found in a name.
+// Match reports whether any of the expressions matches a name.
 func (l Regexps) Match(name string) bool {
 	return slices.ContainsFunc(l, func(r Regexp) bool { return r.Match(name) })
 }
 
-// RegexpsOf makes a list of regular expressions that stand in the program; it panics when one is wrong.
-func RegexpsOf(texts ...string) Regexps {
+// NewRegexps returns a list of regular expressions that the program defines. It panics if one is invalid.
+func NewRegexps(texts ...string) Regexps {
 	l := make(Regexps, len(texts))
 	for i, text := range texts {
 		if err := l[i].UnmarshalScalar(text); err != nil {

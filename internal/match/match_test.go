@@ -5,8 +5,8 @@ import "testing"
 func TestMatch(t *testing.T) {
 	for _, tt := range []struct {
 		pattern string
-		fits    []string
-		not     []string
+		matches []string
+		others  []string
 	}{
 		{"eth0", []string{"eth0"}, []string{"eth01", "xeth0", "eth", ""}},
 		{"eth*", []string{"eth0", "eth", "eth0:1"}, []string{"xeth0"}},
@@ -23,13 +23,13 @@ func TestMatch(t *testing.T) {
 		{"~veth", []string{"veth0", "myveth"}, []string{"eth0"}},
 		{"~^(en|wl)", []string{"enp3s0", "wlan0"}, []string{"eth0"}},
 	} {
-		l := Of(tt.pattern)
-		for _, name := range tt.fits {
+		l := NewList(tt.pattern)
+		for _, name := range tt.matches {
 			if !l.Match(name) {
 				t.Errorf("%s does not match %q", tt.pattern, name)
 			}
 		}
-		for _, name := range tt.not {
+		for _, name := range tt.others {
 			if l.Match(name) {
 				t.Errorf("%s matches %q", tt.pattern, name)
 			}
@@ -38,10 +38,10 @@ func TestMatch(t *testing.T) {
 	if (List{}).Match("") || (Regexps{}).Match("") {
 		t.Error("an empty list matches")
 	}
-	if l := RegexpsOf("veth", "^br-"); !l.Match("myveth") || !l.Match("br-1") || l.Match("xbr-1") {
+	if l := NewRegexps("veth", "^br-"); !l.Match("myveth") || !l.Match("br-1") || l.Match("xbr-1") {
 		t.Error("regular expressions are not found anywhere in the name")
 	}
-	if got := Of("~a")[0].String(); got != "~a" {
+	if got := NewList("~a")[0].String(); got != "~a" {
 		t.Errorf("the pattern prints as %q", got)
 	}
 }

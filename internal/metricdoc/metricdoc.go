@@ -4,7 +4,7 @@
 //	|---|---|---|---|---|---|
 //	| `net_rx_bytes` and its `_rate` | `iface` | bytes | counter | `/proc/net/dev` | |
 //
-// They are the documentation, the generated docs/inputs.md, and what the tests hold the samples against.
+// docs/inputs.md is generated from these tables, and tests compare them with the samples of each input.
 package metricdoc
 
 import (
@@ -19,7 +19,7 @@ import (
 // Header is the first line of every table of metrics.
 const Header = "| metric | labels | unit | kind | source | needs |"
 
-// Any stands for a unit, a kind, or an optional label, where it is the target of an input that decides.
+// Any is the unit, kind or optional label of metrics whose target determines it.
 const Any = "any"
 
 const (
@@ -32,22 +32,22 @@ const (
 	numColumns
 )
 
-// Metric is one line of a table: one metric, or several that have all but the name in common.
+// Metric is one row of a table: one metric, or several that differ only in their name.
 type Metric struct {
-	Names    []string // as written; a name may be a glob ("nstat_ip_*") where the kernel makes the names
-	HasRate  bool     // a counter that is written as <name>_rate as well
-	Labels   []string // beside host, source, unit and the user's tags
-	Optional []string // labels, written in parentheses: of some series only; "any" for those that the target makes
+	Names    []string // as written; a glob ("nstat_ip_*") if the kernel determines the names
+	HasRate  bool     // a counter that is also written as <name>_rate
+	Labels   []string // besides host, source, unit and the user's tags
+	Optional []string // labels of only some series, written in parentheses; "any" if the target determines them
 	Unit     telemetry.Unit
 	Kind     string
 	Source   string
-	Needs    string // the kernel or the setting that it takes; "": any
+	Needs    string // the required kernel or setting; "": none
 }
 
-// Parse returns the metrics that a README documents, in its order.
+// Parse returns the metrics that a README documents, in their order.
 func Parse(readme string) []Metric {
 	var metrics []Metric
-	for _, row := range Rows(readme) {
+	for _, row := range TableRows(readme) {
 		if m, ok := parseRow(row); ok {
 			metrics = append(metrics, m)
 		}
@@ -55,8 +55,8 @@ func Parse(readme string) []Metric {
 	return metrics
 }
 
-// Rows returns the rows of all tables of metrics in a README, without their headers.
-func Rows(readme string) []string {
+// TableRows returns the rows of all tables of metrics in a README, without their headers.
+func TableRows(readme string) []string {
 	var rows []string
 	inside := false
 	for line := range strings.Lines(readme) {
@@ -85,22 +85,22 @@ func parseRow(line string) (Metric, bool) {
 		Unit: telemetry.Unit(strings.ReplaceAll(cells[colUnit], " ", "_")), Kind: cells[colKind],
 		Source: cells[colSource], Needs: cells[colNeeds],
 	}
-	for _, name := range codes(cells[colMetric]) {
+	for _, name := range codeSpans(cells[colMetric]) {
 		if name == rateSuffix {
 			m.HasRate = true
 			continue
 		}
 		m.Names = append(m.Names, name)
 	}
-	m.Labels, m.Optional = labels(cells[colLabels])
+	m.Labels, m.Optional = parseLabels(cells[colLabels])
 	return m, len(m.Names) > 0
 }
 
 const rateSuffix = "_rate"
 
-func labels(cell string) (always, optional []string) {
+func parseLabels(cell string) (always, optional []string) {
 	for _, part := range strings.Split(cell, ",") {
-		names := codes(part)
+		names := codeSpans(part)
 		if strings.Contains(part, "(") {
 			optional = append(optional, names...)
 		} else {
@@ -110,27 +110,28 @@ func labels(cell string) (always, optional []string) {
 	return always, optional
 }
 
-var codeSpan = regexp.MustCompile("`([^`]+)`")
+var codeSpanPattern = regexp.MustCompile("`([^`]+)`")
 
-// codes returns what stands in backticks.
-func codes(text string) []string {
+// codeSpans returns the texts in backticks.
+func codeSpans(text string) []string {
 	var found []string
-	for _, m := range codeSpan.FindAllStringSubmatch(text, -1) {
+	for _, m := range codeSpanPattern.FindAllStringSubmatch(text, -1) {
 		found = append(found, m[1])
 	}
 	return found
 }
 
-// Find returns what is documented about a metric: a line with its very name, else one with a glob that fits. Of a rate,
-// which has no line of its own, it is what follows from its counter's. A name that is written out goes before any glob.
+// Find returns the documentation of a metric: the row with its name, otherwise one with a glob that matches. A rate
+// without its own row gets the row of its counter, with the unit and the kind of a rate. Exact names take precedence
+// over globs.
 func Find(metrics []Metric, name string) (Metric, bool) {
-	if m, ok := find(metrics, name, equal); ok {
+	if m, ok := findRow(metrics, name, equalNames); ok {
 		return m, true
 	}
-	return find(metrics, name, fitsGlob)
+	return findRow(metrics, name, matchesGlob)
 }
 
-// Names lists all metrics, rates included, in their order; those whose names the kernel makes as a glob.
+// Names returns all metrics, including rates, in their order. Metrics whose names the kernel determines are globs.
 func Names(metrics []Metric) []string {
 	var names []string
 	for _, m := range metrics {
@@ -144,17 +145,19 @@ func Names(metrics []Metric) []string {
 	return names
 }
 
-// Fits says whether a pattern fits any of the metrics, or may do so where the kernel makes the names.
-func Fits(metrics []Metric, p match.Pattern) bool {
-	if p.Exact() {
+// MatchesAny reports whether a pattern matches any of the metrics. Metrics whose names the kernel determines may match
+// every pattern.
+func MatchesAny(metrics []Metric, p match.Pattern) bool {
+	if p.IsExact() {
 		_, ok := Find(metrics, p.String())
 		return ok
 	}
 	return slices.ContainsFunc(Names(metrics), func(name string) bool { return p.Match(name) || strings.Contains(name, "*") })
 }
 
-// find returns the first line that has the metric or, if it is a rate, its counter.
-func find(metrics []Metric, name string, same func(documented, name string) bool) (Metric, bool) {
+// findRow returns the first row that has the metric or, for a rate, its counter. same compares a documented name with
+// the name.
+func findRow(metrics []Metric, name string, same func(documented, name string) bool) (Metric, bool) {
 	counter, isRate := strings.CutSuffix(name, rateSuffix)
 	for _, m := range metrics {
 		rateOf := func(n string) bool { return isRate && m.HasRate && same(n, counter) }
@@ -170,8 +173,8 @@ func find(metrics []Metric, name string, same func(documented, name string) bool
 	return Metric{}, false
 }
 
-func equal(documented, name string) bool { return documented == name }
+func equalNames(documented, name string) bool { return documented == name }
 
-func fitsGlob(documented, name string) bool {
-	return strings.Contains(documented, "*") && match.Of(documented).Match(name)
+func matchesGlob(documented, name string) bool {
+	return strings.Contains(documented, "*") && match.NewList(documented).Match(name)
 }

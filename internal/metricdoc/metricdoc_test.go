@@ -52,16 +52,16 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestFits(t *testing.T) {
+func TestMatchesAny(t *testing.T) {
 	all := Parse(readme)
 	for pattern, want := range map[string]bool{
 		"rx_bytes": true, "rx_bytes_rate": true, "up_rate": false, "ip_Any": true, "rx_byte": false, "~x": true, "z*": true, // ip_* may be anything
 	} {
-		if got := Fits(all, match.Of(pattern)[0]); got != want {
+		if got := MatchesAny(all, match.NewList(pattern)[0]); got != want {
 			t.Errorf("%s fits: %v", pattern, got)
 		}
 	}
-	if Fits(all[:2], match.Of("z*")[0]) || !Fits(all[:2], match.Of("rx*rate")[0]) {
+	if MatchesAny(all[:2], match.NewList("z*")[0]) || !MatchesAny(all[:2], match.NewList("rx*rate")[0]) {
 		t.Error("globs over known names")
 	}
 	if diff := cmp.Diff([]string{"rx_bytes", "rx_bytes_rate", "up", "down"}, Names(all[:2])); diff != "" {

@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPair(t *testing.T) {
+func TestNextPair(t *testing.T) {
 	for text, want := range map[string][]string{
 		"Ip: A B\nIp: 1 2\nTcp: C\nTcp: -1\n":                           {"Ip|Ip: A B| 1 2", "Tcp|Tcp: C| -1"},
 		"Tcp: C\nTcp: 7":                                                {"Tcp|Tcp: C| 7"}, // no newline at the end
 		"Ip: A\nTcp: C\nTcp: 1\n":                                       {"Tcp|Tcp: C| 1"}, // values are missing
 		"noise\n: x\n: 1\n\nIp: A\nIp: 1\n":                             {"Ip|Ip: A| 1"},
 		"IcmpMsg: InType3\nIcmpMsg: 1\nIcmpMsg: OutType8\nIcmpMsg: 2\n": {"IcmpMsg|IcmpMsg: InType3| 1", "IcmpMsg|IcmpMsg: OutType8| 2"},
-		"Ip: A\nIpExt: 1\n":                                             nil, // another word that begins alike
+		"Ip: A\nIpExt: 1\n":                                             nil, // another word with the same prefix
 		"Ip: A B\n":                                                     nil,
 		"Ip:\nIp:\n":                                                    {"Ip|Ip:|"},
 		"":                                                              nil,
@@ -24,7 +24,7 @@ func TestPair(t *testing.T) {
 		var got []string
 		for data := []byte(text); ; {
 			var header, title, values []byte
-			header, title, values, data = Pair(data)
+			header, title, values, data = NextPair(data)
 			if header == nil {
 				break
 			}
@@ -36,26 +36,26 @@ func TestPair(t *testing.T) {
 	}
 }
 
-func TestPairAllocatesNothing(t *testing.T) {
+func TestNextPairAllocatesNothing(t *testing.T) {
 	data := []byte("Ip: A B\nIp: 1 2\nTcp: C\nTcp: -1\n")
 	if n := testing.AllocsPerRun(100, func() {
 		for rest := data; len(rest) > 0; {
-			_, _, _, rest = Pair(rest)
+			_, _, _, rest = NextPair(rest)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-func TestHex(t *testing.T) {
+func TestParseHex(t *testing.T) {
 	for text, want := range map[string]uint64{"0": 0, "0A": 10, "0000643b": 0x643b, "ffffffffffffffff": math.MaxUint64, "00000000000000001": 1} {
-		if got, ok := Hex([]byte(text)); !ok || got != want {
-			t.Errorf("Hex(%q) = %d, %v", text, got, ok)
+		if got, ok := ParseHex([]byte(text)); !ok || got != want {
+			t.Errorf("ParseHex(%q) = %d, %v", text, got, ok)
 		}
 	}
 	for _, text := range []string{"", "g", "0x1", "-1", " 1", "10000000000000000"} {
-		if got, ok := Hex([]byte(text)); ok {
-			t.Errorf("Hex(%q) = %d, want refused", text, got)
+		if got, ok := ParseHex([]byte(text)); ok {
+			t.Errorf("ParseHex(%q) = %d, want an error", text, got)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func FuzzParsePair(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for rest := data; ; {
-			header, title, values, after := Pair(rest)
+			header, title, values, after := NextPair(rest)
 			if header == nil {
 				break
 			}
@@ -78,7 +78,7 @@ func FuzzParsePair(f *testing.F) {
 			}
 			rest = after
 		}
-		Int(data)
-		Hex(data)
+		ParseInt(data)
+		ParseHex(data)
 	})
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLine(t *testing.T) {
+func TestCutLine(t *testing.T) {
 	var got []string
 	for data := []byte("a b\n\nlast"); len(data) > 0; {
 		var line []byte
-		line, data = Line(data)
+		line, data = CutLine(data)
 		got = append(got, string(line))
 	}
 	if diff := cmp.Diff([]string{"a b", "", "last"}, got); diff != "" {
@@ -20,11 +20,11 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestField(t *testing.T) {
+func TestCutField(t *testing.T) {
 	var got []string
 	for rest := []byte(" \tab  c\t\td \r"); ; {
 		var field []byte
-		field, rest = Field(rest)
+		field, rest = CutField(rest)
 		if len(field) == 0 {
 			break
 		}
@@ -35,33 +35,33 @@ func TestField(t *testing.T) {
 	}
 }
 
-func TestUint(t *testing.T) {
+func TestParseUint(t *testing.T) {
 	for text, want := range map[string]uint64{"0": 0, "007": 7, "18446744073709551615": math.MaxUint64} {
-		if got, ok := Uint([]byte(text)); !ok || got != want {
-			t.Errorf("Uint(%q) = %d, %v", text, got, ok)
+		if got, ok := ParseUint([]byte(text)); !ok || got != want {
+			t.Errorf("ParseUint(%q) = %d, %v", text, got, ok)
 		}
 	}
 	for _, text := range []string{"", "-1", "1a", "a1", " 1", "1.5", "+1", "18446744073709551616", "99999999999999999999"} {
-		if got, ok := Uint([]byte(text)); ok {
-			t.Errorf("Uint(%q) = %d, want refused", text, got)
+		if got, ok := ParseUint([]byte(text)); ok {
+			t.Errorf("ParseUint(%q) = %d, want an error", text, got)
 		}
 	}
 }
 
-func TestInt(t *testing.T) {
+func TestParseInt(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "-0": 0, "-7": -7, "42500": 42500, "9223372036854775807": math.MaxInt64, "-9223372036854775808": math.MinInt64} {
-		if got, ok := Int([]byte(text)); !ok || got != want {
-			t.Errorf("Int(%q) = %d, %v", text, got, ok)
+		if got, ok := ParseInt([]byte(text)); !ok || got != want {
+			t.Errorf("ParseInt(%q) = %d, %v", text, got, ok)
 		}
 	}
 	for _, text := range []string{"", "-", "--1", "+1", "1-", "- 1", "x", "1.5", "9223372036854775808", "-9223372036854775809", "99999999999999999999"} {
-		if got, ok := Int([]byte(text)); ok {
-			t.Errorf("Int(%q) = %d, want refused", text, got)
+		if got, ok := ParseInt([]byte(text)); ok {
+			t.Errorf("ParseInt(%q) = %d, want an error", text, got)
 		}
 	}
 }
 
-func TestUints(t *testing.T) {
+func TestParseUints(t *testing.T) {
 	for _, tt := range []struct {
 		line string
 		want []uint64
@@ -74,36 +74,36 @@ func TestUints(t *testing.T) {
 		{"", []uint64{}},
 	} {
 		var into [4]uint64
-		n := Uints([]byte(tt.line), into[:])
+		n := ParseUints([]byte(tt.line), into[:])
 		if diff := cmp.Diff(tt.want, into[:n]); diff != "" {
-			t.Errorf("Uints(%q): %s", tt.line, diff)
+			t.Errorf("ParseUints(%q): %s", tt.line, diff)
 		}
 	}
 }
 
-func TestDecimal(t *testing.T) {
+func TestParseDecimal(t *testing.T) {
 	for text, want := range map[string]float64{"0.08": 0.08, "12": 12, "1086.31": 1086.31, "3.10": 3.1, "5.69": 5.69, "0.00": 0, "7.007": 7.007} {
-		if got, ok := Decimal([]byte(text)); !ok || got != want {
-			t.Errorf("Decimal(%q) = %v, %v", text, got, ok)
+		if got, ok := ParseDecimal([]byte(text)); !ok || got != want {
+			t.Errorf("ParseDecimal(%q) = %v, %v", text, got, ok)
 		}
 	}
 	for _, text := range []string{"", ".", "1.", ".5", "1.2.3", "-1.0", "1e3", "nan", "1." + strings.Repeat("0", 400)} {
-		if got, ok := Decimal([]byte(text)); ok {
-			t.Errorf("Decimal(%q) = %v, want refused", text, got)
+		if got, ok := ParseDecimal([]byte(text)); ok {
+			t.Errorf("ParseDecimal(%q) = %v, want an error", text, got)
 		}
 	}
 }
 
-func TestValue(t *testing.T) {
+func TestFindValue(t *testing.T) {
 	const meminfo = "MemTotal:       100 kB\nSwapCached:  7 kB\nCached:  42 kB\nBad: x\nEmpty:\nLast: 9"
 	for key, want := range map[string]uint64{"MemTotal:": 100, "Cached:": 42, "Last:": 9} {
-		if got, ok := Value([]byte(meminfo), key); !ok || got != want {
-			t.Errorf("Value(%q) = %d, %v, want %d", key, got, ok, want)
+		if got, ok := FindValue([]byte(meminfo), key); !ok || got != want {
+			t.Errorf("FindValue(%q) = %d, %v, want %d", key, got, ok, want)
 		}
 	}
 	for _, key := range []string{"Bad:", "Empty:", "Missing:", "emTotal:"} {
-		if got, ok := Value([]byte(meminfo), key); ok {
-			t.Errorf("Value(%q) = %d, want none", key, got)
+		if got, ok := FindValue([]byte(meminfo), key); ok {
+			t.Errorf("FindValue(%q) = %d, want none", key, got)
 		}
 	}
 }
@@ -111,8 +111,8 @@ func TestValue(t *testing.T) {
 func TestScanAllocatesNothing(t *testing.T) {
 	data := []byte("MemTotal: 100 kB\nCached: 42 kB\n")
 	n := testing.AllocsPerRun(100, func() {
-		Value(data, "Cached:")
-		Decimal(data[10:13])
+		FindValue(data, "Cached:")
+		ParseDecimal(data[10:13])
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)
@@ -125,24 +125,24 @@ func FuzzParseNumbers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var into [8]uint64
-		Uints(data, into[:])
-		Value(data, "MemTotal:")
-		if v, ok := Int(data); ok && v < 0 != (data[0] == '-' && v != 0) {
-			t.Errorf("Int(%q) = %d", data, v)
+		ParseUints(data, into[:])
+		FindValue(data, "MemTotal:")
+		if v, ok := ParseInt(data); ok && v < 0 != (data[0] == '-' && v != 0) {
+			t.Errorf("ParseInt(%q) = %d", data, v)
 		}
-		if v, ok := Decimal(data); ok && (v < 0 || math.IsNaN(v) || math.IsInf(v, 0)) {
-			t.Errorf("Decimal(%q) = %v", data, v)
+		if v, ok := ParseDecimal(data); ok && (v < 0 || math.IsNaN(v) || math.IsInf(v, 0)) {
+			t.Errorf("ParseDecimal(%q) = %v", data, v)
 		}
 	})
 }
 
-func TestSnake(t *testing.T) {
+func TestToSnakeCase(t *testing.T) {
 	for name, want := range map[string]string{
 		"InNoRoutes": "in_no_routes", "OFOQueue": "ofo_queue", "HPHitsToUser": "hp_hits_to_user", "Active(anon)": "active_anon",
 		"HugePages_Total": "huge_pages_total", "DirectMap4k": "direct_map4k", "MD5NotFound": "md5_not_found", "TW": "tw", "lower_case": "lower_case",
 		"A": "a", "": "", "__": "", "KernelStack:": "kernel_stack", "\xff": "",
 	} {
-		if got := Snake(name); got != want {
+		if got := ToSnakeCase(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}
 	}

@@ -2,9 +2,9 @@ package scan
 
 import "strings"
 
-// Snake turns one of the kernel's names into lower-case words with underscores: "InNoRoutes" and "In(NoRoutes)" become
-// "in_no_routes", "OFOQueue" "ofo_queue". Digits belong to the word before them.
-func Snake(name string) string {
+// ToSnakeCase converts one of the kernel's names to lower-case words with underscores: "InNoRoutes" and "In(NoRoutes)"
+// become "in_no_routes", and "OFOQueue" becomes "ofo_queue". Digits belong to the word before them.
+func ToSnakeCase(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
 		c := name[i]

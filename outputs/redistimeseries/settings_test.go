@@ -79,10 +79,10 @@ func TestSeriesAreMadeAsConfigured(t *testing.T) {
 	c.Retention, c.Encoding, c.ChunkSize, c.DuplicatePolicy = 60_000, "uncompressed", 128, "max"
 	off, policy := false, redistimeseries.Policy("last")
 	c.Overrides = []redistimeseries.Override{
-		{Match: match.Of("bare_*")[0], Labels: &off},
-		{Match: match.Of("~^(cpu|mem)_")[0], Labels: &off},
-		{Match: match.Of("q?iet")[0], DuplicatePolicy: &policy, Ignore: &redistimeseries.Ignore{MaxTimeDiff: 5000, MaxValDiff: 0.5}},
-		{Match: match.Of("*")[0], ChunkSize: new(redistimeseries.ChunkSize)},
+		{Match: match.NewList("bare_*")[0], Labels: &off},
+		{Match: match.NewList("~^(cpu|mem)_")[0], Labels: &off},
+		{Match: match.NewList("q?iet")[0], DuplicatePolicy: &policy, Ignore: &redistimeseries.Ignore{MaxTimeDiff: 5000, MaxValDiff: 0.5}},
+		{Match: match.NewList("*")[0], ChunkSize: new(redistimeseries.ChunkSize)},
 	}
 	f := open(t, c)
 	write(t, f, batch(1, f.gauge("bare_one"), f.gauge("mem_used"), f.gauge("quiet"), f.gauge("rest")))
@@ -115,7 +115,7 @@ func TestIgnoreIsSwitchedOff(t *testing.T) {
 	s := newServer(t)
 	c := s.config()
 	c.Ignore = &redistimeseries.Ignore{MaxTimeDiff: 60_000, MaxValDiff: 10}
-	c.Overrides = []redistimeseries.Override{{Match: match.Of("g")[0], Ignore: &redistimeseries.Ignore{}}}
+	c.Overrides = []redistimeseries.Override{{Match: match.NewList("g")[0], Ignore: &redistimeseries.Ignore{}}}
 	f := open(t, c)
 	write(t, f, batch(1, f.gauge("g"), f.gauge("h")))
 	write(t, f, batch(2, f.gauge("g"), f.gauge("h")))

@@ -9,38 +9,38 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// ksm are the files of /sys/kernel/mm/ksm, each of one number: Documentation/admin-guide/mm/ksm.rst.
-type ksm struct {
+// ksmDir reads the files of /sys/kernel/mm/ksm. Each contains one number (Documentation/admin-guide/mm/ksm.rst).
+type ksmDir struct {
 	dir   *hostfs.Dir
 	files *telemetry.Vec[string, ksmFile]
 }
 
-// ksmFile is one of them; the file is nil when it is none that is reported.
+// ksmFile is one file and its series. file is nil if the file is not reported. Either total or gauge is set.
 type ksmFile struct {
 	file  *hostfs.File
 	gauge *telemetry.Series
 	total *telemetry.Total
 }
 
-func newKSM(env plugins.Env) *ksm {
-	return &ksm{
+func newKSMDir(env plugins.Env) *ksmDir {
+	return &ksmDir{
 		dir: env.FS.SysDir("kernel", "mm", "ksm"),
 		files: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) ksmFile {
-			metric, unit, counts := ksmMetric(name)
+			metric, unit, isCounter := ksmMetric(name)
 			switch {
 			case metric == "":
 				return ksmFile{}
-			case counts:
+			case isCounter:
 				return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), total: f.Counter(metric, unit)}
 			}
-			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: f.Gauge(metric, unit).Signed()} // a profit may be a loss
+			return ksmFile{file: env.FS.SysFile("kernel", "mm", "ksm", name), gauge: f.Gauge(metric, unit).Signed()} // general_profit may be negative
 		}),
 	}
 }
 
-// ksmMetric says how a file is reported: under which name, in which unit, and whether it is a counter. Most are amounts of
-// now, or settings.
-func ksmMetric(file string) (name string, unit telemetry.Unit, counts bool) {
+// ksmMetric returns the name and the unit of a file's metric, and whether it is a counter. The name is "" if the file is
+// not reported. Most files are gauges or settings.
+func ksmMetric(file string) (name string, unit telemetry.Unit, isCounter bool) {
 	name = "kernel_ksm_" + file
 	switch file {
 	case "full_scans":
@@ -61,23 +61,23 @@ func ksmMetric(file string) (name string, unit telemetry.Unit, counts bool) {
 	return "", telemetry.None, false
 }
 
-// add says nothing on a kernel without KSM.
-func (k *ksm) add(out *telemetry.Batch) error {
+// addSamples reads all files. A kernel without KSM is not an error.
+func (k *ksmDir) addSamples(out *telemetry.Batch) error {
 	names, err := k.dir.Names()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	var errs error
 	for _, name := range names {
 		if f := telemetry.GetBytes(k.files, name); f.file != nil {
-			errs = errors.Join(errs, f.add(out))
+			errs = errors.Join(errs, f.addSample(out))
 		}
 	}
 	k.files.Sweep(out)
 	return errs
 }
 
-func (f *ksmFile) add(out *telemetry.Batch) error {
+func (f *ksmFile) addSample(out *telemetry.Batch) error {
 	data, err := f.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err

@@ -16,15 +16,15 @@ func TestConformanceOfThisMachine(t *testing.T) {
 	plugintest.Run(t, Plugin, plugintest.Case{Name: "live"}, plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Then: "testdata/vm-6.18-later"})
 }
 
-// TestAgainstTheKernelsOtherFiles compares with /proc/softirqs, the sum of all CPUs, and with vmstat of procps: what was counted
-// before our reading must not be more, what is counted after it not less.
+// TestAgainstTheKernelsOtherFiles compares our values with /proc/softirqs, summed over all CPUs, and with vmstat of
+// procps. Ours must be between a reference reading before the gather and one after it.
 func TestAgainstTheKernelsOtherFiles(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("kernel", ""))
 	var got map[string]float64
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		before := account(t)
+		before := readReferenceCounters(t)
 		got = p.Gather(0)
-		after := account(t)
+		after := readReferenceCounters(t)
 		d.Between(got, before, after)
 	})
 	for _, names := range []string{"/proc/pressure/*", "/sys/kernel/mm/ksm/run"} {
@@ -33,14 +33,14 @@ func TestAgainstTheKernelsOtherFiles(t *testing.T) {
 			name := filepath.Base(path)
 			_, pressed := got["kernel_pressure_avg10_"+name+"_full"]
 			if _, merged := got["kernel_ksm_"+name]; !merged && !pressed {
-				t.Errorf("nothing of %s in %v", path, got)
+				t.Errorf("no metric of %s in %v", path, got)
 			}
 		}
 	}
 }
 
-func account(t *testing.T) map[string]float64 {
-	values := softirqs(t)
+func readReferenceCounters(t *testing.T) map[string]float64 {
+	values := readSoftirqs(t)
 	text, err := exec.Command("vmstat", "-s").Output()
 	if err != nil {
 		t.Logf("vmstat: %v", err)
@@ -57,7 +57,7 @@ func account(t *testing.T) map[string]float64 {
 	return values
 }
 
-func softirqs(t *testing.T) map[string]float64 {
+func readSoftirqs(t *testing.T) map[string]float64 {
 	text, err := os.ReadFile("/proc/softirqs")
 	if err != nil {
 		t.Skip(err)
@@ -82,7 +82,7 @@ func BenchmarkGather(b *testing.B) {
 	plugintest.Cost(b, plugintest.Start(b, Plugin, "", plugintest.Env("kernel", "")))
 }
 
-// BenchmarkParseStat is a machine of 4096 CPUs and 20,000 interrupts.
+// BenchmarkParseStat parses the file of a machine with 4096 CPUs and 20,000 interrupts.
 func BenchmarkParseStat(b *testing.B) {
 	var text strings.Builder
 	for cpu := range 4096 {

@@ -1,4 +1,10 @@
-// Package kernel reports what a Linux kernel counts about itself: switches, interrupts, forks, pressure, open files.
+// Package kernel reports what a Linux kernel counts about itself: context switches, interrupts, forks, pressure, open
+// files and KSM.
+//
+//   - plugin.go: the input, and its samples from /proc/stat.
+//   - parse.go: pure functions that parse /proc/stat and /proc/pressure.
+//   - numbers.go: files below /proc/sys that contain a few numbers.
+//   - pressure.go: /proc/pressure. ksm.go: /sys/kernel/mm/ksm.
 package kernel
 
 import (
@@ -19,46 +25,46 @@ var readme string
 var Plugin = plugins.Poll("kernel", "context switches, interrupts, forks, pressure, open files, KSM (Linux)", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
 	stat     *hostfs.File
 	totals   [numStats]*telemetry.Total  // nil for gauges
 	gauges   [numStats]*telemetry.Series // nil for counters
-	softirqs []*telemetry.Total          // as many as this kernel has
+	softirqs []*telemetry.Total          // one per kind that this kernel has; empty until the first gather
 	factory  *telemetry.Factory
 
-	tables   []table
-	pressure *pressures
-	ksm      *ksm
+	numberFiles []numberFile
+	pressure    *pressureDir
+	ksm         *ksmDir
 }
 
 func build(env plugins.Env, _ Config) (*input, error) {
 	f := env.Factory
 	in := &input{
-		stat:     env.FS.ProcFile("stat"),
-		factory:  f,
-		tables:   tables(env),
-		pressure: newPressures(env),
-		ksm:      newKSM(env),
+		stat:        env.FS.ProcFile("stat"),
+		factory:     f,
+		numberFiles: newNumberFiles(env),
+		pressure:    newPressureDir(env),
+		ksm:         newKSMDir(env),
 	}
-	in.totals[statSwitches] = f.Counter("kernel_context_switches", telemetry.None)
+	in.totals[statContextSwitches] = f.Counter("kernel_context_switches", telemetry.None)
 	in.totals[statInterrupts] = f.Counter("kernel_interrupts", telemetry.None)
 	in.totals[statForks] = f.Counter("kernel_processes_forked", telemetry.None)
-	in.gauges[statBoot] = f.Gauge("kernel_boot_time", telemetry.Seconds)
-	in.gauges[statRunning] = f.Gauge("kernel_procs_running", telemetry.None)
-	in.gauges[statBlocked] = f.Gauge("kernel_procs_blocked", telemetry.None)
+	in.gauges[statBootTime] = f.Gauge("kernel_boot_time", telemetry.Seconds)
+	in.gauges[statProcsRunning] = f.Gauge("kernel_procs_running", telemetry.None)
+	in.gauges[statProcsBlocked] = f.Gauge("kernel_procs_blocked", telemetry.None)
 	return in, nil
 }
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	err := in.addStat(out)
-	for i := range in.tables {
-		err = errors.Join(err, in.tables[i].add(out))
+	for i := range in.numberFiles {
+		err = errors.Join(err, in.numberFiles[i].addSamples(out))
 	}
-	return errors.Join(err, in.pressure.add(out), in.ksm.add(out))
+	return errors.Join(err, in.pressure.addSamples(out), in.ksm.addSamples(out))
 }
 
 func (in *input) addStat(out *telemetry.Batch) error {
@@ -72,14 +78,14 @@ func (in *input) addStat(out *telemetry.Batch) error {
 	}
 	for i, v := range s.values {
 		switch {
-		case !s.has[i]:
+		case !s.present[i]:
 		case in.totals[i] != nil:
 			in.totals[i].Add(out, float64(v))
 		default:
 			out.Add(in.gauges[i], float64(v))
 		}
 	}
-	in.addSoftirqs(out, s.softirqs[:s.nSoftirqs])
+	in.addSoftirqs(out, s.softirqs[:s.softirqKinds])
 	return nil
 }
 
@@ -90,7 +96,7 @@ func (in *input) addSoftirqs(out *telemetry.Batch, counts []uint64) {
 			in.softirqs = append(in.softirqs, in.factory.Counter("kernel_softirqs", telemetry.None, label))
 		}
 	}
-	if len(in.softirqs) == len(counts) { // a kernel does not get another kind while it runs
+	if len(in.softirqs) == len(counts) { // the kinds of a running kernel do not change
 		for i, total := range in.softirqs {
 			total.Add(out, float64(counts[i]))
 		}

@@ -11,15 +11,15 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// missing is what asking for the directories of pressure or KSM allocates where there are none.
-const missing = 6
+// missingDirAllocs is how many allocations it costs to look for the missing directories of pressure or KSM.
+const missingDirAllocs = 6
 
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Then: "testdata/vm-6.18-later"},
-		plugintest.Case{Name: "server", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later", Allocs: missing},
-		plugintest.Case{Name: "board", Root: "testdata/board-5.10", Allocs: missing},
-		plugintest.Case{Name: "container", Root: "testdata/container", Allocs: 30}, // opens what is not there
+		plugintest.Case{Name: "server", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later", Allocs: missingDirAllocs},
+		plugintest.Case{Name: "board", Root: "testdata/board-5.10", Allocs: missingDirAllocs},
+		plugintest.Case{Name: "container", Root: "testdata/container", Allocs: 30}, // each gather tries to open missing files
 	)
 }
 
@@ -41,7 +41,7 @@ func TestGather(t *testing.T) {
 		t.Error(diff)
 	}
 	maps.Copy(want, map[string]float64{
-		"kernel_interrupts":       100, // wrapped at 32 bits: no rate of it
+		"kernel_interrupts":       100, // wrapped at 32 bits, so it has no rate
 		"kernel_context_switches": 88123511, "kernel_context_switches_rate": 10,
 		"kernel_processes_forked": 10243, "kernel_processes_forked_rate": 1,
 		"kernel_softirqs_TIMER": 40100, "kernel_ksm_full_scans_rate": 0,
@@ -85,7 +85,7 @@ func TestUnlimitedFilesHaveNoPercentage(t *testing.T) {
 		t.Errorf("%v %%", v)
 	}
 	if got["kernel_interrupts"] != 5551212 || got["kernel_context_switches"] != 771 || got["kernel_softirqs_IRQ_POLL"] != 6 {
-		t.Errorf("behind a long line: %v", got)
+		t.Errorf("after a long line: %v", got)
 	}
 	got = plugintest.Start(t, Plugin, "", plugintest.Env("kernel", "testdata/container")).Gather(0)
 	want := map[string]float64{"kernel_fd_allocated": 100, "kernel_fd_used": 80, "kernel_fd_max": 1000, "kernel_fd_used_percent": 8}
@@ -110,8 +110,8 @@ func TestKSM(t *testing.T) {
 	}
 }
 
-// One file that makes no sense is said, and costs none of the others.
-func TestNoiseIsAnErrorAndCostsNothingElse(t *testing.T) {
+// An unparsable file is reported as an error. The other files are still gathered.
+func TestUnparsableFileIsAnErrorAndOthersAreGathered(t *testing.T) {
 	for file, content := range map[string]string{
 		"proc/stat": "\x00\xff noise\nmore noise", "proc/sys/kernel/random/entropy_avail": "lots", "proc/sys/kernel/tainted": "-",
 		"proc/sys/fs/file-nr": "1 2", "proc/sys/fs/inode-nr": "1", "proc/sys/fs/dentry-state": "1 2 3 4 x 6",
@@ -130,7 +130,7 @@ func TestNoiseIsAnErrorAndCostsNothingElse(t *testing.T) {
 	}
 }
 
-func TestNothingThereIsSilence(t *testing.T) {
+func TestMissingFilesAreNoError(t *testing.T) {
 	if got := plugintest.Start(t, Plugin, "", plugintest.Env("kernel", t.TempDir())).Gather(0); len(got) > 0 {
 		t.Error(got)
 	}
@@ -138,15 +138,15 @@ func TestNothingThereIsSilence(t *testing.T) {
 
 func TestParseStat(t *testing.T) {
 	s, err := parseStat([]byte("cpu 1 2\nctxt 5\nbtime x\nintr\nprocesses 7\nctxt\nprocs_running -1\n"))
-	want := stat{}
-	want.values[statSwitches], want.has[statSwitches] = 5, true
-	want.values[statForks], want.has[statForks] = 7, true
+	want := statValues{}
+	want.values[statContextSwitches], want.present[statContextSwitches] = 5, true
+	want.values[statForks], want.present[statForks] = 7, true
 	if s != want || err != nil {
 		t.Errorf("%v, %v", s, err)
 	}
 	for _, text := range []string{"", "cpu 1 2\n", "ctxt\nbtime x\n"} {
 		if _, err := parseStat([]byte(text)); err == nil {
-			t.Errorf("%q is no error", text)
+			t.Errorf("%q is not an error", text)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func TestParseSoftirqs(t *testing.T) {
 	for line, want := range map[string]int{
 		" 55 1 2 3 4 5 6 7 8 9 10":    10,
 		" 45 1 2 3 4 5 6 7 8 9":       9,
-		" 66 1 2 3 4 5 6 7 8 9 10 11": 0, // a kind that we do not know, in an unknown place
+		" 66 1 2 3 4 5 6 7 8 9 10 11": 0, // an unknown kind at an unknown position
 		" 36 1 2 3 4 5 6 7 8":         0,
 		" 1 2 x":                      0,
 		"":                            0,
@@ -177,7 +177,7 @@ func TestParseSoftirqs(t *testing.T) {
 func TestParsePressure(t *testing.T) {
 	const good = "some avg10=1.07 avg60=1.59 avg300=6.73 total=67717090"
 	kind, p, ok := parsePressure([]byte(good))
-	if !ok || string(kind) != "some" || p != (pressure{[3]float64{1.07, 1.59, 6.73}, 67717090}) {
+	if !ok || string(kind) != "some" || p != (pressureLine{[3]float64{1.07, 1.59, 6.73}, 67717090}) {
 		t.Errorf("%q: %s %v %v", good, kind, p, ok)
 	}
 	for _, line := range []string{"", "some", "most" + good[4:], good[4:], strings.Replace(good, "avg60", "avg61", 1), strings.Replace(good, "1.59", "", 1),
@@ -203,18 +203,18 @@ func TestParseNumber(t *testing.T) {
 
 func FuzzParseStat(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/proc/stat")
-	f.Add([]byte("btime 1\nbtime")) // the same line again, cut short
+	f.Add([]byte("btime 1\nbtime")) // the same line again, truncated
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := parseStat(data)
-		if (err == nil) != (s.has != [numStats]bool{}) {
-			t.Errorf("%v, %v", s.has, err)
+		if (err == nil) != (s.present != [numStats]bool{}) {
+			t.Errorf("%v, %v", s.present, err)
 		}
-		if n := s.nSoftirqs; n != 0 && n != minSoftirqs && n != maxSoftirqs {
+		if n := s.softirqKinds; n != 0 && n != minSoftirqs && n != maxSoftirqs {
 			t.Errorf("%d kinds of softirqs", n)
 		}
-		for i, has := range s.has {
+		for i, has := range s.present {
 			if !has && s.values[i] != 0 {
-				t.Errorf("value %d is %d, but there is none", i, s.values[i])
+				t.Errorf("value %d is %d, but it is not present", i, s.values[i])
 			}
 		}
 	})

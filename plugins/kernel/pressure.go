@@ -10,40 +10,41 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// pressures are the files of /proc/pressure, one per resource. The directory is listed, because kernels differ in what
-// they have, and asking for a file that is not there costs more than a list.
-type pressures struct {
+// pressureDir reads the files of /proc/pressure, one per resource. It lists the directory because kernels differ in
+// their files, and trying to open a missing file costs more than a listing.
+type pressureDir struct {
 	dir       *hostfs.Dir
-	resources *telemetry.Vec[string, resource]
+	resources *telemetry.Vec[string, pressureResource]
 }
 
-type resource struct {
+// pressureResource is one file and the series of its two lines.
+type pressureResource struct {
 	file       *hostfs.File
-	some, full stalls
+	some, full stallSeries
 }
 
-// stalls are the series of one line: some tasks waited, or all of them did.
-type stalls struct {
+// stallSeries are the series of one line. The line describes the time in which some tasks waited, or all of them.
+type stallSeries struct {
 	averages [3]*telemetry.Series
 	total    *telemetry.Total
 }
 
-func newPressures(env plugins.Env) *pressures {
-	return &pressures{
+func newPressureDir(env plugins.Env) *pressureDir {
+	return &pressureDir{
 		dir: env.FS.ProcDir("pressure"),
-		resources: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) resource {
-			return resource{
+		resources: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) pressureResource {
+			return pressureResource{
 				file: env.FS.ProcFile("pressure", name),
-				some: newStalls(f, name, "some"),
-				full: newStalls(f, name, "full"),
+				some: newStallSeries(f, name, "some"),
+				full: newStallSeries(f, name, "full"),
 			}
 		}),
 	}
 }
 
-func newStalls(f *telemetry.Factory, name, kind string) stalls {
+func newStallSeries(f *telemetry.Factory, name, kind string) stallSeries {
 	labels := []telemetry.Label{{Key: "resource", Value: name}, {Key: "type", Value: kind}}
-	return stalls{
+	return stallSeries{
 		averages: [3]*telemetry.Series{
 			f.Gauge("kernel_pressure_avg10", telemetry.Percent, labels...),
 			f.Gauge("kernel_pressure_avg60", telemetry.Percent, labels...),
@@ -53,16 +54,16 @@ func newStalls(f *telemetry.Factory, name, kind string) stalls {
 	}
 }
 
-// add says nothing where the kernel has no pressure, or was booted with psi=0: then the files are there, but reading them
-// is not supported.
-func (p *pressures) add(out *telemetry.Batch) error {
+// addSamples reads all files. It reports no error for a kernel without pressure, or one that was booted with psi=0:
+// there the files exist, but reading them is not supported.
+func (p *pressureDir) addSamples(out *telemetry.Batch) error {
 	names, err := p.dir.Names()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	var errs error
 	for _, name := range names {
-		if err := telemetry.GetBytes(p.resources, name).add(out); err != nil {
+		if err := telemetry.GetBytes(p.resources, name).addSamples(out); err != nil {
 			errs = errors.Join(errs, err)
 		}
 	}
@@ -70,28 +71,28 @@ func (p *pressures) add(out *telemetry.Batch) error {
 	return errs
 }
 
-func (r *resource) add(out *telemetry.Batch) error {
+func (r *pressureResource) addSamples(out *telemetry.Batch) error {
 	data, err := r.file.ReadOptional()
 	if err != nil {
 		return err
 	}
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		kind, p, ok := parsePressure(line)
 		switch {
 		case !ok:
-			return fmt.Errorf("parse %s: %.60q is no pressure", r.file.Path(), line)
+			return fmt.Errorf("parse %s: %.60q is not a pressure line", r.file.Path(), line)
 		case string(kind) == "full":
-			r.full.add(out, p)
+			r.full.addSamples(out, p)
 		default:
-			r.some.add(out, p)
+			r.some.addSamples(out, p)
 		}
 	}
 	return nil
 }
 
-func (s *stalls) add(out *telemetry.Batch, p pressure) {
+func (s *stallSeries) addSamples(out *telemetry.Batch, p pressureLine) {
 	for i, average := range s.averages {
 		out.Add(average, p.averages[i])
 	}

@@ -11,17 +11,17 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstUptime compares with /proc/uptime, whose second number is the idle time of all cores together. It keeps one
-// core busy for a while, so that there is something to see.
+// TestAgainstUptime compares our values with /proc/uptime, whose second number is the idle time of all cores together.
+// It keeps one core busy, so that the values differ from those of an idle machine.
 func TestAgainstUptime(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", ""))
 	second := 0.0
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		up, idle := uptime(t)
+		up, idle := readUptime(t)
 		p.Gather(second)
-		now, nowIdle := uptime(t)
+		now, nowIdle := readUptime(t)
 		for now-up < 0.5 {
-			now, nowIdle = uptime(t)
+			now, nowIdle = readUptime(t)
 		}
 		got := p.Gather(second + 1)
 		second += 2
@@ -42,7 +42,7 @@ func TestAgainstUptime(t *testing.T) {
 	})
 }
 
-func uptime(t *testing.T) (up, idle float64) {
+func readUptime(t *testing.T) (up, idle float64) {
 	text, err := os.ReadFile("/proc/uptime")
 	if err != nil {
 		t.Skip(err)

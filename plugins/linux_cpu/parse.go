@@ -6,7 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// The columns of a cpu line in /proc/stat, in their order: proc(5), "/proc/stat".
+// Columns of a cpu line in /proc/stat, in order (proc(5)).
 const (
 	user = iota
 	nice
@@ -21,46 +21,45 @@ const (
 	numStates
 )
 
-// minStates is what the oldest kernels count: user, nice, system and idle.
+// minStates is the number of states that the oldest kernels count: user, nice, system and idle.
 const minStates = 4
 
 func stateNames() [numStates]string {
 	return [numStates]string{"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"}
 }
 
-// times are the ticks that one line counts.
-type times [numStates]uint64
+// cpuTicks are the ticks that one line counts, by state.
+type cpuTicks [numStates]uint64
 
-// sum is the time in all states; guest time is in two of them.
-func (t *times) sum() (ticks float64) {
+// sumTicks returns the ticks in all states. Guest time counts twice, because user contains it.
+func (t *cpuTicks) sumTicks() (ticks float64) {
 	for _, v := range t {
 		ticks += float64(v)
 	}
 	return ticks
 }
 
-// parseCPU reads a line "cpu…" of /proc/stat: the name, the times, and how many of them this kernel counts.
-// Columns is 0 for other lines. Columns beyond the known ones are ignored.
-func parseCPU(line []byte) (name []byte, t times, columns int) {
-	name, rest := scan.Field(line)
+// parseCPU parses a line "cpu…" of /proc/stat. It returns the name, the times, and how many states this kernel counts.
+// columns is 0 for other lines. Unknown columns are ignored.
+func parseCPU(line []byte) (name []byte, t cpuTicks, columns int) {
+	name, rest := scan.CutField(line)
 	number, ok := bytes.CutPrefix(name, []byte("cpu"))
 	if !ok {
 		return nil, t, 0
 	}
-	if _, ok := scan.Uint(number); !ok && len(number) > 0 {
+	if _, ok := scan.ParseUint(number); !ok && len(number) > 0 {
 		return nil, t, 0
 	}
-	columns = scan.Uints(rest, t[:])
+	columns = scan.ParseUints(rest, t[:])
 	if columns < minStates {
 		return nil, t, 0
 	}
 	return name, t, columns
 }
 
-// lost returns how many ticks of the last reading are missing from this one. Time that moved
-// from iowait to idle or back is not lost: the kernel moves it when another core ends the wait
-// (Documentation/filesystems/proc.rst).
-func lost(last, now times) (ticks uint64) {
+// lostTicks returns how many ticks of the last reading are missing from this one. Time that moved between iowait and
+// idle is not lost: the kernel moves it when another core ends the wait (Documentation/filesystems/proc.rst).
+func lostTicks(last, now cpuTicks) (ticks uint64) {
 	last[idle], last[iowait] = last[idle]+last[iowait], 0
 	now[idle], now[iowait] = now[idle]+now[iowait], 0
 	for i := range guest {
@@ -71,15 +70,15 @@ func lost(last, now times) (ticks uint64) {
 	return ticks
 }
 
-// maxLost is the part of the time between two readings that may be missing: shares of the rest are still about right.
-// More goes missing when a core goes offline or comes back, because the kernel takes its idle time out of the total.
+// maxLost is the part of the time between two readings that may be missing while the shares of the rest are still about
+// right. More is missing when a core goes offline or comes back, because the kernel subtracts or adds its idle time.
 const maxLost = 0.25
 
-// usage returns the share of each state in the time between two readings, in percent. The shares add up to 100: guest
-// time is taken out of user, which contains it, and guest_nice out of nice. A state that goes backwards a little, as idle and
-// iowait do at times, counts as nothing. Ok is false when no time has passed or too much of it is missing.
-func usage(last, now times) (shares [numStates]float64, ok bool) {
-	var spent times
+// usageShares returns the share of each state in the time between two readings, in percent. The shares add up to 100:
+// guest time is subtracted from user, which contains it, and guest_nice from nice. A state that goes back a little, as
+// idle and iowait sometimes do, counts as zero. ok is false if no time has passed or more than maxLost of it is missing.
+func usageShares(last, now cpuTicks) (shares [numStates]float64, ok bool) {
+	var spent cpuTicks
 	for i := range spent {
 		if now[i] > last[i] {
 			spent[i] = now[i] - last[i]
@@ -93,7 +92,7 @@ func usage(last, now times) (shares [numStates]float64, ok bool) {
 	for _, v := range spent {
 		total += float64(v)
 	}
-	if total == 0 || float64(lost(last, now)) > maxLost*total {
+	if total == 0 || float64(lostTicks(last, now)) > maxLost*total {
 		return shares, false
 	}
 	for i, v := range spent {

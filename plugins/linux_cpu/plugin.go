@@ -1,4 +1,5 @@
-// Package linuxcpu reports how the CPUs of a Linux host spend their time.
+// Package linuxcpu reports how the CPUs of a Linux host spend their time. plugin.go is the input; parse.go has pure
+// functions that parse /proc/stat and compute shares.
 package linuxcpu
 
 import (
@@ -19,46 +20,46 @@ var readme string
 var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total (Linux)", func() Config { return Config{PerCore: true} }, build).
 	On("linux").As("cpu").Doc(readme)
 
-// Config is the input's configuration.
+// Config holds the input's settings.
 type Config struct {
 	PerCore bool `yaml:"per_core"` // false: only cpu-total
 }
 
 type input struct {
 	stat    *hostfs.File
-	cores   *telemetry.Vec[string, core]
+	cores   *telemetry.Vec[string, coreSeries]
 	perCore bool
 }
 
-// core is one line of /proc/stat: its series and its last reading.
-type core struct {
-	states [numStates]*telemetry.Series
-	active *telemetry.Series
-	last   times
-	all    telemetry.Growth // of the time in all states
+// coreSeries holds the series and the last reading of one cpu line.
+type coreSeries struct {
+	states    [numStates]*telemetry.Series
+	active    *telemetry.Series
+	lastTicks cpuTicks
+	allTicks  telemetry.Growth // of the ticks in all states
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		stat:    env.FS.ProcFile("stat"),
-		cores:   telemetry.NewVec(env.Factory, newCore),
+		cores:   telemetry.NewVec(env.Factory, newCoreSeries),
 		perCore: c.PerCore,
 	}, nil
 }
 
-func newCore(f *telemetry.Factory, name string) core {
+func newCoreSeries(f *telemetry.Factory, name string) coreSeries {
 	if name == "cpu" {
 		name = "cpu-total"
 	}
 	label := telemetry.Label{Key: "core", Value: name}
-	c := core{active: f.Gauge("cpu_usage_active", telemetry.Percent, label)}
+	c := coreSeries{active: f.Gauge("cpu_usage_active", telemetry.Percent, label)}
 	for i, state := range stateNames() {
 		c.states[i] = f.Gauge("cpu_usage_"+state, telemetry.Percent, label)
 	}
 	return c
 }
 
-// Gather implements plugins.Gatherer. The first reading of a core is its baseline and gives no samples.
+// Gather implements plugins.Gatherer. The first reading of a core is a baseline and yields no samples.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	data, err := in.stat.Read()
 	if err != nil {
@@ -67,14 +68,14 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	found := false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, now, columns := parseCPU(line)
 		if columns == 0 {
 			continue
 		}
 		found = true
-		telemetry.GetBytes(in.cores, name).add(out, now, columns)
-		if !in.perCore { // the total is the first line
+		telemetry.GetBytes(in.cores, name).addShares(out, now, columns)
+		if !in.perCore { // the first line is the total
 			break
 		}
 	}
@@ -85,15 +86,14 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return nil
 }
 
-// add appends the shares of the time since the last reading, if that is known. States that this kernel does not count are left
-// out.
-func (c *core) add(out *telemetry.Batch, now times, columns int) {
-	last := c.last
-	c.last = now
-	if _, known := c.all.Step(now.sum()); !known {
+// addShares appends the shares of the time since the last reading. It omits states that this kernel does not count.
+func (c *coreSeries) addShares(out *telemetry.Batch, now cpuTicks, columns int) {
+	last := c.lastTicks
+	c.lastTicks = now
+	if _, known := c.allTicks.Step(now.sumTicks()); !known {
 		return
 	}
-	shares, ok := usage(last, now)
+	shares, ok := usageShares(last, now)
 	if !ok {
 		return
 	}

@@ -20,21 +20,21 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-func TestUsage(t *testing.T) {
+func TestUsageShares(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
-		last, now times
+		last, now cpuTicks
 		want      map[string]float64 // by state; others are 0
 	}{
-		{"simple", times{}, times{user: 10, system: 20, idle: 70}, map[string]float64{"user": 10, "system": 20, "idle": 70}},
-		{"guest is inside user", times{}, times{user: 50, guest: 30, idle: 50}, map[string]float64{"user": 20, "guest": 30, "idle": 50}},
-		{"guest_nice is inside nice", times{}, times{nice: 50, guestNice: 50, idle: 50}, map[string]float64{"guest_nice": 50, "idle": 50}},
-		{"guest runs ahead of user", times{}, times{user: 10, guest: 12, idle: 90}, map[string]float64{"guest": 10, "idle": 90}},
-		{"iowait goes backwards", times{iowait: 100, idle: 10}, times{iowait: 40, idle: 60, user: 50}, map[string]float64{"idle": 50, "user": 50}},
-		{"all states", times{}, times{1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, map[string]float64{
+		{"simple", cpuTicks{}, cpuTicks{user: 10, system: 20, idle: 70}, map[string]float64{"user": 10, "system": 20, "idle": 70}},
+		{"guest is inside user", cpuTicks{}, cpuTicks{user: 50, guest: 30, idle: 50}, map[string]float64{"user": 20, "guest": 30, "idle": 50}},
+		{"guest_nice is inside nice", cpuTicks{}, cpuTicks{nice: 50, guestNice: 50, idle: 50}, map[string]float64{"guest_nice": 50, "idle": 50}},
+		{"guest runs ahead of user", cpuTicks{}, cpuTicks{user: 10, guest: 12, idle: 90}, map[string]float64{"guest": 10, "idle": 90}},
+		{"iowait goes backwards", cpuTicks{iowait: 100, idle: 10}, cpuTicks{iowait: 40, idle: 60, user: 50}, map[string]float64{"idle": 50, "user": 50}},
+		{"all states", cpuTicks{}, cpuTicks{1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, map[string]float64{
 			"user": 12.5, "nice": 12.5, "system": 12.5, "idle": 12.5, "iowait": 12.5, "irq": 12.5, "softirq": 12.5, "steal": 12.5}},
 	} {
-		shares, ok := usage(tt.last, tt.now)
+		shares, ok := usageShares(tt.last, tt.now)
 		got, sum := map[string]float64{}, 0.0
 		for i, name := range stateNames() {
 			sum += shares[i]
@@ -49,16 +49,16 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%s: the shares add up to %v", tt.name, sum)
 		}
 	}
-	if _, ok := usage(times{user: 5}, times{user: 5}); ok {
+	if _, ok := usageShares(cpuTicks{user: 5}, cpuTicks{user: 5}); ok {
 		t.Error("no time passed, yet there are shares")
 	}
-	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 400}); ok {
+	if _, ok := usageShares(cpuTicks{user: 5, idle: 900}, cpuTicks{user: 1005, idle: 400}); ok {
 		t.Error("half of the time is missing, yet there are shares")
 	}
-	if _, ok := usage(times{user: 5, idle: 900}, times{user: 1005, idle: 700}); !ok {
+	if _, ok := usageShares(cpuTicks{user: 5, idle: 900}, cpuTicks{user: 1005, idle: 700}); !ok {
 		t.Error("a little of the time is missing, and there are no shares")
 	}
-	if _, ok := usage(times{user: 5, idle: 9}, times{}); ok {
+	if _, ok := usageShares(cpuTicks{user: 5, idle: 9}, cpuTicks{}); ok {
 		t.Error("all counters were reset, yet there are shares")
 	}
 }
@@ -96,7 +96,7 @@ func TestTotalOnly(t *testing.T) {
 	}
 }
 
-// A core that comes back after a while offline begins anew: its old reading says nothing about the time since.
+// A core that comes back online starts again: its old reading is useless for the time since.
 func TestOfflineCoreIsForgotten(t *testing.T) {
 	const total = "cpu 1 1 1 1\n"
 	if got := plugintest.ComesBack(t, Plugin, "proc/stat", total+"cpu1 1 1 1 1\n", total, total+"cpu1 9 9 9 9\n"); len(got) > 0 {
@@ -123,7 +123,7 @@ func TestGatherErrors(t *testing.T) {
 	for content, want := range map[string]string{
 		"":                        "no cpu lines",
 		"intr 1 2 3\n":            "no cpu lines",
-		"cpu  1 2 3":              "no cpu lines", // cut short
+		"cpu  1 2 3":              "no cpu lines", // truncated
 		"cpu  a b c d e\n":        "no cpu lines",
 		"cpux 1 2 3 4 5\n":        "no cpu lines",
 		"cpufreq 1 2 3 4 5 6 7\n": "no cpu lines",
@@ -141,8 +141,8 @@ func TestGatherErrors(t *testing.T) {
 	}
 }
 
-// TestCPUComesBackOnline: the kernel puts the idle time of a CPU that comes back into the total, and takes it out of it when the
-// CPU goes offline (numbers of Linux 4.4). What is left are 41 ticks, which are not all of the time.
+// TestCPUComesBackOnline uses numbers of Linux 4.4: when a CPU comes back, the kernel adds its idle time to the total;
+// when the CPU goes offline, the kernel subtracts it. The remaining 41 ticks are not all of the time.
 func TestCPUComesBackOnline(t *testing.T) {
 	dir := t.TempDir()
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
@@ -166,25 +166,25 @@ func TestCPUComesBackOnline(t *testing.T) {
 	}
 }
 
-func TestLost(t *testing.T) {
+func TestLostTicks(t *testing.T) {
 	for name, tt := range map[string]struct {
-		last, now times
+		last, now cpuTicks
 		want      uint64
 	}{
-		"nothing":                {times{user: 1, idle: 5}, times{user: 2, idle: 5}, 0},
-		"from iowait to idle":    {times{idle: 5, iowait: 100}, times{idle: 105, iowait: 10}, 0},
-		"idle":                   {times{idle: 100}, times{idle: 60}, 40},
-		"idle and user":          {times{idle: 100, user: 10}, times{idle: 60, user: 7}, 43},
-		"guest is part of user":  {times{user: 10, guest: 10}, times{user: 20, guest: 5}, 0},
-		"steal, after migration": {times{steal: 100, idle: 5}, times{steal: 1, idle: 7}, 99},
+		"nothing":                {cpuTicks{user: 1, idle: 5}, cpuTicks{user: 2, idle: 5}, 0},
+		"from iowait to idle":    {cpuTicks{idle: 5, iowait: 100}, cpuTicks{idle: 105, iowait: 10}, 0},
+		"idle":                   {cpuTicks{idle: 100}, cpuTicks{idle: 60}, 40},
+		"idle and user":          {cpuTicks{idle: 100, user: 10}, cpuTicks{idle: 60, user: 7}, 43},
+		"guest is part of user":  {cpuTicks{user: 10, guest: 10}, cpuTicks{user: 20, guest: 5}, 0},
+		"steal, after migration": {cpuTicks{steal: 100, idle: 5}, cpuTicks{steal: 1, idle: 7}, 99},
 	} {
-		if got := lost(tt.last, tt.now); got != tt.want {
+		if got := lostTicks(tt.last, tt.now); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}
 }
 
-// TestTimesReadZeroOnce: what follows is not the shares of the time since boot.
+// TestTimesReadZeroOnce checks that the reading after the zeros is not reported as shares of the time since boot.
 func TestTimesReadZeroOnce(t *testing.T) {
 	dir := t.TempDir()
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_cpu", dir))
@@ -209,7 +209,7 @@ func FuzzParseStat(f *testing.F) {
 			if columns < 0 || columns > numStates {
 				t.Fatalf("%d columns", columns)
 			}
-			shares, ok := usage(times{1, 2, 3, 4}, now)
+			shares, ok := usageShares(cpuTicks{1, 2, 3, 4}, now)
 			sum := 0.0
 			for _, v := range shares {
 				sum += v

@@ -81,11 +81,11 @@ func (d *disk) addFaults(out *telemetry.Batch, f *faults) error {
 		d.faultsTotal.Forget()
 	}
 	data, err := f.count.ReadOptional()
-	field, _ := scan.Field(data)
+	field, _ := scan.CutField(data)
 	if err != nil || len(field) == 0 {
 		return err
 	}
-	n, ok := scan.Uint(field)
+	n, ok := scan.ParseUint(field)
 	if !ok {
 		return fmt.Errorf("parse %s: not a number", f.count.Path())
 	}

@@ -47,16 +47,16 @@ func TestChoose(t *testing.T) {
 		{"docker host", "docker-5.10", docker, []string{"/", "/boot/efi", "/home", "/mnt/nas", "/home/a/.ssh fs", "/data"}},
 		{"with docker", "docker-5.10", Config{}, []string{"/", "/boot/efi", "/home", "/mnt/nas", "/home/a/.ssh fs", "/var/lib/docker/overlay2/abc/merged",
 			"/var/lib/docker/volumes", "/data"}},
-		{"excluded", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: match.Of("/home", "/mnt/nas", "/data")},
+		{"excluded", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: match.NewList("/home", "/mnt/nas", "/data")},
 			[]string{"/", "/boot/efi", `/srv/my data\x`, "/home/a/.ssh fs", "/data/snapshots"}},
-		{"included", "docker-5.10", Config{ExcludeDocker: true, IncludeMounts: match.Of(`/srv/my data\x`, "/home", "/run", "/snap/core/1", "/covered")},
+		{"included", "docker-5.10", Config{ExcludeDocker: true, IncludeMounts: match.NewList(`/srv/my data\x`, "/home", "/run", "/snap/core/1", "/covered")},
 			[]string{"/run", `/srv/my data\x`, "/home", "/snap/core/1", "/covered"}},
-		{"globs and expressions", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: match.Of("/ho*", "~^/mnt/")},
+		{"globs and expressions", "docker-5.10", Config{ExcludeDocker: true, ExcludeMounts: match.NewList("/ho*", "~^/mnt/")},
 			[]string{"/", "/boot/efi", `/srv/my data\x`, "/data"}},
-		{"included by a glob", "docker-5.10", Config{IncludeMounts: match.Of("/snap/*", "/data*"), ExcludeMounts: match.Of("/data")},
+		{"included by a glob", "docker-5.10", Config{IncludeMounts: match.NewList("/snap/*", "/data*"), ExcludeMounts: match.NewList("/data")},
 			[]string{"/snap/core/1", "/data/snapshots"}},
-		{"without types", "docker-5.10", Config{ExcludeDocker: true, ExcludeTypes: match.Of("nfs*", "fuse.sshfs", "vfat")}, []string{"/", "/home", "/data"}},
-		{"included but of an excluded type", "docker-5.10", Config{IncludeMounts: match.Of("/", "/data"), ExcludeTypes: match.Of("btrfs")}, []string{"/"}},
+		{"without types", "docker-5.10", Config{ExcludeDocker: true, ExcludeTypes: match.NewList("nfs*", "fuse.sshfs", "vfat")}, []string{"/", "/home", "/data"}},
+		{"included but of an excluded type", "docker-5.10", Config{IncludeMounts: match.NewList("/", "/data"), ExcludeTypes: match.NewList("btrfs")}, []string{"/"}},
 		{"container", "container", docker, []string{"/", "/data"}},
 		{"wsl", "wsl2-5.15", docker, []string{"/", "/usr/lib/wsl/drivers", "/mnt/c"}},
 	} {
@@ -188,7 +188,7 @@ func TestLabels(t *testing.T) {
 func TestMovedRootIsAsked(t *testing.T) {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
 	env.FS.Root = "/host"
-	in := newInput(env, Config{IncludeMounts: match.Of("/", "/mnt/c")}, func(path string) (usage, error) {
+	in := newInput(env, Config{IncludeMounts: match.NewList("/", "/mnt/c")}, func(path string) (usage, error) {
 		if path != "/host" && path != "/host/mnt/c" {
 			t.Errorf("asked for %s", path)
 		}
@@ -364,7 +364,7 @@ func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
 		t.Error(diff)
 	}
 	all := []string{"/m/ext4", "/m/erofs", "/m/iso9660", "/m/udf", "/m/squashfs", "/m/cramfs", "/m/romfs", "/m/fuse.snapfuse"}
-	if diff := cmp.Diff(all, chosen(info, Config{IncludeMounts: match.Of("/m/*")})); diff != "" {
+	if diff := cmp.Diff(all, chosen(info, Config{IncludeMounts: match.NewList("/m/*")})); diff != "" {
 		t.Errorf("asked for: %s", diff)
 	}
 	for _, root := range []string{"squashfs /dev/loop0", "erofs /dev/sda1"} {

@@ -10,14 +10,14 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstSysfs compares with /sys/block/*/stat, the kernel's other account (Documentation/block/stat.rst): what was
-// counted before our reading must not be more, and what is counted after it must not be less.
+// TestAgainstSysfs compares our values with /sys/block/*/stat (Documentation/block/stat.rst). Ours must be between a
+// reference reading before the gather and one after it.
 func TestAgainstSysfs(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", ""))
-	plugintest.Bracket(t, p, func() map[string]float64 { return sysfsCounters(t) })
+	plugintest.Bracket(t, p, func() map[string]float64 { return readSysfsCounters(t) })
 }
 
-func sysfsCounters(t *testing.T) map[string]float64 {
+func readSysfsCounters(t *testing.T) map[string]float64 {
 	counters := map[string]float64{}
 	paths, err := filepath.Glob("/sys/block/*/stat")
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// What is reported of a device.
+// Counters of a device that are reported.
 const (
 	reads = iota
 	writes
@@ -16,13 +16,14 @@ const (
 	numCounters
 )
 
-type counter struct {
+// counterMetric holds the metric names of a counter and of its rate.
+type counterMetric struct {
 	total, rate string
 	unit        telemetry.Unit
 }
 
-func counterNames() [numCounters]counter {
-	return [numCounters]counter{
+func counterMetrics() [numCounters]counterMetric {
+	return [numCounters]counterMetric{
 		reads:      {"io_reads", "diskio_reads_rate", telemetry.Operations},
 		writes:     {"io_writes", "diskio_writes_rate", telemetry.Operations},
 		readBytes:  {"io_read_bytes", "diskio_read_bytes_rate", telemetry.Bytes},
@@ -32,12 +33,12 @@ func counterNames() [numCounters]counter {
 	}
 }
 
-// stats are the readings of one device.
-type stats struct {
+// deviceStats are the readings of one device.
+type deviceStats struct {
 	counters [numCounters]float64
-	inFlight float64 // requests, right now
+	inFlight float64 // requests now
 	busy     float64 // milliseconds with requests in flight
-	weighted float64 // milliseconds, each as often as there were requests in flight
+	weighted float64 // milliseconds, each multiplied by the requests in flight
 
 	discards, discardBytes float64
 	hasDiscards            bool
@@ -45,19 +46,19 @@ type stats struct {
 	hasFlushes             bool
 }
 
-// Columns of /proc/diskstats behind the name: Documentation/admin-guide/iostats.rst. Kernel 4.18 added four for
-// discards, 5.5 two for flushes; partitions of early 2.6 kernels have only four.
+// Columns of /proc/diskstats after the name (Documentation/admin-guide/iostats.rst). Linux 4.18 added four for discards,
+// 5.5 two for flushes. Partitions of early 2.6 kernels have only four.
 const (
-	colReads       = 0
-	colReadSectors = 2
-	colReadTime    = 3
-	colWrites      = 4
-	colWriteSector = 6
-	colWriteTime   = 7
-	colInFlight    = 8
-	colBusy        = 9
-	colWeighted    = 10
-	minColumns     = 11
+	colReads        = 0
+	colReadSectors  = 2
+	colReadTime     = 3
+	colWrites       = 4
+	colWriteSectors = 6
+	colWriteTime    = 7
+	colInFlight     = 8
+	colBusy         = 9
+	colWeighted     = 10
+	minColumns      = 11
 
 	colDiscards       = 11
 	colDiscardSectors = 13
@@ -67,31 +68,31 @@ const (
 	maxColumns        = flushColumns
 )
 
-// sector is the unit of /proc/diskstats in bytes, whatever the device's own sectors are.
-const sector = 512
+// sectorSize is the unit of /proc/diskstats in bytes, whatever sector size a device has.
+const sectorSize = 512
 
-// parseDevice reads one line of /proc/diskstats: major, minor, name and counters. Lines with fewer columns than a
-// whole device has are not ok.
-func parseDevice(line []byte) (name []byte, s stats, ok bool) {
-	_, rest := scan.Field(line)
-	_, rest = scan.Field(rest)
-	name, rest = scan.Field(rest)
+// parseDevice parses one line of /proc/diskstats: major, minor, name and counters. ok is false for lines with fewer
+// columns than a whole device has.
+func parseDevice(line []byte) (name []byte, s deviceStats, ok bool) {
+	_, rest := scan.CutField(line)
+	_, rest = scan.CutField(rest)
+	name, rest = scan.CutField(rest)
 	var columns [maxColumns]uint64
-	n := scan.Uints(rest, columns[:])
+	n := scan.ParseUints(rest, columns[:])
 	if len(name) == 0 || n < minColumns {
 		return nil, s, false
 	}
 	s.counters = [numCounters]float64{
 		reads:      float64(columns[colReads]),
 		writes:     float64(columns[colWrites]),
-		readBytes:  float64(columns[colReadSectors]) * sector,
-		writeBytes: float64(columns[colWriteSector]) * sector,
+		readBytes:  float64(columns[colReadSectors]) * sectorSize,
+		writeBytes: float64(columns[colWriteSectors]) * sectorSize,
 		readTime:   float64(columns[colReadTime]),
 		writeTime:  float64(columns[colWriteTime]),
 	}
 	s.inFlight = float64(columns[colInFlight])
 	s.busy, s.weighted = float64(columns[colBusy]), float64(columns[colWeighted])
-	s.discards, s.discardBytes, s.hasDiscards = float64(columns[colDiscards]), float64(columns[colDiscardSectors])*sector, n >= discardColumns
+	s.discards, s.discardBytes, s.hasDiscards = float64(columns[colDiscards]), float64(columns[colDiscardSectors])*sectorSize, n >= discardColumns
 	s.flushes, s.hasFlushes = float64(columns[colFlushes]), n >= flushColumns
 	return name, s, true
 }

@@ -1,4 +1,5 @@
-// Package linuxio reports the traffic of a Linux host's block devices.
+// Package linuxio reports the traffic of a Linux host's block devices. plugin.go is the input; parse.go parses
+// /proc/diskstats.
 package linuxio
 
 import (
@@ -21,15 +22,15 @@ var readme string
 var Plugin = plugins.Poll("linux_io", "reads, writes and utilisation per block device (Linux)", func() Config { return Config{} }, build).
 	On("linux").As("io").Doc(readme)
 
-// Config says which devices are reported.
+// Config selects the devices that are reported.
 type Config struct {
 	ExcludeDevices match.List `yaml:"exclude_devices"`
-	IncludeDevices match.List `yaml:"include_devices"` // when there are any, only these
+	IncludeDevices match.List `yaml:"include_devices"` // if not empty, only these
 }
 
-// wants decides on a device's name. Loop devices and RAM disks are reported only when they are asked for: a system has
-// dozens that nobody uses.
-func (c *Config) wants(name string) bool {
+// includesDevice reports whether the device is reported. Loop devices and RAM disks must be included explicitly: a
+// system has dozens that nobody uses.
+func (c *Config) includesDevice(name string) bool {
 	switch {
 	case c.ExcludeDevices.Match(name):
 		return false
@@ -42,31 +43,31 @@ func (c *Config) wants(name string) bool {
 
 type input struct {
 	diskstats *hostfs.File
-	devices   *telemetry.Vec[string, device]
+	devices   *telemetry.Vec[string, deviceSeries]
 }
 
-// device are the series of one device; none when it is filtered out.
-type device struct {
+// deviceSeries holds the series of one device. They are nil if the device is filtered out.
+type deviceSeries struct {
 	wanted bool
 	exists *telemetry.Series
 	totals [numCounters]*telemetry.Series
 	rates  [numCounters]*telemetry.Rate
-	busy   telemetry.Rate // of the milliseconds with requests in flight
-	queued telemetry.Rate // of those milliseconds, each as often as there were requests
+	busy   telemetry.Rate // of deviceStats.busy
+	queued telemetry.Rate // of deviceStats.weighted
 	util   *telemetry.Series
 
 	inFlight, queue                 *telemetry.Series
-	readWait, writeWait             wait
+	readWait, writeWait             operationTime
 	discards, discardBytes, flushes *telemetry.Total
 }
 
-// wait is how long an operation takes, on average between two gathers.
-type wait struct {
+// operationTime computes how long an operation took on average between two gathers.
+type operationTime struct {
 	series      *telemetry.Series
 	time, count telemetry.Growth
 }
 
-func (w *wait) add(out *telemetry.Batch, time, count float64) {
+func (w *operationTime) addSample(out *telemetry.Batch, time, count float64) {
 	took, okTime := w.time.Step(time)
 	operations, okCount := w.count.Step(count)
 	if okTime && okCount && operations > 0 {
@@ -77,31 +78,31 @@ func (w *wait) add(out *telemetry.Batch, time, count float64) {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		diskstats: env.FS.ProcFile("diskstats"),
-		devices: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) device {
-			if !c.wants(name) {
-				return device{}
+		devices: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) deviceSeries {
+			if !c.includesDevice(name) {
+				return deviceSeries{}
 			}
-			return newDevice(f, name)
+			return newDeviceSeries(f, name)
 		}),
 	}, nil
 }
 
-func newDevice(f *telemetry.Factory, name string) device {
+func newDeviceSeries(f *telemetry.Factory, name string) deviceSeries {
 	label := telemetry.Label{Key: "device", Value: name}
-	d := device{
+	d := deviceSeries{
 		wanted: true,
 		exists: f.Gauge("diskio_device", telemetry.None, label),
 		util:   f.Gauge("diskio_util_percent", telemetry.Percent, label),
 
 		inFlight:     f.Gauge("diskio_in_flight", telemetry.Operations, label),
 		queue:        f.Gauge("diskio_queue_length", telemetry.Operations, label),
-		readWait:     wait{series: f.Gauge("diskio_read_await", telemetry.Milliseconds, label)},
-		writeWait:    wait{series: f.Gauge("diskio_write_await", telemetry.Milliseconds, label)},
+		readWait:     operationTime{series: f.Gauge("diskio_read_await", telemetry.Milliseconds, label)},
+		writeWait:    operationTime{series: f.Gauge("diskio_write_await", telemetry.Milliseconds, label)},
 		discards:     f.Counter("io_discards", telemetry.Operations, label),
 		discardBytes: f.Counter("io_discard_bytes", telemetry.Bytes, label),
 		flushes:      f.Counter("io_flushes", telemetry.Operations, label),
 	}
-	for i, c := range counterNames() {
+	for i, c := range counterMetrics() {
 		d.totals[i] = f.New(c.total, telemetry.Counter, c.unit, label)
 		d.rates[i] = f.Rate(c.rate, c.unit.PerSecond(), label)
 	}
@@ -117,7 +118,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	lines, devices := 0, 0
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		lines++
 		name, stats, ok := parseDevice(line)
 		if !ok {
@@ -125,17 +126,17 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		}
 		devices++
 		if d := telemetry.GetBytes(in.devices, name); d.wanted {
-			d.add(out, stats)
+			d.addSamples(out, stats)
 		}
 	}
 	in.devices.Sweep(out)
-	if lines > 0 && devices == 0 { // a file without lines is a machine without disks
+	if lines > 0 && devices == 0 { // an empty file means a machine without disks
 		return fmt.Errorf("parse %s: no devices", in.diskstats.Path())
 	}
 	return nil
 }
 
-func (d *device) add(out *telemetry.Batch, s stats) {
+func (d *deviceSeries) addSamples(out *telemetry.Batch, s deviceStats) {
 	out.Add(d.exists, 1)
 	for i, v := range s.counters {
 		out.Add(d.totals[i], v)
@@ -148,8 +149,8 @@ func (d *device) add(out *telemetry.Batch, s stats) {
 	if perSecond, ok := d.queued.Step(out.At, s.weighted); ok {
 		out.Add(d.queue, perSecond/1000)
 	}
-	d.readWait.add(out, s.counters[readTime], s.counters[reads])
-	d.writeWait.add(out, s.counters[writeTime], s.counters[writes])
+	d.readWait.addSample(out, s.counters[readTime], s.counters[reads])
+	d.writeWait.addSample(out, s.counters[writeTime], s.counters[writes])
 	if s.hasDiscards {
 		d.discards.Add(out, s.discards)
 		d.discardBytes.Add(out, s.discardBytes)

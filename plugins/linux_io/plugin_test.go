@@ -43,7 +43,7 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// What a kernel does not count has no series: flushes begin with Linux 5.5, discards with 4.18.
+// Counters that a kernel does not have produce no series: Linux 4.18 added discards, 5.5 flushes.
 func TestColumnsOfLaterKernels(t *testing.T) {
 	const line = "8 0 sda 1 2 3 4 5 6 7 8 2 10 11"
 	none := math.NaN()
@@ -64,7 +64,7 @@ func TestColumnsOfLaterKernels(t *testing.T) {
 func TestUtilIsAtMostFull(t *testing.T) {
 	_, second := plugintest.Twice(t, Plugin, "", "testdata/server-2.6.32", "testdata/server-2.6.32-later")
 	if got := second["diskio_util_percent_dm-0"]; got != 100 {
-		t.Errorf("15 s busy in 10 s are %v %%", got)
+		t.Errorf("15 s busy in 10 s gives %v %%", got)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestResetGivesNoRate(t *testing.T) {
 	}
 }
 
-// A device that comes back after a while is another one: its counters began anew, whatever they say.
+// A device that comes back is a new one: its counters started again, whatever their values.
 func TestRemovedDeviceIsForgotten(t *testing.T) {
 	const sda, sdb = "8 0 sda 1 1 1 1 1 1 1 1 1 1 1\n", "8 16 sdb 9 9 9 9 9 9 9 9 9 9 9\n"
 	got := plugintest.ComesBack(t, Plugin, "proc/diskstats", sda+sdb, sda, sda+sdb)
@@ -117,7 +117,7 @@ func TestFilter(t *testing.T) {
 			}
 		}
 		if !slices.Equal(names, want) {
-			t.Errorf("%q leaves %v, want %v", config, names, want)
+			t.Errorf("%q selects %v, want %v", config, names, want)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func TestParseDeviceOddLines(t *testing.T) {
 		"8 0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15": "sda",
 		"8 0 sda 1 2 3 4 5 6 7 8 -1 10 11":            "sda", // requests in flight below zero
 		"8 1 sda1 1 2 3 4":                            "",    // a partition of early 2.6
-		"8 0 sda 1 2 3 4 5 6 7 8 9 10":                "",    // cut short
+		"8 0 sda 1 2 3 4 5 6 7 8 9 10":                "",    // truncated
 		"8 0 sda 1 2 3 x 5 6 7 8 9 10 11":             "",
 		"8 0":                                         "",
 		"":                                            "",
@@ -146,7 +146,7 @@ func TestMissingFileIsAnError(t *testing.T) {
 	}
 }
 
-// TestCountersReadZeroOnce: no time per operation is made of the 0.
+// TestCountersReadZeroOnce checks that counters that read 0 once yield no time per operation.
 func TestCountersReadZeroOnce(t *testing.T) {
 	dir := t.TempDir()
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_io", dir))

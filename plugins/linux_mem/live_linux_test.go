@@ -12,11 +12,12 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstFree compares with procps on this machine. Total is the same; the others move while one looks.
+// TestAgainstFree compares our values with procps on this machine. The total must be equal; the others change during the
+// test.
 func TestAgainstFree(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_mem", ""))
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		free := free(t)
+		free := runFree(t)
 		got := p.Gather(0)
 		if got["mem_total"] != free["total"] {
 			t.Errorf("mem_total is %v, free says %v", got["mem_total"], free["total"])
@@ -33,7 +34,7 @@ func TestAgainstFree(t *testing.T) {
 	})
 }
 
-func free(t *testing.T) map[string]float64 {
+func runFree(t *testing.T) map[string]float64 {
 	text := servicetest.Output(t, "free", "-b", "-w")
 	lines := strings.Split(text, "\n")
 	heads, values := strings.Fields(lines[0]), strings.Fields(lines[1])[1:]
@@ -44,7 +45,7 @@ func free(t *testing.T) map[string]float64 {
 	return free
 }
 
-// TestFullAgainstVmstat compares with the kernel's other account of memory, which counts pages. What is compared hardly moves.
+// TestFullAgainstVmstat compares values that hardly change with /proc/vmstat, which counts pages.
 func TestFullAgainstVmstat(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "full: true", plugintest.Env("linux_mem", ""))
 	plugintest.Compare(t, func(d *plugintest.Differences) { compareWithVmstat(t, d, p) })
@@ -59,7 +60,7 @@ func compareWithVmstat(t *testing.T, d *plugintest.Differences, p *plugintest.Pr
 	compared := 0
 	for key, counter := range map[string]string{"mem_anon_pages": "nr_anon_pages", "mem_unevictable": "nr_unevictable", "mem_mlocked": "nr_mlock",
 		"mem_page_tables": "nr_page_table_pages", "mem_sunreclaim": "nr_slab_unreclaimable", "mem_active_file": "nr_active_file"} {
-		pages, ok := scan.Value(text, counter+" ")
+		pages, ok := scan.FindValue(text, counter+" ")
 		if !ok {
 			continue
 		}

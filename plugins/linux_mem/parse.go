@@ -6,21 +6,22 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// meminfo is what is used of /proc/meminfo, in bytes.
+// meminfo holds the used values of /proc/meminfo, in bytes.
 type meminfo struct {
 	total, free, buffers, cached, reclaimable, shmem float64
 	swapTotal, swapFree                              float64
 
 	available    float64
-	hasAvailable bool // kernels before 3.14 do not estimate it
+	hasAvailable bool // since Linux 3.14
 }
 
 var errNoTotal = errors.New("no MemTotal")
 
-// parseMeminfo reads /proc/meminfo, whose numbers are in units of 1024 bytes: proc(5). What a kernel leaves out is 0.
+// parseMeminfo parses /proc/meminfo, whose numbers are in units of 1024 bytes (proc(5)). Lines that a kernel lacks are
+// 0.
 func parseMeminfo(data []byte) (meminfo, error) {
 	value := func(key string) float64 {
-		v, _ := scan.Value(data, key)
+		v, _ := scan.FindValue(data, key)
 		return float64(v) * 1024
 	}
 	m := meminfo{
@@ -33,7 +34,7 @@ func parseMeminfo(data []byte) (meminfo, error) {
 		swapTotal:   value("SwapTotal:"),
 		swapFree:    value("SwapFree:"),
 	}
-	available, ok := scan.Value(data, "MemAvailable:")
+	available, ok := scan.FindValue(data, "MemAvailable:")
 	m.available, m.hasAvailable = float64(available)*1024, ok
 	if m.total == 0 {
 		return m, errNoTotal
@@ -41,19 +42,19 @@ func parseMeminfo(data []byte) (meminfo, error) {
 	return m, nil
 }
 
-// used is the memory that cannot be had back by dropping caches. Shared memory and tmpfs are counted in Cached, but
+// usedBytes returns the memory that dropping caches cannot free, in bytes. Cached contains shared memory and tmpfs, which
 // cannot be dropped.
-func (m meminfo) used() float64 {
-	return clamp(m.total-m.free-m.buffers-m.cached-m.reclaimable+m.shmem, m.total)
+func (m meminfo) usedBytes() float64 {
+	return clampAmount(m.total-m.free-m.buffers-m.cached-m.reclaimable+m.shmem, m.total)
 }
 
-// availableOrEstimate is the kernel's estimate or, from a kernel without one, all that is not used.
-func (m meminfo) availableOrEstimate() float64 {
+// availableBytes returns the kernel's estimate, or total minus used on kernels without one.
+func (m meminfo) availableBytes() float64 {
 	if m.hasAvailable {
 		return m.available
 	}
-	return m.total - m.used()
+	return m.total - m.usedBytes()
 }
 
-// clamp keeps an amount that was computed from separately counted ones between nothing and all.
-func clamp(v, all float64) float64 { return max(0, min(v, all)) }
+// clampAmount limits an amount that was computed from separately counted ones to the range from 0 to all.
+func clampAmount(v, all float64) float64 { return max(0, min(v, all)) }

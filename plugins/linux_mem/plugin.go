@@ -1,4 +1,5 @@
-// Package linuxmem reports the memory of a Linux host.
+// Package linuxmem reports the memory of a Linux host. plugin.go is the input; parse.go parses the well-known lines of
+// /proc/meminfo; full.go reports all other lines.
 package linuxmem
 
 import (
@@ -15,15 +16,15 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", defaultConfig, build).
 	On("linux").As("mem").Doc(readme)
 
-// Config says how much is reported.
+// Config selects how much is reported.
 type Config struct {
-	Full bool `yaml:"full"` // every line of the file, not only what most people need
+	Full bool `yaml:"full"` // every line of the file, not only the well-known ones
 }
 
-func defaults() Config { return Config{} }
+func defaultConfig() Config { return Config{} }
 
 type input struct {
 	meminfo *hostfs.File
@@ -31,7 +32,7 @@ type input struct {
 	total, free, available, buffers, cached, used *telemetry.Series
 	usedPercent, availablePercent                 *telemetry.Series
 	swapTotal, swapUsed, swapFree, swapPercent    *telemetry.Series
-	rest                                          *rest // nil: not reported
+	otherLines                                    *otherLines // nil: not reported
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -53,7 +54,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 		swapPercent:      percent("mem_swap_percent"),
 	}
 	if c.Full {
-		in.rest = newRest(env.Factory)
+		in.otherLines = newOtherLines(env.Factory)
 	}
 	return in, nil
 }
@@ -68,17 +69,17 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	if err != nil {
 		return fmt.Errorf("parse %s: %w", in.meminfo.Path(), err)
 	}
-	in.add(out, m)
-	if in.rest != nil {
-		in.rest.add(out, data)
+	in.addSamples(out, m)
+	if in.otherLines != nil {
+		in.otherLines.addSamples(out, data)
 	}
 	return nil
 }
 
-func (in *input) add(out *telemetry.Batch, m meminfo) {
-	used, available := m.used(), m.availableOrEstimate()
+func (in *input) addSamples(out *telemetry.Batch, m meminfo) {
+	used, available := m.usedBytes(), m.availableBytes()
 	out.Add(in.total, m.total)
-	if isSize(m.total) {
+	if isPossibleSize(m.total) {
 		out.AddUpTo(in.free, m.free, m.total)
 		out.AddUpTo(in.available, available, m.total)
 		out.AddUpTo(in.buffers, m.buffers, m.total)
@@ -92,12 +93,13 @@ func (in *input) add(out *telemetry.Batch, m meminfo) {
 	}
 }
 
-// isSize reports whether a number is a possible amount of memory. What is derived from one that is not would look possible.
-func isSize(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Gauge).Contains(v) }
+// isPossibleSize reports whether a number is a possible amount of memory. Values derived from an impossible total would
+// look plausible.
+func isPossibleSize(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Gauge).Contains(v) }
 
 func (in *input) addSwap(out *telemetry.Batch, m meminfo) {
 	out.Add(in.swapTotal, m.swapTotal)
-	if isSize(m.swapTotal) {
+	if isPossibleSize(m.swapTotal) {
 		swapUsed := max(0, m.swapTotal-m.swapFree)
 		out.AddUpTo(in.swapFree, m.swapFree, m.swapTotal) // lxcfs prints negative numbers as unsigned ones
 		out.Add(in.swapUsed, swapUsed)

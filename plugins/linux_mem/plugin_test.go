@@ -44,7 +44,7 @@ func TestGather(t *testing.T) {
 			"mem_used": 799896 * kib, "mem_available": 6904120 * kib,
 			"mem_swap_total": 2097152 * kib, "mem_swap_free": 2097152 * kib, "mem_swap_used": 0,
 		}},
-		{"lxc-masked", map[string]float64{ // more reclaimable than there is: counted for the host, the rest for the container
+		{"lxc-masked", map[string]float64{ // reclaimable exceeds the total: it is the host's, the other values are the container's
 			"mem_total": 524288 * kib, "mem_free": 410000 * kib, "mem_buffers": 0, "mem_cached": 90000 * kib,
 			"mem_used": 0, "mem_available": 500000 * kib,
 		}},
@@ -77,12 +77,13 @@ func TestGatherErrors(t *testing.T) {
 	}
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_mem", t.TempDir()))
 	if _, err := p.Batch(0); err == nil {
-		t.Error("a missing meminfo is no error")
+		t.Error("a missing meminfo is not an error")
 	}
 }
 
-// TestMoreThanThereIs: parts that exceed the whole are left out, and all of it where the whole is not possible.
-func TestMoreThanThereIs(t *testing.T) {
+// TestImpossibleSizesAreLeftOut checks that parts that exceed the whole are left out, and that all parts are left out if the whole
+// is impossible.
+func TestImpossibleSizesAreLeftOut(t *testing.T) {
 	gather := func(meminfo string) map[string]float64 {
 		dir := plugintest.Files(t, "", map[string]string{"proc/meminfo": meminfo})
 		return plugintest.Start(t, Plugin, "", plugintest.Env("linux_mem", dir)).Gather(0)
@@ -106,10 +107,10 @@ func FuzzParseMeminfo(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if used := m.used(); used < 0 || used > m.total || math.IsNaN(used) {
+		if used := m.usedBytes(); used < 0 || used > m.total || math.IsNaN(used) {
 			t.Errorf("used %v of %v", used, m.total)
 		}
-		if a := m.availableOrEstimate(); a < 0 || math.IsNaN(a) {
+		if a := m.availableBytes(); a < 0 || math.IsNaN(a) {
 			t.Errorf("available %v", a)
 		}
 	})

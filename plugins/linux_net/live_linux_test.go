@@ -10,14 +10,15 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstSysfs compares with the kernel's other account: what was counted before our reading must not be more, and
-// what is counted after it must not be less.
+// TestAgainstSysfs compares our values with /sys/class/net. Ours must be between a reference reading before the gather
+// and one after it.
 func TestAgainstSysfs(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "exclude_patterns: []", plugintest.Env("linux_net", ""))
-	plugintest.Bracket(t, p, func() map[string]float64 { return sysfsCounters(t) })
+	plugintest.Bracket(t, p, func() map[string]float64 { return readSysfsCounters(t) })
 }
 
-// TestCarrierAgainstSysfs: an interface that is switched off refuses to say whether it has a carrier; it has none.
+// TestCarrierAgainstSysfs also covers interfaces that are administratively down: reading their carrier fails, and they
+// have none.
 func TestCarrierAgainstSysfs(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "exclude_patterns: []", plugintest.Env("linux_net", ""))
 	plugintest.Compare(t, func(d *plugintest.Differences) {
@@ -39,7 +40,7 @@ func TestCarrierAgainstSysfs(t *testing.T) {
 	})
 }
 
-func sysfsCounters(t *testing.T) map[string]float64 {
+func readSysfsCounters(t *testing.T) map[string]float64 {
 	counters := map[string]float64{}
 	for file, metric := range map[string]string{
 		"rx_bytes": "net_rx_bytes_", "tx_bytes": "net_tx_bytes_", "rx_packets": "net_rx_packets_", "tx_packets": "net_tx_packets_",

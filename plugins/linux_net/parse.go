@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// What is reported of an interface.
+// Counters of an interface that are reported.
 const (
 	rxBytes = iota
 	rxPackets
@@ -20,15 +20,16 @@ const (
 	numCounters
 )
 
-type counters [numCounters]uint64
+type counterValues [numCounters]uint64
 
-type counter struct {
+// counterMetric is the metric of a counter.
+type counterMetric struct {
 	name string
 	unit telemetry.Unit
 }
 
-func counterNames() [numCounters]counter {
-	return [numCounters]counter{
+func counterMetrics() [numCounters]counterMetric {
+	return [numCounters]counterMetric{
 		rxBytes:   {"net_rx_bytes", telemetry.Bytes},
 		rxPackets: {"net_rx_packets", telemetry.Packets},
 		rxErrs:    {"net_rx_errs", telemetry.Packets},
@@ -40,23 +41,23 @@ func counterNames() [numCounters]counter {
 	}
 }
 
-// Columns of /proc/net/dev behind the name: proc(5). Eight for what is received (bytes packets errs drop fifo frame
+// Columns of /proc/net/dev after the name (proc(5)): eight for what is received (bytes packets errs drop fifo frame
 // compressed multicast), then those for what is sent (bytes packets errs drop …).
 const (
 	receiveColumns = 8
 	usedColumns    = receiveColumns + 4
 )
 
-// parseInterface reads one line of /proc/net/dev. The two heading lines, and lines that are cut short, are not ok.
-// The name ends at the last colon: old kernels print none of the blanks behind it, and alias names contain one.
-func parseInterface(line []byte) (name []byte, c counters, ok bool) {
+// parseInterface parses one line of /proc/net/dev. ok is false for the two heading lines and for truncated lines. The
+// name ends at the last colon: old kernels print no blank after it, and alias names contain a colon.
+func parseInterface(line []byte) (name []byte, c counterValues, ok bool) {
 	colon := bytes.LastIndexByte(line, ':')
 	if colon < 0 {
 		return nil, c, false
 	}
-	name, _ = scan.Field(line[:colon])
+	name, _ = scan.CutField(line[:colon])
 	var columns [usedColumns]uint64
-	if len(name) == 0 || scan.Uints(line[colon+1:], columns[:]) < usedColumns {
+	if len(name) == 0 || scan.ParseUints(line[colon+1:], columns[:]) < usedColumns {
 		return nil, c, false
 	}
 	copy(c[rxBytes:txBytes], columns[:4])

@@ -1,4 +1,8 @@
 // Package linuxnet reports the traffic of a Linux host's network interfaces.
+//
+//   - plugin.go: the input. config.go: which interfaces are reported.
+//   - parse.go: parses /proc/net/dev.
+//   - link.go: carrier and speed, from /sys/class/net.
 package linuxnet
 
 import (
@@ -17,16 +21,16 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface (Linux)", defaultConfig, build).
 	On("linux").As("net").Doc(readme)
 
 type input struct {
 	dev        *hostfs.File
-	interfaces *telemetry.Vec[string, iface]
+	interfaces *telemetry.Vec[string, interfaceSeries]
 }
 
-// iface are the series of one interface; none when it is filtered out.
-type iface struct {
+// interfaceSeries holds the series of one interface. They are nil if the interface is filtered out.
+type interfaceSeries struct {
 	wanted         bool
 	exists         *telemetry.Series
 	totals         [numCounters]*telemetry.Total
@@ -37,24 +41,24 @@ type iface struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		dev: env.FS.HostFile("net", "dev"),
-		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) iface {
-			if !c.wants(name) {
-				return iface{}
+		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) interfaceSeries {
+			if !c.includesInterface(name) {
+				return interfaceSeries{}
 			}
-			return newIface(f, env.FS, name)
+			return newInterfaceSeries(f, env.FS, name)
 		}),
 	}, nil
 }
 
-func newIface(f *telemetry.Factory, fs hostfs.Root, name string) iface {
+func newInterfaceSeries(f *telemetry.Factory, fs hostfs.Root, name string) interfaceSeries {
 	label := telemetry.Label{Key: "iface", Value: name}
-	i := iface{
+	i := interfaceSeries{
 		wanted: true,
 		exists: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: name}),
 		rxBits: f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 		txBits: f.Rate("net_tx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 	}
-	for n, c := range counterNames() {
+	for n, c := range counterMetrics() {
 		i.totals[n] = f.Counter(c.name, c.unit, label)
 	}
 	i.link = newLink(f, fs, name, label)
@@ -71,33 +75,33 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	var errs []error
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, counts, ok := parseInterface(line)
 		if !ok {
 			continue
 		}
 		found = true
 		if i := telemetry.GetBytes(in.interfaces, name); i.wanted {
-			if err := i.add(out, counts); err != nil {
+			if err := i.addSamples(out, counts); err != nil {
 				errs = append(errs, err)
 			}
 		}
 	}
 	in.interfaces.Sweep(out)
-	if !found { // there is always lo
+	if !found { // lo always exists
 		errs = append(errs, fmt.Errorf("parse %s: no interfaces", in.dev.Path()))
 	}
 	return errors.Join(errs...)
 }
 
-func (i *iface) add(out *telemetry.Batch, counts counters) error {
+func (i *interfaceSeries) addSamples(out *telemetry.Batch, counts counterValues) error {
 	out.Add(i.exists, 1)
 	var err error
-	bits := 0.0 // per second; 0: any number is possible
+	bits := 0.0 // limit per second; 0: no limit
 	if i.link != nil {
-		before := i.link.mostBits()
-		err = i.link.add(out)
-		if after := i.link.mostBits(); before > 0 && after > 0 {
+		before := i.link.maxBitsPerSecond()
+		err = i.link.addSamples(out)
+		if after := i.link.maxBitsPerSecond(); before > 0 && after > 0 {
 			bits = max(before, after)
 		}
 	}

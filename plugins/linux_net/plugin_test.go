@@ -35,7 +35,7 @@ func TestGather(t *testing.T) {
 	}
 	maps.Copy(want, map[string]float64{
 		"net_rx_bytes_eth0": 1000, "net_rx_packets_eth0": 8001222, "net_tx_bytes_eth0": 3204568890, "net_tx_packets_eth0": 7001222,
-		// net_rx_bytes wrapped at 32 bits: no rates of it.
+		// net_rx_bytes wrapped at 32 bits, so it has no rates.
 		"net_rx_packets_rate_eth0": 10, "net_rx_errs_rate_eth0": 0, "net_rx_drop_rate_eth0": 0,
 		"net_tx_bytes_rate_eth0": 100, "net_tx_packets_rate_eth0": 10, "net_tx_errs_rate_eth0": 0, "net_tx_drop_rate_eth0": 0,
 		"net_tx_bytes_bits_rate_eth0": 800,
@@ -45,7 +45,7 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// An interface that comes back after a while is another one: its counters began anew, whatever they say.
+// An interface that comes back is a new one: its counters started again, whatever their values.
 func TestRemovedInterfaceIsForgotten(t *testing.T) {
 	const lo, eth = "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", "eth0: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
 	got := plugintest.ComesBack(t, Plugin, "proc/1/net/dev", lo+eth, lo, lo+eth)
@@ -70,7 +70,7 @@ func TestLink(t *testing.T) {
 	if diff := cmp.Diff(up, links(0)); diff != "" {
 		t.Error(diff)
 	}
-	// The speed is asked for again when the carrier has changed, not before.
+	// The speed is read again only after a carrier change.
 	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/speed": "100\n"})
 	if got := links(1)["net_speed_eth0"]; got != 1e9 {
 		t.Errorf("without a change of the carrier the speed is %v", got)
@@ -82,11 +82,11 @@ func TestLink(t *testing.T) {
 	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/carrier": "0\n"})
 	got := links(3)
 	if _, ok := got["net_speed_eth0"]; ok || got["net_carrier_eth0"] != 0 {
-		t.Errorf("a line that is down: %v", got)
+		t.Errorf("a link that is down: %v", got)
 	}
 }
 
-// An interface under a new name is another series, which begins without a rate; the old one is not continued.
+// A renamed interface gets new series, which start without a rate. The old series do not continue.
 func TestRenamedInterface(t *testing.T) {
 	const line = ": 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/dev": "eth0" + line})
@@ -146,7 +146,7 @@ func TestFilter(t *testing.T) {
 			}
 		}
 		if !slices.Equal(names, want) {
-			t.Errorf("%q leaves %v, want %v", config, names, want)
+			t.Errorf("%q selects %v, want %v", config, names, want)
 		}
 	}
 }
@@ -167,14 +167,14 @@ func TestParseInterfaceOddLines(t *testing.T) {
 		"eth0:1 2 3 4 5 6 7 8 9 10 11 12":                    "eth0", // no blank, fewer columns
 		"a[b](c): 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17": "a[b](c)",
 		"eth0:1:1 2 3 4 5 6 7 8 9 10 11 12":                  "eth0:1",
-		"eth0: 1 2 3 4 5 6 7 8 9 10 11":                      "", // cut short
+		"eth0: 1 2 3 4 5 6 7 8 9 10 11":                      "", // truncated
 		"eth0: 1 2 3 4 5 6 7 8 9 10 11 x":                    "",
 		" face |bytes    packets errs drop":                  "",
 		": 1 2 3 4 5 6 7 8 9 10 11 12":                       "",
 		"":                                                   "",
 	} {
 		name, c, ok := parseInterface([]byte(line))
-		if ok != (want != "") || ok && (string(name) != want || c != (counters{1, 2, 3, 4, 9, 10, 11, 12})) {
+		if ok != (want != "") || ok && (string(name) != want || c != (counterValues{1, 2, 3, 4, 9, 10, 11, 12})) {
 			t.Errorf("%q is %q %v %v, want %q", line, name, c, ok, want)
 		}
 	}
@@ -188,7 +188,7 @@ func TestMissingFileIsAnError(t *testing.T) {
 
 const devHeader = "Inter-|   Receive\n face |bytes    packets errs\n"
 
-// TestUnknownSpeed: drivers say "unknown" with -1, also as an unsigned number of 16 or 32 bits.
+// TestUnknownSpeed covers drivers that report an unknown speed as -1, also as an unsigned number of 16 or 32 bits.
 func TestUnknownSpeed(t *testing.T) {
 	files := map[string]string{}
 	dev := devHeader
@@ -204,9 +204,9 @@ func TestUnknownSpeed(t *testing.T) {
 	}
 }
 
-// traffic gathers once a second while eth0, a link of so many Mbit/s, has received so many bytes, and returns the rates in bits.
-// Where there is none, it is -1.
-func traffic(t *testing.T, dir, speed string, received ...string) (rates []float64) {
+// gatherTraffic gathers once a second while eth0, a link with this speed in Mbit/s, has received these bytes. It returns
+// the rates in bits; -1 means that there is none.
+func gatherTraffic(t *testing.T, dir, speed string, received ...string) (rates []float64) {
 	t.Helper()
 	plugintest.Files(t, dir, map[string]string{"sys/class/net/eth0/carrier": "1\n", "sys/class/net/eth0/speed": speed + "\n"})
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_net", dir))
@@ -225,29 +225,29 @@ func traffic(t *testing.T, dir, speed string, received ...string) (rates []float
 	return rates
 }
 
-// TestCounterReadsZeroOnce: 50 GB within a second would be 400 Gbit/s.
+// TestCounterReadsZeroOnce checks that 50 GB do not become a rate of 400 Gbit/s.
 func TestCounterReadsZeroOnce(t *testing.T) {
-	got := traffic(t, t.TempDir(), "-1", "50000000000", "50000000100", "0", "50000000300", "50000000400")
+	got := gatherTraffic(t, t.TempDir(), "-1", "50000000000", "50000000100", "0", "50000000300", "50000000400")
 	if diff := cmp.Diff([]float64{-1, 800, -1, -1, 800}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestMoreThanTheLinkPasses: a counter that jumps by more than the link can pass has no rate. That holds for hardware; the
-// speed of a virtual interface is only nominal.
+// TestMoreThanTheLinkPasses checks that a counter that jumps by more than the link can transfer has no rate. This
+// applies to hardware only; the speed of a virtual interface is only nominal.
 func TestMoreThanTheLinkPasses(t *testing.T) {
 	jump := []string{"0", "125000000", "50125000000", "50125000000"} // 1 Gbit/s, then 400
-	if diff := cmp.Diff([]float64{-1, 1e9, -1, 0}, traffic(t, t.TempDir(), "1000", jump...)); diff != "" {
+	if diff := cmp.Diff([]float64{-1, 1e9, -1, 0}, gatherTraffic(t, t.TempDir(), "1000", jump...)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]float64{-1, 1e9, 400e9, 0}, traffic(t, t.TempDir(), "100000", jump...)); diff != "" {
+	if diff := cmp.Diff([]float64{-1, 1e9, 400e9, 0}, gatherTraffic(t, t.TempDir(), "100000", jump...)); diff != "" {
 		t.Errorf("a faster link: %s", diff)
 	}
 	dir := plugintest.Files(t, "", map[string]string{"sys/devices/virtual/net/eth0/carrier": "1\n", "sys/class/net/none": ""})
 	if err := os.Symlink("../../devices/virtual/net/eth0", filepath.Join(dir, "sys/class/net/eth0")); err != nil {
 		t.Skip(err)
 	}
-	if diff := cmp.Diff([]float64{-1, 1e9, 400e9, 0}, traffic(t, dir, "10", jump...)); diff != "" {
+	if diff := cmp.Diff([]float64{-1, 1e9, 400e9, 0}, gatherTraffic(t, dir, "10", jump...)); diff != "" {
 		t.Errorf("a tap device: %s", diff)
 	}
 }

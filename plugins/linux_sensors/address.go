@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// address is the second half of a chip's name, as sensors(1) makes it: the bus of the nearest device above it that is on
-// one, and where it is there. It is "virtual-0" for what is on none.
-func address(sys, device string) string {
+// chipAddress returns the second half of a chip's name, as sensors(1) builds it: the bus of the nearest parent device
+// that is on a bus, and its address there. It returns "virtual-0" for devices without a bus.
+func chipAddress(sys, device string) string {
 	top := filepath.Join(sys, "devices")
 	for dir := device; len(dir) > len(top); dir = filepath.Dir(dir) {
 		bus, err := os.Readlink(filepath.Join(dir, "subsystem"))
@@ -24,7 +24,8 @@ func address(sys, device string) string {
 	return "virtual-0"
 }
 
-// busAddress is where a device is on its bus, by the name that the bus gives it; "" for what is no bus with addresses.
+// busAddress returns the address of a device on its bus, computed from the device's name. It returns "" for buses
+// without addresses.
 func busAddress(bus, device string) string {
 	var a, b, c, d int
 	switch bus {

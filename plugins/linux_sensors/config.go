@@ -6,18 +6,19 @@ import (
 	"github.com/rtcollector/rtcollector/internal/match"
 )
 
-// Config says which things are reported: all, or those included, without those excluded.
+// Config selects the entities that are reported: those that Include matches, or all if it is empty, without those that
+// Exclude matches.
 type Config struct {
-	Include match.List `yaml:"include"` // when there are any, only what one of them fits
-	Exclude match.List `yaml:"exclude"` // always wins
+	Include match.List `yaml:"include"` // if not empty, report only what one of them matches
+	Exclude match.List `yaml:"exclude"` // overrides Include
 }
 
-func defaults() Config { return Config{} }
+func defaultConfig() Config { return Config{} }
 
-// wants decides on a thing by the names that a user may know it by.
-func (c Config) wants(names ...string) bool {
-	return (len(c.Include) == 0 || slices.ContainsFunc(names, c.Include.Match)) && !c.excludes(names...)
+// includesAny reports whether an entity that is known by any of these names is reported.
+func (c Config) includesAny(names ...string) bool {
+	return (len(c.Include) == 0 || slices.ContainsFunc(names, c.Include.Match)) && !c.excludesAny(names...)
 }
 
-// excludes says whether a thing is left out, with all that belongs to it.
-func (c Config) excludes(names ...string) bool { return slices.ContainsFunc(names, c.Exclude.Match) }
+// excludesAny reports whether an entity that is known by any of these names is excluded, with all its sensors.
+func (c Config) excludesAny(names ...string) bool { return slices.ContainsFunc(names, c.Exclude.Match) }

@@ -9,81 +9,81 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// cpuPrefix begins the names of the directories of CPUs.
+// cpuPrefix is the prefix of the directories of CPUs.
 const cpuPrefix = "cpu"
 
-// openCPU adds the clock of a CPU (Documentation/admin-guide/pm/cpufreq.rst) and how often heat slowed it down
+// openCPU adds the clock of a CPU (Documentation/admin-guide/pm/cpufreq.rst) and how often it was throttled
 // (Documentation/ABI/testing/sysfs-devices-system-cpu). A CPU that is offline has neither directory.
-func (in *input) openCPU(p *place) bool {
-	if _, ok := scan.Uint([]byte(p.name[len(cpuPrefix):])); !ok || !in.config.wants(p.name) {
-		return true // "cpufreq" and "cpuidle" are no CPUs
+func (in *input) openCPU(p *candidate) bool {
+	if _, ok := scan.ParseUint([]byte(p.name[len(cpuPrefix):])); !ok || !in.config.includesAny(p.name) {
+		return true // "cpufreq" and "cpuidle" are not CPUs
 	}
-	if p.has("cpufreq") {
+	if p.hasFile("cpufreq") {
 		in.addClock(p)
 	}
-	if p.has("thermal_throttle") {
+	if p.hasFile("thermal_throttle") {
 		in.addThrottling(p)
 	} else {
-		in.forgetSpeaker(p.path)
+		in.forgetPackageCPU(p.path)
 	}
 	return true
 }
 
-func (in *input) addClock(p *place) {
-	const kilo = 1e-3 // the kernel counts in kHz
+func (in *input) addClock(p *candidate) {
+	const kilo = 1e-3 // the kernel's unit is kHz
 	core := telemetry.Label{Key: "core", Value: p.name}
 	file := func(name string) string { return filepath.Join(p.path, "cpufreq", name) }
-	p.add("cpu_frequency", func() reader {
-		return &sensor{values: []value{in.files.value(file("scaling_cur_freq"))}, divisor: kilo, least: 1,
+	p.addReader("cpu_frequency", func() reader {
+		return &sensor{files: []numberFile{in.budget.newNumberFile(file("scaling_cur_freq"))}, divisor: kilo, minimum: 1,
 			series: in.factory.Gauge("cpu_frequency", telemetry.Hertz, core)}
 	})
 	for metric, name := range map[string]string{"cpu_frequency_min": "scaling_min_freq", "cpu_frequency_max": "scaling_max_freq"} {
-		p.add(metric, func() reader {
-			return &limit{value: value{file: hostfs.NewValue(file(name))}, divisor: kilo, least: 1, most: math.MaxInt64,
+		p.addReader(metric, func() reader {
+			return &limit{file: numberFile{file: hostfs.NewValue(file(name))}, divisor: kilo, minimum: 1, maximum: math.MaxInt64,
 				series: in.factory.Gauge(metric, telemetry.Hertz, core)}
 		})
 	}
 }
 
-func (in *input) addThrottling(p *place) {
+func (in *input) addThrottling(p *candidate) {
 	counter := func(name, metric string, label telemetry.Label) {
-		p.add(metric, func() reader {
-			return &sensor{values: []value{in.files.value(filepath.Join(p.path, "thermal_throttle", name))}, divisor: 1,
+		p.addReader(metric, func() reader {
+			return &sensor{files: []numberFile{in.budget.newNumberFile(filepath.Join(p.path, "thermal_throttle", name))}, divisor: 1,
 				total: in.factory.Counter(metric, telemetry.None, label)}
 		})
 	}
 	counter("core_throttle_count", "cpu_core_throttles", telemetry.Label{Key: "core", Value: p.name})
-	if id := text(p.path, "topology", "physical_package_id"); id != "" && in.speaksForPackage(p, id) {
+	if id := readText(p.path, "topology", "physical_package_id"); id != "" && in.isPackageCPU(p, id) {
 		counter("package_throttle_count", "cpu_package_throttles", telemetry.Label{Key: "package", Value: id})
 	}
 }
 
-// speaksForPackage reports whether a CPU is the one of its package that is read: all of them count the same. That is the
-// first one that was found.
-func (in *input) speaksForPackage(p *place, id string) bool {
-	if in.speakers[id] == "" {
-		in.speakers[id] = p.path
+// isPackageCPU reports whether the package's counter is read from this CPU. All CPUs of a package have the same counter,
+// so the first one that was found is used.
+func (in *input) isPackageCPU(p *candidate, id string) bool {
+	if in.packageCPUs[id] == "" {
+		in.packageCPUs[id] = p.path
 	}
-	return in.speakers[id] == p.path
+	return in.packageCPUs[id] == p.path
 }
 
-// forgetSpeaker lets another CPU of the package be read instead of one that is gone or offline.
-func (in *input) forgetSpeaker(path string) {
-	for id, speaker := range in.speakers {
-		if speaker == path {
-			delete(in.speakers, id)
-			in.speakerLost = true
+// forgetPackageCPU makes the package's counter be read from another CPU, because this one was removed or is offline.
+func (in *input) forgetPackageCPU(path string) {
+	for id, cpu := range in.packageCPUs {
+		if cpu == path {
+			delete(in.packageCPUs, id)
+			in.packageCPULost = true
 		}
 	}
 }
 
-// reopenCPUs has all CPUs opened again by the search that begins, if a package has lost the one that is read.
+// reopenCPUs makes the next search open all CPUs again if a package has lost its CPU.
 func (in *input) reopenCPUs(t *tree) {
-	if !in.speakerLost || t.prefix != cpuPrefix {
+	if !in.packageCPULost || t.prefix != cpuPrefix {
 		return
 	}
-	in.speakerLost = false
-	for _, th := range t.things {
-		th.content = 0
+	in.packageCPULost = false
+	for _, e := range t.entities {
+		e.contentHash = 0
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// A sensor that is plugged in appears, and one that is pulled out disappears, at the latest after so many gathers.
+// A sensor that is plugged in appears, and one that is unplugged disappears, after scanInterval gathers at the latest.
 func TestHotplug(t *testing.T) {
 	const first, second = "sys/class/hwmon/hwmon0/", "sys/class/hwmon/hwmon1/"
 	dir := plugintest.Files(t, "", map[string]string{first + "name": "a", first + "temp1_input": "1000"})
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	gathered := 0
 	after := func(n int) (got map[string]float64) {
 		for range n {
@@ -32,74 +32,75 @@ func TestHotplug(t *testing.T) {
 		t.Error(diff)
 	}
 	plugintest.Files(t, dir, map[string]string{second + "name": "b", second + "temp1_input": "2000"})
-	if diff := cmp.Diff(map[string]float64{a: 1, b: 2}, after(scanEvery)); diff != "" {
+	if diff := cmp.Diff(map[string]float64{a: 1, b: 2}, after(scanInterval)); diff != "" {
 		t.Error(diff)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, first)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]float64{b: 2}, after(1)); diff != "" { // at once, although nobody searched yet
+	if diff := cmp.Diff(map[string]float64{b: 2}, after(1)); diff != "" { // at once, before the next search
 		t.Error(diff)
 	}
 	plugintest.Files(t, dir, map[string]string{second + "fan1_input": "900"}) // a driver that adds a file
-	if diff := cmp.Diff(map[string]float64{b: 2, "sensor_fan_b-virtual-0_fan1": 900}, after(scanEvery)); diff != "" {
+	if diff := cmp.Diff(map[string]float64{b: 2, "sensor_fan_b-virtual-0_fan1": 900}, after(scanInterval)); diff != "" {
 		t.Error(diff)
 	}
-	if n := len(live(p).trees[0].things); n != 1 {
+	if n := len(liveInput(p).trees[0].entities); n != 1 {
 		t.Errorf("%d chips are remembered", n)
 	}
-	if chips := live(p).chips; len(chips) != 1 {
+	if chips := liveInput(p).chipNames; len(chips) != 1 {
 		t.Errorf("names are kept for %v", chips)
 	}
 }
 
-func live(p *plugintest.Probe) *input { return p.Input.Gatherer.(*input) }
+func liveInput(p *plugintest.Probe) *input { return p.Input.Gatherer.(*input) }
 
-// The kernel's numbers go to whoever comes next. The reading of another chip must not pass for that of the old one.
+// The kernel reuses numbers. Readings of a new chip must not continue the series of the old one.
 func TestNumberGoesToAnotherChip(t *testing.T) {
 	dir := t.TempDir()
 	chip := func(device, temp string) {
 		plugintest.Files(t, dir, map[string]string{"sys/devices/" + device + "/hwmon0/name": "usb", "sys/devices/" + device + "/hwmon0/temp1_input": temp})
 		class := filepath.Join(dir, "sys/class/hwmon/hwmon0")
 		_ = os.Remove(class)
-		link(t, "../../devices/"+device+"/hwmon0", class)
+		makeLink(t, "../../devices/"+device+"/hwmon0", class)
 	}
 	chip("one", "1000")
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	p.Gather(0)
 	if err := os.RemoveAll(filepath.Join(dir, "sys/devices/one")); err != nil {
 		t.Fatal(err)
 	}
 	chip("two", "2000")
 	if got := p.Gather(10); len(got) > 0 {
-		t.Errorf("the gone chip says %v", got)
+		t.Errorf("the removed chip reports %v", got)
 	}
 }
 
-// Two chips that no bus tells apart keep different names.
+// Two chips without a bus keep different names.
 func TestSameNameWithoutABus(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{
 		"sys/class/hwmon/hwmon0/name": "x", "sys/class/hwmon/hwmon0/temp1_input": "1000",
 		"sys/class/hwmon/hwmon1/name": "x", "sys/class/hwmon/hwmon1/temp1_input": "2000",
 		"sys/class/hwmon/hwmon2/name": "x", "sys/class/hwmon/hwmon2/temp1_input": "3000",
 	})
-	got := start(t, dir, "").Gather(0)
+	got := startPlugin(t, dir, "").Gather(0)
 	want := map[string]float64{"sensor_temperature_x-virtual-0_temp1": 1, "sensor_temperature_x-virtual-0-hwmon1_temp1": 2, "sensor_temperature_x-virtual-0-hwmon2_temp1": 3}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// manySensors is a chip whose values are files of the kernel's that hold one number.
-func manySensors(tb testing.TB, n int) string {
+// newSensorTree returns a directory with a chip of n sensors, whose values are files of the kernel that contain one
+// number.
+func newSensorTree(tb testing.TB, n int) string {
 	dir := plugintest.Files(tb, "", map[string]string{"sys/class/hwmon/hwmon0/name": "big"})
 	for i := range n {
-		link(tb, "/proc/sys/kernel/pid_max", filepath.Join(dir, fmt.Sprintf("sys/class/hwmon/hwmon0/fan%d_input", i+1)))
+		makeLink(tb, "/proc/sys/kernel/pid_max", filepath.Join(dir, fmt.Sprintf("sys/class/hwmon/hwmon0/fan%d_input", i+1)))
 	}
 	return dir
 }
 
-func openFiles(tb testing.TB) int {
+func countOpenFiles(tb testing.TB) int {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		tb.Skip(err)
@@ -108,70 +109,70 @@ func openFiles(tb testing.TB) int {
 }
 
 func TestOpenFilesAreBounded(t *testing.T) {
-	before := openFiles(t)
-	dir := manySensors(t, maxOpen+100)
-	p := start(t, dir, "")
+	before := countOpenFiles(t)
+	dir := newSensorTree(t, maxOpen+100)
+	p := startPlugin(t, dir, "")
 	for i := range 2 {
 		if got := p.Gather(float64(i)); len(got) != maxOpen+100 {
 			t.Fatalf("%d sensors", len(got))
 		}
 	}
-	if n := openFiles(t) - before; n < maxOpen || n > maxOpen+20 {
+	if n := countOpenFiles(t) - before; n < maxOpen || n > maxOpen+20 {
 		t.Errorf("%d files are kept open, want %d", n, maxOpen)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "sys/class/hwmon/hwmon0")); err != nil {
 		t.Fatal(err)
 	}
-	for i := range scanEvery {
+	for i := range scanInterval {
 		p.Gather(float64(10 + i))
 	}
-	if n := openFiles(t) - before; n > 20 {
+	if n := countOpenFiles(t) - before; n > 20 {
 		t.Errorf("%d files are still open after the sensors are gone", n)
 	}
-	if free := live(p).files.free; free != maxOpen {
+	if free := liveInput(p).budget.free; free != maxOpen {
 		t.Errorf("room for %d files, want %d", free, maxOpen)
 	}
 }
 
-// A chip that gains or loses a file is opened again: what it still has, goes on.
+// A chip that gains or loses a file is opened again. Its remaining series continue.
 func TestChipChanges(t *testing.T) {
 	const chip = "sys/class/hwmon/hwmon0/"
 	dir := plugintest.Files(t, "", map[string]string{chip + "name": "a", chip + "energy1_input": "1000000", chip + "fan1_input": "900"})
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	p.Gather(0)
-	if free := live(p).files.free; free != maxOpen-2 {
+	if free := liveInput(p).budget.free; free != maxOpen-2 {
 		t.Errorf("room for %d files", free)
 	}
 	if err := os.Remove(filepath.Join(dir, chip, "fan1_input")); err != nil {
 		t.Fatal(err)
 	}
-	for i := range scanEvery {
+	for i := range scanInterval {
 		plugintest.Files(t, dir, map[string]string{chip + "energy1_input": fmt.Sprint(1000000 * (i + 2))})
 		if got := p.Gather(float64(i + 1)); got["sensor_energy_rate_a-virtual-0_energy1"] != 1 {
 			t.Errorf("gather %d: %v", i, got)
 		}
 	}
-	if free := live(p).files.free; free != maxOpen-1 {
+	if free := liveInput(p).budget.free; free != maxOpen-1 {
 		t.Errorf("room for %d files after one was removed", free)
 	}
 }
 
-func TestCloseGivesFilesBack(t *testing.T) {
-	before := openFiles(t)
-	p := start(t, manySensors(t, 100), "")
+func TestCloseClosesFiles(t *testing.T) {
+	before := countOpenFiles(t)
+	p := startPlugin(t, newSensorTree(t, 100), "")
 	p.Gather(0)
-	if err := live(p).Close(); err != nil {
+	if err := liveInput(p).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := openFiles(t) - before; n > 20 {
+	if n := countOpenFiles(t) - before; n > 20 {
 		t.Errorf("%d files are open after Close", n)
 	}
 }
 
-// The searches are part of what is measured.
-func TestSteadyStateAllocatesNextToNothing(t *testing.T) {
-	const sensors, runs = 100, 10 * scanEvery
-	p := start(t, manySensors(t, sensors), "")
+// The measurement includes the searches.
+func TestSteadyStateAllocatesLittle(t *testing.T) {
+	const sensors, runs = 100, 10 * scanInterval
+	p := startPlugin(t, newSensorTree(t, sensors), "")
 	var out telemetry.Batch
 	gather := func() {
 		out = telemetry.Batch{}
@@ -191,7 +192,7 @@ func TestSteadyStateAllocatesNextToNothing(t *testing.T) {
 	}
 }
 
-// One file with noise is an error, and costs the others nothing.
+// An unparsable file is an error and does not affect others.
 func TestNoise(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{
 		"sys/class/hwmon/hwmon0/name": "a", "sys/class/hwmon/hwmon0/temp1_input": "\x00\xff noise", "sys/class/hwmon/hwmon0/temp2_input": "1000",
@@ -199,8 +200,8 @@ func TestNoise(t *testing.T) {
 		"sys/class/power_supply/BAT0/uevent": "noise", "sys/class/power_supply/BAT1/uevent": "",
 		"sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "<unknown>\n",
 	})
-	b, err := start(t, dir, "").Batch(0)
-	for _, want := range []string{"parse ", "temp1_input: no number", "temp4_input: " + syscall.EISDIR.Error(), "temp2_max: no number", "BAT0/uevent: no line POWER_SUPPLY_…=…"} {
+	b, err := startPlugin(t, dir, "").Batch(0)
+	for _, want := range []string{"parse ", "temp1_input: not a number", "temp4_input: " + syscall.EISDIR.Error(), "temp2_max: not a number", "BAT0/uevent: no line POWER_SUPPLY_…=…"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -213,12 +214,12 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// A sensor that does not answer is asked again at the next gather; EIO is what /proc/self/mem answers.
-func TestSleepingSensorWakesUp(t *testing.T) {
+// A sensor that does not answer is read again at the next gather. /proc/self/mem answers with EIO.
+func TestSilentSensorIsReadAgain(t *testing.T) {
 	const zone = "sys/class/thermal/thermal_zone0/"
 	dir := plugintest.Files(t, "", map[string]string{zone + "type": "wifi"})
-	link(t, "/proc/self/mem", filepath.Join(dir, zone, "temp"))
-	p := start(t, dir, "")
+	makeLink(t, "/proc/self/mem", filepath.Join(dir, zone, "temp"))
+	p := startPlugin(t, dir, "")
 	if got := p.Gather(0); len(got) > 0 {
 		t.Errorf("asleep: %v", got)
 	}
@@ -231,7 +232,7 @@ func TestSleepingSensorWakesUp(t *testing.T) {
 	}
 }
 
-// What may not be read is asked for again only with the next search: failing costs more than reading.
+// A file that must not be read is tried again only after the next search, because failing costs more than reading.
 func TestDeniedFileIsLeftAlone(t *testing.T) {
 	if os.Geteuid() <= 0 {
 		t.Skip("nothing is denied to root, nor on Windows")
@@ -244,14 +245,14 @@ func TestDeniedFileIsLeftAlone(t *testing.T) {
 		}
 	}
 	mode(0)
-	p := start(t, dir, "")
-	for i := range scanEvery {
-		if got := p.Gather(float64(i)); len(got) > 0 { // and no error
+	p := startPlugin(t, dir, "")
+	for i := range scanInterval {
+		if got := p.Gather(float64(i)); len(got) > 0 { // without an error
 			t.Errorf("gather %d: %v", i, got)
 		}
 		mode(0o444)
 	}
-	if got := p.Gather(scanEvery); len(got) != 1 {
+	if got := p.Gather(scanInterval); len(got) != 1 {
 		t.Errorf("it stays denied: %v", got)
 	}
 }
@@ -259,13 +260,13 @@ func TestDeniedFileIsLeftAlone(t *testing.T) {
 func TestLimitsAreReadAgain(t *testing.T) {
 	const chip = "sys/class/hwmon/hwmon0/"
 	dir := plugintest.Files(t, "", map[string]string{chip + "name": "a", chip + "temp1_input": "1000", chip + "temp1_max": "80000"})
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	const key = "sensor_temperature_max_a-virtual-0_temp1"
 	if got := p.Gather(0)[key]; got != 80 {
 		t.Errorf("limit %v", got)
 	}
 	plugintest.Files(t, dir, map[string]string{chip + "temp1_max": "90000"})
-	for i := range scanEvery*limitEvery - 1 {
+	for i := range scanInterval*limitScanInterval - 1 {
 		if got := p.Gather(float64(i + 1))[key]; got != 80 {
 			t.Fatalf("limit %v after %d gathers", got, i)
 		}
@@ -275,7 +276,7 @@ func TestLimitsAreReadAgain(t *testing.T) {
 	}
 }
 
-// The package's counter is taken from its first CPU that is online.
+// The package's counter is read from its first online CPU.
 func TestPackageCountsOnce(t *testing.T) {
 	cpu := func(n, siblings string) map[string]string {
 		c := "sys/devices/system/cpu/cpu" + n + "/"
@@ -286,7 +287,7 @@ func TestPackageCountsOnce(t *testing.T) {
 	plugintest.Files(t, dir, cpu("2", "1-2,10\n"))
 	plugintest.Files(t, dir, cpu("10", "1-2,10\n"))
 	want := map[string]float64{"cpu_core_throttles_cpu1": 1, "cpu_core_throttles_cpu2": 2, "cpu_core_throttles_cpu10": 10, "cpu_package_throttles_0": 7}
-	if diff := cmp.Diff(want, start(t, dir, "").Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, startPlugin(t, dir, "").Gather(0)); diff != "" {
 		t.Error(diff)
 	}
 }

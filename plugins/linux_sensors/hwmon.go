@@ -12,44 +12,44 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// kind is one kind of a chip's sensors: Documentation/hwmon/sysfs-interface.rst.
-type kind struct {
-	metric  string
-	unit    telemetry.Unit
-	divisor float64 // what the kernel's unit is of ours
-	counter bool
-	least   int64 // in the kernel's unit
+// sensorKind is a kind of sensors of a chip (Documentation/hwmon/sysfs-interface.rst).
+type sensorKind struct {
+	metric    string
+	unit      telemetry.Unit
+	divisor   float64 // from the kernel's unit to ours
+	isCounter bool
+	minimum   int64 // in the kernel's unit; smaller readings are left out
 }
 
-// noLeast is that of a kind whose readings may be anything.
-const noLeast = math.MinInt64
+// noMinimum is the minimum of kinds with arbitrary readings.
+const noMinimum = math.MinInt64
 
-// absoluteZero is what drivers go below who mean "no reading": THERMAL_TEMP_INVALID is -274000.
+// absoluteZero is in millidegrees. Drivers report less for "no reading": THERMAL_TEMP_INVALID is -274000.
 const absoluteZero = -273150
 
-// hottest is the greatest limit that is believed. NVMe disks without a limit name one of 65262 °C.
-const hottest = 1000_000
+// maxTemperatureLimit is in millidegrees. NVMe disks without a limit report 65262 °C.
+const maxTemperatureLimit = 1000_000
 
-func kindOf(name string) (k kind, ok bool) {
+func sensorKindOf(name string) (k sensorKind, ok bool) {
 	switch name {
 	case "temp":
-		k = kind{metric: "sensor_temperature", unit: telemetry.Celsius, divisor: 1e3, least: absoluteZero}
+		k = sensorKind{metric: "sensor_temperature", unit: telemetry.Celsius, divisor: 1e3, minimum: absoluteZero}
 	case "fan":
-		k = kind{metric: "sensor_fan", unit: telemetry.RPM, divisor: 1}
+		k = sensorKind{metric: "sensor_fan", unit: telemetry.RPM, divisor: 1}
 	case "in":
-		k = kind{metric: "sensor_voltage", unit: telemetry.Volts, divisor: 1e3, least: noLeast}
+		k = sensorKind{metric: "sensor_voltage", unit: telemetry.Volts, divisor: 1e3, minimum: noMinimum}
 	case "curr":
-		k = kind{metric: "sensor_current", unit: telemetry.Amperes, divisor: 1e3, least: noLeast}
+		k = sensorKind{metric: "sensor_current", unit: telemetry.Amperes, divisor: 1e3, minimum: noMinimum}
 	case "power":
-		k = kind{metric: "sensor_power", unit: telemetry.Watts, divisor: 1e6, least: noLeast}
+		k = sensorKind{metric: "sensor_power", unit: telemetry.Watts, divisor: 1e6, minimum: noMinimum}
 	case "energy":
-		k = kind{metric: "sensor_energy", unit: telemetry.Joules, divisor: 1e6, counter: true}
+		k = sensorKind{metric: "sensor_energy", unit: telemetry.Joules, divisor: 1e6, isCounter: true}
 	case "humidity":
-		k = kind{metric: "sensor_humidity", unit: telemetry.Percent, divisor: 1e3}
+		k = sensorKind{metric: "sensor_humidity", unit: telemetry.Percent, divisor: 1e3}
 	case "freq":
-		k = kind{metric: "sensor_frequency", unit: telemetry.Hertz, divisor: 1}
+		k = sensorKind{metric: "sensor_frequency", unit: telemetry.Hertz, divisor: 1}
 	case "intrusion":
-		k = kind{metric: "sensor_intrusion", divisor: 1} // has nothing but an alarm
+		k = sensorKind{metric: "sensor_intrusion", divisor: 1} // has only an alarm
 	default:
 		return k, false
 	}
@@ -58,88 +58,88 @@ func kindOf(name string) (k kind, ok bool) {
 
 // channel is one sensor of a chip: temp1 with all its files.
 type channel struct {
-	kind
+	sensorKind
 	attribute string // "temp1"
 	number    int
-	label     string          // what the board's maker calls it
+	label     string          // the driver's label, or the attribute
 	files     map[string]bool // "input", "crit" …
 	alarms    []string        // "alarm", "crit_alarm", "fault" …
 }
 
-// openChip adds the sensors of a chip of /sys/class/hwmon. One without a name is not ready, or never gets one: it is called
-// like its directory, and looked at again with every search.
-func (in *input) openChip(p *place) bool {
-	dir, name, files, ok := in.lookIntoChip(p)
+// openChip adds the sensors of a chip of /sys/class/hwmon. A chip without a name is not ready yet, or never has one. It
+// is named after its directory, and opened again by every search.
+func (in *input) openChip(p *candidate) bool {
+	dir, name, files, ok := in.findChipFiles(p)
 	if !ok {
 		return false
 	}
 	chip := p.name
 	if name != "" {
-		chip = in.nameChip(name, p)
+		chip = in.claimChipName(name, p)
 	}
-	if in.config.excludes(chip, name) {
+	if in.config.excludesAny(chip, name) {
 		return true
 	}
-	for _, c := range channels(dir, files) {
-		if in.config.wants(chip, name, chip+"/"+c.label, name+"/"+c.label) {
+	for _, c := range collectChannels(dir, files) {
+		if in.config.includesAny(chip, name, chip+"/"+c.label, name+"/"+c.label) {
 			in.addChannel(p, dir, chip, c)
 		}
 	}
 	return name != ""
 }
 
-// lookIntoChip returns the directory that has the files of a chip, the chip's name, which may be empty, and the files.
-func (in *input) lookIntoChip(p *place) (dir, name string, files []string, ok bool) {
-	if name = text(p.path, "name"); name != "" {
+// findChipFiles returns the directory with the files of a chip, the chip's name, which may be empty, and the files.
+func (in *input) findChipFiles(p *candidate) (dir, name string, files []string, ok bool) {
+	if name = readText(p.path, "name"); name != "" {
 		return p.path, name, p.files, true
 	}
-	dir = filepath.Join(p.path, "device") // before Linux 3.13, and in some drivers still, all but the number is here
-	if name = text(dir, "name"); name == "" {
+	dir = filepath.Join(p.path, "device") // before Linux 3.13, and with some drivers still, the files are here
+	if name = readText(dir, "name"); name == "" {
 		return p.path, "", p.files, true
 	}
-	in.inner.Move(dir)
-	names, err := in.inner.Names()
+	in.entityDir.SetPath(dir)
+	names, err := in.entityDir.Names()
 	for _, f := range names {
 		files = append(files, string(f))
 	}
 	return dir, name, files, err == nil
 }
 
-// nameChip returns a name that is the same after every start and that no other chip has: that of sensors(1).
-func (in *input) nameChip(name string, p *place) string {
+// claimChipName returns a name that no other chip has and that is the same after every boot: the one of sensors(1).
+func (in *input) claimChipName(name string, p *candidate) string {
 	device := ""
-	if target := resolve(p.path, "device"); target != filepath.Join(p.path, "device") {
+	if target := resolveLink(p.path, "device"); target != filepath.Join(p.path, "device") {
 		device = target
 	}
-	in.forgetChip(p.path)
-	chip := name + "-" + address(in.sys, device)
-	for _, next := range []string{filepath.Base(device), p.name} { // "." is the base of no device
-		if in.chips[chip] != "" && next != "." {
+	in.releaseChipName(p.path)
+	chip := name + "-" + chipAddress(in.sys, device)
+	for _, next := range []string{filepath.Base(device), p.name} { // "." means that there is no device
+		if in.chipNames[chip] != "" && next != "." {
 			chip += "-" + next
 		}
 	}
-	in.chips[chip] = p.path
+	in.chipNames[chip] = p.path
 	return chip
 }
 
-// forgetChip gives up the name of the chip at path.
-func (in *input) forgetChip(path string) {
-	maps.DeleteFunc(in.chips, func(_, owner string) bool { return owner == path })
+// releaseChipName releases the name of the chip at path.
+func (in *input) releaseChipName(path string) {
+	maps.DeleteFunc(in.chipNames, func(_, owner string) bool { return owner == path })
 }
 
-// channels collects the sensors of a chip, in the order of their kinds and numbers.
-func channels(dir string, files []string) []*channel {
+// collectChannels returns the sensors of a chip, sorted by kind and number.
+func collectChannels(dir string, files []string) []*channel {
 	found := map[string]*channel{}
 	for _, file := range files {
 		prefix, number, what, ok := parseAttribute(file)
-		k, known := kindOf(prefix)
+		k, known := sensorKindOf(prefix)
 		if !ok || !known {
 			continue
 		}
 		attribute := prefix + strconv.Itoa(number)
 		c := found[attribute]
 		if c == nil {
-			c = &channel{kind: k, attribute: attribute, number: number, files: map[string]bool{}}
+			c = &channel{sensorKind: k, attribute: attribute, number: number, files: map[string]bool{}}
 			found[attribute] = c
 		}
 		c.files[what] = true
@@ -156,16 +156,16 @@ func channels(dir string, files []string) []*channel {
 	for _, c := range list {
 		slices.Sort(c.alarms)
 		if c.files["label"] {
-			c.label = text(dir, c.attribute+"_label")
+			c.label = readText(dir, c.attribute+"_label")
 		}
 	}
-	nameChannels(list)
+	makeLabelsUnique(list)
 	return list
 }
 
-// nameChannels gives each sensor of a chip a name that no other of its kind has: its label, with the file's name behind
-// it where a label is there twice.
-func nameChannels(list []*channel) {
+// makeLabelsUnique gives each sensor of a chip a label that no other sensor of its kind has. It appends the file name to
+// labels that appear twice.
+func makeLabelsUnique(list []*channel) {
 	count := map[string]int{}
 	id := func(c *channel) string { return c.metric + "/" + c.label }
 	for _, c := range list {
@@ -187,14 +187,14 @@ func nameChannels(list []*channel) {
 }
 
 // addChannel adds the readers of one sensor.
-func (in *input) addChannel(p *place, dir, chip string, c *channel) {
+func (in *input) addChannel(p *candidate, dir, chip string, c *channel) {
 	labels := []telemetry.Label{{Key: "chip", Value: chip}, {Key: "sensor", Value: c.label}}
 	id := "/" + chip + "/" + c.attribute + "/" + c.label
 	file := func(what string) string { return filepath.Join(dir, c.attribute+"_"+what) }
-	if what := c.reading(); what != "" {
-		p.add(c.metric+id, func() reader {
-			s := &sensor{values: []value{in.files.value(file(what))}, divisor: c.divisor, least: c.least}
-			if c.counter {
+	if what := c.readingSuffix(); what != "" {
+		p.addReader(c.metric+id, func() reader {
+			s := &sensor{files: []numberFile{in.budget.newNumberFile(file(what))}, divisor: c.divisor, minimum: c.minimum}
+			if c.isCounter {
 				s.total = in.factory.Counter(c.metric, c.unit, labels...)
 			} else {
 				s.series = in.factory.Gauge(c.metric, c.unit, labels...)
@@ -204,25 +204,25 @@ func (in *input) addChannel(p *place, dir, chip string, c *channel) {
 	}
 	for _, what := range []string{"max", "crit"} {
 		if c.unit == telemetry.Celsius && c.files[what] {
-			p.add(c.metric+"_"+what+id, func() reader {
-				return &limit{value: value{file: hostfs.NewValue(file(what))}, divisor: c.divisor, least: absoluteZero, most: hottest,
+			p.addReader(c.metric+"_"+what+id, func() reader {
+				return &limit{file: numberFile{file: hostfs.NewValue(file(what))}, divisor: c.divisor, minimum: absoluteZero, maximum: maxTemperatureLimit,
 					series: in.factory.Gauge(c.metric+"_"+what, c.unit, labels...)}
 			})
 		}
 	}
 	if len(c.alarms) > 0 {
-		p.add(c.metric+"_alarm"+id+strings.Join(c.alarms, ","), func() reader {
+		p.addReader(c.metric+"_alarm"+id+strings.Join(c.alarms, ","), func() reader {
 			s := &sensor{divisor: 1, series: in.factory.Gauge(c.metric+"_alarm", telemetry.None, labels...)}
 			for _, what := range c.alarms {
-				s.values = append(s.values, in.files.value(file(what)))
+				s.files = append(s.files, in.budget.newNumberFile(file(what)))
 			}
 			return s
 		})
 	}
 }
 
-// reading is the file with the sensor's value: that of this moment rather than an average.
-func (c *channel) reading() string {
+// readingSuffix returns the suffix of the file with the sensor's value. It prefers the current value to an average.
+func (c *channel) readingSuffix() string {
 	for _, what := range []string{"input", "average"} {
 		if c.files[what] {
 			return what

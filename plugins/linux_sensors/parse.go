@@ -6,21 +6,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// parseValue reads a file of /sys that holds one number. Found is false for an empty file and for what the kernel writes
-// where it does not know, such as "<unknown>"; ok is false for anything else.
+// parseValue parses a file of /sys that contains one number. found is false for an empty file, and for text such as
+// "<unknown>", which the kernel writes if it has no value. ok is false for anything else.
 func parseValue(data []byte) (n int64, found, ok bool) {
-	field, rest := scan.Field(data)
+	field, rest := scan.CutField(data)
 	if len(field) == 0 || field[0] == '<' {
 		return 0, false, true
 	}
-	n, ok = scan.Int(field)
-	if next, _ := scan.Field(rest); len(next) > 0 {
+	n, ok = scan.ParseInt(field)
+	if next, _ := scan.CutField(rest); len(next) > 0 {
 		return 0, false, false
 	}
 	return n, ok, ok
 }
 
-// parseAttribute splits the name of a chip's file, as in temp1_crit_alarm: Documentation/hwmon/sysfs-interface.rst.
+// parseAttribute splits the name of a chip's file, such as temp1_crit_alarm (Documentation/hwmon/sysfs-interface.rst).
 func parseAttribute(name string) (kind string, number int, what string, ok bool) {
 	start := 0
 	for start < len(name) && name[start] >= 'a' && name[start] <= 'z' {
@@ -30,43 +30,43 @@ func parseAttribute(name string) (kind string, number int, what string, ok bool)
 	for end < len(name) && name[end] >= '0' && name[end] <= '9' {
 		end++
 	}
-	n, ok := scan.Uint([]byte(name[start:end]))
+	n, ok := scan.ParseUint([]byte(name[start:end]))
 	if !ok || start == 0 || n > maxNumber || end+1 >= len(name) || name[end] != '_' {
 		return "", 0, "", false
 	}
 	return name[:start], int(n), name[end+1:], true
 }
 
-// maxNumber is more sensors of a kind than a chip can have.
+// maxNumber is larger than the number of any sensor of a chip.
 const maxNumber = 1 << 20
 
-// trim cuts off blanks, the newline and what follows a NUL byte: device trees have names that end in one.
-func trim(data []byte) []byte {
+// trimText removes blanks, the newline, and everything from the first NUL byte on: names in device trees end in one.
+func trimText(data []byte) []byte {
 	data, _, _ = bytes.Cut(data, []byte{0})
 	return bytes.TrimSpace(data)
 }
 
-// told is what one reading of a supply's uevent tells; its texts are pieces of the file.
-type told struct {
-	isSupply                              bool // it tells anything about a power supply
-	value                                 [numProperties]int64
-	has                                   [numProperties]bool
+// supplyReading is the content of a supply's uevent. Its texts are slices of the file.
+type supplyReading struct {
+	isSupply                              bool // any line is about a power supply
+	values                                [numProperties]int64
+	present                               [numProperties]bool
 	kind, manufacturer, model, technology []byte
 }
 
-// parseSupply reads the file uevent of a power supply, lines POWER_SUPPLY_KEY=value, among others. What is no
-// number where one is due is left out. It returns false when no line is about a power supply.
-func parseSupply(data []byte, known *[numProperties]property, t *told) bool {
+// parseSupply parses the file uevent of a power supply: lines POWER_SUPPLY_KEY=value, among others. It skips values that
+// should be numbers but are not. It returns false if no line is about a power supply.
+func parseSupply(data []byte, known *[numProperties]property, t *supplyReading) bool {
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		key, value, ok := bytes.Cut(line, []byte{'='})
 		key, isSupply := bytes.CutPrefix(key, []byte("POWER_SUPPLY_"))
 		if !ok || !isSupply {
 			continue
 		}
 		t.isSupply = true
-		value = trim(value)
+		value = trimText(value)
 		switch string(key) {
 		case "TYPE":
 			t.kind = value
@@ -77,29 +77,29 @@ func parseSupply(data []byte, known *[numProperties]property, t *told) bool {
 		case "TECHNOLOGY":
 			t.technology = value
 		default:
-			t.take(key, value, known)
+			t.setProperty(key, value, known)
 		}
 	}
 	return t.isSupply
 }
 
-func (t *told) take(key, value []byte, known *[numProperties]property) {
+func (t *supplyReading) setProperty(key, value []byte, known *[numProperties]property) {
 	for i := range known {
 		if string(key) != known[i].key {
 			continue
 		}
-		if n, ok := known[i].number(value); ok {
-			t.value[i], t.has[i] = n, true
+		if n, ok := known[i].parseNumber(value); ok {
+			t.values[i], t.present[i] = n, true
 		}
 		return
 	}
 }
 
-func (p *property) number(value []byte) (n int64, ok bool) {
-	if p.words == nil {
-		return scan.Int(value)
+func (p *property) parseNumber(value []byte) (n int64, ok bool) {
+	if p.texts == nil {
+		return scan.ParseInt(value)
 	}
-	for i, word := range p.words {
+	for i, word := range p.texts {
 		if string(value) == word {
 			return int64(i), true
 		}

@@ -45,7 +45,7 @@ func TestParseAttribute(t *testing.T) {
 	}
 }
 
-// TestBusAddress has the names of sensors(1): https://www.kernel.org/doc/html/latest/i2c/ and libsensors.
+// TestBusAddress uses names of sensors(1): https://www.kernel.org/doc/html/latest/i2c/ and libsensors.
 func TestBusAddress(t *testing.T) {
 	for device, want := range map[string]string{
 		"pci 0000:01:00.0": "pci-0100", "pci 0000:00:18.3": "pci-00c3", "pci 0001:5e:00.0": "pci-15e00", "pci x": "",
@@ -60,14 +60,14 @@ func TestBusAddress(t *testing.T) {
 	}
 }
 
-func TestDigest(t *testing.T) {
+func TestHashNames(t *testing.T) {
 	seen := map[uint64]string{}
 	for _, list := range []string{"", "a", "b", "ab", "a b", "b a", "a b c", "temp1_input", "temp2_input"} {
 		var names [][]byte
 		for _, name := range strings.Fields(list) {
 			names = append(names, []byte(name))
 		}
-		d := digest(names)
+		d := hashNames(names)
 		if other, taken := seen[d]; taken || d == 0 {
 			t.Errorf("%q and %q are the same", list, other)
 		}
@@ -75,13 +75,13 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-func TestNameChannels(t *testing.T) {
+func TestMakeLabelsUnique(t *testing.T) {
 	list := []*channel{
-		{kind: kind{metric: "t"}, attribute: "temp1", label: "A"}, {kind: kind{metric: "t"}, attribute: "temp2", label: "A"},
-		{kind: kind{metric: "t"}, attribute: "temp3", label: "A temp1"}, {kind: kind{metric: "t"}, attribute: "temp4"},
-		{kind: kind{metric: "t"}, attribute: "temp5", label: "temp4"}, {kind: kind{metric: "f"}, attribute: "fan1", label: "A"},
+		{sensorKind: sensorKind{metric: "t"}, attribute: "temp1", label: "A"}, {sensorKind: sensorKind{metric: "t"}, attribute: "temp2", label: "A"},
+		{sensorKind: sensorKind{metric: "t"}, attribute: "temp3", label: "A temp1"}, {sensorKind: sensorKind{metric: "t"}, attribute: "temp4"},
+		{sensorKind: sensorKind{metric: "t"}, attribute: "temp5", label: "temp4"}, {sensorKind: sensorKind{metric: "f"}, attribute: "fan1", label: "A"},
 	}
-	nameChannels(list)
+	makeLabelsUnique(list)
 	var got []string
 	for _, c := range list {
 		got = append(got, c.metric+"/"+c.label)
@@ -93,7 +93,7 @@ func TestNameChannels(t *testing.T) {
 }
 
 func TestParseSupply(t *testing.T) {
-	known := properties()
+	known := supplyProperties()
 	find := func(key string) int {
 		for i, p := range known {
 			if p.key == key {
@@ -103,26 +103,26 @@ func TestParseSupply(t *testing.T) {
 		t.Fatalf("no %s", key)
 		return 0
 	}
-	var got told
+	var got supplyReading
 	if !parseSupply([]byte("DRIVER=x\nPOWER_SUPPLY_STATUS=Charging\nPOWER_SUPPLY_HEALTH=Quite new word\nPOWER_SUPPLY_CAPACITY=x\nPOWER_SUPPLY_TEMP=-12\n"+
 		"POWER_SUPPLY_MODEL_NAME= a=b \nPOWER_SUPPLY_ONLINE\nPOWER_SUPPLY_CURRENT_NOW=-1"), &known, &got) {
 		t.Fatal("no supply")
 	}
 	for key, want := range map[string]int64{"STATUS": 1, "HEALTH": 0, "TEMP": -12, "CURRENT_NOW": -1} {
-		if i := find(key); !got.has[i] || got.value[i] != want {
-			t.Errorf("%s is %d (%v)", key, got.value[i], got.has[i])
+		if i := find(key); !got.present[i] || got.values[i] != want {
+			t.Errorf("%s is %d (%v)", key, got.values[i], got.present[i])
 		}
 	}
 	for _, key := range []string{"CAPACITY", "ONLINE", "PRESENT"} {
-		if got.has[find(key)] {
+		if got.present[find(key)] {
 			t.Errorf("%s is there", key)
 		}
 	}
 	if string(got.model) != "a=b" {
 		t.Errorf("model %q", got.model)
 	}
-	if parseSupply([]byte("DRIVER=x\nPOWER_SUPPLY_ONLINE\n\n"), &known, &told{}) {
-		t.Error("a file about no supply")
+	if parseSupply([]byte("DRIVER=x\nPOWER_SUPPLY_ONLINE\n\n"), &known, &supplyReading{}) {
+		t.Error("a file without a supply is accepted")
 	}
 }
 
@@ -148,12 +148,12 @@ func FuzzParseSensors(f *testing.F) {
 		if n, found, ok := parseValue(data); found && !ok || !found && n != 0 {
 			t.Errorf("%q is %d, %v, %v", data, n, found, ok)
 		}
-		known := properties()
-		var s told
-		if parseSupply(data, &known, &s) != s.isSupply || !s.isSupply && s.has != (told{}).has {
+		known := supplyProperties()
+		var s supplyReading
+		if parseSupply(data, &known, &s) != s.isSupply || !s.isSupply && s.present != (supplyReading{}).present {
 			t.Errorf("%q is %+v", data, s)
 		}
-		list := channels("none", strings.Fields(string(data)))
+		list := collectChannels("none", strings.Fields(string(data)))
 		seen := map[string]bool{}
 		for _, c := range list {
 			if id := c.metric + "/" + c.label; seen[id] {

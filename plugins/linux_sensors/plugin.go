@@ -1,5 +1,10 @@
-// Package linuxsensors reports what the hardware of a Linux host says about itself: temperatures, fans, voltages, power,
-// batteries and the clocks of its CPUs.
+// Package linuxsensors reports the sensors of a Linux host's hardware: temperatures, fans, voltages, power, batteries
+// and CPU clocks.
+//
+//   - plugin.go: the input. config.go: which entities are reported.
+//   - tree.go: searches directories of /sys for entities that come and go, and opens them.
+//   - hwmon.go, zone.go, supply.go, cpu.go: the kinds of entities. address.go: the names of chips.
+//   - sensor.go: reads the files. parse.go: parses them.
 package linuxsensors
 
 import (
@@ -17,36 +22,36 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_sensors", "temperatures, fans, voltages, power, batteries and CPU clocks (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_sensors", "temperatures, fans, voltages, power, batteries and CPU clocks (Linux)", defaultConfig, build).
 	On("linux").As("sensors").Doc(readme)
 
 const (
-	// scanEvery is after how many gathers the trees are searched for what came and went.
-	scanEvery = 10
-	// maxOpen is how many of the kernel's files are kept open. Those beyond it are opened anew for each reading.
+	// scanInterval is the number of gathers between two searches for new and removed entities.
+	scanInterval = 10
+	// maxOpen is the number of files that are kept open. All others are opened for each reading.
 	maxOpen = 512
 )
 
 type input struct {
-	config  Config
-	factory *telemetry.Factory
-	sys     string
-	files   descriptors
-	trees   []*tree
-	chips   map[string]string // who bears the name of a chip: the path of its directory
+	config    Config
+	factory   *telemetry.Factory
+	sys       string
+	budget    fileBudget
+	trees     []*tree
+	chipNames map[string]string // by name: the directory of the chip
 
-	speakers    map[string]string // by package: the path of the CPU that is read
-	speakerLost bool              // a package has none any more
+	packageCPUs    map[string]string // by package: the path of the CPU that is read
+	packageCPULost bool              // a package has lost its CPU
 
-	untilScan    int
-	outer, inner *hostfs.Dir
+	gathersUntilScan   int
+	treeDir, entityDir *hostfs.Dir
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	in := &input{
-		config: c, factory: env.Factory, sys: env.FS.Sys, chips: map[string]string{}, speakers: map[string]string{},
-		files: descriptors{free: maxOpen},
-		outer: env.FS.SysDir(), inner: env.FS.SysDir(),
+		config: c, factory: env.Factory, sys: env.FS.Sys, chipNames: map[string]string{}, packageCPUs: map[string]string{},
+		budget:  fileBudget{free: maxOpen},
+		treeDir: env.FS.SysDir(), entityDir: env.FS.SysDir(),
 	}
 	in.trees = []*tree{
 		in.newTree("hwmon", in.openChip, "class", "hwmon"),
@@ -58,27 +63,27 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return in, nil
 }
 
-func (in *input) newTree(prefix string, open opener, elem ...string) *tree {
-	return &tree{dir: filepath.Join(in.sys, filepath.Join(elem...)), prefix: prefix, open: open, things: map[string]*thing{}}
+func (in *input) newTree(prefix string, open openFunc, elem ...string) *tree {
+	return &tree{dir: filepath.Join(in.sys, filepath.Join(elem...)), prefix: prefix, open: open, entities: map[string]*entity{}}
 }
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
-	if in.untilScan == 0 {
+	if in.gathersUntilScan == 0 {
 		for _, t := range in.trees {
-			t.err = in.scan(t)
+			t.err = in.scanTree(t)
 		}
-		in.untilScan = scanEvery
+		in.gathersUntilScan = scanInterval
 	}
-	in.untilScan--
+	in.gathersUntilScan--
 	var errs []error
 	for _, t := range in.trees {
 		if t.err != nil {
 			errs = append(errs, t.err)
 		}
-		for _, th := range t.list {
-			for _, r := range th.readers {
-				if err := r.read(out); err != nil {
+		for _, e := range t.list {
+			for _, r := range e.readers {
+				if err := r.addSamples(out); err != nil {
 					errs = append(errs, err)
 				}
 			}
@@ -90,22 +95,22 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 // Close implements io.Closer.
 func (in *input) Close() error {
 	for _, t := range in.trees {
-		for _, th := range t.list {
-			th.close()
+		for _, e := range t.list {
+			e.close()
 		}
 		t.list = nil
-		clear(t.things)
+		clear(t.entities)
 	}
 	return nil
 }
 
-// text reads what a file says that hardly ever changes: the name of a thing. It is empty where there is none.
-func text(elem ...string) string {
+// readText returns the text of a file that seldom changes, such as a name. It returns "" if the file cannot be read.
+func readText(elem ...string) string {
 	f := hostfs.NewValue(filepath.Join(elem...))
 	data, err := f.Read()
-	_ = f.Close() // the data stays
+	_ = f.Close() // the data stays valid
 	if err != nil {
 		return ""
 	}
-	return string(trim(data))
+	return string(trimText(data))
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// unpack makes the files and links of a recorded machine below dir. They are kept in one file, because names of /sys have
-// colons, which neither Windows nor Go's modules can have: "path = content" and "link -> target".
-func unpack(tb testing.TB, dir, machine string) string {
+// unpackMachine creates the files and links of a recorded machine below dir. They are recorded in one file, "path =
+// content" and "link -> target", because names of /sys contain colons, which neither Windows nor Go modules allow.
+func unpackMachine(tb testing.TB, dir, machine string) string {
 	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", machine+".tree"))
 	if err != nil {
@@ -28,7 +28,7 @@ func unpack(tb testing.TB, dir, machine string) string {
 		if path, content, ok := strings.Cut(line, " = "); ok {
 			plugintest.Files(tb, dir, map[string]string{path: strings.ReplaceAll(content, `\n`, "\n") + "\n"})
 		} else if path, target, ok := strings.Cut(line, " -> "); ok {
-			link(tb, target, filepath.Join(dir, path))
+			makeLink(tb, target, filepath.Join(dir, path))
 		} else {
 			tb.Fatalf("%s: %q", machine, line)
 		}
@@ -36,7 +36,7 @@ func unpack(tb testing.TB, dir, machine string) string {
 	return dir
 }
 
-func link(tb testing.TB, target, path string) {
+func makeLink(tb testing.TB, target, path string) {
 	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		tb.Fatal(err)
@@ -46,7 +46,7 @@ func link(tb testing.TB, target, path string) {
 	}
 }
 
-func start(tb testing.TB, dir, config string) *plugintest.Probe {
+func startPlugin(tb testing.TB, dir, config string) *plugintest.Probe {
 	return plugintest.Start(tb, Plugin, config, plugintest.Env("linux_sensors", dir))
 }
 
@@ -54,26 +54,26 @@ func TestConformance(t *testing.T) {
 	empty := t.TempDir()
 	var cases []plugintest.Case
 	for _, machine := range []string{"laptop-6.12", "server-5.10", "raspberrypi-6.6", "server-2.6.32"} {
-		cases = append(cases, plugintest.Case{Name: machine, Root: empty, Setup: func(t *testing.T, e *plugins.Env) { unpack(t, e.FS.Root, machine) }})
+		cases = append(cases, plugintest.Case{Name: machine, Root: empty, Setup: func(t *testing.T, e *plugins.Env) { unpackMachine(t, e.FS.Root, machine) }})
 	}
 	plugintest.Run(t, Plugin, cases...)
 }
 
 func TestLaptop(t *testing.T) {
-	dir := unpack(t, t.TempDir(), "laptop-6.12")
-	p := start(t, dir, "")
-	if diff := cmp.Diff(laptop(), p.Gather(0)); diff != "" {
+	dir := unpackMachine(t, t.TempDir(), "laptop-6.12")
+	p := startPlugin(t, dir, "")
+	if diff := cmp.Diff(laptopSamples(), p.Gather(0)); diff != "" {
 		t.Error(diff)
 	}
-	unpack(t, dir, "laptop-6.12-later")
+	unpackMachine(t, dir, "laptop-6.12-later")
 	plugintest.Expect(t, p.Gather(10), map[string]float64{
 		"power_energy_rate_intel-rapl:0_package-0": 15, "cpu_core_throttles_rate_cpu0": 2, "cpu_core_throttles_rate_cpu1": 0, "cpu_package_throttles_rate_0": 3,
 		"power_energy_rate_intel-rapl:0:0_core": math.NaN(), // its counter wrapped
 	})
 }
 
-// laptop is all that the recorded laptop says.
-func laptop() map[string]float64 {
+// laptopSamples returns all samples of the recorded laptop.
+func laptopSamples() map[string]float64 {
 	return map[string]float64{
 		"sensor_temperature_acpitz-virtual-0_temp1":               46,
 		"sensor_temperature_crit_acpitz-virtual-0_temp1":          128,
@@ -81,7 +81,7 @@ func laptop() map[string]float64 {
 		"sensor_temperature_max_nvme-pci-0300_Composite":          83.85,
 		"sensor_temperature_crit_nvme-pci-0300_Composite":         87.85,
 		"sensor_temperature_alarm_nvme-pci-0300_Composite":        0,
-		"sensor_temperature_nvme-pci-0300_Sensor_1":               34.85, // its limit means none
+		"sensor_temperature_nvme-pci-0300_Sensor_1":               34.85, // its limit means "none"
 		"sensor_temperature_coretemp-isa-0000_Package_id_0":       47,
 		"sensor_temperature_max_coretemp-isa-0000_Package_id_0":   100,
 		"sensor_temperature_crit_coretemp-isa-0000_Package_id_0":  100,
@@ -118,8 +118,8 @@ func laptop() map[string]float64 {
 	}
 }
 
-// names are the metrics with the chip and sensor of the samples that begin with prefix.
-func names(got map[string]float64, prefix string) []string {
+// namesWithPrefix returns the keys of the samples that start with prefix.
+func namesWithPrefix(got map[string]float64, prefix string) []string {
 	return slices.Sorted(maps.Keys(maps.Collect(func(yield func(string, float64) bool) {
 		for k, v := range got {
 			if strings.HasPrefix(k, prefix) && !yield(k, v) {
@@ -129,9 +129,9 @@ func names(got map[string]float64, prefix string) []string {
 	})))
 }
 
-// Two chips of one kind are apart, whatever numbers they get.
-func TestServerHasTwoOfEach(t *testing.T) {
-	got := start(t, unpack(t, t.TempDir(), "server-5.10"), "").Gather(0)
+// Two chips of one kind have different names, whatever their numbers.
+func TestServerWithTwoOfEachChip(t *testing.T) {
+	got := startPlugin(t, unpackMachine(t, t.TempDir(), "server-5.10"), "").Gather(0)
 	plugintest.Expect(t, got, map[string]float64{
 		"sensor_temperature_coretemp-isa-0000_Package_id_0":  51,
 		"sensor_temperature_coretemp-isa-0001_Package_id_1":  52,
@@ -148,17 +148,17 @@ func TestServerHasTwoOfEach(t *testing.T) {
 		"sensor_voltage_alarm_nct6779-isa-0290_in0":          1,
 		"sensor_temperature_alarm_nct6779-isa-0290_SYSTIN":   1, // one of three
 		"sensor_intrusion_alarm_nct6779-isa-0290_intrusion0": 1,
-		// The driver has this name twice.
+		// The driver uses this label twice.
 		"sensor_temperature_nct6779-isa-0290_PECI_Agent_0_temp7": 0,
 		"sensor_temperature_nct6779-isa-0290_PECI_Agent_0_temp8": 52.5,
 	})
-	if clocks := names(got, "cpu_"); len(clocks) > 0 {
+	if clocks := namesWithPrefix(got, "cpu_"); len(clocks) > 0 {
 		t.Errorf("a server without cpufreq: %v", clocks)
 	}
 }
 
 func TestBoard(t *testing.T) {
-	got := start(t, unpack(t, t.TempDir(), "raspberrypi-6.6"), "").Gather(0)
+	got := startPlugin(t, unpackMachine(t, t.TempDir(), "raspberrypi-6.6"), "").Gather(0)
 	want := map[string]float64{
 		"sensor_temperature_cpu_thermal-virtual-0_temp1":      52.095,
 		"sensor_temperature_crit_cpu_thermal-virtual-0_temp1": 110,
@@ -176,9 +176,9 @@ func TestBoard(t *testing.T) {
 	}
 }
 
-// Old drivers have their files in the device's directory.
+// Old drivers have their files in the directory of the device.
 func TestOldKernel(t *testing.T) {
-	got := start(t, unpack(t, t.TempDir(), "server-2.6.32"), "").Gather(0)
+	got := startPlugin(t, unpackMachine(t, t.TempDir(), "server-2.6.32"), "").Gather(0)
 	want := map[string]float64{
 		"sensor_temperature_it8718-isa-0228_temp1": 34, "sensor_temperature_max_it8718-isa-0228_temp1": 127,
 		"sensor_voltage_it8718-isa-0228_in0": 1.232, "sensor_fan_it8718-isa-0228_fan1": 3125,
@@ -188,21 +188,21 @@ func TestOldKernel(t *testing.T) {
 	}
 }
 
-// Most virtual machines have no sensors, and containers may hide them.
-func TestNothingIsSilence(t *testing.T) {
+// Most virtual machines have no sensors, and containers may hide them. That is not an error.
+func TestNoSensorsIsNoError(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"no /sys":       {},
 		"empty classes": {"sys/class/hwmon/.keep": "", "sys/class/thermal/.keep": "", "sys/class/power_supply/.keep": "", "sys/devices/system/cpu/cpu0/topology/x": ""},
 		"masked":        {"sys/devices/system/cpu/cpu0/thermal_throttle/.keep": "", "sys/class/powercap/intel-rapl:0/.keep": ""},
 	} {
-		if got := start(t, plugintest.Files(t, "", files), "").Gather(0); len(got) > 0 {
+		if got := startPlugin(t, plugintest.Files(t, "", files), "").Gather(0); len(got) > 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
 
 func TestFilter(t *testing.T) {
-	dir := unpack(t, t.TempDir(), "laptop-6.12")
+	dir := unpackMachine(t, t.TempDir(), "laptop-6.12")
 	for config, want := range map[string][]string{
 		"include: [coretemp-isa-0000/Core 0]": {"coretemp-isa-0000_Core_0"},
 		"include: [coretemp]":                 {"coretemp-isa-0000_Core_0", "coretemp-isa-0000_Package_id_0"},
@@ -210,9 +210,9 @@ func TestFilter(t *testing.T) {
 		"{include: [coretemp], exclude: ['~^core']}":                                             nil,
 		"exclude: [coretemp, 'nvme-*', thinkpad, amdgpu]":                                        {"acpitz-virtual-0_temp1"},
 	} {
-		got := start(t, dir, config).Gather(0)
+		got := startPlugin(t, dir, config).Gather(0)
 		var sensors []string
-		for _, name := range names(got, "sensor_temperature_") {
+		for _, name := range namesWithPrefix(got, "sensor_temperature_") {
 			name = strings.TrimPrefix(name, "sensor_temperature_")
 			if !strings.HasPrefix(name, "max_") && !strings.HasPrefix(name, "crit_") && !strings.HasPrefix(name, "alarm_") {
 				sensors = append(sensors, name)
@@ -221,24 +221,24 @@ func TestFilter(t *testing.T) {
 		if diff := cmp.Diff(want, sensors); diff != "" {
 			t.Errorf("%s: %s", config, diff)
 		}
-		if others := len(names(got, "cpu_")) + len(names(got, "power_")) + len(names(got, "sensor_zone_")); (others == 0) != strings.Contains(config, "include") {
+		if others := len(namesWithPrefix(got, "cpu_")) + len(namesWithPrefix(got, "power_")) + len(namesWithPrefix(got, "sensor_zone_")); (others == 0) != strings.Contains(config, "include") {
 			t.Errorf("%s leaves %d other series", config, others)
 		}
 	}
 	for config, gone := range map[string]string{"exclude: [thermal_zone0]": "sensor_zone_temperature_thermal_zone0", "exclude: [x86_pkg_temp]": "sensor_zone_temperature_thermal_zone1",
 		"exclude: [BAT0]": "power_supply_info_BAT0", "exclude: [core]": "power_energy_intel-rapl:0:0", "exclude: ['intel-rapl:0']": "power_energy_intel-rapl:0_",
 		"exclude: [cpu0]": "cpu_frequency_cpu0"} {
-		if left := names(start(t, dir, config).Gather(0), gone); len(left) > 0 {
+		if left := namesWithPrefix(startPlugin(t, dir, config).Gather(0), gone); len(left) > 0 {
 			t.Errorf("%s leaves %v", config, left)
 		}
-		if all := names(start(t, dir, "").Gather(0), gone); len(all) == 0 {
+		if all := namesWithPrefix(startPlugin(t, dir, "").Gather(0), gone); len(all) == 0 {
 			t.Errorf("there is no %s anyway", gone)
 		}
 	}
 }
 
 func TestLabels(t *testing.T) {
-	p := start(t, unpack(t, t.TempDir(), "laptop-6.12"), "")
+	p := startPlugin(t, unpackMachine(t, t.TempDir(), "laptop-6.12"), "")
 	p.Gather(0)
 	b, err := p.Batch(10)
 	if err != nil {
@@ -252,11 +252,11 @@ func TestLabels(t *testing.T) {
 	)
 }
 
-// Another battery has other details, and is the same series.
+// Another battery has other labels in the same series.
 func TestBatteryIsExchanged(t *testing.T) {
 	const uevent = "sys/class/power_supply/BAT0/uevent"
 	dir := plugintest.Files(t, "", map[string]string{uevent: "POWER_SUPPLY_TYPE=Battery\nPOWER_SUPPLY_MODEL_NAME=old\n"})
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	p.Gather(0)
 	plugintest.Files(t, dir, map[string]string{uevent: "POWER_SUPPLY_TYPE=Battery\nPOWER_SUPPLY_MODEL_NAME=new\n"})
 	b, _ := p.Batch(10)
@@ -268,31 +268,31 @@ func TestBatteryIsExchanged(t *testing.T) {
 	}
 }
 
-// TestImpossibleTemperature: a board whose chip says 3.9 million degrees for what is not connected.
+// TestImpossibleTemperature covers a board whose chip reports 3.9 million degrees for inputs that are not connected.
 func TestImpossibleTemperature(t *testing.T) {
 	const chip = "sys/class/hwmon/hwmon2/"
 	dir := plugintest.Files(t, "", map[string]string{chip + "name": "nct6793\n", chip + "temp1_input": "28000\n", chip + "temp2_input": "511000\n",
 		chip + "temp15_input": "3892313987\n", chip + "temp15_label": "PECI Agent 0\n"})
 	want := map[string]float64{"sensor_temperature_nct6793-virtual-0_temp1": 28, "sensor_temperature_nct6793-virtual-0_temp2": 511}
-	if diff := cmp.Diff(want, start(t, dir, "").Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, startPlugin(t, dir, "").Gather(0)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestChipWithoutName: it is called like its directory, and by its name as soon as it has one.
+// TestChipWithoutName checks that such a chip is named after its directory, and by its name as soon as it has one.
 func TestChipWithoutName(t *testing.T) {
 	const chip = "sys/class/hwmon/hwmon4/"
 	dir := plugintest.Files(t, "", map[string]string{chip + "temp1_input": "55000\n", chip + "temp1_label": "foosensor\n", chip + "temp1_max": "100000\n"})
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	want := map[string]float64{"sensor_temperature_hwmon4_foosensor": 55, "sensor_temperature_max_hwmon4_foosensor": 100}
 	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
 		t.Error(diff)
 	}
-	if got := start(t, dir, "exclude: [hwmon4]").Gather(0); len(got) > 0 {
+	if got := startPlugin(t, dir, "exclude: [hwmon4]").Gather(0); len(got) > 0 {
 		t.Errorf("excluded by its directory: %v", got)
 	}
 	plugintest.Files(t, dir, map[string]string{chip + "name": "foo\n"})
-	for i := range scanEvery {
+	for i := range scanInterval {
 		p.Gather(float64(i + 1))
 	}
 	if got := p.Gather(100); got["sensor_temperature_foo-virtual-0_foosensor"] != 55 || len(got) != 2 {
@@ -300,7 +300,8 @@ func TestChipWithoutName(t *testing.T) {
 	}
 }
 
-// TestPackageThrottles: all CPUs of a package count the same, so that one of them is read, and another one when that is gone.
+// TestPackageThrottles checks that one CPU of each package is read, because all count the same, and another one after
+// that CPU is gone.
 func TestPackageThrottles(t *testing.T) {
 	cpu := func(n, what string) string { return "sys/devices/system/cpu/cpu" + n + "/" + what }
 	files := map[string]string{}
@@ -313,7 +314,7 @@ func TestPackageThrottles(t *testing.T) {
 		files[cpu(n, "thermal_throttle/core_throttle_count")] = core
 	}
 	dir := plugintest.Files(t, "", files)
-	p := start(t, dir, "")
+	p := startPlugin(t, dir, "")
 	packages := func(second float64) map[string]float64 {
 		b, err := p.Batch(second)
 		if err != nil {
@@ -335,7 +336,7 @@ func TestPackageThrottles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 2 * scanEvery {
+	for i := range 2 * scanInterval {
 		packages(float64(i + 1))
 	}
 	if diff := cmp.Diff(want, packages(100)); diff != "" {
@@ -343,12 +344,12 @@ func TestPackageThrottles(t *testing.T) {
 	}
 }
 
-// TestImpossibleBattery: numbers that a supply gives where it does not know.
+// TestImpossibleBattery covers numbers that a supply reports for unknown values.
 func TestImpossibleBattery(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"sys/class/power_supply/BAT0/uevent": "POWER_SUPPLY_CAPACITY=255\nPOWER_SUPPLY_CYCLE_COUNT=-1\n" +
 		"POWER_SUPPLY_ENERGY_NOW=-5\nPOWER_SUPPLY_CURRENT_NOW=-2000000\nPOWER_SUPPLY_TEMP=-27315000\nPOWER_SUPPLY_TIME_TO_EMPTY_NOW=-1\n"})
 	want := map[string]float64{"power_supply_current_BAT0": -2, "power_supply_info_BAT0": 1}
-	if diff := cmp.Diff(want, start(t, dir, "").Gather(0)); diff != "" {
+	if diff := cmp.Diff(want, startPlugin(t, dir, "").Gather(0)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// descriptors bounds how many files are kept open.
-type descriptors struct{ free int }
+// fileBudget bounds the number of files that are kept open.
+type fileBudget struct{ free int }
 
-// value is a file that holds one number.
-type value struct {
+// numberFile is a file that contains one number.
+type numberFile struct {
 	file   *hostfs.File
-	budget *descriptors // nil: the file is closed after each reading
-	denied bool         // we may not read it; asked again with the next search
+	budget *fileBudget // nil: the file is closed after each reading
+	denied bool        // reading is not permitted; tried again after the next search
 }
 
-func (d *descriptors) value(path string) value {
-	v := value{file: hostfs.NewValue(path)}
+func (d *fileBudget) newNumberFile(path string) numberFile {
+	v := numberFile{file: hostfs.NewValue(path)}
 	if d.free > 0 {
 		d.free--
 		v.budget = d
@@ -29,8 +29,8 @@ func (d *descriptors) value(path string) value {
 	return v
 }
 
-// read returns the number; ok is false when the sensor does not answer.
-func (v *value) read() (n int64, ok bool, err error) {
+// readNumber returns the number. ok is false if the sensor does not answer.
+func (v *numberFile) readNumber() (n int64, ok bool, err error) {
 	if v.denied {
 		return 0, false, nil
 	}
@@ -40,16 +40,16 @@ func (v *value) read() (n int64, ok bool, err error) {
 	}
 	if err != nil {
 		v.denied = errors.Is(err, fs.ErrPermission)
-		return 0, false, unlessSilent(err)
+		return 0, false, dropSensorErrors(err)
 	}
 	n, found, ok := parseValue(data)
 	if !ok {
-		return 0, false, fmt.Errorf("parse %s: no number", v.file.Path())
+		return 0, false, fmt.Errorf("parse %s: not a number", v.file.Path())
 	}
 	return n, found, nil
 }
 
-func (v *value) close() {
+func (v *numberFile) close() {
 	_ = v.file.Close()
 	if v.budget != nil {
 		v.budget.free++
@@ -57,9 +57,9 @@ func (v *value) close() {
 	}
 }
 
-// unlessSilent drops what the kernel answers for a sensor that is gone, asleep, not connected or not for us to read:
-// drivers use many error numbers for that. What is wrong with this process, or with the tree, stays an error.
-func unlessSilent(err error) error {
+// dropSensorErrors drops the errors that the kernel returns for a sensor that is removed, asleep, not connected, or not
+// readable for us: drivers use many error numbers for that. It keeps errors of this process and of the directory tree.
+func dropSensorErrors(err error) error {
 	for _, ours := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EISDIR, syscall.ELOOP} {
 		if errors.Is(err, ours) {
 			return err
@@ -72,21 +72,21 @@ func unlessSilent(err error) error {
 	return err
 }
 
-// sensor is one series that is read at every gather: of several files, which are alarms, the greatest value counts.
+// sensor is one series that is read at every gather. If it has several files, which are alarms, the greatest value counts.
 type sensor struct {
-	values  []value
-	divisor float64 // what the kernel's unit is of ours
-	least   int64   // what is less is no reading
+	files   []numberFile
+	divisor float64 // from the kernel's unit to ours
+	minimum int64   // smaller values are not readings
 	series  *telemetry.Series
 	total   *telemetry.Total // instead of series: a counter
 }
 
-func (s *sensor) read(out *telemetry.Batch) error {
+func (s *sensor) addSamples(out *telemetry.Batch) error {
 	var greatest int64
 	var errs error
 	answered := false
-	for i := range s.values {
-		n, ok, err := s.values[i].read()
+	for i := range s.files {
+		n, ok, err := s.files[i].readNumber()
 		if err != nil {
 			errs = errors.Join(errs, err)
 		}
@@ -95,7 +95,7 @@ func (s *sensor) read(out *telemetry.Batch) error {
 		}
 	}
 	switch {
-	case !answered || greatest < s.least:
+	case !answered || greatest < s.minimum:
 	case s.total != nil:
 		s.total.Add(out, float64(greatest)/s.divisor)
 	default:
@@ -105,51 +105,51 @@ func (s *sensor) read(out *telemetry.Batch) error {
 }
 
 func (s *sensor) refresh() {
-	for i := range s.values {
-		s.values[i].denied = false
+	for i := range s.files {
+		s.files[i].denied = false
 	}
 }
 
 func (s *sensor) close() {
-	for i := range s.values {
-		s.values[i].close()
+	for i := range s.files {
+		s.files[i].close()
 	}
 }
 
-// limitEvery is with how many searches a limit is read again.
-const limitEvery = 6
+// limitScanInterval is the number of searches between two readings of a limit.
+const limitScanInterval = 6
 
-// limit is a number that somebody set and that hardly ever changes. It is written with every gather all the same.
+// limit is a configured number that seldom changes. It is still written at every gather.
 type limit struct {
-	value       value
-	divisor     float64
-	least, most int64 // what is outside is none
-	series      *telemetry.Series
+	file             numberFile
+	divisor          float64
+	minimum, maximum int64 // values outside mean that there is no limit
+	series           *telemetry.Series
 
-	now       float64
-	set       bool
-	untilRead int
-	err       error
+	current        float64
+	valid          bool
+	scansUntilRead int
+	err            error
 }
 
 func (l *limit) refresh() {
-	if l.untilRead > 0 {
-		l.untilRead--
+	if l.scansUntilRead > 0 {
+		l.scansUntilRead--
 		return
 	}
-	l.untilRead = limitEvery - 1
-	l.value.denied = false
+	l.scansUntilRead = limitScanInterval - 1
+	l.file.denied = false
 	var n int64
-	n, l.set, l.err = l.value.read()
-	l.set = l.set && n >= l.least && n <= l.most
-	l.now = float64(n) / l.divisor
+	n, l.valid, l.err = l.file.readNumber()
+	l.valid = l.valid && n >= l.minimum && n <= l.maximum
+	l.current = float64(n) / l.divisor
 }
 
-func (l *limit) read(out *telemetry.Batch) error {
-	if l.set {
-		out.Add(l.series, l.now)
+func (l *limit) addSamples(out *telemetry.Batch) error {
+	if l.valid {
+		out.Add(l.series, l.current)
 	}
 	return l.err
 }
 
-func (l *limit) close() { l.value.close() }
+func (l *limit) close() { l.file.close() }

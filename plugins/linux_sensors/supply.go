@@ -13,21 +13,21 @@ const (
 	ampereHours telemetry.Unit = "ampere_hours"
 )
 
-// property is a number that a power supply tells: Documentation/ABI/testing/sysfs-class-power.
+// property is a number that a power supply reports (Documentation/ABI/testing/sysfs-class-power).
 type property struct {
 	key     string // in uevent, without POWER_SUPPLY_
 	metric  string
 	unit    telemetry.Unit
 	divisor float64
-	words   []string // of which the property is one; its place among them is the number
-	signed  bool     // it may be negative: a battery that is discharged, and frost
+	texts   []string // the possible texts; the index is the number
+	signed  bool     // may be negative: a discharging battery, or frost
 }
 
 const numProperties = 17
 
-// properties are those that are reported. Words that a kernel added in the middle of its own list are at the end of ours, so
-// that no number ever means something else; one that is not known counts as the first, "Unknown".
-func properties() [numProperties]property {
+// supplyProperties returns the reported properties. Texts that a kernel inserted into the middle of its list are at the end of
+// ours, so that no number ever changes its meaning. An unknown text counts as the first, "Unknown".
+func supplyProperties() [numProperties]property {
 	const micro = 1e6
 	status := []string{"Unknown", "Charging", "Discharging", "Not charging", "Full"}
 	health := []string{"Unknown", "Good", "Overheat", "Dead", "Over voltage", "Unspecified failure", "Cold", "Watchdog timer expire",
@@ -54,59 +54,59 @@ func properties() [numProperties]property {
 	}
 }
 
-// supply is a battery, a mains adapter or a USB port that supplies power. One file tells all of it.
+// supply is a battery, a mains adapter or a USB port that supplies power. One file contains all its properties.
 type supply struct {
-	uevent   *hostfs.File
-	factory  *telemetry.Factory
-	name     telemetry.Label
-	known    [numProperties]property
-	series   [numProperties]*telemetry.Series // made when the supply first tells it
-	made     [numProperties]bool
-	info     *telemetry.Series
-	identity identity // what info says
+	uevent     *hostfs.File
+	factory    *telemetry.Factory
+	name       telemetry.Label
+	properties [numProperties]property
+	series     [numProperties]*telemetry.Series // created when the supply first reports the property
+	created    [numProperties]bool
+	info       *telemetry.Series
+	infoLabels supplyIdentity // the labels of info
 }
 
-// identity is what a supply is. It changes when somebody puts in another battery.
-type identity struct{ kind, manufacturer, model, technology string }
+// supplyIdentity identifies a supply. It changes when a battery is replaced.
+type supplyIdentity struct{ kind, manufacturer, model, technology string }
 
-func (in *input) openSupply(p *place) bool {
-	if !p.has("uevent") || !in.config.wants(p.name) {
+func (in *input) openSupply(p *candidate) bool {
+	if !p.hasFile("uevent") || !in.config.includesAny(p.name) {
 		return true
 	}
-	p.add("uevent", func() reader {
+	p.addReader("uevent", func() reader {
 		return &supply{
 			uevent: hostfs.NewFile(filepath.Join(p.path, "uevent")), factory: in.factory,
-			name: telemetry.Label{Key: "supply", Value: p.name}, known: properties(),
+			name: telemetry.Label{Key: "supply", Value: p.name}, properties: supplyProperties(),
 		}
 	})
 	return true
 }
 
-func (s *supply) read(out *telemetry.Batch) error {
+func (s *supply) addSamples(out *telemetry.Batch) error {
 	data, err := s.uevent.Read()
 	if err != nil {
-		return unlessSilent(err)
+		return dropSensorErrors(err)
 	}
-	var told told
-	if !parseSupply(data, &s.known, &told) && len(trim(data)) > 0 {
+	var reading supplyReading
+	if !parseSupply(data, &s.properties, &reading) && len(trimText(data)) > 0 {
 		return fmt.Errorf("parse %s: no line POWER_SUPPLY_…=…", s.uevent.Path())
 	}
-	for i, p := range s.known {
-		if !told.has[i] {
+	for i, p := range s.properties {
+		if !reading.present[i] {
 			continue
 		}
-		if !s.made[i] {
-			s.series[i], s.made[i] = p.gauge(s.factory, s.name), true
+		if !s.created[i] {
+			s.series[i], s.created[i] = p.newGauge(s.factory, s.name), true
 		}
-		out.Add(s.series[i], float64(told.value[i])/p.divisor)
+		out.Add(s.series[i], float64(reading.values[i])/p.divisor)
 	}
-	if told.isSupply {
-		s.addInfo(out, &told)
+	if reading.isSupply {
+		s.addInfo(out, &reading)
 	}
 	return nil
 }
 
-func (p *property) gauge(f *telemetry.Factory, name telemetry.Label) *telemetry.Series {
+func (p *property) newGauge(f *telemetry.Factory, name telemetry.Label) *telemetry.Series {
 	bounds := p.unit.Bounds(telemetry.Gauge)
 	if !p.signed {
 		bounds.Least = 0
@@ -114,11 +114,11 @@ func (p *property) gauge(f *telemetry.Factory, name telemetry.Label) *telemetry.
 	return f.Gauge(p.metric, p.unit, name).Within(bounds.Least, bounds.Most)
 }
 
-func (s *supply) addInfo(out *telemetry.Batch, t *told) {
-	i := &s.identity
+func (s *supply) addInfo(out *telemetry.Batch, t *supplyReading) {
+	i := &s.infoLabels
 	if i.kind == "" || string(t.kind) != i.kind || string(t.manufacturer) != i.manufacturer || string(t.model) != i.model ||
 		string(t.technology) != i.technology {
-		*i = identity{string(t.kind), string(t.manufacturer), string(t.model), string(t.technology)}
+		*i = supplyIdentity{string(t.kind), string(t.manufacturer), string(t.model), string(t.technology)}
 		s.info = s.factory.Info("power_supply_info", []telemetry.Label{s.name}, telemetry.Label{Key: "type", Value: i.kind},
 			telemetry.Label{Key: "manufacturer", Value: i.manufacturer}, telemetry.Label{Key: "model", Value: i.model},
 			telemetry.Label{Key: "technology", Value: i.technology})

@@ -10,132 +10,132 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// tree is a directory of /sys in which things of one kind come and go: chips, zones, batteries, CPUs.
+// tree is a directory of /sys with entities of one kind that come and go: chips, zones, batteries, CPUs.
 type tree struct {
-	dir    string
-	prefix string // of the names of things; others are something else
-	open   opener
-	things map[string]*thing // by path
-	list   []*thing          // the same, in the order of their names
-	err    error             // of the last search
+	dir      string
+	prefix   string // of the names of entities; all other names are skipped
+	open     openFunc
+	entities map[string]*entity // by path
+	list     []*entity          // the same, in the order of their names
+	err      error              // of the last search
 }
 
-// thing is one directory of a tree.
-type thing struct {
-	path    string
-	content uint64 // a hash of the names of its files; 0: it is to be opened again
-	readers []keyedReader
-	seen    bool // by the search that goes on
+// entity is one directory of a tree.
+type entity struct {
+	path        string
+	contentHash uint64 // hash of the names of its files; 0: open it again
+	readers     []keyedReader
+	seen        bool // by the current search
 }
 
 // reader appends the samples of one file, or of a few.
 type reader interface {
-	read(out *telemetry.Batch) error
-	refresh() // comes with every search: for what is read less often than at every gather
+	addSamples(out *telemetry.Batch) error
+	refresh() // called by every search, for values that are not read at every gather
 	close()
 }
 
-// keyedReader is a reader and what its series is called, so that it is kept when its thing is opened again.
+// keyedReader is a reader and a key. When its entity is opened again, a reader with the same key is kept.
 type keyedReader struct {
 	key string
 	reader
 }
 
-// place is a thing that is to be opened.
-type place struct {
-	path  string
-	name  string   // of the directory, as in "hwmon3"
-	files []string // what it contains
-	old   []keyedReader
-	new   []keyedReader
+// candidate is an entity that is being opened.
+type candidate struct {
+	path       string
+	name       string   // of the directory, as in "hwmon3"
+	files      []string // what it contains
+	oldReaders []keyedReader
+	newReaders []keyedReader
 }
 
-// opener adds what can be read of a thing. It returns false when the thing is not ready.
-type opener func(p *place) bool
+// openFunc adds the readers of an entity. It returns false if the entity is not ready.
+type openFunc func(p *candidate) bool
 
-// add adds a reader, or keeps the one that there is.
-func (p *place) add(key string, open func() reader) {
-	if i := slices.IndexFunc(p.old, func(k keyedReader) bool { return k.key == key }); i >= 0 {
-		p.new = append(p.new, p.old[i])
-		p.old = slices.Delete(p.old, i, i+1)
+// addReader adds a reader, or keeps the existing one with this key.
+func (p *candidate) addReader(key string, open func() reader) {
+	if i := slices.IndexFunc(p.oldReaders, func(k keyedReader) bool { return k.key == key }); i >= 0 {
+		p.newReaders = append(p.newReaders, p.oldReaders[i])
+		p.oldReaders = slices.Delete(p.oldReaders, i, i+1)
 		return
 	}
-	p.new = append(p.new, keyedReader{key, open()})
+	p.newReaders = append(p.newReaders, keyedReader{key, open()})
 }
 
-func (p *place) has(file string) bool { return slices.Contains(p.files, file) }
+func (p *candidate) hasFile(file string) bool { return slices.Contains(p.files, file) }
 
-// scan searches a tree for what came and went.
-func (in *input) scan(t *tree) error {
+// scanTree searches a tree for new and removed entities.
+func (in *input) scanTree(t *tree) error {
 	in.reopenCPUs(t)
-	in.outer.Move(t.dir)
-	names, err := in.outer.Names()
-	if hostfs.UnlessMissing(err) != nil {
+	in.treeDir.SetPath(t.dir)
+	names, err := in.treeDir.Names()
+	if hostfs.IgnoreMissing(err) != nil {
 		return err
 	}
 	if err != nil {
 		names = nil
 	}
 	slices.SortFunc(names, bytes.Compare)
-	for _, th := range t.list {
-		th.seen = false
+	for _, e := range t.list {
+		e.seen = false
 	}
-	clear(t.list) // what is gone must not live on behind the end
+	clear(t.list) // otherwise removed entities stay reachable after the end of the slice
 	t.list = t.list[:0]
 	for _, name := range names {
 		if bytes.HasPrefix(name, []byte(t.prefix)) {
-			in.visit(t, string(name))
+			in.visitEntity(t, string(name))
 		}
 	}
-	for path, th := range t.things {
-		if !th.seen {
-			th.close()
-			delete(t.things, path)
-			in.forgetChip(path)
-			in.forgetSpeaker(path)
+	for path, e := range t.entities {
+		if !e.seen {
+			e.close()
+			delete(t.entities, path)
+			in.releaseChipName(path)
+			in.forgetPackageCPU(path)
 		}
 	}
 	return nil
 }
 
-// visit opens a thing when it is new, or has other files than before. One that goes away meanwhile is left out.
-func (in *input) visit(t *tree, name string) {
-	path := resolve(t.dir, name)
-	in.inner.Move(path)
-	files, err := in.inner.Names()
+// visitEntity opens an entity that is new or whose files have changed. It skips an entity that disappears meanwhile.
+func (in *input) visitEntity(t *tree, name string) {
+	path := resolveLink(t.dir, name)
+	in.entityDir.SetPath(path)
+	files, err := in.entityDir.Names()
 	if err != nil {
 		return
 	}
-	th := t.things[path]
-	if th == nil {
-		th = &thing{path: path}
-		t.things[path] = th
+	e := t.entities[path]
+	if e == nil {
+		e = &entity{path: path}
+		t.entities[path] = e
 	}
-	if content := digest(files); th.content != content {
-		p := &place{path: path, name: name, old: th.readers}
+	if hash := hashNames(files); e.contentHash != hash {
+		p := &candidate{path: path, name: name, oldReaders: e.readers}
 		for _, f := range files {
 			p.files = append(p.files, string(f))
 		}
-		th.content = 0
+		e.contentHash = 0
 		if t.open(p) {
-			th.content = content
+			e.contentHash = hash
 		}
-		closeAll(p.old)
-		th.readers = p.new
+		closeAll(p.oldReaders)
+		e.readers = p.newReaders
 	}
-	for _, r := range th.readers {
+	for _, r := range e.readers {
 		r.refresh()
 	}
-	th.seen = true
-	t.list = append(t.list, th)
+	e.seen = true
+	t.list = append(t.list, e)
 }
 
-// resolve follows the link to a device. The path of the device is what tells it from another that gets the same number
-// after it was unplugged.
-func resolve(dir, name string) string {
+// resolveLink follows the link to a device. The path of the device distinguishes it from another device that gets the
+// same number later.
+func resolveLink(dir, name string) string {
 	target, err := os.Readlink(filepath.Join(dir, name))
 	if err != nil {
-		return filepath.Join(dir, name) // no link: CPUs, and CONFIG_SYSFS_DEPRECATED
+		return filepath.Join(dir, name) // not a link: CPUs, and CONFIG_SYSFS_DEPRECATED
 	}
 	if filepath.IsAbs(target) {
 		return target
@@ -143,7 +143,7 @@ func resolve(dir, name string) string {
 	return filepath.Join(dir, target)
 }
 
-func digest(names [][]byte) uint64 {
+func hashNames(names [][]byte) uint64 {
 	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
 	h := uint64(offset)
 	for _, name := range names {
@@ -155,7 +155,7 @@ func digest(names [][]byte) uint64 {
 	return max(h, 1)
 }
 
-func (th *thing) close() { closeAll(th.readers) }
+func (e *entity) close() { closeAll(e.readers) }
 
 func closeAll(readers []keyedReader) {
 	for _, r := range readers {

@@ -10,14 +10,15 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstSs compares with ss, which gets some of the numbers elsewhere, once before our reading and once after it.
+// TestAgainstSs compares our values with those of ss, before and after the gather. ss has some of its numbers from other
+// sources.
 func TestAgainstSs(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", ""))
-	agreed := map[string]bool{} // they hardly all stand still at once
+	agreed := map[string]bool{} // some values change between two readings
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		before := ss(t)
+		before := runSS(t)
 		got := p.Gather(0)
-		after := ss(t)
+		after := runSS(t)
 		for key, v := range before {
 			if got[key] == v && after[key] == v {
 				agreed[key] = true
@@ -28,8 +29,8 @@ func TestAgainstSs(t *testing.T) {
 	})
 }
 
-// ss reads "TCP: 774 (estab 44, closed 723, orphaned 0, timewait 723)" and the table below it: "UDP  3  2  1".
-func ss(t *testing.T) map[string]float64 {
+// runSS parses "TCP: 774 (estab 44, closed 723, orphaned 0, timewait 723)" and the table below it: "UDP  3  2  1".
+func runSS(t *testing.T) map[string]float64 {
 	t.Helper()
 	text := servicetest.Output(t, "ss", "-s")
 	numbers := map[string]float64{}
@@ -42,7 +43,7 @@ func ss(t *testing.T) map[string]float64 {
 	return numbers
 }
 
-// TestCPUs compares with the number of CPUs that are online.
+// TestCPUs compares the number of CPUs with getconf.
 func TestCPUs(t *testing.T) {
 	text := servicetest.Output(t, "getconf", "_NPROCESSORS_ONLN")
 	want, _ := strconv.Atoi(strings.TrimSpace(text))

@@ -1,4 +1,8 @@
-// Package linuxsockets reports what a Linux host's sockets, packet queues and connection tracking take.
+// Package linuxsockets reports a Linux host's sockets and their memory, its packet queues and its connection tracking
+// table.
+//
+//   - plugin.go: the input; sockets and their limits. parse.go: parses all files.
+//   - softnet.go: packets per CPU. conntrack.go: connection tracking.
 package linuxsockets
 
 import (
@@ -20,31 +24,31 @@ var readme string
 var Plugin = plugins.Poll("linux_sockets", "sockets and their memory, packet queues per CPU, connection tracking (Linux)", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
 	sockstats []sockstat
-	limits    []limit
-	softnet   *softnet
-	conntrack *conntrack
+	limits    []memoryLimit
+	softnet   *softnetStat
+	conntrack *conntrackTable
 }
 
-// sockstat is /proc/net/sockstat or sockstat6.
+// sockstat is /proc/net/sockstat or sockstat6, with its series.
 type sockstat struct {
 	file   *hostfs.File
-	gauges []gauge
+	gauges []sockstatGauge
 }
 
-// gauge is a number in such a file.
-type gauge struct {
+// sockstatGauge is a number in such a file.
+type sockstatGauge struct {
 	title, word string
 	scale       float64
 	series      *telemetry.Series
 }
 
-// limit is how much memory a protocol may use.
-type limit struct {
+// memoryLimit is the file with a protocol's memory limit, and its series.
+type memoryLimit struct {
 	file   *hostfs.File
 	series *telemetry.Series
 }
@@ -53,31 +57,31 @@ func build(env plugins.Env, _ Config) (*input, error) {
 	f := env.Factory
 	return &input{
 		sockstats: []sockstat{
-			{env.FS.HostFile("net", "sockstat"), gauges(f)},
-			{env.FS.HostFile("net", "sockstat6"), gauges6(f)},
+			{env.FS.HostFile("net", "sockstat"), newIPv4Gauges(f)},
+			{env.FS.HostFile("net", "sockstat6"), newIPv6Gauges(f)},
 		},
-		limits: []limit{
+		limits: []memoryLimit{
 			{env.FS.ProcFile("sys", "net", "ipv4", "tcp_mem"), f.Gauge("sockets_tcp_mem_max", telemetry.Bytes)},
 			{env.FS.ProcFile("sys", "net", "ipv4", "udp_mem"), f.Gauge("sockets_udp_mem_max", telemetry.Bytes)},
 		},
-		softnet:   newSoftnet(env),
-		conntrack: newConntrack(env),
+		softnet:   newSoftnetStat(env),
+		conntrack: newConntrackTable(env),
 	}, nil
 }
 
-// page is what the kernel counts the memory of sockets in.
-func page() float64 { return float64(os.Getpagesize()) }
+// pageSize returns the unit of socket memory, in bytes.
+func pageSize() float64 { return float64(os.Getpagesize()) }
 
-func gauges(f *telemetry.Factory) []gauge {
-	return []gauge{
+func newIPv4Gauges(f *telemetry.Factory) []sockstatGauge {
+	return []sockstatGauge{
 		{"sockets:", "used", 1, f.Gauge("sockets_used", telemetry.None)},
 		{"TCP:", "inuse", 1, f.Gauge("sockets_tcp_inuse", telemetry.None)},
 		{"TCP:", "orphan", 1, f.Gauge("sockets_tcp_orphan", telemetry.None)},
 		{"TCP:", "tw", 1, f.Gauge("sockets_tcp_tw", telemetry.None)},
 		{"TCP:", "alloc", 1, f.Gauge("sockets_tcp_alloc", telemetry.None)},
-		{"TCP:", "mem", page(), f.Gauge("sockets_tcp_mem", telemetry.Bytes)},
+		{"TCP:", "mem", pageSize(), f.Gauge("sockets_tcp_mem", telemetry.Bytes)},
 		{"UDP:", "inuse", 1, f.Gauge("sockets_udp_inuse", telemetry.None)},
-		{"UDP:", "mem", page(), f.Gauge("sockets_udp_mem", telemetry.Bytes)},
+		{"UDP:", "mem", pageSize(), f.Gauge("sockets_udp_mem", telemetry.Bytes)},
 		{"UDPLITE:", "inuse", 1, f.Gauge("sockets_udplite_inuse", telemetry.None)},
 		{"RAW:", "inuse", 1, f.Gauge("sockets_raw_inuse", telemetry.None)},
 		{"FRAG:", "inuse", 1, f.Gauge("sockets_frag_inuse", telemetry.None)},
@@ -85,8 +89,8 @@ func gauges(f *telemetry.Factory) []gauge {
 	}
 }
 
-func gauges6(f *telemetry.Factory) []gauge {
-	return []gauge{
+func newIPv6Gauges(f *telemetry.Factory) []sockstatGauge {
+	return []sockstatGauge{
 		{"TCP6:", "inuse", 1, f.Gauge("sockets_tcp6_inuse", telemetry.None)},
 		{"UDP6:", "inuse", 1, f.Gauge("sockets_udp6_inuse", telemetry.None)},
 		{"UDPLITE6:", "inuse", 1, f.Gauge("sockets_udplite6_inuse", telemetry.None)},
@@ -100,15 +104,15 @@ func gauges6(f *telemetry.Factory) []gauge {
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	var errs []error
 	for _, s := range in.sockstats {
-		errs = append(errs, s.gather(out))
+		errs = append(errs, s.addSamples(out))
 	}
 	for _, l := range in.limits {
-		errs = append(errs, l.gather(out))
+		errs = append(errs, l.addSample(out))
 	}
-	return errors.Join(append(errs, in.softnet.gather(out), in.conntrack.gather(out))...)
+	return errors.Join(append(errs, in.softnet.addSamples(out), in.conntrack.addSamples(out))...)
 }
 
-func (s sockstat) gather(out *telemetry.Batch) error {
+func (s sockstat) addSamples(out *telemetry.Batch) error {
 	data, err := s.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
@@ -121,20 +125,20 @@ func (s sockstat) gather(out *telemetry.Batch) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("parse %s: no numbers of sockets", s.file.Path())
+		return fmt.Errorf("parse %s: no socket counts", s.file.Path())
 	}
 	return nil
 }
 
-func (l limit) gather(out *telemetry.Batch) error {
+func (l memoryLimit) addSample(out *telemetry.Batch) error {
 	data, err := l.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
 	}
-	pages, ok := lastOfThree(data)
+	pages, ok := parseThirdNumber(data)
 	if !ok {
 		return fmt.Errorf("parse %s: not three numbers", l.file.Path())
 	}
-	out.Add(l.series, page()*float64(pages))
+	out.Add(l.series, pageSize()*float64(pages))
 	return nil
 }

@@ -12,17 +12,18 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// perMissing is what it costs to find that a file is not there, which is tried at every gather: a module may be loaded.
-const perMissing = 4
+// missingFileAllocs is how many allocations it costs to try to open a missing file. Each gather tries, because a module
+// may have been loaded.
+const missingFileAllocs = 4
 
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "this machine"},
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"},
 		plugintest.Case{Name: "gateway", Root: "testdata/gateway-6.1", Then: "testdata/gateway-6.1-later"},
-		plugintest.Case{Name: "counter wraps", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later", Allocs: 2 + 2*perMissing},
-		plugintest.Case{Name: "board without IPv6", Root: "testdata/board-4.19", Allocs: 2 + 4*perMissing},
-		plugintest.Case{Name: "container", Root: "testdata/container-5.15", Allocs: 2 + 4*perMissing},
+		plugintest.Case{Name: "counter wraps", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later", Allocs: 2 + 2*missingFileAllocs},
+		plugintest.Case{Name: "board without IPv6", Root: "testdata/board-4.19", Allocs: 2 + 4*missingFileAllocs},
+		plugintest.Case{Name: "container", Root: "testdata/container-5.15", Allocs: 2 + 4*missingFileAllocs},
 	)
 }
 
@@ -35,7 +36,7 @@ func TestGateway(t *testing.T) {
 		// CPUs 1 and 3 are offline.
 		"softnet_processed_cpu0": 1000, "softnet_processed_cpu1": none, "softnet_backlog_len_cpu2": 6, "softnet_received_rps_cpu2": 4, "softnet_flow_limit_count_cpu2": 5,
 		"softnet_dropped_cpu2": 2, "softnet_time_squeezed_cpu2": 3,
-		// Not the 7 of the agent's own network.
+		// Not 7, which is the count of the agent's own network.
 		"conntrack_entries": 65536, "conntrack_entries_limit": 262144, "conntrack_used_percent": 25,
 		"conntrack_clashres": 102, "conntrack_found": 104, "conntrack_search_restart": 124, "conntrack_expect_new": 18, "conntrack_entries_rate": none,
 	})
@@ -56,7 +57,7 @@ func TestOldKernel(t *testing.T) {
 	plugintest.Expect(t, second, map[string]float64{"softnet_processed_cpu0": 16, "softnet_processed_rate_cpu0": none, "softnet_processed_rate_cpu3": 2, "softnet_dropped_rate_cpu0": .2})
 }
 
-// A CPU that comes back after a while counts on, but nobody knows since when: no rate.
+// A CPU that comes back online continues to count, but the time of its last reading is unknown, so it has no rate.
 func TestOfflineCPUIsForgotten(t *testing.T) {
 	const cpu0, cpu1 = "1 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "9 0 0 0 0 0 0 0 0 0 0 0 1 0 0\n"
 	got := plugintest.ComesBack(t, Plugin, "proc/1/net/softnet_stat", cpu0+cpu1, cpu0, cpu0+cpu1)
@@ -72,7 +73,7 @@ func TestFewerFiles(t *testing.T) {
 	plugintest.Expect(t, container, map[string]float64{"sockets_tcp_inuse": 1, "conntrack_entries": none, "conntrack_entries_limit": none, "softnet_processed_cpu0": none})
 }
 
-// A kernel without a limit, and one that is replaced while the agent runs: no value moves to another name.
+// One case is a kernel without a limit. The other is a changed header: no value moves to another name.
 func TestConntrackOddities(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{
 		"proc/sys/net/netfilter/nf_conntrack_max": "0\n", "proc/sys/net/netfilter/nf_conntrack_count": "7\n",
@@ -90,7 +91,7 @@ func TestConntrackOddities(t *testing.T) {
 	}
 }
 
-func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
+func TestMissingAndMaskedFilesAreNoError(t *testing.T) {
 	plugintest.Silent(t, Plugin, "proc/1/net/sockstat", "proc/1/net/sockstat6", "proc/1/net/softnet_stat", "proc/1/net/stat/nf_conntrack", "proc/1/net/stat",
 		"proc/sys/net/ipv4/tcp_mem", "proc/sys/net/netfilter/nf_conntrack_max", "proc/sys/net/netfilter/nf_conntrack_count")
 }
@@ -141,11 +142,11 @@ func TestNthCPU(t *testing.T) {
 		"0-18446744073709551615": {0, 1, 2},
 	} {
 		for n, cpu := range want {
-			if got, ok := nthCPU([]byte(list), uint64(n)); !ok || got != cpu {
+			if got, ok := nthCPUOfList([]byte(list), uint64(n)); !ok || got != cpu {
 				t.Errorf("CPU %d of %q is %d, %v, want %d", n, list, got, ok, cpu)
 			}
 		}
-		if got, ok := nthCPU([]byte(list), uint64(len(want))); ok && len(list) < 20 {
+		if got, ok := nthCPUOfList([]byte(list), uint64(len(want))); ok && len(list) < 20 {
 			t.Errorf("CPU %d of %q is %d", len(want), list, got)
 		}
 	}
@@ -154,12 +155,12 @@ func TestNthCPU(t *testing.T) {
 func FuzzParseSockstat(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/proc/1/net/sockstat*")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, g := range append(gauges(plugintest.Env("linux_sockets", "").Factory), gauges6(plugintest.Env("linux_sockets", "").Factory)...) {
+		for _, g := range append(newIPv4Gauges(plugintest.Env("linux_sockets", "").Factory), newIPv6Gauges(plugintest.Env("linux_sockets", "").Factory)...) {
 			if v, ok := sockstatValue(data, g.title, g.word); ok && (v > 0 && len(data) < len(g.title)+len(g.word)+3 || !strings.Contains(string(data), g.title)) {
 				t.Errorf("%s %s is %d in %q", g.title, g.word, v, data)
 			}
 		}
-		lastOfThree(data)
+		parseThirdNumber(data)
 	})
 }
 
@@ -170,8 +171,8 @@ func FuzzParseSoftnet(f *testing.F) {
 		if _, columns := parseSoftnet(data); columns != 0 && columns < minSoftnetColumns || columns > len(strings.Fields(string(data))) {
 			t.Errorf("%d columns in %q", columns, data)
 		}
-		first, ok := nthCPU(data, 0)
-		if second, more := nthCPU(data, 1); more && !ok {
+		first, ok := nthCPUOfList(data, 0)
+		if second, more := nthCPUOfList(data, 1); more && !ok {
 			t.Errorf("CPUs %d, none and %d", first, second)
 		}
 	})
@@ -180,7 +181,7 @@ func FuzzParseSoftnet(f *testing.F) {
 func FuzzParseConntrack(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/proc/1/net/stat/nf_conntrack")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		header, lines := scan.Line(data)
+		header, lines := scan.CutLine(data)
 		n := min(len(strings.Fields(string(header))), 32)
 		line, sums := make([]uint64, n), make([]uint64, n)
 		cpus := sumColumns(lines, line, sums)
@@ -189,7 +190,7 @@ func FuzzParseConntrack(f *testing.F) {
 		}
 		again := make([]uint64, n)
 		if sumColumns(append(append([]byte{}, lines...), '\n'), line, again) < cpus {
-			t.Error("a newline at the end costs a CPU")
+			t.Error("a newline at the end removes a CPU")
 		}
 	})
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// softnet is what each CPU did with received packets: /proc/net/softnet_stat.
-type softnet struct {
+// softnetStat reports how each CPU handled received packets, from /proc/net/softnet_stat.
+type softnetStat struct {
 	stat   *hostfs.File
 	online *hostfs.File
 	cpus   *telemetry.Vec[uint64, softnetCPU]
 }
 
-// softnetCPU are the series of one CPU.
+// softnetCPU holds the series of one CPU.
 type softnetCPU struct {
 	counters []softnetCounter
 	backlog  *telemetry.Series
@@ -28,20 +28,20 @@ type softnetCounter struct {
 	total  *telemetry.Total
 }
 
-func newSoftnet(env plugins.Env) *softnet {
+func newSoftnetStat(env plugins.Env) *softnetStat {
 	f := env.Factory
-	return &softnet{
+	return &softnetStat{
 		stat:   env.FS.HostFile("net", "softnet_stat"),
 		online: env.FS.SysFile("devices", "system", "cpu", "online"),
 		cpus: telemetry.NewVec(f, func(f *telemetry.Factory, cpu uint64) softnetCPU {
 			label := telemetry.Label{Key: "core", Value: "cpu" + strconv.FormatUint(cpu, 10)}
 			return softnetCPU{
 				counters: []softnetCounter{
-					{processed, f.Counter("softnet_processed", telemetry.Packets, label)},
-					{dropped, f.Counter("softnet_dropped", telemetry.Packets, label)},
-					{timeSqueezed, f.Counter("softnet_time_squeezed", telemetry.None, label)},
-					{receivedRPS, f.Counter("softnet_received_rps", telemetry.None, label)},
-					{flowLimitCount, f.Counter("softnet_flow_limit_count", telemetry.Packets, label)},
+					{colProcessed, f.Counter("softnet_processed", telemetry.Packets, label)},
+					{colDropped, f.Counter("softnet_dropped", telemetry.Packets, label)},
+					{colTimeSqueezed, f.Counter("softnet_time_squeezed", telemetry.None, label)},
+					{colReceivedRPS, f.Counter("softnet_received_rps", telemetry.None, label)},
+					{colFlowLimitCount, f.Counter("softnet_flow_limit_count", telemetry.Packets, label)},
 				},
 				backlog: f.Gauge("softnet_backlog_len", telemetry.Packets, label),
 			}
@@ -49,7 +49,7 @@ func newSoftnet(env plugins.Env) *softnet {
 	}
 }
 
-func (s *softnet) gather(out *telemetry.Batch) error {
+func (s *softnetStat) addSamples(out *telemetry.Batch) error {
 	data, err := s.stat.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
@@ -58,20 +58,20 @@ func (s *softnet) gather(out *telemetry.Batch) error {
 	found := uint64(0)
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		values, columns := parseSoftnet(line)
 		if columns == 0 {
 			continue
 		}
-		cpu := values[cpuIndex]
-		if columns <= cpuIndex {
+		cpu := values[colCPUIndex]
+		if columns <= colCPUIndex {
 			if found == 0 {
-				online, _ = s.online.Read() // without it the lines are counted
+				online, _ = s.online.Read() // if it fails, the line number is the CPU
 			}
-			cpu = nthOnline(online, found)
+			cpu = nthOnlineCPU(online, found)
 		}
 		found++
-		s.cpus.Get(cpu).add(out, values[:columns])
+		s.cpus.Get(cpu).addSamples(out, values[:columns])
 	}
 	s.cpus.Sweep(out)
 	if found == 0 {
@@ -80,22 +80,22 @@ func (s *softnet) gather(out *telemetry.Batch) error {
 	return nil
 }
 
-// nthOnline says which CPU the n-th line is about. Kernels before 5.10 do not say so, and leave out those that are
+// nthOnlineCPU returns the CPU of the n-th line. Kernels before 5.10 do not number the lines, and omit CPUs that are
 // offline.
-func nthOnline(online []byte, n uint64) uint64 {
-	if cpu, ok := nthCPU(online, n); ok {
+func nthOnlineCPU(online []byte, n uint64) uint64 {
+	if cpu, ok := nthCPUOfList(online, n); ok {
 		return cpu
 	}
 	return n
 }
 
-func (c *softnetCPU) add(out *telemetry.Batch, values []uint64) {
+func (c *softnetCPU) addSamples(out *telemetry.Batch, values []uint64) {
 	for _, counter := range c.counters {
 		if counter.column < len(values) {
 			counter.total.Add(out, float64(values[counter.column]))
 		}
 	}
-	if backlogLen < len(values) {
-		out.Add(c.backlog, float64(values[backlogLen]))
+	if colBacklogLen < len(values) {
+		out.Add(c.backlog, float64(values[colBacklogLen]))
 	}
 }

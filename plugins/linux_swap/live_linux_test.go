@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstVmstat compares with procps on this machine. What is counted may grow between the readings.
+// TestAgainstVmstat compares our values with vmstat of procps on this machine. Counters may grow between the readings.
 func TestAgainstVmstat(t *testing.T) {
 	before := plugintest.Vmstat(t)
 	got := plugintest.Start(t, Plugin, "", plugintest.Env("linux_swap", "")).Gather(0)

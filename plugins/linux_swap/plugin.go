@@ -1,4 +1,5 @@
-// Package linuxswap reports the swap space of a Linux host and the traffic to and from it.
+// Package linuxswap reports the swap space and the swap traffic of a Linux host. plugin.go is the input; parse.go parses
+// /proc/meminfo and /proc/vmstat.
 package linuxswap
 
 import (
@@ -20,7 +21,7 @@ var readme string
 var Plugin = plugins.Poll("linux_swap", "swap space and swap traffic (Linux)", func() Config { return Config{} }, build).
 	On("linux").As("swap").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {

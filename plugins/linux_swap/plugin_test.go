@@ -56,7 +56,7 @@ func TestGatherOddFiles(t *testing.T) {
 	}
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_swap", t.TempDir()))
 	if _, err := p.Batch(0); err == nil {
-		t.Error("a missing meminfo is no error")
+		t.Error("a missing meminfo is not an error")
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstAdjtimex compares with glibc's adjtimex(3), called by way of Python.
+// TestAgainstAdjtimex compares our values with glibc's adjtimex(3), called from Python.
 func TestAgainstAdjtimex(t *testing.T) {
 	const program = `
 import ctypes
@@ -33,7 +33,7 @@ print(state, t.status, t.tick, t.freq, t.constant)`
 				t.Fatal(err)
 			}
 			if key == "time_frequency" {
-				want /= ppmScale
+				want /= ppmDivisor
 			}
 			if got[key] != want {
 				d.Errorf("%s is %v, glibc says %v", key, got[key], want)

@@ -1,4 +1,5 @@
-// Package linuxtime reports how well a Linux host keeps time.
+// Package linuxtime reports how well a Linux host keeps time. plugin.go is the input; clock.go computes the values;
+// sys_linux.go calls adjtimex(2).
 package linuxtime
 
 import (
@@ -22,46 +23,46 @@ var readme string
 var Plugin = plugins.Poll("linux_time", "synchronisation and errors of the system's clock (Linux)", func() Config { return Config{} }, build).
 	On("linux").As("time").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
-	readClock   func() (clock, error)
+	readClock   func() (clockState, error)
 	clocksource *hostfs.File
 
-	gauges, pps []shown
-	counters    []counted
+	gauges, pps []gaugeSeries
+	counters    []counterSeries
 
-	source     string // the clocksource
+	sourceName string // the clocksource
 	sourceInfo *metric.Info
 }
 
-type shown struct {
-	gauge
+type gaugeSeries struct {
+	clockMetric
 	series *telemetry.Series
 }
 
-type counted struct {
-	gauge
+type counterSeries struct {
+	clockMetric
 	total *telemetry.Total
 }
 
 func build(env plugins.Env, _ Config) (*input, error) { return newInput(env, readClock), nil }
 
-func newInput(env plugins.Env, read func() (clock, error)) *input {
+func newInput(env plugins.Env, read func() (clockState, error)) *input {
 	in := &input{
 		readClock:   read,
 		sourceInfo:  metric.NewInfo(env.Factory, "time_clocksource"),
 		clocksource: env.FS.SysFile("devices", "system", "clocksource", "clocksource0", "current_clocksource"),
 	}
-	for _, g := range gauges() {
-		in.gauges = append(in.gauges, shown{g, env.Factory.Gauge(g.name, g.unit)})
+	for _, g := range clockGauges() {
+		in.gauges = append(in.gauges, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
 	}
 	for _, g := range ppsGauges() {
-		in.pps = append(in.pps, shown{g, env.Factory.Gauge(g.name, g.unit)})
+		in.pps = append(in.pps, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
 	}
 	for _, g := range ppsCounters() {
-		in.counters = append(in.counters, counted{g, env.Factory.Counter(g.name, g.unit)})
+		in.counters = append(in.counters, counterSeries{g, env.Factory.Counter(g.name, g.unit)})
 	}
 	return in
 }
@@ -74,55 +75,56 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 func (in *input) addClock(out *telemetry.Batch) error {
 	c, err := in.readClock()
 	if err != nil {
-		return explain(err)
+		return adjtimexError(err)
 	}
 	for i := range in.gauges {
-		out.Add(in.gauges[i].series, in.gauges[i].of(&c))
+		out.Add(in.gauges[i].series, in.gauges[i].value(&c))
 	}
 	if c.status&staPPS == 0 {
 		return nil
 	}
 	for i := range in.pps {
-		out.Add(in.pps[i].series, in.pps[i].of(&c))
+		out.Add(in.pps[i].series, in.pps[i].value(&c))
 	}
 	for i := range in.counters {
-		in.counters[i].total.Add(out, in.counters[i].of(&c))
+		in.counters[i].total.Add(out, in.counters[i].value(&c))
 	}
 	return nil
 }
 
-// explain says what to do about a call that only a sandbox forbids: reading the clock needs no privilege.
-func explain(err error) error {
+// adjtimexError adds advice to an error of the call. Reading the clock needs no privilege, so only a sandbox forbids it.
+func adjtimexError(err error) error {
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENOSYS) {
-		return fmt.Errorf("call adjtimex: %w; a seccomp profile forbids it: allow adjtimex there (Docker's own profile does), or leave linux_time out", err)
+		return fmt.Errorf("call adjtimex: %w; a seccomp profile forbids the call: allow adjtimex in it (Docker's default profile does), or remove linux_time", err)
 	}
 	return fmt.Errorf("call adjtimex: %w", err)
 }
 
-// addSource tells what the clock counts by. The kernel changes it when it finds it unreliable.
+// addSource adds the name of the clock source. The kernel changes the source when it finds it unreliable.
 func (in *input) addSource(out *telemetry.Batch) error {
 	data, err := in.clocksource.ReadOptional()
 	name := bytes.TrimSpace(data)
 	if err != nil || len(name) == 0 {
 		return err
 	}
-	if !plausible(name) {
-		return fmt.Errorf("parse %s: no name", in.clocksource.Path())
+	if !isClocksourceName(name) {
+		return fmt.Errorf("parse %s: not a name", in.clocksource.Path())
 	}
-	if string(name) != in.source {
-		in.source = string(name)
+	if string(name) != in.sourceName {
+		in.sourceName = string(name)
 	}
-	in.sourceInfo.Add(out, telemetry.Label{Key: "clocksource", Value: in.source})
+	in.sourceInfo.Add(out, telemetry.Label{Key: "clocksource", Value: in.sourceName})
 	return nil
 }
 
-// plausible says whether a text is the name of a clocksource: CS_NAME_LEN, include/linux/clocksource.h, and printable.
-func plausible(name []byte) bool {
-	const longest = 32
+// isClocksourceName reports whether a text can be the name of a clock source: printable, at most CS_NAME_LEN bytes
+// (include/linux/clocksource.h).
+func isClocksourceName(name []byte) bool {
+	const maxLength = 32
 	for _, c := range name {
 		if c <= ' ' || c > '~' {
 			return false
 		}
 	}
-	return len(name) > 0 && len(name) <= longest
+	return len(name) > 0 && len(name) <= maxLength
 }

@@ -13,39 +13,39 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// plugin is the input with a clock of the test's own.
-func plugin(c *clock, err *error) plugins.Definition {
+// newPlugin returns the input's definition with a clock that the test controls.
+func newPlugin(c *clockState, err *error) plugins.Definition {
 	return plugins.Poll("linux_time", Plugin.Summary(), func() Config { return Config{} }, func(env plugins.Env, _ Config) (*input, error) {
-		return newInput(env, func() (clock, error) { return *c, *err }), nil
+		return newInput(env, func() (clockState, error) { return *c, *err }), nil
 	}).On("linux").As("time").Doc(readme)
 }
 
 const sourceFile = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 
-func tree(tb testing.TB, source string) string {
+func newTree(tb testing.TB, source string) string {
 	return plugintest.Files(tb, "", map[string]string{sourceFile: source + "\n"})
 }
 
 func TestConformance(t *testing.T) {
 	none := error(nil)
-	c := gps()
-	plugintest.Run(t, plugin(&c, &none), plugintest.Case{Name: "a pulse per second", Root: tree(t, "tsc")},
+	c := gpsClock()
+	plugintest.Run(t, newPlugin(&c, &none), plugintest.Case{Name: "a pulse per second", Root: newTree(t, "tsc")},
 		plugintest.Case{Name: "this machine's files"})
 }
 
-// gps is a server with a receiver that gives a pulse per second.
-func gps() clock {
-	return clock{
+// gpsClock returns the clock of a server whose GPS receiver supplies a pulse per second.
+func gpsClock() clockState {
+	return clockState{
 		status: 0x2107, offset: -1523, frequency: -1234567, maxError: 1500, estimatedError: 2, constant: 3, tick: 10000, tai: 37,
 		ppsFrequency: -655360, ppsJitter: 1500, ppsShift: 8, ppsStability: 65536,
-		ppsCalibrations: 80, ppsErrors: 4, ppsJitterExceeded: 12, ppsStabilityExceed: 7,
+		ppsCalibrations: 80, ppsErrors: 4, ppsJitterExceeded: 12, ppsStabilityExceeded: 7,
 	}
 }
 
 func TestGather(t *testing.T) {
 	none := error(nil)
-	c := gps()
-	p := plugintest.Start(t, plugin(&c, &none), "", plugintest.Env("linux_time", tree(t, "tsc")))
+	c := gpsClock()
+	p := plugintest.Start(t, newPlugin(&c, &none), "", plugintest.Env("linux_time", newTree(t, "tsc")))
 	want := map[string]float64{
 		"time_synchronized": 1, "time_offset_seconds": -1.523e-6, "time_frequency": -1234567.0 / 65536, "time_max_error_seconds": 1.5e-3,
 		"time_estimated_error_seconds": 2e-6, "time_state": 0, "time_status": 0x2107, "time_loop_constant": 3, "time_tick": 10000, "time_tai_offset_seconds": 37,
@@ -59,7 +59,7 @@ func TestGather(t *testing.T) {
 	if got := p.Gather(10); got["time_pps_errors_rate"] != 2 {
 		t.Errorf("%v", got)
 	}
-	c = clock{state: timeError, status: staUnsync, offset: 1500, maxError: 16_000_000, tick: 10000}
+	c = clockState{state: timeError, status: staUnsync, offset: 1500, maxError: 16_000_000, tick: 10000}
 	want = map[string]float64{
 		"time_synchronized": 0, "time_offset_seconds": 1.5e-3, "time_frequency": 0, "time_max_error_seconds": 16, "time_estimated_error_seconds": 0,
 		"time_state": 5, "time_status": 64, "time_loop_constant": 0, "time_tick": 10000, "time_tai_offset_seconds": 0, "time_clocksource": 1,
@@ -70,23 +70,23 @@ func TestGather(t *testing.T) {
 }
 
 func TestSynchronized(t *testing.T) {
-	for want, clocks := range map[float64][]clock{
+	for want, clocks := range map[float64][]clockState{
 		1: {{}, {state: 1}, {state: 4, status: 0x2001}},
 		0: {{state: timeError}, {status: staUnsync}, {state: timeError, status: 0x2001}},
 	} {
 		for _, c := range clocks {
-			if got := c.synchronized(); got != want {
+			if got := c.synchronizedValue(); got != want {
 				t.Errorf("%+v is synchronized: %v", c, got)
 			}
 		}
 	}
 }
 
-// The kernel changes the source when it finds it unreliable: the series is the same, its label another.
+// When the kernel changes the clock source, the series stays the same and its label changes.
 func TestSourceChanges(t *testing.T) {
 	none := error(nil)
-	dir := tree(t, "tsc")
-	p := plugintest.Start(t, plugin(&clock{}, &none), "", plugintest.Env("linux_time", dir))
+	dir := newTree(t, "tsc")
+	p := plugintest.Start(t, newPlugin(&clockState{}, &none), "", plugintest.Env("linux_time", dir))
 	for _, source := range []string{"tsc", "hpet"} {
 		plugintest.Files(t, dir, map[string]string{sourceFile: source + "\n"})
 		b, err := p.Batch(0)
@@ -97,10 +97,10 @@ func TestSourceChanges(t *testing.T) {
 	}
 }
 
-func TestSourceIsMissingOrNoise(t *testing.T) {
+func TestSourceIsMissingOrUnparsable(t *testing.T) {
 	none := error(nil)
-	for source, want := range map[string]string{"": "", "\x00\xff noise": "no name", strings.Repeat("x", 33): "no name"} {
-		p := plugintest.Start(t, plugin(&clock{}, &none), "", plugintest.Env("linux_time", tree(t, source)))
+	for source, want := range map[string]string{"": "", "\x00\xff noise": "not a name", strings.Repeat("x", 33): "not a name"} {
+		p := plugintest.Start(t, newPlugin(&clockState{}, &none), "", plugintest.Env("linux_time", newTree(t, source)))
 		b, err := p.Batch(0)
 		got := ""
 		if err != nil {
@@ -110,22 +110,22 @@ func TestSourceIsMissingOrNoise(t *testing.T) {
 			t.Errorf("%q: %d samples, %v", source, b.Len(), err)
 		}
 	}
-	p := plugintest.Start(t, plugin(&clock{}, &none), "", plugintest.Env("linux_time", t.TempDir()))
+	p := plugintest.Start(t, newPlugin(&clockState{}, &none), "", plugintest.Env("linux_time", t.TempDir()))
 	if b, err := p.Batch(0); err != nil || b.Len() != 10 {
 		t.Errorf("no clocksource: %d samples, %v", b.Len(), err)
 	}
 }
 
-// A sandbox that forbids the call costs the rest nothing, and says what to do.
+// A sandbox that forbids the call does not affect other samples. The error says what to do.
 func TestForbidden(t *testing.T) {
 	for _, errno := range []error{syscall.EPERM, syscall.ENOSYS, syscall.EACCES} {
-		p := plugintest.Start(t, plugin(&clock{}, &errno), "", plugintest.Env("linux_time", tree(t, "tsc")))
+		p := plugintest.Start(t, newPlugin(&clockState{}, &errno), "", plugintest.Env("linux_time", newTree(t, "tsc")))
 		b, err := p.Batch(0)
 		if !errors.Is(err, errno) || !strings.HasPrefix(err.Error(), "call adjtimex: ") || !strings.Contains(err.Error(), "seccomp") || b.Len() != 1 {
 			t.Errorf("%v: %d samples, %v", errno, b.Len(), err)
 		}
 	}
-	if err := explain(syscall.EINVAL); strings.Contains(err.Error(), "seccomp") {
+	if err := adjtimexError(syscall.EINVAL); strings.Contains(err.Error(), "seccomp") {
 		t.Errorf("%v", err)
 	}
 }
@@ -134,13 +134,13 @@ func FuzzClock(f *testing.F) {
 	f.Add(0, uint32(0x2107), int64(-1523), int32(8), []byte("tsc"))
 	f.Add(5, uint32(64), int64(math.MinInt64), int32(-1), []byte("\x00"))
 	f.Fuzz(func(t *testing.T, state int, status uint32, n int64, shift int32, source []byte) {
-		c := clock{state: state, status: status, offset: float64(n), frequency: float64(n), ppsJitter: float64(n), ppsShift: shift}
-		for _, g := range append(gauges(), append(ppsGauges(), ppsCounters()...)...) {
-			if v := g.of(&c); math.IsNaN(v) || math.IsInf(v, 0) {
+		c := clockState{state: state, status: status, offset: float64(n), frequency: float64(n), ppsJitter: float64(n), ppsShift: shift}
+		for _, g := range append(clockGauges(), append(ppsGauges(), ppsCounters()...)...) {
+			if v := g.value(&c); math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Errorf("%s is %v", g.name, v)
 			}
 		}
-		if plausible(source) && (len(source) == 0 || strings.ContainsAny(string(source), " \n\x00")) {
+		if isClocksourceName(source) && (len(source) == 0 || strings.ContainsAny(string(source), " \n\x00")) {
 			t.Errorf("%q", source)
 		}
 	})

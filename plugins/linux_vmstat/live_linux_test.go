@@ -6,8 +6,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstVmstat compares with procps: what was counted before our reading must not be more, what is counted after it
-// not less.
+// TestAgainstVmstat compares our values with vmstat of procps. Ours must be between a reading before the gather and one
+// after it.
 func TestAgainstVmstat(t *testing.T) {
 	p := plugintest.Start(t, Plugin, everything, plugintest.Env("linux_vmstat", ""))
 	before := plugintest.Vmstat(t)

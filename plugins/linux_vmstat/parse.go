@@ -7,18 +7,18 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// parseField reads one line of /proc/vmstat, a name and a number: proc(5). Linux 4.19 wrote some lines without a name; they
-// are not ok, nor are those that are cut short.
+// parseField parses one line of /proc/vmstat, a name and a number (proc(5)). ok is false for truncated lines, and for
+// lines without a name, which Linux 4.19 wrote.
 func parseField(line []byte) (name []byte, v uint64, ok bool) {
-	name, rest := scan.Field(line)
+	name, rest := scan.CutField(line)
 	for _, c := range name {
 		if c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			return nil, 0, false
 		}
 	}
-	field, rest := scan.Field(rest)
-	v, ok = scan.Uint(field)
-	if more, _ := scan.Field(rest); len(more) > 0 {
+	field, rest := scan.CutField(rest)
+	v, ok = scan.ParseUint(field)
+	if more, _ := scan.CutField(rest); len(more) > 0 {
 		return nil, 0, false
 	}
 	return name, v, ok
@@ -30,13 +30,13 @@ const (
 	hugePages telemetry.Unit = "huge_pages"
 )
 
-// gauges is how the fields begin that say how many pages there are now: the items of zones and nodes.
-const gauges = "nr_"
+// gaugePrefix is the prefix of gauges: the numbers of pages of zones and nodes.
+const gaugePrefix = "nr_"
 
-// describe says whether a field counts or says what is now, and in which unit. The rule is mm/vmstat.c's own order: items
-// of zones and nodes, which are called nr_ and are amounts of pages, then events, which are counted. The exceptions are those
-// that the kernel's enums (linux/mmzone.h, linux/vm_event_item.h) describe otherwise.
-func describe(field string) (telemetry.Kind, telemetry.Unit) {
+// describeField returns the kind and the unit of a field. The rule follows mm/vmstat.c: first the items of zones and
+// nodes, which have the prefix nr_ and are numbers of pages, then events, which are counted. The exceptions are
+// documented in the kernel's enums (linux/mmzone.h, linux/vm_event_item.h).
+func describeField(field string) (telemetry.Kind, telemetry.Unit) {
 	switch field {
 	case "nr_dirtied", "nr_written", "nr_throttled_written", "nr_vmscan_write", "nr_vmscan_immediate_reclaim",
 		"nr_foll_pin_acquired", "nr_foll_pin_released":
@@ -53,7 +53,7 @@ func describe(field string) (telemetry.Kind, telemetry.Unit) {
 	switch {
 	case strings.HasPrefix(field, "nr_tlb_"):
 		return telemetry.Counter, telemetry.None // events, with CONFIG_DEBUG_TLBFLUSH
-	case strings.HasPrefix(field, gauges):
+	case strings.HasPrefix(field, gaugePrefix):
 		return telemetry.Gauge, telemetry.Pages
 	}
 	return telemetry.Counter, telemetry.None

@@ -1,4 +1,5 @@
-// Package linuxvmstat reports what the memory management of a Linux host does, from /proc/vmstat.
+// Package linuxvmstat reports the memory management of a Linux host, from /proc/vmstat. plugin.go is the input; parse.go
+// parses the file and describes its fields.
 package linuxvmstat
 
 import (
@@ -18,18 +19,18 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_vmstat", "what memory management does: faults, reclaim, compaction, OOM kills (Linux)", defaults, build).
+var Plugin = plugins.Poll("linux_vmstat", "memory management: faults, reclaim, compaction, OOM kills (Linux)", defaultConfig, build).
 	On("linux").As("vmstat").Doc(readme)
 
-// Config says which fields of /proc/vmstat are reported.
+// Config selects the fields of /proc/vmstat that are reported.
 type Config struct {
 	Fields match.List `yaml:"fields" conf:"public"`
 }
 
-// defaults are what tells a machine in need of memory from one that is well. Globs stand for what kernels call
-// differently: per zone, or split in anonymous and file pages.
-func defaults() Config {
-	return Config{Fields: match.Of(
+// defaultConfig selects the fields that show whether memory is short. Globs cover names that differ between kernels: per
+// zone, or split into anonymous and file pages.
+func defaultConfig() Config {
+	return Config{Fields: match.NewList(
 		"oom_kill", "pgfault", "pgmajfault", "pgpgin", "pgpgout",
 		"pgscan_kswapd*", "pgscan_direct*", "pgsteal_kswapd*", "pgsteal_direct*", "allocstall*", "pageoutrun", "drop_pagecache", "drop_slab",
 		"workingset_refault*", "workingset_activate*",
@@ -50,11 +51,11 @@ func (c *Config) Validate() error {
 
 type input struct {
 	vmstat *hostfs.File
-	fields *telemetry.Vec[string, field]
+	fields *telemetry.Vec[string, fieldSeries]
 }
 
-// field is one line of the file: a gauge, a counter, or neither when nobody wants it.
-type field struct {
+// fieldSeries holds the series of one line: a gauge, a counter, or neither if the field is not selected.
+type fieldSeries struct {
 	gauge *telemetry.Series
 	total *telemetry.Total
 }
@@ -62,15 +63,15 @@ type field struct {
 func build(env plugins.Env, c Config) (*input, error) {
 	return &input{
 		vmstat: env.FS.ProcFile("vmstat"),
-		fields: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) field {
-			kind, unit := describe(name)
+		fields: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) fieldSeries {
+			kind, unit := describeField(name)
 			switch {
 			case !c.Fields.Match(name):
-				return field{}
+				return fieldSeries{}
 			case kind == telemetry.Counter:
-				return field{total: f.Counter("vmstat_"+name, unit)}
+				return fieldSeries{total: f.Counter("vmstat_"+name, unit)}
 			}
-			return field{gauge: f.Gauge("vmstat_"+name, unit)}
+			return fieldSeries{gauge: f.Gauge("vmstat_"+name, unit)}
 		}),
 	}, nil
 }
@@ -84,7 +85,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	found := false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		name, v, ok := parseField(line)
 		if !ok {
 			continue

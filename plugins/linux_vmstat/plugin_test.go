@@ -41,7 +41,7 @@ func TestGather(t *testing.T) {
 	for _, key := range counters {
 		want[key+"_rate"] = 0
 	}
-	delete(want, "vmstat_pgpgout_rate") // it began anew
+	delete(want, "vmstat_pgpgout_rate") // the counter was reset
 	maps.Copy(want, map[string]float64{"vmstat_pgpgout": 100, "vmstat_pgfault": 902115411, "vmstat_pgfault_rate": 100,
 		"vmstat_pgscan_direct_normal": 33121, "vmstat_pgscan_direct_normal_rate": 10, "vmstat_nr_dirty": 700})
 	if diff := cmp.Diff(want, second); diff != "" {
@@ -83,10 +83,10 @@ func TestBadFieldsAreConfigErrors(t *testing.T) {
 func TestGatherOddFiles(t *testing.T) {
 	for content, want := range map[string]map[string]float64{
 		"":                            {},
-		"nr_dirty 1\npgfault 2\npgma": {"vmstat_nr_dirty": 1, "vmstat_pgfault": 2}, // cut short
+		"nr_dirty 1\npgfault 2\npgma": {"vmstat_nr_dirty": 1, "vmstat_pgfault": 2}, // truncated
 		" 0\nnr_dirty 1\n\n":          {"vmstat_nr_dirty": 1},                      // a line without a name
 		"nr_dirty -1\npgfault 99999999999999999999\noom_kill 1\n": {"vmstat_oom_kill": 1},
-		"nr_dirty 1 2\npgfault 3\n":                               {"vmstat_pgfault": 3}, // whatever the second number is
+		"nr_dirty 1 2\npgfault 3\n":                               {"vmstat_pgfault": 3}, // a line with two numbers is skipped
 		"nr_dirty\t4\r\n":                                         {"vmstat_nr_dirty": 4},
 	} {
 		dir := plugintest.Files(t, "", map[string]string{"proc/vmstat": content})
@@ -104,7 +104,8 @@ func TestGatherOddFiles(t *testing.T) {
 	}
 }
 
-// TestGaugesOfLinux618 is every field of a 6.18 kernel that is no counter, written out: whatever else begins with nr_ counts.
+// TestGaugesOfLinux618 lists every gauge of a 6.18 kernel. All other fields must be counters, even those with the prefix
+// nr_.
 func TestGaugesOfLinux618(t *testing.T) {
 	data, err := os.ReadFile("testdata/vm-6.18/proc/vmstat")
 	if err != nil {
@@ -134,7 +135,7 @@ func TestGaugesOfLinux618(t *testing.T) {
 			t.Errorf("%q is not read", line)
 		}
 		all++
-		if kind, unit := describe(string(name)); kind == telemetry.Gauge {
+		if kind, unit := describeField(string(name)); kind == telemetry.Gauge {
 			got[string(name)] = unit
 		}
 	}
@@ -143,13 +144,13 @@ func TestGaugesOfLinux618(t *testing.T) {
 	}
 }
 
-func TestDescribe(t *testing.T) {
+func TestDescribeField(t *testing.T) {
 	for field, want := range map[string]string{
 		"nr_dirtied": "counter pages", "nr_foll_pin_acquired": "counter pages", "nr_tlb_local_flush_all": "counter ", "pgpgin": "counter kibibytes",
 		"nr_shadow_call_stack": "gauge kibibytes", "workingset_nodes": "gauge ", "workingset_nodereclaim": "counter ", "oom_kill": "counter ",
 		"nr_something_new": "gauge pages", "something_new": "counter ",
 	} {
-		if kind, unit := describe(field); kind.String()+" "+string(unit) != want {
+		if kind, unit := describeField(field); kind.String()+" "+string(unit) != want {
 			t.Errorf("%s is a %s in %q, want %q", field, kind, unit, want)
 		}
 	}

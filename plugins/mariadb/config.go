@@ -57,7 +57,7 @@ func defaults() Config {
 	return Config{
 		Place:       Place{Host: defaultHost, Port: defaultPort, User: "root"},
 		statusNames: defaultStatus(),
-		Variables: match.Of("max_connections", "innodb_buffer_pool_size", "innodb_log_file_size", "table_open_cache", "table_definition_cache",
+		Variables: match.NewList("max_connections", "innodb_buffer_pool_size", "innodb_log_file_size", "table_open_cache", "table_definition_cache",
 			"open_files_limit", "thread_cache_size", "max_prepared_stmt_count", "read_only"),
 		CollectProcesses: true, CollectReplication: true,
 	}

@@ -117,7 +117,7 @@ func TestFlags(t *testing.T) {
 
 func TestNamed(t *testing.T) {
 	f := telemetry.NewFactory("h", "mariadb", nil, 0)
-	n := statusOf(f, telemetry.Label{Key: "server", Value: "db"}, match.Of("*"))
+	n := statusOf(f, telemetry.Label{Key: "server", Value: "db"}, match.NewList("*"))
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	for name, text := range map[string]string{"Uptime": "7", "wsrep_local_index": "18446744073709551615", "Slave_running": "ON", "Ssl_cipher": "", "wsrep_cluster_status": "Primary"} {
 		n.add(b, []byte(name), []byte(text))

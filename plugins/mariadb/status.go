@@ -10,7 +10,7 @@ import (
 
 // defaultStatus are the status variables that most dashboards and alarms are about. The predecessor's four are among them.
 func defaultStatus() match.List {
-	return match.Of("Uptime", "Connections", "Questions", "Queries", "Slow_queries", "Threads_*", "Max_used_connections", "Aborted_*",
+	return match.NewList("Uptime", "Connections", "Questions", "Queries", "Slow_queries", "Threads_*", "Max_used_connections", "Aborted_*",
 		"Connection_errors_*", "Access_denied_errors", "Bytes_*",
 		"Com_select", "Com_insert", "Com_update", "Com_delete", "Com_replace", "Com_commit", "Com_rollback", "Com_begin",
 		"Handler_*", "Select_*", "Sort_*", "Created_tmp_*", "Table_locks_*", "Table_open_cache_*",
@@ -33,14 +33,14 @@ type rule struct {
 func rules() []rule {
 	none, bytes := telemetry.None, telemetry.Bytes
 	return []rule{
-		{match.Of("uptime", "uptime_since_flush_status"), telemetry.Seconds, telemetry.Gauge},
-		{match.Of("innodb_row_lock_time_avg", "innodb_row_lock_time_max"), telemetry.Milliseconds, telemetry.Gauge},
-		{match.Of("innodb_row_lock_time"), telemetry.Milliseconds, telemetry.Counter},
-		{match.Of("bytes_*", "innodb_data_read", "innodb_data_written", "innodb_os_log_written", "binlog_bytes_written"), bytes, telemetry.Counter},
-		{match.Of("memory_used", "memory_used_initial", "innodb_buffer_pool_bytes_*", "innodb_page_size", "innodb_checkpoint_age",
+		{match.NewList("uptime", "uptime_since_flush_status"), telemetry.Seconds, telemetry.Gauge},
+		{match.NewList("innodb_row_lock_time_avg", "innodb_row_lock_time_max"), telemetry.Milliseconds, telemetry.Gauge},
+		{match.NewList("innodb_row_lock_time"), telemetry.Milliseconds, telemetry.Counter},
+		{match.NewList("bytes_*", "innodb_data_read", "innodb_data_written", "innodb_os_log_written", "binlog_bytes_written"), bytes, telemetry.Counter},
+		{match.NewList("memory_used", "memory_used_initial", "innodb_buffer_pool_bytes_*", "innodb_page_size", "innodb_checkpoint_age",
 			"innodb_checkpoint_max_age", "innodb_mem_*", "qcache_free_memory"), bytes, telemetry.Gauge},
-		{match.Of("innodb_buffer_pool_pages_*flushed", "innodb_buffer_pool_pages_made_*", "innodb_buffer_pool_pages_split"), none, telemetry.Counter},
-		{match.Of("threads_cached", "threads_connected", "threads_running", "open_*", "max_used_connections", "prepared_stmt_count", "slaves_*", "slave_running", "slave_open_temp_tables",
+		{match.NewList("innodb_buffer_pool_pages_*flushed", "innodb_buffer_pool_pages_made_*", "innodb_buffer_pool_pages_split"), none, telemetry.Counter},
+		{match.NewList("threads_cached", "threads_connected", "threads_running", "open_*", "max_used_connections", "prepared_stmt_count", "slaves_*", "slave_running", "slave_open_temp_tables",
 			"innodb_buffer_pool_pages_*", "innodb_buffer_pool_load_incomplete", "innodb_data_pending_*", "innodb_os_log_pending_*", "innodb_row_lock_current_waits",
 			"innodb_current_row_locks", "innodb_history_list_length", "innodb_num_open_files", "innodb_ibuf_size", "innodb_ibuf_free_list", "innodb_ibuf_segment_size",
 			"innodb_onlineddl_*", "key_blocks_*", "aria_pagecache_blocks_*", "qcache_free_blocks", "qcache_queries_in_cache", "qcache_total_blocks",

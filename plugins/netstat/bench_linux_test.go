@@ -13,54 +13,54 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// The benchmark holds 100,000 sockets: both ends of these connections. No process may open so many files unless root
-// lets it, so that children of the benchmark share the work.
+// The benchmark holds 100,000 sockets: both ends of these connections. The limit of open files is too low for one
+// process, so children of the benchmark share the work.
 const (
 	children    = 10
 	connections = 5000 // of each child
 	holdEnv     = "RTC_TEST_HOLD"
 )
 
-// BenchmarkHundredThousandSockets counts 100,000 real sockets in both ways.
+// BenchmarkHundredThousandSockets counts 100,000 real sockets with sock_diag and in files.
 func BenchmarkHundredThousandSockets(b *testing.B) {
-	inNewNetwork(b)
+	enterNewNetwork(b)
 	for n := range children {
 		startHolder(b, n)
 	}
-	thread := fmt.Sprintf("/proc/self/task/%d/net/", syscall.Gettid()) // the runs below are on other threads
-	d := &diag{open: openDiag}
+	thread := fmt.Sprintf("/proc/self/task/%d/net/", syscall.Gettid()) // the benchmarks below run on other threads
+	d := &diagClient{open: openDiag}
 	defer d.Close()
-	if _, err := d.count(b.Context()); err != nil {
+	if _, err := d.countSockets(b.Context()); err != nil {
 		b.Skip(err)
 	}
 	b.Run("sock_diag", func(b *testing.B) {
 		servicetest.Loop(b, func() {
-			counts, err := d.count(b.Context())
-			check(b, counts, err)
+			counts, err := d.countSockets(b.Context())
+			checkCounts(b, counts, err)
 		})
 	})
 	b.Run("proc", func(b *testing.B) {
 		files := []*hostfs.File{hostfs.NewFile(thread + "tcp"), hostfs.NewFile(thread + "tcp6")}
 		servicetest.Loop(b, func() {
-			var counts states
+			var counts stateCounts
 			for _, f := range files {
-				if _, err := countFile(f, &counts); err != nil {
+				if _, err := addFile(f, &counts); err != nil {
 					b.Fatal(err)
 				}
 			}
-			check(b, counts, nil)
+			checkCounts(b, counts, nil)
 		})
 	})
 }
 
-func check(b *testing.B, counts states, err error) {
+func checkCounts(b *testing.B, counts stateCounts, err error) {
 	if err != nil || counts[established] != 2*children*connections {
 		b.Fatalf("%v, %v", counts, err)
 	}
 }
 
-// startHolder starts this test again as a child that is in this thread's network and holds connections until its standard
-// input ends.
+// startHolder starts this test binary as a child that uses this thread's network and holds connections until its
+// standard input ends.
 func startHolder(b *testing.B, n int) {
 	child := exec.Command(os.Args[0], "-test.run=^TestHoldConnections$")
 	child.Env = append(os.Environ(), holdEnv+"="+strconv.Itoa(n))
@@ -86,17 +86,17 @@ func startHolder(b *testing.B, n int) {
 
 const holding = "holding"
 
-// TestHoldConnections is no test but the child of the benchmark.
+// TestHoldConnections is not a test: it is the child of the benchmark.
 func TestHoldConnections(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv(holdEnv))
 	if err != nil {
-		t.Skip("is run by BenchmarkHundredThousandSockets")
+		t.Skip("runs only as a child of BenchmarkHundredThousandSockets")
 	}
 	addr := &syscall.SockaddrInet4{Port: 4711, Addr: [4]byte{127, 0, 1, byte(1 + n)}}
-	listener := newRaw(t, syscall.AF_INET)
+	listener := newRawSocket(t, syscall.AF_INET)
 	listener.listen(t, addr, 16)
 	for range connections {
-		pair(t, listener, syscall.AF_INET, addr)
+		connectPair(t, listener, syscall.AF_INET, addr)
 	}
 	fmt.Print(holding)
 	_, _ = io.Copy(io.Discard, os.Stdin)

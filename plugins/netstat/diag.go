@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// Messages of netlink(7) and sock_diag(7): sizes and places of their fields in bytes. Numbers are the machine's own.
+// Messages of netlink(7) and sock_diag(7): sizes and offsets of their fields, in bytes. Numbers have the native byte
+// order.
 const (
 	headerSize  = 16 // struct nlmsghdr: length, type, flags, sequence number, port
 	typeOffset  = 4
@@ -19,52 +20,52 @@ const (
 	requestSize  = headerSize + 60 // struct inet_diag_req: family, prefixes, extensions, socket, states, interface
 	statesOffset = headerSize + 52
 
-	stateOffset = headerSize + 1 // in struct inet_diag_msg, of which nothing else is read
-	errorSize   = 4              // what begins the body of NLMSG_ERROR and NLMSG_DONE: 0, or a negative errno
+	stateOffset = headerSize + 1 // in struct inet_diag_msg; nothing else of it is read
+	errorSize   = 4              // first field of NLMSG_ERROR and NLMSG_DONE: 0 or a negative errno
 )
 
-// Types and flags of messages: linux/netlink.h and linux/inet_diag.h.
+// Types and flags of messages (linux/netlink.h and linux/inet_diag.h).
 const (
 	typeError        = 2
 	typeDone         = 3
 	typeGetSock      = 18 // TCPDIAG_GETSOCK, see putRequest
 	flagRequest      = 1
 	flagDump         = 0x300
-	flagInterrupted  = 0x10 // NLM_F_DUMP_INTR: what was listed changed meanwhile
+	flagInterrupted  = 0x10 // NLM_F_DUMP_INTR: the list changed while it was sent
 	wantedStates     = 1<<numStates - 1<<established
-	receiveBuffer    = 64 << 10 // bytes: the kernel fills messages of up to 32 KiB, if the reader has room for them
-	attempts         = 3
+	receiveBuffer    = 64 << 10 // bytes; the kernel fills messages of up to 32 KiB if they fit
+	maxAttempts      = 3
 	netlinkAlignment = 4
 )
 
 var (
 	errInterrupted = errors.New("the list of sockets changed while it was read")
-	errTruncated   = errors.New("a message of the kernel is cut short")
+	errTruncated   = errors.New("a message of the kernel is truncated")
 )
 
-// conn is a sock_diag socket.
-type conn interface {
-	io.ReadWriter // a datagram each
+// diagConnection is a sock_diag socket. A read or a write is one datagram.
+type diagConnection interface {
+	io.ReadWriter
 	io.Closer
 }
 
-// diag asks the kernel for a list of the sockets of this network namespace.
-type diag struct {
-	open    func() (conn, error)
-	conn    conn // kept between gathers; nil: not open
+// diagClient requests the sockets of this network namespace from the kernel.
+type diagClient struct {
+	open    func() (diagConnection, error)
+	conn    diagConnection // kept between gathers; nil: not open
 	buf     []byte
 	request [requestSize]byte
 	seq     uint32
 }
 
-// count returns how many TCP sockets there are in each state. What is wrong only at times is tried again.
-func (d *diag) count(ctx context.Context) (counts states, err error) {
-	for range attempts {
-		counts, err = d.countOnce(ctx)
+// countSockets returns the number of TCP sockets in each state. It retries errors that are temporary.
+func (d *diagClient) countSockets(ctx context.Context) (counts stateCounts, err error) {
+	for range maxAttempts {
+		counts, err = d.countSocketsOnce(ctx)
 		if err == nil {
 			return counts, nil
 		}
-		_ = d.Close() // a reply that was not read to its end must not answer the next question
+		_ = d.Close() // the rest of the reply must not answer the next request
 		if !errors.Is(err, errInterrupted) && !errors.Is(err, syscall.ENOBUFS) {
 			break
 		}
@@ -72,19 +73,19 @@ func (d *diag) count(ctx context.Context) (counts states, err error) {
 	return counts, fmt.Errorf("list sockets with sock_diag: %w", err)
 }
 
-func (d *diag) countOnce(ctx context.Context) (counts states, err error) {
+func (d *diagClient) countSocketsOnce(ctx context.Context) (counts stateCounts, err error) {
 	if d.conn == nil {
 		if d.conn, err = d.open(); err != nil {
 			d.conn = nil
 			return counts, err
 		}
 	}
-	err = d.dump(ctx, &counts)
+	err = d.requestDump(ctx, &counts)
 	return counts, err
 }
 
-// dump asks for the sockets and counts them.
-func (d *diag) dump(ctx context.Context, counts *states) error {
+// requestDump requests the sockets and counts them in the reply.
+func (d *diagClient) requestDump(ctx context.Context, counts *stateCounts) error {
 	if d.buf == nil {
 		d.buf = make([]byte, receiveBuffer)
 	}
@@ -102,7 +103,7 @@ func (d *diag) dump(ctx context.Context, counts *states) error {
 		if err != nil {
 			return err
 		}
-		if n == 0 || n == len(d.buf) { // what did not fit is lost
+		if n == 0 || n == len(d.buf) { // a datagram that fills the buffer may be truncated
 			return errTruncated
 		}
 		part, err := parseReply(d.buf[:n], d.seq, counts)
@@ -120,7 +121,7 @@ func (d *diag) dump(ctx context.Context, counts *states) error {
 }
 
 // Close implements io.Closer.
-func (d *diag) Close() error {
+func (d *diagClient) Close() error {
 	if d.conn == nil {
 		return nil
 	}
@@ -129,9 +130,10 @@ func (d *diag) Close() error {
 	return c.Close()
 }
 
-// putRequest writes a request for all TCP sockets, without extensions. It is the older of the two requests that the
-// kernel understands: this one leaves the family open, so that the kernel walks through its table of connections once
-// instead of for IPv4 and for IPv6, which is most of the cost on a machine with few connections and much memory.
+// putRequest encodes a request for all TCP sockets, without extensions. It uses the older of the two requests that the
+// kernel understands, because that one leaves the family open. The kernel then walks through its connection table once
+// instead of once for IPv4 and once for IPv6. On a machine with few connections and much memory, the walk is most of the
+// cost.
 func putRequest(into *[requestSize]byte, seq uint32) {
 	native := binary.NativeEndian
 	native.PutUint32(into[:], requestSize)
@@ -141,15 +143,15 @@ func putRequest(into *[requestSize]byte, seq uint32) {
 	native.PutUint32(into[statesOffset:], wantedStates)
 }
 
-// part is what one datagram of a reply says beside the sockets in it.
-type part struct {
-	done        bool // it was the last one
+// datagramInfo is what one datagram of a reply contains besides sockets.
+type datagramInfo struct {
+	done        bool // it was the last datagram
 	interrupted bool
 }
 
-// parseReply counts the sockets in one datagram of the reply to the request with this sequence number. Messages that
-// answer something else are passed over.
-func parseReply(data []byte, seq uint32, counts *states) (p part, err error) {
+// parseReply counts the sockets in one datagram of the reply to the request with this sequence number. It skips messages
+// that belong to other requests.
+func parseReply(data []byte, seq uint32, counts *stateCounts) (p datagramInfo, err error) {
 	native := binary.NativeEndian
 	for len(data) > 0 && !p.done {
 		if len(data) < headerSize {
@@ -170,19 +172,19 @@ func parseReply(data []byte, seq uint32, counts *states) (p part, err error) {
 			if size <= stateOffset {
 				return p, errTruncated
 			}
-			counts.add(uint64(message[stateOffset]))
+			counts.addSocket(uint64(message[stateOffset]))
 		case typeError, typeDone:
 			p.done = true
-			err = kernelError(message[headerSize:])
+			err = parseStatus(message[headerSize:])
 		}
 	}
 	return p, err
 }
 
-// kernelError is what the end of a reply says: nil, or an errno.
-func kernelError(body []byte) error {
+// parseStatus returns the error at the end of a reply: nil or an errno.
+func parseStatus(body []byte) error {
 	if len(body) < errorSize {
-		return nil // old kernels end a list without a word
+		return nil // old kernels end a list without a status
 	}
 	if code := int32(binary.NativeEndian.Uint32(body)); code < 0 {
 		return syscall.Errno(-code)

@@ -20,8 +20,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// message is a netlink message, padded as the kernel does.
-func message(kind, flags uint16, seq uint32, body ...byte) []byte {
+// newMessage returns a netlink message, padded as the kernel does.
+func newMessage(kind, flags uint16, seq uint32, body ...byte) []byte {
 	m := make([]byte, headerSize, headerSize+len(body)+3)
 	native := binary.NativeEndian
 	native.PutUint32(m, uint32(headerSize+len(body)))
@@ -32,43 +32,43 @@ func message(kind, flags uint16, seq uint32, body ...byte) []byte {
 	return append(m, make([]byte, (4-len(m)%4)%4)...)
 }
 
-// socket is what sock_diag says of one: struct inet_diag_msg is 72 bytes, attributes may follow.
-func socket(seq uint32, state byte) []byte {
-	return message(typeGetSock, 2, seq, append([]byte{2, state, 0, 0}, make([]byte, 68)...)...)
+// socketMessage returns the message about one socket: struct inet_diag_msg has 72 bytes, and attributes may follow.
+func socketMessage(seq uint32, state byte) []byte {
+	return newMessage(typeGetSock, 2, seq, append([]byte{2, state, 0, 0}, make([]byte, 68)...)...)
 }
 
-func end(kind uint16, seq uint32, errno syscall.Errno) []byte {
-	return message(kind, 2, seq, binary.NativeEndian.AppendUint32(nil, uint32(-int32(errno)))...)
+func endMessage(kind uint16, seq uint32, errno syscall.Errno) []byte {
+	return newMessage(kind, 2, seq, binary.NativeEndian.AppendUint32(nil, uint32(-int32(errno)))...)
 }
 
-func datagram(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
+func joinMessages(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
 
 func TestParseReply(t *testing.T) {
-	two := states{established: 1, listen: 1}
+	two := stateCounts{established: 1, listen: 1}
 	for name, tt := range map[string]struct {
 		data   []byte
-		counts states
-		part   part
+		counts stateCounts
+		part   datagramInfo
 		err    error
 	}{
-		"sockets":      {data: datagram(socket(7, established), socket(7, listen)), counts: two},
-		"attributes":   {data: datagram(message(typeGetSock, 2, 7, 2, listen, 0, 0, 9, 9, 9), socket(7, established)), counts: two},
-		"end":          {data: datagram(socket(7, established), end(typeDone, 7, 0), socket(7, listen)), counts: states{established: 1}, part: part{done: true}},
-		"end, bare":    {data: message(typeDone, 2, 7), part: part{done: true}},
-		"acknowledged": {data: end(typeError, 7, 0), part: part{done: true}},
-		"refused":      {data: end(typeError, 7, syscall.ENOENT), part: part{done: true}, err: syscall.ENOENT},
-		"failed":       {data: datagram(socket(7, established), end(typeDone, 7, syscall.ENOENT)), counts: states{established: 1}, part: part{done: true}, err: syscall.ENOENT},
-		"interrupted":  {data: message(typeDone, 2|flagInterrupted, 7, 0, 0, 0, 0), part: part{done: true, interrupted: true}},
-		"foreign":      {data: datagram(socket(6, established), end(typeDone, 6, syscall.EPERM), socket(7, listen)), counts: states{listen: 1}},
-		"other types":  {data: datagram(message(1, 0, 7), message(99, 0, 7, 1, 2, 3, 4), socket(7, listen)), counts: states{listen: 1}},
-		"no header":    {data: datagram(socket(7, listen), []byte{1, 2, 3}), counts: states{listen: 1}, err: errTruncated},
-		"too long":     {data: datagram(socket(7, listen), socket(7, listen)[:40]), counts: states{listen: 1}, err: errTruncated},
-		"no body":      {data: message(typeGetSock, 2, 7), err: errTruncated},
+		"sockets":      {data: joinMessages(socketMessage(7, established), socketMessage(7, listen)), counts: two},
+		"attributes":   {data: joinMessages(newMessage(typeGetSock, 2, 7, 2, listen, 0, 0, 9, 9, 9), socketMessage(7, established)), counts: two},
+		"end":          {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, 0), socketMessage(7, listen)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}},
+		"end, bare":    {data: newMessage(typeDone, 2, 7), part: datagramInfo{done: true}},
+		"acknowledged": {data: endMessage(typeError, 7, 0), part: datagramInfo{done: true}},
+		"refused":      {data: endMessage(typeError, 7, syscall.ENOENT), part: datagramInfo{done: true}, err: syscall.ENOENT},
+		"failed":       {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, syscall.ENOENT)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}, err: syscall.ENOENT},
+		"interrupted":  {data: newMessage(typeDone, 2|flagInterrupted, 7, 0, 0, 0, 0), part: datagramInfo{done: true, interrupted: true}},
+		"foreign":      {data: joinMessages(socketMessage(6, established), endMessage(typeDone, 6, syscall.EPERM), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
+		"other types":  {data: joinMessages(newMessage(1, 0, 7), newMessage(99, 0, 7, 1, 2, 3, 4), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
+		"no header":    {data: joinMessages(socketMessage(7, listen), []byte{1, 2, 3}), counts: stateCounts{listen: 1}, err: errTruncated},
+		"too long":     {data: joinMessages(socketMessage(7, listen), socketMessage(7, listen)[:40]), counts: stateCounts{listen: 1}, err: errTruncated},
+		"no body":      {data: newMessage(typeGetSock, 2, 7), err: errTruncated},
 		"no length":    {data: make([]byte, 64), err: errTruncated},
-		"odd end":      {data: socket(7, listen)[:headerSize+2+70], counts: states{listen: 1}},
+		"odd end":      {data: socketMessage(7, listen)[:headerSize+2+70], counts: stateCounts{listen: 1}},
 		"nothing":      {},
 	} {
-		var counts states
+		var counts stateCounts
 		p, err := parseReply(tt.data, 7, &counts)
 		if p != tt.part || counts != tt.counts || !errors.Is(err, tt.err) || (err != nil) != (tt.err != nil) {
 			t.Errorf("%s: %+v %v %v, want %+v %v %v", name, p, counts, err, tt.part, tt.counts, tt.err)
@@ -77,26 +77,27 @@ func TestParseReply(t *testing.T) {
 }
 
 func FuzzParseReply(f *testing.F) {
-	f.Add(datagram(socket(7, established), socket(6, listen), end(typeDone, 7, 0)))
-	f.Add(end(typeError, 7, syscall.EPERM))
-	f.Add(message(typeDone, flagInterrupted, 7))
-	f.Add(socket(7, listen)[:40])
+	f.Add(joinMessages(socketMessage(7, established), socketMessage(6, listen), endMessage(typeDone, 7, 0)))
+	f.Add(endMessage(typeError, 7, syscall.EPERM))
+	f.Add(newMessage(typeDone, flagInterrupted, 7))
+	f.Add(socketMessage(7, listen)[:40])
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var counts states
+		var counts stateCounts
 		_, err := parseReply(data, 7, &counts)
-		if n := total(counts); n > uint64(len(data)/(headerSize+2)) {
+		if n := sumCounts(counts); n > uint64(len(data)/(headerSize+2)) {
 			t.Errorf("%d sockets in %d bytes, %v", n, len(data), err)
 		}
-		var again states
-		if _, err := parseReply(slices.Concat(socket(7, listen), data), 7, &again); total(again) != total(counts)+1 {
-			t.Errorf("%v behind a socket, %v alone, %v", again, counts, err)
+		var again stateCounts
+		if _, err := parseReply(slices.Concat(socketMessage(7, listen), data), 7, &again); sumCounts(again) != sumCounts(counts)+1 {
+			t.Errorf("%v after a socket, %v alone, %v", again, counts, err)
 		}
 	})
 }
 
-// fakeConn is a kernel that answers as the test says: one that is interrupted or runs out of memory cannot be had.
+// fakeConn is a kernel whose answers the test chooses: no test can make a real kernel interrupt a list or run out of
+// memory.
 type fakeConn struct {
-	answer func(request []byte) [][]byte // nil instead of a datagram: an error
+	answer func(request []byte) [][]byte // a nil datagram is an error
 	queue  [][]byte
 	err    error
 	closed *int
@@ -121,82 +122,82 @@ func (c *fakeConn) Close() error {
 	return nil
 }
 
-func seqOf(request []byte) uint32 { return binary.NativeEndian.Uint32(request[seqOffset:]) }
+func sequenceOf(request []byte) uint32 { return binary.NativeEndian.Uint32(request[seqOffset:]) }
 
-// fakeDiag asks kernels of which each connection gets the next one, and the last one goes on.
-func fakeDiag(err error, answers ...func(request []byte) [][]byte) (d *diag, opened, closed *int) {
+// newFakeDiag returns a diag whose n-th connection uses the n-th answer. The last answer repeats.
+func newFakeDiag(err error, answers ...func(request []byte) [][]byte) (d *diagClient, opened, closed *int) {
 	opened, closed = new(int), new(int)
-	return &diag{open: func() (conn, error) {
+	return &diagClient{open: func() (diagConnection, error) {
 		answer := answers[min(*opened, len(answers)-1)]
 		*opened++
 		return &fakeConn{answer: answer, err: err, closed: closed}, nil
 	}}, opened, closed
 }
 
-func answerWell(request []byte) [][]byte {
-	seq := seqOf(request)
-	return [][]byte{datagram(socket(seq, established), socket(seq, newSynRecv)), datagram(socket(seq, listen), end(typeDone, seq, 0))}
+func answerSockets(request []byte) [][]byte {
+	seq := sequenceOf(request)
+	return [][]byte{joinMessages(socketMessage(seq, established), socketMessage(seq, newSynRecv)), joinMessages(socketMessage(seq, listen), endMessage(typeDone, seq, 0))}
 }
 
 func answerInterrupted(request []byte) [][]byte {
-	seq := seqOf(request)
-	return [][]byte{message(typeGetSock, flagInterrupted, seq, 2, listen), end(typeDone, seq, 0)}
+	seq := sequenceOf(request)
+	return [][]byte{newMessage(typeGetSock, flagInterrupted, seq, 2, listen), endMessage(typeDone, seq, 0)}
 }
 
 func answerLost([]byte) [][]byte { return [][]byte{nil} }
 
 func answerUnsupported(request []byte) [][]byte {
-	return [][]byte{end(typeError, seqOf(request), syscall.ENOENT)}
+	return [][]byte{endMessage(typeError, sequenceOf(request), syscall.ENOENT)}
 }
 
-// answerTooMuch fills the reader's buffer to the last byte, with whole messages: what came behind them is lost.
-func answerTooMuch(request []byte) [][]byte {
-	seq := seqOf(request)
-	noop := message(1, 0, seq, make([]byte, 64-headerSize)...)
-	return [][]byte{bytes.Repeat(noop, receiveBuffer/len(noop)), end(typeDone, seq, 0)}
+// answerFullBuffer fills the reader's buffer to the last byte with whole messages: whatever follows them is lost.
+func answerFullBuffer(request []byte) [][]byte {
+	seq := sequenceOf(request)
+	noop := newMessage(1, 0, seq, make([]byte, 64-headerSize)...)
+	return [][]byte{bytes.Repeat(noop, receiveBuffer/len(noop)), endMessage(typeDone, seq, 0)}
 }
 
-// answerNowAndThen fails at every second question.
-func answerNowAndThen() func(request []byte) [][]byte {
+// answerEverySecond fails for every second request.
+func answerEverySecond() func(request []byte) [][]byte {
 	questions := 0
 	return func(request []byte) [][]byte {
 		if questions++; questions%2 == 0 {
-			return answerTooMuch(request)
+			return answerFullBuffer(request)
 		}
-		return answerWell(request)
+		return answerSockets(request)
 	}
 }
 
-func TestSocketIsAskedAgain(t *testing.T) {
-	d, opened, _ := fakeDiag(nil, answerWell)
+func TestConnectionIsReused(t *testing.T) {
+	d, opened, _ := newFakeDiag(nil, answerSockets)
 	for range 3 {
-		if counts, err := d.count(t.Context()); err != nil || counts != (states{established: 1, synRecv: 1, listen: 1}) {
+		if counts, err := d.countSockets(t.Context()); err != nil || counts != (stateCounts{established: 1, synRecv: 1, listen: 1}) {
 			t.Errorf("%v, %v", counts, err)
 		}
 	}
 	if *opened != 1 || d.seq != 3 {
-		t.Errorf("%d connections, %d questions", *opened, d.seq)
+		t.Errorf("%d connections, %d requests", *opened, d.seq)
 	}
 }
 
-func TestDiagTroubles(t *testing.T) {
-	good := states{established: 1, synRecv: 1, listen: 1}
+func TestDiagErrors(t *testing.T) {
+	good := stateCounts{established: 1, synRecv: 1, listen: 1}
 	for name, tt := range map[string]struct {
 		answers []func([]byte) [][]byte
 		err     error
 		want    error
 		opened  int
 	}{
-		"interrupted once":   {answers: []func([]byte) [][]byte{answerInterrupted, answerWell}, opened: 2},
-		"always interrupted": {answers: []func([]byte) [][]byte{answerInterrupted}, want: errInterrupted, opened: attempts},
-		"overrun once":       {answers: []func([]byte) [][]byte{answerLost, answerWell}, err: os.NewSyscallError("recv", syscall.ENOBUFS), opened: 2},
-		"always overrun":     {answers: []func([]byte) [][]byte{answerLost}, err: syscall.ENOBUFS, want: syscall.ENOBUFS, opened: attempts},
+		"interrupted once":   {answers: []func([]byte) [][]byte{answerInterrupted, answerSockets}, opened: 2},
+		"always interrupted": {answers: []func([]byte) [][]byte{answerInterrupted}, want: errInterrupted, opened: maxAttempts},
+		"overrun once":       {answers: []func([]byte) [][]byte{answerLost, answerSockets}, err: os.NewSyscallError("recv", syscall.ENOBUFS), opened: 2},
+		"always overrun":     {answers: []func([]byte) [][]byte{answerLost}, err: syscall.ENOBUFS, want: syscall.ENOBUFS, opened: maxAttempts},
 		"does not answer":    {answers: []func([]byte) [][]byte{answerLost}, err: io.ErrNoProgress, want: io.ErrNoProgress, opened: 1},
 		"no inet_diag":       {answers: []func([]byte) [][]byte{answerUnsupported}, want: syscall.ENOENT, opened: 1},
-		"too much":           {answers: []func([]byte) [][]byte{answerTooMuch}, want: errTruncated, opened: 1},
+		"too much":           {answers: []func([]byte) [][]byte{answerFullBuffer}, want: errTruncated, opened: 1},
 	} {
-		d, opened, closed := fakeDiag(tt.err, tt.answers...)
-		counts, err := d.count(t.Context())
+		d, opened, closed := newFakeDiag(tt.err, tt.answers...)
+		counts, err := d.countSockets(t.Context())
 		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) || err == nil && counts != good {
 			t.Errorf("%s: %v, %v", name, counts, err)
 		}
@@ -206,25 +207,25 @@ func TestDiagTroubles(t *testing.T) {
 	}
 }
 
-// A gather that nobody waits for ends, and the rest of its reply does not answer the next question.
+// A cancelled gather ends, and the rest of its reply does not answer the next request.
 func TestDiagCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	d, _, closed := fakeDiag(nil, func(request []byte) [][]byte {
+	d, _, closed := newFakeDiag(nil, func(request []byte) [][]byte {
 		cancel()
-		return answerWell(request)
-	}, answerWell)
-	if _, err := d.count(ctx); !errors.Is(err, context.Canceled) || *closed != 1 {
+		return answerSockets(request)
+	}, answerSockets)
+	if _, err := d.countSockets(ctx); !errors.Is(err, context.Canceled) || *closed != 1 {
 		t.Errorf("%v, %d closed", err, *closed)
 	}
-	if counts, err := d.count(t.Context()); err != nil || counts[listen] != 1 {
+	if counts, err := d.countSockets(t.Context()); err != nil || counts[listen] != 1 {
 		t.Errorf("%v, %v", counts, err)
 	}
 }
 
-// newFallback counts with a fake kernel, beside the files of a recorded one.
-func newFallback(t *testing.T, d *diag) (s *sockets, log *bytes.Buffer) {
+// newFallback returns a counter with a fake kernel and with recorded files.
+func newFallback(t *testing.T, d *diagClient) (s *socketCounter, log *bytes.Buffer) {
 	log = &bytes.Buffer{}
-	s = newSockets(hostfs.At("testdata/vm-6.18"), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s = newSocketCounter(hostfs.At("testdata/vm-6.18"), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if s.diag != nil {
 		t.Fatal("sock_diag for recorded files")
 	}
@@ -233,25 +234,25 @@ func newFallback(t *testing.T, d *diag) (s *sockets, log *bytes.Buffer) {
 }
 
 func TestFallbackToFiles(t *testing.T) {
-	fromFiles, fromDiag := states{listen: 2, established: 2, timeWait: 1}, states{established: 1, synRecv: 1, listen: 1}
+	fromFiles, fromDiag := stateCounts{listen: 2, established: 2, timeWait: 1}, stateCounts{established: 1, synRecv: 1, listen: 1}
 	for name, tt := range map[string]struct {
 		answers []func([]byte) [][]byte
-		want    []states // gather by gather
+		want    []stateCounts // one per gather
 		opened  int
 		said    int
 	}{
-		"no inet_diag": {[]func([]byte) [][]byte{answerUnsupported, answerWell}, []states{fromFiles, fromFiles}, 1, 1},
-		"a bad moment": {[]func([]byte) [][]byte{answerTooMuch, answerWell}, []states{fromFiles, fromDiag, fromDiag}, 2, 0},
+		"no inet_diag": {[]func([]byte) [][]byte{answerUnsupported, answerSockets}, []stateCounts{fromFiles, fromFiles}, 1, 1},
+		"a bad moment": {[]func([]byte) [][]byte{answerFullBuffer, answerSockets}, []stateCounts{fromFiles, fromDiag, fromDiag}, 2, 0},
 		"now and then": {
-			[]func([]byte) [][]byte{answerNowAndThen()},
-			[]states{fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag}, 5, 0,
+			[]func([]byte) [][]byte{answerEverySecond()},
+			[]stateCounts{fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag}, 5, 0,
 		},
-		"bad for good": {[]func([]byte) [][]byte{answerTooMuch}, []states{fromFiles, fromFiles, fromFiles, fromFiles, fromFiles}, maxFailures, 1},
+		"bad for good": {[]func([]byte) [][]byte{answerFullBuffer}, []stateCounts{fromFiles, fromFiles, fromFiles, fromFiles, fromFiles}, maxFailures, 1},
 	} {
-		d, opened, closed := fakeDiag(nil, tt.answers...)
+		d, opened, closed := newFakeDiag(nil, tt.answers...)
 		s, log := newFallback(t, d)
 		for i, want := range tt.want {
-			counts, found, err := s.count(t.Context())
+			counts, found, err := s.countSockets(t.Context())
 			if diff := cmp.Diff(want, counts); diff != "" || !found || err != nil {
 				t.Errorf("%s, gather %d: %v %v %s", name, i, found, err, diff)
 			}
@@ -265,22 +266,22 @@ func TestFallbackToFiles(t *testing.T) {
 	}
 }
 
-func TestCancelledIsNoReasonForFiles(t *testing.T) {
-	d, _, _ := fakeDiag(nil, answerWell)
+func TestCancelledGatherKeepsDiag(t *testing.T) {
+	d, _, _ := newFakeDiag(nil, answerSockets)
 	s, log := newFallback(t, d)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range maxFailures + 1 {
-		if _, found, err := s.count(ctx); found || !errors.Is(err, context.Canceled) {
+		if _, found, err := s.countSockets(ctx); found || !errors.Is(err, context.Canceled) {
 			t.Errorf("%v, %v", found, err)
 		}
 	}
 	if s.diag == nil || log.Len() > 0 {
-		t.Errorf("given up: %s", log)
+		t.Errorf("gave up sock_diag: %s", log)
 	}
 }
 
-func TestOwnNetwork(t *testing.T) {
+func TestIsOwnNetwork(t *testing.T) {
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		t.Skip(err)
@@ -292,14 +293,14 @@ func TestOwnNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := ownNetwork(hostfs.At(dir)); got != want {
+		if got := isOwnNetwork(hostfs.At(dir)); got != want {
 			t.Errorf("%q is our network: %v", target, got)
 		}
-		if s := newSockets(hostfs.At(dir), slog.New(slog.DiscardHandler)); (s.diag != nil) != want {
-			t.Errorf("%q is asked: %v", target, s.diag != nil)
+		if s := newSocketCounter(hostfs.At(dir), slog.New(slog.DiscardHandler)); (s.diag != nil) != want {
+			t.Errorf("%q uses sock_diag: %v", target, s.diag != nil)
 		}
 	}
-	if !ownNetwork(hostfs.FromEnv(func(string) string { return "" })) {
-		t.Error("an unmoved /proc is not ours")
+	if !isOwnNetwork(hostfs.FromEnv(func(string) string { return "" })) {
+		t.Error("the standard /proc is not our network")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// States of a TCP socket, as the kernel numbers them: include/net/tcp_states.h. 0 is none.
+// States of a TCP socket, with the kernel's numbers (include/net/tcp_states.h). 0 is not a state.
 const (
 	established = iota + 1
 	synSent
@@ -22,12 +22,12 @@ const (
 	lastAck
 	listen
 	closing
-	newSynRecv // a request that has no socket yet; seen as synRecv
+	newSynRecv // a request without a socket; counted as synRecv
 	numStates
 )
 
-// states counts sockets by their state.
-type states [numStates]uint64
+// stateCounts are the numbers of sockets by state.
+type stateCounts [numStates]uint64
 
 func stateNames() [numStates]string {
 	return [numStates]string{
@@ -36,8 +36,8 @@ func stateNames() [numStates]string {
 	}
 }
 
-// add counts one socket; a state that is not known counts nowhere.
-func (s *states) add(state uint64) {
+// addSocket counts one socket. It ignores unknown states.
+func (s *stateCounts) addSocket(state uint64) {
 	switch {
 	case state == newSynRecv:
 		s[synRecv]++
@@ -46,29 +46,29 @@ func (s *states) add(state uint64) {
 	}
 }
 
-// parseSocket reads one line of /proc/net/tcp or tcp6 (Documentation/networking/proc_net_tcp.rst): its number, both
-// addresses, and the state in hexadecimal. The heading, and lines that are cut short, are not ok.
+// parseSocket parses one line of /proc/net/tcp or tcp6 (Documentation/networking/proc_net_tcp.rst): the line number,
+// both addresses, and the state in hexadecimal. ok is false for the header and for truncated lines.
 func parseSocket(line []byte) (state uint64, ok bool) {
-	number, rest := scan.Field(line)
+	number, rest := scan.CutField(line)
 	number, ok = bytes.CutSuffix(number, []byte{':'})
-	if _, isNumber := scan.Uint(number); !ok || !isNumber {
+	if _, isNumber := scan.ParseUint(number); !ok || !isNumber {
 		return 0, false
 	}
-	_, rest = scan.Field(rest)
-	_, rest = scan.Field(rest)
-	field, _ := scan.Field(rest)
-	return scan.Hex(field)
+	_, rest = scan.CutField(rest)
+	_, rest = scan.CutField(rest)
+	field, _ := scan.CutField(rest)
+	return scan.ParseHex(field)
 }
 
-// isHeading says whether a line is the first one of /proc/net/tcp.
-func isHeading(line []byte) bool {
-	field, _ := scan.Field(line)
+// isHeader reports whether a line is the first one of /proc/net/tcp.
+func isHeader(line []byte) bool {
+	field, _ := scan.CutField(line)
 	return string(field) == "sl"
 }
 
-// metric names the columns that /proc/net/snmp and /proc/net/netstat have about TCP: all of the block TcpExt, and of
-// the block Tcp those that say what happened; its constants are reported by the input nstat.
-func metric(title, name string) netmib.Metric {
+// columnMetric returns the metric of a column of /proc/net/snmp or /proc/net/netstat: all of the block TcpExt, and the
+// block Tcp without its constants, which the input nstat reports.
+func columnMetric(title, name string) netmib.Metric {
 	m := netmib.Metric{Name: "tcp_" + shortName(name), Kind: telemetry.Counter}
 	switch title + " " + name {
 	case "Tcp RtoAlgorithm", "Tcp RtoMin", "Tcp RtoMax", "Tcp MaxConn":
@@ -84,8 +84,8 @@ func metric(title, name string) netmib.Metric {
 	return m
 }
 
-// shortName is a column's name in words, without the "TCP" that every metric here begins with. The exceptions are the
-// predecessor's.
+// shortName returns a column's name in snake case, without a leading "TCP", because every metric has the prefix tcp_.
+// The exceptions are names that the predecessor used.
 func shortName(name string) string {
 	switch name {
 	case "TW":
@@ -96,7 +96,7 @@ func shortName(name string) string {
 		return "time_wait_killed"
 	case "PAWSEstab":
 		return "paws_established"
-	case "DelayedACKs": // a plural of capitals is one word
+	case "DelayedACKs": // the plural of an abbreviation is one word
 		return "delayed_acks"
 	case "TCPSpuriousRTOs":
 		return "spurious_rtos"
@@ -104,5 +104,5 @@ func shortName(name string) string {
 	if len(name) > 3 && strings.EqualFold(name[:3], "tcp") {
 		name = name[3:]
 	}
-	return scan.Snake(name)
+	return scan.ToSnakeCase(name)
 }

@@ -1,4 +1,9 @@
-// Package netstat reports the TCP sockets of a Linux host by state, and what its TCP counts.
+// Package netstat reports the TCP sockets of a Linux host by state, and its TCP counters.
+//
+//   - plugin.go: the input, and the counters, which package netmib reads.
+//   - sockets.go: counts sockets, with sock_diag or from files.
+//   - diag.go: the messages of sock_diag(7). sys_linux.go: its socket.
+//   - parse.go: parses /proc/net/tcp and names the counters.
 package netstat
 
 import (
@@ -20,47 +25,47 @@ var readme string
 var Plugin = plugins.Poll("netstat", "TCP sockets by state, and all of the kernel's TCP counters (Linux)", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
-	sockets *sockets
-	states  [numStates]*telemetry.Series
-	tables  []table
+	sockets      *socketCounter
+	states       [numStates]*telemetry.Series
+	counterFiles []counterFile
 }
 
-// table is a file of counters.
-type table struct {
+// counterFile is a file of counters.
+type counterFile struct {
 	file     *hostfs.File
 	counters *netmib.Table
 }
 
 func build(env plugins.Env, _ Config) (*input, error) {
-	in := &input{sockets: newSockets(env.FS, env.Log)}
+	in := &input{sockets: newSocketCounter(env.FS, env.Log)}
 	for state, name := range stateNames() {
 		if name != "" {
 			in.states[state] = env.Factory.Gauge("tcp_"+name, telemetry.None)
 		}
 	}
-	counters := netmib.NewTable(env.Factory, metric)
-	in.tables = []table{{env.FS.HostFile("net", "snmp"), counters}, {env.FS.HostFile("net", "netstat"), counters.Sibling()}}
+	counters := netmib.NewTable(env.Factory, columnMetric)
+	in.counterFiles = []counterFile{{env.FS.HostFile("net", "snmp"), counters}, {env.FS.HostFile("net", "netstat"), counters.Sibling()}}
 	return in, nil
 }
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	errs := []error{in.gatherStates(ctx, out)}
-	for _, t := range in.tables {
-		errs = append(errs, t.gather(out))
+	errs := []error{in.addStates(ctx, out)}
+	for _, t := range in.counterFiles {
+		errs = append(errs, t.addSamples(out))
 	}
 	return errors.Join(errs...)
 }
 
-func (in *input) gatherStates(ctx context.Context, out *telemetry.Batch) error {
-	if in.states == [numStates]*telemetry.Series{} { // nobody wants them, and they are what costs
+func (in *input) addStates(ctx context.Context, out *telemetry.Batch) error {
+	if in.states == [numStates]*telemetry.Series{} { // all are excluded; counting is the expensive part
 		return nil
 	}
-	counts, found, err := in.sockets.count(ctx)
+	counts, found, err := in.sockets.countSockets(ctx)
 	if !found {
 		return err
 	}
@@ -70,7 +75,7 @@ func (in *input) gatherStates(ctx context.Context, out *telemetry.Batch) error {
 	return err
 }
 
-func (t table) gather(out *telemetry.Batch) error {
+func (t counterFile) addSamples(out *telemetry.Batch) error {
 	data, err := t.file.ReadOptional()
 	if err == nil && t.counters.AddPairs(out, data) == 0 && len(data) > 0 {
 		return fmt.Errorf("parse %s: no counters", t.file.Path())

@@ -30,18 +30,18 @@ func TestStatesOfBothFamilies(t *testing.T) {
 	want := map[string]float64{
 		"tcp_established": 2, "tcp_syn_sent": 2, "tcp_fin_wait1": 2, "tcp_fin_wait2": 2, "tcp_time_wait": 2, "tcp_close": 2, "tcp_close_wait": 2,
 		"tcp_last_ack": 2, "tcp_listen": 2, "tcp_closing": 2,
-		"tcp_syn_recv": 3, // a request that has no socket yet (12, in tcp only) counts here
+		"tcp_syn_recv": 3, // includes a request without a socket (12, in tcp only)
 	}
 	dir := t.TempDir()
 	plugintest.Lay(t, dir, "testdata/router-5.10")
-	p := plugintest.Start(t, Plugin, "", choosing("netstat", dir, func(name string) bool { _, ok := want[name]; return ok }))
+	p := plugintest.Start(t, Plugin, "", newChoosingEnv("netstat", dir, func(name string) bool { _, ok := want[name]; return ok }))
 	if diff := cmp.Diff(want, p.Gather(0)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// choosing is an environment whose user wants some metrics only.
-func choosing(name, dir string, wants func(string) bool) plugins.Env {
+// newChoosingEnv returns an environment whose user selects some metrics.
+func newChoosingEnv(name, dir string, wants func(string) bool) plugins.Env {
 	env := plugintest.Env(name, dir)
 	env.Factory.Choose(telemetry.Choice{Wants: wants})
 	return env
@@ -61,8 +61,8 @@ func TestCountersAndRates(t *testing.T) {
 		"tcp_in_segs_rate": none, "tcp_curr_estab_rate": none, "tcp_listen_rate": none})
 }
 
-// names reads testdata/names.txt: "title column" → metric.
-func names(t *testing.T) map[string]string {
+// readNames reads testdata/names.txt: "title column" → metric.
+func readNames(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for line := range strings.Lines(plugintest.Read(t, "testdata/names.txt")) {
@@ -74,13 +74,13 @@ func names(t *testing.T) map[string]string {
 }
 
 func TestNamesOfThePredecessor(t *testing.T) {
-	all := names(t)
+	all := readNames(t)
 	if len(all) != 11+125 {
 		t.Fatalf("%d names", len(all))
 	}
 	for column, want := range all {
 		title, name, _ := strings.Cut(column, " ")
-		if got := metric(title, name); got.Name != want {
+		if got := columnMetric(title, name); got.Name != want {
 			t.Errorf("%s is %s, want %s", column, got.Name, want)
 		} else if isGauge := got.Kind == telemetry.Gauge; isGauge != (name == "CurrEstab") {
 			t.Errorf("%s is a %s", column, got.Kind)
@@ -91,14 +91,14 @@ func TestNamesOfThePredecessor(t *testing.T) {
 		"TcpExt PAWSOldAck": "tcp_paws_old_ack", "TcpExt TCP": "tcp_tcp", "Tcp RtoMin": "", "IpExt InOctets": "", "MPTcpExt MPCurrEstab": "", "Udp InErrors": "",
 	} {
 		title, name, _ := strings.Cut(column, " ")
-		if got := metric(title, name).Name; got != want {
+		if got := columnMetric(title, name).Name; got != want {
 			t.Errorf("%s is %q, want %q", column, got, want)
 		}
 	}
 }
 
-// TestNamesAreApart takes every column that the recorded kernels have, and the states.
-func TestNamesAreApart(t *testing.T) {
+// TestNamesAreUnique covers every column of the recorded kernels, and the states.
+func TestNamesAreUnique(t *testing.T) {
 	owner := map[string]string{}
 	own := func(metric, column string) {
 		if other, taken := owner[metric]; taken && other != column {
@@ -109,15 +109,15 @@ func TestNamesAreApart(t *testing.T) {
 	for _, name := range stateNames() {
 		own("tcp_"+name, "state "+name)
 	}
-	for column := range names(t) {
+	for column := range readNames(t) {
 		title, name, _ := strings.Cut(column, " ")
-		own(metric(title, name).Name, column)
+		own(columnMetric(title, name).Name, column)
 	}
 	for _, path := range append(plugintest.Glob(t, "testdata/*/proc/1/net/netstat"), plugintest.Glob(t, "testdata/*/proc/1/net/snmp")...) {
 		for line := range strings.Lines(plugintest.Read(t, path)) {
 			for _, name := range strings.Fields(line)[1:] {
-				if title := strings.Fields(line)[0]; metric(strings.TrimSuffix(title, ":"), name).Name != "" && name[0] > '9' {
-					own(metric(strings.TrimSuffix(title, ":"), name).Name, strings.TrimSuffix(title, ":")+" "+name)
+				if title := strings.Fields(line)[0]; columnMetric(strings.TrimSuffix(title, ":"), name).Name != "" && name[0] > '9' {
+					own(columnMetric(strings.TrimSuffix(title, ":"), name).Name, strings.TrimSuffix(title, ":")+" "+name)
 				}
 			}
 		}
@@ -127,7 +127,7 @@ func TestNamesAreApart(t *testing.T) {
 	}
 }
 
-func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
+func TestMissingAndMaskedFilesAreNoError(t *testing.T) {
 	plugintest.Silent(t, Plugin, "proc/1/net/tcp", "proc/1/net/tcp6", "proc/1/net/snmp", "proc/1/net/netstat")
 	dir := t.TempDir()
 	plugintest.Lay(t, dir, "testdata/vm-6.18")
@@ -138,7 +138,7 @@ func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
 	plugintest.Expect(t, p.Gather(0), map[string]float64{"tcp_listen": 2, "tcp_syn_sent": 0})
 }
 
-// Noise in the file of one family costs the states of both: half of them would be wrong numbers.
+// An unparsable file of one family drops the states of both: half of the sockets would be wrong numbers.
 func TestNoise(t *testing.T) {
 	plugintest.Noise(t, Plugin, "testdata/vm-6.18", map[string]string{
 		"proc/1/net/tcp": "tcp_listen", "proc/1/net/tcp6": "tcp_listen", "proc/1/net/snmp": "tcp_active_opens", "proc/1/net/netstat": "tcp_timeouts",
@@ -161,20 +161,20 @@ func TestParseSocket(t *testing.T) {
 			t.Errorf("%q is %d, %v, want %d", line, got, ok, want)
 		}
 	}
-	var counts states
+	var counts stateCounts
 	for state := range uint64(300) {
-		counts.add(state)
+		counts.addSocket(state)
 	}
-	if diff := cmp.Diff(states{established: 1, synSent: 1, synRecv: 2, finWait1: 1, finWait2: 1, timeWait: 1, closed: 1, closeWait: 1, lastAck: 1, listen: 1, closing: 1}, counts); diff != "" {
+	if diff := cmp.Diff(stateCounts{established: 1, synSent: 1, synRecv: 2, finWait1: 1, finWait2: 1, timeWait: 1, closed: 1, closeWait: 1, lastAck: 1, listen: 1, closing: 1}, counts); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestUnwantedStatesAreNotCounted sees it by a file that cannot be parsed.
+// TestUnwantedStatesAreNotCounted checks that a file that cannot be parsed is not read.
 func TestUnwantedStatesAreNotCounted(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/tcp": "noise"})
 	for wanted, counted := range map[string]bool{"tcp_active_opens": false, "tcp_closing": true} {
-		_, err := plugintest.Start(t, Plugin, "", choosing("netstat", dir, func(name string) bool { return name == wanted })).Batch(0)
+		_, err := plugintest.Start(t, Plugin, "", newChoosingEnv("netstat", dir, func(name string) bool { return name == wanted })).Batch(0)
 		if (err != nil) != counted {
 			t.Errorf("%s is wanted: %v", wanted, err)
 		}
@@ -185,21 +185,21 @@ func FuzzParseSocket(f *testing.F) {
 	plugintest.SeedLines(f, "testdata/*/proc/1/net/tcp*")
 	f.Fuzz(func(t *testing.T, line []byte) {
 		state, ok := parseSocket(line)
-		if ok && (isHeading(line) || !bytes.Contains(line, []byte{':'})) {
+		if ok && (isHeader(line) || !bytes.Contains(line, []byte{':'})) {
 			t.Errorf("%q is a socket", line)
 		}
 		if !ok && state != 0 {
 			t.Errorf("%q is none, in state %d", line, state)
 		}
-		var counts states
-		counts.add(state)
-		if n := total(counts); n > 1 || n == 1 && (state == 0 || state >= numStates) || counts[newSynRecv] > 0 {
+		var counts stateCounts
+		counts.addSocket(state)
+		if n := sumCounts(counts); n > 1 || n == 1 && (state == 0 || state >= numStates) || counts[newSynRecv] > 0 {
 			t.Errorf("%q: state %d counts as %v", line, state, counts)
 		}
 	})
 }
 
-func total(counts states) (n uint64) {
+func sumCounts(counts stateCounts) (n uint64) {
 	for _, c := range counts {
 		n += c
 	}

@@ -10,20 +10,20 @@ import (
 
 const (
 	netlinkSockDiag = 4           // NETLINK_SOCK_DIAG: linux/netlink.h
-	patience        = time.Second // for one datagram, which the kernel makes at once
+	readTimeout     = time.Second // for one datagram, which the kernel sends at once
 )
 
 // diagConn is a netlink socket: sock_diag(7).
 type diagConn struct{ fd int }
 
-// openDiag opens a socket to the kernel. It is connected, so that nobody else can send to it.
-func openDiag() (conn, error) {
+// openDiag opens a socket to the kernel. It connects the socket, so that no other process can send to it.
+func openDiag() (diagConnection, error) {
 	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, netlinkSockDiag)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	c := diagConn{fd}
-	timeout := syscall.NsecToTimeval(patience.Nanoseconds())
+	timeout := syscall.NsecToTimeval(readTimeout.Nanoseconds())
 	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout); err != nil {
 		_ = c.Close()
 		return nil, os.NewSyscallError("setsockopt", err)
@@ -43,7 +43,7 @@ func (c diagConn) Read(buf []byte) (int, error) {
 		case err == nil:
 			return n, nil
 		case errors.Is(err, syscall.EAGAIN):
-			return 0, fmt.Errorf("no answer for %v", patience)
+			return 0, fmt.Errorf("no answer within %v", readTimeout)
 		case !errors.Is(err, syscall.EINTR):
 			return 0, os.NewSyscallError("recv", err)
 		}

@@ -4,5 +4,5 @@ package netstat
 
 import "errors"
 
-// openDiag exists so that the package compiles, and its parsers are tested, everywhere.
-func openDiag() (conn, error) { return nil, errors.ErrUnsupported }
+// openDiag exists so that the package compiles and its parsers are tested on every system.
+func openDiag() (diagConnection, error) { return nil, errors.ErrUnsupported }

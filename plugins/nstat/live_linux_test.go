@@ -9,12 +9,12 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstNstat compares with the tool nstat of iproute2, once before our reading and once after it. It is built for
-// the same files, but names, sums up and reads them on its own.
+// TestAgainstNstat compares our values with the tool nstat of iproute2, before and after the gather. The tool reads the
+// same files, but has its own code to name and sum them.
 func TestAgainstNstat(t *testing.T) {
-	before := toolCounters(t)
+	before := readToolCounters(t)
 	got := plugintest.Start(t, Plugin, "", plugintest.Env("nstat", "")).Gather(0)
-	after := toolCounters(t)
+	after := readToolCounters(t)
 	compared := 0
 	for key, v := range got {
 		name := strings.ReplaceAll(strings.TrimPrefix(key, "nstat_"), "_", "")
@@ -31,7 +31,7 @@ func TestAgainstNstat(t *testing.T) {
 	}
 }
 
-func toolCounters(t *testing.T) map[string]float64 {
+func readToolCounters(t *testing.T) map[string]float64 {
 	t.Helper()
 	text := servicetest.Output(t, "nstat", "-a", "-s", "-z")
 	counters := map[string]float64{}

@@ -7,20 +7,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// metric names a column: nstat_<protocol>_<the kernel's name>. The title is that of its block in /proc/net/snmp or
-// /proc/net/netstat, or "" in /proc/net/snmp6 and /proc/net/sctp/snmp, where the name begins with the protocol. The block
-// TcpExt is left to the input netstat.
-func metric(title, name string) netmib.Metric {
+// columnMetric returns the metric of a column: nstat_<protocol>_<the kernel's name>. title is the block in
+// /proc/net/snmp or /proc/net/netstat. It is "" in /proc/net/snmp6 and /proc/net/sctp/snmp, where the name starts with
+// the protocol. The input netstat reports the block TcpExt.
+func columnMetric(title, name string) netmib.Metric {
 	if title == "" {
 		title, name = splitName(name)
 	}
 	if title == "" || name == "" || title == "TcpExt" {
 		return netmib.Metric{}
 	}
-	return netmib.Metric{Name: "nstat_" + strings.ToLower(title) + "_" + name, Unit: unit(title, name), Kind: kind(title, name)}
+	return netmib.Metric{Name: "nstat_" + strings.ToLower(title) + "_" + name, Unit: columnUnit(title, name), Kind: columnKind(title, name)}
 }
 
-// splitName divides a name such as "Icmp6InMsgs" or "SctpCurrEstab" behind its protocol. What has none is not ok.
+// splitName splits a name such as "Icmp6InMsgs" or "SctpCurrEstab" after its protocol. The protocol is "" if there is
+// none.
 func splitName(name string) (protocol, rest string) {
 	const sctp = "Sctp"
 	if rest, ok := strings.CutPrefix(name, sctp); ok {
@@ -30,8 +31,8 @@ func splitName(name string) (protocol, rest string) {
 	return name[:end], name[end:]
 }
 
-// kind says which columns are no counters: settings and numbers of connections (RFC 4293, RFC 4022, RFC 3873).
-func kind(title, name string) telemetry.Kind {
+// columnKind returns Gauge for settings and numbers of connections (RFC 4293, RFC 4022, RFC 3873), otherwise Counter.
+func columnKind(title, name string) telemetry.Kind {
 	switch title + " " + name {
 	case "Ip Forwarding", "Ip DefaultTTL",
 		"Tcp RtoAlgorithm", "Tcp RtoMin", "Tcp RtoMax", "Tcp MaxConn", "Tcp CurrEstab",
@@ -41,7 +42,7 @@ func kind(title, name string) telemetry.Kind {
 	return telemetry.Counter
 }
 
-func unit(title, name string) telemetry.Unit {
+func columnUnit(title, name string) telemetry.Unit {
 	switch {
 	case strings.HasSuffix(name, "Octets"):
 		return telemetry.Bytes

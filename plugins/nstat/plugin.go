@@ -1,4 +1,5 @@
-// Package nstat reports what a Linux host's network protocols count, under the kernel's own names.
+// Package nstat reports the counters of a Linux host's network protocols, under the kernel's own names. plugin.go is the
+// input; parse.go maps columns to metrics. Package netmib reads the tables.
 package nstat
 
 import (
@@ -20,20 +21,20 @@ var readme string
 var Plugin = plugins.Poll("nstat", "counters of IP, ICMP, TCP, UDP, MPTCP and SCTP, IPv4 and IPv6 (Linux)", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
-type input struct{ sources []source }
+type input struct{ counterFiles []counterFile }
 
-// source is one file of counters.
-type source struct {
+// counterFile is one file of counters. add appends its samples.
+type counterFile struct {
 	file *hostfs.File
 	add  func(out *telemetry.Batch, data []byte) (values int)
 }
 
 func build(env plugins.Env, _ Config) (*input, error) {
-	table := func() *netmib.Table { return netmib.NewTable(env.Factory, metric) }
-	return &input{[]source{
+	table := func() *netmib.Table { return netmib.NewTable(env.Factory, columnMetric) }
+	return &input{[]counterFile{
 		{env.FS.HostFile("net", "snmp"), table().AddPairs},
 		{env.FS.HostFile("net", "netstat"), table().AddPairs},
 		{env.FS.HostFile("net", "snmp6"), table().AddLines},
@@ -44,7 +45,7 @@ func build(env plugins.Env, _ Config) (*input, error) {
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	var errs []error
-	for _, s := range in.sources {
+	for _, s := range in.counterFiles {
 		data, err := s.file.ReadOptional()
 		if err == nil && s.add(out, data) == 0 && len(data) > 0 {
 			err = fmt.Errorf("parse %s: no counters", s.file.Path())

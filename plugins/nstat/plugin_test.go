@@ -26,7 +26,7 @@ func TestGateway(t *testing.T) {
 		"nstat_icmpmsg_InType0": 9, "nstat_icmpmsg_OutType14": 26, "nstat_ipext_InOctets": 1e12, "nstat_icmp6_InMsgs": 4, "nstat_icmp6_InType135": 4,
 		"nstat_udp6_InDatagrams": 70, "nstat_udplite6_InDatagrams": 0, "nstat_sctp_CurrEstab": 3, "nstat_sctp_InSCTPPacks": 19,
 	})
-	// InType9 came first today and moves all kinds behind it by one, some of them into the next block: their rates go on.
+	// InType9 is new and moves all later kinds by one column, some of them into the next block. Their rates continue.
 	plugintest.Expect(t, second, map[string]float64{
 		"nstat_icmpmsg_InType0": 19, "nstat_icmpmsg_InType0_rate": 1, "nstat_icmpmsg_InType9": 20, "nstat_icmpmsg_InType3": 21, "nstat_icmpmsg_InType3_rate": 1.1,
 		"nstat_icmpmsg_OutType14": 37, "nstat_icmpmsg_OutType14_rate": 1.1, "nstat_ipext_InOctets_rate": 500, "nstat_icmp6_OutType133": 2,
@@ -40,7 +40,7 @@ func TestGateway(t *testing.T) {
 	}
 }
 
-func TestMetric(t *testing.T) {
+func TestColumnMetric(t *testing.T) {
 	for column, want := range map[string]string{
 		"Ip InReceives": "nstat_ip_InReceives counter ", "Ip Forwarding": "nstat_ip_Forwarding gauge ", "Ip ReasmTimeout": "nstat_ip_ReasmTimeout counter ",
 		"IpExt OutOctets": "nstat_ipext_OutOctets counter bytes", "UdpLite InErrors": "nstat_udplite_InErrors counter ", "Tcp RtoMin": "nstat_tcp_RtoMin gauge milliseconds",
@@ -49,7 +49,7 @@ func TestMetric(t *testing.T) {
 		" SctpCurrEstab": "nstat_sctp_CurrEstab gauge ", " SctpT3Rtx6": "nstat_sctp_T3Rtx6 counter ", " Unknown": "", " Ip6": "", " ": "",
 	} {
 		title, name, _ := strings.Cut(column, " ")
-		m, got := metric(title, name), ""
+		m, got := columnMetric(title, name), ""
 		if m.Name != "" {
 			got = m.Name + " " + m.Kind.String() + " " + string(m.Unit)
 		}
@@ -59,7 +59,8 @@ func TestMetric(t *testing.T) {
 	}
 }
 
-// TestNamesOfThePredecessor takes the keys that it wrote on this kernel: all are there, those of IPv6 under another name.
+// TestNamesOfThePredecessor checks that all keys that the predecessor wrote on this kernel exist, those of IPv6 under
+// their new names.
 func TestNamesOfThePredecessor(t *testing.T) {
 	got, _ := plugintest.Twice(t, Plugin, "", "testdata/vm-6.18", "testdata/vm-6.18")
 	keys := strings.Fields(plugintest.Read(t, "testdata/predecessor.txt"))
@@ -69,7 +70,7 @@ func TestNamesOfThePredecessor(t *testing.T) {
 				key = "nstat_" + now + rest
 			}
 		}
-		if _, ok := got[key]; !ok && !strings.Contains(key, "Type") { // a kind of message has a column once it was seen
+		if _, ok := got[key]; !ok && !strings.Contains(key, "Type") { // a message type has a column only after its first message
 			t.Errorf("no %s", key)
 		}
 	}
@@ -78,7 +79,7 @@ func TestNamesOfThePredecessor(t *testing.T) {
 	}
 }
 
-func TestMissingAndMaskedFilesAreSilence(t *testing.T) {
+func TestMissingAndMaskedFilesAreNoError(t *testing.T) {
 	plugintest.Silent(t, Plugin, "proc/1/net/snmp", "proc/1/net/netstat", "proc/1/net/snmp6", "proc/1/net/sctp/snmp", "proc/1/net/sctp")
 }
 
@@ -97,7 +98,7 @@ func FuzzParseName(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, title, name string) {
-		m := metric(title, name)
+		m := columnMetric(title, name)
 		if m.Name == "" {
 			return
 		}

@@ -32,7 +32,7 @@ func checkMetrics(t reporter, readme string, all []*telemetry.Series) {
 // covers reports whether a name of a table, which may be a glob, matches a metric.
 func covers(name string, hasRate bool, metric string) bool {
 	isRate := hasRate && strings.HasSuffix(metric, "_rate")
-	return name == metric || strings.Contains(name, "*") && !isRate && match.Of(name).Match(metric)
+	return name == metric || strings.Contains(name, "*") && !isRate && match.NewList(name).Match(metric)
 }
 
 // compare returns how a series differs from its documentation, "" if it does not.

@@ -22,16 +22,17 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// perProcess is one allocation: package syscall copies the path that it passes to openat(2). Only package unsafe avoids it.
-const perProcess = 1
+// allocsPerProcess is one: package syscall copies the path that it passes to openat(2). Only package unsafe could avoid
+// that.
+const allocsPerProcess = 1
 
 func TestConformanceOfThisMachine(t *testing.T) {
-	all := pids(t)
-	plugintest.Run(t, Plugin, plugintest.Case{Name: "live", Allocs: 50 + perProcess*1.2*float64(len(all))},
+	all := listPIDs(t)
+	plugintest.Run(t, Plugin, plugintest.Case{Name: "live", Allocs: 50 + allocsPerProcess*1.2*float64(len(all))},
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18"})
 }
 
-func pids(tb testing.TB) []string {
+func listPIDs(tb testing.TB) []string {
 	tb.Helper()
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -40,18 +41,18 @@ func pids(tb testing.TB) []string {
 	return dirs
 }
 
-// TestAgainstPs compares with procps.
+// TestAgainstPs compares our values with ps of procps.
 func TestAgainstPs(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("processes", ""))
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		if want, got := ps(t), p.Gather(0); !agree(got, want) {
+		if want, got := runPS(t), p.Gather(0); !countsAgree(got, want) {
 			d.Errorf("%v, ps says %v", got, want)
 		}
 	})
 }
 
-// agree compares what does not change all the time; ps itself runs and is gone when we look.
-func agree(got, want map[string]float64) bool {
+// countsAgree compares the states that seldom change. ps itself is running while it counts, and gone when we count.
+func countsAgree(got, want map[string]float64) bool {
 	for _, name := range []string{"processes_zombie", "processes_stopped", "processes_idle", "processes_parked"} {
 		if got[name] != want[name] {
 			return false
@@ -60,12 +61,12 @@ func agree(got, want map[string]float64) bool {
 	return got["processes_total"] == want["processes_total"]-1 && got["processes_total_threads"] == want["processes_total_threads"]-1
 }
 
-func ps(t *testing.T) map[string]float64 {
+func runPS(t *testing.T) map[string]float64 {
 	text := servicetest.Output(t, "ps", "-e", "-o", "state=,nlwp=")
 	values, names := map[string]float64{}, metricNames()
 	for line := range strings.Lines(text) {
 		state, threads, _ := strings.Cut(strings.TrimSpace(line), " ")
-		values[names[stateOf(state[0])]]++
+		values[names[stateOfLetter(state[0])]]++
 		values["processes_total"]++
 		n, _ := strconv.ParseFloat(strings.TrimSpace(threads), 64)
 		values["processes_total_threads"] += n
@@ -73,13 +74,13 @@ func ps(t *testing.T) map[string]float64 {
 	return values
 }
 
-// TestAgainstStatus compares two processes of our own, whose names are as bad as can be, with the kernel's other file.
+// TestAgainstStatus compares /proc/<pid>/stat of two processes with difficult names with /proc/<pid>/status.
 func TestAgainstStatus(t *testing.T) {
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
 		t.Skip(err)
 	}
-	link := filepath.Join(t.TempDir(), "a) R 1\n(b c") // the kernel takes the file's name, 15 bytes of it
+	link := filepath.Join(t.TempDir(), "a) R 1\n(b c") // the kernel uses the first 15 bytes of the file name
 	if err := os.Symlink(sleep, link); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func TestAgainstStatus(t *testing.T) {
 		pid := strconv.Itoa(cmd.Process.Pid)
 		awaitState(t, pid, want)
 		found := false
-		err := hostfs.NewDir("/proc").Heads("stat", func(name []byte) bool { return string(name) == pid }, func(_, head []byte) {
+		err := hostfs.NewDir("/proc").ReadHeads("stat", func(name []byte) bool { return string(name) == pid }, func(_, head []byte) {
 			letter, threads, ok := parseStat(head)
 			if found = true; !ok || letter != want || threads != 1 {
 				t.Errorf("%q is %q with %d threads (%v), want %q", head, letter, threads, ok, want)
@@ -108,9 +109,9 @@ func TestAgainstStatus(t *testing.T) {
 	}
 }
 
-// TestProcessesThatVanishAreSilence gathers while a shell makes processes that are gone at once: between the list and the
+// TestVanishedProcessesAreNoError gathers while a shell starts processes that end at once: between the listing and the
 // open, or between the open and the read.
-func TestProcessesThatVanishAreSilence(t *testing.T) {
+func TestVanishedProcessesAreNoError(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "while :; do (:) & (:) & (:) & wait; done")
 	if err := cmd.Start(); err != nil {
 		t.Skip(err)
@@ -140,13 +141,13 @@ func awaitState(t *testing.T, pid string, want byte) {
 	t.Fatalf("process %s is not %q", pid, want)
 }
 
-// BenchmarkGather is this machine with the processes it has, and with ten and twenty thousand more. Where node_exporter is
-// installed, it counts the same processes beside us.
+// BenchmarkGather gathers with the processes of this machine, and with ten and twenty thousand more. If node_exporter is
+// installed, it counts the same processes for comparison.
 func BenchmarkGather(b *testing.B) {
 	for _, n := range []int{0, 10_000, 20_000} {
 		b.Run(fmt.Sprintf("%d more", n), func(b *testing.B) {
-			fork(b, n)
-			node, hasNode := nodeExporter(b)
+			startProcesses(b, n)
+			node, hasNode := startNodeExporter(b)
 			p := plugintest.Start(b, Plugin, "", plugintest.Env("processes", ""))
 			var total float64
 			user, system := cpuTime(b)
@@ -170,7 +171,7 @@ func BenchmarkGather(b *testing.B) {
 	}
 }
 
-// cpuTime is what this process has used so far, in milliseconds: what is ours, and what the kernel takes for us.
+// cpuTime returns the CPU time that this process has used so far, in milliseconds: in user mode and in the kernel.
 func cpuTime(b *testing.B) (user, system float64) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -179,8 +180,9 @@ func cpuTime(b *testing.B) (user, system float64) {
 	return float64(u.Utime.Nano()) / 1e6, float64(u.Stime.Nano()) / 1e6
 }
 
-// fork makes n processes that wait on a pipe of ours: they end when it is closed, even if this process is killed.
-func fork(b *testing.B, n int) {
+// startProcesses starts n processes that wait on a pipe of ours. They end when it is closed, even if this process is
+// killed.
+func startProcesses(b *testing.B, n int) {
 	if n == 0 {
 		return
 	}
@@ -205,9 +207,9 @@ func fork(b *testing.B, n int) {
 	}
 }
 
-// nodeExporter starts one with nothing but its collector of processes, and returns how to measure the CPU time, in
-// milliseconds, that a scrape costs it.
-func nodeExporter(b *testing.B) (measure func() float64, ok bool) {
+// startNodeExporter starts node_exporter with only its collector of processes. It returns a function that measures the
+// CPU time of a scrape, in milliseconds.
+func startNodeExporter(b *testing.B) (measure func() float64, ok bool) {
 	path, err := exec.LookPath("prometheus-node-exporter")
 	if err != nil {
 		return nil, false
@@ -232,13 +234,13 @@ func nodeExporter(b *testing.B) (measure func() float64, ok bool) {
 	}
 	const scrapes = 10
 	return func() float64 {
-		before := ticks(b, cmd.Process.Pid)
+		before := readCPUTicks(b, cmd.Process.Pid)
 		for range scrapes {
 			if !scrape(url) {
 				b.Fatal("node_exporter: no answer")
 			}
 		}
-		return (ticks(b, cmd.Process.Pid) - before) * 10 / scrapes // a tick is 10 ms: time(7), USER_HZ
+		return (readCPUTicks(b, cmd.Process.Pid) - before) * 10 / scrapes // a tick is 10 ms: time(7), USER_HZ
 	}, true
 }
 
@@ -252,13 +254,13 @@ func scrape(url string) bool {
 	return err == nil && strings.Contains(string(body), "node_processes_pids")
 }
 
-// ticks are utime and stime, fields 14 and 15 of /proc/<pid>/stat.
-func ticks(b *testing.B, pid int) float64 {
+// readCPUTicks returns the sum of utime and stime, fields 14 and 15 of /proc/<pid>/stat.
+func readCPUTicks(b *testing.B, pid int) float64 {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		b.Fatal(err)
 	}
 	var fields [12]uint64
-	scan.Uints(stat[strings.LastIndex(string(stat), ")")+4:], fields[:])
+	scan.ParseUints(stat[strings.LastIndex(string(stat), ")")+4:], fields[:])
 	return float64(fields[10] + fields[11])
 }

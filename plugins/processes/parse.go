@@ -6,11 +6,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// state is what a process does, as the metrics tell it.
-type state uint8
+// processState is a process state that the metrics distinguish.
+type processState uint8
 
 const (
-	running state = iota
+	running processState = iota
 	sleeping
 	blocked
 	zombie
@@ -23,7 +23,7 @@ const (
 	numStates
 )
 
-// metricNames are the names of the metrics that count the processes in each state.
+// metricNames returns the metric that counts the processes in each state.
 func metricNames() [numStates]string {
 	return [numStates]string{
 		running:  "processes_running",
@@ -39,8 +39,8 @@ func metricNames() [numStates]string {
 	}
 }
 
-// stateOf reads the kernel's letter: proc(5), and task_state_array in fs/proc/array.c.
-func stateOf(letter byte) state {
+// stateOfLetter returns the state for the kernel's letter (proc(5), and task_state_array in fs/proc/array.c).
+func stateOfLetter(letter byte) processState {
 	switch letter {
 	case 'R':
 		return running
@@ -50,7 +50,7 @@ func stateOf(letter byte) state {
 		return blocked
 	case 'Z':
 		return zombie
-	case 'T', 't': // t is stopped by a debugger; before 2.6.33 that was T, too
+	case 'T', 't': // t is stopped by a debugger, which was T before 2.6.33
 		return stopped
 	case 'X', 'x': // x: Linux 2.6.33 to 3.13
 		return dead
@@ -64,7 +64,7 @@ func stateOf(letter byte) state {
 	return unknown
 }
 
-// isPID says whether an entry of /proc is a process.
+// isPID reports whether an entry of /proc is a process.
 func isPID(name []byte) bool {
 	for _, c := range name {
 		if c < '0' || c > '9' {
@@ -74,22 +74,22 @@ func isPID(name []byte) bool {
 	return len(name) > 0
 }
 
-// stateAt and threadsAt are the places of two fields of /proc/<pid>/stat, counted from 1: proc(5).
+// Positions of two fields of /proc/<pid>/stat, counted from 1 (proc(5)).
 const (
-	stateAt   = 3
-	threadsAt = 20
+	stateField   = 3
+	threadsField = 20
 )
 
-// parseStat reads the beginning of /proc/<pid>/stat. The name of the command may contain anything, blanks, newlines and
-// brackets too, and ends at the last closing one: none of the fields behind it has any.
+// parseStat parses the start of /proc/<pid>/stat. The command name may contain anything, including blanks, newlines and
+// parentheses. It ends at the last closing parenthesis, because no later field contains one.
 func parseStat(head []byte) (letter byte, threads uint64, ok bool) {
 	end := bytes.LastIndexByte(head, ')')
 	if end < 0 {
 		return 0, 0, false
 	}
-	field, rest := scan.Field(head[end+1:])
-	var numbers [threadsAt - stateAt]uint64
-	if len(field) != 1 || field[0] < 'A' || field[0] > 'z' || scan.Uints(rest, numbers[:]) < len(numbers) {
+	field, rest := scan.CutField(head[end+1:])
+	var numbers [threadsField - stateField]uint64
+	if len(field) != 1 || field[0] < 'A' || field[0] > 'z' || scan.ParseUints(rest, numbers[:]) < len(numbers) {
 		return 0, 0, false
 	}
 	return field[0], numbers[len(numbers)-1], true

@@ -1,4 +1,5 @@
-// Package processes counts the processes of a Linux host by what they do.
+// Package processes counts the processes of a Linux host by state. plugin.go is the input; parse.go parses
+// /proc/<pid>/stat.
 package processes
 
 import (
@@ -21,27 +22,28 @@ var readme string
 var Plugin = plugins.Poll("processes", "processes by state, threads, and their limits", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
-	proc  *hostfs.Dir
-	count func(pid, stat []byte) // adds to tally
-	tally tally
+	proc       *hostfs.Dir
+	addProcess func(pid, stat []byte) // adds a process to counts; kept to save an allocation per gather
+	counts     processCounts
 
 	byState             [numStates]*telemetry.Series
 	total, totalThreads *telemetry.Series
-	limits              [2]limit
+	limits              [2]kernelLimit
 }
 
-// tally is what one gather has counted so far. Nothing is kept of a process.
-type tally struct {
+// processCounts are the counts of one gather. Nothing is kept per process.
+type processCounts struct {
 	byState [numStates]int
 	threads uint64
-	odd     string // the first process whose file made no sense
+	badPID  string // PID of the first process whose file could not be parsed
 }
 
-type limit struct {
+// kernelLimit is the file with a kernel limit, and its series.
+type kernelLimit struct {
 	file   *hostfs.File
 	series *telemetry.Series
 }
@@ -52,12 +54,12 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		proc:         env.FS.ProcDir(),
 		total:        f.Gauge("processes_total", telemetry.None),
 		totalThreads: f.Gauge("processes_total_threads", telemetry.None),
-		limits: [2]limit{
+		limits: [2]kernelLimit{
 			{env.FS.ProcFile("sys", "kernel", "pid_max"), f.Gauge("processes_pid_max", telemetry.None)},
 			{env.FS.ProcFile("sys", "kernel", "threads-max"), f.Gauge("processes_threads_max", telemetry.None)},
 		},
 	}
-	in.count = in.tally.add
+	in.addProcess = in.counts.addProcess
 	for s, name := range metricNames() {
 		in.byState[s] = f.Gauge(name, telemetry.None)
 	}
@@ -66,56 +68,56 @@ func build(env plugins.Env, _ Config) (*input, error) {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
-	return errors.Join(in.addProcesses(out), in.limits[0].add(out), in.limits[1].add(out))
+	return errors.Join(in.addProcesses(out), in.limits[0].addSample(out), in.limits[1].addSample(out))
 }
 
 func (in *input) addProcesses(out *telemetry.Batch) error {
-	in.tally = tally{}
-	if err := in.proc.Heads("stat", isPID, in.count); err != nil {
-		return err // a part of the processes would look like all of them
+	in.counts = processCounts{}
+	if err := in.proc.ReadHeads("stat", isPID, in.addProcess); err != nil {
+		return err // incomplete counts would look complete
 	}
 	total := 0
-	for _, n := range in.tally.byState {
+	for _, n := range in.counts.byState {
 		total += n
 	}
-	if total > 0 { // else they are hidden from us, even our own
-		for s, n := range in.tally.byState {
+	if total > 0 { // 0: all processes are hidden from us, even our own
+		for s, n := range in.counts.byState {
 			out.Add(in.byState[s], float64(n))
 		}
 		out.Add(in.total, float64(total))
-		out.Add(in.totalThreads, float64(in.tally.threads))
+		out.Add(in.totalThreads, float64(in.counts.threads))
 	}
-	if in.tally.odd != "" {
-		return fmt.Errorf("parse %s: no state and threads of a process", filepath.Join(in.proc.Path(), in.tally.odd, "stat"))
+	if in.counts.badPID != "" {
+		return fmt.Errorf("parse %s: no state and number of threads", filepath.Join(in.proc.Path(), in.counts.badPID, "stat"))
 	}
 	return nil
 }
 
-// add counts a process. Its file is empty where a container masks it.
-func (t *tally) add(pid, stat []byte) {
+// addProcess counts a process. Its file is empty where a container masks it.
+func (t *processCounts) addProcess(pid, stat []byte) {
 	if len(stat) == 0 {
 		return
 	}
 	letter, threads, ok := parseStat(stat)
 	if !ok {
-		if t.odd == "" {
-			t.odd = string(pid)
+		if t.badPID == "" {
+			t.badPID = string(pid)
 		}
 		return
 	}
-	t.byState[stateOf(letter)]++
+	t.byState[stateOfLetter(letter)]++
 	t.threads += threads
 }
 
-func (l *limit) add(out *telemetry.Batch) error {
+func (l *kernelLimit) addSample(out *telemetry.Batch) error {
 	data, err := l.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
 	}
-	field, _ := scan.Field(data)
-	n, ok := scan.Uint(field)
+	field, _ := scan.CutField(data)
+	n, ok := scan.ParseUint(field)
 	if !ok {
-		return fmt.Errorf("parse %s: no number", l.file.Path())
+		return fmt.Errorf("parse %s: not a number", l.file.Path())
 	}
 	out.Add(l.series, float64(n))
 	return nil

@@ -21,8 +21,8 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-// counts are the expected values of a gather: the states that are given, all others 0, and the sums.
-func counts(t *testing.T, states map[string]float64, threads float64) map[string]float64 {
+// expectedSamples returns the expected values of a gather: the given states, all others 0, and the totals.
+func expectedSamples(t *testing.T, states map[string]float64, threads float64) map[string]float64 {
 	t.Helper()
 	want, total := map[string]float64{}, 0.0
 	for _, name := range metricNames() {
@@ -56,7 +56,7 @@ func TestGather(t *testing.T) {
 		},
 		"container-5.10": {map[string]float64{"sleeping": 2}, 12, nil}, // its limits are masked: empty files
 	} {
-		want := counts(t, tt.states, tt.threads)
+		want := expectedSamples(t, tt.states, tt.threads)
 		maps.Copy(want, tt.limits)
 		got := plugintest.Start(t, Plugin, "", plugintest.Env("processes", filepath.Join("testdata", tree))).Gather(0)
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -67,7 +67,7 @@ func TestGather(t *testing.T) {
 
 func TestGatherOddTrees(t *testing.T) {
 	const sleeping = " S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 5021\n"
-	two := counts(t, map[string]float64{"sleeping": 2}, 6)
+	two := expectedSamples(t, map[string]float64{"sleeping": 2}, 6)
 	for name, tt := range map[string]struct {
 		files map[string]string
 		want  map[string]float64
@@ -79,11 +79,11 @@ func TestGatherOddTrees(t *testing.T) {
 			two, ""},
 		"a masked stat": {map[string]string{"proc/1/stat": "1 (a)" + sleeping, "proc/2/stat": "2 (b)" + sleeping, "proc/3/stat": ""}, two, ""},
 		"noise": {map[string]string{"proc/1/stat": "1 (a)" + sleeping, "proc/2/stat": "2 (b)" + sleeping, "proc/3/stat": "\x00\xff noise"},
-			two, "proc/3/stat: no state and threads of a process"},
-		"cut short": {map[string]string{"proc/1/stat": "1 (a)" + sleeping, "proc/2/stat": "2 (b)" + sleeping, "proc/3/stat": "3 (c) S 1 1 1"},
-			two, "proc/3/stat: no state and threads of a process"},
+			two, "proc/3/stat: no state and number of threads"},
+		"truncated": {map[string]string{"proc/1/stat": "1 (a)" + sleeping, "proc/2/stat": "2 (b)" + sleeping, "proc/3/stat": "3 (c) S 1 1 1"},
+			two, "proc/3/stat: no state and number of threads"},
 		"a limit is noise": {map[string]string{"proc/sys/kernel/pid_max": "many\n", "proc/sys/kernel/threads-max": "9\n"},
-			map[string]float64{"processes_threads_max": 9}, "pid_max: no number"},
+			map[string]float64{"processes_threads_max": 9}, "pid_max: not a number"},
 	} {
 		dir := plugintest.Files(t, "", tt.files)
 		b, err := plugintest.Start(t, Plugin, "", plugintest.Env("processes", dir)).Batch(0)
@@ -96,8 +96,8 @@ func TestGatherOddTrees(t *testing.T) {
 	}
 }
 
-// What is counted must not depend on what was there before.
-func TestProcessesThatWentAreGone(t *testing.T) {
+// The counts must not depend on the gather before.
+func TestEndedProcessesAreNotCounted(t *testing.T) {
 	dir := t.TempDir()
 	plugintest.Lay(t, dir, "testdata/vm-6.18")
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("processes", dir))
@@ -122,9 +122,9 @@ func TestParseStat(t *testing.T) {
 		"1 () S" + rest:          'S',
 		"1 (new\nline) S" + rest: 'S',
 		"1 (\xff\x00) Z" + rest:  'Z',
-		"1 (a) S 0 0 0 0 -1 -2 1 2 3 4 -5 6 -7 8 -51 -20 3": 'S', // ends at the threads
+		"1 (a) S 0 0 0 0 -1 -2 1 2 3 4 -5 6 -7 8 -51 -20 3": 'S', // ends after the number of threads
 		"1 (a) SS" + rest:  0,
-		"1 (a)" + rest:     0, // no letter: its parent's number is none
+		"1 (a)" + rest:     0, // no letter: the parent's PID is not one
 		"1 (a) S 1 1 1 0":  0,
 		"1 (a":             0,
 		"1 a S" + rest:     0,
@@ -138,11 +138,11 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestStateOf(t *testing.T) {
-	for letters, want := range map[string]state{"R": running, "S": sleeping, "DK": blocked, "Z": zombie, "Tt": stopped, "Xx": dead, "W": paging, "P": parked,
+func TestStateOfLetter(t *testing.T) {
+	for letters, want := range map[string]processState{"R": running, "S": sleeping, "DK": blocked, "Z": zombie, "Tt": stopped, "Xx": dead, "W": paging, "P": parked,
 		"I": idle, "Nn?s ": unknown} {
 		for _, letter := range []byte(letters) {
-			if got := stateOf(letter); got != want {
+			if got := stateOfLetter(letter); got != want {
 				t.Errorf("%q is %s, want %s", letter, metricNames()[got], metricNames()[want])
 			}
 		}
@@ -156,7 +156,7 @@ func FuzzParseStat(f *testing.F) {
 		if ok && (letter < 'A' || letter > 'z') {
 			t.Errorf("the state %q", letter)
 		}
-		// The name does not matter: whatever stands before the last bracket, the same follows.
+		// The name does not matter: the result after the last parenthesis is the same with any name.
 		if again, _, _ := parseStat(append([]byte("1 (x) R 2) "), head...)); ok && again != letter {
 			t.Errorf("%q without a name before it, %q with one", letter, again)
 		}

@@ -9,7 +9,7 @@ import (
 // cutLine splits off the first line of a reply to INFO, "used_memory:990912" (redis.io/docs/latest/commands/info). Ok is
 // false for headings ("# Memory"), empty lines and everything else.
 func cutLine(text []byte) (key, value, rest []byte, ok bool) {
-	line, rest := scan.Line(text)
+	line, rest := scan.CutLine(text)
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if len(line) == 0 || line[0] == '#' {
 		return nil, nil, rest, false
@@ -41,7 +41,7 @@ func number(value []byte) (v float64, ok bool) {
 		return 0, true
 	}
 	digits, negative := bytes.CutPrefix(bytes.TrimSuffix(value, []byte{'%'}), []byte{'-'})
-	v, ok = scan.Decimal(digits)
+	v, ok = scan.ParseDecimal(digits)
 	if negative {
 		v = -v
 	}
@@ -61,13 +61,13 @@ func isList(value []byte) bool { return bytes.IndexByte(value, '=') > 0 }
 // isDatabase says whether a name is that of a line of the keyspace: "db0".
 func isDatabase(key []byte) bool {
 	digits, ok := bytes.CutPrefix(key, []byte("db"))
-	_, isNumber := scan.Uint(digits)
+	_, isNumber := scan.ParseUint(digits)
 	return ok && isNumber
 }
 
 // isReplica says the same of "slave0".
 func isReplica(key []byte) bool {
 	digits, ok := bytes.CutPrefix(key, []byte("slave"))
-	_, isNumber := scan.Uint(digits)
+	_, isNumber := scan.ParseUint(digits)
 	return ok && isNumber
 }

@@ -1,5 +1,5 @@
-// Package selfstats is the input "internal": what the agent counts about itself. (A folder called internal would be
-// closed to other packages.)
+// Package selfstats is the input "internal": the agent's own statistics. (Other packages could not import a folder
+// called internal.) plugin.go reports the agent, its inputs and its outputs; process.go reports the process.
 package selfstats
 
 import (
@@ -19,35 +19,35 @@ var readme string
 var Plugin = plugins.Poll("internal", "the agent itself: its inputs, outputs, memory and CPU time", func() Config { return Config{} }, build).
 	Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
 	registry *selfstat.Registry
-	process  *process
-	agent    agent
-	inputs   *telemetry.Vec[string, gatherer]
-	outputs  *telemetry.Vec[string, writer]
+	process  *processSeries
+	agent    agentSeries
+	inputs   *telemetry.Vec[string, inputSeries]
+	outputs  *telemetry.Vec[string, outputSeries]
 }
 
-// agent are the sums over all inputs and outputs.
-type agent struct{ gathered, written, dropped, errors, timeouts *telemetry.Total }
+// agentSeries are the sums over all inputs and outputs.
+type agentSeries struct{ gathered, written, dropped, errors, timeouts *telemetry.Total }
 
 func build(env plugins.Env, _ Config) (*input, error) {
 	f := env.Factory
 	total := func(name string) *telemetry.Total { return f.Counter("internal_agent_"+name, telemetry.None) }
 	return &input{
 		registry: env.Self,
-		process:  newProcess(f),
-		agent: agent{
+		process:  newProcessSeries(f),
+		agent: agentSeries{
 			gathered: total("metrics_gathered"),
 			written:  total("metrics_written"),
 			dropped:  total("metrics_dropped"),
 			errors:   total("gather_errors"),
 			timeouts: total("gather_timeouts"),
 		},
-		inputs:  telemetry.NewVec(f, newGatherer),
-		outputs: telemetry.NewVec(f, newWriter),
+		inputs:  telemetry.NewVec(f, newInputSeries),
+		outputs: telemetry.NewVec(f, newOutputSeries),
 	}, nil
 }
 
@@ -56,16 +56,16 @@ func (in *input) Observes() {}
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
-	err := in.process.add(out)
+	err := in.process.addSamples(out)
 	var gathered, failed, timeouts, written, dropped int64
 	for _, s := range in.registry.Inputs() {
-		in.inputs.Get(s.ID).add(out, s)
+		in.inputs.Get(s.ID).addSamples(out, s)
 		gathered += s.Samples.Load()
 		failed += s.Errors.Load()
 		timeouts += s.Timeouts.Load()
 	}
 	for _, s := range in.registry.Outputs() {
-		in.outputs.Get(s.ID).add(out, s)
+		in.outputs.Get(s.ID).addSamples(out, s)
 		written += s.Written.Load()
 		dropped += s.Dropped.Load()
 	}
@@ -79,20 +79,20 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	return err
 }
 
-// gatherer are the series of one input.
-type gatherer struct {
+// inputSeries are the series of one input.
+type inputSeries struct {
 	time                                      *telemetry.Total
 	last, max, age                            *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
 	unclaimed, implausible                    *telemetry.Series
 }
 
-func newGatherer(f *telemetry.Factory, id string) gatherer {
+func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 	label := telemetry.Label{Key: "input", Value: id}
 	counter := func(name string) *telemetry.Series {
 		return f.New("internal_gather_"+name, telemetry.Counter, telemetry.None, label)
 	}
-	return gatherer{
+	return inputSeries{
 		time:      f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
 		last:      f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
 		max:       f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
@@ -108,13 +108,13 @@ func newGatherer(f *telemetry.Factory, id string) gatherer {
 	}
 }
 
-func (g *gatherer) add(out *telemetry.Batch, s *selfstat.Input) {
+func (g *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
 	g.time.Add(out, float64(s.GatherTime.Load()))
-	if slowest := s.MaxGather.Swap(0); slowest > 0 { // else nothing was gathered since we last looked
+	if slowest := s.MaxGather.Swap(0); slowest > 0 { // 0: no gather since the last report
 		out.Add(g.last, float64(s.LastGather.Load()))
 		out.Add(g.max, float64(slowest))
 	}
-	out.Add(g.age, age(out, s.LastSuccess.Load()))
+	out.Add(g.age, secondsSince(out, s.LastSuccess.Load()))
 	out.Add(g.samples, float64(s.Samples.Load()))
 	out.Add(g.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
@@ -128,13 +128,13 @@ func (g *gatherer) add(out *telemetry.Batch, s *selfstat.Input) {
 	out.Add(g.missed, float64(s.Missed.Load()))
 }
 
-// age is how many seconds before the gather something happened; 0 if the clock was set back since.
-func age(out *telemetry.Batch, unixNano int64) float64 {
+// secondsSince returns the seconds from an instant to the gather, or 0 if the clock was set back since.
+func secondsSince(out *telemetry.Batch, unixNano int64) float64 {
 	return max(0, out.At.Sub(time.Unix(0, unixNano)).Seconds())
 }
 
-// writer are the series of one output.
-type writer struct {
+// outputSeries are the series of one output.
+type outputSeries struct {
 	time, written, dropped                      *telemetry.Total
 	rejected, retries, writes, size, limit, age *telemetry.Series
 	gone                                        *telemetry.Series
@@ -143,12 +143,12 @@ type writer struct {
 	reasons                                     *telemetry.Vec[string, *telemetry.Series]
 }
 
-func newWriter(f *telemetry.Factory, id string) writer {
+func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
 	label := telemetry.Label{Key: "output", Value: id}
 	series := func(name string, k telemetry.Kind) *telemetry.Series {
 		return f.New("internal_write_"+name, k, telemetry.None, label)
 	}
-	return writer{
+	return outputSeries{
 		time:     f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
 		written:  f.Counter("internal_write_metrics_written", telemetry.None, label),
 		dropped:  f.Counter("internal_write_metrics_dropped", telemetry.None, label),
@@ -170,7 +170,7 @@ func newWriter(f *telemetry.Factory, id string) writer {
 	}
 }
 
-func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
+func (w *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
 	w.time.Add(out, float64(s.WriteTime.Load()))
 	w.written.Add(out, float64(s.Written.Load()))
 	w.dropped.Add(out, float64(s.Dropped.Load()))
@@ -191,5 +191,5 @@ func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
 		out.Add(w.eventLimit, float64(limit))
 		w.wait.Add(out, float64(s.WaitTime.Load()))
 	}
-	out.Add(w.age, age(out, s.LastSuccess.Load()))
+	out.Add(w.age, secondsSince(out, s.LastSuccess.Load()))
 }

@@ -18,7 +18,7 @@ import (
 // start is the instant of second 0.
 var start = time.Unix(1_700_000_000, 0)
 
-func count(r *selfstat.Registry) {
+func fillRegistry(r *selfstat.Registry) {
 	for _, id := range []string{"linux_cpu", "redis#a"} {
 		in := r.NewInput(id)
 		in.Gathered(3*time.Millisecond, 40, 2)
@@ -49,14 +49,14 @@ func count(r *selfstat.Registry) {
 
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "with inputs and outputs", Setup: func(_ *testing.T, e *plugins.Env) { count(e.Self) }},
+		plugintest.Case{Name: "with inputs and outputs", Setup: func(_ *testing.T, e *plugins.Env) { fillRegistry(e.Self) }},
 		plugintest.Case{Name: "alone"},
 	)
 }
 
 func TestGather(t *testing.T) {
 	env := plugintest.Env("internal", "")
-	count(env.Self)
+	fillRegistry(env.Self)
 	p := plugintest.Start(t, Plugin, "", env)
 	p.Gather(0)
 	env.Self.Inputs()[0].Gathered(10*time.Millisecond, 50, 0)
@@ -85,7 +85,7 @@ func TestGather(t *testing.T) {
 		"internal_gather_gather_time_ns_redis#a": 3e6, "internal_gather_gather_time_ns_rate_redis#a": 0,
 		"internal_gather_metrics_gathered_redis#a": 40, "internal_gather_errors_redis#a": 1,
 		"internal_gather_gather_timeouts_redis#a": 2, "internal_gather_missed_redis#a": 3, "internal_gather_events_gathered_redis#a": 2,
-		"internal_gather_last_success_age_redis#a": 17, // nothing gathered between the two: no times of gathers
+		"internal_gather_last_success_age_redis#a": 17, // no gather between the two, so no gather times
 
 		"internal_write_write_time_ns_redistimeseries": 900, "internal_write_write_time_ns_rate_redistimeseries": 0,
 		"internal_write_metrics_written_redistimeseries": 110, "internal_write_metrics_written_rate_redistimeseries": 5,
@@ -109,9 +109,10 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// TestProcess compares with the runtime's older account of itself: what only grows lies between a reading before and one after.
+// TestProcess compares our values with the runtime's older statistics. Ours must be between a reading before the gather
+// and one after it.
 func TestProcess(t *testing.T) {
-	// The process is read from the real /proc: the moved root of the environment has none.
+	// The process is read from the real /proc: the environment's root has no process.
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("internal", t.TempDir()))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -138,11 +139,12 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-// checkDescriptors compares with the list of the kernel, and again with one more file open.
-// The collector closes files of earlier tests when it likes: a gather counts when the list was the same before and after it.
+// checkDescriptors compares our number of descriptors with the kernel's list, and again with one more open file. The
+// garbage collector may close files of earlier tests at any time, so a gather counts only if the list is the same before
+// and after it.
 func checkDescriptors(t *testing.T, p *plugintest.Probe) {
 	listed := func() float64 {
-		names, err := os.ReadDir("/proc/self/fd") // with one more for the list itself, as our own
+		names, err := os.ReadDir("/proc/self/fd") // includes the open directory itself, as ours does
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,9 +174,9 @@ func checkDescriptors(t *testing.T, p *plugintest.Probe) {
 	}
 }
 
-// TestRuntimeMetricsExist notices when a Go release renames a metric: it would only fall silent.
+// TestRuntimeMetricsExist fails if a Go release renames a metric, which would otherwise disappear silently.
 func TestRuntimeMetricsExist(t *testing.T) {
-	p := newProcess(plugintest.Env("internal", "").Factory)
+	p := newProcessSeries(plugintest.Env("internal", "").Factory)
 	metrics.Read(p.runtime)
 	for _, s := range p.runtime {
 		if s.Value.Kind() == metrics.KindBad {
@@ -184,7 +186,7 @@ func TestRuntimeMetricsExist(t *testing.T) {
 }
 
 func TestParseStatm(t *testing.T) {
-	if m, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || m != (memory{virtual: 765, resident: 433, anonymous: 28}) {
+	if m, ok := parseStatm([]byte("765 433 405 5 0 123 0\n")); !ok || m != (memoryPages{virtual: 765, resident: 433, anonymous: 28}) {
 		t.Errorf("%+v %v", m, ok)
 	}
 	for _, text := range []string{"", "765", "a b", "765 x", "765 433", "765 433 434"} {

@@ -9,8 +9,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// process reports this process and its Go runtime.
-type process struct {
+// processSeries reports this process and its Go runtime.
+type processSeries struct {
 	runtime           []metrics.Sample
 	runtimeSeries     []*telemetry.Series // in the order of runtime
 	statm             *hostfs.File
@@ -22,9 +22,9 @@ type process struct {
 	cpu               *telemetry.Total
 }
 
-func newProcess(f *telemetry.Factory) *process {
-	return &process{
-		// runtime/metrics, because runtime.ReadMemStats stops every goroutine.
+func newProcessSeries(f *telemetry.Factory) *processSeries {
+	return &processSeries{
+		// runtime.ReadMemStats would stop every goroutine.
 		runtime: []metrics.Sample{
 			{Name: "/memory/classes/total:bytes"},
 			{Name: "/memory/classes/heap/objects:bytes"},
@@ -53,7 +53,7 @@ func newProcess(f *telemetry.Factory) *process {
 	}
 }
 
-func (p *process) add(out *telemetry.Batch) error {
+func (p *processSeries) addSamples(out *telemetry.Batch) error {
 	metrics.Read(p.runtime)
 	for i, s := range p.runtime {
 		switch s.Value.Kind() {
@@ -69,8 +69,8 @@ func (p *process) add(out *telemetry.Batch) error {
 	return errors.Join(p.addMemory(out), p.addDescriptors(out))
 }
 
-// addMemory reads what the kernel counts of this process; systems without a Linux-like /proc do not say.
-func (p *process) addMemory(out *telemetry.Batch) error {
+// addMemory adds the size of this process. Systems without Linux's /proc have none.
+func (p *processSeries) addMemory(out *telemetry.Batch) error {
 	data, err := p.statm.ReadOptional()
 	if m, ok := parseStatm(data); ok {
 		out.Add(p.virtual, m.virtual*p.pageSize)
@@ -80,14 +80,14 @@ func (p *process) addMemory(out *telemetry.Batch) error {
 	return err
 }
 
-// addDescriptors counts the files and sockets that this process has open, without the one that lists them.
-func (p *process) addDescriptors(out *telemetry.Batch) error {
+// addDescriptors adds the number of open files and sockets, without the directory that is open to list them.
+func (p *processSeries) addDescriptors(out *telemetry.Batch) error {
 	if limit, ok := maxDescriptors(); ok {
 		out.Add(p.maxFDs, limit)
 	}
 	names, err := p.fds.Names()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	out.Add(p.openFDs, float64(len(names)-1))
 	return nil

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// maxDescriptors: Windows has no such limit.
+// maxDescriptors returns false, because Windows has no such limit.
 func maxDescriptors() (float64, bool) { return 0, false }
 
-// cpuSeconds is the CPU time that this process has used, in programs and in the kernel.
+// cpuSeconds returns the CPU time that this process has used, in user mode and in the kernel.
 func cpuSeconds() (float64, error) {
 	self, err := syscall.GetCurrentProcess()
 	if err != nil {
@@ -18,10 +18,11 @@ func cpuSeconds() (float64, error) {
 	if err := syscall.GetProcessTimes(self, &created, &exited, &kernel, &user); err != nil {
 		return 0, err
 	}
-	return (span(kernel) + span(user)).Seconds(), nil
+	return (parseTimeSpan(kernel) + parseTimeSpan(user)).Seconds(), nil
 }
 
-// span reads a FILETIME that is a time span, in units of 100 ns; Filetime.Nanoseconds would take it for a date.
-func span(t syscall.Filetime) time.Duration {
+// parseTimeSpan converts a FILETIME that is a time span, in units of 100 ns. Filetime.Nanoseconds would treat it as a
+// date.
+func parseTimeSpan(t syscall.Filetime) time.Duration {
 	return time.Duration(int64(t.HighDateTime)<<32|int64(t.LowDateTime)) * 100
 }

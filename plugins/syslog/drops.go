@@ -55,10 +55,10 @@ func parseDrops(data []byte, inode uint64) (drops uint64, ok bool) {
 		if len(fields) <= dropsColumn {
 			continue
 		}
-		if n, ok := scan.Uint(fields[inodeColumn]); !ok || n != inode {
+		if n, ok := scan.ParseUint(fields[inodeColumn]); !ok || n != inode {
 			continue
 		}
-		return scan.Uint(fields[dropsColumn])
+		return scan.ParseUint(fields[dropsColumn])
 	}
 	return 0, false
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstCoreutils compares with getconf and who on this machine.
+// TestAgainstCoreutils compares our values with getconf and who on this machine.
 func TestAgainstCoreutils(t *testing.T) {
 	got := plugintest.Start(t, Plugin, "", plugintest.Env("system", "")).Gather(0)
 	if text, err := exec.Command("getconf", "_NPROCESSORS_ONLN").Output(); err == nil {
@@ -20,7 +20,7 @@ func TestAgainstCoreutils(t *testing.T) {
 			t.Errorf("%v CPUs, getconf says %v", got["system_n_cpus"], n)
 		}
 	}
-	// Without utmp, who goes by rules of its own.
+	// Without utmp, who counts in its own way.
 	if _, err := os.Stat("/run/utmp"); err != nil {
 		return
 	}
@@ -31,10 +31,10 @@ func TestAgainstCoreutils(t *testing.T) {
 	}
 }
 
-// TestAgainstUname compares with uname, and with what a shell makes of os-release.
+// TestAgainstUname compares our labels with uname, and with how a shell reads os-release.
 func TestAgainstUname(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", ""))
-	labels := details(t, p, 0, "system_uname")
+	labels := labelsOf(t, p, 0, "system_uname")
 	for flag, label := range map[string]string{"-s": "sysname", "-r": "release", "-v": "version", "-m": "machine"} {
 		text := servicetest.Output(t, "uname", flag)
 		if want := strings.TrimSpace(text); labels[label] != want {
@@ -42,7 +42,7 @@ func TestAgainstUname(t *testing.T) {
 		}
 	}
 	text := servicetest.Output(t, "sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`)
-	said := details(t, p, 10, "system_os")
+	said := labelsOf(t, p, 10, "system_os")
 	if got := said["id"] + "|" + said["version_id"] + "|" + said["pretty_name"]; got != text {
 		t.Errorf("%s, the shell says %s", got, text)
 	}

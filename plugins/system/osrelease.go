@@ -2,17 +2,17 @@ package system
 
 import "strings"
 
-// parseOSRelease reads a file of os-release(5): assignments as in a shell, without expansion. Ok says whether there was
-// any.
+// parseOSRelease parses a file of os-release(5): assignments as in a shell, without expansion. ok is false if the file
+// has none.
 func parseOSRelease(data []byte) (r osRelease, ok bool) {
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimSpace(line)
 		key, value, isAssignment := strings.Cut(line, "=")
-		if !isAssignment || strings.HasPrefix(line, "#") || !isName(key) {
+		if !isAssignment || strings.HasPrefix(line, "#") || !isVariableName(key) {
 			continue
 		}
 		ok = true
-		value = unquote(value)
+		value = unquoteShell(value)
 		switch key {
 		case "ID":
 			r.id = value
@@ -31,7 +31,7 @@ func parseOSRelease(data []byte) (r osRelease, ok bool) {
 	return r.withDefaults(ok), ok
 }
 
-// withDefaults fills in what os-release(5) says a missing field means.
+// withDefaults fills missing fields with the defaults of os-release(5). It returns an empty osRelease if ok is false.
 func (r osRelease) withDefaults(ok bool) osRelease {
 	if !ok {
 		return osRelease{}
@@ -47,7 +47,8 @@ func (r osRelease) withDefaults(ok bool) osRelease {
 	return r
 }
 
-func isName(key string) bool {
+// isVariableName reports whether key is a name of a variable in os-release.
+func isVariableName(key string) bool {
 	for i := range len(key) {
 		c := key[i]
 		if (c < 'A' || c > 'Z') && c != '_' && (c < '0' || c > '9' || i == 0) {
@@ -57,9 +58,9 @@ func isName(key string) bool {
 	return key != ""
 }
 
-// unquote takes off quotes and backslashes as a shell does: nothing is special between single quotes; between double
-// ones, a backslash escapes only $ " \ and the backtick; elsewhere it escapes anything.
-func unquote(s string) string {
+// unquoteShell removes quotes and backslashes as a shell does. Between single quotes, nothing is special. Between double
+// quotes, a backslash escapes only $ " \ and the backtick. Elsewhere, it escapes any character.
+func unquoteShell(s string) string {
 	var b strings.Builder
 	var quote byte
 	for i := 0; i < len(s); i++ {
@@ -79,8 +80,8 @@ func unquote(s string) string {
 	return b.String()
 }
 
-// printable says whether a text can be what a kernel calls itself.
-func printable(s string) bool {
+// isPrintable reports whether a text consists of printable ASCII characters, as the kernel's descriptions of itself do.
+func isPrintable(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false

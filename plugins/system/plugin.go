@@ -1,4 +1,8 @@
-// Package system reports load, users, CPUs and uptime of a Linux host, and which system runs there.
+// Package system reports load, users, CPUs and uptime of a Linux host, and the versions of its kernel and distribution.
+//
+//   - plugin.go: the input, and load, CPUs and uptime. parse.go: parses their files.
+//   - users.go: sessions of users, from utmp or systemd.
+//   - release.go: the labels of kernel and distribution. osrelease.go: parses os-release.
 package system
 
 import (
@@ -19,16 +23,16 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("system", "load, users, CPUs, uptime, and which system runs", func() Config { return Config{} }, build).
+var Plugin = plugins.Poll("system", "load, users, CPUs, uptime, and the versions of kernel and distribution", func() Config { return Config{} }, build).
 	On("linux").Doc(readme)
 
-// Config has no keys of its own.
+// Config has no settings of its own.
 type Config struct{}
 
 type input struct {
-	loadavg, uptime, online *hostfs.File
-	users                   *users
-	release                 *release
+	loadavg, uptime, onlineCPUs *hostfs.File
+	users                       *userCounter
+	release                     *releaseInfo
 
 	loads                                  [3]*telemetry.Series
 	nUsers, nUniqueUsers, nCPUs, upSeconds *telemetry.Series
@@ -37,11 +41,11 @@ type input struct {
 func build(env plugins.Env, _ Config) (*input, error) {
 	f := env.Factory
 	return &input{
-		loadavg: env.FS.ProcFile("loadavg"),
-		uptime:  env.FS.ProcFile("uptime"),
-		online:  env.FS.SysFile("devices", "system", "cpu", "online"),
-		users:   newUsers(env.FS),
-		release: &release{factory: f, root: env.FS, machine: machine, os: metric.NewInfo(f, "system_os")},
+		loadavg:    env.FS.ProcFile("loadavg"),
+		uptime:     env.FS.ProcFile("uptime"),
+		onlineCPUs: env.FS.SysFile("devices", "system", "cpu", "online"),
+		users:      newUserCounter(env.FS),
+		release:    &releaseInfo{factory: f, root: env.FS, machine: machineName, os: metric.NewInfo(f, "system_os")},
 		loads: [3]*telemetry.Series{
 			f.Gauge("system_load1", telemetry.None),
 			f.Gauge("system_load5", telemetry.None),
@@ -56,17 +60,17 @@ func build(env plugins.Env, _ Config) (*input, error) {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
-	return errors.Join(in.addLoad(out), in.addUsers(out), in.addCPUs(out), in.addUptime(out), in.release.add(out))
+	return errors.Join(in.addLoad(out), in.addUsers(out), in.addCPUs(out), in.addUptime(out), in.release.addSamples(out))
 }
 
 func (in *input) addLoad(out *telemetry.Batch) error {
 	data, err := in.loadavg.Read()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	loads, ok := parseLoadavg(data)
 	if !ok {
-		return fmt.Errorf("parse %s: no three numbers", in.loadavg.Path())
+		return fmt.Errorf("parse %s: not three numbers", in.loadavg.Path())
 	}
 	for i, s := range in.loads {
 		out.Add(s, loads[i])
@@ -75,7 +79,7 @@ func (in *input) addLoad(out *telemetry.Batch) error {
 }
 
 func (in *input) addUsers(out *telemetry.Batch) error {
-	sessions, unique, err := in.users.count()
+	sessions, unique, err := in.users.countUsers()
 	if err != nil {
 		return err
 	}
@@ -84,25 +88,26 @@ func (in *input) addUsers(out *telemetry.Batch) error {
 	return nil
 }
 
-// addCPUs counts the host's CPUs. Where the kernel's list is hidden, those that this process may use stand in for it.
+// addCPUs adds the number of the host's CPUs. If the kernel's list is hidden, it uses the number of CPUs that this
+// process may use.
 func (in *input) addCPUs(out *telemetry.Batch) error {
-	data, err := in.online.Read()
+	data, err := in.onlineCPUs.Read()
 	n, ok := parseCPUList(data)
 	if err != nil || !ok {
 		n = runtime.NumCPU()
 	}
 	out.Add(in.nCPUs, float64(n))
-	return hostfs.UnlessMissing(err)
+	return hostfs.IgnoreMissing(err)
 }
 
 func (in *input) addUptime(out *telemetry.Batch) error {
 	data, err := in.uptime.Read()
 	if err != nil {
-		return hostfs.UnlessMissing(err)
+		return hostfs.IgnoreMissing(err)
 	}
 	seconds, ok := parseUptime(data)
 	if !ok {
-		return fmt.Errorf("parse %s: no number", in.uptime.Path())
+		return fmt.Errorf("parse %s: not a number", in.uptime.Path())
 	}
 	out.Add(in.upSeconds, math.Floor(seconds))
 	return nil

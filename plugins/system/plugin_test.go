@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "no users", Root: "testdata/vm-6.18", Allocs: 12},
 		plugintest.Case{Name: "utmp", Root: "testdata/server-2.6.32", Allocs: 4},
 		plugintest.Case{Name: "utmp of arm64", Root: "testdata/armboard-4.9", Allocs: 4},
-		plugintest.Case{Name: "systemd", Root: "testdata/debian13-6.12", Allocs: 100}, // read again while the directory is young
+		plugintest.Case{Name: "systemd", Root: "testdata/debian13-6.12", Allocs: 100}, // sessions are read again while the directory is recent
 		plugintest.Case{Name: "this machine", Allocs: 12},
 	)
 }
@@ -41,7 +41,7 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// TestMaskedFiles is a container that hides everything: what cannot be known is left out, and nothing is an error.
+// TestMaskedFiles covers a container that hides everything: unknown values are left out, and nothing is an error.
 func TestMaskedFiles(t *testing.T) {
 	got := plugintest.Start(t, Plugin, "", plugintest.Env("system", t.TempDir())).Gather(0)
 	want := map[string]float64{"system_n_users": 0, "system_n_unique_users": 0, "system_n_cpus": float64(runtime.NumCPU())}
@@ -75,11 +75,11 @@ func TestSessionsAreReadAgainWhenTheyChange(t *testing.T) {
 	}
 }
 
-// Two sessions can begin within one tick of the file system's clock: a directory that changed just now is read again.
-func TestSessionsOfOneMomentAreAllSeen(t *testing.T) {
+// Two sessions can start within one tick of the file system's clock, so a directory that changed just now is read again.
+func TestSimultaneousSessionsAreCounted(t *testing.T) {
 	const sessions = "run/systemd/sessions/"
 	dir := plugintest.Files(t, "", map[string]string{sessions + "1": "USER=a\nCLASS=user\n"})
-	justNow := time.Now().Add(time.Hour) // whatever the test takes, it is not settled
+	justNow := time.Now().Add(time.Hour) // however long the test takes, it stays recent
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", dir))
 	for i := range 2 {
 		plugintest.Files(t, dir, map[string]string{sessions + strconv.Itoa(i+1): "USER=a\nCLASS=user\n"})
@@ -115,7 +115,7 @@ func TestParseLoadavgAndUptime(t *testing.T) {
 }
 
 func TestParseUtmpOfEitherSize(t *testing.T) {
-	for tree, size := range map[string]int{"server-2.6.32": recordOf32, "armboard-4.9": recordOf64} {
+	for tree, size := range map[string]int{"server-2.6.32": recordSize32, "armboard-4.9": recordSize64} {
 		data, err := os.ReadFile(filepath.Join("testdata", tree, "run/utmp"))
 		if err != nil {
 			t.Fatal(err)
@@ -130,19 +130,19 @@ func TestParseUtmpOfEitherSize(t *testing.T) {
 			}
 		}
 		if names := parseUtmp(nil, data[:len(data)-1], utmpSizes("amd64")); names != nil {
-			t.Errorf("a file cut short: %v", names)
+			t.Errorf("a truncated file: %v", names)
 		}
 		if len(data)%size != 0 {
-			t.Errorf("%s is no multiple of %d", tree, size)
+			t.Errorf("the size of %s is not a multiple of %d", tree, size)
 		}
 	}
 }
 
 func TestParseUtmpWithoutAName(t *testing.T) {
-	record := make([]byte, recordOf32)
+	record := make([]byte, recordSize32)
 	binary.NativeEndian.PutUint16(record, typeUser)
 	if names := parseUtmp(nil, record, utmpSizes("amd64")); names != nil {
-		t.Errorf("a session of nobody counts: %v", names)
+		t.Errorf("a session without a user counts: %v", names)
 	}
 	record[nameOffset] = 'x'
 	if names := parseUtmp(nil, record, utmpSizes("amd64")); len(names) != 1 {
@@ -170,7 +170,7 @@ func FuzzParseUtmp(f *testing.F) {
 	plugintest.Seed(f, "testdata/*/run/utmp")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		names := parseUtmp(nil, data, utmpSizes("amd64"))
-		if len(names) > len(data)/recordOf32 {
+		if len(names) > len(data)/recordSize32 {
 			t.Errorf("%d names in %d bytes", len(names), len(data))
 		}
 	})

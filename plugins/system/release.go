@@ -12,60 +12,62 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// lookEvery is how often the description of the system is read again (it changes when somebody upgrades it), and how often
-// we look for what was not there.
-const lookEvery = 10 * time.Minute
+// rereadInterval is how often os-release is read again, because an upgrade changes it. It is also how often missing files are
+// looked for.
+const rereadInterval = 10 * time.Minute
 
-// release tells which kernel and which system run, as labels of series whose value is always 1.
-type release struct {
+// releaseInfo reports the kernel and the distribution as labels of series whose value is always 1.
+type releaseInfo struct {
 	factory *telemetry.Factory
 	root    hostfs.Root
-	machine func() string // what the processor is called; "": not known
+	machine func() string // returns the name of the architecture; "": unknown
 
-	uname *telemetry.Series // made once: another kernel comes with another start
-	known bool              // uname is made
-	tryAt time.Time         // when it is looked for, while it is not
+	uname    *telemetry.Series // built once: a new kernel requires a restart
+	hasUname bool              // uname is built
+	retryAt  time.Time         // while it is not: when to look for it again
 
 	os       *metric.Info
-	said     osRelease // what os says
-	readNext time.Time
+	osLabels osRelease // the labels of os
+	nextRead time.Time
 }
 
 // osRelease are the fields of os-release(5) that are reported.
 type osRelease struct{ id, versionID, name, prettyName, codename, variantID string }
 
-func (r *release) add(out *telemetry.Batch) error {
+// addSamples adds system_uname and system_os.
+func (r *releaseInfo) addSamples(out *telemetry.Batch) error {
 	errUname := r.addUname(out)
 	errOS := r.readOS(out.At)
-	if r.said != (osRelease{}) {
+	if r.osLabels != (osRelease{}) {
 		r.os.Add(out,
-			telemetry.Label{Key: "id", Value: r.said.id}, telemetry.Label{Key: "version_id", Value: r.said.versionID},
-			telemetry.Label{Key: "name", Value: r.said.name}, telemetry.Label{Key: "pretty_name", Value: r.said.prettyName},
-			telemetry.Label{Key: "codename", Value: r.said.codename}, telemetry.Label{Key: "variant_id", Value: r.said.variantID})
+			telemetry.Label{Key: "id", Value: r.osLabels.id}, telemetry.Label{Key: "version_id", Value: r.osLabels.versionID},
+			telemetry.Label{Key: "name", Value: r.osLabels.name}, telemetry.Label{Key: "pretty_name", Value: r.osLabels.prettyName},
+			telemetry.Label{Key: "codename", Value: r.osLabels.codename}, telemetry.Label{Key: "variant_id", Value: r.osLabels.variantID})
 	}
 	return errors.Join(errUname, errOS)
 }
 
-// addUname reads what uname(2) would say from files, which a moved /proc has of the host.
-func (r *release) addUname(out *telemetry.Batch) error {
-	if !r.known && !out.At.Before(r.tryAt) {
+// addUname adds system_uname. It reads the values of uname(2) from files, because only these describe the host if
+// HOST_PROC is set.
+func (r *releaseInfo) addUname(out *telemetry.Batch) error {
+	if !r.hasUname && !out.At.Before(r.retryAt) {
 		details, err := r.readUname()
 		if err != nil {
 			return err
 		}
-		r.tryAt = out.At.Add(lookEvery)
+		r.retryAt = out.At.Add(rereadInterval)
 		if details != nil {
-			r.uname, r.known = r.factory.Info("system_uname", nil, details...), true
+			r.uname, r.hasUname = r.factory.Info("system_uname", nil, details...), true
 		}
 	}
-	if r.known {
+	if r.hasUname {
 		out.Add(r.uname, 1)
 	}
 	return nil
 }
 
-// readUname returns the details; none where the kernel's release is hidden.
-func (r *release) readUname() ([]telemetry.Label, error) {
+// readUname returns the labels of system_uname, or nil if the kernel's release is hidden.
+func (r *releaseInfo) readUname() ([]telemetry.Label, error) {
 	var details []telemetry.Label
 	for _, d := range []struct{ label, file string }{
 		{"release", "osrelease"}, {"sysname", "ostype"}, {"version", "version"}, {"machine", "arch"}, // arch since Linux 6.1
@@ -78,8 +80,8 @@ func (r *release) readUname() ([]telemetry.Label, error) {
 		value := strings.TrimSpace(string(data))
 		_ = file.Close()
 		switch {
-		case !printable(value):
-			return nil, fmt.Errorf("parse %s: no text", file.Path())
+		case !isPrintable(value):
+			return nil, fmt.Errorf("parse %s: not printable", file.Path())
 		case value == "" && d.label == "release":
 			return nil, nil
 		case value == "" && d.label == "machine":
@@ -90,12 +92,12 @@ func (r *release) readUname() ([]telemetry.Label, error) {
 	return details, nil
 }
 
-// readOS reads the system's description, if it is time.
-func (r *release) readOS(now time.Time) error {
-	if now.Before(r.readNext) {
+// readOS reads os-release if it is due.
+func (r *releaseInfo) readOS(now time.Time) error {
+	if now.Before(r.nextRead) {
 		return nil
 	}
-	data, path, err := r.osFile()
+	data, path, err := r.readOSFile()
 	if err != nil {
 		return err
 	}
@@ -103,14 +105,14 @@ func (r *release) readOS(now time.Time) error {
 	if !ok && len(strings.TrimSpace(string(data))) > 0 {
 		return fmt.Errorf("parse %s: no line NAME=value", path)
 	}
-	r.readNext = now.Add(lookEvery)
-	r.said = said
+	r.nextRead = now.Add(rereadInterval)
+	r.osLabels = said
 	return nil
 }
 
-// osFile reads the first of the two files that there is: os-release(5). Where there is none, which is so on old systems
-// and in minimal containers, there is no error.
-func (r *release) osFile() (data []byte, path string, err error) {
+// readOSFile reads the first of the two files of os-release(5) that exists. It is not an error if neither exists, as on
+// old systems and in minimal containers.
+func (r *releaseInfo) readOSFile() (data []byte, path string, err error) {
 	for _, dir := range []string{"etc", "usr/lib"} {
 		file := r.root.RootFile(dir, "os-release")
 		data, err = file.Read()
@@ -119,5 +121,5 @@ func (r *release) osFile() (data []byte, path string, err error) {
 			break
 		}
 	}
-	return data, path, hostfs.UnlessMissing(err)
+	return data, path, hostfs.IgnoreMissing(err)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// details are the labels of the series called name, without those that all series have.
-func details(t *testing.T, p *plugintest.Probe, second float64, name string) map[string]string {
+// labelsOf returns the labels of the series with this name, without those that all series have.
+func labelsOf(t *testing.T, p *plugintest.Probe, second float64, name string) map[string]string {
 	t.Helper()
 	b, err := p.Batch(second)
 	if err != nil {
@@ -45,73 +45,73 @@ func TestUnameAndOS(t *testing.T) {
 			{"id": "debian", "version_id": "13", "name": "Debian GNU/Linux", "pretty_name": "Debian GNU/Linux 13 (trixie)", "codename": "trixie"},
 		},
 		"armboard-4.9": { // only below /usr/lib
-			{"sysname": "Linux", "release": "4.9.337-rockchip", "version": "#2 SMP Thu Feb 2 12:00:00 UTC 2023", "machine": machine()},
+			{"sysname": "Linux", "release": "4.9.337-rockchip", "version": "#2 SMP Thu Feb 2 12:00:00 UTC 2023", "machine": machineName()},
 			{"id": "fedora", "version_id": "41", "name": "Fedora Linux", "pretty_name": "Fedora Linux 41 (Server Edition)", "variant_id": "server"},
 		},
 		"server-2.6.32": {
-			{"sysname": "Linux", "release": "2.6.32-754.el6.x86_64", "version": "#1 SMP Tue Jun 19 21:26:04 UTC 2018", "machine": machine()}, nil,
+			{"sysname": "Linux", "release": "2.6.32-754.el6.x86_64", "version": "#1 SMP Tue Jun 19 21:26:04 UTC 2018", "machine": machineName()}, nil,
 		},
 	} {
 		p := plugintest.Start(t, Plugin, "", plugintest.Env("system", filepath.Join("testdata", tree)))
 		for i, name := range []string{"system_uname", "system_os"} {
-			if diff := cmp.Diff(want[i], details(t, p, float64(i), name)); diff != "" {
+			if diff := cmp.Diff(want[i], labelsOf(t, p, float64(i), name)); diff != "" {
 				t.Errorf("%s: %s: %s", tree, name, diff)
 			}
 		}
 	}
 }
 
-// An upgrade makes other labels and no other key, and one is not upgraded every ten seconds.
+// An upgrade changes the labels but not the key. os-release is not read at every gather.
 func TestUpgrade(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"etc/os-release": "ID=debian\nVERSION_ID=12\n"})
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", dir))
-	version := func(second float64) string { return details(t, p, second, "system_os")["version_id"] }
+	version := func(second float64) string { return labelsOf(t, p, second, "system_os")["version_id"] }
 	if got := version(0); got != "12" {
 		t.Errorf("version %q", got)
 	}
 	plugintest.Files(t, dir, map[string]string{"etc/os-release": "ID=debian\nVERSION_ID=13\n"})
-	if got := version(lookEvery.Seconds() - 1); got != "12" {
+	if got := version(rereadInterval.Seconds() - 1); got != "12" {
 		t.Errorf("it was read again too early: %q", got)
 	}
-	if got := version(lookEvery.Seconds()); got != "13" {
+	if got := version(rereadInterval.Seconds()); got != "13" {
 		t.Errorf("version %q after the upgrade", got)
 	}
 	if err := os.Remove(filepath.Join(dir, "etc/os-release")); err != nil {
 		t.Fatal(err)
 	}
-	if got := details(t, p, 3*lookEvery.Seconds(), "system_os"); got != nil {
-		t.Errorf("%v although there is no description any more", got)
+	if got := labelsOf(t, p, 3*rereadInterval.Seconds(), "system_os"); got != nil {
+		t.Errorf("%v although os-release is gone", got)
 	}
-	if got := p.Gather(4 * lookEvery.Seconds()); len(got) != 3 {
+	if got := p.Gather(4 * rereadInterval.Seconds()); len(got) != 3 {
 		t.Errorf("%v", got)
 	}
 }
 
-// What is not there at first (the host's /proc is mounted late) is found later.
+// A file that is missing at first (the host's /proc is mounted late) is found later.
 func TestUnameAppears(t *testing.T) {
 	dir := t.TempDir()
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", dir))
-	if got := details(t, p, 0, "system_uname"); got != nil {
+	if got := labelsOf(t, p, 0, "system_uname"); got != nil {
 		t.Errorf("%v", got)
 	}
 	plugintest.Files(t, dir, map[string]string{"proc/sys/kernel/osrelease": "6.1.0\n"})
-	if got := details(t, p, lookEvery.Seconds(), "system_uname")["release"]; got != "6.1.0" {
+	if got := labelsOf(t, p, rereadInterval.Seconds(), "system_uname")["release"]; got != "6.1.0" {
 		t.Errorf("release %q", got)
 	}
 }
 
-func TestNoiseInRelease(t *testing.T) {
-	for file, want := range map[string]string{"proc/sys/kernel/osrelease": "no text", "proc/sys/kernel/version": "no text", "etc/os-release": "no line NAME=value"} {
+func TestUnparsableRelease(t *testing.T) {
+	for file, want := range map[string]string{"proc/sys/kernel/osrelease": "not printable", "proc/sys/kernel/version": "not printable", "etc/os-release": "no line NAME=value"} {
 		dir := plugintest.Files(t, "", map[string]string{"proc/sys/kernel/osrelease": "6.1.0\n", "etc/os-release": "ID=x\n"})
 		plugintest.Files(t, dir, map[string]string{file: "\x00\xff noise\nmore noise"})
 		p := plugintest.Start(t, Plugin, "", plugintest.Env("system", dir))
-		for i := range 2 { // it does not go away by itself
+		for i := range 2 { // the error persists
 			b, err := p.Batch(float64(i))
 			if err == nil || !strings.HasPrefix(err.Error(), "parse ") || !strings.Contains(err.Error(), filepath.FromSlash(file)+": "+want) {
 				t.Errorf("%s: %v", file, err)
 			}
-			if b.Len() != 4 { // what else there is, and one of the two
-				t.Errorf("%s costs the others: %v", file, plugintest.ByKey(b))
+			if b.Len() != 4 { // all others, and one of the two
+				t.Errorf("%s affects other samples: %v", file, plugintest.ByKey(b))
 			}
 		}
 	}
@@ -121,7 +121,7 @@ func TestNoiseInRelease(t *testing.T) {
 	}
 }
 
-// TestParseOSRelease has what os-release(5) allows.
+// TestParseOSRelease covers the syntax of os-release(5).
 func TestParseOSRelease(t *testing.T) {
 	for text, want := range map[string]string{
 		`NAME=Fedora`:                  "Fedora",
@@ -162,7 +162,7 @@ func FuzzParseOSRelease(f *testing.F) {
 		if ok != (r.id != "" && r.name != "" && r.prettyName != "") || !ok && r != (osRelease{}) {
 			t.Errorf("%+v, %v", r, ok)
 		}
-		if strings.Contains(r.name+r.id, "\n") || len(unquote(string(data))) > len(data) {
+		if strings.Contains(r.name+r.id, "\n") || len(unquoteShell(string(data))) > len(data) {
 			t.Errorf("%+v", r)
 		}
 	})

@@ -2,14 +2,15 @@ package system
 
 import "syscall"
 
-// machine is what the kernel calls the processor ("x86_64"): uname(2). It is the host's in a container, too.
-func machine() string {
+// machineName returns the kernel's name of the architecture, such as "x86_64" (uname(2)). In a container, it is the
+// host's.
+func machineName() string {
 	var u syscall.Utsname
 	if err := syscall.Uname(&u); err != nil {
 		return ""
 	}
 	name := make([]byte, 0, len(u.Machine))
-	for _, c := range u.Machine { // of int8 or uint8, as the architecture has it
+	for _, c := range u.Machine { // int8 or uint8, depending on the architecture
 		if c == 0 {
 			break
 		}

@@ -15,33 +15,33 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// users counts who is logged in: by utmp where there is one, else by systemd's sessions (distributions drop utmp,
-// because its times end in 2038).
-type users struct {
-	utmp     *hostfs.File
-	sessions string
-	names    []userName // of one count, to tell who is there twice
+// userCounter counts logged-in users: with utmp if it exists, otherwise with systemd's sessions. Distributions drop
+// utmp, because its times end in 2038.
+type userCounter struct {
+	utmp        *hostfs.File
+	sessionsDir string
+	names       []userName // of one count, to find duplicates
 
-	read       time.Time // modification of the sessions directory when it was counted
-	n, nUnique int
+	countedAt                 time.Time // modification time of the sessions directory when it was counted; 0: count again
+	sessionCount, uniqueCount int
 }
 
 type userName [nameSize]byte
 
-func newUsers(root hostfs.Root) *users {
-	return &users{
-		utmp:     hostfs.NewFile(filepath.Join(root.Run, "utmp")),
-		sessions: filepath.Join(root.Run, "systemd", "sessions"),
+func newUserCounter(root hostfs.Root) *userCounter {
+	return &userCounter{
+		utmp:        hostfs.NewFile(filepath.Join(root.Run, "utmp")),
+		sessionsDir: filepath.Join(root.Run, "systemd", "sessions"),
 	}
 }
 
-// count returns the sessions of users and how many users they belong to; without any source both are 0.
-func (u *users) count() (sessions, unique int, err error) {
+// countUsers returns the sessions of users and the number of distinct users. Both are 0 without any source.
+func (u *userCounter) countUsers() (sessions, unique int, err error) {
 	data, err := u.utmp.Read()
 	switch {
 	case err == nil:
 		u.names = parseUtmp(u.names[:0], data, utmpSizes(runtime.GOARCH))
-		sessions, unique = tally(u.names)
+		sessions, unique = countUnique(u.names)
 		return sessions, unique, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return 0, 0, err
@@ -49,7 +49,8 @@ func (u *users) count() (sessions, unique int, err error) {
 	return u.countSessions()
 }
 
-func tally(names []userName) (sessions, unique int) {
+// countUnique returns the number of names and the number of distinct names.
+func countUnique(names []userName) (sessions, unique int) {
 	for i, name := range names {
 		first := true
 		for _, before := range names[:i] {
@@ -62,87 +63,87 @@ func tally(names []userName) (sessions, unique int) {
 	return len(names), unique
 }
 
-// settled is the age from which a directory's time of modification says that nothing was added since: the clock of
-// file systems ticks coarsely.
-const settled = time.Second
+// settleTime is the age at which a directory's modification time proves that nothing was added since. The clock of file
+// systems has a coarse resolution.
+const settleTime = time.Second
 
-// countSessions reads systemd's session files when their directory has changed.
-func (u *users) countSessions() (sessions, unique int, err error) {
-	dir, err := os.Stat(u.sessions)
+// countSessions reads systemd's session files if their directory has changed.
+func (u *userCounter) countSessions() (sessions, unique int, err error) {
+	dir, err := os.Stat(u.sessionsDir)
 	if err != nil {
-		return 0, 0, hostfs.UnlessMissing(err)
+		return 0, 0, hostfs.IgnoreMissing(err)
 	}
-	if dir.ModTime().Equal(u.read) {
-		return u.n, u.nUnique, nil
+	if dir.ModTime().Equal(u.countedAt) {
+		return u.sessionCount, u.uniqueCount, nil
 	}
-	entries, err := os.ReadDir(u.sessions)
+	entries, err := os.ReadDir(u.sessionsDir)
 	if err != nil {
-		return 0, 0, hostfs.UnlessMissing(err)
+		return 0, 0, hostfs.IgnoreMissing(err)
 	}
 	u.names = u.names[:0]
 	for _, e := range entries {
-		// Beside each session stands a FIFO, "3.ref", which must not be opened: it would wait for a writer.
+		// Each session also has a FIFO, such as "3.ref". It must not be opened: that would wait for a writer.
 		if !e.Type().IsRegular() || strings.Contains(e.Name(), ".") {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(u.sessions, e.Name()))
+		data, err := os.ReadFile(filepath.Join(u.sessionsDir, e.Name()))
 		if name, ok := parseSession(data); err == nil && ok {
 			u.names = append(u.names, name)
 		}
 	}
-	u.n, u.nUnique = tally(u.names)
-	u.read = time.Time{}
-	if time.Since(dir.ModTime()) > settled {
-		u.read = dir.ModTime()
+	u.sessionCount, u.uniqueCount = countUnique(u.names)
+	u.countedAt = time.Time{}
+	if time.Since(dir.ModTime()) > settleTime {
+		u.countedAt = dir.ModTime()
 	}
-	return u.n, u.nUnique, nil
+	return u.sessionCount, u.uniqueCount, nil
 }
 
-// parseSession reads a file of /run/systemd/sessions, lines KEY=value. Ok says whether it is a user's session, not a
-// greeter's, a background job's, or one that is ending.
+// parseSession parses a file of /run/systemd/sessions, lines KEY=value. ok is false for the sessions of greeters and
+// background jobs, and for sessions that are closing.
 func parseSession(data []byte) (name userName, ok bool) {
-	class, closing := false, false
+	isUserClass, closing := false, false
 	for len(data) > 0 {
 		var line []byte
-		line, data = scan.Line(data)
+		line, data = scan.CutLine(data)
 		key, value, _ := bytes.Cut(line, []byte{'='})
 		switch string(key) {
 		case "USER":
 			copy(name[:], value)
 		case "CLASS":
-			class = string(value) == "user"
+			isUserClass = string(value) == "user"
 		case "STATE":
 			closing = string(value) == "closing"
 		}
 	}
-	return name, class && !closing && name[0] != 0
+	return name, isUserClass && !closing && name[0] != 0
 }
 
-// Layout of a record of utmp, in bytes: utmp(5) and glibc's bits/utmp.h. The type is a short at the beginning, followed
-// by two bytes of padding. Where ut_session and ut_tv are 32 bits wide, which is on x86 and most others, a record has 384
-// bytes; where they are 64 bits wide (arm64, loong64), 400.
+// Layout of a utmp record, in bytes (utmp(5) and glibc's bits/utmp.h). The type is a short at the start, followed by two
+// bytes of padding. If ut_session and ut_tv are 32 bits wide, as on x86 and most others, a record has 384 bytes. If they
+// are 64 bits wide (arm64, loong64), it has 400.
 const (
-	typeUser   = 7 // USER_PROCESS
-	maxType    = 9 // ACCOUNTING
-	nameOffset = 44
-	nameSize   = 32
-	recordOf32 = 384
-	recordOf64 = 400
+	typeUser     = 7 // USER_PROCESS
+	maxType      = 9 // ACCOUNTING
+	nameOffset   = 44
+	nameSize     = 32
+	recordSize32 = 384
+	recordSize64 = 400
 )
 
-// utmpSizes returns the sizes that a record may have, the likelier one first: a container may read the file of a host
-// whose C library differs.
+// utmpSizes returns the possible sizes of a record, the likelier one first. A container may read the file of a host with
+// a different C library.
 func utmpSizes(goarch string) [2]int {
 	if goarch == "arm64" || goarch == "loong64" {
-		return [2]int{recordOf64, recordOf32}
+		return [2]int{recordSize64, recordSize32}
 	}
-	return [2]int{recordOf32, recordOf64}
+	return [2]int{recordSize32, recordSize64}
 }
 
-// parseUtmp appends the users of a utmp file's sessions to names: nothing when no size of records makes sense of it.
+// parseUtmp appends the users of the sessions in a utmp file to names. It appends nothing if no size fits the file.
 func parseUtmp(names []userName, data []byte, sizes [2]int) []userName {
 	for _, size := range sizes {
-		if !plausible(data, size) {
+		if !hasRecordSize(data, size) {
 			continue
 		}
 		for ; len(data) > 0; data = data[size:] {
@@ -155,8 +156,8 @@ func parseUtmp(names []userName, data []byte, sizes [2]int) []userName {
 	return names
 }
 
-// plausible says whether a file consists of records of this size.
-func plausible(data []byte, size int) bool {
+// hasRecordSize reports whether a file consists of records of this size.
+func hasRecordSize(data []byte, size int) bool {
 	if len(data)%size != 0 {
 		return false
 	}

@@ -61,7 +61,7 @@ func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
 		if !ok {
 			return nil, fmt.Errorf("no README below plugins has the title %q", "# "+d.Name())
 		}
-		all = append(all, input{Definition: d, Folder: folder, Header: metricdoc.Header, Rows: metricdoc.Rows(d.Readme())})
+		all = append(all, input{Definition: d, Folder: folder, Header: metricdoc.Header, Rows: metricdoc.TableRows(d.Readme())})
 	}
 	t := template.New("inputs").Funcs(template.FuncMap{
 		"options": plugins.OptionsDoc,

@@ -10,27 +10,28 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// table is a file of a few whole numbers, and what becomes of them.
-type table struct {
-	file    *hostfs.File
-	columns int // that it must have
-	write   func(out *telemetry.Batch, columns []uint64)
+// numberFile is a file of a few integers, and the function that turns them into samples.
+type numberFile struct {
+	file       *hostfs.File
+	minColumns int // fewer are an error
+	write      func(out *telemetry.Batch, columns []uint64)
 }
 
 // maxColumns is the width of the widest file, dentry-state.
 const maxColumns = 6
 
-func tables(env plugins.Env) []table {
+// newNumberFiles returns the files below /proc/sys that are reported, with their series.
+func newNumberFiles(env plugins.Env) []numberFile {
 	file, f := env.FS.ProcFile, env.Factory
 	gauge := func(name string) *telemetry.Series { return f.Gauge(name, telemetry.None) }
 	entropy := f.Gauge("kernel_entropy_avail", telemetry.Bits)
 	tainted := gauge("kernel_tainted")
 	inodes, inodesFree := gauge("kernel_inodes_allocated"), gauge("kernel_inodes_free")
 	dentries, negative := gauge("kernel_dentries"), gauge("kernel_dentries_negative")
-	return []table{
+	return []numberFile{
 		{file("sys", "kernel", "random", "entropy_avail"), 1, func(out *telemetry.Batch, c []uint64) { out.Add(entropy, float64(c[0])) }},
 		{file("sys", "kernel", "tainted"), 1, func(out *telemetry.Batch, c []uint64) { out.Add(tainted, float64(c[0])) }},
-		{file("sys", "fs", "file-nr"), 3, openFiles(f)},
+		{file("sys", "fs", "file-nr"), 3, newOpenFilesWriter(f)},
 		{file("sys", "fs", "inode-nr"), 2, func(out *telemetry.Batch, c []uint64) {
 			out.Add(inodes, float64(c[0]))
 			out.AddUpTo(inodesFree, float64(c[1]), float64(c[0]))
@@ -42,14 +43,15 @@ func tables(env plugins.Env) []table {
 	}
 }
 
-// mostOfLimit bounds the percentage of a limit: root may exceed it, and it may be lowered below what is in use.
-const mostOfLimit = 1000
+// maxUsedPercent bounds kernel_fd_used_percent. It is above 100 because root may exceed the limit, and the limit may be
+// lowered below what is in use.
+const maxUsedPercent = 1000
 
-// openFiles writes file-nr, whose columns are allocated, free and the most there may be: Documentation/admin-guide/sysctl/fs.rst.
-// Where there is no limit, as systemd sets it, there is no percentage of it either.
-func openFiles(f *telemetry.Factory) func(*telemetry.Batch, []uint64) {
+// newOpenFilesWriter returns the writer of file-nr, whose columns are allocated, free and the limit
+// (Documentation/admin-guide/sysctl/fs.rst). Without a limit, which is what systemd configures, there is no percentage.
+func newOpenFilesWriter(f *telemetry.Factory) func(*telemetry.Batch, []uint64) {
 	allocated, used := f.Gauge("kernel_fd_allocated", telemetry.None), f.Gauge("kernel_fd_used", telemetry.None)
-	limit, percent := f.Gauge("kernel_fd_max", telemetry.None), f.Gauge("kernel_fd_used_percent", telemetry.Percent).Within(0, mostOfLimit)
+	limit, percent := f.Gauge("kernel_fd_max", telemetry.None), f.Gauge("kernel_fd_used_percent", telemetry.Percent).Within(0, maxUsedPercent)
 	return func(out *telemetry.Batch, c []uint64) {
 		inUse := c[0] - min(c[0], c[1])
 		out.Add(allocated, float64(c[0]))
@@ -61,14 +63,14 @@ func openFiles(f *telemetry.Factory) func(*telemetry.Batch, []uint64) {
 	}
 }
 
-func (t *table) add(out *telemetry.Batch) error {
+func (t *numberFile) addSamples(out *telemetry.Batch) error {
 	data, err := t.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
 	}
 	var columns [maxColumns]uint64
-	if n := scan.Uints(data, columns[:]); n < t.columns {
-		return fmt.Errorf("parse %s: %d numbers, want %d", t.file.Path(), n, t.columns)
+	if n := scan.ParseUints(data, columns[:]); n < t.minColumns {
+		return fmt.Errorf("parse %s: %d numbers, want %d", t.file.Path(), n, t.minColumns)
 	}
 	t.write(out, columns[:])
 	return nil
