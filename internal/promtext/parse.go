@@ -8,18 +8,18 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// kind is the type of a metric, as far as it matters here.
+// kind is the type of a metric, as far as the reader distinguishes types.
 type kind uint8
 
 const (
 	other kind = iota // gauge, untyped, unknown, info, stateset, gaugehistogram
 	counter
-	histogram // its samples are counters
-	summary   // its quantiles are gauges, its sum and count counters
+	histogram // all its samples are counters
+	summary   // its quantiles are gauges; its sum and count are counters
 )
 
-// parser reads a page line by line, in the text format 0.0.4 of Prometheus or in OpenMetrics 1.0, which differ in nothing
-// that matters here. It copies nothing.
+// parser parses a page line by line, without copying. It accepts the text format 0.0.4 of Prometheus and OpenMetrics 1.0,
+// whose differences do not matter here.
 type parser struct {
 	rest   []byte
 	line   int
@@ -27,8 +27,8 @@ type parser struct {
 	kind   kind
 }
 
-// sample is a line of the page. Its ID is the metric with its labels as they are written: it stays the same from page to
-// page, and need not be taken apart for a series that is known.
+// sample is a line of the page. Its ID is the text of the metric with its labels. It usually stays the same from page to
+// page, so that the labels of known series need not be parsed again.
 type sample struct {
 	id    []byte
 	name  []byte
@@ -36,7 +36,7 @@ type sample struct {
 	value float64
 }
 
-// next returns the next sample; ok is false of a line that is none. At the end, more is false.
+// next returns the next sample and its line. Ok is false if the line is not a sample. More is false at the end of the page.
 func (p *parser) next() (s sample, line []byte, ok, more bool) {
 	for len(p.rest) > 0 {
 		line, p.rest, _ = bytes.Cut(p.rest, []byte("\n"))
@@ -45,17 +45,17 @@ func (p *parser) next() (s sample, line []byte, ok, more bool) {
 		switch {
 		case len(line) == 0:
 		case line[0] == '#':
-			p.comment(line)
+			p.parseComment(line)
 		default:
-			s, ok = p.sample(line)
+			s, ok = p.parseSample(line)
 			return s, line, ok, true
 		}
 	}
 	return sample{}, nil, false, false
 }
 
-// comment remembers the type of the metric whose samples follow.
-func (p *parser) comment(line []byte) {
+// parseComment takes the type of the metric whose samples follow.
+func (p *parser) parseComment(line []byte) {
 	word, rest := cutWord(line)
 	if len(word) == 1 {
 		word, rest = cutWord(rest)
@@ -76,11 +76,11 @@ func (p *parser) comment(line []byte) {
 }
 
 const (
-	maxLine   = 16 << 10 // bytes of a line that may be a sample
+	maxLine   = 16 << 10 // bytes of a line with a sample
 	maxLabels = 100      // of a sample
 )
 
-func (p *parser) sample(line []byte) (sample, bool) {
+func (p *parser) parseSample(line []byte) (sample, bool) {
 	if len(line) > maxLine {
 		return sample{}, false
 	}
@@ -99,12 +99,12 @@ func (p *parser) sample(line []byte) (sample, bool) {
 	s.id = line[:end]
 	text, _ := cutWord(line[end:])
 	v, err := strconv.ParseFloat(string(text), 64)
-	s.value, s.kind = v, p.kindOf(s.name)
+	s.value, s.kind = v, p.findKind(s.name)
 	return s, err == nil
 }
 
-// kindOf says what a sample of the current metric is.
-func (p *parser) kindOf(name []byte) kind {
+// findKind returns the kind of a sample of the current metric: counter or other.
+func (p *parser) findKind(name []byte) kind {
 	suffix, belongs := bytes.CutPrefix(name, p.family)
 	if !belongs || p.kind == other {
 		return other
@@ -116,7 +116,7 @@ func (p *parser) kindOf(name []byte) kind {
 	return other
 }
 
-// labelsEnd is the length of what begins with "{" up to and including its "}", or -1.
+// labelsEnd returns the length of the labels from "{" up to and including "}", or -1 if there is no "}".
 func labelsEnd(text []byte) int {
 	quoted := false
 	for i := 0; i < len(text); i++ {
@@ -140,21 +140,21 @@ func cutWord(text []byte) (word, rest []byte) {
 	return text, nil
 }
 
-// parseID takes the ID of a sample apart. Metrics whose names are no words stand between the braces, in quotes.
+// parseID parses the ID of a sample. A metric name with special characters is inside the braces, in quotes.
 func parseID(id string) (name string, labels []telemetry.Label, ok bool) {
 	name, inside, hasLabels := strings.Cut(id, "{")
 	if !hasLabels {
 		return id, nil, id != ""
 	}
 	name = strings.TrimRight(name, " \t")
-	rest := scanner{text: strings.TrimSuffix(inside, "}")}
-	for rest.blanks(); rest.text != ""; rest.blanks() {
-		key, isQuoted := rest.word()
-		rest.blanks()
+	rest := scanner{rest: strings.TrimSuffix(inside, "}")}
+	for rest.skipBlanks(); rest.rest != ""; rest.skipBlanks() {
+		key, isQuoted := rest.readName()
+		rest.skipBlanks()
 		switch {
-		case rest.take('='):
-			rest.blanks()
-			value, isText := rest.quoted()
+		case rest.skipByte('='):
+			rest.skipBlanks()
+			value, isText := rest.readQuoted()
 			if !isText || key == "" || len(labels) == maxLabels {
 				return "", nil, false
 			}
@@ -164,8 +164,8 @@ func parseID(id string) (name string, labels []telemetry.Label, ok bool) {
 		default:
 			return "", nil, false
 		}
-		rest.blanks()
-		if !rest.take(',') && rest.text != "" {
+		rest.skipBlanks()
+		if !rest.skipByte(',') && rest.rest != "" {
 			return "", nil, false
 		}
 	}

@@ -1,4 +1,8 @@
-// Package promtext turns pages of metrics, in the text format 0.0.4 of Prometheus or in OpenMetrics 1.0, into series.
+// Package promtext turns pages of metrics, in the text format 0.0.4 of Prometheus or in OpenMetrics 1.0, into samples.
+//
+//   - promtext.go: [Reader] reads the pages of one source.
+//   - parse.go, scan.go: from bytes to names, labels and numbers.
+//   - series.go: the series of a reader, whatever the order of their labels. quota.go: [Quota] bounds their memory.
 package promtext
 
 import (
@@ -14,41 +18,41 @@ import (
 
 // Reader reads the pages of one source, one after the other, and keeps their series.
 type Reader struct {
-	Most  int      // samples that are taken of a page; 0: all
-	Quota *Quota   // of all readers of an input; nil: no limit
-	Taken []string // names that are not for the page: there they get "exported_" in front
+	MaxSamples    int      // samples read per page; 0: all
+	Quota         *Quota   // shared by all readers of an input; nil: no limit
+	ReservedNames []string // metric names that a page must not use: there they get the prefix "exported_"
 
-	factory *telemetry.Factory
-	labels  []telemetry.Label
-	texts   *telemetry.Vec[string, *handle] // by the text of a sample's name and labels: a known one need not be parsed
-	series  map[string]*handle              // by identity, which all texts of a series share
-	round   int
-	kind    kind // of the sample at hand
-	cost    int  // of texts and series, as the quota knows it
-	left    int  // samples of this page that the quota leaves out
-	page    []byte
-	rates   map[string]bool // the page's own metrics that are called like rates; nil: not known yet
+	factory       *telemetry.Factory
+	labels        []telemetry.Label
+	byID          *telemetry.Vec[string, *handle] // by the ID of a sample, so that known IDs are not parsed
+	byIdentity    map[string]*handle              // by identity, which all IDs of a series share
+	round         int                             // counts the pages
+	kind          kind                            // of the current sample
+	cost          int                             // of texts and series, as charged to the quota, in bytes
+	excessSamples int                             // samples of this page that exceed the quota
+	page          []byte
+	rateNames     map[string]bool // metrics of the page whose names end in _rate; nil: not listed yet
 }
 
-// NewReader returns a reader whose series all have these labels, before those of the page. The page decides what values its
-// metrics can have.
+// NewReader returns a reader. Its series have these labels, followed by those of the page. They have no bounds, because only
+// the source knows which values are possible.
 func NewReader(f *telemetry.Factory, labels ...telemetry.Label) *Reader {
-	r := &Reader{factory: f.Unbounded(), labels: labels, series: map[string]*handle{}}
-	r.texts = telemetry.NewVec(r.factory, r.learn).Limit(math.MaxInt) // bounded by what the texts cost
+	r := &Reader{factory: f.Unbounded(), labels: labels, byIdentity: map[string]*handle{}}
+	r.byID = telemetry.NewVec(r.factory, r.addID).Limit(math.MaxInt) // the quota bounds them
 	return r
 }
 
-// Len is the number of series that are kept.
-func (r *Reader) Len() int { return len(r.series) }
+// Len returns the number of series that the reader keeps.
+func (r *Reader) Len() int { return len(r.byIdentity) }
 
-// Read writes the samples of a page and says how many it has. The error is of the first line that is none; the others are
-// written. What was not on several pages in a row is forgotten.
+// Read adds the samples of a page and returns their number. A line that is not a sample is skipped; the error names the
+// first one. Series that were missing on several pages in a row end.
 func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error) {
 	r.round++
-	r.page, r.rates = page, nil
-	r.left = 0
+	r.page, r.rateNames = page, nil
+	r.excessSamples = 0
 	defer func() {
-		r.page = nil // it is the caller's, and may be large
+		r.page = nil // it belongs to the caller and may be large
 		r.sweep(out)
 	}()
 	p := parser{rest: page}
@@ -58,41 +62,41 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 		if !more {
 			break
 		}
-		if r.Most > 0 && samples == r.Most {
-			return samples, fmt.Errorf("there are more than %d samples: the rest is left out", r.Most)
+		if r.MaxSamples > 0 && samples == r.MaxSamples {
+			return samples, fmt.Errorf("the page has more than %d samples: the rest is left out", r.MaxSamples)
 		}
-		if ok && r.add(out, s) {
+		if ok && r.addSample(out, s) {
 			samples++
 			continue
 		}
 		if wrong++; wrong == 1 {
-			err = fmt.Errorf("line %d is no sample: %.80q", p.line, line)
+			err = fmt.Errorf("line %d is not a sample: %.80q", p.line, line)
 		}
 	}
 	if wrong > 1 {
 		err = fmt.Errorf("%w, and %d more", err, wrong-1)
 	}
-	if r.left > 0 {
-		err = errors.Join(err, r.Quota.err(r.left))
+	if r.excessSamples > 0 {
+		err = errors.Join(err, r.Quota.exceededError(r.excessSamples))
 	}
 	return samples, err
 }
 
-// add writes a sample, and says whether its line could be read.
-func (r *Reader) add(out *telemetry.Batch, s sample) bool {
+// addSample adds a sample and reports whether its line could be parsed.
+func (r *Reader) addSample(out *telemetry.Batch, s sample) bool {
 	r.kind = s.kind
-	h := r.handleOf(s)
+	h := r.findHandle(s)
 	if h == nil {
-		r.left++
+		r.excessSamples++
 		return true
 	}
-	if !h.wrong && h.kind != s.kind {
+	if !h.isInvalid && h.kind != s.kind {
 		r.makeSeries(r.factory, h, string(s.id), s.kind)
 	}
-	twice := h.round == r.round
-	h.round = r.round
+	twice := h.lastRound == r.round
+	h.lastRound = r.round
 	switch {
-	case h.wrong:
+	case h.isInvalid:
 		return false
 	case twice, math.IsNaN(s.value), math.IsInf(s.value, 0):
 	case h.total != nil:
@@ -103,17 +107,17 @@ func (r *Reader) add(out *telemetry.Batch, s sample) bool {
 	return true
 }
 
-// makeSeries makes the series of a handle, for samples of this kind.
+// makeSeries makes the series of a handle for samples of this kind.
 func (r *Reader) makeSeries(f *telemetry.Factory, h *handle, id string, k kind) {
 	name, labels, _ := parseID(id)
-	if slices.Contains(r.Taken, name) {
+	if slices.Contains(r.ReservedNames, name) {
 		name = "exported_" + name
 	}
-	unit := unitOf(name, k)
-	instance := r.labelsOf(canonical(labels))
-	*h = handle{kind: k, round: h.round}
+	unit := parseUnit(name, k)
+	instance := r.mergeLabels(sortLabels(labels))
+	*h = handle{kind: k, lastRound: h.lastRound}
 	switch {
-	case k == counter && !r.has(name+"_rate"):
+	case k == counter && !r.hasRate(name+"_rate"):
 		h.total = f.Counter(name, unit, instance...)
 	case k == counter:
 		h.gauge = f.New(name, telemetry.Counter, unit, instance...)
@@ -122,9 +126,9 @@ func (r *Reader) makeSeries(f *telemetry.Factory, h *handle, id string, k kind) 
 	}
 }
 
-// labelsOf returns the labels of a series: the reader's, then those of the page, where none may stand in for one of ours. One
-// that would is renamed to what no other label of the series is called, as Prometheus does it.
-func (r *Reader) labelsOf(labels []telemetry.Label) []telemetry.Label {
+// mergeLabels returns the labels of a series: those of the reader, then those of the page. A label of the page that has the
+// name of one of ours gets the prefix "exported_", repeatedly if necessary, as in Prometheus.
+func (r *Reader) mergeLabels(labels []telemetry.Label) []telemetry.Label {
 	all := slices.Clone(r.labels)
 	has := func(in []telemetry.Label, key string) bool {
 		return slices.ContainsFunc(in, func(l telemetry.Label) bool { return l.Key == key })
@@ -140,10 +144,11 @@ func (r *Reader) labelsOf(labels []telemetry.Label) []telemetry.Label {
 	return all
 }
 
-// has says whether the page has a metric. It is asked for new series only, so that the names are listed when they are needed.
-func (r *Reader) has(name string) bool {
-	if r.rates == nil {
-		r.rates = map[string]bool{}
+// hasRate reports whether the page has a metric of this name, which ends in _rate. Only new series need it, so the names are
+// listed at the first call for a page.
+func (r *Reader) hasRate(name string) bool {
+	if r.rateNames == nil {
+		r.rateNames = map[string]bool{}
 		p := parser{rest: r.page}
 		for {
 			s, _, ok, more := p.next()
@@ -151,15 +156,15 @@ func (r *Reader) has(name string) bool {
 				break
 			}
 			if ok && bytes.HasSuffix(s.name, []byte("_rate")) {
-				r.rates[string(s.name)] = true
+				r.rateNames[string(s.name)] = true
 			}
 		}
 	}
-	return r.rates[name]
+	return r.rateNames[name]
 }
 
-// unitOf reads the unit off a metric's name, which ends in it: https://prometheus.io/docs/practices/naming/.
-func unitOf(name string, k kind) telemetry.Unit {
+// parseUnit returns the unit at the end of a metric's name (https://prometheus.io/docs/practices/naming/), or None.
+func parseUnit(name string, k kind) telemetry.Unit {
 	if k == counter {
 		name = strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_sum")
 	}

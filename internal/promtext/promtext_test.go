@@ -21,7 +21,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-func recorded(t testing.TB, name string) string {
+func readTestdata(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
@@ -30,8 +30,8 @@ func recorded(t testing.TB, name string) string {
 	return string(data)
 }
 
-// byExpfmt reads a page with Prometheus' own library.
-func byExpfmt(t testing.TB, page []byte) map[string]float64 {
+// parseWithExpfmt parses a page with the library of Prometheus.
+func parseWithExpfmt(t testing.TB, page []byte) map[string]float64 {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(page))
@@ -80,8 +80,8 @@ func addMetric(metric *dto.Metric, add func(suffix string, v float64, extra ...s
 	}
 }
 
-// byUs reads a page with the parser of this package.
-func byUs(t testing.TB, page []byte) map[string]float64 {
+// parseWithParser parses a page with the parser of this package.
+func parseWithParser(t testing.TB, page []byte) map[string]float64 {
 	t.Helper()
 	m := map[string]float64{}
 	p := parser{rest: page}
@@ -119,17 +119,17 @@ func nodeExporterPage(t testing.TB) []byte {
 	return page
 }
 
-// TestAgainstExpfmt reads a page of a real exporter with Prometheus' own library, too.
+// The parser and the library of Prometheus agree on the page of a real exporter.
 func TestAgainstExpfmt(t *testing.T) {
 	page := nodeExporterPage(t)
-	want := byExpfmt(t, page)
-	if diff := cmp.Diff(want, byUs(t, page)); diff != "" || len(want) < 200 {
+	want := parseWithExpfmt(t, page)
+	if diff := cmp.Diff(want, parseWithParser(t, page)); diff != "" || len(want) < 200 {
 		t.Errorf("%d samples: %s", len(want), diff)
 	}
 }
 
-// gathered are the samples of a page: names with labels, but for ours.
-func gathered(t *testing.T, r *Reader, second int, page string) (map[string]float64, error) {
+// gatherPage returns the samples of a page by their names and labels, without the labels of the reader.
+func gatherPage(t *testing.T, r *Reader, second int, page string) (map[string]float64, error) {
 	t.Helper()
 	at := time.Unix(1_700_000_000+int64(second), 0)
 	out := telemetry.NewBatch(at, at, 0)
@@ -144,7 +144,7 @@ func gathered(t *testing.T, r *Reader, second int, page string) (map[string]floa
 			}
 		}
 		if _, twice := m[key]; twice {
-			t.Errorf("%s stands twice", key)
+			t.Errorf("%s appears twice", key)
 		}
 		m[key] = v
 	}
@@ -154,14 +154,14 @@ func gathered(t *testing.T, r *Reader, second int, page string) (map[string]floa
 	return m, err
 }
 
-func reader() *Reader {
+func newReader() *Reader {
 	return NewReader(telemetry.NewFactory("h", "test", nil, 1), telemetry.Label{Key: "of", Value: "x"})
 }
 
-func TestNamesAndLabelsThatAreTaken(t *testing.T) {
-	r := reader()
-	r.Taken = []string{"up"}
-	got, err := gathered(t, r, 0, "up 0\nup{of=\"y\",host=\"z\"} 1\nup_to 2\n")
+func TestReservedNamesAndLabels(t *testing.T) {
+	r := newReader()
+	r.ReservedNames = []string{"up"}
+	got, err := gatherPage(t, r, 0, "up 0\nup{of=\"y\",host=\"z\"} 1\nup_to 2\n")
 	want := map[string]float64{"exported_up of=x": 0, "exported_up exported_host=z exported_of=y of=x": 1, "up_to of=x": 2}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
@@ -169,23 +169,23 @@ func TestNamesAndLabelsThatAreTaken(t *testing.T) {
 }
 
 // A page that is too long gives the same series each time.
-func TestMost(t *testing.T) {
-	r := reader()
-	r.Most = 3
+func TestMaxSamples(t *testing.T) {
+	r := newReader()
+	r.MaxSamples = 3
 	for i := range 3 {
-		got, err := gathered(t, r, i, "a 1\nb 2\nc 3\nd 4\n")
-		if err == nil || err.Error() != "there are more than 3 samples: the rest is left out" || len(got) != 3 {
+		got, err := gatherPage(t, r, i, "a 1\nb 2\nc 3\nd 4\n")
+		if err == nil || err.Error() != "the page has more than 3 samples: the rest is left out" || len(got) != 3 {
 			t.Errorf("%v %v", got, err)
 		}
-		if got, err := gathered(t, r, i, "a 1\nb 2\nc 3\n"); err != nil || len(got) != 3 {
+		if got, err := gatherPage(t, r, i, "a 1\nb 2\nc 3\n"); err != nil || len(got) != 3 {
 			t.Errorf("as many as may be: %v %v", got, err)
 		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(recorded(f, "text")))
-	f.Add([]byte(recorded(f, "openmetrics")))
+	f.Add([]byte(readTestdata(f, "text")))
+	f.Add([]byte(readTestdata(f, "openmetrics")))
 	f.Add([]byte("#TYPE\n# TYPE a\na{}1\n{} 1\n{\"\\\" 1"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := parser{rest: data}
@@ -207,7 +207,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzIdentity: texts have one identity exactly if they mean the same series, whatever the order of their labels.
+// Two IDs have the same identity exactly if they mean the same series, whatever the order of their labels.
 func FuzzIdentity(f *testing.F) {
 	f.Add(`m{a="1",b="2"}`, `m{b="2",a="1"}`)
 	f.Add(`m{a="1\",b=\"2"}`, `{"m{a",b="2"}`)
@@ -215,13 +215,13 @@ func FuzzIdentity(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string) {
 		read := func(id string) (meaning, key string, ok bool) {
 			name, labels, ok := parseID(id)
-			labels = canonical(labels)
+			labels = sortLabels(labels)
 			key = identity(name, labels)
 			slices.Reverse(labels)
-			if again := identity(name, canonical(labels)); again != key {
+			if again := identity(name, sortLabels(labels)); again != key {
 				t.Errorf("%q is %q, and %q in another order", id, key, again)
 			}
-			return fmt.Sprintf("%q %q", name, canonical(labels)), key, ok
+			return fmt.Sprintf("%q %q", name, sortLabels(labels)), key, ok
 		}
 		a, keyA, okA := read(first)
 		b, keyB, okB := read(second)
@@ -231,8 +231,8 @@ func FuzzIdentity(f *testing.F) {
 	})
 }
 
-// large is a page of counters with three labels.
-func large(n int) string {
+// largePage returns a page of counters with three labels.
+func largePage(n int) string {
 	var b strings.Builder
 	b.WriteString("# TYPE requests_total counter\n")
 	for i := range n {
@@ -241,10 +241,11 @@ func large(n int) string {
 	return b.String()
 }
 
-// BenchmarkRead is a page in steady state, without the request; the other is what Prometheus' own library takes for parsing alone.
+// BenchmarkRead reads a page of known series, without the request. For comparison it also parses the page with the library
+// of Prometheus.
 func BenchmarkRead(b *testing.B) {
 	node := nodeExporterPage(b)
-	for name, page := range map[string][]byte{"node_exporter": node, "10000": []byte(large(10_000))} {
+	for name, page := range map[string][]byte{"node_exporter": node, "10000": []byte(largePage(10_000))} {
 		b.Run(name, func(b *testing.B) {
 			r := NewReader(telemetry.NewFactory("h", "prometheus", nil, 1))
 			at, samples := time.Now(), 0

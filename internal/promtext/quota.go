@@ -2,25 +2,26 @@ package promtext
 
 import "fmt"
 
-// Quota bounds the memory of the series that the readers of one input keep, in bytes. A page that has other series each time
-// would fill the memory: a series is kept for some gathers after it was last seen. It is not safe for concurrent use.
-type Quota struct{ Most, used int }
+// Quota bounds the memory of the series of all readers of one input, in bytes. A series is kept for some gathers after its
+// last sample, so a page with different series each time would otherwise fill the memory. A Quota is not safe for
+// concurrent use.
+type Quota struct{ MaxBytes, usedBytes int }
 
 const (
-	textCost     = 130 // of a text that samples have, beside the text
-	seriesCost   = 440 // beside its identity
-	unwantedCost = 60  // of one that the user does not want
+	idCost       = 130 // bytes of an ID of samples, in addition to its text
+	seriesCost   = 440 // bytes of a series, in addition to its identity
+	unwantedCost = 60  // the same for a series that the user does not want
 )
 
-// full reports whether no more series are taken. A nil quota has no limit.
-func (q *Quota) full() bool { return q != nil && q.used >= q.Most }
+// isFull reports whether no more series are accepted. A nil quota has no limit.
+func (q *Quota) isFull() bool { return q != nil && q.usedBytes >= q.MaxBytes }
 
-func (q *Quota) err(left int) error {
-	return fmt.Errorf("%d samples are left out: their series would take more than %d bytes with those of the other pages of this input: "+
-		"exclude some with metrics, or spread the URLs over several inputs", left, q.Most)
+func (q *Quota) exceededError(left int) error {
+	return fmt.Errorf("%d samples are left out: the series of all pages of this input would need more than %d bytes: "+
+		"exclude some with metrics, or distribute the URLs over several inputs", left, q.MaxBytes)
 }
 
-// cost is what a series takes, beside its texts.
+// cost returns the memory of a series without its IDs, in bytes.
 func (h *handle) cost(id string) int {
 	if h.gauge == nil && h.total == nil {
 		return unwantedCost + len(id)
@@ -28,21 +29,21 @@ func (h *handle) cost(id string) int {
 	return seriesCost + len(id)
 }
 
-// charge counts memory that this reader takes from now on.
+// charge adds to the memory that this reader uses.
 func (r *Reader) charge(bytes int) {
 	r.cost += bytes
 	if r.Quota != nil {
-		r.Quota.used += bytes
+		r.Quota.usedBytes += bytes
 	}
 }
 
-// recount brings the quota up to date after something was forgotten.
+// recount corrects the memory that this reader uses, after series were removed.
 func (r *Reader) recount() {
 	cost := 0
-	for text := range r.texts.All() {
-		cost += textCost + len(text)
+	for text := range r.byID.All() {
+		cost += idCost + len(text)
 	}
-	for id, h := range r.series {
+	for id, h := range r.byIdentity {
 		cost += h.cost(id)
 	}
 	r.charge(cost - r.cost)

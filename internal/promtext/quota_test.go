@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-func page(from, to int) []byte {
+func countersPage(from, to int) []byte {
 	var b strings.Builder
 	for i := from; i < to; i++ {
 		fmt.Fprintf(&b, "m{i=\"%d\"} 1\n", i)
@@ -18,9 +18,9 @@ func page(from, to int) []byte {
 	return []byte(b.String())
 }
 
-// Readers of one input share a quota. What is known goes on, what is new has to wait until something is forgotten.
+// Readers of one input share a quota. Known series continue; new ones are left out until others are removed.
 func TestQuota(t *testing.T) {
-	quota := &promtext.Quota{Most: 570 * 100}
+	quota := &promtext.Quota{MaxBytes: 570 * 100}
 	f := telemetry.NewFactory("h", "s", nil, 1)
 	first, second := promtext.NewReader(f), promtext.NewReader(f)
 	first.Quota, second.Quota = quota, quota
@@ -29,25 +29,25 @@ func TestQuota(t *testing.T) {
 		_, err := r.Read(b, page)
 		return b.Len(), fmt.Sprint(err)
 	}
-	if n, err := read(first, page(0, 60)); n != 60 || err != "<nil>" {
+	if n, err := read(first, countersPage(0, 60)); n != 60 || err != "<nil>" {
 		t.Error(n, err)
 	}
-	n, err := read(second, page(100, 200))
-	if n < 30 || n > 45 || !strings.Contains(err, fmt.Sprintf("%d samples are left out: their series would take more than 57000 bytes", 100-n)) {
+	n, err := read(second, countersPage(100, 200))
+	if n < 30 || n > 45 || !strings.Contains(err, fmt.Sprintf("%d samples are left out: the series of all pages of this input would need more than 57000 bytes", 100-n)) {
 		t.Error(n, err)
 	}
-	if again, _ := read(second, page(100, 200)); again != n {
+	if again, _ := read(second, countersPage(100, 200)); again != n {
 		t.Errorf("%d of %d are there again", again, n)
 	}
 	for range 5 {
 		_, _ = read(first, nil)
 	}
-	if n, err := read(second, page(100, 190)); n != 90 || err != "<nil>" {
+	if n, err := read(second, countersPage(100, 190)); n != 90 || err != "<nil>" {
 		t.Errorf("after the others were forgotten: %d, %s", n, err)
 	}
 }
 
-// Long lines and many labels cost no time: each is compared with all others.
+// Long lines and many labels are rejected, because each label is compared with all others.
 func TestLongLines(t *testing.T) {
 	f := telemetry.NewFactory("h", "s", nil, 1)
 	var labels strings.Builder
@@ -56,7 +56,7 @@ func TestLongLines(t *testing.T) {
 	}
 	text := "a 1\nb{" + labels.String() + "} 1\nc{l=\"" + strings.Repeat("x", 16<<10) + "\"} 1\nd{" + labels.String()[:strings.LastIndex(labels.String(), "l100")] + "} 1\n"
 	b := telemetry.NewBatch(time.UnixMilli(1000), time.UnixMilli(1000), 0)
-	if n, err := promtext.NewReader(f).Read(b, []byte(text)); n != 2 || err == nil || !strings.Contains(err.Error(), "line 2 is no sample") || !strings.Contains(err.Error(), "and 1 more") {
+	if n, err := promtext.NewReader(f).Read(b, []byte(text)); n != 2 || err == nil || !strings.Contains(err.Error(), "line 2 is not a sample") || !strings.Contains(err.Error(), "and 1 more") {
 		t.Error(n, err)
 	}
 }

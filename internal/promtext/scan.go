@@ -2,49 +2,51 @@ package promtext
 
 import "strings"
 
-// scanner takes pieces from the front of a text.
-type scanner struct{ text string }
+// scanner consumes a text from its front.
+type scanner struct{ rest string }
 
-func (s *scanner) blanks() { s.text = strings.TrimLeft(s.text, " \t") }
+// skipBlanks skips blanks and tabs.
+func (s *scanner) skipBlanks() { s.rest = strings.TrimLeft(s.rest, " \t") }
 
-func (s *scanner) take(c byte) bool {
-	if s.text == "" || s.text[0] != c {
+// skipByte skips c and reports whether it was there.
+func (s *scanner) skipByte(c byte) bool {
+	if s.rest == "" || s.rest[0] != c {
 		return false
 	}
-	s.text = s.text[1:]
+	s.rest = s.rest[1:]
 	return true
 }
 
-// word takes a name, which may be in quotes.
-func (s *scanner) word() (text string, isQuoted bool) {
-	if text, ok := s.quoted(); ok {
+// readName reads a name, which may be in quotes.
+func (s *scanner) readName() (text string, isQuoted bool) {
+	if text, ok := s.readQuoted(); ok {
 		return text, true
 	}
-	end := strings.IndexAny(s.text, " \t=,\"{}")
+	end := strings.IndexAny(s.rest, " \t=,\"{}")
 	if end < 0 {
-		end = len(s.text)
+		end = len(s.rest)
 	}
-	text, s.text = s.text[:end], s.text[end:]
+	text, s.rest = s.rest[:end], s.rest[end:]
 	return text, false
 }
 
-// quoted takes a text in quotes. Of what is behind a backslash, n is a new line, anything else itself.
-func (s *scanner) quoted() (string, bool) {
-	if s.text == "" || s.text[0] != '"' {
+// readQuoted reads a text in quotes. After a backslash, n means a new line and any other character itself.
+func (s *scanner) readQuoted() (string, bool) {
+	if s.rest == "" || s.rest[0] != '"' {
 		return "", false
 	}
 	var b strings.Builder
-	for i := 1; i < len(s.text); i++ {
-		switch c := s.text[i]; {
+	for i := 1; i < len(s.rest); i++ {
+		switch c := s.rest[i]; {
 		case c == '"':
-			s.text = s.text[i+1:]
+			s.rest = s.rest[i+1:]
 			return b.String(), true
-		case c == '\\' && i+1 < len(s.text):
+		case c == '\\' && i+1 < len(s.rest):
 			i++
-			if s.text[i] == 'n' {
+			if s.rest[i] == 'n' {
 				b.WriteByte('\n')
 			} else {
-				b.WriteByte(s.text[i])
+				b.WriteByte(s.rest[i])
 			}
 		default:
 			b.WriteByte(c)

@@ -9,58 +9,58 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// handle is what a series of the page is written to. A series is its name and its set of labels: OpenMetrics 1.0 says that
-// the order of labels may change from page to page. All texts that mean the same series share its handle.
+// handle holds the series for a series of the page. A name and a set of labels identify a series; according to OpenMetrics
+// 1.0 the order of labels may change from page to page. All IDs of a series share its handle.
 //
-// Its series end with the text that they were made for, not with the last of its texts: a page that changes the order of its
-// labels is rare, and a series that ended too early begins again with its next sample.
+// The series end with the ID that they were made for, even if the page has the series with another ID. Pages that change the
+// order of labels are rare, and a series that ended too early begins again with its next sample.
 type handle struct {
-	kind  kind
-	wrong bool // its labels cannot be read
-	round int  // the gather that it was last written in; 0: none yet
-	gauge *telemetry.Series
-	total *telemetry.Total
+	kind      kind
+	isInvalid bool // its ID cannot be parsed
+	lastRound int  // of its last sample; 0: none yet
+	gauge     *telemetry.Series
+	total     *telemetry.Total
 }
 
-// keepUnseen is for how many gathers a series is kept that is not on the page: as long as a [telemetry.Vec] keeps a text.
-const keepUnseen = 3
+// maxUnseenRounds is the number of gathers after which a series that is not on the page is removed, as in [telemetry.Vec].
+const maxUnseenRounds = 3
 
-// handleOf returns the handle of a sample's series. It is nil if the series is new and the quota is used up.
-func (r *Reader) handleOf(s sample) *handle {
-	if !r.Quota.full() || telemetry.HasBytes(r.texts, s.id) {
-		return *telemetry.GetBytes(r.texts, s.id)
+// findHandle returns the handle of a sample's series. It is nil if the series is new and the quota is full.
+func (r *Reader) findHandle(s sample) *handle {
+	if !r.Quota.isFull() || telemetry.HasBytes(r.byID, s.id) {
+		return *telemetry.GetBytes(r.byID, s.id)
 	}
 	name, labels, ok := parseID(string(s.id))
 	if !ok {
 		return nil
 	}
-	return r.series[identity(name, canonical(labels))] // a known series with another text
+	return r.byIdentity[identity(name, sortLabels(labels))] // a known series with a new ID
 }
 
-// learn returns the handle of a text that was not seen before: that of a known series, or a new one.
-func (r *Reader) learn(f *telemetry.Factory, id string) *handle {
-	r.charge(textCost + len(id))
+// addID returns the handle of a new ID: that of a known series, or a new one.
+func (r *Reader) addID(f *telemetry.Factory, id string) *handle {
+	r.charge(idCost + len(id))
 	name, labels, ok := parseID(id)
 	if !ok {
-		return &handle{wrong: true}
+		return &handle{isInvalid: true}
 	}
-	key := identity(name, canonical(labels))
+	key := identity(name, sortLabels(labels))
 	if key == id {
-		key = id // shares the memory of the text
+		key = id // share the memory of the ID
 	}
-	h := r.series[key]
+	h := r.byIdentity[key]
 	if h == nil {
 		h = &handle{}
-		r.series[key] = h
+		r.byIdentity[key] = h
 		r.makeSeries(f, h, id, r.kind)
 		r.charge(h.cost(id))
 	}
 	return h
 }
 
-// canonical sorts labels by their names, with le and quantile last, and leaves out those without a value, which are the
-// same as none (prometheus.io/docs/concepts/data_model). Prometheus' own library writes its pages in this order.
-func canonical(labels []telemetry.Label) []telemetry.Label {
+// sortLabels sorts labels by name, with le and quantile last, as the library of Prometheus writes them. It removes labels
+// without a value, which mean the same as no label (prometheus.io/docs/concepts/data_model).
+func sortLabels(labels []telemetry.Label) []telemetry.Label {
 	labels = slices.DeleteFunc(labels, func(l telemetry.Label) bool { return l.Value == "" })
 	isLast := func(l telemetry.Label) int {
 		if l.Key == "le" || l.Key == "quantile" {
@@ -74,7 +74,7 @@ func canonical(labels []telemetry.Label) []telemetry.Label {
 	return labels
 }
 
-// identity is the text that a series has in the plainest form of the format. Different series have different ones.
+// identity returns the canonical ID of a series. Different series have different identities.
 func identity(name string, labels []telemetry.Label) string {
 	id := appendName(nil, name)
 	between := byte('{')
@@ -90,7 +90,7 @@ func identity(name string, labels []telemetry.Label) string {
 	return string(id)
 }
 
-// appendName appends a name, in quotes where it cannot do without them.
+// appendName appends a name, in quotes if it needs them.
 func appendName(to []byte, name string) []byte {
 	if strings.ContainsAny(name, " \t=,\"{}\\\n") {
 		return strconv.AppendQuote(to, name)
@@ -98,16 +98,16 @@ func appendName(to []byte, name string) []byte {
 	return append(to, name...)
 }
 
-// sweep ends a gather: what was on none of the last pages is forgotten.
+// sweep ends a gather. It removes the series that were on none of the last pages.
 func (r *Reader) sweep(out *telemetry.Batch) {
-	before := r.texts.Len() + len(r.series)
-	r.texts.Sweep(out)
-	for key, h := range r.series {
-		if r.round-h.round >= keepUnseen {
-			delete(r.series, key)
+	before := r.byID.Len() + len(r.byIdentity)
+	r.byID.Sweep(out)
+	for key, h := range r.byIdentity {
+		if r.round-h.lastRound >= maxUnseenRounds {
+			delete(r.byIdentity, key)
 		}
 	}
-	if r.texts.Len()+len(r.series) != before {
+	if r.byID.Len()+len(r.byIdentity) != before {
 		r.recount()
 	}
 }

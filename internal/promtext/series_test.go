@@ -13,8 +13,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// keysOf reads a page and returns the samples by the keys of their series.
-func keysOf(t *testing.T, r *Reader, second int, page string) map[string]float64 {
+// readPage reads a page and returns the samples by the keys of their series.
+func readPage(t *testing.T, r *Reader, second int, page string) map[string]float64 {
 	t.Helper()
 	at := time.Unix(1_700_000_000+int64(second), 0)
 	out := telemetry.NewBatch(at, at, 0)
@@ -32,10 +32,9 @@ func keysOf(t *testing.T, r *Reader, second int, page string) map[string]float64
 	return m
 }
 
-// TestLabelOrder: a series is its name and its set of labels. Exporters that keep labels in a hash map write them in
-// another order on each page.
+// The order of labels does not matter. Exporters that keep labels in a hash map change it from page to page.
 func TestLabelOrder(t *testing.T) {
-	r := reader()
+	r := newReader()
 	for second, labels := range []string{
 		`queue="mail",state="done",zone="x"`, `state="done",queue="mail",zone="x"`, `zone="x",state="done",queue="mail",`,
 		` queue = "mail" , zone = "x" , state = "done" `, `queue="mail",state="done",zone="x",shard=""`,
@@ -45,41 +44,41 @@ func TestLabelOrder(t *testing.T) {
 		if second > 0 {
 			want["jobs_total_rate_x_mail_done_x"] = 7
 		}
-		if diff := cmp.Diff(want, keysOf(t, r, second, page)); diff != "" || r.Len() != 1 {
+		if diff := cmp.Diff(want, readPage(t, r, second, page)); diff != "" || r.Len() != 1 {
 			t.Errorf("%s: %d series: %s", labels, r.Len(), diff)
 		}
 	}
 }
 
-// TestSeriesTwiceOnAPage: the first sample counts, whatever the order of the labels.
+// If a series appears twice on a page, the first sample counts, whatever the order of the labels.
 func TestSeriesTwiceOnAPage(t *testing.T) {
 	for _, page := range []string{
 		`m{a="1",b="2"} 1` + "\n" + `m{b="2",a="1"} 2`, `m{a="1",b="2"} 1` + "\n" + `m{a="1",b="2"} 2`, `m{a="1",b="2"} 1` + "\n" + `{"m",b="2",a="1"} 2`,
 		`m{a="1",b="2"} 1` + "\n" + `m{b="2",c="",a="1"} 2`,
 	} {
-		if diff := cmp.Diff(map[string]float64{"m_x_1_2": 1}, keysOf(t, reader(), 0, page)); diff != "" {
+		if diff := cmp.Diff(map[string]float64{"m_x_1_2": 1}, readPage(t, newReader(), 0, page)); diff != "" {
 			t.Errorf("%s: %s", page, diff)
 		}
 	}
-	if diff := cmp.Diff(map[string]float64{"m_x": 1}, keysOf(t, reader(), 0, "m 1\nm{} 2\nm{a=\"\"} 3\n")); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"m_x": 1}, readPage(t, newReader(), 0, "m 1\nm{} 2\nm{a=\"\"} 3\n")); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestTakenLabelsInAnyOrder: which label gets "exported_" in front does not depend on the order either.
-func TestTakenLabelsInAnyOrder(t *testing.T) {
+// The order of the labels does not decide which one gets the prefix "exported_".
+func TestReservedLabelsInAnyOrder(t *testing.T) {
 	want := map[string]float64{"m exported_exported_of=y exported_of=z of=x": 1}
 	for _, page := range []string{`m{of="y",exported_of="z"} 1`, `m{exported_of="z",of="y"} 1`} {
-		got, err := gathered(t, reader(), 0, page)
+		got, err := gatherPage(t, newReader(), 0, page)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Error(err, diff)
 		}
 	}
 }
 
-// TestDifferentSeriesStayApart: texts that look alike and mean different series.
+// IDs that look similar but mean different series have different handles.
 func TestDifferentSeriesStayApart(t *testing.T) {
-	r := reader()
+	r := newReader()
 	page := `m{a="1",b="2"} 1
 m{a="2",b="1"} 2
 m{a="1\",b=\"2"} 3
@@ -87,21 +86,21 @@ m{"a=\"1\",b"="2"} 4
 {"m{a=\"1\",b=\"2\"}"} 5
 m{a="1",b="2",c="x"} 6
 `
-	if _, err := gathered(t, r, 0, page); err != nil || r.Len() != 6 {
+	if _, err := gatherPage(t, r, 0, page); err != nil || r.Len() != 6 {
 		t.Errorf("%d series, %v", r.Len(), err)
 	}
 }
 
-// TestBucketsKeepTheirKeys: Prometheus' library writes le and quantile last, and so are they in keys.
+// The labels le and quantile are last in keys, as the library of Prometheus writes them.
 func TestBucketsKeepTheirKeys(t *testing.T) {
-	got := keysOf(t, reader(), 0, "h_bucket{le=\"1\",method=\"GET\"} 1\ns{method=\"GET\",quantile=\"0.5\",zone=\"z\"} 2\n")
+	got := readPage(t, newReader(), 0, "h_bucket{le=\"1\",method=\"GET\"} 1\ns{method=\"GET\",quantile=\"0.5\",zone=\"z\"} 2\n")
 	if diff := cmp.Diff(map[string]float64{"h_bucket_x_GET_1": 1, "s_x_GET_z_0.5": 2}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// shuffled is a page of n series with eight labels each, in an order of its own.
-func shuffled(random *rand.Rand, n int) string {
+// shuffledPage returns a page of n series with eight labels each, in random order.
+func shuffledPage(random *rand.Rand, n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString("m{")
@@ -113,32 +112,31 @@ func shuffled(random *rand.Rand, n int) string {
 	return b.String()
 }
 
-// TestEveryPageInAnotherOrder: the texts of known series take memory from the quota, but no series is left out because of
-// them.
+// The IDs of known series count towards the quota, but no series is left out because of them.
 func TestEveryPageInAnotherOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	quota := &Quota{Most: 100_000}
-	r := reader()
+	quota := &Quota{MaxBytes: 100_000}
+	r := newReader()
 	r.Quota = quota
 	for second := range 50 {
-		page := shuffled(random, 80)
-		if got, err := gathered(t, r, second, page); err != nil || len(got) != 80 || r.Len() != 80 {
+		page := shuffledPage(random, 80)
+		if got, err := gatherPage(t, r, second, page); err != nil || len(got) != 80 || r.Len() != 80 {
 			t.Fatalf("page %d: %d samples, %d series, %v", second, len(got), r.Len(), err)
 		}
-		if quota.used > quota.Most+1000 {
-			t.Fatalf("page %d: %d bytes are in use", second, quota.used)
+		if quota.usedBytes > quota.MaxBytes+1000 {
+			t.Fatalf("page %d: %d bytes are in use", second, quota.usedBytes)
 		}
 	}
 	for second := range 5 {
 		_, _ = r.Read(telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0), nil)
 	}
-	if r.Len() != 0 || r.texts.Len() != 0 || quota.used != 0 {
-		t.Errorf("afterwards: %d series, %d texts, %d bytes", r.Len(), r.texts.Len(), quota.used)
+	if r.Len() != 0 || r.byID.Len() != 0 || quota.usedBytes != 0 {
+		t.Errorf("afterwards: %d series, %d texts, %d bytes", r.Len(), r.byID.Len(), quota.usedBytes)
 	}
 }
 
 func TestKnownSeriesAllocateNothing(t *testing.T) {
-	r, page := reader(), []byte(large(100))
+	r, page := newReader(), []byte(largePage(100))
 	at := time.Unix(1_700_000_000, 0)
 	read := func() {
 		at = at.Add(time.Second)
@@ -154,7 +152,7 @@ func TestKnownSeriesAllocateNothing(t *testing.T) {
 	}
 }
 
-// A series ends when it was on none of the last pages, and so does its rate.
+// A series and its rate end when the series was on none of the last pages.
 func TestSeriesEnd(t *testing.T) {
 	r := NewReader(telemetry.NewFactory("h", "s", nil, 1))
 	var ended []string

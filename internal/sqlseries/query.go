@@ -13,23 +13,23 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Readme documents the key queries; whoever has it appends this to a README of its own.
+// Readme documents the key queries. Inputs that have the key append it to their README.
 //
 //go:embed README.md
 var Readme string
 
-// Server is the label of every series: which server it is about.
-const Server = "server"
+// ServerLabel is the label of every series that names the server.
+const ServerLabel = "server"
 
-// Query is a query of the user's own. {name, sql} is the predecessor's form.
+// Query is a query of the user. The Python rtcollector only knew {name, sql}.
 type Query struct {
 	Name     string        `yaml:"name" conf:"public"`
 	SQL      string        `yaml:"sql"`
 	Labels   []string      `yaml:"labels" conf:"public"`   // columns
-	Values   []string      `yaml:"values" conf:"public"`   // columns; none: all others
-	Counters []string      `yaml:"counters" conf:"public"` // those of the values that are counters
-	Interval conf.Duration `yaml:"interval"`               // 0: with every gather
-	Timeout  conf.Duration `yaml:"timeout"`                // 0: what is left of the gather's time
+	Values   []string      `yaml:"values" conf:"public"`   // columns; empty: all others
+	Counters []string      `yaml:"counters" conf:"public"` // the values that are counters
+	Interval conf.Duration `yaml:"interval"`               // 0: at every gather
+	Timeout  conf.Duration `yaml:"timeout"`                // 0: the rest of the gather's time
 }
 
 // Validate implements conf.Validator.
@@ -37,42 +37,42 @@ func (q *Query) Validate() error {
 	var errs []error
 	switch {
 	case q.Name == "":
-		errs = append(errs, conf.Key("name", "is missing: what the metric is called"))
+		errs = append(errs, conf.Key("name", "is missing: set the name of the metric"))
 	case !metric.IsName(q.Name):
-		errs = append(errs, conf.Key("name", "%q may not hold blanks, commas, braces or parentheses", q.Name))
+		errs = append(errs, conf.Key("name", "%q must not contain blanks, commas, braces or parentheses", q.Name))
 	}
 	if strings.TrimSpace(q.SQL) == "" {
-		errs = append(errs, conf.Key("sql", "is missing: one statement that returns rows"))
+		errs = append(errs, conf.Key("sql", "is missing: set one statement that returns rows"))
 	}
 	for _, label := range q.Labels {
-		if telemetry.Reserved(label) || label == Server {
-			errs = append(errs, conf.Key("labels", "%q is set on every series: call the column something else, with AS", label))
+		if telemetry.Reserved(label) || label == ServerLabel {
+			errs = append(errs, conf.Key("labels", "%q is already a label of every series: rename the column with AS", label))
 		}
 		if slices.Contains(q.Values, label) {
-			errs = append(errs, conf.Key("labels", "%q is among the values, too", label))
+			errs = append(errs, conf.Key("labels", "%q is also in values: remove it from one of them", label))
 		}
 	}
 	for _, counter := range q.Counters {
 		if len(q.Values) > 0 && !slices.Contains(q.Values, counter) {
-			errs = append(errs, conf.Key("counters", "%q is not among the values", counter))
+			errs = append(errs, conf.Key("counters", "%q is not in values: add it there", counter))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Unique says which name two queries share: their series would be the same.
-func Unique(queries []Query) error {
+// CheckUnique returns an error if two queries have the same name, because their series would be the same.
+func CheckUnique(queries []Query) error {
 	seen := map[string]bool{}
 	for _, q := range queries {
 		if seen[q.Name] && q.Name != "" {
-			return conf.Key("queries", "two are called %q: their metrics would be the same", q.Name)
+			return conf.Key("queries", "two queries are named %q: rename one, their metrics would be the same", q.Name)
 		}
 		seen[q.Name] = true
 	}
 	return nil
 }
 
-// MetricNames are what the queries' metrics are called: as the query, or with a column behind it.
+// MetricNames returns the names of the queries' metrics: the name of the query, alone or followed by that of a column.
 func MetricNames(queries []Query) []string {
 	var names []string
 	for _, q := range queries {
@@ -81,77 +81,79 @@ func MetricNames(queries []Query) []string {
 	return names
 }
 
-// maxRows bounds what a query may return.
+// maxRows bounds the rows that a query may return.
 const maxRows = 10_000
 
-// Runner is a query that is asked again and again. Whoever asks calls Due, Begin with the names of the columns, Add for
-// each row, and End.
+// Runner turns the results of a query into samples. At each gather the caller calls Due and, if that is true, runs the query
+// and calls Begin with the names of the columns, Add for each row, and End.
 type Runner struct {
 	Query
 
-	sets *telemetry.Vec[string, *Set] // by columns
+	sets *telemetry.Vec[string, *Set] // by the names of the columns
 
-	columns        []string // of the last answer; what follows is made from them
-	key            string   // of the set
+	columns        []string // of the last result; the fields below are derived from them
+	setKey         string   // of set in sets
 	set            *Set
-	columnMetrics  []Metric
-	labels, values []int // places of the columns
-	row            [2][][]byte
+	metrics        []Metric
+	labels, values []int       // indexes of the columns
+	rowBuffer      [2][][]byte // labels and values of the current row
 
-	asked bool
-	last  int64 // when, as Batch.Time
-	err   error // of the last time
-	rows  int
+	hasRun   bool
+	lastRun  int64 // time of the last run, as Batch.Time
+	lastErr  error // of the last run
+	rowCount int   // in this result so far
 }
 
-// NewRunner returns a runner whose series all have the labels in fixed. What values they can have is the user's to know.
+// NewRunner returns a runner. All its series have the labels in fixed. They have no bounds, because only the user knows
+// which values are possible.
 func NewRunner(f *telemetry.Factory, fixed []telemetry.Label, q Query) *Runner {
 	r := &Runner{Query: q}
-	r.sets = telemetry.NewVec(f.Unbounded(), func(f *telemetry.Factory, _ string) *Set { return NewSet(f, fixed, q.Labels, r.columnMetrics, nil) })
+	r.sets = telemetry.NewVec(f.Unbounded(), func(f *telemetry.Factory, _ string) *Set { return NewSet(f, fixed, q.Labels, r.metrics, nil) })
 	return r
 }
 
-// Due says whether it is time to ask. While it is not, the error of the last time still holds: see [Runner.Err].
+// Due reports whether the query must run in this gather. Until then the error of the last run still holds: see
+// [Runner.Err].
 func (r *Runner) Due(out *telemetry.Batch) bool {
-	if r.asked && out.Time >= r.last && time.Duration(out.Time-r.last)*time.Millisecond < r.Interval.D() {
+	if r.hasRun && out.Time >= r.lastRun && time.Duration(out.Time-r.lastRun)*time.Millisecond < r.Interval.D() {
 		return false
 	}
-	r.asked, r.last = true, out.Time
+	r.hasRun, r.lastRun = true, out.Time
 	return true
 }
 
-// Err is how the last time ended.
-func (r *Runner) Err() error { return r.err }
+// Err returns the error of the last run.
+func (r *Runner) Err() error { return r.lastErr }
 
-// Begin takes the names of the answer's columns. It returns an error when those that the user named are not among them.
+// Begin starts a result with these columns. It returns an error if a column that the user configured is missing.
 func (r *Runner) Begin(columns []string) error {
-	r.rows = 0
+	r.rowCount = 0
 	if r.set != nil && slices.Equal(columns, r.columns) {
-		r.sets.Get(r.key)
+		r.sets.Get(r.setKey)
 		return nil
 	}
 	r.set, r.columns = nil, slices.Clone(columns)
-	if err := r.place(); err != nil {
+	if err := r.findColumns(); err != nil {
 		return err
 	}
 	var err error
-	if r.columnMetrics, err = r.metrics(); err != nil {
+	if r.metrics, err = r.nameMetrics(); err != nil {
 		return err
 	}
-	r.row = [2][][]byte{make([][]byte, len(r.labels)), make([][]byte, len(r.values))}
-	r.key = strings.Join(columns, separator)
-	r.set = *r.sets.Get(r.key)
+	r.rowBuffer = [2][][]byte{make([][]byte, len(r.labels)), make([][]byte, len(r.values))}
+	r.setKey = strings.Join(columns, separator)
+	r.set = *r.sets.Get(r.setKey)
 	return nil
 }
 
-// place finds the columns that the user named.
-func (r *Runner) place() error {
+// findColumns finds the columns that the user configured.
+func (r *Runner) findColumns() error {
 	r.labels, r.values = nil, nil
 	find := func(names []string, places *[]int) error {
 		for _, name := range names {
 			i := slices.IndexFunc(r.columns, func(c string) bool { return strings.EqualFold(c, name) })
 			if i < 0 {
-				return fmt.Errorf("it returns no column %q, only %s", name, strings.Join(r.columns, ", "))
+				return fmt.Errorf("the result has no column %q, only %s", name, strings.Join(r.columns, ", "))
 			}
 			*places = append(*places, i)
 		}
@@ -166,13 +168,14 @@ func (r *Runner) place() error {
 		}
 	}
 	if len(r.values) == 0 {
-		return errors.New("it returns no column that could be a value")
+		return errors.New("the result has no column for a value")
 	}
 	return nil
 }
 
-// metrics are what the values are called: a single one as the query, several with the names of their columns behind it.
-func (r *Runner) metrics() ([]Metric, error) {
+// nameMetrics returns the metrics of the values. A single one has the name of the query; several have the names of their
+// columns appended.
+func (r *Runner) nameMetrics() ([]Metric, error) {
 	var metrics []Metric
 	for _, i := range r.values {
 		m := Metric{Name: r.Name}
@@ -181,10 +184,10 @@ func (r *Runner) metrics() ([]Metric, error) {
 			m.Name += "_" + column
 		}
 		if !metric.IsName(m.Name) {
-			return nil, fmt.Errorf("its column %q can be no part of a name: give it one with AS", column)
+			return nil, fmt.Errorf("column %q cannot be part of a metric name: rename it with AS", column)
 		}
 		if slices.ContainsFunc(metrics, func(other Metric) bool { return other.Name == m.Name }) {
-			return nil, fmt.Errorf("two of its columns are called %q: give them names with AS", column)
+			return nil, fmt.Errorf("two columns are named %q: rename one with AS", column)
 		}
 		if slices.ContainsFunc(r.Counters, func(c string) bool { return strings.EqualFold(c, column) }) {
 			m.Kind = telemetry.Counter
@@ -194,31 +197,30 @@ func (r *Runner) metrics() ([]Metric, error) {
 	return metrics, nil
 }
 
-// Add appends the samples of a row, whose values stand as the database writes them; nil is NULL. After an error nothing more
-// of this answer is needed. What is wrong with single rows is returned by [Runner.End].
+// Add appends the samples of a row. The values are the texts that the database sent; nil is NULL. After an error the caller
+// may skip the rest of the result. Errors of single rows are returned by [Runner.End].
 func (r *Runner) Add(out *telemetry.Batch, columns [][]byte) error {
-	if r.rows++; r.rows > maxRows {
-		return fmt.Errorf("it returns more than %d rows: group them, or LIMIT them", maxRows)
+	if r.rowCount++; r.rowCount > maxRows {
+		return fmt.Errorf("the result has more than %d rows: group them, or use LIMIT", maxRows)
 	}
 	for i, place := range r.labels {
-		r.row[0][i] = columns[place]
+		r.rowBuffer[0][i] = columns[place]
 	}
 	for i, place := range r.values {
-		r.row[1][i] = columns[place]
+		r.rowBuffer[1][i] = columns[place]
 	}
-	r.set.Add(out, r.row[0], r.row[1])
+	r.set.Add(out, r.rowBuffer[0], r.rowBuffer[1])
 	return nil
 }
 
-// End ends an answer. It takes what went wrong with asking, and returns that and what was wrong with the rows as an error of
-// this query.
+// End ends a result. It joins err, the error of running the query, with the errors of the rows, and adds the query's name.
 func (r *Runner) End(out *telemetry.Batch, err error) error {
 	if r.set != nil {
 		err = errors.Join(err, r.set.End(out))
 		r.sets.Sweep(out)
 	}
-	if r.err = err; err != nil {
-		r.err = fmt.Errorf("query %s: %w", r.Name, err)
+	if r.lastErr = err; err != nil {
+		r.lastErr = fmt.Errorf("query %s: %w", r.Name, err)
 	}
-	return r.err
+	return r.lastErr
 }

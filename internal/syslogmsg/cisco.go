@@ -7,12 +7,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// maxCisco is how far into a message the mnemonic begins at the latest.
-const maxCisco = 160
+// maxMnemonicOffset bounds the bytes before the mnemonic of a message.
+const maxMnemonicOffset = 160
 
-// parseCisco reads the messages of IOS, IOS XE, IOS XR, NX-OS and ASA: %FACILITY-SEVERITY-MNEMONIC: text, and in front of
-// that, as the device is configured, counters, names and times in several orders. It returns false if the message is of
-// no such device; then it has read nothing.
+// parseCisco parses the messages of IOS, IOS XE, IOS XR, NX-OS and ASA: %FACILITY-SEVERITY-MNEMONIC: text. Depending on the
+// configuration of the device, counters, names and times precede it, in several orders. parseCisco returns false, and does
+// not change e, if the message is not from such a device.
 //
 //	237: 000485: router1: *Jan  8 19:46:03.295: %SYS-5-CONFIG_I: Configured from console
 //	Jan 08 2026 19:46:03 fw1 : %ASA-6-302013: Built inbound TCP connection
@@ -22,7 +22,7 @@ const maxCisco = 160
 func (p *Parser) parseCisco(text string, received time.Time, e *telemetry.Event) bool {
 	head, facility, id, message := splitMnemonic(text)
 	bare := id == ""
-	if bare && !isCounted(text) {
+	if bare && !startsWithCounter(text) {
 		return false
 	}
 	o, rest, ok := p.readOrigin(head, received, bare)
@@ -47,10 +47,10 @@ func (p *Parser) parseCisco(text string, received time.Time, e *telemetry.Event)
 	return true
 }
 
-const digits = "0123456789"
+const decimalDigits = "0123456789"
 
-// isCounted says whether a text begins with a number and a colon; the number may be missing.
-func isCounted(text string) bool {
+// startsWithCounter reports whether a text begins with a number and a colon. The number may be missing.
+func startsWithCounter(text string) bool {
 	for i := range len(text) {
 		if !isDigit(text[i]) {
 			return text[i] == ':'
@@ -59,24 +59,24 @@ func isCounted(text string) bool {
 	return false
 }
 
-// splitMnemonic splits a message around "%SYS-5-CONFIG_I: "; id is empty, and head is all of it, if there is none.
+// splitMnemonic splits a message around "%SYS-5-CONFIG_I: ". Without a mnemonic, id is empty and head is the whole text.
 func splitMnemonic(text string) (head, facility, id, message string) {
-	at := strings.IndexByte(text[:min(len(text), maxCisco)], '%')
+	at := strings.IndexByte(text[:min(len(text), maxMnemonicOffset)], '%')
 	if at < 0 || at > 0 && text[at-1] != ' ' {
 		return text, "", "", ""
 	}
-	if facility, id, message = mnemonic(text[at+1:]); id == "" {
+	if facility, id, message = parseMnemonic(text[at+1:]); id == "" {
 		return text, "", "", ""
 	}
 	return text[:at], facility, id, message
 }
 
-// mnemonic splits "SYS-5-CONFIG_I: text"; id is empty if that is not what stands there.
-func mnemonic(text string) (facility, id, message string) {
-	const severities = "01234567" + "ACEWNID" // small switches write a letter
+// parseMnemonic splits "SYS-5-CONFIG_I: text". The id is empty if the text has another form.
+func parseMnemonic(text string) (facility, id, message string) {
+	const severities = "01234567" + "ACEWNID" // small switches send a letter
 	id, message, ok := strings.Cut(text, ":")
 	id = strings.TrimSuffix(id, " ") // IOS XR
-	if !ok || len(id) > maxTag {
+	if !ok || len(id) > maxTagLen {
 		return "", "", ""
 	}
 	last := strings.LastIndexByte(id, '-')
@@ -91,22 +91,23 @@ func mnemonic(text string) (facility, id, message string) {
 	return id[:last-2], id, strings.TrimPrefix(message, " ")
 }
 
-// origin is what stands in front of a mnemonic.
-type origin struct {
+// messageOrigin is the information before a mnemonic.
+type messageOrigin struct {
 	counter, uptime, node, relay, host, app, proc string
 
-	sent  time.Time // by the device's own clock, behind that of a relay
-	times int
+	sent  time.Time // by the clock of the device; it comes after the time of a relay
+	times int       // number of times in the text
 }
 
-// readOrigin reads a head to its end, a bare one to the first time that a colon follows, and returns what is behind it.
-func (p *Parser) readOrigin(text string, received time.Time, bare bool) (o origin, rest string, ok bool) {
+// readOrigin parses the text before a mnemonic. Without a mnemonic (bare), the head ends at the first time that is followed
+// by a colon, and rest is the text after it.
+func (p *Parser) readOrigin(text string, received time.Time, bare bool) (o messageOrigin, rest string, ok bool) {
 	for {
 		if text = strings.TrimLeft(text, ": "); text == "" {
 			return o, "", !bare
 		}
 		if sent, rest, ok := p.readTime(text, received); ok && o.times < 2 {
-			o.sent, o.times, text = sent, o.times+1, o.skipZone(rest)
+			o.sent, o.times, text = sent, o.times+1, o.skipUnknownZone(rest)
 			if message, ended := strings.CutPrefix(text, ":"); bare && ended {
 				return o, strings.TrimPrefix(message, " "), true
 			}
@@ -117,22 +118,22 @@ func (p *Parser) readOrigin(text string, received time.Time, bare bool) (o origi
 			end = at
 		}
 		if at := strings.IndexByte(text[:end], ':'); at >= 0 && strings.IndexByte(text[:at], '/') >= 0 {
-			end = at // of a node, behind which the time follows without a blank
+			end = at // the time follows a node without a blank
 		}
-		if !o.take(strings.TrimSuffix(text[:end], ":")) {
+		if !o.takeWord(strings.TrimSuffix(text[:end], ":")) {
 			return o, text, false
 		}
 		text = text[end:]
 	}
 }
 
-// take takes a word; false: there is no place for it.
-func (o *origin) take(word string) bool {
+// takeWord assigns a word to a field of the origin. It returns false if no field fits.
+func (o *messageOrigin) takeWord(word string) bool {
 	process, pid, bracket := strings.Cut(word, "[")
 	switch {
-	case len(word) > maxHost:
+	case len(word) > maxHostLen:
 		return false
-	case strings.Trim(word, digits) == "":
+	case strings.Trim(word, decimalDigits) == "":
 		o.counter = strings.TrimPrefix(o.counter+":"+word, ":")
 	case isUptime(word):
 		o.uptime = word
@@ -140,7 +141,7 @@ func (o *origin) take(word string) bool {
 		o.app, o.proc = process, strings.TrimSuffix(pid, "]")
 	case strings.Contains(word, "/"):
 		o.node = word
-	case o.host != "" && isZone(word): // NX-OS with the time left to a relay
+	case o.host != "" && isZoneName(word): // NX-OS without a time of its own
 	case o.host == "":
 		o.host = word
 	case o.relay == "":
@@ -151,28 +152,28 @@ func (o *origin) take(word string) bool {
 	return true
 }
 
-// isUptime tells 3w2d and 00:01:46 from names and addresses.
+// isUptime reports whether a word is an uptime such as 3w2d or 00:01:46, and not a name or an address.
 func isUptime(word string) bool {
 	if len(word) == len("00:01:46") && word[2] == ':' && word[5] == ':' {
-		return strings.Trim(word, digits+":") == ""
+		return strings.Trim(word, decimalDigits+":") == ""
 	}
-	return isDigit(word[0]) && strings.Trim(word, digits+"ywdhms") == "" && !isDigit(word[len(word)-1])
+	return isDigit(word[0]) && strings.Trim(word, decimalDigits+"ywdhms") == "" && !isDigit(word[len(word)-1])
 }
 
-// skipZone skips the name of a zone that nobody knows: IOS takes any of up to seven letters. In front of the time there must
-// be something, or it is the name of an ASA.
-func (o *origin) skipZone(rest string) string {
-	const longest = 7
-	word, behind, ok := strings.Cut(rest, ":")
-	if name := strings.TrimPrefix(word, " "); !ok || len(word) == len(name) || len(name) > longest || o.counter+o.host == "" {
+// skipUnknownZone skips the name of an unknown zone: IOS accepts any name of up to seven letters. If nothing precedes the
+// time, the word is the name of an ASA.
+func (o *messageOrigin) skipUnknownZone(rest string) string {
+	const maxLen = 7
+	word, tail, ok := strings.Cut(rest, ":")
+	if name := strings.TrimPrefix(word, " "); !ok || len(word) == len(name) || len(name) > maxLen || o.counter+o.host == "" {
 		return rest
 	} else if strings.IndexFunc(name, func(r rune) bool { return r|0x20 < 'a' || r|0x20 > 'z' }) >= 0 {
 		return rest
 	}
-	return rest[len(rest)-len(behind)-1:]
+	return rest[len(rest)-len(tail)-1:]
 }
 
-func isZone(word string) bool {
+func isZoneName(word string) bool {
 	_, meanings := zoneMeanings(word)
 	return meanings > 0
 }

@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the events into testdata")
 
-// TestDevices reads what devices were seen to send. Behind each message is the event that it becomes.
+// Messages that devices were observed to send become the events that follow them in the file.
 func TestDevices(t *testing.T) {
 	const file = "testdata/devices.txt"
 	data, err := os.ReadFile(file)
@@ -32,8 +32,8 @@ func TestDevices(t *testing.T) {
 		}
 		messages++
 		var e telemetry.Event
-		_, _ = New(settings()).Parse([]byte(line), received, &e)
-		got := "= " + show(&e)
+		_, _ = New(testSettings()).Parse([]byte(line), received, &e)
+		got := "= " + formatEvent(&e)
 		out.WriteString(got + "\n")
 		if !*update && (i+1 == len(lines) || lines[i+1] != got) {
 			t.Errorf("line %d: %s\n got %s\nwant %s", i+1, line, got, lines[min(i+1, len(lines)-1)])
@@ -49,12 +49,12 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// TestNamedZones: a zone that is named is that zone, also of a message that waited. A name of several zones is that of the zone
-// which is set, if it has it.
+// A named zone also applies to a message that was delayed. A name of several zones means the configured zone if that has the
+// name.
 func TestNamedZones(t *testing.T) {
 	shanghai, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
-		t.Skip("no zones here:", err)
+		t.Skip("no time zones on this system:", err)
 	}
 	chicago, err := time.LoadLocation("America/Chicago")
 	if err != nil {
@@ -81,7 +81,7 @@ func TestNamedZones(t *testing.T) {
 			var e telemetry.Event
 			_, _ = p.Parse([]byte(text), now, &e)
 			if got := e.Time.UTC().Format("15:04:05"); got != c.at || e.Message != "y" {
-				t.Errorf("%s in %v is %v, want %s: %s", text, c.zone, e.Time.UTC(), c.at, show(&e))
+				t.Errorf("%s in %v is %v, want %s: %s", text, c.zone, e.Time.UTC(), c.at, formatEvent(&e))
 			}
 		}
 	}

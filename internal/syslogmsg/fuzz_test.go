@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// FuzzParse: whatever is sent, nothing of the text is lost but what went into another place, and the time is one that can be.
+// No text of a message is lost, and the time of the event is plausible.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`<165>1 2026-11-05T22:14:15.003+04:00 m.example evntslog 4711 ID47 [ex@32473 iut="3" e="\]"][x@1] text`,
@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	guessing := New(Settings{})
-	strict, lax := New(settings()), New(Settings{Standard: RFC5424, BestEffort: true, Separator: "."})
+	strict, lax := New(testSettings()), New(Settings{Standard: RFC5424, BestEffort: true, Separator: "."})
 	old := New(Settings{Standard: RFC3164})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, p := range []*Parser{strict, lax, old, guessing} {
@@ -45,7 +45,7 @@ func FuzzParse(f *testing.F) {
 			if e.Severity > telemetry.Debug || len(e.Fields) == 0 {
 				t.Errorf("%+v", e)
 			}
-			if e.Time.Before(received.Add(-oldest)) || e.Time.After(received.Add(newest)) {
+			if e.Time.Before(received.Add(-maxAge)) || e.Time.After(received.Add(maxAhead)) {
 				t.Errorf("it was sent at %v", e.Time)
 			}
 			kept := len(e.Host) + len(e.App) + len(e.Proc) + len(e.MsgID) + len(e.Message)
@@ -60,8 +60,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func benchmark(b *testing.B, text string) {
-	p, data := New(settings()), []byte(text)
+func benchmarkParse(b *testing.B, text string) {
+	p, data := New(testSettings()), []byte(text)
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -75,16 +75,16 @@ func benchmark(b *testing.B, text string) {
 }
 
 func BenchmarkParse5424(b *testing.B) {
-	benchmark(b, "<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 - An application event log entry that is as long as they usually are")
+	benchmarkParse(b, "<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 - An application event log entry that is as long as they usually are")
 }
 
 const structured = `<165>1 2026-11-05T22:14:15.003123+02:00 mymachine.example.com evntslog 4711 ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] An application event log entry`
 
 func BenchmarkParse5424Data(b *testing.B) {
-	benchmark(b, structured)
+	benchmarkParse(b, structured)
 }
 
-// BenchmarkLibraryData is what the library does of BenchmarkParse5424Data.
+// BenchmarkLibraryData measures the library's share of BenchmarkParse5424Data.
 func BenchmarkLibraryData(b *testing.B) {
 	m := rfc5424.NewMachine(rfc5424.WithBestEffort())
 	data := []byte(structured)
@@ -99,14 +99,14 @@ func BenchmarkLibraryData(b *testing.B) {
 }
 
 func BenchmarkParse3164(b *testing.B) {
-	benchmark(b, "<34>Nov  5 22:14:15 mymachine su[123]: 'su root' failed for lonvick on /dev/pts/8 and something that is as long as they usually are")
+	benchmarkParse(b, "<34>Nov  5 22:14:15 mymachine su[123]: 'su root' failed for lonvick on /dev/pts/8 and something that is as long as they usually are")
 }
 
 func BenchmarkParseCisco(b *testing.B) {
-	benchmark(b, "<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface GigabitEthernet0/1, changed state to down")
+	benchmarkParse(b, "<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface GigabitEthernet0/1, changed state to down")
 }
 
-// FuzzData compares the fields of structured data with what the library read: the same names, and the last value of each.
+// The fields of structured data are those that the library parses: the same names, and the last value of each.
 func FuzzData(f *testing.F) {
 	for _, s := range []string{`[ex@32473 iut="3" e="\]\"\\"][x@1]`, `[a b="1" b="2" c="3"][d]`, `[a b="1"][a b="2"][a]`, `[a b="`, `[a b="\`, `[a`, `-`} {
 		f.Add(s)
@@ -135,7 +135,7 @@ func FuzzData(f *testing.F) {
 		got := map[string]string{}
 		for _, field := range e.Fields {
 			if _, twice := got[field.Key]; twice {
-				t.Errorf("%s is there twice", field.Key)
+				t.Errorf("%s appears twice", field.Key)
 			}
 			got[field.Key] = field.Text()
 		}

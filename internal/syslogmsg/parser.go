@@ -1,8 +1,13 @@
-// Package syslogmsg turns syslog messages into events: RFC 5424, and what is sent under the name of RFC 3164.
+// Package syslogmsg turns syslog messages into events: RFC 5424, and the many formats that are called RFC 3164.
 //
-// That RFC describes what was seen on the wire in 2001 and says that a receiver has to live with anything. This package
-// knows what rsyslog, syslog-ng, busybox, Docker, Cisco, Meraki, HP, Huawei, F5, Fortinet, Ubiquiti and Synology make of
-// it, guesses year and zone, and keeps a message that it does not understand as it came.
+// RFC 3164 describes what was observed on the wire in 2001, and requires receivers to accept anything. This package knows the
+// formats of rsyslog, syslog-ng, busybox, Docker, Cisco, Meraki, HP, Huawei, F5, Fortinet, Ubiquiti and Synology. It guesses
+// year and zone. A message that it does not understand is stored unchanged.
+//
+//   - parser.go: [Parser] reads the priority and decides on the format.
+//   - rfc5424.go: RFC 5424, and messages that almost follow it. rfc3164.go: time, host, tag and text.
+//   - cisco.go, devices.go: formats of devices that differ from RFC 3164.
+//   - stamp.go, zone.go: times in all these formats; guessing the year and the zone.
 package syslogmsg
 
 import (
@@ -19,41 +24,41 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Standard says how messages are written.
+// Standard is the format of messages.
 type Standard string
 
 // The standards.
 const (
-	Auto    Standard = "auto" // each message tells
+	Auto    Standard = "auto" // detected for each message
 	RFC5424 Standard = "rfc5424"
 	RFC3164 Standard = "rfc3164"
 )
 
-// Names of fields that messages get beside those of their structured data.
+// Names of fields that messages get in addition to those of their structured data.
 const (
-	Problem  = "parse_error"     // what is wrong with the message, which then is stored as it came
-	SentAt   = "sent_at"         // what the sender says the time is, where that cannot be
-	Repeated = "structured_data" // as it came, where it says one thing several times
-	Counter  = "counter"         // the numbers that Cisco's devices give to messages
-	Uptime   = "uptime"          // what they say instead of a time
-	Node     = "node"            // the part of a router that IOS XR runs on, the slot of a BIG-IP
-	Relay    = "relay"           // who passed the message of one of them on
-	Device   = "device"          // hardware address and version of one of Ubiquiti's
+	Problem  = "parse_error"     // why the message could not be parsed; the message is then stored unchanged
+	SentAt   = "sent_at"         // the sender's time, if it is implausible
+	Repeated = "structured_data" // the unchanged text, if a parameter appears more than once
+	Counter  = "counter"         // message numbers of Cisco devices
+	Uptime   = "uptime"          // uptime of a Cisco device that sends no time
+	Node     = "node"            // the part of a router that IOS XR runs on, or the slot of a BIG-IP
+	Relay    = "relay"           // the host that relayed the message of a device
+	Device   = "device"          // hardware address and version of a Ubiquiti device
 )
 
-// Settings say how to read messages.
+// Settings configure a parser.
 type Settings struct {
 	Standard   Standard
-	Separator  string         // between the ID and the name of structured data, in the name of a field
-	BestEffort bool           // what could be read of a bad message is used, beside the whole message
-	Zone       *time.Location // of times that do not name theirs; nil: guessed, from the local one on
+	Separator  string         // between ID and parameter name of structured data, in the name of a field
+	BestEffort bool           // use the valid parts of a bad message, in addition to the whole message
+	Zone       *time.Location // of times without a zone; nil: guess it, relative to the local zone
 }
 
-// Parser reads messages. It is for one goroutine.
+// Parser parses messages. It is not safe for concurrent use.
 type Parser struct {
 	settings Settings
 	machine  syslog.Machine
-	local    *time.Location // where guessing begins
+	local    *time.Location // first guess for the zone
 }
 
 // New returns a parser.
@@ -61,19 +66,19 @@ func New(s Settings) *Parser {
 	return &Parser{s, rfc5424.NewMachine(rfc5424.WithBestEffort()), time.Local}
 }
 
-// The priority of messages that do not say theirs: RFC 3164, section 4.3.3.
+// The priority of messages without one: RFC 3164, section 4.3.3.
 const (
 	defaultFacility = 1 // user-level messages
 	defaultSeverity = telemetry.Notice
 	maxPriority     = 191
 )
 
-// Parse reads a message that was received at some time into an empty event, and returns its facility, 0 to 23. It says
-// what is wrong with it; the event is complete even then, with the message as it came.
+// Parse parses a message into an empty event and returns its facility, 0 to 23. Received is the time at which it arrived.
+// After an error the event is also complete: it contains the unchanged message and the error.
 func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (facility int, err error) {
 	data = bytes.TrimPrefix(bytes.TrimRight(data, "\r\n\x00"), []byte(bom.Mark))
 	text := string(data)
-	facility, rest, ok := priority(text, e)
+	facility, rest, ok := parsePriority(text, e)
 	e.Fields = append(e.Fields, telemetry.Int(eventdoc.Facility, int64(facility)))
 	e.Time = received
 	switch {
@@ -94,8 +99,8 @@ func (p *Parser) Parse(data []byte, received time.Time, e *telemetry.Event) (fac
 
 var errNoPriority = errors.New("no priority such as <13> at the beginning")
 
-// priority reads "<13>": facility times eight plus severity, RFC 5424 section 6.2.1.
-func priority(text string, e *telemetry.Event) (facility int, rest string, ok bool) {
+// parsePriority parses "<13>": facility times eight plus severity (RFC 5424, section 6.2.1). It sets the severity of e.
+func parsePriority(text string, e *telemetry.Event) (facility int, rest string, ok bool) {
 	e.Severity = defaultSeverity
 	end := strings.IndexByte(text[:min(len(text), len("<999>"))], '>')
 	if end < 2 || text[0] != '<' {
@@ -115,23 +120,24 @@ func priority(text string, e *telemetry.Event) (facility int, rest string, ok bo
 	return n / 8, text[end+1:], true
 }
 
-// hasVersion tells RFC 5424 from the rest: "<13>1 ", where others have a time, a name or a number with a colon.
+// hasVersion reports whether the text after the priority begins with a version, as in RFC 5424: "<13>1 ". Other formats have
+// a time, a name, or a number with a colon there.
 func hasVersion(rest string) bool {
 	return len(rest) > 1 && rest[0] >= '1' && rest[0] <= '9' && rest[1] == ' '
 }
 
-// setTime sets the time of an event to what its sender says, unless that cannot be: a clock that was never set or is years
-// ahead would put the event where nobody looks for it.
+// setTime sets the time of an event to that of its sender, unless it is implausible. Nobody would find the events of a sender
+// whose clock was never set, or is years ahead.
 func setTime(e *telemetry.Event, sent, received time.Time) {
-	if sent.Before(received.Add(-oldest)) || sent.After(received.Add(newest)) {
+	if sent.Before(received.Add(-maxAge)) || sent.After(received.Add(maxAhead)) {
 		e.Fields = append(e.Fields, telemetry.Text(SentAt, sent.Format(time.RFC3339Nano)))
 		return
 	}
 	e.Time = sent
 }
 
-// What setTime believes: messages may have waited for long, but not come from the future.
+// The times that setTime accepts, relative to the time of reception. A message may have waited for long.
 const (
-	oldest = 366 * 24 * time.Hour
-	newest = 24 * time.Hour
+	maxAge   = 366 * 24 * time.Hour
+	maxAhead = 24 * time.Hour
 )

@@ -11,17 +11,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// received is when the messages of these tests arrive: 19:46:10 in Berlin, an hour earlier by UTC.
+// received is the time at which the messages of these tests arrive: 19:46:10 in Berlin, an hour earlier in UTC.
 var received = time.Date(2026, 11, 5, 19, 46, 10, 0, berlin)
 
 var berlin = time.FixedZone("CET", 3600)
 
-func settings() Settings {
+func testSettings() Settings {
 	return Settings{Standard: Auto, Separator: "_", Zone: berlin}
 }
 
-// show prints an event on a line: what there is of it.
-func show(e *telemetry.Event) string {
+// formatEvent returns the parts of an event that are set, on one line.
+func formatEvent(e *telemetry.Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s", e.Severity)
 	for _, v := range []telemetry.Label{{Key: "host", Value: e.Host}, {Key: "app", Value: e.App}, {Key: "proc", Value: e.Proc}, {Key: "id", Value: e.MsgID}} {
@@ -40,12 +40,12 @@ func show(e *telemetry.Event) string {
 	return b.String() + ": " + e.Message
 }
 
-// message is one as it comes, and the event it becomes: see show.
-type message struct{ in, want string }
+// testMessage is a message and the event that it becomes, in the form of formatEvent.
+type testMessage struct{ in, want string }
 
-// ofRFC5424 are messages of RFC 5424.
-func ofRFC5424() map[string]message {
-	return map[string]message{
+// rfc5424Messages returns messages of RFC 5424.
+func rfc5424Messages() map[string]testMessage {
+	return map[string]testMessage{
 		"5424": {
 			`<165>1 2026-11-05T22:14:15.003+04:00 mymachine.example.com evntslog 4711 ID47 [ex@32473 iut="3" eventID="1011"][x@1] ` + "\ufeffAn äpplication\n",
 			`notice host=mymachine.example.com app=evntslog proc=4711 id=ID47 at=2026-11-05T19:14:15.003 facility="20" ex@32473_iut="3" ex@32473_eventID="1011" x@1="true": An äpplication`},
@@ -64,9 +64,9 @@ func ofRFC5424() map[string]message {
 	}
 }
 
-// ofRFC3164 are messages of RFC 3164, and with the times of others.
-func ofRFC3164() map[string]message {
-	return map[string]message{
+// rfc3164Messages returns messages of RFC 3164, also with other formats of times.
+func rfc3164Messages() map[string]testMessage {
+	return map[string]testMessage{
 		"3164":                {"<34>Nov  5 19:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8", "critical host=mymachine app=su at=2026-11-05T19:14:15 facility=\"4\": 'su root' failed for lonvick on /dev/pts/8"},
 		"3164, pid":           {"<13>Nov  5 19:14:15 vm sshd[4711]: Accepted publickey", "notice host=vm app=sshd proc=4711 at=2026-11-05T19:14:15: Accepted publickey"},
 		"3164, one blank":     {"<13>Nov 5 19:14:15 vm sshd: x", "notice host=vm app=sshd at=2026-11-05T19:14:15: x"},
@@ -102,9 +102,9 @@ func ofRFC3164() map[string]message {
 	}
 }
 
-// ofDevices are what programs and devices make of RFC 3164.
-func ofDevices() map[string]message {
-	return map[string]message{
+// deviceMessages returns messages of programs and devices that vary RFC 3164.
+func deviceMessages() map[string]testMessage {
+	return map[string]testMessage{
 		"Docker":               {"<30>Nov  5 19:14:15 box docker/web/9a6ef0a4[812]: GET / 200", `info host=box app=docker/web/9a6ef0a4 proc=812 at=2026-11-05T19:14:15 facility="3": GET / 200`},
 		"Synology, files":      {"<14>Nov  5 19:14:15 NAS WinFileService Event: read, Path: /x, User: a", "info host=NAS app=WinFileService at=2026-11-05T19:14:15: Event: read, Path: /x, User: a"},
 		"Synology, system":     {"<14>Nov  5 19:14:15 NAS System SYSTEM:\tLocal UPS was plugged in", "info host=NAS app=System at=2026-11-05T19:14:15: SYSTEM:\tLocal UPS was plugged in"},
@@ -141,9 +141,9 @@ func ofDevices() map[string]message {
 	}
 }
 
-// ofCisco are messages of Cisco's devices.
-func ofCisco() map[string]message {
-	return map[string]message{
+// ciscoMessages returns messages of Cisco devices.
+func ciscoMessages() map[string]testMessage {
+	return map[string]testMessage{
 		"IOS":                {"<189>237: *Nov  5 19:14:15.295: %SYS-5-CONFIG_I: Configured from console", `notice app=SYS id=SYS-5-CONFIG_I at=2026-11-05T19:14:15.295 facility="23" counter="237": Configured from console`},
 		"IOS, all":           {"<189>237: 000485: router1: .Nov  5 19:14:15.295 CET: %LINK-3-UPDOWN: Interface down", `notice host=router1 app=LINK id=LINK-3-UPDOWN at=2026-11-05T19:14:15.295 facility="23" counter="237:000485": Interface down`},
 		"IOS, no counter":    {"<189>: *Nov  5 18:14:15 UTC: %SYS-5-RESTART: System restarted --", `notice app=SYS id=SYS-5-RESTART at=2026-11-05T19:14:15 facility="23": System restarted --`},
@@ -192,9 +192,9 @@ func ofCisco() map[string]message {
 	}
 }
 
-// withoutPriority are messages whose priority cannot be.
-func withoutPriority() map[string]message {
-	return map[string]message{
+// invalidPriorities returns messages with an invalid priority.
+func invalidPriorities() map[string]testMessage {
+	return map[string]testMessage{
 		"none":     {"hello", `notice parse_error="no priority such as <13> at the beginning": hello`},
 		"empty":    {"", `notice parse_error="no priority such as <13> at the beginning": `},
 		"999":      {"<999>1 - - - - - - x", `notice parse_error="no priority such as <13> at the beginning": <999>1 - - - - - - x`},
@@ -207,12 +207,12 @@ func withoutPriority() map[string]message {
 }
 
 func TestParse(t *testing.T) {
-	for _, messages := range []map[string]message{ofRFC5424(), ofRFC3164(), ofDevices(), ofCisco(), withoutPriority()} {
+	for _, messages := range []map[string]testMessage{rfc5424Messages(), rfc3164Messages(), deviceMessages(), ciscoMessages(), invalidPriorities()} {
 		for name, tc := range messages {
 			t.Run(name, func(t *testing.T) {
 				var e telemetry.Event
-				_, err := New(settings()).Parse([]byte(tc.in), received, &e)
-				if got := show(&e); got != tc.want {
+				_, err := New(testSettings()).Parse([]byte(tc.in), received, &e)
+				if got := formatEvent(&e); got != tc.want {
 					t.Errorf("%s\n got %s\nwant %s", tc.in, got, tc.want)
 				}
 				if (err != nil) != strings.Contains(tc.want, "parse_error") {
@@ -225,11 +225,11 @@ func TestParse(t *testing.T) {
 
 func TestStandards(t *testing.T) {
 	parse := func(s Standard, text string) string {
-		set := settings()
+		set := testSettings()
 		set.Standard, set.Separator = s, "."
 		var e telemetry.Event
 		_, _ = New(set).Parse([]byte(text), received, &e)
-		return show(&e)
+		return formatEvent(&e)
 	}
 	for in, want := range map[string]map[Standard]string{
 		`<13>1 - h a - - [x k="v"] m`: {Auto: `notice host=h app=a x.k="v": m`, RFC3164: `notice: 1 - h a - - [x k="v"] m`},
@@ -243,14 +243,14 @@ func TestStandards(t *testing.T) {
 	}
 }
 
-// TestBestEffort: what could be read is used, and nothing of the message is lost.
+// The valid parts of a message are used, and nothing of it is lost.
 func TestBestEffort(t *testing.T) {
-	set := settings()
+	set := testSettings()
 	set.BestEffort = true
 	var e telemetry.Event
 	_, err := New(set).Parse([]byte(`<11>1 2026-11-05T19:14:15+01:00 h a - - [broken m`), received, &e)
 	if err == nil || e.Host != "h" || e.App != "a" || e.Severity != telemetry.Error || e.Message != `<11>1 2026-11-05T19:14:15+01:00 h a - - [broken m` || e.Time.Equal(received) {
-		t.Errorf("%v: %s", err, show(&e))
+		t.Errorf("%v: %s", err, formatEvent(&e))
 	}
 }
 
@@ -278,7 +278,7 @@ func TestZoneIsGuessed(t *testing.T) {
 	var e telemetry.Event
 	_, _ = New(Settings{Standard: Auto, Zone: time.UTC}).Parse([]byte("<13>Nov  5 19:46:08 h a: m"), received, &e)
 	if got := e.Time.UTC().Format("15:04:05"); got != "19:46:08" {
-		t.Errorf("a zone that is set was not taken: %s", got)
+		t.Errorf("the configured zone was not used: %s", got)
 	}
 }
 
@@ -296,22 +296,22 @@ func TestYearIsTheNearest(t *testing.T) {
 			t.Fatal(err)
 		}
 		var e telemetry.Event
-		_, _ = New(settings()).Parse([]byte("<13>"+stamp+" h a: m"), now, &e)
+		_, _ = New(testSettings()).Parse([]byte("<13>"+stamp+" h a: m"), now, &e)
 		if got := e.Time.In(berlin).Format("2006-01-02T15:04:05"); got != want {
 			t.Errorf("%s at %s was read as %s, want %s", stamp, at, got, want)
 		}
 	}
 }
 
-// TestParserKeepsNothing: what a message said does not appear in the next.
+// Nothing of a message appears in the next one.
 func TestParserKeepsNothing(t *testing.T) {
-	p := New(settings())
+	p := New(testSettings())
 	full := `<165>1 2026-11-05T22:14:15.003+04:00 m e 4711 ID47 [ex@32473 iut="3"] text`
 	for range 2 {
 		var first, bare telemetry.Event
 		_, _ = p.Parse([]byte(full), received, &first)
 		_, _ = p.Parse([]byte("<13>1 - - - - - -"), received, &bare)
-		if got := show(&bare); got != "notice: " {
+		if got := formatEvent(&bare); got != "notice: " {
 			t.Error(got)
 		}
 		if diff := cmp.Diff("text", first.Message); diff != "" {

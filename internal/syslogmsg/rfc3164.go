@@ -8,8 +8,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// parse3164 reads what follows the priority: a time, a host, a tag and a text, of which any but the text may be missing.
-// What it does not recognise is text.
+// parse3164 parses the text after the priority: time, host, tag and message. Each except the message may be missing.
+// Everything that it does not recognize is part of the message.
 func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) {
 	text = strings.TrimLeft(text, " ")
 	if p.parseCisco(text, received, e) {
@@ -45,11 +45,11 @@ func (p *Parser) parse3164(text string, received time.Time, e *telemetry.Event) 
 	e.App, e.Proc, e.Message = readTag(text)
 }
 
-// readForwarded reads what AIX and the BSDs write in front of the tag of a message that they pass on.
+// readForwarded parses the words that AIX and the BSDs write before the tag of a forwarded message.
 func readForwarded(text string) (host, rest string) {
 	for _, words := range []string{"Message forwarded from ", "Forwarded from "} {
-		if behind, ok := strings.CutPrefix(text, words); ok {
-			if host, rest, ok := strings.Cut(behind, ": "); ok && len(host) <= maxHost && !strings.Contains(host, " ") {
+		if tail, ok := strings.CutPrefix(text, words); ok {
+			if host, rest, ok := strings.Cut(tail, ": "); ok && len(host) <= maxHostLen && !strings.Contains(host, " ") {
 				return host, rest
 			}
 		}
@@ -58,12 +58,12 @@ func readForwarded(text string) (host, rest string) {
 }
 
 const (
-	maxHost = 255
-	maxTag  = 128
+	maxHostLen = 255
+	maxTagLen  = 128
 )
 
-// readHost reads the word that says where a message is from. The C library and busybox leave it out: then the tag stands
-// there, which ends in a colon.
+// readHost parses the host of a message. The C library and busybox omit it: then the next word is the tag, which ends in a
+// colon.
 func readHost(text string) (host, rest string) {
 	end := strings.IndexAny(text, " \t")
 	if end < 0 {
@@ -76,10 +76,10 @@ func readHost(text string) (host, rest string) {
 	return word, strings.TrimLeft(text[end:], " \t")
 }
 
-// isHost reports whether a word can be the name or address of a host: what has other characters belongs to the message. Some
-// devices append a serial number behind "@", or have a slot in front of "/".
+// isHost reports whether a word can be the name or address of a host. Some devices append "@" and a serial number, or prepend
+// a slot and "/".
 func isHost(word string) bool {
-	if word == "" || len(word) > maxHost {
+	if word == "" || len(word) > maxHostLen {
 		return false
 	}
 	letters := false
@@ -102,15 +102,15 @@ func isAddress(word string) bool {
 	return err == nil
 }
 
-// readTag reads "name[pid]: " or "name: ": who on that host.
+// readTag parses "name[pid]: " or "name: ", the program that sent the message.
 func readTag(text string) (app, proc, message string) {
-	end := strings.IndexAny(text[:min(len(text), maxTag)], ":[ ")
-	if end <= 0 || isDigit(text[0]) && strings.Trim(text[:end], digits) == "" { // a number is a counter, of a device that has other ways as well
+	end := strings.IndexAny(text[:min(len(text), maxTagLen)], ":[ ")
+	if end <= 0 || isDigit(text[0]) && strings.Trim(text[:end], decimalDigits) == "" { // a number is a counter of a device with its own format
 		return "", "", text
 	}
 	app, rest := text[:end], text[end:]
 	if rest[0] == '[' {
-		stop := strings.IndexByte(rest[:min(len(rest), maxTag)], ']')
+		stop := strings.IndexByte(rest[:min(len(rest), maxTagLen)], ']')
 		if stop < 0 {
 			return "", "", text
 		}
@@ -123,7 +123,7 @@ func readTag(text string) (app, proc, message string) {
 	if message, ok := strings.CutPrefix(rest, ":"); ok && (message == "" || strings.ContainsRune(" \t[", rune(message[0]))) {
 		return app, "", strings.TrimLeft(message, " \t")
 	}
-	for _, word := range []string{" Event: ", " SYSTEM:"} { // Synology's services, which write no colon behind their name
+	for _, word := range []string{" Event: ", " SYSTEM:"} { // services of Synology write no colon after their name
 		if strings.HasPrefix(rest, word) {
 			return app, "", rest[1:]
 		}
@@ -131,8 +131,8 @@ func readTag(text string) (app, proc, message string) {
 	return "", "", text
 }
 
-// readDevice reads what Ubiquiti's access points put in front of the tag: U7LR,f09fc2aabbcc,v4.0.42:, the same in ("…"),
-// or f09fc2aabbcc,U7LR-6.5.28:.
+// readDevice parses the text that Ubiquiti's access points write before the tag: U7LR,f09fc2aabbcc,v4.0.42:, the same in
+// ("…"), or f09fc2aabbcc,U7LR-6.5.28:.
 func readDevice(text string) (device, rest string) {
 	word, rest, _ := strings.Cut(text, " ")
 	device, quoted := strings.CutPrefix(word, `("`)

@@ -11,17 +11,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// parse5424 reads a whole message, of which data and text are the same. When it returns an error, what could be read is in
-// the event if that is wanted.
+// parse5424 parses a whole message; data and text have the same content. After an error the event has the valid parts if
+// BestEffort is set.
 func (p *Parser) parse5424(data []byte, text string, received time.Time, e *telemetry.Event) error {
 	var names [4]string
 	var sent time.Time
 	valid := text
 	parsed, err := p.machine.Parse(data)
 	if err != nil {
-		if mended, long, at, ok := p.mend(text, received); ok {
-			names, valid, sent = long, mended, at
-			parsed, err = p.machine.Parse([]byte(mended))
+		if repaired, long, at, ok := p.repair(text, received); ok {
+			names, valid, sent = long, repaired, at
+			parsed, err = p.machine.Parse([]byte(repaired))
 		}
 	}
 	m, _ := parsed.(*rfc5424.SyslogMessage)
@@ -36,29 +36,30 @@ func (p *Parser) parse5424(data []byte, text string, received time.Time, e *tele
 	}
 	for i, word := range [...]*string{m.Hostname, m.Appname, m.ProcID, m.MsgID} {
 		if names[i] == "" {
-			names[i] = value(word)
+			names[i] = stringOrEmpty(word)
 		}
 	}
 	e.Host, e.App, e.Proc, e.MsgID = names[0], names[1], names[2], names[3]
-	e.Message = strings.TrimPrefix(value(m.Message), bom.Mark) // says that it is UTF-8: section 6.4
+	e.Message = strings.TrimPrefix(stringOrEmpty(m.Message), bom.Mark) // marks the text as UTF-8: section 6.4
 	if m.StructuredData != nil {
 		for range headerWords {
 			_, valid, _ = strings.Cut(valid, " ")
 		}
-		e.Fields = p.appendData(e.Fields, valid, *m.StructuredData)
+		e.Fields = p.appendStructuredData(e.Fields, valid, *m.StructuredData)
 	}
 	return err
 }
 
-// headerWords stand before structured data: priority and version, time, host, name, process, ID.
+// headerWords is the number of words before structured data: priority and version, time, host, name, process, ID.
 const headerWords = 6
 
-// mend makes a message one of RFC 5424 that is not for three reasons, and says whether it found them. It takes out, and
-// returns, those words of the header that are longer than they may be: Docker writes the name of a container as APP-NAME and
-// as MSGID, however long it is. It reads, and replaces, a time in another form than section 6.2.3 wants: with nanoseconds,
-// without a zone, +0100. And it escapes backslashes in structured data that stand for themselves, as section 6.3.3
-// wants them read: path="C:\dir".
-func (p *Parser) mend(text string, received time.Time) (mended string, long [4]string, sent time.Time, ok bool) {
+// repair corrects three common violations of RFC 5424. Ok is false if the message has none of them.
+//
+//   - Words of the header that are too long are replaced by "-" and returned in long. Docker writes the name of a container
+//     as APP-NAME and MSGID, however long it is.
+//   - A time in another form than in section 6.2.3 (nanoseconds, no zone, +0100) is replaced and returned in sent.
+//   - Backslashes in structured data that escape nothing are escaped, as section 6.3.3 wants them to be read: path="C:\dir".
+func (p *Parser) repair(text string, received time.Time) (repaired string, long [4]string, sent time.Time, ok bool) {
 	words := strings.SplitN(text, " ", headerWords+1)
 	if len(words) <= headerWords {
 		return text, long, sent, false
@@ -67,8 +68,8 @@ func (p *Parser) mend(text string, received time.Time) (mended string, long [4]s
 		sent, ok = at, true
 		words[1] = at.Format("2006-01-02T15:04:05.000000Z07:00")
 	}
-	for i, most := range [...]int{255, 48, 128, 32} {
-		if word := words[2+i]; len(word) > most {
+	for i, maxLen := range [...]int{255, 48, 128, 32} {
+		if word := words[2+i]; len(word) > maxLen {
 			long[i], words[2+i], ok = word, "-", true
 		}
 	}
@@ -78,7 +79,7 @@ func (p *Parser) mend(text string, received time.Time) (mended string, long [4]s
 	return strings.Join(words, " "), long, sent, ok
 }
 
-// escapeBackslashes escapes those in the values at the beginning of a text that escape nothing.
+// escapeBackslashes escapes the backslashes that escape nothing, in the structured data at the beginning of a text.
 func escapeBackslashes(text string) string {
 	var out strings.Builder
 	quoted, done := false, 0
@@ -99,17 +100,18 @@ func escapeBackslashes(text string) string {
 	return out.String() + text[done:]
 }
 
-func value(s *string) string {
+// stringOrEmpty returns *s, or "" for nil.
+func stringOrEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}
 	return *s
 }
 
-// appendData appends structured data as fields, in their order. The machine has read it too, up to where it is no longer valid:
-// of a parameter that stands in it more than once, which RFC 5424 allows, its maps have the last, and so have the fields, which
-// then are followed by all of it as it came: [origin ip="192.0.2.1" ip="192.0.2.129"].
-func (p *Parser) appendData(fields []telemetry.Field, text string, known map[string]map[string]string) []telemetry.Field {
+// appendStructuredData appends structured data as fields, in their order. Known is the structured data as the library parsed
+// it, up to the first error. RFC 5424 allows a parameter to appear more than once: [origin ip="192.0.2.1" ip="192.0.2.129"].
+// Then the last one becomes a field, as in the library's maps, and the field Repeated has the unchanged text.
+func (p *Parser) appendStructuredData(fields []telemetry.Field, text string, known map[string]map[string]string) []telemetry.Field {
 	before, distinct := len(fields), 0
 	for _, parameters := range known {
 		distinct += max(1, len(parameters))
@@ -122,11 +124,11 @@ func (p *Parser) appendData(fields []telemetry.Field, text string, known map[str
 	if len(fields)-before <= distinct {
 		return fields
 	}
-	return append(lastOfEach(fields, before), telemetry.Text(Repeated, text[:len(text)-len(rest)]))
+	return append(keepLastOfEach(fields, before), telemetry.Text(Repeated, text[:len(text)-len(rest)]))
 }
 
-// appendElement appends the parameters of the element at the beginning of a text, and returns what comes behind it. One without
-// parameters is true.
+// appendElement appends the parameters of the element at the beginning of a text, and returns the text after it. An element
+// without parameters becomes a field with the value true.
 func (p *Parser) appendElement(fields []telemetry.Field, text string) (_ []telemetry.Field, rest string) {
 	end := strings.IndexAny(text, " ]")
 	if end < 0 {
@@ -138,16 +140,17 @@ func (p *Parser) appendElement(fields []telemetry.Field, text string) (_ []telem
 	}
 	for strings.HasPrefix(rest, " ") {
 		name, quoted, _ := strings.Cut(rest[1:], `="`)
-		v, behind, ok := unquote(quoted)
+		v, tail, ok := unquote(quoted)
 		if !ok {
 			return fields, ""
 		}
-		fields, rest = append(fields, telemetry.Text(id+p.settings.Separator+name, v)), behind
+		fields, rest = append(fields, telemetry.Text(id+p.settings.Separator+name, v)), tail
 	}
 	return fields, strings.TrimPrefix(rest, "]")
 }
 
-// unquote reads up to the quote that ends a value, and takes out the backslashes that escape: section 6.3.3.
+// unquote reads a value up to its closing quote and removes the escaping backslashes (section 6.3.3). The rest is the text
+// after the quote.
 func unquote(text string) (v, rest string, ok bool) {
 	end, escapes := 0, 0
 	for ; end < len(text) && text[end] != '"'; end++ {
@@ -176,8 +179,8 @@ func unescape(v string, escapes int) string {
 	return string(out)
 }
 
-// lastOfEach removes fields, from one on, that come again later.
-func lastOfEach(fields []telemetry.Field, from int) []telemetry.Field {
+// keepLastOfEach removes the fields, from the index from on, whose key appears again later.
+func keepLastOfEach(fields []telemetry.Field, from int) []telemetry.Field {
 	last := map[string]int{}
 	for i, f := range fields {
 		last[f.Key] = i

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// civil is a time as it is written: without a year, without a zone, or with both.
-type civil struct {
+// civilTime is a time as it appears in a message. Year and zone may be missing.
+type civilTime struct {
 	year, day, hour, minute, second, nanosecond int
 
-	month     time.Month
-	zone      *time.Location // nil: not said
-	zoneNamed string         // what is said instead
-	glued     bool           // the offset follows a time that begins with a month, without a blank
+	month             time.Month
+	zone              *time.Location // from an offset; nil: none
+	zoneName          string         // name of the zone, if the message has a name
+	hasAttachedOffset bool           // the time begins with a month and an offset follows without a blank
 }
 
-// readTime reads the time at the beginning of a message and what follows it:
+// readTime parses the time at the beginning of a text and returns the text after it:
 //
 //	Nov  5 19:46:03                     RFC 3164
 //	Nov 05 2026 19:46:03                Cisco ASA
 //	Nov  5 19:46:03 2026                Comware (HP, H3C), ArubaOS; also Nov  5 19:46:03:295 2026
-//	*Nov  5 19:46:03.295 CET            Cisco IOS; * and . say that the clock is not set by NTP
+//	*Nov  5 19:46:03.295 CET            Cisco IOS; * and . mean that the clock is not synchronized by NTP
 //	Nov  5 2026 07:46:03 PM EST         clocks with twelve hours
 //	Thu Nov  5 19:46:03 CET 2026        date, ctime
 //	2026 Nov  5 19:46:03 UTC            Cisco NX-OS
@@ -28,55 +28,55 @@ type civil struct {
 //	2026-11-05T19:46:03.295+01:00       RFC 3339; the T may be a blank, the zone may be missing
 //	2026/11/5 19:46:03                  the same with slashes, and without zeros
 func (p *Parser) readTime(text string, received time.Time) (sent time.Time, rest string, ok bool) {
-	s := scanner{text: text}
-	s.skip('*')
-	s.skip('.')
-	s.weekday()
-	var c civil
+	s := scanner{rest: text}
+	s.skipByte('*')
+	s.skipByte('.')
+	s.skipWeekday()
+	var c civilTime
 	if isDigit(s.peek()) {
-		ok = s.yearFirst(&c)
+		ok = s.readYearFirst(&c)
 	} else {
-		ok = s.monthFirst(&c)
+		ok = s.readMonthFirst(&c)
 	}
-	if !ok || c.month < 1 || c.month > 12 || c.hour > 23 || c.minute > 59 || c.second > 60 || !s.atEnd() {
+	if !ok || c.month < 1 || c.month > 12 || c.hour > 23 || c.minute > 59 || c.second > 60 || !s.isAtEnd() {
 		return time.Time{}, text, false
 	}
-	sent, ok = p.resolve(c, received)
-	return sent, s.text, ok
+	sent, ok = p.resolveTime(c, received)
+	return sent, s.rest, ok
 }
 
-// monthFirst reads "Nov  5 [2026] 19:46:03[.295] [UTC] [2026]".
-func (s *scanner) monthFirst(c *civil) bool {
-	c.month = s.monthName()
-	if c.month == 0 || !s.skip(' ') {
+// readMonthFirst parses "Nov  5 [2026] 19:46:03[.295] [UTC] [2026]".
+func (s *scanner) readMonthFirst(c *civilTime) bool {
+	c.month = s.readMonth()
+	if c.month == 0 || !s.skipByte(' ') {
 		return false
 	}
-	s.skip(' ')
-	if c.day = s.digits(1, 2); !s.skip(' ') {
+	s.skipByte(' ')
+	if c.day = s.readDigits(1, 2); !s.skipByte(' ') {
 		return false
 	}
-	if len(s.text) > 4 && s.text[4] == ' ' {
-		if c.year = s.digits(4, 4); !s.skip(' ') {
+	if len(s.rest) > 4 && s.rest[4] == ' ' {
+		if c.year = s.readDigits(4, 4); !s.skipByte(' ') {
 			return false
 		}
 	}
-	if !s.clock(c) {
+	if !s.readClock(c) {
 		return false
 	}
-	c.glued = s.peek() == '+' || s.peek() == '-'
+	c.hasAttachedOffset = s.peek() == '+' || s.peek() == '-'
 	s.readZone(c)
-	s.yearAfter(c)
+	s.readTrailingYear(c)
 	s.readZone(c)
-	c.glued = c.glued && c.zone != nil
-	return !s.bad
+	c.hasAttachedOffset = c.hasAttachedOffset && c.zone != nil
+	return !s.missingDigits
 }
 
-// yearFirst reads "2026-11-05T19:46:03.295+01:00" or "2026 Nov  5 19:46:03".
-func (s *scanner) yearFirst(c *civil) bool {
-	c.year = s.digits(4, 4)
-	if s.skip(' ') {
+// readYearFirst parses "2026-11-05T19:46:03.295+01:00" or "2026 Nov  5 19:46:03".
+func (s *scanner) readYearFirst(c *civilTime) bool {
+	c.year = s.readDigits(4, 4)
+	if s.skipByte(' ') {
 		year := c.year
-		ok := s.monthFirst(c)
+		ok := s.readMonthFirst(c)
 		c.year = year
 		return ok
 	}
@@ -84,99 +84,99 @@ func (s *scanner) yearFirst(c *civil) bool {
 	if s.peek() == '/' {
 		separator = '/'
 	}
-	if !s.skip(separator) {
+	if !s.skipByte(separator) {
 		return false
 	}
-	c.month = time.Month(s.digits(1, 2))
-	if !s.skip(separator) {
+	c.month = time.Month(s.readDigits(1, 2))
+	if !s.skipByte(separator) {
 		return false
 	}
-	c.day = s.digits(1, 2)
-	if !s.skip('T') && !s.skip('t') && !s.skip(' ') || !s.clock(c) {
+	c.day = s.readDigits(1, 2)
+	if !s.skipByte('T') && !s.skipByte('t') && !s.skipByte(' ') || !s.readClock(c) {
 		return false
 	}
-	if s.skip('Z') || s.skip('z') {
+	if s.skipByte('Z') || s.skipByte('z') {
 		c.zone = time.UTC
 	}
 	s.readZone(c)
-	return !s.bad
+	return !s.missingDigits
 }
 
-// weekday skips the name of a day in front of a date.
-func (s *scanner) weekday() {
+// skipWeekday skips the name of a day before a date.
+func (s *scanner) skipWeekday() {
 	const names = "MonTueWedThuFriSatSun"
-	if len(s.text) < len("Mon Jan") {
+	if len(s.rest) < len("Mon Jan") {
 		return
 	}
-	if at := strings.Index(names, s.text[:3]); at < 0 || at%3 != 0 {
+	if at := strings.Index(names, s.rest[:3]); at < 0 || at%3 != 0 {
 		return
 	}
-	rest := scanner{text: s.text[3:]}
-	rest.skip(',')
-	if rest.skip(' ') {
+	rest := scanner{rest: s.rest[3:]}
+	rest.skipByte(',')
+	if rest.skipByte(' ') {
 		*s = rest
 	}
 }
 
-// clock reads "19:46:03" and a fraction.
-func (s *scanner) clock(c *civil) bool {
-	c.hour = s.digits(1, 2)
-	if !s.skip(':') {
+// readClock parses "19:46:03" with an optional fraction and AM or PM.
+func (s *scanner) readClock(c *civilTime) bool {
+	c.hour = s.readDigits(1, 2)
+	if !s.skipByte(':') {
 		return false
 	}
-	c.minute = s.digits(2, 2)
-	if !s.skip(':') {
+	c.minute = s.readDigits(2, 2)
+	if !s.skipByte(':') {
 		return false
 	}
-	c.second = s.digits(2, 2)
-	if s.skip('.') || s.skip(',') || s.fractionFollows() {
-		c.nanosecond = s.fraction()
+	c.second = s.readDigits(2, 2)
+	if s.skipByte('.') || s.skipByte(',') || s.skipFractionColon() {
+		c.nanosecond = s.readFraction()
 	}
-	s.meridiem(c)
-	return !s.bad
+	s.readMeridiem(c)
+	return !s.missingDigits
 }
 
-// fraction takes the digits of a fraction of a second, in nanoseconds.
-func (s *scanner) fraction() (nanoseconds int) {
+// readFraction parses the digits of a fraction of a second and returns it in nanoseconds.
+func (s *scanner) readFraction() (nanoseconds int) {
 	unit := 100_000_000
-	for ; isDigit(s.peek()); s.text = s.text[1:] {
-		nanoseconds += int(s.text[0]-'0') * unit
+	for ; isDigit(s.peek()); s.rest = s.rest[1:] {
+		nanoseconds += int(s.rest[0]-'0') * unit
 		unit /= 10
 	}
 	return nanoseconds
 }
 
-// fractionFollows takes the colon in front of three digits: 19:46:03:295, Comware.
-func (s *scanner) fractionFollows() bool {
-	if len(s.text) < len(":295 ") || s.text[0] != ':' || s.text[4] != ' ' || strings.Trim(s.text[1:4], digits) != "" {
+// skipFractionColon skips a colon that three digits follow (19:46:03:295, Comware) and reports whether it did.
+func (s *scanner) skipFractionColon() bool {
+	if len(s.rest) < len(":295 ") || s.rest[0] != ':' || s.rest[4] != ' ' || strings.Trim(s.rest[1:4], decimalDigits) != "" {
 		return false
 	}
-	return s.skip(':')
+	return s.skipByte(':')
 }
 
-// zoneOffset reads +01:00, +0100 or +1, if it is there.
-func (s *scanner) zoneOffset(c *civil) {
+// readOffset parses +01:00, +0100 or +1, if the text begins with it.
+func (s *scanner) readOffset(c *civilTime) {
 	sign := 1
 	switch {
-	case s.skip('-'):
+	case s.skipByte('-'):
 		sign = -1
-	case !s.skip('+'):
+	case !s.skipByte('+'):
 		return
 	}
-	hours, minutes := s.digits(1, 2), 0
-	if len(s.text) > 2 && s.text[0] == ':' && isDigit(s.text[1]) || isDigit(s.peek()) {
-		s.skip(':')
-		minutes = s.digits(2, 2)
+	hours, minutes := s.readDigits(1, 2), 0
+	if len(s.rest) > 2 && s.rest[0] == ':' && isDigit(s.rest[1]) || isDigit(s.peek()) {
+		s.skipByte(':')
+		minutes = s.readDigits(2, 2)
 	}
 	c.zone = time.FixedZone("", sign*(hours*3600+minutes*60))
 }
 
-// resolve finds the instant that is meant: of the year nearest to when it was received, in the zone that is said, set or
-// guessed.
-func (p *Parser) resolve(c civil, received time.Time) (sent time.Time, ok bool) {
+// resolveTime returns the instant of a civil time. A missing year is the one nearest to the time of reception. A missing zone
+// is the configured one, or a guess.
+func (p *Parser) resolveTime(c civilTime, received time.Time) (sent time.Time, ok bool) {
 	zone, guess := c.zone, false
-	if zone == nil && c.zoneNamed != "" {
-		zone = p.zone(&c, received)
+	if zone == nil && c.zoneName != "" {
+		zone = p.resolveZone(&c, received)
 	}
 	if zone == nil {
 		zone = p.settings.Zone
@@ -184,41 +184,41 @@ func (p *Parser) resolve(c civil, received time.Time) (sent time.Time, ok bool) 
 	if zone == nil {
 		zone, guess = p.local, true
 	}
-	sent, ok = c.near(received, zone)
+	sent, ok = c.instantIn(received, zone)
 	if ok && guess {
-		sent = sent.Add(-zoneAhead(sent.Sub(received)))
+		sent = sent.Add(-guessZoneOffset(sent.Sub(received)))
 	}
-	if ok && c.glued { // Huawei's devices may write the time of UTC, and the zone of the device beside it
-		if utc, ok := c.near(received, time.UTC); ok && utc.Sub(received).Abs() < sent.Sub(received).Abs() {
+	if ok && c.hasAttachedOffset { // devices of Huawei may write the time in UTC, followed by the zone of the device
+		if utc, ok := c.instantIn(received, time.UTC); ok && utc.Sub(received).Abs() < sent.Sub(received).Abs() {
 			sent = utc
 		}
 	}
 	return sent, ok
 }
 
-// near returns the instant in a zone, in the nearest year if none is said.
-func (c *civil) near(received time.Time, zone *time.Location) (time.Time, bool) {
+// instantIn returns the instant in a zone. A missing year is the one nearest to the time of reception.
+func (c *civilTime) instantIn(received time.Time, zone *time.Location) (time.Time, bool) {
 	if c.year != 0 {
-		return c.in(c.year, zone)
+		return c.inYear(c.year, zone)
 	}
-	return c.nearest(received, zone)
+	return c.inNearestYear(received, zone)
 }
 
-// in returns the instant in a year, if that has the day.
-func (c *civil) in(year int, zone *time.Location) (t time.Time, ok bool) {
+// inYear returns the instant in a year. Ok is false if the year does not have the day.
+func (c *civilTime) inYear(year int, zone *time.Location) (t time.Time, ok bool) {
 	t = time.Date(year, c.month, c.day, c.hour, c.minute, c.second, c.nanosecond, zone)
 	wanted := c.day
-	if c.second == 60 { // a leap second is the first of the next minute
+	if c.second == 60 { // time.Date turns a leap second into the first second of the next minute
 		return t, true
 	}
 	return t, t.Day() == wanted
 }
 
-// nearest returns the instant in the year in which it is nearest to another.
-func (c *civil) nearest(received time.Time, zone *time.Location) (best time.Time, ok bool) {
+// inNearestYear returns the instant in the year in which it is nearest to the time of reception.
+func (c *civilTime) inNearestYear(received time.Time, zone *time.Location) (best time.Time, ok bool) {
 	year := received.In(zone).Year()
 	for _, y := range [...]int{year, year - 1, year + 1} {
-		t, exists := c.in(y, zone)
+		t, exists := c.inYear(y, zone)
 		if !exists {
 			continue
 		}
@@ -232,13 +232,13 @@ func (c *civil) nearest(received time.Time, zone *time.Location) (best time.Time
 	return best, ok
 }
 
-// zoneAhead guesses how far a sender's zone is ahead of ours from how far its time is ahead of when we received it.
-// Messages take no time, and zones differ by quarters of an hour: what is within seconds of that is another zone. What
-// was kept back for an hour and is sent now looks the same for ten seconds in every fifteen minutes.
-func zoneAhead(ahead time.Duration) time.Duration {
+// guessZoneOffset guesses how far the sender's zone is ahead of ours. Ahead is how far its time is ahead of the time of
+// reception. Messages arrive almost at once and zones differ by quarters of an hour, so a difference close to a multiple of
+// that is another zone. A delayed message is mistaken for one if its delay is, by chance, within seconds of a multiple.
+func guessZoneOffset(ahead time.Duration) time.Duration {
 	const (
 		quarter  = 15 * time.Minute
-		farthest = 14 * time.Hour // of any zone from UTC
+		farthest = 14 * time.Hour // largest offset of a zone from UTC
 		slack    = 5 * time.Second
 	)
 	whole := ahead.Round(quarter)
@@ -248,59 +248,59 @@ func zoneAhead(ahead time.Duration) time.Duration {
 	return whole
 }
 
-// scanner takes a text apart from its beginning on.
+// scanner consumes a text from its front.
 type scanner struct {
-	text string
-	bad  bool // a number was missing
+	rest          string
+	missingDigits bool // digits were missing
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // peek returns the next byte, or 0.
 func (s *scanner) peek() byte {
-	if s.text == "" {
+	if s.rest == "" {
 		return 0
 	}
-	return s.text[0]
+	return s.rest[0]
 }
 
-// atEnd says whether what was read ends here.
-func (s *scanner) atEnd() bool {
-	return !s.bad && (s.text == "" || s.text[0] == ' ' || s.text[0] == ':')
+// isAtEnd reports whether the text read so far is valid and ends here: at the end, a blank or a colon.
+func (s *scanner) isAtEnd() bool {
+	return !s.missingDigits && (s.rest == "" || s.rest[0] == ' ' || s.rest[0] == ':')
 }
 
-// skip takes a byte if it is next.
-func (s *scanner) skip(c byte) bool {
+// skipByte skips c and reports whether it was the next byte.
+func (s *scanner) skipByte(c byte) bool {
 	if s.peek() != c {
 		return false
 	}
-	s.text = s.text[1:]
+	s.rest = s.rest[1:]
 	return true
 }
 
-// digits takes a number of so many digits.
-func (s *scanner) digits(least, most int) (n int) {
+// readDigits parses a number of minDigits to maxDigits digits. If it has fewer, the scanner is bad.
+func (s *scanner) readDigits(minDigits, maxDigits int) (n int) {
 	i := 0
-	for ; i < most && i < len(s.text) && isDigit(s.text[i]); i++ {
-		n = 10*n + int(s.text[i]-'0')
+	for ; i < maxDigits && i < len(s.rest) && isDigit(s.rest[i]); i++ {
+		n = 10*n + int(s.rest[i]-'0')
 	}
-	if i < least {
-		s.bad = true
+	if i < minDigits {
+		s.missingDigits = true
 	}
-	s.text = s.text[i:]
+	s.rest = s.rest[i:]
 	return n
 }
 
-// monthName takes Jan to Dec; 0 if it is not there.
-func (s *scanner) monthName() time.Month {
+// readMonth parses Jan to Dec. It returns 0 for any other text.
+func (s *scanner) readMonth() time.Month {
 	const names = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	if len(s.text) < 3 {
+	if len(s.rest) < 3 {
 		return 0
 	}
-	at := strings.Index(names, s.text[:3])
+	at := strings.Index(names, s.rest[:3])
 	if at < 0 || at%3 != 0 {
 		return 0
 	}
-	s.text = s.text[3:]
+	s.rest = s.rest[3:]
 	return time.Month(at/3 + 1)
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// zoneMeanings returns how far a zone is ahead of UTC, in minutes. A name that is used for several zones has several meanings;
-// one that is not known has none. EST to PDT are those of RFC 5322, section 4.3, and CST is China's time as well.
+// zoneMeanings returns the offsets from UTC that the name of a zone can mean, in minutes. A name of several zones has several
+// meanings, and an unknown name has none. EST to PDT are from RFC 5322, section 4.3; CST is also the time of China.
 func zoneMeanings(name string) (minutes [3]int, n int) {
 	const hour = 60
 	one := func(m int) ([3]int, int) { return [3]int{m}, 1 }
@@ -69,73 +69,73 @@ func zoneMeanings(name string) (minutes [3]int, n int) {
 
 const unknownOffset = 1 << 30
 
-// zone decides which zone a time is in that names one. Where the zone that is set, or ours, has that name at that time, it is
-// that. Of several meanings, it is the one that the zone which is set has, if that has no name, or else the one that makes the
-// time nearest to now.
-func (p *Parser) zone(c *civil, received time.Time) *time.Location {
+// resolveZone returns the zone that a name means. If the configured zone, or else the local one, has that name at that time,
+// it is meant. Of several meanings resolveZone prefers the offset of a configured zone without a name, and otherwise the
+// one that brings the time closest to the time of reception.
+func (p *Parser) resolveZone(c *civilTime, received time.Time) *time.Location {
 	own := p.settings.Zone
 	if own == nil {
 		own = p.local
 	}
 	offset := unknownOffset
-	if t, ok := c.near(received, own); ok {
+	if t, ok := c.instantIn(received, own); ok {
 		name := ""
-		if name, offset = t.Zone(); name == c.zoneNamed {
+		if name, offset = t.Zone(); name == c.zoneName {
 			return own
 		}
 		if p.settings.Zone == nil || name != "" && isLetter(name[0]) { // it has another name
 			offset = unknownOffset
 		}
 	}
-	minutes, n := zoneMeanings(c.zoneNamed)
+	minutes, n := zoneMeanings(c.zoneName)
 	var best *time.Location
 	nearest := time.Duration(0)
 	for _, m := range minutes[:n] {
-		zone := time.FixedZone(c.zoneNamed, 60*m)
+		zone := time.FixedZone(c.zoneName, 60*m)
 		if n == 1 || offset == 60*m {
 			return zone
 		}
-		if t, ok := c.near(received, zone); ok && (best == nil || t.Sub(received).Abs() < nearest) {
+		if t, ok := c.instantIn(received, zone); ok && (best == nil || t.Sub(received).Abs() < nearest) {
 			best, nearest = zone, t.Sub(received).Abs()
 		}
 	}
 	return best
 }
 
-// readZone reads what follows a clock: an offset, the name of a zone, or both as in UTC+1 and "+01:00 DST".
-func (s *scanner) readZone(c *civil) {
-	if c.zone != nil || c.zoneNamed != "" {
+// readZone parses the zone after a clock: an offset, a name, or both as in UTC+1 and "+01:00 DST".
+func (s *scanner) readZone(c *civilTime) {
+	if c.zone != nil || c.zoneName != "" {
 		return
 	}
-	z := scanner{text: s.text}
-	separate := z.skip(' ')
-	if (z.peek() == '+' || z.peek() == '-') && (!separate || len(z.text) >= len("+0100")) {
-		if z.zoneOffset(c); !z.bad && z.atEnd() {
-			s.text = z.text
+	z := scanner{rest: s.rest}
+	separate := z.skipByte(' ')
+	if (z.peek() == '+' || z.peek() == '-') && (!separate || len(z.rest) >= len("+0100")) {
+		if z.readOffset(c); !z.missingDigits && z.isAtEnd() {
+			s.rest = z.rest
 			s.skipDaylight()
 			return
 		}
 		c.zone = nil
 	}
-	s.zoneName(c)
+	s.readZoneName(c)
 }
 
-// skipDaylight skips what Huawei's devices write behind an offset that has it already.
+// skipDaylight skips the DST that Huawei's devices write after an offset. The offset already includes it.
 func (s *scanner) skipDaylight() {
 	for _, word := range [...]string{" DST", " (DST)"} {
-		if rest, ok := strings.CutPrefix(s.text, word); ok && (rest == "" || rest[0] == ' ' || rest[0] == ':') {
-			s.text = rest
+		if rest, ok := strings.CutPrefix(s.rest, word); ok && (rest == "" || rest[0] == ' ' || rest[0] == ':') {
+			s.rest = rest
 		}
 	}
 }
 
-const longestZone = len("METDST")
+const maxZoneLen = len("METDST")
 
-// zoneName reads " CET" or " UTC+1" at the end, in front of a colon, or in front of a host.
-func (s *scanner) zoneName(c *civil) {
-	name, ok := strings.CutPrefix(s.text, " ")
+// readZoneName parses " CET" or " UTC+1" before the end, a colon or a host.
+func (s *scanner) readZoneName(c *civilTime) {
+	name, ok := strings.CutPrefix(s.rest, " ")
 	n := 0
-	for n < min(len(name), longestZone) && isLetter(name[n]) {
+	for n < min(len(name), maxZoneLen) && isLetter(name[n]) {
 		n++
 	}
 	if !ok || n < len("UTC") {
@@ -145,42 +145,42 @@ func (s *scanner) zoneName(c *civil) {
 	if rest != "" && strings.IndexByte(" :+-", rest[0]) < 0 {
 		return
 	}
-	if rest != "" && rest[0] != ':' && strings.IndexFunc(name, isSmall) >= 0 {
+	if rest != "" && rest[0] != ':' && strings.IndexFunc(name, isLowerCase) >= 0 {
 		return // a word
 	}
 	upper := strings.ToUpper(name)
 	if _, meanings := zoneMeanings(upper); meanings == 0 {
 		return
 	}
-	z := scanner{text: rest}
+	z := scanner{rest: rest}
 	if name == "UTC" || name == "GMT" {
-		z.zoneOffset(c)
+		z.readOffset(c)
 	}
 	switch {
-	case !z.bad && (z.text == "" || z.text[0] == ':'):
-	case !z.bad && upper == name && headFollows(z.text):
-	default: // a host called utc-1
+	case !z.missingDigits && (z.rest == "" || z.rest[0] == ':'):
+	case !z.missingDigits && upper == name && isHeadNext(z.rest):
+	default: // a host such as utc-1
 		c.zone = nil
 		return
 	}
 	if c.zone == nil {
-		c.zoneNamed = upper
+		c.zoneName = upper
 	}
-	s.text = z.text
+	s.rest = z.rest
 }
 
-// headFollows tells " EST router1 text" from " EST su: text", where EST is the host: what stands in front of a tag is one. In
-// front of a host there may be a year or, behind PM, another zone.
-func headFollows(text string) bool {
+// isHeadNext reports whether a host, a year or a zone follows. It distinguishes " EST router1 text" from " EST su: text", where
+// EST is the host, because a tag follows. A year may follow the zone; a zone may follow PM.
+func isHeadNext(text string) bool {
 	rest, ok := strings.CutPrefix(text, " ")
 	word, _, more := strings.Cut(rest, " ")
-	isYear := len(word) == 4 && strings.Trim(word, digits) == ""
-	return ok && (more && (isHost(word) || isYear) || isZone(strings.TrimSuffix(word, ":")))
+	isYear := len(word) == 4 && strings.Trim(word, decimalDigits) == ""
+	return ok && (more && (isHost(word) || isYear) || isZoneName(strings.TrimSuffix(word, ":")))
 }
 
-// meridiem reads AM or PM, of a clock with twelve hours.
-func (s *scanner) meridiem(c *civil) {
-	text, separate := strings.CutPrefix(s.text, " ")
+// readMeridiem parses AM or PM and converts the hour.
+func (s *scanner) readMeridiem(c *civilTime) {
+	text, separate := strings.CutPrefix(s.rest, " ")
 	if len(text) < 2 || text[1]|0x20 != 'm' || c.hour < 1 {
 		return
 	}
@@ -189,33 +189,33 @@ func (s *scanner) meridiem(c *civil) {
 		return
 	}
 	rest := text[2:]
-	if rest != "" && rest[0] != ':' && (separate && !headFollows(rest) || rest[0] != ' ') {
-		return // a host called pm
+	if rest != "" && rest[0] != ':' && (separate && !isHeadNext(rest) || rest[0] != ' ') {
+		return // a host such as pm
 	}
 	c.hour %= 12
 	if half == 'p' {
 		c.hour += 12
 	}
-	s.text = rest
+	s.rest = rest
 }
 
-// yearAfter reads the year that some devices write behind the clock (Comware of HP and H3C, ArubaOS, Junos). Another time may
-// follow, which has that year.
-func (s *scanner) yearAfter(c *civil) {
+// readTrailingYear parses the year that some devices write after the clock (Comware of HP and H3C, ArubaOS, Junos). If a month
+// follows the year, the year belongs to a second time.
+func (s *scanner) readTrailingYear(c *civilTime) {
 	const oldest, newest = 1970, 2099
-	rest, ok := strings.CutPrefix(s.text, " ")
-	if c.year != 0 || !ok || len(rest) < 5 || rest[4] != ' ' || strings.Trim(rest[:4], digits) != "" {
+	rest, ok := strings.CutPrefix(s.rest, " ")
+	if c.year != 0 || !ok || len(rest) < 5 || rest[4] != ' ' || strings.Trim(rest[:4], decimalDigits) != "" {
 		return
 	}
-	y := scanner{text: rest}
-	year := y.digits(4, 4)
-	next := scanner{text: rest[5:]}
-	if year < oldest || year > newest || next.monthName() != 0 && next.peek() == ' ' {
+	y := scanner{rest: rest}
+	year := y.readDigits(4, 4)
+	next := scanner{rest: rest[5:]}
+	if year < oldest || year > newest || next.readMonth() != 0 && next.peek() == ' ' {
 		return
 	}
-	c.year, s.text = year, y.text
+	c.year, s.rest = year, y.rest
 }
 
-func isSmall(r rune) bool { return r >= 'a' && r <= 'z' }
+func isLowerCase(r rune) bool { return r >= 'a' && r <= 'z' }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }

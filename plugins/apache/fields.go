@@ -6,64 +6,64 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// field says what a number of the page is.
-type field struct {
+// fieldSpec describes a number of the page.
+type fieldSpec struct {
 	unit    telemetry.Unit
 	counter bool
 }
 
-// fields are the numbers that are written, by their names on the page.
-func fields() map[string]field {
+// knownFields returns the numbers to write, by their names on the page.
+func knownFields() map[string]fieldSpec {
 	const kilobytes = telemetry.Unit("kilobytes")
-	all := map[string]field{
+	all := map[string]fieldSpec{
 		"Total Accesses": {counter: true}, "Total kBytes": {kilobytes, true}, "Total Duration": {telemetry.Milliseconds, true},
 		"CPULoad": {unit: telemetry.Percent}, "BytesPerSec": {unit: telemetry.Bytes}, "BytesPerReq": {unit: telemetry.Bytes},
 		"DurationPerReq": {unit: telemetry.Milliseconds}, "Uptime": {unit: telemetry.Seconds}, "ServerUptimeSeconds": {unit: telemetry.Seconds},
 		"CacheSharedMemory": {unit: telemetry.Bytes}, "CacheIndexUsage": {unit: telemetry.Percent}, "CacheUsage": {unit: telemetry.Percent},
 	}
 	for _, name := range strings.Fields("CPUUser CPUSystem CPUChildrenUser CPUChildrenSystem") {
-		all[name] = field{telemetry.Seconds, true}
+		all[name] = fieldSpec{telemetry.Seconds, true}
 	}
 	for _, name := range strings.Fields("Avg Min Max") {
-		all["CacheTimeLeftOldest"+name] = field{unit: telemetry.Seconds}
+		all["CacheTimeLeftOldest"+name] = fieldSpec{unit: telemetry.Seconds}
 	}
 	for _, name := range strings.Fields("Store Replace Expire Discard RetrieveHit RetrieveMiss RemoveHit RemoveMiss") {
-		all["Cache"+name+"Count"] = field{counter: true}
+		all["Cache"+name+"Count"] = fieldSpec{counter: true}
 	}
 	for _, name := range strings.Fields(`ReqPerSec Load1 Load5 Load15 BusyWorkers GracefulWorkers IdleWorkers Processes Stopping
 		ConnsTotal ConnsAsyncWaitIO ConnsAsyncWriting ConnsAsyncKeepAlive ConnsAsyncClosing
 		ParentServerConfigGeneration ParentServerMPMGeneration CacheCurrentEntries CacheSubcaches CacheIndexesPerSubcaches`) {
-		all[name] = field{}
+		all[name] = fieldSpec{}
 	}
 	return all
 }
 
-// mostCPU is what ten thousand cores can do, in percent of one: the server adds them up.
-const mostCPU = 1e6
+// maxCPULoad bounds CPULoad, in percent of one core: the load of ten thousand cores.
+const maxCPULoad = 1e6
 
-// value is where a number of the page goes.
-type value struct {
+// numberSeries is the gauge or the counter of a number.
+type numberSeries struct {
 	gauge *telemetry.Series
 	total *telemetry.Total
 }
 
-func newValues(f *telemetry.Factory, labels []telemetry.Label) map[string]value {
-	values := map[string]value{}
-	for name, what := range fields() {
+func newNumberSeries(f *telemetry.Factory, labels []telemetry.Label) map[string]numberSeries {
+	values := map[string]numberSeries{}
+	for name, what := range knownFields() {
 		metric := "apache_" + strings.ReplaceAll(name, " ", "")
 		if what.counter {
-			values[name] = value{total: f.Counter(metric, what.unit, labels...)}
+			values[name] = numberSeries{total: f.Counter(metric, what.unit, labels...)}
 			continue
 		}
-		values[name] = value{gauge: f.Gauge(metric, what.unit, labels...)}
+		values[name] = numberSeries{gauge: f.Gauge(metric, what.unit, labels...)}
 		if name == "CPULoad" {
-			values[name].gauge.Within(0, mostCPU)
+			values[name].gauge.Within(0, maxCPULoad)
 		}
 	}
 	return values
 }
 
-func (v value) add(out *telemetry.Batch, number float64) {
+func (v numberSeries) add(out *telemetry.Batch, number float64) {
 	if v.total != nil {
 		v.total.Add(out, number)
 		return

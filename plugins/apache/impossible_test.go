@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestImpossibleReplies: numbers that no server can have, and counters that fall and come back.
+// Impossible numbers, and counters that fall and rise again, are rejected.
 func TestImpossibleReplies(t *testing.T) {
 	for _, file := range plugintest.Glob(t, "testdata/*") {
 		page := plugintest.Read(t, file)

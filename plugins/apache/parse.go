@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// eachField calls f for every "Name: value" of the page (modules/generators/mod_status.c).
-func eachField(page []byte, f func(name, value []byte)) {
+// forEachField calls f for every "Name: value" of the page (modules/generators/mod_status.c).
+func forEachField(page []byte, f func(name, value []byte)) {
 	for len(page) > 0 {
 		var line []byte
 		line, page, _ = bytes.Cut(page, []byte("\n"))
@@ -16,14 +16,14 @@ func eachField(page []byte, f func(name, value []byte)) {
 	}
 }
 
-// number reads ".5", "12" and "0%".
-func number(value []byte) (float64, bool) {
+// parseNumber parses ".5", "12" and "0%".
+func parseNumber(value []byte) (float64, bool) {
 	v, err := strconv.ParseFloat(string(bytes.TrimSuffix(value, []byte("%"))), 64)
-	return v, err == nil && v >= 0 && v <= 1<<63 // false of NaN
+	return v, err == nil && v >= 0 && v <= 1<<63 // false for NaN
 }
 
-// states are the scoreboard's letters and what they stand for (include/scoreboard.h, mod_status.c).
-func states() []struct {
+// workerStates returns the letters of the scoreboard and their meaning (include/scoreboard.h, mod_status.c).
+func workerStates() []struct {
 	letter byte
 	name   string
 } {

@@ -1,4 +1,7 @@
-// Package apache reports the requests, workers and connections of Apache HTTP servers.
+// Package apache reports the requests, workers and connections of Apache HTTP servers, from the page of mod_status.
+//
+//   - plugin.go: [Plugin] and the server behind a URL. parse.go splits the page into fields.
+//   - fields.go: the numbers of the page. balancer.go: the balancers of mod_proxy.
 package apache
 
 import (
@@ -17,20 +20,20 @@ var readme string
 // Plugin is the input's definition.
 var Plugin = plugins.Poll("apache", "requests, workers and connections of Apache HTTP servers (mod_status)", defaults, build).OnRequest().Doc(readme + httpx.Readme)
 
-// Config says where the pages are.
+// Config has the URLs of the pages.
 type Config struct {
 	httpx.Pages `yaml:",inline"`
 }
 
 func defaults() Config { return Config{httpx.PagesOf("http://localhost/server-status?auto")} }
 
-// maxPage holds the scoreboard of a million workers.
+// maxPage bounds the page, in bytes. It is enough for the scoreboard of a million workers.
 const maxPage = 2 << 20
 
-// server is one Apache.
+// server is one Apache server.
 type server struct {
 	*httpx.Page
-	values       map[string]value
+	numbers      map[string]numberSeries
 	scoreboard   [256]*telemetry.Series // by letter
 	info         *metric.Info
 	version, mpm string
@@ -41,10 +44,10 @@ func build(env plugins.Env, c Config) (servers httpx.Group[*server], err error) 
 	pages, err := c.Open(env.Secrets)
 	for _, p := range pages {
 		s := &server{
-			Page: p, values: newValues(env.Factory, p.Labels), balancers: newBalancers(env.Factory, p.Labels),
+			Page: p, numbers: newNumberSeries(env.Factory, p.Labels), balancers: newBalancers(env.Factory, p.Labels),
 			info: metric.NewInfo(env.Factory, "apache_info", p.Labels...),
 		}
-		for _, state := range states() {
+		for _, state := range workerStates() {
 			s.scoreboard[state.letter] = env.Factory.Gauge("apache_scboard_"+state.name, telemetry.None, p.Labels...)
 		}
 		servers = append(servers, s)
@@ -61,17 +64,17 @@ func (s *server) Add(out *telemetry.Batch) error {
 		return s.Err
 	}
 	version, mpm, found := s.version, s.mpm, false
-	s.balancers.begin()
-	defer s.balancers.end(out)
-	eachField(s.Text, func(name, text []byte) {
+	s.balancers.beginPage()
+	defer s.balancers.endPage(out)
+	forEachField(s.Text, func(name, text []byte) {
 		switch string(name) {
 		case "Scoreboard":
 			found = true
 			s.addScoreboard(out, text)
 		case "ServerVersion":
-			version = kept(version, text)
+			version = reuseString(version, text)
 		case "ServerMPM":
-			mpm = kept(mpm, text)
+			mpm = reuseString(mpm, text)
 		default:
 			s.addNumber(out, name, text)
 		}
@@ -85,18 +88,18 @@ func (s *server) Add(out *telemetry.Batch) error {
 }
 
 func (s *server) addNumber(out *telemetry.Batch, name, text []byte) {
-	if s.balancers.add(out, name, text) {
+	if s.balancers.addLine(out, name, text) {
 		return
 	}
-	if to, known := s.values[string(name)]; known {
-		if v, ok := number(text); ok {
+	if to, known := s.numbers[string(name)]; known {
+		if v, ok := parseNumber(text); ok {
 			to.add(out, v)
 		}
 	}
 }
 
-// kept is the text as a string: the one there is, if it is the same.
-func kept(known string, text []byte) string {
+// reuseString returns the text as a string. If it equals known, it returns known without an allocation.
+func reuseString(known string, text []byte) string {
 	if string(text) == known {
 		return known
 	}
@@ -108,7 +111,7 @@ func (s *server) addScoreboard(out *telemetry.Batch, board []byte) {
 	for _, letter := range board {
 		counts[letter]++
 	}
-	for _, state := range states() {
+	for _, state := range workerStates() {
 		out.Add(s.scoreboard[state.letter], counts[state.letter])
 	}
 }

@@ -16,29 +16,29 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
-const request = 150
+// allocsPerRequest bounds the allocations of a request: net/http makes half of them, the server of the test the other half.
+const allocsPerRequest = 150
 
-func recorded(t testing.TB, name string) string { return plugintest.Read(t, "testdata/"+name) }
+func readTestdata(t testing.TB, name string) string { return plugintest.Read(t, "testdata/"+name) }
 
-func serve(t testing.TB, name string) string {
-	return httpxtest.Page(t, recorded(t, name)).URL + "/server-status?auto"
+func serveFile(t testing.TB, name string) string {
+	return httpxtest.Page(t, readTestdata(t, name)).URL + "/server-status?auto"
 }
 
 func TestPlugin(t *testing.T) {
-	full, old := serve(t, "2.4-event"), serve(t, "2.2-prefork")
+	full, old := serveFile(t, "2.4-event"), serveFile(t, "2.2-prefork")
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "2.4", Config: "status_url: " + full, Allocs: request},
-		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: request},
-		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * request},
-		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * request},
+		plugintest.Case{Name: "2.4", Config: "status_url: " + full, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * allocsPerRequest},
+		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * allocsPerRequest},
 		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
 		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "an HTML page instead of the page of Apache's mod_status (its URL ends in ?auto)"},
 	)
 }
 
-// values returns what was gathered by the names on the page.
-func values(t testing.TB, p *plugintest.Probe, second float64) map[string]float64 {
+// gatherValues gathers and returns the values by their names on the page.
+func gatherValues(t testing.TB, p *plugintest.Probe, second float64) map[string]float64 {
 	t.Helper()
 	b, err := p.Batch(second)
 	if err != nil {
@@ -48,18 +48,18 @@ func values(t testing.TB, p *plugintest.Probe, second float64) map[string]float6
 }
 
 func TestValues(t *testing.T) {
-	p := plugintest.Start(t, Plugin, "status_url: "+serve(t, "2.4-event"), plugintest.Env("apache", ""))
-	got := values(t, p, 0)
+	p := plugintest.Start(t, Plugin, "status_url: "+serveFile(t, "2.4-event"), plugintest.Env("apache", ""))
+	got := gatherValues(t, p, 0)
 	plugintest.Expect(t, got, map[string]float64{
 		"TotalAccesses": 31, "TotalkBytes": 40, "TotalDuration": 17, "CPULoad": .25, "ReqPerSec": 1.24, "BusyWorkers": 2, "CacheIndexUsage": 3,
 		"scboard_waiting": 71, "scboard_sending": 1, "scboard_keepalive": 1, "scboard_starting": 1, "scboard_open": 5, "info": 1,
 	})
 	if _, has := got["scboard_reading"]; !has {
-		t.Error("no series of a state that nobody is in")
+		t.Error("a state without workers has no series")
 	}
 }
 
-// TestUpgrade: the version is a label of a series that stays the same.
+// An upgrade changes a label of the info series, not the series.
 func TestUpgrade(t *testing.T) {
 	var version atomic.Value
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -115,19 +115,18 @@ ExtendedStatus On
 </Location>
 `
 
-func start(t testing.TB) *httpxtest.Daemon {
+func startApache(t testing.TB) *httpxtest.Daemon {
 	t.Helper()
 	modules := filepath.Dir(servicetest.NeedPart(t, "apache2-bin", "apache2", "usr/lib/apache2/modules/mod_status.so"))
 	files := map[string]string{"conf": strings.ReplaceAll(conf, "$MODULES", modules)}
 	return httpxtest.Start(t, "apache2-bin", files, "apache2", "-f", "$DIR/conf", "-DFOREGROUND")
 }
 
-// TestAgainstApache compares with what Apache counted of the requests that the test made itself, and with its own page in
-// the same moment.
+// The values match the requests that the test makes, and the page of the server.
 func TestAgainstApache(t *testing.T) {
-	d := start(t)
+	d := startApache(t)
 	p := plugintest.Start(t, Plugin, "status_url: "+d.URL("/server-status?auto"), plugintest.Env("apache", ""))
-	before := values(t, p, 0)
+	before := gatherValues(t, p, 0)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	const requests = 20
 	var page string
@@ -140,15 +139,15 @@ func TestAgainstApache(t *testing.T) {
 		_ = resp.Body.Close()
 		page = string(text)
 	}
-	after := values(t, p, 10)
-	if got := after["TotalAccesses"] - before["TotalAccesses"]; got < requests || got > requests+1 { // ours is counted when it is done
+	after := gatherValues(t, p, 10)
+	if got := after["TotalAccesses"] - before["TotalAccesses"]; got < requests || got > requests+1 { // the request for the page is counted when it has ended
 		t.Errorf("%v requests, want %v", got, requests)
 	}
 	if got := after["TotalAccesses_rate"]; got != (after["TotalAccesses"]-before["TotalAccesses"])/10 {
 		t.Errorf("a rate of %v", got)
 	}
 	busy := 0.0
-	for _, state := range states() { // mod_status.c: busy is whoever is neither ready nor without a process
+	for _, state := range workerStates() { // mod_status.c: a worker is busy unless it is ready or has no process
 		switch state.name {
 		case "waiting", "starting", "idle_cleanup", "open":
 		default:
@@ -161,9 +160,9 @@ func TestAgainstApache(t *testing.T) {
 	if after["scboard_waiting"] != after["IdleWorkers"] {
 		t.Errorf("%v idle workers on the scoreboard, %v by the count", after["scboard_waiting"], after["IdleWorkers"])
 	}
-	for line := range strings.Lines(page) { // whatever number there is, is written
+	for line := range strings.Lines(page) { // every number of the page is written
 		name, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		if _, isNumber := number([]byte(text)); !isNumber || strings.HasPrefix(name, "ProxyBalancer") {
+		if _, isNumber := parseNumber([]byte(text)); !isNumber || strings.HasPrefix(name, "ProxyBalancer") {
 			continue
 		}
 		if _, has := after[strings.ReplaceAll(name, " ", "")]; !has {
@@ -172,7 +171,7 @@ func TestAgainstApache(t *testing.T) {
 	}
 }
 
-// byWorker returns what was gathered of balancers: names, balancers, workers.
+// byWorker returns the samples of balancers by name, balancer and worker.
 func byWorker(b *telemetry.Batch) map[string]float64 {
 	m := map[string]float64{}
 	for i := range b.Len() {
@@ -191,7 +190,7 @@ func byWorker(b *telemetry.Batch) map[string]float64 {
 }
 
 func TestBalancers(t *testing.T) {
-	d := start(t)
+	d := startApache(t)
 	p := plugintest.Start(t, Plugin, "status_url: "+d.URL("/server-status?auto"), plugintest.Env("apache", ""))
 	good, off := " pool http://127.0.0.1:"+d.Port, " pool http://127.0.0.1:1"
 	_, _ = p.Batch(0)
@@ -230,15 +229,15 @@ func TestBalancerLines(t *testing.T) {
 }
 
 func TestRestartAndDenied(t *testing.T) {
-	d := start(t)
+	d := startApache(t)
 	p := plugintest.Start(t, Plugin, "status_url: "+d.URL("/server-status?auto"), plugintest.Env("apache", ""))
-	values(t, p, 0)
+	gatherValues(t, p, 0)
 	d.Stop()
 	if b, err := p.Batch(10); err == nil || b.Len() != 0 {
 		t.Errorf("%d samples, %v", b.Len(), err)
 	}
 	d.Run()
-	values(t, p, 20)
+	gatherValues(t, p, 20)
 	_, err := plugintest.Start(t, Plugin, "status_url: "+d.URL("/denied?auto"), plugintest.Env("apache", "")).Batch(0)
 	if err == nil || !strings.Contains(err.Error(), "403 Forbidden: allow this host") {
 		t.Error(err)
@@ -246,7 +245,7 @@ func TestRestartAndDenied(t *testing.T) {
 }
 
 func TestMisbehaving(t *testing.T) {
-	good := serve(t, "2.4-event")
+	good := serveFile(t, "2.4-event")
 	beside := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
 	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), beside, func(t *testing.T, _ string, b *telemetry.Batch) {
 		if b.Len() < 40 {
@@ -256,20 +255,20 @@ func TestMisbehaving(t *testing.T) {
 }
 
 func TestNothingLeaks(t *testing.T) {
-	plugintest.Flapping(t, Plugin, recorded(t, "2.4-event"), 0)
+	plugintest.Flapping(t, Plugin, readTestdata(t, "2.4-event"), 0)
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(recorded(f, "2.4-event")))
-	f.Add([]byte(recorded(f, "2.2-prefork")))
+	f.Add([]byte(readTestdata(f, "2.4-event")))
+	f.Add([]byte(readTestdata(f, "2.2-prefork")))
 	f.Add([]byte("Load1: -nan\nTotal Accesses: -1\nUptime: 1e999\nCPULoad: Inf\nScoreboard:"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, out := newBalancers(telemetry.NewFactory("h", "apache", nil, 1), nil), &telemetry.Batch{}
-		b.begin()
-		defer b.end(out)
-		eachField(data, func(name, value []byte) {
-			b.add(out, name, value)
-			if v, ok := number(value); ok && !(v >= 0 && v <= 1<<63) {
+		b.beginPage()
+		defer b.endPage(out)
+		forEachField(data, func(name, value []byte) {
+			b.addLine(out, name, value)
+			if v, ok := parseNumber(value); ok && !(v >= 0 && v <= 1<<63) {
 				t.Error(v)
 			}
 		})

@@ -72,7 +72,7 @@ func newCommand(f *telemetry.Factory, config *Config, line, name string, user *c
 		page:    promtext.NewReader(f, label),
 		printed: newPrintedSeries(f, label),
 	}
-	c.page.Most = maxSeries
+	c.page.MaxSamples = maxSeries
 	if !c.shell {
 		c.child.Args, _ = splitWords(line) // Validate has checked the line
 	}

@@ -115,7 +115,7 @@ func TestFormats(t *testing.T) {
 		"influx":               {"influx", `weather,room=big\\ attic temp=21.5,n=3i,u=4u,ok=t,text="a, b c=\\"d\\"",value=7 1700000000123456789`, map[string]float64{"weather_temp room=big attic @1700000000123": 21.5, "weather_n room=big attic @1700000000123": 3, "weather_u room=big attic @1700000000123": 4, "weather_ok room=big attic @1700000000123": 1, "weather room=big attic @1700000000123": 7}, nil, ""},
 		"influx, bad":          {"influx", "cpu\ncpu a=x\ncpu a=1 b\ncpu a=2", map[string]float64{"cpu_a": 2}, nil, `line 1: "cpu" must be: measurement,tag=a field=1 [nanoseconds] (and 2 more)`},
 		"prometheus":           {"prometheus", "# TYPE a_total counter\na_total{cmd=\"x\",b=\"y z\"} 5 1700000000000\nroom_celsius 21.5\n# EOF", map[string]float64{"a_total b=y z exported_cmd=x": 5, "room_celsius unit=celsius": 21.5}, nil, ""},
-		"prometheus, bad":      {"prometheus", "a\nb 1", map[string]float64{"b": 1}, nil, `parse its output: line 1 is no sample: "a"`},
+		"prometheus, bad":      {"prometheus", "a\nb 1", map[string]float64{"b": 1}, nil, `parse its output: line 1 is not a sample: "a"`},
 		"logfmt":               {"logfmt", `room="big attic" temp=21.5 open ts=1700000001` + "\n" + `level=error msg="it broke" code=7`, map[string]float64{"temp open=true room=big attic @1700000001000": 21.5}, []string{"error: it broke level=error code=7"}, ""},
 		"logfmt, bad":          {"logfmt", "=1\na=1", map[string]float64{"a": 1}, nil, "line 1: a value without a key"},
 		"text":                 {"text", "one\n\n two \n", map[string]float64{}, []string{"info: one", "info: two"}, ""},

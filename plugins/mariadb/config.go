@@ -12,9 +12,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Config says where the server is and what is read.
+// Config is the address of the server and what the input reads.
 type Config struct {
-	Place `yaml:",inline"`
+	Endpoint `yaml:",inline"`
 
 	Variables          match.List        `yaml:"variables"` // system variables
 	CollectProcesses   bool              `yaml:"collect_processes"`
@@ -22,30 +22,30 @@ type Config struct {
 	UserStatistics     bool              `yaml:"user_statistics"`
 	Queries            []sqlseries.Query `yaml:"queries"`
 
-	Nested *Nested `yaml:"mariadb"` // the same settings in a map, as the predecessor took them
+	Nested *Nested `yaml:"mariadb"` // the same settings in a map, as in the Python rtcollector
 
 	statusNames match.List // of status variables
 }
 
-// TakeMetricList implements plugins.ListTaker: a list below "metrics" names status variables, as in the predecessor.
+// TakeMetricList implements plugins.ListTaker: a list in "metrics" names status variables, as in the Python rtcollector.
 func (c *Config) TakeMetricList(names match.List) { c.statusNames = names }
 
-// Place is where the server is, and as whom it is asked.
-type Place struct {
+// Endpoint is the address of the server and the user.
+type Endpoint struct {
 	Host     string       `yaml:"host"`
 	Port     int          `yaml:"port"`
 	Socket   string       `yaml:"socket"` // instead of host and port
 	User     string       `yaml:"user"`
 	Password secret.Ref   `yaml:"password"`
-	Database string       `yaml:"database"` // for queries of the user's own
+	Database string       `yaml:"database"` // default database of the user's own queries
 	TLS      *tlsx.Config `yaml:"tls"`
-	Hostname string       `yaml:"hostname" conf:"public"` // the label server; "": host:port
+	Hostname string       `yaml:"hostname" conf:"public"` // value of the label server; "": host:port
 }
 
-// Nested is what the predecessor took below a second "mariadb:".
+// Nested is the map below a second "mariadb:", as in the Python rtcollector.
 type Nested struct {
-	Place   `yaml:",inline"`
-	Metrics match.List `yaml:"metrics"`
+	Endpoint `yaml:",inline"`
+	Metrics  match.List `yaml:"metrics"`
 }
 
 const (
@@ -55,8 +55,8 @@ const (
 
 func defaults() Config {
 	return Config{
-		Place:       Place{Host: defaultHost, Port: defaultPort, User: "root"},
-		statusNames: defaultStatus(),
+		Endpoint:    Endpoint{Host: defaultHost, Port: defaultPort, User: "root"},
+		statusNames: defaultStatusNames(),
 		Variables: match.NewList("max_connections", "innodb_buffer_pool_size", "innodb_log_file_size", "table_open_cache", "table_definition_cache",
 			"open_files_limit", "thread_cache_size", "max_prepared_stmt_count", "read_only"),
 		CollectProcesses: true, CollectReplication: true,
@@ -66,12 +66,12 @@ func defaults() Config {
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error
-	p := c.place()
+	p := c.endpoint()
 	if p.Socket != "" && (p.Host != defaultHost || p.Port != defaultPort) {
-		errs = append(errs, conf.Key("socket", "stands instead of host and port: use one or the other"))
+		errs = append(errs, conf.Key("socket", "replaces host and port: set either socket or those"))
 	}
 	if p.Socket != "" && p.TLS != nil {
-		errs = append(errs, conf.Key("tls", "is not spoken through a socket of this machine: leave it out"))
+		errs = append(errs, conf.Key("tls", "is not used with a local socket: remove it"))
 	}
 	if p.Host == "" {
 		errs = append(errs, conf.Key("host", "must not be empty"))
@@ -79,12 +79,12 @@ func (c *Config) Validate() error {
 	if p.Port < 1 || p.Port > 65535 {
 		errs = append(errs, conf.Key("port", "must be 1 to 65535, not %d", p.Port))
 	}
-	return errors.Join(append(errs, sqlseries.Unique(c.Queries))...)
+	return errors.Join(append(errs, sqlseries.CheckUnique(c.Queries))...)
 }
 
-// place is where the server is; what is nested goes before what stands beside it.
-func (c *Config) place() Place {
-	p := c.Place
+// endpoint returns the endpoint. Settings in the nested map take precedence.
+func (c *Config) endpoint() Endpoint {
+	p := c.Endpoint
 	n := c.Nested
 	if n == nil {
 		return p
@@ -109,23 +109,24 @@ func (c *Config) place() Place {
 	return p
 }
 
-func (c *Config) status() match.List {
+// wantedStatus returns the status variables to write.
+func (c *Config) wantedStatus() match.List {
 	if c.Nested != nil && len(c.Nested.Metrics) > 0 {
 		return c.Nested.Metrics
 	}
 	return c.statusNames
 }
 
-// address is where the server is, for messages and for the driver.
-func (p *Place) address() (network, addr string) {
+// address returns the address of the server for messages and for the driver.
+func (p *Endpoint) address() (network, addr string) {
 	if p.Socket != "" {
 		return "unix", p.Socket
 	}
 	return "tcp", net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
 }
 
-// server is how the server is called in labels.
-func (p *Place) server() string {
+// serverLabel returns the value of the label server.
+func (p *Endpoint) serverLabel() string {
 	if p.Hostname != "" {
 		return p.Hostname
 	}

@@ -21,19 +21,19 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// connector makes the driver's connections. What may have changed since the last one is looked up for each: the
-// password, certificates.
+// connector opens connections of the driver. It reads the password and the certificates for each, because they may have
+// changed.
 type connector struct {
-	place  Place
-	store  secret.Resolver
-	budget *guard.Budget // of one query; what is said while connecting counts as one
+	endpoint Endpoint
+	store    secret.Resolver
+	budget   *guard.Budget // bytes that the server may send for one query; connecting counts as one
 }
 
-// maxAnswer is what is taken of what a server says to one query, in bytes.
-const maxAnswer = 16 << 20
+// maxReplyLen bounds the messages of the server for one query, in bytes.
+const maxReplyLen = 16 << 20
 
-// Connect implements driver.Connector. The driver indexes what it has not measured, and database/sql may connect in a
-// goroutine of its own, whose panic would end the agent.
+// Connect implements driver.Connector. The driver indexes messages without checking their length, and database/sql may
+// connect in a goroutine of its own, where a panic would end the agent.
 func (c *connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -45,18 +45,18 @@ func (c *connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 }
 
 func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
-	password, err := c.place.Password.Resolve(ctx, c.store)
+	password, err := c.endpoint.Password.Resolve(ctx, c.store)
 	if err != nil {
 		return nil, err
 	}
 	config := mysql.NewConfig()
-	config.Net, config.Addr = c.place.address()
-	config.User, config.Passwd, config.DBName = c.place.User, password, c.place.Database
-	config.Logger = &mysql.NopLogger{} // all it knows is in the errors it returns
+	config.Net, config.Addr = c.endpoint.address()
+	config.User, config.Passwd, config.DBName = c.endpoint.User, password, c.endpoint.Database
+	config.Logger = &mysql.NopLogger{} // it repeats the returned errors
 	config.DialFunc = c.dial
 	config.ConnectionAttributes = "program_name:rtcollector"
-	if c.place.TLS != nil {
-		if config.TLS, err = c.place.TLS.Client(c.place.Host); err != nil {
+	if c.endpoint.TLS != nil {
+		if config.TLS, err = c.endpoint.TLS.Client(c.endpoint.Host); err != nil {
 			return nil, err
 		}
 	}
@@ -71,13 +71,13 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 	return &safeConn{Conn: conn}, nil
 }
 
-// dial makes the connection that the driver speaks on, or in TLS through. What is inside TLS cannot be seen here, but counted.
+// dial opens the network connection for the driver. With TLS the packets are encrypted, so we can only count the bytes.
 func (c *connector) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := guard.Dial(ctx, &net.Dialer{KeepAlive: 30 * time.Second}, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	if c.place.TLS == nil {
+	if c.endpoint.TLS == nil {
 		return guard.NewMySQL(conn, c.budget), nil
 	}
 	return c.budget.Conn(conn), nil
@@ -86,16 +86,16 @@ func (c *connector) dial(ctx context.Context, network, addr string) (net.Conn, e
 // Driver implements driver.Connector.
 func (c *connector) Driver() driver.Driver { return mysql.MySQLDriver{} }
 
-// open returns a database that keeps one connection, and makes it when it is first used.
-func open(p Place, store secret.Resolver, budget *guard.Budget) *sql.DB {
+// openDB returns a database that opens one connection when it is first used, and keeps it.
+func openDB(p Endpoint, store secret.Resolver, budget *guard.Budget) *sql.DB {
 	db := sql.OpenDB(&connector{p, store, budget})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	return db
 }
 
-// explain turns an error into a sentence: which server, what is the matter, what to do. There is no credential in it.
-func (p *Place) explain(err error) error {
+// explainError adds to an error which server it concerns and what to do. The text contains no credentials.
+func (p *Endpoint) explainError(err error) error {
 	_, addr := p.address()
 	var unresolved *secret.ResolveError
 	var reply *mysql.MySQLError
@@ -107,33 +107,33 @@ func (p *Place) explain(err error) error {
 		return nil
 	case errors.As(err, &unresolved), errors.Is(err, context.Canceled):
 	case errors.As(err, &reply):
-		if advice := advise(reply, p.User); advice != "" {
+		if advice := findAdvice(reply, p.User); advice != "" {
 			return said(advice)
 		}
 	case tlsx.Advice(err) != "":
 		return said(tlsx.Advice(err))
 	case guard.IsLimit(err):
-		return fmt.Errorf("mariadb %s %w: let the query return less, if it is one of yours", addr, err)
+		return fmt.Errorf("mariadb %s %w: if this is one of your queries, let it return less", addr, err)
 	case errors.Is(err, guard.ErrBusy):
 		return fmt.Errorf("mariadb %s %w", addr, err)
 	case errors.Is(err, mysql.ErrNoTLS):
-		return said("speaks no TLS: switch it on there (ssl_cert, ssl_key), or leave out tls")
+		return said("does not support TLS: enable it there (ssl_cert, ssl_key), or remove tls")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):
-		return said("is not there: is it running, and does it listen there (bind_address, port, skip_networking)?")
+		return said("is not reachable: is it running, and does it listen on this address (bind_address, port, skip_networking)?")
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		return said("has an unknown name: correct host, or the name server")
+		return said("has an unknown host name: correct host, or the name server")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return said("did not answer in time: raise timeout, or see SHOW PROCESSLIST for what it waits for")
+		return said("did not answer in time: raise timeout, or look in SHOW PROCESSLIST for what it waits for")
 	case errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktTooLarge), errors.Is(err, mysql.ErrUnknownPlugin):
-		return said("does not answer as a MariaDB does: correct host and port")
-	case broken(err):
-		return said("closed the connection: it was stopped, or that is no MariaDB")
+		return said("does not answer like a MariaDB server: correct host and port")
+	case isBroken(err):
+		return said("closed the connection: it was stopped, or it is not a MariaDB server")
 	}
 	return fmt.Errorf("mariadb %s: %w", addr, err)
 }
 
-// broken says whether the error is the end of a connection.
-func broken(err error) bool {
+// isBroken reports whether the error means that the connection has ended.
+func isBroken(err error) bool {
 	for _, end := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, end) {
 			return true
@@ -142,9 +142,9 @@ func broken(err error) bool {
 	return false
 }
 
-// advise says what an error of the server means and what to do (MariaDB's documentation, "Error Codes"; those from 3000 on are
-// MySQL's).
-func advise(e *mysql.MySQLError, user string) string {
+// findAdvice returns what an error of the server means and what to do, or "" (MariaDB documentation, "Error Codes"; codes
+// from 3000 on are from MySQL).
+func findAdvice(e *mysql.MySQLError, user string) string {
 	const (
 		tooManyConnections = 1040
 		deniedDatabase     = 1044
@@ -161,9 +161,9 @@ func advise(e *mysql.MySQLError, user string) string {
 	)
 	switch e.Number {
 	case denied, deniedSocket:
-		return "refuses the user or the password: correct user and password (the user may be known under another host only: CREATE USER)"
+		return "refuses the user or the password: correct user and password (or the user exists only for another host: CREATE USER)"
 	case hostNotAllowed:
-		return "lets nobody in from this host: CREATE USER '" + user + "'@'<host>' there"
+		return "accepts no connections from this host: run CREATE USER '" + user + "'@'<host>' there"
 	case hostBlocked:
 		return "has blocked this host after many errors: run FLUSH HOSTS there"
 	case tooManyConnections:
@@ -173,17 +173,17 @@ func advise(e *mysql.MySQLError, user string) string {
 	case noDatabase:
 		return "has no such database: correct database"
 	case deniedDatabase, deniedTable, deniedPrivilege:
-		return "refuses this to the user: " + grant(e.Message, user)
+		return "refuses this to the user: " + grantFor(e.Message, user)
 	case statementTime, executionTime:
-		return "gave up a query: it took longer than it may (timeout, max_statement_time)"
+		return "cancelled a query: it exceeded its time limit (timeout, max_statement_time)"
 	}
 	return ""
 }
 
-// grant is the statement that gives the right which a message names: "Access denied; you need (at least one of) the SUPER,
-// SLAVE MONITOR privilege(s) for this operation", "SELECT command denied to user 'u'@'h' for table `d`.`t`".
-func grant(message, user string) string {
-	to := " TO " + quoted(user)
+// grantFor returns the statement that grants the missing right that a message names: "Access denied; you need (at least one
+// of) the SUPER, SLAVE MONITOR privilege(s) for this operation", "SELECT command denied to user 'u'@'h' for table `d`.`t`".
+func grantFor(message, user string) string {
+	to := " TO " + quoteName(user)
 	if _, rest, ok := strings.Cut(message, "one of) the "); ok {
 		names, _, _ := strings.Cut(rest, " privilege")
 		least := strings.TrimSpace(names[strings.LastIndexByte(names, ',')+1:])
@@ -199,5 +199,5 @@ func grant(message, user string) string {
 	return "GRANT PROCESS, REPLICATION CLIENT ON *.*" + to
 }
 
-// quoted writes a name as SQL has it.
-func quoted(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }
+// quoteName returns a name as an SQL string.
+func quoteName(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }

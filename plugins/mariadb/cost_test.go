@@ -8,12 +8,12 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// BenchmarkGather reports the CPU time of a gather of the default set, the server's own not included.
+// BenchmarkGather reports the CPU time of a gather of the default set, without that of the server.
 func BenchmarkGather(b *testing.B) {
-	p := servers(b)
+	p := sharedServers(b)
 	for name, config := range map[string]string{"default": "", "all": "metrics: ['*']\nvariables: ['*']\nuser_statistics: true"} {
 		b.Run(name, func(b *testing.B) {
-			plugintest.Cost(b, start(b, p.primary.config(config)))
+			plugintest.Cost(b, startInput(b, p.primary.inputConfig(config)))
 		})
 	}
 }

@@ -18,36 +18,36 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-func upIs(b *telemetry.Batch, want float64) bool {
+func hasUp(b *telemetry.Batch, want float64) bool {
 	up, ok := plugintest.ByName(b)["mariadb_up"]
 	return ok && up == want
 }
 
 func TestRefusals(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	for name, c := range map[string]struct{ config, want string }{
-		"password": {strings.Replace(p.primary.config(""), password, "hunter2!", 1), "refuses the user or the password: correct user and password"},
-		"database": {p.primary.config("database: nope\n"), "refuses this to the user: GRANT SELECT ON `nope`.* TO 'rtc'"},
-		"socket":   {"socket: " + p.primary.Dir + "/none", "is not there: is it running"},
-		"tls":      {p.primary.config("tls: {}\n"), "speaks no TLS: switch it on there"},
+		"password": {strings.Replace(p.primary.inputConfig(""), password, "hunter2!", 1), "refuses the user or the password: correct user and password"},
+		"database": {p.primary.inputConfig("database: nope\n"), "refuses this to the user: GRANT SELECT ON `nope`.* TO 'rtc'"},
+		"socket":   {"socket: " + p.primary.Dir + "/none", "is not reachable: is it running"},
+		"tls":      {p.primary.inputConfig("tls: {}\n"), "does not support TLS: enable it there"},
 		"secret":   {"password: secret:no/such", "resolve secret"},
 	} {
-		b, err := start(t, c.config).Batch(0)
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || !upIs(b, 0) {
+		b, err := startInput(t, c.config).Batch(0)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || !hasUp(b, 0) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }
 
-// A user without rights is told which to give it; the rest is there.
+// For a user without rights, the error names the grants, and the permitted metrics are written.
 func TestMissingGrants(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	var log bytes.Buffer
 	logged := func(e *plugins.Env) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) }
-	if _, err := start(t, p.primary.config(""), logged).Batch(0); err != nil || log.Len() > 0 {
+	if _, err := startInput(t, p.primary.inputConfig(""), logged).Batch(0); err != nil || log.Len() > 0 {
 		t.Errorf("a user with rights: %v, %s", err, &log)
 	}
-	in := start(t, "{host: 127.0.0.1, port: "+p.primary.Port+", user: plain, password: plain, queries: [{name: c, sql: SELECT 1}]}", logged)
+	in := startInput(t, "{host: 127.0.0.1, port: "+p.primary.Port+", user: plain, password: plain, queries: [{name: c, sql: SELECT 1}]}", logged)
 	b, err := in.Batch(0)
 	_, _ = in.Batch(10)
 	if strings.Count(log.String(), "GRANT PROCESS ON *.* TO 'plain'") != 1 {
@@ -56,23 +56,23 @@ func TestMissingGrants(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "GRANT SLAVE MONITOR ON *.* TO 'plain'") {
 		t.Error(err)
 	}
-	if got := plugintest.ByKey(b); !upIs(b, 1) || got["c_"+p.primary.Addr()] != 1 || got["mariadb_uptime_"+p.primary.Addr()] == 0 {
+	if got := plugintest.ByKey(b); !hasUp(b, 1) || got["c_"+p.primary.Addr()] != 1 || got["mariadb_uptime_"+p.primary.Addr()] == 0 {
 		t.Error(got)
 	}
 }
 
 func TestSecretsAreResolvedForEachConnection(t *testing.T) {
-	p := servers(t)
-	plugintest.Rotated(t, Plugin, strings.Replace(p.primary.config(""), `"`+password+`"`, "secret:db", 1), password)
+	p := sharedServers(t)
+	plugintest.Rotated(t, Plugin, strings.Replace(p.primary.inputConfig(""), `"`+password+`"`, "secret:db", 1), password)
 }
 
 func TestSocket(t *testing.T) {
-	p := servers(t)
-	b, err := start(t, "socket: "+p.primary.socket()+"\nuser: rtc\npassword: \""+password+"\"").Batch(0)
+	p := sharedServers(t)
+	b, err := startInput(t, "socket: "+p.primary.socketPath()+"\nuser: rtc\npassword: \""+password+"\"").Batch(0)
 	if err != nil {
 		t.Error(err)
 	}
-	plugintest.HasSeries(t, b, `mariadb_up{environment="test",host="testhost",server="`+p.primary.socket()+`",source="mariadb"}`)
+	plugintest.HasSeries(t, b, `mariadb_up{environment="test",host="testhost",server="`+p.primary.socketPath()+`",source="mariadb"}`)
 }
 
 func TestTLS(t *testing.T) {
@@ -86,7 +86,7 @@ func TestTLS(t *testing.T) {
 		"tls: {}":                                          "name the authority's file in tls.ca",
 		"tls: {ca: " + ca.File + ", server_name: other.x}": "set tls.server_name",
 	} {
-		in := start(t, s.config("queries: [{name: ssl, sql: \"SELECT VARIABLE_VALUE <> '' FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'\"}]\n"+config))
+		in := startInput(t, s.inputConfig("queries: [{name: ssl, sql: \"SELECT VARIABLE_VALUE <> '' FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'\"}]\n"+config))
 		b, err := in.Batch(0)
 		if want == "" && (err != nil || plugintest.ByKey(b)["ssl_"+s.Addr()] != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", config, err, want)
@@ -94,15 +94,15 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestRestart: the server is killed and comes back between two gathers, stays away for one, hangs for two, and kills our
-// connection in the middle of an answer.
+// The server is killed and restarted between two gathers, is down for one, hangs for two, and kills our connection in the
+// middle of a reply.
 func TestRestart(t *testing.T) {
 	s := newServer(t).start()
-	in := start(t, s.config("queries: [{name: a, sql: SELECT 1}]"))
+	in := startInput(t, s.inputConfig("queries: [{name: a, sql: SELECT 1}]"))
 	gather := func(want float64) {
 		t.Helper()
 		b, err := in.Within(10*time.Second, 0)
-		if !upIs(b, want) || (err == nil) != (want == 1) {
+		if !hasUp(b, want) || (err == nil) != (want == 1) {
 			t.Errorf("up is not %v: %v", want, err)
 		}
 	}
@@ -117,23 +117,23 @@ func TestRestart(t *testing.T) {
 	s.Freeze()
 	for range 2 {
 		b, err := in.Within(200*time.Millisecond, 0)
-		if err == nil || !strings.Contains(err.Error(), "did not answer in time") || !upIs(b, 0) {
+		if err == nil || !strings.Contains(err.Error(), "did not answer in time") || !hasUp(b, 0) {
 			t.Errorf("frozen: %v", err)
 		}
 	}
 	s.Thaw()
 	gather(1)
 	s.mysql("GRANT CONNECTION ADMIN ON *.* TO rtc@'%'")
-	b, err := start(t, s.config("queries: [{name: d, sql: SELECT 1 FROM (SELECT SLEEP(0)) a}, {name: k, sql: 'KILL CONNECTION_ID()'}, {name: e, sql: SELECT 1}]")).Batch(0)
-	if err == nil || !strings.Contains(err.Error(), "query k: ") || b.Len() < 50 || !upIs(b, 0) || strings.Count(err.Error(), "mariadb 127") != 1 {
+	b, err := startInput(t, s.inputConfig("queries: [{name: d, sql: SELECT 1 FROM (SELECT SLEEP(0)) a}, {name: k, sql: 'KILL CONNECTION_ID()'}, {name: e, sql: SELECT 1}]")).Batch(0)
+	if err == nil || !strings.Contains(err.Error(), "query k: ") || b.Len() < 50 || !hasUp(b, 0) || strings.Count(err.Error(), "mariadb 127") != 1 {
 		t.Errorf("%v, %d samples", err, b.Len())
 	}
 }
 
-// TestUpgrade: the server comes back as another version, and then as a MySQL, whose words are others. The server is told to say so.
+// The server is restarted with another announced version, and then as a MySQL, which uses other statements.
 func TestUpgrade(t *testing.T) {
 	s := newServer(t).start()
-	in := start(t, s.config(""))
+	in := startInput(t, s.inputConfig(""))
 	for second, release := range []string{"", "11.8.2-MariaDB", "8.0.21", "8.4.3"} {
 		if release != "" {
 			s.Kill()
@@ -141,7 +141,7 @@ func TestUpgrade(t *testing.T) {
 			s.Run()
 		}
 		b, err := in.Within(10*time.Second, float64(second))
-		if err != nil || !upIs(b, 1) || b.Len() < 100 {
+		if err != nil || !hasUp(b, 1) || b.Len() < 100 {
 			t.Fatalf("%s: %v, %d samples", release, err, b.Len())
 		}
 		infos := 0
@@ -161,30 +161,29 @@ func TestUpgrade(t *testing.T) {
 
 func TestGarbage(t *testing.T) {
 	for name, text := range servicetest.Garbage() {
-		b, err := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, false))).Within(5*time.Second, 0)
-		if err == nil || errors.Is(err, context.DeadlineExceeded) || !upIs(b, 0) || !strings.Contains(err.Error(), "that is no MariaDB") && !strings.Contains(err.Error(), "does not answer as a MariaDB") {
+		b, err := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, false))).Within(5*time.Second, 0)
+		if err == nil || errors.Is(err, context.DeadlineExceeded) || !hasUp(b, 0) || !strings.Contains(err.Error(), "it is not a MariaDB server") && !strings.Contains(err.Error(), "does not answer like a MariaDB") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// TestNothingLeaks: a server that is cut off in the middle of its answers, a query that takes too long, and one who
-// accepts connections and ends them.
+// Nothing leaks when replies are truncated, when a query times out, and when a server accepts connections and closes them.
 func TestNothingLeaks(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	cut := servicetest.Before(t, p.primary.Addr())
 	at := func(addr, more string) string {
-		return strings.Replace(p.primary.config(more), p.primary.Port, servicetest.PortOf(addr), 1)
+		return strings.Replace(p.primary.inputConfig(more), p.primary.Port, servicetest.PortOf(addr), 1)
 	}
-	in := start(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT SLEEP(10), timeout: 1ms}, {name: last, sql: SELECT 1}]"))
-	// The last query makes a connection again if the slow one has cost it.
-	none := start(t, at(servicetest.Says(t, nil, false), ""))
+	in := startInput(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT SLEEP(10), timeout: 1ms}, {name: last, sql: SELECT 1}]"))
+	// The last query connects again if the slow one has lost the connection.
+	none := startInput(t, at(servicetest.Says(t, nil, false), ""))
 	cut.NoLeaks(t, 60, 9000, func(round, bytes int) {
-		if b, err := none.Batch(float64(round)); err == nil || !upIs(b, 0) {
+		if b, err := none.Batch(float64(round)); err == nil || !hasUp(b, 0) {
 			t.Fatal(err)
 		}
 		b, err := in.Within(5*time.Second, float64(round))
-		if whole := bytes == 0; err == nil || upIs(b, 1) != whole {
+		if whole := bytes == 0; err == nil || hasUp(b, 1) != whole {
 			t.Fatalf("cut after %d bytes: %v", bytes, err)
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// packet is one of the protocol: length, number, body.
-func packet(number byte, body string) string {
+// encodePacket returns a packet of the protocol: length, number, body.
+func encodePacket(number byte, body string) string {
 	n := len(body)
 	return string([]byte{byte(n), byte(n >> 8), byte(n >> 16), number}) + body
 }
@@ -27,68 +27,68 @@ const (
 	eof    = "\xfe\x00\x00\x02\x00"
 )
 
-// greet connects a client, and waits for its first query.
-func greet(conn net.Conn) error {
-	if _, err := io.WriteString(conn, packet(0, greeting)); err != nil {
+// acceptClient accepts a client and waits for its first query.
+func acceptClient(conn net.Conn) error {
+	if _, err := io.WriteString(conn, encodePacket(0, greeting)); err != nil {
 		return err
 	}
 	room := make([]byte, 4096)
 	if _, err := conn.Read(room); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(conn, packet(2, ok)); err != nil {
+	if _, err := io.WriteString(conn, encodePacket(2, ok)); err != nil {
 		return err
 	}
 	_, err := conn.Read(room)
 	return err
 }
 
-func result(rows ...string) string {
-	text := packet(1, "\x01") + packet(2, column) + packet(3, eof)
+func encodeResult(rows ...string) string {
+	text := encodePacket(1, "\x01") + encodePacket(2, column) + encodePacket(3, eof)
 	for i, row := range rows {
-		text += packet(byte(4+i), row)
+		text += encodePacket(byte(4+i), row)
 	}
 	return text
 }
 
-// Whatever a server says, it takes little memory.
+// No reply of a server makes the input allocate much memory.
 func TestHostileServers(t *testing.T) {
 	const tooMuch = "answers with more than the 16777216 bytes that are read"
 	large := "\xfd\xf8\xff\xff" + strings.Repeat("x", 1<<24-8)
 	for name, c := range map[string]struct{ says, want string }{
-		"columns":      {packet(1, "\xfe\x00\x00\x00\x40\x00\x00\x00\x00"), "announces more than 65535 columns"},
-		"more columns": {packet(1, "\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"), "announces more than 65535 columns"},
-		"many columns": {packet(1, "\xfc\xff\xff"), ""},
-		"a large row":  {result("\xfd\xf0\xff\xff"+large[4:len(large)-8], large), tooMuch},
-		"endless row":  {packet(1, "\x01") + packet(2, column) + packet(3, eof) + strings.Repeat("\xff\xff\xff\x04"+strings.Repeat("x", 1<<24-1), 2), ""},
+		"columns":      {encodePacket(1, "\xfe\x00\x00\x00\x40\x00\x00\x00\x00"), "announces more than 65535 columns"},
+		"more columns": {encodePacket(1, "\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"), "announces more than 65535 columns"},
+		"many columns": {encodePacket(1, "\xfc\xff\xff"), ""},
+		"a large row":  {encodeResult("\xfd\xf0\xff\xff"+large[4:len(large)-8], large), tooMuch},
+		"endless row":  {encodePacket(1, "\x01") + encodePacket(2, column) + encodePacket(3, eof) + strings.Repeat("\xff\xff\xff\x04"+strings.Repeat("x", 1<<24-1), 2), ""},
 		"zeros":        {strings.Repeat("\x00", 65536), ""},
 	} {
-		in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, greet)))
+		in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, acceptClient)))
 		servicetest.Allocates(t, 128<<20, func() {
 			b, err := in.Within(20*time.Second, 0)
-			if err == nil || !upIs(b, 0) || !strings.Contains(err.Error(), c.want) {
+			if err == nil || !hasUp(b, 0) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
 			}
 		})
 	}
 }
 
-// A panic of the driver while it connects, which may be in a goroutine of database/sql, is an error.
+// A panic of the driver while it connects becomes an error, even in a goroutine of database/sql.
 func FuzzServer(f *testing.F) {
-	f.Add([]byte(packet(0, greeting)), false)
-	f.Add([]byte(packet(0, greeting)+packet(2, "\xfe\x00")), false)
-	f.Add([]byte(packet(1, "\xfe\x00\x00\x00\x10\x00\x00\x00\x00")), true)
-	f.Add([]byte(result("\x01a", eof)), true)
+	f.Add([]byte(encodePacket(0, greeting)), false)
+	f.Add([]byte(encodePacket(0, greeting)+encodePacket(2, "\xfe\x00")), false)
+	f.Add([]byte(encodePacket(1, "\xfe\x00\x00\x00\x10\x00\x00\x00\x00")), true)
+	f.Add([]byte(encodeResult("\x01a", eof)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
 		path := t.TempDir() + "/s"
 		servicetest.RawSocket(t, path, func(conn net.Conn) {
-			if polite && greet(conn) != nil {
+			if polite && acceptClient(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
 		servicetest.Allocates(t, 64<<20, func() {
-			_, _ = start(t, "socket: "+path).Within(5*time.Second, 0)
+			_, _ = startInput(t, "socket: "+path).Within(5*time.Second, 0)
 		})
 	})
 }

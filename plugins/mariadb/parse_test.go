@@ -32,14 +32,14 @@ func TestFlavour(t *testing.T) {
 		"":                               {flavour{}, "SHOW SLAVE STATUS"},
 		"1.2.3.4.5":                      {flavour{false, 10203}, "SHOW SLAVE STATUS"},
 	} {
-		if f := flavourOf(release); f != want.flavour || f.replicaStatus() != want.replica {
-			t.Errorf("%q is %+v, %s", release, f, f.replicaStatus())
+		if f := parseFlavour(release); f != want.flavour || f.replicaStatusSQL() != want.replica {
+			t.Errorf("%q is %+v, %s", release, f, f.replicaStatusSQL())
 		}
 	}
 	for want, got := range map[string]string{
-		"SET SESSION max_statement_time = 1.500": flavour{mariadb: true}.limit(1500 * time.Millisecond),
-		"SET SESSION max_statement_time = 0.001": flavour{mariadb: true}.limit(-time.Second),
-		"SET SESSION max_execution_time = 1500":  flavour{}.limit(1500 * time.Millisecond),
+		"SET SESSION max_statement_time = 1.500": flavour{mariadb: true}.limitSQL(1500 * time.Millisecond),
+		"SET SESSION max_statement_time = 0.001": flavour{mariadb: true}.limitSQL(-time.Second),
+		"SET SESSION max_execution_time = 1500":  flavour{}.limitSQL(1500 * time.Millisecond),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -47,15 +47,15 @@ func TestFlavour(t *testing.T) {
 	}
 }
 
-// TestReplicaSpellings: MariaDB and old MySQL say slave and master, MySQL since 8.0.22 replica and source. No package of Debian
-// has a MySQL; its columns are those of its documentation.
+// MariaDB and old MySQL use the words slave and master, MySQL since 8.0.22 replica and source. Debian has no package of MySQL,
+// so its columns are from the documentation.
 func TestReplicaSpellings(t *testing.T) {
 	for name, columns := range map[string][]string{
 		"MariaDB":   {"Connection_name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master", "Relay_Log_Space"},
 		"MySQL 5.7": {"Channel_Name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master", "Relay_Log_Space"},
 		"MySQL 8.4": {"Channel_Name", "Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source", "Relay_Log_Space"},
 	} {
-		r := newReplicas(telemetry.NewFactory("h", "mariadb", nil, 0), telemetry.Label{Key: "server", Value: "db"})
+		r := newReplicaChannels(telemetry.NewFactory("h", "mariadb", nil, 0), telemetry.Label{Key: "server", Value: "db"})
 		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 		for _, row := range [][]string{{"", "Yes", "Yes", "7", "1000"}, {"west", "Connecting", "No", "NULL", "0"}} {
 			var values [][]byte
@@ -66,7 +66,7 @@ func TestReplicaSpellings(t *testing.T) {
 				}
 				values = append(values, []byte(text))
 			}
-			if err := r.add(b, columns, values); err != nil {
+			if err := r.addChannel(b, columns, values); err != nil {
 				t.Error(err)
 			}
 		}
@@ -101,7 +101,7 @@ func TestKinds(t *testing.T) {
 		"wsrep_local_commits":                 {Unit: telemetry.None, Kind: telemetry.Counter},
 	} {
 		want.Name = "mariadb_" + name
-		if got := metricOf(rules(), name); got != want {
+		if got := statusMetric(statusRules(), name); got != want {
 			t.Errorf("%s is %+v", name, got)
 		}
 	}
@@ -109,18 +109,18 @@ func TestKinds(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	for text, want := range map[string]string{"ON": "1", "Primary": "1", "OFF": "0", "non-Primary": "0", "Synced": "", "": ""} {
-		if got := string(flag([]byte(text))); got != want {
+		if got := string(parseSwitch([]byte(text))); got != want {
 			t.Errorf("%q is %q", text, got)
 		}
 	}
 }
 
-func TestNamed(t *testing.T) {
+func TestVariableSet(t *testing.T) {
 	f := telemetry.NewFactory("h", "mariadb", nil, 0)
-	n := statusOf(f, telemetry.Label{Key: "server", Value: "db"}, match.NewList("*"))
+	n := newStatusVariables(f, telemetry.Label{Key: "server", Value: "db"}, match.NewList("*"))
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	for name, text := range map[string]string{"Uptime": "7", "wsrep_local_index": "18446744073709551615", "Slave_running": "ON", "Ssl_cipher": "", "wsrep_cluster_status": "Primary"} {
-		n.add(b, []byte(name), []byte(text))
+		n.addVariable(b, []byte(name), []byte(text))
 	}
 	want := map[string]float64{"mariadb_uptime_db": 7, "mariadb_slave_running_db": 1, "mariadb_wsrep_cluster_status_db": 1}
 	if diff := cmp.Diff(want, plugintest.ByKey(b)); diff != "" {
@@ -130,12 +130,12 @@ func TestNamed(t *testing.T) {
 
 func TestConfigProblems(t *testing.T) {
 	plugintest.Configs(t, Plugin, map[string]string{
-		"{socket: /x, host: y}":    "stands instead of host and port",
-		"{socket: /x, tls: {}}":    "is not spoken through a socket",
+		"{socket: /x, host: y}":    "replaces host and port",
+		"{socket: /x, tls: {}}":    "is not used with a local socket",
 		"port: 0":                  "must be 1 to 65535",
 		"host: ''":                 "must not be empty",
 		"{mariadb: {port: 99999}}": "must be 1 to 65535",
-		"queries: [{name: a, sql: x}, {name: a, sql: y}]": "two are called",
+		"queries: [{name: a, sql: x}, {name: a, sql: y}]": "two queries are named",
 		"hostname: secret:x":                              "secret",
 	})
 }
@@ -151,10 +151,10 @@ func TestAdvice(t *testing.T) {
 		{1227, "Access denied; you need (at least one of) the SUPER, REPLICATION CLIENT privilege(s) for this operation", "GRANT REPLICATION CLIENT ON *.* TO 'u'"},
 		{1142, "SELECT command denied to user 'u'@'h' for table `d`.`t`", "GRANT SELECT ON `d`.`t` TO 'u'"},
 		{1044, "Access denied for user 'u'@'h' to database 'd'", "GRANT SELECT ON `d`.* TO 'u'"},
-		{1969, "Query execution was interrupted (max_statement_time exceeded)", "took longer than it may"},
+		{1969, "Query execution was interrupted (max_statement_time exceeded)", "exceeded its time limit"},
 		{1064, "You have an error in your SQL syntax", ""},
 	} {
-		got := advise(&mysql.MySQLError{Number: tt.number, Message: tt.message}, "u")
+		got := findAdvice(&mysql.MySQLError{Number: tt.number, Message: tt.message}, "u")
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%d: %q, want %q", tt.number, got, tt.want)
 		}
@@ -162,19 +162,19 @@ func TestAdvice(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	p := Place{Host: "db", Port: 1}
+	p := Endpoint{Host: "db", Port: 1}
 	lookup := &net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}
 	for want, err := range map[string]error{
-		"mariadb db:1 has an unknown name: correct host": lookup,
+		"mariadb db:1 has an unknown host name: correct host": lookup,
 		"mariadb db:1 did not answer in time":            context.DeadlineExceeded,
 		"mariadb db:1 closed the connection":             mysql.ErrInvalidConn,
-		"mariadb db:1 does not answer as a MariaDB":      mysql.ErrMalformPkt,
+		"mariadb db:1 does not answer like a MariaDB":      mysql.ErrMalformPkt,
 	} {
-		if got := p.explain(fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(got.Error(), want) {
+		if got := p.explainError(fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(got.Error(), want) {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}
-	if p.explain(nil) != nil {
+	if p.explainError(nil) != nil {
 		t.Error("an error without one")
 	}
 }
@@ -184,7 +184,7 @@ func FuzzFlavour(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if v := flavourOf(text).version; v < 0 || v > 999_999 {
+		if v := parseFlavour(text).version; v < 0 || v > 999_999 {
 			t.Errorf("%q: %d", text, v)
 		}
 	})
@@ -194,7 +194,7 @@ func FuzzGrant(f *testing.F) {
 	f.Add("Access denied; you need (at least one of) the SUPER, SLAVE MONITOR privilege(s) for this operation")
 	f.Add("SELECT command denied to user 'u'@'h' for table `d`.`t`")
 	f.Fuzz(func(t *testing.T, message string) {
-		if got := grant(message, "u"); !strings.HasPrefix(got, "GRANT ") || !strings.HasSuffix(got, " TO 'u'") {
+		if got := grantFor(message, "u"); !strings.HasPrefix(got, "GRANT ") || !strings.HasSuffix(got, " TO 'u'") {
 			t.Errorf("%q: %s", message, got)
 		}
 	})

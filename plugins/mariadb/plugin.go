@@ -1,5 +1,10 @@
-// Package mariadbinput reports on a MariaDB or MySQL server: status and system variables, processes, replication, users,
-// and what queries of the user's own return.
+// Package mariadbinput reports the statistics of a MariaDB or MySQL server: status and system variables, processes,
+// replication, users, and the results of the user's own queries.
+//
+//   - config.go: the settings. plugin.go: [Plugin], the gather, and [source], a query that runs repeatedly.
+//   - sources.go lists the queries of the input. status.go: status and system variables. replica.go: replication, and the
+//     differences between MariaDB and MySQL.
+//   - conn.go: the connection and advice for its errors. safe.go turns panics of the driver into errors.
 package mariadbinput
 
 import (
@@ -29,61 +34,61 @@ var Plugin = plugins.Poll("mariadb", "MariaDB and MySQL: status, variables, proc
 	As("mysql").OnRequest().Doc(readme + sqlseries.Readme)
 
 type input struct {
-	place   Place
-	factory *telemetry.Factory
-	log     *slog.Logger
-	server  telemetry.Label
-	db      *sql.DB
-	budget  *guard.Budget // of one query
+	endpoint Endpoint
+	factory  *telemetry.Factory
+	log      *slog.Logger
+	server   telemetry.Label
+	db       *sql.DB
+	budget   *guard.Budget // of one query
 
-	up      *telemetry.Series
-	info    *metric.Info
-	release string
-	flavour flavour
-	sources []source
-	looks   bool // at processes, and has not asked yet whether it may
+	up             *telemetry.Series
+	info           *metric.Info
+	release        string
+	flavour        flavour
+	sources        []source
+	mustCheckRight bool // whether the user has the right PROCESS must still be checked
 }
 
-// source is something that is asked again and again.
+// source is a query that runs repeatedly.
 type source struct {
-	name  string
-	every time.Duration
-	sql   func(flavour) string
-	begin func(columns []string) error // may be nil
-	row   func(out *telemetry.Batch, columns []string, values [][]byte) error
-	end   func(*telemetry.Batch) error // may be nil; says what was wrong with the rows
+	name      string
+	every     time.Duration
+	statement func(flavour) string
+	beginRows func(columns []string) error // may be nil
+	addRow    func(out *telemetry.Batch, columns []string, values [][]byte) error
+	endRows   func(*telemetry.Batch) error // may be nil; returns the problems of the rows
 
-	asked bool
-	next  int64 // when it is due again, as Batch.Time
-	err   error // of the last answer
+	hasRun  bool
+	nextRun int64 // when the query is due again, as Batch.Time
+	lastErr error // of the last run
 
-	runner *sqlseries.Runner // of the user's own
+	runner *sqlseries.Runner // of a query of the user; otherwise nil
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	p := c.place()
-	budget := guard.NewBudget(maxAnswer)
+	p := c.endpoint()
+	budget := guard.NewBudget(maxReplyLen)
 	in := &input{
-		place: p, factory: env.Factory, log: env.Log, looks: c.CollectProcesses, db: open(p, env.Secrets, budget), budget: budget,
-		server: telemetry.Label{Key: sqlseries.Server, Value: p.server()},
+		endpoint: p, factory: env.Factory, log: env.Log, mustCheckRight: c.CollectProcesses, db: openDB(p, env.Secrets, budget), budget: budget,
+		server: telemetry.Label{Key: sqlseries.ServerLabel, Value: p.serverLabel()},
 	}
 	in.up = env.Factory.Gauge("mariadb_up", telemetry.None, in.server)
 	in.info = metric.NewInfo(env.Factory, "mariadb_info", in.server)
-	in.sources = append(in.sources, statusSource(env.Factory, in.server, &c))
+	in.sources = append(in.sources, newStatusSource(env.Factory, in.server, &c))
 	if len(c.Variables) > 0 {
-		in.sources = append(in.sources, variablesSource(env.Factory, in.server, &c))
+		in.sources = append(in.sources, newVariablesSource(env.Factory, in.server, &c))
 	}
 	if c.CollectProcesses {
-		in.sources = append(in.sources, processSource(env.Factory, in.server), longestSource(env.Factory, in.server))
+		in.sources = append(in.sources, newProcessSource(env.Factory, in.server), newLongestQuerySource(env.Factory, in.server))
 	}
 	if c.CollectReplication {
-		in.sources = append(in.sources, replicaSource(env.Factory, in.server))
+		in.sources = append(in.sources, newReplicaSource(env.Factory, in.server))
 	}
 	if c.UserStatistics {
-		in.sources = append(in.sources, userSource(env.Factory, in.server))
+		in.sources = append(in.sources, newUserSource(env.Factory, in.server))
 	}
 	for _, q := range c.Queries {
-		in.sources = append(in.sources, querySource(env.Factory, in.server, q))
+		in.sources = append(in.sources, newQuerySource(env.Factory, in.server, q))
 	}
 	return in, nil
 }
@@ -95,38 +100,40 @@ func (in *input) Close() error { return in.db.Close() }
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	var release string
 	in.budget.Renew()
-	if err := in.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&release); err != nil { // tried again on a new connection
+	if err := in.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&release); err != nil { // database/sql retries it on a new connection
 		out.Add(in.up, 0)
-		return in.explain(err)
+		return in.explainError(err)
 	}
 	if release != in.release {
-		in.release, in.flavour = release, flavourOf(release)
+		in.release, in.flavour = release, parseFlavour(release)
 	}
 	in.info.Add(out, telemetry.Label{Key: "version", Value: release})
-	in.warn(ctx)
-	alive, err := in.ask(ctx, out)
+	in.warnMissingRight(ctx)
+	alive, err := in.gatherSources(ctx, out)
 	out.Add(in.up, metric.Bool(alive))
 	return err
 }
 
-// mayLook says whether the user has the right PROCESS; who has a role may have it from there.
-const mayLook = `SELECT CURRENT_ROLE() IS NOT NULL OR EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES
+// processRightQuery reports whether the user has the right PROCESS. A user with a role may have it through the role.
+const processRightQuery = `SELECT CURRENT_ROLE() IS NOT NULL OR EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES
 	WHERE PRIVILEGE_TYPE = 'PROCESS' AND GRANTEE LIKE CONCAT("'", SUBSTRING_INDEX(CURRENT_USER(), '@', 1), "'@%"))`
 
-// warn says once what a user without rights will not see: there is no error, just fewer processes.
-func (in *input) warn(ctx context.Context) {
-	if !in.looks || !in.flavour.mariadb {
+// warnMissingRight warns once if the user lacks the right PROCESS: the server then returns fewer processes instead of an
+// error.
+func (in *input) warnMissingRight(ctx context.Context) {
+	if !in.mustCheckRight || !in.flavour.mariadb {
 		return
 	}
-	in.looks = false
+	in.mustCheckRight = false
 	var may bool
-	if err := in.db.QueryRowContext(ctx, mayLook).Scan(&may); err == nil && !may {
-		in.log.Warn("this user sees only its own processes", "server", in.server.Value, "do", "GRANT PROCESS ON *.* TO "+quoted(in.place.User))
+	if err := in.db.QueryRowContext(ctx, processRightQuery).Scan(&may); err == nil && !may {
+		in.log.Warn("the user sees only its own processes", "server", in.server.Value, "do", "GRANT PROCESS ON *.* TO "+quoteName(in.endpoint.User))
 	}
 }
 
-// ask runs all that is due, and says whether the server is still there. When it is not, the rest is left for the next gather.
-func (in *input) ask(ctx context.Context, out *telemetry.Batch) (alive bool, err error) {
+// gatherSources runs the queries that are due. If the connection fails, alive is false and the other queries wait for the
+// next gather.
+func (in *input) gatherSources(ctx context.Context, out *telemetry.Batch) (alive bool, err error) {
 	var errs []error
 	for i := range in.sources {
 		in.budget.Renew()
@@ -134,60 +141,60 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) (alive bool, err
 		if err == nil {
 			continue
 		}
-		errs = append(errs, in.explain(err))
-		if ctx.Err() != nil || lost(err) {
+		errs = append(errs, in.explainError(err))
+		if ctx.Err() != nil || isConnectionLost(err) {
 			return false, errors.Join(errs...)
 		}
 	}
 	return true, errors.Join(errs...)
 }
 
-// explain turns an error into a sentence. Where a limit was exceeded, the driver says that the connection is invalid.
-func (in *input) explain(err error) error {
+// explainError adds to an error what to do. If a limit was exceeded, the driver only reports an invalid connection.
+func (in *input) explainError(err error) error {
 	if limit := in.budget.Exceeded(); limit != nil {
 		err = fmt.Errorf("%w (%w)", limit, err)
 	}
-	return in.place.explain(err)
+	return in.endpoint.explainError(err)
 }
 
-// lost says whether the error is about the connection, not about one query.
-func lost(err error) bool {
+// isConnectionLost reports whether the error concerns the connection, and not only one query.
+func isConnectionLost(err error) bool {
 	const shuttingDown, killed = 1053, 1927
 	var reply *mysql.MySQLError
 	if errors.As(err, &reply) {
 		return reply.Number == shuttingDown || reply.Number == killed
 	}
-	return broken(err)
+	return isBroken(err)
 }
 
-// gather asks, if it is time to.
+// gather runs the query if it is due.
 func (s *source) gather(ctx context.Context, db *sql.DB, f flavour, out *telemetry.Batch) error {
 	if s.runner != nil {
 		if !s.runner.Due(out) {
 			return s.runner.Err()
 		}
-		return s.runner.End(out, s.own(ctx, db, f, out))
+		return s.runner.End(out, s.runUserQuery(ctx, db, f, out))
 	}
-	if s.asked && out.Time < s.next {
-		return s.err
+	if s.hasRun && out.Time < s.nextRun {
+		return s.lastErr
 	}
-	err := s.query(ctx, db, s.sql(f), out)
+	err := s.runQuery(ctx, db, s.statement(f), out)
 	if err == nil {
-		s.asked, s.next = true, out.Time+s.every.Milliseconds()
+		s.hasRun, s.nextRun = true, out.Time+s.every.Milliseconds()
 	}
-	if s.end != nil {
-		err = errors.Join(err, s.end(out))
+	if s.endRows != nil {
+		err = errors.Join(err, s.endRows(out))
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.name, err)
 	}
-	s.err = err
+	s.lastErr = err
 	return err
 }
 
-// own asks a query of the user's. The server is told to give up a little earlier than we do, because it does not notice that
-// nobody waits, and so that the connection is kept.
-func (s *source) own(ctx context.Context, db *sql.DB, f flavour, out *telemetry.Batch) (err error) {
+// runUserQuery runs a query of the user. The server gets a slightly shorter time limit than the context: it does not notice
+// when the client stops waiting, and this way the connection survives.
+func (s *source) runUserQuery(ctx context.Context, db *sql.DB, f flavour, out *telemetry.Batch) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -200,30 +207,30 @@ func (s *source) own(ctx context.Context, db *sql.DB, f flavour, out *telemetry.
 		defer cancel()
 	}
 	defer func() {
-		if limited.Err() != nil && broken(err) {
-			err = limited.Err() // the driver ends a connection whose time has passed, and then finds it ended
+		if limited.Err() != nil && isBroken(err) {
+			err = limited.Err() // the driver closes a connection after its deadline, and then reports it as closed
 		}
 	}()
 	if deadline, ok := limited.Deadline(); ok {
-		if _, err := conn.ExecContext(limited, f.limit(time.Until(deadline)*9/10)); err != nil {
+		if _, err := conn.ExecContext(limited, f.limitSQL(time.Until(deadline)*9/10)); err != nil {
 			return err
 		}
 		defer func() {
-			if _, err := conn.ExecContext(ctx, f.unlimited()); err != nil {
-				_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // not to be used again: the limit holds there
+			if _, err := conn.ExecContext(ctx, f.resetLimitSQL()); err != nil {
+				_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // close the connection, because the limit still applies to it
 			}
 		}()
 	}
-	return s.query(limited, conn, s.runner.SQL, out)
+	return s.runQuery(limited, conn, s.runner.SQL, out)
 }
 
-// asker is a database, or one connection to it.
-type asker interface {
+// queryer is a database, or one connection to it.
+type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// query runs one statement and hands on its rows, whose bytes are only valid until the next.
-func (s *source) query(ctx context.Context, db asker, statement string, out *telemetry.Batch) (err error) {
+// runQuery runs one statement and passes its rows on. The bytes of a row are only valid until the next row.
+func (s *source) runQuery(ctx context.Context, db queryer, statement string, out *telemetry.Batch) (err error) {
 	rows, err := db.QueryContext(ctx, statement)
 	if err != nil {
 		return err
@@ -233,8 +240,8 @@ func (s *source) query(ctx context.Context, db asker, statement string, out *tel
 	if err != nil {
 		return err
 	}
-	if s.begin != nil {
-		if err := s.begin(columns); err != nil {
+	if s.beginRows != nil {
+		if err := s.beginRows(columns); err != nil {
 			return err
 		}
 	}
@@ -249,7 +256,7 @@ func (s *source) query(ctx context.Context, db asker, statement string, out *tel
 		for i := range raw {
 			values[i] = raw[i]
 		}
-		if failed := s.row(out, columns, values); failed != nil && err == nil {
+		if failed := s.addRow(out, columns, values); failed != nil && err == nil {
 			err = failed
 		}
 	}

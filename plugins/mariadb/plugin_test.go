@@ -14,11 +14,12 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// perVariable is what database/sql and the driver allocate for a row of a name and a value: there are some 600 status variables.
-const perVariable = 3
+// allocsPerVariable bounds the allocations of database/sql and the driver for a row of a name and a value. There are about
+// 600 status variables.
+const allocsPerVariable = 3
 
 func TestConformance(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	servicetest.Until(t, "it replicates", func(context.Context) error {
 		if s := p.replica.mysql("SHOW ALL SLAVES STATUS"); !strings.Contains(s, "Slave has read all relay log") {
 			return fmt.Errorf("%s", s)
@@ -26,41 +27,40 @@ func TestConformance(t *testing.T) {
 		return nil
 	})
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "primary", Config: p.primary.config("user_statistics: true\n"), Allocs: 800 * perVariable},
-		plugintest.Case{Name: "replica", Config: p.replica.config(""), Allocs: 800 * perVariable},
-		plugintest.Case{Name: "everything", Config: p.primary.config("metrics: ['*']\nvariables: ['*']\n"), Allocs: 800 * perVariable},
-		plugintest.Case{Name: "down", Config: "{host: 127.0.0.1, port: 1}", Error: "127.0.0.1:1 is not there: is it running"},
+		plugintest.Case{Name: "primary", Config: p.primary.inputConfig("user_statistics: true\n"), Allocs: 800 * allocsPerVariable},
+		plugintest.Case{Name: "replica", Config: p.replica.inputConfig(""), Allocs: 800 * allocsPerVariable},
+		plugintest.Case{Name: "everything", Config: p.primary.inputConfig("metrics: ['*']\nvariables: ['*']\n"), Allocs: 800 * allocsPerVariable},
+		plugintest.Case{Name: "down", Config: "{host: 127.0.0.1, port: 1}", Error: "127.0.0.1:1 is not reachable: is it running"},
 	)
 }
 
-func start(t testing.TB, config string, change ...func(*plugins.Env)) *plugintest.Probe {
+func startInput(t testing.TB, config string, change ...func(*plugins.Env)) *plugintest.Probe {
 	t.Helper()
 	return plugintest.Start(t, Plugin, config, plugintest.Env("mariadb", "", change...))
 }
 
-// values gathers once and returns the values without the server in their keys.
-func values(t *testing.T, p *plugintest.Probe, server string, second float64) map[string]float64 {
+// gatherValues gathers once and returns the values without the server in their keys.
+func gatherValues(t *testing.T, p *plugintest.Probe, server string, second float64) map[string]float64 {
 	t.Helper()
 	return plugintest.Without(p.Gather(second), "_"+server)
 }
 
-// TestAgainstClient compares with the server's own client in the same moment: what was counted before our reading must not
-// be more, what is counted after it not less.
+// The values match those of the server's own client: a counter lies between its values before and after the gather.
 func TestAgainstClient(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	status := func() map[string]float64 {
 		m := map[string]float64{}
 		for line := range strings.Lines(p.primary.mysql("SHOW GLOBAL STATUS; SHOW GLOBAL VARIABLES LIKE 'max_connections'")) {
 			name, text, _ := strings.Cut(strings.TrimSpace(line), "\t")
-			if v, err := strconv.ParseFloat(text, 64); err == nil && text != unset {
+			if v, err := strconv.ParseFloat(text, 64); err == nil && text != unsetValue {
 				m[strings.ToLower(name)] = v
 			}
 		}
 		return m
 	}
-	in := start(t, p.primary.config("metrics: ['*']"))
+	in := startInput(t, p.primary.inputConfig("metrics: ['*']"))
 	before := status()
-	got := values(t, in, p.primary.Addr(), 0)
+	got := gatherValues(t, in, p.primary.Addr(), 0)
 	after := status()
 	for _, name := range []string{"connections", "questions", "uptime", "com_select", "bytes_sent", "innodb_data_written", "innodb_buffer_pool_pages_total",
 		"innodb_page_size", "handler_read_rnd_next", "max_used_connections", "open_tables", "queries", "innodb_buffer_pool_read_requests"} {
@@ -71,7 +71,7 @@ func TestAgainstClient(t *testing.T) {
 	if got["mariadb_variable_max_connections"] != after["max_connections"] {
 		t.Error(got["mariadb_variable_max_connections"])
 	}
-	for name := range after { // no number is forgotten
+	for name := range after { // no number is missing
 		if _, ok := got["mariadb_"+name]; !ok && name != "max_connections" {
 			t.Errorf("no %s", name)
 		}
@@ -79,12 +79,12 @@ func TestAgainstClient(t *testing.T) {
 }
 
 func TestReplication(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.replica.config(""))
+	p := sharedServers(t)
+	in := startInput(t, p.replica.inputConfig(""))
 	second := 0.0
 	servicetest.Until(t, "it replicates", func(context.Context) error {
 		second++
-		got := values(t, in, p.replica.Addr(), second)
+		got := gatherValues(t, in, p.replica.Addr(), second)
 		lag, known := got["mariadb_replica_lag_seconds"]
 		if got["mariadb_replica_io_running"] != 1 || got["mariadb_replica_sql_running"] != 1 || !known || lag > 5 || got["mariadb_replica_relay_log_space"] == 0 {
 			return fmt.Errorf("%v", got)
@@ -96,28 +96,28 @@ func TestReplication(t *testing.T) {
 	})
 	p.replica.mysql("STOP SLAVE SQL_THREAD")
 	t.Cleanup(func() { p.replica.mysql("START SLAVE SQL_THREAD") })
-	got := values(t, in, p.replica.Addr(), second+1)
+	got := gatherValues(t, in, p.replica.Addr(), second+1)
 	if _, known := got["mariadb_replica_lag_seconds"]; known || got["mariadb_replica_sql_running"] != 0 || got["mariadb_replica_io_running"] != 1 {
 		t.Errorf("stopped: %v", got)
 	}
-	up := values(t, start(t, p.primary.config("")), p.primary.Addr(), 0)
+	up := gatherValues(t, startInput(t, p.primary.inputConfig("")), p.primary.Addr(), 0)
 	if up["mariadb_slaves_connected"] != 1 || up["mariadb_processes_Binlog Dump_Master has sent all binlog to slave; waiting for more updates"] == 1 {
 		t.Errorf("the primary has %v replicas", up["mariadb_slaves_connected"])
 	}
 }
 
 func TestProcesses(t *testing.T) {
-	p := servers(t)
-	cmd := p.primary.client("SELECT SLEEP(60)")
+	p := sharedServers(t)
+	cmd := p.primary.clientCommand("SELECT SLEEP(60)")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	in := start(t, p.primary.config(""))
+	in := startInput(t, p.primary.inputConfig(""))
 	second := 0.0
 	servicetest.Until(t, "it is seen", func(context.Context) error {
 		second++
-		got := values(t, in, p.primary.Addr(), second)
+		got := gatherValues(t, in, p.primary.Addr(), second)
 		if got["mariadb_processes_Query_User_sleep"] != 1 || got["mariadb_longest_query"] < 1 {
 			return fmt.Errorf("%v", got)
 		}
@@ -126,29 +126,29 @@ func TestProcesses(t *testing.T) {
 }
 
 func TestUserStatistics(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config("user_statistics: true"))
-	values(t, in, p.primary.Addr(), 0)
-	got := values(t, in, p.primary.Addr(), 10)
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig("user_statistics: true"))
+	gatherValues(t, in, p.primary.Addr(), 0)
+	got := gatherValues(t, in, p.primary.Addr(), 10)
 	want, _ := strconv.ParseFloat(p.primary.mysql("SELECT TOTAL_CONNECTIONS FROM information_schema.USER_STATISTICS WHERE USER = 'rtc'"), 64)
 	if got["mariadb_user_connections_made_rtc"] != want || got["mariadb_user_select_commands_rate_rtc"] <= 0 {
 		t.Errorf("%v connections, the client says %v; %v", got["mariadb_user_connections_made_rtc"], want, got["mariadb_user_select_commands_rate_rtc"])
 	}
 }
 
-// One connection is made and kept, and it is not counted.
+// The connection is opened once and kept, and it is not counted.
 func TestConnectionIsKept(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config("metrics: [threads_connected]\nqueries: [{name: id, sql: SELECT CONNECTION_ID()}]"))
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig("metrics: [threads_connected]\nqueries: [{name: id, sql: SELECT CONNECTION_ID()}]"))
 	ids := map[float64]bool{}
 	for second := range 3 {
 		got := in.Gather(float64(second))
 		ids[got["id_"+p.primary.Addr()]] = true
 		if got["mariadb_threads_connected_"+p.primary.Addr()] < 1 {
-			t.Error("the name in small letters is not understood")
+			t.Error("the name in lower case does not match")
 		}
 		for key := range got {
-			// What sleeps is another test's.
+			// Sleeping connections belong to other tests.
 			if strings.HasPrefix(key, "mariadb_processes_"+p.primary.Addr()+"_Query") && !strings.HasSuffix(key, "_User_sleep") {
 				t.Errorf("%s is %v", key, got[key])
 			}
@@ -159,12 +159,12 @@ func TestConnectionIsKept(t *testing.T) {
 	}
 }
 
-// The predecessor's configuration, flat and nested.
+// The configuration of the Python rtcollector is accepted, flat and nested.
 func TestPredecessorsConfiguration(t *testing.T) {
-	p := servers(t)
-	nested := "mariadb:\n  " + strings.ReplaceAll(p.primary.config("metrics: [Threads_connected, Questions]"), "\n", "\n  ")
-	for _, config := range []string{p.primary.config("hostname: db1\nmetrics: [Threads_connected, Questions]"), "hostname: db1\n" + nested} {
-		got := start(t, config).Gather(0)
+	p := sharedServers(t)
+	nested := "mariadb:\n  " + strings.ReplaceAll(p.primary.inputConfig("metrics: [Threads_connected, Questions]"), "\n", "\n  ")
+	for _, config := range []string{p.primary.inputConfig("hostname: db1\nmetrics: [Threads_connected, Questions]"), "hostname: db1\n" + nested} {
+		got := startInput(t, config).Gather(0)
 		if got["mariadb_threads_connected_db1"] < 1 || got["mariadb_questions_db1"] < 1 {
 			t.Error(got)
 		}
@@ -175,8 +175,8 @@ func TestPredecessorsConfiguration(t *testing.T) {
 }
 
 func TestQueries(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config(`
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig(`
 database: shop
 queries:
   - {name: n, sql: SELECT COUNT(*) FROM orders}
@@ -197,17 +197,17 @@ queries:
 	if v, ok := got["odd_nil"]; ok {
 		t.Errorf("NULL is %v", v)
 	}
-	for _, want := range []string{"query broken: Error 1054", `query rows: rows: "many" is no number, in the row with queue "b"`, "query slow: ", "query denied: Error 1142", "GRANT SELECT ON `shop`.`secret` TO 'rtc'"} {
+	for _, want := range []string{"query broken: Error 1054", `query rows: rows: "many" is not a number, in the row with queue "b"`, "query slow: ", "query denied: Error 1142", "GRANT SELECT ON `shop`.`secret` TO 'rtc'"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
 	b, err = in.Batch(10)
 	if err == nil || !strings.Contains(err.Error(), "query broken: ") {
-		t.Errorf("an error is forgotten before the query is asked again: %v", err)
+		t.Errorf("the error is not repeated until the query runs again: %v", err)
 	}
 	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
-		t.Error("a query with an interval was asked before it was over")
+		t.Error("a query ran before its interval was over")
 	}
 	servicetest.Until(t, "the slow query has ended at the server", func(context.Context) error {
 		if n := p.primary.mysql("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SUM(SLEEP%'"); n != "0" {

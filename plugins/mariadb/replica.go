@@ -10,14 +10,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// flavour is which server answers, and of which version: they say the same in different words.
+// flavour is the kind and version of the server, on which the statements and column names depend.
 type flavour struct {
 	mariadb bool
 	version int // 101119 is 10.11.19
 }
 
-// flavourOf reads what VERSION() returns: "10.11.19-MariaDB-deb12u1", "8.0.39", "5.7.44-log".
-func flavourOf(release string) flavour {
+// parseFlavour parses the result of VERSION(): "10.11.19-MariaDB-deb12u1", "8.0.39", "5.7.44-log".
+func parseFlavour(release string) flavour {
 	f := flavour{mariadb: strings.Contains(release, "MariaDB")}
 	parts := [3]int{}
 	i := 0
@@ -36,8 +36,8 @@ func flavourOf(release string) flavour {
 	return f
 }
 
-// replicaStatus is the statement that lists all channels.
-func (f flavour) replicaStatus() string {
+// replicaStatusSQL returns the statement that lists all channels.
+func (f flavour) replicaStatusSQL() string {
 	const renamed = 80_022 // MySQL 8.0.22
 	switch {
 	case f.mariadb:
@@ -48,28 +48,29 @@ func (f flavour) replicaStatus() string {
 	return "SHOW SLAVE STATUS"
 }
 
-// limit is the statement that bounds the next ones on the server, since the driver does not cancel what it no longer waits for.
-func (f flavour) limit(d time.Duration) string {
-	d = max(d, time.Millisecond) // 0 is no limit
+// limitSQL returns the statement that limits the time of the following statements at the server. The driver does not cancel
+// a statement when its context ends.
+func (f flavour) limitSQL(d time.Duration) string {
+	d = max(d, time.Millisecond) // 0 would mean no limit
 	if f.mariadb {
 		return fmt.Sprintf("SET SESSION max_statement_time = %.3f", d.Seconds())
 	}
 	return fmt.Sprintf("SET SESSION max_execution_time = %d", d.Milliseconds())
 }
 
-// unlimited takes the limit back.
-func (f flavour) unlimited() string {
+// resetLimitSQL returns the statement that removes the limit.
+func (f flavour) resetLimitSQL() string {
 	if f.mariadb {
 		return "SET SESSION max_statement_time = DEFAULT"
 	}
 	return "SET SESSION max_execution_time = DEFAULT"
 }
 
-// replicaColumn is one thing that is told of a channel, under all names that it has had, in small letters.
+// replicaColumn is a column of a channel's status, with its names in all versions, in lower case.
 type replicaColumn struct {
 	sqlseries.Metric
 	names []string
-	flag  bool // "Yes" is 1, all else 0
+	flag  bool // "Yes" is 1, anything else is 0
 }
 
 func replicaColumns() []replicaColumn {
@@ -87,15 +88,15 @@ func replicaColumns() []replicaColumn {
 	}
 }
 
-// replicas turns the channels through which this server replicates into samples.
-type replicas struct {
+// replicaChannels turns the channels through which this server replicates into samples.
+type replicaChannels struct {
 	columns []replicaColumn
 	set     *sqlseries.Set
 	values  [][]byte
 }
 
-func newReplicas(f *telemetry.Factory, server telemetry.Label) *replicas {
-	r := &replicas{columns: replicaColumns()}
+func newReplicaChannels(f *telemetry.Factory, server telemetry.Label) *replicaChannels {
+	r := &replicaChannels{columns: replicaColumns()}
 	metrics := make([]sqlseries.Metric, len(r.columns))
 	for i, c := range r.columns {
 		metrics[i] = c.Metric
@@ -105,8 +106,9 @@ func newReplicas(f *telemetry.Factory, server telemetry.Label) *replicas {
 	return r
 }
 
-// add takes one channel. MariaDB calls its name Connection_name, MySQL Channel_Name; the usual one is empty.
-func (r *replicas) add(out *telemetry.Batch, names []string, row [][]byte) error {
+// addChannel adds the samples of one channel. Its name is Connection_name in MariaDB and Channel_Name in MySQL. The default
+// channel has an empty name.
+func (r *replicaChannels) addChannel(out *telemetry.Batch, names []string, row [][]byte) error {
 	find := func(wanted []string) []byte {
 		i := slices.IndexFunc(names, func(name string) bool { return slices.Contains(wanted, strings.ToLower(name)) })
 		if i < 0 {
@@ -117,14 +119,14 @@ func (r *replicas) add(out *telemetry.Batch, names []string, row [][]byte) error
 	for i, c := range r.columns {
 		r.values[i] = find(c.names)
 		if c.flag && r.values[i] != nil {
-			r.values[i] = yes(r.values[i])
+			r.values[i] = yesToDigit(r.values[i])
 		}
 	}
 	r.set.Add(out, [][]byte{find([]string{"connection_name", "channel_name"})}, r.values)
 	return nil
 }
 
-func yes(text []byte) []byte {
+func yesToDigit(text []byte) []byte {
 	if string(text) == "Yes" {
 		return []byte("1")
 	}

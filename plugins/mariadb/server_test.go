@@ -15,22 +15,22 @@ import (
 
 const password = "pass'word"
 
-// server is a real MariaDB in a directory of its own.
-type server struct{ *servicetest.Daemon }
+// testServer is a real MariaDB in its own directory.
+type testServer struct{ *servicetest.Daemon }
 
-// newServer returns a server that is not there yet.
-func newServer(t testing.TB) *server {
+// newServer returns a server that has not been started.
+func newServer(t testing.TB) *testServer {
 	t.Helper()
 	servicetest.Need(t, "mariadb-server", "mariadbd", "mariadb-install-db", "mariadb")
-	s := &server{servicetest.NewUnprivileged(t)}
+	s := &testServer{servicetest.NewUnprivileged(t)}
 	s.Args = []string{"mariadbd", "--no-defaults", "--datadir=$DIR/data", "--port=$PORT", "--bind-address=127.0.0.1", "--socket=$DIR/s.sock",
 		"--pid-file=$DIR/pid", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--userstat=1"}
-	s.Ready = func(context.Context) error { return s.client("SELECT 1").Run() }
+	s.Ready = func(context.Context) error { return s.clientCommand("SELECT 1").Run() }
 	return s
 }
 
-// start starts it with more arguments, and makes a user rtc who may see what the input reads.
-func (s *server) start(args ...string) *server {
+// start starts the server with more arguments, and creates a user rtc with the rights that the input needs.
+func (s *testServer) start(args ...string) *testServer {
 	s.Output(s.Command("mariadb-install-db", "--no-defaults", "--datadir=$DIR/data", "--auth-root-authentication-method=normal", "--skip-test-db"))
 	s.Args = append(s.Args, args...)
 	s.Run()
@@ -39,33 +39,33 @@ func (s *server) start(args ...string) *server {
 	return s
 }
 
-func (s *server) socket() string { return s.Fill("$DIR/s.sock") }
+func (s *testServer) socketPath() string { return s.Fill("$DIR/s.sock") }
 
-func (s *server) client(sql string) *exec.Cmd {
-	return exec.Command("mariadb", "--no-defaults", "-u", "root", "--socket="+s.socket(), "-N", "-B", "-e", sql)
+func (s *testServer) clientCommand(sql string) *exec.Cmd {
+	return exec.Command("mariadb", "--no-defaults", "-u", "root", "--socket="+s.socketPath(), "-N", "-B", "-e", sql)
 }
 
-// mysql asks the server's own client, as root.
-func (s *server) mysql(sql string) string { return s.Output(s.client(sql)) }
+// mysql runs statements in the server's own client, as root, and returns its output.
+func (s *testServer) mysql(sql string) string { return s.Output(s.clientCommand(sql)) }
 
-// config is the input's configuration for this server, with more keys.
-func (s *server) config(more string) string {
+// inputConfig returns the configuration of an input for this server, with more keys.
+func (s *testServer) inputConfig(more string) string {
 	return fmt.Sprintf("host: 127.0.0.1\nport: %s\nuser: rtc\npassword: \"%s\"\n%s", s.Port, password, more)
 }
 
-// pair is a primary with some data and a replica with a channel of its own name; all tests that do no harm share it.
-type pair struct{ primary, replica *server }
+// serverPair is a primary with some data and a replica with a named channel. All tests that do not damage it share it.
+type serverPair struct{ primary, replica *testServer }
 
-var shared = servicetest.Shared[*pair]{Start: func(t testing.TB) *pair {
-	p := &pair{
+var shared = servicetest.Shared[*serverPair]{Start: func(t testing.TB) *serverPair {
+	p := &serverPair{
 		primary: newServer(t).start("--log-bin=bin", "--server-id=1"),
 		replica: newServer(t).start("--server-id=2"),
 	}
 	p.primary.mysql("CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY, country VARCHAR(9), price DECIMAL(9,2));" +
 		"INSERT INTO shop.orders SELECT seq, IF(seq % 2, 'ch', 'de'), seq / 4 FROM shop.seq_1_to_1000; CREATE TABLE shop.secret (id INT);" +
 		"GRANT SELECT ON shop.orders TO rtc@'%'; CREATE USER repl@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'%'")
-	at := strings.Fields(p.primary.mysql("SHOW MASTER STATUS"))                       // behind what both have
-	for channel, port := range map[string]string{"": p.primary.Port, "'west'": "1"} { // nobody is there
+	at := strings.Fields(p.primary.mysql("SHOW MASTER STATUS"))                       // after the data that both have
+	for channel, port := range map[string]string{"": p.primary.Port, "'west'": "1"} { // no server listens there
 		p.replica.mysql(fmt.Sprintf("CHANGE MASTER %s TO master_host = '127.0.0.1', master_port = %s, master_user = 'repl', master_password = 'repl',"+
 			"master_log_file = '%s', master_log_pos = %s", channel, port, at[0], at[1]))
 	}
@@ -73,7 +73,7 @@ var shared = servicetest.Shared[*pair]{Start: func(t testing.TB) *pair {
 	return p
 }}
 
-func servers(t testing.TB) *pair {
+func sharedServers(t testing.TB) *serverPair {
 	t.Helper()
 	return shared.Get(t)
 }

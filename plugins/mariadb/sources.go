@@ -8,74 +8,78 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-func always(statement string) func(flavour) string { return func(flavour) string { return statement } }
-
-func statusSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
-	n := statusOf(f, server, c.status())
-	return source{name: "status", sql: always("SHOW GLOBAL STATUS"), begin: expectColumns(2), row: n.row}
+// fixedStatement returns a statement that does not depend on the flavour.
+func fixedStatement(statement string) func(flavour) string {
+	return func(flavour) string { return statement }
 }
 
-// variablesSource asks seldom: they hardly ever change.
-func variablesSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
-	n := variablesOf(f, server, c.Variables)
-	return source{name: "variables", every: time.Minute, sql: always("SHOW GLOBAL VARIABLES"), begin: expectColumns(2), row: n.row}
+func newStatusSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
+	n := newStatusVariables(f, server, c.wantedStatus())
+	return source{name: "status", statement: fixedStatement("SHOW GLOBAL STATUS"), beginRows: checkColumns(2), addRow: n.addRow}
 }
 
-// expectColumns refuses an answer that has another number of columns than was asked for.
-func expectColumns(want int) func([]string) error {
+// newVariablesSource returns the source of the system variables. It runs rarely, because they hardly ever change.
+func newVariablesSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
+	n := newSystemVariables(f, server, c.Variables)
+	return source{name: "variables", every: time.Minute, statement: fixedStatement("SHOW GLOBAL VARIABLES"), beginRows: checkColumns(2), addRow: n.addRow}
+}
+
+// checkColumns returns a function that returns an error unless the result has the expected number of columns.
+func checkColumns(want int) func([]string) error {
 	return func(columns []string) error {
 		if len(columns) != want {
-			return fmt.Errorf("%d columns come, and %d were asked for: is that a MariaDB?", len(columns), want)
+			return fmt.Errorf("the result has %d columns instead of %d: is this a MariaDB server?", len(columns), want)
 		}
 		return nil
 	}
 }
 
-func (n *named) row(out *telemetry.Batch, _ []string, values [][]byte) error {
-	n.add(out, values[0], values[1])
+func (n *variableSet) addRow(out *telemetry.Batch, _ []string, values [][]byte) error {
+	n.addVariable(out, values[0], values[1])
 	return nil
 }
 
-// table is a query with labels first, then values.
-func table(f *telemetry.Factory, server telemetry.Label, name, statement string, labels []string, metrics []sqlseries.Metric) source {
+// newTableSource returns a source whose statement selects the labels first, then the values.
+func newTableSource(f *telemetry.Factory, server telemetry.Label, name, statement string, labels []string, metrics []sqlseries.Metric) source {
 	set := sqlseries.NewSet(f, []telemetry.Label{server}, labels, metrics, nil)
 	return source{
-		name: name, sql: always(statement), begin: expectColumns(len(labels) + len(metrics)), end: set.End,
-		row: func(out *telemetry.Batch, _ []string, values [][]byte) error {
+		name: name, statement: fixedStatement(statement), beginRows: checkColumns(len(labels) + len(metrics)), endRows: set.End,
+		addRow: func(out *telemetry.Batch, _ []string, values [][]byte) error {
 			set.Add(out, values[:len(labels)], values[len(labels):])
 			return nil
 		},
 	}
 }
 
-// processSource counts connections by what they do; our own is none of them.
-func processSource(f *telemetry.Factory, server telemetry.Label) source {
-	return table(f, server, "processes", "SELECT COMMAND, COALESCE(STATE, ''), COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() GROUP BY 1, 2",
+// newProcessSource returns the source that counts connections by command and state, without our own connection.
+func newProcessSource(f *telemetry.Factory, server telemetry.Label) source {
+	return newTableSource(f, server, "processes", "SELECT COMMAND, COALESCE(STATE, ''), COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() GROUP BY 1, 2",
 		[]string{"command", "state"}, []sqlseries.Metric{{Name: "mariadb_processes"}})
 }
 
-// longestQuery is less than what the server says when a query began after the clock was set back: -1 as an unsigned number of 32
-// bits.
-const longestQuery = 1e9
+// maxQueryTime bounds the time of a query, in seconds. When the clock was set back after a query began, the server reports
+// -1 as an unsigned number of 32 bits.
+const maxQueryTime = 1e9
 
-func longestSource(f *telemetry.Factory, server telemetry.Label) source {
-	return table(f, server, "processes",
+func newLongestQuerySource(f *telemetry.Factory, server telemetry.Label) source {
+	return newTableSource(f, server, "processes",
 		"SELECT COALESCE(MAX(TIME), 0) FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Query', 'Execute') AND ID <> CONNECTION_ID()",
-		nil, []sqlseries.Metric{{Name: "mariadb_longest_query", Unit: telemetry.Seconds, Most: longestQuery}})
+		nil, []sqlseries.Metric{{Name: "mariadb_longest_query", Unit: telemetry.Seconds, Max: maxQueryTime}})
 }
 
-func replicaSource(f *telemetry.Factory, server telemetry.Label) source {
-	r := newReplicas(f, server)
-	return source{name: "replication", sql: flavour.replicaStatus, row: r.add, end: r.set.End}
+func newReplicaSource(f *telemetry.Factory, server telemetry.Label) source {
+	r := newReplicaChannels(f, server)
+	return source{name: "replication", statement: flavour.replicaStatusSQL, addRow: r.addChannel, endRows: r.set.End}
 }
 
-// userSource needs MariaDB's plugin userstat (MariaDB's documentation, "Information Schema USER_STATISTICS Table").
-func userSource(f *telemetry.Factory, server telemetry.Label) source {
+// newUserSource returns the source of the user statistics, which need the plugin userstat (MariaDB documentation,
+// "Information Schema USER_STATISTICS Table").
+func newUserSource(f *telemetry.Factory, server telemetry.Label) source {
 	counter := func(name string, unit telemetry.Unit) sqlseries.Metric {
 		return sqlseries.Metric{Name: "mariadb_user_" + name, Unit: unit, Kind: telemetry.Counter}
 	}
 	none, bytes, seconds := telemetry.None, telemetry.Bytes, telemetry.Seconds
-	return table(f, server, "user statistics", `SELECT USER, CONCURRENT_CONNECTIONS, TOTAL_CONNECTIONS, CONNECTED_TIME, BUSY_TIME, CPU_TIME, BYTES_RECEIVED, BYTES_SENT,
+	return newTableSource(f, server, "user statistics", `SELECT USER, CONCURRENT_CONNECTIONS, TOTAL_CONNECTIONS, CONNECTED_TIME, BUSY_TIME, CPU_TIME, BYTES_RECEIVED, BYTES_SENT,
 		ROWS_READ, ROWS_SENT, ROWS_INSERTED, ROWS_UPDATED, ROWS_DELETED, SELECT_COMMANDS, UPDATE_COMMANDS, OTHER_COMMANDS, COMMIT_TRANSACTIONS, ROLLBACK_TRANSACTIONS,
 		DENIED_CONNECTIONS, LOST_CONNECTIONS, ACCESS_DENIED FROM information_schema.USER_STATISTICS`,
 		[]string{"user"}, []sqlseries.Metric{
@@ -89,10 +93,10 @@ func userSource(f *telemetry.Factory, server telemetry.Label) source {
 		})
 }
 
-func querySource(f *telemetry.Factory, server telemetry.Label, q sqlseries.Query) source {
+func newQuerySource(f *telemetry.Factory, server telemetry.Label, q sqlseries.Query) source {
 	r := sqlseries.NewRunner(f, []telemetry.Label{server}, q)
 	return source{
-		runner: r, begin: r.Begin,
-		row: func(out *telemetry.Batch, _ []string, values [][]byte) error { return r.Add(out, values) },
+		runner: r, beginRows: r.Begin,
+		addRow: func(out *telemetry.Batch, _ []string, values [][]byte) error { return r.Add(out, values) },
 	}
 }

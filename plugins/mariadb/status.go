@@ -8,8 +8,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// defaultStatus are the status variables that most dashboards and alarms are about. The predecessor's four are among them.
-func defaultStatus() match.List {
+// defaultStatusNames returns the status variables that most dashboards and alarms use, including the four of the Python
+// rtcollector.
+func defaultStatusNames() match.List {
 	return match.NewList("Uptime", "Connections", "Questions", "Queries", "Slow_queries", "Threads_*", "Max_used_connections", "Aborted_*",
 		"Connection_errors_*", "Access_denied_errors", "Bytes_*",
 		"Com_select", "Com_insert", "Com_update", "Com_delete", "Com_replace", "Com_commit", "Com_rollback", "Com_begin",
@@ -20,19 +21,19 @@ func defaultStatus() match.List {
 		"wsrep_cluster_*", "wsrep_local_*", "wsrep_flow_control_*", "wsrep_ready", "wsrep_connected", "Rpl_semi_sync_*")
 }
 
-// rule says what a status variable is: the server does not.
-type rule struct {
-	pattern match.List // of names in small letters
+// statusRule gives unit and kind of status variables, which the server does not report.
+type statusRule struct {
+	pattern match.List // of names in lower case
 	unit    telemetry.Unit
 	kind    telemetry.Kind
 }
 
-// rules hold in this order; what none of them names is a counter, as most are (MariaDB's documentation, "Server Status
-// Variables", MySQL's of the same name). A gauge that is taken for a counter has a rate too many; a counter that is
-// taken for a gauge has none: so the list is one of gauges.
-func rules() []rule {
+// statusRules returns the rules; the first that matches applies. Variables that match none are counters, as most are
+// (documentation of MariaDB and of MySQL, "Server Status Variables"). The rules list gauges and not counters, because the
+// mistakes differ: an unlisted gauge has a useless rate, but a counter taken for a gauge would have none.
+func statusRules() []statusRule {
 	none, bytes := telemetry.None, telemetry.Bytes
-	return []rule{
+	return []statusRule{
 		{match.NewList("uptime", "uptime_since_flush_status"), telemetry.Seconds, telemetry.Gauge},
 		{match.NewList("innodb_row_lock_time_avg", "innodb_row_lock_time_max"), telemetry.Milliseconds, telemetry.Gauge},
 		{match.NewList("innodb_row_lock_time"), telemetry.Milliseconds, telemetry.Counter},
@@ -52,8 +53,8 @@ func rules() []rule {
 	}
 }
 
-// metric is how a status variable is written.
-func metricOf(rules []rule, name string) sqlseries.Metric {
+// statusMetric returns the metric of a status variable.
+func statusMetric(rules []statusRule, name string) sqlseries.Metric {
 	m := sqlseries.Metric{Name: "mariadb_" + name, Kind: telemetry.Counter}
 	for _, r := range rules {
 		if r.pattern.Match(name) {
@@ -64,14 +65,14 @@ func metricOf(rules []rule, name string) sqlseries.Metric {
 	return m
 }
 
-// named are things of which a name and a value are known: status variables, or system variables.
-type named struct {
+// variableSet holds the series of status variables or system variables.
+type variableSet struct {
 	sets  *telemetry.Vec[string, *sqlseries.Set]
 	value [1][]byte
 }
 
-func newNamed(f *telemetry.Factory, server telemetry.Label, wanted func(string) (sqlseries.Metric, bool)) *named {
-	return &named{sets: telemetry.NewVec(f, func(f *telemetry.Factory, name string) *sqlseries.Set {
+func newVariableSet(f *telemetry.Factory, server telemetry.Label, wanted func(string) (sqlseries.Metric, bool)) *variableSet {
+	return &variableSet{sets: telemetry.NewVec(f, func(f *telemetry.Factory, name string) *sqlseries.Set {
 		m, ok := wanted(name)
 		if !ok {
 			return nil
@@ -80,30 +81,30 @@ func newNamed(f *telemetry.Factory, server telemetry.Label, wanted func(string) 
 	})}
 }
 
-// unset is what Galera writes for -1: there is no such thing as yet.
-const unset = "18446744073709551615"
+// unsetValue is -1 as Galera prints it, for a value that does not exist yet.
+const unsetValue = "18446744073709551615"
 
-// add appends the value of a variable. What is no number may be a switch; other texts are left out.
-func (n *named) add(out *telemetry.Batch, name, text []byte) {
+// addVariable adds the sample of a variable. A text that is neither a number nor a switch is left out.
+func (n *variableSet) addVariable(out *telemetry.Batch, name, text []byte) {
 	set := *telemetry.GetBytes(n.sets, name)
 	if set == nil {
 		return
 	}
-	if string(text) == unset {
+	if string(text) == unsetValue {
 		return
 	}
-	if _, ok := sqlseries.Number(text); !ok {
-		if text = flag(text); text == nil {
+	if _, ok := sqlseries.ParseNumber(text); !ok {
+		if text = parseSwitch(text); text == nil {
 			return
 		}
 	}
 	n.value[0] = text
 	set.Add(out, nil, n.value[:])
-	_ = set.End(out) // it is a number, and no name comes twice
+	_ = set.End(out) // no problems: it is a number, and each name appears once
 }
 
-// flag is the number of a switch; other texts are none.
-func flag(text []byte) []byte {
+// parseSwitch returns the number of a switch, or nil for any other text.
+func parseSwitch(text []byte) []byte {
 	switch strings.ToLower(string(text)) {
 	case "on", "yes", "primary":
 		return []byte("1")
@@ -113,16 +114,16 @@ func flag(text []byte) []byte {
 	return nil
 }
 
-func statusOf(f *telemetry.Factory, server telemetry.Label, wanted match.List) *named {
-	rules := rules()
-	return newNamed(f, server, func(name string) (sqlseries.Metric, bool) {
-		small := strings.ToLower(name)
-		return metricOf(rules, small), wanted.Match(name) || wanted.Match(small)
+func newStatusVariables(f *telemetry.Factory, server telemetry.Label, wanted match.List) *variableSet {
+	rules := statusRules()
+	return newVariableSet(f, server, func(name string) (sqlseries.Metric, bool) {
+		lower := strings.ToLower(name)
+		return statusMetric(rules, lower), wanted.Match(name) || wanted.Match(lower)
 	})
 }
 
-func variablesOf(f *telemetry.Factory, server telemetry.Label, wanted match.List) *named {
-	return newNamed(f, server, func(name string) (sqlseries.Metric, bool) {
+func newSystemVariables(f *telemetry.Factory, server telemetry.Label, wanted match.List) *variableSet {
+	return newVariableSet(f, server, func(name string) (sqlseries.Metric, bool) {
 		return sqlseries.Metric{Name: "mariadb_variable_" + strings.ToLower(name)}, wanted.Match(name)
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestImpossibleReplies: numbers that no server can have, and counters that fall and come back.
+// Impossible numbers, and counters that fall and rise again, are rejected.
 func TestImpossibleReplies(t *testing.T) {
 	var now atomic.Value
 	now.Store(page)
@@ -18,12 +18,12 @@ func TestImpossibleReplies(t *testing.T) {
 	plugintest.ImpossibleReplies(t, Plugin, "status_url: "+s.URL, map[string]string{"": page}, func(_, changed string) { now.Store(changed) })
 }
 
-// TestImpossibleAPI is the same for NGINX Plus.
+// The same holds for NGINX Plus.
 func TestImpossibleAPI(t *testing.T) {
 	a, url := newAPI(t)
 	pages := map[string]string{}
 	for path, answer := range a.answers {
 		pages[path] = string(answer)
 	}
-	plugintest.ImpossibleReplies(t, Plugin, "status_url: "+url, pages, a.set)
+	plugintest.ImpossibleReplies(t, Plugin, "status_url: "+url, pages, a.setReply)
 }

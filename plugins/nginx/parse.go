@@ -5,27 +5,27 @@ import (
 	"strconv"
 )
 
-// The numbers of the page, in its order.
+// The numbers of the page, in the order of the page.
 const (
-	active = iota
-	accepts
-	handled
-	requests
-	reading
-	writing
-	waiting
+	fieldActive = iota
+	fieldAccepts
+	fieldHandled
+	fieldRequests
+	fieldReading
+	fieldWriting
+	fieldWaiting
 	numFields
 )
 
-// parse reads the page (src/http/modules/ngx_http_stub_status_module.c):
+// parseStubStatus parses the page (src/http/modules/ngx_http_stub_status_module.c):
 //
 //	Active connections: 291
 //	server accepts handled requests
 //	 16630948 16630948 31070465
 //	Reading: 6 Writing: 179 Waiting: 106
 //
-// Tengine has a further column, "request_time", behind requests.
-func parse(page []byte) (fields [numFields]float64, ok bool) {
+// Tengine has an additional column, "request_time", after requests.
+func parseStubStatus(page []byte) (fields [numFields]float64, ok bool) {
 	lines := bytes.Split(bytes.TrimSpace(page), []byte("\n"))
 	if len(lines) < 4 || !bytes.HasPrefix(bytes.TrimSpace(lines[1]), []byte("server accepts handled requests")) {
 		return fields, false

@@ -7,53 +7,53 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// states are those of a peer; the place is the value of its metric.
-func states() []string {
+// peerStates returns the states of a peer. The index of a state is the value of its metric.
+func peerStates() []string {
 	return []string{"up", "draining", "down", "unavail", "checking", "unhealthy"}
 }
 
-// addPeers writes what there is about the servers of an upstream. One that is listed twice is told apart by its ID.
-func (p *plusSeries) addPeers(out *telemetry.Batch, upstream thing, peers []any) {
+// addPeers adds the samples of the servers of an upstream. Servers that are listed twice also have their ID as a label.
+func (p *plusSeries) addPeers(out *telemetry.Batch, upstream entity, peers []any) {
 	times := map[string]int{}
 	for _, one := range peers {
 		one, _ := one.(map[string]any)
-		times[text(one["server"])]++
+		times[formatText(one["server"])]++
 	}
 	for _, one := range peers {
 		one, ok := one.(map[string]any)
-		server := text(one["server"])
+		server := formatText(one["server"])
 		if !ok || server == "" {
 			continue
 		}
-		t := upstream.with("_peer", "peer", server)
+		t := upstream.withLabel("_peer", "peer", server)
 		if times[server] > 1 {
-			t = t.with("", "id", text(one["id"]))
+			t = t.withLabel("", "id", formatText(one["id"]))
 		}
 		p.addNumbers(out, t, "", one)
 		p.addState(out, t, one)
 	}
 }
 
-func (p *plusSeries) addState(out *telemetry.Batch, t thing, peer map[string]any) {
-	state := text(peer["state"])
+func (p *plusSeries) addState(out *telemetry.Batch, t entity, peer map[string]any) {
+	state := formatText(peer["state"])
 	if state == "" {
 		return
 	}
-	out.Add(p.handle(t, "", stateName).gauge, float64(slices.Index(states(), state)))
+	out.Add(p.findValue(t, "", stateName).gauge, float64(slices.Index(peerStates(), state)))
 	p.addInfo(out, t, peer, "state", "name")
 }
 
-// addInfo writes texts of an object as labels.
-func (p *plusSeries) addInfo(out *telemetry.Batch, t thing, object map[string]any, keys ...string) {
+// addInfo adds an info series whose labels are texts of an object.
+func (p *plusSeries) addInfo(out *telemetry.Batch, t entity, object map[string]any, keys ...string) {
 	var details []telemetry.Label
 	for _, key := range keys {
-		details = append(details, telemetry.Label{Key: key, Value: text(object[key])})
+		details = append(details, telemetry.Label{Key: key, Value: formatText(object[key])})
 	}
-	p.handle(t, "", infoName).info.Add(out, details...)
+	p.findValue(t, "", infoName).info.Add(out, details...)
 }
 
-// text is a text or number of the API as a text.
-func text(v any) string {
+// formatText returns a string or number of the API as a text, or "" for other types.
+func formatText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v

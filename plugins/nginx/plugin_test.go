@@ -18,13 +18,13 @@ import (
 const (
 	page = "Active connections: 291 \nserver accepts handled requests\n 16630948 16630940 31070465 \nReading: 6 Writing: 179 Waiting: 106 \n"
 
-	// request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
-	request = 150
+	// allocsPerRequest bounds the allocations of a request: net/http makes half of them, the server of the test the other half.
+	allocsPerRequest = 150
 
-	plusRequests = 12_000 // 18 requests and their JSON
+	allocsPerPlusGather = 12_000 // 18 requests and their JSON
 )
 
-func config(hosts ...string) string {
+func inputConfig(hosts ...string) string {
 	text := "urls:\n"
 	for _, h := range hosts {
 		text += "  - http://" + h + "/nginx_status\n"
@@ -32,26 +32,26 @@ func config(hosts ...string) string {
 	return text
 }
 
-func host(url string) string { return strings.TrimPrefix(url, "http://") }
+func trimScheme(url string) string { return strings.TrimPrefix(url, "http://") }
 
 func TestPlugin(t *testing.T) {
 	s := httpxtest.Page(t, page)
-	one, two := host(s.URL), host(httpxtest.Page(t, page).URL)
+	one, two := trimScheme(s.URL), trimScheme(httpxtest.Page(t, page).URL)
 	_, api := newAPI(t)
 	both := "urls: [" + s.URL + "/a, " + s.URL + "/b]"
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "one", Config: "status_url: " + s.URL, Allocs: request},
-		plugintest.Case{Name: "two", Config: config(one, two), Allocs: 2 * request},
-		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * request},
-		plugintest.Case{Name: "plus", Config: "status_url: " + api, Allocs: plusRequests},
-		plugintest.Case{Name: "of a version, beside stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: plusRequests},
-		plugintest.Case{Name: "one is gone", Config: config(one, servicetest.Refusing), Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one", Config: "status_url: " + s.URL, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "two", Config: inputConfig(one, two), Allocs: 2 * allocsPerRequest},
+		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * allocsPerRequest},
+		plugintest.Case{Name: "plus", Config: "status_url: " + api, Allocs: allocsPerPlusGather},
+		plugintest.Case{Name: "of a version, beside stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: allocsPerPlusGather},
+		plugintest.Case{Name: "one is gone", Config: inputConfig(one, servicetest.Refusing), Error: "cannot be reached: start it"},
 	)
 }
 
 func TestValues(t *testing.T) {
 	s := httpxtest.Page(t, page)
-	p := plugintest.Start(t, Plugin, config("me:hidden@"+host(s.URL)), plugintest.Env("nginx", ""))
+	p := plugintest.Start(t, Plugin, inputConfig("me:hidden@"+trimScheme(s.URL)), plugintest.Env("nginx", ""))
 	suffix := "_127.0.0.1_" + s.URL[strings.LastIndex(s.URL, ":")+1:]
 	want := map[string]float64{"nginx_active": 291, "nginx_accepts": 16630948, "nginx_handled": 16630940, "nginx_requests": 31070465,
 		"nginx_reading": 6, "nginx_writing": 179, "nginx_waiting": 106, "nginx_dropped": 8}
@@ -75,19 +75,19 @@ http {
   }
 }`
 
-func start(t testing.TB) *httpxtest.Daemon {
+func startNginx(t testing.TB) *httpxtest.Daemon {
 	files := map[string]string{"conf": conf, "users": "ann:{PLAIN}wonder\n"}
 	return httpxtest.Start(t, "nginx-light", files, "nginx", "-c", "$DIR/conf", "-p", "$DIR", "-e", "$DIR/error")
 }
 
-// TestAgainstNginx compares with what nginx counted of the requests that the test made itself.
+// The counters match the requests that the test makes.
 func TestAgainstNginx(t *testing.T) {
-	d := start(t)
+	d := startNginx(t)
 	addr := "127.0.0.1:" + d.Port
-	p := plugintest.Start(t, Plugin, config(addr), plugintest.Env("nginx", ""))
+	p := plugintest.Start(t, Plugin, inputConfig(addr), plugintest.Env("nginx", ""))
 	value := func(m map[string]float64, name string) float64 { return m["nginx_"+name+"_127.0.0.1_"+d.Port] }
 	before := p.Gather(0)
-	for range 20 { // connections of their own, one request each
+	for range 20 { // each on its own connection
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -122,7 +122,7 @@ func TestAgainstNginx(t *testing.T) {
 }
 
 func TestAccess(t *testing.T) {
-	d := start(t)
+	d := startNginx(t)
 	socket := "unix://" + d.Dir + "/s:/nginx_status"
 	for config, want := range map[string]string{
 		"{status_url: '" + d.URL("/private") + "', username: ann, password: wonder}": "",
@@ -142,10 +142,10 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestRestart: the service is down at the start, comes, goes and comes again, with counters that begin anew.
+// The service is down at first, starts, stops and starts again, with counters that begin at zero.
 func TestRestart(t *testing.T) {
-	d := start(t)
-	p := plugintest.Start(t, Plugin, config("127.0.0.1:"+d.Port), plugintest.Env("nginx", ""))
+	d := startNginx(t)
+	p := plugintest.Start(t, Plugin, inputConfig("127.0.0.1:"+d.Port), plugintest.Env("nginx", ""))
 	p.Gather(0)
 	d.Stop()
 	if b, err := p.Batch(10); err == nil || b.Len() != 0 {
@@ -160,8 +160,8 @@ func TestRestart(t *testing.T) {
 }
 
 func TestMisbehaving(t *testing.T) {
-	good := host(httpxtest.Page(t, page).URL)
-	beside := func(addr string) string { return config(addr, good) }
+	good := trimScheme(httpxtest.Page(t, page).URL)
+	beside := func(addr string) string { return inputConfig(addr, good) }
 	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), beside, func(t *testing.T, _ string, b *telemetry.Batch) {
 		if b.Len() != 8 {
 			t.Errorf("%d samples of the other server", b.Len())
@@ -177,7 +177,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(page))
 	f.Add([]byte("Active connections: 1\nserver accepts handled requests request_time\n 1 1 1 7\nReading: 0 Writing: 1 Waiting: 0"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fields, ok := parse(data)
+		fields, ok := parseStubStatus(data)
 		for _, v := range fields {
 			if ok && v < 0 {
 				t.Error(fields)

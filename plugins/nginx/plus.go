@@ -15,39 +15,40 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// plus is the API of an NGINX Plus (nginx.org/en/docs/http/ngx_http_api_module.html).
-type plus struct {
+// plusAPI reads the API of an NGINX Plus (nginx.org/en/docs/http/ngx_http_api_module.html).
+type plusAPI struct {
 	page    *httpx.Page
 	series  *plusSeries
-	answers map[string]any  // of this gather, by endpoint
+	replies map[string]any  // of this gather, by endpoint
 	missing map[string]bool // endpoints that this nginx does not have
-	release string          // of nginx, and how often it read its configuration: then there may be others
+	release string          // version and configuration of nginx; when it changes, missing is cleared
 	err     error
 }
 
 const (
-	// newest is the newest version of the API that is known here. A server offers the older ones, too.
-	newest = 9
+	// newestVersion is the newest version of the API that the input supports. Newer servers also offer older versions.
+	newestVersion = 9
 
-	// maxAnswer holds thousands of zones and peers.
-	maxAnswer = 16 << 20
+	// maxReplyLen bounds a reply, in bytes. It is enough for thousands of zones and peers.
+	maxReplyLen = 16 << 20
 
-	// maxDecoded is what one answer may take in memory.
-	maxDecoded = 32 << 20
+	// maxDecodedLen bounds the memory of a decoded reply, in bytes.
+	maxDecodedLen = 32 << 20
 )
 
-func newPlus(f *telemetry.Factory, p *httpx.Page) *plus {
-	return &plus{page: p, series: newPlusSeries(f, p.Labels), missing: map[string]bool{}}
+func newPlusAPI(f *telemetry.Factory, p *httpx.Page) *plusAPI {
+	return &plusAPI{page: p, series: newPlusSeries(f, p.Labels), missing: map[string]bool{}}
 }
 
-// isAPI says whether a page is what the API answers at its root: the list of its versions, or below one of these, of endpoints.
-func isAPI(page []byte) bool {
-	_, ok := versionIn(page)
+// isAPIRoot reports whether a page is a root of the API: the list of its versions, or the list of endpoints of a version.
+func isAPIRoot(page []byte) bool {
+	_, ok := findVersion(page)
 	return ok
 }
 
-// versionIn is the path of the version to use, below the page; 0 is no version at all.
-func versionIn(page []byte) (path string, ok bool) {
+// findVersion returns the path of the version to use, relative to the page. It is "" if the URL names a version, and "0" if
+// no version is supported.
+func findVersion(page []byte) (path string, ok bool) {
 	if page = bytes.TrimSpace(page); len(page) == 0 || page[0] != '[' {
 		return "", false
 	}
@@ -61,19 +62,19 @@ func versionIn(page []byte) (path string, ok bool) {
 	}
 	best := 0
 	for _, v := range versions {
-		if v <= newest {
+		if v <= newestVersion {
 			best = max(best, v)
 		}
 	}
 	return strconv.Itoa(best), true
 }
 
-// fetch asks for all there is. An endpoint that does not exist is asked for again when nginx has read its configuration anew.
-func (p *plus) fetch(ctx context.Context, root []byte) {
-	p.answers, p.err = map[string]any{}, nil
-	version, _ := versionIn(root)
+// fetch reads all endpoints. An endpoint that does not exist is not read again until nginx has reloaded its configuration.
+func (p *plusAPI) fetch(ctx context.Context, root []byte) {
+	p.replies, p.err = map[string]any{}, nil
+	version, _ := findVersion(root)
 	if version == "0" {
-		p.err = fmt.Errorf("%s has no version of the API up to %d: update this agent", p.page, newest)
+		p.err = fmt.Errorf("%s offers no version of the API up to %d: update rtcollector", p.page, newestVersion)
 		return
 	}
 	var errs []error
@@ -81,44 +82,44 @@ func (p *plus) fetch(ctx context.Context, root []byte) {
 		if p.missing[e.path] {
 			continue
 		}
-		answer, err := p.ask(ctx, version+"/"+e.path)
+		answer, err := p.getJSON(ctx, version+"/"+e.path)
 		var status *httpx.StatusError
 		switch {
 		case err == nil:
-			p.answers[e.path] = answer
+			p.replies[e.path] = answer
 		case errors.As(err, &status) && status.Code == http.StatusNotFound:
 			p.missing[e.path] = true
-		case errors.As(err, &status), errors.Is(err, errNoJSON):
-			errs = append(errs, fmt.Errorf("ask for %s: %w", e.path, err))
-		default: // the others would end alike
+		case errors.As(err, &status), errors.Is(err, errNotJSON):
+			errs = append(errs, fmt.Errorf("read %s: %w", e.path, err))
+		default: // the other requests would fail too
 			p.err = errors.Join(append(errs, err)...)
 			return
 		}
 		if e.path == pathNginx {
-			p.forget(answer)
+			p.updateRelease(answer)
 		}
 	}
 	p.err = errors.Join(errs...)
 }
 
-var errNoJSON = errors.New("no JSON")
+var errNotJSON = errors.New("not JSON")
 
-func (p *plus) ask(ctx context.Context, path string) (answer any, err error) {
-	page, err := p.page.GetBelow(ctx, path, "", maxAnswer)
+func (p *plusAPI) getJSON(ctx context.Context, path string) (answer any, err error) {
+	page, err := p.page.GetBelow(ctx, path, "", maxReplyLen)
 	if err != nil {
 		return nil, err
 	}
-	if cost := guard.JSON(page); cost > maxDecoded {
-		return nil, fmt.Errorf("%s answers with a document that takes %d bytes when it is decoded, more than %d", p.page, cost, maxDecoded)
+	if cost := guard.JSON(page); cost > maxDecodedLen {
+		return nil, fmt.Errorf("%s returned a document that needs %d bytes when decoded, more than the limit of %d", p.page, cost, maxDecodedLen)
 	}
 	if json.Unmarshal(page, &answer) != nil {
-		return nil, fmt.Errorf("%w: %w", errNoJSON, p.page.Unexpected(page, "the API of NGINX Plus"))
+		return nil, fmt.Errorf("%w: %w", errNotJSON, p.page.Unexpected(page, "the API of NGINX Plus"))
 	}
 	return answer, nil
 }
 
-// forget forgets what is missing after a restart, an update or a new configuration.
-func (p *plus) forget(nginx any) {
+// updateRelease clears the missing endpoints after a restart, an update or a reload of nginx.
+func (p *plusAPI) updateRelease(nginx any) {
 	about, _ := nginx.(map[string]any)
 	release := fmt.Sprint(about["version"], about["generation"], about["load_timestamp"])
 	if release != p.release {
@@ -128,32 +129,32 @@ func (p *plus) forget(nginx any) {
 }
 
 func (s *server) addPlus(out *telemetry.Batch) error {
-	s.addLikeStub(out)
+	s.addStubMetrics(out)
 	for _, e := range endpoints() {
-		s.plus.series.add(out, &e, s.plus.answers[e.path])
+		s.plus.series.addEndpoint(out, &e, s.plus.replies[e.path])
 	}
-	s.plus.series.known.Sweep(out)
+	s.plus.series.values.Sweep(out)
 	return s.plus.err
 }
 
-// addLikeStub writes what the page of stub_status has, under the same names. The API does not count connections that wait among
-// the active ones.
-func (s *server) addLikeStub(out *telemetry.Batch) {
-	if c, ok := s.plus.answers[pathConnections].(map[string]any); ok {
-		accepted, dropped, now, idle := number(c["accepted"]), number(c["dropped"]), number(c["active"]), number(c["idle"])
-		s.totals[accepts].Add(out, accepted)
-		s.totals[handled].Add(out, accepted-dropped)
+// addStubMetrics adds the metrics of the page of stub_status, with the same names. Unlike the page, the API does not count
+// idle connections as active.
+func (s *server) addStubMetrics(out *telemetry.Batch) {
+	if c, ok := s.plus.replies[pathConnections].(map[string]any); ok {
+		accepted, dropped, now, idle := toNumber(c["accepted"]), toNumber(c["dropped"]), toNumber(c["active"]), toNumber(c["idle"])
+		s.totals[fieldAccepts].Add(out, accepted)
+		s.totals[fieldHandled].Add(out, accepted-dropped)
 		s.dropped.Add(out, dropped)
-		out.Add(s.gauges[active], now+idle)
-		out.Add(s.gauges[waiting], idle)
+		out.Add(s.gauges[fieldActive], now+idle)
+		out.Add(s.gauges[fieldWaiting], idle)
 	}
-	if r, ok := s.plus.answers[pathRequests].(map[string]any); ok {
-		s.totals[requests].Add(out, number(r["total"]))
-		out.Add(s.plus.series.current, number(r["current"]))
+	if r, ok := s.plus.replies[pathRequests].(map[string]any); ok {
+		s.totals[fieldRequests].Add(out, toNumber(r["total"]))
+		out.Add(s.plus.series.currentRequests, toNumber(r["current"]))
 	}
 }
 
-func number(v any) float64 {
+func toNumber(v any) float64 {
 	n, _ := v.(float64)
 	return n
 }

@@ -18,29 +18,29 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// api answers like NGINX Plus, which is not to be had without a contract: its replies have the shapes of
+// fakeAPI answers like NGINX Plus, which is not available without a contract. Its replies have the form in
 // nginx.org/en/docs/http/ngx_http_api_module.html, version 9.
-type api struct {
+type fakeAPI struct {
 	mu      sync.Mutex
 	answers map[string]json.RawMessage
 	status  map[string]int // instead of an answer
 	asked   []string
 }
 
-func newAPI(t testing.TB) (*api, string) {
+func newAPI(t testing.TB) (*fakeAPI, string) {
 	t.Helper()
 	data, err := os.ReadFile("testdata/plus.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{status: map[string]int{}}
+	a := &fakeAPI{status: map[string]int{}}
 	if err := json.Unmarshal(data, &a.answers); err != nil {
 		t.Fatal(err)
 	}
 	return a, httpxtest.Pages(t, a.serve).URL + "/api"
 }
 
-func (a *api) serve(w http.ResponseWriter, r *http.Request) {
+func (a *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	path := strings.Trim(strings.TrimPrefix(r.URL.Path, "/api"), "/")
@@ -59,14 +59,14 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
-func (a *api) set(path, answer string) {
+func (a *fakeAPI) setReply(path, answer string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers[path] = json.RawMessage(answer)
 }
 
-// paths are those that were asked for since the last time.
-func (a *api) paths() []string {
+// requestedPaths returns the paths that were requested since the last call.
+func (a *fakeAPI) requestedPaths() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	asked := a.asked
@@ -74,8 +74,8 @@ func (a *api) paths() []string {
 	return asked
 }
 
-// short are values by what follows the server and port in series of the API.
-func short(b *telemetry.Batch) map[string]float64 {
+// shortKeys returns the values by the part of their keys after server and port.
+func shortKeys(b *telemetry.Batch) map[string]float64 {
 	m := map[string]float64{}
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
@@ -99,7 +99,7 @@ func TestPlusValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := short(b)
+	got := shortKeys(b)
 	for name, want := range map[string]float64{
 		"accepts": 4968119, "handled": 4968109, "dropped": 10, "active": 122, "waiting": 117, "requests": 10624511, "requests_current": 4,
 		"info build=nginx-plus-r33 version=1.27.2": 1, "generation": 6, "processes_respawned": 1, "ssl_verify_failures_expired_cert": 2,
@@ -121,10 +121,10 @@ func TestPlusValues(t *testing.T) {
 			t.Errorf("%s is %v (there: %v), want %v", name, v, has, want)
 		}
 	}
-	a.set("http/server_zones", `{"site1":{"requests":736495,"sent":20183175459,"newer":1}}`)
-	a.set("connections", `{"accepted":4968139,"dropped":10,"active":5,"idle":117}`)
+	a.setReply("http/server_zones", `{"site1":{"requests":736495,"sent":20183175459,"newer":1}}`)
+	a.setReply("connections", `{"accepted":4968139,"dropped":10,"active":5,"idle":117}`)
 	b, err = p.Batch(10)
-	second := short(b)
+	second := shortKeys(b)
 	if err != nil || second["http_server_zone_requests_rate zone=site1"] != 10 || second["accepts_rate"] != 2 || second["http_upstream_peer_downtime_rate peer=10.0.0.1:8088 upstream=backend"] != 0 {
 		t.Errorf("%v: %v", err, second)
 	}
@@ -138,12 +138,12 @@ func TestPlusValues(t *testing.T) {
 	}
 }
 
-// Peers come, go and change their states; what is gone is forgotten.
+// Peers appear, disappear and change their states. The series of removed peers end.
 func TestPeersComeAndGo(t *testing.T) {
 	a, url := newAPI(t)
 	p := plugintest.Start(t, Plugin, "status_url: "+url, plugintest.Env("nginx", ""))
 	p.Gather(0)
-	made := p.Input.Gatherer.(httpx.Group[*server])[0].plus.series.known.Len()
+	made := p.Input.Gatherer.(httpx.Group[*server])[0].plus.series.values.Len()
 	for i, c := range []struct {
 		peers string
 		want  map[string]float64
@@ -155,20 +155,20 @@ func TestPeersComeAndGo(t *testing.T) {
 		{`{"id":1,"server":"b:1","state":"up"}, 7, {"id":2}`, map[string]float64{"http_upstream_peer_state peer=b:1 upstream=u": 0, "http_upstream_peer_info peer=b:1 state=up upstream=u": 1}},
 		{``, map[string]float64{}}, {``, map[string]float64{}}, {``, map[string]float64{}},
 	} {
-		a.set("http/upstreams", `{"u":{"peers":[`+c.peers+`]}}`)
+		a.setReply("http/upstreams", `{"u":{"peers":[`+c.peers+`]}}`)
 		b, err := p.Batch(float64(10 + 10*i))
-		got := short(b)
+		got := shortKeys(b)
 		maps.DeleteFunc(got, func(name string, _ float64) bool { return !strings.HasPrefix(name, "http_upstream") })
 		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 			t.Errorf("%d: %v %s", i, err, diff)
 		}
 	}
-	if n := p.Input.Gatherer.(httpx.Group[*server])[0].plus.series.known.Len(); n >= made-100 {
+	if n := p.Input.Gatherer.(httpx.Group[*server])[0].plus.series.values.Len(); n >= made-100 {
 		t.Errorf("%d series are remembered of %d", n, made)
 	}
 }
 
-// What a nginx does not have is not asked for again, until it has read its configuration anew.
+// An endpoint that does not exist is not read again until nginx has reloaded its configuration.
 func TestMissingEndpoints(t *testing.T) {
 	a, url := newAPI(t)
 	for _, path := range []string{"workers", "stream/zone_sync", "stream/server_zones"} {
@@ -179,13 +179,13 @@ func TestMissingEndpoints(t *testing.T) {
 		if _, err := p.Batch(second); err != nil {
 			t.Error(err)
 		}
-		return len(a.paths())
+		return len(a.requestedPaths())
 	}
 	all := len(endpoints()) + 1 // and the page itself
 	if first, second := asked(0), asked(10); first != all || second != all-3 {
 		t.Errorf("%d requests, then %d, of %d", first, second, all)
 	}
-	a.set("nginx", `{"version":"1.27.2","generation":7}`)
+	a.setReply("nginx", `{"version":"1.27.2","generation":7}`)
 	if again := asked(20); again != all {
 		t.Errorf("after a new configuration: %d", again)
 	}
@@ -203,27 +203,27 @@ func TestPlusErrors(t *testing.T) {
 	}
 	whole, _ := gather()
 	a.status["http/upstreams"] = http.StatusForbidden
-	if n, err := gather(); n < whole/3 || n >= whole || !strings.HasPrefix(err, "ask for http/upstreams: "+url+" answers 403 Forbidden") {
+	if n, err := gather(); n < whole/3 || n >= whole || !strings.HasPrefix(err, "read http/upstreams: "+url+" answers 403 Forbidden") {
 		t.Errorf("%d of %d samples, %s", n, whole, err)
 	}
 	delete(a.status, "http/upstreams")
-	a.set("ssl", `<html>`)
-	if n, err := gather(); n < whole/3 || !strings.Contains(err, "ask for ssl: no JSON: "+url+" answers with an HTML page instead of the API of NGINX Plus") {
+	a.setReply("ssl", `<html>`)
+	if n, err := gather(); n < whole/3 || !strings.Contains(err, "read ssl: not JSON: "+url+" answers with an HTML page instead of the API of NGINX Plus") {
 		t.Errorf("%d samples, %s", n, err)
 	}
-	a.set("ssl", `[1]`)
-	a.set("http/server_zones", `{"a":1,"b":{"requests":"x","responses":[2]}}`)
-	a.set("nginx", `7`)
+	a.setReply("ssl", `[1]`)
+	a.setReply("http/server_zones", `{"a":1,"b":{"requests":"x","responses":[2]}}`)
+	a.setReply("nginx", `7`)
 	if n, err := gather(); n < whole/3 || err != "" {
 		t.Errorf("other kinds than expected: %d samples, %s", n, err)
 	}
-	a.set("", `[10,11]`)
-	if n, err := gather(); n != 0 || !strings.Contains(err, "has no version of the API up to 9: update this agent") {
+	a.setReply("", `[10,11]`)
+	if n, err := gather(); n != 0 || !strings.Contains(err, "offers no version of the API up to 9: update rtcollector") {
 		t.Errorf("%d samples, %s", n, err)
 	}
 }
 
-// The path of a version is below that of the URL, whose query goes with it.
+// The path of a version is below that of the URL, and the query of the URL is kept.
 func TestPlusURL(t *testing.T) {
 	var asked []string
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
@@ -252,7 +252,7 @@ func FuzzPlus(f *testing.F) {
 	}
 	f.Add("", []byte(`[1,2]`))
 	f.Fuzz(func(t *testing.T, path string, data []byte) {
-		_, _ = versionIn(data)
+		_, _ = findVersion(data)
 		var answer any
 		if json.Unmarshal(data, &answer) != nil {
 			return
@@ -263,7 +263,7 @@ func FuzzPlus(f *testing.F) {
 				continue
 			}
 			b := &telemetry.Batch{}
-			p.add(b, &e, answer)
+			p.addEndpoint(b, &e, answer)
 			for i := range b.Len() {
 				if s, _, _ := b.Sample(i); !strings.HasPrefix(s.Name(), "nginx_") {
 					t.Error(s)

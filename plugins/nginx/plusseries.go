@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// The endpoints whose answers are more than numbers with names.
+// The endpoints whose replies need code of their own.
 const (
 	pathNginx       = "nginx"
 	pathConnections = "connections"
@@ -16,12 +16,12 @@ const (
 
 // endpoint is a path of the API below the version.
 type endpoint struct {
-	path   string
-	metric string // what its metrics begin with; "": they are made elsewhere
-	label  string // of the things that it lists; "": it is about the server
+	path         string
+	metricPrefix string // prefix of its metrics; "": addStubMetrics handles it
+	label        string // label of the entities that it lists; "": it describes the server
 }
 
-// endpoints are those that are read, in the order in which they are asked for.
+// endpoints returns the endpoints to read, in this order.
 func endpoints() []endpoint {
 	return []endpoint{
 		{pathNginx, "nginx", ""},
@@ -44,14 +44,15 @@ func endpoints() []endpoint {
 	}
 }
 
-// field is what a number of the API means.
-type field struct {
+// fieldSpec describes a number of the API.
+type fieldSpec struct {
 	unit    telemetry.Unit
 	counter bool
 }
 
-// fieldOf finds a number by its name, with that of what it stands in. What is not known is not written.
-func fieldOf(parent, name string) (f field, known bool) {
+// findField returns the description of a number by its name and that of the object that contains it. Unknown numbers are not
+// written.
+func findField(parent, name string) (f fieldSpec, known bool) {
 	gauges := map[telemetry.Unit]string{
 		telemetry.None: `processing active idle current weight max_conns keepalive zombies cold backup nodes_online
 			records_pending records_total queue.size queue.max_size health_checks.last_passed`,
@@ -69,20 +70,20 @@ func fieldOf(parent, name string) (f field, known bool) {
 	}
 	for _, key := range []string{parent + "." + name, name} {
 		for unit, names := range gauges {
-			if hasWord(names, key) {
-				return field{unit: unit}, true
+			if containsWord(names, key) {
+				return fieldSpec{unit: unit}, true
 			}
 		}
 		for unit, names := range counters {
-			if hasWord(names, key) {
-				return field{unit: unit, counter: true}, true
+			if containsWord(names, key) {
+				return fieldSpec{unit: unit, counter: true}, true
 			}
 		}
 	}
-	return field{}, false
+	return fieldSpec{}, false
 }
 
-func hasWord(words, word string) bool {
+func containsWord(words, word string) bool {
 	for w := range strings.FieldsSeq(words) {
 		if w == word {
 			return true
@@ -91,28 +92,28 @@ func hasWord(words, word string) bool {
 	return false
 }
 
-// plusSeries are the series of one API.
+// plusSeries holds the series of one API.
 type plusSeries struct {
-	server  []telemetry.Label
-	current *telemetry.Series
-	known   *telemetry.Vec[string, plusValue]
-	next    valueName // that a series is made for
-	key     []byte
+	server          []telemetry.Label
+	currentRequests *telemetry.Series
+	values          *telemetry.Vec[string, plusValue]
+	nextName        valueName // of the value whose series newValue makes
+	keyBuffer       []byte    // buffer for the key of a value
 }
 
-// maxValues bounds the series of one API: a few thousand servers of upstreams have 40 each.
+// maxValues bounds the series of one API. It is enough for a few thousand peers, which have 40 each.
 const maxValues = 200_000
 
-// plusValue is where a number goes; nowhere if it is not known.
+// plusValue is the series of a number. It is empty for unknown numbers.
 type plusValue struct {
 	gauge *telemetry.Series
 	total *telemetry.Total
 	info  *metric.Info
 }
 
-// valueName is the name of a value, with the thing that it belongs to and the name of the object that contains it.
+// valueName is the name of a value, with the entity that it belongs to and the name of the object that contains it.
 type valueName struct {
-	thing        thing
+	entity       entity
 	parent, name string
 }
 
@@ -123,9 +124,9 @@ const (
 )
 
 func (p *plusSeries) newValue(f *telemetry.Factory, _ string) (v plusValue) {
-	n := &p.next
-	full, labels := n.thing.metric+"_"+n.name, p.labels(n.thing)
-	meaning, known := fieldOf(n.parent, n.name)
+	n := &p.nextName
+	full, labels := n.entity.metricPrefix+"_"+n.name, p.mergeLabels(n.entity)
+	meaning, known := findField(n.parent, n.name)
 	switch {
 	case n.name == infoName:
 		v.info = metric.NewInfo(f, full, labels...)
@@ -141,25 +142,26 @@ func (p *plusSeries) newValue(f *telemetry.Factory, _ string) (v plusValue) {
 }
 
 func newPlusSeries(f *telemetry.Factory, server []telemetry.Label) *plusSeries {
-	p := &plusSeries{server: server, current: f.Gauge("nginx_requests_current", telemetry.None, server...)}
-	p.known = telemetry.NewVec(f, p.newValue).Limit(maxValues)
+	p := &plusSeries{server: server, currentRequests: f.Gauge("nginx_requests_current", telemetry.None, server...)}
+	p.values = telemetry.NewVec(f, p.newValue).Limit(maxValues)
 	return p
 }
 
-// thing is something that numbers are about: a zone, an upstream, a peer.
-type thing struct {
-	metric string
-	labels []telemetry.Label // beside the server's
+// entity is a zone, an upstream, a peer, or the server.
+type entity struct {
+	metricPrefix string
+	labels       []telemetry.Label // in addition to those of the server
 }
 
-func (t thing) with(suffix, key, value string) thing {
-	return thing{t.metric + suffix, append(t.labels[:len(t.labels):len(t.labels)], telemetry.Label{Key: key, Value: value})}
+// withLabel returns the entity with a suffix for its metrics and one more label.
+func (t entity) withLabel(suffix, key, value string) entity {
+	return entity{t.metricPrefix + suffix, append(t.labels[:len(t.labels):len(t.labels)], telemetry.Label{Key: key, Value: value})}
 }
 
-// add writes the answer of an endpoint; nil is none.
-func (p *plusSeries) add(out *telemetry.Batch, e *endpoint, answer any) {
-	t := thing{metric: e.metric}
-	if e.metric == "" {
+// addEndpoint adds the samples of an endpoint's reply. A nil reply has none.
+func (p *plusSeries) addEndpoint(out *telemetry.Batch, e *endpoint, answer any) {
+	t := entity{metricPrefix: e.metricPrefix}
+	if e.metricPrefix == "" {
 		return
 	}
 	switch answer := answer.(type) {
@@ -173,26 +175,26 @@ func (p *plusSeries) add(out *telemetry.Batch, e *endpoint, answer any) {
 		}
 		for name, one := range answer {
 			if one, ok := one.(map[string]any); ok {
-				p.addNumbers(out, t.with("", e.label, name), "", one)
+				p.addNumbers(out, t.withLabel("", e.label, name), "", one)
 			}
 		}
-	case []any: // of workers
+	case []any: // workers
 		for _, one := range answer {
 			if one, ok := one.(map[string]any); ok {
-				p.addNumbers(out, t.with("", e.label, text(one["id"])), "", one)
+				p.addNumbers(out, t.withLabel("", e.label, formatText(one["id"])), "", one)
 			}
 		}
 	}
 }
 
-// addNumbers writes the numbers in an object and in those within it, whose names become parts of the metrics' names.
-func (p *plusSeries) addNumbers(out *telemetry.Batch, t thing, parent string, object map[string]any) {
+// addNumbers adds the numbers of an object and of the objects within it, whose names become parts of the metric names.
+func (p *plusSeries) addNumbers(out *telemetry.Batch, t entity, parent string, object map[string]any) {
 	for name, v := range object {
 		switch v := v.(type) {
 		case float64:
-			p.write(out, t, parent, name, v)
+			p.addNumber(out, t, parent, name, v)
 		case bool:
-			p.write(out, t, parent, name, metric.Bool(v))
+			p.addNumber(out, t, parent, name, metric.Bool(v))
 		case []any:
 			if name == "peers" {
 				p.addPeers(out, t, v)
@@ -203,27 +205,27 @@ func (p *plusSeries) addNumbers(out *telemetry.Batch, t thing, parent string, ob
 	}
 }
 
-func (p *plusSeries) addObject(out *telemetry.Batch, t thing, name string, object map[string]any) {
+func (p *plusSeries) addObject(out *telemetry.Batch, t entity, name string, object map[string]any) {
 	switch name {
-	case "codes": // of answers
+	case "codes": // of responses
 		for code, n := range object {
-			p.write(out, t.with("", "code", code), "", name, number(n))
+			p.addNumber(out, t.withLabel("", "code", code), "", name, toNumber(n))
 		}
-	case "zones": // that are kept alike in a cluster
+	case "zones": // synchronized in a cluster
 		for zone, one := range object {
 			if one, ok := one.(map[string]any); ok {
-				p.addNumbers(out, t.with("", "zone", zone), name, one)
+				p.addNumbers(out, t.withLabel("", "zone", zone), name, one)
 			}
 		}
 	case "status": // of the cluster
 		p.addNumbers(out, t, name, object)
 	default:
-		p.addNumbers(out, thing{t.metric + "_" + name, t.labels}, name, object)
+		p.addNumbers(out, entity{t.metricPrefix + "_" + name, t.labels}, name, object)
 	}
 }
 
-func (p *plusSeries) write(out *telemetry.Batch, t thing, parent, name string, v float64) {
-	h := p.handle(t, parent, name)
+func (p *plusSeries) addNumber(out *telemetry.Batch, t entity, parent, name string, v float64) {
+	h := p.findValue(t, parent, name)
 	if h.total != nil {
 		h.total.Add(out, v)
 		return
@@ -231,15 +233,15 @@ func (p *plusSeries) write(out *telemetry.Batch, t thing, parent, name string, v
 	out.Add(h.gauge, v)
 }
 
-func (p *plusSeries) labels(t thing) []telemetry.Label {
+func (p *plusSeries) mergeLabels(t entity) []telemetry.Label {
 	return append(p.server[:len(p.server):len(p.server)], t.labels...)
 }
 
-func (p *plusSeries) handle(t thing, parent, name string) *plusValue {
-	p.next = valueName{t, parent, name}
-	p.key = append(append(append(p.key[:0], t.metric...), 0), name...)
+func (p *plusSeries) findValue(t entity, parent, name string) *plusValue {
+	p.nextName = valueName{t, parent, name}
+	p.keyBuffer = append(append(append(p.keyBuffer[:0], t.metricPrefix...), 0), name...)
 	for _, l := range t.labels {
-		p.key = append(append(append(append(p.key, 0), l.Key...), 0), l.Value...)
+		p.keyBuffer = append(append(append(append(p.keyBuffer, 0), l.Key...), 0), l.Value...)
 	}
-	return telemetry.GetBytes(p.known, p.key)
+	return telemetry.GetBytes(p.values, p.keyBuffer)
 }

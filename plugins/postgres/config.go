@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Config says where the server is and what is read beside the default set.
+// Config is the address of the server and what the input reads in addition to the default set.
 type Config struct {
 	URL      secret.Ref   `yaml:"url"` // instead of host, port, user, dbname, sslmode; or a DSN
 	Host     string       `yaml:"host"`
@@ -27,13 +27,13 @@ type Config struct {
 	SSLMode  string       `yaml:"sslmode"`
 	TLS      *tlsx.Config `yaml:"tls"` // instead of sslmode
 
-	Databases          match.List `yaml:"databases"` // none: all
+	Databases          match.List `yaml:"databases"` // empty: all
 	CollectBgwriter    bool       `yaml:"collect_bgwriter"`
 	CollectIO          bool       `yaml:"collect_io"`
 	CollectReplication bool       `yaml:"collect_replication"`
-	Tables             int        `yaml:"tables"` // how many, the largest; 0: none
+	Tables             int        `yaml:"tables"` // the N largest; 0: none
 	Indexes            int        `yaml:"indexes"`
-	Statements         int        `yaml:"statements"` // how many, those that took longest; 0: none
+	Statements         int        `yaml:"statements"` // the N that took longest; 0: none
 
 	Queries []sqlseries.Query `yaml:"queries"`
 }
@@ -53,8 +53,8 @@ func defaults() Config {
 	}
 }
 
-// maxTop bounds the lists of tables, indexes and statements.
-const maxTop = 1000
+// maxEntries bounds the lists of tables, indexes and statements.
+const maxEntries = 1000
 
 // MetricNames implements plugins.Namer.
 func (c *Config) MetricNames() []string { return sqlseries.MetricNames(c.Queries) }
@@ -64,7 +64,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	apart := c.Host != defaultHost || c.Port != defaultPort || c.User != defaultUser || c.DBName != defaultDBName || c.SSLMode != ""
 	if !c.URL.IsZero() && apart {
-		errs = append(errs, conf.Key("url", "stands instead of host, port, user, dbname and sslmode: use one or the other"))
+		errs = append(errs, conf.Key("url", "replaces host, port, user, dbname and sslmode: set either url or those"))
 	}
 	if c.Host == "" {
 		errs = append(errs, conf.Key("host", "must not be empty"))
@@ -78,27 +78,28 @@ func (c *Config) Validate() error {
 		errs = append(errs, conf.Key("sslmode", "must be disable, allow, prefer, require, verify-ca or verify-full"))
 	}
 	if c.TLS != nil && c.SSLMode != "" {
-		errs = append(errs, conf.Key("tls", "stands instead of sslmode: use one or the other"))
+		errs = append(errs, conf.Key("tls", "replaces sslmode: set one of the two"))
 	}
 	for key, n := range map[string]int{"tables": c.Tables, "indexes": c.Indexes, "statements": c.Statements} {
-		if n < 0 || n > maxTop {
-			errs = append(errs, conf.Key(key, "must be 0 to %d: how many of the first are reported", maxTop))
+		if n < 0 || n > maxEntries {
+			errs = append(errs, conf.Key(key, "must be 0 to %d: it is the number of entries that are reported", maxEntries))
 		}
 	}
-	return errors.Join(append(errs, sqlseries.Unique(c.Queries))...)
+	return errors.Join(append(errs, sqlseries.CheckUnique(c.Queries))...)
 }
 
-// errURL does not show what it is about: there may be a password in it, wherever it is.
-var errURL = errors.New(`url is neither a URL (postgres://user@host:5432/dbname) nor a DSN ("host=db port=5432 user=x dbname=y")`)
+// errInvalidURL does not show the URL, because any part of it may be a password.
+var errInvalidURL = errors.New(`url is neither a URL (postgres://user@host:5432/dbname) nor a DSN ("host=db port=5432 user=x dbname=y")`)
 
-// resolve returns what the settings mean now: secrets, certificates and the environment may have changed.
-func (c *Config) resolve(ctx context.Context, store secret.Resolver) (*pgconn.Config, error) {
+// connConfig returns the settings for one connection. Secrets, certificates and the environment may have changed since the
+// last one.
+func (c *Config) connConfig(ctx context.Context, store secret.Resolver) (*pgconn.Config, error) {
 	dsn, err := c.URL.Resolve(ctx, store)
 	if err != nil {
 		return nil, err
 	}
 	if dsn == "" {
-		dsn = c.dsn()
+		dsn = c.buildDSN()
 	}
 	password, err := c.Password.Resolve(ctx, store)
 	if err != nil {
@@ -106,7 +107,7 @@ func (c *Config) resolve(ctx context.Context, store secret.Resolver) (*pgconn.Co
 	}
 	config, err := pgconn.ParseConfig(dsn)
 	if err != nil {
-		return nil, errURL
+		return nil, errInvalidURL
 	}
 	if password != "" {
 		config.Password = password
@@ -115,13 +116,13 @@ func (c *Config) resolve(ctx context.Context, store secret.Resolver) (*pgconn.Co
 		if config.TLSConfig, err = c.TLS.Client(config.Host); err != nil {
 			return nil, err
 		}
-		config.Fallbacks = nil // they speak without TLS
+		config.Fallbacks = nil // they would connect without TLS
 	}
 	config.RuntimeParams["application_name"] = "rtcollector"
 	return config, nil
 }
 
-func (c *Config) dsn() string {
+func (c *Config) buildDSN() string {
 	mode := c.SSLMode
 	if mode == "" {
 		mode = defaultMode
@@ -135,8 +136,8 @@ func (c *Config) dsn() string {
 
 func isSocket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
 
-// address is how the server is called in labels and messages: host:port; a socket by its directory.
-func address(host string, port int) string {
+// serverAddress returns the name of the server in labels and messages: host:port, or the directory of its socket.
+func serverAddress(host string, port int) string {
 	if isSocket(host) {
 		return host + ":" + strconv.Itoa(port)
 	}

@@ -16,48 +16,47 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// connection is the one connection to the server. It is made when it is needed, kept, and made anew after it broke.
+// connection is the only connection to the server. It is opened when it is needed, kept, and opened again after it failed.
 //
-// What is spoken is the protocol, without pgx's layer of Go types: every value is asked for as text, and all that
-// is made of a text is a number or a label.
+// It uses the protocol without pgx's layer of Go types: every value arrives as text and becomes a number or a label.
 type connection struct {
 	config Config
 	store  secret.Resolver
 
-	life context.Context // ends with the input: what pgconn still has to do behind our back ends then, too
-	end  context.CancelFunc
-	conn *pgconn.PgConn
+	lifetime    context.Context // ends with the input, and with it the work that pgconn does in the background
+	endLifetime context.CancelFunc
+	conn        *pgconn.PgConn
 
 	user   string        // of the connection
-	budget *guard.Budget // of one query; what is said while connecting counts as one
+	budget *guard.Budget // bytes that the server may send for one query; connecting counts as one
 }
 
 const (
-	// maxMessage is the longest message that is taken, in bytes: a row, for one.
-	maxMessage = 4 << 20
+	// maxMessageLen bounds a message of the server, such as a row, in bytes.
+	maxMessageLen = 4 << 20
 
-	// maxAnswer is the same for all that the server says to one query.
-	maxAnswer = 16 << 20
+	// maxReplyLen bounds all messages of the server for one query, in bytes.
+	maxReplyLen = 16 << 20
 )
 
 func newConnection(c Config, store secret.Resolver) *connection {
 	life, end := context.WithCancel(context.Background())
-	return &connection{config: c, store: store, life: life, end: end, budget: guard.NewBudget(maxAnswer)}
+	return &connection{config: c, store: store, lifetime: life, endLifetime: end, budget: guard.NewBudget(maxReplyLen)}
 }
 
-// alive says whether there is a connection, as far as is known without asking.
-func (c *connection) alive() bool { return c.conn != nil && !c.conn.IsClosed() }
+// isOpen reports whether the connection is open, as far as is known without a round trip.
+func (c *connection) isOpen() bool { return c.conn != nil && !c.conn.IsClosed() }
 
-// answers says whether there is a connection that still works: the server may have been restarted since the last gather.
-func (c *connection) answers(ctx context.Context) bool {
+// isWorking reports whether the connection still works. The server may have restarted since the last gather.
+func (c *connection) isWorking(ctx context.Context) bool {
 	c.budget.Renew()
-	return c.alive() && c.conn.Ping(ctx) == nil
+	return c.isOpen() && c.conn.Ping(ctx) == nil
 }
 
-// dial connects to a server that was resolved.
+// dial opens the connection.
 func (c *connection) dial(ctx context.Context, config *pgconn.Config) error {
-	config.DialFunc = c.dialNet
-	config.BuildFrontend = c.frontend
+	config.DialFunc = c.dialNetwork
+	config.BuildFrontend = c.newFrontend
 	c.budget.Renew()
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
@@ -67,85 +66,86 @@ func (c *connection) dial(ctx context.Context, config *pgconn.Config) error {
 	return nil
 }
 
-// frontend decodes what the server says, within limits: pgconn would make room for a gigabyte when a message announces it. It
-// sits above TLS, and pgconn still sees the TLS connection, which it binds passwords to (SCRAM-SHA-256-PLUS).
-func (c *connection) frontend(r io.Reader, w io.Writer) *pgproto3.Frontend {
+// newFrontend returns a decoder of the server's messages that enforces our limits. Without it pgconn would allocate a gigabyte
+// if a message announced that. The decoder is above TLS, so that pgconn can bind passwords to the TLS connection
+// (SCRAM-SHA-256-PLUS).
+func (c *connection) newFrontend(r io.Reader, w io.Writer) *pgproto3.Frontend {
 	f := pgproto3.NewFrontend(c.budget.Reader(r), w)
-	f.SetMaxBodyLen(maxMessage)
+	f.SetMaxBodyLen(maxMessageLen)
 	return f
 }
 
-// mortal is a network connection that is cut when the input ends. After a query was given up pgconn cancels it at the
-// server and waits up to 15 seconds for that, in a goroutine.
-type mortal struct {
+// boundConn is a network connection that is closed when the input ends. After the context of a query has ended, pgconn
+// cancels the query at the server, in a goroutine that waits up to 15 seconds.
+type boundConn struct {
 	net.Conn
 	stop func() bool
 }
 
 // Close implements net.Conn.
-func (m *mortal) Close() error {
+func (m *boundConn) Close() error {
 	m.stop()
 	return m.Conn.Close()
 }
 
-func (c *connection) dialNet(ctx context.Context, network, addr string) (net.Conn, error) {
+func (c *connection) dialNetwork(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(c.life, cancel)
+	stop := context.AfterFunc(c.lifetime, cancel)
 	defer stop()
 	conn, err := guard.Dial(ctx, &net.Dialer{KeepAlive: 30 * time.Second}, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	return &mortal{conn, context.AfterFunc(c.life, func() { _ = conn.Close() })}, nil
+	return &boundConn{conn, context.AfterFunc(c.lifetime, func() { _ = conn.Close() })}, nil
 }
 
-// close ends the connection and waits until nothing of it is left.
+// close closes the connection and waits until its goroutines have ended.
 func (c *connection) close() {
-	if c.alive() {
+	if c.isOpen() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = c.conn.Close(ctx)
 	}
-	c.end()
+	c.endLifetime()
 	if c.conn != nil {
 		<-c.conn.CleanupDone()
 	}
 }
 
-// rows takes an answer: first the names of its columns, then each row. The slices are only valid during the call.
-type rows interface {
-	begin(columns []pgconn.FieldDescription) error
-	row(values [][]byte) error
+// rowReader receives a result: first its columns, then each row. The slices are only valid during the call.
+type rowReader interface {
+	beginRows(columns []pgconn.FieldDescription) error
+	addRow(values [][]byte) error
 }
 
-// query runs one statement in a transaction of its own. An error of into ends the reading, but not the connection.
-func (c *connection) query(ctx context.Context, sql string, into rows) error {
+// query runs one statement in its own transaction. After an error of into it skips the other rows and keeps the connection.
+func (c *connection) query(ctx context.Context, sql string, into rowReader) error {
 	c.budget.Renew()
-	result := c.conn.ExecParams(ctx, sql, nil, nil, nil, nil) // unnamed, so that a pooler may stand between
+	result := c.conn.ExecParams(ctx, sql, nil, nil, nil, nil) // unnamed, so that it works through a connection pooler
 	columns := len(result.FieldDescriptions())
-	err := into.begin(result.FieldDescriptions())
+	err := into.beginRows(result.FieldDescriptions())
 	for result.NextRow() {
 		switch values := result.Values(); {
 		case err != nil:
 		case len(values) != columns:
-			err = fmt.Errorf("a row has %d columns, and %d were announced: is that a PostgreSQL?", len(values), columns)
+			err = fmt.Errorf("a row has %d columns instead of %d: is this a PostgreSQL server?", len(values), columns)
 		default:
-			err = into.row(values)
+			err = into.addRow(values)
 		}
 	}
 	if _, failed := result.Close(); failed != nil {
 		if guard.IsLimit(failed) {
-			_ = c.conn.Conn().Close() // pgconn would read on for 15 seconds, to be polite
+			_ = c.conn.Conn().Close() // otherwise pgconn would go on reading for 15 seconds
 		}
 		return failed
 	}
 	return err
 }
 
-// version reads what the server says it is, as server_version_num would be: "15.18 (Debian 15.18-0+deb12u1)" is 150018,
-// "9.6.24" 90624, "18beta1" 180000.
-func version(text string) int {
+// parseVersion returns a release in the form of server_version_num: "15.18 (Debian 15.18-0+deb12u1)" is 150018, "9.6.24" is
+// 90624, "18beta1" is 180000.
+func parseVersion(text string) int {
 	number := func() int {
 		end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 		if end < 0 {

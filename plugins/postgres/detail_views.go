@@ -6,32 +6,32 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// position is how far this server's WAL goes: what it wrote as a primary, what it received as a standby. The functions
-// for primaries are an error on a standby.
-const position = "CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) ELSE pg_current_wal_lsn() END"
+// walPosition is the end of this server's WAL: what a primary has written, or a standby has received. The functions for
+// primaries fail on a standby.
+const walPosition = "CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) ELSE pg_current_wal_lsn() END"
 
-// behind is how far a position lies behind another.
-func behind(ahead, lsn string) string {
+// lagExpression returns the distance in bytes between two WAL positions as SQL.
+func lagExpression(ahead, lsn string) string {
 	return "greatest(pg_wal_lsn_diff(" + ahead + ", " + lsn + "), 0)"
 }
 
 func positionView() view {
 	return view{name: "WAL position", columns: []column{
-		counter("postgres_wal_position", "pg_wal_lsn_diff("+position+", '0/0')", telemetry.Bytes),
+		counter("postgres_wal_position", "pg_wal_lsn_diff("+walPosition+", '0/0')", telemetry.Bytes),
 	}}
 }
 
-// standbysView has those who replicate from this server. Several of one name and address are one: the one that is
-// furthest behind counts.
+// standbysView lists the standbys of this server. Standbys with the same name and address share a series, which shows the
+// one with the largest lag.
 func standbysView() view {
 	bytes, seconds := telemetry.Bytes, telemetry.Seconds
-	most := func(lsn string) string { return "max(" + behind("p.lsn", lsn) + ")" }
-	late := func(lsn, lag string) string {
+	maxBytes := func(lsn string) string { return "max(" + lagExpression("p.lsn", lsn) + ")" }
+	maxSeconds := func(lsn, lag string) string {
 		return "max(CASE WHEN " + lsn + " >= p.lsn THEN 0 ELSE extract(epoch FROM " + lag + ") END)"
 	}
 	return view{
-		name: "pg_stat_replication",
-		from: "pg_stat_replication r CROSS JOIN (SELECT " + position + " AS lsn) p WHERE r.state IS NOT NULL GROUP BY 1, 2",
+		name:       "pg_stat_replication",
+		fromClause: "pg_stat_replication r CROSS JOIN (SELECT " + walPosition + " AS lsn) p WHERE r.state IS NOT NULL GROUP BY 1, 2",
 		labels: []column{
 			label("application_name", "r.application_name"),
 			label("client", "coalesce(host(r.client_addr), 'local')"),
@@ -40,26 +40,26 @@ func standbysView() view {
 			gauge("postgres_replication_standbys", "count(*)", telemetry.None),
 			gauge("postgres_replication_streaming", "count(*) FILTER (WHERE r.state = 'streaming')", telemetry.None),
 			gauge("postgres_replication_sync", "count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum'))", telemetry.None),
-			gauge("postgres_replication_sent_lag_bytes", most("r.sent_lsn"), bytes),
-			gauge("postgres_replication_write_lag_bytes", most("r.write_lsn"), bytes),
-			gauge("postgres_replication_flush_lag_bytes", most("r.flush_lsn"), bytes),
-			gauge("postgres_replication_lag_bytes", most("r.replay_lsn"), bytes),
-			gauge("postgres_replication_write_lag_seconds", late("r.write_lsn", "r.write_lag"), seconds).from(v10),
-			gauge("postgres_replication_flush_lag_seconds", late("r.flush_lsn", "r.flush_lag"), seconds).from(v10),
-			gauge("postgres_replication_lag_seconds", late("r.replay_lsn", "r.replay_lag"), seconds).from(v10),
+			gauge("postgres_replication_sent_lag_bytes", maxBytes("r.sent_lsn"), bytes),
+			gauge("postgres_replication_write_lag_bytes", maxBytes("r.write_lsn"), bytes),
+			gauge("postgres_replication_flush_lag_bytes", maxBytes("r.flush_lsn"), bytes),
+			gauge("postgres_replication_lag_bytes", maxBytes("r.replay_lsn"), bytes),
+			gauge("postgres_replication_write_lag_seconds", maxSeconds("r.write_lsn", "r.write_lag"), seconds).from(v10),
+			gauge("postgres_replication_flush_lag_seconds", maxSeconds("r.flush_lsn", "r.flush_lag"), seconds).from(v10),
+			gauge("postgres_replication_lag_seconds", maxSeconds("r.replay_lsn", "r.replay_lag"), seconds).from(v10),
 		},
 	}
 }
 
-// recoveryView is about this server as a standby. One that has replayed all it received is not late, however long ago
-// the last transaction was; whether it still receives is another question.
+// recoveryView shows this server as a standby. A standby that has replayed everything it received has no lag, however old
+// the last transaction is. Whether it still receives is a metric of its own.
 func recoveryView() view {
 	const age = "extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())"
 	return view{
-		name: "recovery",
-		from: "(SELECT pg_last_wal_receive_lsn() AS received, pg_last_wal_replay_lsn() AS replayed) l LEFT JOIN pg_stat_wal_receiver r ON true WHERE pg_is_in_recovery()",
+		name:       "recovery",
+		fromClause: "(SELECT pg_last_wal_receive_lsn() AS received, pg_last_wal_replay_lsn() AS replayed) l LEFT JOIN pg_stat_wal_receiver r ON true WHERE pg_is_in_recovery()",
 		columns: []column{
-			gauge("postgres_replay_lag_bytes", behind("l.received", "l.replayed"), telemetry.Bytes),
+			gauge("postgres_replay_lag_bytes", lagExpression("l.received", "l.replayed"), telemetry.Bytes),
 			gauge("postgres_replay_lag_seconds", "CASE WHEN l.received <= l.replayed THEN 0 ELSE "+age+" END", telemetry.Seconds),
 			gauge("postgres_replay_age", age, telemetry.Seconds),
 			gauge("postgres_wal_receiver_streaming", "coalesce((r.status = 'streaming')::int, 0)", telemetry.None),
@@ -70,22 +70,22 @@ func recoveryView() view {
 
 func slotView() view {
 	return view{
-		name:   "pg_replication_slots",
-		from:   "pg_replication_slots s CROSS JOIN (SELECT " + position + " AS lsn) p",
-		labels: []column{label("slot", "s.slot_name")},
+		name:       "pg_replication_slots",
+		fromClause: "pg_replication_slots s CROSS JOIN (SELECT " + walPosition + " AS lsn) p",
+		labels:     []column{label("slot", "s.slot_name")},
 		columns: []column{
 			gauge("postgres_replication_slot_active", "s.active::int", telemetry.None),
-			gauge("postgres_replication_slot_retained_bytes", behind("p.lsn", "s.restart_lsn"), telemetry.Bytes),
+			gauge("postgres_replication_slot_retained_bytes", lagExpression("p.lsn", "s.restart_lsn"), telemetry.Bytes),
 			gauge("postgres_replication_slot_lost", "(s.wal_status = 'lost')::int", telemetry.None).from(v13),
 		},
 	}
 }
 
-// vacuumView has the vacuums that run now. A table of another database than ours is known by its number only.
+// vacuumView lists the running vacuums. For tables of other databases only the OID is known.
 func vacuumView() view {
 	return view{
-		name: "pg_stat_progress_vacuum",
-		from: "pg_stat_progress_vacuum v LEFT JOIN pg_class c ON c.oid = v.relid AND v.datname = current_database()",
+		name:       "pg_stat_progress_vacuum",
+		fromClause: "pg_stat_progress_vacuum v LEFT JOIN pg_class c ON c.oid = v.relid AND v.datname = current_database()",
 		labels: []column{
 			label("database", "v.datname"),
 			label("table", "coalesce(c.oid::regclass::text, v.relid::text)"),
@@ -98,19 +98,19 @@ func vacuumView() view {
 	}
 }
 
-// The functions behind pg_stat_user_tables and pg_stat_user_indexes (src/backend/catalog/system_views.sql) are asked for the
-// chosen relations only; the views work through all of them, of which there may be 10,000.
+// The views pg_stat_user_tables and pg_stat_user_indexes read all relations, of which there may be 10,000. We call their
+// functions (src/backend/catalog/system_views.sql) for the largest relations only.
 const (
-	ofUsers  = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_t'"
-	relation = "(SELECT c.oid, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" +
-		" WHERE c.relkind IN (%s) AND " + ofUsers + " ORDER BY c.relpages DESC, c.oid LIMIT %d) t"
+	inUserSchemas    = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_t'"
+	largestRelations = "(SELECT c.oid, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" +
+		" WHERE c.relkind IN (%s) AND " + inUserSchemas + " ORDER BY c.relpages DESC, c.oid LIMIT %d) t"
 )
 
 func tableView(top int) view {
 	n := telemetry.None
 	return view{
-		name: "tables",
-		from: fmt.Sprintf(relation, "'r', 'm'", top),
+		name:       "tables",
+		fromClause: fmt.Sprintf(largestRelations, "'r', 'm'", top),
 		labels: []column{
 			label("database", "current_database()"), label("schema", "t.nspname"), label("table", "t.relname"),
 		},
@@ -137,8 +137,8 @@ func tableView(top int) view {
 func indexView(top int) view {
 	n := telemetry.None
 	return view{
-		name: "indexes",
-		from: fmt.Sprintf(relation, "'i'", top) + " JOIN pg_index i ON i.indexrelid = t.oid JOIN pg_class r ON r.oid = i.indrelid",
+		name:       "indexes",
+		fromClause: fmt.Sprintf(largestRelations, "'i'", top) + " JOIN pg_index i ON i.indexrelid = t.oid JOIN pg_class r ON r.oid = i.indrelid",
 		labels: []column{
 			label("database", "current_database()"), label("schema", "t.nspname"), label("table", "r.relname"), label("index", "t.relname"),
 		},
@@ -152,17 +152,17 @@ func indexView(top int) view {
 	}
 }
 
-// statementView has the statements that took the longest in total. Their texts are left where they are: one that
-// sets a password has it in its text.
+// statementView lists the statements that took the longest in total. It does not read their texts, because they may contain
+// passwords.
 func statementView(top int) view {
 	n, ms := telemetry.None, telemetry.Milliseconds
 	sum := func(column string) string { return "sum(s." + column + ")" }
 	v := view{
-		name:   "pg_stat_statements",
-		from:   fmt.Sprintf("pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE s.queryid IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT %d", top),
-		labels: []column{label("database", "d.datname"), label("queryid", "s.queryid")},
+		name:       "pg_stat_statements",
+		fromClause: fmt.Sprintf("pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE s.queryid IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT %d", top),
+		labels:     []column{label("database", "d.datname"), label("queryid", "s.queryid")},
 		columns: []column{
-			counter("postgres_statement_time", sum("total_exec_time"), ms).from(v13), // the one to order by stands first
+			counter("postgres_statement_time", sum("total_exec_time"), ms).from(v13), // first, because ORDER BY 3 refers to it
 			counter("postgres_statement_time", sum("total_time"), ms).until(v13),
 			counter("postgres_statement_calls", sum("calls"), n),
 			counter("postgres_statement_rows", sum("rows"), n),

@@ -19,8 +19,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// explain turns an error into a sentence: which server, what is the matter, what to do. There is no credential in it.
-func explain(server, user string, err error) error {
+// explainError adds to an error which server it concerns and what to do. The text contains no credentials.
+func explainError(server, user string, err error) error {
 	var unresolved *secret.ResolveError
 	var reply *pgconn.PgError
 	var lookup *net.DNSError
@@ -33,34 +33,34 @@ func explain(server, user string, err error) error {
 	case errors.As(err, &unresolved), errors.Is(err, context.Canceled):
 		return fmt.Errorf("postgres %s: %w", server, err)
 	case errors.As(err, &reply):
-		if advice := advise(reply, user); advice != "" {
-			return said(advice, cause(err))
+		if advice := findAdvice(reply, user); advice != "" {
+			return said(advice, firstCause(err))
 		}
-		return fmt.Errorf("postgres %s: %w", server, cause(err))
+		return fmt.Errorf("postgres %s: %w", server, firstCause(err))
 	case tlsx.Advice(err) != "":
-		return said(tlsx.Advice(err), cause(err))
+		return said(tlsx.Advice(err), firstCause(err))
 	case strings.Contains(err.Error(), "server refused TLS"):
-		return said("speaks no TLS: switch it on there (ssl = on), or leave out tls, or set sslmode: prefer", cause(err))
+		return said("does not support TLS: enable it there (ssl = on), or remove tls, or set sslmode: prefer", firstCause(err))
 	case errors.As(err, &tooLong):
-		return said(fmt.Sprintf("announces a message of %d bytes, more than the %d that are read: is that a PostgreSQL?", tooLong.ActualBodyLen, maxMessage), cause(err))
+		return said(fmt.Sprintf("announces a message of %d bytes, more than the limit of %d: is this a PostgreSQL server?", tooLong.ActualBodyLen, maxMessageLen), firstCause(err))
 	case guard.IsLimit(err):
-		return fmt.Errorf("postgres %s %w: let the query return less, if it is one of yours", server, cause(err))
+		return fmt.Errorf("postgres %s %w: if this is one of your queries, let it return less", server, firstCause(err))
 	case errors.Is(err, guard.ErrBusy):
-		return fmt.Errorf("postgres %s: %w", server, cause(err))
+		return fmt.Errorf("postgres %s: %w", server, firstCause(err))
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):
-		return said("is not there: is it running, and does it listen there (listen_addresses, port)?", cause(err))
+		return said("is not reachable: is it running, and does it listen on this address (listen_addresses, port)?", firstCause(err))
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		return said("has an unknown name: correct host, or the name server", cause(err))
+		return said("has an unknown host name: correct host, or the name server", firstCause(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return said("did not answer in time: raise timeout, or see pg_stat_activity for what it waits for", cause(err))
+		return said("did not answer in time: raise timeout, or look in pg_stat_activity for what it waits for", firstCause(err))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return said("closed the connection: it was stopped, or that is no PostgreSQL", cause(err))
+		return said("closed the connection: it was stopped, or it is not a PostgreSQL server", firstCause(err))
 	}
-	return fmt.Errorf("postgres %s: %w", server, cause(err))
+	return fmt.Errorf("postgres %s: %w", server, firstCause(err))
 }
 
-// cause is the error of one attempt in one line; pgconn lists all attempts on lines of their own.
-func cause(err error) error {
+// firstCause returns the error of the first attempt to connect, in one line. pgconn lists all attempts, each on its own line.
+func firstCause(err error) error {
 	var connect *pgconn.ConnectError
 	if !errors.As(err, &connect) {
 		return err
@@ -83,32 +83,33 @@ func cause(err error) error {
 	return err
 }
 
-// advise says what an error of the server means and what to do: PostgreSQL's documentation, appendix "Error Codes".
-func advise(e *pgconn.PgError, user string) string {
+// findAdvice returns what an error of the server means and what to do, or "" (PostgreSQL documentation, appendix "Error
+// Codes").
+func findAdvice(e *pgconn.PgError, user string) string {
 	switch e.Code {
 	case "28P01":
 		return "refuses the user or the password: correct user and password"
 	case "28000":
-		return "does not let this user in from here: correct user and password, or add a line to its pg_hba.conf (and reload)"
+		return "does not accept this user from this host: correct user and password, or add a line to its pg_hba.conf and reload"
 	case "3D000":
 		return "has no such database: correct dbname"
 	case "53300":
-		return "has no connection left: raise max_connections there, or GRANT pg_use_reserved_connections TO " + identifier(user) + " (16 and later)"
+		return "has no connection left: raise max_connections there, or GRANT pg_use_reserved_connections TO " + quoteIdentifier(user) + " (16 and later)"
 	case "57P03":
-		return "is starting up or shutting down, or a standby that takes no connections (hot_standby)"
+		return "is starting, stopping, or a standby that accepts no connections (hot_standby)"
 	case "57P01", "57P02":
 		return "was stopped"
 	case "57014":
-		return "gave up a query: it took longer than it may (statement_timeout)"
+		return "cancelled a query: it exceeded statement_timeout"
 	case "42501":
-		return "refuses this to the user: " + grant(e.Message, user)
+		return "refuses this to the user: " + grantFor(e.Message, user)
 	case "55000":
 		if strings.Contains(e.Message, "shared_preload_libraries") {
-			return "does not record statements: add pg_stat_statements to its shared_preload_libraries and restart it"
+			return "does not record statements: add pg_stat_statements to shared_preload_libraries there and restart it"
 		}
 	case "42P01", "42883":
 		if strings.Contains(e.Message, "pg_stat_statements") {
-			return "has no pg_stat_statements: run CREATE EXTENSION pg_stat_statements in the database dbname, or leave out statements"
+			return "has no pg_stat_statements: run CREATE EXTENSION pg_stat_statements in the database dbname, or remove statements"
 		}
 	case "42703":
 		if strings.Contains(e.Message, "exec_time") || strings.Contains(e.Message, "wal_bytes") {
@@ -118,9 +119,10 @@ func advise(e *pgconn.PgError, user string) string {
 	return ""
 }
 
-// grant is the statement that gives the right which a message names ("permission denied for table invoices").
-func grant(message, user string) string {
-	to := " TO " + identifier(user)
+// grantFor returns the statement that grants the missing right that a message names ("permission denied for table
+// invoices").
+func grantFor(message, user string) string {
+	to := " TO " + quoteIdentifier(user)
 	_, denied, _ := strings.Cut(message, "permission denied for ")
 	kind, object, _ := strings.Cut(denied, " ")
 	switch kind {
@@ -139,11 +141,11 @@ func grant(message, user string) string {
 	case "database":
 		return "GRANT CONNECT ON DATABASE " + object + to
 	}
-	return monitor + to
+	return grantMonitor + to
 }
 
-// monitor gives all that the default set needs (PostgreSQL 10 and later).
-const monitor = "GRANT pg_monitor"
+// grantMonitor grants everything that the default set needs (PostgreSQL 10 and later).
+const grantMonitor = "GRANT pg_monitor"
 
-// identifier writes a name as SQL has it.
-func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// quoteIdentifier returns a name as an SQL identifier.
+func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -11,30 +11,29 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// fakeServer speaks the protocol as another version would. It stands for versions that no package of Debian 12 has: it knows
-// no views, but answers each query of the plan with a row that has as many columns. What the columns are called there is
-// not tested by it.
+// fakeServer speaks the protocol of versions that Debian 12 does not package. It has no views: it answers each planned query
+// with one row of as many columns. It does not test the names of the columns.
 type fakeServer struct {
 	addr    string
-	release atomic.Pointer[string] // what the next connection is told
+	release atomic.Pointer[string] // announced to the next connection
 	answer  map[string]statement
 }
 
-// startFake starts one that can be upgraded through some releases; it begins as the first.
+// startFake starts a server of the first release, which can be upgraded to the other releases.
 func startFake(t testing.TB, c *Config, releases ...string) *fakeServer {
 	t.Helper()
 	f := &fakeServer{answer: map[string]statement{}}
 	for _, release := range releases {
-		for _, s := range plan(c, version(release)) {
+		for _, s := range planStatements(c, parseVersion(release)) {
 			f.answer[s.sql] = s
 		}
 	}
 	f.release.Store(&releases[0])
-	f.addr = servicetest.Raw(t, f.talk)
+	f.addr = servicetest.Raw(t, f.serve)
 	return f
 }
 
-func (f *fakeServer) talk(conn net.Conn) {
+func (f *fakeServer) serve(conn net.Conn) {
 	b := pgproto3.NewBackend(conn, conn)
 	for {
 		m, err := b.ReceiveStartupMessage()
@@ -64,12 +63,12 @@ func (f *fakeServer) talk(conn net.Conn) {
 		case *pgproto3.Parse:
 			sql = m.Query
 		case *pgproto3.Sync:
-			f.reply(b, sql)
+			f.sendReply(b, sql)
 		}
 	}
 }
 
-func (f *fakeServer) reply(b *pgproto3.Backend, sql string) {
+func (f *fakeServer) sendReply(b *pgproto3.Backend, sql string) {
 	s := f.answer[sql]
 	description, row := &pgproto3.RowDescription{}, &pgproto3.DataRow{}
 	for i := range max(1, len(s.labels)+len(s.metrics)) {

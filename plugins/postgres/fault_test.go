@@ -21,36 +21,36 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-func upIs(b *telemetry.Batch, want float64) bool {
+func hasUp(b *telemetry.Batch, want float64) bool {
 	up, ok := plugintest.ByName(b)["postgres_up"]
 	return ok && up == want
 }
 
 func TestRefusals(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	for name, c := range map[string]struct{ config, want string }{
-		"password": {strings.Replace(p.primary.config(""), password, "hunter2!", 1), "refuses the user or the password: correct user and password"},
-		"database": {p.primary.config("dbname: nope\n"), "has no such database: correct dbname"},
-		"socket":   {"host: " + p.primary.Dir + "/none", "is not there: is it running"},
-		"tls":      {p.primary.config("tls: {}\n"), "speaks no TLS: switch it on there"},
+		"password": {strings.Replace(p.primary.inputConfig(""), password, "hunter2!", 1), "refuses the user or the password: correct user and password"},
+		"database": {p.primary.inputConfig("dbname: nope\n"), "has no such database: correct dbname"},
+		"socket":   {"host: " + p.primary.Dir + "/none", "is not reachable: is it running"},
+		"tls":      {p.primary.inputConfig("tls: {}\n"), "does not support TLS: enable it there"},
 		"secret":   {"password: secret:no/such", "resolve secret"},
 		"url":      {"url: 'postgres://u:hunter2!@[::1'", "url is neither a URL"},
 	} {
-		b, err := start(t, c.config).Batch(0)
+		b, err := startInput(t, c.config).Batch(0)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if name != "url" && !upIs(b, 0) {
+		if name != "url" && !hasUp(b, 0) {
 			t.Errorf("%s: %v", name, plugintest.ByKey(b))
 		}
 	}
 }
 
-// A user without rights is told which to give it; what it may see is there.
+// For a user without rights, the error names the grants, and the permitted metrics are written.
 func TestMissingGrants(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	var log bytes.Buffer
-	in := start(t, "host: 127.0.0.1\nport: "+p.primary.Port+`
+	in := startInput(t, "host: 127.0.0.1\nport: "+p.primary.Port+`
 user: plain
 password: plain
 dbname: shop
@@ -69,7 +69,7 @@ queries:
 	if !strings.Contains(log.String(), `GRANT pg_monitor TO`) || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("log: %s", &log)
 	}
-	if got := plugintest.ByKey(b); !upIs(b, 1) || got["c_"+p.primary.Addr()] != 1 || got["postgres_numbackends_"+p.primary.Addr()+"_shop"] < 1 {
+	if got := plugintest.ByKey(b); !hasUp(b, 1) || got["c_"+p.primary.Addr()] != 1 || got["postgres_numbackends_"+p.primary.Addr()+"_shop"] < 1 {
 		t.Error(got)
 	}
 	p.primary.psql("shop", "GRANT USAGE ON SCHEMA web TO plain")
@@ -79,26 +79,26 @@ queries:
 		t.Error(err)
 	}
 	if strings.Count(log.String(), "\n") != 1 {
-		t.Errorf("it is said again after the connection was made anew: %s", &log)
+		t.Errorf("the warning is repeated for a new connection: %s", &log)
 	}
 }
 
 func TestSecretsAreResolvedForEachConnection(t *testing.T) {
-	p := servers(t)
-	plugintest.Rotated(t, Plugin, strings.Replace(p.primary.config(""), `"`+password+`"`, "secret:pg", 1), password)
+	p := sharedServers(t)
+	plugintest.Rotated(t, Plugin, strings.Replace(p.primary.inputConfig(""), `"`+password+`"`, "secret:pg", 1), password)
 }
 
 func TestWaysToConnect(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	port := p.primary.Port
 	for name, c := range map[string]struct{ config, server string }{
 		"socket":  {"host: " + p.primary.Dir + "\nport: " + port + "\npassword: \"" + password + "\"", p.primary.Dir + ":" + port},
 		"url":     {"url: postgres://postgres:pass%27word@127.0.0.1:" + port + "/shop", p.primary.Addr()},
 		"dsn":     {"url: host=127.0.0.1 port=" + port + " user=postgres dbname=shop\npassword: \"" + password + "\"", p.primary.Addr()},
-		"sslmode": {p.primary.config("sslmode: disable"), p.primary.Addr()},
+		"sslmode": {p.primary.inputConfig("sslmode: disable"), p.primary.Addr()},
 	} {
-		b, err := start(t, c.config).Batch(0)
-		if err != nil || !upIs(b, 1) {
+		b, err := startInput(t, c.config).Batch(0)
+		if err != nil || !hasUp(b, 1) {
 			t.Errorf("%s: %v", name, err)
 		}
 		plugintest.HasSeries(t, b, `postgres_up{environment="test",host="testhost",server="`+c.server+`",source="postgres"}`)
@@ -118,7 +118,7 @@ func TestTLS(t *testing.T) {
 		"tls: {}":                           "name the authority's file in tls.ca",
 		"tls: {ca: " + ca.File + ", server_name: other.x}": "set tls.server_name",
 	} {
-		in := start(t, tls.config("queries: [{name: ssl, sql: SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()}]\n"+config))
+		in := startInput(t, tls.inputConfig("queries: [{name: ssl, sql: SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()}]\n"+config))
 		b, err := in.Batch(0)
 		if want == "" && (err != nil || plugintest.ByKey(b)["ssl_"+tls.Addr()] != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", config, err, want)
@@ -126,14 +126,14 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestRestart: the server is killed and comes back between two gathers, and stays away for one.
+// The server is killed and restarted between two gathers, and is down for one.
 func TestRestart(t *testing.T) {
 	s := newServer(t).start()
-	in := start(t, s.config(""))
+	in := startInput(t, s.inputConfig(""))
 	gather := func(want float64) {
 		t.Helper()
 		b, err := in.Within(10*time.Second, 0)
-		if !upIs(b, want) || (err == nil) != (want == 1) {
+		if !hasUp(b, want) || (err == nil) != (want == 1) {
 			t.Errorf("up is not %v: %v", want, err)
 		}
 	}
@@ -145,18 +145,18 @@ func TestRestart(t *testing.T) {
 	gather(0)
 	s.Run()
 	gather(1)
-	// Killed while it answers: the backend is terminated in the middle of a query.
+	// The backend is terminated in the middle of a query.
 	s.psql("postgres", "CREATE FUNCTION die() RETURNS int LANGUAGE sql AS 'SELECT pg_terminate_backend(pg_backend_pid())::int'")
-	b, err := start(t, s.config("queries: [{name: d, sql: SELECT die()}, {name: e, sql: SELECT 1}]")).Batch(0)
-	if err == nil || !strings.Contains(err.Error(), "was stopped") || !upIs(b, 0) || b.Len() < 50 {
+	b, err := startInput(t, s.inputConfig("queries: [{name: d, sql: SELECT die()}, {name: e, sql: SELECT 1}]")).Batch(0)
+	if err == nil || !strings.Contains(err.Error(), "was stopped") || !hasUp(b, 0) || b.Len() < 50 {
 		t.Errorf("%v, %d samples", err, b.Len())
 	}
 }
 
-// TestHanging: a frozen server costs the gather its time, and no more.
+// A frozen server delays a gather by its timeout, not longer.
 func TestHanging(t *testing.T) {
 	s := newServer(t).start()
-	in := start(t, s.config(""))
+	in := startInput(t, s.inputConfig(""))
 	if _, err := in.Within(10*time.Second, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -165,11 +165,11 @@ func TestHanging(t *testing.T) {
 	_ = syscall.Kill(backend, syscall.SIGSTOP)
 	for range 2 {
 		b, err := in.Within(200*time.Millisecond, 0)
-		if err == nil || !strings.Contains(err.Error(), "did not answer in time") || !upIs(b, 0) {
+		if err == nil || !strings.Contains(err.Error(), "did not answer in time") || !hasUp(b, 0) {
 			t.Errorf("frozen: %v", err)
 		}
 	}
-	// What waits for the server to cancel the query is cut when the input ends, not 15 seconds later.
+	// The goroutine that cancels the query ends with the input, not 15 seconds later.
 	closed := make(chan struct{})
 	go func() { _ = in.Input.Gatherer.(io.Closer).Close(); close(closed) }() //nolint:forcetypeassert // it is one
 	select {
@@ -179,8 +179,8 @@ func TestHanging(t *testing.T) {
 	}
 	s.Thaw()
 	_ = syscall.Kill(backend, syscall.SIGCONT)
-	in = start(t, s.config(""))
-	if b, err := in.Within(10*time.Second, 0); err != nil || !upIs(b, 1) {
+	in = startInput(t, s.inputConfig(""))
+	if b, err := in.Within(10*time.Second, 0); err != nil || !hasUp(b, 1) {
 		t.Errorf("thawed: %v", err)
 	}
 }
@@ -188,31 +188,30 @@ func TestHanging(t *testing.T) {
 func TestGarbage(t *testing.T) {
 	for name, text := range servicetest.Garbage() {
 		for _, mode := range []string{"disable", "prefer", "require"} {
-			in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, true))+"\nsslmode: "+mode)
+			in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, true))+"\nsslmode: "+mode)
 			b, err := in.Within(5*time.Second, 0)
-			if err == nil || errors.Is(err, context.DeadlineExceeded) || !upIs(b, 0) {
+			if err == nil || errors.Is(err, context.DeadlineExceeded) || !hasUp(b, 0) {
 				t.Errorf("%s, %s: %v", name, mode, err)
 			}
 		}
 	}
 }
 
-// TestNothingLeaks: a server that is cut off in the middle of its answers, a query that takes too long, and one who
-// accepts connections and ends them.
+// Nothing leaks when replies are truncated, when a query times out, and when a server accepts connections and closes them.
 func TestNothingLeaks(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	cut := servicetest.Before(t, p.primary.Addr())
 	at := func(addr, more string) string {
-		return strings.Replace(p.primary.config(more), p.primary.Port, servicetest.PortOf(addr), 1)
+		return strings.Replace(p.primary.inputConfig(more), p.primary.Port, servicetest.PortOf(addr), 1)
 	}
-	in := start(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT pg_sleep(10), timeout: 1ms}]"))
-	none := start(t, at(servicetest.Says(t, nil, true), ""))
+	in := startInput(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT pg_sleep(10), timeout: 1ms}]"))
+	none := startInput(t, at(servicetest.Says(t, nil, true), ""))
 	cut.NoLeaks(t, 60, 4000, func(round, bytes int) {
-		if b, err := none.Batch(float64(round)); err == nil || !upIs(b, 0) {
+		if b, err := none.Batch(float64(round)); err == nil || !hasUp(b, 0) {
 			t.Fatal(err)
 		}
 		b, err := in.Within(5*time.Second, float64(round))
-		if whole := bytes == 0; err == nil || upIs(b, 1) != whole {
+		if whole := bytes == 0; err == nil || hasUp(b, 1) != whole {
 			t.Fatalf("cut after %d bytes: %v", bytes, err)
 		}
 	})

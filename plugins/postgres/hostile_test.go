@@ -15,30 +15,30 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// message is one of the protocol, with a length that may be a lie.
-func message(kind byte, length uint32, body string) string {
+// encodeMessage returns a message of the protocol with a length that may be wrong.
+func encodeMessage(kind byte, length uint32, body string) string {
 	return string([]byte{kind, byte(length >> 24), byte(length >> 16), byte(length >> 8), byte(length)}) + body
 }
 
-// row is a row of one column.
-func row(length int) string {
-	body := "\x00\x01" + message(0, uint32(length), strings.Repeat("x", length))[1:]
-	return message('D', uint32(4+len(body)), body)
+// encodeRow returns a row of one column.
+func encodeRow(length int) string {
+	body := "\x00\x01" + encodeMessage(0, uint32(length), strings.Repeat("x", length))[1:]
+	return encodeMessage('D', uint32(4+len(body)), body)
 }
 
-// Whatever a server says, it takes little memory, and the error says what was too much.
+// No reply of a server makes the input allocate much memory, and the error names the limit.
 func TestHostileServers(t *testing.T) {
 	const tooMuch = "answers with more than the 16777216 bytes that are read"
 	const parsed = "1\x00\x00\x00\x042\x00\x00\x00\x04"
-	columns := message('T', 4+2+20, "\x00\x01c\x00"+strings.Repeat("\x00", 18))
+	columns := encodeMessage('T', 4+2+20, "\x00\x01c\x00"+strings.Repeat("\x00", 18))
 	for name, c := range map[string]struct{ says, want string }{
-		"message":    {message('D', 1<<30, ""), "announces a message of"},
-		"error":      {message('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the 4194304 that are read: is that a PostgreSQL?"},
-		"settings":   {strings.Repeat(message('S', 4+3+1000, "a\x00"+strings.Repeat("b", 1000)+"\x00"), 100), tooMuch},
-		"notices":    {strings.Repeat(message('N', 4+3+1000, "M"+strings.Repeat("m", 1000)+"\x00\x00"), 100), tooMuch},
-		"rows":       {parsed + columns + strings.Repeat(row(1000), 1000), tooMuch},
-		"large rows": {parsed + columns + strings.Repeat(row(1<<20), 30), tooMuch},
-		"negative":   {message('D', 0xffffffff, ""), "invalid message length"},
+		"message":    {encodeMessage('D', 1<<30, ""), "announces a message of"},
+		"error":      {encodeMessage('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the limit of 4194304: is this a PostgreSQL server?"},
+		"settings":   {strings.Repeat(encodeMessage('S', 4+3+1000, "a\x00"+strings.Repeat("b", 1000)+"\x00"), 100), tooMuch},
+		"notices":    {strings.Repeat(encodeMessage('N', 4+3+1000, "M"+strings.Repeat("m", 1000)+"\x00\x00"), 100), tooMuch},
+		"rows":       {parsed + columns + strings.Repeat(encodeRow(1000), 1000), tooMuch},
+		"large rows": {parsed + columns + strings.Repeat(encodeRow(1<<20), 30), tooMuch},
+		"negative":   {encodeMessage('D', 0xffffffff, ""), "invalid message length"},
 	} {
 		for _, polite := range []bool{false, true} {
 			var greet func(net.Conn) error
@@ -46,10 +46,10 @@ func TestHostileServers(t *testing.T) {
 				greet = greetAndWait
 			}
 			t.Run(fmt.Sprint(name, polite), func(t *testing.T) {
-				in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, greet))+"\nsslmode: disable")
+				in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, greet))+"\nsslmode: disable")
 				servicetest.Allocates(t, 96<<20, func() {
 					b, err := in.Within(20*time.Second, 0)
-					if err == nil || !upIs(b, 0) || (polite || !strings.Contains(name, "row")) && !strings.Contains(err.Error(), c.want) {
+					if err == nil || !hasUp(b, 0) || (polite || !strings.Contains(name, "row")) && !strings.Contains(err.Error(), c.want) {
 						t.Errorf("%s, polite %v: %v", name, polite, err)
 					}
 				})
@@ -58,7 +58,7 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
-// greetAndWait connects a client, and waits for its first query.
+// greetAndWait accepts a client and waits for its first query.
 func greetAndWait(conn net.Conn) error {
 	b := pgproto3.NewBackend(conn, conn)
 	if _, err := b.ReceiveStartupMessage(); err != nil {
@@ -86,8 +86,8 @@ func greetAndWait(conn net.Conn) error {
 
 // FuzzServer finds bytes that make the client panic or take much memory.
 func FuzzServer(f *testing.F) {
-	f.Add([]byte(message('R', 8, "\x00\x00\x00\x00")+message('Z', 5, "I")+message('D', 1<<29, "")), false)
-	f.Add([]byte(row(3)), true)
+	f.Add([]byte(encodeMessage('R', 8, "\x00\x00\x00\x00")+encodeMessage('Z', 5, "I")+encodeMessage('D', 1<<29, "")), false)
+	f.Add([]byte(encodeRow(3)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
 		dir := t.TempDir()
 		servicetest.RawSocket(t, dir+"/.s.PGSQL.5432", func(conn net.Conn) {
@@ -97,7 +97,7 @@ func FuzzServer(f *testing.F) {
 			_, _ = conn.Write(data)
 		})
 		servicetest.Allocates(t, 64<<20, func() {
-			_, _ = start(t, "host: "+dir).Within(5*time.Second, 0)
+			_, _ = startInput(t, "host: "+dir).Within(5*time.Second, 0)
 		})
 	})
 }

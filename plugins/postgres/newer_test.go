@@ -12,9 +12,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// newer are views of 16 to 18 as their documentation has them, over those of the server that is there. They lie in a schema
+// newerViews are views of versions 16 to 18 as documented, defined on those of the installed server. They are in a schema
 // that is searched first.
-const newer = `CREATE SCHEMA v16; CREATE SCHEMA v18;
+const newerViews = `CREATE SCHEMA v16; CREATE SCHEMA v18;
 	CREATE TABLE v16.pg_stat_io (backend_type text, object text, context text, reads bigint, read_time float8, writes bigint, write_time float8,
 		writebacks bigint, writeback_time float8, extends bigint, extend_time float8, op_bytes bigint, hits bigint, evictions bigint, reuses bigint,
 		fsyncs bigint, fsync_time float8);
@@ -32,17 +32,16 @@ const newer = `CREATE SCHEMA v16; CREATE SCHEMA v18;
 		restartpoints_done bigint, write_time float8, sync_time float8, buffers_written bigint, slru_written bigint);
 	INSERT INTO v18.pg_stat_checkpointer VALUES (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)`
 
-// TestNewerViews runs what is asked of 16 and 18 against their views as the documentation has them: whether it is SQL, and what
-// comes of it.
+// The queries for versions 16 and 18 run against views defined as in the documentation.
 func TestNewerViews(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	p.primary.psql("postgres", "CREATE DATABASE newer")
 	t.Cleanup(func() { p.primary.psql("postgres", "DROP DATABASE newer (FORCE)") })
-	p.primary.psql("newer", newer)
+	p.primary.psql("newer", newerViews)
 	c := defaults()
 	for schema, release := range map[string]int{"v16": 160_000, "v18": 180_000} {
 		got := map[string]string{}
-		for _, s := range plan(&c, release) {
+		for _, s := range planStatements(&c, release) {
 			text := p.primary.psql("newer", "SET search_path = "+schema+", pg_catalog; "+s.sql)
 			for line := range strings.Lines(text) {
 				fields := strings.Split(strings.TrimSpace(line), "|")
@@ -71,13 +70,13 @@ func TestNewerViews(t *testing.T) {
 	}
 }
 
-// TestUpgrade: the server comes back as another version, which is asked in its own words from then on.
+// After an upgrade of the server the queries are those of the new version.
 func TestUpgrade(t *testing.T) {
 	c := defaults()
 	old, now := "16.4", "18.1 (Debian 18.1-1)"
 	f := startFake(t, &c, old, now)
 	cut := servicetest.Before(t, f.addr)
-	in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(cut.Addr))
+	in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(cut.Addr))
 	release := func(second float64) (string, bool) {
 		t.Helper()
 		b, err := in.Within(10*time.Second, second)

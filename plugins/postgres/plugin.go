@@ -1,5 +1,9 @@
-// Package postgresinput reports on a PostgreSQL server: databases, connections, locks, WAL, replication, vacuum, and what
-// queries of the user's own return.
+// Package postgresinput reports the statistics of a PostgreSQL server: databases, connections, locks, WAL, replication,
+// vacuum, and the results of the user's own queries.
+//
+//   - config.go: the settings. plugin.go: [Plugin], the gather, and the queries as sources of samples.
+//   - view.go: [view] describes a query of the default set for all versions. server_views.go, detail_views.go list them.
+//   - conn.go: the connection, within limits for what the server may send. explain.go: advice for its errors.
 package postgresinput
 
 import (
@@ -31,27 +35,27 @@ type input struct {
 	log        *slog.Logger
 	connection *connection
 
-	server  string // what the series are labelled with: host:port
-	up      *telemetry.Series
-	release string // of the server that the rest was made for
-	info    *telemetry.Series
-	sources []source
-	warned  bool
+	server            string // the label: host:port
+	up                *telemetry.Series
+	release           string // of the server for which info and sources were made
+	info              *telemetry.Series
+	sources           []source
+	warnedMissingRole bool
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	in := &input{config: c, factory: env.Factory, log: env.Log, connection: newConnection(c, env.Secrets)}
-	if c.URL.IsZero() { // else its address is a secret that is not known yet
-		in.name(address(c.Host, c.Port))
+	if c.URL.IsZero() { // otherwise the address is part of a secret that is not resolved yet
+		in.setServer(serverAddress(c.Host, c.Port))
 	}
 	return in, nil
 }
 
-// name takes the address of the server, which may be another than at the last connection.
-func (in *input) name(server string) {
+// setServer sets the address of the server, which may have changed since the last connection.
+func (in *input) setServer(server string) {
 	if server != in.server {
 		in.server, in.release = server, ""
-		in.up = in.factory.Gauge("postgres_up", telemetry.None, in.label())
+		in.up = in.factory.Gauge("postgres_up", telemetry.None, in.serverLabel())
 	}
 }
 
@@ -63,35 +67,35 @@ func (in *input) Close() error {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	if !in.connection.answers(ctx) {
+	if !in.connection.isWorking(ctx) {
 		if err := in.connect(ctx); err != nil {
 			out.Add(in.up, 0)
 			return err
 		}
 	}
-	err := in.ask(ctx, out)
+	err := in.gatherSources(ctx, out)
 	out.Add(in.info, 1)
 	up := 1.0
-	if !in.connection.alive() {
+	if !in.connection.isOpen() {
 		up = 0
 	}
 	out.Add(in.up, up)
 	return err
 }
 
-// ask runs all that is due. When the connection ends, the rest is left for the next gather; but for a query of the user's
-// that had its own time and used it up, which must not cost the others.
-func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
+// gatherSources runs the queries that are due. If the connection fails, the other queries wait for the next gather. After a
+// query of the user has exceeded its own timeout, it connects again, so that the other queries are not affected.
+func (in *input) gatherSources(ctx context.Context, out *telemetry.Batch) error {
 	var errs []error
 	for _, s := range in.sources {
-		err := s.ask(ctx, in.connection, out)
+		err := s.gather(ctx, in.connection, out)
 		if err != nil {
-			errs = append(errs, explain(in.server, in.connection.user, err))
+			errs = append(errs, explainError(in.server, in.connection.user, err))
 		}
-		if in.connection.alive() {
+		if in.connection.isOpen() {
 			continue
 		}
-		if ctx.Err() != nil || !timedOut(err) {
+		if ctx.Err() != nil || !isTimeout(err) {
 			break
 		}
 		if err := in.connect(ctx); err != nil {
@@ -102,142 +106,144 @@ func (in *input) ask(ctx context.Context, out *telemetry.Batch) error {
 	return errors.Join(errs...)
 }
 
-func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
-// source is a query that is asked again and again: one of the default set, or the user's.
+// source is a query that runs repeatedly: one of the default set, or one of the user.
 type source interface {
-	ask(ctx context.Context, c *connection, out *telemetry.Batch) error
+	gather(ctx context.Context, c *connection, out *telemetry.Batch) error
 }
 
-// connect makes a connection, and the series anew when the server is not the one, or not of the version, of the last.
+// connect opens the connection. If the server or its version has changed, it makes the series again.
 func (in *input) connect(ctx context.Context) error {
-	config, err := in.config.resolve(ctx, in.connection.store)
+	config, err := in.config.connConfig(ctx, in.connection.store)
 	if err != nil {
-		return explain(cmp.Or(in.server, "(url)"), in.config.User, err)
+		return explainError(cmp.Or(in.server, "(url)"), in.config.User, err)
 	}
-	in.name(address(config.Host, int(config.Port)))
+	in.setServer(serverAddress(config.Host, int(config.Port)))
 	if err := in.connection.dial(ctx, config); err != nil {
-		return explain(in.server, config.User, err)
+		return explainError(in.server, config.User, err)
 	}
 	if release := in.connection.conn.ParameterStatus("server_version"); release != in.release || in.sources == nil {
-		in.prepare(release)
+		in.buildSources(release)
 	}
-	if err := in.warn(ctx); err != nil {
-		return explain(in.server, config.User, err)
+	if err := in.warnMissingRole(ctx); err != nil {
+		return explainError(in.server, config.User, err)
 	}
 	return nil
 }
 
-// prepare makes what is asked of this release, and its series.
-func (in *input) prepare(release string) {
+// buildSources makes the queries for a release, and their series.
+func (in *input) buildSources(release string) {
 	in.release = release
-	in.info = in.factory.Info("postgres_info", []telemetry.Label{in.label()}, telemetry.Label{Key: "version", Value: release})
+	in.info = in.factory.Info("postgres_info", []telemetry.Label{in.serverLabel()}, telemetry.Label{Key: "version", Value: release})
 	in.sources = nil
-	for _, s := range plan(&in.config, version(release)) {
-		in.sources = append(in.sources, newLiveView(in.factory, in.label(), s, &in.config))
+	for _, s := range planStatements(&in.config, parseVersion(release)) {
+		in.sources = append(in.sources, newViewSource(in.factory, in.serverLabel(), s, &in.config))
 	}
 	for _, q := range in.config.Queries {
-		in.sources = append(in.sources, newLiveQuery(in.factory, in.label(), q))
+		in.sources = append(in.sources, newQuerySource(in.factory, in.serverLabel(), q))
 	}
 }
 
-func (in *input) label() telemetry.Label {
-	return telemetry.Label{Key: sqlseries.Server, Value: in.server}
+func (in *input) serverLabel() telemetry.Label {
+	return telemetry.Label{Key: sqlseries.ServerLabel, Value: in.server}
 }
 
-// warn says once what a user without rights will not see: there is no error, just nothing in the columns. It returns the error
-// that ended the connection.
-func (in *input) warn(ctx context.Context) error {
-	if in.warned || version(in.release) < v10 {
+// warnMissingRole warns once if the user lacks pg_monitor: the server then returns NULL in many columns instead of an error.
+// It returns an error only if the connection failed.
+func (in *input) warnMissingRole(ctx context.Context) error {
+	if in.warnedMissingRole || parseVersion(in.release) < v10 {
 		return nil
 	}
-	var member flag
+	var member boolResult
 	err := in.connection.query(ctx, "SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')", &member)
 	if err == nil && !member {
-		in.warned = true
-		in.log.Warn("this user sees only its own connections, and little of replication", "server", in.server,
-			"do", monitor+" TO "+identifier(in.connection.user))
+		in.warnedMissingRole = true
+		in.log.Warn("the user sees only its own connections and few replication metrics", "server", in.server,
+			"do", grantMonitor+" TO "+quoteIdentifier(in.connection.user))
 	}
-	if in.connection.alive() {
+	if in.connection.isOpen() {
 		return nil
 	}
 	return err
 }
 
-// flag takes the answer to a yes-no question.
-type flag bool
+// boolResult is the result of a query with one boolean.
+type boolResult bool
 
-func (*flag) begin(columns []pgconn.FieldDescription) error { return expectColumns(columns, 1) }
+func (*boolResult) beginRows(columns []pgconn.FieldDescription) error {
+	return checkColumns(columns, 1)
+}
 
-// expectColumns returns an error if there is another number of columns than was asked for.
-func expectColumns(columns []pgconn.FieldDescription, want int) error {
+// checkColumns returns an error unless the result has the expected number of columns.
+func checkColumns(columns []pgconn.FieldDescription, want int) error {
 	if len(columns) != want {
-		return fmt.Errorf("%d columns come, and %d were asked for: is that a PostgreSQL?", len(columns), want)
+		return fmt.Errorf("the result has %d columns instead of %d: is this a PostgreSQL server?", len(columns), want)
 	}
 	return nil
 }
 
-func (f *flag) row(values [][]byte) error {
+func (f *boolResult) addRow(values [][]byte) error {
 	*f = string(values[0]) == "t"
 	return nil
 }
 
-// liveView is a query of the default set and its series.
-type liveView struct {
+// viewSource is a query of the default set and its series.
+type viewSource struct {
 	statement
-	set  *sqlseries.Set
-	out  *telemetry.Batch
-	next int64 // when it is due again, as Batch.Time
-	done bool
-	err  error // of the rows of the last answer
+	set     *sqlseries.Set
+	out     *telemetry.Batch
+	nextRun int64 // when the query is due again, as Batch.Time
+	hasRun  bool  // the query has run, and next is set
+	lastErr error // of the last run
 }
 
-func newLiveView(f *telemetry.Factory, server telemetry.Label, s statement, c *Config) *liveView {
-	var wants func([]telemetry.Label) bool
+func newViewSource(f *telemetry.Factory, server telemetry.Label, s statement, c *Config) *viewSource {
+	var isWanted func([]telemetry.Label) bool
 	if len(c.Databases) > 0 && len(s.labels) > 0 && s.labels[0] == "database" {
-		wants = func(l []telemetry.Label) bool { return c.Databases.Match(l[0].Value) }
+		isWanted = func(l []telemetry.Label) bool { return c.Databases.Match(l[0].Value) }
 	}
-	return &liveView{statement: s, set: sqlseries.NewSet(f, []telemetry.Label{server}, s.labels, s.metrics, wants)}
+	return &viewSource{statement: s, set: sqlseries.NewSet(f, []telemetry.Label{server}, s.labels, s.metrics, isWanted)}
 }
 
-func (v *liveView) ask(ctx context.Context, c *connection, out *telemetry.Batch) error {
-	if v.done && out.Time < v.next {
-		return v.err
+func (v *viewSource) gather(ctx context.Context, c *connection, out *telemetry.Batch) error {
+	if v.hasRun && out.Time < v.nextRun {
+		return v.lastErr
 	}
-	v.out, v.err = out, nil
+	v.out, v.lastErr = out, nil
 	err := c.query(ctx, v.sql, v)
-	wrong := v.set.End(out)
+	rowErr := v.set.End(out)
 	if err == nil {
-		v.done, v.next = true, out.Time+v.every.Milliseconds()
+		v.hasRun, v.nextRun = true, out.Time+v.every.Milliseconds()
 	}
-	if err = errors.Join(err, wrong); err != nil {
+	if err = errors.Join(err, rowErr); err != nil {
 		err = fmt.Errorf("%s: %w", v.name, err)
 	}
-	v.err = err
+	v.lastErr = err
 	return err
 }
 
-func (v *liveView) begin(columns []pgconn.FieldDescription) error {
-	return expectColumns(columns, len(v.labels)+len(v.metrics))
+func (v *viewSource) beginRows(columns []pgconn.FieldDescription) error {
+	return checkColumns(columns, len(v.labels)+len(v.metrics))
 }
 
-func (v *liveView) row(values [][]byte) error {
+func (v *viewSource) addRow(values [][]byte) error {
 	v.set.Add(v.out, values[:len(v.labels)], values[len(v.labels):])
 	return nil
 }
 
-// liveQuery is a query of the user's.
-type liveQuery struct {
+// querySource is a query of the user.
+type querySource struct {
 	*sqlseries.Runner
 	out   *telemetry.Batch
 	names []string
 }
 
-func newLiveQuery(f *telemetry.Factory, server telemetry.Label, q sqlseries.Query) *liveQuery {
-	return &liveQuery{Runner: sqlseries.NewRunner(f, []telemetry.Label{server}, q)}
+func newQuerySource(f *telemetry.Factory, server telemetry.Label, q sqlseries.Query) *querySource {
+	return &querySource{Runner: sqlseries.NewRunner(f, []telemetry.Label{server}, q)}
 }
 
-func (q *liveQuery) ask(ctx context.Context, c *connection, out *telemetry.Batch) error {
+func (q *querySource) gather(ctx context.Context, c *connection, out *telemetry.Batch) error {
 	if !q.Due(out) {
 		return q.Err()
 	}
@@ -250,7 +256,7 @@ func (q *liveQuery) ask(ctx context.Context, c *connection, out *telemetry.Batch
 	return q.End(out, c.query(ctx, q.SQL, q))
 }
 
-func (q *liveQuery) begin(columns []pgconn.FieldDescription) error {
+func (q *querySource) beginRows(columns []pgconn.FieldDescription) error {
 	q.names = q.names[:0]
 	for _, c := range columns {
 		q.names = append(q.names, c.Name)
@@ -258,4 +264,4 @@ func (q *liveQuery) begin(columns []pgconn.FieldDescription) error {
 	return q.Begin(q.names)
 }
 
-func (q *liveQuery) row(values [][]byte) error { return q.Add(q.out, values) }
+func (q *querySource) addRow(values [][]byte) error { return q.Add(q.out, values) }

@@ -19,31 +19,31 @@ import (
 
 const everything = "tables: 10\nindexes: 10\nstatements: 20\n"
 
-// perQuery is what a query allocates in pgconn: messages, the command tag, the reader of its result.
-const perQuery = 12
+// allocsPerQuery bounds the allocations of pgconn for a query: messages, the command tag, the reader of the result.
+const allocsPerQuery = 12
 
-// fakeAllocs includes what the fake allocates, which is in this process.
+// fakeAllocs includes the allocations of the fake, which runs in this process.
 const fakeAllocs = 1000
 
 func TestConformance(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	p.vacuumSlowly(t)
 	newest := Config{CollectBgwriter: true, CollectIO: true, CollectReplication: true}
 	fake := func(release string) string {
 		return "host: 127.0.0.1\nport: " + servicetest.PortOf(startFake(t, &newest, release).addr)
 	}
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "primary", Config: p.primary.config("dbname: shop\n" + everything), Allocs: 25 * perQuery},
-		plugintest.Case{Name: "standby", Config: p.standby.config(""), Allocs: 25 * perQuery},
+		plugintest.Case{Name: "primary", Config: p.primary.inputConfig("dbname: shop\n" + everything), Allocs: 25 * allocsPerQuery},
+		plugintest.Case{Name: "standby", Config: p.standby.inputConfig(""), Allocs: 25 * allocsPerQuery},
 		plugintest.Case{Name: "18", Config: fake("18.1"), Allocs: fakeAllocs},
 		plugintest.Case{Name: "17", Config: fake("17.6 (Debian 17.6-1)"), Allocs: fakeAllocs},
 		plugintest.Case{Name: "9.6", Config: fake("9.6.24"), Allocs: fakeAllocs},
-		plugintest.Case{Name: "down", Config: "host: 127.0.0.1\nport: 1", Error: "127.0.0.1:1 is not there: is it running"},
+		plugintest.Case{Name: "down", Config: "host: 127.0.0.1\nport: 1", Error: "127.0.0.1:1 is not reachable: is it running"},
 	)
 }
 
 // vacuumSlowly keeps a vacuum of web.orders running until the test ends.
-func (p *pair) vacuumSlowly(t *testing.T) {
+func (p *serverPair) vacuumSlowly(t *testing.T) {
 	t.Helper()
 	cmd := p.primary.psqlCommand("shop", "SET vacuum_cost_delay = 100")
 	cmd.Args = append(cmd.Args, "-c", "SET vacuum_cost_limit = 1", "-c", "VACUUM web.orders")
@@ -62,22 +62,21 @@ func (p *pair) vacuumSlowly(t *testing.T) {
 	})
 }
 
-// values gathers once and returns the values without the server in their keys.
-func values(t *testing.T, p *plugintest.Probe, server string, second float64) map[string]float64 {
+// gatherValues gathers once and returns the values without the server in their keys.
+func gatherValues(t *testing.T, p *plugintest.Probe, server string, second float64) map[string]float64 {
 	t.Helper()
 	return plugintest.Without(p.Gather(second), "_"+server)
 }
 
-func start(t testing.TB, config string, change ...func(*plugins.Env)) *plugintest.Probe {
+func startInput(t testing.TB, config string, change ...func(*plugins.Env)) *plugintest.Probe {
 	t.Helper()
 	return plugintest.Start(t, Plugin, config, plugintest.Env("postgres", "", change...))
 }
 
-// TestAgainstPsql compares with the server's own client in the same moment: what psql said before must not be more for a
-// counter, what it says afterwards not less.
+// The values match those of psql. A counter lies between what psql reports before and after the gather.
 func TestAgainstPsql(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config("dbname: shop\n"+everything))
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig("dbname: shop\n"+everything))
 	ask := map[string]string{
 		"postgres_xact_commit_shop":                     "SELECT xact_commit FROM pg_stat_database WHERE datname = 'shop'",
 		"postgres_tup_inserted_shop":                    "SELECT tup_inserted FROM pg_stat_database WHERE datname = 'shop'",
@@ -104,9 +103,9 @@ func TestAgainstPsql(t *testing.T) {
 		"postgres_table_deleted_shop_web_orders":        "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'orders'",
 		"postgres_index_size_shop_web_orders_late":      "SELECT pg_relation_size('web.late')",
 	}
-	before := p.numbers(t, ask)
-	got := values(t, in, p.primary.Addr(), 0)
-	after := p.numbers(t, ask)
+	before := p.queryNumbers(t, ask)
+	got := gatherValues(t, in, p.primary.Addr(), 0)
+	after := p.queryNumbers(t, ask)
 	for key := range ask {
 		if v, ok := got[key]; !ok || v < before[key] || v > after[key] {
 			t.Errorf("%s is %v (%v), psql says %v to %v", key, v, ok, before[key], after[key])
@@ -123,15 +122,15 @@ func TestAgainstPsql(t *testing.T) {
 			}
 		}
 	}
-	if _, again := values(t, in, p.primary.Addr(), 10)["postgres_database_size_shop"]; again {
-		t.Error("the sizes were asked for again after ten seconds")
+	if _, again := gatherValues(t, in, p.primary.Addr(), 10)["postgres_database_size_shop"]; again {
+		t.Error("the sizes were read again after ten seconds")
 	}
 	if sums["postgres_statement_calls_shop_"] == 0 {
 		t.Error("no statements")
 	}
 }
 
-func (p *pair) numbers(t *testing.T, ask map[string]string) map[string]float64 {
+func (p *serverPair) queryNumbers(t *testing.T, ask map[string]string) map[string]float64 {
 	t.Helper()
 	var sql []string
 	for key, q := range ask {
@@ -153,10 +152,10 @@ func (p *pair) numbers(t *testing.T, ask map[string]string) map[string]float64 {
 	return got
 }
 
-// TestReplication: a standby that has stopped to replay is behind, in bytes and in seconds, on both sides.
+// A standby that has stopped replaying has a lag, in bytes and in seconds, on both sides.
 func TestReplication(t *testing.T) {
-	p := servers(t)
-	primary, standby := start(t, p.primary.config("")), start(t, p.standby.config(""))
+	p := sharedServers(t)
+	primary, standby := startInput(t, p.primary.inputConfig("")), startInput(t, p.standby.inputConfig(""))
 	p.primary.psql("shop", "CREATE TABLE first (); DROP TABLE first")
 	servicetest.Until(t, "a transaction is replayed", func(context.Context) error { // before that its time is not known
 		if p.standby.psql("postgres", "SELECT pg_last_xact_replay_timestamp() IS NULL") == "t" {
@@ -172,7 +171,7 @@ func TestReplication(t *testing.T) {
 	second := 0.0
 	servicetest.Until(t, "the standby is behind", func(context.Context) error {
 		second++
-		up, down := values(t, primary, p.primary.Addr(), second), values(t, standby, p.standby.Addr(), second)
+		up, down := gatherValues(t, primary, p.primary.Addr(), second), gatherValues(t, standby, p.standby.Addr(), second)
 		switch {
 		case up["postgres_replication_lag_bytes"+rep] < 100_000 || up["postgres_replication_lag_seconds"+rep] <= 0:
 			return fmt.Errorf("the primary says %v bytes, %v s", up["postgres_replication_lag_bytes"+rep], up["postgres_replication_lag_seconds"+rep])
@@ -188,7 +187,7 @@ func TestReplication(t *testing.T) {
 	p.standby.psql("postgres", "SELECT pg_wal_replay_resume()")
 	servicetest.Until(t, "the standby has caught up", func(context.Context) error {
 		second++
-		up, down := values(t, primary, p.primary.Addr(), second), values(t, standby, p.standby.Addr(), second)
+		up, down := gatherValues(t, primary, p.primary.Addr(), second), gatherValues(t, standby, p.standby.Addr(), second)
 		if up["postgres_replication_lag_bytes"+rep]+up["postgres_replication_lag_seconds"+rep]+down["postgres_replay_lag_seconds"] > 0 {
 			return fmt.Errorf("%v, %v", up["postgres_replication_lag_seconds"+rep], down["postgres_replay_lag_seconds"])
 		}
@@ -196,10 +195,10 @@ func TestReplication(t *testing.T) {
 	})
 }
 
-// TestActivity: one that holds a lock in a transaction, and one that waits for it.
+// One client holds a lock in a transaction, and another one waits for it.
 func TestActivity(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config(""))
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig(""))
 	for _, sql := range []string{"BEGIN; LOCK web.orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)", "SELECT count(*) FROM web.orders"} {
 		cmd := p.primary.psqlCommand("shop", sql)
 		if err := cmd.Start(); err != nil {
@@ -216,7 +215,7 @@ func TestActivity(t *testing.T) {
 	second := 0.0
 	servicetest.Until(t, "it is seen", func(context.Context) error {
 		second++
-		got := values(t, in, p.primary.Addr(), second)
+		got := gatherValues(t, in, p.primary.Addr(), second)
 		if got["postgres_connections_waiting_for_lock"] != 1 || got["postgres_locks_waiting_AccessShareLock"] != 1 || got["postgres_locks_AccessExclusiveLock"] < 1 ||
 			got["postgres_connections_active"] != 2 || got["postgres_longest_transaction"] <= 0 || got["postgres_longest_query"] <= 0 {
 			return fmt.Errorf("%v", got)
@@ -225,17 +224,17 @@ func TestActivity(t *testing.T) {
 	})
 }
 
-// TestArchiver: WAL is archived, then it cannot be.
+// WAL is archived first; then archiving fails.
 func TestArchiver(t *testing.T) {
 	s := newServer(t).start("archive_mode = on", "archive_command = '/bin/true'")
-	in := start(t, s.config(""))
+	in := startInput(t, s.inputConfig(""))
 	second := 0.0
 	becomes := func(what string, right func(got map[string]float64) bool) {
 		t.Helper()
 		s.psql("postgres", "SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()")
 		servicetest.Until(t, what, func(context.Context) error {
 			second++
-			if got := values(t, in, s.Addr(), second); !right(got) {
+			if got := gatherValues(t, in, s.Addr(), second); !right(got) {
 				return fmt.Errorf("%v archived, %v failed", got["postgres_archiver_archived"], got["postgres_archiver_failed"])
 			}
 			return nil
@@ -254,13 +253,13 @@ func TestArchiver(t *testing.T) {
 	})
 }
 
-// TestTopStatements: of all statements the one that took longest is reported.
+// The statement that took longest is reported.
 func TestTopStatements(t *testing.T) {
-	p := servers(t)
+	p := sharedServers(t)
 	p.primary.psql("shop", "SELECT pg_sleep(0.2)")
 	const longest = "SELECT d.datname || '_' || s.queryid FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid GROUP BY s.queryid, d.datname ORDER BY sum(total_exec_time) DESC LIMIT 1"
 	before := p.primary.psql("shop", longest)
-	got := values(t, start(t, p.primary.config("dbname: shop\nstatements: 1")), p.primary.Addr(), 0)
+	got := gatherValues(t, startInput(t, p.primary.inputConfig("dbname: shop\nstatements: 1")), p.primary.Addr(), 0)
 	after := p.primary.psql("shop", longest)
 	n := 0
 	for key := range got {
@@ -275,13 +274,13 @@ func TestTopStatements(t *testing.T) {
 	}
 }
 
-// One connection is made and kept.
+// The connection is opened once and kept.
 func TestConnectionIsKept(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config("queries: [{name: id, sql: SELECT pg_backend_pid()}]"))
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig("queries: [{name: id, sql: SELECT pg_backend_pid()}]"))
 	ids := map[float64]bool{}
 	for second := range 5 {
-		ids[values(t, in, p.primary.Addr(), float64(second))["id"]] = true
+		ids[gatherValues(t, in, p.primary.Addr(), float64(second))["id"]] = true
 	}
 	if len(ids) != 1 {
 		t.Errorf("%d connections", len(ids))
@@ -289,8 +288,8 @@ func TestConnectionIsKept(t *testing.T) {
 }
 
 func TestDatabasesFilter(t *testing.T) {
-	p := servers(t)
-	got := values(t, start(t, p.primary.config("databases: [sh*]\ntables: 1\n")), p.primary.Addr(), 0)
+	p := sharedServers(t)
+	got := gatherValues(t, startInput(t, p.primary.inputConfig("databases: [sh*]\ntables: 1\n")), p.primary.Addr(), 0)
 	_, shop := got["postgres_numbackends_shop"]
 	if _, other := got["postgres_numbackends_postgres"]; other || !shop {
 		t.Errorf("%v", got)
@@ -298,8 +297,8 @@ func TestDatabasesFilter(t *testing.T) {
 }
 
 func TestQueries(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config(`
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig(`
 dbname: shop
 metrics: {include: []}
 queries:
@@ -325,17 +324,17 @@ queries:
 			t.Errorf("%s is %v", key, v)
 		}
 	}
-	for _, want := range []string{"query broken: ERROR: division by zero", `query rows: rows: "many" is no number, in the row with column1 "b"`, "query slow: ", "did not answer in time", "query twice: ERROR: cannot insert multiple commands"} {
+	for _, want := range []string{"query broken: ERROR: division by zero", `query rows: rows: "many" is not a number, in the row with column1 "b"`, "query slow: ", "did not answer in time", "query twice: ERROR: cannot insert multiple commands"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
 	b, err = in.Batch(10)
 	if err == nil || !strings.Contains(err.Error(), "query broken: ") {
-		t.Errorf("an error is forgotten before the query is asked again: %v", err)
+		t.Errorf("the error is not repeated until the query runs again: %v", err)
 	}
 	if _, asked := plugintest.ByKey(b)["last_"+p.primary.Addr()]; asked {
-		t.Error("a query with an interval was asked before it was over")
+		t.Error("a query ran before its interval was over")
 	}
 	servicetest.Until(t, "the slow query was cancelled at the server", func(context.Context) error {
 		if n := p.primary.psql("shop", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()"); n != "0" {
@@ -345,10 +344,10 @@ queries:
 	})
 }
 
-// The predecessor's configuration, as it was documented.
+// The documented configuration of the Python rtcollector is accepted.
 func TestPredecessorsConfiguration(t *testing.T) {
-	p := servers(t)
-	got := start(t, p.primary.config("dbname: postgres\ncollect_bgwriter: false\ncollect_replication: false\nqueries:\n- name: active_connections\n  sql: SELECT count(*) FROM pg_stat_activity\n")).Gather(0)
+	p := sharedServers(t)
+	got := startInput(t, p.primary.inputConfig("dbname: postgres\ncollect_bgwriter: false\ncollect_replication: false\nqueries:\n- name: active_connections\n  sql: SELECT count(*) FROM pg_stat_activity\n")).Gather(0)
 	if got["active_connections_"+p.primary.Addr()] < 1 || got["postgres_numbackends_"+p.primary.Addr()+"_postgres"] < 1 {
 		t.Error(got)
 	}
@@ -360,8 +359,8 @@ func TestPredecessorsConfiguration(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	p := servers(t)
-	in := start(t, p.primary.config("queries: [{name: c, sql: 'SELECT 1 AS a, 2 AS b', counters: [b]}]"))
+	p := sharedServers(t)
+	in := startInput(t, p.primary.inputConfig("queries: [{name: c, sql: 'SELECT 1 AS a, 2 AS b', counters: [b]}]"))
 	in.Gather(0)
 	b, err := in.Batch(10)
 	if err != nil {

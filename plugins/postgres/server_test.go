@@ -17,14 +17,14 @@ import (
 
 const password = "pass'word"
 
-// server is a real PostgreSQL in a directory of its own.
-type server struct{ *servicetest.Daemon }
+// testServer is a real PostgreSQL in its own directory.
+type testServer struct{ *servicetest.Daemon }
 
 // newServer returns a server that has not been started.
-func newServer(t testing.TB) *server {
+func newServer(t testing.TB) *testServer {
 	t.Helper()
 	servicetest.Need(t, "postgresql", "initdb", "postgres", "pg_basebackup", "pg_isready", "psql")
-	s := &server{servicetest.NewUnprivileged(t)}
+	s := &testServer{servicetest.NewUnprivileged(t)}
 	s.Env = []string{"PGPASSWORD=" + password, "LC_ALL=C.UTF-8"}
 	s.Args, s.End = []string{"postgres", "-D", "data"}, os.Interrupt
 	s.Ready = func(context.Context) error {
@@ -33,20 +33,20 @@ func newServer(t testing.TB) *server {
 	return s
 }
 
-func (s *server) command(name string, args ...string) *exec.Cmd {
+func (s *testServer) command(name string, args ...string) *exec.Cmd {
 	return s.Command(append([]string{name}, args...)...)
 }
 
-// start starts it as a primary with this additional configuration.
-func (s *server) start(config ...string) *server {
+// start starts the server as a primary with additional configuration.
+func (s *testServer) start(config ...string) *testServer {
 	s.Output(s.command("initdb", "-D", "data", "-A", "scram-sha-256", "-U", "postgres", "--no-sync", "--pwfile="+s.File("password", password)))
 	s.configure(config...)
 	s.Run()
 	return s
 }
 
-// configure writes what differs from the defaults; the last word counts.
-func (s *server) configure(lines ...string) {
+// configure writes the settings that differ from the defaults. Of two values for a setting the last one counts.
+func (s *testServer) configure(lines ...string) {
 	own := []string{
 		"listen_addresses = '127.0.0.1'", "port = $PORT", "unix_socket_directories = '$DIR'",
 		"wal_level = replica", "max_wal_senders = 5", "fsync = off", "track_io_timing = on", "autovacuum = off",
@@ -56,7 +56,7 @@ func (s *server) configure(lines ...string) {
 }
 
 // startStandby starts a standby of the server that streams through a slot.
-func startStandby(t testing.TB, of *server, slot string) *server {
+func startStandby(t testing.TB, of *testServer, slot string) *testServer {
 	t.Helper()
 	s := newServer(t)
 	s.Output(s.command("pg_basebackup", "-d", "host=127.0.0.1 user=postgres application_name="+slot+" port="+of.Port,
@@ -70,26 +70,26 @@ func startStandby(t testing.TB, of *server, slot string) *server {
 	return s
 }
 
-// crash ends the server like a power cut; the postmaster's children notice it.
-func (s *server) crash() { s.EndBy(syscall.SIGQUIT) }
+// crash ends the server as a power failure would.
+func (s *testServer) crash() { s.EndBy(syscall.SIGQUIT) }
 
-// psql asks the server's own client. Statements are separated by ";".
-func (s *server) psql(database, sql string) string { return s.Output(s.psqlCommand(database, sql)) }
+// psql runs statements, separated by ";", in the server's own client and returns its output.
+func (s *testServer) psql(database, sql string) string { return s.Output(s.psqlCommand(database, sql)) }
 
-func (s *server) psqlCommand(database, sql string) *exec.Cmd {
+func (s *testServer) psqlCommand(database, sql string) *exec.Cmd {
 	return s.command("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", s.Port, "-U", "postgres", "-d", database, "-c", sql)
 }
 
-// config is the input's configuration for this server, with more keys.
-func (s *server) config(more string) string {
+// inputConfig returns the configuration of an input for this server, with more keys.
+func (s *testServer) inputConfig(more string) string {
 	return fmt.Sprintf("host: 127.0.0.1\nport: %s\nuser: postgres\npassword: \"%s\"\n%s", s.Port, password, more)
 }
 
-// pair is a primary with some data and a standby; all tests that do no harm share it.
-type pair struct{ primary, standby *server }
+// serverPair is a primary with some data and a standby. All tests that do not damage it share it.
+type serverPair struct{ primary, standby *testServer }
 
-var shared = servicetest.Shared[*pair]{Start: func(t testing.TB) *pair {
-	p := &pair{primary: newServer(t).start()}
+var shared = servicetest.Shared[*serverPair]{Start: func(t testing.TB) *serverPair {
+	p := &serverPair{primary: newServer(t).start()}
 	p.primary.psql("postgres", "CREATE DATABASE shop")
 	p.primary.psql("shop", `CREATE EXTENSION pg_stat_statements; CREATE SCHEMA web;
 		CREATE TABLE web.orders (id int PRIMARY KEY, note text, price numeric);
@@ -102,7 +102,7 @@ var shared = servicetest.Shared[*pair]{Start: func(t testing.TB) *pair {
 	return p
 }}
 
-func servers(t testing.TB) *pair {
+func sharedServers(t testing.TB) *serverPair {
 	t.Helper()
 	return shared.Get(t)
 }

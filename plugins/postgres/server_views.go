@@ -6,8 +6,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// The views of PostgreSQL's documentation, chapter "Monitoring Database Activity", whose columns of each version were
-// read there.
+// The views and their columns are from the documentation of each version of PostgreSQL, chapter "Monitoring Database
+// Activity".
 
 func serverView() view {
 	return view{name: "server", columns: []column{
@@ -20,8 +20,8 @@ func serverView() view {
 func databaseView() view {
 	n, ms := telemetry.None, telemetry.Milliseconds
 	return view{
-		name: "pg_stat_database",
-		from: "pg_stat_database s JOIN pg_database d ON d.oid = s.datid WHERE NOT d.datistemplate",
+		name:       "pg_stat_database",
+		fromClause: "pg_stat_database s JOIN pg_database d ON d.oid = s.datid WHERE NOT d.datistemplate",
 		labels: []column{
 			label("database", "d.datname"),
 		},
@@ -57,23 +57,23 @@ func databaseView() view {
 	}
 }
 
-// sizeView looks at every file of every database, so it is asked seldom. The size of a database that one may not connect
-// to would be an error.
+// sizeView runs rarely, because the server reads the size of every file of every database. The size of a database to which
+// the user may not connect would be an error.
 func sizeView() view {
 	return view{
 		name: "database sizes", every: time.Minute,
-		from:    "pg_database d WHERE NOT d.datistemplate",
-		labels:  []column{label("database", "d.datname")},
-		columns: []column{gauge("postgres_database_size", "CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END", telemetry.Bytes)},
+		fromClause: "pg_database d WHERE NOT d.datistemplate",
+		labels:     []column{label("database", "d.datname")},
+		columns:    []column{gauge("postgres_database_size", "CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END", telemetry.Bytes)},
 	}
 }
 
-// activityView counts the clients by what they do; our own connection is none. A user without pg_monitor sees the state
-// of its own connections only: the others are "unknown".
+// activityView counts the clients by their state, without our own connection. A user without pg_monitor only sees the state
+// of its own connections; the others are "unknown".
 func activityView() view {
 	return view{
 		name: "pg_stat_activity",
-		from: `(VALUES ('active'), ('idle'), ('idle in transaction'), ('idle in transaction (aborted)'), ('fastpath function call'), ('disabled'), ('unknown')) s(state)
+		fromClause: `(VALUES ('active'), ('idle'), ('idle in transaction'), ('idle in transaction (aborted)'), ('fastpath function call'), ('disabled'), ('unknown')) s(state)
 			LEFT JOIN pg_stat_activity a ON coalesce(a.state, 'unknown') = s.state AND a.pid <> pg_backend_pid() AND a.` + clientBackends + ` GROUP BY s.state`,
 		labels:  []column{label("state", "translate(s.state, ' ()', '_')")},
 		columns: []column{gauge("postgres_connections", "count(a.pid)", telemetry.None)},
@@ -83,8 +83,8 @@ func activityView() view {
 func transactionView() view {
 	const since, seconds = "extract(epoch FROM greatest(max(now() - ", telemetry.Seconds
 	return view{
-		name: "transactions",
-		from: "pg_stat_activity WHERE pid <> pg_backend_pid() AND " + clientBackends,
+		name:       "transactions",
+		fromClause: "pg_stat_activity WHERE pid <> pg_backend_pid() AND " + clientBackends,
 		columns: []column{
 			gauge("postgres_longest_transaction", since+"xact_start), '0'))", seconds),
 			gauge("postgres_longest_query", since+"query_start) FILTER (WHERE state = 'active'), '0'))", seconds),
@@ -100,7 +100,7 @@ func transactionView() view {
 func lockView() view {
 	return view{
 		name: "pg_locks",
-		from: `(VALUES ('AccessShareLock'), ('RowShareLock'), ('RowExclusiveLock'), ('ShareUpdateExclusiveLock'), ('ShareLock'), ('ShareRowExclusiveLock'),
+		fromClause: `(VALUES ('AccessShareLock'), ('RowShareLock'), ('RowExclusiveLock'), ('ShareUpdateExclusiveLock'), ('ShareLock'), ('ShareRowExclusiveLock'),
 			('ExclusiveLock'), ('AccessExclusiveLock'), ('SIReadLock')) m(mode) LEFT JOIN pg_locks l ON l.mode = m.mode AND l.pid <> pg_backend_pid() GROUP BY m.mode`,
 		labels: []column{label("mode", "m.mode")},
 		columns: []column{
@@ -112,7 +112,7 @@ func lockView() view {
 
 func walView() view {
 	n, ms := telemetry.None, telemetry.Milliseconds
-	return view{name: "pg_stat_wal", since: v14, from: "pg_stat_wal", columns: []column{
+	return view{name: "pg_stat_wal", since: v14, fromClause: "pg_stat_wal", columns: []column{
 		counter("postgres_wal_records", "wal_records", n),
 		counter("postgres_wal_fpi", "wal_fpi", n),
 		counter("postgres_wal_bytes", "wal_bytes", telemetry.Bytes),
@@ -126,7 +126,7 @@ func walView() view {
 
 func bgwriterView() view {
 	n, ms := telemetry.None, telemetry.Milliseconds
-	return view{name: "pg_stat_bgwriter", from: "pg_stat_bgwriter", columns: []column{
+	return view{name: "pg_stat_bgwriter", fromClause: "pg_stat_bgwriter", columns: []column{
 		counter("postgres_bgwriter_checkpoints_timed", "checkpoints_timed", n).until(v17),
 		counter("postgres_bgwriter_checkpoints_req", "checkpoints_req", n).until(v17),
 		counter("postgres_bgwriter_checkpoint_write_time", "checkpoint_write_time", ms).until(v17),
@@ -140,10 +140,10 @@ func bgwriterView() view {
 	}}
 }
 
-// checkpointerView has what moved out of pg_stat_bgwriter in 17, under the names that it had there.
+// checkpointerView has the columns that moved out of pg_stat_bgwriter in version 17, under their old names.
 func checkpointerView() view {
 	n, ms := telemetry.None, telemetry.Milliseconds
-	return view{name: "pg_stat_checkpointer", since: v17, from: "pg_stat_checkpointer", columns: []column{
+	return view{name: "pg_stat_checkpointer", since: v17, fromClause: "pg_stat_checkpointer", columns: []column{
 		counter("postgres_bgwriter_checkpoints_timed", "num_timed", n),
 		counter("postgres_bgwriter_checkpoints_req", "num_requested", n),
 		counter("postgres_bgwriter_checkpoint_write_time", "write_time", ms),
@@ -158,7 +158,7 @@ func checkpointerView() view {
 }
 
 func archiverView() view {
-	return view{name: "pg_stat_archiver", from: "pg_stat_archiver", columns: []column{
+	return view{name: "pg_stat_archiver", fromClause: "pg_stat_archiver", columns: []column{
 		counter("postgres_archiver_archived", "archived_count", telemetry.None),
 		counter("postgres_archiver_failed", "failed_count", telemetry.None),
 		gauge("postgres_archiver_last_archived_age", "extract(epoch FROM now() - last_archived_time)", telemetry.Seconds),
@@ -166,14 +166,15 @@ func archiverView() view {
 	}}
 }
 
-// ioView has who reads and writes what, summed up over the ways to do it ("context"), of those who did anything.
+// ioView lists reads and writes by backend and object, summed over the column context. Rows without any operation are left
+// out.
 func ioView() view {
 	n, bytes, ms := telemetry.None, telemetry.Bytes, telemetry.Milliseconds
 	sum := func(expression string) string { return "sum(" + expression + ")" }
 	return view{
 		name: "pg_stat_io", since: v16,
-		from:   "pg_stat_io GROUP BY 1, 2 HAVING sum(coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) + coalesce(fsyncs, 0)) > 0",
-		labels: []column{label("backend", "translate(backend_type, ' ', '_')"), label("object", "translate(object, ' ', '_')")},
+		fromClause: "pg_stat_io GROUP BY 1, 2 HAVING sum(coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) + coalesce(fsyncs, 0)) > 0",
+		labels:     []column{label("backend", "translate(backend_type, ' ', '_')"), label("object", "translate(object, ' ', '_')")},
 		columns: []column{
 			counter("postgres_io_reads", sum("reads"), n),
 			counter("postgres_io_writes", sum("writes"), n),

@@ -21,13 +21,13 @@ func TestVersion(t *testing.T) {
 		"15.18 (Debian 15.18-0+deb12u1)": 150018, "9.6.24": 90624, "10.0": 100000, "18beta1": 180000, "17": 170000, "": 0, "x": 0,
 		"16.4 (Ubuntu 16.4-1.pgdg22.04+1)": 160004, "13.22-YB-2.25.0.0-b0": 130022,
 	} {
-		if got := version(text); got != want {
+		if got := parseVersion(text); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
 		}
 	}
 }
 
-// TestPlan holds what is asked of each version against what its documentation has. It was not run against these servers.
+// The queries of each version use the columns of its documentation. The test does not need such servers.
 func TestPlan(t *testing.T) {
 	c := Config{CollectBgwriter: true, CollectIO: true, CollectReplication: true, Statements: 5}
 	for _, tt := range []struct {
@@ -45,7 +45,7 @@ func TestPlan(t *testing.T) {
 		{180000, []string{"num_done", "slru_written", "parallel_workers_launched", "wal_buffers_full", "read_bytes"}, []string{"wal_write_time", "wal_sync", "op_bytes"}},
 	} {
 		var all strings.Builder
-		for _, s := range plan(&c, tt.version) {
+		for _, s := range planStatements(&c, tt.version) {
 			all.WriteString(s.sql + "\n")
 		}
 		for _, word := range tt.has {
@@ -63,20 +63,20 @@ func TestPlan(t *testing.T) {
 
 func TestConfigProblems(t *testing.T) {
 	plugintest.Configs(t, Plugin, map[string]string{
-		"{url: 'postgres://x', host: y}": "stands instead of host",
+		"{url: 'postgres://x', host: y}": "replaces host",
 		"port: 0":                        "must be 1 to 65535",
 		"host: ''":                       "must not be empty",
 		"sslmode: maybe":                 "must be disable, allow",
-		"{sslmode: require, tls: {}}":    "stands instead of sslmode",
+		"{sslmode: require, tls: {}}":    "replaces sslmode",
 		"tables: -1":                     "must be 0 to 1000",
 		"statements: 5000":               "must be 0 to 1000",
-		"queries: [{name: a, sql: x}, {name: a, sql: y}]": "two are called",
-		"queries: [{sql: y}]":                             "is missing: what the metric is called",
+		"queries: [{name: a, sql: x}, {name: a, sql: y}]": "two queries are named",
+		"queries: [{sql: y}]":                             "is missing: set the name of the metric",
 		"queries: [{name: 'secret:x', sql: y}]":           "secret",
 	})
 }
 
-// The names of the user's queries may be selected, as those of the default set.
+// The user can select the metrics of own queries like those of the default set.
 func TestMetricNames(t *testing.T) {
 	built, problems := plugintest.Decode(t, Plugin, "queries: [{name: orders, sql: SELECT 1}]")
 	if problems.Err() != nil {
@@ -99,7 +99,7 @@ func TestGrant(t *testing.T) {
 		"permission denied for table pg_subscription":      `GRANT pg_monitor TO "a""b"`,
 		"must be superuser or a member of pg_monitor to x": `GRANT pg_monitor TO "a""b"`,
 	} {
-		if got := grant(message, `a"b`); got != want {
+		if got := grantFor(message, `a"b`); got != want {
 			t.Errorf("%s: %s, want %s", message, got, want)
 		}
 	}
@@ -108,35 +108,35 @@ func TestGrant(t *testing.T) {
 func TestAdvice(t *testing.T) {
 	for _, tt := range []struct{ code, message, want string }{
 		{"53300", "sorry, too many clients already", "raise max_connections"},
-		{"57P03", "the database system is starting up", "starting up"},
+		{"57P03", "the database system is starting up", "is starting"},
 		{"28000", "no pg_hba.conf entry", "pg_hba.conf"},
-		{"55000", "pg_stat_statements must be loaded via shared_preload_libraries", "shared_preload_libraries and restart"},
+		{"55000", "pg_stat_statements must be loaded via shared_preload_libraries", "shared_preload_libraries there and restart"},
 		{"42P01", `relation "pg_stat_statements" does not exist`, "CREATE EXTENSION"},
 		{"42703", "column s.total_exec_time does not exist", "ALTER EXTENSION"},
 		{"42703", "column foo does not exist", ""},
 		{"42P01", `relation "orders" does not exist`, ""},
 	} {
-		got := advise(&pgconn.PgError{Code: tt.code, Message: tt.message}, "u")
+		got := findAdvice(&pgconn.PgError{Code: tt.code, Message: tt.message}, "u")
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%s %s: %q, want %q", tt.code, tt.message, got, tt.want)
 		}
 	}
 }
 
-// TestExplain: what a connection met, in one line.
+// Errors of a connection are explained in one line.
 func TestExplain(t *testing.T) {
 	lookup := &net.DNSError{Err: "no such host", Name: "db.lan", IsNotFound: true}
 	for want, err := range map[string]error{
-		"postgres db:1 has an unknown name: correct host":                lookup,
+		"postgres db:1 has an unknown host name: correct host":                lookup,
 		"postgres db:1 did not answer in time":                           context.DeadlineExceeded,
-		"postgres db:1 closed the connection: it was stopped, or that i": io.ErrUnexpectedEOF,
+		"postgres db:1 closed the connection: it was stopped, or it i": io.ErrUnexpectedEOF,
 		"postgres db:1: context canceled":                                context.Canceled,
 	} {
-		if got := explain("db:1", "u", fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(strings.ReplaceAll(got.Error(), "x: ", ""), want) {
+		if got := explainError("db:1", "u", fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(strings.ReplaceAll(got.Error(), "x: ", ""), want) {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}
-	if explain("db:1", "u", nil) != nil {
+	if explainError("db:1", "u", nil) != nil {
 		t.Error("an error without one")
 	}
 }
@@ -147,7 +147,7 @@ func FuzzVersion(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		c := Config{CollectBgwriter: true, CollectReplication: true, Tables: 1, Indexes: 1, Statements: 1}
-		for _, s := range plan(&c, version(text)) {
+		for _, s := range planStatements(&c, parseVersion(text)) {
 			if s.sql == "" || len(s.metrics) == 0 {
 				t.Errorf("%q: %+v", text, s)
 			}
@@ -160,7 +160,7 @@ func FuzzGrant(f *testing.F) {
 	f.Add("permission denied for materialized view mv")
 	f.Add("permission denied for foreign")
 	f.Fuzz(func(t *testing.T, message string) {
-		if got := grant(message, "u"); !strings.HasPrefix(got, "GRANT ") || !strings.HasSuffix(got, ` TO "u"`) {
+		if got := grantFor(message, "u"); !strings.HasPrefix(got, "GRANT ") || !strings.HasSuffix(got, ` TO "u"`) {
 			t.Errorf("%q: %s", message, got)
 		}
 	})

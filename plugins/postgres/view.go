@@ -8,17 +8,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// view is one query of the default set: what it selects depends on the server's version.
+// view describes one query of the default set. The columns that it selects depend on the server's version.
 type view struct {
 	name          string // in messages
 	labels        []column
 	columns       []column
-	from          string
+	fromClause    string
 	since, before int // versions of the server, as server_version_num; 0: any
 	every         time.Duration
 }
 
-// column is a label or a metric: an expression, and what it is called.
+// column is a label or a metric: its name and the SQL expression for it.
 type column struct {
 	sqlseries.Metric
 	sql           string
@@ -37,22 +37,23 @@ func counter(name, sql string, unit telemetry.Unit) column {
 	return column{Metric: sqlseries.Metric{Name: name, Unit: unit, Kind: telemetry.Counter}, sql: sql}
 }
 
-// from and until bound the versions that a column exists in.
+// from returns the column for servers of this version and later.
 func (c column) from(version int) column {
 	c.since = version
 	return c
 }
 
+// until returns the column for servers before this version.
 func (c column) until(version int) column {
 	c.before = version
 	return c
 }
 
-func within(version, since, before int) bool {
+func isWithin(version, since, before int) bool {
 	return version >= since && (before == 0 || version < before)
 }
 
-// The versions in which statistics moved, as server_version_num.
+// The versions in which statistics changed, as server_version_num.
 const (
 	v10 = 100_000
 	v12 = 120_000
@@ -63,7 +64,7 @@ const (
 	v18 = 180_000
 )
 
-// statement is a view as it is asked of one server.
+// statement is the query of a view for one version of the server.
 type statement struct {
 	name    string
 	sql     string
@@ -72,8 +73,8 @@ type statement struct {
 	every   time.Duration
 }
 
-// statement returns the query for a version of the server; ok is false when it has nothing of it.
-func (v *view) statement(version int) (s statement, ok bool) {
+// buildStatement returns the query for a version of the server. Ok is false if that version does not have the view.
+func (v *view) buildStatement(version int) (s statement, ok bool) {
 	s = statement{name: v.name, every: v.every}
 	var columns []string
 	for _, l := range v.labels {
@@ -81,23 +82,24 @@ func (v *view) statement(version int) (s statement, ok bool) {
 		s.labels = append(s.labels, l.Name)
 	}
 	for _, c := range v.columns {
-		if within(version, c.since, c.before) {
+		if isWithin(version, c.since, c.before) {
 			columns = append(columns, c.sql)
 			s.metrics = append(s.metrics, c.Metric)
 		}
 	}
 	s.sql = "SELECT " + strings.Join(columns, ", ")
-	if v.from != "" {
-		s.sql += " FROM " + v.from
+	if v.fromClause != "" {
+		s.sql += " FROM " + v.fromClause
 	}
 	if version < v10 {
-		s.sql = before10(s.sql)
+		s.sql = rewriteFor96(s.sql)
 	}
-	return s, within(version, v.since, v.before) && len(s.metrics) > 0
+	return s, isWithin(version, v.since, v.before) && len(s.metrics) > 0
 }
 
-// before10 writes a query as 9.6 knows it: what is called WAL now was xlog, and an LSN a location (release notes of 10).
-func before10(sql string) string {
+// rewriteFor96 returns a query with the names of 9.6, in which WAL was called xlog and an LSN a location (release notes of
+// version 10).
+func rewriteFor96(sql string) string {
 	return strings.NewReplacer(
 		"pg_current_wal_lsn", "pg_current_xlog_location", "pg_wal_lsn_diff", "pg_xlog_location_diff",
 		"pg_last_wal_receive_lsn", "pg_last_xlog_receive_location", "pg_last_wal_replay_lsn", "pg_last_xlog_replay_location",
@@ -106,11 +108,12 @@ func before10(sql string) string {
 	).Replace(sql)
 }
 
-// clientBackends leaves out the server's own processes, which 9.6 does not list.
+// clientBackends excludes the server's own processes, which 9.6 does not list.
 const clientBackends = "backend_type = 'client backend'"
 
-// plan is what is asked of a server of this version, the cheapest first: a slow one costs only those behind it.
-func plan(c *Config, version int) []statement {
+// planStatements returns the queries for a version of the server. The cheapest come first, because a slow query delays only
+// those after it.
+func planStatements(c *Config, version int) []statement {
 	views := []view{serverView(), databaseView(), activityView(), transactionView(), lockView(), walView()}
 	if c.CollectBgwriter {
 		views = append(views, bgwriterView(), checkpointerView(), archiverView())
@@ -133,7 +136,7 @@ func plan(c *Config, version int) []statement {
 	}
 	var out []statement
 	for i := range views {
-		if s, ok := views[i].statement(version); ok {
+		if s, ok := views[i].buildStatement(version); ok {
 			out = append(out, s)
 		}
 	}

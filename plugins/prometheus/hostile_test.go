@@ -13,8 +13,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// Pages with other series at each gather, as many as fit, fill the memory only so far.
-func TestSeriesThatAreAlwaysNew(t *testing.T) {
+// Pages with different series at each gather do not fill the memory.
+func TestNewSeriesAtEachGather(t *testing.T) {
 	var n atomic.Int64
 	var urls []string
 	for range 4 {

@@ -1,4 +1,5 @@
-// Package prometheus reads the pages of exporters.
+// Package prometheus reads the metrics pages of exporters. Package promtext parses them; this package adds the settings, the
+// requests, and the metrics about each page.
 package prometheus
 
 import (
@@ -19,33 +20,33 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("prometheus", "what exporters of Prometheus and OpenMetrics have to say", defaults, build).OnRequest().Doc(readme + httpx.Readme)
+var Plugin = plugins.Poll("prometheus", "the metrics of exporters for Prometheus and OpenMetrics", defaults, build).OnRequest().Doc(readme + httpx.Readme)
 
-// Config says where the pages are.
+// Config has the URLs of the pages.
 type Config struct {
 	httpx.Config `yaml:",inline"`
 	URL          string   `yaml:"url" conf:"public"`
-	URLs         []string `yaml:"urls" conf:"public"` // instead of the default of url, or beside another
+	URLs         []string `yaml:"urls" conf:"public"` // replaces the default of url, or adds to another value of it
 	Gzip         bool     `yaml:"gzip"`
 }
 
 const (
-	nodeExporter = "http://localhost:9100/metrics"
+	defaultURL = "http://localhost:9100/metrics"
 
-	// accept prefers the older format, which has no series that say when others were created.
+	// accept prefers the older format, which has no series with the creation times of other series.
 	accept = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"
 
 	maxPage = 24 << 20
 
-	// maxSeries is what the series of all pages may take in memory, in bytes: about 50,000.
-	maxSeries = 32 << 20
+	// maxSeriesBytes bounds the memory of the series of all pages, in bytes. It is enough for about 50,000.
+	maxSeriesBytes = 32 << 20
 
-	up      = "up"
-	took    = "scrape_duration_seconds"
-	scraped = "scrape_samples_scraped"
+	metricUp       = "up"
+	metricDuration = "scrape_duration_seconds"
+	metricSamples  = "scrape_samples_scraped"
 )
 
-func defaults() Config { return Config{Config: httpx.Defaults(), URL: nodeExporter} }
+func defaults() Config { return Config{Config: httpx.Defaults(), URL: defaultURL} }
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
@@ -54,75 +55,76 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) addresses() ([]httpx.Address, error) {
-	return httpx.Places("url", c.URL, nodeExporter, c.URLs)
+	return httpx.Places("url", c.URL, defaultURL, c.URLs)
 }
 
 // target is one exporter.
 type target struct {
 	*httpx.Target
-	page              *promtext.Reader
-	up, took, scraped *telemetry.Series
-	text              []byte
-	elapsed           time.Duration
-	err               error
+	reader                    *promtext.Reader
+	up, duration, sampleCount *telemetry.Series
+	page                      []byte
+	elapsed                   time.Duration
+	fetchErr                  error
 }
 
 func build(env plugins.Env, c Config) (targets httpx.Group[*target], err error) {
 	all, err := c.addresses()
-	quota := &promtext.Quota{Most: maxSeries}
+	quota := &promtext.Quota{MaxBytes: maxSeriesBytes}
 	for _, a := range all {
 		t := newTarget(env, &c, a, all)
-		t.page.Quota = quota
+		t.reader.Quota = quota
 		targets = append(targets, t)
 	}
 	return targets, err
 }
 
-// newTarget makes a target. Its own metrics are called as Prometheus calls them (prometheus.io/docs/concepts/jobs_instances).
+// newTarget makes a target. The metrics about it have the names that Prometheus uses
+// (prometheus.io/docs/concepts/jobs_instances).
 func newTarget(env plugins.Env, c *Config, a httpx.Address, all []httpx.Address) *target {
 	labels := []telemetry.Label{{Key: "instance", Value: a.HostPort()}}
 	if path := a.Path(all); path.Value != "" {
 		labels = append(labels, path)
 	}
 	t := &target{
-		Target: c.Target(a, env.Secrets), page: promtext.NewReader(env.Factory, labels...),
-		up:      env.Factory.Gauge(up, telemetry.None, labels...),
-		took:    env.Factory.Gauge(took, telemetry.Seconds, labels...),
-		scraped: env.Factory.Gauge(scraped, telemetry.None, labels...),
+		Target: c.Target(a, env.Secrets), reader: promtext.NewReader(env.Factory, labels...),
+		up:          env.Factory.Gauge(metricUp, telemetry.None, labels...),
+		duration:    env.Factory.Gauge(metricDuration, telemetry.Seconds, labels...),
+		sampleCount: env.Factory.Gauge(metricSamples, telemetry.None, labels...),
 	}
 	t.Accept, t.Compressed = accept, c.Gzip
-	t.page.Taken = []string{up, took, scraped}
+	t.reader.ReservedNames = []string{metricUp, metricDuration, metricSamples}
 	return t
 }
 
 // Ask implements httpx.Server.
 func (t *target) Ask(ctx context.Context) {
 	began := time.Now()
-	t.text, t.err = t.Get(ctx, maxPage)
+	t.page, t.fetchErr = t.Get(ctx, maxPage)
 	t.elapsed = time.Since(began)
 }
 
-// Add implements httpx.Server: it writes the page's samples, and whether there was one.
+// Add implements httpx.Server. It adds the samples of the page and those about the target.
 func (t *target) Add(out *telemetry.Batch) error {
-	samples, err := 0, t.err
+	samples, err := 0, t.fetchErr
 	if err == nil {
-		defer func() { t.text = nil; t.Done() }()
-		samples, err = t.page.Read(out, t.text)
-		empty := len(bytes.TrimSpace(t.text)) == 0
+		defer func() { t.page = nil; t.Done() }()
+		samples, err = t.reader.Read(out, t.page)
+		empty := len(bytes.TrimSpace(t.page)) == 0
 		switch {
 		case samples == 0 && (err != nil || empty):
-			t.err = t.Unexpected(t.text, "metrics in the text format of Prometheus")
-			err = t.err
+			t.fetchErr = t.Unexpected(t.page, "metrics in the text format of Prometheus")
+			err = t.fetchErr
 		case err != nil:
 			err = fmt.Errorf("parse %s: %w", t, err)
 		}
 	}
 	if errors.Is(err, context.Canceled) {
-		return err // says nothing about the target
+		return err // not a failure of the target
 	}
-	out.Add(t.took, t.elapsed.Seconds())
-	out.Add(t.scraped, float64(samples))
-	if t.err == nil {
+	out.Add(t.duration, t.elapsed.Seconds())
+	out.Add(t.sampleCount, float64(samples))
+	if t.fetchErr == nil {
 		out.Add(t.up, 1)
 	} else {
 		out.Add(t.up, 0)

@@ -19,32 +19,32 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
-const request = 150
+// allocsPerRequest bounds the allocations of a request: net/http makes half of them, the server of the test the other half.
+const allocsPerRequest = 150
 
-func recorded(t testing.TB, name string) string {
+func readTestdata(t testing.TB, name string) string {
 	return plugintest.Read(t, "../../internal/promtext/testdata/"+name)
 }
 
-func serve(t testing.TB, page string) string { return httpxtest.Page(t, page).URL + "/metrics" }
+func servePage(t testing.TB, page string) string { return httpxtest.Page(t, page).URL + "/metrics" }
 
 func TestPlugin(t *testing.T) {
 	var many string
 	for i := range 10_000 {
 		many += fmt.Sprintf("requests{handler=\"/api/v1/%d\"} 1\n", i)
 	}
-	text, om := serve(t, recorded(t, "text")), serve(t, recorded(t, "openmetrics"))
+	text, om := servePage(t, readTestdata(t, "text")), servePage(t, readTestdata(t, "openmetrics"))
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "text", Config: "url: " + text, Allocs: request},
-		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: request},
-		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * request},
-		plugintest.Case{Name: "large", Config: "url: " + serve(t, many), Allocs: request},
+		plugintest.Case{Name: "text", Config: "url: " + text, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * allocsPerRequest},
+		plugintest.Case{Name: "large", Config: "url: " + servePage(t, many), Allocs: allocsPerRequest},
 		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
 	)
 }
 
-// gather returns the samples as in a page: names with the labels that come from it, without what is said about the target.
-func gather(t testing.TB, p *plugintest.Probe, second float64) map[string]float64 {
+// gatherPage returns the samples by their names and labels as on the page, without those about the target.
+func gatherPage(t testing.TB, p *plugintest.Probe, second float64) map[string]float64 {
 	t.Helper()
 	b, err := p.Batch(second)
 	if err != nil {
@@ -53,7 +53,7 @@ func gather(t testing.TB, p *plugintest.Probe, second float64) map[string]float6
 	m := map[string]float64{}
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
-		if slices.Contains([]string{up, took, scraped}, s.Name()) {
+		if slices.Contains([]string{metricUp, metricDuration, metricSamples}, s.Name()) {
 			continue
 		}
 		var labels []string
@@ -70,8 +70,8 @@ func gather(t testing.TB, p *plugintest.Probe, second float64) map[string]float6
 }
 
 func TestText(t *testing.T) {
-	p := plugintest.Start(t, Plugin, "url: "+serve(t, recorded(t, "text")), plugintest.Env("prometheus", ""))
-	first := gather(t, p, 0)
+	p := plugintest.Start(t, Plugin, "url: "+servePage(t, readTestdata(t, "text")), plugintest.Env("prometheus", ""))
+	first := gatherPage(t, p, 0)
 	want := map[string]float64{
 		"http_requests_total code=200 method=post": 1027,
 		"http_requests_total code=400 method=post": 3,
@@ -89,12 +89,12 @@ func TestText(t *testing.T) {
 		"temperature_celsius exported_exported_host=fridge exported_host=d exported_instance=a exported_source=b exported_unit=c unit=celsius": -3.5,
 		`screen_inches size=5" {} x`: 1,
 		"jobs":                       5,
-		"jobs_rate":                  7, // the page's own; not ours
+		"jobs_rate":                  7, // from the page, not computed
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
-	second := gather(t, p, 10)
+	second := gatherPage(t, p, 10)
 	for _, name := range []string{"http_requests_total_rate code=200 method=post unit=per_second", "http_request_duration_seconds_bucket_rate le=0.1 unit=per_second",
 		"http_request_duration_seconds_sum_rate unit=seconds_per_second", "rpc_duration_seconds_count_rate unit=per_second"} {
 		if v, has := second[name]; !has || v != 0 {
@@ -107,7 +107,7 @@ func TestText(t *testing.T) {
 }
 
 func TestOpenMetrics(t *testing.T) {
-	p := plugintest.Start(t, Plugin, "url: "+serve(t, recorded(t, "openmetrics")), plugintest.Env("prometheus", ""))
+	p := plugintest.Start(t, Plugin, "url: "+servePage(t, readTestdata(t, "openmetrics")), plugintest.Env("prometheus", ""))
 	want := map[string]float64{
 		"acme_http_router_request_seconds_sum method=GET path=/api/v1 unit=seconds": 9036.32,
 		"acme_http_router_request_seconds_count method=GET path=/api/v1":            807283,
@@ -116,15 +116,15 @@ func TestOpenMetrics(t *testing.T) {
 		"bar_bucket le=1.0": 3, "bar_bucket le=+Inf": 4, "bar_count": 4, "bar_sum": 9.5,
 		"build_info version=1": 1, "my.metric my.label=x": 2,
 	}
-	if diff := cmp.Diff(want, gather(t, p, 0)); diff != "" {
+	if diff := cmp.Diff(want, gatherPage(t, p, 0)); diff != "" {
 		t.Error(diff)
 	}
-	if got := gather(t, p, 10); got["foo_total_rate unit=per_second"] != 0 || len(got) != len(want)+7 {
+	if got := gatherPage(t, p, 10); got["foo_total_rate unit=per_second"] != 0 || len(got) != len(want)+7 {
 		t.Errorf("%d series, then %v", len(want), got)
 	}
 }
 
-// TestComesAndGoes: rates, resets, a series that vanishes, and a metric that becomes a counter.
+// Rates, resets, a series that vanishes, and a metric that becomes a counter.
 func TestComesAndGoes(t *testing.T) {
 	var page atomic.Value
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page.Load().(string)) })
@@ -144,21 +144,21 @@ func TestComesAndGoes(t *testing.T) {
 		if c.want == nil {
 			continue
 		}
-		if diff := cmp.Diff(c.want, gather(t, p, float64(10*i))); diff != "" {
+		if diff := cmp.Diff(c.want, gatherPage(t, p, float64(10*i))); diff != "" {
 			t.Errorf("page %d: %s", i, diff)
 		}
 	}
-	if n := p.Input.Gatherer.(httpx.Group[*target])[0].page.Len(); n != 1 {
+	if n := p.Input.Gatherer.(httpx.Group[*target])[0].reader.Len(); n != 1 {
 		t.Errorf("%d series are remembered, want 1", n)
 	}
 }
 
-// The older format is preferred: it has no series that say when others were created.
+// The older format is preferred, because it has no series with the creation times of other series.
 func TestFormatIsAskedFor(t *testing.T) {
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "asked{for=%q} 1\n", r.Header.Get("Accept"))
 	})
-	for key := range gather(t, plugintest.Start(t, Plugin, "url: "+s.URL, plugintest.Env("prometheus", "")), 0) {
+	for key := range gatherPage(t, plugintest.Start(t, Plugin, "url: "+s.URL, plugintest.Env("prometheus", "")), 0) {
 		if !strings.HasPrefix(key, "asked for=text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5") {
 			t.Error(key)
 		}
@@ -167,17 +167,17 @@ func TestFormatIsAskedFor(t *testing.T) {
 
 func TestWrongLines(t *testing.T) {
 	for _, line := range []string{"a", "a{", "a{x} 1", "a{x=\"1} 1", "a{x=1} 1", "a b", "{} 1", "a{x=\"1\" y=\"2\"} 1", "a{=\"1\"} 1", "a{\"x\"} 1", "a{x=\"1\"}", "\x00\xff noise"} {
-		p := plugintest.Start(t, Plugin, "url: "+serve(t, "good 1\n"+line+"\n"+line+"\nfine 2\n"), plugintest.Env("prometheus", ""))
+		p := plugintest.Start(t, Plugin, "url: "+servePage(t, "good 1\n"+line+"\n"+line+"\nfine 2\n"), plugintest.Env("prometheus", ""))
 		for i := range 2 {
 			b, err := p.Batch(float64(i))
-			if err == nil || !strings.Contains(err.Error(), "/metrics: line 2 is no sample: ") || !strings.HasSuffix(err.Error(), ", and 1 more") || b.Len() != 2+3 {
+			if err == nil || !strings.Contains(err.Error(), "/metrics: line 2 is not a sample: ") || !strings.HasSuffix(err.Error(), ", and 1 more") || b.Len() != 2+3 {
 				t.Errorf("%q: %d samples, %v", line, b.Len(), err)
 			}
 		}
 	}
 }
 
-// TestAgainstNodeExporter gathers from the real exporter, which goes and comes again.
+// The input gathers from a real exporter, which is stopped and started again.
 func TestAgainstNodeExporter(t *testing.T) {
 	d := httpxtest.Start(t, "prometheus-node-exporter", nil, "prometheus-node-exporter", "--web.listen-address=127.0.0.1:$PORT")
 	p := plugintest.Start(t, Plugin, "{url: '"+d.URL("/metrics")+"', gzip: true}", plugintest.Env("prometheus", ""))
@@ -186,7 +186,7 @@ func TestAgainstNodeExporter(t *testing.T) {
 	d.Stop()
 	b, err := p.Batch(5)
 	if values := plugintest.ByKey(b); err == nil || b.Len() != 3 || values["up"+instance] != 0 {
-		t.Errorf("of one that is down: %v, %v", values, err)
+		t.Errorf("the exporter is down: %v, %v", values, err)
 	}
 	d.Run()
 	after := p.Gather(10)
@@ -201,7 +201,7 @@ func TestAgainstNodeExporter(t *testing.T) {
 	}
 }
 
-// The page is asked for as gzip where the user wants that, and its limit is that of what is in it.
+// With gzip the request asks for a compressed page, and the limit applies to the decompressed page.
 func TestGzip(t *testing.T) {
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") == "gzip" {
@@ -214,14 +214,14 @@ func TestGzip(t *testing.T) {
 		_, _ = io.WriteString(w, "plain 1\n")
 	})
 	for config, want := range map[string]string{"url: " + s.URL: "plain", "{gzip: true, url: '" + s.URL + "'}": "packed"} {
-		if got := gather(t, plugintest.Start(t, Plugin, config, plugintest.Env("prometheus", "")), 0); len(got) != 1 || got[want] != 1 {
+		if got := gatherPage(t, plugintest.Start(t, Plugin, config, plugintest.Env("prometheus", "")), 0); len(got) != 1 || got[want] != 1 {
 			t.Errorf("%s: %v", config, got)
 		}
 	}
 }
 
 func TestMisbehaving(t *testing.T) {
-	good := serve(t, "a 1\n")
+	good := servePage(t, "a 1\n")
 	beside := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
 	servers := httpxtest.Misbehaving(t)
 	delete(servers, "answers with more than") // 64 MiB of metrics take too long for a test; internal/httpx has one

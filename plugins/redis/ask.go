@@ -10,23 +10,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// answer is what one server said.
+// answer holds the replies of one server to one gather.
 type answer struct {
 	server    string
-	info      []byte // nil: it did not say
-	cluster   []byte // CLUSTER INFO
-	slowlog   int64  // -1: it did not say
+	info      []byte // reply to INFO; nil if there is none
+	cluster   []byte // reply to CLUSTER INFO
+	slowlog   int64  // reply to SLOWLOG LEN; -1 if there is none
 	histogram []any
 	errs      []error
 
-	isOld                  bool // it knows no INFO everything: before Redis 6
-	noSlowlog, noHistogram bool // it does not know these commands
+	isOld                  bool // does not know INFO everything: older than Redis 6
+	noSlowlog, noHistogram bool // does not know the command
 }
 
-func (a *answer) err() error { return errors.Join(a.errs...) }
+func (a *answer) joinErrors() error { return errors.Join(a.errs...) }
 
-// askOne asks one server, in one round trip; a node of a cluster in two.
-func askOne(ctx context.Context, node *redis.Client, w wish) answer {
+// askServer sends the commands to one server, in one round trip. A node of a cluster takes a second one.
+func askServer(ctx context.Context, node *redis.Client, w query) answer {
 	a := answer{slowlog: -1}
 	pipe := node.Pipeline()
 	info := pipe.Info(ctx, w.section)
@@ -40,7 +40,7 @@ func askOne(ctx context.Context, node *redis.Client, w wish) answer {
 	commands, failed := pipe.Exec(ctx)
 	text, err := info.Bytes()
 	if failed != nil && !slices.ContainsFunc(commands, func(c redis.Cmder) bool { return c.Err() != nil }) {
-		err = failed // what the server said while the connection was made (WRONGPASS), go-redis tells of no command
+		err = failed // go-redis does not attribute errors of the handshake, such as WRONGPASS, to a command
 	}
 	if err == nil && len(text) == 0 && w.section != "all" {
 		a.isOld = true
@@ -48,19 +48,19 @@ func askOne(ctx context.Context, node *redis.Client, w wish) answer {
 	}
 	if err != nil {
 		a.errs = append(a.errs, err)
-		return a // the others will have failed for the same reason
+		return a // the other commands failed for the same reason
 	}
 	a.info = text
-	a.takeSlowlog(slowlog)
-	a.takeHistogram(histogram)
+	a.readSlowlog(slowlog)
+	a.readHistogram(histogram)
 	if bytes.Contains(text, []byte("cluster_enabled:1")) {
 		a.cluster, err = node.ClusterInfo(ctx).Bytes()
-		a.note(err)
+		a.recordError(err)
 	}
 	return a
 }
 
-func (a *answer) takeSlowlog(c *redis.Cmd) {
+func (a *answer) readSlowlog(c *redis.Cmd) {
 	if c == nil {
 		return
 	}
@@ -68,10 +68,10 @@ func (a *answer) takeSlowlog(c *redis.Cmd) {
 	if err == nil {
 		a.slowlog = n
 	}
-	a.noSlowlog = a.note(err)
+	a.noSlowlog = a.recordError(err)
 }
 
-func (a *answer) takeHistogram(c *redis.Cmd) {
+func (a *answer) readHistogram(c *redis.Cmd) {
 	if c == nil {
 		return
 	}
@@ -79,11 +79,12 @@ func (a *answer) takeHistogram(c *redis.Cmd) {
 	if err == nil {
 		a.histogram = reply
 	}
-	a.noHistogram = a.note(err)
+	a.noHistogram = a.recordError(err)
 }
 
-// note remembers an error, but for that of a server which does not know the command.
-func (a *answer) note(err error) (unknown bool) {
+// recordError appends err to the errors of the answer, unless it means that the server does not know the command. It
+// reports whether it means that.
+func (a *answer) recordError(err error) (unknown bool) {
 	var reply redis.Error
 	if err == nil || errors.Is(err, redis.Nil) {
 		return false

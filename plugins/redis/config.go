@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
-// Settings are what can be configured.
+// Settings are the keys of the input.
 type Settings struct {
 	redisconn.Config `yaml:",inline"`
 	Commandstats     bool `yaml:"commandstats"` // calls and latencies of each command
@@ -16,15 +16,15 @@ type Settings struct {
 	LatencyHistogram bool `yaml:"latency_histogram"`
 }
 
-// Config are the input's settings. The predecessor also took them from a map below "redis".
+// Config is the input's configuration. The Python rtcollector also accepted the settings in a map below "redis".
 type Config struct {
 	Settings `yaml:",inline"`
 	Nested   *Nested `yaml:"redis"`
 
-	metrics match.List // when set, only these
+	metrics match.List // if set, only these metrics are written
 }
 
-// Nested is what the predecessor took below a second "redis:".
+// Nested is the map below a second "redis:", as in the Python rtcollector.
 type Nested struct {
 	Settings `yaml:",inline"`
 	Metrics  match.List `yaml:"metrics" conf:"public"`
@@ -44,14 +44,14 @@ func defaults() Config {
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	if c.Nested != nil && !isDefault(c.Nested.Settings) && !isDefault(c.Settings) {
-		return conf.Key("redis", "holds the same settings that may be beside it: use one place for all of them")
+		return conf.Key("redis", "repeats settings that are also set next to it: put all settings in one place")
 	}
 	return c.Settings.Validate()
 }
 
 func isDefault(s Settings) bool { return reflect.DeepEqual(s, defaultSettings()) }
 
-// settings returns those that were written, in whichever place.
+// settings returns the settings from the place in which the user wrote them.
 func (c *Config) settings() Settings {
 	if c.Nested != nil && isDefault(c.Settings) {
 		return c.Nested.Settings
@@ -59,7 +59,7 @@ func (c *Config) settings() Settings {
 	return c.Settings
 }
 
-// wanted returns the names of the metrics to write; without any, all are.
+// wanted returns the names of the metrics to write. An empty list means all.
 func (c *Config) wanted() match.List {
 	if c.Nested != nil && len(c.Nested.Metrics) > 0 {
 		return c.Nested.Metrics

@@ -10,23 +10,23 @@ import (
 	miniredis "github.com/alicebob/miniredis/v2/server"
 )
 
-// fake answers as recorded servers of other versions did, of which no package is at hand.
-type fake struct {
+// fakeRedis replays the recorded replies of versions for which no package is available.
+type fakeRedis struct {
 	*miniredis.Server
 	info string
 
-	noSlowlog bool // it does not know the command
+	noSlowlog bool // does not know the command
 }
 
-// recorded starts a server on loopback that answers INFO with a file of testdata.
-func recorded(t testing.TB, file string) *fake {
+// startFake starts a server on loopback that answers INFO with a file of testdata.
+func startFake(t testing.TB, file string) *fakeRedis {
 	t.Helper()
 	s, err := miniredis.NewServer("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	f := &fake{Server: s, info: record(t, file)}
+	f := &fakeRedis{Server: s, info: readRecord(t, file)}
 	old := strings.Contains(file, "2.8")
 	commands := map[string]miniredis.Cmd{
 		"PING":   func(c *miniredis.Peer, _ string, _ []string) { c.WriteInline("PONG") },
@@ -45,7 +45,9 @@ func recorded(t testing.TB, file string) *fake {
 			}
 			c.WriteInt(7)
 		},
-		"CLUSTER": func(c *miniredis.Peer, _ string, _ []string) { c.WriteBulk(record(t, "redis-8.2-cluster-info.txt")) },
+		"CLUSTER": func(c *miniredis.Peer, _ string, _ []string) {
+			c.WriteBulk(readRecord(t, "redis-8.2-cluster-info.txt"))
+		},
 	}
 	if !old {
 		calls := 0
@@ -71,11 +73,13 @@ func recorded(t testing.TB, file string) *fake {
 	return f
 }
 
-// config is that of an input which asks it.
-func (f *fake) config() string { return fmt.Sprintf("{host: 127.0.0.1, port: %d}", f.Addr().Port) }
+// inputConfig returns the configuration of an input that polls this server.
+func (f *fakeRedis) inputConfig() string {
+	return fmt.Sprintf("{host: 127.0.0.1, port: %d}", f.Addr().Port)
+}
 
-// record is a file as a server sends it.
-func record(t testing.TB, file string) string {
+// readRecord returns a file of testdata with the line ends that a server sends.
+func readRecord(t testing.TB, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {

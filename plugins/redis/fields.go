@@ -6,35 +6,35 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// kibibytesPerSecond is what Redis calls kbps: bytes divided by 1024 (redis/src/server.c, genRedisInfoString).
+// kibibytesPerSecond is the unit that Redis calls kbps: bytes divided by 1024 (redis/src/server.c, genRedisInfoString).
 const kibibytesPerSecond telemetry.Unit = "kibibytes_per_second"
 
-// meaning is what is known about a field.
-type meaning struct {
+// fieldSpec describes a field of INFO.
+type fieldSpec struct {
 	counter bool
 	unit    telemetry.Unit
-	ignored bool // a number that measures nothing
+	ignored bool // the number is not a measurement
 }
 
-// meanings returns the fields of INFO that are more than a plain gauge, of Redis 2.8 to 8 and of Valkey:
-// redis.io/docs/latest/commands/info, and genRedisInfoString in redis/src/server.c where that is silent; of Search,
-// RediSearch/src/info/info_redis/info_redis.c. TimeSeries has none but its line among the modules, and its commands.
-func meanings() map[string]meaning {
-	all := map[string]meaning{}
-	set := func(m meaning, names string) {
+// knownFields returns the fields of INFO that are not plain gauges without a unit, of Redis 2.8 to 8 and of Valkey.
+// Sources: redis.io/docs/latest/commands/info; genRedisInfoString in redis/src/server.c for fields that are missing there;
+// RediSearch/src/info/info_redis/info_redis.c for Search. TimeSeries adds no fields.
+func knownFields() map[string]fieldSpec {
+	all := map[string]fieldSpec{}
+	set := func(m fieldSpec, names string) {
 		for _, name := range strings.Fields(names) {
 			all[name] = m
 		}
 	}
-	set(meaning{ignored: true}, `arch_bits process_id tcp_port run_id server_time_usec uptime_in_days lru_clock redis_git_sha1 redis_git_dirty
+	set(fieldSpec{ignored: true}, `arch_bits process_id tcp_port run_id server_time_usec uptime_in_days lru_clock redis_git_sha1 redis_git_dirty
 		redis_build_id redis_version valkey_version gcc_version master_replid master_replid2 master_port second_repl_offset master_host
 		config_file executable os`)
-	gauges(func(unit telemetry.Unit, names string) { set(meaning{unit: unit}, names) })
-	counters(func(unit telemetry.Unit, names string) { set(meaning{counter: true, unit: unit}, names) })
+	setGauges(func(unit telemetry.Unit, names string) { set(fieldSpec{unit: unit}, names) })
+	setCounters(func(unit telemetry.Unit, names string) { set(fieldSpec{counter: true, unit: unit}, names) })
 	return all
 }
 
-func gauges(set func(telemetry.Unit, string)) {
+func setGauges(set func(telemetry.Unit, string)) {
 	set(telemetry.Bytes, `used_memory used_memory_rss used_memory_peak used_memory_overhead used_memory_startup used_memory_dataset
 		allocator_allocated allocator_active allocator_resident allocator_muzzy total_system_memory used_memory_lua used_memory_vm_eval
 		used_memory_scripts_eval used_memory_vm_functions used_memory_vm_total used_memory_functions used_memory_scripts maxmemory
@@ -60,7 +60,7 @@ func gauges(set func(telemetry.Unit, string)) {
 	set(kibibytesPerSecond, `instantaneous_input_kbps instantaneous_output_kbps instantaneous_input_repl_kbps instantaneous_output_repl_kbps`)
 }
 
-func counters(set func(telemetry.Unit, string)) {
+func setCounters(set func(telemetry.Unit, string)) {
 	set(telemetry.None, `total_connections_received rejected_connections total_commands_processed total_error_replies
 		unexpected_error_replies expired_keys expired_subkeys expired_keys_active expired_subkeys_active expired_time_cap_reached_count
 		evicted_keys evicted_clients evicted_scripts keyspace_hits keyspace_misses lazyfreed_objects sync_full sync_partial_ok
@@ -91,28 +91,29 @@ func counters(set func(telemetry.Unit, string)) {
 	set(telemetry.Microseconds, `eventloop_duration_sum eventloop_duration_cmd_sum`)
 }
 
-// kinds are the lines of INFO that hold pairs about a thing: where they begin, and what their pairs are. What else is in
-// them is left out: cmdstat's usec_per_call is an average since the server started, which two rates say better.
-func kinds() []kind {
-	return []kind{
-		{begins: "cmdstat_", label: "cmd", counters: []pair{
+// pairLineKinds returns the kinds of lines of INFO that hold pairs about one entity. Pairs that are not listed are left
+// out: usec_per_call of cmdstat is an average since the server started, and the quotient of two rates is more useful.
+func pairLineKinds() []lineKind {
+	return []lineKind{
+		{prefix: "cmdstat_", label: "cmd", counters: []pair{
 			{"calls", telemetry.None}, {"usec", telemetry.Microseconds}, {"rejected_calls", telemetry.None}, {"failed_calls", telemetry.None},
 		}},
-		{begins: "errorstat_", label: "error", counters: []pair{{"count", telemetry.None}}},
-		{begins: "io_thread_", label: "thread", gauges: []pair{{"clients", telemetry.None}},
+		{prefix: "errorstat_", label: "error", counters: []pair{{"count", telemetry.None}}},
+		{prefix: "io_thread_", label: "thread", gauges: []pair{{"clients", telemetry.None}},
 			counters: []pair{{"reads", telemetry.None}, {"writes", telemetry.None}}},
 	}
 }
 
-// keyspace is the same for lines such as "db0:keys=1,expires=1,avg_ttl=999846,subexpiry=0", whose label is all of the name.
-func keyspace() kind {
-	return kind{begins: "keyspace_", label: "db", gauges: []pair{
+// keyspaceKind returns the kind of lines such as "db0:keys=1,expires=1,avg_ttl=999846,subexpiry=0". The label is the whole
+// name of the line.
+func keyspaceKind() lineKind {
+	return lineKind{prefix: "keyspace_", label: "db", gauges: []pair{
 		{"keys", telemetry.None}, {"expires", telemetry.None}, {"avg_ttl", telemetry.Milliseconds}, {"subexpiry", telemetry.None},
 	}}
 }
 
-// isDifference reports whether a size is the difference of two, which may be negative: what the allocator and the system
-// count differs from what Redis counts (getMemoryOverheadData in redis/src/object.c).
+// isDifference reports whether a field is the difference of two sizes, which may be negative: the allocator, the system
+// and Redis count differently (getMemoryOverheadData in redis/src/object.c).
 func isDifference(name string) bool {
 	switch name {
 	case "allocator_frag_bytes", "allocator_rss_bytes", "rss_overhead_bytes", "mem_fragmentation_bytes":

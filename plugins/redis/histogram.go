@@ -4,71 +4,71 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// histogram are the latencies of commands between two gathers, from LATENCY HISTOGRAM (Redis 7). Those of INFO are since
-// the server started.
-type histogram struct {
-	commands *telemetry.Vec[string, latencies]
+// latencyHistogram computes the latencies of commands between two gathers from LATENCY HISTOGRAM (Redis 7). The latencies
+// in INFO cover the time since the server started.
+type latencyHistogram struct {
+	commands *telemetry.Vec[string, commandLatencies]
 }
 
-// latencies are those of one command.
-type latencies struct {
-	series [numQuantiles]*telemetry.Series
-	last   []bucket
-	read   bool
+// commandLatencies are the latencies of one command.
+type commandLatencies struct {
+	series      [numQuantiles]*telemetry.Series
+	previous    []bucket // of the previous gather
+	hasPrevious bool     // previous is set
 }
 
-// bucket says how many calls took at most limit microseconds since the server started.
+// bucket counts the calls since the server started that took at most limit microseconds.
 type bucket struct{ limit, calls float64 }
 
 const numQuantiles = 3
 
-// quantiles are those that are written, with their names in INFO.
+// quantiles returns the quantiles that are written, with the names that INFO uses.
 func quantiles() [numQuantiles]quantile {
 	return [...]quantile{{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}}
 }
 
 type quantile struct {
-	name string
-	part float64
+	name     string
+	fraction float64
 }
 
-func newHistogram(m maker, label telemetry.Label) *histogram {
-	return &histogram{telemetry.NewVec(m.factory, func(f *telemetry.Factory, command string) latencies {
-		m := m.with(f)
-		var l latencies
+func newHistogram(m seriesMaker, label telemetry.Label) *latencyHistogram {
+	return &latencyHistogram{telemetry.NewVec(m.factory, func(f *telemetry.Factory, command string) commandLatencies {
+		m := m.withFactory(f)
+		var l commandLatencies
 		for i, q := range quantiles() {
-			l.series[i] = m.gauge("latency_usec", telemetry.Microseconds, label,
+			l.series[i] = m.newGauge("latency_usec", telemetry.Microseconds, label,
 				telemetry.Label{Key: "cmd", Value: command}, telemetry.Label{Key: "percentile", Value: q.name})
 		}
 		return l
 	})}
 }
 
-// add takes the reply to LATENCY HISTOGRAM: [set, [calls, 1, histogram_usec, [16, 1]], get, …].
-func (h *histogram) add(out *telemetry.Batch, reply []any) {
+// addReply adds the samples of a reply to LATENCY HISTOGRAM: [set, [calls, 1, histogram_usec, [16, 1]], get, …].
+func (h *latencyHistogram) addReply(out *telemetry.Batch, reply []any) {
 	for i := 0; i+1 < len(reply); i += 2 {
 		command, _ := reply[i].(string)
 		buckets := parseHistogram(reply[i+1])
-		if !isName([]byte(command)) || buckets == nil {
+		if !isValidName([]byte(command)) || buckets == nil {
 			continue
 		}
 		l := h.commands.Get(command)
-		if l.read {
-			l.add(out, buckets)
+		if l.hasPrevious {
+			l.addQuantiles(out, buckets)
 		}
-		l.last, l.read = buckets, true
+		l.previous, l.hasPrevious = buckets, true
 	}
 }
 
-func (l *latencies) add(out *telemetry.Batch, now []bucket) {
+func (l *commandLatencies) addQuantiles(out *telemetry.Batch, now []bucket) {
 	for i, q := range quantiles() {
-		if v, ok := between(l.last, now, q.part); ok {
+		if v, ok := quantileBetween(l.previous, now, q.fraction); ok {
 			out.Add(l.series[i], v)
 		}
 	}
 }
 
-// parseHistogram reads what is said about one command, nil where that makes no sense.
+// parseHistogram returns the buckets of one command, or nil if the reply is malformed.
 func parseHistogram(reply any) []bucket {
 	fields, _ := reply.([]any)
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -90,24 +90,24 @@ func parseHistogram(reply any) []bucket {
 	return nil
 }
 
-// between is how long the given part of the calls took at most that were made between two readings. Ok is false when there
-// were none, or when the server began to count anew.
-func between(before, now []bucket, part float64) (usec float64, ok bool) {
+// quantileBetween returns a quantile, in microseconds, of the calls that were made between two readings: fraction of them
+// took at most that long. Ok is false if there were no calls, or if the server restarted its counters.
+func quantileBetween(before, now []bucket, fraction float64) (usec float64, ok bool) {
 	if len(now) == 0 {
 		return 0, false
 	}
-	wanted := part * (now[len(now)-1].calls - upTo(before, now[len(now)-1].limit))
+	wanted := fraction * (now[len(now)-1].calls - callsUpTo(before, now[len(now)-1].limit))
 	if wanted <= 0 {
 		return 0, false
 	}
-	var calls float64 // of the buckets so far, since the reading before
+	var calls float64 // since the previous reading, in the buckets so far
 	for i, b := range now {
-		n := b.calls - upTo(before, b.limit)
+		n := b.calls - callsUpTo(before, b.limit)
 		if n < calls {
 			return 0, false
 		}
 		if n >= wanted {
-			low := b.limit / 2 // buckets double, and empty ones are left out
+			low := b.limit / 2 // each bucket is twice as large as the one before, and Redis leaves out empty ones
 			if i > 0 {
 				low = max(low, now[i-1].limit)
 			}
@@ -118,8 +118,8 @@ func between(before, now []bucket, part float64) (usec float64, ok bool) {
 	return 0, false
 }
 
-// upTo is how many calls took at most limit microseconds.
-func upTo(buckets []bucket, limit float64) (calls float64) {
+// callsUpTo returns the number of calls that took at most limit microseconds.
+func callsUpTo(buckets []bucket, limit float64) (calls float64) {
 	for _, b := range buckets {
 		if b.limit <= limit {
 			calls = b.calls

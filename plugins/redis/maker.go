@@ -6,34 +6,34 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// prefix stands before what Redis calls a thing.
-const prefix = "redis_"
+// metricPrefix precedes the names that Redis uses.
+const metricPrefix = "redis_"
 
-// maker makes the series that the user wants.
-type maker struct {
+// seriesMaker makes the series that the user wants.
+type seriesMaker struct {
 	factory  *telemetry.Factory
 	settings *Settings
-	names    match.List // of the metrics to write; without any, all are
+	wanted   match.List // metrics to write; empty: all
 }
 
-// with returns a maker that makes its series with f.
-func (m maker) with(f *telemetry.Factory) maker {
+// withFactory returns a copy of the maker that makes its series with f.
+func (m seriesMaker) withFactory(f *telemetry.Factory) seriesMaker {
 	m.factory = f
 	return m
 }
 
-// wants decides on a metric by its name without "redis_"; with it, the user means the same.
-func (m *maker) wants(name string) bool {
-	return len(m.names) == 0 || m.names.Match(name) || m.names.Match(prefix+name)
+// isWanted reports whether a metric is written. The name has no "redis_", but the user may write it with or without.
+func (m *seriesMaker) isWanted(name string) bool {
+	return len(m.wanted) == 0 || m.wanted.Match(name) || m.wanted.Match(metricPrefix+name)
 }
 
-// value is where a number goes: to a gauge or a counter. The zero value leaves it out.
-type value struct {
+// numberSeries is a gauge or a counter. The zero value ignores the numbers that it gets.
+type numberSeries struct {
 	gauge *telemetry.Series
 	total *telemetry.Total
 }
 
-func (v *value) add(out *telemetry.Batch, number float64) {
+func (v *numberSeries) add(out *telemetry.Batch, number float64) {
 	if v.total != nil {
 		v.total.Add(out, number)
 		return
@@ -41,77 +41,78 @@ func (v *value) add(out *telemetry.Batch, number float64) {
 	out.Add(v.gauge, number)
 }
 
-func (m *maker) gauge(name string, u telemetry.Unit, labels ...telemetry.Label) *telemetry.Series {
-	if !m.wants(name) {
+func (m *seriesMaker) newGauge(name string, u telemetry.Unit, labels ...telemetry.Label) *telemetry.Series {
+	if !m.isWanted(name) {
 		return nil
 	}
-	s := m.factory.Gauge(prefix+name, u, labels...)
+	s := m.factory.Gauge(metricPrefix+name, u, labels...)
 	if isDifference(name) {
 		return s.Signed()
 	}
 	return s
 }
 
-func (m *maker) counter(name string, u telemetry.Unit, labels ...telemetry.Label) value {
-	if !m.wants(name) {
-		return value{}
+func (m *seriesMaker) newCounter(name string, u telemetry.Unit, labels ...telemetry.Label) numberSeries {
+	if !m.isWanted(name) {
+		return numberSeries{}
 	}
-	return value{total: m.factory.Counter(prefix+name, u, labels...)}
+	return numberSeries{total: m.factory.Counter(metricPrefix+name, u, labels...)}
 }
 
-func (m *maker) info(name string, instance ...telemetry.Label) *metric.Info {
-	if !m.wants(name) {
+func (m *seriesMaker) newInfo(name string, instance ...telemetry.Label) *metric.Info {
+	if !m.isWanted(name) {
 		return nil
 	}
-	return metric.NewInfo(m.factory, prefix+name, instance...)
+	return metric.NewInfo(m.factory, metricPrefix+name, instance...)
 }
 
-// pair is one of the pairs in a line of INFO that has several.
+// pair describes one pair of a line of INFO that holds several.
 type pair struct {
 	name string
 	unit telemetry.Unit
 }
 
-// kind is one kind of such lines.
-type kind struct {
-	begins           string // of the metrics' names, and of the lines'
-	label            string // what the rest of the line's name is
+// lineKind describes one kind of lines that hold pairs.
+type lineKind struct {
+	prefix           string // of the lines and of the metrics
+	label            string // label whose value is the rest of the line's name
 	gauges, counters []pair
 }
 
-// thing is what one such line is about: a command, an error, a database.
-type thing struct {
-	slots []slot
-	round int // when it was seen last
+// entity holds the series of the entity that one such line describes: a command, an error, a database.
+type entity struct {
+	pairs []pairSeries
+	round int // round of the last reply that had it
 }
 
-type slot struct {
+// pairSeries is the series of one pair.
+type pairSeries struct {
 	name string
-	value
-	round int // when it was written last: a name that stands twice in a line counts once
+	numberSeries
+	round int // round of the last sample: a name that appears twice in a line counts once
 }
 
-// thing makes the series of a line.
-func (m *maker) thing(k *kind, labels ...telemetry.Label) thing {
-	var t thing
+// newEntity makes the series of a line.
+func (m *seriesMaker) newEntity(k *lineKind, labels ...telemetry.Label) entity {
+	var t entity
 	for _, p := range k.gauges {
-		t.slots = append(t.slots, slot{name: p.name, value: value{gauge: m.gauge(k.begins+p.name, p.unit, labels...)}})
+		t.pairs = append(t.pairs, pairSeries{name: p.name, numberSeries: numberSeries{gauge: m.newGauge(k.prefix+p.name, p.unit, labels...)}})
 	}
 	for _, p := range k.counters {
-		t.slots = append(t.slots, slot{name: p.name, value: m.counter(k.begins+p.name, p.unit, labels...)})
+		t.pairs = append(t.pairs, pairSeries{name: p.name, numberSeries: m.newCounter(k.prefix+p.name, p.unit, labels...)})
 	}
 	return t
 }
 
-// add takes a list of pairs.
-func (t *thing) add(out *telemetry.Batch, list []byte) {
+// addPairs adds the samples of a list of pairs.
+func (t *entity) addPairs(out *telemetry.Batch, list []byte) {
 	for name, text, rest := cutPair(list); name != nil; name, text, rest = cutPair(rest) {
-		for i := range t.slots {
-			s := &t.slots[i]
+		for i := range t.pairs {
+			s := &t.pairs[i]
 			if s.name != string(name) {
 				continue
 			}
-			if v, ok := number(text); ok && s.round != t.round {
+			if v, ok := parseNumber(text); ok && s.round != t.round {
 				s.round = t.round
 				s.add(out, v)
 			}

@@ -7,7 +7,7 @@ import (
 )
 
 // cutLine splits off the first line of a reply to INFO, "used_memory:990912" (redis.io/docs/latest/commands/info). Ok is
-// false for headings ("# Memory"), empty lines and everything else.
+// false for headings ("# Memory"), empty lines and anything that is not a field.
 func cutLine(text []byte) (key, value, rest []byte, ok bool) {
 	line, rest := scan.CutLine(text)
 	line = bytes.TrimSuffix(line, []byte{'\r'})
@@ -15,25 +15,25 @@ func cutLine(text []byte) (key, value, rest []byte, ok bool) {
 		return nil, nil, rest, false
 	}
 	key, value, ok = bytes.Cut(line, []byte{':'})
-	return key, value, rest, ok && isName(key)
+	return key, value, rest, ok && isValidName(key)
 }
 
-// maxName is longer than any name of Redis and its modules, and what errors and commands are called there.
-const maxName = 128
+// maxNameLen bounds the names of fields, commands and errors. It is longer than any name of Redis and its modules.
+const maxNameLen = 128
 
-// isName says whether a name may become part of a metric or a label. Commands have a bar ("config|set"), and modules' a
-// point ("ts.add"); errors may be anything that a script makes.
-func isName(b []byte) bool {
+// isValidName reports whether a name may become part of a metric or a label. Commands may contain a bar ("config|set"),
+// commands of modules a point ("ts.add"), and error names are whatever a script returns.
+func isValidName(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c > '~' || c == '(' || c == ')' || c == ',' {
 			return false
 		}
 	}
-	return len(b) > 0 && len(b) <= maxName
+	return len(b) > 0 && len(b) <= maxNameLen
 }
 
-// number reads a value: "12", "-1", "0.08", "99.71%"; what says how something went is 1 where it went well.
-func number(value []byte) (v float64, ok bool) {
+// parseNumber parses a value such as "12", "-1", "0.08" or "99.71%". The states ok and up are 1; err, fail and down are 0.
+func parseNumber(value []byte) (v float64, ok bool) {
 	switch string(value) {
 	case "ok", "up":
 		return 1, true
@@ -48,24 +48,24 @@ func number(value []byte) (v float64, ok bool) {
 	return v, ok
 }
 
-// cutPair splits "calls=1,usec=12" at its first comma. Name and value are nil at the end.
+// cutPair splits off the first pair of a list such as "calls=1,usec=12". Name and value are nil at the end of the list.
 func cutPair(list []byte) (name, value, rest []byte) {
 	pair, rest, _ := bytes.Cut(list, []byte{','})
 	name, value, _ = bytes.Cut(pair, []byte{'='})
 	return name, value, rest
 }
 
-// isList says whether a value consists of pairs.
+// isList reports whether a value consists of pairs.
 func isList(value []byte) bool { return bytes.IndexByte(value, '=') > 0 }
 
-// isDatabase says whether a name is that of a line of the keyspace: "db0".
+// isDatabase reports whether a key names a database of the keyspace, such as "db0".
 func isDatabase(key []byte) bool {
 	digits, ok := bytes.CutPrefix(key, []byte("db"))
 	_, isNumber := scan.ParseUint(digits)
 	return ok && isNumber
 }
 
-// isReplica says the same of "slave0".
+// isReplica reports whether a key names a replica, such as "slave0".
 func isReplica(key []byte) bool {
 	digits, ok := bytes.CutPrefix(key, []byte("slave"))
 	_, isNumber := scan.ParseUint(digits)

@@ -1,4 +1,11 @@
-// Package redisinput reports what a Redis says about itself: one server, a Sentinel's master, or all of a cluster.
+// Package redisinput reports the statistics of Redis and compatible servers: one server, the master that Sentinels watch,
+// or all nodes of a cluster.
+//
+//   - config.go: the settings. plugin.go: [Plugin] and the gather; it decides which commands are sent.
+//   - ask.go sends the commands to one server and collects the replies. parse.go takes INFO apart.
+//   - server.go turns the replies of one server into samples. fields.go knows units and kinds of the fields of INFO.
+//   - details.go, replica.go, histogram.go: the parts of a reply that need code of their own.
+//   - maker.go makes the series that the user wants.
 package redisinput
 
 import (
@@ -25,28 +32,30 @@ var Plugin = plugins.Poll("redis", "Redis, Valkey and KeyDB: INFO in full, the s
 	OnRequest().Doc(readme + redisconn.Readme)
 
 type input struct {
-	env      plugins.Env
-	settings Settings
-	maker    maker
-	known    map[string]meaning
+	env         plugins.Env
+	settings    Settings
+	maker       seriesMaker
+	knownFields map[string]fieldSpec
 
-	client  *redisconn.Client // nil while there is none
-	name    string            // of the only server, in labels; "" for a cluster
+	client  *redisconn.Client // nil while not connected
+	name    string            // label of the only server; "" for a cluster
 	servers *telemetry.Vec[string, *server]
-	wish    wish
+	query   query
 }
 
-// wish is what is asked for beside INFO.
-type wish struct {
+// query says what a gather asks for besides INFO.
+type query struct {
 	section   string // of INFO
 	slowlog   bool
 	histogram bool
 }
 
 func build(env plugins.Env, config Config) (*input, error) {
-	in := &input{env: env, settings: config.settings(), known: meanings()}
-	in.maker = maker{env.Factory, &in.settings, config.wanted()}
-	in.servers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) *server { return newServer(in.maker.with(f), in.known, name) }).Limit(maxServers)
+	in := &input{env: env, settings: config.settings(), knownFields: knownFields()}
+	in.maker = seriesMaker{env.Factory, &in.settings, config.wanted()}
+	in.servers = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) *server {
+		return newServer(in.maker.withFactory(f), in.knownFields, name)
+	}).Limit(maxServers)
 	return in, nil
 }
 
@@ -55,24 +64,24 @@ const maxServers = 2000
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	answers, err := in.ask(ctx)
+	answers, err := in.askServers(ctx)
 	errs := []error{err}
 	for i := range answers {
 		a := &answers[i]
 		s := *in.servers.Get(a.server)
-		errs = append(errs, s.take(out, a))
+		errs = append(errs, s.addAnswer(out, a))
 	}
 	in.servers.Sweep(out)
 	return errors.Join(errs...)
 }
 
-// take adds what one server answered.
-func (s *server) take(out *telemetry.Batch, a *answer) error {
+// addAnswer adds the samples of one server.
+func (s *server) addAnswer(out *telemetry.Batch, a *answer) error {
 	if a.info == nil {
 		out.Add(s.up, 0)
-		return a.err()
+		return a.joinErrors()
 	}
-	if err := s.add(out, a.info); err != nil {
+	if err := s.addInfo(out, a.info); err != nil {
 		out.Add(s.up, 0)
 		return redisconn.Explain(a.server, err)
 	}
@@ -81,16 +90,16 @@ func (s *server) take(out *telemetry.Batch, a *answer) error {
 	if a.slowlog >= 0 {
 		out.Add(s.slowlog, float64(a.slowlog))
 	}
-	s.histogram.add(out, a.histogram)
+	s.histogram.addReply(out, a.histogram)
 	s.sweep(out)
-	return a.err()
+	return a.joinErrors()
 }
 
-// ask asks all servers. Where there is no connection yet, or none any more, it is made.
-func (in *input) ask(ctx context.Context) ([]answer, error) {
+// askServers asks all servers for their statistics. It connects first if there is no connection.
+func (in *input) askServers(ctx context.Context) ([]answer, error) {
 	if err := in.connect(ctx); err != nil {
 		if in.name == "" {
-			return in.lost(), err
+			return in.unansweredServers(), err
 		}
 		return []answer{{server: in.name, errs: []error{err}}}, nil
 	}
@@ -98,9 +107,9 @@ func (in *input) ask(ctx context.Context) ([]answer, error) {
 	defer stop()
 	var mu sync.Mutex
 	var answers []answer
-	wish := in.wish
+	query := in.query
 	err := in.client.EachServer(ctx, func(ctx context.Context, node *redis.Client) error {
-		a := askOne(ctx, node, wish)
+		a := askServer(ctx, node, query)
 		a.server = cmp.Or(in.name, node.Options().Addr)
 		mu.Lock()
 		defer mu.Unlock()
@@ -109,15 +118,15 @@ func (in *input) ask(ctx context.Context) ([]answer, error) {
 	})
 	if err != nil {
 		err = in.client.Explain(ctx, err)
-		in.drop()
-		return in.lost(), err
+		in.closeClient()
+		return in.unansweredServers(), err
 	}
 	slices.SortFunc(answers, func(a, b answer) int { return strings.Compare(a.server, b.server) })
-	in.learn(ctx, answers)
+	in.adjustQuery(ctx, answers)
 	return answers, nil
 }
 
-// connect makes the connection if there is none.
+// connect opens the connection unless it is open.
 func (in *input) connect(ctx context.Context) (err error) {
 	if in.client != nil {
 		return nil
@@ -125,16 +134,16 @@ func (in *input) connect(ctx context.Context) (err error) {
 	if in.name, err = in.settings.Name(ctx, in.env.Secrets); err != nil {
 		return err
 	}
-	in.wish = wish{
+	in.query = query{
 		section: "everything",
-		slowlog: in.settings.Slowlog && in.maker.wants("slowlog_length"), histogram: in.settings.LatencyHistogram,
+		slowlog: in.settings.Slowlog && in.maker.isWanted("slowlog_length"), histogram: in.settings.LatencyHistogram,
 	}
 	in.client, err = redisconn.Open(ctx, in.settings.Config, in.env.Secrets)
 	return err
 }
 
-// lost are the servers that were there before, as ones that do not answer.
-func (in *input) lost() []answer {
+// unansweredServers returns an empty answer for every server that has series, so that each of them is reported as down.
+func (in *input) unansweredServers() []answer {
 	var answers []answer
 	for name := range in.servers.All() {
 		answers = append(answers, answer{server: name})
@@ -143,38 +152,38 @@ func (in *input) lost() []answer {
 	return answers
 }
 
-// learn draws conclusions for the next time: what nobody knows is not asked for again, and a connection that is broken
-// is made anew. A node of a cluster that is away costs the others nothing.
-func (in *input) learn(ctx context.Context, answers []answer) {
+// adjustQuery prepares the next gather. Commands that a server does not know are not sent again. The connection is closed,
+// and opened again by the next gather, only if it failed for all servers: one lost node must not affect the others.
+func (in *input) adjustQuery(ctx context.Context, answers []answer) {
 	broken := 0
 	for i := range answers {
 		a := &answers[i]
 		if a.isOld {
-			in.wish.section = "all"
+			in.query.section = "all"
 		}
-		in.wish.slowlog = in.wish.slowlog && !a.noSlowlog
-		in.wish.histogram = in.wish.histogram && !a.noHistogram
+		in.query.slowlog = in.query.slowlog && !a.noSlowlog
+		in.query.histogram = in.query.histogram && !a.noHistogram
 		for n, err := range a.errs {
 			var reply redis.Error
 			if !errors.As(err, &reply) && a.info == nil {
 				broken++
 			}
-			a.errs[n] = in.explain(ctx, a.server, err)
+			a.errs[n] = in.explainError(ctx, a.server, err)
 		}
 	}
 	if broken == len(answers) {
-		in.drop()
+		in.closeClient()
 	}
 }
 
-func (in *input) explain(ctx context.Context, server string, err error) error {
+func (in *input) explainError(ctx context.Context, server string, err error) error {
 	if in.client.Clustered && ctx.Err() == nil {
 		return redisconn.Explain(server, err)
 	}
 	return in.client.Explain(ctx, err)
 }
 
-func (in *input) drop() {
+func (in *input) closeClient() {
 	_ = in.client.Close()
 	in.client = nil
 }
@@ -182,7 +191,7 @@ func (in *input) drop() {
 // Close implements io.Closer.
 func (in *input) Close() error {
 	if in.client != nil {
-		in.drop()
+		in.closeClient()
 	}
 	return nil
 }

@@ -18,26 +18,27 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// perGather is what go-redis allocates for a round trip (28), and the server of the test, which is in this process.
-const perGather = 60
+// allocsPerGather bounds the allocations of a gather: go-redis makes 28 for a round trip, the rest are made by the server
+// of the test, which is in this process.
+const allocsPerGather = 60
 
 func TestConformance(t *testing.T) {
 	var cases []plugintest.Case
 	for _, file := range []string{"redis-8.2-master", "redis-7.4-replica", "redis-2.8", "valkey-8.0", "keydb-6.3"} {
-		f := recorded(t, file+".txt")
-		cases = append(cases, plugintest.Case{Name: file, Config: f.config(), Allocs: perGather})
+		f := startFake(t, file+".txt")
+		cases = append(cases, plugintest.Case{Name: file, Config: f.inputConfig(), Allocs: allocsPerGather})
 	}
-	f := recorded(t, "redis-8.2-master.txt")
+	f := startFake(t, "redis-8.2-master.txt")
 	ours := embeddedRedis(t)
 	cases = append(cases,
-		plugintest.Case{Name: "embedded", Config: ours, Allocs: 2 * perGather},
-		plugintest.Case{Name: "histogram", Config: fmt.Sprintf("{url: 'redis://127.0.0.1:%d', latency_histogram: true, slowlog: false}", f.Addr().Port), Allocs: 2 * perGather},
+		plugintest.Case{Name: "embedded", Config: ours, Allocs: 2 * allocsPerGather},
+		plugintest.Case{Name: "histogram", Config: fmt.Sprintf("{url: 'redis://127.0.0.1:%d', latency_histogram: true, slowlog: false}", f.Addr().Port), Allocs: 2 * allocsPerGather},
 		plugintest.Case{Name: "away", Config: "{host: 127.0.0.1, port: 1}", Error: "redis 127.0.0.1:1 is not there: start it, or correct its address"},
 	)
 	plugintest.Run(t, Plugin, cases...)
 }
 
-// embeddedRedis is the configuration for the Redis with TimeSeries, JSON and Search that this project brings along.
+// embeddedRedis returns the configuration for the Redis with TimeSeries, JSON and Search that is part of this project.
 func embeddedRedis(t *testing.T) string {
 	t.Helper()
 	s, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
@@ -48,28 +49,28 @@ func embeddedRedis(t *testing.T) string {
 	return "{host: 127.0.0.1, latency_histogram: true, port: " + servicetest.PortOf(s.Addr()) + "}"
 }
 
-// Every field whose meaning is known stands in the README, and the other way round: the glob there would hide a mistake.
+// The README lists exactly the known fields. The glob in its table would hide a missing one.
 func TestFieldsAreDocumented(t *testing.T) {
-	known := meanings()
+	known := knownFields()
 	documented := map[string]bool{}
 	for _, m := range metricdoc.Parse(readme) {
 		for _, name := range m.Names {
 			documented[name] = m.Source != "INFO"
-			if meant, ok := known[strings.TrimPrefix(name, prefix)]; m.Source == "INFO" && (!ok || meant.ignored || meant.unit != m.Unit || meant.counter != m.HasRate) {
-				t.Errorf("%s stands in the README, but is %+v", name, meant)
+			if meant, ok := known[strings.TrimPrefix(name, metricPrefix)]; m.Source == "INFO" && (!ok || meant.ignored || meant.unit != m.Unit || meant.counter != m.HasRate) {
+				t.Errorf("%s is in the README, but is %+v", name, meant)
 			}
 		}
 	}
 	for name, m := range known {
-		if special, ok := documented[prefix+name]; !m.ignored && (!ok || special) {
+		if special, ok := documented[metricPrefix+name]; !m.ignored && (!ok || special) {
 			t.Errorf("the README does not have %s", name)
 		}
 	}
 }
 
 func TestGather(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
-	p := plugintest.Start(t, Plugin, f.config(), plugintest.Env("redis", ""))
+	f := startFake(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.inputConfig(), plugintest.Env("redis", ""))
 	at := fmt.Sprintf("_127.0.0.1:%d", f.Addr().Port)
 	p.Gather(0)
 	f.info = strings.NewReplacer("cmdstat_get:calls=1000,usec=2000", "cmdstat_get:calls=1100,usec=2500", "total_commands_processed:30000", "total_commands_processed:30100",
@@ -106,32 +107,32 @@ func TestDetails(t *testing.T) {
 		"keydb-6.3":        "maxmemory_policy=noeviction mode=standalone software=keydb version=6.3.4",
 		"redis-2.8":        "mode=standalone software=redis version=2.8.24",
 	} {
-		f := recorded(t, file+".txt")
-		p := plugintest.Start(t, Plugin, f.config(), plugintest.Env("redis", ""))
-		if got := details(t, p, 0, "redis_info"); got != want {
+		f := startFake(t, file+".txt")
+		p := plugintest.Start(t, Plugin, f.inputConfig(), plugintest.Env("redis", ""))
+		if got := infoLabels(t, p, 0, "redis_info"); got != want {
 			t.Errorf("%s: %s, want %s", file, got, want)
 		}
 		f.info = strings.Replace(f.info, "redis_version:", "redis_version:1", 1)
-		if got := details(t, p, 1, "redis_info"); file != "valkey-8.0" && !strings.Contains(got, "version=1"+strings.TrimPrefix(want[strings.Index(want, "version="):], "version=")) {
+		if got := infoLabels(t, p, 1, "redis_info"); file != "valkey-8.0" && !strings.Contains(got, "version=1"+strings.TrimPrefix(want[strings.Index(want, "version="):], "version=")) {
 			t.Errorf("%s after an upgrade: %s", file, got)
 		}
 	}
-	f := recorded(t, "redis-8.2-master.txt")
-	p := plugintest.Start(t, Plugin, f.config(), plugintest.Env("redis", ""))
-	if got, want := details(t, p, 0, "redis_module"), "module=vectorset version=1, module=timeseries version=8.2.1, module=search version=8.2.1"; got != want {
+	f := startFake(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.inputConfig(), plugintest.Env("redis", ""))
+	if got, want := infoLabels(t, p, 0, "redis_module"), "module=vectorset version=1, module=timeseries version=8.2.1, module=search version=8.2.1"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
 
-// Which modules there are stands in INFO, and so does which of their commands were used.
+// INFO lists the modules and those of their commands that were used.
 func TestModules(t *testing.T) {
-	p := plugintest.Start(t, Plugin, embeddedRedis(t), env())
-	if got, want := details(t, p, 0, "redis_module"), "module=timeseries version=8.0.5, module=ReJSON version=8.0.8, module=search version=8.0.2"; got != want {
+	p := plugintest.Start(t, Plugin, embeddedRedis(t), testEnv())
+	if got, want := infoLabels(t, p, 0, "redis_module"), "module=timeseries version=8.0.5, module=ReJSON version=8.0.8, module=search version=8.0.2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	f := recorded(t, "redis-8.2-master.txt")
+	f := startFake(t, "redis-8.2-master.txt")
 	f.info += "cmdstat_ts.madd:calls=7,usec=70,usec_per_call=10.00,rejected_calls=0,failed_calls=0\r\n"
-	got := plugintest.Start(t, Plugin, f.config(), env()).Gather(0)
+	got := plugintest.Start(t, Plugin, f.inputConfig(), testEnv()).Gather(0)
 	for name, want := range map[string]float64{"redis_cmdstat_calls_%s_ts.madd": 7, "redis_search_gc_bytes_collected_%s": 4096, "redis_search_total_queries_processed_%s": 55, "redis_search_number_of_indexes_%s": 2} {
 		if v, ok := got[fmt.Sprintf(name, fmt.Sprintf("127.0.0.1:%d", f.Addr().Port))]; !ok || v != want {
 			t.Errorf("%s is %v, %v", name, v, ok)
@@ -139,21 +140,21 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// A module, too, may be upgraded while we run.
+// A module may be upgraded while the agent runs.
 func TestUpgradedModule(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
-	p := plugintest.Start(t, Plugin, f.config(), env())
+	f := startFake(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.inputConfig(), testEnv())
 	p.Gather(0)
 	f.info = strings.Replace(f.info, "name=search,ver=80201", "name=search,ver=80402", 1)
-	if got, want := details(t, p, 1, "redis_module"), "module=vectorset version=1, module=timeseries version=8.2.1, module=search version=8.4.2"; got != want {
+	if got, want := infoLabels(t, p, 1, "redis_module"), "module=vectorset version=1, module=timeseries version=8.2.1, module=search version=8.4.2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
 
-// A node that has left the cluster is forgotten, and so is a database without keys.
-func TestWhatIsGoneIsForgotten(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
-	p := plugintest.Start(t, Plugin, f.config(), env())
+// The series of a node end when it leaves the cluster, and those of a database when it has no keys.
+func TestGoneEntitiesEnd(t *testing.T) {
+	f := startFake(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.inputConfig(), testEnv())
 	in, _ := p.Input.Gatherer.(*input)
 	in.servers.Get("gone:1")
 	p.Gather(0)
@@ -166,7 +167,7 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 			t.Error("the node is kept")
 			continue
 		}
-		for db := range (*s).keyspace.things.All() {
+		for db := range (*s).keyspace.entities.All() {
 			if db == "db15" {
 				t.Error("the database is kept")
 			}
@@ -174,22 +175,22 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 	}
 }
 
-// How far a replica lies behind is not told by the master's offset of the gather before.
+// The lag of a replica is never computed from the master's offset of an earlier reply.
 func TestOffsetIsOfThisReply(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
-	p := plugintest.Start(t, Plugin, f.config(), env())
+	f := startFake(t, "redis-8.2-master.txt")
+	p := plugintest.Start(t, Plugin, f.inputConfig(), testEnv())
 	key := fmt.Sprintf("redis_replica_lag_bytes_127.0.0.1:%d_10.0.0.2:6379", f.Addr().Port)
 	if _, ok := p.Gather(0)[key]; !ok {
-		t.Error("it is not told")
+		t.Error("the lag is missing")
 	}
 	f.info = strings.Replace(f.info, "\nmaster_repl_offset:", "\nno:", 1)
 	if v, ok := p.Gather(1)[key]; ok {
-		t.Errorf("it is %v", v)
+		t.Errorf("the lag is %v", v)
 	}
 }
 
-// details are the labels of a metric's series that not all have.
-func details(t *testing.T, p *plugintest.Probe, second float64, name string) string {
+// infoLabels returns the labels, other than the common ones, of the series of a metric.
+func infoLabels(t *testing.T, p *plugintest.Probe, second float64, name string) string {
 	t.Helper()
 	b, err := p.Batch(second)
 	if err != nil {
@@ -213,7 +214,7 @@ func details(t *testing.T, p *plugintest.Probe, second float64, name string) str
 }
 
 func TestMetricsFilter(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
+	f := startFake(t, "redis-8.2-master.txt")
 	for metrics, want := range map[string][]string{
 		"[used_memory, redis_role]":     {"redis_used_memory"},
 		"[redis_used_memory, 'hz']":     {"redis_hz", "redis_used_memory"},
@@ -240,7 +241,7 @@ func TestMetricsFilter(t *testing.T) {
 }
 
 func TestCommandstatsOff(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
+	f := startFake(t, "redis-8.2-master.txt")
 	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, commandstats: false}", f.Addr().Port), plugintest.Env("redis", ""))
 	for key := range p.Gather(0) {
 		if strings.Contains(key, "cmdstat") || strings.Contains(key, "percentiles") {
@@ -250,7 +251,7 @@ func TestCommandstatsOff(t *testing.T) {
 }
 
 func TestHistogram(t *testing.T) {
-	f := recorded(t, "redis-8.2-master.txt")
+	f := startFake(t, "redis-8.2-master.txt")
 	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, latency_histogram: true}", f.Addr().Port), plugintest.Env("redis", ""))
 	at := fmt.Sprintf("redis_latency_usec_127.0.0.1:%d_get_", f.Addr().Port)
 	if got := p.Gather(0); got[at+"p50"] != 0 {
@@ -265,9 +266,9 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// What an old server does not know is no error, and not asked for again.
+// A command that an old server does not know is not an error, and is not sent again.
 func TestOldServer(t *testing.T) {
-	f := recorded(t, "redis-2.8.txt")
+	f := startFake(t, "redis-2.8.txt")
 	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, latency_histogram: true}", f.Addr().Port), plugintest.Env("redis", ""))
 	at := fmt.Sprintf("_127.0.0.1:%d", f.Addr().Port)
 	if got := p.Gather(0); got["redis_connected_clients"+at] != 3 || got["redis_cmdstat_calls"+at+"_get"] != 3 {
@@ -287,7 +288,7 @@ func TestOldServer(t *testing.T) {
 	}
 }
 
-func TestBetween(t *testing.T) {
+func TestQuantileBetween(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, now []bucket
 		part, want  float64
@@ -300,7 +301,7 @@ func TestBetween(t *testing.T) {
 		"nothing":         {nil, nil, 0.5, -1},
 		"a gap":           {nil, []bucket{{4, 1}, {1024, 2}}, 1, 1024},
 	} {
-		got, ok := between(c.before, c.now, c.part)
+		got, ok := quantileBetween(c.before, c.now, c.part)
 		if !ok {
 			got = -1
 		}
@@ -314,7 +315,7 @@ func TestConfig(t *testing.T) {
 	plugintest.Configs(t, Plugin, map[string]string{
 		"{host: 10.0.0.1, port: 6380, username: u, password: p, db: 0, ssl: false}": "",
 		"{redis: {host: 10.0.0.1, port: 6380}}":                                     "",
-		"{host: 10.0.0.1, redis: {port: 6380}}":                                     "use one place for all of them",
+		"{host: 10.0.0.1, redis: {port: 6380}}":                                     "put all settings in one place",
 		"{host: a, url: redis://b}":                                                 "use one or the other",
 	})
 	c := defaults()
@@ -324,25 +325,25 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// FuzzInfo feeds a server's replies with anything.
+// FuzzInfo parses arbitrary replies.
 func FuzzInfo(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 4 {
 		f.Fatal(files, err)
 	}
 	for _, file := range files {
-		f.Add([]byte(record(f, filepath.Base(file))))
+		f.Add([]byte(readRecord(f, filepath.Base(file))))
 	}
 	f.Add([]byte("redis_version:1\nslave0:ip=a,port=1,offset=9\nslave1:ip=a,port=1\ndb0:keys=NaN,keys=1\ndb0:keys=2\nx:inf\nx:1\nx:2\nmodule:name=(,ver=1"))
 	f.Add([]byte("redis_version:1\nlatency_percentiles_usec_get:p50=1,p50=2\nlatency_percentiles_usec_get:p50=3\nmodule:name=a,ver=1\nmodule:name=a,ver=2\n" +
 		"cmdstat_get:calls=1,calls=2\nio_thread_0:clients=1,clients=1\nslave0:ip=a,port=1,lag=1\nslave0:ip=a,port=1,lag=1"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		settings := defaultSettings()
-		s := newServer(maker{telemetry.NewFactory("h", "redis", nil, 1), &settings, nil}, meanings(), "a:1")
+		s := newServer(seriesMaker{telemetry.NewFactory("h", "redis", nil, 1), &settings, nil}, knownFields(), "a:1")
 		for second := range 2 {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)
-			if err := s.add(b, text); err != nil && b.Len() > 0 {
+			if err := s.addInfo(b, text); err != nil && b.Len() > 0 {
 				t.Errorf("%v, and %d samples", err, b.Len())
 			}
 			s.sweep(b)
@@ -353,7 +354,7 @@ func FuzzInfo(f *testing.F) {
 
 func TestNames(t *testing.T) {
 	for name, want := range map[string]bool{"used_memory": true, "config|set": true, "ts.add": true, "": false, "a b": false, "a(": false, "a,b": false, "é": false, strings.Repeat("a", 129): false} {
-		if isName([]byte(name)) != want {
+		if isValidName([]byte(name)) != want {
 			t.Errorf("%q is a name: %v", name, !want)
 		}
 	}

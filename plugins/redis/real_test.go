@@ -20,13 +20,13 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// start builds the input for a server, with more YAML if need be.
-func start(t testing.TB, s *redistest.Server, more string) *plugintest.Probe {
+// startInput builds the input for a server. The YAML in more is appended to its settings.
+func startInput(t testing.TB, s *redistest.Server, more string) *plugintest.Probe {
 	t.Helper()
-	return plugintest.Start(t, Plugin, fmt.Sprintf("{host: %s, port: %s, connect_timeout: 1s%s}", s.Host, s.Port, more), env())
+	return plugintest.Start(t, Plugin, fmt.Sprintf("{host: %s, port: %s, connect_timeout: 1s%s}", s.Host, s.Port, more), testEnv())
 }
 
-// eachServer runs a test with every kind of server that is on this machine, or with the one that the environment names.
+// eachServer runs a test with every kind of server on this machine, or with the server that the environment names.
 func eachServer(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	if os.Getenv(redistest.Command) != "" {
@@ -42,9 +42,9 @@ func eachServer(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-func env() plugins.Env { return plugintest.Env("redis", "") }
+func testEnv() plugins.Env { return plugintest.Env("redis", "") }
 
-// TestAgainstRedisCLI compares every plain field with what redis-cli says before and after: what lies between is right.
+// Every plain field lies between the values that redis-cli reports before and after the gather.
 func TestAgainstRedisCLI(t *testing.T) { eachServer(t, checkAgainstRedisCLI) }
 
 func checkAgainstRedisCLI(t *testing.T) {
@@ -53,11 +53,11 @@ func checkAgainstRedisCLI(t *testing.T) {
 		s.Do("SET", "a", "b", "EX", 1000)
 	}
 	_ = s.Client().Do(t.Context(), "LPUSH", "a", "x").Err() // WRONGTYPE
-	p := start(t, s, "")
+	p := startInput(t, s, "")
 	p.Gather(0)
-	before := cli(t, s)
+	before := cliNumbers(t, s)
 	got := p.Gather(10)
-	after := cli(t, s)
+	after := cliNumbers(t, s)
 	compared := 0
 	for name, low := range before {
 		v, ok := got["redis_"+name+"_"+s.Addr()]
@@ -67,10 +67,10 @@ func checkAgainstRedisCLI(t *testing.T) {
 			continue
 		}
 		compared++
-		if meanings()[name].counter && (v < low || v > high) {
+		if knownFields()[name].counter && (v < low || v > high) {
 			t.Errorf("%s is %v, redis-cli says %v to %v", name, v, low, high)
 		}
-		if low == high && v != low && !fickle(name) {
+		if low == high && v != low && !isVolatile(name) {
 			t.Errorf("%s is %v, redis-cli says %v", name, v, low)
 		}
 	}
@@ -87,37 +87,37 @@ func checkAgainstRedisCLI(t *testing.T) {
 	}
 }
 
-// fickle are fields that are different for each client that asks, or each moment.
-func fickle(name string) bool {
+// isVolatile reports whether a field differs from client to client or from moment to moment.
+func isVolatile(name string) bool {
 	return slices.ContainsFunc([]string{"connected_clients", "used_memory", "mem_", "allocator", "instantaneous", "client_recent", "rss_overhead"}, func(part string) bool {
 		return strings.HasPrefix(name, part)
 	})
 }
 
-// cli are the plain numbers of redis-cli INFO.
-func cli(t *testing.T, s *redistest.Server) map[string]float64 {
+// cliNumbers returns the plain numbers of redis-cli INFO.
+func cliNumbers(t *testing.T, s *redistest.Server) map[string]float64 {
 	t.Helper()
 	text, err := exec.CommandContext(t.Context(), "redis-cli", "-h", s.Host, "-p", s.Port, "INFO", "everything").Output()
 	if err != nil {
-		t.Skipf("no redis-cli here: install Debian's redis-tools: %v", err)
+		t.Skipf("redis-cli is missing: install Debian's redis-tools: %v", err)
 	}
 	numbers := map[string]float64{}
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if v, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64); err == nil && !meanings()[name].ignored {
+		if v, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64); err == nil && !knownFields()[name].ignored {
 			numbers[name] = v
 		}
 	}
 	return numbers
 }
 
-// A user without a right is told which; the rest goes on.
+// The error names a missing right, and the rest is gathered.
 func TestMissingRights(t *testing.T) { eachServer(t, checkMissingRights) }
 
 func checkMissingRights(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "monitor", "on", ">secret-word", "+ping", "+hello", "+auth", "+select", "+client|setname")
-	p := start(t, s, ", username: monitor, password: secret-word, latency_histogram: true")
+	p := startInput(t, s, ", username: monitor, password: secret-word, latency_histogram: true")
 	at := "_" + s.Addr()
 	says := func(second float64, want string, up float64) map[string]float64 {
 		t.Helper()
@@ -140,7 +140,7 @@ func checkMissingRights(t *testing.T) {
 	says(2, "ACL SETUSER monitor +latency|histogram", 1)
 	s.Do("ACL", "SETUSER", "monitor", "+latency|histogram")
 	says(3, "", 1)
-	if _, err := start(t, s, ", username: monitor, password: nonsense").Batch(0); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") {
+	if _, err := startInput(t, s, ", username: monitor, password: nonsense").Batch(0); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") {
 		t.Errorf("%v", err)
 	}
 }
@@ -151,13 +151,13 @@ func checkTLS(t *testing.T) {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
 	s := redistest.Start(t, "--port", "0", "--tls-port", "$PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", a.File, "--tls-auth-clients", "no")
-	if got := start(t, s, ", tls: {ca: "+a.File+"}").Gather(0); got["redis_up_"+s.Addr()] != 1 || len(got) < 100 {
+	if got := startInput(t, s, ", tls: {ca: "+a.File+"}").Gather(0); got["redis_up_"+s.Addr()] != 1 || len(got) < 100 {
 		t.Errorf("%d samples", len(got))
 	}
-	if got := start(t, s, ", ssl: true, ssl_ca_certs: "+a.File).Gather(0); got["redis_up_"+s.Addr()] != 1 {
+	if got := startInput(t, s, ", ssl: true, ssl_ca_certs: "+a.File).Gather(0); got["redis_up_"+s.Addr()] != 1 {
 		t.Error("the predecessor's names")
 	}
-	if b, err := start(t, s, "").Batch(0); err == nil || !strings.Contains(err.Error(), "tls") || plugintest.ByKey(b)["redis_up_"+s.Addr()] != 0 {
+	if b, err := startInput(t, s, "").Batch(0); err == nil || !strings.Contains(err.Error(), "tls") || plugintest.ByKey(b)["redis_up_"+s.Addr()] != 0 {
 		t.Errorf("without TLS: %v", err)
 	}
 }
@@ -166,7 +166,7 @@ func TestSocket(t *testing.T) { eachServer(t, checkSocket) }
 
 func checkSocket(t *testing.T) {
 	s := redistest.Start(t, "--unixsocket", "$DIR/s")
-	p := plugintest.Start(t, Plugin, "{url: 'unix://"+s.Dir+"/s'}", env())
+	p := plugintest.Start(t, Plugin, "{url: 'unix://"+s.Dir+"/s'}", testEnv())
 	if _, ok := p.Gather(0)["redis_used_memory_"+strings.Trim(strings.ReplaceAll(s.Dir+"/s", "/", "_"), "_")]; !ok {
 		t.Errorf("%v", p.Gather(1))
 	}
@@ -177,7 +177,7 @@ func TestReplica(t *testing.T) { eachServer(t, checkReplica) }
 func checkReplica(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.Start(t, "--replicaof", master.Host+" "+master.Port)
-	of, its := start(t, master, ""), start(t, replica, "")
+	of, its := startInput(t, master, ""), startInput(t, replica, "")
 	servicetest.Until(t, "the replica follows", func(context.Context) error {
 		got := its.Gather(0)
 		if got["redis_master_link_status_"+replica.Addr()] != 1 {
@@ -199,7 +199,7 @@ func checkReplica(t *testing.T) {
 	}
 }
 
-// All masters and replicas are asked, each under its name; one that is killed costs the others nothing.
+// All masters and replicas are polled, each under its own name. A node that is killed does not affect the others.
 func TestCluster(t *testing.T) { eachServer(t, checkCluster) }
 
 func checkCluster(t *testing.T) {
@@ -211,7 +211,7 @@ func checkCluster(t *testing.T) {
 	for _, s := range append(slices.Clone(nodes), replica) {
 		allow(s)
 	}
-	p := plugintest.Start(t, Plugin, "{cluster: ['"+nodes[0].Addr()+"'], username: monitor, password: secret}", env())
+	p := plugintest.Start(t, Plugin, "{cluster: ['"+nodes[0].Addr()+"'], username: monitor, password: secret}", testEnv())
 	got := p.Gather(0)
 	if master, ok := got["redis_is_master_"+replica.Addr()]; !ok || master != 0 {
 		t.Error("the replica is missing")
@@ -225,7 +225,7 @@ func checkCluster(t *testing.T) {
 	b, err := p.Batch(1)
 	got = plugintest.ByKey(b)
 	if err == nil || !strings.Contains(err.Error(), nodes[2].Addr()) || strings.Contains(err.Error(), nodes[1].Addr()) {
-		t.Errorf("one is away: %v", err)
+		t.Errorf("one is down: %v", err)
 	}
 	for i, s := range nodes {
 		if up, ok := got["redis_up_"+s.Addr()]; !ok || (up == 1) != (i < 2) {
@@ -236,8 +236,8 @@ func checkCluster(t *testing.T) {
 	if _, err := p.Batch(2); err == nil || !strings.Contains(err.Error(), nodes[2].Addr()+" refuses the username or the password") {
 		t.Errorf("without its users: %v", err)
 	}
-	if in, ok := p.Input.Gatherer.(*input); !ok || in.wish.section != "everything" {
-		t.Error("one that says nothing is taken for an old one")
+	if in, ok := p.Input.Gatherer.(*input); !ok || in.query.section != "everything" {
+		t.Error("a silent server is mistaken for an old one")
 	}
 	allow(nodes[2])
 	servicetest.Until(t, "it is back", func(context.Context) error {
@@ -247,30 +247,30 @@ func checkCluster(t *testing.T) {
 		}
 		return err
 	})
-	checkAllAway(t, p, append(nodes, replica))
+	checkAllDown(t, p, append(nodes, replica))
 }
 
-// checkAllAway kills them all: each is still reported as down, and the connection is given up, to be made anew.
-func checkAllAway(t *testing.T, p *plugintest.Probe, servers []*redistest.Server) {
+// checkAllDown kills all servers. Each is still reported as down, and the connection is closed so that it is opened again.
+func checkAllDown(t *testing.T, p *plugintest.Probe, servers []*redistest.Server) {
 	t.Helper()
 	for _, s := range servers {
 		s.Kill()
 	}
 	b, err := p.Batch(4)
 	if in, ok := p.Input.Gatherer.(*input); err == nil || !ok || in.client != nil {
-		t.Errorf("all are away, and the connection is not made anew: %v", err)
+		t.Errorf("all are down, and the connection was not closed: %v", err)
 	}
 	for key, v := range plugintest.ByKey(b) {
 		if !strings.HasPrefix(key, "redis_up_") || v != 0 {
-			t.Errorf("all are away: %s is %v", key, v)
+			t.Errorf("all are down: %s is %v", key, v)
 		}
 	}
 	if b.Len() != len(servers) {
-		t.Errorf("all are away: %d samples", b.Len())
+		t.Errorf("all are down: %d samples", b.Len())
 	}
 }
 
-// addReplica gives the first master of a cluster a replica, and waits until all know it.
+// addReplica adds a replica to the first master of a cluster, and waits until all nodes know it.
 func addReplica(t *testing.T, nodes []*redistest.Server) *redistest.Server {
 	t.Helper()
 	of := nodes[0]
@@ -301,7 +301,7 @@ func TestSentinel(t *testing.T) { eachServer(t, checkSentinel) }
 
 func checkSentinel(t *testing.T) {
 	w := redistest.Sentinel(t, "")
-	p := plugintest.Start(t, Plugin, "{sentinel: {master: mymaster, addresses: ['"+strings.Join(w.Addresses(), "', '")+"']}}", env())
+	p := plugintest.Start(t, Plugin, "{sentinel: {master: mymaster, addresses: ['"+strings.Join(w.Addresses(), "', '")+"']}}", testEnv())
 	if got := p.Gather(0); got["redis_up_mymaster"] != 1 || got["redis_replica_online_mymaster_"+w.Replica.Addr()] != 1 {
 		t.Errorf("%v", got)
 	}
@@ -311,7 +311,7 @@ func TestRestart(t *testing.T) { eachServer(t, checkRestart) }
 
 func checkRestart(t *testing.T) {
 	s := redistest.Start(t)
-	p := start(t, s, "")
+	p := startInput(t, s, "")
 	for range 50 {
 		s.Do("SET", "a", "b")
 	}
@@ -335,17 +335,17 @@ func checkRestart(t *testing.T) {
 	}
 	for key, v := range got {
 		if strings.Contains(key, "_rate") && v < 0 || strings.HasPrefix(key, "redis_total_net_input_bytes_rate") {
-			t.Errorf("%s is %v although the server counts anew", key, v)
+			t.Errorf("%s is %v although the server restarted its counters", key, v)
 		}
 	}
 }
 
-// A server that says nothing any more costs a gather its time limit, not longer.
+// A server that stops responding delays a gather by its timeout, not longer.
 func TestFrozen(t *testing.T) { eachServer(t, checkFrozen) }
 
 func checkFrozen(t *testing.T) {
 	s := redistest.Start(t)
-	p := start(t, s, ", timeout: 200ms")
+	p := startInput(t, s, ", timeout: 200ms")
 	p.Gather(0)
 	s.Freeze()
 	b, err := p.Batch(1)
@@ -354,7 +354,7 @@ func checkFrozen(t *testing.T) {
 	}
 	s.Thaw()
 	if got := p.Gather(2); got["redis_up_"+s.Addr()] != 1 {
-		t.Error("it is not asked any more")
+		t.Error("the server is no longer polled")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s.Freeze()

@@ -5,49 +5,51 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// replicas are those of one server, from lines such as "slave0:ip=127.0.0.1,port=6380,state=online,offset=123,lag=0".
+// replicas are the replicas of one server, from lines such as
+// "slave0:ip=127.0.0.1,port=6380,state=online,offset=123,lag=0".
 type replicas struct {
-	things *telemetry.Vec[string, replica]
+	byAddress *telemetry.Vec[string, replica]
 
-	name   []byte // room to put ip and port together
-	behind []behind
-	offset float64 // the master's own, which INFO says behind its replicas'
-	known  bool
+	addressBuffer   []byte // ip:port
+	pendingLags     []pendingLag
+	masterOffset    float64 // of the master; INFO prints it after the lines of the replicas
+	hasMasterOffset bool    // masterOffset is set
 }
 
 type replica struct {
 	online, lag, lagBytes *telemetry.Series
-	offset                value
+	offset                numberSeries
 	round                 int
 }
 
-// behind is a replica whose distance can be told when the master's offset is known.
-type behind struct {
+// pendingLag is a replica whose lag in bytes is computed when the offset of the master is known.
+type pendingLag struct {
 	series *telemetry.Series
 	offset float64
 }
 
-func newReplicas(m maker, label telemetry.Label) replicas {
-	return replicas{things: telemetry.NewVec(m.factory, func(f *telemetry.Factory, name string) replica {
-		m := m.with(f)
+func newReplicas(m seriesMaker, label telemetry.Label) replicas {
+	return replicas{byAddress: telemetry.NewVec(m.factory, func(f *telemetry.Factory, name string) replica {
+		m := m.withFactory(f)
 		labels := []telemetry.Label{label, {Key: "replica", Value: name}}
 		return replica{
-			online:   m.gauge("replica_online", telemetry.None, labels...),
-			lag:      m.gauge("replica_lag", telemetry.Seconds, labels...),
-			lagBytes: m.gauge("replica_lag_bytes", telemetry.Bytes, labels...),
-			offset:   m.counter("replica_offset", telemetry.Bytes, labels...),
+			online:   m.newGauge("replica_online", telemetry.None, labels...),
+			lag:      m.newGauge("replica_lag", telemetry.Seconds, labels...),
+			lagBytes: m.newGauge("replica_lag_bytes", telemetry.Bytes, labels...),
+			offset:   m.newCounter("replica_offset", telemetry.Bytes, labels...),
 		}
 	})}
 }
 
-func (r *replicas) see(key, text []byte) {
+// readMasterOffset takes the offset of the master from a field of INFO.
+func (r *replicas) readMasterOffset(key, text []byte) {
 	if string(key) == "master_repl_offset" {
-		r.offset, r.known = number(text)
+		r.masterOffset, r.hasMasterOffset = parseNumber(text)
 	}
 }
 
-// add takes a replica's line. One that stands twice, because both are behind one address, counts once.
-func (r *replicas) add(out *telemetry.Batch, list []byte, round int) {
+// addReplica adds the samples of one replica. An address that appears twice, because two replicas share it, counts once.
+func (r *replicas) addReplica(out *telemetry.Batch, list []byte, round int) {
 	var ip, port, state []byte
 	var offset, lag float64
 	var hasOffset, hasLag bool
@@ -60,36 +62,36 @@ func (r *replicas) add(out *telemetry.Batch, list []byte, round int) {
 		case "state":
 			state = text
 		case "offset":
-			offset, hasOffset = number(text)
+			offset, hasOffset = parseNumber(text)
 		case "lag":
-			lag, hasLag = number(text)
+			lag, hasLag = parseNumber(text)
 		}
 	}
-	r.name = append(append(append(r.name[:0], ip...), ':'), port...)
-	if !isName(ip) || !isName(port) {
+	r.addressBuffer = append(append(append(r.addressBuffer[:0], ip...), ':'), port...)
+	if !isValidName(ip) || !isValidName(port) {
 		return
 	}
-	t := telemetry.GetBytes(r.things, r.name)
+	t := telemetry.GetBytes(r.byAddress, r.addressBuffer)
 	if t.round == round {
 		return
 	}
 	t.round = round
 	out.Add(t.online, metric.Bool(string(state) == "online"))
-	if hasLag && lag >= 0 { // -1: it has not said anything yet
+	if hasLag && lag >= 0 { // -1: the replica has not reported yet
 		out.Add(t.lag, lag)
 	}
 	if hasOffset {
 		t.offset.add(out, offset)
-		r.behind = append(r.behind, behind{t.lagBytes, offset})
+		r.pendingLags = append(r.pendingLags, pendingLag{t.lagBytes, offset})
 	}
 }
 
-// finish ends a reply: the distances can be told now.
-func (r *replicas) finish(out *telemetry.Batch) {
-	for _, b := range r.behind {
-		if r.known {
-			out.Add(b.series, max(r.offset-b.offset, 0))
+// addLags adds the lags in bytes, at the end of a reply.
+func (r *replicas) addLags(out *telemetry.Batch) {
+	for _, b := range r.pendingLags {
+		if r.hasMasterOffset {
+			out.Add(b.series, max(r.masterOffset-b.offset, 0))
 		}
 	}
-	r.behind, r.known = r.behind[:0], false
+	r.pendingLags, r.hasMasterOffset = r.pendingLags[:0], false
 }

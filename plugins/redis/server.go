@@ -9,108 +9,110 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// server are the series of one Redis.
+// server holds the series of one Redis server.
 type server struct {
-	maker
-	label telemetry.Label
-	known map[string]meaning
-	round int // counts replies: a line that stands twice in one counts once
+	seriesMaker
+	label       telemetry.Label
+	knownFields map[string]fieldSpec
+	round       int // counts the replies to INFO, so that a line that appears twice in one reply counts once
 
 	up, isMaster, slowlog *telemetry.Series
 	fields                *telemetry.Vec[string, field]
-	kinds                 []lines
-	keyspace              lines
-	percentiles           *telemetry.Vec[string, percentiles]
+	kinds                 []entityLines
+	keyspace              entityLines
+	percentiles           *telemetry.Vec[string, commandPercentiles]
 	modules               *telemetry.Vec[string, module]
 	replicas              replicas
 	identity              identity
-	histogram             *histogram
+	histogram             *latencyHistogram
 
-	isCluster bool // as its last reply says
+	isCluster bool // according to the last reply
 }
 
-// lines are the things of one kind.
-type lines struct {
-	kind
-	things *telemetry.Vec[string, thing]
+// entityLines holds the entities of one kind of lines.
+type entityLines struct {
+	lineKind
+	entities *telemetry.Vec[string, entity]
 }
 
-// field is a line with one number.
+// field is the series of a line with one number.
 type field struct {
-	value
+	numberSeries
 	round int
 }
 
-func newServer(m maker, known map[string]meaning, name string) *server {
+func newServer(m seriesMaker, known map[string]fieldSpec, name string) *server {
 	label := telemetry.Label{Key: "server", Value: name}
 	s := &server{
-		maker: m, label: label, known: known,
-		up:       m.gauge("up", telemetry.None, label),
-		isMaster: m.gauge("is_master", telemetry.None, label),
-		slowlog:  m.gauge("slowlog_length", telemetry.None, label),
+		seriesMaker: m, label: label, knownFields: known,
+		up:       m.newGauge("up", telemetry.None, label),
+		isMaster: m.newGauge("is_master", telemetry.None, label),
+		slowlog:  m.newGauge("slowlog_length", telemetry.None, label),
 	}
 	s.fields = telemetry.NewVec(m.factory, s.newField)
-	for _, k := range kinds() {
-		s.kinds = append(s.kinds, s.lines(k))
+	for _, k := range pairLineKinds() {
+		s.kinds = append(s.kinds, s.newEntityLines(k))
 	}
-	s.keyspace = s.lines(keyspace())
-	s.percentiles = telemetry.NewVec(m.factory, func(f *telemetry.Factory, _ string) percentiles { return percentiles{make: m.with(f)} })
+	s.keyspace = s.newEntityLines(keyspaceKind())
+	s.percentiles = telemetry.NewVec(m.factory, func(f *telemetry.Factory, _ string) commandPercentiles {
+		return commandPercentiles{maker: m.withFactory(f)}
+	})
 	s.modules = telemetry.NewVec(m.factory, func(f *telemetry.Factory, name string) module {
-		m := m.with(f)
-		return module{info: m.info("module", label, telemetry.Label{Key: "module", Value: name})}
+		m := m.withFactory(f)
+		return module{info: m.newInfo("module", label, telemetry.Label{Key: "module", Value: name})}
 	})
 	s.replicas = newReplicas(m, label)
-	s.identity = identity{info: m.info("info", label)}
+	s.identity = identity{info: m.newInfo("info", label)}
 	s.histogram = newHistogram(m, label)
 	return s
 }
 
-func (s *server) lines(k kind) lines {
-	return lines{k, telemetry.NewVec(s.factory, func(f *telemetry.Factory, name string) thing {
-		m := s.with(f)
-		return m.thing(&k, s.label, telemetry.Label{Key: k.label, Value: name})
+func (s *server) newEntityLines(k lineKind) entityLines {
+	return entityLines{k, telemetry.NewVec(s.factory, func(f *telemetry.Factory, name string) entity {
+		m := s.withFactory(f)
+		return m.newEntity(&k, s.label, telemetry.Label{Key: k.label, Value: name})
 	})}
 }
 
-// messages are the counts of cluster messages by type, which are many and named by the server.
-const messages = "cluster_stats_messages_"
+// messagesPrefix begins the fields that count cluster messages by type. The server chooses the names of the types.
+const messagesPrefix = "cluster_stats_messages_"
 
 func (s *server) newField(f *telemetry.Factory, name string) field {
-	maker := s.with(f)
-	m := s.known[name]
+	maker := s.withFactory(f)
+	m := s.knownFields[name]
 	switch {
-	case m.ignored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // what is before it, in other words
+	case m.ignored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // repeats the field before it in another format
 		return field{}
-	case m.counter, strings.HasPrefix(name, messages):
-		return field{value: maker.counter(name, m.unit, s.label)}
+	case m.counter, strings.HasPrefix(name, messagesPrefix):
+		return field{numberSeries: maker.newCounter(name, m.unit, s.label)}
 	}
-	return field{value: value{gauge: maker.gauge(name, m.unit, s.label)}}
+	return field{numberSeries: numberSeries{gauge: maker.newGauge(name, m.unit, s.label)}}
 }
 
-// errNoRedis: something answered INFO, but not as a Redis does.
-var errNoRedis = errors.New("read INFO: there is no redis_version in it: is that a Redis?")
+// errNotRedis means that the reply to INFO is not that of a Redis.
+var errNotRedis = errors.New("read INFO: the reply has no redis_version: is this a Redis server?")
 
-// maxInfo is far more than INFO ever is: a thousand databases and all commands make 150 kB.
-const maxInfo = 4 << 20
+// maxInfoLen bounds a reply to INFO, in bytes. A thousand databases and all commands take 150 kB.
+const maxInfoLen = 4 << 20
 
-// add takes a reply to INFO.
-func (s *server) add(out *telemetry.Batch, text []byte) error {
-	if len(text) > maxInfo || !bytes.Contains(text, []byte("redis_version:")) {
-		return errNoRedis
+// addInfo adds the samples of a reply to INFO.
+func (s *server) addInfo(out *telemetry.Batch, text []byte) error {
+	if len(text) > maxInfoLen || !bytes.Contains(text, []byte("redis_version:")) {
+		return errNotRedis
 	}
-	s.begin()
+	s.beginReply()
 	s.addLines(out, text)
-	s.replicas.finish(out)
-	s.identity.finish(out)
+	s.replicas.addLags(out)
+	s.identity.addSeries(out)
 	return nil
 }
 
-func (s *server) begin() {
+func (s *server) beginReply() {
 	s.round++
 	s.isCluster = false
 }
 
-// addLines takes lines of INFO, or of CLUSTER INFO, which look the same.
+// addLines adds the samples of lines of INFO or CLUSTER INFO, which have the same format.
 func (s *server) addLines(out *telemetry.Batch, text []byte) {
 	for len(text) > 0 {
 		var key, value []byte
@@ -127,13 +129,13 @@ func (s *server) addLines(out *telemetry.Batch, text []byte) {
 }
 
 func (s *server) addField(out *telemetry.Batch, key, text []byte) {
-	s.identity.see(key, text)
-	s.replicas.see(key, text)
+	s.identity.readField(key, text)
+	s.replicas.readMasterOffset(key, text)
 	if string(key) == "role" {
 		out.Add(s.isMaster, metric.Bool(string(text) == "master"))
 		return
 	}
-	v, ok := number(text)
+	v, ok := parseNumber(text)
 	if !ok {
 		return
 	}
@@ -148,49 +150,49 @@ func (s *server) addField(out *telemetry.Batch, key, text []byte) {
 }
 
 const (
-	percentilesBegin = "latency_percentiles_usec_"
-	commandsBegin    = "cmdstat_"
+	percentilesPrefix = "latency_percentiles_usec_"
+	commandsPrefix    = "cmdstat_"
 )
 
 func (s *server) addList(out *telemetry.Batch, key, list []byte) {
-	latency, isLatency := bytes.CutPrefix(key, []byte(percentilesBegin))
+	latency, isLatency := bytes.CutPrefix(key, []byte(percentilesPrefix))
 	switch {
 	case isLatency:
 		s.addPercentiles(out, latency, list)
 	case isDatabase(key):
-		s.addThing(out, &s.keyspace, key, list)
+		s.addEntity(out, &s.keyspace, key, list)
 	case isReplica(key):
-		s.replicas.add(out, list, s.round)
+		s.replicas.addReplica(out, list, s.round)
 	case string(key) == "module":
 		s.addModule(out, list)
 	default:
 		for i := range s.kinds {
-			if name, ok := bytes.CutPrefix(key, []byte(s.kinds[i].begins)); ok && (s.settings.Commandstats || s.kinds[i].begins != commandsBegin) {
-				s.addThing(out, &s.kinds[i], name, list)
+			if name, ok := bytes.CutPrefix(key, []byte(s.kinds[i].prefix)); ok && (s.settings.Commandstats || s.kinds[i].prefix != commandsPrefix) {
+				s.addEntity(out, &s.kinds[i], name, list)
 			}
 		}
 	}
 }
 
-func (s *server) addThing(out *telemetry.Batch, l *lines, name, list []byte) {
+func (s *server) addEntity(out *telemetry.Batch, l *entityLines, name, list []byte) {
 	if len(name) == 0 {
 		return
 	}
-	if t := telemetry.GetBytes(l.things, name); t.round != s.round {
+	if t := telemetry.GetBytes(l.entities, name); t.round != s.round {
 		t.round = s.round
-		t.add(out, list)
+		t.addPairs(out, list)
 	}
 }
 
-// sweep forgets what the last replies did not mention.
+// sweep ends the series that were not in the last replies.
 func (s *server) sweep(out *telemetry.Batch) {
 	s.fields.Sweep(out)
 	for _, l := range s.kinds {
-		l.things.Sweep(out)
+		l.entities.Sweep(out)
 	}
-	s.keyspace.things.Sweep(out)
+	s.keyspace.entities.Sweep(out)
 	s.percentiles.Sweep(out)
 	s.modules.Sweep(out)
-	s.replicas.things.Sweep(out)
+	s.replicas.byAddress.Sweep(out)
 	s.histogram.commands.Sweep(out)
 }

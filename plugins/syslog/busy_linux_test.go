@@ -7,10 +7,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// The socket of a process that is too busy to take a connection is not taken away from it.
+// The socket of a process that is too busy to accept a connection is not removed.
 func TestSocketOfABusyProcessStays(t *testing.T) {
 	path := servicetest.FullSocket(t)
-	removeStale(path)
+	removeStaleSocket(path)
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}

@@ -18,101 +18,101 @@ const (
 	maxBatch      = 1000
 	maxBatchBytes = 1 << 20
 
-	// keptFields bounds the memory for fields that a collector keeps in each event.
-	keptFields = 16
+	// maxKeptFields bounds the memory for fields that a collector keeps in each event.
+	maxKeptFields = 16
 )
 
 // collector makes batches of events. A goroutine with messages borrows one from its listener and returns it after the batch was
 // emitted. This bounds the memory of events that wait for buffer space, independent of the number of senders.
 type collector struct {
-	l      *listener
-	parser *syslogmsg.Parser
-	events []telemetry.Event // their fields are reused as well
-	fields int
-	bytes  int
+	listener   *listener
+	parser     *syslogmsg.Parser
+	events     []telemetry.Event // their fields are reused as well
+	fieldCount int
+	byteCount  int
 
-	peer  string // the sender of the last messages
-	heard int64  // messages that are not counted yet
+	peer      string // the sender of the last messages
+	uncounted int64  // messages of peer that are not counted yet
 }
 
-func (l *listener) collector() *collector {
-	return &collector{l: l, parser: syslogmsg.New(l.config.parsing())}
+func (l *listener) newCollector() *collector {
+	return &collector{listener: l, parser: syslogmsg.New(l.config.parserSettings())}
 }
 
-// takeAll emits the messages that are complete and returns how many there were.
-func (l *listener) takeAll(ctx context.Context, f *frames, peer string) (taken int, err error) {
-	message, cut, ok, err := f.next()
+// emitComplete emits the messages that are complete and returns how many there were.
+func (l *listener) emitComplete(ctx context.Context, f *frames, peer string) (taken int, err error) {
+	message, cut, ok, err := f.nextMessage()
 	if !ok {
 		return 0, err
 	}
-	c, giveBack := l.borrow()
+	c, giveBack := l.borrowCollector()
 	defer giveBack()
-	for now := time.Now(); ok; message, cut, ok, err = f.next() {
+	for now := time.Now(); ok; message, cut, ok, err = f.nextMessage() {
 		taken++
-		c.add(ctx, message, cut, peer, now)
+		c.addMessage(ctx, message, cut, peer, now)
 	}
 	c.flush(ctx)
 	return taken, err
 }
 
-// borrow returns a collector and a function that returns it. If it panicked with events left, a new collector replaces it.
-func (l *listener) borrow() (c *collector, giveBack func()) {
+// borrowCollector returns a collector and a function that returns it. If it panicked with events left, a new collector replaces it.
+func (l *listener) borrowCollector() (c *collector, giveBack func()) {
 	c = <-l.collectors
 	return c, func() {
 		if len(c.events) > 0 {
-			c = l.collector()
+			c = l.newCollector()
 		}
 		l.collectors <- c
 	}
 }
 
-// takeRest emits what is left of a connection that has ended.
-func (l *listener) takeRest(ctx context.Context, f *frames, peer string) {
-	message, cut := f.rest()
+// emitRest emits what is left of a connection that has ended.
+func (l *listener) emitRest(ctx context.Context, f *frames, peer string) {
+	message, cut := f.takeRest()
 	if len(message) == 0 {
 		return
 	}
-	c, giveBack := l.borrow()
+	c, giveBack := l.borrowCollector()
 	defer giveBack()
-	c.add(ctx, message, cut, peer, time.Now())
+	c.addMessage(ctx, message, cut, peer, time.Now())
 	c.flush(ctx)
 }
 
-// add adds a message of a sender.
-func (c *collector) add(ctx context.Context, message []byte, cut bool, peer string, now time.Time) {
-	e := c.next()
-	n := &c.l.counts
+// addMessage adds a message of a sender.
+func (c *collector) addMessage(ctx context.Context, message []byte, cut bool, peer string, now time.Time) {
+	e := c.nextEvent()
+	n := &c.listener.counts
 	facility, err := c.parser.Parse(message, now, e)
 	if err != nil {
 		n.malformed.Add(1)
 	}
 	if cut {
-		n.cut.Add(1)
+		n.truncated.Add(1)
 		e.Fields = append(e.Fields, telemetry.Int(fieldCut, int64(len(message))))
 	}
 	n.severities[e.Severity].Add(1)
 	n.facilities[facility].Add(1)
 	if peer != c.peer {
-		c.count()
+		c.countMessages()
 		c.peer = peer
 	}
-	c.heard++
-	if peer != local {
+	c.uncounted++
+	if peer != localPeer {
 		e.Fields = append(e.Fields, telemetry.Text(eventdoc.RemoteIP, peer))
 	}
-	if e.Host == "" && peer != local {
+	if e.Host == "" && peer != localPeer {
 		e.Host = peer
 	} else if e.Host == "" {
-		e.Host = c.l.host
+		e.Host = c.listener.host
 	}
-	c.fields += len(e.Fields)
-	if c.bytes += len(message); len(c.events) >= maxBatch || c.bytes >= maxBatchBytes {
+	c.fieldCount += len(e.Fields)
+	if c.byteCount += len(message); len(c.events) >= maxBatch || c.byteCount >= maxBatchBytes {
 		c.flush(ctx)
 	}
 }
 
-// next returns an empty event at the end of the batch.
-func (c *collector) next() *telemetry.Event {
+// nextEvent returns an empty event at the end of the batch.
+func (c *collector) nextEvent() *telemetry.Event {
 	n := len(c.events)
 	if n == cap(c.events) {
 		c.events = slices.Grow(c.events, 1)
@@ -121,11 +121,11 @@ func (c *collector) next() *telemetry.Event {
 	return &c.events[n]
 }
 
-// count counts the messages of the last sender.
-func (c *collector) count() {
-	if c.heard > 0 {
-		c.l.counts.countMessages(c.peer, c.heard)
-		c.heard = 0
+// countMessages counts the messages of the last sender.
+func (c *collector) countMessages() {
+	if c.uncounted > 0 {
+		c.listener.counts.countMessages(c.peer, c.uncounted)
+		c.uncounted = 0
 	}
 }
 
@@ -134,26 +134,26 @@ func (c *collector) flush(ctx context.Context) {
 	if len(c.events) == 0 {
 		return
 	}
-	c.count()
+	c.countMessages()
 	now := time.Now()
 	b := telemetry.NewBatch(now, now, 0)
-	b.Events = c.take()
-	c.l.out.Emit(ctx, b)
+	b.Events = c.takeEvents()
+	c.listener.out.Emit(ctx, b)
 }
 
-// take returns a copy of the events that uses no more memory than needed.
-func (c *collector) take() []telemetry.Event {
-	events, fields := slices.Clone(c.events), make([]telemetry.Field, 0, c.fields)
+// takeEvents returns a copy of the events that uses no more memory than needed.
+func (c *collector) takeEvents() []telemetry.Event {
+	events, fields := slices.Clone(c.events), make([]telemetry.Field, 0, c.fieldCount)
 	for i := range events {
 		from, used := len(fields), c.events[i].Fields
 		fields = append(fields, used...)
 		events[i].Fields = fields[from:len(fields):len(fields)]
 		clear(used)
-		if cap(used) > keptFields {
+		if cap(used) > maxKeptFields {
 			used = nil
 		}
 		c.events[i] = telemetry.Event{Fields: used[:0]}
 	}
-	c.events, c.fields, c.bytes = c.events[:0], 0, 0
+	c.events, c.fieldCount, c.byteCount = c.events[:0], 0, 0
 	return events
 }

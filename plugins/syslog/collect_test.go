@@ -24,14 +24,14 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// batches takes what a collector hands over.
+// batches is an emitter that keeps the batches of a collector.
 type batches struct{ all [][]telemetry.Event }
 
 func (s *batches) Emit(_ context.Context, b *telemetry.Batch) { s.all = append(s.all, b.Events) }
 
 func testListener(out *batches) *listener {
 	c := defaults()
-	l := newListener(address{network: "tcp", where: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
+	l := newListener(address{network: "tcp", location: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
 	l.out = out
 	return l
 }
@@ -47,9 +47,9 @@ func TestBatchesAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := &batches{}
-			c := testListener(out).collector()
+			c := testListener(out).newCollector()
 			for range tc.n {
-				c.add(t.Context(), []byte(strings.Repeat("x", tc.size)), false, "192.0.2.1", time.Now())
+				c.addMessage(t.Context(), []byte(strings.Repeat("x", tc.size)), false, "192.0.2.1", time.Now())
 			}
 			c.flush(t.Context())
 			var got []int
@@ -63,19 +63,19 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 }
 
-// TestCollectorReusesNothingThatWasHandedOver: and keeps nothing of it.
-func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
+// A collector neither reuses nor keeps the events that it emitted.
+func TestCollectorKeepsNoEmittedEvents(t *testing.T) {
 	out := &batches{}
-	c := testListener(out).collector()
+	c := testListener(out).newCollector()
 	wide := "<13>1 - - - - - [x"
 	for i := range 100 {
 		wide += fmt.Sprintf(` k%d="v"`, i)
 	}
 	for _, text := range []string{wide + "] wide", "<13>one", "<14>two"} {
-		c.add(t.Context(), []byte(text), false, "192.0.2.1", time.Now())
+		c.addMessage(t.Context(), []byte(text), false, "192.0.2.1", time.Now())
 	}
 	c.flush(t.Context())
-	c.add(t.Context(), []byte("<15>three"), true, "192.0.2.2", time.Now())
+	c.addMessage(t.Context(), []byte("<15>three"), true, "192.0.2.2", time.Now())
 	c.flush(t.Context())
 	first := out.all[0]
 	if len(first[0].Fields) != 102 || fmt.Sprint(first[1].Fields, first[2].Fields) != "[facility=1 remote_ip=192.0.2.1] [facility=1 remote_ip=192.0.2.1]" {
@@ -83,11 +83,11 @@ func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
 	}
 	_ = append(first[1].Fields, telemetry.Text("added", ""))
 	if first[2].Fields[0].Key == "added" {
-		t.Error("events share the room behind their fields")
+		t.Error("events share spare capacity of their fields")
 	}
 	for i, e := range c.events[:3] {
-		if cap(e.Fields) > keptFields {
-			t.Errorf("%d: room for %d fields is kept", i, cap(e.Fields))
+		if cap(e.Fields) > maxKeptFields {
+			t.Errorf("%d: capacity for %d fields is kept", i, cap(e.Fields))
 		}
 		for _, f := range e.Fields[:cap(e.Fields)] {
 			if f != (telemetry.Field{}) {
@@ -100,56 +100,56 @@ func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
 	}
 }
 
-// TestPeersAreCountedOneByOne: those of one batch, too.
+// Peers are counted separately, even in one batch.
 func TestPeersAreCountedOneByOne(t *testing.T) {
 	l := testListener(&batches{})
-	c := l.collector()
+	c := l.newCollector()
 	for i := range 30 {
-		c.add(t.Context(), []byte("<13>x"), false, fmt.Sprint("192.0.2.", i%3/2), time.Now())
+		c.addMessage(t.Context(), []byte("<13>x"), false, fmt.Sprint("192.0.2.", i%3/2), time.Now())
 	}
 	c.flush(t.Context())
 	got := map[string]int64{}
-	l.counts.eachPeer(func(name string, n int64) { got[name] = n })
+	l.counts.forEachPeer(func(name string, n int64) { got[name] = n })
 	if fmt.Sprint(got) != "map[192.0.2.0:20 192.0.2.1:10]" {
 		t.Error(got)
 	}
 	names := peerNames{}
 	for _, ip := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.3", "2001:db8::1"} {
-		if got, want := names.of(&net.UDPAddr{IP: net.ParseIP(ip)}), strings.TrimPrefix(ip, "::ffff:"); got != want {
-			t.Errorf("%s is called %s", ip, got)
+		if got, want := names.lookUp(&net.UDPAddr{IP: net.ParseIP(ip)}), strings.TrimPrefix(ip, "::ffff:"); got != want {
+			t.Errorf("%s is named %s", ip, got)
 		}
 	}
-	if got := names.of(nil); got != local {
-		t.Errorf("nobody is called %s", got)
+	if got := names.lookUp(nil); got != localPeer {
+		t.Errorf("a sender without an address is named %s", got)
 	}
 }
 
-// TestPeerIsKept: who sends something now and then is not forgotten.
+// A peer that sends from time to time is not forgotten.
 func TestPeerIsKept(t *testing.T) {
 	var c counts
-	for i := range 3 * forgetAfter {
-		if i%(forgetAfter/2) == 0 {
+	for i := range 3 * maxIdleReports {
+		if i%(maxIdleReports/2) == 0 {
 			c.countMessages("192.0.2.1", 1)
 		}
-		c.eachPeer(func(string, int64) {})
+		c.forEachPeer(func(string, int64) {})
 	}
-	c.eachPeer(func(_ string, n int64) {
+	c.forEachPeer(func(_ string, n int64) {
 		if n != 6 {
 			t.Errorf("%d messages", n)
 		}
 	})
 	if len(c.peers) != 1 {
-		t.Error("it is forgotten")
+		t.Error("the peer is forgotten")
 	}
 }
 
-// waiting lets nothing through, and counts who waits for that.
-type waiting struct {
+// blockingEmitter blocks all batches and counts those that wait.
+type blockingEmitter struct {
 	now, most atomic.Int64
 	open      chan struct{}
 }
 
-func (w *waiting) Emit(context.Context, *telemetry.Batch) {
+func (w *blockingEmitter) Emit(context.Context, *telemetry.Batch) {
 	n := w.now.Add(1)
 	for most := w.most.Load(); n > most && !w.most.CompareAndSwap(most, n); most = w.most.Load() {
 	}
@@ -157,11 +157,11 @@ func (w *waiting) Emit(context.Context, *telemetry.Batch) {
 	w.now.Add(-1)
 }
 
-// TestFewBatchesWait: while nothing gets through, the messages of most connections stay where they are.
+// While emitting blocks, the messages of most connections stay in their buffers.
 func TestFewBatchesWait(t *testing.T) {
-	server, addr := at(t, "tcp")
-	out := &waiting{open: make(chan struct{})}
-	w := startOut(t, "server: '"+server+"'", out)
+	server, addr := freePort(t, "tcp")
+	out := &blockingEmitter{open: make(chan struct{})}
+	w := startInputWithEmitter(t, "server: '"+server+"'", out)
 	for range 100 {
 		send(t, dial(t, "tcp", addr), "<13>x\n")
 	}
@@ -173,13 +173,13 @@ func TestFewBatchesWait(t *testing.T) {
 		return nil
 	})
 	close(out.open)
-	w.untilCount("all are taken", func(c *counts) int64 { return c.severities[telemetry.Notice].Load() }, 100)
+	w.waitForCount("all are taken", func(c *counts) int64 { return c.severities[telemetry.Notice].Load() }, 100)
 	if most := out.most.Load(); most == 0 || most > int64(2*runtime.GOMAXPROCS(0)) {
 		t.Errorf("%d batches waited", most)
 	}
 }
 
-// TestSlowHandshake: who says nothing at all must not hold a connection that speaks TLS.
+// A client that sends nothing cannot hold a TLS connection open.
 func TestSlowHandshake(t *testing.T) {
 	certs := issue(t)
 	secure, err := (&tlsx.Server{Cert: certs.cert, Key: certs.key}).Config()
@@ -190,19 +190,19 @@ func TestSlowHandshake(t *testing.T) {
 		server, client := net.Pipe()
 		defer func() { _ = client.Close() }()
 		began := time.Now()
-		_, err := testListener(&batches{}).unwrap(t.Context(), server, secure)
+		_, err := testListener(&batches{}).openReader(t.Context(), server, secure)
 		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != handshakeTimeout {
 			t.Errorf("%v after %v", err, took)
 		}
 	})
 }
 
-// TestLogIsNotFilled: the same is said once an hour, and not about everybody.
-func TestLogIsNotFilled(t *testing.T) {
+// The same warning is logged once an hour, and not for every peer.
+func TestWarnOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := 0
 		c := defaults()
-		l := newListener(address{network: "tcp", where: ":1"}, &c, "h", slogTo(func(string) { lines++ }))
+		l := newListener(address{network: "tcp", location: ":1"}, &c, "h", slogTo(func(string) { lines++ }))
 		say := func(peer, message string, want int) {
 			t.Helper()
 			lines = 0
@@ -229,10 +229,10 @@ func TestLogIsNotFilled(t *testing.T) {
 	})
 }
 
-// deadlines remembers the last that was set.
-type deadlines struct{ at time.Time }
+// deadlineRecorder keeps the last deadline that was set.
+type deadlineRecorder struct{ at time.Time }
 
-func (d *deadlines) SetReadDeadline(at time.Time) error {
+func (d *deadlineRecorder) SetReadDeadline(at time.Time) error {
 	d.at = at
 	return nil
 }
@@ -240,13 +240,13 @@ func (d *deadlines) SetReadDeadline(at time.Time) error {
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		conn := &deadlines{}
+		conn := &deadlineRecorder{}
 		d := newDeadline(ctx, conn, 30*time.Second)
-		defer d.end()
+		defer d.release()
 		const none = -1
 		set := func(pending, progress bool, want time.Duration) {
 			t.Helper()
-			d.set(pending, progress, 0)
+			d.setForRead(pending, progress, 0)
 			if got := time.Until(conn.at); want == none && !conn.at.IsZero() || want != none && got != want {
 				t.Errorf("pending %t, progress %t: %v left, want %v", pending, progress, got, want)
 			}
@@ -261,15 +261,15 @@ func TestDeadline(t *testing.T) {
 		set(true, false, 20*time.Second)
 		stop()
 		synctest.Wait()
-		if left := time.Until(conn.at); left != lingering {
+		if left := time.Until(conn.at); left != lingerTime {
 			t.Errorf("%v left after the end", left)
 		}
-		set(true, true, lingering)
-		set(false, true, lingering-10*time.Second)
+		set(true, true, lingerTime)
+		set(false, true, lingerTime-10*time.Second)
 	})
 }
 
-// TestDatagramIsCut: where messages are, and where it is decompressed.
+// Datagrams are truncated to the limits for messages and for decompression.
 func TestDatagramIsCut(t *testing.T) {
 	for name, tc := range map[string]struct{ size, message, unpacked, want int }{
 		"short":             {600, 700, 800, 600},
@@ -286,7 +286,7 @@ func TestDatagramIsCut(t *testing.T) {
 			l := testListener(&batches{})
 			l.config.MaxMessage, l.config.MaxDecompression, l.config.Encoding = conf.Size(tc.message), conf.Size(tc.unpacked), encodingGzip
 			for _, data := range [][]byte{packed.Bytes(), bytes.Repeat([]byte("x"), tc.size)} { // one may be plain
-				message, cut := l.unpack(&unzipper{limit: tc.unpacked}, data, "192.0.2.1")
+				message, cut := l.unpackDatagram(&unzipper{limit: tc.unpacked}, data, "192.0.2.1")
 				if got := len(message); got != max(tc.want, -tc.want) || cut != (tc.want < 0) {
 					t.Errorf("%d bytes, cut %t, want %d", got, cut, tc.want)
 				}
@@ -295,15 +295,15 @@ func TestDatagramIsCut(t *testing.T) {
 	}
 }
 
-// TestMessageThatMayBeWhole: a NUL ends a message if nothing follows soon, and the connection stays open.
-func TestMessageThatMayBeWhole(t *testing.T) {
+// A NUL ends a message if nothing follows soon, and the connection stays open.
+func TestMessageThatMayBeComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &sink{}
 		l := testListener(nil)
 		l.out = out
 		server, client := net.Pipe()
 		ended := make(chan error, 1)
-		go func() { ended <- l.read(t.Context(), server, "192.0.2.1", nil) }()
+		go func() { ended <- l.readMessages(t.Context(), server, "192.0.2.1", nil) }()
 		for _, step := range []struct {
 			text  string
 			pause time.Duration
@@ -320,7 +320,7 @@ func TestMessageThatMayBeWhole(t *testing.T) {
 			}
 			time.Sleep(step.pause)
 			synctest.Wait()
-			if got := messages(out.take()); !slices.Equal(got, step.want) {
+			if got := messageTexts(out.received()); !slices.Equal(got, step.want) {
 				t.Errorf("%q and %v later: %q, want %q", step.text, step.pause, got, step.want)
 			}
 		}
@@ -331,14 +331,14 @@ func TestMessageThatMayBeWhole(t *testing.T) {
 	})
 }
 
-// TestReadTimeout: it is for one message. Who sends others and always the beginning of the next is not cut off.
+// The read timeout applies to one message. A sender that always sends the beginning of the next message is not disconnected.
 func TestReadTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &batches{}
 		l := testListener(out)
 		server, client := net.Pipe()
 		ended := make(chan error, 1)
-		go func() { ended <- l.read(t.Context(), server, "192.0.2.1", nil) }()
+		go func() { ended <- l.readMessages(t.Context(), server, "192.0.2.1", nil) }()
 		send(t, client, "<13>ha")
 		for range 20 {
 			time.Sleep(20 * time.Second)
@@ -358,7 +358,7 @@ func TestReadTimeout(t *testing.T) {
 			got = append(got, b...)
 		}
 		if len(got) != 42 || got[2].Message != "half" || got[41].Message != "neve" {
-			t.Errorf("%q", messages(got))
+			t.Errorf("%q", messageTexts(got))
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Config are the input's settings.
+// Config is the input's configuration.
 type Config struct {
 	Server  address   `yaml:"server" conf:"public"`
 	Servers []address `yaml:"servers" conf:"public"`
@@ -81,14 +81,14 @@ func (c *Config) Validate() error {
 		if slices.Contains(c.addresses()[:i], a) {
 			errs = append(errs, conf.Key("servers", "%s appears twice", a))
 		}
-		if a.secure && !c.TLS.Enabled() {
+		if a.withTLS && !c.TLS.Enabled() {
 			errs = append(errs, conf.Key("tls_cert", "and tls_key are needed for %s", a))
 		}
 	}
 	if _, err := parseMode(c.Mode); err != nil {
 		errs = append(errs, conf.Key("socket_mode", `must be like "0660": %v`, err))
 	}
-	if _, err := c.zone(); err != nil {
+	if _, err := c.timeZone(); err != nil {
 		errs = append(errs, conf.Key("timezone", `must be a name such as "Europe/Berlin", "UTC" or "Local": %v`, err))
 	}
 	const minLength = 480 // RFC 5424, section 6.1: every receiver must accept this length
@@ -112,24 +112,24 @@ func (c *Config) addresses() []address {
 	case len(c.Servers) > 0:
 		return c.Servers
 	}
-	return []address{{network: "udp", where: ":514"}, {network: "tcp", where: ":514"}}
+	return []address{{network: "udp", location: ":514"}, {network: "tcp", location: ":514"}}
 }
 
-// zone returns the zone of timestamps without one; nil: it is guessed.
-func (c *Config) zone() (*time.Location, error) {
+// timeZone returns the zone of timestamps without one; nil: it is guessed.
+func (c *Config) timeZone() (*time.Location, error) {
 	if c.Timezone == "" {
 		return nil, nil
 	}
 	return time.LoadLocation(c.Timezone)
 }
 
-func (c *Config) parsing() syslogmsg.Settings {
-	zone, _ := c.zone() // Validate has checked it
+func (c *Config) parserSettings() syslogmsg.Settings {
+	zone, _ := c.timeZone() // Validate has checked it
 	return syslogmsg.Settings{Standard: syslogmsg.Standard(c.Standard), Separator: c.Separator, BestEffort: c.BestEffort, Zone: zone}
 }
 
-func (c *Config) frames() *frames {
-	f := &frames{framing: Framing(c.Framing), trailer: '\n', max: int(c.MaxMessage)}
+func (c *Config) newFrames() *frames {
+	f := &frames{framing: Framing(c.Framing), trailer: '\n', maxMessage: int(c.MaxMessage)}
 	if c.Trailer == trailerNUL {
 		f.trailer = 0
 	}
@@ -138,9 +138,9 @@ func (c *Config) frames() *frames {
 
 // address is an address to listen on.
 type address struct {
-	network string // tcp, tcp4, tcp6, udp, udp4, udp6, unix or unixgram
-	where   string // host:port, or a path
-	secure  bool   // with TLS
+	network  string // tcp, tcp4, tcp6, udp, udp4, udp6, unix or unixgram
+	location string // host:port, or a path
+	withTLS  bool   // with TLS
 }
 
 // UnmarshalScalar implements conf.Scalar.
@@ -155,10 +155,10 @@ func (a *address) UnmarshalScalar(text string) error {
 		if u.Host != "" || u.Path == "" {
 			return errForm
 		}
-		*a = address{network: u.Scheme, where: u.Path}
+		*a = address{network: u.Scheme, location: u.Path}
 		return nil
 	case "tls", "tcp+tls":
-		a.network, a.secure = "tcp", true
+		a.network, a.withTLS = "tcp", true
 	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
 		a.network = u.Scheme
 	default:
@@ -174,17 +174,17 @@ func (a *address) UnmarshalScalar(text string) error {
 	if _, err := net.LookupPort("tcp", port); err != nil {
 		return errors.New("must have a port from 0 to 65535")
 	}
-	a.where = net.JoinHostPort(u.Hostname(), port)
+	a.location = net.JoinHostPort(u.Hostname(), port)
 	return nil
 }
 
 // String returns the address for messages and the label listener: udp:514, tls:10.0.0.5:6514, unix:/run/x.sock.
 func (a address) String() string {
 	kind := a.network
-	if a.secure {
+	if a.withTLS {
 		kind = "tls"
 	}
-	return kind + ":" + strings.TrimPrefix(a.where, ":")
+	return kind + ":" + strings.TrimPrefix(a.location, ":")
 }
 
 // isPacket reports whether each message is a datagram.

@@ -12,22 +12,22 @@ import (
 // of datagrams can be forged.
 const maxPeers = 1000
 
-// others is the name under which further senders are counted.
-const others = "others"
+// otherPeers is the name under which further senders are counted.
+const otherPeers = "others"
 
 // counts are the counters of one listener. Any goroutine may use them.
 type counts struct {
-	severities [8]atomic.Int64
-	facilities [24]atomic.Int64
-	bytes      atomic.Int64 // of messages and their framing, decompressed
-	malformed  atomic.Int64 // messages that could not be parsed
-	cut        atomic.Int64 // messages that were truncated
-	open       atomic.Int64 // current connections
-	opened     atomic.Int64
-	refused    atomic.Int64 // connections beyond the limit
-	failed     atomic.Int64 // connections that ended with an error: TLS, framing, gzip
-	timeouts   atomic.Int64 // connections that did not finish a message in time
-	broken     atomic.Int64 // datagrams that could not be decompressed
+	severities         [8]atomic.Int64
+	facilities         [24]atomic.Int64
+	bytes              atomic.Int64 // of messages and their framing, decompressed
+	malformed          atomic.Int64 // messages that could not be parsed
+	truncated          atomic.Int64 // messages that were truncated
+	openConnections    atomic.Int64 // current connections
+	openedConnections  atomic.Int64
+	refusedConnections atomic.Int64 // connections beyond the limit
+	failedConnections  atomic.Int64 // connections that ended with an error: TLS, framing, gzip
+	timeouts           atomic.Int64 // connections that did not finish a message in time
+	badDatagrams       atomic.Int64 // datagrams that could not be decompressed
 
 	mu    sync.Mutex
 	peers map[string]*peer
@@ -47,15 +47,15 @@ func (c *counts) countMessages(name string, messages int64) {
 	p := c.peers[name]
 	if p == nil {
 		if len(c.peers) >= maxPeers {
-			name = others
+			name = otherPeers
 		}
-		p = c.add(name)
+		p = c.addPeer(name)
 	}
 	p.messages += messages
 }
 
-// add returns the sender with this name, and adds it if it is new.
-func (c *counts) add(name string) *peer {
+// addPeer returns the sender with this name, and adds it if it is new.
+func (c *counts) addPeer(name string) *peer {
 	if p := c.peers[name]; p != nil {
 		return p
 	}
@@ -67,18 +67,18 @@ func (c *counts) add(name string) *peer {
 	return p
 }
 
-// forgetAfter is the number of reports without a message after which a sender is forgotten.
-const forgetAfter = 360
+// maxIdleReports is the number of reports without a message after which a sender is forgotten.
+const maxIdleReports = 360
 
-// eachPeer calls f for every sender, and forgets senders that have been silent for long.
-func (c *counts) eachPeer(f func(name string, messages int64)) {
+// forEachPeer calls f for every sender, and forgets senders that have been silent for long.
+func (c *counts) forEachPeer(f func(name string, messages int64)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, p := range c.peers {
 		if p.idle++; p.messages != p.reported {
 			p.idle, p.reported = 0, p.messages
 		}
-		if p.idle > forgetAfter {
+		if p.idle > maxIdleReports {
 			delete(c.peers, name)
 			continue
 		}
@@ -86,8 +86,8 @@ func (c *counts) eachPeer(f func(name string, messages int64)) {
 	}
 }
 
-// series are the series of one listener.
-type series struct {
+// listenerSeries are the series of one listener.
+type listenerSeries struct {
 	listener   *listener
 	messages   *telemetry.Total
 	severities [8]*telemetry.Series
@@ -95,23 +95,23 @@ type series struct {
 	bytes      *telemetry.Total
 	malformed  *telemetry.Series
 	cut        *telemetry.Series
-	datagrams  []gauge // only for datagrams
-	streams    []gauge // only for connections
+	datagrams  []countSeries // only for datagrams
+	streams    []countSeries // only for connections
 	drops      *telemetry.Total
 	peers      *telemetry.Vec[string, *telemetry.Series]
 }
 
-type gauge struct {
+type countSeries struct {
 	series *telemetry.Series
 	value  *atomic.Int64
 }
 
-func newSeries(f *telemetry.Factory, l *listener) *series {
+func newSeries(f *telemetry.Factory, l *listener) *listenerSeries {
 	at := telemetry.Label{Key: "listener", Value: l.address.String()}
 	counter := func(name string, more ...telemetry.Label) *telemetry.Series {
 		return f.New(name, telemetry.Counter, telemetry.None, append([]telemetry.Label{at}, more...)...)
 	}
-	s := &series{
+	s := &listenerSeries{
 		listener:  l,
 		messages:  f.Counter("syslog_messages", telemetry.None, at),
 		bytes:     f.Counter("syslog_received_bytes", telemetry.Bytes, at),
@@ -129,22 +129,22 @@ func newSeries(f *telemetry.Factory, l *listener) *series {
 	}
 	n := &l.counts
 	if l.address.isPacket() {
-		s.datagrams = []gauge{{counter("syslog_bad_datagrams"), &n.broken}}
+		s.datagrams = []countSeries{{counter("syslog_bad_datagrams"), &n.badDatagrams}}
 		s.drops = f.Counter("syslog_kernel_drops", telemetry.None, at)
 		return s
 	}
-	s.streams = []gauge{
-		{f.Gauge("syslog_connections", telemetry.None, at), &n.open},
-		{counter("syslog_connections_opened"), &n.opened},
-		{counter("syslog_connections_refused"), &n.refused},
-		{counter("syslog_connections_failed"), &n.failed},
+	s.streams = []countSeries{
+		{f.Gauge("syslog_connections", telemetry.None, at), &n.openConnections},
+		{counter("syslog_connections_opened"), &n.openedConnections},
+		{counter("syslog_connections_refused"), &n.refusedConnections},
+		{counter("syslog_connections_failed"), &n.failedConnections},
 		{counter("syslog_connections_timed_out"), &n.timeouts},
 	}
 	return s
 }
 
-// add appends the samples. It leaves out severities and facilities that were never seen.
-func (s *series) add(out *telemetry.Batch) {
+// addSamples appends the samples. It leaves out severities and facilities that were never seen.
+func (s *listenerSeries) addSamples(out *telemetry.Batch) {
 	n := &s.listener.counts
 	all := int64(0)
 	for i := range s.severities {
@@ -161,14 +161,14 @@ func (s *series) add(out *telemetry.Batch) {
 	s.messages.Add(out, float64(all))
 	s.bytes.Add(out, float64(n.bytes.Load()))
 	out.Add(s.malformed, float64(n.malformed.Load()))
-	out.Add(s.cut, float64(n.cut.Load()))
+	out.Add(s.cut, float64(n.truncated.Load()))
 	for _, g := range append(s.datagrams, s.streams...) {
 		out.Add(g.series, float64(g.value.Load()))
 	}
 	if drops, ok := s.listener.kernelDrops(); ok {
 		s.drops.Add(out, float64(drops))
 	}
-	n.eachPeer(func(name string, messages int64) { out.Add(*s.peers.Get(name), float64(messages)) })
+	n.forEachPeer(func(name string, messages int64) { out.Add(*s.peers.Get(name), float64(messages)) })
 	s.peers.Sweep(out)
 }
 

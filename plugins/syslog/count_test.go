@@ -11,9 +11,9 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	udp, udpAddr := at(t, "udp")
-	tcp, tcpAddr := at(t, "tcp")
-	w := start(t, "{server: '"+udp+"', servers: ['"+tcp+"']}")
+	udp, udpAddr := freePort(t, "udp")
+	tcp, tcpAddr := freePort(t, "tcp")
+	w := startInput(t, "{server: '"+udp+"', servers: ['"+tcp+"']}")
 	report := func(second int) *telemetry.Batch {
 		at := time.Unix(int64(1_700_000_000+second), 0)
 		b := telemetry.NewBatch(at, at, 0)
@@ -24,7 +24,7 @@ func TestMetrics(t *testing.T) {
 	send(t, dial(t, "udp", udpAddr), "<11>a")
 	send(t, dial(t, "udp", udpAddr), "no priority")
 	send(t, dial(t, "tcp", tcpAddr), "<165>b\n")
-	w.until(3)
+	w.waitFor(3)
 	second := report(10)
 	got := map[string]float64{}
 	for i := range second.Len() {
@@ -45,18 +45,18 @@ func TestPeersAreBounded(t *testing.T) {
 	}
 	c.countMessages("10.0.0", 1) // known
 	sum, n := int64(0), 0
-	c.eachPeer(func(name string, messages int64) {
+	c.forEachPeer(func(name string, messages int64) {
 		sum += messages
 		n++
-		if name == others && messages != 4000 {
+		if name == otherPeers && messages != 4000 {
 			t.Errorf("%d messages of others", messages)
 		}
 	})
 	if sum != 5001 || n != maxPeers+1 {
 		t.Errorf("%d messages of %d peers", sum, n)
 	}
-	for range forgetAfter + 1 {
-		c.eachPeer(func(string, int64) {})
+	for range maxIdleReports + 1 {
+		c.forEachPeer(func(string, int64) {})
 	}
 	if len(c.peers) != 0 {
 		t.Errorf("%d peers are kept", len(c.peers))

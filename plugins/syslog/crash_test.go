@@ -11,10 +11,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// crashing is an emitter that cannot bear one message.
-type crashing struct{ *sink }
+// crashingEmitter is an emitter that panics at one message.
+type crashingEmitter struct{ *sink }
 
-func (c crashing) Emit(ctx context.Context, b *telemetry.Batch) {
+func (c crashingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
 	for i := range b.Events {
 		if b.Events[i].Message == "crash" {
 			panic("a defect")
@@ -23,16 +23,17 @@ func (c crashing) Emit(ctx context.Context, b *telemetry.Batch) {
 	c.sink.Emit(ctx, b)
 }
 
-// TestCrash: a defect that a message finds costs its sender the connection, and datagrams a moment; nobody else notices.
+// A message that causes a panic ends the connection of its sender, and interrupts datagrams for a moment. Other senders are
+// not affected.
 func TestCrash(t *testing.T) {
-	tcp, tcpAddr := at(t, "tcp")
-	udp, udpAddr := at(t, "udp")
+	tcp, tcpAddr := freePort(t, "tcp")
+	udp, udpAddr := freePort(t, "udp")
 	s := &sink{}
-	w := startOut(t, "servers: ['"+tcp+"', '"+udp+"']", crashing{s})
+	w := startInputWithEmitter(t, "servers: ['"+tcp+"', '"+udp+"']", crashingEmitter{s})
 	w.sink = s
 	good := dial(t, "tcp", tcpAddr)
 	send(t, good, "<13>one\n")
-	w.until(1)
+	w.waitFor(1)
 	for range 3 * cap(w.in.listeners[0].collectors) { // none of them is lost
 		bad := dial(t, "tcp", tcpAddr)
 		send(t, bad, "<13>crash\n")
@@ -41,7 +42,7 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	send(t, good, "<13>two\n")
-	w.until(2)
+	w.waitFor(2)
 	send(t, dial(t, "udp", udpAddr), "<13>crash")
 	n := 2
 	servicetest.Until(t, "datagrams are read again", func(context.Context) error {
@@ -49,7 +50,7 @@ func TestCrash(t *testing.T) {
 			_, _ = io.WriteString(conn, "<13>three")
 			_ = conn.Close()
 		}
-		if len(s.take()) > n {
+		if len(s.received()) > n {
 			return nil
 		}
 		return errors.New("not yet")

@@ -16,8 +16,8 @@ type dropCounter struct {
 	files []*hostfs.File
 }
 
-// watch sets the socket to count for.
-func (d *dropCounter) watch(conn any) {
+// watchSocket sets the socket to count for.
+func (d *dropCounter) watchSocket(conn any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inode = socketInode(conn)

@@ -20,51 +20,51 @@ const (
 )
 
 const (
-	smallBuffer = 4 << 10
-	readAhead   = 64 << 10 // of a busy stream
-	maxCount    = 9        // digits of a length, so that it fits 32 bits
+	smallBuffer    = 4 << 10
+	readAhead      = 64 << 10 // of a busy stream
+	maxCountDigits = 9        // digits of a length, so that it fits 32 bits
 )
 
 // errFraming is the error of a stream that is not framed as configured.
-var errFraming = errors.New("the stream has no length where one must be; framing: auto takes both kinds")
+var errFraming = errors.New("the message does not begin with its length: use framing: auto, which accepts both kinds")
 
 // frames divides a stream into messages. It truncates messages to max bytes and skips their rest, which bounds the memory for a
 // sender.
 type frames struct {
-	framing Framing
-	trailer byte
-	max     int
+	framing    Framing
+	trailer    byte
+	maxMessage int
 
 	buf        []byte
 	start, end int  // the unread part of buf
-	last       int  // bytes of the last read
-	skip       int  // bytes left to skip of a truncated message
+	lastRead   int  // bytes of the last read
+	skipBytes  int  // bytes left to skip of a truncated message
 	skipLine   bool // skip up to the next trailer
 
 	endsWithNUL bool // as an earlier message did
 }
 
-// next returns the next message if it is complete, and whether it was truncated. It is valid until the next call of fill.
-func (f *frames) next() (message []byte, cut, ok bool, err error) {
+// nextMessage returns the next message if it is complete, and whether it was truncated. It is valid until the next call of fill.
+func (f *frames) nextMessage() (message []byte, cut, ok bool, err error) {
 	for {
-		if !f.skipped() {
+		if !f.skipTruncated() {
 			return nil, false, false, nil
 		}
-		f.trim()
+		f.trimSeparators()
 		data := f.buf[f.start:f.end]
 		if strings.HasPrefix(bom.Mark, string(data)) { // nothing, or a part of the mark
 			return nil, false, false, nil
 		}
-		count, header, known := f.count(data)
+		count, header, known := f.parseCount(data)
 		switch {
 		case !known:
 			return nil, false, false, nil
 		case header == 0 && f.framing == OctetCounting:
 			return nil, false, false, errFraming
 		case header > 0:
-			message, cut, ok = f.counted(data[header:], count, header)
+			message, cut, ok = f.takeCounted(data[header:], count, header)
 		default:
-			message, cut, ok = f.line(data)
+			message, cut, ok = f.takeLine(data)
 		}
 		if !ok || len(message) > 0 {
 			return message, cut, ok, nil
@@ -72,13 +72,13 @@ func (f *frames) next() (message []byte, cut, ok bool, err error) {
 	}
 }
 
-// skipped skips the rest of a truncated message. It reports false if more of it is to come.
-func (f *frames) skipped() bool {
-	n := min(f.skip, f.end-f.start)
+// skipTruncated skips the rest of a truncated message. It reports false if more of it is to come.
+func (f *frames) skipTruncated() bool {
+	n := min(f.skipBytes, f.end-f.start)
 	f.start += n
-	f.skip -= n
+	f.skipBytes -= n
 	if f.skipLine {
-		at, rest := f.trailerIn(f.buf[f.start:f.end])
+		at, rest := f.findTrailer(f.buf[f.start:f.end])
 		if at < 0 {
 			f.start += rest
 			return false
@@ -86,15 +86,15 @@ func (f *frames) skipped() bool {
 		f.start += at
 		f.skipLine = false
 	}
-	return f.skip == 0
+	return f.skipBytes == 0
 }
 
-// trailerIn returns where a message without a length ends, or -1. In that case the data from rest on must be searched again
+// findTrailer returns where a message without a length ends, or -1. In that case the data from rest on must be searched again
 // together with what follows.
 //
 // RFC 6587, section 3.4.2 allows trailers other than LF, of which NUL is common (Python's SysLogHandler). With automatic framing
 // a NUL before a priority ends a message, and from then on every NUL of the stream does.
-func (f *frames) trailerIn(data []byte) (at, rest int) {
+func (f *frames) findTrailer(data []byte) (at, rest int) {
 	end := bytes.IndexByte(data, f.trailer)
 	if f.framing != AutoFraming || f.trailer != '\n' {
 		return end, len(data)
@@ -137,17 +137,17 @@ func isPriority(text []byte) (is, known bool) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// mayBeWhole reports whether the data ends with a NUL. If nothing follows soon, it is a complete message.
-func (f *frames) mayBeWhole() bool {
+// mayBeComplete reports whether the data ends with a NUL. If nothing follows soon, it is a complete message.
+func (f *frames) mayBeComplete() bool {
 	return f.framing == AutoFraming && f.trailer == '\n' && f.end > f.start && f.buf[f.end-1] == 0 && f.buf[f.start] == '<' && !f.skipLine
 }
 
-// settle treats the data as a complete message.
-func (f *frames) settle() { f.endsWithNUL = true }
+// completeMessage treats the data as a complete message.
+func (f *frames) completeMessage() { f.endsWithNUL = true }
 
-// trim drops what may separate messages. Some senders add a newline to the trailer, and some programs on Windows begin a stream
+// trimSeparators drops what may separate messages. Some senders add a newline to the trailer, and some programs on Windows begin a stream
 // with a byte order mark.
-func (f *frames) trim() {
+func (f *frames) trimSeparators() {
 	for f.start < f.end {
 		if bytes.HasPrefix(f.buf[f.start:f.end], []byte(bom.Mark)) {
 			f.start += len(bom.Mark)
@@ -162,14 +162,14 @@ func (f *frames) trim() {
 	}
 }
 
-// count parses the length before a message. Header is 0 if there is none. Known is false if more data is needed to decide.
-func (f *frames) count(data []byte) (count, header int, known bool) {
+// parseCount parses the length before a message. Header is 0 if there is none. Known is false if more data is needed to decide.
+func (f *frames) parseCount(data []byte) (count, header int, known bool) {
 	if f.framing == NonTransparent || data[0] < '1' || data[0] > '9' {
 		return 0, 0, true
 	}
 	i := 0
 	for ; i < len(data) && data[i] >= '0' && data[i] <= '9'; i++ {
-		if i == maxCount {
+		if i == maxCountDigits {
 			return 0, 0, true
 		}
 		count = 10*count + int(data[i]-'0')
@@ -189,59 +189,59 @@ func (f *frames) count(data []byte) (count, header int, known bool) {
 	return count, i + 1, true
 }
 
-// counted returns a message whose length is known.
-func (f *frames) counted(data []byte, count, header int) (message []byte, cut, ok bool) {
-	n := min(count, f.max)
+// takeCounted returns a message whose length is known.
+func (f *frames) takeCounted(data []byte, count, header int) (message []byte, cut, ok bool) {
+	n := min(count, f.maxMessage)
 	if len(data) < n {
 		return nil, false, false
 	}
 	f.start += header + n
-	f.skip = count - n
+	f.skipBytes = count - n
 	return data[:n], n < count, true
 }
 
-// line returns a message that ends with the trailer.
-func (f *frames) line(data []byte) (message []byte, cut, ok bool) {
+// takeLine returns a message that ends with the trailer.
+func (f *frames) takeLine(data []byte) (message []byte, cut, ok bool) {
 	const ahead = len("<191>")
-	at, rest := f.trailerIn(data[:min(len(data), f.max+1+ahead)])
+	at, rest := f.findTrailer(data[:min(len(data), f.maxMessage+1+ahead)])
 	switch {
-	case at >= 0 && at <= f.max:
+	case at >= 0 && at <= f.maxMessage:
 		f.start += at + 1
 		return data[:at], false, true
-	case len(data) > f.max && (at >= 0 || rest > f.max || len(data) > f.max+ahead):
-		f.start += f.max
+	case len(data) > f.maxMessage && (at >= 0 || rest > f.maxMessage || len(data) > f.maxMessage+ahead):
+		f.start += f.maxMessage
 		f.skipLine = true
-		return data[:f.max], true, true
+		return data[:f.maxMessage], true, true
 	}
 	return nil, false, false
 }
 
-// rest returns what is left at the end of a stream: a message without trailer, or the beginning of a message.
-func (f *frames) rest() (message []byte, cut bool) {
-	if !f.skipped() {
+// takeRest returns what is left at the end of a stream: a message without trailer, or the beginning of a message.
+func (f *frames) takeRest() (message []byte, cut bool) {
+	if !f.skipTruncated() {
 		return nil, false
 	}
-	f.trim()
+	f.trimSeparators()
 	data := f.buf[f.start:f.end]
 	f.start = f.end
 	if len(data) == 0 {
 		return nil, false
 	}
-	if _, header, known := f.count(data); known && header > 0 {
+	if _, header, known := f.parseCount(data); known && header > 0 {
 		return data[header:], true
 	}
-	return data[:min(len(data), f.max)], len(data) > f.max
+	return data[:min(len(data), f.maxMessage)], len(data) > f.maxMessage
 }
 
-// pending reports whether a message is incomplete.
-func (f *frames) pending() bool { return f.end > f.start || f.skip > 0 || f.skipLine }
+// isPending reports whether a message is incomplete.
+func (f *frames) isPending() bool { return f.end > f.start || f.skipBytes > 0 || f.skipLine }
 
-// fill reads once. The buffer grows with the stream, up to the size of a message.
-func (f *frames) fill(r io.Reader) error {
+// readMore reads once. The buffer grows with the stream, up to the size of a message.
+func (f *frames) readMore(r io.Reader) error {
 	f.makeRoom()
 	n, err := r.Read(f.buf[f.end:])
 	f.end += n
-	f.last = n
+	f.lastRead = n
 	if n > 0 {
 		return nil // the error is reported by next
 	}
@@ -258,14 +258,14 @@ func (f *frames) makeRoom() {
 	switch {
 	case len(f.buf) == 0:
 		f.buf = make([]byte, smallBuffer)
-	case full && len(f.buf) < max(readAhead, f.max+maxCount+2): // a busy stream: read more at once
-		f.resize(min(2*len(f.buf), max(readAhead, f.max+maxCount+2)))
-	case left == 0 && f.last < smallBuffer && len(f.buf) > smallBuffer:
+	case full && len(f.buf) < max(readAhead, f.maxMessage+maxCountDigits+2): // a busy stream: read more at once
+		f.resizeBuffer(min(2*len(f.buf), max(readAhead, f.maxMessage+maxCountDigits+2)))
+	case left == 0 && f.lastRead < smallBuffer && len(f.buf) > smallBuffer:
 		f.buf = make([]byte, smallBuffer)
 	}
 }
 
-func (f *frames) resize(size int) {
+func (f *frames) resizeBuffer(size int) {
 	buf := make([]byte, size)
 	copy(buf, f.buf[:f.end])
 	f.buf = buf

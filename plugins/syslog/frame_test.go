@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// split returns the messages of a stream, those that were cut with a mark.
-func split(f *frames, r io.Reader) (messages []string, err error) {
+// splitStream returns the messages of a stream. Truncated ones have a mark.
+func splitStream(f *frames, r io.Reader) (messages []string, err error) {
 	show := func(message []byte, cut bool) {
 		if cut {
 			messages = append(messages, string(message)+"…")
@@ -20,7 +20,7 @@ func split(f *frames, r io.Reader) (messages []string, err error) {
 		}
 	}
 	for {
-		message, cut, ok, err := f.next()
+		message, cut, ok, err := f.nextMessage()
 		if err != nil {
 			return messages, err
 		}
@@ -28,8 +28,8 @@ func split(f *frames, r io.Reader) (messages []string, err error) {
 			show(message, cut)
 			continue
 		}
-		if err := f.fill(r); err != nil {
-			if message, cut := f.rest(); len(message) > 0 {
+		if err := f.readMore(r); err != nil {
+			if message, cut := f.takeRest(); len(message) > 0 {
 				show(message, cut)
 			}
 			if errors.Is(err, io.EOF) {
@@ -90,7 +90,7 @@ func TestFrames(t *testing.T) {
 				"byte by byte": iotest.OneByteReader(strings.NewReader(tc.in)),
 				"in halves":    iotest.HalfReader(strings.NewReader(tc.in)),
 			} {
-				got, err := split(&frames{framing: tc.framing, trailer: tc.trailer, max: 20}, r)
+				got, err := splitStream(&frames{framing: tc.framing, trailer: tc.trailer, maxMessage: 20}, r)
 				if !slices.Equal(got, tc.want) || !errors.Is(err, tc.err) {
 					t.Errorf("%s: %q, %v, want %q, %v", how, got, err, tc.want, tc.err)
 				}
@@ -99,31 +99,31 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestPending: the rest of a message that was cut is waited for, too.
+// A truncated message is pending until its rest has arrived.
 func TestPending(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, "<1>a\n": false, "\n\n": false, "<1>a": true, "4": true, "400 <1>a": true, "4 <1>a": false,
 		"<1>a\x00": true, "<1>a\x00<2>b\x00": false, "<1>a\x00<": true,
 		"<1>" + strings.Repeat("x", 100): true, "90 <1>" + strings.Repeat("x", 50): true, "<1>" + strings.Repeat("x", 100) + "\n": false,
 	} {
-		f := &frames{framing: AutoFraming, trailer: '\n', max: 20}
-		if err := f.fill(strings.NewReader(text)); err != nil && text != "" {
+		f := &frames{framing: AutoFraming, trailer: '\n', maxMessage: 20}
+		if err := f.readMore(strings.NewReader(text)); err != nil && text != "" {
 			t.Fatal(err)
 		}
-		for ok := true; ok; _, _, ok, _ = f.next() {
+		for ok := true; ok; _, _, ok, _ = f.nextMessage() {
 		}
-		if f.pending() != want {
+		if f.isPending() != want {
 			t.Errorf("%q: pending %t", text, !want)
 		}
 	}
 }
 
-// TestBufferOfAStream: it grows with what is sent, up to what one message needs, and shrinks again.
+// The buffer grows with a busy stream, up to the size of a message, and shrinks again.
 func TestBufferOfAStream(t *testing.T) {
-	f := &frames{framing: AutoFraming, trailer: '\n', max: 100_000}
+	f := &frames{framing: AutoFraming, trailer: '\n', maxMessage: 100_000}
 	pour := func(text string) {
 		t.Helper()
-		if _, err := split(f, strings.NewReader(text)); err != nil {
+		if _, err := splitStream(f, strings.NewReader(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestBufferOfAStream(t *testing.T) {
 	}
 }
 
-// FuzzFrames: however a stream arrives it gives the same messages, none is longer than it may be, and what is sent is in them.
+// A stream contains the same messages however it arrives. None exceeds the limit, and no data is lost.
 func FuzzFrames(f *testing.F) {
 	for _, s := range []string{"<1>a\n<2>b", "4 <1>a<2>b\n", "3 <1>abc\n", "99999999999 <1>a", "-1 <1>\n", "25 <1>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "\x00\n \r4 <", "<1>a\x00<2>b\x00\x00\ufeff4 <1>a\xef\xbb"} {
 		f.Add(s, byte('\n'), uint8(0))
@@ -152,8 +152,8 @@ func FuzzFrames(f *testing.F) {
 		framing := []Framing{AutoFraming, OctetCounting, NonTransparent}[kind%3]
 		parse := func(r io.Reader) string {
 			const most = 40
-			fr := &frames{framing: framing, trailer: trailer, max: most}
-			messages, err := split(fr, r)
+			fr := &frames{framing: framing, trailer: trailer, maxMessage: most}
+			messages, err := splitStream(fr, r)
 			for _, m := range messages {
 				if len(strings.TrimSuffix(m, "…")) > most {
 					t.Errorf("%d bytes", len(m))

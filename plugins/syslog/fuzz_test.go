@@ -25,7 +25,7 @@ func TestParseDrops(t *testing.T) {
 	}
 }
 
-// FuzzParseDrops: whatever stands in the kernel's table, and only a line with the socket's inode is taken.
+// Whatever the kernel's table contains, only the line with the socket's inode counts.
 func FuzzParseDrops(f *testing.F) {
 	f.Add(udpTable, uint64(4711))
 	f.Add("x\n\n 1 2 3 4 5 6 7 8 9 4711 x x x", uint64(4711))
@@ -36,7 +36,7 @@ func FuzzParseDrops(f *testing.F) {
 	})
 }
 
-// FuzzDatagram: each datagram is one event, no longer than it may be, and what is cut is marked.
+// Each datagram is one event that does not exceed the limit, and truncated ones are marked.
 func FuzzDatagram(f *testing.F) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -54,9 +54,9 @@ func FuzzDatagram(f *testing.F) {
 			c.Encoding = encodingGzip
 		}
 		s := &sink{}
-		l := newListener(address{network: "udp", where: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
+		l := newListener(address{network: "udp", location: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
 		l.out = s
-		message, cut := l.unpack(&unzipper{limit: int(c.MaxDecompression)}, data, "192.0.2.1")
+		message, cut := l.unpackDatagram(&unzipper{limit: int(c.MaxDecompression)}, data, "192.0.2.1")
 		if len(message) > 480 {
 			t.Errorf("%d bytes, cut %t", len(message), cut)
 		}
@@ -64,10 +64,10 @@ func FuzzDatagram(f *testing.F) {
 			t.Errorf("%d bytes, cut %t", len(data), cut)
 		}
 		k := <-l.collectors
-		k.add(t.Context(), message, cut, "192.0.2.1", time.Now())
+		k.addMessage(t.Context(), message, cut, "192.0.2.1", time.Now())
 		k.flush(context.Background())
-		events := s.take()
-		if len(events) != 1 || cut != (field(events[0], fieldCut) != "") {
+		events := s.received()
+		if len(events) != 1 || cut != (fieldText(events[0], fieldCut) != "") {
 			t.Errorf("%+v, cut %t", events, cut)
 		}
 	})

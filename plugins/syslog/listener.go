@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// lingering is how long a listener continues to read after ctx is done, to receive what was already sent.
-	lingering = 100 * time.Millisecond
+	// lingerTime is how long a listener continues to read after ctx is done, to receive what was already sent.
+	lingerTime = 100 * time.Millisecond
 
 	// receiveBuffer is the requested receive buffer of a datagram socket. It holds 50,000 messages per second for 200 ms.
 	receiveBuffer = 8 << 20
@@ -40,16 +40,16 @@ type listener struct {
 
 	collectors chan *collector // shared by the connections
 
-	mu    sync.Mutex
-	said  map[string]bool // peer and message that were logged since then
-	since time.Time
+	mu          sync.Mutex
+	warned      map[string]bool // peer and message that were logged since then
+	warnedSince time.Time
 }
 
 func newListener(a address, c *Config, host string, log *slog.Logger) *listener {
 	n := 2 * runtime.GOMAXPROCS(0) // one works while another one waits
 	l := &listener{address: a, config: c, host: host, log: log.With("listener", a.String()), collectors: make(chan *collector, n)}
 	for range n {
-		l.collectors <- l.collector()
+		l.collectors <- l.newCollector()
 	}
 	return l
 }
@@ -70,16 +70,16 @@ func (l *listener) run(ctx context.Context) {
 		retryIn := backoff.Next()
 		if text := fmt.Sprint(err); text != logged {
 			logged = text
-			l.log.Error("cannot listen, will retry", "error", l.explain(err), "retry_in", retryIn.Round(time.Millisecond))
+			l.log.Error("cannot listen, will retry", "error", l.explainError(err), "retry_in", retryIn.Round(time.Millisecond))
 		}
 		pause.Sleep(ctx, retryIn)
 	}
 }
 
-// explain adds what to do about an address that is not available.
-func (l *listener) explain(err error) error {
+// explainError adds what to do about an address that is not available.
+func (l *listener) explainError(err error) error {
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && l.address.isFile() && !isSocket(l.address.where):
+	case errors.Is(err, syscall.EADDRINUSE) && l.address.isFile() && !isSocket(l.address.location):
 		return fmt.Errorf("%w: the file exists and is not a socket: remove it, or use another path", err)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%w: another program or this agent already listens there: stop it, or use another address", err)
@@ -92,7 +92,7 @@ func (l *listener) explain(err error) error {
 // listen opens the address and serves until ctx is done. All goroutines that it started have ended when it returns.
 func (l *listener) listen(ctx context.Context, opened func()) error {
 	if l.address.isFile() {
-		removeStale(l.address.where)
+		removeStaleSocket(l.address.location)
 	}
 	if l.address.isPacket() {
 		return l.listenPackets(ctx, opened)
@@ -102,19 +102,19 @@ func (l *listener) listen(ctx context.Context, opened func()) error {
 
 func (l *listener) listenPackets(ctx context.Context, opened func()) error {
 	var lc net.ListenConfig
-	conn, err := lc.ListenPacket(ctx, l.address.network, l.address.where)
+	conn, err := lc.ListenPacket(ctx, l.address.network, l.address.location)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	if l.address.isFile() { // a net.Listener removes its file itself
-		defer func() { _ = os.Remove(l.address.where) }()
+		defer func() { _ = os.Remove(l.address.location) }()
 	}
-	if err := l.chmod(); err != nil {
+	if err := l.applyMode(); err != nil {
 		return err
 	}
 	l.growBuffer(conn)
-	l.drops.watch(conn)
+	l.drops.watchSocket(conn)
 	opened()
 	return crew.Catch(func() error { return l.servePackets(ctx, conn) })
 }
@@ -125,27 +125,27 @@ func (l *listener) listenStream(ctx context.Context, opened func()) error {
 		lc.KeepAlive = -1
 	}
 	var secure *tls.Config
-	if l.address.secure || l.address.network == "tcp" && l.config.TLS.Enabled() {
+	if l.address.withTLS || l.address.network == "tcp" && l.config.TLS.Enabled() {
 		config, err := l.config.TLS.Config()
 		if err != nil {
 			return err
 		}
 		secure = config
 	}
-	ln, err := lc.Listen(ctx, l.address.network, l.address.where)
+	ln, err := lc.Listen(ctx, l.address.network, l.address.location)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	if err := l.chmod(); err != nil {
+	if err := l.applyMode(); err != nil {
 		return err
 	}
 	opened()
-	return l.accept(ctx, ln, secure)
+	return l.acceptConnections(ctx, ln, secure)
 }
 
-// removeStale removes the socket file of a process that has ended, which would make listening fail.
-func removeStale(path string) {
+// removeStaleSocket removes the socket file of a process that has ended, which would make listening fail.
+func removeStaleSocket(path string) {
 	if !isSocket(path) {
 		return
 	}
@@ -166,12 +166,12 @@ func isSocket(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSocket != 0
 }
 
-func (l *listener) chmod() error {
+func (l *listener) applyMode() error {
 	mode, err := parseMode(l.config.Mode)
 	if err != nil || mode == 0 || !l.address.isFile() {
 		return err
 	}
-	return os.Chmod(l.address.where, mode)
+	return os.Chmod(l.address.location, mode)
 }
 
 // parseMode parses octal permissions. The mode of "" is 0, which keeps what the umask gives.
@@ -203,12 +203,12 @@ func (l *listener) growBuffer(conn net.PacketConn) {
 func (l *listener) warnOnce(peer, message string, err error) {
 	const period, maxWarnings = time.Hour, 1000
 	l.mu.Lock()
-	if now := time.Now(); l.said == nil || now.Sub(l.since) >= period {
-		l.said, l.since = map[string]bool{}, now
+	if now := time.Now(); l.warned == nil || now.Sub(l.warnedSince) >= period {
+		l.warned, l.warnedSince = map[string]bool{}, now
 	}
-	quiet := l.said[peer+message] || len(l.said) >= maxWarnings
+	quiet := l.warned[peer+message] || len(l.warned) >= maxWarnings
 	if !quiet {
-		l.said[peer+message] = true
+		l.warned[peer+message] = true
 	}
 	l.mu.Unlock()
 	if !quiet {

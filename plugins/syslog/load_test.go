@@ -20,13 +20,15 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// counter is an emitter that counts events.
-type counter struct{ events atomic.Int64 }
+// countingEmitter is an emitter that counts events.
+type countingEmitter struct{ events atomic.Int64 }
 
-func (c *counter) Emit(_ context.Context, b *telemetry.Batch) { c.events.Add(int64(len(b.Events))) }
+func (c *countingEmitter) Emit(_ context.Context, b *telemetry.Batch) {
+	c.events.Add(int64(len(b.Events)))
+}
 
-// until waits for so many events.
-func (c *counter) until(b *testing.B, want int64) {
+// waitFor waits until the number of events has been emitted.
+func (c *countingEmitter) waitFor(b *testing.B, want int64) {
 	for deadline := time.Now().Add(time.Minute); c.events.Load() < want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.Fatalf("%d of %d events", c.events.Load(), want)
@@ -34,8 +36,8 @@ func (c *counter) until(b *testing.B, want int64) {
 	}
 }
 
-// lines are as much as a sender writes at once, and how many messages that is.
-func lines() (data []byte, n int) {
+// manyLines returns the data of one write of a sender, and the number of messages in it.
+func manyLines() (data []byte, n int) {
 	for len(data) < 32<<10 {
 		data = fmt.Appendf(data, "<86>Nov  5 19:14:15 web-1 sshd[%d]: Accepted publickey for user%d from 10.0.0.%d port %d ssh2\n", 1000+n%500, n%50, n%250, 1024+n)
 		n++
@@ -43,19 +45,19 @@ func lines() (data []byte, n int) {
 	return data, n
 }
 
-// BenchmarkStream: how much one process takes; that of the senders, who write what is ready, is in it.
+// BenchmarkStream measures the throughput of a process, which also contains the senders. They write prepared data.
 func BenchmarkStream(b *testing.B) {
 	certs := issue(b)
 	for _, network := range []string{"tcp", "tls", "unix"} {
 		for _, senders := range []int{1, 8} {
 			b.Run(fmt.Sprintf("%s-%d", network, senders), func(b *testing.B) {
-				server, addr := place(b, network)
+				server, addr := freeAddress(b, network)
 				config := "{server: '" + server + "'"
 				kind := network
 				if network == "tls" {
 					config, kind = config+fmt.Sprintf(", tls_cert: '%s', tls_key: '%s'", certs.cert, certs.key), "tcp"
 				}
-				c := &counter{}
+				c := &countingEmitter{}
 				serve(b, config+"}", c)
 				var all []io.Writer
 				for range senders {
@@ -65,7 +67,7 @@ func BenchmarkStream(b *testing.B) {
 					}
 					all = append(all, conn)
 				}
-				data, n := lines()
+				data, n := manyLines()
 				const rounds = 50
 				cpu, sent := servicetest.CPU(), int64(0)
 				for b.Loop() {
@@ -79,7 +81,7 @@ func BenchmarkStream(b *testing.B) {
 					}
 					sending.Wait()
 					sent += int64(rounds * n * senders)
-					c.until(b, sent)
+					c.waitFor(b, sent)
 				}
 				b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "messages/s")
 				b.ReportMetric((servicetest.CPU()-cpu).Seconds()*1e6/float64(sent), "cpu-us/message")
@@ -90,19 +92,19 @@ func BenchmarkStream(b *testing.B) {
 }
 
 // serve runs an input with any emitter.
-func serve(b *testing.B, config string, out *counter) *input {
-	return startOut(b, config, out).in
+func serve(b *testing.B, config string, out *countingEmitter) *input {
+	return startInputWithEmitter(b, config, out).in
 }
 
-// BenchmarkDatagrams: 50,000 a second for five seconds from another process, and what is lost of them.
+// BenchmarkDatagrams receives 50,000 datagrams per second for five seconds from another process, and reports the lost ones.
 func BenchmarkDatagrams(b *testing.B) {
 	const rate, seconds = 50_000, 5
-	server, addr := at(b, "udp")
-	c := &counter{}
+	server, addr := freePort(b, "udp")
+	c := &countingEmitter{}
 	in := serve(b, "server: '"+server+"'", c)
 	cpu, sent := servicetest.CPU(), int64(0)
 	for b.Loop() {
-		helper(b, "pace", addr, strconv.Itoa(rate), strconv.Itoa(rate*seconds)).wait(b)
+		startHelper(b, "pace", addr, strconv.Itoa(rate), strconv.Itoa(rate*seconds)).wait(b)
 		sent += rate * seconds
 	}
 	servicetest.Until(b, "all are accounted for", func(context.Context) error {
@@ -120,27 +122,27 @@ func BenchmarkDatagrams(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkConnections: 10,000 of them from another process, each of which sends a message and stays.
+// BenchmarkConnections receives 10,000 connections from another process. Each sends a message and stays open.
 func BenchmarkConnections(b *testing.B) {
 	const n = 10_000
-	server, addr := at(b, "tcp")
-	c := &counter{}
+	server, addr := freePort(b, "tcp")
+	c := &countingEmitter{}
 	in := serve(b, "{server: '"+server+"', max_connections: 0}", c)
-	before, sent := residentNow(b), int64(0)
+	before, sent := residentMemory(b), int64(0)
 	for b.Loop() {
-		h := helper(b, "open", addr, strconv.Itoa(n))
+		h := startHelper(b, "open", addr, strconv.Itoa(n))
 		sent += n
-		c.until(b, sent)
+		c.waitFor(b, sent)
 		runtime.GC()
-		b.ReportMetric(float64(in.listeners[0].counts.open.Load()), "open")
-		b.ReportMetric((residentNow(b)-before)/1e3/n, "kB/connection")
+		b.ReportMetric(float64(in.listeners[0].counts.openConnections.Load()), "open")
+		b.ReportMetric((residentMemory(b)-before)/1e3/n, "kB/connection")
 		files, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
 			b.Skip(err)
 		}
 		b.ReportMetric(float64(len(files)), "descriptors")
 		h.wait(b)
-		for in.listeners[0].counts.open.Load() > 0 {
+		for in.listeners[0].counts.openConnections.Load() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -148,8 +150,8 @@ func BenchmarkConnections(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// residentNow is how much memory this process has.
-func residentNow(b *testing.B) float64 {
+// residentMemory returns the resident memory of this process.
+func residentMemory(b *testing.B) float64 {
 	data, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		b.Skip(err)
@@ -161,17 +163,17 @@ func residentNow(b *testing.B) float64 {
 	return float64(pages * os.Getpagesize())
 }
 
-// helping is a process of this program that sends: the environment says what.
-const helping = "RTC_SYSLOG_HELPER"
+// helpVariable is the environment variable that tells a process of this test program what to send.
+const helpVariable = "RTC_SYSLOG_HELPER"
 
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 }
 
-func helper(b *testing.B, args ...string) process {
+func startHelper(b *testing.B, args ...string) process {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helping+"="+strings.Join(args, " "))
+	cmd.Env = append(os.Environ(), helpVariable+"="+strings.Join(args, " "))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -183,7 +185,7 @@ func helper(b *testing.B, args ...string) process {
 	return process{cmd, stdin}
 }
 
-// wait lets it end.
+// wait ends the process and waits for it.
 func (p process) wait(b *testing.B) {
 	_ = p.stdin.Close()
 	if err := p.cmd.Wait(); err != nil {
@@ -191,13 +193,13 @@ func (p process) wait(b *testing.B) {
 	}
 }
 
-// help is what the process does.
-func help(args []string) error {
+// runHelper is the main function of the process.
+func runHelper(args []string) error {
 	switch args[0] {
 	case "pace":
 		rate, _ := strconv.Atoi(args[2])
 		n, _ := strconv.Atoi(args[3])
-		return pace(args[1], rate, n)
+		return sendAtRate(args[1], rate, n)
 	default:
 		n, _ := strconv.Atoi(args[2])
 		var open []net.Conn
@@ -211,14 +213,14 @@ func help(args []string) error {
 				return err
 			}
 		}
-		_, err := io.Copy(io.Discard, os.Stdin) // until it is told to go
+		_, err := io.Copy(io.Discard, os.Stdin) // until the parent closes it
 		runtime.KeepAlive(open)
 		return err
 	}
 }
 
-// pace sends datagrams at a rate.
-func pace(addr string, rate, n int) error {
+// sendAtRate sends datagrams at a rate per second.
+func sendAtRate(addr string, rate, n int) error {
 	conn, err := net.Dial("udp", addr)
 	if err != nil {
 		return err

@@ -18,21 +18,21 @@ const (
 	// maxDatagram is more than UDP can carry. Longer datagrams of a socket file are truncated like messages.
 	maxDatagram = 64 << 10
 
-	// datagrams is how many are read at once, if the system supports it.
-	datagrams = 32
+	// datagramsPerRead is how many are read at once, if the system supports it.
+	datagramsPerRead = 32
 )
 
-// reader reads datagrams, at least one at a time.
-type reader interface {
+// batchReader reads datagrams, at least one at a time.
+type batchReader interface {
 	// ReadBatch fills messages and returns how many it read, like ipv4.PacketConn.
 	ReadBatch(messages []ipv4.Message, flags int) (int, error)
 }
 
-// single reads one datagram at a time.
-type single struct{ net.PacketConn }
+// singleReader reads one datagram at a time.
+type singleReader struct{ net.PacketConn }
 
 // ReadBatch implements reader.
-func (s single) ReadBatch(messages []ipv4.Message, _ int) (int, error) {
+func (s singleReader) ReadBatch(messages []ipv4.Message, _ int) (int, error) {
 	n, from, err := s.ReadFrom(messages[0].Buffers[0])
 	if err != nil {
 		return 0, err
@@ -44,28 +44,28 @@ func (s single) ReadBatch(messages []ipv4.Message, _ int) (int, error) {
 // servePackets reads until ctx is done. While it waits for buffer space, the kernel queues datagrams, and counts those that it
 // drops.
 func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error {
-	var in reader = single{conn}
+	var in batchReader = singleReader{conn}
 	if _, udp := conn.(*net.UDPConn); udp {
 		in = ipv4.NewPacketConn(conn) // reads IPv6 as well
 	}
 	limit := newDeadline(ctx, conn, 0)
-	defer limit.end()
-	messages := make([]ipv4.Message, datagrams)
+	defer limit.release()
+	messages := make([]ipv4.Message, datagramsPerRead)
 	for i := range messages {
-		messages[i].Buffers = [][]byte{make([]byte, l.longestPacket())}
-		if _, one := in.(single); one {
+		messages[i].Buffers = [][]byte{make([]byte, l.maxPacketLen())}
+		if _, one := in.(singleReader); one {
 			messages = messages[:1]
 			break
 		}
 	}
-	c, z, names := l.collector(), unzipper{limit: int(l.config.MaxDecompression)}, peerNames{}
+	c, z, names := l.newCollector(), unzipper{limit: int(l.config.MaxDecompression)}, peerNames{}
 	for {
-		limit.set(false, false, 0)
+		limit.setForRead(false, false, 0)
 		n, err := in.ReadBatch(messages, 0)
 		now := time.Now()
 		for _, m := range messages[:max(n, 0)] {
-			data, cut := l.unpack(&z, m.Buffers[0][:m.N], names.of(m.Addr))
-			c.add(ctx, data, cut, names.name, now)
+			data, cut := l.unpackDatagram(&z, m.Buffers[0][:m.N], names.lookUp(m.Addr))
+			c.addMessage(ctx, data, cut, names.name, now)
 		}
 		c.flush(ctx)
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded)) {
@@ -77,15 +77,15 @@ func (l *listener) servePackets(ctx context.Context, conn net.PacketConn) error 
 	}
 }
 
-// longestPacket returns how many bytes of a datagram are read: one more than a message may have, so that longer ones are noticed.
-func (l *listener) longestPacket() int { return max(maxDatagram, int(l.config.MaxMessage)) + 1 }
+// maxPacketLen returns how many bytes of a datagram are read: one more than a message may have, so that longer ones are noticed.
+func (l *listener) maxPacketLen() int { return max(maxDatagram, int(l.config.MaxMessage)) + 1 }
 
-// unpack returns the message of a datagram and whether it was truncated.
-func (l *listener) unpack(z *unzipper, data []byte, from string) (message []byte, cut bool) {
+// unpackDatagram returns the message of a datagram and whether it was truncated.
+func (l *listener) unpackDatagram(z *unzipper, data []byte, from string) (message []byte, cut bool) {
 	if l.config.Encoding == encodingGzip {
 		plain, whole, err := z.unzip(data)
 		if err != nil {
-			l.counts.broken.Add(1)
+			l.counts.badDatagrams.Add(1)
 			l.warnOnce(from, "datagram is not valid gzip", err)
 		}
 		data, cut = plain, !whole
@@ -103,7 +103,7 @@ type peerNames struct {
 	name string
 }
 
-func (p *peerNames) of(addr net.Addr) string {
+func (p *peerNames) lookUp(addr net.Addr) string {
 	ip := netip.Addr{}
 	if udp, ok := addr.(*net.UDPAddr); ok {
 		ip = udp.AddrPort().Addr()

@@ -1,4 +1,10 @@
 // Package sysloginput is a syslog server: RFC 5424 and RFC 3164 over UDP, TCP, TLS and socket files.
+//
+//   - config.go: the settings. plugin.go: [Plugin], which runs a listener per address.
+//   - listener.go opens an address. packet.go reads datagrams; stream.go reads connections, with deadline.go for their time
+//     limits and frame.go, which divides a stream into messages.
+//   - collect.go: package syslogmsg parses a message, and the events are emitted in batches.
+//   - count.go: the metrics. drops.go, sys_linux.go, sys_other.go: socket buffers and what the kernel drops.
 package sysloginput
 
 import (
@@ -20,7 +26,7 @@ var Plugin = plugins.Serve("syslog", "a syslog server: RFC 5424 and 3164 over UD
 
 type input struct {
 	listeners []*listener
-	series    []*series
+	series    []*listenerSeries
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -47,7 +53,7 @@ func (in *input) Run(ctx context.Context, out plugins.Emitter) error {
 // Gather implements plugins.Gatherer. It reports what the listeners have counted.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	for _, s := range in.series {
-		s.add(out)
+		s.addSamples(out)
 	}
 	return nil
 }
@@ -59,7 +65,7 @@ func (in *input) Try(ctx context.Context) error {
 		l.out = discard{}
 		ctx, cancel := context.WithCancel(ctx)
 		if err := l.listen(ctx, cancel); err != nil {
-			errs = append(errs, fmt.Errorf("listen on %s: %w", l.address, l.explain(err)))
+			errs = append(errs, fmt.Errorf("listen on %s: %w", l.address, l.explainError(err)))
 		}
 		cancel()
 	}

@@ -23,14 +23,14 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	udp, udpAddr := at(t, "udp")
-	tcp, tcpAddr := at(t, "tcp")
+	udp, udpAddr := freePort(t, "udp")
+	tcp, tcpAddr := freePort(t, "tcp")
 	plugintest.Run(t, Plugin, plugintest.Case{
 		Name: "datagrams and connections", Config: "{server: '" + udp + "', servers: ['" + tcp + "']}", Allocs: 10,
 		Feed: func(t *testing.T, out *plugintest.Emitted) {
 			send(t, dialListener(t, tcpAddr), "<13>hello\n")
 			out.WaitEvents(t, 1)
-			servicetest.Until(t, "a datagram has arrived", func(context.Context) error { // those before the socket was open are lost
+			servicetest.Until(t, "a datagram has arrived", func(context.Context) error { // datagrams sent before the socket was open are lost
 				send(t, dial(t, "udp", udpAddr), "<13>hello")
 				if out.Events() < 2 {
 					return errors.New("none has")
@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// dialListener connects to a listener as soon as it is there.
+// dialListener connects to a listener as soon as it is open.
 func dialListener(t *testing.T, addr string) (conn net.Conn) {
 	t.Helper()
 	servicetest.Until(t, "the listener is there", func(context.Context) (err error) {
@@ -52,7 +52,7 @@ func dialListener(t *testing.T, addr string) (conn net.Conn) {
 	return conn
 }
 
-// TestTransports sends one message in each way.
+// One message arrives over each transport.
 func TestTransports(t *testing.T) {
 	dir := t.TempDir()
 	for _, network := range []string{"udp", "tcp", "unix", "unixgram"} {
@@ -60,23 +60,23 @@ func TestTransports(t *testing.T) {
 			if runtime.GOOS == "windows" && strings.HasPrefix(network, "unix") {
 				t.Skip("no datagrams on socket files on Windows, and other permissions")
 			}
-			server, addr := at(t, network)
+			server, addr := freePort(t, network)
 			if strings.HasPrefix(network, "unix") {
 				addr = filepath.Join(dir, network)
 				server = network + "://" + addr
 			}
-			w := start(t, "{server: '"+server+"', socket_mode: '0621'}")
+			w := startInput(t, "{server: '"+server+"', socket_mode: '0621'}")
 			if info, err := os.Stat(addr); strings.HasPrefix(network, "unix") && (err != nil || info.Mode().Perm() != 0o621) {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
 			send(t, dial(t, network, addr), "<13>1 2026-11-05T19:14:15Z - a 7 - [x k=\"v\"] hello\n")
-			e := w.until(1)[0]
+			e := w.waitFor(1)[0]
 			ip, host := "127.0.0.1", "127.0.0.1"
 			if strings.HasPrefix(network, "unix") {
 				ip, host = "", "testhost"
 			}
-			if e.Message != "hello" || e.App != "a" || e.Proc != "7" || e.Host != host || field(e, "x_k") != "v" || field(e, "remote_ip") != ip ||
-				field(e, "facility") != "1" || e.Severity != telemetry.Notice {
+			if e.Message != "hello" || e.App != "a" || e.Proc != "7" || e.Host != host || fieldText(e, "x_k") != "v" || fieldText(e, "remote_ip") != ip ||
+				fieldText(e, "facility") != "1" || e.Severity != telemetry.Notice {
 				t.Errorf("%+v", e)
 			}
 			w.stop()
@@ -94,30 +94,30 @@ func TestIPv6AndSeveralListeners(t *testing.T) {
 		t.Skip("no IPv6 here")
 	}
 	_ = probe.Close()
-	w := start(t, fmt.Sprintf("{server: 'udp://[::1]:%s', servers: ['tcp6://[::1]:%s', 'udp4://127.0.0.1:%s']}", port, port, port))
+	w := startInput(t, fmt.Sprintf("{server: 'udp://[::1]:%s', servers: ['tcp6://[::1]:%s', 'udp4://127.0.0.1:%s']}", port, port, port))
 	addr := fmt.Sprintf("[::1]:%s", port)
 	send(t, dial(t, "udp", addr), "<13>one")
 	send(t, dial(t, "tcp", addr), "<13>two\n")
 	send(t, dial(t, "udp", fmt.Sprintf("127.0.0.1:%s", port)), "<13>three")
 	got := map[string]string{}
-	for _, e := range w.until(3) {
-		got[e.Message] = field(e, "remote_ip")
+	for _, e := range w.waitFor(3) {
+		got[e.Message] = fieldText(e, "remote_ip")
 	}
 	if got["one"] != "::1" || got["two"] != "::1" || got["three"] != "127.0.0.1" {
 		t.Error(got)
 	}
 }
 
-// TestBothFramingsOnOneConnection: and what is left when it ends.
+// A connection may use both framings; the rest at its end is a message too.
 func TestBothFramingsOnOneConnection(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "server: "+server)
+	server, addr := freePort(t, "tcp")
+	w := startInput(t, "server: "+server)
 	conn := dial(t, "tcp", addr)
 	send(t, conn, "<13>a\n7 <13>b\nb<13>c\n20 <13>half")
-	w.until(3)
+	w.waitFor(3)
 	_ = conn.Close()
-	events := w.until(4)
-	if got := messages(events); !slices.Equal(got, []string{"a", "b\nb", "c", "half"}) || field(events[3], fieldCut) != "8" || field(events[2], fieldCut) != "" {
+	events := w.waitFor(4)
+	if got := messageTexts(events); !slices.Equal(got, []string{"a", "b\nb", "c", "half"}) || fieldText(events[3], fieldCut) != "8" || fieldText(events[2], fieldCut) != "" {
 		t.Errorf("%q, %v", got, events[3].Fields)
 	}
 }
@@ -130,8 +130,8 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, addr := at(t, "tls")
-	w := start(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s', tls_client_ca: '%s'}", server, cert, key, a.File))
+	server, addr := freePort(t, "tls")
+	w := startInput(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s', tls_client_ca: '%s'}", server, cert, key, a.File))
 	trusted := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1", Certificates: []tls.Certificate{pair}}
 	conn, err := tls.Dial("tcp", addr, trusted)
 	if err != nil {
@@ -139,32 +139,32 @@ func TestTLS(t *testing.T) {
 	}
 	defer func() { _ = conn.Close() }()
 	send(t, conn, "<13>secret\n")
-	w.until(1)
+	w.waitFor(1)
 
 	stranger := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"}
 	if conn, err := tls.Dial("tcp", addr, stranger); err == nil {
-		_, err = conn.Read(make([]byte, 1)) // with TLS 1.3 a refusal is heard of only now
+		_, err = conn.Read(make([]byte, 1)) // with TLS 1.3 the client sees the refusal only now
 		_ = conn.Close()
 		if err == nil {
-			t.Error("a client without a certificate is let in")
+			t.Error("a client without a certificate is accepted")
 		}
 	}
-	w.untilCount("the refusal is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
+	w.waitForCount("the refusal is counted", func(c *counts) int64 { return c.failedConnections.Load() }, 1)
 
-	plain := dial(t, "tcp", addr) // no TLS at all, and says nothing
+	plain := dial(t, "tcp", addr) // neither TLS nor data
 	_ = plain
-	send(t, conn, "<13>still there\n") // a slow handshake blocks nobody
-	if got := messages(w.until(2)); !slices.Equal(got, []string{"secret", "still there"}) {
+	send(t, conn, "<13>still there\n") // a slow handshake does not block others
+	if got := messageTexts(w.waitFor(2)); !slices.Equal(got, []string{"secret", "still there"}) {
 		t.Errorf("%q", got)
 	}
 }
 
-// TestRenewedCertificate: the next connection gets it.
+// After a renewal the next connection uses the new certificate.
 func TestRenewedCertificate(t *testing.T) {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
-	server, addr := at(t, "tls")
-	start(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s'}", server, cert, key))
+	server, addr := freePort(t, "tls")
+	startInput(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s'}", server, cert, key))
 	serial := func() string {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"})
 		if err != nil {
@@ -176,7 +176,7 @@ func TestRenewedCertificate(t *testing.T) {
 	first := serial()
 	a.IssueTo(t, tlstest.Cert{}, cert, key)
 	if serial() == first {
-		t.Error("the old certificate is shown")
+		t.Error("the old certificate is still used")
 	}
 }
 
@@ -189,47 +189,47 @@ func TestGzip(t *testing.T) {
 		return b.String()
 	}
 	t.Run("datagrams", func(t *testing.T) {
-		server, addr := at(t, "udp")
-		w := start(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1000, max_decompression_size: 2000}")
+		server, addr := freePort(t, "udp")
+		w := startInput(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1000, max_decompression_size: 2000}")
 		conn := dial(t, "udp", addr)
 		send(t, conn, packed("<13>hello"))
 		send(t, conn, "<13>plain")
 		send(t, conn, packed("<13>"+strings.Repeat("\x00x", 5_000_000))) // a bomb: 10 kB that are 10 MB
 		send(t, conn, packed("<13>broken")[:20])
-		events := w.until(4)
-		if got := messages(events); !slices.Equal(got[:2], []string{"hello", "plain"}) || field(events[2], fieldCut) != "1000" || len(got[2]) > 1000 {
+		events := w.waitFor(4)
+		if got := messageTexts(events); !slices.Equal(got[:2], []string{"hello", "plain"}) || fieldText(events[2], fieldCut) != "1000" || len(got[2]) > 1000 {
 			t.Errorf("%.100q, %v", got, events[2].Fields)
 		}
-		w.untilCount("what is broken is counted", func(c *counts) int64 { return c.broken.Load() }, 1)
+		w.waitForCount("what is broken is counted", func(c *counts) int64 { return c.badDatagrams.Load() }, 1)
 	})
 	t.Run("stream", func(t *testing.T) {
-		server, addr := at(t, "tcp")
-		w := start(t, "{server: '"+server+"', content_encoding: GZIP, max_message_size: 1000}")
+		server, addr := freePort(t, "tcp")
+		w := startInput(t, "{server: '"+server+"', content_encoding: GZIP, max_message_size: 1000}")
 		conn := dial(t, "tcp", addr)
 		z := gzip.NewWriter(conn)
 		send(t, z, "<13>one\n6 <13>tw")
 		_ = z.Flush()
-		w.until(2) // while the stream goes on
+		w.waitFor(2) // while the stream is open
 		send(t, z, "<13>"+strings.Repeat("x", 1<<20)+"\n<13>last\n")
 		_ = z.Close()
-		if got := messages(w.until(4)); got[0] != "one" || got[1] != "tw" || len(got[2]) != 996 || got[3] != "last" {
+		if got := messageTexts(w.waitFor(4)); got[0] != "one" || got[1] != "tw" || len(got[2]) != 996 || got[3] != "last" {
 			t.Errorf("%.40q", got)
 		}
 		send(t, dial(t, "tcp", addr), "this is no gzip\n")
-		w.untilCount("what is no gzip is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
+		w.waitForCount("what is no gzip is counted", func(c *counts) int64 { return c.failedConnections.Load() }, 1)
 	})
 }
 
-// TestSlowloris: a message that takes for ever ends its connection, silence does not, and nobody else notices.
+// A message that never ends closes its connection. Silence does not, and other connections are not affected.
 func TestSlowloris(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', read_timeout: 300ms}")
+	server, addr := freePort(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', read_timeout: 300ms}")
 	silent, slow := dial(t, "tcp", addr), dial(t, "tcp", addr)
 	send(t, silent, "<13>first\n")
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		for range 1000 { // a byte now and then keeps it open no longer
+		for range 1000 { // a byte from time to time does not keep it open
 			if _, err := slow.Write([]byte("x")); err != nil {
 				return
 			}
@@ -241,38 +241,37 @@ func TestSlowloris(t *testing.T) {
 		t.Error("still open")
 	}()
 	<-closed
-	w.untilCount("it is counted", func(c *counts) int64 { return c.timeouts.Load() }, 1)
+	w.waitForCount("it is counted", func(c *counts) int64 { return c.timeouts.Load() }, 1)
 	send(t, silent, "<13>second\n")
-	got := messages(w.until(3))
+	got := messageTexts(w.waitFor(3))
 	if got[0] != "first" || !strings.HasPrefix(got[1], "x") || got[2] != "second" {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestMaxConnections(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', max_connections: 2}")
+	server, addr := freePort(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', max_connections: 2}")
 	first, second := dial(t, "tcp", addr), dial(t, "tcp", addr)
 	send(t, first, "<13>a\n")
 	send(t, second, "<13>b\n")
-	w.until(2)
+	w.waitFor(2)
 	third := dial(t, "tcp", addr)
 	if _, err := third.Read(make([]byte, 1)); err == nil {
-		t.Error("the third connection is let in")
+		t.Error("the third connection is accepted")
 	}
-	w.untilCount("it is counted", func(c *counts) int64 { return c.refused.Load() }, 1)
+	w.waitForCount("it is counted", func(c *counts) int64 { return c.refusedConnections.Load() }, 1)
 	_ = first.Close()
-	w.untilCount("the first is gone", func(c *counts) int64 { return c.open.Load() }, 1)
+	w.waitForCount("the first is gone", func(c *counts) int64 { return c.openConnections.Load() }, 1)
 	send(t, dial(t, "tcp", addr), "<13>c\n")
-	w.until(3)
+	w.waitFor(3)
 }
 
-// TestSenderWaits: while nothing can be handed on, a sender over TCP can send no more than the buffers between hold, and
-// loses nothing.
+// While emitting blocks, a sender over TCP can only fill the buffers, and no message is lost.
 func TestSenderWaits(t *testing.T) {
 	s := &sink{hold: make(chan struct{})}
-	server, addr := at(t, "tcp")
-	w := startWith(t, "{server: '"+server+"', read_buffer_size: 64KiB}", s)
+	server, addr := freePort(t, "tcp")
+	w := startInputWithSink(t, "{server: '"+server+"', read_buffer_size: 64KiB}", s)
 	conn := dial(t, "tcp", addr)
 	line := "<13>" + strings.Repeat("x", 995) + "\n"
 	sent := 0
@@ -291,20 +290,20 @@ func TestSenderWaits(t *testing.T) {
 	_ = conn.SetWriteDeadline(time.Time{})
 	send(t, conn, line[sent%len(line):])
 	sent += len(line) - sent%len(line)
-	for _, e := range w.until(sent / len(line)) {
+	for _, e := range w.waitFor(sent / len(line)) {
 		if len(e.Message) != 995 {
 			t.Fatalf("%q", e.Message)
 		}
 	}
 }
 
-// TestStopReadsWhatWasSent: and ends although the sender goes on.
-func TestStopReadsWhatWasSent(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "server: "+server)
+// After a stop, messages already sent are read. The input ends even if the sender continues.
+func TestStopReadsSentMessages(t *testing.T) {
+	server, addr := freePort(t, "tcp")
+	w := startInput(t, "server: "+server)
 	conn := dial(t, "tcp", addr)
 	send(t, conn, "<13>a\n")
-	w.until(1)
+	w.waitFor(1)
 	gone := make(chan int)
 	go func() {
 		n := 1
@@ -315,26 +314,26 @@ func TestStopReadsWhatWasSent(t *testing.T) {
 		}
 		gone <- n
 	}()
-	w.until(1000)
+	w.waitFor(1000)
 	w.stop()
 	<-gone
 }
 
-// TestStopTakesWhatIsThere: what the kernel holds for us when we are told to stop was sent by then, and gets in.
-func TestStopTakesWhatIsThere(t *testing.T) {
-	for network, lines := range map[string]int{"tcp": 2000, "udp": 200} { // more than is read at once
+// After a stop, messages in the buffers of the kernel are read.
+func TestStopReadsKernelBuffers(t *testing.T) {
+	for network, lines := range map[string]int{"tcp": 2000, "udp": 200} { // more than one read returns
 		s := &sink{hold: make(chan struct{})} // nobody reads while this waits
-		server, addr := at(t, network)
-		w := startWith(t, "server: "+server, s)
+		server, addr := freePort(t, network)
+		w := startInputWithSink(t, "server: "+server, s)
 		conn := dial(t, network, addr)
 		for i := range lines {
 			send(t, conn, fmt.Sprintf("<13>line %d\n", i))
 		}
 		if network == "tcp" {
-			w.untilCount("it is accepted", func(c *counts) int64 { return c.open.Load() }, 1)
+			w.waitForCount("it is accepted", func(c *counts) int64 { return c.openConnections.Load() }, 1)
 		}
 		w.stop()
-		if n := len(s.take()); n != lines {
+		if n := len(s.received()); n != lines {
 			t.Errorf("%s: %d of %d", network, n, lines)
 		}
 	}

@@ -17,14 +17,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// settled is the silence after which a message that may be complete is treated as complete.
-const settled = 200 * time.Millisecond
+// completeAfter is the silence after which a message that may be complete is treated as complete.
+const completeAfter = 200 * time.Millisecond
 
 // handshakeTimeout bounds the TLS handshake.
 const handshakeTimeout = 10 * time.Second
 
-// accept serves connections until ctx is done.
-func (l *listener) accept(ctx context.Context, ln net.Listener, secure *tls.Config) error {
+// acceptConnections serves connections until ctx is done.
+func (l *listener) acceptConnections(ctx context.Context, ln net.Listener, secure *tls.Config) error {
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
 	var serving sync.WaitGroup
 	defer serving.Wait()
@@ -44,17 +44,17 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, secure *tls.Conf
 			continue
 		}
 		name := peerName(conn.RemoteAddr())
-		if most := l.config.MaxConnections; most > 0 && l.counts.open.Load() >= int64(most) {
-			l.counts.refused.Add(1)
-			l.warnOnce(name, "connection refused: there are max_connections already", fmt.Errorf("%d are open", most))
+		if most := l.config.MaxConnections; most > 0 && l.counts.openConnections.Load() >= int64(most) {
+			l.counts.refusedConnections.Add(1)
+			l.warnOnce(name, "connection refused: max_connections are open", fmt.Errorf("%d are open", most))
 			_ = conn.Close()
 			continue
 		}
-		l.counts.open.Add(1)
-		l.counts.opened.Add(1)
+		l.counts.openConnections.Add(1)
+		l.counts.openedConnections.Add(1)
 		serving.Go(func() {
-			defer l.counts.open.Add(-1)
-			l.serve(ctx, conn, name, secure)
+			defer l.counts.openConnections.Add(-1)
+			l.serveConnection(ctx, conn, name, secure)
 		})
 	}
 }
@@ -67,71 +67,71 @@ func peerName(addr net.Addr) string {
 	case *net.UDPAddr:
 		return a.AddrPort().Addr().Unmap().WithZone("").String()
 	}
-	return local
+	return localPeer
 }
 
-// local is the name of senders without an address.
-const local = "local"
+// localPeer is the name of senders without an address.
+const localPeer = "local"
 
-// serve reads a connection to its end.
-func (l *listener) serve(ctx context.Context, conn net.Conn, name string, secure *tls.Config) {
+// serveConnection reads a connection to its end.
+func (l *listener) serveConnection(ctx context.Context, conn net.Conn, name string, secure *tls.Config) {
 	defer func() { _ = conn.Close() }()
 	if size := int(l.config.ReadBuffer); size > 0 {
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetReadBuffer(size)
 		}
 	}
-	err := crew.Catch(func() error { return l.read(ctx, conn, name, secure) })
+	err := crew.Catch(func() error { return l.readMessages(ctx, conn, name, secure) })
 	switch {
 	case err == nil || ctx.Err() != nil || errors.Is(err, io.EOF):
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		l.counts.timeouts.Add(1)
 		l.warnOnce(name, "connection closed: a message was not finished within read_timeout", err)
 	default:
-		l.counts.failed.Add(1)
-		l.warnOnce(name, "connection failed", advise(err))
+		l.counts.failedConnections.Add(1)
+		l.warnOnce(name, "connection failed", addAdvice(err))
 	}
 }
 
-func advise(err error) error {
+func addAdvice(err error) error {
 	if advice := tlsx.Advice(err); advice != "" {
 		return fmt.Errorf("%w: it %s", err, advice)
 	}
 	return err
 }
 
-// read reads messages from a connection until it ends. What is left then is a message as well.
-func (l *listener) read(ctx context.Context, conn net.Conn, name string, secure *tls.Config) error {
+// readMessages reads messages from a connection until it ends. What is left then is a message as well.
+func (l *listener) readMessages(ctx context.Context, conn net.Conn, name string, secure *tls.Config) error {
 	limit := newDeadline(ctx, conn, l.config.ReadTimeout.D())
-	defer limit.end()
-	r, err := l.unwrap(ctx, conn, secure)
+	defer limit.release()
+	r, err := l.openReader(ctx, conn, secure)
 	if err != nil {
 		return err
 	}
-	f := l.config.frames()
-	defer func() { l.takeRest(ctx, f, name) }()
+	f := l.config.newFrames()
+	defer func() { l.emitRest(ctx, f, name) }()
 	taken := 0
 	for {
 		idle := time.Duration(0)
-		if l.config.Encoding != encodingGzip && f.mayBeWhole() { // gzip cannot continue after a deadline
-			idle = settled
+		if l.config.Encoding != encodingGzip && f.mayBeComplete() { // gzip cannot continue after a deadline
+			idle = completeAfter
 		}
-		limit.set(f.pending(), taken > 0, idle)
-		switch err := f.fill(r); {
+		limit.setForRead(f.isPending(), taken > 0, idle)
+		switch err := f.readMore(r); {
 		case idle > 0 && ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded):
-			f.settle()
+			f.completeMessage()
 		case err != nil:
 			return err
 		}
-		l.counts.bytes.Add(int64(f.last))
-		if taken, err = l.takeAll(ctx, f, name); err != nil {
+		l.counts.bytes.Add(int64(f.lastRead))
+		if taken, err = l.emitComplete(ctx, f, name); err != nil {
 			return err
 		}
 	}
 }
 
-// unwrap does the TLS handshake and returns a reader of the decompressed stream.
-func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config) (io.Reader, error) {
+// openReader does the TLS handshake and returns a reader of the decompressed stream.
+func (l *listener) openReader(ctx context.Context, conn net.Conn, secure *tls.Config) (io.Reader, error) {
 	var r io.Reader = conn
 	if secure != nil {
 		limited, cancel := context.WithTimeout(ctx, handshakeTimeout)
@@ -143,26 +143,26 @@ func (l *listener) unwrap(ctx context.Context, conn net.Conn, secure *tls.Config
 		r = t
 	}
 	if l.config.Encoding == encodingGzip {
-		r = &members{in: bufio.NewReader(r)}
+		r = &gzipMembers{in: bufio.NewReader(r)}
 	}
 	return r, nil
 }
 
-// members reads a stream of gzip members. gzip.Reader alone would report the end of a member only after it read the next one.
-type members struct {
+// gzipMembers reads a stream of gzip members. gzip.Reader alone would report the end of a member only after it read the next one.
+type gzipMembers struct {
 	in  *bufio.Reader
 	zip *gzip.Reader // nil before the first member
 }
 
 // Read implements io.Reader.
-func (m *members) Read(p []byte) (n int, err error) {
+func (m *gzipMembers) Read(p []byte) (n int, err error) {
 	for {
 		if m.zip == nil {
-			err = m.begin()
+			err = m.beginMember()
 		} else if n, err = m.zip.Read(p); n > 0 && errors.Is(err, io.EOF) {
 			return n, nil // the next call returns the end again
 		} else if errors.Is(err, io.EOF) {
-			err = m.begin()
+			err = m.beginMember()
 		}
 		if n > 0 || err != nil {
 			return n, err
@@ -170,8 +170,8 @@ func (m *members) Read(p []byte) (n int, err error) {
 	}
 }
 
-// begin reads the header of the next member.
-func (m *members) begin() error {
+// beginMember reads the header of the next member.
+func (m *gzipMembers) beginMember() error {
 	if m.zip == nil {
 		m.zip = &gzip.Reader{}
 	}

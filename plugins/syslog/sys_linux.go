@@ -14,7 +14,7 @@ func socketInode(conn any) (inode uint64) {
 	if !ok {
 		return 0
 	}
-	_ = control(udp, func(fd int) error {
+	_ = controlSocket(udp, func(fd int) error {
 		var s unix.Stat_t
 		err := unix.Fstat(fd, &s)
 		inode = s.Ino
@@ -30,7 +30,7 @@ func setReceiveBuffer(conn net.PacketConn, size int) (got int, err error) {
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}
-	err = control(c, func(fd int) error {
+	err = controlSocket(c, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size); err != nil {
 			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size); err != nil {
 				return err
@@ -42,8 +42,8 @@ func setReceiveBuffer(conn net.PacketConn, size int) (got int, err error) {
 	return got / 2, err
 }
 
-// control calls f with the file descriptor of a connection.
-func control(conn syscall.Conn, f func(fd int) error) error {
+// controlSocket calls f with the file descriptor of a connection.
+func controlSocket(conn syscall.Conn, f func(fd int) error) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// TestReceiveBuffer: as large as was asked for, beyond the system's limit if we may; if not, that is said.
+// The receive buffer has the requested size, beyond the system's limit if that is allowed. Otherwise a warning is logged.
 func TestReceiveBuffer(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -26,8 +26,8 @@ func TestReceiveBuffer(t *testing.T) {
 	}
 	said := ""
 	c := defaults()
-	l := newListener(address{network: "udp", where: ":1"}, &c, "h", slogTo(func(line string) { said = line }))
-	for size, want := range map[conf.Size]bool{0: false, 64 << 10: false, 1 << 30: true} { // more than any kernel gives: it doubles that
+	l := newListener(address{network: "udp", location: ":1"}, &c, "h", slogTo(func(line string) { said = line }))
+	for size, want := range map[conf.Size]bool{0: false, 64 << 10: false, 1 << 30: true} { // more than any kernel grants, because it doubles the size
 		said, c.ReadBuffer = "", size
 		l.growBuffer(conn)
 		if strings.Contains(said, "net.core.rmem_max") != want {

@@ -21,8 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if args := os.Getenv(helping); args != "" {
-		if err := help(strings.Fields(args)); err != nil {
+	if args := os.Getenv(helpVariable); args != "" {
+		if err := runHelper(strings.Fields(args)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// sink takes what the input emits.
+// sink is an emitter that keeps the events of the input.
 type sink struct {
 	mu     sync.Mutex
 	events []telemetry.Event
-	hold   chan struct{} // Emit waits until it is closed; nil: it does not
+	hold   chan struct{} // if not nil, Emit waits until it is closed
 }
 
 func (s *sink) Emit(ctx context.Context, b *telemetry.Batch) {
@@ -50,35 +50,35 @@ func (s *sink) Emit(ctx context.Context, b *telemetry.Batch) {
 	s.events = append(s.events, b.Events...)
 }
 
-// take returns what has come so far.
-func (s *sink) take() []telemetry.Event {
+// received returns the events so far.
+func (s *sink) received() []telemetry.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
 }
 
-// world is a running input.
-type world struct {
+// runningInput is an input that runs until the test ends.
+type runningInput struct {
 	t    testing.TB
 	in   *input
 	sink *sink
 	stop func()
 }
 
-// start runs an input until the test ends, and waits until it listens.
-func start(t testing.TB, config string) *world {
+// startInput runs an input until the test ends, and waits until it listens.
+func startInput(t testing.TB, config string) *runningInput {
 	t.Helper()
-	return startWith(t, config, &sink{})
+	return startInputWithSink(t, config, &sink{})
 }
 
-func startWith(t testing.TB, config string, s *sink) *world {
+func startInputWithSink(t testing.TB, config string, s *sink) *runningInput {
 	t.Helper()
-	w := startOut(t, config, s)
+	w := startInputWithEmitter(t, config, s)
 	w.sink = s
 	return w
 }
 
-func startOut(t testing.TB, config string, out plugins.Emitter) *world {
+func startInputWithEmitter(t testing.TB, config string, out plugins.Emitter) *runningInput {
 	t.Helper()
 	env := plugintest.Env("syslog", "")
 	opened := make(chan struct{}, 16)
@@ -87,7 +87,7 @@ func startOut(t testing.TB, config string, out plugins.Emitter) *world {
 			opened <- struct{}{}
 		}
 	})
-	w := &world{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input)}
+	w := &runningInput{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.in.Run(ctx, out) }()
@@ -102,26 +102,26 @@ func startOut(t testing.TB, config string, out plugins.Emitter) *world {
 		select {
 		case <-opened:
 		case <-time.After(30 * time.Second):
-			t.Fatal("does not listen")
+			t.Fatal("the input does not listen")
 		}
 	}
 	return w
 }
 
-// until waits until there are n events and returns them.
-func (w *world) until(n int) []telemetry.Event {
+// waitFor waits until there are n events and returns them.
+func (w *runningInput) waitFor(n int) []telemetry.Event {
 	w.t.Helper()
 	servicetest.Until(w.t, "the events arrive", func(context.Context) error {
-		if got := len(w.sink.take()); got < n {
+		if got := len(w.sink.received()); got < n {
 			return fmt.Errorf("%d of %d events", got, n)
 		}
 		return nil
 	})
-	return w.sink.take()
+	return w.sink.received()
 }
 
-// untilCount waits until a count has a value.
-func (w *world) untilCount(what string, count func(*counts) int64, want int64) {
+// waitForCount waits until a count has a value.
+func (w *runningInput) waitForCount(what string, count func(*counts) int64, want int64) {
 	w.t.Helper()
 	servicetest.Until(w.t, what, func(context.Context) error {
 		if got := count(&w.in.listeners[0].counts); got != want {
@@ -131,14 +131,14 @@ func (w *world) untilCount(what string, count func(*counts) int64, want int64) {
 	})
 }
 
-func messages(events []telemetry.Event) (all []string) {
+func messageTexts(events []telemetry.Event) (all []string) {
 	for i := range events {
 		all = append(all, events[i].Message)
 	}
 	return all
 }
 
-func field(e telemetry.Event, key string) string {
+func fieldText(e telemetry.Event, key string) string {
 	for _, f := range e.Fields {
 		if f.Key == key {
 			return f.Text()
@@ -147,8 +147,8 @@ func field(e telemetry.Event, key string) string {
 	return ""
 }
 
-// at returns an address on a free port.
-func at(t testing.TB, scheme string) (server, addr string) {
+// freePort returns an address on a free port.
+func freePort(t testing.TB, scheme string) (server, addr string) {
 	addr = fmt.Sprintf("127.0.0.1:%s", servicetest.FreePort(t))
 	return scheme + "://" + addr, addr
 }

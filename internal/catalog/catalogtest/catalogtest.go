@@ -24,7 +24,7 @@ func CheckConfig[E, O, L any](t Reporter, d catalog.Definition[E, O, L], common 
 		t.Errorf("no name, or no summary")
 	}
 	if _, problems, err := decode(d, ""); len(problems) > 0 || err != nil {
-		t.Errorf("the defaults are refused: %v", problems)
+		t.Errorf("the defaults are rejected: %v", problems)
 	}
 	keys := conf.Keys(d.Defaults())
 	for _, key := range keys {
@@ -47,7 +47,7 @@ func checkTypo[E, O, L any](t Reporter, d catalog.Definition[E, O, L], key strin
 		return
 	}
 	if message := problems.Error(); !strings.Contains(message, "unknown key") || !strings.Contains(message, "did you mean") {
-		t.Errorf("the unknown key %sx is refused without a suggestion: %s", key, message)
+		t.Errorf("the unknown key %sx is rejected without a suggestion: %s", key, message)
 	}
 }
 
