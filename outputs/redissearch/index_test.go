@@ -92,7 +92,7 @@ func TestIndexIsCompleted(t *testing.T) {
 		if s.found(t, "@mine:{yes} @host:{h1}") != 1 {
 			t.Error("not found")
 		}
-		if f.log.Count("gets attributes") != 1 {
+		if f.log.Count("missing attributes added") != 1 {
 			t.Error(f.log.String())
 		}
 	})
@@ -100,7 +100,7 @@ func TestIndexIsCompleted(t *testing.T) {
 
 // The error says why an index cannot be used, and events wait until the user fixes it.
 func TestIndexDoesNotFit(t *testing.T) {
-	remedy := "; remove it with FT.DROPINDEX logs_idx, which keeps the documents, and it is made anew, or set another index"
+	remedy := "; drop it with FT.DROPINDEX logs_idx, which keeps the documents, and rtcollector creates it again, or set another index"
 	for name, tc := range map[string]struct {
 		create string
 		want   string

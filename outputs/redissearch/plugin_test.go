@@ -40,7 +40,7 @@ func TestConfigProblems(t *testing.T) {
 		"ttl: -1":                        `c.yaml:1:6: redissearch.ttl: must be a duration without a minus sign, such as 10 (seconds), "500ms", "1m30s" or "7d", not "-1"`,
 		"max_documents: -1":              "c.yaml:1:1: redissearch.max_documents: must not be negative; 0 sets no limit",
 		"index: ''":                      "c.yaml:1:1: redissearch.index: must not be empty",
-		"key_prefix: ''":                 "c.yaml:1:1: redissearch.key_prefix: must not be empty: the index would take in every key",
+		"key_prefix: ''":                 "c.yaml:1:1: redissearch.key_prefix: must not be empty: the index would cover every key",
 		"db: 1":                          "c.yaml:1:1: redissearch.db: must be 0: RediSearch only indexes database 0",
 		"port: 0":                        "c.yaml:1:1: redissearch.port: must be 1 to 65535, not 0",
 		"config: {db: 1}":                "c.yaml:1:10: redissearch.config.db: must be 0: RediSearch only indexes database 0",
@@ -49,7 +49,7 @@ func TestConfigProblems(t *testing.T) {
 		"config: {hostname: h}":          "c.yaml:1:10: redissearch.config.hostname: is accepted for old configurations and has no effect",
 		"debug: true":                    "c.yaml:1:1: redissearch.debug: is accepted for old configurations and has no effect",
 		"{index: a, config: {db: 0}}":    "",
-		"{index: a, config: {index: b}}": "c.yaml:1:12: redissearch.config: holds the same settings that may stand beside it: use one place for all of them",
+		"{index: a, config: {index: b}}": "c.yaml:1:12: redissearch.config: settings are given both here and outside of config: put all of them in one place",
 		"{cluster: [h], db: 1}":          "c.yaml:1:16: redissearch.db: must be 0: a cluster has no other",
 	} {
 		if got := problems(t, text); got != want {

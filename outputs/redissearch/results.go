@@ -74,7 +74,7 @@ func (v *writeResults) recordRefusal(i int, reply string) error {
 	return nil
 }
 
-// isTakenKey: the key exists and is something else. HSET and JSON.SET have their own words.
+// isOtherKeyType reports whether a reply means that the key holds a value of another type. HSET and JSON.SET have different texts.
 func isOtherKeyType(reply string) bool {
 	return strings.HasPrefix(strings.TrimPrefix(reply, "ERR "), "WRONGTYPE ") || strings.Contains(reply, "wrong Redis type")
 }
