@@ -1,4 +1,8 @@
-// Package outputs defines the contract between the agent and its outputs, and the classes of their errors.
+// Package outputs defines the contract between the agent and its outputs. Each folder below it is one output.
+//
+//   - outputs.go: [Output], [MetricWriter] and [EventWriter]; [Define]; the classes of errors.
+//   - inspect.go: [Inspector] and [Estimator], optional interfaces for the command check.
+//   - read.go: [EventReader], which reads events back, for the command logs.
 package outputs
 
 import (
@@ -48,7 +52,7 @@ type Output interface {
 //
 // Samples that are written again come in the same order, but may be divided into other batches ([telemetry.Batch.Slice]).
 //
-// A write may take as long as the destination shows signs of life. An output must give up when the destination is silent, not after a
+// A write may take as long as the destination keeps responding. An output must give up when the destination is silent, not after a
 // fixed time. When ctx ends, it returns at once, with a PartialError if samples are settled. The agent ends ctx after ten minutes.
 //
 // A batch may list series that ended ([telemetry.Batch.Ended]), and may have no samples besides. Outputs that keep something for each
@@ -81,7 +85,7 @@ type Env struct {
 
 // Options holds the settings that all outputs have in common.
 type Options struct {
-	Alias string `yaml:"alias" conf:"public"` // tells several outputs of one kind apart in logs and statistics
+	Alias string `yaml:"alias" conf:"public"` // distinguishes outputs of one kind in logs and statistics
 }
 
 type (

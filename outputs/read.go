@@ -37,7 +37,7 @@ type EventQuery struct {
 	Since, Until  time.Time          // the first and the last moment; zero: no limit
 	From, To      telemetry.Severity // the most and the least severe
 	Hosts         []string           // one of these; empty: any. A * at the end matches any ending
-	Apps, Sources []string           // in the same way
+	Apps, Sources []string           // likewise
 	Words         []string           // the message has all of these words, as the index splits it. A * at the end matches any ending
 	Text          string             // the message has this text, in upper or lower case. Without Words all messages are read for this
 	Last          int                // only the newest events, this many; 0: all

@@ -15,10 +15,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Store answers references. Its methods may be called from several goroutines at once. Every call of Secret finds the
-// value as it is now, so that a rotated credential is used by the next connection; a store that keeps values for a
-// few seconds says so. The error says what was asked, where, and what to do: [NotFound] when the store has no such
-// secret, [Unavailable] when it could not be asked.
+// Store resolves references. Its methods may be called from several goroutines at once. Secret returns the current value, so that the
+// next connection uses a rotated credential. A store may cache values for a few seconds if its README says so. Errors name the secret and
+// the place, and say what to do. They are marked with [secret.NotFound] if the store has no such secret, and with [secret.Unavailable] if
+// the store could not be reached.
 type Store = secret.Resolver
 
 // Keeper is implemented by stores that renew something, such as a token. Keep is called once, after the configuration was
@@ -37,10 +37,10 @@ type StoreEnv struct {
 	Name    string                      // name of the store in messages: "secret_stores.prod"
 	Getenv  func(string) (string, bool) // os.LookupEnv
 	Secrets secret.Resolver             // resolves the store's own references; [Local] stores only
-	Hide    func(value string)          // adds a credential to those that messages must not show; may be nil
+	Hide    func(value string)          // registers a credential that messages must not show; may be nil
 }
 
-// Options are the settings that every store has besides its own.
+// Options holds the settings that all stores have in common.
 type Options struct {
 	Type string `yaml:"type"` // kind of store: env, file, vault
 }

@@ -13,20 +13,20 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Stores are the stores of a configuration: one that is asked unless a reference begins with the name of another.
+// Stores holds the stores of a configuration: named ones, and a main one for all references that do not begin with the name of another.
 type Stores struct {
-	main  Store
-	named map[string]Store
-	hide  *secret.Redactor
+	main     Store
+	named    map[string]Store
+	redactor *secret.Redactor
 }
 
-// NewStores puts stores together. What they answer is added to hide, which may be nil.
+// NewStores returns the stores of a configuration. Every resolved value is added to the redactor hide, which may be nil.
 func NewStores(main Store, named map[string]Store, hide *secret.Redactor) *Stores {
-	return &Stores{main: main, named: named, hide: hide}
+	return &Stores{main: main, named: named, redactor: hide}
 }
 
-// Secret implements [Resolver]. The id "prod/redis/password" is redis/password in the store prod when there is one of
-// that name, else all of it belongs to the main store.
+// Secret implements [secret.Resolver]. The id "prod/redis/password" is the secret redis/password of the store prod. If no store has that
+// name, it is the secret prod/redis/password of the main store.
 func (s *Stores) Secret(ctx context.Context, id string) (string, error) {
 	store, rest := s.Find(id)
 	if strings.Trim(rest, "/") == "" {
@@ -39,13 +39,13 @@ func (s *Stores) Secret(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.hide.Add(v)
+	s.redactor.Add(v)
 	return v, nil
 }
 
-var errNoID = errors.New(`the reference names a store and no secret in it: "secret:<store>/<id>"`)
+var errNoID = errors.New(`the reference names a store but no secret in it; write "secret:<store>/<id>"`)
 
-// Find returns the store that a reference is for, and what is left of its id.
+// Find returns the store for an id, and the id without the name of the store.
 func (s *Stores) Find(id string) (store Store, rest string) {
 	name, rest, _ := strings.Cut(id, "/")
 	if store, ok := s.named[name]; ok {

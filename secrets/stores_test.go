@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// fake answers from a map, and says so when it is kept.
+// fake is a store with its secrets in a map. It reports when it is kept.
 type fake struct {
 	values map[string]string
 	keeps  chan string
@@ -115,7 +115,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// A name that is misspelt leads to the main store, which says what it lacks; so does this.
+// A misspelt name of a store leads to the main store. The error mentions that no store has this name.
 func TestMisspeltStore(t *testing.T) {
 	s := NewStores(secret.Env{}, map[string]Store{"prod": secret.Env{}, "lab": secret.Env{}}, nil)
 	_, err := s.Secret(t.Context(), "prd/redis")

@@ -25,7 +25,7 @@ func badDays() []outputtest.BadDay {
 		outputtest.Unloaded("no streams", "lacks a command that is needed", "XADD"),
 		outputtest.BadDay{
 			Name: "key is taken", Reply: "WRONGTYPE Operation against a key holding the wrong kind of value",
-			Say: "the key " + events + " holds something that is not a stream: rename or delete it, or set another stream: WRONGTYPE",
+			Say: "the key " + events + " is not a stream: rename or delete it, or set another stream: WRONGTYPE",
 		},
 		outputtest.BadDay{
 			Name: "no ID is left", Reply: "ERR The stream has exhausted the last possible ID, unable to add more...", Say: "exhausted",
@@ -34,7 +34,7 @@ func badDays() []outputtest.BadDay {
 	)
 }
 
-// On a bad day nothing is given up, and the try succeeds later.
+// After every kind of failure nothing is dropped, and a later write succeeds.
 func TestBadDays(t *testing.T) {
 	for _, day := range badDays() {
 		t.Run(day.Name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestKeyIsTaken(t *testing.T) {
 		if err := s.Set(t.Context(), events, "x", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		want := "redis " + s.Addr() + ": the key rtcollector:events holds something that is not a stream: rename or delete it, or set another stream: WRONGTYPE "
+		want := "redis " + s.Addr() + ": the key rtcollector:events is not a stream: rename or delete it, or set another stream: WRONGTYPE "
 		if err := writeEvents(t.Context(), out, someEvents(300)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v", err)
 		}
@@ -66,7 +66,7 @@ func TestKeyIsTaken(t *testing.T) {
 	})
 }
 
-// A connection breaks in the middle of a write. What is there twice afterwards says so by its id; nothing is missing.
+// A connection breaks in the middle of a write. Nothing is missing afterwards, and duplicates have the same id.
 func TestConnectionBreaks(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		n := redistest.NewNetwork(t, s.Addr())
@@ -112,7 +112,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// On a cluster both streams stand on the shard of their key, and entries keep their order while the slot moves.
+// On a cluster each stream is on the shard of its key, and entries keep their order while the slot moves.
 func TestCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	c := redisstreams.Defaults()
@@ -146,7 +146,7 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// A user with the rights that the README names can write; one without xadd is told so.
+// A user with the permissions in the README can write. Without xadd the error says so.
 func TestRights(t *testing.T) {
 	s := newReal(t)
 	_, rest, ok := strings.Cut(redisstreams.Plugin.Readme(), "`ACL SETUSER rtcollector ")
@@ -184,7 +184,7 @@ func TestConfigProblems(t *testing.T) {
 		"metrics_stream: ''":             "c.yaml:1:1: redis_streams.metrics_stream: must not be empty",
 		"max_length: -1":                 "c.yaml:1:1: redis_streams.max_length: must not be negative; 0 sets no limit",
 		"port: 0":                        "c.yaml:1:1: redis_streams.port: must be 1 to 65535, not 0",
-		"{stream: a, metrics_stream: a}": "c.yaml:1:13: redis_streams.metrics_stream: must not be the stream of the events: their entries differ",
+		"{stream: a, metrics_stream: a}": "c.yaml:1:13: redis_streams.metrics_stream: must not be the same as stream, because entries of events and samples differ",
 		"{metrics: true, max_length: 0}": "",
 	} {
 		_, ps := catalogtest.Decode(t, redisstreams.Plugin, text)

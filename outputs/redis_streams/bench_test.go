@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// BenchmarkWrite is the whole way to a real server, from what the agent gives an output at most.
+// BenchmarkWrite measures writes to a real server, each with the most events that the agent writes at once.
 func BenchmarkWrite(b *testing.B) {
 	for name, new := range map[string]func(testing.TB) *server{"real": newReal, "embedded": newEmbedded} {
 		b.Run(name, func(b *testing.B) {

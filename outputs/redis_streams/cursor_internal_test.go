@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Samples are found again after a redirection, which may ask for any of them.
+// After a redirection, samples may be requested in any order.
 func TestCursor(t *testing.T) {
 	f := telemetry.NewFactory("h1", "test", nil, 1)
 	g, h := f.Gauge("g", telemetry.None), f.Gauge("h", telemetry.None)
@@ -18,9 +18,9 @@ func TestCursor(t *testing.T) {
 		b.Add(h, float64(2*i+1))
 		batches = append(batches, b)
 	}
-	c := cursor{batches: batches}
+	c := sampleCursor{batches: batches}
 	for _, i := range []int{0, 5, 1, 4, 2, 3, 0} {
-		if _, _, v := c.sample(i); v != float64(i) {
+		if _, _, v := c.sampleAt(i); v != float64(i) {
 			t.Errorf("sample %d is %v", i, v)
 		}
 	}

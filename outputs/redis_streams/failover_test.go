@@ -18,10 +18,10 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// source emits numbered events, ten every millisecond, until its context ends.
-type source struct{ n atomic.Int64 }
+// eventSource emits numbered events, ten every millisecond, until its context ends.
+type eventSource struct{ n atomic.Int64 }
 
-func (s *source) Run(ctx context.Context, out plugins.Emitter) error {
+func (s *eventSource) Run(ctx context.Context, out plugins.Emitter) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -38,7 +38,7 @@ func (s *source) Run(ctx context.Context, out plugins.Emitter) error {
 	}
 }
 
-// The master dies under load. The agent finds the one that takes over by itself, and every event is there.
+// The master dies under load. The agent finds the new master by itself, and no event is missing.
 func TestFailoverUnderLoad(t *testing.T) {
 	w := redistest.Sentinel(t, "")
 	c := redisstreams.Defaults()
@@ -48,7 +48,7 @@ func TestFailoverUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := &source{}
+	src := &eventSource{}
 	a, err := agent.New(agent.Config{
 		Inputs:  []agent.Input{{ID: "source", Build: func() (plugins.Input, error) { return plugins.Input{Runner: src}, nil }}},
 		Outputs: []agent.Output{{ID: "redis_streams", Build: func(telemetry.Slot) (outputs.Output, error) { return out, nil }}},
@@ -63,9 +63,9 @@ func TestFailoverUnderLoad(t *testing.T) {
 	go func() { ended <- a.Run(ctx) }()
 
 	waitFor(t, w.Master, 1000)
-	waitFor(t, w.Replica, 1000) // in step; what the master has confirmed and not passed on yet would be lost
+	waitFor(t, w.Replica, 1000) // otherwise events that the master has confirmed but not replicated would be lost
 	w.Master.Kill()
-	waitFor(t, w.Replica, src.n.Load()+5000) // it has what was emitted while there was no master, and goes on
+	waitFor(t, w.Replica, src.n.Load()+5000) // includes events from the time without a master, and later ones
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the agent lost something: %v", err)

@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// Inspect implements [outputs.Inspector]. No stream takes an entry with the ID 0-0.
+// Inspect implements [outputs.Inspector]. Its probe has no effect, because no stream accepts an entry with the ID 0-0.
 func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Report {
 	streams := []string{w.config.Stream}
 	if w.config.Metrics {
@@ -25,7 +25,7 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 		case err == nil:
 			r.Notes = append(r.Notes, fmt.Sprintf("stream %s holds %d entries", s, n))
 		case isWrongType(err):
-			r.Faults = append(r.Faults, fmt.Sprintf("the key %s holds something that is not a stream: rename or delete it, or set another stream", s))
+			r.Faults = append(r.Faults, fmt.Sprintf("the key %s is not a stream: rename or delete it, or set another stream", s))
 		}
 	}
 	return r

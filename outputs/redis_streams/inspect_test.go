@@ -22,7 +22,7 @@ func TestInspect(t *testing.T) {
 	if !strings.Contains(notes, "user agent") || !strings.Contains(notes, "stream rtcollector:events holds 1 entries") {
 		t.Errorf("notes:\n%s", notes)
 	}
-	if want := "rights are missing: ACL SETUSER agent +xadd\nthe key rtcollector:metrics holds something that is not a stream"; !strings.HasPrefix(warnings, want) {
+	if want := "rights are missing: ACL SETUSER agent +xadd\nthe key rtcollector:metrics is not a stream"; !strings.HasPrefix(warnings, want) {
 		t.Errorf("warnings:\n%s", warnings)
 	}
 	s.Do("ACL", "SETUSER", "agent", "+xadd")

@@ -1,4 +1,8 @@
-// Package redisstreams appends events, and samples if they are wanted, to Redis streams.
+// Package redisstreams appends events and, if configured, samples to Redis streams.
+//
+//   - plugin.go: settings, [Writer], open and close.
+//   - write.go: appends events. sample.go: appends samples.
+//   - inspect.go: what "check --connect" reports.
 package redisstreams
 
 import (
@@ -19,16 +23,16 @@ var readme string
 // Plugin is the definition of the output "redis_streams".
 var Plugin = outputs.Define("redis_streams", "appends events, and samples, to Redis streams", Defaults, New).Doc(readme + redisconn.Readme)
 
-// Config are the output's settings.
+// Config holds the settings of the output.
 type Config struct {
 	redisconn.Config `yaml:",inline"`
 	Stream           string `yaml:"stream" conf:"public"`
-	MaxLength        int64  `yaml:"max_length"` // of each stream, about; 0: no limit
+	MaxLength        int64  `yaml:"max_length"` // approximate limit for each stream; 0: no limit
 	Metrics          bool   `yaml:"metrics"`    // append samples as well
 	MetricsStream    string `yaml:"metrics_stream" conf:"public"`
 }
 
-// Defaults keeps the last 100,000 events in the Redis on this machine.
+// Defaults returns settings that keep the last 100,000 events in the Redis on this machine.
 func Defaults() Config {
 	return Config{
 		Config: redisconn.Defaults(), Stream: "rtcollector:events", MetricsStream: "rtcollector:metrics", MaxLength: 100_000,
@@ -45,7 +49,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, conf.Key("metrics_stream", "must not be empty"))
 	}
 	if c.Stream == c.MetricsStream {
-		errs = append(errs, conf.Key("metrics_stream", "must not be the stream of the events: their entries differ"))
+		errs = append(errs, conf.Key("metrics_stream", "must not be the same as stream, because entries of events and samples differ"))
 	}
 	if c.MaxLength < 0 {
 		errs = append(errs, conf.Key("max_length", "must not be negative; 0 sets no limit"))
@@ -53,7 +57,7 @@ func (c *Config) Validate() error {
 	return errors.Join(append(errs, c.Config.Validate())...)
 }
 
-// Writer is the live output: it takes events.
+// Writer appends events.
 type Writer struct {
 	config   Config
 	instance string
@@ -64,13 +68,13 @@ type Writer struct {
 	shards *redisconn.Shards
 }
 
-// MetricWriter also takes samples.
+// MetricWriter appends events and samples.
 type MetricWriter struct{ *Writer }
 
-// New makes the output; nothing is connected yet. Without metrics it is one that is not given any.
+// New builds the output: a [MetricWriter] if samples are configured, otherwise a [Writer]. It does not connect.
 func New(env outputs.Env, config Config) (outputs.Output, error) {
 	if env.Instance == "" {
-		return nil, errors.New("build redis_streams: no instance to make IDs of events with")
+		return nil, errors.New("build redis_streams: no instance for the IDs of events")
 	}
 	w := &Writer{config: config, instance: env.Instance, slot: env.Slot, secrets: env.Secrets}
 	if config.Metrics {

@@ -11,7 +11,7 @@ import (
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 )
 
-// A master that becomes a replica keeps its connections. After its refusal the address is looked up again.
+// A master that becomes a replica keeps its connections. After a refusal the address is resolved again.
 func TestDemotedMaster(t *testing.T) {
 	first, second := redistest.Start(t), redistest.Start(t)
 	c := redisstreams.Defaults()

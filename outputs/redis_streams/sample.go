@@ -12,30 +12,29 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
-// WriteMetrics implements [outputs.MetricWriter]: one entry per sample. A sample that is appended again has the same
-// ID.
+// WriteMetrics implements [outputs.MetricWriter]. It appends one entry per sample. A sample that is appended again has the same id.
 func (w *MetricWriter) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
-	head := w.head(w.config.MetricsStream)
+	head := w.commandHead(w.config.MetricsStream)
 	n := 0
 	for _, b := range batches {
 		n += b.Len()
 	}
-	c := cursor{batches: batches}
-	return w.append(ctx, w.config.MetricsStream, n, func(buf []byte, i int) []byte {
-		s, ms, v := c.sample(i)
+	c := sampleCursor{batches: batches}
+	return w.appendEntries(ctx, w.config.MetricsStream, n, func(buf []byte, i int) []byte {
+		s, ms, v := c.sampleAt(i)
 		return w.appendSample(buf, head, s, ms, v)
 	})
 }
 
-// cursor finds the i-th sample of several batches; cheap when they are asked for in their order.
-type cursor struct {
+// sampleCursor finds the i-th sample of several batches. It is fast if the samples are requested in order.
+type sampleCursor struct {
 	batches []*telemetry.Batch
 	batch   int
 	before  int // samples in the batches before this one
 }
 
-func (c *cursor) sample(i int) (*telemetry.Series, int64, float64) {
-	if i < c.before { // sent again after a redirection
+func (c *sampleCursor) sampleAt(i int) (*telemetry.Series, int64, float64) {
+	if i < c.before { // a redirection makes us send it again
 		c.batch, c.before = 0, 0
 	}
 	for i-c.before >= c.batches[c.batch].Len() {
@@ -45,18 +44,18 @@ func (c *cursor) sample(i int) (*telemetry.Series, int64, float64) {
 	return c.batches[c.batch].Sample(i - c.before)
 }
 
-// entry is what stays the same in all entries of a series, kept in the series itself. It depends on nothing else.
-type entry struct {
-	names int    // how many the entries have
-	hash  string // "-" and the second half of the ID
-	args  []byte // names and values as arguments
+// entryTemplate holds the parts that all entries of a series have in common. It is cached in the memo slot of the series.
+type entryTemplate struct {
+	names int    // number of names in args
+	hash  string // "-" and the second half of the id
+	args  []byte // names and values as encoded arguments
 }
 
-func (w *Writer) entryOf(s *telemetry.Series) *entry {
-	if e, ok := s.Memo(w.slot).(*entry); ok {
+func (w *Writer) templateOf(s *telemetry.Series) *entryTemplate {
+	if e, ok := s.Memo(w.slot).(*entryTemplate); ok {
 		return e
 	}
-	e := &entry{}
+	e := &entryTemplate{}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(tskey.Canonical(append([]telemetry.Label{{Key: "__name__", Value: s.Name()}}, s.Labels()...))))
 	e.hash = fmt.Sprintf("-%016x", h.Sum64())
@@ -88,11 +87,11 @@ func (w *Writer) entryOf(s *telemetry.Series) *entry {
 	return e
 }
 
-// appendSample appends the command for a sample.
+// appendSample appends the command that stores a sample.
 func (w *Writer) appendSample(buf, head []byte, s *telemetry.Series, ms int64, v float64) []byte {
-	e := w.entryOf(s)
+	e := w.templateOf(s)
 	buf = w.appendCommand(buf, head, e.names+3)
-	buf = redisconn.AppendArg(buf, nameID)
+	buf = redisconn.AppendArg(buf, keyID)
 	start := len(buf)
 	buf = redisconn.WrapArg(append(telemetry.AppendStamp(buf, ms), e.hash...), start)
 	buf = append(buf, e.args...)

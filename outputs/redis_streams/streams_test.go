@@ -139,7 +139,7 @@ func batches() []*telemetry.Batch {
 	a.Add(g, 1.5e15)
 	a.AddAt(h, math.NaN(), 5)
 	b := telemetry.NewBatch(start.Add(time.Second), start, 0)
-	b.AddAt(g, -0.25, b.Time) // Add would not take negative bytes
+	b.AddAt(g, -0.25, b.Time) // Add would reject negative bytes
 	return []*telemetry.Batch{a, telemetry.NewBatch(start, start, 0), b}
 }
 
@@ -151,7 +151,7 @@ func TestMetrics(t *testing.T) {
 		}
 		c.Metrics = true
 		list := batches()
-		for range 2 { // once more, as after a lost reply, and from a new start
+		for range 2 { // again, as after a lost reply
 			if err := open(t, c).(outputs.MetricWriter).WriteMetrics(t.Context(), list); err != nil {
 				t.Fatal(err)
 			}
@@ -210,7 +210,7 @@ func TestMaxLength(t *testing.T) {
 	})
 }
 
-// The reader of the README: a group sees every entry once, in order.
+// The example in the README: a group reads every entry once, in order.
 func TestGroup(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		if err := s.XGroupCreateMkStream(t.Context(), events, "shippers", "$").Err(); err != nil {

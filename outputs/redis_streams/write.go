@@ -15,19 +15,19 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-const nameID = "id"
+const keyID = "id"
 
-// WriteEvents implements [outputs.EventWriter]. When a reply was lost the same events are appended again, with the same
-// IDs, so that readers can tell.
+// WriteEvents implements [outputs.EventWriter]. After a lost reply the same events are appended again. They have the same ids, so readers
+// can recognize them.
 func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) error {
-	head := w.head(w.config.Stream)
-	return w.append(ctx, w.config.Stream, len(events), func(buf []byte, i int) []byte {
+	head := w.commandHead(w.config.Stream)
+	return w.appendEntries(ctx, w.config.Stream, len(events), func(buf []byte, i int) []byte {
 		return w.appendEvent(buf, head, &events[i])
 	})
 }
 
-// append sends n commands that append to a stream, pipelined. Those that were answered before an error are settled.
-func (w *Writer) append(ctx context.Context, stream string, n int, command func(buf []byte, i int) []byte) error {
+// appendEntries sends n commands that append to a stream, in a pipeline. Entries whose replies arrived before an error are settled.
+func (w *Writer) appendEntries(ctx context.Context, stream string, n int, command func(buf []byte, i int) []byte) error {
 	if w.client == nil {
 		return errNotOpen
 	}
@@ -43,7 +43,7 @@ func (w *Writer) append(ctx context.Context, stream string, n int, command func(
 		Slot:   func(int) int { return slot },
 		Append: command,
 		Reply: func(i int, from *redisconn.Reader) error { // one stream has one shard, so there is no second goroutine
-			err := receive(from)
+			err := readEntryID(from)
 			if err == nil && i == settled {
 				settled++
 			}
@@ -53,9 +53,9 @@ func (w *Writer) append(ctx context.Context, stream string, n int, command func(
 	if err == nil {
 		return nil
 	}
-	w.shards.Close() // the name may lead to another server by now, or want another password
+	w.shards.Close() // reconnect, because the address or the password may have changed
 	if isWrongType(err) {
-		err = fmt.Errorf("the key %s holds something that is not a stream: rename or delete it, or set another stream: %w", stream, err)
+		err = fmt.Errorf("the key %s is not a stream: rename or delete it, or set another stream: %w", stream, err)
 	}
 	err = w.client.Explain(ctx, err)
 	if settled > 0 {
@@ -69,8 +69,8 @@ func isWrongType(err error) bool {
 	return errors.As(err, &refusal) && strings.HasPrefix(refusal.Error(), "WRONGTYPE ")
 }
 
-// receive reads the reply to XADD: the ID that Redis gave the entry, or an error.
-func receive(from *redisconn.Reader) error {
+// readEntryID reads and discards the reply to XADD: the ID of the entry in the stream, or an error.
+func readEntryID(from *redisconn.Reader) error {
 	kind, text, err := from.Line()
 	switch {
 	case err != nil:
@@ -78,21 +78,21 @@ func receive(from *redisconn.Reader) error {
 	case kind == '-':
 		return redisconn.ServerError(text)
 	case kind != '$':
-		return fmt.Errorf("read reply: %q where an ID should be", kind)
+		return fmt.Errorf("read reply to XADD: got type %q, want an entry ID", kind)
 	}
 	announced, err := strconv.Atoi(string(text)) // does not escape: no allocation
 	if err != nil {
-		return errors.New("read reply: an ID of no length")
+		return errors.New("read reply to XADD: the length of the entry ID is not a number")
 	}
-	_, id, err := from.Line() // digits and a "-" only, so it is a line
+	_, id, err := from.Line() // an ID has only digits and a "-", so it is one line
 	if err == nil && 1+len(id) != announced {
-		return errors.New("read reply: an ID of another length than was announced")
+		return errors.New("read reply to XADD: the entry ID does not have the announced length")
 	}
 	return err
 }
 
-// head is what all entries of a stream begin with, without the number of arguments.
-func (w *Writer) head(stream string) []byte {
+// commandHead returns the beginning of all commands for a stream, without the number of arguments.
+func (w *Writer) commandHead(stream string) []byte {
 	head := redisconn.AppendArg(redisconn.AppendArg(nil, "XADD"), stream)
 	if w.config.MaxLength > 0 {
 		for _, arg := range []string{"MAXLEN", "~", strconv.FormatInt(w.config.MaxLength, 10)} {
@@ -102,7 +102,7 @@ func (w *Writer) head(stream string) []byte {
 	return redisconn.AppendArg(head, "*")
 }
 
-// appendCommand begins a command whose entry has so many names.
+// appendCommand begins a command whose entry has the given number of names.
 func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
 	args := 3 + 2*names
 	if w.config.MaxLength > 0 {
@@ -111,12 +111,12 @@ func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
 	return append(redisconn.AppendCommand(buf, args), head...)
 }
 
-// appendEvent appends the command for an event: its ID, then what it says, all as flat names and texts.
+// appendEvent appends the command that stores an event: its id, then the names and values of its document.
 func (w *Writer) appendEvent(buf, head []byte, e *telemetry.Event) []byte {
 	var room [eventdoc.Room]telemetry.Field
-	d := eventdoc.Document(append(room[:0], telemetry.Text(nameID, ""))).Fill(e)
+	d := eventdoc.Document(append(room[:0], telemetry.Text(keyID, ""))).Fill(e)
 	buf = w.appendCommand(buf, head, len(d))
-	buf = redisconn.AppendArg(buf, nameID)
+	buf = redisconn.AppendArg(buf, keyID)
 	start := len(buf)
 	buf = redisconn.WrapArg(e.AppendID(buf, w.instance), start)
 	for _, v := range d[1:] {

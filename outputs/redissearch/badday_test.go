@@ -27,7 +27,7 @@ func badDays() []outputtest.BadDay {
 	)
 }
 
-// On a bad day nothing is given up, and the try succeeds later.
+// After every kind of failure nothing is dropped, and a later write succeeds.
 func TestBadDays(t *testing.T) {
 	for _, day := range badDays() {
 		t.Run(day.Name, func(t *testing.T) {
@@ -69,15 +69,15 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// through is a configuration that leads through a network.
+// through returns a configuration that connects through a simulated network.
 func through(t testing.TB, n *redistest.Network, c redissearch.Config) redissearch.Config {
 	t.Helper()
 	c.Host, c.Port = servicetest.HostPort(t, n.Listen)
 	return c
 }
 
-// The network swallows one direction, or cuts the connection in the middle of the replies: later everything is what
-// is not settled is written again, nothing is missing, and nothing is there twice.
+// The network swallows one direction, or cuts the connection in the middle of the replies. What is not settled is written again: nothing
+// is missing, and nothing is stored twice.
 func TestNetwork(t *testing.T) {
 	for name, toxic := range map[string]struct {
 		kind, stream string
@@ -118,7 +118,7 @@ func TestNetwork(t *testing.T) {
 
 var _ outputs.EventWriter = (*redissearch.Writer)(nil)
 
-// A document and its end belong together, also while its slot moves from one node to another.
+// A document always gets its expiry, also while its slot moves from one node to another.
 func TestCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	c := redissearch.Defaults()
@@ -145,7 +145,7 @@ func TestCluster(t *testing.T) {
 	}
 	check()
 	key := string(events[7].AppendID([]byte("log:"), "inst0001"))
-	if err := client.Del(t.Context(), key).Err(); err != nil { // a key that is nowhere is asked for at its new place
+	if err := client.Del(t.Context(), key).Err(); err != nil { // the old node redirects requests for absent keys to the new one
 		t.Fatal(err)
 	}
 	slot, owner := redisconn.Slot(key), 0

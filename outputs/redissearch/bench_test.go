@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// perWrite is how many events one write of a benchmark has: what the agent gives an output at most.
+// perWrite is the number of events in one write of a benchmark: the most that the agent writes at once.
 const perWrite = 50_000
 
 // logLines are events as syslog delivers them.
@@ -31,7 +31,7 @@ func (f *fixture) logLines(n int) []telemetry.Event {
 
 func kinds() []redissearch.Storage { return []redissearch.Storage{redissearch.JSON, redissearch.Hash} }
 
-// BenchmarkEncode is what an event costs this program before the kernel gets it.
+// BenchmarkEncode measures the cost of an event in this program, without system calls.
 func BenchmarkEncode(b *testing.B) {
 	for _, storage := range kinds() {
 		for _, ttl := range []time.Duration{0, 24 * time.Hour} {
@@ -55,8 +55,8 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkWrite is the whole way, beside what the server takes when the same bytes are ready and nobody understands
-// its replies: rounds of both take turns, so that the machine's good and bad moments hit both.
+// BenchmarkWrite measures complete writes, and compares them with sending the same bytes, encoded beforehand, without parsing the replies.
+// Rounds of both alternate, so that other load on the machine affects both.
 func BenchmarkWrite(b *testing.B) {
 	for _, storage := range kinds() {
 		b.Run(string(storage), func(b *testing.B) {
@@ -92,7 +92,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// renew empties the server and makes the index again.
+// renew empties the server and creates the index again.
 func (s *testServer) renew(b *testing.B) {
 	b.Helper()
 	var create []any
@@ -130,7 +130,7 @@ func createArgs(b *testing.B, s *testServer) []string {
 	return args
 }
 
-// flood sends ready bytes and counts lines of replies.
+// flood sends encoded commands and counts the lines of replies.
 func (s *testServer) flood(b *testing.B, ready []byte, replies int) {
 	b.Helper()
 	conn, err := net.Dial("tcp", s.Addr())
@@ -148,7 +148,7 @@ func (s *testServer) flood(b *testing.B, ready []byte, replies int) {
 	}
 }
 
-// report says what a document takes in memory, with its part of the index.
+// report reports the memory per document, including its part of the index.
 func (s *testServer) report(b *testing.B) {
 	b.Helper()
 	n := s.DBSize(b.Context()).Val()
@@ -168,8 +168,8 @@ func (s *testServer) memory(b *testing.B) int64 {
 	return n
 }
 
-// BenchmarkFar writes to a server one millisecond away, in writes of different sizes. "plain" is a Redis without an
-// index, which shows what the way there allows.
+// BenchmarkFar writes to a server one millisecond away, in writes of different sizes. "plain" is a Redis without an index, which shows
+// the limit of the connection.
 func BenchmarkFar(b *testing.B) {
 	for _, storage := range append(kinds(), "plain") {
 		for _, size := range []int{100, 1000, perWrite} {

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// On a cluster that has the module, any node answers for all documents, and the limit holds for all of them together.
+// On a cluster with the module, any node answers for all documents, and the limit applies to the total.
 func TestClusterWithSearch(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	s := &testServer{outputtest.RedisAt(t, nodes[0].Addr())}

@@ -24,7 +24,7 @@ const (
 	asking    = "*1\r\n$6\r\nASKING\r\n"
 )
 
-// appendEvent appends the commands that store an event: see [Writer.replies].
+// appendEvent appends the commands that store an event: [Writer.repliesPerDocument] of them.
 func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
 	var room [eventdoc.Room]telemetry.Field
 	d := eventdoc.Document(room[:0]).Fill(e)
@@ -39,28 +39,28 @@ func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
 	if w.config.TTL == 0 {
 		return buf
 	}
-	if w.clustered() {
-		buf = append(buf, asking...) // where the key's slot is moving, the command before it was sent on after ASKING
+	if w.isClustered() {
+		buf = append(buf, asking...) // while the key's slot moves to another node, every command needs its own ASKING
 	}
 	buf = w.appendKeyArg(append(buf, pexpireat...), e)
 	return redisconn.AppendInt(buf, e.Time.Add(w.config.TTL.D()).UnixMilli())
 }
 
-func (w *Writer) clustered() bool { return len(w.config.Cluster) > 0 }
+func (w *Writer) isClustered() bool { return len(w.config.Cluster) > 0 }
 
-// replies is how many commands appendEvent makes: both belong together, so that a document never is left without its
-// end because only one of them was redirected within a cluster.
-func (w *Writer) replies() int {
+// repliesPerDocument returns the number of commands that appendEvent appends. They are sent together, so that a document never stays
+// without its expiry because a cluster redirected only one of them.
+func (w *Writer) repliesPerDocument() int {
 	switch {
 	case w.config.TTL == 0:
 		return 1
-	case w.clustered():
+	case w.isClustered():
 		return 3
 	}
 	return 2
 }
 
-// appendHash appends the HSET of a document; a hash takes any bytes.
+// appendHash appends the HSET of a document. Values of a hash may be any bytes.
 func (w *Writer) appendHash(buf []byte, e *telemetry.Event, d eventdoc.Document) []byte {
 	buf = redisconn.AppendCommand(buf, 2+2*len(d))
 	buf = w.appendKeyArg(append(buf, hset...), e)

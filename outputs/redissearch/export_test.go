@@ -8,14 +8,13 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Age lets the time pass after which the oldest documents are looked for again.
-func (w *Writer) Age() { w.trimmed = time.Time{} }
+// Age makes the writer forget its last removal of the oldest documents, so that the next write removes again.
+func (w *Writer) Age() { w.lastTrim = time.Time{} }
 
-// Limited makes it look as if they had been looked for just now, however slow this machine is.
-func (w *Writer) Limited() { w.trimmed = time.Now().Add(time.Hour) }
+// Limited makes the writer behave as if the oldest documents had just been removed.
+func (w *Writer) Limited() { w.lastTrim = time.Now().Add(time.Hour) }
 
-// StoreOnly connects without looking at the index, for servers that have no search module, and returns a function that
-// writes documents.
+// StoreOnly connects without checking the index, for servers without the search module, and returns a function that writes documents.
 func (w *Writer) StoreOnly(ctx context.Context) (func(context.Context, []telemetry.Event) error, error) {
 	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
 	if err != nil {
@@ -23,18 +22,18 @@ func (w *Writer) StoreOnly(ctx context.Context) (func(context.Context, []telemet
 	}
 	w.client, w.shards = client, client.NewShards()
 	return func(ctx context.Context, events []telemetry.Event) error {
-		v, err := w.store(ctx, events)
+		v, err := w.storeDocuments(ctx, events)
 		if err != nil {
 			return err
 		}
 		var r rejections
-		v.settled(&r)
-		return r.err()
+		v.countSettled(&r)
+		return r.toError()
 	}, nil
 }
 
 // Encode appends the commands that store an event.
 func (w *Writer) Encode(buf []byte, e *telemetry.Event) []byte { return w.appendEvent(buf, e) }
 
-// AtOnce is how many documents are looked for at once when there are too many.
-const AtOnce = atOnce
+// AtOnce is the number of documents that are removed at once.
+const AtOnce = trimPageSize

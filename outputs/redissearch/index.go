@@ -7,81 +7,81 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// attempts bounds how often the index may change under our hands while we see to it.
-const attempts = 5
+// maxAttempts is how many times ensureIndex tries again because another client changes the index at the same time.
+const maxAttempts = 5
 
-var errChanging = errors.New("the index changes as often as it is looked at: do several agents want different ones?")
+var errChanging = errors.New("other clients keep changing the index: check whether several agents use the same index with different settings")
 
-// ensure makes the index if it is not there and adds the attributes that it lacks.
-func (w *Writer) ensure(ctx context.Context) error {
-	w.ready = false
-	for range attempts {
-		in, exists, err := w.inspect(ctx)
+// ensureIndex creates the index if it does not exist and adds the attributes that it lacks. Its error says why an index cannot be used.
+func (w *Writer) ensureIndex(ctx context.Context) error {
+	w.indexReady = false
+	for range maxAttempts {
+		in, exists, err := w.readInfo(ctx)
 		if err != nil {
 			return err
 		}
 		if !exists {
-			if err := w.create(ctx); err != nil {
+			if err := w.createIndex(ctx); err != nil {
 				return err
 			}
-			continue // and look at it: another agent may have made it
+			continue // check it, because another agent may have created it
 		}
-		missing, err := w.config.compare(in)
+		missing, err := w.config.compareIndex(in)
 		if err != nil {
 			return err
 		}
 		if len(missing) == 0 {
-			w.ready, w.failures = true, in.failures
+			w.indexReady, w.knownFailures = true, in.failures
 			return nil
 		}
-		if err := w.alter(ctx, missing); err != nil {
+		if err := w.addAttributes(ctx, missing); err != nil {
 			return err
 		}
 	}
 	return errChanging
 }
 
-// inspect asks what the index is like.
-func (w *Writer) inspect(ctx context.Context) (in info, exists bool, err error) {
+// readInfo reads the definition and the statistics of the index.
+func (w *Writer) readInfo(ctx context.Context) (in indexInfo, exists bool, err error) {
 	reply, err := w.client.Do(ctx, "FT.INFO", w.config.Index).Result()
-	if refused(err, func(reply string) bool { return isUnknownIndex(reply, w.config.Index) }) {
-		return info{}, false, nil
+	if isRefusal(err, func(reply string) bool { return isUnknownIndex(reply, w.config.Index) }) {
+		return indexInfo{}, false, nil
 	}
 	if err != nil {
-		return info{}, false, err
+		return indexInfo{}, false, err
 	}
 	in, err = parseInfo(reply)
 	return in, true, err
 }
 
-func (w *Writer) create(ctx context.Context) error {
+func (w *Writer) createIndex(ctx context.Context) error {
 	c := &w.config
-	args := []any{"FT.CREATE", c.Index, "ON", c.Storage.keyType(), "PREFIX", 1, c.KeyPrefix, "SCHEMA"}
-	err := w.client.Do(ctx, c.Storage.define(args, schema())...).Err()
-	if refused(err, isTaken) {
+	args := []any{"FT.CREATE", c.Index, "ON", c.Storage.indexKeyType(), "PREFIX", 1, c.KeyPrefix, "SCHEMA"}
+	err := w.client.Do(ctx, c.Storage.appendSchema(args, schema())...).Err()
+	if isRefusal(err, isExistingIndex) {
 		return nil
 	}
 	if err == nil {
-		w.log.Info("search index is made", "index", c.Index, "prefix", c.KeyPrefix)
+		w.log.Info("search index created", "index", c.Index, "prefix", c.KeyPrefix)
 	}
 	return err
 }
 
-func (w *Writer) alter(ctx context.Context, missing []attribute) error {
+func (w *Writer) addAttributes(ctx context.Context, missing []attribute) error {
 	c := &w.config
 	args := []any{"FT.ALTER", c.Index, "SCHEMA", "ADD"}
-	err := w.client.Do(ctx, c.Storage.define(args, missing)...).Err()
-	if refused(err, isDuplicate) || refused(err, func(reply string) bool { return isUnknownIndex(reply, c.Index) }) {
+	err := w.client.Do(ctx, c.Storage.appendSchema(args, missing)...).Err()
+	if isRefusal(err, isExistingAttribute) || isRefusal(err, func(reply string) bool { return isUnknownIndex(reply, c.Index) }) {
 		return nil
 	}
 	if err == nil {
-		w.log.Info("search index gets attributes that it lacks", "index", c.Index, "attributes", len(missing))
+		w.log.Info("missing attributes added to the search index", "index", c.Index, "attributes", len(missing))
 	}
 	return err
 }
 
-// refused says whether an error is a reply of a certain kind.
-func refused(err error, kind func(reply string) bool) bool {
+// isRefusal reports whether an error is an error reply of the server and kind accepts its text.
+func isRefusal(err error, kind func(reply string) bool) bool {
 	var reply redis.Error
 	return errors.As(err, &reply) && kind(reply.Error())
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// attributes lists an index as FT.INFO shows it: "name path TYPE".
+// attributes returns the attributes of an index from FT.INFO: "name path TYPE".
 func (s *testServer) attributes(t *testing.T) []string {
 	t.Helper()
 	reply, err := s.Do(t.Context(), "FT.INFO", "logs_idx").Slice()
@@ -67,13 +67,13 @@ func TestIndexIsMadeOnce(t *testing.T) {
 		f := open(t, c)
 		s.fits(t, c.Storage)
 		again := open(t, c)
-		if f.log.Count("search index is made") != 1 || again.log.Count("search index") != 0 {
+		if f.log.Count("search index created") != 1 || again.log.Count("search index") != 0 {
 			t.Errorf("said %q, then %q", f.log.String(), again.log.String())
 		}
 	})
 }
 
-// An index of an older version lacks attributes: it gets them, and what the user added stays.
+// An index of an older version lacks attributes. They are added, and those of the user stay.
 func TestIndexIsCompleted(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		create := []any{"FT.CREATE", "logs_idx", "ON", "HASH", "PREFIX", 2, "other:", "lo", "SCHEMA", "message", "TEXT", "mine", "TAG"}
@@ -92,27 +92,27 @@ func TestIndexIsCompleted(t *testing.T) {
 		if s.found(t, "@mine:{yes} @host:{h1}") != 1 {
 			t.Error("not found")
 		}
-		if f.log.Count("gets attributes") != 1 {
+		if f.log.Count("missing attributes added") != 1 {
 			t.Error(f.log.String())
 		}
 	})
 }
 
-// An index that cannot be used is explained, and events wait until somebody mends it.
+// The error says why an index cannot be used, and events wait until the user fixes it.
 func TestIndexDoesNotFit(t *testing.T) {
-	remedy := "; remove it with FT.DROPINDEX logs_idx, which keeps the documents, and it is made anew, or set another index"
+	remedy := "; drop it with FT.DROPINDEX logs_idx, which keeps the documents, and rtcollector creates it again, or set another index"
 	for name, tc := range map[string]struct {
 		create string
 		want   string
 	}{
 		"type": {"ON JSON PREFIX 1 log: SCHEMA $.timestamp AS timestamp NUMERIC $.severity AS severity TAG $.message AS message TAG",
-			"index logs_idx does not fit: attribute severity is TAG, it must be NUMERIC; attribute message is TAG, it must be TEXT"},
+			"index logs_idx cannot be used: attribute severity is TAG, but must be NUMERIC; attribute message is TAG, but must be TEXT"},
 		"key type": {"ON HASH PREFIX 1 log: SCHEMA message TEXT",
-			"index logs_idx does not fit: it covers keys of type HASH, this output writes JSON"},
+			"index logs_idx cannot be used: it covers keys of type HASH, but this output writes JSON"},
 		"prefix": {"ON JSON PREFIX 2 logs: x: SCHEMA $.message AS message TEXT",
-			"index logs_idx does not fit: it covers keys that begin with logs: or x:, this output's begin with log:"},
+			"index logs_idx cannot be used: it covers keys that begin with logs: or x:, but this output's keys begin with log:"},
 		"path": {"ON JSON PREFIX 1 log: SCHEMA $.msg AS message TEXT",
-			"index logs_idx does not fit: attribute message is read from $.msg, it must be $.message"},
+			"index logs_idx cannot be used: attribute message is read from $.msg, but must be read from $.message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -121,7 +121,7 @@ func TestIndexDoesNotFit(t *testing.T) {
 				create = append(create, word)
 			}
 			c := s.config(redissearch.JSON)
-			late := open(t, c) // and one that is running already
+			late := open(t, c) // an output that is already running
 			s.Run(t, []any{"FT.DROPINDEX", "logs_idx"}, create)
 			f := newFixture(t, c, "inst0001")
 			want := fmt.Sprintf("redis %s: %s%s", s.Addr(), tc.want, remedy)
@@ -144,7 +144,7 @@ func TestIndexDoesNotFit(t *testing.T) {
 	}
 }
 
-// Many agents start at once, with and without an incomplete index.
+// Many agents start at once, with no index or an incomplete one.
 func TestIndexRace(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		for _, create := range [][]any{nil, {"FT.CREATE", "logs_idx", "ON", strings.ToUpper(string(c.Storage)), "PREFIX", 1, "log:", "SCHEMA", "zzz", "TAG"}} {
@@ -172,7 +172,7 @@ func TestIndexRace(t *testing.T) {
 	})
 }
 
-// The index goes while we run: with its documents (the server was emptied), or alone. Nothing stays unfound.
+// The index disappears at run time, with its documents (the server was emptied) or alone. Afterwards all documents are found.
 func TestIndexVanishes(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
@@ -191,7 +191,7 @@ func TestIndexVanishes(t *testing.T) {
 	})
 }
 
-// A document of somebody else is in the way of nothing, and is found if it can be.
+// Documents of other programs do no harm, and are found if they can be indexed.
 func TestDocumentsOfThePredecessor(t *testing.T) {
 	s := newServer(t)
 	s.Run(t,
@@ -211,12 +211,12 @@ func TestDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := newFixture(t, c, "inst0001").Open(t.Context())
-	if err == nil || !strings.HasSuffix(err.Error(), ": RediSearch has no index over database 2: use 0") {
+	if err == nil || !strings.HasSuffix(err.Error(), ": RediSearch cannot index database 2: use database 0") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// A user with the rights that the README names can do everything, and nobody with fewer.
+// A user with the permissions in the README can do everything, and needs each of them.
 func TestRights(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		if s.Embedded != nil {
@@ -252,7 +252,7 @@ func TestRights(t *testing.T) {
 	})
 }
 
-// rights is the ACL SETUSER of the README.
+// rights returns the rules of the ACL SETUSER in the README.
 func rights(t *testing.T) []any {
 	t.Helper()
 	_, rest, ok := strings.Cut(redissearch.Plugin.Readme(), "`ACL SETUSER rtcollector ")

@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// What versions say about an index that does not exist. Sources: github.com/RediSearch/RediSearch issue 896 (1.x);
+// Replies of versions about an index that does not exist. Sources: github.com/RediSearch/RediSearch issue 896 (1.x);
 // ankane/neighbor-redis pull request 2 (2.6 and 2.8); a recorded Redis 8.0.6 with RediSearch 8.0.2, whose src/module.c and
 // src/aggregate/aggregate_exec.c have both forms; redis/docs, RedisVL, "Telling the index is missing apart" (8.6 and 8.8);
 // redis/agent-filesystem pull request 27 (8.10); src/redisearch_rs/query_error/src/lib.rs (after 8.10).
@@ -30,7 +30,7 @@ func TestUnknownIndex(t *testing.T) {
 		"SEARCH_INDEX_NOT_FOUND Index not found: 'logs_idx' ": "to come",
 	} {
 		if !isUnknownIndex(reply, "logs_idx") {
-			t.Errorf("%s: %q is not understood", version, reply)
+			t.Errorf("%s: %q is not recognized", version, reply)
 		}
 	}
 	for _, reply := range []string{
@@ -45,13 +45,13 @@ func TestUnknownIndex(t *testing.T) {
 
 func TestTooLate(t *testing.T) {
 	for _, reply := range []string{"Index already exists", "SEARCH_INDEX_EXISTS Index already exists", "Index already exists: logs_idx"} {
-		if !isTaken(reply) || isDuplicate(reply) {
-			t.Errorf("%q is not understood", reply)
+		if !isExistingIndex(reply) || isExistingAttribute(reply) {
+			t.Errorf("%q is not recognized", reply)
 		}
 	}
 	for _, reply := range []string{"Duplicate field in schema - host", "SEARCH_INVAL Duplicate field in schema - host"} {
-		if !isDuplicate(reply) || isTaken(reply) {
-			t.Errorf("%q is not understood", reply)
+		if !isExistingAttribute(reply) || isExistingIndex(reply) {
+			t.Errorf("%q is not recognized", reply)
 		}
 	}
 }
@@ -67,12 +67,12 @@ func TestParseInfo(t *testing.T) {
 		},
 		"num_docs", "12", "hash_indexing_failures", "3",
 	}
-	want := info{
+	want := indexInfo{
 		keyType: "HASH", prefixes: []string{"a", "b"}, documents: 12, failures: 3,
-		attributes: map[string]found{"timestamp": {"ts", "NUMERIC"}, "m": {"m", "TEXT"}},
+		attributes: map[string]foundAttribute{"timestamp": {"ts", "NUMERIC"}, "m": {"m", "TEXT"}},
 	}
 	got, err := parseInfo(old)
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(info{}, found{})); diff != "" || err != nil {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(indexInfo{}, foundAttribute{})); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
 	with := append(old, "Index Errors", []any{"indexing failures", int64(7), "last indexing error", "why", "last indexing error key", "a:1"})
@@ -87,49 +87,49 @@ func TestParseInfo(t *testing.T) {
 	}
 }
 
-// What is settled is a prefix. Refusals that we do not know are tried again only when nothing was accepted beside them.
+// The settled documents are a prefix. Unknown refusals are retried only if no other document was stored.
 func TestVerdicts(t *testing.T) {
 	for name, tc := range map[string]struct {
-		documents []verdict
+		documents []documentResult
 		state     string
 		settled   int
 		rejected  int
 		err       string
 	}{
-		"stored":          {documents: []verdict{stored, stored, stored}, settled: 3},
+		"stored":          {documents: []documentResult{stored, stored, stored}, settled: 3},
 		"none":            {},
-		"taken":           {documents: []verdict{taken, taken, taken}, settled: 3, rejected: 3},
-		"some unknown":    {documents: []verdict{unknown, stored, unknown}, settled: 3, rejected: 2},
-		"all unknown":     {documents: []verdict{unknown, unknown}, err: "ERR odd"},
-		"taken, unknown":  {documents: []verdict{taken, unknown, unknown}, settled: 1, rejected: 1, err: "ERR odd"},
-		"passing":         {documents: []verdict{stored, unknown, notNow, stored, taken}, state: "OOM x", settled: 2, rejected: 1, err: "OOM x"},
-		"passing unknown": {documents: []verdict{unknown, notNow}, state: "OOM x", err: "OOM x"},
-		"cut":             {documents: []verdict{stored, taken, unanswered, unanswered}, settled: 2, rejected: 1},
+		"taken":           {documents: []documentResult{keyTaken, keyTaken, keyTaken}, settled: 3, rejected: 3},
+		"some unknown":    {documents: []documentResult{refusedUnknown, stored, refusedUnknown}, settled: 3, rejected: 2},
+		"all unknown":     {documents: []documentResult{refusedUnknown, refusedUnknown}, err: "ERR odd"},
+		"taken, unknown":  {documents: []documentResult{keyTaken, refusedUnknown, refusedUnknown}, settled: 1, rejected: 1, err: "ERR odd"},
+		"passing":         {documents: []documentResult{stored, refusedUnknown, refusedForNow, stored, keyTaken}, state: "OOM x", settled: 2, rejected: 1, err: "OOM x"},
+		"passing unknown": {documents: []documentResult{refusedUnknown, refusedForNow}, state: "OOM x", err: "OOM x"},
+		"cut":             {documents: []documentResult{stored, keyTaken, unanswered, unanswered}, settled: 2, rejected: 1},
 	} {
-		v := verdicts{documents: tc.documents, state: tc.state}
-		if slices.Contains(tc.documents, unknown) {
-			v.words = "ERR odd"
+		v := writeResults{documents: tc.documents, passingRefusal: tc.state}
+		if slices.Contains(tc.documents, refusedUnknown) {
+			v.unknownRefusal = "ERR odd"
 		}
 		var r rejections
-		settled, err := v.settled(&r), v.err()
+		settled, err := v.countSettled(&r), v.retryError()
 		if settled != tc.settled || r.n != tc.rejected || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
 			t.Errorf("%s: %d settled, %d rejected, error %v", name, settled, r.n, err)
 		}
 	}
 }
 
-// What is settled counts the events that are too old to be stored, too, up to the first that is not settled.
+// Settled events include expired ones before the first event that is not settled.
 func TestPosition(t *testing.T) {
 	now := time.Now()
 	fresh, old := telemetry.Event{Time: now}, telemetry.Event{Time: now.Add(-time.Hour)}
 	events := []telemetry.Event{old, fresh, old, fresh, old, fresh, old}
 	w := &Writer{config: Settings{TTL: conf.Duration(time.Minute)}}
-	if lasting := w.lasting(events); len(lasting) != 3 {
+	if lasting := w.withoutExpired(events); len(lasting) != 3 {
 		t.Fatalf("%d are not too old", len(lasting))
 	}
 	for lasting, want := range map[int][2]int{0: {1, 1}, 1: {3, 2}, 2: {5, 3}, 3: {7, 4}} {
 		var r rejections
-		if n := w.position(events, lasting, &r); n != want[0] || r.n != want[1] || r.reasons["too_old"] != want[1] {
+		if n := w.countSettled(events, lasting, &r); n != want[0] || r.n != want[1] || r.reasons["too_old"] != want[1] {
 			t.Errorf("%d stored: %d settled, %d too old, want %v", lasting, n, r.n, want)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// What is in the index is told; looking changes nothing.
+// Inspect reports the content of the index and changes nothing.
 func TestInspect(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		c.TTL, c.MaxDocuments = conf.Duration(10_000*24*time.Hour), 100
@@ -30,7 +30,7 @@ func TestInspect(t *testing.T) {
 		if !strings.Contains(notes, "module search ") || !strings.Contains(notes, "index logs_idx holds 3 documents") {
 			t.Errorf("notes:\n%s", notes)
 		}
-		if !strings.HasPrefix(warnings, "index logs_idx has refused 1 documents since it was made, the last one (log:bad): ") {
+		if !strings.HasPrefix(warnings, "index logs_idx has refused 1 documents since it was created; the last one (log:bad): ") {
 			t.Errorf("warnings:\n%s", warnings)
 		}
 		if after := s.DBSize(t.Context()).Val(); after != before {

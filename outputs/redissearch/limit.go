@@ -12,39 +12,39 @@ import (
 )
 
 const (
-	// limitEvery is how often the oldest documents are removed at most: finding them costs the server a walk over the
+	// limitInterval is the minimum time between two removals of the oldest documents. To find them, the server must go through the
 	// whole index.
-	limitEvery = 5 * time.Second
+	limitInterval = 5 * time.Second
 
-	// atOnce is how many documents are asked for at once.
-	atOnce = 10_000
+	// trimPageSize is the number of documents that are searched for and removed at once.
+	trimPageSize = 10_000
 )
 
-// limit removes the oldest documents when there are more than there may be. What was written is written: a failure
-// here is said, once, and tried again after a later write.
-func (w *Writer) limit(ctx context.Context, documents int64) {
-	if w.config.MaxDocuments == 0 || documents <= int64(w.config.MaxDocuments) || time.Since(w.trimmed) < limitEvery {
+// enforceLimit removes the oldest documents if there are more than max_documents. A failure does not affect the write: it is logged once,
+// and a later write tries again.
+func (w *Writer) enforceLimit(ctx context.Context, documents int64) {
+	if w.config.MaxDocuments == 0 || documents <= int64(w.config.MaxDocuments) || time.Since(w.lastTrim) < limitInterval {
 		return
 	}
-	err := w.trim(ctx)
-	w.trimmed = time.Now()
+	err := w.removeOldest(ctx)
+	w.lastTrim = time.Now()
 	reason := ""
 	if err != nil {
 		reason = w.client.Explain(ctx, err).Error()
 		w.shards.Close()
 	}
-	if reason != "" && reason != w.trimError {
-		w.log.Warn("cannot remove the oldest documents, there are more than max_documents", "error", reason)
+	if reason != "" && reason != w.lastTrimError {
+		w.log.Warn("cannot remove the oldest documents; there are more than max_documents", "error", reason)
 	}
-	w.trimError = reason
+	w.lastTrimError = reason
 }
 
-// trim asks for the oldest documents and removes as many as are too many. How many that are is in the same reply, so
-// that agents which do this side by side remove the same ones, not more.
-func (w *Writer) trim(ctx context.Context) error {
+// removeOldest searches for the oldest documents and deletes those above the limit. Their number comes from the same reply, so agents
+// that do this at the same time delete the same documents and not more.
+func (w *Writer) removeOldest(ctx context.Context) error {
 	for {
 		reply, err := w.client.Do(ctx, "FT.SEARCH", w.config.Index, "*", "NOCONTENT",
-			"SORTBY", eventdoc.Timestamp, "ASC", "LIMIT", 0, atOnce).Slice()
+			"SORTBY", eventdoc.Timestamp, "ASC", "LIMIT", 0, trimPageSize).Slice()
 		if err != nil {
 			return err
 		}
@@ -56,16 +56,16 @@ func (w *Writer) trim(ctx context.Context) error {
 		if surplus <= 0 {
 			return nil
 		}
-		removed, err := w.remove(ctx, oldest[:surplus])
-		if err != nil || removed < surplus { // another agent was faster, or they are not ours
+		removed, err := w.deleteDocuments(ctx, oldest[:surplus])
+		if err != nil || removed < surplus { // another agent was faster, or the documents are not ours
 			return err
 		}
 	}
 }
 
-// remove deletes documents, pipelined, and returns how many there were. What does not begin with our prefix is not
-// ours to delete, even if the index covers it.
-func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
+// deleteDocuments deletes documents in a pipeline and returns how many existed. It skips keys without our prefix, which an index may
+// cover as well.
+func (w *Writer) deleteDocuments(ctx context.Context, found []any) (int64, error) {
 	var keys []string
 	for _, k := range found {
 		if key := asText(k); strings.HasPrefix(key, w.config.KeyPrefix) {
@@ -73,7 +73,7 @@ func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
 		}
 	}
 	var removed atomic.Int64
-	v := newVerdicts(w.clustered(), 1, len(keys))
+	v := newWriteResults(w.isClustered(), 1, len(keys))
 	err := w.shards.Do(ctx, redisconn.Commands{
 		Len:  len(keys),
 		Slot: func(i int) int { return w.shards.Slot(keys[i]) },
@@ -86,7 +86,7 @@ func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
 			case err != nil:
 				return err
 			case kind == '-':
-				return v.refuse(i, string(text))
+				return v.recordRefusal(i, string(text))
 			case string(text) == "1":
 				removed.Add(1)
 			}
@@ -97,5 +97,5 @@ func (w *Writer) remove(ctx context.Context, found []any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return removed.Load(), v.err()
+	return removed.Load(), v.retryError()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// The oldest documents go, as many as are too many.
+// The oldest documents above the limit are removed.
 func TestMaxDocuments(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		c.MaxDocuments = 100
@@ -54,7 +54,7 @@ func TestMaxDocumentsFarBehind(t *testing.T) {
 	}
 }
 
-// Several agents that see to the limit at the same time remove no more than one would.
+// Several agents that enforce the limit at the same time remove no more than one would.
 func TestMaxDocumentsOfManyAgents(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		filler := open(t, c)
@@ -85,7 +85,7 @@ func TestMaxDocumentsOfManyAgents(t *testing.T) {
 	})
 }
 
-// What the index covers beside our prefix is not ours to delete, and does not make us try for ever.
+// Keys without our prefix are not deleted, even if the index covers them, and do not cause an endless loop.
 func TestMaxDocumentsLeavesOthersAlone(t *testing.T) {
 	s := newServer(t)
 	s.Run(t, []any{"FT.CREATE", "logs_idx", "ON", "HASH", "PREFIX", 2, "log:", "mine:", "SCHEMA", "timestamp", "NUMERIC", "SORTABLE"})
@@ -103,7 +103,7 @@ func TestMaxDocumentsLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// That documents cannot be removed is said once, and nothing is written again for it.
+// A failure to remove documents is logged once and does not cause a retry of the write.
 func TestMaxDocumentsWithoutTheRight(t *testing.T) {
 	s := newServer(t)
 	if s.Embedded != nil {

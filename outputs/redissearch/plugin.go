@@ -1,4 +1,16 @@
-// Package redissearch stores events as documents, JSON or hashes, and keeps a RediSearch index over them.
+// Package redissearch stores events as documents, JSON or hashes, and maintains a RediSearch index over them.
+//
+// The output:
+//
+//   - plugin.go: settings, [Writer], open and close.
+//   - index.go: creates the index and adds missing attributes. schema.go: the attributes. info.go: parses FT.INFO.
+//   - write.go: one write. encode.go: the commands of a document. results.go: the server's replies to them.
+//   - limit.go: removes the oldest documents (max_documents).
+//   - inspect.go: what "check --connect" reports.
+//
+// The reader, which "rtcollector logs" uses:
+//
+//   - read.go: [Reader], which runs queries and reads their pages. match.go: conditions that the index cannot check.
 package redissearch
 
 import (
@@ -43,32 +55,32 @@ func (s *Storage) UnmarshalScalar(text string) error {
 	return fmt.Errorf("must be %s or %s", JSON, Hash)
 }
 
-// Settings are what can be configured.
+// Settings holds the settings of the output.
 type Settings struct {
 	redisconn.Config `yaml:",inline"`
 	Index            string        `yaml:"index" conf:"public"`
 	KeyPrefix        string        `yaml:"key_prefix" conf:"public"`
 	Storage          Storage       `yaml:"storage"`
-	TTL              conf.Duration `yaml:"ttl"`                     // from the event's time on; 0: for ever
+	TTL              conf.Duration `yaml:"ttl"`                     // counted from the time of the event; 0: for ever
 	MaxDocuments     int           `yaml:"max_documents"`           // 0: no limit
 	Hostname         string        `yaml:"hostname" conf:"ignored"` // the agent's own setting decides
 	Debug            bool          `yaml:"debug" conf:"ignored"`
 }
 
-// Config are the output's settings. The predecessor also took them from a map below "config".
+// Config holds the settings of the output. Like the predecessor, it also accepts them in a map below "config".
 type Config struct {
 	Settings `yaml:",inline"`
 	Nested   *Settings `yaml:"config"`
 }
 
-func defaults() Settings {
+func defaultSettings() Settings {
 	return Settings{Config: redisconn.Defaults(), Index: "logs_idx", KeyPrefix: "log:", Storage: JSON}
 }
 
-// Defaults keeps events for ever in the Redis on this machine.
+// Defaults returns settings for the Redis on this machine that keep events for ever.
 func Defaults() Config {
-	nested := defaults()
-	return Config{Settings: defaults(), Nested: &nested}
+	nested := defaultSettings()
+	return Config{Settings: defaultSettings(), Nested: &nested}
 }
 
 // Validate implements conf.Validator.
@@ -78,7 +90,7 @@ func (s *Settings) Validate() error {
 		errs = append(errs, conf.Key("index", "must not be empty"))
 	}
 	if s.KeyPrefix == "" {
-		errs = append(errs, conf.Key("key_prefix", "must not be empty: the index would take in every key"))
+		errs = append(errs, conf.Key("key_prefix", "must not be empty: the index would cover every key"))
 	}
 	if s.TTL != 0 && s.TTL.D() < time.Second {
 		errs = append(errs, conf.Key("ttl", "must be at least 1s, or 0 to keep events for ever"))
@@ -87,7 +99,7 @@ func (s *Settings) Validate() error {
 		errs = append(errs, conf.Key("max_documents", "must not be negative; 0 sets no limit"))
 	}
 	if s.DB != 0 && len(s.Cluster) == 0 {
-		errs = append(errs, conf.Key("db", "must be 0: RediSearch has no index over another"))
+		errs = append(errs, conf.Key("db", "must be 0: RediSearch only indexes database 0"))
 	}
 	return errors.Join(append(errs, s.Config.Validate())...)
 }
@@ -95,14 +107,14 @@ func (s *Settings) Validate() error {
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	if c.Nested != nil && !isDefault(*c.Nested) && !isDefault(c.Settings) {
-		return conf.Key("config", "holds the same settings that may stand beside it: use one place for all of them")
+		return conf.Key("config", "settings are given both here and outside of config: put all of them in one place")
 	}
 	return c.Settings.Validate()
 }
 
-func isDefault(s Settings) bool { return reflect.DeepEqual(s, defaults()) }
+func isDefault(s Settings) bool { return reflect.DeepEqual(s, defaultSettings()) }
 
-// settings are those that were written, wherever they stand.
+// settings returns the settings that the user wrote, from either place.
 func (c *Config) settings() Settings {
 	if c.Nested != nil && isDefault(c.Settings) {
 		return *c.Nested
@@ -110,7 +122,7 @@ func (c *Config) settings() Settings {
 	return c.Settings
 }
 
-// Writer is the live output.
+// Writer writes events and maintains the index.
 type Writer struct {
 	config   Settings
 	instance string
@@ -120,17 +132,17 @@ type Writer struct {
 	client *redisconn.Client
 	shards *redisconn.Shards
 
-	ready     bool      // the index was as it must be when we last looked
-	failures  int64     // that the index had counted then
-	began     time.Time // the write
-	trimmed   time.Time
-	trimError string // said already
+	indexReady    bool      // the last check of the index found it usable
+	knownFailures int64     // refused documents that the index had counted by then
+	writeStart    time.Time // start of the current write
+	lastTrim      time.Time // last removal of the oldest documents
+	lastTrimError string    // its error, which was logged
 }
 
-// New makes the output; nothing is connected yet.
+// New builds the output. It does not connect.
 func New(env outputs.Env, config Config) (*Writer, error) {
 	if env.Instance == "" {
-		return nil, errors.New("build redissearch: no instance to make IDs of events with")
+		return nil, errors.New("build redissearch: no instance for the IDs of events")
 	}
 	w := &Writer{config: config.settings(), instance: env.Instance, log: env.Log, secrets: env.Secrets}
 	if w.log == nil {
@@ -139,7 +151,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	return w, nil
 }
 
-// Open connects and sees to the index, so that what is wrong is said at the start.
+// Open connects and creates or checks the index, so that problems are reported at the start.
 func (w *Writer) Open(ctx context.Context) error {
 	client, err := redisconn.Open(ctx, w.config.Config, w.secrets)
 	if err != nil {
@@ -147,9 +159,9 @@ func (w *Writer) Open(ctx context.Context) error {
 	}
 	stop := client.CutOn(ctx)
 	defer stop()
-	w.client, w.shards, w.ready = client, client.NewShards(), false
+	w.client, w.shards, w.indexReady = client, client.NewShards(), false
 	if err = checkDatabase(client); err == nil {
-		err = w.ensure(ctx)
+		err = w.ensureIndex(ctx)
 	}
 	if err != nil {
 		_ = w.Close()
@@ -158,11 +170,11 @@ func (w *Writer) Open(ctx context.Context) error {
 	return nil
 }
 
-// checkDatabase: RediSearch makes indexes in database 0 only, and mixes up keys of others with those there. The
-// settings were checked; a URL may come from the secret store.
+// checkDatabase returns an error unless the client uses database 0. RediSearch only indexes database 0 and confuses keys of other
+// databases with it. Validate has checked the settings, but a URL may come from a secret store.
 func checkDatabase(client *redisconn.Client) error {
 	if c, ok := client.UniversalClient.(*redis.Client); ok && c.Options().DB != 0 {
-		return fmt.Errorf("RediSearch has no index over database %d: use 0", c.Options().DB)
+		return fmt.Errorf("RediSearch cannot index database %d: use database 0", c.Options().DB)
 	}
 	return nil
 }

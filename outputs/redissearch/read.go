@@ -16,10 +16,10 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// pageSize is how many documents one FT.SEARCH returns.
+// pageSize is the number of documents that one FT.SEARCH returns.
 const pageSize = 1000
 
-// Reader reads events. It needs no index of its own, only the one that a [Writer] has made.
+// Reader reads events through the index that a [Writer] has created.
 type Reader struct {
 	config  Settings
 	secrets secret.Resolver
@@ -52,15 +52,15 @@ func (r *Reader) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(ou
 	}
 	stop := r.client.CutOn(ctx)
 	defer stop()
-	words, beginnings := queried(q.Words)
+	words, prefixes := splitQueryWords(q.Words)
 	s := &search{
-		Reader: r, q: q, words: append(wholeWords(q.Text), words...), beginnings: beginnings,
-		from: millis(q.Since, math.MinInt64), to: millis(q.Until, math.MaxInt64),
+		Reader: r, q: q, words: append(wholeWords(q.Text), words...), prefixes: prefixes,
+		from: unixMillis(q.Since, math.MinInt64), to: unixMillis(q.Until, math.MaxInt64),
 	}
 	if q.Last == 0 {
-		return s.forward(ctx, f)
+		return s.readForward(ctx, f)
 	}
-	found, err := s.backward(ctx)
+	found, err := s.readBackward(ctx)
 	for _, e := range slices.Backward(found) {
 		if err := f(e); err != nil {
 			return err
@@ -69,28 +69,28 @@ func (r *Reader) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(ou
 	return err
 }
 
-func millis(t time.Time, otherwise int64) int64 {
+func unixMillis(t time.Time, otherwise int64) int64 {
 	if t.IsZero() {
 		return otherwise
 	}
 	return t.UnixMilli()
 }
 
-// search reads page after page. A page begins at the time where the previous one ended, not at a number: RediSearch would
-// collect everything before that number again.
+// search reads the results of a query page by page. A page begins at the time of the last document of the previous page, not at an
+// offset, because RediSearch would collect all documents before the offset again.
 type search struct {
 	*Reader
-	q          outputs.EventQuery
-	from, to   int64
-	words      []string        // that the index is asked for
-	beginnings []string        // of words, that are looked for in what it finds
-	same       map[string]bool // what was read of the moment where the next page begins
+	q           outputs.EventQuery
+	from, to    int64
+	words       []string        // words for the index
+	prefixes    []string        // prefixes of words; matchesRest checks them
+	readAtBound map[string]bool // IDs that were read and whose time is the start of the next page
 }
 
-// forward reads everything, the oldest first.
-func (r *search) forward(ctx context.Context, f func(outputs.FoundEvent) error) error {
+// readForward reads all documents, oldest first.
+func (r *search) readForward(ctx context.Context, f func(outputs.FoundEvent) error) error {
 	for {
-		page, full, err := r.page(ctx, "ASC")
+		page, full, err := r.readPage(ctx, "ASC")
 		if err != nil {
 			return err
 		}
@@ -105,11 +105,11 @@ func (r *search) forward(ctx context.Context, f func(outputs.FoundEvent) error) 
 	}
 }
 
-// backward reads the newest, the newest first.
-func (r *search) backward(ctx context.Context) (found []outputs.FoundEvent, err error) {
+// readBackward reads the last q.Last documents, newest first.
+func (r *search) readBackward(ctx context.Context) (found []outputs.FoundEvent, err error) {
 	for full := true; full && len(found) < r.q.Last; {
 		var page []outputs.FoundEvent
-		if page, full, err = r.page(ctx, "DESC"); err != nil {
+		if page, full, err = r.readPage(ctx, "DESC"); err != nil {
 			return nil, err
 		}
 		found = append(found, page...)
@@ -117,35 +117,35 @@ func (r *search) backward(ctx context.Context) (found []outputs.FoundEvent, err 
 	return found[:min(len(found), r.q.Last)], nil
 }
 
-// page returns the next documents, without those that do not have the text; full says that there may be more.
-func (r *search) page(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
-	query, params := r.query()
+// readPage returns the matching documents of the next page. Full means that there may be more pages.
+func (r *search) readPage(ctx context.Context, order string) (page []outputs.FoundEvent, full bool, err error) {
+	query, params := r.buildQuery()
 	args := []any{"FT.SEARCH", r.config.Index, query}
 	if r.config.Storage == JSON {
 		args = append(args, "RETURN", 1, "$")
 	}
-	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.same), pageSize)
-	// A search that takes longer than the server's timeout (500 ms) ends with what was found by then and does not say so. Ours
-	// is longer than that of the connection, whose end is an error.
+	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.readAtBound), pageSize)
+	// A search that exceeds the server's timeout (500 ms by default) silently returns a part of the results. This timeout is longer than
+	// that of the connection, which is an error.
 	args = append(args, "TIMEOUT", 2*r.config.Timeout.D().Milliseconds())
 	if len(params) > 0 {
 		args = append(append(args, "PARAMS", len(params)), params...)
 	}
-	args = append(args, "DIALECT", 2) // which has parameters: RediSearch 2.4
+	args = append(args, "DIALECT", 2) // supports parameters; since RediSearch 2.4
 	reply, err := r.client.Do(ctx, args...).Slice()
 	if err != nil {
-		return nil, false, r.explain(ctx, err)
+		return nil, false, r.explainError(ctx, err)
 	}
 	if len(reply)%2 != 1 {
-		return nil, false, fmt.Errorf("the reply to FT.SEARCH %s is not understood", r.config.Index)
+		return nil, false, fmt.Errorf("unexpected reply to FT.SEARCH %s: an even number of elements", r.config.Index)
 	}
 	for i := 1; i < len(reply); i += 2 {
 		id := asText(reply[i])
-		doc, err := r.document(reply[i+1])
+		doc, err := r.parseDocument(reply[i+1])
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: %w", id, err)
 		}
-		if doc == nil || r.passed(id, doc.Int(eventdoc.Timestamp), order) || !r.fits(doc) {
+		if doc == nil || r.markRead(id, doc.Int(eventdoc.Timestamp), order) || !r.matchesRest(doc) {
 			continue
 		}
 		page = append(page, outputs.FoundEvent{ID: id, Document: doc})
@@ -153,30 +153,30 @@ func (r *search) page(ctx context.Context, order string) (page []outputs.FoundEv
 	return page, len(reply)/2 == pageSize, nil
 }
 
-// passed notes how far we are, and says whether we have been there.
-func (r *search) passed(id string, ms int64, order string) bool {
+// markRead moves the start of the next page to a document, and reports whether the document was read before.
+func (r *search) markRead(id string, ms int64, order string) bool {
 	bound := &r.from
 	if order == "DESC" {
 		bound = &r.to
 	}
-	if r.same == nil || ms != *bound {
-		r.same = map[string]bool{}
+	if r.readAtBound == nil || ms != *bound {
+		r.readAtBound = map[string]bool{}
 		*bound = ms
 	}
-	seen := r.same[id]
-	r.same[id] = true
-	return seen
+	wasRead := r.readAtBound[id]
+	r.readAtBound[id] = true
+	return wasRead
 }
 
-func (r *search) explain(ctx context.Context, err error) error {
+func (r *search) explainError(ctx context.Context, err error) error {
 	if isUnknownIndex(err.Error(), r.config.Index) {
-		return fmt.Errorf("there is no index %s: either nothing was written yet, or index is another", r.config.Index)
+		return fmt.Errorf("there is no index %s: check the setting index, or wait until the output redissearch has created it", r.config.Index)
 	}
 	return r.client.Explain(ctx, err)
 }
 
-// document reads one of a reply: ["$", text] or names and values. One that has just expired has nothing.
-func (r *search) document(v any) (eventdoc.Document, error) {
+// parseDocument parses one document of a reply: ["$", text], or names and values. It returns nil for a document that has just expired.
+func (r *search) parseDocument(v any) (eventdoc.Document, error) {
 	words, _ := v.([]any)
 	pairs := make([]string, 0, len(words))
 	for _, word := range words {
@@ -191,13 +191,13 @@ func (r *search) document(v any) (eventdoc.Document, error) {
 	return eventdoc.ParseHash(pairs), nil
 }
 
-// query writes the conditions in RediSearch's language. Texts are parameters, names and values in turn: nothing in them is
-// taken for a part of the query.
-func (r *search) query() (query string, params []any) {
+// buildQuery returns the conditions in RediSearch's query language. Texts are in params, as alternating names and values, so that
+// nothing in them is interpreted as part of the query.
+func (r *search) buildQuery() (query string, params []any) {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if r.from != math.MinInt64 || r.to != math.MaxInt64 {
-		add("@%s:[%s %s]", eventdoc.Timestamp, bound(r.from), bound(r.to))
+		add("@%s:[%s %s]", eventdoc.Timestamp, formatBound(r.from), formatBound(r.to))
 	}
 	if r.q.From > telemetry.Emergency || r.q.To < telemetry.Debug {
 		add("@%s:[%d %d]", eventdoc.Severity, r.q.From, r.q.To)
@@ -206,8 +206,8 @@ func (r *search) query() (query string, params []any) {
 		name   string
 		values []string
 	}{{eventdoc.Host, r.q.Hosts}, {eventdoc.App, r.q.Apps}, {eventdoc.Source, r.q.Sources}} {
-		if hasStar(c.values) {
-			continue // see fits
+		if hasPrefixPattern(c.values) {
+			continue // matchesRest checks prefixes
 		}
 		var choices []string
 		for _, v := range c.values {
@@ -229,7 +229,7 @@ func (r *search) query() (query string, params []any) {
 	return strings.Join(parts, " "), params
 }
 
-func bound(ms int64) string {
+func formatBound(ms int64) string {
 	switch ms {
 	case math.MinInt64:
 		return "-inf"

@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// read returns the messages that a query finds, in their order.
+// read returns the messages that a query finds, in order.
 func read(t *testing.T, f *fixture, q outputs.EventQuery) (found []string) {
 	t.Helper()
 	if q.To == 0 {
@@ -85,7 +85,7 @@ func TestReadEvents(t *testing.T) {
 	})
 }
 
-// TestReadPages reads more than a page, of which more than a page is of the same moment.
+// TestReadPages reads several pages, with more than a page of documents at the same time.
 func TestReadPages(t *testing.T) {
 	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
 		f := open(t, c)
@@ -109,7 +109,7 @@ func TestReadPages(t *testing.T) {
 	})
 }
 
-// TestReadWhatManyBeginWith: RediSearch looks at 200 values that begin so.
+// TestReadWhatManyBeginWith: a prefix finds more than the 200 values that RediSearch considers.
 func TestReadWhatManyBeginWith(t *testing.T) {
 	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
 		f := open(t, c)
@@ -127,7 +127,7 @@ func TestReadWhatManyBeginWith(t *testing.T) {
 	})
 }
 
-// TestReadTextWithBackslashes: a separator behind one is a part of the word that follows.
+// TestReadTextWithBackslashes: a separator after a backslash is part of a word.
 func TestReadTextWithBackslashes(t *testing.T) {
 	each(t, func(t *testing.T, _ *testServer, c redissearch.Config) {
 		f := open(t, c)
@@ -143,7 +143,7 @@ func TestReadTextWithBackslashes(t *testing.T) {
 	})
 }
 
-// TestReadTakesItsTime: a server that gives a search a millisecond ends it with a part of what there is.
+// TestReadTakesItsTime: reads are complete even if the server's own time limit for searches is a millisecond.
 func TestReadTakesItsTime(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		if s.Embedded != nil {
@@ -164,13 +164,13 @@ func TestReadTakesItsTime(t *testing.T) {
 	})
 }
 
-// TestReadWithoutIndex: whoever only reads makes none, and hears why there is nothing.
+// TestReadWithoutIndex: a reader creates no index, and its error says what to do.
 func TestReadWithoutIndex(t *testing.T) {
 	s := newServer(t)
 	f := newFixture(t, s.config(redissearch.JSON), "inst0001")
 	t.Cleanup(func() { _ = f.Close() })
 	err := f.ReadEvents(t.Context(), outputs.EventQuery{To: telemetry.Debug}, func(outputs.FoundEvent) error { return nil })
-	if err == nil || !strings.Contains(err.Error(), "there is no index logs_idx: either nothing was written yet") {
+	if err == nil || !strings.Contains(err.Error(), "there is no index logs_idx: check the setting index") {
 		t.Error(err)
 	}
 	if list, err := s.Do(t.Context(), "FT._LIST").Slice(); err != nil || len(list) != 0 {
@@ -178,7 +178,7 @@ func TestReadWithoutIndex(t *testing.T) {
 	}
 }
 
-// FuzzReadEvents: whatever somebody looks for is never taken for a query, and what is there is found.
+// FuzzReadEvents: a text is never interpreted as part of the query, and is found.
 func FuzzReadEvents(f *testing.F) {
 	for _, s := range [][3]string{{"web-1", "connection refused", "refused"}, {"a|b}", "the @host:{x} (y|z) -a ~b %c% \"d\"", "@host:{x}"}, {"*", "*", "*"}, {"host\\", "C:\\dir\\", "\\"}} {
 		f.Add(s[0], s[1], s[2])

@@ -8,20 +8,20 @@ import (
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 )
 
-// attribute is one name that can be searched for.
+// attribute is one attribute of the index.
 type attribute struct {
 	name, kind string
 	sortable   bool
 }
 
-// The types of attributes.
+// Types of attributes.
 const (
 	numeric = "NUMERIC"
 	tag     = "TAG"
 	text    = "TEXT"
 )
 
-// schema is what the index covers. What is filtered by is a TAG, matched as a whole; only the message is full text.
+// schema returns the attributes of the index. Texts for filtering are TAGs, which match as a whole; only the message is full text.
 func schema() []attribute {
 	return []attribute{
 		{eventdoc.Timestamp, numeric, true},
@@ -39,20 +39,20 @@ func schema() []attribute {
 	}
 }
 
-func (s Storage) keyType() string { return strings.ToUpper(string(s)) }
+func (s Storage) indexKeyType() string { return strings.ToUpper(string(s)) }
 
-// path is where an attribute stands in a document.
-func (s Storage) path(name string) string {
+// attributePath returns the path of an attribute in a document.
+func (s Storage) attributePath(name string) string {
 	if s == JSON {
 		return "$." + name
 	}
 	return name
 }
 
-// define appends the definition of attributes as FT.CREATE and FT.ALTER take it.
-func (s Storage) define(args []any, attributes []attribute) []any {
+// appendSchema appends the definition of attributes for FT.CREATE and FT.ALTER.
+func (s Storage) appendSchema(args []any, attributes []attribute) []any {
 	for _, a := range attributes {
-		args = append(args, s.path(a.name))
+		args = append(args, s.attributePath(a.name))
 		if s == JSON {
 			args = append(args, "AS", a.name)
 		}
@@ -64,14 +64,14 @@ func (s Storage) define(args []any, attributes []attribute) []any {
 	return args
 }
 
-// compare returns the attributes that an index lacks, or an error that says in what it differs.
-func (s *Settings) compare(in info) (missing []attribute, err error) {
-	var wrong []string
-	if in.keyType != s.Storage.keyType() {
-		wrong = append(wrong, fmt.Sprintf("it covers keys of type %s, this output writes %s", in.keyType, s.Storage.keyType()))
+// compareIndex returns the attributes that an index lacks, or an error that describes why it cannot be used.
+func (s *Settings) compareIndex(in indexInfo) (missing []attribute, err error) {
+	var differences []string
+	if in.keyType != s.Storage.indexKeyType() {
+		differences = append(differences, fmt.Sprintf("it covers keys of type %s, but this output writes %s", in.keyType, s.Storage.indexKeyType()))
 	}
 	if !slices.ContainsFunc(in.prefixes, func(p string) bool { return strings.HasPrefix(s.KeyPrefix, p) }) {
-		wrong = append(wrong, fmt.Sprintf("it covers keys that begin with %s, this output's begin with %s", strings.Join(in.prefixes, " or "), s.KeyPrefix))
+		differences = append(differences, fmt.Sprintf("it covers keys that begin with %s, but this output's keys begin with %s", strings.Join(in.prefixes, " or "), s.KeyPrefix))
 	}
 	for _, a := range schema() {
 		have, ok := in.attributes[a.name]
@@ -79,14 +79,14 @@ func (s *Settings) compare(in info) (missing []attribute, err error) {
 		case !ok:
 			missing = append(missing, a)
 		case have.kind != a.kind:
-			wrong = append(wrong, fmt.Sprintf("attribute %s is %s, it must be %s", a.name, have.kind, a.kind))
-		case have.path != s.Storage.path(a.name) && in.keyType == s.Storage.keyType():
-			wrong = append(wrong, fmt.Sprintf("attribute %s is read from %s, it must be %s", a.name, have.path, s.Storage.path(a.name)))
+			differences = append(differences, fmt.Sprintf("attribute %s is %s, but must be %s", a.name, have.kind, a.kind))
+		case have.path != s.Storage.attributePath(a.name) && in.keyType == s.Storage.indexKeyType():
+			differences = append(differences, fmt.Sprintf("attribute %s is read from %s, but must be read from %s", a.name, have.path, s.Storage.attributePath(a.name)))
 		}
 	}
-	if len(wrong) > 0 {
-		return nil, fmt.Errorf("index %s does not fit: %s; remove it with FT.DROPINDEX %s, which keeps the documents, "+
-			"and it is made anew, or set another index", s.Index, strings.Join(wrong, "; "), s.Index)
+	if len(differences) > 0 {
+		return nil, fmt.Errorf("index %s cannot be used: %s; drop it with FT.DROPINDEX %s, which keeps the documents, "+
+			"and rtcollector creates it again, or set another index", s.Index, strings.Join(differences, "; "), s.Index)
 	}
 	return missing, nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
-// start is when the events of the tests happen, unless they need the clock.
+// start is the time of the events in tests that do not need the current time.
 var start = time.UnixMilli(1_700_000_000_000)
 
 // testServer is a server to write to.
@@ -30,7 +30,7 @@ func newServer(t testing.TB) *testServer {
 	return s
 }
 
-// config points at the server.
+// config returns settings for the server.
 func (s *testServer) config(storage redissearch.Storage) redissearch.Config {
 	c := redissearch.Defaults()
 	c.Host, c.Port, c.Storage = s.Host, s.Port, storage
@@ -48,7 +48,7 @@ func each(t *testing.T, f func(t *testing.T, s *testServer, c redissearch.Config
 	}
 }
 
-// fixture is an output, and the agent that gives its events their numbers.
+// fixture is an output and the sequence number that an agent would give to the next event.
 type fixture struct {
 	*redissearch.Writer
 	outputs.EventReader
@@ -85,7 +85,7 @@ func open(t testing.TB, config redissearch.Config) *fixture {
 	return f
 }
 
-// event is complete, as the agent would emit it, n milliseconds after start.
+// event returns a complete event, as the agent emits it, n milliseconds after start.
 func (f *fixture) event(n int, message string, fields ...string) telemetry.Event {
 	f.seq++
 	e := telemetry.Event{
@@ -113,7 +113,7 @@ func write(t testing.TB, f *fixture, events ...telemetry.Event) {
 	}
 }
 
-// retry writes as the agent does, without its pauses: a connection that broke costs a try.
+// retry writes as the agent does but without pauses: after a broken connection it writes again.
 func retry(t *testing.T, f *fixture, events ...telemetry.Event) {
 	t.Helper()
 	var err error
@@ -125,7 +125,7 @@ func retry(t *testing.T, f *fixture, events ...telemetry.Event) {
 	t.Fatalf("written five times: %v", err)
 }
 
-// found returns how many documents a query finds. What was stored before the index is taken in a moment later.
+// found returns how many documents a query finds. Documents older than the index are indexed in the background.
 func (s *testServer) found(t testing.TB, query string) int {
 	t.Helper()
 	return s.search(t, query, "LIMIT", 0, 0).total
@@ -159,7 +159,7 @@ func (s *testServer) search(t testing.TB, query string, args ...any) result {
 	return r
 }
 
-// wait waits until a query finds so many documents: an index takes in what is there already in the background.
+// wait waits until a query finds a number of documents, because an index covers existing documents only after a while.
 func (s *testServer) wait(t *testing.T, query string, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

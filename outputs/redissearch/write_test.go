@@ -47,7 +47,7 @@ func (s *testServer) stored(t *testing.T, key string) map[string]string {
 	return out
 }
 
-// Every attribute finds its document.
+// A document can be found by each attribute.
 func TestFound(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
@@ -82,7 +82,7 @@ func TestFound(t *testing.T) {
 	})
 }
 
-// A write may be repeated, whole or in part, and never makes a second document.
+// Repeating a write, completely or in part, does not create more documents.
 func TestRepeated(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
@@ -96,7 +96,7 @@ func TestRepeated(t *testing.T) {
 	})
 }
 
-// Two agents write the same things at the same time under the same numbers; their keys sort by time.
+// Two agents write the same events with the same sequence numbers. Their keys differ and sort by time.
 func TestKeysOfTwoAgents(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		a, b := newFixture(t, c, "aaaaaaaa"), newFixture(t, c, "bbbbbbbb")
@@ -148,14 +148,14 @@ func TestTTL(t *testing.T) {
 	})
 }
 
-// The key of one document holds something else: the others are written.
+// The key of one document holds a value of another type. The other documents are written.
 func TestKeyIsTaken(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)
 		s.Run(t, []any{"SET", "log:1700000000001-inst0001-00000002", "mine"})
 		err := f.WriteEvents(t.Context(), f.events(3))
 		var reject *outputs.RejectError
-		if !errors.As(err, &reject) || reject.N != 1 || err.Error() != "1 rejected: 1 whose key is taken by something else" {
+		if !errors.As(err, &reject) || reject.N != 1 || err.Error() != "1 rejected: 1 whose key holds a value of another type" {
 			t.Errorf("error %v", err)
 		}
 		if n := s.found(t, "*"); n != 2 {
@@ -164,7 +164,7 @@ func TestKeyIsTaken(t *testing.T) {
 	})
 }
 
-// An index may cover more than we know of; a document that it refuses is stored, counted and named.
+// An index may have attributes of the user. A document that it refuses is stored, counted, and named in the error.
 func TestIndexRefusesDocuments(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		path := []any{"status"}
@@ -183,7 +183,7 @@ func TestIndexRefusesDocuments(t *testing.T) {
 		if n := s.found(t, "*"); n != 1 || s.DBSize(t.Context()).Val() != 3 {
 			t.Errorf("%d found, %d stored", n, s.DBSize(t.Context()).Val())
 		}
-		write(t, f, f.event(3, "good again")) // what was counted is not counted again
+		write(t, f, f.event(3, "good again")) // earlier refusals are not counted again
 
 		other := newFixture(t, c, "inst0002") // nor are the refusals of others
 		if err := other.Open(t.Context()); err != nil {
@@ -196,7 +196,7 @@ func TestIndexRefusesDocuments(t *testing.T) {
 	})
 }
 
-// What has a name of ours is kept under another.
+// A field with a reserved name is stored under another name.
 func TestNamesOfFields(t *testing.T) {
 	each(t, func(t *testing.T, s *testServer, c redissearch.Config) {
 		f := open(t, c)

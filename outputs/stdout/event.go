@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// WriteEvents implements [outputs.EventWriter]. There is no TS.ADD for an event: with that format none is printed.
+// WriteEvents implements [outputs.EventWriter]. With format ts.add it prints no events, because TS.ADD cannot store them, and warns once.
 func (p *Printer) WriteEvents(ctx context.Context, events []telemetry.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -20,14 +20,14 @@ func (p *Printer) WriteEvents(ctx context.Context, events []telemetry.Event) err
 	switch {
 	case len(events) == 0:
 	case p.format == JSON:
-		p.eventsJSON(events)
+		p.printEventsJSON(events)
 	case p.format == TSAdd:
-		if !p.said {
-			p.log.Warn("events have no ts.add: they are left out; print them with format table or json")
+		if !p.warnedEvents {
+			p.log.Warn("events are not printed with format ts.add; use format table or json")
 		}
-		p.said = true
+		p.warnedEvents = true
 	default:
-		p.eventsTable(events)
+		p.printEventTable(events)
 	}
 	if err := p.out.Flush(); err != nil {
 		return outputs.Permanent(fmt.Errorf("print events: %w", err))
@@ -35,7 +35,7 @@ func (p *Printer) WriteEvents(ctx context.Context, events []telemetry.Event) err
 	return nil
 }
 
-func (p *Printer) eventsJSON(events []telemetry.Event) {
+func (p *Printer) printEventsJSON(events []telemetry.Event) {
 	var d eventdoc.Document
 	var line []byte
 	for i := range events {
@@ -45,7 +45,7 @@ func (p *Printer) eventsJSON(events []telemetry.Event) {
 	}
 }
 
-func (p *Printer) eventsTable(events []telemetry.Event) {
+func (p *Printer) printEventTable(events []telemetry.Event) {
 	t := tabwriter.NewWriter(p.out, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "TIME\tHOST\tLEVEL\tSOURCE\tAPP\tMESSAGE")
 	for i := range events {

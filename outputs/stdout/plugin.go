@@ -1,4 +1,7 @@
-// Package stdout prints samples and events: to see what would be written, or to pipe it into redis-cli.
+// Package stdout prints samples and events, to see what would be written or to pipe it into redis-cli.
+//
+//   - plugin.go: settings and [Printer].
+//   - print.go: samples as a table, as JSON and as commands. event.go: events.
 package stdout
 
 import (
@@ -20,14 +23,14 @@ var readme string
 // Plugin is the definition of the output "stdout".
 var Plugin = outputs.Define("stdout", "prints samples and events as a table or as JSON, samples also as TS.ADD commands", Defaults, New).Doc(readme)
 
-// Format is how samples and events are printed.
+// Format is a format for samples and events.
 type Format string
 
 // The formats.
 const (
 	Table Format = "table"  // for people
-	JSON  Format = "json"   // one object a line
-	TSAdd Format = "ts.add" // one command a line, for redis-cli; samples only
+	JSON  Format = "json"   // one object per line
+	TSAdd Format = "ts.add" // one command per line, for redis-cli; samples only
 )
 
 // UnmarshalScalar implements conf.Scalar.
@@ -40,23 +43,23 @@ func (f *Format) UnmarshalScalar(text string) error {
 	return fmt.Errorf("must be %s, %s or %s", Table, JSON, TSAdd)
 }
 
-// Config are the output's settings.
+// Config holds the settings of the output.
 type Config struct {
 	Format Format `yaml:"format"`
 }
 
-// Defaults prints a table.
+// Defaults returns settings that print a table.
 func Defaults() Config { return Config{Format: Table} }
 
-// Printer is the live output.
+// Printer prints samples and events.
 type Printer struct {
-	out    *bufio.Writer
-	format Format
-	log    *slog.Logger
-	said   bool // that events are left out
+	out          *bufio.Writer
+	format       Format
+	log          *slog.Logger
+	warnedEvents bool // logged that events are not printed
 }
 
-// New makes the output.
+// New builds the output. It prints to env.Stdout, which may be nil.
 func New(env outputs.Env, config Config) (*Printer, error) {
 	out := env.Stdout
 	if out == nil {
@@ -86,11 +89,11 @@ func (p *Printer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) 
 	}
 	switch p.format {
 	case JSON:
-		p.json(batches)
+		p.printSamplesJSON(batches)
 	case TSAdd:
-		p.commands(batches)
+		p.printCommands(batches)
 	default:
-		p.table(batches)
+		p.printSampleTable(batches)
 	}
 	if err := p.out.Flush(); err != nil {
 		return outputs.Permanent(fmt.Errorf("print samples: %w", err))
@@ -98,8 +101,8 @@ func (p *Printer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) 
 	return nil
 }
 
-// each calls print for every sample.
-func each(batches []*telemetry.Batch, print func(s *telemetry.Series, ms int64, v float64)) {
+// forEachSample calls print for every sample.
+func forEachSample(batches []*telemetry.Batch, print func(s *telemetry.Series, ms int64, v float64)) {
 	for _, b := range batches {
 		for i := range b.Len() {
 			print(b.Sample(i))

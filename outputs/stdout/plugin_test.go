@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func batch() *telemetry.Batch {
+func testBatch() *telemetry.Batch {
 	f := telemetry.NewFactory("h1", "test", nil, 1)
 	at := time.UnixMilli(1_700_000_000_000)
 	b := telemetry.NewBatch(at, at, 0)
@@ -40,14 +40,14 @@ func batch() *telemetry.Batch {
 	return b
 }
 
-func show(t *testing.T, format stdout.Format) string {
+func printBatch(t *testing.T, format stdout.Format) string {
 	t.Helper()
 	var out bytes.Buffer
 	p, err := stdout.New(outputs.Env{Stdout: &out}, stdout.Config{Format: format})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.WriteMetrics(t.Context(), []*telemetry.Batch{batch()}); err != nil {
+	if err := p.WriteMetrics(t.Context(), []*telemetry.Batch{testBatch()}); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -57,12 +57,12 @@ func TestCommands(t *testing.T) {
 	want := `TS.ADD "h1:disk_used_mnt_a_\"b\"_\\\xc3\xa9" 1700000000000 1000000000000000 ON_DUPLICATE LAST LABELS __name__ disk_used host h1 mount "/mnt/a \"b\" \\\xc3\xa9" source test unit bytes
 TS.ADD h1:load1 1700000000000 0.25 ON_DUPLICATE LAST LABELS __name__ load1 host h1 source test
 `
-	if diff := cmp.Diff(want, show(t, stdout.TSAdd)); diff != "" {
+	if diff := cmp.Diff(want, printBatch(t, stdout.TSAdd)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// redis-cli itself reads what is printed.
+// redis-cli accepts the printed commands.
 func TestCommandsRunInRedisCLI(t *testing.T) {
 	cli, err := exec.LookPath("redis-cli")
 	if err != nil {
@@ -74,7 +74,7 @@ func TestCommandsRunInRedisCLI(t *testing.T) {
 	}
 	defer func() { _ = s.Close() }()
 	cmd := exec.CommandContext(t.Context(), cli, "-u", "redis://"+s.Addr())
-	cmd.Stdin = strings.NewReader(show(t, stdout.TSAdd) + "TS.MGET WITHLABELS FILTER source=test\n")
+	cmd.Stdin = strings.NewReader(printBatch(t, stdout.TSAdd) + "TS.MGET WITHLABELS FILTER source=test\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -91,7 +91,7 @@ func TestJSON(t *testing.T) {
 {"time":1700000000000,"key":"h1:load1","value":0.25,"labels":{"__name__":"load1","host":"h1","source":"test"}}
 {"time":1700000000000,"key":"h1:bad","value":null,"labels":{"__name__":"bad","host":"h1","source":"test"}}
 `
-	if diff := cmp.Diff(want, show(t, stdout.JSON)); diff != "" {
+	if diff := cmp.Diff(want, printBatch(t, stdout.JSON)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -103,7 +103,7 @@ CLOCKTIM  h1    disk_used  mount=/mnt/a "b" \é  1000000000000000  bytes
 CLOCKTIM  h1    load1                           0.25              
 CLOCKTIM  h1    bad                             NaN               
 `, "CLOCKTIM", clock)
-	if diff := cmp.Diff(want, show(t, stdout.Table)); diff != "" {
+	if diff := cmp.Diff(want, printBatch(t, stdout.Table)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -117,13 +117,13 @@ func TestNobodyReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.WriteMetrics(t.Context(), []*telemetry.Batch{batch()})
+	err = p.WriteMetrics(t.Context(), []*telemetry.Batch{testBatch()})
 	if !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
 	}
 }
 
-func events() []telemetry.Event {
+func testEvents() []telemetry.Event {
 	return []telemetry.Event{
 		{
 			Time: time.UnixMilli(1_700_000_000_000), Severity: telemetry.Error, Host: "h1", Source: "syslog", App: "sshd", Proc: "12", MsgID: "M",
@@ -151,7 +151,7 @@ func TestEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.WriteEvents(t.Context(), events()); err != nil {
+		if err := p.WriteEvents(t.Context(), testEvents()); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -160,9 +160,9 @@ func TestEvents(t *testing.T) {
 		if err := p.WriteEvents(t.Context(), nil); err != nil || out.String() != want {
 			t.Errorf("%s: no event prints %q", format, out.String())
 		}
-		_ = p.WriteEvents(t.Context(), events())
-		if n := strings.Count(log.String(), "events have no ts.add"); n != 1 && format == stdout.TSAdd || n != 0 && format != stdout.TSAdd {
-			t.Errorf("%s: said %d times", format, n)
+		_ = p.WriteEvents(t.Context(), testEvents())
+		if n := strings.Count(log.String(), "events are not printed with format ts.add"); n != 1 && format == stdout.TSAdd || n != 0 && format != stdout.TSAdd {
+			t.Errorf("%s: logged %d times", format, n)
 		}
 	}
 }
@@ -172,7 +172,7 @@ func TestNobodyReadsEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.WriteEvents(t.Context(), events()); !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
+	if err := p.WriteEvents(t.Context(), testEvents()); !outputs.IsPermanent(err) || !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
 	}
 }

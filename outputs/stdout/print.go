@@ -14,66 +14,67 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
-// sample is one line of JSON. A value that JSON has no number for is null.
-type sample struct {
+// sampleLine is a sample as one line of JSON. NaN and infinite values are null.
+type sampleLine struct {
 	Time   int64             `json:"time"` // ms
 	Key    string            `json:"key"`
 	Value  *float64          `json:"value"`
 	Labels map[string]string `json:"labels"`
 }
 
-func (p *Printer) json(batches []*telemetry.Batch) {
+func (p *Printer) printSamplesJSON(batches []*telemetry.Batch) {
 	naming := tskey.Naming{Format: tskey.Host}
-	each(batches, func(s *telemetry.Series, ms int64, v float64) {
-		line := sample{Time: ms, Key: naming.Key(s), Labels: map[string]string{}}
-		if finite(v) {
+	forEachSample(batches, func(s *telemetry.Series, ms int64, v float64) {
+		line := sampleLine{Time: ms, Key: naming.Key(s), Labels: map[string]string{}}
+		if isFinite(v) {
 			line.Value = &v
 		}
 		for _, l := range tskey.Labels(s) {
 			line.Labels[l.Key] = l.Value
 		}
-		text, _ := json.Marshal(line) // strings and finite numbers always can be
+		text, _ := json.Marshal(line) // cannot fail for strings and finite numbers
 		_, _ = p.out.Write(append(text, '\n'))
 	})
 }
 
-// commands prints what redis-cli runs as it is, without the samples that Redis refuses.
-func (p *Printer) commands(batches []*telemetry.Batch) {
+// printCommands prints commands for redis-cli. It leaves out NaN and infinite values, which Redis refuses.
+func (p *Printer) printCommands(batches []*telemetry.Batch) {
 	naming := tskey.Naming{Format: tskey.Host}
-	each(batches, func(s *telemetry.Series, ms int64, v float64) {
-		if !finite(v) {
+	forEachSample(batches, func(s *telemetry.Series, ms int64, v float64) {
+		if !isFinite(v) {
 			return
 		}
-		_, _ = fmt.Fprintf(p.out, "TS.ADD %s %d %s ON_DUPLICATE LAST LABELS", quote(naming.Key(s)), ms, number(v))
+		_, _ = fmt.Fprintf(p.out, "TS.ADD %s %d %s ON_DUPLICATE LAST LABELS", quoteArgument(naming.Key(s)), ms, formatNumber(v))
 		for _, l := range tskey.Labels(s) {
-			_, _ = fmt.Fprintf(p.out, " %s %s", quote(l.Key), quote(l.Value))
+			_, _ = fmt.Fprintf(p.out, " %s %s", quoteArgument(l.Key), quoteArgument(l.Value))
 		}
 		_ = p.out.WriteByte('\n')
 	})
 }
 
-// table prints name, value, unit and instance. Host, source and tags are the same on every line or nearly so.
-func (p *Printer) table(batches []*telemetry.Batch) {
+// printSampleTable prints time, host, metric, instance, value and unit. It leaves out source and tags, which rarely differ between
+// lines.
+func (p *Printer) printSampleTable(batches []*telemetry.Batch) {
 	t := tabwriter.NewWriter(p.out, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "TIME\tHOST\tMETRIC\tINSTANCE\tVALUE\tUNIT")
-	each(batches, func(s *telemetry.Series, ms int64, v float64) {
+	forEachSample(batches, func(s *telemetry.Series, ms int64, v float64) {
 		var instance []string
 		for _, l := range s.Instance() {
 			instance = append(instance, l.Key+"="+terminal.Line(l.Value))
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", time.UnixMilli(ms).Format("15:04:05"), terminal.Line(s.Host()),
-			terminal.Line(s.Name()), strings.Join(instance, " "), number(v), s.Unit())
+			terminal.Line(s.Name()), strings.Join(instance, " "), formatNumber(v), s.Unit())
 	})
 	_ = t.Flush()
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+func formatNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// quote writes an argument as redis-cli reads it (redis/src/sds.c, sdssplitargs): in double quotes, with \xHH for what
-// does not print, unless it is a plain word.
-func quote(v string) string {
+// quoteArgument quotes an argument for redis-cli (redis/src/sds.c, sdssplitargs). Unless it is a plain word, it is enclosed in double
+// quotes, with \xHH for bytes that are not printable ASCII.
+func quoteArgument(v string) string {
 	const special = " \"'\\"
 	if v != "" && !strings.ContainsAny(v, special) && strings.IndexFunc(v, func(r rune) bool { return r < '!' || r > '~' }) < 0 {
 		return v

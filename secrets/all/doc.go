@@ -1,4 +1,4 @@
-// Package all lists the kinds of secret stores that the program has. The list is explicit: nothing registers itself.
+// Package all lists the kinds of secret stores in the program. The list is explicit: nothing registers itself.
 package all
 
 //go:generate go run ../../internal/tools/genlist -kind secrets

@@ -14,18 +14,18 @@ var readme string
 // Plugin is the definition of the store "env".
 var Plugin = secrets.Define("env", "environment variables: SECRET_REDIS_PASSWORD for secret:redis/password", Defaults, New).Doc(readme)
 
-// Config are the store's settings.
+// Config holds the settings of the store.
 type Config struct {
-	Prefix string `yaml:"prefix"` // of the variables' names
+	Prefix string `yaml:"prefix"` // beginning of the names of variables
 }
 
-// Defaults is the predecessor's prefix.
+// Defaults returns the prefix of the predecessor.
 func Defaults() Config { return Config{Prefix: "SECRET_"} }
 
-// Store is the live store.
+// Store reads environment variables.
 type Store struct{ secret.Env }
 
-// New makes the store.
+// New builds the store.
 func New(_ secrets.StoreEnv, config Config) (Store, error) {
 	return Store{secret.Env{Prefix: config.Prefix}}, nil
 }

@@ -1,4 +1,4 @@
-// Package file is the secret store that reads a file per secret: systemd's credentials, Docker's secrets.
+// Package file is the secret store that reads one file per secret, such as credentials of systemd and secrets of Docker.
 package file
 
 import (
@@ -21,30 +21,30 @@ import (
 var readme string
 
 // Plugin is the definition of the store "file".
-var Plugin = secrets.Define("file", "a file per secret, as systemd, Docker and Kubernetes provide them", Defaults, New).Doc(readme)
+var Plugin = secrets.Define("file", "one file per secret, as systemd, Docker and Kubernetes provide them", Defaults, New).Doc(readme)
 
 const (
-	dockerDir = "/run/secrets"
-	systemd   = "CREDENTIALS_DIRECTORY" // see systemd.exec(5), LoadCredential=
-	maxSize   = 64 << 10
+	dockerDir          = "/run/secrets"
+	systemdDirVariable = "CREDENTIALS_DIRECTORY" // see systemd.exec(5), LoadCredential=
+	maxSize            = 64 << 10
 )
 
-// Config are the store's settings.
+// Config holds the settings of the store.
 type Config struct {
-	Dir string `yaml:"dir"` // "": systemd's, else Docker's
+	Dir string `yaml:"dir"` // "": the directory of systemd, otherwise that of Docker
 }
 
-// Defaults looks where systemd or Docker put secrets.
+// Defaults returns settings for the directory in which systemd or Docker puts secrets.
 func Defaults() Config { return Config{} }
 
-// Store is the live store.
+// Store reads files below a directory.
 type Store struct{ dir string }
 
-// New makes the store.
+// New builds the store. It does not read anything.
 func New(env secrets.StoreEnv, config Config) (Store, error) {
 	dir := config.Dir
 	if dir == "" && env.Getenv != nil {
-		dir, _ = env.Getenv(systemd)
+		dir, _ = env.Getenv(systemdDirVariable)
 	}
 	if dir == "" {
 		dir = dockerDir
@@ -63,16 +63,16 @@ func (s Store) Secret(ctx context.Context, id string) (string, error) {
 	name := filepath.FromSlash(id)
 	path := filepath.Join(s.dir, name)
 	if !filepath.IsLocal(name) {
-		return "", fmt.Errorf("%q is no path below %s", id, s.dir)
+		return "", fmt.Errorf("%q is not a path below %s", id, s.dir)
 	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
-		return "", notFound(fmt.Errorf("open the directory of secrets: %w", err))
+		return "", markNotFound(fmt.Errorf("open the directory of secrets: %w", err))
 	}
 	defer func() { _ = root.Close() }()
-	data, err := read(root, name)
+	data, err := readRegularFile(root, name)
 	if err != nil {
-		return "", notFound(fmt.Errorf("read %s: %w", path, err))
+		return "", markNotFound(fmt.Errorf("read %s: %w", path, err))
 	}
 	plain, err := bom.Strip(data)
 	if err != nil {
@@ -88,39 +88,40 @@ func (s Store) Secret(ctx context.Context, id string) (string, error) {
 	return text, nil
 }
 
-func notFound(err error) error {
+func markNotFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return secret.NotFound(err)
 	}
 	return err
 }
 
-// read refuses what is no ordinary file before it is opened: opening a named pipe would wait for a writer.
-func read(root *os.Root, name string) ([]byte, error) {
+// readRegularFile reads a file of at most maxSize bytes. It refuses everything but regular files before it opens them, because opening a
+// named pipe would wait for a writer.
+func readRegularFile(root *os.Root, name string) ([]byte, error) {
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, bare(err)
+		return nil, trimPath(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("is no ordinary file")
+		return nil, errors.New("is not a regular file")
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, bare(err)
+		return nil, trimPath(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return nil, bare(err)
+		return nil, trimPath(err)
 	}
 	if len(data) > maxSize {
-		return nil, fmt.Errorf("is larger than %d KiB; this is no secret", maxSize>>10)
+		return nil, fmt.Errorf("is larger than %d KiB, which is too large for a secret", maxSize>>10)
 	}
 	return data, nil
 }
 
-// bare takes the name of the file out of an error: the caller says it, with its directory.
-func bare(err error) error {
+// trimPath removes the name of the file from an error. The caller adds it with the directory.
+func trimPath(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		return at.Err

@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/secrets/secretstest"
 )
 
-// dirWith makes a directory of secrets.
+// dirWith creates a directory of secrets.
 func dirWith(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -72,11 +72,11 @@ func TestWhatIsRefused(t *testing.T) {
 		"mark":         "read " + inside + "/mark: the file is empty",
 		"newline":      "read " + inside + "/newline: the file is empty",
 		"big":          "read " + inside + "/big: is larger than 64 KiB",
-		"dir":          "read " + inside + "/dir: is no ordinary file",
-		"../outside":   `"../outside" is no path below ` + inside,
-		"/etc/passwd":  `"/etc/passwd" is no path below ` + inside,
-		"":             `"" is no path below ` + inside,
-		"dir/../../..": `"dir/../../.." is no path below`,
+		"dir":          "read " + inside + "/dir: is not a regular file",
+		"../outside":   `"../outside" is not a path below ` + inside,
+		"/etc/passwd":  `"/etc/passwd" is not a path below ` + inside,
+		"":             `"" is not a path below ` + inside,
+		"dir/../../..": `"dir/../../.." is not a path below`,
 		"link":         "read " + inside + "/link: path escapes from parent",
 		"nope":         "read " + inside + "/nope: no such file or directory",
 	} {
@@ -90,7 +90,7 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
-// Kubernetes replaces a volume by turning a symbolic link inside the directory.
+// Kubernetes updates a volume by replacing a symbolic link inside the directory.
 func TestLinkInside(t *testing.T) {
 	dir := dirWith(t, map[string]string{"..1/password": "old", "..2/password": "new"})
 	turn := func(to string) {
@@ -126,7 +126,7 @@ func TestDefaultDirectory(t *testing.T) {
 	}
 }
 
-// FuzzID finds ids that lead out of the directory.
+// FuzzID checks that no id leads out of the directory.
 func FuzzID(f *testing.F) {
 	dir := dirWith(f, map[string]string{"outside": "hunter2", "store/a/b": "inside"})
 	s := store(f, filepath.Join(dir, "store"))

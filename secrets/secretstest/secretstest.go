@@ -1,4 +1,4 @@
-// Package secretstest is what every secret store must pass, wherever it looks.
+// Package secretstest is the test that every secret store must pass.
 package secretstest
 
 import (
@@ -17,26 +17,26 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// Case is a store, and a configuration with which it has a secret and lacks another.
+// Case is a store and a configuration with which it has one secret and lacks another.
 type Case struct {
 	Definition secrets.Definition
-	Config     string // YAML of its keys; "" are the defaults
-	ID, Value  string // a secret that is there
-	Missing    string // the id of one that is not
+	Config     string // its settings in YAML; "": the defaults
+	ID, Value  string // a secret that exists
+	Missing    string // the id of a secret that does not exist
 }
 
-// Run checks the store: its documentation covers its configuration, its sample decodes, what it does not know it
-// refuses, and alive it keeps to the contract.
+// Run checks that the documentation of the store covers its settings, that its sample decodes, that it rejects unknown settings, and that
+// the running store fulfils the contract.
 func Run(t *testing.T, c Case) {
 	t.Helper()
 	t.Run("config", func(t *testing.T) { catalogtest.CheckConfig(t, c.Definition) })
-	t.Run("sample", func(t *testing.T) { sampleDecodes(t, c.Definition) })
-	t.Run("answers", func(t *testing.T) { answers(t, c) })
-	t.Run("keeps", func(t *testing.T) { keeps(t, c) })
+	t.Run("sample", func(t *testing.T) { checkSample(t, c.Definition) })
+	t.Run("answers", func(t *testing.T) { checkAnswers(t, c) })
+	t.Run("keeps", func(t *testing.T) { checkKeep(t, c) })
 }
 
-// sampleDecodes: the README's first yaml block stands in a configuration, and is about this store.
-func sampleDecodes(t *testing.T, d secrets.Definition) {
+// checkSample checks that the first yaml block of the README is a valid configuration of this store.
+func checkSample(t *testing.T, d secrets.Definition) {
 	var top map[string]yaml.Node
 	if err := yaml.Unmarshal([]byte(d.Sample()), &top); err != nil {
 		t.Fatal(err)
@@ -48,23 +48,23 @@ func sampleDecodes(t *testing.T, d secrets.Definition) {
 	}
 }
 
-// Open makes the live store of a case.
+// Open builds the store of a case.
 func Open(t *testing.T, c Case) secrets.Store {
 	t.Helper()
 	return catalogtest.Build(t, c.Definition, c.Config, secrets.StoreEnv{Name: "conformance", Getenv: os.LookupEnv, Secrets: secret.Env{}})
 }
 
-// answers: what is there is found, also after an error; what is not there is said to be so, by name and without
-// the value of anything.
-func answers(t *testing.T, c Case) {
+// checkAnswers checks that an existing secret is found, also after an error, and that the error for a missing one names it and shows no
+// value.
+func checkAnswers(t *testing.T, c Case) {
 	ignore := goleak.IgnoreCurrent()
 	store := Open(t, c)
 	for range 2 {
 		if v, err := store.Secret(t.Context(), c.Missing); v != "" || !secret.IsNotFound(err) {
-			t.Errorf("what is not there: %q, %v", v, err)
+			t.Errorf("a missing secret: %q, %v", v, err)
 		} else if name := c.Missing[strings.LastIndex(c.Missing, "/")+1:]; !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(name)) ||
 			strings.Contains(err.Error(), c.Value) {
-			t.Errorf("the error does not say what is missing, or says too much: %v", err)
+			t.Errorf("the error does not name the missing secret, or shows a value: %v", err)
 		}
 		if v, err := store.Secret(t.Context(), c.ID); v != c.Value || err != nil {
 			t.Errorf("%q, %v", v, err)
@@ -73,8 +73,8 @@ func answers(t *testing.T, c Case) {
 	goleak.VerifyNone(t, ignore)
 }
 
-// keeps: a keeper ends with its context, and leaves nothing behind.
-func keeps(t *testing.T, c Case) {
+// checkKeep checks that Keep returns when its context ends, and leaves no goroutines behind.
+func checkKeep(t *testing.T, c Case) {
 	keeper, ok := Open(t, c).(secrets.Keeper)
 	if !ok {
 		return

@@ -20,10 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// realVault names a server that may be written to: its address. The token is in VAULT_TOKEN.
+// realVault is the environment variable with the address of a server for tests. The token is in VAULT_TOKEN.
 const realVault = "RTC_TEST_VAULT"
 
-// backend is a server with an engine of version 2 and one of version 1.
+// backend is a server with one engine of version 2 and one of version 1.
 type backend struct {
 	url, token string // the token may read rtcollector/* in both
 	mounts     map[int]string
@@ -33,7 +33,7 @@ type backend struct {
 	revoke     func(token string)
 }
 
-// against runs a test against the fake, and against a real server when there is one.
+// against runs a test against the fake, and against a real server if there is one.
 func against(t *testing.T, test func(t *testing.T, b backend)) {
 	t.Helper()
 	t.Run("fake", func(t *testing.T) { test(t, fakeBackend(t)) })
@@ -63,7 +63,7 @@ func fakeBackend(t *testing.T) backend {
 	}
 }
 
-// caller asks a real server with a token, and returns the body of its reply.
+// caller returns a function that sends requests with a token to a real server and returns the body of the reply.
 func caller(t *testing.T, url, token string) func(method, path, body string) string {
 	return func(method, path, body string) string {
 		t.Helper()
@@ -87,7 +87,7 @@ func caller(t *testing.T, url, token string) func(method, path, body string) str
 	}
 }
 
-// realBackend mounts two engines of its own, and takes them away again.
+// realBackend mounts its own two engines and unmounts them after the test.
 func realBackend(t *testing.T) backend {
 	t.Helper()
 	url := strings.TrimRight(os.Getenv(realVault), "/")
@@ -134,14 +134,14 @@ func realBackend(t *testing.T) backend {
 	}
 }
 
-// config of a store that reads the engine of a version.
+// config returns settings of a store that reads the engine of a version.
 func (b backend) config(version int) Config {
 	c := Defaults()
 	c.URL, c.Token, c.Mount = b.url, secret.Literal(b.token), b.mounts[version]
 	return c
 }
 
-// direct answers requests in this goroutine, without a network: time can then be that of synctest.
+// direct handles requests in the calling goroutine, without a network, so that synctest controls the time.
 type direct struct{ http.Handler }
 
 // RoundTrip implements http.RoundTripper.
@@ -159,7 +159,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// open makes a store that asks the fake directly.
+// open returns a store that sends its requests directly to the fake.
 func open(t *testing.T, v http.Handler, change func(c *Config)) *Store {
 	t.Helper()
 	c := Defaults()
@@ -177,7 +177,7 @@ func open(t *testing.T, v http.Handler, change func(c *Config)) *Store {
 	return s
 }
 
-// fake is a server with a token that may read everything below rtcollector.
+// fake returns a server with a token that is allowed to read everything below rtcollector.
 func fake() *vaulttest.Server {
 	v := vaulttest.New()
 	v.Issue(vaulttest.Token{ID: fakeToken, Paths: []string{"secret/", "kv/"}})

@@ -21,14 +21,14 @@ import (
 // maxReply is the size of the largest reply that is read, in bytes.
 const maxReply = 1 << 20 // Vault stores no larger ones
 
-// transport makes a connection for every request: requests are rare, nothing stays behind that had to be closed, and
-// the files of the TLS settings are read anew. It knows no proxy.
-func transport(config tlsx.Config) http.RoundTripper {
-	dialer := &net.Dialer{Timeout: 30 * time.Second} // the request has a deadline of its own
+// newTransport returns a transport that makes a connection for every request. Requests are rare, no connection has to be closed later, and
+// the files of the TLS settings are read again each time. It uses no proxy.
+func newTransport(config tlsx.Config) http.RoundTripper {
+	dialer := &net.Dialer{Timeout: 30 * time.Second} // the request also has a deadline
 	return &http.Transport{
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // what is read is bounded as it comes
+		DisableCompression:     true, // so that maxReply limits the decoded size
 		DialContext:            dialer.DialContext,
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, _, err := net.SplitHostPort(addr)
@@ -44,8 +44,8 @@ func transport(config tlsx.Config) http.RoundTripper {
 	}
 }
 
-// newClient makes a client of Vault's library and takes from it what it has read from the environment: what counts is
-// what is configured.
+// newClient returns a client of Vault's library. It resets what the library has read from the environment, because only our settings
+// count.
 func newClient(address string, c Config, t http.RoundTripper) (*api.Client, error) {
 	client, err := api.NewClient(&api.Config{
 		Address: address,
@@ -54,7 +54,7 @@ func newClient(address string, c Config, t http.RoundTripper) (*api.Client, erro
 		}},
 	})
 	if err != nil {
-		return nil, errEnvironment()
+		return nil, newEnvironmentError()
 	}
 	client.SetHeaders(http.Header{api.RequestHeaderName: {"true"}})
 	client.ClearToken()
@@ -65,31 +65,31 @@ func newClient(address string, c Config, t http.RoundTripper) (*api.Client, erro
 	return client, nil
 }
 
-// errEnvironment names variables, not values: one of them can hold a password. The library reads them although it is
-// told not to use them, and gives up when one makes no sense.
-func errEnvironment() error {
+// newEnvironmentError returns an error that lists the environment variables of Vault's library. The library reads them although it is
+// told not to use them, and fails if one is invalid. The error has no values, because one may be a password.
+func newEnvironmentError() error {
 	var names []string
 	for _, pair := range os.Environ() {
 		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "VAULT_") && name != envAddress && name != envToken {
 			names = append(names, name)
 		}
 	}
-	return fmt.Errorf("the library for Vault cannot read one of these environment variables, which have no effect here: "+
+	return fmt.Errorf("the Vault library cannot parse one of these environment variables, which have no effect here: "+
 		"correct or unset them: %s", strings.Join(names, ", "))
 }
 
-// reply is what Vault says, whatever the status.
+// reply is a reply of Vault with any status.
 type reply struct {
 	api.Secret
 	Errors []string `json:"errors"`
 
-	status int
-	path   string
-	alien  bool // this is not how Vault answers
+	status   int
+	path     string
+	notVault bool // the body is not JSON as Vault sends it
 }
 
-// exchange sends one request. The error says that there was no answer.
-func (s *Store) exchange(ctx context.Context, method, path, token string, body any) (reply, error) {
+// sendRequest sends one request and returns the reply. An error means that there was no reply.
+func (s *Store) sendRequest(ctx context.Context, method, path, token string, body any) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout.D())
 	defer cancel()
 	logical := s.client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token }).Logical()
@@ -106,18 +106,18 @@ func (s *Store) exchange(ctx context.Context, method, path, token string, body a
 	}
 	var refused *api.ResponseError
 	if resp == nil || err != nil && !errors.As(err, &refused) {
-		return reply{}, s.unreachable(ctx, err)
+		return reply{}, s.explainUnreachable(ctx, err)
 	}
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, path: path}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil {
-		return reply{}, s.unreachable(ctx, err)
+		return reply{}, s.explainUnreachable(ctx, err)
 	}
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.UseNumber()
 	if err := decoder.Decode(&r); err != nil && len(text) > 0 {
-		r.alien = true
+		r.notVault = true
 		r.Errors = []string{string(text)}
 	}
 	return r, nil

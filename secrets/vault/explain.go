@@ -14,11 +14,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// maxWords is how much of what a server says is repeated, in bytes.
-const maxWords = 200
+// maxServerText is the maximum size in bytes of a server's text in an error.
+const maxServerText = 200
 
-// unreachable says why there was no answer.
-func (s *Store) unreachable(ctx context.Context, err error) error {
+// explainUnreachable returns an error that says why there was no reply and what to do.
+func (s *Store) explainUnreachable(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
@@ -28,101 +28,102 @@ func (s *Store) unreachable(ctx context.Context, err error) error {
 	}
 	var lookup *net.DNSError
 	var timeout net.Error
-	why := "does not answer"
+	why := "does not answer: check that it runs, and the network"
 	switch advice := tlsx.Advice(err); {
 	case advice != "":
 		why = advice
 	case errors.Is(err, http.ErrSchemeMismatch):
-		why = "speaks no TLS there: write http:// in url, or name its TLS port"
+		why = "does not use TLS on this port: write http:// in url, or use its TLS port"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		why = "is not there: start it, or correct url"
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		why = "has an unknown name: correct url, or the name server"
+		why = "cannot be found by name: correct url, or check the name server"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		why = fmt.Sprintf("did not answer within %v: check the network and its load", s.config.Timeout)
 	}
 	return secret.Unavailable(fmt.Errorf("vault %s %s: %w", s.address, why, err))
 }
 
-// refused says what a reply means that is neither a secret nor the lack of one. See
+// explainRefusal returns an error for a reply that is neither a secret nor the message that there is none. See
 // https://developer.hashicorp.com/vault/api-docs#http-status-codes.
-func (s *Store) refused(r reply) error {
-	words := s.words(r, nil)
+func (s *Store) explainRefusal(r reply) error {
+	text := s.serverText(r, nil)
 	switch {
-	case r.status == http.StatusBadRequest && strings.Contains(words, "HTTPS server"):
-		return fmt.Errorf("vault %s speaks TLS there: write https:// in url", s.address)
-	case r.status == http.StatusServiceUnavailable && strings.Contains(words, "sealed"):
+	case r.status == http.StatusBadRequest && strings.Contains(text, "HTTPS server"):
+		return fmt.Errorf("vault %s requires TLS on this port: write https:// in url", s.address)
+	case r.status == http.StatusServiceUnavailable && strings.Contains(text, "sealed"):
 		return secret.Unavailable(fmt.Errorf("vault %s is sealed: unseal it (vault operator unseal)", s.address))
 	case r.status == http.StatusTooManyRequests:
-		return secret.Unavailable(fmt.Errorf("vault %s takes no more requests for now (status 429): %s", s.address, words))
+		return secret.Unavailable(fmt.Errorf("vault %s accepts no more requests for now (status 429): %s", s.address, text))
 	case r.status >= 500, r.status == http.StatusPreconditionFailed, r.status == 472, r.status == 473:
-		return secret.Unavailable(fmt.Errorf("vault %s is in trouble (status %d): see its log: %s", s.address, r.status, words))
-	case r.alien:
-		return fmt.Errorf("vault %s: what is there does not answer like a Vault (status %d): correct url: %s", s.address, r.status, words)
+		return secret.Unavailable(fmt.Errorf("vault %s has a problem (status %d): check its log: %s", s.address, r.status, text))
+	case r.notVault:
+		return fmt.Errorf("vault %s does not answer like a Vault (status %d): correct url: %s", s.address, r.status, text)
 	}
-	return fmt.Errorf("vault %s refuses to read %s%s (status %d): %s", s.address, r.path, s.inNamespace(), r.status, words)
+	return fmt.Errorf("vault %s refuses to read %s%s (status %d): %s", s.address, r.path, s.describeNamespace(), r.status, text)
 }
 
-// missing says what is wrong when no way to a secret led to one. A path that may be read and is empty is the better
-// answer than one that may not be read: policies grant the paths of one version.
-func (s *Store) missing(path string, missed []reply) error {
+// explainMissing returns an error for a secret that was found under none of the paths for the versions of the engine. Policies usually
+// grant the paths of one version, so a path that is readable but empty determines the error rather than a denied one.
+func (s *Store) explainMissing(path string, missed []reply) error {
 	var empty, denied []string
 	for _, r := range missed {
-		words := s.words(r, nil)
+		text := s.serverText(r, nil)
 		switch {
-		case strings.Contains(words, "namespace not found"):
+		case strings.Contains(text, "namespace not found"):
 			return secret.NotFound(fmt.Errorf("vault %s has no namespace %q: correct namespace", s.address, s.config.Namespace))
-		case strings.Contains(words, "no handler for route"):
+		case strings.Contains(text, "no handler for route"):
 			return secret.NotFound(fmt.Errorf("vault %s has no secrets engine at %s/%s: correct mount or namespace (vault secrets list)",
-				s.address, strings.Trim(s.config.Mount, "/"), s.inNamespace()))
+				s.address, strings.Trim(s.config.Mount, "/"), s.describeNamespace()))
 		case r.status == http.StatusForbidden:
 			denied = append(denied, r.path)
-		case destroyed(r):
-			return secret.NotFound(fmt.Errorf("vault %s: the newest version of %s was destroyed, and cannot be undeleted: write a new one (vault kv put -mount=%s %s %s=…)",
+		case isDestroyed(r):
+			return secret.NotFound(fmt.Errorf("vault %s: the newest version of %s was destroyed and cannot be undeleted: write a new one (vault kv put -mount=%s %s %s=…)",
 				s.address, r.path, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
-		case deleted(r):
+		case isDeleted(r):
 			return secret.NotFound(fmt.Errorf("vault %s: the newest version of %s was deleted: undelete it (vault kv undelete), or write a new one", s.address, r.path))
 		default:
 			empty = append(empty, r.path)
 		}
 	}
 	if len(empty) == 0 {
-		return fmt.Errorf("vault %s denies the token to read %s%s: add to one of its policies: path %q { capabilities = [\"read\"] }",
-			s.address, strings.Join(denied, " and "), s.inNamespace(), denied[0])
+		return fmt.Errorf("vault %s does not allow the token to read %s%s: add to one of its policies: path %q { capabilities = [\"read\"] }",
+			s.address, strings.Join(denied, " and "), s.describeNamespace(), denied[0])
 	}
 	also := ""
 	if len(denied) > 0 {
-		also = fmt.Sprintf(" (and %s may not be read)", strings.Join(denied, " and "))
+		also = fmt.Sprintf(" (and the token must not read %s)", strings.Join(denied, " and "))
 	}
 	return secret.NotFound(fmt.Errorf("vault %s has no secret at %s%s%s: write it (vault kv put -mount=%s %s %s=…), or correct mount and path_prefix",
-		s.address, strings.Join(empty, " nor at "), s.inNamespace(), also, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
+		s.address, strings.Join(empty, " nor at "), s.describeNamespace(), also, strings.Trim(s.config.Mount, "/"), path, s.config.Field))
 }
 
-// deleted reports whether a version 2 engine answers with the remains of a secret, which can be undeleted.
-func deleted(r reply) bool {
+// isDeleted reports whether the reply of a version 2 engine describes a deleted secret, which can be undeleted.
+func isDeleted(r reply) bool {
 	metadata, _ := r.Data["metadata"].(map[string]any)
 	at, _ := metadata["deletion_time"].(string)
 	return at != ""
 }
 
-// destroyed reports the same of a secret that cannot. One may be deleted first, and destroyed then.
-func destroyed(r reply) bool {
+// isDestroyed reports whether the reply describes a destroyed secret, which cannot be undeleted. It may have been deleted before.
+func isDestroyed(r reply) bool {
 	metadata, _ := r.Data["metadata"].(map[string]any)
-	gone, _ := metadata["destroyed"].(bool)
-	return gone
+	isDestroyed, _ := metadata["destroyed"].(bool)
+	return isDestroyed
 }
 
-func (s *Store) inNamespace() string {
+func (s *Store) describeNamespace() string {
 	if s.config.Namespace == "" {
 		return ""
 	}
 	return fmt.Sprintf(" in namespace %q", s.config.Namespace)
 }
 
-// words are what a server says, short, on one line and without the credentials it was sent: who knows what answers there.
-func (s *Store) words(r reply, sent map[string]string) string {
+// serverText returns the errors and warnings of a reply, shortened, on one line and without the credentials that were sent, because any
+// program may answer at the address.
+func (s *Store) serverText(r reply, sent map[string]string) string {
 	text := strings.Join(strings.Fields(strings.Join(append(r.Errors, r.Warnings...), "; ")), " ")
-	hide := []string{s.current().token}
+	hide := []string{s.currentSession().token}
 	for key, v := range sent {
 		if key != "role" {
 			hide = append(hide, v)
@@ -133,11 +134,11 @@ func (s *Store) words(r reply, sent map[string]string) string {
 			text = strings.ReplaceAll(text, v, "[redacted]")
 		}
 	}
-	if len(text) > maxWords {
-		text = strings.ToValidUTF8(text[:maxWords], "") + "…"
+	if len(text) > maxServerText {
+		text = strings.ToValidUTF8(text[:maxServerText], "") + "…"
 	}
 	if text == "" {
-		return "it does not say why"
+		return "no reason given"
 	}
 	return text
 }

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Pauses after a renewal that failed.
+// Pauses after a failed renewal.
 const (
 	firstPause = time.Second
 	lastPause  = 30 * time.Second
 )
 
-// Keep implements [secrets.Keeper]: it renews the token when two thirds of its life are over, as long as Vault lets it.
-// It does not log in: who asks for a secret does that when there is no token any more.
+// Keep implements [secrets.Keeper]. It renews the token after two thirds of its lifetime, as long as Vault allows it. It does not log in:
+// the next call of Secret does that when the token has expired.
 func (s *Store) Keep(ctx context.Context, log *slog.Logger) {
 	k := keeper{store: s, log: log}
 	for {
 		var due <-chan time.Time
-		if at, ok := k.next(); ok {
+		if at, ok := k.nextDue(); ok {
 			due = time.After(time.Until(at))
 		}
 		select {
@@ -28,118 +28,119 @@ func (s *Store) Keep(ctx context.Context, log *slog.Logger) {
 			return
 		case <-s.changed:
 		case <-due:
-			k.work(ctx)
+			k.renewOrLookUp(ctx)
 		}
 	}
 }
 
 // keeper is what [Store.Keep] remembers from one renewal to the next.
 type keeper struct {
-	store *Store
-	log   *slog.Logger
-	of    string        // the token that the rest is about
-	pause time.Duration // 0: the last attempt was fine
-	again time.Time     // not before this
+	store   *Store
+	log     *slog.Logger
+	token   string        // the token that the fields below are about
+	pause   time.Duration // 0: the last attempt succeeded
+	retryAt time.Time     // time of the next attempt after a failure
 }
 
-// next says when there is something to do.
-func (k *keeper) next() (time.Time, bool) {
-	n := k.store.current()
-	if n.token != k.of {
-		k.of, k.pause, k.again = n.token, 0, time.Time{}
+// nextDue returns when to renew or look up the token; ok is false if there is nothing to do.
+func (k *keeper) nextDue() (at time.Time, ok bool) {
+	n := k.store.currentSession()
+	if n.token != k.token {
+		k.token, k.pause, k.retryAt = n.token, 0, time.Time{}
 	}
 	switch {
 	case n.token == "":
 		return time.Time{}, false
-	case !n.known:
-		return k.again, true
-	case !n.renewable || !time.Now().Before(n.ends):
+	case !n.hasLifetime:
+		return k.retryAt, true
+	case !n.renewable || !time.Now().Before(n.expiresAt):
 		return time.Time{}, false
 	case k.pause > 0:
-		return k.again, true
+		return k.retryAt, true
 	}
 	return n.renewAt, true
 }
 
-// work finds out how long a token lives that was given to us, or renews it.
-func (k *keeper) work(ctx context.Context) {
-	n := k.store.current()
+// renewOrLookUp renews the token, or looks up the lifetime of a configured one. It logs the first failure and sets the next attempt.
+func (k *keeper) renewOrLookUp(ctx context.Context) {
+	n := k.store.currentSession()
 	var err error
-	if n.known {
+	if n.hasLifetime {
 		err = k.renew(ctx, n)
 	} else {
-		err = k.inquire(ctx, n)
+		err = k.lookUpLifetime(ctx, n)
 	}
 	if ctx.Err() != nil {
 		return
 	}
 	if err == nil {
 		if k.pause > 0 {
-			k.log.Info("vault token is renewed again")
+			k.log.Info("vault token renewed after failures")
 		}
 		k.pause = 0
 		return
 	}
 	if k.pause == 0 {
-		k.log.Warn("vault token could not be renewed: trying again", "error", err)
+		k.log.Warn("vault token could not be renewed; retrying", "error", err)
 		k.pause = firstPause
 	} else {
 		k.pause = min(2*k.pause, lastPause)
 	}
-	k.again = time.Now().Add(k.pause)
+	k.retryAt = time.Now().Add(k.pause)
 }
 
-// inquire asks about a token's life. Without the right to ask, it is taken as endless: it will be seen when it ends.
-func (k *keeper) inquire(ctx context.Context, n session) error {
-	r, err := k.store.exchange(ctx, http.MethodGet, "auth/token/lookup-self", n.token, nil)
+// lookUpLifetime reads the lifetime of a token. If the token lacks the permission for that, it counts as endless; its end will be noticed
+// when it is refused.
+func (k *keeper) lookUpLifetime(ctx context.Context, n session) error {
+	r, err := k.store.sendRequest(ctx, http.MethodGet, "auth/token/lookup-self", n.token, nil)
 	if err != nil {
 		return err
 	}
 	switch r.status {
 	case http.StatusOK:
 		renewable, _ := r.Data["renewable"].(bool)
-		told := n.lasts(seconds(r.Data["ttl"]), renewable)
-		if !told.renewable && !told.ends.IsZero() {
-			k.log.Warn("vault token cannot be renewed: give it a new one before it ends", "ends", told.ends.Round(time.Second))
+		updated := n.withLifetime(parseSeconds(r.Data["ttl"]), renewable)
+		if !updated.renewable && !updated.expiresAt.IsZero() {
+			k.log.Warn("vault token is not renewable; configure a new one before it expires", "ends", updated.expiresAt.Round(time.Second))
 		}
-		k.store.replace(n.token, told)
+		k.store.replaceSession(n.token, updated)
 	case http.StatusForbidden:
-		n.known = true
-		k.store.replace(n.token, n)
+		n.hasLifetime = true
+		k.store.replaceSession(n.token, n)
 	default:
-		return k.store.refused(r)
+		return k.store.explainRefusal(r)
 	}
 	return nil
 }
 
-// renew extends the token's life. When that adds nothing any more its maximum is near, and it is left to end.
+// renew extends the lifetime of the token. If that adds less than a second, the maximum is reached, and the token is left to expire.
 func (k *keeper) renew(ctx context.Context, n session) error {
-	r, err := k.store.exchange(ctx, http.MethodPut, "auth/token/renew-self", n.token, struct{}{})
+	r, err := k.store.sendRequest(ctx, http.MethodPut, "auth/token/renew-self", n.token, struct{}{})
 	if err != nil {
 		return err
 	}
 	switch {
 	case r.status == http.StatusOK && r.Auth != nil:
-		told := n.lasts(r.Auth.LeaseDuration, r.Auth.Renewable)
-		if told.ends.Sub(n.ends) < time.Second {
-			told.renewable = false
-			k.ending(told)
+		updated := n.withLifetime(r.Auth.LeaseDuration, r.Auth.Renewable)
+		if updated.expiresAt.Sub(n.expiresAt) < time.Second {
+			updated.renewable = false
+			k.warnExpiring(updated)
 		}
-		k.store.replace(n.token, told)
-		k.log.Debug("vault token renewed", "ends", told.ends.Round(time.Second))
+		k.store.replaceSession(n.token, updated)
+		k.log.Debug("vault token renewed", "ends", updated.expiresAt.Round(time.Second))
 	case r.status == http.StatusForbidden || r.status == http.StatusBadRequest:
 		n.renewable = false
-		k.ending(n)
-		k.store.replace(n.token, n)
+		k.warnExpiring(n)
+		k.store.replaceSession(n.token, n)
 	default:
-		return fmt.Errorf("renew the token: %w", k.store.refused(r))
+		return fmt.Errorf("renew the token: %w", k.store.explainRefusal(r))
 	}
 	return nil
 }
 
-// ending says that a token will end for which nobody but a person can get another.
-func (k *keeper) ending(n session) {
+// warnExpiring warns about a token that will expire and that only the user can replace.
+func (k *keeper) warnExpiring(n session) {
 	if k.store.config.Auth.Method == Token {
-		k.log.Warn("vault token cannot be renewed any more: give it a new one before it ends", "ends", n.ends.Round(time.Second))
+		k.log.Warn("vault token has reached its maximum lifetime; configure a new one before it expires", "ends", n.expiresAt.Round(time.Second))
 	}
 }

@@ -1,4 +1,9 @@
-// Package vault is the secret store that asks HashiCorp Vault, or OpenBao, which answers alike.
+// Package vault is the secret store that reads from HashiCorp Vault or OpenBao, which has the same API.
+//
+//   - plugin.go: the settings.
+//   - store.go: [Store], which reads secrets, and the cache.
+//   - session.go: the token and the logins. keep.go: renews the token.
+//   - client.go: requests and replies. explain.go: errors for users.
 package vault
 
 import (
@@ -22,7 +27,7 @@ var readme string
 // Plugin is the definition of the store "vault".
 var Plugin = secrets.Define("vault", "HashiCorp Vault or OpenBao, KV version 1 or 2", Defaults, New).Doc(readme)
 
-// The variables that are read when the settings say nothing. No others of Vault's have an effect.
+// Environment variables that are used if the settings are empty. Other variables of Vault have no effect.
 const (
 	envAddress = "VAULT_ADDR"
 	envToken   = "VAULT_TOKEN"
@@ -33,22 +38,22 @@ const (
 	defaultJWT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 )
 
-// Config are the store's settings.
+// Config holds the settings of the store.
 type Config struct {
-	URL        string        `yaml:"url"` // "": $VAULT_ADDR, else defaultURL
+	URL        string        `yaml:"url"` // "": $VAULT_ADDR, otherwise defaultURL
 	Token      secret.Ref    `yaml:"token"`
 	TokenFile  string        `yaml:"token_file"`
 	PathPrefix string        `yaml:"path_prefix"` // between the mount and the id
 	Mount      string        `yaml:"mount"`       // of the KV engine
-	KVVersion  int           `yaml:"kv_version"`  // 0: find out
-	Field      string        `yaml:"field"`       // unless the id names one behind "#"
+	KVVersion  int           `yaml:"kv_version"`  // 0: detect it
+	Field      string        `yaml:"field"`       // for ids without "#field"
 	Namespace  string        `yaml:"namespace"`
 	TLS        tlsx.Config   `yaml:"tls"`
 	Timeout    conf.Duration `yaml:"timeout"` // of one request
 	Auth       Auth          `yaml:"auth"`
 }
 
-// Auth says how to get a token.
+// Auth holds the settings for getting a token.
 type Auth struct {
 	Method       Method     `yaml:"method"` // "": token
 	Mount        string     `yaml:"mount"`  // "": the method's name
@@ -62,7 +67,7 @@ type Auth struct {
 // Method is a way to get a token.
 type Method string
 
-// The methods.
+// Methods.
 const (
 	Token      Method = "token"
 	AppRole    Method = "approle"
@@ -79,7 +84,7 @@ func (m *Method) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// Defaults are the predecessor's, where it had a setting.
+// Defaults returns the default settings. They are those of the predecessor for settings that it had.
 func Defaults() Config {
 	return Config{
 		PathPrefix: "rtcollector", Mount: "secret", Field: "value", Timeout: conf.Duration(5 * time.Second),
@@ -95,14 +100,14 @@ func (c *Config) Validate() error {
 			errs = append(errs, conf.Key("url", "%s", err))
 		}
 	}
-	if c.Mount == "" || !plainPath(c.Mount) {
+	if c.Mount == "" || !isPlainPath(c.Mount) {
 		errs = append(errs, conf.Key("mount", "must be the path of a KV engine, as in \"vault secrets list\""))
 	}
-	if c.PathPrefix != "" && !plainPath(c.PathPrefix) {
-		errs = append(errs, conf.Key("path_prefix", "must be a path without \"..\" and empty parts"))
+	if c.PathPrefix != "" && !isPlainPath(c.PathPrefix) {
+		errs = append(errs, conf.Key("path_prefix", "must be a path without \".\", \"..\" and empty parts"))
 	}
 	if c.KVVersion < 0 || c.KVVersion > 2 {
-		errs = append(errs, conf.Key("kv_version", "must be 1 or 2, or left out to find out"))
+		errs = append(errs, conf.Key("kv_version", "must be 1 or 2; without it the version is detected"))
 	}
 	if c.Field == "" {
 		errs = append(errs, conf.Key("field", "must not be empty"))
@@ -116,13 +121,13 @@ func (c *Config) Validate() error {
 func (c *Config) validateToken() error {
 	var errs []error
 	if !c.Token.IsZero() && c.TokenFile != "" {
-		errs = append(errs, conf.Key("token_file", "stands instead of token: use one or the other"))
+		errs = append(errs, conf.Key("token_file", "cannot be combined with token: use one of them"))
 	}
 	if c.Auth.Method != Token && !c.Token.IsZero() {
-		errs = append(errs, conf.Key("token", "has no effect with auth.method %s: use one or the other", c.Auth.Method))
+		errs = append(errs, conf.Key("token", "has no effect with auth.method %s: remove one of them", c.Auth.Method))
 	}
 	if c.Auth.Method != Token && c.TokenFile != "" {
-		errs = append(errs, conf.Key("token_file", "has no effect with auth.method %s: use one or the other", c.Auth.Method))
+		errs = append(errs, conf.Key("token_file", "has no effect with auth.method %s: remove one of them", c.Auth.Method))
 	}
 	return errors.Join(errs...)
 }
@@ -130,14 +135,14 @@ func (c *Config) validateToken() error {
 // Validate implements conf.Validator.
 func (a *Auth) Validate() error {
 	var errs []error
-	if a.Mount != "" && !plainPath(a.Mount) {
+	if a.Mount != "" && !isPlainPath(a.Mount) {
 		errs = append(errs, conf.Key("mount", "must be the path of an auth method, as in \"vault auth list\""))
 	}
 	if a.Method == AppRole && a.RoleID.IsZero() {
 		errs = append(errs, conf.Key("role_id", "is needed with method approle"))
 	}
 	if !a.SecretID.IsZero() && a.SecretIDFile != "" {
-		errs = append(errs, conf.Key("secret_id_file", "stands instead of secret_id: use one or the other"))
+		errs = append(errs, conf.Key("secret_id_file", "cannot be combined with secret_id: use one of them"))
 	}
 	if a.Method == Kubernetes && a.Role == "" {
 		errs = append(errs, conf.Key("role", "is needed with method kubernetes"))
@@ -145,7 +150,7 @@ func (a *Auth) Validate() error {
 	return errors.Join(errs...)
 }
 
-// checkURL never repeats the URL: somebody may have put a password in it.
+// checkURL validates a URL. Its error does not contain the URL, which may contain a password.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -154,8 +159,8 @@ func checkURL(text string) error {
 	return nil
 }
 
-// plainPath says whether a path stays where it begins.
-func plainPath(path string) bool {
+// isPlainPath reports whether a path has no empty parts, "." or "..".
+func isPlainPath(path string) bool {
 	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		if part == "" || part == "." || part == ".." {
 			return false

@@ -51,8 +51,8 @@ func TestRead(t *testing.T) {
 			if err := wantError(t, s, "all#nope", "the secret "+where+` has no field "nope"; it has empty, `); !secret.IsNotFound(err) {
 				t.Error("is not said to be missing")
 			}
-			wantError(t, s, "all#list", `the field "list" of the secret `+where+" is no text and no number")
-			wantError(t, s, "all#null", `the field "null" of the secret `+where+" is no text and no number")
+			wantError(t, s, "all#list", `the field "list" of the secret `+where+" is neither a text nor a number")
+			wantError(t, s, "all#null", `the field "null" of the secret `+where+" is neither a text nor a number")
 			if err := wantError(t, s, "nope", fmt.Sprintf("has no secret at %s nor at %s: write it (vault kv put -mount=%s rtcollector/nope value=…)",
 				s.kvPath(version, "rtcollector/nope"), s.kvPath(3-version, "rtcollector/nope"), b.mounts[version])); !secret.IsNotFound(err) {
 				t.Error("is not said to be missing")
@@ -73,7 +73,7 @@ func TestDeleted(t *testing.T) {
 	})
 }
 
-// What is destroyed cannot be undeleted, whether it was deleted before or not.
+// A destroyed secret cannot be undeleted, whether it was deleted before or not.
 func TestDestroyed(t *testing.T) {
 	against(t, func(t *testing.T, b backend) {
 		b.put(2, "rtcollector/gone", map[string]any{"value": "v"})
@@ -82,7 +82,7 @@ func TestDestroyed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = wantError(t, s, "gone", "the newest version of "+b.mounts[2]+"/data/rtcollector/gone was destroyed, and cannot be undeleted: write a new one")
+		err = wantError(t, s, "gone", "the newest version of "+b.mounts[2]+"/data/rtcollector/gone was destroyed and cannot be undeleted: write a new one")
 		if strings.Contains(err.Error(), "kv undelete") || !secret.IsNotFound(err) {
 			t.Error(err)
 		}
@@ -98,7 +98,7 @@ func TestDenied(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := b.mounts[2]
-		err = wantError(t, s, "x", fmt.Sprintf("denies the token to read %s/data/elsewhere/x and %s/elsewhere/x: add to one of its policies: "+
+		err = wantError(t, s, "x", fmt.Sprintf("does not allow the token to read %s/data/elsewhere/x and %s/elsewhere/x: add to one of its policies: "+
 			`path "%s/data/elsewhere/x" { capabilities = ["read"] }`, m, m, m))
 		if secret.IsNotFound(err) || secret.IsUnavailable(err) {
 			t.Error("a denied path is neither missing nor away")
@@ -108,15 +108,15 @@ func TestDenied(t *testing.T) {
 	})
 }
 
-// A value that is rotated is found by the next connection.
+// The next connection uses a rotated value.
 func TestRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := fake()
 		s := open(t, v, nil)
 		want(t, s, "redis", "hunter2")
 		v.Put("secret/rtcollector/redis", map[string]any{"value": "rotated", "password": "rotated too"})
-		want(t, s, "redis", "hunter2") // of one age with what was read just before
-		sleep(fresh)
+		want(t, s, "redis", "hunter2") // from the same version as the value that was just read
+		sleep(cacheTime)
 		want(t, s, "redis", "rotated")
 		want(t, s, "redis#password", "rotated too")
 	})
@@ -149,7 +149,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 	want(t, s, "new", "now")
 }
 
-// What the engine's version is, is found out once.
+// The version of the engine is detected once.
 func TestVersionIsRemembered(t *testing.T) {
 	v := fake()
 	v.Engines["secret"] = 1
@@ -175,7 +175,7 @@ func TestVersionThatIsConfigured(t *testing.T) {
 	}
 }
 
-// Policies grant the paths of one version: the other one is then denied, not empty.
+// Policies grant the paths of one version. Paths of the other version are denied, not empty.
 func TestVersionBehindAPolicy(t *testing.T) {
 	v := vaulttest.New()
 	v.Engines["secret"] = 1
@@ -183,7 +183,7 @@ func TestVersionBehindAPolicy(t *testing.T) {
 	v.Put("secret/rtcollector/redis", map[string]any{"value": "hunter2"})
 	s := open(t, v, nil)
 	want(t, s, "redis", "hunter2")
-	if err := wantError(t, s, "nope", "has no secret at secret/rtcollector/nope (and secret/data/rtcollector/nope may not be read)"); !secret.IsNotFound(err) {
+	if err := wantError(t, s, "nope", "has no secret at secret/rtcollector/nope (and the token must not read secret/data/rtcollector/nope)"); !secret.IsNotFound(err) {
 		t.Error("is not said to be missing")
 	}
 }
@@ -217,10 +217,10 @@ func TestID(t *testing.T) {
 	v.Put("secret/private", map[string]any{"value": "hunter2"})
 	s := open(t, v, nil)
 	for _, id := range []string{"../private", "..", "a/../../private", ".", "./a", "a//b", "", "/", "#value"} {
-		wantError(t, s, id, "is no path of a secret")
+		wantError(t, s, id, "is not the path of a secret")
 	}
-	wantError(t, s, "redis#", "names no field")
-	wantError(t, s, "#", "names no field")
+	wantError(t, s, "redis#", "has no field name after")
+	wantError(t, s, "#", "has no field name after")
 	if got := v.Requests(); len(got) > 0 {
 		t.Errorf("asked %v", got)
 	}
@@ -238,7 +238,7 @@ func TestCancelled(t *testing.T) {
 	want(t, s, "redis", "hunter2")
 }
 
-// FuzzID finds ids that ask for something outside of the prefix.
+// FuzzID checks that no id leads to a request outside the prefix.
 func FuzzID(f *testing.F) {
 	v := fake()
 	c := Defaults()

@@ -13,33 +13,33 @@ import (
 	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
-// session is a token and what is known of its life.
+// session is a token and its lifetime.
 type session struct {
-	token     string
-	known     bool      // the rest is
-	ends      time.Time // zero: never
-	renewAt   time.Time
-	renewable bool
+	token       string
+	hasLifetime bool      // the fields below are known
+	expiresAt   time.Time // zero: never
+	renewAt     time.Time
+	renewable   bool
 }
 
-// lasts fills in what Vault says about a token's life, in seconds from now.
-func (n session) lasts(seconds int, renewable bool) session {
-	n.known, n.renewable = true, renewable && seconds > 0
+// withLifetime returns the session with the remaining lifetime of its token in seconds; 0 means for ever.
+func (n session) withLifetime(seconds int, renewable bool) session {
+	n.hasLifetime, n.renewable = true, renewable && seconds > 0
 	if seconds > 0 {
 		ttl := time.Duration(seconds) * time.Second
-		n.ends, n.renewAt = time.Now().Add(ttl), time.Now().Add(ttl*2/3)
+		n.expiresAt, n.renewAt = time.Now().Add(ttl), time.Now().Add(ttl*2/3)
 	}
 	return n
 }
 
-func (s *Store) current() session {
+func (s *Store) currentSession() session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.session
 }
 
-// replace puts a session in the place of the one with the token old, and wakes the keeper.
-func (s *Store) replace(old string, n session) {
+// replaceSession replaces the session with the token old and wakes Keep. It does nothing to a newer session.
+func (s *Store) replaceSession(old string, n session) {
 	s.mu.Lock()
 	if s.session.token == old {
 		s.session = n
@@ -51,39 +51,38 @@ func (s *Store) replace(old string, n session) {
 	}
 }
 
-// get reads a path with the token. Vault says 403 for a token that has ended as well as for a path that the token's
-// policies do not grant, and only a question about the token itself tells them apart: "lookup-self" is granted to every
-// token, by the policy "default".
-func (s *Store) get(ctx context.Context, path string) (reply, error) {
-	token, err := s.authorised(ctx, "")
+// readPath reads a path with the current token. Vault replies 403 for an expired token and also for a path that the policies of the token
+// do not grant. A request about the token itself distinguishes the two: the policy "default" grants "lookup-self" to every token.
+func (s *Store) readPath(ctx context.Context, path string) (reply, error) {
+	token, err := s.validToken(ctx, "")
 	if err != nil {
 		return reply{}, err
 	}
-	r, err := s.exchange(ctx, http.MethodGet, path, token, nil)
+	r, err := s.sendRequest(ctx, http.MethodGet, path, token, nil)
 	if err != nil || r.status != http.StatusForbidden {
 		return r, err
 	}
-	self, err := s.exchange(ctx, http.MethodGet, "auth/token/lookup-self", token, nil)
+	self, err := s.sendRequest(ctx, http.MethodGet, "auth/token/lookup-self", token, nil)
 	if err != nil || self.status == http.StatusOK {
 		return r, err
 	}
-	if token, err = s.authorised(ctx, token); err != nil {
+	if token, err = s.validToken(ctx, token); err != nil {
 		return reply{}, err
 	}
-	return s.exchange(ctx, http.MethodGet, path, token, nil)
+	return s.sendRequest(ctx, http.MethodGet, path, token, nil)
 }
 
-// authorised returns a token, after a login if there is none, it has ended, or it is the one that was refused.
-func (s *Store) authorised(ctx context.Context, refused string) (string, error) {
+// validToken returns a token. It logs in if there is none, if it has expired, or if it is the refused one.
+func (s *Store) validToken(ctx context.Context, refused string) (string, error) {
 	select {
 	case s.logins <- struct{}{}:
 		defer func() { <-s.logins }()
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	now := s.current()
-	if now.token != "" && now.token != refused && (now.ends.IsZero() || time.Now().Before(now.ends)) {
-		return now.token, nil
+	current := s.currentSession()
+	if current.token != "" && current.token != refused && (current.expiresAt.IsZero() || time.Now().Before(current.expiresAt)) {
+		return current.token, nil
 	}
 	fresh, err := s.logIn(ctx)
 	if err != nil {
@@ -93,33 +92,34 @@ func (s *Store) authorised(ctx context.Context, refused string) (string, error) 
 		s.env.Hide(fresh.token)
 	}
 	if fresh.token == refused {
-		return "", fmt.Errorf("vault %s refuses the token%s: it has expired, was revoked, or belongs to another namespace: give it a new one", s.address, s.inNamespace())
+		return "", fmt.Errorf("vault %s refuses the token%s: it has expired, was revoked, or belongs to another namespace: configure a new one", s.address, s.describeNamespace())
 	}
-	s.replace(now.token, fresh)
+	s.replaceSession(current.token, fresh)
 	return fresh.token, nil
 }
 
-// logIn gets a token, each time anew: files and other stores may have a new one.
+// logIn gets a new token. It reads files and other stores each time, because they may have a new one.
 func (s *Store) logIn(ctx context.Context) (session, error) {
 	switch a := s.config.Auth; a.Method {
 	case AppRole:
-		body, err := s.appRole(ctx)
+		body, err := s.appRoleCredentials(ctx)
 		if err != nil {
 			return session{}, err
 		}
-		return s.logInWith(ctx, body, "role_id and secret_id")
+		return s.sendLogin(ctx, body, "role_id and secret_id")
 	case Kubernetes:
 		jwt, err := readToken(a.JWTFile)
 		if err != nil {
 			return session{}, fmt.Errorf("read auth.jwt_file: %w", err)
 		}
-		return s.logInWith(ctx, map[string]string{"role": a.Role, "jwt": jwt}, "role, and the service accounts and namespaces bound to it")
+		return s.sendLogin(ctx, map[string]string{"role": a.Role, "jwt": jwt}, "role, and the service accounts and namespaces that are bound to it")
 	}
-	token, err := s.token(ctx)
+	token, err := s.configuredToken(ctx)
 	return session{token: token}, err
 }
 
-func (s *Store) token(ctx context.Context) (string, error) {
+// configuredToken returns the token from token_file, token or $VAULT_TOKEN.
+func (s *Store) configuredToken(ctx context.Context) (string, error) {
 	if s.config.TokenFile != "" {
 		token, err := readToken(s.config.TokenFile)
 		if err != nil {
@@ -141,7 +141,7 @@ func (s *Store) token(ctx context.Context) (string, error) {
 	return token, checkToken(token)
 }
 
-// readToken reads a file with a credential and nothing else.
+// readToken reads a file that contains only a credential.
 func readToken(file string) (string, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -158,9 +158,9 @@ func readToken(file string) (string, error) {
 	return token, checkToken(token)
 }
 
-var errToken = errors.New("the token has characters that cannot stand in a request: is it the right text or file?")
+var errToken = errors.New("the token has characters that are not allowed in an HTTP header: check that it is the right text or file")
 
-// checkToken finds what cannot be sent as an HTTP header.
+// checkToken returns an error if the token cannot be sent in an HTTP header.
 func checkToken(token string) error {
 	if strings.ContainsFunc(token, func(r rune) bool { return r < '!' || r > '~' }) {
 		return errToken
@@ -168,8 +168,8 @@ func checkToken(token string) error {
 	return nil
 }
 
-// appRole returns what is sent: a role may do without a secret ID (bind_secret_id=false).
-func (s *Store) appRole(ctx context.Context) (map[string]string, error) {
+// appRoleCredentials returns the body of an AppRole login. A role with bind_secret_id=false needs no secret ID.
+func (s *Store) appRoleCredentials(ctx context.Context) (map[string]string, error) {
 	roleID, err := s.config.Auth.RoleID.Resolve(ctx, s.env.Secrets)
 	if err != nil {
 		return nil, err
@@ -187,30 +187,30 @@ func (s *Store) appRole(ctx context.Context) (map[string]string, error) {
 	return body, err
 }
 
-// logInWith sends credentials to the auth method. What to look at, when they are refused, is what was sent.
-func (s *Store) logInWith(ctx context.Context, body map[string]string, lookAt string) (session, error) {
+// sendLogin sends credentials to the auth method. If they are refused, the error tells the user to check whatToCheck.
+func (s *Store) sendLogin(ctx context.Context, body map[string]string, whatToCheck string) (session, error) {
 	mount := strings.Trim(s.config.Auth.Mount, "/")
 	if mount == "" {
 		mount = string(s.config.Auth.Method)
 	}
 	path := "auth/" + mount + "/login"
-	r, err := s.exchange(ctx, http.MethodPut, path, "", body)
+	r, err := s.sendRequest(ctx, http.MethodPut, path, "", body)
 	switch {
 	case err != nil:
 		return session{}, err
 	case r.status == http.StatusOK && r.Auth != nil && r.Auth.ClientToken != "":
-		return session{token: r.Auth.ClientToken}.lasts(r.Auth.LeaseDuration, r.Auth.Renewable), nil
-	case (r.status == http.StatusBadRequest || r.status == http.StatusForbidden) && !r.alien:
-		return session{}, fmt.Errorf("vault %s refuses the login at %s%s: check %s: %s", s.address, path, s.inNamespace(), lookAt, s.words(r, body))
-	case r.status == http.StatusNotFound && !r.alien:
+		return session{token: r.Auth.ClientToken}.withLifetime(r.Auth.LeaseDuration, r.Auth.Renewable), nil
+	case (r.status == http.StatusBadRequest || r.status == http.StatusForbidden) && !r.notVault:
+		return session{}, fmt.Errorf("vault %s refuses the login at %s%s: check %s: %s", s.address, path, s.describeNamespace(), whatToCheck, s.serverText(r, body))
+	case r.status == http.StatusNotFound && !r.notVault:
 		return session{}, fmt.Errorf("vault %s has no auth method at %s%s: enable it, or correct auth.mount or namespace: %s",
-			s.address, strings.TrimSuffix(path, "/login"), s.inNamespace(), s.words(r, body))
+			s.address, strings.TrimSuffix(path, "/login"), s.describeNamespace(), s.serverText(r, body))
 	}
-	return session{}, s.refused(r)
+	return session{}, s.explainRefusal(r)
 }
 
-// seconds reads a number of a reply.
-func seconds(v any) int {
+// parseSeconds converts a number of a reply; anything else is 0.
+func parseSeconds(v any) int {
 	n, _ := v.(json.Number)
 	i, _ := n.Int64()
 	return int(i)

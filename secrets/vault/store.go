@@ -19,43 +19,43 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// fresh is how long a secret that was read is not read again. One connection asks for a user name and a password, which
-// must be of one age, and a hundred connections after an outage would ask for them a hundred times. A rotated value is
-// used two seconds later at most; who was refused with the old one tries again after a pause anyway.
-const fresh = 2 * time.Second
+// cacheTime is how long a secret is cached. A connection reads a user name and a password, which must be from the same version of the
+// secret, and a hundred connections after an outage would otherwise read it a hundred times. A rotated value is used at most two seconds
+// later; a connection that is refused with the old one is retried after a pause anyway.
+const cacheTime = 2 * time.Second
 
-// Store is the live store.
+// Store reads secrets from Vault.
 type Store struct {
 	config  Config
 	env     secrets.StoreEnv
 	address string
 	client  *api.Client
 
-	logins  chan struct{} // holds one place: one login at a time
-	changed chan struct{} // holds one place: wakes the keeper
+	logins  chan struct{} // capacity 1: a lock for one login at a time
+	changed chan struct{} // capacity 1: wakes Keep after a change of the session
 
 	mu      sync.Mutex
 	session session
 	version int // of the KV engine: 0 unknown
-	read    map[string]*cached
+	cache   map[string]*cachedSecret
 }
 
-// cached is a secret that was read; its lock is held while it is read again.
-type cached struct {
-	lock chan struct{}
-	at   time.Time
-	data map[string]any
+// cachedSecret is a secret that was read. Its lock is held while it is read again.
+type cachedSecret struct {
+	lock   chan struct{}
+	readAt time.Time
+	data   map[string]any
 }
 
-// New makes the store. Nothing is asked before the first secret is.
+// New builds the store. It sends no request before the first call of Secret.
 func New(env secrets.StoreEnv, config Config) (*Store, error) {
-	return newStore(env, config, transport(config.TLS))
+	return newStore(env, config, newTransport(config.TLS))
 }
 
 func newStore(env secrets.StoreEnv, config Config, t http.RoundTripper) (*Store, error) {
 	s := &Store{
 		config: config, env: env, address: config.URL,
-		logins: make(chan struct{}, 1), changed: make(chan struct{}, 1), read: map[string]*cached{},
+		logins: make(chan struct{}, 1), changed: make(chan struct{}, 1), cache: map[string]*cachedSecret{},
 	}
 	if s.address == "" {
 		s.address = defaultURL
@@ -80,7 +80,7 @@ func (s *Store) getenv(name string) (string, bool) {
 	return v, ok && v != ""
 }
 
-// Secret implements [secrets.Store]. The id is a path below mount and prefix, and behind a "#" a field.
+// Secret implements [secrets.Store]. The id is a path below mount and prefix, optionally with "#" and the name of a field.
 func (s *Store) Secret(ctx context.Context, id string) (string, error) {
 	path, field, err := parseID(id, s.config.Field)
 	if err != nil {
@@ -89,14 +89,14 @@ func (s *Store) Secret(ctx context.Context, id string) (string, error) {
 	if prefix := strings.Trim(s.config.PathPrefix, "/"); prefix != "" {
 		path = prefix + "/" + path
 	}
-	data, err := s.lookUp(ctx, path)
+	data, err := s.readCached(ctx, path)
 	if err != nil {
 		return "", err
 	}
-	return s.field(data, path, field)
+	return s.fieldText(data, path, field)
 }
 
-// parseID splits "redis/main#password". The library would resolve ".." in a path, and so leave the prefix.
+// parseID splits "redis/main#password". It rejects "..", because the library would resolve it and leave the prefix.
 func parseID(id, field string) (path, name string, err error) {
 	path, name, named := strings.Cut(id, "#")
 	if !named {
@@ -104,20 +104,20 @@ func parseID(id, field string) (path, name string, err error) {
 	}
 	switch {
 	case name == "":
-		return "", "", fmt.Errorf("%q names no field behind \"#\"", id)
-	case !plainPath(path):
-		return "", "", fmt.Errorf("%q is no path of a secret: it has an empty part, \".\" or \"..\"", id)
+		return "", "", fmt.Errorf("%q has no field name after \"#\"", id)
+	case !isPlainPath(path):
+		return "", "", fmt.Errorf("%q is not the path of a secret: it has an empty part, \".\" or \"..\"", id)
 	}
 	return strings.Trim(path, "/"), name, nil
 }
 
-// lookUp returns all fields of a secret, from the last two seconds or from Vault. Errors are not kept.
-func (s *Store) lookUp(ctx context.Context, path string) (map[string]any, error) {
+// readCached returns all fields of a secret, from the cache or from Vault. It does not cache errors.
+func (s *Store) readCached(ctx context.Context, path string) (map[string]any, error) {
 	s.mu.Lock()
-	c := s.read[path]
+	c := s.cache[path]
 	if c == nil {
-		c = &cached{lock: make(chan struct{}, 1)}
-		s.read[path] = c
+		c = &cachedSecret{lock: make(chan struct{}, 1)}
+		s.cache[path] = c
 	}
 	s.mu.Unlock()
 	select {
@@ -126,42 +126,43 @@ func (s *Store) lookUp(ctx context.Context, path string) (map[string]any, error)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if c.data != nil && time.Since(c.at) < fresh {
+	if c.data != nil && time.Since(c.readAt) < cacheTime {
 		return c.data, nil
 	}
-	data, err := s.ask(ctx, path)
+	data, err := s.readSecret(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	c.data, c.at = data, time.Now()
+	c.data, c.readAt = data, time.Now()
 	return data, nil
 }
 
-// ask reads a secret: as version 2 and then as version 1, unless it is known which of them the engine is. An engine can
-// be upgraded while we run, so that what worked last is only tried first.
-func (s *Store) ask(ctx context.Context, path string) (map[string]any, error) {
+// readSecret reads a secret. Unless the version of the engine is configured, it tries the version that worked last and then the other one,
+// because an engine can be upgraded at run time.
+func (s *Store) readSecret(ctx context.Context, path string) (map[string]any, error) {
 	var missed []reply
-	for _, version := range s.versions() {
-		r, err := s.get(ctx, s.kvPath(version, path))
+	for _, version := range s.versionsToTry() {
+		r, err := s.readPath(ctx, s.kvPath(version, path))
 		if err != nil {
 			return nil, err
 		}
-		switch data, ok := kvData(version, r); {
+		switch data, ok := kvFields(version, r); {
 		case ok:
 			s.mu.Lock()
 			s.version = version
 			s.mu.Unlock()
 			return data, nil
-		case !r.alien && (r.status == http.StatusNotFound || r.status == http.StatusForbidden || r.status == http.StatusOK):
+		case !r.notVault && (r.status == http.StatusNotFound || r.status == http.StatusForbidden || r.status == http.StatusOK):
 			missed = append(missed, r)
 		default:
-			return nil, s.refused(r)
+			return nil, s.explainRefusal(r)
 		}
 	}
-	return nil, s.missing(path, missed)
+	return nil, s.explainMissing(path, missed)
 }
 
-func (s *Store) versions() []int {
+// versionsToTry returns the versions of the KV engine in the order in which they are tried.
+func (s *Store) versionsToTry() []int {
 	if s.config.KVVersion != 0 {
 		return []int{s.config.KVVersion}
 	}
@@ -181,8 +182,8 @@ func (s *Store) kvPath(version int, path string) string {
 	return mount + "/" + path
 }
 
-// kvData takes the fields out of a reply. Version 2 has them one level deeper, beside what it knows of the version.
-func kvData(version int, r reply) (map[string]any, bool) {
+// kvFields returns the fields of the secret in a reply. In version 2 they are one level deeper, next to the metadata.
+func kvFields(version int, r reply) (map[string]any, bool) {
 	if r.status != http.StatusOK || r.Data == nil {
 		return nil, false
 	}
@@ -193,8 +194,8 @@ func kvData(version int, r reply) (map[string]any, bool) {
 	return data, ok
 }
 
-// field returns one field as a text.
-func (s *Store) field(data map[string]any, path, name string) (string, error) {
+// fieldText returns one field as text.
+func (s *Store) fieldText(data map[string]any, path, name string) (string, error) {
 	where := strings.Trim(s.config.Mount, "/") + "/" + path
 	switch v := data[name].(type) {
 	case string:
@@ -204,13 +205,13 @@ func (s *Store) field(data map[string]any, path, name string) (string, error) {
 	case bool:
 		return strconv.FormatBool(v), nil
 	case nil:
-		if _, there := data[name]; !there {
+		if _, exists := data[name]; !exists {
 			names := slices.Sorted(maps.Keys(data))
-			return "", secret.NotFound(fmt.Errorf("vault %s: the secret %s has no field %q; it has %s: name one behind \"#\", or set field",
+			return "", secret.NotFound(fmt.Errorf("vault %s: the secret %s has no field %q; it has %s: write one of them after \"#\", or set field",
 				s.address, where, name, strings.Join(names, ", ")))
 		}
 	}
-	return "", fmt.Errorf("vault %s: the field %q of the secret %s is no text and no number", s.address, name, where)
+	return "", fmt.Errorf("vault %s: the field %q of the secret %s is neither a text nor a number", s.address, name, where)
 }
 
 var errNoToken = errors.New("no token: set token, token_file or auth, or the environment variable " + envToken)

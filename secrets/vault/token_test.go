@@ -18,7 +18,7 @@ import (
 	"github.com/rtcollector/rtcollector/secrets/vaulttest"
 )
 
-// sleep is only for tests in whose bubble no time passes.
+// sleep is only for tests in a synctest bubble.
 func sleep(d time.Duration) { time.Sleep(d) }
 
 func file(t *testing.T, text string) string {
@@ -40,7 +40,7 @@ func appRole(c *Config) {
 	c.Auth = Auth{Method: AppRole, RoleID: secret.Literal("the-role"), SecretID: secret.Literal("hunter-secret-id")}
 }
 
-// roleServer lets the role in, with tokens that live for an hour.
+// roleServer returns a server where the role can log in and gets tokens that are valid for an hour.
 func roleServer() *vaulttest.Server {
 	v := fake()
 	v.Revoke(fakeToken)
@@ -67,15 +67,15 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 	want(t, s, "redis", "hunter2")
 	s = open(t, fake(), func(c *Config) { c.Token = secret.Literal("another") })
 	s.env.Getenv = env
-	wantError(t, s, "redis", "refuses the token") // settings win over the environment
+	wantError(t, s, "redis", "refuses the token") // settings take precedence over the environment
 	wantError(t, open(t, fake(), func(c *Config) { c.Token = secret.Literal("secret:nope") }), "redis", "SECRET_NOPE is not set")
 	wantError(t, open(t, fake(), func(c *Config) { none(c); c.TokenFile = "/nowhere/token" }), "redis", "read token_file: open /nowhere/token")
 	empty := file(t, "\n")
 	wantError(t, open(t, fake(), func(c *Config) { none(c); c.TokenFile = empty }), "redis", "read token_file: "+empty+" is empty")
-	wantError(t, open(t, fake(), func(c *Config) { c.Token = secret.Literal("hunter\nhunter") }), "redis", "characters that cannot stand in a request")
+	wantError(t, open(t, fake(), func(c *Config) { c.Token = secret.Literal("hunter\nhunter") }), "redis", "characters that are not allowed in an HTTP header")
 }
 
-// Vault Agent writes a new token into the file before the old one ends.
+// Vault Agent writes a new token to the file before the old one expires.
 func TestTokenFileIsReadAgain(t *testing.T) {
 	v := fake()
 	name := file(t, fakeToken)
@@ -84,7 +84,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	v.Revoke(fakeToken)
 	v.Issue(vaulttest.Token{ID: "hvs.second", Paths: []string{"secret/"}})
 	write(t, name, "\ufeffhvs.second\r\n") // as PowerShell writes it
-	want(t, s, "redis", "hunter2")         // within two seconds: not asked
+	want(t, s, "redis", "hunter2")         // cached for two seconds
 	v.Put("secret/rtcollector/x", map[string]any{"value": "y"})
 	want(t, s, "x", "y")
 	if v.Last().Token != "hvs.second" {
@@ -142,7 +142,7 @@ func TestKubernetes(t *testing.T) {
 	}
 	want(t, open(t, v, kubernetes("agent", name)), "redis", "hunter2")
 	wantError(t, open(t, v, kubernetes("other", name)), "redis",
-		`refuses the login at auth/kubernetes/login: check role, and the service accounts and namespaces bound to it: invalid role name "other"`)
+		`refuses the login at auth/kubernetes/login: check role, and the service accounts and namespaces that are bound to it: invalid role name "other"`)
 	wantError(t, open(t, v, kubernetes("agent", file(t, "hunter-other"))), "redis", "bound to it: permission denied")
 	wantError(t, open(t, v, kubernetes("agent", "/nowhere")), "redis", "read auth.jwt_file: open /nowhere")
 	if Defaults().Auth.JWTFile != "/var/run/secrets/kubernetes.io/serviceaccount/token" {
@@ -150,7 +150,7 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// Connections that find the token ended, all at once, are one login.
+// Connections that need a new token at the same time cause one login.
 func TestLoginWhenTheTokenHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := roleServer()
@@ -184,7 +184,7 @@ func TestLoginWhenTheTokenIsRefused(t *testing.T) {
 		s := open(t, v, appRole)
 		want(t, s, "redis", "hunter2")
 		v.Revoke("hvs.granted-1")
-		sleep(fresh)
+		sleep(cacheTime)
 		v.Requests()
 		want(t, s, "redis", "hunter2")
 		if diff := cmp.Diff([]string{
@@ -195,13 +195,13 @@ func TestLoginWhenTheTokenIsRefused(t *testing.T) {
 	})
 }
 
-// A path that the policies do not grant is no reason to log in again: the leases would pile up.
+// A path that the policies do not grant does not cause a login, because leases would accumulate.
 func TestNoLoginWhenThePathIsDenied(t *testing.T) {
 	v := roleServer()
 	v.Grant.Paths = nil
 	s := open(t, v, func(c *Config) { appRole(c); c.KVVersion = 2 })
 	for range 2 {
-		wantError(t, s, "redis", `denies the token to read secret/data/rtcollector/redis: add to one of its policies: path "secret/data/rtcollector/redis"`)
+		wantError(t, s, "redis", `does not allow the token to read secret/data/rtcollector/redis: add to one of its policies: path "secret/data/rtcollector/redis"`)
 	}
 	if diff := cmp.Diff([]string{
 		"PUT auth/approle/login", "GET secret/data/rtcollector/redis", "GET auth/token/lookup-self",
@@ -211,7 +211,7 @@ func TestNoLoginWhenThePathIsDenied(t *testing.T) {
 	}
 }
 
-// keep keeps a store for a while and returns what it logged and asked.
+// keep runs Keep of a store for a while and returns its log and its requests.
 func keep(t *testing.T, s *Store, v *vaulttest.Server, during func()) (log string, requests []string) {
 	t.Helper()
 	var b strings.Builder
@@ -258,7 +258,7 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// At its maximum a token cannot be renewed; the next one who needs a secret logs in.
+// A token cannot be renewed beyond its maximum lifetime. The next call of Secret logs in.
 func TestRenewalUpToTheMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := roleServer()
@@ -291,10 +291,10 @@ func TestRenewalThatFails(t *testing.T) {
 			sleep(time.Hour)
 			want(t, s, "redis", "hunter2")
 		})
-		if n := strings.Count(log, "level=WARN"); n != 1 || !strings.Contains(log, "is sealed") || !strings.Contains(log, "vault token is renewed again") {
+		if n := strings.Count(log, "level=WARN"); n != 1 || !strings.Contains(log, "is sealed") || !strings.Contains(log, "vault token renewed after failures") {
 			t.Errorf("an outage is said once, and its end:\n%s", log)
 		}
-		// 5 minutes without an answer: after 0 1 3 7 15 31 s, then every 30 s
+		// 5 minutes without a reply: attempts after 0 1 3 7 15 31 s, then every 30 s
 		if n := count(requests, "renew-self"); n < 14 || n > 18 {
 			t.Errorf("%d renewals", n)
 		}
@@ -304,7 +304,7 @@ func TestRenewalThatFails(t *testing.T) {
 	})
 }
 
-// A token that was given to us is asked how long it lives.
+// The lifetime of a configured token is looked up.
 func TestTokenThatWasGiven(t *testing.T) {
 	for name, c := range map[string]struct {
 		token    vaulttest.Token
@@ -313,9 +313,9 @@ func TestTokenThatWasGiven(t *testing.T) {
 	}{
 		"root":      {vaulttest.Token{}, 0, ""},
 		"periodic":  {vaulttest.Token{TTL: time.Hour, Renewable: true}, 8, ""},
-		"limited":   {vaulttest.Token{TTL: 8 * time.Hour}, 0, "vault token cannot be renewed: give it a new one before it ends"},
+		"limited":   {vaulttest.Token{TTL: 8 * time.Hour}, 0, "vault token is not renewable; configure a new one before it expires"},
 		"hidden":    {vaulttest.Token{TTL: 8 * time.Hour, Hidden: true}, 0, ""},
-		"exhausted": {vaulttest.Token{TTL: 5 * time.Hour, Max: 6 * time.Hour, Renewable: true}, 2, "vault token cannot be renewed any more"},
+		"exhausted": {vaulttest.Token{TTL: 5 * time.Hour, Max: 6 * time.Hour, Renewable: true}, 2, "vault token has reached its maximum lifetime"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

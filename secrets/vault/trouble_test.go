@@ -27,14 +27,14 @@ func TestTroubleOfTheServer(t *testing.T) {
 		unavailable bool
 	}{
 		{503, `{"errors":["Vault is sealed"]}`, "vault http://vault.test:8200 is sealed: unseal it (vault operator unseal)", true},
-		{503, `{"errors":["Vault is down for maintenance"]}`, "is in trouble (status 503): see its log: Vault is down", true},
-		{500, `{"errors":["1 error occurred:\n\t* internal error\n\n"]}`, "is in trouble (status 500): see its log: 1 error occurred: * internal error", true},
-		{502, "<html><body>Bad Gateway</body></html>", "is in trouble (status 502)", true},
-		{429, `{"errors":["request path \"secret\": rate limit quota exceeded"]}`, "takes no more requests for now (status 429): request path", true},
-		{412, `{"errors":["required index state not present"]}`, "is in trouble (status 412)", true},
-		{473, "", "is in trouble (status 473): see its log: it does not say why", true},
-		{400, "Client sent an HTTP request to an HTTPS server.", "speaks TLS there: write https:// in url", false},
-		{404, "404 page not found", "what is there does not answer like a Vault (status 404): correct url: 404 page", false},
+		{503, `{"errors":["Vault is down for maintenance"]}`, "has a problem (status 503): check its log: Vault is down", true},
+		{500, `{"errors":["1 error occurred:\n\t* internal error\n\n"]}`, "has a problem (status 500): check its log: 1 error occurred: * internal error", true},
+		{502, "<html><body>Bad Gateway</body></html>", "has a problem (status 502)", true},
+		{429, `{"errors":["request path \"secret\": rate limit quota exceeded"]}`, "accepts no more requests for now (status 429): request path", true},
+		{412, `{"errors":["required index state not present"]}`, "has a problem (status 412)", true},
+		{473, "", "has a problem (status 473): check its log: no reason given", true},
+		{400, "Client sent an HTTP request to an HTTPS server.", "requires TLS on this port: write https:// in url", false},
+		{404, "404 page not found", "does not answer like a Vault (status 404): correct url: 404 page", false},
 		{200, "<html>welcome " + fakeToken + strings.Repeat(" x", 500) + "</html>", "does not answer like a Vault (status 200): correct url: <html>welcome [redacted] x", false},
 		{405, `{"errors":["unsupported operation"]}`, "refuses to read secret/data/rtcollector/redis (status 405): unsupported operation", false},
 		{200, `{"data":{"other":"hunter2"}}`, "has no secret at secret/data/rtcollector/redis", false},
@@ -51,7 +51,7 @@ func TestTroubleOfTheServer(t *testing.T) {
 	}
 }
 
-// ask asks a server over the network.
+// ask reads a secret from a server over the network.
 func ask(t *testing.T, url string, change func(c *Config)) error {
 	t.Helper()
 	c := Defaults()
@@ -79,7 +79,7 @@ func TestNobodyThere(t *testing.T) {
 	_ = l.Close()
 	for url, want := range map[string]string{
 		url:                         "vault " + url + " is not there: start it, or correct url: dial tcp",
-		"http://vault.invalid:8200": "vault http://vault.invalid:8200 has an unknown name: correct url, or the name server",
+		"http://vault.invalid:8200": "vault http://vault.invalid:8200 cannot be found by name: correct url, or check the name server",
 	} {
 		if err := ask(t, url, nil); !secret.IsUnavailable(err) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -125,8 +125,8 @@ func TestTLS(t *testing.T) {
 		{server.URL, tlsx.Config{CA: stranger.File}, "has a certificate of an unknown authority"},
 		{server.URL, tlsx.Config{CA: a.File, ServerName: "other"}, "has a certificate for another name"},
 		{server.URL, tlsx.Config{CA: "/nowhere"}, "read tls.ca: open /nowhere"},
-		{strings.Replace(plain.URL, "http", "https", 1), tlsx.Config{CA: a.File}, "speaks no TLS there"},
-		{strings.Replace(server.URL, "https", "http", 1), tlsx.Config{}, "speaks TLS there: write https:// in url"},
+		{strings.Replace(plain.URL, "http", "https", 1), tlsx.Config{CA: a.File}, "does not use TLS on this port"},
+		{strings.Replace(server.URL, "https", "http", 1), tlsx.Config{}, "requires TLS on this port: write https:// in url"},
 	} {
 		err := ask(t, c.url, with(c.tls))
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -136,12 +136,12 @@ func TestTLS(t *testing.T) {
 }
 
 func TestNoProxy(t *testing.T) {
-	if transport(tlsx.Config{}).(*http.Transport).Proxy != nil {
+	if newTransport(tlsx.Config{}).(*http.Transport).Proxy != nil {
 		t.Error("asks the environment for a proxy")
 	}
 }
 
-// A standby node sends its clients to the active one, and nobody sends a token to a server without TLS.
+// A standby node redirects clients to the active one. A redirect to a server without TLS is not followed.
 func TestRedirect(t *testing.T) {
 	active := httptest.NewServer(fake())
 	t.Cleanup(active.Close)
@@ -164,7 +164,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestEnvironment sets what Vault's library would follow, had it its way.
+// TestEnvironment sets variables that would change the behaviour of Vault's library.
 func TestEnvironment(t *testing.T) {
 	v := fake()
 	server := httptest.NewServer(v)
@@ -210,7 +210,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// The library gives up on variables that it was not to read. At least it is said which those are.
+// The library fails for invalid variables that it should not read. The error lists them.
 func TestEnvironmentThatTheLibraryCannotRead(t *testing.T) {
 	t.Setenv("VAULT_HTTP_PROXY", "http://u:hunter2@%zz")
 	t.Setenv("VAULT_TOKEN", "hunter2")
@@ -231,14 +231,14 @@ func TestConfigurationMistakes(t *testing.T) {
 		"{kv_version: 3}":                 "kv_version: must be 1 or 2",
 		"{field: ''}":                     "field: must not be empty",
 		"{timeout: 0}":                    "timeout: must be more than 0",
-		"{token: hunter2, token_file: x}": "token_file: stands instead of token",
+		"{token: hunter2, token_file: x}": "token_file: cannot be combined with token",
 		"{token: hunter2, auth: {method: approle, role_id: r}}":                        "token: has no effect with auth.method approle",
 		"{token_file: x, auth: {method: kubernetes, role: r}}":                         "token_file: has no effect with auth.method kubernetes",
 		"{auth: {method: approle}}":                                                    "auth.role_id: is needed with method approle",
 		"{auth: {method: kubernetes}}":                                                 "auth.role: is needed with method kubernetes",
 		"{auth: {method: approl}}":                                                     `auth.method: must be token, approle, kubernetes (did you mean "approle"?), not "approl"`,
 		"{auth: {mount: /../}}":                                                        "auth.mount: must be the path of an auth method",
-		"{auth: {method: approle, role_id: r, secret_id: hunter2, secret_id_file: x}}": "auth.secret_id_file: stands instead of secret_id",
+		"{auth: {method: approle, role_id: r, secret_id: hunter2, secret_id_file: x}}": "auth.secret_id_file: cannot be combined with secret_id",
 		"{tls: {cert: x}}":                                                             "tls.cert: needs key",
 		"{auth: {method: approle, role_id: r, secret_id: x}, tls: {}}":                 "",
 		"{path_prefix: '', kv_version: 2, namespace: a/b, mount: a/b/c}":               "",

@@ -1,6 +1,5 @@
-// Package vaulttest answers like Vault. It is a fake because a real server is to be had neither as a Go module nor as a
-// Debian package; the tests of the store run against one as well when RTC_TEST_VAULT names it. The replies are those
-// of HashiCorp's documentation:
+// Package vaulttest is a fake Vault server. A real server is available neither as a Go module nor as a Debian package. If RTC_TEST_VAULT
+// names one, the tests of the store also run against it. The replies are those of HashiCorp's documentation:
 //
 //   - https://developer.hashicorp.com/vault/api-docs#http-status-codes and #error-response: 400, 403, 404, 503
 //   - https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v1#read-secret
@@ -10,7 +9,7 @@
 //   - https://developer.hashicorp.com/vault/api-docs/auth/token#lookup-a-token-self and #renew-a-token-self
 //   - https://developer.hashicorp.com/vault/docs/enterprise/namespaces#usage: X-Vault-Namespace
 //
-// and, for what is not documented, of servers that people quote: the warning of a version 2 engine that is read as
+// Replies that are not documented are quoted in issues: the warning of a version 2 engine that is read as
 // version 1 (github.com/rundeck-plugins/vault-storage/issues/57), "no handler for route"
 // (github.com/external-secrets/kubernetes-external-secrets/issues/857), "namespace not found"
 // (github.com/openbao/openbao/issues/1508).
@@ -27,41 +26,41 @@ import (
 	"time"
 )
 
-// Server is the fake. Its fields are set before it is asked; methods may be called at any time.
+// Server is the fake. Set its fields before the first request; methods may be called at any time.
 type Server struct {
-	Namespace string         // the only one there is; "": none but the root
+	Namespace string         // the only namespace; "": the root
 	Engines   map[string]int // path of a key/value engine → its version
 	AppRoles  map[string]string
 	Service   map[string]string // role → service account token
-	Grant     Token             // what a login gives; its ID gets a number behind it
+	Grant     Token             // the token that a login returns, with a number appended to its ID
 
 	mu       sync.Mutex
 	secrets  map[string]map[string]any
-	deleted  map[string]bool // true: destroyed
+	deleted  map[string]bool // deleted secrets; true: destroyed
 	tokens   map[string]*Token
 	requests []Request
 	fail     func(r *http.Request) (status int, body string)
 	logins   int
 }
 
-// Token is a token that the server knows.
+// Token is a valid token.
 type Token struct {
 	ID        string
-	Paths     []string      // prefixes that it may read
+	Paths     []string      // prefixes of the paths that it is allowed to read
 	TTL       time.Duration // 0: for ever
-	Max       time.Duration // the longest life, with renewals; 0: no limit
+	Max       time.Duration // maximum lifetime with renewals; 0: no limit
 	Renewable bool
-	Hidden    bool // without the policy "default": it may not ask about itself
+	Hidden    bool // lacks the policy "default", so it cannot look itself up
 
-	made, ends time.Time
+	issuedAt, expiresAt time.Time
 }
 
-// Request is one that came.
+// Request is a received request.
 type Request struct {
 	Method, Path, Token, Namespace, Body string
 }
 
-// New makes a server with one version 2 engine at "secret".
+// New returns a server with one version 2 engine at "secret".
 func New() *Server {
 	return &Server{
 		Engines: map[string]int{"secret": 2}, AppRoles: map[string]string{}, Service: map[string]string{},
@@ -69,7 +68,7 @@ func New() *Server {
 	}
 }
 
-// Put writes a secret: "secret/rtcollector/redis".
+// Put writes a secret. Name is a path such as "secret/rtcollector/redis".
 func (s *Server) Put(name string, fields map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,14 +83,14 @@ func (s *Server) Delete(name string) {
 	s.deleted[name] = false
 }
 
-// Destroy destroys the newest version of a secret: it cannot be undeleted.
+// Destroy destroys the newest version of a secret, so that it cannot be undeleted.
 func (s *Server) Destroy(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deleted[name] = true
 }
 
-// Upgrade makes an engine one of version 2.
+// Upgrade upgrades an engine to version 2.
 func (s *Server) Upgrade(mount string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,9 +105,9 @@ func (s *Server) Issue(t Token) {
 }
 
 func (s *Server) issue(t Token) {
-	t.made = time.Now()
+	t.issuedAt = time.Now()
 	if t.TTL > 0 {
-		t.ends = t.made.Add(t.TTL)
+		t.expiresAt = t.issuedAt.Add(t.TTL)
 	}
 	s.tokens[t.ID] = &t
 }
@@ -120,19 +119,19 @@ func (s *Server) Revoke(id string) {
 	delete(s.tokens, id)
 }
 
-// Fail makes requests fail as f says; status 0 lets one through, nil all.
+// Fail makes requests fail with the status and body that f returns. Requests with status 0, or all if f is nil, are handled normally.
 func (s *Server) Fail(f func(r *http.Request) (status int, body string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = f
 }
 
-// Sealed is what a sealed server answers to everything.
+// Sealed returns the reply of a sealed server, for [Server.Fail].
 func Sealed(*http.Request) (int, string) {
 	return http.StatusServiceUnavailable, `{"errors":["Vault is sealed"]}`
 }
 
-// Requests returns what came since the last call, as "GET path".
+// Requests returns the requests since the last call, as "GET path".
 func (s *Server) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +171,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("X-Vault-Namespace") != s.Namespace:
 		status, text = http.StatusNotFound, `{"errors":["namespace not found"]}`
 	default:
-		status, text = s.answer(r, name, string(body))
+		status, text = s.handle(r, name, string(body))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -181,34 +180,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const denied = `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
 
-func (s *Server) answer(r *http.Request, name, body string) (int, string) {
+func (s *Server) handle(r *http.Request, name, body string) (int, string) {
 	write := r.Method == http.MethodPut || r.Method == http.MethodPost
 	if strings.HasPrefix(name, "auth/") && strings.HasSuffix(name, "/login") && write {
 		return s.login(name, body)
 	}
 	t := s.tokens[r.Header.Get("X-Vault-Token")]
-	if t != nil && !t.ends.IsZero() && !time.Now().Before(t.ends) {
+	if t != nil && !t.expiresAt.IsZero() && !time.Now().Before(t.expiresAt) {
 		t = nil
 	}
 	switch {
 	case t == nil:
 		return http.StatusForbidden, `{"errors":["permission denied","invalid token"]}`
 	case name == "auth/token/lookup-self" && r.Method == http.MethodGet:
-		return s.lookup(t)
+		return s.lookUpToken(t)
 	case name == "auth/token/renew-self" && write:
-		return s.renew(t)
+		return s.renewToken(t)
 	case r.Method != http.MethodGet:
 		return http.StatusMethodNotAllowed, `{"errors":["1 error occurred:\n\t* unsupported operation\n\n"]}`
 	}
 	for _, prefix := range t.Paths {
 		if strings.HasPrefix(name, prefix) {
-			return s.kv(name)
+			return s.readKV(name)
 		}
 	}
 	return http.StatusForbidden, denied
 }
 
-func (s *Server) kv(name string) (int, string) {
+func (s *Server) readKV(name string) (int, string) {
 	mount, rest, _ := strings.Cut(name, "/")
 	version, there := s.Engines[mount]
 	switch {
@@ -265,41 +264,41 @@ func (s *Server) login(name, body string) (int, string) {
 	t := s.Grant
 	t.ID = fmt.Sprintf("%s%d", t.ID, s.logins)
 	s.issue(t)
-	return http.StatusOK, s.auth(s.tokens[t.ID])
+	return http.StatusOK, s.authReply(s.tokens[t.ID])
 }
 
-// auth is the part of a reply that carries a token.
-func (s *Server) auth(t *Token) string {
+// authReply returns a reply with a token.
+func (s *Server) authReply(t *Token) string {
 	return marshal(map[string]any{"data": nil, "warnings": nil, "auth": map[string]any{
 		"client_token": t.ID, "accessor": "e6ff45a1", "policies": []string{"default"}, "metadata": map[string]any{},
-		"lease_duration": left(t), "renewable": t.Renewable,
+		"lease_duration": secondsLeft(t), "renewable": t.Renewable,
 	}})
 }
 
-func left(t *Token) int {
-	if t.ends.IsZero() {
+func secondsLeft(t *Token) int {
+	if t.expiresAt.IsZero() {
 		return 0
 	}
-	return int(time.Until(t.ends).Round(time.Second).Seconds())
+	return int(time.Until(t.expiresAt).Round(time.Second).Seconds())
 }
 
-func (s *Server) lookup(t *Token) (int, string) {
+func (s *Server) lookUpToken(t *Token) (int, string) {
 	if t.Hidden {
 		return http.StatusForbidden, denied
 	}
-	data := map[string]any{"id": t.ID, "ttl": left(t), "renewable": t.Renewable, "expire_time": nil, "policies": []string{"default"}}
+	data := map[string]any{"id": t.ID, "ttl": secondsLeft(t), "renewable": t.Renewable, "expire_time": nil, "policies": []string{"default"}}
 	return http.StatusOK, marshal(map[string]any{"data": data})
 }
 
-func (s *Server) renew(t *Token) (int, string) {
+func (s *Server) renewToken(t *Token) (int, string) {
 	if !t.Renewable {
 		return http.StatusBadRequest, `{"errors":["lease is not renewable"]}`
 	}
-	t.ends = time.Now().Add(t.TTL)
-	if limit := t.made.Add(t.Max); t.Max > 0 && t.ends.After(limit) {
-		t.ends = limit
+	t.expiresAt = time.Now().Add(t.TTL)
+	if limit := t.issuedAt.Add(t.Max); t.Max > 0 && t.expiresAt.After(limit) {
+		t.expiresAt = limit
 	}
-	return http.StatusOK, s.auth(t)
+	return http.StatusOK, s.authReply(t)
 }
 
 func errorText(format string, args ...any) string {

@@ -1,4 +1,8 @@
-// Package bench measures what a Redis takes through this agent, against what the same server takes at all.
+// Package bench measures how fast this agent writes to a Redis, compared with the limit of the same server.
+//
+//   - bench.go: [Run], which alternates rounds through the agent's output with raw rounds.
+//   - raw.go: raw rounds, which send commands encoded beforehand.
+//   - cpu_*.go: the CPU time of this process.
 package bench
 
 import (
@@ -20,39 +24,39 @@ import (
 	"github.com/rtcollector/rtcollector/outputs/redistimeseries"
 )
 
-// Options say what to measure.
+// Options holds the server and the size of the measurement.
 type Options struct {
 	Redis   redisconn.Config
 	Secrets secret.Resolver // nil: the environment
 	Series  int             // distinct series, 6 labels each
-	Samples int             // samples through the agent; about as many go past it
+	Samples int             // samples to write through the agent; about as many are written in raw rounds
 }
 
-// Result is what was measured. Rates are medians of rounds that alternate between the agent and the bare protocol, so
-// that a busy machine disturbs both alike.
+// Result holds the measured values. Rates are medians of rounds that alternate between the agent and the raw protocol, so that
+// other load on the machine affects both equally.
 type Result struct {
 	SamplesPerSecond        float64 `json:"samples_per_s"`         // through the agent's output
 	CeilingSamplesPerSecond float64 `json:"ceiling_samples_per_s"` // TS.MADD encoded beforehand, on one connection
-	Ratio                   float64 `json:"ratio"`                 // of the two
-	CPUMicrosPerSample      float64 `json:"cpu_us_per_sample"`     // of this process, user and system; 0 where unknown
-	CreateSeriesPerSecond   float64 `json:"create_series_per_s"`   // with their first sample
+	Ratio                   float64 `json:"ratio"`                 // SamplesPerSecond / CeilingSamplesPerSecond
+	CPUMicrosPerSample      float64 `json:"cpu_us_per_sample"`     // user and system time of this process; 0 if unknown
+	CreateSeriesPerSecond   float64 `json:"create_series_per_s"`   // including the first sample
 	CreateCeilingPerSecond  float64 `json:"create_ceiling_series_per_s"`
 	AllocsPerSample         float64 `json:"allocs_per_sample"`
 }
 
 const (
-	roundSamples = 200_000 // long enough for a steady rate, short enough to interleave
-	minRounds    = 5
-	createRounds = 3
-	perWrite     = 50_000  // samples in one write, as after a few busy seconds
-	retention    = 60_000  // ms: what is left behind in the worst case is small
-	host         = "bench" // label of the series
-	cleanupTime  = time.Minute
-	stepMillis   = 1000 // between two samples of a series
+	roundSamples    = 200_000 // long enough for a steady rate, short enough to interleave
+	minRounds       = 5
+	createRounds    = 3
+	samplesPerWrite = 50_000  // the most that the agent writes at once
+	retention       = 60_000  // ms; short, in case the series cannot be deleted
+	host            = "bench" // label of the series
+	cleanupTime     = time.Minute
+	stepMillis      = 1000 // between two samples of a series
 )
 
-// runner is one measurement under way.
-type runner struct {
+// benchRun is the state of one measurement.
+type benchRun struct {
 	options Options
 	client  *redisconn.Client
 	writer  *redistimeseries.Writer
@@ -63,11 +67,11 @@ type runner struct {
 	used    usage
 }
 
-// Run measures. It writes below a key prefix of its own, "rtcollector:bench:<random>:", and deletes it all at the end,
-// also when ctx ends. Progress, if not nil, is told how far each stage is.
+// Run measures a server. It writes below its own key prefix, "rtcollector:bench:<random>:", and deletes those keys at the end, also
+// if ctx ends. Progress, if not nil, is called as each stage advances.
 func Run(ctx context.Context, o Options, progress func(stage string, done, total int)) (_ Result, err error) {
 	if o.Series < 1 || o.Samples < 1 {
-		return Result{}, errors.New("measure redis: series and samples must be at least 1")
+		return Result{}, errors.New("measure redis: --series and --samples must be at least 1")
 	}
 	if progress == nil {
 		progress = func(string, int, int) {}
@@ -76,15 +80,15 @@ func Run(ctx context.Context, o Options, progress func(stage string, done, total
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, r.cleanup(ctx)) }()
+	defer func() { err = errors.Join(err, r.cleanUp(ctx)) }()
 	result := Result{}
-	if err = r.create(ctx, &result, progress); err != nil {
+	if err = r.measureCreation(ctx, &result, progress); err != nil {
 		return Result{}, err
 	}
-	return result, r.measure(ctx, &result, progress)
+	return result, r.measureWriting(ctx, &result, progress)
 }
 
-func newRunner(ctx context.Context, o Options) (*runner, error) {
+func newRunner(ctx context.Context, o Options) (*benchRun, error) {
 	prefix := fmt.Sprintf("rtcollector:bench:%08x:", rand.Uint32())
 	config := redistimeseries.Defaults()
 	config.Config, config.Retention, config.KeyPrefix = o.Redis, retention, prefix
@@ -100,15 +104,15 @@ func newRunner(ctx context.Context, o Options) (*runner, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	r := &runner{
+	r := &benchRun{
 		options: o, client: client, writer: w, now: time.Now().UnixMilli(),
 		naming: tskey.Naming{Format: config.KeyFormat, Prefix: prefix},
 	}
 	return r, nil
 }
 
-// newSeries makes as many series as were asked for, which no server knows yet.
-func (r *runner) newSeries(round int) []*telemetry.Series {
+// newSeries returns options.Series series that do not exist on the server. Each round has its own.
+func (r *benchRun) newSeries(round int) []*telemetry.Series {
 	f := telemetry.NewFactory(host, "bench", nil, 1)
 	metric := fmt.Sprintf("bench%d", round)
 	var all []*telemetry.Series
@@ -119,8 +123,8 @@ func (r *runner) newSeries(round int) []*telemetry.Series {
 	return all
 }
 
-// value varies as readings do: some whole numbers, some not.
-func value(series int, ms int64) float64 {
+// syntheticValue returns a value like that of a real metric: half of the series have whole numbers.
+func syntheticValue(series int, ms int64) float64 {
 	v := float64(ms/stepMillis%100_000) + float64(series%1000)
 	if series%2 == 0 {
 		return v
@@ -128,22 +132,23 @@ func value(series int, ms int64) float64 {
 	return v + 0.25
 }
 
-// create alternates rounds that make new series through the agent and past it. The last ones stay, to be written to.
-func (r *runner) create(ctx context.Context, result *Result, progress func(string, int, int)) error {
+// measureCreation alternates between creating series through the agent and with raw commands. The series of the last round remain;
+// measureWriting writes to them.
+func (r *benchRun) measureCreation(ctx context.Context, result *Result, progress func(string, int, int)) error {
 	raw := &rawWriter{pipe: r.client.NewPipe()}
 	defer raw.pipe.Close()
 	var agent, ceiling []float64
 	for round := range createRounds {
-		if err := r.unlink(ctx, r.series); err != nil {
+		if err := r.deleteSeries(ctx, r.series); err != nil {
 			return err
 		}
 		r.series = r.newSeries(round)
 		begin := time.Now()
-		if err := r.write(ctx, 1); err != nil {
+		if err := r.writeThroughAgent(ctx, 1); err != nil {
 			return err
 		}
 		agent = append(agent, float64(len(r.series))/time.Since(begin).Seconds())
-		seconds, err := r.rawCreate(ctx, raw, r.newSeries(createRounds+round))
+		seconds, err := r.timeRawCreation(ctx, raw, r.newSeries(createRounds+round))
 		if err != nil {
 			return r.client.Explain(ctx, err)
 		}
@@ -154,18 +159,18 @@ func (r *runner) create(ctx context.Context, result *Result, progress func(strin
 	return nil
 }
 
-// rawCreate makes series with bytes that are ready beforehand, deletes them, and returns the seconds that making took.
-func (r *runner) rawCreate(ctx context.Context, raw *rawWriter, series []*telemetry.Series) (seconds float64, err error) {
+// timeRawCreation creates series with commands encoded beforehand, deletes them, and returns how many seconds the creation took.
+func (r *benchRun) timeRawCreation(ctx context.Context, raw *rawWriter, series []*telemetry.Series) (seconds float64, err error) {
 	raw.reset()
 	for _, s := range series {
 		args := []string{"TS.CREATE", r.naming.Key(s), "RETENTION", strconv.Itoa(retention), "DUPLICATE_POLICY", "LAST", "LABELS"}
 		for _, l := range tskey.Labels(s) {
 			args = append(args, l.Key, l.Value)
 		}
-		raw.define(args)
+		raw.addCommand(args)
 	}
-	raw.flush()
-	defer func() { err = errors.Join(err, r.unlink(context.WithoutCancel(ctx), series)) }() // also when interrupted
+	raw.finish()
+	defer func() { err = errors.Join(err, r.deleteSeries(context.WithoutCancel(ctx), series)) }() // also when interrupted
 	begin := time.Now()
 	if err := raw.send(ctx); err != nil {
 		return 0, err
@@ -173,8 +178,8 @@ func (r *runner) rawCreate(ctx context.Context, raw *rawWriter, series []*teleme
 	return time.Since(begin).Seconds(), nil
 }
 
-// measure alternates rounds through the agent and past it.
-func (r *runner) measure(ctx context.Context, result *Result, progress func(string, int, int)) error {
+// measureWriting alternates between writing through the agent and with raw commands.
+func (r *benchRun) measureWriting(ctx context.Context, result *Result, progress func(string, int, int)) error {
 	raw := &rawWriter{pipe: r.client.NewPipe()}
 	defer raw.pipe.Close()
 	rounds := max(minRounds, r.options.Samples/roundSamples)
@@ -182,11 +187,11 @@ func (r *runner) measure(ctx context.Context, result *Result, progress func(stri
 	perRound := ticks * len(r.series)
 	var agent, ceiling []float64
 	for i := -1; i < rounds; i++ { // the first one only warms up
-		a, err := r.agentRound(ctx, ticks, i >= 0)
+		a, err := r.timeAgentRound(ctx, ticks, i >= 0)
 		if err != nil {
 			return err
 		}
-		c, err := r.rawRound(ctx, raw, ticks)
+		c, err := r.timeRawRound(ctx, raw, ticks)
 		if err != nil {
 			return r.client.Explain(ctx, err)
 		}
@@ -203,45 +208,45 @@ func (r *runner) measure(ctx context.Context, result *Result, progress func(stri
 	return nil
 }
 
-// usage is what the rounds through the agent cost this process.
+// usage is what rounds through the agent cost this process.
 type usage struct {
 	cpu    time.Duration
 	allocs uint64
 }
 
-func spent() usage {
+func readUsage() usage {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return usage{cpu: cpuTime(), allocs: m.Mallocs}
 }
 
-// agentRound writes through the output and returns the seconds it took.
-func (r *runner) agentRound(ctx context.Context, ticks int, counted bool) (float64, error) {
-	before := spent()
+// timeAgentRound writes through the output and returns how many seconds it took.
+func (r *benchRun) timeAgentRound(ctx context.Context, ticks int, counted bool) (float64, error) {
+	before := readUsage()
 	begin := time.Now()
-	if err := r.write(ctx, ticks); err != nil {
+	if err := r.writeThroughAgent(ctx, ticks); err != nil {
 		return 0, err
 	}
 	seconds := time.Since(begin).Seconds()
-	if after := spent(); counted {
+	if after := readUsage(); counted {
 		r.used.cpu += after.cpu - before.cpu
 		r.used.allocs += after.allocs - before.allocs
 	}
 	return seconds, nil
 }
 
-// write goes the agent's way: series into batches, batches into the output.
-func (r *runner) write(ctx context.Context, ticks int) error {
+// writeThroughAgent fills batches and hands them to the output, as the agent does.
+func (r *benchRun) writeThroughAgent(ctx context.Context, ticks int) error {
 	r.pending = r.pending[:0]
 	held := 0
 	for tick := range ticks {
 		b := telemetry.NewBatch(time.UnixMilli(r.now), time.Time{}, len(r.series))
 		for i, s := range r.series {
-			b.Add(s, value(i, r.now))
+			b.Add(s, syntheticValue(i, r.now))
 		}
 		r.now += stepMillis
 		r.pending = append(r.pending, b)
-		if held += b.Len(); held < perWrite && tick+1 < ticks {
+		if held += b.Len(); held < samplesPerWrite && tick+1 < ticks {
 			continue
 		}
 		if err := r.writer.WriteMetrics(ctx, r.pending); err != nil {
@@ -253,16 +258,16 @@ func (r *runner) write(ctx context.Context, ticks int) error {
 	return nil
 }
 
-func (r *runner) rawRound(ctx context.Context, raw *rawWriter, ticks int) (float64, error) {
+func (r *benchRun) timeRawRound(ctx context.Context, raw *rawWriter, ticks int) (float64, error) {
 	raw.reset()
 	for range ticks {
 		for i, s := range r.series {
-			raw.add(r.naming.Key(s), r.now, value(i, r.now))
+			raw.addSample(r.naming.Key(s), r.now, syntheticValue(i, r.now))
 		}
 		r.now += stepMillis
 	}
-	raw.flush()
-	runtime.GC() // what preparing cost must not be collected while it counts
+	raw.finish()
+	runtime.GC() // otherwise the garbage of the encoding is collected during the measurement
 	begin := time.Now()
 	if err := raw.send(ctx); err != nil {
 		return 0, err
@@ -270,18 +275,18 @@ func (r *runner) rawRound(ctx context.Context, raw *rawWriter, ticks int) (float
 	return time.Since(begin).Seconds(), nil
 }
 
-// cleanup deletes every key that is left, even when ctx has ended.
-func (r *runner) cleanup(ctx context.Context) error {
+// cleanUp deletes all remaining keys, even if ctx has ended.
+func (r *benchRun) cleanUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	err := r.unlink(ctx, r.series)
-	if life := r.client.Unlink(ctx, r.naming.Liveness(host)).Err(); err == nil {
-		err = life
+	err := r.deleteSeries(ctx, r.series)
+	if livenessErr := r.client.Unlink(ctx, r.naming.Liveness(host)).Err(); err == nil {
+		err = livenessErr
 	}
 	return errors.Join(err, r.writer.Close(), r.client.Close())
 }
 
-func (r *runner) unlink(ctx context.Context, series []*telemetry.Series) error {
+func (r *benchRun) deleteSeries(ctx context.Context, series []*telemetry.Series) error {
 	for part := range slices.Chunk(series, 500) {
 		var keys []string
 		for _, s := range part {

@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-func server(t *testing.T) (redisconn.Config, *redis.Client) {
+func startServer(t *testing.T) (redisconn.Config, *redis.Client) {
 	t.Helper()
 	url := os.Getenv("RTC_TEST_REDIS")
 	if url == "" {
@@ -29,7 +29,7 @@ func server(t *testing.T) (redisconn.Config, *redis.Client) {
 	}
 	o, err := redis.ParseURL(url)
 	if err != nil {
-		t.Fatal("RTC_TEST_REDIS is no redis:// URL")
+		t.Fatal("RTC_TEST_REDIS is not a redis:// URL")
 	}
 	o.Protocol, o.DisableIdentity = 2, true
 	client := redis.NewClient(o)
@@ -39,7 +39,7 @@ func server(t *testing.T) (redisconn.Config, *redis.Client) {
 	return config, client
 }
 
-func left(t *testing.T, c *redis.Client) []string {
+func remainingKeys(t *testing.T, c *redis.Client) []string {
 	t.Helper()
 	keys, err := c.Keys(t.Context(), "rtcollector:bench:*").Result()
 	if err != nil {
@@ -49,7 +49,7 @@ func left(t *testing.T, c *redis.Client) []string {
 }
 
 func TestRun(t *testing.T) {
-	config, client := server(t)
+	config, client := startServer(t)
 	stages := map[string]int{}
 	r, err := bench.Run(t.Context(), bench.Options{Redis: config, Series: 700, Samples: 20_000}, func(stage string, done, total int) {
 		stages[stage] = max(stages[stage], 100*done/total)
@@ -68,17 +68,17 @@ func TestRun(t *testing.T) {
 	if stages["create"] != 100 || stages["write"] != 100 {
 		t.Errorf("progress ended at %v", stages)
 	}
-	if keys := left(t, client); len(keys) > 0 {
+	if keys := remainingKeys(t, client); len(keys) > 0 {
 		t.Errorf("left behind: %s", strings.Join(keys, " "))
 	}
 }
 
 func TestInterruptedRunCleansUp(t *testing.T) {
-	config, client := server(t)
+	config, client := startServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := bench.Run(ctx, bench.Options{Redis: config, Series: 700, Samples: 20_000}, func(stage string, done, _ int) {
 		if stage == "write" && done > 0 {
-			if len(left(t, client)) == 0 {
+			if len(remainingKeys(t, client)) == 0 {
 				t.Error("no keys while it runs")
 			}
 			cancel()
@@ -87,13 +87,13 @@ func TestInterruptedRunCleansUp(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if keys := left(t, client); len(keys) > 0 {
+	if keys := remainingKeys(t, client); len(keys) > 0 {
 		t.Errorf("left behind: %s", strings.Join(keys, " "))
 	}
 }
 
 func TestNothingToMeasure(t *testing.T) {
 	if _, err := bench.Run(t.Context(), bench.Options{}, nil); err == nil {
-		t.Error("measured nothing without a word")
+		t.Error("no error for a measurement of nothing")
 	}
 }

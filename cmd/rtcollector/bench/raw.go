@@ -12,42 +12,42 @@ import (
 )
 
 const (
-	rawPerCommand = 500
-	rawChunk      = 64 << 10
-	rawWindow     = 8 // chunks under way: the server always has the next one at hand
+	rawSamplesPerCommand = 500
+	rawChunkSize         = 64 << 10
+	rawWindow            = 8 // chunks sent before their replies are read, so that the server never waits for the next one
 )
 
-// rawWriter is the ceiling: TS.MADD commands that are ready before the clock starts, one connection, and a reader that
-// only counts lines. It shares nothing with the output but the connection's making.
+// rawWriter measures the limit of the server: it encodes all commands before the measurement starts, uses one connection, and only
+// counts lines of replies. It shares nothing with the output except how the connection is made.
 type rawWriter struct {
 	pipe   *redisconn.Pipe
-	args   []byte // samples of the command that is being collected
+	args   []byte // arguments of the TS.MADD that is not complete yet
 	count  int
 	data   []byte
-	chunks []rawPart
+	chunks []rawChunk
 	lines  int
 	start  int
 }
 
-type rawPart struct{ end, lines int }
+type rawChunk struct{ end, lines int }
 
 func (w *rawWriter) reset() {
 	w.data, w.args, w.chunks = w.data[:0], w.args[:0], w.chunks[:0]
 	w.count, w.lines, w.start = 0, 0, 0
 }
 
-func (w *rawWriter) add(key string, ms int64, v float64) {
+func (w *rawWriter) addSample(key string, ms int64, v float64) {
 	for _, arg := range [...]string{key, strconv.FormatInt(ms, 10), strconv.FormatFloat(v, 'f', -1, 64)} {
 		w.args = append(w.args, '$')
 		w.args = strconv.AppendInt(w.args, int64(len(arg)), 10)
 		w.args = append(append(append(w.args, "\r\n"...), arg...), "\r\n"...)
 	}
-	if w.count++; w.count == rawPerCommand {
-		w.command()
+	if w.count++; w.count == rawSamplesPerCommand {
+		w.endCommand()
 	}
 }
 
-func (w *rawWriter) command() {
+func (w *rawWriter) endCommand() {
 	if w.count == 0 {
 		return
 	}
@@ -56,13 +56,13 @@ func (w *rawWriter) command() {
 	w.data = append(append(w.data, "\r\n$7\r\nTS.MADD\r\n"...), w.args...)
 	w.lines += 1 + w.count
 	w.args, w.count = w.args[:0], 0
-	if len(w.data)-w.start >= rawChunk {
-		w.cut()
+	if len(w.data)-w.start >= rawChunkSize {
+		w.endChunk()
 	}
 }
 
-// define adds one command that is answered with one line.
-func (w *rawWriter) define(args []string) {
+// addCommand adds one command whose reply is one line.
+func (w *rawWriter) addCommand(args []string) {
 	w.data = append(w.data, '*')
 	w.data = append(strconv.AppendInt(w.data, int64(len(args)), 10), "\r\n"...)
 	for _, arg := range args {
@@ -71,20 +71,20 @@ func (w *rawWriter) define(args []string) {
 		w.data = append(append(w.data, arg...), "\r\n"...)
 	}
 	w.lines++
-	if len(w.data)-w.start >= rawChunk {
-		w.cut()
+	if len(w.data)-w.start >= rawChunkSize {
+		w.endChunk()
 	}
 }
 
-func (w *rawWriter) cut() {
-	w.chunks = append(w.chunks, rawPart{len(w.data), w.lines})
+func (w *rawWriter) endChunk() {
+	w.chunks = append(w.chunks, rawChunk{len(w.data), w.lines})
 	w.start, w.lines = len(w.data), 0
 }
 
-func (w *rawWriter) flush() {
-	w.command()
+func (w *rawWriter) finish() {
+	w.endCommand()
 	if w.lines > 0 {
-		w.cut()
+		w.endChunk()
 	}
 }
 
@@ -99,20 +99,20 @@ func (w *rawWriter) send(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	under := make(chan int, rawWindow)
+	sent := make(chan int, rawWindow)
 	done := make(chan error, 1)
-	go func() { done <- discard(conn, under) }()
+	go func() { done <- countReplies(conn, sent) }()
 	start := 0
 	var writeErr error
 	for _, c := range w.chunks {
-		under <- c.lines
+		sent <- c.lines
 		if _, writeErr = conn.Write(w.data[start:c.end]); writeErr != nil {
 			_ = conn.SetDeadline(time.Unix(1, 0))
 			break
 		}
 		start = c.end
 	}
-	close(under)
+	close(sent)
 	if err := errors.Join(writeErr, <-done); err != nil {
 		w.pipe.Close()
 		if ctx.Err() != nil {
@@ -123,12 +123,12 @@ func (w *rawWriter) send(ctx context.Context) error {
 	return nil
 }
 
-// discard reads as many lines as are announced. Times are positive, so that a '-' can only begin an error.
-func discard(conn net.Conn, announced <-chan int) error {
-	buf := make([]byte, rawChunk)
+// countReplies reads as many lines as are expected. Timestamps are positive, so a '-' can only start an error.
+func countReplies(conn net.Conn, expected <-chan int) error {
+	buf := make([]byte, rawChunkSize)
 	have := 0
 	var failed error
-	for want := range announced {
+	for want := range expected {
 		for failed == nil && have < want {
 			n, err := conn.Read(buf)
 			have += bytes.Count(buf[:n], []byte{'\n'})
@@ -142,7 +142,7 @@ func discard(conn net.Conn, announced <-chan int) error {
 				_ = conn.SetDeadline(time.Unix(1, 0)) // the writer may be waiting
 			}
 		}
-		have -= want
+		have -= want // lines of the next chunk
 	}
 	return failed
 }

@@ -50,7 +50,7 @@ func (a *App) startEmbedded(ctx context.Context, addr, addressFlag string, f acc
 // openStore returns the secret store that reads the password file, and the name of the secret in it. Links are resolved before,
 // because the store does not follow links out of its directory.
 func (f *accessFlags) openStore() (store filestore.Store, id string, err error) {
-	dir, id, err := f.locate()
+	dir, id, err := f.locatePasswordFile()
 	if err != nil {
 		return store, "", err
 	}
@@ -58,7 +58,8 @@ func (f *accessFlags) openStore() (store filestore.Store, id string, err error) 
 	return store, id, err
 }
 
-func (f *accessFlags) locate() (dir, name string, err error) {
+// locatePasswordFile returns the directory and the base name of the password file, with links resolved.
+func (f *accessFlags) locatePasswordFile() (dir, name string, err error) {
 	path, err := filepath.Abs(f.passwordFile)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)

@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/cli"
 )
 
-// TestReachableServerNeedsPassword: the refusal says what to do.
+// TestReachableServerNeedsPassword: the error says what to do.
 func TestReachableServerNeedsPassword(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -42,7 +42,7 @@ func TestReachableServerNeedsPassword(t *testing.T) {
 	}
 }
 
-// TestDemoKnowsItsPassword: the agent and the table use it, and nobody shows it.
+// TestDemoKnowsItsPassword: the agent and the table use the password, and nothing shows it.
 func TestDemoKnowsItsPassword(t *testing.T) {
 	dir := secretFiles(t, map[string]string{"demo password": redisPassword})
 	link := filepath.Join(t.TempDir(), "link")
@@ -51,7 +51,7 @@ func TestDemoKnowsItsPassword(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	out := &watched{watch: func(line string) {
+	out := &watchedBuffer{watch: func(line string) {
 		if regexp.MustCompile(`  mem [0-9]`).MatchString(line) { // a value that was read from Redis
 			stop()
 		}
@@ -61,11 +61,10 @@ func TestDemoKnowsItsPassword(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "were stored") || strings.Contains(stdout, "\n0 samples") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
-	clean(t, "demo", stdout+stderr)
+	checkShowsNoSecret(t, "demo", stdout+stderr)
 }
 
-// TestEmbeddedWantsItsPassword starts the command in this process and reads where
-// it listens.
+// TestEmbeddedWantsItsPassword starts the command in this process and reads its address from the output.
 func TestEmbeddedWantsItsPassword(t *testing.T) {
 	dir := secretFiles(t, map[string]string{"password": redisPassword})
 	ctx, stop := context.WithCancel(t.Context())

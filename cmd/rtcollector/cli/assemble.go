@@ -34,8 +34,8 @@ func hostname(cfg *config.Config) string {
 	return name
 }
 
-// instance returns 40 random bits as eight letters and digits. They distinguish this process from every other agent.
-func instance() string { return strings.ToLower(rand.Text()[:8]) }
+// newInstanceID returns 40 random bits as eight letters and digits. They distinguish this process from every other agent.
+func newInstanceID() string { return strings.ToLower(rand.Text()[:8]) }
 
 // describeAgent returns the description of the agent of a configuration. Nothing is built yet.
 func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writer) agent.Config {
@@ -46,7 +46,7 @@ func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writ
 		},
 		Host: host, Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
-	env := outputs.Env{Host: host, Instance: instance(), Secrets: cfg.Secrets, Stdout: stdout}
+	env := outputs.Env{Host: host, Instance: newInstanceID(), Secrets: cfg.Secrets, Stdout: stdout}
 	for _, o := range cfg.Outputs {
 		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Settings: o.Settings, Build: func(slot telemetry.Slot) (outputs.Output, error) {
 			env := env

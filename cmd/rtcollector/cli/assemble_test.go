@@ -21,7 +21,7 @@ import (
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 )
 
-// TestSettingsReachTheAgent has every setting of the file that the agent itself follows.
+// TestSettingsReachTheAgent sets every setting that the agent itself uses.
 func TestSettingsReachTheAgent(t *testing.T) {
 	a := App{
 		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), GOOS: "linux",
@@ -111,7 +111,7 @@ func TestBalance(t *testing.T) {
 		"nothing lost": {0, 0, nil, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
 		"dropped":      {2, 0, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
 		"rejected":     {0, 3, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
-		"hung":         {0, 0, errors.New("input x did not stop"), " WARN  rtcollector stopped, but not everything stopped with it output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"hung":         {0, 0, errors.New("input x did not stop"), " WARN  rtcollector stopped, but some inputs or outputs did not stop in time output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
 	} {
 		var self selfstat.Registry
 		o := self.NewOutput("x", 10, 0)
@@ -126,7 +126,7 @@ func TestBalance(t *testing.T) {
 	}
 }
 
-// slowHandler takes a second for every line, as a terminal or a pipe that nobody reads may.
+// slowHandler takes a second per line, like a terminal or a pipe that is read slowly.
 type slowHandler struct{ slog.Handler }
 
 func (h slowHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -134,7 +134,7 @@ func (h slowHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// An agent that has nothing to write ends at once; that it stops is logged all the same.
+// An agent that has nothing to write ends at once, but still logs that it stops.
 func TestStopIsAlwaysAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -174,9 +174,9 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// IDs of events hold the instance: lower-case letters and digits, another one in every process.
+// IDs of events contain the instance: lower-case letters and digits, different in every process.
 func TestInstancesDiffer(t *testing.T) {
-	a, b := instance(), instance()
+	a, b := newInstanceID(), newInstanceID()
 	if a == b || len(a) != 8 || strings.Trim(a, "abcdefghijklmnopqrstuvwxyz234567") != "" {
 		t.Error(a, b)
 	}

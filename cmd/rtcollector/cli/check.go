@@ -15,24 +15,24 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// connectTimeout bounds the trial of one output.
+// connectTimeout is the time limit for checking one output.
 const connectTimeout = 15 * time.Second
 
 func (a *App) checkCommand(c *commonFlags) *cobra.Command {
 	var connect bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration and what it refers to here; with --connect also try every input and output once",
+		Short: "Check the configuration and the files and secrets that it refers to; with --connect also try every input and output once",
 		Args:  rejectArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), *c, connect) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), *c, connect) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
 	return cmd
 }
 
-func (a *App) check(ctx context.Context, c commonFlags, connect bool) error {
+func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 	env := a.configEnv()
-	env.CheckSecrets = true // those of stores that need a network are tried with --connect
+	env.CheckSecrets = true // secrets of stores on the network are only resolved with --connect
 	cfg, path, err := a.loadWith(ctx, c.config, env)
 	if err != nil {
 		return err
@@ -43,20 +43,20 @@ func (a *App) check(ctx context.Context, c commonFlags, connect bool) error {
 		return err
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
-		path, plural(len(cfg.Inputs), "input"), cfg.Interval, plural(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
+		path, pluralize(len(cfg.Inputs), "input"), cfg.Interval, pluralize(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
 	for _, id := range ag.Unclaimed() {
-		fmt.Fprintf(a.Stdout, "warning: %s: no output takes its events, they would be dropped; add redissearch or redis_streams to outputs\n", terminal.Line(id))
+		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch or redis_streams to outputs\n", terminal.Line(id))
 	}
 	if !connect {
-		a.showMemory(ag, oneSeries(cfg), "a series")
+		a.printMemoryEstimate(ag, exampleSeries(cfg), "a series")
 		return nil
 	}
 	gathered := ag.Once(ctx, gatherPause)
-	errs := []error{report(a.Stdout, gathered)}
-	series := seriesIn(gatheredBatches(gathered))
-	a.showMemory(ag, series, "these "+plural(len(series), "series"))
+	errs := []error{printReport(a.Stdout, gathered)}
+	series := distinctSeries(gatheredBatches(gathered))
+	a.printMemoryEstimate(ag, series, "these "+pluralize(len(series), "series"))
 	if hasIdle {
-		fmt.Fprintln(a.Stdout, "counters: moving is set: counters that never change have no series, so it will be less")
+		fmt.Fprintln(a.Stdout, "with \"counters: moving\" it will be less, because counters that never change have no series")
 	}
 	for id, out := range ag.Outputs() {
 		if err := a.checkOutput(ctx, id, out, series); err != nil {
@@ -66,13 +66,14 @@ func (a *App) check(ctx context.Context, c commonFlags, connect bool) error {
 	return runtimeFailure(errors.Join(errs...))
 }
 
-// oneSeries is a gauge as most inputs make them.
-func oneSeries(cfg *config.Config) []*telemetry.Series {
+// exampleSeries returns one series that is typical of most inputs.
+func exampleSeries(cfg *config.Config) []*telemetry.Series {
 	f := telemetry.NewFactory("host", "input", cfg.Tags, 0).Every(cfg.Interval.D())
 	return []*telemetry.Series{f.Gauge("metric", telemetry.Bytes, telemetry.Label{Key: "device", Value: "sda"})}
 }
 
-func seriesIn(batches []*telemetry.Batch) []*telemetry.Series {
+// distinctSeries returns each series of the batches once.
+func distinctSeries(batches []*telemetry.Batch) []*telemetry.Series {
 	seen := map[*telemetry.Series]bool{}
 	var all []*telemetry.Series
 	for _, b := range batches {
@@ -86,24 +87,24 @@ func seriesIn(batches []*telemetry.Batch) []*telemetry.Series {
 	return all
 }
 
-// showMemory says what series will take at the outputs that can tell.
-func (a *App) showMemory(ag *agent.Agent, series []*telemetry.Series, whose string) {
+// printMemoryEstimate prints how much memory series will take at each output that can estimate it. Subject names the series.
+func (a *App) printMemoryEstimate(ag *agent.Agent, series []*telemetry.Series, subject string) {
 	for id, out := range ag.Outputs() {
 		e, ok := out.(outputs.Estimator)
 		if !ok || len(series) == 0 {
 			continue
 		}
 		size := e.Estimate(series)
-		text := fmt.Sprintf("%s: %s will take about %s when the retention has passed", id, whose, sizeText(size.Full))
+		text := fmt.Sprintf("%s: %s will take about %s once the retention has passed", id, subject, formatSize(size.Full))
 		if size.PerDay > 0 {
-			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, for there is no retention", id, whose, sizeText(size.Full), sizeText(size.PerDay))
+			text = fmt.Sprintf("%s: %s will take about %s at first and %s more every day, because there is no retention", id, subject, formatSize(size.Full), formatSize(size.PerDay))
 		}
 		fmt.Fprintln(a.Stdout, terminal.Line(text))
 	}
 }
 
-// sizeText writes a size with the unit that suits it.
-func sizeText(n float64) string {
+// formatSize formats a number of bytes with a decimal unit.
+func formatSize(n float64) string {
 	switch {
 	case n >= 1e9:
 		return fmt.Sprintf("%.1f GB", n/1e9)
@@ -113,18 +114,18 @@ func sizeText(n float64) string {
 	return fmt.Sprintf("%.1f kB", n/1e3)
 }
 
-// checkOutput opens an output, writes a batch without samples, and lets it look at its destination. What an output
-// writes beside samples (Redis gets the host's sign of life) shows whether it may write.
+// checkOutput opens an output, writes a batch without samples, and lets the output inspect its destination. The empty batch shows
+// whether the output has permission to write: for Redis, it writes the liveness of the host.
 func (a *App) checkOutput(ctx context.Context, id string, out outputs.Output, series []*telemetry.Series) error {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	opened := out.Open(limited)
-	err := opened
+	openErr := out.Open(limited)
+	err := openErr
 	if w, ok := out.(outputs.MetricWriter); ok && err == nil {
 		err = w.WriteMetrics(limited, []*telemetry.Batch{telemetry.NewBatch(time.Now(), time.Now(), 0)})
 	}
 	var found outputs.Report
-	if i, ok := out.(outputs.Inspector); ok && opened == nil {
+	if i, ok := out.(outputs.Inspector); ok && openErr == nil {
 		found = i.Inspect(limited, series)
 	}
 	for _, text := range found.Faults {
@@ -144,12 +145,13 @@ func (a *App) checkOutput(ctx context.Context, id string, out outputs.Output, se
 	return err
 }
 
-func plural(n int, what string) string {
+// pluralize returns a number and a noun: "1 input", "2 inputs".
+func pluralize(n int, noun string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + noun
 	}
-	if what == "series" {
+	if noun == "series" {
 		return fmt.Sprintf("%d series", n)
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestContainerReportsTheHost runs "once" where a container would: in name spaces of its own for mounts, processes and
-// the network, with the host's /proc mounted elsewhere.
+// TestContainerReportsTheHost runs "once" as in a container: in its own namespaces for mounts, processes and the network, with the
+// host's /proc mounted elsewhere.
 func TestContainerReportsTheHost(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("needs root on Linux, for name spaces")
@@ -41,7 +41,7 @@ func TestContainerReportsTheHost(t *testing.T) {
 
 // metrics returns the names and instances of what "once" prints as JSON.
 func metrics(t *testing.T, cmd *exec.Cmd) map[string]bool {
-	cmd.Env = append(os.Environ(), beTheProgram+"=1")
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()

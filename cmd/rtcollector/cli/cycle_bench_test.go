@@ -21,7 +21,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 )
 
-// BenchmarkCycle is what the agent costs where it runs: "rtcollector run" in a process of its own, every Linux input of
+// BenchmarkCycle measures what the agent costs: "rtcollector run" in a process of its own, every Linux input of
 // the predecessor each second, written to an embedded Redis in another process. An operation is a cycle, so the benchmark takes as
 // many seconds as operations: run it with -benchtime 60x. What a scrape of node_exporter costs that process is measured
 // beside it. CPU times are the kernel's account of both processes, in user mode and in the kernel.
@@ -43,7 +43,7 @@ func BenchmarkCycle(b *testing.B) {
 	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
 	b.Cleanup(func() { _ = c.Close() })
 	nextWrite(b, c)
-	nextWrite(b, c) // from now on nothing is new
+	nextWrite(b, c) // from now on no series are new
 
 	ours, theirs, scraped := cpuTime(b, agent), cpuTime(b, exporter), 0
 	cycles := 0
@@ -53,8 +53,8 @@ func BenchmarkCycle(b *testing.B) {
 		cycles++
 	}
 	b.ReportMetric((cpuTime(b, agent)-ours).Seconds()*1000/float64(cycles), "cpu-ms/cycle")
-	b.ReportMetric(latest(b, c, "h:internal_agent_metrics_gathered_rate"), "samples/cycle")
-	b.ReportMetric(latest(b, c, "h:internal_process_resident_memory_bytes")/1e6, "MB")
+	b.ReportMetric(latestValues(b, c, "h:internal_agent_metrics_gathered_rate"), "samples/cycle")
+	b.ReportMetric(latestValues(b, c, "h:internal_process_resident_memory_bytes")/1e6, "MB")
 	if exporter != 0 {
 		b.ReportMetric((cpuTime(b, exporter)-theirs).Seconds()*1000/float64(cycles), "node_exporter-cpu-ms/scrape")
 		b.ReportMetric(float64(scraped)/float64(cycles), "node_exporter-samples/scrape")
@@ -87,7 +87,7 @@ func value(c *redis.Client, key string, index int) float64 {
 	return v
 }
 
-func latest(b *testing.B, c *redis.Client, key string) float64 {
+func latestValues(b *testing.B, c *redis.Client, key string) float64 {
 	v := value(c, key, 1)
 	if v == 0 {
 		b.Fatalf("no sample in %s", key)
@@ -95,11 +95,11 @@ func latest(b *testing.B, c *redis.Client, key string) float64 {
 	return v
 }
 
-// spawn starts a process that ends with the benchmark and, with an address, waits until it listens there.
+// spawn starts a process that is stopped with the benchmark. With an address, it waits until the process listens there.
 func spawn(b *testing.B, listens, program string, args ...string) (pid int) {
 	var said bytes.Buffer
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), beTheProgram+"=1")
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -132,7 +132,7 @@ func benchAddr(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// startExporter starts node_exporter with its defaults and the processes; pid 0 where there is none.
+// startExporter starts node_exporter with its defaults and the processes collector. It returns pid 0 if node_exporter is not installed.
 func startExporter(b *testing.B) (pid int, url string) {
 	program, err := exec.LookPath("prometheus-node-exporter")
 	if err != nil {
@@ -163,7 +163,7 @@ func scrapeOnce(b *testing.B, url string) (samples int) {
 	return samples
 }
 
-// cpuTime is what the threads of a process have spent on CPUs: /proc/<pid>/task/<tid>/schedstat, in nanoseconds
+// cpuTime returns the CPU time of the threads of a process: /proc/<pid>/task/<tid>/schedstat, in nanoseconds
 // (Documentation/scheduler/sched-stats.rst).
 func cpuTime(b *testing.B, pid int) time.Duration {
 	if pid == 0 {

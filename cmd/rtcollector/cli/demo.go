@@ -65,7 +65,7 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	}
 	screen := newScreen(a.rawOut, f.plain || !a.canDraw())
 	screen.passwordFile = f.access.passwordFile
-	ag, _, err := a.newAgent(cfg, newLogFrom(slog.LevelWarn, screen.logs(a.rawErr), cfg, debug))
+	ag, _, err := a.newAgent(cfg, newLogFrom(slog.LevelWarn, screen.logWriter(a.rawErr), cfg, debug))
 	if err != nil {
 		return err
 	}
@@ -76,11 +76,11 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	defer cancel()
 	running := make(chan error, 1)
 	showErr := a.showWhileRunning(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
-		defer screen.leaveOnPanic()
+		defer screen.restoreOnPanic()
 		running <- ag.Run(ctx)
 	})
 	err = errors.Join(showErr, <-running)
-	screen.summarize()
+	screen.printSummary()
 	return runtimeFailure(err)
 }
 
@@ -88,38 +88,38 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 // before run has ended, because that may take seconds and a second signal ends the process at once.
 func (a *App) showWhileRunning(ctx context.Context, cancel func(), s *screen, server *embedded.Server, host string, every time.Duration, run func(context.Context)) error {
 	defer cancel() // also if the table failed
-	defer s.leave()
+	defer s.restoreTerminal()
 	suspend := func() {}
 	if !s.plain {
-		s.keys = keyboard()
-		suspend = s.suspendable(ctx)
+		s.keys = findKeyboard()
+		suspend = s.handleSuspension(ctx)
 	}
 	go run(ctx)
-	if err := s.begin(host, server.Addr()); err != nil {
+	if err := s.start(host, server.Addr()); err != nil {
 		return err
 	}
 	if s.keys != nil {
 		go func() {
-			defer s.leaveOnPanic()
+			defer s.restoreOnPanic()
 			readKeys(s.keys, cancel, suspend)
 		}()
 	}
-	return a.show(ctx, s, server, host, every)
+	return a.redrawUntilDone(ctx, s, server, host, every)
 }
 
 // canDraw reports whether stdout is a terminal with cursor control and the user did not opt out with NO_COLOR.
 func (a *App) canDraw() bool {
 	kind, _ := a.Getenv("TERM")
-	no, _ := a.Getenv("NO_COLOR")
-	return isTerminal(a.Stdout) && kind != "dumb" && no == ""
+	noColor, _ := a.Getenv("NO_COLOR")
+	return isTerminal(a.Stdout) && kind != "dumb" && noColor == ""
 }
 
 // demoConfig returns a configuration as a user would write it, with every input of this system and the embedded server.
-func (a *App) demoConfig(addr string, interval time.Duration, who accessFlags) (string, error) {
+func (a *App) demoConfig(addr string, interval time.Duration, access accessFlags) (string, error) {
 	var b strings.Builder
 	password := ""
-	if who.passwordFile != "" {
-		dir, name, err := who.locate()
+	if access.passwordFile != "" {
+		dir, name, err := access.locatePasswordFile()
 		if err != nil {
 			return "", fmt.Errorf("--password-file: %w", err)
 		}
@@ -137,8 +137,8 @@ func (a *App) demoConfig(addr string, interval time.Duration, who accessFlags) (
 	return b.String(), nil
 }
 
-// show redraws the table from Redis until ctx is done.
-func (a *App) show(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
+// redrawUntilDone redraws the table from Redis until ctx is done.
+func (a *App) redrawUntilDone(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
 	client, err := openEmbedded(ctx, server)
 	if ctx.Err() != nil {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// demoOnTerminal is the demo, as a process on a terminal of its own.
+// demoOnTerminal is a process that runs the demo on its own terminal.
 type demoOnTerminal struct {
 	t        *testing.T
 	cmd      *exec.Cmd
@@ -112,7 +112,7 @@ func (d *demoOnTerminal) read() {
 	}
 }
 
-// waitUntil waits until the screen is as wanted.
+// waitUntil waits until the screen satisfies a condition.
 func (d *demoOnTerminal) waitUntil(what string, is func(e *emulator, text string) bool) {
 	d.t.Helper()
 	timeout := time.After(30 * time.Second)
@@ -145,7 +145,7 @@ func (d *demoOnTerminal) typeKeys(keys string) {
 	}
 }
 
-// checkEnd waits for the end of the process, and expects the terminal as it was.
+// checkEnd waits for the end of the process and checks that the terminal is restored.
 func (d *demoOnTerminal) checkEnd() {
 	d.t.Helper()
 	select {
@@ -167,8 +167,8 @@ func (d *demoOnTerminal) checkEnd() {
 	}
 }
 
-// checkCalm expects that no drawing scrolled, wrapped or was cut by the terminal.
-func (d *demoOnTerminal) checkCalm() {
+// checkNothingScrolled checks that no output scrolled, wrapped or was cut by the terminal.
+func (d *demoOnTerminal) checkNothingScrolled() {
 	d.t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -177,7 +177,7 @@ func (d *demoOnTerminal) checkCalm() {
 	}
 }
 
-// TestDemoEnds ends the demo in every way that leaves it a choice.
+// TestDemoEnds ends the demo in every way that it can handle.
 func TestDemoEnds(t *testing.T) {
 	for name, end := range map[string]func(d *demoOnTerminal){
 		"q":       func(d *demoOnTerminal) { d.typeKeys("xq") },
@@ -190,7 +190,7 @@ func TestDemoEnds(t *testing.T) {
 			t.Parallel()
 			d := startDemo(t)
 			d.waitForTable()
-			d.checkCalm()
+			d.checkNothingScrolled()
 			t.Logf("80×24:\n%s", d.screenText())
 			end(d)
 			d.checkEnd()
@@ -204,7 +204,7 @@ func (d *demoOnTerminal) screenText() string {
 	return d.screen.String()
 }
 
-// TestDemoUnderAShell stops the demo with Ctrl-Z: the shell finds the terminal as it was, and continues the demo.
+// TestDemoUnderAShell stops the demo with Ctrl-Z. The terminal is restored for the shell, which then continues the demo.
 func TestDemoUnderAShell(t *testing.T) {
 	d := startOnTerminal(t, exec.Command("sh", "-c", `set -m; "$0" demo --redis 127.0.0.1:0 --interval 100ms; echo STOPPED; stty -a; fg`, os.Args[0]))
 	d.waitForTable()
@@ -221,8 +221,7 @@ func TestDemoUnderAShell(t *testing.T) {
 	}
 }
 
-// TestDemoIsStopped: there is no shell that could continue the demo, so that Ctrl-Z stops nothing. The terminal is given
-// back and taken again all the same.
+// TestDemoIsStopped: without a shell that could continue the demo, Ctrl-Z stops nothing, but the terminal is restored and taken again.
 func TestDemoIsStopped(t *testing.T) {
 	d := startDemo(t)
 	d.waitForTable()
@@ -244,14 +243,14 @@ func TestDemoIsStopped(t *testing.T) {
 	d.checkEnd()
 }
 
-// TestDemoIsResized makes the terminal as small as they get, and large again.
+// TestDemoIsResized makes the terminal as small as possible, and large again.
 func TestDemoIsResized(t *testing.T) {
 	d := startDemo(t)
 	d.waitForTable()
 	for _, size := range [][2]int{{20, 5}, {1, 1}, {200, 60}, {80, 24}} {
 		d.mu.Lock()
 		resizeTerminal(t, d.pty, size[0], size[1])
-		larger := newEmulator(300, 100) // what was drawn for the size before may still come
+		larger := newEmulator(300, 100) // output for the previous size may still arrive
 		larger.modes, larger.entered, larger.rest = d.screen.modes, d.screen.entered, d.screen.rest
 		larger.y = 0
 		d.screen = larger
@@ -266,12 +265,12 @@ func TestDemoIsResized(t *testing.T) {
 			return len(lines) <= size[1] && text != "" && (size[0] < 80 || strings.Contains(text, "q ends."))
 		})
 	}
-	d.checkCalm()
+	d.checkNothingScrolled()
 	d.typeKeys("q")
 	d.checkEnd()
 }
 
-// TestDemoWithoutDrawing prints lines on terminals that cannot more, or whose user does not want more.
+// TestDemoWithoutDrawing: the demo prints plain lines if the terminal or the user does not want more.
 func TestDemoWithoutDrawing(t *testing.T) {
 	for _, env := range []string{"TERM=dumb", "NO_COLOR=1"} {
 		t.Run(env, func(t *testing.T) {

@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// emulator is a terminal with what the demo uses of one. It is a fake: tests need to see what scrolled and wrapped, which
-// a real one does not say.
+// emulator is a terminal with the features that the demo uses. It is a fake because a real terminal does not report what scrolled and
+// wrapped.
 type emulator struct {
 	width, height int
 	cells         [][]rune
 	x, y          int
 	modes         map[string]bool // private modes that were set or reset
-	entered       int             // how often the alternate screen was
+	entered       int             // how many times the alternate screen was entered
 
-	scrolled int // lines that were lost at the top
-	wrapped  int // characters that began a line because the one before was full
+	scrolled int // lines lost at the top
+	wrapped  int // characters that started a new line because the previous one was full
 	cut      int // characters that did not fit, without wrapping
 
 	rest []byte // of a sequence
@@ -48,7 +48,7 @@ func (e *emulator) String() string {
 
 var csi = regexp.MustCompile(`^\x1b\[(\?\d+|)([a-zA-Z])`)
 
-// feed takes output of a program. What it does not know is an error.
+// feed interprets output of a program. Unknown sequences are errors.
 func (e *emulator) feed(t *testing.T, p []byte) {
 	t.Helper()
 	p = append(e.rest, p...)

@@ -22,7 +22,7 @@ type nowhere struct{}
 func (nowhere) Open(context.Context) error { return nil }
 func (nowhere) Close() error               { return nil }
 
-// All outputs of a process share its instance; another process, or the same one after a restart, has another.
+// All outputs of a process share one instance. Every other process, including the same one after a restart, has a different one.
 func TestInstanceReachesOutputs(t *testing.T) {
 	var got []string
 	output := outputs.Define("nowhere", "keeps nothing", func() struct{} { return struct{}{} },

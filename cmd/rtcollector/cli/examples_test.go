@@ -18,7 +18,7 @@ import (
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
-// noConfiguration are YAML files among the examples that are for other programs.
+// noConfiguration lists YAML files among the examples that are for other programs.
 var noConfiguration = []string{"compose.yaml"}
 
 func exampleEnv() config.Env {
@@ -51,7 +51,7 @@ func TestExamplesAreWithoutMistakes(t *testing.T) {
 	}
 }
 
-// TestExampleSelectsWhatTheSampleDoes: config.example.yaml and "plugins sample" are two places for the same selections.
+// TestExampleSelectsWhatTheSampleDoes: config.example.yaml and "plugins sample" select the same metrics.
 func TestExampleSelectsWhatTheSampleDoes(t *testing.T) {
 	sample := "inputs:\n"
 	for _, d := range pluginsall.Catalog() {

@@ -23,12 +23,11 @@ func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return executeUntil(t, t.Context(), func(string) {}, args...)
 }
 
-// executeUntil runs one command in this process, at most until ctx is done. It calls watch with everything that is written
-// to stderr.
+// executeUntil runs one command in this process until it ends or ctx is done. It calls watch with all output to stderr.
 func executeUntil(t *testing.T, ctx context.Context, watch func(text string), args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out bytes.Buffer
-	errs := watched{watch: watch}
+	errs := watchedBuffer{watch: watch}
 	code = cli.Main(ctx, args, cli.App{
 		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
 		Stdout: &out, Stderr: &errs, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
@@ -36,21 +35,21 @@ func executeUntil(t *testing.T, ctx context.Context, watch func(text string), ar
 	return code, out.String(), errs.String()
 }
 
-// watched is a buffer that shows what is written to it. Writers to stderr may be several at once.
-type watched struct {
+// watchedBuffer is a buffer that reports what is written to it. Several goroutines may write to stderr at once.
+type watchedBuffer struct {
 	mu    sync.Mutex
 	b     bytes.Buffer
 	watch func(text string)
 }
 
-func (w *watched) Write(p []byte) (int, error) {
+func (w *watchedBuffer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch(string(p))
 	return w.b.Write(p)
 }
 
-func (w *watched) String() string {
+func (w *watchedBuffer) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.b.String()
@@ -65,7 +64,7 @@ func writeConfig(t *testing.T, yaml string) string {
 	return file
 }
 
-// TestExitCodes tells mistakes in what was typed or configured (2) from what went wrong afterwards (1).
+// TestExitCodes: mistakes on the command line or in the configuration exit with 2, failures at run time with 1.
 func TestExitCodes(t *testing.T) {
 	wrong := writeConfig(t, "inputs: [nope]\noutputs: [stdout]\n")
 	good := writeConfig(t, "inputs: []\noutputs: [stdout]\n")
@@ -114,7 +113,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestManyMistakes has more of them than anybody reads.
+// TestManyMistakes has more mistakes than are printed.
 func TestManyMistakes(t *testing.T) {
 	var yaml strings.Builder
 	for i := range 100 {

@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// evil is what a terminal would obey: an erased screen, a title, C1, another direction of writing.
+// evil contains sequences that a terminal would obey: erase the screen, set the title, C1, change the writing direction.
 const evil = "a\x1b[2J\x1b]0;t\x07\u009b31m\u202eb"
 
 // angryRedis answers every command with an error that a terminal would obey. It is a fake: no server sends such texts by
@@ -43,7 +43,7 @@ func angryRedis(t *testing.T) (addr string) {
 	return l.Addr().String()
 }
 
-// TestHostileNames gives every command names and answers that a terminal would obey. None reaches it.
+// TestHostileNames gives every command names and replies with control sequences. None reaches the terminal.
 func TestHostileNames(t *testing.T) {
 	redis := angryRedis(t)
 	_, port, _ := net.SplitHostPort(redis)

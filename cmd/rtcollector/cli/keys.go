@@ -6,22 +6,22 @@ import (
 	"golang.org/x/term"
 )
 
-// Keys that the demo knows. While the terminal is ours, it makes no signals of Ctrl-C and Ctrl-Z.
+// Keys of the demo. A terminal in raw mode sends these bytes for Ctrl-C and Ctrl-Z instead of signals.
 const (
 	ctrlC = 0x03
 	ctrlZ = 0x1a
 )
 
-// keyboard returns where keys are read from; nil when stdin is not a terminal.
-func keyboard() *os.File {
+// findKeyboard returns the terminal to read keys from, or nil if stdin is not a terminal.
+func findKeyboard() *os.File {
 	if term.IsTerminal(int(os.Stdin.Fd())) {
 		return os.Stdin
 	}
 	return nil
 }
 
-// readKeys calls end for q and Ctrl-C, and suspend for Ctrl-Z. It returns with the terminal's end, which is when the
-// process ends: nothing can interrupt a read of a terminal.
+// readKeys calls end for q and Ctrl-C, and suspend for Ctrl-Z. It usually runs until the process ends, because nothing can interrupt a
+// read from a terminal.
 func readKeys(from *os.File, end, suspend func()) {
 	buf := make([]byte, 64)
 	for {

@@ -9,17 +9,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tsread"
 )
 
-// latest holds the newest value of every series of one host, by metric, as Redis has it.
-type latest map[string][]point
+// latestValues holds the newest value of every series of one host, by metric, as stored in Redis.
+type latestValues map[string][]latestValue
 
-// point is the newest value of one series.
-type point struct {
-	instance string // value of its instance label, "" if it has none
+// latestValue is the newest value of one series.
+type latestValue struct {
+	instance string // value of the instance label; "" without one
 	value    float64
 }
 
-// isInstance reports whether a label tells the rows of the live table apart.
-func isInstance(label string) bool {
+// isInstanceLabel reports whether a label distinguishes rows of the live table.
+func isInstanceLabel(label string) bool {
 	switch label {
 	case "core", "iface", "device", "mount":
 		return true
@@ -28,26 +28,27 @@ func isInstance(label string) bool {
 }
 
 // readLatest reads the newest value of every series of a host.
-func readLatest(ctx context.Context, r *tsread.Reader, host string) (latest, error) {
+func readLatest(ctx context.Context, r *tsread.Reader, host string) (latestValues, error) {
 	all, err := r.Latest(ctx, tsread.Equal("host", host), tskey.NameLabel+"!=")
-	l := latest{}
+	l := latestValues{}
 	for _, d := range all {
-		p := point{value: d.Samples[0].Value}
+		p := latestValue{value: d.Samples[0].Value}
 		for label, value := range d.Labels {
-			if isInstance(label) {
+			if isInstanceLabel(label) {
 				p.instance = value
 			}
 		}
 		l[d.Name()] = append(l[d.Name()], p)
 	}
 	for _, points := range l {
-		slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.instance, b.instance) })
+		slices.SortFunc(points, func(a, b latestValue) int { return strings.Compare(a.instance, b.instance) })
 	}
 	return l, err
 }
 
-// one returns the value of a metric without instances, or of one instance; [missing] if it does not exist yet.
-func (l latest) one(name, instance string) float64 {
+// value returns the value of one instance of a metric, or [missing] if it does not exist yet. Metrics without instances have the
+// instance "".
+func (l latestValues) value(name, instance string) float64 {
 	for _, p := range l[name] {
 		if p.instance == instance {
 			return p.value
@@ -57,7 +58,7 @@ func (l latest) one(name, instance string) float64 {
 }
 
 // instances returns the instances of a metric, sorted.
-func (l latest) instances(name string) []string {
+func (l latestValues) instances(name string) []string {
 	var all []string
 	for _, p := range l[name] {
 		all = append(all, p.instance)

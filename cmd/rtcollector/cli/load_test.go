@@ -18,14 +18,14 @@ import (
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
-// slow is a store whose server is there only after a number of questions.
-type slow struct {
+// lateStore is a store whose server is unavailable for a number of requests.
+type lateStore struct {
 	asked *[]time.Duration // when, since the test began
 	away  int
 	began time.Time
 }
 
-func (s slow) Secret(_ context.Context, id string) (string, error) {
+func (s lateStore) Secret(_ context.Context, id string) (string, error) {
 	*s.asked = append(*s.asked, time.Since(s.began))
 	switch {
 	case len(*s.asked) <= s.away:
@@ -45,7 +45,7 @@ func slowApp(t *testing.T, away int, ref string) (app *App, file string, asked *
 	asked, stderr = new([]time.Duration), &bytes.Buffer{}
 	began := time.Now()
 	stores := secrets.Catalog{secrets.Define("slow", "", func() (c struct{}) { return c },
-		func(secrets.StoreEnv, struct{}) (slow, error) { return slow{asked, away, began}, nil })}
+		func(secrets.StoreEnv, struct{}) (lateStore, error) { return lateStore{asked, away, began}, nil })}
 	return &App{
 		Outputs: outputsall.Catalog(), Stores: stores, GOOS: "linux", Stdout: io.Discard, Stderr: stderr,
 		Getenv: func(string) (string, bool) { return "", false },
@@ -67,7 +67,7 @@ func TestStoreThatComesLater(t *testing.T) {
 			t.Errorf("asked after %v s, want %v", at, want)
 		}
 		if n := strings.Count(stderr.String(), "the server is away"); n != 1 {
-			t.Errorf("said %d times:\n%s", n, stderr)
+			t.Errorf("printed %d times:\n%s", n, stderr)
 		}
 	})
 }
@@ -86,7 +86,7 @@ func TestSignalWhileWaitingForTheStore(t *testing.T) {
 	})
 }
 
-// Nobody wants to wait for what will never be there, and only "run" may wait.
+// A secret that does not exist is not waited for, and only "run" waits.
 func TestStoreThatIsNotWaitedFor(t *testing.T) {
 	a, file, asked, _ := slowApp(t, 0, "nope")
 	var failed *failure
@@ -94,7 +94,7 @@ func TestStoreThatIsNotWaitedFor(t *testing.T) {
 		t.Errorf("no such secret: asked %d times, %v", len(*asked), err)
 	}
 	for name, command := range map[string]func(*App, string) error{
-		"check": func(a *App, file string) error { return a.check(t.Context(), commonFlags{config: file}, false) },
+		"check": func(a *App, file string) error { return a.runCheck(t.Context(), commonFlags{config: file}, false) },
 		"once":  func(a *App, file string) error { return a.runOnce(t.Context(), commonFlags{config: file}, onceFlags{}) },
 	} {
 		a, file, asked, _ := slowApp(t, 1000, "format")
@@ -105,20 +105,20 @@ func TestStoreThatIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// kept says when it is kept.
-type kept struct{ state chan string }
+// keptStore reports when it is kept.
+type keptStore struct{ state chan string }
 
-func (kept) Secret(context.Context, string) (string, error) { return "", nil }
-func (k kept) Keep(ctx context.Context, _ *slog.Logger) {
+func (keptStore) Secret(context.Context, string) (string, error) { return "", nil }
+func (k keptStore) Keep(ctx context.Context, _ *slog.Logger) {
 	k.state <- "kept"
 	<-ctx.Done()
 	k.state <- "ended"
 }
 
-// Stores are kept also while the agent, told to stop, writes out what it holds.
+// Stores are also kept while a stopping agent writes out its queues.
 func TestStoresAreKeptUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := kept{make(chan string, 2)}
+		k := keptStore{make(chan string, 2)}
 		ctx, cancel := context.WithCancel(t.Context())
 		stop := keepStores(ctx, secrets.NewStores(k, nil, nil), slog.New(slog.DiscardHandler))
 		cancel()

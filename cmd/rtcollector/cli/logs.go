@@ -22,11 +22,11 @@ import (
 )
 
 const (
-	// defaultLast is how many lines are shown when nothing else is asked for.
+	// defaultLast is the number of lines without --last, --since and --until.
 	defaultLast = 100
 
-	// notGiven is a number that nobody has asked for.
-	notGiven = math.MinInt
+	// unsetNumber is the value of --last when the flag is absent.
+	unsetNumber = math.MinInt
 )
 
 type logsFlags struct {
@@ -45,54 +45,54 @@ func (a *App) logsCommand(c *commonFlags) *cobra.Command {
 	var f logsFlags
 	cmd := &cobra.Command{
 		Use:   "logs",
-		Short: "Show log lines and other events that are in Redis",
-		Long: `Shows log lines and other events from the search index in Redis, the oldest first.
+		Short: "Show log lines and other events that are stored in Redis",
+		Long: `Shows log lines and other events from the search index in Redis, oldest first.
 
   rtcollector logs --since 1h --severity warn..         warnings and worse of the last hour
-  rtcollector logs --follow --host web-1 --app sshd     what comes in, until Ctrl-C
+  rtcollector logs --follow --host web-1 --app sshd     recent and new lines, until Ctrl-C
   rtcollector logs --words refused,conn* -n 20          the last 20 lines with these words
 
-Where Redis is says the output redissearch of the configuration, or --redis.`,
+The command reads from the output redissearch of the configuration, or from the Redis that --redis names.`,
 		Args: rejectArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.logs(cmd.Context(), *c, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runLogs(cmd.Context(), *c, f) },
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what comes in")
-	flags.StringVar(&f.since, "since", "", "from this `time` on: 15m, 2h, 7d ago, 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339")
-	flags.StringVar(&f.until, "until", "", "up to this `time`")
-	flags.StringVar(&f.severity, "severity", "", "`range`: warn (only these), warn.. (these and worse), info..error, ..notice (these and milder)")
-	flags.StringSliceVar(&f.hosts, "host", nil, "only from this `host`; several with commas, web* for all that begin so, which are looked for in all that the rest finds")
-	flags.StringSliceVar(&f.apps, "app", nil, "only from this `program`, with commas and * likewise")
-	flags.StringSliceVar(&f.sources, "source", nil, "only what this `input` collected: syslog, exec …")
-	flags.StringSliceVar(&f.words, "words", nil, "only lines with these `words`, found by the index; conn* for all that begin so, likewise")
-	flags.StringVar(&f.grep, "grep", "", "only lines with this `text`, in capitals or not; goes through all lines that the rest finds")
-	flags.IntVarP(&f.last, "last", "n", notGiven, "only the last `n` lines, 0: only those to come; default: 100, or all with --since or --until")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "keep printing new lines as they arrive")
+	flags.StringVar(&f.since, "since", "", "show lines from this `time` on: 15m, 2h or 7d (ago), 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339")
+	flags.StringVar(&f.until, "until", "", "show lines up to this `time`, in the same formats")
+	flags.StringVar(&f.severity, "severity", "", "`range` of severities: warn (only warnings), warn.. (warnings and worse), info..error, ..notice (notices and milder)")
+	flags.StringSliceVar(&f.hosts, "host", nil, "only lines of this `host`; comma-separated; web* matches a prefix and is applied to the lines that the other filters return")
+	flags.StringSliceVar(&f.apps, "app", nil, "only lines of this `program`; comma-separated, with prefixes as in --host")
+	flags.StringSliceVar(&f.sources, "source", nil, "only lines that this `input` collected: syslog, exec …")
+	flags.StringSliceVar(&f.words, "words", nil, "only lines with all of these `words`, which the index finds; comma-separated; conn* matches a prefix")
+	flags.StringVar(&f.grep, "grep", "", "only lines with this `text`, in upper or lower case; reads all lines that the other filters return")
+	flags.IntVarP(&f.last, "last", "n", unsetNumber, "only the last `n` lines; 0: only new ones (with --follow); default: 100, or all with --since or --until")
 	flags.Lookup("last").DefValue = "0" // is not printed
-	flags.BoolVar(&f.json, "json", false, "print documents as they are stored, one a line")
-	flags.BoolVar(&f.fields, "fields", false, "print all fields behind the message")
-	flags.StringVar(&f.redis, "redis", "", "`address` of Redis, host:port or a URL; default: as the configuration says")
-	flags.StringVar(&f.index, "index", "", "with --redis, the `name` of its index; default: logs_idx")
-	flags.StringVar(&f.output, "output", "", "`name` of the output in the configuration, if there are several redissearch")
-	flags.BoolVar(&f.noPager, "no-pager", false, "print at once, not into $PAGER or less")
+	flags.BoolVar(&f.json, "json", false, "print the stored documents as JSON, one per line")
+	flags.BoolVar(&f.fields, "fields", false, "print all fields after the message")
+	flags.StringVar(&f.redis, "redis", "", "`address` of Redis, host:port or a URL; default: the output of the configuration")
+	flags.StringVar(&f.index, "index", "", "`name` of the index, with --redis; default: logs_idx")
+	flags.StringVar(&f.output, "output", "", "`name` of the output, if the configuration has several redissearch outputs")
+	flags.BoolVar(&f.noPager, "no-pager", false, "print directly, not through $PAGER or less")
 	return cmd
 }
 
-func (a *App) logs(ctx context.Context, c commonFlags, f logsFlags) error {
-	q, err := f.query(time.Now())
+func (a *App) runLogs(ctx context.Context, c commonFlags, f logsFlags) error {
+	q, err := f.buildQuery(time.Now())
 	if err != nil {
 		return err
 	}
-	reader, err := a.eventReader(ctx, c, f)
+	reader, err := a.newEventReader(ctx, c, f)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = reader.Close() }()
-	w, finish := a.pager(f)
-	p := &printer{w: bufio.NewWriter(w), json: f.json, fields: f.fields, colours: a.colourful() && !f.json, zone: time.Local}
+	w, finish := a.openPager(f)
+	p := &eventPrinter{w: bufio.NewWriter(w), json: f.json, fields: f.fields, colours: a.useColours() && !f.json, zone: time.Local}
 	if f.last == 0 {
 		p.from = time.Now().UnixMilli()
 	} else {
-		err = p.show(ctx, reader, q)
+		err = p.printFound(ctx, reader, q)
 	}
 	if err == nil && f.follow {
 		err = p.follow(ctx, reader, q, a.Stderr)
@@ -101,37 +101,37 @@ func (a *App) logs(ctx context.Context, c commonFlags, f logsFlags) error {
 	if isOutputError(err) {
 		return err
 	}
-	if err == nil && p.lines == 0 && !f.follow {
+	if err == nil && p.printed == 0 && !f.follow {
 		fmt.Fprintln(a.Stderr, "no lines")
 	}
 	return runtimeFailure(err)
 }
 
-// query turns the flags into what is asked for.
-func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
+// buildQuery returns the query that the flags describe. Relative times are relative to now.
+func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) {
 	q = outputs.EventQuery{Hosts: f.hosts, Apps: f.apps, Sources: f.sources, Words: f.words, Text: f.grep, Last: f.last, To: telemetry.Debug}
-	if f.last < 0 && f.last != notGiven {
+	if f.last < 0 && f.last != unsetNumber {
 		return q, errors.New("--last must not be negative")
 	}
-	if q.Since, err = parseWhen(f.since, now); err != nil {
+	if q.Since, err = parseTime(f.since, now); err != nil {
 		return q, fmt.Errorf("--since: %w", err)
 	}
-	if q.Until, err = parseWhen(f.until, now); err != nil {
+	if q.Until, err = parseTime(f.until, now); err != nil {
 		return q, fmt.Errorf("--until: %w", err)
 	}
-	if q.From, q.To, err = parseSeverities(f.severity); err != nil {
+	if q.From, q.To, err = parseSeverityRange(f.severity); err != nil {
 		return q, fmt.Errorf("--severity: %w", err)
 	}
 	if f.follow && !q.Until.IsZero() {
-		return q, errors.New("--follow has no end: leave out --until")
+		return q, errors.New("--follow never ends: leave out --until")
 	}
 	if !q.Until.IsZero() && q.Since.After(q.Until) {
 		return q, errors.New("--since is later than --until")
 	}
 	if f.index != "" && f.redis == "" {
-		return q, errors.New("--index goes with --redis; else the configuration says where the index is")
+		return q, errors.New("--index needs --redis; without it the index of the configuration is used")
 	}
-	if q.Last == notGiven {
+	if q.Last == unsetNumber {
 		q.Last = 0
 		if q.Since.IsZero() && q.Until.IsZero() {
 			q.Last = defaultLast
@@ -140,9 +140,9 @@ func (f *logsFlags) query(now time.Time) (q outputs.EventQuery, err error) {
 	return q, nil
 }
 
-// eventReader returns a reader for the events of an output in the configuration, or at the address that the flags give.
-func (a *App) eventReader(ctx context.Context, c commonFlags, f logsFlags) (outputs.EventReader, error) {
-	cfg, err := a.logsConfig(ctx, c, f)
+// newEventReader returns a reader for the events of an output of the configuration, or for the address in --redis.
+func (a *App) newEventReader(ctx context.Context, c commonFlags, f logsFlags) (outputs.EventReader, error) {
+	cfg, err := a.loadLogsConfig(ctx, c, f)
 	if err != nil {
 		return nil, err
 	}
@@ -157,19 +157,19 @@ func (a *App) eventReader(ctx context.Context, c commonFlags, f logsFlags) (outp
 		}
 	}
 	if f.output != "" && len(known) > 0 {
-		return nil, &failure{exitUsage, fmt.Errorf("no output %q stores events that can be read; there are %s", f.output, strings.Join(known, ", "))}
+		return nil, &failure{exitUsage, fmt.Errorf("output %q does not exist or stores no readable events; use one of %s", f.output, strings.Join(known, ", "))}
 	}
-	return nil, &failure{exitUsage, errors.New("the configuration has no output redissearch, which log lines are read from; add one, or name a Redis with --redis")}
+	return nil, &failure{exitUsage, errors.New("the configuration has no output redissearch to read log lines from; add one, or name a Redis with --redis")}
 }
 
-// logsConfig loads the configuration, or makes one for the address that was given.
-func (a *App) logsConfig(ctx context.Context, c commonFlags, f logsFlags) (*config.Config, error) {
+// loadLogsConfig loads the configuration, or makes one for the address in --redis.
+func (a *App) loadLogsConfig(ctx context.Context, c commonFlags, f logsFlags) (*config.Config, error) {
 	switch {
 	case f.redis == "":
 		cfg, _, err := a.load(ctx, c.config)
 		return cfg, err
 	case c.config != "":
-		return nil, &failure{exitUsage, errors.New("--redis takes nothing from a configuration: leave out one of --redis and --config")}
+		return nil, &failure{exitUsage, errors.New("--redis replaces the configuration: leave out one of --redis and --config")}
 	}
 	url := f.redis
 	if !strings.Contains(url, "://") {
@@ -186,49 +186,50 @@ func (a *App) logsConfig(ctx context.Context, c commonFlags, f logsFlags) (*conf
 	return cfg, nil
 }
 
-// colourful says whether the output is looked at by a person who has not said otherwise: https://no-color.org.
-func (a *App) colourful() bool {
-	no, _ := a.Getenv("NO_COLOR")
-	return no == "" && isTerminal(a.Stdout)
+// useColours reports whether stdout is a terminal and NO_COLOR is not set (https://no-color.org).
+func (a *App) useColours() bool {
+	noColor, _ := a.Getenv("NO_COLOR")
+	return noColor == "" && isTerminal(a.Stdout)
 }
 
-// printer prints events.
-type printer struct {
+// eventPrinter prints each event once, as a line for people or as JSON.
+type eventPrinter struct {
 	w       *bufio.Writer
 	json    bool
 	fields  bool
 	colours bool
 	zone    *time.Location
-	lines   int
+	printed int
 	follower
 }
 
-// show prints what a query finds.
-func (p *printer) show(ctx context.Context, r outputs.EventReader, q outputs.EventQuery) error {
-	err := r.ReadEvents(ctx, q, p.print)
-	if q.Last > 0 && p.lines >= q.Last {
-		p.from = p.oldest // what is older is not wanted
+// printFound prints the events that a query finds and that were not printed before.
+func (p *eventPrinter) printFound(ctx context.Context, r outputs.EventReader, q outputs.EventQuery) error {
+	err := r.ReadEvents(ctx, q, p.printEvent)
+	if q.Last > 0 && p.printed >= q.Last {
+		p.from = p.oldest // --last leaves out older events
 	}
 	return errors.Join(err, p.w.Flush())
 }
 
-func (p *printer) print(e outputs.FoundEvent) error {
-	if !p.note(e.ID, e.Document.Int(eventdoc.Timestamp)) {
+func (p *eventPrinter) printEvent(e outputs.FoundEvent) error {
+	if !p.markSeen(e.ID, e.Document.Int(eventdoc.Timestamp)) {
 		return nil
 	}
-	p.lines++
+	p.printed++
 	var line []byte
 	if p.json {
 		line = append(terminal.JSON.Append(nil, e.Document.AppendJSON(nil)), '\n')
 	} else {
-		line = p.line(e.Document)
+		line = p.formatEvent(e.Document)
 	}
 	_, err := p.w.Write(line)
 	return err
 }
 
-// pager returns where lines go, and what waits until they were read: $PAGER or less if a person looks at a terminal.
-func (a *App) pager(f logsFlags) (w io.Writer, finish func() error) {
+// openPager returns the writer for lines, and a function that waits until the user has read them. It is a pager if stdin and
+// stdout are terminals, and stdout otherwise.
+func (a *App) openPager(f logsFlags) (w io.Writer, finish func() error) {
 	if f.noPager || f.follow || f.json || !isTerminal(a.Stdout) || !term.IsTerminal(int(os.Stdin.Fd())) {
 		return a.rawOut, func() error { return nil }
 	}

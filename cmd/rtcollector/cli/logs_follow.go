@@ -11,27 +11,28 @@ import (
 )
 
 const (
-	// followEvery is how often Redis is asked for new lines.
-	followEvery = time.Second
+	// followInterval is the time between two queries for new lines.
+	followInterval = time.Second
 
-	// followBack is how much of what was seen already is asked for again: an agent may have waited for its Redis, and the clock
-	// of a sender may be behind. It is less, down to followLeast, where reading that again takes longer than followCost.
-	followBack  = 15 * time.Minute
-	followLeast = 20 * time.Second
-	followCost  = followEvery / 4
+	// maxLookback is the time before the newest line that each query covers again. Lines may arrive late, because an agent waited
+	// for its Redis or the clock of a sender is slow. If such a query takes longer than maxRereadTime, the time is halved, down to
+	// minLookback.
+	maxLookback   = 15 * time.Minute
+	minLookback   = 20 * time.Second
+	maxRereadTime = followInterval / 4
 )
 
-// follower knows what was seen, of the times that are asked for again. Times are milliseconds since the epoch, of the senders'
-// clocks: some may be ahead, so that the newest line says little about when the next will be.
+// follower remembers which lines of the lookback were seen. Times are milliseconds since the epoch by the clocks of the senders.
+// Some clocks may be ahead, so a new line may be older than the newest one.
 type follower struct {
-	oldest, newest int64            // of all that was seen
-	from           int64            // what is older is not asked for again
-	seen           map[string]int64 // times by ID
-	halved         int              // how often followBack was, because reading it took too long
+	oldest, newest int64            // times of all lines seen
+	from           int64            // start of the next query
+	seen           map[string]int64 // times of lines by their IDs
+	halvings       int              // how many times maxLookback is halved at present
 }
 
-// note says whether a line is new.
-func (f *follower) note(id string, ms int64) bool {
+// markSeen remembers a line and reports whether it is new.
+func (f *follower) markSeen(id string, ms int64) bool {
 	if _, known := f.seen[id]; known {
 		return false
 	}
@@ -40,38 +41,39 @@ func (f *follower) note(id string, ms int64) bool {
 	}
 	f.seen[id] = ms
 	f.oldest, f.newest = min(f.oldest, ms), max(f.newest, ms)
-	if len(f.seen)%10_000 == 0 { // a million lines may be shown
-		f.forget()
+	if len(f.seen)%10_000 == 0 { // there may be millions of lines
+		f.forgetOld()
 	}
 	return true
 }
 
-// forget drops what will not be asked for again.
-func (f *follower) forget() {
+// forgetOld moves the start of the next query forward and forgets the lines before it.
+func (f *follower) forgetOld() {
 	now := time.Now().UnixMilli()
 	if f.newest > 0 {
-		now = min(now, f.newest) // our own clock may be ahead, too
+		now = min(now, f.newest) // our own clock may be ahead
 	}
-	back := max(followBack>>f.halved, followLeast)
+	back := max(maxLookback>>f.halvings, minLookback)
 	f.from = max(f.from, now-back.Milliseconds())
 	maps.DeleteFunc(f.seen, func(_ string, ms int64) bool { return ms < f.from })
 }
 
-// paced chooses how much is asked for again by how long it took.
-func (f *follower) paced(took time.Duration) {
+// adaptLookback shortens the lookback if the last query took too long, and lengthens it otherwise.
+func (f *follower) adaptLookback(took time.Duration) {
 	switch {
-	case took <= followCost:
-		f.halved = max(f.halved-1, 0)
-	case followBack>>f.halved > followLeast:
-		f.halved++
+	case took <= maxRereadTime:
+		f.halvings = max(f.halvings-1, 0)
+	case maxLookback>>f.halvings > minLookback:
+		f.halvings++
 	}
 }
 
-// follow prints what comes in until ctx is done. When Redis is away it says so and waits.
-func (p *printer) follow(ctx context.Context, r outputs.EventReader, q outputs.EventQuery, complaints io.Writer) error {
+// follow prints new events until ctx is done. While Redis cannot be reached it keeps trying, and prints each distinct error once to
+// stderr.
+func (p *eventPrinter) follow(ctx context.Context, r outputs.EventReader, q outputs.EventQuery, stderr io.Writer) error {
 	q.Last = 0
-	since, said := q.Since, ""
-	tick := time.NewTicker(followEvery)
+	since, lastError := q.Since, ""
+	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -79,23 +81,23 @@ func (p *printer) follow(ctx context.Context, r outputs.EventReader, q outputs.E
 			return nil
 		case <-tick.C:
 		}
-		p.forget()
+		p.forgetOld()
 		if q.Since = time.UnixMilli(p.from); q.Since.Before(since) {
 			q.Since = since
 		}
 		began := time.Now()
-		err := p.show(ctx, r, q)
-		p.paced(time.Since(began))
+		err := p.printFound(ctx, r, q)
+		p.adaptLookback(time.Since(began))
 		switch {
 		case err == nil:
-			said = ""
+			lastError = ""
 		case ctx.Err() != nil:
 			return nil
 		case isOutputError(err):
 			return err
-		case err.Error() != said:
-			said = err.Error()
-			fmt.Fprintf(complaints, "%v\nstill trying\n", err)
+		case err.Error() != lastError:
+			lastError = err.Error()
+			fmt.Fprintf(stderr, "%v\nretrying\n", err)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (a *archive) logsUntil(ctx context.Context, also io.Writer, args ...string)
 	return out.String(), errs.String(), code
 }
 
-// sixLines are in an archive, and this is how they are shown.
+// sixLines writes six events and returns the lines that the command prints for them.
 func (a *archive) sixLines() [6]string {
 	e := line(6, "nas", "a", telemetry.Notice, "with fields")
 	e.Proc, e.MsgID, e.Fields = "7", "ID1", []telemetry.Field{telemetry.Text("facility", "4"), telemetry.Text("x", "\x07")}
@@ -159,7 +159,7 @@ func TestLogs(t *testing.T) {
 func TestLogsMistakes(t *testing.T) {
 	a := newArchive(t)
 	for args, want := range map[string]string{
-		"--since yesterday":       `--since: "yesterday" is not a time: 15m, 2h or 7d ago`,
+		"--since yesterday":       `--since: "yesterday" is not a time; write 15m, 2h or 7d (ago)`,
 		"--severity loud":         `--severity: "loud" must be emerg, alert, crit`,
 		"--severity 9..":          `--severity: "9" must be`,
 		"-n -1":                   "--last must not be negative",
@@ -169,7 +169,7 @@ func TestLogsMistakes(t *testing.T) {
 		"--redis x --config y":    "leave out one of --redis and --config",
 		"--redis 127.0.0.1:1":     "127.0.0.1:1",
 		"--redis ://":             "must be a URL",
-		"--redis x --output nope": `no output "nope" stores events that can be read; there are redissearch`,
+		"--redis x --output nope": `output "nope" does not exist or stores no readable events; use one of redissearch`,
 	} {
 		if _, stderr, code := a.logs(strings.Fields(args)...); code == 0 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: code %d, %s", args, code, stderr)
@@ -183,7 +183,7 @@ func TestLogsMistakes(t *testing.T) {
 	}
 }
 
-// TestLogsFollow: what comes in is printed once, also what comes late with an earlier time.
+// TestLogsFollow: new events are printed once, including late ones with an earlier time.
 func TestLogsFollow(t *testing.T) {
 	a := newArchive(t)
 	now := time.Now()
@@ -202,7 +202,7 @@ func TestLogsFollow(t *testing.T) {
 		t.Helper()
 		servicetest.Until(t, "the line is printed", func(context.Context) error {
 			if !strings.Contains(seen.String(), text) {
-				return fmt.Errorf("there is %q", seen)
+				return fmt.Errorf("printed so far: %q", seen)
 			}
 			return nil
 		})
@@ -221,7 +221,7 @@ func TestLogsFollow(t *testing.T) {
 	}
 }
 
-// TestLogsFollowOnly: -n 0 leaves out what is there.
+// TestLogsFollowOnly: -n 0 leaves out stored events.
 func TestLogsFollowOnly(t *testing.T) {
 	a := newArchive(t)
 	a.write(telemetry.Event{Time: time.Now().Add(-time.Second), Message: "old"})
@@ -247,16 +247,16 @@ func TestLogsFollowOnly(t *testing.T) {
 }
 
 func TestColours(t *testing.T) {
-	p := &printer{colours: true, zone: time.UTC}
-	for s, want := range map[telemetry.Severity]string{telemetry.Error: red + "m" + normal, telemetry.Informational: ": m\n", telemetry.Emergency: strong + "m" + normal} {
+	p := &eventPrinter{colours: true, zone: time.UTC}
+	for s, want := range map[telemetry.Severity]string{telemetry.Error: red + "m" + normal, telemetry.Informational: ": m\n", telemetry.Emergency: boldRed + "m" + normal} {
 		e := line(1, "h", "a", s, "m")
-		if got := string(p.line(eventdoc.Document{}.Fill(&e))); !strings.Contains(got, want) {
+		if got := string(p.formatEvent(eventdoc.Document{}.Fill(&e))); !strings.Contains(got, want) {
 			t.Errorf("%q", got)
 		}
 	}
 }
 
-// FuzzAppendLine: whatever stands in a message, a terminal gets none of its control characters.
+// FuzzAppendLine: no control character of a message reaches the terminal.
 func FuzzAppendLine(f *testing.F) {
 	for _, s := range []string{"a", "\x1b]0;title\x07", "\xff\x9b31m", "\u009b31m", "\u202e", "ünd\t"} {
 		f.Add(s)

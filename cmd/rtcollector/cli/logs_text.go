@@ -12,21 +12,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// Colours of lines: ECMA-48, SGR.
+// Colours of lines, as SGR control sequences (ECMA-48).
 const (
-	red    = "\x1b[31m"
-	strong = "\x1b[1;31m"
-	yellow = "\x1b[33m"
-	faint  = "\x1b[2m"
-	bold   = "\x1b[1m"
-	normal = "\x1b[0m"
+	red     = "\x1b[31m"
+	boldRed = "\x1b[1;31m"
+	yellow  = "\x1b[33m"
+	faint   = "\x1b[2m"
+	bold    = "\x1b[1m"
+	normal  = "\x1b[0m"
 )
 
-// colour is that of a severity; "" is none.
-func colour(s telemetry.Severity) string {
+// severityColour returns the control sequence for a severity, or "" for the default colour.
+func severityColour(s telemetry.Severity) string {
 	switch {
 	case s <= telemetry.Critical:
-		return strong
+		return boldRed
 	case s == telemetry.Error:
 		return red
 	case s == telemetry.Warning:
@@ -39,9 +39,8 @@ func colour(s telemetry.Severity) string {
 	return ""
 }
 
-// line lays a document out for people: time, host, program, severity, message. Nothing in it reaches the terminal as
-// anything but text.
-func (p *printer) line(d eventdoc.Document) []byte {
+// formatEvent formats a document for people: time, host, program, severity, message. It escapes control characters.
+func (p *eventPrinter) formatEvent(d eventdoc.Document) []byte {
 	severity := telemetry.Severity(d.Int(eventdoc.Severity))
 	buf := time.UnixMilli(d.Int(eventdoc.Timestamp)).In(p.zone).AppendFormat(nil, "2006-01-02 15:04:05.000")
 	for _, name := range []string{eventdoc.Host, eventdoc.App} {
@@ -55,7 +54,7 @@ func (p *printer) line(d eventdoc.Document) []byte {
 	buf = append(append(append(buf, ' '), severity.String()...), ": "...)
 	c := ""
 	if p.colours {
-		c = colour(severity)
+		c = severityColour(severity)
 	}
 	buf = appendMessage(append(buf, c...), d.Text(eventdoc.Message))
 	if p.fields {
@@ -67,7 +66,7 @@ func (p *printer) line(d eventdoc.Document) []byte {
 	return append(buf, '\n')
 }
 
-// appendMessage appends a message, with a bar before its further lines: none of them can pass for a line of its own.
+// appendMessage appends a message. Its second and later lines start with a bar, so that none of them looks like an event of its own.
 func appendMessage(buf []byte, text string) []byte {
 	for i, line := range strings.Split(text, "\n") {
 		if i > 0 {
@@ -94,8 +93,8 @@ func appendFields(buf []byte, d eventdoc.Document) []byte {
 	return buf
 }
 
-// parseWhen reads a moment: how long ago, or when. "" is none.
-func parseWhen(text string, now time.Time) (time.Time, error) {
+// parseTime parses a time, or a duration before now. It returns the zero time for "".
+func parseTime(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -113,27 +112,27 @@ func parseWhen(text string, now time.Time) (time.Time, error) {
 			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is not a time: 15m, 2h or 7d ago, 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339", text)
+	return time.Time{}, fmt.Errorf("%q is not a time; write 15m, 2h or 7d (ago), 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339", text)
 }
 
-// parseSeverities reads a range of severities: the most severe and the least. "warn" is one, "warn.." all that are at
-// least as bad.
-func parseSeverities(text string) (from, to telemetry.Severity, err error) {
+// parseSeverityRange parses a range of severities and returns the most and the least severe one. "warn" is a range of one;
+// "warn.." is warnings and everything worse.
+func parseSeverityRange(text string) (from, to telemetry.Severity, err error) {
 	if text == "" {
 		return telemetry.Emergency, telemetry.Debug, nil
 	}
-	mild, bad, open := strings.Cut(text, "..")
+	least, most, isRange := strings.Cut(text, "..")
 	from, to = telemetry.Emergency, telemetry.Debug
-	if mild != "" {
-		if to, err = parseSeverity(mild); err != nil {
+	if least != "" {
+		if to, err = parseSeverity(least); err != nil {
 			return from, to, err
 		}
 	}
 	switch {
-	case !open:
+	case !isRange:
 		from = to
-	case bad != "":
-		if from, err = parseSeverity(bad); err != nil {
+	case most != "":
+		if from, err = parseSeverity(most); err != nil {
 			return from, to, err
 		}
 	}
@@ -157,5 +156,5 @@ func parseSeverity(text string) (telemetry.Severity, error) {
 	case "informational":
 		return telemetry.Informational, nil
 	}
-	return 0, fmt.Errorf("%q must be emerg, alert, crit, err, warn, notice, info, debug or 0 to 7, or a range of them (warn.. is warn and worse)", text)
+	return 0, fmt.Errorf("%q must be emerg, alert, crit, err, warn, notice, info, debug or 0 to 7, or a range such as info..err or warn.. (warnings and worse)", text)
 }

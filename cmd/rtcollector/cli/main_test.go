@@ -13,11 +13,11 @@ import (
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
-// beTheProgram makes the test binary behave as rtcollector: tests that send signals run it as a process of its own.
-const beTheProgram = "RTC_TEST_BE_RTCOLLECTOR"
+// runAsProgram makes the test binary behave like rtcollector. Tests that send signals run it as a separate process.
+const runAsProgram = "RTC_TEST_BE_RTCOLLECTOR"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beTheProgram) != "" {
+	if os.Getenv(runAsProgram) != "" {
 		rtcollector()
 	}
 	testscript.Main(m, map[string]func(){"rtcollector": rtcollector})
@@ -31,7 +31,7 @@ func rtcollector() {
 	}))
 }
 
-// TestScripts runs testdata/script/*.txtar: what a person types, and what they read.
+// TestScripts runs testdata/script/*.txtar: commands and their expected output.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 )
 
-// TestBadNetworkLosesNothing puts a network between agent and server, which hangs, resets and crawls in turn. What was
-// gathered meanwhile arrives, once.
+// TestBadNetworkLosesNothing puts a network between agent and server that hangs, resets connections and slows down in turn. All samples
+// arrive, each once.
 func TestBadNetworkLosesNothing(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	network := redistest.NewNetwork(t, s.Addr())
@@ -23,7 +23,7 @@ func TestBadNetworkLosesNothing(t *testing.T) {
 		{"timeout", "upstream", map[string]int{"timeout": 300}},     // swallows, then closes
 		{"timeout", "downstream", map[string]int{"timeout": 300}},   // swallows the replies
 		{"reset_peer", "downstream", map[string]int{"timeout": 10}}, // resets
-		{"limit_data", "upstream", map[string]int{"bytes": 5000}},   // closes in mid-command
+		{"limit_data", "upstream", map[string]int{"bytes": 5000}},   // closes in the middle of a command
 	} {
 		network.Poison(t, poison.kind, poison.stream, poison.attributes)
 		p.waitFor("output failed", i+1)

@@ -65,7 +65,7 @@ func (a *App) runOnce(ctx context.Context, c commonFlags, f onceFlags) error {
 			return runtimeFailure(err)
 		}
 	}
-	errs := []error{report(a.Stderr, gathered)}
+	errs := []error{printReport(a.Stderr, gathered)}
 	if f.writeOutputs {
 		errs = append(errs, ag.Write(ctx, batches))
 		if errors.Join(errs...) == nil {
@@ -95,7 +95,7 @@ func describeContents(batches ...*telemetry.Batch) string {
 	}
 	text := fmt.Sprintf("%d samples", samples)
 	if events > 0 {
-		text += " and " + plural(events, "event")
+		text += " and " + pluralize(events, "event")
 	}
 	return text
 }
@@ -108,8 +108,8 @@ func outputIDs(cfg *config.Config) string {
 	return strings.Join(ids, ", ")
 }
 
-// report prints a line per input and returns the errors.
-func report(w io.Writer, gathered []agent.Gathered) error {
+// printReport prints a line per input and returns the errors.
+func printReport(w io.Writer, gathered []agent.Gathered) error {
 	var errs []error
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, g := range gathered {
@@ -118,11 +118,11 @@ func report(w io.Writer, gathered []agent.Gathered) error {
 			state = "FAILED"
 			errs = append(errs, fmt.Errorf("input %s: %w", g.ID, g.Err))
 		}
-		what := "can start" // and would then wait for data
+		result := "can start" // an input that data is pushed to
 		if g.Batch != nil || g.Err != nil {
-			what = describeContents(g.Batch)
+			result = describeContents(g.Batch)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", terminal.Line(g.ID), what, g.Took.Round(time.Microsecond), state)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", terminal.Line(g.ID), result, g.Took.Round(time.Microsecond), state)
 	}
 	_ = tw.Flush()
 	return errors.Join(errs...)

@@ -18,7 +18,7 @@ import (
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
 
-// fullDisk takes some bytes and then no more, like a disk that is nearly full.
+// fullDisk accepts a number of bytes and then fails, like a disk that is nearly full.
 type fullDisk struct{ left int }
 
 func (f *fullDisk) Write(p []byte) (int, error) {
@@ -28,8 +28,8 @@ func (f *fullDisk) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// printing are commands that print something, by what they are called in messages.
-func printing(t *testing.T) map[string][]string {
+// printingCommands are commands that print something, by name.
+func printingCommands(t *testing.T) map[string][]string {
 	good := writeConfig(t, "interval: 100ms\ninputs: []\noutputs: [stdout]\n")
 	asJSON := writeConfig(t, "interval: 100ms\ninputs: []\noutputs: [stdout: {format: json}]\n")
 	return map[string][]string{
@@ -51,7 +51,7 @@ func printing(t *testing.T) map[string][]string {
 
 // executeInto runs a command that prints to w.
 func executeInto(ctx context.Context, w io.Writer, args ...string) (code int, stderr string) {
-	var errs watched
+	var errs watchedBuffer
 	errs.watch = func(string) {}
 	code = cli.Main(ctx, args, cli.App{
 		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
@@ -60,9 +60,9 @@ func executeInto(ctx context.Context, w io.Writer, args ...string) (code int, st
 	return code, errs.String()
 }
 
-// TestFullDisk: a command that cannot print fails, and says why, once.
+// TestFullDisk: a command that cannot print fails and prints the reason once.
 func TestFullDisk(t *testing.T) {
-	for name, args := range printing(t) {
+	for name, args := range printingCommands(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, stderr := executeInto(t.Context(), &fullDisk{left: 4}, args...)
@@ -74,9 +74,9 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestReaderGone: a command whose reader has had enough ends, and says nothing of that.
+// TestReaderGone: a command whose reader has ended ends as well, without a message.
 func TestReaderGone(t *testing.T) {
-	for name, args := range printing(t) {
+	for name, args := range printingCommands(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, w, err := os.Pipe()
@@ -93,7 +93,7 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// TestPipeSignal: as a process of its own, the program is not killed by SIGPIPE either.
+// TestPipeSignal: the program is not killed by SIGPIPE when it runs as a separate process.
 func TestPipeSignal(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -102,7 +102,7 @@ func TestPipeSignal(t *testing.T) {
 	_ = r.Close()
 	defer w.Close()
 	cmd := exec.Command(os.Args[0], "plugins", "list")
-	cmd.Env = append(os.Environ(), beTheProgram+"=1")
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = w, &stderr
 	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
@@ -110,7 +110,7 @@ func TestPipeSignal(t *testing.T) {
 	}
 }
 
-// A connection to Redis that broke is not a reader who had enough.
+// A broken connection to Redis does not count as a reader that has ended.
 func TestServerGone(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// TestPager: lines go through $PAGER to where they would have gone, and where it cannot be run, they go there without it.
+// TestPager: lines reach stdout through $PAGER, or directly if it cannot be run.
 func TestPager(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("sed is one of unix")

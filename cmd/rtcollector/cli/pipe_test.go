@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/cli"
 )
 
-// TestInterruptedWhileReading: Ctrl-C ends a command that waits for its configuration to come through a pipe.
+// TestInterruptedWhileReading: Ctrl-C ends a command that waits for its configuration from a pipe.
 func TestInterruptedWhileReading(t *testing.T) {
 	for _, command := range []string{"check", "run", "once", "logs"} {
 		t.Run(command, func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(os.Args[0], command, "--config", pipe)
-			cmd.Env = append(os.Environ(), beTheProgram+"=1")
+			cmd.Env = append(os.Environ(), runAsProgram+"=1")
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			if err := cmd.Start(); err != nil {

@@ -110,8 +110,8 @@ func (a *App) printDocumentation(name string) error {
 	return nil
 }
 
-// starterBlock returns a component's block of the sample configuration: indented, with the summary after the name.
-func starterBlock(block, summary string) string {
+// formatStarterBlock returns a component's block of the sample configuration: indented, with the summary after the name.
+func formatStarterBlock(block, summary string) string {
 	name, rest, _ := strings.Cut(block, "\n")
 	text := "  " + name + " # " + summary + "\n"
 	for line := range strings.Lines(rest) {
@@ -133,7 +133,7 @@ func (a *App) printSample(args []string) error {
 	fmt.Fprint(a.Stdout, "  # Without \"metrics\" an input writes all its metrics; \"rtcollector plugins show NAME\" lists them.\n")
 	for _, d := range a.Inputs {
 		if d.Starts(a.GOOS) {
-			fmt.Fprint(a.Stdout, starterBlock(d.Starter(), d.Summary()))
+			fmt.Fprint(a.Stdout, formatStarterBlock(d.Starter(), d.Summary()))
 		}
 	}
 	fmt.Fprint(a.Stdout, "  # These need a service or settings; \"rtcollector plugins sample NAME\" shows an example:\n")

@@ -23,19 +23,19 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded"
 )
 
-// patience bounds every wait: a test that needs it has failed.
+// patience is the limit of every wait. A test that reaches it has failed.
 const patience = 30 * time.Second
 
-// process is rtcollector in a process of its own.
+// process is rtcollector as a separate process.
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	log  *logbook
-	out  bytes.Buffer // stdout; to be read when the process has ended
+	out  bytes.Buffer // stdout; read it after the process has ended
 	done chan error
 }
 
-// logbook keeps lines and tells who waits for one.
+// logbook keeps lines and wakes goroutines that wait for one.
 type logbook struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -68,7 +68,7 @@ func start(t *testing.T, yaml string) *process {
 	}
 	p := &process{t: t, log: &logbook{changed: make(chan struct{})}, done: make(chan error, 1)}
 	p.cmd = exec.Command(os.Args[0], "run", "--debug", "--config", file)
-	p.cmd.Env = append(os.Environ(), beTheProgram+"=1")
+	p.cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	p.cmd.Stdout = &p.out
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -204,14 +204,14 @@ func TestKilledAndStartedAgainMakesNoNewSeriesAndNoOtherLabels(t *testing.T) {
 	p := start(t, yaml)
 	p.waitFor("written", 5)
 	_ = p.stop(syscall.SIGKILL)
-	before := steady(series(t, s.Addr(), "h"))
+	before := withoutOccasional(series(t, s.Addr(), "h"))
 	if len(before) < 50 {
 		t.Fatalf("only %d series", len(before))
 	}
 	p = start(t, yaml)
 	p.waitFor("written", 5)
 	_ = p.stop(syscall.SIGTERM)
-	if diff := cmp.Diff(before, steady(series(t, s.Addr(), "h"))); diff != "" {
+	if diff := cmp.Diff(before, withoutOccasional(series(t, s.Addr(), "h"))); diff != "" {
 		t.Errorf("series or labels before and after differ:\n%s", diff)
 	}
 }
@@ -251,11 +251,11 @@ func TestRedisThatComesLater(t *testing.T) {
 		t.Errorf("%d samples of %d gathers", n, gathers)
 	}
 	if n := strings.Count(log, "output failed"); n != 1 {
-		t.Errorf("the outage was said %d times:\n%s", n, log)
+		t.Errorf("the outage was printed %d times:\n%s", n, log)
 	}
 }
 
-// TestOutputsDoNotHinderEachOther has one that works, and one whose server never answers.
+// TestOutputsDoNotHinderEachOther runs an output that works and one whose server never answers.
 func TestOutputsDoNotHinderEachOther(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -275,7 +275,7 @@ func TestOutputsDoNotHinderEachOther(t *testing.T) {
 	}
 }
 
-// TestCheckTriesToWrite has a server that answers questions and refuses writes.
+// TestCheckTriesToWrite uses a server that answers queries and refuses writes.
 func TestCheckTriesToWrite(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	_, port, _ := net.SplitHostPort(s.Addr())
@@ -286,7 +286,7 @@ func TestCheckTriesToWrite(t *testing.T) {
 	}
 	check := func() (string, error) {
 		cmd := exec.Command(os.Args[0], "check", "--connect", "--config", file)
-		cmd.Env = append(os.Environ(), beTheProgram+"=1")
+		cmd.Env = append(os.Environ(), runAsProgram+"=1")
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
@@ -300,15 +300,15 @@ func TestCheckTriesToWrite(t *testing.T) {
 	}
 }
 
-// steady leaves out series that have a sample only when something happened: how long operations of a disk took, and what
-// input was asked in the meantime.
-func steady(keys []string) []string {
+// withoutOccasional leaves out series that have samples only when something happened: the durations of disk operations, and statistics of
+// inputs that were polled meanwhile.
+func withoutOccasional(keys []string) []string {
 	return slices.DeleteFunc(keys, func(key string) bool {
 		return strings.Contains(key, "_await_") || strings.Contains(key, "_gather_time_ns_")
 	})
 }
 
-// settledKeys waits until the series in Redis are the same after several writes: rates come with the second gather.
+// settledKeys waits until the series in Redis no longer change; rates appear with the second gather.
 func (p *process) settledKeys(addr string) []string {
 	p.t.Helper()
 	for {
@@ -316,7 +316,7 @@ func (p *process) settledKeys(addr string) []string {
 		log, _ := p.log.read()
 		p.waitFor("written", strings.Count(log, "written")+5)
 		if after := keys(p.t, addr, "h"); len(after) > 0 && slices.Equal(before, after) {
-			return steady(after)
+			return withoutOccasional(after)
 		}
 	}
 }
@@ -330,7 +330,7 @@ func TestRedisEmptiedWhileRunning(t *testing.T) {
 	if err := p.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	if diff := cmp.Diff(before, steady(keys(t, s.Addr(), "h"))); diff != "" {
+	if diff := cmp.Diff(before, withoutOccasional(keys(t, s.Addr(), "h"))); diff != "" {
 		t.Errorf("series before and after differ:\n%s", diff)
 	}
 }

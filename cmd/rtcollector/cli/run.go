@@ -86,7 +86,7 @@ func keepStores(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (
 func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err error) {
 	for _, in := range self.Inputs() {
 		if n := in.Unclaimed.Load(); n > 0 {
-			log.Info("events were dropped, no output takes them", "input", in.ID, "events", n)
+			log.Info("events were dropped because no output accepts them", "input", in.ID, "events", n)
 		}
 	}
 	for _, o := range self.Outputs() {
@@ -96,7 +96,7 @@ func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err
 		case dropped+rejected > 0:
 			level, message = slog.LevelWarn, "rtcollector stopped, not everything was written"
 		case err != nil:
-			level, message = slog.LevelWarn, "rtcollector stopped, but not everything stopped with it"
+			level, message = slog.LevelWarn, "rtcollector stopped, but some inputs or outputs did not stop in time"
 		}
 		log.Log(context.Background(), level, message, "output", o.ID, "written", o.Written.Load(),
 			"dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second))

@@ -15,28 +15,28 @@ import (
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// screen shows the demo: a table that is drawn over itself on a terminal, one line per refresh elsewhere.
+// screen shows the demo. On a terminal it redraws a table in place; elsewhere it prints one line per refresh.
 type screen struct {
-	w     io.Writer // does not escape: see add
-	plain bool
-	host  string
-	addr  string
-	began time.Time
-	last  embedded.Stats
+	w         io.Writer // does not escape; renderFrame escapes each line
+	plain     bool
+	host      string
+	addr      string
+	startedAt time.Time
+	lastStats embedded.Stats
 
-	passwordFile string // of the embedded Redis; "": it has no password
-	at           time.Time
+	passwordFile string // of the embedded Redis; "": no password
+	drawnAt      time.Time
 	size         func() (width, height int)
-	keys         *os.File // where keys are read from; nil: from nowhere
+	keys         *os.File // where keys are read from; nil: no keyboard
 
-	mu     sync.Mutex
-	notes  []string    // the last log lines, shown below the table
-	active bool        // the terminal is ours
-	saved  *term.State // the terminal's state before it was ours
+	mu         sync.Mutex
+	logLines   []string    // the latest log lines, shown below the table
+	active     bool        // we control the terminal
+	savedState *term.State // the terminal's state before takeTerminal
 }
 
-// Terminal control sequences (ECMA-48, and xterm's private modes). Lines are cut, and do not wrap if they are cut wrong:
-// a wide character takes two columns.
+// Terminal control sequences (ECMA-48, and xterm's private modes). Automatic wrapping is off, because a wide character takes two
+// columns and a truncated line may still be too long.
 const (
 	altScreen  = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 	mainScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -45,13 +45,14 @@ const (
 	eraseBelow = "\x1b[J"
 )
 
-const maxNotes = 4
+// maxLogLines is the number of log lines below the table.
+const maxLogLines = 4
 
 func newScreen(w io.Writer, plain bool) *screen {
-	return &screen{w: w, plain: plain, began: time.Now(), size: func() (int, int) { return terminalSize(w) }}
+	return &screen{w: w, plain: plain, startedAt: time.Now(), size: func() (int, int) { return terminalSize(w) }}
 }
 
-// terminalSize returns columns and rows of the terminal that w writes to; 80×24 if it does not say.
+// terminalSize returns the columns and rows of the terminal that w writes to, or 80×24 if they are unknown.
 func terminalSize(w io.Writer) (width, height int) {
 	if f, ok := underlyingFile(w); ok {
 		width, height, _ = term.GetSize(int(f.Fd()))
@@ -62,36 +63,38 @@ func terminalSize(w io.Writer) (width, height int) {
 	return width, height
 }
 
-// logs returns where log lines go: below the table, or to w where there is none.
-func (s *screen) logs(w io.Writer) io.Writer {
+// logWriter returns the writer for log lines: the area below the table, or w if there is no table.
+func (s *screen) logWriter(w io.Writer) io.Writer {
 	if s.plain {
 		return w
 	}
 	return s
 }
 
-// Write takes a log line.
+// Write keeps the first line of a log record for the area below the table.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(p)), "\n")
-	s.notes = append(s.notes, line)
-	s.notes = s.notes[max(0, len(s.notes)-maxNotes):]
+	s.logLines = append(s.logLines, line)
+	s.logLines = s.logLines[max(0, len(s.logLines)-maxLogLines):]
 	return len(p), nil
 }
 
-func (s *screen) begin(host, addr string) error {
+// start takes the terminal, or prints the introduction if there is no table.
+func (s *screen) start(host, addr string) error {
 	s.host, s.addr = host, addr
 	if s.plain {
-		_, err := fmt.Fprintf(s.w, "rtcollector demo: host %s into the embedded Redis on %s (in memory only)\n%s\n",
-			terminal.Line(host), terminal.Line(addr), strings.Join(s.hints(true), "\n"))
+		_, err := fmt.Fprintf(s.w, "rtcollector demo: writes metrics of host %s to the embedded Redis on %s (in memory only)\n%s\n",
+			terminal.Line(host), terminal.Line(addr), strings.Join(s.exampleCommands(true), "\n"))
 		return err
 	}
-	return s.enter()
+	return s.takeTerminal()
 }
 
-// enter takes the terminal: keys arrive one by one and unseen, and what was on it is kept for [screen.leave].
-func (s *screen) enter() error {
+// takeTerminal switches the terminal to raw mode and the alternate screen: keys arrive immediately and without echo.
+// [screen.restoreTerminal] reverts it.
+func (s *screen) takeTerminal() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.plain || s.active {
@@ -102,15 +105,15 @@ func (s *screen) enter() error {
 		if err != nil {
 			return fmt.Errorf("prepare the terminal: %w", err)
 		}
-		s.saved = saved
+		s.savedState = saved
 	}
 	s.active = true
 	_, err := io.WriteString(s.w, altScreen)
 	return err
 }
 
-// leave gives the terminal back as it was.
-func (s *screen) leave() {
+// restoreTerminal returns the terminal to its state before [screen.takeTerminal].
+func (s *screen) restoreTerminal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.active {
@@ -118,35 +121,35 @@ func (s *screen) leave() {
 	}
 	s.active = false
 	_, _ = io.WriteString(s.w, mainScreen)
-	if s.saved != nil {
-		_ = term.Restore(int(s.keys.Fd()), s.saved)
+	if s.savedState != nil {
+		_ = term.Restore(int(s.keys.Fd()), s.savedState)
 	}
 }
 
-// leaveOnPanic is deferred by every goroutine that runs while the terminal is ours.
-func (s *screen) leaveOnPanic() {
+// restoreOnPanic restores the terminal during a panic. Every goroutine that runs while we control the terminal must defer it.
+func (s *screen) restoreOnPanic() {
 	if p := recover(); p != nil {
-		s.leave()
+		s.restoreTerminal()
 		panic(p)
 	}
 }
 
-// summarize says at the end what there was.
-func (s *screen) summarize() {
+// printSummary prints the totals and how to continue with another Redis.
+func (s *screen) printSummary() {
 	fmt.Fprintf(s.w, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml\n                     rtcollector run --config config.yaml\n",
-		s.last.Samples, s.last.Series, time.Since(s.began).Round(time.Second))
+		s.lastStats.Samples, s.lastStats.Series, time.Since(s.startedAt).Round(time.Second))
 }
 
-// hints are commands to try. Long ones need more than 80 columns.
-func (s *screen) hints(long bool) []string {
+// exampleCommands returns lines with commands for the user to try. Long ones need more than 80 columns.
+func (s *screen) exampleCommands(long bool) []string {
 	cli := redisCLICommand(s.addr)
 	var lines []string
 	if s.passwordFile != "" {
-		lines = append(lines, fmt.Sprintf("Password:  export REDISCLI_AUTH=\"$(cat %s)\"", shellWord(s.passwordFile)))
+		lines = append(lines, fmt.Sprintf("Password:  export REDISCLI_AUTH=\"$(cat %s)\"", quoteShellWord(s.passwordFile)))
 	}
-	query := " TS.GET " + shellWord(s.host+":mem_used")
+	query := " TS.GET " + quoteShellWord(s.host+":mem_used")
 	if long {
-		query = " TS.RANGE " + shellWord(s.host+":mem_used") + " - + AGGREGATION avg 10000"
+		query = " TS.RANGE " + quoteShellWord(s.host+":mem_used") + " - + AGGREGATION avg 10000"
 	}
 	lines = append(lines, "Try:  "+cli+query, "      "+cli+" TS.MGET FILTER __name__=cpu_usage_active")
 	for i, line := range lines {
@@ -155,8 +158,8 @@ func (s *screen) hints(long bool) []string {
 	return lines
 }
 
-// shellWord quotes a text as POSIX shells read it, unless it is a plain word: these lines are copied.
-func shellWord(text string) string {
+// quoteShellWord quotes a text for POSIX shells unless it is a plain word, because users copy these lines into a shell.
+func quoteShellWord(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,", r)
 	}
@@ -166,71 +169,71 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// draw shows the newest values.
-func (s *screen) draw(l latest, stats embedded.Stats) error {
+// draw shows the latest values.
+func (s *screen) draw(l latestValues, stats embedded.Stats) error {
 	now := time.Now()
 	rate := 0.0
-	if !s.at.IsZero() {
-		rate = float64(stats.Samples-s.last.Samples) / now.Sub(s.at).Seconds()
+	if !s.drawnAt.IsZero() {
+		rate = float64(stats.Samples-s.lastStats.Samples) / now.Sub(s.drawnAt).Seconds()
 	}
-	s.at, s.last = now, stats
+	s.drawnAt, s.lastStats = now, stats
 	if s.plain {
-		_, err := fmt.Fprintln(s.w, now.Format("15:04:05"), terminal.Line(plainLine(l, stats, rate)))
+		_, err := fmt.Fprintln(s.w, now.Format("15:04:05"), terminal.Line(formatPlainLine(l, stats, rate)))
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.active {
-		return nil // suspended, or at the end
+		return nil // suspended or ended
 	}
 	width, height := s.size()
-	_, err := s.w.Write(paint(s.frame(l, rate, height), width, height))
+	_, err := s.w.Write(renderFrame(s.layOut(l, rate, height), width, height))
 	return err
 }
 
-// paint draws lines over what was there. The last line has no line feed, and the last column stays empty, so that
-// nothing scrolls or wraps.
-func paint(lines []string, width, height int) []byte {
+// renderFrame returns the bytes that replace the content of the terminal by lines. The last line has no line feed and the last column
+// stays empty, so that nothing scrolls or wraps.
+func renderFrame(lines []string, width, height int) []byte {
 	var b bytes.Buffer
 	b.WriteString(home)
 	for i, line := range lines[:min(len(lines), height)] {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(cut(terminal.Line(line), max(width-1, 1)) + eraseLine)
+		b.WriteString(truncate(terminal.Line(line), max(width-1, 1)) + eraseLine)
 	}
 	b.WriteString(eraseBelow)
 	return b.Bytes()
 }
 
-// cut shortens a text to a number of characters.
-func cut(text string, width int) string {
+// truncate shortens a text to width characters.
+func truncate(text string, width int) string {
 	if r := []rune(text); len(r) > width {
 		return string(r[:width-1]) + "…"
 	}
 	return text
 }
 
-// smallScreen is the height below which only the table is shown.
-const smallScreen = 16
+// minFullHeight is the height in rows below which only the title, the table and the key to end are shown.
+const minFullHeight = 16
 
-// frame returns the lines for a terminal with height rows: never more than that.
-func (s *screen) frame(l latest, rate float64, height int) []string {
-	ends := "Ctrl-C ends."
+// layOut returns at most height lines for the terminal.
+func (s *screen) layOut(l latestValues, rate float64, height int) []string {
+	howToEnd := "Ctrl-C ends."
 	if s.keys != nil {
-		ends = "q ends."
+		howToEnd = "q ends."
 	}
 	head := []string{
-		fmt.Sprintf("rtcollector demo   host %s   %d series   %.0f samples/s   up %s", s.host, s.last.Series, rate, time.Since(s.began).Round(time.Second)),
-		fmt.Sprintf("Read from the embedded Redis on %s (%s, in memory only)", s.addr, bytesText(float64(s.last.Bytes))),
+		fmt.Sprintf("rtcollector demo   host %s   %d series   %.0f samples/s   up %s", s.host, s.lastStats.Series, rate, time.Since(s.startedAt).Round(time.Second)),
+		fmt.Sprintf("Read from the embedded Redis on %s (%s, in memory only)", s.addr, formatBytes(float64(s.lastStats.Bytes))),
 		"",
 	}
-	foot := append(append([]string{""}, s.hints(false)...), s.notes...)
-	foot = append(foot, ends)
-	if height < smallScreen {
-		head, foot = head[:1], []string{ends}
+	foot := append(append([]string{""}, s.exampleCommands(false)...), s.logLines...)
+	foot = append(foot, howToEnd)
+	if height < minFullHeight {
+		head, foot = head[:1], []string{howToEnd}
 	}
-	lines := append(head, table(l, height-len(head)-len(foot))...)
+	lines := append(head, renderTable(l, height-len(head)-len(foot))...)
 	lines = append(lines, foot...)
 	return lines[:min(len(lines), height)]
 }

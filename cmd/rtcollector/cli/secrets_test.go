@@ -23,31 +23,31 @@ import (
 	"github.com/rtcollector/rtcollector/secrets/vaulttest"
 )
 
-// Credentials of these tests. Nothing else contains them, so that they can be looked for.
+// Credentials of these tests. Nothing else contains these texts, so tests can search for them.
 const (
 	redisPassword = "hunter2/redis&password"
 	proxyPassword = "hunter2-proxy"
 	wrongPassword = "hunter2-wrong"
 	vaultToken    = "hvs.hunter2-vault-token"
-	redisHost     = "127.77.66.55" // an address of this machine that nothing else speaks of
+	redisHost     = "127.77.66.55" // an address of this machine that appears nowhere else
 )
 
-// everything lists what must not be seen anywhere.
-func everything() []string {
+// allCredentials lists the texts that must not appear anywhere.
+func allCredentials() []string {
 	return []string{redisPassword, "hunter2", proxyPassword, wrongPassword, vaultToken, redisHost}
 }
 
-// clean fails when a text gives a secret away.
-func clean(t *testing.T, where, text string) {
+// checkShowsNoSecret fails if a text contains a credential.
+func checkShowsNoSecret(t *testing.T, where, text string) {
 	t.Helper()
-	for _, secret := range everything() {
+	for _, secret := range allCredentials() {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s shows %q:\n%s", where, secret, text)
 		}
 	}
 }
 
-// commandLine is what ps shows of the process.
+// commandLine returns what ps shows of the process.
 func (p *process) commandLine() string {
 	p.t.Helper()
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.cmd.Process.Pid))
@@ -68,8 +68,8 @@ func secretFiles(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// guarded is a Redis with a password at an address that is a secret itself.
-func guarded(t *testing.T, addr, password string) *embedded.Server {
+// startGuardedRedis starts a Redis with a password, at an address that is itself a secret.
+func startGuardedRedis(t *testing.T, addr, password string) *embedded.Server {
 	t.Helper()
 	s, err := embedded.Listen(addr, embedded.Config{Password: password})
 	if err != nil {
@@ -89,7 +89,7 @@ func vaultWith(t *testing.T, fields map[string]any) (*vaulttest.Server, string) 
 	return v, server.URL
 }
 
-// tunnel is a SOCKS5 proxy (RFC 1928, 1929) that wants a password.
+// tunnel starts a SOCKS5 proxy (RFC 1928, 1929) that requires a password.
 func tunnel(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -150,9 +150,9 @@ func socks5(conn net.Conn) error {
 	return err
 }
 
-// TestSecretsAreUsedAndNeverShown has secrets of all stores in all kinds of places, and everything logged.
+// TestSecretsAreUsedAndNeverShown uses secrets of all stores in all kinds of settings, with debug logging.
 func TestSecretsAreUsedAndNeverShown(t *testing.T) {
-	s := guarded(t, redisHost+":0", redisPassword)
+	s := startGuardedRedis(t, redisHost+":0", redisPassword)
 	_, port, _ := net.SplitHostPort(s.Addr())
 	_, vaultURL := vaultWith(t, map[string]any{"host": redisHost, "port": port, "proxy": "socks5://agent:" + proxyPassword + "@" + tunnel(t)})
 	dir := secretFiles(t, map[string]string{
@@ -181,17 +181,17 @@ outputs:
 		p.waitFor("first samples are written output=redistimeseries#"+output, 1)
 	}
 	p.waitFor("written", 9)
-	clean(t, "the command line", p.commandLine())
-	clean(t, "Redis", inRedis(t, s.Addr()))
-	_ = s.Close() // what is said about a server that is gone
+	checkShowsNoSecret(t, "the command line", p.commandLine())
+	checkShowsNoSecret(t, "Redis", inRedis(t, s.Addr()))
+	_ = s.Close() // the messages about a server that is gone must not show secrets either
 	p.waitFor("output failed", 3)
 	_ = p.stop(syscall.SIGTERM)
 	log, _ := p.log.read()
-	clean(t, "stderr", log)
-	clean(t, "stdout", p.out.String())
+	checkShowsNoSecret(t, "stderr", log)
+	checkShowsNoSecret(t, "stdout", p.out.String())
 }
 
-// inRedis returns all keys, labels and strings.
+// inRedis returns all keys, labels and strings of a server as one text.
 func inRedis(t *testing.T, addr string) string {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, Password: redisPassword, Protocol: 2, DisableIdentity: true})
@@ -211,7 +211,7 @@ func inRedis(t *testing.T, addr string) string {
 	return text
 }
 
-// recorder accepts connections and keeps what it is sent.
+// recorder accepts connections and keeps the bytes that it receives.
 func recorder(t *testing.T, addr string) (string, *bytes.Buffer, func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
@@ -237,9 +237,9 @@ func recorder(t *testing.T, addr string) (string, *bytes.Buffer, func()) {
 	return l.Addr().String(), &got, func() { _ = l.Close(); <-done }
 }
 
-// TestErrorsShowNoSecret has all that can go wrong with one: the wrong value, none, a store that is away or refuses.
+// TestErrorsShowNoSecret provokes every error of a secret: a wrong value, none, a store that is unreachable or refuses.
 func TestErrorsShowNoSecret(t *testing.T) {
-	s := guarded(t, redisHost+":0", redisPassword)
+	s := startGuardedRedis(t, redisHost+":0", redisPassword)
 	_, port, _ := net.SplitHostPort(s.Addr())
 	addr, got, stop := recorder(t, "127.0.0.1:0")
 	_, recorderPort, _ := net.SplitHostPort(addr)
@@ -277,11 +277,11 @@ outputs:
 		p.waitFor("will be written again output=redistimeseries#"+alias+" error=", 1)
 		p.waitFor(sentence, 1)
 	}
-	clean(t, "the command line", p.commandLine())
+	checkShowsNoSecret(t, "the command line", p.commandLine())
 	_ = p.stop(syscall.SIGKILL)
 	log, _ := p.log.read()
-	clean(t, "stderr", log)
-	clean(t, "stdout", p.out.String())
+	checkShowsNoSecret(t, "stderr", log)
+	checkShowsNoSecret(t, "stdout", p.out.String())
 	if strings.Contains(log, "redis localhost:"+recorderPort+" is not there") {
 		t.Error("Redis is blamed for a store that is away")
 	}
@@ -293,10 +293,10 @@ outputs:
 
 const envVaultToken = "VAULT_TOKEN"
 
-// TestRotatedPassword changes it in Vault and in Redis while the agent runs.
+// TestRotatedPassword changes the password in Vault and in Redis while the agent runs.
 func TestRotatedPassword(t *testing.T) {
 	addr := freeAddr(t)
-	first := guarded(t, addr, "hunter2-first")
+	first := startGuardedRedis(t, addr, "hunter2-first")
 	v, vaultURL := vaultWith(t, map[string]any{"value": "hunter2-first"})
 	t.Setenv(envVaultToken, vaultToken)
 	_, port, _ := net.SplitHostPort(addr)
@@ -305,18 +305,18 @@ func TestRotatedPassword(t *testing.T) {
 	p.waitFor("first samples are written", 1)
 	v.Put("secret/rtcollector/redis", map[string]any{"value": "hunter2-second"})
 	_ = first.Close()
-	guarded(t, addr, "hunter2-second")
+	startGuardedRedis(t, addr, "hunter2-second")
 	p.waitFor("output works again", 1)
 	if err := p.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("ended with %v", err)
 	}
 	log, _ := p.log.read()
-	clean(t, "stderr", log)
+	checkShowsNoSecret(t, "stderr", log)
 }
 
-// TestVaultThatComesLater has a configuration that cannot be read without it.
+// TestVaultThatComesLater starts the agent with a configuration that needs a Vault which is not running yet.
 func TestVaultThatComesLater(t *testing.T) {
-	s := guarded(t, redisHost+":0", redisPassword)
+	s := startGuardedRedis(t, redisHost+":0", redisPassword)
 	_, port, _ := net.SplitHostPort(s.Addr())
 	v := vaulttest.New()
 	v.Issue(vaulttest.Token{ID: vaultToken, Paths: []string{"secret/data/rtcollector/"}})
@@ -341,9 +341,9 @@ func TestVaultThatComesLater(t *testing.T) {
 	p.waitFor("first samples are written", 1)
 	_ = p.stop(syscall.SIGTERM)
 	log, _ := p.log.read()
-	clean(t, "stderr", log)
+	checkShowsNoSecret(t, "stderr", log)
 	if n := strings.Count(log, "is not there: start it"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, log)
+		t.Errorf("printed %d times:\n%s", n, log)
 	}
 
 	waiting := start(t, strings.Replace(yaml, addr, "127.0.0.1:1", 1))
@@ -361,7 +361,7 @@ func TestVaultThatComesLater(t *testing.T) {
 	}
 }
 
-// TestMistakesShowNoSecret has values that do not fit where they are used.
+// TestMistakesShowNoSecret uses secrets whose values are not valid for their settings.
 func TestMistakesShowNoSecret(t *testing.T) {
 	t.Setenv("SECRET_WORD", wrongPassword)
 	t.Setenv("SECRET_HOST", wrongPassword+"/x")
@@ -380,6 +380,6 @@ outputs:
 		if code != 2 || strings.Count(stderr, "\n") < 7 {
 			t.Errorf("%s: exit code %d\n%s", command, code, stderr)
 		}
-		clean(t, command, stdout+stderr)
+		checkShowsNoSecret(t, command, stdout+stderr)
 	}
 }

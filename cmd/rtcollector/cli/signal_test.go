@@ -13,7 +13,7 @@ import (
 
 func TestTermWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGTERM) }
 func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
-	// What this process handles its children do not ignore, not even when it runs under nohup itself.
+	// Child processes do not ignore signals that this process handles, even if it runs under nohup itself.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -23,7 +23,7 @@ func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
 func TestHangUpUnderNohupIsIgnored(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	signal.Ignore(syscall.SIGHUP)
-	// Not Reset: children of this process would go on to ignore the signal. They do not ignore what it handles.
+	// Not Reset: child processes would continue to ignore the signal. They do not ignore signals that this process handles.
 	defer signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms"))
 	p.waitFor("gathered input=linux_mem", 2)
@@ -67,7 +67,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 		select {
 		case <-p.done:
 			ended = true
-		case <-tick.C: // those of the first quarter of a second are still the first one
+		case <-tick.C: // signals in the first quarter of a second count as the first one
 			_ = p.cmd.Process.Signal(syscall.SIGINT)
 		}
 	}
@@ -76,7 +76,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	}
 }
 
-// Supervisors may send a signal to a process and to its group: the copy cuts nothing short.
+// Supervisors may send a signal to a process and to its group. The copy must not end the program early.
 func TestDoubledSignalIsOne(t *testing.T) {
 	s := serve(t, "127.0.0.1:0")
 	p := start(t, yamlFor(s.Addr(), "h", "interval: 100ms", "flush_interval: 1h"))
@@ -84,7 +84,7 @@ func TestDoubledSignalIsOne(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.stop(syscall.SIGINT); err != nil { // another, for the kernel makes one of two that are the same
+	if err := p.stop(syscall.SIGINT); err != nil { // a different signal, because the kernel merges two equal ones
 		t.Errorf("ended with %v", err)
 	}
 	p.waitFor("rtcollector stopped, nothing lost", 1)

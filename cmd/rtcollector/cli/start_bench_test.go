@@ -15,8 +15,7 @@ import (
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 )
 
-// BenchmarkStartToFirstSample measures from the call of "rtcollector run" until a sample is in Redis. The first gather
-// is due at once.
+// BenchmarkStartToFirstSample measures the time from the start of "rtcollector run" until a sample is in Redis.
 func BenchmarkStartToFirstSample(b *testing.B) {
 	if runtime.GOOS != "linux" {
 		b.Skip("the inputs are Linux ones")

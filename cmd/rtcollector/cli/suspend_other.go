@@ -4,5 +4,5 @@ package cli
 
 import "context"
 
-// suspendable does nothing: processes are not stopped here.
-func (s *screen) suspendable(context.Context) (suspend func()) { return func() {} }
+// handleSuspension does nothing: processes are not stopped here.
+func (s *screen) handleSuspension(context.Context) (suspend func()) { return func() {} }

@@ -20,14 +20,14 @@ func hasJobControl() bool {
 	return err == nil && session != syscall.Getpgrp()
 }
 
-// suspendable restores the terminal while the process is stopped (Ctrl-Z, SIGTSTP) and takes it over again afterwards, also after
+// handleSuspension restores the terminal while the process is stopped (Ctrl-Z, SIGTSTP) and takes it over again afterwards, also after
 // a SIGSTOP, which cannot be caught. It returns the function to call for Ctrl-Z. It works until ctx is done.
-func (s *screen) suspendable(ctx context.Context) (suspend func()) {
+func (s *screen) handleSuspension(ctx context.Context) (suspend func()) {
 	stop, resumed := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTSTP)
 	signal.Notify(resumed, syscall.SIGCONT)
 	go func() {
-		defer s.leaveOnPanic()
+		defer s.restoreOnPanic()
 		defer signal.Stop(stop)
 		defer signal.Stop(resumed)
 		for {
@@ -35,16 +35,16 @@ func (s *screen) suspendable(ctx context.Context) (suspend func()) {
 			case <-ctx.Done():
 				return
 			case <-stop:
-				s.leave()
+				s.restoreTerminal()
 				if hasJobControl() {
 					_ = syscall.Kill(0, syscall.SIGSTOP) // all processes of the pipeline, as Ctrl-Z does
 					<-resumed
 				}
 			case <-resumed:
-				s.leave()
+				s.restoreTerminal()
 			}
 			if ctx.Err() == nil {
-				_ = s.enter()
+				_ = s.takeTerminal()
 			}
 		}
 	}()

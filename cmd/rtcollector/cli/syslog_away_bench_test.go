@@ -12,8 +12,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// BenchmarkSyslogOutputAway is what memory the agent takes while its output is away and senders never stop: with
-// when_full: block they have to wait, with drop_oldest the oldest lines go. An operation is a second of that.
+// BenchmarkSyslogOutputAway measures the memory of the agent while its output is unreachable and senders never stop. With
+// when_full: block the senders wait; with drop_oldest the oldest lines are dropped. An operation is a second of that.
 func BenchmarkSyslogOutputAway(b *testing.B) {
 	for _, full := range []string{"block", "drop_oldest"} {
 		for _, senders := range []int{1, 200} {

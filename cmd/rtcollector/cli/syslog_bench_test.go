@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// BenchmarkSyslog is the whole way of a log line: four senders over TCP, "rtcollector run" in a process of its own, and
+// BenchmarkSyslog measures the whole path of a log line: four senders over TCP, "rtcollector run" in a process of its own, and
 // documents with an index in an embedded Redis in another. An operation is 100,000 messages; none may be missing.
 func BenchmarkSyslog(b *testing.B) {
 	const perRound, senders = 100_000, 4
@@ -47,7 +47,7 @@ func BenchmarkSyslog(b *testing.B) {
 		}
 		sent += perRound
 		untilDocuments(b, c, perRound)
-		if err := c.FlushAll(b.Context()).Err(); err != nil { // the embedded server holds some 200,000 in all; the output makes the index anew
+		if err := c.FlushAll(b.Context()).Err(); err != nil { // the embedded server holds some 200,000 in all; the output creates the index again
 			b.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func BenchmarkSyslog(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// resident is how much memory a process has, in bytes.
+// resident returns the resident memory of a process in bytes.
 func resident(b *testing.B, pid int) float64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
@@ -71,7 +71,7 @@ func resident(b *testing.B, pid int) float64 {
 	return float64(pages * os.Getpagesize())
 }
 
-// benchStorage is how documents are stored: RTC_BENCH_STORAGE, or JSON.
+// benchStorage returns how documents are stored: RTC_BENCH_STORAGE, or JSON.
 func benchStorage() string {
 	if s := os.Getenv("RTC_BENCH_STORAGE"); s != "" {
 		return s
@@ -97,7 +97,7 @@ func sendLines(addr string, sender, n int) error {
 	return conn.Close()
 }
 
-// untilDocuments waits until the index holds so many documents.
+// untilDocuments waits until the index holds a number of documents.
 func untilDocuments(b *testing.B, c *redis.Client, want int) {
 	servicetest.Until(b, "all messages are documents", func(ctx context.Context) error {
 		info, err := c.FTInfo(ctx, "logs_idx").Result()

@@ -13,8 +13,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/embedded"
 )
 
-func hostValues() latest {
-	return latest{
+func hostValues() latestValues {
+	return latestValues{
 		"cpu_usage_active": {{"cpu-total", 54.6}, {"cpu0", 96}}, "cpu_usage_user": {{"cpu-total", 30}, {"cpu0", 90}},
 		"cpu_usage_system": {{"cpu-total", 24.5}, {"cpu0", 6}}, "cpu_usage_iowait": {{"cpu-total", 0.1}, {"cpu0", 0}},
 		"mem_used": {{"", 3 << 30}}, "mem_total": {{"", 4 << 30}}, "mem_used_percent": {{"", 75}},
@@ -40,11 +40,11 @@ Network  lo             in      7 MiB/s   out      7 MiB/s
 Disk I/O sda            read     1 MiB/s   write     5 TiB/s   busy  12.5%
 Agent    memory 20 MiB (with the embedded Redis)   CPU time 0.12 s
 `
-	if diff := cmp.Diff(want, strings.Join(table(hostValues(), 99), "\n")+"\n"); diff != "" {
+	if diff := cmp.Diff(want, strings.Join(renderTable(hostValues(), 99), "\n")+"\n"); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	const line = "cpu 54.6%  mem 75.0% (3 GiB)  load 1.50  net in 2 KiB/s out 512 B/s  |  240 series, 99 samples/s"
-	if diff := cmp.Diff(line, plainLine(hostValues(), embedded.Stats{Series: 240}, 99)); diff != "" {
+	if diff := cmp.Diff(line, formatPlainLine(hostValues(), embedded.Stats{Series: 240}, 99)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -52,7 +52,7 @@ Agent    memory 20 MiB (with the embedded Redis)   CPU time 0.12 s
 // A value that does not exist yet is a dash, not 0.
 func TestTableBeforeTheFirstReading(t *testing.T) {
 	const line = "cpu –  mem – (–)  load –  net in –/s out –/s  |  0 series, 0 samples/s"
-	if diff := cmp.Diff(line, plainLine(latest{}, embedded.Stats{}, 0)); diff != "" {
+	if diff := cmp.Diff(line, formatPlainLine(latestValues{}, embedded.Stats{}, 0)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	const want = `CPU      (percentages need two readings)
@@ -60,7 +60,7 @@ Memory                  [..........]      –  – of –
 System   load – – –   up –   users –
 Agent    memory – (with the embedded Redis)   CPU time – s
 `
-	if diff := cmp.Diff(want, strings.Join(table(latest{}, 99), "\n")+"\n"); diff != "" {
+	if diff := cmp.Diff(want, strings.Join(renderTable(latestValues{}, 99), "\n")+"\n"); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	without := hostValues()
@@ -70,8 +70,8 @@ Agent    memory – (with the embedded Redis)   CPU time – s
 	}
 }
 
-// bigHost has more of everything than fits, with names as long as they can be.
-func bigHost() latest {
+// bigHost returns values of a host with more of everything than fits on a screen, and with long names.
+func bigHost() latestValues {
 	l := hostValues()
 	for i := range 128 {
 		name := fmt.Sprintf("/a/very/long/name/of/something/%d", i)
@@ -81,22 +81,22 @@ func bigHost() latest {
 				if strings.Contains(metric, "percent") || strings.Contains(metric, "usage") {
 					v = 100
 				}
-				l[metric] = append(l[metric], point{name, v})
+				l[metric] = append(l[metric], latestValue{name, v})
 			}
 		}
-		l["cpu_usage_active"] = append(l["cpu_usage_active"], point{fmt.Sprintf("cpu%d", i+1), 100})
+		l["cpu_usage_active"] = append(l["cpu_usage_active"], latestValue{fmt.Sprintf("cpu%d", i+1), 100})
 	}
 	return l
 }
 
-func TestTableOfManyThings(t *testing.T) {
+func TestTableOfManyEntities(t *testing.T) {
 	for height := range 40 {
-		rows := table(bigHost(), height)
+		rows := renderTable(bigHost(), height)
 		if len(rows) != height {
 			t.Errorf("%d rows for %d", len(rows), height)
 		}
 	}
-	rows := table(bigHost(), 13)
+	rows := renderTable(bigHost(), 13)
 	want := []string{"CPU", "CPU      … 256 more", "Memory", "Swap", "System", "Disk", "Disk     … 129 more", "Network", "Network  … 129 more", "Disk I/O", "Disk I/O … 128 more", "Agent"}
 	if len(rows) == 13 { // one row is left for the first group
 		rows = append(rows[:1], rows[2:]...)
@@ -117,20 +117,20 @@ func newTestScreen(width, height int) (*screen, *bytes.Buffer) {
 
 func TestScreen(t *testing.T) {
 	s, out := newTestScreen(120, 40)
-	if err := s.begin("atila", "127.0.0.1:6390"); err != nil || out.String() != altScreen {
+	if err := s.start("atila", "127.0.0.1:6390"); err != nil || out.String() != altScreen {
 		t.Errorf("begins with %q, %v", out, err)
 	}
 	for i := range 6 {
-		fmt.Fprintf(s.logs(nil), "line %d\n", i)
+		fmt.Fprintf(s.logWriter(nil), "line %d\n", i)
 	}
 	show := func() {
-		if err := s.draw(hostValues(), s.last); err != nil {
+		if err := s.draw(hostValues(), s.lastStats); err != nil {
 			t.Error(err)
 		}
 	}
-	s.last = embedded.Stats{Series: 240, Samples: 1_000_000_000, Bytes: 3 << 20}
+	s.lastStats = embedded.Stats{Series: 240, Samples: 1_000_000_000, Bytes: 3 << 20}
 	show()
-	s.at = s.at.Add(-10 * time.Second) // the second refresh comes ten seconds later
+	s.drawnAt = s.drawnAt.Add(-10 * time.Second) // the second refresh comes ten seconds later
 	out.Reset()
 	if err := s.draw(hostValues(), embedded.Stats{Series: 240, Samples: 2_000_000_000, Bytes: 3 << 20}); err != nil {
 		t.Error(err)
@@ -152,28 +152,28 @@ func TestScreen(t *testing.T) {
 		t.Error("shows more than the last four lines of the log")
 	}
 	out.Reset()
-	s.leave()
-	s.leave()
+	s.restoreTerminal()
+	s.restoreTerminal()
 	show() // too late
-	s.summarize()
+	s.printSummary()
 	if !strings.HasPrefix(out.String(), mainScreen+"2000000000 samples in 240 series were stored") {
 		t.Errorf("ends with %q", out)
 	}
 }
 
-// TestScreenSizes draws on terminals down to one cell: nothing scrolls, and nothing wraps.
+// TestScreenSizes draws on terminals down to one cell. Nothing must scroll or wrap.
 func TestScreenSizes(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {80, 25}, {79, 23}, {40, 10}, {10, 3}, {2, 2}, {1, 1}, {80, 1}, {1, 24}, {300, 100}} {
 		width, height := size[0], size[1]
 		s, out := newTestScreen(width, height)
 		e := newEmulator(width, height)
-		if err := s.begin("a-host-with-a-long-name.example.internal\x1b[2J\nx", "127.0.0.1:6390"); err != nil {
+		if err := s.start("a-host-with-a-long-name.example.internal\x1b[2J\nx", "127.0.0.1:6390"); err != nil {
 			t.Fatal(err)
 		}
-		for i := range maxNotes {
-			fmt.Fprintf(s.logs(nil), "\x1b[31m line %d %s\nof a stack\n", i, strings.Repeat("x", 200))
+		for i := range maxLogLines {
+			fmt.Fprintf(s.logWriter(nil), "\x1b[31m line %d %s\nof a stack\n", i, strings.Repeat("x", 200))
 		}
-		for _, values := range []latest{{}, hostValues(), bigHost()} {
+		for _, values := range []latestValues{{}, hostValues(), bigHost()} {
 			if err := s.draw(values, embedded.Stats{Series: 240}); err != nil {
 				t.Fatal(err)
 			}
@@ -188,9 +188,9 @@ func TestScreenSizes(t *testing.T) {
 	}
 }
 
-// Where a terminal is 80 columns wide, the numbers of the table are not cut.
+// On a terminal with 80 columns the numbers of the table are not truncated.
 func TestTableFits(t *testing.T) {
-	for _, row := range table(bigHost(), 99) {
+	for _, row := range renderTable(bigHost(), 99) {
 		if n := utf8.RuneCountInString(row); n > 79 {
 			t.Errorf("%d columns: %s", n, row)
 		}
@@ -204,16 +204,16 @@ func TestLeaveOnPanic(t *testing.T) {
 			t.Errorf("%v, %q", p, out)
 		}
 	}()
-	if err := s.begin("h", "a:1"); err != nil {
+	if err := s.start("h", "a:1"); err != nil {
 		t.Fatal(err)
 	}
-	defer s.leaveOnPanic()
+	defer s.restoreOnPanic()
 	panic("oh")
 }
 
 func TestShellWord(t *testing.T) {
 	for text, want := range map[string]string{"": "''", "atila:mem_used": "atila:mem_used", "a b": "'a b'", "$(x)'y": `'$(x)'\''y'`, "ä": "'ä'"} {
-		if got := shellWord(text); got != want {
+		if got := quoteShellWord(text); got != want {
 			t.Errorf("%q became %s, want %s", text, got, want)
 		}
 	}
