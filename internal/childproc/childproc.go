@@ -25,8 +25,8 @@ const (
 	StatusSignal     = 128 // plus the number of the signal
 )
 
-// linger bounds the wait for descendants that left the process group but still hold stdout or stderr open.
-const linger = 200 * time.Millisecond
+// lingerLimit bounds the wait for descendants that left the process group but still hold stdout or stderr open.
+const lingerLimit = 200 * time.Millisecond
 
 // ErrOutputLimit is the error of a child that printed more than the limit.
 var ErrOutputLimit = errors.New("too much output")
@@ -70,7 +70,7 @@ func (c *Command) Run(ctx context.Context) Result {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	stdout, stderr := &limitedBuffer{limit: c.MaxOutput, full: stop}, &limitedBuffer{limit: c.MaxOutput, full: stop}
-	r := c.run(ctx, stdout, stderr)
+	r := c.runWith(ctx, stdout, stderr)
 	r.Stdout, r.Stderr = stdout.data, stderr.data
 	return r
 }
@@ -82,7 +82,7 @@ func (c *Command) Stream(ctx context.Context, stdout, stderr func(line []byte)) 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	out, errs := &lineWriter{limit: c.MaxOutput, emit: stdout, stop: stop}, &lineWriter{limit: c.MaxOutput, emit: stderr, stop: stop}
-	r := c.run(ctx, out, errs)
+	r := c.runWith(ctx, out, errs)
 	for _, w := range []*lineWriter{out, errs} {
 		w.flush()
 		if w.crash != nil {
@@ -92,17 +92,17 @@ func (c *Command) Stream(ctx context.Context, stdout, stderr func(line []byte)) 
 	return r
 }
 
-// run runs the child with these writers. The copying to them has ended when run returns.
-func (c *Command) run(ctx context.Context, stdout, stderr io.Writer) Result {
+// runWith runs the child with these writers. The copying to them has ended when run returns.
+func (c *Command) runWith(ctx context.Context, stdout, stderr io.Writer) Result {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.WaitDelay = cmp.Or(c.Grace, linger)
-	setGroup(cmd, c.User, c.Grace > 0)
+	cmd.WaitDelay = cmp.Or(c.Grace, lingerLimit)
+	setProcessGroup(cmd, c.User, c.Grace > 0)
 	start := time.Now()
 	err := cmd.Run()
-	killGroup(cmd)
-	r := Result{Took: time.Since(start), Status: statusOf(cmd, err)}
+	killProcessGroup(cmd)
+	r := Result{Took: time.Since(start), Status: exitStatus(cmd, err)}
 	switch {
 	case errors.Is(context.Cause(ctx), ErrOutputLimit):
 		r.Err = ErrOutputLimit
@@ -114,11 +114,11 @@ func (c *Command) run(ctx context.Context, stdout, stderr io.Writer) Result {
 	return r
 }
 
-// statusOf returns the exit status as a shell reports it.
-func statusOf(cmd *exec.Cmd, err error) int {
+// exitStatus returns the exit status as a shell reports it.
+func exitStatus(cmd *exec.Cmd, err error) int {
 	switch {
 	case cmd.ProcessState != nil:
-		if n, ok := signalOf(cmd.ProcessState); ok {
+		if n, ok := endSignal(cmd.ProcessState); ok {
 			return StatusSignal + n
 		}
 		return cmd.ProcessState.ExitCode()
@@ -156,5 +156,5 @@ func Environ(user *User) []string {
 			kept = append(kept, v)
 		}
 	}
-	return append(kept, user.variables()...)
+	return append(kept, user.loginVariables()...)
 }

@@ -17,11 +17,11 @@ func LookUpUser(name string) (*User, error) {
 	return nil, fmt.Errorf("run commands as the user %q: this system cannot do that: remove user: %w", name, errors.ErrUnsupported)
 }
 
-func (*User) variables() []string { return nil }
+func (*User) loginVariables() []string { return nil }
 
-// setGroup does nothing: this system has no process groups, and only the child itself is killed.
-func setGroup(_ *exec.Cmd, _ *User, _ bool) {}
+// setProcessGroup does nothing: this system has no process groups, and only the child itself is killed.
+func setProcessGroup(_ *exec.Cmd, _ *User, _ bool) {}
 
-func killGroup(*exec.Cmd) {}
+func killProcessGroup(*exec.Cmd) {}
 
-func signalOf(*os.ProcessState) (int, bool) { return 0, false }
+func endSignal(*os.ProcessState) (int, bool) { return 0, false }

@@ -43,7 +43,7 @@ func ParseURL(text string) (Address, error) {
 	case "https":
 		a.Port = cmp.Or(a.Port, "443")
 	case "unix":
-		return a.socket(u)
+		return a.completeSocket(u)
 	default:
 		return Address{}, errURL
 	}
@@ -54,8 +54,8 @@ func ParseURL(text string) (Address, error) {
 	return a, nil
 }
 
-// socket completes the address of a socket. The host of its requests is localhost.
-func (a Address) socket(u *url.URL) (Address, error) {
+// completeSocket completes the address of a socket. The host of its requests is localhost.
+func (a Address) completeSocket(u *url.URL) (Address, error) {
 	socket, path, _ := strings.Cut(u.Path, ":")
 	if u.Host != "" || socket == "" {
 		return Address{}, errURL
@@ -99,9 +99,9 @@ type keyedURL struct{ key, text string }
 
 // ParseURLs parses the list of URLs below a key of the configuration. Two URLs that differ only in credentials are an error.
 // Errors name the item.
-func ParseURLs(key string, texts []string) ([]Address, error) { return parseURLs(listed(key, texts)) }
+func ParseURLs(key string, texts []string) ([]Address, error) { return parseURLs(keyURLs(key, texts)) }
 
-func listed(key string, texts []string) []keyedURL {
+func keyURLs(key string, texts []string) []keyedURL {
 	var list []keyedURL
 	for i, text := range texts {
 		list = append(list, keyedURL{fmt.Sprintf("%s[%d]", key, i), text})

@@ -31,11 +31,11 @@ type Config struct {
 	Proxy           secret.Ref            `yaml:"proxy"` // a URL; the proxies of the environment are not used
 	FollowRedirects bool                  `yaml:"follow_redirects"`
 
-	pool *pool // shared by all targets of an input; nil: no limit
+	pool *pageBudget // shared by all targets of an input; nil: no limit
 }
 
 // Defaults returns the default settings, which follow redirects.
-func Defaults() Config { return Config{FollowRedirects: true, pool: &pool{}} }
+func Defaults() Config { return Config{FollowRedirects: true, pool: &pageBudget{}} }
 
 // Validate implements conf.Validator. A struct that inlines Config and has its own Validate must call it.
 func (c *Config) Validate() error {
@@ -51,7 +51,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, conf.Key("headers", "%q cannot be the name of a header", name))
 		}
 	}
-	if text, ok := literal(c.Proxy); ok {
+	if text, ok := literalText(c.Proxy); ok {
 		if _, err := parseProxy(text); err != nil {
 			errs = append(errs, conf.Key("proxy", "%s", err))
 		}
@@ -73,8 +73,8 @@ type noStore struct{}
 
 func (noStore) Secret(context.Context, string) (string, error) { return "", errors.New("no store") }
 
-// literal returns the text of a value that is not a reference to a secret store.
-func literal(r secret.Ref) (string, bool) {
+// literalText returns the text of a value that is not a reference to a secret store.
+func literalText(r secret.Ref) (string, bool) {
 	if r.IsZero() {
 		return "", false
 	}

@@ -16,7 +16,7 @@ func TestDiallingEndsWithItsAsker(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	_, err := s.dialer(nil, hang)(context.WithValue(t.Context(), askerKey{}, asker), "tcp", "")
+	_, err := s.trackConns(nil, hang)(context.WithValue(t.Context(), requestContextKey{}, asker), "tcp", "")
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
@@ -27,7 +27,7 @@ func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
 	near, far := net.Pipe()
 	s.conns.close()
 	give := func(context.Context, *Target, string, string) (net.Conn, error) { return near, nil }
-	if _, err := s.dialer(nil, give)(t.Context(), "tcp", ""); !errors.Is(err, net.ErrClosed) {
+	if _, err := s.trackConns(nil, give)(t.Context(), "tcp", ""); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
 	if _, err := far.Read(make([]byte, 1)); err == nil {
@@ -40,7 +40,7 @@ func TestClosedConnectionIsForgotten(t *testing.T) {
 	var all conns
 	near, far := net.Pipe()
 	defer far.Close()
-	c, err := all.add(near)
+	c, err := all.register(near)
 	if err != nil || len(all.open) != 1 {
 		t.Fatalf("%d, %v", len(all.open), err)
 	}

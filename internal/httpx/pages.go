@@ -30,16 +30,16 @@ func (p *Pages) Validate() error {
 }
 
 func (p *Pages) addresses() ([]Address, error) {
-	return Places("status_url", p.StatusURL, p.unset, p.URLs)
+	return ParsePlaces("status_url", p.StatusURL, p.unset, p.URLs)
 }
 
-// Places parses the URLs of an input that has a key for one URL and "urls" for several. The default for the one URL, unset, is
+// ParsePlaces parses the URLs of an input that has a key for one URL and "urls" for several. The default for the one URL, unset, is
 // left out if there are others.
-func Places(key, one, unset string, urls []string) ([]Address, error) {
+func ParsePlaces(key, one, unset string, urls []string) ([]Address, error) {
 	if len(urls) == 0 {
 		return parseURLs([]keyedURL{{key, one}})
 	}
-	list := listed("urls", urls)
+	list := keyURLs("urls", urls)
 	if one != unset {
 		list = append([]keyedURL{{key, one}}, list...)
 	}

@@ -12,13 +12,13 @@ import (
 // samplesOf returns the names of the series that one answer gives, sorted and without their prefix.
 func samplesOf(t *testing.T, page string) []string {
 	t.Helper()
-	s, err := decode[stats]([]byte(page))
+	s, err := decodeJSON[stats]([]byte(page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := newUsage(telemetry.NewFactory("h", "docker", nil, 0), nil)
+	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
 	b := telemetry.NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
-	u.add(b, s, false)
+	u.addStats(b, s, false)
 	var got []string
 	for i := range b.Len() {
 		series, _, _ := b.Sample(i)

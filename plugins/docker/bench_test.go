@@ -91,7 +91,7 @@ func BenchmarkStats(b *testing.B) {
 	b.SetBytes(int64(len(page)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decode[stats](page); err != nil {
+		if _, err := decodeJSON[stats](page); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -243,11 +243,11 @@ func TestOneNameTwice(t *testing.T) {
 
 // Interfaces and devices that are gone are forgotten.
 func TestPartsAreForgotten(t *testing.T) {
-	u := newUsage(telemetry.NewFactory("h", "docker", nil, 0), nil)
+	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
 	s := &stats{Networks: map[string]network{"eth0": {}}}
 	s.Blkio.Bytes = []blkio{{Major: 8, Op: "Read", Value: 1}}
 	for second := range 9 {
-		u.add(telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0), s, false)
+		u.addStats(telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0), s, false)
 		s = &stats{}
 	}
 	if u.interfaces.Len()+u.devices.Len() > 0 {

@@ -116,7 +116,7 @@ func TestVersions(t *testing.T) {
 		{"", "", 0, false}, {"2.0", "1.12", 0, false}, {"1.x", "", 0, false}, {"1.-3", "", 0, false},
 	} {
 		v := version{APIVersion: c.version, MinAPIVersion: c.min}
-		if got, ok := v.api(); ok != c.ok || ok && got != c.want {
+		if got, ok := v.negotiateAPI(); ok != c.ok || ok && got != c.want {
 			t.Errorf("%v: %d, %v", c, got, ok)
 		}
 	}
@@ -154,7 +154,7 @@ func TestCrew(t *testing.T) {
 		{44, false, 50, 10}, {44, false, 3, 3}, {41, false, 50, 50}, {41, false, 500, 100}, {41, true, 50, 10}, {51, false, 0, 0},
 	} {
 		d.api, d.podman = c.api, c.podman
-		if got := len(d.connections(c.containers, 10)); got != c.want {
+		if got := len(d.containerClients(c.containers, 10)); got != c.want {
 			t.Errorf("%+v: %d", c, got)
 		}
 	}

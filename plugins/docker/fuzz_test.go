@@ -34,17 +34,17 @@ func FuzzParseContainer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, details, usage string, windows bool) {
 		c := container{factory: telemetry.NewFactory("h", "docker", nil, 0), config: &config, labels: []telemetry.Label{{Key: "container_name", Value: "a"}}}
 		for second := range 3 {
-			j := job{container: &c, listed: &listed{ID: "0123456789abcdef", State: "running"}}
-			if fresh, err := decode[inspected]([]byte(details)); err == nil {
+			j := job{container: &c, listed: &listedContainer{ID: "0123456789abcdef", State: "running"}}
+			if fresh, err := decodeJSON[containerDetails]([]byte(details)); err == nil {
 				j.fresh = fresh
 			}
-			if s, err := decode[stats]([]byte(usage)); err == nil {
+			if s, err := decodeJSON[stats]([]byte(usage)); err == nil {
 				s.Read.Time = s.Read.Add(time.Duration(second) * time.Second)
 				j.stats = s
 			}
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)
-			j.add(b, windows)
+			j.addSamples(b, windows)
 			plugintest.Possible(t, b)
 		}
 	})
@@ -60,13 +60,13 @@ func FuzzParseList(f *testing.F) {
 	}
 	names := Names{}
 	f.Fuzz(func(t *testing.T, page string) {
-		all, err := decode[[]listed]([]byte(page))
+		all, err := decodeJSON[[]listedContainer]([]byte(page))
 		if err != nil {
 			return
 		}
 		for i := range *all {
 			l := &(*all)[i]
-			if name := l.name(); strings.Contains(name, "/") && name != l.ID[:min(len(l.ID), shortID)] || !names.wants(name, l) {
+			if name := l.name(); strings.Contains(name, "/") && name != l.ID[:min(len(l.ID), shortID)] || !names.includesContainer(name, l) {
 				t.Errorf("%+v is called %q", l, name)
 			}
 			_ = l.labels()
@@ -81,20 +81,20 @@ func FuzzParseEngine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, about, services, nodes, usage string) {
 		e := plugintest.Env("docker", "")
-		engine, swarm, disk := newEngine(e.Factory, telemetry.Label{}), newSwarm(e, telemetry.Label{}), newDisk(e, telemetry.Label{}, nil, time.Minute)
+		engine, swarm, disk := newEngineSeries(e.Factory, telemetry.Label{}), newSwarmPoller(e, telemetry.Label{}), newDiskPoller(e, telemetry.Label{}, nil, time.Minute)
 		for second := range 2 {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)
-			if i, err := decode[info]([]byte(about)); err == nil {
+			if i, err := decodeJSON[info]([]byte(about)); err == nil {
 				var r swarmReply
-				r.services, _ = decode[[]service]([]byte(services))
-				r.nodes, _ = decode[[]node]([]byte(nodes))
-				engine.add(b, i, 41)
-				swarm.add(b, i, r)
+				r.services, _ = decodeJSON[[]service]([]byte(services))
+				r.nodes, _ = decodeJSON[[]node]([]byte(nodes))
+				engine.addInfo(b, i, 41)
+				swarm.addReply(b, i, r)
 			}
-			if answer, err := decode[diskUsage]([]byte(usage)); err == nil {
+			if answer, err := decodeJSON[diskUsage]([]byte(usage)); err == nil {
 				disk.answer = answer
-				_ = disk.add(b, nil)
+				_ = disk.addAnswer(b, nil)
 			}
 			plugintest.Possible(t, b)
 		}
@@ -106,11 +106,11 @@ func FuzzParseVersion(f *testing.F) {
 		f.Add(page)
 	}
 	f.Fuzz(func(t *testing.T, page string) {
-		v, err := decode[version]([]byte(page))
+		v, err := decodeJSON[version]([]byte(page))
 		if err != nil {
 			return
 		}
-		if api, ok := v.api(); ok && (api <= 0 || api > 999) {
+		if api, ok := v.negotiateAPI(); ok && (api <= 0 || api > 999) {
 			t.Errorf("%d", api)
 		}
 		_ = v.isPodman()

@@ -186,12 +186,12 @@ func TestPlace(t *testing.T) {
 		{"https://u:hidden@h:4/base", nil, "https://h:4/base h:4 "},
 	} {
 		config := Config{Endpoint: c.endpoint}
-		a, err := config.endpoint(env(c.vars))
-		if got := a.String() + " " + server(a).Value + " " + config.TLS.Cert; err != nil || got != c.want {
+		a, err := config.resolveEndpoint(env(c.vars))
+		if got := a.String() + " " + serverLabel(a).Value + " " + config.TLS.Cert; err != nil || got != c.want {
 			t.Errorf("%v: %q, %v, want %q", c, got, err, c.want)
 		}
 	}
-	if _, err := (&Config{}).endpoint(env(map[string]string{"DOCKER_HOST": "ssh://h"})); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST must be unix://") {
+	if _, err := (&Config{}).resolveEndpoint(env(map[string]string{"DOCKER_HOST": "ssh://h"})); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST must be unix://") {
 		t.Error(err)
 	}
 }

@@ -168,9 +168,9 @@ func (p *daemonProcess) ask(t testing.TB, args ...string) string {
 	return output(t, append(slices.Clone(p.client), args...)...)
 }
 
-func (p *daemonProcess) inspect(t testing.TB, container string) (d inspected) {
+func (p *daemonProcess) inspect(t testing.TB, container string) (d containerDetails) {
 	t.Helper()
-	var all []inspected
+	var all []containerDetails
 	if err := json.Unmarshal([]byte(p.ask(t, "inspect", container)), &all); err != nil || len(all) != 1 {
 		t.Fatal(err)
 	}

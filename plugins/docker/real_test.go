@@ -234,7 +234,7 @@ func TestAgainstDockerOverTLS(t *testing.T) {
 func TestSocketThatIsShut(t *testing.T) {
 	c := client{Target: (&Config{}).Target(httpx.Address{Scheme: "unix"}, nil)}
 	for err, want := range map[error]string{fs.ErrPermission: "usermod -aG docker", fs.ErrNotExist: "start Docker", syscall.ECONNREFUSED: "podman.socket"} {
-		if got := c.advise(err); !errors.Is(got, err) || !strings.Contains(got.Error(), want) {
+		if got := c.addAdvice(err); !errors.Is(got, err) || !strings.Contains(got.Error(), want) {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}

@@ -21,12 +21,12 @@ const maxCommandLabel = 120
 func nameCommands(commands []Command) []string {
 	counts := map[string]int{}
 	for i := range commands {
-		counts[commands[i].ownName()]++
+		counts[commands[i].defaultName()]++
 	}
 	names := make([]string, len(commands))
 	for i := range commands {
 		c := &commands[i]
-		names[i] = c.ownName()
+		names[i] = c.defaultName()
 		if counts[names[i]] > 1 && c.Name == "" {
 			h := fnv.New32a()
 			_, _ = h.Write([]byte(c.Command))
@@ -36,19 +36,19 @@ func nameCommands(commands []Command) []string {
 	return names
 }
 
-// ownName returns the name that the command has if no other has the same.
-func (c *Command) ownName() string {
+// defaultName returns the name that the command has if no other has the same.
+func (c *Command) defaultName() string {
 	if c.Name != "" {
 		return c.Name
 	}
-	return programOf(c.Command)
+	return programName(c.Command)
 }
 
 // assignment matches what may precede a command in a shell: A=1 B='x y' program.
 var assignment = regexp.MustCompile(`^[A-Za-z_]\w*=`)
 
-// programOf returns the name of the program that a command starts, without its folder.
-func programOf(command string) string {
+// programName returns the name of the program that a command starts, without its folder.
+func programName(command string) string {
 	if runtime.GOOS == "windows" {
 		command = strings.ReplaceAll(command, `\`, "/")
 	}

@@ -184,11 +184,11 @@ func TestKeptConnection(t *testing.T) {
 	if !isNew() || isNew() || isNew() {
 		t.Error("the connection is not kept")
 	}
-	probe.until = time.Now().Add(-time.Second)
+	probe.closeAt = time.Now().Add(-time.Second)
 	if !isNew() || isNew() {
 		t.Error("an old connection is not made anew once")
 	}
-	if left := time.Until(probe.until); left < 59*time.Minute || left > time.Hour {
+	if left := time.Until(probe.closeAt); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("the new one has %v left", left)
 	}
 }
@@ -198,8 +198,8 @@ func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
 	p := start(t, "{urls: ['"+url+"/a', '"+url+"/b', '"+url+"/c', '"+url+"/d'], keep_connections: true}")
 	_, _ = p.Batch(0)
 	for i, probe := range p.Input.Gatherer.(*input).probes {
-		want := usualAge * time.Duration(4-i) / 4
-		if left := time.Until(probe.until); left > want || left < want-10*time.Second {
+		want := defaultKeepTime * time.Duration(4-i) / 4
+		if left := time.Until(probe.closeAt); left > want || left < want-10*time.Second {
 			t.Errorf("%d: %v left, want %v", i, left, want)
 		}
 	}
@@ -209,19 +209,19 @@ func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		procs := runtime.GOMAXPROCS(0)
-		turns := newTurns(1)
+		turns := newConnectTurns(1)
 		began := time.Now()
 		var first func()
 		for range procs {
-			first = turns.take(t.Context())
+			first = turns.waitTurn(t.Context())
 		}
 		first()
 		first()
-		second := turns.take(t.Context())
+		second := turns.waitTurn(t.Context())
 		if time.Since(began) != 0 {
 			t.Errorf("a turn that is over is not given on: %v", time.Since(began))
 		}
-		turns.take(t.Context())
+		turns.waitTurn(t.Context())
 		if time.Since(began) != maxTurn {
 			t.Errorf("one that lasts is given on after %v", time.Since(began))
 		}
@@ -229,9 +229,9 @@ func TestTurns(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 2 * procs {
-			turns.take(ctx)()
+			turns.waitTurn(ctx)()
 		}
-		if got, want := newTurns(1000*procs).most, 250*time.Microsecond; got != want {
+		if got, want := newConnectTurns(1000*procs).timeLimit, 250*time.Microsecond; got != want {
 			t.Errorf("a turn of many lasts %v, want %v", got, want)
 		}
 	})
@@ -373,7 +373,7 @@ interface: ""
 	if err := problems.Err(); err != nil {
 		t.Error(err)
 	}
-	for text, want := range map[string]time.Duration{"true": usualAge, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
+	for text, want := range map[string]time.Duration{"true": defaultKeepTime, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
 		var k keepTime
 		if err := k.UnmarshalScalar(text); err != nil || time.Duration(k) != want {
 			t.Errorf("%s: %v, %v", text, k, err)

@@ -82,19 +82,19 @@ func TestFileSystemErrors(t *testing.T) {
 	// The kernel mounts / read-only when it counts an error: the mounts have changed, the count goes on.
 	plugintest.Files(t, dir, map[string]string{"sys/fs/ext4/cciss!c0d0p1/errors_count": "5\n",
 		"proc/1/mountinfo": strings.Replace(ext4, "/dev/root rw", "/dev/root ro", 1)})
-	before := in.faults[faultsKey{"8:1", "/"}]
+	before := in.faultCounters[faultsKey{"8:1", "/"}]
 	if before == nil {
 		t.Error("the count is not remembered")
 	}
 	if got, err = gather(t.Context(), in); err != nil || got["disk_fs_errors_root"] != 5 || got["disk_read_only_root"] != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
-	if in.faults[faultsKey{"8:1", "/"}] != before {
+	if in.faultCounters[faultsKey{"8:1", "/"}] != before {
 		t.Error("the count of a file system that is still mounted was begun anew")
 	}
 	plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:3 / / rw - xfs /dev/sda3 rw\n"})
-	if got, err = gather(t.Context(), in); err != nil || len(in.faults) > 0 {
-		t.Errorf("%v are kept of what is not mounted, %v", in.faults, err)
+	if got, err = gather(t.Context(), in); err != nil || len(in.faultCounters) > 0 {
+		t.Errorf("%v are kept of what is not mounted, %v", in.faultCounters, err)
 	}
 	if _, ok := got["disk_fs_errors_root"]; ok {
 		t.Errorf("another file system at the same place: %v", got)

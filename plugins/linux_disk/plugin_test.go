@@ -65,7 +65,7 @@ func TestChoose(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, m := range tt.config.choose(parseMountinfo(data)) {
+		for _, m := range tt.config.selectMounts(parseMountinfo(data)) {
 			got = append(got, m.path)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -83,7 +83,7 @@ func TestChooseAmongMountsOfOneDevice(t *testing.T) {
 5 1 8:2 / /longer rw - ext4 /dev/sda2 rw
 `
 	var got []string
-	for _, m := range defaults().choose(parseMountinfo([]byte(file))) {
+	for _, m := range defaults().selectMounts(parseMountinfo([]byte(file))) {
 		got = append(got, m.path)
 	}
 	if diff := cmp.Diff([]string{"/", "/long"}, got); diff != "" {
@@ -111,7 +111,7 @@ func TestMountsOfContainerEngines(t *testing.T) {
 	} {
 		f := strings.Fields(line)
 		m := mount{path: f[0], fstype: f[1], source: f[2]}
-		if got := fromContainer(m); got != want {
+		if got := isContainerMount(m); got != want {
 			t.Errorf("%s is of a container: %v, want %v", line, got, want)
 		}
 	}
@@ -355,7 +355,7 @@ func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
 		info += fmt.Sprintf("%d 1 0:%d / /m/%s ro - %[3]s /dev/src%[1]d ro\n", i+2, i+100, fstype)
 	}
 	chosen := func(info string, c Config) (paths []string) {
-		for _, m := range c.choose(parseMountinfo([]byte(info))) {
+		for _, m := range c.selectMounts(parseMountinfo([]byte(info))) {
 			paths = append(paths, m.path)
 		}
 		return paths
@@ -387,7 +387,7 @@ func TestImpossibleUsage(t *testing.T) {
 			"disk_free_root": 50, "disk_available_root": 50, "disk_used_root": 50, "disk_used_percent_root": 50, "disk_inodes_total_root": 10}},
 	} {
 		b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)
-		newDisk(telemetry.NewFactory("h", "s", nil, 0), "/", "/").addUsage(b, tt.usage)
+		newMountSeries(telemetry.NewFactory("h", "s", nil, 0), "/", "/").addUsage(b, tt.usage)
 		if diff := cmp.Diff(tt.want, plugintest.ByKey(b)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -400,7 +400,7 @@ func FuzzParseMountinfo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		mounts := parseMountinfo(data)
 		paths := map[string]bool{}
-		for _, m := range defaults().choose(mounts) {
+		for _, m := range defaults().selectMounts(mounts) {
 			if !strings.HasPrefix(m.path, "/") || paths[m.path] {
 				t.Errorf("chose %q", m.path)
 			}

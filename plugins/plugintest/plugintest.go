@@ -53,13 +53,13 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 const rounds = 4
 
 func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*telemetry.Series) {
-	p, dir := c.start(t, def)
+	p, dir := c.startProbe(t, def)
 	if p.Input.Runner != nil {
 		checkStops(t, p.Input.Runner)
-		out := run(t, p.Input.Runner)
+		out := startRunner(t, p.Input.Runner)
 		if c.Feed != nil {
 			c.Feed(t, out)
-			out.check(t, c)
+			out.checkBatches(t, c)
 		}
 		if p.Input.Gatherer == nil {
 			return
@@ -68,7 +68,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	seen := map[string]*telemetry.Series{}
 	for round := range rounds {
 		if round > 0 {
-			c.change(t, dir, round)
+			c.advanceTree(t, dir, round)
 		}
 		b, err := p.Batch(float64(10 * round))
 		c.checkError(t, err)
@@ -83,8 +83,8 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	checkCancelled(t, p)
 }
 
-// start builds the input with a copy of the tree.
-func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
+// startProbe builds the input with a copy of the tree.
+func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
 	if !def.Runs(goos) {
 		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
@@ -99,7 +99,7 @@ func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string)
 	return Start(t, def, c.Config, env), dir
 }
 
-func (c Case) change(t *testing.T, dir string, round int) {
+func (c Case) advanceTree(t *testing.T, dir string, round int) {
 	if c.Then == "" {
 		return
 	}

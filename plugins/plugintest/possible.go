@@ -38,15 +38,15 @@ func checkOnce(t reporter, b *telemetry.Batch) {
 func checkValues(t reporter, b *telemetry.Batch) {
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
-		if why := impossible(s, v); why != "" {
+		if why := describeImpossible(s, v); why != "" {
 			t.Errorf("%s is %v: %s", s, v, why)
 		}
 	}
 }
 
-// impossible returns why a series cannot have a value, or "". It does not use [telemetry.Unit.Bounds], because it checks them. A
+// describeImpossible returns why a series cannot have a value, or "". It does not use [telemetry.Unit.Bounds], because it checks them. A
 // series with wider declared bounds has a reason for them in the code of the input.
-func impossible(s *telemetry.Series, v float64) string {
+func describeImpossible(s *telemetry.Series, v float64) string {
 	most, least := 0x1p63, -0x1p63
 	switch s.Unit() {
 	case telemetry.Percent:

@@ -51,7 +51,7 @@ func Files(tb testing.TB, dir string, files map[string]string) string {
 		dir = tb.TempDir()
 	}
 	for name, content := range files {
-		write(tb, filepath.Join(dir, name), []byte(content))
+		writeFile(tb, filepath.Join(dir, name), []byte(content))
 	}
 	return dir
 }
@@ -68,7 +68,7 @@ func Lay(tb testing.TB, dir, tree string) {
 			return err
 		}
 		name, err := filepath.Rel(tree, path)
-		write(tb, filepath.Join(dir, name), content)
+		writeFile(tb, filepath.Join(dir, name), content)
 		return err
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func Lay(tb testing.TB, dir, tree string) {
 	}
 }
 
-func write(tb testing.TB, path string, content []byte) {
+func writeFile(tb testing.TB, path string, content []byte) {
 	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		tb.Fatal(err)
@@ -184,12 +184,12 @@ func Cost(b *testing.B, p *Probe) {
 
 // ByKey returns a batch's values by [telemetry.Series.BareKey].
 func ByKey(b *telemetry.Batch) map[string]float64 {
-	return values(b, (*telemetry.Series).BareKey)
+	return valuesBy(b, (*telemetry.Series).BareKey)
 }
 
 // BySeries returns a batch's values by [telemetry.Series.String].
 func BySeries(b *telemetry.Batch) map[string]float64 {
-	return values(b, (*telemetry.Series).String)
+	return valuesBy(b, (*telemetry.Series).String)
 }
 
 // Without returns the values with a part removed from their keys.
@@ -203,10 +203,10 @@ func Without(values map[string]float64, part string) map[string]float64 {
 
 // ByName returns a batch's values by [telemetry.Series.Name]. Of series with the same name the last one counts.
 func ByName(b *telemetry.Batch) map[string]float64 {
-	return values(b, (*telemetry.Series).Name)
+	return valuesBy(b, (*telemetry.Series).Name)
 }
 
-func values(b *telemetry.Batch, key func(*telemetry.Series) string) map[string]float64 {
+func valuesBy(b *telemetry.Batch, key func(*telemetry.Series) string) map[string]float64 {
 	m := make(map[string]float64, b.Len())
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)

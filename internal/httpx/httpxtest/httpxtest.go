@@ -55,19 +55,22 @@ func Page(t testing.TB, text string) *httptest.Server {
 func Misbehaving(t testing.TB) map[string]string {
 	t.Helper()
 	status := func(code int) string {
-		return host(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		return hostPort(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	}
 	return map[string]string{
 		"cannot be reached: start it": servicetest.Refusing,
 		"did not answer in time":      servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
-		"but not with HTTP":           servicetest.Raw(t, func(c net.Conn) { read(c); _, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n") }),
+		"but not with HTTP": servicetest.Raw(t, func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n")
+		}),
 		"in the middle of": servicetest.Raw(t, func(c net.Conn) {
-			read(c)
+			readRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 		}),
-		"an HTML page":               host(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
-		"answers with an empty page": host(Page(t, "")),
-		"answers with more than":     host(Pages(t, endless)),
+		"an HTML page":               hostPort(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
+		"answers with an empty page": hostPort(Page(t, "")),
+		"answers with more than":     hostPort(Pages(t, serveEndlessly)),
 		"refuses the username":       status(http.StatusUnauthorized),
 		"allow this host":            status(http.StatusForbidden),
 		"404 Not Found":              status(http.StatusNotFound),
@@ -101,8 +104,8 @@ func Flapping(t testing.TB, page string) (url string, turn func(round int)) {
 	return s.URL, func(round int) { now.Store(int64(round % kinds)) }
 }
 
-// read takes a request.
-func read(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
+// readRequest takes a request.
+func readRequest(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
 
 // Patience is how long to wait for what an error must say: a while only if it is that there was no answer.
 func Patience(want string) time.Duration {
@@ -112,8 +115,8 @@ func Patience(want string) time.Duration {
 	return 30 * time.Second
 }
 
-// endless answers with lines until nobody reads them.
-func endless(w http.ResponseWriter, _ *http.Request) {
+// serveEndlessly answers with lines until nobody reads them.
+func serveEndlessly(w http.ResponseWriter, _ *http.Request) {
 	line := []byte(strings.Repeat("a 1\n", 10_000))
 	for {
 		if _, err := w.Write(line); err != nil {
@@ -122,4 +125,4 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func host(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+func hostPort(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }

@@ -14,7 +14,7 @@ import (
 const root = "../.."
 
 func main() {
-	files, err := generate(root, all.Catalog())
+	files, err := generateFiles(root, all.Catalog())
 	for name, content := range files {
 		if err == nil {
 			err = os.WriteFile(filepath.Join(root, name), content, 0o644)

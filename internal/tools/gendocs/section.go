@@ -35,7 +35,7 @@ func readmeTables(catalog plugins.Catalog) string {
 		text := "\n| input | also | what |\n|---|---|---|\n"
 		for _, d := range catalog {
 			if d.Starts(goos) == starts {
-				text += fmt.Sprintf("| [`%s`](docs/inputs.md#%s) | %s | %s |\n", d.Name(), d.Name(), codes(d.Aliases()), strings.TrimSuffix(d.Summary(), " (Linux)"))
+				text += fmt.Sprintf("| [`%s`](docs/inputs.md#%s) | %s | %s |\n", d.Name(), d.Name(), joinCodeSpans(d.Aliases()), strings.TrimSuffix(d.Summary(), " (Linux)"))
 			}
 		}
 		return text
@@ -81,24 +81,24 @@ func writeLines(to *strings.Builder, prefix, lines string) {
 func settingsBeside(starter, settings string) string {
 	shown := map[string]bool{"interval": true, "timeout": true, "enabled": true}
 	for line := range strings.Lines(starter) {
-		shown[keyOf(line)] = true
+		shown[parseKey(line)] = true
 	}
 	var more strings.Builder
 	for line := range strings.Lines(settings) {
-		if !shown[keyOf(line)] {
+		if !shown[parseKey(line)] {
 			more.WriteString(strings.TrimPrefix(line, "    "))
 		}
 	}
 	return more.String()
 }
 
-func keyOf(line string) string {
+func parseKey(line string) string {
 	key, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 	return key
 }
 
-// codes returns words in code spans.
-func codes(words []string) string {
+// joinCodeSpans returns words in code spans.
+func joinCodeSpans(words []string) string {
 	if len(words) == 0 {
 		return ""
 	}

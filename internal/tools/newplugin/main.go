@@ -25,13 +25,13 @@ import (
 var templates embed.FS
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := addInput(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "newplugin:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func addInput(args []string) error {
 	if len(args) != 1 {
 		return errors.New("want one argument, the name of the input: go run ./internal/tools/newplugin NAME")
 	}
@@ -40,7 +40,7 @@ func run(args []string) error {
 		return err
 	}
 	folder := filepath.Join(module, "plugins", args[0])
-	if err := create(folder, args[0]); err != nil {
+	if err := createFolder(folder, args[0]); err != nil {
 		return err
 	}
 	generate := exec.Command("go", "generate", "./plugins/all")
@@ -74,8 +74,8 @@ func findModule() (string, error) {
 // validName matches names of inputs. Linux's begin with linux_.
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
-// create writes the folder of an input. It changes nothing that exists.
-func create(folder, name string) error {
+// createFolder writes the folder of an input. It changes nothing that exists.
+func createFolder(folder, name string) error {
 	packageName := strings.ReplaceAll(name, "_", "")
 	if !validName.MatchString(name) || token.IsKeyword(packageName) {
 		return fmt.Errorf("%q cannot be the name of an input: use lower case letters, digits and single underscores, and no keyword of Go", name)

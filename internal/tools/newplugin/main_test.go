@@ -76,15 +76,15 @@ func copyModule(t *testing.T) string {
 
 func TestNames(t *testing.T) {
 	for _, name := range []string{"", "A", "linux__a", "_a", "a_", "1a", "func", "a-b", "../a", "ä"} {
-		if err := create(filepath.Join(t.TempDir(), "x"), name); err == nil {
+		if err := createFolder(filepath.Join(t.TempDir(), "x"), name); err == nil {
 			t.Errorf("%q is accepted", name)
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "linux_a2")
-	if err := create(dir, "linux_a2"); err != nil {
+	if err := createFolder(dir, "linux_a2"); err != nil {
 		t.Error(err)
 	}
-	if err := create(dir, "linux_a2"); err == nil {
+	if err := createFolder(dir, "linux_a2"); err == nil {
 		t.Error("an existing folder is overwritten")
 	}
 }

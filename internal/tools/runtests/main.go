@@ -59,5 +59,5 @@ func (r *report) addLine(line []byte) {
 		_, _ = r.w.Write(line)
 		return
 	}
-	r.add(e)
+	r.addEvent(e)
 }
