@@ -42,9 +42,9 @@ func twoEvents(b *telemetry.Batch) {
 		telemetry.Event{Message: "full", Time: time.UnixMilli(1), Source: "device"})
 }
 
-type pushing struct{}
+type pushingInput struct{}
 
-func (pushing) Run(ctx context.Context, out plugins.Emitter) error {
+func (pushingInput) Run(ctx context.Context, out plugins.Emitter) error {
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	twoEvents(b)
 	out.Emit(ctx, b)
@@ -56,15 +56,15 @@ func eventAgent(outputs ...*eventLog) *Agent {
 	c := Config{
 		Limits: Limits{Flush: time.Second, Buffer: 100, EventBuffer: 1 << 20}, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 		Inputs: []Input{
-			{ID: "polled#alias", Interval: time.Hour, Build: live(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+			{ID: "polled#alias", Interval: time.Hour, Build: buildInput(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				twoEvents(b)
 				return nil
 			})})},
-			{ID: "pushed", Build: live(plugins.Input{Runner: pushing{}})},
+			{ID: "pushed", Build: buildInput(plugins.Input{Runner: pushingInput{}})},
 		},
 	}
 	for i, o := range outputs {
-		c.Outputs = append(c.Outputs, Output{ID: fmt.Sprint("log#", i), Build: ready(o)})
+		c.Outputs = append(c.Outputs, Output{ID: fmt.Sprint("log#", i), Build: buildOutput(o)})
 	}
 	return newAgent(c)
 }
@@ -115,12 +115,12 @@ func TestOnceStampsEvents(t *testing.T) {
 }
 
 // Events that no output takes are counted, and so is said of the inputs that are there for them; their samples go on.
-func TestEventsThatNobodyTakes(t *testing.T) {
+func TestUnclaimedEventsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
-		w.write("stdout", s)
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Build: live(plugins.Input{Runner: pushing{}})})
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Build: live(plugins.Input{
+		w, s := newSetup(), &fakeServer{}
+		w.addOutput("stdout", s)
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Build: buildInput(plugins.Input{Runner: pushingInput{}})})
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Build: buildInput(plugins.Input{
 			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error { twoEvents(b); return nil }),
 		})})
 		if err := w.runFor(5 * time.Second); err != nil {
@@ -136,6 +136,6 @@ func TestEventsThatNobodyTakes(t *testing.T) {
 		if ids := newAgent(w.cfg).Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {
 			t.Errorf("unclaimed: %v", ids)
 		}
-		w.logged(t, "events are dropped, no output takes them", 1)
+		w.checkLogged(t, "events are dropped, no output takes them", 1)
 	})
 }

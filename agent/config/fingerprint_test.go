@@ -15,7 +15,7 @@ func realEnv() Env {
 }
 
 // An input keeps its settings exactly as long as it would be built the same.
-func TestSettingsOfComponents(t *testing.T) {
+func TestFingerprintChangesWithSettings(t *testing.T) {
 	parse := func(text string) map[string]string {
 		t.Helper()
 		c, err := Parse(t.Context(), "c", []byte(text), realEnv())

@@ -12,7 +12,7 @@ import (
 )
 
 // TestPipe: the wait for the writer of a named pipe ends with the context; with a writer, a pipe is a file like others.
-func TestPipe(t *testing.T) {
+func TestWaitForPipeEndsWithContext(t *testing.T) {
 	makePipe := func(name string) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := syscall.Mkfifo(path, 0o600); err != nil {

@@ -40,14 +40,14 @@ func TestStoresByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pw, err := live[redisConfig](t, c2.Outputs[0]).Password.Resolve(t.Context(), c2.Secrets); pw != c.want || err != nil {
+		if pw, err := builtConfig[redisConfig](t, c2.Outputs[0]).Password.Resolve(t.Context(), c2.Secrets); pw != c.want || err != nil {
 			t.Errorf("%q: %q, %v, want %q", c.stores, pw, err, c.want)
 		}
 	}
 }
 
 // A value that must be known at load may stand anywhere; how it is written in the file does not matter.
-func TestReferencesAnywhere(t *testing.T) {
+func TestReferencesAreResolvedAnywhere(t *testing.T) {
 	for name, value := range map[string]string{"HOST": "db.example", "PORT": "7000", "DEEP": "0x10", "PATTERN": "^x: {y}$", "EVERY": "90s"} {
 		t.Setenv("SECRET_"+name, value)
 	}
@@ -70,7 +70,7 @@ outputs:
 		t.Error(c.Interval)
 	}
 	for i, port := range []int{7000, 1, 6379} {
-		if r := live[redisConfig](t, c.Outputs[i]); r.Host != "db.example" || r.Port != port {
+		if r := builtConfig[redisConfig](t, c.Outputs[i]); r.Host != "db.example" || r.Port != port {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -78,7 +78,7 @@ outputs:
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := in.Gatherer.(kept[cpuConfig]).config
+	got := in.Gatherer.(configHolder[cpuConfig]).config
 	if diff := cmp.Diff([]string{"a", "^x: {y}$"}, got.Exclude); diff != "" || got.Nested.Deep != 16 {
 		t.Errorf("%+v", got)
 	}
@@ -88,12 +88,12 @@ outputs:
 }
 
 // A password is looked up when something connects, not before: it may be rotated, and the store may come later.
-func TestRefsAreNotAskedForAtLoad(t *testing.T) {
+func TestPasswordsAreNotResolvedAtLoad(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: []\noutputs: [redis: {password: 'secret:not/yet'}]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
-	password := live[redisConfig](t, c.Outputs[0]).Password
+	password := builtConfig[redisConfig](t, c.Outputs[0]).Password
 	if _, err := password.Resolve(t.Context(), c.Secrets); err == nil {
 		t.Error("no error")
 	}
@@ -105,39 +105,39 @@ func TestRefsAreNotAskedForAtLoad(t *testing.T) {
 	}
 }
 
-// awayConfig is a store that needs a login and whose server is away.
-type awayConfig struct {
+// unreachableStoreConfig is a store that needs a login and whose server is away.
+type unreachableStoreConfig struct {
 	Token secret.Ref `yaml:"token"`
 	URL   string     `yaml:"url"`
 }
 
-type away struct {
-	config awayConfig
+type unreachableStore struct {
+	config unreachableStoreConfig
 	env    secrets.StoreEnv
 }
 
-func (a away) Secret(ctx context.Context, _ string) (string, error) {
+func (a unreachableStore) Secret(ctx context.Context, _ string) (string, error) {
 	if _, err := a.config.Token.Resolve(ctx, a.env.Secrets); err != nil {
 		return "", err
 	}
 	return "", secret.Unavailable(errors.New("the server is away"))
 }
 
-func awayEnv() Env {
+func unreachableStoreEnv() Env {
 	env := testEnv()
-	env.Stores = append(env.Stores, secrets.Define("away", "", func() (c awayConfig) { return c },
-		func(e secrets.StoreEnv, c awayConfig) (away, error) {
+	env.Stores = append(env.Stores, secrets.Define("away", "", func() (c unreachableStoreConfig) { return c },
+		func(e secrets.StoreEnv, c unreachableStoreConfig) (unreachableStore, error) {
 			if c.URL == "bad" {
-				return away{}, errors.New("must be a URL")
+				return unreachableStore{}, errors.New("must be a URL")
 			}
-			return away{c, e}, nil
+			return unreachableStore{c, e}, nil
 		}))
 	return env
 }
 
-func TestStoreThatIsAway(t *testing.T) {
+func TestUnreachableStoreIsRetriedIfThatCanHelp(t *testing.T) {
 	load := func(text string) (string, bool) {
-		_, err := Parse(t.Context(), "c", []byte(text), awayEnv())
+		_, err := Parse(t.Context(), "c", []byte(text), unreachableStoreEnv())
 		if err == nil {
 			return "", false
 		}
@@ -183,7 +183,7 @@ func FuzzReference(f *testing.F) {
 			t.Skip()
 		}
 		c, err := Parse(t.Context(), "c", []byte("secret_stores: {other: {type: file, dir: /nowhere}}\ninputs: []\noutputs: [redis: {host: 'secret:"+id+"'}]\n"), testEnv())
-		if err == nil && strings.HasPrefix(live[redisConfig](t, c.Outputs[0]).Host, "secret:") {
+		if err == nil && strings.HasPrefix(builtConfig[redisConfig](t, c.Outputs[0]).Host, "secret:") {
 			t.Errorf("%q is used as it stands", id)
 		}
 	})

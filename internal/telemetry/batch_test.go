@@ -14,7 +14,7 @@ type sample struct {
 	Value float64
 }
 
-func samples(b *Batch) []sample {
+func batchSamples(b *Batch) []sample {
 	var all []sample
 	for i := range b.Len() {
 		s, ms, v := b.Sample(i)
@@ -23,7 +23,7 @@ func samples(b *Batch) []sample {
 	return all
 }
 
-func second(s float64) time.Time {
+func atSecond(s float64) time.Time {
 	return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second)))
 }
 
@@ -31,20 +31,20 @@ func TestBatchTimes(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	x, y, z := f.Gauge("x", None), f.Gauge("y", None), f.Gauge("z", None)
 	for _, size := range []int{0, 1, 8} {
-		b := NewBatch(second(0), second(0.2), size)
+		b := NewBatch(atSecond(0), atSecond(0.2), size)
 		b.Add(x, 1)
 		b.Add(y, 2)
 		b.AddAt(x, 3, 77)
 		b.Add(z, 4)
 		b.AddAt(x, 5, 78)
 		want := []sample{{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"x", 77, 3}, {"z", 1000_000, 4}, {"x", 78, 5}}
-		if diff := cmp.Diff(want, samples(b)); diff != "" {
+		if diff := cmp.Diff(want, batchSamples(b)); diff != "" {
 			t.Errorf("size %d: %s", size, diff)
 		}
 	}
-	b := NewBatch(second(0), second(0), 0)
+	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.AddAt(x, 1, 5)
-	if diff := cmp.Diff([]sample{{"x", 5, 1}}, samples(b)); diff != "" {
+	if diff := cmp.Diff([]sample{{"x", 5, 1}}, batchSamples(b)); diff != "" {
 		t.Error(diff)
 	}
 	b.Events = make([]Event, 3)
@@ -60,7 +60,7 @@ func TestBatchDoesNotGrowWithinItsSize(t *testing.T) {
 		series[i] = f.Gauge("x", None)
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		b := NewBatch(second(0), second(0), len(series))
+		b := NewBatch(atSecond(0), atSecond(0), len(series))
 		for _, s := range series {
 			b.Add(s, 1)
 		}
@@ -93,7 +93,7 @@ func TestRate(t *testing.T) {
 		{26.5004, 900, math.NaN()}, // so soon that the quotient would be noise
 		{27.5, 42, 1},
 	} {
-		got, ok := r.Step(second(step.at), step.counter)
+		got, ok := r.Step(atSecond(step.at), step.counter)
 		if ok == math.IsNaN(step.want) || ok && got != step.want {
 			t.Errorf("step %d is %v, %v, want %v", i, got, ok, step.want)
 		}
@@ -105,9 +105,9 @@ func TestCounterWritesTotalAndRate(t *testing.T) {
 	var got []sample
 	for i, v := range []float64{10, 40, 5} {
 		// The sample carries the scheduled time; the rate divides by the time that really passed, here 15 s.
-		b := NewBatch(second(float64(10*i)), second(float64(15*i)), 0)
+		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(15*i)), 0)
 		c.Add(b, v)
-		got = append(got, samples(b)...)
+		got = append(got, batchSamples(b)...)
 	}
 	want := []sample{{"c_sda", 1000_000, 10}, {"c_sda", 1010_000, 40}, {"c_rate_sda", 1010_000, 2}, {"c_sda", 1020_000, 5}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -118,7 +118,7 @@ func TestCounterWritesTotalAndRate(t *testing.T) {
 	}
 }
 
-func TestVecForgetsTheUnseen(t *testing.T) {
+func TestVecForgetsUnseenEntities(t *testing.T) {
 	made := 0
 	v := NewVec(nil, func(_ *Factory, k string) int { made++; return len(k) })
 	first := v.Get("abc")
@@ -144,7 +144,7 @@ func TestVecForgetsTheUnseen(t *testing.T) {
 	}
 }
 
-func TestGetBytesKeepsTheSeen(t *testing.T) {
+func TestGetBytesKeepsSeenEntities(t *testing.T) {
 	v := NewVec(nil, func(_ *Factory, _ string) int { return 0 })
 	*v.Get("eth0") = 7
 	for range 10 {
@@ -162,7 +162,7 @@ func TestGetBytesKeepsTheSeen(t *testing.T) {
 	}
 }
 
-func TestGetBytesAllocatesNothingForTheKnown(t *testing.T) {
+func TestGetBytesAllocatesNothingForKnownKeys(t *testing.T) {
 	v := NewVec(nil, func(_ *Factory, _ string) int { return 0 })
 	name := []byte("eth0")
 	GetBytes(v, name)
@@ -240,11 +240,11 @@ func TestVecAll(t *testing.T) {
 }
 
 // What began anew has no rate, even if it has counted further by now.
-func TestForget(t *testing.T) {
+func TestForgetDropsBaselineOfRate(t *testing.T) {
 	total := NewFactory("h", "s", nil, 0).Counter("c", None)
 	var got []int
 	for i, reading := range []float64{10, 20, 30, 40} {
-		b := NewBatch(second(float64(i)), second(float64(i)), 2)
+		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 2)
 		if i == 2 {
 			total.Forget()
 		}

@@ -15,8 +15,8 @@ func endedNames(b *Batch) (names []string) {
 	return names
 }
 
-// gatherer gathers from a Vec of containers, each with a Vec of interfaces.
-type gatherer struct {
+// containerGatherer gathers from a Vec of containers, each with a Vec of interfaces.
+type containerGatherer struct {
 	containers *Vec[string, *container]
 	second     int
 }
@@ -26,8 +26,8 @@ type container struct {
 	interfaces *Vec[string, *Series]
 }
 
-func newGatherer() *gatherer {
-	return &gatherer{containers: NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *container {
+func newGatherer() *containerGatherer {
+	return &containerGatherer{containers: NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *container {
 		label := Label{"container", name}
 		return &container{
 			cpu: f.Counter("cpu", Seconds, label),
@@ -38,7 +38,7 @@ func newGatherer() *gatherer {
 	})}
 }
 
-func (g *gatherer) gather(containers ...string) *Batch {
+func (g *containerGatherer) gatherContainers(containers ...string) *Batch {
 	g.second++
 	at := time.Unix(int64(g.second), 0)
 	b := NewBatch(at, at, 0)
@@ -54,17 +54,17 @@ func (g *gatherer) gather(containers ...string) *Batch {
 
 func TestSeriesEndWithTheirEntity(t *testing.T) {
 	g := newGatherer()
-	g.gather("a", "b")
-	g.gather("a", "b")
+	g.gatherContainers("a", "b")
+	g.gatherContainers("a", "b")
 	for range keepUnseen - 1 {
-		if b := g.gather("a"); len(b.Ended()) > 0 {
+		if b := g.gatherContainers("a"); len(b.Ended()) > 0 {
 			t.Fatalf("ended too early: %v", endedNames(b))
 		}
 	}
-	if diff := cmp.Diff([]string{"cpu_rate_b", "cpu_b", "rx_b_eth0"}, endedNames(g.gather("a"))); diff != "" {
+	if diff := cmp.Diff([]string{"cpu_rate_b", "cpu_b", "rx_b_eth0"}, endedNames(g.gatherContainers("a"))); diff != "" {
 		t.Error(diff)
 	}
-	if b := g.gather("a"); len(b.Ended()) > 0 {
+	if b := g.gatherContainers("a"); len(b.Ended()) > 0 {
 		t.Errorf("ended twice: %v", endedNames(b))
 	}
 }
@@ -72,10 +72,10 @@ func TestSeriesEndWithTheirEntity(t *testing.T) {
 // A series that never had a sample is unknown to every output.
 func TestOnlyWrittenSeriesEnd(t *testing.T) {
 	g := newGatherer()
-	g.gather("once") // a rate needs two readings
+	g.gatherContainers("once") // a rate needs two readings
 	var names []string
 	for range keepUnseen {
-		names = append(names, endedNames(g.gather())...)
+		names = append(names, endedNames(g.gatherContainers())...)
 	}
 	if diff := cmp.Diff([]string{"cpu_once", "rx_once_eth0"}, names); diff != "" {
 		t.Error(diff)
@@ -141,7 +141,7 @@ func TestVecLimit(t *testing.T) {
 	}
 }
 
-func TestEphemeral(t *testing.T) {
+func TestEphemeralSeriesHaveTTL(t *testing.T) {
 	f := NewFactory("h", "test", nil, 1)
 	if s := f.Gauge("m", None); s.TTL() != 0 {
 		t.Errorf("a permanent series has TTL %v", s.TTL())

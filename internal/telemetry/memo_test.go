@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestMemosOfSlots(t *testing.T) {
+func TestMemosBelongToSlots(t *testing.T) {
 	var slots Slots
 	s := NewFactory("h", "test", nil, 0).Gauge("m", None)
 	first, second := slots.Acquire(), slots.Acquire()
