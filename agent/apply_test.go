@@ -375,7 +375,7 @@ func (p *pushedAndPolled) Run(ctx context.Context, _ plugins.Emitter) error {
 func TestRunnerIsPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, to := newRunningAgent(), &fakeServer{}
-		p := &pushedAndPolled{device: polledInput{stage: s, name: "both", series: s.f.Gauge("both", telemetry.None)}}
+		p := &pushedAndPolled{polledInput: polledInput{stage: s, name: "both", series: s.f.Gauge("both", telemetry.None)}}
 		s.cfg.Inputs = []Input{{ID: "both", Interval: time.Second, Build: buildInput(plugins.Input{Runner: p, Gatherer: p})}}
 		s.setOutput("out", "o1", to)
 		begin := time.Now()

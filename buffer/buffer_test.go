@@ -289,7 +289,7 @@ func TestPushWaitBlocksUntilThereIsRoom(t *testing.T) {
 }
 
 // TestPushWaitAtTheEnd: what somebody still holds then gets in, and is not trimmed either.
-func TestCloseAdmitsWaitingItems(t *testing.T) {
+func TestCancelledPushWaitStillAdmitsItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(10, 100, weight, neverSplit)
 		q.Push(19)

@@ -514,7 +514,7 @@ func TestSuggestedNamesExist(t *testing.T) {
 }
 
 // A file that cannot be read at once, or never ends, holds nobody up.
-func TestEndlessFilesDoNotBlock(t *testing.T) {
+func TestEndlessFilesAndDirectoriesAreRejected(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(t.Context(), dir, testEnv()); err == nil || !strings.Contains(err.Error(), ": is a directory; name a file, such as ") {
 		t.Error(err)
