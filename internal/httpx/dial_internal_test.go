@@ -8,7 +8,7 @@ import (
 )
 
 // net/http hides from those who dial that nobody waits any more.
-func TestDiallingEndsWithItsAsker(t *testing.T) {
+func TestDialingEndsWithItsRequest(t *testing.T) {
 	asker, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &session{}
@@ -22,7 +22,7 @@ func TestDiallingEndsWithItsAsker(t *testing.T) {
 	}
 }
 
-func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
+func TestLateConnectionIsClosed(t *testing.T) {
 	s := &session{}
 	near, far := net.Pipe()
 	s.conns.close()

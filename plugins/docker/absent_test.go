@@ -9,8 +9,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// samplesOf returns the names of the series that one answer gives, sorted and without their prefix.
-func samplesOf(t *testing.T, page string) []string {
+// seriesNames returns the names of the series that one answer gives, sorted and without their prefix.
+func seriesNames(t *testing.T, page string) []string {
 	t.Helper()
 	s, err := decodeJSON[stats]([]byte(page))
 	if err != nil {
@@ -29,7 +29,7 @@ func samplesOf(t *testing.T, page string) []string {
 }
 
 // TestNotMeasured: what the kernel does not measure has no samples, which is not the same as 0.
-func TestNotMeasured(t *testing.T) {
+func TestUnmeasuredValuesHaveNoSamples(t *testing.T) {
 	const (
 		cpu    = `"cpu_stats": {"cpu_usage": {"total_usage": 1000, "usage_in_kernelmode": 400, "usage_in_usermode": 600}, "online_cpus": 4, "throttling_data": {}}`
 		zeroes = `{"anon": 0, "file": 0, "inactive_file": 0, "pgmajfault": 0}`
@@ -49,7 +49,7 @@ func TestNotMeasured(t *testing.T) {
 		`{}`:                "",
 		`{"cpu_stats": {"cpu_usage": {"total_usage": 9}}}`: "cpu_usage",
 	} {
-		if got := strings.Join(samplesOf(t, page), " "); got != want {
+		if got := strings.Join(seriesNames(t, page), " "); got != want {
 			t.Errorf("%s\n got %s\nwant %s", page, got, want)
 		}
 	}

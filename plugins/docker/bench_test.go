@@ -19,19 +19,19 @@ import (
 // serveVariable makes this test's program serve so many containers instead of testing: the CPU time of a daemon is not ours.
 const serveVariable = "RTC_TEST_SERVE_CONTAINERS"
 
-// TestServe is the daemon of the benchmarks, in a process of its own; it ends with its standard input.
-func TestServe(t *testing.T) {
+// TestServeContainers is the daemon of the benchmarks, in a process of its own; it ends with its standard input.
+func TestServeContainers(t *testing.T) {
 	n := 0
 	if _, err := fmt.Sscan(os.Getenv(serveVariable), &n); err != nil {
 		t.Skip("only the benchmarks need it")
 	}
-	fmt.Println("at", many(t, n).URL)
+	fmt.Println("at", newDaemonOfMany(t, n).URL)
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
-// serve starts it.
-func serve(b *testing.B, n int) string {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestServe$", "-test.v")
+// startServer starts it.
+func startServer(b *testing.B, n int) string {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestServeContainers$", "-test.v")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", serveVariable, n))
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -62,7 +62,7 @@ func serve(b *testing.B, n int) string {
 func BenchmarkGather(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprintf("%d containers", n), func(b *testing.B) {
-			url := serve(b, n)
+			url := startServer(b, n)
 			p := plugintest.Start(b, Plugin, "{endpoint: '"+url+"'}", plugintest.Env("docker", ""))
 			gather := func() int {
 				now := time.Now()
@@ -86,7 +86,7 @@ func BenchmarkGather(b *testing.B) {
 
 // BenchmarkStats takes the statistics of one container apart.
 func BenchmarkStats(b *testing.B) {
-	page := []byte(recorded(b, "docker-29-cgroup2").pages["/v1.51/containers/aa00000000000000000000000000000000000000000000000000000000000001/stats"])
+	page := []byte(newRecordedDaemon(b, "docker-29-cgroup2").pages["/v1.51/containers/aa00000000000000000000000000000000000000000000000000000000000001/stats"])
 	page = []byte(strings.NewReplacer("$READ", "2023-11-14T22:13:20Z", "$NANOS", "1000000000").Replace(string(page)))
 	b.SetBytes(int64(len(page)))
 	b.ReportAllocs()

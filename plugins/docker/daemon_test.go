@@ -18,11 +18,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// slowDisk is an input whose daemon says what the disk holds only when it is released.
-func slowDisk(t *testing.T) (in *input, f *fake, asked <-chan struct{}, release func()) {
-	f = recorded(t, "docker-20.10-cgroup1")
+// startWithSlowDisk is an input whose daemon says what the disk holds only when it is released.
+func startWithSlowDisk(t *testing.T) (in *input, f *fakeDaemon, asked <-chan struct{}, release func()) {
+	f = newRecordedDaemon(t, "docker-20.10-cgroup1")
 	free, asks := make(chan struct{}), make(chan struct{}, 10)
-	f.hook = func(path string) {
+	f.beforeAnswer = func(path string) {
 		if strings.HasSuffix(path, "/df") {
 			asks <- struct{}{}
 			<-free
@@ -36,8 +36,8 @@ func slowDisk(t *testing.T) (in *input, f *fake, asked <-chan struct{}, release 
 }
 
 // Disk usage takes its time: gathers do not wait for it, it is not asked for twice, and written once.
-func TestDiskUsage(t *testing.T) {
-	in, f, asked, release := slowDisk(t)
+func TestDiskUsageRunsInBackground(t *testing.T) {
+	in, f, asked, release := startWithSlowDisk(t)
 	defer func() { _ = in.Close() }()
 	key := "docker_disk_size_" + strings.TrimPrefix(f.URL, "http://") + "_images"
 	gather := func(second int) map[string]float64 {
@@ -68,7 +68,7 @@ func TestDiskUsage(t *testing.T) {
 	if _, has := gather(620)[key]; has || len(asked) != 2 {
 		t.Errorf("written twice: %v, asked %d times", has, len(asked))
 	}
-	f.refuse("/v1.41/system/df", 500)
+	f.refusePath("/v1.41/system/df", 500)
 	gather(950)
 	in.disk.running.Wait()
 	at := time.Unix(960, 0)
@@ -78,26 +78,26 @@ func TestDiskUsage(t *testing.T) {
 }
 
 // What the disk usage failed of while the daemon was away is no news when it is back.
-func TestDiskUsageOfDaemonThatWasAway(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := plugintest.Start(t, patientPlugin(), f.config(), plugintest.Env("docker", ""))
-	f.refuse("/v1.41/system/df", 500)
+func TestOldDiskUsageErrorIsDiscarded(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := plugintest.Start(t, diskWaitingPlugin(), f.inputConfig(), plugintest.Env("docker", ""))
+	f.refusePath("/v1.41/system/df", 500)
 	p.Gather(0)
-	f.refuse(list, 500)
+	f.refusePath(list, 500)
 	if _, err := p.Batch(10); err == nil || strings.Contains(err.Error(), "/system/df") {
 		t.Error(err)
 	}
-	f.refuse(list, 0)
-	f.refuse("/v1.41/system/df", 0)
+	f.refusePath(list, 0)
+	f.refusePath("/v1.41/system/df", 0)
 	p.Gather(20)
-	if got := local(f, p.Gather(30)); got["docker_disk_size_images"] != 5000 {
+	if got := dropServer(f, p.Gather(30)); got["docker_disk_size_images"] != 5000 {
 		t.Errorf("%v", got["docker_disk_size_images"])
 	}
 }
 
 // Closing does not wait for a daemon that takes its time.
 func TestCloseEndsDiskUsage(t *testing.T) {
-	in, _, asked, release := slowDisk(t)
+	in, _, asked, release := startWithSlowDisk(t)
 	defer release()
 	if err := in.Gather(t.Context(), telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {
 		t.Error(err)
@@ -106,7 +106,7 @@ func TestCloseEndsDiskUsage(t *testing.T) {
 	_ = in.Close()
 }
 
-func TestVersions(t *testing.T) {
+func TestNewestCommonVersionIsUsed(t *testing.T) {
 	for _, c := range []struct {
 		version, min string
 		want         int
@@ -123,27 +123,27 @@ func TestVersions(t *testing.T) {
 }
 
 // After an upgrade the daemon may refuse the version that was agreed on.
-func TestUpgradedDaemon(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+func TestVersionIsNegotiatedAgainAfterUpgrade(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
-	f.change(func(pages map[string]string) {
+	f.changePages(func(pages map[string]string) {
 		for path, page := range maps.Clone(pages) {
 			pages[strings.Replace(path, "/v1.41/", "/v1.44/", 1)] = page
 		}
 		pages["/version"] = strings.NewReplacer(`"1.41"`, `"1.44"`, `"1.12"`, `"1.44"`).Replace(pages["/version"])
 	})
-	f.refuse(list, http.StatusBadRequest)
-	if b, err := p.Batch(10); err == nil || !strings.Contains(err.Error(), "400 Bad Request to GET "+list) || len(names(b)) > 0 || local(f, plugintest.ByKey(b))["docker_up"] != 0 {
+	f.refusePath(list, http.StatusBadRequest)
+	if b, err := p.Batch(10); err == nil || !strings.Contains(err.Error(), "400 Bad Request to GET "+list) || len(containerNames(b)) > 0 || dropServer(f, plugintest.ByKey(b))["docker_up"] != 0 {
 		t.Errorf("%v", err)
 	}
-	if got := local(f, p.Gather(20)); got["docker_up"] != 1 || got["docker_container_running_web"] != 1 {
+	if got := dropServer(f, p.Gather(20)); got["docker_up"] != 1 || got["docker_container_running_web"] != 1 {
 		t.Error("it does not recover")
 	}
 }
 
 // Where the daemon answers with a beat of its own, all are asked at once.
-func TestCrew(t *testing.T) {
+func TestSlowDaemonsGetMoreConnections(t *testing.T) {
 	d := daemon{connect: func() *client { return &client{} }}
 	for _, c := range []struct {
 		api        int
@@ -161,12 +161,12 @@ func TestCrew(t *testing.T) {
 }
 
 // A node that manages no Swarm says so once.
-func TestNoManager(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
+func TestWorkerNodeIsWarnedAboutOnce(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	var log strings.Builder
 	e := plugintest.Env("docker", "")
 	e.Log = slog.New(slog.NewTextHandler(&log, nil))
-	p := plugintest.Start(t, Plugin, f.config("swarm_enabled: true", "collect_engine_metrics: false"), e)
+	p := plugintest.Start(t, Plugin, f.inputConfig("swarm_enabled: true", "collect_engine_metrics: false"), e)
 	p.Gather(0)
 	p.Gather(10)
 	if n := strings.Count(log.String(), "not a manager of a Swarm"); n != 1 {
@@ -175,12 +175,12 @@ func TestNoManager(t *testing.T) {
 }
 
 // An interval that is too short for the beat is warned of.
-func TestShortInterval(t *testing.T) {
+func TestShortIntervalIsWarnedAbout(t *testing.T) {
 	for machine, want := range map[string]int{"docker-20.10-cgroup1": 1, "podman-4.3": 0, "docker-29-cgroup2": 0} {
 		var log strings.Builder
 		e := plugintest.Env("docker", "")
 		e.Log = slog.New(slog.NewTextHandler(&log, nil))
-		p := plugintest.Start(t, Plugin, recorded(t, machine).config(), e)
+		p := plugintest.Start(t, Plugin, newRecordedDaemon(t, machine).inputConfig(), e)
 		for second := range 2 {
 			if _, err := p.Within(2*time.Second, float64(second)); err != nil {
 				t.Error(err)
@@ -193,16 +193,16 @@ func TestShortInterval(t *testing.T) {
 }
 
 // A thousand containers are asked over ten connections, which are kept.
-func TestManyContainers(t *testing.T) {
+func TestManyContainersShareTenConnections(t *testing.T) {
 	const n = 1000
-	f := many(t, n)
+	f := newDaemonOfMany(t, n)
 	before := servicetest.Descriptors()
-	p := start(t, f)
+	p := startInput(t, f)
 	p.Gather(0)
 	open := servicetest.Descriptors() - before
 	b, err := p.Batch(10)
-	if err != nil || len(names(b)) != n || b.Len() < 40*n {
-		t.Errorf("%v, %d containers, %d samples", err, len(names(b)), b.Len())
+	if err != nil || len(containerNames(b)) != n || b.Len() < 40*n {
+		t.Errorf("%v, %d containers, %d samples", err, len(containerNames(b)), b.Len())
 	}
 	if open > 2*13+2 { // both ends; ten workers, the list, the engine, disk usage
 		t.Errorf("%d sockets", open)
@@ -210,33 +210,33 @@ func TestManyContainers(t *testing.T) {
 }
 
 // Of many errors a few are told.
-func TestManyErrors(t *testing.T) {
+func TestReportedErrorsAreBounded(t *testing.T) {
 	const n = 50
-	f := many(t, n)
+	f := newDaemonOfMany(t, n)
 	for i := range n {
-		f.change(func(pages map[string]string) { pages[fmt.Sprintf("/v1.51/containers/%064x/stats", i+1)] = "<html>" })
+		f.changePages(func(pages map[string]string) { pages[fmt.Sprintf("/v1.51/containers/%064x/stats", i+1)] = "<html>" })
 	}
-	b, err := start(t, f).Batch(0)
+	b, err := startInput(t, f).Batch(0)
 	if err == nil || strings.Count(err.Error(), "\n") != maxErrors || !strings.Contains(err.Error(), "and 47 more containers cannot be read") ||
 		!strings.Contains(err.Error(), "an HTML page instead of the statistics of a container") || !strings.Contains(err.Error(), "container web-0: ") {
 		t.Error(err)
 	}
-	if len(names(b)) != n {
-		t.Errorf("%d containers", len(names(b)))
+	if len(containerNames(b)) != n {
+		t.Errorf("%d containers", len(containerNames(b)))
 	}
 }
 
 // A container that the daemon says nothing about, for ever, costs the others nothing.
-func TestOneHangs(t *testing.T) {
-	f := many(t, 30)
+func TestHungContainerDoesNotAffectOthers(t *testing.T) {
+	f := newDaemonOfMany(t, 30)
 	release := make(chan struct{})
 	defer close(release)
-	f.hook = func(path string) {
+	f.beforeAnswer = func(path string) {
 		if strings.HasSuffix(path, "7/stats") {
 			<-release
 		}
 	}
-	p := start(t, f)
+	p := startInput(t, f)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
@@ -244,9 +244,9 @@ func TestOneHangs(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "did not answer in time") != 2 || !strings.Contains(err.Error(), "container web-6: ") {
 		t.Error(err)
 	}
-	got := local(f, plugintest.ByKey(b))
-	if _, has := got["docker_mem_usage_web-29"]; !has || len(names(b)) != 30 || got["docker_up"] != 1 || got["docker_container_running_web-6"] != 1 {
-		t.Errorf("%d containers", len(names(b)))
+	got := dropServer(f, plugintest.ByKey(b))
+	if _, has := got["docker_mem_usage_web-29"]; !has || len(containerNames(b)) != 30 || got["docker_up"] != 1 || got["docker_container_running_web-6"] != 1 {
+		t.Errorf("%d containers", len(containerNames(b)))
 	}
 }
 
@@ -266,33 +266,33 @@ func TestMisbehaving(t *testing.T) {
 }
 
 // A list that is cut is no list.
-func TestListIsCut(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+func TestTruncatedListIsAnError(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
 	whole := ""
-	f.change(func(pages map[string]string) { whole, pages[list] = pages[list], cut+pages[list] })
+	f.changePages(func(pages map[string]string) { whole, pages[list] = pages[list], cutMark+pages[list] })
 	if b, err := p.Batch(10); err == nil || !strings.Contains(err.Error(), "in the middle of its answer") || b.Len() != 1 {
 		t.Errorf("%v", err)
 	}
-	f.change(func(pages map[string]string) { pages[list] = whole })
-	if got := local(f, p.Gather(20)); got["docker_container_running_web"] != 1 {
+	f.changePages(func(pages map[string]string) { pages[list] = whole })
+	if got := dropServer(f, p.Gather(20)); got["docker_container_running_web"] != 1 {
 		t.Error("it does not recover")
 	}
 }
 
 // One page that is bad costs only what is in it.
-func TestOneBadPage(t *testing.T) {
-	for name, page := range map[string]string{"nothing": "", "cut": cut + strings.Repeat(" ", 10_000), "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
+func TestBadPageCostsOnlyItsSamples(t *testing.T) {
+	for name, page := range map[string]string{"nothing": "", "cut": cutMark + strings.Repeat(" ", 10_000), "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
 		for _, path := range []string{web + "/json", web + "/stats", "/v1.41/info"} {
 			if name == "nothing" && path == web+"/stats" {
 				continue // Podman's way to say that it has ended
 			}
-			f := recorded(t, "docker-20.10-cgroup1")
-			f.change(func(pages map[string]string) { pages[path] = page })
-			b, err := start(t, f).Batch(0)
-			if err == nil || len(err.Error()) > 400 || !cmp.Equal(names(b), []string{"db", "never", "web"}) {
-				t.Errorf("%s at %s: %v, %v", name, path, err, names(b))
+			f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+			f.changePages(func(pages map[string]string) { pages[path] = page })
+			b, err := startInput(t, f).Batch(0)
+			if err == nil || len(err.Error()) > 400 || !cmp.Equal(containerNames(b), []string{"db", "never", "web"}) {
+				t.Errorf("%s at %s: %v, %v", name, path, err, containerNames(b))
 			}
 		}
 	}
@@ -300,22 +300,22 @@ func TestOneBadPage(t *testing.T) {
 
 // Many gathers of a daemon that comes and goes leave nothing behind, and it is reported whole again each time.
 func TestFlapping(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f, "collect_disk_usage: false") // which may be cut, too, and says so
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f, "collect_disk_usage: false") // which may be cut, too, and says so
 	p.Gather(0)
 	before := servicetest.Descriptors()
 	for i := range 100 {
 		f.CloseClientConnections()
 		if i%2 == 0 {
-			f.refuse("/v1.41/containers/json", 500)
-			f.refuse("/version", 500)
+			f.refusePath("/v1.41/containers/json", 500)
+			f.refusePath("/version", 500)
 		}
 		b, err := p.Batch(float64(10*i + 10))
-		if i%2 == 0 && (err == nil || len(names(b)) > 0) || i%2 == 1 && (err != nil || len(names(b)) != 3) {
-			t.Fatalf("round %d: %v, %v", i, err, names(b))
+		if i%2 == 0 && (err == nil || len(containerNames(b)) > 0) || i%2 == 1 && (err != nil || len(containerNames(b)) != 3) {
+			t.Fatalf("round %d: %v, %v", i, err, containerNames(b))
 		}
-		f.refuse("/v1.41/containers/json", 0)
-		f.refuse("/version", 0)
+		f.refusePath("/v1.41/containers/json", 0)
+		f.refusePath("/version", 0)
 	}
 	if now := servicetest.Descriptors(); now > before+8 {
 		t.Errorf("%d sockets, %d before", now, before)

@@ -9,14 +9,14 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-func machines() []string {
+func recordedMachines() []string {
 	return []string{"docker-20.10-cgroup1", "docker-20.10-cgroup2", "docker-29-cgroup2", "podman-4.3", "docker-windows"}
 }
 
-// pages are all recorded pages whose path ends so, with numbers in them.
-func pages(f *testing.F, suffix string) (all []string) {
-	for _, machine := range machines() {
-		for path, page := range recorded(f, machine).pages {
+// recordedPages are all recorded pages whose path ends so, with numbers in them.
+func recordedPages(f *testing.F, suffix string) (all []string) {
+	for _, machine := range recordedMachines() {
+		for path, page := range newRecordedDaemon(f, machine).pages {
 			if strings.HasSuffix(path, suffix) && !strings.HasSuffix(path, "/containers"+suffix) {
 				all = append(all, strings.NewReplacer("$READ", "2023-11-14T22:13:20Z", "$NANOS", "1000000000").Replace(page))
 			}
@@ -26,7 +26,7 @@ func pages(f *testing.F, suffix string) (all []string) {
 }
 
 func FuzzParseContainer(f *testing.F) {
-	details, usages := pages(f, "/json"), pages(f, "/stats")
+	details, usages := recordedPages(f, "/json"), recordedPages(f, "/stats")
 	for i := range max(len(details), len(usages)) {
 		f.Add(details[i%len(details)], usages[i%len(usages)], i%2 == 0)
 	}
@@ -51,8 +51,8 @@ func FuzzParseContainer(f *testing.F) {
 }
 
 func FuzzParseList(f *testing.F) {
-	for _, machine := range machines() {
-		for path, page := range recorded(f, machine).pages {
+	for _, machine := range recordedMachines() {
+		for path, page := range newRecordedDaemon(f, machine).pages {
 			if strings.HasSuffix(path, "/containers/json") {
 				f.Add(page)
 			}
@@ -75,8 +75,8 @@ func FuzzParseList(f *testing.F) {
 }
 
 func FuzzParseEngine(f *testing.F) {
-	services, nodes, usage := pages(f, "/services"), pages(f, "/nodes"), pages(f, "/df")
-	for i, info := range pages(f, "/info") {
+	services, nodes, usage := recordedPages(f, "/services"), recordedPages(f, "/nodes"), recordedPages(f, "/df")
+	for i, info := range recordedPages(f, "/info") {
 		f.Add(info, services[0], nodes[0], usage[i])
 	}
 	f.Fuzz(func(t *testing.T, about, services, nodes, usage string) {
@@ -102,7 +102,7 @@ func FuzzParseEngine(f *testing.F) {
 }
 
 func FuzzParseVersion(f *testing.F) {
-	for _, page := range pages(f, "/version") {
+	for _, page := range recordedPages(f, "/version") {
 		f.Add(page)
 	}
 	f.Fuzz(func(t *testing.T, page string) {

@@ -10,8 +10,8 @@ import (
 func TestImpossibleReplies(t *testing.T) {
 	for _, machine := range []string{"docker-20.10-cgroup1", "docker-29-cgroup2", "podman-4.3", "docker-windows"} {
 		t.Run(machine, func(t *testing.T) {
-			f := recorded(t, machine)
-			plugintest.ImpossibleReplies(t, patientPlugin(), f.config(), f.pages, func(path, page string) {
+			f := newRecordedDaemon(t, machine)
+			plugintest.ImpossibleReplies(t, diskWaitingPlugin(), f.inputConfig(), f.pages, func(path, page string) {
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				f.pages[path] = page

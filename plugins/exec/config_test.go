@@ -57,7 +57,7 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestNamesAreUniqueAndStable(t *testing.T) {
 	for text, want := range map[string]string{
 		"echo x":                            "echo",
 		"/usr/local/bin/room.sh --json | a": "room.sh",
@@ -123,7 +123,7 @@ func FuzzParse(f *testing.F) {
 }
 
 // A shell runs what needs one, and nothing else.
-func TestShell(t *testing.T) {
+func TestShellRunsOnlyWhatNeedsOne(t *testing.T) {
 	for command, want := range map[string]bool{
 		"true": false, "echo 'a b' c": false, `sh -c "exit 3"`: false, "/bin/ls -l /": false,
 		"echo a | wc": true, "echo $HOME": true, "ls *.txt": true, "A=1 env": true, "a; b": true, "exec true": true, "no-such-program x": true,

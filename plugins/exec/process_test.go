@@ -22,10 +22,10 @@ import (
 
 // One that ignores signals, or leaves children that do, is killed with all of them at the time limit; the others are not
 // affected.
-func TestTimeLimit(t *testing.T) {
+func TestTimeLimitKillsAllChildren(t *testing.T) {
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pids")
-	stubborn := script(t, `trap '' TERM INT HUP
+	stubborn := writeScript(t, `trap '' TERM INT HUP
 (trap '' TERM; echo $$ >>`+pids+`; sh -c 'trap "" TERM; echo $$ >>`+pids+`; while :; do sleep 1000; done' & while :; do sleep 1000; done) &
 sh -c 'echo $$ >>`+pids+`; exec sleep 1000' &
 while [ "$(wc -l <`+pids+`)" -lt 3 ]; do :; done
@@ -34,7 +34,7 @@ while :; do sleep 1000; done`)
 	if err := os.WriteFile(pids, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, fmt.Sprintf("{commands: ['%s', 'sh -c \"echo $$ >%s/fast; echo fast 1\"'], data_format: metrics, ignore_error: true}", stubborn, dir))
+	p := startInput(t, fmt.Sprintf("{commands: ['%s', 'sh -c \"echo $$ >%s/fast; echo fast 1\"'], data_format: metrics, ignore_error: true}", stubborn, dir))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
@@ -67,11 +67,11 @@ while :; do sleep 1000; done`)
 	if text, _ := os.ReadFile(pids); len(strings.Fields(string(text))) < 3 {
 		t.Fatalf("only %q were started", text)
 	}
-	gone(t, pids)
+	checkProcessesEnded(t, pids)
 }
 
-// gone fails when one of the processes in a file is still there, but for those that wait for their parent to notice.
-func gone(t *testing.T, file string) {
+// checkProcessesEnded fails when one of the processes in a file is still there, but for those that wait for their parent to notice.
+func checkProcessesEnded(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -83,7 +83,7 @@ func gone(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 		servicetest.Until(t, "process "+word+" is gone", func(context.Context) error {
-			if alive(pid) {
+			if isAlive(pid) {
 				return errors.New("it is there")
 			}
 			return nil
@@ -91,7 +91,7 @@ func gone(t *testing.T, file string) {
 	}
 }
 
-func alive(pid int) bool {
+func isAlive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
 	}
@@ -100,24 +100,24 @@ func alive(pid int) bool {
 }
 
 // What a command leaves behind when it ends does not hold the gather up, and is ended.
-func TestLeftBehind(t *testing.T) {
+func TestRemainingChildrenAreKilled(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
-	command := script(t, "sh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; exec sleep 1000' & while [ ! -s "+pids+" ]; do :; done; echo a 1")
-	got, _, err := printed(t, "{commands: ['"+command+"'], data_format: metrics}")
+	command := writeScript(t, "sh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; exec sleep 1000' & while [ ! -s "+pids+" ]; do :; done; echo a 1")
+	got, _, err := gatherPrinted(t, "{commands: ['"+command+"'], data_format: metrics}")
 	if err != nil || got["a"] != 1 {
 		t.Errorf("%v %v", got, err)
 	}
-	gone(t, pids)
+	checkProcessesEnded(t, pids)
 }
 
 // A daemon that has left the group lives on, and does not hold the gather up although the output is open to it.
-func TestDaemon(t *testing.T) {
+func TestDaemonLivesOnAndDoesNotDelayTheGather(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
 		t.Skip("no setsid here: install Debian's util-linux")
 	}
 	file := filepath.Join(t.TempDir(), "pid")
-	command := script(t, "setsid sh -c 'echo $$ >"+file+"; exec sleep 1000' & while [ ! -s "+file+" ]; do :; done; echo a 1")
-	got, _, err := printed(t, "{commands: ['"+command+"'], data_format: metrics}")
+	command := writeScript(t, "setsid sh -c 'echo $$ >"+file+"; exec sleep 1000' & while [ ! -s "+file+" ]; do :; done; echo a 1")
+	got, _, err := gatherPrinted(t, "{commands: ['"+command+"'], data_format: metrics}")
 	if err != nil || got["a"] != 1 {
 		t.Errorf("%v %v", got, err)
 	}
@@ -126,7 +126,7 @@ func TestDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || !alive(pid) {
+	if err != nil || !isAlive(pid) {
 		t.Fatalf("the daemon %q is gone: %v", text, err)
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)

@@ -34,7 +34,7 @@ func BenchmarkGather(b *testing.B) {
 			for i := range 100 {
 				config += fmt.Sprintf("'%s://127.0.0.1:%s/%d', ", c.scheme, d.Port, i)
 			}
-			plugintest.Cost(b, start(b, config+"]}"))
+			plugintest.Cost(b, startInput(b, config+"]}"))
 		})
 	}
 }

@@ -24,11 +24,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// request is what a request on a new connection costs in allocations, with the server of the test; with TLS five times as much.
-const request = 400
+// allocsPerRequest is what a request on a new connection costs in allocations, with the server of the test; with TLS five times as much.
+const allocsPerRequest = 400
 
-// page answers what a healthy service would.
-func page(w http.ResponseWriter, r *http.Request) {
+// serveHealthyPage answers what a healthy service would.
+func serveHealthyPage(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/moved":
 		http.Redirect(w, r, "/", http.StatusFound)
@@ -44,14 +44,14 @@ func page(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"status": "ok", "checks": [{"healthy": true, "ms": 1.0}], "method": "`+r.Method+`", "body": "`+string(body)+`", "user": "`+user+":"+password+`"}`)
 }
 
-// secure serves over TLS.
-func secure(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
+// startTLSServer serves over TLS.
+func startTLSServer(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(a.Issue(t, c))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(serveHealthyPage))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -60,29 +60,29 @@ func secure(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
 	return s.URL
 }
 
-func start(t testing.TB, config string) *plugintest.Probe {
+func startInput(t testing.TB, config string) *plugintest.Probe {
 	t.Helper()
 	return plugintest.Start(t, Plugin, config, plugintest.Env("http_response", ""))
 }
 
 func TestPlugin(t *testing.T) {
-	plain := httpxtest.Pages(t, page).URL
+	plain := httpxtest.Pages(t, serveHealthyPage).URL
 	a := tlstest.New(t)
-	https := strings.Replace(secure(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, which is looked up
+	https := strings.Replace(startTLSServer(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, which is looked up
 	all := "response_status_code: 200, response_string_match: ok, response_json_match: {status: ok}}"
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: request},
-		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * request},
-		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: request},
-		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.Refusing + "']", Allocs: request},
+		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * allocsPerRequest},
+		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: allocsPerRequest},
+		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.Refusing + "']", Allocs: allocsPerRequest},
 	)
-	if b, err := start(t, "").Batch(0); err != nil || b.Len() != 0 {
+	if b, err := startInput(t, "").Batch(0); err != nil || b.Len() != 0 {
 		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
 	}
 }
 
-// answers returns what was gathered of one URL, by the names without prefix, and the label of the result.
-func answers(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
+// gatherAnswer returns what was gathered of one URL, by the names without prefix, and the label of the result.
+func gatherAnswer(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
 	t.Helper()
 	b, err := p.Batch(0)
 	if err != nil {
@@ -102,7 +102,7 @@ func answers(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
 }
 
 func TestAnswer(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
+	url := httpxtest.Pages(t, serveHealthyPage).URL
 	for config, want := range map[string]map[string]float64{
 		"{urls: ['" + url + "']}": {"result_code": 0, "status_code": 200, "content_length": 100, "http_version": 1.1},
 		"{urls: ['" + url + "'], response_body_max_size: 5, response_string_match: ok}":     {"result_code": 8, "status_code": 200, "content_length": 100, "string_match": 0},
@@ -120,7 +120,7 @@ func TestAnswer(t *testing.T) {
 		"{urls: ['" + url + "'], interface: nonesuch}":                                                                                                     {"result_code": 2},
 		"{urls: ['" + url + "/loop']}": {"result_code": 3},
 	} {
-		got, _ := answers(t, start(t, config))
+		got, _ := gatherAnswer(t, startInput(t, config))
 		for name, v := range want {
 			if g, has := got[name]; !has || g != v {
 				t.Errorf("%s: %s is %v, want %v", config, name, g, v)
@@ -139,8 +139,8 @@ func TestAnswer(t *testing.T) {
 
 func TestCertificates(t *testing.T) {
 	a := tlstest.New(t)
-	good, expired := secure(t, a, tlstest.Cert{}), secure(t, a, tlstest.Cert{Expired: true})
-	plain := httpxtest.Pages(t, page).URL
+	good, expired := startTLSServer(t, a, tlstest.Cert{}), startTLSServer(t, a, tlstest.Cert{Expired: true})
+	plain := httpxtest.Pages(t, serveHealthyPage).URL
 	for _, c := range []struct {
 		name, config, result string
 		hours                float64 // until it expires: 24, -1, or 0 for no certificate
@@ -153,7 +153,7 @@ func TestCertificates(t *testing.T) {
 		{"no TLS", "{urls: ['" + strings.Replace(plain, "http:", "https:", 1) + "']}", "tls_failed", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, result := answers(t, start(t, c.config))
+			got, result := gatherAnswer(t, startInput(t, c.config))
 			if result != c.result {
 				t.Errorf("result %s, want %s", result, c.result)
 			}
@@ -169,11 +169,11 @@ func TestCertificates(t *testing.T) {
 }
 
 // A kept connection is made anew when its time has passed, and only then.
-func TestKeptConnection(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
-	p := start(t, "{urls: ['"+url+"'], keep_connections: 1h}")
+func TestConnectionIsRenewedWhenOld(t *testing.T) {
+	url := httpxtest.Pages(t, serveHealthyPage).URL
+	p := startInput(t, "{urls: ['"+url+"'], keep_connections: 1h}")
 	isNew := func() bool {
-		got, result := answers(t, p)
+		got, result := gatherAnswer(t, p)
 		if result != "success" {
 			t.Error(result)
 		}
@@ -194,8 +194,8 @@ func TestKeptConnection(t *testing.T) {
 }
 
 func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
-	p := start(t, "{urls: ['"+url+"/a', '"+url+"/b', '"+url+"/c', '"+url+"/d'], keep_connections: true}")
+	url := httpxtest.Pages(t, serveHealthyPage).URL
+	p := startInput(t, "{urls: ['"+url+"/a', '"+url+"/b', '"+url+"/c', '"+url+"/d'], keep_connections: true}")
 	_, _ = p.Batch(0)
 	for i, probe := range p.Input.Gatherer.(*input).probes {
 		want := defaultKeepTime * time.Duration(4-i) / 4
@@ -206,7 +206,7 @@ func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
 }
 
 // As many probes connect at a time as there are processors; a turn ends with its probe's request, or after a while.
-func TestTurns(t *testing.T) {
+func TestTurnsLimitConcurrentConnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		procs := runtime.GOMAXPROCS(0)
 		turns := newConnectTurns(1)
@@ -239,7 +239,7 @@ func TestTurns(t *testing.T) {
 
 // TestMisbehaving: each failure has its result, costs no other URL, and shows no credentials anywhere.
 func TestMisbehaving(t *testing.T) {
-	good := httpxtest.Pages(t, page).URL
+	good := httpxtest.Pages(t, serveHealthyPage).URL
 	results := map[string]string{
 		"cannot be reached: start it": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
 		"in the middle of": "connection_failed", "answers with more than": "timeout",
@@ -300,13 +300,13 @@ func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results
 }
 
 // An answer that was cut off is none: nothing of it is written. One that the agent gave up says nothing at all.
-func TestNoAnswer(t *testing.T) {
+func TestTruncatedAnswerHasNoValues(t *testing.T) {
 	cut := servicetest.Raw(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 	})
-	p := start(t, "urls: ['http://"+cut+"']")
-	if got, result := answers(t, p); len(got) != 2 || result != "connection_failed" {
+	p := startInput(t, "urls: ['http://"+cut+"']")
+	if got, result := gatherAnswer(t, p); len(got) != 2 || result != "connection_failed" {
 		t.Errorf("%s: %v", result, got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -318,7 +318,7 @@ func TestNoAnswer(t *testing.T) {
 }
 
 // The version of TLS, and of a chain of certificates the server's own.
-func TestOldTLSAndChain(t *testing.T) {
+func TestTLSVersionAndLeafCertificate(t *testing.T) {
 	a := tlstest.New(t)
 	cert, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{Expired: true}))
 	if err != nil {
@@ -329,33 +329,33 @@ func TestOldTLSAndChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert.Certificate = append(cert.Certificate, other.Certificate...)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(serveHealthyPage))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12}
 	s.StartTLS()
 	defer s.Close()
-	got, _ := answers(t, start(t, "{urls: ['"+s.URL+"'], insecure_skip_verify: true}"))
+	got, _ := gatherAnswer(t, startInput(t, "{urls: ['"+s.URL+"'], insecure_skip_verify: true}"))
 	if got["tls_version"] != 1.2 || got["http_version"] != 1.1 || got["cert_expiry"] > 0 {
 		t.Errorf("%v", got)
 	}
 }
 
 func TestUnknownName(t *testing.T) {
-	got, result := answers(t, start(t, "urls: ['http://nonesuch.invalid/']"))
+	got, result := gatherAnswer(t, startInput(t, "urls: ['http://nonesuch.invalid/']"))
 	if result != "dns_failed" || got["result_code"] != 5 {
 		t.Errorf("%s %v", result, got)
 	}
 }
 
-func TestSecretIsMissing(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
-	b, err := start(t, "{urls: ['"+url+"'], bearer_token: 'secret:none'}").Batch(0)
+func TestMissingSecretIsAnError(t *testing.T) {
+	url := httpxtest.Pages(t, serveHealthyPage).URL
+	b, err := startInput(t, "{urls: ['"+url+"'], bearer_token: 'secret:none'}").Batch(0)
 	if err == nil || !strings.Contains(err.Error(), `resolve secret "none"`) || b.Len() != 2 {
 		t.Errorf("%d samples, %v", b.Len(), err)
 	}
 }
 
 // The predecessor's configuration is accepted as it was.
-func TestOldConfiguration(t *testing.T) {
+func TestPythonConfigurationIsAccepted(t *testing.T) {
 	_, problems := plugintest.Decode(t, Plugin, `
 urls: [https://example.org]
 method: GET
@@ -392,7 +392,7 @@ interface: ""
 func TestNothingLeaks(t *testing.T) {
 	hang := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	cut := servicetest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
-	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.Refusing+"']")
+	p := startInput(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.Refusing+"']")
 	servicetest.NoLeaks(t, 100, func(round int) {
 		if _, err := p.Within(5*time.Millisecond, float64(round)); err != nil {
 			t.Error(err)

@@ -8,7 +8,7 @@ import (
 
 // Of several addresses the first attempt counts from its start, and one that fails does not end it; of several connections
 // the times are added.
-func TestClock(t *testing.T) {
+func TestPhasesOfSeveralConnectionsAreAdded(t *testing.T) {
 	c := newPhaseClock(func() {})
 	c.markStart(&c.connecting)
 	first := c.connecting

@@ -36,7 +36,7 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-func TestChoose(t *testing.T) {
+func TestSelectMounts(t *testing.T) {
 	docker := defaults()
 	for _, tt := range []struct {
 		name, tree string
@@ -74,8 +74,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestChooseAmongMountsOfOneDevice has file systems that are mounted several times, one of them out of sight.
-func TestChooseAmongMountsOfOneDevice(t *testing.T) {
+// TestShortestPathOfADeviceIsReported has file systems that are mounted several times, one of them out of sight.
+func TestShortestPathOfADeviceIsReported(t *testing.T) {
 	const file = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:2 / /a rw - ext4 /dev/sda2 rw
 3 1 0:9 / /a rw - tmpfs tmpfs rw
@@ -117,7 +117,7 @@ func TestMountsOfContainerEngines(t *testing.T) {
 	}
 }
 
-func TestParseMountinfoOddLines(t *testing.T) {
+func TestParseMountinfoSkipsIncompleteLines(t *testing.T) {
 	for line, want := range map[string]string{
 		`36 35 98:0 / /mnt rw - ext4 /dev/root rw`:                      "/mnt ext4 /dev/root",
 		`36 35 98:0 / /mnt rw shared:1 master:2 unbindable - ext4 a rw`: "/mnt ext4 a",
@@ -140,27 +140,27 @@ func TestParseMountinfoOddLines(t *testing.T) {
 	}
 }
 
-// probe is an input over a fixture with a statfs of the test's own.
-func probe(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
+// newTestInput is an input over a fixture with a statfs of the test's own.
+func newTestInput(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", tree))
 	env.FS.Root = "/"
 	return newInput(env, defaults(), statfs)
 }
 
-func gather(ctx context.Context, in *input) (map[string]float64, error) {
+func gatherValues(ctx context.Context, in *input) (map[string]float64, error) {
 	var out telemetry.Batch
 	err := in.Gather(ctx, &out)
 	return plugintest.ByKey(&out), err
 }
 
 func TestGather(t *testing.T) {
-	in := probe(t, "vm-6.18", func(path string) (usage, error) {
+	in := newTestInput(t, "vm-6.18", func(path string) (usage, error) {
 		if path != "/" {
 			t.Errorf("asked for %s", path)
 		}
 		return usage{total: 1000, free: 400, available: 300, inodes: 100, inodesFree: 60}, nil
 	})
-	got, err := gather(t.Context(), in)
+	got, err := gatherValues(t.Context(), in)
 	want := map[string]float64{
 		"disk_mountpoint_root": 1, "disk_total_root": 1000, "disk_used_root": 600, "disk_free_root": 400, "disk_available_root": 300,
 		"disk_used_percent_root": 100 * 600.0 / 900, "disk_inodes_total_root": 100, "disk_inodes_used_root": 40, "disk_inodes_free_root": 60,
@@ -172,7 +172,7 @@ func TestGather(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	in := probe(t, "docker-5.10", func(string) (usage, error) { return usage{total: 10}, nil })
+	in := newTestInput(t, "docker-5.10", func(string) (usage, error) { return usage{total: 10}, nil })
 	var out telemetry.Batch
 	if err := in.Gather(t.Context(), &out); err != nil {
 		t.Fatal(err)
@@ -185,7 +185,7 @@ func TestLabels(t *testing.T) {
 }
 
 // In a container the host's mounts stand below HOST_ROOT; they are called as on the host.
-func TestMovedRootIsAsked(t *testing.T) {
+func TestHostRootIsPrependedToPaths(t *testing.T) {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
 	env.FS.Root = "/host"
 	in := newInput(env, Config{IncludeMounts: match.Of("/", "/mnt/c")}, func(path string) (usage, error) {
@@ -194,15 +194,15 @@ func TestMovedRootIsAsked(t *testing.T) {
 		}
 		return usage{total: 10}, nil
 	})
-	got, err := gather(t.Context(), in)
+	got, err := gatherValues(t.Context(), in)
 	if err != nil || got["disk_total_root"] != 10 || got["disk_total_mnt_c"] != 10 {
 		t.Errorf("%v, %v", got, err)
 	}
 }
 
 func TestGatherFileSystemWithoutInodes(t *testing.T) {
-	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
-	got, err := gather(t.Context(), in)
+	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
+	got, err := gatherValues(t.Context(), in)
 	if want := []string{"disk_available_root", "disk_error_root", "disk_free_root", "disk_mountpoint_root",
 		"disk_read_only_root", "disk_total_root", "disk_used_root"}; err != nil ||
 		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
@@ -211,7 +211,7 @@ func TestGatherFileSystemWithoutInodes(t *testing.T) {
 }
 
 func TestGatherErrors(t *testing.T) {
-	in := probe(t, "docker-5.10", func(path string) (usage, error) {
+	in := newTestInput(t, "docker-5.10", func(path string) (usage, error) {
 		switch path {
 		case "/boot/efi":
 			return usage{}, syscall.ENOENT
@@ -224,7 +224,7 @@ func TestGatherErrors(t *testing.T) {
 		}
 		return usage{total: 10, free: 5, available: 5}, nil
 	})
-	got, err := gather(t.Context(), in)
+	got, err := gatherValues(t.Context(), in)
 	if want := "statfs /home: " + syscall.EIO.Error(); err == nil || err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
@@ -234,23 +234,23 @@ func TestGatherErrors(t *testing.T) {
 			t.Errorf("%s is there: %v", key, ok)
 		}
 	}
-	in = probe(t, "nowhere", nil)
-	if _, err := gather(t.Context(), in); !errors.Is(err, fs.ErrNotExist) {
+	in = newTestInput(t, "nowhere", nil)
+	if _, err := gatherValues(t.Context(), in); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no mountinfo: %v", err)
 	}
 }
 
 // Only a FUSE file system may refuse to be looked at without a word.
-func TestPermissionIsAnErrorElsewhere(t *testing.T) {
-	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
-	got, err := gather(t.Context(), in)
+func TestOnlyFUSEMayDenyAccess(t *testing.T) {
+	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
+	got, err := gatherValues(t.Context(), in)
 	if diff := cmp.Diff(map[string]float64{"disk_mountpoint_root": 1, "disk_read_only_root": 0, "disk_error_root": 1}, got); !errors.Is(err, fs.ErrPermission) || diff != "" {
 		t.Errorf("%v, %s", err, diff)
 	}
 }
 
-// TestStuckMount has a network or FUSE file system that does not answer, in virtual time.
-func TestStuckMount(t *testing.T) {
+// TestStuckMountDoesNotAffectOthers has a network or FUSE file system that does not answer, in virtual time.
+func TestStuckMountDoesNotAffectOthers(t *testing.T) {
 	for path, key := range map[string]string{"/mnt/nas": "mnt_nas", "/home/a/.ssh fs": "home_a_.ssh_fs"} {
 		t.Run(key, func(t *testing.T) { stuckMount(t, path, key) })
 	}
@@ -260,7 +260,7 @@ func stuckMount(t *testing.T, stuck, key string) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var asked atomic.Int32
-		in := probe(t, "docker-5.10", func(path string) (usage, error) {
+		in := newTestInput(t, "docker-5.10", func(path string) (usage, error) {
 			if path == stuck {
 				asked.Add(1)
 				<-release
@@ -270,7 +270,7 @@ func stuckMount(t *testing.T, stuck, key string) {
 		for round := range 3 {
 			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			got, err := gather(ctx, in)
+			got, err := gatherValues(ctx, in)
 			cancel()
 			if waited := time.Since(began); round > 0 && waited > 0 {
 				t.Errorf("waited %v for a mount that is known to be stuck", waited)
@@ -290,17 +290,17 @@ func stuckMount(t *testing.T, stuck, key string) {
 		}
 		close(release)
 		synctest.Wait()
-		got, err := gather(t.Context(), in)
+		got, err := gatherValues(t.Context(), in)
 		if err != nil || got["disk_used_"+key] != 5 || got["disk_error_"+key] != 0 || asked.Load() != 2 {
 			t.Errorf("after its answer: %v, %v", got["disk_used_"+key], err)
 		}
 	})
 }
 
-func TestStuckMountYieldsToCancel(t *testing.T) {
+func TestStuckMountEndsWhenCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		in := probe(t, "wsl2-5.15", func(path string) (usage, error) {
+		in := newTestInput(t, "wsl2-5.15", func(path string) (usage, error) {
 			if path == "/mnt/c" {
 				<-release
 			}
@@ -308,7 +308,7 @@ func TestStuckMountYieldsToCancel(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		got, err := gather(ctx, in)
+		got, err := gatherValues(ctx, in)
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "/mnt/c") {
 			t.Errorf("error: %v", err)
 		}
@@ -323,11 +323,11 @@ func TestStuckMountYieldsToCancel(t *testing.T) {
 func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
 	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
-	if got, _ := gather(t.Context(), in); len(got) != 8 {
+	if got, _ := gatherValues(t.Context(), in); len(got) != 8 {
 		t.Errorf("one mount: %v", got)
 	}
 	plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:2 / /b rw - ext4 /dev/sda2 rw\n"})
-	got, _ := gather(t.Context(), in)
+	got, _ := gatherValues(t.Context(), in)
 	if _, ok := got["disk_total_b"]; !ok || len(got) != 8 {
 		t.Errorf("another mount: %v", got)
 	}
@@ -338,7 +338,7 @@ func TestUnmountedIsForgotten(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": both})
 	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
 	for range 10 {
-		if _, err := gather(t.Context(), in); err != nil {
+		if _, err := gatherValues(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 		plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
@@ -349,7 +349,7 @@ func TestUnmountedIsForgotten(t *testing.T) {
 }
 
 // TestFileSystemsThatAreAlwaysFull: images and discs are reported only when they are asked for, or are the root.
-func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
+func TestAlwaysFullFileSystemsAreLeftOut(t *testing.T) {
 	info := "1 0 8:1 / /m/ext4 ro - ext4 /dev/sda1 ro\n"
 	for i, fstype := range []string{"erofs", "iso9660", "udf", "squashfs", "cramfs", "romfs", "fuse.snapfuse"} {
 		info += fmt.Sprintf("%d 1 0:%d / /m/%s ro - %[3]s /dev/src%[1]d ro\n", i+2, i+100, fstype)

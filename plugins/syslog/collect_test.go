@@ -24,12 +24,14 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// batches takes what a collector hands over.
-type batches struct{ all [][]telemetry.Event }
+// recordedBatches takes what a collector hands over.
+type recordedBatches struct{ all [][]telemetry.Event }
 
-func (s *batches) Emit(_ context.Context, b *telemetry.Batch) { s.all = append(s.all, b.Events) }
+func (s *recordedBatches) Emit(_ context.Context, b *telemetry.Batch) {
+	s.all = append(s.all, b.Events)
+}
 
-func testListener(out *batches) *listener {
+func testListener(out *recordedBatches) *listener {
 	c := defaults()
 	l := newListener(address{network: "tcp", where: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
 	l.out = out
@@ -46,7 +48,7 @@ func TestBatchesAreBounded(t *testing.T) {
 		"very large": {2 << 20, 2, "[1 1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := &batches{}
+			out := &recordedBatches{}
 			c := testListener(out).collector()
 			for range tc.n {
 				c.add(t.Context(), []byte(strings.Repeat("x", tc.size)), false, "192.0.2.1", time.Now())
@@ -64,8 +66,8 @@ func TestBatchesAreBounded(t *testing.T) {
 }
 
 // TestCollectorReusesNothingThatWasHandedOver: and keeps nothing of it.
-func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
-	out := &batches{}
+func TestCollectorKeepsNothingThatItHandedOver(t *testing.T) {
+	out := &recordedBatches{}
 	c := testListener(out).collector()
 	wide := "<13>1 - - - - - [x"
 	for i := range 100 {
@@ -101,8 +103,8 @@ func TestCollectorReusesNothingThatWasHandedOver(t *testing.T) {
 }
 
 // TestPeersAreCountedOneByOne: those of one batch, too.
-func TestPeersAreCountedOneByOne(t *testing.T) {
-	l := testListener(&batches{})
+func TestMessagesAreCountedPerPeer(t *testing.T) {
+	l := testListener(&recordedBatches{})
 	c := l.collector()
 	for i := range 30 {
 		c.add(t.Context(), []byte("<13>x"), false, fmt.Sprint("192.0.2.", i%3/2), time.Now())
@@ -125,7 +127,7 @@ func TestPeersAreCountedOneByOne(t *testing.T) {
 }
 
 // TestPeerIsKept: who sends something now and then is not forgotten.
-func TestPeerIsKept(t *testing.T) {
+func TestActivePeerIsNotForgotten(t *testing.T) {
 	var c counts
 	for i := range 3 * forgetAfter {
 		if i%(forgetAfter/2) == 0 {
@@ -143,13 +145,13 @@ func TestPeerIsKept(t *testing.T) {
 	}
 }
 
-// waiting lets nothing through, and counts who waits for that.
-type waiting struct {
+// blockingEmitter lets nothing through, and counts who waits for that.
+type blockingEmitter struct {
 	now, most atomic.Int64
 	open      chan struct{}
 }
 
-func (w *waiting) Emit(context.Context, *telemetry.Batch) {
+func (w *blockingEmitter) Emit(context.Context, *telemetry.Batch) {
 	n := w.now.Add(1)
 	for most := w.most.Load(); n > most && !w.most.CompareAndSwap(most, n); most = w.most.Load() {
 	}
@@ -158,12 +160,12 @@ func (w *waiting) Emit(context.Context, *telemetry.Batch) {
 }
 
 // TestFewBatchesWait: while nothing gets through, the messages of most connections stay where they are.
-func TestFewBatchesWait(t *testing.T) {
-	server, addr := at(t, "tcp")
-	out := &waiting{open: make(chan struct{})}
-	w := startOut(t, "server: '"+server+"'", out)
+func TestWaitingBatchesAreBounded(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	out := &blockingEmitter{open: make(chan struct{})}
+	w := startEmitting(t, "server: '"+server+"'", out)
 	for range 100 {
-		send(t, dial(t, "tcp", addr), "<13>x\n")
+		sendText(t, dialServer(t, "tcp", addr), "<13>x\n")
 	}
 	l := w.in.listeners[0]
 	servicetest.Until(t, "all have been read", func(context.Context) error {
@@ -173,15 +175,15 @@ func TestFewBatchesWait(t *testing.T) {
 		return nil
 	})
 	close(out.open)
-	w.untilCount("all are taken", func(c *counts) int64 { return c.severities[telemetry.Notice].Load() }, 100)
+	w.waitCount("all are taken", func(c *counts) int64 { return c.severities[telemetry.Notice].Load() }, 100)
 	if most := out.most.Load(); most == 0 || most > int64(2*runtime.GOMAXPROCS(0)) {
 		t.Errorf("%d batches waited", most)
 	}
 }
 
 // TestSlowHandshake: who says nothing at all must not hold a connection that speaks TLS.
-func TestSlowHandshake(t *testing.T) {
-	certs := issue(t)
+func TestSilentConnectionDoesNotBlockTLS(t *testing.T) {
+	certs := issueCertificates(t)
 	secure, err := (&tlsx.Server{Cert: certs.cert, Key: certs.key}).Config()
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +192,7 @@ func TestSlowHandshake(t *testing.T) {
 		server, client := net.Pipe()
 		defer func() { _ = client.Close() }()
 		began := time.Now()
-		_, err := testListener(&batches{}).unwrap(t.Context(), server, secure)
+		_, err := testListener(&recordedBatches{}).unwrap(t.Context(), server, secure)
 		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != handshakeTimeout {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -198,7 +200,7 @@ func TestSlowHandshake(t *testing.T) {
 }
 
 // TestLogIsNotFilled: the same is said once an hour, and not about everybody.
-func TestLogIsNotFilled(t *testing.T) {
+func TestWarningsAreRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := 0
 		c := defaults()
@@ -229,18 +231,18 @@ func TestLogIsNotFilled(t *testing.T) {
 	})
 }
 
-// deadlines remembers the last that was set.
-type deadlines struct{ at time.Time }
+// deadlineRecorder remembers the last that was set.
+type deadlineRecorder struct{ at time.Time }
 
-func (d *deadlines) SetReadDeadline(at time.Time) error {
+func (d *deadlineRecorder) SetReadDeadline(at time.Time) error {
 	d.at = at
 	return nil
 }
 
-func TestDeadline(t *testing.T) {
+func TestDeadlineMovesWithProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		conn := &deadlines{}
+		conn := &deadlineRecorder{}
 		d := newDeadline(ctx, conn, 30*time.Second)
 		defer d.end()
 		const none = -1
@@ -281,9 +283,9 @@ func TestDatagramIsCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var packed bytes.Buffer
 			z := gzip.NewWriter(&packed)
-			send(t, z, strings.Repeat("x", tc.size))
+			sendText(t, z, strings.Repeat("x", tc.size))
 			_ = z.Close()
-			l := testListener(&batches{})
+			l := testListener(&recordedBatches{})
 			l.config.MaxMessage, l.config.MaxDecompression, l.config.Encoding = conf.Size(tc.message), conf.Size(tc.unpacked), encodingGzip
 			for _, data := range [][]byte{packed.Bytes(), bytes.Repeat([]byte("x"), tc.size)} { // one may be plain
 				message, cut := l.unpack(&unzipper{limit: tc.unpacked}, data, "192.0.2.1")
@@ -296,9 +298,9 @@ func TestDatagramIsCut(t *testing.T) {
 }
 
 // TestMessageThatMayBeWhole: a NUL ends a message if nothing follows soon, and the connection stays open.
-func TestMessageThatMayBeWhole(t *testing.T) {
+func TestNULEndsMessageAfterAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out := &sink{}
+		out := &collectingEmitter{}
 		l := testListener(nil)
 		l.out = out
 		server, client := net.Pipe()
@@ -316,11 +318,11 @@ func TestMessageThatMayBeWhole(t *testing.T) {
 			{"<14>third\x00<14>fourth\x00", time.Hour, []string{"first", "second", "third", "fourth"}},
 		} {
 			if step.text != "" {
-				send(t, client, step.text)
+				sendText(t, client, step.text)
 			}
 			time.Sleep(step.pause)
 			synctest.Wait()
-			if got := messages(out.take()); !slices.Equal(got, step.want) {
+			if got := messageTexts(out.takeEvents()); !slices.Equal(got, step.want) {
 				t.Errorf("%q and %v later: %q, want %q", step.text, step.pause, got, step.want)
 			}
 		}
@@ -332,24 +334,24 @@ func TestMessageThatMayBeWhole(t *testing.T) {
 }
 
 // TestReadTimeout: it is for one message. Who sends others and always the beginning of the next is not cut off.
-func TestReadTimeout(t *testing.T) {
+func TestReadTimeoutIsPerMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out := &batches{}
+		out := &recordedBatches{}
 		l := testListener(out)
 		server, client := net.Pipe()
 		ended := make(chan error, 1)
 		go func() { ended <- l.read(t.Context(), server, "192.0.2.1", nil) }()
-		send(t, client, "<13>ha")
+		sendText(t, client, "<13>ha")
 		for range 20 {
 			time.Sleep(20 * time.Second)
-			send(t, client, "lf\n<13>whole\n<13>ha")
+			sendText(t, client, "lf\n<13>whole\n<13>ha")
 		}
-		send(t, client, "lf\n")
+		sendText(t, client, "lf\n")
 		time.Sleep(time.Hour) // silence
 		began := time.Now()
-		send(t, client, "<13>ne")
+		sendText(t, client, "<13>ne")
 		time.Sleep(20 * time.Second)
-		send(t, client, "ve")
+		sendText(t, client, "ve")
 		if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != 30*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
@@ -358,7 +360,7 @@ func TestReadTimeout(t *testing.T) {
 			got = append(got, b...)
 		}
 		if len(got) != 42 || got[2].Message != "half" || got[41].Message != "neve" {
-			t.Errorf("%q", messages(got))
+			t.Errorf("%q", messageTexts(got))
 		}
 	})
 }

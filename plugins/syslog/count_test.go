@@ -11,9 +11,9 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	udp, udpAddr := at(t, "udp")
-	tcp, tcpAddr := at(t, "tcp")
-	w := start(t, "{server: '"+udp+"', servers: ['"+tcp+"']}")
+	udp, udpAddr := freeAddress(t, "udp")
+	tcp, tcpAddr := freeAddress(t, "tcp")
+	w := startInput(t, "{server: '"+udp+"', servers: ['"+tcp+"']}")
 	report := func(second int) *telemetry.Batch {
 		at := time.Unix(int64(1_700_000_000+second), 0)
 		b := telemetry.NewBatch(at, at, 0)
@@ -21,10 +21,10 @@ func TestMetrics(t *testing.T) {
 		return b
 	}
 	report(0)
-	send(t, dial(t, "udp", udpAddr), "<11>a")
-	send(t, dial(t, "udp", udpAddr), "no priority")
-	send(t, dial(t, "tcp", tcpAddr), "<165>b\n")
-	w.until(3)
+	sendText(t, dialServer(t, "udp", udpAddr), "<11>a")
+	sendText(t, dialServer(t, "udp", udpAddr), "no priority")
+	sendText(t, dialServer(t, "tcp", tcpAddr), "<165>b\n")
+	w.waitEvents(3)
 	second := report(10)
 	got := map[string]float64{}
 	for i := range second.Len() {

@@ -11,45 +11,45 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// crashing is an emitter that cannot bear one message.
-type crashing struct{ *sink }
+// panickingEmitter is an emitter that cannot bear one message.
+type panickingEmitter struct{ *collectingEmitter }
 
-func (c crashing) Emit(ctx context.Context, b *telemetry.Batch) {
+func (c panickingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
 	for i := range b.Events {
 		if b.Events[i].Message == "crash" {
 			panic("a defect")
 		}
 	}
-	c.sink.Emit(ctx, b)
+	c.collectingEmitter.Emit(ctx, b)
 }
 
 // TestCrash: a defect that a message finds costs its sender the connection, and datagrams a moment; nobody else notices.
-func TestCrash(t *testing.T) {
-	tcp, tcpAddr := at(t, "tcp")
-	udp, udpAddr := at(t, "udp")
-	s := &sink{}
-	w := startOut(t, "servers: ['"+tcp+"', '"+udp+"']", crashing{s})
+func TestPanicCostsOnlyTheSender(t *testing.T) {
+	tcp, tcpAddr := freeAddress(t, "tcp")
+	udp, udpAddr := freeAddress(t, "udp")
+	s := &collectingEmitter{}
+	w := startEmitting(t, "servers: ['"+tcp+"', '"+udp+"']", panickingEmitter{s})
 	w.sink = s
-	good := dial(t, "tcp", tcpAddr)
-	send(t, good, "<13>one\n")
-	w.until(1)
+	good := dialServer(t, "tcp", tcpAddr)
+	sendText(t, good, "<13>one\n")
+	w.waitEvents(1)
 	for range 3 * cap(w.in.listeners[0].collectors) { // none of them is lost
-		bad := dial(t, "tcp", tcpAddr)
-		send(t, bad, "<13>crash\n")
+		bad := dialServer(t, "tcp", tcpAddr)
+		sendText(t, bad, "<13>crash\n")
 		if _, err := bad.Read(make([]byte, 1)); err == nil {
 			t.Fatal("the connection stays")
 		}
 	}
-	send(t, good, "<13>two\n")
-	w.until(2)
-	send(t, dial(t, "udp", udpAddr), "<13>crash")
+	sendText(t, good, "<13>two\n")
+	w.waitEvents(2)
+	sendText(t, dialServer(t, "udp", udpAddr), "<13>crash")
 	n := 2
 	servicetest.Until(t, "datagrams are read again", func(context.Context) error {
 		if conn, err := net.Dial("udp", udpAddr); err == nil {
 			_, _ = io.WriteString(conn, "<13>three")
 			_ = conn.Close()
 		}
-		if len(s.take()) > n {
+		if len(s.takeEvents()) > n {
 			return nil
 		}
 		return errors.New("not yet")

@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// split returns the messages of a stream, those that were cut with a mark.
-func split(f *frames, r io.Reader) (messages []string, err error) {
+// splitFrames returns the messages of a stream, those that were cut with a mark.
+func splitFrames(f *frames, r io.Reader) (messages []string, err error) {
 	show := func(message []byte, cut bool) {
 		if cut {
 			messages = append(messages, string(message)+"…")
@@ -90,7 +90,7 @@ func TestFrames(t *testing.T) {
 				"byte by byte": iotest.OneByteReader(strings.NewReader(tc.in)),
 				"in halves":    iotest.HalfReader(strings.NewReader(tc.in)),
 			} {
-				got, err := split(&frames{framing: tc.framing, trailer: tc.trailer, max: 20}, r)
+				got, err := splitFrames(&frames{framing: tc.framing, trailer: tc.trailer, max: 20}, r)
 				if !slices.Equal(got, tc.want) || !errors.Is(err, tc.err) {
 					t.Errorf("%s: %q, %v, want %q, %v", how, got, err, tc.want, tc.err)
 				}
@@ -100,7 +100,7 @@ func TestFrames(t *testing.T) {
 }
 
 // TestPending: the rest of a message that was cut is waited for, too.
-func TestPending(t *testing.T) {
+func TestCutMessageIsPending(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, "<1>a\n": false, "\n\n": false, "<1>a": true, "4": true, "400 <1>a": true, "4 <1>a": false,
 		"<1>a\x00": true, "<1>a\x00<2>b\x00": false, "<1>a\x00<": true,
@@ -119,11 +119,11 @@ func TestPending(t *testing.T) {
 }
 
 // TestBufferOfAStream: it grows with what is sent, up to what one message needs, and shrinks again.
-func TestBufferOfAStream(t *testing.T) {
+func TestStreamBufferGrowsAndShrinks(t *testing.T) {
 	f := &frames{framing: AutoFraming, trailer: '\n', max: 100_000}
 	pour := func(text string) {
 		t.Helper()
-		if _, err := split(f, strings.NewReader(text)); err != nil {
+		if _, err := splitFrames(f, strings.NewReader(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,7 +153,7 @@ func FuzzFrames(f *testing.F) {
 		parse := func(r io.Reader) string {
 			const most = 40
 			fr := &frames{framing: framing, trailer: trailer, max: most}
-			messages, err := split(fr, r)
+			messages, err := splitFrames(fr, r)
 			for _, m := range messages {
 				if len(strings.TrimSuffix(m, "…")) > most {
 					t.Errorf("%d bytes", len(m))

@@ -53,7 +53,7 @@ func FuzzDatagram(f *testing.F) {
 		if zipped {
 			c.Encoding = encodingGzip
 		}
-		s := &sink{}
+		s := &collectingEmitter{}
 		l := newListener(address{network: "udp", where: ":1"}, &c, "h", plugintest.Env("syslog", "").Log)
 		l.out = s
 		message, cut := l.unpack(&unzipper{limit: int(c.MaxDecompression)}, data, "192.0.2.1")
@@ -66,8 +66,8 @@ func FuzzDatagram(f *testing.F) {
 		k := <-l.collectors
 		k.add(t.Context(), message, cut, "192.0.2.1", time.Now())
 		k.flush(context.Background())
-		events := s.take()
-		if len(events) != 1 || cut != (field(events[0], fieldCut) != "") {
+		events := s.takeEvents()
+		if len(events) != 1 || cut != (fieldText(events[0], fieldCut) != "") {
 			t.Errorf("%+v, cut %t", events, cut)
 		}
 	})

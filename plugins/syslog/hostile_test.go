@@ -24,9 +24,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// bad is what somebody sends who must not be able to do harm, and what becomes of it in a stream whose messages may have 480
+// badStreams is what somebody sends who must not be able to do harm, and what becomes of it in a stream whose messages may have 480
 // bytes: each message, behind it [cut_at] and what is wrong with it.
-var bad = map[string]struct {
+var badStreams = map[string]struct {
 	text string
 	want []string
 }{
@@ -51,17 +51,17 @@ var bad = map[string]struct {
 }
 
 func TestBadStreams(t *testing.T) {
-	for name, tc := range bad {
+	for name, tc := range badStreams {
 		t.Run(name, func(t *testing.T) {
-			server, addr := at(t, "tcp")
-			w := start(t, "{server: '"+server+"', max_message_size: 480}")
-			conn := dial(t, "tcp", addr)
-			send(t, conn, tc.text)
+			server, addr := freeAddress(t, "tcp")
+			w := startInput(t, "{server: '"+server+"', max_message_size: 480}")
+			conn := dialServer(t, "tcp", addr)
+			sendText(t, conn, tc.text)
 			_ = conn.Close()
-			w.untilCount("the connection is served", func(c *counts) int64 { return c.opened.Load() - c.open.Load() }, 1)
+			w.waitCount("the connection is served", func(c *counts) int64 { return c.opened.Load() - c.open.Load() }, 1)
 			var got []string
-			for _, e := range w.sink.take() {
-				got = append(got, shortly(e))
+			for _, e := range w.sink.takeEvents() {
+				got = append(got, summarizeCut(e))
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -70,42 +70,42 @@ func TestBadStreams(t *testing.T) {
 	}
 }
 
-// shortly is the message of an event, behind it where it was cut, and whether there is something wrong with it.
-func shortly(e telemetry.Event) string {
+// summarizeCut is the message of an event, behind it where it was cut, and whether there is something wrong with it.
+func summarizeCut(e telemetry.Event) string {
 	text := e.Message
-	if at := field(e, fieldCut); at != "" {
+	if at := fieldText(e, fieldCut); at != "" {
 		text += "[" + at + "]"
 	}
-	if field(e, syslogmsg.Problem) != "" {
+	if fieldText(e, syslogmsg.Problem) != "" {
 		text += "!"
 	}
 	return text
 }
 
 // TestLongDatagrams: over UDP, and longer ones than UDP has over a socket file.
-func TestLongDatagrams(t *testing.T) {
+func TestLongDatagramsAreCut(t *testing.T) {
 	for _, network := range []string{"udp", "unixgram"} {
 		t.Run(network, func(t *testing.T) {
 			if runtime.GOOS == "windows" && network == "unixgram" {
 				t.Skip("no datagrams on socket files on Windows")
 			}
-			server, addr := place(t, network)
-			w := start(t, "server: '"+server+"'")
-			conn := dial(t, network, addr)
+			server, addr := freeListenAddress(t, network)
+			w := startInput(t, "server: '"+server+"'")
+			conn := dialServer(t, network, addr)
 			lengths := []int{60_000, 1000}
 			if network == "unixgram" {
 				lengths = []int{65_532, 65_533, 100_000, 1000}
 			}
 			for _, n := range lengths {
-				send(t, conn, "<13>"+strings.Repeat("x", n))
+				sendText(t, conn, "<13>"+strings.Repeat("x", n))
 			}
-			for i, e := range w.until(len(lengths)) {
+			for i, e := range w.waitEvents(len(lengths)) {
 				want, cut := lengths[i], ""
 				if want > 65_532 {
 					want, cut = 65_532, "65536"
 				}
-				if len(e.Message) != want || field(e, fieldCut) != cut {
-					t.Errorf("%d bytes, cut at %q, of %d", len(e.Message), field(e, fieldCut), lengths[i])
+				if len(e.Message) != want || fieldText(e, fieldCut) != cut {
+					t.Errorf("%d bytes, cut at %q, of %d", len(e.Message), fieldText(e, fieldCut), lengths[i])
 				}
 			}
 		})
@@ -113,35 +113,35 @@ func TestLongDatagrams(t *testing.T) {
 }
 
 // TestLongerDatagrams: a socket file takes them whole if messages may be so long.
-func TestLongerDatagrams(t *testing.T) {
+func TestSocketFilesAcceptLongerDatagrams(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("other limits on other systems")
 	}
-	server, addr := place(t, "unixgram")
-	w := start(t, "{server: '"+server+"', max_message_size: 160000, max_decompression_size: 1MiB}")
-	conn := dial(t, "unixgram", addr)
+	server, addr := freeListenAddress(t, "unixgram")
+	w := startInput(t, "{server: '"+server+"', max_message_size: 160000, max_decompression_size: 1MiB}")
+	conn := dialServer(t, "unixgram", addr)
 	for _, n := range []int{150_000, 159_996, 159_997} {
-		send(t, conn, "<13>"+strings.Repeat("x", n))
+		sendText(t, conn, "<13>"+strings.Repeat("x", n))
 	}
 	for i, want := range []string{"150000 ", "159996 ", "159996 160000"} {
-		if e := w.until(3)[i]; fmt.Sprint(len(e.Message), " ", field(e, fieldCut)) != want {
-			t.Errorf("%d bytes, cut at %q, want %s", len(e.Message), field(e, fieldCut), want)
+		if e := w.waitEvents(3)[i]; fmt.Sprint(len(e.Message), " ", fieldText(e, fieldCut)) != want {
+			t.Errorf("%d bytes, cut at %q, want %s", len(e.Message), fieldText(e, fieldCut), want)
 		}
 	}
 }
 
-// place is an address: of a socket file, too.
-func place(t testing.TB, network string) (server, addr string) {
+// freeListenAddress is an address: of a socket file, too.
+func freeListenAddress(t testing.TB, network string) (server, addr string) {
 	if !strings.HasPrefix(network, "unix") {
-		return at(t, network)
+		return freeAddress(t, network)
 	}
 	addr = filepath.Join(t.TempDir(), "s")
 	return network + "://" + addr, addr
 }
 
 // TestOneBadPeerDisturbsNobody: beside one of each kind, somebody sends lines, and all of them arrive, once and in order.
-func TestOneBadPeerDisturbsNobody(t *testing.T) {
-	certs := issue(t)
+func TestBadPeersDoNotAffectGoodOnes(t *testing.T) {
+	certs := issueCertificates(t)
 	for _, network := range []string{"udp", "tcp", "tls", "gzip", "unix", "unixgram"} {
 		t.Run(network, func(t *testing.T) {
 			if runtime.GOOS == "windows" && network == "unixgram" {
@@ -151,7 +151,7 @@ func TestOneBadPeerDisturbsNobody(t *testing.T) {
 			if kind == "gzip" {
 				kind = "tcp"
 			}
-			server, addr := place(t, kind)
+			server, addr := freeListenAddress(t, kind)
 			config := "{server: '" + server + "', read_timeout: 10s, max_connections: 64"
 			switch network {
 			case "tls":
@@ -160,26 +160,26 @@ func TestOneBadPeerDisturbsNobody(t *testing.T) {
 			case "gzip":
 				config += ", content_encoding: gzip"
 			}
-			w := start(t, config+"}")
-			good := wrapped(t, network, kind, addr)
-			send(t, good, "<13>good 0\n") // is let in before the others come
+			w := startInput(t, config+"}")
+			good := wrapConnection(t, network, kind, addr)
+			sendText(t, good, "<13>good 0\n") // is let in before the others come
 			flush(t, good)
-			w.until(1)
+			w.waitEvents(1)
 			var peers sync.WaitGroup
-			for name := range bad {
-				peers.Go(func() { misbehave(network, kind, addr, bad[name].text, len(name)) })
+			for name := range badStreams {
+				peers.Go(func() { misbehave(network, kind, addr, badStreams[name].text, len(name)) })
 			}
 			const lines = 300
 			for i := 1; i < lines; i++ {
-				send(t, good, fmt.Sprintf("<13>good %d\n", i))
+				sendText(t, good, fmt.Sprintf("<13>good %d\n", i))
 				flush(t, good)
 				if i%50 == 0 && kind == network && (network == "udp" || network == "unixgram") {
-					w.good(i) // nothing slows a sender of datagrams down
+					w.sendGoodLine(i) // nothing slows a sender of datagrams down
 				}
 			}
-			w.good(lines - 1)
+			w.sendGoodLine(lines - 1)
 			peers.Wait()
-			got := slices.DeleteFunc(messages(w.sink.take()), func(m string) bool { return !strings.HasPrefix(m, "good") })
+			got := slices.DeleteFunc(messageTexts(w.sink.takeEvents()), func(m string) bool { return !strings.HasPrefix(m, "good") })
 			for i := range lines {
 				if got[i] != fmt.Sprintf("good %d", i) {
 					t.Fatalf("line %d is %q", i, got[i])
@@ -189,20 +189,20 @@ func TestOneBadPeerDisturbsNobody(t *testing.T) {
 	}
 }
 
-// good waits for a line of the one who does as one should.
-func (w *world) good(n int) {
+// sendGoodLine waits for a line of the one who does as one should.
+func (w *runningInput) sendGoodLine(n int) {
 	w.t.Helper()
 	servicetest.Until(w.t, "the lines arrive", func(context.Context) error {
-		if !slices.Contains(messages(w.sink.take()), fmt.Sprintf("good %d", n)) {
+		if !slices.Contains(messageTexts(w.sink.takeEvents()), fmt.Sprintf("good %d", n)) {
 			return errors.New("not all of them")
 		}
 		return nil
 	})
 }
 
-// wrapped is a connection as it should be.
-func wrapped(t testing.TB, network, kind, addr string) io.Writer {
-	conn := dial(t, kind, addr)
+// wrapConnection is a connection as it should be.
+func wrapConnection(t testing.TB, network, kind, addr string) io.Writer {
+	conn := dialServer(t, kind, addr)
 	switch network {
 	case "tls":
 		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // whose it is does not matter here
@@ -255,43 +255,43 @@ func misbehave(network, kind, addr, text string, seed int) {
 }
 
 // TestGzipBomb: a small stream that becomes a large one is read piece by piece, and what is too long is cut.
-func TestGzipBomb(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1KiB, read_timeout: 10m}") // compressing takes a while under the race detector
-	z := gzip.NewWriter(dial(t, "tcp", addr))
+func TestGzipBombIsCut(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1KiB, read_timeout: 10m}") // compressing takes a while under the race detector
+	z := gzip.NewWriter(dialServer(t, "tcp", addr))
 	piece := strings.Repeat("x", 1<<20)
-	send(t, z, "<13>")
+	sendText(t, z, "<13>")
 	for range 30 {
-		send(t, z, piece)
+		sendText(t, z, piece)
 	}
-	send(t, z, "\n<13>after\n")
+	sendText(t, z, "\n<13>after\n")
 	_ = z.Close()
-	events := w.until(2)
-	if len(events[0].Message) != 1020 || field(events[0], fieldCut) != "1024" || events[1].Message != "after" {
-		t.Errorf("%.20q of %d bytes, cut at %s; %q", events[0].Message, len(events[0].Message), field(events[0], fieldCut), events[1].Message)
+	events := w.waitEvents(2)
+	if len(events[0].Message) != 1020 || fieldText(events[0], fieldCut) != "1024" || events[1].Message != "after" {
+		t.Errorf("%.20q of %d bytes, cut at %s; %q", events[0].Message, len(events[0].Message), fieldText(events[0], fieldCut), events[1].Message)
 	}
 }
 
 // TestSilentGzip: a connection that says nothing stays open, also before the first byte of what is compressed.
-func TestSilentGzip(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', content_encoding: gzip, read_timeout: 1ms}")
-	silent := dial(t, "tcp", addr)
-	other := gzip.NewWriter(dial(t, "tcp", addr))
-	send(t, other, "<13>a\n")
+func TestSilentGzipConnectionStaysOpen(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', content_encoding: gzip, read_timeout: 1ms}")
+	silent := dialServer(t, "tcp", addr)
+	other := gzip.NewWriter(dialServer(t, "tcp", addr))
+	sendText(t, other, "<13>a\n")
 	_ = other.Close()
-	w.until(1)
+	w.waitEvents(1)
 	z := gzip.NewWriter(silent)
-	send(t, z, "<13>b\n")
+	sendText(t, z, "<13>b\n")
 	_ = z.Close()
-	w.until(2)
+	w.waitEvents(2)
 	if n := w.in.listeners[0].counts.timeouts.Load(); n != 0 {
 		t.Errorf("%d connections timed out", n)
 	}
 }
 
 // TestKernelDrops: what a full socket loses is counted, so that nothing is missing without a trace.
-func TestKernelDrops(t *testing.T) {
+func TestKernelDropsAreCounted(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux says what it dropped")
 	}
@@ -299,18 +299,18 @@ func TestKernelDrops(t *testing.T) {
 		t.Run(network, func(t *testing.T) {
 			host := map[string]string{"udp4": "127.0.0.1", "udp6": "::1", "udp": ""}[network]
 			port := servicetest.FreePort(t)
-			s := &sink{hold: make(chan struct{})}
-			w := startWith(t, fmt.Sprintf("{server: '%s://%s', read_buffer_size: 64KiB}", network, net.JoinHostPort(host, port)), s)
-			conn := dial(t, "udp", net.JoinHostPort(map[bool]string{true: "::1", false: "127.0.0.1"}[network == "udp6"], port))
+			s := &collectingEmitter{hold: make(chan struct{})}
+			w := startCollecting(t, fmt.Sprintf("{server: '%s://%s', read_buffer_size: 64KiB}", network, net.JoinHostPort(host, port)), s)
+			conn := dialServer(t, "udp", net.JoinHostPort(map[bool]string{true: "::1", false: "127.0.0.1"}[network == "udp6"], port))
 			const sent = 5000
 			for i := range sent {
-				send(t, conn, fmt.Sprintf("<13>%d %s", i, strings.Repeat("x", 200)))
+				sendText(t, conn, fmt.Sprintf("<13>%d %s", i, strings.Repeat("x", 200)))
 			}
 			close(s.hold)
 			l := w.in.listeners[0]
 			servicetest.Until(t, "all are accounted for", func(context.Context) error {
 				drops, ok := l.kernelDrops()
-				if got := len(w.sink.take()); !ok || uint64(got)+drops != sent || drops == 0 || got == 0 {
+				if got := len(w.sink.takeEvents()); !ok || uint64(got)+drops != sent || drops == 0 || got == 0 {
 					return fmt.Errorf("%d came, %d were dropped, of %d", got, drops, sent)
 				}
 				return nil
@@ -331,37 +331,37 @@ func TestKernelDrops(t *testing.T) {
 }
 
 // TestManyConnections: each of them sends a message, and goes, or stays.
-func TestManyConnections(t *testing.T) {
+func TestManyConnectionsLoseNothing(t *testing.T) {
 	const n = 500
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', max_connections: 0}")
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', max_connections: 0}")
 	for i := range n {
-		conn := dial(t, "tcp", addr)
-		send(t, conn, fmt.Sprintf("<13>%d\n", i))
+		conn := dialServer(t, "tcp", addr)
+		sendText(t, conn, fmt.Sprintf("<13>%d\n", i))
 		if i%2 == 0 {
 			_ = conn.Close()
 		}
 	}
-	got := messages(w.until(n))
+	got := messageTexts(w.waitEvents(n))
 	slices.Sort(got)
 	if len(slices.Compact(got)) != n {
 		t.Errorf("%d different messages", len(slices.Compact(got)))
 	}
-	w.untilCount("those that stayed are open", func(c *counts) int64 { return c.open.Load() }, n/2)
+	w.waitCount("those that stayed are open", func(c *counts) int64 { return c.open.Load() }, n/2)
 }
 
 // TestNothingIsLeftBehind: of connections and their buffers.
-func TestNothingIsLeftBehind(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "server: '"+server+"'")
+func TestClosedConnectionsLeaveNothing(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "server: '"+server+"'")
 	servicetest.NoLeaks(t, 20, func(round int) {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		send(t, conn, fmt.Sprintf("<13>%s\n<13>half", strings.Repeat("x", 100*round)))
+		sendText(t, conn, fmt.Sprintf("<13>%s\n<13>half", strings.Repeat("x", 100*round)))
 		_ = conn.Close()
-		w.until(2 * (round + 1))
-		w.untilCount("it is gone", func(c *counts) int64 { return c.open.Load() }, 0)
+		w.waitEvents(2 * (round + 1))
+		w.waitCount("it is gone", func(c *counts) int64 { return c.open.Load() }, 0)
 	})
 }

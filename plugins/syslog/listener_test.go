@@ -14,19 +14,19 @@ import (
 )
 
 // TestPortIsTaken: the others work, and it is taken over when it is free.
-func TestPortIsTaken(t *testing.T) {
+func TestListenerWaitsForAPortInUse(t *testing.T) {
 	blocker, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	taken := blocker.Addr().String()
-	server, addr := at(t, "udp")
+	server, addr := freeAddress(t, "udp")
 	env := plugintest.Env("syslog", "")
 	lines := make(chan string, 16)
 	env.Log = slogTo(func(line string) { lines <- line })
 	in := plugintest.Start(t, Plugin, "{server: 'tcp://"+taken+"', servers: ['"+server+"']}", env).Input.Runner.(*input)
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &world{t: t, in: in, sink: &sink{}}
+	w := &runningInput{t: t, in: in, sink: &collectingEmitter{}}
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx, w.sink) }()
 	defer func() { cancel(); <-done }()
@@ -34,25 +34,25 @@ func TestPortIsTaken(t *testing.T) {
 	if !strings.Contains(said, "another program or this agent already listens there") || !strings.Contains(said, "msg=listening") {
 		t.Error(said)
 	}
-	send(t, dial(t, "udp", addr), "<13>a")
-	w.until(1)
+	sendText(t, dialServer(t, "udp", addr), "<13>a")
+	w.waitEvents(1)
 	_ = blocker.Close()
 	if line := <-lines; !strings.Contains(line, "msg=listening") {
 		t.Error(line)
 	}
-	send(t, dial(t, "tcp", taken), "<13>b\n")
-	w.until(2)
+	sendText(t, dialServer(t, "tcp", taken), "<13>b\n")
+	w.waitEvents(2)
 }
 
-// TestTry finds what Run would only log.
-func TestTry(t *testing.T) {
+// TestTryFindsListenErrors finds what Run would only log.
+func TestTryFindsListenErrors(t *testing.T) {
 	blocker, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = blocker.Close() }()
-	tcp, _ := at(t, "tcp")
-	udp, _ := at(t, "udp")
+	tcp, _ := freeAddress(t, "tcp")
+	udp, _ := freeAddress(t, "udp")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -72,8 +72,8 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// TestSocketFileOfSomebodyElse is left alone; one that is left over is replaced.
-func TestSocketFileOfSomebodyElse(t *testing.T) {
+// TestOnlyUnusedSocketFilesAreRemoved is left alone; one that is left over is replaced.
+func TestOnlyUnusedSocketFilesAreRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -98,16 +98,16 @@ func TestSocketFileOfSomebodyElse(t *testing.T) {
 }
 
 // TestPathIsTaken: what stands at the path of a socket file, and is none or in use, survives.
-func TestPathIsTaken(t *testing.T) {
+func TestListenKeepsExistingFiles(t *testing.T) {
 	for _, network := range []string{"unix", "unixgram"} {
 		for _, inUse := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, in use %t", network, inUse), func(t *testing.T) {
 				if runtime.GOOS == "windows" {
 					t.Skip("other socket files on Windows")
 				}
-				server, path := place(t, network)
+				server, path := freeListenAddress(t, network)
 				if inUse {
-					start(t, "server: '"+server+"'")
+					startInput(t, "server: '"+server+"'")
 				} else if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 					t.Fatal(err)
 				}

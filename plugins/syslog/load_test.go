@@ -20,13 +20,15 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// counter is an emitter that counts events.
-type counter struct{ events atomic.Int64 }
+// countingEmitter is an emitter that counts events.
+type countingEmitter struct{ events atomic.Int64 }
 
-func (c *counter) Emit(_ context.Context, b *telemetry.Batch) { c.events.Add(int64(len(b.Events))) }
+func (c *countingEmitter) Emit(_ context.Context, b *telemetry.Batch) {
+	c.events.Add(int64(len(b.Events)))
+}
 
-// until waits for so many events.
-func (c *counter) until(b *testing.B, want int64) {
+// waitEvents waits for so many events.
+func (c *countingEmitter) waitEvents(b *testing.B, want int64) {
 	for deadline := time.Now().Add(time.Minute); c.events.Load() < want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.Fatalf("%d of %d events", c.events.Load(), want)
@@ -34,8 +36,8 @@ func (c *counter) until(b *testing.B, want int64) {
 	}
 }
 
-// lines are as much as a sender writes at once, and how many messages that is.
-func lines() (data []byte, n int) {
+// senderData are as much as a sender writes at once, and how many messages that is.
+func senderData() (data []byte, n int) {
 	for len(data) < 32<<10 {
 		data = fmt.Appendf(data, "<86>Nov  5 19:14:15 web-1 sshd[%d]: Accepted publickey for user%d from 10.0.0.%d port %d ssh2\n", 1000+n%500, n%50, n%250, 1024+n)
 		n++
@@ -45,27 +47,27 @@ func lines() (data []byte, n int) {
 
 // BenchmarkStream: how much one process takes; that of the senders, who write what is ready, is in it.
 func BenchmarkStream(b *testing.B) {
-	certs := issue(b)
+	certs := issueCertificates(b)
 	for _, network := range []string{"tcp", "tls", "unix"} {
 		for _, senders := range []int{1, 8} {
 			b.Run(fmt.Sprintf("%s-%d", network, senders), func(b *testing.B) {
-				server, addr := place(b, network)
+				server, addr := freeListenAddress(b, network)
 				config := "{server: '" + server + "'"
 				kind := network
 				if network == "tls" {
 					config, kind = config+fmt.Sprintf(", tls_cert: '%s', tls_key: '%s'", certs.cert, certs.key), "tcp"
 				}
-				c := &counter{}
-				serve(b, config+"}", c)
+				c := &countingEmitter{}
+				runInput(b, config+"}", c)
 				var all []io.Writer
 				for range senders {
-					conn := io.Writer(dial(b, kind, addr))
+					conn := io.Writer(dialServer(b, kind, addr))
 					if network == "tls" {
 						conn = tls.Client(conn.(net.Conn), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // on loopback
 					}
 					all = append(all, conn)
 				}
-				data, n := lines()
+				data, n := senderData()
 				const rounds = 50
 				cpu, sent := servicetest.CPU(), int64(0)
 				for b.Loop() {
@@ -73,13 +75,13 @@ func BenchmarkStream(b *testing.B) {
 					for _, w := range all {
 						sending.Go(func() {
 							for range rounds {
-								send(b, w, string(data))
+								sendText(b, w, string(data))
 							}
 						})
 					}
 					sending.Wait()
 					sent += int64(rounds * n * senders)
-					c.until(b, sent)
+					c.waitEvents(b, sent)
 				}
 				b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "messages/s")
 				b.ReportMetric((servicetest.CPU()-cpu).Seconds()*1e6/float64(sent), "cpu-us/message")
@@ -89,20 +91,20 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// serve runs an input with any emitter.
-func serve(b *testing.B, config string, out *counter) *input {
-	return startOut(b, config, out).in
+// runInput runs an input with any emitter.
+func runInput(b *testing.B, config string, out *countingEmitter) *input {
+	return startEmitting(b, config, out).in
 }
 
 // BenchmarkDatagrams: 50,000 a second for five seconds from another process, and what is lost of them.
 func BenchmarkDatagrams(b *testing.B) {
 	const rate, seconds = 50_000, 5
-	server, addr := at(b, "udp")
-	c := &counter{}
-	in := serve(b, "server: '"+server+"'", c)
+	server, addr := freeAddress(b, "udp")
+	c := &countingEmitter{}
+	in := runInput(b, "server: '"+server+"'", c)
 	cpu, sent := servicetest.CPU(), int64(0)
 	for b.Loop() {
-		helper(b, "pace", addr, strconv.Itoa(rate), strconv.Itoa(rate*seconds)).wait(b)
+		startHelper(b, "pace", addr, strconv.Itoa(rate), strconv.Itoa(rate*seconds)).wait(b)
 		sent += rate * seconds
 	}
 	servicetest.Until(b, "all are accounted for", func(context.Context) error {
@@ -123,14 +125,14 @@ func BenchmarkDatagrams(b *testing.B) {
 // BenchmarkConnections: 10,000 of them from another process, each of which sends a message and stays.
 func BenchmarkConnections(b *testing.B) {
 	const n = 10_000
-	server, addr := at(b, "tcp")
-	c := &counter{}
-	in := serve(b, "{server: '"+server+"', max_connections: 0}", c)
+	server, addr := freeAddress(b, "tcp")
+	c := &countingEmitter{}
+	in := runInput(b, "{server: '"+server+"', max_connections: 0}", c)
 	before, sent := residentNow(b), int64(0)
 	for b.Loop() {
-		h := helper(b, "open", addr, strconv.Itoa(n))
+		h := startHelper(b, "open", addr, strconv.Itoa(n))
 		sent += n
-		c.until(b, sent)
+		c.waitEvents(b, sent)
 		runtime.GC()
 		b.ReportMetric(float64(in.listeners[0].counts.open.Load()), "open")
 		b.ReportMetric((residentNow(b)-before)/1e3/n, "kB/connection")
@@ -161,17 +163,17 @@ func residentNow(b *testing.B) float64 {
 	return float64(pages * os.Getpagesize())
 }
 
-// helping is a process of this program that sends: the environment says what.
-const helping = "RTC_SYSLOG_HELPER"
+// helperVariable is a process of this program that sends: the environment says what.
+const helperVariable = "RTC_SYSLOG_HELPER"
 
-type process struct {
+type helperProcess struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 }
 
-func helper(b *testing.B, args ...string) process {
+func startHelper(b *testing.B, args ...string) helperProcess {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helping+"="+strings.Join(args, " "))
+	cmd.Env = append(os.Environ(), helperVariable+"="+strings.Join(args, " "))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -180,24 +182,24 @@ func helper(b *testing.B, args ...string) process {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	return process{cmd, stdin}
+	return helperProcess{cmd, stdin}
 }
 
 // wait lets it end.
-func (p process) wait(b *testing.B) {
+func (p helperProcess) wait(b *testing.B) {
 	_ = p.stdin.Close()
 	if err := p.cmd.Wait(); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// help is what the process does.
-func help(args []string) error {
+// runHelper is what the process does.
+func runHelper(args []string) error {
 	switch args[0] {
 	case "pace":
 		rate, _ := strconv.Atoi(args[2])
 		n, _ := strconv.Atoi(args[3])
-		return pace(args[1], rate, n)
+		return sendPaced(args[1], rate, n)
 	default:
 		n, _ := strconv.Atoi(args[2])
 		var open []net.Conn
@@ -217,8 +219,8 @@ func help(args []string) error {
 	}
 }
 
-// pace sends datagrams at a rate.
-func pace(addr string, rate, n int) error {
+// sendPaced sends datagrams at a rate.
+func sendPaced(addr string, rate, n int) error {
 	conn, err := net.Dial("udp", addr)
 	if err != nil {
 		return err

@@ -23,15 +23,15 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	udp, udpAddr := at(t, "udp")
-	tcp, tcpAddr := at(t, "tcp")
+	udp, udpAddr := freeAddress(t, "udp")
+	tcp, tcpAddr := freeAddress(t, "tcp")
 	plugintest.Run(t, Plugin, plugintest.Case{
 		Name: "datagrams and connections", Config: "{server: '" + udp + "', servers: ['" + tcp + "']}", Allocs: 10,
 		Feed: func(t *testing.T, out *plugintest.Emitted) {
-			send(t, dialListener(t, tcpAddr), "<13>hello\n")
+			sendText(t, dialListener(t, tcpAddr), "<13>hello\n")
 			out.WaitEvents(t, 1)
 			servicetest.Until(t, "a datagram has arrived", func(context.Context) error { // those before the socket was open are lost
-				send(t, dial(t, "udp", udpAddr), "<13>hello")
+				sendText(t, dialServer(t, "udp", udpAddr), "<13>hello")
 				if out.Events() < 2 {
 					return errors.New("none has")
 				}
@@ -60,23 +60,23 @@ func TestTransports(t *testing.T) {
 			if runtime.GOOS == "windows" && strings.HasPrefix(network, "unix") {
 				t.Skip("no datagrams on socket files on Windows, and other permissions")
 			}
-			server, addr := at(t, network)
+			server, addr := freeAddress(t, network)
 			if strings.HasPrefix(network, "unix") {
 				addr = filepath.Join(dir, network)
 				server = network + "://" + addr
 			}
-			w := start(t, "{server: '"+server+"', socket_mode: '0621'}")
+			w := startInput(t, "{server: '"+server+"', socket_mode: '0621'}")
 			if info, err := os.Stat(addr); strings.HasPrefix(network, "unix") && (err != nil || info.Mode().Perm() != 0o621) {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
-			send(t, dial(t, network, addr), "<13>1 2026-11-05T19:14:15Z - a 7 - [x k=\"v\"] hello\n")
-			e := w.until(1)[0]
+			sendText(t, dialServer(t, network, addr), "<13>1 2026-11-05T19:14:15Z - a 7 - [x k=\"v\"] hello\n")
+			e := w.waitEvents(1)[0]
 			ip, host := "127.0.0.1", "127.0.0.1"
 			if strings.HasPrefix(network, "unix") {
 				ip, host = "", "testhost"
 			}
-			if e.Message != "hello" || e.App != "a" || e.Proc != "7" || e.Host != host || field(e, "x_k") != "v" || field(e, "remote_ip") != ip ||
-				field(e, "facility") != "1" || e.Severity != telemetry.Notice {
+			if e.Message != "hello" || e.App != "a" || e.Proc != "7" || e.Host != host || fieldText(e, "x_k") != "v" || fieldText(e, "remote_ip") != ip ||
+				fieldText(e, "facility") != "1" || e.Severity != telemetry.Notice {
 				t.Errorf("%+v", e)
 			}
 			w.stop()
@@ -94,14 +94,14 @@ func TestIPv6AndSeveralListeners(t *testing.T) {
 		t.Skip("no IPv6 here")
 	}
 	_ = probe.Close()
-	w := start(t, fmt.Sprintf("{server: 'udp://[::1]:%s', servers: ['tcp6://[::1]:%s', 'udp4://127.0.0.1:%s']}", port, port, port))
+	w := startInput(t, fmt.Sprintf("{server: 'udp://[::1]:%s', servers: ['tcp6://[::1]:%s', 'udp4://127.0.0.1:%s']}", port, port, port))
 	addr := fmt.Sprintf("[::1]:%s", port)
-	send(t, dial(t, "udp", addr), "<13>one")
-	send(t, dial(t, "tcp", addr), "<13>two\n")
-	send(t, dial(t, "udp", fmt.Sprintf("127.0.0.1:%s", port)), "<13>three")
+	sendText(t, dialServer(t, "udp", addr), "<13>one")
+	sendText(t, dialServer(t, "tcp", addr), "<13>two\n")
+	sendText(t, dialServer(t, "udp", fmt.Sprintf("127.0.0.1:%s", port)), "<13>three")
 	got := map[string]string{}
-	for _, e := range w.until(3) {
-		got[e.Message] = field(e, "remote_ip")
+	for _, e := range w.waitEvents(3) {
+		got[e.Message] = fieldText(e, "remote_ip")
 	}
 	if got["one"] != "::1" || got["two"] != "::1" || got["three"] != "127.0.0.1" {
 		t.Error(got)
@@ -109,15 +109,15 @@ func TestIPv6AndSeveralListeners(t *testing.T) {
 }
 
 // TestBothFramingsOnOneConnection: and what is left when it ends.
-func TestBothFramingsOnOneConnection(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "server: "+server)
-	conn := dial(t, "tcp", addr)
-	send(t, conn, "<13>a\n7 <13>b\nb<13>c\n20 <13>half")
-	w.until(3)
+func TestConnectionMayMixFramings(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "server: "+server)
+	conn := dialServer(t, "tcp", addr)
+	sendText(t, conn, "<13>a\n7 <13>b\nb<13>c\n20 <13>half")
+	w.waitEvents(3)
 	_ = conn.Close()
-	events := w.until(4)
-	if got := messages(events); !slices.Equal(got, []string{"a", "b\nb", "c", "half"}) || field(events[3], fieldCut) != "8" || field(events[2], fieldCut) != "" {
+	events := w.waitEvents(4)
+	if got := messageTexts(events); !slices.Equal(got, []string{"a", "b\nb", "c", "half"}) || fieldText(events[3], fieldCut) != "8" || fieldText(events[2], fieldCut) != "" {
 		t.Errorf("%q, %v", got, events[3].Fields)
 	}
 }
@@ -130,16 +130,16 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, addr := at(t, "tls")
-	w := start(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s', tls_client_ca: '%s'}", server, cert, key, a.File))
+	server, addr := freeAddress(t, "tls")
+	w := startInput(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s', tls_client_ca: '%s'}", server, cert, key, a.File))
 	trusted := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1", Certificates: []tls.Certificate{pair}}
 	conn, err := tls.Dial("tcp", addr, trusted)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	send(t, conn, "<13>secret\n")
-	w.until(1)
+	sendText(t, conn, "<13>secret\n")
+	w.waitEvents(1)
 
 	stranger := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"}
 	if conn, err := tls.Dial("tcp", addr, stranger); err == nil {
@@ -149,22 +149,22 @@ func TestTLS(t *testing.T) {
 			t.Error("a client without a certificate is let in")
 		}
 	}
-	w.untilCount("the refusal is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
+	w.waitCount("the refusal is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
 
-	plain := dial(t, "tcp", addr) // no TLS at all, and says nothing
+	plain := dialServer(t, "tcp", addr) // no TLS at all, and says nothing
 	_ = plain
-	send(t, conn, "<13>still there\n") // a slow handshake blocks nobody
-	if got := messages(w.until(2)); !slices.Equal(got, []string{"secret", "still there"}) {
+	sendText(t, conn, "<13>still there\n") // a slow handshake blocks nobody
+	if got := messageTexts(w.waitEvents(2)); !slices.Equal(got, []string{"secret", "still there"}) {
 		t.Errorf("%q", got)
 	}
 }
 
 // TestRenewedCertificate: the next connection gets it.
-func TestRenewedCertificate(t *testing.T) {
+func TestRenewedCertificateIsUsed(t *testing.T) {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
-	server, addr := at(t, "tls")
-	start(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s'}", server, cert, key))
+	server, addr := freeAddress(t, "tls")
+	startInput(t, fmt.Sprintf("{server: '%s', tls_cert: '%s', tls_key: '%s'}", server, cert, key))
 	serial := func() string {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"})
 		if err != nil {
@@ -184,48 +184,48 @@ func TestGzip(t *testing.T) {
 	packed := func(text string) string {
 		var b strings.Builder
 		z := gzip.NewWriter(&b)
-		send(t, z, text)
+		sendText(t, z, text)
 		_ = z.Close()
 		return b.String()
 	}
 	t.Run("datagrams", func(t *testing.T) {
-		server, addr := at(t, "udp")
-		w := start(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1000, max_decompression_size: 2000}")
-		conn := dial(t, "udp", addr)
-		send(t, conn, packed("<13>hello"))
-		send(t, conn, "<13>plain")
-		send(t, conn, packed("<13>"+strings.Repeat("\x00x", 5_000_000))) // a bomb: 10 kB that are 10 MB
-		send(t, conn, packed("<13>broken")[:20])
-		events := w.until(4)
-		if got := messages(events); !slices.Equal(got[:2], []string{"hello", "plain"}) || field(events[2], fieldCut) != "1000" || len(got[2]) > 1000 {
+		server, addr := freeAddress(t, "udp")
+		w := startInput(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1000, max_decompression_size: 2000}")
+		conn := dialServer(t, "udp", addr)
+		sendText(t, conn, packed("<13>hello"))
+		sendText(t, conn, "<13>plain")
+		sendText(t, conn, packed("<13>"+strings.Repeat("\x00x", 5_000_000))) // a bomb: 10 kB that are 10 MB
+		sendText(t, conn, packed("<13>broken")[:20])
+		events := w.waitEvents(4)
+		if got := messageTexts(events); !slices.Equal(got[:2], []string{"hello", "plain"}) || fieldText(events[2], fieldCut) != "1000" || len(got[2]) > 1000 {
 			t.Errorf("%.100q, %v", got, events[2].Fields)
 		}
-		w.untilCount("what is broken is counted", func(c *counts) int64 { return c.broken.Load() }, 1)
+		w.waitCount("what is broken is counted", func(c *counts) int64 { return c.broken.Load() }, 1)
 	})
 	t.Run("stream", func(t *testing.T) {
-		server, addr := at(t, "tcp")
-		w := start(t, "{server: '"+server+"', content_encoding: GZIP, max_message_size: 1000}")
-		conn := dial(t, "tcp", addr)
+		server, addr := freeAddress(t, "tcp")
+		w := startInput(t, "{server: '"+server+"', content_encoding: GZIP, max_message_size: 1000}")
+		conn := dialServer(t, "tcp", addr)
 		z := gzip.NewWriter(conn)
-		send(t, z, "<13>one\n6 <13>tw")
+		sendText(t, z, "<13>one\n6 <13>tw")
 		_ = z.Flush()
-		w.until(2) // while the stream goes on
-		send(t, z, "<13>"+strings.Repeat("x", 1<<20)+"\n<13>last\n")
+		w.waitEvents(2) // while the stream goes on
+		sendText(t, z, "<13>"+strings.Repeat("x", 1<<20)+"\n<13>last\n")
 		_ = z.Close()
-		if got := messages(w.until(4)); got[0] != "one" || got[1] != "tw" || len(got[2]) != 996 || got[3] != "last" {
+		if got := messageTexts(w.waitEvents(4)); got[0] != "one" || got[1] != "tw" || len(got[2]) != 996 || got[3] != "last" {
 			t.Errorf("%.40q", got)
 		}
-		send(t, dial(t, "tcp", addr), "this is no gzip\n")
-		w.untilCount("what is no gzip is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
+		sendText(t, dialServer(t, "tcp", addr), "this is no gzip\n")
+		w.waitCount("what is no gzip is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
 	})
 }
 
 // TestSlowloris: a message that takes for ever ends its connection, silence does not, and nobody else notices.
-func TestSlowloris(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', read_timeout: 300ms}")
-	silent, slow := dial(t, "tcp", addr), dial(t, "tcp", addr)
-	send(t, silent, "<13>first\n")
+func TestSlowMessageEndsItsConnection(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', read_timeout: 300ms}")
+	silent, slow := dialServer(t, "tcp", addr), dialServer(t, "tcp", addr)
+	sendText(t, silent, "<13>first\n")
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -241,39 +241,39 @@ func TestSlowloris(t *testing.T) {
 		t.Error("still open")
 	}()
 	<-closed
-	w.untilCount("it is counted", func(c *counts) int64 { return c.timeouts.Load() }, 1)
-	send(t, silent, "<13>second\n")
-	got := messages(w.until(3))
+	w.waitCount("it is counted", func(c *counts) int64 { return c.timeouts.Load() }, 1)
+	sendText(t, silent, "<13>second\n")
+	got := messageTexts(w.waitEvents(3))
 	if got[0] != "first" || !strings.HasPrefix(got[1], "x") || got[2] != "second" {
 		t.Errorf("%q", got)
 	}
 }
 
-func TestMaxConnections(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "{server: '"+server+"', max_connections: 2}")
-	first, second := dial(t, "tcp", addr), dial(t, "tcp", addr)
-	send(t, first, "<13>a\n")
-	send(t, second, "<13>b\n")
-	w.until(2)
-	third := dial(t, "tcp", addr)
+func TestConnectionsAreLimited(t *testing.T) {
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "{server: '"+server+"', max_connections: 2}")
+	first, second := dialServer(t, "tcp", addr), dialServer(t, "tcp", addr)
+	sendText(t, first, "<13>a\n")
+	sendText(t, second, "<13>b\n")
+	w.waitEvents(2)
+	third := dialServer(t, "tcp", addr)
 	if _, err := third.Read(make([]byte, 1)); err == nil {
 		t.Error("the third connection is let in")
 	}
-	w.untilCount("it is counted", func(c *counts) int64 { return c.refused.Load() }, 1)
+	w.waitCount("it is counted", func(c *counts) int64 { return c.refused.Load() }, 1)
 	_ = first.Close()
-	w.untilCount("the first is gone", func(c *counts) int64 { return c.open.Load() }, 1)
-	send(t, dial(t, "tcp", addr), "<13>c\n")
-	w.until(3)
+	w.waitCount("the first is gone", func(c *counts) int64 { return c.open.Load() }, 1)
+	sendText(t, dialServer(t, "tcp", addr), "<13>c\n")
+	w.waitEvents(3)
 }
 
 // TestSenderWaits: while nothing can be handed on, a sender over TCP can send no more than the buffers between hold, and
 // loses nothing.
-func TestSenderWaits(t *testing.T) {
-	s := &sink{hold: make(chan struct{})}
-	server, addr := at(t, "tcp")
-	w := startWith(t, "{server: '"+server+"', read_buffer_size: 64KiB}", s)
-	conn := dial(t, "tcp", addr)
+func TestBackpressureReachesTheSender(t *testing.T) {
+	s := &collectingEmitter{hold: make(chan struct{})}
+	server, addr := freeAddress(t, "tcp")
+	w := startCollecting(t, "{server: '"+server+"', read_buffer_size: 64KiB}", s)
+	conn := dialServer(t, "tcp", addr)
 	line := "<13>" + strings.Repeat("x", 995) + "\n"
 	sent := 0
 	for {
@@ -289,9 +289,9 @@ func TestSenderWaits(t *testing.T) {
 	}
 	close(s.hold)
 	_ = conn.SetWriteDeadline(time.Time{})
-	send(t, conn, line[sent%len(line):])
+	sendText(t, conn, line[sent%len(line):])
 	sent += len(line) - sent%len(line)
-	for _, e := range w.until(sent / len(line)) {
+	for _, e := range w.waitEvents(sent / len(line)) {
 		if len(e.Message) != 995 {
 			t.Fatalf("%q", e.Message)
 		}
@@ -300,11 +300,11 @@ func TestSenderWaits(t *testing.T) {
 
 // TestStopReadsWhatWasSent: and ends although the sender goes on.
 func TestStopReadsWhatWasSent(t *testing.T) {
-	server, addr := at(t, "tcp")
-	w := start(t, "server: "+server)
-	conn := dial(t, "tcp", addr)
-	send(t, conn, "<13>a\n")
-	w.until(1)
+	server, addr := freeAddress(t, "tcp")
+	w := startInput(t, "server: "+server)
+	conn := dialServer(t, "tcp", addr)
+	sendText(t, conn, "<13>a\n")
+	w.waitEvents(1)
 	gone := make(chan int)
 	go func() {
 		n := 1
@@ -315,26 +315,26 @@ func TestStopReadsWhatWasSent(t *testing.T) {
 		}
 		gone <- n
 	}()
-	w.until(1000)
+	w.waitEvents(1000)
 	w.stop()
 	<-gone
 }
 
 // TestStopTakesWhatIsThere: what the kernel holds for us when we are told to stop was sent by then, and gets in.
-func TestStopTakesWhatIsThere(t *testing.T) {
+func TestStopReadsWhatTheKernelHolds(t *testing.T) {
 	for network, lines := range map[string]int{"tcp": 2000, "udp": 200} { // more than is read at once
-		s := &sink{hold: make(chan struct{})} // nobody reads while this waits
-		server, addr := at(t, network)
-		w := startWith(t, "server: "+server, s)
-		conn := dial(t, network, addr)
+		s := &collectingEmitter{hold: make(chan struct{})} // nobody reads while this waits
+		server, addr := freeAddress(t, network)
+		w := startCollecting(t, "server: "+server, s)
+		conn := dialServer(t, network, addr)
 		for i := range lines {
-			send(t, conn, fmt.Sprintf("<13>line %d\n", i))
+			sendText(t, conn, fmt.Sprintf("<13>line %d\n", i))
 		}
 		if network == "tcp" {
-			w.untilCount("it is accepted", func(c *counts) int64 { return c.open.Load() }, 1)
+			w.waitCount("it is accepted", func(c *counts) int64 { return c.open.Load() }, 1)
 		}
 		w.stop()
-		if n := len(s.take()); n != lines {
+		if n := len(s.takeEvents()); n != lines {
 			t.Errorf("%s: %d of %d", network, n, lines)
 		}
 	}

@@ -20,10 +20,10 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 )
 
-// brief is an event on a line: facility.severity host app[proc] msgid, its other fields, the message.
-func brief(e telemetry.Event) string {
+// formatEvent is an event on a line: facility.severity host app[proc] msgid, its other fields, the message.
+func formatEvent(e telemetry.Event) string {
 	facility := 0
-	_, _ = fmt.Sscan(field(e, eventdoc.Facility), &facility)
+	_, _ = fmt.Sscan(fieldText(e, eventdoc.Facility), &facility)
 	s := fmt.Sprintf("%s.%s %s %s[%s] %s", facilityName(facility), e.Severity, e.Host, e.App, e.Proc, e.MsgID)
 	for _, f := range e.Fields {
 		if f.Key != eventdoc.Facility && f.Key != eventdoc.RemoteIP && !strings.HasPrefix(f.Key, "timeQuality_") && f.Key != "meta_sequenceId" {
@@ -33,12 +33,12 @@ func brief(e telemetry.Event) string {
 	return s + ": " + e.Message
 }
 
-// same waits for as many events as are wanted, and compares: each exactly once, at the time it was sent.
-func (w *world) same(began time.Time, want ...string) {
+// expectEvents waits for as many events as are wanted, and compares: each exactly once, at the time it was sent.
+func (w *runningInput) expectEvents(began time.Time, want ...string) {
 	w.t.Helper()
 	var got []string
-	for _, e := range w.until(len(want)) {
-		got = append(got, brief(e))
+	for _, e := range w.waitEvents(len(want)) {
+		got = append(got, formatEvent(e))
 		if e.Time.Before(began.Truncate(time.Second)) || e.Time.After(time.Now()) {
 			w.t.Errorf("%s was sent at %v, not since %v", e.Message, e.Time, began)
 		}
@@ -50,8 +50,8 @@ func (w *world) same(began time.Time, want ...string) {
 	}
 }
 
-// logger sends a message.
-func logger(t testing.TB, args ...string) {
+// runLogger sends a message.
+func runLogger(t testing.TB, args ...string) {
 	t.Helper()
 	if out, err := exec.Command("logger", args...).CombinedOutput(); err != nil {
 		t.Fatalf("logger %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -82,7 +82,7 @@ func TestLogger(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, counted %t", network, counted), func(t *testing.T) {
-				server, addr := at(t, network)
+				server, addr := freeAddress(t, network)
 				how := []string{"-n", "127.0.0.1", "-P", servicetest.PortOf(addr), "-d"}
 				switch network {
 				case "tcp":
@@ -97,14 +97,14 @@ func TestLogger(t *testing.T) {
 				if counted {
 					how = append(how, "--octet-count")
 				}
-				w, began := start(t, "server: '"+server+"'"), time.Now()
-				say := func(args ...string) { logger(t, append(slices.Clone(how), args...)...) }
+				w, began := startInput(t, "server: '"+server+"'"), time.Now()
+				say := func(args ...string) { runLogger(t, append(slices.Clone(how), args...)...) }
 				say("--rfc3164", "-t", "app", "-p", "local3.err", text)
 				say("--rfc3164", "-t", "app", "--id=4711", "-p", "auth.info", "with a pid")
 				say("--rfc5424", "-t", "app", "-p", "local7.debug", text)
 				say("--rfc5424=notime,notq", "-t", "app", "--id=4711", "--msgid", "ID1", "-p", "mail.crit", "--sd-id", "a@1", "--sd-param", `k="v \" \] \\"`, "--sd-param", `l=""`, "--", "-dashes-")
 				say("--rfc5424", "-t", "app", "--size", "20000", "-p", "user.notice", long)
-				w.same(began,
+				w.expectEvents(began,
 					"local3.error "+short+" app[] : "+text,
 					"auth.info "+short+" app[4711] : with a pid",
 					"local7.debug "+full+" app[] : "+text,
@@ -116,17 +116,17 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// sent are messages that are given to a daemon to forward, and what they must be when they have come here.
-type sent struct {
+// forwardedMessage are messages that are given to a daemon to forward, and what they must be when they have come here.
+type forwardedMessage struct {
 	args       []string
 	text       string
 	want       string // of RFC 3164
 	structured string // of RFC 5424, if that says more
 }
 
-func forwarded(t testing.TB) []sent {
+func messagesToForward(t testing.TB) []forwardedMessage {
 	host := hostname(t, true)
-	all := []sent{
+	all := []forwardedMessage{
 		{[]string{"-t", "probe", "-p", "local3.err"}, "grün 漢字 \x1b[31m %", "local3.error " + host + " probe[] : ", ""},
 		{[]string{"-t", "probe", "--id=4711", "-p", "auth.info"}, "with a pid: and a colon", "auth.info " + host + " probe[4711] : ", ""},
 		{[]string{"-t", "probe", "-p", "mail.crit", "--msgid", "ID1", "--sd-id", "a@1", "--sd-param", `k="v \" \] \\"`}, "structured",
@@ -134,29 +134,29 @@ func forwarded(t testing.TB) []sent {
 		{[]string{"-t", "probe", "--size", "8000"}, strings.Repeat("ä", 3000), "user.notice " + host + " probe[] : ", ""},
 	}
 	for i := range 20 {
-		all = append(all, sent{[]string{"-t", "probe"}, fmt.Sprintf("line %d", i), "user.notice " + host + " probe[] : ", ""})
+		all = append(all, forwardedMessage{[]string{"-t", "probe"}, fmt.Sprintf("line %d", i), "user.notice " + host + " probe[] : ", ""})
 	}
 	return all
 }
 
-// relay gives all messages to a daemon that listens on a socket file, and waits until they have come from it.
-func (w *world) relay(socket string, structured bool) {
+// relayAll gives all messages to a daemon that listens on a socket file, and waits until they have come from it.
+func (w *runningInput) relayAll(socket string, structured bool) {
 	w.t.Helper()
 	began, format := time.Now(), "--rfc3164"
 	if structured {
 		format = "--rfc5424"
 	}
 	var want []string
-	for _, s := range forwarded(w.t) {
+	for _, s := range messagesToForward(w.t) {
 		if s.structured != "" && structured {
 			s.want = s.structured
 		} else if s.structured != "" {
 			continue
 		}
-		logger(w.t, slices.Concat([]string{format, "-u", socket, "--socket-errors=on"}, s.args, []string{s.text})...)
+		runLogger(w.t, slices.Concat([]string{format, "-u", socket, "--socket-errors=on"}, s.args, []string{s.text})...)
 		want = append(want, s.want+s.text)
 	}
-	w.same(began, want...)
+	w.expectEvents(began, want...)
 }
 
 // socketReady is a daemon's sign that it may be used.
@@ -167,30 +167,30 @@ func socketReady(path string) func(context.Context) error {
 	}
 }
 
-// pem is a certificate for a client, and one for the server with the authority behind both.
-type pem struct{ ca, cert, key, clientCert, clientKey string }
+// certificates is a certificate for a client, and one for the server with the authority behind both.
+type certificates struct{ ca, cert, key, clientCert, clientKey string }
 
-func issue(t testing.TB) pem {
+func issueCertificates(t testing.TB) certificates {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
 	clientCert, clientKey := a.Issue(t, tlstest.Cert{})
-	return pem{a.File, cert, key, clientCert, clientKey}
+	return certificates{a.File, cert, key, clientCert, clientKey}
 }
 
-// serve starts the input for a way to be sent to.
-func (p pem) serve(t testing.TB, network string) (w *world, port string) {
-	server, addr := at(t, network)
+// startServer starts the input for a way to be sent to.
+func (p certificates) startServer(t testing.TB, network string) (w *runningInput, port string) {
+	server, addr := freeAddress(t, network)
 	config := "{server: '" + server + "'"
 	if network == "tls" {
 		config += fmt.Sprintf(", tls_cert: '%s', tls_key: '%s', tls_client_ca: '%s'", p.cert, p.key, p.ca)
 	}
-	return start(t, config+"}"), servicetest.PortOf(addr)
+	return startInput(t, config+"}"), servicetest.PortOf(addr)
 }
 
 func TestRsyslog(t *testing.T) {
 	servicetest.Need(t, "bsdutils", "logger")
 	servicetest.Need(t, "rsyslog", "rsyslogd")
-	certs := issue(t)
+	certs := issueCertificates(t)
 	for name, tc := range map[string]struct {
 		network, action string
 		structured      bool
@@ -208,7 +208,7 @@ func TestRsyslog(t *testing.T) {
 			if tc.network == "tls" {
 				servicetest.NeedPart(t, "rsyslog-gnutls", "rsyslogd", "usr/lib/*/rsyslog/lmnsd_gtls.so")
 			}
-			w, port := certs.serve(t, tc.network)
+			w, port := certs.startServer(t, tc.network)
 			d := servicetest.New(t)
 			d.File("rs.conf", `global(workDirectory="$DIR" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" DefaultNetstreamDriverCAFile="`+certs.ca+`" DefaultNetstreamDriverCertFile="`+certs.clientCert+`" DefaultNetstreamDriverKeyFile="`+certs.clientKey+`")
 module(load="imuxsock" SysSock.Use="off")
@@ -217,7 +217,7 @@ input(type="imuxsock" Socket="$DIR/in" UseSpecialParser="off" ParseHostname="on"
 			d.Args, d.End = []string{"rsyslogd", "-n", "-f", "$DIR/rs.conf", "-i", "$DIR/pid"}, syscall.SIGTERM
 			d.Ready = socketReady(d.Fill("$DIR/in"))
 			d.Run()
-			w.relay(d.Fill("$DIR/in"), tc.structured)
+			w.relayAll(d.Fill("$DIR/in"), tc.structured)
 		})
 	}
 }
@@ -225,7 +225,7 @@ input(type="imuxsock" Socket="$DIR/in" UseSpecialParser="off" ParseHostname="on"
 func TestSyslogNG(t *testing.T) {
 	servicetest.Need(t, "bsdutils", "logger")
 	servicetest.Need(t, "syslog-ng-core", "syslog-ng")
-	certs := issue(t)
+	certs := issueCertificates(t)
 	secure := `transport("tls") tls(ca-file("` + certs.ca + `") cert-file("` + certs.clientCert + `") key-file("` + certs.clientKey + `") peer-verify(required-trusted))`
 	for name, tc := range map[string]struct {
 		network, driver, transport string
@@ -241,7 +241,7 @@ func TestSyslogNG(t *testing.T) {
 		"network 5424": {"tcp", "network", `transport("tcp") flags(syslog-protocol)`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, port := certs.serve(t, tc.network)
+			w, port := certs.startServer(t, tc.network)
 			d := servicetest.New(t)
 			d.File("ng.conf", `@version: 3.38
 options { keep-hostname(yes); stats-freq(0); log-msg-size(65536); };
@@ -252,7 +252,7 @@ log { source(s); destination(d); };
 			d.Args = []string{"syslog-ng", "-F", "-f", "$DIR/ng.conf", "-p", "$DIR/pid", "-R", "$DIR/persist", "-c", "$DIR/ctl", "--no-caps"}
 			d.Ready, d.End = socketReady(d.Fill("$DIR/in")), syscall.SIGTERM
 			d.Run()
-			w.relay(d.Fill("$DIR/in"), tc.structured)
+			w.relayAll(d.Fill("$DIR/in"), tc.structured)
 		})
 	}
 }
@@ -261,7 +261,7 @@ log { source(s); destination(d); };
 func TestBusybox(t *testing.T) {
 	servicetest.Need(t, "busybox", "busybox")
 	servicetest.Need(t, "util-linux", "unshare")
-	w, port := pem{}.serve(t, "udp")
+	w, port := certificates{}.startServer(t, "udp")
 	began := time.Now()
 	script := `mount -t tmpfs none /dev && mknod /dev/null c 1 3 || exit 77
 busybox syslogd -n -R 127.0.0.1:` + port + ` & daemon=$!
@@ -269,21 +269,21 @@ i=0; until [ -S /dev/log ] || [ $((i += 1)) -gt 1000 ]; do busybox usleep 10000;
 busybox logger -t probe -p local3.err 'grün 漢字' && busybox logger -t 'probe[4711]' -p auth.info 'with a pid: and a colon'
 i=0; while [ $i -lt 20 ]; do busybox logger -t probe "line $i"; i=$((i + 1)); done
 busybox usleep 100000; kill $daemon; wait`
-	if out, err := exec.Command("unshare", "-m", "sh", "-c", script).CombinedOutput(); err != nil && len(w.sink.take()) == 0 {
+	if out, err := exec.Command("unshare", "-m", "sh", "-c", script).CombinedOutput(); err != nil && len(w.sink.takeEvents()) == 0 {
 		t.Skipf("no name space with a /dev of its own here: %v, %s", err, out)
 	}
 	want := []string{"local3.error 127.0.0.1 probe[] : grün 漢字", "auth.info 127.0.0.1 probe[4711] : with a pid: and a colon"}
 	for i := range 20 {
 		want = append(want, fmt.Sprintf("user.notice 127.0.0.1 probe[] : line %d", i))
 	}
-	w.same(began, want...)
+	w.expectEvents(began, want...)
 }
 
 // TestOpenSSL: s_client, with and without a certificate.
 func TestOpenSSL(t *testing.T) {
 	servicetest.Need(t, "openssl", "openssl")
-	certs := issue(t)
-	w, port := certs.serve(t, "tls")
+	certs := issueCertificates(t)
+	w, port := certs.startServer(t, "tls")
 	began := time.Now()
 	client := func(args ...string) {
 		cmd := exec.Command("openssl", append([]string{"s_client", "-connect", "127.0.0.1:" + port, "-CAfile", certs.ca, "-verify_return_error", "-quiet", "-no_ign_eof"}, args...)...)
@@ -295,7 +295,7 @@ func TestOpenSSL(t *testing.T) {
 	client()
 	client("-cert", certs.clientCert, "-key", certs.clientKey)
 	client("-cert", certs.clientCert, "-key", certs.clientKey, "-tls1_2")
-	w.untilCount("who has no certificate is refused", func(c *counts) int64 { return c.failed.Load() }, 1)
+	w.waitCount("who has no certificate is refused", func(c *counts) int64 { return c.failed.Load() }, 1)
 	one := []string{"user.error h a[7] : line", "user.error h a[] : counted", "user.error h a[] : last"}
-	w.same(began, slices.Concat(one, one)...)
+	w.expectEvents(began, slices.Concat(one, one)...)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // TestReceiveBuffer: as large as was asked for, beyond the system's limit if we may; if not, that is said.
-func TestReceiveBuffer(t *testing.T) {
+func TestReceiveBufferIsSetOrReported(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

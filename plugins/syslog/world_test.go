@@ -21,8 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if args := os.Getenv(helping); args != "" {
-		if err := help(strings.Fields(args)); err != nil {
+	if args := os.Getenv(helperVariable); args != "" {
+		if err := runHelper(strings.Fields(args)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -31,14 +31,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// sink takes what the input emits.
-type sink struct {
+// collectingEmitter takes what the input emits.
+type collectingEmitter struct {
 	mu     sync.Mutex
 	events []telemetry.Event
 	hold   chan struct{} // Emit waits until it is closed; nil: it does not
 }
 
-func (s *sink) Emit(ctx context.Context, b *telemetry.Batch) {
+func (s *collectingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
 	if s.hold != nil {
 		select {
 		case <-s.hold:
@@ -50,35 +50,35 @@ func (s *sink) Emit(ctx context.Context, b *telemetry.Batch) {
 	s.events = append(s.events, b.Events...)
 }
 
-// take returns what has come so far.
-func (s *sink) take() []telemetry.Event {
+// takeEvents returns what has come so far.
+func (s *collectingEmitter) takeEvents() []telemetry.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
 }
 
-// world is a running input.
-type world struct {
+// runningInput is a running input.
+type runningInput struct {
 	t    testing.TB
 	in   *input
-	sink *sink
+	sink *collectingEmitter
 	stop func()
 }
 
-// start runs an input until the test ends, and waits until it listens.
-func start(t testing.TB, config string) *world {
+// startInput runs an input until the test ends, and waits until it listens.
+func startInput(t testing.TB, config string) *runningInput {
 	t.Helper()
-	return startWith(t, config, &sink{})
+	return startCollecting(t, config, &collectingEmitter{})
 }
 
-func startWith(t testing.TB, config string, s *sink) *world {
+func startCollecting(t testing.TB, config string, s *collectingEmitter) *runningInput {
 	t.Helper()
-	w := startOut(t, config, s)
+	w := startEmitting(t, config, s)
 	w.sink = s
 	return w
 }
 
-func startOut(t testing.TB, config string, out plugins.Emitter) *world {
+func startEmitting(t testing.TB, config string, out plugins.Emitter) *runningInput {
 	t.Helper()
 	env := plugintest.Env("syslog", "")
 	opened := make(chan struct{}, 16)
@@ -87,7 +87,7 @@ func startOut(t testing.TB, config string, out plugins.Emitter) *world {
 			opened <- struct{}{}
 		}
 	})
-	w := &world{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input)}
+	w := &runningInput{t: t, in: plugintest.Start(t, Plugin, config, env).Input.Runner.(*input)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.in.Run(ctx, out) }()
@@ -108,20 +108,20 @@ func startOut(t testing.TB, config string, out plugins.Emitter) *world {
 	return w
 }
 
-// until waits until there are n events and returns them.
-func (w *world) until(n int) []telemetry.Event {
+// waitEvents waits until there are n events and returns them.
+func (w *runningInput) waitEvents(n int) []telemetry.Event {
 	w.t.Helper()
 	servicetest.Until(w.t, "the events arrive", func(context.Context) error {
-		if got := len(w.sink.take()); got < n {
+		if got := len(w.sink.takeEvents()); got < n {
 			return fmt.Errorf("%d of %d events", got, n)
 		}
 		return nil
 	})
-	return w.sink.take()
+	return w.sink.takeEvents()
 }
 
-// untilCount waits until a count has a value.
-func (w *world) untilCount(what string, count func(*counts) int64, want int64) {
+// waitCount waits until a count has a value.
+func (w *runningInput) waitCount(what string, count func(*counts) int64, want int64) {
 	w.t.Helper()
 	servicetest.Until(w.t, what, func(context.Context) error {
 		if got := count(&w.in.listeners[0].counts); got != want {
@@ -131,14 +131,14 @@ func (w *world) untilCount(what string, count func(*counts) int64, want int64) {
 	})
 }
 
-func messages(events []telemetry.Event) (all []string) {
+func messageTexts(events []telemetry.Event) (all []string) {
 	for i := range events {
 		all = append(all, events[i].Message)
 	}
 	return all
 }
 
-func field(e telemetry.Event, key string) string {
+func fieldText(e telemetry.Event, key string) string {
 	for _, f := range e.Fields {
 		if f.Key == key {
 			return f.Text()
@@ -147,13 +147,13 @@ func field(e telemetry.Event, key string) string {
 	return ""
 }
 
-// at returns an address on a free port.
-func at(t testing.TB, scheme string) (server, addr string) {
+// freeAddress returns an address on a free port.
+func freeAddress(t testing.TB, scheme string) (server, addr string) {
 	addr = fmt.Sprintf("127.0.0.1:%s", servicetest.FreePort(t))
 	return scheme + "://" + addr, addr
 }
 
-func dial(t testing.TB, network, addr string) net.Conn {
+func dialServer(t testing.TB, network, addr string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial(network, addr)
 	if err != nil {
@@ -163,7 +163,7 @@ func dial(t testing.TB, network, addr string) net.Conn {
 	return conn
 }
 
-func send(t testing.TB, w io.Writer, text string) {
+func sendText(t testing.TB, w io.Writer, text string) {
 	t.Helper()
 	if _, err := io.WriteString(w, text); err != nil {
 		t.Fatal(err)
