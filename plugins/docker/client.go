@@ -70,7 +70,7 @@ func (c *client) getPage(ctx context.Context, path, query string, limit int64) (
 	return nil, c.addAdvice(err)
 }
 
-// describeRefusal returns the error for an answer with another status, with the request and the reason that the daemon gives.
+// describeRefusal returns the error for an answer whose status is not 200. It contains the request and the daemon's reason.
 func (c *client) describeRefusal(e *httpx.StatusError, path string) error {
 	var reason struct{ Message string }
 	text := fmt.Sprintf("%s answers %d %s to GET %s", c, e.Code, http.StatusText(e.Code), path)
@@ -88,7 +88,7 @@ func (c *client) describeRefusal(e *httpx.StatusError, path string) error {
 	return &httpx.StatusError{Code: e.Code, Text: text}
 }
 
-// addAdvice adds what to do about a socket that does not exist or cannot be opened.
+// addAdvice adds advice to the error of a socket that does not exist or cannot be opened.
 func (c *client) addAdvice(err error) error {
 	switch {
 	case c.Scheme != "unix":
@@ -106,9 +106,9 @@ type daemon struct {
 	api          int // minor version; 0: unknown
 	windows      bool
 	podman       bool
-	listClient   *client   // requests the list
-	engineClient *client   // requests what concerns the engine and the swarm
-	workers      []*client // request what concerns single containers
+	listClient   *client   // for the list of containers
+	engineClient *client   // for the engine and the Swarm
+	workers      []*client // for single containers
 	connect      func() *client
 }
 
@@ -150,8 +150,8 @@ func (d *daemon) waitsForCollector() bool { return !d.podman && d.api < promptAP
 // maxWaiting bounds how many requests wait for the collector of such a daemon.
 const maxWaiting = 100
 
-// containerClients returns the connections for requests about single containers. There may be more than workers where requests only
-// wait.
+// containerClients returns the connections for requests about single containers. There are more than
+// workers if the requests wait for the daemon's collector.
 func (d *daemon) containerClients(containers, workers int) []*client {
 	if d.waitsForCollector() {
 		workers = max(workers, maxWaiting)

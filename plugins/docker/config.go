@@ -36,7 +36,7 @@ type Config struct {
 	PerDeviceInclude []string `yaml:"perdevice_include" conf:"ignored"`
 }
 
-// Names select the containers to report. An empty include list includes all.
+// Names selects the containers to report. An empty include list includes all.
 type Names struct {
 	NameInclude  patterns   `yaml:"container_name_include" conf:"public"`
 	NameExclude  patterns   `yaml:"container_name_exclude" conf:"public"`
@@ -137,7 +137,7 @@ func (c *Config) resolveEndpoint(getenv func(string) string) (httpx.Address, err
 	return a, nil
 }
 
-// serverLabel returns the label that tells several daemons apart. It is empty for the daemon at Docker's default socket, which keeps
+// serverLabel returns the label that distinguishes several daemons. It is empty for the daemon at Docker's default socket, which keeps
 // the keys of its containers short.
 func serverLabel(a httpx.Address) telemetry.Label {
 	l := telemetry.Label{Key: "server", Value: a.HostPort()}
@@ -169,7 +169,7 @@ func (n *Names) includesState(state string) bool {
 	return (len(n.StateInclude) == 0 || n.StateInclude.Match(state)) && !n.StateExclude.Match(state)
 }
 
-// includesStopped reports whether stopped containers are wanted.
+// includesStopped reports whether the settings include stopped containers.
 func (n *Names) includesStopped() bool {
 	for _, state := range []string{"created", "exited", "dead"} {
 		if n.includesState(state) {

@@ -117,7 +117,7 @@ func (c *container) readLabels(l *listedContainer) {
 	c.compose = [2]string{labels["com.docker.compose.project"], labels["com.docker.compose.service"]}
 }
 
-// resetIfTagsChanged drops the series if their tags have changed, so that they are made again.
+// resetIfTagsChanged drops the series if their tags have changed, so that new ones are made.
 func (c *container) resetIfTagsChanged() {
 	tags := slices.Clone(c.fromLabels)
 	if c.details != nil {

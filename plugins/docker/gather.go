@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// requestContainers lists the containers and requests details and statistics of those that are wanted. The results are in in.jobs.
+// requestContainers lists the containers and requests details and statistics of the selected ones. It stores the results in in.jobs.
 func (in *input) requestContainers(ctx context.Context, now time.Time) error {
 	query := ""
 	if in.config.includesStopped() {
@@ -44,7 +44,7 @@ func (in *input) requestContainers(ctx context.Context, now time.Time) error {
 // maxContainers bounds the requests of one gather. A larger host must select containers.
 const maxContainers = 5000
 
-// runJobs does the jobs over several connections.
+// runJobs runs the jobs over several connections.
 func (in *input) runJobs(ctx context.Context, now time.Time) {
 	var next atomic.Int64
 	var all crew.Crew
@@ -59,7 +59,7 @@ func (in *input) runJobs(ctx context.Context, now time.Time) {
 	all.Wait()
 }
 
-// sendRequests requests what is needed of one container over w.
+// sendRequests requests the details of a container if they are stale, and its statistics if it runs.
 func (j *job) sendRequests(ctx context.Context, w *client, path string, now time.Time) error {
 	if ctx.Err() != nil {
 		return w.Explain(ctx.Err())

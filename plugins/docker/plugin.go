@@ -1,4 +1,8 @@
 // Package docker reports containers of Docker and Podman, the engine, its disk usage, and Docker's Swarm.
+//
+// config.go has the settings and selects containers. client.go has the connections to the daemon, reply.go the types of its answers.
+// gather.go requests the containers; container.go and usage.go have their series. engine.go has the engine and the Swarm, disk.go the
+// disk usage.
 package docker
 
 import (
@@ -66,11 +70,11 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return in, nil
 }
 
-// containerTTL is how long the series of a container outlive its last sample at least. Many containers have random names and
-// never come back; a day is enough to look into why one has gone.
+// containerTTL is the minimum time that the series of a container outlive its last sample. Many containers have random names and never
+// come back. A day is enough to find out why one has gone.
 const containerTTL = 24 * time.Hour
 
-// minGatherTime is how long a daemon needs whose statistics come once a second, with a margin.
+// minGatherTime is how long a daemon whose statistics come once a second needs for a gather, with a margin.
 const minGatherTime = 3 * time.Second
 
 // Gather implements plugins.Gatherer.

@@ -60,7 +60,7 @@ const shortID = 12
 
 func (l *listedContainer) labels() map[string]string {
 	var labels map[string]string
-	_ = json.Unmarshal(l.Labels, &labels) // anything else than an object of strings has no labels
+	_ = json.Unmarshal(l.Labels, &labels) // anything but an object of strings has no labels
 	return labels
 }
 
@@ -268,7 +268,7 @@ type diskUsage struct {
 	}
 }
 
-// isPossibleCount reports whether a number can be a count. Some answers contain -1 for an unknown number, also as an unsigned one.
+// isPossibleCount reports whether a number can be a count. Some answers contain -1, signed or unsigned, for an unknown number.
 func isPossibleCount(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Counter).Contains(v) }
 
 // decodeJSON decodes an answer.

@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// usageSeries are the series of the resources that a running container uses.
+// usageSeries has the series of the resources that a running container uses.
 type usageSeries struct {
 	percent, online                                             *telemetry.Series
 	memory, limit, memoryPercent, maxUsage, rss, cache, swap    *telemetry.Series
@@ -94,7 +94,7 @@ func newTraffic(f *telemetry.Factory, labels []telemetry.Label) (t traffic) {
 	return t
 }
 
-// resetCounters makes the next readings the first, after the container was restarted.
+// resetCounters forgets the last readings after a restart of the container, so that the next ones have no rates.
 func (u *usageSeries) resetCounters() {
 	u.busyCores.Forget()
 	for _, t := range []*telemetry.Total{u.cpu, u.user, u.system, u.periods, u.throttledPeriods, u.throttledTime, u.failcnt, u.majorFaults} {
@@ -138,9 +138,9 @@ func (u *usageSeries) addStats(out *telemetry.Batch, s *stats, windows bool) {
 func (u *usageSeries) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 	used, unit := &s.CPU.Usage, 1e9
 	if windows {
-		unit = 1e7 // of 100 ns
+		unit = 1e7 // units of 100 ns
 	}
-	if !isPossibleCount(used.Total) || used.Total == 0 { // 0: the kernel does not measure it, because a running container has used some
+	if !isPossibleCount(used.Total) || used.Total == 0 { // 0: the kernel does not measure it; a running container has used some
 		return
 	}
 	u.cpu.Add(out, used.Total/unit)
@@ -200,7 +200,7 @@ func addFirst(out *telemetry.Batch, s *telemetry.Series, values ...*float64) {
 	}
 }
 
-// addBlkio writes what went to and from block devices. There is nothing before the first transfer.
+// addBlkio appends the transfers of block devices. Before the first transfer the daemon reports none.
 func (u *usageSeries) addBlkio(out *telemetry.Batch, s *stats) {
 	if s.Storage.ReadCount != nil { // Windows does not report devices
 		w := &s.Storage

@@ -60,9 +60,9 @@ func (s *shellMode) UnmarshalScalar(text string) error {
 	return errors.New("must be auto, true or false")
 }
 
-// needsShell reports whether a shell runs a command. With "auto" that is the case if the command has a character that a shell
-// interprets, or if its first word is not a program: it may be a builtin. Shells differ in what a backslash means to echo, so
-// a backslash needs the shell, too.
+// needsShell reports whether a shell runs a command. With "auto", a shell runs commands that contain a character which a shell
+// interprets, and commands whose first word is not a program, because it may be a builtin. A backslash needs the shell as well,
+// because shells differ in what echo makes of it.
 func (s shellMode) needsShell(command string) bool {
 	if s != shellAuto {
 		return s == shellAlways

@@ -15,7 +15,7 @@ import (
 // maxCommandLabel bounds, in bytes, the labels with a command's name or line.
 const maxCommandLabel = 120
 
-// nameCommands returns the name that the series of each command have: the configured name, or that of the program. If several
+// nameCommands returns the name for the series of each command: the configured name, or that of the program. If several
 // commands would have the same name, a hash of the command is appended to each of them, so that changing the list never
 // moves a series from one command to another.
 func nameCommands(commands []Command) []string {
@@ -36,7 +36,7 @@ func nameCommands(commands []Command) []string {
 	return names
 }
 
-// defaultName returns the name that the command has if no other has the same.
+// defaultName returns the name of the command if no other command has the same name.
 func (c *Command) defaultName() string {
 	if c.Name != "" {
 		return c.Name

@@ -1,4 +1,7 @@
 // Package execinput runs commands and reports what they print as metrics and events.
+//
+// config.go has the settings, and names.go names the commands. parse.go, influx.go and nagios.go parse the formats of the output into
+// a parsedOutput (series.go), and events.go makes events. explain.go describes failures.
 package execinput
 
 import (
@@ -141,7 +144,7 @@ func (in *input) addResult(out *telemetry.Batch, c *command, r *childproc.Result
 	return errors.Join(err, c.parseOutput(out, in.config.DataFormat, r))
 }
 
-// parseOutput reads what a command printed. The last line of a truncated output is incomplete and left out.
+// parseOutput parses what a command printed. It leaves out the last line of a truncated output, because it is incomplete.
 func (c *command) parseOutput(out *telemetry.Batch, format Format, r *childproc.Result) error {
 	text, err := bom.Strip(r.Stdout)
 	if err != nil {

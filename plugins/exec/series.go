@@ -23,7 +23,7 @@ type sample struct {
 // printedSeries are the series of what one command prints.
 type printedSeries struct {
 	*telemetry.Vec[string, *telemetry.Series]
-	current *sample // that the Vec makes a series for
+	current *sample // for which the Vec makes a series
 	key     []byte
 }
 

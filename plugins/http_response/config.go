@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
-// Config are the input's settings: the requests, and what is expected of the answers.
+// Config has the input's settings: the requests and the expected answers.
 type Config struct {
 	httpx.Config       `yaml:",inline"`
 	URLs               []string          `yaml:"urls" conf:"public"`
@@ -31,7 +31,7 @@ type Config struct {
 // keepTime is how long a connection is kept; 0: every request uses a new one.
 type keepTime time.Duration
 
-// defaultKeepTime is how long connections are kept by default. A new certificate or address is noticed that late.
+// defaultKeepTime is how long connections are kept by default. It bounds how late a new certificate or address is noticed.
 const defaultKeepTime = 5 * time.Minute
 
 // UnmarshalScalar implements conf.Scalar.

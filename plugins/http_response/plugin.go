@@ -1,4 +1,7 @@
 // Package httpresponse sends requests to URLs and reports whether, how and how fast they answer.
+//
+// config.go has the settings. probe.go sends a request and compares the answer, with match.go for JSON. trace.go measures the phases of
+// a request, and turns.go limits how many probes connect at once. result.go classifies errors, and event.go reports changes.
 package httpresponse
 
 import (
@@ -122,7 +125,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	var errs []error
 	for _, p := range in.probes {
 		if errors.Is(p.answer.err, context.Canceled) {
-			errs = append(errs, p.answer.err) // says nothing about the target
+			errs = append(errs, p.answer.err) // an error of the agent, not a result of the target
 			continue
 		}
 		p.addSamples(out)

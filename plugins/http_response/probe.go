@@ -64,7 +64,7 @@ func requestAnswer(ctx context.Context, t *httpx.Target, want *expected, buf *by
 	return a
 }
 
-// readResponse reads and compares an answer.
+// readResponse reads an answer and compares it with the expected one.
 func (a *answer) readResponse(resp *http.Response, want *expected, buf *bytes.Buffer) error {
 	if s := resp.TLS; s != nil {
 		a.expires = earliestExpiry(s.PeerCertificates)

@@ -11,7 +11,7 @@ import (
 // millisecond of CPU time; if a hundred probes connected at once, they would measure how long they wait for each other.
 type connectTurns struct {
 	free      chan struct{}
-	timeLimit time.Duration // after which a turn ends by itself, so that nobody waits for a distant server
+	timeLimit time.Duration // after which a turn ends by itself, so that a distant server does not block the others
 }
 
 const (

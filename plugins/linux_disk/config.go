@@ -17,7 +17,7 @@ type Config struct {
 
 func defaults() Config { return Config{ExcludeDocker: true} }
 
-// selectMounts returns the mounts to report, in the order of the file.
+// selectMounts returns the mounts to report, in the order of mountinfo.
 func (c Config) selectMounts(all []mount) []mount {
 	visible := map[string]int{} // by path: a later mount covers an earlier one
 	best := map[string]int{}    // by device: the shortest path of several mounts of one file system

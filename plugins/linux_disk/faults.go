@@ -18,7 +18,7 @@ type faultCounter struct {
 // faultsKey identifies a file system and its mount point.
 type faultsKey struct{ device, path string }
 
-// updateFaultCounters opens the counts of the mounts that are now reported and closes those of the others.
+// updateFaultCounters opens the files of newly reported mounts and closes those of mounts that are no longer reported.
 func (in *input) updateFaultCounters() {
 	kept := map[faultsKey]*faultCounter{}
 	for i := range in.mounts {
@@ -48,7 +48,7 @@ func (in *input) newFaultCounter(m mount) *faultCounter {
 	return &faultCounter{hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path())}
 }
 
-// deviceName returns the kernel's name of the device of a mount ("sda2", "dm-0"). The source of the mount can be another name
+// deviceName returns the kernel's name of a mount's device ("sda2", "dm-0"). The source of the mount may be another name of the device
 // ("/dev/root", "/dev/mapper/vg-home").
 func (in *input) deviceName(m mount) string {
 	uevent := in.fs.SysFile("dev", "block", m.device, "uevent")
@@ -71,7 +71,8 @@ func parseDeviceName(data []byte) string {
 	return ""
 }
 
-// addFaults adds the count of a file system. When another one is mounted at the same place, the count begins anew.
+// addFaults adds the count of a file system. When another file system is mounted at the same path, the
+// counter starts again.
 func (d *mountSeries) addFaults(out *telemetry.Batch, f *faultCounter) error {
 	if f == nil || f.count == nil {
 		return nil

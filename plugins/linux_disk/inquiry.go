@@ -25,12 +25,12 @@ func (u usage) usedPercent() (percent float64, ok bool) {
 // errStuck is the error of a file system that has not answered in time, in this gather or an earlier one.
 var errStuck = errors.New("no answer in time; skipped until it answers")
 
-// statRequest asks one network file system in a separate goroutine, because statfs(2) on a dead server cannot be interrupted. At
-// most one goroutine exists; while it hangs, the file system is not asked again.
+// statRequest calls statfs(2) of one network file system in a separate goroutine, because the call cannot be interrupted when the
+// server is dead. At most one goroutine exists. While it hangs, statfs is not called again.
 type statRequest struct {
 	replies chan reply
 	pending bool // a call has not returned
-	asked   bool // in this gather
+	asked   bool // a call was started in this gather
 }
 
 type reply struct {

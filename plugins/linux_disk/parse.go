@@ -13,12 +13,12 @@ type mount struct {
 	source        string // "/dev/vda1", "nas:/export"
 	remote        bool   // a server or another process answers, and may hang
 	readOnly      bool
-	mountReadOnly bool // for this place only
+	mountReadOnly bool // at this mount point only
 
 	faults *faultCounter // of ext4; nil elsewhere
 }
 
-// isFUSE reports whether a process of this host answers for the file system.
+// isFUSE reports whether a process of this host provides the file system.
 func (m mount) isFUSE() bool { return m.fstype == "fuse" || strings.HasPrefix(m.fstype, "fuse.") }
 
 // parseMountinfo parses /proc/<pid>/mountinfo: proc(5). It skips incomplete lines. It allocates, because it runs only when the
@@ -45,18 +45,17 @@ func parseMountinfo(data []byte) []mount {
 	return mounts
 }
 
-// isSandboxed says whether somebody made everything read-only for this process alone, as systemd does for a service with
-// DynamicUser or ProtectSystem=strict: places then say nothing about the host.
+// isSandboxed reports whether all mounts are read-only for this process alone. systemd does this for a service with DynamicUser or
+// ProtectSystem=strict. The options of the mount points then do not apply to the host.
 func isSandboxed(mounts []mount) bool {
 	return slices.ContainsFunc(mounts, func(m mount) bool { return m.path == "/" && m.mountReadOnly && !m.readOnly })
 }
 
-// hasReadOnly says whether options forbid writing. Those of a mount do so for this place only; those of the file system
-// change when the kernel found it damaged (errors=remount-ro).
+// hasReadOnly reports whether options forbid writing. The options of a mount apply at its mount point only. The options of a file
+// system change when the kernel finds it damaged (errors=remount-ro).
 func hasReadOnly(options string) bool { return slices.Contains(strings.Split(options, ","), "ro") }
 
-// unescapePath decodes the octal escapes (\040 for a blank) that the kernel writes for blanks, tabs, newlines and
-// backslashes.
+// unescapePath decodes the octal escapes, such as \040 for a blank, that the kernel writes for blanks, tabs, newlines and backslashes.
 func unescapePath(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
@@ -86,7 +85,7 @@ func parseOctalEscape(s string) (c byte, ok bool) {
 	return c, true
 }
 
-// isRemote names the file systems whose statfs(2) waits for a server, or for a process that may be dead or hung.
+// isRemote reports whether statfs(2) of a file system waits for a server or a process, which may be dead or hung.
 func isRemote(fstype string) bool {
 	switch fstype {
 	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "beegfs", "ceph", "coda", "fuse", "fuseblk", "glusterfs", "gpfs", "lustre",
@@ -96,7 +95,7 @@ func isRemote(fstype string) bool {
 	return strings.HasPrefix(fstype, "fuse.")
 }
 
-// isPseudo names the file systems that are not made of storage.
+// isPseudo reports whether a file system has no storage.
 func isPseudo(fstype string) bool {
 	switch fstype {
 	case "autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devfs", "devpts", "devtmpfs", "efivarfs",
@@ -107,8 +106,8 @@ func isPseudo(fstype string) bool {
 	return false
 }
 
-// isAlwaysFull names the file systems that are made complete and cannot be written: images of systems and programs, and
-// optical discs. They use 100 % of their space, which is right and no reason for an alarm.
+// isAlwaysFull reports whether a file system is an image of a system or a program, or an optical disc. These are read-only and use
+// 100 % of their space, which is no reason for an alarm.
 func isAlwaysFull(fstype string) bool {
 	switch fstype {
 	case "cramfs", "erofs", "fuse.snapfuse", "fuse.squashfuse", "fuse.squashfuse_ll", "iso9660", "romfs", "snapfuse", "squashfs", "squashfuse", "udf":

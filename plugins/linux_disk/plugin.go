@@ -1,4 +1,7 @@
 // Package linuxdisk reports the space and inodes of a Linux host's mounted file systems.
+//
+// config.go selects the mounts that parse.go finds in mountinfo. inquiry.go calls statfs(2) of network file systems, which may hang.
+// faults.go reads the error counts of ext4.
 package linuxdisk
 
 import (
@@ -28,20 +31,20 @@ type input struct {
 	mountinfo *hostfs.File
 	statfs    func(path string) (usage, error)
 
-	lastMountinfo []byte // the mountinfo that mounts was made from
+	lastMountinfo []byte // the content that mounts was parsed from
 	mounts        []mount
 	faultCounters map[faultsKey]*faultCounter
 	series        *telemetry.Vec[string, *mountSeries]
 }
 
-// mountSeries is what is kept of one mount point.
+// mountSeries has the series and the state of one mount point.
 type mountSeries struct {
 	exists, readOnly, failed      *telemetry.Series
 	total, used, free, available  *telemetry.Series
 	usedPercent                   *telemetry.Series
 	inodesTotal, inodesUsed       *telemetry.Series
 	inodesFree, inodesUsedPercent *telemetry.Series
-	path                          string // to ask, moved below the host's root
+	path                          string // for statfs, below the host's root
 	remote                        statRequest
 	faults                        *faultCounter // that faultsTotal counts
 	faultsTotal                   *telemetry.Total
@@ -57,7 +60,7 @@ func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *in
 	return in
 }
 
-// mountName is what the labels call a mount point.
+// mountName returns the label value for a mount point.
 func mountName(path string) string {
 	if path == "/" {
 		return "root"
@@ -86,8 +89,8 @@ func newMountSeries(f *telemetry.Factory, root, mountpoint string) *mountSeries 
 	}
 }
 
-// Gather implements plugins.Gatherer. It asks the network file systems first and waits for them last, all at the same time, so
-// that one that hangs costs the samples of no other file system.
+// Gather implements plugins.Gatherer. It starts the requests for network file systems first and waits for all of them last, so that
+// a hung one does not delay the others.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if err := in.readMounts(); err != nil {
 		return err
@@ -124,7 +127,7 @@ func (in *input) collectRemote(ctx context.Context, out *telemetry.Batch, errs [
 	return errs
 }
 
-// readMounts brings the list of mounts up to date; it is made anew only when the file differs from the last one.
+// readMounts updates the list of mounts if the file has changed.
 func (in *input) readMounts() error {
 	data, err := in.mountinfo.Read()
 	if err != nil {
@@ -138,17 +141,17 @@ func (in *input) readMounts() error {
 	return nil
 }
 
-// addSamples appends the samples of one mount, or what is wrong with it to errs.
+// addSamples appends the samples of one mount to out, or its error to errs.
 func (d *mountSeries) addSamples(out *telemetry.Batch, m mount, u usage, err error, errs []error) []error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errs // unmounted since the list was read, or covered by another mount
 	case errors.Is(err, fs.ErrPermission) && m.isFUSE():
-		return errs // another user's, which not even root may look at: mount.fuse(8), allow_other
+		return errs // not even root may access another user's mount: mount.fuse(8), allow_other
 	case errors.Is(err, context.Canceled):
-		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err}) // nobody waited: that says nothing about the mount
+		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err}) // the gather was cancelled, which says nothing about the mount
 	case err == nil && u.total == 0:
-		return errs // not made of blocks: a pseudo file system that is not in the list
+		return errs // a pseudo file system that isPseudo does not know
 	}
 	out.Add(d.exists, 1)
 	out.Add(d.readOnly, metric.Bool(m.readOnly))
