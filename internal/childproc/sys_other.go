@@ -9,10 +9,10 @@ import (
 	"os/exec"
 )
 
-// User is the user that a child runs as. There are none on this system.
+// User is the user that a child runs as. It has no values on this system.
 type User struct{}
 
-// LookUpUser returns an error: this system cannot run a child as another user.
+// LookUpUser returns an error, because a child cannot run as another user on this system.
 func LookUpUser(name string) (*User, error) {
 	return nil, fmt.Errorf("run commands as the user %q: this system cannot do that: remove user: %w", name, errors.ErrUnsupported)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Address is a parsed URL: the part that may be shown, and the credentials.
+// Address is a parsed URL. Its exported fields and String contain no credentials.
 type Address struct {
 	Host   string // name or IP address; for a socket its path
 	Port   string // "" for a socket
@@ -54,7 +54,7 @@ func ParseURL(text string) (Address, error) {
 	return a, nil
 }
 
-// completeSocket completes the address of a socket. The host of its requests is localhost.
+// completeSocket completes the address of a socket. Requests over a socket have the host localhost.
 func (a Address) completeSocket(u *url.URL) (Address, error) {
 	socket, path, _ := strings.Cut(u.Path, ":")
 	if u.Host != "" || socket == "" {
@@ -81,7 +81,7 @@ func (a Address) Instance() []telemetry.Label {
 	return []telemetry.Label{{Key: "server", Value: a.Host}, {Key: "port", Value: a.Port}}
 }
 
-// Path returns the label path, with the path and query of the URL. It is empty unless all has another URL of the same server.
+// Path returns the label path, with the path and query of the URL. Its value is empty unless all contains another URL of the same server.
 func (a Address) Path(all []Address) telemetry.Label {
 	l := telemetry.Label{Key: "path"}
 	shares := func(o Address) bool { return o.HostPort() == a.HostPort() && o.public != a.public }
@@ -127,7 +127,7 @@ func parseURLs(list []keyedURL) ([]Address, error) {
 	return all, errors.Join(errs...)
 }
 
-// publicURL returns a URL without user as text. It replaces the values of parameters that have the name of a credential.
+// publicURL returns a URL as text, without its user. It replaces the values of parameters whose names suggest a credential.
 func publicURL(u *url.URL) string {
 	clean := *u
 	params := strings.Split(u.RawQuery, "&")

@@ -1,5 +1,9 @@
-// Package httpx turns settings into HTTP clients. Inputs inline a [Config] and make a [Target] for each URL, which keeps its
-// connection between gathers and whose errors say what to do. A [Group] of servers is an input.
+// Package httpx makes HTTP clients from settings. Inputs inline a [Config] and make a [Target] for each URL. A target keeps its
+// connection between gathers, and its errors say what to do. A [Group] of servers is an input.
+//
+// config.go has the settings and address.go parses URLs. target.go requests pages, with dial.go, redirect.go and encoding.go for
+// connections, redirects and compressed answers. pool.go bounds the memory of pages. explain.go makes errors readable. pages.go and
+// group.go serve inputs that read one page from each of several servers.
 package httpx
 
 import (
@@ -21,7 +25,7 @@ import (
 //go:embed README.md
 var Readme string
 
-// Config are the settings that all inputs for HTTP share. It has no time limit: the context has one.
+// Config has the settings that all inputs for HTTP share. It has no timeout, because the context has one.
 type Config struct {
 	Username        secret.Ref            `yaml:"username"`
 	Password        secret.Ref            `yaml:"password"`

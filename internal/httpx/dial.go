@@ -9,9 +9,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
-// conns are the open connections of a session. They must be closed one by one: net/http continues to dial after a request was
-// cancelled, and CloseIdleConnections leaves an HTTP/2 connection open whose last request has just been cancelled. The
-// connections to a target that hangs would pile up.
+// conns has the open connections of a session, to close each of them. Closing the transport is not enough: net/http continues to dial
+// after a request was cancelled, and CloseIdleConnections leaves an HTTP/2 connection open whose last request has just been cancelled.
+// Connections to a hung target would accumulate.
 type conns struct {
 	mu     sync.Mutex
 	open   map[*conn]bool
@@ -57,7 +57,7 @@ func (c *conns) close() {
 	}
 }
 
-// requestContextKey is the context key for the context of the request, which net/http does not pass on to the dialer.
+// requestContextKey is the context key for the context of the request. net/http does not pass that context to the dialer.
 type requestContextKey struct{}
 
 type dialFunc func(ctx context.Context, t *Target, network, addr string) (net.Conn, error)

@@ -17,8 +17,8 @@ func contentCoding(resp *http.Response) string {
 	return coding
 }
 
-// decompressBody makes the body of a compressed answer plain. Some servers have only compressed files and send them unasked. The reader
-// must bound what it reads, as always.
+// decompressBody makes the body of an answer in gzip decompress itself. Some servers have only compressed files and send them although
+// the request does not allow it. The caller must bound how much it reads.
 func decompressBody(resp *http.Response) {
 	if coding := contentCoding(resp); coding != "gzip" && coding != "x-gzip" {
 		return

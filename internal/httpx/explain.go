@@ -19,8 +19,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Explain makes the error of a request readable: which target, what happened, what to do. It wraps err, and returns a
-// cancellation as it is.
+// Explain makes the error of a request readable: it names the target, what happened and what to do. It wraps err, and returns a
+// cancellation unchanged.
 func (t *Target) Explain(err error) error {
 	var whole *url.Error // repeats the URL, possibly that of a redirect
 	if errors.As(err, &whole) {
@@ -54,7 +54,7 @@ func (t *Target) Explain(err error) error {
 	return fmt.Errorf("%s: %w", t, err)
 }
 
-// shortError is an error with less text, because some errors of net/http repeat headers of the answer.
+// shortError is an error with a truncated text, because some errors of net/http repeat headers of the answer.
 type shortError struct{ error }
 
 func shortenError(err error) error {
@@ -100,7 +100,7 @@ func IsTimeout(err error) bool {
 // StatusError is the error for an answer whose status is not 200.
 type StatusError struct {
 	Code int
-	Text string // names the target, what it answered and what to do
+	Text string // names the target, its answer and what to do
 	Body []byte // the beginning of the answer; valid until the next Get
 }
 

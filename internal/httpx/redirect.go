@@ -18,7 +18,7 @@ type RedirectError struct{ text string }
 // Error implements error.
 func (e *RedirectError) Error() string { return e.text }
 
-// checkRedirect decides about a redirect. Configured headers and credentials are only sent to the scheme, host and port of the target;
+// checkRedirect decides whether a redirect is followed. Configured headers and credentials are only sent to the scheme, host and port of the target;
 // net/http would send headers anywhere, and passwords to any port and any subdomain. After a redirect to another origin they are
 // not sent again, even if a later redirect leads back.
 func (t *Target) checkRedirect(r *http.Request, via []*http.Request) error {

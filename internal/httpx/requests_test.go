@@ -128,13 +128,13 @@ func TestErrorsExplainWhatToDo(t *testing.T) {
 }
 
 // The default of the key for one URL does not count where there are others; another does.
-func TestParsePlaces(t *testing.T) {
+func TestParsePageURLs(t *testing.T) {
 	for one, want := range map[string]int{"http://default": 1, "http://other": 2} {
-		if all, err := httpx.ParsePlaces("url", one, "http://default", []string{"http://a"}); err != nil || len(all) != want {
+		if all, err := httpx.ParsePageURLs("url", one, "http://default", []string{"http://a"}); err != nil || len(all) != want {
 			t.Errorf("%s: %v, %v", one, all, err)
 		}
 	}
-	if all, err := httpx.ParsePlaces("url", "http://default", "http://default", nil); err != nil || len(all) != 1 {
+	if all, err := httpx.ParsePageURLs("url", "http://default", "http://default", nil); err != nil || len(all) != 1 {
 		t.Errorf("%v, %v", all, err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Target is a URL that is requested again and again. It keeps its connection. After an error it makes a new connection, and reads
+// Target is a URL that is requested repeatedly. It keeps its connection. After an error it makes a new connection, and reads
 // certificates and credentials again. A Target must not be used by several goroutines at once.
 type Target struct {
 	Address
@@ -43,7 +43,7 @@ func (c Config) Target(a Address, store secret.Resolver) *Target {
 	return &Target{Address: a, config: c, store: store}
 }
 
-// session is the client of a target with everything that was resolved for it.
+// session is a client for a target, with the resolved credentials and certificates.
 type session struct {
 	client    http.Client
 	transport *http.Transport
@@ -136,7 +136,7 @@ func (t *Target) freePage() {
 	t.page, t.held = nil, 0
 }
 
-// guardError is an error whose text follows the name of the target in a sentence.
+// guardError is an error whose text continues a sentence that begins with the name of the target.
 type guardError struct{ text string }
 
 func (e *guardError) Error() string { return e.text }

@@ -157,7 +157,7 @@ func TestAgainstNodeExporter(t *testing.T) {
 		"--collector.stat.softirq", "--collector.filesystem.mount-points-exclude=^/(dev|proc|run|sys)($|/)|^"+os.TempDir()+"/", // tests mount there
 		"--collector.diskstats.device-exclude=^(z?ram|loop)\\d+$", "--collector.filesystem.fs-types-exclude="+
 			"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue|nsfs|overlay|proc|pstore|securityfs|sysfs|tmpfs|tracefs)$")
-	probes := gatherers(t)
+	probes := startAllInputs(t)
 	for name, config := range map[string]string{"linux_mem": "full: true", "linux_vmstat": "fields: ['*']"} {
 		d, err := Catalog().Find("input", name, runtime.GOOS)
 		if err != nil {

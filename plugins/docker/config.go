@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Config are the input's settings.
+// Config has the input's settings.
 type Config struct {
 	httpx.Config `yaml:",inline"`
 	Endpoint     string `yaml:"endpoint" conf:"public"` // "": $DOCKER_HOST, or Docker's default socket

@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Config are the input's settings.
+// Config has the input's settings.
 type Config struct {
 	Commands      []Command  `yaml:"commands" conf:"public"` // they are labels
 	DataFormat    Format     `yaml:"data_format"`

@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/match"
 )
 
-// Config are the input's settings: which mounts are reported.
+// Config has the input's settings: which mounts are reported.
 type Config struct {
 	ExcludeMounts match.List `yaml:"exclude_mounts"` // paths
 	IncludeMounts match.List `yaml:"include_mounts"` // paths; if set, only these, even if excluded by other settings

@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// misreading replaces a number in a file.
+// misreading replaces the numbers in a file by wrong ones.
 type misreading struct {
 	name    string
 	replace func(number string) string
@@ -54,7 +54,7 @@ func allMisreadings() []misreading {
 // numbers matches decimal numbers and hexadecimal numbers of eight digits.
 var numbers = regexp.MustCompile(`\b([0-9]+|[0-9a-f]{8})\b`)
 
-// shares are the shares of numbers that are changed at once: one of 1, 3 or 40.
+// shares has the shares of numbers that are changed at once: one in 1, 3 or 40.
 var shares = [...]int{1, 3, 40}
 
 // checkImpossible changes numbers in the tree of a case: see [disturb].
@@ -145,12 +145,12 @@ func collectRates(b *telemetry.Batch) map[string]float64 {
 func checkRates(t reporter, b *telemetry.Batch, usual map[string]float64) {
 	for id, v := range collectRates(b) {
 		if v > 3*usual[id] {
-			t.Errorf("%s is %v, but its counter is where it was before it read something else once", id, v)
+			t.Errorf("%s is %v, but its counter only had a wrong value once", id, v)
 		}
 	}
 }
 
-// prefixReporter adds what was changed to each error.
+// prefixReporter prefixes each error with what was changed.
 type prefixReporter struct {
 	*testing.T
 	what string

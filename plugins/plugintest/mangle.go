@@ -18,8 +18,8 @@ import (
 // mangledVersions is the number of damaged versions of a tree.
 const mangledVersions = 60
 
-// checkMangled gathers from damaged files: truncated, with additional or missing columns, with invalid or too large numbers. Errors
-// are allowed, panics and impossible values are not.
+// checkMangled gathers from damaged files: truncated, with additional or missing columns, with invalid or too large numbers. Errors are
+// allowed, panics and impossible values are not.
 func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 	if c.Root == "" {
 		return

@@ -1,5 +1,9 @@
 // Package plugintest has the conformance test that every input must pass, and helpers for tests of inputs, which gather from
 // trees of recorded files.
+//
+// plugintest.go has the conformance test. config.go and metrics.go compare the input with its README, possible.go checks values, and
+// impossible.go and mangle.go damage what the input reads. probe.go, runner.go and trees.go are for tests of single inputs, compare.go
+// for comparisons with other programs, and http.go for inputs that read over HTTP.
 package plugintest
 
 import (
@@ -27,7 +31,7 @@ type Case struct {
 	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
 	Error      string                             // a part of the error of every gather; "": no error
 	SharedKeys bool                               // two series may share one bare key
-	Feed       func(t *testing.T, out *Emitted)   // of a Runner: sends data to it and waits until it has emitted the events
+	Feed       func(t *testing.T, out *Emitted)   // for a Runner: sends data to it and waits until it has emitted the events
 	Allocs     float64                            // allowed allocations per gather, in addition to 0.1 per sample; 0 means 2
 }
 

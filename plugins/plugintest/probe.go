@@ -56,7 +56,7 @@ func Files(tb testing.TB, dir string, files map[string]string) string {
 	return dir
 }
 
-// Lay copies the files of a tree to dir and overwrites what exists.
+// Lay copies the files of a tree to dir and overwrites existing files.
 func Lay(tb testing.TB, dir, tree string) {
 	tb.Helper()
 	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
@@ -165,7 +165,7 @@ func (p *Probe) Gather(second float64) map[string]float64 {
 	return ByKey(b)
 }
 
-// Cost runs a benchmark of gathers. It reports the CPU time of this process, without that of services, and the number of samples.
+// Cost benchmarks gathers. It reports the CPU time of this process, without that of services, and the number of samples.
 func Cost(b *testing.B, p *Probe) {
 	samples := 0
 	gather := func() {

@@ -54,7 +54,7 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) addresses() ([]httpx.Address, error) {
-	return httpx.ParsePlaces("url", c.URL, nodeExporter, c.URLs)
+	return httpx.ParsePageURLs("url", c.URL, nodeExporter, c.URLs)
 }
 
 // target is one exporter.

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// module is the Go module that the lists are written for.
+// module is the Go module whose lists are generated.
 type module struct{ dir, path string }
 
 // findModule finds the go.mod in the current directory or above.
@@ -69,7 +69,7 @@ import (
 
 %s)
 
-// Catalog lists everything in the folders of %s, in their order.
+// Catalog lists the components in the folders of %s, in the order of the folders.
 func Catalog() %s.Catalog {
 	return %s.Catalog{
 %s	}

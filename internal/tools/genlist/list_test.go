@@ -60,7 +60,7 @@ func TestListFindsDefinitions(t *testing.T) {
 	two "example.com/m/plugins/b_two"
 )
 
-// Catalog lists everything in the folders of plugins, in their order.
+// Catalog lists the components in the folders of plugins, in the order of the folders.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
 		one.Plugin,

@@ -1,5 +1,5 @@
-// Command genlist writes the list of all inputs, outputs or secret stores: the folders whose package has a variable Plugin. It runs
-// through "go generate ./...".
+// Command genlist writes the list of all inputs, outputs or secret stores. A folder is listed if its package has a variable Plugin.
+// "go generate ./..." runs it. list.go finds the folders and renders the list.
 package main
 
 import (
