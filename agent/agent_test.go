@@ -20,13 +20,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gatherFunc is a Gatherer made of a function.
+// gatherFunc is a function as a Gatherer.
 type gatherFunc func(ctx context.Context, b *telemetry.Batch) error
 
 func (f gatherFunc) Gather(ctx context.Context, b *telemetry.Batch) error { return f(ctx, b) }
 
-// fakeServer stands for a destination that, like RedisTimeSeries with DUPLICATE_POLICY LAST, keeps one value per series
-// and time.
+// fakeServer is a destination that keeps one value per series and time, like RedisTimeSeries with DUPLICATE_POLICY LAST.
 type fakeServer struct {
 	mu          sync.Mutex
 	writeCounts map[string]int // "name@ms" → how often it was written
@@ -68,17 +67,17 @@ func (s *fakeServer) store(batches []*telemetry.Batch) {
 	}
 }
 
-// buildInput returns the Build function of an input that exists already.
+// buildInput returns a Build function that returns an existing input.
 func buildInput(in plugins.Input) func() (plugins.Input, error) {
 	return func() (plugins.Input, error) { return in, nil }
 }
 
-// buildOutput returns the Build function of an output that exists already.
+// buildOutput returns a Build function that returns an existing output.
 func buildOutput(o outputs.Output) func(telemetry.Slot) (outputs.Output, error) {
 	return func(telemetry.Slot) (outputs.Output, error) { return o, nil }
 }
 
-// newAgent builds an agent whose parts cannot fail to build.
+// newAgent builds an agent and panics on errors, because the components of these tests cannot fail to build.
 func newAgent(c Config) *Agent {
 	a, err := New(c)
 	if err != nil {
@@ -102,7 +101,7 @@ func newSetup() *setup {
 	return w
 }
 
-// addInput adds an input that gives one sample of the series called id.
+// addInput adds an input with one sample per gather. Its series is named id.
 func (w *setup) addInput(id string, interval time.Duration, also func(ctx context.Context) error) {
 	series := w.f.Gauge(id, telemetry.None)
 	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Interval: interval, Build: buildInput(plugins.Input{

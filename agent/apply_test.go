@@ -17,7 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// runningAgent runs an agent to which changes are applied, and notes which inputs and outputs are opened and closed.
+// runningAgent runs an agent, applies changes to it and records which inputs and outputs are opened and closed.
 type runningAgent struct {
 	*setup
 	agent *Agent
@@ -42,7 +42,7 @@ func (s *runningAgent) takeNotes() string {
 	return text
 }
 
-// start runs an agent with what was added to the world.
+// start runs an agent with the inputs and outputs of the setup.
 func (s *runningAgent) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.agent = newAgent(s.cfg)
@@ -55,7 +55,7 @@ func (s *runningAgent) start(t *testing.T) {
 	synctest.Wait()
 }
 
-// apply applies the world as it is now.
+// apply applies the current setup.
 func (s *runningAgent) apply(t *testing.T) {
 	t.Helper()
 	if err := s.agent.Apply(s.cfg); err != nil {
@@ -64,7 +64,7 @@ func (s *runningAgent) apply(t *testing.T) {
 	synctest.Wait()
 }
 
-// polledInput is an input that gives one sample per gather.
+// polledInput is an input with one sample per gather.
 type polledInput struct {
 	stage  *runningAgent
 	name   string
@@ -78,7 +78,7 @@ func (d *polledInput) Gather(_ context.Context, b *telemetry.Batch) error {
 	return nil
 }
 
-// setInput adds an input, or replaces the one with this ID. Its series has the name of the settings.
+// setInput adds an input, or replaces the input with this ID. Its series is named after the settings.
 func (s *runningAgent) setInput(id, settings string) {
 	in := Input{ID: id, Settings: settings, Interval: time.Second, Build: func() (plugins.Input, error) {
 		if settings == "wrong" {
@@ -89,7 +89,7 @@ func (s *runningAgent) setInput(id, settings string) {
 	s.cfg.Inputs = append(removeByID(s.cfg.Inputs, id, func(i Input) string { return i.ID }), in)
 }
 
-// storingOutput is an output that stores what it gets, unless it is told to fail.
+// storingOutput is an output that stores samples in a fakeServer, which can make it fail.
 type storingOutput struct {
 	*fakeServer
 	stage *runningAgent
@@ -99,7 +99,7 @@ type storingOutput struct {
 func (o *storingOutput) Open(context.Context) error { o.stage.note("open:%s", o.name); return nil }
 func (o *storingOutput) Close() error               { o.stage.note("close:%s", o.name); return nil }
 
-// setOutput adds an output, or replaces the one with this ID.
+// setOutput adds an output, or replaces the output with this ID.
 func (s *runningAgent) setOutput(id, settings string, to *fakeServer) {
 	out := Output{ID: id, Settings: settings, Build: func(telemetry.Slot) (outputs.Output, error) {
 		if settings == "wrong" {
@@ -128,7 +128,7 @@ func expectNotes(t *testing.T, s *runningAgent, want string) {
 	}
 }
 
-// checkPoints returns how many instants of a series arrived, and fails if one is missing or arrived twice.
+// checkPoints checks that the server has exactly one sample of the series for each second from begin to end.
 func (s *runningAgent) checkPoints(t *testing.T, from *fakeServer, series string, begin, end time.Time) {
 	t.Helper()
 	for at := begin; at.Before(end); at = at.Add(time.Second) {
@@ -147,7 +147,7 @@ func TestUnchangedPartsContinue(t *testing.T) {
 		begin := time.Now()
 		s.start(t)
 		s.takeNotes()
-		for i := range 50 { // once in every phase of a second, and while gathers and writes are under way
+		for i := range 50 { // in every phase of a second, also during gathers and writes
 			time.Sleep(990 * time.Millisecond)
 			s.setInput("b", fmt.Sprint("b", i+2))
 			s.apply(t)
@@ -180,7 +180,7 @@ func TestInputsAreAddedRemovedAndReplaced(t *testing.T) {
 
 		s.setInput("a", "a2")
 		s.apply(t)
-		expectNotes(t, s, "close:a1 open:a2") // in this order: both may listen on the same port
+		expectNotes(t, s, "close:a1 open:a2") // in this order, because both may listen on the same port
 
 		time.Sleep(time.Second)
 		s.cfg.Inputs = s.cfg.Inputs[1:]
@@ -196,7 +196,7 @@ func TestInputsAreAddedRemovedAndReplaced(t *testing.T) {
 	})
 }
 
-// The samples that a replaced output could not write yet are written by its successor.
+// The successor of a replaced output writes the samples that are still queued.
 func TestQueueIsHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, broken, works := newRunningAgent(), &fakeServer{}, &fakeServer{}
@@ -223,7 +223,7 @@ func TestQueueIsHandedOver(t *testing.T) {
 	})
 }
 
-// An output is replaced while a write is under way: what was not settled is written by its successor.
+// An output is replaced during a write. Its successor writes the samples that were not settled.
 func TestHandOverDuringWriteLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, first, second := newRunningAgent(), &limitedOutput{through: 1_000_000, took: 700 * time.Millisecond}, &limitedOutput{through: 1_000_000}
@@ -272,7 +272,7 @@ func TestRemovedOutputFlushesItsQueue(t *testing.T) {
 	})
 }
 
-// What a removed output cannot write is counted and reported, and Apply does not wait for ever.
+// Samples that a removed output cannot write are counted and reported. Apply does not wait longer than the grace period.
 func TestRemovedOutputCountsWhatItDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, away := newRunningAgent(), &fakeServer{}
@@ -300,7 +300,7 @@ func TestRemovedOutputCountsWhatItDrops(t *testing.T) {
 	})
 }
 
-// One part that cannot be built leaves everything as it is.
+// If one component cannot be built, Apply changes nothing.
 func TestFailedApplyChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, to := newRunningAgent(), &fakeServer{}
@@ -353,7 +353,7 @@ func TestNewQueueLimitIsApplied(t *testing.T) {
 			t.Errorf("limit %d, %d in the queue, %d dropped", o.Samples.Limit.Load(), o.Samples.Count.Load(), o.Dropped.Load())
 		}
 		if err := s.stop(); err == nil {
-			t.Error("nothing was lost, although the output is away")
+			t.Error("nothing was dropped, although the output fails")
 		}
 	})
 }
@@ -371,7 +371,7 @@ func (p *pushedAndPolled) Run(ctx context.Context, _ plugins.Emitter) error {
 	return nil
 }
 
-// A Runner that is also polled is opened and closed once, and closed after both have ended.
+// A Runner that is also polled is opened and closed once. It is closed after both Run and Gather have ended.
 func TestRunnerIsPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, to := newRunningAgent(), &fakeServer{}
@@ -389,12 +389,12 @@ func TestRunnerIsPolled(t *testing.T) {
 		}
 		s.checkPoints(t, to, "both", begin, begin.Add(10*time.Second))
 		if p.runs != 1 {
-			t.Errorf("run %d times", p.runs)
+			t.Errorf("Run was called %d times, want 1", p.runs)
 		}
 	})
 }
 
-// The deadline of a gather lies before the timeout, so that what was read by then is delivered in time.
+// The deadline of a gather is before the timeout, so that the values read until then are delivered in time.
 func TestGatherEndsBeforeItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}

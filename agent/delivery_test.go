@@ -16,8 +16,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// limitedOutput is a destination that gets through so many samples or events of each write and then fails, and keeps the order
-// in which they came.
+// limitedOutput is an output that accepts a limited number of samples or events of each write and then fails. It keeps their order of
+// arrival.
 type limitedOutput struct {
 	through int
 	samples []string // "value" of each, in the order of arrival
@@ -61,7 +61,7 @@ func (o *limitedOutput) acceptPrefix(n int) (int, error) {
 	return o.through, &outputs.PartialError{Settled: o.through, Err: errors.New("connection reset by peer")}
 }
 
-// numberedInput is an input that gives so many samples and events at once, numbered from 0 on.
+// numberedInput returns the Build function of an input whose first gather has this many samples and events, numbered from 0.
 func numberedInput(f *telemetry.Factory, samples, events int) func() (plugins.Input, error) {
 	series, given := f.Gauge("n", telemetry.None), false
 	return buildInput(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
@@ -86,8 +86,7 @@ func numberTexts(n int) (out []string) {
 	return out
 }
 
-// A prefix that is settled is not written again, even if it ends within a batch. Whatever gets through is progress, after
-// which the next try comes soon.
+// A settled prefix is not written again, even if it ends within a batch. A settled prefix is progress, so the next attempt follows soon.
 func TestSettledPrefixIsNotWrittenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newSetup(), &limitedOutput{through: 30}
@@ -97,18 +96,18 @@ func TestSettledPrefixIsNotWrittenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(o.samples, numberTexts(10_000)) || !slices.Equal(o.events, numberTexts(1000)) {
-			t.Errorf("%d samples and %d events arrived, not each of 10000 and 1000 once and in order", len(o.samples), len(o.events))
+			t.Errorf("%d samples and %d events arrived, want 10000 and 1000, each once and in order", len(o.samples), len(o.events))
 		}
 		out := w.outputStats(0)
 		if out.Written.Load() != 11_000 || out.Dropped.Load() != 0 || out.Samples.Count.Load() != 0 || out.Samples.Size.Load() != 0 || out.Events.Size.Load() != 0 {
-			t.Errorf("%d written, %d dropped, %d samples of size %d and %d bytes of events are said to be left", out.Written.Load(), out.Dropped.Load(),
+			t.Errorf("%d written, %d dropped, %d samples of size %d and %d bytes of events are counted as queued", out.Written.Load(), out.Dropped.Load(),
 				out.Samples.Count.Load(), out.Samples.Size.Load(), out.Events.Size.Load())
 		}
 		w.checkLogged(t, "output failed", 1)
 	})
 }
 
-// An output that fails, works for a moment, and fails again is logged a few times, and then as one long failure.
+// The failures of a flapping output are logged a few times, and then as one long failure.
 func TestFlappingOutputIsLoggedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
@@ -152,7 +151,7 @@ func TestRejectedInPrefixIsCounted(t *testing.T) {
 	})
 }
 
-// A write that fails gets half as much the next time, down to a limit, and a write that is done quickly twice as much.
+// A failed write halves the portion, down to a limit. A fast write doubles it.
 func TestPortionAdapts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
@@ -189,7 +188,7 @@ func TestPortionAdapts(t *testing.T) {
 	})
 }
 
-// A write that takes long is made smaller as well, so that what is settled is known soon.
+// A slow write shrinks the portion as well, so that each write settles soon.
 func TestSlowWriteShrinksPortion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newSetup(), &limitedOutput{through: 1 << 30, took: 20 * time.Second}
@@ -204,7 +203,7 @@ func TestSlowWriteShrinksPortion(t *testing.T) {
 	})
 }
 
-// When the buffer overflows while a write hangs, the oldest samples are lost, which are those of that write.
+// If the queue overflows during a hung write, the oldest samples are dropped, which are those of that write.
 func TestOverflowDuringHungWriteDropsOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
@@ -233,14 +232,14 @@ func TestOverflowDuringHungWriteDropsOldest(t *testing.T) {
 		for i := range 81 {
 			at := first.Add(time.Duration(i) * time.Second)
 			if written := s.writeCounts[fmt.Sprintf("a@%d", at.UnixMilli())] > 0; written != (i >= dropped) {
-				t.Fatalf("of %d dropped, the sample %d s after the first that hung: written %t", dropped, i, written)
+				t.Fatalf("%d dropped; sample %d s after the first hung one: written %t", dropped, i, written)
 			}
 		}
 		w.checkLogged(t, "buffer is full", 1)
 	})
 }
 
-// At the end as much as possible is settled, and what is left is told exactly.
+// At stop, the output settles as much as possible. The error and the counters state the exact rest.
 func TestStopCountsWhatItCannotSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newSetup(), &slowOutput{perSecond: 100}
@@ -250,15 +249,15 @@ func TestStopCountsWhatItCannotSettle(t *testing.T) {
 		err := w.runFor(10 * time.Second)
 		left := 10_000 - len(o.got)
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" %d samples were still buffered and are lost", left)) {
-			t.Errorf("error %v, %d are left", err, left)
+			t.Errorf("error %v, %d not settled", err, left)
 		}
 		if len(o.got) < 1600 || w.outputStats(0).Written.Load() != int64(len(o.got)) || w.outputStats(0).Dropped.Load() != int64(left) {
-			t.Errorf("%d arrived, %d are said to be written, %d dropped", len(o.got), w.outputStats(0).Written.Load(), w.outputStats(0).Dropped.Load())
+			t.Errorf("%d arrived, %d counted as written, %d as dropped", len(o.got), w.outputStats(0).Written.Load(), w.outputStats(0).Dropped.Load())
 		}
 	})
 }
 
-// slowOutput takes so many samples a second, for as long as its context lets it.
+// slowOutput accepts a fixed number of samples per second until its context is done.
 type slowOutput struct {
 	perSecond int
 	got       []float64
@@ -282,7 +281,7 @@ func (o *slowOutput) WriteMetrics(ctx context.Context, batches []*telemetry.Batc
 	return nil
 }
 
-// halfFailingOutput fails to write the one kind for ever, and takes the other.
+// halfFailingOutput always fails to write samples, and accepts events.
 type halfFailingOutput struct {
 	fakeServer
 	events int
@@ -293,7 +292,7 @@ func (o *halfFailingOutput) WriteEvents(_ context.Context, events []telemetry.Ev
 	return nil
 }
 
-// What is wrong with samples does not keep events waiting.
+// Failing writes of samples do not delay events.
 func TestFailingSamplesDoNotDelayEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, o := newSetup(), &halfFailingOutput{}

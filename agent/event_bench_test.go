@@ -23,9 +23,9 @@ func (s *countingOutput) WriteEvents(_ context.Context, events []telemetry.Event
 	return nil
 }
 
-// BenchmarkEvents measures the way of an event from an input to an output: 50,000 events, in batches of 100 as an input
-// that drains a ring buffer emits them, with six fields each. An operation is one event. The allocations are those of the
-// data: one slice of events and one of fields per batch.
+// BenchmarkEvents measures the path of an event from an input to an output. It sends 50,000 events with six fields each, in batches of
+// 100, like an input that drains a ring buffer. One operation is one event. The allocations are those of the data: one slice of events
+// and one of fields per batch.
 func BenchmarkEvents(b *testing.B) {
 	const perBatch, fields = 100, 6
 	sink := &countingOutput{}

@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// eventLog is an output that keeps events. It refuses the first write, so that everything is written again.
+// eventLog is an output that keeps events. It fails the first write, so that everything is written again.
 type eventLog struct {
 	mu     sync.Mutex
 	calls  int
@@ -36,7 +36,7 @@ func (l *eventLog) WriteEvents(_ context.Context, events []telemetry.Event) erro
 	return nil
 }
 
-// twoEvents emits two events with every batch: one bare, one that knows its time and source.
+// twoEvents adds two events to a batch: one without and one with a time and a source.
 func twoEvents(b *telemetry.Batch) {
 	b.Events = append(b.Events, telemetry.Event{Message: "bare"},
 		telemetry.Event{Message: "full", Time: time.UnixMilli(1), Source: "device"})
@@ -69,7 +69,7 @@ func eventAgent(outputs ...*eventLog) *Agent {
 	return newAgent(c)
 }
 
-// Every output, and every try, sees an event with the same number, time and source.
+// An event has the same number, time and source in every output and every attempt.
 func TestEventsAreStampedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &eventLog{}, &eventLog{}
@@ -89,7 +89,7 @@ func TestEventsAreStampedOnce(t *testing.T) {
 			}
 			known[e.Seq] = e
 			if e.Message == "full" && (e.Source != "device" || e.Time.UnixMilli() != 1) {
-				t.Errorf("what the input knew is gone: %v", e)
+				t.Errorf("values that the input set are lost: %v", e)
 			}
 			if e.Message == "bare" && (e.Source != "polled" && e.Source != "pushed" || e.Time.IsZero()) {
 				t.Errorf("not completed: %v", e)
@@ -114,7 +114,7 @@ func TestOnceStampsEvents(t *testing.T) {
 	})
 }
 
-// Events that no output takes are counted, and so is said of the inputs that are there for them; their samples go on.
+// Events that no output accepts are counted. Inputs that only have events are reported as unclaimed. Samples are still written.
 func TestUnclaimedEventsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
@@ -127,10 +127,10 @@ func TestUnclaimedEventsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := w.cfg.Self.Inputs()[0].Unclaimed.Load(); n != 2 {
-			t.Errorf("%d events are counted", n)
+			t.Errorf("%d events counted", n)
 		}
 		if n := w.cfg.Self.Inputs()[1].Unclaimed.Load(); n < 2 {
-			t.Errorf("%d events of one that has samples too are counted", n)
+			t.Errorf("%d events counted of an input that also has samples", n)
 		}
 		w.cfg.Self = &selfstat.Registry{}
 		if ids := newAgent(w.cfg).Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {

@@ -109,7 +109,7 @@ func TestFailingInputStillDelivers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(s.writeCounts) != 30 {
-			t.Errorf("%d points, want 30: what was read beside an error counts", len(s.writeCounts))
+			t.Errorf("%d points, want 30: samples of a failed gather count", len(s.writeCounts))
 		}
 		w.checkLogged(t, "input failed", 1)
 		w.checkLogged(t, "input works again", 1)
@@ -167,8 +167,8 @@ func TestOnceGathersTwice(t *testing.T) {
 	})
 }
 
-// What only the first of the two gathers gives counts as well: values that are read once a minute, events about a new
-// state. A series that both give has its newest sample.
+// Once includes samples and events that only the first of the two gathers has, such as values that are read once a minute. A series with
+// samples from both gathers has the newer one.
 func TestOnceKeepsBothGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, second := range map[string]error{"works": nil, "fails": errors.New("connection refused")} {
@@ -221,8 +221,7 @@ func TestOnceUsesFirstGatherIfSecondFails(t *testing.T) {
 	})
 }
 
-// A gather that is running when the agent is told to stop completes, if that does not take too long; what is cut short
-// delivers what it has.
+// A gather that runs when the agent stops may complete within a limit. A gather that is cut short delivers what it has.
 func TestStopLetsRunningGatherComplete(t *testing.T) {
 	for name, takes := range map[string]time.Duration{"completes": 2 * time.Second, "is cut short": 30 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -237,7 +236,7 @@ func TestStopLetsRunningGatherComplete(t *testing.T) {
 				})
 				w.addOutput("redis", s)
 				begin := time.Now()
-				time.Sleep(time.Minute - 10*time.Second) // until the first gather at a multiple: 10 s, of which we stop in the middle
+				time.Sleep(time.Minute - 10*time.Second) // the next gather takes 10 s; the agent stops in the middle of it
 				if err := w.runFor(11 * time.Second); err != nil {
 					t.Fatal(err)
 				}
@@ -298,7 +297,7 @@ func TestLateInputIsLoggedOncePerChange(t *testing.T) {
 	})
 }
 
-// gatherTimes notes at which instants inputs are asked.
+// gatherTimes records the instants at which inputs are polled.
 type gatherTimes struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -317,8 +316,8 @@ type observer struct{ gatherFunc }
 
 func (observer) Observes() {}
 
-// Inputs of one agent are asked at the same moment, those of another host a little apart, and one that reports on the
-// others after them.
+// Inputs of one agent are polled at the same moment, and those of another host a little apart. An input that reports on the others is
+// polled after them.
 func TestInputsOfOneAgentGatherTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		moments := map[string]time.Duration{}
@@ -334,7 +333,7 @@ func TestInputsOfOneAgentGatherTogether(t *testing.T) {
 			}
 			moments[host] = a.at["a"].Sub(a.at["a"].Truncate(time.Second))
 			if !a.at["a"].Equal(a.at["b"]) || a.at["internal"].Sub(a.at["a"]) != observerLag {
-				t.Errorf("%s: asked at %v", host, a.at)
+				t.Errorf("%s: polled at %v", host, a.at)
 			}
 		}
 		if moments["atila"] == moments["bela"] || max(moments["atila"], moments["bela"]) > maxPhase {

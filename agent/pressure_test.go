@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// refusingOutput keeps samples and events, unless it is told to refuse.
+// refusingOutput is an output that keeps samples and events, unless refuse returns an error.
 type refusingOutput struct {
 	fakeServer
 	mu     sync.Mutex
@@ -37,7 +37,7 @@ func (s *refusingOutput) WriteEvents(_ context.Context, events []telemetry.Event
 	return nil
 }
 
-// newLineEvent is an event of 1,000 bytes.
+// newLineEvent returns an event of 1,000 bytes with the number n.
 func newLineEvent(n int) telemetry.Event {
 	text := fmt.Sprintf("%04d", n)
 	return telemetry.Event{Message: text + strings.Repeat(".", 1000-emptyEventSize-len(text))}
@@ -47,7 +47,7 @@ var emptyEvent = telemetry.Event{}
 
 var emptyEventSize = emptyEvent.Size()
 
-// sendLines emits one line a time, as fast as it can, until it is done, and keeps count.
+// sendLines returns a Runner that emits this many lines, one at a time and without pauses. It counts them in sent.
 func sendLines(sent *atomic.Int64, lines int64) runnerFunc {
 	return func(ctx context.Context, out plugins.Emitter) error {
 		for sent.Load() < lines && ctx.Err() == nil {
@@ -60,7 +60,7 @@ func sendLines(sent *atomic.Int64, lines int64) runnerFunc {
 	}
 }
 
-// failFor refuses until d has passed.
+// failFor returns a function that returns an error until d has passed.
 func failFor(d time.Duration) func() error {
 	begin := time.Now()
 	return func() error {
@@ -86,11 +86,11 @@ func TestSendersWaitAndNothingIsLost(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- newAgent(w.cfg).Run(ctx) }()
 		time.Sleep(30 * time.Second)
-		if n := sent.Load(); n != 65 { // one in hand
-			t.Errorf("%d sent while the output is away, 64 fit", n)
+		if n := sent.Load(); n != 65 { // the 65th is being emitted
+			t.Errorf("%d sent while the output fails, want 65: 64 fit", n)
 		}
 		if o := w.outputStats(0); o.Events.Count.Load() != 65 || o.Events.Size.Load() != 64_000 {
-			t.Errorf("%d events of %d bytes are said to be buffered", o.Events.Count.Load(), o.Events.Size.Load())
+			t.Errorf("%d events of %d bytes are counted as queued", o.Events.Count.Load(), o.Events.Size.Load())
 		}
 		time.Sleep(90 * time.Second)
 		stop()
@@ -109,13 +109,13 @@ func TestSendersWaitAndNothingIsLost(t *testing.T) {
 			t.Errorf("waited %v", waited)
 		}
 		if o := w.outputStats(0); o.Events.Count.Load() != 0 || o.Events.Size.Load() != 0 {
-			t.Errorf("%d events of %d bytes are still said to be buffered", o.Events.Count.Load(), o.Events.Size.Load())
+			t.Errorf("%d events of %d bytes are still counted as queued", o.Events.Count.Load(), o.Events.Size.Load())
 		}
 		w.checkLogged(t, "buffer of events is full, senders have to wait", 1)
 	})
 }
 
-// TestStopWhileASenderWaits: what it holds is written, or said to be lost.
+// The event of a sender that waits at stop is written, or counted and reported as lost.
 func TestStopReleasesWaitingSender(t *testing.T) {
 	for _, works := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestStopReleasesWaitingSender(t *testing.T) {
 			w.addOutput("both", s)
 			err := w.runFor(20 * time.Second)
 			if works && (err != nil || len(s.events) != 11) {
-				t.Errorf("%v, %d written, 10 fit and one was in hand", err, len(s.events))
+				t.Errorf("%v, %d written, want 11: 10 fit and one was being emitted", err, len(s.events))
 			}
 			if !works && (err == nil || !strings.Contains(err.Error(), "output both: 11 events were still buffered and are lost") || w.outputStats(0).Dropped.Load() != 11) {
 				t.Errorf("%v, %d dropped", err, w.outputStats(0).Dropped.Load())
@@ -138,7 +138,7 @@ func TestStopReleasesWaitingSender(t *testing.T) {
 	}
 }
 
-// TestPoliciesOfInputs: each input decides what happens to its events when the queue is full.
+// Each input chooses what happens to its events when the queue is full.
 func TestInputsChooseWhatAFullQueueDrops(t *testing.T) {
 	for policy, want := range map[plugins.WhenFull]struct{ message, first, last string }{
 		plugins.DropOldest: {"buffer of events is full, the oldest are dropped", "", "0999"},
@@ -165,8 +165,8 @@ func TestInputsChooseWhatAFullQueueDrops(t *testing.T) {
 	}
 }
 
-// TestWhatIsAskedOnTimeDoesNotWait: an input that is polled gives its samples on time, its events are dropped when there
-// is no room for them, and samples and events do not push out each other.
+// A polled input delivers its samples on time. Its events are dropped if the queue is full. Samples and events have separate queues and
+// do not displace each other.
 func TestPolledInputDoesNotWaitForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, sent := newSetup(), new(atomic.Int64)
@@ -196,13 +196,13 @@ func TestPolledInputDoesNotWaitForRoom(t *testing.T) {
 				found = found || strings.HasPrefix(text, fmt.Sprintf("%04d", n))
 			}
 			if !found {
-				t.Errorf("line %d of the sender that waits is lost", n)
+				t.Errorf("line %d of the waiting sender is lost", n)
 			}
 		}
 	})
 }
 
-// TestErrorsOfInputsAreEvents: they stand where the lines would.
+// Failures of inputs are written as events, next to the log lines that are missing because of them.
 func TestInputErrorsBecomeEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log := newSetup(), &eventLog{calls: 1}

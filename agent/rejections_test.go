@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// impossibleInput is an input whose series never has a possible value, and of another always two.
+// impossibleInput is an input with two series: one always has an impossible value, the other has two samples in every gather.
 type impossibleInput struct{ hot, twice *telemetry.Series }
 
 func (o *impossibleInput) Gather(_ context.Context, out *telemetry.Batch) error {
@@ -25,7 +25,7 @@ func newImpossibleInput() *impossibleInput {
 	return &impossibleInput{f.Gauge("hot", telemetry.Celsius), f.Gauge("twice", telemetry.None)}
 }
 
-// TestImpossibleSamplesAreCountedAndLoggedOnce: each gather counts, each series is one line in the log, with its name and value.
+// Impossible samples are counted in each gather. The log has one line for each series, with its name and value.
 func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
@@ -35,7 +35,7 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, gathers := w.inputStats(0).Implausible.Load(), w.inputStats(0).Gathers.Load(); gathers == 0 || got != 2*gathers {
-			t.Errorf("%d samples left out in %d gathers", got, gathers)
+			t.Errorf("%d samples rejected in %d gathers", got, gathers)
 		}
 		w.checkLogged(t, "sample left out", 2)
 		w.checkLogged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is impossible"`, 1)
@@ -48,7 +48,7 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	})
 }
 
-// TestOnceReportsImpossibleSamples: who asks once wants to know why something is missing.
+// Once reports impossible samples as an error, because its caller must know why a series is missing.
 func TestOnceReportsImpossibleSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newSetup()

@@ -27,7 +27,7 @@ func TestScheduleAdvances(t *testing.T) {
 	}
 }
 
-// The first gather is left out if it is so close to the next instant that rates between the two would be noise.
+// The first gather is skipped if it is so close to the next instant that rates between the two would be noise.
 func TestScheduleSkipsShortFirstInterval(t *testing.T) {
 	for start, want := range map[int64]int64{9_700: 9_700, 9_800: 10_000, 10_000: 10_000} {
 		s := newSchedule(time.UnixMilli(start), 10*time.Second, 0)

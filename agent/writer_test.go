@@ -21,7 +21,7 @@ func TestTenMinutesOfOutageLoseNothing(t *testing.T) {
 			if since < time.Minute || since > 11*time.Minute {
 				return nil
 			}
-			s.store(batches[:len(batches)/2]) // the server got some of it before the connection broke
+			s.store(batches[:len(batches)/2]) // the server stored a part before the connection broke
 			return fmt.Errorf("write tcp 127.0.0.1:%d->127.0.0.1:6379: broken pipe", 40000+len(s.calls))
 		}
 		w.addInput("a", time.Second, nil)
@@ -239,7 +239,7 @@ func TestFillingBufferIsFlushedEarly(t *testing.T) {
 	})
 }
 
-// TestEachOutageIsLoggedAndBeginsWithShortPauses has two outages, both long enough to fill the buffer.
+// TestEachOutageIsLoggedAndBeginsWithShortPauses has two outages, both long enough to fill the queue.
 func TestEachOutageIsLoggedAndBeginsWithShortPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
@@ -294,7 +294,7 @@ func TestDropsAreLoggedOnce(t *testing.T) {
 	})
 }
 
-// Most writes have nothing of what is rejected, and what is may have several reasons: neither is news each time.
+// Rejections are logged once, although most writes have none and the reasons vary.
 func TestOccasionalRejectionsAreLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newSetup(), &fakeServer{}
