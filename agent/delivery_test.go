@@ -301,7 +301,7 @@ func TestFailingSamplesDoNotDelayEvents(t *testing.T) {
 		w.addOutput("halves", o)
 		_ = w.runFor(time.Minute)
 		if o.events != 1000 {
-			t.Errorf("%d of 1000 events are written", o.events)
+			t.Errorf("%d of 1000 events written", o.events)
 		}
 	})
 }

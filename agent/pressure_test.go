@@ -202,7 +202,7 @@ func TestPolledInputDoesNotWaitForRoom(t *testing.T) {
 	})
 }
 
-// Failures of inputs are written as events, next to the log lines that are missing because of them.
+// Failures and recoveries of inputs are written as events.
 func TestInputErrorsBecomeEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log := newSetup(), &eventLog{calls: 1}
@@ -230,7 +230,7 @@ func TestInputErrorsBecomeEvents(t *testing.T) {
 			"error atila rtcollector syslog syslog: input ended, will be started again: listen udp :514: address in use",
 		} {
 			if strings.Count(all, want) != 1 {
-				t.Errorf("%q is not there once, but\n%s", want, all)
+				t.Errorf("%q does not appear once in\n%s", want, all)
 			}
 		}
 	})

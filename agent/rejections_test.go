@@ -48,7 +48,7 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	})
 }
 
-// Once reports impossible samples as an error, because its caller must know why a series is missing.
+// Once logs impossible samples, so that the user knows why a series is missing.
 func TestOnceReportsImpossibleSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newSetup()

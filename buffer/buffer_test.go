@@ -19,7 +19,7 @@ func weight(n int) int { return n % 10 }
 // neverSplit never splits an item.
 func neverSplit(n, _ int) (head, rest int, divided bool) { return n, 0, false }
 
-// splitByWeight splits an item by its weight, and keeps its name in both parts: 25 is 21 and 24.
+// splitByWeight splits an item by its weight, which is its last digit. Both parts keep the first digit: 25 becomes 21 and 24.
 func splitByWeight(n, w int) (head, rest int, divided bool) {
 	w = max(w, 1)
 	if weight(n) <= w {
@@ -29,7 +29,7 @@ func splitByWeight(n, w int) (head, rest int, divided bool) {
 	return name + w, name + weight(n) - w, true
 }
 
-// sumWeights is the weight of all.
+// sumWeights returns the total weight of items.
 func sumWeights(items []int) (n int) {
 	for _, item := range items {
 		n += weight(item)
@@ -81,7 +81,7 @@ func TestReturnedItemsComeFirst(t *testing.T) {
 	}
 }
 
-// What is leased is the oldest: it gives way when it comes back, and nothing newer does meanwhile.
+// Leased items are the oldest. If the queue is too full when they are returned, they are dropped, and never newer ones before.
 func TestLeasedItemsAreDroppedFirst(t *testing.T) {
 	q := New(10, 5, weight, neverSplit)
 	q.Push(15)
@@ -93,7 +93,7 @@ func TestLeasedItemsAreDroppedFirst(t *testing.T) {
 		}
 	}
 	if q.Weight() != 8+9 {
-		t.Errorf("weight %d, want what is leased and what is queued: 17", q.Weight())
+		t.Errorf("weight %d, want leased and queued: 17", q.Weight())
 	}
 	if got := l.Settle(l.Items...); !slices.Equal(got, []int{15, 23}) {
 		t.Errorf("dropped %v, want the oldest: 15 and 23", got)
@@ -130,7 +130,7 @@ func TestTakeSplitsItems(t *testing.T) {
 	}
 }
 
-// An item that cannot be split is taken alone if it is too heavy, and never as the second.
+// An unsplittable item that is heavier than the limit is taken alone, never after another item.
 func TestTakeOfUnsplittableItem(t *testing.T) {
 	q := New(100, 50, weight, neverSplit)
 	for _, item := range []int{13, 25, 37} {
@@ -159,7 +159,7 @@ func TestReadyAtMark(t *testing.T) {
 	}
 }
 
-// TestRandomOperationsConserveWeight runs random operations and checks the books after each.
+// TestRandomOperationsConserveWeight runs random operations. After each, the weight in the queue must be pushed - dropped - settled.
 func TestRandomOperationsConserveWeight(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -222,26 +222,26 @@ func TestManyPushersOneTaker(t *testing.T) {
 func TestOfferRespectsLimit(t *testing.T) {
 	q := New(10, 100, weight, neverSplit)
 	if !q.Offer(19) {
-		t.Error("9 of 10 were not taken")
+		t.Error("9 of 10 were not accepted")
 	}
 	if q.Offer(12) {
-		t.Error("11 of 10 were taken")
+		t.Error("11 of 10 were accepted")
 	}
 	if !q.Offer(21) {
-		t.Error("10 of 10 were not taken")
+		t.Error("10 of 10 were not accepted")
 	}
 	l := q.Take(nil, 100)
 	if q.Offer(31) {
-		t.Error("what is leased does not count")
+		t.Error("leased items do not count")
 	}
 	l.Settle()
 	small := New(3, 100, weight, neverSplit)
 	if !small.Offer(19) {
-		t.Error("what never fits is not taken by an empty queue")
+		t.Error("an empty queue does not accept an oversized item")
 	}
 }
 
-// pushConcurrently pushes items from goroutines of their own, and returns how many are in.
+// pushConcurrently pushes each item from its own goroutine. It returns the number of items that were accepted so far.
 func pushConcurrently(ctx context.Context, q *Queue[int], items ...int) *atomic.Int64 {
 	var in atomic.Int64
 	for _, item := range items {
@@ -258,37 +258,37 @@ func TestPushWaitBlocksUntilThereIsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(10, 100, weight, neverSplit)
 		if in := pushConcurrently(t.Context(), q, 14, 25); in.Load() != 2 {
-			t.Fatalf("%d of 2 are in", in.Load())
+			t.Fatalf("%d of 2 accepted", in.Load())
 		}
 		in := pushConcurrently(t.Context(), q, 33, 43, 53, 63)
 		if in.Load() != 0 {
-			t.Fatalf("%d went in beside 9 of 10", in.Load())
+			t.Fatalf("%d were added to 9 of 10", in.Load())
 		}
 		select {
 		case <-q.Ready():
 		default:
-			t.Error("somebody waits, and nobody is told to write")
+			t.Error("a push waits, but the queue does not ask for a flush")
 		}
 		l := q.Take(nil, 1) // one of the first two
 		if synctest.Wait(); in.Load() != 0 {
-			t.Error("what is leased does not count")
+			t.Error("leased items do not count")
 		}
 		l.Settle(l.Items...)
 		if synctest.Wait(); in.Load() != 0 || q.Weight() != 9 {
-			t.Errorf("weight %d, %d are in", q.Weight(), in.Load())
+			t.Errorf("weight %d, %d accepted", q.Weight(), in.Load())
 		}
 		q.Take(nil, 100).Settle()
 		if synctest.Wait(); in.Load() != 3 || q.Weight() != 9 {
-			t.Errorf("weight %d, %d of 4 are in, want 3", q.Weight(), in.Load())
+			t.Errorf("weight %d, %d of 4 accepted, want 3", q.Weight(), in.Load())
 		}
 		q.Take(nil, 100).Settle()
 		if synctest.Wait(); in.Load() != 4 {
-			t.Errorf("%d of 4 are in", in.Load())
+			t.Errorf("%d of 4 accepted", in.Load())
 		}
 	})
 }
 
-// TestPushWaitAtTheEnd: what somebody still holds then gets in, and is not trimmed either.
+// When the context of PushWait is done, its item is added even if the queue is full, and is not dropped.
 func TestCancelledPushWaitStillAdmitsItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(10, 100, weight, neverSplit)
@@ -299,7 +299,7 @@ func TestCancelledPushWaitStillAdmitsItems(t *testing.T) {
 		synctest.Wait()
 		l := q.Take(nil, 1)
 		if dropped := l.Settle(l.Items...); in.Load() != 2 || len(dropped) != 0 || q.Weight() != 21 {
-			t.Errorf("%d of 2 are in, weight %d, dropped %v", in.Load(), q.Weight(), dropped)
+			t.Errorf("%d of 2 accepted, weight %d, dropped %v", in.Load(), q.Weight(), dropped)
 		}
 		if got := q.Take(nil, 100).Items; len(got) != 3 || got[0] != 19 {
 			t.Errorf("%v", got)

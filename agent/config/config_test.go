@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cpuConfig stands for the Config of any input.
+// cpuConfig is an example of an input's Config.
 type cpuConfig struct {
 	TotalCPU bool     `yaml:"totalcpu"`
 	Exclude  []string `yaml:"exclude"`
@@ -57,7 +57,7 @@ type redisConfig struct {
 	Retention conf.Duration `yaml:"retention"`
 }
 
-// configHolder is an input and an output that only keeps its Config.
+// configHolder is an input and an output that does nothing but keep its Config.
 type configHolder[C any] struct{ config C }
 
 func (configHolder[C]) Gather(context.Context, *telemetry.Batch) error { return nil }
@@ -88,8 +88,8 @@ func testEnv() Env {
 	}
 }
 
-// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want". Files that begin with check_ are
-// about what only the command check looks at.
+// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want". Files whose names begin with check_ have
+// errors that only the command check finds.
 func TestErrors(t *testing.T) {
 	for name, value := range map[string]string{"TINY": "-77ms", "WORD": "hunter2", "PATTERN": "hunter2(", "REFERENCE": "secret:redis/host"} {
 		t.Setenv("KNOWN_"+name, value)
@@ -168,7 +168,7 @@ func TestPythonConfigurationIsAccepted(t *testing.T) {
 	if diff := cmp.Diff([]string{"linux_cpu", "mem", "linux_cpu#2", "internal", "redis", "redis#second"}, ids); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if n := len(c.Warnings); n != 2 { // the ignored key, and the input that stands twice
+	if n := len(c.Warnings); n != 2 { // the ignored key, and the input that appears twice
 		t.Errorf("%d warnings:\n%v", n, c.Warnings)
 	}
 	r := builtConfig[redisConfig](t, c.Outputs[0])
@@ -193,7 +193,7 @@ func builtConfig[C any](t *testing.T, o Output) C {
 	return l.(configHolder[C]).config
 }
 
-// TestDefaults has a file that says nothing; config.example.yaml shows the same defaults.
+// TestDefaults loads a file without settings. config.example.yaml shows the same defaults.
 func TestDefaults(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: []\noutputs: [redis]\n"), testEnv())
 	if err != nil {
@@ -223,7 +223,7 @@ func TestTagThatRepeatsALabelIsWarnedAbout(t *testing.T) {
 	}
 }
 
-// What a selection of metrics fits is known from the input's documentation: a pattern that fits nothing is a slip.
+// The metrics of an input are known from its documentation. A pattern that matches none of them is probably a mistake.
 func TestPatternWithoutMatchIsWarnedAbout(t *testing.T) {
 	env := testEnv()
 	env.Inputs = append(env.Inputs, inputDefinition[struct{}]("documented").Doc(metricdoc.Header+"\n| `rx_bytes` and its `_rate` | | | counter | x | |\n"))
@@ -243,14 +243,14 @@ c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" matches no metric of doc
 	}
 }
 
-// namedMetrics is a configuration in which the user names metrics.
+// namedMetrics is a Config in which the user names metrics.
 type namedMetrics struct {
 	Queries []string `yaml:"queries"`
 }
 
 func (n *namedMetrics) MetricNames() []string { return n.Queries }
 
-// What the user named is known, too, with what may stand behind it.
+// Metrics that the user named are known, too, including names that only begin with the configured one.
 func TestPatternsMatchConfiguredMetrics(t *testing.T) {
 	env := testEnv()
 	env.Inputs = append(env.Inputs, inputDefinition[namedMetrics]("asker").Doc(metricdoc.Header+"\n| `up` | | | gauge | x | |\n"))
@@ -271,12 +271,12 @@ c:4:33: inputs[1].asker.metrics.include[0]: "orders" matches no metric of asker`
 	}
 }
 
-// metricListTaker is an input to which a list below "metrics" means something of its own.
+// metricListTaker is an input that interprets a list below "metrics" itself.
 type metricListTaker struct{ names match.List }
 
 func (l *metricListTaker) TakeMetricList(names match.List) { l.names = names }
 
-// TestMetricList: a list below "metrics" is short for include, unless the input has a use for it.
+// A list below "metrics" is short for include, unless the input interprets it.
 func TestMetricListIsShortForInclude(t *testing.T) {
 	env := testEnv()
 	env.Inputs = append(env.Inputs, inputDefinition[metricListTaker]("lister"))
@@ -379,7 +379,7 @@ func TestGarbageIsRejectedWithAPosition(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark: Windows' editors write one. The library reads UTF-16 as well.
+// Editors on Windows write a byte order mark. The YAML library reads UTF-16 as well.
 func TestByteOrderMarkIsIgnored(t *testing.T) {
 	plain := "interval: 7s\ninputs: [cpu]\noutputs: [redis]\n"
 	wide := "\xff\xfe"
@@ -426,7 +426,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestMergeInsideMerge: what a merged map merges itself counts, and a merge among the secret stores does not end the program.
+// A merged map may contain a merge itself. A merge among the secret stores must not crash the program.
 func TestNestedMergesAreApplied(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte(`secret_stores:
   <<: {one: {type: env}, two: {type: nothing}, three: {type: env}}
@@ -437,10 +437,10 @@ inputs:
 outputs: [redis]
 `), testEnv())
 	if err == nil || !strings.Contains(err.Error(), "secret_stores.two") {
-		t.Errorf("the store in a merged map is not looked at: %v", err)
+		t.Errorf("the store in a merged map is ignored: %v", err)
 	}
 	if c != nil {
-		t.Error("a configuration with mistakes is returned")
+		t.Error("a configuration with errors is returned")
 	}
 	c, err = Parse(t.Context(), "c", []byte("inputs: [{cpu: &base {interval: 3s}}, {cpu: &more {<<: *base, alias: b}}, {cpu: {<<: *more, alias: c}}]\noutputs: [redis]\n"), testEnv())
 	if err != nil {
@@ -453,7 +453,7 @@ outputs: [redis]
 	}
 }
 
-// What only looks like one of the mistakes that are searched for is none.
+// These texts look like mistakes that the loader searches for, but are valid.
 func TestUnusualSettingsAreAccepted(t *testing.T) {
 	for _, text := range []string{
 		"inputs: [cpu: {exclude: [a - b, c]}]\noutputs: [redis]\n",
@@ -472,7 +472,7 @@ func TestUnusualSettingsAreAccepted(t *testing.T) {
 	}
 }
 
-// A variable that is written as in a shell may be what is meant, in a password: it is only a warning, without the value.
+// A variable in the syntax of a shell is only a warning, because a password may contain it. The warning does not show the value.
 func TestBareVariableIsWarnedAbout(t *testing.T) {
 	const text = "inputs: [cpu: {exclude: [$HOST]}]\noutputs: [redis: {host: 'redis://$HOST:1', password: $WORD}]\n"
 	cfg, err := Parse(t.Context(), "c", []byte(text), testEnv())
@@ -486,7 +486,7 @@ func TestBareVariableIsWarnedAbout(t *testing.T) {
 	}
 }
 
-// Every name that is suggested exists.
+// Every suggested name exists.
 func TestSuggestedNamesExist(t *testing.T) {
 	for word, means := range inputSynonyms() {
 		if _, err := pluginsall.Catalog().Find("input", means, "linux"); err != nil {
@@ -513,7 +513,7 @@ func TestSuggestedNamesExist(t *testing.T) {
 	}
 }
 
-// A file that cannot be read at once, or never ends, holds nobody up.
+// A directory or an endless file is an error.
 func TestEndlessFilesAndDirectoriesAreRejected(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(t.Context(), dir, testEnv()); err == nil || !strings.Contains(err.Error(), ": is a directory; name a file, such as ") {

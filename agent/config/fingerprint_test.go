@@ -14,7 +14,7 @@ func realEnv() Env {
 	return env
 }
 
-// An input keeps its settings exactly as long as it would be built the same.
+// The fingerprint of a component changes exactly if the component would be built differently.
 func TestFingerprintChangesWithSettings(t *testing.T) {
 	parse := func(text string) map[string]string {
 		t.Helper()

@@ -46,7 +46,7 @@ func TestStoresByName(t *testing.T) {
 	}
 }
 
-// A value that must be known at load may stand anywhere; how it is written in the file does not matter.
+// A reference that must be resolved at load may be anywhere in the file and in any YAML style.
 func TestReferencesAreResolvedAnywhere(t *testing.T) {
 	for name, value := range map[string]string{"HOST": "db.example", "PORT": "7000", "DEEP": "0x10", "PATTERN": "^x: {y}$", "EVERY": "90s"} {
 		t.Setenv("SECRET_"+name, value)
@@ -87,7 +87,7 @@ outputs:
 	}
 }
 
-// A password is looked up when something connects, not before: it may be rotated, and the store may come later.
+// A password is resolved when a component connects, not at load: it may be rotated, and the store may become available later.
 func TestPasswordsAreNotResolvedAtLoad(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: []\noutputs: [redis: {password: 'secret:not/yet'}]\n"), testEnv())
 	if err != nil {
@@ -105,7 +105,7 @@ func TestPasswordsAreNotResolvedAtLoad(t *testing.T) {
 	}
 }
 
-// unreachableStoreConfig is a store that needs a login and whose server is away.
+// unreachableStoreConfig has the settings of a store that needs a login and whose server is down.
 type unreachableStoreConfig struct {
 	Token secret.Ref `yaml:"token"`
 	URL   string     `yaml:"url"`
@@ -155,7 +155,7 @@ func TestUnreachableStoreIsRetriedIfThatCanHelp(t *testing.T) {
 			`c:4:25: outputs[0].redis.host: resolve secret "x": the server is away`, true},
 		{"secret_store: {type: away, token: 'secret:e/nope'}\nsecret_stores: {e: {}}\ninputs: []\noutputs: [redis: {host: 'secret:x'}]",
 			`c:4:25: outputs[0].redis.host: resolve secret "x": resolve secret "e/nope": environment variable SECRET_NOPE is not set`, false},
-		{"secret_store: {type: away}\ninputs: [nope]\noutputs: [redis: {host: 'secret:x'}]", // waiting would not mend it
+		{"secret_store: {type: away}\ninputs: [nope]\noutputs: [redis: {host: 'secret:x'}]", // waiting would not help
 			`c:2:10: inputs[0].nope: unknown input "nope"`, false},
 		{"secret_store: {type: away, token: 'secret:token'}\ninputs: []\noutputs: [redis]",
 			"c:1:35: secret_store.token: refers to a store that needs a login itself: define a store of type env or file below secret_stores and write secret:<name>/<id>", false},
@@ -173,7 +173,7 @@ func TestUnreachableStoreIsRetriedIfThatCanHelp(t *testing.T) {
 	}
 }
 
-// FuzzReference has any text behind "secret:", where a value is taken at load.
+// FuzzReference puts any text after "secret:", in a setting that is resolved at load.
 func FuzzReference(f *testing.F) {
 	for _, id := range []string{"", "x", "other/x", "other/", "/", "//x", "a#b", "other/../x", "x\x00y", "ütf/ß"} {
 		f.Add(id)
@@ -184,7 +184,7 @@ func FuzzReference(f *testing.F) {
 		}
 		c, err := Parse(t.Context(), "c", []byte("secret_stores: {other: {type: file, dir: /nowhere}}\ninputs: []\noutputs: [redis: {host: 'secret:"+id+"'}]\n"), testEnv())
 		if err == nil && strings.HasPrefix(builtConfig[redisConfig](t, c.Outputs[0]).Host, "secret:") {
-			t.Errorf("%q is used as it stands", id)
+			t.Errorf("%q is used without being resolved", id)
 		}
 	})
 }

@@ -88,7 +88,7 @@ type sample struct {
 	Pointer *inner        `yaml:"pointer"`
 	Raw     yaml.Node     `yaml:"raw"`
 	Gone    string        `yaml:"gone" conf:"ignored"`
-	hidden  time.Duration //nolint:unused // a field without a tag is no key
+	hidden  time.Duration //nolint:unused // a field without a tag is not a key
 }
 
 func decode(t *testing.T, text string) (sample, Problems) {
@@ -207,7 +207,7 @@ type listForm struct {
 	List  []string `yaml:"-" conf:"list"`
 }
 
-// TestListForm: a struct may be written as a list.
+// A struct may be written as a list.
 func TestListForm(t *testing.T) {
 	for text, want := range map[string]listForm{
 		"x: [a, b]":          {List: []string{"a", "b"}},
@@ -224,7 +224,7 @@ func TestListForm(t *testing.T) {
 	}
 }
 
-// TestSharedKey: a key that two structs have goes to both, and what is wrong with it is said once.
+// A key that two inlined structs have is decoded into both. An error about it is reported once.
 func TestSharedKeyIsDecodedIntoBothStructs(t *testing.T) {
 	type a struct {
 		Timeout Duration `yaml:"timeout"`
@@ -242,7 +242,7 @@ func TestSharedKeyIsDecodedIntoBothStructs(t *testing.T) {
 	}
 	Decode(&ps, parseTopMap(t, "timeout: never"), "", &first, &second)
 	if len(ps) != 1 {
-		t.Errorf("one mistake, told as %v", ps)
+		t.Errorf("one mistake is reported as %v", ps)
 	}
 	defer func() {
 		if recover() == nil {

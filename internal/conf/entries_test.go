@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// parseTopMap returns the top map of a document, or nil.
+// parseTopMap returns the top-level map of a document, or nil.
 func parseTopMap(t testing.TB, text string) *yaml.Node {
 	t.Helper()
 	var doc yaml.Node
@@ -19,7 +19,7 @@ func parseTopMap(t testing.TB, text string) *yaml.Node {
 	return doc.Content[0]
 }
 
-// flattenEntries returns the entries of a map as texts; maps in it are flattened too.
+// flattenEntries returns the entries of a map as texts. It flattens nested maps as well.
 func flattenEntries(ps *Problems, n *yaml.Node, depth int) map[string]string {
 	all := map[string]string{}
 	for key, value := range Entries(ps, n, "") {
@@ -53,7 +53,7 @@ func TestMerges(t *testing.T) {
 	}
 }
 
-// TestEntriesStop: who stops in the middle of a merged map, or of a map that it merges, is not called again.
+// A loop that stops within a merged map, or within a map that is merged there, is not called again.
 func TestEntriesStopsWithTheLoop(t *testing.T) {
 	n := parseTopMap(t, "a: 1\n<<: [{b: 1, <<: {c: 1}}, {d: 1}]\n")
 	for stop := range 5 {
@@ -69,7 +69,7 @@ func TestEntriesStopsWithTheLoop(t *testing.T) {
 	}
 }
 
-// TestMergesThatMultiply: a small file whose merges name each other many times is refused instead of expanded.
+// A small file whose nested merges multiply is refused instead of expanded.
 func TestMultiplyingMergesAreRefused(t *testing.T) {
 	text := "m0: &m0 {a: 1}\n"
 	for i := 1; i < 20; i++ {
@@ -93,7 +93,7 @@ func TestMultiplyingMergesAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzEntries compares with what the YAML library makes of the same map.
+// FuzzEntries compares Entries with the YAML library's decoding of the same map.
 func FuzzEntries(f *testing.F) {
 	for _, text := range []string{
 		"x: &x {a: 1}\nz: {<<: *x, b: 2}", "x: &x {a: 1}\ny: &y {<<: *x}\nz: {<<: [*y, {c: 3}], a: 9}",
@@ -103,24 +103,24 @@ func FuzzEntries(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		n := parseTopMap(t, text)
-		if n == nil || strings.Contains(text, "!") { // tags change what is a merge, and what values mean
+		if n == nil || strings.Contains(text, "!") { // tags change the meaning of merges and values
 			return
 		}
 		var ps Problems
 		got := flattenEntries(&ps, n, 0)
 		var want map[string]yaml.Node
 		if err := n.Decode(&want); err != nil || len(ps) > 0 {
-			return // the library, or we, refuse it
+			return // the library or conf refuses it
 		}
 		if _, null := got[""]; null {
-			return // the library leaves out a key without a name; to us it is an unknown one
+			return // the library leaves out a key without a name; for conf it is an unknown key
 		}
 		if len(got) != len(want) {
-			t.Fatalf("%q: %v, the library has %v", text, got, want)
+			t.Fatalf("%q: %v, the library returns %v", text, got, want)
 		}
 		for key, value := range want {
 			if at := Resolve(&value); at.Kind == yaml.ScalarNode && got[key] != at.Value {
-				t.Errorf("%q: %s is %q, the library says %q", text, key, got[key], at.Value)
+				t.Errorf("%q: %s is %q, the library returns %q", text, key, got[key], at.Value)
 			}
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// refTaker keeps references, as secret.Ref does.
+// refTaker keeps a reference unresolved, like secret.Ref.
 type refTaker struct{ text string }
 
 func (t *refTaker) UnmarshalScalar(text string) error { t.text = text; return nil }
@@ -57,7 +57,7 @@ func decodeSecrets(t *testing.T, text string, store map[string]string, rules fun
 	return w, ""
 }
 
-// Where nobody resolves references, they are refused; only who takes them gets them.
+// Without a resolver, references are refused, except in fields that keep them.
 func TestReferenceInOtherFieldIsRefused(t *testing.T) {
 	w, got := decodeSecrets(t, `{password: "secret:a", headers: {x: "secret:b"}, raw: "secret:c", env: {A: "secret:d"}, hosts: ["secret:e"], port: "secret:f"}`, nil, nil)
 	want := `:1:76: env.A: a reference to a secret cannot be used here
@@ -74,7 +74,7 @@ func TestReferenceInOtherFieldIsRefused(t *testing.T) {
 	}
 }
 
-// Rules are for values: before these are known they would complain of what is not wrong.
+// Validate runs after references are resolved, because it checks values. Before, it would report errors that do not exist.
 func TestRulesRunAfterResolution(t *testing.T) {
 	asked := 0
 	rules := func(w *secretSettings) error {
@@ -85,11 +85,11 @@ func TestRulesRunAfterResolution(t *testing.T) {
 		return nil
 	}
 	if _, got := decodeSecrets(t, `{host: "secret:a", port: 1}`, map[string]string{"secret:a": "h"}, rules); got != "" || asked != 1 {
-		t.Errorf("%s; asked %d times", got, asked)
+		t.Errorf("%s; resolved %d times", got, asked)
 	}
 }
 
-// A rule may repeat a value, as it is written or as it was understood, of this key or of another.
+// An error of Validate may repeat a resolved value, as text or formatted, of its own key or of another one.
 func TestMessagesHideSecretValues(t *testing.T) {
 	store := map[string]string{"secret:number": "0x10bad", "secret:every": "5400", "secret:host": "hunter2"}
 	rules := func(w *secretSettings) error {

@@ -81,16 +81,16 @@ func TestRate(t *testing.T) {
 	}{
 		{0, 100, math.NaN()}, // the first reading
 		{10, 150, 5},
-		{10, 170, math.NaN()}, // no time passed: the baseline stays
-		{5, 190, math.NaN()},  // nor when the clock goes backwards
+		{10, 170, math.NaN()}, // no time has passed: the baseline stays
+		{5, 190, math.NaN()},  // the clock goes backwards: the baseline stays
 		{20, 170, 2},
 		{21, 170, 0},
 		{22, 30, math.NaN()}, // a reset is the new baseline
 		{24, 34, 2},
 		{25, math.NaN(), math.NaN()},
-		{26, 40, 3}, // what was no reading has not touched the one before
+		{26, 40, 3}, // an invalid reading has not changed the baseline
 		{26.5, 41, 2},
-		{26.5004, 900, math.NaN()}, // so soon that the quotient would be noise
+		{26.5004, 900, math.NaN()}, // too soon: the quotient would be noise
 		{27.5, 42, 1},
 	} {
 		got, ok := r.Step(atSecond(step.at), step.counter)
@@ -104,7 +104,7 @@ func TestCounterWritesTotalAndRate(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes, Label{"d", "sda"})
 	var got []sample
 	for i, v := range []float64{10, 40, 5} {
-		// The sample carries the scheduled time; the rate divides by the time that really passed, here 15 s.
+		// The sample has the scheduled time. The rate divides by the elapsed time, here 15 s.
 		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(15*i)), 0)
 		c.Add(b, v)
 		got = append(got, batchSamples(b)...)
@@ -123,16 +123,16 @@ func TestVecForgetsUnseenEntities(t *testing.T) {
 	v := NewVec(nil, func(_ *Factory, k string) int { made++; return len(k) })
 	first := v.Get("abc")
 	if *first != 3 || v.Get("abc") != first || GetBytes(v, []byte("abc")) != first || made != 1 {
-		t.Errorf("%d made", made)
+		t.Errorf("%d entities made", made)
 	}
 	*GetBytes(v, []byte("xy")) = 9
 	v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
-	for range keepUnseen - 1 { // missing, but not for long
+	for range keepUnseen - 1 { // missing, but not long enough to be forgotten
 		v.Get("abc")
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if v.Len() != 2 || *v.Get("xy") != 9 {
-		t.Errorf("%d remembered", v.Len())
+		t.Errorf("%d kept", v.Len())
 	}
 	v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	for range keepUnseen {
@@ -140,7 +140,7 @@ func TestVecForgetsUnseenEntities(t *testing.T) {
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if v.Len() != 1 || *v.Get("xy") != 2 {
-		t.Errorf("%d remembered", v.Len())
+		t.Errorf("%d kept", v.Len())
 	}
 }
 
@@ -152,13 +152,13 @@ func TestGetBytesKeepsSeenEntities(t *testing.T) {
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if *v.Get("eth0") != 7 {
-		t.Error("forgot what was there at every gather")
+		t.Error("an entity that was in every gather is forgotten")
 	}
-	for range 2 { // what every plugin relies on: two gathers without it are forgiven
+	for range 2 { // every plugin relies on this: an entity may be missing in two gathers
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if *v.Get("eth0") != 7 {
-		t.Error("forgot what was missing twice")
+		t.Error("an entity that was missing twice is forgotten")
 	}
 }
 
@@ -194,7 +194,7 @@ func TestMakerKeepsBatchesApart(t *testing.T) {
 		m.Filled(batch.Len())
 		made = append(made, batch)
 	}
-	for round, size := range sizes { // each still has what was put into it, and nothing else
+	for round, size := range sizes { // each still has its own samples, and nothing else
 		if made[round].Len() != size || made[round].Time != int64(1000*round) {
 			t.Fatalf("batch %d: %d samples at %d", round, made[round].Len(), made[round].Time)
 		}
@@ -239,7 +239,7 @@ func TestVecAll(t *testing.T) {
 	}
 }
 
-// What began anew has no rate, even if it has counted further by now.
+// A restarted counter has no rate, even if it has already exceeded its old value.
 func TestForgetDropsBaselineOfRate(t *testing.T) {
 	total := NewFactory("h", "s", nil, 0).Counter("c", None)
 	var got []int

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBounds: what a unit's values can be, and what they cannot.
+// TestBounds checks which values are possible for each unit.
 func TestBounds(t *testing.T) {
 	const minusOne = math.MaxUint64 // as an unsigned number
 	inf := math.Inf(1)
@@ -30,7 +30,7 @@ func TestBounds(t *testing.T) {
 		{Bits.PerSecond(), Gauge, []float64{0, 400e9}, []float64{-1, minusOne}},
 		{RPM, Gauge, []float64{0, 30000}, []float64{-1, 1e9}},
 		{Volts, Gauge, []float64{-12, 230}, []float64{1e9}},
-		{"kibibytes", Gauge, []float64{-5, 5}, []float64{minusOne}}, // a unit that is not in the list
+		{"kibibytes", Gauge, []float64{-5, 5}, []float64{minusOne}}, // an unknown unit
 	} {
 		b := tt.unit.Bounds(tt.kind)
 		for _, v := range tt.possible {
@@ -46,7 +46,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestImpossibleSamplesAreRejected: they are counted each time and described once.
+// Impossible samples are counted each time and described once.
 func TestImpossibleSamplesAreRejected(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	hot, cpu := f.Gauge("hot", Celsius), f.Gauge("cpu", Percent).Within(0, math.MaxFloat64)
@@ -80,7 +80,7 @@ func TestUnwantedSeriesHasNoBounds(t *testing.T) {
 	}
 }
 
-// TestRounding: a percentage that was computed may be a little more than 100.
+// A computed percentage may exceed 100 by a rounding error.
 func TestPercentageMayBeSlightlyOver100(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	full, empty, bytes := f.Gauge("full", Percent), f.Gauge("empty", Percent), f.Gauge("bytes", Bytes)
@@ -104,8 +104,7 @@ func TestAddUpTo(t *testing.T) {
 	}
 }
 
-// TestSecondSampleIsRejected: of two samples of one series in one gather the first is written, also where counters are
-// withheld until they move.
+// Of two samples of one series in one gather, the first is written. This is also true for counters that are withheld until they move.
 func TestSecondSampleIsRejected(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	moving := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("moving", None)
@@ -137,7 +136,7 @@ func TestSecondSampleIsRejected(t *testing.T) {
 	}
 }
 
-// TestRejectionsAreBounded: a batch describes a few, counts all.
+// A batch counts all rejections and describes a few.
 func TestRejectionsAreBounded(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	b := NewBatch(atSecond(0), atSecond(0), 0)
@@ -153,7 +152,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	x, y := f.Gauge("x", None), f.Gauge("y", Percent)
 	b := NewBatch(atSecond(0), atSecond(0), 4096)
-	b.Add(y, 101) // the first of a series is described
+	b.Add(y, 101) // the first rejection of a series is described
 	if n := testing.AllocsPerRun(100, func() {
 		b.Add(x, 1)
 		b.Add(y, 101)
@@ -162,7 +161,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSigned: the difference of two sizes may be negative.
+// The difference of two sizes may be negative.
 func TestSignedSeriesMayBeNegative(t *testing.T) {
 	s := NewFactory("h", "s", nil, 0).Gauge("profit", Bytes).Signed()
 	if b := s.Bounds(); !b.Contains(-18446) || !b.Contains(18446) || b.Contains(math.MaxUint64) || b.Contains(-math.MaxUint64) {

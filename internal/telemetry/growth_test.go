@@ -32,7 +32,7 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// TestCounterThatReadsZeroOnce: 50 GB in 1 s would be 400 Gbit/s.
+// A counter of 50 GB that reads 0 once must not cause a rate of 400 Gbit/s.
 func TestCounterThatReadsZeroOnceHasNoFalseRate(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
 	var got []sample
@@ -50,7 +50,7 @@ func TestCounterThatReadsZeroOnceHasNoFalseRate(t *testing.T) {
 	}
 }
 
-// TestCounterWithALimit: a counter that grows by more than its limit has no rate, except for what it may have held back.
+// A counter that grows faster than its limit has no rate. The limit allows for readings that were stale.
 func TestCounterAboveLimitHasNoRate(t *testing.T) {
 	const limit = 100 // per second
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
@@ -68,7 +68,7 @@ func TestCounterAboveLimitHasNoRate(t *testing.T) {
 	}
 }
 
-// FuzzGrowth: whatever is read, growth is a possible number, and a counter that goes back to where it was has not grown.
+// FuzzGrowth checks that growth is always a possible number, and that a counter which returns to its old value has not grown.
 func FuzzGrowth(f *testing.F) {
 	f.Add(1000.0, 0.0, 1005.0)
 	f.Add(1000.0, 1e15, 3.0)

@@ -6,8 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMovingCounters: a counter that never moves leaves nothing behind; from its first step on everything is written, the
-// sample before the step included.
+// A counter that never moves has no samples. From its first step on all samples are written, including the one before the step.
 func TestIdleCountersAreWithheld(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters})
 	still, moving, gauge := f.Counter("still", None), f.Counter("moving", None), f.Gauge("gauge", None)
@@ -29,7 +28,7 @@ func TestIdleCountersAreWithheld(t *testing.T) {
 	}
 }
 
-// TestRateThatIsNeverZero: the first rate of a counter that moves all the time has no sample before it.
+// The first rate of a counter that always moves has no zero sample before it.
 func TestFirstRateNeedsNoSampleBefore(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("c", None)
 	var got []sample

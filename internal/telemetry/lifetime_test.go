@@ -69,7 +69,7 @@ func TestSeriesEndWithTheirEntity(t *testing.T) {
 	}
 }
 
-// A series that never had a sample is unknown to every output.
+// A series that never had a sample does not end, because no output knows it.
 func TestOnlyWrittenSeriesEnd(t *testing.T) {
 	g := newGatherer()
 	g.gatherContainers("once") // a rate needs two readings
@@ -97,7 +97,7 @@ func TestEndedSeriesBeginsAgain(t *testing.T) {
 	}
 }
 
-// The series of a batch end when its last sample was delivered.
+// The ended series of a batch stay with its last part, because they end after the last sample is delivered.
 func TestEndsStayWithTheLastSlice(t *testing.T) {
 	f := NewFactory("h", "test", nil, 1)
 	b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
@@ -134,10 +134,10 @@ func TestVecLimit(t *testing.T) {
 		b = gather("c")
 	}
 	if entities, _ := b.RefusedEntities(); entities != 1 {
-		t.Errorf("%d refused while the places are still taken", entities)
+		t.Errorf("%d refused while the limit is still reached", entities)
 	}
 	if b = gather("c"); b.Len() != 1 {
-		t.Error("a place that became free is not used")
+		t.Error("a new entity is refused although another one has gone")
 	}
 }
 
