@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// A server that is busy is waited for, as over TCP. When it stays busy the error says that.
+// A client waits for a busy server, as over TCP. If the server stays busy, the error says so.
 func TestBusySocketIsRetried(t *testing.T) {
 	path, l := servicetest.FullListener(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// net/http hides from those who dial that nobody waits any more.
+// net/http does not tell the dialer that the request was cancelled.
 func TestDialingEndsWithItsRequest(t *testing.T) {
 	asker, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -31,11 +31,11 @@ func TestLateConnectionIsClosed(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := far.Read(make([]byte, 1)); err == nil {
-		t.Error("it is still open")
+		t.Error("the connection is still open")
 	}
 }
 
-// A connection that is closed is not remembered.
+// A closed connection is not kept in the list of connections.
 func TestClosedConnectionIsForgotten(t *testing.T) {
 	var all conns
 	near, far := net.Pipe()
@@ -46,6 +46,6 @@ func TestClosedConnectionIsForgotten(t *testing.T) {
 	}
 	_ = c.Close()
 	if len(all.open) != 0 {
-		t.Error("it is remembered")
+		t.Error("the closed connection is still in the list")
 	}
 }

@@ -52,7 +52,7 @@ func getPage(t testing.TB, target *httpx.Target) string {
 	return string(page)
 }
 
-// echoRequest answers with what it was asked.
+// echoRequest answers with parts of the request.
 func echoRequest(w http.ResponseWriter, r *http.Request) {
 	user, password, _ := r.BasicAuth()
 	_, _ = fmt.Fprintf(w, "%s %s %s user=%s password=%s bearer=%s x=%s host=%s", r.Proto, r.Method, r.URL, user, password,
@@ -83,7 +83,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// A password that was rotated is used after the first refusal.
+// A rotated password is used after the first refusal.
 func TestRotatedPasswordIsUsedAfterRefusal(t *testing.T) {
 	var password atomic.Value
 	password.Store("one")
@@ -145,7 +145,7 @@ func TestUnixSocket(t *testing.T) {
 		t.Error(got)
 	}
 	if tt.HostPort() != socket || tt.Port != "" {
-		t.Errorf("%s is called %q", tt, tt.HostPort())
+		t.Errorf("HostPort of %s is %q", tt, tt.HostPort())
 	}
 	_, err = newTarget(t, httpx.Config{}, "unix:///nowhere", nil).Get(t.Context(), pageLimit)
 	if err == nil || !strings.Contains(err.Error(), "cannot be reached: start it") {
@@ -252,7 +252,7 @@ func TestMisbehaving(t *testing.T) {
 	}
 }
 
-// TestNothingLeaks asks servers that come and go, hang and cut off, many times.
+// TestNothingLeaks sends many requests to servers that come and go, hang, and truncate answers.
 func TestNothingLeaks(t *testing.T) {
 	ends := 0
 	flapping := servicetest.Raw(t, func(c net.Conn) {
@@ -284,13 +284,13 @@ func TestNothingLeaks(t *testing.T) {
 	servicetest.NoLeaks(t, 100, func(n int) {
 		round()
 		for _, tt := range targets {
-			if n%20 == 19 { // so that nothing is open when it is looked at
+			if n%20 == 19 { // no connections are open when resources are counted
 				tt.Close()
 			}
 		}
 	})
 	if ends == 0 {
-		t.Error("nothing was refused")
+		t.Error("no request failed")
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 )
 
-// TestByteOrderMark: RFC 8259, section 8.1 lets a reader ignore it, and no format that we read gives it a meaning.
+// RFC 8259, section 8.1 allows a reader to ignore a byte order mark. It has no meaning in any format that the inputs read.
 func TestByteOrderMarkIsIgnored(t *testing.T) {
 	answer := "\ufeffjobs 1\n"
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })
 	tt := newTarget(t, httpx.Config{}, s.URL, nil)
-	for range 2 { // the room of the page is used again
+	for range 2 { // the second request reuses the memory of the page
 		if got := getPage(t, tt); got != "jobs 1\n" {
 			t.Errorf("%q", got)
 		}

@@ -24,7 +24,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 )
 
-// recordedRequests are the requests that a server got.
+// recordedRequests records the requests that a server received.
 type recordedRequests struct {
 	mu  sync.Mutex
 	all []string
@@ -43,7 +43,7 @@ func (r *recordedRequests) String() string {
 	return strings.Join(r.all, "\n")
 }
 
-// secretConfig is a configuration in which everything that is secret is called hunter2.
+// secretConfig returns settings in which every secret is hunter2.
 func secretConfig(change func(*httpx.Config)) httpx.Config {
 	c := httpx.Defaults()
 	c.Headers = map[string]secret.Ref{"X-Api-Key": secret.Literal("hunter2"), "Cookie": secret.Literal("sid=hunter2"), "Host": secret.Literal("hunter2.example")}
@@ -54,12 +54,12 @@ func secretConfig(change func(*httpx.Config)) httpx.Config {
 	return c
 }
 
-// containsSecret finds what is secret in requests, also as basic authentication has it.
+// containsSecret reports whether requests contain the secret, as text or encoded for basic authentication.
 func containsSecret(text string) bool {
 	return strings.Contains(text, "hunter2") || strings.Contains(text, "bWU6aHVudGVyMg")
 }
 
-// What is configured for a server stays with it, wherever it redirects to.
+// Credentials and headers are not sent to another server after a redirect.
 func TestRedirectsGetNoSecrets(t *testing.T) {
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		var got recordedRequests
@@ -93,7 +93,7 @@ func TestRedirectsGetNoSecrets(t *testing.T) {
 	}
 }
 
-// On its own server a redirect keeps what is configured.
+// A redirect to the same origin gets the configured credentials and headers.
 func TestRedirectsToSameOriginKeepSecrets(t *testing.T) {
 	var got recordedRequests
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +113,8 @@ func TestRedirectsToSameOriginKeepSecrets(t *testing.T) {
 	}
 }
 
-// Some things cannot be left out, so the redirect is not followed. The error says what to do, and not where it leads.
+// A redirect is not followed if the request has a body or a client certificate, which cannot be left out. The error says what to do, but
+// not the location.
 func TestRedirectsThatWouldLeakAreNotFollowed(t *testing.T) {
 	a := tlstest.New(t)
 	certFile, keyFile := a.Issue(t, tlstest.Cert{})
@@ -150,7 +151,7 @@ func TestRedirectsThatWouldLeakAreNotFollowed(t *testing.T) {
 	}
 }
 
-// Where a redirect leads to is not shown: there may be a password in it.
+// Errors do not show the location of a redirect, because it may contain a password.
 func TestLocationIsNotShown(t *testing.T) {
 	for _, to := range []string{"http://me:hunter2@" + servicetest.Refusing + "/?token=hunter2", "foo://me:hunter2@x/", "http://me:hunter2@[::1", "http://me:hunter2 @x/", "//me:hunter2@\x7f/"} {
 		for _, follows := range []bool{true, false} {
@@ -166,7 +167,7 @@ func TestLocationIsNotShown(t *testing.T) {
 	}
 }
 
-// The server does not choose which credentials we send.
+// Credentials in the location of a redirect are not sent, because the server must not choose them.
 func TestCredentialsOfALocationAreNotSent(t *testing.T) {
 	var got recordedRequests
 	elsewhere := httpxtest.Pages(t, func(_ http.ResponseWriter, r *http.Request) { got.add(r) })
@@ -190,7 +191,7 @@ func compress(t testing.TB, text string) []byte {
 	return b.Bytes()
 }
 
-// Nothing is asked for in another coding. What comes in gzip all the same is unpacked, within limits; others are named.
+// Requests do not ask for a content coding. Answers in gzip are decompressed within limits; other codings are errors that name them.
 func TestOnlyGzipIsDecoded(t *testing.T) {
 	var asked atomic.Pointer[string]
 	for name, c := range map[string]struct {
@@ -219,16 +220,16 @@ func TestOnlyGzipIsDecoded(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, page, err)
 		}
 		if *asked.Load() != "identity" {
-			t.Errorf("%s: asked for %q", name, *asked.Load())
+			t.Errorf("%s: the request accepts %q", name, *asked.Load())
 		}
 	}
 }
 
-// Pages without an end, compressed or not, take little memory, however many there are.
+// Several endless pages, compressed or not, take little memory.
 func TestEndlessPagesTakeLittleMemory(t *testing.T) {
 	for _, compressed := range []bool{false, true} {
 		line := []byte(strings.Repeat("metric{label=\"value\"} 1\n", 4096))
-		members := bytes.Repeat(compress(t, string(line)), 64) // several in a row are one file
+		members := bytes.Repeat(compress(t, string(line)), 64) // concatenated members are one file
 		s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
 			says := line
 			if compressed {
@@ -248,7 +249,7 @@ func TestEndlessPagesTakeLittleMemory(t *testing.T) {
 		}
 		for range 2 {
 			var failed atomic.Int64
-			servicetest.Allocates(t, 700<<20, func() { // by the servers, too, and with all that the pages outgrew; a tenth is alive
+			servicetest.Allocates(t, 700<<20, func() { // includes the servers and outgrown buffers; a tenth is alive
 				crew.Each(targets, func(tt *httpx.Target) {
 					if _, err := tt.Get(t.Context(), 64<<20); err != nil && strings.Contains(err.Error(), "more than 25165824 bytes") {
 						failed.Add(1)
@@ -260,13 +261,13 @@ func TestEndlessPagesTakeLittleMemory(t *testing.T) {
 			}
 		}
 		small := newTarget(t, c, httpxtest.Page(t, "ok").URL, nil)
-		if getPage(t, small) != "ok" { // the room was given back
-			t.Error("no room is left")
+		if getPage(t, small) != "ok" { // the memory was released
+			t.Error("the budget is still exhausted")
 		}
 	}
 }
 
-// A target that is closed gives the room of its page back: others of the input have it then.
+// A closed target releases the memory of its page, so that other targets of the input can use it.
 func TestClosedTargetReleasesItsBudget(t *testing.T) {
 	s := httpxtest.Page(t, strings.Repeat("x", 1<<20))
 	c := httpx.Defaults()

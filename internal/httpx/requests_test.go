@@ -21,7 +21,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// Whatever answer may mean that a secret was rotated, and any error, has all secrets read again.
+// All secrets are read again after any error, and after any answer that may mean that a secret was rotated.
 func TestErrorsReloadSecrets(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, 0} {
 		asked := 0
@@ -31,14 +31,14 @@ func TestErrorsReloadSecrets(t *testing.T) {
 			case asked > 1:
 				echoRequest(w, r)
 			case status == 0:
-				panic(http.ErrAbortHandler) // cuts the connection
+				panic(http.ErrAbortHandler) // closes the connection
 			default:
 				w.WriteHeader(status)
 			}
 		})
 		known := secretStore{"key": "old"}
 		tt := newTarget(t, httpx.Config{Headers: map[string]secret.Ref{"X-Key": secret.Literal("secret:key")}}, s.URL, known)
-		tt.Method = http.MethodPost // which net/http does not send again by itself
+		tt.Method = http.MethodPost // net/http does not retry it
 		if _, err := tt.Get(t.Context(), pageLimit); err == nil {
 			t.Errorf("%d: no error", status)
 		}
@@ -70,7 +70,7 @@ func TestRequest(t *testing.T) {
 		t.Errorf("%s, %v", page, err)
 	}
 	if got := getPage(t, below); !strings.HasPrefix(got, "GET /api/?k=v ") {
-		t.Errorf("the URL itself is another then: %s", got)
+		t.Errorf("the URL itself has changed: %s", got)
 	}
 }
 
@@ -81,7 +81,7 @@ func TestLocalAddress(t *testing.T) {
 	tt.LocalAddr = from
 	page, err := tt.Get(t.Context(), pageLimit)
 	if err != nil {
-		t.Skipf("127.0.0.2 is no address here: %v", err)
+		t.Skipf("127.0.0.2 is not an address of this machine: %v", err)
 	}
 	if !strings.HasPrefix(string(page), "127.0.0.2:") {
 		t.Errorf("from %s", page)
@@ -95,7 +95,7 @@ func TestLocalAddress(t *testing.T) {
 	local.Start()
 	defer local.Close()
 	tt = newTarget(t, httpx.Config{}, "unix://"+socket, nil)
-	tt.LocalAddr = from // means nothing to a socket
+	tt.LocalAddr = from // ignored for a socket
 	getPage(t, tt)
 }
 
@@ -123,11 +123,11 @@ func TestErrorsExplainWhatToDo(t *testing.T) {
 	missing := httpx.Config{BearerToken: secret.Literal("secret:none")}
 	var unresolved *secret.ResolveError
 	if _, err := newTarget(t, missing, long.URL, secret.Env{}).Get(t.Context(), pageLimit); !errors.As(err, &unresolved) || !strings.HasPrefix(err.Error(), long.URL+": ") {
-		t.Errorf("a secret that is missing: %v", err)
+		t.Errorf("missing secret: %v", err)
 	}
 }
 
-// The default of the key for one URL does not count where there are others; another does.
+// If urls is set, the default of the key for one URL is ignored, but a configured URL is used.
 func TestParsePageURLs(t *testing.T) {
 	for one, want := range map[string]int{"http://default": 1, "http://other": 2} {
 		if all, err := httpx.ParsePageURLs("url", one, "http://default", []string{"http://a"}); err != nil || len(all) != want {
@@ -139,7 +139,7 @@ func TestParsePageURLs(t *testing.T) {
 	}
 }
 
-// getBelow asks for something below the target's URL.
+// getBelow requests a path below the target's URL.
 func getBelow(t testing.TB, target *httpx.Target, path, query string) string {
 	t.Helper()
 	resp, err := target.DoBelow(t.Context(), path, query)
@@ -154,7 +154,7 @@ func getBelow(t testing.TB, target *httpx.Target, path, query string) string {
 	return string(page)
 }
 
-// Several pages of one server are asked for over one connection.
+// Several pages of one server are requested over one connection.
 func TestPagesBelowShareAConnection(t *testing.T) {
 	var opened atomic.Int32
 	s := httptest.NewUnstartedServer(http.HandlerFunc(echoRequest))
@@ -178,7 +178,7 @@ func TestPagesBelowShareAConnection(t *testing.T) {
 	}
 }
 
-// In TLS 1.3 a client hears after its handshake, at whatever moment, that its certificate is refused.
+// In TLS 1.3 a client learns after its handshake, at any moment, that the server refuses its certificate.
 func TestLateRefusalOfCertificateIsExplained(t *testing.T) {
 	tt := newTarget(t, httpx.Config{}, "https://localhost:1", nil)
 	alert := &net.OpError{Op: "remote error", Err: tls.AlertError(116)}

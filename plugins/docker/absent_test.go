@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// seriesNames returns the names of the series that one answer gives, sorted and without their prefix.
+// seriesNames returns the names of the series from one answer, sorted and without their prefix.
 func seriesNames(t *testing.T, page string) []string {
 	t.Helper()
 	s, err := decodeJSON[stats]([]byte(page))
@@ -28,7 +28,7 @@ func seriesNames(t *testing.T, page string) []string {
 	return got
 }
 
-// TestNotMeasured: what the kernel does not measure has no samples, which is not the same as 0.
+// Values that the kernel does not measure have no samples, instead of 0.
 func TestUnmeasuredValuesHaveNoSamples(t *testing.T) {
 	const (
 		cpu    = `"cpu_stats": {"cpu_usage": {"total_usage": 1000, "usage_in_kernelmode": 400, "usage_in_usermode": 600}, "online_cpus": 4, "throttling_data": {}}`

@@ -23,7 +23,7 @@ func startInput(t testing.TB, f *fakeDaemon, config ...string) *plugintest.Probe
 	return plugintest.Start(t, Plugin, f.inputConfig(config...), plugintest.Env("docker", ""))
 }
 
-// containerNames are the containers that a gather reports.
+// containerNames returns the names of the containers in a batch.
 func containerNames(b *telemetry.Batch) []string {
 	found := map[string]bool{}
 	for i := range b.Len() {
@@ -41,7 +41,7 @@ func TestFilters(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	for config, want := range map[string]string{
 		"max_workers: 1":                                               "db never web",
-		"container_name_include: [e]":                                  "never web", // a plain word fits anywhere
+		"container_name_include: [e]":                                  "never web", // a plain word matches as a substring
 		"container_name_include: ['e*']":                               "",
 		"container_name_include: ['n*', '~^d']":                        "db never",
 		"container_name_exclude: [web]":                                "db never",
@@ -59,12 +59,12 @@ func TestFilters(t *testing.T) {
 	} {
 		b, err := startInput(t, f, strings.Trim(config, "{}")).Batch(0)
 		if got := strings.Join(containerNames(b), " "); err != nil || got != want {
-			t.Errorf("%s takes %q, %v, want %q", config, got, err, want)
+			t.Errorf("%s selects %q, %v, want %q", config, got, err, want)
 		}
 	}
 }
 
-// When none that has ended is wanted, the daemon is not asked to list them.
+// If the settings exclude stopped containers, the request does not list them.
 func TestOnlyRunningAreListed(t *testing.T) {
 	for states, want := range map[string]bool{"running": false, "running, paused, restarting": false, "exited": true, "": true, "'*'": true} {
 		f := newRecordedDaemon(t, "docker-20.10-cgroup1")
@@ -72,12 +72,12 @@ func TestOnlyRunningAreListed(t *testing.T) {
 			t.Error(err)
 		}
 		if query := f.lastQuery(list); (query == "all=true") != want {
-			t.Errorf("[%s] asks for %q", states, query)
+			t.Errorf("[%s] requests %q", states, query)
 		}
 	}
 }
 
-// extraLabels returns those of a series that not all have.
+// extraLabels returns the labels of a series, without those that all series have.
 func extraLabels(t *testing.T, b *telemetry.Batch, name, container string) string {
 	t.Helper()
 	for i := range b.Len() {
@@ -115,7 +115,7 @@ func TestLabels(t *testing.T) {
 	} {
 		name, container, _ := strings.Cut(series, " ")
 		got := extraLabels(t, b, name, container)
-		if name == "docker_net_rx_bytes" || name == "docker_blkio_device_read_bytes" { // of the first of two
+		if name == "docker_net_rx_bytes" || name == "docker_blkio_device_read_bytes" { // the first of two series
 			got = strings.NewReplacer("eth1", "eth0", "8:16", "8:0").Replace(got)
 		}
 		if got != want {
@@ -124,7 +124,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// A container that is made anew under its name keeps its keys, has no rates at first, and other labels.
+// A recreated container keeps its keys, has other labels, and has no rates at first.
 func TestRecreatedContainerKeepsItsKeys(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f, "label_tags: [team]", "collect_disk_usage: false")
@@ -146,7 +146,7 @@ func TestRecreatedContainerKeepsItsKeys(t *testing.T) {
 		_, has := after[key]
 		isRate := strings.Contains(key, "_rate_") || strings.Contains(key, "docker_cpu_percent")
 		if !isRate && !has {
-			t.Errorf("%s is gone", key)
+			t.Errorf("%s is missing", key)
 		}
 		if isRate && has && strings.Contains(key, "_web") {
 			t.Errorf("%s is %v", key, after[key])
@@ -160,7 +160,7 @@ func TestRecreatedContainerKeepsItsKeys(t *testing.T) {
 	}
 }
 
-// The same, when nothing is known of the new one but what it uses, which is more than the old one did.
+// The same, if only the usage of the new container is known, and it is higher than that of the old one.
 func TestRecreatedContainerWithoutDetails(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -183,7 +183,7 @@ func TestRecreatedContainerWithoutDetails(t *testing.T) {
 	}
 }
 
-// CPU time that goes back is no negative percentage.
+// A decreasing CPU time causes no negative percentage.
 func TestDecreasingCPUTimeHasNoPercentage(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -194,7 +194,7 @@ func TestDecreasingCPUTimeHasNoPercentage(t *testing.T) {
 	}
 }
 
-// What is no number is a label, which changes.
+// The info series has values that are not numbers as labels, which change.
 func TestInfoLabelsFollowTheState(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -206,7 +206,7 @@ func TestInfoLabelsFollowTheState(t *testing.T) {
 	}
 }
 
-// The uptime is by the clock of the daemon, which may be another than ours.
+// The uptime uses the clock of the daemon, which may differ from ours.
 func TestUptimeUsesTheDaemonsClock(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	if got := dropServer(f, startInput(t, f).Gather(5000))["docker_container_uptime_web"]; got != 10 {
@@ -214,14 +214,14 @@ func TestUptimeUsesTheDaemonsClock(t *testing.T) {
 	}
 }
 
-// The environment of a container is full of secrets: what nobody asked for is not kept.
+// The environment of a container may contain secrets. Variables that are not in tag_env are not kept.
 func TestEnvironmentIsNotKept(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f, "tag_env: [COLOR]")
 	p.Gather(0)
 	in, ok := p.Input.Gatherer.(*input)
 	if !ok {
-		t.Fatal("another type")
+		t.Fatal("the gatherer has an unexpected type")
 	}
 	for name, c := range in.containers.All() {
 		if c.details == nil || len(c.details.Config.Env) > 0 {
@@ -230,7 +230,7 @@ func TestEnvironmentIsNotKept(t *testing.T) {
 	}
 }
 
-// A daemon that has two containers of one name is reported without the second.
+// Of two containers with the same name, only the first is reported.
 func TestSecondContainerOfANameIsLeftOut(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	f.replaceText(list, `"Names":["/db"]`, `"Names":["/web"]`)
@@ -241,7 +241,7 @@ func TestSecondContainerOfANameIsLeftOut(t *testing.T) {
 	plugintest.Possible(t, b)
 }
 
-// Interfaces and devices that are gone are forgotten.
+// Removed interfaces and devices are forgotten.
 func TestRemovedInterfacesAndDevicesAreForgotten(t *testing.T) {
 	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
 	s := &stats{Networks: map[string]network{"eth0": {}}}
@@ -255,7 +255,7 @@ func TestRemovedInterfacesAndDevicesAreForgotten(t *testing.T) {
 	}
 }
 
-// A container that was started again has no rates, even if it has counted further than before.
+// A restarted container has no rates at first, even if its counters exceed the old values.
 func TestRestartedContainerHasNoRates(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -279,7 +279,7 @@ func TestRestartedContainerHasNoRates(t *testing.T) {
 	}
 }
 
-// One reading that fails costs no rates.
+// After a failed reading, the next reading has rates.
 func TestFailedReadingKeepsRates(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -295,7 +295,7 @@ func TestFailedReadingKeepsRates(t *testing.T) {
 	}
 }
 
-// A container that goes while it is asked about is no error, and is no longer reported.
+// A container that is removed during a gather is not an error and is no longer reported.
 func TestContainerRemovedDuringGatherIsNoError(t *testing.T) {
 	for name, change := range map[string]func(f *fakeDaemon){
 		"removed after the list": func(f *fakeDaemon) { f.refusePath(web+"/json", 404); f.refusePath(web+"/stats", 404) },
@@ -319,7 +319,7 @@ func TestContainerRemovedDuringGatherIsNoError(t *testing.T) {
 	}
 }
 
-// What does not change is not asked for again, but once a minute.
+// The details of an unchanged container are requested once a minute.
 func TestDetailsAreRequestedOnceAMinute(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -327,16 +327,16 @@ func TestDetailsAreRequestedOnceAMinute(t *testing.T) {
 		p.Gather(float64(10 * second))
 	}
 	if n := f.countRequests(web + "/json"); n != 1 {
-		t.Errorf("%d times in a minute", n)
+		t.Errorf("%d requests in a minute", n)
 	}
 	p.Gather(60)
 	if n := f.countRequests(web + "/json"); n != 2 {
-		t.Errorf("%d times after a minute", n)
+		t.Errorf("%d requests after a minute", n)
 	}
 	f.replaceText(list, "Up 2 seconds", "Up About a minute (healthy)")
 	p.Gather(70)
 	if n := f.countRequests(web + "/json"); n != 3 {
-		t.Errorf("%d times after a change", n)
+		t.Errorf("%d requests after a change", n)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// startWithSlowDisk is an input whose daemon says what the disk holds only when it is released.
+// startWithSlowDisk starts an input whose daemon answers requests for the disk usage only after release is called.
 func startWithSlowDisk(t *testing.T) (in *input, f *fakeDaemon, asked <-chan struct{}, release func()) {
 	f = newRecordedDaemon(t, "docker-20.10-cgroup1")
 	free, asks := make(chan struct{}), make(chan struct{}, 10)
@@ -35,7 +35,7 @@ func startWithSlowDisk(t *testing.T) (in *input, f *fakeDaemon, asked <-chan str
 	return in, f, asks, func() { close(free) }
 }
 
-// Disk usage takes its time: gathers do not wait for it, it is not asked for twice, and written once.
+// Gathers do not wait for the disk usage. It is requested once at a time, and each answer is written once.
 func TestDiskUsageRunsInBackground(t *testing.T) {
 	in, f, asked, release := startWithSlowDisk(t)
 	defer func() { _ = in.Close() }()
@@ -50,23 +50,23 @@ func TestDiskUsageRunsInBackground(t *testing.T) {
 	}
 	for _, second := range []int{0, 10, 301, 602} {
 		if _, has := gather(second)[key]; has {
-			t.Error("an answer before there is one")
+			t.Error("disk usage is written before it was received")
 		}
 	}
 	release()
 	in.disk.running.Wait()
 	if len(asked) != 1 {
-		t.Errorf("asked %d times at once", len(asked))
+		t.Errorf("%d requests at the same time", len(asked))
 	}
 	if got := gather(603)[key]; got != 5000 {
 		t.Errorf("%v", got)
 	}
 	in.disk.running.Wait()
-	if _, has := gather(610)[key]; !has || len(asked) != 2 { // it was due again
-		t.Errorf("%v, asked %d times", has, len(asked))
+	if _, has := gather(610)[key]; !has || len(asked) != 2 { // the next request is due
+		t.Errorf("%v, %d requests", has, len(asked))
 	}
 	if _, has := gather(620)[key]; has || len(asked) != 2 {
-		t.Errorf("written twice: %v, asked %d times", has, len(asked))
+		t.Errorf("written twice: %v, %d requests", has, len(asked))
 	}
 	f.refusePath("/v1.41/system/df", 500)
 	gather(950)
@@ -77,7 +77,7 @@ func TestDiskUsageRunsInBackground(t *testing.T) {
 	}
 }
 
-// What the disk usage failed of while the daemon was away is no news when it is back.
+// An error of the disk usage while the daemon was down is not reported after it is back.
 func TestOldDiskUsageErrorIsDiscarded(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := plugintest.Start(t, diskWaitingPlugin(), f.inputConfig(), plugintest.Env("docker", ""))
@@ -95,7 +95,7 @@ func TestOldDiskUsageErrorIsDiscarded(t *testing.T) {
 	}
 }
 
-// Closing does not wait for a daemon that takes its time.
+// Close does not wait for a slow daemon.
 func TestCloseEndsDiskUsage(t *testing.T) {
 	in, _, asked, release := startWithSlowDisk(t)
 	defer release()
@@ -122,7 +122,7 @@ func TestNewestCommonVersionIsUsed(t *testing.T) {
 	}
 }
 
-// After an upgrade the daemon may refuse the version that was agreed on.
+// After an upgrade the daemon may refuse the negotiated version.
 func TestVersionIsNegotiatedAgainAfterUpgrade(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -138,11 +138,11 @@ func TestVersionIsNegotiatedAgainAfterUpgrade(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if got := dropServer(f, p.Gather(20)); got["docker_up"] != 1 || got["docker_container_running_web"] != 1 {
-		t.Error("it does not recover")
+		t.Error("the input does not recover")
 	}
 }
 
-// Where the daemon answers with a beat of its own, all are asked at once.
+// If the daemon answers only when its collector runs, all containers are requested at once.
 func TestSlowDaemonsGetMoreConnections(t *testing.T) {
 	d := daemon{connect: func() *client { return &client{} }}
 	for _, c := range []struct {
@@ -160,7 +160,7 @@ func TestSlowDaemonsGetMoreConnections(t *testing.T) {
 	}
 }
 
-// A node that manages no Swarm says so once.
+// A node that does not manage a Swarm causes one warning.
 func TestWorkerNodeIsWarnedAboutOnce(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	var log strings.Builder
@@ -170,11 +170,11 @@ func TestWorkerNodeIsWarnedAboutOnce(t *testing.T) {
 	p.Gather(0)
 	p.Gather(10)
 	if n := strings.Count(log.String(), "not a manager of a Swarm"); n != 1 {
-		t.Errorf("said %d times", n)
+		t.Errorf("%d warnings", n)
 	}
 }
 
-// An interval that is too short for the beat is warned of.
+// An interval that is too short for the daemon's collector causes a warning.
 func TestShortIntervalIsWarnedAbout(t *testing.T) {
 	for machine, want := range map[string]int{"docker-20.10-cgroup1": 1, "podman-4.3": 0, "docker-29-cgroup2": 0} {
 		var log strings.Builder
@@ -187,12 +187,12 @@ func TestShortIntervalIsWarnedAbout(t *testing.T) {
 			}
 		}
 		if n := strings.Count(log.String(), "once a second"); n != want {
-			t.Errorf("%s: said %d times, want %d", machine, n, want)
+			t.Errorf("%s: %d warnings, want %d", machine, n, want)
 		}
 	}
 }
 
-// A thousand containers are asked over ten connections, which are kept.
+// A thousand containers are requested over ten connections, which are kept.
 func TestManyContainersShareTenConnections(t *testing.T) {
 	const n = 1000
 	f := newDaemonOfMany(t, n)
@@ -204,12 +204,12 @@ func TestManyContainersShareTenConnections(t *testing.T) {
 	if err != nil || len(containerNames(b)) != n || b.Len() < 40*n {
 		t.Errorf("%v, %d containers, %d samples", err, len(containerNames(b)), b.Len())
 	}
-	if open > 2*13+2 { // both ends; ten workers, the list, the engine, disk usage
+	if open > 2*13+2 { // both ends of the connections for ten workers, the list, the engine and the disk usage
 		t.Errorf("%d sockets", open)
 	}
 }
 
-// Of many errors a few are told.
+// Of many errors, only a few are reported.
 func TestReportedErrorsAreBounded(t *testing.T) {
 	const n = 50
 	f := newDaemonOfMany(t, n)
@@ -226,7 +226,7 @@ func TestReportedErrorsAreBounded(t *testing.T) {
 	}
 }
 
-// A container that the daemon says nothing about, for ever, costs the others nothing.
+// A container whose requests are never answered does not affect the others.
 func TestHungContainerDoesNotAffectOthers(t *testing.T) {
 	f := newDaemonOfMany(t, 30)
 	release := make(chan struct{})
@@ -250,7 +250,7 @@ func TestHungContainerDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
-// Bad answers are errors that say what to do, and cost nobody else anything.
+// Bad answers are errors that say what to do, and do not affect other inputs.
 func TestMisbehaving(t *testing.T) {
 	servers := httpxtest.Misbehaving(t)
 	for said, here := range map[string]string{"refuses the username": "set username", "allow this host": "allow it in the proxy"} {
@@ -265,7 +265,7 @@ func TestMisbehaving(t *testing.T) {
 	})
 }
 
-// A list that is cut is no list.
+// A truncated list is an error, and no container is reported.
 func TestTruncatedListIsAnError(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
@@ -277,16 +277,16 @@ func TestTruncatedListIsAnError(t *testing.T) {
 	}
 	f.changePages(func(pages map[string]string) { pages[list] = whole })
 	if got := dropServer(f, p.Gather(20)); got["docker_container_running_web"] != 1 {
-		t.Error("it does not recover")
+		t.Error("the input does not recover")
 	}
 }
 
-// One page that is bad costs only what is in it.
+// A bad page only costs the samples from that page.
 func TestBadPageCostsOnlyItsSamples(t *testing.T) {
 	for name, page := range map[string]string{"nothing": "", "cut": cutMark + strings.Repeat(" ", 10_000), "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
 		for _, path := range []string{web + "/json", web + "/stats", "/v1.41/info"} {
 			if name == "nothing" && path == web+"/stats" {
-				continue // Podman's way to say that it has ended
+				continue // this is how Podman reports a container that has ended
 			}
 			f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 			f.changePages(func(pages map[string]string) { pages[path] = page })
@@ -298,10 +298,10 @@ func TestBadPageCostsOnlyItsSamples(t *testing.T) {
 	}
 }
 
-// Many gathers of a daemon that comes and goes leave nothing behind, and it is reported whole again each time.
+// Many gathers from a daemon that comes and goes leak nothing. Each time it is back, everything is reported again.
 func TestFlapping(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
-	p := startInput(t, f, "collect_disk_usage: false") // which may be cut, too, and says so
+	p := startInput(t, f, "collect_disk_usage: false") // its answer may be truncated as well, which is an error
 	p.Gather(0)
 	before := servicetest.Descriptors()
 	for i := range 100 {

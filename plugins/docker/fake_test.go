@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 )
 
-// fakeDaemon answers with recorded replies of daemons that are not at hand, or changes them.
+// fakeDaemon answers with recorded replies of daemons that cannot run in the tests, and can change them.
 type fakeDaemon struct {
 	*httptest.Server
 	mu           sync.Mutex
@@ -27,7 +27,7 @@ type fakeDaemon struct {
 	beforeAnswer func(path string) // called before each answer; may be nil
 }
 
-// cutMark before a page makes it end in its middle, and the connection with it.
+// cutMark at the beginning of a page truncates the answer and closes the connection.
 const cutMark = "$CUT"
 
 func newRecordedDaemon(t testing.TB, machine string) *fakeDaemon {
@@ -100,12 +100,12 @@ func (f *fakeDaemon) lastQuery(path string) string {
 	return f.queries[path]
 }
 
-// inputConfig is that of an input which asks it.
+// inputConfig returns the settings of an input for this daemon.
 func (f *fakeDaemon) inputConfig(more ...string) string {
 	return "{" + strings.Join(append([]string{"endpoint: 'tcp://" + strings.TrimPrefix(f.URL, "http://") + "'"}, more...), ", ") + "}"
 }
 
-// newDaemonOfMany makes a daemon with so many running containers.
+// newDaemonOfMany returns a daemon with n running containers.
 func newDaemonOfMany(t testing.TB, n int) *fakeDaemon {
 	f := newRecordedDaemon(t, "docker-29-cgroup2")
 	template := "aa00000000000000000000000000000000000000000000000000000000000001"

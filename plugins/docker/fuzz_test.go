@@ -13,7 +13,7 @@ func recordedMachines() []string {
 	return []string{"docker-20.10-cgroup1", "docker-20.10-cgroup2", "docker-29-cgroup2", "podman-4.3", "docker-windows"}
 }
 
-// recordedPages are all recorded pages whose path ends so, with numbers in them.
+// recordedPages returns the recorded pages whose path has this suffix, with their placeholders replaced.
 func recordedPages(f *testing.F, suffix string) (all []string) {
 	for _, machine := range recordedMachines() {
 		for path, page := range newRecordedDaemon(f, machine).pages {

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// diskWaitingInput waits for disk usage before it gathers, which the input itself never does.
+// diskWaitingInput is an input that waits for the disk usage before it gathers. The real input never waits.
 type diskWaitingInput struct{ *input }
 
 func (p diskWaitingInput) Gather(ctx context.Context, out *telemetry.Batch) error {
@@ -34,7 +34,7 @@ func diskWaitingPlugin() plugins.Definition {
 	}).As("docker_stats").OnRequest().Doc(readme + httpx.Readme)
 }
 
-// allocsPerRequest is what one request costs in allocations: net/http makes them, and the server of the test as many again.
+// allocsPerRequest is the number of allocations of one request, by net/http and by the server of the test.
 const allocsPerRequest = 150
 
 func TestPlugin(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPlugin(t *testing.T) {
 	)
 }
 
-// dropServer takes the address of the server out of the keys, as it is for Docker's own socket.
+// dropServer removes the address of the server from the keys, which is how they are for Docker's default socket.
 func dropServer(f *fakeDaemon, values map[string]float64) map[string]float64 {
 	m := map[string]float64{}
 	for key, v := range values {
@@ -64,7 +64,7 @@ func TestCgroup1(t *testing.T) {
 	first := dropServer(f, p.Gather(0))
 	for key := range first {
 		if strings.Contains(key, "percent_") && key != "docker_mem_percent_web" || strings.Contains(key, "_rate") {
-			t.Errorf("%s at first", key)
+			t.Errorf("%s is in the first gather", key)
 		}
 	}
 	got := dropServer(f, p.Gather(10))
@@ -116,7 +116,7 @@ func TestCgroup2(t *testing.T) {
 	}
 }
 
-// TestRecordedCgroup2 compares with the files of the cgroup that were read in the same moment.
+// TestRecordedCgroup2 compares with the files of the cgroup that were recorded at the same moment.
 func TestRecordedCgroup2(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup2")
 	file := func(name, field string) float64 {
@@ -141,7 +141,7 @@ func TestRecordedCgroup2(t *testing.T) {
 		"docker_pids_web": 6, "docker_pids_limit_web": 40, "docker_cpu_limit_web": .5,
 	})
 	if used, later := got["docker_cpu_usage_web"], file("cpu.stat", "usage_usec")/1e6; used > later || used < later-.1 {
-		t.Errorf("%v s of CPU, a moment later %v", used, later)
+		t.Errorf("%v s of CPU, in the later recording %v", used, later)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestEndpoint(t *testing.T) {
 	for _, c := range []struct {
 		endpoint string
 		vars     map[string]string
-		want     string // the URL, the label, and the certificate's file
+		want     string // the URL, the label, and the file of the certificate
 	}{
 		{"", nil, "unix:///var/run/docker.sock  "},
 		{"unix:///run/podman/podman.sock", map[string]string{"DOCKER_HOST": "tcp://h:1"}, "unix:///run/podman/podman.sock /run/podman/podman.sock "},
@@ -206,7 +206,7 @@ func TestConfig(t *testing.T) {
 		"{label_tags: ['a b']}":                        "cannot be the name of a label",
 		"{tag_env: [host]}":                            "is set on every series",
 		"{container_name_include: ['~(']}":             "regular expression",
-		// The predecessor's, all of them.
+		// All settings of the Python rtcollector.
 		"{endpoint: unix:///var/run/docker.sock, gather_services: false, container_name_include: [], container_name_exclude: [], container_state_include: [], container_state_exclude: [], docker_label_include: [], docker_label_exclude: [], tag_env: [JAVA_HOME], perdevice: true, perdevice_include: [cpu], max_workers: 10, collect_engine_metrics: true, collect_disk_usage: true, swarm_enabled: false, timeout: 5s}": "",
 	})
 }

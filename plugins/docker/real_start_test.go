@@ -21,7 +21,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// program is what runs in the containers: there is nothing else in them.
+// program is the only file in the image of the containers.
 const program = `package main
 
 import (
@@ -73,14 +73,14 @@ func main() {
 }
 `
 
-// daemonProcess is a real Docker or Podman on a socket of its own.
+// daemonProcess is a real Docker or Podman with its own socket.
 type daemonProcess struct {
 	*servicetest.Daemon
 	socket, parent string // parent: the cgroup of all its containers
 	client         []string
 }
 
-// buildImage builds the program and returns it as an archive of an image's only layer.
+// buildImage builds the program and returns the path of an archive with the only layer of its image.
 func buildImage(t testing.TB, dir string) string {
 	t.Helper()
 	source := filepath.Join(dir, "main.go")
@@ -109,19 +109,19 @@ func runCommand(t testing.TB, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// skipWithout skips the test where something is missing.
+// skipWithout skips the test if a command or a privilege is missing.
 func skipWithout(t testing.TB, commands map[string]string) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("containers take root")
+		t.Skip("starting containers requires root")
 	}
 	for command, debian := range commands {
 		if _, err := exec.LookPath(command); err != nil {
-			t.Skipf("no %s here: install Debian's %s", command, debian)
+			t.Skipf("%s is not installed: install Debian's %s", command, debian)
 		}
 	}
 	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("containers take rights that we do not have here: %s", out)
+		t.Skipf("starting containers requires privileges that this process does not have: %s", out)
 	}
 }
 
@@ -144,7 +144,7 @@ func newDaemonProcess(t testing.TB) *daemonProcess {
 	return p
 }
 
-// removeCgroups removes the cgroups of that name, and what is in them, of all hierarchies; processes are not in them any more.
+// removeCgroups removes the cgroups with this name and their descendants in all hierarchies. They must not contain processes.
 func removeCgroups(root, name string) {
 	found, _ := filepath.Glob(filepath.Join(root, "*", name))
 	for _, top := range append(found, filepath.Join(root, name)) {
@@ -162,7 +162,7 @@ func removeCgroups(root, name string) {
 	}
 }
 
-// runClient runs the daemon's own client.
+// runClient runs the daemon's own client and returns its output.
 func (p *daemonProcess) runClient(t testing.TB, args ...string) string {
 	t.Helper()
 	return runCommand(t, append(slices.Clone(p.client), args...)...)
@@ -182,7 +182,7 @@ func (p *daemonProcess) startProbe(t testing.TB, config ...string) *plugintest.P
 	return plugintest.Start(t, diskWaitingPlugin(), "{"+strings.Join(config, ", ")+"}", plugintest.Env("docker", ""))
 }
 
-// gatherValues gathers and takes the socket out of the keys.
+// gatherValues gathers and removes the socket from the keys.
 func (p *daemonProcess) gatherValues(t testing.TB, probe *plugintest.Probe, second float64) map[string]float64 {
 	t.Helper()
 	in := strings.ReplaceAll(strings.Trim(p.socket, "/"), "/", "_")
@@ -193,14 +193,14 @@ func (p *daemonProcess) gatherValues(t testing.TB, probe *plugintest.Probe, seco
 	return m
 }
 
-// startDocker starts Docker in a network namespace of its own, so that its bridge and its rules are nobody else's.
+// startDocker starts Docker in its own network namespace, so that its bridge and its firewall rules do not affect this machine.
 func startDocker(t testing.TB) *daemonProcess {
 	t.Helper()
 	skipWithout(t, map[string]string{"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "nsenter": "util-linux", "ip": "iproute2", "curl": "curl"})
 	p := newDaemonProcess(t)
 	netns := fmt.Sprintf("rtc-docker-%d", os.Getpid())
 	if err := exec.Command("ip", "netns", "add", netns).Run(); err != nil {
-		t.Skipf("no network namespaces here: ip netns add: %v", err)
+		t.Skipf("this machine has no network namespaces: ip netns add: %v", err)
 	}
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", netns).Run() })
 	runCommand(t, "ip", "netns", "exec", netns, "ip", "link", "set", "lo", "up")
@@ -223,7 +223,7 @@ func startDocker(t testing.TB) *daemonProcess {
 	return p
 }
 
-// kernelCounters are what the kernel counts about a container, read in its cgroup.
+// kernelCounters has the counters of a container from its cgroup.
 type kernelCounters struct{ cpu, periods, pids, used, sent float64 }
 
 func (p *daemonProcess) readCounters(t testing.TB, id string) (c kernelCounters) {
@@ -263,7 +263,7 @@ func (p *daemonProcess) readCounters(t testing.TB, id string) (c kernelCounters)
 	return c
 }
 
-// readSentBytes is what has gone out of a container, in bytes, as its own network namespace has it.
+// readSentBytes returns the bytes that a container has sent, from its network namespace.
 func (p *daemonProcess) readSentBytes(t testing.TB, id string) (n float64) {
 	t.Helper()
 	data, err := os.ReadFile("/proc/" + p.runClient(t, "inspect", "--format", "{{.State.Pid}}", id) + "/net/dev")

@@ -23,7 +23,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstDocker compares with the kernel's own files and Docker's client in the same moment.
+// TestAgainstDocker compares with the kernel's files and Docker's client at the same moment.
 func TestAgainstDocker(t *testing.T) {
 	p := startDocker(t)
 	probe := p.startProbe(t, "label_tags: [team]", "disk_usage_interval: 20s")
@@ -54,10 +54,10 @@ func TestAgainstDocker(t *testing.T) {
 	between("docker_cpu_usage_busy", before.cpu, after.cpu)
 	between("docker_cpu_periods_busy", before.periods, after.periods)
 	between("docker_cpu_throttled_periods_busy", 1, after.periods)
-	between("docker_cpu_percent_busy", 5, 30) // of a limit of 20; the machine may be busy
+	between("docker_cpu_percent_busy", 5, 30) // the limit is 20; the machine may be busy
 	between("docker_mem_usage_busy", min(before.used, after.used)-4<<20, max(before.used, after.used)+4<<20)
 	between("docker_mem_usage_busy", 20<<20, 40<<20)
-	between("docker_mem_cache_busy", 29<<20, 40<<20) // the file that it wrote
+	between("docker_mem_cache_busy", 29<<20, 40<<20) // the file that the program wrote
 	between("docker_container_health_failing_streak_sick", 2, 100)
 	between("docker_net_tx_bytes_busy_eth0", 1000, after.sent)
 	between("docker_net_tx_bytes_busy_eth0", before.sent, after.sent)
@@ -73,7 +73,7 @@ func TestAgainstDocker(t *testing.T) {
 	p.checkLifecycle(t, probe)
 }
 
-// compareWithClient compares with what "docker stats" shows, which is rounded.
+// compareWithClient compares with the rounded values of "docker stats".
 func (p *daemonProcess) compareWithClient(t *testing.T, got map[string]float64) {
 	t.Helper()
 	fields := strings.Fields(p.runClient(t, "stats", "--no-stream", "--format", "{{.MemUsage}} {{.CPUPerc}}", "busy")) // 21.2MiB / 256MiB 20.01%
@@ -87,7 +87,7 @@ func (p *daemonProcess) compareWithClient(t *testing.T, got map[string]float64) 
 	}
 }
 
-// checkLifecycle pauses, restarts, replaces and removes containers, and the daemon itself.
+// checkLifecycle pauses, restarts, replaces and removes containers, and stops the daemon.
 func (p *daemonProcess) checkLifecycle(t *testing.T, probe *plugintest.Probe) {
 	t.Helper()
 	p.runClient(t, "pause", "busy")
@@ -104,7 +104,7 @@ func (p *daemonProcess) checkLifecycle(t *testing.T, probe *plugintest.Probe) {
 	p.runClient(t, "rm", "-f", "busy")
 	for key := range p.gatherValues(t, probe, 50) {
 		if strings.HasSuffix(key, "_busy") {
-			t.Errorf("%s is still there", key)
+			t.Errorf("%s is still written", key)
 		}
 	}
 	p.runClient(t, "run", "-d", "--name", "busy", "--network", "none", "program:1", "sleep")
@@ -140,12 +140,12 @@ func TestAgainstSwarm(t *testing.T) {
 	waitUntil(t, "their containers are gone", func() bool { return p.runClient(t, "ps", "-aq") == "" })
 	for key := range p.gatherValues(t, probe, 10) {
 		if strings.HasPrefix(key, "docker_service_") {
-			t.Errorf("%s is still there", key)
+			t.Errorf("%s is still written", key)
 		}
 	}
 }
 
-// TestAgainstPodman does with Podman what TestAgainstDocker does, as far as it goes.
+// TestAgainstPodman is TestAgainstDocker for the values that Podman reports.
 func TestAgainstPodman(t *testing.T) {
 	skipWithout(t, map[string]string{"podman": "podman", "runc": "runc", "curl": "curl"})
 	p := newDaemonProcess(t)
@@ -177,12 +177,13 @@ func TestAgainstPodman(t *testing.T) {
 	p.runClient(t, "rm", "-f", "-t", "0", "busy")
 	for key := range p.gatherValues(t, probe, 20) {
 		if strings.HasSuffix(key, "_busy") {
-			t.Errorf("%s is still there", key)
+			t.Errorf("%s is still written", key)
 		}
 	}
 }
 
-// TestAgainstDockerOverTLS: TCP, and certificates on both sides, by our own settings and by the variables of Docker's client.
+// TestAgainstDockerOverTLS connects over TCP with certificates on both sides, from our own settings and from the variables of Docker's
+// client.
 func TestAgainstDockerOverTLS(t *testing.T) {
 	skipWithout(t, map[string]string{"dockerd": "docker.io", "curl": "curl"})
 	p := newDaemonProcess(t)
@@ -226,11 +227,11 @@ func TestAgainstDockerOverTLS(t *testing.T) {
 	t.Setenv("DOCKER_TLS_VERIFY", "1")
 	t.Setenv("DOCKER_CERT_PATH", certs)
 	if got := plugintest.Start(t, Plugin, "", plugintest.Env("docker", "")).Gather(0); got["docker_up_"+at] != 1 {
-		t.Errorf("by the variables: %v", got)
+		t.Errorf("with the variables of Docker's client: %v", got)
 	}
 }
 
-// TestSocketThatIsShut: whoever may not open the socket is told what to do.
+// The error for a socket that the agent may not open says what to do.
 func TestUnreadableSocketIsExplained(t *testing.T) {
 	c := client{Target: (&Config{}).Target(httpx.Address{Scheme: "unix"}, nil)}
 	for err, want := range map[error]string{fs.ErrPermission: "usermod -aG docker", fs.ErrNotExist: "start Docker", syscall.ECONNREFUSED: "podman.socket"} {

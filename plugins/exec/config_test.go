@@ -122,7 +122,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A shell runs what needs one, and nothing else.
+// A shell runs the commands that need one, and no others.
 func TestShellRunsOnlyWhatNeedsOne(t *testing.T) {
 	for command, want := range map[string]bool{
 		"true": false, "echo 'a b' c": false, `sh -c "exit 3"`: false, "/bin/ls -l /": false,
@@ -133,7 +133,7 @@ func TestShellRunsOnlyWhatNeedsOne(t *testing.T) {
 			t.Errorf("%q: %v", command, got)
 		}
 		if !shellAlways.needsShell(command) || shellNever.needsShell(command) {
-			t.Error("what is said does not count")
+			t.Error("the configured shell setting is ignored")
 		}
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The commands of these tests are for a shell of unix; elsewhere the parsers and the configuration are tested.
+// These tests run commands with a Unix shell. On other systems only the parsers and the configuration are tested.
 
 package execinput
 
@@ -23,7 +23,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// allocsPerProcess is what starting one costs.
+// allocsPerProcess is the number of allocations for starting a process.
 const allocsPerProcess = 500
 
 func TestConformance(t *testing.T) {
@@ -52,7 +52,7 @@ func startInput(t testing.TB, config string) *plugintest.Probe {
 	return plugintest.Start(t, Plugin, config, plugintest.Env("exec", ""))
 }
 
-// gatherPrinted are the values by what a series adds to the command, without those about the command.
+// gatherPrinted returns the printed values by their key without the command, without the series about the command itself.
 func gatherPrinted(t *testing.T, config string) (values map[string]float64, events []string, err error) {
 	t.Helper()
 	b, err := startInput(t, config).Batch(0)
@@ -136,7 +136,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark: programs on Windows begin their output with one. It makes no difference, in any format.
+// Programs on Windows begin their output with a byte order mark. It is ignored in all formats.
 func TestByteOrderMarkIsIgnored(t *testing.T) {
 	for format, output := range map[string]string{
 		"json": `{"a": 1}`, "metrics": "a 1", "influx": "a,room=x value=1", "logfmt": "a=1", "prometheus": "# TYPE a counter\na 1", "nagios": "OK | a=1", "text": "said",
@@ -210,9 +210,9 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// One that prints for ever is stopped when there is enough, and what it said before counts.
+// A command that prints too much is killed. The output before that is used.
 func TestTooMuchOutputStopsTheCommand(t *testing.T) {
-	got, _, err := gatherPrinted(t, "{commands: ['echo a 1; while :; do echo b 2; done'], data_format: metrics, max_output_size: 64001}") // ends within a line
+	got, _, err := gatherPrinted(t, "{commands: ['echo a 1; while :; do echo b 2; done'], data_format: metrics, max_output_size: 64001}") // the limit is within a line
 	if err == nil || !strings.Contains(err.Error(), "it prints more than 64001 bytes") || strings.Contains(err.Error(), "parse") || got["a"] != 1 || got["b"] != 2 {
 		t.Errorf("%v %v", got, err)
 	}
@@ -226,7 +226,7 @@ func TestTooMuchOutputStopsTheCommand(t *testing.T) {
 	}
 }
 
-// Of too many metrics, the same are taken at every gather.
+// If a command prints too many metrics, the same ones are reported at every gather.
 func TestSeriesLimitKeepsTheSameMetrics(t *testing.T) {
 	for format, limit := range map[string]string{"metrics": "", "prometheus": "more than 10000 samples"} {
 		p := startInput(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
@@ -294,10 +294,10 @@ func TestEnvironment(t *testing.T) {
 
 func TestCommandsRunAsUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root may run commands as somebody else")
+		t.Skip("only root may run commands as another user")
 	}
 	if _, err := childproc.LookUpUser("nobody"); err != nil {
-		t.Skipf("there is no user nobody here: %v", err)
+		t.Skipf("this machine has no user nobody: %v", err)
 	}
 	for _, name := range []string{"SECRET_X", "VAULT_TOKEN", "MY_STORES_PREFIX_X", "AWS_SECRET_ACCESS_KEY", "PATHX", "LC"} {
 		t.Setenv(name, "hidden")
@@ -328,7 +328,7 @@ func runOutput(t *testing.T, name string, args ...string) string {
 	return string(text)
 }
 
-// Commands that fail in all ways leave nothing behind.
+// Failing commands leak nothing.
 func TestNothingLeaks(t *testing.T) {
 	p := startInput(t, `{commands: ["exit 1", "/no/such/program", "echo '{\"a\": 1}'", "sleep 1000 >/dev/null 2>&1 & echo x", "head -c 9000 /dev/zero"], max_output_size: 1024}`)
 	servicetest.NoLeaks(t, 50, func(round int) {
@@ -350,13 +350,13 @@ func TestSeriesAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	in := p.Input.Gatherer.(*input) //nolint:forcetypeassert // ours
+	in := p.Input.Gatherer.(*input) //nolint:forcetypeassert // the input of this package
 	if n := in.commands[0].printed.Len(); n > 5 {
-		t.Errorf("%d series are remembered", n)
+		t.Errorf("%d series are kept", n)
 	}
 }
 
-// BenchmarkGather is what starting a shell and reading ten metrics costs.
+// BenchmarkGather starts a shell and parses ten metrics.
 func BenchmarkGather(b *testing.B) {
 	plugintest.Cost(b, startInput(b, "{commands: ['printf \"a 1\\nb 2\\nc 3\\nd 4\\ne 5\\nf 6\\ng 7\\nh 8\\ni 9\\nj 10\\n\"'], data_format: metrics}"))
 }

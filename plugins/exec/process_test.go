@@ -20,8 +20,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// One that ignores signals, or leaves children that do, is killed with all of them at the time limit; the others are not
-// affected.
+// A command that ignores signals, or whose children do, is killed with its children at the time limit. Other commands are not affected.
 func TestTimeLimitKillsAllChildren(t *testing.T) {
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pids")
@@ -55,7 +54,7 @@ while :; do sleep 1000; done`)
 		}
 		return err
 	})
-	cancel() // as a deadline does
+	cancel() // like a deadline
 	err := <-done
 	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), `run "script.sh"`) || strings.Contains(err.Error(), `"sh"`) {
 		t.Errorf("%v", err)
@@ -70,7 +69,7 @@ while :; do sleep 1000; done`)
 	checkProcessesEnded(t, pids)
 }
 
-// checkProcessesEnded fails when one of the processes in a file is still there, but for those that wait for their parent to notice.
+// checkProcessesEnded fails if a process whose number is in a file still exists. Zombies count as ended.
 func checkProcessesEnded(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -99,7 +98,7 @@ func isAlive(pid int) bool {
 	return err != nil || !strings.Contains(string(stat), ") Z ")
 }
 
-// What a command leaves behind when it ends does not hold the gather up, and is ended.
+// Processes that a command leaves running do not delay the gather, and are killed.
 func TestRemainingChildrenAreKilled(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	command := writeScript(t, "sh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; exec sleep 1000' & while [ ! -s "+pids+" ]; do :; done; echo a 1")
@@ -110,10 +109,10 @@ func TestRemainingChildrenAreKilled(t *testing.T) {
 	checkProcessesEnded(t, pids)
 }
 
-// A daemon that has left the group lives on, and does not hold the gather up although the output is open to it.
+// A daemon that has left the process group keeps running. It does not delay the gather, although it holds the output open.
 func TestDaemonLivesOnAndDoesNotDelayTheGather(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
-		t.Skip("no setsid here: install Debian's util-linux")
+		t.Skip("setsid is not installed: install Debian's util-linux")
 	}
 	file := filepath.Join(t.TempDir(), "pid")
 	command := writeScript(t, "setsid sh -c 'echo $$ >"+file+"; exec sleep 1000' & while [ ! -s "+file+" ]; do :; done; echo a 1")
@@ -127,7 +126,7 @@ func TestDaemonLivesOnAndDoesNotDelayTheGather(t *testing.T) {
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || !isAlive(pid) {
-		t.Fatalf("the daemon %q is gone: %v", text, err)
+		t.Fatalf("the daemon %q has ended: %v", text, err)
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 )
 
-// TestEvents: a result that changes makes one, and every answer does if its body is wanted.
+// A changed result makes an event. With response_body_field, every answer makes one.
 func TestEvents(t *testing.T) {
 	var status atomic.Int32
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -24,10 +24,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// allocsPerRequest is what a request on a new connection costs in allocations, with the server of the test; with TLS five times as much.
+// allocsPerRequest is the number of allocations of a request on a new connection, including the server of the test. With TLS it is five
+// times as many.
 const allocsPerRequest = 400
 
-// serveHealthyPage answers what a healthy service would.
+// serveHealthyPage answers like a healthy service.
 func serveHealthyPage(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/moved":
@@ -44,7 +45,7 @@ func serveHealthyPage(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"status": "ok", "checks": [{"healthy": true, "ms": 1.0}], "method": "`+r.Method+`", "body": "`+string(body)+`", "user": "`+user+":"+password+`"}`)
 }
 
-// startTLSServer serves over TLS.
+// startTLSServer starts a server with TLS and returns its URL.
 func startTLSServer(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(a.Issue(t, c))
@@ -68,7 +69,7 @@ func startInput(t testing.TB, config string) *plugintest.Probe {
 func TestPlugin(t *testing.T) {
 	plain := httpxtest.Pages(t, serveHealthyPage).URL
 	a := tlstest.New(t)
-	https := strings.Replace(startTLSServer(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, which is looked up
+	https := strings.Replace(startTLSServer(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, so that it is looked up
 	all := "response_status_code: 200, response_string_match: ok, response_json_match: {status: ok}}"
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: allocsPerRequest},
@@ -81,7 +82,7 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
-// gatherAnswer returns what was gathered of one URL, by the names without prefix, and the label of the result.
+// gatherAnswer gathers one URL. It returns the values by name, without the prefix of the input, and the label of the result.
 func gatherAnswer(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
 	t.Helper()
 	b, err := p.Batch(0)
@@ -128,7 +129,7 @@ func TestAnswer(t *testing.T) {
 		}
 		for _, name := range []string{"response_time", "first_byte_time", "connect_time"} {
 			if _, has := got[name]; has != (got["result_code"] == 0 || got["result_code"] >= 7) {
-				t.Errorf("%s: %s is there: %v", config, name, has)
+				t.Errorf("%s: %s is written: %v", config, name, has)
 			}
 		}
 		if got["connect_time"] > got["first_byte_time"] || got["first_byte_time"] > got["response_time"] {
@@ -159,7 +160,7 @@ func TestCertificates(t *testing.T) {
 			}
 			left, has := got["cert_expiry"]
 			if has != (c.hours != 0) || left/3600 < c.hours-.1 || left/3600 > c.hours+.1 {
-				t.Errorf("%v seconds left (there: %v), want %v hours", left, has, c.hours)
+				t.Errorf("%v seconds left (written: %v), want %v hours", left, has, c.hours)
 			}
 			if result == "success" && (got["tls_version"] != 1.3 || got["http_version"] != 2 || got["tls_time"] == 0) {
 				t.Errorf("%v", got)
@@ -168,7 +169,7 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// A kept connection is made anew when its time has passed, and only then.
+// A kept connection is renewed when its time has passed, and not earlier.
 func TestConnectionIsRenewedWhenOld(t *testing.T) {
 	url := httpxtest.Pages(t, serveHealthyPage).URL
 	p := startInput(t, "{urls: ['"+url+"'], keep_connections: 1h}")
@@ -186,7 +187,7 @@ func TestConnectionIsRenewedWhenOld(t *testing.T) {
 	}
 	probe.closeAt = time.Now().Add(-time.Second)
 	if !isNew() || isNew() {
-		t.Error("an old connection is not made anew once")
+		t.Error("an old connection is not renewed once")
 	}
 	if left := time.Until(probe.closeAt); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("the new one has %v left", left)
@@ -205,7 +206,7 @@ func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
 	}
 }
 
-// As many probes connect at a time as there are processors; a turn ends with its probe's request, or after a while.
+// As many probes connect at the same time as there are processors. A turn ends with its probe's request, or after a time limit.
 func TestTurnsLimitConcurrentConnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		procs := runtime.GOMAXPROCS(0)
@@ -219,11 +220,11 @@ func TestTurnsLimitConcurrentConnects(t *testing.T) {
 		first()
 		second := turns.waitTurn(t.Context())
 		if time.Since(began) != 0 {
-			t.Errorf("a turn that is over is not given on: %v", time.Since(began))
+			t.Errorf("the next probe waited %v after a turn ended", time.Since(began))
 		}
 		turns.waitTurn(t.Context())
 		if time.Since(began) != maxTurn {
-			t.Errorf("one that lasts is given on after %v", time.Since(began))
+			t.Errorf("the turn of a slow probe ended after %v", time.Since(began))
 		}
 		second()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -232,12 +233,12 @@ func TestTurnsLimitConcurrentConnects(t *testing.T) {
 			turns.waitTurn(ctx)()
 		}
 		if got, want := newConnectTurns(1000*procs).timeLimit, 250*time.Microsecond; got != want {
-			t.Errorf("a turn of many lasts %v, want %v", got, want)
+			t.Errorf("with many probes a turn lasts %v, want %v", got, want)
 		}
 	})
 }
 
-// TestMisbehaving: each failure has its result, costs no other URL, and shows no credentials anywhere.
+// Each failure has its own result, does not affect other URLs, and shows no credentials.
 func TestMisbehaving(t *testing.T) {
 	good := httpxtest.Pages(t, serveHealthyPage).URL
 	results := map[string]string{
@@ -248,7 +249,7 @@ func TestMisbehaving(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			want, fails := results[kind]
 			if !fails {
-				want = "success" // an answer is an answer
+				want = "success" // any answer is a success here
 			}
 			patience := httpxtest.Patience(kind)
 			if want == "timeout" {
@@ -265,14 +266,14 @@ func TestMisbehaving(t *testing.T) {
 	}
 }
 
-// gatherTwo asks two servers, with credentials, and returns the results by server and what was logged.
+// gatherTwo gathers from two servers with credentials. It returns the results by server, and the log.
 func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results map[string]string, said string) {
 	var logged bytes.Buffer
 	env := plugintest.Env("http_response", "")
 	env.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/?token=hidden', '"+good+"']", env)
 	results = map[string]string{}
-	for range 2 { // the second says nothing new
+	for range 2 { // the second gather has the same results
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 		if err := p.Input.Gatherer.Gather(ctx, b); err != nil {
@@ -299,7 +300,7 @@ func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results
 	return results, logged.String()
 }
 
-// An answer that was cut off is none: nothing of it is written. One that the agent gave up says nothing at all.
+// A truncated answer has no values. A cancelled request has no result.
 func TestTruncatedAnswerHasNoValues(t *testing.T) {
 	cut := servicetest.Raw(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
@@ -317,7 +318,7 @@ func TestTruncatedAnswerHasNoValues(t *testing.T) {
 	}
 }
 
-// The version of TLS, and of a chain of certificates the server's own.
+// The metrics have the version of TLS, and the expiry of the server's own certificate in the chain.
 func TestTLSVersionAndLeafCertificate(t *testing.T) {
 	a := tlstest.New(t)
 	cert, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{Expired: true}))
@@ -354,7 +355,7 @@ func TestMissingSecretIsAnError(t *testing.T) {
 	}
 }
 
-// The predecessor's configuration is accepted as it was.
+// The configuration of the Python rtcollector is accepted.
 func TestPythonConfigurationIsAccepted(t *testing.T) {
 	_, problems := plugintest.Decode(t, Plugin, `
 urls: [https://example.org]
@@ -388,7 +389,7 @@ interface: ""
 	}
 }
 
-// TestNothingLeaks asks servers that hang, refuse and cut off, many times.
+// TestNothingLeaks sends many requests to servers that hang, refuse and truncate.
 func TestNothingLeaks(t *testing.T) {
 	hang := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	cut := servicetest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })

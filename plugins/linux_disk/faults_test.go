@@ -18,8 +18,8 @@ import (
 func TestReadOnly(t *testing.T) {
 	for line, want := range map[string]bool{
 		"1 0 8:1 / /a rw,relatime - ext4 /dev/a rw,errors=remount-ro": false,
-		"1 0 8:1 / /a ro,relatime - ext4 /dev/a rw":                   true, // this place only
-		"1 0 8:1 / /a rw,relatime shared:1 - ext4 /dev/a ro":          true, // the kernel did it
+		"1 0 8:1 / /a ro,relatime - ext4 /dev/a rw":                   true, // at this mount point only
+		"1 0 8:1 / /a rw,relatime shared:1 - ext4 /dev/a ro":          true, // the kernel remounted it
 		"1 0 8:1 / /a rw - ext4 /dev/a":                               false,
 		"1 0 8:1 / /a rw,nodev - 9p C: aname=ro;x,trans=fd,ro":        true,
 		"1 0 8:1 / /a rw,root - ext4 /dev/a rw,prorate":               false,
@@ -35,7 +35,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// systemd remounts every place of a service with DynamicUser read-only: that is no fault of the host's file systems.
+// For a service with DynamicUser, systemd remounts everything read-only. The host's file systems are not read-only then.
 func TestSandboxIsNotReadOnly(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{
 		"proc/1/mountinfo": "1 0 8:1 / / ro - ext4 /dev/sda1 rw\n2 1 8:2 / /b ro - xfs /dev/sda2 rw\n3 1 8:3 / /c ro - xfs /dev/sda3 ro\n"})
@@ -46,17 +46,17 @@ func TestSandboxIsNotReadOnly(t *testing.T) {
 	}
 	for _, m := range parseMountinfo([]byte("1 0 8:1 / / ro - squashfs /dev/sda1 ro\n2 1 8:2 / /b ro - xfs /dev/sda2 rw\n")) {
 		if !m.readOnly {
-			t.Errorf("where / cannot be written at all, %s says what its place says", m.path)
+			t.Errorf("with a read-only / of the host, %s ignores the options of its mount point", m.path)
 		}
 	}
 }
 
-// ext4Mounts is a machine with two file systems of the kind, whose sources do not say what the kernel calls the devices.
+// ext4Mounts is the mountinfo of a machine with two ext4 file systems. Their sources are not the kernel's names of the devices.
 const ext4Mounts = "1 0 8:1 / / rw - ext4 /dev/root rw\n2 1 253:0 / /home rw - ext4 /dev/mapper/vg-home rw\n3 1 8:3 / /x rw - xfs /dev/sda3 rw\n"
 
 func newExt4Input(t *testing.T) (dir string, in *input) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no colons in names")
+		t.Skip("file names cannot contain colons on Windows")
 	}
 	dir = plugintest.Files(t, "", map[string]string{
 		"proc/1/mountinfo":                      ext4Mounts,
@@ -79,25 +79,25 @@ func TestFileSystemErrors(t *testing.T) {
 	if diff := cmp.Diff([]string{"disk_fs_errors_home", "disk_fs_errors_root"}, counted); diff != "" {
 		t.Error(diff)
 	}
-	// The kernel mounts / read-only when it counts an error: the mounts have changed, the count goes on.
+	// The kernel remounts / read-only after an error. The mounts have changed, but the counter continues.
 	plugintest.Files(t, dir, map[string]string{"sys/fs/ext4/cciss!c0d0p1/errors_count": "5\n",
 		"proc/1/mountinfo": strings.Replace(ext4Mounts, "/dev/root rw", "/dev/root ro", 1)})
 	before := in.faultCounters[faultsKey{"8:1", "/"}]
 	if before == nil {
-		t.Error("the count is not remembered")
+		t.Error("the counter is not kept")
 	}
 	if got, err = gatherValues(t.Context(), in); err != nil || got["disk_fs_errors_root"] != 5 || got["disk_read_only_root"] != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
 	if in.faultCounters[faultsKey{"8:1", "/"}] != before {
-		t.Error("the count of a file system that is still mounted was begun anew")
+		t.Error("the counter of a file system that is still mounted was reset")
 	}
 	plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:3 / / rw - xfs /dev/sda3 rw\n"})
 	if got, err = gatherValues(t.Context(), in); err != nil || len(in.faultCounters) > 0 {
-		t.Errorf("%v are kept of what is not mounted, %v", in.faultCounters, err)
+		t.Errorf("%v are kept for unmounted file systems, %v", in.faultCounters, err)
 	}
 	if _, ok := got["disk_fs_errors_root"]; ok {
-		t.Errorf("another file system at the same place: %v", got)
+		t.Errorf("another file system at the same path: %v", got)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestUnreadableErrorCountCostsNothingElse(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 	if got["disk_total_root"] != 1 || got["disk_total_home"] != 1 {
-		t.Errorf("it cost the others: %v", got)
+		t.Errorf("other metrics are missing: %v", got)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "sys")); err != nil {
 		t.Fatal(err)

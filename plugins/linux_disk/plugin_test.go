@@ -27,11 +27,11 @@ import (
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Setup: func(t *testing.T, e *plugins.Env) {
-			plugintest.Files(t, e.FS.Root, map[string]string{"sys/dev/block/254:0/uevent": "DEVNAME=vda\n"}) // Windows has no such names
+			plugintest.Files(t, e.FS.Root, map[string]string{"sys/dev/block/254:0/uevent": "DEVNAME=vda\n"}) // cannot be in testdata, because Windows does not allow colons in names
 		}},
-		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // missing directories make errors
+		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // errors for missing directories allocate
 		plugintest.Case{Name: "container", Root: "testdata/container"},
-		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // asks a network file system
+		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // the request to a network file system allocates
 		plugintest.Case{Name: "this machine", Allocs: 50},                    // it may have network mounts
 	)
 }
@@ -74,7 +74,7 @@ func TestSelectMounts(t *testing.T) {
 	}
 }
 
-// TestShortestPathOfADeviceIsReported has file systems that are mounted several times, one of them out of sight.
+// TestShortestPathOfADeviceIsReported has file systems that are mounted several times. One of the mounts is covered by another.
 func TestShortestPathOfADeviceIsReported(t *testing.T) {
 	const file = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:2 / /a rw - ext4 /dev/sda2 rw
@@ -104,7 +104,7 @@ func TestMountsOfContainerEngines(t *testing.T) {
 		"/var/lib/containers/x ext4 /dev/sda1":         true,
 		"/var/lib/kubelet/pods/x ext4 /dev/sda1":       true,
 		"/run/docker/x ext4 /dev/sda1":                 true,
-		"/var/lib/docker ext4 /dev/sda1":               false, // the disk that an administrator gave it
+		"/var/lib/docker ext4 /dev/sda1":               false, // a disk that an administrator mounted for it
 		"/srv ext4 /dev/mapper/docker-8:1-42":          true,
 		"/var/lib/containerd-and-more ext4 /dev/sda1":  false,
 		"/home/me/var/lib/docker/x ext4 /dev/mapper/y": false,
@@ -112,7 +112,7 @@ func TestMountsOfContainerEngines(t *testing.T) {
 		f := strings.Fields(line)
 		m := mount{path: f[0], fstype: f[1], source: f[2]}
 		if got := isContainerMount(m); got != want {
-			t.Errorf("%s is of a container: %v, want %v", line, got, want)
+			t.Errorf("%s is a mount of a container: %v, want %v", line, got, want)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func TestParseMountinfoSkipsIncompleteLines(t *testing.T) {
 	}
 }
 
-// newTestInput is an input over a fixture with a statfs of the test's own.
+// newTestInput returns an input for a recorded tree with a fake statfs.
 func newTestInput(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", tree))
 	env.FS.Root = "/"
@@ -156,7 +156,7 @@ func gatherValues(ctx context.Context, in *input) (map[string]float64, error) {
 func TestGather(t *testing.T) {
 	in := newTestInput(t, "vm-6.18", func(path string) (usage, error) {
 		if path != "/" {
-			t.Errorf("asked for %s", path)
+			t.Errorf("statfs of %s", path)
 		}
 		return usage{total: 1000, free: 400, available: 300, inodes: 100, inodesFree: 60}, nil
 	})
@@ -184,13 +184,13 @@ func TestLabels(t *testing.T) {
 	)
 }
 
-// In a container the host's mounts stand below HOST_ROOT; they are called as on the host.
+// In a container the host's mounts are below HOST_ROOT. Labels have the paths on the host.
 func TestHostRootIsPrependedToPaths(t *testing.T) {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
 	env.FS.Root = "/host"
 	in := newInput(env, Config{IncludeMounts: match.Of("/", "/mnt/c")}, func(path string) (usage, error) {
 		if path != "/host" && path != "/host/mnt/c" {
-			t.Errorf("asked for %s", path)
+			t.Errorf("statfs of %s", path)
 		}
 		return usage{total: 10}, nil
 	})
@@ -231,7 +231,7 @@ func TestGatherErrors(t *testing.T) {
 	for key, want := range map[string]bool{"disk_used_root": true, "disk_used_mnt_nas": true, "disk_used_home": false, "disk_used_data": false, "disk_used_boot_efi": false,
 		"disk_error_home": true, "disk_error_data": false, "disk_error_boot_efi": false, "disk_error_home_a_.ssh_fs": false} {
 		if _, ok := got[key]; ok != want {
-			t.Errorf("%s is there: %v", key, ok)
+			t.Errorf("%s is written: %v", key, ok)
 		}
 	}
 	in = newTestInput(t, "nowhere", nil)
@@ -240,7 +240,7 @@ func TestGatherErrors(t *testing.T) {
 	}
 }
 
-// Only a FUSE file system may refuse to be looked at without a word.
+// Denied access is an error, except for FUSE file systems.
 func TestOnlyFUSEMayDenyAccess(t *testing.T) {
 	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
 	got, err := gatherValues(t.Context(), in)
@@ -249,7 +249,7 @@ func TestOnlyFUSEMayDenyAccess(t *testing.T) {
 	}
 }
 
-// TestStuckMountDoesNotAffectOthers has a network or FUSE file system that does not answer, in virtual time.
+// TestStuckMountDoesNotAffectOthers has a network or FUSE file system that does not answer, in fake time.
 func TestStuckMountDoesNotAffectOthers(t *testing.T) {
 	for path, key := range map[string]string{"/mnt/nas": "mnt_nas", "/home/a/.ssh fs": "home_a_.ssh_fs"} {
 		t.Run(key, func(t *testing.T) { stuckMount(t, path, key) })
@@ -282,10 +282,10 @@ func stuckMount(t *testing.T, stuck, key string) {
 				t.Errorf("the other mounts: %v", got)
 			}
 			if got["disk_error_"+key] != 1 || got["disk_error_home"] != 0 {
-				t.Errorf("the stuck mount is no series: %v", got)
+				t.Errorf("the stuck mount has no series: %v", got)
 			}
 			if n := asked.Load(); n != 1 {
-				t.Errorf("asked %d times while stuck", n)
+				t.Errorf("%d calls of statfs while stuck", n)
 			}
 		}
 		close(release)
@@ -344,11 +344,11 @@ func TestUnmountedIsForgotten(t *testing.T) {
 		plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
 	}
 	if n := in.series.Len(); n != 1 {
-		t.Errorf("%d mounts are remembered, want the one that is left", n)
+		t.Errorf("%d mounts are kept, want 1", n)
 	}
 }
 
-// TestFileSystemsThatAreAlwaysFull: images and discs are reported only when they are asked for, or are the root.
+// Images and optical discs are reported only if include_mounts matches them, or if they are the root file system.
 func TestAlwaysFullFileSystemsAreLeftOut(t *testing.T) {
 	info := "1 0 8:1 / /m/ext4 ro - ext4 /dev/sda1 ro\n"
 	for i, fstype := range []string{"erofs", "iso9660", "udf", "squashfs", "cramfs", "romfs", "fuse.snapfuse"} {
@@ -365,7 +365,7 @@ func TestAlwaysFullFileSystemsAreLeftOut(t *testing.T) {
 	}
 	all := []string{"/m/ext4", "/m/erofs", "/m/iso9660", "/m/udf", "/m/squashfs", "/m/cramfs", "/m/romfs", "/m/fuse.snapfuse"}
 	if diff := cmp.Diff(all, chosen(info, Config{IncludeMounts: match.Of("/m/*")})); diff != "" {
-		t.Errorf("asked for: %s", diff)
+		t.Errorf("with include_mounts: %s", diff)
 	}
 	for _, root := range []string{"squashfs /dev/loop0", "erofs /dev/sda1"} {
 		if got := chosen("1 0 8:1 / / ro - "+root+" ro\n", defaults()); !slices.Equal(got, []string{"/"}) {
@@ -374,7 +374,7 @@ func TestAlwaysFullFileSystemsAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestImpossibleUsage: what statfs says of file systems that do not know it.
+// TestImpossibleUsage has the results of statfs for file systems that do not know their usage.
 func TestImpossibleUsage(t *testing.T) {
 	const unknown = 1 << 64
 	for name, tt := range map[string]struct {
@@ -402,7 +402,7 @@ func FuzzParseMountinfo(f *testing.F) {
 		paths := map[string]bool{}
 		for _, m := range defaults().selectMounts(mounts) {
 			if !strings.HasPrefix(m.path, "/") || paths[m.path] {
-				t.Errorf("chose %q", m.path)
+				t.Errorf("selected %q", m.path)
 			}
 			paths[m.path] = true
 		}
