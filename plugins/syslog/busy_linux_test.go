@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// The socket of a process that is too busy to take a connection is not taken away from it.
+// The socket file of a process that is too busy to accept connections is not removed.
 func TestSocketOfABusyProcessStays(t *testing.T) {
 	path := servicetest.FullSocket(t)
 	removeStale(path)

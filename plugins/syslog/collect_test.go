@@ -24,7 +24,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// recordedBatches takes what a collector hands over.
+// recordedBatches is an emitter that keeps the events of each batch.
 type recordedBatches struct{ all [][]telemetry.Event }
 
 func (s *recordedBatches) Emit(_ context.Context, b *telemetry.Batch) {
@@ -65,7 +65,7 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 }
 
-// TestCollectorReusesNothingThatWasHandedOver: and keeps nothing of it.
+// A collector neither reuses nor keeps memory of the events that it handed over.
 func TestCollectorKeepsNothingThatItHandedOver(t *testing.T) {
 	out := &recordedBatches{}
 	c := testListener(out).collector()
@@ -85,11 +85,11 @@ func TestCollectorKeepsNothingThatItHandedOver(t *testing.T) {
 	}
 	_ = append(first[1].Fields, telemetry.Text("added", ""))
 	if first[2].Fields[0].Key == "added" {
-		t.Error("events share the room behind their fields")
+		t.Error("events share the spare capacity of their fields")
 	}
 	for i, e := range c.events[:3] {
 		if cap(e.Fields) > keptFields {
-			t.Errorf("%d: room for %d fields is kept", i, cap(e.Fields))
+			t.Errorf("%d: capacity for %d fields is kept", i, cap(e.Fields))
 		}
 		for _, f := range e.Fields[:cap(e.Fields)] {
 			if f != (telemetry.Field{}) {
@@ -102,7 +102,7 @@ func TestCollectorKeepsNothingThatItHandedOver(t *testing.T) {
 	}
 }
 
-// TestPeersAreCountedOneByOne: those of one batch, too.
+// Messages are counted for each peer, even if several peers have messages in one batch.
 func TestMessagesAreCountedPerPeer(t *testing.T) {
 	l := testListener(&recordedBatches{})
 	c := l.collector()
@@ -118,15 +118,15 @@ func TestMessagesAreCountedPerPeer(t *testing.T) {
 	names := peerNames{}
 	for _, ip := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.3", "2001:db8::1"} {
 		if got, want := names.of(&net.UDPAddr{IP: net.ParseIP(ip)}), strings.TrimPrefix(ip, "::ffff:"); got != want {
-			t.Errorf("%s is called %s", ip, got)
+			t.Errorf("the label of %s is %s", ip, got)
 		}
 	}
 	if got := names.of(nil); got != local {
-		t.Errorf("nobody is called %s", got)
+		t.Errorf("the label of a missing address is %s", got)
 	}
 }
 
-// TestPeerIsKept: who sends something now and then is not forgotten.
+// A peer that sends occasionally is not forgotten.
 func TestActivePeerIsNotForgotten(t *testing.T) {
 	var c counts
 	for i := range 3 * forgetAfter {
@@ -141,11 +141,11 @@ func TestActivePeerIsNotForgotten(t *testing.T) {
 		}
 	})
 	if len(c.peers) != 1 {
-		t.Error("it is forgotten")
+		t.Error("the peer is forgotten")
 	}
 }
 
-// blockingEmitter lets nothing through, and counts who waits for that.
+// blockingEmitter is an emitter that blocks, and counts the waiting batches.
 type blockingEmitter struct {
 	now, most atomic.Int64
 	open      chan struct{}
@@ -159,7 +159,7 @@ func (w *blockingEmitter) Emit(context.Context, *telemetry.Batch) {
 	w.now.Add(-1)
 }
 
-// TestFewBatchesWait: while nothing gets through, the messages of most connections stay where they are.
+// While the emitter blocks, few batches wait. The messages of most connections stay in the kernel.
 func TestWaitingBatchesAreBounded(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	out := &blockingEmitter{open: make(chan struct{})}
@@ -181,7 +181,7 @@ func TestWaitingBatchesAreBounded(t *testing.T) {
 	}
 }
 
-// TestSlowHandshake: who says nothing at all must not hold a connection that speaks TLS.
+// A client that sends nothing must not keep a TLS connection open.
 func TestSilentConnectionDoesNotBlockTLS(t *testing.T) {
 	certs := issueCertificates(t)
 	secure, err := (&tlsx.Server{Cert: certs.cert, Key: certs.key}).Config()
@@ -199,7 +199,7 @@ func TestSilentConnectionDoesNotBlockTLS(t *testing.T) {
 	})
 }
 
-// TestLogIsNotFilled: the same is said once an hour, and not about everybody.
+// The same warning is logged once an hour, and only for a limited number of peers.
 func TestWarningsAreRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := 0
@@ -231,7 +231,7 @@ func TestWarningsAreRateLimited(t *testing.T) {
 	})
 }
 
-// deadlineRecorder remembers the last that was set.
+// deadlineRecorder keeps the last deadline that was set.
 type deadlineRecorder struct{ at time.Time }
 
 func (d *deadlineRecorder) SetReadDeadline(at time.Time) error {
@@ -271,7 +271,7 @@ func TestDeadlineMovesWithProgress(t *testing.T) {
 	})
 }
 
-// TestDatagramIsCut: where messages are, and where it is decompressed.
+// Datagrams are cut at the maximum size of a message, also when they are decompressed.
 func TestDatagramIsCut(t *testing.T) {
 	for name, tc := range map[string]struct{ size, message, unpacked, want int }{
 		"short":             {600, 700, 800, 600},
@@ -287,7 +287,7 @@ func TestDatagramIsCut(t *testing.T) {
 			_ = z.Close()
 			l := testListener(&recordedBatches{})
 			l.config.MaxMessage, l.config.MaxDecompression, l.config.Encoding = conf.Size(tc.message), conf.Size(tc.unpacked), encodingGzip
-			for _, data := range [][]byte{packed.Bytes(), bytes.Repeat([]byte("x"), tc.size)} { // one may be plain
+			for _, data := range [][]byte{packed.Bytes(), bytes.Repeat([]byte("x"), tc.size)} { // datagrams may be uncompressed
 				message, cut := l.unpack(&unzipper{limit: tc.unpacked}, data, "192.0.2.1")
 				if got := len(message); got != max(tc.want, -tc.want) || cut != (tc.want < 0) {
 					t.Errorf("%d bytes, cut %t, want %d", got, cut, tc.want)
@@ -297,7 +297,7 @@ func TestDatagramIsCut(t *testing.T) {
 	}
 }
 
-// TestMessageThatMayBeWhole: a NUL ends a message if nothing follows soon, and the connection stays open.
+// A NUL ends a message if nothing follows soon. The connection stays open.
 func TestNULEndsMessageAfterAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &collectingEmitter{}
@@ -333,7 +333,7 @@ func TestNULEndsMessageAfterAPause(t *testing.T) {
 	})
 }
 
-// TestReadTimeout: it is for one message. Who sends others and always the beginning of the next is not cut off.
+// The read timeout applies to one message. A connection that completes messages and always begins the next one stays open.
 func TestReadTimeoutIsPerMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &recordedBatches{}

@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestConfigErrors: each says where and what.
+// Each error of the configuration says where and what.
 func TestConfigErrors(t *testing.T) {
 	for config, want := range map[string]string{
 		"server: 514":                               `:1:9: syslog.server: must be like "udp://:514"`,

@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// panickingEmitter is an emitter that cannot bear one message.
+// panickingEmitter is an emitter that panics at one message.
 type panickingEmitter struct{ *collectingEmitter }
 
 func (c panickingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
@@ -23,7 +23,8 @@ func (c panickingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
 	c.collectingEmitter.Emit(ctx, b)
 }
 
-// TestCrash: a defect that a message finds costs its sender the connection, and datagrams a moment; nobody else notices.
+// A panic while a message is processed closes the connection of its sender, and interrupts datagrams for a moment. Other peers are not
+// affected.
 func TestPanicCostsOnlyTheSender(t *testing.T) {
 	tcp, tcpAddr := freeAddress(t, "tcp")
 	udp, udpAddr := freeAddress(t, "udp")
@@ -33,11 +34,11 @@ func TestPanicCostsOnlyTheSender(t *testing.T) {
 	good := dialServer(t, "tcp", tcpAddr)
 	sendText(t, good, "<13>one\n")
 	w.waitEvents(1)
-	for range 3 * cap(w.in.listeners[0].collectors) { // none of them is lost
+	for range 3 * cap(w.in.listeners[0].collectors) { // no collector is lost
 		bad := dialServer(t, "tcp", tcpAddr)
 		sendText(t, bad, "<13>crash\n")
 		if _, err := bad.Read(make([]byte, 1)); err == nil {
-			t.Fatal("the connection stays")
+			t.Fatal("the connection stays open")
 		}
 	}
 	sendText(t, good, "<13>two\n")

@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// splitFrames returns the messages of a stream, those that were cut with a mark.
+// splitFrames returns the messages of a stream. Those that were cut have a mark.
 func splitFrames(f *frames, r io.Reader) (messages []string, err error) {
 	show := func(message []byte, cut bool) {
 		if cut {
@@ -99,7 +99,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestPending: the rest of a message that was cut is waited for, too.
+// The rest of a message that was cut is pending, too.
 func TestCutMessageIsPending(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, "<1>a\n": false, "\n\n": false, "<1>a": true, "4": true, "400 <1>a": true, "4 <1>a": false,
@@ -118,7 +118,7 @@ func TestCutMessageIsPending(t *testing.T) {
 	}
 }
 
-// TestBufferOfAStream: it grows with what is sent, up to what one message needs, and shrinks again.
+// The buffer of a stream grows with the received data, up to the size of one message, and shrinks again.
 func TestStreamBufferGrowsAndShrinks(t *testing.T) {
 	f := &frames{framing: AutoFraming, trailer: '\n', max: 100_000}
 	pour := func(text string) {
@@ -133,7 +133,7 @@ func TestStreamBufferGrowsAndShrinks(t *testing.T) {
 	}
 	pour("<1>" + strings.Repeat("x", 1<<20) + "\n")
 	if len(f.buf) < 100_000 || len(f.buf) > 100_000+20 {
-		t.Errorf("%d bytes for a message of a megabyte that may have 100,000", len(f.buf))
+		t.Errorf("%d bytes for a message of a megabyte with a limit of 100,000", len(f.buf))
 	}
 	for range 3 {
 		pour("<1>a\n")
@@ -143,7 +143,8 @@ func TestStreamBufferGrowsAndShrinks(t *testing.T) {
 	}
 }
 
-// FuzzFrames: however a stream arrives it gives the same messages, none is longer than it may be, and what is sent is in them.
+// FuzzFrames checks that a stream has the same messages however it arrives, that none exceeds the limit, and that they contain what was
+// sent.
 func FuzzFrames(f *testing.F) {
 	for _, s := range []string{"<1>a\n<2>b", "4 <1>a<2>b\n", "3 <1>abc\n", "99999999999 <1>a", "-1 <1>\n", "25 <1>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "\x00\n \r4 <", "<1>a\x00<2>b\x00\x00\ufeff4 <1>a\xef\xbb"} {
 		f.Add(s, byte('\n'), uint8(0))

@@ -25,7 +25,7 @@ func TestParseDrops(t *testing.T) {
 	}
 }
 
-// FuzzParseDrops: whatever stands in the kernel's table, and only a line with the socket's inode is taken.
+// FuzzParseDrops parses any table. Only a line with the inode of the socket may be used.
 func FuzzParseDrops(f *testing.F) {
 	f.Add(udpTable, uint64(4711))
 	f.Add("x\n\n 1 2 3 4 5 6 7 8 9 4711 x x x", uint64(4711))
@@ -36,7 +36,7 @@ func FuzzParseDrops(f *testing.F) {
 	})
 }
 
-// FuzzDatagram: each datagram is one event, no longer than it may be, and what is cut is marked.
+// FuzzDatagram checks that each datagram is one event within the limit, and that a cut is marked.
 func FuzzDatagram(f *testing.F) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)

@@ -24,8 +24,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// badStreams is what somebody sends who must not be able to do harm, and what becomes of it in a stream whose messages may have 480
-// bytes: each message, behind it [cut_at] and what is wrong with it.
+// badStreams has streams of harmful peers and the resulting events, if messages may have 480 bytes: each message, followed by [cut_at]
+// and its defect.
 var badStreams = map[string]struct {
 	text string
 	want []string
@@ -70,7 +70,7 @@ func TestBadStreams(t *testing.T) {
 	}
 }
 
-// summarizeCut is the message of an event, behind it where it was cut, and whether there is something wrong with it.
+// summarizeCut returns the message of an event, where it was cut, and whether it is malformed.
 func summarizeCut(e telemetry.Event) string {
 	text := e.Message
 	if at := fieldText(e, fieldCut); at != "" {
@@ -82,12 +82,12 @@ func summarizeCut(e telemetry.Event) string {
 	return text
 }
 
-// TestLongDatagrams: over UDP, and longer ones than UDP has over a socket file.
+// Long datagrams are cut over UDP and over a socket file, which allows longer datagrams than UDP.
 func TestLongDatagramsAreCut(t *testing.T) {
 	for _, network := range []string{"udp", "unixgram"} {
 		t.Run(network, func(t *testing.T) {
 			if runtime.GOOS == "windows" && network == "unixgram" {
-				t.Skip("no datagrams on socket files on Windows")
+				t.Skip("Windows has no datagrams on socket files")
 			}
 			server, addr := freeListenAddress(t, network)
 			w := startInput(t, "server: '"+server+"'")
@@ -112,10 +112,10 @@ func TestLongDatagramsAreCut(t *testing.T) {
 	}
 }
 
-// TestLongerDatagrams: a socket file takes them whole if messages may be so long.
+// A socket file accepts long datagrams whole if max_message_size allows it.
 func TestSocketFilesAcceptLongerDatagrams(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("other limits on other systems")
+		t.Skip("other systems have other limits")
 	}
 	server, addr := freeListenAddress(t, "unixgram")
 	w := startInput(t, "{server: '"+server+"', max_message_size: 160000, max_decompression_size: 1MiB}")
@@ -130,7 +130,7 @@ func TestSocketFilesAcceptLongerDatagrams(t *testing.T) {
 	}
 }
 
-// freeListenAddress is an address: of a socket file, too.
+// freeListenAddress returns a free address, or the path of a socket file.
 func freeListenAddress(t testing.TB, network string) (server, addr string) {
 	if !strings.HasPrefix(network, "unix") {
 		return freeAddress(t, network)
@@ -139,13 +139,13 @@ func freeListenAddress(t testing.TB, network string) (server, addr string) {
 	return network + "://" + addr, addr
 }
 
-// TestOneBadPeerDisturbsNobody: beside one of each kind, somebody sends lines, and all of them arrive, once and in order.
+// While one bad peer of each kind sends, all lines of a good peer arrive, once and in order.
 func TestBadPeersDoNotAffectGoodOnes(t *testing.T) {
 	certs := issueCertificates(t)
 	for _, network := range []string{"udp", "tcp", "tls", "gzip", "unix", "unixgram"} {
 		t.Run(network, func(t *testing.T) {
 			if runtime.GOOS == "windows" && network == "unixgram" {
-				t.Skip("no datagrams on socket files on Windows")
+				t.Skip("Windows has no datagrams on socket files")
 			}
 			kind := network
 			if kind == "gzip" {
@@ -162,7 +162,7 @@ func TestBadPeersDoNotAffectGoodOnes(t *testing.T) {
 			}
 			w := startInput(t, config+"}")
 			good := wrapConnection(t, network, kind, addr)
-			sendText(t, good, "<13>good 0\n") // is let in before the others come
+			sendText(t, good, "<13>good 0\n") // is accepted before the others connect
 			flush(t, good)
 			w.waitEvents(1)
 			var peers sync.WaitGroup
@@ -174,10 +174,10 @@ func TestBadPeersDoNotAffectGoodOnes(t *testing.T) {
 				sendText(t, good, fmt.Sprintf("<13>good %d\n", i))
 				flush(t, good)
 				if i%50 == 0 && kind == network && (network == "udp" || network == "unixgram") {
-					w.sendGoodLine(i) // nothing slows a sender of datagrams down
+					w.waitGoodLine(i) // nothing else slows down a sender of datagrams
 				}
 			}
-			w.sendGoodLine(lines - 1)
+			w.waitGoodLine(lines - 1)
 			peers.Wait()
 			got := slices.DeleteFunc(messageTexts(w.sink.takeEvents()), func(m string) bool { return !strings.HasPrefix(m, "good") })
 			for i := range lines {
@@ -189,8 +189,8 @@ func TestBadPeersDoNotAffectGoodOnes(t *testing.T) {
 	}
 }
 
-// sendGoodLine waits for a line of the one who does as one should.
-func (w *runningInput) sendGoodLine(n int) {
+// waitGoodLine waits until line n of the good peer has arrived.
+func (w *runningInput) waitGoodLine(n int) {
 	w.t.Helper()
 	servicetest.Until(w.t, "the lines arrive", func(context.Context) error {
 		if !slices.Contains(messageTexts(w.sink.takeEvents()), fmt.Sprintf("good %d", n)) {
@@ -200,12 +200,12 @@ func (w *runningInput) sendGoodLine(n int) {
 	})
 }
 
-// wrapConnection is a connection as it should be.
+// wrapConnection connects and adds TLS or gzip if the listener needs it.
 func wrapConnection(t testing.TB, network, kind, addr string) io.Writer {
 	conn := dialServer(t, kind, addr)
 	switch network {
 	case "tls":
-		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // whose it is does not matter here
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // any certificate is fine here
 	case "gzip":
 		return gzip.NewWriter(conn)
 	}
@@ -220,11 +220,10 @@ func flush(t testing.TB, w io.Writer) {
 	}
 }
 
-// misbehave sends something in several ways, some of them not the right one, and goes without a word. What becomes of its
-// connections is not its business.
+// misbehave sends a text in several ways, some of them wrong, and ends without closing properly. It ignores errors.
 func misbehave(network, kind, addr, text string, seed int) {
 	noise := make([]byte, 5000)
-	random := rand.New(rand.NewPCG(uint64(seed), 7)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(uint64(seed), 7)) //nolint:gosec // reproducible
 	for i := range noise {
 		noise[i] = byte(random.Uint32())
 	}
@@ -247,14 +246,14 @@ func misbehave(network, kind, addr, text string, seed int) {
 			_ = tcp.SetLinger(0) // a reset
 		}
 		if i == 4 {
-			defer func() { _ = conn.Close() }() // goes on holding it
+			defer func() { _ = conn.Close() }() // keeps it open meanwhile
 			continue
 		}
 		_ = conn.Close()
 	}
 }
 
-// TestGzipBomb: a small stream that becomes a large one is read piece by piece, and what is too long is cut.
+// A small stream that decompresses to a large one is read piece by piece. Long messages are cut.
 func TestGzipBombIsCut(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	w := startInput(t, "{server: '"+server+"', content_encoding: gzip, max_message_size: 1KiB, read_timeout: 10m}") // compressing takes a while under the race detector
@@ -272,7 +271,7 @@ func TestGzipBombIsCut(t *testing.T) {
 	}
 }
 
-// TestSilentGzip: a connection that says nothing stays open, also before the first byte of what is compressed.
+// A silent connection stays open, even before the first byte of its compressed stream.
 func TestSilentGzipConnectionStaysOpen(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	w := startInput(t, "{server: '"+server+"', content_encoding: gzip, read_timeout: 1ms}")
@@ -290,10 +289,10 @@ func TestSilentGzipConnectionStaysOpen(t *testing.T) {
 	}
 }
 
-// TestKernelDrops: what a full socket loses is counted, so that nothing is missing without a trace.
+// Datagrams that the kernel drops at a full socket are counted.
 func TestKernelDropsAreCounted(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux says what it dropped")
+		t.Skip("only Linux reports dropped datagrams")
 	}
 	for _, network := range []string{"udp4", "udp6", "udp"} {
 		t.Run(network, func(t *testing.T) {
@@ -311,7 +310,7 @@ func TestKernelDropsAreCounted(t *testing.T) {
 			servicetest.Until(t, "all are accounted for", func(context.Context) error {
 				drops, ok := l.kernelDrops()
 				if got := len(w.sink.takeEvents()); !ok || uint64(got)+drops != sent || drops == 0 || got == 0 {
-					return fmt.Errorf("%d came, %d were dropped, of %d", got, drops, sent)
+					return fmt.Errorf("%d received, %d dropped, of %d", got, drops, sent)
 				}
 				return nil
 			})
@@ -330,7 +329,7 @@ func TestKernelDropsAreCounted(t *testing.T) {
 	}
 }
 
-// TestManyConnections: each of them sends a message, and goes, or stays.
+// Each of many connections sends a message. Some close, others stay open. No message is lost.
 func TestManyConnectionsLoseNothing(t *testing.T) {
 	const n = 500
 	server, addr := freeAddress(t, "tcp")
@@ -350,7 +349,7 @@ func TestManyConnectionsLoseNothing(t *testing.T) {
 	w.waitCount("those that stayed are open", func(c *counts) int64 { return c.open.Load() }, n/2)
 }
 
-// TestNothingIsLeftBehind: of connections and their buffers.
+// Closed connections leave no goroutines and no buffers.
 func TestClosedConnectionsLeaveNothing(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	w := startInput(t, "server: '"+server+"'")

@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestPortIsTaken: the others work, and it is taken over when it is free.
+// If a port is in use, the other listeners work, and this one listens when the port is free.
 func TestListenerWaitsForAPortInUse(t *testing.T) {
 	blocker, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,7 +44,7 @@ func TestListenerWaitsForAPortInUse(t *testing.T) {
 	w.waitEvents(2)
 }
 
-// TestTryFindsListenErrors finds what Run would only log.
+// Try returns the errors that Run would only log.
 func TestTryFindsListenErrors(t *testing.T) {
 	blocker, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func TestTryFindsListenErrors(t *testing.T) {
 		"{server: '" + tcp + "', tls_cert: /nope/cert.pem, tls_key: /nope/key}": "/nope/cert.pem",
 	} {
 		in := plugintest.Start(t, Plugin, config, plugintest.Env("syslog", "")).Input.Runner.(*input)
-		for range 2 { // what was opened is closed again
+		for range 2 { // the second call works only if the first has closed its sockets
 			if err := in.Try(t.Context()); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", config, err)
 			}
@@ -72,12 +72,12 @@ func TestTryFindsListenErrors(t *testing.T) {
 	}
 }
 
-// TestOnlyUnusedSocketFilesAreRemoved is left alone; one that is left over is replaced.
+// A socket file that another process uses is kept. A leftover one is replaced.
 func TestOnlyUnusedSocketFilesAreRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		t.Skip("no datagrams on socket files here")
+		t.Skip("this system has no datagrams on socket files")
 	}
 	removeStale(path)
 	if _, err := os.Stat(path); err != nil {
@@ -86,24 +86,24 @@ func TestOnlyUnusedSocketFilesAreRemoved(t *testing.T) {
 	_ = other.Close() // the file stays
 	removeStale(path)
 	if _, err := os.Stat(path); err == nil {
-		t.Error("a socket that nobody uses stays")
+		t.Error("an unused socket is kept")
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	removeStale(path)
 	if _, err := os.Stat(path); err != nil {
-		t.Error("a file that is no socket is removed")
+		t.Error("a file that is not a socket is removed")
 	}
 }
 
-// TestPathIsTaken: what stands at the path of a socket file, and is none or in use, survives.
+// A file at the path of a socket is kept if it is not a socket, or is in use.
 func TestListenKeepsExistingFiles(t *testing.T) {
 	for _, network := range []string{"unix", "unixgram"} {
 		for _, inUse := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, in use %t", network, inUse), func(t *testing.T) {
 				if runtime.GOOS == "windows" {
-					t.Skip("other socket files on Windows")
+					t.Skip("socket files are different on Windows")
 				}
 				server, path := freeListenAddress(t, network)
 				if inUse {
@@ -117,7 +117,7 @@ func TestListenKeepsExistingFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 				l := newListener(a, &c, "h", plugintest.Env("syslog", "").Log)
-				if err := l.listen(t.Context(), func() { t.Error("it listens") }); err == nil {
+				if err := l.listen(t.Context(), func() { t.Error("the listener has started") }); err == nil {
 					t.Error("no error")
 				}
 				if _, err := os.Stat(path); err != nil {

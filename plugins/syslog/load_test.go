@@ -27,7 +27,7 @@ func (c *countingEmitter) Emit(_ context.Context, b *telemetry.Batch) {
 	c.events.Add(int64(len(b.Events)))
 }
 
-// waitEvents waits for so many events.
+// waitEvents waits until this many events were emitted.
 func (c *countingEmitter) waitEvents(b *testing.B, want int64) {
 	for deadline := time.Now().Add(time.Minute); c.events.Load() < want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -36,7 +36,7 @@ func (c *countingEmitter) waitEvents(b *testing.B, want int64) {
 	}
 }
 
-// senderData are as much as a sender writes at once, and how many messages that is.
+// senderData returns the data that a sender writes at once, and the number of messages in it.
 func senderData() (data []byte, n int) {
 	for len(data) < 32<<10 {
 		data = fmt.Appendf(data, "<86>Nov  5 19:14:15 web-1 sshd[%d]: Accepted publickey for user%d from 10.0.0.%d port %d ssh2\n", 1000+n%500, n%50, n%250, 1024+n)
@@ -45,7 +45,7 @@ func senderData() (data []byte, n int) {
 	return data, n
 }
 
-// BenchmarkStream: how much one process takes; that of the senders, who write what is ready, is in it.
+// BenchmarkStream measures how much one process receives. The senders are in the same process, and write prepared data.
 func BenchmarkStream(b *testing.B) {
 	certs := issueCertificates(b)
 	for _, network := range []string{"tcp", "tls", "unix"} {
@@ -91,12 +91,12 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// runInput runs an input with any emitter.
+// runInput runs an input with an emitter that counts.
 func runInput(b *testing.B, config string, out *countingEmitter) *input {
 	return startEmitting(b, config, out).in
 }
 
-// BenchmarkDatagrams: 50,000 a second for five seconds from another process, and what is lost of them.
+// BenchmarkDatagrams receives 50,000 datagrams a second for five seconds from another process, and reports how many are lost.
 func BenchmarkDatagrams(b *testing.B) {
 	const rate, seconds = 50_000, 5
 	server, addr := freeAddress(b, "udp")
@@ -109,7 +109,7 @@ func BenchmarkDatagrams(b *testing.B) {
 	}
 	servicetest.Until(b, "all are accounted for", func(context.Context) error {
 		if drops, _ := in.listeners[0].kernelDrops(); c.events.Load()+int64(drops) != sent {
-			return fmt.Errorf("%d came, %d dropped, of %d", c.events.Load(), drops, sent)
+			return fmt.Errorf("%d received, %d dropped, of %d", c.events.Load(), drops, sent)
 		}
 		return nil
 	})
@@ -122,7 +122,7 @@ func BenchmarkDatagrams(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkConnections: 10,000 of them from another process, each of which sends a message and stays.
+// BenchmarkConnections has 10,000 connections from another process. Each of them sends a message and stays open.
 func BenchmarkConnections(b *testing.B) {
 	const n = 10_000
 	server, addr := freeAddress(b, "tcp")
@@ -150,7 +150,7 @@ func BenchmarkConnections(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// residentNow is how much memory this process has.
+// residentNow returns the resident memory of this process.
 func residentNow(b *testing.B) float64 {
 	data, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -163,7 +163,7 @@ func residentNow(b *testing.B) float64 {
 	return float64(pages * os.Getpagesize())
 }
 
-// helperVariable is a process of this program that sends: the environment says what.
+// helperVariable is an environment variable that makes the test program send messages. Its value says which.
 const helperVariable = "RTC_SYSLOG_HELPER"
 
 type helperProcess struct {
@@ -185,7 +185,7 @@ func startHelper(b *testing.B, args ...string) helperProcess {
 	return helperProcess{cmd, stdin}
 }
 
-// wait lets it end.
+// wait ends the process and waits for it.
 func (p helperProcess) wait(b *testing.B) {
 	_ = p.stdin.Close()
 	if err := p.cmd.Wait(); err != nil {
@@ -193,7 +193,7 @@ func (p helperProcess) wait(b *testing.B) {
 	}
 }
 
-// runHelper is what the process does.
+// runHelper is the main function of the helper process.
 func runHelper(args []string) error {
 	switch args[0] {
 	case "pace":
@@ -213,7 +213,7 @@ func runHelper(args []string) error {
 				return err
 			}
 		}
-		_, err := io.Copy(io.Discard, os.Stdin) // until it is told to go
+		_, err := io.Copy(io.Discard, os.Stdin) // until standard input is closed
 		runtime.KeepAlive(open)
 		return err
 	}

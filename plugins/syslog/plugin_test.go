@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 		Feed: func(t *testing.T, out *plugintest.Emitted) {
 			sendText(t, dialListener(t, tcpAddr), "<13>hello\n")
 			out.WaitEvents(t, 1)
-			servicetest.Until(t, "a datagram has arrived", func(context.Context) error { // those before the socket was open are lost
+			servicetest.Until(t, "a datagram has arrived", func(context.Context) error { // datagrams before the socket was open are lost
 				sendText(t, dialServer(t, "udp", udpAddr), "<13>hello")
 				if out.Events() < 2 {
 					return errors.New("none has")
@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// dialListener connects to a listener as soon as it is there.
+// dialListener connects to a listener as soon as it listens.
 func dialListener(t *testing.T, addr string) (conn net.Conn) {
 	t.Helper()
 	servicetest.Until(t, "the listener is there", func(context.Context) (err error) {
@@ -52,13 +52,13 @@ func dialListener(t *testing.T, addr string) (conn net.Conn) {
 	return conn
 }
 
-// TestTransports sends one message in each way.
+// TestTransports sends a message over each transport.
 func TestTransports(t *testing.T) {
 	dir := t.TempDir()
 	for _, network := range []string{"udp", "tcp", "unix", "unixgram"} {
 		t.Run(network, func(t *testing.T) {
 			if runtime.GOOS == "windows" && strings.HasPrefix(network, "unix") {
-				t.Skip("no datagrams on socket files on Windows, and other permissions")
+				t.Skip("Windows has no datagrams on socket files, and other permissions")
 			}
 			server, addr := freeAddress(t, network)
 			if strings.HasPrefix(network, "unix") {
@@ -81,7 +81,7 @@ func TestTransports(t *testing.T) {
 			}
 			w.stop()
 			if _, err := os.Stat(addr); err == nil {
-				t.Error("the socket file is still there")
+				t.Error("the socket file was not removed")
 			}
 		})
 	}
@@ -91,7 +91,7 @@ func TestIPv6AndSeveralListeners(t *testing.T) {
 	port := servicetest.FreePort(t)
 	probe, err := net.ListenPacket("udp6", "[::1]:0")
 	if err != nil {
-		t.Skip("no IPv6 here")
+		t.Skip("this machine has no IPv6")
 	}
 	_ = probe.Close()
 	w := startInput(t, fmt.Sprintf("{server: 'udp://[::1]:%s', servers: ['tcp6://[::1]:%s', 'udp4://127.0.0.1:%s']}", port, port, port))
@@ -108,7 +108,7 @@ func TestIPv6AndSeveralListeners(t *testing.T) {
 	}
 }
 
-// TestBothFramingsOnOneConnection: and what is left when it ends.
+// A connection may mix both framings. An incomplete last message is used as well.
 func TestConnectionMayMixFramings(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	w := startInput(t, "server: "+server)
@@ -143,23 +143,23 @@ func TestTLS(t *testing.T) {
 
 	stranger := &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1"}
 	if conn, err := tls.Dial("tcp", addr, stranger); err == nil {
-		_, err = conn.Read(make([]byte, 1)) // with TLS 1.3 a refusal is heard of only now
+		_, err = conn.Read(make([]byte, 1)) // with TLS 1.3 the client learns of a refusal only now
 		_ = conn.Close()
 		if err == nil {
-			t.Error("a client without a certificate is let in")
+			t.Error("a client without a certificate is accepted")
 		}
 	}
 	w.waitCount("the refusal is counted", func(c *counts) int64 { return c.failed.Load() }, 1)
 
-	plain := dialServer(t, "tcp", addr) // no TLS at all, and says nothing
+	plain := dialServer(t, "tcp", addr) // no TLS, and sends nothing
 	_ = plain
-	sendText(t, conn, "<13>still there\n") // a slow handshake blocks nobody
+	sendText(t, conn, "<13>still there\n") // a slow handshake does not block others
 	if got := messageTexts(w.waitEvents(2)); !slices.Equal(got, []string{"secret", "still there"}) {
 		t.Errorf("%q", got)
 	}
 }
 
-// TestRenewedCertificate: the next connection gets it.
+// The next connection uses a renewed certificate.
 func TestRenewedCertificateIsUsed(t *testing.T) {
 	a := tlstest.New(t)
 	cert, key := a.Issue(t, tlstest.Cert{})
@@ -176,7 +176,7 @@ func TestRenewedCertificateIsUsed(t *testing.T) {
 	first := serial()
 	a.IssueTo(t, tlstest.Cert{}, cert, key)
 	if serial() == first {
-		t.Error("the old certificate is shown")
+		t.Error("the server still uses the old certificate")
 	}
 }
 
@@ -194,7 +194,7 @@ func TestGzip(t *testing.T) {
 		conn := dialServer(t, "udp", addr)
 		sendText(t, conn, packed("<13>hello"))
 		sendText(t, conn, "<13>plain")
-		sendText(t, conn, packed("<13>"+strings.Repeat("\x00x", 5_000_000))) // a bomb: 10 kB that are 10 MB
+		sendText(t, conn, packed("<13>"+strings.Repeat("\x00x", 5_000_000))) // a bomb: 10 kB that decompress to 10 MB
 		sendText(t, conn, packed("<13>broken")[:20])
 		events := w.waitEvents(4)
 		if got := messageTexts(events); !slices.Equal(got[:2], []string{"hello", "plain"}) || fieldText(events[2], fieldCut) != "1000" || len(got[2]) > 1000 {
@@ -209,7 +209,7 @@ func TestGzip(t *testing.T) {
 		z := gzip.NewWriter(conn)
 		sendText(t, z, "<13>one\n6 <13>tw")
 		_ = z.Flush()
-		w.waitEvents(2) // while the stream goes on
+		w.waitEvents(2) // the stream is still open
 		sendText(t, z, "<13>"+strings.Repeat("x", 1<<20)+"\n<13>last\n")
 		_ = z.Close()
 		if got := messageTexts(w.waitEvents(4)); got[0] != "one" || got[1] != "tw" || len(got[2]) != 996 || got[3] != "last" {
@@ -220,7 +220,7 @@ func TestGzip(t *testing.T) {
 	})
 }
 
-// TestSlowloris: a message that takes for ever ends its connection, silence does not, and nobody else notices.
+// A message that never completes ends its connection. Silence does not. Other connections are not affected.
 func TestSlowMessageEndsItsConnection(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	w := startInput(t, "{server: '"+server+"', read_timeout: 300ms}")
@@ -229,7 +229,7 @@ func TestSlowMessageEndsItsConnection(t *testing.T) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		for range 1000 { // a byte now and then keeps it open no longer
+		for range 1000 { // occasional bytes do not extend the timeout
 			if _, err := slow.Write([]byte("x")); err != nil {
 				return
 			}
@@ -238,7 +238,7 @@ func TestSlowMessageEndsItsConnection(t *testing.T) {
 				return
 			}
 		}
-		t.Error("still open")
+		t.Error("the connection is still open")
 	}()
 	<-closed
 	w.waitCount("it is counted", func(c *counts) int64 { return c.timeouts.Load() }, 1)
@@ -258,7 +258,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	w.waitEvents(2)
 	third := dialServer(t, "tcp", addr)
 	if _, err := third.Read(make([]byte, 1)); err == nil {
-		t.Error("the third connection is let in")
+		t.Error("the third connection is accepted")
 	}
 	w.waitCount("it is counted", func(c *counts) int64 { return c.refused.Load() }, 1)
 	_ = first.Close()
@@ -267,8 +267,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	w.waitEvents(3)
 }
 
-// TestSenderWaits: while nothing can be handed on, a sender over TCP can send no more than the buffers between hold, and
-// loses nothing.
+// While the emitter blocks, a sender over TCP can only fill the buffers, and loses nothing.
 func TestBackpressureReachesTheSender(t *testing.T) {
 	s := &collectingEmitter{hold: make(chan struct{})}
 	server, addr := freeAddress(t, "tcp")
@@ -298,7 +297,7 @@ func TestBackpressureReachesTheSender(t *testing.T) {
 	}
 }
 
-// TestStopReadsWhatWasSent: and ends although the sender goes on.
+// At stop, the input reads what was sent before, and ends although the sender continues.
 func TestStopReadsWhatWasSent(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	w := startInput(t, "server: "+server)
@@ -320,10 +319,10 @@ func TestStopReadsWhatWasSent(t *testing.T) {
 	<-gone
 }
 
-// TestStopTakesWhatIsThere: what the kernel holds for us when we are told to stop was sent by then, and gets in.
+// At stop, the data that the kernel holds was already sent, so the input reads it.
 func TestStopReadsWhatTheKernelHolds(t *testing.T) {
-	for network, lines := range map[string]int{"tcp": 2000, "udp": 200} { // more than is read at once
-		s := &collectingEmitter{hold: make(chan struct{})} // nobody reads while this waits
+	for network, lines := range map[string]int{"tcp": 2000, "udp": 200} { // more than one read returns
+		s := &collectingEmitter{hold: make(chan struct{})} // the input does not read while Emit waits
 		server, addr := freeAddress(t, network)
 		w := startCollecting(t, "server: "+server, s)
 		conn := dialServer(t, network, addr)

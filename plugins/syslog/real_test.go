@@ -20,7 +20,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 )
 
-// formatEvent is an event on a line: facility.severity host app[proc] msgid, its other fields, the message.
+// formatEvent returns an event as a line: facility.severity host app[proc] msgid, its other fields, the message.
 func formatEvent(e telemetry.Event) string {
 	facility := 0
 	_, _ = fmt.Sscan(fieldText(e, eventdoc.Facility), &facility)
@@ -33,7 +33,7 @@ func formatEvent(e telemetry.Event) string {
 	return s + ": " + e.Message
 }
 
-// expectEvents waits for as many events as are wanted, and compares: each exactly once, at the time it was sent.
+// expectEvents waits for the wanted number of events and compares them. Each must arrive once, with the time when it was sent.
 func (w *runningInput) expectEvents(began time.Time, want ...string) {
 	w.t.Helper()
 	var got []string
@@ -50,7 +50,7 @@ func (w *runningInput) expectEvents(began time.Time, want ...string) {
 	}
 }
 
-// runLogger sends a message.
+// runLogger sends a message with logger(1).
 func runLogger(t testing.TB, args ...string) {
 	t.Helper()
 	if out, err := exec.Command("logger", args...).CombinedOutput(); err != nil {
@@ -58,7 +58,7 @@ func runLogger(t testing.TB, args ...string) {
 	}
 }
 
-// hostname is this machine's name, as senders write it.
+// hostname returns this machine's name as senders write it.
 func hostname(t testing.TB, long bool) string {
 	name, err := os.Hostname()
 	if err != nil {
@@ -70,7 +70,7 @@ func hostname(t testing.TB, long bool) string {
 	return name
 }
 
-// TestLogger: util-linux.
+// TestLogger sends with logger(1) of util-linux.
 func TestLogger(t *testing.T) {
 	servicetest.Need(t, "bsdutils", "logger")
 	const text = "grün 漢字 \t\x1b[31m % \"quoted\" [x]"
@@ -116,12 +116,12 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// forwardedMessage are messages that are given to a daemon to forward, and what they must be when they have come here.
+// forwardedMessage is a message that a daemon forwards, with the expected event.
 type forwardedMessage struct {
 	args       []string
 	text       string
 	want       string // of RFC 3164
-	structured string // of RFC 5424, if that says more
+	structured string // of RFC 5424, if that has more fields
 }
 
 func messagesToForward(t testing.TB) []forwardedMessage {
@@ -139,7 +139,7 @@ func messagesToForward(t testing.TB) []forwardedMessage {
 	return all
 }
 
-// relayAll gives all messages to a daemon that listens on a socket file, and waits until they have come from it.
+// relayAll sends all messages to a daemon that listens on a socket file, and waits until the input has received them from it.
 func (w *runningInput) relayAll(socket string, structured bool) {
 	w.t.Helper()
 	began, format := time.Now(), "--rfc3164"
@@ -159,7 +159,7 @@ func (w *runningInput) relayAll(socket string, structured bool) {
 	w.expectEvents(began, want...)
 }
 
-// socketReady is a daemon's sign that it may be used.
+// socketReady returns a check that the daemon has created its socket file.
 func socketReady(path string) func(context.Context) error {
 	return func(context.Context) error {
 		_, err := os.Stat(path)
@@ -167,7 +167,7 @@ func socketReady(path string) func(context.Context) error {
 	}
 }
 
-// certificates is a certificate for a client, and one for the server with the authority behind both.
+// certificates has the files of a certificate for a client, one for the server, and their authority.
 type certificates struct{ ca, cert, key, clientCert, clientKey string }
 
 func issueCertificates(t testing.TB) certificates {
@@ -177,7 +177,7 @@ func issueCertificates(t testing.TB) certificates {
 	return certificates{a.File, cert, key, clientCert, clientKey}
 }
 
-// startServer starts the input for a way to be sent to.
+// startServer starts the input with one listener on this network.
 func (p certificates) startServer(t testing.TB, network string) (w *runningInput, port string) {
 	server, addr := freeAddress(t, network)
 	config := "{server: '" + server + "'"
@@ -257,7 +257,7 @@ log { source(s); destination(d); };
 	}
 }
 
-// TestBusybox: its syslogd leaves out the host. It listens on /dev/log, whatever it is told, so that it gets a /dev of its own.
+// TestBusybox forwards with busybox's syslogd, which leaves out the host. It always listens on /dev/log, so it gets its own /dev.
 func TestBusybox(t *testing.T) {
 	servicetest.Need(t, "busybox", "busybox")
 	servicetest.Need(t, "util-linux", "unshare")
@@ -270,7 +270,7 @@ busybox logger -t probe -p local3.err 'grün 漢字' && busybox logger -t 'probe
 i=0; while [ $i -lt 20 ]; do busybox logger -t probe "line $i"; i=$((i + 1)); done
 busybox usleep 100000; kill $daemon; wait`
 	if out, err := exec.Command("unshare", "-m", "sh", "-c", script).CombinedOutput(); err != nil && len(w.sink.takeEvents()) == 0 {
-		t.Skipf("no name space with a /dev of its own here: %v, %s", err, out)
+		t.Skipf("this machine allows no mount namespace with its own /dev: %v, %s", err, out)
 	}
 	want := []string{"local3.error 127.0.0.1 probe[] : grün 漢字", "auth.info 127.0.0.1 probe[4711] : with a pid: and a colon"}
 	for i := range 20 {
@@ -279,7 +279,7 @@ busybox usleep 100000; kill $daemon; wait`
 	w.expectEvents(began, want...)
 }
 
-// TestOpenSSL: s_client, with and without a certificate.
+// TestOpenSSL sends with openssl s_client, with and without a certificate.
 func TestOpenSSL(t *testing.T) {
 	servicetest.Need(t, "openssl", "openssl")
 	certs := issueCertificates(t)
@@ -289,7 +289,7 @@ func TestOpenSSL(t *testing.T) {
 		cmd := exec.Command("openssl", append([]string{"s_client", "-connect", "127.0.0.1:" + port, "-CAfile", certs.ca, "-verify_return_error", "-quiet", "-no_ign_eof"}, args...)...)
 		cmd.Stdin = strings.NewReader("<11>" + began.Format(time.Stamp) + " h a[7]: line\n26 <11>1 - h a - - - counted\n<11>1 - h a - - - last")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Log(string(out)) // a refusal is one
+			t.Log(string(out)) // shows the refusal
 		}
 	}
 	client()

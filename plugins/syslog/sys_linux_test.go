@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// TestReceiveBuffer: as large as was asked for, beyond the system's limit if we may; if not, that is said.
+// The receive buffer has the configured size, beyond the system's limit if the agent has the privilege. Otherwise a warning is logged.
 func TestReceiveBufferIsSetOrReported(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -27,7 +27,7 @@ func TestReceiveBufferIsSetOrReported(t *testing.T) {
 	said := ""
 	c := defaults()
 	l := newListener(address{network: "udp", where: ":1"}, &c, "h", slogTo(func(line string) { said = line }))
-	for size, want := range map[conf.Size]bool{0: false, 64 << 10: false, 1 << 30: true} { // more than any kernel gives: it doubles that
+	for size, want := range map[conf.Size]bool{0: false, 64 << 10: false, 1 << 30: true} { // the kernel doubles the size, so this is more than it allows
 		said, c.ReadBuffer = "", size
 		l.growBuffer(conn)
 		if strings.Contains(said, "net.core.rmem_max") != want {

@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// collectingEmitter takes what the input emits.
+// collectingEmitter is an emitter that keeps all events.
 type collectingEmitter struct {
 	mu     sync.Mutex
 	events []telemetry.Event
-	hold   chan struct{} // Emit waits until it is closed; nil: it does not
+	hold   chan struct{} // Emit waits until it is closed; nil: Emit does not wait
 }
 
 func (s *collectingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
@@ -50,14 +50,14 @@ func (s *collectingEmitter) Emit(ctx context.Context, b *telemetry.Batch) {
 	s.events = append(s.events, b.Events...)
 }
 
-// takeEvents returns what has come so far.
+// takeEvents returns the events so far.
 func (s *collectingEmitter) takeEvents() []telemetry.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
 }
 
-// runningInput is a running input.
+// runningInput is an input that runs until the test ends.
 type runningInput struct {
 	t    testing.TB
 	in   *input
@@ -102,7 +102,7 @@ func startEmitting(t testing.TB, config string, out plugins.Emitter) *runningInp
 		select {
 		case <-opened:
 		case <-time.After(30 * time.Second):
-			t.Fatal("does not listen")
+			t.Fatal("the input does not listen")
 		}
 	}
 	return w
@@ -147,7 +147,7 @@ func fieldText(e telemetry.Event, key string) string {
 	return ""
 }
 
-// freeAddress returns an address on a free port.
+// freeAddress returns an address with a free port.
 func freeAddress(t testing.TB, scheme string) (server, addr string) {
 	addr = fmt.Sprintf("127.0.0.1:%s", servicetest.FreePort(t))
 	return scheme + "://" + addr, addr
