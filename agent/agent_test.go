@@ -20,35 +20,34 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gatherFunc is a Gatherer made of a function.
+// gatherFunc is a function as a Gatherer.
 type gatherFunc func(ctx context.Context, b *telemetry.Batch) error
 
 func (f gatherFunc) Gather(ctx context.Context, b *telemetry.Batch) error { return f(ctx, b) }
 
-// server stands for a destination that, like RedisTimeSeries with DUPLICATE_POLICY LAST, keeps one value per series
-// and time.
-type server struct {
-	mu      sync.Mutex
-	points  map[string]int // "name@ms" → how often it was written
-	calls   []time.Time
-	open    func() error
-	verdict func(batches []*telemetry.Batch) error // nil: accept
+// fakeServer is a destination that keeps one value per series and time, like RedisTimeSeries with DUPLICATE_POLICY LAST.
+type fakeServer struct {
+	mu          sync.Mutex
+	writeCounts map[string]int // "name@ms" → how often it was written
+	calls       []time.Time
+	open        func() error
+	decide      func(batches []*telemetry.Batch) error // nil: accept
 }
 
-func (s *server) Open(context.Context) error {
+func (s *fakeServer) Open(context.Context) error {
 	if s.open != nil {
 		return s.open()
 	}
 	return nil
 }
-func (s *server) Close() error { return nil }
+func (s *fakeServer) Close() error { return nil }
 
-func (s *server) WriteMetrics(_ context.Context, batches []*telemetry.Batch) error {
+func (s *fakeServer) WriteMetrics(_ context.Context, batches []*telemetry.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, time.Now())
-	if s.verdict != nil {
-		if err := s.verdict(batches); err != nil {
+	if s.decide != nil {
+		if err := s.decide(batches); err != nil {
 			return err
 		}
 	}
@@ -56,29 +55,29 @@ func (s *server) WriteMetrics(_ context.Context, batches []*telemetry.Batch) err
 	return nil
 }
 
-func (s *server) store(batches []*telemetry.Batch) {
-	if s.points == nil {
-		s.points = map[string]int{}
+func (s *fakeServer) store(batches []*telemetry.Batch) {
+	if s.writeCounts == nil {
+		s.writeCounts = map[string]int{}
 	}
 	for _, b := range batches {
 		for i := range b.Len() {
 			series, ms, _ := b.Sample(i)
-			s.points[fmt.Sprintf("%s@%d", series.Name(), ms)]++
+			s.writeCounts[fmt.Sprintf("%s@%d", series.Name(), ms)]++
 		}
 	}
 }
 
-// live returns the Build function of an input that exists already.
-func live(in plugins.Input) func() (plugins.Input, error) {
+// buildInput returns a Build function that returns an existing input.
+func buildInput(in plugins.Input) func() (plugins.Input, error) {
 	return func() (plugins.Input, error) { return in, nil }
 }
 
-// ready returns the Build function of an output that exists already.
-func ready(o outputs.Output) func(telemetry.Slot) (outputs.Output, error) {
+// buildOutput returns a Build function that returns an existing output.
+func buildOutput(o outputs.Output) func(telemetry.Slot) (outputs.Output, error) {
 	return func(telemetry.Slot) (outputs.Output, error) { return o, nil }
 }
 
-// newAgent builds an agent whose parts cannot fail to build.
+// newAgent builds an agent and panics on errors, because the components of these tests cannot fail to build.
 func newAgent(c Config) *Agent {
 	a, err := New(c)
 	if err != nil {
@@ -87,14 +86,14 @@ func newAgent(c Config) *Agent {
 	return a
 }
 
-type world struct {
+type setup struct {
 	cfg  Config
 	logs *servicetest.Log
 	f    *telemetry.Factory
 }
 
-func newWorld() *world {
-	w := &world{logs: &servicetest.Log{}, f: telemetry.NewFactory("h", "test", nil, 4)}
+func newSetup() *setup {
+	w := &setup{logs: &servicetest.Log{}, f: telemetry.NewFactory("h", "test", nil, 4)}
 	w.cfg = Config{
 		Limits: Limits{Flush: time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20}, Grace: 10 * time.Second, Self: &selfstat.Registry{},
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)),
@@ -102,10 +101,10 @@ func newWorld() *world {
 	return w
 }
 
-// poll adds an input that gives one sample of the series called id.
-func (w *world) poll(id string, interval time.Duration, also func(ctx context.Context) error) {
+// addInput adds an input with one sample per gather. Its series is named id.
+func (w *setup) addInput(id string, interval time.Duration, also func(ctx context.Context) error) {
 	series := w.f.Gauge(id, telemetry.None)
-	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Interval: interval, Build: live(plugins.Input{
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Interval: interval, Build: buildInput(plugins.Input{
 		Gatherer: gatherFunc(func(ctx context.Context, b *telemetry.Batch) error {
 			b.Add(series, 1)
 			if also != nil {
@@ -116,21 +115,21 @@ func (w *world) poll(id string, interval time.Duration, also func(ctx context.Co
 	})})
 }
 
-func (w *world) write(id string, o outputs.Output) {
-	w.cfg.Outputs = append(w.cfg.Outputs, Output{ID: id, Build: ready(o)})
+func (w *setup) addOutput(id string, o outputs.Output) {
+	w.cfg.Outputs = append(w.cfg.Outputs, Output{ID: id, Build: buildOutput(o)})
 }
 
 // runFor runs the agent for d of fake time and returns Run's error.
-func (w *world) runFor(d time.Duration) error {
+func (w *setup) runFor(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	return newAgent(w.cfg).Run(ctx)
 }
 
-func (w *world) in(i int) *selfstat.Input   { return w.cfg.Self.Inputs()[i] }
-func (w *world) out(i int) *selfstat.Output { return w.cfg.Self.Outputs()[i] }
+func (w *setup) inputStats(i int) *selfstat.Input   { return w.cfg.Self.Inputs()[i] }
+func (w *setup) outputStats(i int) *selfstat.Output { return w.cfg.Self.Outputs()[i] }
 
-func (w *world) logged(t *testing.T, text string, times int) {
+func (w *setup) checkLogged(t *testing.T, text string, times int) {
 	t.Helper()
 	if n := strings.Count(w.logs.String(), text); n != times {
 		t.Errorf("%q was logged %d times, want %d, in:\n%s", text, n, times, w.logs)

@@ -16,9 +16,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// narrow is a destination that gets through so many samples or events of each write and then fails, and keeps the order
-// in which they came.
-type narrow struct {
+// limitedOutput is an output that accepts a limited number of samples or events of each write and then fails. It keeps their order of
+// arrival.
+type limitedOutput struct {
 	through int
 	samples []string // "value" of each, in the order of arrival
 	events  []string
@@ -26,10 +26,10 @@ type narrow struct {
 	took    time.Duration
 }
 
-func (o *narrow) Open(context.Context) error { return nil }
-func (o *narrow) Close() error               { return nil }
+func (o *limitedOutput) Open(context.Context) error { return nil }
+func (o *limitedOutput) Close() error               { return nil }
 
-func (o *narrow) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+func (o *limitedOutput) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
 	if !pause.Sleep(ctx, o.took) {
 		return ctx.Err()
 	}
@@ -41,30 +41,30 @@ func (o *narrow) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 		}
 	}
 	o.sizes = append(o.sizes, len(all))
-	n, err := o.cut(len(all))
+	n, err := o.acceptPrefix(len(all))
 	o.samples = append(o.samples, all[:n]...)
 	return err
 }
 
-func (o *narrow) WriteEvents(_ context.Context, events []telemetry.Event) error {
-	n, err := o.cut(len(events))
+func (o *limitedOutput) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	n, err := o.acceptPrefix(len(events))
 	for _, e := range events[:n] {
 		o.events = append(o.events, e.Message)
 	}
 	return err
 }
 
-func (o *narrow) cut(n int) (int, error) {
+func (o *limitedOutput) acceptPrefix(n int) (int, error) {
 	if n <= o.through {
 		return n, nil
 	}
 	return o.through, &outputs.PartialError{Settled: o.through, Err: errors.New("connection reset by peer")}
 }
 
-// counting is an input that gives so many samples and events at once, numbered from 0 on.
-func counting(f *telemetry.Factory, samples, events int) func() (plugins.Input, error) {
+// numberedInput returns the Build function of an input whose first gather has this many samples and events, numbered from 0.
+func numberedInput(f *telemetry.Factory, samples, events int) func() (plugins.Input, error) {
 	series, given := f.Gauge("n", telemetry.None), false
-	return live(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+	return buildInput(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 		if given {
 			return nil
 		}
@@ -79,60 +79,59 @@ func counting(f *telemetry.Factory, samples, events int) func() (plugins.Input, 
 	})})
 }
 
-func numbers(n int) (out []string) {
+func numberTexts(n int) (out []string) {
 	for i := range n {
 		out = append(out, fmt.Sprint(i))
 	}
 	return out
 }
 
-// A prefix that is settled is not written again, even if it ends within a batch. Whatever gets through is progress, after
-// which the next try comes soon.
-func TestPrefixIsSettled(t *testing.T) {
+// A settled prefix is not written again, even if it ends within a batch. A settled prefix is progress, so the next attempt follows soon.
+func TestSettledPrefixIsNotWrittenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, o := newWorld(), &narrow{through: 30}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 10_000, 1000)}}
-		w.write("narrow", o)
+		w, o := newSetup(), &limitedOutput{through: 30}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: numberedInput(w.f, 10_000, 1000)}}
+		w.addOutput("narrow", o)
 		if err := w.runFor(30 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(o.samples, numbers(10_000)) || !slices.Equal(o.events, numbers(1000)) {
-			t.Errorf("%d samples and %d events arrived, not each of 10000 and 1000 once and in order", len(o.samples), len(o.events))
+		if !slices.Equal(o.samples, numberTexts(10_000)) || !slices.Equal(o.events, numberTexts(1000)) {
+			t.Errorf("%d samples and %d events arrived, want 10000 and 1000, each once and in order", len(o.samples), len(o.events))
 		}
-		out := w.out(0)
+		out := w.outputStats(0)
 		if out.Written.Load() != 11_000 || out.Dropped.Load() != 0 || out.Samples.Count.Load() != 0 || out.Samples.Size.Load() != 0 || out.Events.Size.Load() != 0 {
-			t.Errorf("%d written, %d dropped, %d samples of size %d and %d bytes of events are said to be left", out.Written.Load(), out.Dropped.Load(),
+			t.Errorf("%d written, %d dropped, %d samples of size %d and %d bytes of events are counted as queued", out.Written.Load(), out.Dropped.Load(),
 				out.Samples.Count.Load(), out.Samples.Size.Load(), out.Events.Size.Load())
 		}
-		w.logged(t, "output failed", 1)
+		w.checkLogged(t, "output failed", 1)
 	})
 }
 
-// An output that fails, works for a moment, and fails again is logged a few times, and then as one long failure.
-func TestFlappingIsNotLoggedForEver(t *testing.T) {
+// The failures of a flapping output are logged a few times, and then as one long failure.
+func TestFlappingOutputIsLoggedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
+		w, s := newSetup(), &fakeServer{}
 		begin := time.Now()
-		s.verdict = func([]*telemetry.Batch) error {
+		s.decide = func([]*telemetry.Batch) error {
 			if n := len(s.calls); n%3 == 0 && time.Since(begin) < 10*time.Minute {
 				return &outputs.PartialError{Err: errors.New("connection reset by peer")}
 			}
 			return nil
 		}
-		w.poll("a", time.Second, nil)
-		w.write("redis", s)
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis", s)
 		if err := w.runFor(15 * time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		w.logged(t, "output failed", maxFlaps+1)
-		w.logged(t, "output works again", maxFlaps+1)
+		w.checkLogged(t, "output failed", maxFlaps+1)
+		w.checkLogged(t, "output works again", maxFlaps+1)
 	})
 }
 
-func TestRejectedInAPrefixIsCounted(t *testing.T) {
+func TestRejectedInPrefixIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
-		s.verdict = func(batches []*telemetry.Batch) error {
+		w, s := newSetup(), &fakeServer{}
+		s.decide = func(batches []*telemetry.Batch) error {
 			if len(s.calls) > 1 {
 				return nil
 			}
@@ -141,24 +140,24 @@ func TestRejectedInAPrefixIsCounted(t *testing.T) {
 				Rejected: &outputs.RejectError{N: 3, Err: errors.New("too old"), Reasons: map[string]int{"too_old": 3}},
 			}
 		}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 100, 0)}}
-		w.write("redis", s)
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: numberedInput(w.f, 100, 0)}}
+		w.addOutput("redis", s)
 		if err := w.runFor(time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if o := w.out(0); o.Written.Load() != 97 || o.Rejected.Load() != 3 || o.Retries.Load() != 1 {
+		if o := w.outputStats(0); o.Written.Load() != 97 || o.Rejected.Load() != 3 || o.Retries.Load() != 1 {
 			t.Errorf("%d written, %d rejected, %d retries", o.Written.Load(), o.Rejected.Load(), o.Retries.Load())
 		}
 	})
 }
 
-// A write that fails gets half as much the next time, down to a limit, and a write that is done quickly twice as much.
+// A failed write halves the portion, down to a limit. A fast write doubles it.
 func TestPortionAdapts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
+		w, s := newSetup(), &fakeServer{}
 		var sizes []int
 		begin := time.Now()
-		s.verdict = func(batches []*telemetry.Batch) error {
+		s.decide = func(batches []*telemetry.Batch) error {
 			n := 0
 			for _, b := range batches {
 				n += b.Len()
@@ -169,8 +168,8 @@ func TestPortionAdapts(t *testing.T) {
 			}
 			return nil
 		}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 100_000, 0)}}
-		w.write("redis", s)
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: numberedInput(w.f, 100_000, 0)}}
+		w.addOutput("redis", s)
 		if err := w.runFor(10 * time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -183,18 +182,18 @@ func TestPortionAdapts(t *testing.T) {
 				t.Errorf("sizes %v", sizes)
 			}
 		}
-		if len(s.points) != 100_000 {
-			t.Errorf("%d points", len(s.points))
+		if len(s.writeCounts) != 100_000 {
+			t.Errorf("%d points", len(s.writeCounts))
 		}
 	})
 }
 
-// A write that takes long is made smaller as well, so that what is settled is known soon.
-func TestSlowWritesGetLess(t *testing.T) {
+// A slow write shrinks the portion as well, so that each write settles soon.
+func TestSlowWriteShrinksPortion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, o := newWorld(), &narrow{through: 1 << 30, took: 20 * time.Second}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 100_000, 0)}}
-		w.write("slow", o)
+		w, o := newSetup(), &limitedOutput{through: 1 << 30, took: 20 * time.Second}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: numberedInput(w.f, 100_000, 0)}}
+		w.addOutput("slow", o)
 		if err := w.runFor(3 * time.Minute); err != nil && !strings.Contains(err.Error(), "are lost") {
 			t.Fatal(err)
 		}
@@ -204,12 +203,12 @@ func TestSlowWritesGetLess(t *testing.T) {
 	})
 }
 
-// When the buffer overflows while a write hangs, the oldest samples are lost, which are those of that write.
-func TestOverflowWhileAWriteHangs(t *testing.T) {
+// If the queue overflows during a hung write, the oldest samples are dropped, which are those of that write.
+func TestOverflowDuringHungWriteDropsOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
+		w, s := newSetup(), &fakeServer{}
 		begin := time.Now()
-		s.verdict = func([]*telemetry.Batch) error {
+		s.decide = func([]*telemetry.Batch) error {
 			if time.Since(begin) < 9*time.Second {
 				return nil
 			}
@@ -220,54 +219,54 @@ func TestOverflowWhileAWriteHangs(t *testing.T) {
 			return nil
 		}
 		w.cfg.Buffer = 30
-		w.poll("a", time.Second, nil)
-		w.write("redis", s)
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis", s)
 		if err := w.runFor(90 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		dropped := int(w.out(0).Dropped.Load())
-		if dropped == 0 || dropped+len(s.points) != 90 {
-			t.Errorf("%d dropped and %d written of 90", dropped, len(s.points))
+		dropped := int(w.outputStats(0).Dropped.Load())
+		if dropped == 0 || dropped+len(s.writeCounts) != 90 {
+			t.Errorf("%d dropped and %d written of 90", dropped, len(s.writeCounts))
 		}
 		first := begin.Add(9 * time.Second)
 		for i := range 81 {
 			at := first.Add(time.Duration(i) * time.Second)
-			if written := s.points[fmt.Sprintf("a@%d", at.UnixMilli())] > 0; written != (i >= dropped) {
-				t.Fatalf("of %d dropped, the sample %d s after the first that hung: written %t", dropped, i, written)
+			if written := s.writeCounts[fmt.Sprintf("a@%d", at.UnixMilli())] > 0; written != (i >= dropped) {
+				t.Fatalf("%d dropped; sample %d s after the first hung one: written %t", dropped, i, written)
 			}
 		}
-		w.logged(t, "buffer is full", 1)
+		w.checkLogged(t, "buffer is full", 1)
 	})
 }
 
-// At the end as much as possible is settled, and what is left is told exactly.
-func TestStopSettlesWhatItCan(t *testing.T) {
+// At stop, the output settles as much as possible. The error and the counters state the exact rest.
+func TestStopCountsWhatItCannotSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, o := newWorld(), &trickle{perSecond: 100}
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 10_000, 0)}}
-		w.write("trickle", o)
+		w, o := newSetup(), &slowOutput{perSecond: 100}
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: numberedInput(w.f, 10_000, 0)}}
+		w.addOutput("trickle", o)
 		w.cfg.Grace = 8 * time.Second
 		err := w.runFor(10 * time.Second)
 		left := 10_000 - len(o.got)
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" %d samples were still buffered and are lost", left)) {
-			t.Errorf("error %v, %d are left", err, left)
+			t.Errorf("error %v, %d not settled", err, left)
 		}
-		if len(o.got) < 1600 || w.out(0).Written.Load() != int64(len(o.got)) || w.out(0).Dropped.Load() != int64(left) {
-			t.Errorf("%d arrived, %d are said to be written, %d dropped", len(o.got), w.out(0).Written.Load(), w.out(0).Dropped.Load())
+		if len(o.got) < 1600 || w.outputStats(0).Written.Load() != int64(len(o.got)) || w.outputStats(0).Dropped.Load() != int64(left) {
+			t.Errorf("%d arrived, %d counted as written, %d as dropped", len(o.got), w.outputStats(0).Written.Load(), w.outputStats(0).Dropped.Load())
 		}
 	})
 }
 
-// trickle takes so many samples a second, for as long as its context lets it.
-type trickle struct {
+// slowOutput accepts a fixed number of samples per second until its context is done.
+type slowOutput struct {
 	perSecond int
 	got       []float64
 }
 
-func (o *trickle) Open(context.Context) error { return nil }
-func (o *trickle) Close() error               { return nil }
+func (o *slowOutput) Open(context.Context) error { return nil }
+func (o *slowOutput) Close() error               { return nil }
 
-func (o *trickle) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
+func (o *slowOutput) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
 	settled := 0
 	for _, b := range batches {
 		for i := range b.Len() {
@@ -282,39 +281,39 @@ func (o *trickle) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) 
 	return nil
 }
 
-// halves fails to write the one kind for ever, and takes the other.
-type halves struct {
-	server
+// halfFailingOutput always fails to write samples, and accepts events.
+type halfFailingOutput struct {
+	fakeServer
 	events int
 }
 
-func (o *halves) WriteEvents(_ context.Context, events []telemetry.Event) error {
+func (o *halfFailingOutput) WriteEvents(_ context.Context, events []telemetry.Event) error {
 	o.events += len(events)
 	return nil
 }
 
-// What is wrong with samples does not keep events waiting.
-func TestOneKindFails(t *testing.T) {
+// Failing writes of samples do not delay events.
+func TestFailingSamplesDoNotDelayEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, o := newWorld(), &halves{}
-		o.verdict = func([]*telemetry.Batch) error { return errors.New("WRONGTYPE") }
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: counting(w.f, 10, 1000)}}
-		w.write("halves", o)
+		w, o := newSetup(), &halfFailingOutput{}
+		o.decide = func([]*telemetry.Batch) error { return errors.New("WRONGTYPE") }
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Hour, Build: numberedInput(w.f, 10, 1000)}}
+		w.addOutput("halves", o)
 		_ = w.runFor(time.Minute)
 		if o.events != 1000 {
-			t.Errorf("%d of 1000 events are written", o.events)
+			t.Errorf("%d of 1000 events written", o.events)
 		}
 	})
 }
 
 // endedLog is an output that keeps the names of the series that ended.
 type endedLog struct {
-	server
+	fakeServer
 	ended []string
 }
 
 func (o *endedLog) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) error {
-	if err := o.server.WriteMetrics(ctx, batches); err != nil {
+	if err := o.fakeServer.WriteMetrics(ctx, batches); err != nil {
 		return err
 	}
 	for _, b := range batches {
@@ -328,16 +327,16 @@ func (o *endedLog) WriteMetrics(ctx context.Context, batches []*telemetry.Batch)
 // Outputs learn that a series ended, also from a gather without samples and after a failed write.
 func TestEndedSeriesReachTheOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, o := newWorld(), &endedLog{}
+		w, o := newSetup(), &endedLog{}
 		begin := time.Now()
-		o.verdict = func([]*telemetry.Batch) error {
+		o.decide = func([]*telemetry.Batch) error {
 			if time.Since(begin) < 10*time.Second {
 				return errors.New("connection refused")
 			}
 			return nil
 		}
 		series, gathers := w.f.Gauge("container", telemetry.None), 0
-		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Second, Build: live(plugins.Input{
+		w.cfg.Inputs = []Input{{ID: "n", Interval: time.Second, Build: buildInput(plugins.Input{
 			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				if gathers++; gathers == 1 {
 					b.Add(series, 1)
@@ -347,12 +346,12 @@ func TestEndedSeriesReachTheOutput(t *testing.T) {
 				return nil
 			}),
 		})}}
-		w.write("out", o)
+		w.addOutput("out", o)
 		if err := w.runFor(30 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(o.ended, []string{"container"}) || len(o.points) != 1 {
-			t.Errorf("ended: %v, %d samples", o.ended, len(o.points))
+		if !slices.Equal(o.ended, []string{"container"}) || len(o.writeCounts) != 1 {
+			t.Errorf("ended: %v, %d samples", o.ended, len(o.writeCounts))
 		}
 	})
 }

@@ -13,34 +13,34 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// countingSink is an output that counts events and keeps none.
-type countingSink struct{ events atomic.Int64 }
+// countingOutput is an output that counts events and keeps none.
+type countingOutput struct{ events atomic.Int64 }
 
-func (s *countingSink) Open(context.Context) error { return nil }
-func (s *countingSink) Close() error               { return nil }
-func (s *countingSink) WriteEvents(_ context.Context, events []telemetry.Event) error {
+func (s *countingOutput) Open(context.Context) error { return nil }
+func (s *countingOutput) Close() error               { return nil }
+func (s *countingOutput) WriteEvents(_ context.Context, events []telemetry.Event) error {
 	s.events.Add(int64(len(events)))
 	return nil
 }
 
-// BenchmarkEvents measures the way of an event from an input to an output: 50,000 events, in batches of 100 as an input
-// that drains a ring buffer emits them, with six fields each. An operation is one event. The allocations are those of the
-// data: one slice of events and one of fields per batch.
+// BenchmarkEvents measures the path of an event from an input to an output. It sends 50,000 events with six fields each, in batches of
+// 100, like an input that drains a ring buffer. One operation is one event. The allocations are those of the data: one slice of events
+// and one of fields per batch.
 func BenchmarkEvents(b *testing.B) {
 	const perBatch, fields = 100, 6
-	sink := &countingSink{}
+	sink := &countingOutput{}
 	start := make(chan plugins.Emitter)
-	w := &world{f: telemetry.NewFactory("h", "test", nil, 0)}
+	w := &setup{f: telemetry.NewFactory("h", "test", nil, 0)}
 	w.cfg = Config{
 		Limits: Limits{Flush: 10 * time.Millisecond, Buffer: 1000, EventBuffer: 16 << 20}, Grace: time.Second,
 		Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 	}
-	w.push("source", service(func(ctx context.Context, out plugins.Emitter) error {
+	w.addRunner("source", runnerFunc(func(ctx context.Context, out plugins.Emitter) error {
 		start <- out
 		<-ctx.Done()
 		return nil
 	}))
-	w.write("sink", sink)
+	w.addOutput("sink", sink)
 	ctx, stop := context.WithCancel(b.Context())
 	done := make(chan error)
 	go func() { done <- newAgent(w.cfg).Run(ctx) }()

@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// eventLog is an output that keeps events. It refuses the first write, so that everything is written again.
+// eventLog is an output that keeps events. It fails the first write, so that everything is written again.
 type eventLog struct {
 	mu     sync.Mutex
 	calls  int
@@ -36,15 +36,15 @@ func (l *eventLog) WriteEvents(_ context.Context, events []telemetry.Event) erro
 	return nil
 }
 
-// twoEvents emits two events with every batch: one bare, one that knows its time and source.
+// twoEvents adds two events to a batch: one without and one with a time and a source.
 func twoEvents(b *telemetry.Batch) {
 	b.Events = append(b.Events, telemetry.Event{Message: "bare"},
 		telemetry.Event{Message: "full", Time: time.UnixMilli(1), Source: "device"})
 }
 
-type pushing struct{}
+type pushingInput struct{}
 
-func (pushing) Run(ctx context.Context, out plugins.Emitter) error {
+func (pushingInput) Run(ctx context.Context, out plugins.Emitter) error {
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	twoEvents(b)
 	out.Emit(ctx, b)
@@ -56,20 +56,20 @@ func eventAgent(outputs ...*eventLog) *Agent {
 	c := Config{
 		Limits: Limits{Flush: time.Second, Buffer: 100, EventBuffer: 1 << 20}, Grace: time.Second, Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),
 		Inputs: []Input{
-			{ID: "polled#alias", Interval: time.Hour, Build: live(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+			{ID: "polled#alias", Interval: time.Hour, Build: buildInput(plugins.Input{Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				twoEvents(b)
 				return nil
 			})})},
-			{ID: "pushed", Build: live(plugins.Input{Runner: pushing{}})},
+			{ID: "pushed", Build: buildInput(plugins.Input{Runner: pushingInput{}})},
 		},
 	}
 	for i, o := range outputs {
-		c.Outputs = append(c.Outputs, Output{ID: fmt.Sprint("log#", i), Build: ready(o)})
+		c.Outputs = append(c.Outputs, Output{ID: fmt.Sprint("log#", i), Build: buildOutput(o)})
 	}
 	return newAgent(c)
 }
 
-// Every output, and every try, sees an event with the same number, time and source.
+// An event has the same number, time and source in every output and every attempt.
 func TestEventsAreStampedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &eventLog{}, &eventLog{}
@@ -89,7 +89,7 @@ func TestEventsAreStampedOnce(t *testing.T) {
 			}
 			known[e.Seq] = e
 			if e.Message == "full" && (e.Source != "device" || e.Time.UnixMilli() != 1) {
-				t.Errorf("what the input knew is gone: %v", e)
+				t.Errorf("values that the input set are lost: %v", e)
 			}
 			if e.Message == "bare" && (e.Source != "polled" && e.Source != "pushed" || e.Time.IsZero()) {
 				t.Errorf("not completed: %v", e)
@@ -114,28 +114,28 @@ func TestOnceStampsEvents(t *testing.T) {
 	})
 }
 
-// Events that no output takes are counted, and so is said of the inputs that are there for them; their samples go on.
-func TestEventsThatNobodyTakes(t *testing.T) {
+// Events that no output accepts are counted. Inputs that only have events are reported as unclaimed. Samples are still written.
+func TestUnclaimedEventsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
-		w.write("stdout", s)
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Build: live(plugins.Input{Runner: pushing{}})})
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Build: live(plugins.Input{
+		w, s := newSetup(), &fakeServer{}
+		w.addOutput("stdout", s)
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "pushed", Build: buildInput(plugins.Input{Runner: pushingInput{}})})
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "polled", Interval: time.Second, Build: buildInput(plugins.Input{
 			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error { twoEvents(b); return nil }),
 		})})
 		if err := w.runFor(5 * time.Second); err != nil {
 			t.Fatal(err)
 		}
 		if n := w.cfg.Self.Inputs()[0].Unclaimed.Load(); n != 2 {
-			t.Errorf("%d events are counted", n)
+			t.Errorf("%d events counted", n)
 		}
 		if n := w.cfg.Self.Inputs()[1].Unclaimed.Load(); n < 2 {
-			t.Errorf("%d events of one that has samples too are counted", n)
+			t.Errorf("%d events counted of an input that also has samples", n)
 		}
 		w.cfg.Self = &selfstat.Registry{}
 		if ids := newAgent(w.cfg).Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {
 			t.Errorf("unclaimed: %v", ids)
 		}
-		w.logged(t, "events are dropped, no output takes them", 1)
+		w.checkLogged(t, "events are dropped, no output takes them", 1)
 	})
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// shelf keeps samples and events, unless it is told to refuse.
-type shelf struct {
-	server
+// refusingOutput is an output that keeps samples and events, unless refuse returns an error.
+type refusingOutput struct {
+	fakeServer
 	mu     sync.Mutex
 	refuse func() error // nil: never
 	events []string
 }
 
-func (s *shelf) WriteEvents(_ context.Context, events []telemetry.Event) error {
+func (s *refusingOutput) WriteEvents(_ context.Context, events []telemetry.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuse != nil {
@@ -37,22 +37,22 @@ func (s *shelf) WriteEvents(_ context.Context, events []telemetry.Event) error {
 	return nil
 }
 
-// lineOf is an event of 1,000 bytes.
-func lineOf(n int) telemetry.Event {
+// newLineEvent returns an event of 1,000 bytes with the number n.
+func newLineEvent(n int) telemetry.Event {
 	text := fmt.Sprintf("%04d", n)
-	return telemetry.Event{Message: text + strings.Repeat(".", 1000-sizeOfBare-len(text))}
+	return telemetry.Event{Message: text + strings.Repeat(".", 1000-emptyEventSize-len(text))}
 }
 
-var bare = telemetry.Event{}
+var emptyEvent = telemetry.Event{}
 
-var sizeOfBare = bare.Size()
+var emptyEventSize = emptyEvent.Size()
 
-// sender emits one line a time, as fast as it can, until it is done, and keeps count.
-func sender(sent *atomic.Int64, lines int64) service {
+// sendLines returns a Runner that emits this many lines, one at a time and without pauses. It counts them in sent.
+func sendLines(sent *atomic.Int64, lines int64) runnerFunc {
 	return func(ctx context.Context, out plugins.Emitter) error {
 		for sent.Load() < lines && ctx.Err() == nil {
 			b := telemetry.NewBatch(time.Now(), time.Now(), 0)
-			b.Events = []telemetry.Event{lineOf(int(sent.Add(1)) - 1)}
+			b.Events = []telemetry.Event{newLineEvent(int(sent.Add(1)) - 1)}
 			out.Emit(ctx, b)
 		}
 		<-ctx.Done()
@@ -60,8 +60,8 @@ func sender(sent *atomic.Int64, lines int64) service {
 	}
 }
 
-// outage refuses until d has passed.
-func outage(d time.Duration) func() error {
+// failFor returns a function that returns an error until d has passed.
+func failFor(d time.Duration) func() error {
 	begin := time.Now()
 	return func() error {
 		if time.Since(begin) < d {
@@ -71,123 +71,123 @@ func outage(d time.Duration) func() error {
 	}
 }
 
-func (w *world) push(id string, r plugins.Runner) {
-	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Build: live(plugins.Input{Runner: r})})
+func (w *setup) addRunner(id string, r plugins.Runner) {
+	w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: id, Build: buildInput(plugins.Input{Runner: r})})
 }
 
 func TestSendersWaitAndNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, sent := newWorld(), new(atomic.Int64)
-		s := &shelf{refuse: outage(time.Minute)}
+		w, sent := newSetup(), new(atomic.Int64)
+		s := &refusingOutput{refuse: failFor(time.Minute)}
 		w.cfg.EventBuffer = 64_000
-		w.push("syslog", sender(sent, 1000))
-		w.write("both", s)
+		w.addRunner("syslog", sendLines(sent, 1000))
+		w.addOutput("both", s)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- newAgent(w.cfg).Run(ctx) }()
 		time.Sleep(30 * time.Second)
-		if n := sent.Load(); n != 65 { // one in hand
-			t.Errorf("%d sent while the output is away, 64 fit", n)
+		if n := sent.Load(); n != 65 { // the 65th is being emitted
+			t.Errorf("%d sent while the output fails, want 65: 64 fit", n)
 		}
-		if o := w.out(0); o.Events.Count.Load() != 65 || o.Events.Size.Load() != 64_000 {
-			t.Errorf("%d events of %d bytes are said to be buffered", o.Events.Count.Load(), o.Events.Size.Load())
+		if o := w.outputStats(0); o.Events.Count.Load() != 65 || o.Events.Size.Load() != 64_000 {
+			t.Errorf("%d events of %d bytes are counted as queued", o.Events.Count.Load(), o.Events.Size.Load())
 		}
 		time.Sleep(90 * time.Second)
 		stop()
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		if len(s.events) != 1000 || w.out(0).Dropped.Load() != 0 {
-			t.Fatalf("%d of 1000 written, %d dropped", len(s.events), w.out(0).Dropped.Load())
+		if len(s.events) != 1000 || w.outputStats(0).Dropped.Load() != 0 {
+			t.Fatalf("%d of 1000 written, %d dropped", len(s.events), w.outputStats(0).Dropped.Load())
 		}
 		for i, text := range s.events {
 			if !strings.HasPrefix(text, fmt.Sprintf("%04d", i)) {
 				t.Fatalf("event %d is %.4s", i, text)
 			}
 		}
-		if waited := time.Duration(w.out(0).WaitTime.Load()); waited < time.Minute-time.Second {
+		if waited := time.Duration(w.outputStats(0).WaitTime.Load()); waited < time.Minute-time.Second {
 			t.Errorf("waited %v", waited)
 		}
-		if o := w.out(0); o.Events.Count.Load() != 0 || o.Events.Size.Load() != 0 {
-			t.Errorf("%d events of %d bytes are still said to be buffered", o.Events.Count.Load(), o.Events.Size.Load())
+		if o := w.outputStats(0); o.Events.Count.Load() != 0 || o.Events.Size.Load() != 0 {
+			t.Errorf("%d events of %d bytes are still counted as queued", o.Events.Count.Load(), o.Events.Size.Load())
 		}
-		w.logged(t, "buffer of events is full, senders have to wait", 1)
+		w.checkLogged(t, "buffer of events is full, senders have to wait", 1)
 	})
 }
 
-// TestStopWhileASenderWaits: what it holds is written, or said to be lost.
-func TestStopWhileASenderWaits(t *testing.T) {
+// The event of a sender that waits at stop is written, or counted and reported as lost.
+func TestStopReleasesWaitingSender(t *testing.T) {
 	for _, works := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			w, sent := newWorld(), new(atomic.Int64)
-			s := &shelf{refuse: outage(30 * time.Second)}
+			w, sent := newSetup(), new(atomic.Int64)
+			s := &refusingOutput{refuse: failFor(30 * time.Second)}
 			if !works {
-				s.refuse = outage(time.Hour)
+				s.refuse = failFor(time.Hour)
 			}
 			w.cfg.EventBuffer, w.cfg.Grace = 10_000, time.Minute
-			w.push("syslog", sender(sent, 1000))
-			w.write("both", s)
+			w.addRunner("syslog", sendLines(sent, 1000))
+			w.addOutput("both", s)
 			err := w.runFor(20 * time.Second)
 			if works && (err != nil || len(s.events) != 11) {
-				t.Errorf("%v, %d written, 10 fit and one was in hand", err, len(s.events))
+				t.Errorf("%v, %d written, want 11: 10 fit and one was being emitted", err, len(s.events))
 			}
-			if !works && (err == nil || !strings.Contains(err.Error(), "output both: 11 events were still buffered and are lost") || w.out(0).Dropped.Load() != 11) {
-				t.Errorf("%v, %d dropped", err, w.out(0).Dropped.Load())
+			if !works && (err == nil || !strings.Contains(err.Error(), "output both: 11 events were still buffered and are lost") || w.outputStats(0).Dropped.Load() != 11) {
+				t.Errorf("%v, %d dropped", err, w.outputStats(0).Dropped.Load())
 			}
 		})
 	}
 }
 
-// TestPoliciesOfInputs: each input decides what happens to its events when the queue is full.
-func TestPoliciesOfInputs(t *testing.T) {
+// Each input chooses what happens to its events when the queue is full.
+func TestInputsChooseWhatAFullQueueDrops(t *testing.T) {
 	for policy, want := range map[plugins.WhenFull]struct{ message, first, last string }{
 		plugins.DropOldest: {"buffer of events is full, the oldest are dropped", "", "0999"},
 		plugins.DropNewest: {"buffer of events is full, the newest are dropped", "0000", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w, sent := newWorld(), new(atomic.Int64)
-			s := &shelf{refuse: outage(time.Minute)}
+			w, sent := newSetup(), new(atomic.Int64)
+			s := &refusingOutput{refuse: failFor(time.Minute)}
 			w.cfg.EventBuffer = 64_000
-			w.push("syslog", sender(sent, 1000))
+			w.addRunner("syslog", sendLines(sent, 1000))
 			w.cfg.Inputs[0].WhenFull = policy
-			w.write("both", s)
+			w.addOutput("both", s)
 			if err := w.runFor(2 * time.Minute); err != nil {
 				t.Fatal(err)
 			}
-			if d := int(w.out(0).Dropped.Load()); sent.Load() != 1000 || d == 0 || d+len(s.events) != 1000 {
+			if d := int(w.outputStats(0).Dropped.Load()); sent.Load() != 1000 || d == 0 || d+len(s.events) != 1000 {
 				t.Errorf("%s: %d sent, %d dropped, %d written", policy, sent.Load(), d, len(s.events))
 			}
 			if first, last := s.events[0], s.events[len(s.events)-1]; !strings.HasPrefix(first, want.first) || !strings.HasPrefix(last, want.last) {
 				t.Errorf("%s: from %.4s to %.4s are written", policy, first, last)
 			}
-			w.logged(t, want.message, 1)
+			w.checkLogged(t, want.message, 1)
 		})
 	}
 }
 
-// TestWhatIsAskedOnTimeDoesNotWait: an input that is polled gives its samples on time, its events are dropped when there
-// is no room for them, and samples and events do not push out each other.
-func TestWhatIsAskedOnTimeDoesNotWait(t *testing.T) {
+// A polled input delivers its samples on time. Its events are dropped if the queue is full. Samples and events have separate queues and
+// do not displace each other.
+func TestPolledInputDoesNotWaitForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, sent := newWorld(), new(atomic.Int64)
-		s := &shelf{refuse: outage(time.Minute)}
+		w, sent := newSetup(), new(atomic.Int64)
+		s := &refusingOutput{refuse: failFor(time.Minute)}
 		w.cfg.EventBuffer, w.cfg.Buffer = 10_000, 1000
-		w.push("syslog", sender(sent, 20))
+		w.addRunner("syslog", sendLines(sent, 20))
 		series := w.f.Gauge("exec", telemetry.None)
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "exec", Interval: time.Second, Build: live(plugins.Input{
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "exec", Interval: time.Second, Build: buildInput(plugins.Input{
 			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
 				b.Add(series, 1)
-				b.Events = append(b.Events, lineOf(9999))
+				b.Events = append(b.Events, newLineEvent(9999))
 				return nil
 			})})})
-		w.write("both", s)
+		w.addOutput("both", s)
 		if err := w.runFor(2 * time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.points) != 120 || w.in(1).Missed.Load() != 0 {
-			t.Errorf("%d of 120 samples, %d gathers missed", len(s.points), w.in(1).Missed.Load())
+		if len(s.writeCounts) != 120 || w.inputStats(1).Missed.Load() != 0 {
+			t.Errorf("%d of 120 samples, %d gathers missed", len(s.writeCounts), w.inputStats(1).Missed.Load())
 		}
-		if d := int(w.out(0).Dropped.Load()); d == 0 || d+len(s.events) != 120+20 {
+		if d := int(w.outputStats(0).Dropped.Load()); d == 0 || d+len(s.events) != 120+20 {
 			t.Errorf("%d dropped and %d written of 140 events", d, len(s.events))
 		}
 		for n := range 20 {
@@ -196,26 +196,26 @@ func TestWhatIsAskedOnTimeDoesNotWait(t *testing.T) {
 				found = found || strings.HasPrefix(text, fmt.Sprintf("%04d", n))
 			}
 			if !found {
-				t.Errorf("line %d of the sender that waits is lost", n)
+				t.Errorf("line %d of the waiting sender is lost", n)
 			}
 		}
 	})
 }
 
-// TestErrorsOfInputsAreEvents: they stand where the lines would.
-func TestErrorsOfInputsAreEvents(t *testing.T) {
+// Failures and recoveries of inputs are written as events.
+func TestInputErrorsBecomeEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, log := newWorld(), &eventLog{calls: 1}
+		w, log := newSetup(), &eventLog{calls: 1}
 		w.cfg.Host = "atila"
 		begin := time.Now()
-		w.poll("disk#a", time.Second, func(context.Context) error {
+		w.addInput("disk#a", time.Second, func(context.Context) error {
 			if since := time.Since(begin); since > 10*time.Second && since < 20*time.Second {
 				return errors.New("read /proc/mounts: permission denied")
 			}
 			return nil
 		})
-		w.push("syslog", service(func(context.Context, plugins.Emitter) error { return errors.New("listen udp :514: address in use") }))
-		w.write("log", log)
+		w.addRunner("syslog", runnerFunc(func(context.Context, plugins.Emitter) error { return errors.New("listen udp :514: address in use") }))
+		w.addOutput("log", log)
 		if err := w.runFor(time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestErrorsOfInputsAreEvents(t *testing.T) {
 			"error atila rtcollector syslog syslog: input ended, will be started again: listen udp :514: address in use",
 		} {
 			if strings.Count(all, want) != 1 {
-				t.Errorf("%q is not there once, but\n%s", want, all)
+				t.Errorf("%q does not appear once in\n%s", want, all)
 			}
 		}
 	})

@@ -10,37 +10,37 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// oddly is an input whose series never has a possible value, and of another always two.
-type oddly struct{ hot, twice *telemetry.Series }
+// impossibleInput is an input with two series: one always has an impossible value, the other has two samples in every gather.
+type impossibleInput struct{ hot, twice *telemetry.Series }
 
-func (o *oddly) Gather(_ context.Context, out *telemetry.Batch) error {
+func (o *impossibleInput) Gather(_ context.Context, out *telemetry.Batch) error {
 	out.Add(o.hot, 3892313.987)
 	out.Add(o.twice, 1)
 	out.Add(o.twice, 2)
 	return nil
 }
 
-func newOddly() *oddly {
+func newImpossibleInput() *impossibleInput {
 	f := telemetry.NewFactory("h", "odd", nil, 1)
-	return &oddly{f.Gauge("hot", telemetry.Celsius), f.Gauge("twice", telemetry.None)}
+	return &impossibleInput{f.Gauge("hot", telemetry.Celsius), f.Gauge("twice", telemetry.None)}
 }
 
-// TestImpossibleSamplesAreCountedAndLoggedOnce: each gather counts, each series is one line in the log, with its name and value.
+// Impossible samples are counted in each gather. The log has one line for each series, with its name and value.
 func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, s := newWorld(), &server{}
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: live(plugins.Input{Gatherer: newOddly()})})
-		w.write("redis", s)
+		w, s := newSetup(), &fakeServer{}
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: buildInput(plugins.Input{Gatherer: newImpossibleInput()})})
+		w.addOutput("redis", s)
 		if err := w.runFor(9500 * time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
-		if got, gathers := w.in(0).Implausible.Load(), w.in(0).Gathers.Load(); gathers == 0 || got != 2*gathers {
-			t.Errorf("%d samples left out in %d gathers", got, gathers)
+		if got, gathers := w.inputStats(0).Implausible.Load(), w.inputStats(0).Gathers.Load(); gathers == 0 || got != 2*gathers {
+			t.Errorf("%d samples rejected in %d gathers", got, gathers)
 		}
-		w.logged(t, "sample left out", 2)
-		w.logged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is impossible"`, 1)
-		w.logged(t, `reason="the series already has a sample in this gather"`, 1)
-		for key := range s.points {
+		w.checkLogged(t, "sample left out", 2)
+		w.checkLogged(t, `hot{host=\"h\",source=\"odd\",unit=\"celsius\"}" value=3.892313987e+06 reason="the value is impossible"`, 1)
+		w.checkLogged(t, `reason="the series already has a sample in this gather"`, 1)
+		for key := range s.writeCounts {
 			if key[0] == 'h' {
 				t.Errorf("written: %s", key)
 			}
@@ -48,14 +48,14 @@ func TestImpossibleSamplesAreCountedAndLoggedOnce(t *testing.T) {
 	})
 }
 
-// TestOnceReportsImpossibleSamples: who asks once wants to know why something is missing.
+// Once logs impossible samples, so that the user knows why a series is missing.
 func TestOnceReportsImpossibleSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: live(plugins.Input{Gatherer: newOddly()})})
+		w := newSetup()
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "odd", Interval: time.Second, Build: buildInput(plugins.Input{Gatherer: newImpossibleInput()})})
 		if got := newAgent(w.cfg).Once(t.Context(), time.Second); len(got) != 1 || got[0].Batch.Len() != 1 {
 			t.Errorf("%v", got)
 		}
-		w.logged(t, "sample left out", 2)
+		w.checkLogged(t, "sample left out", 2)
 	})
 }

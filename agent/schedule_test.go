@@ -27,8 +27,8 @@ func TestScheduleAdvances(t *testing.T) {
 	}
 }
 
-// The first gather is left out if it is so close to the next instant that rates between the two would be noise.
-func TestScheduleSkipsAShortFirst(t *testing.T) {
+// The first gather is skipped if it is so close to the next instant that rates between the two would be noise.
+func TestScheduleSkipsShortFirstInterval(t *testing.T) {
 	for start, want := range map[int64]int64{9_700: 9_700, 9_800: 10_000, 10_000: 10_000} {
 		s := newSchedule(time.UnixMilli(start), 10*time.Second, 0)
 		if s.skipShortFirst(); s.due.UnixMilli() != want {
@@ -37,7 +37,7 @@ func TestScheduleSkipsAShortFirst(t *testing.T) {
 	}
 }
 
-func TestHostPhase(t *testing.T) {
+func TestHostPhasesDiffer(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for _, host := range []string{"a", "b", "c", "db-1.example.com", "db-2.example.com"} {
 		phase := hostPhase(host, 10*time.Second)

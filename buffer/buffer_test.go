@@ -16,11 +16,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func weight(n int) int { return n % 10 }
 
-// whole never splits an item.
-func whole(n, _ int) (head, rest int, divided bool) { return n, 0, false }
+// neverSplit never splits an item.
+func neverSplit(n, _ int) (head, rest int, divided bool) { return n, 0, false }
 
-// tens splits an item by its weight, and keeps its name in both parts: 25 is 21 and 24.
-func tens(n, w int) (head, rest int, divided bool) {
+// splitByWeight splits an item by its weight, which is its last digit. Both parts keep the first digit: 25 becomes 21 and 24.
+func splitByWeight(n, w int) (head, rest int, divided bool) {
 	w = max(w, 1)
 	if weight(n) <= w {
 		return n, 0, false
@@ -29,8 +29,8 @@ func tens(n, w int) (head, rest int, divided bool) {
 	return name + w, name + weight(n) - w, true
 }
 
-// sum is the weight of all.
-func sum(items []int) (n int) {
+// sumWeights returns the total weight of items.
+func sumWeights(items []int) (n int) {
 	for _, item := range items {
 		n += weight(item)
 	}
@@ -38,13 +38,13 @@ func sum(items []int) (n int) {
 }
 
 func TestOldestIsDropped(t *testing.T) {
-	q := New(10, 5, weight, whole)
+	q := New(10, 5, weight, neverSplit)
 	for _, item := range []int{14, 25, 31} { // weights 4, 5, 1: full
-		if d := sum(q.Push(item)); d != 0 {
+		if d := sumWeights(q.Push(item)); d != 0 {
 			t.Errorf("Push(%d) dropped %d", item, d)
 		}
 	}
-	if d := sum(q.Push(42)); d != 4 {
+	if d := sumWeights(q.Push(42)); d != 4 {
 		t.Errorf("dropped %d, want the oldest: 4", d)
 	}
 	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{25, 31, 42}) {
@@ -53,9 +53,9 @@ func TestOldestIsDropped(t *testing.T) {
 }
 
 func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
-	q := New(3, 1, weight, whole)
+	q := New(3, 1, weight, neverSplit)
 	q.Push(12)
-	if d := sum(q.Push(29)); d != 2 {
+	if d := sumWeights(q.Push(29)); d != 2 {
 		t.Errorf("dropped %d, want 2", d)
 	}
 	if l := q.Take(nil, 1); !slices.Equal(l.Items, []int{29}) {
@@ -63,8 +63,8 @@ func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
 	}
 }
 
-func TestReturnGoesInFront(t *testing.T) {
-	q := New(100, 50, weight, whole)
+func TestReturnedItemsComeFirst(t *testing.T) {
+	q := New(100, 50, weight, neverSplit)
 	for _, item := range []int{11, 22, 33} {
 		q.Push(item)
 	}
@@ -73,7 +73,7 @@ func TestReturnGoesInFront(t *testing.T) {
 		t.Fatalf("took %v of weight %d", l.Items, l.Weight)
 	}
 	q.Push(44)
-	if d := sum(l.Settle(l.Items...)); d != 0 {
+	if d := sumWeights(l.Settle(l.Items...)); d != 0 {
 		t.Errorf("Settle dropped %d", d)
 	}
 	if got := q.Take(nil, 100).Items; !slices.Equal(got, []int{11, 22, 33, 44}) {
@@ -81,19 +81,19 @@ func TestReturnGoesInFront(t *testing.T) {
 	}
 }
 
-// What is leased is the oldest: it gives way when it comes back, and nothing newer does meanwhile.
-func TestLeaseGivesWayToWhatIsNewer(t *testing.T) {
-	q := New(10, 5, weight, whole)
+// Leased items are the oldest. If the queue is too full when they are returned, they are dropped, and never newer ones before.
+func TestLeasedItemsAreDroppedFirst(t *testing.T) {
+	q := New(10, 5, weight, neverSplit)
 	q.Push(15)
 	q.Push(23)
 	l := q.Take(nil, 100)
 	for _, item := range []int{35, 44} {
-		if d := sum(q.Push(item)); d != 0 {
+		if d := sumWeights(q.Push(item)); d != 0 {
 			t.Errorf("Push(%d) dropped %d while 9 of 10 are queued", item, d)
 		}
 	}
 	if q.Weight() != 8+9 {
-		t.Errorf("weight %d, want what is leased and what is queued: 17", q.Weight())
+		t.Errorf("weight %d, want leased and queued: 17", q.Weight())
 	}
 	if got := l.Settle(l.Items...); !slices.Equal(got, []int{15, 23}) {
 		t.Errorf("dropped %v, want the oldest: 15 and 23", got)
@@ -103,20 +103,20 @@ func TestLeaseGivesWayToWhatIsNewer(t *testing.T) {
 	}
 }
 
-func TestReturnBesideAHeavyItemDropsWhatIsReturned(t *testing.T) {
-	q := New(10, 5, weight, whole)
+func TestReturnedItemsDoNotDisplaceHeavyItem(t *testing.T) {
+	q := New(10, 5, weight, neverSplit)
 	q.Push(19)
 	l := q.Take(nil, 100)
-	if d := sum(q.Push(28)); d != 0 {
+	if d := sumWeights(q.Push(28)); d != 0 {
 		t.Errorf("dropped %d", d)
 	}
-	if d := sum(l.Settle(l.Items...)); d != 9 || q.Weight() != 8 {
+	if d := sumWeights(l.Settle(l.Items...)); d != 9 || q.Weight() != 8 {
 		t.Errorf("dropped %d, left %d; want 9 and 8", d, q.Weight())
 	}
 }
 
-func TestTakeSplits(t *testing.T) {
-	q := New(100, 50, weight, tens)
+func TestTakeSplitsItems(t *testing.T) {
+	q := New(100, 50, weight, splitByWeight)
 	for _, item := range []int{13, 25, 37} {
 		q.Push(item)
 	}
@@ -130,9 +130,9 @@ func TestTakeSplits(t *testing.T) {
 	}
 }
 
-// An item that cannot be split is taken alone if it is too heavy, and never as the second.
-func TestTakeOfWhatCannotBeSplit(t *testing.T) {
-	q := New(100, 50, weight, whole)
+// An unsplittable item that is heavier than the limit is taken alone, never after another item.
+func TestTakeOfUnsplittableItem(t *testing.T) {
+	q := New(100, 50, weight, neverSplit)
 	for _, item := range []int{13, 25, 37} {
 		q.Push(item)
 	}
@@ -143,8 +143,8 @@ func TestTakeOfWhatCannotBeSplit(t *testing.T) {
 	}
 }
 
-func TestReadyAtTheMark(t *testing.T) {
-	q := New(10, 5, weight, whole)
+func TestReadyAtMark(t *testing.T) {
+	q := New(10, 5, weight, neverSplit)
 	q.Push(14)
 	select {
 	case <-q.Ready():
@@ -159,11 +159,11 @@ func TestReadyAtTheMark(t *testing.T) {
 	}
 }
 
-// TestNothingIsLostOrMadeUp runs random operations and checks the books after each.
-func TestNothingIsLostOrMadeUp(t *testing.T) {
+// TestRandomOperationsConserveWeight runs random operations. After each, the weight in the queue must be pushed - dropped - settled.
+func TestRandomOperationsConserveWeight(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		q := New(1+r.IntN(50), 10, weight, tens)
+		q := New(1+r.IntN(50), 10, weight, splitByWeight)
 		var lease *Lease[int]
 		pushed, dropped, done := 0, 0, 0
 		for range 500 {
@@ -175,7 +175,7 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 			case 0:
 				item := r.IntN(1000)
 				pushed += weight(item)
-				dropped += sum(q.Push(item))
+				dropped += sumWeights(q.Push(item))
 			case 1:
 				if lease == nil {
 					l := q.Take(nil, r.IntN(60))
@@ -186,8 +186,8 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 					continue
 				}
 				settled := r.IntN(len(lease.Items) + 1)
-				done += sum(lease.Items[:settled])
-				dropped += sum(lease.Settle(lease.Items[settled:]...))
+				done += sumWeights(lease.Items[:settled])
+				dropped += sumWeights(lease.Settle(lease.Items[settled:]...))
 				lease = nil
 			}
 			if q.Weight() != pushed-dropped-done {
@@ -198,7 +198,7 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 }
 
 func TestManyPushersOneTaker(t *testing.T) {
-	q := New(1<<30, 1<<29, func(int) int { return 1 }, whole)
+	q := New(1<<30, 1<<29, func(int) int { return 1 }, neverSplit)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -219,30 +219,30 @@ func TestManyPushersOneTaker(t *testing.T) {
 	}
 }
 
-func TestOffer(t *testing.T) {
-	q := New(10, 100, weight, whole)
+func TestOfferRespectsLimit(t *testing.T) {
+	q := New(10, 100, weight, neverSplit)
 	if !q.Offer(19) {
-		t.Error("9 of 10 were not taken")
+		t.Error("9 of 10 were not accepted")
 	}
 	if q.Offer(12) {
-		t.Error("11 of 10 were taken")
+		t.Error("11 of 10 were accepted")
 	}
 	if !q.Offer(21) {
-		t.Error("10 of 10 were not taken")
+		t.Error("10 of 10 were not accepted")
 	}
 	l := q.Take(nil, 100)
 	if q.Offer(31) {
-		t.Error("what is leased does not count")
+		t.Error("leased items do not count")
 	}
 	l.Settle()
-	small := New(3, 100, weight, whole)
+	small := New(3, 100, weight, neverSplit)
 	if !small.Offer(19) {
-		t.Error("what never fits is not taken by an empty queue")
+		t.Error("an empty queue does not accept an oversized item")
 	}
 }
 
-// wait pushes items from goroutines of their own, and returns how many are in.
-func wait(ctx context.Context, q *Queue[int], items ...int) *atomic.Int64 {
+// pushConcurrently pushes each item from its own goroutine. It returns the number of items that were accepted so far.
+func pushConcurrently(ctx context.Context, q *Queue[int], items ...int) *atomic.Int64 {
 	var in atomic.Int64
 	for _, item := range items {
 		go func() {
@@ -254,52 +254,52 @@ func wait(ctx context.Context, q *Queue[int], items ...int) *atomic.Int64 {
 	return &in
 }
 
-func TestPushWait(t *testing.T) {
+func TestPushWaitBlocksUntilThereIsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(10, 100, weight, whole)
-		if in := wait(t.Context(), q, 14, 25); in.Load() != 2 {
-			t.Fatalf("%d of 2 are in", in.Load())
+		q := New(10, 100, weight, neverSplit)
+		if in := pushConcurrently(t.Context(), q, 14, 25); in.Load() != 2 {
+			t.Fatalf("%d of 2 accepted", in.Load())
 		}
-		in := wait(t.Context(), q, 33, 43, 53, 63)
+		in := pushConcurrently(t.Context(), q, 33, 43, 53, 63)
 		if in.Load() != 0 {
-			t.Fatalf("%d went in beside 9 of 10", in.Load())
+			t.Fatalf("%d were added to 9 of 10", in.Load())
 		}
 		select {
 		case <-q.Ready():
 		default:
-			t.Error("somebody waits, and nobody is told to write")
+			t.Error("a push waits, but the queue does not ask for a flush")
 		}
 		l := q.Take(nil, 1) // one of the first two
 		if synctest.Wait(); in.Load() != 0 {
-			t.Error("what is leased does not count")
+			t.Error("leased items do not count")
 		}
 		l.Settle(l.Items...)
 		if synctest.Wait(); in.Load() != 0 || q.Weight() != 9 {
-			t.Errorf("weight %d, %d are in", q.Weight(), in.Load())
+			t.Errorf("weight %d, %d accepted", q.Weight(), in.Load())
 		}
 		q.Take(nil, 100).Settle()
 		if synctest.Wait(); in.Load() != 3 || q.Weight() != 9 {
-			t.Errorf("weight %d, %d of 4 are in, want 3", q.Weight(), in.Load())
+			t.Errorf("weight %d, %d of 4 accepted, want 3", q.Weight(), in.Load())
 		}
 		q.Take(nil, 100).Settle()
 		if synctest.Wait(); in.Load() != 4 {
-			t.Errorf("%d of 4 are in", in.Load())
+			t.Errorf("%d of 4 accepted", in.Load())
 		}
 	})
 }
 
-// TestPushWaitAtTheEnd: what somebody still holds then gets in, and is not trimmed either.
-func TestPushWaitAtTheEnd(t *testing.T) {
+// When the context of PushWait is done, its item is added even if the queue is full, and is not dropped.
+func TestCancelledPushWaitStillAdmitsItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(10, 100, weight, whole)
+		q := New(10, 100, weight, neverSplit)
 		q.Push(19)
 		ctx, cancel := context.WithCancel(t.Context())
-		in := wait(ctx, q, 25, 37)
+		in := pushConcurrently(ctx, q, 25, 37)
 		cancel()
 		synctest.Wait()
 		l := q.Take(nil, 1)
 		if dropped := l.Settle(l.Items...); in.Load() != 2 || len(dropped) != 0 || q.Weight() != 21 {
-			t.Errorf("%d of 2 are in, weight %d, dropped %v", in.Load(), q.Weight(), dropped)
+			t.Errorf("%d of 2 accepted, weight %d, dropped %v", in.Load(), q.Weight(), dropped)
 		}
 		if got := q.Take(nil, 100).Items; len(got) != 3 || got[0] != 19 {
 			t.Errorf("%v", got)

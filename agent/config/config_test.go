@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cpuConfig stands for the Config of any input.
+// cpuConfig is an example of an input's Config.
 type cpuConfig struct {
 	TotalCPU bool     `yaml:"totalcpu"`
 	Exclude  []string `yaml:"exclude"`
@@ -57,28 +57,28 @@ type redisConfig struct {
 	Retention conf.Duration `yaml:"retention"`
 }
 
-// kept is an input and an output that only keeps its Config.
-type kept[C any] struct{ config C }
+// configHolder is an input and an output that does nothing but keep its Config.
+type configHolder[C any] struct{ config C }
 
-func (kept[C]) Gather(context.Context, *telemetry.Batch) error { return nil }
-func (kept[C]) Open(context.Context) error                     { return nil }
-func (kept[C]) Close() error                                   { return nil }
+func (configHolder[C]) Gather(context.Context, *telemetry.Batch) error { return nil }
+func (configHolder[C]) Open(context.Context) error                     { return nil }
+func (configHolder[C]) Close() error                                   { return nil }
 
-func in[C any](name string) plugins.Definition {
-	return plugins.Poll(name, "", func() (c C) { return c }, func(_ plugins.Env, c C) (kept[C], error) { return kept[C]{c}, nil })
+func inputDefinition[C any](name string) plugins.Definition {
+	return plugins.Poll(name, "", func() (c C) { return c }, func(_ plugins.Env, c C) (configHolder[C], error) { return configHolder[C]{c}, nil })
 }
 
-func out[C any](name string, defaults C) outputs.Definition {
-	return outputs.Define(name, "", func() C { return defaults }, func(_ outputs.Env, c C) (kept[C], error) { return kept[C]{c}, nil })
+func outputDefinition[C any](name string, defaults C) outputs.Definition {
+	return outputs.Define(name, "", func() C { return defaults }, func(_ outputs.Env, c C) (configHolder[C], error) { return configHolder[C]{c}, nil })
 }
 
 func testEnv() Env {
 	return Env{
 		Inputs: plugins.Catalog{
-			in[cpuConfig]("linux_cpu").On("linux").As("cpu"), in[cpuConfig]("macos_cpu").On("darwin").As("cpu"),
-			in[struct{}]("mem"), in[struct{}]("internal"), in[struct{}]("linux_net").On("linux"), in[struct{}]("mac_only").On("darwin"),
+			inputDefinition[cpuConfig]("linux_cpu").On("linux").As("cpu"), inputDefinition[cpuConfig]("macos_cpu").On("darwin").As("cpu"),
+			inputDefinition[struct{}]("mem"), inputDefinition[struct{}]("internal"), inputDefinition[struct{}]("linux_net").On("linux"), inputDefinition[struct{}]("mac_only").On("darwin"),
 		},
-		Outputs: outputs.Catalog{out("redis", redisConfig{Host: "localhost", Port: 6379}), out("redistimeseries", redisConfig{})},
+		Outputs: outputs.Catalog{outputDefinition("redis", redisConfig{Host: "localhost", Port: 6379}), outputDefinition("redistimeseries", redisConfig{})},
 		Stores:  storesall.Catalog(),
 		GOOS:    "linux",
 		Getenv: func(name string) (string, bool) {
@@ -88,8 +88,8 @@ func testEnv() Env {
 	}
 }
 
-// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want". Files that begin with check_ are
-// about what only the command check looks at.
+// TestErrors compares the messages for each testdata/errors/*.txtar with the file's "want". Files whose names begin with check_ have
+// errors that only the command check finds.
 func TestErrors(t *testing.T) {
 	for name, value := range map[string]string{"TINY": "-77ms", "WORD": "hunter2", "PATTERN": "hunter2(", "REFERENCE": "secret:redis/host"} {
 		t.Setenv("KNOWN_"+name, value)
@@ -120,7 +120,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-const predecessor = `
+const pythonConfig = `
 interval: 1
 flush_interval: 5
 max_buffer_size: 5000
@@ -145,8 +145,8 @@ outputs:
   - redis: {alias: second}
 `
 
-func TestPredecessorsConfiguration(t *testing.T) {
-	c, err := Parse(t.Context(), "config.yml", []byte(predecessor), testEnv())
+func TestPythonConfigurationIsAccepted(t *testing.T) {
+	c, err := Parse(t.Context(), "config.yml", []byte(pythonConfig), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,10 +168,10 @@ func TestPredecessorsConfiguration(t *testing.T) {
 	if diff := cmp.Diff([]string{"linux_cpu", "mem", "linux_cpu#2", "internal", "redis", "redis#second"}, ids); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if n := len(c.Warnings); n != 2 { // the ignored key, and the input that stands twice
+	if n := len(c.Warnings); n != 2 { // the ignored key, and the input that appears twice
 		t.Errorf("%d warnings:\n%v", n, c.Warnings)
 	}
-	r := live[redisConfig](t, c.Outputs[0])
+	r := builtConfig[redisConfig](t, c.Outputs[0])
 	if r.Host != "db.example" || r.Port != 7000 || r.Retention.D() != 7*24*time.Hour {
 		t.Errorf("%+v", r)
 	}
@@ -184,16 +184,16 @@ func TestPredecessorsConfiguration(t *testing.T) {
 	}
 }
 
-func live[C any](t *testing.T, o Output) C {
+func builtConfig[C any](t *testing.T, o Output) C {
 	t.Helper()
 	l, err := o.Built.New(outputs.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.(kept[C]).config
+	return l.(configHolder[C]).config
 }
 
-// TestDefaults has a file that says nothing; config.example.yaml shows the same defaults.
+// TestDefaults loads a file without settings. config.example.yaml shows the same defaults.
 func TestDefaults(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: []\noutputs: [redis]\n"), testEnv())
 	if err != nil {
@@ -213,7 +213,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestTagThatIsALabelAlready(t *testing.T) {
+func TestTagThatRepeatsALabelIsWarnedAbout(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("tags: {host: x, room: y}\ninputs: []\noutputs: [redis]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
@@ -223,10 +223,10 @@ func TestTagThatIsALabelAlready(t *testing.T) {
 	}
 }
 
-// What a selection of metrics fits is known from the input's documentation: a pattern that fits nothing is a slip.
-func TestSelectionThatFitsNothing(t *testing.T) {
+// The metrics of an input are known from its documentation. A pattern that matches none of them is probably a mistake.
+func TestPatternWithoutMatchIsWarnedAbout(t *testing.T) {
 	env := testEnv()
-	env.Inputs = append(env.Inputs, in[struct{}]("documented").Doc(metricdoc.Header+"\n| `rx_bytes` and its `_rate` | | | counter | x | |\n"))
+	env.Inputs = append(env.Inputs, inputDefinition[struct{}]("documented").Doc(metricdoc.Header+"\n| `rx_bytes` and its `_rate` | | | counter | x | |\n"))
 	cfg, err := Parse(t.Context(), "c", []byte(`
 inputs:
   - documented: {metrics: {include: [rx_byte, "rx*"], exclude: [rx_bytes_rate, ~^tx]}}
@@ -243,17 +243,17 @@ c:3:80: inputs[0].documented.metrics.exclude[1]: "~^tx" matches no metric of doc
 	}
 }
 
-// naming is a configuration in which the user names metrics.
-type naming struct {
+// namedMetrics is a Config in which the user names metrics.
+type namedMetrics struct {
 	Queries []string `yaml:"queries"`
 }
 
-func (n *naming) MetricNames() []string { return n.Queries }
+func (n *namedMetrics) MetricNames() []string { return n.Queries }
 
-// What the user named is known, too, with what may stand behind it.
-func TestSelectionOfTheUsersOwnMetrics(t *testing.T) {
+// Metrics that the user named are known, too, including names that only begin with the configured one.
+func TestPatternsMatchConfiguredMetrics(t *testing.T) {
 	env := testEnv()
-	env.Inputs = append(env.Inputs, in[naming]("asker").Doc(metricdoc.Header+"\n| `up` | | | gauge | x | |\n"))
+	env.Inputs = append(env.Inputs, inputDefinition[namedMetrics]("asker").Doc(metricdoc.Header+"\n| `up` | | | gauge | x | |\n"))
 	cfg, err := Parse(t.Context(), "c", []byte(`
 inputs:
   - asker: {queries: [orders, "sales_*"], metrics: {include: [up, orders, orders_rate, sales_total, order, sale], exclude: ["ord*"]}}
@@ -271,15 +271,15 @@ c:4:33: inputs[1].asker.metrics.include[0]: "orders" matches no metric of asker`
 	}
 }
 
-// lister is an input to which a list below "metrics" means something of its own.
-type lister struct{ names match.List }
+// metricListTaker is an input that interprets a list below "metrics" itself.
+type metricListTaker struct{ names match.List }
 
-func (l *lister) TakeMetricList(names match.List) { l.names = names }
+func (l *metricListTaker) TakeMetricList(names match.List) { l.names = names }
 
-// TestMetricList: a list below "metrics" is short for include, unless the input has a use for it.
-func TestMetricList(t *testing.T) {
+// A list below "metrics" is short for include, unless the input interprets it.
+func TestMetricListIsShortForInclude(t *testing.T) {
 	env := testEnv()
-	env.Inputs = append(env.Inputs, in[lister]("lister"))
+	env.Inputs = append(env.Inputs, inputDefinition[metricListTaker]("lister"))
 	cfg, err := Parse(t.Context(), "c", []byte("inputs: [lister: {metrics: [a, b]}, cpu: {metrics: [c]}]\noutputs: [redis]\n"), env)
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestMetricList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := live.Gatherer.(kept[lister]).config.names; len(got) != 2 || len(cfg.Inputs[0].Built.Options.Metrics.Include) > 0 {
+	if got := live.Gatherer.(configHolder[metricListTaker]).config.names; len(got) != 2 || len(cfg.Inputs[0].Built.Options.Metrics.Include) > 0 {
 		t.Errorf("%v, %+v", got, cfg.Inputs[0].Built.Options)
 	}
 	if got := fmt.Sprint(cfg.Inputs[1].Built.Options.Metrics.Include); got != "[c]" {
@@ -296,7 +296,7 @@ func TestMetricList(t *testing.T) {
 	}
 }
 
-func TestWhatStandsTwice(t *testing.T) {
+func TestDuplicatesAreReported(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: [cpu, linux_cpu, mem: {tags: {unit: x}}]\noutputs: [redis, redis]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
@@ -312,7 +312,7 @@ func TestWhatStandsTwice(t *testing.T) {
 	}
 }
 
-func TestAnotherSystemsNamePicksTheSibling(t *testing.T) {
+func TestNameOfAnotherSystemSelectsItsSibling(t *testing.T) {
 	env := testEnv()
 	env.GOOS = "darwin"
 	c, err := Parse(t.Context(), "c", []byte("inputs: [linux_cpu, cpu]\noutputs: [redis]\n"), env)
@@ -324,7 +324,7 @@ func TestAnotherSystemsNamePicksTheSibling(t *testing.T) {
 	}
 }
 
-func TestInternalIsAlwaysThereUnlessSwitchedOff(t *testing.T) {
+func TestInternalInputIsAddedUnlessDisabled(t *testing.T) {
 	for text, want := range map[string]int{
 		"inputs: [mem]\noutputs: [redis]":                             2,
 		"inputs: [mem, internal: {enabled: false}]\noutputs: [redis]": 1,
@@ -348,15 +348,15 @@ outputs:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := live[redisConfig](t, c.Outputs[1]); r.Host != "a" || r.Port != 2 {
+	if r := builtConfig[redisConfig](t, c.Outputs[1]); r.Host != "a" || r.Port != 2 {
 		t.Errorf("%+v", r)
 	}
-	if r := live[redisConfig](t, c.Outputs[2]); r.Host != "a" || r.Port != 1 {
+	if r := builtConfig[redisConfig](t, c.Outputs[2]); r.Host != "a" || r.Port != 1 {
 		t.Errorf("%+v", r)
 	}
 }
 
-func TestGarbage(t *testing.T) {
+func TestGarbageIsRejectedWithAPosition(t *testing.T) {
 	garbage := map[string][]byte{
 		"noise":    bytes.Repeat([]byte{0x00, 0xff, 0x1b, '{', '\n', 0x80}, 170_000),
 		"brackets": bytes.Repeat([]byte("["), 1<<20),
@@ -379,8 +379,8 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark: Windows' editors write one. The library reads UTF-16 as well.
-func TestByteOrderMark(t *testing.T) {
+// Editors on Windows write a byte order mark. The YAML library reads UTF-16 as well.
+func TestByteOrderMarkIsIgnored(t *testing.T) {
 	plain := "interval: 7s\ninputs: [cpu]\noutputs: [redis]\n"
 	wide := "\xff\xfe"
 	for _, c := range []byte(plain) {
@@ -396,14 +396,14 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
-func TestMissingFile(t *testing.T) {
+func TestMissingFileIsAnError(t *testing.T) {
 	_, err := Load(t.Context(), filepath.Join(t.TempDir(), "nope.yaml"), testEnv())
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestHugeFile(t *testing.T) {
+func TestHugeFileIsRejected(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "big.yaml")
 	if err := os.WriteFile(name, make([]byte, maxFileSize+1), 0o600); err != nil {
 		t.Fatal(err)
@@ -414,7 +414,7 @@ func TestHugeFile(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(predecessor))
+	f.Add([]byte(pythonConfig))
 	f.Add([]byte("inputs: [cpu: {nested: {deep: 3}}]\noutputs: [redis: &a {host: *a}]"))
 	f.Add([]byte("a: &a [*a]\ninputs: *a"))
 	f.Add([]byte("inputs: [cpu: &a {x: *a}, cpu: &b {x: *b}]\noutputs: [redis]"))
@@ -426,8 +426,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestMergeInsideMerge: what a merged map merges itself counts, and a merge among the secret stores does not end the program.
-func TestMergeInsideMerge(t *testing.T) {
+// A merged map may contain a merge itself. A merge among the secret stores must not crash the program.
+func TestNestedMergesAreApplied(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte(`secret_stores:
   <<: {one: {type: env}, two: {type: nothing}, three: {type: env}}
 inputs:
@@ -437,10 +437,10 @@ inputs:
 outputs: [redis]
 `), testEnv())
 	if err == nil || !strings.Contains(err.Error(), "secret_stores.two") {
-		t.Errorf("the store in a merged map is not looked at: %v", err)
+		t.Errorf("the store in a merged map is ignored: %v", err)
 	}
 	if c != nil {
-		t.Error("a configuration with mistakes is returned")
+		t.Error("a configuration with errors is returned")
 	}
 	c, err = Parse(t.Context(), "c", []byte("inputs: [{cpu: &base {interval: 3s}}, {cpu: &more {<<: *base, alias: b}}, {cpu: {<<: *more, alias: c}}]\noutputs: [redis]\n"), testEnv())
 	if err != nil {
@@ -453,8 +453,8 @@ outputs: [redis]
 	}
 }
 
-// What only looks like one of the mistakes that are searched for is none.
-func TestNoMistakes(t *testing.T) {
+// These texts look like mistakes that the loader searches for, but are valid.
+func TestUnusualSettingsAreAccepted(t *testing.T) {
 	for _, text := range []string{
 		"inputs: [cpu: {exclude: [a - b, c]}]\noutputs: [redis]\n",
 		"inputs:\n  - cpu:\n      exclude:\n        - a - b\n        - c\noutputs: [redis]\n",
@@ -472,8 +472,8 @@ func TestNoMistakes(t *testing.T) {
 	}
 }
 
-// A variable that is written as in a shell may be what is meant, in a password: it is only a warning, without the value.
-func TestBareVariable(t *testing.T) {
+// A variable in the syntax of a shell is only a warning, because a password may contain it. The warning does not show the value.
+func TestBareVariableIsWarnedAbout(t *testing.T) {
 	const text = "inputs: [cpu: {exclude: [$HOST]}]\noutputs: [redis: {host: 'redis://$HOST:1', password: $WORD}]\n"
 	cfg, err := Parse(t.Context(), "c", []byte(text), testEnv())
 	if err != nil {
@@ -486,8 +486,8 @@ func TestBareVariable(t *testing.T) {
 	}
 }
 
-// Every name that is suggested exists.
-func TestOtherNames(t *testing.T) {
+// Every suggested name exists.
+func TestSuggestedNamesExist(t *testing.T) {
 	for word, means := range inputSynonyms() {
 		if _, err := pluginsall.Catalog().Find("input", means, "linux"); err != nil {
 			t.Errorf("%s: %v", word, err)
@@ -513,8 +513,8 @@ func TestOtherNames(t *testing.T) {
 	}
 }
 
-// A file that cannot be read at once, or never ends, holds nobody up.
-func TestOddFiles(t *testing.T) {
+// A directory or an endless file is an error.
+func TestEndlessFilesAndDirectoriesAreRejected(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(t.Context(), dir, testEnv()); err == nil || !strings.Contains(err.Error(), ": is a directory; name a file, such as ") {
 		t.Error(err)

@@ -14,8 +14,8 @@ func realEnv() Env {
 	return env
 }
 
-// An input keeps its settings exactly as long as it would be built the same.
-func TestSettingsOfComponents(t *testing.T) {
+// The fingerprint of a component changes exactly if the component would be built differently.
+func TestFingerprintChangesWithSettings(t *testing.T) {
 	parse := func(text string) map[string]string {
 		t.Helper()
 		c, err := Parse(t.Context(), "c", []byte(text), realEnv())

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestPipe: the wait for the writer of a named pipe ends with the context; with a writer, a pipe is a file like others.
-func TestPipe(t *testing.T) {
+// The wait for the writer of a named pipe ends with the context. With a writer, a pipe is read like any other file.
+func TestWaitForPipeEndsWithContext(t *testing.T) {
 	makePipe := func(name string) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -35,7 +35,7 @@ func TestPipe(t *testing.T) {
 		_, _ = w.WriteString(text)
 		_ = w.Close()
 	}
-	write(pipe, "") // ends the read that was left
+	write(pipe, "") // ends the read that still waits
 	pipe = makePipe("written")
 	go write(pipe, "inputs: []\noutputs: [redis]\n")
 	if cfg, err := Load(t.Context(), pipe, testEnv()); err != nil || len(cfg.Outputs) != 1 {

@@ -40,14 +40,14 @@ func TestStoresByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pw, err := live[redisConfig](t, c2.Outputs[0]).Password.Resolve(t.Context(), c2.Secrets); pw != c.want || err != nil {
+		if pw, err := builtConfig[redisConfig](t, c2.Outputs[0]).Password.Resolve(t.Context(), c2.Secrets); pw != c.want || err != nil {
 			t.Errorf("%q: %q, %v, want %q", c.stores, pw, err, c.want)
 		}
 	}
 }
 
-// A value that must be known at load may stand anywhere; how it is written in the file does not matter.
-func TestReferencesAnywhere(t *testing.T) {
+// A reference that must be resolved at load may be anywhere in the file and in any YAML style.
+func TestReferencesAreResolvedAnywhere(t *testing.T) {
 	for name, value := range map[string]string{"HOST": "db.example", "PORT": "7000", "DEEP": "0x10", "PATTERN": "^x: {y}$", "EVERY": "90s"} {
 		t.Setenv("SECRET_"+name, value)
 	}
@@ -70,7 +70,7 @@ outputs:
 		t.Error(c.Interval)
 	}
 	for i, port := range []int{7000, 1, 6379} {
-		if r := live[redisConfig](t, c.Outputs[i]); r.Host != "db.example" || r.Port != port {
+		if r := builtConfig[redisConfig](t, c.Outputs[i]); r.Host != "db.example" || r.Port != port {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -78,7 +78,7 @@ outputs:
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := in.Gatherer.(kept[cpuConfig]).config
+	got := in.Gatherer.(configHolder[cpuConfig]).config
 	if diff := cmp.Diff([]string{"a", "^x: {y}$"}, got.Exclude); diff != "" || got.Nested.Deep != 16 {
 		t.Errorf("%+v", got)
 	}
@@ -87,13 +87,13 @@ outputs:
 	}
 }
 
-// A password is looked up when something connects, not before: it may be rotated, and the store may come later.
-func TestRefsAreNotAskedForAtLoad(t *testing.T) {
+// A password is resolved when a component connects, not at load: it may be rotated, and the store may become available later.
+func TestPasswordsAreNotResolvedAtLoad(t *testing.T) {
 	c, err := Parse(t.Context(), "c", []byte("inputs: []\noutputs: [redis: {password: 'secret:not/yet'}]\n"), testEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
-	password := live[redisConfig](t, c.Outputs[0]).Password
+	password := builtConfig[redisConfig](t, c.Outputs[0]).Password
 	if _, err := password.Resolve(t.Context(), c.Secrets); err == nil {
 		t.Error("no error")
 	}
@@ -105,39 +105,39 @@ func TestRefsAreNotAskedForAtLoad(t *testing.T) {
 	}
 }
 
-// awayConfig is a store that needs a login and whose server is away.
-type awayConfig struct {
+// unreachableStoreConfig has the settings of a store that needs a login and whose server is down.
+type unreachableStoreConfig struct {
 	Token secret.Ref `yaml:"token"`
 	URL   string     `yaml:"url"`
 }
 
-type away struct {
-	config awayConfig
+type unreachableStore struct {
+	config unreachableStoreConfig
 	env    secrets.StoreEnv
 }
 
-func (a away) Secret(ctx context.Context, _ string) (string, error) {
+func (a unreachableStore) Secret(ctx context.Context, _ string) (string, error) {
 	if _, err := a.config.Token.Resolve(ctx, a.env.Secrets); err != nil {
 		return "", err
 	}
 	return "", secret.Unavailable(errors.New("the server is away"))
 }
 
-func awayEnv() Env {
+func unreachableStoreEnv() Env {
 	env := testEnv()
-	env.Stores = append(env.Stores, secrets.Define("away", "", func() (c awayConfig) { return c },
-		func(e secrets.StoreEnv, c awayConfig) (away, error) {
+	env.Stores = append(env.Stores, secrets.Define("away", "", func() (c unreachableStoreConfig) { return c },
+		func(e secrets.StoreEnv, c unreachableStoreConfig) (unreachableStore, error) {
 			if c.URL == "bad" {
-				return away{}, errors.New("must be a URL")
+				return unreachableStore{}, errors.New("must be a URL")
 			}
-			return away{c, e}, nil
+			return unreachableStore{c, e}, nil
 		}))
 	return env
 }
 
-func TestStoreThatIsAway(t *testing.T) {
+func TestUnreachableStoreIsRetriedIfThatCanHelp(t *testing.T) {
 	load := func(text string) (string, bool) {
-		_, err := Parse(t.Context(), "c", []byte(text), awayEnv())
+		_, err := Parse(t.Context(), "c", []byte(text), unreachableStoreEnv())
 		if err == nil {
 			return "", false
 		}
@@ -155,7 +155,7 @@ func TestStoreThatIsAway(t *testing.T) {
 			`c:4:25: outputs[0].redis.host: resolve secret "x": the server is away`, true},
 		{"secret_store: {type: away, token: 'secret:e/nope'}\nsecret_stores: {e: {}}\ninputs: []\noutputs: [redis: {host: 'secret:x'}]",
 			`c:4:25: outputs[0].redis.host: resolve secret "x": resolve secret "e/nope": environment variable SECRET_NOPE is not set`, false},
-		{"secret_store: {type: away}\ninputs: [nope]\noutputs: [redis: {host: 'secret:x'}]", // waiting would not mend it
+		{"secret_store: {type: away}\ninputs: [nope]\noutputs: [redis: {host: 'secret:x'}]", // waiting would not help
 			`c:2:10: inputs[0].nope: unknown input "nope"`, false},
 		{"secret_store: {type: away, token: 'secret:token'}\ninputs: []\noutputs: [redis]",
 			"c:1:35: secret_store.token: refers to a store that needs a login itself: define a store of type env or file below secret_stores and write secret:<name>/<id>", false},
@@ -173,7 +173,7 @@ func TestStoreThatIsAway(t *testing.T) {
 	}
 }
 
-// FuzzReference has any text behind "secret:", where a value is taken at load.
+// FuzzReference puts any text after "secret:", in a setting that is resolved at load.
 func FuzzReference(f *testing.F) {
 	for _, id := range []string{"", "x", "other/x", "other/", "/", "//x", "a#b", "other/../x", "x\x00y", "ütf/ß"} {
 		f.Add(id)
@@ -183,8 +183,8 @@ func FuzzReference(f *testing.F) {
 			t.Skip()
 		}
 		c, err := Parse(t.Context(), "c", []byte("secret_stores: {other: {type: file, dir: /nowhere}}\ninputs: []\noutputs: [redis: {host: 'secret:"+id+"'}]\n"), testEnv())
-		if err == nil && strings.HasPrefix(live[redisConfig](t, c.Outputs[0]).Host, "secret:") {
-			t.Errorf("%q is used as it stands", id)
+		if err == nil && strings.HasPrefix(builtConfig[redisConfig](t, c.Outputs[0]).Host, "secret:") {
+			t.Errorf("%q is used without being resolved", id)
 		}
 	})
 }

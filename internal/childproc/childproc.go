@@ -1,6 +1,8 @@
-// Package childproc runs child processes on behalf of inputs. A child leads a process group of its own, so that it is killed
-// together with what it started. Its output and its time are bounded. [Command.Run] collects the output of a short command;
-// [Command.Stream] passes on the lines of a child that keeps running.
+// Package childproc runs child processes for inputs. A child leads its own process group, so that it is killed together with its
+// descendants. Its output and its time are bounded. [Command.Run] collects the output of a short command. [Command.Stream] passes on
+// the lines of a child that keeps running.
+//
+// childproc.go has the commands, output.go bounds and splits their output, and sys_*.go has process groups and users.
 package childproc
 
 import (
@@ -17,7 +19,7 @@ import (
 	"time"
 )
 
-// Exit statuses for children that have none of their own, as shells and timeout(1) report them.
+// Exit statuses for children that did not exit by themselves, as shells and timeout(1) report them.
 const (
 	StatusTimeout    = 124
 	StatusNotStarted = 126 // the program exists but cannot be run
@@ -25,8 +27,8 @@ const (
 	StatusSignal     = 128 // plus the number of the signal
 )
 
-// linger bounds the wait for descendants that left the process group but still hold stdout or stderr open.
-const linger = 200 * time.Millisecond
+// lingerLimit bounds the wait for descendants that left the process group but still hold stdout or stderr open.
+const lingerLimit = 200 * time.Millisecond
 
 // ErrOutputLimit is the error of a child that printed more than the limit.
 var ErrOutputLimit = errors.New("too much output")
@@ -38,7 +40,7 @@ type Command struct {
 	Env  []string // nil: the agent's
 	User *User    // nil: the agent's
 
-	// MaxOutput bounds, in bytes, what Run takes of stdout and of stderr each, and how long a line of Stream is.
+	// MaxOutput bounds, in bytes, stdout and stderr of Run each, and the length of a line of Stream.
 	MaxOutput int
 
 	// Grace is how long the process group may take to end after SIGTERM before it is killed. With 0 it is killed at once.
@@ -52,7 +54,7 @@ type Result struct {
 	Took           time.Duration
 
 	// Err is why the child did not start, did not exit with status 0, or was killed: ErrOutputLimit or the context's error. It
-	// is nil when only a daemon that the child left behind still holds the output open.
+	// is nil if only a daemon that the child started still holds the output open.
 	Err error
 }
 
@@ -64,25 +66,23 @@ func (r *Result) Killed() bool {
 // Truncated reports whether the child was killed because it printed more than the limit.
 func (r *Result) Truncated() bool { return errors.Is(r.Err, ErrOutputLimit) }
 
-// Run runs the child until it ends, ctx is done or it prints more than MaxOutput. Nothing is left of its process group when
-// Run returns.
+// Run runs the child until it ends, ctx is done or it prints more than MaxOutput. When Run returns, no process of its group is left.
 func (c *Command) Run(ctx context.Context) Result {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	stdout, stderr := &limitedBuffer{limit: c.MaxOutput, full: stop}, &limitedBuffer{limit: c.MaxOutput, full: stop}
-	r := c.run(ctx, stdout, stderr)
+	r := c.runWith(ctx, stdout, stderr)
 	r.Stdout, r.Stderr = stdout.data, stderr.data
 	return r
 }
 
-// Stream runs a child that keeps running, until it ends or ctx is done. It calls stdout and stderr for each line without its
-// line break, each from a goroutine of its own. The line is valid during the call only. A line that is longer than MaxOutput
-// is cut.
+// Stream runs a child until it ends or ctx is done. It calls stdout and stderr for each line, without its line break. The two functions
+// are called from different goroutines. A line is valid during the call only. Lines longer than MaxOutput are truncated.
 func (c *Command) Stream(ctx context.Context, stdout, stderr func(line []byte)) Result {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	out, errs := &lineWriter{limit: c.MaxOutput, emit: stdout, stop: stop}, &lineWriter{limit: c.MaxOutput, emit: stderr, stop: stop}
-	r := c.run(ctx, out, errs)
+	r := c.runWith(ctx, out, errs)
 	for _, w := range []*lineWriter{out, errs} {
 		w.flush()
 		if w.crash != nil {
@@ -92,17 +92,17 @@ func (c *Command) Stream(ctx context.Context, stdout, stderr func(line []byte)) 
 	return r
 }
 
-// run runs the child with these writers. The copying to them has ended when run returns.
-func (c *Command) run(ctx context.Context, stdout, stderr io.Writer) Result {
+// runWith runs the child with these writers. The copying to them has ended when run returns.
+func (c *Command) runWith(ctx context.Context, stdout, stderr io.Writer) Result {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.WaitDelay = cmp.Or(c.Grace, linger)
-	setGroup(cmd, c.User, c.Grace > 0)
+	cmd.WaitDelay = cmp.Or(c.Grace, lingerLimit)
+	setProcessGroup(cmd, c.User, c.Grace > 0)
 	start := time.Now()
 	err := cmd.Run()
-	killGroup(cmd)
-	r := Result{Took: time.Since(start), Status: statusOf(cmd, err)}
+	killProcessGroup(cmd)
+	r := Result{Took: time.Since(start), Status: exitStatus(cmd, err)}
 	switch {
 	case errors.Is(context.Cause(ctx), ErrOutputLimit):
 		r.Err = ErrOutputLimit
@@ -114,11 +114,11 @@ func (c *Command) run(ctx context.Context, stdout, stderr io.Writer) Result {
 	return r
 }
 
-// statusOf returns the exit status as a shell reports it.
-func statusOf(cmd *exec.Cmd, err error) int {
+// exitStatus returns the exit status as a shell reports it.
+func exitStatus(cmd *exec.Cmd, err error) int {
 	switch {
 	case cmd.ProcessState != nil:
-		if n, ok := signalOf(cmd.ProcessState); ok {
+		if n, ok := endSignal(cmd.ProcessState); ok {
 			return StatusSignal + n
 		}
 		return cmd.ProcessState.ExitCode()
@@ -142,9 +142,8 @@ func IsProgram(name string) bool {
 	return err == nil
 }
 
-// Environ returns the environment for a child that runs as user. With a nil user that is the agent's environment, which
-// the child could read in /proc anyway. Another user gets only variables that cannot be secret: a secret store may read
-// variables of any name.
+// Environ returns the environment for a child that runs as user. With a nil user it is the agent's environment, which the child could
+// read in /proc anyway. Another user gets only well-known variables, because a secret store may use variables of any other name.
 func Environ(user *User) []string {
 	if user == nil {
 		return os.Environ()
@@ -156,5 +155,5 @@ func Environ(user *User) []string {
 			kept = append(kept, v)
 		}
 	}
-	return append(kept, user.variables()...)
+	return append(kept, user.loginVariables()...)
 }

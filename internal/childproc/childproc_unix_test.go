@@ -120,7 +120,7 @@ func TestLookUpUser(t *testing.T) {
 	}
 	groups, err := exec.CommandContext(t.Context(), "id", "-G", "nobody").Output()
 	if err != nil {
-		t.Skipf("there is no user nobody here: %v", err)
+		t.Skipf("this machine has no user nobody: %v", err)
 	}
 	if u, err := LookUpUser("nobody"); err != nil || len(u.credential.Groups) != len(strings.Fields(string(groups))) {
 		t.Errorf("groups %v (%v), want %s", u.credential.Groups, err, groups)
@@ -130,7 +130,7 @@ func TestLookUpUser(t *testing.T) {
 func TestEnviron(t *testing.T) {
 	t.Setenv("SECRET_X", "hidden")
 	t.Setenv("LC_TIME", "C")
-	u := &User{name: "somebody", home: "/home"}
+	u := &User{name: "alice", home: "/home"}
 	if all := strings.Join(Environ(nil), "\n"); !strings.Contains(all, "hidden") {
 		t.Error(all)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/crew"
 )
 
-// limitedBuffer keeps output up to a limit. When there is more, it calls full, which kills the child.
+// limitedBuffer keeps output up to a limit. If there is more, it calls full, which kills the child.
 type limitedBuffer struct {
 	limit int
 	full  context.CancelCauseFunc
@@ -25,13 +25,12 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lineWriter calls emit for each line. A panic of emit is kept, because the goroutine that writes belongs to os/exec, and
-// stops the child.
+// lineWriter calls emit for each line. It catches a panic of emit, because the writing goroutine belongs to os/exec, and stops the child.
 type lineWriter struct {
 	limit int
 	emit  func(line []byte)
 	stop  context.CancelCauseFunc
-	line  []byte // the beginning of a line whose end did not come yet
+	line  []byte // the beginning of an incomplete line
 	crash error
 }
 
@@ -51,7 +50,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush emits a last line that has no line break.
+// flush emits a last line without a line break.
 func (w *lineWriter) flush() {
 	if len(w.line) > 0 && w.crash == nil {
 		w.flushLine()

@@ -9,19 +9,19 @@ import (
 	"os/exec"
 )
 
-// User is the user that a child runs as. There are none on this system.
+// User is the user that a child runs as. It has no values on this system.
 type User struct{}
 
-// LookUpUser returns an error: this system cannot run a child as another user.
+// LookUpUser returns an error, because a child cannot run as another user on this system.
 func LookUpUser(name string) (*User, error) {
 	return nil, fmt.Errorf("run commands as the user %q: this system cannot do that: remove user: %w", name, errors.ErrUnsupported)
 }
 
-func (*User) variables() []string { return nil }
+func (*User) loginVariables() []string { return nil }
 
-// setGroup does nothing: this system has no process groups, and only the child itself is killed.
-func setGroup(_ *exec.Cmd, _ *User, _ bool) {}
+// setProcessGroup does nothing: this system has no process groups, and only the child itself is killed.
+func setProcessGroup(_ *exec.Cmd, _ *User, _ bool) {}
 
-func killGroup(*exec.Cmd) {}
+func killProcessGroup(*exec.Cmd) {}
 
-func signalOf(*os.ProcessState) (int, bool) { return 0, false }
+func endSignal(*os.ProcessState) (int, bool) { return 0, false }

@@ -17,7 +17,7 @@ type User struct {
 	name, home string
 }
 
-// LookUpUser finds a user by name or number. It fails when the agent may not run a child as that user.
+// LookUpUser finds a user by name or number. It returns an error if the agent may not run a child as that user.
 func LookUpUser(name string) (*User, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
@@ -49,14 +49,14 @@ func LookUpUser(name string) (*User, error) {
 	return found, nil
 }
 
-// variables returns the environment variables that login(1) would set.
-func (u *User) variables() []string {
+// loginVariables returns the environment variables that login(1) would set.
+func (u *User) loginVariables() []string {
 	return []string{"HOME=" + u.home, "USER=" + u.name, "LOGNAME=" + u.name, "SHELL=/bin/sh"}
 }
 
-// setGroup makes the child the leader of its own process group and lets the whole group be signalled when its context is
-// done: with SIGTERM if politely, which some programs ignore, else with SIGKILL.
-func setGroup(cmd *exec.Cmd, u *User, politely bool) {
+// setProcessGroup makes the child the leader of its own process group. When the context is done, the whole group gets a signal: SIGTERM
+// if politely is set, else SIGKILL.
+func setProcessGroup(cmd *exec.Cmd, u *User, politely bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if u != nil {
 		cmd.SysProcAttr.Credential = &u.credential
@@ -68,14 +68,14 @@ func setGroup(cmd *exec.Cmd, u *User, politely bool) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, signal) }
 }
 
-// killGroup kills what is left of the child's group. The kernel does not reuse the group's number while it has members.
-func killGroup(cmd *exec.Cmd) {
+// killProcessGroup kills the remaining processes of the child's group. The kernel does not reuse the group's number while it has members.
+func killProcessGroup(cmd *exec.Cmd) {
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 }
 
-func signalOf(s *os.ProcessState) (int, bool) {
+func endSignal(s *os.ProcessState) (int, bool) {
 	w, ok := s.Sys().(syscall.WaitStatus)
 	return int(w.Signal()), ok && w.Signaled()
 }

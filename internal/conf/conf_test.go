@@ -88,7 +88,7 @@ type sample struct {
 	Pointer *inner        `yaml:"pointer"`
 	Raw     yaml.Node     `yaml:"raw"`
 	Gone    string        `yaml:"gone" conf:"ignored"`
-	hidden  time.Duration //nolint:unused // a field without a tag is no key
+	hidden  time.Duration //nolint:unused // a field without a tag is not a key
 }
 
 func decode(t *testing.T, text string) (sample, Problems) {
@@ -129,13 +129,13 @@ gone: whatever
 	}
 }
 
-// short is a struct with a short form.
-type short struct {
+// shortForm is a struct with a short form.
+type shortForm struct {
 	A string `yaml:"a"`
 	B int    `yaml:"b"`
 }
 
-func (s *short) UnmarshalScalar(text string) error {
+func (s *shortForm) UnmarshalScalar(text string) error {
 	s.A = text
 	return nil
 }
@@ -151,12 +151,12 @@ func TestShortForm(t *testing.T) {
 			t.Fatal(err)
 		}
 		var s struct {
-			All []short `yaml:"all"`
+			All []shortForm `yaml:"all"`
 		}
 		var ps Problems
 		Decode(&ps, node.Content[0], "", &s)
 		switch err := ps.Err(); {
-		case want == "" && (err != nil || !slices.Equal(s.All, []short{{A: "x"}, {A: "y", B: 2}})):
+		case want == "" && (err != nil || !slices.Equal(s.All, []shortForm{{A: "x"}, {A: "y", B: 2}})):
 			t.Errorf("%s: %+v, %v", text, s, err)
 		case want != "" && (err == nil || err.Error() != want):
 			t.Errorf("%s: %v, want %s", text, err, want)
@@ -184,7 +184,7 @@ func TestScalarErrors(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestKeyErrors(t *testing.T) {
 	want := []string{"deep", "every", "list", "name", "pointer", "port", "ratio", "raw", "small"}
 	if diff := cmp.Diff(want, Keys(sample{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -202,30 +202,30 @@ func FuzzDuration(f *testing.F) {
 	})
 }
 
-type listed struct {
+type listForm struct {
 	Names []string `yaml:"names"`
 	List  []string `yaml:"-" conf:"list"`
 }
 
-// TestListForm: a struct may be written as a list.
+// A struct may be written as a list.
 func TestListForm(t *testing.T) {
-	for text, want := range map[string]listed{
+	for text, want := range map[string]listForm{
 		"x: [a, b]":          {List: []string{"a", "b"}},
 		"x: {names: [a, b]}": {Names: []string{"a", "b"}},
 	} {
 		var into struct {
-			X listed `yaml:"x"`
+			X listForm `yaml:"x"`
 		}
 		var ps Problems
-		Decode(&ps, topMap(t, text), "", &into)
+		Decode(&ps, parseTopMap(t, text), "", &into)
 		if diff := cmp.Diff(want, into.X); diff != "" || len(ps) > 0 {
 			t.Errorf("%s: %v, %s", text, ps, diff)
 		}
 	}
 }
 
-// TestSharedKey: a key that two structs have goes to both, and what is wrong with it is said once.
-func TestSharedKey(t *testing.T) {
+// A key that two inlined structs have is decoded into both. An error about it is reported once.
+func TestSharedKeyIsDecodedIntoBothStructs(t *testing.T) {
 	type a struct {
 		Timeout Duration `yaml:"timeout"`
 	}
@@ -236,20 +236,20 @@ func TestSharedKey(t *testing.T) {
 	var first b
 	var second a
 	var ps Problems
-	Decode(&ps, topMap(t, "timeout: 3s"), "", &first, &second)
+	Decode(&ps, parseTopMap(t, "timeout: 3s"), "", &first, &second)
 	if first.Timeout != second.Timeout || first.Timeout == 0 || len(ps) > 0 {
 		t.Errorf("%v and %v, %v", first.Timeout, second.Timeout, ps)
 	}
-	Decode(&ps, topMap(t, "timeout: never"), "", &first, &second)
+	Decode(&ps, parseTopMap(t, "timeout: never"), "", &first, &second)
 	if len(ps) != 1 {
-		t.Errorf("one mistake, told as %v", ps)
+		t.Errorf("one mistake is reported as %v", ps)
 	}
 	defer func() {
 		if recover() == nil {
 			t.Error("a key of two types is accepted")
 		}
 	}()
-	Decode(&ps, topMap(t, "timeout: 3s"), "", &first, &struct {
+	Decode(&ps, parseTopMap(t, "timeout: 3s"), "", &first, &struct {
 		Timeout string `yaml:"timeout"`
 	}{})
 }

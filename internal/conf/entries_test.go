@@ -9,8 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// topMap returns the top map of a document, or nil.
-func topMap(t testing.TB, text string) *yaml.Node {
+// parseTopMap returns the top-level map of a document, or nil.
+func parseTopMap(t testing.TB, text string) *yaml.Node {
 	t.Helper()
 	var doc yaml.Node
 	if yaml.Unmarshal([]byte(text), &doc) != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
@@ -19,13 +19,13 @@ func topMap(t testing.TB, text string) *yaml.Node {
 	return doc.Content[0]
 }
 
-// flat returns the entries of a map as texts; maps in it are flattened too.
-func flat(ps *Problems, n *yaml.Node, depth int) map[string]string {
+// flattenEntries returns the entries of a map as texts. It flattens nested maps as well.
+func flattenEntries(ps *Problems, n *yaml.Node, depth int) map[string]string {
 	all := map[string]string{}
 	for key, value := range Entries(ps, n, "") {
 		switch {
 		case value.Kind == yaml.MappingNode && depth < 2:
-			all[key.Value] = fmt.Sprint(flat(ps, value, depth+1))
+			all[key.Value] = fmt.Sprint(flattenEntries(ps, value, depth+1))
 		default:
 			all[key.Value] = value.Value
 		}
@@ -42,20 +42,20 @@ func TestMerges(t *testing.T) {
 	} {
 		var ps Problems
 		var z *yaml.Node
-		for key, value := range Entries(&ps, topMap(t, tc.text), "") {
+		for key, value := range Entries(&ps, parseTopMap(t, tc.text), "") {
 			if key.Value == "z" {
 				z = value
 			}
 		}
-		if got := fmt.Sprint(flat(&ps, z, 0)); got != "map["+tc.want+"]" || len(ps) > 0 {
+		if got := fmt.Sprint(flattenEntries(&ps, z, 0)); got != "map["+tc.want+"]" || len(ps) > 0 {
 			t.Errorf("%s: %s, %v", name, got, ps)
 		}
 	}
 }
 
-// TestEntriesStop: who stops in the middle of a merged map, or of a map that it merges, is not called again.
-func TestEntriesStop(t *testing.T) {
-	n := topMap(t, "a: 1\n<<: [{b: 1, <<: {c: 1}}, {d: 1}]\n")
+// A loop that stops within a merged map, or within a map that is merged there, is not called again.
+func TestEntriesStopsWithTheLoop(t *testing.T) {
+	n := parseTopMap(t, "a: 1\n<<: [{b: 1, <<: {c: 1}}, {d: 1}]\n")
 	for stop := range 5 {
 		var got []string
 		for key := range Entries(&Problems{}, n, "") {
@@ -69,31 +69,31 @@ func TestEntriesStop(t *testing.T) {
 	}
 }
 
-// TestMergesThatMultiply: a small file whose merges name each other many times is refused instead of expanded.
-func TestMergesThatMultiply(t *testing.T) {
+// A small file whose nested merges multiply is refused instead of expanded.
+func TestMultiplyingMergesAreRefused(t *testing.T) {
 	text := "m0: &m0 {a: 1}\n"
 	for i := 1; i < 20; i++ {
 		text += fmt.Sprintf("m%d: &m%d {<<: [%s]}\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*m%d, ", i-1), 10), ", "))
 	}
 	text += "z: {<<: *m19}\n"
 	var ps Problems
-	for key, value := range Entries(&ps, topMap(t, text), "") {
+	for key, value := range Entries(&ps, parseTopMap(t, text), "") {
 		if key.Value == "z" {
-			flat(&ps, value, 0)
+			flattenEntries(&ps, value, 0)
 		}
 	}
 	if !strings.Contains(ps.Error(), "nested too deeply") {
 		t.Errorf("%v", ps)
 	}
-	self := topMap(t, "a: 1\nb: {c: 1}\n")
+	self := parseTopMap(t, "a: 1\nb: {c: 1}\n")
 	self.Content = append(self.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!merge", Value: "<<"}, self)
 	ps = nil
-	if flat(&ps, self, 0); !strings.Contains(ps.Error(), "nested too deeply") {
+	if flattenEntries(&ps, self, 0); !strings.Contains(ps.Error(), "nested too deeply") {
 		t.Errorf("a map that merges itself: %v", ps)
 	}
 }
 
-// FuzzEntries compares with what the YAML library makes of the same map.
+// FuzzEntries compares Entries with the YAML library's decoding of the same map.
 func FuzzEntries(f *testing.F) {
 	for _, text := range []string{
 		"x: &x {a: 1}\nz: {<<: *x, b: 2}", "x: &x {a: 1}\ny: &y {<<: *x}\nz: {<<: [*y, {c: 3}], a: 9}",
@@ -102,25 +102,25 @@ func FuzzEntries(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		n := topMap(t, text)
-		if n == nil || strings.Contains(text, "!") { // tags change what is a merge, and what values mean
+		n := parseTopMap(t, text)
+		if n == nil || strings.Contains(text, "!") { // tags change the meaning of merges and values
 			return
 		}
 		var ps Problems
-		got := flat(&ps, n, 0)
+		got := flattenEntries(&ps, n, 0)
 		var want map[string]yaml.Node
 		if err := n.Decode(&want); err != nil || len(ps) > 0 {
-			return // the library, or we, refuse it
+			return // the library or conf refuses it
 		}
 		if _, null := got[""]; null {
-			return // the library leaves out a key without a name; to us it is an unknown one
+			return // the library leaves out a key without a name; for conf it is an unknown key
 		}
 		if len(got) != len(want) {
-			t.Fatalf("%q: %v, the library has %v", text, got, want)
+			t.Fatalf("%q: %v, the library returns %v", text, got, want)
 		}
 		for key, value := range want {
 			if at := Resolve(&value); at.Kind == yaml.ScalarNode && got[key] != at.Value {
-				t.Errorf("%q: %s is %q, the library says %q", text, key, got[key], at.Value)
+				t.Errorf("%q: %s is %q, the library returns %q", text, key, got[key], at.Value)
 			}
 		}
 	})

@@ -9,46 +9,46 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// taker keeps references, as secret.Ref does.
-type taker struct{ text string }
+// refTaker keeps a reference unresolved, like secret.Ref.
+type refTaker struct{ text string }
 
-func (t *taker) UnmarshalScalar(text string) error { t.text = text; return nil }
-func (*taker) TakesSecret()                        {}
+func (t *refTaker) UnmarshalScalar(text string) error { t.text = text; return nil }
+func (*refTaker) TakesSecret()                        {}
 
-type withSecrets struct {
-	Password taker             `yaml:"password"`
-	Headers  map[string]taker  `yaml:"headers"`
-	Host     string            `yaml:"host"`
-	Port     int               `yaml:"port"`
-	Every    Duration          `yaml:"every"`
-	Env      map[string]string `yaml:"env"`
-	Hosts    []*string         `yaml:"hosts"`
-	Raw      yaml.Node         `yaml:"raw"`
-	Label    taker             `yaml:"label" conf:"public"`
-	rules    func(*withSecrets) error
+type secretSettings struct {
+	Password refTaker            `yaml:"password"`
+	Headers  map[string]refTaker `yaml:"headers"`
+	Host     string              `yaml:"host"`
+	Port     int                 `yaml:"port"`
+	Every    Duration            `yaml:"every"`
+	Env      map[string]string   `yaml:"env"`
+	Hosts    []*string           `yaml:"hosts"`
+	Raw      yaml.Node           `yaml:"raw"`
+	Label    refTaker            `yaml:"label" conf:"public"`
+	rules    func(*secretSettings) error
 }
 
-func (w *withSecrets) Validate() error {
+func (w *secretSettings) Validate() error {
 	if w.rules == nil {
 		return nil
 	}
 	return w.rules(w)
 }
 
-func decodeSecrets(t *testing.T, text string, store map[string]string, rules func(*withSecrets) error) (withSecrets, string) {
+func decodeSecrets(t *testing.T, text string, store map[string]string, rules func(*secretSettings) error) (secretSettings, string) {
 	t.Helper()
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
 	}
-	w := withSecrets{rules: rules}
+	w := secretSettings{rules: rules}
 	var ps Problems
 	Decode(&ps, doc.Content[0], "", &w)
 	if refs := ps.References(); len(refs) > 0 && store != nil {
 		for _, n := range refs {
 			SetSecret(n, store[n.Value])
 		}
-		w, ps = withSecrets{rules: rules}, nil
+		w, ps = secretSettings{rules: rules}, nil
 		Decode(&ps, doc.Content[0], "", &w)
 	}
 	if err := ps.Err(); err != nil {
@@ -57,8 +57,8 @@ func decodeSecrets(t *testing.T, text string, store map[string]string, rules fun
 	return w, ""
 }
 
-// Where nobody resolves references, they are refused; only who takes them gets them.
-func TestReferenceThatNobodyTakes(t *testing.T) {
+// Without a resolver, references are refused, except in fields that keep them.
+func TestReferenceInOtherFieldIsRefused(t *testing.T) {
 	w, got := decodeSecrets(t, `{password: "secret:a", headers: {x: "secret:b"}, raw: "secret:c", env: {A: "secret:d"}, hosts: ["secret:e"], port: "secret:f"}`, nil, nil)
 	want := `:1:76: env.A: a reference to a secret cannot be used here
 :1:97: hosts[0]: a reference to a secret cannot be used here
@@ -74,10 +74,10 @@ func TestReferenceThatNobodyTakes(t *testing.T) {
 	}
 }
 
-// Rules are for values: before these are known they would complain of what is not wrong.
-func TestRulesWaitForTheValue(t *testing.T) {
+// Validate runs after references are resolved, because it checks values. Before, it would report errors that do not exist.
+func TestRulesRunAfterResolution(t *testing.T) {
 	asked := 0
-	rules := func(w *withSecrets) error {
+	rules := func(w *secretSettings) error {
 		asked++
 		if w.Host == "" {
 			return Key("port", "needs a host")
@@ -85,14 +85,14 @@ func TestRulesWaitForTheValue(t *testing.T) {
 		return nil
 	}
 	if _, got := decodeSecrets(t, `{host: "secret:a", port: 1}`, map[string]string{"secret:a": "h"}, rules); got != "" || asked != 1 {
-		t.Errorf("%s; asked %d times", got, asked)
+		t.Errorf("%s; resolved %d times", got, asked)
 	}
 }
 
-// A rule may repeat a value, as it is written or as it was understood, of this key or of another.
-func TestMessagesAboutSecretValues(t *testing.T) {
+// An error of Validate may repeat a resolved value, as text or formatted, of its own key or of another one.
+func TestMessagesHideSecretValues(t *testing.T) {
 	store := map[string]string{"secret:number": "0x10bad", "secret:every": "5400", "secret:host": "hunter2"}
-	rules := func(w *withSecrets) error {
+	rules := func(w *secretSettings) error {
 		return errors.Join(Key("port", "must not be %d beside %s", w.Port, w.Host), fmt.Errorf("%v is too long for %q", w.Every, w.Host))
 	}
 	_, got := decodeSecrets(t, `{port: "secret:number", every: "secret:every", host: "secret:host"}`, store, rules)

@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Address is a parsed URL: the part that may be shown, and the credentials.
+// Address is a parsed URL. Its exported fields and String contain no credentials.
 type Address struct {
 	Host   string // name or IP address; for a socket its path
 	Port   string // "" for a socket
@@ -43,7 +43,7 @@ func ParseURL(text string) (Address, error) {
 	case "https":
 		a.Port = cmp.Or(a.Port, "443")
 	case "unix":
-		return a.socket(u)
+		return a.completeSocket(u)
 	default:
 		return Address{}, errURL
 	}
@@ -54,8 +54,8 @@ func ParseURL(text string) (Address, error) {
 	return a, nil
 }
 
-// socket completes the address of a socket. The host of its requests is localhost.
-func (a Address) socket(u *url.URL) (Address, error) {
+// completeSocket completes the address of a socket. Requests over a socket have the host localhost.
+func (a Address) completeSocket(u *url.URL) (Address, error) {
 	socket, path, _ := strings.Cut(u.Path, ":")
 	if u.Host != "" || socket == "" {
 		return Address{}, errURL
@@ -81,7 +81,7 @@ func (a Address) Instance() []telemetry.Label {
 	return []telemetry.Label{{Key: "server", Value: a.Host}, {Key: "port", Value: a.Port}}
 }
 
-// Path returns the label path, with the path and query of the URL. It is empty unless all has another URL of the same server.
+// Path returns the label path, with the path and query of the URL. Its value is empty unless all contains another URL of the same server.
 func (a Address) Path(all []Address) telemetry.Label {
 	l := telemetry.Label{Key: "path"}
 	shares := func(o Address) bool { return o.HostPort() == a.HostPort() && o.public != a.public }
@@ -99,9 +99,9 @@ type keyedURL struct{ key, text string }
 
 // ParseURLs parses the list of URLs below a key of the configuration. Two URLs that differ only in credentials are an error.
 // Errors name the item.
-func ParseURLs(key string, texts []string) ([]Address, error) { return parseURLs(listed(key, texts)) }
+func ParseURLs(key string, texts []string) ([]Address, error) { return parseURLs(keyURLs(key, texts)) }
 
-func listed(key string, texts []string) []keyedURL {
+func keyURLs(key string, texts []string) []keyedURL {
 	var list []keyedURL
 	for i, text := range texts {
 		list = append(list, keyedURL{fmt.Sprintf("%s[%d]", key, i), text})
@@ -127,7 +127,7 @@ func parseURLs(list []keyedURL) ([]Address, error) {
 	return all, errors.Join(errs...)
 }
 
-// publicURL returns a URL without user as text. It replaces the values of parameters that have the name of a credential.
+// publicURL returns a URL as text, without its user. It replaces the values of parameters whose names suggest a credential.
 func publicURL(u *url.URL) string {
 	clean := *u
 	params := strings.Split(u.RawQuery, "&")

@@ -13,19 +13,19 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// A server that is busy is waited for, as over TCP. When it stays busy the error says that.
-func TestBusySocket(t *testing.T) {
+// A client waits for a busy server, as over TCP. If the server stays busy, the error says so.
+func TestBusySocketIsRetried(t *testing.T) {
 	path, l := servicetest.FullListener(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	tt := target(t, httpx.Config{}, "unix://"+path, nil)
-	_, err := tt.Get(ctx, limit)
+	tt := newTarget(t, httpx.Config{}, "unix://"+path, nil)
+	_, err := tt.Get(ctx, pageLimit)
 	if !errors.Is(err, guard.ErrBusy) || !strings.Contains(err.Error(), "is too busy to take connections") || strings.Contains(err.Error(), "in time") {
 		t.Error(err)
 	}
 	done := make(chan string)
-	go func() { done <- get(t, tt) }()
-	server := &http.Server{Handler: http.HandlerFunc(echo)}
+	go func() { done <- getPage(t, tt) }()
+	server := &http.Server{Handler: http.HandlerFunc(echoRequest)}
 	defer server.Close()
 	go func() { _ = server.Serve(l) }()
 	if got := <-done; !strings.Contains(got, "GET /") {

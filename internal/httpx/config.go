@@ -1,5 +1,9 @@
-// Package httpx turns settings into HTTP clients. Inputs inline a [Config] and make a [Target] for each URL, which keeps its
-// connection between gathers and whose errors say what to do. A [Group] of servers is an input.
+// Package httpx makes HTTP clients from settings. Inputs inline a [Config] and make a [Target] for each URL. A target keeps its
+// connection between gathers, and its errors say what to do. A [Group] of servers is an input.
+//
+// config.go has the settings and address.go parses URLs. target.go requests pages, with dial.go, redirect.go and encoding.go for
+// connections, redirects and compressed answers. pool.go bounds the memory of pages. explain.go makes errors readable. pages.go and
+// group.go serve inputs that read one page from each of several servers.
 package httpx
 
 import (
@@ -21,7 +25,7 @@ import (
 //go:embed README.md
 var Readme string
 
-// Config are the settings that all inputs for HTTP share. It has no time limit: the context has one.
+// Config has the settings that all inputs for HTTP share. It has no timeout, because the context has one.
 type Config struct {
 	Username        secret.Ref            `yaml:"username"`
 	Password        secret.Ref            `yaml:"password"`
@@ -31,11 +35,11 @@ type Config struct {
 	Proxy           secret.Ref            `yaml:"proxy"` // a URL; the proxies of the environment are not used
 	FollowRedirects bool                  `yaml:"follow_redirects"`
 
-	pool *pool // shared by all targets of an input; nil: no limit
+	pool *pageBudget // shared by all targets of an input; nil: no limit
 }
 
 // Defaults returns the default settings, which follow redirects.
-func Defaults() Config { return Config{FollowRedirects: true, pool: &pool{}} }
+func Defaults() Config { return Config{FollowRedirects: true, pool: &pageBudget{}} }
 
 // Validate implements conf.Validator. A struct that inlines Config and has its own Validate must call it.
 func (c *Config) Validate() error {
@@ -51,7 +55,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, conf.Key("headers", "%q cannot be the name of a header", name))
 		}
 	}
-	if text, ok := literal(c.Proxy); ok {
+	if text, ok := literalText(c.Proxy); ok {
 		if _, err := parseProxy(text); err != nil {
 			errs = append(errs, conf.Key("proxy", "%s", err))
 		}
@@ -73,8 +77,8 @@ type noStore struct{}
 
 func (noStore) Secret(context.Context, string) (string, error) { return "", errors.New("no store") }
 
-// literal returns the text of a value that is not a reference to a secret store.
-func literal(r secret.Ref) (string, bool) {
+// literalText returns the text of a value that is not a reference to a secret store.
+func literalText(r secret.Ref) (string, bool) {
 	if r.IsZero() {
 		return "", false
 	}

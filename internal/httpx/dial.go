@@ -9,9 +9,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
-// conns are the open connections of a session. They must be closed one by one: net/http continues to dial after a request was
-// cancelled, and CloseIdleConnections leaves an HTTP/2 connection open whose last request has just been cancelled. The
-// connections to a target that hangs would pile up.
+// conns has the open connections of a session, to close each of them. Closing the transport is not enough: net/http continues to dial
+// after a request was cancelled, and CloseIdleConnections leaves an HTTP/2 connection open whose last request has just been cancelled.
+// Connections to a hung target would accumulate.
 type conns struct {
 	mu     sync.Mutex
 	open   map[*conn]bool
@@ -31,8 +31,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// add registers a new connection. It closes the connection if close was called before.
-func (c *conns) add(raw net.Conn) (net.Conn, error) {
+// register registers a new connection. It closes the connection if close was called before.
+func (c *conns) register(raw net.Conn) (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -57,25 +57,25 @@ func (c *conns) close() {
 	}
 }
 
-// askerKey is the context key for the context of the request, which net/http does not pass on to the dialer.
-type askerKey struct{}
+// requestContextKey is the context key for the context of the request. net/http does not pass that context to the dialer.
+type requestContextKey struct{}
 
 type dialFunc func(ctx context.Context, t *Target, network, addr string) (net.Conn, error)
 
-func (s *session) dialer(t *Target, f dialFunc) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func (s *session) trackConns(t *Target, f dialFunc) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if asker, ok := ctx.Value(askerKey{}).(context.Context); ok {
+		if asker, ok := ctx.Value(requestContextKey{}).(context.Context); ok {
 			ctx = asker
 		}
 		raw, err := f(ctx, t, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return s.conns.add(raw)
+		return s.conns.register(raw)
 	}
 }
 
-func dial(ctx context.Context, t *Target, network, addr string) (net.Conn, error) {
+func dialTarget(ctx context.Context, t *Target, network, addr string) (net.Conn, error) {
 	d := net.Dialer{KeepAlive: 30 * time.Second}
 	if t.LocalAddr != nil && network != "unix" {
 		local, err := t.LocalAddr()
@@ -87,15 +87,15 @@ func dial(ctx context.Context, t *Target, network, addr string) (net.Conn, error
 	return guard.Dial(ctx, &d, network, addr)
 }
 
-// direct dials a proxy.
-type direct struct{ t *Target }
+// directDialer dials a proxy.
+type directDialer struct{ t *Target }
 
 // Dial implements proxy.Dialer.
-func (d direct) Dial(network, addr string) (net.Conn, error) {
+func (d directDialer) Dial(network, addr string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, addr)
 }
 
 // DialContext implements proxy.ContextDialer.
-func (d direct) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	return dial(ctx, d.t, network, addr)
+func (d directDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	return dialTarget(ctx, d.t, network, addr)
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// encoded returns the content coding of an answer, "" if there is none.
-func encoded(resp *http.Response) string {
+// contentCoding returns the content coding of an answer, "" if there is none.
+func contentCoding(resp *http.Response) string {
 	coding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
 	if coding == "identity" || resp.Body == http.NoBody {
 		return ""
@@ -17,25 +17,25 @@ func encoded(resp *http.Response) string {
 	return coding
 }
 
-// unpack makes the body of a compressed answer plain. Some servers have only compressed files and send them unasked. The reader
-// must bound what it reads, as always.
-func unpack(resp *http.Response) {
-	if coding := encoded(resp); coding != "gzip" && coding != "x-gzip" {
+// decompressBody makes the body of an answer in gzip decompress itself. Some servers have only compressed files and send them although
+// the request does not allow it. The caller must bound how much it reads.
+func decompressBody(resp *http.Response) {
+	if coding := contentCoding(resp); coding != "gzip" && coding != "x-gzip" {
 		return
 	}
-	resp.Body = &unpacked{body: resp.Body}
+	resp.Body = &gzipBody{body: resp.Body}
 	resp.Header.Del("Content-Encoding")
 	resp.ContentLength, resp.Uncompressed = -1, true
 }
 
-// unpacked is a body that is decompressed while it is read.
-type unpacked struct {
+// gzipBody is a body that is decompressed while it is read.
+type gzipBody struct {
 	body io.ReadCloser
 	gzip *gzip.Reader // nil before the first read
 }
 
 // Read implements io.Reader.
-func (u *unpacked) Read(b []byte) (int, error) {
+func (u *gzipBody) Read(b []byte) (int, error) {
 	if u.gzip == nil {
 		r, err := gzip.NewReader(u.body)
 		if err != nil {
@@ -47,9 +47,9 @@ func (u *unpacked) Read(b []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (u *unpacked) Close() error { return u.body.Close() }
+func (u *gzipBody) Close() error { return u.body.Close() }
 
-// errEncoding returns the error for an answer with an unsupported content coding.
-func (t *Target) errEncoding(coding string) error {
+// describeCoding returns the error for an answer with an unsupported content coding.
+func (t *Target) describeCoding(coding string) error {
 	return fmt.Errorf("%s answers with Content-Encoding %.40q, which was not asked for: let it send plain text or gzip", t, coding)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
-// Explain makes the error of a request readable: which target, what happened, what to do. It wraps err, and returns a
-// cancellation as it is.
+// Explain makes the error of a request readable: it names the target, what happened and what to do. It wraps err, and returns a
+// cancellation unchanged.
 func (t *Target) Explain(err error) error {
 	var whole *url.Error // repeats the URL, possibly that of a redirect
 	if errors.As(err, &whole) {
@@ -34,7 +34,7 @@ func (t *Target) Explain(err error) error {
 		return fmt.Errorf("%s: %w", t, err)
 	}
 	var limit *guardError
-	if refused := redirected(err); refused != nil {
+	if refused := redirectErrorIn(err); refused != nil {
 		return fmt.Errorf("%s %w", t, refused)
 	}
 	if errors.As(err, &limit) || errors.Is(err, guard.ErrBusy) {
@@ -47,17 +47,17 @@ func (t *Target) Explain(err error) error {
 		// Not wrapped, because net/http repeats the answer. The second text means that the server sent something before the request.
 		return fmt.Errorf("%s answers, but not with HTTP: correct the port, or write https://", t)
 	}
-	err = short(err)
-	if advice := t.advise(err); advice != "" {
+	err = shortenError(err)
+	if advice := t.adviseOn(err); advice != "" {
 		return fmt.Errorf("%s %s: %w", t, advice, err)
 	}
 	return fmt.Errorf("%s: %w", t, err)
 }
 
-// shortError is an error with less text, because some errors of net/http repeat headers of the answer.
+// shortError is an error with a truncated text, because some errors of net/http repeat headers of the answer.
 type shortError struct{ error }
 
-func short(err error) error {
+func shortenError(err error) error {
 	const most = 300
 	if len(err.Error()) <= most {
 		return err
@@ -68,7 +68,7 @@ func short(err error) error {
 func (e shortError) Error() string { return strings.ToValidUTF8(e.error.Error()[:300], "") + "…" }
 func (e shortError) Unwrap() error { return e.error }
 
-func (t *Target) advise(err error) string {
+func (t *Target) adviseOn(err error) string {
 	var op *net.OpError
 	var lookup *net.DNSError
 	viaProxy := errors.As(err, &op) && (op.Op == "proxyconnect" || strings.HasPrefix(op.Op, "socks"))
@@ -100,15 +100,15 @@ func IsTimeout(err error) bool {
 // StatusError is the error for an answer whose status is not 200.
 type StatusError struct {
 	Code int
-	Text string // names the target, what it answered and what to do
+	Text string // names the target, its answer and what to do
 	Body []byte // the beginning of the answer; valid until the next Get
 }
 
 // Error implements error.
 func (e *StatusError) Error() string { return e.Text }
 
-// refused returns the error for an answer whose status is not 200.
-func (t *Target) refused(resp *http.Response) error {
+// refusalError returns the error for an answer whose status is not 200.
+func (t *Target) refusalError(resp *http.Response) error {
 	advice := ""
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:

@@ -10,13 +10,13 @@ import (
 
 // Server is a member of a [Group].
 type Server interface {
-	Ask(ctx context.Context)        // at the same time as the others
-	Add(out *telemetry.Batch) error // the samples of the answer, or why there is none
+	Ask(ctx context.Context)        // sends the request, concurrently with other servers
+	Add(out *telemetry.Batch) error // adds the samples of the answer, or returns why there are none
 	Close()
 }
 
-// Group is an input that asks independent servers: when one of them fails, the samples of the others are still written. It is
-// a plugins.Gatherer and an io.Closer.
+// Group is an input that requests data from independent servers. If one of them fails, the samples of the others are still written.
+// A Group is a plugins.Gatherer and an io.Closer.
 type Group[S Server] []S
 
 // Gather implements plugins.Gatherer.

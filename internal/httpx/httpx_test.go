@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func target(t testing.TB, c httpx.Config, url string, store secret.Resolver) *httpx.Target {
+func newTarget(t testing.TB, c httpx.Config, url string, store secret.Resolver) *httpx.Target {
 	t.Helper()
 	a, err := httpx.ParseURL(url)
 	if err != nil {
@@ -41,30 +41,30 @@ func target(t testing.TB, c httpx.Config, url string, store secret.Resolver) *ht
 	return target
 }
 
-const limit = 1 << 20
+const pageLimit = 1 << 20
 
-func get(t testing.TB, target *httpx.Target) string {
+func getPage(t testing.TB, target *httpx.Target) string {
 	t.Helper()
-	page, err := target.Get(t.Context(), limit)
+	page, err := target.Get(t.Context(), pageLimit)
 	if err != nil {
 		t.Error(err)
 	}
 	return string(page)
 }
 
-// echo answers with what it was asked.
-func echo(w http.ResponseWriter, r *http.Request) {
+// echoRequest answers with parts of the request.
+func echoRequest(w http.ResponseWriter, r *http.Request) {
 	user, password, _ := r.BasicAuth()
 	_, _ = fmt.Fprintf(w, "%s %s %s user=%s password=%s bearer=%s x=%s host=%s", r.Proto, r.Method, r.URL, user, password,
 		strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.Header.Get("X-Key"), r.Host)
 }
 
-type store map[string]string
+type secretStore map[string]string
 
-func (s store) Secret(_ context.Context, id string) (string, error) { return s[id], nil }
+func (s secretStore) Secret(_ context.Context, id string) (string, error) { return s[id], nil }
 
 func TestCredentials(t *testing.T) {
-	s := httpxtest.Pages(t, echo)
+	s := httpxtest.Pages(t, echoRequest)
 	withUser := strings.Replace(s.URL, "http://", "http://ann:from-url@", 1)
 	for _, c := range []struct {
 		config httpx.Config
@@ -77,14 +77,14 @@ func TestCredentials(t *testing.T) {
 		{httpx.Config{BearerToken: secret.Literal("secret:pw")}, withUser, "bearer=from-store"},
 		{httpx.Config{Headers: map[string]secret.Ref{"X-Key": secret.Literal("secret:pw"), "Host": secret.Literal("www")}}, s.URL, "x=from-store host=www"},
 	} {
-		if got := get(t, target(t, c.config, c.url+"/p?q=1", store{"pw": "from-store"})); !strings.Contains(got, c.want) || !strings.Contains(got, "GET /p?q=1") {
+		if got := getPage(t, newTarget(t, c.config, c.url+"/p?q=1", secretStore{"pw": "from-store"})); !strings.Contains(got, c.want) || !strings.Contains(got, "GET /p?q=1") {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
 }
 
-// A password that was rotated is used after the first refusal.
-func TestRotatedPassword(t *testing.T) {
+// A rotated password is used after the first refusal.
+func TestRotatedPasswordIsUsedAfterRefusal(t *testing.T) {
 	var password atomic.Value
 	password.Store("one")
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
@@ -92,15 +92,15 @@ func TestRotatedPassword(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	known := store{"pw": "one"}
-	tt := target(t, httpx.Config{Username: secret.Literal("bob"), Password: secret.Literal("secret:pw")}, s.URL, known)
-	get(t, tt)
+	known := secretStore{"pw": "one"}
+	tt := newTarget(t, httpx.Config{Username: secret.Literal("bob"), Password: secret.Literal("secret:pw")}, s.URL, known)
+	getPage(t, tt)
 	password.Store("two")
 	known["pw"] = "two"
-	if _, err := tt.Get(t.Context(), limit); err == nil || !strings.Contains(err.Error(), "refuses the username") {
+	if _, err := tt.Get(t.Context(), pageLimit); err == nil || !strings.Contains(err.Error(), "refuses the username") {
 		t.Errorf("error %v", err)
 	}
-	get(t, tt)
+	getPage(t, tt)
 }
 
 func TestConnectionIsKept(t *testing.T) {
@@ -120,10 +120,10 @@ func TestConnectionIsKept(t *testing.T) {
 	defer s.Close()
 	for path, fresh := range map[string]bool{"/": false, "/404": false, "/fresh": true} {
 		opened.Store(0)
-		tt := target(t, httpx.Config{}, s.URL+path, nil)
+		tt := newTarget(t, httpx.Config{}, s.URL+path, nil)
 		tt.Fresh = fresh
 		for range 5 {
-			_, _ = tt.Get(t.Context(), limit)
+			_, _ = tt.Get(t.Context(), pageLimit)
 		}
 		if want := map[bool]int32{false: 1, true: 5}[fresh]; opened.Load() != want {
 			t.Errorf("%s: %d connections for 5 requests, want %d", path, opened.Load(), want)
@@ -137,17 +137,17 @@ func TestUnixSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: http.HandlerFunc(echo)}
+	s := &http.Server{Handler: http.HandlerFunc(echoRequest)}
 	go func() { _ = s.Serve(l) }()
 	defer s.Close()
-	tt := target(t, httpx.Config{}, "unix://"+socket+":/status?auto", nil)
-	if got := get(t, tt); !strings.Contains(got, "GET /status?auto") {
+	tt := newTarget(t, httpx.Config{}, "unix://"+socket+":/status?auto", nil)
+	if got := getPage(t, tt); !strings.Contains(got, "GET /status?auto") {
 		t.Error(got)
 	}
 	if tt.HostPort() != socket || tt.Port != "" {
-		t.Errorf("%s is called %q", tt, tt.HostPort())
+		t.Errorf("HostPort of %s is %q", tt, tt.HostPort())
 	}
-	_, err = target(t, httpx.Config{}, "unix:///nowhere", nil).Get(t.Context(), limit)
+	_, err = newTarget(t, httpx.Config{}, "unix:///nowhere", nil).Get(t.Context(), pageLimit)
 	if err == nil || !strings.Contains(err.Error(), "cannot be reached: start it") {
 		t.Error(err)
 	}
@@ -159,12 +159,12 @@ func TestRedirects(t *testing.T) {
 			http.Redirect(w, r, "/new", http.StatusFound)
 			return
 		}
-		echo(w, r)
+		echoRequest(w, r)
 	})
-	if got := get(t, target(t, httpx.Defaults(), s.URL+"/old", nil)); !strings.Contains(got, "GET /new") {
+	if got := getPage(t, newTarget(t, httpx.Defaults(), s.URL+"/old", nil)); !strings.Contains(got, "GET /new") {
 		t.Error(got)
 	}
-	_, err := target(t, httpx.Config{}, s.URL+"/old", nil).Get(t.Context(), limit)
+	_, err := newTarget(t, httpx.Config{}, s.URL+"/old", nil).Get(t.Context(), pageLimit)
 	if err == nil || !strings.Contains(err.Error(), "302 Found: it is elsewhere") {
 		t.Error(err)
 	}
@@ -176,14 +176,14 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(echo))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(echoRequest))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
 	trusting := httpx.Config{TLS: tlsx.Config{CA: a.File}}
-	if got := get(t, target(t, trusting, s.URL, nil)); !strings.HasPrefix(got, "HTTP/2.0 GET") {
+	if got := getPage(t, newTarget(t, trusting, s.URL, nil)); !strings.HasPrefix(got, "HTTP/2.0 GET") {
 		t.Error(got)
 	}
 	plain := httpxtest.Page(t, "")
@@ -192,7 +192,7 @@ func TestTLS(t *testing.T) {
 		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak TLS",
 		strings.Replace(s.URL, "https:", "http:", 1):     "answers 400 Bad Request",
 	} {
-		if _, err := target(t, httpx.Config{}, url, nil).Get(t.Context(), limit); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := newTarget(t, httpx.Config{}, url, nil).Get(t.Context(), pageLimit); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", url, err, want)
 		}
 	}
@@ -205,12 +205,12 @@ func TestProxy(t *testing.T) {
 	u, _ := url.Parse(proxy.URL)
 	u.User = url.UserPassword("me", "pw")
 	through := httpx.Config{Proxy: secret.Literal(u.String())}
-	if got := get(t, target(t, through, "http://nowhere.invalid/x", nil)); got != "proxied http://nowhere.invalid/x Basic bWU6cHc=" {
+	if got := getPage(t, newTarget(t, through, "http://nowhere.invalid/x", nil)); got != "proxied http://nowhere.invalid/x Basic bWU6cHc=" {
 		t.Error(got)
 	}
 	for _, scheme := range []string{"http", "socks5"} {
 		gone := httpx.Config{Proxy: secret.Literal(scheme + "://me:hidden@" + servicetest.Refusing)}
-		_, err := target(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), limit)
+		_, err := newTarget(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), pageLimit)
 		if err == nil || !strings.Contains(err.Error(), "through its proxy") || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", scheme, err)
 		}
@@ -219,10 +219,10 @@ func TestProxy(t *testing.T) {
 
 func TestSOCKS5(t *testing.T) {
 	d := httpxtest.Start(t, "microsocks", nil, "microsocks", "-i", "127.0.0.1", "-p", "$PORT", "-u", "me", "-P", "pw")
-	s := httpxtest.Pages(t, echo)
+	s := httpxtest.Pages(t, echoRequest)
 	for password, want := range map[string]string{"pw": "", "wrong": "through its proxy"} {
 		c := httpx.Config{Proxy: secret.Literal("socks5://me:" + password + "@127.0.0.1:" + d.Port)}
-		page, err := target(t, c, s.URL, nil).Get(t.Context(), limit)
+		page, err := newTarget(t, c, s.URL, nil).Get(t.Context(), pageLimit)
 		if want == "" && (err != nil || !strings.Contains(string(page), "GET /")) {
 			t.Errorf("%q, %v", page, err)
 		}
@@ -237,8 +237,8 @@ func TestMisbehaving(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), httpxtest.Patience(want))
 			defer cancel()
-			tt := target(t, httpx.Config{}, "http://me:hidden@"+addr+"/status?token=hidden", nil)
-			page, err := tt.Get(ctx, limit)
+			tt := newTarget(t, httpx.Config{}, "http://me:hidden@"+addr+"/status?token=hidden", nil)
+			page, err := tt.Get(ctx, pageLimit)
 			if err == nil {
 				err = tt.Unexpected(page, "the status")
 			}
@@ -252,7 +252,7 @@ func TestMisbehaving(t *testing.T) {
 	}
 }
 
-// TestNothingLeaks asks servers that come and go, hang and cut off, many times.
+// TestNothingLeaks sends many requests to servers that come and go, hang, and truncate answers.
 func TestNothingLeaks(t *testing.T) {
 	ends := 0
 	flapping := servicetest.Raw(t, func(c net.Conn) {
@@ -270,13 +270,13 @@ func TestNothingLeaks(t *testing.T) {
 	h2.Config.ErrorLog = log.New(io.Discard, "", 0)
 	h2.StartTLS()
 	defer h2.Close()
-	targets := []*httpx.Target{target(t, httpx.Config{}, "http://"+flapping, nil), target(t, httpx.Config{}, "https://"+hanging, nil),
-		target(t, httpx.Config{}, "http://"+servicetest.Refusing, nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
+	targets := []*httpx.Target{newTarget(t, httpx.Config{}, "http://"+flapping, nil), newTarget(t, httpx.Config{}, "https://"+hanging, nil),
+		newTarget(t, httpx.Config{}, "http://"+servicetest.Refusing, nil), newTarget(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		crew.Each(targets, func(tt *httpx.Target) {
-			if _, err := tt.Get(ctx, limit); err != nil && strings.Contains(err.Error(), "cannot be reached") {
+			if _, err := tt.Get(ctx, pageLimit); err != nil && strings.Contains(err.Error(), "cannot be reached") {
 				ends++
 			}
 		})
@@ -284,13 +284,13 @@ func TestNothingLeaks(t *testing.T) {
 	servicetest.NoLeaks(t, 100, func(n int) {
 		round()
 		for _, tt := range targets {
-			if n%20 == 19 { // so that nothing is open when it is looked at
+			if n%20 == 19 { // no connections are open when resources are counted
 				tt.Close()
 			}
 		}
 	})
 	if ends == 0 {
-		t.Error("nothing was refused")
+		t.Error("no request failed")
 	}
 }
 
@@ -316,7 +316,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestPathTellsApart(t *testing.T) {
+func TestPathLabelDistinguishesPages(t *testing.T) {
 	all, err := httpx.ParseURLs("urls", []string{"http://a/x?t=1", "http://a:80/y", "http://b/x"})
 	if err != nil {
 		t.Fatal(err)

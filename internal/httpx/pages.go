@@ -8,17 +8,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Pages are the settings of inputs that read a page from one or more servers. Inputs inline them.
+// Pages has the settings of inputs that read a page from one or more servers. Inputs inline it.
 type Pages struct {
 	Config    `yaml:",inline"`
 	StatusURL string   `yaml:"status_url" conf:"public"`
-	URLs      []string `yaml:"urls" conf:"public"` // instead of the default of status_url, or beside another
+	URLs      []string `yaml:"urls" conf:"public"` // replaces the default of status_url, or adds to a configured one
 	BasicAuth struct{} `yaml:"basic_auth" conf:"ignored"`
 
 	unset string // the default of status_url
 }
 
-// PagesOf returns the default settings with this default for status_url.
+// PagesOf returns the default settings with statusURL as the default for status_url.
 func PagesOf(statusURL string) Pages {
 	return Pages{Config: Defaults(), StatusURL: statusURL, unset: statusURL}
 }
@@ -30,16 +30,16 @@ func (p *Pages) Validate() error {
 }
 
 func (p *Pages) addresses() ([]Address, error) {
-	return Places("status_url", p.StatusURL, p.unset, p.URLs)
+	return ParsePageURLs("status_url", p.StatusURL, p.unset, p.URLs)
 }
 
-// Places parses the URLs of an input that has a key for one URL and "urls" for several. The default for the one URL, unset, is
-// left out if there are others.
-func Places(key, one, unset string, urls []string) ([]Address, error) {
+// ParsePageURLs parses the URLs of an input that has a key for one URL and "urls" for several. The default for the
+// one URL, unset, is left out if urls is not empty.
+func ParsePageURLs(key, one, unset string, urls []string) ([]Address, error) {
 	if len(urls) == 0 {
 		return parseURLs([]keyedURL{{key, one}})
 	}
-	list := listed("urls", urls)
+	list := keyURLs("urls", urls)
 	if one != unset {
 		list = append([]keyedURL{{key, one}}, list...)
 	}
@@ -49,7 +49,7 @@ func Places(key, one, unset string, urls []string) ([]Address, error) {
 // Page is a page and the result of the last request for it.
 type Page struct {
 	*Target
-	Labels []telemetry.Label // server and port; path if it is needed to tell pages apart
+	Labels []telemetry.Label // server and port; path if several pages of the server are read
 	Text   []byte
 	Err    error
 }

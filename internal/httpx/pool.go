@@ -6,15 +6,15 @@ import "sync/atomic"
 // the same time.
 const maxPages = 24 << 20
 
-// pool counts the bytes of the pages that the targets of one input hold.
-type pool struct{ held atomic.Int64 }
+// pageBudget counts the bytes of the pages that the targets of one input hold.
+type pageBudget struct{ held atomic.Int64 }
 
-// take reserves n bytes and reports whether they were available. A nil pool has no limit.
-func (p *pool) take(n int) bool {
+// reserve reserves n bytes and reports whether they were available. A nil pool has no limit.
+func (p *pageBudget) reserve(n int) bool {
 	return p == nil || p.held.Add(int64(n)) <= maxPages
 }
 
-func (p *pool) give(n int) {
+func (p *pageBudget) release(n int) {
 	if p != nil {
 		p.held.Add(-int64(n))
 	}

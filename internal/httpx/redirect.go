@@ -18,10 +18,10 @@ type RedirectError struct{ text string }
 // Error implements error.
 func (e *RedirectError) Error() string { return e.text }
 
-// follow decides about a redirect. Configured headers and credentials are only sent to the scheme, host and port of the target;
+// checkRedirect decides whether a redirect is followed. Configured headers and credentials are only sent to the scheme, host and port of the target;
 // net/http would send headers anywhere, and passwords to any port and any subdomain. After a redirect to another origin they are
 // not sent again, even if a later redirect leads back.
-func (t *Target) follow(r *http.Request, via []*http.Request) error {
+func (t *Target) checkRedirect(r *http.Request, via []*http.Request) error {
 	if !t.config.FollowRedirects {
 		return http.ErrUseLastResponse
 	}
@@ -68,8 +68,8 @@ func origin(u *url.URL) string {
 	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
 }
 
-// redirected returns the error of a redirect that is not followed or cannot be parsed.
-func redirected(err error) *RedirectError {
+// redirectErrorIn returns the error of a redirect that is not followed or cannot be parsed.
+func redirectErrorIn(err error) *RedirectError {
 	var refused *RedirectError
 	switch {
 	case errors.As(err, &refused):

@@ -24,27 +24,27 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 )
 
-// received are the requests that a server got.
-type received struct {
+// recordedRequests records the requests that a server received.
+type recordedRequests struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (r *received) add(req *http.Request) {
+func (r *recordedRequests) add(req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, fmt.Sprintf("%s %s host=%s %v body=%s", req.Method, req.URL, req.Host, req.Header, body))
 }
 
-func (r *received) String() string {
+func (r *recordedRequests) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return strings.Join(r.all, "\n")
 }
 
-// secretive is a configuration in which everything that is secret is called hunter2.
-func secretive(change func(*httpx.Config)) httpx.Config {
+// secretConfig returns settings in which every secret is hunter2.
+func secretConfig(change func(*httpx.Config)) httpx.Config {
 	c := httpx.Defaults()
 	c.Headers = map[string]secret.Ref{"X-Api-Key": secret.Literal("hunter2"), "Cookie": secret.Literal("sid=hunter2"), "Host": secret.Literal("hunter2.example")}
 	c.Username, c.Password = secret.Literal("me"), secret.Literal("hunter2")
@@ -54,15 +54,15 @@ func secretive(change func(*httpx.Config)) httpx.Config {
 	return c
 }
 
-// secretsOf finds what is secret in requests, also as basic authentication has it.
-func secretsOf(text string) bool {
+// containsSecret reports whether requests contain the secret, as text or encoded for basic authentication.
+func containsSecret(text string) bool {
 	return strings.Contains(text, "hunter2") || strings.Contains(text, "bWU6aHVudGVyMg")
 }
 
-// What is configured for a server stays with it, wherever it redirects to.
+// Credentials and headers are not sent to another server after a redirect.
 func TestRedirectsGetNoSecrets(t *testing.T) {
 	for _, code := range []int{301, 302, 303, 307, 308} {
-		var got received
+		var got recordedRequests
 		elsewhere := httpxtest.Pages(t, func(_ http.ResponseWriter, r *http.Request) { got.add(r) })
 		var back atomic.Pointer[string]
 		home := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
@@ -80,22 +80,22 @@ func TestRedirectsGetNoSecrets(t *testing.T) {
 					c.Username, c.Password, c.BearerToken = secret.Ref{}, secret.Ref{}, secret.Literal("hunter2")
 				},
 			} {
-				tt := target(t, secretive(change), home.URL+"/x?token=hunter2", nil)
+				tt := newTarget(t, secretConfig(change), home.URL+"/x?token=hunter2", nil)
 				tt.Accept = "text/plain"
-				if _, err := tt.Get(t.Context(), limit); err != nil {
+				if _, err := tt.Get(t.Context(), pageLimit); err != nil {
 					t.Errorf("%d, %s: %v", code, name, err)
 				}
 			}
 		}
-		if text := got.String(); secretsOf(text) || strings.Contains(text, "Referer") || strings.Count(text, "GET /") != 6 || strings.Count(text, "text/plain") != 6 {
+		if text := got.String(); containsSecret(text) || strings.Contains(text, "Referer") || strings.Count(text, "GET /") != 6 || strings.Count(text, "text/plain") != 6 {
 			t.Errorf("%d: %s", code, text)
 		}
 	}
 }
 
-// On its own server a redirect keeps what is configured.
-func TestRedirectsAtHomeKeepSecrets(t *testing.T) {
-	var got received
+// A redirect to the same origin gets the configured credentials and headers.
+func TestRedirectsToSameOriginKeepSecrets(t *testing.T) {
+	var got recordedRequests
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/old" {
 			http.Redirect(w, r, "/new", http.StatusTemporaryRedirect)
@@ -103,9 +103,9 @@ func TestRedirectsAtHomeKeepSecrets(t *testing.T) {
 		}
 		got.add(r)
 	})
-	tt := target(t, secretive(nil), s.URL+"/old?token=hunter2", nil)
+	tt := newTarget(t, secretConfig(nil), s.URL+"/old?token=hunter2", nil)
 	tt.Method, tt.Body = http.MethodPost, "hunter2 in the body"
-	get(t, tt)
+	getPage(t, tt)
 	for _, want := range []string{"POST /new", "X-Api-Key:[hunter2]", "Cookie:[sid=hunter2]", "Basic bWU6aHVudGVyMg", "body=hunter2 in the body"} {
 		if !strings.Contains(got.String(), want) || strings.Contains(got.String(), "Referer") {
 			t.Errorf("%s: %s", want, &got)
@@ -113,15 +113,16 @@ func TestRedirectsAtHomeKeepSecrets(t *testing.T) {
 	}
 }
 
-// Some things cannot be left out, so the redirect is not followed. The error says what to do, and not where it leads.
-func TestRedirectsThatAreNotFollowed(t *testing.T) {
+// A redirect is not followed if the request has a body or a client certificate, which cannot be left out. The error says what to do, but
+// not the location.
+func TestRedirectsThatWouldLeakAreNotFollowed(t *testing.T) {
 	a := tlstest.New(t)
 	certFile, keyFile := a.Issue(t, tlstest.Cert{})
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got received
+	var got recordedRequests
 	elsewhere := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.add(r) }))
 	elsewhere.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequestClientCert}
 	elsewhere.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -141,16 +142,16 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 			w.Header().Set("Location", c.to)
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		})
-		tt := target(t, secretive(c.change), s.URL+"/", nil)
+		tt := newTarget(t, secretConfig(c.change), s.URL+"/", nil)
 		tt.Method, tt.Body = map[bool]string{true: http.MethodPost}[c.body != ""], c.body
-		_, err := tt.Get(t.Context(), limit)
-		if err == nil || !strings.Contains(err.Error(), want) || secretsOf(err.Error()) || got.String() != "" {
+		_, err := tt.Get(t.Context(), pageLimit)
+		if err == nil || !strings.Contains(err.Error(), want) || containsSecret(err.Error()) || got.String() != "" {
 			t.Errorf("%v, want %s; %s", err, want, &got)
 		}
 	}
 }
 
-// Where a redirect leads to is not shown: there may be a password in it.
+// Errors do not show the location of a redirect, because it may contain a password.
 func TestLocationIsNotShown(t *testing.T) {
 	for _, to := range []string{"http://me:hunter2@" + servicetest.Refusing + "/?token=hunter2", "foo://me:hunter2@x/", "http://me:hunter2@[::1", "http://me:hunter2 @x/", "//me:hunter2@\x7f/"} {
 		for _, follows := range []bool{true, false} {
@@ -158,7 +159,7 @@ func TestLocationIsNotShown(t *testing.T) {
 				w.Header()["Location"] = []string{to}
 				w.WriteHeader(http.StatusFound)
 			})
-			_, err := target(t, httpx.Config{FollowRedirects: follows}, s.URL, nil).Get(t.Context(), limit)
+			_, err := newTarget(t, httpx.Config{FollowRedirects: follows}, s.URL, nil).Get(t.Context(), pageLimit)
 			if err == nil || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%q: %v", to, err)
 			}
@@ -166,20 +167,20 @@ func TestLocationIsNotShown(t *testing.T) {
 	}
 }
 
-// The server does not choose which credentials we send.
+// Credentials in the location of a redirect are not sent, because the server must not choose them.
 func TestCredentialsOfALocationAreNotSent(t *testing.T) {
-	var got received
+	var got recordedRequests
 	elsewhere := httpxtest.Pages(t, func(_ http.ResponseWriter, r *http.Request) { got.add(r) })
 	u, _ := url.Parse(elsewhere.URL)
 	u.User = url.UserPassword("their", "own")
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, u.String(), http.StatusFound) })
-	get(t, target(t, httpx.Defaults(), s.URL, nil))
+	getPage(t, newTarget(t, httpx.Defaults(), s.URL, nil))
 	if text := got.String(); !strings.HasPrefix(text, "GET / ") || strings.Contains(text, "Authorization") {
 		t.Error(text)
 	}
 }
 
-func packed(t testing.TB, text string) []byte {
+func compress(t testing.TB, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -190,8 +191,8 @@ func packed(t testing.TB, text string) []byte {
 	return b.Bytes()
 }
 
-// Nothing is asked for in another coding. What comes in gzip all the same is unpacked, within limits; others are named.
-func TestEncodings(t *testing.T) {
+// Requests do not ask for a content coding. Answers in gzip are decompressed within limits; other codings are errors that name them.
+func TestOnlyGzipIsDecoded(t *testing.T) {
 	var asked atomic.Pointer[string]
 	for name, c := range map[string]struct {
 		coding string
@@ -199,13 +200,13 @@ func TestEncodings(t *testing.T) {
 		want   string
 		fails  string
 	}{
-		"gzip":      {"gzip", packed(t, "orders 5"), "orders 5", ""},
-		"GZIP":      {"GZIP", packed(t, "orders 5"), "orders 5", ""},
+		"gzip":      {"gzip", compress(t, "orders 5"), "orders 5", ""},
+		"GZIP":      {"GZIP", compress(t, "orders 5"), "orders 5", ""},
 		"identity":  {"identity", []byte("orders 5"), "orders 5", ""},
 		"br":        {"br", []byte("xxx"), "", "answers with Content-Encoding \"br\", which was not asked for"},
 		"no gzip":   {"gzip", []byte("no gzip at all"), "", "gzip: invalid header"},
-		"truncated": {"gzip", packed(t, strings.Repeat("orders 5\n", 1000))[:40], "", "in the middle of its answer"},
-		"bomb":      {"gzip", packed(t, strings.Repeat("0", 4<<20)), "", "answers with more than 1048576 bytes"},
+		"truncated": {"gzip", compress(t, strings.Repeat("orders 5\n", 1000))[:40], "", "in the middle of its answer"},
+		"bomb":      {"gzip", compress(t, strings.Repeat("0", 4<<20)), "", "answers with more than 1048576 bytes"},
 		"empty":     {"gzip", nil, "", ""},
 	} {
 		s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
@@ -214,21 +215,21 @@ func TestEncodings(t *testing.T) {
 			w.Header().Set("Content-Encoding", c.coding)
 			_, _ = w.Write(c.body)
 		})
-		page, err := target(t, httpx.Defaults(), s.URL, nil).Get(t.Context(), limit)
+		page, err := newTarget(t, httpx.Defaults(), s.URL, nil).Get(t.Context(), pageLimit)
 		if string(page) != c.want || (err == nil) != (c.fails == "") || err != nil && !strings.Contains(err.Error(), c.fails) {
 			t.Errorf("%s: %q, %v", name, page, err)
 		}
 		if *asked.Load() != "identity" {
-			t.Errorf("%s: asked for %q", name, *asked.Load())
+			t.Errorf("%s: the request accepts %q", name, *asked.Load())
 		}
 	}
 }
 
-// Pages without an end, compressed or not, take little memory, however many there are.
-func TestEndlessPages(t *testing.T) {
+// Several endless pages, compressed or not, take little memory.
+func TestEndlessPagesTakeLittleMemory(t *testing.T) {
 	for _, compressed := range []bool{false, true} {
 		line := []byte(strings.Repeat("metric{label=\"value\"} 1\n", 4096))
-		members := bytes.Repeat(packed(t, string(line)), 64) // several in a row are one file
+		members := bytes.Repeat(compress(t, string(line)), 64) // concatenated members are one file
 		s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
 			says := line
 			if compressed {
@@ -244,11 +245,11 @@ func TestEndlessPages(t *testing.T) {
 		c := httpx.Defaults()
 		var targets []*httpx.Target
 		for range 4 {
-			targets = append(targets, target(t, c, s.URL, nil))
+			targets = append(targets, newTarget(t, c, s.URL, nil))
 		}
 		for range 2 {
 			var failed atomic.Int64
-			servicetest.Allocates(t, 700<<20, func() { // by the servers, too, and with all that the pages outgrew; a tenth is alive
+			servicetest.Allocates(t, 700<<20, func() { // includes the servers and outgrown buffers; a tenth is alive
 				crew.Each(targets, func(tt *httpx.Target) {
 					if _, err := tt.Get(t.Context(), 64<<20); err != nil && strings.Contains(err.Error(), "more than 25165824 bytes") {
 						failed.Add(1)
@@ -259,20 +260,20 @@ func TestEndlessPages(t *testing.T) {
 				t.Errorf("%d of 4 fail", failed.Load())
 			}
 		}
-		small := target(t, c, httpxtest.Page(t, "ok").URL, nil)
-		if get(t, small) != "ok" { // the room was given back
-			t.Error("no room is left")
+		small := newTarget(t, c, httpxtest.Page(t, "ok").URL, nil)
+		if getPage(t, small) != "ok" { // the memory was released
+			t.Error("the budget is still exhausted")
 		}
 	}
 }
 
-// A target that is closed gives the room of its page back: others of the input have it then.
-func TestClosedTargetGivesRoomBack(t *testing.T) {
+// A closed target releases the memory of its page, so that other targets of the input can use it.
+func TestClosedTargetReleasesItsBudget(t *testing.T) {
 	s := httpxtest.Page(t, strings.Repeat("x", 1<<20))
 	c := httpx.Defaults()
 	for range 50 {
-		tt := target(t, c, s.URL, nil)
-		if page, err := tt.Get(t.Context(), limit); err != nil || len(page) != 1<<20 {
+		tt := newTarget(t, c, s.URL, nil)
+		if page, err := tt.Get(t.Context(), pageLimit); err != nil || len(page) != 1<<20 {
 			t.Fatal(err)
 		}
 		tt.Close()

@@ -17,7 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Target is a URL that is requested again and again. It keeps its connection. After an error it makes a new connection, and reads
+// Target is a URL that is requested repeatedly. It keeps its connection. After an error it makes a new connection, and reads
 // certificates and credentials again. A Target must not be used by several goroutines at once.
 type Target struct {
 	Address
@@ -43,7 +43,7 @@ func (c Config) Target(a Address, store secret.Resolver) *Target {
 	return &Target{Address: a, config: c, store: store}
 }
 
-// session is the client of a target with everything that was resolved for it.
+// session is a client for a target, with the resolved credentials and certificates.
 type session struct {
 	client    http.Client
 	transport *http.Transport
@@ -72,18 +72,18 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		_ = t.read(resp.Body, maxDrained) // so that the connection can be kept
-		return nil, t.refused(resp)
+		_ = t.readPage(resp.Body, maxDrained) // so that the connection can be kept
+		return nil, t.refusalError(resp)
 	}
-	if coding := encoded(resp); coding != "" {
-		_ = t.read(resp.Body, maxDrained)
-		return nil, t.errEncoding(coding)
+	if coding := contentCoding(resp); coding != "" {
+		_ = t.readPage(resp.Body, maxDrained)
+		return nil, t.describeCoding(coding)
 	}
 	if n := resp.ContentLength; n > largePage && n <= min(limit, maxPages) {
-		t.forget()
+		t.freePage()
 		t.page = make([]byte, 0, n+minRoom) // avoids copies while it grows
 	}
-	if err := t.read(resp.Body, limit); err != nil {
+	if err := t.readPage(resp.Body, limit); err != nil {
 		t.Close()
 		return nil, t.Explain(err)
 	}
@@ -94,8 +94,8 @@ func (t *Target) GetBelow(ctx context.Context, path, query string, limit int64) 
 	return page, nil
 }
 
-// read reads the page, up to limit bytes and what the pool allows. It reuses the memory of the last page.
-func (t *Target) read(body io.Reader, limit int64) error {
+// readPage reads the page, up to limit bytes and what the pool allows. It reuses the memory of the last page.
+func (t *Target) readPage(body io.Reader, limit int64) error {
 	t.page = t.page[:0]
 	for {
 		switch room := cap(t.page) - len(t.page); {
@@ -106,7 +106,7 @@ func (t *Target) read(body io.Reader, limit int64) error {
 			t.page = slices.Grow(t.page, 2*minRoom)
 		}
 		if more := cap(t.page) - t.held; more > 0 {
-			if t.held += more; !t.config.pool.take(more) {
+			if t.held += more; !t.config.pool.reserve(more) {
 				return &guardError{fmt.Sprintf("answers with a large page, and all pages of this input have more than %d bytes: spread the URLs over several inputs", maxPages)}
 			}
 		}
@@ -126,17 +126,17 @@ func (t *Target) read(body io.Reader, limit int64) error {
 // Done frees the memory of a large page. The page must not be used afterwards.
 func (t *Target) Done() {
 	if cap(t.page) > largePage {
-		t.forget()
+		t.freePage()
 	}
 }
 
-// forget frees the memory of the page.
-func (t *Target) forget() {
-	t.config.pool.give(t.held)
+// freePage frees the memory of the page.
+func (t *Target) freePage() {
+	t.config.pool.release(t.held)
 	t.page, t.held = nil, 0
 }
 
-// guardError is an error whose text follows the name of the target in a sentence.
+// guardError is an error whose text continues a sentence that begins with the name of the target.
 type guardError struct{ text string }
 
 func (e *guardError) Error() string { return e.text }
@@ -147,11 +147,11 @@ func (t *Target) Do(ctx context.Context) (*http.Response, error) { return t.DoBe
 // DoBelow is Do for a path below that of the URL, over the same connection. Query is encoded; if it is empty, the query of the
 // URL is used.
 func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Response, error) {
-	s, err := t.open(ctx)
+	s, err := t.openSession(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := s.request.WithContext(context.WithValue(ctx, askerKey{}, ctx))
+	r := s.request.WithContext(context.WithValue(ctx, requestContextKey{}, ctx))
 	if path != "" {
 		base := *t.url
 		base.Path = cmp.Or(base.Path, "/") // JoinPath would omit the leading slash
@@ -168,7 +168,7 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 		t.Close()
 		return nil, err
 	}
-	unpack(resp)
+	decompressBody(resp)
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		t.stale = true // the credentials may have been rotated, or the certificate renewed
@@ -178,7 +178,7 @@ func (t *Target) DoBelow(ctx context.Context, path, query string) (*http.Respons
 
 // Close closes all connections, even if an answer is still being read, and frees the last page. The target can be used again.
 func (t *Target) Close() {
-	t.forget()
+	t.freePage()
 	if t.live != nil {
 		t.live.transport.CloseIdleConnections()
 		t.live.conns.close()
@@ -186,7 +186,7 @@ func (t *Target) Close() {
 	}
 }
 
-func (t *Target) open(ctx context.Context) (*session, error) {
+func (t *Target) openSession(ctx context.Context) (*session, error) {
 	if t.stale {
 		t.Close()
 	}
@@ -201,7 +201,7 @@ func (t *Target) open(ctx context.Context) (*session, error) {
 	if s.transport, err = t.newTransport(ctx, s); err != nil {
 		return nil, err
 	}
-	s.client.Transport, s.client.CheckRedirect = s.transport, t.follow
+	s.client.Transport, s.client.CheckRedirect = s.transport, t.checkRedirect
 	t.live = s
 	return s, nil
 }
@@ -255,7 +255,7 @@ func (t *Target) authorize(ctx context.Context, r *http.Request) error {
 // also keep an HTTP/2 connection that was closed while busy in memory until the timer fires.
 func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport, error) {
 	transport := &http.Transport{
-		DialContext:            s.dialer(t, dial),
+		DialContext:            s.trackConns(t, dialTarget),
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    1,
 		ForceAttemptHTTP2:      true,
@@ -265,7 +265,7 @@ func (t *Target) newTransport(ctx context.Context, s *session) (*http.Transport,
 	if t.Scheme == "unix" {
 		socket := t.Host
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return s.dialer(t, dial)(ctx, "unix", socket)
+			return s.trackConns(t, dialTarget)(ctx, "unix", socket)
 		}
 		return transport, nil
 	}
@@ -301,11 +301,11 @@ func (t *Target) useProxy(ctx context.Context, s *session, transport *http.Trans
 	if u.Port() == "" {
 		u.Host = net.JoinHostPort(u.Hostname(), "1080")
 	}
-	d, err := proxy.SOCKS5("tcp", u.Host, auth, direct{t})
+	d, err := proxy.SOCKS5("tcp", u.Host, auth, directDialer{t})
 	if err != nil {
 		return err
 	}
-	transport.DialContext = s.dialer(t, func(ctx context.Context, _ *Target, network, addr string) (net.Conn, error) {
+	transport.DialContext = s.trackConns(t, func(ctx context.Context, _ *Target, network, addr string) (net.Conn, error) {
 		return d.(proxy.ContextDialer).DialContext(ctx, network, addr) //nolint:forcetypeassert // documented by proxy.SOCKS5
 	})
 	return nil

@@ -6,8 +6,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Info is a series whose value is always 1 and whose labels describe a thing: the release of a server, the state of a
-// container. The details may change; the series keeps its key. See [telemetry.Factory.Info].
+// Info is a series whose value is always 1 and whose labels describe an entity: the release of a server, the state of a container. The
+// details may change; the series keeps its key. See [telemetry.Factory.Info].
 type Info struct {
 	factory  *telemetry.Factory
 	name     string
@@ -17,13 +17,13 @@ type Info struct {
 	made     bool
 }
 
-// NewInfo returns an Info whose instance labels tell it from others of the same name.
+// NewInfo returns an Info. The instance labels identify it among series of the same name.
 func NewInfo(f *telemetry.Factory, name string, instance ...telemetry.Label) *Info {
 	return &Info{factory: f, name: name, instance: instance}
 }
 
 // Add appends the sample. If the details differ from those of the last call, the series with the old details ends, and one
-// with the new details begins. A nil Info, which the user does not want, adds nothing.
+// with the new details begins. A nil Info, which the user did not select, adds nothing.
 func (i *Info) Add(out *telemetry.Batch, details ...telemetry.Label) {
 	if i == nil {
 		return

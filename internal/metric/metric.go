@@ -29,7 +29,7 @@ func Name(text string, limit int) string {
 	}, text), limit)
 }
 
-// IsName reports whether text can be a metric name as it is: it is not empty, and [Name] would change nothing but its length.
+// IsName reports whether text is a valid metric name: it is not empty, and [Name] would change nothing except its length.
 func IsName(text string) bool { return text != "" && strings.IndexFunc(text, isUnsafeInName) < 0 }
 
 func isUnsafeInName(r rune) bool {
@@ -47,7 +47,7 @@ func LabelValue(text string, limit int) string {
 	}, strings.ToValidUTF8(text, "_")), limit))
 }
 
-// truncate cuts text to limit bytes without leaving a part of a character.
+// truncate cuts text to at most limit bytes, at the boundary of a character.
 func truncate(text string, limit int) string {
 	return strings.ToValidUTF8(text[:min(len(text), limit)], "")
 }

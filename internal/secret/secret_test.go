@@ -25,7 +25,7 @@ func TestResolve(t *testing.T) {
 	f("secret:nope", Env{}, "", "environment variable SECRET_NOPE is not set")
 }
 
-func TestNeverPrinted(t *testing.T) {
+func TestReferenceIsNeverPrinted(t *testing.T) {
 	r := Literal("hunter2")
 	var b strings.Builder
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "ref", r, "in", struct{ R Ref }{r})

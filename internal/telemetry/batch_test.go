@@ -14,7 +14,7 @@ type sample struct {
 	Value float64
 }
 
-func samples(b *Batch) []sample {
+func batchSamples(b *Batch) []sample {
 	var all []sample
 	for i := range b.Len() {
 		s, ms, v := b.Sample(i)
@@ -23,7 +23,7 @@ func samples(b *Batch) []sample {
 	return all
 }
 
-func second(s float64) time.Time {
+func atSecond(s float64) time.Time {
 	return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second)))
 }
 
@@ -31,26 +31,26 @@ func TestBatchTimes(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	x, y, z := f.Gauge("x", None), f.Gauge("y", None), f.Gauge("z", None)
 	for _, size := range []int{0, 1, 8} {
-		b := NewBatch(second(0), second(0.2), size)
+		b := NewBatch(atSecond(0), atSecond(0.2), size)
 		b.Add(x, 1)
 		b.Add(y, 2)
 		b.AddAt(x, 3, 77)
 		b.Add(z, 4)
 		b.AddAt(x, 5, 78)
 		want := []sample{{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"x", 77, 3}, {"z", 1000_000, 4}, {"x", 78, 5}}
-		if diff := cmp.Diff(want, samples(b)); diff != "" {
+		if diff := cmp.Diff(want, batchSamples(b)); diff != "" {
 			t.Errorf("size %d: %s", size, diff)
 		}
 	}
-	b := NewBatch(second(0), second(0), 0)
+	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.AddAt(x, 1, 5)
-	if diff := cmp.Diff([]sample{{"x", 5, 1}}, samples(b)); diff != "" {
+	if diff := cmp.Diff([]sample{{"x", 5, 1}}, batchSamples(b)); diff != "" {
 		t.Error(diff)
 	}
 	if b.Len() != 1 {
 		t.Errorf("length %d", b.Len())
 	}
-	empty, events, ends := NewBatch(second(0), second(0), 0), NewBatch(second(0), second(0), 0), NewBatch(second(0), second(0), 0)
+	empty, events, ends := NewBatch(atSecond(0), atSecond(0), 0), NewBatch(atSecond(0), atSecond(0), 0), NewBatch(atSecond(0), atSecond(0), 0)
 	events.Events = make([]Event, 1)
 	ends.End(x)
 	if b.IsEmpty() || !empty.IsEmpty() || events.IsEmpty() || ends.IsEmpty() {
@@ -65,7 +65,7 @@ func TestBatchDoesNotGrowWithinItsSize(t *testing.T) {
 		series[i] = f.Gauge("x", None)
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		b := NewBatch(second(0), second(0), len(series))
+		b := NewBatch(atSecond(0), atSecond(0), len(series))
 		for _, s := range series {
 			b.Add(s, 1)
 		}
@@ -86,19 +86,19 @@ func TestRate(t *testing.T) {
 	}{
 		{0, 100, math.NaN()}, // the first reading
 		{10, 150, 5},
-		{10, 170, math.NaN()}, // no time passed: the baseline stays
-		{5, 190, math.NaN()},  // nor when the clock goes backwards
+		{10, 170, math.NaN()}, // no time has passed: the baseline stays
+		{5, 190, math.NaN()},  // the clock goes backwards: the baseline stays
 		{20, 170, 2},
 		{21, 170, 0},
 		{22, 30, math.NaN()}, // a reset is the new baseline
 		{24, 34, 2},
 		{25, math.NaN(), math.NaN()},
-		{26, 40, 3}, // what was no reading has not touched the one before
+		{26, 40, 3}, // an invalid reading has not changed the baseline
 		{26.5, 41, 2},
-		{26.5004, 900, math.NaN()}, // so soon that the quotient would be noise
+		{26.5004, 900, math.NaN()}, // too soon: the quotient would be noise
 		{27.5, 42, 1},
 	} {
-		got, ok := r.Step(second(step.at), step.counter)
+		got, ok := r.Step(atSecond(step.at), step.counter)
 		if ok == math.IsNaN(step.want) || ok && got != step.want {
 			t.Errorf("step %d is %v, %v, want %v", i, got, ok, step.want)
 		}
@@ -109,10 +109,10 @@ func TestCounterWritesTotalAndRate(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes, Label{"d", "sda"})
 	var got []sample
 	for i, v := range []float64{10, 40, 5} {
-		// The sample carries the scheduled time; the rate divides by the time that really passed, here 15 s.
-		b := NewBatch(second(float64(10*i)), second(float64(15*i)), 0)
+		// The sample has the scheduled time. The rate divides by the elapsed time, here 15 s.
+		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(15*i)), 0)
 		c.Add(b, v)
-		got = append(got, samples(b)...)
+		got = append(got, batchSamples(b)...)
 	}
 	want := []sample{{"c_sda", 1000_000, 10}, {"c_sda", 1010_000, 40}, {"c_rate_sda", 1010_000, 2}, {"c_sda", 1020_000, 5}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -123,21 +123,21 @@ func TestCounterWritesTotalAndRate(t *testing.T) {
 	}
 }
 
-func TestVecForgetsTheUnseen(t *testing.T) {
+func TestVecForgetsUnseenEntities(t *testing.T) {
 	made := 0
 	v := NewVec(nil, func(_ *Factory, k string) int { made++; return len(k) })
 	first := v.Get("abc")
 	if *first != 3 || v.Get("abc") != first || GetBytes(v, []byte("abc")) != first || made != 1 {
-		t.Errorf("%d made", made)
+		t.Errorf("%d entities made", made)
 	}
 	*GetBytes(v, []byte("xy")) = 9
 	v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
-	for range keepUnseen - 1 { // missing, but not for long
+	for range keepUnseen - 1 { // missing, but not long enough to be forgotten
 		v.Get("abc")
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if v.Len() != 2 || *v.Get("xy") != 9 {
-		t.Errorf("%d remembered", v.Len())
+		t.Errorf("%d kept", v.Len())
 	}
 	v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	for range keepUnseen {
@@ -145,11 +145,11 @@ func TestVecForgetsTheUnseen(t *testing.T) {
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if v.Len() != 1 || *v.Get("xy") != 2 {
-		t.Errorf("%d remembered", v.Len())
+		t.Errorf("%d kept", v.Len())
 	}
 }
 
-func TestGetBytesKeepsTheSeen(t *testing.T) {
+func TestGetBytesKeepsSeenEntities(t *testing.T) {
 	v := NewVec(nil, func(_ *Factory, _ string) int { return 0 })
 	*v.Get("eth0") = 7
 	for range 10 {
@@ -157,17 +157,17 @@ func TestGetBytesKeepsTheSeen(t *testing.T) {
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if *v.Get("eth0") != 7 {
-		t.Error("forgot what was there at every gather")
+		t.Error("an entity that was in every gather is forgotten")
 	}
-	for range 2 { // what every plugin relies on: two gathers without it are forgiven
+	for range 2 { // every plugin relies on this: an entity may be missing in two gathers
 		v.Sweep(NewBatch(time.Time{}, time.Time{}, 0))
 	}
 	if *v.Get("eth0") != 7 {
-		t.Error("forgot what was missing twice")
+		t.Error("an entity that was missing twice is forgotten")
 	}
 }
 
-func TestGetBytesAllocatesNothingForTheKnown(t *testing.T) {
+func TestGetBytesAllocatesNothingForKnownKeys(t *testing.T) {
 	v := NewVec(nil, func(_ *Factory, _ string) int { return 0 })
 	name := []byte("eth0")
 	GetBytes(v, name)
@@ -199,7 +199,7 @@ func TestMakerKeepsBatchesApart(t *testing.T) {
 		m.Filled(batch.Len())
 		made = append(made, batch)
 	}
-	for round, size := range sizes { // each still has what was put into it, and nothing else
+	for round, size := range sizes { // each still has its own samples, and nothing else
 		if made[round].Len() != size || made[round].Time != int64(1000*round) {
 			t.Fatalf("batch %d: %d samples at %d", round, made[round].Len(), made[round].Time)
 		}
@@ -244,12 +244,12 @@ func TestVecAll(t *testing.T) {
 	}
 }
 
-// What began anew has no rate, even if it has counted further by now.
-func TestForget(t *testing.T) {
+// A restarted counter has no rate, even if it has already exceeded its old value.
+func TestForgetDropsBaselineOfRate(t *testing.T) {
 	total := NewFactory("h", "s", nil, 0).Counter("c", None)
 	var got []int
 	for i, reading := range []float64{10, 20, 30, 40} {
-		b := NewBatch(second(float64(i)), second(float64(i)), 2)
+		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 2)
 		if i == 2 {
 			total.Forget()
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBounds: what a unit's values can be, and what they cannot.
+// TestBounds checks which values are possible for each unit.
 func TestBounds(t *testing.T) {
 	const minusOne = math.MaxUint64 // as an unsigned number
 	inf := math.Inf(1)
@@ -30,7 +30,7 @@ func TestBounds(t *testing.T) {
 		{Bits.PerSecond(), Gauge, []float64{0, 400e9}, []float64{-1, minusOne}},
 		{RPM, Gauge, []float64{0, 30000}, []float64{-1, 1e9}},
 		{Volts, Gauge, []float64{-12, 230}, []float64{1e9}},
-		{"kibibytes", Gauge, []float64{-5, 5}, []float64{minusOne}}, // a unit that is not in the list
+		{"kibibytes", Gauge, []float64{-5, 5}, []float64{minusOne}}, // an unknown unit
 	} {
 		b := tt.unit.Bounds(tt.kind)
 		for _, v := range tt.possible {
@@ -46,13 +46,13 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestImpossibleSamplesAreRejected: they are counted each time and described once.
+// Impossible samples are counted each time and described once.
 func TestImpossibleSamplesAreRejected(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	hot, cpu := f.Gauge("hot", Celsius), f.Gauge("cpu", Percent).Within(0, math.MaxFloat64)
 	foreign := f.Unbounded().Gauge("foreign", Percent)
 	for round, described := range []int{1, 0} {
-		b := NewBatch(second(float64(round)), second(float64(round)), 0)
+		b := NewBatch(atSecond(float64(round)), atSecond(float64(round)), 0)
 		b.Add(hot, 3892313.987)
 		b.Add(nil, math.NaN())
 		b.Add(hot, 28)
@@ -60,7 +60,7 @@ func TestImpossibleSamplesAreRejected(t *testing.T) {
 		b.Add(foreign, -7)
 		b.Add(foreign, math.Inf(1))
 		want := []sample{{"hot", b.Time, 28}, {"cpu", b.Time, 800}, {"foreign", b.Time, -7}}
-		if diff := cmp.Diff(want, samples(b)); diff != "" {
+		if diff := cmp.Diff(want, batchSamples(b)); diff != "" {
 			t.Error(diff)
 		}
 		if b.Rejected() != 2 || len(b.Rejections()) != 2*described {
@@ -72,7 +72,7 @@ func TestImpossibleSamplesAreRejected(t *testing.T) {
 func TestUnwantedSeriesHasNoBounds(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0).Choose(Choice{Wants: func(string) bool { return false }})
 	s := f.Gauge("x", Percent).Signed().Within(0, 1)
-	b := NewBatch(second(0), second(0), 0)
+	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.Reject(s, 5)
 	b.AddUpTo(s, 5, 3)
 	if s != nil || b.Rejected() != 0 {
@@ -80,15 +80,15 @@ func TestUnwantedSeriesHasNoBounds(t *testing.T) {
 	}
 }
 
-// TestRounding: a percentage that was computed may be a little more than 100.
-func TestRounding(t *testing.T) {
+// A computed percentage may exceed 100 by a rounding error.
+func TestPercentageMayBeSlightlyOver100(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	full, empty, bytes := f.Gauge("full", Percent), f.Gauge("empty", Percent), f.Gauge("bytes", Bytes)
-	b := NewBatch(second(0), second(0), 0)
+	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.Add(full, 100.00000000000001)
 	b.Add(empty, -1e-12)
 	b.Add(bytes, -1e-12)
-	if diff := cmp.Diff([]sample{{"full", b.Time, 100}, {"empty", b.Time, 0}}, samples(b)); diff != "" || b.Rejected() != 1 {
+	if diff := cmp.Diff([]sample{{"full", b.Time, 100}, {"empty", b.Time, 0}}, batchSamples(b)); diff != "" || b.Rejected() != 1 {
 		t.Error(diff, b.Rejected())
 	}
 }
@@ -96,16 +96,15 @@ func TestRounding(t *testing.T) {
 func TestAddUpTo(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	free, used := f.Gauge("free", Bytes), f.Gauge("used", Bytes)
-	b := NewBatch(second(0), second(0), 0)
+	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.AddUpTo(free, 1025, 1024)
 	b.AddUpTo(used, 1024, 1024)
-	if diff := cmp.Diff([]sample{{"used", b.Time, 1024}}, samples(b)); diff != "" || b.Rejected() != 1 {
+	if diff := cmp.Diff([]sample{{"used", b.Time, 1024}}, batchSamples(b)); diff != "" || b.Rejected() != 1 {
 		t.Error(diff, b.Rejected())
 	}
 }
 
-// TestSecondSampleIsRejected: of two samples of one series in one gather the first is written, also where counters are
-// withheld until they move.
+// Of two samples of one series in one gather, the first is written. This is also true for counters that are withheld until they move.
 func TestSecondSampleIsRejected(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	moving := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("moving", None)
@@ -113,7 +112,7 @@ func TestSecondSampleIsRejected(t *testing.T) {
 	var got []sample
 	rejected := 0
 	for round := range 4 {
-		b := NewBatch(second(float64(round)), second(float64(round)), 0)
+		b := NewBatch(atSecond(float64(round)), atSecond(float64(round)), 0)
 		base := float64(100 * (round / 2))
 		b.Add(x, base+1)
 		b.Add(y, base+2)
@@ -122,7 +121,7 @@ func TestSecondSampleIsRejected(t *testing.T) {
 		c.Add(b, base+5)
 		moving.Add(b, base+6)
 		moving.Add(b, base+7)
-		got, rejected = append(got, samples(b)...), rejected+b.Rejected()
+		got, rejected = append(got, batchSamples(b)...), rejected+b.Rejected()
 	}
 	want := []sample{
 		{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"c", 1000_000, 4},
@@ -137,10 +136,10 @@ func TestSecondSampleIsRejected(t *testing.T) {
 	}
 }
 
-// TestRejectionsAreBounded: a batch describes a few, counts all.
+// A batch counts all rejections and describes a few.
 func TestRejectionsAreBounded(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
-	b := NewBatch(second(0), second(0), 0)
+	b := NewBatch(atSecond(0), atSecond(0), 0)
 	for range 10_000 {
 		b.Add(f.Gauge("x", Percent), 101)
 	}
@@ -152,8 +151,8 @@ func TestRejectionsAreBounded(t *testing.T) {
 func TestAddAllocatesNothing(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	x, y := f.Gauge("x", None), f.Gauge("y", Percent)
-	b := NewBatch(second(0), second(0), 4096)
-	b.Add(y, 101) // the first of a series is described
+	b := NewBatch(atSecond(0), atSecond(0), 4096)
+	b.Add(y, 101) // the first rejection of a series is described
 	if n := testing.AllocsPerRun(100, func() {
 		b.Add(x, 1)
 		b.Add(y, 101)
@@ -162,8 +161,8 @@ func TestAddAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSigned: the difference of two sizes may be negative.
-func TestSigned(t *testing.T) {
+// The difference of two sizes may be negative.
+func TestSignedSeriesMayBeNegative(t *testing.T) {
 	s := NewFactory("h", "s", nil, 0).Gauge("profit", Bytes).Signed()
 	if b := s.Bounds(); !b.Contains(-18446) || !b.Contains(18446) || b.Contains(math.MaxUint64) || b.Contains(-math.MaxUint64) {
 		t.Errorf("%v", b)

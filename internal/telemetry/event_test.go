@@ -49,8 +49,8 @@ func TestSeverityNames(t *testing.T) {
 	}
 }
 
-// A buffer of events is as large as they are, whatever they consist of.
-func TestSizeOfEvent(t *testing.T) {
+// The size of an event includes its texts and fields, because queues of events are limited by size.
+func TestEventSizeCountsTexts(t *testing.T) {
 	var none Event
 	full := Event{Host: "12", App: "345", Proc: "6", MsgID: "7890", Message: "ab", Fields: []Field{Text("k", "123456"), Int("", 1)}}
 	if d := full.Size() - none.Size(); d != 2+3+1+4+2+7+2*sizeOfField {

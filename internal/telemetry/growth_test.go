@@ -32,14 +32,14 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// TestCounterThatReadsZeroOnce: 50 GB in 1 s would be 400 Gbit/s.
-func TestCounterThatReadsZeroOnce(t *testing.T) {
+// A counter of 50 GB that reads 0 once must not cause a rate of 400 Gbit/s.
+func TestCounterThatReadsZeroOnceHasNoFalseRate(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
 	var got []sample
 	for i, v := range []float64{50e9, 50e9 + 10, 0, 50e9 + 30, 50e9 + 40} {
-		b := NewBatch(second(float64(i)), second(float64(i)), 0)
+		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 0)
 		c.Add(b, v)
-		got = append(got, samples(b)...)
+		got = append(got, batchSamples(b)...)
 	}
 	want := []sample{
 		{"c", 1000_000, 50e9}, {"c", 1001_000, 50e9 + 10}, {"c_rate", 1001_000, 10}, {"c", 1002_000, 0}, {"c", 1003_000, 50e9 + 30},
@@ -50,16 +50,16 @@ func TestCounterThatReadsZeroOnce(t *testing.T) {
 	}
 }
 
-// TestCounterWithALimit: a counter that grows by more than its limit has no rate, except for what it may have held back.
-func TestCounterWithALimit(t *testing.T) {
+// A counter that grows faster than its limit has no rate. The limit allows for readings that were stale.
+func TestCounterAboveLimitHasNoRate(t *testing.T) {
 	const limit = 100 // per second
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
 	rejected := 0
 	var got []sample
 	for i, v := range []float64{0, 1000, 3200, 4601, 4600, 4600} { // in 10 s, limit * (10 s + staleness) = 1200
-		b := NewBatch(second(float64(10*i)), second(float64(10*i)), 0)
+		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(10*i)), 0)
 		c.AddUpTo(b, v, limit)
-		got, rejected = append(got, samples(b)...), rejected+b.Rejected()
+		got, rejected = append(got, batchSamples(b)...), rejected+b.Rejected()
 	}
 	want := []sample{{"c", 1000_000, 0}, {"c", 1010_000, 1000}, {"c_rate", 1010_000, 100}, {"c", 1020_000, 3200}, {"c", 1030_000, 4601},
 		{"c", 1040_000, 4600}, {"c", 1050_000, 4600}, {"c_rate", 1050_000, 0}}
@@ -68,7 +68,7 @@ func TestCounterWithALimit(t *testing.T) {
 	}
 }
 
-// FuzzGrowth: whatever is read, growth is a possible number, and a counter that goes back to where it was has not grown.
+// FuzzGrowth checks that growth is always a possible number, and that a counter which returns to its old value has not grown.
 func FuzzGrowth(f *testing.F) {
 	f.Add(1000.0, 0.0, 1005.0)
 	f.Add(1000.0, 1e15, 3.0)

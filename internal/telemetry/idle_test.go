@@ -6,18 +6,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMovingCounters: a counter that never moves leaves nothing behind; from its first step on everything is written, the
-// sample before the step included.
-func TestMovingCounters(t *testing.T) {
+// A counter that never moves has no samples. From its first step on all samples are written, including the one before the step.
+func TestIdleCountersAreWithheld(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters})
 	still, moving, gauge := f.Counter("still", None), f.Counter("moving", None), f.Gauge("gauge", None)
 	var got []sample
 	for i, v := range []float64{7, 7, 7, 9, 9} {
-		b := NewBatch(second(float64(10*i)), second(float64(10*i)), 0)
+		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(10*i)), 0)
 		still.Add(b, 3)
 		moving.Add(b, v)
 		b.Add(gauge, 5)
-		got = append(got, samples(b)...)
+		got = append(got, batchSamples(b)...)
 	}
 	want := []sample{
 		{"gauge", 1000_000, 5}, {"gauge", 1010_000, 5}, {"gauge", 1020_000, 5},
@@ -29,14 +28,14 @@ func TestMovingCounters(t *testing.T) {
 	}
 }
 
-// TestRateThatIsNeverZero: the first rate of a counter that moves all the time has no sample before it.
-func TestRateThatIsNeverZero(t *testing.T) {
+// The first rate of a counter that always moves has no zero sample before it.
+func TestFirstRateNeedsNoSampleBefore(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("c", None)
 	var got []sample
 	for i, v := range []float64{1, 2, 3} {
-		b := NewBatch(second(float64(i)), second(float64(i)), 0)
+		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 0)
 		c.Add(b, v)
-		got = append(got, samples(b)...)
+		got = append(got, batchSamples(b)...)
 	}
 	want := []sample{{"c", 1000_000, 1}, {"c", 1001_000, 2}, {"c_rate", 1001_000, 1}, {"c", 1002_000, 3}, {"c_rate", 1002_000, 1}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -44,7 +43,7 @@ func TestRateThatIsNeverZero(t *testing.T) {
 	}
 }
 
-func TestNoCounters(t *testing.T) {
+func TestCountersCanBeSwitchedOff(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: NoCounters})
 	if c := f.Counter("c", None); c.raw != nil || c.rate.series == nil {
 		t.Errorf("a counter with a rate: %v, %v", c.raw, c.rate.series)

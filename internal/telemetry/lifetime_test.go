@@ -15,8 +15,8 @@ func endedNames(b *Batch) (names []string) {
 	return names
 }
 
-// gatherer gathers from a Vec of containers, each with a Vec of interfaces.
-type gatherer struct {
+// containerGatherer gathers from a Vec of containers, each with a Vec of interfaces.
+type containerGatherer struct {
 	containers *Vec[string, *container]
 	second     int
 }
@@ -26,8 +26,8 @@ type container struct {
 	interfaces *Vec[string, *Series]
 }
 
-func newGatherer() *gatherer {
-	return &gatherer{containers: NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *container {
+func newGatherer() *containerGatherer {
+	return &containerGatherer{containers: NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *container {
 		label := Label{"container", name}
 		return &container{
 			cpu: f.Counter("cpu", Seconds, label),
@@ -38,7 +38,7 @@ func newGatherer() *gatherer {
 	})}
 }
 
-func (g *gatherer) gather(containers ...string) *Batch {
+func (g *containerGatherer) gatherContainers(containers ...string) *Batch {
 	g.second++
 	at := time.Unix(int64(g.second), 0)
 	b := NewBatch(at, at, 0)
@@ -54,28 +54,28 @@ func (g *gatherer) gather(containers ...string) *Batch {
 
 func TestSeriesEndWithTheirEntity(t *testing.T) {
 	g := newGatherer()
-	g.gather("a", "b")
-	g.gather("a", "b")
+	g.gatherContainers("a", "b")
+	g.gatherContainers("a", "b")
 	for range keepUnseen - 1 {
-		if b := g.gather("a"); len(b.Ended()) > 0 {
+		if b := g.gatherContainers("a"); len(b.Ended()) > 0 {
 			t.Fatalf("ended too early: %v", endedNames(b))
 		}
 	}
-	if diff := cmp.Diff([]string{"cpu_rate_b", "cpu_b", "rx_b_eth0"}, endedNames(g.gather("a"))); diff != "" {
+	if diff := cmp.Diff([]string{"cpu_rate_b", "cpu_b", "rx_b_eth0"}, endedNames(g.gatherContainers("a"))); diff != "" {
 		t.Error(diff)
 	}
-	if b := g.gather("a"); len(b.Ended()) > 0 {
+	if b := g.gatherContainers("a"); len(b.Ended()) > 0 {
 		t.Errorf("ended twice: %v", endedNames(b))
 	}
 }
 
-// A series that never had a sample is unknown to every output.
+// A series that never had a sample does not end, because no output knows it.
 func TestOnlyWrittenSeriesEnd(t *testing.T) {
 	g := newGatherer()
-	g.gather("once") // a rate needs two readings
+	g.gatherContainers("once") // a rate needs two readings
 	var names []string
 	for range keepUnseen {
-		names = append(names, endedNames(g.gather())...)
+		names = append(names, endedNames(g.gatherContainers())...)
 	}
 	if diff := cmp.Diff([]string{"cpu_once", "rx_once_eth0"}, names); diff != "" {
 		t.Error(diff)
@@ -97,7 +97,7 @@ func TestEndedSeriesBeginsAgain(t *testing.T) {
 	}
 }
 
-// The series of a batch end when its last sample was delivered.
+// The ended series of a batch stay with its last part, because they end after the last sample is delivered.
 func TestEndsStayWithTheLastSlice(t *testing.T) {
 	f := NewFactory("h", "test", nil, 1)
 	b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
@@ -134,14 +134,14 @@ func TestVecLimit(t *testing.T) {
 		b = gather("c")
 	}
 	if entities, _ := b.RefusedEntities(); entities != 1 {
-		t.Errorf("%d refused while the places are still taken", entities)
+		t.Errorf("%d refused while the limit is still reached", entities)
 	}
 	if b = gather("c"); b.Len() != 1 {
-		t.Error("a place that became free is not used")
+		t.Error("a new entity is refused although another one has gone")
 	}
 }
 
-func TestEphemeral(t *testing.T) {
+func TestEphemeralSeriesHaveTTL(t *testing.T) {
 	f := NewFactory("h", "test", nil, 1)
 	if s := f.Gauge("m", None); s.TTL() != 0 {
 		t.Errorf("a permanent series has TTL %v", s.TTL())

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestMemosOfSlots(t *testing.T) {
+func TestMemosBelongToSlots(t *testing.T) {
 	var slots Slots
 	s := NewFactory("h", "test", nil, 0).Gauge("m", None)
 	first, second := slots.Acquire(), slots.Acquire()
@@ -20,7 +20,7 @@ func TestMemosOfSlots(t *testing.T) {
 		t.Errorf("slots %v, %v, %v, %v", first, second, third, fourth)
 	}
 	if s.Memo(third) != nil || s.Memo(fourth) != nil {
-		t.Error("a new holder of a slot sees the memo of the one before")
+		t.Error("the new owner of a slot sees the memo of the previous one")
 	}
 	s.SetMemo(third, "c")
 	if s.Memo(third) != "c" || s.Memo(second) != nil {
@@ -31,7 +31,7 @@ func TestMemosOfSlots(t *testing.T) {
 	}
 }
 
-// Outputs are added while others work: the race detector watches.
+// Outputs are added while others use their memos. The race detector checks this.
 func TestMemosGrowConcurrently(t *testing.T) {
 	var slots Slots
 	s := NewFactory("h", "test", nil, 0).Gauge("m", None)

@@ -77,8 +77,8 @@ func TestUnitPerSecond(t *testing.T) {
 	}
 }
 
-// What the user does not want has no series, and its samples are left out without the input knowing.
-func TestChoice(t *testing.T) {
+// Metrics that the user does not want have no series. Their samples are left out without the input noticing.
+func TestUnwantedMetricsHaveNoSeries(t *testing.T) {
 	f := NewFactory("h", "s", nil, 1).Choose(Choice{Prefix: "lab_", Wants: func(name string) bool { return name != "b" && name != "c_rate" }})
 	b := NewBatch(time.UnixMilli(0), time.Now(), 0)
 	b.Add(f.Gauge("a", None), 1)
@@ -111,8 +111,8 @@ func TestWithoutRates(t *testing.T) {
 	}
 }
 
-// The details of an info series are labels, but no part of what the series is.
-func TestInfo(t *testing.T) {
+// The details of an info series are labels, but not part of its key.
+func TestInfoDetailsAreNotInKey(t *testing.T) {
 	f := NewFactory("h", "s", map[string]string{"release": "tag", "lab": "x"}, 0)
 	s := f.Info("uname", []Label{{"cpu", "0"}}, Label{"release", "6.1"}, Label{"empty", ""})
 	if got, want := s.String(), `uname{cpu="0",host="h",lab="x",release="6.1",source="s"}`; got != want {

@@ -11,7 +11,7 @@ import (
 	stdout "github.com/rtcollector/rtcollector/outputs/stdout"
 )
 
-// Catalog lists everything in the folders of outputs, in their order.
+// Catalog lists the components in the folders of outputs, in the order of the folders.
 func Catalog() outputs.Catalog {
 	return outputs.Catalog{
 		redisstreams.Plugin,

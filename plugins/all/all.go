@@ -33,7 +33,7 @@ import (
 	system "github.com/rtcollector/rtcollector/plugins/system"
 )
 
-// Catalog lists everything in the folders of plugins, in their order.
+// Catalog lists the components in the folders of plugins, in the order of the folders.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
 		apache.Plugin,

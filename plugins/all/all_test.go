@@ -42,7 +42,7 @@ func TestAliases(t *testing.T) {
 // inputs.
 func TestKeysAreUnique(t *testing.T) {
 	owner := map[string]string{}
-	for name, p := range gatherers(t) {
+	for name, p := range startAllInputs(t) {
 		for i := range 2 {
 			b, err := p.Batch(float64(10 * i))
 			if err != nil {
@@ -62,8 +62,8 @@ func TestKeysAreUnique(t *testing.T) {
 	t.Logf("%d series", len(owner))
 }
 
-// gatherers returns the inputs that need no configuration.
-func gatherers(tb testing.TB) map[string]*plugintest.Probe {
+// startAllInputs returns the inputs that need no configuration.
+func startAllInputs(tb testing.TB) map[string]*plugintest.Probe {
 	probes := map[string]*plugintest.Probe{}
 	for _, d := range Catalog() {
 		if !d.Starts(runtime.GOOS) {
@@ -81,7 +81,7 @@ func gatherers(tb testing.TB) map[string]*plugintest.Probe {
 
 func BenchmarkGatherAll(b *testing.B) {
 	var inputs []plugins.Gatherer
-	for _, p := range gatherers(b) {
+	for _, p := range startAllInputs(b) {
 		inputs = append(inputs, p.Input.Gatherer)
 	}
 	gatherAll(b, inputs)
@@ -89,7 +89,7 @@ func BenchmarkGatherAll(b *testing.B) {
 
 // BenchmarkGather gathers one input at a time.
 func BenchmarkGather(b *testing.B) {
-	for name, p := range gatherers(b) {
+	for name, p := range startAllInputs(b) {
 		b.Run(name, func(b *testing.B) { gatherAll(b, []plugins.Gatherer{p.Input.Gatherer}) })
 	}
 }
@@ -119,10 +119,10 @@ func gatherAll(b *testing.B, inputs []plugins.Gatherer) {
 	}
 }
 
-// TestNoiseInAKernelFileIsAnError puts noise where each input reads. The input must not take that for an empty file.
+// TestNoiseInAKernelFileIsAnError replaces files that inputs read by noise. The input must report that, and not treat the file as empty.
 func TestNoiseInAKernelFileIsAnError(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the inputs are Linux ones")
+		t.Skip("the inputs run on Linux only")
 	}
 	for file, name := range map[string]string{
 		"proc/vmstat": "linux_vmstat", "proc/sys/fs/file-nr": "kernel", "proc/7/stat": "processes",

@@ -14,22 +14,22 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// Things that come and go in the churn: perRound new ones in each round, none of which comes back.
+// The churn has 2,000 entities: perRound new ones in each round. None of them comes back.
 const (
 	churned  = 2000
 	perRound = 200
 )
 
-// TestNothingIsKeptOfWhatIsGone lets 2,000 interfaces, mounts, devices, cores and so on come and go. None of their series may
-// be left in memory afterwards. Weak pointers show that exactly, so that the number of things does not matter.
-func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
+// TestSeriesOfGoneEntitiesAreFreed lets 2,000 interfaces, mounts, devices and cores come and go. None of their series may stay
+// in memory. Weak pointers show that exactly, independent of the number of entities.
+func TestSeriesOfGoneEntitiesAreFreed(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the inputs are Linux ones")
 	}
 	for _, tt := range []struct {
 		input string
-		turns int                                                      // gathers of the same things: two, so that there are rates, or as many as it takes to notice them
-		lay   func(t *testing.T, dir string, turn int, names []string) // writes a tree with things of these names
+		turns int                                                      // gathers of the same entities: two, so that there are rates, or as many as the input needs to notice them
+		lay   func(t *testing.T, dir string, turn int, names []string) // writes a tree with entities of these names
 	}{
 		{"linux_net", 2, layInterfaces},
 		{"linux_io", 2, layDevices},
@@ -49,20 +49,20 @@ func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
 			p := plugintest.Start(t, d, "", plugintest.Env(tt.input, dir))
 			var seen []weak.Pointer[telemetry.Series]
 			for turn := range tt.turns * churned / perRound {
-				tt.lay(t, dir, turn, names(turn/tt.turns))
-				seen = append(seen, gathered(t, p, turn)...)
+				tt.lay(t, dir, turn, roundNames(turn/tt.turns))
+				seen = append(seen, gatherWeakly(t, p, turn)...)
 			}
 			tt.lay(t, dir, 0, nil)
 			for i := range 30 {
-				gathered(t, p, churned+i)
+				gatherWeakly(t, p, churned+i)
 			}
 			checkForgotten(t, seen)
-			runtime.KeepAlive(p) // else its series would be gone with it
+			runtime.KeepAlive(p) // otherwise its series would be freed with it
 		})
 	}
 }
 
-func names(round int) []string {
+func roundNames(round int) []string {
 	var all []string
 	for i := range perRound {
 		all = append(all, fmt.Sprint(round*perRound+i))
@@ -70,7 +70,7 @@ func names(round int) []string {
 	return all
 }
 
-func gathered(t *testing.T, p *plugintest.Probe, second int) []weak.Pointer[telemetry.Series] {
+func gatherWeakly(t *testing.T, p *plugintest.Probe, second int) []weak.Pointer[telemetry.Series] {
 	b, err := p.Batch(float64(second))
 	if err != nil {
 		t.Fatal(err)
@@ -83,10 +83,10 @@ func gathered(t *testing.T, p *plugintest.Probe, second int) []weak.Pointer[tele
 	return series
 }
 
-// checkForgotten fails if series are left, but for those that always exist: lo, the total of all cores.
+// checkForgotten fails if more series are left than those that always exist, such as lo and the total of all cores.
 func checkForgotten(t *testing.T, seen []weak.Pointer[telemetry.Series]) {
 	if len(seen) < 2*churned {
-		t.Fatalf("only %d samples: the churn did not happen", len(seen))
+		t.Fatalf("only %d samples: the entities were not gathered", len(seen))
 	}
 	runtime.GC()
 	alive := map[*telemetry.Series]bool{}
@@ -97,16 +97,16 @@ func checkForgotten(t *testing.T, seen []weak.Pointer[telemetry.Series]) {
 	}
 	const always = 60
 	if len(alive) > always {
-		t.Errorf("%d series of things that are gone are still there", len(alive))
+		t.Errorf("%d series of removed entities are still in memory", len(alive))
 		for s := range alive {
-			t.Logf("such as %s", s)
+			t.Logf("for example %s", s)
 			break
 		}
 	}
 }
 
-// lay writes a file with a first line and a line for each name.
-func lay(t *testing.T, dir, file, first, format string, names []string) {
+// layFile writes a file with a first line and a line for each name.
+func layFile(t *testing.T, dir, file, first, format string, names []string) {
 	var text strings.Builder
 	text.WriteString(first)
 	for _, name := range names {
@@ -116,15 +116,15 @@ func lay(t *testing.T, dir, file, first, format string, names []string) {
 }
 
 func layInterfaces(t *testing.T, dir string, _ int, names []string) {
-	lay(t, dir, "proc/1/net/dev", "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", "tap%s: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", names)
+	layFile(t, dir, "proc/1/net/dev", "lo: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", "tap%s: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n", names)
 }
 
 func layDevices(t *testing.T, dir string, _ int, names []string) {
-	lay(t, dir, "proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n", "8 1 sd%s 1 2 3 4 5 6 7 8 9 10 11\n", names)
+	layFile(t, dir, "proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n", "8 1 sd%s 1 2 3 4 5 6 7 8 9 10 11\n", names)
 }
 
 func layCores(t *testing.T, dir string, turn int, names []string) {
-	lay(t, dir, "proc/stat", fmt.Sprintf("cpu %d 0 0 9 0\n", turn), "cpu%s "+fmt.Sprint(turn)+" 0 0 9 0\n", names)
+	layFile(t, dir, "proc/stat", fmt.Sprintf("cpu %d 0 0 9 0\n", turn), "cpu%s "+fmt.Sprint(turn)+" 0 0 9 0\n", names)
 }
 
 func layMounts(t *testing.T, dir string, _ int, names []string) {
@@ -136,7 +136,7 @@ func layMounts(t *testing.T, dir string, _ int, names []string) {
 			t.Fatal(err)
 		}
 	}
-	lay(t, dir, "proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", "2 1 9:%[1]s / /mnt/%[1]s rw - ext4 /dev/sdb%[1]s rw\n", names)
+	layFile(t, dir, "proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", "2 1 9:%[1]s / /mnt/%[1]s rw - ext4 /dev/sdb%[1]s rw\n", names)
 }
 
 func laySoftnet(t *testing.T, dir string, turn int, names []string) {

@@ -24,25 +24,25 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// same says that a metric of node_exporter and one of ours are the same number.
-type same struct {
-	node  string              // a regular expression over the whole line of /metrics but the value
-	ours  string              // our bare key; $1 is what the expression caught
-	as    func(string) string // what becomes of $1 in our key; nil: nothing
-	scale float64             // ours in units of node_exporter's, 0 means 1
-	slack float64             // how far a gauge may be off what we read just before and after, as a share
+// equivalence states that a metric of node_exporter and one of ours have the same value.
+type equivalence struct {
+	node  string              // a regular expression for a line of /metrics without the value
+	ours  string              // our bare key; $1 is the group of the expression
+	as    func(string) string // converts $1 for our key; nil: unchanged
+	scale float64             // our value is node_exporter's times scale; 0 means 1
+	slack float64             // allowed deviation of a gauge from our readings before and after, as a share
 	maybe bool                // this machine may not have it
 }
 
 // loose is for gauges that move while three programs run.
 const loose = 0.05
 
-func equivalents() []same {
+func equivalents() []equivalence {
 	return slices.Concat(memoryEquivalents(), networkEquivalents(), diskEquivalents(), kernelEquivalents())
 }
 
-func memoryEquivalents() []same {
-	return []same{
+func memoryEquivalents() []equivalence {
+	return []equivalence{
 		{node: `node_memory_MemTotal_bytes`, ours: "mem_total"},
 		{node: `node_memory_MemFree_bytes`, ours: "mem_free", slack: loose},
 		{node: `node_memory_MemAvailable_bytes`, ours: "mem_available", slack: loose},
@@ -58,9 +58,9 @@ func memoryEquivalents() []same {
 	}
 }
 
-func networkEquivalents() []same {
+func networkEquivalents() []equivalence {
 	const dev, cpu = `\{device="([^"]*)"\}`, `\{cpu="(\d+)"\}`
-	all := []same{
+	all := []equivalence{
 		{node: `node_network_carrier` + dev, ours: "net_carrier_$1"},
 		{node: `node_network_carrier_changes_total` + dev, ours: "net_carrier_changes_$1"},
 		{node: `node_netstat_(Ip_InReceives|Ip_Forwarding|Ip_OutRequests|Icmp_InMsgs|Tcp_ActiveOpens|Tcp_InSegs|Tcp_OutSegs|Tcp_RetransSegs|Udp_InDatagrams|Udp_NoPorts|` +
@@ -80,21 +80,21 @@ func networkEquivalents() []same {
 	}
 	for _, what := range []string{"bytes", "packets", "errs", "drop"} {
 		all = append(all,
-			same{node: `node_network_receive_` + what + `_total` + dev, ours: "net_rx_" + what + "_$1"},
-			same{node: `node_network_transmit_` + what + `_total` + dev, ours: "net_tx_" + what + "_$1"})
+			equivalence{node: `node_network_receive_` + what + `_total` + dev, ours: "net_rx_" + what + "_$1"},
+			equivalence{node: `node_network_transmit_` + what + `_total` + dev, ours: "net_tx_" + what + "_$1"})
 	}
 	return all
 }
 
-// lowerProtocol makes Ip6_InReceives ip6_InReceives.
+// lowerProtocol returns Ip6_InReceives as ip6_InReceives.
 func lowerProtocol(name string) string {
 	protocol, field, _ := strings.Cut(name, "_")
 	return strings.ToLower(protocol) + "_" + field
 }
 
-func diskEquivalents() []same {
+func diskEquivalents() []equivalence {
 	const dev, mount = `\{device="([^"]*)"\}`, `\{device="[^"]*",fstype="[^"]*",mountpoint="([^"]*)"\}`
-	return []same{
+	return []equivalence{
 		{node: `node_disk_reads_completed_total` + dev, ours: "io_reads_$1"},
 		{node: `node_disk_writes_completed_total` + dev, ours: "io_writes_$1"},
 		{node: `node_disk_read_bytes_total` + dev, ours: "io_read_bytes_$1"},
@@ -115,7 +115,7 @@ func diskEquivalents() []same {
 	}
 }
 
-// mountKey is a mount point as keys have it.
+// mountKey returns a mount point as it appears in keys.
 func mountKey(path string) string {
 	if path == "/" {
 		return "root"
@@ -123,8 +123,8 @@ func mountKey(path string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "_")
 }
 
-func kernelEquivalents() []same {
-	return []same{
+func kernelEquivalents() []equivalence {
+	return []equivalence{
 		{node: `node_load1`, ours: "system_load1", slack: 0.2},
 		{node: `node_load15`, ours: "system_load15", slack: 0.2},
 		{node: `node_boot_time_seconds`, ours: "kernel_boot_time"},
@@ -150,14 +150,14 @@ func kernelEquivalents() []same {
 	}
 }
 
-// TestAgainstNodeExporter reads the same kernel at the same moment: what node_exporter says must lie between what we
-// read just before and just after, at least once in five times.
+// TestAgainstNodeExporter compares with node_exporter on this machine. Each of its values must lie between our readings before and
+// after, at least once in five attempts.
 func TestAgainstNodeExporter(t *testing.T) {
 	url := startNodeExporter(t, "--collector.netstat.fields=.*", "--collector.vmstat.fields=.*", "--collector.processes", "--collector.tcpstat",
 		"--collector.stat.softirq", "--collector.filesystem.mount-points-exclude=^/(dev|proc|run|sys)($|/)|^"+os.TempDir()+"/", // tests mount there
 		"--collector.diskstats.device-exclude=^(z?ram|loop)\\d+$", "--collector.filesystem.fs-types-exclude="+
 			"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue|nsfs|overlay|proc|pstore|securityfs|sysfs|tmpfs|tracefs)$")
-	probes := gatherers(t)
+	probes := startAllInputs(t)
 	for name, config := range map[string]string{"linux_mem": "full: true", "linux_vmstat": "fields: ['*']"} {
 		d, err := Catalog().Find("input", name, runtime.GOOS)
 		if err != nil {
@@ -172,7 +172,7 @@ func TestAgainstNodeExporter(t *testing.T) {
 		after := gatherKeys(t, probes, float64(2*round+1))
 		failed, compared := map[string]string{}, 0
 		for _, s := range equivalents() {
-			n := s.compare(theirs, before, after, failed)
+			n := s.compareSamples(theirs, before, after, failed)
 			if n == 0 && !s.maybe {
 				t.Errorf("node_exporter has nothing like %s", s.node)
 			}
@@ -192,15 +192,15 @@ func TestAgainstNodeExporter(t *testing.T) {
 	}
 }
 
-// compare holds every sample that the expression fits against ours, and returns how many there were. What is wrong is in
-// failed, by their name.
-func (s same) compare(theirs, before, after map[string]float64, failed map[string]string) (n int) {
+// compareSamples compares every sample that matches the expression with ours, and returns the number of these samples. It adds differences
+// to failed, by node_exporter's name.
+func (s equivalence) compareSamples(theirs, before, after map[string]float64, failed map[string]string) (n int) {
 	pattern := regexp.MustCompile("^" + s.node + "$")
 	for line, v := range theirs {
 		if !pattern.MatchString(line) {
 			continue
 		}
-		key := s.key(pattern, line)
+		key := s.ourKey(pattern, line)
 		low, ok := before[key]
 		if !ok {
 			failed[line] = fmt.Sprintf("%s is %v; we have no %s", line, v, key)
@@ -220,8 +220,8 @@ func (s same) compare(theirs, before, after map[string]float64, failed map[strin
 	return n
 }
 
-// key is our key for what the expression caught.
-func (s same) key(pattern *regexp.Regexp, line string) string {
+// ourKey returns our key for a line that matches the expression.
+func (s equivalence) ourKey(pattern *regexp.Regexp, line string) string {
 	caught := pattern.FindStringSubmatch(line)
 	if len(caught) < 2 {
 		return s.ours
@@ -288,7 +288,7 @@ func startNodeExporter(t testing.TB, args ...string) string {
 	return "http://" + address + "/metrics"
 }
 
-// scrape returns node_exporter's samples by what stands before the value: name{label="value"}.
+// scrape returns node_exporter's samples by name and labels: name{label="value"}.
 func scrape(t testing.TB, url string) map[string]float64 {
 	reply, err := http.Get(url)
 	if err != nil {

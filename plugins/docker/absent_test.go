@@ -9,16 +9,16 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// samplesOf returns the names of the series that one answer gives, sorted and without their prefix.
-func samplesOf(t *testing.T, page string) []string {
+// seriesNames returns the names of the series from one answer, sorted and without their prefix.
+func seriesNames(t *testing.T, page string) []string {
 	t.Helper()
-	s, err := decode[stats]([]byte(page))
+	s, err := decodeJSON[stats]([]byte(page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := newUsage(telemetry.NewFactory("h", "docker", nil, 0), nil)
+	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
 	b := telemetry.NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
-	u.add(b, s, false)
+	u.addStats(b, s, false)
 	var got []string
 	for i := range b.Len() {
 		series, _, _ := b.Sample(i)
@@ -28,8 +28,8 @@ func samplesOf(t *testing.T, page string) []string {
 	return got
 }
 
-// TestNotMeasured: what the kernel does not measure has no samples, which is not the same as 0.
-func TestNotMeasured(t *testing.T) {
+// Values that the kernel does not measure have no samples, instead of 0.
+func TestUnmeasuredValuesHaveNoSamples(t *testing.T) {
 	const (
 		cpu    = `"cpu_stats": {"cpu_usage": {"total_usage": 1000, "usage_in_kernelmode": 400, "usage_in_usermode": 600}, "online_cpus": 4, "throttling_data": {}}`
 		zeroes = `{"anon": 0, "file": 0, "inactive_file": 0, "pgmajfault": 0}`
@@ -49,7 +49,7 @@ func TestNotMeasured(t *testing.T) {
 		`{}`:                "",
 		`{"cpu_stats": {"cpu_usage": {"total_usage": 9}}}`: "cpu_usage",
 	} {
-		if got := strings.Join(samplesOf(t, page), " "); got != want {
+		if got := strings.Join(seriesNames(t, page), " "); got != want {
 			t.Errorf("%s\n got %s\nwant %s", page, got, want)
 		}
 	}

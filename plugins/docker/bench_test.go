@@ -16,22 +16,23 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// serveVariable makes this test's program serve so many containers instead of testing: the CPU time of a daemon is not ours.
+// serveVariable is an environment variable. Its value makes the test program serve this many containers in a separate process, so that
+// benchmarks do not include the CPU time of the daemon.
 const serveVariable = "RTC_TEST_SERVE_CONTAINERS"
 
-// TestServe is the daemon of the benchmarks, in a process of its own; it ends with its standard input.
-func TestServe(t *testing.T) {
+// TestServeContainers is the daemon of the benchmarks, in a separate process. It ends when its standard input is closed.
+func TestServeContainers(t *testing.T) {
 	n := 0
 	if _, err := fmt.Sscan(os.Getenv(serveVariable), &n); err != nil {
-		t.Skip("only the benchmarks need it")
+		t.Skip("only benchmarks use it")
 	}
-	fmt.Println("at", many(t, n).URL)
+	fmt.Println("at", newDaemonOfMany(t, n).URL)
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
-// serve starts it.
-func serve(b *testing.B, n int) string {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestServe$", "-test.v")
+// startServer starts the process of TestServeContainers and returns its address.
+func startServer(b *testing.B, n int) string {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestServeContainers$", "-test.v")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", serveVariable, n))
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -54,15 +55,15 @@ func serve(b *testing.B, n int) string {
 			return url
 		}
 	}
-	b.Fatal("the daemon does not say where it is")
+	b.Fatal("the daemon did not print its address")
 	return ""
 }
 
-// BenchmarkGather asks a daemon that is another process; cpu-ms/gather is this process's time.
+// BenchmarkGather gathers from a daemon in another process. cpu-ms/gather is the CPU time of this process.
 func BenchmarkGather(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprintf("%d containers", n), func(b *testing.B) {
-			url := serve(b, n)
+			url := startServer(b, n)
 			p := plugintest.Start(b, Plugin, "{endpoint: '"+url+"'}", plugintest.Env("docker", ""))
 			gather := func() int {
 				now := time.Now()
@@ -84,14 +85,14 @@ func BenchmarkGather(b *testing.B) {
 	}
 }
 
-// BenchmarkStats takes the statistics of one container apart.
+// BenchmarkStats decodes the statistics of one container.
 func BenchmarkStats(b *testing.B) {
-	page := []byte(recorded(b, "docker-29-cgroup2").pages["/v1.51/containers/aa00000000000000000000000000000000000000000000000000000000000001/stats"])
+	page := []byte(newRecordedDaemon(b, "docker-29-cgroup2").pages["/v1.51/containers/aa00000000000000000000000000000000000000000000000000000000000001/stats"])
 	page = []byte(strings.NewReplacer("$READ", "2023-11-14T22:13:20Z", "$NANOS", "1000000000").Replace(string(page)))
 	b.SetBytes(int64(len(page)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decode[stats](page); err != nil {
+		if _, err := decodeJSON[stats](page); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -31,20 +31,20 @@ type client struct {
 // maxDecoded bounds the memory of all decoded answers of a gather, in bytes. That is enough for a few thousand containers.
 const maxDecoded = 48 << 20
 
-// decodeFor decodes an answer unless that would exceed the memory limit. What describes the answer in errors.
-func decodeFor[T any](c *client, page []byte, what string) (*T, error) {
+// decodeWithinBudget decodes an answer unless that would exceed the memory limit. What describes the answer in errors.
+func decodeWithinBudget[T any](c *client, page []byte, what string) (*T, error) {
 	if err := c.memory.Spend(guard.JSON(page)); err != nil {
 		return nil, fmt.Errorf("%s %w: choose fewer containers with container_name_include", c, err)
 	}
-	reply, err := decode[T](page)
+	reply, err := decodeJSON[T](page)
 	if err != nil {
 		return nil, c.Unexpected(page, what)
 	}
 	return reply, nil
 }
 
-// refusal reports whether err is an answer of the daemon with one of these status codes.
-func refusal(err error, codes ...int) bool {
+// hasStatusCode reports whether err is an answer of the daemon with one of these status codes.
+func hasStatusCode(err error, codes ...int) bool {
 	var refused *httpx.StatusError
 	if !errors.As(err, &refused) {
 		return false
@@ -57,21 +57,21 @@ func refusal(err error, codes ...int) bool {
 	return false
 }
 
-// get requests a path. The result is valid until the next get.
-func (c *client) get(ctx context.Context, path, query string, limit int64) ([]byte, error) {
+// getPage requests a path. The result is valid until the next get.
+func (c *client) getPage(ctx context.Context, path, query string, limit int64) ([]byte, error) {
 	page, err := c.GetBelow(ctx, path, query, limit)
 	var refused *httpx.StatusError
 	switch {
 	case err == nil:
 		return page, nil
 	case errors.As(err, &refused):
-		return nil, c.refused(refused, path)
+		return nil, c.describeRefusal(refused, path)
 	}
-	return nil, c.advise(err)
+	return nil, c.addAdvice(err)
 }
 
-// refused returns the error for an answer with another status, with the request and the reason that the daemon gives.
-func (c *client) refused(e *httpx.StatusError, path string) error {
+// describeRefusal returns the error for an answer whose status is not 200. It contains the request and the daemon's reason.
+func (c *client) describeRefusal(e *httpx.StatusError, path string) error {
 	var reason struct{ Message string }
 	text := fmt.Sprintf("%s answers %d %s to GET %s", c, e.Code, http.StatusText(e.Code), path)
 	if json.Unmarshal(e.Body, &reason) == nil && reason.Message != "" {
@@ -88,8 +88,8 @@ func (c *client) refused(e *httpx.StatusError, path string) error {
 	return &httpx.StatusError{Code: e.Code, Text: text}
 }
 
-// advise adds what to do about a socket that does not exist or cannot be opened.
-func (c *client) advise(err error) error {
+// addAdvice adds advice to the error of a socket that does not exist or cannot be opened.
+func (c *client) addAdvice(err error) error {
 	switch {
 	case c.Scheme != "unix":
 		return err
@@ -103,39 +103,39 @@ func (c *client) advise(err error) error {
 
 // daemon is the API of a daemon, over several connections.
 type daemon struct {
-	api     int // minor version; 0: unknown
-	windows bool
-	podman  bool
-	front   *client   // requests the list
-	side    *client   // requests what concerns the engine and the swarm
-	workers []*client // request what concerns single containers
-	connect func() *client
+	api          int // minor version; 0: unknown
+	windows      bool
+	podman       bool
+	listClient   *client   // for the list of containers
+	engineClient *client   // for the engine and the Swarm
+	workers      []*client // for single containers
+	connect      func() *client
 }
 
-// open determines the version of the API.
-func (d *daemon) open(ctx context.Context) error {
+// determineAPI determines the version of the API.
+func (d *daemon) determineAPI(ctx context.Context) error {
 	if d.api > 0 {
 		return nil
 	}
-	page, err := d.front.get(ctx, "/version", "", maxReply)
+	page, err := d.listClient.getPage(ctx, "/version", "", maxReply)
 	if err != nil {
 		return err
 	}
 	const what = "the version of a Docker daemon"
-	v, err := decodeFor[version](d.front, page, what)
+	v, err := decodeWithinBudget[version](d.listClient, page, what)
 	if err != nil {
 		return err
 	}
-	api, ok := v.api()
+	api, ok := v.negotiateAPI()
 	if !ok {
-		return d.front.Unexpected(page, what)
+		return d.listClient.Unexpected(page, what)
 	}
 	d.api, d.windows, d.podman = api, v.Os == "windows", v.isPodman()
 	return nil
 }
 
-// path returns a path with the version of the API.
-func (d *daemon) path(rest string) string { return "/v1." + strconv.Itoa(d.api) + rest }
+// versionedPath returns a path with the version of the API.
+func (d *daemon) versionedPath(rest string) string { return "/v1." + strconv.Itoa(d.api) + rest }
 
 // statsQuery requests statistics without delay. Daemons before API 1.41 ignore one-shot and take two seconds.
 const statsQuery = "stream=false&one-shot=true"
@@ -150,9 +150,9 @@ func (d *daemon) waitsForCollector() bool { return !d.podman && d.api < promptAP
 // maxWaiting bounds how many requests wait for the collector of such a daemon.
 const maxWaiting = 100
 
-// connections returns the connections for requests about single containers. There may be more than workers where requests only
-// wait.
-func (d *daemon) connections(containers, workers int) []*client {
+// containerClients returns the connections for requests about single containers. There are more than
+// workers if the requests wait for the daemon's collector.
+func (d *daemon) containerClients(containers, workers int) []*client {
 	if d.waitsForCollector() {
 		workers = max(workers, maxWaiting)
 	}
@@ -164,18 +164,18 @@ func (d *daemon) connections(containers, workers int) []*client {
 }
 
 func (d *daemon) close() {
-	d.front.Close()
-	d.side.Close()
+	d.listClient.Close()
+	d.engineClient.Close()
 	for _, w := range d.workers {
 		w.Close()
 	}
 }
 
-// ask requests a path and decodes the answer. What describes the answer in errors.
-func ask[T any](ctx context.Context, c *client, path, query string, limit int64, what string) (*T, error) {
-	page, err := c.get(ctx, path, query, limit)
+// requestJSON requests a path and decodes the answer. What describes the answer in errors.
+func requestJSON[T any](ctx context.Context, c *client, path, query string, limit int64, what string) (*T, error) {
+	page, err := c.getPage(ctx, path, query, limit)
 	if err != nil {
 		return nil, err
 	}
-	return decodeFor[T](c, page, what)
+	return decodeWithinBudget[T](c, page, what)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// Config are the input's settings.
+// Config has the input's settings.
 type Config struct {
 	httpx.Config `yaml:",inline"`
 	Endpoint     string `yaml:"endpoint" conf:"public"` // "": $DOCKER_HOST, or Docker's default socket
@@ -36,7 +36,7 @@ type Config struct {
 	PerDeviceInclude []string `yaml:"perdevice_include" conf:"ignored"`
 }
 
-// Names select the containers to report. An empty include list includes all.
+// Names selects the containers to report. An empty include list includes all.
 type Names struct {
 	NameInclude  patterns   `yaml:"container_name_include" conf:"public"`
 	NameExclude  patterns   `yaml:"container_name_exclude" conf:"public"`
@@ -61,7 +61,7 @@ const (
 func (c *Config) Validate() error {
 	errs := []error{c.Config.Validate()}
 	if c.Endpoint != "" {
-		if _, err := c.address(c.Endpoint); err != nil {
+		if _, err := c.parseEndpoint(c.Endpoint); err != nil {
 			errs = append(errs, conf.Key("endpoint", "%s", err))
 		}
 	}
@@ -92,8 +92,8 @@ func checkTag(key string, index int, label string) error {
 	return nil
 }
 
-// address parses an endpoint: unix://, tcp://, http://, https://.
-func (c *Config) address(endpoint string) (httpx.Address, error) {
+// parseEndpoint parses an endpoint: unix://, tcp://, http://, https://.
+func (c *Config) parseEndpoint(endpoint string) (httpx.Address, error) {
 	scheme, rest, _ := strings.Cut(endpoint, "://")
 	switch scheme {
 	case "tcp":
@@ -122,24 +122,24 @@ func (c *Config) usesTLS() bool {
 	return c.TLS.CA != "" || c.TLS.Cert != "" || c.TLS.InsecureSkipVerify
 }
 
-// endpoint returns the address of the daemon from the settings, or from the environment variables that Docker's own client uses.
-func (c *Config) endpoint(getenv func(string) string) (httpx.Address, error) {
+// resolveEndpoint returns the address of the daemon from the settings, or from the environment variables that Docker's own client uses.
+func (c *Config) resolveEndpoint(getenv func(string) string) (httpx.Address, error) {
 	if c.Endpoint != "" {
-		return c.address(c.Endpoint)
+		return c.parseEndpoint(c.Endpoint)
 	}
 	if dir := getenv("DOCKER_CERT_PATH"); dir != "" && getenv("DOCKER_TLS_VERIFY") != "" && !c.usesTLS() {
 		c.TLS.CA, c.TLS.Cert, c.TLS.Key = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	}
-	a, err := c.address(cmp.Or(getenv("DOCKER_HOST"), defaultSocket))
+	a, err := c.parseEndpoint(cmp.Or(getenv("DOCKER_HOST"), defaultSocket))
 	if err != nil {
 		return a, errors.New("the variable DOCKER_HOST " + err.Error())
 	}
 	return a, nil
 }
 
-// server returns the label that tells several daemons apart. It is empty for the daemon at Docker's default socket, which keeps
+// serverLabel returns the label that distinguishes several daemons. It is empty for the daemon at Docker's default socket, which keeps
 // the keys of its containers short.
-func server(a httpx.Address) telemetry.Label {
+func serverLabel(a httpx.Address) telemetry.Label {
 	l := telemetry.Label{Key: "server", Value: a.HostPort()}
 	if a.Scheme == "unix" && (a.Host == "/var/run/docker.sock" || a.Host == "/run/docker.sock") {
 		l.Value = ""
@@ -150,7 +150,7 @@ func server(a httpx.Address) telemetry.Label {
 // patterns are like match.List, except that a plain word also matches as a substring, as in the Python rtcollector.
 type patterns match.List
 
-func (l patterns) match(name string) bool {
+func (l patterns) matchName(name string) bool {
 	for _, p := range l {
 		if p.Match(name) || strings.Contains(name, p.String()) {
 			return true
@@ -159,27 +159,27 @@ func (l patterns) match(name string) bool {
 	return false
 }
 
-func (n *Names) wants(name string, l *listed) bool {
-	return (len(n.NameInclude) == 0 || n.NameInclude.match(name)) && !n.NameExclude.match(name) &&
-		(len(n.ImageInclude) == 0 || n.ImageInclude.match(l.Image)) && !n.ImageExclude.match(l.Image) &&
-		n.wantsState(l.State) && n.wantsLabels(l)
+func (n *Names) includesContainer(name string, l *listedContainer) bool {
+	return (len(n.NameInclude) == 0 || n.NameInclude.matchName(name)) && !n.NameExclude.matchName(name) &&
+		(len(n.ImageInclude) == 0 || n.ImageInclude.matchName(l.Image)) && !n.ImageExclude.matchName(l.Image) &&
+		n.includesState(l.State) && n.includesLabels(l)
 }
 
-func (n *Names) wantsState(state string) bool {
+func (n *Names) includesState(state string) bool {
 	return (len(n.StateInclude) == 0 || n.StateInclude.Match(state)) && !n.StateExclude.Match(state)
 }
 
-// wantsStopped reports whether stopped containers are wanted.
-func (n *Names) wantsStopped() bool {
+// includesStopped reports whether the settings include stopped containers.
+func (n *Names) includesStopped() bool {
 	for _, state := range []string{"created", "exited", "dead"} {
-		if n.wantsState(state) {
+		if n.includesState(state) {
 			return true
 		}
 	}
 	return false
 }
 
-func (n *Names) wantsLabels(l *listed) bool {
+func (n *Names) includesLabels(l *listedContainer) bool {
 	if len(n.LabelInclude)+len(n.LabelExclude) == 0 {
 		return true
 	}

@@ -15,20 +15,20 @@ type container struct {
 	config  *Config
 	labels  []telemetry.Label // server, container_name
 
-	seen      listed // the list entry of the last inspection
+	seen      listedContainer // the list entry of the last inspection
 	inspected time.Time
-	details   *inspected // nil: unknown
+	details   *containerDetails // nil: unknown
 
 	fromLabels []telemetry.Label // label_tags
 	compose    [2]string         // project and service
 	tags       []telemetry.Label // fromLabels and tag_env
-	states     *states           // nil until needed
-	usage      *usage
+	states     *stateSeries      // nil until needed
+	usage      *usageSeries
 	info       *metric.Info
 }
 
-// states are the series that a container has even when it does not run.
-type states struct {
+// stateSeries are the series that a container has even when it does not run.
+type stateSeries struct {
 	running, state, health, streak, uptime, exitCode, oomKilled, cpuLimit, size, rootSize *telemetry.Series
 	restarts                                                                              *telemetry.Total
 }
@@ -41,28 +41,28 @@ func stateNames() []string {
 // job is a container in one gather.
 type job struct {
 	*container
-	listed *listed
-	fresh  *inspected // details; nil: not requested or not received
-	stats  *stats     // nil: not requested, not received or not running
-	gone   bool       // removed since it was listed
+	listed *listedContainer
+	fresh  *containerDetails // details; nil: not requested or not received
+	stats  *stats            // nil: not requested, not received or not running
+	gone   bool              // removed since it was listed
 	err    error
 }
 
-// maxAge is the maximum age of a container's details. Most changes show in the list as another state or status ("Up 3 seconds
+// maxDetailsAge is the maximum age of a container's details. Most changes show in the list as another state or status ("Up 3 seconds
 // (healthy)"), but Podman does not list the health, and no daemon lists that a process was killed for memory.
-const maxAge = time.Minute
+const maxDetailsAge = time.Minute
 
 // isStale reports whether the details must be requested.
-func (c *container) isStale(l *listed, now time.Time) bool {
+func (c *container) isStale(l *listedContainer, now time.Time) bool {
 	age := now.Sub(c.inspected)
-	return c.details == nil || c.seen.ID != l.ID || c.seen.State != l.State || c.seen.Status != l.Status || age >= maxAge || age < 0
+	return c.details == nil || c.seen.ID != l.ID || c.seen.State != l.State || c.seen.Status != l.Status || age >= maxDetailsAge || age < 0
 }
 
-// add appends the samples of a container.
-func (j *job) add(out *telemetry.Batch, windows bool) {
-	j.update(out.At)
+// addSamples appends the samples of a container.
+func (j *job) addSamples(out *telemetry.Batch, windows bool) {
+	j.storeReplies(out.At)
 	if j.states == nil {
-		j.states = newStates(j.tagged(), j.labels)
+		j.states = newStateSeries(j.taggedFactory(), j.labels)
 	}
 	out.Add(j.states.running, metric.Bool(j.listed.State == "running"))
 	if n := slices.Index(stateNames(), j.listed.State); n >= 0 {
@@ -76,16 +76,16 @@ func (j *job) add(out *telemetry.Batch, windows bool) {
 		return
 	}
 	if j.usage == nil {
-		j.usage = newUsage(j.tagged(), j.labels)
+		j.usage = newUsageSeries(j.taggedFactory(), j.labels)
 	}
-	j.usage.add(out, j.stats, windows)
+	j.usage.addStats(out, j.stats, windows)
 }
 
-// update stores what was received. The counters of a restarted container begin at zero.
-func (j *job) update(now time.Time) {
+// storeReplies stores what was received. The counters of a restarted container begin at zero.
+func (j *job) storeReplies(now time.Time) {
 	isOther := j.seen.ID != j.listed.ID
 	if isOther {
-		j.seen, j.details = listed{ID: j.listed.ID}, nil
+		j.seen, j.details = listedContainer{ID: j.listed.ID}, nil
 		j.readLabels(j.listed)
 	}
 	if isOther || j.fresh != nil && (j.details == nil || !j.details.State.StartedAt.Equal(j.fresh.State.StartedAt.Time)) {
@@ -96,7 +96,7 @@ func (j *job) update(now time.Time) {
 		j.inspected, j.details = now, j.fresh
 	}
 	if isOther || j.fresh != nil {
-		j.retag()
+		j.resetIfTagsChanged()
 	}
 }
 
@@ -106,7 +106,7 @@ func (c *container) resetCounters() {
 	}
 }
 
-func (c *container) readLabels(l *listed) {
+func (c *container) readLabels(l *listedContainer) {
 	labels := l.labels()
 	c.fromLabels = nil
 	for _, name := range c.config.LabelTags {
@@ -117,8 +117,8 @@ func (c *container) readLabels(l *listed) {
 	c.compose = [2]string{labels["com.docker.compose.project"], labels["com.docker.compose.service"]}
 }
 
-// retag drops the series if their tags have changed, so that they are made again.
-func (c *container) retag() {
+// resetIfTagsChanged drops the series if their tags have changed, so that new ones are made.
+func (c *container) resetIfTagsChanged() {
 	tags := slices.Clone(c.fromLabels)
 	if c.details != nil {
 		for _, variable := range c.details.Config.Env {
@@ -134,18 +134,18 @@ func (c *container) retag() {
 	}
 }
 
-func (c *container) tagged() *telemetry.Factory {
+func (c *container) taggedFactory() *telemetry.Factory {
 	if len(c.tags) == 0 {
 		return c.factory
 	}
 	return c.factory.With(c.tags...)
 }
 
-func newStates(f *telemetry.Factory, labels []telemetry.Label) *states {
+func newStateSeries(f *telemetry.Factory, labels []telemetry.Label) *stateSeries {
 	gauge := func(name string, u telemetry.Unit) *telemetry.Series {
 		return f.Gauge("docker_container_"+name, u, labels...)
 	}
-	return &states{
+	return &stateSeries{
 		running:   gauge("running", telemetry.None),
 		state:     gauge("state", telemetry.None),
 		health:    gauge("health", telemetry.None),
@@ -179,13 +179,13 @@ func (j *job) addDetails(out *telemetry.Batch) {
 		now = j.stats.Read.Time // by the daemon's clock
 	}
 	out.Add(s.uptime, max(0, now.Sub(state.StartedAt.Time).Seconds()))
-	if health, ok := healthNumber(j.health()); ok {
+	if health, ok := healthValue(j.healthStatus()); ok {
 		out.Add(s.health, health)
 		out.Add(s.streak, state.Health.FailingStreak)
 	}
 }
 
-func healthNumber(text string) (n float64, ok bool) {
+func healthValue(text string) (n float64, ok bool) {
 	switch text {
 	case "unhealthy":
 		return 0, true
@@ -197,8 +197,8 @@ func healthNumber(text string) (n float64, ok bool) {
 	return 0, false
 }
 
-// health returns the result of the health check, "" if there is none.
-func (c *container) health() string {
+// healthStatus returns the result of the health check, "" if there is none.
+func (c *container) healthStatus() string {
 	if c.details == nil || c.details.State.Health == nil || c.details.State.Health.Status == "none" {
 		return ""
 	}
@@ -207,13 +207,13 @@ func (c *container) health() string {
 
 func (j *job) addInfo(out *telemetry.Batch) {
 	if j.info == nil {
-		j.info = metric.NewInfo(j.tagged(), "docker_container_info", j.labels...)
+		j.info = metric.NewInfo(j.taggedFactory(), "docker_container_info", j.labels...)
 	}
 	j.info.Add(out,
 		telemetry.Label{Key: "container_id", Value: j.listed.ID[:min(len(j.listed.ID), shortID)]},
 		telemetry.Label{Key: "container_image", Value: j.listed.Image},
 		telemetry.Label{Key: "container_status", Value: j.listed.State},
-		telemetry.Label{Key: "health", Value: j.health()},
+		telemetry.Label{Key: "health", Value: j.healthStatus()},
 		telemetry.Label{Key: "compose_project", Value: j.compose[0]},
 		telemetry.Label{Key: "compose_service", Value: j.compose[1]})
 }

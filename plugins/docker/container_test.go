@@ -19,12 +19,12 @@ const (
 	list = "/v1.41/containers/json"
 )
 
-func start(t testing.TB, f *fake, config ...string) *plugintest.Probe {
-	return plugintest.Start(t, Plugin, f.config(config...), plugintest.Env("docker", ""))
+func startInput(t testing.TB, f *fakeDaemon, config ...string) *plugintest.Probe {
+	return plugintest.Start(t, Plugin, f.inputConfig(config...), plugintest.Env("docker", ""))
 }
 
-// names are the containers that a gather reports.
-func names(b *telemetry.Batch) []string {
+// containerNames returns the names of the containers in a batch.
+func containerNames(b *telemetry.Batch) []string {
 	found := map[string]bool{}
 	for i := range b.Len() {
 		s, _, _ := b.Sample(i)
@@ -38,10 +38,10 @@ func names(b *telemetry.Batch) []string {
 }
 
 func TestFilters(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	for config, want := range map[string]string{
 		"max_workers: 1":                                               "db never web",
-		"container_name_include: [e]":                                  "never web", // a plain word fits anywhere
+		"container_name_include: [e]":                                  "never web", // a plain word matches as a substring
 		"container_name_include: ['e*']":                               "",
 		"container_name_include: ['n*', '~^d']":                        "db never",
 		"container_name_exclude: [web]":                                "db never",
@@ -57,28 +57,28 @@ func TestFilters(t *testing.T) {
 		"docker_label_exclude: [app=x]":                                "never",
 		"{docker_label_include: [app], docker_label_exclude: [team]}":  "db",
 	} {
-		b, err := start(t, f, strings.Trim(config, "{}")).Batch(0)
-		if got := strings.Join(names(b), " "); err != nil || got != want {
-			t.Errorf("%s takes %q, %v, want %q", config, got, err, want)
+		b, err := startInput(t, f, strings.Trim(config, "{}")).Batch(0)
+		if got := strings.Join(containerNames(b), " "); err != nil || got != want {
+			t.Errorf("%s selects %q, %v, want %q", config, got, err, want)
 		}
 	}
 }
 
-// When none that has ended is wanted, the daemon is not asked to list them.
+// If the settings exclude stopped containers, the request does not list them.
 func TestOnlyRunningAreListed(t *testing.T) {
 	for states, want := range map[string]bool{"running": false, "running, paused, restarting": false, "exited": true, "": true, "'*'": true} {
-		f := recorded(t, "docker-20.10-cgroup1")
-		if _, err := start(t, f, "container_state_include: ["+states+"]").Batch(0); err != nil {
+		f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+		if _, err := startInput(t, f, "container_state_include: ["+states+"]").Batch(0); err != nil {
 			t.Error(err)
 		}
-		if query := f.query(list); (query == "all=true") != want {
-			t.Errorf("[%s] asks for %q", states, query)
+		if query := f.lastQuery(list); (query == "all=true") != want {
+			t.Errorf("[%s] requests %q", states, query)
 		}
 	}
 }
 
-// labels returns those of a series that not all have.
-func labels(t *testing.T, b *telemetry.Batch, name, container string) string {
+// extraLabels returns the labels of a series, without those that all series have.
+func extraLabels(t *testing.T, b *telemetry.Batch, name, container string) string {
 	t.Helper()
 	for i := range b.Len() {
 		s, _, _ := b.Sample(i)
@@ -98,8 +98,8 @@ func labels(t *testing.T, b *telemetry.Batch, name, container string) string {
 }
 
 func TestLabels(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f, "label_tags: [team, missing, com.docker.compose.project]", "tag_env: [COLOR]")
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f, "label_tags: [team, missing, com.docker.compose.project]", "tag_env: [COLOR]")
 	b, err := p.Batch(0)
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +114,8 @@ func TestLabels(t *testing.T) {
 		"docker_container_info web":          tags[:11] + "com.docker.compose.project=shop compose_project=shop compose_service=web container_id=1c4aa4cd9adc container_image=hello:imp container_status=running team=x",
 	} {
 		name, container, _ := strings.Cut(series, " ")
-		got := labels(t, b, name, container)
-		if name == "docker_net_rx_bytes" || name == "docker_blkio_device_read_bytes" { // of the first of two
+		got := extraLabels(t, b, name, container)
+		if name == "docker_net_rx_bytes" || name == "docker_blkio_device_read_bytes" { // the first of two series
 			got = strings.NewReplacer("eth1", "eth0", "8:16", "8:0").Replace(got)
 		}
 		if got != want {
@@ -124,13 +124,13 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// A container that is made anew under its name keeps its keys, has no rates at first, and other labels.
-func TestMadeAnew(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f, "label_tags: [team]", "collect_disk_usage: false")
+// A recreated container keeps its keys, has other labels, and has no rates at first.
+func TestRecreatedContainerKeepsItsKeys(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f, "label_tags: [team]", "collect_disk_usage: false")
 	p.Gather(0)
 	before := p.Gather(10)
-	f.change(func(pages map[string]string) {
+	f.changePages(func(pages map[string]string) {
 		for _, page := range []string{"/json", "/stats"} {
 			pages[strings.Replace(web, "1c4aa", "2c4aa", 1)+page] = pages[web+page]
 			delete(pages, web+page)
@@ -146,33 +146,33 @@ func TestMadeAnew(t *testing.T) {
 		_, has := after[key]
 		isRate := strings.Contains(key, "_rate_") || strings.Contains(key, "docker_cpu_percent")
 		if !isRate && !has {
-			t.Errorf("%s is gone", key)
+			t.Errorf("%s is missing", key)
 		}
 		if isRate && has && strings.Contains(key, "_web") {
 			t.Errorf("%s is %v", key, after[key])
 		}
 	}
-	if got := labels(t, b, "docker_container_info", "web"); !strings.Contains(got, "container_id=2c4aa4cd9adc container_image=hello:new container_status=running team=y") {
+	if got := extraLabels(t, b, "docker_container_info", "web"); !strings.Contains(got, "container_id=2c4aa4cd9adc container_image=hello:new container_status=running team=y") {
 		t.Error(got)
 	}
-	if got := labels(t, b, "docker_mem_usage", "web"); got != "team=y" {
+	if got := extraLabels(t, b, "docker_mem_usage", "web"); got != "team=y" {
 		t.Error(got)
 	}
 }
 
-// The same, when nothing is known of the new one but what it uses, which is more than the old one did.
-func TestMadeAnewWithoutDetails(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+// The same, if only the usage of the new container is known, and it is higher than that of the old one.
+func TestRecreatedContainerWithoutDetails(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
 	now := strings.Replace(web, "1c4aa", "2c4aa", 1)
-	f.change(func(pages map[string]string) {
+	f.changePages(func(pages map[string]string) {
 		pages[now+"/stats"] = strings.ReplaceAll(pages[web+"/stats"], "$NANOS", "90000000000")
 		pages[list] = strings.Replace(pages[list], `"Id":"1c4aa`, `"Id":"2c4aa`, 1)
 	})
-	f.refuse(now+"/json", 500)
+	f.refusePath(now+"/json", 500)
 	b, err := p.Batch(10)
-	got := local(f, plugintest.ByKey(b))
+	got := dropServer(f, plugintest.ByKey(b))
 	if err == nil || got["docker_cpu_usage_web"] != 90 {
 		t.Errorf("%v, %v", err, got["docker_cpu_usage_web"])
 	}
@@ -183,45 +183,45 @@ func TestMadeAnewWithoutDetails(t *testing.T) {
 	}
 }
 
-// CPU time that goes back is no negative percentage.
-func TestCPUTimeGoesBack(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+// A decreasing CPU time causes no negative percentage.
+func TestDecreasingCPUTimeHasNoPercentage(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
-	f.replace(web+"/stats", "$NANOS", "1000")
-	if v, has := local(f, p.Gather(10))["docker_cpu_percent_web"]; has {
+	f.replaceText(web+"/stats", "$NANOS", "1000")
+	if v, has := dropServer(f, p.Gather(10))["docker_cpu_percent_web"]; has {
 		t.Errorf("%v", v)
 	}
 }
 
-// What is no number is a label, which changes.
-func TestStateInLabels(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+// The info series has values that are not numbers as labels, which change.
+func TestInfoLabelsFollowTheState(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
-	f.replace(list, `"State":"running","Status":"Up 2 seconds"`, `"State":"paused","Status":"Up 2 seconds (Paused)"`)
+	f.replaceText(list, `"State":"running","Status":"Up 2 seconds"`, `"State":"paused","Status":"Up 2 seconds (Paused)"`)
 	b, err := p.Batch(10)
-	if got := labels(t, b, "docker_container_info", "web"); err != nil || !strings.Contains(got, "container_status=paused") {
+	if got := extraLabels(t, b, "docker_container_info", "web"); err != nil || !strings.Contains(got, "container_status=paused") {
 		t.Errorf("%v: %s", err, got)
 	}
 }
 
-// The uptime is by the clock of the daemon, which may be another than ours.
-func TestUptime(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	if got := local(f, start(t, f).Gather(5000))["docker_container_uptime_web"]; got != 10 {
+// The uptime uses the clock of the daemon, which may differ from ours.
+func TestUptimeUsesTheDaemonsClock(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	if got := dropServer(f, startInput(t, f).Gather(5000))["docker_container_uptime_web"]; got != 10 {
 		t.Errorf("%v s", got)
 	}
 }
 
-// The environment of a container is full of secrets: what nobody asked for is not kept.
+// The environment of a container may contain secrets. Variables that are not in tag_env are not kept.
 func TestEnvironmentIsNotKept(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f, "tag_env: [COLOR]")
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f, "tag_env: [COLOR]")
 	p.Gather(0)
 	in, ok := p.Input.Gatherer.(*input)
 	if !ok {
-		t.Fatal("another type")
+		t.Fatal("the gatherer has an unexpected type")
 	}
 	for name, c := range in.containers.All() {
 		if c.details == nil || len(c.details.Config.Env) > 0 {
@@ -230,24 +230,24 @@ func TestEnvironmentIsNotKept(t *testing.T) {
 	}
 }
 
-// A daemon that has two containers of one name is reported without the second.
-func TestOneNameTwice(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	f.replace(list, `"Names":["/db"]`, `"Names":["/web"]`)
-	b, err := start(t, f).Batch(0)
-	if err != nil || !cmp.Equal(names(b), []string{"never", "web"}) {
-		t.Errorf("%v, %v", names(b), err)
+// Of two containers with the same name, only the first is reported.
+func TestSecondContainerOfANameIsLeftOut(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	f.replaceText(list, `"Names":["/db"]`, `"Names":["/web"]`)
+	b, err := startInput(t, f).Batch(0)
+	if err != nil || !cmp.Equal(containerNames(b), []string{"never", "web"}) {
+		t.Errorf("%v, %v", containerNames(b), err)
 	}
 	plugintest.Possible(t, b)
 }
 
-// Interfaces and devices that are gone are forgotten.
-func TestPartsAreForgotten(t *testing.T) {
-	u := newUsage(telemetry.NewFactory("h", "docker", nil, 0), nil)
+// Removed interfaces and devices are forgotten.
+func TestRemovedInterfacesAndDevicesAreForgotten(t *testing.T) {
+	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
 	s := &stats{Networks: map[string]network{"eth0": {}}}
 	s.Blkio.Bytes = []blkio{{Major: 8, Op: "Read", Value: 1}}
 	for second := range 9 {
-		u.add(telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0), s, false)
+		u.addStats(telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0), s, false)
 		s = &stats{}
 	}
 	if u.interfaces.Len()+u.devices.Len() > 0 {
@@ -255,16 +255,16 @@ func TestPartsAreForgotten(t *testing.T) {
 	}
 }
 
-// A container that was started again has no rates, even if it has counted further than before.
-func TestRestarted(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+// A restarted container has no rates at first, even if its counters exceed the old values.
+func TestRestartedContainerHasNoRates(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
 	key := "docker_cpu_percent_" + strings.TrimPrefix(f.URL, "http://") + "_web"
 	rate := strings.Replace(key, "percent", "usage_rate", 1)
-	f.replace(list, "Up 2 seconds", "Up Less than a second")
-	f.replace(web+"/json", `"StartedAt":"2023-11-14T22:13:10Z"`, `"StartedAt":"2023-11-14T22:13:25Z"`)
-	f.replace(web+"/json", `"RestartCount":4`, `"RestartCount":5`)
+	f.replaceText(list, "Up 2 seconds", "Up Less than a second")
+	f.replaceText(web+"/json", `"StartedAt":"2023-11-14T22:13:10Z"`, `"StartedAt":"2023-11-14T22:13:25Z"`)
+	f.replaceText(web+"/json", `"RestartCount":4`, `"RestartCount":5`)
 	got := p.Gather(10)
 	for _, k := range []string{key, rate, strings.Replace(key, "cpu_percent", "net_rx_bytes_rate", 1) + "_eth0", strings.Replace(key, "cpu_percent", "blkio_device_read_bytes_rate", 1) + "_8:0"} {
 		if v, has := got[k]; has {
@@ -279,70 +279,70 @@ func TestRestarted(t *testing.T) {
 	}
 }
 
-// One reading that fails costs no rates.
-func TestMissedReading(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+// After a failed reading, the next reading has rates.
+func TestFailedReadingKeepsRates(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	p.Gather(0)
-	f.refuse(web+"/stats", http.StatusInternalServerError)
+	f.refusePath(web+"/stats", http.StatusInternalServerError)
 	b, err := p.Batch(10)
-	if err == nil || !strings.Contains(err.Error(), `answers 500 Internal Server Error to GET `+web+`/stats: "because"`) || len(names(b)) != 3 {
-		t.Errorf("%v, of %v", err, names(b))
+	if err == nil || !strings.Contains(err.Error(), `answers 500 Internal Server Error to GET `+web+`/stats: "because"`) || len(containerNames(b)) != 3 {
+		t.Errorf("%v, of %v", err, containerNames(b))
 	}
-	f.refuse(web+"/stats", 0)
-	if got := local(f, p.Gather(20)); got["docker_cpu_percent_web"] != 20 || got["docker_cpu_usage_rate_web"] == 0 {
+	f.refusePath(web+"/stats", 0)
+	if got := dropServer(f, p.Gather(20)); got["docker_cpu_percent_web"] != 20 || got["docker_cpu_usage_rate_web"] == 0 {
 		t.Errorf("%v", got["docker_cpu_percent_web"])
 	}
 }
 
-// A container that goes while it is asked about is no error, and is no longer reported.
-func TestGone(t *testing.T) {
-	for name, change := range map[string]func(f *fake){
-		"removed after the list": func(f *fake) { f.refuse(web+"/json", 404); f.refuse(web+"/stats", 404) },
-		"ended after the list": func(f *fake) {
-			f.refuse(web+"/stats", 409)
-			f.replace(web+"/json", `"Running":true`, `"Running":false`)
+// A container that is removed during a gather is not an error and is no longer reported.
+func TestContainerRemovedDuringGatherIsNoError(t *testing.T) {
+	for name, change := range map[string]func(f *fakeDaemon){
+		"removed after the list": func(f *fakeDaemon) { f.refusePath(web+"/json", 404); f.refusePath(web+"/stats", 404) },
+		"ended after the list": func(f *fakeDaemon) {
+			f.refusePath(web+"/stats", 409)
+			f.replaceText(web+"/json", `"Running":true`, `"Running":false`)
 		},
-		"ended, says Podman": func(f *fake) { f.change(func(pages map[string]string) { pages[web+"/stats"] = "" }) },
-		"ended, says Docker": func(f *fake) { f.replace(web+"/stats", "$READ", "0001-01-01T00:00:00Z") },
-		"removed before":     func(f *fake) { f.replace(list, `"/web"`, `"/other"`); f.replace(list, `"/db/web",`, "") },
+		"ended, says Podman": func(f *fakeDaemon) { f.changePages(func(pages map[string]string) { pages[web+"/stats"] = "" }) },
+		"ended, says Docker": func(f *fakeDaemon) { f.replaceText(web+"/stats", "$READ", "0001-01-01T00:00:00Z") },
+		"removed before":     func(f *fakeDaemon) { f.replaceText(list, `"/web"`, `"/other"`); f.replaceText(list, `"/db/web",`, "") },
 	} {
-		f := recorded(t, "docker-20.10-cgroup1")
-		p := start(t, f)
+		f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+		p := startInput(t, f)
 		p.Gather(0)
 		change(f)
 		b, err := p.Batch(10)
-		_, used := local(f, plugintest.ByKey(b))["docker_mem_usage_web"]
-		if isRemoved := strings.HasPrefix(name, "removed"); err != nil || used || slices.Contains(names(b), "web") == isRemoved {
-			t.Errorf("%s: %v, %v, used: %v", name, err, names(b), used)
+		_, used := dropServer(f, plugintest.ByKey(b))["docker_mem_usage_web"]
+		if isRemoved := strings.HasPrefix(name, "removed"); err != nil || used || slices.Contains(containerNames(b), "web") == isRemoved {
+			t.Errorf("%s: %v, %v, used: %v", name, err, containerNames(b), used)
 		}
 	}
 }
 
-// What does not change is not asked for again, but once a minute.
-func TestDetailsAreKept(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := start(t, f)
+// The details of an unchanged container are requested once a minute.
+func TestDetailsAreRequestedOnceAMinute(t *testing.T) {
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := startInput(t, f)
 	for second := range 6 {
 		p.Gather(float64(10 * second))
 	}
-	if n := f.times(web + "/json"); n != 1 {
-		t.Errorf("%d times in a minute", n)
+	if n := f.countRequests(web + "/json"); n != 1 {
+		t.Errorf("%d requests in a minute", n)
 	}
 	p.Gather(60)
-	if n := f.times(web + "/json"); n != 2 {
-		t.Errorf("%d times after a minute", n)
+	if n := f.countRequests(web + "/json"); n != 2 {
+		t.Errorf("%d requests after a minute", n)
 	}
-	f.replace(list, "Up 2 seconds", "Up About a minute (healthy)")
+	f.replaceText(list, "Up 2 seconds", "Up About a minute (healthy)")
 	p.Gather(70)
-	if n := f.times(web + "/json"); n != 3 {
-		t.Errorf("%d times after a change", n)
+	if n := f.countRequests(web + "/json"); n != 3 {
+		t.Errorf("%d requests after a change", n)
 	}
 }
 
 // Only the series of containers are ephemeral.
 func TestContainersAreEphemeral(t *testing.T) {
-	b, err := start(t, recorded(t, "docker-20.10-cgroup1")).Batch(0)
+	b, err := startInput(t, newRecordedDaemon(t, "docker-20.10-cgroup1")).Batch(0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// disk requests the disk usage of images, containers, volumes and the build cache. The daemon needs minutes for that on a large
+// diskPoller requests the disk usage of images, containers, volumes and the build cache. The daemon needs minutes for that on a large
 // host, so the request runs in the background, one at a time, and the next gather writes the answer.
-type disk struct {
+type diskPoller struct {
 	every      time.Duration
 	connection func() *client
 	due        time.Time
@@ -28,12 +28,12 @@ type disk struct {
 
 type diskSeries struct{ size, reclaimable, items, active *telemetry.Series }
 
-// amounts is one line of "docker system df".
-type amounts struct{ size, reclaimable, items, active float64 }
+// diskAmounts is one line of "docker system df".
+type diskAmounts struct{ size, reclaimable, items, active float64 }
 
-func newDisk(env plugins.Env, server telemetry.Label, connection func() *client, every time.Duration) *disk {
+func newDiskPoller(env plugins.Env, server telemetry.Label, connection func() *client, every time.Duration) *diskPoller {
 	f := env.Factory.With().Every(max(every, env.Interval))
-	d := &disk{every: every, connection: connection, stop: func() {}}
+	d := &diskPoller{every: every, connection: connection, stop: func() {}}
 	for i, kind := range []string{"images", "containers", "volumes", "build_cache"} {
 		gauge := func(name string, u telemetry.Unit) *telemetry.Series {
 			return f.Gauge("docker_disk_"+name, u, server, telemetry.Label{Key: "type", Value: kind})
@@ -47,8 +47,8 @@ func newDisk(env plugins.Env, server telemetry.Label, connection func() *client,
 // gather's.
 const minTimeout = 10 * time.Minute
 
-// start sends a request if one is due and none is running.
-func (d *disk) start(now time.Time, path string) {
+// startRequest sends a request if one is due and none is running.
+func (d *diskPoller) startRequest(now time.Time, path string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.isBusy || now.Before(d.due) && d.due.Sub(now) <= d.every { // a clock that was set back makes it due
@@ -57,29 +57,29 @@ func (d *disk) start(now time.Time, path string) {
 	d.isBusy, d.due = true, now.Add(d.every)
 	var ctx context.Context
 	ctx, d.stop = context.WithTimeout(context.Background(), max(d.every, minTimeout))
-	d.running.Go(func() { d.run(ctx, path) })
+	d.running.Go(func() { d.runRequest(ctx, path) })
 }
 
-func (d *disk) run(ctx context.Context, path string) {
+func (d *diskPoller) runRequest(ctx context.Context, path string) {
 	c := d.connection() // a new connection each time, because its buffer is large
 	defer c.Close()
 	var answer *diskUsage
 	err := crew.Catch(func() (err error) {
-		answer, err = ask[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
+		answer, err = requestJSON[diskUsage](ctx, c, path, "", maxDisk, "the disk usage of a Docker daemon")
 		return err
 	})
-	d.end(answer, err)
+	d.storeAnswer(answer, err)
 }
 
-func (d *disk) end(answer *diskUsage, err error) {
+func (d *diskPoller) storeAnswer(answer *diskUsage, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stop()
 	d.isBusy, d.answer, d.err = false, answer, err
 }
 
-// add appends the samples of an answer that was received since the last gather.
-func (d *disk) add(out *telemetry.Batch, jobs []job) error {
+// addAnswer appends the samples of an answer that was received since the last gather.
+func (d *diskPoller) addAnswer(out *telemetry.Batch, jobs []job) error {
 	d.mu.Lock()
 	answer, err := d.answer, d.err
 	d.answer, d.err = nil, nil
@@ -87,7 +87,7 @@ func (d *disk) add(out *telemetry.Batch, jobs []job) error {
 	if answer == nil {
 		return err
 	}
-	for i, a := range answer.amounts() {
+	for i, a := range answer.sumAmounts() {
 		s := &d.kinds[i]
 		out.Add(s.size, a.size)
 		out.Add(s.reclaimable, a.reclaimable)
@@ -108,14 +108,14 @@ func (d *disk) add(out *telemetry.Batch, jobs []job) error {
 	return nil
 }
 
-// drop discards an answer after the daemon went away, and makes the next request due.
-func (d *disk) drop() {
+// discardAnswer discards an answer after the daemon went away, and makes the next request due.
+func (d *diskPoller) discardAnswer() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.answer, d.err, d.due = nil, nil, time.Time{}
 }
 
-func (d *disk) close() {
+func (d *diskPoller) close() {
 	d.mu.Lock()
 	d.stop()
 	d.mu.Unlock()
@@ -124,18 +124,18 @@ func (d *disk) close() {
 
 // sizeOrZero returns a size, or 0 if it is unknown, which daemons report as -1.
 func sizeOrZero(v float64) float64 {
-	if possible(v) {
+	if isPossibleCount(v) {
 		return v
 	}
 	return 0
 }
 
-// amounts adds up as "docker system df" does (docker/cli, cli/command/formatter/disk_usage.go).
-func (u *diskUsage) amounts() [4]amounts {
-	return [4]amounts{u.images(), u.containers(), u.volumes(), u.buildCache()}
+// sumAmounts adds up as "docker system df" does (docker/cli, cli/command/formatter/disk_usage.go).
+func (u *diskUsage) sumAmounts() [4]diskAmounts {
+	return [4]diskAmounts{u.sumImages(), u.sumContainers(), u.sumVolumes(), u.sumBuildCache()}
 }
 
-func (u *diskUsage) images() (a amounts) {
+func (u *diskUsage) sumImages() (a diskAmounts) {
 	var used, alone float64
 	for _, i := range u.Images {
 		own := max(0, sizeOrZero(i.Size)-sizeOrZero(i.SharedSize))
@@ -154,7 +154,7 @@ func (u *diskUsage) images() (a amounts) {
 	return a
 }
 
-func (u *diskUsage) containers() (a amounts) {
+func (u *diskUsage) sumContainers() (a diskAmounts) {
 	for _, c := range u.Containers {
 		a.items++
 		a.size += sizeOrZero(c.SizeRw)
@@ -168,7 +168,7 @@ func (u *diskUsage) containers() (a amounts) {
 	return a
 }
 
-func (u *diskUsage) volumes() (a amounts) {
+func (u *diskUsage) sumVolumes() (a diskAmounts) {
 	for _, v := range u.Volumes {
 		a.items++
 		if v.UsageData == nil {
@@ -185,7 +185,7 @@ func (u *diskUsage) volumes() (a amounts) {
 	return a
 }
 
-func (u *diskUsage) buildCache() (a amounts) {
+func (u *diskUsage) sumBuildCache() (a diskAmounts) {
 	for _, c := range u.BuildCache {
 		a.items++
 		if c.InUse {

@@ -12,15 +12,15 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// engine are the series of the daemon as a whole.
-type engine struct {
+// engineSeries are the series of the daemon as a whole.
+type engineSeries struct {
 	containers, running, paused, stopped, images, cpus, memory *telemetry.Series
 	info                                                       *metric.Info
 }
 
-func newEngine(f *telemetry.Factory, server telemetry.Label) *engine {
+func newEngineSeries(f *telemetry.Factory, server telemetry.Label) *engineSeries {
 	gauge := func(name string) *telemetry.Series { return f.Gauge("docker_engine_"+name, telemetry.None, server) }
-	return &engine{
+	return &engineSeries{
 		info:       metric.NewInfo(f, "docker_engine_info", server),
 		containers: gauge("containers"), running: gauge("containers_running"), paused: gauge("containers_paused"),
 		stopped: gauge("containers_stopped"), images: gauge("images"), cpus: gauge("cpus"),
@@ -28,7 +28,7 @@ func newEngine(f *telemetry.Factory, server telemetry.Label) *engine {
 	}
 }
 
-func (e *engine) add(out *telemetry.Batch, i *info, api int) {
+func (e *engineSeries) addInfo(out *telemetry.Batch, i *info, api int) {
 	out.Add(e.containers, i.Containers)
 	out.Add(e.running, i.ContainersRunning)
 	out.Add(e.paused, i.ContainersPaused)
@@ -49,14 +49,14 @@ func (e *engine) add(out *telemetry.Batch, i *info, api int) {
 		telemetry.Label{Key: "os", Value: i.OperatingSystem})
 }
 
-// swarm are the series of a Swarm. Only its managers can report them.
-type swarm struct {
-	log             *slog.Logger
-	server          telemetry.Label
-	nodes, managers *telemetry.Series
-	services        *telemetry.Vec[string, serviceSeries]
-	hosts           *telemetry.Vec[string, nodeSeries]
-	warned          bool // that this node is not a manager
+// swarmPoller are the series of a Swarm. Only its managers can report them.
+type swarmPoller struct {
+	log              *slog.Logger
+	server           telemetry.Label
+	nodes, managers  *telemetry.Series
+	services         *telemetry.Vec[string, serviceSeries]
+	hosts            *telemetry.Vec[string, nodeSeries]
+	warnedNotManager bool // that this node is not a manager
 }
 
 type serviceSeries struct {
@@ -69,9 +69,9 @@ type nodeSeries struct {
 	info                  *metric.Info
 }
 
-func newSwarm(env plugins.Env, server telemetry.Label) *swarm {
+func newSwarmPoller(env plugins.Env, server telemetry.Label) *swarmPoller {
 	f := env.Factory
-	return &swarm{
+	return &swarmPoller{
 		log: env.Log, server: server,
 		nodes: f.Gauge("docker_swarm_nodes", telemetry.None, server), managers: f.Gauge("docker_swarm_managers", telemetry.None, server),
 		services: telemetry.NewVec(f, func(f *telemetry.Factory, name string) serviceSeries {
@@ -90,18 +90,18 @@ func newSwarm(env plugins.Env, server telemetry.Label) *swarm {
 	}
 }
 
-// ask requests services and nodes if this node is a manager.
-func (s *swarm) ask(ctx context.Context, d *daemon, i *info) (r swarmReply, err error) {
+// requestReply requests services and nodes if this node is a manager.
+func (s *swarmPoller) requestReply(ctx context.Context, d *daemon, i *info) (r swarmReply, err error) {
 	if !i.Swarm.ControlAvailable {
-		if !s.warned {
-			s.log.Warn("services and nodes are not reported, because this node is not a manager of a Swarm", "server", d.side.String())
+		if !s.warnedNotManager {
+			s.log.Warn("services and nodes are not reported, because this node is not a manager of a Swarm", "server", d.engineClient.String())
 		}
-		s.warned = true
+		s.warnedNotManager = true
 		return r, nil
 	}
-	s.warned = false
-	services, err := ask[[]service](ctx, d.side, d.path("/services"), "status=true", maxSwarm, "the services of a Swarm")
-	nodes, errNodes := ask[[]node](ctx, d.side, d.path("/nodes"), "", maxSwarm, "the nodes of a Swarm")
+	s.warnedNotManager = false
+	services, err := requestJSON[[]service](ctx, d.engineClient, d.versionedPath("/services"), "status=true", maxSwarm, "the services of a Swarm")
+	nodes, errNodes := requestJSON[[]node](ctx, d.engineClient, d.versionedPath("/nodes"), "", maxSwarm, "the nodes of a Swarm")
 	return swarmReply{services, nodes}, errors.Join(err, errNodes)
 }
 
@@ -111,7 +111,7 @@ type swarmReply struct {
 	nodes    *[]node
 }
 
-func (s *swarm) add(out *telemetry.Batch, i *info, r swarmReply) {
+func (s *swarmPoller) addReply(out *telemetry.Batch, i *info, r swarmReply) {
 	if i.Swarm.ControlAvailable {
 		out.Add(s.nodes, i.Swarm.Nodes)
 		out.Add(s.managers, i.Swarm.Managers)
@@ -124,7 +124,7 @@ func (s *swarm) add(out *telemetry.Batch, i *info, r swarmReply) {
 	}
 }
 
-func (s *swarm) addServices(out *telemetry.Batch, all []service) {
+func (s *swarmPoller) addServices(out *telemetry.Batch, all []service) {
 	written := map[string]bool{}
 	for i := range all {
 		spec, status := &all[i].Spec, all[i].ServiceStatus
@@ -148,7 +148,7 @@ func (s *swarm) addServices(out *telemetry.Batch, all []service) {
 }
 
 // addNodes appends the samples of nodes by host name. A host that joined again is listed twice; the node that is ready counts.
-func (s *swarm) addNodes(out *telemetry.Batch, all []node) {
+func (s *swarmPoller) addNodes(out *telemetry.Batch, all []node) {
 	best := map[string]*node{}
 	for i := range all {
 		n := &all[i]

@@ -9,14 +9,14 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-func machines() []string {
+func recordedMachines() []string {
 	return []string{"docker-20.10-cgroup1", "docker-20.10-cgroup2", "docker-29-cgroup2", "podman-4.3", "docker-windows"}
 }
 
-// pages are all recorded pages whose path ends so, with numbers in them.
-func pages(f *testing.F, suffix string) (all []string) {
-	for _, machine := range machines() {
-		for path, page := range recorded(f, machine).pages {
+// recordedPages returns the recorded pages whose path has this suffix, with their placeholders replaced.
+func recordedPages(f *testing.F, suffix string) (all []string) {
+	for _, machine := range recordedMachines() {
+		for path, page := range newRecordedDaemon(f, machine).pages {
 			if strings.HasSuffix(path, suffix) && !strings.HasSuffix(path, "/containers"+suffix) {
 				all = append(all, strings.NewReplacer("$READ", "2023-11-14T22:13:20Z", "$NANOS", "1000000000").Replace(page))
 			}
@@ -26,7 +26,7 @@ func pages(f *testing.F, suffix string) (all []string) {
 }
 
 func FuzzParseContainer(f *testing.F) {
-	details, usages := pages(f, "/json"), pages(f, "/stats")
+	details, usages := recordedPages(f, "/json"), recordedPages(f, "/stats")
 	for i := range max(len(details), len(usages)) {
 		f.Add(details[i%len(details)], usages[i%len(usages)], i%2 == 0)
 	}
@@ -34,25 +34,25 @@ func FuzzParseContainer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, details, usage string, windows bool) {
 		c := container{factory: telemetry.NewFactory("h", "docker", nil, 0), config: &config, labels: []telemetry.Label{{Key: "container_name", Value: "a"}}}
 		for second := range 3 {
-			j := job{container: &c, listed: &listed{ID: "0123456789abcdef", State: "running"}}
-			if fresh, err := decode[inspected]([]byte(details)); err == nil {
+			j := job{container: &c, listed: &listedContainer{ID: "0123456789abcdef", State: "running"}}
+			if fresh, err := decodeJSON[containerDetails]([]byte(details)); err == nil {
 				j.fresh = fresh
 			}
-			if s, err := decode[stats]([]byte(usage)); err == nil {
+			if s, err := decodeJSON[stats]([]byte(usage)); err == nil {
 				s.Read.Time = s.Read.Add(time.Duration(second) * time.Second)
 				j.stats = s
 			}
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)
-			j.add(b, windows)
+			j.addSamples(b, windows)
 			plugintest.Possible(t, b)
 		}
 	})
 }
 
 func FuzzParseList(f *testing.F) {
-	for _, machine := range machines() {
-		for path, page := range recorded(f, machine).pages {
+	for _, machine := range recordedMachines() {
+		for path, page := range newRecordedDaemon(f, machine).pages {
 			if strings.HasSuffix(path, "/containers/json") {
 				f.Add(page)
 			}
@@ -60,13 +60,13 @@ func FuzzParseList(f *testing.F) {
 	}
 	names := Names{}
 	f.Fuzz(func(t *testing.T, page string) {
-		all, err := decode[[]listed]([]byte(page))
+		all, err := decodeJSON[[]listedContainer]([]byte(page))
 		if err != nil {
 			return
 		}
 		for i := range *all {
 			l := &(*all)[i]
-			if name := l.name(); strings.Contains(name, "/") && name != l.ID[:min(len(l.ID), shortID)] || !names.wants(name, l) {
+			if name := l.name(); strings.Contains(name, "/") && name != l.ID[:min(len(l.ID), shortID)] || !names.includesContainer(name, l) {
 				t.Errorf("%+v is called %q", l, name)
 			}
 			_ = l.labels()
@@ -75,26 +75,26 @@ func FuzzParseList(f *testing.F) {
 }
 
 func FuzzParseEngine(f *testing.F) {
-	services, nodes, usage := pages(f, "/services"), pages(f, "/nodes"), pages(f, "/df")
-	for i, info := range pages(f, "/info") {
+	services, nodes, usage := recordedPages(f, "/services"), recordedPages(f, "/nodes"), recordedPages(f, "/df")
+	for i, info := range recordedPages(f, "/info") {
 		f.Add(info, services[0], nodes[0], usage[i])
 	}
 	f.Fuzz(func(t *testing.T, about, services, nodes, usage string) {
 		e := plugintest.Env("docker", "")
-		engine, swarm, disk := newEngine(e.Factory, telemetry.Label{}), newSwarm(e, telemetry.Label{}), newDisk(e, telemetry.Label{}, nil, time.Minute)
+		engine, swarm, disk := newEngineSeries(e.Factory, telemetry.Label{}), newSwarmPoller(e, telemetry.Label{}), newDiskPoller(e, telemetry.Label{}, nil, time.Minute)
 		for second := range 2 {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)
-			if i, err := decode[info]([]byte(about)); err == nil {
+			if i, err := decodeJSON[info]([]byte(about)); err == nil {
 				var r swarmReply
-				r.services, _ = decode[[]service]([]byte(services))
-				r.nodes, _ = decode[[]node]([]byte(nodes))
-				engine.add(b, i, 41)
-				swarm.add(b, i, r)
+				r.services, _ = decodeJSON[[]service]([]byte(services))
+				r.nodes, _ = decodeJSON[[]node]([]byte(nodes))
+				engine.addInfo(b, i, 41)
+				swarm.addReply(b, i, r)
 			}
-			if answer, err := decode[diskUsage]([]byte(usage)); err == nil {
+			if answer, err := decodeJSON[diskUsage]([]byte(usage)); err == nil {
 				disk.answer = answer
-				_ = disk.add(b, nil)
+				_ = disk.addAnswer(b, nil)
 			}
 			plugintest.Possible(t, b)
 		}
@@ -102,15 +102,15 @@ func FuzzParseEngine(f *testing.F) {
 }
 
 func FuzzParseVersion(f *testing.F) {
-	for _, page := range pages(f, "/version") {
+	for _, page := range recordedPages(f, "/version") {
 		f.Add(page)
 	}
 	f.Fuzz(func(t *testing.T, page string) {
-		v, err := decode[version]([]byte(page))
+		v, err := decodeJSON[version]([]byte(page))
 		if err != nil {
 			return
 		}
-		if api, ok := v.api(); ok && (api <= 0 || api > 999) {
+		if api, ok := v.negotiateAPI(); ok && (api <= 0 || api > 999) {
 			t.Errorf("%d", api)
 		}
 		_ = v.isPodman()

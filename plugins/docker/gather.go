@@ -13,14 +13,14 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// askContainers lists the containers and requests details and statistics of those that are wanted. The results are in in.jobs.
-func (in *input) askContainers(ctx context.Context, now time.Time) error {
+// requestContainers lists the containers and requests details and statistics of the selected ones. It stores the results in in.jobs.
+func (in *input) requestContainers(ctx context.Context, now time.Time) error {
 	query := ""
-	if in.config.wantsStopped() {
+	if in.config.includesStopped() {
 		query = "all=true"
 	}
 	in.jobs = in.jobs[:0]
-	list, err := ask[[]listed](ctx, in.daemon.front, in.daemon.path("/containers/json"), query, maxList, "a list of containers")
+	list, err := requestJSON[[]listedContainer](ctx, in.daemon.listClient, in.daemon.versionedPath("/containers/json"), query, maxList, "a list of containers")
 	if err != nil {
 		return err
 	}
@@ -28,57 +28,57 @@ func (in *input) askContainers(ctx context.Context, now time.Time) error {
 	for i := range *list {
 		l := &(*list)[i]
 		name := l.name()
-		if name == "" || in.names[name] || !in.config.wants(name, l) {
+		if name == "" || in.names[name] || !in.config.includesContainer(name, l) {
 			continue
 		}
 		if len(in.jobs) == maxContainers {
-			return fmt.Errorf("%s lists more than %d containers: choose some with container_name_include", in.daemon.front, maxContainers)
+			return fmt.Errorf("%s lists more than %d containers: choose some with container_name_include", in.daemon.listClient, maxContainers)
 		}
 		in.names[name] = true
 		in.jobs = append(in.jobs, job{container: in.containers.Get(name), listed: l})
 	}
-	in.work(ctx, now)
+	in.runJobs(ctx, now)
 	return nil
 }
 
 // maxContainers bounds the requests of one gather. A larger host must select containers.
 const maxContainers = 5000
 
-// work does the jobs over several connections.
-func (in *input) work(ctx context.Context, now time.Time) {
+// runJobs runs the jobs over several connections.
+func (in *input) runJobs(ctx context.Context, now time.Time) {
 	var next atomic.Int64
 	var all crew.Crew
-	for _, w := range in.daemon.connections(len(in.jobs), in.config.MaxWorkers) {
+	for _, w := range in.daemon.containerClients(len(in.jobs), in.config.MaxWorkers) {
 		all.Go(func() {
 			for i := next.Add(1); i <= int64(len(in.jobs)); i = next.Add(1) {
 				j := &in.jobs[i-1]
-				j.err = j.do(ctx, w, in.daemon.path("/containers/"+j.listed.ID), now)
+				j.err = j.sendRequests(ctx, w, in.daemon.versionedPath("/containers/"+j.listed.ID), now)
 			}
 		})
 	}
 	all.Wait()
 }
 
-// do requests what is needed of one container over w.
-func (j *job) do(ctx context.Context, w *client, path string, now time.Time) error {
+// sendRequests requests the details of a container if they are stale, and its statistics if it runs.
+func (j *job) sendRequests(ctx context.Context, w *client, path string, now time.Time) error {
 	if ctx.Err() != nil {
 		return w.Explain(ctx.Err())
 	}
 	var err error
 	if j.isStale(j.listed, now) {
-		if err = j.inspect(ctx, w, path); j.gone || ctx.Err() != nil {
+		if err = j.requestDetails(ctx, w, path); j.gone || ctx.Err() != nil {
 			return err
 		}
 	}
 	if j.listed.State == "running" || j.listed.State == "paused" {
-		err = errors.Join(err, j.measure(ctx, w, path))
+		err = errors.Join(err, j.requestStats(ctx, w, path))
 	}
 	return err
 }
 
-// measure requests statistics.
-func (j *job) measure(ctx context.Context, w *client, path string) error {
-	page, err := w.get(ctx, path+"/stats", statsQuery, maxReply)
+// requestStats requests statistics.
+func (j *job) requestStats(ctx context.Context, w *client, path string) error {
+	page, err := w.getPage(ctx, path+"/stats", statsQuery, maxReply)
 	var refused *httpx.StatusError
 	switch {
 	case errors.As(err, &refused):
@@ -88,7 +88,7 @@ func (j *job) measure(ctx context.Context, w *client, path string) error {
 	case len(page) == 0: // Podman, for a container that has ended
 		return nil
 	}
-	s, err := decodeFor[stats](w, page, "the statistics of a container")
+	s, err := decodeWithinBudget[stats](w, page, "the statistics of a container")
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (j *job) measure(ctx context.Context, w *client, path string) error {
 	return nil
 }
 
-func (j *job) inspect(ctx context.Context, w *client, path string) error {
-	details, err := ask[inspected](ctx, w, path+"/json", "", maxReply, "the details of a container")
-	if refusal(err, http.StatusNotFound) {
+func (j *job) requestDetails(ctx context.Context, w *client, path string) error {
+	details, err := requestJSON[containerDetails](ctx, w, path+"/json", "", maxReply, "the details of a container")
+	if hasStatusCode(err, http.StatusNotFound) {
 		j.gone = true
 		return nil
 	}
@@ -112,7 +112,7 @@ func (j *job) inspect(ctx context.Context, w *client, path string) error {
 
 // explainNoStats returns why there are no statistics: nil if the container has ended since it was listed.
 func (j *job) explainNoStats(ctx context.Context, w *client, path string, refused error) error {
-	if err := j.inspect(ctx, w, path); err != nil {
+	if err := j.requestDetails(ctx, w, path); err != nil {
 		return err
 	}
 	if !j.gone && j.fresh.State.Running {
@@ -139,7 +139,7 @@ func (in *input) addContainers(out *telemetry.Batch) error {
 			}
 		}
 		if !j.gone {
-			j.add(out, in.daemon.windows)
+			j.addSamples(out, in.daemon.windows)
 		}
 	}
 	if failed > maxErrors {

@@ -12,9 +12,8 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// A daemon whose answers are small as text and large in memory, or that lists more than anybody runs, is an error and takes
-// little memory.
-func TestHostileDaemons(t *testing.T) {
+// Answers that are small as text and large in memory, and lists of too many containers, are errors and take little memory.
+func TestHostileAnswersAreBounded(t *testing.T) {
 	var many strings.Builder
 	for i := range maxContainers + 1 {
 		fmt.Fprintf(&many, `{"Id":"%d","Names":["/c%d"],"State":"exited"},`, i, i)

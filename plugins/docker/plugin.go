@@ -1,4 +1,8 @@
 // Package docker reports containers of Docker and Podman, the engine, its disk usage, and Docker's Swarm.
+//
+// config.go has the settings and selects containers. client.go has the connections to the daemon, reply.go the types of its answers.
+// gather.go requests the containers; container.go and usage.go have their series. engine.go has the engine and the Swarm, disk.go the
+// disk usage.
 package docker
 
 import (
@@ -35,57 +39,57 @@ type input struct {
 	containers *telemetry.Vec[string, container]
 	jobs       []job
 	names      map[string]bool // of the containers of one gather
-	engine     *engine         // nil: not wanted
-	swarm      *swarm
-	disk       *disk
+	engine     *engineSeries   // nil: not wanted
+	swarm      *swarmPoller
+	disk       *diskPoller
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	at, err := c.endpoint(os.Getenv)
+	at, err := c.resolveEndpoint(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	memory := guard.NewBudget(maxDecoded)
 	connection := func() *client { return &client{Target: c.Target(at, env.Secrets), memory: memory} }
-	in := &input{config: c, factory: env.Factory, log: env.Log, server: server(at), names: map[string]bool{}}
-	in.daemon = daemon{front: connection(), side: connection(), connect: connection}
+	in := &input{config: c, factory: env.Factory, log: env.Log, server: serverLabel(at), names: map[string]bool{}}
+	in.daemon = daemon{listClient: connection(), engineClient: connection(), connect: connection}
 	in.up = env.Factory.Gauge("docker_up", telemetry.None, in.server)
 	in.containers = telemetry.NewVec(env.Factory.Ephemeral(containerTTL), func(f *telemetry.Factory, name string) container {
 		labels := []telemetry.Label{in.server, {Key: "container_name", Value: name}}
 		return container{factory: f, config: &in.config, labels: labels}
 	})
 	if c.Engine {
-		in.engine = newEngine(env.Factory, in.server)
+		in.engine = newEngineSeries(env.Factory, in.server)
 	}
 	if c.Swarm || c.GatherServices {
-		in.swarm = newSwarm(env, in.server)
+		in.swarm = newSwarmPoller(env, in.server)
 	}
 	if c.DiskUsage {
-		in.disk = newDisk(env, in.server, connection, c.DiskUsageInterval.D())
+		in.disk = newDiskPoller(env, in.server, connection, c.DiskUsageInterval.D())
 	}
 	return in, nil
 }
 
-// containerTTL is how long the series of a container outlive its last sample at least. Many containers have random names and
-// never come back; a day is enough to look into why one has gone.
+// containerTTL is the minimum time that the series of a container outlive its last sample. Many containers have random names and never
+// come back. A day is enough to find out why one has gone.
 const containerTTL = 24 * time.Hour
 
-// minTime is how long a daemon needs whose statistics come once a second, with a margin.
-const minTime = 3 * time.Second
+// minGatherTime is how long a daemon whose statistics come once a second needs for a gather, with a margin.
+const minGatherTime = 3 * time.Second
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	in.daemon.front.memory.Renew()
-	if err := in.daemon.open(ctx); err != nil {
+	in.daemon.listClient.memory.Renew()
+	if err := in.daemon.determineAPI(ctx); err != nil {
 		return in.reportDown(out, err)
 	}
 	in.warnIfTooFast(ctx)
 	var engineRequest crew.Crew
 	var answer engineAnswer
 	if in.engine != nil || in.swarm != nil {
-		engineRequest.Go(func() { answer = in.askEngine(ctx) })
+		engineRequest.Go(func() { answer = in.requestEngine(ctx) })
 	}
-	err := in.askContainers(ctx, out.At)
+	err := in.requestContainers(ctx, out.At)
 	engineRequest.Wait()
 	if err != nil {
 		return in.reportDown(out, err)
@@ -93,14 +97,14 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	out.Add(in.up, 1)
 	errs := []error{in.addContainers(out), answer.err}
 	if answer.info != nil && in.engine != nil {
-		in.engine.add(out, answer.info, in.daemon.api)
+		in.engine.addInfo(out, answer.info, in.daemon.api)
 	}
 	if answer.info != nil && in.swarm != nil {
-		in.swarm.add(out, answer.info, answer.swarm)
+		in.swarm.addReply(out, answer.info, answer.swarm)
 	}
 	if in.disk != nil {
-		errs = append(errs, in.disk.add(out, in.jobs))
-		in.disk.start(out.At, in.daemon.path("/system/df"))
+		errs = append(errs, in.disk.addAnswer(out, in.jobs))
+		in.disk.startRequest(out.At, in.daemon.versionedPath("/system/df"))
 	}
 	clear(in.jobs) // frees the answers, which are large
 	return errors.Join(errs...)
@@ -118,7 +122,7 @@ func (in *input) Close() error {
 // warnIfTooFast warns once if a gather has less time than the daemon needs.
 func (in *input) warnIfTooFast(ctx context.Context) {
 	deadline, ok := ctx.Deadline()
-	if ok && time.Until(deadline) < minTime && in.daemon.waitsForCollector() && !in.warnedTooFast {
+	if ok && time.Until(deadline) < minGatherTime && in.daemon.waitsForCollector() && !in.warnedTooFast {
 		in.warnedTooFast = true
 		in.log.Warn("Docker before 25 gives statistics once a second: choose an interval of 5s or more for this input")
 	}
@@ -128,7 +132,7 @@ func (in *input) warnIfTooFast(ctx context.Context) {
 func (in *input) reportDown(out *telemetry.Batch, err error) error {
 	in.daemon.api = 0 // it may have another version when it comes back
 	if in.disk != nil {
-		in.disk.drop()
+		in.disk.discardAnswer()
 	}
 	if !errors.Is(err, context.Canceled) {
 		out.Add(in.up, 0)
@@ -143,10 +147,10 @@ type engineAnswer struct {
 	err   error
 }
 
-func (in *input) askEngine(ctx context.Context) (o engineAnswer) {
-	o.info, o.err = ask[info](ctx, in.daemon.side, in.daemon.path("/info"), "", maxReply, "the description of a Docker engine")
+func (in *input) requestEngine(ctx context.Context) (o engineAnswer) {
+	o.info, o.err = requestJSON[info](ctx, in.daemon.engineClient, in.daemon.versionedPath("/info"), "", maxReply, "the description of a Docker engine")
 	if o.err == nil && in.swarm != nil {
-		o.swarm, o.err = in.swarm.ask(ctx, &in.daemon, o.info)
+		o.swarm, o.err = in.swarm.requestReply(ctx, &in.daemon, o.info)
 	}
 	return o
 }

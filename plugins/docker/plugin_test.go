@@ -17,40 +17,40 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patient waits for disk usage before it gathers, which the input itself never does.
-type patient struct{ *input }
+// diskWaitingInput is an input that waits for the disk usage before it gathers. The real input never waits.
+type diskWaitingInput struct{ *input }
 
-func (p patient) Gather(ctx context.Context, out *telemetry.Batch) error {
+func (p diskWaitingInput) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if p.disk != nil {
 		p.disk.running.Wait()
 	}
 	return p.input.Gather(ctx, out)
 }
 
-func patientPlugin() plugins.Definition {
-	return plugins.Poll("docker", "x", defaults, func(env plugins.Env, c Config) (patient, error) {
+func diskWaitingPlugin() plugins.Definition {
+	return plugins.Poll("docker", "x", defaults, func(env plugins.Env, c Config) (diskWaitingInput, error) {
 		in, err := build(env, c)
-		return patient{in}, err
+		return diskWaitingInput{in}, err
 	}).As("docker_stats").OnRequest().Doc(readme + httpx.Readme)
 }
 
-// request is what one request costs in allocations: net/http makes them, and the server of the test as many again.
-const request = 150
+// allocsPerRequest is the number of allocations of one request, by net/http and by the server of the test.
+const allocsPerRequest = 150
 
 func TestPlugin(t *testing.T) {
-	cgroup1, cgroup2, podman, windows := recorded(t, "docker-20.10-cgroup1"), recorded(t, "docker-29-cgroup2"), recorded(t, "podman-4.3"), recorded(t, "docker-windows")
-	plugintest.Run(t, patientPlugin(),
-		plugintest.Case{Name: "cgroup v1", Config: cgroup1.config("label_tags: [team]", "tag_env: [COLOR]"), Allocs: 8 * request},
-		plugintest.Case{Name: "cgroup v2, recorded", Config: recorded(t, "docker-20.10-cgroup2").config(), Allocs: 6 * request},
-		plugintest.Case{Name: "cgroup v2 and a swarm", Config: cgroup2.config("gather_services: true"), Allocs: 8 * request},
-		plugintest.Case{Name: "Podman", Config: podman.config(), Allocs: 5 * request},
-		plugintest.Case{Name: "Windows", Config: windows.config(), Allocs: 4 * request},
+	cgroup1, cgroup2, podman, windows := newRecordedDaemon(t, "docker-20.10-cgroup1"), newRecordedDaemon(t, "docker-29-cgroup2"), newRecordedDaemon(t, "podman-4.3"), newRecordedDaemon(t, "docker-windows")
+	plugintest.Run(t, diskWaitingPlugin(),
+		plugintest.Case{Name: "cgroup v1", Config: cgroup1.inputConfig("label_tags: [team]", "tag_env: [COLOR]"), Allocs: 8 * allocsPerRequest},
+		plugintest.Case{Name: "cgroup v2, recorded", Config: newRecordedDaemon(t, "docker-20.10-cgroup2").inputConfig(), Allocs: 6 * allocsPerRequest},
+		plugintest.Case{Name: "cgroup v2 and a swarm", Config: cgroup2.inputConfig("gather_services: true"), Allocs: 8 * allocsPerRequest},
+		plugintest.Case{Name: "Podman", Config: podman.inputConfig(), Allocs: 5 * allocsPerRequest},
+		plugintest.Case{Name: "Windows", Config: windows.inputConfig(), Allocs: 4 * allocsPerRequest},
 		plugintest.Case{Name: "away", Config: "{endpoint: unix:///nowhere/docker.sock}", Error: "start Docker; Podman: systemctl enable"},
 	)
 }
 
-// local takes the address of the server out of the keys, as it is for Docker's own socket.
-func local(f *fake, values map[string]float64) map[string]float64 {
+// dropServer removes the address of the server from the keys, which is how they are for Docker's default socket.
+func dropServer(f *fakeDaemon, values map[string]float64) map[string]float64 {
 	m := map[string]float64{}
 	for key, v := range values {
 		m[strings.ReplaceAll(key, "_"+strings.TrimPrefix(f.URL, "http://"), "")] = v
@@ -59,15 +59,15 @@ func local(f *fake, values map[string]float64) map[string]float64 {
 }
 
 func TestCgroup1(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup1")
-	p := plugintest.Start(t, patientPlugin(), f.config(), plugintest.Env("docker", ""))
-	first := local(f, p.Gather(0))
+	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
+	p := plugintest.Start(t, diskWaitingPlugin(), f.inputConfig(), plugintest.Env("docker", ""))
+	first := dropServer(f, p.Gather(0))
 	for key := range first {
 		if strings.Contains(key, "percent_") && key != "docker_mem_percent_web" || strings.Contains(key, "_rate") {
-			t.Errorf("%s at first", key)
+			t.Errorf("%s is in the first gather", key)
 		}
 	}
-	got := local(f, p.Gather(10))
+	got := dropServer(f, p.Gather(10))
 	plugintest.Expect(t, got, map[string]float64{
 		"docker_up": 1, "docker_cpu_percent_web": 20, "docker_cpu_usage_web": 4, "docker_cpu_usage_rate_web": .2, "docker_cpu_user_web": .2, "docker_cpu_system_web": .01,
 		"docker_cpu_online_web": 2, "docker_cpu_limit_web": .5, "docker_cpu_limit_never": 1.5,
@@ -97,10 +97,10 @@ func TestCgroup1(t *testing.T) {
 }
 
 func TestCgroup2(t *testing.T) {
-	f := recorded(t, "docker-29-cgroup2")
-	p := plugintest.Start(t, patientPlugin(), f.config("swarm_enabled: true"), plugintest.Env("docker", ""))
+	f := newRecordedDaemon(t, "docker-29-cgroup2")
+	p := plugintest.Start(t, diskWaitingPlugin(), f.inputConfig("swarm_enabled: true"), plugintest.Env("docker", ""))
 	p.Gather(0)
-	got := local(f, p.Gather(10))
+	got := dropServer(f, p.Gather(10))
 	plugintest.Expect(t, got, map[string]float64{
 		"docker_cpu_percent_web": 20, "docker_cpu_percent_paused": 0, "docker_mem_usage_web": 2_100_000, "docker_mem_rss_web": 1_900_000, "docker_mem_cache_web": 1_000_000, "docker_mem_major_faults_web": 11,
 		"docker_mem_usage_paused": 100, "docker_mem_failcnt_paused": 2, "docker_mem_failcnt_web": 0, "docker_pids_web": 9, "docker_cpu_online_web": 8,
@@ -116,9 +116,9 @@ func TestCgroup2(t *testing.T) {
 	}
 }
 
-// TestRecordedCgroup2 compares with the files of the cgroup that were read in the same moment.
+// TestRecordedCgroup2 compares with the files of the cgroup that were recorded at the same moment.
 func TestRecordedCgroup2(t *testing.T) {
-	f := recorded(t, "docker-20.10-cgroup2")
+	f := newRecordedDaemon(t, "docker-20.10-cgroup2")
 	file := func(name, field string) float64 {
 		for line := range strings.Lines(f.pages[name]) {
 			if words := strings.Fields(line); words[0] == field || len(words) == 1 {
@@ -132,7 +132,7 @@ func TestRecordedCgroup2(t *testing.T) {
 		t.Errorf("no %s in %s", field, name)
 		return 0
 	}
-	got := local(f, plugintest.Start(t, Plugin, f.config(), plugintest.Env("docker", "")).Gather(0))
+	got := dropServer(f, plugintest.Start(t, Plugin, f.inputConfig(), plugintest.Env("docker", "")).Gather(0))
 	plugintest.Expect(t, got, map[string]float64{
 		"docker_mem_usage_web": file("memory.current", "") - file("memory.stat", "inactive_file"), "docker_mem_limit_web": file("memory.max", ""),
 		"docker_mem_rss_web": file("memory.stat", "anon"), "docker_mem_cache_web": file("memory.stat", "file"), "docker_mem_major_faults_web": file("memory.stat", "pgmajfault"),
@@ -141,15 +141,15 @@ func TestRecordedCgroup2(t *testing.T) {
 		"docker_pids_web": 6, "docker_pids_limit_web": 40, "docker_cpu_limit_web": .5,
 	})
 	if used, later := got["docker_cpu_usage_web"], file("cpu.stat", "usage_usec")/1e6; used > later || used < later-.1 {
-		t.Errorf("%v s of CPU, a moment later %v", used, later)
+		t.Errorf("%v s of CPU, in the later recording %v", used, later)
 	}
 }
 
 func TestPodmanAndWindows(t *testing.T) {
-	f := recorded(t, "podman-4.3")
-	p := plugintest.Start(t, patientPlugin(), f.config(), plugintest.Env("docker", ""))
+	f := newRecordedDaemon(t, "podman-4.3")
+	p := plugintest.Start(t, diskWaitingPlugin(), f.inputConfig(), plugintest.Env("docker", ""))
 	p.Gather(0)
-	got := local(f, p.Gather(10))
+	got := dropServer(f, p.Gather(10))
 	plugintest.Expect(t, got, map[string]float64{
 		"docker_cpu_percent_web": 20, "docker_mem_usage_web": 1654784, "docker_container_exit_code_done": 3, "docker_container_size_done": 12, "docker_disk_size_images": 1444958,
 		"docker_disk_reclaimable_images": 0, "docker_net_rx_bytes_web_network": 0,
@@ -159,23 +159,23 @@ func TestPodmanAndWindows(t *testing.T) {
 			t.Errorf("%s is %v", key, v)
 		}
 	}
-	f = recorded(t, "docker-windows")
-	p = plugintest.Start(t, Plugin, f.config(), plugintest.Env("docker", ""))
+	f = newRecordedDaemon(t, "docker-windows")
+	p = plugintest.Start(t, Plugin, f.inputConfig(), plugintest.Env("docker", ""))
 	p.Gather(0)
-	plugintest.Expect(t, local(f, p.Gather(10)), map[string]float64{
+	plugintest.Expect(t, dropServer(f, p.Gather(10)), map[string]float64{
 		"docker_cpu_percent_iis": 2000, "docker_cpu_user_iis": 2, "docker_mem_usage_iis": 30, "docker_blkio_read_bytes_iis": 77, "docker_blkio_write_ops_iis": 8, "docker_net_rx_bytes_iis_a-b": 1,
 	})
 }
 
-func env(vars map[string]string) func(string) string {
+func lookupIn(vars map[string]string) func(string) string {
 	return func(name string) string { return vars[name] }
 }
 
-func TestPlace(t *testing.T) {
+func TestEndpoint(t *testing.T) {
 	for _, c := range []struct {
 		endpoint string
 		vars     map[string]string
-		want     string // the URL, the label, and the certificate's file
+		want     string // the URL, the label, and the file of the certificate
 	}{
 		{"", nil, "unix:///var/run/docker.sock  "},
 		{"unix:///run/podman/podman.sock", map[string]string{"DOCKER_HOST": "tcp://h:1"}, "unix:///run/podman/podman.sock /run/podman/podman.sock "},
@@ -186,12 +186,12 @@ func TestPlace(t *testing.T) {
 		{"https://u:hidden@h:4/base", nil, "https://h:4/base h:4 "},
 	} {
 		config := Config{Endpoint: c.endpoint}
-		a, err := config.endpoint(env(c.vars))
-		if got := a.String() + " " + server(a).Value + " " + config.TLS.Cert; err != nil || got != c.want {
+		a, err := config.resolveEndpoint(lookupIn(c.vars))
+		if got := a.String() + " " + serverLabel(a).Value + " " + config.TLS.Cert; err != nil || got != c.want {
 			t.Errorf("%v: %q, %v, want %q", c, got, err, c.want)
 		}
 	}
-	if _, err := (&Config{}).endpoint(env(map[string]string{"DOCKER_HOST": "ssh://h"})); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST must be unix://") {
+	if _, err := (&Config{}).resolveEndpoint(lookupIn(map[string]string{"DOCKER_HOST": "ssh://h"})); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST must be unix://") {
 		t.Error(err)
 	}
 }
@@ -206,7 +206,7 @@ func TestConfig(t *testing.T) {
 		"{label_tags: ['a b']}":                        "cannot be the name of a label",
 		"{tag_env: [host]}":                            "is set on every series",
 		"{container_name_include: ['~(']}":             "regular expression",
-		// The predecessor's, all of them.
+		// All settings of the Python rtcollector.
 		"{endpoint: unix:///var/run/docker.sock, gather_services: false, container_name_include: [], container_name_exclude: [], container_state_include: [], container_state_exclude: [], docker_label_include: [], docker_label_exclude: [], tag_env: [JAVA_HOME], perdevice: true, perdevice_include: [cpu], max_workers: 10, collect_engine_metrics: true, collect_disk_usage: true, swarm_enabled: false, timeout: 5s}": "",
 	})
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// program is what runs in the containers: there is nothing else in them.
+// program is the only file in the image of the containers.
 const program = `package main
 
 import (
@@ -73,15 +73,15 @@ func main() {
 }
 `
 
-// daemonProcess is a real Docker or Podman on a socket of its own.
+// daemonProcess is a real Docker or Podman with its own socket.
 type daemonProcess struct {
 	*servicetest.Daemon
 	socket, parent string // parent: the cgroup of all its containers
 	client         []string
 }
 
-// image builds the program and returns it as an archive of an image's only layer.
-func image(t testing.TB, dir string) string {
+// buildImage builds the program and returns the path of an archive with the only layer of its image.
+func buildImage(t testing.TB, dir string) string {
 	t.Helper()
 	source := filepath.Join(dir, "main.go")
 	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
@@ -93,11 +93,11 @@ func image(t testing.TB, dir string) string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	archive := filepath.Join(dir, "image.tar")
-	output(t, "tar", "-C", dir, "-cf", archive, "program")
+	runCommand(t, "tar", "-C", dir, "-cf", archive, "program")
 	return archive
 }
 
-func output(t testing.TB, args ...string) string {
+func runCommand(t testing.TB, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
 	cmd := exec.Command(args[0], args[1:]...)
@@ -109,24 +109,24 @@ func output(t testing.TB, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// needs skips the test where something is missing.
-func needs(t testing.TB, commands map[string]string) {
+// skipWithout skips the test if a command or a privilege is missing.
+func skipWithout(t testing.TB, commands map[string]string) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("containers take root")
+		t.Skip("starting containers requires root")
 	}
 	for command, debian := range commands {
 		if _, err := exec.LookPath(command); err != nil {
-			t.Skipf("no %s here: install Debian's %s", command, debian)
+			t.Skipf("%s is not installed: install Debian's %s", command, debian)
 		}
 	}
 	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("containers take rights that we do not have here: %s", out)
+		t.Skipf("starting containers requires privileges that this process does not have: %s", out)
 	}
 }
 
-// newProcess returns a daemon that has not been started. Its mounts, directory and cgroups are removed with the test.
-func newProcess(t testing.TB) *daemonProcess {
+// newDaemonProcess returns a daemon that has not been started. Its mounts, directory and cgroups are removed with the test.
+func newDaemonProcess(t testing.TB) *daemonProcess {
 	t.Helper()
 	d := servicetest.New(t)
 	p := &daemonProcess{Daemon: d, socket: filepath.Join(d.Dir, "socket"), parent: fmt.Sprintf("rtc-test-%d", os.Getpid())}
@@ -144,7 +144,7 @@ func newProcess(t testing.TB) *daemonProcess {
 	return p
 }
 
-// removeCgroups removes the cgroups of that name, and what is in them, of all hierarchies; processes are not in them any more.
+// removeCgroups removes the cgroups with this name and their descendants in all hierarchies. They must not contain processes.
 func removeCgroups(root, name string) {
 	found, _ := filepath.Glob(filepath.Join(root, "*", name))
 	for _, top := range append(found, filepath.Join(root, name)) {
@@ -162,28 +162,28 @@ func removeCgroups(root, name string) {
 	}
 }
 
-// ask runs the daemon's own client.
-func (p *daemonProcess) ask(t testing.TB, args ...string) string {
+// runClient runs the daemon's own client and returns its output.
+func (p *daemonProcess) runClient(t testing.TB, args ...string) string {
 	t.Helper()
-	return output(t, append(slices.Clone(p.client), args...)...)
+	return runCommand(t, append(slices.Clone(p.client), args...)...)
 }
 
-func (p *daemonProcess) inspect(t testing.TB, container string) (d inspected) {
+func (p *daemonProcess) inspectContainer(t testing.TB, container string) (d containerDetails) {
 	t.Helper()
-	var all []inspected
-	if err := json.Unmarshal([]byte(p.ask(t, "inspect", container)), &all); err != nil || len(all) != 1 {
+	var all []containerDetails
+	if err := json.Unmarshal([]byte(p.runClient(t, "inspect", container)), &all); err != nil || len(all) != 1 {
 		t.Fatal(err)
 	}
 	return all[0]
 }
 
-func (p *daemonProcess) probe(t testing.TB, config ...string) *plugintest.Probe {
+func (p *daemonProcess) startProbe(t testing.TB, config ...string) *plugintest.Probe {
 	config = append(config, "endpoint: unix://"+p.socket)
-	return plugintest.Start(t, patientPlugin(), "{"+strings.Join(config, ", ")+"}", plugintest.Env("docker", ""))
+	return plugintest.Start(t, diskWaitingPlugin(), "{"+strings.Join(config, ", ")+"}", plugintest.Env("docker", ""))
 }
 
-// gather gathers and takes the socket out of the keys.
-func (p *daemonProcess) gather(t testing.TB, probe *plugintest.Probe, second float64) map[string]float64 {
+// gatherValues gathers and removes the socket from the keys.
+func (p *daemonProcess) gatherValues(t testing.TB, probe *plugintest.Probe, second float64) map[string]float64 {
 	t.Helper()
 	in := strings.ReplaceAll(strings.Trim(p.socket, "/"), "/", "_")
 	m := map[string]float64{}
@@ -193,17 +193,17 @@ func (p *daemonProcess) gather(t testing.TB, probe *plugintest.Probe, second flo
 	return m
 }
 
-// dockerd starts Docker in a network namespace of its own, so that its bridge and its rules are nobody else's.
-func dockerd(t testing.TB) *daemonProcess {
+// startDocker starts Docker in its own network namespace, so that its bridge and its firewall rules do not affect this machine.
+func startDocker(t testing.TB) *daemonProcess {
 	t.Helper()
-	needs(t, map[string]string{"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "nsenter": "util-linux", "ip": "iproute2", "curl": "curl"})
-	p := newProcess(t)
+	skipWithout(t, map[string]string{"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "nsenter": "util-linux", "ip": "iproute2", "curl": "curl"})
+	p := newDaemonProcess(t)
 	netns := fmt.Sprintf("rtc-docker-%d", os.Getpid())
 	if err := exec.Command("ip", "netns", "add", netns).Run(); err != nil {
-		t.Skipf("no network namespaces here: ip netns add: %v", err)
+		t.Skipf("this machine has no network namespaces: ip netns add: %v", err)
 	}
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", netns).Run() })
-	output(t, "ip", "netns", "exec", netns, "ip", "link", "set", "lo", "up")
+	runCommand(t, "ip", "netns", "exec", netns, "ip", "link", "set", "lo", "up")
 	p.client = []string{"docker", "-H", "unix://" + p.socket}
 	p.Args = []string{
 		"nsenter", "--net=/var/run/netns/" + netns, "dockerd", "--data-root", p.Dir + "/data", "--exec-root", p.Dir + "/exec", "--pidfile", p.Dir + "/pid",
@@ -215,18 +215,18 @@ func dockerd(t testing.TB) *daemonProcess {
 			_ = exec.Command("docker", append([]string{"-H", "unix://" + p.socket, "rm", "-f", "-v"}, strings.Fields(string(all))...)...).Run()
 		}
 	})
-	archive := image(t, p.Dir)
-	p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, archive, "program:1")
+	archive := buildImage(t, p.Dir)
+	p.runClient(t, "import", "-c", `ENTRYPOINT ["/program"]`, archive, "program:1")
 	for tag, code := range map[string]string{"healthy": "0", "sick": "1"} {
-		p.ask(t, "import", "-c", `ENTRYPOINT ["/program"]`, "-c", `HEALTHCHECK --interval=1s --retries=2 CMD ["/program", "exit", "`+code+`"]`, archive, "program:"+tag)
+		p.runClient(t, "import", "-c", `ENTRYPOINT ["/program"]`, "-c", `HEALTHCHECK --interval=1s --retries=2 CMD ["/program", "exit", "`+code+`"]`, archive, "program:"+tag)
 	}
 	return p
 }
 
-// counters are what the kernel counts about a container, read in its cgroup.
-type counters struct{ cpu, periods, pids, used, sent float64 }
+// kernelCounters has the counters of a container from its cgroup.
+type kernelCounters struct{ cpu, periods, pids, used, sent float64 }
 
-func (p *daemonProcess) counters(t testing.TB, id string) (c counters) {
+func (p *daemonProcess) readCounters(t testing.TB, id string) (c kernelCounters) {
 	t.Helper()
 	file := func(controller, name string) string {
 		for _, path := range []string{
@@ -251,7 +251,7 @@ func (p *daemonProcess) counters(t testing.TB, id string) (c counters) {
 		}
 		return 0
 	}
-	c.sent = p.sent(t, id)
+	c.sent = p.readSentBytes(t, id)
 	c.periods, c.pids = field(file("cpu", "cpu.stat"), "nr_periods"), number(file("pids", "pids.current"))
 	if text := file("cpuacct", "cpuacct.usage"); text != "" {
 		c.cpu = number(text) / 1e9
@@ -263,10 +263,10 @@ func (p *daemonProcess) counters(t testing.TB, id string) (c counters) {
 	return c
 }
 
-// sent is what has gone out of a container, in bytes, as its own network namespace has it.
-func (p *daemonProcess) sent(t testing.TB, id string) (n float64) {
+// readSentBytes returns the bytes that a container has sent, from its network namespace.
+func (p *daemonProcess) readSentBytes(t testing.TB, id string) (n float64) {
 	t.Helper()
-	data, err := os.ReadFile("/proc/" + p.ask(t, "inspect", "--format", "{{.State.Pid}}", id) + "/net/dev")
+	data, err := os.ReadFile("/proc/" + p.runClient(t, "inspect", "--format", "{{.State.Pid}}", id) + "/net/dev")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +278,8 @@ func (p *daemonProcess) sent(t testing.TB, id string) (n float64) {
 	return n
 }
 
-// until waits until a condition holds.
-func until(t testing.TB, what string, holds func() bool) {
+// waitUntil waits until a condition holds.
+func waitUntil(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	servicetest.Until(t, what, func(context.Context) error {
 		if !holds() {

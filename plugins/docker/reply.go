@@ -25,28 +25,28 @@ func (v *version) isPodman() bool {
 // newestAPI is the newest version of the API that these types were checked with. Newer daemons still answer requests for it.
 const newestAPI = 51
 
-// api returns the minor version of the API to use: the newest that both sides know.
-func (v *version) api() (int, bool) {
-	newest, ok := minor(v.APIVersion)
-	oldest, _ := minor(v.MinAPIVersion)
+// negotiateAPI returns the minor version of the API to use: the newest that both sides know.
+func (v *version) negotiateAPI() (int, bool) {
+	newest, ok := parseMinor(v.APIVersion)
+	oldest, _ := parseMinor(v.MinAPIVersion)
 	return max(min(newest, newestAPI), oldest), ok
 }
 
-func minor(text string) (int, bool) {
+func parseMinor(text string) (int, bool) {
 	digits, ok := strings.CutPrefix(text, "1.")
 	n, err := strconv.Atoi(digits)
 	return n, ok && err == nil && n > 0 && n < 1000
 }
 
-// listed is one container of GET /containers/json.
-type listed struct {
+// listedContainer is one container of GET /containers/json.
+type listedContainer struct {
 	ID, Image, State, Status string
 	Names                    []string
 	Labels                   json.RawMessage // decoded only if needed, because they are long
 }
 
 // name returns the name of the container. Names with two slashes ("/web/db") are links from other containers.
-func (l *listed) name() string {
+func (l *listedContainer) name() string {
 	for _, name := range l.Names {
 		if name = strings.TrimPrefix(name, "/"); name != "" && !strings.Contains(name, "/") {
 			return name
@@ -58,19 +58,19 @@ func (l *listed) name() string {
 // shortID is the length of an ID in the label container_id.
 const shortID = 12
 
-func (l *listed) labels() map[string]string {
+func (l *listedContainer) labels() map[string]string {
 	var labels map[string]string
-	_ = json.Unmarshal(l.Labels, &labels) // anything else than an object of strings has no labels
+	_ = json.Unmarshal(l.Labels, &labels) // anything but an object of strings has no labels
 	return labels
 }
 
-// inspected is GET /containers/{id}/json.
-type inspected struct {
+// containerDetails is GET /containers/{id}/json.
+type containerDetails struct {
 	State struct {
 		Status                                 string
 		Running, Paused, Restarting, OOMKilled bool
 		ExitCode                               float64
-		StartedAt                              stamp
+		StartedAt                              timestamp
 		Health                                 *struct {
 			Status        string
 			FailingStreak float64
@@ -82,7 +82,7 @@ type inspected struct {
 }
 
 // cpuLimit returns how many cores the container may use; 0: all.
-func (i *inspected) cpuLimit() float64 {
+func (i *containerDetails) cpuLimit() float64 {
 	h := &i.HostConfig
 	switch {
 	case h.NanoCpus > 0:
@@ -95,11 +95,11 @@ func (i *inspected) cpuLimit() float64 {
 	return 0
 }
 
-// stamp is an instant. It is zero if the daemon sends the first second of year 1, or something that is not a time.
-type stamp struct{ time.Time }
+// timestamp is an instant. It is zero if the daemon sends the first second of year 1, or something that is not a time.
+type timestamp struct{ time.Time }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (s *stamp) UnmarshalJSON(text []byte) error {
+func (s *timestamp) UnmarshalJSON(text []byte) error {
 	at, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(text))
 	if err != nil {
 		at = time.Time{}
@@ -110,7 +110,7 @@ func (s *stamp) UnmarshalJSON(text []byte) error {
 
 // stats is GET /containers/{id}/stats.
 type stats struct {
-	Read stamp `json:"read"` // zero: the container does not run
+	Read timestamp `json:"read"` // zero: the container does not run
 	Pids struct {
 		Current float64 `json:"current"`
 		Limit   float64 `json:"limit"`
@@ -268,11 +268,11 @@ type diskUsage struct {
 	}
 }
 
-// possible reports whether a number can be a count. Some answers contain -1 for an unknown number, also as an unsigned one.
-func possible(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Counter).Contains(v) }
+// isPossibleCount reports whether a number can be a count. Some answers contain -1, signed or unsigned, for an unknown number.
+func isPossibleCount(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Counter).Contains(v) }
 
-// decode decodes an answer.
-func decode[T any](page []byte) (*T, error) {
+// decodeJSON decodes an answer.
+func decodeJSON[T any](page []byte) (*T, error) {
 	reply := new(T)
 	return reply, json.Unmarshal(page, reply)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// usage are the series of the resources that a running container uses.
-type usage struct {
+// usageSeries has the series of the resources that a running container uses.
+type usageSeries struct {
 	percent, online                                             *telemetry.Series
 	memory, limit, memoryPercent, maxUsage, rss, cache, swap    *telemetry.Series
 	pids, pidsLimit                                             *telemetry.Series
@@ -20,7 +20,7 @@ type usage struct {
 	devices                                                     *telemetry.Vec[device, transfers]
 	sums                                                        map[device]*[4]float64 // of one answer
 
-	busy telemetry.Rate // of the CPU time: the number of cores in use
+	busyCores telemetry.Rate // of the CPU time: the number of cores in use
 }
 
 // traffic are bytes, packets, errors and dropped packets of one interface: received, then sent.
@@ -36,20 +36,20 @@ func (d device) String() string {
 	return strconv.FormatUint(d.major, 10) + ":" + strconv.FormatUint(d.minor, 10)
 }
 
-// maxParts bounds the network interfaces and the block devices of one container.
-const maxParts = 1000
+// maxDevices bounds the network interfaces and the block devices of one container.
+const maxDevices = 1000
 
-// mostCPU is the CPU time of ten thousand cores, in percent of one core.
-const mostCPU = 1e6
+// maxCPUPercent is the CPU time of ten thousand cores, in percent of one core.
+const maxCPUPercent = 1e6
 
-func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
+func newUsageSeries(f *telemetry.Factory, labels []telemetry.Label) *usageSeries {
 	gauge := func(name string, u telemetry.Unit) *telemetry.Series { return f.Gauge("docker_"+name, u, labels...) }
 	counter := func(name string, u telemetry.Unit) *telemetry.Total { return f.Counter("docker_"+name, u, labels...) }
 	with := func(key, value string) []telemetry.Label {
 		return append(slices.Clip(labels), telemetry.Label{Key: key, Value: value})
 	}
-	return &usage{
-		percent:          gauge("cpu_percent", telemetry.Percent).Within(0, mostCPU),
+	return &usageSeries{
+		percent:          gauge("cpu_percent", telemetry.Percent).Within(0, maxCPUPercent),
 		online:           gauge("cpu_online", telemetry.None),
 		memory:           gauge("mem_usage", telemetry.Bytes),
 		limit:            gauge("mem_limit", telemetry.Bytes),
@@ -69,10 +69,10 @@ func newUsage(f *telemetry.Factory, labels []telemetry.Label) *usage {
 		failcnt:          counter("mem_failcnt", telemetry.None),
 		majorFaults:      counter("mem_major_faults", telemetry.None),
 		blkio:            newTransfers(f, "docker_blkio_", labels),
-		interfaces:       telemetry.NewVec(f, func(f *telemetry.Factory, name string) traffic { return newTraffic(f, with("interface", name)) }).Limit(maxParts),
+		interfaces:       telemetry.NewVec(f, func(f *telemetry.Factory, name string) traffic { return newTraffic(f, with("interface", name)) }).Limit(maxDevices),
 		devices: telemetry.NewVec(f, func(f *telemetry.Factory, d device) transfers {
 			return newTransfers(f, "docker_blkio_device_", with("device", d.String()))
-		}).Limit(maxParts),
+		}).Limit(maxDevices),
 		sums: map[device]*[4]float64{},
 	}
 }
@@ -94,9 +94,9 @@ func newTraffic(f *telemetry.Factory, labels []telemetry.Label) (t traffic) {
 	return t
 }
 
-// resetCounters makes the next readings the first, after the container was restarted.
-func (u *usage) resetCounters() {
-	u.busy.Forget()
+// resetCounters forgets the last readings after a restart of the container, so that the next ones have no rates.
+func (u *usageSeries) resetCounters() {
+	u.busyCores.Forget()
 	for _, t := range []*telemetry.Total{u.cpu, u.user, u.system, u.periods, u.throttledPeriods, u.throttledTime, u.failcnt, u.majorFaults} {
 		t.Forget()
 	}
@@ -115,7 +115,7 @@ func (u *usage) resetCounters() {
 	}
 }
 
-func (u *usage) add(out *telemetry.Batch, s *stats, windows bool) {
+func (u *usageSeries) addStats(out *telemetry.Batch, s *stats, windows bool) {
 	u.addCPU(out, s, windows)
 	u.addMemory(out, &s.Memory)
 	if s.Pids.Current > 0 {
@@ -135,12 +135,12 @@ func (u *usage) add(out *telemetry.Batch, s *stats, windows bool) {
 }
 
 // addCPU appends the CPU time, and the use since the last reading in percent of one core.
-func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
+func (u *usageSeries) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 	used, unit := &s.CPU.Usage, 1e9
 	if windows {
-		unit = 1e7 // of 100 ns
+		unit = 1e7 // units of 100 ns
 	}
-	if !possible(used.Total) || used.Total == 0 { // 0: the kernel does not measure it, because a running container has used some
+	if !isPossibleCount(used.Total) || used.Total == 0 { // 0: the kernel does not measure it; a running container has used some
 		return
 	}
 	u.cpu.Add(out, used.Total/unit)
@@ -148,7 +148,7 @@ func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 		u.user.Add(out, used.User/unit)
 		u.system.Add(out, used.Kernel/unit)
 	}
-	if cores, ok := u.busy.Step(s.Read.Time, used.Total/unit); ok {
+	if cores, ok := u.busyCores.Step(s.Read.Time, used.Total/unit); ok {
 		out.Add(u.percent, 100*cores)
 	}
 	if s.CPU.Online > 0 {
@@ -161,13 +161,13 @@ func (u *usage) addCPU(out *telemetry.Batch, s *stats, windows bool) {
 	}
 }
 
-func (u *usage) addMemory(out *telemetry.Batch, m *memory) {
+func (u *usageSeries) addMemory(out *telemetry.Batch, m *memory) {
 	if !m.isMeasured() {
 		return
 	}
 	used := m.used()
 	out.Add(u.memory, used)
-	if m.Limit >= 1 && possible(used) {
+	if m.Limit >= 1 && isPossibleCount(used) {
 		out.Add(u.limit, m.Limit)
 		out.Add(u.memoryPercent, 100*used/m.Limit)
 	}
@@ -200,8 +200,8 @@ func addFirst(out *telemetry.Batch, s *telemetry.Series, values ...*float64) {
 	}
 }
 
-// addBlkio writes what went to and from block devices. There is nothing before the first transfer.
-func (u *usage) addBlkio(out *telemetry.Batch, s *stats) {
+// addBlkio appends the transfers of block devices. Before the first transfer the daemon reports none.
+func (u *usageSeries) addBlkio(out *telemetry.Batch, s *stats) {
 	if s.Storage.ReadCount != nil { // Windows does not report devices
 		w := &s.Storage
 		for i, v := range [4]float64{w.ReadBytes, w.WriteBytes, *w.ReadCount, w.WriteCount} {
@@ -211,20 +211,20 @@ func (u *usage) addBlkio(out *telemetry.Batch, s *stats) {
 	}
 	clear(u.sums)
 	var total [4]float64
-	u.sum(&total, 0, s.Blkio.Bytes)
-	u.sum(&total, 2, s.Blkio.Ops)
+	u.sumTransfers(&total, 0, s.Blkio.Bytes)
+	u.sumTransfers(&total, 2, s.Blkio.Ops)
 	hasOps := len(s.Blkio.Ops) > 0
 	if len(s.Blkio.Bytes) > 0 || hasOps {
-		u.blkio.add(out, &total, hasOps)
+		u.blkio.addValues(out, &total, hasOps)
 	}
 	for d, sum := range u.sums {
-		u.devices.Get(d).add(out, sum, hasOps)
+		u.devices.Get(d).addValues(out, sum, hasOps)
 	}
 	u.devices.Sweep(out)
 }
 
-// sum adds reads and writes, per device and in total, to the pair of numbers that begins at first.
-func (u *usage) sum(total *[4]float64, first int, all []blkio) {
+// sumTransfers adds reads and writes, per device and in total, to the pair of numbers that begins at first.
+func (u *usageSeries) sumTransfers(total *[4]float64, first int, all []blkio) {
 	for i := range all {
 		b := &all[i]
 		at := first
@@ -234,7 +234,7 @@ func (u *usage) sum(total *[4]float64, first int, all []blkio) {
 		case !strings.EqualFold(b.Op, "read"):
 			continue // Sync, Async and Total count the same transfers
 		}
-		if !possible(b.Value) || !possible(b.Major) || !possible(b.Minor) {
+		if !isPossibleCount(b.Value) || !isPossibleCount(b.Major) || !isPossibleCount(b.Minor) {
 			continue
 		}
 		d := device{uint64(b.Major), uint64(b.Minor)}
@@ -246,8 +246,8 @@ func (u *usage) sum(total *[4]float64, first int, all []blkio) {
 	}
 }
 
-// add appends bytes, and operations if Docker reports them, which it does not for cgroup v2.
-func (t *transfers) add(out *telemetry.Batch, values *[4]float64, hasOps bool) {
+// addValues appends bytes, and operations if Docker reports them, which it does not for cgroup v2.
+func (t *transfers) addValues(out *telemetry.Batch, values *[4]float64, hasOps bool) {
 	for i, v := range values {
 		if i < 2 || hasOps {
 			t[i].Add(out, v)

@@ -12,11 +12,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// Config are the input's settings.
+// Config has the input's settings.
 type Config struct {
 	Commands      []Command  `yaml:"commands" conf:"public"` // they are labels
 	DataFormat    Format     `yaml:"data_format"`
-	Shell         shell      `yaml:"shell"`
+	Shell         shellMode  `yaml:"shell"`
 	WorkingDir    string     `yaml:"working_dir"`
 	Environment   []variable `yaml:"environment"`
 	User          string     `yaml:"user"`
@@ -41,18 +41,18 @@ func defaults() Config {
 	return Config{DataFormat: formatJSON, Shell: shellAuto, MaxOutputSize: 1 << 20}
 }
 
-// shell is the value of the key "shell": which commands a shell runs.
-type shell string
+// shellMode is the value of the key "shell": which commands a shell runs.
+type shellMode string
 
 const (
-	shellAuto   shell = "auto" // the commands that need one
-	shellAlways shell = "true"
-	shellNever  shell = "false"
+	shellAuto   shellMode = "auto" // the commands that need one
+	shellAlways shellMode = "true"
+	shellNever  shellMode = "false"
 )
 
 // UnmarshalScalar implements conf.Scalar.
-func (s *shell) UnmarshalScalar(text string) error {
-	switch v := shell(text); v {
+func (s *shellMode) UnmarshalScalar(text string) error {
+	switch v := shellMode(text); v {
 	case shellAuto, shellAlways, shellNever:
 		*s = v
 		return nil
@@ -60,10 +60,10 @@ func (s *shell) UnmarshalScalar(text string) error {
 	return errors.New("must be auto, true or false")
 }
 
-// runs reports whether a shell runs a command. With "auto" that is the case if the command has a character that a shell
-// interprets, or if its first word is not a program: it may be a builtin. Shells differ in what a backslash means to echo, so
-// a backslash needs the shell, too.
-func (s shell) runs(command string) bool {
+// needsShell reports whether a shell runs a command. With "auto", a shell runs commands that contain a character which a shell
+// interprets, and commands whose first word is not a program, because it may be a builtin. A backslash needs the shell as well,
+// because shells differ in what echo makes of it.
+func (s shellMode) needsShell(command string) bool {
 	if s != shellAuto {
 		return s == shellAlways
 	}

@@ -57,7 +57,7 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestNamesAreUniqueAndStable(t *testing.T) {
 	for text, want := range map[string]string{
 		"echo x":                            "echo",
 		"/usr/local/bin/room.sh --json | a": "room.sh",
@@ -70,7 +70,7 @@ func TestNames(t *testing.T) {
 		"\xff\x01":                          "_",
 		strings.Repeat("x", 500):            strings.Repeat("x", maxCommandLabel),
 	} {
-		if got := programOf(text); got != want {
+		if got := programName(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -96,11 +96,11 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var p parsed
+		var p parsedOutput
 		parseJSON(text, &p)
-		eachLine(text, &p, parseMetric)
-		eachLine(text, &p, parseInflux)
-		eachLine(text, &p, parseLogfmt)
+		parseLines(text, &p, parseMetric)
+		parseLines(text, &p, parseInflux)
+		parseLines(text, &p, parseLogfmt)
 		parseNagios(text, 1, &p)
 		for _, s := range p.samples {
 			if s.name == "" || strings.ContainsAny(s.name, " (){},\n") || math.IsNaN(s.value) || math.IsInf(s.value, 0) || s.ms < 0 {
@@ -122,18 +122,18 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A shell runs what needs one, and nothing else.
-func TestShell(t *testing.T) {
+// A shell runs the commands that need one, and no others.
+func TestShellRunsOnlyWhatNeedsOne(t *testing.T) {
 	for command, want := range map[string]bool{
 		"true": false, "echo 'a b' c": false, `sh -c "exit 3"`: false, "/bin/ls -l /": false,
 		"echo a | wc": true, "echo $HOME": true, "ls *.txt": true, "A=1 env": true, "a; b": true, "exec true": true, "no-such-program x": true,
 		`echo a\nb`: true, "echo `date`": true, "echo 'a": true, "true > /dev/null": true, "echo a\necho b": true,
 	} {
-		if got := shellAuto.runs(command); got != want {
+		if got := shellAuto.needsShell(command); got != want {
 			t.Errorf("%q: %v", command, got)
 		}
-		if !shellAlways.runs(command) || shellNever.runs(command) {
-			t.Error("what is said does not count")
+		if !shellAlways.needsShell(command) || shellNever.needsShell(command) {
+			t.Error("the configured shell setting is ignored")
 		}
 	}
 }

@@ -43,8 +43,8 @@ func (c *command) addEvent(out *telemetry.Batch, e telemetry.Event) {
 	out.Events = append(out.Events, e)
 }
 
-// severityOf returns the severity for a level as programs name it. An unknown level is informational.
-func severityOf(text string) telemetry.Severity {
+// parseSeverity returns the severity for a level as programs name it. An unknown level is informational.
+func parseSeverity(text string) telemetry.Severity {
 	switch strings.ToLower(text) {
 	case "emergency", "emerg", "panic":
 		return telemetry.Emergency
@@ -65,7 +65,7 @@ func severityOf(text string) telemetry.Severity {
 }
 
 // addStateChange adds an event if the state of a nagios check has changed.
-func (c *command) addStateChange(status int, p *parsed) {
+func (c *command) addStateChange(status int, p *parsedOutput) {
 	if status == c.nagiosState {
 		return
 	}
@@ -74,8 +74,8 @@ func (c *command) addStateChange(status int, p *parsed) {
 	p.events = append([]telemetry.Event{{Severity: severity, Message: p.nagiosText}}, p.events...)
 }
 
-// timeOf returns the time for a number of milliseconds or, if the number is small, seconds since the epoch.
-func timeOf(value float64) (t time.Time, ok bool) {
+// epochTime returns the time for a number of milliseconds or, if the number is small, seconds since the epoch.
+func epochTime(value float64) (t time.Time, ok bool) {
 	const asMillis = 1e11 // the year 5138 in seconds, 1973 in milliseconds
 	switch {
 	case value <= 0 || value > 1e14:

@@ -9,8 +9,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/childproc"
 )
 
-// explain returns an error that says why a command failed and what to do about it.
-func (c *command) explain(r *childproc.Result) error {
+// explainFailure returns an error that says why a command failed and what to do about it.
+func (c *command) explainFailure(r *childproc.Result) error {
 	said := firstLine(r.Stderr)
 	if said != "" {
 		said = ": " + said

@@ -12,18 +12,18 @@ import (
 // parseInflux reads a line of the InfluxDB line protocol, "measurement,tag=a field=1,other=2i 1700000000000000000"
 // (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol). A field becomes the metric measurement_field; the field
 // "value" becomes measurement. Text fields are left out.
-func parseInflux(p *parsed, n int, line string) {
+func parseInflux(p *parsedOutput, n int, line string) {
 	head, rest := cutUnescaped(line, ' ', false)
 	fields, stamp := cutUnescaped(strings.TrimLeft(rest, " "), ' ', true)
 	if head == "" || fields == "" {
-		p.report(n, "%.60q must be: measurement,tag=a field=1 [nanoseconds]", line)
+		p.reportProblem(n, "%.60q must be: measurement,tag=a field=1 [nanoseconds]", line)
 		return
 	}
 	var ms int64
 	if stamp = strings.TrimSpace(stamp); stamp != "" {
 		ns, err := strconv.ParseInt(stamp, 10, 64)
 		if err != nil || ns < int64(time.Millisecond) {
-			p.report(n, "%.60q is not a time in nanoseconds", stamp)
+			p.reportProblem(n, "%.60q is not a time in nanoseconds", stamp)
 			return
 		}
 		ms = ns / int64(time.Millisecond)
@@ -34,19 +34,19 @@ func parseInflux(p *parsed, n int, line string) {
 		var field string
 		field, fields = cutUnescaped(fields, ',', true)
 		key, text := cutUnescaped(field, '=', false)
-		v, isNumber, ok := influxValue(text)
+		v, isNumber, ok := parseInfluxValue(text)
 		if !ok || key == "" {
-			p.report(n, "%.60q must be field=1, field=1i, field=true or field=\"text\"", field)
+			p.reportProblem(n, "%.60q must be field=1, field=1i, field=true or field=\"text\"", field)
 			continue
 		}
 		if !isNumber {
 			continue
 		}
-		name := unescape(measurement)
+		name := unescapeName(measurement)
 		if key != "value" {
-			name += "_" + unescape(key)
+			name += "_" + unescapeName(key)
 		}
-		p.add(n, name, v, labels, ms)
+		p.addSample(n, name, v, labels, ms)
 	}
 }
 
@@ -55,13 +55,13 @@ func parseTags(tags string) (labels []telemetry.Label) {
 		var tag string
 		tag, tags = cutUnescaped(tags, ',', false)
 		key, value := cutUnescaped(tag, '=', false)
-		labels = append(labels, newLabel(unescape(key), unescape(value)))
+		labels = append(labels, newLabel(unescapeName(key), unescapeName(value)))
 	}
 	return labels
 }
 
-// influxValue parses the value of a field. IsNumber is false for a text; ok is false for an invalid value.
-func influxValue(text string) (v float64, isNumber, ok bool) {
+// parseInfluxValue parses the value of a field. IsNumber is false for a text; ok is false for an invalid value.
+func parseInfluxValue(text string) (v float64, isNumber, ok bool) {
 	switch text {
 	case "t", "T", "true", "True", "TRUE":
 		return 1, true, true
@@ -99,7 +99,7 @@ func cutUnescaped(text string, separator byte, quotes bool) (before, after strin
 	return text, ""
 }
 
-// unescape removes the backslashes before characters that are special in names.
-func unescape(text string) string {
+// unescapeName removes the backslashes before characters that are special in names.
+func unescapeName(text string) string {
 	return strings.NewReplacer(`\,`, ",", `\=`, "=", `\ `, " ", `\\`, `\`).Replace(text)
 }

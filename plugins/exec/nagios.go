@@ -14,7 +14,7 @@ const stateUnknown = 3
 
 // parseNagios reads the output of a check: "text | perfdata", then lines of text, optionally followed by a bar and more
 // perfdata.
-func parseNagios(text []byte, status int, p *parsed) {
+func parseNagios(text []byte, status int, p *parsedOutput) {
 	p.samples = append(p.samples, sample{name: "nagios_state", value: float64(min(max(status, 0), stateUnknown))})
 	inPerfdata := false
 	for line := range strings.Lines(string(text)) {
@@ -36,7 +36,7 @@ func parseNagios(text []byte, status int, p *parsed) {
 
 // parsePerfdata reads items of the form "'label'=value[UOM];[warn];[crit];[min];[max]" with spaces between them (the same
 // guidelines, "Performance data"). It leaves out limits that are ranges instead of numbers.
-func parsePerfdata(data string, p *parsed) {
+func parsePerfdata(data string, p *parsedOutput) {
 	for data = strings.TrimSpace(data); data != ""; data = strings.TrimSpace(data) {
 		var label, rest string
 		label, rest = cutPerfLabel(data)
@@ -44,18 +44,18 @@ func parsePerfdata(data string, p *parsed) {
 		value, data, _ = strings.Cut(rest, " ")
 		perfdata := newLabel("perfdata", label)
 		if perfdata.Value == "" || value == "" {
-			p.report(0, "%.60q must be 'label'=value[unit];[warn];[crit];[min];[max]", rest)
+			p.reportProblem(0, "%.60q must be 'label'=value[unit];[warn];[crit];[min];[max]", rest)
 			continue
 		}
 		parts := strings.Split(strings.TrimSpace(value), ";")
 		digits := strings.TrimRight(parts[0], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ%")
-		uom, scale := unitOf(parts[0][len(digits):])
+		uom, scale := baseUnit(parts[0][len(digits):])
 		if digits == "" && (parts[0] == "U") { // unknown
 			continue
 		}
 		v, err := strconv.ParseFloat(digits, 64)
 		if err != nil {
-			p.report(0, "the value of %.60q is not a number: %.60q", label, parts[0])
+			p.reportProblem(0, "the value of %.60q is not a number: %.60q", label, parts[0])
 			continue
 		}
 		add := func(name string, v float64) {
@@ -90,8 +90,8 @@ func cutPerfLabel(data string) (label, rest string) {
 	return "", data
 }
 
-// unitOf returns the base unit of a unit of measurement, and the factor that converts to it.
-func unitOf(uom string) (unit string, scale float64) {
+// baseUnit returns the base unit of a unit of measurement, and the factor that converts to it.
+func baseUnit(uom string) (unit string, scale float64) {
 	switch strings.ToLower(uom) {
 	case "s":
 		return "seconds", 1

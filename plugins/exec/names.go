@@ -15,18 +15,18 @@ import (
 // maxCommandLabel bounds, in bytes, the labels with a command's name or line.
 const maxCommandLabel = 120
 
-// nameCommands returns the name that the series of each command have: the configured name, or that of the program. If several
+// nameCommands returns the name for the series of each command: the configured name, or that of the program. If several
 // commands would have the same name, a hash of the command is appended to each of them, so that changing the list never
 // moves a series from one command to another.
 func nameCommands(commands []Command) []string {
 	counts := map[string]int{}
 	for i := range commands {
-		counts[commands[i].ownName()]++
+		counts[commands[i].defaultName()]++
 	}
 	names := make([]string, len(commands))
 	for i := range commands {
 		c := &commands[i]
-		names[i] = c.ownName()
+		names[i] = c.defaultName()
 		if counts[names[i]] > 1 && c.Name == "" {
 			h := fnv.New32a()
 			_, _ = h.Write([]byte(c.Command))
@@ -36,19 +36,19 @@ func nameCommands(commands []Command) []string {
 	return names
 }
 
-// ownName returns the name that the command has if no other has the same.
-func (c *Command) ownName() string {
+// defaultName returns the name of the command if no other command has the same name.
+func (c *Command) defaultName() string {
 	if c.Name != "" {
 		return c.Name
 	}
-	return programOf(c.Command)
+	return programName(c.Command)
 }
 
 // assignment matches what may precede a command in a shell: A=1 B='x y' program.
 var assignment = regexp.MustCompile(`^[A-Za-z_]\w*=`)
 
-// programOf returns the name of the program that a command starts, without its folder.
-func programOf(command string) string {
+// programName returns the name of the program that a command starts, without its folder.
+func programName(command string) string {
 	if runtime.GOOS == "windows" {
 		command = strings.ReplaceAll(command, `\`, "/")
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// eachLine calls parse for each line of a format with one record per line. It skips empty lines and comments.
-func eachLine(text []byte, p *parsed, parse func(p *parsed, n int, line string)) {
+// parseLines calls parse for each line of a format with one record per line. It skips empty lines and comments.
+func parseLines(text []byte, p *parsedOutput, parse func(p *parsedOutput, n int, line string)) {
 	n := 0
 	for line := range strings.Lines(string(text)) {
 		n++
@@ -26,15 +26,15 @@ func eachLine(text []byte, p *parsed, parse func(p *parsed, n int, line string))
 }
 
 // parseMetric parses a line "name value [key=value …] [ts=ms]", which is the format of the Python rtcollector.
-func parseMetric(p *parsed, n int, line string) {
+func parseMetric(p *parsedOutput, n int, line string) {
 	fields := strings.Fields(line)
 	if len(fields) < 2 {
-		p.report(n, "%.60q has no value: it must be: name value [key=value …] [ts=milliseconds]", line)
+		p.reportProblem(n, "%.60q has no value: it must be: name value [key=value …] [ts=milliseconds]", line)
 		return
 	}
 	value, err := strconv.ParseFloat(fields[1], 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		p.report(n, "the value %.60q is not a number", fields[1])
+		p.reportProblem(n, "the value %.60q is not a number", fields[1])
 		return
 	}
 	var labels []telemetry.Label
@@ -43,22 +43,22 @@ func parseMetric(p *parsed, n int, line string) {
 		key, text, ok := strings.Cut(f, "=")
 		if key == "ts" {
 			if ms, err = strconv.ParseInt(text, 10, 64); err != nil || ms <= 0 {
-				p.report(n, "%.60q is not a time in milliseconds", f)
+				p.reportProblem(n, "%.60q is not a time in milliseconds", f)
 				return
 			}
 			continue
 		}
 		if !ok {
-			p.report(n, "%.60q must be key=value", f)
+			p.reportProblem(n, "%.60q must be key=value", f)
 			return
 		}
 		labels = append(labels, newLabel(key, text))
 	}
-	p.add(n, fields[0], value, metric.SortLabels(labels), ms)
+	p.addSample(n, fields[0], value, metric.SortLabels(labels), ms)
 }
 
 // parseJSON parses a sequence of objects. Each maps names to values, or is {"metrics": {…}, "logs": […]}.
-func parseJSON(text []byte, p *parsed) {
+func parseJSON(text []byte, p *parsedOutput) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	for n := 1; ; n++ {
 		var object map[string]json.RawMessage
@@ -67,7 +67,7 @@ func parseJSON(text []byte, p *parsed) {
 			return
 		}
 		if err != nil {
-			p.report(0, "not a JSON object such as {\"name\": 1}: %s", describeJSONError(err))
+			p.reportProblem(0, "not a JSON object such as {\"name\": 1}: %s", describeJSONError(err))
 			return
 		}
 		parseObject(object, p)
@@ -85,7 +85,7 @@ func describeJSONError(err error) string {
 	return err.Error()
 }
 
-func parseObject(object map[string]json.RawMessage, p *parsed) {
+func parseObject(object map[string]json.RawMessage, p *parsedOutput) {
 	var metrics map[string]json.RawMessage
 	var logs []json.RawMessage
 	hasMetrics := json.Unmarshal(object["metrics"], &metrics) == nil && metrics != nil
@@ -101,27 +101,27 @@ func parseObject(object map[string]json.RawMessage, p *parsed) {
 }
 
 // parseValues adds numbers, and booleans as 1 and 0.
-func parseValues(values map[string]json.RawMessage, p *parsed) {
+func parseValues(values map[string]json.RawMessage, p *parsedOutput) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		text := string(values[name])
 		switch text {
 		case "true":
-			p.add(0, name, 1, nil, 0)
+			p.addSample(0, name, 1, nil, 0)
 		case "false":
-			p.add(0, name, 0, nil, 0)
+			p.addSample(0, name, 0, nil, 0)
 		default:
 			v, err := strconv.ParseFloat(text, 64)
 			if err != nil && !errors.Is(err, strconv.ErrRange) {
-				p.report(0, "%.60q is not a number: %.60s", name, text)
+				p.reportProblem(0, "%.60q is not a number: %.60s", name, text)
 				continue
 			}
-			p.add(0, name, v, nil, 0)
+			p.addSample(0, name, v, nil, 0)
 		}
 	}
 }
 
 // parseEntry parses a log entry: {"message": "…", "level": "info", "tags": {…}}, or a string.
-func parseEntry(raw json.RawMessage, p *parsed) {
+func parseEntry(raw json.RawMessage, p *parsedOutput) {
 	var message string
 	if json.Unmarshal(raw, &message) == nil {
 		p.events = append(p.events, telemetry.Event{Severity: telemetry.Informational, Message: message})
@@ -134,11 +134,11 @@ func parseEntry(raw json.RawMessage, p *parsed) {
 		Tags      map[string]any `json:"tags"`
 	}
 	if err := json.Unmarshal(raw, &entry); err != nil || entry.Message == "" {
-		p.report(0, "an entry of logs must be {\"message\": \"…\", \"level\": \"info\"}: %.60s", raw)
+		p.reportProblem(0, "an entry of logs must be {\"message\": \"…\", \"level\": \"info\"}: %.60s", raw)
 		return
 	}
-	e := telemetry.Event{Severity: severityOf(entry.Level), Message: entry.Message}
-	if t, ok := timeOf(entry.Timestamp); ok {
+	e := telemetry.Event{Severity: parseSeverity(entry.Level), Message: entry.Message}
+	if t, ok := epochTime(entry.Timestamp); ok {
 		e.Time = t
 	}
 	for _, key := range slices.Sorted(maps.Keys(entry.Tags)) {
@@ -164,7 +164,7 @@ func formatTag(v any) (string, bool) {
 
 // parseLogfmt parses a record such as "key=value key="a text"". Numbers become metrics, and texts become their labels. A
 // record with a msg becomes an event instead.
-func parseLogfmt(p *parsed, n int, line string) {
+func parseLogfmt(p *parsedOutput, n int, line string) {
 	var numbers []sample
 	var labels []telemetry.Label
 	var e telemetry.Event
@@ -176,15 +176,15 @@ func parseLogfmt(p *parsed, n int, line string) {
 		v, err := strconv.ParseFloat(text, 64)
 		switch {
 		case key == "":
-			p.report(n, "a value without a key")
+			p.reportProblem(n, "a value without a key")
 			return
 		case key == "msg" || key == "message":
 			e.Message, isEvent = text, true
 		case key == "level" || key == "lvl":
-			e.Severity = severityOf(text)
+			e.Severity = parseSeverity(text)
 			labels = append(labels, newLabel(key, text))
 		case err == nil:
-			if t, ok := timeOf(v); ok && (key == "ts" || key == "time") {
+			if t, ok := epochTime(v); ok && (key == "ts" || key == "time") {
 				e.Time = t
 				continue
 			}
@@ -209,7 +209,7 @@ func parseLogfmt(p *parsed, n int, line string) {
 		ms = e.Time.UnixMilli()
 	}
 	for _, s := range numbers {
-		p.add(n, s.name, s.value, labels, ms)
+		p.addSample(n, s.name, s.value, labels, ms)
 	}
 }
 

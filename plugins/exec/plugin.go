@@ -1,4 +1,7 @@
 // Package execinput runs commands and reports what they print as metrics and events.
+//
+// config.go has the settings, and names.go names the commands. parse.go, influx.go and nagios.go parse the formats of the output into
+// a parsedOutput (series.go), and events.go makes events. explain.go describes failures.
 package execinput
 
 import (
@@ -37,10 +40,10 @@ type command struct {
 	shell bool   // a shell runs it
 	child childproc.Command
 
-	took, status, info *telemetry.Series
-	printed            *printedSeries
-	page               *promtext.Reader
-	nagiosState        int // of the last gather
+	executionTime, exitStatus, info *telemetry.Series
+	printed                         *printedSeries
+	page                            *promtext.Reader
+	nagiosState                     int // of the last gather
 }
 
 func build(env plugins.Env, config Config) (*input, error) {
@@ -64,13 +67,13 @@ func build(env plugins.Env, config Config) (*input, error) {
 func newCommand(f *telemetry.Factory, config *Config, line, name string, user *childproc.User) *command {
 	label := telemetry.Label{Key: "cmd", Value: name}
 	c := &command{
-		name: name, host: f.Host(), shell: config.Shell.runs(line),
-		child:   childproc.Command{Args: childproc.Shell(line), Dir: config.WorkingDir, User: user, MaxOutput: int(config.MaxOutputSize)},
-		took:    f.Gauge("exec_execution_time", telemetry.Seconds, label),
-		status:  f.Gauge("exec_exit_status", telemetry.None, label),
-		info:    f.Info("exec_info", []telemetry.Label{label}, telemetry.Label{Key: "command", Value: commandLabel(line)}),
-		page:    promtext.NewReader(f, label),
-		printed: newPrintedSeries(f, label),
+		name: name, host: f.Host(), shell: config.Shell.needsShell(line),
+		child:         childproc.Command{Args: childproc.Shell(line), Dir: config.WorkingDir, User: user, MaxOutput: int(config.MaxOutputSize)},
+		executionTime: f.Gauge("exec_execution_time", telemetry.Seconds, label),
+		exitStatus:    f.Gauge("exec_exit_status", telemetry.None, label),
+		info:          f.Info("exec_info", []telemetry.Label{label}, telemetry.Label{Key: "command", Value: commandLabel(line)}),
+		page:          promtext.NewReader(f, label),
+		printed:       newPrintedSeries(f, label),
 	}
 	c.page.MaxSamples = maxSeries
 	if !c.shell {
@@ -81,7 +84,7 @@ func newCommand(f *telemetry.Factory, config *Config, line, name string, user *c
 
 // Gather implements plugins.Gatherer. It runs all commands at once.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	environment, err := in.environment(ctx)
+	environment, err := in.buildEnvironment(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,15 +100,15 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	all.Wait()
 	var errs []error
 	for i, c := range in.commands {
-		if err := in.add(out, c, &results[i]); err != nil {
+		if err := in.addResult(out, c, &results[i]); err != nil {
 			errs = append(errs, fmt.Errorf("run %q: %w", c.name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// environment returns the environment of the commands: the agent's or the user's, and what the configuration adds.
-func (in *input) environment(ctx context.Context) ([]string, error) {
+// buildEnvironment returns the environment of the commands: the agent's or the user's, and what the configuration adds.
+func (in *input) buildEnvironment(ctx context.Context) ([]string, error) {
 	all := childproc.Environ(in.user)
 	for _, v := range in.config.Environment {
 		value, err := v.value.Resolve(ctx, in.env.Secrets)
@@ -117,10 +120,10 @@ func (in *input) environment(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// add turns the outcome of a command into samples and events.
-func (in *input) add(out *telemetry.Batch, c *command, r *childproc.Result) error {
-	out.Add(c.took, r.Took.Seconds())
-	out.Add(c.status, float64(r.Status))
+// addResult turns the outcome of a command into samples and events.
+func (in *input) addResult(out *telemetry.Batch, c *command, r *childproc.Result) error {
+	out.Add(c.executionTime, r.Took.Seconds())
+	out.Add(c.exitStatus, float64(r.Status))
 	out.Add(c.info, 1)
 	defer c.printed.Sweep(out)
 	// The exit status of a nagios check is a state, not a failure.
@@ -134,15 +137,15 @@ func (in *input) add(out *telemetry.Batch, c *command, r *childproc.Result) erro
 	var err error
 	switch {
 	case r.Truncated():
-		err = c.explain(r) // and use what was printed before
+		err = c.explainFailure(r) // and use what was printed before
 	case r.Killed(), failed && !in.config.IgnoreError:
-		return c.explain(r)
+		return c.explainFailure(r)
 	}
-	return errors.Join(err, c.parse(out, in.config.DataFormat, r))
+	return errors.Join(err, c.parseOutput(out, in.config.DataFormat, r))
 }
 
-// parse reads what a command printed. The last line of a truncated output is incomplete and left out.
-func (c *command) parse(out *telemetry.Batch, format Format, r *childproc.Result) error {
+// parseOutput parses what a command printed. It leaves out the last line of a truncated output, because it is incomplete.
+func (c *command) parseOutput(out *telemetry.Batch, format Format, r *childproc.Result) error {
 	text, err := bom.Strip(r.Stdout)
 	if err != nil {
 		return fmt.Errorf("its output %w", err)
@@ -153,18 +156,18 @@ func (c *command) parse(out *telemetry.Batch, format Format, r *childproc.Result
 		}
 		text = text[:strings.LastIndexByte(string(text), '\n')+1]
 	}
-	p := parsed{}
+	p := parsedOutput{}
 	switch format {
 	case formatJSON:
 		parseJSON(text, &p)
 	case formatMetrics:
-		eachLine(text, &p, parseMetric)
+		parseLines(text, &p, parseMetric)
 	case formatInflux:
-		eachLine(text, &p, parseInflux)
+		parseLines(text, &p, parseInflux)
 	case formatProm:
-		return c.readPage(out, text)
+		return c.readPromPage(out, text)
 	case formatLogfmt:
-		eachLine(text, &p, parseLogfmt)
+		parseLines(text, &p, parseLogfmt)
 	case formatNagios:
 		parseNagios(text, r.Status, &p)
 		c.addStateChange(r.Status, &p)
@@ -174,12 +177,12 @@ func (c *command) parse(out *telemetry.Batch, format Format, r *childproc.Result
 	for _, e := range p.events {
 		c.addEvent(out, e)
 	}
-	c.printed.add(out, p.samples)
-	return p.err()
+	c.printed.addSamples(out, p.samples)
+	return p.joinProblems()
 }
 
-// readPage reads metrics in Prometheus' text format.
-func (c *command) readPage(out *telemetry.Batch, text []byte) error {
+// readPromPage reads metrics in Prometheus' text format.
+func (c *command) readPromPage(out *telemetry.Batch, text []byte) error {
 	if _, err := c.page.Read(out, text); err != nil {
 		return fmt.Errorf("parse its output: %w", err)
 	}

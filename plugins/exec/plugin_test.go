@@ -1,6 +1,6 @@
 //go:build unix
 
-// The commands of these tests are for a shell of unix; elsewhere the parsers and the configuration are tested.
+// These tests run commands with a Unix shell. On other systems only the parsers and the configuration are tested.
 
 package execinput
 
@@ -23,22 +23,22 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// perProcess is what starting one costs.
-const perProcess = 500
+// allocsPerProcess is the number of allocations for starting a process.
+const allocsPerProcess = 500
 
 func TestConformance(t *testing.T) {
-	check := script(t, `echo "DISK WARNING | '/'=81%;80;90;0;100 time=5ms;10;20;0;50"; exit 1`)
+	check := writeScript(t, `echo "DISK WARNING | '/'=81%;80;90;0;100 time=5ms;10;20;0;50"; exit 1`)
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "json", Config: `commands: ["echo '{\"a\": 1.5, \"b\": true}'", {name: two, command: "echo '{\"a\": 2}'"}]`, Allocs: 2 * perProcess},
-		plugintest.Case{Name: "no shell", Config: `{commands: ["echo a 1"], shell: false, data_format: metrics}`, Allocs: perProcess},
-		plugintest.Case{Name: "nagios", Config: `{commands: ["` + check + `"], data_format: nagios}`, Allocs: perProcess},
-		plugintest.Case{Name: "prometheus", Config: `{commands: [{name: page, command: "echo '# TYPE a counter'; echo a 1"}], data_format: prometheus}`, Allocs: perProcess},
+		plugintest.Case{Name: "json", Config: `commands: ["echo '{\"a\": 1.5, \"b\": true}'", {name: two, command: "echo '{\"a\": 2}'"}]`, Allocs: 2 * allocsPerProcess},
+		plugintest.Case{Name: "no shell", Config: `{commands: ["echo a 1"], shell: false, data_format: metrics}`, Allocs: allocsPerProcess},
+		plugintest.Case{Name: "nagios", Config: `{commands: ["` + check + `"], data_format: nagios}`, Allocs: allocsPerProcess},
+		plugintest.Case{Name: "prometheus", Config: `{commands: [{name: page, command: "echo '# TYPE a counter'; echo a 1"}], data_format: prometheus}`, Allocs: allocsPerProcess},
 		plugintest.Case{Name: "failing", Config: `commands: ["exit 3"]`, Error: `run "exit": exit status 3`},
 	)
 }
 
-// script writes a script and returns its path.
-func script(t testing.TB, text string) string {
+// writeScript writes a script and returns its path.
+func writeScript(t testing.TB, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script.sh")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
@@ -47,15 +47,15 @@ func script(t testing.TB, text string) string {
 	return path
 }
 
-func start(t testing.TB, config string) *plugintest.Probe {
+func startInput(t testing.TB, config string) *plugintest.Probe {
 	t.Helper()
 	return plugintest.Start(t, Plugin, config, plugintest.Env("exec", ""))
 }
 
-// printed are the values by what a series adds to the command, without those about the command.
-func printed(t *testing.T, config string) (values map[string]float64, events []string, err error) {
+// gatherPrinted returns the printed values by their key without the command, without the series about the command itself.
+func gatherPrinted(t *testing.T, config string) (values map[string]float64, events []string, err error) {
 	t.Helper()
-	b, err := start(t, config).Batch(0)
+	b, err := startInput(t, config).Batch(0)
 	values = map[string]float64{}
 	for i := range b.Len() {
 		s, ms, v := b.Sample(i)
@@ -122,8 +122,8 @@ func TestFormats(t *testing.T) {
 		"nagios":               {"nagios", "OK - fine | 'a b'=1.5ms;;; c=3B;10:20;~:5\nmore text\nlast | d=7\ne=U 'it''s'=5%", map[string]float64{"nagios_state": 0, "nagios_perfdata perfdata=a b uom=seconds": 0.0015, "nagios_perfdata perfdata=c uom=bytes": 3, "nagios_perfdata perfdata=d": 7, "nagios_perfdata perfdata=it's uom=percent": 5}, nil, ""},
 		"nagios, bad perfdata": {"nagios", "OK | a=x b=1 'c", map[string]float64{"nagios_state": 0, "nagios_perfdata perfdata=b": 1}, nil, "not a number"},
 	} {
-		command := script(t, "printf '%b' \"$(cat <<'EOF'\n"+c.output+"\nEOF\n)\"")
-		got, events, err := printed(t, fmt.Sprintf("{commands: ['%s'], data_format: %s}", command, c.format))
+		command := writeScript(t, "printf '%b' \"$(cat <<'EOF'\n"+c.output+"\nEOF\n)\"")
+		got, events, err := gatherPrinted(t, fmt.Sprintf("{commands: ['%s'], data_format: %s}", command, c.format))
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -136,14 +136,14 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark: programs on Windows begin their output with one. It makes no difference, in any format.
-func TestByteOrderMark(t *testing.T) {
+// Programs on Windows begin their output with a byte order mark. It is ignored in all formats.
+func TestByteOrderMarkIsIgnored(t *testing.T) {
 	for format, output := range map[string]string{
 		"json": `{"a": 1}`, "metrics": "a 1", "influx": "a,room=x value=1", "logfmt": "a=1", "prometheus": "# TYPE a counter\na 1", "nagios": "OK | a=1", "text": "said",
 	} {
 		read := func(mark string) (map[string]float64, []string) {
-			config := fmt.Sprintf("{commands: [{name: c, command: '%s'}], data_format: %s}", script(t, "printf '%b' '"+mark+output+"'; printf '%b' '"+mark+"oops' >&2"), format)
-			values, events, err := printed(t, config)
+			config := fmt.Sprintf("{commands: [{name: c, command: '%s'}], data_format: %s}", writeScript(t, "printf '%b' '"+mark+output+"'; printf '%b' '"+mark+"oops' >&2"), format)
+			values, events, err := gatherPrinted(t, config)
 			if err != nil {
 				t.Errorf("%s: %v", format, err)
 			}
@@ -160,8 +160,8 @@ func TestByteOrderMark(t *testing.T) {
 func TestNagiosStates(t *testing.T) {
 	dir := t.TempDir()
 	state := filepath.Join(dir, "state")
-	command := script(t, "echo said; exit $(cat "+state+")")
-	p := start(t, fmt.Sprintf("{commands: ['%s'], data_format: nagios}", command))
+	command := writeScript(t, "echo said; exit $(cat "+state+")")
+	p := startInput(t, fmt.Sprintf("{commands: ['%s'], data_format: nagios}", command))
 	for i, c := range []struct {
 		status, state, events int
 		err                   bool
@@ -177,7 +177,7 @@ func TestNagiosStates(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
+func TestExitStatus(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "plain")
 	if err := os.WriteFile(plain, []byte("echo"), 0o644); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestStatus(t *testing.T) {
 		`{commands: ["` + plain + `"]}`:                              {126, "check that it is executable"},
 		`{commands: ["echo '{}'"], working_dir: /no/such/directory}`: {127, "no such file or directory"},
 	} {
-		b, err := start(t, config).Batch(0)
+		b, err := startInput(t, config).Batch(0)
 		got := -1.0
 		for i := range b.Len() {
 			if s, _, v := b.Sample(i); s.Name() == "exec_exit_status" {
@@ -210,26 +210,26 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// One that prints for ever is stopped when there is enough, and what it said before counts.
-func TestTooMuch(t *testing.T) {
-	got, _, err := printed(t, "{commands: ['echo a 1; while :; do echo b 2; done'], data_format: metrics, max_output_size: 64001}") // ends within a line
+// A command that prints too much is killed. The output before that is used.
+func TestTooMuchOutputStopsTheCommand(t *testing.T) {
+	got, _, err := gatherPrinted(t, "{commands: ['echo a 1; while :; do echo b 2; done'], data_format: metrics, max_output_size: 64001}") // the limit is within a line
 	if err == nil || !strings.Contains(err.Error(), "it prints more than 64001 bytes") || strings.Contains(err.Error(), "parse") || got["a"] != 1 || got["b"] != 2 {
 		t.Errorf("%v %v", got, err)
 	}
-	got, _, err = printed(t, "{commands: [\"trap '' PIPE TERM; cat /dev/zero\"], data_format: metrics, max_output_size: 64kB}")
+	got, _, err = gatherPrinted(t, "{commands: [\"trap '' PIPE TERM; cat /dev/zero\"], data_format: metrics, max_output_size: 64kB}")
 	if err == nil || !strings.Contains(err.Error(), "it prints more than") || len(got) != 0 {
 		t.Errorf("a line without an end: %v %v", got, err)
 	}
-	_, events, err := printed(t, "{commands: ['while :; do echo b >&2; done'], max_output_size: 64kB}")
+	_, events, err := gatherPrinted(t, "{commands: ['while :; do echo b >&2; done'], max_output_size: 64kB}")
 	if err == nil || len(events) != maxLines+1 || !strings.Contains(events[maxLines], "31000 more lines are left out") {
 		t.Errorf("on standard error: %d events, %v", len(events), err)
 	}
 }
 
-// Of too many metrics, the same are taken at every gather.
-func TestTooManyMetrics(t *testing.T) {
+// If a command prints too many metrics, the same ones are reported at every gather.
+func TestSeriesLimitKeepsTheSameMetrics(t *testing.T) {
 	for format, limit := range map[string]string{"metrics": "", "prometheus": "more than 10000 samples"} {
-		p := start(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
+		p := startInput(t, "{commands: ['i=0; while [ $i -lt 10500 ]; do i=$((i+1)); echo m$i 1; done'], data_format: "+format+"}")
 		for second := range 2 {
 			b, err := p.Batch(float64(second))
 			refused, _ := b.RefusedEntities()
@@ -245,7 +245,7 @@ func TestTooManyMetrics(t *testing.T) {
 }
 
 func TestLongLineIsCut(t *testing.T) {
-	b, err := start(t, "{commands: [{name: zeros, command: 'head -c 100000 /dev/zero | tr \"\\0\" x'}], data_format: text}").Batch(0)
+	b, err := startInput(t, "{commands: [{name: zeros, command: 'head -c 100000 /dev/zero | tr \"\\0\" x'}], data_format: text}").Batch(0)
 	if err != nil || len(b.Events) != 1 || b.Events[0].App != "zeros" || b.Events[0].Host != "testhost" || len(b.Events[0].Message) != maxMessage || !slices.Contains(b.Events[0].Fields, telemetry.Int("cut_at", 8192)) {
 		t.Errorf("%d events, %v", len(b.Events), err)
 	}
@@ -256,7 +256,7 @@ func TestStandardErrorIsEvents(t *testing.T) {
 		`{commands: ["echo a 1; echo careful >&2"], data_format: metrics}`: "warning: careful",
 		`{commands: ["echo bad >&2; exit 1"], data_format: metrics}`:       "error: bad",
 	} {
-		if _, events, _ := printed(t, config); len(events) != 1 || events[0] != want {
+		if _, events, _ := gatherPrinted(t, config); len(events) != 1 || events[0] != want {
 			t.Errorf("%s: %v", config, events)
 		}
 	}
@@ -292,19 +292,19 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestUser(t *testing.T) {
+func TestCommandsRunAsUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root may run commands as somebody else")
+		t.Skip("only root may run commands as another user")
 	}
 	if _, err := childproc.LookUpUser("nobody"); err != nil {
-		t.Skipf("there is no user nobody here: %v", err)
+		t.Skipf("this machine has no user nobody: %v", err)
 	}
 	for _, name := range []string{"SECRET_X", "VAULT_TOKEN", "MY_STORES_PREFIX_X", "AWS_SECRET_ACCESS_KEY", "PATHX", "LC"} {
 		t.Setenv(name, "hidden")
 	}
 	t.Setenv("LC_TIME", "C")
-	_, events, err := printed(t, `{commands: ["id -un; echo $HOME $USER $LC_TIME $MINE; env"], data_format: text, user: nobody, working_dir: /, environment: [MINE=1]}`)
-	home := strings.TrimSpace(output(t, "sh", "-c", "getent passwd nobody | cut -d: -f6"))
+	_, events, err := gatherPrinted(t, `{commands: ["id -un; echo $HOME $USER $LC_TIME $MINE; env"], data_format: text, user: nobody, working_dir: /, environment: [MINE=1]}`)
+	home := strings.TrimSpace(runOutput(t, "sh", "-c", "getent passwd nobody | cut -d: -f6"))
 	if err != nil || len(events) < 2 || events[0] != "info: nobody" || events[1] != "info: "+home+" nobody C 1" {
 		t.Errorf("%v %v", events, err)
 	}
@@ -320,7 +320,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-func output(t *testing.T, name string, args ...string) string {
+func runOutput(t *testing.T, name string, args ...string) string {
 	text, err := exec.CommandContext(t.Context(), name, args...).Output()
 	if err != nil {
 		t.Skipf("%s: %v", name, err)
@@ -328,9 +328,9 @@ func output(t *testing.T, name string, args ...string) string {
 	return string(text)
 }
 
-// Commands that fail in all ways leave nothing behind.
+// Failing commands leak nothing.
 func TestNothingLeaks(t *testing.T) {
-	p := start(t, `{commands: ["exit 1", "/no/such/program", "echo '{\"a\": 1}'", "sleep 1000 >/dev/null 2>&1 & echo x", "head -c 9000 /dev/zero"], max_output_size: 1024}`)
+	p := startInput(t, `{commands: ["exit 1", "/no/such/program", "echo '{\"a\": 1}'", "sleep 1000 >/dev/null 2>&1 & echo x", "head -c 9000 /dev/zero"], max_output_size: 1024}`)
 	servicetest.NoLeaks(t, 50, func(round int) {
 		if _, err := p.Batch(float64(round)); err == nil {
 			t.Error("no error")
@@ -341,7 +341,7 @@ func TestNothingLeaks(t *testing.T) {
 func TestSeriesAreForgotten(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "out")
-	p := start(t, "{commands: ['cat "+file+"'], data_format: metrics}")
+	p := startInput(t, "{commands: ['cat "+file+"'], data_format: metrics}")
 	for i := range 20 {
 		if err := os.WriteFile(file, []byte(fmt.Sprintf("name%d 1\n", i)), 0o644); err != nil {
 			t.Fatal(err)
@@ -350,13 +350,13 @@ func TestSeriesAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	in := p.Input.Gatherer.(*input) //nolint:forcetypeassert // ours
+	in := p.Input.Gatherer.(*input) //nolint:forcetypeassert // the input of this package
 	if n := in.commands[0].printed.Len(); n > 5 {
-		t.Errorf("%d series are remembered", n)
+		t.Errorf("%d series are kept", n)
 	}
 }
 
-// BenchmarkGather is what starting a shell and reading ten metrics costs.
+// BenchmarkGather starts a shell and parses ten metrics.
 func BenchmarkGather(b *testing.B) {
-	plugintest.Cost(b, start(b, "{commands: ['printf \"a 1\\nb 2\\nc 3\\nd 4\\ne 5\\nf 6\\ng 7\\nh 8\\ni 9\\nj 10\\n\"'], data_format: metrics}"))
+	plugintest.Cost(b, startInput(b, "{commands: ['printf \"a 1\\nb 2\\nc 3\\nd 4\\ne 5\\nf 6\\ng 7\\nh 8\\ni 9\\nj 10\\n\"'], data_format: metrics}"))
 }

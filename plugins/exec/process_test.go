@@ -20,12 +20,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// One that ignores signals, or leaves children that do, is killed with all of them at the time limit; the others are not
-// affected.
-func TestTimeLimit(t *testing.T) {
+// A command that ignores signals, or whose children do, is killed with its children at the time limit. Other commands are not affected.
+func TestTimeLimitKillsAllChildren(t *testing.T) {
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pids")
-	stubborn := script(t, `trap '' TERM INT HUP
+	stubborn := writeScript(t, `trap '' TERM INT HUP
 (trap '' TERM; echo $$ >>`+pids+`; sh -c 'trap "" TERM; echo $$ >>`+pids+`; while :; do sleep 1000; done' & while :; do sleep 1000; done) &
 sh -c 'echo $$ >>`+pids+`; exec sleep 1000' &
 while [ "$(wc -l <`+pids+`)" -lt 3 ]; do :; done
@@ -34,7 +33,7 @@ while :; do sleep 1000; done`)
 	if err := os.WriteFile(pids, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, fmt.Sprintf("{commands: ['%s', 'sh -c \"echo $$ >%s/fast; echo fast 1\"'], data_format: metrics, ignore_error: true}", stubborn, dir))
+	p := startInput(t, fmt.Sprintf("{commands: ['%s', 'sh -c \"echo $$ >%s/fast; echo fast 1\"'], data_format: metrics, ignore_error: true}", stubborn, dir))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
@@ -55,7 +54,7 @@ while :; do sleep 1000; done`)
 		}
 		return err
 	})
-	cancel() // as a deadline does
+	cancel() // like a deadline
 	err := <-done
 	if err == nil || !strings.Contains(err.Error(), "did not end within") || !strings.Contains(err.Error(), `run "script.sh"`) || strings.Contains(err.Error(), `"sh"`) {
 		t.Errorf("%v", err)
@@ -67,11 +66,11 @@ while :; do sleep 1000; done`)
 	if text, _ := os.ReadFile(pids); len(strings.Fields(string(text))) < 3 {
 		t.Fatalf("only %q were started", text)
 	}
-	gone(t, pids)
+	checkProcessesEnded(t, pids)
 }
 
-// gone fails when one of the processes in a file is still there, but for those that wait for their parent to notice.
-func gone(t *testing.T, file string) {
+// checkProcessesEnded fails if a process whose number is in a file still exists. Zombies count as ended.
+func checkProcessesEnded(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -83,7 +82,7 @@ func gone(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 		servicetest.Until(t, "process "+word+" is gone", func(context.Context) error {
-			if alive(pid) {
+			if isAlive(pid) {
 				return errors.New("it is there")
 			}
 			return nil
@@ -91,7 +90,7 @@ func gone(t *testing.T, file string) {
 	}
 }
 
-func alive(pid int) bool {
+func isAlive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
 	}
@@ -99,25 +98,25 @@ func alive(pid int) bool {
 	return err != nil || !strings.Contains(string(stat), ") Z ")
 }
 
-// What a command leaves behind when it ends does not hold the gather up, and is ended.
-func TestLeftBehind(t *testing.T) {
+// Processes that a command leaves running do not delay the gather, and are killed.
+func TestRemainingChildrenAreKilled(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
-	command := script(t, "sh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; exec sleep 1000' & while [ ! -s "+pids+" ]; do :; done; echo a 1")
-	got, _, err := printed(t, "{commands: ['"+command+"'], data_format: metrics}")
+	command := writeScript(t, "sh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; exec sleep 1000' & while [ ! -s "+pids+" ]; do :; done; echo a 1")
+	got, _, err := gatherPrinted(t, "{commands: ['"+command+"'], data_format: metrics}")
 	if err != nil || got["a"] != 1 {
 		t.Errorf("%v %v", got, err)
 	}
-	gone(t, pids)
+	checkProcessesEnded(t, pids)
 }
 
-// A daemon that has left the group lives on, and does not hold the gather up although the output is open to it.
-func TestDaemon(t *testing.T) {
+// A daemon that has left the process group keeps running. It does not delay the gather, although it holds the output open.
+func TestDaemonLivesOnAndDoesNotDelayTheGather(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
-		t.Skip("no setsid here: install Debian's util-linux")
+		t.Skip("setsid is not installed: install Debian's util-linux")
 	}
 	file := filepath.Join(t.TempDir(), "pid")
-	command := script(t, "setsid sh -c 'echo $$ >"+file+"; exec sleep 1000' & while [ ! -s "+file+" ]; do :; done; echo a 1")
-	got, _, err := printed(t, "{commands: ['"+command+"'], data_format: metrics}")
+	command := writeScript(t, "setsid sh -c 'echo $$ >"+file+"; exec sleep 1000' & while [ ! -s "+file+" ]; do :; done; echo a 1")
+	got, _, err := gatherPrinted(t, "{commands: ['"+command+"'], data_format: metrics}")
 	if err != nil || got["a"] != 1 {
 		t.Errorf("%v %v", got, err)
 	}
@@ -126,8 +125,8 @@ func TestDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || !alive(pid) {
-		t.Fatalf("the daemon %q is gone: %v", text, err)
+	if err != nil || !isAlive(pid) {
+		t.Fatalf("the daemon %q has ended: %v", text, err)
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }

@@ -23,7 +23,7 @@ type sample struct {
 // printedSeries are the series of what one command prints.
 type printedSeries struct {
 	*telemetry.Vec[string, *telemetry.Series]
-	current *sample // that the Vec makes a series for
+	current *sample // for which the Vec makes a series
 	key     []byte
 }
 
@@ -47,7 +47,7 @@ func newPrintedSeries(f *telemetry.Factory, command telemetry.Label) *printedSer
 	return p
 }
 
-func (p *printedSeries) add(out *telemetry.Batch, samples []sample) {
+func (p *printedSeries) addSamples(out *telemetry.Batch, samples []sample) {
 	for i := range samples {
 		s := &samples[i]
 		p.current = s
@@ -64,8 +64,8 @@ func (p *printedSeries) add(out *telemetry.Batch, samples []sample) {
 	}
 }
 
-// parsed is the content of a command's output.
-type parsed struct {
+// parsedOutput is the content of a command's output.
+type parsedOutput struct {
 	samples      []sample
 	events       []telemetry.Event
 	problems     int
@@ -73,8 +73,8 @@ type parsed struct {
 	nagiosText   string // the first line of a nagios check
 }
 
-// report counts a problem. Line 0 means that the problem has no line.
-func (p *parsed) report(line int, format string, args ...any) {
+// reportProblem counts a problem. Line 0 means that the problem has no line.
+func (p *parsedOutput) reportProblem(line int, format string, args ...any) {
 	p.problems++
 	if p.problems == 1 {
 		p.firstProblem = fmt.Sprintf(format, args...)
@@ -84,8 +84,8 @@ func (p *parsed) report(line int, format string, args ...any) {
 	}
 }
 
-// err returns the first problem and the number of further ones.
-func (p *parsed) err() error {
+// joinProblems returns the first problem and the number of further ones.
+func (p *parsedOutput) joinProblems() error {
 	switch p.problems {
 	case 0:
 		return nil
@@ -95,14 +95,14 @@ func (p *parsed) err() error {
 	return fmt.Errorf("parse its output: %s (and %d more)", p.firstProblem, p.problems-1)
 }
 
-// add adds a value under the name that a command gave it.
-func (p *parsed) add(line int, name string, value float64, labels []telemetry.Label, ms int64) {
+// addSample adds a value under the name that a command gave it.
+func (p *parsedOutput) addSample(line int, name string, value float64, labels []telemetry.Label, ms int64) {
 	name = metric.Name(name, maxName)
 	switch {
 	case name == "":
-		p.report(line, "a value without a name")
+		p.reportProblem(line, "a value without a name")
 	case math.IsNaN(value) || math.IsInf(value, 0):
-		p.report(line, "%s is %v, which is not a number for Redis", name, value)
+		p.reportProblem(line, "%s is %v, which is not a number for Redis", name, value)
 	default:
 		p.samples = append(p.samples, sample{name: name, labels: labels, value: value, ms: ms})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// nginxConf answers every request at once, with TLS or without.
+// nginxConf makes nginx answer every request at once, with and without TLS.
 const nginxConf = `daemon off; master_process off; user root; pid $DIR/pid; error_log $DIR/error;
 events {}
 http {
@@ -19,7 +19,7 @@ http {
   server { listen 127.0.0.1:$PORT TLS; location / { return 200 '{"status": "ok"}'; } }
 }`
 
-// BenchmarkGather is 100 URLs. Their server is another process, whose CPU time does not count.
+// BenchmarkGather gathers 100 URLs. Their server is another process, whose CPU time does not count.
 func BenchmarkGather(b *testing.B) {
 	a := tlstest.New(b)
 	cert, key := a.Issue(b, tlstest.Cert{})
@@ -34,7 +34,7 @@ func BenchmarkGather(b *testing.B) {
 			for i := range 100 {
 				config += fmt.Sprintf("'%s://127.0.0.1:%s/%d', ", c.scheme, d.Port, i)
 			}
-			plugintest.Cost(b, start(b, config+"]}"))
+			plugintest.Cost(b, startInput(b, config+"]}"))
 		})
 	}
 }

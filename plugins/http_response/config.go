@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx"
 )
 
-// Config are the input's settings: the requests, and what is expected of the answers.
+// Config has the input's settings: the requests and the expected answers.
 type Config struct {
 	httpx.Config       `yaml:",inline"`
 	URLs               []string          `yaml:"urls" conf:"public"`
@@ -31,14 +31,14 @@ type Config struct {
 // keepTime is how long a connection is kept; 0: every request uses a new one.
 type keepTime time.Duration
 
-// usualAge is how long connections are kept by default. A new certificate or address is noticed that late.
-const usualAge = 5 * time.Minute
+// defaultKeepTime is how long connections are kept by default. It bounds how late a new certificate or address is noticed.
+const defaultKeepTime = 5 * time.Minute
 
 // UnmarshalScalar implements conf.Scalar.
 func (k *keepTime) UnmarshalScalar(text string) error {
 	switch text {
 	case "true":
-		*k = keepTime(usualAge)
+		*k = keepTime(defaultKeepTime)
 		return nil
 	case "false":
 		*k = 0
@@ -86,11 +86,11 @@ func (c *Config) localAddr() func() (net.Addr, error) {
 	if ip := net.ParseIP(c.Interface); ip != nil {
 		return func() (net.Addr, error) { return &net.TCPAddr{IP: ip}, nil }
 	}
-	return func() (net.Addr, error) { return addressOf(c.Interface) } // at each connection, because it may change
+	return func() (net.Addr, error) { return interfaceAddress(c.Interface) } // at each connection, because it may change
 }
 
-// addressOf returns the first address of an interface, preferably of IPv4.
-func addressOf(name string) (net.Addr, error) {
+// interfaceAddress returns the first address of an interface, preferably of IPv4.
+func interfaceAddress(name string) (net.Addr, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("use interface %s: %w", name, err)

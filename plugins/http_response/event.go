@@ -6,7 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// addEvents adds an event if the result has changed, which is also logged, and one with the answer if so configured. A URL that
+// addEvents adds an event and a log line if the result has changed, and an event with the answer if that is configured. A URL that
 // fails is a result of this input, not an error.
 func (p *probe) addEvents(out *telemetry.Batch) {
 	a := &p.answer

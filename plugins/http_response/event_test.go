@@ -11,7 +11,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/httpx/httpxtest"
 )
 
-// TestEvents: a result that changes makes one, and every answer does if its body is wanted.
+// A changed result makes an event. With response_body_field, every answer makes one.
 func TestEvents(t *testing.T) {
 	var status atomic.Int32
 	s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -19,7 +19,7 @@ func TestEvents(t *testing.T) {
 		_, _ = io.WriteString(w, "the body")
 	})
 	for field, want := range map[string][]int{"": {0, 1, 0, 1}, "response_body_field: text, ": {1, 2, 1, 2}} {
-		p := start(t, "{"+field+"response_status_code: 200, urls: ['"+s.URL+"']}")
+		p := startInput(t, "{"+field+"response_status_code: 200, urls: ['"+s.URL+"']}")
 		for i, code := range []int32{200, 503, 503, 200} {
 			status.Store(code)
 			b, err := p.Batch(float64(i))

@@ -22,14 +22,14 @@ func matchesJSON(document []byte, want map[string]string) bool {
 		return false
 	}
 	for path, value := range want {
-		if got, ok := lookUp(root, path); !ok || got != value {
+		if got, ok := lookUpPath(root, path); !ok || got != value {
 			return false
 		}
 	}
 	return true
 }
 
-func lookUp(at any, path string) (string, bool) {
+func lookUpPath(at any, path string) (string, bool) {
 	for name := range strings.SplitSeq(path, ".") {
 		switch node := at.(type) {
 		case map[string]any:

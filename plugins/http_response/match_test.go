@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestJSON(t *testing.T) {
+func TestMatchesJSON(t *testing.T) {
 	const document = `{"a": {"b": [1, {"c": null}]}, "t": "x", "f": false, "big": 12345678901234567890}`
 	got := map[string]string{}
 	for _, want := range []map[string]string{

@@ -1,4 +1,7 @@
 // Package httpresponse sends requests to URLs and reports whether, how and how fast they answer.
+//
+// config.go has the settings. probe.go sends a request and compares the answer, with match.go for JSON. trace.go measures the phases of
+// a request, and turns.go limits how many probes connect at once. result.go classifies errors, and event.go reports changes.
 package httpresponse
 
 import (
@@ -44,9 +47,9 @@ type probe struct {
 
 	bodyField string // of an event with each answer; "": no events
 
-	place float64       // in the list of probes, from 0 to 1
-	age   time.Duration // how long a connection is kept; 0: not at all
-	until time.Time     // when the current connection is closed
+	position float64       // in the list of probes, from 0 to 1
+	keepTime time.Duration // how long a connection is kept; 0: not at all
+	closeAt  time.Time     // when the current connection is closed
 }
 
 // series are the series of one URL.
@@ -66,7 +69,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 	if c.InsecureSkipVerify {
 		c.TLS.InsecureSkipVerify = true
 	}
-	in := &input{want: expected{status: c.StatusCode, json: c.JSONMatch, most: int64(c.BodyMaxSize)}}
+	in := &input{want: expected{status: c.StatusCode, json: c.JSONMatch, maxBody: int64(c.BodyMaxSize)}}
 	if c.StringMatch != "" {
 		if in.want.text, err = regexp.Compile(c.StringMatch); err != nil {
 			return nil, err
@@ -74,8 +77,8 @@ func build(env plugins.Env, c Config) (*input, error) {
 	}
 	for i, a := range all {
 		p := newProbe(env, &c, a)
-		p.age = time.Duration(c.KeepConnections)
-		p.place = float64(i) / float64(len(all))
+		p.keepTime = time.Duration(c.KeepConnections)
+		p.position = float64(i) / float64(len(all))
 		in.probes = append(in.probes, p)
 	}
 	return in, nil
@@ -117,15 +120,15 @@ func newProbe(env plugins.Env, c *Config, a httpx.Address) *probe {
 
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	turns := newTurns(len(in.probes))
-	crew.Each(in.probes, func(p *probe) { p.ask(ctx, &in.want, turns) })
+	turns := newConnectTurns(len(in.probes))
+	crew.Each(in.probes, func(p *probe) { p.sendRequest(ctx, &in.want, turns) })
 	var errs []error
 	for _, p := range in.probes {
 		if errors.Is(p.answer.err, context.Canceled) {
-			errs = append(errs, p.answer.err) // says nothing about the target
+			errs = append(errs, p.answer.err) // an error of the agent, not a result of the target
 			continue
 		}
-		p.add(out)
+		p.addSamples(out)
 		var unresolved *secret.ResolveError
 		if errors.As(p.answer.err, &unresolved) {
 			errs = append(errs, p.answer.err)
@@ -142,28 +145,28 @@ func (in *input) Close() error {
 	return nil
 }
 
-func (p *probe) ask(ctx context.Context, want *expected, turns *turns) {
-	p.renew()
-	done := turns.take(ctx)
+func (p *probe) sendRequest(ctx context.Context, want *expected, turns *connectTurns) {
+	p.closeOldConnection()
+	done := turns.waitTurn(ctx)
 	defer done()
-	p.answer = ask(ctx, p.Target, want, &p.body, done)
+	p.answer = requestAnswer(ctx, p.Target, want, &p.body, done)
 }
 
-// renew closes a connection that was kept long enough. The first connection of each probe is closed earlier, at different times, so
+// closeOldConnection closes a connection that was kept long enough. The first connection of each probe is closed earlier, at different times, so
 // that the probes do not all reconnect at once.
-func (p *probe) renew() {
+func (p *probe) closeOldConnection() {
 	now := time.Now()
 	switch {
-	case p.age == 0, now.Before(p.until):
-	case p.until.IsZero():
-		p.until = now.Add(time.Duration((1 - p.place) * float64(p.age)))
+	case p.keepTime == 0, now.Before(p.closeAt):
+	case p.closeAt.IsZero():
+		p.closeAt = now.Add(time.Duration((1 - p.position) * float64(p.keepTime)))
 	default:
 		p.Close()
-		p.until = now.Add(p.age)
+		p.closeAt = now.Add(p.keepTime)
 	}
 }
 
-func (p *probe) add(out *telemetry.Batch) {
+func (p *probe) addSamples(out *telemetry.Batch) {
 	a, s := &p.answer, &p.series
 	p.addEvents(out)
 	out.Add(s.code, float64(a.result))
@@ -175,23 +178,23 @@ func (p *probe) add(out *telemetry.Batch) {
 		return
 	}
 	out.Add(s.total, a.total.Seconds())
-	addTook(out, s.firstByte, a.times.firstByte)
-	addTook(out, s.dns, a.times.dns)
-	addTook(out, s.connect, a.times.connect)
-	addTook(out, s.tls, a.times.tls)
+	addDuration(out, s.firstByte, a.times.firstByte)
+	addDuration(out, s.dns, a.times.dns)
+	addDuration(out, s.connect, a.times.connect)
+	addDuration(out, s.tls, a.times.tls)
 	out.Add(s.status, float64(a.status))
 	out.Add(s.length, float64(a.length))
 	out.Add(s.version, a.version)
 	if a.tls > 0 {
 		out.Add(s.tlsVersion, a.tls)
 	}
-	out.Add(s.statusMatch, metric.Bool(a.isWanted))
+	out.Add(s.statusMatch, metric.Bool(a.statusMatches))
 	out.Add(s.stringMatch, metric.Bool(a.hasText))
 	out.Add(s.jsonMatch, metric.Bool(a.hasJSON))
 }
 
-// addTook adds the duration of a part of the request. A negative duration means that there was none.
-func addTook(out *telemetry.Batch, s *telemetry.Series, took time.Duration) {
+// addDuration adds the duration of a part of the request. A negative duration means that there was none.
+func addDuration(out *telemetry.Batch, s *telemetry.Series, took time.Duration) {
 	if took >= 0 {
 		out.Add(s, took.Seconds())
 	}

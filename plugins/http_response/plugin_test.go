@@ -24,11 +24,12 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// request is what a request on a new connection costs in allocations, with the server of the test; with TLS five times as much.
-const request = 400
+// allocsPerRequest is the number of allocations of a request on a new connection, including the server of the test. With TLS it is five
+// times as many.
+const allocsPerRequest = 400
 
-// page answers what a healthy service would.
-func page(w http.ResponseWriter, r *http.Request) {
+// serveHealthyPage answers like a healthy service.
+func serveHealthyPage(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/moved":
 		http.Redirect(w, r, "/", http.StatusFound)
@@ -44,14 +45,14 @@ func page(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"status": "ok", "checks": [{"healthy": true, "ms": 1.0}], "method": "`+r.Method+`", "body": "`+string(body)+`", "user": "`+user+":"+password+`"}`)
 }
 
-// secure serves over TLS.
-func secure(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
+// startTLSServer starts a server with TLS and returns its URL.
+func startTLSServer(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(a.Issue(t, c))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(serveHealthyPage))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -60,29 +61,29 @@ func secure(t testing.TB, a *tlstest.Authority, c tlstest.Cert) string {
 	return s.URL
 }
 
-func start(t testing.TB, config string) *plugintest.Probe {
+func startInput(t testing.TB, config string) *plugintest.Probe {
 	t.Helper()
 	return plugintest.Start(t, Plugin, config, plugintest.Env("http_response", ""))
 }
 
 func TestPlugin(t *testing.T) {
-	plain := httpxtest.Pages(t, page).URL
+	plain := httpxtest.Pages(t, serveHealthyPage).URL
 	a := tlstest.New(t)
-	https := strings.Replace(secure(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, which is looked up
+	https := strings.Replace(startTLSServer(t, a, tlstest.Cert{}), "127.0.0.1", "localhost", 1) // a name, so that it is looked up
 	all := "response_status_code: 200, response_string_match: ok, response_json_match: {status: ok}}"
 	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: request},
-		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * request},
-		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: request},
-		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.Refusing + "']", Allocs: request},
+		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: allocsPerRequest},
+		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * allocsPerRequest},
+		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: allocsPerRequest},
+		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.Refusing + "']", Allocs: allocsPerRequest},
 	)
-	if b, err := start(t, "").Batch(0); err != nil || b.Len() != 0 {
+	if b, err := startInput(t, "").Batch(0); err != nil || b.Len() != 0 {
 		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
 	}
 }
 
-// answers returns what was gathered of one URL, by the names without prefix, and the label of the result.
-func answers(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
+// gatherAnswer gathers one URL. It returns the values by name, without the prefix of the input, and the label of the result.
+func gatherAnswer(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
 	t.Helper()
 	b, err := p.Batch(0)
 	if err != nil {
@@ -102,7 +103,7 @@ func answers(t testing.TB, p *plugintest.Probe) (map[string]float64, string) {
 }
 
 func TestAnswer(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
+	url := httpxtest.Pages(t, serveHealthyPage).URL
 	for config, want := range map[string]map[string]float64{
 		"{urls: ['" + url + "']}": {"result_code": 0, "status_code": 200, "content_length": 100, "http_version": 1.1},
 		"{urls: ['" + url + "'], response_body_max_size: 5, response_string_match: ok}":     {"result_code": 8, "status_code": 200, "content_length": 100, "string_match": 0},
@@ -120,7 +121,7 @@ func TestAnswer(t *testing.T) {
 		"{urls: ['" + url + "'], interface: nonesuch}":                                                                                                     {"result_code": 2},
 		"{urls: ['" + url + "/loop']}": {"result_code": 3},
 	} {
-		got, _ := answers(t, start(t, config))
+		got, _ := gatherAnswer(t, startInput(t, config))
 		for name, v := range want {
 			if g, has := got[name]; !has || g != v {
 				t.Errorf("%s: %s is %v, want %v", config, name, g, v)
@@ -128,7 +129,7 @@ func TestAnswer(t *testing.T) {
 		}
 		for _, name := range []string{"response_time", "first_byte_time", "connect_time"} {
 			if _, has := got[name]; has != (got["result_code"] == 0 || got["result_code"] >= 7) {
-				t.Errorf("%s: %s is there: %v", config, name, has)
+				t.Errorf("%s: %s is written: %v", config, name, has)
 			}
 		}
 		if got["connect_time"] > got["first_byte_time"] || got["first_byte_time"] > got["response_time"] {
@@ -139,8 +140,8 @@ func TestAnswer(t *testing.T) {
 
 func TestCertificates(t *testing.T) {
 	a := tlstest.New(t)
-	good, expired := secure(t, a, tlstest.Cert{}), secure(t, a, tlstest.Cert{Expired: true})
-	plain := httpxtest.Pages(t, page).URL
+	good, expired := startTLSServer(t, a, tlstest.Cert{}), startTLSServer(t, a, tlstest.Cert{Expired: true})
+	plain := httpxtest.Pages(t, serveHealthyPage).URL
 	for _, c := range []struct {
 		name, config, result string
 		hours                float64 // until it expires: 24, -1, or 0 for no certificate
@@ -153,13 +154,13 @@ func TestCertificates(t *testing.T) {
 		{"no TLS", "{urls: ['" + strings.Replace(plain, "http:", "https:", 1) + "']}", "tls_failed", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, result := answers(t, start(t, c.config))
+			got, result := gatherAnswer(t, startInput(t, c.config))
 			if result != c.result {
 				t.Errorf("result %s, want %s", result, c.result)
 			}
 			left, has := got["cert_expiry"]
 			if has != (c.hours != 0) || left/3600 < c.hours-.1 || left/3600 > c.hours+.1 {
-				t.Errorf("%v seconds left (there: %v), want %v hours", left, has, c.hours)
+				t.Errorf("%v seconds left (written: %v), want %v hours", left, has, c.hours)
 			}
 			if result == "success" && (got["tls_version"] != 1.3 || got["http_version"] != 2 || got["tls_time"] == 0) {
 				t.Errorf("%v", got)
@@ -168,12 +169,12 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// A kept connection is made anew when its time has passed, and only then.
-func TestKeptConnection(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
-	p := start(t, "{urls: ['"+url+"'], keep_connections: 1h}")
+// A kept connection is renewed when its time has passed, and not earlier.
+func TestConnectionIsRenewedWhenOld(t *testing.T) {
+	url := httpxtest.Pages(t, serveHealthyPage).URL
+	p := startInput(t, "{urls: ['"+url+"'], keep_connections: 1h}")
 	isNew := func() bool {
-		got, result := answers(t, p)
+		got, result := gatherAnswer(t, p)
 		if result != "success" {
 			t.Error(result)
 		}
@@ -184,62 +185,62 @@ func TestKeptConnection(t *testing.T) {
 	if !isNew() || isNew() || isNew() {
 		t.Error("the connection is not kept")
 	}
-	probe.until = time.Now().Add(-time.Second)
+	probe.closeAt = time.Now().Add(-time.Second)
 	if !isNew() || isNew() {
-		t.Error("an old connection is not made anew once")
+		t.Error("an old connection is not renewed once")
 	}
-	if left := time.Until(probe.until); left < 59*time.Minute || left > time.Hour {
+	if left := time.Until(probe.closeAt); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("the new one has %v left", left)
 	}
 }
 
 func TestKeptConnectionsAreRenewedInTurn(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
-	p := start(t, "{urls: ['"+url+"/a', '"+url+"/b', '"+url+"/c', '"+url+"/d'], keep_connections: true}")
+	url := httpxtest.Pages(t, serveHealthyPage).URL
+	p := startInput(t, "{urls: ['"+url+"/a', '"+url+"/b', '"+url+"/c', '"+url+"/d'], keep_connections: true}")
 	_, _ = p.Batch(0)
 	for i, probe := range p.Input.Gatherer.(*input).probes {
-		want := usualAge * time.Duration(4-i) / 4
-		if left := time.Until(probe.until); left > want || left < want-10*time.Second {
+		want := defaultKeepTime * time.Duration(4-i) / 4
+		if left := time.Until(probe.closeAt); left > want || left < want-10*time.Second {
 			t.Errorf("%d: %v left, want %v", i, left, want)
 		}
 	}
 }
 
-// As many probes connect at a time as there are processors; a turn ends with its probe's request, or after a while.
-func TestTurns(t *testing.T) {
+// As many probes connect at the same time as there are processors. A turn ends with its probe's request, or after a time limit.
+func TestTurnsLimitConcurrentConnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		procs := runtime.GOMAXPROCS(0)
-		turns := newTurns(1)
+		turns := newConnectTurns(1)
 		began := time.Now()
 		var first func()
 		for range procs {
-			first = turns.take(t.Context())
+			first = turns.waitTurn(t.Context())
 		}
 		first()
 		first()
-		second := turns.take(t.Context())
+		second := turns.waitTurn(t.Context())
 		if time.Since(began) != 0 {
-			t.Errorf("a turn that is over is not given on: %v", time.Since(began))
+			t.Errorf("the next probe waited %v after a turn ended", time.Since(began))
 		}
-		turns.take(t.Context())
+		turns.waitTurn(t.Context())
 		if time.Since(began) != maxTurn {
-			t.Errorf("one that lasts is given on after %v", time.Since(began))
+			t.Errorf("the turn of a slow probe ended after %v", time.Since(began))
 		}
 		second()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 2 * procs {
-			turns.take(ctx)()
+			turns.waitTurn(ctx)()
 		}
-		if got, want := newTurns(1000*procs).most, 250*time.Microsecond; got != want {
-			t.Errorf("a turn of many lasts %v, want %v", got, want)
+		if got, want := newConnectTurns(1000*procs).timeLimit, 250*time.Microsecond; got != want {
+			t.Errorf("with many probes a turn lasts %v, want %v", got, want)
 		}
 	})
 }
 
-// TestMisbehaving: each failure has its result, costs no other URL, and shows no credentials anywhere.
+// Each failure has its own result, does not affect other URLs, and shows no credentials.
 func TestMisbehaving(t *testing.T) {
-	good := httpxtest.Pages(t, page).URL
+	good := httpxtest.Pages(t, serveHealthyPage).URL
 	results := map[string]string{
 		"cannot be reached: start it": "connection_failed", "did not answer in time": "timeout", "but not with HTTP": "request_failed",
 		"in the middle of": "connection_failed", "answers with more than": "timeout",
@@ -248,7 +249,7 @@ func TestMisbehaving(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			want, fails := results[kind]
 			if !fails {
-				want = "success" // an answer is an answer
+				want = "success" // any answer is a success here
 			}
 			patience := httpxtest.Patience(kind)
 			if want == "timeout" {
@@ -265,14 +266,14 @@ func TestMisbehaving(t *testing.T) {
 	}
 }
 
-// gatherTwo asks two servers, with credentials, and returns the results by server and what was logged.
+// gatherTwo gathers from two servers with credentials. It returns the results by server, and the log.
 func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results map[string]string, said string) {
 	var logged bytes.Buffer
 	env := plugintest.Env("http_response", "")
 	env.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	p := plugintest.Start(t, Plugin, "urls: ['http://me:hidden@"+addr+"/?token=hidden', '"+good+"']", env)
 	results = map[string]string{}
-	for range 2 { // the second says nothing new
+	for range 2 { // the second gather has the same results
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 		if err := p.Input.Gatherer.Gather(ctx, b); err != nil {
@@ -299,14 +300,14 @@ func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results
 	return results, logged.String()
 }
 
-// An answer that was cut off is none: nothing of it is written. One that the agent gave up says nothing at all.
-func TestNoAnswer(t *testing.T) {
+// A truncated answer has no values. A cancelled request has no result.
+func TestTruncatedAnswerHasNoValues(t *testing.T) {
 	cut := servicetest.Raw(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 	})
-	p := start(t, "urls: ['http://"+cut+"']")
-	if got, result := answers(t, p); len(got) != 2 || result != "connection_failed" {
+	p := startInput(t, "urls: ['http://"+cut+"']")
+	if got, result := gatherAnswer(t, p); len(got) != 2 || result != "connection_failed" {
 		t.Errorf("%s: %v", result, got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -317,8 +318,8 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// The version of TLS, and of a chain of certificates the server's own.
-func TestOldTLSAndChain(t *testing.T) {
+// The metrics have the version of TLS, and the expiry of the server's own certificate in the chain.
+func TestTLSVersionAndLeafCertificate(t *testing.T) {
 	a := tlstest.New(t)
 	cert, err := tls.LoadX509KeyPair(a.Issue(t, tlstest.Cert{Expired: true}))
 	if err != nil {
@@ -329,33 +330,33 @@ func TestOldTLSAndChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert.Certificate = append(cert.Certificate, other.Certificate...)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(page))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(serveHealthyPage))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12}
 	s.StartTLS()
 	defer s.Close()
-	got, _ := answers(t, start(t, "{urls: ['"+s.URL+"'], insecure_skip_verify: true}"))
+	got, _ := gatherAnswer(t, startInput(t, "{urls: ['"+s.URL+"'], insecure_skip_verify: true}"))
 	if got["tls_version"] != 1.2 || got["http_version"] != 1.1 || got["cert_expiry"] > 0 {
 		t.Errorf("%v", got)
 	}
 }
 
 func TestUnknownName(t *testing.T) {
-	got, result := answers(t, start(t, "urls: ['http://nonesuch.invalid/']"))
+	got, result := gatherAnswer(t, startInput(t, "urls: ['http://nonesuch.invalid/']"))
 	if result != "dns_failed" || got["result_code"] != 5 {
 		t.Errorf("%s %v", result, got)
 	}
 }
 
-func TestSecretIsMissing(t *testing.T) {
-	url := httpxtest.Pages(t, page).URL
-	b, err := start(t, "{urls: ['"+url+"'], bearer_token: 'secret:none'}").Batch(0)
+func TestMissingSecretIsAnError(t *testing.T) {
+	url := httpxtest.Pages(t, serveHealthyPage).URL
+	b, err := startInput(t, "{urls: ['"+url+"'], bearer_token: 'secret:none'}").Batch(0)
 	if err == nil || !strings.Contains(err.Error(), `resolve secret "none"`) || b.Len() != 2 {
 		t.Errorf("%d samples, %v", b.Len(), err)
 	}
 }
 
-// The predecessor's configuration is accepted as it was.
-func TestOldConfiguration(t *testing.T) {
+// The configuration of the Python rtcollector is accepted.
+func TestPythonConfigurationIsAccepted(t *testing.T) {
 	_, problems := plugintest.Decode(t, Plugin, `
 urls: [https://example.org]
 method: GET
@@ -373,7 +374,7 @@ interface: ""
 	if err := problems.Err(); err != nil {
 		t.Error(err)
 	}
-	for text, want := range map[string]time.Duration{"true": usualAge, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
+	for text, want := range map[string]time.Duration{"true": defaultKeepTime, "false": 0, "10m": 10 * time.Minute, "30": 30 * time.Second} {
 		var k keepTime
 		if err := k.UnmarshalScalar(text); err != nil || time.Duration(k) != want {
 			t.Errorf("%s: %v, %v", text, k, err)
@@ -388,11 +389,11 @@ interface: ""
 	}
 }
 
-// TestNothingLeaks asks servers that hang, refuse and cut off, many times.
+// TestNothingLeaks sends many requests to servers that hang, refuse and truncate.
 func TestNothingLeaks(t *testing.T) {
 	hang := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	cut := servicetest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
-	p := start(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.Refusing+"']")
+	p := startInput(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.Refusing+"']")
 	servicetest.NoLeaks(t, 100, func(round int) {
 		if _, err := p.Within(5*time.Millisecond, float64(round)); err != nil {
 			t.Error(err)

@@ -18,61 +18,61 @@ import (
 
 // expected describes a good answer.
 type expected struct {
-	status int            // 0: any
-	text   *regexp.Regexp // nil: any
-	json   map[string]string
-	most   int64 // bytes of the body that are compared
+	status  int            // 0: any
+	text    *regexp.Regexp // nil: any
+	json    map[string]string
+	maxBody int64 // bytes of the body that are compared
 }
 
 // answer is the result of a request.
 type answer struct {
-	result   result
-	err      error // why the request failed; nil for a mismatch
-	status   int   // 0: no answer
-	length   int64
-	version  float64
-	total    time.Duration
-	times    times
-	expires  time.Time // of the certificate; zero: no certificate
-	tls      float64   // version of TLS; 0: none
-	hasText  bool
-	hasJSON  bool
-	isWanted bool // the status
+	result        result
+	err           error // why the request failed; nil for a mismatch
+	status        int   // 0: no answer
+	length        int64
+	version       float64
+	total         time.Duration
+	times         phaseTimes
+	expires       time.Time // of the certificate; zero: no certificate
+	tls           float64   // version of TLS; 0: none
+	hasText       bool
+	hasJSON       bool
+	statusMatches bool // the status
 }
 
-// ask sends a request and reads the answer. It calls sent when the request was sent.
-func ask(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer, sent func()) answer {
-	c := newClock(sent)
-	resp, err := t.Do(httptrace.WithClientTrace(ctx, c.hooks()))
+// requestAnswer sends a request and reads the answer. It calls sent when the request was sent.
+func requestAnswer(ctx context.Context, t *httpx.Target, want *expected, buf *bytes.Buffer, sent func()) answer {
+	c := newPhaseClock(sent)
+	resp, err := t.Do(httptrace.WithClientTrace(ctx, c.traceHooks()))
 	var a answer
 	if err == nil {
 		defer func() { _ = resp.Body.Close() }()
-		err = a.take(resp, want, buf)
+		err = a.readResponse(resp, want, buf)
 		if err != nil {
 			t.Close()
 		}
 	}
-	a.total, a.times = time.Since(c.began), c.read()
+	a.total, a.times = time.Since(c.began), c.readTimes()
 	if err != nil {
-		a.result, a.err = resultOf(err), t.Explain(err)
+		a.result, a.err = classifyError(err), t.Explain(err)
 		a.status = 0
 		var refused *tls.CertificateVerificationError
 		if errors.As(err, &refused) {
-			a.expires = expiry(refused.UnverifiedCertificates)
+			a.expires = earliestExpiry(refused.UnverifiedCertificates)
 		}
 	}
 	return a
 }
 
-// take reads and compares an answer.
-func (a *answer) take(resp *http.Response, want *expected, buf *bytes.Buffer) error {
+// readResponse reads an answer and compares it with the expected one.
+func (a *answer) readResponse(resp *http.Response, want *expected, buf *bytes.Buffer) error {
 	if s := resp.TLS; s != nil {
-		a.expires = expiry(s.PeerCertificates)
+		a.expires = earliestExpiry(s.PeerCertificates)
 		a.tls = 1 + float64(s.Version-tls.VersionTLS10)/10
 	}
 	a.status, a.version = resp.StatusCode, float64(resp.ProtoMajor)+float64(resp.ProtoMinor)/10
 	buf.Reset()
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, want.most))
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, want.maxBody))
 	if err != nil {
 		return err
 	}
@@ -81,17 +81,17 @@ func (a *answer) take(resp *http.Response, want *expected, buf *bytes.Buffer) er
 		return err
 	}
 	a.length = n + rest
-	a.compare(want, buf.Bytes())
+	a.compareBody(want, buf.Bytes())
 	return nil
 }
 
-func (a *answer) compare(want *expected, text []byte) {
+func (a *answer) compareBody(want *expected, text []byte) {
 	text, _ = bom.Strip(text) // string_match may begin with ^
-	a.isWanted = want.status == 0 || a.status == want.status
+	a.statusMatches = want.status == 0 || a.status == want.status
 	a.hasText = want.text == nil || want.text.Match(text)
 	a.hasJSON = len(want.json) == 0 || matchesJSON(text, want.json)
 	switch {
-	case !a.isWanted:
+	case !a.statusMatches:
 		a.result = statusCodeMismatch
 	case !a.hasText:
 		a.result = stringMismatch
@@ -100,7 +100,7 @@ func (a *answer) compare(want *expected, text []byte) {
 	}
 }
 
-func expiry(chain []*x509.Certificate) time.Time {
+func earliestExpiry(chain []*x509.Certificate) time.Time {
 	if len(chain) == 0 {
 		return time.Time{}
 	}

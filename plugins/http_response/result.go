@@ -49,8 +49,8 @@ func (r result) String() string {
 	return "request_failed"
 }
 
-// resultOf classifies the error of a request.
-func resultOf(err error) result {
+// classifyError classifies the error of a request.
+func classifyError(err error) result {
 	var lookup *net.DNSError
 	var op *net.OpError
 	var certificate *tls.CertificateVerificationError

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// times are the durations of the parts of a request, including redirects. Negative: the request had no such part.
-type times struct {
+// phaseTimes are the durations of the parts of a request, including redirects. Negative: the request had no such part.
+type phaseTimes struct {
 	dns, connect, tls, firstByte time.Duration
 }
 
-// clock measures the times of one request. It is locked, because net/http may dial several addresses at once and continue after
+// phaseClock measures the times of one request. It is locked, because net/http may dial several addresses at once and continue after
 // the request has ended.
-type clock struct {
+type phaseClock struct {
 	mu                                 sync.Mutex
 	began, lookup, connecting, shaking time.Time
-	times                              times
+	times                              phaseTimes
 	sent                               func()
 }
 
-func newClock(sent func()) *clock {
-	return &clock{sent: sent, began: time.Now(), times: times{-1, -1, -1, -1}}
+func newPhaseClock(sent func()) *phaseClock {
+	return &phaseClock{sent: sent, began: time.Now(), times: phaseTimes{-1, -1, -1, -1}}
 }
 
-func (c *clock) read() times {
+func (c *phaseClock) readTimes() phaseTimes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.times
 }
 
-// start sets the start of a part. The first of several counts.
-func (c *clock) start(at *time.Time) {
+// markStart sets the start of a part. The first of several counts.
+func (c *phaseClock) markStart(at *time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if at.IsZero() {
@@ -40,8 +40,8 @@ func (c *clock) start(at *time.Time) {
 	}
 }
 
-// end adds the duration of a part that began at a time.
-func (c *clock) end(at *time.Time, part *time.Duration, err error) {
+// markEnd adds the duration of a part that began at a time.
+func (c *phaseClock) markEnd(at *time.Time, part *time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil || at.IsZero() {
@@ -51,14 +51,14 @@ func (c *clock) end(at *time.Time, part *time.Duration, err error) {
 	*at = time.Time{}
 }
 
-func (c *clock) hooks() *httptrace.ClientTrace {
+func (c *phaseClock) traceHooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		DNSStart:          func(httptrace.DNSStartInfo) { c.start(&c.lookup) },
-		DNSDone:           func(i httptrace.DNSDoneInfo) { c.end(&c.lookup, &c.times.dns, i.Err) },
-		ConnectStart:      func(string, string) { c.start(&c.connecting) },
-		ConnectDone:       func(_, _ string, err error) { c.end(&c.connecting, &c.times.connect, err) },
-		TLSHandshakeStart: func() { c.start(&c.shaking) },
-		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { c.end(&c.shaking, &c.times.tls, err) },
+		DNSStart:          func(httptrace.DNSStartInfo) { c.markStart(&c.lookup) },
+		DNSDone:           func(i httptrace.DNSDoneInfo) { c.markEnd(&c.lookup, &c.times.dns, i.Err) },
+		ConnectStart:      func(string, string) { c.markStart(&c.connecting) },
+		ConnectDone:       func(_, _ string, err error) { c.markEnd(&c.connecting, &c.times.connect, err) },
+		TLSHandshakeStart: func() { c.markStart(&c.shaking) },
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { c.markEnd(&c.shaking, &c.times.tls, err) },
 		WroteRequest:      func(httptrace.WroteRequestInfo) { c.sent() },
 		GotFirstResponseByte: func() {
 			c.mu.Lock()

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// Of several addresses the first attempt counts from its start, and one that fails does not end it; of several connections
-// the times are added.
-func TestClock(t *testing.T) {
-	c := newClock(func() {})
-	c.start(&c.connecting)
+// With several addresses, the time counts from the first attempt, and a failed attempt does not end it. The times of several
+// connections are added.
+func TestPhasesOfSeveralConnectionsAreAdded(t *testing.T) {
+	c := newPhaseClock(func() {})
+	c.markStart(&c.connecting)
 	first := c.connecting
-	c.start(&c.connecting)
+	c.markStart(&c.connecting)
 	if c.connecting != first {
-		t.Error("the second attempt set the clock")
+		t.Error("the second attempt changed the start")
 	}
-	c.end(&c.connecting, &c.times.connect, errors.New("refused"))
-	if c.read().connect != -1 {
-		t.Error("a failed attempt is a time")
+	c.markEnd(&c.connecting, &c.times.connect, errors.New("refused"))
+	if c.readTimes().connect != -1 {
+		t.Error("a failed attempt has a duration")
 	}
 	c.connecting = time.Now().Add(-time.Hour)
-	c.end(&c.connecting, &c.times.connect, nil)
+	c.markEnd(&c.connecting, &c.times.connect, nil)
 	c.connecting = time.Now().Add(-time.Hour)
-	c.end(&c.connecting, &c.times.connect, nil)
-	c.end(&c.connecting, &c.times.connect, nil) // an attempt that lost
-	if got := c.read(); got.connect < 2*time.Hour || got.connect > 3*time.Hour || got.dns != -1 {
+	c.markEnd(&c.connecting, &c.times.connect, nil)
+	c.markEnd(&c.connecting, &c.times.connect, nil) // an attempt that another one overtook
+	if got := c.readTimes(); got.connect < 2*time.Hour || got.connect > 3*time.Hour || got.dns != -1 {
 		t.Errorf("%+v", got)
 	}
 }

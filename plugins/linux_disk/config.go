@@ -7,7 +7,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/match"
 )
 
-// Config are the input's settings: which mounts are reported.
+// Config has the input's settings: which mounts are reported.
 type Config struct {
 	ExcludeMounts match.List `yaml:"exclude_mounts"` // paths
 	IncludeMounts match.List `yaml:"include_mounts"` // paths; if set, only these, even if excluded by other settings
@@ -17,15 +17,15 @@ type Config struct {
 
 func defaults() Config { return Config{ExcludeDocker: true} }
 
-// choose returns the mounts to report, in the order of the file.
-func (c Config) choose(all []mount) []mount {
+// selectMounts returns the mounts to report, in the order of mountinfo.
+func (c Config) selectMounts(all []mount) []mount {
 	visible := map[string]int{} // by path: a later mount covers an earlier one
 	best := map[string]int{}    // by device: the shortest path of several mounts of one file system
 	for i, m := range all {
 		visible[m.path] = i
 	}
 	for i, m := range all {
-		if visible[m.path] != i || !c.wants(m) {
+		if visible[m.path] != i || !c.acceptsMount(m) {
 			continue
 		}
 		if b, ok := best[m.device]; !ok || len(m.path) < len(all[b].path) {
@@ -34,32 +34,32 @@ func (c Config) choose(all []mount) []mount {
 	}
 	var chosen []mount
 	for i, m := range all {
-		if visible[m.path] == i && c.wants(m) && (c.named(m) || best[m.device] == i) {
+		if visible[m.path] == i && c.acceptsMount(m) && (c.isIncluded(m) || best[m.device] == i) {
 			chosen = append(chosen, m)
 		}
 	}
 	return chosen
 }
 
-// named reports whether the user included this mount.
-func (c Config) named(m mount) bool { return c.IncludeMounts.Match(m.path) }
+// isIncluded reports whether the user included this mount.
+func (c Config) isIncluded(m mount) bool { return c.IncludeMounts.Match(m.path) }
 
-func (c Config) wants(m mount) bool {
+func (c Config) acceptsMount(m mount) bool {
 	if c.ExcludeMounts.Match(m.path) || c.ExcludeTypes.Match(m.fstype) {
 		return false
 	}
 	if len(c.IncludeMounts) > 0 {
-		return c.named(m)
+		return c.isIncluded(m)
 	}
 	if isPseudo(m.fstype) || m.path != "/" && (isAlwaysFull(m.fstype) || strings.HasPrefix(m.source, "/dev/loop")) {
 		return false
 	}
-	return !c.ExcludeDocker || !fromContainer(m)
+	return !c.ExcludeDocker || !isContainerMount(m)
 }
 
-// fromContainer reports whether a container engine made the mount: layers, name spaces and, inside a container, the files that
+// isContainerMount reports whether a container engine made the mount: layers, name spaces and, inside a container, the files that
 // it mounts over those of the image. An overlay on "/" is the root of the container that the agent runs in.
-func fromContainer(m mount) bool {
+func isContainerMount(m mount) bool {
 	if m.fstype == "overlay" || m.fstype == "aufs" {
 		return m.path != "/"
 	}

@@ -9,46 +9,46 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// faults reads how often ext4 found a file system damaged since its last check: /sys/fs/ext4/<device>/errors_count
+// faultCounter reads how often ext4 found a file system damaged since its last check: /sys/fs/ext4/<device>/errors_count
 // (Documentation/ABI/testing/sysfs-fs-ext4).
-type faults struct {
+type faultCounter struct {
 	count *hostfs.File // nil: the kernel does not count them
 }
 
 // faultsKey identifies a file system and its mount point.
 type faultsKey struct{ device, path string }
 
-// followFaults opens the counts of the mounts that are now reported and closes those of the others.
-func (in *input) followFaults() {
-	kept := map[faultsKey]*faults{}
+// updateFaultCounters opens the files of newly reported mounts and closes those of mounts that are no longer reported.
+func (in *input) updateFaultCounters() {
+	kept := map[faultsKey]*faultCounter{}
 	for i := range in.mounts {
 		m := &in.mounts[i]
 		if m.fstype != "ext4" {
 			continue
 		}
 		key := faultsKey{m.device, m.path}
-		f := in.faults[key]
+		f := in.faultCounters[key]
 		if f == nil {
-			f = in.newFaults(*m)
+			f = in.newFaultCounter(*m)
 		}
 		kept[key], m.faults = f, f
-		delete(in.faults, key)
+		delete(in.faultCounters, key)
 	}
-	for _, f := range in.faults {
+	for _, f := range in.faultCounters {
 		f.close()
 	}
-	in.faults = kept
+	in.faultCounters = kept
 }
 
-func (in *input) newFaults(m mount) *faults {
+func (in *input) newFaultCounter(m mount) *faultCounter {
 	name := in.deviceName(m)
 	if name == "" {
-		return &faults{}
+		return &faultCounter{}
 	}
-	return &faults{hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path())}
+	return &faultCounter{hostfs.NewValue(in.fs.SysFile("fs", "ext4", name, "errors_count").Path())}
 }
 
-// deviceName returns the kernel's name of the device of a mount ("sda2", "dm-0"). The source of the mount can be another name
+// deviceName returns the kernel's name of a mount's device ("sda2", "dm-0"). The source of the mount may be another name of the device
 // ("/dev/root", "/dev/mapper/vg-home").
 func (in *input) deviceName(m mount) string {
 	uevent := in.fs.SysFile("dev", "block", m.device, "uevent")
@@ -71,8 +71,9 @@ func parseDeviceName(data []byte) string {
 	return ""
 }
 
-// addFaults adds the count of a file system. When another one is mounted at the same place, the count begins anew.
-func (d *disk) addFaults(out *telemetry.Batch, f *faults) error {
+// addFaults adds the count of a file system. When another file system is mounted at the same path, the
+// counter starts again.
+func (d *mountSeries) addFaults(out *telemetry.Batch, f *faultCounter) error {
 	if f == nil || f.count == nil {
 		return nil
 	}
@@ -93,7 +94,7 @@ func (d *disk) addFaults(out *telemetry.Batch, f *faults) error {
 	return nil
 }
 
-func (f *faults) close() {
+func (f *faultCounter) close() {
 	if f.count != nil {
 		_ = f.count.Close()
 	}

@@ -25,12 +25,12 @@ func (u usage) usedPercent() (percent float64, ok bool) {
 // errStuck is the error of a file system that has not answered in time, in this gather or an earlier one.
 var errStuck = errors.New("no answer in time; skipped until it answers")
 
-// inquiry asks one network file system in a separate goroutine, because statfs(2) on a dead server cannot be interrupted. At
-// most one goroutine exists; while it hangs, the file system is not asked again.
-type inquiry struct {
+// statRequest calls statfs(2) of one network file system in a separate goroutine, because the call cannot be interrupted when the
+// server is dead. At most one goroutine exists. While it hangs, statfs is not called again.
+type statRequest struct {
 	replies chan reply
 	pending bool // a call has not returned
-	asked   bool // in this gather
+	asked   bool // a call was started in this gather
 }
 
 type reply struct {
@@ -38,8 +38,8 @@ type reply struct {
 	err   error
 }
 
-// ask calls statfs in a goroutine, unless an earlier call has not returned.
-func (q *inquiry) ask(statfs func(string) (usage, error), path string) {
+// startRequest calls statfs in a goroutine, unless an earlier call has not returned.
+func (q *statRequest) startRequest(statfs func(string) (usage, error), path string) {
 	if q.replies == nil {
 		q.replies = make(chan reply, 1)
 	}
@@ -58,8 +58,8 @@ func (q *inquiry) ask(statfs func(string) (usage, error), path string) {
 	}(q.replies)
 }
 
-// wait returns the answer, or errStuck if ctx is done first.
-func (q *inquiry) wait(ctx context.Context) (usage, error) {
+// awaitReply returns the answer, or errStuck if ctx is done first.
+func (q *statRequest) awaitReply(ctx context.Context) (usage, error) {
 	if !q.asked {
 		return usage{}, errStuck
 	}

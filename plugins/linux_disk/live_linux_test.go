@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
-// TestAgainstDf compares with df on this machine: sizes are the same, what is in use moves while one looks.
+// TestAgainstDf compares with df on this machine. Sizes must be equal; used space may change between the readings.
 func TestAgainstDf(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_disk", ""))
 	plugintest.Compare(t, func(d *plugintest.Differences) { compareWithDf(t, d, p) })
@@ -49,7 +49,7 @@ func compareWithDf(t *testing.T, d *plugintest.Differences, p *plugintest.Probe)
 	}
 }
 
-// TestErrorsAgainstSysfs finds the count of / by the name in its source, which need not be the kernel's: then it is skipped.
+// TestErrorsAgainstSysfs finds the counter of / by the name in its source. It is skipped if that is not the kernel's name of the device.
 func TestErrorsAgainstSysfs(t *testing.T) {
 	source := servicetest.Output(t, "findmnt", "-n", "-o", "SOURCE", "/")
 	count, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(strings.TrimSpace(source)), "errors_count"))

@@ -7,19 +7,19 @@ import (
 
 // mount is one line of mountinfo.
 type mount struct {
-	device   string // "254:0"; the same for all mounts of one file system
-	path     string
-	fstype   string
-	source   string // "/dev/vda1", "nas:/export"
-	remote   bool   // a server or another process answers, and may hang
-	readOnly bool
-	sealed   bool // for this place only
+	device        string // "254:0"; the same for all mounts of one file system
+	path          string
+	fstype        string
+	source        string // "/dev/vda1", "nas:/export"
+	remote        bool   // a server or another process answers, and may hang
+	readOnly      bool
+	mountReadOnly bool // at this mount point only
 
-	faults *faults // of ext4; nil elsewhere
+	faults *faultCounter // of ext4; nil elsewhere
 }
 
-// fuse reports whether a process of this host answers for the file system.
-func (m mount) fuse() bool { return m.fstype == "fuse" || strings.HasPrefix(m.fstype, "fuse.") }
+// isFUSE reports whether a process of this host provides the file system.
+func (m mount) isFUSE() bool { return m.fstype == "fuse" || strings.HasPrefix(m.fstype, "fuse.") }
 
 // parseMountinfo parses /proc/<pid>/mountinfo: proc(5). It skips incomplete lines. It allocates, because it runs only when the
 // mounts have changed.
@@ -32,38 +32,37 @@ func parseMountinfo(data []byte) []mount {
 		if !ok || len(place) < 6 || len(what) < 2 || !strings.HasPrefix(place[4], "/") {
 			continue
 		}
-		m := mount{device: place[2], path: unescape(place[4]), fstype: what[0], source: unescape(what[1])}
+		m := mount{device: place[2], path: unescapePath(place[4]), fstype: what[0], source: unescapePath(what[1])}
 		m.remote = isRemote(m.fstype)
-		m.readOnly, m.sealed = len(what) > 2 && readOnly(what[2]), readOnly(place[5])
+		m.readOnly, m.mountReadOnly = len(what) > 2 && hasReadOnly(what[2]), hasReadOnly(place[5])
 		mounts = append(mounts, m)
 	}
-	if !sandboxed(mounts) {
+	if !isSandboxed(mounts) {
 		for i := range mounts {
-			mounts[i].readOnly = mounts[i].readOnly || mounts[i].sealed
+			mounts[i].readOnly = mounts[i].readOnly || mounts[i].mountReadOnly
 		}
 	}
 	return mounts
 }
 
-// sandboxed says whether somebody made everything read-only for this process alone, as systemd does for a service with
-// DynamicUser or ProtectSystem=strict: places then say nothing about the host.
-func sandboxed(mounts []mount) bool {
-	return slices.ContainsFunc(mounts, func(m mount) bool { return m.path == "/" && m.sealed && !m.readOnly })
+// isSandboxed reports whether all mounts are read-only for this process alone. systemd does this for a service with DynamicUser or
+// ProtectSystem=strict. The options of the mount points then do not apply to the host.
+func isSandboxed(mounts []mount) bool {
+	return slices.ContainsFunc(mounts, func(m mount) bool { return m.path == "/" && m.mountReadOnly && !m.readOnly })
 }
 
-// readOnly says whether options forbid writing. Those of a mount do so for this place only; those of the file system
-// change when the kernel found it damaged (errors=remount-ro).
-func readOnly(options string) bool { return slices.Contains(strings.Split(options, ","), "ro") }
+// hasReadOnly reports whether options forbid writing. The options of a mount apply at its mount point only. The options of a file
+// system change when the kernel finds it damaged (errors=remount-ro).
+func hasReadOnly(options string) bool { return slices.Contains(strings.Split(options, ","), "ro") }
 
-// unescape decodes the octal escapes (\040 for a blank) that the kernel writes for blanks, tabs, newlines and
-// backslashes.
-func unescape(s string) string {
+// unescapePath decodes the octal escapes, such as \040 for a blank, that the kernel writes for blanks, tabs, newlines and backslashes.
+func unescapePath(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if c, ok := octal(s[i:]); ok {
+		if c, ok := parseOctalEscape(s[i:]); ok {
 			b.WriteByte(c)
 			i += 3
 			continue
@@ -73,7 +72,7 @@ func unescape(s string) string {
 	return b.String()
 }
 
-func octal(s string) (c byte, ok bool) {
+func parseOctalEscape(s string) (c byte, ok bool) {
 	if len(s) < 4 || s[0] != '\\' || s[1] > '3' {
 		return 0, false
 	}
@@ -86,7 +85,7 @@ func octal(s string) (c byte, ok bool) {
 	return c, true
 }
 
-// isRemote names the file systems whose statfs(2) waits for a server, or for a process that may be dead or hung.
+// isRemote reports whether statfs(2) of a file system waits for a server or a process, which may be dead or hung.
 func isRemote(fstype string) bool {
 	switch fstype {
 	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "beegfs", "ceph", "coda", "fuse", "fuseblk", "glusterfs", "gpfs", "lustre",
@@ -96,7 +95,7 @@ func isRemote(fstype string) bool {
 	return strings.HasPrefix(fstype, "fuse.")
 }
 
-// isPseudo names the file systems that are not made of storage.
+// isPseudo reports whether a file system has no storage.
 func isPseudo(fstype string) bool {
 	switch fstype {
 	case "autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devfs", "devpts", "devtmpfs", "efivarfs",
@@ -107,8 +106,8 @@ func isPseudo(fstype string) bool {
 	return false
 }
 
-// isAlwaysFull names the file systems that are made complete and cannot be written: images of systems and programs, and
-// optical discs. They use 100 % of their space, which is right and no reason for an alarm.
+// isAlwaysFull reports whether a file system is an image of a system or a program, or an optical disc. These are read-only and use
+// 100 % of their space, which is no reason for an alarm.
 func isAlwaysFull(fstype string) bool {
 	switch fstype {
 	case "cramfs", "erofs", "fuse.snapfuse", "fuse.squashfuse", "fuse.squashfuse_ll", "iso9660", "romfs", "snapfuse", "squashfs", "squashfuse", "udf":

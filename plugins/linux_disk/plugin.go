@@ -1,4 +1,7 @@
 // Package linuxdisk reports the space and inodes of a Linux host's mounted file systems.
+//
+// config.go selects the mounts that parse.go finds in mountinfo. inquiry.go calls statfs(2) of network file systems, which may hang.
+// faults.go reads the error counts of ext4.
 package linuxdisk
 
 import (
@@ -28,22 +31,22 @@ type input struct {
 	mountinfo *hostfs.File
 	statfs    func(path string) (usage, error)
 
-	seen   []byte // the mountinfo that mounts was made from
-	mounts []mount
-	faults map[faultsKey]*faults
-	series *telemetry.Vec[string, *disk]
+	lastMountinfo []byte // the content that mounts was parsed from
+	mounts        []mount
+	faultCounters map[faultsKey]*faultCounter
+	series        *telemetry.Vec[string, *mountSeries]
 }
 
-// disk is what is kept of one mount point.
-type disk struct {
+// mountSeries has the series and the state of one mount point.
+type mountSeries struct {
 	exists, readOnly, failed      *telemetry.Series
 	total, used, free, available  *telemetry.Series
 	usedPercent                   *telemetry.Series
 	inodesTotal, inodesUsed       *telemetry.Series
 	inodesFree, inodesUsedPercent *telemetry.Series
-	path                          string // to ask, moved below the host's root
-	remote                        inquiry
-	faults                        *faults // that faultsTotal counts
+	path                          string // for statfs, below the host's root
+	remote                        statRequest
+	faults                        *faultCounter // that faultsTotal counts
 	faultsTotal                   *telemetry.Total
 }
 
@@ -53,11 +56,11 @@ func build(env plugins.Env, c Config) (*input, error) {
 
 func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
 	in := &input{config: c, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
-	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *disk { return newDisk(f, in.fs.Root, path) })
+	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *mountSeries { return newMountSeries(f, in.fs.Root, path) })
 	return in
 }
 
-// mountName is what the labels call a mount point.
+// mountName returns the label value for a mount point.
 func mountName(path string) string {
 	if path == "/" {
 		return "root"
@@ -65,10 +68,10 @@ func mountName(path string) string {
 	return path
 }
 
-func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
+func newMountSeries(f *telemetry.Factory, root, mountpoint string) *mountSeries {
 	name := mountName(mountpoint)
 	mount := telemetry.Label{Key: "mount", Value: name}
-	return &disk{
+	return &mountSeries{
 		exists:            f.Gauge("disk_mountpoint", telemetry.None, telemetry.Label{Key: "mountpoint", Value: name}),
 		readOnly:          f.Gauge("disk_read_only", telemetry.None, mount),
 		failed:            f.Gauge("disk_error", telemetry.None, mount),
@@ -86,8 +89,8 @@ func newDisk(f *telemetry.Factory, root, mountpoint string) *disk {
 	}
 }
 
-// Gather implements plugins.Gatherer. It asks the network file systems first and waits for them last, all at the same time, so
-// that one that hangs costs the samples of no other file system.
+// Gather implements plugins.Gatherer. It starts the requests for network file systems first and waits for all of them last, so that
+// a hung one does not delay the others.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if err := in.readMounts(); err != nil {
 		return err
@@ -95,7 +98,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	remotes := 0
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); m.remote {
-			d.remote.ask(in.statfs, d.path)
+			d.remote.startRequest(in.statfs, d.path)
 			remotes++
 		}
 	}
@@ -103,52 +106,52 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); !m.remote {
 			u, err := in.statfs(d.path)
-			errs = d.add(out, m, u, err, errs)
+			errs = d.addSamples(out, m, u, err, errs)
 		}
 	}
 	if remotes > 0 {
-		errs = in.collect(ctx, out, errs)
+		errs = in.collectRemote(ctx, out, errs)
 	}
 	in.series.Sweep(out)
 	return errors.Join(errs...)
 }
 
-// collect waits for the network file systems.
-func (in *input) collect(ctx context.Context, out *telemetry.Batch, errs []error) []error {
+// collectRemote waits for the network file systems.
+func (in *input) collectRemote(ctx context.Context, out *telemetry.Batch, errs []error) []error {
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); m.remote {
-			u, err := d.remote.wait(ctx)
-			errs = d.add(out, m, u, err, errs)
+			u, err := d.remote.awaitReply(ctx)
+			errs = d.addSamples(out, m, u, err, errs)
 		}
 	}
 	return errs
 }
 
-// readMounts brings the list of mounts up to date; it is made anew only when the file differs from the last one.
+// readMounts updates the list of mounts if the file has changed.
 func (in *input) readMounts() error {
 	data, err := in.mountinfo.Read()
 	if err != nil {
 		return err
 	}
-	if in.seen == nil || !bytes.Equal(data, in.seen) {
-		in.seen = append(in.seen[:0], data...)
-		in.mounts = in.config.choose(parseMountinfo(data))
-		in.followFaults()
+	if in.lastMountinfo == nil || !bytes.Equal(data, in.lastMountinfo) {
+		in.lastMountinfo = append(in.lastMountinfo[:0], data...)
+		in.mounts = in.config.selectMounts(parseMountinfo(data))
+		in.updateFaultCounters()
 	}
 	return nil
 }
 
-// add appends the samples of one mount, or what is wrong with it to errs.
-func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []error) []error {
+// addSamples appends the samples of one mount to out, or its error to errs.
+func (d *mountSeries) addSamples(out *telemetry.Batch, m mount, u usage, err error, errs []error) []error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errs // unmounted since the list was read, or covered by another mount
-	case errors.Is(err, fs.ErrPermission) && m.fuse():
-		return errs // another user's, which not even root may look at: mount.fuse(8), allow_other
+	case errors.Is(err, fs.ErrPermission) && m.isFUSE():
+		return errs // not even root may access another user's mount: mount.fuse(8), allow_other
 	case errors.Is(err, context.Canceled):
-		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err}) // nobody waited: that says nothing about the mount
+		return append(errs, &fs.PathError{Op: "statfs", Path: m.path, Err: err}) // the gather was cancelled, which says nothing about the mount
 	case err == nil && u.total == 0:
-		return errs // not made of blocks: a pseudo file system that is not in the list
+		return errs // a pseudo file system that isPseudo does not know
 	}
 	out.Add(d.exists, 1)
 	out.Add(d.readOnly, metric.Bool(m.readOnly))
@@ -163,7 +166,7 @@ func (d *disk) add(out *telemetry.Batch, m mount, u usage, err error, errs []err
 	return errs
 }
 
-func (d *disk) addUsage(out *telemetry.Batch, u usage) {
+func (d *mountSeries) addUsage(out *telemetry.Batch, u usage) {
 	out.Add(d.total, u.total)
 	if telemetry.Bytes.Bounds(telemetry.Gauge).Contains(u.total) {
 		out.AddUpTo(d.free, u.free, u.total)
@@ -180,7 +183,7 @@ func (d *disk) addUsage(out *telemetry.Batch, u usage) {
 	}
 }
 
-func (d *disk) addInodes(out *telemetry.Batch, u usage) {
+func (d *mountSeries) addInodes(out *telemetry.Batch, u usage) {
 	out.Add(d.inodesTotal, u.inodes)
 	if !telemetry.None.Bounds(telemetry.Gauge).Contains(u.inodes) {
 		return
@@ -195,7 +198,7 @@ func (d *disk) addInodes(out *telemetry.Batch, u usage) {
 
 // Close implements io.Closer.
 func (in *input) Close() error {
-	for _, f := range in.faults {
+	for _, f := range in.faultCounters {
 		f.close()
 	}
 	return nil

@@ -27,16 +27,16 @@ import (
 func TestConformance(t *testing.T) {
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Setup: func(t *testing.T, e *plugins.Env) {
-			plugintest.Files(t, e.FS.Root, map[string]string{"sys/dev/block/254:0/uevent": "DEVNAME=vda\n"}) // Windows has no such names
+			plugintest.Files(t, e.FS.Root, map[string]string{"sys/dev/block/254:0/uevent": "DEVNAME=vda\n"}) // cannot be in testdata, because Windows does not allow colons in names
 		}},
-		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // missing directories make errors
+		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Allocs: 60}, // errors for missing directories allocate
 		plugintest.Case{Name: "container", Root: "testdata/container"},
-		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // asks a network file system
+		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // the request to a network file system allocates
 		plugintest.Case{Name: "this machine", Allocs: 50},                    // it may have network mounts
 	)
 }
 
-func TestChoose(t *testing.T) {
+func TestSelectMounts(t *testing.T) {
 	docker := defaults()
 	for _, tt := range []struct {
 		name, tree string
@@ -65,7 +65,7 @@ func TestChoose(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, m := range tt.config.choose(parseMountinfo(data)) {
+		for _, m := range tt.config.selectMounts(parseMountinfo(data)) {
 			got = append(got, m.path)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -74,8 +74,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestChooseAmongMountsOfOneDevice has file systems that are mounted several times, one of them out of sight.
-func TestChooseAmongMountsOfOneDevice(t *testing.T) {
+// TestShortestPathOfADeviceIsReported has file systems that are mounted several times. One of the mounts is covered by another.
+func TestShortestPathOfADeviceIsReported(t *testing.T) {
 	const file = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:2 / /a rw - ext4 /dev/sda2 rw
 3 1 0:9 / /a rw - tmpfs tmpfs rw
@@ -83,7 +83,7 @@ func TestChooseAmongMountsOfOneDevice(t *testing.T) {
 5 1 8:2 / /longer rw - ext4 /dev/sda2 rw
 `
 	var got []string
-	for _, m := range defaults().choose(parseMountinfo([]byte(file))) {
+	for _, m := range defaults().selectMounts(parseMountinfo([]byte(file))) {
 		got = append(got, m.path)
 	}
 	if diff := cmp.Diff([]string{"/", "/long"}, got); diff != "" {
@@ -104,20 +104,20 @@ func TestMountsOfContainerEngines(t *testing.T) {
 		"/var/lib/containers/x ext4 /dev/sda1":         true,
 		"/var/lib/kubelet/pods/x ext4 /dev/sda1":       true,
 		"/run/docker/x ext4 /dev/sda1":                 true,
-		"/var/lib/docker ext4 /dev/sda1":               false, // the disk that an administrator gave it
+		"/var/lib/docker ext4 /dev/sda1":               false, // a disk that an administrator mounted for it
 		"/srv ext4 /dev/mapper/docker-8:1-42":          true,
 		"/var/lib/containerd-and-more ext4 /dev/sda1":  false,
 		"/home/me/var/lib/docker/x ext4 /dev/mapper/y": false,
 	} {
 		f := strings.Fields(line)
 		m := mount{path: f[0], fstype: f[1], source: f[2]}
-		if got := fromContainer(m); got != want {
-			t.Errorf("%s is of a container: %v, want %v", line, got, want)
+		if got := isContainerMount(m); got != want {
+			t.Errorf("%s is a mount of a container: %v, want %v", line, got, want)
 		}
 	}
 }
 
-func TestParseMountinfoOddLines(t *testing.T) {
+func TestParseMountinfoSkipsIncompleteLines(t *testing.T) {
 	for line, want := range map[string]string{
 		`36 35 98:0 / /mnt rw - ext4 /dev/root rw`:                      "/mnt ext4 /dev/root",
 		`36 35 98:0 / /mnt rw shared:1 master:2 unbindable - ext4 a rw`: "/mnt ext4 a",
@@ -140,27 +140,27 @@ func TestParseMountinfoOddLines(t *testing.T) {
 	}
 }
 
-// probe is an input over a fixture with a statfs of the test's own.
-func probe(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
+// newTestInput returns an input for a recorded tree with a fake statfs.
+func newTestInput(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", tree))
 	env.FS.Root = "/"
 	return newInput(env, defaults(), statfs)
 }
 
-func gather(ctx context.Context, in *input) (map[string]float64, error) {
+func gatherValues(ctx context.Context, in *input) (map[string]float64, error) {
 	var out telemetry.Batch
 	err := in.Gather(ctx, &out)
 	return plugintest.ByKey(&out), err
 }
 
 func TestGather(t *testing.T) {
-	in := probe(t, "vm-6.18", func(path string) (usage, error) {
+	in := newTestInput(t, "vm-6.18", func(path string) (usage, error) {
 		if path != "/" {
-			t.Errorf("asked for %s", path)
+			t.Errorf("statfs of %s", path)
 		}
 		return usage{total: 1000, free: 400, available: 300, inodes: 100, inodesFree: 60}, nil
 	})
-	got, err := gather(t.Context(), in)
+	got, err := gatherValues(t.Context(), in)
 	want := map[string]float64{
 		"disk_mountpoint_root": 1, "disk_total_root": 1000, "disk_used_root": 600, "disk_free_root": 400, "disk_available_root": 300,
 		"disk_used_percent_root": 100 * 600.0 / 900, "disk_inodes_total_root": 100, "disk_inodes_used_root": 40, "disk_inodes_free_root": 60,
@@ -172,7 +172,7 @@ func TestGather(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	in := probe(t, "docker-5.10", func(string) (usage, error) { return usage{total: 10}, nil })
+	in := newTestInput(t, "docker-5.10", func(string) (usage, error) { return usage{total: 10}, nil })
 	var out telemetry.Batch
 	if err := in.Gather(t.Context(), &out); err != nil {
 		t.Fatal(err)
@@ -184,25 +184,25 @@ func TestLabels(t *testing.T) {
 	)
 }
 
-// In a container the host's mounts stand below HOST_ROOT; they are called as on the host.
-func TestMovedRootIsAsked(t *testing.T) {
+// In a container the host's mounts are below HOST_ROOT. Labels have the paths on the host.
+func TestHostRootIsPrependedToPaths(t *testing.T) {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
 	env.FS.Root = "/host"
 	in := newInput(env, Config{IncludeMounts: match.NewList("/", "/mnt/c")}, func(path string) (usage, error) {
 		if path != "/host" && path != "/host/mnt/c" {
-			t.Errorf("asked for %s", path)
+			t.Errorf("statfs of %s", path)
 		}
 		return usage{total: 10}, nil
 	})
-	got, err := gather(t.Context(), in)
+	got, err := gatherValues(t.Context(), in)
 	if err != nil || got["disk_total_root"] != 10 || got["disk_total_mnt_c"] != 10 {
 		t.Errorf("%v, %v", got, err)
 	}
 }
 
 func TestGatherFileSystemWithoutInodes(t *testing.T) {
-	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
-	got, err := gather(t.Context(), in)
+	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
+	got, err := gatherValues(t.Context(), in)
 	if want := []string{"disk_available_root", "disk_error_root", "disk_free_root", "disk_mountpoint_root",
 		"disk_read_only_root", "disk_total_root", "disk_used_root"}; err != nil ||
 		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
@@ -211,7 +211,7 @@ func TestGatherFileSystemWithoutInodes(t *testing.T) {
 }
 
 func TestGatherErrors(t *testing.T) {
-	in := probe(t, "docker-5.10", func(path string) (usage, error) {
+	in := newTestInput(t, "docker-5.10", func(path string) (usage, error) {
 		switch path {
 		case "/boot/efi":
 			return usage{}, syscall.ENOENT
@@ -224,33 +224,33 @@ func TestGatherErrors(t *testing.T) {
 		}
 		return usage{total: 10, free: 5, available: 5}, nil
 	})
-	got, err := gather(t.Context(), in)
+	got, err := gatherValues(t.Context(), in)
 	if want := "statfs /home: " + syscall.EIO.Error(); err == nil || err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
 	for key, want := range map[string]bool{"disk_used_root": true, "disk_used_mnt_nas": true, "disk_used_home": false, "disk_used_data": false, "disk_used_boot_efi": false,
 		"disk_error_home": true, "disk_error_data": false, "disk_error_boot_efi": false, "disk_error_home_a_.ssh_fs": false} {
 		if _, ok := got[key]; ok != want {
-			t.Errorf("%s is there: %v", key, ok)
+			t.Errorf("%s is written: %v", key, ok)
 		}
 	}
-	in = probe(t, "nowhere", nil)
-	if _, err := gather(t.Context(), in); !errors.Is(err, fs.ErrNotExist) {
+	in = newTestInput(t, "nowhere", nil)
+	if _, err := gatherValues(t.Context(), in); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no mountinfo: %v", err)
 	}
 }
 
-// Only a FUSE file system may refuse to be looked at without a word.
-func TestPermissionIsAnErrorElsewhere(t *testing.T) {
-	in := probe(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
-	got, err := gather(t.Context(), in)
+// Denied access is an error, except for FUSE file systems.
+func TestOnlyFUSEMayDenyAccess(t *testing.T) {
+	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
+	got, err := gatherValues(t.Context(), in)
 	if diff := cmp.Diff(map[string]float64{"disk_mountpoint_root": 1, "disk_read_only_root": 0, "disk_error_root": 1}, got); !errors.Is(err, fs.ErrPermission) || diff != "" {
 		t.Errorf("%v, %s", err, diff)
 	}
 }
 
-// TestStuckMount has a network or FUSE file system that does not answer, in virtual time.
-func TestStuckMount(t *testing.T) {
+// TestStuckMountDoesNotAffectOthers has a network or FUSE file system that does not answer, in fake time.
+func TestStuckMountDoesNotAffectOthers(t *testing.T) {
 	for path, key := range map[string]string{"/mnt/nas": "mnt_nas", "/home/a/.ssh fs": "home_a_.ssh_fs"} {
 		t.Run(key, func(t *testing.T) { stuckMount(t, path, key) })
 	}
@@ -260,7 +260,7 @@ func stuckMount(t *testing.T, stuck, key string) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var asked atomic.Int32
-		in := probe(t, "docker-5.10", func(path string) (usage, error) {
+		in := newTestInput(t, "docker-5.10", func(path string) (usage, error) {
 			if path == stuck {
 				asked.Add(1)
 				<-release
@@ -270,7 +270,7 @@ func stuckMount(t *testing.T, stuck, key string) {
 		for round := range 3 {
 			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			got, err := gather(ctx, in)
+			got, err := gatherValues(ctx, in)
 			cancel()
 			if waited := time.Since(began); round > 0 && waited > 0 {
 				t.Errorf("waited %v for a mount that is known to be stuck", waited)
@@ -282,25 +282,25 @@ func stuckMount(t *testing.T, stuck, key string) {
 				t.Errorf("the other mounts: %v", got)
 			}
 			if got["disk_error_"+key] != 1 || got["disk_error_home"] != 0 {
-				t.Errorf("the stuck mount is no series: %v", got)
+				t.Errorf("the stuck mount has no series: %v", got)
 			}
 			if n := asked.Load(); n != 1 {
-				t.Errorf("asked %d times while stuck", n)
+				t.Errorf("%d calls of statfs while stuck", n)
 			}
 		}
 		close(release)
 		synctest.Wait()
-		got, err := gather(t.Context(), in)
+		got, err := gatherValues(t.Context(), in)
 		if err != nil || got["disk_used_"+key] != 5 || got["disk_error_"+key] != 0 || asked.Load() != 2 {
 			t.Errorf("after its answer: %v, %v", got["disk_used_"+key], err)
 		}
 	})
 }
 
-func TestStuckMountYieldsToCancel(t *testing.T) {
+func TestStuckMountEndsWhenCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		in := probe(t, "wsl2-5.15", func(path string) (usage, error) {
+		in := newTestInput(t, "wsl2-5.15", func(path string) (usage, error) {
 			if path == "/mnt/c" {
 				<-release
 			}
@@ -308,7 +308,7 @@ func TestStuckMountYieldsToCancel(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		got, err := gather(ctx, in)
+		got, err := gatherValues(ctx, in)
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "/mnt/c") {
 			t.Errorf("error: %v", err)
 		}
@@ -323,11 +323,11 @@ func TestStuckMountYieldsToCancel(t *testing.T) {
 func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
 	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
-	if got, _ := gather(t.Context(), in); len(got) != 8 {
+	if got, _ := gatherValues(t.Context(), in); len(got) != 8 {
 		t.Errorf("one mount: %v", got)
 	}
 	plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:2 / /b rw - ext4 /dev/sda2 rw\n"})
-	got, _ := gather(t.Context(), in)
+	got, _ := gatherValues(t.Context(), in)
 	if _, ok := got["disk_total_b"]; !ok || len(got) != 8 {
 		t.Errorf("another mount: %v", got)
 	}
@@ -338,24 +338,24 @@ func TestUnmountedIsForgotten(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": both})
 	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
 	for range 10 {
-		if _, err := gather(t.Context(), in); err != nil {
+		if _, err := gatherValues(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 		plugintest.Files(t, dir, map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
 	}
 	if n := in.series.Len(); n != 1 {
-		t.Errorf("%d mounts are remembered, want the one that is left", n)
+		t.Errorf("%d mounts are kept, want 1", n)
 	}
 }
 
-// TestFileSystemsThatAreAlwaysFull: images and discs are reported only when they are asked for, or are the root.
-func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
+// Images and optical discs are reported only if include_mounts matches them, or if they are the root file system.
+func TestAlwaysFullFileSystemsAreLeftOut(t *testing.T) {
 	info := "1 0 8:1 / /m/ext4 ro - ext4 /dev/sda1 ro\n"
 	for i, fstype := range []string{"erofs", "iso9660", "udf", "squashfs", "cramfs", "romfs", "fuse.snapfuse"} {
 		info += fmt.Sprintf("%d 1 0:%d / /m/%s ro - %[3]s /dev/src%[1]d ro\n", i+2, i+100, fstype)
 	}
 	chosen := func(info string, c Config) (paths []string) {
-		for _, m := range c.choose(parseMountinfo([]byte(info))) {
+		for _, m := range c.selectMounts(parseMountinfo([]byte(info))) {
 			paths = append(paths, m.path)
 		}
 		return paths
@@ -365,7 +365,7 @@ func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
 	}
 	all := []string{"/m/ext4", "/m/erofs", "/m/iso9660", "/m/udf", "/m/squashfs", "/m/cramfs", "/m/romfs", "/m/fuse.snapfuse"}
 	if diff := cmp.Diff(all, chosen(info, Config{IncludeMounts: match.NewList("/m/*")})); diff != "" {
-		t.Errorf("asked for: %s", diff)
+		t.Errorf("with include_mounts: %s", diff)
 	}
 	for _, root := range []string{"squashfs /dev/loop0", "erofs /dev/sda1"} {
 		if got := chosen("1 0 8:1 / / ro - "+root+" ro\n", defaults()); !slices.Equal(got, []string{"/"}) {
@@ -374,7 +374,7 @@ func TestFileSystemsThatAreAlwaysFull(t *testing.T) {
 	}
 }
 
-// TestImpossibleUsage: what statfs says of file systems that do not know it.
+// TestImpossibleUsage has the results of statfs for file systems that do not know their usage.
 func TestImpossibleUsage(t *testing.T) {
 	const unknown = 1 << 64
 	for name, tt := range map[string]struct {
@@ -387,7 +387,7 @@ func TestImpossibleUsage(t *testing.T) {
 			"disk_free_root": 50, "disk_available_root": 50, "disk_used_root": 50, "disk_used_percent_root": 50, "disk_inodes_total_root": 10}},
 	} {
 		b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)
-		newDisk(telemetry.NewFactory("h", "s", nil, 0), "/", "/").addUsage(b, tt.usage)
+		newMountSeries(telemetry.NewFactory("h", "s", nil, 0), "/", "/").addUsage(b, tt.usage)
 		if diff := cmp.Diff(tt.want, plugintest.ByKey(b)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -400,9 +400,9 @@ func FuzzParseMountinfo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		mounts := parseMountinfo(data)
 		paths := map[string]bool{}
-		for _, m := range defaults().choose(mounts) {
+		for _, m := range defaults().selectMounts(mounts) {
 			if !strings.HasPrefix(m.path, "/") || paths[m.path] {
-				t.Errorf("chose %q", m.path)
+				t.Errorf("selected %q", m.path)
 			}
 			paths[m.path] = true
 		}

@@ -2,8 +2,8 @@ package linuxdisk
 
 import "syscall"
 
-// statfs asks the kernel about the file system at path. Counts are in units of f_frsize, as for statvfs(3); file
-// systems that leave it 0 mean f_bsize.
+// statfs returns the usage of the file system at path. Counts are in units of f_frsize, as for statvfs(3), or of f_bsize if a file
+// system leaves f_frsize 0.
 func statfs(path string) (usage, error) {
 	var st syscall.Statfs_t
 	for {

@@ -4,5 +4,5 @@ package linuxdisk
 
 import "errors"
 
-// statfs exists so that the package compiles, and its parsers are tested, everywhere.
+// statfs is missing on this system. The package compiles everywhere, so that its parsers are tested everywhere.
 func statfs(string) (usage, error) { return usage{}, errors.ErrUnsupported }

@@ -13,7 +13,7 @@ import (
 // patience bounds how long an input and another source may take to agree once.
 const patience = 30 * time.Second
 
-// Differences are the differences between an input and another source that reads the same machine.
+// Differences has the differences between an input and another source that reads the same machine.
 type Differences struct{ found []string }
 
 // Errorf adds a difference.
@@ -21,8 +21,8 @@ func (d *Differences) Errorf(format string, args ...any) {
 	d.found = append(d.found, fmt.Sprintf(format, args...))
 }
 
-// Between adds the values that do not lie between two readings of another source, of which one was made before and the other
-// after got. Every key of before must exist in got.
+// Between adds the values that do not lie between two readings of another source, made before and after got. Every key of before must
+// exist in got.
 func (d *Differences) Between(got, before, after map[string]float64) {
 	for key, low := range before {
 		if v, ok := got[key]; !ok || v < low || v > after[key] {
@@ -31,8 +31,8 @@ func (d *Differences) Between(got, before, after map[string]float64) {
 	}
 }
 
-// Bracket compares the counters of an input with another source, which is read before and after. If the source returns nothing,
-// the test is skipped.
+// Bracket compares the counters of an input with another source, which it reads before and after the gather. If the source returns
+// nothing, the test is skipped.
 func Bracket(tb testing.TB, p *Probe, account func() map[string]float64) {
 	tb.Helper()
 	Compare(tb, func(d *Differences) {
@@ -57,8 +57,8 @@ func Vmstat(tb testing.TB) map[string]float64 {
 	return values
 }
 
-// Compare compares an input with another source. It calls look until nothing differs, because processes, interfaces and sockets
-// come and go between two readings. It fails with the last differences.
+// Compare compares an input with another source. It calls look until nothing differs, because processes, interfaces and sockets come
+// and go between two readings. If that takes too long, it fails with the last differences.
 func Compare(tb testing.TB, look func(d *Differences)) {
 	tb.Helper()
 	var d Differences

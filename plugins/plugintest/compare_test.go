@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// witness is a test whose failures are looked at.
-type witness struct {
+// recordingTB is a testing.TB that records its failures.
+type recordingTB struct {
 	testing.TB
 	recorder
 }
 
-func (*witness) Helper()                             {}
-func (w *witness) Errorf(format string, args ...any) { w.recorder.Errorf(format, args...) }
+func (*recordingTB) Helper()                             {}
+func (w *recordingTB) Errorf(format string, args ...any) { w.recorder.Errorf(format, args...) }
 
 func TestCompareLooksUntilNothingDiffers(t *testing.T) {
-	looks, w := 0, &witness{}
+	looks, w := 0, &recordingTB{}
 	Compare(w, func(d *Differences) {
 		if looks++; looks < 3 {
 			d.Errorf("once")
@@ -30,7 +30,7 @@ func TestCompareLooksUntilNothingDiffers(t *testing.T) {
 
 func TestCompareFailsWithTheLastDifferences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		looks, w := 0, &witness{}
+		looks, w := 0, &recordingTB{}
 		Compare(w, func(d *Differences) {
 			time.Sleep(time.Second)
 			looks++

@@ -23,22 +23,22 @@ func TestExpect(t *testing.T) {
 		"none": {0, "none is 0 (false), want 0"},
 		"away": {math.NaN(), ""},
 	} {
-		w := &witness{}
+		w := &recordingTB{}
 		Expect(w, got, map[string]float64{key: c.value})
 		w.expect(t, c.want)
 	}
-	w := &witness{}
+	w := &recordingTB{}
 	Expect(w, got, map[string]float64{"a": 2})
 	w.expect(t, "a is 1 (true), want 2")
 }
 
 func TestHasSeries(t *testing.T) {
-	b, err := Start(t, newFake(), "", Env("fake", "")).Batch(0)
+	b, err := Start(t, newFakeInput(), "", Env("fake", "")).Batch(0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const known = `fake_total{colour="red",environment="test",host="testhost",source="fake"}`
-	w := &witness{}
+	w := &recordingTB{}
 	HasSeries(w, b, known)
 	w.expect(t, "")
 	HasSeries(w, b, known, "fake_total{}")
@@ -46,12 +46,12 @@ func TestHasSeries(t *testing.T) {
 }
 
 func TestConfigs(t *testing.T) {
-	w := &witness{}
-	Configs(w, newFake(), map[string]string{"colour: red": "", "color: red": "did you mean"})
+	w := &recordingTB{}
+	Configs(w, newFakeInput(), map[string]string{"colour: red": "", "color: red": "did you mean"})
 	w.expect(t, "")
 	for config, words := range map[string]string{"colour: red": "must be", "color: red": "", "colour: [red]": "did you mean"} {
-		w := &witness{}
-		Configs(w, newFake(), map[string]string{config: words})
+		w := &recordingTB{}
+		Configs(w, newFakeInput(), map[string]string{config: words})
 		w.expect(t, config+": ")
 	}
 }
@@ -67,14 +67,14 @@ func TestBetween(t *testing.T) {
 	(&recorder{d.found}).expect(t, "a is 0 (false)")
 }
 
-// reader reads the files a and b of /proc; how it takes noise is what is tested.
-type reader struct {
+// fileReader reads the files a and b of /proc. The tests give it good and bad ways to handle noise.
+type fileReader struct {
 	files  map[string]*hostfs.File
 	series map[string]*telemetry.Series
 	noise  func(path, text string) error
 }
 
-func (r *reader) Gather(_ context.Context, out *telemetry.Batch) error {
+func (r *fileReader) Gather(_ context.Context, out *telemetry.Batch) error {
 	var errs []error
 	for _, name := range []string{"a", "b"} {
 		data, err := r.files[name].ReadOptional()
@@ -88,9 +88,9 @@ func (r *reader) Gather(_ context.Context, out *telemetry.Batch) error {
 	return errors.Join(errs...)
 }
 
-func newReader(noise func(path, text string) error) plugins.Definition {
-	return plugins.Poll("fake", "a fake", func() config { return config{} }, func(e plugins.Env, _ config) (*reader, error) {
-		r := &reader{map[string]*hostfs.File{}, map[string]*telemetry.Series{}, noise}
+func newFileReader(noise func(path, text string) error) plugins.Definition {
+	return plugins.Poll("fake", "a fake", func() config { return config{} }, func(e plugins.Env, _ config) (*fileReader, error) {
+		r := &fileReader{map[string]*hostfs.File{}, map[string]*telemetry.Series{}, noise}
 		for _, name := range []string{"a", "b"} {
 			r.files[name], r.series[name] = e.FS.ProcFile(name), e.Factory.Gauge(name, telemetry.None)
 		}
@@ -113,22 +113,22 @@ func TestNoise(t *testing.T) {
 		"noise in proc/a: <nil>": func(string, string) error { return nil },
 		"noise in proc/a: parse": func(_, _ string) error { return errors.New("parse something") },
 	} {
-		w := &witness{TB: t}
-		Noise(w, newReader(noise), tree, keys)
+		w := &recordingTB{TB: t}
+		Noise(w, newFileReader(noise), tree, keys)
 		w.expect(t, want)
 	}
-	w := &witness{TB: t}
-	Noise(w, newReader(parseError), tree, map[string]string{"proc/a": "a", "proc/b": "c"})
+	w := &recordingTB{TB: t}
+	Noise(w, newFileReader(parseError), tree, map[string]string{"proc/a": "a", "proc/b": "c"})
 	w.expect(t, "noise in proc/a: c is there: false")
-	w = &witness{TB: t}
-	Noise(w, newReader(parseError), tree, map[string]string{"proc/a": "b"})
+	w = &recordingTB{TB: t}
+	Noise(w, newFileReader(parseError), tree, map[string]string{"proc/a": "b"})
 	w.expect(t, "noise in proc/a: b is there: true")
 }
 
 func TestSilent(t *testing.T) {
-	w := &witness{TB: t}
-	Silent(w, newReader(parseError), "proc/a", "proc/b")
+	w := &recordingTB{TB: t}
+	Silent(w, newFileReader(parseError), "proc/a", "proc/b")
 	w.expect(t, "")
-	Silent(w, newReader(func(path, _ string) error { return fmt.Errorf("parse %s: nothing in it", path) }), "proc/a")
+	Silent(w, newFileReader(func(path, _ string) error { return fmt.Errorf("parse %s: nothing in it", path) }), "proc/a")
 	w.expect(t, "nothing in it")
 }

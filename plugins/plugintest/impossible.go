@@ -15,20 +15,20 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// reading replaces a number in a file.
-type reading struct {
-	name string
-	of   func(number string) string
+// misreading replaces the numbers in a file by wrong ones.
+type misreading struct {
+	name    string
+	replace func(number string) string
 }
 
-// readings returns what kernels, drivers and containers report instead of the right number.
-func readings() []reading {
-	var all []reading
+// allMisreadings returns what kernels, drivers and containers report instead of the right number.
+func allMisreadings() []misreading {
+	var all []misreading
 	for _, text := range []string{
 		"0", "-1", "65535", "4294967295", "18446744073709551615", "18446744073709551488", "9223372036854775808",
 		"99999999999999999999999999", "3892313987", "1", "x", "",
 	} {
-		all = append(all, reading{"as " + strconv.Quote(text), func(string) string { return text }})
+		all = append(all, misreading{"as " + strconv.Quote(text), func(string) string { return text }})
 	}
 	scaled := func(num, den uint64) func(string) string {
 		return func(number string) string {
@@ -40,9 +40,9 @@ func readings() []reading {
 		}
 	}
 	return append(all,
-		reading{"halved", scaled(1, 2)},
-		reading{"times 1000", scaled(1000, 1)},
-		reading{"a little less", func(number string) string {
+		misreading{"halved", scaled(1, 2)},
+		misreading{"times 1000", scaled(1000, 1)},
+		misreading{"a little less", func(number string) string {
 			n, err := strconv.ParseUint(number, 10, 64)
 			if err != nil || n == 0 {
 				return number
@@ -54,7 +54,7 @@ func readings() []reading {
 // numbers matches decimal numbers and hexadecimal numbers of eight digits.
 var numbers = regexp.MustCompile(`\b([0-9]+|[0-9a-f]{8})\b`)
 
-// shares are the shares of numbers that are changed at once: one of 1, 3 or 40.
+// shares has the shares of numbers that are changed at once: one in 1, 3 or 40.
 var shares = [...]int{1, 3, 40}
 
 // checkImpossible changes numbers in the tree of a case: see [disturb].
@@ -62,8 +62,8 @@ func checkImpossible(t *testing.T, def plugins.Definition, c Case) {
 	if c.Root == "" {
 		return
 	}
-	p, dir := c.start(t, def)
-	disturb(t, p, readTree(t, dir), func(name string, content []byte) { write(t, filepath.Join(dir, name), content) })
+	p, dir := c.startProbe(t, def)
+	checkDisturbed(t, p, readTree(t, dir), func(name string, content []byte) { writeFile(t, filepath.Join(dir, name), content) })
 }
 
 // ImpossibleReplies changes numbers in the answers of a service, as the conformance test does with the kernel's files. Pages are
@@ -74,12 +74,12 @@ func ImpossibleReplies(t *testing.T, def plugins.Definition, config string, page
 	for name, page := range pages {
 		intact[name] = []byte(page)
 	}
-	disturb(t, Start(t, def, config, Env(def.Name(), "")), intact, func(name string, page []byte) { set(name, string(page)) })
+	checkDisturbed(t, Start(t, def, config, Env(def.Name(), "")), intact, func(name string, page []byte) { set(name, string(page)) })
 }
 
-// disturb changes numbers in what an input reads for one gather, and restores them. The input must not gather impossible values
+// checkDisturbed changes numbers in what an input reads for one gather, and restores them. The input must not gather impossible values
 // meanwhile. After the restoration all counters are where they would be anyway, and no rate may differ from that.
-func disturb(t *testing.T, p *Probe, intact map[string][]byte, set func(name string, content []byte)) {
+func checkDisturbed(t *testing.T, p *Probe, intact map[string][]byte, set func(name string, content []byte)) {
 	random := rand.New(rand.NewPCG(2, uint64(len(intact))))
 	second, samples := 0.0, 0
 	gather := func() *telemetry.Batch {
@@ -89,12 +89,12 @@ func disturb(t *testing.T, p *Probe, intact map[string][]byte, set func(name str
 		return b
 	}
 	gather()
-	usual := rates(gather())
-	for _, r := range readings() {
+	usual := collectRates(gather())
+	for _, r := range allMisreadings() {
 		for _, share := range shares {
-			what := &prefixed{t, "numbers " + r.name + ", one of " + strconv.Itoa(share) + ": "}
+			what := &prefixReporter{t, "numbers " + r.name + ", one of " + strconv.Itoa(share) + ": "}
 			gather()
-			changed := r.change(random, intact, share)
+			changed := r.changeNumbers(random, intact, share)
 			for name, content := range changed {
 				set(name, content)
 			}
@@ -110,8 +110,8 @@ func disturb(t *testing.T, p *Probe, intact map[string][]byte, set func(name str
 	t.Logf("%d samples in a gather", samples)
 }
 
-// change returns the files whose numbers it changed.
-func (r reading) change(random *rand.Rand, tree map[string][]byte, share int) map[string][]byte {
+// changeNumbers returns the files whose numbers it changed.
+func (r misreading) changeNumbers(random *rand.Rand, tree map[string][]byte, share int) map[string][]byte {
 	changed := map[string][]byte{}
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		content := numbers.ReplaceAllFunc(tree[name], func(number []byte) []byte {
@@ -121,7 +121,7 @@ func (r reading) change(random *rand.Rand, tree map[string][]byte, share int) ma
 			case bytes.ContainsAny(number, "abcdef") && len(number) == 8:
 				return []byte("ffffffff")
 			}
-			return []byte(r.of(string(number)))
+			return []byte(r.replace(string(number)))
 		})
 		if !bytes.Equal(content, tree[name]) {
 			changed[name] = content
@@ -130,8 +130,8 @@ func (r reading) change(random *rand.Rand, tree map[string][]byte, share int) ma
 	return changed
 }
 
-// rates returns the rates of a batch. They are 0 for most trees, which do not change.
-func rates(b *telemetry.Batch) map[string]float64 {
+// collectRates returns the rates of a batch. They are 0 for most trees, which do not change.
+func collectRates(b *telemetry.Batch) map[string]float64 {
 	all := map[string]float64{}
 	for i := range b.Len() {
 		if s, _, v := b.Sample(i); strings.HasSuffix(s.Name(), "_rate") {
@@ -143,20 +143,20 @@ func rates(b *telemetry.Batch) map[string]float64 {
 
 // checkRates checks that no rate exceeds the usual one, except by what the counter moved in the gather before.
 func checkRates(t reporter, b *telemetry.Batch, usual map[string]float64) {
-	for id, v := range rates(b) {
+	for id, v := range collectRates(b) {
 		if v > 3*usual[id] {
-			t.Errorf("%s is %v, but its counter is where it was before it read something else once", id, v)
+			t.Errorf("%s is %v, but its counter only had a wrong value once", id, v)
 		}
 	}
 }
 
-// prefixed adds what was changed to each error.
-type prefixed struct {
+// prefixReporter prefixes each error with what was changed.
+type prefixReporter struct {
 	*testing.T
 	what string
 }
 
-func (p *prefixed) Errorf(format string, args ...any) {
+func (p *prefixReporter) Errorf(format string, args ...any) {
 	p.Helper()
 	p.T.Errorf("%s"+format, append([]any{p.what}, args...)...)
 }

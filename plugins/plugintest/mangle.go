@@ -15,11 +15,11 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// mangled is the number of damaged versions of a tree.
-const mangled = 60
+// mangledVersions is the number of damaged versions of a tree.
+const mangledVersions = 60
 
-// checkMangled gathers from damaged files: truncated, with additional or missing columns, with invalid or too large numbers. Errors
-// are allowed, panics and impossible values are not.
+// checkMangled gathers from damaged files: truncated, with additional or missing columns, with invalid or too large numbers. Errors are
+// allowed, panics and impossible values are not.
 func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 	if c.Root == "" {
 		return
@@ -28,13 +28,13 @@ func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
 	random := rand.New(rand.NewPCG(1, uint64(len(c.Name))))
-	p, dir := c.start(t, def)
+	p, dir := c.startProbe(t, def)
 	intact := readTree(t, dir)
-	for round := range mangled {
+	for round := range mangledVersions {
 		for name, content := range intact {
-			write(t, filepath.Join(dir, name), content)
+			writeFile(t, filepath.Join(dir, name), content)
 		}
-		c.change(t, dir, round)
+		c.advanceTree(t, dir, round)
 		mangleTree(t, random, dir)
 		b, _ := p.Batch(float64(10 * round))
 		checkPossible(t, b)
@@ -71,11 +71,11 @@ func mangleTree(t *testing.T, random *rand.Rand, dir string) {
 	names := slices.Sorted(maps.Keys(files))
 	for range 1 + random.IntN(3) {
 		name := names[random.IntN(len(names))]
-		write(t, filepath.Join(dir, name), mangle(random, files[name]))
+		writeFile(t, filepath.Join(dir, name), mangleFile(random, files[name]))
 	}
 }
 
-func mangle(random *rand.Rand, data []byte) []byte {
+func mangleFile(random *rand.Rand, data []byte) []byte {
 	if len(data) == 0 || random.IntN(4) == 0 {
 		return data[:random.IntN(len(data)+1)]
 	}

@@ -15,28 +15,28 @@ func checkMetrics(t reporter, readme string, all []*telemetry.Series) {
 	documented := metricdoc.Parse(readme)
 	said := map[string]bool{}
 	for _, s := range all {
-		if complaint := compare(s, documented); complaint != "" && !said[complaint] {
+		if complaint := describeMismatch(s, documented); complaint != "" && !said[complaint] {
 			said[complaint] = true
 			t.Errorf("%s %s", s.Name(), complaint)
 		}
 	}
 	for _, m := range documented {
 		for _, name := range m.Names {
-			if !slices.ContainsFunc(all, func(s *telemetry.Series) bool { return covers(name, m.HasRate, s.Name()) }) {
+			if !slices.ContainsFunc(all, func(s *telemetry.Series) bool { return coversMetric(name, m.HasRate, s.Name()) }) {
 				t.Errorf("the README has the metric %s, but no case gathers it", name)
 			}
 		}
 	}
 }
 
-// covers reports whether a name of a table, which may be a glob, matches a metric.
-func covers(name string, hasRate bool, metric string) bool {
+// coversMetric reports whether a name of a table, which may be a glob, matches a metric.
+func coversMetric(name string, hasRate bool, metric string) bool {
 	isRate := hasRate && strings.HasSuffix(metric, "_rate")
 	return name == metric || strings.Contains(name, "*") && !isRate && match.NewList(name).Match(metric)
 }
 
-// compare returns how a series differs from its documentation, "" if it does not.
-func compare(s *telemetry.Series, documented []metricdoc.Metric) string {
+// describeMismatch returns how a series differs from its documentation, "" if it does not.
+func describeMismatch(s *telemetry.Series, documented []metricdoc.Metric) string {
 	m, ok := metricdoc.Find(documented, s.Name())
 	if !ok {
 		return fmt.Sprintf("(%s) is in no table of the README that begins with %q", s.Name(), metricdoc.Header)

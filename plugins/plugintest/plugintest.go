@@ -1,5 +1,9 @@
 // Package plugintest has the conformance test that every input must pass, and helpers for tests of inputs, which gather from
 // trees of recorded files.
+//
+// plugintest.go has the conformance test. config.go and metrics.go compare the input with its README, possible.go checks values, and
+// impossible.go and mangle.go damage what the input reads. probe.go, runner.go and trees.go are for tests of single inputs, compare.go
+// for comparisons with other programs, and http.go for inputs that read over HTTP.
 package plugintest
 
 import (
@@ -27,7 +31,7 @@ type Case struct {
 	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
 	Error      string                             // a part of the error of every gather; "": no error
 	SharedKeys bool                               // two series may share one bare key
-	Feed       func(t *testing.T, out *Emitted)   // of a Runner: sends data to it and waits until it has emitted the events
+	Feed       func(t *testing.T, out *Emitted)   // for a Runner: sends data to it and waits until it has emitted the events
 	Allocs     float64                            // allowed allocations per gather, in addition to 0.1 per sample; 0 means 2
 }
 
@@ -53,13 +57,13 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 const rounds = 4
 
 func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*telemetry.Series) {
-	p, dir := c.start(t, def)
+	p, dir := c.startProbe(t, def)
 	if p.Input.Runner != nil {
 		checkStops(t, p.Input.Runner)
-		out := run(t, p.Input.Runner)
+		out := startRunner(t, p.Input.Runner)
 		if c.Feed != nil {
 			c.Feed(t, out)
-			out.check(t, c)
+			out.checkBatches(t, c)
 		}
 		if p.Input.Gatherer == nil {
 			return
@@ -68,7 +72,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	seen := map[string]*telemetry.Series{}
 	for round := range rounds {
 		if round > 0 {
-			c.change(t, dir, round)
+			c.advanceTree(t, dir, round)
 		}
 		b, err := p.Batch(float64(10 * round))
 		c.checkError(t, err)
@@ -83,8 +87,8 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	checkCancelled(t, p)
 }
 
-// start builds the input with a copy of the tree.
-func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
+// startProbe builds the input with a copy of the tree.
+func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
 	if !def.Runs(goos) {
 		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
@@ -99,7 +103,7 @@ func (c Case) start(t *testing.T, def plugins.Definition) (p *Probe, dir string)
 	return Start(t, def, c.Config, env), dir
 }
 
-func (c Case) change(t *testing.T, dir string, round int) {
+func (c Case) advanceTree(t *testing.T, dir string, round int) {
 	if c.Then == "" {
 		return
 	}

@@ -21,36 +21,36 @@ type config struct {
 const readme = "# fake\n\n```yaml\n- fake:\n    colour: red\n```\n\n`colour` is a key.\n\n" + metricdoc.Header + "\n|---|---|---|---|---|---|\n" +
 	"| `fake_total` and its `_rate` | `colour`, (`shade`) | | counter | x | |\n"
 
-type fake struct{ total *telemetry.Total }
+type fakeInput struct{ total *telemetry.Total }
 
-func (f *fake) Gather(_ context.Context, out *telemetry.Batch) error {
+func (f *fakeInput) Gather(_ context.Context, out *telemetry.Batch) error {
 	f.total.Add(out, float64(out.At.Unix()))
 	return nil
 }
 
-func newFake() plugins.Definition {
-	return plugins.Poll("fake", "a fake", func() config { return config{} }, func(e plugins.Env, _ config) (*fake, error) {
-		return &fake{e.Factory.Counter("fake_total", telemetry.None, telemetry.Label{Key: "colour", Value: "red"})}, nil
+func newFakeInput() plugins.Definition {
+	return plugins.Poll("fake", "a fake", func() config { return config{} }, func(e plugins.Env, _ config) (*fakeInput, error) {
+		return &fakeInput{e.Factory.Counter("fake_total", telemetry.None, telemetry.Label{Key: "colour", Value: "red"})}, nil
 	})
 }
 
 func TestRunAcceptsAGoodInput(t *testing.T) {
-	Run(t, newFake().Doc(readme), Case{Name: "live"}, Case{Name: "configured", Config: "colour: blue"})
+	Run(t, newFakeInput().Doc(readme), Case{Name: "live"}, Case{Name: "configured", Config: "colour: blue"})
 }
 
-type runner struct{}
+type fakeRunner struct{}
 
-func (runner) Run(ctx context.Context, _ plugins.Emitter) error {
+func (fakeRunner) Run(ctx context.Context, _ plugins.Emitter) error {
 	<-ctx.Done()
 	return nil
 }
 
 func TestRunAcceptsAPushedInput(t *testing.T) {
-	def := plugins.Serve("fake", "a fake", func() config { return config{} }, func(plugins.Env, config) (runner, error) { return runner{}, nil })
+	def := plugins.Serve("fake", "a fake", func() config { return config{} }, func(plugins.Env, config) (fakeRunner, error) { return fakeRunner{}, nil })
 	Run(t, def.Doc(readme), Case{Name: "stops"})
 }
 
-// recorder is a test that only notes its failures.
+// recorder is a reporter that records its failures.
 type recorder struct{ messages []string }
 
 func (r *recorder) Errorf(format string, args ...any) {
@@ -60,7 +60,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 func (r *recorder) expect(t *testing.T, want string) {
 	t.Helper()
 	if all := strings.Join(r.messages, "\n"); want == "" && all != "" || !strings.Contains(all, want) {
-		t.Errorf("complains %q, want %q", all, want)
+		t.Errorf("reported %q, want %q", all, want)
 	}
 }
 
@@ -75,19 +75,19 @@ func TestBadConfigsAreFound(t *testing.T) {
 		strings.Replace(readme, "colour: red", "colour: [", 1): "yaml block",
 	} {
 		var r recorder
-		checkConfig(&r, newFake().Doc(readme))
+		checkConfig(&r, newFakeInput().Doc(readme))
 		r.expect(t, want)
 	}
 }
 
-type refusing struct {
+type configWithBadDefaults struct {
 	Colour string `yaml:"colour"`
 }
 
-func (refusing) Validate() error { return conf.Key("colour", "must be red") }
+func (configWithBadDefaults) Validate() error { return conf.Key("colour", "must be red") }
 
 func TestRefusedDefaultsAreFound(t *testing.T) {
-	def := plugins.Poll("fake", "a fake", func() refusing { return refusing{} }, func(plugins.Env, refusing) (*fake, error) { return nil, nil })
+	def := plugins.Poll("fake", "a fake", func() configWithBadDefaults { return configWithBadDefaults{} }, func(plugins.Env, configWithBadDefaults) (*fakeInput, error) { return nil, nil })
 	var r recorder
 	checkConfig(&r, def.Doc(readme))
 	r.expect(t, "the defaults are refused")
@@ -141,7 +141,7 @@ func TestNewHandlesAreFound(t *testing.T) {
 	}
 }
 
-func TestErrorsAreFound(t *testing.T) {
+func TestWrongErrorsAreFound(t *testing.T) {
 	for _, tt := range []struct {
 		wanted string
 		err    error
@@ -159,8 +159,8 @@ func TestErrorsAreFound(t *testing.T) {
 	}
 }
 
-// What an exporter has to say is not known beforehand.
-func TestAnyIsAny(t *testing.T) {
+// The metrics of an exporter are not known in advance.
+func TestTableMayAllowAnyMetric(t *testing.T) {
 	f := Env("fake", "").Factory
 	instance := telemetry.Label{Key: "instance", Value: "x"}
 	row := "%s\n|---|---|---|---|---|---|\n| `*` | `instance`, (`any`) | any | any | the page | |\n"

@@ -38,15 +38,15 @@ func checkOnce(t reporter, b *telemetry.Batch) {
 func checkValues(t reporter, b *telemetry.Batch) {
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
-		if why := impossible(s, v); why != "" {
+		if why := describeImpossible(s, v); why != "" {
 			t.Errorf("%s is %v: %s", s, v, why)
 		}
 	}
 }
 
-// impossible returns why a series cannot have a value, or "". It does not use [telemetry.Unit.Bounds], because it checks them. A
-// series with wider declared bounds has a reason for them in the code of the input.
-func impossible(s *telemetry.Series, v float64) string {
+// describeImpossible returns why a series cannot have a value, or "". It does not use [telemetry.Unit.Bounds], because it checks
+// them. A series may declare wider bounds than those of its unit.
+func describeImpossible(s *telemetry.Series, v float64) string {
 	most, least := 0x1p63, -0x1p63
 	switch s.Unit() {
 	case telemetry.Percent:
@@ -79,15 +79,15 @@ func impossible(s *telemetry.Series, v float64) string {
 
 // checkParts checks that metrics called free, used or available do not exceed the metric called total.
 func checkParts(t reporter, b *telemetry.Batch) {
-	type thing struct{ name, instance string }
-	of := func(s *telemetry.Series, name string) thing {
-		k := thing{name: name}
+	type entity struct{ name, instance string }
+	of := func(s *telemetry.Series, name string) entity {
+		k := entity{name: name}
 		for _, l := range s.Instance() {
 			k.instance += l.Key + "=" + l.Value + "\x00"
 		}
 		return k
 	}
-	totals := map[thing]float64{}
+	totals := map[entity]float64{}
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)
 		if name, ok := strings.CutSuffix(s.Name(), "_total"); ok && s.Kind() == telemetry.Gauge {

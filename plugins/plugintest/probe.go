@@ -51,12 +51,12 @@ func Files(tb testing.TB, dir string, files map[string]string) string {
 		dir = tb.TempDir()
 	}
 	for name, content := range files {
-		write(tb, filepath.Join(dir, name), []byte(content))
+		writeFile(tb, filepath.Join(dir, name), []byte(content))
 	}
 	return dir
 }
 
-// Lay copies the files of a tree to dir and overwrites what exists.
+// Lay copies the files of a tree to dir and overwrites existing files.
 func Lay(tb testing.TB, dir, tree string) {
 	tb.Helper()
 	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
@@ -68,7 +68,7 @@ func Lay(tb testing.TB, dir, tree string) {
 			return err
 		}
 		name, err := filepath.Rel(tree, path)
-		write(tb, filepath.Join(dir, name), content)
+		writeFile(tb, filepath.Join(dir, name), content)
 		return err
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func Lay(tb testing.TB, dir, tree string) {
 	}
 }
 
-func write(tb testing.TB, path string, content []byte) {
+func writeFile(tb testing.TB, path string, content []byte) {
 	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		tb.Fatal(err)
@@ -165,7 +165,7 @@ func (p *Probe) Gather(second float64) map[string]float64 {
 	return ByKey(b)
 }
 
-// Cost runs a benchmark of gathers. It reports the CPU time of this process, without that of services, and the number of samples.
+// Cost benchmarks gathers. It reports the CPU time of this process, without that of services, and the number of samples.
 func Cost(b *testing.B, p *Probe) {
 	samples := 0
 	gather := func() {
@@ -184,12 +184,12 @@ func Cost(b *testing.B, p *Probe) {
 
 // ByKey returns a batch's values by [telemetry.Series.BareKey].
 func ByKey(b *telemetry.Batch) map[string]float64 {
-	return values(b, (*telemetry.Series).BareKey)
+	return valuesBy(b, (*telemetry.Series).BareKey)
 }
 
 // BySeries returns a batch's values by [telemetry.Series.String].
 func BySeries(b *telemetry.Batch) map[string]float64 {
-	return values(b, (*telemetry.Series).String)
+	return valuesBy(b, (*telemetry.Series).String)
 }
 
 // Without returns the values with a part removed from their keys.
@@ -203,10 +203,10 @@ func Without(values map[string]float64, part string) map[string]float64 {
 
 // ByName returns a batch's values by [telemetry.Series.Name]. Of series with the same name the last one counts.
 func ByName(b *telemetry.Batch) map[string]float64 {
-	return values(b, (*telemetry.Series).Name)
+	return valuesBy(b, (*telemetry.Series).Name)
 }
 
-func values(b *telemetry.Batch, key func(*telemetry.Series) string) map[string]float64 {
+func valuesBy(b *telemetry.Batch, key func(*telemetry.Series) string) map[string]float64 {
 	m := make(map[string]float64, b.Len())
 	for i := range b.Len() {
 		s, _, v := b.Sample(i)

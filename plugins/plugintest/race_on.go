@@ -2,5 +2,5 @@
 
 package plugintest
 
-// underRace reports whether the race detector is on. It allocates, so that budgets cannot be checked.
+// underRace reports whether the race detector is on. The detector allocates, so allocations cannot be checked.
 const underRace = true

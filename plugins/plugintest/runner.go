@@ -44,8 +44,8 @@ func (e *Emitted) WaitEvents(t testing.TB, n int) {
 	})
 }
 
-// check checks the emitted batches as if they were gathered.
-func (e *Emitted) check(t reporter, c Case) {
+// checkBatches checks the emitted batches as if they were gathered.
+func (e *Emitted) checkBatches(t reporter, c Case) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, b := range e.batches {
@@ -53,8 +53,8 @@ func (e *Emitted) check(t reporter, c Case) {
 	}
 }
 
-// run runs an input until the test ends. It must return without an error then.
-func run(t *testing.T, r plugins.Runner) *Emitted {
+// startRunner runs an input until the test ends. It must return without an error then.
+func startRunner(t *testing.T, r plugins.Runner) *Emitted {
 	ctx, cancel := context.WithCancel(t.Context())
 	out, ended := &Emitted{}, make(chan error, 1)
 	go func() { ended <- r.Run(ctx, out) }()

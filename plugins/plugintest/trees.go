@@ -58,7 +58,7 @@ func Twice(tb testing.TB, def plugins.Definition, config, tree, later string) (f
 	return first, p.Gather(10)
 }
 
-// ComesBack returns what is gathered when a thing appears in a file again after it was missing for a while.
+// ComesBack returns the values that are gathered when an entity appears in a file again after it was missing for a while.
 func ComesBack(tb testing.TB, def plugins.Definition, file, before, between, after string) map[string]float64 {
 	tb.Helper()
 	dir := Files(tb, "", map[string]string{file: before})
@@ -72,8 +72,7 @@ func ComesBack(tb testing.TB, def plugins.Definition, file, before, between, aft
 	return p.Gather(60)
 }
 
-// Silent checks that missing files cause no error and no samples, and neither do empty files, which containers show instead of
-// hidden ones.
+// Silent checks that missing files and empty files cause no error and no samples. Containers show empty files in place of hidden ones.
 func Silent(tb testing.TB, def plugins.Definition, files ...string) {
 	tb.Helper()
 	for _, name := range append([]string{"none"}, files...) {
@@ -84,8 +83,8 @@ func Silent(tb testing.TB, def plugins.Definition, files ...string) {
 	}
 }
 
-// Noise checks that noise in one file of a tree causes an error that names the file, and only costs the samples from that file.
-// Keys has one key for each file.
+// Noise checks that noise in one file of a tree causes an error that names the file, and that only the samples from that file are
+// missing. Keys has one key for each file.
 func Noise(tb testing.TB, def plugins.Definition, tree string, keys map[string]string) {
 	tb.Helper()
 	for name, lost := range keys {

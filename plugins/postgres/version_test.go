@@ -127,10 +127,10 @@ func TestAdvice(t *testing.T) {
 func TestExplain(t *testing.T) {
 	lookup := &net.DNSError{Err: "no such host", Name: "db.lan", IsNotFound: true}
 	for want, err := range map[string]error{
-		"postgres db:1 has an unknown host name: correct host":                lookup,
-		"postgres db:1 did not answer in time":                           context.DeadlineExceeded,
+		"postgres db:1 has an unknown host name: correct host":         lookup,
+		"postgres db:1 did not answer in time":                         context.DeadlineExceeded,
 		"postgres db:1 closed the connection: it was stopped, or it i": io.ErrUnexpectedEOF,
-		"postgres db:1: context canceled":                                context.Canceled,
+		"postgres db:1: context canceled":                              context.Canceled,
 	} {
 		if got := explainError("db:1", "u", fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(strings.ReplaceAll(got.Error(), "x: ", ""), want) {
 			t.Errorf("%v, want %s", got, want)

@@ -55,7 +55,7 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) addresses() ([]httpx.Address, error) {
-	return httpx.Places("url", c.URL, defaultURL, c.URLs)
+	return httpx.ParsePageURLs("url", c.URL, defaultURL, c.URLs)
 }
 
 // target is one exporter.

@@ -10,7 +10,7 @@ import (
 	vault "github.com/rtcollector/rtcollector/secrets/vault"
 )
 
-// Catalog lists everything in the folders of secrets, in their order.
+// Catalog lists the components in the folders of secrets, in the order of the folders.
 func Catalog() secrets.Catalog {
 	return secrets.Catalog{
 		env.Plugin,

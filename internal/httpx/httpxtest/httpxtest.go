@@ -1,4 +1,4 @@
-// Package httpxtest has servers for tests of what speaks HTTP: real daemons, and ones that misbehave.
+// Package httpxtest has HTTP servers for tests: real daemons, and servers that misbehave.
 package httpxtest
 
 import (
@@ -18,9 +18,9 @@ import (
 // Daemon is a real server on loopback.
 type Daemon struct{ *servicetest.Daemon }
 
-// Start starts a server that stays in the foreground, waits until it listens, and stops it with the test. In the
-// arguments and the files, which are made in its directory, $PORT and $DIR stand for its own. Without it on this machine
-// the test is skipped.
+// Start starts a server that stays in the foreground, waits until it listens, and stops it with the test. It writes the files to the
+// server's directory. In arguments and files, $PORT and $DIR are replaced by the server's port and directory. If the program is not
+// installed, the test is skipped.
 func Start(t testing.TB, debian string, files map[string]string, args ...string) *Daemon {
 	t.Helper()
 	servicetest.Need(t, debian, args[0])
@@ -33,7 +33,7 @@ func Start(t testing.TB, debian string, files map[string]string, args ...string)
 	return d
 }
 
-// URL is a URL of the server.
+// URL returns the URL of a path on the server.
 func (d *Daemon) URL(path string) string { return "http://" + d.Addr() + path }
 
 // Pages serves f over HTTP for as long as the test lasts.
@@ -50,24 +50,27 @@ func Page(t testing.TB, text string) *httptest.Server {
 	return Pages(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 }
 
-// Misbehaving are addresses host:port of servers on loopback that answer as no server should, by what an error about
-// them must say to one who has told them a username.
+// Misbehaving starts servers on loopback that misbehave. It returns their addresses (host:port) by the text that the error about each of
+// them must contain. The client must send a username.
 func Misbehaving(t testing.TB) map[string]string {
 	t.Helper()
 	status := func(code int) string {
-		return host(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		return hostPort(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	}
 	return map[string]string{
 		"cannot be reached: start it": servicetest.Refusing,
 		"did not answer in time":      servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
-		"but not with HTTP":           servicetest.Raw(t, func(c net.Conn) { read(c); _, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n") }),
+		"but not with HTTP": servicetest.Raw(t, func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n")
+		}),
 		"in the middle of": servicetest.Raw(t, func(c net.Conn) {
-			read(c)
+			readRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 		}),
-		"an HTML page":               host(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
-		"answers with an empty page": host(Page(t, "")),
-		"answers with more than":     host(Pages(t, endless)),
+		"an HTML page":               hostPort(Page(t, "<!DOCTYPE html>\n<html><body>Welcome</body></html>")),
+		"answers with an empty page": hostPort(Page(t, "")),
+		"answers with more than":     hostPort(Pages(t, serveEndlessly)),
 		"refuses the username":       status(http.StatusUnauthorized),
 		"allow this host":            status(http.StatusForbidden),
 		"404 Not Found":              status(http.StatusNotFound),
@@ -75,8 +78,8 @@ func Misbehaving(t testing.TB) map[string]string {
 	}
 }
 
-// Flapping serves a page that is there in one round of five only: in the others it is cut off, an error, no answer at
-// all, or no HTTP. Turn begins a round.
+// Flapping starts a server that answers with the whole page in one of five rounds. In the others the answer is truncated, an error,
+// missing, or not HTTP. The function turn begins a round.
 func Flapping(t testing.TB, page string) (url string, turn func(round int)) {
 	t.Helper()
 	var now atomic.Int64
@@ -90,7 +93,7 @@ func Flapping(t testing.TB, page string) (url string, turn func(round int)) {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		conn, _, err := w.(http.Hijacker).Hijack() //nolint:forcetypeassert // HTTP/1 can
+		conn, _, err := w.(http.Hijacker).Hijack() //nolint:forcetypeassert // HTTP/1 supports it
 		if err != nil {
 			return
 		}
@@ -101,10 +104,10 @@ func Flapping(t testing.TB, page string) (url string, turn func(round int)) {
 	return s.URL, func(round int) { now.Store(int64(round % kinds)) }
 }
 
-// read takes a request.
-func read(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
+// readRequest reads a request and discards it.
+func readRequest(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
 
-// Patience is how long to wait for what an error must say: a while only if it is that there was no answer.
+// Patience returns the timeout for a server of Misbehaving: short if the expected error is that there was no answer.
 func Patience(want string) time.Duration {
 	if want == "did not answer in time" {
 		return 2 * time.Second
@@ -112,8 +115,8 @@ func Patience(want string) time.Duration {
 	return 30 * time.Second
 }
 
-// endless answers with lines until nobody reads them.
-func endless(w http.ResponseWriter, _ *http.Request) {
+// serveEndlessly answers with lines until the client closes the connection.
+func serveEndlessly(w http.ResponseWriter, _ *http.Request) {
 	line := []byte(strings.Repeat("a 1\n", 10_000))
 	for {
 		if _, err := w.Write(line); err != nil {
@@ -122,4 +125,4 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func host(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+func hostPort(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }

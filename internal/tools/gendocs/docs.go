@@ -16,11 +16,11 @@ import (
 //go:embed inputs.md.tmpl
 var inputsTemplate string
 
-// generate returns the files that are generated, by their path below root.
-func generate(root string, catalog plugins.Catalog) (map[string][]byte, error) {
+// generateFiles returns the files that are generated, by their path below root.
+func generateFiles(root string, catalog plugins.Catalog) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var err error
-	if files[inputsFile], err = inputs(root, catalog); err != nil {
+	if files[inputsFile], err = renderInputs(root, catalog); err != nil {
 		return nil, err
 	}
 	for name, section := range map[string]string{readmeFile: readmeTables(catalog), exampleFile: exampleInputs(catalog)} {
@@ -49,8 +49,8 @@ type input struct {
 	Rows   []string
 }
 
-// inputs returns docs/inputs.md for the module in root.
-func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
+// renderInputs returns docs/inputs.md for the module in root.
+func renderInputs(root string, catalog plugins.Catalog) ([]byte, error) {
 	folders, err := foldersByTitle(filepath.Join(root, "plugins"))
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func inputs(root string, catalog plugins.Catalog) ([]byte, error) {
 	t := template.New("inputs").Funcs(template.FuncMap{
 		"options": plugins.OptionsDoc,
 		"join":    func(words []string) string { return strings.Join(words, ", ") },
-		"codes":   codes,
+		"codes":   joinCodeSpans,
 	})
 	if t, err = t.Parse(inputsTemplate); err != nil {
 		return nil, err

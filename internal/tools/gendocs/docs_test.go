@@ -13,7 +13,7 @@ import (
 
 func TestDocumentationIsFresh(t *testing.T) {
 	const root = "../../.." // as seen from here
-	files, err := generate(root, all.Catalog())
+	files, err := generateFiles(root, all.Catalog())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestDocumentationIsFresh(t *testing.T) {
 
 func TestFolderWithoutTitle(t *testing.T) {
 	first := all.Catalog()[0].Name()
-	if _, err := inputs(t.TempDir(), all.Catalog()); err == nil || !strings.Contains(err.Error(), `title "# `+first+`"`) {
+	if _, err := renderInputs(t.TempDir(), all.Catalog()); err == nil || !strings.Contains(err.Error(), `title "# `+first+`"`) {
 		t.Error(err)
 	}
 }

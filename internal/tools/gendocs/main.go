@@ -1,5 +1,7 @@
-// Gendocs writes what is documented of the inputs from their READMEs: docs/inputs.md, and the lists of inputs in README.md and
-// config.example.yaml. It runs through "go generate ./...", in plugins/all.
+// Command gendocs generates documentation from the READMEs of the inputs: docs/inputs.md, and the lists of inputs in README.md and
+// config.example.yaml. "go generate ./..." runs it in plugins/all.
+//
+// docs.go writes docs/inputs.md, and section.go the generated sections of the other files.
 package main
 
 import (
@@ -14,7 +16,7 @@ import (
 const root = "../.."
 
 func main() {
-	files, err := generate(root, all.Catalog())
+	files, err := generateFiles(root, all.Catalog())
 	for name, content := range files {
 		if err == nil {
 			err = os.WriteFile(filepath.Join(root, name), content, 0o644)

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// module is the Go module that the lists are written for.
+// module is the Go module whose lists are generated.
 type module struct{ dir, path string }
 
 // findModule finds the go.mod in the current directory or above.
@@ -37,11 +37,11 @@ func findModule() (module, error) {
 	}
 }
 
-// file returns the path of the list of a kind.
-func (m module) file(kind string) string { return filepath.Join(m.dir, kind, "all", "all.go") }
+// listPath returns the path of the list of a kind.
+func (m module) listPath(kind string) string { return filepath.Join(m.dir, kind, "all", "all.go") }
 
-// list returns the source of the list of a kind, in the order of the folders.
-func (m module) list(kind string) ([]byte, error) {
+// renderList returns the source of the list of a kind, in the order of the folders.
+func (m module) renderList(kind string) ([]byte, error) {
 	entries, err := os.ReadDir(filepath.Join(m.dir, kind))
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (m module) list(kind string) ([]byte, error) {
 		if !e.IsDir() {
 			continue
 		}
-		name, err := definer(filepath.Join(m.dir, kind, e.Name()))
+		name, err := pluginPackage(filepath.Join(m.dir, kind, e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ import (
 
 %s)
 
-// Catalog lists everything in the folders of %s, in their order.
+// Catalog lists the components in the folders of %s, in the order of the folders.
 func Catalog() %s.Catalog {
 	return %s.Catalog{
 %s	}
@@ -78,8 +78,8 @@ func Catalog() %s.Catalog {
 	return format.Source([]byte(source))
 }
 
-// definer returns the name of the package in dir if it has a variable Plugin, else "".
-func definer(dir string) (name string, err error) {
+// pluginPackage returns the name of the package in dir if it has a variable Plugin, else "".
+func pluginPackage(dir string) (name string, err error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return "", err

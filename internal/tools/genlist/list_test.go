@@ -16,11 +16,11 @@ func TestListsAreFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"plugins", "outputs", "secrets"} {
-		have, err := os.ReadFile(m.file(kind))
+		have, err := os.ReadFile(m.listPath(kind))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := m.list(kind)
+		want, err := m.renderList(kind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestListFindsDefinitions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	source, err := module{dir, "example.com/m"}.list("plugins")
+	source, err := module{dir, "example.com/m"}.renderList("plugins")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestListFindsDefinitions(t *testing.T) {
 	two "example.com/m/plugins/b_two"
 )
 
-// Catalog lists everything in the folders of plugins, in their order.
+// Catalog lists the components in the folders of plugins, in the order of the folders.
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
 		one.Plugin,

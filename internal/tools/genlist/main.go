@@ -1,5 +1,5 @@
-// Command genlist writes the list of all inputs, outputs or secret stores: the folders whose package has a variable Plugin. It runs
-// through "go generate ./...".
+// Command genlist writes the list of all inputs, outputs or secret stores. A folder is listed if its package has a variable Plugin.
+// "go generate ./..." runs it. list.go finds the folders and renders the list.
 package main
 
 import (
@@ -11,21 +11,21 @@ import (
 func main() {
 	kind := flag.String("kind", "plugins", "folder to list: plugins, outputs or secrets")
 	flag.Parse()
-	if err := write(*kind); err != nil {
+	if err := writeList(*kind); err != nil {
 		fmt.Fprintln(os.Stderr, "genlist:", err)
 		os.Exit(1)
 	}
 }
 
-// write generates <kind>/all/all.go in the module around the current directory.
-func write(kind string) error {
+// writeList generates <kind>/all/all.go in the module around the current directory.
+func writeList(kind string) error {
 	module, err := findModule()
 	if err != nil {
 		return err
 	}
-	source, err := module.list(kind)
+	source, err := module.renderList(kind)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(module.file(kind), source, 0o644)
+	return os.WriteFile(module.listPath(kind), source, 0o644)
 }

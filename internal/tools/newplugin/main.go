@@ -1,9 +1,9 @@
-// Newplugin makes the folder of a new input, which compiles and passes its tests, and adds it to the generated lists and
+// Command newplugin creates the folder of a new input, which compiles and passes its tests, and adds it to the generated lists and
 // documentation:
 //
 //	go run ./internal/tools/newplugin NAME
 //
-// What the new input does is an example: replace the file that it reads, its parser, its metrics and its documentation.
+// The new input is an example: replace the file that it reads, its parser, its metrics and its documentation.
 package main
 
 import (
@@ -25,13 +25,13 @@ import (
 var templates embed.FS
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := addInput(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "newplugin:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func addInput(args []string) error {
 	if len(args) != 1 {
 		return errors.New("want one argument, the name of the input: go run ./internal/tools/newplugin NAME")
 	}
@@ -40,7 +40,7 @@ func run(args []string) error {
 		return err
 	}
 	folder := filepath.Join(module, "plugins", args[0])
-	if err := create(folder, args[0]); err != nil {
+	if err := createFolder(folder, args[0]); err != nil {
 		return err
 	}
 	generate := exec.Command("go", "generate", "./plugins/all")
@@ -48,7 +48,7 @@ func run(args []string) error {
 	if err := generate.Run(); err != nil {
 		return fmt.Errorf("go generate ./plugins/all: %w", err)
 	}
-	fmt.Printf("%s is made, and listed by plugins/all and in the documentation. Next:\n"+
+	fmt.Printf("created %s and added it to plugins/all and to the documentation. Next:\n"+
 		"  change its files, run go generate ./plugins/all, and go test ./plugins/%s\n", folder, args[0])
 	return nil
 }
@@ -71,11 +71,11 @@ func findModule() (string, error) {
 	}
 }
 
-// validName matches names of inputs. Linux's begin with linux_.
+// validName matches names of inputs. Names of inputs for Linux begin with linux_.
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
-// create writes the folder of an input. It changes nothing that exists.
-func create(folder, name string) error {
+// createFolder writes the folder of an input. It returns an error if the folder exists.
+func createFolder(folder, name string) error {
 	packageName := strings.ReplaceAll(name, "_", "")
 	if !validName.MatchString(name) || token.IsKeyword(packageName) {
 		return fmt.Errorf("%q cannot be the name of an input: use lower case letters, digits and single underscores, and no keyword of Go", name)

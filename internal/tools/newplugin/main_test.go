@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestNewPlugin runs the tool in a copy of the module, and there the tests that tell whether anything is left to do by hand.
-// With -trimpath the build cache does not depend on where the copy is, and shares much with "make build".
+// TestNewPlugin runs the tool in a copy of the module, and then the tests that fail if a step must be done by hand. With -trimpath the
+// build cache does not depend on the path of the copy, and is shared with "make build".
 func TestNewPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the inputs")
@@ -74,17 +74,17 @@ func copyModule(t *testing.T) string {
 	return copied
 }
 
-func TestNames(t *testing.T) {
+func TestInvalidNamesAreRejected(t *testing.T) {
 	for _, name := range []string{"", "A", "linux__a", "_a", "a_", "1a", "func", "a-b", "../a", "ä"} {
-		if err := create(filepath.Join(t.TempDir(), "x"), name); err == nil {
+		if err := createFolder(filepath.Join(t.TempDir(), "x"), name); err == nil {
 			t.Errorf("%q is accepted", name)
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "linux_a2")
-	if err := create(dir, "linux_a2"); err != nil {
+	if err := createFolder(dir, "linux_a2"); err != nil {
 		t.Error(err)
 	}
-	if err := create(dir, "linux_a2"); err == nil {
+	if err := createFolder(dir, "linux_a2"); err == nil {
 		t.Error("an existing folder is overwritten")
 	}
 }

@@ -1,5 +1,5 @@
-// Command runtests runs "go test" with its own arguments and prints what failed. It ends with a table of the skipped tests and their
-// reasons, because nobody would notice a test that is skipped on every machine.
+// Command runtests passes its arguments to "go test" and prints what failed. It ends with a table of the skipped tests and their
+// reasons, so that a test which is skipped on every machine is noticed. report.go has the report.
 //
 //	go run ./internal/tools/runtests -race -shuffle=on ./...
 package main
@@ -59,5 +59,5 @@ func (r *report) addLine(line []byte) {
 		_, _ = r.w.Write(line)
 		return
 	}
-	r.add(e)
+	r.addEvent(e)
 }

@@ -26,7 +26,7 @@ func newReport(w io.Writer) *report {
 	return &report{w: w, outputs: map[string][]string{}, skipped: map[string][]string{}}
 }
 
-func (r *report) add(e event) {
+func (r *report) addEvent(e event) {
 	name := e.Package + "." + e.Test
 	switch e.Action {
 	case "build-output":
@@ -81,13 +81,13 @@ func (r *report) finishTest(e event, name string) {
 	}
 }
 
-// position matches what t.Skip prints before the reason.
-var position = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
+// skipPosition matches what t.Skip prints before the reason.
+var skipPosition = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
 
 // skipReason returns the reason from the output of a skipped test, which is its last message.
 func skipReason(lines []string) string {
 	for _, line := range slices.Backward(lines) {
-		if at := position.FindStringIndex(line); at != nil {
+		if at := skipPosition.FindStringIndex(line); at != nil {
 			return strings.TrimSpace(line[at[1]:])
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestRunTests runs real tests of a module of its own.
+// TestRunTests runs the tests of a small module.
 func TestRunTests(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
