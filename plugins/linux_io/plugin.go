@@ -67,11 +67,11 @@ type operationTime struct {
 	time, count telemetry.Growth
 }
 
-func (w *operationTime) addSample(out *telemetry.Batch, time, count float64) {
-	took, okTime := w.time.Step(time)
-	operations, okCount := w.count.Step(count)
+func (o *operationTime) addSample(out *telemetry.Batch, time, count float64) {
+	took, okTime := o.time.Step(time)
+	operations, okCount := o.count.Step(count)
 	if okTime && okCount && operations > 0 {
-		out.Add(w.series, took/operations)
+		out.Add(o.series, took/operations)
 	}
 }
 

@@ -108,24 +108,24 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 	}
 }
 
-func (g *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
-	g.time.Add(out, float64(s.GatherTime.Load()))
+func (i *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
+	i.time.Add(out, float64(s.GatherTime.Load()))
 	if slowest := s.MaxGather.Swap(0); slowest > 0 { // 0: no gather since the last report
-		out.Add(g.last, float64(s.LastGather.Load()))
-		out.Add(g.max, float64(slowest))
+		out.Add(i.last, float64(s.LastGather.Load()))
+		out.Add(i.max, float64(slowest))
 	}
-	out.Add(g.age, secondsSince(out, s.LastSuccess.Load()))
-	out.Add(g.samples, float64(s.Samples.Load()))
-	out.Add(g.events, float64(s.Events.Load()))
+	out.Add(i.age, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(i.samples, float64(s.Samples.Load()))
+	out.Add(i.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
-		out.Add(g.unclaimed, float64(n))
+		out.Add(i.unclaimed, float64(n))
 	}
 	if n := s.Implausible.Load(); n > 0 {
-		out.Add(g.implausible, float64(n))
+		out.Add(i.implausible, float64(n))
 	}
-	out.Add(g.errors, float64(s.Errors.Load()))
-	out.Add(g.timeouts, float64(s.Timeouts.Load()))
-	out.Add(g.missed, float64(s.Missed.Load()))
+	out.Add(i.errors, float64(s.Errors.Load()))
+	out.Add(i.timeouts, float64(s.Timeouts.Load()))
+	out.Add(i.missed, float64(s.Missed.Load()))
 }
 
 // secondsSince returns the seconds from an instant to the gather, or 0 if the clock was set back since.
@@ -170,26 +170,26 @@ func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
 	}
 }
 
-func (w *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
-	w.time.Add(out, float64(s.WriteTime.Load()))
-	w.written.Add(out, float64(s.Written.Load()))
-	w.dropped.Add(out, float64(s.Dropped.Load()))
-	out.Add(w.rejected, float64(s.Rejected.Load()))
-	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
-	out.Add(w.retries, float64(s.Retries.Load()))
-	out.Add(w.writes, float64(s.Writes.Load()))
+func (o *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
+	o.time.Add(out, float64(s.WriteTime.Load()))
+	o.written.Add(out, float64(s.Written.Load()))
+	o.dropped.Add(out, float64(s.Dropped.Load()))
+	out.Add(o.rejected, float64(s.Rejected.Load()))
+	s.Reasons(func(reason string, n int64) { out.Add(*o.reasons.Get(reason), float64(n)) })
+	out.Add(o.retries, float64(s.Retries.Load()))
+	out.Add(o.writes, float64(s.Writes.Load()))
 	if gone, ok := s.SeriesGone(); ok {
-		out.Add(w.gone, float64(gone))
+		out.Add(o.gone, float64(gone))
 	}
 	if limit := s.Samples.Limit.Load(); limit > 0 {
-		out.Add(w.size, float64(s.Samples.Size.Load()))
-		out.Add(w.limit, float64(limit))
+		out.Add(o.size, float64(s.Samples.Size.Load()))
+		out.Add(o.limit, float64(limit))
 	}
 	if limit := s.Events.Limit.Load(); limit > 0 {
-		out.Add(w.events, float64(s.Events.Count.Load()))
-		out.Add(w.eventBytes, float64(s.Events.Size.Load()))
-		out.Add(w.eventLimit, float64(limit))
-		w.wait.Add(out, float64(s.WaitTime.Load()))
+		out.Add(o.events, float64(s.Events.Count.Load()))
+		out.Add(o.eventBytes, float64(s.Events.Size.Load()))
+		out.Add(o.eventLimit, float64(limit))
+		o.wait.Add(out, float64(s.WaitTime.Load()))
 	}
-	out.Add(w.age, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(o.age, secondsSince(out, s.LastSuccess.Load()))
 }
