@@ -131,7 +131,7 @@ func (in *input) releaseChipName(path string) {
 func collectChannels(dir string, files []string) []*channel {
 	found := map[string]*channel{}
 	for _, file := range files {
-		prefix, number, what, ok := parseAttribute(file)
+		prefix, number, suffix, ok := parseAttribute(file)
 		k, known := sensorKindOf(prefix)
 		if !ok || !known {
 			continue
@@ -142,9 +142,9 @@ func collectChannels(dir string, files []string) []*channel {
 			ch = &channel{sensorKind: k, attribute: attribute, number: number, files: map[string]bool{}}
 			found[attribute] = ch
 		}
-		ch.files[what] = true
-		if what == "alarm" || what == "fault" || strings.HasSuffix(what, "_alarm") {
-			ch.alarms = append(ch.alarms, what)
+		ch.files[suffix] = true
+		if suffix == "alarm" || suffix == "fault" || strings.HasSuffix(suffix, "_alarm") {
+			ch.alarms = append(ch.alarms, suffix)
 		}
 	}
 	list := slices.SortedFunc(maps.Values(found), func(a, b *channel) int {
@@ -190,10 +190,10 @@ func makeLabelsUnique(list []*channel) {
 func (in *input) addChannel(c *candidate, dir, chip string, ch *channel) {
 	labels := []telemetry.Label{{Key: "chip", Value: chip}, {Key: "sensor", Value: ch.label}}
 	id := "/" + chip + "/" + ch.attribute + "/" + ch.label
-	file := func(what string) string { return filepath.Join(dir, ch.attribute+"_"+what) }
-	if what := ch.readingSuffix(); what != "" {
+	file := func(suffix string) string { return filepath.Join(dir, ch.attribute+"_"+suffix) }
+	if suffix := ch.readingSuffix(); suffix != "" {
 		c.addReader(ch.metric+id, func() reader {
-			s := &sensor{files: []numberFile{in.budget.newNumberFile(file(what))}, divisor: ch.divisor, minimum: ch.minimum}
+			s := &sensor{files: []numberFile{in.budget.newNumberFile(file(suffix))}, divisor: ch.divisor, minimum: ch.minimum}
 			if ch.isCounter {
 				s.total = in.factory.Counter(ch.metric, ch.unit, labels...)
 			} else {
@@ -202,19 +202,19 @@ func (in *input) addChannel(c *candidate, dir, chip string, ch *channel) {
 			return s
 		})
 	}
-	for _, what := range []string{"max", "crit"} {
-		if ch.unit == telemetry.Celsius && ch.files[what] {
-			c.addReader(ch.metric+"_"+what+id, func() reader {
-				return &limit{file: numberFile{file: hostfs.NewValue(file(what))}, divisor: ch.divisor, minimum: absoluteZero, maximum: maxTemperatureLimit,
-					series: in.factory.Gauge(ch.metric+"_"+what, ch.unit, labels...)}
+	for _, suffix := range []string{"max", "crit"} {
+		if ch.unit == telemetry.Celsius && ch.files[suffix] {
+			c.addReader(ch.metric+"_"+suffix+id, func() reader {
+				return &limit{file: numberFile{file: hostfs.NewValue(file(suffix))}, divisor: ch.divisor, minimum: absoluteZero, maximum: maxTemperatureLimit,
+					series: in.factory.Gauge(ch.metric+"_"+suffix, ch.unit, labels...)}
 			})
 		}
 	}
 	if len(ch.alarms) > 0 {
 		c.addReader(ch.metric+"_alarm"+id+strings.Join(ch.alarms, ","), func() reader {
 			s := &sensor{divisor: 1, series: in.factory.Gauge(ch.metric+"_alarm", telemetry.None, labels...)}
-			for _, what := range ch.alarms {
-				s.files = append(s.files, in.budget.newNumberFile(file(what)))
+			for _, suffix := range ch.alarms {
+				s.files = append(s.files, in.budget.newNumberFile(file(suffix)))
 			}
 			return s
 		})
@@ -223,9 +223,9 @@ func (in *input) addChannel(c *candidate, dir, chip string, ch *channel) {
 
 // readingSuffix returns the suffix of the file with the sensor's value. It prefers the current value to an average.
 func (ch *channel) readingSuffix() string {
-	for _, what := range []string{"input", "average"} {
-		if ch.files[what] {
-			return what
+	for _, suffix := range []string{"input", "average"} {
+		if ch.files[suffix] {
+			return suffix
 		}
 	}
 	return ""

@@ -21,7 +21,7 @@ func parseValue(data []byte) (n int64, found, ok bool) {
 }
 
 // parseAttribute splits the name of a chip's file, such as temp1_crit_alarm (Documentation/hwmon/sysfs-interface.rst).
-func parseAttribute(name string) (kind string, number int, what string, ok bool) {
+func parseAttribute(name string) (kind string, number int, suffix string, ok bool) {
 	start := 0
 	for start < len(name) && name[start] >= 'a' && name[start] <= 'z' {
 		start++

@@ -120,7 +120,7 @@ func (in *input) visitEntity(t *tree, name string) {
 		if t.open(c) {
 			e.contentHash = hash
 		}
-		closeAll(c.oldReaders)
+		closeReaders(c.oldReaders)
 		e.readers = c.newReaders
 	}
 	for _, r := range e.readers {
@@ -155,9 +155,9 @@ func hashNames(names [][]byte) uint64 {
 	return max(h, 1)
 }
 
-func (e *entity) close() { closeAll(e.readers) }
+func (e *entity) close() { closeReaders(e.readers) }
 
-func closeAll(readers []keyedReader) {
+func closeReaders(readers []keyedReader) {
 	for _, r := range readers {
 		r.close()
 	}

@@ -81,8 +81,8 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 
 // inputSeries are the series of one input.
 type inputSeries struct {
-	time                                      *telemetry.Total
-	last, max, age                            *telemetry.Series
+	gatherTime                                *telemetry.Total
+	lastGatherTime, maxGatherTime, successAge *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
 	unclaimed, implausible                    *telemetry.Series
 }
@@ -93,13 +93,13 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 		return f.New("internal_gather_"+name, telemetry.Counter, telemetry.None, label)
 	}
 	return inputSeries{
-		time:      f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
-		last:      f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
-		max:       f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
-		age:       f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
-		samples:   counter("metrics_gathered"),
-		events:    counter("events_gathered"),
-		unclaimed: counter("events_unclaimed"),
+		gatherTime:     f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
+		lastGatherTime: f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
+		maxGatherTime:  f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
+		successAge:     f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
+		samples:        counter("metrics_gathered"),
+		events:         counter("events_gathered"),
+		unclaimed:      counter("events_unclaimed"),
 
 		implausible: counter("implausible"),
 		errors:      counter("errors"),
@@ -109,12 +109,12 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 }
 
 func (i *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
-	i.time.Add(out, float64(s.GatherTime.Load()))
+	i.gatherTime.Add(out, float64(s.GatherTime.Load()))
 	if slowest := s.MaxGather.Swap(0); slowest > 0 { // 0: no gather since the last report
-		out.Add(i.last, float64(s.LastGather.Load()))
-		out.Add(i.max, float64(slowest))
+		out.Add(i.lastGatherTime, float64(s.LastGather.Load()))
+		out.Add(i.maxGatherTime, float64(slowest))
 	}
-	out.Add(i.age, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(i.successAge, secondsSince(out, s.LastSuccess.Load()))
 	out.Add(i.samples, float64(s.Samples.Load()))
 	out.Add(i.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
@@ -135,12 +135,12 @@ func secondsSince(out *telemetry.Batch, unixNano int64) float64 {
 
 // outputSeries are the series of one output.
 type outputSeries struct {
-	time, written, dropped                      *telemetry.Total
-	rejected, retries, writes, size, limit, age *telemetry.Series
-	gone                                        *telemetry.Series
-	events, eventBytes, eventLimit              *telemetry.Series
-	wait                                        *telemetry.Total
-	reasons                                     *telemetry.Vec[string, *telemetry.Series]
+	writeTime, written, dropped                                    *telemetry.Total
+	rejected, retries, writes, bufferSize, bufferLimit, successAge *telemetry.Series
+	seriesGone                                                     *telemetry.Series
+	eventCount, eventBytes, eventLimit                             *telemetry.Series
+	waitTime                                                       *telemetry.Total
+	rejectedByReason                                               *telemetry.Vec[string, *telemetry.Series]
 }
 
 func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
@@ -149,47 +149,47 @@ func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
 		return f.New("internal_write_"+name, k, telemetry.None, label)
 	}
 	return outputSeries{
-		time:     f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
-		written:  f.Counter("internal_write_metrics_written", telemetry.None, label),
-		dropped:  f.Counter("internal_write_metrics_dropped", telemetry.None, label),
-		rejected: series("metrics_rejected", telemetry.Counter),
-		retries:  series("retries", telemetry.Counter),
-		writes:   series("writes", telemetry.Counter),
-		gone:     series("series_gone", telemetry.Counter),
-		size:     series("buffer_size", telemetry.Gauge),
-		limit:    series("buffer_limit", telemetry.Gauge),
-		age:      f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
+		writeTime:   f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
+		written:     f.Counter("internal_write_metrics_written", telemetry.None, label),
+		dropped:     f.Counter("internal_write_metrics_dropped", telemetry.None, label),
+		rejected:    series("metrics_rejected", telemetry.Counter),
+		retries:     series("retries", telemetry.Counter),
+		writes:      series("writes", telemetry.Counter),
+		seriesGone:  series("series_gone", telemetry.Counter),
+		bufferSize:  series("buffer_size", telemetry.Gauge),
+		bufferLimit: series("buffer_limit", telemetry.Gauge),
+		successAge:  f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
 
-		events:     series("event_buffer_size", telemetry.Gauge),
+		eventCount: series("event_buffer_size", telemetry.Gauge),
 		eventBytes: f.Gauge("internal_write_event_buffer_bytes", telemetry.Bytes, label),
 		eventLimit: f.Gauge("internal_write_event_buffer_limit_bytes", telemetry.Bytes, label),
-		wait:       f.Counter("internal_write_event_wait_time_ns", telemetry.Nanoseconds, label),
-		reasons: telemetry.NewVec(f, func(f *telemetry.Factory, reason string) *telemetry.Series {
+		waitTime:   f.Counter("internal_write_event_wait_time_ns", telemetry.Nanoseconds, label),
+		rejectedByReason: telemetry.NewVec(f, func(f *telemetry.Factory, reason string) *telemetry.Series {
 			return f.New("internal_write_rejected", telemetry.Counter, telemetry.None, label, telemetry.Label{Key: "reason", Value: reason})
 		}),
 	}
 }
 
 func (o *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
-	o.time.Add(out, float64(s.WriteTime.Load()))
+	o.writeTime.Add(out, float64(s.WriteTime.Load()))
 	o.written.Add(out, float64(s.Written.Load()))
 	o.dropped.Add(out, float64(s.Dropped.Load()))
 	out.Add(o.rejected, float64(s.Rejected.Load()))
-	s.Reasons(func(reason string, n int64) { out.Add(*o.reasons.Get(reason), float64(n)) })
+	s.Reasons(func(reason string, n int64) { out.Add(*o.rejectedByReason.Get(reason), float64(n)) })
 	out.Add(o.retries, float64(s.Retries.Load()))
 	out.Add(o.writes, float64(s.Writes.Load()))
 	if gone, ok := s.SeriesGone(); ok {
-		out.Add(o.gone, float64(gone))
+		out.Add(o.seriesGone, float64(gone))
 	}
 	if limit := s.Samples.Limit.Load(); limit > 0 {
-		out.Add(o.size, float64(s.Samples.Size.Load()))
-		out.Add(o.limit, float64(limit))
+		out.Add(o.bufferSize, float64(s.Samples.Size.Load()))
+		out.Add(o.bufferLimit, float64(limit))
 	}
 	if limit := s.Events.Limit.Load(); limit > 0 {
-		out.Add(o.events, float64(s.Events.Count.Load()))
+		out.Add(o.eventCount, float64(s.Events.Count.Load()))
 		out.Add(o.eventBytes, float64(s.Events.Size.Load()))
 		out.Add(o.eventLimit, float64(limit))
-		o.wait.Add(out, float64(s.WaitTime.Load()))
+		o.waitTime.Add(out, float64(s.WaitTime.Load()))
 	}
-	out.Add(o.age, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(o.successAge, secondsSince(out, s.LastSuccess.Load()))
 }
