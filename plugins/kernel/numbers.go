@@ -63,15 +63,15 @@ func newOpenFilesWriter(f *telemetry.Factory) func(*telemetry.Batch, []uint64) {
 	}
 }
 
-func (t *numberFile) addSamples(out *telemetry.Batch) error {
-	data, err := t.file.ReadOptional()
+func (f *numberFile) addSamples(out *telemetry.Batch) error {
+	data, err := f.file.ReadOptional()
 	if err != nil || len(data) == 0 {
 		return err
 	}
 	var columns [maxColumns]uint64
-	if n := scan.ParseUints(data, columns[:]); n < t.minColumns {
-		return fmt.Errorf("parse %s: %d numbers, want %d", t.file.Path(), n, t.minColumns)
+	if n := scan.ParseUints(data, columns[:]); n < f.minColumns {
+		return fmt.Errorf("parse %s: %d numbers, want %d", f.file.Path(), n, f.minColumns)
 	}
-	t.write(out, columns[:])
+	f.write(out, columns[:])
 	return nil
 }

@@ -57,9 +57,9 @@ func parseCPU(line []byte) (name []byte, t cpuTicks, columns int) {
 	return name, t, columns
 }
 
-// lostTicks returns how many ticks of the last reading are missing from this one. Time that moved between iowait and
+// countLostTicks returns how many ticks of the last reading are missing from this one. Time that moved between iowait and
 // idle is not lost: the kernel moves it when another core ends the wait (Documentation/filesystems/proc.rst).
-func lostTicks(last, now cpuTicks) (ticks uint64) {
+func countLostTicks(last, now cpuTicks) (ticks uint64) {
 	last[idle], last[iowait] = last[idle]+last[iowait], 0
 	now[idle], now[iowait] = now[idle]+now[iowait], 0
 	for i := range guest {
@@ -74,10 +74,10 @@ func lostTicks(last, now cpuTicks) (ticks uint64) {
 // right. More is missing when a core goes offline or comes back, because the kernel subtracts or adds its idle time.
 const maxLost = 0.25
 
-// usageShares returns the share of each state in the time between two readings, in percent. The shares add up to 100:
+// computeShares returns the share of each state in the time between two readings, in percent. The shares add up to 100:
 // guest time is subtracted from user, which contains it, and guest_nice from nice. A state that goes back a little, as
 // idle and iowait sometimes do, counts as zero. ok is false if no time has passed or more than maxLost of it is missing.
-func usageShares(last, now cpuTicks) (shares [numStates]float64, ok bool) {
+func computeShares(last, now cpuTicks) (shares [numStates]float64, ok bool) {
 	var spent cpuTicks
 	for i := range spent {
 		if now[i] > last[i] {
@@ -92,7 +92,7 @@ func usageShares(last, now cpuTicks) (shares [numStates]float64, ok bool) {
 	for _, v := range spent {
 		total += float64(v)
 	}
-	if total == 0 || float64(lostTicks(last, now)) > maxLost*total {
+	if total == 0 || float64(countLostTicks(last, now)) > maxLost*total {
 		return shares, false
 	}
 	for i, v := range spent {

@@ -93,7 +93,7 @@ func (c *coreSeries) addShares(out *telemetry.Batch, now cpuTicks, columns int) 
 	if _, known := c.allTicks.Step(now.sumTicks()); !known {
 		return
 	}
-	shares, ok := usageShares(last, now)
+	shares, ok := computeShares(last, now)
 	if !ok {
 		return
 	}

@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 	)
 }
 
-func TestUsageShares(t *testing.T) {
+func TestComputeShares(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		last, now cpuTicks
@@ -34,7 +34,7 @@ func TestUsageShares(t *testing.T) {
 		{"all states", cpuTicks{}, cpuTicks{1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, map[string]float64{
 			"user": 12.5, "nice": 12.5, "system": 12.5, "idle": 12.5, "iowait": 12.5, "irq": 12.5, "softirq": 12.5, "steal": 12.5}},
 	} {
-		shares, ok := usageShares(tt.last, tt.now)
+		shares, ok := computeShares(tt.last, tt.now)
 		got, sum := map[string]float64{}, 0.0
 		for i, name := range stateNames() {
 			sum += shares[i]
@@ -49,16 +49,16 @@ func TestUsageShares(t *testing.T) {
 			t.Errorf("%s: the shares add up to %v", tt.name, sum)
 		}
 	}
-	if _, ok := usageShares(cpuTicks{user: 5}, cpuTicks{user: 5}); ok {
+	if _, ok := computeShares(cpuTicks{user: 5}, cpuTicks{user: 5}); ok {
 		t.Error("no time passed, yet there are shares")
 	}
-	if _, ok := usageShares(cpuTicks{user: 5, idle: 900}, cpuTicks{user: 1005, idle: 400}); ok {
+	if _, ok := computeShares(cpuTicks{user: 5, idle: 900}, cpuTicks{user: 1005, idle: 400}); ok {
 		t.Error("half of the time is missing, yet there are shares")
 	}
-	if _, ok := usageShares(cpuTicks{user: 5, idle: 900}, cpuTicks{user: 1005, idle: 700}); !ok {
+	if _, ok := computeShares(cpuTicks{user: 5, idle: 900}, cpuTicks{user: 1005, idle: 700}); !ok {
 		t.Error("a little of the time is missing, and there are no shares")
 	}
-	if _, ok := usageShares(cpuTicks{user: 5, idle: 9}, cpuTicks{}); ok {
+	if _, ok := computeShares(cpuTicks{user: 5, idle: 9}, cpuTicks{}); ok {
 		t.Error("all counters were reset, yet there are shares")
 	}
 }
@@ -166,7 +166,7 @@ func TestCPUComesBackOnline(t *testing.T) {
 	}
 }
 
-func TestLostTicks(t *testing.T) {
+func TestCountLostTicks(t *testing.T) {
 	for name, tt := range map[string]struct {
 		last, now cpuTicks
 		want      uint64
@@ -178,7 +178,7 @@ func TestLostTicks(t *testing.T) {
 		"guest is part of user":  {cpuTicks{user: 10, guest: 10}, cpuTicks{user: 20, guest: 5}, 0},
 		"steal, after migration": {cpuTicks{steal: 100, idle: 5}, cpuTicks{steal: 1, idle: 7}, 99},
 	} {
-		if got := lostTicks(tt.last, tt.now); got != tt.want {
+		if got := countLostTicks(tt.last, tt.now); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}
@@ -209,7 +209,7 @@ func FuzzParseStat(f *testing.F) {
 			if columns < 0 || columns > numStates {
 				t.Fatalf("%d columns", columns)
 			}
-			shares, ok := usageShares(cpuTicks{1, 2, 3, 4}, now)
+			shares, ok := computeShares(cpuTicks{1, 2, 3, 4}, now)
 			sum := 0.0
 			for _, v := range shares {
 				sum += v

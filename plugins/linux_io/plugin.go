@@ -48,15 +48,15 @@ type input struct {
 
 // deviceSeries holds the series of one device. They are nil if the device is filtered out.
 type deviceSeries struct {
-	wanted bool
-	exists *telemetry.Series
-	totals [numCounters]*telemetry.Series
-	rates  [numCounters]*telemetry.Rate
-	busy   telemetry.Rate // of deviceStats.busy
-	queued telemetry.Rate // of deviceStats.weighted
-	util   *telemetry.Series
+	wanted       bool
+	presence     *telemetry.Series
+	totals       [numCounters]*telemetry.Series
+	rates        [numCounters]*telemetry.Rate
+	busyTime     telemetry.Rate // of deviceStats.busy
+	weightedTime telemetry.Rate // of deviceStats.weighted
+	utilization  *telemetry.Series
 
-	inFlight, queue                 *telemetry.Series
+	inFlight, queueLength           *telemetry.Series
 	readWait, writeWait             operationTime
 	discards, discardBytes, flushes *telemetry.Total
 }
@@ -67,11 +67,11 @@ type operationTime struct {
 	time, count telemetry.Growth
 }
 
-func (w *operationTime) addSample(out *telemetry.Batch, time, count float64) {
-	took, okTime := w.time.Step(time)
-	operations, okCount := w.count.Step(count)
+func (o *operationTime) addSample(out *telemetry.Batch, time, count float64) {
+	took, okTime := o.time.Step(time)
+	operations, okCount := o.count.Step(count)
 	if okTime && okCount && operations > 0 {
-		out.Add(w.series, took/operations)
+		out.Add(o.series, took/operations)
 	}
 }
 
@@ -90,12 +90,12 @@ func build(env plugins.Env, c Config) (*input, error) {
 func newDeviceSeries(f *telemetry.Factory, name string) deviceSeries {
 	label := telemetry.Label{Key: "device", Value: name}
 	d := deviceSeries{
-		wanted: true,
-		exists: f.Gauge("diskio_device", telemetry.None, label),
-		util:   f.Gauge("diskio_util_percent", telemetry.Percent, label),
+		wanted:      true,
+		presence:    f.Gauge("diskio_device", telemetry.None, label),
+		utilization: f.Gauge("diskio_util_percent", telemetry.Percent, label),
 
 		inFlight:     f.Gauge("diskio_in_flight", telemetry.Operations, label),
-		queue:        f.Gauge("diskio_queue_length", telemetry.Operations, label),
+		queueLength:  f.Gauge("diskio_queue_length", telemetry.Operations, label),
 		readWait:     operationTime{series: f.Gauge("diskio_read_await", telemetry.Milliseconds, label)},
 		writeWait:    operationTime{series: f.Gauge("diskio_write_await", telemetry.Milliseconds, label)},
 		discards:     f.Counter("io_discards", telemetry.Operations, label),
@@ -137,17 +137,17 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 }
 
 func (d *deviceSeries) addSamples(out *telemetry.Batch, s deviceStats) {
-	out.Add(d.exists, 1)
+	out.Add(d.presence, 1)
 	for i, v := range s.counters {
 		out.Add(d.totals[i], v)
 		d.rates[i].Add(out, v)
 	}
-	if perSecond, ok := d.busy.Step(out.At, s.busy); ok {
-		out.Add(d.util, min(100, perSecond/10))
+	if perSecond, ok := d.busyTime.Step(out.At, s.busy); ok {
+		out.Add(d.utilization, min(100, perSecond/10))
 	}
 	out.Add(d.inFlight, s.inFlight)
-	if perSecond, ok := d.queued.Step(out.At, s.weighted); ok {
-		out.Add(d.queue, perSecond/1000)
+	if perSecond, ok := d.weightedTime.Step(out.At, s.weighted); ok {
+		out.Add(d.queueLength, perSecond/1000)
 	}
 	d.readWait.addSample(out, s.counters[readTime], s.counters[reads])
 	d.writeWait.addSample(out, s.counters[writeTime], s.counters[writes])

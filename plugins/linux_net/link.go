@@ -40,13 +40,13 @@ func newLink(f *telemetry.Factory, root hostfs.Root, name string, label telemetr
 	if data, err := l.carrierFile.ReadOptional(); data == nil && err == nil {
 		return nil
 	}
-	l.hasHardware = !isVirtual(filepath.Dir(l.carrierFile.Path()))
+	l.hasHardware = !isVirtualDevice(filepath.Dir(l.carrierFile.Path()))
 	return l
 }
 
-// isVirtual reports whether an interface's directory in /sys/class/net links to a device without hardware. The speed of
+// isVirtualDevice reports whether an interface's directory in /sys/class/net links to a device without hardware. The speed of
 // such a device is only nominal: a tap device reports 10 Mbit/s, and a bridge reports the speed of its fastest port.
-func isVirtual(dir string) bool {
+func isVirtualDevice(dir string) bool {
 	target, err := os.Readlink(dir)
 	return err == nil && strings.Contains(filepath.ToSlash(target), "/virtual/")
 }

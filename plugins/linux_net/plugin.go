@@ -32,7 +32,7 @@ type input struct {
 // interfaceSeries holds the series of one interface. They are nil if the interface is filtered out.
 type interfaceSeries struct {
 	wanted         bool
-	exists         *telemetry.Series
+	presence       *telemetry.Series
 	totals         [numCounters]*telemetry.Total
 	rxBits, txBits *telemetry.Rate
 	link           *link
@@ -53,10 +53,10 @@ func build(env plugins.Env, c Config) (*input, error) {
 func newInterfaceSeries(f *telemetry.Factory, fs hostfs.Root, name string) interfaceSeries {
 	label := telemetry.Label{Key: "iface", Value: name}
 	i := interfaceSeries{
-		wanted: true,
-		exists: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: name}),
-		rxBits: f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
-		txBits: f.Rate("net_tx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
+		wanted:   true,
+		presence: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: name}),
+		rxBits:   f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
+		txBits:   f.Rate("net_tx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 	}
 	for n, c := range counterMetrics() {
 		i.totals[n] = f.Counter(c.name, c.unit, label)
@@ -95,7 +95,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 }
 
 func (i *interfaceSeries) addSamples(out *telemetry.Batch, counts counterValues) error {
-	out.Add(i.exists, 1)
+	out.Add(i.presence, 1)
 	var err error
 	bits := 0.0 // limit per second; 0: no limit
 	if i.link != nil {

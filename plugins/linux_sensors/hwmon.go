@@ -68,34 +68,34 @@ type channel struct {
 
 // openChip adds the sensors of a chip of /sys/class/hwmon. A chip without a name is not ready yet, or never has one. It
 // is named after its directory, and opened again by every search.
-func (in *input) openChip(p *candidate) bool {
-	dir, name, files, ok := in.findChipFiles(p)
+func (in *input) openChip(c *candidate) bool {
+	dir, name, files, ok := in.findChipFiles(c)
 	if !ok {
 		return false
 	}
-	chip := p.name
+	chip := c.name
 	if name != "" {
-		chip = in.claimChipName(name, p)
+		chip = in.claimChipName(name, c)
 	}
 	if in.config.excludesAny(chip, name) {
 		return true
 	}
-	for _, c := range collectChannels(dir, files) {
-		if in.config.includesAny(chip, name, chip+"/"+c.label, name+"/"+c.label) {
-			in.addChannel(p, dir, chip, c)
+	for _, ch := range collectChannels(dir, files) {
+		if in.config.includesAny(chip, name, chip+"/"+ch.label, name+"/"+ch.label) {
+			in.addChannel(c, dir, chip, ch)
 		}
 	}
 	return name != ""
 }
 
 // findChipFiles returns the directory with the files of a chip, the chip's name, which may be empty, and the files.
-func (in *input) findChipFiles(p *candidate) (dir, name string, files []string, ok bool) {
-	if name = readText(p.path, "name"); name != "" {
-		return p.path, name, p.files, true
+func (in *input) findChipFiles(c *candidate) (dir, name string, files []string, ok bool) {
+	if name = readText(c.path, "name"); name != "" {
+		return c.path, name, c.files, true
 	}
-	dir = filepath.Join(p.path, "device") // before Linux 3.13, and with some drivers still, the files are here
+	dir = filepath.Join(c.path, "device") // before Linux 3.13, and with some drivers still, the files are here
 	if name = readText(dir, "name"); name == "" {
-		return p.path, "", p.files, true
+		return c.path, "", c.files, true
 	}
 	in.entityDir.SetPath(dir)
 	names, err := in.entityDir.Names()
@@ -106,19 +106,19 @@ func (in *input) findChipFiles(p *candidate) (dir, name string, files []string, 
 }
 
 // claimChipName returns a name that no other chip has and that is the same after every boot: the one of sensors(1).
-func (in *input) claimChipName(name string, p *candidate) string {
+func (in *input) claimChipName(name string, c *candidate) string {
 	device := ""
-	if target := resolveLink(p.path, "device"); target != filepath.Join(p.path, "device") {
+	if target := resolveLink(c.path, "device"); target != filepath.Join(c.path, "device") {
 		device = target
 	}
-	in.releaseChipName(p.path)
+	in.releaseChipName(c.path)
 	chip := name + "-" + chipAddress(in.sys, device)
-	for _, next := range []string{filepath.Base(device), p.name} { // "." means that there is no device
+	for _, next := range []string{filepath.Base(device), c.name} { // "." means that there is no device
 		if in.chipNames[chip] != "" && next != "." {
 			chip += "-" + next
 		}
 	}
-	in.chipNames[chip] = p.path
+	in.chipNames[chip] = c.path
 	return chip
 }
 
@@ -131,20 +131,20 @@ func (in *input) releaseChipName(path string) {
 func collectChannels(dir string, files []string) []*channel {
 	found := map[string]*channel{}
 	for _, file := range files {
-		prefix, number, what, ok := parseAttribute(file)
+		prefix, number, suffix, ok := parseAttribute(file)
 		k, known := sensorKindOf(prefix)
 		if !ok || !known {
 			continue
 		}
 		attribute := prefix + strconv.Itoa(number)
-		c := found[attribute]
-		if c == nil {
-			c = &channel{sensorKind: k, attribute: attribute, number: number, files: map[string]bool{}}
-			found[attribute] = c
+		ch := found[attribute]
+		if ch == nil {
+			ch = &channel{sensorKind: k, attribute: attribute, number: number, files: map[string]bool{}}
+			found[attribute] = ch
 		}
-		c.files[what] = true
-		if what == "alarm" || what == "fault" || strings.HasSuffix(what, "_alarm") {
-			c.alarms = append(c.alarms, what)
+		ch.files[suffix] = true
+		if suffix == "alarm" || suffix == "fault" || strings.HasSuffix(suffix, "_alarm") {
+			ch.alarms = append(ch.alarms, suffix)
 		}
 	}
 	list := slices.SortedFunc(maps.Values(found), func(a, b *channel) int {
@@ -153,10 +153,10 @@ func collectChannels(dir string, files []string) []*channel {
 		}
 		return a.number - b.number
 	})
-	for _, c := range list {
-		slices.Sort(c.alarms)
-		if c.files["label"] {
-			c.label = readText(dir, c.attribute+"_label")
+	for _, ch := range list {
+		slices.Sort(ch.alarms)
+		if ch.files["label"] {
+			ch.label = readText(dir, ch.attribute+"_label")
 		}
 	}
 	makeLabelsUnique(list)
@@ -167,54 +167,54 @@ func collectChannels(dir string, files []string) []*channel {
 // labels that appear twice.
 func makeLabelsUnique(list []*channel) {
 	count := map[string]int{}
-	id := func(c *channel) string { return c.metric + "/" + c.label }
-	for _, c := range list {
-		if c.label == "" {
-			c.label = c.attribute
+	id := func(ch *channel) string { return ch.metric + "/" + ch.label }
+	for _, ch := range list {
+		if ch.label == "" {
+			ch.label = ch.attribute
 		}
-		count[id(c)]++
+		count[id(ch)]++
 	}
 	taken := map[string]bool{}
-	for _, c := range list {
-		if count[id(c)] > 1 && c.label != c.attribute {
-			c.label += " " + c.attribute
+	for _, ch := range list {
+		if count[id(ch)] > 1 && ch.label != ch.attribute {
+			ch.label += " " + ch.attribute
 		}
-		for taken[id(c)] {
-			c.label = c.attribute + " " + c.label
+		for taken[id(ch)] {
+			ch.label = ch.attribute + " " + ch.label
 		}
-		taken[id(c)] = true
+		taken[id(ch)] = true
 	}
 }
 
 // addChannel adds the readers of one sensor.
-func (in *input) addChannel(p *candidate, dir, chip string, c *channel) {
-	labels := []telemetry.Label{{Key: "chip", Value: chip}, {Key: "sensor", Value: c.label}}
-	id := "/" + chip + "/" + c.attribute + "/" + c.label
-	file := func(what string) string { return filepath.Join(dir, c.attribute+"_"+what) }
-	if what := c.readingSuffix(); what != "" {
-		p.addReader(c.metric+id, func() reader {
-			s := &sensor{files: []numberFile{in.budget.newNumberFile(file(what))}, divisor: c.divisor, minimum: c.minimum}
-			if c.isCounter {
-				s.total = in.factory.Counter(c.metric, c.unit, labels...)
+func (in *input) addChannel(c *candidate, dir, chip string, ch *channel) {
+	labels := []telemetry.Label{{Key: "chip", Value: chip}, {Key: "sensor", Value: ch.label}}
+	id := "/" + chip + "/" + ch.attribute + "/" + ch.label
+	file := func(suffix string) string { return filepath.Join(dir, ch.attribute+"_"+suffix) }
+	if suffix := ch.readingSuffix(); suffix != "" {
+		c.addReader(ch.metric+id, func() reader {
+			s := &sensor{files: []numberFile{in.budget.newNumberFile(file(suffix))}, divisor: ch.divisor, minimum: ch.minimum}
+			if ch.isCounter {
+				s.total = in.factory.Counter(ch.metric, ch.unit, labels...)
 			} else {
-				s.series = in.factory.Gauge(c.metric, c.unit, labels...)
+				s.series = in.factory.Gauge(ch.metric, ch.unit, labels...)
 			}
 			return s
 		})
 	}
-	for _, what := range []string{"max", "crit"} {
-		if c.unit == telemetry.Celsius && c.files[what] {
-			p.addReader(c.metric+"_"+what+id, func() reader {
-				return &limit{file: numberFile{file: hostfs.NewValue(file(what))}, divisor: c.divisor, minimum: absoluteZero, maximum: maxTemperatureLimit,
-					series: in.factory.Gauge(c.metric+"_"+what, c.unit, labels...)}
+	for _, suffix := range []string{"max", "crit"} {
+		if ch.unit == telemetry.Celsius && ch.files[suffix] {
+			c.addReader(ch.metric+"_"+suffix+id, func() reader {
+				return &limit{file: numberFile{file: hostfs.NewValue(file(suffix))}, divisor: ch.divisor, minimum: absoluteZero, maximum: maxTemperatureLimit,
+					series: in.factory.Gauge(ch.metric+"_"+suffix, ch.unit, labels...)}
 			})
 		}
 	}
-	if len(c.alarms) > 0 {
-		p.addReader(c.metric+"_alarm"+id+strings.Join(c.alarms, ","), func() reader {
-			s := &sensor{divisor: 1, series: in.factory.Gauge(c.metric+"_alarm", telemetry.None, labels...)}
-			for _, what := range c.alarms {
-				s.files = append(s.files, in.budget.newNumberFile(file(what)))
+	if len(ch.alarms) > 0 {
+		c.addReader(ch.metric+"_alarm"+id+strings.Join(ch.alarms, ","), func() reader {
+			s := &sensor{divisor: 1, series: in.factory.Gauge(ch.metric+"_alarm", telemetry.None, labels...)}
+			for _, suffix := range ch.alarms {
+				s.files = append(s.files, in.budget.newNumberFile(file(suffix)))
 			}
 			return s
 		})
@@ -222,10 +222,10 @@ func (in *input) addChannel(p *candidate, dir, chip string, c *channel) {
 }
 
 // readingSuffix returns the suffix of the file with the sensor's value. It prefers the current value to an average.
-func (c *channel) readingSuffix() string {
-	for _, what := range []string{"input", "average"} {
-		if c.files[what] {
-			return what
+func (ch *channel) readingSuffix() string {
+	for _, suffix := range []string{"input", "average"} {
+		if ch.files[suffix] {
+			return suffix
 		}
 	}
 	return ""

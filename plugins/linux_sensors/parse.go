@@ -21,7 +21,7 @@ func parseValue(data []byte) (n int64, found, ok bool) {
 }
 
 // parseAttribute splits the name of a chip's file, such as temp1_crit_alarm (Documentation/hwmon/sysfs-interface.rst).
-func parseAttribute(name string) (kind string, number int, what string, ok bool) {
+func parseAttribute(name string) (kind string, number int, suffix string, ok bool) {
 	start := 0
 	for start < len(name) && name[start] >= 'a' && name[start] <= 'z' {
 		start++
@@ -56,7 +56,7 @@ type supplyReading struct {
 
 // parseSupply parses the file uevent of a power supply: lines POWER_SUPPLY_KEY=value, among others. It skips values that
 // should be numbers but are not. It returns false if no line is about a power supply.
-func parseSupply(data []byte, known *[numProperties]property, t *supplyReading) bool {
+func parseSupply(data []byte, known *[numProperties]property, r *supplyReading) bool {
 	for len(data) > 0 {
 		var line []byte
 		line, data = scan.CutLine(data)
@@ -65,31 +65,31 @@ func parseSupply(data []byte, known *[numProperties]property, t *supplyReading) 
 		if !ok || !isSupply {
 			continue
 		}
-		t.isSupply = true
+		r.isSupply = true
 		value = trimText(value)
 		switch string(key) {
 		case "TYPE":
-			t.kind = value
+			r.kind = value
 		case "MANUFACTURER":
-			t.manufacturer = value
+			r.manufacturer = value
 		case "MODEL_NAME":
-			t.model = value
+			r.model = value
 		case "TECHNOLOGY":
-			t.technology = value
+			r.technology = value
 		default:
-			t.setProperty(key, value, known)
+			r.setProperty(key, value, known)
 		}
 	}
-	return t.isSupply
+	return r.isSupply
 }
 
-func (t *supplyReading) setProperty(key, value []byte, known *[numProperties]property) {
+func (r *supplyReading) setProperty(key, value []byte, known *[numProperties]property) {
 	for i := range known {
 		if string(key) != known[i].key {
 			continue
 		}
 		if n, ok := known[i].parseNumber(value); ok {
-			t.values[i], t.present[i] = n, true
+			r.values[i], r.present[i] = n, true
 		}
 		return
 	}

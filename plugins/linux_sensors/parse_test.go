@@ -34,10 +34,10 @@ func TestParseAttribute(t *testing.T) {
 		"temp_input": "", "temp1": "", "temp1_": "", "1_input": "", "": "", "_": "", "name": "", "pwm1": "", "temp99999999999999999999_input": "",
 		"beep_enable": "", "temp1input": "", "TEMP1_input": "",
 	} {
-		kind, number, what, ok := parseAttribute(name)
+		kind, number, suffix, ok := parseAttribute(name)
 		got := ""
 		if ok {
-			got = strings.Join([]string{kind, strconv.Itoa(number), what}, " ")
+			got = strings.Join([]string{kind, strconv.Itoa(number), suffix}, " ")
 		}
 		if got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
@@ -142,8 +142,8 @@ func FuzzParseSensors(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		if kind, number, what, ok := parseAttribute(name); ok && (kind == "" || number < 0 || what == "" || !strings.HasPrefix(name, kind)) {
-			t.Errorf("%q is %q %d %q", name, kind, number, what)
+		if kind, number, suffix, ok := parseAttribute(name); ok && (kind == "" || number < 0 || suffix == "" || !strings.HasPrefix(name, kind)) {
+			t.Errorf("%q is %q %d %q", name, kind, number, suffix)
 		}
 		if n, found, ok := parseValue(data); found && !ok || !found && n != 0 {
 			t.Errorf("%q is %d, %v, %v", data, n, found, ok)

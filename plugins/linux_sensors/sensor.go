@@ -20,40 +20,40 @@ type numberFile struct {
 	denied bool        // reading is not permitted; tried again after the next search
 }
 
-func (d *fileBudget) newNumberFile(path string) numberFile {
-	v := numberFile{file: hostfs.NewValue(path)}
-	if d.free > 0 {
-		d.free--
-		v.budget = d
+func (b *fileBudget) newNumberFile(path string) numberFile {
+	f := numberFile{file: hostfs.NewValue(path)}
+	if b.free > 0 {
+		b.free--
+		f.budget = b
 	}
-	return v
+	return f
 }
 
 // readNumber returns the number. ok is false if the sensor does not answer.
-func (v *numberFile) readNumber() (n int64, ok bool, err error) {
-	if v.denied {
+func (f *numberFile) readNumber() (n int64, ok bool, err error) {
+	if f.denied {
 		return 0, false, nil
 	}
-	data, err := v.file.Read()
-	if v.budget == nil {
-		_ = v.file.Close()
+	data, err := f.file.Read()
+	if f.budget == nil {
+		_ = f.file.Close()
 	}
 	if err != nil {
-		v.denied = errors.Is(err, fs.ErrPermission)
+		f.denied = errors.Is(err, fs.ErrPermission)
 		return 0, false, dropSensorErrors(err)
 	}
 	n, found, ok := parseValue(data)
 	if !ok {
-		return 0, false, fmt.Errorf("parse %s: not a number", v.file.Path())
+		return 0, false, fmt.Errorf("parse %s: not a number", f.file.Path())
 	}
 	return n, found, nil
 }
 
-func (v *numberFile) close() {
-	_ = v.file.Close()
-	if v.budget != nil {
-		v.budget.free++
-		v.budget = nil
+func (f *numberFile) close() {
+	_ = f.file.Close()
+	if f.budget != nil {
+		f.budget.free++
+		f.budget = nil
 	}
 }
 

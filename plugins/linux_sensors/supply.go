@@ -69,14 +69,14 @@ type supply struct {
 // supplyIdentity identifies a supply. It changes when a battery is replaced.
 type supplyIdentity struct{ kind, manufacturer, model, technology string }
 
-func (in *input) openSupply(p *candidate) bool {
-	if !p.hasFile("uevent") || !in.config.includesAny(p.name) {
+func (in *input) openSupply(c *candidate) bool {
+	if !c.hasFile("uevent") || !in.config.includesAny(c.name) {
 		return true
 	}
-	p.addReader("uevent", func() reader {
+	c.addReader("uevent", func() reader {
 		return &supply{
-			uevent: hostfs.NewFile(filepath.Join(p.path, "uevent")), factory: in.factory,
-			name: telemetry.Label{Key: "supply", Value: p.name}, properties: supplyProperties(),
+			uevent: hostfs.NewFile(filepath.Join(c.path, "uevent")), factory: in.factory,
+			name: telemetry.Label{Key: "supply", Value: c.name}, properties: supplyProperties(),
 		}
 	})
 	return true
@@ -114,11 +114,11 @@ func (p *property) newGauge(f *telemetry.Factory, name telemetry.Label) *telemet
 	return f.Gauge(p.metric, p.unit, name).Within(bounds.Least, bounds.Most)
 }
 
-func (s *supply) addInfo(out *telemetry.Batch, t *supplyReading) {
+func (s *supply) addInfo(out *telemetry.Batch, r *supplyReading) {
 	i := &s.infoLabels
-	if i.kind == "" || string(t.kind) != i.kind || string(t.manufacturer) != i.manufacturer || string(t.model) != i.model ||
-		string(t.technology) != i.technology {
-		*i = supplyIdentity{string(t.kind), string(t.manufacturer), string(t.model), string(t.technology)}
+	if i.kind == "" || string(r.kind) != i.kind || string(r.manufacturer) != i.manufacturer || string(r.model) != i.model ||
+		string(r.technology) != i.technology {
+		*i = supplyIdentity{string(r.kind), string(r.manufacturer), string(r.model), string(r.technology)}
 		s.info = s.factory.Info("power_supply_info", []telemetry.Label{s.name}, telemetry.Label{Key: "type", Value: i.kind},
 			telemetry.Label{Key: "manufacturer", Value: i.manufacturer}, telemetry.Label{Key: "model", Value: i.model},
 			telemetry.Label{Key: "technology", Value: i.technology})

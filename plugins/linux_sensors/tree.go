@@ -51,19 +51,19 @@ type candidate struct {
 }
 
 // openFunc adds the readers of an entity. It returns false if the entity is not ready.
-type openFunc func(p *candidate) bool
+type openFunc func(c *candidate) bool
 
 // addReader adds a reader, or keeps the existing one with this key.
-func (p *candidate) addReader(key string, open func() reader) {
-	if i := slices.IndexFunc(p.oldReaders, func(k keyedReader) bool { return k.key == key }); i >= 0 {
-		p.newReaders = append(p.newReaders, p.oldReaders[i])
-		p.oldReaders = slices.Delete(p.oldReaders, i, i+1)
+func (c *candidate) addReader(key string, open func() reader) {
+	if i := slices.IndexFunc(c.oldReaders, func(k keyedReader) bool { return k.key == key }); i >= 0 {
+		c.newReaders = append(c.newReaders, c.oldReaders[i])
+		c.oldReaders = slices.Delete(c.oldReaders, i, i+1)
 		return
 	}
-	p.newReaders = append(p.newReaders, keyedReader{key, open()})
+	c.newReaders = append(c.newReaders, keyedReader{key, open()})
 }
 
-func (p *candidate) hasFile(file string) bool { return slices.Contains(p.files, file) }
+func (c *candidate) hasFile(file string) bool { return slices.Contains(c.files, file) }
 
 // scanTree searches a tree for new and removed entities.
 func (in *input) scanTree(t *tree) error {
@@ -112,16 +112,16 @@ func (in *input) visitEntity(t *tree, name string) {
 		t.entities[path] = e
 	}
 	if hash := hashNames(files); e.contentHash != hash {
-		p := &candidate{path: path, name: name, oldReaders: e.readers}
+		c := &candidate{path: path, name: name, oldReaders: e.readers}
 		for _, f := range files {
-			p.files = append(p.files, string(f))
+			c.files = append(c.files, string(f))
 		}
 		e.contentHash = 0
-		if t.open(p) {
+		if t.open(c) {
 			e.contentHash = hash
 		}
-		closeAll(p.oldReaders)
-		e.readers = p.newReaders
+		closeReaders(c.oldReaders)
+		e.readers = c.newReaders
 	}
 	for _, r := range e.readers {
 		r.refresh()
@@ -155,9 +155,9 @@ func hashNames(names [][]byte) uint64 {
 	return max(h, 1)
 }
 
-func (e *entity) close() { closeAll(e.readers) }
+func (e *entity) close() { closeReaders(e.readers) }
 
-func closeAll(readers []keyedReader) {
+func closeReaders(readers []keyedReader) {
 	for _, r := range readers {
 		r.close()
 	}

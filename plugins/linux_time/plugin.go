@@ -30,8 +30,8 @@ type input struct {
 	readClock   func() (clockState, error)
 	clocksource *hostfs.File
 
-	gauges, pps []gaugeSeries
-	counters    []counterSeries
+	gauges, ppsGauges []gaugeSeries
+	counters          []counterSeries
 
 	sourceName string // the clocksource
 	sourceInfo *metric.Info
@@ -59,7 +59,7 @@ func newInput(env plugins.Env, read func() (clockState, error)) *input {
 		in.gauges = append(in.gauges, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
 	}
 	for _, g := range ppsGauges() {
-		in.pps = append(in.pps, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
+		in.ppsGauges = append(in.ppsGauges, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
 	}
 	for _, g := range ppsCounters() {
 		in.counters = append(in.counters, counterSeries{g, env.Factory.Counter(g.name, g.unit)})
@@ -83,8 +83,8 @@ func (in *input) addClock(out *telemetry.Batch) error {
 	if c.status&staPPS == 0 {
 		return nil
 	}
-	for i := range in.pps {
-		out.Add(in.pps[i].series, in.pps[i].value(&c))
+	for i := range in.ppsGauges {
+		out.Add(in.ppsGauges[i].series, in.ppsGauges[i].value(&c))
 	}
 	for i := range in.counters {
 		in.counters[i].total.Add(out, in.counters[i].value(&c))

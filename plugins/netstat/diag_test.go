@@ -51,22 +51,22 @@ func TestParseReply(t *testing.T) {
 		part   datagramInfo
 		err    error
 	}{
-		"sockets":      {data: joinMessages(socketMessage(7, established), socketMessage(7, listen)), counts: two},
-		"attributes":   {data: joinMessages(newMessage(typeGetSock, 2, 7, 2, listen, 0, 0, 9, 9, 9), socketMessage(7, established)), counts: two},
-		"end":          {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, 0), socketMessage(7, listen)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}},
-		"end, bare":    {data: newMessage(typeDone, 2, 7), part: datagramInfo{done: true}},
-		"acknowledged": {data: endMessage(typeError, 7, 0), part: datagramInfo{done: true}},
-		"refused":      {data: endMessage(typeError, 7, syscall.ENOENT), part: datagramInfo{done: true}, err: syscall.ENOENT},
-		"failed":       {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, syscall.ENOENT)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}, err: syscall.ENOENT},
-		"interrupted":  {data: newMessage(typeDone, 2|flagInterrupted, 7, 0, 0, 0, 0), part: datagramInfo{done: true, interrupted: true}},
-		"foreign":      {data: joinMessages(socketMessage(6, established), endMessage(typeDone, 6, syscall.EPERM), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
-		"other types":  {data: joinMessages(newMessage(1, 0, 7), newMessage(99, 0, 7, 1, 2, 3, 4), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
-		"no header":    {data: joinMessages(socketMessage(7, listen), []byte{1, 2, 3}), counts: stateCounts{listen: 1}, err: errTruncated},
-		"too long":     {data: joinMessages(socketMessage(7, listen), socketMessage(7, listen)[:40]), counts: stateCounts{listen: 1}, err: errTruncated},
-		"no body":      {data: newMessage(typeGetSock, 2, 7), err: errTruncated},
-		"no length":    {data: make([]byte, 64), err: errTruncated},
-		"odd end":      {data: socketMessage(7, listen)[:headerSize+2+70], counts: stateCounts{listen: 1}},
-		"nothing":      {},
+		"sockets":            {data: joinMessages(socketMessage(7, established), socketMessage(7, listen)), counts: two},
+		"attributes":         {data: joinMessages(newMessage(typeGetSock, 2, 7, 2, listen, 0, 0, 9, 9, 9), socketMessage(7, established)), counts: two},
+		"end":                {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, 0), socketMessage(7, listen)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}},
+		"end without status": {data: newMessage(typeDone, 2, 7), part: datagramInfo{done: true}},
+		"acknowledged":       {data: endMessage(typeError, 7, 0), part: datagramInfo{done: true}},
+		"refused":            {data: endMessage(typeError, 7, syscall.ENOENT), part: datagramInfo{done: true}, err: syscall.ENOENT},
+		"failed":             {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, syscall.ENOENT)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}, err: syscall.ENOENT},
+		"interrupted":        {data: newMessage(typeDone, 2|flagInterrupted, 7, 0, 0, 0, 0), part: datagramInfo{done: true, interrupted: true}},
+		"foreign":            {data: joinMessages(socketMessage(6, established), endMessage(typeDone, 6, syscall.EPERM), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
+		"other types":        {data: joinMessages(newMessage(1, 0, 7), newMessage(99, 0, 7, 1, 2, 3, 4), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
+		"no header":          {data: joinMessages(socketMessage(7, listen), []byte{1, 2, 3}), counts: stateCounts{listen: 1}, err: errTruncated},
+		"too long":           {data: joinMessages(socketMessage(7, listen), socketMessage(7, listen)[:40]), counts: stateCounts{listen: 1}, err: errTruncated},
+		"no body":            {data: newMessage(typeGetSock, 2, 7), err: errTruncated},
+		"no length":          {data: make([]byte, 64), err: errTruncated},
+		"unaligned end":      {data: socketMessage(7, listen)[:headerSize+2+70], counts: stateCounts{listen: 1}},
+		"nothing":            {},
 	} {
 		var counts stateCounts
 		p, err := parseReply(tt.data, 7, &counts)
@@ -194,7 +194,7 @@ func TestDiagErrors(t *testing.T) {
 		"always overrun":     {answers: []func([]byte) [][]byte{answerLost}, err: syscall.ENOBUFS, want: syscall.ENOBUFS, opened: maxAttempts},
 		"does not answer":    {answers: []func([]byte) [][]byte{answerLost}, err: io.ErrNoProgress, want: io.ErrNoProgress, opened: 1},
 		"no inet_diag":       {answers: []func([]byte) [][]byte{answerUnsupported}, want: syscall.ENOENT, opened: 1},
-		"too much":           {answers: []func([]byte) [][]byte{answerFullBuffer}, want: errTruncated, opened: 1},
+		"full buffer":        {answers: []func([]byte) [][]byte{answerFullBuffer}, want: errTruncated, opened: 1},
 	} {
 		d, opened, closed := newFakeDiag(tt.err, tt.answers...)
 		counts, err := d.countSockets(t.Context())
@@ -236,18 +236,18 @@ func newFallback(t *testing.T, d *diagClient) (s *socketCounter, log *bytes.Buff
 func TestFallbackToFiles(t *testing.T) {
 	fromFiles, fromDiag := stateCounts{listen: 2, established: 2, timeWait: 1}, stateCounts{established: 1, synRecv: 1, listen: 1}
 	for name, tt := range map[string]struct {
-		answers []func([]byte) [][]byte
-		want    []stateCounts // one per gather
-		opened  int
-		said    int
+		answers  []func([]byte) [][]byte
+		want     []stateCounts // one per gather
+		opened   int
+		logLines int
 	}{
 		"no inet_diag": {[]func([]byte) [][]byte{answerUnsupported, answerSockets}, []stateCounts{fromFiles, fromFiles}, 1, 1},
-		"a bad moment": {[]func([]byte) [][]byte{answerFullBuffer, answerSockets}, []stateCounts{fromFiles, fromDiag, fromDiag}, 2, 0},
-		"now and then": {
+		"one failure":  {[]func([]byte) [][]byte{answerFullBuffer, answerSockets}, []stateCounts{fromFiles, fromDiag, fromDiag}, 2, 0},
+		"alternating": {
 			[]func([]byte) [][]byte{answerEverySecond()},
 			[]stateCounts{fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag}, 5, 0,
 		},
-		"bad for good": {[]func([]byte) [][]byte{answerFullBuffer}, []stateCounts{fromFiles, fromFiles, fromFiles, fromFiles, fromFiles}, maxFailures, 1},
+		"always fails": {[]func([]byte) [][]byte{answerFullBuffer}, []stateCounts{fromFiles, fromFiles, fromFiles, fromFiles, fromFiles}, maxFailures, 1},
 	} {
 		d, opened, closed := newFakeDiag(nil, tt.answers...)
 		s, log := newFallback(t, d)
@@ -257,8 +257,8 @@ func TestFallbackToFiles(t *testing.T) {
 				t.Errorf("%s, gather %d: %v %v %s", name, i, found, err, diff)
 			}
 		}
-		if said := strings.Count(log.String(), "\n"); said != tt.said || *opened != tt.opened {
-			t.Errorf("%s: %d connections, %d lines: %s", name, *opened, said, log)
+		if lines := strings.Count(log.String(), "\n"); lines != tt.logLines || *opened != tt.opened {
+			t.Errorf("%s: %d connections, %d lines: %s", name, *opened, lines, log)
 		}
 		if err := s.Close(); err != nil || *closed != *opened {
 			t.Errorf("%s: %v, %d of %d closed", name, err, *closed, *opened)

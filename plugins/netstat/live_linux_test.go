@@ -179,16 +179,16 @@ func addDeferred(t *testing.T, want *stateCounts) {
 func addHalfOpen(t *testing.T, want *stateCounts) {
 	t.Helper()
 	addr := &syscall.SockaddrInet4{Port: 4713, Addr: [4]byte{127, 0, 0, 2}}
-	deaf := newRawSocket(t, syscall.AF_INET)
-	deaf.listen(t, addr, 0)
+	listener := newRawSocket(t, syscall.AF_INET)
+	listener.listen(t, addr, 0)
 	newRawSocket(t, syscall.AF_INET).connect(t, addr)
 	want[listen]++
 	want[established] += 2 // the queue holds one that was never accepted
-	waiting := newRawSocket(t, syscall.AF_INET)
-	if err := syscall.SetNonblock(int(waiting), true); err != nil {
+	client := newRawSocket(t, syscall.AF_INET)
+	if err := syscall.SetNonblock(int(client), true); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Connect(int(waiting), addr); err != syscall.EINPROGRESS {
+	if err := syscall.Connect(int(client), addr); err != syscall.EINPROGRESS {
 		t.Fatalf("a client beyond the backlog: %v", err)
 	}
 	want[synSent]++

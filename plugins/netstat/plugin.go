@@ -55,8 +55,8 @@ func build(env plugins.Env, _ Config) (*input, error) {
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	errs := []error{in.addStates(ctx, out)}
-	for _, t := range in.counterFiles {
-		errs = append(errs, t.addSamples(out))
+	for _, f := range in.counterFiles {
+		errs = append(errs, f.addSamples(out))
 	}
 	return errors.Join(errs...)
 }
@@ -75,10 +75,10 @@ func (in *input) addStates(ctx context.Context, out *telemetry.Batch) error {
 	return err
 }
 
-func (t counterFile) addSamples(out *telemetry.Batch) error {
-	data, err := t.file.ReadOptional()
-	if err == nil && t.counters.AddPairs(out, data) == 0 && len(data) > 0 {
-		return fmt.Errorf("parse %s: no counters", t.file.Path())
+func (f counterFile) addSamples(out *telemetry.Batch) error {
+	data, err := f.file.ReadOptional()
+	if err == nil && f.counters.AddPairs(out, data) == 0 && len(data) > 0 {
+		return fmt.Errorf("parse %s: no counters", f.file.Path())
 	}
 	return err
 }

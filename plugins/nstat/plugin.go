@@ -45,10 +45,10 @@ func build(env plugins.Env, _ Config) (*input, error) {
 // Gather implements plugins.Gatherer.
 func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	var errs []error
-	for _, s := range in.counterFiles {
-		data, err := s.file.ReadOptional()
-		if err == nil && s.add(out, data) == 0 && len(data) > 0 {
-			err = fmt.Errorf("parse %s: no counters", s.file.Path())
+	for _, f := range in.counterFiles {
+		data, err := f.file.ReadOptional()
+		if err == nil && f.add(out, data) == 0 && len(data) > 0 {
+			err = fmt.Errorf("parse %s: no counters", f.file.Path())
 		}
 		errs = append(errs, err)
 	}

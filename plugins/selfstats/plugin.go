@@ -81,8 +81,8 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 
 // inputSeries are the series of one input.
 type inputSeries struct {
-	time                                      *telemetry.Total
-	last, max, age                            *telemetry.Series
+	gatherTime                                *telemetry.Total
+	lastGatherTime, maxGatherTime, successAge *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
 	unclaimed, implausible                    *telemetry.Series
 }
@@ -93,13 +93,13 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 		return f.New("internal_gather_"+name, telemetry.Counter, telemetry.None, label)
 	}
 	return inputSeries{
-		time:      f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
-		last:      f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
-		max:       f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
-		age:       f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
-		samples:   counter("metrics_gathered"),
-		events:    counter("events_gathered"),
-		unclaimed: counter("events_unclaimed"),
+		gatherTime:     f.Counter("internal_gather_gather_time_ns", telemetry.Nanoseconds, label),
+		lastGatherTime: f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
+		maxGatherTime:  f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
+		successAge:     f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
+		samples:        counter("metrics_gathered"),
+		events:         counter("events_gathered"),
+		unclaimed:      counter("events_unclaimed"),
 
 		implausible: counter("implausible"),
 		errors:      counter("errors"),
@@ -108,24 +108,24 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 	}
 }
 
-func (g *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
-	g.time.Add(out, float64(s.GatherTime.Load()))
+func (i *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
+	i.gatherTime.Add(out, float64(s.GatherTime.Load()))
 	if slowest := s.MaxGather.Swap(0); slowest > 0 { // 0: no gather since the last report
-		out.Add(g.last, float64(s.LastGather.Load()))
-		out.Add(g.max, float64(slowest))
+		out.Add(i.lastGatherTime, float64(s.LastGather.Load()))
+		out.Add(i.maxGatherTime, float64(slowest))
 	}
-	out.Add(g.age, secondsSince(out, s.LastSuccess.Load()))
-	out.Add(g.samples, float64(s.Samples.Load()))
-	out.Add(g.events, float64(s.Events.Load()))
+	out.Add(i.successAge, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(i.samples, float64(s.Samples.Load()))
+	out.Add(i.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
-		out.Add(g.unclaimed, float64(n))
+		out.Add(i.unclaimed, float64(n))
 	}
 	if n := s.Implausible.Load(); n > 0 {
-		out.Add(g.implausible, float64(n))
+		out.Add(i.implausible, float64(n))
 	}
-	out.Add(g.errors, float64(s.Errors.Load()))
-	out.Add(g.timeouts, float64(s.Timeouts.Load()))
-	out.Add(g.missed, float64(s.Missed.Load()))
+	out.Add(i.errors, float64(s.Errors.Load()))
+	out.Add(i.timeouts, float64(s.Timeouts.Load()))
+	out.Add(i.missed, float64(s.Missed.Load()))
 }
 
 // secondsSince returns the seconds from an instant to the gather, or 0 if the clock was set back since.
@@ -135,12 +135,12 @@ func secondsSince(out *telemetry.Batch, unixNano int64) float64 {
 
 // outputSeries are the series of one output.
 type outputSeries struct {
-	time, written, dropped                      *telemetry.Total
-	rejected, retries, writes, size, limit, age *telemetry.Series
-	gone                                        *telemetry.Series
-	events, eventBytes, eventLimit              *telemetry.Series
-	wait                                        *telemetry.Total
-	reasons                                     *telemetry.Vec[string, *telemetry.Series]
+	writeTime, written, dropped                                    *telemetry.Total
+	rejected, retries, writes, bufferSize, bufferLimit, successAge *telemetry.Series
+	seriesGone                                                     *telemetry.Series
+	eventCount, eventBytes, eventLimit                             *telemetry.Series
+	waitTime                                                       *telemetry.Total
+	rejectedByReason                                               *telemetry.Vec[string, *telemetry.Series]
 }
 
 func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
@@ -149,47 +149,47 @@ func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
 		return f.New("internal_write_"+name, k, telemetry.None, label)
 	}
 	return outputSeries{
-		time:     f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
-		written:  f.Counter("internal_write_metrics_written", telemetry.None, label),
-		dropped:  f.Counter("internal_write_metrics_dropped", telemetry.None, label),
-		rejected: series("metrics_rejected", telemetry.Counter),
-		retries:  series("retries", telemetry.Counter),
-		writes:   series("writes", telemetry.Counter),
-		gone:     series("series_gone", telemetry.Counter),
-		size:     series("buffer_size", telemetry.Gauge),
-		limit:    series("buffer_limit", telemetry.Gauge),
-		age:      f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
+		writeTime:   f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
+		written:     f.Counter("internal_write_metrics_written", telemetry.None, label),
+		dropped:     f.Counter("internal_write_metrics_dropped", telemetry.None, label),
+		rejected:    series("metrics_rejected", telemetry.Counter),
+		retries:     series("retries", telemetry.Counter),
+		writes:      series("writes", telemetry.Counter),
+		seriesGone:  series("series_gone", telemetry.Counter),
+		bufferSize:  series("buffer_size", telemetry.Gauge),
+		bufferLimit: series("buffer_limit", telemetry.Gauge),
+		successAge:  f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
 
-		events:     series("event_buffer_size", telemetry.Gauge),
+		eventCount: series("event_buffer_size", telemetry.Gauge),
 		eventBytes: f.Gauge("internal_write_event_buffer_bytes", telemetry.Bytes, label),
 		eventLimit: f.Gauge("internal_write_event_buffer_limit_bytes", telemetry.Bytes, label),
-		wait:       f.Counter("internal_write_event_wait_time_ns", telemetry.Nanoseconds, label),
-		reasons: telemetry.NewVec(f, func(f *telemetry.Factory, reason string) *telemetry.Series {
+		waitTime:   f.Counter("internal_write_event_wait_time_ns", telemetry.Nanoseconds, label),
+		rejectedByReason: telemetry.NewVec(f, func(f *telemetry.Factory, reason string) *telemetry.Series {
 			return f.New("internal_write_rejected", telemetry.Counter, telemetry.None, label, telemetry.Label{Key: "reason", Value: reason})
 		}),
 	}
 }
 
-func (w *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
-	w.time.Add(out, float64(s.WriteTime.Load()))
-	w.written.Add(out, float64(s.Written.Load()))
-	w.dropped.Add(out, float64(s.Dropped.Load()))
-	out.Add(w.rejected, float64(s.Rejected.Load()))
-	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
-	out.Add(w.retries, float64(s.Retries.Load()))
-	out.Add(w.writes, float64(s.Writes.Load()))
+func (o *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
+	o.writeTime.Add(out, float64(s.WriteTime.Load()))
+	o.written.Add(out, float64(s.Written.Load()))
+	o.dropped.Add(out, float64(s.Dropped.Load()))
+	out.Add(o.rejected, float64(s.Rejected.Load()))
+	s.Reasons(func(reason string, n int64) { out.Add(*o.rejectedByReason.Get(reason), float64(n)) })
+	out.Add(o.retries, float64(s.Retries.Load()))
+	out.Add(o.writes, float64(s.Writes.Load()))
 	if gone, ok := s.SeriesGone(); ok {
-		out.Add(w.gone, float64(gone))
+		out.Add(o.seriesGone, float64(gone))
 	}
 	if limit := s.Samples.Limit.Load(); limit > 0 {
-		out.Add(w.size, float64(s.Samples.Size.Load()))
-		out.Add(w.limit, float64(limit))
+		out.Add(o.bufferSize, float64(s.Samples.Size.Load()))
+		out.Add(o.bufferLimit, float64(limit))
 	}
 	if limit := s.Events.Limit.Load(); limit > 0 {
-		out.Add(w.events, float64(s.Events.Count.Load()))
-		out.Add(w.eventBytes, float64(s.Events.Size.Load()))
-		out.Add(w.eventLimit, float64(limit))
-		w.wait.Add(out, float64(s.WaitTime.Load()))
+		out.Add(o.eventCount, float64(s.Events.Count.Load()))
+		out.Add(o.eventBytes, float64(s.Events.Size.Load()))
+		out.Add(o.eventLimit, float64(limit))
+		o.waitTime.Add(out, float64(s.WaitTime.Load()))
 	}
-	out.Add(w.age, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(o.successAge, secondsSince(out, s.LastSuccess.Load()))
 }

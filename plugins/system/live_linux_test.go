@@ -42,8 +42,8 @@ func TestAgainstUname(t *testing.T) {
 		}
 	}
 	text := servicetest.Output(t, "sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`)
-	said := labelsOf(t, p, 10, "system_os")
-	if got := said["id"] + "|" + said["version_id"] + "|" + said["pretty_name"]; got != text {
+	osLabels := labelsOf(t, p, 10, "system_os")
+	if got := osLabels["id"] + "|" + osLabels["version_id"] + "|" + osLabels["pretty_name"]; got != text {
 		t.Errorf("%s, the shell says %s", got, text)
 	}
 }

@@ -34,8 +34,8 @@ type input struct {
 	users                       *userCounter
 	release                     *releaseInfo
 
-	loads                                  [3]*telemetry.Series
-	nUsers, nUniqueUsers, nCPUs, upSeconds *telemetry.Series
+	loadSeries                                            [3]*telemetry.Series
+	sessionsSeries, usersSeries, cpusSeries, uptimeSeries *telemetry.Series
 }
 
 func build(env plugins.Env, _ Config) (*input, error) {
@@ -46,15 +46,15 @@ func build(env plugins.Env, _ Config) (*input, error) {
 		onlineCPUs: env.FS.SysFile("devices", "system", "cpu", "online"),
 		users:      newUserCounter(env.FS),
 		release:    &releaseInfo{factory: f, root: env.FS, machine: machineName, os: metric.NewInfo(f, "system_os")},
-		loads: [3]*telemetry.Series{
+		loadSeries: [3]*telemetry.Series{
 			f.Gauge("system_load1", telemetry.None),
 			f.Gauge("system_load5", telemetry.None),
 			f.Gauge("system_load15", telemetry.None),
 		},
-		nUsers:       f.Gauge("system_n_users", telemetry.None),
-		nUniqueUsers: f.Gauge("system_n_unique_users", telemetry.None),
-		nCPUs:        f.Gauge("system_n_cpus", telemetry.None),
-		upSeconds:    f.Gauge("system_uptime", telemetry.Seconds),
+		sessionsSeries: f.Gauge("system_n_users", telemetry.None),
+		usersSeries:    f.Gauge("system_n_unique_users", telemetry.None),
+		cpusSeries:     f.Gauge("system_n_cpus", telemetry.None),
+		uptimeSeries:   f.Gauge("system_uptime", telemetry.Seconds),
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (in *input) addLoad(out *telemetry.Batch) error {
 	if !ok {
 		return fmt.Errorf("parse %s: not three numbers", in.loadavg.Path())
 	}
-	for i, s := range in.loads {
+	for i, s := range in.loadSeries {
 		out.Add(s, loads[i])
 	}
 	return nil
@@ -83,8 +83,8 @@ func (in *input) addUsers(out *telemetry.Batch) error {
 	if err != nil {
 		return err
 	}
-	out.Add(in.nUsers, float64(sessions))
-	out.Add(in.nUniqueUsers, float64(unique))
+	out.Add(in.sessionsSeries, float64(sessions))
+	out.Add(in.usersSeries, float64(unique))
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (in *input) addCPUs(out *telemetry.Batch) error {
 	if err != nil || !ok {
 		n = runtime.NumCPU()
 	}
-	out.Add(in.nCPUs, float64(n))
+	out.Add(in.cpusSeries, float64(n))
 	return hostfs.IgnoreMissing(err)
 }
 
@@ -109,6 +109,6 @@ func (in *input) addUptime(out *telemetry.Batch) error {
 	if !ok {
 		return fmt.Errorf("parse %s: not a number", in.uptime.Path())
 	}
-	out.Add(in.upSeconds, math.Floor(seconds))
+	out.Add(in.uptimeSeries, math.Floor(seconds))
 	return nil
 }

@@ -101,12 +101,12 @@ func (r *releaseInfo) readOS(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	said, ok := parseOSRelease(data)
+	osLabels, ok := parseOSRelease(data)
 	if !ok && len(strings.TrimSpace(string(data))) > 0 {
 		return fmt.Errorf("parse %s: no line NAME=value", path)
 	}
 	r.nextRead = now.Add(rereadInterval)
-	r.osLabels = said
+	r.osLabels = osLabels
 	return nil
 }
 
