@@ -159,7 +159,7 @@ func (w *blockingEmitter) Emit(context.Context, *telemetry.Batch) {
 	w.now.Add(-1)
 }
 
-// While the emitter blocks, few batches wait. The messages of most connections stay in the kernel.
+// While the emitter blocks, few batches wait. The messages of most connections stay in the buffers of the connections.
 func TestWaitingBatchesAreBounded(t *testing.T) {
 	server, addr := freeAddress(t, "tcp")
 	out := &blockingEmitter{open: make(chan struct{})}
