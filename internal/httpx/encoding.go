@@ -51,5 +51,5 @@ func (u *gzipBody) Close() error { return u.body.Close() }
 
 // describeCoding returns the error for an answer with an unsupported content coding.
 func (t *Target) describeCoding(coding string) error {
-	return fmt.Errorf("%s answers with Content-Encoding %.40q, which was not asked for: let it send plain text or gzip", t, coding)
+	return fmt.Errorf("%s answers with Content-Encoding %.40q, which was not requested: let it send plain text or gzip", t, coding)
 }

@@ -203,7 +203,7 @@ func TestOnlyGzipIsDecoded(t *testing.T) {
 		"gzip":      {"gzip", compress(t, "orders 5"), "orders 5", ""},
 		"GZIP":      {"GZIP", compress(t, "orders 5"), "orders 5", ""},
 		"identity":  {"identity", []byte("orders 5"), "orders 5", ""},
-		"br":        {"br", []byte("xxx"), "", "answers with Content-Encoding \"br\", which was not asked for"},
+		"br":        {"br", []byte("xxx"), "", "answers with Content-Encoding \"br\", which was not requested"},
 		"no gzip":   {"gzip", []byte("no gzip at all"), "", "gzip: invalid header"},
 		"truncated": {"gzip", compress(t, strings.Repeat("orders 5\n", 1000))[:40], "", "in the middle of its answer"},
 		"bomb":      {"gzip", compress(t, strings.Repeat("0", 4<<20)), "", "answers with more than 1048576 bytes"},

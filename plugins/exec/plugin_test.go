@@ -6,6 +6,7 @@ package execinput
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/rtcollector/rtcollector/internal/childproc"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -86,52 +88,33 @@ func gatherPrinted(t *testing.T, config string) (values map[string]float64, even
 	return values, events, err
 }
 
+// describePrinted returns values, events and the error as lines.
+func describePrinted(values map[string]float64, events []string, err error) string {
+	var lines strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		fmt.Fprintf(&lines, "%s = %v\n", key, values[key])
+	}
+	for _, e := range events {
+		fmt.Fprintf(&lines, "event: %s\n", e)
+	}
+	if err != nil {
+		fmt.Fprintf(&lines, "error: %v\n", err)
+	}
+	return lines.String()
+}
+
 func TestFormats(t *testing.T) {
-	for name, c := range map[string]struct {
-		format, output string
-		want           map[string]float64
-		events         []string
-		err            string
-	}{
-		"flat json":            {"json", `{"a": 1, "b": false, "c d": -2.5e3}`, map[string]float64{"a": 1, "b": 0, "c_d": -2500}, nil, ""},
-		"metrics and logs":     {"json", `{"metrics": {"a": 1}, "logs": [{"message": "m", "level": "warn", "tags": {"k": "v", "n": 3, "source": "x"}}, "plain"]}`, map[string]float64{"a": 1}, []string{"warning: m k=v n=3", "info: plain"}, ""},
-		"only metrics":         {"json", `{"metrics": {"a": 1}}`, map[string]float64{"a": 1}, nil, ""},
-		"metrics is a number":  {"json", `{"metrics": 3}`, map[string]float64{"metrics": 3}, nil, ""},
-		"several objects":      {"json", "{\"a\": 1}\n{\"b\": 2}\n", map[string]float64{"a": 1, "b": 2}, nil, ""},
-		"texts and null":       {"json", `{"a": 1, "b": "x", "c": null, "d": [1]}`, map[string]float64{"a": 1}, nil, `"b" is not a number: "x" (and 2 more)`},
-		"json array":           {"json", `[1]`, map[string]float64{}, nil, "it is another type: array"},
-		"no json":              {"json", `hello`, map[string]float64{}, nil, "not a JSON object"},
-		"nothing":              {"json", ``, map[string]float64{}, nil, "it is empty"},
-		"json too large":       {"json", `{"a": 1e999, "b": 1}`, map[string]float64{"b": 1}, nil, "a is +Inf, which is not a number for Redis"},
-		"UTF-16":               {"metrics", `\377\376a\000 \0001\000`, map[string]float64{}, nil, "its output is written in UTF-16: let it be written in UTF-8"},
-		"metrics":              {"metrics", "# c\n\na 1\nb 2.5 room=x unit=celsius ts=1700000000123\nb 3 room=y", map[string]float64{"a": 1, "b room=x unit=celsius @1700000000123": 2.5, "b room=y": 3}, nil, ""},
-		"metrics, order":       {"metrics", "a 1 x=1 y=2\na 2 y=2 x=1", map[string]float64{"a x=1 y=2": 1}, nil, ""},
-		"metrics, twice":       {"metrics", "a 1 x=1 x=2", map[string]float64{"a x=2": 1}, nil, ""},
-		"metrics, ours":        {"metrics", "a 1 host=h cmd=c", map[string]float64{"a exported_cmd=c exported_host=h": 1}, nil, ""},
-		"metrics, not finite":  {"metrics", "a nan\nb inf\nc 1", map[string]float64{"c": 1}, nil, "line 1: a is NaN, which is not a number for Redis (and 1 more)"},
-		"metrics, bad":         {"metrics", "a\nb x\nc 1 d\ne 1 ts=x\nf 1", map[string]float64{"f": 1}, nil, `line 1: "a" has no value`},
-		"metrics, odd names":   {"metrics", "a(b),{c} 1 k=(x)", map[string]float64{"a_b___c_ k=(x)": 1}, nil, ""},
-		"garbage":              {"metrics", `\000\001\377 \376`, map[string]float64{}, nil, "is not a number"},
-		"influx":               {"influx", `weather,room=big\\ attic temp=21.5,n=3i,u=4u,ok=t,text="a, b c=\\"d\\"",value=7 1700000000123456789`, map[string]float64{"weather_temp room=big attic @1700000000123": 21.5, "weather_n room=big attic @1700000000123": 3, "weather_u room=big attic @1700000000123": 4, "weather_ok room=big attic @1700000000123": 1, "weather room=big attic @1700000000123": 7}, nil, ""},
-		"influx, bad":          {"influx", "cpu\ncpu a=x\ncpu a=1 b\ncpu a=2", map[string]float64{"cpu_a": 2}, nil, `line 1: "cpu" must be: measurement,tag=a field=1 [nanoseconds] (and 2 more)`},
-		"prometheus":           {"prometheus", "# TYPE a_total counter\na_total{cmd=\"x\",b=\"y z\"} 5 1700000000000\nroom_celsius 21.5\n# EOF", map[string]float64{"a_total b=y z exported_cmd=x": 5, "room_celsius unit=celsius": 21.5}, nil, ""},
-		"prometheus, bad":      {"prometheus", "a\nb 1", map[string]float64{"b": 1}, nil, `parse its output: line 1 is not a sample: "a"`},
-		"logfmt":               {"logfmt", `room="big attic" temp=21.5 open ts=1700000001` + "\n" + `level=error msg="it broke" code=7`, map[string]float64{"temp open=true room=big attic @1700000001000": 21.5}, []string{"error: it broke level=error code=7"}, ""},
-		"logfmt, bad":          {"logfmt", "=1\na=1", map[string]float64{"a": 1}, nil, "line 1: a value without a key"},
-		"text":                 {"text", "one\n\n two \n", map[string]float64{}, []string{"info: one", "info: two"}, ""},
-		"nagios":               {"nagios", "OK - fine | 'a b'=1.5ms;;; c=3B;10:20;~:5\nmore text\nlast | d=7\ne=U 'it''s'=5%", map[string]float64{"nagios_state": 0, "nagios_perfdata perfdata=a b uom=seconds": 0.0015, "nagios_perfdata perfdata=c uom=bytes": 3, "nagios_perfdata perfdata=d": 7, "nagios_perfdata perfdata=it's uom=percent": 5}, nil, ""},
-		"nagios, bad perfdata": {"nagios", "OK | a=x b=1 'c", map[string]float64{"nagios_state": 0, "nagios_perfdata perfdata=b": 1}, nil, "not a number"},
-	} {
-		command := writeScript(t, "printf '%b' \"$(cat <<'EOF'\n"+c.output+"\nEOF\n)\"")
-		got, events, err := gatherPrinted(t, fmt.Sprintf("{commands: ['%s'], data_format: %s}", command, c.format))
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-		if diff := cmp.Diff(c.events, events); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("%s: %v, want %q", name, err, c.err)
+	archive, err := txtar.ParseFile("testdata/formats.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair := range slices.Chunk(archive.Files, 2) {
+		output, want := pair[0], pair[1]
+		format, _, _ := strings.Cut(output.Name, ",")
+		command := writeScript(t, "printf '%b' \"$(cat <<'EOF'\n"+string(output.Data)+"EOF\n)\"")
+		got := describePrinted(gatherPrinted(t, fmt.Sprintf("{commands: ['%s'], data_format: %s}", command, format)))
+		if diff := cmp.Diff(string(want.Data), got); diff != "" {
+			t.Errorf("%s: %s", output.Name, diff)
 		}
 	}
 }
