@@ -166,16 +166,16 @@ func TestExplain(t *testing.T) {
 	lookup := &net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}
 	for want, err := range map[string]error{
 		"mariadb db:1 has an unknown host name: correct host": lookup,
-		"mariadb db:1 did not answer in time":            context.DeadlineExceeded,
-		"mariadb db:1 closed the connection":             mysql.ErrInvalidConn,
-		"mariadb db:1 does not answer like a MariaDB":      mysql.ErrMalformPkt,
+		"mariadb db:1 did not answer in time":                 context.DeadlineExceeded,
+		"mariadb db:1 closed the connection":                  mysql.ErrInvalidConn,
+		"mariadb db:1 does not answer like a MariaDB":         mysql.ErrMalformPkt,
 	} {
 		if got := p.explainError(fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(got.Error(), want) {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}
 	if p.explainError(nil) != nil {
-		t.Error("an error without one")
+		t.Error("nil is explained as an error")
 	}
 }
 

@@ -50,12 +50,12 @@ func TestPlan(t *testing.T) {
 		}
 		for _, word := range tt.has {
 			if !strings.Contains(strings.ReplaceAll(all.String(), "AND a.true", "a.true"), word) {
-				t.Errorf("%d does not ask for %s", tt.version, word)
+				t.Errorf("%d does not query %s", tt.version, word)
 			}
 		}
 		for _, word := range tt.hasNot {
 			if strings.Contains(all.String(), word) {
-				t.Errorf("%d asks for %s", tt.version, word)
+				t.Errorf("%d queries %s", tt.version, word)
 			}
 		}
 	}
@@ -127,17 +127,17 @@ func TestAdvice(t *testing.T) {
 func TestExplain(t *testing.T) {
 	lookup := &net.DNSError{Err: "no such host", Name: "db.lan", IsNotFound: true}
 	for want, err := range map[string]error{
-		"postgres db:1 has an unknown host name: correct host":                lookup,
-		"postgres db:1 did not answer in time":                           context.DeadlineExceeded,
+		"postgres db:1 has an unknown host name: correct host":         lookup,
+		"postgres db:1 did not answer in time":                         context.DeadlineExceeded,
 		"postgres db:1 closed the connection: it was stopped, or it i": io.ErrUnexpectedEOF,
-		"postgres db:1: context canceled":                                context.Canceled,
+		"postgres db:1: context canceled":                              context.Canceled,
 	} {
 		if got := explainError("db:1", "u", fmt.Errorf("x: %w", err)); !errors.Is(got, err) || !strings.HasPrefix(strings.ReplaceAll(got.Error(), "x: ", ""), want) {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}
 	if explainError("db:1", "u", nil) != nil {
-		t.Error("an error without one")
+		t.Error("nil is explained as an error")
 	}
 }
 
