@@ -1,5 +1,8 @@
-// Package catalog has what inputs, outputs and secret stores have in common: a name, a summary, a README, the systems they run on,
-// and the decoding of a YAML node into a validated configuration.
+// Package catalog defines what inputs, outputs and secret stores have in common: a name, a summary, a README, the systems they
+// run on, and the decoding of a YAML node into a validated configuration. Package catalogtest checks it for each component.
+//
+//   - catalog.go: [Definition] is a kind of component, [Built] its decoded configuration, [Catalog] a list of definitions.
+//   - report.go: [Report] is the result of "check --connect" for a component.
 //
 // The type parameters are E, the environment that a component is built with; O, the options that all components of its kind have;
 // L, the live component.
@@ -44,7 +47,7 @@ func Define[C, E, O, L any](name, summary string, defaults func() C, options fun
 	}
 }
 
-// On restricts the definition to systems, named as in GOOS. On other systems its name gives an error that says where it runs.
+// On restricts the definition to systems, named as in GOOS. On other systems [Catalog.Find] returns an error that names them.
 func (d Definition[E, O, L]) On(goos ...string) Definition[E, O, L] {
 	d.systems = goos
 	return d

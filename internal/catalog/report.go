@@ -1,8 +1,8 @@
 package catalog
 
-// Report holds what a component found out about the service that it talks to, for "check --connect". Each text is one line.
+// Report holds the findings of a component about its service, for "check --connect". Each text is one line.
 type Report struct {
 	Notes    []string // facts
-	Warnings []string // what will cause trouble, and what to do
-	Faults   []string // what keeps the component from working, and what to do
+	Warnings []string // problems to expect, and what to do
+	Faults   []string // problems that prevent the component from working, and what to do
 }

@@ -56,7 +56,7 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 		r.sweep(out)
 	}()
 	p := parser{rest: page}
-	wrong := 0
+	badLines := 0
 	for {
 		s, line, ok, more := p.next()
 		if !more {
@@ -69,12 +69,12 @@ func (r *Reader) Read(out *telemetry.Batch, page []byte) (samples int, err error
 			samples++
 			continue
 		}
-		if wrong++; wrong == 1 {
+		if badLines++; badLines == 1 {
 			err = fmt.Errorf("line %d is not a sample: %.80q", p.line, line)
 		}
 	}
-	if wrong > 1 {
-		err = fmt.Errorf("%w, and %d more", err, wrong-1)
+	if badLines > 1 {
+		err = fmt.Errorf("%w, and %d more", err, badLines-1)
 	}
 	if r.excessSamples > 0 {
 		err = errors.Join(err, r.Quota.exceededError(r.excessSamples))
@@ -93,12 +93,12 @@ func (r *Reader) addSample(out *telemetry.Batch, s sample) bool {
 	if !h.isInvalid && h.kind != s.kind {
 		r.makeSeries(r.factory, h, string(s.id), s.kind)
 	}
-	twice := h.lastRound == r.round
+	seenBefore := h.lastRound == r.round
 	h.lastRound = r.round
 	switch {
 	case h.isInvalid:
 		return false
-	case twice, math.IsNaN(s.value), math.IsInf(s.value, 0):
+	case seenBefore, math.IsNaN(s.value), math.IsInf(s.value, 0):
 	case h.total != nil:
 		h.total.Add(out, s.value)
 	default:

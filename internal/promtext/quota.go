@@ -16,9 +16,9 @@ const (
 // isFull reports whether no more series are accepted. A nil quota has no limit.
 func (q *Quota) isFull() bool { return q != nil && q.usedBytes >= q.MaxBytes }
 
-func (q *Quota) exceededError(left int) error {
+func (q *Quota) exceededError(excess int) error {
 	return fmt.Errorf("%d samples are left out: the series of all pages of this input would need more than %d bytes: "+
-		"exclude some with metrics, or distribute the URLs over several inputs", left, q.MaxBytes)
+		"exclude some with metrics, or distribute the URLs over several inputs", excess, q.MaxBytes)
 }
 
 // cost returns the memory of a series without its IDs, in bytes.

@@ -77,12 +77,12 @@ func sortLabels(labels []telemetry.Label) []telemetry.Label {
 // identity returns the canonical ID of a series. Different series have different identities.
 func identity(name string, labels []telemetry.Label) string {
 	id := appendName(nil, name)
-	between := byte('{')
+	separator := byte('{')
 	for _, l := range labels {
-		id = append(id, between)
+		id = append(id, separator)
 		id = append(appendName(id, l.Key), '=')
 		id = strconv.AppendQuote(id, l.Value)
-		between = ','
+		separator = ','
 	}
 	if len(labels) > 0 {
 		id = append(id, '}')

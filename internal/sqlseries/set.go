@@ -1,5 +1,5 @@
 // Package sqlseries turns rows of a database into samples: some columns are labels, the others are values. The inputs for
-// databases use it for their own queries and for those of the user.
+// databases use it for their rowLabels queries and for those of the user.
 //
 //   - set.go: [Set] keeps the series of one query and adds the samples of its rows.
 //   - query.go: [Query] is a query of the user, and [Runner] runs it at its interval.
@@ -58,16 +58,16 @@ const separator = "\x00"
 func NewSet(f *telemetry.Factory, fixed []telemetry.Label, labels []string, metrics []Metric, isWanted func([]telemetry.Label) bool) *Set {
 	s := &Set{labels: labels, metrics: metrics, round: 1, maxRows: maxSeries / max(len(metrics), 1)}
 	s.rows = telemetry.NewVec(f, func(f *telemetry.Factory, key string) rowSeries {
-		own := make([]telemetry.Label, len(labels))
+		rowLabels := make([]telemetry.Label, len(labels))
 		for i, part := range strings.SplitN(key, separator, len(labels)) {
 			if i < len(labels) {
-				own[i] = telemetry.Label{Key: labels[i], Value: part}
+				rowLabels[i] = telemetry.Label{Key: labels[i], Value: part}
 			}
 		}
-		if isWanted != nil && !isWanted(own) {
+		if isWanted != nil && !isWanted(rowLabels) {
 			return rowSeries{}
 		}
-		return newRow(f, append(fixed[:len(fixed):len(fixed)], own...), metrics)
+		return newRow(f, append(fixed[:len(fixed):len(fixed)], rowLabels...), metrics)
 	}).Limit(s.maxRows)
 	return s
 }
@@ -98,9 +98,9 @@ func (s *Set) Add(out *telemetry.Batch, labels, values [][]byte) {
 		}
 		s.key = append(s.key, label...)
 	}
-	refused := s.rows.Len() >= s.maxRows && !telemetry.HasBytes(s.rows, s.key)
+	isFull := s.rows.Len() >= s.maxRows && !telemetry.HasBytes(s.rows, s.key)
 	r := telemetry.GetBytes(s.rows, s.key)
-	if refused || !r.isWanted {
+	if isFull || !r.isWanted {
 		return
 	}
 	if r.round == s.round {

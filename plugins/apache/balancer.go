@@ -57,24 +57,24 @@ func (b *balancers) endPage(out *telemetry.Batch) { b.workers.Sweep(out) }
 // "ProxyBalancer[0]Worker[0]Name: http://10.0.0.1", "ProxyBalancer[0]Worker[0]Elected: 7" and so on. It returns false for
 // other lines.
 func (b *balancers) addLine(out *telemetry.Batch, name, value []byte) bool {
-	rest, isOurs := bytes.CutPrefix(name, []byte("ProxyBalancer["))
-	if !isOurs {
+	rest, isBalancer := bytes.CutPrefix(name, []byte("ProxyBalancer["))
+	if !isBalancer {
 		return false
 	}
-	_, what, _ := bytes.Cut(rest, []byte("]"))
-	if string(what) == "Name" {
+	_, field, _ := bytes.Cut(rest, []byte("]"))
+	if string(field) == "Name" {
 		b.key, b.current = append(append(b.key[:0], value...), 0), nil
 		return true
 	}
-	if bytes.HasPrefix(what, []byte("Worker[")) {
-		_, what, _ = bytes.Cut(what, []byte("]"))
-		b.addWorker(out, string(what), value)
+	if bytes.HasPrefix(field, []byte("Worker[")) {
+		_, field, _ = bytes.Cut(field, []byte("]"))
+		b.addWorker(out, string(field), value)
 	}
 	return true
 }
 
-func (b *balancers) addWorker(out *telemetry.Batch, what string, value []byte) {
-	if what == "Name" {
+func (b *balancers) addWorker(out *telemetry.Batch, field string, value []byte) {
+	if field == "Name" {
 		b.beginWorker(value)
 		return
 	}
@@ -84,16 +84,16 @@ func (b *balancers) addWorker(out *telemetry.Batch, what string, value []byte) {
 	}
 	v, isNumber := parseNumber(bytes.TrimSuffix(value, []byte("K")))
 	switch {
-	case what == "Status":
+	case field == "Status":
 		b.addStatus(out, w, value)
 	case !isNumber:
-	case what == "Busy":
+	case field == "Busy":
 		out.Add(w.busy, v)
-	case what == "Elected":
+	case field == "Elected":
 		w.elected.Add(out, v)
-	case what == "Sent":
+	case field == "Sent":
 		w.sent.Add(out, v)
-	case what == "Rcvd":
+	case field == "Rcvd":
 		w.received.Add(out, v)
 	}
 }

@@ -8,15 +8,15 @@ import (
 
 // fieldSpec describes a number of the page.
 type fieldSpec struct {
-	unit    telemetry.Unit
-	counter bool
+	unit      telemetry.Unit
+	isCounter bool
 }
 
 // knownFields returns the numbers to write, by their names on the page.
 func knownFields() map[string]fieldSpec {
 	const kilobytes = telemetry.Unit("kilobytes")
 	all := map[string]fieldSpec{
-		"Total Accesses": {counter: true}, "Total kBytes": {kilobytes, true}, "Total Duration": {telemetry.Milliseconds, true},
+		"Total Accesses": {isCounter: true}, "Total kBytes": {kilobytes, true}, "Total Duration": {telemetry.Milliseconds, true},
 		"CPULoad": {unit: telemetry.Percent}, "BytesPerSec": {unit: telemetry.Bytes}, "BytesPerReq": {unit: telemetry.Bytes},
 		"DurationPerReq": {unit: telemetry.Milliseconds}, "Uptime": {unit: telemetry.Seconds}, "ServerUptimeSeconds": {unit: telemetry.Seconds},
 		"CacheSharedMemory": {unit: telemetry.Bytes}, "CacheIndexUsage": {unit: telemetry.Percent}, "CacheUsage": {unit: telemetry.Percent},
@@ -28,7 +28,7 @@ func knownFields() map[string]fieldSpec {
 		all["CacheTimeLeftOldest"+name] = fieldSpec{unit: telemetry.Seconds}
 	}
 	for _, name := range strings.Fields("Store Replace Expire Discard RetrieveHit RetrieveMiss RemoveHit RemoveMiss") {
-		all["Cache"+name+"Count"] = fieldSpec{counter: true}
+		all["Cache"+name+"Count"] = fieldSpec{isCounter: true}
 	}
 	for _, name := range strings.Fields(`ReqPerSec Load1 Load5 Load15 BusyWorkers GracefulWorkers IdleWorkers Processes Stopping
 		ConnsTotal ConnsAsyncWaitIO ConnsAsyncWriting ConnsAsyncKeepAlive ConnsAsyncClosing
@@ -49,13 +49,13 @@ type numberSeries struct {
 
 func newNumberSeries(f *telemetry.Factory, labels []telemetry.Label) map[string]numberSeries {
 	values := map[string]numberSeries{}
-	for name, what := range knownFields() {
+	for name, spec := range knownFields() {
 		metric := "apache_" + strings.ReplaceAll(name, " ", "")
-		if what.counter {
-			values[name] = numberSeries{total: f.Counter(metric, what.unit, labels...)}
+		if spec.isCounter {
+			values[name] = numberSeries{total: f.Counter(metric, spec.unit, labels...)}
 			continue
 		}
-		values[name] = numberSeries{gauge: f.Gauge(metric, what.unit, labels...)}
+		values[name] = numberSeries{gauge: f.Gauge(metric, spec.unit, labels...)}
 		if name == "CPULoad" {
 			values[name].gauge.Within(0, maxCPULoad)
 		}

@@ -32,7 +32,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: allocsPerRequest},
 		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * allocsPerRequest},
 		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * allocsPerRequest},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is down", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
 		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "an HTML page instead of the page of Apache's mod_status (its URL ends in ?auto)"},
 	)
 }
@@ -246,8 +246,8 @@ func TestRestartAndDenied(t *testing.T) {
 
 func TestMisbehaving(t *testing.T) {
 	good := serveFile(t, "2.4-event")
-	beside := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
-	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), beside, func(t *testing.T, _ string, b *telemetry.Batch) {
+	withGood := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
+	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), withGood, func(t *testing.T, _ string, b *telemetry.Batch) {
 		if b.Len() < 40 {
 			t.Errorf("%d samples of the other server", b.Len())
 		}

@@ -101,33 +101,33 @@ func (p *Endpoint) explainError(err error) error {
 	var reply *mysql.MySQLError
 	var lookup *net.DNSError
 	var timeout net.Error
-	said := func(advice string) error { return fmt.Errorf("mariadb %s %s: %w", addr, advice, err) }
+	withAdvice := func(advice string) error { return fmt.Errorf("mariadb %s %s: %w", addr, advice, err) }
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &unresolved), errors.Is(err, context.Canceled):
 	case errors.As(err, &reply):
 		if advice := findAdvice(reply, p.User); advice != "" {
-			return said(advice)
+			return withAdvice(advice)
 		}
 	case tlsx.Advice(err) != "":
-		return said(tlsx.Advice(err))
+		return withAdvice(tlsx.Advice(err))
 	case guard.IsLimit(err):
 		return fmt.Errorf("mariadb %s %w: if this is one of your queries, let it return less", addr, err)
 	case errors.Is(err, guard.ErrBusy):
 		return fmt.Errorf("mariadb %s %w", addr, err)
 	case errors.Is(err, mysql.ErrNoTLS):
-		return said("does not support TLS: enable it there (ssl_cert, ssl_key), or remove tls")
+		return withAdvice("does not support TLS: enable it there (ssl_cert, ssl_key), or remove tls")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):
-		return said("is not reachable: is it running, and does it listen on this address (bind_address, port, skip_networking)?")
+		return withAdvice("is not reachable: is it running, and does it listen on this address (bind_address, port, skip_networking)?")
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		return said("has an unknown host name: correct host, or the name server")
+		return withAdvice("has an unknown host name: correct host, or the name server")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return said("did not answer in time: raise timeout, or look in SHOW PROCESSLIST for what it waits for")
+		return withAdvice("did not answer in time: raise timeout, or look in SHOW PROCESSLIST for what it waits for")
 	case errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktTooLarge), errors.Is(err, mysql.ErrUnknownPlugin):
-		return said("does not answer like a MariaDB server: correct host and port")
+		return withAdvice("does not answer like a MariaDB server: correct host and port")
 	case isBroken(err):
-		return said("closed the connection: it was stopped, or it is not a MariaDB server")
+		return withAdvice("closed the connection: it was stopped, or it is not a MariaDB server")
 	}
 	return fmt.Errorf("mariadb %s: %w", addr, err)
 }

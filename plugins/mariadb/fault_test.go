@@ -149,7 +149,7 @@ func TestUpgrade(t *testing.T) {
 			if strings.HasPrefix(series, "mariadb_info{") {
 				infos++
 				if !strings.Contains(series, `version="`+release) {
-					t.Errorf("%s says it is %s", release, series)
+					t.Errorf("%s is reported as %s", release, series)
 				}
 			}
 		}

@@ -175,7 +175,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	if p.explainError(nil) != nil {
-		t.Error("an error without one")
+		t.Error("nil is explained as an error")
 	}
 }
 

@@ -52,7 +52,7 @@ type input struct {
 // source is a query that runs repeatedly.
 type source struct {
 	name      string
-	every     time.Duration
+	interval  time.Duration
 	statement func(flavour) string
 	beginRows func(columns []string) error // may be nil
 	addRow    func(out *telemetry.Batch, columns []string, values [][]byte) error
@@ -180,7 +180,7 @@ func (s *source) gather(ctx context.Context, db *sql.DB, f flavour, out *telemet
 	}
 	err := s.runQuery(ctx, db, s.statement(f), out)
 	if err == nil {
-		s.hasRun, s.nextRun = true, out.Time+s.every.Milliseconds()
+		s.hasRun, s.nextRun = true, out.Time+s.interval.Milliseconds()
 	}
 	if s.endRows != nil {
 		err = errors.Join(err, s.endRows(out))

@@ -65,7 +65,7 @@ func TestAgainstClient(t *testing.T) {
 	for _, name := range []string{"connections", "questions", "uptime", "com_select", "bytes_sent", "innodb_data_written", "innodb_buffer_pool_pages_total",
 		"innodb_page_size", "handler_read_rnd_next", "max_used_connections", "open_tables", "queries", "innodb_buffer_pool_read_requests"} {
 		if v, ok := got["mariadb_"+name]; !ok || v < before[name] || v > after[name] {
-			t.Errorf("%s is %v (%v), the client says %v to %v", name, v, ok, before[name], after[name])
+			t.Errorf("%s is %v (%v), the client reports %v to %v", name, v, ok, before[name], after[name])
 		}
 	}
 	if got["mariadb_variable_max_connections"] != after["max_connections"] {
@@ -132,7 +132,7 @@ func TestUserStatistics(t *testing.T) {
 	got := gatherValues(t, in, p.primary.Addr(), 10)
 	want, _ := strconv.ParseFloat(p.primary.mysql("SELECT TOTAL_CONNECTIONS FROM information_schema.USER_STATISTICS WHERE USER = 'rtc'"), 64)
 	if got["mariadb_user_connections_made_rtc"] != want || got["mariadb_user_select_commands_rate_rtc"] <= 0 {
-		t.Errorf("%v connections, the client says %v; %v", got["mariadb_user_connections_made_rtc"], want, got["mariadb_user_select_commands_rate_rtc"])
+		t.Errorf("%v connections, the client reports %v; %v", got["mariadb_user_connections_made_rtc"], want, got["mariadb_user_select_commands_rate_rtc"])
 	}
 }
 
@@ -160,7 +160,7 @@ func TestConnectionIsKept(t *testing.T) {
 }
 
 // The configuration of the Python rtcollector is accepted, flat and nested.
-func TestPredecessorsConfiguration(t *testing.T) {
+func TestPythonConfiguration(t *testing.T) {
 	p := sharedServers(t)
 	nested := "mariadb:\n  " + strings.ReplaceAll(p.primary.inputConfig("metrics: [Threads_connected, Questions]"), "\n", "\n  ")
 	for _, config := range []string{p.primary.inputConfig("hostname: db1\nmetrics: [Threads_connected, Questions]"), "hostname: db1\n" + nested} {

@@ -69,8 +69,8 @@ func (f flavour) resetLimitSQL() string {
 // replicaColumn is a column of a channel's status, with its names in all versions, in lower case.
 type replicaColumn struct {
 	sqlseries.Metric
-	names []string
-	flag  bool // "Yes" is 1, anything else is 0
+	names  []string
+	isFlag bool // "Yes" is 1, anything else is 0
 }
 
 func replicaColumns() []replicaColumn {
@@ -78,8 +78,8 @@ func replicaColumns() []replicaColumn {
 		return sqlseries.Metric{Name: "mariadb_replica_" + name, Unit: unit}
 	}
 	return []replicaColumn{
-		{Metric: m("io_running", telemetry.None), names: []string{"slave_io_running", "replica_io_running"}, flag: true},
-		{Metric: m("sql_running", telemetry.None), names: []string{"slave_sql_running", "replica_sql_running"}, flag: true},
+		{Metric: m("io_running", telemetry.None), names: []string{"slave_io_running", "replica_io_running"}, isFlag: true},
+		{Metric: m("sql_running", telemetry.None), names: []string{"slave_sql_running", "replica_sql_running"}, isFlag: true},
 		{Metric: m("lag_seconds", telemetry.Seconds), names: []string{"seconds_behind_master", "seconds_behind_source"}},
 		{Metric: m("delay", telemetry.Seconds), names: []string{"sql_delay"}},
 		{Metric: m("relay_log_space", telemetry.Bytes), names: []string{"relay_log_space"}},
@@ -118,7 +118,7 @@ func (r *replicaChannels) addChannel(out *telemetry.Batch, names []string, row [
 	}
 	for i, c := range r.columns {
 		r.values[i] = find(c.names)
-		if c.flag && r.values[i] != nil {
+		if c.isFlag && r.values[i] != nil {
 			r.values[i] = yesToDigit(r.values[i])
 		}
 	}

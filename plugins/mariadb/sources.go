@@ -21,7 +21,7 @@ func newStatusSource(f *telemetry.Factory, server telemetry.Label, c *Config) so
 // newVariablesSource returns the source of the system variables. It runs rarely, because they hardly ever change.
 func newVariablesSource(f *telemetry.Factory, server telemetry.Label, c *Config) source {
 	n := newSystemVariables(f, server, c.Variables)
-	return source{name: "variables", every: time.Minute, statement: fixedStatement("SHOW GLOBAL VARIABLES"), beginRows: checkColumns(2), addRow: n.addRow}
+	return source{name: "variables", interval: time.Minute, statement: fixedStatement("SHOW GLOBAL VARIABLES"), beginRows: checkColumns(2), addRow: n.addRow}
 }
 
 // checkColumns returns a function that returns an error unless the result has the expected number of columns.

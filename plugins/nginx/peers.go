@@ -14,23 +14,23 @@ func peerStates() []string {
 
 // addPeers adds the samples of the servers of an upstream. Servers that are listed twice also have their ID as a label.
 func (p *plusSeries) addPeers(out *telemetry.Batch, upstream entity, peers []any) {
-	times := map[string]int{}
-	for _, one := range peers {
-		one, _ := one.(map[string]any)
-		times[formatText(one["server"])]++
+	occurrences := map[string]int{}
+	for _, v := range peers {
+		peer, _ := v.(map[string]any)
+		occurrences[formatText(peer["server"])]++
 	}
-	for _, one := range peers {
-		one, ok := one.(map[string]any)
-		server := formatText(one["server"])
+	for _, v := range peers {
+		peer, ok := v.(map[string]any)
+		server := formatText(peer["server"])
 		if !ok || server == "" {
 			continue
 		}
 		t := upstream.withLabel("_peer", "peer", server)
-		if times[server] > 1 {
-			t = t.withLabel("", "id", formatText(one["id"]))
+		if occurrences[server] > 1 {
+			t = t.withLabel("", "id", formatText(peer["id"]))
 		}
-		p.addNumbers(out, t, "", one)
-		p.addState(out, t, one)
+		p.addNumbers(out, t, "", peer)
+		p.addState(out, t, peer)
 	}
 }
 

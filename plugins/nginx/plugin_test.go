@@ -44,8 +44,8 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "two", Config: inputConfig(one, two), Allocs: 2 * allocsPerRequest},
 		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * allocsPerRequest},
 		plugintest.Case{Name: "plus", Config: "status_url: " + api, Allocs: allocsPerPlusGather},
-		plugintest.Case{Name: "of a version, beside stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: allocsPerPlusGather},
-		plugintest.Case{Name: "one is gone", Config: inputConfig(one, servicetest.Refusing), Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "API of a version, and stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: allocsPerPlusGather},
+		plugintest.Case{Name: "one is down", Config: inputConfig(one, servicetest.Refusing), Error: "cannot be reached: start it"},
 	)
 }
 
@@ -96,7 +96,7 @@ func TestAgainstNginx(t *testing.T) {
 		_, _ = io.ReadAll(conn)
 		_ = conn.Close()
 	}
-	idle, err := net.Dial("tcp", addr) // one that is read from
+	idle, err := net.Dial("tcp", addr) // counted as reading
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestAgainstNginx(t *testing.T) {
 		t.Errorf("%v", after)
 	}
 	if !strings.Contains(string(buf[:n]), fmt.Sprintf(" %.0f %.0f %.0f ", value(after, "accepts"), value(after, "handled"), value(after, "requests")-1)) {
-		t.Errorf("%v, nginx says %s", after, buf[:n])
+		t.Errorf("%v, nginx reports %s", after, buf[:n])
 	}
 }
 
@@ -161,8 +161,8 @@ func TestRestart(t *testing.T) {
 
 func TestMisbehaving(t *testing.T) {
 	good := trimScheme(httpxtest.Page(t, page).URL)
-	beside := func(addr string) string { return inputConfig(addr, good) }
-	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), beside, func(t *testing.T, _ string, b *telemetry.Batch) {
+	withGood := func(addr string) string { return inputConfig(addr, good) }
+	plugintest.Misbehaving(t, Plugin, httpxtest.Misbehaving(t), withGood, func(t *testing.T, _ string, b *telemetry.Batch) {
 		if b.Len() != 8 {
 			t.Errorf("%d samples of the other server", b.Len())
 		}

@@ -46,8 +46,8 @@ func endpoints() []endpoint {
 
 // fieldSpec describes a number of the API.
 type fieldSpec struct {
-	unit    telemetry.Unit
-	counter bool
+	unit      telemetry.Unit
+	isCounter bool
 }
 
 // findField returns the description of a number by its name and that of the object that contains it. Unknown numbers are not
@@ -76,7 +76,7 @@ func findField(parent, name string) (f fieldSpec, known bool) {
 		}
 		for unit, names := range counters {
 			if containsWord(names, key) {
-				return fieldSpec{unit: unit, counter: true}, true
+				return fieldSpec{unit: unit, isCounter: true}, true
 			}
 		}
 	}
@@ -133,7 +133,7 @@ func (p *plusSeries) newValue(f *telemetry.Factory, _ string) (v plusValue) {
 	case n.name == stateName:
 		v.gauge = f.Gauge(full, telemetry.None, labels...)
 	case !known:
-	case meaning.counter:
+	case meaning.isCounter:
 		v.total = f.Counter(full, meaning.unit, labels...)
 	default:
 		v.gauge = f.Gauge(full, meaning.unit, labels...)

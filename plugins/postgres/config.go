@@ -62,8 +62,8 @@ func (c *Config) MetricNames() []string { return sqlseries.MetricNames(c.Queries
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error
-	apart := c.Host != defaultHost || c.Port != defaultPort || c.User != defaultUser || c.DBName != defaultDBName || c.SSLMode != ""
-	if !c.URL.IsZero() && apart {
+	hasParts := c.Host != defaultHost || c.Port != defaultPort || c.User != defaultUser || c.DBName != defaultDBName || c.SSLMode != ""
+	if !c.URL.IsZero() && hasParts {
 		errs = append(errs, conf.Key("url", "replaces host, port, user, dbname and sslmode: set either url or those"))
 	}
 	if c.Host == "" {

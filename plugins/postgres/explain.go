@@ -26,7 +26,7 @@ func explainError(server, user string, err error) error {
 	var lookup *net.DNSError
 	var timeout net.Error
 	var tooLong *pgproto3.ExceededMaxBodyLenErr
-	said := func(advice string, cause error) error { return fmt.Errorf("postgres %s %s: %w", server, advice, cause) }
+	withAdvice := func(advice string, cause error) error { return fmt.Errorf("postgres %s %s: %w", server, advice, cause) }
 	switch {
 	case err == nil:
 		return nil
@@ -34,27 +34,27 @@ func explainError(server, user string, err error) error {
 		return fmt.Errorf("postgres %s: %w", server, err)
 	case errors.As(err, &reply):
 		if advice := findAdvice(reply, user); advice != "" {
-			return said(advice, firstCause(err))
+			return withAdvice(advice, firstCause(err))
 		}
 		return fmt.Errorf("postgres %s: %w", server, firstCause(err))
 	case tlsx.Advice(err) != "":
-		return said(tlsx.Advice(err), firstCause(err))
+		return withAdvice(tlsx.Advice(err), firstCause(err))
 	case strings.Contains(err.Error(), "server refused TLS"):
-		return said("does not support TLS: enable it there (ssl = on), or remove tls, or set sslmode: prefer", firstCause(err))
+		return withAdvice("does not support TLS: enable it there (ssl = on), or remove tls, or set sslmode: prefer", firstCause(err))
 	case errors.As(err, &tooLong):
-		return said(fmt.Sprintf("announces a message of %d bytes, more than the limit of %d: is this a PostgreSQL server?", tooLong.ActualBodyLen, maxMessageLen), firstCause(err))
+		return withAdvice(fmt.Sprintf("announces a message of %d bytes, more than the limit of %d: is this a PostgreSQL server?", tooLong.ActualBodyLen, maxMessageLen), firstCause(err))
 	case guard.IsLimit(err):
 		return fmt.Errorf("postgres %s %w: if this is one of your queries, let it return less", server, firstCause(err))
 	case errors.Is(err, guard.ErrBusy):
 		return fmt.Errorf("postgres %s: %w", server, firstCause(err))
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist) && errors.As(err, new(*net.OpError)):
-		return said("is not reachable: is it running, and does it listen on this address (listen_addresses, port)?", firstCause(err))
+		return withAdvice("is not reachable: is it running, and does it listen on this address (listen_addresses, port)?", firstCause(err))
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
-		return said("has an unknown host name: correct host, or the name server", firstCause(err))
+		return withAdvice("has an unknown host name: correct host, or the name server", firstCause(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return said("did not answer in time: raise timeout, or look in pg_stat_activity for what it waits for", firstCause(err))
+		return withAdvice("did not answer in time: raise timeout, or look in pg_stat_activity for what it waits for", firstCause(err))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return said("closed the connection: it was stopped, or it is not a PostgreSQL server", firstCause(err))
+		return withAdvice("closed the connection: it was stopped, or it is not a PostgreSQL server", firstCause(err))
 	}
 	return fmt.Errorf("postgres %s: %w", server, firstCause(err))
 }

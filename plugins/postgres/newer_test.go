@@ -83,32 +83,32 @@ func TestUpgrade(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := ""
+		queried := ""
 		for i := range b.Len() {
 			if s, _, _ := b.Sample(i); s.Name() == "postgres_info" {
 				for _, l := range s.Labels() {
 					if l.Key == "version" {
-						said += l.Value
+						queried += l.Value
 					}
 				}
 			}
 		}
 		_, new := plugintest.ByKey(b)["postgres_checkpointer_num_done_"+cut.Addr]
-		return said, new
+		return queried, new
 	}
-	if said, new := release(0); said != old || new {
-		t.Errorf("before: %s, %v", said, new)
+	if queried, new := release(0); queried != old || new {
+		t.Errorf("before: %s, %v", queried, new)
 	}
 	f.release.Store(&now)
-	if said, _ := release(10); said != old {
-		t.Errorf("the connection is not kept: %s", said)
+	if queried, _ := release(10); queried != old {
+		t.Errorf("the connection is not kept: %s", queried)
 	}
 	cut.CutAfter(1)
 	if _, err := in.Within(10*time.Second, 20); err == nil {
 		t.Error("no error while it is away")
 	}
 	cut.Mend()
-	if said, new := release(30); said != now || !new {
-		t.Errorf("after: %s, %v", said, new)
+	if queried, new := release(30); queried != now || !new {
+		t.Errorf("after: %s, %v", queried, new)
 	}
 }

@@ -214,7 +214,7 @@ func (v *viewSource) gather(ctx context.Context, c *connection, out *telemetry.B
 	err := c.query(ctx, v.sql, v)
 	rowErr := v.set.End(out)
 	if err == nil {
-		v.hasRun, v.nextRun = true, out.Time+v.every.Milliseconds()
+		v.hasRun, v.nextRun = true, out.Time+v.interval.Milliseconds()
 	}
 	if err = errors.Join(err, rowErr); err != nil {
 		err = fmt.Errorf("%s: %w", v.name, err)

@@ -108,7 +108,7 @@ func TestAgainstPsql(t *testing.T) {
 	after := p.queryNumbers(t, ask)
 	for key := range ask {
 		if v, ok := got[key]; !ok || v < before[key] || v > after[key] {
-			t.Errorf("%s is %v (%v), psql says %v to %v", key, v, ok, before[key], after[key])
+			t.Errorf("%s is %v (%v), psql reports %v to %v", key, v, ok, before[key], after[key])
 		}
 	}
 	sums := map[string]float64{}
@@ -169,16 +169,16 @@ func TestReplication(t *testing.T) {
 	t.Cleanup(func() { p.primary.psql("shop", "DROP TABLE lag") })
 	const rep = "_rep1_127.0.0.1"
 	second := 0.0
-	servicetest.Until(t, "the standby is behind", func(context.Context) error {
+	servicetest.Until(t, "the standby has a lag", func(context.Context) error {
 		second++
 		up, down := gatherValues(t, primary, p.primary.Addr(), second), gatherValues(t, standby, p.standby.Addr(), second)
 		switch {
 		case up["postgres_replication_lag_bytes"+rep] < 100_000 || up["postgres_replication_lag_seconds"+rep] <= 0:
-			return fmt.Errorf("the primary says %v bytes, %v s", up["postgres_replication_lag_bytes"+rep], up["postgres_replication_lag_seconds"+rep])
+			return fmt.Errorf("the primary reports %v bytes, %v s", up["postgres_replication_lag_bytes"+rep], up["postgres_replication_lag_seconds"+rep])
 		case up["postgres_replication_flush_lag_bytes"+rep] > 0:
-			return fmt.Errorf("the primary says %v bytes not flushed", up["postgres_replication_flush_lag_bytes"+rep])
+			return fmt.Errorf("the primary reports %v bytes not flushed", up["postgres_replication_flush_lag_bytes"+rep])
 		case down["postgres_replay_lag_bytes"] < 100_000 || down["postgres_replay_lag_seconds"] <= 0 || down["postgres_in_recovery"] != 1:
-			return fmt.Errorf("the standby says %v bytes, %v s", down["postgres_replay_lag_bytes"], down["postgres_replay_lag_seconds"])
+			return fmt.Errorf("the standby reports %v bytes, %v s", down["postgres_replay_lag_bytes"], down["postgres_replay_lag_seconds"])
 		case down["postgres_wal_receiver_streaming"] != 1:
 			return fmt.Errorf("the standby does not stream: %v", down)
 		}
@@ -265,7 +265,7 @@ func TestTopStatements(t *testing.T) {
 	for key := range got {
 		if id, ok := strings.CutPrefix(key, "postgres_statement_time_"); ok {
 			if n++; id != before && id != after {
-				t.Errorf("%s is reported, psql says %s", id, after)
+				t.Errorf("%s is reported, psql reports %s", id, after)
 			}
 		}
 	}
@@ -317,7 +317,7 @@ queries:
 	got := plugintest.Without(plugintest.ByKey(b), "_"+p.primary.Addr())
 	plugintest.Expect(t, got, map[string]float64{"orders": 4500, "odd_num": 1.5, "odd_yes": 1, "odd_neg": -3, "by_n_0": 2000, "by_n_1": 2500, "rows_a": 1, "rows_c": 3, "last": 42, "postgres_up": 1})
 	if want, _ := strconv.ParseFloat(p.primary.psql("shop", "SELECT sum(price) FROM web.orders WHERE id % 2 = 1"), 64); math.Abs(got["by_total_1"]-want) > 1e-6 {
-		t.Errorf("the sum is %v, psql says %v", got["by_total_1"], want)
+		t.Errorf("the sum is %v, psql reports %v", got["by_total_1"], want)
 	}
 	for _, key := range []string{"odd_nil", "odd_nan", "odd_inf"} {
 		if v, ok := got[key]; ok {
@@ -345,7 +345,7 @@ queries:
 }
 
 // The documented configuration of the Python rtcollector is accepted.
-func TestPredecessorsConfiguration(t *testing.T) {
+func TestPythonConfiguration(t *testing.T) {
 	p := sharedServers(t)
 	got := startInput(t, p.primary.inputConfig("dbname: postgres\ncollect_bgwriter: false\ncollect_replication: false\nqueries:\n- name: active_connections\n  sql: SELECT count(*) FROM pg_stat_activity\n")).Gather(0)
 	if got["active_connections_"+p.primary.Addr()] < 1 || got["postgres_numbackends_"+p.primary.Addr()+"_postgres"] < 1 {

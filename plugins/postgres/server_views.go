@@ -61,7 +61,7 @@ func databaseView() view {
 // the user may not connect would be an error.
 func sizeView() view {
 	return view{
-		name: "database sizes", every: time.Minute,
+		name: "database sizes", interval: time.Minute,
 		fromClause: "pg_database d WHERE NOT d.datistemplate",
 		labels:     []column{label("database", "d.datname")},
 		columns:    []column{gauge("postgres_database_size", "CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END", telemetry.Bytes)},

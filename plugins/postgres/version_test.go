@@ -50,12 +50,12 @@ func TestPlan(t *testing.T) {
 		}
 		for _, word := range tt.has {
 			if !strings.Contains(strings.ReplaceAll(all.String(), "AND a.true", "a.true"), word) {
-				t.Errorf("%d does not ask for %s", tt.version, word)
+				t.Errorf("%d does not query %s", tt.version, word)
 			}
 		}
 		for _, word := range tt.hasNot {
 			if strings.Contains(all.String(), word) {
-				t.Errorf("%d asks for %s", tt.version, word)
+				t.Errorf("%d queries %s", tt.version, word)
 			}
 		}
 	}
@@ -137,7 +137,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	if explainError("db:1", "u", nil) != nil {
-		t.Error("an error without one")
+		t.Error("nil is explained as an error")
 	}
 }
 

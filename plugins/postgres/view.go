@@ -15,7 +15,7 @@ type view struct {
 	columns       []column
 	fromClause    string
 	since, before int // versions of the server, as server_version_num; 0: any
-	every         time.Duration
+	interval      time.Duration
 }
 
 // column is a label or a metric: its name and the SQL expression for it.
@@ -66,16 +66,16 @@ const (
 
 // statement is the query of a view for one version of the server.
 type statement struct {
-	name    string
-	sql     string
-	labels  []string
-	metrics []sqlseries.Metric
-	every   time.Duration
+	name     string
+	sql      string
+	labels   []string
+	metrics  []sqlseries.Metric
+	interval time.Duration
 }
 
 // buildStatement returns the query for a version of the server. Ok is false if that version does not have the view.
 func (v *view) buildStatement(version int) (s statement, ok bool) {
-	s = statement{name: v.name, every: v.every}
+	s = statement{name: v.name, interval: v.interval}
 	var columns []string
 	for _, l := range v.labels {
 		columns = append(columns, l.sql)

@@ -39,7 +39,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: allocsPerRequest},
 		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * allocsPerRequest},
 		plugintest.Case{Name: "large", Config: "url: " + servePage(t, many), Allocs: allocsPerRequest},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is down", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
 	)
 }
 
@@ -222,10 +222,10 @@ func TestGzip(t *testing.T) {
 
 func TestMisbehaving(t *testing.T) {
 	good := servePage(t, "a 1\n")
-	beside := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
+	withGood := func(addr string) string { return "urls: ['http://" + addr + "/', '" + good + "']" }
 	servers := httpxtest.Misbehaving(t)
 	delete(servers, "answers with more than") // 64 MiB of metrics take too long for a test; internal/httpx has one
-	plugintest.Misbehaving(t, Plugin, servers, beside, func(t *testing.T, addr string, b *telemetry.Batch) {
+	plugintest.Misbehaving(t, Plugin, servers, withGood, func(t *testing.T, addr string, b *telemetry.Batch) {
 		if values := plugintest.ByKey(b); b.Len() != 1+2*3 || values["up_"+addr] != 0 || values["up_"+strings.TrimSuffix(strings.TrimPrefix(good, "http://"), "/metrics")] != 1 {
 			t.Errorf("%v", values)
 		}

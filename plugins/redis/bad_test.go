@@ -25,7 +25,7 @@ func TestOtherServers(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 		if b.Len() > 25 || b.Len() == 0 {
-			t.Errorf("%s gives %d samples", name, b.Len())
+			t.Errorf("%s: %d samples", name, b.Len())
 		}
 	}
 }

@@ -11,9 +11,9 @@ const kibibytesPerSecond telemetry.Unit = "kibibytes_per_second"
 
 // fieldSpec describes a field of INFO.
 type fieldSpec struct {
-	counter bool
-	unit    telemetry.Unit
-	ignored bool // the number is not a measurement
+	isCounter bool
+	unit      telemetry.Unit
+	isIgnored bool // the number is not a measurement
 }
 
 // knownFields returns the fields of INFO that are not plain gauges without a unit, of Redis 2.8 to 8 and of Valkey.
@@ -26,11 +26,11 @@ func knownFields() map[string]fieldSpec {
 			all[name] = m
 		}
 	}
-	set(fieldSpec{ignored: true}, `arch_bits process_id tcp_port run_id server_time_usec uptime_in_days lru_clock redis_git_sha1 redis_git_dirty
+	set(fieldSpec{isIgnored: true}, `arch_bits process_id tcp_port run_id server_time_usec uptime_in_days lru_clock redis_git_sha1 redis_git_dirty
 		redis_build_id redis_version valkey_version gcc_version master_replid master_replid2 master_port second_repl_offset master_host
 		config_file executable os`)
 	setGauges(func(unit telemetry.Unit, names string) { set(fieldSpec{unit: unit}, names) })
-	setCounters(func(unit telemetry.Unit, names string) { set(fieldSpec{counter: true, unit: unit}, names) })
+	setCounters(func(unit telemetry.Unit, names string) { set(fieldSpec{isCounter: true, unit: unit}, names) })
 	return all
 }
 

@@ -176,6 +176,7 @@ func (in *input) adjustQuery(ctx context.Context, answers []answer) {
 	}
 }
 
+// explainError adds to an error which server it concerns and what to do.
 func (in *input) explainError(ctx context.Context, server string, err error) error {
 	if in.client.Clustered && ctx.Err() == nil {
 		return redisconn.Explain(server, err)

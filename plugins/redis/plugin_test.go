@@ -56,13 +56,13 @@ func TestFieldsAreDocumented(t *testing.T) {
 	for _, m := range metricdoc.Parse(readme) {
 		for _, name := range m.Names {
 			documented[name] = m.Source != "INFO"
-			if meant, ok := known[strings.TrimPrefix(name, metricPrefix)]; m.Source == "INFO" && (!ok || meant.ignored || meant.unit != m.Unit || meant.counter != m.HasRate) {
+			if meant, ok := known[strings.TrimPrefix(name, metricPrefix)]; m.Source == "INFO" && (!ok || meant.isIgnored || meant.unit != m.Unit || meant.isCounter != m.HasRate) {
 				t.Errorf("%s is in the README, but is %+v", name, meant)
 			}
 		}
 	}
 	for name, m := range known {
-		if special, ok := documented[metricPrefix+name]; !m.ignored && (!ok || special) {
+		if special, ok := documented[metricPrefix+name]; !m.isIgnored && (!ok || special) {
 			t.Errorf("the README does not have %s", name)
 		}
 	}
@@ -255,7 +255,7 @@ func TestHistogram(t *testing.T) {
 	p := plugintest.Start(t, Plugin, fmt.Sprintf("{host: 127.0.0.1, port: %d, latency_histogram: true}", f.Addr().Port), plugintest.Env("redis", ""))
 	at := fmt.Sprintf("redis_latency_usec_127.0.0.1:%d_get_", f.Addr().Port)
 	if got := p.Gather(0); got[at+"p50"] != 0 {
-		t.Errorf("the first reading gives %v", got[at+"p50"])
+		t.Errorf("the first reading has %v", got[at+"p50"])
 	}
 	got := p.Gather(10)
 	want := map[string]float64{"p50": 4, "p99": 8 + 8*0.98, "p99.9": 8 + 8*0.998}
@@ -277,14 +277,14 @@ func TestOldServer(t *testing.T) {
 	before := f.TotalCommands()
 	p.Gather(1)
 	if n := f.TotalCommands() - before; n != 2 { // INFO all, SLOWLOG LEN
-		t.Errorf("the second gather takes %d commands", n)
+		t.Errorf("the second gather sends %d commands", n)
 	}
 	f.noSlowlog = true
 	p.Gather(2)
 	before = f.TotalCommands()
 	p.Gather(3)
 	if n := f.TotalCommands() - before; n != 1 {
-		t.Errorf("without a slow log a gather takes %d commands", n)
+		t.Errorf("without a slow log a gather sends %d commands", n)
 	}
 }
 
@@ -293,13 +293,13 @@ func TestQuantileBetween(t *testing.T) {
 		before, now []bucket
 		part, want  float64
 	}{
-		"all new":         {nil, []bucket{{4, 10}}, 0.5, 3},
-		"none since":      {[]bucket{{4, 10}}, []bucket{{4, 10}}, 0.5, -1},
-		"only slow ones":  {[]bucket{{4, 10}}, []bucket{{4, 10}, {1024, 12}}, 0.5, 768},
-		"counted anew":    {[]bucket{{4, 10}}, []bucket{{4, 3}}, 0.5, -1},
-		"some of it anew": {[]bucket{{4, 10}, {16, 11}}, []bucket{{4, 3}, {16, 40}}, 0.5, -1},
-		"nothing":         {nil, nil, 0.5, -1},
-		"a gap":           {nil, []bucket{{4, 1}, {1024, 2}}, 1, 1024},
+		"all new":                 {nil, []bucket{{4, 10}}, 0.5, 3},
+		"none since":              {[]bucket{{4, 10}}, []bucket{{4, 10}}, 0.5, -1},
+		"only slow ones":          {[]bucket{{4, 10}}, []bucket{{4, 10}, {1024, 12}}, 0.5, 768},
+		"counted anew":            {[]bucket{{4, 10}}, []bucket{{4, 3}}, 0.5, -1},
+		"some counters restarted": {[]bucket{{4, 10}, {16, 11}}, []bucket{{4, 3}, {16, 40}}, 0.5, -1},
+		"nothing":                 {nil, nil, 0.5, -1},
+		"a gap":                   {nil, []bucket{{4, 1}, {1024, 2}}, 1, 1024},
 	} {
 		got, ok := quantileBetween(c.before, c.now, c.part)
 		if !ok {

@@ -67,11 +67,11 @@ func checkAgainstRedisCLI(t *testing.T) {
 			continue
 		}
 		compared++
-		if knownFields()[name].counter && (v < low || v > high) {
-			t.Errorf("%s is %v, redis-cli says %v to %v", name, v, low, high)
+		if knownFields()[name].isCounter && (v < low || v > high) {
+			t.Errorf("%s is %v, redis-cli reports %v to %v", name, v, low, high)
 		}
 		if low == high && v != low && !isVolatile(name) {
-			t.Errorf("%s is %v, redis-cli says %v", name, v, low)
+			t.Errorf("%s is %v, redis-cli reports %v", name, v, low)
 		}
 	}
 	if compared < 100 {
@@ -104,7 +104,7 @@ func cliNumbers(t *testing.T, s *redistest.Server) map[string]float64 {
 	numbers := map[string]float64{}
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if v, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64); err == nil && !knownFields()[name].ignored {
+		if v, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64); err == nil && !knownFields()[name].isIgnored {
 			numbers[name] = v
 		}
 	}
@@ -119,7 +119,7 @@ func checkMissingRights(t *testing.T) {
 	s.Do("ACL", "SETUSER", "monitor", "on", ">secret-word", "+ping", "+hello", "+auth", "+select", "+client|setname")
 	p := startInput(t, s, ", username: monitor, password: secret-word, latency_histogram: true")
 	at := "_" + s.Addr()
-	says := func(second float64, want string, up float64) map[string]float64 {
+	expectError := func(second float64, want string, up float64) map[string]float64 {
 		t.Helper()
 		b, err := p.Batch(second)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) || err != nil && strings.Contains(err.Error(), "secret-word") {
@@ -131,15 +131,15 @@ func checkMissingRights(t *testing.T) {
 		}
 		return got
 	}
-	says(0, "refuses this to the user: grant it with ACL SETUSER monitor +info", 0)
+	expectError(0, "refuses this to the user: grant it with ACL SETUSER monitor +info", 0)
 	s.Do("ACL", "SETUSER", "monitor", "+info")
-	if got := says(1, "ACL SETUSER monitor +slowlog|len", 1); len(got) < 100 {
+	if got := expectError(1, "ACL SETUSER monitor +slowlog|len", 1); len(got) < 100 {
 		t.Errorf("without that right there are only %d samples", len(got))
 	}
 	s.Do("ACL", "SETUSER", "monitor", "+slowlog|len")
-	says(2, "ACL SETUSER monitor +latency|histogram", 1)
+	expectError(2, "ACL SETUSER monitor +latency|histogram", 1)
 	s.Do("ACL", "SETUSER", "monitor", "+latency|histogram")
-	says(3, "", 1)
+	expectError(3, "", 1)
 	if _, err := startInput(t, s, ", username: monitor, password: nonsense").Batch(0); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") {
 		t.Errorf("%v", err)
 	}
@@ -155,7 +155,7 @@ func checkTLS(t *testing.T) {
 		t.Errorf("%d samples", len(got))
 	}
 	if got := startInput(t, s, ", ssl: true, ssl_ca_certs: "+a.File).Gather(0); got["redis_up_"+s.Addr()] != 1 {
-		t.Error("the predecessor's names")
+		t.Error("the names of the Python rtcollector")
 	}
 	if b, err := startInput(t, s, "").Batch(0); err == nil || !strings.Contains(err.Error(), "tls") || plugintest.ByKey(b)["redis_up_"+s.Addr()] != 0 {
 		t.Errorf("without TLS: %v", err)

@@ -81,9 +81,9 @@ func (s *server) newField(f *telemetry.Factory, name string) field {
 	maker := s.withFactory(f)
 	m := s.knownFields[name]
 	switch {
-	case m.ignored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // repeats the field before it in another format
+	case m.isIgnored, strings.Contains(name, "|"), strings.HasSuffix(name, "_human"): // repeats the field before it in another format
 		return field{}
-	case m.counter, strings.HasPrefix(name, messagesPrefix):
+	case m.isCounter, strings.HasPrefix(name, messagesPrefix):
 		return field{numberSeries: maker.newCounter(name, m.unit, s.label)}
 	}
 	return field{numberSeries: numberSeries{gauge: maker.newGauge(name, m.unit, s.label)}}

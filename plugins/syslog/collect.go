@@ -45,8 +45,8 @@ func (l *listener) emitComplete(ctx context.Context, f *frames, peer string) (ta
 	if !ok {
 		return 0, err
 	}
-	c, giveBack := l.borrowCollector()
-	defer giveBack()
+	c, returnCollector := l.borrowCollector()
+	defer returnCollector()
 	for now := time.Now(); ok; message, cut, ok, err = f.nextMessage() {
 		taken++
 		c.addMessage(ctx, message, cut, peer, now)
@@ -56,7 +56,7 @@ func (l *listener) emitComplete(ctx context.Context, f *frames, peer string) (ta
 }
 
 // borrowCollector returns a collector and a function that returns it. If it panicked with events left, a new collector replaces it.
-func (l *listener) borrowCollector() (c *collector, giveBack func()) {
+func (l *listener) borrowCollector() (c *collector, returnCollector func()) {
 	c = <-l.collectors
 	return c, func() {
 		if len(c.events) > 0 {
@@ -72,8 +72,8 @@ func (l *listener) emitRest(ctx context.Context, f *frames, peer string) {
 	if len(message) == 0 {
 		return
 	}
-	c, giveBack := l.borrowCollector()
-	defer giveBack()
+	c, returnCollector := l.borrowCollector()
+	defer returnCollector()
 	c.addMessage(ctx, message, cut, peer, time.Now())
 	c.flush(ctx)
 }

@@ -12,7 +12,7 @@ type readDeadline struct {
 	conn    interface{ SetReadDeadline(time.Time) error }
 	timeout time.Duration // 0: none
 	began   time.Time     // when the incomplete message began; zero: there is none
-	current time.Time     // the deadline that was set last
+	current time.Time     // the deadline that was set by the last call
 	stopAt  time.Time     // when to stop at the latest; zero: ctx is not done
 	release func() bool
 }
@@ -24,8 +24,8 @@ func newDeadline(ctx context.Context, conn interface{ SetReadDeadline(time.Time)
 	return d
 }
 
-// setForRead prepares for the next read. Pending reports whether a message is incomplete. Progress reports whether messages were completed
-// since the last call, so that the incomplete one is new. An idle time that is not 0 bounds the next read as well.
+// setForRead sets the deadline of the next read. Pending means that a message is incomplete. Progress means that messages were
+// completed since the last call, so that the incomplete one is new. An idle time that is not 0 bounds the next read too.
 func (d *readDeadline) setForRead(pending, progress bool, idle time.Duration) {
 	now := time.Now()
 	if !pending {
@@ -45,7 +45,7 @@ func (d *readDeadline) setForRead(pending, progress bool, idle time.Duration) {
 		d.current = at
 	}
 	if d.ctx.Err() == nil {
-		return // if ctx ends now, its function sets the deadline after us
+		return // if ctx ends now, the AfterFunc replaces this deadline
 	}
 	if d.stopAt.IsZero() {
 		d.stopAt = now.Add(lingerTime)

@@ -21,14 +21,14 @@ const (
 
 const (
 	smallBuffer    = 4 << 10
-	readAhead      = 64 << 10 // of a busy stream
-	maxCountDigits = 9        // digits of a length, so that it fits 32 bits
+	readAhead      = 64 << 10 // size of the buffer of a busy stream
+	maxCountDigits = 9        // so that a length fits into 32 bits
 )
 
 // errFraming is the error of a stream that is not framed as configured.
 var errFraming = errors.New("the message does not begin with its length: use framing: auto, which accepts both kinds")
 
-// frames divides a stream into messages. It truncates messages to max bytes and skips their rest, which bounds the memory for a
+// frames divides a stream into messages. It truncates messages to maxMessage bytes and skips their rest, which bounds the memory for a
 // sender.
 type frames struct {
 	framing    Framing
@@ -41,10 +41,10 @@ type frames struct {
 	skipBytes  int  // bytes left to skip of a truncated message
 	skipLine   bool // skip up to the next trailer
 
-	endsWithNUL bool // as an earlier message did
+	endsWithNUL bool // an earlier message ended with NUL
 }
 
-// nextMessage returns the next message if it is complete, and whether it was truncated. It is valid until the next call of fill.
+// nextMessage returns the next message if it is complete, and whether it was truncated. It is valid until the next call of readMore.
 func (f *frames) nextMessage() (message []byte, cut, ok bool, err error) {
 	for {
 		if !f.skipTruncated() {
@@ -72,7 +72,7 @@ func (f *frames) nextMessage() (message []byte, cut, ok bool, err error) {
 	}
 }
 
-// skipTruncated skips the rest of a truncated message. It reports false if more of it is to come.
+// skipTruncated skips the rest of a truncated message. It returns false if more of it must follow.
 func (f *frames) skipTruncated() bool {
 	n := min(f.skipBytes, f.end-f.start)
 	f.start += n
@@ -122,10 +122,10 @@ func (f *frames) findTrailer(data []byte) (at, rest int) {
 
 // isPriority reports whether text begins with a priority such as "<13>". Known is false if text is too short to decide.
 func isPriority(text []byte) (is, known bool) {
-	const most = len("<191>")
-	for i, c := range text[:min(len(text), most)] {
+	const maxLen = len("<191>")
+	for i, c := range text[:min(len(text), maxLen)] {
 		switch {
-		case i == 0 && c == '<', i > 0 && i < most-1 && isDigit(c):
+		case i == 0 && c == '<', i > 0 && i < maxLen-1 && isDigit(c):
 		case i > 1 && c == '>':
 			return true, true
 		default:

@@ -91,8 +91,8 @@ func (l *listener) unpackDatagram(z *unzipper, data []byte, from string) (messag
 		data, cut = plain, !whole
 	}
 	l.counts.bytes.Add(int64(len(data)))
-	if most := int(l.config.MaxMessage); len(data) > most {
-		return data[:most], true
+	if maxLen := int(l.config.MaxMessage); len(data) > maxLen {
+		return data[:maxLen], true
 	}
 	return data, cut
 }

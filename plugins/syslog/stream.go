@@ -44,9 +44,9 @@ func (l *listener) acceptConnections(ctx context.Context, ln net.Listener, secur
 			continue
 		}
 		name := peerName(conn.RemoteAddr())
-		if most := l.config.MaxConnections; most > 0 && l.counts.openConnections.Load() >= int64(most) {
+		if limit := l.config.MaxConnections; limit > 0 && l.counts.openConnections.Load() >= int64(limit) {
 			l.counts.refusedConnections.Add(1)
-			l.warnOnce(name, "connection refused: max_connections are open", fmt.Errorf("%d are open", most))
+			l.warnOnce(name, "connection refused: max_connections are open", fmt.Errorf("%d are open", limit))
 			_ = conn.Close()
 			continue
 		}
