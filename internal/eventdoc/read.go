@@ -26,7 +26,7 @@ func ParseJSON(data []byte) (Document, error) {
 		if err := d.Decode(&raw); err != nil {
 			return nil, fmt.Errorf("read the document: %w", err)
 		}
-		doc = append(doc, value(fmt.Sprint(name), raw))
+		doc = append(doc, parseValue(fmt.Sprint(name), raw))
 	}
 	if _, err := d.Token(); err != nil { // the closing brace
 		return nil, fmt.Errorf("read the document: %w", err)
@@ -34,9 +34,9 @@ func ParseJSON(data []byte) (Document, error) {
 	return doc, nil
 }
 
-// value returns a JSON value as a field. What is neither a text, a truth value nor a number that is written as we write it
+// parseValue returns a JSON value as a field. What is neither a text, a truth value nor a number that is written as we write it
 // becomes a text, with the JSON as its value.
-func value(name string, raw []byte) telemetry.Field {
+func parseValue(name string, raw []byte) telemetry.Field {
 	text := string(raw)
 	for _, f := range []telemetry.Field{telemetry.Bool(name, true), telemetry.Bool(name, false)} {
 		if f.Text() == text {

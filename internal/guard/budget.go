@@ -13,7 +13,7 @@ import (
 type Budget struct {
 	limit  int64
 	spent  atomic.Int64
-	broken atomic.Pointer[LimitError] // by something else than its size
+	violation atomic.Pointer[LimitError] // by something else than its size
 }
 
 // NewBudget returns a budget of this many bytes.
@@ -22,12 +22,12 @@ func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 // Renew begins anew, with the next query.
 func (b *Budget) Renew() {
 	b.spent.Store(0)
-	b.broken.Store(nil)
+	b.violation.Store(nil)
 }
 
 // Exceeded returns the error that reading ended with, or nil. Decoders often hide it.
 func (b *Budget) Exceeded() error {
-	if err := b.broken.Load(); err != nil {
+	if err := b.violation.Load(); err != nil {
 		return err
 	}
 	if b.spent.Load() <= b.limit {

@@ -19,10 +19,10 @@ const maxBusy = 30 * time.Second
 // Dial is [net.Dialer.DialContext], but waits for a server that is busy. On Linux connect(2) to a Unix socket fails at once
 // with EAGAIN when the server's backlog is full; connect(2) over TCP waits.
 func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
-	if !isUnix(network) {
+	if !isUnixSocket(network) {
 		return d.DialContext(ctx, network, addr)
 	}
-	limited, cancel := context.WithTimeout(ctx, patience(ctx))
+	limited, cancel := context.WithTimeout(ctx, busyTimeout(ctx))
 	defer cancel()
 	pause := 5 * time.Millisecond
 	for {
@@ -41,8 +41,8 @@ func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, e
 	}
 }
 
-// patience is how long a busy server is waited for: a little less than the caller waits, so that the caller sees the reason.
-func patience(ctx context.Context) time.Duration {
+// busyTimeout is how long a busy server is waited for: a little less than the caller waits, so that the caller sees the reason.
+func busyTimeout(ctx context.Context) time.Duration {
 	end, limited := ctx.Deadline()
 	if !limited {
 		return maxBusy
@@ -51,7 +51,7 @@ func patience(ctx context.Context) time.Duration {
 	return min(maxBusy, left-min(left/10, 100*time.Millisecond))
 }
 
-func isUnix(network string) bool { return network == "unix" || network == "unixpacket" }
+func isUnixSocket(network string) bool { return network == "unix" || network == "unixpacket" }
 
 // busyError does not unwrap to EAGAIN, which counts as a timeout.
 type busyError struct{ cause error }

@@ -41,11 +41,11 @@ type RESP struct {
 	released atomic.Bool
 	err      error // ends all reading
 
-	spent      int64
+	cost      int64
 	bulk       int64        // bytes of a bulk string that are still to come, with its end
-	left       []int64      // elements that are still to come, of each open array
+	openArrays       []int64      // elements that are still to come, of each open array
 	attributes int          // of the current reply
-	line       bytes.Buffer // the beginning of a line whose end has not been read
+	partialLine       bytes.Buffer // the beginning of a line whose end has not been read
 	refusal    string
 }
 
@@ -77,7 +77,7 @@ func (r *RESP) Read(b []byte) (int, error) {
 	}
 	n, err := r.Conn.Read(b)
 	if r.written.Swap(false) {
-		r.spent = 0
+		r.cost = 0
 	}
 	if good, bad := r.scan(b[:n]); bad != nil {
 		r.err = bad
@@ -94,56 +94,56 @@ func (r *RESP) scan(b []byte) (int, error) {
 			r.bulk -= n
 			at += int(n)
 			if r.bulk == 0 {
-				r.endItem()
+				r.endElement()
 			}
 			continue
 		}
 		end := bytes.IndexByte(b[at:], '\n')
 		if end < 0 {
-			return r.keepBeginning(b, at)
+			return r.keepPartialLine(b, at)
 		}
 		line := b[at : at+end+1]
-		if r.line.Len() > 0 {
-			r.line.Write(line)
-			line = r.line.Bytes()
+		if r.partialLine.Len() > 0 {
+			r.partialLine.Write(line)
+			line = r.partialLine.Bytes()
 		}
-		if err := r.take(line); err != nil {
+		if err := r.processLine(line); err != nil {
 			return at, err
 		}
-		r.line.Reset()
+		r.partialLine.Reset()
 		at += end + 1
 	}
 	return len(b), nil
 }
 
-// keepBeginning keeps a line until its end has been read.
-func (r *RESP) keepBeginning(b []byte, at int) (int, error) {
-	if r.line.Len()+len(b)-at > maxLine {
+// keepPartialLine keeps a line until its end has been read.
+func (r *RESP) keepPartialLine(b []byte, at int) (int, error) {
+	if r.partialLine.Len()+len(b)-at > maxLine {
 		return at, &LimitError{fmt.Sprintf("sends a line of more than %d bytes", maxLine)}
 	}
-	r.line.Write(b[at:])
-	if !isType(r.line.Bytes()[0]) {
-		return at, notRESP(r.line.Bytes())
+	r.partialLine.Write(b[at:])
+	if !isTypeByte(r.partialLine.Bytes()[0]) {
+		return at, newNotRESPError(r.partialLine.Bytes())
 	}
 	return len(b), nil
 }
 
-func isType(c byte) bool { return bytes.IndexByte([]byte("+-:$*_,#(!=%~>|"), c) >= 0 }
+func isTypeByte(c byte) bool { return bytes.IndexByte([]byte("+-:$*_,#(!=%~>|"), c) >= 0 }
 
-func notRESP(line []byte) error {
+func newNotRESPError(line []byte) error {
 	return fmt.Errorf("%w: it answers %.60q", ErrNotRESP, bytes.TrimSpace(line))
 }
 
-// take takes a whole line.
-func (r *RESP) take(line []byte) error {
-	if len(line) < 3 || line[len(line)-2] != '\r' || !isType(line[0]) {
-		return notRESP(line)
+// processLine takes a whole line.
+func (r *RESP) processLine(line []byte) error {
+	if len(line) < 3 || line[len(line)-2] != '\r' || !isTypeByte(line[0]) {
+		return newNotRESPError(line)
 	}
 	if len(line) > maxLine {
 		return &LimitError{fmt.Sprintf("sends a line of more than %d bytes", maxLine)}
 	}
 	text := line[1 : len(line)-2]
-	if len(r.left) == 0 {
+	if len(r.openArrays) == 0 {
 		r.refusal = ""
 		if line[0] == '-' {
 			r.refusal = string(text)
@@ -157,25 +157,25 @@ func (r *RESP) take(line []byte) error {
 	case '%', '|':
 		return r.openArray(line, text, 2)
 	}
-	if err := r.spend(int64(len(line))); err != nil {
+	if err := r.addCost(int64(len(line))); err != nil {
 		return err
 	}
-	r.endItem()
+	r.endElement()
 	return nil
 }
 
 func (r *RESP) openBulk(line, text []byte) error {
-	n, err := lengthIn(line, text)
+	n, err := parseLength(line, text)
 	switch {
 	case err != nil:
 		return err
 	case n < 0: // null
-		r.endItem()
+		r.endElement()
 		return nil
 	case n > r.limit:
 		return &LimitError{fmt.Sprintf("announces a text of %d bytes, more than the %d that are read", n, r.limit)}
 	}
-	if err := r.spend(n); err != nil {
+	if err := r.addCost(n); err != nil {
 		return err
 	}
 	r.bulk = n + 2
@@ -184,7 +184,7 @@ func (r *RESP) openBulk(line, text []byte) error {
 
 // openArray takes the header of an array of as many elements, or as many pairs.
 func (r *RESP) openArray(line, text []byte, each int64) error {
-	n, err := lengthIn(line, text)
+	n, err := parseLength(line, text)
 	isAttribute := line[0] == '|'
 	switch {
 	case err != nil:
@@ -198,11 +198,11 @@ func (r *RESP) openArray(line, text []byte, each int64) error {
 	case n <= 0 && isAttribute:
 		return nil
 	case n <= 0:
-		r.endItem()
+		r.endElement()
 		return nil
 	case n > r.limit/elementCost/each:
 		return &LimitError{fmt.Sprintf("announces %d elements, more than the %d that are read", n, r.limit/elementCost/each)}
-	case len(r.left) == maxDepth:
+	case len(r.openArrays) == maxDepth:
 		return &LimitError{fmt.Sprintf("nests its reply more than %d deep", maxDepth)}
 	}
 	if isAttribute {
@@ -210,38 +210,38 @@ func (r *RESP) openArray(line, text []byte, each int64) error {
 	} else {
 		n *= each
 	}
-	r.left = append(r.left, n)
-	return r.spend(n * elementCost)
+	r.openArrays = append(r.openArrays, n)
+	return r.addCost(n * elementCost)
 }
 
-// spend counts memory that a reply takes.
-func (r *RESP) spend(n int64) error {
-	if r.spent += n; r.spent > r.limit {
+// addCost counts memory that a reply takes.
+func (r *RESP) addCost(n int64) error {
+	if r.cost += n; r.cost > r.limit {
 		return &LimitError{fmt.Sprintf("answers with more than the %d bytes that are read", r.limit)}
 	}
 	return nil
 }
 
-// endItem ends an element, and with it all arrays that it is the last of.
-func (r *RESP) endItem() {
-	for len(r.left) > 0 {
-		last := len(r.left) - 1
-		if r.left[last]--; r.left[last] > 0 {
+// endElement ends an element, and with it all arrays that it is the last of.
+func (r *RESP) endElement() {
+	for len(r.openArrays) > 0 {
+		last := len(r.openArrays) - 1
+		if r.openArrays[last]--; r.openArrays[last] > 0 {
 			return
 		}
-		r.left = r.left[:last]
+		r.openArrays = r.openArrays[:last]
 	}
 	r.attributes = 0
 }
 
-// lengthIn reads a length: digits, or -1. Nothing else that a decoder might understand in its own way is let through.
-func lengthIn(line, text []byte) (int64, error) {
+// parseLength reads a length: digits, or -1. Nothing else that a decoder might understand in its own way is let through.
+func parseLength(line, text []byte) (int64, error) {
 	if string(text) == "-1" {
 		return -1, nil
 	}
 	for _, c := range text {
 		if c < '0' || c > '9' {
-			return 0, notRESP(line)
+			return 0, newNotRESPError(line)
 		}
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
@@ -249,7 +249,7 @@ func lengthIn(line, text []byte) (int64, error) {
 		return 0, &LimitError{fmt.Sprintf("announces a length of %.40s", text)}
 	}
 	if err != nil {
-		return 0, notRESP(line)
+		return 0, newNotRESPError(line)
 	}
 	return n, nil
 }

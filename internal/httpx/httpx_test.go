@@ -209,7 +209,7 @@ func TestProxy(t *testing.T) {
 		t.Error(got)
 	}
 	for _, scheme := range []string{"http", "socks5"} {
-		gone := httpx.Config{Proxy: secret.Literal(scheme + "://me:hidden@" + servicetest.Refusing)}
+		gone := httpx.Config{Proxy: secret.Literal(scheme + "://me:hidden@" + servicetest.RefusingAddr)}
 		_, err := target(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), limit)
 		if err == nil || !strings.Contains(err.Error(), "through its proxy") || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", scheme, err)
@@ -255,7 +255,7 @@ func TestMisbehaving(t *testing.T) {
 // TestNothingLeaks asks servers that come and go, hang and cut off, many times.
 func TestNothingLeaks(t *testing.T) {
 	ends := 0
-	flapping := servicetest.Raw(t, func(c net.Conn) {
+	flapping := servicetest.ServeRaw(t, func(c net.Conn) {
 		buf := make([]byte, 4096)
 		for {
 			if _, err := c.Read(buf); err != nil {
@@ -264,14 +264,14 @@ func TestNothingLeaks(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage"[:[]int{41, 42, 10, 30}[time.Now().UnixNano()%4]])
 		}
 	})
-	hanging := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	hanging := servicetest.ServeRaw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	h2 := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	h2.EnableHTTP2 = true
 	h2.Config.ErrorLog = log.New(io.Discard, "", 0)
 	h2.StartTLS()
 	defer h2.Close()
 	targets := []*httpx.Target{target(t, httpx.Config{}, "http://"+flapping, nil), target(t, httpx.Config{}, "https://"+hanging, nil),
-		target(t, httpx.Config{}, "http://"+servicetest.Refusing, nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
+		target(t, httpx.Config{}, "http://"+servicetest.RefusingAddr, nil), target(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
@@ -281,7 +281,7 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		})
 	}
-	servicetest.NoLeaks(t, 100, func(n int) {
+	servicetest.CheckNoLeaks(t, 100, func(n int) {
 		round()
 		for _, tt := range targets {
 			if n%20 == 19 { // so that nothing is open when it is looked at

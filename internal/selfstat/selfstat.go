@@ -27,8 +27,8 @@ type Input struct {
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the input was added
 }
 
-// Gathered records one finished gather.
-func (i *Input) Gathered(took time.Duration, samples, events int) {
+// RecordGather records one finished gather.
+func (i *Input) RecordGather(took time.Duration, samples, events int) {
 	i.Gathers.Add(1)
 	i.Samples.Add(int64(samples))
 	i.Events.Add(int64(events))
@@ -42,8 +42,8 @@ func (i *Input) Gathered(took time.Duration, samples, events int) {
 // Output holds the statistics of one output. Unless a field says otherwise, it counts samples and events together.
 type Output struct {
 	ID          string
-	Samples     Fill
-	Events      Fill
+	Samples     QueueFill
+	Events      QueueFill
 	Written     atomic.Int64
 	Dropped     atomic.Int64 // displaced from a full queue, given up, or lost at shutdown
 	Rejected    atomic.Int64 // refused by the destination for good
@@ -79,15 +79,15 @@ func (o *Output) SeriesGone() (n int64, ok bool) {
 	return count(), true
 }
 
-// Fill tells how full one of an output's queues is.
-type Fill struct {
+// QueueFill tells how full one of an output's queues is.
+type QueueFill struct {
 	Limit atomic.Int64 // the most it may hold, in samples or bytes of events; 0 if the output does not take them
 	Size  atomic.Int64 // what it holds in the same unit, including what is being written
 	Count atomic.Int64 // the number of these samples or events
 }
 
-// Reject counts n samples or events that the destination rejected for a reason, which is one word.
-func (o *Output) Reject(reason string, n int) {
+// RecordRejected counts n samples or events that the destination rejected for a reason, which is one word.
+func (o *Output) RecordRejected(reason string, n int) {
 	o.Rejected.Add(int64(n))
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -97,8 +97,8 @@ func (o *Output) Reject(reason string, n int) {
 	o.reasons[reason] += int64(n)
 }
 
-// Reasons calls f with each reason for rejections and their number. F must not call methods of o.
-func (o *Output) Reasons(f func(reason string, n int64)) {
+// EachReason calls f with each reason for rejections and their number. F must not call methods of o.
+func (o *Output) EachReason(f func(reason string, n int64)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for reason, n := range o.reasons {

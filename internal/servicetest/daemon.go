@@ -19,7 +19,7 @@ type Daemon struct {
 	Args  []string                    // the command, which stays in the foreground; see Fill
 	Env   []string                    // beside the test's own
 	Ready func(context.Context) error // when it may be used; nil: when it listens
-	End   os.Signal                   // what ends it in good order; nil: it is killed
+	StopSignal   os.Signal                   // what ends it in good order; nil: it is killed
 
 	t    testing.TB
 	user string
@@ -50,7 +50,7 @@ func newDaemon(t testing.TB, user string) *Daemon {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	d := &Daemon{Port: FreePort(t), Dir: dir, t: t, user: user}
-	d.own(dir)
+	d.chownToUser(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // workers run as other users
 		t.Fatal(err)
 	}
@@ -60,44 +60,44 @@ func newDaemon(t testing.TB, user string) *Daemon {
 // Addr is host:port.
 func (d *Daemon) Addr() string { return net.JoinHostPort("127.0.0.1", d.Port) }
 
-// Fill writes the service's own port and directory for $PORT and $DIR.
-func (d *Daemon) Fill(text string) string {
+// Expand writes the service's own port and directory for $PORT and $DIR.
+func (d *Daemon) Expand(text string) string {
 	return strings.NewReplacer("$PORT", d.Port, "$DIR", d.Dir).Replace(text)
 }
 
-// File makes a file in the directory and returns its path.
-func (d *Daemon) File(name, text string) string {
+// WriteFile makes a file in the directory and returns its path.
+func (d *Daemon) WriteFile(name, text string) string {
 	d.t.Helper()
 	path, mode := filepath.Join(d.Dir, name), os.FileMode(0o644)
 	if d.user != "" {
 		mode = 0o600 // keys are refused when others may read them
 	}
-	if err := os.WriteFile(path, []byte(d.Fill(text)), mode); err != nil {
+	if err := os.WriteFile(path, []byte(d.Expand(text)), mode); err != nil {
 		d.t.Fatal(err)
 	}
-	d.own(path)
+	d.chownToUser(path)
 	return path
 }
 
-// Copy makes a copy of a file in the directory, which the service's user may read, and returns its path.
-func (d *Daemon) Copy(name, from string) string {
+// CopyFile makes a copy of a file in the directory, which the service's user may read, and returns its path.
+func (d *Daemon) CopyFile(name, from string) string {
 	d.t.Helper()
 	text, err := os.ReadFile(from)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return d.File(name, string(text))
+	return d.WriteFile(name, string(text))
 }
 
 // Command is a command in the directory, as the service's user.
 func (d *Daemon) Command(args ...string) *exec.Cmd {
 	filled := make([]string, len(args))
 	for i, a := range args {
-		filled[i] = d.Fill(a)
+		filled[i] = d.Expand(a)
 	}
 	cmd := exec.Command(filled[0], filled[1:]...)
 	cmd.Dir, cmd.Env = d.Dir, append(os.Environ(), d.Env...)
-	d.run(cmd)
+	d.setUser(cmd)
 	return cmd
 }
 
@@ -114,7 +114,7 @@ func (d *Daemon) Output(cmd *exec.Cmd) string {
 // Run starts the process, again after it was stopped, and waits until it may be used. It ends with the test.
 func (d *Daemon) Run() {
 	d.t.Helper()
-	path := d.File("log", "")
+	path := d.WriteFile("log", "")
 	log, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		d.t.Fatal(err)
@@ -146,7 +146,7 @@ func (d *Daemon) Run() {
 		if d.Ready != nil {
 			return d.Ready(ctx)
 		}
-		return listens(ctx, d.Addr())
+		return dial(ctx, d.Addr())
 	})
 }
 
@@ -157,7 +157,7 @@ func (d *Daemon) outputTail() []byte {
 	return text[max(0, len(text)-most):]
 }
 
-func listens(ctx context.Context, addr string) error {
+func dial(ctx context.Context, addr string) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -167,18 +167,18 @@ func listens(ctx context.Context, addr string) error {
 
 // Stop ends the process in good order, if it knows one.
 func (d *Daemon) Stop() {
-	if d.End == nil {
+	if d.StopSignal == nil {
 		d.Kill()
 		return
 	}
-	d.EndBy(d.End)
+	d.SignalAndWait(d.StopSignal)
 }
 
 // Kill ends the process like a power cut.
-func (d *Daemon) Kill() { d.EndBy(os.Kill) }
+func (d *Daemon) Kill() { d.SignalAndWait(os.Kill) }
 
-// EndBy sends a signal and waits until the process has ended.
-func (d *Daemon) EndBy(s os.Signal) {
+// SignalAndWait sends a signal and waits until the process has ended.
+func (d *Daemon) SignalAndWait(s os.Signal) {
 	_ = d.cmd.Process.Signal(s)
 	select {
 	case <-d.done:

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Refusing is the address host:port of nobody. A port that was free a moment ago may be somebody's by now: other tests run
+// RefusingAddr is the address host:port of nobody. A port that was free a moment ago may be somebody's by now: other tests run
 // beside this one. Port 1 is given out to nobody.
-const Refusing = "127.0.0.1:1"
+const RefusingAddr = "127.0.0.1:1"
 
 // PortOf is the port of an address host:port.
 func PortOf(addr string) string {
@@ -35,8 +35,8 @@ func HostPort(t testing.TB, addr string) (string, int) {
 	return host, n
 }
 
-// Raw serves connections on loopback with f and returns its address host:port. All connections end with the test.
-func Raw(t testing.TB, f func(net.Conn)) string {
+// ServeRaw serves connections on loopback with f and returns its address host:port. All connections end with the test.
+func ServeRaw(t testing.TB, f func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,8 +46,8 @@ func Raw(t testing.TB, f func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// RawSocket is [Raw] at a Unix socket: for tests that make so many connections that ports run out.
-func RawSocket(t testing.TB, path string, f func(net.Conn)) {
+// ServeRawSocket is [Raw] at a Unix socket: for tests that make so many connections that ports run out.
+func ServeRawSocket(t testing.TB, path string, f func(net.Conn)) {
 	t.Helper()
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -79,8 +79,8 @@ func serve(t testing.TB, l net.Listener, f func(net.Conn)) {
 	t.Cleanup(func() { _ = l.Close(); close(stop); serving.Wait() })
 }
 
-// Garbage is what a server may say that is another than it should be, or none.
-func Garbage() map[string][]byte {
+// GarbageReplies is what a server may say that is another than it should be, or none.
+func GarbageReplies() map[string][]byte {
 	return map[string][]byte{
 		"nothing": nil,
 		"HTML":    []byte("HTTP/1.1 400 Bad Request\r\n\r\n<html>no</html>"),
@@ -89,10 +89,10 @@ func Garbage() map[string][]byte {
 	}
 }
 
-// Says serves connections that say this once they are spoken to, or at once if they need not be, and end.
-func Says(t testing.TB, text []byte, listens bool) string {
+// ServeText serves connections that say this once they are spoken to, or at once if they need not be, and end.
+func ServeText(t testing.TB, text []byte, listens bool) string {
 	t.Helper()
-	return Raw(t, func(c net.Conn) {
+	return ServeRaw(t, func(c net.Conn) {
 		if listens {
 			_, _ = c.Read(make([]byte, 4096))
 		}
@@ -107,12 +107,12 @@ type Cutter struct {
 	left atomic.Int64 // how many bytes of the server's are let through
 }
 
-// Before returns one that lets everything through.
-func Before(t testing.TB, addr string) *Cutter {
+// NewCutter returns one that lets everything through.
+func NewCutter(t testing.TB, addr string) *Cutter {
 	t.Helper()
 	c := &Cutter{}
-	c.Mend()
-	c.Addr = Raw(t, func(client net.Conn) {
+	c.Restore()
+	c.Addr = ServeRaw(t, func(client net.Conn) {
 		server, err := net.Dial("tcp", addr)
 		if err != nil {
 			return
@@ -129,14 +129,14 @@ func Before(t testing.TB, addr string) *Cutter {
 // CutAfter lets so many more bytes through, over all connections, and ends every connection then.
 func (c *Cutter) CutAfter(bytes int) { c.left.Store(int64(bytes)) }
 
-// Mend lets everything through again.
-func (c *Cutter) Mend() { c.left.Store(math.MaxInt64) }
+// Restore lets everything through again.
+func (c *Cutter) Restore() { c.left.Store(math.MaxInt64) }
 
-// NoLeaks is [NoLeaks] with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
-func (c *Cutter) NoLeaks(t *testing.T, rounds, first int, f func(round, bytes int)) {
+// CheckNoLeaks is [NoLeaks] with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
+func (c *Cutter) CheckNoLeaks(t *testing.T, rounds, first int, f func(round, bytes int)) {
 	t.Helper()
-	NoLeaks(t, rounds, func(round int) {
-		c.Mend()
+	CheckNoLeaks(t, rounds, func(round int) {
+		c.Restore()
 		if round%2 == 1 {
 			f(round, 0)
 			return

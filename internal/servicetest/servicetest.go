@@ -44,8 +44,8 @@ func FreePort(t testing.TB) string {
 	return PortOf(l.Addr().String())
 }
 
-// Need skips the test unless all commands are on this machine. Debian is the package that has them.
-func Need(t testing.TB, debian string, commands ...string) {
+// RequireCommands skips the test unless all commands are on this machine. Debian is the package that has them.
+func RequireCommands(t testing.TB, debian string, commands ...string) {
 	t.Helper()
 	for _, c := range commands {
 		if _, err := exec.LookPath(c); err != nil {
@@ -54,12 +54,12 @@ func Need(t testing.TB, debian string, commands ...string) {
 	}
 }
 
-// NeedPart returns the path of a file that belongs to a command, such as a module, and skips the test when the command or the
+// RequireFile returns the path of a file that belongs to a command, such as a module, and skips the test when the command or the
 // file is missing. Part is a pattern below the root of the file system, or below that of the packages that .ci/servers has
 // unpacked when the command is one of those. Debian is the package that has it.
-func NeedPart(t testing.TB, debian, command, part string) string {
+func RequireFile(t testing.TB, debian, command, part string) string {
 	t.Helper()
-	Need(t, debian, command)
+	RequireCommands(t, debian, command)
 	path, _ := exec.LookPath(command)
 	for _, root := range []string{filepath.Join(filepath.Dir(path), "../root"), "/"} {
 		if found, _ := filepath.Glob(filepath.Join(root, part)); len(found) > 0 {
@@ -70,8 +70,8 @@ func NeedPart(t testing.TB, debian, command, part string) string {
 	return ""
 }
 
-// Output is what a command of this machine prints; the test is skipped where that is not to be had.
-func Output(t testing.TB, name string, args ...string) string {
+// CommandOutput is what a command of this machine prints; the test is skipped where that is not to be had.
+func CommandOutput(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	text, err := exec.Command(name, args...).Output()
 	if err != nil {
@@ -87,14 +87,14 @@ type Shared[T any] struct {
 
 	once sync.Once
 	what T
-	tb   *tests
+	tb   *packageTB
 }
 
 // Get returns it. A test that asks is skipped, or fails, as the start did.
 func (s *Shared[T]) Get(t testing.TB) T {
 	t.Helper()
 	s.once.Do(func() {
-		s.tb = &tests{}
+		s.tb = &packageTB{}
 		done := make(chan struct{})
 		go func() { // Skip and Fatal end the goroutine
 			defer close(done)
@@ -115,7 +115,7 @@ func (s *Shared[T]) Get(t testing.TB) T {
 func (s *Shared[T]) Run(m *testing.M) int {
 	defer func() {
 		if s.tb != nil {
-			s.tb.end()
+			s.tb.runCleanups()
 		}
 	}()
 	code := m.Run()

@@ -20,7 +20,7 @@ func readPEM(path string) ([]byte, error) {
 	return data, nil
 }
 
-func loadPair(certFile, keyFile string) (tls.Certificate, error) {
+func loadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
 	cert, err := readPEM(certFile)
 	if err != nil {
 		return tls.Certificate{}, err

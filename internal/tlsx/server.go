@@ -34,16 +34,16 @@ func (s *Server) Validate() error {
 // Config returns what a listener needs. The files are read now, so that mistakes are found, and again for every
 // connection, so that certificates which were renewed on disk are used without a restart.
 func (s *Server) Config() (*tls.Config, error) {
-	config, err := s.read()
+	config, err := s.load()
 	if err != nil {
 		return nil, err
 	}
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.read() }
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.load() }
 	return config, nil
 }
 
-func (s *Server) read() (*tls.Config, error) {
-	cert, err := loadPair(s.Cert, s.Key)
+func (s *Server) load() (*tls.Config, error) {
+	cert, err := loadKeyPair(s.Cert, s.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read tls_cert and tls_key: %w", err)
 	}

@@ -71,7 +71,7 @@ func (c *Config) Client(host string) (*tls.Config, error) {
 		}
 	}
 	if c.Cert != "" {
-		cert, err := loadPair(c.Cert, c.Key)
+		cert, err := loadKeyPair(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.cert and tls.key: %w", err)
 		}

@@ -39,7 +39,7 @@ func TestHostileDaemons(t *testing.T) {
 			}
 		})
 		p := plugintest.Start(t, Plugin, "{endpoint: "+strings.Replace(s.URL, "http:", "tcp:", 1)+", collect_engine_metrics: false, collect_disk_usage: false}", plugintest.Env("docker", ""))
-		servicetest.Allocates(t, 200<<20, func() {
+		servicetest.CheckAllocated(t, 200<<20, func() {
 			if _, err := p.Within(20*time.Second, 0); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %s", err, want)
 			}

@@ -79,7 +79,7 @@ func TestTLS(t *testing.T) {
 	ca := tlstest.New(t)
 	cert, key := ca.Issue(t, tlstest.Cert{})
 	s := newServer(t)
-	s.start("--ssl-cert="+s.Copy("cert", cert), "--ssl-key="+s.Copy("key", key))
+	s.start("--ssl-cert="+s.CopyFile("cert", cert), "--ssl-key="+s.CopyFile("key", key))
 	for config, want := range map[string]string{
 		"tls: {ca: " + ca.File + "}":                       "",
 		"tls: {insecure_skip_verify: true}":                "",
@@ -160,8 +160,8 @@ func TestUpgrade(t *testing.T) {
 }
 
 func TestGarbage(t *testing.T) {
-	for name, text := range servicetest.Garbage() {
-		b, err := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, false))).Within(5*time.Second, 0)
+	for name, text := range servicetest.GarbageReplies() {
+		b, err := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeText(t, text, false))).Within(5*time.Second, 0)
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || !upIs(b, 0) || !strings.Contains(err.Error(), "that is no MariaDB") && !strings.Contains(err.Error(), "does not answer as a MariaDB") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -172,14 +172,14 @@ func TestGarbage(t *testing.T) {
 // accepts connections and ends them.
 func TestNothingLeaks(t *testing.T) {
 	p := servers(t)
-	cut := servicetest.Before(t, p.primary.Addr())
+	cut := servicetest.NewCutter(t, p.primary.Addr())
 	at := func(addr, more string) string {
 		return strings.Replace(p.primary.config(more), p.primary.Port, servicetest.PortOf(addr), 1)
 	}
 	in := start(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT SLEEP(10), timeout: 1ms}, {name: last, sql: SELECT 1}]"))
 	// The last query makes a connection again if the slow one has cost it.
-	none := start(t, at(servicetest.Says(t, nil, false), ""))
-	cut.NoLeaks(t, 60, 9000, func(round, bytes int) {
+	none := start(t, at(servicetest.ServeText(t, nil, false), ""))
+	cut.CheckNoLeaks(t, 60, 9000, func(round, bytes int) {
 		if b, err := none.Batch(float64(round)); err == nil || !upIs(b, 0) {
 			t.Fatal(err)
 		}

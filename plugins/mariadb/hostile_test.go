@@ -63,8 +63,8 @@ func TestHostileServers(t *testing.T) {
 		"endless row":  {packet(1, "\x01") + packet(2, column) + packet(3, eof) + strings.Repeat("\xff\xff\xff\x04"+strings.Repeat("x", 1<<24-1), 2), ""},
 		"zeros":        {strings.Repeat("\x00", 65536), ""},
 	} {
-		in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, greet)))
-		servicetest.Allocates(t, 128<<20, func() {
+		in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeEndlessly(t, c.says, greet)))
+		servicetest.CheckAllocated(t, 128<<20, func() {
 			b, err := in.Within(20*time.Second, 0)
 			if err == nil || !upIs(b, 0) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -81,13 +81,13 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(result("\x01a", eof)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
 		path := t.TempDir() + "/s"
-		servicetest.RawSocket(t, path, func(conn net.Conn) {
+		servicetest.ServeRawSocket(t, path, func(conn net.Conn) {
 			if polite && greet(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
-		servicetest.Allocates(t, 64<<20, func() {
+		servicetest.CheckAllocated(t, 64<<20, func() {
 			_, _ = start(t, "socket: "+path).Within(5*time.Second, 0)
 		})
 	})

@@ -21,7 +21,7 @@ type server struct{ *servicetest.Daemon }
 // newServer returns a server that is not there yet.
 func newServer(t testing.TB) *server {
 	t.Helper()
-	servicetest.Need(t, "mariadb-server", "mariadbd", "mariadb-install-db", "mariadb")
+	servicetest.RequireCommands(t, "mariadb-server", "mariadbd", "mariadb-install-db", "mariadb")
 	s := &server{servicetest.NewUnprivileged(t)}
 	s.Args = []string{"mariadbd", "--no-defaults", "--datadir=$DIR/data", "--port=$PORT", "--bind-address=127.0.0.1", "--socket=$DIR/s.sock",
 		"--pid-file=$DIR/pid", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--userstat=1"}
@@ -39,7 +39,7 @@ func (s *server) start(args ...string) *server {
 	return s
 }
 
-func (s *server) socket() string { return s.Fill("$DIR/s.sock") }
+func (s *server) socket() string { return s.Expand("$DIR/s.sock") }
 
 func (s *server) client(sql string) *exec.Cmd {
 	return exec.Command("mariadb", "--no-defaults", "-u", "root", "--socket="+s.socket(), "-N", "-B", "-e", sql)

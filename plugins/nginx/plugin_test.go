@@ -45,7 +45,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * request},
 		plugintest.Case{Name: "plus", Config: "status_url: " + api, Allocs: plusRequests},
 		plugintest.Case{Name: "of a version, beside stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: plusRequests},
-		plugintest.Case{Name: "one is gone", Config: config(one, servicetest.Refusing), Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is gone", Config: config(one, servicetest.RefusingAddr), Error: "cannot be reached: start it"},
 	)
 }
 

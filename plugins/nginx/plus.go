@@ -108,7 +108,7 @@ func (p *plus) ask(ctx context.Context, path string) (answer any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if cost := guard.JSON(page); cost > maxDecoded {
+	if cost := guard.EstimateJSON(page); cost > maxDecoded {
 		return nil, fmt.Errorf("%s answers with a document that takes %d bytes when it is decoded, more than %d", p.page, cost, maxDecoded)
 	}
 	if json.Unmarshal(page, &answer) != nil {

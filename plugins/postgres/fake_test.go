@@ -30,7 +30,7 @@ func startFake(t testing.TB, c *Config, releases ...string) *fakeServer {
 		}
 	}
 	f.release.Store(&releases[0])
-	f.addr = servicetest.Raw(t, f.talk)
+	f.addr = servicetest.ServeRaw(t, f.talk)
 	return f
 }
 

@@ -46,8 +46,8 @@ func TestHostileServers(t *testing.T) {
 				greet = greetAndWait
 			}
 			t.Run(fmt.Sprint(name, polite), func(t *testing.T) {
-				in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, greet))+"\nsslmode: disable")
-				servicetest.Allocates(t, 96<<20, func() {
+				in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeEndlessly(t, c.says, greet))+"\nsslmode: disable")
+				servicetest.CheckAllocated(t, 96<<20, func() {
 					b, err := in.Within(20*time.Second, 0)
 					if err == nil || !upIs(b, 0) || (polite || !strings.Contains(name, "row")) && !strings.Contains(err.Error(), c.want) {
 						t.Errorf("%s, polite %v: %v", name, polite, err)
@@ -90,13 +90,13 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(row(3)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
 		dir := t.TempDir()
-		servicetest.RawSocket(t, dir+"/.s.PGSQL.5432", func(conn net.Conn) {
+		servicetest.ServeRawSocket(t, dir+"/.s.PGSQL.5432", func(conn net.Conn) {
 			if polite && greetAndWait(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
-		servicetest.Allocates(t, 64<<20, func() {
+		servicetest.CheckAllocated(t, 64<<20, func() {
 			_, _ = start(t, "host: "+dir).Within(5*time.Second, 0)
 		})
 	})

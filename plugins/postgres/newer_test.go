@@ -76,7 +76,7 @@ func TestUpgrade(t *testing.T) {
 	c := defaults()
 	old, now := "16.4", "18.1 (Debian 18.1-1)"
 	f := startFake(t, &c, old, now)
-	cut := servicetest.Before(t, f.addr)
+	cut := servicetest.NewCutter(t, f.addr)
 	in := start(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(cut.Addr))
 	release := func(second float64) (string, bool) {
 		t.Helper()
@@ -108,7 +108,7 @@ func TestUpgrade(t *testing.T) {
 	if _, err := in.Within(10*time.Second, 20); err == nil {
 		t.Error("no error while it is away")
 	}
-	cut.Mend()
+	cut.Restore()
 	if said, new := release(30); said != now || !new {
 		t.Errorf("after: %s, %v", said, new)
 	}

@@ -39,7 +39,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: request},
 		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * request},
 		plugintest.Case{Name: "large", Config: "url: " + serve(t, many), Allocs: request},
-		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is gone", Config: "urls: ['" + text + "', 'http://" + servicetest.RefusingAddr + "']", Error: "cannot be reached: start it"},
 	)
 }
 

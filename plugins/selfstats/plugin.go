@@ -175,7 +175,7 @@ func (w *writer) add(out *telemetry.Batch, s *selfstat.Output) {
 	w.written.Add(out, float64(s.Written.Load()))
 	w.dropped.Add(out, float64(s.Dropped.Load()))
 	out.Add(w.rejected, float64(s.Rejected.Load()))
-	s.Reasons(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
+	s.EachReason(func(reason string, n int64) { out.Add(*w.reasons.Get(reason), float64(n)) })
 	out.Add(w.retries, float64(s.Retries.Load()))
 	out.Add(w.writes, float64(s.Writes.Load()))
 	if gone, ok := s.SeriesGone(); ok {

@@ -354,7 +354,7 @@ func TestManyConnections(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	server, addr := at(t, "tcp")
 	w := start(t, "server: '"+server+"'")
-	servicetest.NoLeaks(t, 20, func(round int) {
+	servicetest.CheckNoLeaks(t, 20, func(round int) {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ func New(t testing.TB) *Authority {
 		t.Fatal(err)
 	}
 	a.File = filepath.Join(t.TempDir(), "ca.pem")
-	write(t, a.File, "CERTIFICATE", der)
+	writePEM(t, a.File, "CERTIFICATE", der)
 	return a
 }
 
@@ -102,8 +102,8 @@ func (a *Authority) IssueTo(t testing.TB, c Cert, certFile, keyFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, certFile, "CERTIFICATE", der)
-	write(t, keyFile, "PRIVATE KEY", private)
+	writePEM(t, certFile, "CERTIFICATE", der)
+	writePEM(t, keyFile, "PRIVATE KEY", private)
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
@@ -115,7 +115,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func write(t testing.TB, file, kind string, der []byte) {
+func writePEM(t testing.TB, file, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
