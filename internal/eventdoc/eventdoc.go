@@ -1,5 +1,8 @@
-// Package eventdoc defines the layout of an event wherever it is stored or printed: a flat list of names and values. The
-// names are the same in every destination.
+// Package eventdoc defines the layout of a stored or printed event: a flat list of names and values. The names are the same in every
+// destination.
+//
+//   - eventdoc.go: [Document], and how it is filled with an event.
+//   - json.go: writes JSON. read.go: parses JSON and hashes.
 package eventdoc
 
 import (
@@ -33,11 +36,11 @@ const (
 // document, as append does, so that it can live on the stack.
 type Document []telemetry.Field
 
-// TypicalLen is the number of values that most events do not exceed. Callers use it for an array on the stack.
+// TypicalLen is the length that documents of most events do not exceed. Callers use it for an array on the stack.
 const TypicalLen = 24
 
-// Fill appends the values of an event. Names that are in the document already are taken. Values that the event does not
-// have are left out, so that they can be told from empty ones; the message is always there.
+// Fill appends the values of an event. It does not use names that are already in the document. It leaves out empty values, except the
+// message.
 func (d Document) Fill(e *telemetry.Event) Document {
 	d = append(d,
 		telemetry.Int(Timestamp, e.Time.UnixMilli()),
@@ -62,7 +65,7 @@ func (d Document) appendText(name, text string) Document {
 	return append(d, telemetry.Text(name, text))
 }
 
-// appendField appends a field of the event. If its name is taken, it gets another one, so that none is lost.
+// appendField appends a field of the event. If its name is already used, the field gets another name.
 func (d Document) appendField(f telemetry.Field) Document {
 	if f.Key == Facility && !d.hasName(Facility) {
 		if number, ok := facilityNumber(f); ok {
@@ -76,7 +79,7 @@ func (d Document) appendField(f telemetry.Field) Document {
 	return append(d, f)
 }
 
-// facilityNumber returns the facility as a number, if it is one or is written exactly as one.
+// facilityNumber returns the facility as a number if it is a number or its decimal text.
 func facilityNumber(f telemetry.Field) (number telemetry.Field, ok bool) {
 	switch f.Kind() {
 	case telemetry.KindInt:
@@ -97,7 +100,7 @@ func isReserved(name string) bool {
 	return false
 }
 
-// freeName returns the name, or the first of name_2, name_3, … that is not taken.
+// freeName returns the first of name, name_2, name_3, … that is not used.
 func (d Document) freeName(name string) string {
 	candidate := name
 	for n := 2; d.hasName(candidate); n++ {

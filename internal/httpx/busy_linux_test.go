@@ -20,7 +20,7 @@ func TestBusySocket(t *testing.T) {
 	defer cancel()
 	tt := target(t, httpx.Config{}, "unix://"+path, nil)
 	_, err := tt.Get(ctx, limit)
-	if !errors.Is(err, guard.ErrBusy) || !strings.Contains(err.Error(), "is too busy to take connections") || strings.Contains(err.Error(), "in time") {
+	if !errors.Is(err, guard.ErrBusy) || !strings.Contains(err.Error(), "is too busy to accept connections") || strings.Contains(err.Error(), "in time") {
 		t.Error(err)
 	}
 	done := make(chan string)

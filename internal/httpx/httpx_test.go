@@ -188,7 +188,7 @@ func TestTLS(t *testing.T) {
 	}
 	plain := httpxtest.Page(t, "")
 	for url, want := range map[string]string{
-		s.URL: "unknown authority: name the authority's file in tls.ca",
+		s.URL: "unknown authority: set tls.ca to the authority's file",
 		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak TLS",
 		strings.Replace(s.URL, "https:", "http:", 1):     "answers 400 Bad Request",
 	} {

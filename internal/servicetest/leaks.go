@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// GathersVariable is the environment variable that says how many gathers a test of leaks makes; without it they are few.
+// GathersVariable is the environment variable with the number of gathers in a test for leaks. By default there are few.
 const GathersVariable = "RTC_TEST_GATHERS"
 
-// warmUpRounds is how many rounds come before the first look: pools fill, and what is made once is made.
+// warmUpRounds is the number of rounds before the first measurement, in which pools and lazy values are filled.
 const warmUpRounds = 20
 
-// CheckNoLeaks runs f so many times, and fails when that leaves goroutines, descriptors or memory behind. F gets the number of
-// its round; the same is to be open after each.
+// CheckNoLeaks calls f rounds times and fails if that leaks goroutines, descriptors or memory. F gets the number of its round. Each call
+// must leave the same things open.
 func CheckNoLeaks(t *testing.T, rounds int, f func(round int)) {
 	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv(GathersVariable)); err == nil {
@@ -33,7 +33,7 @@ func CheckNoLeaks(t *testing.T, rounds int, f func(round int)) {
 	t.Logf("%d gathers: before %v; after %v", rounds, before, after)
 }
 
-// footprint is what this process holds.
+// footprint holds the resources of this process.
 type footprint struct {
 	goroutines, descriptors int
 	heap                    uint64
@@ -43,11 +43,11 @@ func (f footprint) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d kB of heap", f.goroutines, f.descriptors, f.heap>>10)
 }
 
-// heapTolerance is how much more the heap may hold: what is pooled, and the run-time's own.
+// heapTolerance is the allowed growth of the heap in bytes, for pools and the Go runtime.
 const heapTolerance = 512 << 10
 
-// waitForFootprint waits until what is about to end has ended: until there is no more than before or, at first, no less than a
-// moment ago.
+// waitForFootprint waits until the process holds no more than before, and returns the footprint. If before is zero, it waits until the
+// footprint no longer changes.
 func waitForFootprint(t *testing.T, before footprint) (now footprint) {
 	t.Helper()
 	first := before == footprint{}
@@ -67,19 +67,19 @@ func waitForFootprint(t *testing.T, before footprint) (now footprint) {
 
 func measureFootprint() footprint {
 	runtime.GC()
-	runtime.GC() // what finalizers let go, and pools
+	runtime.GC() // frees objects with finalizers, and pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return footprint{runtime.NumGoroutine(), CountDescriptors(), m.HeapAlloc}
 }
 
-// CountDescriptors is the number of descriptors that this process has open, where that can be told, else 0.
+// CountDescriptors returns the number of open descriptors of this process, or 0 if it is unknown.
 func CountDescriptors() int {
 	files, _ := os.ReadDir("/proc/self/fd")
 	return len(files)
 }
 
-// LoopWithCPU runs a benchmark and reports the CPU time of a round, of this process only.
+// LoopWithCPU runs a benchmark and reports the CPU time of this process per round.
 func LoopWithCPU(b *testing.B, round func()) {
 	before := CPUTime()
 	for b.Loop() {

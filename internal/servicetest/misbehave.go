@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// RefusingAddr is the address host:port of nobody. A port that was free a moment ago may be somebody's by now: other tests run
-// beside this one. Port 1 is given out to nobody.
+// RefusingAddr is an address host:port that refuses connections. A free port would not be safe, because a concurrent test may use it. The
+// system does not assign port 1.
 const RefusingAddr = "127.0.0.1:1"
 
-// PortOf is the port of an address host:port.
+// PortOf returns the port of an address host:port.
 func PortOf(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return port
 }
 
-// HostPort are both parts of an address host:port.
+// HostPort returns the host and the port of an address host:port.
 func HostPort(t testing.TB, addr string) (string, int) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -35,7 +35,7 @@ func HostPort(t testing.TB, addr string) (string, int) {
 	return host, n
 }
 
-// ServeRaw serves connections on loopback with f and returns its address host:port. All connections end with the test.
+// ServeRaw serves connections on loopback with f and returns the address host:port. All connections are closed after the test.
 func ServeRaw(t testing.TB, f func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,7 +46,7 @@ func ServeRaw(t testing.TB, f func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// ServeRawSocket is [Raw] at a Unix socket: for tests that make so many connections that ports run out.
+// ServeRawSocket is like [ServeRaw] on a Unix socket, for tests that would run out of ports.
 func ServeRawSocket(t testing.TB, path string, f func(net.Conn)) {
 	t.Helper()
 	l, err := net.Listen("unix", path)
@@ -79,7 +79,7 @@ func serve(t testing.TB, l net.Listener, f func(net.Conn)) {
 	t.Cleanup(func() { _ = l.Close(); close(stop); serving.Wait() })
 }
 
-// GarbageReplies is what a server may say that is another than it should be, or none.
+// GarbageReplies returns replies of a server that is not of the expected kind.
 func GarbageReplies() map[string][]byte {
 	return map[string][]byte{
 		"nothing": nil,
@@ -89,25 +89,25 @@ func GarbageReplies() map[string][]byte {
 	}
 }
 
-// ServeText serves connections that say this once they are spoken to, or at once if they need not be, and end.
-func ServeText(t testing.TB, text []byte, listens bool) string {
+// ServeText serves connections with a text and closes them. If waitForRequest is true, it reads a request first.
+func ServeText(t testing.TB, text []byte, waitForRequest bool) string {
 	t.Helper()
 	return ServeRaw(t, func(c net.Conn) {
-		if listens {
+		if waitForRequest {
 			_, _ = c.Read(make([]byte, 4096))
 		}
 		_, _ = c.Write(text)
 	})
 }
 
-// Cutter stands before a server and can end its connections in the middle of an answer.
+// Cutter is a proxy before a server that can cut connections in the middle of a reply.
 type Cutter struct {
 	Addr string // host:port, on loopback
 
-	left atomic.Int64 // how many bytes of the server's are let through
+	left atomic.Int64 // bytes from the server that are still forwarded
 }
 
-// NewCutter returns one that lets everything through.
+// NewCutter starts a cutter before the server at addr. It forwards everything at first.
 func NewCutter(t testing.TB, addr string) *Cutter {
 	t.Helper()
 	c := &Cutter{}
@@ -126,13 +126,13 @@ func NewCutter(t testing.TB, addr string) *Cutter {
 	return c
 }
 
-// CutAfter lets so many more bytes through, over all connections, and ends every connection then.
+// CutAfter forwards the given number of bytes more, over all connections, and then ends every connection.
 func (c *Cutter) CutAfter(bytes int) { c.left.Store(int64(bytes)) }
 
-// Restore lets everything through again.
+// Restore forwards everything again.
 func (c *Cutter) Restore() { c.left.Store(math.MaxInt64) }
 
-// CheckNoLeaks is [NoLeaks] with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
+// CheckNoLeaks is like the function [CheckNoLeaks], with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
 func (c *Cutter) CheckNoLeaks(t *testing.T, rounds, first int, f func(round, bytes int)) {
 	t.Helper()
 	CheckNoLeaks(t, rounds, func(round int) {
@@ -148,7 +148,7 @@ func (c *Cutter) CheckNoLeaks(t *testing.T, rounds, first int, f func(round, byt
 	})
 }
 
-// copy hands on what the server says, for as long as it may.
+// copy forwards the server's bytes as long as it is allowed to.
 func (c *Cutter) copy(client io.Writer, server io.Reader) {
 	room := make([]byte, 4096)
 	for {

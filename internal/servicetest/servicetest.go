@@ -1,5 +1,9 @@
-// Package servicetest has what tests of service inputs share: real services in directories of their own, servers that
-// misbehave, and a look at what is left behind.
+// Package servicetest has helpers for tests of components that talk to services.
+//
+//   - servicetest.go: waiting, required commands, and [Shared] resources of a package. tests.go: the testing.TB that owns them.
+//   - daemon.go: [Daemon], a real service in its own directory. sys_*.go: its user, signals.
+//   - misbehave.go, hostile.go: servers that misbehave, and [Cutter], which cuts connections.
+//   - leaks.go, memory.go: checks for leaks and allocations. log.go: [Log], a buffer for several goroutines.
 package servicetest
 
 import (
@@ -12,10 +16,10 @@ import (
 	"time"
 )
 
-// patience is how long a service may take to do what it is waited for.
+// patience is the longest time to wait for a condition.
 const patience = 30 * time.Second
 
-// Until waits until f returns no error.
+// Until calls f until it returns no error. What describes the condition for the message of a failed test.
 func Until(t testing.TB, what string, f func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -33,7 +37,7 @@ func Until(t testing.TB, what string, f func(context.Context) error) {
 	}
 }
 
-// FreePort is a port of 127.0.0.1 that nobody listened on a moment ago.
+// FreePort returns a port of 127.0.0.1 that was free a moment ago.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +48,7 @@ func FreePort(t testing.TB) string {
 	return PortOf(l.Addr().String())
 }
 
-// RequireCommands skips the test unless all commands are on this machine. Debian is the package that has them.
+// RequireCommands skips the test unless all commands are installed. Debian is the package that contains them.
 func RequireCommands(t testing.TB, debian string, commands ...string) {
 	t.Helper()
 	for _, c := range commands {
@@ -70,7 +74,7 @@ func RequireFile(t testing.TB, debian, command, part string) string {
 	return ""
 }
 
-// CommandOutput is what a command of this machine prints; the test is skipped where that is not to be had.
+// CommandOutput returns what a command prints. It skips the test if the command fails or is not installed.
 func CommandOutput(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	text, err := exec.Command(name, args...).Output()
@@ -80,8 +84,7 @@ func CommandOutput(t testing.TB, name string, args ...string) string {
 	return string(text)
 }
 
-// Shared is what all tests of a package have in common. It is started when the first of them asks for it, and stopped
-// by Run.
+// Shared is a resource that all tests of a package share. It is started when the first test calls Get, and stopped by Run.
 type Shared[T any] struct {
 	Start func(testing.TB) T
 
@@ -90,7 +93,7 @@ type Shared[T any] struct {
 	tb   *packageTB
 }
 
-// Get returns it. A test that asks is skipped, or fails, as the start did.
+// Get returns the resource. If its start was skipped or failed, every test that calls Get is skipped or fails as well.
 func (s *Shared[T]) Get(t testing.TB) T {
 	t.Helper()
 	s.once.Do(func() {
@@ -111,7 +114,7 @@ func (s *Shared[T]) Get(t testing.TB) T {
 	return s.what
 }
 
-// Run is for TestMain: it runs the tests, and returns the code to exit with.
+// Run runs the tests and returns the exit code, for TestMain.
 func (s *Shared[T]) Run(m *testing.M) int {
 	defer func() {
 		if s.tb != nil {
@@ -125,7 +128,7 @@ func (s *Shared[T]) Run(m *testing.M) int {
 	return code
 }
 
-// Secret is a store that has one secret, which may change.
+// Secret is a store with one secret, which may change.
 type Secret struct{ Value string }
 
 // Secret implements secret.Resolver.

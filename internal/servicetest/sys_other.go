@@ -17,5 +17,5 @@ func (d *Daemon) chownToUser(string) {}
 
 func (d *Daemon) setUser(*exec.Cmd) {}
 
-// CPUTime is the time that this process has used, on all cores; 0 where that cannot be told.
+// CPUTime returns the CPU time of this process on all cores, or 0 if it is unknown.
 func CPUTime() time.Duration { return 0 }

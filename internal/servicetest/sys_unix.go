@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Freeze stops the process without ending it: its connections stay open and say nothing.
+// Freeze suspends the process. Its connections stay open and silent.
 func (d *Daemon) Freeze() { _ = d.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Thaw lets it go on.
+// Thaw resumes the process.
 func (d *Daemon) Thaw() { _ = d.cmd.Process.Signal(syscall.SIGCONT) }
 
-// chownToUser gives a file to the service's user.
+// chownToUser makes the user of the service the owner of a file.
 func (d *Daemon) chownToUser(path string) {
 	if c := d.credential(); c != nil {
 		if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
@@ -26,7 +26,7 @@ func (d *Daemon) chownToUser(path string) {
 	}
 }
 
-// setUser makes a command that of the service's user.
+// setUser makes a command run as the user of the service.
 func (d *Daemon) setUser(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: d.credential()}
 }
@@ -44,7 +44,7 @@ func (d *Daemon) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// CPUTime is the time that this process has used, on all cores; 0 where that cannot be told.
+// CPUTime returns the CPU time of this process on all cores, or 0 if it is unknown.
 func CPUTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

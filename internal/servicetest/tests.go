@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// packageTB stands for all tests of a package: what is started with it is stopped when all are done.
+// packageTB is a testing.TB for all tests of a package. Its cleanups run after the last test.
 type packageTB struct {
-	testing.TB // nil: what is not below is not called
+	testing.TB // nil; only the methods below are called
 
 	cleanups        []func()
 	skipped, failed string

@@ -45,7 +45,7 @@ type Data struct {
 // RangeQuery selects samples of series.
 type RangeQuery struct {
 	Matchers    []string
-	From, To    time.Time     // the first and the last moment; zero: no limit
+	From, To    time.Time     // first and last time; zero: no limit
 	Aggregation string        // such as "avg" or "max"; "": raw samples
 	Bucket      time.Duration // period that becomes one sample, at least 1 ms; only with Aggregation
 	Limit       int           // samples per series, the oldest first; 0: all
@@ -142,12 +142,12 @@ func (r *Reader) query(ctx context.Context, args []any) ([]Data, error) {
 	return all, nil
 }
 
-// parseSeries reads an entry of TS.MGET, [key, [[label, value], …], [time, value]], or of TS.MRANGE, which has a list of samples at the
-// end.
+// parseSeries parses an entry of TS.MGET, [key, [[label, value], …], [time, value]], or of TS.MRANGE, which has a list of samples as its
+// last part.
 func parseSeries(entry any) (d Data, err error) {
 	fields, _ := entry.([]any)
 	if len(fields) != 3 {
-		return d, fmt.Errorf("%d fields where a series should be", len(fields))
+		return d, fmt.Errorf("got %d fields for a series, want 3", len(fields))
 	}
 	labels, _ := fields[1].([]any)
 	samples, _ := fields[2].([]any)

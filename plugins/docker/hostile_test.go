@@ -21,7 +21,7 @@ func TestHostileDaemons(t *testing.T) {
 	}
 	running := `[{"Id":"1","Names":["/a"],"State":"running"}]`
 	for want, c := range map[string]struct{ list, stats string }{
-		"answers with more than the 50331648 bytes that are read: choose fewer containers": {"[" + strings.Repeat("{},", 5<<20) + "{}]", ""},
+		"sends more than the limit of 50331648 bytes: choose fewer containers": {"[" + strings.Repeat("{},", 5<<20) + "{}]", ""},
 		"lists more than 5000 containers":                                                  {"[" + strings.TrimSuffix(many.String(), ",") + "]", "{}"},
 		"answers with more than 1048576 bytes":                                             {running, strings.Repeat(" ", 2<<20)},
 		"answers with more than 16777216 bytes:":                                           {strings.Repeat(" ", 20<<20), ""},

@@ -103,7 +103,7 @@ func TestFormats(t *testing.T) {
 		"no json":              {"json", `hello`, map[string]float64{}, nil, "not a JSON object"},
 		"nothing":              {"json", ``, map[string]float64{}, nil, "it is empty"},
 		"json too large":       {"json", `{"a": 1e999, "b": 1}`, map[string]float64{"b": 1}, nil, "a is +Inf, which is not a number for Redis"},
-		"UTF-16":               {"metrics", `\377\376a\000 \0001\000`, map[string]float64{}, nil, "its output is written in UTF-16: let it be written in UTF-8"},
+		"UTF-16":               {"metrics", `\377\376a\000 \0001\000`, map[string]float64{}, nil, "its output is in UTF-16: convert it to UTF-8"},
 		"metrics":              {"metrics", "# c\n\na 1\nb 2.5 room=x unit=celsius ts=1700000000123\nb 3 room=y", map[string]float64{"a": 1, "b room=x unit=celsius @1700000000123": 2.5, "b room=y": 3}, nil, ""},
 		"metrics, order":       {"metrics", "a 1 x=1 y=2\na 2 y=2 x=1", map[string]float64{"a x=1 y=2": 1}, nil, ""},
 		"metrics, twice":       {"metrics", "a 1 x=1 x=2", map[string]float64{"a x=2": 1}, nil, ""},

@@ -53,7 +53,7 @@ func result(rows ...string) string {
 
 // Whatever a server says, it takes little memory.
 func TestHostileServers(t *testing.T) {
-	const tooMuch = "answers with more than the 16777216 bytes that are read"
+	const tooMuch = "sends more than the limit of 16777216 bytes"
 	large := "\xfd\xf8\xff\xff" + strings.Repeat("x", 1<<24-8)
 	for name, c := range map[string]struct{ says, want string }{
 		"columns":      {packet(1, "\xfe\x00\x00\x00\x40\x00\x00\x00\x00"), "announces more than 65535 columns"},

@@ -42,7 +42,7 @@ func explain(server, user string, err error) error {
 	case strings.Contains(err.Error(), "server refused TLS"):
 		return said("speaks no TLS: switch it on there (ssl = on), or leave out tls, or set sslmode: prefer", cause(err))
 	case errors.As(err, &tooLong):
-		return said(fmt.Sprintf("announces a message of %d bytes, more than the %d that are read: is that a PostgreSQL?", tooLong.ActualBodyLen, maxMessage), cause(err))
+		return said(fmt.Sprintf("announces a message of %d bytes, more than the limit of %d: check that it is a PostgreSQL server", tooLong.ActualBodyLen, maxMessage), cause(err))
 	case guard.IsLimit(err):
 		return fmt.Errorf("postgres %s %w: let the query return less, if it is one of yours", server, cause(err))
 	case errors.Is(err, guard.ErrBusy):

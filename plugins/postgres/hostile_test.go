@@ -28,12 +28,12 @@ func row(length int) string {
 
 // Whatever a server says, it takes little memory, and the error says what was too much.
 func TestHostileServers(t *testing.T) {
-	const tooMuch = "answers with more than the 16777216 bytes that are read"
+	const tooMuch = "sends more than the limit of 16777216 bytes"
 	const parsed = "1\x00\x00\x00\x042\x00\x00\x00\x04"
 	columns := message('T', 4+2+20, "\x00\x01c\x00"+strings.Repeat("\x00", 18))
 	for name, c := range map[string]struct{ says, want string }{
 		"message":    {message('D', 1<<30, ""), "announces a message of"},
-		"error":      {message('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the 4194304 that are read: is that a PostgreSQL?"},
+		"error":      {message('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the limit of 4194304: check that it is a PostgreSQL server"},
 		"settings":   {strings.Repeat(message('S', 4+3+1000, "a\x00"+strings.Repeat("b", 1000)+"\x00"), 100), tooMuch},
 		"notices":    {strings.Repeat(message('N', 4+3+1000, "M"+strings.Repeat("m", 1000)+"\x00\x00"), 100), tooMuch},
 		"rows":       {parsed + columns + strings.Repeat(row(1000), 1000), tooMuch},

@@ -1,4 +1,4 @@
-// Package tlstest makes certificates for tests: good, expired and for other names.
+// Package tlstest issues certificates for tests: valid, expired, and for other names.
 package tlstest
 
 import (
@@ -24,7 +24,7 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// New makes an authority that lives as long as the test.
+// New returns an authority. Its file is removed after the test.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{key: newKey(t)}
@@ -45,20 +45,20 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Pool knows this authority only.
+// Pool returns a pool with only this authority.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-// Cert is what a certificate says.
+// Cert describes a certificate to issue.
 type Cert struct {
 	Hosts   []string // names and addresses; none: 127.0.0.1 and localhost
 	Expired bool
 }
 
-// Issue makes a certificate for servers and clients and returns its PEM files.
+// Issue issues a certificate for servers and clients and returns its PEM files.
 func (a *Authority) Issue(t testing.TB, c Cert) (certFile, keyFile string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,7 +67,7 @@ func (a *Authority) Issue(t testing.TB, c Cert) (certFile, keyFile string) {
 	return certFile, keyFile
 }
 
-// IssueTo writes a certificate over what is in these files.
+// IssueTo issues a certificate and overwrites these files with it.
 func (a *Authority) IssueTo(t testing.TB, c Cert, certFile, keyFile string) {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
