@@ -166,7 +166,7 @@ func TestByteOrderMark(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, c := range map[string]tlsx.Config{
-		"cert: needs key":                        {Cert: "a"},
+		"cert: must be set together with key":                        {Cert: "a"},
 		"insecure_skip_verify: disables the check that needs ca": {CA: "a", InsecureSkipVerify: true},
 		"":                                       {CA: "a", Cert: "b", Key: "c"},
 	} {
