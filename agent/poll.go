@@ -75,7 +75,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	took := time.Since(began)
 
 	in := p.input
-	in.stats.Gathered(took, b.Len(), len(b.Events))
+	in.stats.RecordGather(took, b.Len(), len(b.Events))
 	reportRejections(b, in.stats, in.log)
 	p.batches.Filled(b.Len())
 	if !b.IsEmpty() {

@@ -31,7 +31,7 @@ type outputQueue[T any] struct {
 	items   *buffer.Queue[T]
 	count   func(T) int // samples or events in an item
 	isEmpty func(T) bool
-	fill    *selfstat.Fill
+	fill    *selfstat.QueueFill
 	stats   *selfstat.Output
 
 	log        *slog.Logger

@@ -117,11 +117,11 @@ func (r *results) countSettled(k itemKind, n int, rejected *outputs.RejectError)
 func (r *results) countRejected(e *outputs.RejectError) {
 	rest := e.N
 	for reason, n := range e.Reasons {
-		r.stats.Reject(reason, n)
+		r.stats.RecordRejected(reason, n)
 		rest -= n
 	}
 	if rest > 0 {
-		r.stats.Reject(outputs.Other, rest)
+		r.stats.RecordRejected(outputs.Other, rest)
 	}
 }
 

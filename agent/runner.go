@@ -44,7 +44,7 @@ func (r *runner) run(ctx context.Context) {
 // Emit implements [plugins.Emitter].
 func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) {
 	in := r.input
-	in.stats.Gathered(0, b.Len(), len(b.Events))
+	in.stats.RecordGather(0, b.Len(), len(b.Events))
 	in.stats.LastSuccess.Store(time.Now().UnixNano())
 	reportRejections(b, in.stats, in.log)
 	in.emit(ctx, b, in.spec.WhenFull)

@@ -108,7 +108,7 @@ func TestErrorClasses(t *testing.T) {
 					t.Errorf("written, rejected, dropped, retries: %v, want %v", got, want)
 				}
 				words := map[string]string{"reject": "too_old", "unnamed": outputs.Other}
-				o.Reasons(func(word string, n int64) {
+				o.EachReason(func(word string, n int64) {
 					if word != words[name] || n != tc.rejected {
 						t.Errorf("%d rejected as %s", n, word)
 					}

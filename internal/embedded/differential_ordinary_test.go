@@ -16,7 +16,7 @@ import (
 // TestOrdinaryKeysLikeRedis sends the same random commands on the basic types
 // to the embedded server and to a redis-server. The replies must be equal.
 func TestOrdinaryKeysLikeRedis(t *testing.T) {
-	servicetest.Need(t, "redis-server", "redis-server")
+	servicetest.RequireCommands(t, "redis-server", "redis-server")
 	d := servicetest.New(t)
 	d.Args = []string{"redis-server", "--port", "$PORT", "--save", "", "--bind", "127.0.0.1"}
 	d.Run()

@@ -1,5 +1,8 @@
-// Package eventdoc defines the layout of an event wherever it is stored or printed: a flat list of names and values. The
-// names are the same in every destination.
+// Package eventdoc defines the layout of a stored or printed event: a flat list of names and values. The names are the same in every
+// destination.
+//
+//   - eventdoc.go: [Document], and how it is filled with an event.
+//   - json.go: writes JSON. read.go: parses JSON and hashes.
 package eventdoc
 
 import (
@@ -33,50 +36,50 @@ const (
 // document, as append does, so that it can live on the stack.
 type Document []telemetry.Field
 
-// Room is the number of values that most events do not exceed. Callers use it for an array on the stack.
-const Room = 24
+// TypicalLen is the length that documents of most events do not exceed. Callers use it for an array on the stack.
+const TypicalLen = 24
 
-// Fill appends the values of an event. Names that are in the document already are taken. Values that the event does not
-// have are left out, so that they can be told from empty ones; the message is always there.
+// Fill appends the values of an event. It does not use names that are already in the document. It leaves out empty values, except the
+// message.
 func (d Document) Fill(e *telemetry.Event) Document {
 	d = append(d,
 		telemetry.Int(Timestamp, e.Time.UnixMilli()),
 		telemetry.Int(Severity, int64(e.Severity)),
 		telemetry.Text(Level, e.Severity.String()))
-	d = d.optional(Host, e.Host)
-	d = d.optional(Source, e.Source)
-	d = d.optional(App, e.App)
-	d = d.optional(Proc, e.Proc)
-	d = d.optional(MsgID, e.MsgID)
+	d = d.appendText(Host, e.Host)
+	d = d.appendText(Source, e.Source)
+	d = d.appendText(App, e.App)
+	d = d.appendText(Proc, e.Proc)
+	d = d.appendText(MsgID, e.MsgID)
 	d = append(d, telemetry.Text(Message, e.Message))
 	for i := range e.Fields {
-		d = d.field(e.Fields[i])
+		d = d.appendField(e.Fields[i])
 	}
 	return d
 }
 
-func (d Document) optional(name, text string) Document {
+func (d Document) appendText(name, text string) Document {
 	if text == "" {
 		return d
 	}
 	return append(d, telemetry.Text(name, text))
 }
 
-// field appends a field of the event. If its name is taken, it gets another one, so that none is lost.
-func (d Document) field(f telemetry.Field) Document {
-	if f.Key == Facility && !d.has(Facility) {
+// appendField appends a field of the event. If its name is already used, the field gets another name.
+func (d Document) appendField(f telemetry.Field) Document {
+	if f.Key == Facility && !d.hasName(Facility) {
 		if number, ok := facilityNumber(f); ok {
 			return append(d, number)
 		}
 	}
-	f.Key = valid(f.Key)
-	if f.Key == "" || isOwn(f.Key) || d.has(f.Key) {
-		f.Key = d.free("field_" + f.Key)
+	f.Key = toValidUTF8(f.Key)
+	if f.Key == "" || isReserved(f.Key) || d.hasName(f.Key) {
+		f.Key = d.freeName("field_" + f.Key)
 	}
 	return append(d, f)
 }
 
-// facilityNumber returns the facility as a number, if it is one or is written exactly as one.
+// facilityNumber returns the facility as a number if it is a number or its decimal text.
 func facilityNumber(f telemetry.Field) (number telemetry.Field, ok bool) {
 	switch f.Kind() {
 	case telemetry.KindInt:
@@ -88,8 +91,8 @@ func facilityNumber(f telemetry.Field) (number telemetry.Field, ok bool) {
 	return f, false
 }
 
-// isOwn reports whether a name is reserved for a value of the event itself.
-func isOwn(name string) bool {
+// isReserved reports whether a name is reserved for a value of the event itself.
+func isReserved(name string) bool {
 	switch name {
 	case Timestamp, Severity, Level, Host, Source, App, Proc, MsgID, Message, Facility, Invalid:
 		return true
@@ -97,16 +100,16 @@ func isOwn(name string) bool {
 	return false
 }
 
-// free returns the name, or the first of name_2, name_3, … that is not taken.
-func (d Document) free(name string) string {
+// freeName returns the first of name, name_2, name_3, … that is not used.
+func (d Document) freeName(name string) string {
 	candidate := name
-	for n := 2; d.has(candidate); n++ {
+	for n := 2; d.hasName(candidate); n++ {
 		candidate = name + "_" + strconv.Itoa(n)
 	}
 	return candidate
 }
 
-func (d Document) has(name string) bool {
+func (d Document) hasName(name string) bool {
 	for i := range d {
 		if d[i].Key == name {
 			return true

@@ -82,8 +82,8 @@ func AppendString(buf []byte, s string) (_ []byte, ok bool) {
 	return append(append(buf, s[start:]...), '"'), ok
 }
 
-// valid replaces invalid UTF-8 in a name as AppendString does, because names must be compared as they are stored.
-func valid(name string) string {
+// toValidUTF8 replaces invalid UTF-8 in a name as AppendString does, because names must be compared as they are stored.
+func toValidUTF8(name string) string {
 	if utf8.ValidString(name) {
 		return name
 	}

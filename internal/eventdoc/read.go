@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// ParseJSON reads a stored document. Objects, lists and numbers that we would write differently are kept as their JSON text.
+// ParseJSON parses a stored document. Objects, lists, and numbers in another notation than ours become their JSON text.
 func ParseJSON(data []byte) (Document, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -26,7 +26,7 @@ func ParseJSON(data []byte) (Document, error) {
 		if err := d.Decode(&raw); err != nil {
 			return nil, fmt.Errorf("read the document: %w", err)
 		}
-		doc = append(doc, value(fmt.Sprint(name), raw))
+		doc = append(doc, parseValue(fmt.Sprint(name), raw))
 	}
 	if _, err := d.Token(); err != nil { // the closing brace
 		return nil, fmt.Errorf("read the document: %w", err)
@@ -34,9 +34,8 @@ func ParseJSON(data []byte) (Document, error) {
 	return doc, nil
 }
 
-// value returns a JSON value as a field. What is neither a text, a truth value nor a number that is written as we write it
-// becomes a text, with the JSON as its value.
-func value(name string, raw []byte) telemetry.Field {
+// parseValue returns a JSON value as a field. Values other than strings, booleans, and numbers in our notation become a text with the JSON.
+func parseValue(name string, raw []byte) telemetry.Field {
 	text := string(raw)
 	for _, f := range []telemetry.Field{telemetry.Bool(name, true), telemetry.Bool(name, false)} {
 		if f.Text() == text {
@@ -58,7 +57,7 @@ func value(name string, raw []byte) telemetry.Field {
 	return telemetry.Text(name, text)
 }
 
-// ParseHash reads a document that is stored as a hash: names and values in turn.
+// ParseHash parses a document that is stored as a hash: alternating names and values.
 func ParseHash(pairs []string) Document {
 	var doc Document
 	for i := 0; i+1 < len(pairs); i += 2 {

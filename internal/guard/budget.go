@@ -9,40 +9,40 @@ import (
 	"syscall"
 )
 
-// Budget is how many bytes a peer may still send: to one query, say. It is shared by all connections to the peer.
+// Budget is the number of bytes that a peer may still send, for example as the reply to one query. All connections to the peer share it.
 type Budget struct {
-	limit  int64
-	spent  atomic.Int64
-	broken atomic.Pointer[LimitError] // by something else than its size
+	limit     int64
+	spent     atomic.Int64
+	violation atomic.Pointer[LimitError] // another violation than that of the limit
 }
 
-// NewBudget returns a budget of this many bytes.
+// NewBudget returns a budget of limit bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 
-// Renew begins anew, with the next query.
+// Renew restores the whole budget, for the next query.
 func (b *Budget) Renew() {
 	b.spent.Store(0)
-	b.broken.Store(nil)
+	b.violation.Store(nil)
 }
 
-// Exceeded returns the error that reading ended with, or nil. Decoders often hide it.
+// Exceeded returns the error that ended reading, or nil. Decoders often hide it.
 func (b *Budget) Exceeded() error {
-	if err := b.broken.Load(); err != nil {
+	if err := b.violation.Load(); err != nil {
 		return err
 	}
 	if b.spent.Load() <= b.limit {
 		return nil
 	}
-	return &LimitError{fmt.Sprintf("answers with more than the %d bytes that are read", b.limit)}
+	return &LimitError{fmt.Sprintf("sends more than the limit of %d bytes", b.limit)}
 }
 
-// Spend takes n bytes, and returns an error when there are not as many left.
+// Spend subtracts n bytes from the budget and returns an error if it is exceeded.
 func (b *Budget) Spend(n int64) error {
 	b.spent.Add(n)
 	return b.Exceeded()
 }
 
-// Reader reads as much as there is left.
+// Reader returns a reader that fails when the budget is exceeded.
 func (b *Budget) Reader(r io.Reader) io.Reader { return &budgetReader{r, b} }
 
 type budgetReader struct {
@@ -62,7 +62,7 @@ func (b *Budget) read(from io.Reader, p []byte) (int, error) {
 	return n, err
 }
 
-// Conn is a connection that reads as much as there is left.
+// Conn returns a connection whose reads fail when the budget is exceeded.
 func (b *Budget) Conn(c net.Conn) net.Conn { return b.conn(c) }
 
 func (b *Budget) conn(c net.Conn) *budgetConn { return &budgetConn{c, b} }
@@ -75,8 +75,7 @@ type budgetConn struct {
 // Read implements net.Conn.
 func (c *budgetConn) Read(p []byte) (int, error) { return c.budget.read(c.Conn, p) }
 
-// SyscallConn implements [syscall.Conn]: drivers look at the socket of a connection to find out that the server has gone, before
-// they send something on it.
+// SyscallConn implements [syscall.Conn]. Drivers check the socket for a closed connection before they send something.
 func (c *budgetConn) SyscallConn() (syscall.RawConn, error) {
 	socket, ok := c.Conn.(syscall.Conn)
 	if !ok {

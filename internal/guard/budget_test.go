@@ -42,7 +42,7 @@ func TestMySQLColumns(t *testing.T) {
 
 // Drivers must be able to look at the socket: else they find out that the server was restarted only by failing.
 func TestSocketIsReachable(t *testing.T) {
-	conn, err := net.Dial("tcp", servicetest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }))
+	conn, err := net.Dial("tcp", servicetest.ServeRaw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }))
 	if err != nil {
 		t.Fatal(err)
 	}

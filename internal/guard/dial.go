@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// ErrBusy means that the server behind a Unix socket is too busy to take a connection. Its text completes a sentence that
-// begins with the server's name.
-var ErrBusy = errors.New("is too busy to take connections: its queue of new ones is full")
+// ErrBusy means that the server of a Unix socket is too busy to accept a connection. Its text completes a sentence that begins with the
+// name of the server.
+var ErrBusy = errors.New("is too busy to accept connections: its queue of new connections is full")
 
-// maxBusy bounds how long a busy server is waited for where the context does not.
+// maxBusy is the longest wait for a busy server if the context has no deadline.
 const maxBusy = 30 * time.Second
 
-// Dial is [net.Dialer.DialContext], but waits for a server that is busy. On Linux connect(2) to a Unix socket fails at once
-// with EAGAIN when the server's backlog is full; connect(2) over TCP waits.
+// Dial is like [net.Dialer.DialContext], but waits for a busy server. On Linux, connect(2) to a Unix socket immediately fails with EAGAIN
+// if the server's backlog is full; connect(2) over TCP waits.
 func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
-	if !isUnix(network) {
+	if !isUnixSocket(network) {
 		return d.DialContext(ctx, network, addr)
 	}
-	limited, cancel := context.WithTimeout(ctx, patience(ctx))
+	limited, cancel := context.WithTimeout(ctx, busyTimeout(ctx))
 	defer cancel()
 	pause := 5 * time.Millisecond
 	for {
@@ -41,8 +41,8 @@ func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, e
 	}
 }
 
-// patience is how long a busy server is waited for: a little less than the caller waits, so that the caller sees the reason.
-func patience(ctx context.Context) time.Duration {
+// busyTimeout returns how long Dial waits for a busy server: a little less than the caller waits, so that the caller sees the reason.
+func busyTimeout(ctx context.Context) time.Duration {
 	end, limited := ctx.Deadline()
 	if !limited {
 		return maxBusy
@@ -51,7 +51,7 @@ func patience(ctx context.Context) time.Duration {
 	return min(maxBusy, left-min(left/10, 100*time.Millisecond))
 }
 
-func isUnix(network string) bool { return network == "unix" || network == "unixpacket" }
+func isUnixSocket(network string) bool { return network == "unix" || network == "unixpacket" }
 
 // busyError does not unwrap to EAGAIN, which counts as a timeout.
 type busyError struct{ cause error }

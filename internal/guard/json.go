@@ -1,9 +1,9 @@
 package guard
 
-// JSON returns what a document may take in memory when it is decoded, estimated from its bytes without decoding them: 200 bytes
-// for each object and each element of an array, 32 for each other value, and the text itself. An array of zeros has two bytes
-// an element, and when it is decoded into structs, a hundred times as many.
-func JSON(document []byte) int64 {
+// EstimateJSON estimates the memory in bytes that a document takes when it is decoded, without decoding it: 200 for each object and each
+// element of an array, 32 for each other value, and the text itself. For example, an array of zeros has two bytes per element, but takes a
+// hundred times as much when it is decoded into structs.
+func EstimateJSON(document []byte) int64 {
 	const element, value = 200, 32
 	cost, depth := int64(len(document)), 0
 	var isObject [64]bool // by depth; deeper ones count as arrays

@@ -17,11 +17,11 @@ func TestJSON(t *testing.T) {
 		"[" + strings.Repeat("[],", n) + "[]]", `["` + strings.Repeat(`{,\"`, n) + `"]`, "[" + strings.Repeat(`{"A":{"A":{}}},`, n) + "{}]",
 	} {
 		for _, into := range []any{new(any), new([]struct{ A, B, C, D string })} {
-			cost := guard.JSON([]byte(document))
-			servicetest.Allocates(t, 6*uint64(cost), func() { _ = json.Unmarshal([]byte(document), into) }) // a slice that grows leaves five times its size
+			cost := guard.EstimateJSON([]byte(document))
+			servicetest.CheckAllocated(t, 6*uint64(cost), func() { _ = json.Unmarshal([]byte(document), into) }) // a slice that grows leaves five times its size
 		}
 	}
-	if got := guard.JSON([]byte(`{"a,{[\"": "x,y", "b": [1, 2]}`)); got != 30+2*200+200+32 {
+	if got := guard.EstimateJSON([]byte(`{"a,{[\"": "x,y", "b": [1, 2]}`)); got != 30+2*200+200+32 {
 		t.Error(got)
 	}
 }
@@ -29,7 +29,7 @@ func TestJSON(t *testing.T) {
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"a":[1,"\"",{}]}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		if got := guard.JSON(document); got < int64(len(document)) {
+		if got := guard.EstimateJSON(document); got < int64(len(document)) {
 			t.Error(got)
 		}
 	})
@@ -39,6 +39,6 @@ func BenchmarkJSON(b *testing.B) {
 	document := []byte(strings.Repeat(`{"rx_bytes": 123456, "name": "eth0", "list": [1, 2, 3]},`, 100))
 	b.SetBytes(int64(len(document)))
 	for b.Loop() {
-		guard.JSON(document)
+		guard.EstimateJSON(document)
 	}
 }

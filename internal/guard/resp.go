@@ -10,64 +10,63 @@ import (
 )
 
 const (
-	// maxDepth is how deep arrays and maps may be nested. Redis nests seven deep (COMMAND, FT.PROFILE); decoders recurse.
+	// maxDepth is the maximum nesting of arrays and maps. Redis uses seven levels (COMMAND, FT.PROFILE); decoders are recursive.
 	maxDepth = 32
 
-	// maxLine is the longest line in bytes. Long texts are bulk strings; only error texts of scripts exceed a kilobyte. It fits
-	// into the buffer of go-redis, which copies longer ones several times.
+	// maxLine is the maximum length of a line in bytes. Long texts are bulk strings; only error texts of scripts exceed a kilobyte. Such a
+	// line fits into the buffer of go-redis, which copies longer ones several times.
 	maxLine = 16 << 10
 
-	// maxAttributes is how many attributes may precede a reply. We ask for none; decoders recurse over them.
+	// maxAttributes is the maximum number of attributes before a reply. We request none; decoders process them recursively.
 	maxAttributes = 16
 
-	// elementCost is what an element takes in memory beside its bytes: a slot of a slice or map, and a boxed header.
+	// elementCost is the memory of an element in addition to its bytes: a slot of a slice or map, and a boxed header.
 	elementCost = 64
 )
 
-// ErrNotRESP means that the peer does not speak the protocol of Redis.
-var ErrNotRESP = errors.New("it does not speak the protocol of Redis")
+// ErrNotRESP means that the peer does not use the protocol of Redis.
+var ErrNotRESP = errors.New("it does not use the protocol of Redis")
 
-// RESP is a connection to a Redis whose replies are checked before they are handed on. What has been read since the last
-// write may take a limited amount of memory, counted as its bytes and 64 for each element. A header that announces more
-// ends the connection: the reader never sees it. RESP2 and RESP3 are known, but for streamed types, which Redis does not send
-// (https://redis.io/docs/latest/develop/reference/protocol-spec/).
+// RESP is a connection to a Redis that checks replies before it passes them on. It limits the memory of all data between two writes, counted
+// as its bytes plus 64 for each element. A header that announces more ends the connection, and the reader does not see it. RESP supports
+// RESP2 and RESP3 except streamed types, which Redis does not send (https://redis.io/docs/latest/develop/reference/protocol-spec/).
 //
 // One goroutine may read while another writes.
 type RESP struct {
 	net.Conn
 	limit int64
 
-	written  atomic.Bool // since the last read
+	written  atomic.Bool // there was a write since the last read
 	released atomic.Bool
 	err      error // ends all reading
 
-	spent      int64
-	bulk       int64        // bytes of a bulk string that are still to come, with its end
-	left       []int64      // elements that are still to come, of each open array
-	attributes int          // of the current reply
-	line       bytes.Buffer // the beginning of a line whose end has not been read
-	refusal    string
+	cost        int64
+	bulk        int64        // bytes of a bulk string that are still to come, with its end
+	openArrays  []int64      // elements that are still to come, of each open array
+	attributes  int          // of the current reply
+	partialLine bytes.Buffer // the beginning of a line whose end has not been read
+	refusal     string
 }
 
-// NewRESP guards a connection. The limit is in bytes of memory between two requests.
+// NewRESP returns a guarded connection. Limit is in bytes of memory between two requests.
 func NewRESP(conn net.Conn, limit int64) *RESP { return &RESP{Conn: conn, limit: limit} }
 
-// NetConn returns the connection below.
+// NetConn returns the underlying connection.
 func (r *RESP) NetConn() net.Conn { return r.Conn }
 
-// Release ends the checks: from now on the caller reads the protocol itself and bounds what it takes.
+// Release ends the checks. From now on the caller decodes the protocol itself and must limit what it reads.
 func (r *RESP) Release() { r.released.Store(true) }
 
-// Refusal returns the last reply if it was an error, else "".
+// Refusal returns the text of the last reply if it was an error, otherwise "".
 func (r *RESP) Refusal() string { return r.refusal }
 
-// Write implements net.Conn. It begins a new exchange.
+// Write implements net.Conn. It starts a new exchange.
 func (r *RESP) Write(b []byte) (int, error) {
 	r.written.Store(true)
 	return r.Conn.Write(b)
 }
 
-// Read implements net.Conn. Bytes before a violation are handed on together with the error.
+// Read implements net.Conn. If the data violates a limit, it returns the bytes before the violation together with the error.
 func (r *RESP) Read(b []byte) (int, error) {
 	if r.released.Load() {
 		return r.Conn.Read(b)
@@ -77,7 +76,7 @@ func (r *RESP) Read(b []byte) (int, error) {
 	}
 	n, err := r.Conn.Read(b)
 	if r.written.Swap(false) {
-		r.spent = 0
+		r.cost = 0
 	}
 	if good, bad := r.scan(b[:n]); bad != nil {
 		r.err = bad
@@ -86,7 +85,7 @@ func (r *RESP) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// scan follows the protocol and returns how many bytes may be handed on, and what is wrong with the next.
+// scan follows the protocol. It returns how many bytes may be passed on, and an error if the next one violates a limit.
 func (r *RESP) scan(b []byte) (int, error) {
 	for at := 0; at < len(b); {
 		if r.bulk > 0 {
@@ -94,56 +93,56 @@ func (r *RESP) scan(b []byte) (int, error) {
 			r.bulk -= n
 			at += int(n)
 			if r.bulk == 0 {
-				r.endItem()
+				r.endElement()
 			}
 			continue
 		}
 		end := bytes.IndexByte(b[at:], '\n')
 		if end < 0 {
-			return r.keepBeginning(b, at)
+			return r.keepPartialLine(b, at)
 		}
 		line := b[at : at+end+1]
-		if r.line.Len() > 0 {
-			r.line.Write(line)
-			line = r.line.Bytes()
+		if r.partialLine.Len() > 0 {
+			r.partialLine.Write(line)
+			line = r.partialLine.Bytes()
 		}
-		if err := r.take(line); err != nil {
+		if err := r.processLine(line); err != nil {
 			return at, err
 		}
-		r.line.Reset()
+		r.partialLine.Reset()
 		at += end + 1
 	}
 	return len(b), nil
 }
 
-// keepBeginning keeps a line until its end has been read.
-func (r *RESP) keepBeginning(b []byte, at int) (int, error) {
-	if r.line.Len()+len(b)-at > maxLine {
+// keepPartialLine stores the beginning of a line until its end arrives.
+func (r *RESP) keepPartialLine(b []byte, at int) (int, error) {
+	if r.partialLine.Len()+len(b)-at > maxLine {
 		return at, &LimitError{fmt.Sprintf("sends a line of more than %d bytes", maxLine)}
 	}
-	r.line.Write(b[at:])
-	if !isType(r.line.Bytes()[0]) {
-		return at, notRESP(r.line.Bytes())
+	r.partialLine.Write(b[at:])
+	if !isTypeByte(r.partialLine.Bytes()[0]) {
+		return at, newNotRESPError(r.partialLine.Bytes())
 	}
 	return len(b), nil
 }
 
-func isType(c byte) bool { return bytes.IndexByte([]byte("+-:$*_,#(!=%~>|"), c) >= 0 }
+func isTypeByte(c byte) bool { return bytes.IndexByte([]byte("+-:$*_,#(!=%~>|"), c) >= 0 }
 
-func notRESP(line []byte) error {
+func newNotRESPError(line []byte) error {
 	return fmt.Errorf("%w: it answers %.60q", ErrNotRESP, bytes.TrimSpace(line))
 }
 
-// take takes a whole line.
-func (r *RESP) take(line []byte) error {
-	if len(line) < 3 || line[len(line)-2] != '\r' || !isType(line[0]) {
-		return notRESP(line)
+// processLine processes a complete line.
+func (r *RESP) processLine(line []byte) error {
+	if len(line) < 3 || line[len(line)-2] != '\r' || !isTypeByte(line[0]) {
+		return newNotRESPError(line)
 	}
 	if len(line) > maxLine {
 		return &LimitError{fmt.Sprintf("sends a line of more than %d bytes", maxLine)}
 	}
 	text := line[1 : len(line)-2]
-	if len(r.left) == 0 {
+	if len(r.openArrays) == 0 {
 		r.refusal = ""
 		if line[0] == '-' {
 			r.refusal = string(text)
@@ -157,34 +156,34 @@ func (r *RESP) take(line []byte) error {
 	case '%', '|':
 		return r.openArray(line, text, 2)
 	}
-	if err := r.spend(int64(len(line))); err != nil {
+	if err := r.addCost(int64(len(line))); err != nil {
 		return err
 	}
-	r.endItem()
+	r.endElement()
 	return nil
 }
 
 func (r *RESP) openBulk(line, text []byte) error {
-	n, err := lengthIn(line, text)
+	n, err := parseLength(line, text)
 	switch {
 	case err != nil:
 		return err
 	case n < 0: // null
-		r.endItem()
+		r.endElement()
 		return nil
 	case n > r.limit:
-		return &LimitError{fmt.Sprintf("announces a text of %d bytes, more than the %d that are read", n, r.limit)}
+		return &LimitError{fmt.Sprintf("announces a text of %d bytes, more than the limit of %d", n, r.limit)}
 	}
-	if err := r.spend(n); err != nil {
+	if err := r.addCost(n); err != nil {
 		return err
 	}
 	r.bulk = n + 2
 	return nil
 }
 
-// openArray takes the header of an array of as many elements, or as many pairs.
+// openArray processes the header of an array or map whose entries have the given number of elements: 1 or 2.
 func (r *RESP) openArray(line, text []byte, each int64) error {
-	n, err := lengthIn(line, text)
+	n, err := parseLength(line, text)
 	isAttribute := line[0] == '|'
 	switch {
 	case err != nil:
@@ -198,50 +197,50 @@ func (r *RESP) openArray(line, text []byte, each int64) error {
 	case n <= 0 && isAttribute:
 		return nil
 	case n <= 0:
-		r.endItem()
+		r.endElement()
 		return nil
 	case n > r.limit/elementCost/each:
-		return &LimitError{fmt.Sprintf("announces %d elements, more than the %d that are read", n, r.limit/elementCost/each)}
-	case len(r.left) == maxDepth:
+		return &LimitError{fmt.Sprintf("announces %d elements, more than the limit of %d", n, r.limit/elementCost/each)}
+	case len(r.openArrays) == maxDepth:
 		return &LimitError{fmt.Sprintf("nests its reply more than %d deep", maxDepth)}
 	}
 	if isAttribute {
-		n = n*each + 1 // its end is not the end of an element: the reply follows
+		n = n*each + 1 // the reply follows the attribute and is part of the same element
 	} else {
 		n *= each
 	}
-	r.left = append(r.left, n)
-	return r.spend(n * elementCost)
+	r.openArrays = append(r.openArrays, n)
+	return r.addCost(n * elementCost)
 }
 
-// spend counts memory that a reply takes.
-func (r *RESP) spend(n int64) error {
-	if r.spent += n; r.spent > r.limit {
-		return &LimitError{fmt.Sprintf("answers with more than the %d bytes that are read", r.limit)}
+// addCost adds to the memory of the current exchange.
+func (r *RESP) addCost(n int64) error {
+	if r.cost += n; r.cost > r.limit {
+		return &LimitError{fmt.Sprintf("sends more than the limit of %d bytes", r.limit)}
 	}
 	return nil
 }
 
-// endItem ends an element, and with it all arrays that it is the last of.
-func (r *RESP) endItem() {
-	for len(r.left) > 0 {
-		last := len(r.left) - 1
-		if r.left[last]--; r.left[last] > 0 {
+// endElement ends an element, and also all arrays whose last element it is.
+func (r *RESP) endElement() {
+	for len(r.openArrays) > 0 {
+		last := len(r.openArrays) - 1
+		if r.openArrays[last]--; r.openArrays[last] > 0 {
 			return
 		}
-		r.left = r.left[:last]
+		r.openArrays = r.openArrays[:last]
 	}
 	r.attributes = 0
 }
 
-// lengthIn reads a length: digits, or -1. Nothing else that a decoder might understand in its own way is let through.
-func lengthIn(line, text []byte) (int64, error) {
+// parseLength parses a length: digits, or -1. It rejects other notations, which decoders may interpret differently.
+func parseLength(line, text []byte) (int64, error) {
 	if string(text) == "-1" {
 		return -1, nil
 	}
 	for _, c := range text {
 		if c < '0' || c > '9' {
-			return 0, notRESP(line)
+			return 0, newNotRESPError(line)
 		}
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
@@ -249,7 +248,7 @@ func lengthIn(line, text []byte) (int64, error) {
 		return 0, &LimitError{fmt.Sprintf("announces a length of %.40s", text)}
 	}
 	if err != nil {
-		return 0, notRESP(line)
+		return 0, newNotRESPError(line)
 	}
 	return n, nil
 }

@@ -62,15 +62,15 @@ func TestRepliesPassInAnyPieces(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	for text, want := range map[string]string{
-		"$999999999999\r\n":               "announces a text of 999999999999 bytes, more than the 1048576 that are read",
+		"$999999999999\r\n":               "announces a text of 999999999999 bytes, more than the limit of 1048576",
 		"$1048577\r\n":                    "announces a text of 1048577 bytes",
 		"$99999999999999999999999999\r\n": "announces a length of 99999999999999999999999999",
-		"*2147483647\r\n":                 "announces 2147483647 elements, more than the 16384 that are read",
+		"*2147483647\r\n":                 "announces 2147483647 elements, more than the limit of 16384",
 		"*16385\r\n":                      "announces 16385 elements",
-		"%8193\r\n":                       "announces 8193 elements, more than the 8192 that are read",
+		"%8193\r\n":                       "announces 8193 elements, more than the limit of 8192",
 		"%9223372036854775807\r\n":        "announces 9223372036854775807 elements",
-		"*9000\r\n*9000\r\n":              "answers with more than the 1048576 bytes that are read",
-		"*2\r\n$600000\r\n" + strings.Repeat("a", 600_000) + "\r\n$600000\r\n": "answers with more than the 1048576 bytes",
+		"*9000\r\n*9000\r\n":              "sends more than the limit of 1048576 bytes",
+		"*2\r\n$600000\r\n" + strings.Repeat("a", 600_000) + "\r\n$600000\r\n": "sends more than the limit of 1048576 bytes",
 		strings.Repeat("*1\r\n", 33):              "nests its reply more than 32 deep",
 		strings.Repeat("|0\r\n", 17):              "sends more than 16 attributes before a reply",
 		strings.Repeat("|1\r\n+a\r\n+b\r\n", 17):  "sends more than 16 attributes before a reply",

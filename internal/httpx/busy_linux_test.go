@@ -20,7 +20,7 @@ func TestBusySocketIsRetried(t *testing.T) {
 	defer cancel()
 	tt := newTarget(t, httpx.Config{}, "unix://"+path, nil)
 	_, err := tt.Get(ctx, pageLimit)
-	if !errors.Is(err, guard.ErrBusy) || !strings.Contains(err.Error(), "is too busy to take connections") || strings.Contains(err.Error(), "in time") {
+	if !errors.Is(err, guard.ErrBusy) || !strings.Contains(err.Error(), "is too busy to accept connections") || strings.Contains(err.Error(), "in time") {
 		t.Error(err)
 	}
 	done := make(chan string)

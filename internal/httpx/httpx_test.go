@@ -188,7 +188,7 @@ func TestTLS(t *testing.T) {
 	}
 	plain := httpxtest.Page(t, "")
 	for url, want := range map[string]string{
-		s.URL: "unknown authority: name the authority's file in tls.ca",
+		s.URL: "unknown authority: set tls.ca to the authority's file",
 		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak TLS",
 		strings.Replace(s.URL, "https:", "http:", 1):     "answers 400 Bad Request",
 	} {
@@ -209,7 +209,7 @@ func TestProxy(t *testing.T) {
 		t.Error(got)
 	}
 	for _, scheme := range []string{"http", "socks5"} {
-		gone := httpx.Config{Proxy: secret.Literal(scheme + "://me:hidden@" + servicetest.Refusing)}
+		gone := httpx.Config{Proxy: secret.Literal(scheme + "://me:hidden@" + servicetest.RefusingAddr)}
 		_, err := newTarget(t, gone, "http://nowhere.invalid/", nil).Get(t.Context(), pageLimit)
 		if err == nil || !strings.Contains(err.Error(), "through its proxy") || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", scheme, err)
@@ -255,7 +255,7 @@ func TestMisbehaving(t *testing.T) {
 // TestNothingLeaks sends many requests to servers that come and go, hang, and truncate answers.
 func TestNothingLeaks(t *testing.T) {
 	ends := 0
-	flapping := servicetest.Raw(t, func(c net.Conn) {
+	flapping := servicetest.ServeRaw(t, func(c net.Conn) {
 		buf := make([]byte, 4096)
 		for {
 			if _, err := c.Read(buf); err != nil {
@@ -264,14 +264,14 @@ func TestNothingLeaks(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage"[:[]int{41, 42, 10, 30}[time.Now().UnixNano()%4]])
 		}
 	})
-	hanging := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	hanging := servicetest.ServeRaw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	h2 := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	h2.EnableHTTP2 = true
 	h2.Config.ErrorLog = log.New(io.Discard, "", 0)
 	h2.StartTLS()
 	defer h2.Close()
 	targets := []*httpx.Target{newTarget(t, httpx.Config{}, "http://"+flapping, nil), newTarget(t, httpx.Config{}, "https://"+hanging, nil),
-		newTarget(t, httpx.Config{}, "http://"+servicetest.Refusing, nil), newTarget(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
+		newTarget(t, httpx.Config{}, "http://"+servicetest.RefusingAddr, nil), newTarget(t, httpx.Config{TLS: tlsx.Config{InsecureSkipVerify: true}}, h2.URL, nil)}
 	round := func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
@@ -281,7 +281,7 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		})
 	}
-	servicetest.NoLeaks(t, 100, func(n int) {
+	servicetest.CheckNoLeaks(t, 100, func(n int) {
 		round()
 		for _, tt := range targets {
 			if n%20 == 19 { // no connections are open when resources are counted

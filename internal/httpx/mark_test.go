@@ -20,7 +20,7 @@ func TestByteOrderMarkIsIgnored(t *testing.T) {
 		}
 	}
 	answer = "\xff\xfej\x00"
-	want := tt.String() + " answers with a page that is written in UTF-16: let it be written in UTF-8"
+	want := tt.String() + " answers with a page that is in UTF-16: convert it to UTF-8"
 	if _, err := tt.Get(t.Context(), pageLimit); err == nil || err.Error() != want {
 		t.Error(err)
 	}

@@ -153,7 +153,7 @@ func TestRedirectsThatWouldLeakAreNotFollowed(t *testing.T) {
 
 // Errors do not show the location of a redirect, because it may contain a password.
 func TestLocationIsNotShown(t *testing.T) {
-	for _, to := range []string{"http://me:hunter2@" + servicetest.Refusing + "/?token=hunter2", "foo://me:hunter2@x/", "http://me:hunter2@[::1", "http://me:hunter2 @x/", "//me:hunter2@\x7f/"} {
+	for _, to := range []string{"http://me:hunter2@" + servicetest.RefusingAddr + "/?token=hunter2", "foo://me:hunter2@x/", "http://me:hunter2@[::1", "http://me:hunter2 @x/", "//me:hunter2@\x7f/"} {
 		for _, follows := range []bool{true, false} {
 			s := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header()["Location"] = []string{to}
@@ -249,7 +249,7 @@ func TestEndlessPagesTakeLittleMemory(t *testing.T) {
 		}
 		for range 2 {
 			var failed atomic.Int64
-			servicetest.Allocates(t, 700<<20, func() { // includes the servers and outgrown buffers; a tenth is alive
+			servicetest.CheckAllocated(t, 700<<20, func() { // includes the servers and outgrown buffers; a tenth is alive
 				crew.Each(targets, func(tt *httpx.Target) {
 					if _, err := tt.Get(t.Context(), 64<<20); err != nil && strings.Contains(err.Error(), "more than 25165824 bytes") {
 						failed.Add(1)

@@ -100,7 +100,7 @@ func TestLocalAddress(t *testing.T) {
 }
 
 func TestErrorsExplainWhatToDo(t *testing.T) {
-	reset := servicetest.Raw(t, func(c net.Conn) {
+	reset := servicetest.ServeRaw(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
 		_ = c.(*net.TCPConn).SetLinger(0)
 		_ = c.Close()

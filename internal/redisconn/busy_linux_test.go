@@ -19,7 +19,7 @@ func TestBusySocket(t *testing.T) {
 	c := redisconn.Defaults()
 	c.URL, c.ConnectTimeout = secret.Literal("unix://"+path), conf.Duration(100*time.Millisecond)
 	_, err := redisconn.Open(t.Context(), c, nil)
-	if !errors.Is(err, guard.ErrBusy) || !strings.HasPrefix(err.Error(), "redis "+path+" is too busy to take connections") || strings.Contains(err.Error(), "TLS") {
+	if !errors.Is(err, guard.ErrBusy) || !strings.HasPrefix(err.Error(), "redis "+path+" is too busy to accept connections") || strings.Contains(err.Error(), "TLS") {
 		t.Error(err)
 	}
 }

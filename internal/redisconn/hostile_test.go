@@ -59,7 +59,7 @@ func useEverything(t *testing.T, config redisconn.Config) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	var client *redisconn.Client
-	servicetest.Allocates(t, 64<<20, func() { client, _ = redisconn.Open(ctx, config, nil) })
+	servicetest.CheckAllocated(t, 64<<20, func() { client, _ = redisconn.Open(ctx, config, nil) })
 	if client == nil {
 		return
 	}
@@ -82,7 +82,7 @@ func useEverything(t *testing.T, config redisconn.Config) {
 			_, _ = p.Exec(ctx)
 		},
 	} {
-		servicetest.Allocates(t, 96<<20, ask)
+		servicetest.CheckAllocated(t, 96<<20, ask)
 	}
 }
 
@@ -90,7 +90,7 @@ func useEverything(t *testing.T, config redisconn.Config) {
 func TestErrorNamesTheLimit(t *testing.T) {
 	addr := redistest.ListenHostile(t, "$999999999999\r\n", false)
 	_, err := redisconn.Open(t.Context(), hostileConfig(addr), nil)
-	want := "redis " + addr + " announces a text of 999999999999 bytes, more than the 16777216 that are read: is that a Redis?"
+	want := "redis " + addr + " announces a text of 999999999999 bytes, more than the limit of 16777216: is that a Redis?"
 	if err == nil || err.Error() != want || !guard.IsLimit(err) {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -143,7 +143,7 @@ func FuzzPeer(f *testing.F) {
 	}
 	f.Add([]byte("+OK\r\n*2\r\n%1\r\n+a\r\n*0\r\n$3\r\nabc\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		servicetest.Allocates(t, 96<<20, func() {
+		servicetest.CheckAllocated(t, 96<<20, func() {
 			client := redis.NewClient(&redis.Options{
 				Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, PoolSize: 1,
 				Dialer: func(context.Context, string, string) (net.Conn, error) {
@@ -172,7 +172,7 @@ func TestLastWords(t *testing.T) {
 		"-ERR odd\r\n": "closes the connection: ERR odd",
 	} {
 		for range 20 { // it may be noticed at any command
-			addr := servicetest.Raw(t, func(c net.Conn) {
+			addr := servicetest.ServeRaw(t, func(c net.Conn) {
 				_, _ = io.WriteString(c, text)
 				_ = c.(*net.TCPConn).SetLinger(-1)
 			})

@@ -110,7 +110,7 @@ func TestInspectCluster(t *testing.T) {
 // TestSomethingElseAnswers: a port mistyped, a server that wants TLS.
 func TestSomethingElseAnswers(t *testing.T) {
 	for _, text := range []string{"HTTP/1.1 400 Bad Request\r\n\r\n", "<!DOCTYPE HTML>\n", "SSH-2.0-OpenSSH_9.2\r\n", "\x15\x03\x01\x00\x02\x02\x46\r\n"} {
-		addr := servicetest.Says(t, []byte(text), true)
+		addr := servicetest.ServeText(t, []byte(text), true)
 		_, err := redisconn.Open(t.Context(), withURL(t, "redis://"+addr), nil)
 		if err == nil || !strings.Contains(err.Error(), "does not answer like a Redis: correct host and port") {
 			t.Errorf("%q: %v", text, err)

@@ -20,7 +20,7 @@ import (
 // socks5 is a SOCKS5 proxy that knows one user, or asks for none.
 func socks5(t *testing.T, args ...string) (port string) {
 	t.Helper()
-	servicetest.Need(t, "microsocks", "microsocks")
+	servicetest.RequireCommands(t, "microsocks", "microsocks")
 	d := servicetest.New(t)
 	d.Args = append([]string{"microsocks", "-i", "127.0.0.1", "-p", "$PORT"}, args...)
 	d.Run()
@@ -68,9 +68,9 @@ func TestRealSOCKS5(t *testing.T) {
 // Dante refuses what its rules do not allow: here, one of two servers.
 func TestRealSOCKS4(t *testing.T) {
 	s, other := redistest.Start(t), redistest.Start(t)
-	servicetest.Need(t, "dante-server", "danted")
+	servicetest.RequireCommands(t, "dante-server", "danted")
 	d := servicetest.New(t)
-	d.File("conf", `logoutput: $DIR/said
+	d.WriteFile("conf", `logoutput: $DIR/said
 internal: 127.0.0.1 port = $PORT
 external: 127.0.0.1
 clientmethod: none

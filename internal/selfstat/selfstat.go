@@ -15,8 +15,8 @@ type Input struct {
 	Gathers     atomic.Int64 // completed gathers, failed ones included
 	Samples     atomic.Int64
 	Events      atomic.Int64
-	Unclaimed   atomic.Int64 // events that no output takes
-	Implausible atomic.Int64 // samples left out, because their value is impossible or they appear twice
+	Unclaimed   atomic.Int64 // events that no output accepts
+	Implausible atomic.Int64 // samples left out because their value is impossible or they appear twice
 	Refused     atomic.Int64 // entities without series, because their number exceeded a limit; summed over the gathers
 	Errors      atomic.Int64 // gathers that returned an error or panicked
 	Timeouts    atomic.Int64 // gathers that were still running at their timeout
@@ -27,8 +27,8 @@ type Input struct {
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the input was added
 }
 
-// Gathered records one finished gather.
-func (i *Input) Gathered(took time.Duration, samples, events int) {
+// RecordGather counts one finished gather.
+func (i *Input) RecordGather(took time.Duration, samples, events int) {
 	i.Gathers.Add(1)
 	i.Samples.Add(int64(samples))
 	i.Events.Add(int64(events))
@@ -42,15 +42,15 @@ func (i *Input) Gathered(took time.Duration, samples, events int) {
 // Output holds the statistics of one output. Unless a field says otherwise, it counts samples and events together.
 type Output struct {
 	ID          string
-	Samples     Fill
-	Events      Fill
+	Samples     QueueFill
+	Events      QueueFill
 	Written     atomic.Int64
-	Dropped     atomic.Int64 // displaced from a full queue, given up, or lost at shutdown
+	Dropped     atomic.Int64 // removed from a full queue, dropped after a permanent error, or lost at shutdown
 	Rejected    atomic.Int64 // refused by the destination for good
 	Retries     atomic.Int64 // failed writes whose data was put back into the queue
 	Writes      atomic.Int64 // successful writes
 	WriteTime   atomic.Int64 // nanoseconds, total, failed writes included
-	WaitTime    atomic.Int64 // nanoseconds that inputs waited for room, total
+	WaitTime    atomic.Int64 // nanoseconds that inputs waited for space in the queue, total
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
 
 	mu      sync.Mutex
@@ -79,15 +79,15 @@ func (o *Output) SeriesGone() (n int64, ok bool) {
 	return count(), true
 }
 
-// Fill tells how full one of an output's queues is.
-type Fill struct {
-	Limit atomic.Int64 // the most it may hold, in samples or bytes of events; 0 if the output does not take them
+// QueueFill describes how full one of an output's queues is.
+type QueueFill struct {
+	Limit atomic.Int64 // capacity in samples or bytes of events; 0 if the output does not accept them
 	Size  atomic.Int64 // what it holds in the same unit, including what is being written
 	Count atomic.Int64 // the number of these samples or events
 }
 
-// Reject counts n samples or events that the destination rejected for a reason, which is one word.
-func (o *Output) Reject(reason string, n int) {
+// RecordRejected counts n samples or events that the destination rejected. Reason is one word.
+func (o *Output) RecordRejected(reason string, n int) {
 	o.Rejected.Add(int64(n))
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -97,8 +97,8 @@ func (o *Output) Reject(reason string, n int) {
 	o.reasons[reason] += int64(n)
 }
 
-// Reasons calls f with each reason for rejections and their number. F must not call methods of o.
-func (o *Output) Reasons(f func(reason string, n int64)) {
+// EachReason calls f with each reason for rejections and their number. F must not call methods of o.
+func (o *Output) EachReason(f func(reason string, n int64)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for reason, n := range o.reasons {
@@ -123,7 +123,7 @@ func (r *Registry) NewInput(id string) *Input {
 	return in
 }
 
-// NewOutput adds an output whose queues hold up to so many samples and bytes of events.
+// NewOutput adds an output whose queues have these capacities, in samples and in bytes of events.
 func (r *Registry) NewOutput(id string, samples, eventBytes int) *Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()

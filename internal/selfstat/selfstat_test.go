@@ -9,7 +9,7 @@ import (
 func TestGathered(t *testing.T) {
 	in := new(Registry).NewInput("x")
 	for _, took := range []time.Duration{3, 9, 5} {
-		in.Gathered(took, 10, 2)
+		in.RecordGather(took, 10, 2)
 	}
 	if in.Gathers.Load() != 3 || in.Samples.Load() != 30 || in.Events.Load() != 6 || in.GatherTime.Load() != 17 ||
 		in.LastGather.Load() != 5 || in.MaxGather.Load() != 9 {
@@ -60,11 +60,11 @@ func TestRegistryIsForManyGoroutines(t *testing.T) {
 
 func TestReasons(t *testing.T) {
 	out := new(Registry).NewOutput("o", 1, 1)
-	out.Reject("too_old", 2)
-	out.Reject("other", 1)
-	out.Reject("too_old", 3)
+	out.RecordRejected("too_old", 2)
+	out.RecordRejected("other", 1)
+	out.RecordRejected("too_old", 3)
 	got := map[string]int64{}
-	out.Reasons(func(reason string, n int64) { got[reason] = n })
+	out.EachReason(func(reason string, n int64) { got[reason] = n })
 	if len(got) != 2 || got["too_old"] != 5 || got["other"] != 1 || out.Rejected.Load() != 6 {
 		t.Errorf("%v, %d in all", got, out.Rejected.Load())
 	}

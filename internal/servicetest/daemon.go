@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// Daemon is a real service on loopback, with a directory of its own.
+// Daemon is a real service on loopback with its own directory.
 type Daemon struct {
 	Port string
-	Dir  string // removed with the test
+	Dir  string // removed after the test
 
-	Args  []string                    // the command, which stays in the foreground; see Fill
-	Env   []string                    // beside the test's own
-	Ready func(context.Context) error // when it may be used; nil: when it listens
-	End   os.Signal                   // what ends it in good order; nil: it is killed
+	Args       []string                    // the command, which must stay in the foreground; see Expand
+	Env        []string                    // in addition to that of the test
+	Ready      func(context.Context) error // returns nil when the service is ready; nil: wait until it listens
+	StopSignal os.Signal                   // signal for an orderly shutdown; nil: the process is killed
 
 	t    testing.TB
 	user string
@@ -27,7 +27,7 @@ type Daemon struct {
 	done chan struct{} // closed when the process has ended
 }
 
-// New returns a service that has not been started. It runs as the test's own user.
+// New returns a service that has not been started. It runs as the user of the test.
 func New(t testing.TB) *Daemon {
 	t.Helper()
 	return newDaemon(t, "")
@@ -44,64 +44,64 @@ func NewUnprivileged(t testing.TB) *Daemon {
 
 func newDaemon(t testing.TB, user string) *Daemon {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rtc-") // t.TempDir is too long for a socket on some systems, and shut to other users
+	dir, err := os.MkdirTemp("", "rtc-") // t.TempDir is too long for a socket on some systems, and not accessible to other users
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	d := &Daemon{Port: FreePort(t), Dir: dir, t: t, user: user}
-	d.own(dir)
+	d.chownToUser(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // workers run as other users
 		t.Fatal(err)
 	}
 	return d
 }
 
-// Addr is host:port.
+// Addr returns the address host:port.
 func (d *Daemon) Addr() string { return net.JoinHostPort("127.0.0.1", d.Port) }
 
-// Fill writes the service's own port and directory for $PORT and $DIR.
-func (d *Daemon) Fill(text string) string {
+// Expand replaces $PORT and $DIR in a text by the port and the directory of the service.
+func (d *Daemon) Expand(text string) string {
 	return strings.NewReplacer("$PORT", d.Port, "$DIR", d.Dir).Replace(text)
 }
 
-// File makes a file in the directory and returns its path.
-func (d *Daemon) File(name, text string) string {
+// WriteFile creates a file in the directory and returns its path. It expands the text.
+func (d *Daemon) WriteFile(name, text string) string {
 	d.t.Helper()
 	path, mode := filepath.Join(d.Dir, name), os.FileMode(0o644)
 	if d.user != "" {
-		mode = 0o600 // keys are refused when others may read them
+		mode = 0o600 // services refuse keys that other users can read
 	}
-	if err := os.WriteFile(path, []byte(d.Fill(text)), mode); err != nil {
+	if err := os.WriteFile(path, []byte(d.Expand(text)), mode); err != nil {
 		d.t.Fatal(err)
 	}
-	d.own(path)
+	d.chownToUser(path)
 	return path
 }
 
-// Copy makes a copy of a file in the directory, which the service's user may read, and returns its path.
-func (d *Daemon) Copy(name, from string) string {
+// CopyFile copies a file to the directory, readable for the user of the service, and returns the path of the copy.
+func (d *Daemon) CopyFile(name, from string) string {
 	d.t.Helper()
 	text, err := os.ReadFile(from)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return d.File(name, string(text))
+	return d.WriteFile(name, string(text))
 }
 
-// Command is a command in the directory, as the service's user.
+// Command returns a command that runs in the directory as the user of the service.
 func (d *Daemon) Command(args ...string) *exec.Cmd {
 	filled := make([]string, len(args))
 	for i, a := range args {
-		filled[i] = d.Fill(a)
+		filled[i] = d.Expand(a)
 	}
 	cmd := exec.Command(filled[0], filled[1:]...)
 	cmd.Dir, cmd.Env = d.Dir, append(os.Environ(), d.Env...)
-	d.run(cmd)
+	d.setUser(cmd)
 	return cmd
 }
 
-// Output runs a command to its end, which must be a good one, and returns what it said, without blanks around it.
+// Output runs a command, which must succeed, and returns its output without surrounding white space.
 func (d *Daemon) Output(cmd *exec.Cmd) string {
 	d.t.Helper()
 	out, err := cmd.CombinedOutput()
@@ -111,10 +111,11 @@ func (d *Daemon) Output(cmd *exec.Cmd) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Run starts the process, again after it was stopped, and waits until it may be used. It ends with the test.
+// Run starts the process and waits until it is ready. It may be called again after the process was stopped. The process is stopped after
+// the test.
 func (d *Daemon) Run() {
 	d.t.Helper()
-	path := d.File("log", "")
+	path := d.WriteFile("log", "")
 	log, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		d.t.Fatal(err)
@@ -137,7 +138,7 @@ func (d *Daemon) Run() {
 			}
 		})
 	}
-	Until(d.t, d.Args[0]+" may be used", func(ctx context.Context) error {
+	Until(d.t, d.Args[0]+" is ready", func(ctx context.Context) error {
 		select {
 		case <-d.done:
 			d.t.Fatalf("%s has ended:\n%s", strings.Join(d.cmd.Args, " "), d.outputTail())
@@ -146,18 +147,18 @@ func (d *Daemon) Run() {
 		if d.Ready != nil {
 			return d.Ready(ctx)
 		}
-		return listens(ctx, d.Addr())
+		return dial(ctx, d.Addr())
 	})
 }
 
-// outputTail returns the end of what the service has printed, for the log of a failed test.
+// outputTail returns the end of the service's output, for the log of a failed test.
 func (d *Daemon) outputTail() []byte {
 	const most = 8 << 10
 	text, _ := os.ReadFile(filepath.Join(d.Dir, "log"))
 	return text[max(0, len(text)-most):]
 }
 
-func listens(ctx context.Context, addr string) error {
+func dial(ctx context.Context, addr string) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -165,20 +166,20 @@ func listens(ctx context.Context, addr string) error {
 	return conn.Close()
 }
 
-// Stop ends the process in good order, if it knows one.
+// Stop ends the process with StopSignal, or kills it.
 func (d *Daemon) Stop() {
-	if d.End == nil {
+	if d.StopSignal == nil {
 		d.Kill()
 		return
 	}
-	d.EndBy(d.End)
+	d.SignalAndWait(d.StopSignal)
 }
 
-// Kill ends the process like a power cut.
-func (d *Daemon) Kill() { d.EndBy(os.Kill) }
+// Kill kills the process.
+func (d *Daemon) Kill() { d.SignalAndWait(os.Kill) }
 
-// EndBy sends a signal and waits until the process has ended.
-func (d *Daemon) EndBy(s os.Signal) {
+// SignalAndWait sends a signal and waits until the process has ended.
+func (d *Daemon) SignalAndWait(s os.Signal) {
 	_ = d.cmd.Process.Signal(s)
 	select {
 	case <-d.done:
@@ -188,5 +189,5 @@ func (d *Daemon) EndBy(s os.Signal) {
 	}
 }
 
-// PID is that of the process.
+// PID returns the ID of the process.
 func (d *Daemon) PID() int { return d.cmd.Process.Pid }

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// Hostile serves a peer that greets, and then says the same again and again, until the connection ends. It returns its
-// address. Greet returns an error to end the connection; nil: there is no greeting, but something is read first.
-func Hostile(t testing.TB, text string, greet func(net.Conn) error) string {
+// ServeEndlessly starts a server that greets and then sends text again and again until the connection ends. It returns its address. Greet
+// returns an error to end the connection. If greet is nil, the server reads a request instead of greeting.
+func ServeEndlessly(t testing.TB, text string, greet func(net.Conn) error) string {
 	t.Helper()
 	if greet == nil {
 		greet = func(c net.Conn) error { _, err := c.Read(make([]byte, 4096)); return err }
 	}
-	return Raw(t, func(conn net.Conn) {
+	return ServeRaw(t, func(conn net.Conn) {
 		if greet(conn) != nil {
 			return
 		}

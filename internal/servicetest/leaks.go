@@ -9,31 +9,31 @@ import (
 	"testing"
 )
 
-// Gathers is the environment variable that says how many gathers a test of leaks makes; without it they are few.
-const Gathers = "RTC_TEST_GATHERS"
+// GathersVariable is the environment variable with the number of gathers in a test for leaks. By default there are few.
+const GathersVariable = "RTC_TEST_GATHERS"
 
-// warmUp is how many rounds come before the first look: pools fill, and what is made once is made.
-const warmUp = 20
+// warmUpRounds is the number of rounds before the first measurement, in which pools and lazy values are filled.
+const warmUpRounds = 20
 
-// NoLeaks runs f so many times, and fails when that leaves goroutines, descriptors or memory behind. F gets the number of
-// its round; the same is to be open after each.
-func NoLeaks(t *testing.T, rounds int, f func(round int)) {
+// CheckNoLeaks calls f rounds times and fails if that leaks goroutines, descriptors or memory. F gets the number of its round. Each call
+// must leave the same things open.
+func CheckNoLeaks(t *testing.T, rounds int, f func(round int)) {
 	t.Helper()
-	if n, err := strconv.Atoi(os.Getenv(Gathers)); err == nil {
+	if n, err := strconv.Atoi(os.Getenv(GathersVariable)); err == nil {
 		rounds = n
 	}
-	for i := range warmUp {
+	for i := range warmUpRounds {
 		f(i)
 	}
-	before := settled(t, footprint{})
+	before := waitForFootprint(t, footprint{})
 	for i := range rounds {
-		f(warmUp + i)
+		f(warmUpRounds + i)
 	}
-	after := settled(t, before)
+	after := waitForFootprint(t, before)
 	t.Logf("%d gathers: before %v; after %v", rounds, before, after)
 }
 
-// footprint is what this process holds.
+// footprint holds the resources of this process.
 type footprint struct {
 	goroutines, descriptors int
 	heap                    uint64
@@ -43,21 +43,21 @@ func (f footprint) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d kB of heap", f.goroutines, f.descriptors, f.heap>>10)
 }
 
-// room is how much more the heap may hold: what is pooled, and the run-time's own.
-const room = 512 << 10
+// heapTolerance is the allowed growth of the heap in bytes, for pools and the Go runtime.
+const heapTolerance = 512 << 10
 
-// settled waits until what is about to end has ended: until there is no more than before or, at first, no less than a
-// moment ago.
-func settled(t *testing.T, before footprint) (now footprint) {
+// waitForFootprint waits until the process holds no more than before, and returns the footprint. If before is zero, it waits until the
+// footprint no longer changes.
+func waitForFootprint(t *testing.T, before footprint) (now footprint) {
 	t.Helper()
 	first := before == footprint{}
 	Until(t, "nothing is left behind", func(context.Context) error {
 		last := now
-		now = look()
+		now = measureFootprint()
 		switch {
 		case first && (now.goroutines != last.goroutines || now.descriptors != last.descriptors):
 			return fmt.Errorf("%v, then %v", last, now)
-		case !first && (now.goroutines > before.goroutines || now.descriptors > before.descriptors || now.heap > before.heap+room):
+		case !first && (now.goroutines > before.goroutines || now.descriptors > before.descriptors || now.heap > before.heap+heapTolerance):
 			return fmt.Errorf("%v, before %v", now, before)
 		}
 		return nil
@@ -65,25 +65,25 @@ func settled(t *testing.T, before footprint) (now footprint) {
 	return now
 }
 
-func look() footprint {
+func measureFootprint() footprint {
 	runtime.GC()
-	runtime.GC() // what finalizers let go, and pools
+	runtime.GC() // frees objects with finalizers, and pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return footprint{runtime.NumGoroutine(), Descriptors(), m.HeapAlloc}
+	return footprint{runtime.NumGoroutine(), CountDescriptors(), m.HeapAlloc}
 }
 
-// Descriptors is the number of descriptors that this process has open, where that can be told, else 0.
-func Descriptors() int {
+// CountDescriptors returns the number of open descriptors of this process, or 0 if it is unknown.
+func CountDescriptors() int {
 	files, _ := os.ReadDir("/proc/self/fd")
 	return len(files)
 }
 
-// Loop runs a benchmark and reports the CPU time of a round, of this process only.
-func Loop(b *testing.B, round func()) {
-	before := CPU()
+// LoopWithCPU runs a benchmark and reports the CPU time of this process per round.
+func LoopWithCPU(b *testing.B, round func()) {
+	before := CPUTime()
 	for b.Loop() {
 		round()
 	}
-	b.ReportMetric(float64((CPU()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((CPUTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Log keeps what many goroutines write, and can be read beside that.
+// Log is a buffer that several goroutines may write and read at the same time.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -19,12 +19,12 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is everything so far.
+// String returns everything written so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// Count is how many times the text was written.
+// Count returns how many times the text was written.
 func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Allocates fails a test in which f allocates more than this many bytes, all in all: the peak cannot be higher.
-func Allocates(t testing.TB, most uint64, f func()) {
+// CheckAllocated fails the test if f allocates more than most bytes in total, which is an upper bound of the peak.
+func CheckAllocated(t testing.TB, most uint64, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

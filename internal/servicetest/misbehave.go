@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// Refusing is the address host:port of nobody. A port that was free a moment ago may be somebody's by now: other tests run
-// beside this one. Port 1 is given out to nobody.
-const Refusing = "127.0.0.1:1"
+// RefusingAddr is an address host:port that refuses connections. A free port would not be safe, because a concurrent test may use it. The
+// system does not assign port 1.
+const RefusingAddr = "127.0.0.1:1"
 
-// PortOf is the port of an address host:port.
+// PortOf returns the port of an address host:port.
 func PortOf(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return port
 }
 
-// HostPort are both parts of an address host:port.
+// HostPort returns the host and the port of an address host:port.
 func HostPort(t testing.TB, addr string) (string, int) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -35,8 +35,8 @@ func HostPort(t testing.TB, addr string) (string, int) {
 	return host, n
 }
 
-// Raw serves connections on loopback with f and returns its address host:port. All connections end with the test.
-func Raw(t testing.TB, f func(net.Conn)) string {
+// ServeRaw serves connections on loopback with f and returns the address host:port. All connections are closed after the test.
+func ServeRaw(t testing.TB, f func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,8 +46,8 @@ func Raw(t testing.TB, f func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// RawSocket is [Raw] at a Unix socket: for tests that make so many connections that ports run out.
-func RawSocket(t testing.TB, path string, f func(net.Conn)) {
+// ServeRawSocket is like [ServeRaw] on a Unix socket, for tests that would run out of ports.
+func ServeRawSocket(t testing.TB, path string, f func(net.Conn)) {
 	t.Helper()
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -79,8 +79,8 @@ func serve(t testing.TB, l net.Listener, f func(net.Conn)) {
 	t.Cleanup(func() { _ = l.Close(); close(stop); serving.Wait() })
 }
 
-// Garbage is what a server may say that is another than it should be, or none.
-func Garbage() map[string][]byte {
+// GarbageReplies returns replies of a server that is not of the expected kind.
+func GarbageReplies() map[string][]byte {
 	return map[string][]byte{
 		"nothing": nil,
 		"HTML":    []byte("HTTP/1.1 400 Bad Request\r\n\r\n<html>no</html>"),
@@ -89,30 +89,30 @@ func Garbage() map[string][]byte {
 	}
 }
 
-// Says serves connections that say this once they are spoken to, or at once if they need not be, and end.
-func Says(t testing.TB, text []byte, listens bool) string {
+// ServeText serves connections with a text and closes them. If waitForRequest is true, it reads a request first.
+func ServeText(t testing.TB, text []byte, waitForRequest bool) string {
 	t.Helper()
-	return Raw(t, func(c net.Conn) {
-		if listens {
+	return ServeRaw(t, func(c net.Conn) {
+		if waitForRequest {
 			_, _ = c.Read(make([]byte, 4096))
 		}
 		_, _ = c.Write(text)
 	})
 }
 
-// Cutter stands before a server and can end its connections in the middle of an answer.
+// Cutter is a proxy before a server that can cut connections in the middle of a reply.
 type Cutter struct {
 	Addr string // host:port, on loopback
 
-	left atomic.Int64 // how many bytes of the server's are let through
+	left atomic.Int64 // bytes from the server that are still forwarded
 }
 
-// Before returns one that lets everything through.
-func Before(t testing.TB, addr string) *Cutter {
+// NewCutter starts a cutter before the server at addr. It forwards everything at first.
+func NewCutter(t testing.TB, addr string) *Cutter {
 	t.Helper()
 	c := &Cutter{}
-	c.Mend()
-	c.Addr = Raw(t, func(client net.Conn) {
+	c.Restore()
+	c.Addr = ServeRaw(t, func(client net.Conn) {
 		server, err := net.Dial("tcp", addr)
 		if err != nil {
 			return
@@ -126,17 +126,17 @@ func Before(t testing.TB, addr string) *Cutter {
 	return c
 }
 
-// CutAfter lets so many more bytes through, over all connections, and ends every connection then.
+// CutAfter forwards the given number of bytes more, over all connections, and then ends every connection.
 func (c *Cutter) CutAfter(bytes int) { c.left.Store(int64(bytes)) }
 
-// Mend lets everything through again.
-func (c *Cutter) Mend() { c.left.Store(math.MaxInt64) }
+// Restore forwards everything again.
+func (c *Cutter) Restore() { c.left.Store(math.MaxInt64) }
 
-// NoLeaks is [NoLeaks] with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
-func (c *Cutter) NoLeaks(t *testing.T, rounds, first int, f func(round, bytes int)) {
+// CheckNoLeaks is like the function [CheckNoLeaks], with every second round cut off somewhere in the server's first bytes. F gets the number of bytes; 0: all of them.
+func (c *Cutter) CheckNoLeaks(t *testing.T, rounds, first int, f func(round, bytes int)) {
 	t.Helper()
-	NoLeaks(t, rounds, func(round int) {
-		c.Mend()
+	CheckNoLeaks(t, rounds, func(round int) {
+		c.Restore()
 		if round%2 == 1 {
 			f(round, 0)
 			return
@@ -148,7 +148,7 @@ func (c *Cutter) NoLeaks(t *testing.T, rounds, first int, f func(round, bytes in
 	})
 }
 
-// copy hands on what the server says, for as long as it may.
+// copy forwards the server's bytes as long as it is allowed to.
 func (c *Cutter) copy(client io.Writer, server io.Reader) {
 	room := make([]byte, 4096)
 	for {

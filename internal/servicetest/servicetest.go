@@ -1,5 +1,9 @@
-// Package servicetest has what tests of service inputs share: real services in directories of their own, servers that
-// misbehave, and a look at what is left behind.
+// Package servicetest has helpers for tests of components that talk to services.
+//
+//   - servicetest.go: waiting, required commands, and [Shared] resources of a package. tests.go: the testing.TB that owns them.
+//   - daemon.go: [Daemon], a real service in its own directory. sys_*.go: its user, signals.
+//   - misbehave.go, hostile.go: servers that misbehave, and [Cutter], which cuts connections.
+//   - leaks.go, memory.go: checks for leaks and allocations. log.go: [Log], a buffer for several goroutines.
 package servicetest
 
 import (
@@ -12,10 +16,10 @@ import (
 	"time"
 )
 
-// patience is how long a service may take to do what it is waited for.
+// patience is the longest time to wait for a condition.
 const patience = 30 * time.Second
 
-// Until waits until f returns no error.
+// Until calls f until it returns no error. What describes the condition for the message of a failed test.
 func Until(t testing.TB, what string, f func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -33,7 +37,7 @@ func Until(t testing.TB, what string, f func(context.Context) error) {
 	}
 }
 
-// FreePort is a port of 127.0.0.1 that nobody listened on a moment ago.
+// FreePort returns a port of 127.0.0.1 that was free a moment ago.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,8 +48,8 @@ func FreePort(t testing.TB) string {
 	return PortOf(l.Addr().String())
 }
 
-// Need skips the test unless all commands are on this machine. Debian is the package that has them.
-func Need(t testing.TB, debian string, commands ...string) {
+// RequireCommands skips the test unless all commands are installed. Debian is the package that contains them.
+func RequireCommands(t testing.TB, debian string, commands ...string) {
 	t.Helper()
 	for _, c := range commands {
 		if _, err := exec.LookPath(c); err != nil {
@@ -54,12 +58,12 @@ func Need(t testing.TB, debian string, commands ...string) {
 	}
 }
 
-// NeedPart returns the path of a file that belongs to a command, such as a module, and skips the test when the command or the
+// RequireFile returns the path of a file that belongs to a command, such as a module, and skips the test when the command or the
 // file is missing. Part is a pattern below the root of the file system, or below that of the packages that .ci/servers has
 // unpacked when the command is one of those. Debian is the package that has it.
-func NeedPart(t testing.TB, debian, command, part string) string {
+func RequireFile(t testing.TB, debian, command, part string) string {
 	t.Helper()
-	Need(t, debian, command)
+	RequireCommands(t, debian, command)
 	path, _ := exec.LookPath(command)
 	for _, root := range []string{filepath.Join(filepath.Dir(path), "../root"), "/"} {
 		if found, _ := filepath.Glob(filepath.Join(root, part)); len(found) > 0 {
@@ -70,8 +74,8 @@ func NeedPart(t testing.TB, debian, command, part string) string {
 	return ""
 }
 
-// Output is what a command of this machine prints; the test is skipped where that is not to be had.
-func Output(t testing.TB, name string, args ...string) string {
+// CommandOutput returns what a command prints. It skips the test if the command fails or is not installed.
+func CommandOutput(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	text, err := exec.Command(name, args...).Output()
 	if err != nil {
@@ -80,21 +84,20 @@ func Output(t testing.TB, name string, args ...string) string {
 	return string(text)
 }
 
-// Shared is what all tests of a package have in common. It is started when the first of them asks for it, and stopped
-// by Run.
+// Shared is a resource that all tests of a package share. It is started when the first test calls Get, and stopped by Run.
 type Shared[T any] struct {
 	Start func(testing.TB) T
 
 	once sync.Once
 	what T
-	tb   *tests
+	tb   *packageTB
 }
 
-// Get returns it. A test that asks is skipped, or fails, as the start did.
+// Get returns the resource. If its start was skipped or failed, every test that calls Get is skipped or fails as well.
 func (s *Shared[T]) Get(t testing.TB) T {
 	t.Helper()
 	s.once.Do(func() {
-		s.tb = &tests{}
+		s.tb = &packageTB{}
 		done := make(chan struct{})
 		go func() { // Skip and Fatal end the goroutine
 			defer close(done)
@@ -111,11 +114,11 @@ func (s *Shared[T]) Get(t testing.TB) T {
 	return s.what
 }
 
-// Run is for TestMain: it runs the tests, and returns the code to exit with.
+// Run runs the tests and returns the exit code, for TestMain.
 func (s *Shared[T]) Run(m *testing.M) int {
 	defer func() {
 		if s.tb != nil {
-			s.tb.end()
+			s.tb.runCleanups()
 		}
 	}()
 	code := m.Run()
@@ -125,7 +128,7 @@ func (s *Shared[T]) Run(m *testing.M) int {
 	return code
 }
 
-// Secret is a store that has one secret, which may change.
+// Secret is a store with one secret, which may change.
 type Secret struct{ Value string }
 
 // Secret implements secret.Resolver.

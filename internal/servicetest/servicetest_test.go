@@ -17,20 +17,20 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestDaemon(t *testing.T) {
-	Need(t, "redis-server", "redis-server")
+	RequireCommands(t, "redis-server", "redis-server")
 	d := NewUnprivileged(t)
-	if text, err := os.ReadFile(d.File("a", "$PORT in $DIR")); err != nil || string(text) != d.Port+" in "+d.Dir {
+	if text, err := os.ReadFile(d.WriteFile("a", "$PORT in $DIR")); err != nil || string(text) != d.Port+" in "+d.Dir {
 		t.Errorf("%q, %v", text, err)
 	}
 	d.Args = []string{"redis-server", "--port", "$PORT", "--bind", "127.0.0.1", "--save", "", "--dir", "$DIR"}
 	d.Run()
 	first := d.PID()
 	d.Stop()
-	if err := listens(t.Context(), d.Addr()); err == nil {
+	if err := dial(t.Context(), d.Addr()); err == nil {
 		t.Error("it listens although it was stopped")
 	}
 	d.Run()
-	if d.PID() == first || listens(t.Context(), d.Addr()) != nil {
+	if d.PID() == first || dial(t.Context(), d.Addr()) != nil {
 		t.Error("it was not started again")
 	}
 	if who := d.Output(d.Command("id", "-un")); os.Getuid() == 0 && who != "nobody" {
@@ -40,7 +40,7 @@ func TestDaemon(t *testing.T) {
 
 // impatient is a test that gives up when its context ends, and keeps what is logged.
 type impatient struct {
-	tests
+	packageTB
 	ctx    context.Context
 	logged string
 }
@@ -66,7 +66,7 @@ func TestOutputOfDaemonThatIsNeverReady(t *testing.T) {
 		d.Run()
 	}()
 	<-done
-	tb.end()
+	tb.runCleanups()
 	if !strings.Contains(tb.failed, "not ready") || !strings.Contains(tb.logged, "the disk is full") {
 		t.Errorf("failed with %q, logged %q", tb.failed, tb.logged)
 	}
@@ -86,14 +86,14 @@ func TestShared(t *testing.T) {
 			return start(t)
 		}}
 		for range 2 {
-			one := &tests{}
+			one := &packageTB{}
 			got := make(chan int, 1)
 			go func() { defer close(got); got <- s.Get(one) }()
 			if v, ok := <-got; ok != (one.skipped+one.failed == "") || ok && v != 7 || !ok && one.skipped+one.failed != "no server" {
 				t.Errorf("%v, %v, skipped %q, failed %q", v, ok, one.skipped, one.failed)
 			}
 		}
-		s.tb.end()
+		s.tb.runCleanups()
 	}
 	if calls != 3 || ended != 3 {
 		t.Errorf("%d starts, %d ends", calls, ended)
@@ -101,7 +101,7 @@ func TestShared(t *testing.T) {
 }
 
 func TestCutter(t *testing.T) {
-	c := Before(t, Says(t, []byte(strings.Repeat("x", 10_000)), true))
+	c := NewCutter(t, ServeText(t, []byte(strings.Repeat("x", 10_000)), true))
 	ask := func() int {
 		conn, err := net.Dial("tcp", c.Addr)
 		if err != nil {
@@ -121,33 +121,33 @@ func TestCutter(t *testing.T) {
 	if got := ask(); got != 0 {
 		t.Errorf("%d bytes of the next connection", got)
 	}
-	c.Mend()
+	c.Restore()
 	if got := ask(); got != 10_000 {
 		t.Errorf("mended: %d bytes", got)
 	}
 }
 
 func TestLeaksAreSeen(t *testing.T) {
-	before := settled(t, footprint{})
-	held := make([]byte, 2*room)
+	before := waitForFootprint(t, footprint{})
+	held := make([]byte, 2*heapTolerance)
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	release := make(chan struct{})
 	go func() { <-release }()
-	now := look()
+	now := measureFootprint()
 	runtime.KeepAlive(held)
 	_ = f.Close()
 	close(release)
-	if now.heap < before.heap+room || now.goroutines != before.goroutines+1 {
+	if now.heap < before.heap+heapTolerance || now.goroutines != before.goroutines+1 {
 		t.Errorf("%v, then %v", before, now)
 	}
 	if _, err := os.Stat("/proc/self/fd"); err == nil && now.descriptors != before.descriptors+1 {
 		t.Errorf("%d descriptors, then %d", before.descriptors, now.descriptors)
 	}
 	n := 0
-	NoLeaks(t, 3, func(round int) {
+	CheckNoLeaks(t, 3, func(round int) {
 		if round != n {
 			t.Errorf("round %d, want %d", round, n)
 		}

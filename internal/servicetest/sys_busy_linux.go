@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// FullSocket returns the path of a Unix socket whose backlog is full, and stays so. Linux says EAGAIN to everyone who connects.
+// FullSocket returns the path of a Unix socket whose backlog stays full. On Linux, connecting to it fails with EAGAIN.
 func FullSocket(t testing.TB) string {
 	t.Helper()
 	path, _ := fullSocket(t)
 	return path
 }
 
-// FullListener is [FullSocket], with the listener, which makes room when it accepts.
+// FullListener is like [FullSocket] and also returns the listener. The backlog is no longer full after it accepts a connection.
 func FullListener(t testing.TB) (path string, l net.Listener) {
 	t.Helper()
 	path, file := fullSocket(t)

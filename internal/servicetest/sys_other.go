@@ -13,9 +13,9 @@ func (d *Daemon) Freeze() { d.t.Skip("a process cannot be frozen on this system"
 // Thaw does nothing.
 func (d *Daemon) Thaw() {}
 
-func (d *Daemon) own(string) {}
+func (d *Daemon) chownToUser(string) {}
 
-func (d *Daemon) run(*exec.Cmd) {}
+func (d *Daemon) setUser(*exec.Cmd) {}
 
-// CPU is the time that this process has used, on all cores; 0 where that cannot be told.
-func CPU() time.Duration { return 0 }
+// CPUTime returns the CPU time of this process on all cores, or 0 if it is unknown.
+func CPUTime() time.Duration { return 0 }

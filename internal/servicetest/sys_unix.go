@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Freeze stops the process without ending it: its connections stay open and say nothing.
+// Freeze suspends the process. Its connections stay open and silent.
 func (d *Daemon) Freeze() { _ = d.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Thaw lets it go on.
+// Thaw resumes the process.
 func (d *Daemon) Thaw() { _ = d.cmd.Process.Signal(syscall.SIGCONT) }
 
-// own gives a file to the service's user.
-func (d *Daemon) own(path string) {
+// chownToUser makes the user of the service the owner of a file.
+func (d *Daemon) chownToUser(path string) {
 	if c := d.credential(); c != nil {
 		if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
 			d.t.Fatal(err)
@@ -26,8 +26,8 @@ func (d *Daemon) own(path string) {
 	}
 }
 
-// run makes a command that of the service's user.
-func (d *Daemon) run(cmd *exec.Cmd) {
+// setUser makes a command run as the user of the service.
+func (d *Daemon) setUser(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: d.credential()}
 }
 
@@ -44,8 +44,8 @@ func (d *Daemon) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// CPU is the time that this process has used, on all cores; 0 where that cannot be told.
-func CPU() time.Duration {
+// CPUTime returns the CPU time of this process on all cores, or 0 if it is unknown.
+func CPUTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

@@ -8,31 +8,31 @@ import (
 	"testing"
 )
 
-// tests stands for all tests of a package: what is started with it is stopped when all are done.
-type tests struct {
-	testing.TB // nil: what is not below is not called
+// packageTB is a testing.TB for all tests of a package. Its cleanups run after the last test.
+type packageTB struct {
+	testing.TB // nil; only the methods below are called
 
 	cleanups        []func()
 	skipped, failed string
 }
 
-func (*tests) Helper()                  {}
-func (*tests) Context() context.Context { return context.Background() }
-func (p *tests) Cleanup(f func())       { p.cleanups = append(p.cleanups, f) }
+func (*packageTB) Helper()                  {}
+func (*packageTB) Context() context.Context { return context.Background() }
+func (p *packageTB) Cleanup(f func())       { p.cleanups = append(p.cleanups, f) }
 
-func (p *tests) Skip(args ...any)                 { p.skipped = fmt.Sprint(args...); runtime.Goexit() }
-func (p *tests) Skipf(format string, args ...any) { p.Skip(fmt.Sprintf(format, args...)) }
-func (p *tests) Fatal(args ...any)                { p.failed = fmt.Sprint(args...); runtime.Goexit() }
-func (p *tests) Fatalf(format string, args ...any) {
+func (p *packageTB) Skip(args ...any)                 { p.skipped = fmt.Sprint(args...); runtime.Goexit() }
+func (p *packageTB) Skipf(format string, args ...any) { p.Skip(fmt.Sprintf(format, args...)) }
+func (p *packageTB) Fatal(args ...any)                { p.failed = fmt.Sprint(args...); runtime.Goexit() }
+func (p *packageTB) Fatalf(format string, args ...any) {
 	p.Fatal(fmt.Sprintf(format, args...))
 }
 
 // Failed reports whether a test of the package failed, so that the services which they share show their output.
-func (p *tests) Failed() bool { return p.failed != "" }
+func (p *packageTB) Failed() bool { return p.failed != "" }
 
-func (*tests) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (*packageTB) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-func (p *tests) end() {
+func (p *packageTB) runCleanups() {
 	for i := len(p.cleanups) - 1; i >= 0; i-- {
 		p.cleanups[i]()
 	}

@@ -1,13 +1,12 @@
-// Package terminal makes text safe to show: what a terminal would obey is written out instead.
+// Package terminal makes text safe to show on a terminal: it escapes control characters and other unsafe characters.
 //
 // What the program prints falls into three groups:
 //
-//   - Text for people is escaped, wherever it goes: a file is shown with cat later, and a pipe may end in a terminal.
-//   - JSON is escaped as JSON has it (\u009b), so that programs read the same values.
-//   - TS.ADD commands are quoted by the output that prints them, as redis-cli reads them (\x9b), and are plain ASCII.
+//   - Text for people is always escaped, because a file may be shown with cat later, and a pipe may lead to a terminal.
+//   - JSON is escaped as JSON (\u009b), so that programs read the original values.
+//   - TS.ADD commands are quoted for redis-cli (\x9b) by the output that prints them, and are plain ASCII.
 //
-// Control sequences of our own (the live table, colours) are written to the writer below, around text that [AppendLine]
-// has escaped.
+// Our own control sequences (the live table, colours) are written to the underlying writer, around text that [AppendLine] has escaped.
 package terminal
 
 import (
@@ -17,20 +16,20 @@ import (
 	"unicode/utf8"
 )
 
-// Style is how unsafe characters are written.
+// Style is a notation for unsafe characters.
 type Style int
 
 const (
 	// Text writes \x1b for control characters and invalid bytes, and \u202e for longer ones. Line feeds and tabs stay.
 	Text Style = iota
-	// JSON writes \u001b for characters, with surrogates if need be, and \ufffd for invalid bytes. Strings are the only
-	// place of a JSON text where one of them can be, so the values stay the same.
+	// JSON writes \u001b for characters, with surrogates if necessary, and \ufffd for invalid bytes. In JSON, such characters can only be
+	// in strings, so the values do not change.
 	JSON
 )
 
-// isUnsafe reports whether a terminal may obey a character, or show something other than what is there: control
-// characters (ISO 6429, C0 and C1), separators of lines, and invisible formatting such as bidirectional overrides.
-// Joiners (Persian, Indic scripts and emoji need them) and visible marks of numbers are safe.
+// isUnsafe reports whether a character can control a terminal or hide text: control characters (ISO 6429, C0 and C1), line separators,
+// and invisible formatting such as bidirectional overrides. Joiners (Persian, Indic scripts and emoji need them) and visible number marks
+// are safe.
 func isUnsafe(r rune) bool {
 	switch {
 	case r < ' ' || r >= 0x7f && r < 0xa0:
@@ -45,8 +44,7 @@ func isUnsafe(r rune) bool {
 	return unicode.Is(unicode.Cf, r)
 }
 
-// AppendLine appends a text that must stay within a line of text: everything unsafe is escaped, line feeds too. Tabs
-// become blanks.
+// AppendLine appends a text for one line. It escapes all unsafe characters, including line feeds. Tabs become blanks.
 func AppendLine(buf []byte, text string) []byte {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
@@ -65,7 +63,7 @@ func AppendLine(buf []byte, text string) []byte {
 	return buf
 }
 
-// Line returns a text that must stay within a line: see [AppendLine].
+// Line returns a text escaped as by [AppendLine].
 func Line(text string) string { return string(AppendLine(nil, text)) }
 
 const hex = "0123456789abcdef"
@@ -94,7 +92,7 @@ func (s Style) appendRune(buf []byte, r rune) []byte {
 	return buf
 }
 
-// appendInvalid appends a byte that is not part of UTF-8.
+// appendInvalid appends an invalid byte in the notation of the style.
 func (s Style) appendInvalid(buf []byte, b byte) []byte {
 	if s == JSON {
 		return appendUnit(buf, 0xfffd)
@@ -102,7 +100,7 @@ func (s Style) appendInvalid(buf []byte, b byte) []byte {
 	return appendByte(buf, b)
 }
 
-// Append appends a whole text, escaped. Line feeds and tabs stay.
+// Append appends a complete text, escaped except for line feeds and tabs.
 func (s Style) Append(buf, text []byte) []byte {
 	buf, rest := s.escape(buf, text)
 	for _, b := range rest {
@@ -111,24 +109,23 @@ func (s Style) Append(buf, text []byte) []byte {
 	return buf
 }
 
-// Writer escapes what goes through it. It may be used by several goroutines; each Write reaches the writer below as one.
+// Writer escapes text and writes it to another writer. Several goroutines may use it; each Write causes at most one underlying Write.
 type Writer struct {
 	w     io.Writer
 	style Style
 
 	mu   sync.Mutex
-	rest []byte // the beginning of a character whose end is in the next Write
+	rest []byte // incomplete character at the end of the last Write
 	buf  []byte
 }
 
 // NewWriter returns a writer that escapes and then writes to w.
 func NewWriter(w io.Writer, style Style) *Writer { return &Writer{w: w, style: style} }
 
-// Unwrap returns the writer below. What is written there is not escaped.
+// Unwrap returns the underlying writer, which does not escape.
 func (t *Writer) Unwrap() io.Writer { return t.w }
 
-// Write implements io.Writer. The number of bytes is len(p), or 0 with an error: how much of the escaped text was
-// written says nothing about p.
+// Write implements io.Writer. It returns len(p), or 0 and an error.
 func (t *Writer) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -152,7 +149,7 @@ func (t *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush writes the beginning of a character that never ended, escaped.
+// Flush writes an incomplete character at the end of the text, escaped.
 func (t *Writer) Flush() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -165,7 +162,7 @@ func (t *Writer) Flush() error {
 	return err
 }
 
-// escape appends the escaped text to buf, and returns the beginning of a character at the end of the text apart.
+// escape appends the escaped text to buf. It returns an incomplete character at the end of the text separately.
 func (s Style) escape(buf, text []byte) (escaped, rest []byte) {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])

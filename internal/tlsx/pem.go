@@ -8,7 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
-// readPEM reads a file of PEM blocks. A byte order mark would hide the first of them.
+// readPEM reads a file of PEM blocks. It removes a byte order mark, which would hide the first block.
 func readPEM(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -20,7 +20,7 @@ func readPEM(path string) ([]byte, error) {
 	return data, nil
 }
 
-func loadPair(certFile, keyFile string) (tls.Certificate, error) {
+func loadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
 	cert, err := readPEM(certFile)
 	if err != nil {
 		return tls.Certificate{}, err

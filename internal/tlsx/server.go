@@ -9,21 +9,21 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// Server are the settings of everything that others connect to with TLS.
+// Server holds the settings of components that accept connections with TLS.
 type Server struct {
-	Cert     string `yaml:"tls_cert"` // PEM file with our certificate, those that it was signed with behind it
+	Cert     string `yaml:"tls_cert"` // PEM file with our certificate, followed by those of its authorities
 	Key      string `yaml:"tls_key"`
-	ClientCA string `yaml:"tls_client_ca"` // PEM file with the authorities that must have signed the certificates of clients; "": clients need none
+	ClientCA string `yaml:"tls_client_ca"` // PEM file with the authorities for client certificates; "": clients need no certificate
 }
 
-// Enabled says whether there is a certificate.
+// Enabled reports whether a certificate is configured.
 func (s *Server) Enabled() bool { return s.Cert != "" }
 
 // Validate implements conf.Validator.
 func (s *Server) Validate() error {
 	var errs []error
 	if (s.Cert == "") != (s.Key == "") {
-		errs = append(errs, conf.Key("tls_cert", "needs tls_key, and the other way round"))
+		errs = append(errs, conf.Key("tls_cert", "must be set together with tls_key"))
 	}
 	if s.ClientCA != "" && s.Cert == "" {
 		errs = append(errs, conf.Key("tls_client_ca", "needs tls_cert and tls_key"))
@@ -31,19 +31,19 @@ func (s *Server) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Config returns what a listener needs. The files are read now, so that mistakes are found, and again for every
-// connection, so that certificates which were renewed on disk are used without a restart.
+// Config returns the configuration of a listener. It reads the files now, to find mistakes, and again for every connection, so that renewed
+// certificates are used without a restart.
 func (s *Server) Config() (*tls.Config, error) {
-	config, err := s.read()
+	config, err := s.load()
 	if err != nil {
 		return nil, err
 	}
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.read() }
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.load() }
 	return config, nil
 }
 
-func (s *Server) read() (*tls.Config, error) {
-	cert, err := loadPair(s.Cert, s.Key)
+func (s *Server) load() (*tls.Config, error) {
+	cert, err := loadKeyPair(s.Cert, s.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read tls_cert and tls_key: %w", err)
 	}

@@ -1,4 +1,7 @@
-// Package tlsx is the one place that turns the settings "tls:" into TLS, and its errors into advice.
+// Package tlsx converts TLS settings to configurations of crypto/tls, and TLS errors to advice for users.
+//
+//   - tlsx.go: [Config], the settings of clients, and [Advice]. server.go: [Server], the settings of listeners.
+//   - pem.go: reads certificates and keys. tlstest: certificates for tests.
 package tlsx
 
 import (
@@ -11,12 +14,12 @@ import (
 	"github.com/rtcollector/rtcollector/internal/conf"
 )
 
-// Config is the block "tls:" of everything that connects to a server.
+// Config holds the settings "tls:" of components that connect to a server.
 type Config struct {
-	CA                 string  `yaml:"ca"`   // PEM file with the authorities that may sign the server's certificate; "": the system's
+	CA                 string  `yaml:"ca"`   // PEM file with the authorities for the server's certificate; "": those of the system
 	Cert               string  `yaml:"cert"` // PEM file of a client certificate
 	Key                string  `yaml:"key"`
-	ServerName         string  `yaml:"server_name"` // the name that the certificate must have; "": the host that is dialled
+	ServerName         string  `yaml:"server_name"` // the name in the certificate; "": the host of the connection
 	InsecureSkipVerify bool    `yaml:"insecure_skip_verify"`
 	MinVersion         Version `yaml:"min_version"` // 0: 1.2
 }
@@ -25,15 +28,15 @@ type Config struct {
 func (c *Config) Validate() error {
 	var errs []error
 	if (c.Cert == "") != (c.Key == "") {
-		errs = append(errs, conf.Key("cert", "needs key, and the other way round"))
+		errs = append(errs, conf.Key("cert", "must be set together with key"))
 	}
 	if c.InsecureSkipVerify && c.CA != "" {
-		errs = append(errs, conf.Key("insecure_skip_verify", "makes ca useless: leave one of them out"))
+		errs = append(errs, conf.Key("insecure_skip_verify", "disables the check that needs ca: remove one of them"))
 	}
 	return errors.Join(errs...)
 }
 
-// Version is a version of TLS, as crypto/tls numbers them.
+// Version is a version of TLS in the numbers of crypto/tls.
 type Version uint16
 
 // UnmarshalScalar implements conf.Scalar.
@@ -49,13 +52,13 @@ func (v *Version) UnmarshalScalar(text string) error {
 	return nil
 }
 
-// Client reads the files and returns what a connection to host needs. It is called for every connection, so that
-// certificates which were renewed on disk are used without a restart.
+// Client reads the files and returns the configuration for a connection to host. It is called for every connection, so that renewed
+// certificates are used without a restart.
 func (c *Config) Client(host string) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         max(tls.VersionTLS12, uint16(c.MinVersion)),
 		ServerName:         host,
-		InsecureSkipVerify: c.InsecureSkipVerify, // a decision of the operator, who had to write it down
+		InsecureSkipVerify: c.InsecureSkipVerify, // only if the user has set it
 	}
 	if c.ServerName != "" {
 		config.ServerName = c.ServerName
@@ -71,7 +74,7 @@ func (c *Config) Client(host string) (*tls.Config, error) {
 		}
 	}
 	if c.Cert != "" {
-		cert, err := loadPair(c.Cert, c.Key)
+		cert, err := loadKeyPair(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.cert and tls.key: %w", err)
 		}
@@ -80,8 +83,8 @@ func (c *Config) Client(host string) (*tls.Config, error) {
 	return config, nil
 }
 
-// Advice says in the words of the settings what a failed handshake means, or "" when it was none. It completes a
-// sentence that begins with the server's name.
+// Advice describes the error of a failed handshake and which settings to change. It returns "" for other errors. The text completes a
+// sentence that begins with the name of the server.
 func Advice(err error) string {
 	var authority x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
@@ -90,15 +93,15 @@ func Advice(err error) string {
 	var op *net.OpError
 	switch {
 	case errors.As(err, &authority):
-		return "has a certificate of an unknown authority: name the authority's file in tls.ca"
+		return "has a certificate of an unknown authority: set tls.ca to the authority's file"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "has a certificate that is not valid now: renew it, or set the clock"
+		return "has a certificate that is not valid now: renew it, or correct the clock"
 	case errors.As(err, &name):
-		return "has a certificate for another name: dial it by that name, or set tls.server_name"
+		return "has a certificate for another name: connect by that name, or set tls.server_name"
 	case errors.As(err, &plain):
-		return "speaks no TLS there: name its TLS port, or switch TLS off"
+		return "does not use TLS on this port: use its TLS port, or turn TLS off"
 	case errors.As(err, &op) && op.Op == "remote error":
-		return "refuses the TLS handshake: it may want a client certificate (tls.cert, tls.key) of another authority, or another version"
+		return "refuses the TLS handshake: it may require another client certificate (tls.cert, tls.key) or another version of TLS"
 	}
 	return ""
 }

@@ -92,7 +92,7 @@ func TestHandshake(t *testing.T) {
 		{"expired", server(t, a, tlstest.Cert{Expired: true}), trusting, "not valid now"},
 		{"other host", server(t, a, tlstest.Cert{Hosts: []string{"redis.lan"}}), trusting, "another name"},
 		{"named", server(t, a, tlstest.Cert{Hosts: []string{"redis.lan"}}), tlsx.Config{CA: a.File, ServerName: "redis.lan"}, ""},
-		{"no TLS", nil, trusting, "speaks no TLS"},
+		{"no TLS", nil, trusting, "does not use TLS on this port"},
 		{"client certificate", strict, tlsx.Config{CA: a.File, Cert: cert, Key: key}, ""},
 		{"no client certificate", strict, trusting, "refuses the TLS handshake"},
 		{"client certificate of a stranger", strict, tlsx.Config{CA: a.File, Cert: otherCert, Key: otherKey}, "refuses the TLS handshake"},
@@ -166,9 +166,9 @@ func TestByteOrderMark(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, c := range map[string]tlsx.Config{
-		"cert: needs key":                        {Cert: "a"},
-		"insecure_skip_verify: makes ca useless": {CA: "a", InsecureSkipVerify: true},
-		"":                                       {CA: "a", Cert: "b", Key: "c"},
+		"cert: must be set together with key":                    {Cert: "a"},
+		"insecure_skip_verify: disables the check that needs ca": {CA: "a", InsecureSkipVerify: true},
+		"": {CA: "a", Cert: "b", Key: "c"},
 	} {
 		got := ""
 		if err := c.Validate(); err != nil {

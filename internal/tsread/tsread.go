@@ -45,7 +45,7 @@ type Data struct {
 // RangeQuery selects samples of series.
 type RangeQuery struct {
 	Matchers    []string
-	From, To    time.Time     // the first and the last moment; zero: no limit
+	From, To    time.Time     // first and last time; zero: no limit
 	Aggregation string        // such as "avg" or "max"; "": raw samples
 	Bucket      time.Duration // period that becomes one sample, at least 1 ms; only with Aggregation
 	Limit       int           // samples per series, the oldest first; 0: all
@@ -63,7 +63,7 @@ func New(client *redisconn.Client) *Reader { return &Reader{client} }
 
 // List returns the series that all matchers select, sorted by key, with or without samples.
 func (r *Reader) List(ctx context.Context, matchers ...string) ([]Series, error) {
-	all, err := r.latest(ctx, matchers)
+	all, err := r.readLatest(ctx, matchers)
 	series := make([]Series, len(all))
 	for i := range all {
 		series[i] = all[i].Series
@@ -74,17 +74,17 @@ func (r *Reader) List(ctx context.Context, matchers ...string) ([]Series, error)
 // Latest returns the series that all matchers select, sorted by key, each with its newest sample. It leaves out series without
 // samples.
 func (r *Reader) Latest(ctx context.Context, matchers ...string) ([]Data, error) {
-	all, err := r.latest(ctx, matchers)
+	all, err := r.readLatest(ctx, matchers)
 	return slices.DeleteFunc(all, func(d Data) bool { return len(d.Samples) == 0 }), err
 }
 
-func (r *Reader) latest(ctx context.Context, matchers []string) ([]Data, error) {
+func (r *Reader) readLatest(ctx context.Context, matchers []string) ([]Data, error) {
 	return r.query(ctx, appendTexts([]any{"TS.MGET", "WITHLABELS", "FILTER"}, matchers))
 }
 
 // Range returns the samples that the query selects, by series and sorted by key. Series without samples in that time have none.
 func (r *Reader) Range(ctx context.Context, q RangeQuery) ([]Data, error) {
-	args := []any{"TS.MRANGE", bound(q.From, "-"), bound(q.To, "+"), "WITHLABELS"}
+	args := []any{"TS.MRANGE", formatBound(q.From, "-"), formatBound(q.To, "+"), "WITHLABELS"}
 	if q.Limit > 0 {
 		args = append(args, "COUNT", q.Limit)
 	}
@@ -94,7 +94,7 @@ func (r *Reader) Range(ctx context.Context, q RangeQuery) ([]Data, error) {
 	return r.query(ctx, appendTexts(append(args, "FILTER"), q.Matchers))
 }
 
-func bound(t time.Time, otherwise string) any {
+func formatBound(t time.Time, otherwise string) any {
 	if t.IsZero() {
 		return otherwise
 	}
@@ -121,7 +121,7 @@ func (r *Reader) query(ctx context.Context, args []any) ([]Data, error) {
 			return err
 		}
 		for _, entry := range reply {
-			d, err := parse(entry)
+			d, err := parseSeries(entry)
 			if err != nil {
 				return fmt.Errorf("read the reply to %s: %w", args[0], err)
 			}
@@ -142,12 +142,12 @@ func (r *Reader) query(ctx context.Context, args []any) ([]Data, error) {
 	return all, nil
 }
 
-// parse reads an entry of TS.MGET, [key, [[label, value], …], [time, value]], or of TS.MRANGE, which has a list of samples at the
-// end.
-func parse(entry any) (d Data, err error) {
+// parseSeries parses an entry of TS.MGET, [key, [[label, value], …], [time, value]], or of TS.MRANGE, which has a list of samples as its
+// last part.
+func parseSeries(entry any) (d Data, err error) {
 	fields, _ := entry.([]any)
 	if len(fields) != 3 {
-		return d, fmt.Errorf("%d fields where a series should be", len(fields))
+		return d, fmt.Errorf("got %d fields for a series, want 3", len(fields))
 	}
 	labels, _ := fields[1].([]any)
 	samples, _ := fields[2].([]any)

@@ -28,7 +28,7 @@ func Hostile(t *testing.T, d outputs.Definition, more string) {
 			defer func() { _ = out.Close() }()
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			servicetest.Allocates(t, 96<<20, func() {
+			servicetest.CheckAllocated(t, 96<<20, func() {
 				err := out.Open(ctx)
 				if err == nil {
 					err = write(ctx, out)
@@ -41,7 +41,7 @@ func Hostile(t *testing.T, d outputs.Definition, more string) {
 			if source, ok := built.Config.(outputs.EventSource); ok {
 				reader := source.NewEventReader(secret.Env{})
 				defer func() { _ = reader.Close() }()
-				servicetest.Allocates(t, 160<<20, func() {
+				servicetest.CheckAllocated(t, 160<<20, func() {
 					_ = reader.ReadEvents(ctx, outputs.EventQuery{Last: 10}, func(outputs.FoundEvent) error { return nil })
 				})
 			}

@@ -113,7 +113,7 @@ func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
 
 // appendEvent appends the command that stores an event: its id, then the names and values of its document.
 func (w *Writer) appendEvent(buf, head []byte, e *telemetry.Event) []byte {
-	var room [eventdoc.Room]telemetry.Field
+	var room [eventdoc.TypicalLen]telemetry.Field
 	d := eventdoc.Document(append(room[:0], telemetry.Text(keyID, ""))).Fill(e)
 	buf = w.appendCommand(buf, head, len(d))
 	buf = redisconn.AppendArg(buf, keyID)

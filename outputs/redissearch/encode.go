@@ -26,7 +26,7 @@ const (
 
 // appendEvent appends the commands that store an event: [Writer.repliesPerDocument] of them.
 func (w *Writer) appendEvent(buf []byte, e *telemetry.Event) []byte {
-	var room [eventdoc.Room]telemetry.Field
+	var room [eventdoc.TypicalLen]telemetry.Field
 	d := eventdoc.Document(room[:0]).Fill(e)
 	if w.config.Storage == Hash {
 		buf = w.appendHash(buf, e, d)

@@ -32,7 +32,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "2.2", Config: "status_url: " + old, Allocs: allocsPerRequest},
 		plugintest.Case{Name: "two", Config: "urls: ['" + full + "', '" + old + "']", Allocs: 2 * allocsPerRequest},
 		plugintest.Case{Name: "one server's two", Config: "urls: ['" + full + "', '" + full + "&x=1']", Allocs: 2 * allocsPerRequest},
-		plugintest.Case{Name: "one is down", Config: "urls: ['" + full + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is down", Config: "urls: ['" + full + "', 'http://" + servicetest.RefusingAddr + "']", Error: "cannot be reached: start it"},
 		plugintest.Case{Name: "without auto", Config: "status_url: " + httpxtest.Page(t, "<!DOCTYPE HTML>\n<html><head>\n<title>Apache Status</title>").URL, Error: "an HTML page instead of the page of Apache's mod_status (its URL ends in ?auto)"},
 	)
 }
@@ -117,7 +117,7 @@ ExtendedStatus On
 
 func startApache(t testing.TB) *httpxtest.Daemon {
 	t.Helper()
-	modules := filepath.Dir(servicetest.NeedPart(t, "apache2-bin", "apache2", "usr/lib/apache2/modules/mod_status.so"))
+	modules := filepath.Dir(servicetest.RequireFile(t, "apache2-bin", "apache2", "usr/lib/apache2/modules/mod_status.so"))
 	files := map[string]string{"conf": strings.ReplaceAll(conf, "$MODULES", modules)}
 	return httpxtest.Start(t, "apache2-bin", files, "apache2", "-f", "$DIR/conf", "-DFOREGROUND")
 }

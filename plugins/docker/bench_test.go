@@ -74,12 +74,12 @@ func BenchmarkGather(b *testing.B) {
 				return batch.Len()
 			}
 			samples := gather()
-			before := servicetest.CPU()
+			before := servicetest.CPUTime()
 			b.ReportAllocs()
 			for b.Loop() {
 				samples = gather()
 			}
-			b.ReportMetric(float64((servicetest.CPU()-before).Microseconds())/1000/float64(b.N), "cpu-ms/gather")
+			b.ReportMetric(float64((servicetest.CPUTime()-before).Microseconds())/1000/float64(b.N), "cpu-ms/gather")
 			b.ReportMetric(float64(samples), "samples")
 		})
 	}

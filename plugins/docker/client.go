@@ -33,7 +33,7 @@ const maxDecoded = 48 << 20
 
 // decodeWithinBudget decodes an answer unless that would exceed the memory limit. What describes the answer in errors.
 func decodeWithinBudget[T any](c *client, page []byte, what string) (*T, error) {
-	if err := c.memory.Spend(guard.JSON(page)); err != nil {
+	if err := c.memory.Spend(guard.EstimateJSON(page)); err != nil {
 		return nil, fmt.Errorf("%s %w: choose fewer containers with container_name_include", c, err)
 	}
 	reply, err := decodeJSON[T](page)

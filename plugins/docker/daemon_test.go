@@ -196,10 +196,10 @@ func TestShortIntervalIsWarnedAbout(t *testing.T) {
 func TestManyContainersShareTenConnections(t *testing.T) {
 	const n = 1000
 	f := newDaemonOfMany(t, n)
-	before := servicetest.Descriptors()
+	before := servicetest.CountDescriptors()
 	p := startInput(t, f)
 	p.Gather(0)
-	open := servicetest.Descriptors() - before
+	open := servicetest.CountDescriptors() - before
 	b, err := p.Batch(10)
 	if err != nil || len(containerNames(b)) != n || b.Len() < 40*n {
 		t.Errorf("%v, %d containers, %d samples", err, len(containerNames(b)), b.Len())
@@ -303,7 +303,7 @@ func TestFlapping(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f, "collect_disk_usage: false") // its answer may be truncated as well, which is an error
 	p.Gather(0)
-	before := servicetest.Descriptors()
+	before := servicetest.CountDescriptors()
 	for i := range 100 {
 		f.CloseClientConnections()
 		if i%2 == 0 {
@@ -317,7 +317,7 @@ func TestFlapping(t *testing.T) {
 		f.refusePath("/v1.41/containers/json", 0)
 		f.refusePath("/version", 0)
 	}
-	if now := servicetest.Descriptors(); now > before+8 {
+	if now := servicetest.CountDescriptors(); now > before+8 {
 		t.Errorf("%d sockets, %d before", now, before)
 	}
 }

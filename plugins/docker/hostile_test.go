@@ -20,10 +20,10 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 	}
 	running := `[{"Id":"1","Names":["/a"],"State":"running"}]`
 	for want, c := range map[string]struct{ list, stats string }{
-		"answers with more than the 50331648 bytes that are read: choose fewer containers": {"[" + strings.Repeat("{},", 5<<20) + "{}]", ""},
-		"lists more than 5000 containers":                                                  {"[" + strings.TrimSuffix(many.String(), ",") + "]", "{}"},
-		"answers with more than 1048576 bytes":                                             {running, strings.Repeat(" ", 2<<20)},
-		"answers with more than 16777216 bytes:":                                           {strings.Repeat(" ", 20<<20), ""},
+		"sends more than the limit of 50331648 bytes: choose fewer containers": {"[" + strings.Repeat("{},", 5<<20) + "{}]", ""},
+		"lists more than 5000 containers":                                      {"[" + strings.TrimSuffix(many.String(), ",") + "]", "{}"},
+		"answers with more than 1048576 bytes":                                 {running, strings.Repeat(" ", 2<<20)},
+		"answers with more than 16777216 bytes:":                               {strings.Repeat(" ", 20<<20), ""},
 	} {
 		s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
 			switch {
@@ -38,7 +38,7 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 			}
 		})
 		p := plugintest.Start(t, Plugin, "{endpoint: "+strings.Replace(s.URL, "http:", "tcp:", 1)+", collect_engine_metrics: false, collect_disk_usage: false}", plugintest.Env("docker", ""))
-		servicetest.Allocates(t, 200<<20, func() {
+		servicetest.CheckAllocated(t, 200<<20, func() {
 			if _, err := p.Within(20*time.Second, 0); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %s", err, want)
 			}

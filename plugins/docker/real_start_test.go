@@ -130,7 +130,7 @@ func newDaemonProcess(t testing.TB) *daemonProcess {
 	t.Helper()
 	d := servicetest.New(t)
 	p := &daemonProcess{Daemon: d, socket: filepath.Join(d.Dir, "socket"), parent: fmt.Sprintf("rtc-test-%d", os.Getpid())}
-	d.End = syscall.SIGTERM
+	d.StopSignal = syscall.SIGTERM
 	d.Ready = func(ctx context.Context) error {
 		return exec.CommandContext(ctx, "curl", "-sf", "--unix-socket", p.socket, "http://d/_ping").Run()
 	}

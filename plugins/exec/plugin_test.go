@@ -314,7 +314,7 @@ func runOutput(t *testing.T, name string, args ...string) string {
 // Failing commands leak nothing.
 func TestNothingLeaks(t *testing.T) {
 	p := startInput(t, `{commands: ["exit 1", "/no/such/program", "echo '{\"a\": 1}'", "sleep 1000 >/dev/null 2>&1 & echo x", "head -c 9000 /dev/zero"], max_output_size: 1024}`)
-	servicetest.NoLeaks(t, 50, func(round int) {
+	servicetest.CheckNoLeaks(t, 50, func(round int) {
 		if _, err := p.Batch(float64(round)); err == nil {
 			t.Error("no error")
 		}

@@ -75,7 +75,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "http", Config: "{urls: ['" + plain + "'], " + all, Allocs: allocsPerRequest},
 		plugintest.Case{Name: "https", Config: "{urls: ['" + https + "', '" + plain + "/a', '" + plain + "/b'], tls: {ca: " + a.File + "}, " + all, Allocs: 7 * allocsPerRequest},
 		plugintest.Case{Name: "kept", Config: "{urls: ['" + https + "'], keep_connections: true, tls: {ca: " + a.File + "}}", Allocs: allocsPerRequest},
-		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.Refusing + "']", Allocs: allocsPerRequest},
+		plugintest.Case{Name: "gone", Config: "urls: ['http://" + servicetest.RefusingAddr + "']", Allocs: allocsPerRequest},
 	)
 	if b, err := startInput(t, "").Batch(0); err != nil || b.Len() != 0 {
 		t.Errorf("without URLs: %d samples, %v", b.Len(), err)
@@ -302,7 +302,7 @@ func gatherTwo(t *testing.T, addr, good string, patience time.Duration) (results
 
 // A truncated answer has no values. A cancelled request has no result.
 func TestTruncatedAnswerHasNoValues(t *testing.T) {
-	cut := servicetest.Raw(t, func(c net.Conn) {
+	cut := servicetest.ServeRaw(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 	})
@@ -391,10 +391,10 @@ interface: ""
 
 // TestNothingLeaks sends many requests to servers that hang, refuse and truncate.
 func TestNothingLeaks(t *testing.T) {
-	hang := servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	cut := servicetest.Raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
-	p := startInput(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.Refusing+"']")
-	servicetest.NoLeaks(t, 100, func(round int) {
+	hang := servicetest.ServeRaw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	cut := servicetest.ServeRaw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
+	p := startInput(t, "urls: ['http://"+hang+"', 'https://"+hang+"', 'http://"+cut+"', 'http://"+servicetest.RefusingAddr+"']")
+	servicetest.CheckNoLeaks(t, 100, func(round int) {
 		if _, err := p.Within(5*time.Millisecond, float64(round)); err != nil {
 			t.Error(err)
 		}

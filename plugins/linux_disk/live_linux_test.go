@@ -19,7 +19,7 @@ func TestAgainstDf(t *testing.T) {
 }
 
 func compareWithDf(t *testing.T, d *plugintest.Differences, p *plugintest.Probe) {
-	text := servicetest.Output(t, "df", "-B1", "--output=size,used,avail,itotal,pcent,target")
+	text := servicetest.CommandOutput(t, "df", "-B1", "--output=size,used,avail,itotal,pcent,target")
 	got := p.Gather(0)
 	compared := 0
 	for line := range strings.Lines(text) {
@@ -51,7 +51,7 @@ func compareWithDf(t *testing.T, d *plugintest.Differences, p *plugintest.Probe)
 
 // TestErrorsAgainstSysfs finds the counter of / by the name in its source. It is skipped if that is not the kernel's name of the device.
 func TestErrorsAgainstSysfs(t *testing.T) {
-	source := servicetest.Output(t, "findmnt", "-n", "-o", "SOURCE", "/")
+	source := servicetest.CommandOutput(t, "findmnt", "-n", "-o", "SOURCE", "/")
 	count, err := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(strings.TrimSpace(source)), "errors_count"))
 	if err != nil {
 		t.Skip(err)

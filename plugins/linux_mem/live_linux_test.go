@@ -35,7 +35,7 @@ func TestAgainstFree(t *testing.T) {
 }
 
 func runFree(t *testing.T) map[string]float64 {
-	text := servicetest.Output(t, "free", "-b", "-w")
+	text := servicetest.CommandOutput(t, "free", "-b", "-w")
 	lines := strings.Split(text, "\n")
 	heads, values := strings.Fields(lines[0]), strings.Fields(lines[1])[1:]
 	free := map[string]float64{}

@@ -32,7 +32,7 @@ func TestAgainstSs(t *testing.T) {
 // runSS parses "TCP: 774 (estab 44, closed 723, orphaned 0, timewait 723)" and the table below it: "UDP  3  2  1".
 func runSS(t *testing.T) map[string]float64 {
 	t.Helper()
-	text := servicetest.Output(t, "ss", "-s")
+	text := servicetest.CommandOutput(t, "ss", "-s")
 	numbers := map[string]float64{}
 	for key, pattern := range map[string]string{"sockets_tcp_orphan": `orphaned (\d+)`, "sockets_tcp_inuse": `(?m)^TCP\s+\d+\s+(\d+)`,
 		"sockets_tcp6_inuse": `(?m)^TCP\s+\d+\s+\d+\s+(\d+)`, "sockets_udp_inuse": `(?m)^UDP\s+\d+\s+(\d+)`, "sockets_raw_inuse": `(?m)^RAW\s+\d+\s+(\d+)`} {
@@ -45,7 +45,7 @@ func runSS(t *testing.T) map[string]float64 {
 
 // TestCPUs compares the number of CPUs with getconf.
 func TestCPUs(t *testing.T) {
-	text := servicetest.Output(t, "getconf", "_NPROCESSORS_ONLN")
+	text := servicetest.CommandOutput(t, "getconf", "_NPROCESSORS_ONLN")
 	want, _ := strconv.Atoi(strings.TrimSpace(text))
 	got := 0
 	for key := range plugintest.Start(t, Plugin, "", plugintest.Env("linux_sockets", "")).Gather(0) {

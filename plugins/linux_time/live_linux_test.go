@@ -24,7 +24,7 @@ print(state, t.status, t.tick, t.freq, t.constant)`
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("linux_time", ""))
 	var got map[string]float64
 	plugintest.Compare(t, func(d *plugintest.Differences) {
-		text := servicetest.Output(t, "python3", "-c", program)
+		text := servicetest.CommandOutput(t, "python3", "-c", program)
 		got = p.Gather(0)
 		fields := strings.Fields(text)
 		for i, key := range []string{"time_state", "time_status", "time_tick", "time_frequency", "time_loop_constant"} {

@@ -79,7 +79,7 @@ func TestTLS(t *testing.T) {
 	ca := tlstest.New(t)
 	cert, key := ca.Issue(t, tlstest.Cert{})
 	s := newServer(t)
-	s.start("--ssl-cert="+s.Copy("cert", cert), "--ssl-key="+s.Copy("key", key))
+	s.start("--ssl-cert="+s.CopyFile("cert", cert), "--ssl-key="+s.CopyFile("key", key))
 	for config, want := range map[string]string{
 		"tls: {ca: " + ca.File + "}":                       "",
 		"tls: {insecure_skip_verify: true}":                "",
@@ -160,8 +160,8 @@ func TestUpgrade(t *testing.T) {
 }
 
 func TestGarbage(t *testing.T) {
-	for name, text := range servicetest.Garbage() {
-		b, err := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, false))).Within(5*time.Second, 0)
+	for name, text := range servicetest.GarbageReplies() {
+		b, err := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeText(t, text, false))).Within(5*time.Second, 0)
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || !hasUp(b, 0) || !strings.Contains(err.Error(), "it is not a MariaDB server") && !strings.Contains(err.Error(), "does not answer like a MariaDB") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -171,14 +171,14 @@ func TestGarbage(t *testing.T) {
 // Nothing leaks when replies are truncated, when a query times out, and when a server accepts connections and closes them.
 func TestNothingLeaks(t *testing.T) {
 	p := sharedServers(t)
-	cut := servicetest.Before(t, p.primary.Addr())
+	cut := servicetest.NewCutter(t, p.primary.Addr())
 	at := func(addr, more string) string {
 		return strings.Replace(p.primary.inputConfig(more), p.primary.Port, servicetest.PortOf(addr), 1)
 	}
 	in := startInput(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT SLEEP(10), timeout: 1ms}, {name: last, sql: SELECT 1}]"))
 	// The last query connects again if the slow one has lost the connection.
-	none := startInput(t, at(servicetest.Says(t, nil, false), ""))
-	cut.NoLeaks(t, 60, 9000, func(round, bytes int) {
+	none := startInput(t, at(servicetest.ServeText(t, nil, false), ""))
+	cut.CheckNoLeaks(t, 60, 9000, func(round, bytes int) {
 		if b, err := none.Batch(float64(round)); err == nil || !hasUp(b, 0) {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func encodeResult(rows ...string) string {
 
 // No reply of a server makes the input allocate much memory.
 func TestHostileServers(t *testing.T) {
-	const tooMuch = "answers with more than the 16777216 bytes that are read"
+	const tooMuch = "sends more than the limit of 16777216 bytes"
 	large := "\xfd\xf8\xff\xff" + strings.Repeat("x", 1<<24-8)
 	for name, c := range map[string]struct{ says, want string }{
 		"columns":      {encodePacket(1, "\xfe\x00\x00\x00\x40\x00\x00\x00\x00"), "announces more than 65535 columns"},
@@ -63,8 +63,8 @@ func TestHostileServers(t *testing.T) {
 		"endless row":  {encodePacket(1, "\x01") + encodePacket(2, column) + encodePacket(3, eof) + strings.Repeat("\xff\xff\xff\x04"+strings.Repeat("x", 1<<24-1), 2), ""},
 		"zeros":        {strings.Repeat("\x00", 65536), ""},
 	} {
-		in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, acceptClient)))
-		servicetest.Allocates(t, 128<<20, func() {
+		in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeEndlessly(t, c.says, acceptClient)))
+		servicetest.CheckAllocated(t, 128<<20, func() {
 			b, err := in.Within(20*time.Second, 0)
 			if err == nil || !hasUp(b, 0) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -81,13 +81,13 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(encodeResult("\x01a", eof)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
 		path := t.TempDir() + "/s"
-		servicetest.RawSocket(t, path, func(conn net.Conn) {
+		servicetest.ServeRawSocket(t, path, func(conn net.Conn) {
 			if polite && acceptClient(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
-		servicetest.Allocates(t, 64<<20, func() {
+		servicetest.CheckAllocated(t, 64<<20, func() {
 			_, _ = startInput(t, "socket: "+path).Within(5*time.Second, 0)
 		})
 	})

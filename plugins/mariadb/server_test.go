@@ -21,7 +21,7 @@ type testServer struct{ *servicetest.Daemon }
 // newServer returns a server that has not been started.
 func newServer(t testing.TB) *testServer {
 	t.Helper()
-	servicetest.Need(t, "mariadb-server", "mariadbd", "mariadb-install-db", "mariadb")
+	servicetest.RequireCommands(t, "mariadb-server", "mariadbd", "mariadb-install-db", "mariadb")
 	s := &testServer{servicetest.NewUnprivileged(t)}
 	s.Args = []string{"mariadbd", "--no-defaults", "--datadir=$DIR/data", "--port=$PORT", "--bind-address=127.0.0.1", "--socket=$DIR/s.sock",
 		"--pid-file=$DIR/pid", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--userstat=1"}
@@ -39,7 +39,7 @@ func (s *testServer) start(args ...string) *testServer {
 	return s
 }
 
-func (s *testServer) socketPath() string { return s.Fill("$DIR/s.sock") }
+func (s *testServer) socketPath() string { return s.Expand("$DIR/s.sock") }
 
 func (s *testServer) clientCommand(sql string) *exec.Cmd {
 	return exec.Command("mariadb", "--no-defaults", "-u", "root", "--socket="+s.socketPath(), "-N", "-B", "-e", sql)

@@ -34,14 +34,14 @@ func BenchmarkHundredThousandSockets(b *testing.B) {
 		b.Skip(err)
 	}
 	b.Run("sock_diag", func(b *testing.B) {
-		servicetest.Loop(b, func() {
+		servicetest.LoopWithCPU(b, func() {
 			counts, err := d.countSockets(b.Context())
 			checkCounts(b, counts, err)
 		})
 	})
 	b.Run("proc", func(b *testing.B) {
 		files := []*hostfs.File{hostfs.NewFile(thread + "tcp"), hostfs.NewFile(thread + "tcp6")}
-		servicetest.Loop(b, func() {
+		servicetest.LoopWithCPU(b, func() {
 			var counts stateCounts
 			for _, f := range files {
 				if _, err := addFile(f, &counts); err != nil {

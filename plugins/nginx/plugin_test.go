@@ -45,7 +45,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "one server's two", Config: both, Allocs: 2 * allocsPerRequest},
 		plugintest.Case{Name: "plus", Config: "status_url: " + api, Allocs: allocsPerPlusGather},
 		plugintest.Case{Name: "API of a version, and stub_status", Config: "urls: ['" + api + "/9/', '" + s.URL + "']", Allocs: allocsPerPlusGather},
-		plugintest.Case{Name: "one is down", Config: inputConfig(one, servicetest.Refusing), Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is down", Config: inputConfig(one, servicetest.RefusingAddr), Error: "cannot be reached: start it"},
 	)
 }
 

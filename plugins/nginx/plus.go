@@ -109,7 +109,7 @@ func (p *plusAPI) getJSON(ctx context.Context, path string) (answer any, err err
 	if err != nil {
 		return nil, err
 	}
-	if cost := guard.JSON(page); cost > maxDecodedLen {
+	if cost := guard.EstimateJSON(page); cost > maxDecodedLen {
 		return nil, fmt.Errorf("%s returned a document that needs %d bytes when decoded, more than the limit of %d", p.page, cost, maxDecodedLen)
 	}
 	if json.Unmarshal(page, &answer) != nil {

@@ -33,7 +33,7 @@ func TestAgainstNstat(t *testing.T) {
 
 func readToolCounters(t *testing.T) map[string]float64 {
 	t.Helper()
-	text := servicetest.Output(t, "nstat", "-a", "-s", "-z")
+	text := servicetest.CommandOutput(t, "nstat", "-a", "-s", "-z")
 	counters := map[string]float64{}
 	for line := range strings.Lines(text) {
 		if f := strings.Fields(line); len(f) == 3 {

@@ -50,7 +50,7 @@ func Bracket(tb testing.TB, p *Probe, account func() map[string]float64) {
 func Vmstat(tb testing.TB) map[string]float64 {
 	tb.Helper()
 	values := map[string]float64{}
-	for line := range strings.Lines(servicetest.Output(tb, "vmstat", "-s")) {
+	for line := range strings.Lines(servicetest.CommandOutput(tb, "vmstat", "-s")) {
 		number, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 		values[name], _ = strconv.ParseFloat(number, 64)
 	}

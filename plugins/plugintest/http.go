@@ -33,8 +33,8 @@ func Misbehaving(t *testing.T, def plugins.Definition, servers map[string]string
 func Flapping(t *testing.T, def plugins.Definition, page string, own int) {
 	t.Helper()
 	url, turn := httpxtest.Flapping(t, page)
-	p := Start(t, def, "urls: ['"+url+"', 'http://"+servicetest.Refusing+"']", Env(def.Name(), ""))
-	servicetest.NoLeaks(t, 500, func(round int) {
+	p := Start(t, def, "urls: ['"+url+"', 'http://"+servicetest.RefusingAddr+"']", Env(def.Name(), ""))
+	servicetest.CheckNoLeaks(t, 500, func(round int) {
 		turn(round)
 		if b, err := p.Batch(float64(round)); err == nil || (b.Len() > own) != (round%5 == 0) {
 			t.Fatalf("round %d: %d samples, %v", round, b.Len(), err)

@@ -178,7 +178,7 @@ func Cost(b *testing.B, p *Probe) {
 	}
 	gather()
 	b.ReportAllocs()
-	servicetest.Loop(b, gather)
+	servicetest.LoopWithCPU(b, gather)
 	b.ReportMetric(float64(samples), "samples")
 }
 

@@ -29,7 +29,7 @@ func startFake(t testing.TB, c *Config, releases ...string) *fakeServer {
 		}
 	}
 	f.release.Store(&releases[0])
-	f.addr = servicetest.Raw(t, f.serve)
+	f.addr = servicetest.ServeRaw(t, f.serve)
 	return f
 }
 

@@ -109,7 +109,7 @@ func TestTLS(t *testing.T) {
 	ca := tlstest.New(t)
 	cert, key := ca.Issue(t, tlstest.Cert{})
 	tls := newServer(t)
-	tls.start("ssl = on", "ssl_cert_file = '"+tls.Copy("server.crt", cert)+"'", "ssl_key_file = '"+tls.Copy("server.key", key)+"'")
+	tls.start("ssl = on", "ssl_cert_file = '"+tls.CopyFile("server.crt", cert)+"'", "ssl_key_file = '"+tls.CopyFile("server.key", key)+"'")
 	for config, want := range map[string]string{
 		"tls: {ca: " + ca.File + "}":        "",
 		"tls: {insecure_skip_verify: true}": "",
@@ -186,9 +186,9 @@ func TestHanging(t *testing.T) {
 }
 
 func TestGarbage(t *testing.T) {
-	for name, text := range servicetest.Garbage() {
+	for name, text := range servicetest.GarbageReplies() {
 		for _, mode := range []string{"disable", "prefer", "require"} {
-			in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Says(t, text, true))+"\nsslmode: "+mode)
+			in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeText(t, text, true))+"\nsslmode: "+mode)
 			b, err := in.Within(5*time.Second, 0)
 			if err == nil || errors.Is(err, context.DeadlineExceeded) || !hasUp(b, 0) {
 				t.Errorf("%s, %s: %v", name, mode, err)
@@ -200,13 +200,13 @@ func TestGarbage(t *testing.T) {
 // Nothing leaks when replies are truncated, when a query times out, and when a server accepts connections and closes them.
 func TestNothingLeaks(t *testing.T) {
 	p := sharedServers(t)
-	cut := servicetest.Before(t, p.primary.Addr())
+	cut := servicetest.NewCutter(t, p.primary.Addr())
 	at := func(addr, more string) string {
 		return strings.Replace(p.primary.inputConfig(more), p.primary.Port, servicetest.PortOf(addr), 1)
 	}
 	in := startInput(t, at(cut.Addr, "queries: [{name: slow, sql: SELECT pg_sleep(10), timeout: 1ms}]"))
-	none := startInput(t, at(servicetest.Says(t, nil, true), ""))
-	cut.NoLeaks(t, 60, 4000, func(round, bytes int) {
+	none := startInput(t, at(servicetest.ServeText(t, nil, true), ""))
+	cut.CheckNoLeaks(t, 60, 4000, func(round, bytes int) {
 		if b, err := none.Batch(float64(round)); err == nil || !hasUp(b, 0) {
 			t.Fatal(err)
 		}

@@ -28,12 +28,12 @@ func encodeRow(length int) string {
 
 // No reply of a server makes the input allocate much memory, and the error names the limit.
 func TestHostileServers(t *testing.T) {
-	const tooMuch = "answers with more than the 16777216 bytes that are read"
+	const tooMuch = "sends more than the limit of 16777216 bytes"
 	const parsed = "1\x00\x00\x00\x042\x00\x00\x00\x04"
 	columns := encodeMessage('T', 4+2+20, "\x00\x01c\x00"+strings.Repeat("\x00", 18))
 	for name, c := range map[string]struct{ says, want string }{
 		"message":    {encodeMessage('D', 1<<30, ""), "announces a message of"},
-		"error":      {encodeMessage('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the limit of 4194304: is this a PostgreSQL server?"},
+		"error":      {encodeMessage('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the limit of 4194304: check this it is a PostgreSQL server"},
 		"settings":   {strings.Repeat(encodeMessage('S', 4+3+1000, "a\x00"+strings.Repeat("b", 1000)+"\x00"), 100), tooMuch},
 		"notices":    {strings.Repeat(encodeMessage('N', 4+3+1000, "M"+strings.Repeat("m", 1000)+"\x00\x00"), 100), tooMuch},
 		"rows":       {parsed + columns + strings.Repeat(encodeRow(1000), 1000), tooMuch},
@@ -46,8 +46,8 @@ func TestHostileServers(t *testing.T) {
 				greet = greetAndWait
 			}
 			t.Run(fmt.Sprint(name, polite), func(t *testing.T) {
-				in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.Hostile(t, c.says, greet))+"\nsslmode: disable")
-				servicetest.Allocates(t, 96<<20, func() {
+				in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(servicetest.ServeEndlessly(t, c.says, greet))+"\nsslmode: disable")
+				servicetest.CheckAllocated(t, 96<<20, func() {
 					b, err := in.Within(20*time.Second, 0)
 					if err == nil || !hasUp(b, 0) || (polite || !strings.Contains(name, "row")) && !strings.Contains(err.Error(), c.want) {
 						t.Errorf("%s, polite %v: %v", name, polite, err)
@@ -90,13 +90,13 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(encodeRow(3)), true)
 	f.Fuzz(func(t *testing.T, data []byte, polite bool) {
 		dir := t.TempDir()
-		servicetest.RawSocket(t, dir+"/.s.PGSQL.5432", func(conn net.Conn) {
+		servicetest.ServeRawSocket(t, dir+"/.s.PGSQL.5432", func(conn net.Conn) {
 			if polite && greetAndWait(conn) != nil {
 				return
 			}
 			_, _ = conn.Write(data)
 		})
-		servicetest.Allocates(t, 64<<20, func() {
+		servicetest.CheckAllocated(t, 64<<20, func() {
 			_, _ = startInput(t, "host: "+dir).Within(5*time.Second, 0)
 		})
 	})

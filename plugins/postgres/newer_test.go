@@ -75,7 +75,7 @@ func TestUpgrade(t *testing.T) {
 	c := defaults()
 	old, now := "16.4", "18.1 (Debian 18.1-1)"
 	f := startFake(t, &c, old, now)
-	cut := servicetest.Before(t, f.addr)
+	cut := servicetest.NewCutter(t, f.addr)
 	in := startInput(t, "host: 127.0.0.1\nport: "+servicetest.PortOf(cut.Addr))
 	release := func(second float64) (string, bool) {
 		t.Helper()
@@ -107,7 +107,7 @@ func TestUpgrade(t *testing.T) {
 	if _, err := in.Within(10*time.Second, 20); err == nil {
 		t.Error("no error while it is away")
 	}
-	cut.Mend()
+	cut.Restore()
 	if queried, new := release(30); queried != now || !new {
 		t.Errorf("after: %s, %v", queried, new)
 	}

@@ -23,10 +23,10 @@ type testServer struct{ *servicetest.Daemon }
 // newServer returns a server that has not been started.
 func newServer(t testing.TB) *testServer {
 	t.Helper()
-	servicetest.Need(t, "postgresql", "initdb", "postgres", "pg_basebackup", "pg_isready", "psql")
+	servicetest.RequireCommands(t, "postgresql", "initdb", "postgres", "pg_basebackup", "pg_isready", "psql")
 	s := &testServer{servicetest.NewUnprivileged(t)}
 	s.Env = []string{"PGPASSWORD=" + password, "LC_ALL=C.UTF-8"}
-	s.Args, s.End = []string{"postgres", "-D", "data"}, os.Interrupt
+	s.Args, s.StopSignal = []string{"postgres", "-D", "data"}, os.Interrupt
 	s.Ready = func(context.Context) error {
 		return s.command("pg_isready", "-q", "-h", "127.0.0.1", "-p", s.Port).Run()
 	}
@@ -39,7 +39,7 @@ func (s *testServer) command(name string, args ...string) *exec.Cmd {
 
 // start starts the server as a primary with additional configuration.
 func (s *testServer) start(config ...string) *testServer {
-	s.Output(s.command("initdb", "-D", "data", "-A", "scram-sha-256", "-U", "postgres", "--no-sync", "--pwfile="+s.File("password", password)))
+	s.Output(s.command("initdb", "-D", "data", "-A", "scram-sha-256", "-U", "postgres", "--no-sync", "--pwfile="+s.WriteFile("password", password)))
 	s.configure(config...)
 	s.Run()
 	return s
@@ -52,7 +52,7 @@ func (s *testServer) configure(lines ...string) {
 		"wal_level = replica", "max_wal_senders = 5", "fsync = off", "track_io_timing = on", "autovacuum = off",
 		"shared_preload_libraries = 'pg_stat_statements'", "logging_collector = off",
 	}
-	s.File("data/postgresql.auto.conf", strings.Join(append(own, lines...), "\n")+"\n")
+	s.WriteFile("data/postgresql.auto.conf", strings.Join(append(own, lines...), "\n")+"\n")
 }
 
 // startStandby starts a standby of the server that streams through a slot.
@@ -71,7 +71,7 @@ func startStandby(t testing.TB, of *testServer, slot string) *testServer {
 }
 
 // crash ends the server as a power failure would.
-func (s *testServer) crash() { s.EndBy(syscall.SIGQUIT) }
+func (s *testServer) crash() { s.SignalAndWait(syscall.SIGQUIT) }
 
 // psql runs statements, separated by ";", in the server's own client and returns its output.
 func (s *testServer) psql(database, sql string) string { return s.Output(s.psqlCommand(database, sql)) }

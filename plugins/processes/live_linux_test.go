@@ -62,7 +62,7 @@ func countsAgree(got, want map[string]float64) bool {
 }
 
 func runPS(t *testing.T) map[string]float64 {
-	text := servicetest.Output(t, "ps", "-e", "-o", "state=,nlwp=")
+	text := servicetest.CommandOutput(t, "ps", "-e", "-o", "state=,nlwp=")
 	values, names := map[string]float64{}, metricNames()
 	for line := range strings.Lines(text) {
 		state, threads, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -39,7 +39,7 @@ func TestPlugin(t *testing.T) {
 		plugintest.Case{Name: "openmetrics", Config: "url: " + om, Allocs: allocsPerRequest},
 		plugintest.Case{Name: "several", Config: "{url: '" + om + "', urls: ['" + text + "?a', '" + text + "?b']}", Allocs: 3 * allocsPerRequest},
 		plugintest.Case{Name: "large", Config: "url: " + servePage(t, many), Allocs: allocsPerRequest},
-		plugintest.Case{Name: "one is down", Config: "urls: ['" + text + "', 'http://" + servicetest.Refusing + "']", Error: "cannot be reached: start it"},
+		plugintest.Case{Name: "one is down", Config: "urls: ['" + text + "', 'http://" + servicetest.RefusingAddr + "']", Error: "cannot be reached: start it"},
 	)
 }
 

@@ -33,7 +33,7 @@ func TestOtherServers(t *testing.T) {
 // A server that speaks another protocol is an error at once.
 func TestOtherProtocol(t *testing.T) {
 	for _, reply := range []string{"HTTP/1.1 400 Bad Request\r\n\r\n<html>", "", "-ERR no\r\n", "\x15\x03\x01\x00\x02\x02\x16", strings.Repeat("x", 1<<20)} {
-		addr := servicetest.Says(t, []byte(reply), true)
+		addr := servicetest.ServeText(t, []byte(reply), true)
 		b, err := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+servicetest.PortOf(addr)+", timeout: 1s}", testEnv()).Batch(0)
 		if err == nil || !strings.Contains(err.Error(), addr) || b.Len() != 1 {
 			t.Errorf("%.20q: %v", reply, err)
@@ -44,9 +44,9 @@ func TestOtherProtocol(t *testing.T) {
 // A truncated reply is an error, and the next gather is complete again. Many truncated replies leak nothing.
 func TestFlapping(t *testing.T) {
 	s := redistest.Start(t)
-	cut := servicetest.Before(t, s.Addr())
+	cut := servicetest.NewCutter(t, s.Addr())
 	p := plugintest.Start(t, Plugin, "{host: 127.0.0.1, port: "+servicetest.PortOf(cut.Addr)+", latency_histogram: true}", testEnv())
-	cut.NoLeaks(t, 300, 5000, func(round, bytes int) {
+	cut.CheckNoLeaks(t, 300, 5000, func(round, bytes int) {
 		b, err := p.Batch(float64(round))
 		if bytes > 0 && (err == nil || b.Len() != 1) || bytes == 0 && (err != nil || b.Len() < 100) {
 			t.Fatalf("cut after %d bytes (0: not at all): %v, %d samples", bytes, err, b.Len())

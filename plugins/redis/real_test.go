@@ -35,7 +35,7 @@ func eachServer(t *testing.T, f func(t *testing.T)) {
 	}
 	for _, command := range []string{"redis-server", "valkey-server", "keydb-server"} {
 		t.Run(command, func(t *testing.T) {
-			servicetest.Need(t, command, command)
+			servicetest.RequireCommands(t, command, command)
 			t.Setenv(redistest.Command, command)
 			f(t)
 		})

@@ -175,7 +175,7 @@ func (o *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
 	o.written.Add(out, float64(s.Written.Load()))
 	o.dropped.Add(out, float64(s.Dropped.Load()))
 	out.Add(o.rejected, float64(s.Rejected.Load()))
-	s.Reasons(func(reason string, n int64) { out.Add(*o.rejectedByReason.Get(reason), float64(n)) })
+	s.EachReason(func(reason string, n int64) { out.Add(*o.rejectedByReason.Get(reason), float64(n)) })
 	out.Add(o.retries, float64(s.Retries.Load()))
 	out.Add(o.writes, float64(s.Writes.Load()))
 	if gone, ok := s.SeriesGone(); ok {

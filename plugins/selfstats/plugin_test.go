@@ -21,7 +21,7 @@ var start = time.Unix(1_700_000_000, 0)
 func fillRegistry(r *selfstat.Registry) {
 	for _, id := range []string{"linux_cpu", "redis#a"} {
 		in := r.NewInput(id)
-		in.Gathered(3*time.Millisecond, 40, 2)
+		in.RecordGather(3*time.Millisecond, 40, 2)
 		in.Errors.Add(1)
 		in.Unclaimed.Store(int64(len(id) - 7))   // 2 and 0
 		in.Implausible.Store(int64(len(id) - 7)) // 2 and 0
@@ -34,8 +34,8 @@ func fillRegistry(r *selfstat.Registry) {
 	out.Samples.Size.Store(7)
 	out.Written.Add(60)
 	out.Dropped.Add(5)
-	out.Reject("too_old", 3)
-	out.Reject("not_finite", 1)
+	out.RecordRejected("too_old", 3)
+	out.RecordRejected("not_finite", 1)
 	out.LastSuccess.Store(start.Add(-4 * time.Second).UnixNano())
 	out.Retries.Add(3)
 	out.WriteTime.Add(900)
@@ -59,8 +59,8 @@ func TestGather(t *testing.T) {
 	fillRegistry(env.Self)
 	p := plugintest.Start(t, Plugin, "", env)
 	p.Gather(0)
-	env.Self.Inputs()[0].Gathered(10*time.Millisecond, 50, 0)
-	env.Self.Inputs()[0].Gathered(5*time.Millisecond, 10, 0)
+	env.Self.Inputs()[0].RecordGather(10*time.Millisecond, 50, 0)
+	env.Self.Inputs()[0].RecordGather(5*time.Millisecond, 10, 0)
 	env.Self.Outputs()[0].Written.Add(50)
 	got := p.Gather(10)
 	maps := map[string]float64{}

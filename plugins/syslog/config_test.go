@@ -36,7 +36,7 @@ func TestConfigErrors(t *testing.T) {
 		"keep_alive_period: -1s":                    `:1:20: syslog.keep_alive_period: must be a duration`,
 		"read_buffer_size: -1":                      `:1:19: syslog.read_buffer_size: must be a size`,
 		"sdparam_separatr: x":                       `sdparam_separator`,
-		"{server: 'tls://:1', tls_cert: /no}":       `:1:22: syslog.tls_cert: needs tls_key, and the other way round`,
+		"{server: 'tls://:1', tls_cert: /no}":       `:1:22: syslog.tls_cert: must be set together with tls_key`,
 	} {
 		_, problems := plugintest.Decode(t, Plugin, config)
 		err := problems.Err()

@@ -353,7 +353,7 @@ func TestManyConnections(t *testing.T) {
 func TestNothingLeaks(t *testing.T) {
 	server, addr := freePort(t, "tcp")
 	w := startInput(t, "server: '"+server+"'")
-	servicetest.NoLeaks(t, 20, func(round int) {
+	servicetest.CheckNoLeaks(t, 20, func(round int) {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)

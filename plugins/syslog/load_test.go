@@ -69,7 +69,7 @@ func BenchmarkStream(b *testing.B) {
 				}
 				data, n := manyLines()
 				const rounds = 50
-				cpu, sent := servicetest.CPU(), int64(0)
+				cpu, sent := servicetest.CPUTime(), int64(0)
 				for b.Loop() {
 					var sending sync.WaitGroup
 					for _, w := range all {
@@ -84,7 +84,7 @@ func BenchmarkStream(b *testing.B) {
 					c.waitFor(b, sent)
 				}
 				b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "messages/s")
-				b.ReportMetric((servicetest.CPU()-cpu).Seconds()*1e6/float64(sent), "cpu-us/message")
+				b.ReportMetric((servicetest.CPUTime()-cpu).Seconds()*1e6/float64(sent), "cpu-us/message")
 				b.ReportMetric(0, "ns/op")
 			})
 		}
@@ -102,7 +102,7 @@ func BenchmarkDatagrams(b *testing.B) {
 	server, addr := freePort(b, "udp")
 	c := &countingEmitter{}
 	in := serve(b, "server: '"+server+"'", c)
-	cpu, sent := servicetest.CPU(), int64(0)
+	cpu, sent := servicetest.CPUTime(), int64(0)
 	for b.Loop() {
 		startHelper(b, "pace", addr, strconv.Itoa(rate), strconv.Itoa(rate*seconds)).wait(b)
 		sent += rate * seconds
@@ -118,7 +118,7 @@ func BenchmarkDatagrams(b *testing.B) {
 	b.ReportMetric(float64(sent), "sent")
 	b.ReportMetric(float64(c.events.Load()), "received")
 	b.ReportMetric(float64(drops), "kernel-drops")
-	b.ReportMetric((servicetest.CPU()-cpu).Seconds()*1e6/float64(sent), "cpu-us/message")
+	b.ReportMetric((servicetest.CPUTime()-cpu).Seconds()*1e6/float64(sent), "cpu-us/message")
 	b.ReportMetric(0, "ns/op")
 }
 

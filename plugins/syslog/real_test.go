@@ -72,7 +72,7 @@ func hostName(t testing.TB, long bool) string {
 
 // TestLogger uses logger of util-linux.
 func TestLogger(t *testing.T) {
-	servicetest.Need(t, "bsdutils", "logger")
+	servicetest.RequireCommands(t, "bsdutils", "logger")
 	const text = "grün 漢字 \t\x1b[31m % \"quoted\" [x]"
 	long := strings.Repeat("ä", 5000)
 	short, full := hostName(t, false), hostName(t, true)
@@ -188,8 +188,8 @@ func (p pemFiles) startInput(t testing.TB, network string) (w *runningInput, por
 }
 
 func TestRsyslog(t *testing.T) {
-	servicetest.Need(t, "bsdutils", "logger")
-	servicetest.Need(t, "rsyslog", "rsyslogd")
+	servicetest.RequireCommands(t, "bsdutils", "logger")
+	servicetest.RequireCommands(t, "rsyslog", "rsyslogd")
 	certs := issue(t)
 	for name, tc := range map[string]struct {
 		network, action string
@@ -206,25 +206,25 @@ func TestRsyslog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tc.network == "tls" {
-				servicetest.NeedPart(t, "rsyslog-gnutls", "rsyslogd", "usr/lib/*/rsyslog/lmnsd_gtls.so")
+				servicetest.RequireFile(t, "rsyslog-gnutls", "rsyslogd", "usr/lib/*/rsyslog/lmnsd_gtls.so")
 			}
 			w, port := certs.startInput(t, tc.network)
 			d := servicetest.New(t)
-			d.File("rs.conf", `global(workDirectory="$DIR" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" DefaultNetstreamDriverCAFile="`+certs.ca+`" DefaultNetstreamDriverCertFile="`+certs.clientCert+`" DefaultNetstreamDriverKeyFile="`+certs.clientKey+`")
+			d.WriteFile("rs.conf", `global(workDirectory="$DIR" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" DefaultNetstreamDriverCAFile="`+certs.ca+`" DefaultNetstreamDriverCertFile="`+certs.clientCert+`" DefaultNetstreamDriverKeyFile="`+certs.clientKey+`")
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="$DIR/in" UseSpecialParser="off" ParseHostname="on" RateLimit.Interval="0")
 :programname, isequal, "probe" action(type="omfwd" target="127.0.0.1" port="`+port+`" `+tc.action+")\n")
-			d.Args, d.End = []string{"rsyslogd", "-n", "-f", "$DIR/rs.conf", "-i", "$DIR/pid"}, syscall.SIGTERM
-			d.Ready = socketReady(d.Fill("$DIR/in"))
+			d.Args, d.StopSignal = []string{"rsyslogd", "-n", "-f", "$DIR/rs.conf", "-i", "$DIR/pid"}, syscall.SIGTERM
+			d.Ready = socketReady(d.Expand("$DIR/in"))
 			d.Run()
-			w.sendThrough(d.Fill("$DIR/in"), tc.structured)
+			w.sendThrough(d.Expand("$DIR/in"), tc.structured)
 		})
 	}
 }
 
 func TestSyslogNG(t *testing.T) {
-	servicetest.Need(t, "bsdutils", "logger")
-	servicetest.Need(t, "syslog-ng-core", "syslog-ng")
+	servicetest.RequireCommands(t, "bsdutils", "logger")
+	servicetest.RequireCommands(t, "syslog-ng-core", "syslog-ng")
 	certs := issue(t)
 	secure := `transport("tls") tls(ca-file("` + certs.ca + `") cert-file("` + certs.clientCert + `") key-file("` + certs.clientKey + `") peer-verify(required-trusted))`
 	for name, tc := range map[string]struct {
@@ -243,24 +243,24 @@ func TestSyslogNG(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, port := certs.startInput(t, tc.network)
 			d := servicetest.New(t)
-			d.File("ng.conf", `@version: 3.38
+			d.WriteFile("ng.conf", `@version: 3.38
 options { keep-hostname(yes); stats-freq(0); log-msg-size(65536); };
 source s { unix-dgram("$DIR/in" flags(syslog-protocol, expect-hostname)); };
 destination d { `+tc.driver+`("127.0.0.1" port(`+port+`) `+tc.transport+`); };
 log { source(s); destination(d); };
 `)
 			d.Args = []string{"syslog-ng", "-F", "-f", "$DIR/ng.conf", "-p", "$DIR/pid", "-R", "$DIR/persist", "-c", "$DIR/ctl", "--no-caps"}
-			d.Ready, d.End = socketReady(d.Fill("$DIR/in")), syscall.SIGTERM
+			d.Ready, d.StopSignal = socketReady(d.Expand("$DIR/in")), syscall.SIGTERM
 			d.Run()
-			w.sendThrough(d.Fill("$DIR/in"), tc.structured)
+			w.sendThrough(d.Expand("$DIR/in"), tc.structured)
 		})
 	}
 }
 
 // The syslogd of busybox omits the host. It always listens on /dev/log, so it gets its own /dev.
 func TestBusybox(t *testing.T) {
-	servicetest.Need(t, "busybox", "busybox")
-	servicetest.Need(t, "util-linux", "unshare")
+	servicetest.RequireCommands(t, "busybox", "busybox")
+	servicetest.RequireCommands(t, "util-linux", "unshare")
 	w, port := pemFiles{}.startInput(t, "udp")
 	began := time.Now()
 	script := `mount -t tmpfs none /dev && mknod /dev/null c 1 3 || exit 77
@@ -281,7 +281,7 @@ busybox usleep 100000; kill $daemon; wait`
 
 // TestOpenSSL uses s_client, with and without a certificate.
 func TestOpenSSL(t *testing.T) {
-	servicetest.Need(t, "openssl", "openssl")
+	servicetest.RequireCommands(t, "openssl", "openssl")
 	certs := issue(t)
 	w, port := certs.startInput(t, "tls")
 	began := time.Now()

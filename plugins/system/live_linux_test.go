@@ -36,12 +36,12 @@ func TestAgainstUname(t *testing.T) {
 	p := plugintest.Start(t, Plugin, "", plugintest.Env("system", ""))
 	labels := labelsOf(t, p, 0, "system_uname")
 	for flag, label := range map[string]string{"-s": "sysname", "-r": "release", "-v": "version", "-m": "machine"} {
-		text := servicetest.Output(t, "uname", flag)
+		text := servicetest.CommandOutput(t, "uname", flag)
 		if want := strings.TrimSpace(text); labels[label] != want {
 			t.Errorf("%s is %q, uname says %q", label, labels[label], want)
 		}
 	}
-	text := servicetest.Output(t, "sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`)
+	text := servicetest.CommandOutput(t, "sh", "-c", `. /etc/os-release && printf '%s|%s|%s' "$ID" "$VERSION_ID" "$PRETTY_NAME"`)
 	osLabels := labelsOf(t, p, 10, "system_os")
 	if got := osLabels["id"] + "|" + osLabels["version_id"] + "|" + osLabels["pretty_name"]; got != text {
 		t.Errorf("%s, the shell says %s", got, text)

@@ -68,7 +68,7 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 	for id, want := range map[string]string{
 		"empty":        "read " + inside + "/empty: the file is empty",
-		"utf16":        "read " + inside + "/utf16: the file is written in UTF-16: let it be written in UTF-8",
+		"utf16":        "read " + inside + "/utf16: the file is in UTF-16: convert it to UTF-8",
 		"mark":         "read " + inside + "/mark: the file is empty",
 		"newline":      "read " + inside + "/newline: the file is empty",
 		"big":          "read " + inside + "/big: is larger than 64 KiB",

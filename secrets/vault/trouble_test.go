@@ -121,7 +121,7 @@ func TestTLS(t *testing.T) {
 		{server.URL, tlsx.Config{CA: a.File}, ""},
 		{server.URL, tlsx.Config{CA: a.File, Cert: cert, Key: key}, ""},
 		{server.URL, tlsx.Config{InsecureSkipVerify: true}, ""},
-		{server.URL, tlsx.Config{}, "has a certificate of an unknown authority: name the authority's file in tls.ca"},
+		{server.URL, tlsx.Config{}, "has a certificate of an unknown authority: set tls.ca to the authority's file"},
 		{server.URL, tlsx.Config{CA: stranger.File}, "has a certificate of an unknown authority"},
 		{server.URL, tlsx.Config{CA: a.File, ServerName: "other"}, "has a certificate for another name"},
 		{server.URL, tlsx.Config{CA: "/nowhere"}, "read tls.ca: open /nowhere"},

@@ -23,12 +23,12 @@ type Daemon struct{ *servicetest.Daemon }
 // installed, the test is skipped.
 func Start(t testing.TB, debian string, files map[string]string, args ...string) *Daemon {
 	t.Helper()
-	servicetest.Need(t, debian, args[0])
+	servicetest.RequireCommands(t, debian, args[0])
 	d := &Daemon{servicetest.New(t)}
 	for name, text := range files {
-		d.File(name, text)
+		d.WriteFile(name, text)
 	}
-	d.Args, d.End = args, os.Interrupt
+	d.Args, d.StopSignal = args, os.Interrupt
 	d.Run()
 	return d
 }
@@ -58,13 +58,13 @@ func Misbehaving(t testing.TB) map[string]string {
 		return hostPort(Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	}
 	return map[string]string{
-		"cannot be reached: start it": servicetest.Refusing,
-		"did not answer in time":      servicetest.Raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
-		"but not with HTTP": servicetest.Raw(t, func(c net.Conn) {
+		"cannot be reached: start it": servicetest.RefusingAddr,
+		"did not answer in time":      servicetest.ServeRaw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
+		"but not with HTTP": servicetest.ServeRaw(t, func(c net.Conn) {
 			readRequest(c)
 			_, _ = io.WriteString(c, strings.Repeat("\x00\xffgarbage", 100)+"\r\n")
 		}),
-		"in the middle of": servicetest.Raw(t, func(c net.Conn) {
+		"in the middle of": servicetest.ServeRaw(t, func(c net.Conn) {
 			readRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
 		}),

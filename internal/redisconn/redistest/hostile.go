@@ -43,9 +43,9 @@ func Hostile() map[string]string {
 func ListenHostile(t testing.TB, text string, polite bool) string {
 	t.Helper()
 	if !polite {
-		return servicetest.Hostile(t, text, nil)
+		return servicetest.ServeEndlessly(t, text, nil)
 	}
-	return servicetest.Hostile(t, text, func(conn net.Conn) error {
+	return servicetest.ServeEndlessly(t, text, func(conn net.Conn) error {
 		from := bufio.NewReader(conn)
 		for {
 			command, err := readCommand(from)

@@ -60,7 +60,7 @@ func command() []string { return strings.Fields(cmp.Or(os.Getenv(Command), "redi
 
 func newServer(t testing.TB, command ...string) *Server {
 	t.Helper()
-	servicetest.Need(t, "redis-server", command[0])
+	servicetest.RequireCommands(t, "redis-server", command[0])
 	s := &Server{Daemon: servicetest.New(t), Host: "127.0.0.1", t: t}
 	s.Args = append(s.Args, command...)
 	return s
@@ -200,7 +200,7 @@ func Sentinel(t testing.TB, password string) *Watched {
 func StartSentinel(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
 	s := newServer(t, command()[0])
-	s.Args = append(s.Args, s.File("sentinel.conf", config), "--sentinel", "--bind", s.Host)
+	s.Args = append(s.Args, s.WriteFile("sentinel.conf", config), "--sentinel", "--bind", s.Host)
 	s.run(args)
 	return s
 }

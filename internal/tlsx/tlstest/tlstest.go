@@ -1,4 +1,4 @@
-// Package tlstest makes certificates for tests: good, expired and for other names.
+// Package tlstest issues certificates for tests: valid, expired, and for other names.
 package tlstest
 
 import (
@@ -24,7 +24,7 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// New makes an authority that lives as long as the test.
+// New returns an authority. Its file is removed after the test.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{key: newKey(t)}
@@ -41,24 +41,24 @@ func New(t testing.TB) *Authority {
 		t.Fatal(err)
 	}
 	a.File = filepath.Join(t.TempDir(), "ca.pem")
-	write(t, a.File, "CERTIFICATE", der)
+	writePEM(t, a.File, "CERTIFICATE", der)
 	return a
 }
 
-// Pool knows this authority only.
+// Pool returns a pool with only this authority.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-// Cert is what a certificate says.
+// Cert describes a certificate to issue.
 type Cert struct {
 	Hosts   []string // names and addresses; none: 127.0.0.1 and localhost
 	Expired bool
 }
 
-// Issue makes a certificate for servers and clients and returns its PEM files.
+// Issue issues a certificate for servers and clients and returns its PEM files.
 func (a *Authority) Issue(t testing.TB, c Cert) (certFile, keyFile string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,7 +67,7 @@ func (a *Authority) Issue(t testing.TB, c Cert) (certFile, keyFile string) {
 	return certFile, keyFile
 }
 
-// IssueTo writes a certificate over what is in these files.
+// IssueTo issues a certificate and overwrites these files with it.
 func (a *Authority) IssueTo(t testing.TB, c Cert, certFile, keyFile string) {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -102,8 +102,8 @@ func (a *Authority) IssueTo(t testing.TB, c Cert, certFile, keyFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, certFile, "CERTIFICATE", der)
-	write(t, keyFile, "PRIVATE KEY", private)
+	writePEM(t, certFile, "CERTIFICATE", der)
+	writePEM(t, keyFile, "PRIVATE KEY", private)
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
@@ -115,7 +115,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func write(t testing.TB, file, kind string, der []byte) {
+func writePEM(t testing.TB, file, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
