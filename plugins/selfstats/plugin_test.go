@@ -140,8 +140,8 @@ func TestProcess(t *testing.T) {
 }
 
 // checkDescriptors compares our number of descriptors with the kernel's list, and again with one more open file. The
-// garbage collector may close files of earlier tests at any time, so a gather counts only if the list is the same before
-// and after it.
+// garbage collector may close files of earlier tests at any time. A gather therefore counts only if the list before it
+// equals the list after it.
 func checkDescriptors(t *testing.T, p *plugintest.Probe) {
 	listed := func() float64 {
 		names, err := os.ReadDir("/proc/self/fd") // includes the open directory itself, as ours does
