@@ -51,11 +51,11 @@ func (s *fakeServer) WriteMetrics(_ context.Context, batches []*telemetry.Batch)
 			return err
 		}
 	}
-	s.store(batches)
+	s.countWrites(batches)
 	return nil
 }
 
-func (s *fakeServer) store(batches []*telemetry.Batch) {
+func (s *fakeServer) countWrites(batches []*telemetry.Batch) {
 	if s.writeCounts == nil {
 		s.writeCounts = map[string]int{}
 	}

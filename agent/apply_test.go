@@ -27,7 +27,7 @@ type runningAgent struct {
 	log []string
 }
 
-func (s *runningAgent) note(format string, args ...any) {
+func (s *runningAgent) addNote(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = append(s.log, fmt.Sprintf(format, args...))
@@ -71,8 +71,8 @@ type polledInput struct {
 	series *telemetry.Series
 }
 
-func (d *polledInput) Open(context.Context) error { d.stage.note("open:%s", d.name); return nil }
-func (d *polledInput) Close() error               { d.stage.note("close:%s", d.name); return nil }
+func (d *polledInput) Open(context.Context) error { d.stage.addNote("open:%s", d.name); return nil }
+func (d *polledInput) Close() error               { d.stage.addNote("close:%s", d.name); return nil }
 func (d *polledInput) Gather(_ context.Context, b *telemetry.Batch) error {
 	b.Add(d.series, 1)
 	return nil
@@ -96,8 +96,8 @@ type storingOutput struct {
 	name  string
 }
 
-func (o *storingOutput) Open(context.Context) error { o.stage.note("open:%s", o.name); return nil }
-func (o *storingOutput) Close() error               { o.stage.note("close:%s", o.name); return nil }
+func (o *storingOutput) Open(context.Context) error { o.stage.addNote("open:%s", o.name); return nil }
+func (o *storingOutput) Close() error               { o.stage.addNote("close:%s", o.name); return nil }
 
 // setOutput adds an output, or replaces the output with this ID.
 func (s *runningAgent) setOutput(id, settings string, to *fakeServer) {
@@ -367,7 +367,7 @@ type pushedAndPolled struct {
 func (p *pushedAndPolled) Run(ctx context.Context, _ plugins.Emitter) error {
 	p.runs++
 	<-ctx.Done()
-	p.stage.note("ran")
+	p.stage.addNote("ran")
 	return nil
 }
 

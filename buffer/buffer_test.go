@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func weight(n int) int { return n % 10 }
+func lastDigit(n int) int { return n % 10 }
 
 // neverSplit never splits an item.
 func neverSplit(n, _ int) (head, rest int, divided bool) { return n, 0, false }
@@ -22,23 +22,23 @@ func neverSplit(n, _ int) (head, rest int, divided bool) { return n, 0, false }
 // splitByWeight splits an item by its weight, which is its last digit. Both parts keep the first digit: 25 becomes 21 and 24.
 func splitByWeight(n, w int) (head, rest int, divided bool) {
 	w = max(w, 1)
-	if weight(n) <= w {
+	if lastDigit(n) <= w {
 		return n, 0, false
 	}
-	name := n - weight(n)
-	return name + w, name + weight(n) - w, true
+	name := n - lastDigit(n)
+	return name + w, name + lastDigit(n) - w, true
 }
 
 // sumWeights returns the total weight of items.
 func sumWeights(items []int) (n int) {
 	for _, item := range items {
-		n += weight(item)
+		n += lastDigit(item)
 	}
 	return n
 }
 
 func TestOldestIsDropped(t *testing.T) {
-	q := New(10, 5, weight, neverSplit)
+	q := New(10, 5, lastDigit, neverSplit)
 	for _, item := range []int{14, 25, 31} { // weights 4, 5, 1: full
 		if d := sumWeights(q.Push(item)); d != 0 {
 			t.Errorf("Push(%d) dropped %d", item, d)
@@ -53,7 +53,7 @@ func TestOldestIsDropped(t *testing.T) {
 }
 
 func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
-	q := New(3, 1, weight, neverSplit)
+	q := New(3, 1, lastDigit, neverSplit)
 	q.Push(12)
 	if d := sumWeights(q.Push(29)); d != 2 {
 		t.Errorf("dropped %d, want 2", d)
@@ -64,7 +64,7 @@ func TestNewestStaysEvenWhenTooHeavy(t *testing.T) {
 }
 
 func TestReturnedItemsComeFirst(t *testing.T) {
-	q := New(100, 50, weight, neverSplit)
+	q := New(100, 50, lastDigit, neverSplit)
 	for _, item := range []int{11, 22, 33} {
 		q.Push(item)
 	}
@@ -83,7 +83,7 @@ func TestReturnedItemsComeFirst(t *testing.T) {
 
 // Leased items are the oldest. If the queue is too full when they are returned, they are dropped, and never newer ones before.
 func TestLeasedItemsAreDroppedFirst(t *testing.T) {
-	q := New(10, 5, weight, neverSplit)
+	q := New(10, 5, lastDigit, neverSplit)
 	q.Push(15)
 	q.Push(23)
 	l := q.Take(nil, 100)
@@ -104,7 +104,7 @@ func TestLeasedItemsAreDroppedFirst(t *testing.T) {
 }
 
 func TestReturnedItemsDoNotDisplaceHeavyItem(t *testing.T) {
-	q := New(10, 5, weight, neverSplit)
+	q := New(10, 5, lastDigit, neverSplit)
 	q.Push(19)
 	l := q.Take(nil, 100)
 	if d := sumWeights(q.Push(28)); d != 0 {
@@ -116,7 +116,7 @@ func TestReturnedItemsDoNotDisplaceHeavyItem(t *testing.T) {
 }
 
 func TestTakeSplitsItems(t *testing.T) {
-	q := New(100, 50, weight, splitByWeight)
+	q := New(100, 50, lastDigit, splitByWeight)
 	for _, item := range []int{13, 25, 37} {
 		q.Push(item)
 	}
@@ -132,7 +132,7 @@ func TestTakeSplitsItems(t *testing.T) {
 
 // An unsplittable item that is heavier than the limit is taken alone, never after another item.
 func TestTakeOfUnsplittableItem(t *testing.T) {
-	q := New(100, 50, weight, neverSplit)
+	q := New(100, 50, lastDigit, neverSplit)
 	for _, item := range []int{13, 25, 37} {
 		q.Push(item)
 	}
@@ -144,7 +144,7 @@ func TestTakeOfUnsplittableItem(t *testing.T) {
 }
 
 func TestReadyAtMark(t *testing.T) {
-	q := New(10, 5, weight, neverSplit)
+	q := New(10, 5, lastDigit, neverSplit)
 	q.Push(14)
 	select {
 	case <-q.Ready():
@@ -163,18 +163,18 @@ func TestReadyAtMark(t *testing.T) {
 func TestRandomOperationsConserveWeight(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		q := New(1+r.IntN(50), 10, weight, splitByWeight)
+		q := New(1+r.IntN(50), 10, lastDigit, splitByWeight)
 		var lease *Lease[int]
 		pushed, dropped, done := 0, 0, 0
 		for range 500 {
 			switch r.IntN(4) {
 			case 3:
 				if item := r.IntN(1000); q.Offer(item) {
-					pushed += weight(item)
+					pushed += lastDigit(item)
 				}
 			case 0:
 				item := r.IntN(1000)
-				pushed += weight(item)
+				pushed += lastDigit(item)
 				dropped += sumWeights(q.Push(item))
 			case 1:
 				if lease == nil {
@@ -220,7 +220,7 @@ func TestManyPushersOneTaker(t *testing.T) {
 }
 
 func TestOfferRespectsLimit(t *testing.T) {
-	q := New(10, 100, weight, neverSplit)
+	q := New(10, 100, lastDigit, neverSplit)
 	if !q.Offer(19) {
 		t.Error("9 of 10 were not accepted")
 	}
@@ -235,7 +235,7 @@ func TestOfferRespectsLimit(t *testing.T) {
 		t.Error("leased items do not count")
 	}
 	l.Settle()
-	small := New(3, 100, weight, neverSplit)
+	small := New(3, 100, lastDigit, neverSplit)
 	if !small.Offer(19) {
 		t.Error("an empty queue does not accept an oversized item")
 	}
@@ -256,7 +256,7 @@ func pushConcurrently(ctx context.Context, q *Queue[int], items ...int) *atomic.
 
 func TestPushWaitBlocksUntilThereIsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(10, 100, weight, neverSplit)
+		q := New(10, 100, lastDigit, neverSplit)
 		if in := pushConcurrently(t.Context(), q, 14, 25); in.Load() != 2 {
 			t.Fatalf("%d of 2 accepted", in.Load())
 		}
@@ -291,7 +291,7 @@ func TestPushWaitBlocksUntilThereIsRoom(t *testing.T) {
 // When the context of PushWait is done, its item is added even if the queue is full, and is not dropped.
 func TestCancelledPushWaitStillAdmitsItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(10, 100, weight, neverSplit)
+		q := New(10, 100, lastDigit, neverSplit)
 		q.Push(19)
 		ctx, cancel := context.WithCancel(t.Context())
 		in := pushConcurrently(ctx, q, 25, 37)

@@ -18,7 +18,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-func TestRun(t *testing.T) {
+func TestRunReportsStatusAndOutput(t *testing.T) {
 	for script, want := range map[string]struct {
 		stdout string
 		status int
@@ -52,8 +52,8 @@ func TestRun(t *testing.T) {
 
 var errAny = errors.New("any")
 
-// The lines of a child arrive while it runs. When the context is done, the group may end by itself.
-func TestStream(t *testing.T) {
+// The lines of a child arrive while it runs. When the context is done, its process group has time to end by itself.
+func TestStreamPassesOnLines(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := Command{
 		Args:      Shell(`trap 'printf last; exit 0' TERM; echo one; echo two >&2; printf 'a very long line\r\n\nready\n'; while :; do sleep 0.01; done`),
@@ -74,8 +74,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A child that ignores SIGTERM is killed after the grace, with what it started.
-func TestStreamKills(t *testing.T) {
+// A child that ignores SIGTERM is killed after the grace period, together with its descendants.
+func TestStreamKillsAfterGrace(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := Command{Args: Shell(`trap '' TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 1000; done' & wait`), MaxOutput: 100, Grace: 1}
 	pid := 0
@@ -96,14 +96,14 @@ func TestStreamKills(t *testing.T) {
 }
 
 // A panic in the callback reaches the caller, and the child is killed.
-func TestStreamPanic(t *testing.T) {
+func TestPanicOfCallbackReachesCaller(t *testing.T) {
 	c := Command{Args: Shell("echo a; exec sleep 1000"), MaxOutput: 100}
 	err := crew.Catch(func() error {
 		c.Stream(t.Context(), func([]byte) { panic("a defect") }, func([]byte) {})
 		return nil
 	})
 	var crash *crew.PanicError
-	if !errors.As(err, &crash) || crash.Value != "a defect" || !strings.Contains(string(crash.Stack), "TestStreamPanic") {
+	if !errors.As(err, &crash) || crash.Value != "a defect" || !strings.Contains(string(crash.Stack), "TestPanicOfCallbackReachesCaller") {
 		t.Errorf("%v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestLookUpUser(t *testing.T) {
 	}
 }
 
-func TestEnviron(t *testing.T) {
+func TestOtherUserGetsOnlyKnownVariables(t *testing.T) {
 	t.Setenv("SECRET_X", "hidden")
 	t.Setenv("LC_TIME", "C")
 	u := &User{name: "alice", home: "/home"}

@@ -91,7 +91,7 @@ type sample struct {
 	hidden  time.Duration //nolint:unused // a field without a tag is not a key
 }
 
-func decode(t *testing.T, text string) (sample, Problems) {
+func decodeSample(t *testing.T, text string) (sample, Problems) {
 	t.Helper()
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
@@ -103,7 +103,7 @@ func decode(t *testing.T, text string) (sample, Problems) {
 }
 
 func TestDecode(t *testing.T) {
-	s, ps := decode(t, `
+	s, ps := decodeSample(t, `
 name: 12
 port: "7000"
 small: 1_000
@@ -165,14 +165,14 @@ func TestShortForm(t *testing.T) {
 }
 
 func TestNullKeepsDefault(t *testing.T) {
-	s, ps := decode(t, "port:\nname: ~\n")
+	s, ps := decodeSample(t, "port:\nname: ~\n")
 	if s.Port != 6379 || s.Name != "default" || len(ps) != 0 {
 		t.Errorf("%+v %v", s, ps)
 	}
 }
 
 func TestScalarErrors(t *testing.T) {
-	_, ps := decode(t, "small: 70000\nport: 1.5\nratio: .inf\nname: [a]\nevery: {a: 1}\nlist: [1]\n")
+	_, ps := decodeSample(t, "small: 70000\nport: 1.5\nratio: .inf\nname: [a]\nevery: {a: 1}\nlist: [1]\n")
 	want := `:1:8: small: is out of range, not "70000"
 :2:7: port: must be a whole number, not "1.5"
 :3:8: ratio: must be a number, not ".inf"

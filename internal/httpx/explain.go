@@ -58,8 +58,8 @@ func (t *Target) Explain(err error) error {
 type shortError struct{ error }
 
 func shortenError(err error) error {
-	const most = 300
-	if len(err.Error()) <= most {
+	const maxLength = 300
+	if len(err.Error()) <= maxLength {
 		return err
 	}
 	return shortError{err}

@@ -25,11 +25,11 @@ func PagesOf(statusURL string) Pages {
 
 // Validate implements conf.Validator.
 func (p *Pages) Validate() error {
-	_, err := p.addresses()
+	_, err := p.parseAddresses()
 	return errors.Join(p.Config.Validate(), err)
 }
 
-func (p *Pages) addresses() ([]Address, error) {
+func (p *Pages) parseAddresses() ([]Address, error) {
 	return ParsePageURLs("status_url", p.StatusURL, p.unset, p.URLs)
 }
 
@@ -56,7 +56,7 @@ type Page struct {
 
 // Open returns the pages.
 func (p *Pages) Open(store secret.Resolver) ([]*Page, error) {
-	all, err := p.addresses()
+	all, err := p.parseAddresses()
 	var pages []*Page
 	for _, a := range all {
 		pages = append(pages, &Page{Target: p.Target(a, store), Labels: append(a.Instance(), a.Path(all))})

@@ -30,10 +30,10 @@ func (t *Target) checkRedirect(r *http.Request, via []*http.Request) error {
 	}
 	r.Header.Del("Referer") // it contains the query, which may have a token
 	r.URL.User = nil        // the server does not choose our credentials
-	home := origin(via[0].URL)
-	away := origin(r.URL) != home
+	home := originOf(via[0].URL)
+	away := originOf(r.URL) != home
 	for _, earlier := range via {
-		away = away || origin(earlier.URL) != home
+		away = away || originOf(earlier.URL) != home
 	}
 	switch {
 	case !away:
@@ -55,8 +55,8 @@ func (t *Target) checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// origin returns scheme, host and port, which identify the server of a URL.
-func origin(u *url.URL) string {
+// originOf returns scheme, host and port, which identify the server of a URL.
+func originOf(u *url.URL) string {
 	port := u.Port()
 	switch {
 	case port != "":

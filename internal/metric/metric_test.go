@@ -13,7 +13,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-func TestName(t *testing.T) {
+func TestNameReplacesUnsafeCharacters(t *testing.T) {
 	for text, want := range map[string]string{
 		"a_b:c.d-e": "a_b:c.d-e", "a b\t(c),{d}": "a_b__c___d_", "ä\xff\x7f�": "ä___", strings.Repeat("x", 30): strings.Repeat("x", 20),
 		strings.Repeat("x", 19) + "ä": strings.Repeat("x", 19), "": "",
@@ -29,7 +29,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-func TestLabelValue(t *testing.T) {
+func TestLabelValueIsCleanAndShort(t *testing.T) {
 	for text, want := range map[string]string{
 		" a\tb (c), d ": "a b (c), d", "\xffä\n": "_ä", strings.Repeat("x", 30): strings.Repeat("x", 20), strings.Repeat("x", 19) + "ä": strings.Repeat("x", 19), "\x00": "",
 		strings.Repeat("x", 19) + " y": strings.Repeat("x", 19),
@@ -40,7 +40,7 @@ func TestLabelValue(t *testing.T) {
 	}
 }
 
-func TestSortLabels(t *testing.T) {
+func TestSortLabelsKeepsTheLastOfAKey(t *testing.T) {
 	got := SortLabels([]telemetry.Label{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}, {Key: "b", Value: "3"}, {Key: "", Value: "4"}, {Key: "c", Value: ""}})
 	if diff := cmp.Diff([]telemetry.Label{{Key: "a", Value: "2"}, {Key: "b", Value: "3"}}, got); diff != "" {
 		t.Error(diff)
@@ -81,7 +81,7 @@ func ExampleSortLabels() {
 	// Output: [{room attic} {tag b}]
 }
 
-func TestInfo(t *testing.T) {
+func TestInfoEndsTheSeriesWithOldDetails(t *testing.T) {
 	info := NewInfo(telemetry.NewFactory("h", "s", nil, 0), "server_info", telemetry.Label{Key: "server", Value: "a"})
 	var last *telemetry.Series
 	for i, c := range []struct {

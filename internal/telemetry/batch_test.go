@@ -8,17 +8,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-type sample struct {
+type writtenSample struct {
 	Key   string
 	Time  int64
 	Value float64
 }
 
-func batchSamples(b *Batch) []sample {
-	var all []sample
+func batchSamples(b *Batch) []writtenSample {
+	var all []writtenSample
 	for i := range b.Len() {
 		s, ms, v := b.Sample(i)
-		all = append(all, sample{s.BareKey(), ms, v})
+		all = append(all, writtenSample{s.BareKey(), ms, v})
 	}
 	return all
 }
@@ -37,14 +37,14 @@ func TestBatchTimes(t *testing.T) {
 		b.AddAt(x, 3, 77)
 		b.Add(z, 4)
 		b.AddAt(x, 5, 78)
-		want := []sample{{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"x", 77, 3}, {"z", 1000_000, 4}, {"x", 78, 5}}
+		want := []writtenSample{{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"x", 77, 3}, {"z", 1000_000, 4}, {"x", 78, 5}}
 		if diff := cmp.Diff(want, batchSamples(b)); diff != "" {
 			t.Errorf("size %d: %s", size, diff)
 		}
 	}
 	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.AddAt(x, 1, 5)
-	if diff := cmp.Diff([]sample{{"x", 5, 1}}, batchSamples(b)); diff != "" {
+	if diff := cmp.Diff([]writtenSample{{"x", 5, 1}}, batchSamples(b)); diff != "" {
 		t.Error(diff)
 	}
 	if b.Len() != 1 {
@@ -107,14 +107,14 @@ func TestRate(t *testing.T) {
 
 func TestCounterWritesTotalAndRate(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes, Label{"d", "sda"})
-	var got []sample
+	var got []writtenSample
 	for i, v := range []float64{10, 40, 5} {
 		// The sample has the scheduled time. The rate divides by the elapsed time, here 15 s.
 		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(15*i)), 0)
 		c.Add(b, v)
 		got = append(got, batchSamples(b)...)
 	}
-	want := []sample{{"c_sda", 1000_000, 10}, {"c_sda", 1010_000, 40}, {"c_rate_sda", 1010_000, 2}, {"c_sda", 1020_000, 5}}
+	want := []writtenSample{{"c_sda", 1000_000, 10}, {"c_sda", 1010_000, 40}, {"c_rate_sda", 1010_000, 2}, {"c_sda", 1020_000, 5}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

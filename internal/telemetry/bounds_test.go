@@ -59,7 +59,7 @@ func TestImpossibleSamplesAreRejected(t *testing.T) {
 		b.Add(cpu, 800)
 		b.Add(foreign, -7)
 		b.Add(foreign, math.Inf(1))
-		want := []sample{{"hot", b.Time, 28}, {"cpu", b.Time, 800}, {"foreign", b.Time, -7}}
+		want := []writtenSample{{"hot", b.Time, 28}, {"cpu", b.Time, 800}, {"foreign", b.Time, -7}}
 		if diff := cmp.Diff(want, batchSamples(b)); diff != "" {
 			t.Error(diff)
 		}
@@ -88,7 +88,7 @@ func TestPercentageMayBeSlightlyOver100(t *testing.T) {
 	b.Add(full, 100.00000000000001)
 	b.Add(empty, -1e-12)
 	b.Add(bytes, -1e-12)
-	if diff := cmp.Diff([]sample{{"full", b.Time, 100}, {"empty", b.Time, 0}}, batchSamples(b)); diff != "" || b.Rejected() != 1 {
+	if diff := cmp.Diff([]writtenSample{{"full", b.Time, 100}, {"empty", b.Time, 0}}, batchSamples(b)); diff != "" || b.Rejected() != 1 {
 		t.Error(diff, b.Rejected())
 	}
 }
@@ -99,7 +99,7 @@ func TestAddUpTo(t *testing.T) {
 	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.AddUpTo(free, 1025, 1024)
 	b.AddUpTo(used, 1024, 1024)
-	if diff := cmp.Diff([]sample{{"used", b.Time, 1024}}, batchSamples(b)); diff != "" || b.Rejected() != 1 {
+	if diff := cmp.Diff([]writtenSample{{"used", b.Time, 1024}}, batchSamples(b)); diff != "" || b.Rejected() != 1 {
 		t.Error(diff, b.Rejected())
 	}
 }
@@ -109,7 +109,7 @@ func TestSecondSampleIsRejected(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0)
 	moving := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("moving", None)
 	x, y, c := f.Gauge("x", None), f.Gauge("y", None), f.Counter("c", None)
-	var got []sample
+	var got []writtenSample
 	rejected := 0
 	for round := range 4 {
 		b := NewBatch(atSecond(float64(round)), atSecond(float64(round)), 0)
@@ -123,7 +123,7 @@ func TestSecondSampleIsRejected(t *testing.T) {
 		moving.Add(b, base+7)
 		got, rejected = append(got, batchSamples(b)...), rejected+b.Rejected()
 	}
-	want := []sample{
+	want := []writtenSample{
 		{"x", 1000_000, 1}, {"y", 1000_000, 2}, {"c", 1000_000, 4},
 		{"x", 1001_000, 1}, {"y", 1001_000, 2}, {"c", 1001_000, 4}, {"c_rate", 1001_000, 0},
 		{"x", 1002_000, 101}, {"y", 1002_000, 102}, {"c", 1002_000, 104}, {"c_rate", 1002_000, 100},

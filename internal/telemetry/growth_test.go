@@ -35,13 +35,13 @@ func TestGrowth(t *testing.T) {
 // A counter of 50 GB that reads 0 once must not cause a rate of 400 Gbit/s.
 func TestCounterThatReadsZeroOnceHasNoFalseRate(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
-	var got []sample
+	var got []writtenSample
 	for i, v := range []float64{50e9, 50e9 + 10, 0, 50e9 + 30, 50e9 + 40} {
 		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 0)
 		c.Add(b, v)
 		got = append(got, batchSamples(b)...)
 	}
-	want := []sample{
+	want := []writtenSample{
 		{"c", 1000_000, 50e9}, {"c", 1001_000, 50e9 + 10}, {"c_rate", 1001_000, 10}, {"c", 1002_000, 0}, {"c", 1003_000, 50e9 + 30},
 		{"c", 1004_000, 50e9 + 40}, {"c_rate", 1004_000, 10},
 	}
@@ -55,13 +55,13 @@ func TestCounterAboveLimitHasNoRate(t *testing.T) {
 	const limit = 100 // per second
 	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
 	rejected := 0
-	var got []sample
+	var got []writtenSample
 	for i, v := range []float64{0, 1000, 3200, 4601, 4600, 4600} { // in 10 s, limit * (10 s + staleness) = 1200
 		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(10*i)), 0)
 		c.AddUpTo(b, v, limit)
 		got, rejected = append(got, batchSamples(b)...), rejected+b.Rejected()
 	}
-	want := []sample{{"c", 1000_000, 0}, {"c", 1010_000, 1000}, {"c_rate", 1010_000, 100}, {"c", 1020_000, 3200}, {"c", 1030_000, 4601},
+	want := []writtenSample{{"c", 1000_000, 0}, {"c", 1010_000, 1000}, {"c_rate", 1010_000, 100}, {"c", 1020_000, 3200}, {"c", 1030_000, 4601},
 		{"c", 1040_000, 4600}, {"c", 1050_000, 4600}, {"c_rate", 1050_000, 0}}
 	if diff := cmp.Diff(want, got); diff != "" || rejected != 2 {
 		t.Error(diff, rejected)

@@ -10,7 +10,7 @@ import (
 func TestIdleCountersAreWithheld(t *testing.T) {
 	f := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters})
 	still, moving, gauge := f.Counter("still", None), f.Counter("moving", None), f.Gauge("gauge", None)
-	var got []sample
+	var got []writtenSample
 	for i, v := range []float64{7, 7, 7, 9, 9} {
 		b := NewBatch(atSecond(float64(10*i)), atSecond(float64(10*i)), 0)
 		still.Add(b, 3)
@@ -18,7 +18,7 @@ func TestIdleCountersAreWithheld(t *testing.T) {
 		b.Add(gauge, 5)
 		got = append(got, batchSamples(b)...)
 	}
-	want := []sample{
+	want := []writtenSample{
 		{"gauge", 1000_000, 5}, {"gauge", 1010_000, 5}, {"gauge", 1020_000, 5},
 		{"moving", 1020_000, 7}, {"moving", 1030_000, 9}, {"moving_rate", 1020_000, 0}, {"moving_rate", 1030_000, 0.2}, {"gauge", 1030_000, 5},
 		{"moving", 1040_000, 9}, {"moving_rate", 1040_000, 0}, {"gauge", 1040_000, 5},
@@ -31,13 +31,13 @@ func TestIdleCountersAreWithheld(t *testing.T) {
 // The first rate of a counter that always moves has no zero sample before it.
 func TestFirstRateNeedsNoSampleBefore(t *testing.T) {
 	c := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("c", None)
-	var got []sample
+	var got []writtenSample
 	for i, v := range []float64{1, 2, 3} {
 		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 0)
 		c.Add(b, v)
 		got = append(got, batchSamples(b)...)
 	}
-	want := []sample{{"c", 1000_000, 1}, {"c", 1001_000, 2}, {"c_rate", 1001_000, 1}, {"c", 1002_000, 3}, {"c_rate", 1002_000, 1}}
+	want := []writtenSample{{"c", 1000_000, 1}, {"c", 1001_000, 2}, {"c_rate", 1001_000, 1}, {"c", 1002_000, 3}, {"c_rate", 1002_000, 1}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

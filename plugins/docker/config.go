@@ -184,7 +184,7 @@ func (n *Names) includesLabels(l *listedContainer) bool {
 		return true
 	}
 	included, excluded := len(n.LabelInclude) == 0, false
-	for name, value := range l.labels() {
+	for name, value := range l.decodeLabels() {
 		pair := name + "=" + value
 		included = included || n.LabelInclude.Match(name) || n.LabelInclude.Match(pair)
 		excluded = excluded || n.LabelExclude.Match(name) || n.LabelExclude.Match(pair)

@@ -27,7 +27,7 @@ type container struct {
 	info       *metric.Info
 }
 
-// stateSeries are the series that a container has even when it does not run.
+// stateSeries has the series that a container has even when it does not run.
 type stateSeries struct {
 	running, state, health, streak, uptime, exitCode, oomKilled, cpuLimit, size, rootSize *telemetry.Series
 	restarts                                                                              *telemetry.Total
@@ -107,7 +107,7 @@ func (c *container) resetCounters() {
 }
 
 func (c *container) readLabels(l *listedContainer) {
-	labels := l.labels()
+	labels := l.decodeLabels()
 	c.fromLabels = nil
 	for _, name := range c.config.LabelTags {
 		if labels[name] != "" {

@@ -253,9 +253,10 @@ func TestHungContainerDoesNotAffectOthers(t *testing.T) {
 // Bad answers are errors that say what to do, and do not affect other inputs.
 func TestMisbehaving(t *testing.T) {
 	servers := httpxtest.Misbehaving(t)
-	for said, here := range map[string]string{"refuses the username": "set username", "allow this host": "allow it in the proxy"} {
-		servers[here] = servers[said]
-		delete(servers, said)
+	// The input has its own advice for these errors of httpx.
+	for general, own := range map[string]string{"refuses the username": "set username", "allow this host": "allow it in the proxy"} {
+		servers[own] = servers[general]
+		delete(servers, general)
 	}
 	endpoint := func(addr string) string { return "{endpoint: 'http://" + addr + "'}" }
 	plugintest.Misbehaving(t, Plugin, servers, endpoint, func(t *testing.T, _ string, b *telemetry.Batch) {
@@ -270,12 +271,12 @@ func TestTruncatedListIsAnError(t *testing.T) {
 	f := newRecordedDaemon(t, "docker-20.10-cgroup1")
 	p := startInput(t, f)
 	p.Gather(0)
-	whole := ""
-	f.changePages(func(pages map[string]string) { whole, pages[list] = pages[list], cutMark+pages[list] })
+	intact := ""
+	f.changePages(func(pages map[string]string) { intact, pages[list] = pages[list], cutMark+pages[list] })
 	if b, err := p.Batch(10); err == nil || !strings.Contains(err.Error(), "in the middle of its answer") || b.Len() != 1 {
 		t.Errorf("%v", err)
 	}
-	f.changePages(func(pages map[string]string) { pages[list] = whole })
+	f.changePages(func(pages map[string]string) { pages[list] = intact })
 	if got := dropServer(f, p.Gather(20)); got["docker_container_running_web"] != 1 {
 		t.Error("the input does not recover")
 	}
@@ -283,7 +284,15 @@ func TestTruncatedListIsAnError(t *testing.T) {
 
 // A bad page only costs the samples from that page.
 func TestBadPageCostsOnlyItsSamples(t *testing.T) {
-	for name, page := range map[string]string{"nothing": "", "cut": cutMark + strings.Repeat(" ", 10_000), "HTML": "<html>", "noise": "\x00\xff", "half": `{"State":{"Status":"run`, "another type": `[1,2]`, "ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`} {
+	for name, page := range map[string]string{
+		"nothing":       "",
+		"cut":           cutMark + strings.Repeat(" ", 10_000),
+		"HTML":          "<html>",
+		"noise":         "\x00\xff",
+		"half":          `{"State":{"Status":"run`,
+		"another type":  `[1,2]`,
+		"ten megabytes": `{"a":"` + strings.Repeat("x", 10<<20) + `"}`,
+	} {
 		for _, path := range []string{web + "/json", web + "/stats", "/v1.41/info"} {
 			if name == "nothing" && path == web+"/stats" {
 				continue // this is how Podman reports a container that has ended

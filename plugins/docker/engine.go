@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
-// engineSeries are the series of the daemon as a whole.
+// engineSeries has the series of the daemon as a whole.
 type engineSeries struct {
 	containers, running, paused, stopped, images, cpus, memory *telemetry.Series
 	info                                                       *metric.Info
@@ -49,7 +49,7 @@ func (e *engineSeries) addInfo(out *telemetry.Batch, i *info, api int) {
 		telemetry.Label{Key: "os", Value: i.OperatingSystem})
 }
 
-// swarmPoller are the series of a Swarm. Only its managers can report them.
+// swarmPoller requests the services and nodes of a Swarm and has their series. Only managers of the Swarm can report them.
 type swarmPoller struct {
 	log              *slog.Logger
 	server           telemetry.Label
@@ -105,7 +105,7 @@ func (s *swarmPoller) requestReply(ctx context.Context, d *daemon, i *info) (r s
 	return swarmReply{services, nodes}, errors.Join(err, errNodes)
 }
 
-// swarmReply are services and nodes; nil: unknown.
+// swarmReply has services and nodes; nil: unknown.
 type swarmReply struct {
 	services *[]service
 	nodes    *[]node
@@ -141,7 +141,7 @@ func (s *swarmPoller) addServices(out *telemetry.Batch, all []service) {
 		image, _, _ := strings.Cut(spec.TaskTemplate.ContainerSpec.Image, "@")
 		to.info.Add(out,
 			telemetry.Label{Key: "image", Value: image},
-			telemetry.Label{Key: "mode", Value: spec.mode()},
+			telemetry.Label{Key: "mode", Value: spec.modeName()},
 			telemetry.Label{Key: "stack", Value: spec.Labels["com.docker.stack.namespace"]})
 	}
 	s.services.Sweep(out)

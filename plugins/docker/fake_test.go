@@ -40,11 +40,11 @@ func newRecordedDaemon(t testing.TB, machine string) *fakeDaemon {
 	for _, file := range archive.Files {
 		f.pages[file.Name] = string(file.Data)
 	}
-	f.Server = httpxtest.Pages(t, f.answer)
+	f.Server = httpxtest.Pages(t, f.serveReply)
 	return f
 }
 
-func (f *fakeDaemon) answer(w http.ResponseWriter, r *http.Request) {
+func (f *fakeDaemon) serveReply(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	path := r.URL.Path
 	page, known := f.pages[path]

@@ -69,7 +69,7 @@ func FuzzParseList(f *testing.F) {
 			if name := l.name(); strings.Contains(name, "/") && name != l.ID[:min(len(l.ID), shortID)] || !names.includesContainer(name, l) {
 				t.Errorf("%+v is called %q", l, name)
 			}
-			_ = l.labels()
+			_ = l.decodeLabels()
 		}
 	})
 }

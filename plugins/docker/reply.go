@@ -58,7 +58,7 @@ func (l *listedContainer) name() string {
 // shortID is the length of an ID in the label container_id.
 const shortID = 12
 
-func (l *listedContainer) labels() map[string]string {
+func (l *listedContainer) decodeLabels() map[string]string {
 	var labels map[string]string
 	_ = json.Unmarshal(l.Labels, &labels) // anything but an object of strings has no labels
 	return labels
@@ -166,9 +166,9 @@ type memory struct {
 // isMeasured reports whether the kernel measures the memory of containers. Raspberry Pi OS does not: all values are missing or 0.
 func (m *memory) isMeasured() bool { return m.Usage > 0 || m.Private > 0 }
 
-// used returns the memory without the page cache that the kernel can free at once, as "docker stats" shows it
+// usedWithoutCache returns the memory without the page cache that the kernel can free at once, as "docker stats" shows it
 // (docker/cli, cli/command/container/stats_helpers.go).
-func (m *memory) used() float64 {
+func (m *memory) usedWithoutCache() float64 {
 	if m.Private > 0 {
 		return m.Private
 	}
@@ -230,8 +230,8 @@ type serviceSpec struct {
 	TaskTemplate struct{ ContainerSpec struct{ Image string } }
 }
 
-// mode returns replicated, global, replicated_job or global_job.
-func (s *serviceSpec) mode() string {
+// modeName returns replicated, global, replicated_job or global_job.
+func (s *serviceSpec) modeName() string {
 	for name, key := range map[string]string{"replicated": "Replicated", "global": "Global", "replicated_job": "ReplicatedJob", "global_job": "GlobalJob"} {
 		if _, has := s.Mode[key]; has {
 			return name

@@ -165,7 +165,7 @@ func (u *usageSeries) addMemory(out *telemetry.Batch, m *memory) {
 	if !m.isMeasured() {
 		return
 	}
-	used := m.used()
+	used := m.usedWithoutCache()
 	out.Add(u.memory, used)
 	if m.Limit >= 1 && isPossibleCount(used) {
 		out.Add(u.limit, m.Limit)

@@ -88,19 +88,19 @@ const (
 	formatText    Format = "text"
 )
 
-func formats() []string {
+func formatNames() []string {
 	return []string{string(formatJSON), string(formatMetrics), string(formatInflux), string(formatProm), string(formatLogfmt), string(formatNagios), string(formatText)}
 }
 
 // UnmarshalScalar implements conf.Scalar.
 func (f *Format) UnmarshalScalar(text string) error {
-	for _, known := range formats() {
+	for _, known := range formatNames() {
 		if text == known {
 			*f = Format(text)
 			return nil
 		}
 	}
-	return fmt.Errorf("must be one of %s%s", strings.Join(formats(), ", "), conf.Suggest(text, formats()))
+	return fmt.Errorf("must be one of %s%s", strings.Join(formatNames(), ", "), conf.Suggest(text, formatNames()))
 }
 
 // variable is an environment variable, written "NAME=value". The value may be a reference to a secret store.

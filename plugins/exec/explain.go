@@ -11,11 +11,11 @@ import (
 
 // explainFailure returns an error that says why a command failed and what to do about it.
 func (c *command) explainFailure(r *childproc.Result) error {
-	said := firstLine(r.Stderr)
-	if said != "" {
-		said = ": " + said
+	detail := firstLine(r.Stderr)
+	if detail != "" {
+		detail = ": " + detail
 	} else if r.Err != nil {
-		said = ": " + r.Err.Error()
+		detail = ": " + r.Err.Error()
 	}
 	switch {
 	case r.Truncated():
@@ -23,13 +23,13 @@ func (c *command) explainFailure(r *childproc.Result) error {
 	case r.Killed():
 		return fmt.Errorf("it did not end within %v and was killed: make it faster, or raise timeout or interval: %w", r.Took.Round(time.Millisecond), r.Err)
 	case r.Status == childproc.StatusNotFound && !c.shell:
-		return fmt.Errorf("there is no such program: correct its name, give its full path, or set shell: true%s", said)
+		return fmt.Errorf("there is no such program: correct its name, give its full path, or set shell: true%s", detail)
 	case r.Status == childproc.StatusNotFound:
-		return fmt.Errorf("there is no such program: correct its name, or give its full path%s", said)
+		return fmt.Errorf("there is no such program: correct its name, or give its full path%s", detail)
 	case r.Status == childproc.StatusNotStarted:
-		return fmt.Errorf("it cannot be run: check that it is executable, begins with #! and an interpreter, and that this user may run it%s", said)
+		return fmt.Errorf("it cannot be run: check that it is executable, begins with #! and an interpreter, and that this user may run it%s", detail)
 	case firstLine(r.Stderr) != "":
-		return fmt.Errorf("%w%s", r.Err, said)
+		return fmt.Errorf("%w%s", r.Err, detail)
 	}
 	return r.Err
 }

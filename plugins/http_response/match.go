@@ -11,8 +11,8 @@ import (
 // matchesJSON reports whether a document has all values at their paths. A path consists of names and indices, separated by dots.
 // Values are compared as they are written in JSON, strings without quotes.
 func matchesJSON(document []byte, want map[string]string) bool {
-	const most = 32 << 20 // bytes of memory
-	if guard.EstimateJSON(document) > most {
+	const maxMemory = 32 << 20 // bytes of memory
+	if guard.EstimateJSON(document) > maxMemory {
 		return false
 	}
 	var root any

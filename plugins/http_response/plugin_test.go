@@ -104,25 +104,33 @@ func gatherAnswer(t testing.TB, p *plugintest.Probe) (map[string]float64, string
 
 func TestAnswer(t *testing.T) {
 	url := httpxtest.Pages(t, serveHealthyPage).URL
-	for config, want := range map[string]map[string]float64{
-		"{urls: ['" + url + "']}": {"result_code": 0, "status_code": 200, "content_length": 100, "http_version": 1.1},
-		"{urls: ['" + url + "'], response_body_max_size: 5, response_string_match: ok}":     {"result_code": 8, "status_code": 200, "content_length": 100, "string_match": 0},
-		"{urls: ['" + url + "'], response_string_match: 'healthy.: *tr'}":                   {"result_code": 0, "string_match": 1},
-		"{urls: ['" + url + "/broken']}":                                                    {"result_code": 0, "status_code": 500},
-		"{urls: ['" + url + "/broken'], response_status_code: 200}":                         {"result_code": 7, "status_code": 500, "status_code_match": 0},
-		"{urls: ['" + url + "/moved']}":                                                     {"result_code": 0, "status_code": 200},
-		"{urls: ['" + url + "/moved'], follow_redirects: false, response_status_code: 302}": {"result_code": 0, "status_code": 302, "status_code_match": 1},
-		"{urls: ['" + url + "'], method: head}":                                             {"result_code": 0, "content_length": 0},
-		"{urls: ['" + url + "'], method: POST, body: text, response_json_match: {method: POST, body: text, checks.0.healthy: 'true', checks.0.ms: '1.0'}}": {"result_code": 0, "json_match": 1},
-		"{urls: ['" + url + "'], response_json_match: {checks.1.healthy: 'true'}}":                                                                         {"result_code": 9, "json_match": 0},
-		"{urls: ['" + url + "'], username: ann, password: pw, response_string_match: 'ann:pw'}":                                                            {"result_code": 0, "string_match": 1},
-		"{urls: ['" + url + "/mark'], response_string_match: '^[{].status', response_json_match: {status: ok}}":                                            {"result_code": 0, "string_match": 1, "json_match": 1, "content_length": 103},
-		"{urls: ['" + url + "'], interface: 127.0.0.1}":                                                                                                    {"result_code": 0},
-		"{urls: ['" + url + "'], interface: nonesuch}":                                                                                                     {"result_code": 2},
-		"{urls: ['" + url + "/loop']}": {"result_code": 3},
+	json := "method: POST, body: text, response_json_match: {method: POST, body: text, checks.0.healthy: 'true', checks.0.ms: '1.0'}"
+	for _, c := range []struct {
+		path, settings string
+		want           map[string]float64
+	}{
+		{"", "", map[string]float64{"result_code": 0, "status_code": 200, "content_length": 100, "http_version": 1.1}},
+		{"", "response_body_max_size: 5, response_string_match: ok",
+			map[string]float64{"result_code": 8, "status_code": 200, "content_length": 100, "string_match": 0}},
+		{"", "response_string_match: 'healthy.: *tr'", map[string]float64{"result_code": 0, "string_match": 1}},
+		{"/broken", "", map[string]float64{"result_code": 0, "status_code": 500}},
+		{"/broken", "response_status_code: 200", map[string]float64{"result_code": 7, "status_code": 500, "status_code_match": 0}},
+		{"/moved", "", map[string]float64{"result_code": 0, "status_code": 200}},
+		{"/moved", "follow_redirects: false, response_status_code: 302",
+			map[string]float64{"result_code": 0, "status_code": 302, "status_code_match": 1}},
+		{"", "method: head", map[string]float64{"result_code": 0, "content_length": 0}},
+		{"", json, map[string]float64{"result_code": 0, "json_match": 1}},
+		{"", "response_json_match: {checks.1.healthy: 'true'}", map[string]float64{"result_code": 9, "json_match": 0}},
+		{"", "username: ann, password: pw, response_string_match: 'ann:pw'", map[string]float64{"result_code": 0, "string_match": 1}},
+		{"/mark", "response_string_match: '^[{].status', response_json_match: {status: ok}",
+			map[string]float64{"result_code": 0, "string_match": 1, "json_match": 1, "content_length": 103}},
+		{"", "interface: 127.0.0.1", map[string]float64{"result_code": 0}},
+		{"", "interface: nonesuch", map[string]float64{"result_code": 2}},
+		{"/loop", "", map[string]float64{"result_code": 3}},
 	} {
+		config := "{urls: ['" + url + c.path + "'], " + c.settings + "}"
 		got, _ := gatherAnswer(t, startInput(t, config))
-		for name, v := range want {
+		for name, v := range c.want {
 			if g, has := got[name]; !has || g != v {
 				t.Errorf("%s: %s is %v, want %v", config, name, g, v)
 			}

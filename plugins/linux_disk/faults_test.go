@@ -29,7 +29,7 @@ func TestReadOnly(t *testing.T) {
 		}
 	}
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / /b ro - xfs /dev/sda2 rw\n"})
-	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (spaceUsage, error) { return spaceUsage{total: 1}, nil })
 	if got, err := gatherValues(t.Context(), in); err != nil || got["disk_read_only_root"] != 0 || got["disk_read_only_b"] != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -39,7 +39,7 @@ func TestReadOnly(t *testing.T) {
 func TestSandboxIsNotReadOnly(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{
 		"proc/1/mountinfo": "1 0 8:1 / / ro - ext4 /dev/sda1 rw\n2 1 8:2 / /b ro - xfs /dev/sda2 rw\n3 1 8:3 / /c ro - xfs /dev/sda3 ro\n"})
-	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (spaceUsage, error) { return spaceUsage{total: 1}, nil })
 	got, err := gatherValues(t.Context(), in)
 	if err != nil || got["disk_read_only_root"] != 0 || got["disk_read_only_b"] != 0 || got["disk_read_only_c"] != 1 {
 		t.Errorf("%v, %v", got, err)
@@ -66,7 +66,7 @@ func newExt4Input(t *testing.T) (dir string, in *input) {
 		"sys/fs/ext4/cciss!c0d0p1/errors_count": "3\n",
 		"sys/fs/ext4/dm-0/errors_count":         "0\n",
 	})
-	return dir, newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	return dir, newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (spaceUsage, error) { return spaceUsage{total: 1}, nil })
 }
 
 func TestFileSystemErrors(t *testing.T) {

@@ -5,17 +5,17 @@ import (
 	"errors"
 )
 
-// usage is the result of statfs(2), in bytes and inodes.
-type usage struct {
+// spaceUsage is the result of statfs(2), in bytes and inodes.
+type spaceUsage struct {
 	total, free, available float64
 	inodes, inodesFree     float64
 }
 
-func (u usage) used() float64 { return max(0, u.total-u.free) }
+func (u spaceUsage) usedBytes() float64 { return max(0, u.total-u.free) }
 
 // usedPercent returns the percentage that df shows: of the space that is available to a user without privileges.
-func (u usage) usedPercent() (percent float64, ok bool) {
-	used := u.used()
+func (u spaceUsage) usedPercent() (percent float64, ok bool) {
+	used := u.usedBytes()
 	if used+u.available <= 0 {
 		return 0, false
 	}
@@ -30,20 +30,20 @@ var errStuck = errors.New("no answer in time; skipped until it answers")
 type statRequest struct {
 	replies chan reply
 	pending bool // a call has not returned
-	asked   bool // a call was started in this gather
+	started bool // a call was started in this gather
 }
 
 type reply struct {
-	usage usage
+	usage spaceUsage
 	err   error
 }
 
 // startRequest calls statfs in a goroutine, unless an earlier call has not returned.
-func (q *statRequest) startRequest(statfs func(string) (usage, error), path string) {
+func (q *statRequest) startRequest(statfs func(string) (spaceUsage, error), path string) {
 	if q.replies == nil {
 		q.replies = make(chan reply, 1)
 	}
-	q.asked = false
+	q.started = false
 	if q.pending {
 		select {
 		case <-q.replies: // the answer to an earlier gather is outdated
@@ -51,7 +51,7 @@ func (q *statRequest) startRequest(statfs func(string) (usage, error), path stri
 			return
 		}
 	}
-	q.pending, q.asked = true, true
+	q.pending, q.started = true, true
 	go func(replies chan<- reply) {
 		u, err := statfs(path)
 		replies <- reply{u, err}
@@ -59,9 +59,9 @@ func (q *statRequest) startRequest(statfs func(string) (usage, error), path stri
 }
 
 // awaitReply returns the answer, or errStuck if ctx is done first.
-func (q *statRequest) awaitReply(ctx context.Context) (usage, error) {
-	if !q.asked {
-		return usage{}, errStuck
+func (q *statRequest) awaitReply(ctx context.Context) (spaceUsage, error) {
+	if !q.started {
+		return spaceUsage{}, errStuck
 	}
 	select {
 	case r := <-q.replies:
@@ -76,7 +76,7 @@ func (q *statRequest) awaitReply(ctx context.Context) (usage, error) {
 	default:
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return usage{}, ctx.Err()
+		return spaceUsage{}, ctx.Err()
 	}
-	return usage{}, errStuck
+	return spaceUsage{}, errStuck
 }

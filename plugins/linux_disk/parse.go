@@ -11,7 +11,7 @@ type mount struct {
 	path          string
 	fstype        string
 	source        string // "/dev/vda1", "nas:/export"
-	remote        bool   // a server or another process answers, and may hang
+	isRemote      bool   // a server or another process answers, and may hang
 	readOnly      bool
 	mountReadOnly bool // at this mount point only
 
@@ -28,13 +28,13 @@ func parseMountinfo(data []byte) []mount {
 	for line := range strings.Lines(string(data)) {
 		// 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 		before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
-		place, what := strings.Split(before, " "), strings.Split(after, " ")
-		if !ok || len(place) < 6 || len(what) < 2 || !strings.HasPrefix(place[4], "/") {
+		mountFields, sourceFields := strings.Split(before, " "), strings.Split(after, " ")
+		if !ok || len(mountFields) < 6 || len(sourceFields) < 2 || !strings.HasPrefix(mountFields[4], "/") {
 			continue
 		}
-		m := mount{device: place[2], path: unescapePath(place[4]), fstype: what[0], source: unescapePath(what[1])}
-		m.remote = isRemote(m.fstype)
-		m.readOnly, m.mountReadOnly = len(what) > 2 && hasReadOnly(what[2]), hasReadOnly(place[5])
+		m := mount{device: mountFields[2], path: unescapePath(mountFields[4]), fstype: sourceFields[0], source: unescapePath(sourceFields[1])}
+		m.isRemote = isRemote(m.fstype)
+		m.readOnly, m.mountReadOnly = len(sourceFields) > 2 && hasReadOnly(sourceFields[2]), hasReadOnly(mountFields[5])
 		mounts = append(mounts, m)
 	}
 	if !isSandboxed(mounts) {

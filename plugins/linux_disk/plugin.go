@@ -29,7 +29,7 @@ type input struct {
 	config    Config
 	fs        hostfs.Root
 	mountinfo *hostfs.File
-	statfs    func(path string) (usage, error)
+	statfs    func(path string) (spaceUsage, error)
 
 	lastMountinfo []byte // the content that mounts was parsed from
 	mounts        []mount
@@ -54,7 +54,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 	return newInput(env, c, statfs), nil
 }
 
-func newInput(env plugins.Env, c Config, statfs func(string) (usage, error)) *input {
+func newInput(env plugins.Env, c Config, statfs func(string) (spaceUsage, error)) *input {
 	in := &input{config: c, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
 	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *mountSeries { return newMountSeries(f, in.fs.Root, path) })
 	return in
@@ -97,14 +97,14 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	}
 	remotes := 0
 	for _, m := range in.mounts {
-		if d := *in.series.Get(m.path); m.remote {
+		if d := *in.series.Get(m.path); m.isRemote {
 			d.remote.startRequest(in.statfs, d.path)
 			remotes++
 		}
 	}
 	var errs []error
 	for _, m := range in.mounts {
-		if d := *in.series.Get(m.path); !m.remote {
+		if d := *in.series.Get(m.path); !m.isRemote {
 			u, err := in.statfs(d.path)
 			errs = d.addSamples(out, m, u, err, errs)
 		}
@@ -119,7 +119,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 // collectRemote waits for the network file systems.
 func (in *input) collectRemote(ctx context.Context, out *telemetry.Batch, errs []error) []error {
 	for _, m := range in.mounts {
-		if d := *in.series.Get(m.path); m.remote {
+		if d := *in.series.Get(m.path); m.isRemote {
 			u, err := d.remote.awaitReply(ctx)
 			errs = d.addSamples(out, m, u, err, errs)
 		}
@@ -142,7 +142,7 @@ func (in *input) readMounts() error {
 }
 
 // addSamples appends the samples of one mount to out, or its error to errs.
-func (d *mountSeries) addSamples(out *telemetry.Batch, m mount, u usage, err error, errs []error) []error {
+func (d *mountSeries) addSamples(out *telemetry.Batch, m mount, u spaceUsage, err error, errs []error) []error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errs // unmounted since the list was read, or covered by another mount
@@ -166,13 +166,13 @@ func (d *mountSeries) addSamples(out *telemetry.Batch, m mount, u usage, err err
 	return errs
 }
 
-func (d *mountSeries) addUsage(out *telemetry.Batch, u usage) {
+func (d *mountSeries) addUsage(out *telemetry.Batch, u spaceUsage) {
 	out.Add(d.total, u.total)
 	if telemetry.Bytes.Bounds(telemetry.Gauge).Contains(u.total) {
 		out.AddUpTo(d.free, u.free, u.total)
 		out.AddUpTo(d.available, u.available, u.total)
 		if u.free <= u.total {
-			out.Add(d.used, u.used())
+			out.Add(d.used, u.usedBytes())
 			if percent, ok := u.usedPercent(); ok {
 				out.Add(d.usedPercent, percent)
 			}
@@ -183,7 +183,7 @@ func (d *mountSeries) addUsage(out *telemetry.Batch, u usage) {
 	}
 }
 
-func (d *mountSeries) addInodes(out *telemetry.Batch, u usage) {
+func (d *mountSeries) addInodes(out *telemetry.Batch, u spaceUsage) {
 	out.Add(d.inodesTotal, u.inodes)
 	if !telemetry.None.Bounds(telemetry.Gauge).Contains(u.inodes) {
 		return

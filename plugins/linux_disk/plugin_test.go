@@ -141,7 +141,7 @@ func TestParseMountinfoSkipsIncompleteLines(t *testing.T) {
 }
 
 // newTestInput returns an input for a recorded tree with a fake statfs.
-func newTestInput(t *testing.T, tree string, statfs func(string) (usage, error)) *input {
+func newTestInput(t *testing.T, tree string, statfs func(string) (spaceUsage, error)) *input {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", tree))
 	env.FS.Root = "/"
 	return newInput(env, defaults(), statfs)
@@ -154,11 +154,11 @@ func gatherValues(ctx context.Context, in *input) (map[string]float64, error) {
 }
 
 func TestGather(t *testing.T) {
-	in := newTestInput(t, "vm-6.18", func(path string) (usage, error) {
+	in := newTestInput(t, "vm-6.18", func(path string) (spaceUsage, error) {
 		if path != "/" {
 			t.Errorf("statfs of %s", path)
 		}
-		return usage{total: 1000, free: 400, available: 300, inodes: 100, inodesFree: 60}, nil
+		return spaceUsage{total: 1000, free: 400, available: 300, inodes: 100, inodesFree: 60}, nil
 	})
 	got, err := gatherValues(t.Context(), in)
 	want := map[string]float64{
@@ -172,7 +172,7 @@ func TestGather(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	in := newTestInput(t, "docker-5.10", func(string) (usage, error) { return usage{total: 10}, nil })
+	in := newTestInput(t, "docker-5.10", func(string) (spaceUsage, error) { return spaceUsage{total: 10}, nil })
 	var out telemetry.Batch
 	if err := in.Gather(t.Context(), &out); err != nil {
 		t.Fatal(err)
@@ -188,11 +188,11 @@ func TestLabels(t *testing.T) {
 func TestHostRootIsPrependedToPaths(t *testing.T) {
 	env := plugintest.Env("linux_disk", filepath.Join("testdata", "wsl2-5.15"))
 	env.FS.Root = "/host"
-	in := newInput(env, Config{IncludeMounts: match.NewList("/", "/mnt/c")}, func(path string) (usage, error) {
+	in := newInput(env, Config{IncludeMounts: match.NewList("/", "/mnt/c")}, func(path string) (spaceUsage, error) {
 		if path != "/host" && path != "/host/mnt/c" {
 			t.Errorf("statfs of %s", path)
 		}
-		return usage{total: 10}, nil
+		return spaceUsage{total: 10}, nil
 	})
 	got, err := gatherValues(t.Context(), in)
 	if err != nil || got["disk_total_root"] != 10 || got["disk_total_mnt_c"] != 10 {
@@ -201,7 +201,7 @@ func TestHostRootIsPrependedToPaths(t *testing.T) {
 }
 
 func TestGatherFileSystemWithoutInodes(t *testing.T) {
-	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{total: 10, free: 10}, nil })
+	in := newTestInput(t, "vm-6.18", func(string) (spaceUsage, error) { return spaceUsage{total: 10, free: 10}, nil })
 	got, err := gatherValues(t.Context(), in)
 	if want := []string{"disk_available_root", "disk_error_root", "disk_free_root", "disk_mountpoint_root",
 		"disk_read_only_root", "disk_total_root", "disk_used_root"}; err != nil ||
@@ -211,18 +211,18 @@ func TestGatherFileSystemWithoutInodes(t *testing.T) {
 }
 
 func TestGatherErrors(t *testing.T) {
-	in := newTestInput(t, "docker-5.10", func(path string) (usage, error) {
+	in := newTestInput(t, "docker-5.10", func(path string) (spaceUsage, error) {
 		switch path {
 		case "/boot/efi":
-			return usage{}, syscall.ENOENT
+			return spaceUsage{}, syscall.ENOENT
 		case "/home/a/.ssh fs":
-			return usage{}, syscall.EACCES
+			return spaceUsage{}, syscall.EACCES
 		case "/home":
-			return usage{}, syscall.EIO
+			return spaceUsage{}, syscall.EIO
 		case "/data":
-			return usage{}, nil
+			return spaceUsage{}, nil
 		}
-		return usage{total: 10, free: 5, available: 5}, nil
+		return spaceUsage{total: 10, free: 5, available: 5}, nil
 	})
 	got, err := gatherValues(t.Context(), in)
 	if want := "statfs /home: " + syscall.EIO.Error(); err == nil || err.Error() != want {
@@ -242,7 +242,7 @@ func TestGatherErrors(t *testing.T) {
 
 // Denied access is an error, except for FUSE file systems.
 func TestOnlyFUSEMayDenyAccess(t *testing.T) {
-	in := newTestInput(t, "vm-6.18", func(string) (usage, error) { return usage{}, syscall.EACCES })
+	in := newTestInput(t, "vm-6.18", func(string) (spaceUsage, error) { return spaceUsage{}, syscall.EACCES })
 	got, err := gatherValues(t.Context(), in)
 	if diff := cmp.Diff(map[string]float64{"disk_mountpoint_root": 1, "disk_read_only_root": 0, "disk_error_root": 1}, got); !errors.Is(err, fs.ErrPermission) || diff != "" {
 		t.Errorf("%v, %s", err, diff)
@@ -260,12 +260,12 @@ func stuckMount(t *testing.T, stuck, key string) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var asked atomic.Int32
-		in := newTestInput(t, "docker-5.10", func(path string) (usage, error) {
+		in := newTestInput(t, "docker-5.10", func(path string) (spaceUsage, error) {
 			if path == stuck {
 				asked.Add(1)
 				<-release
 			}
-			return usage{total: 10, free: 5, available: 5}, nil
+			return spaceUsage{total: 10, free: 5, available: 5}, nil
 		})
 		for round := range 3 {
 			began := time.Now()
@@ -300,11 +300,11 @@ func stuckMount(t *testing.T, stuck, key string) {
 func TestStuckMountEndsWhenCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		in := newTestInput(t, "wsl2-5.15", func(path string) (usage, error) {
+		in := newTestInput(t, "wsl2-5.15", func(path string) (spaceUsage, error) {
 			if path == "/mnt/c" {
 				<-release
 			}
-			return usage{total: 10, free: 5, available: 5}, nil
+			return spaceUsage{total: 10, free: 5, available: 5}, nil
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -322,7 +322,7 @@ func TestStuckMountEndsWhenCancelled(t *testing.T) {
 
 func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"})
-	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (spaceUsage, error) { return spaceUsage{total: 1}, nil })
 	if got, _ := gatherValues(t.Context(), in); len(got) != 8 {
 		t.Errorf("one mount: %v", got)
 	}
@@ -336,7 +336,7 @@ func TestMountsAreReadAgainWhenTheyChange(t *testing.T) {
 func TestUnmountedIsForgotten(t *testing.T) {
 	const both = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / /b rw - ext4 /dev/sda2 rw\n"
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/mountinfo": both})
-	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (usage, error) { return usage{total: 1}, nil })
+	in := newInput(plugintest.Env("linux_disk", dir), defaults(), func(string) (spaceUsage, error) { return spaceUsage{total: 1}, nil })
 	for range 10 {
 		if _, err := gatherValues(t.Context(), in); err != nil {
 			t.Fatal(err)
@@ -378,12 +378,12 @@ func TestAlwaysFullFileSystemsAreLeftOut(t *testing.T) {
 func TestImpossibleUsage(t *testing.T) {
 	const unknown = 1 << 64
 	for name, tt := range map[string]struct {
-		usage usage
+		usage spaceUsage
 		want  map[string]float64
 	}{
-		"more free than there is": {usage{total: 100, free: 101, available: 200}, map[string]float64{"disk_total_root": 100}},
-		"unsigned -1":             {usage{total: unknown, free: unknown, available: unknown, inodes: unknown, inodesFree: unknown}, map[string]float64{}},
-		"free inodes unknown": {usage{total: 100, free: 50, available: 50, inodes: 10, inodesFree: unknown}, map[string]float64{"disk_total_root": 100,
+		"more free than there is": {spaceUsage{total: 100, free: 101, available: 200}, map[string]float64{"disk_total_root": 100}},
+		"unsigned -1":             {spaceUsage{total: unknown, free: unknown, available: unknown, inodes: unknown, inodesFree: unknown}, map[string]float64{}},
+		"free inodes unknown": {spaceUsage{total: 100, free: 50, available: 50, inodes: 10, inodesFree: unknown}, map[string]float64{"disk_total_root": 100,
 			"disk_free_root": 50, "disk_available_root": 50, "disk_used_root": 50, "disk_used_percent_root": 50, "disk_inodes_total_root": 10}},
 	} {
 		b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)

@@ -4,7 +4,7 @@ import "syscall"
 
 // statfs returns the usage of the file system at path. Counts are in units of f_frsize, as for statvfs(3), or of f_bsize if a file
 // system leaves f_frsize 0.
-func statfs(path string) (usage, error) {
+func statfs(path string) (spaceUsage, error) {
 	var st syscall.Statfs_t
 	for {
 		err := syscall.Statfs(path, &st)
@@ -12,7 +12,7 @@ func statfs(path string) (usage, error) {
 			continue
 		}
 		if err != nil {
-			return usage{}, err
+			return spaceUsage{}, err
 		}
 		break
 	}
@@ -20,7 +20,7 @@ func statfs(path string) (usage, error) {
 	if unit == 0 {
 		unit = float64(st.Bsize)
 	}
-	return usage{
+	return spaceUsage{
 		total:      float64(st.Blocks) * unit,
 		free:       float64(st.Bfree) * unit,
 		available:  float64(st.Bavail) * unit,

@@ -5,4 +5,4 @@ package linuxdisk
 import "errors"
 
 // statfs is missing on this system. The package compiles everywhere, so that its parsers are tested everywhere.
-func statfs(string) (usage, error) { return usage{}, errors.ErrUnsupported }
+func statfs(string) (spaceUsage, error) { return spaceUsage{}, errors.ErrUnsupported }

@@ -13,11 +13,11 @@ import (
 // checkMetrics compares the series of an input with the tables of its README.
 func checkMetrics(t reporter, readme string, all []*telemetry.Series) {
 	documented := metricdoc.Parse(readme)
-	said := map[string]bool{}
+	reported := map[string]bool{}
 	for _, s := range all {
-		if complaint := describeMismatch(s, documented); complaint != "" && !said[complaint] {
-			said[complaint] = true
-			t.Errorf("%s %s", s.Name(), complaint)
+		if mismatch := describeMismatch(s, documented); mismatch != "" && !reported[mismatch] {
+			reported[mismatch] = true
+			t.Errorf("%s %s", s.Name(), mismatch)
 		}
 	}
 	for _, m := range documented {

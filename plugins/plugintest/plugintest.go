@@ -75,7 +75,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 			c.advanceTree(t, dir, round)
 		}
 		b, err := p.Batch(float64(10 * round))
-		c.checkError(t, err)
+		c.checkGatherError(t, err)
 		c.checkBatch(t, b)
 		checkReused(t, b, seen)
 	}
@@ -114,7 +114,7 @@ func (c Case) advanceTree(t *testing.T, dir string, round int) {
 	Lay(t, dir, tree)
 }
 
-func (c Case) checkError(t reporter, err error) {
+func (c Case) checkGatherError(t reporter, err error) {
 	switch {
 	case err != nil && c.Error == "":
 		t.Errorf("gather: %v", err)
@@ -199,7 +199,7 @@ func countFiles(t *testing.T, dir string) (n int) {
 func checkCancelled(t *testing.T, p *Probe) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if b, err := p.batch(ctx, 1000); err != nil && b.Len() == 0 && !errors.Is(err, context.Canceled) {
+	if b, err := p.gatherBatch(ctx, 1000); err != nil && b.Len() == 0 && !errors.Is(err, context.Canceled) {
 		t.Logf("gather after cancel: %v", err)
 	}
 }

@@ -154,7 +154,7 @@ func TestWrongErrorsAreFound(t *testing.T) {
 		{"boom", errors.New("a boom"), ""},
 	} {
 		var r recorder
-		Case{Error: tt.wanted}.checkError(&r, tt.err)
+		Case{Error: tt.wanted}.checkGatherError(&r, tt.err)
 		r.expect(t, tt.want)
 	}
 }

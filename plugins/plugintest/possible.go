@@ -47,19 +47,19 @@ func checkValues(t reporter, b *telemetry.Batch) {
 // describeImpossible returns why a series cannot have a value, or "". It does not use [telemetry.Unit.Bounds], because it checks
 // them. A series may declare wider bounds than those of its unit.
 func describeImpossible(s *telemetry.Series, v float64) string {
-	most, least := 0x1p63, -0x1p63
+	upper, lower := 0x1p63, -0x1p63
 	switch s.Unit() {
 	case telemetry.Percent:
-		least, most = 0, 100
+		lower, upper = 0, 100
 	case telemetry.Celsius:
-		least, most = -273.15, 1000
+		lower, upper = -273.15, 1000
 	case telemetry.Bits:
-		least, most = 0, 0x1p66
+		lower, upper = 0, 0x1p66
 	case telemetry.Bytes, telemetry.Packets, telemetry.Operations, telemetry.Pages, telemetry.Hertz, telemetry.RPM, telemetry.Joules:
-		least = 0
+		lower = 0
 	}
 	if s.Kind() == telemetry.Counter || strings.HasSuffix(string(s.Unit()), "per_second") {
-		least = 0
+		lower = 0
 	}
 	declared := s.Bounds()
 	switch {
@@ -67,9 +67,9 @@ func describeImpossible(s *telemetry.Series, v float64) string {
 		return "not a number"
 	case v < 0 && strings.HasSuffix(s.Name(), "_rate"):
 		return "a negative rate"
-	case v > most && declared.Most <= most:
+	case v > upper && declared.Most <= upper:
 		return "too large"
-	case v < least && declared.Least >= least:
+	case v < lower && declared.Least >= lower:
 		return "too small"
 	case v < declared.Least || v > declared.Most:
 		return "outside the declared bounds"

@@ -120,10 +120,10 @@ func Start(tb testing.TB, def plugins.Definition, config string, env plugins.Env
 
 // Batch gathers. Second is the time after a fixed instant, in seconds.
 func (p *Probe) Batch(second float64) (*telemetry.Batch, error) {
-	return p.batch(p.tb.Context(), second)
+	return p.gatherBatch(p.tb.Context(), second)
 }
 
-func (p *Probe) batch(ctx context.Context, second float64) (*telemetry.Batch, error) {
+func (p *Probe) gatherBatch(ctx context.Context, second float64) (*telemetry.Batch, error) {
 	b := newBatch(second)
 	return b, p.Input.Gatherer.Gather(ctx, b)
 }
@@ -147,7 +147,7 @@ func Rotated(tb testing.TB, def plugins.Definition, config, right string) {
 func (p *Probe) Within(patience time.Duration, second float64) (*telemetry.Batch, error) {
 	ctx, cancel := context.WithTimeout(p.tb.Context(), patience)
 	defer cancel()
-	return p.batch(ctx, second)
+	return p.gatherBatch(ctx, second)
 }
 
 func newBatch(second float64) *telemetry.Batch {

@@ -37,7 +37,7 @@ func TestDocumentationIsFresh(t *testing.T) {
 	}
 }
 
-func TestFolderWithoutTitle(t *testing.T) {
+func TestFolderWithoutTitleIsAnError(t *testing.T) {
 	first := all.Catalog()[0].Name()
 	if _, err := renderInputs(t.TempDir(), all.Catalog()); err == nil || !strings.Contains(err.Error(), `title "# `+first+`"`) {
 		t.Error(err)
