@@ -93,7 +93,7 @@ type setup struct {
 }
 
 func newSetup() *setup {
-	w := &setup{logs: &servicetest.Log{}, f: telemetry.NewFactory("h", "test", nil, 4)}
+	w := &setup{logs: &servicetest.Log{}, f: telemetry.NewFactory("h", "test", nil)}
 	w.cfg = Config{
 		Limits: Limits{Flush: time.Second, Buffer: 1_000_000, EventBuffer: 1 << 20}, Grace: 10 * time.Second, Self: &selfstat.Registry{},
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)),

@@ -30,7 +30,7 @@ func BenchmarkEvents(b *testing.B) {
 	const perBatch, fields = 100, 6
 	sink := &countingOutput{}
 	start := make(chan plugins.Emitter)
-	w := &setup{f: telemetry.NewFactory("h", "test", nil, 0)}
+	w := &setup{f: telemetry.NewFactory("h", "test", nil)}
 	w.cfg = Config{
 		Limits: Limits{Flush: 10 * time.Millisecond, Buffer: 1000, EventBuffer: 16 << 20}, Grace: time.Second,
 		Self: &selfstat.Registry{}, Log: slog.New(slog.DiscardHandler),

@@ -21,7 +21,7 @@ func (o *impossibleInput) Gather(_ context.Context, out *telemetry.Batch) error 
 }
 
 func newImpossibleInput() *impossibleInput {
-	f := telemetry.NewFactory("h", "odd", nil, 1)
+	f := telemetry.NewFactory("h", "odd", nil)
 	return &impossibleInput{f.Gauge("hot", telemetry.Celsius), f.Gauge("twice", telemetry.None)}
 }
 

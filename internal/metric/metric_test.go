@@ -82,7 +82,7 @@ func ExampleSortLabels() {
 }
 
 func TestInfoEndsTheSeriesWithOldDetails(t *testing.T) {
-	info := NewInfo(telemetry.NewFactory("h", "s", nil, 0), "server_info", telemetry.Label{Key: "server", Value: "a"})
+	info := NewInfo(telemetry.NewFactory("h", "s", nil), "server_info", telemetry.Label{Key: "server", Value: "a"})
 	var last *telemetry.Series
 	for i, c := range []struct {
 		version string
@@ -102,7 +102,7 @@ func TestInfoEndsTheSeriesWithOldDetails(t *testing.T) {
 }
 
 func TestInfoAllocatesNothingWhileNothingChanges(t *testing.T) {
-	info := NewInfo(telemetry.NewFactory("h", "s", nil, 0), "server_info")
+	info := NewInfo(telemetry.NewFactory("h", "s", nil), "server_info")
 	b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)
 	if n := testing.AllocsPerRun(100, func() { info.Add(b, telemetry.Label{Key: "version", Value: "1"}) }); n > 0 {
 		t.Errorf("%v allocations", n)
@@ -110,7 +110,7 @@ func TestInfoAllocatesNothingWhileNothingChanges(t *testing.T) {
 }
 
 func ExampleInfo() {
-	f := telemetry.NewFactory("myhost", "myinput", nil, 0)
+	f := telemetry.NewFactory("myhost", "myinput", nil)
 	info := NewInfo(f, "server_info", telemetry.Label{Key: "server", Value: "db1"})
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	info.Add(b, telemetry.Label{Key: "version", Value: "8.0"}) // at every gather

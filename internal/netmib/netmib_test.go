@@ -21,7 +21,7 @@ func testMetric(title, name string) Metric {
 	return Metric{Name: title + "_" + name, Unit: telemetry.Bytes, Kind: telemetry.Counter}
 }
 
-func newTable() *Table { return NewTable(telemetry.NewFactory("h", "test", nil, 1), testMetric) }
+func newTable() *Table { return NewTable(telemetry.NewFactory("h", "test", nil), testMetric) }
 
 func newBatch(second int64) *telemetry.Batch {
 	at := time.Unix(second, 0)
@@ -105,7 +105,7 @@ func TestNoiseBecomesNoSeries(t *testing.T) {
 }
 
 func TestExcludedMetricsAreLeftOut(t *testing.T) {
-	f := telemetry.NewFactory("h", "test", nil, 1).Choose(telemetry.Choice{Wants: func(name string) bool { return name == "Tcp_A" }})
+	f := telemetry.NewFactory("h", "test", nil).Choose(telemetry.Choice{Wants: func(name string) bool { return name == "Tcp_A" }})
 	table := NewTable(f, testMetric)
 	for i := range int64(2) {
 		b := newBatch(10 * i)
@@ -160,7 +160,7 @@ func FuzzParseTable(f *testing.F) {
 // TestColumnsWithTheSameMetric checks that the first column counts, also across files.
 func TestColumnsWithTheSameMetric(t *testing.T) {
 	same := func(string, string) Metric { return Metric{Name: "same"} }
-	first := NewTable(telemetry.NewFactory("h", "test", nil, 1), same)
+	first := NewTable(telemetry.NewFactory("h", "test", nil), same)
 	b := newBatch(0)
 	first.AddPairs(b, []byte("A: X Y\nA: 1 2\nB: X\nB: 3\n"))
 	first.Sibling().AddPairs(b, []byte("C: X\nC: 4\n"))

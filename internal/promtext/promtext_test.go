@@ -155,7 +155,7 @@ func gatherPage(t *testing.T, r *Reader, second int, page string) (map[string]fl
 }
 
 func newReader() *Reader {
-	return NewReader(telemetry.NewFactory("h", "test", nil, 1), telemetry.Label{Key: "of", Value: "x"})
+	return NewReader(telemetry.NewFactory("h", "test", nil), telemetry.Label{Key: "of", Value: "x"})
 }
 
 func TestReservedNamesAndLabels(t *testing.T) {
@@ -247,7 +247,7 @@ func BenchmarkRead(b *testing.B) {
 	node := nodeExporterPage(b)
 	for name, page := range map[string][]byte{"node_exporter": node, "10000": []byte(largePage(10_000))} {
 		b.Run(name, func(b *testing.B) {
-			r := NewReader(telemetry.NewFactory("h", "prometheus", nil, 1))
+			r := NewReader(telemetry.NewFactory("h", "prometheus", nil))
 			at, samples := time.Now(), 0
 			for b.Loop() {
 				at = at.Add(time.Second)

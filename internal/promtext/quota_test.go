@@ -21,7 +21,7 @@ func countersPage(from, to int) []byte {
 // Readers of one input share a quota. Known series continue; new ones are left out until others are removed.
 func TestQuota(t *testing.T) {
 	quota := &promtext.Quota{MaxBytes: 570 * 100}
-	f := telemetry.NewFactory("h", "s", nil, 1)
+	f := telemetry.NewFactory("h", "s", nil)
 	first, second := promtext.NewReader(f), promtext.NewReader(f)
 	first.Quota, second.Quota = quota, quota
 	read := func(r *promtext.Reader, page []byte) (int, string) {
@@ -49,7 +49,7 @@ func TestQuota(t *testing.T) {
 
 // Long lines and many labels are rejected, because each label is compared with all others.
 func TestLongLines(t *testing.T) {
-	f := telemetry.NewFactory("h", "s", nil, 1)
+	f := telemetry.NewFactory("h", "s", nil)
 	var labels strings.Builder
 	for i := range 101 {
 		fmt.Fprintf(&labels, "l%d=\"v\",", i)

@@ -154,7 +154,7 @@ func TestKnownSeriesAllocateNothing(t *testing.T) {
 
 // A series and its rate end when the series was on none of the last pages.
 func TestSeriesEnd(t *testing.T) {
-	r := NewReader(telemetry.NewFactory("h", "s", nil, 1))
+	r := NewReader(telemetry.NewFactory("h", "s", nil))
 	var ended []string
 	for second, page := range []string{"# TYPE a counter\na{l=\"x\"} 1\nb 1\n", "# TYPE a counter\na{l=\"x\"} 2\nb 1\n", "b 1\n", "b 1\n", "b 1\n", "b 1\n"} {
 		b := telemetry.NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0)

@@ -39,7 +39,7 @@ func toBytes(words ...string) [][]byte {
 	return out
 }
 
-func newFactory() *telemetry.Factory { return telemetry.NewFactory("h", "s", nil, 0) }
+func newFactory() *telemetry.Factory { return telemetry.NewFactory("h", "s", nil) }
 
 func fixedLabels() []telemetry.Label { return []telemetry.Label{{Key: ServerLabel, Value: "db:1"}} }
 

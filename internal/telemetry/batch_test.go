@@ -28,7 +28,7 @@ func atSecond(s float64) time.Time {
 }
 
 func TestBatchTimes(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	x, y, z := f.Gauge("x", None), f.Gauge("y", None), f.Gauge("z", None)
 	for _, size := range []int{0, 1, 8} {
 		b := NewBatch(atSecond(0), atSecond(0.2), size)
@@ -59,7 +59,7 @@ func TestBatchTimes(t *testing.T) {
 }
 
 func TestBatchDoesNotGrowWithinItsSize(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	var series [64]*Series
 	for i := range series {
 		series[i] = f.Gauge("x", None)
@@ -78,7 +78,7 @@ func TestBatchDoesNotGrowWithinItsSize(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	r := f.Rate("r", Bytes.PerSecond())
 	for i, step := range []struct {
 		at, counter float64
@@ -106,7 +106,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestCounterWritesTotalAndRate(t *testing.T) {
-	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes, Label{"d", "sda"})
+	c := NewFactory("h", "s", nil).Counter("c", Bytes, Label{"d", "sda"})
 	var got []writtenSample
 	for i, v := range []float64{10, 40, 5} {
 		// The sample has the scheduled time. The rate divides by the elapsed time, here 15 s.
@@ -177,7 +177,7 @@ func TestGetBytesAllocatesNothingForKnownKeys(t *testing.T) {
 }
 
 func TestMakerKeepsBatchesApart(t *testing.T) {
-	f := NewFactory("h", "test", nil, 1)
+	f := NewFactory("h", "test", nil)
 	b := f.Gauge("b", None)
 	var more [5]*Series
 	for i := range more {
@@ -212,7 +212,7 @@ func TestMakerKeepsBatchesApart(t *testing.T) {
 }
 
 func TestMakerAllocatesForSeveralBatches(t *testing.T) {
-	f := NewFactory("h", "test", nil, 1)
+	f := NewFactory("h", "test", nil)
 	s := f.Gauge("x", None)
 	var m Maker
 	at := time.Now()
@@ -246,7 +246,7 @@ func TestVecAll(t *testing.T) {
 
 // A restarted counter has no rate, even if it has already exceeded its old value.
 func TestForgetDropsBaselineOfRate(t *testing.T) {
-	total := NewFactory("h", "s", nil, 0).Counter("c", None)
+	total := NewFactory("h", "s", nil).Counter("c", None)
 	var got []int
 	for i, reading := range []float64{10, 20, 30, 40} {
 		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 2)

@@ -48,7 +48,7 @@ func TestBounds(t *testing.T) {
 
 // Impossible samples are counted each time and described once.
 func TestImpossibleSamplesAreRejected(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	hot, cpu := f.Gauge("hot", Celsius), f.Gauge("cpu", Percent).Within(0, math.MaxFloat64)
 	foreign := f.Unbounded().Gauge("foreign", Percent)
 	for round, described := range []int{1, 0} {
@@ -70,7 +70,7 @@ func TestImpossibleSamplesAreRejected(t *testing.T) {
 }
 
 func TestUnwantedSeriesHasNoBounds(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0).Choose(Choice{Wants: func(string) bool { return false }})
+	f := NewFactory("h", "s", nil).Choose(Choice{Wants: func(string) bool { return false }})
 	s := f.Gauge("x", Percent).Signed().Within(0, 1)
 	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.Reject(s, 5)
@@ -82,7 +82,7 @@ func TestUnwantedSeriesHasNoBounds(t *testing.T) {
 
 // A computed percentage may exceed 100 by a rounding error.
 func TestPercentageMayBeSlightlyOver100(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	full, empty, bytes := f.Gauge("full", Percent), f.Gauge("empty", Percent), f.Gauge("bytes", Bytes)
 	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.Add(full, 100.00000000000001)
@@ -94,7 +94,7 @@ func TestPercentageMayBeSlightlyOver100(t *testing.T) {
 }
 
 func TestAddUpTo(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	free, used := f.Gauge("free", Bytes), f.Gauge("used", Bytes)
 	b := NewBatch(atSecond(0), atSecond(0), 0)
 	b.AddUpTo(free, 1025, 1024)
@@ -106,8 +106,8 @@ func TestAddUpTo(t *testing.T) {
 
 // Of two samples of one series in one gather, the first is written. This is also true for counters that are withheld until they move.
 func TestSecondSampleIsRejected(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
-	moving := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("moving", None)
+	f := NewFactory("h", "s", nil)
+	moving := NewFactory("h", "s", nil).Choose(Choice{Counters: MovingCounters}).Counter("moving", None)
 	x, y, c := f.Gauge("x", None), f.Gauge("y", None), f.Counter("c", None)
 	var got []writtenSample
 	rejected := 0
@@ -138,7 +138,7 @@ func TestSecondSampleIsRejected(t *testing.T) {
 
 // A batch counts all rejections and describes a few.
 func TestRejectionsAreBounded(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	b := NewBatch(atSecond(0), atSecond(0), 0)
 	for range 10_000 {
 		b.Add(f.Gauge("x", Percent), 101)
@@ -149,7 +149,7 @@ func TestRejectionsAreBounded(t *testing.T) {
 }
 
 func TestAddAllocatesNothing(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	x, y := f.Gauge("x", None), f.Gauge("y", Percent)
 	b := NewBatch(atSecond(0), atSecond(0), 4096)
 	b.Add(y, 101) // the first rejection of a series is described
@@ -163,7 +163,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 
 // The difference of two sizes may be negative.
 func TestSignedSeriesMayBeNegative(t *testing.T) {
-	s := NewFactory("h", "s", nil, 0).Gauge("profit", Bytes).Signed()
+	s := NewFactory("h", "s", nil).Gauge("profit", Bytes).Signed()
 	if b := s.Bounds(); !b.Contains(-18446) || !b.Contains(18446) || b.Contains(math.MaxUint64) || b.Contains(-math.MaxUint64) {
 		t.Errorf("%v", b)
 	}

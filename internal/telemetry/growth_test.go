@@ -34,7 +34,7 @@ func TestGrowth(t *testing.T) {
 
 // A counter of 50 GB that reads 0 once must not cause a rate of 400 Gbit/s.
 func TestCounterThatReadsZeroOnceHasNoFalseRate(t *testing.T) {
-	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
+	c := NewFactory("h", "s", nil).Counter("c", Bytes)
 	var got []writtenSample
 	for i, v := range []float64{50e9, 50e9 + 10, 0, 50e9 + 30, 50e9 + 40} {
 		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 0)
@@ -53,7 +53,7 @@ func TestCounterThatReadsZeroOnceHasNoFalseRate(t *testing.T) {
 // A counter that grows faster than its limit has no rate. The limit allows for readings that were stale.
 func TestCounterAboveLimitHasNoRate(t *testing.T) {
 	const limit = 100 // per second
-	c := NewFactory("h", "s", nil, 0).Counter("c", Bytes)
+	c := NewFactory("h", "s", nil).Counter("c", Bytes)
 	rejected := 0
 	var got []writtenSample
 	for i, v := range []float64{0, 1000, 3200, 4601, 4600, 4600} { // in 10 s, limit * (10 s + staleness) = 1200

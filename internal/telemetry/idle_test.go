@@ -8,7 +8,7 @@ import (
 
 // A counter that never moves has no samples. From its first step on all samples are written, including the one before the step.
 func TestIdleCountersAreWithheld(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters})
+	f := NewFactory("h", "s", nil).Choose(Choice{Counters: MovingCounters})
 	still, moving, gauge := f.Counter("still", None), f.Counter("moving", None), f.Gauge("gauge", None)
 	var got []writtenSample
 	for i, v := range []float64{7, 7, 7, 9, 9} {
@@ -30,7 +30,7 @@ func TestIdleCountersAreWithheld(t *testing.T) {
 
 // The first rate of a counter that always moves has no zero sample before it.
 func TestFirstRateNeedsNoSampleBefore(t *testing.T) {
-	c := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: MovingCounters}).Counter("c", None)
+	c := NewFactory("h", "s", nil).Choose(Choice{Counters: MovingCounters}).Counter("c", None)
 	var got []writtenSample
 	for i, v := range []float64{1, 2, 3} {
 		b := NewBatch(atSecond(float64(i)), atSecond(float64(i)), 0)
@@ -44,7 +44,7 @@ func TestFirstRateNeedsNoSampleBefore(t *testing.T) {
 }
 
 func TestCountersCanBeSwitchedOff(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0).Choose(Choice{Counters: NoCounters})
+	f := NewFactory("h", "s", nil).Choose(Choice{Counters: NoCounters})
 	if c := f.Counter("c", None); c.raw != nil || c.rate.series == nil {
 		t.Errorf("a counter with a rate: %v, %v", c.raw, c.rate.series)
 	}

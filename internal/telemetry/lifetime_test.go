@@ -27,7 +27,7 @@ type container struct {
 }
 
 func newGatherer() *containerGatherer {
-	return &containerGatherer{containers: NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *container {
+	return &containerGatherer{containers: NewVec(NewFactory("h", "test", nil), func(f *Factory, name string) *container {
 		label := Label{"container", name}
 		return &container{
 			cpu: f.Counter("cpu", Seconds, label),
@@ -83,7 +83,7 @@ func TestOnlyWrittenSeriesEnd(t *testing.T) {
 }
 
 func TestEndedSeriesBeginsAgain(t *testing.T) {
-	s := NewFactory("h", "test", nil, 1).Gauge("m", None)
+	s := NewFactory("h", "test", nil).Gauge("m", None)
 	b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
 	for range 2 {
 		b.Add(s, 1)
@@ -99,7 +99,7 @@ func TestEndedSeriesBeginsAgain(t *testing.T) {
 
 // The ended series of a batch stay with its last part, because they end after the last sample is delivered.
 func TestEndsStayWithTheLastSlice(t *testing.T) {
-	f := NewFactory("h", "test", nil, 1)
+	f := NewFactory("h", "test", nil)
 	b := NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
 	for i := range 4 {
 		b.Add(f.Gauge(fmt.Sprint("m", i), None), 1)
@@ -114,7 +114,7 @@ func TestEndsStayWithTheLastSlice(t *testing.T) {
 
 func TestVecLimit(t *testing.T) {
 	made := 0
-	v := NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, name string) *Total {
+	v := NewVec(NewFactory("h", "test", nil), func(f *Factory, name string) *Total {
 		made++
 		return f.Counter("m", None, Label{"name", name})
 	}).Limit(2)
@@ -142,7 +142,7 @@ func TestVecLimit(t *testing.T) {
 }
 
 func TestEphemeralSeriesHaveTTL(t *testing.T) {
-	f := NewFactory("h", "test", nil, 1)
+	f := NewFactory("h", "test", nil)
 	if s := f.Gauge("m", None); s.TTL() != 0 {
 		t.Errorf("a permanent series has TTL %v", s.TTL())
 	}
@@ -156,7 +156,7 @@ func TestEphemeralSeriesHaveTTL(t *testing.T) {
 func TestReplacedSeriesAreForgotten(t *testing.T) {
 	var current *Series
 	var factory *Factory
-	v := NewVec(NewFactory("h", "test", nil, 1), func(f *Factory, _ string) *Series {
+	v := NewVec(NewFactory("h", "test", nil), func(f *Factory, _ string) *Series {
 		factory = f
 		return f.Gauge("kept", None)
 	})

@@ -7,7 +7,7 @@ import (
 
 func TestMemosBelongToSlots(t *testing.T) {
 	var slots Slots
-	s := NewFactory("h", "test", nil, 0).Gauge("m", None)
+	s := NewFactory("h", "test", nil).Gauge("m", None)
 	first, second := slots.Acquire(), slots.Acquire()
 	s.SetMemo(second, "b")
 	s.SetMemo(first, "a")
@@ -34,7 +34,7 @@ func TestMemosBelongToSlots(t *testing.T) {
 // Outputs are added while others use their memos. The race detector checks this.
 func TestMemosGrowConcurrently(t *testing.T) {
 	var slots Slots
-	s := NewFactory("h", "test", nil, 0).Gauge("m", None)
+	s := NewFactory("h", "test", nil).Gauge("m", None)
 	var outputs sync.WaitGroup
 	for range 8 {
 		slot := slots.Acquire()

@@ -171,7 +171,7 @@ type Choice struct {
 
 // NewFactory returns a factory for the input called source on host. Tags are the labels of the user. A tag never replaces
 // host, source, unit or an instance label.
-func NewFactory(host, source string, tags map[string]string, _ int) *Factory {
+func NewFactory(host, source string, tags map[string]string) *Factory {
 	f := &Factory{host: host}
 	f.base = append(f.base, Label{"host", host}, Label{"source", source})
 	for k, v := range tags {

@@ -11,7 +11,7 @@ import (
 func TestSeriesLabels(t *testing.T) {
 	f := NewFactory("atila", "linux_net", map[string]string{
 		"env": "lab", "iface": "from a tag", "host": "no", "source": "no", "unit": "no", "__name__": "no", "empty": "",
-	}, 1)
+	})
 	s := f.New("net_rx_bytes", Counter, Bytes, Label{"iface", "eth0"}, Label{"gone", ""})
 	want := []Label{{"env", "lab"}, {"host", "atila"}, {"iface", "eth0"}, {"source", "linux_net"}, {"unit", "bytes"}}
 	if diff := cmp.Diff(want, s.Labels()); diff != "" {
@@ -35,7 +35,7 @@ func TestSeriesLabels(t *testing.T) {
 }
 
 func TestSeriesDoNotShareLabels(t *testing.T) {
-	f := NewFactory("h", "s", nil, 0)
+	f := NewFactory("h", "s", nil)
 	instance := []Label{{"device", "sda"}}
 	s := f.Gauge("m", None, instance...)
 	instance[0].Value = "changed"
@@ -46,7 +46,7 @@ func TestSeriesDoNotShareLabels(t *testing.T) {
 }
 
 func TestBareKey(t *testing.T) {
-	f := NewFactory("h", "s", map[string]string{"env": "not in the key"}, 0)
+	f := NewFactory("h", "s", map[string]string{"env": "not in the key"})
 	for _, tt := range []struct {
 		instance []Label
 		want     string
@@ -79,7 +79,7 @@ func TestUnitPerSecond(t *testing.T) {
 
 // Metrics that the user does not want have no series. Their samples are left out without the input noticing.
 func TestUnwantedMetricsHaveNoSeries(t *testing.T) {
-	f := NewFactory("h", "s", nil, 1).Choose(Choice{Prefix: "lab_", Wants: func(name string) bool { return name != "b" && name != "c_rate" }})
+	f := NewFactory("h", "s", nil).Choose(Choice{Prefix: "lab_", Wants: func(name string) bool { return name != "b" && name != "c_rate" }})
 	b := NewBatch(time.UnixMilli(0), time.Now(), 0)
 	b.Add(f.Gauge("a", None), 1)
 	b.Add(f.Gauge("b", None), 2)
@@ -99,7 +99,7 @@ func TestUnwantedMetricsHaveNoSeries(t *testing.T) {
 }
 
 func TestWithoutRates(t *testing.T) {
-	f := NewFactory("h", "s", nil, 1).Choose(Choice{NoRates: true})
+	f := NewFactory("h", "s", nil).Choose(Choice{NoRates: true})
 	total, rate := f.Counter("c", None), f.Rate("r", None)
 	for second := range 3 {
 		b := NewBatch(time.Unix(int64(second), 0), time.Unix(int64(second), 0), 0)
@@ -113,7 +113,7 @@ func TestWithoutRates(t *testing.T) {
 
 // The details of an info series are labels, but not part of its key.
 func TestInfoDetailsAreNotInKey(t *testing.T) {
-	f := NewFactory("h", "s", map[string]string{"release": "tag", "lab": "x"}, 0)
+	f := NewFactory("h", "s", map[string]string{"release": "tag", "lab": "x"})
 	s := f.Info("uname", []Label{{"cpu", "0"}}, Label{"release", "6.1"}, Label{"empty", ""})
 	if got, want := s.String(), `uname{cpu="0",host="h",lab="x",release="6.1",source="s"}`; got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -124,13 +124,13 @@ func TestInfoDetailsAreNotInKey(t *testing.T) {
 }
 
 func TestFactoryHost(t *testing.T) {
-	if got := NewFactory("atila", "x", nil, 0).Host(); got != "atila" {
+	if got := NewFactory("atila", "x", nil).Host(); got != "atila" {
 		t.Error(got)
 	}
 }
 
 func TestFactoryWith(t *testing.T) {
-	f := NewFactory("h", "s", map[string]string{"room": "a"}, 1)
+	f := NewFactory("h", "s", map[string]string{"room": "a"})
 	with := f.With(Label{"team", "x"}, Label{"room", "b"}, Label{"host", "other"}, Label{"disk", "no"}, Label{"none", ""})
 	s := with.Gauge("m", Bytes, Label{"disk", "sda"})
 	if want := `m{disk="sda",host="h",room="a",source="s",team="x",unit="bytes"}`; s.String() != want || s.BareKey() != "m_sda" {

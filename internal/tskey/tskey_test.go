@@ -12,7 +12,7 @@ import (
 )
 
 func series(host, name string, instance ...telemetry.Label) *telemetry.Series {
-	f := telemetry.NewFactory(host, "linux_disk", map[string]string{"room": "a(1), north "}, 1)
+	f := telemetry.NewFactory(host, "linux_disk", map[string]string{"room": "a(1), north "})
 	return f.Gauge(name, telemetry.Bytes, instance...)
 }
 

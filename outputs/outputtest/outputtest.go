@@ -56,7 +56,7 @@ func buildPrinting(t *testing.T, c Case, stdout io.Writer) outputs.Output {
 }
 
 func batches() []*telemetry.Batch {
-	f := telemetry.NewFactory("conformance", "outputtest", map[string]string{"tag": "a,(b)"}, 1)
+	f := telemetry.NewFactory("conformance", "outputtest", map[string]string{"tag": "a,(b)"})
 	at := time.UnixMilli(1_700_000_000_000)
 	b := telemetry.NewBatch(at, at, 3)
 	b.Add(f.Gauge("outputtest_gauge", telemetry.Percent, telemetry.Label{Key: "mount", Value: "/a b"}), 1.5)
@@ -149,7 +149,7 @@ func ended(t *testing.T, c Case) {
 		}
 		return printed.String(), stored
 	}
-	f := telemetry.NewFactory("conformance", "outputtest", nil, 1)
+	f := telemetry.NewFactory("conformance", "outputtest", nil)
 	g, h := f.Gauge("outputtest_gauge", telemetry.Percent), f.Ephemeral(time.Hour).Gauge("outputtest_ephemeral", telemetry.Percent)
 	at := time.UnixMilli(1_700_000_000_000)
 	batch := func(end bool, values ...float64) *telemetry.Batch {

@@ -9,7 +9,7 @@ import (
 
 // After a redirection, samples may be requested in any order.
 func TestCursor(t *testing.T) {
-	f := telemetry.NewFactory("h1", "test", nil, 1)
+	f := telemetry.NewFactory("h1", "test", nil)
 	g, h := f.Gauge("g", telemetry.None), f.Gauge("h", telemetry.None)
 	var batches []*telemetry.Batch
 	for i := range 3 {

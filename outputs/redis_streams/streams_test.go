@@ -133,7 +133,7 @@ func TestEvents(t *testing.T) {
 }
 
 func batches() []*telemetry.Batch {
-	f := telemetry.NewFactory("h1", "test", map[string]string{"shelf": "a \"b\""}, 1)
+	f := telemetry.NewFactory("h1", "test", map[string]string{"shelf": "a \"b\""})
 	g, h := f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: "/boot"}), f.Gauge("load1", telemetry.None)
 	a := telemetry.NewBatch(start, start, 0)
 	a.Add(g, 1.5e15)

@@ -17,7 +17,7 @@ import (
 // encoded returns a writer without a server, and batches of series that it assumes to exist.
 func encoded(series, ticks int) (*Writer, []*telemetry.Batch) {
 	w := &Writer{commandSize: fullCommand}
-	f := telemetry.NewFactory("host-with-a-name", "bench", nil, 1)
+	f := telemetry.NewFactory("host-with-a-name", "bench", nil)
 	var all []*telemetry.Series
 	for i := range series {
 		s := f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: strconv.Itoa(i)})

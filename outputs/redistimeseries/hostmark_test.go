@@ -32,7 +32,7 @@ func writeEachSecond(t *testing.T, l *ledger, instance string, from, until time.
 		t.Error(err)
 		return log
 	}
-	g := telemetry.NewFactory("h1", "test", nil, 1).Gauge("g", telemetry.None)
+	g := telemetry.NewFactory("h1", "test", nil).Gauge("g", telemetry.None)
 	time.Sleep(from)
 	if err := w.Open(context.Background()); err != nil {
 		t.Error(err)

@@ -192,7 +192,7 @@ func linkAgent(t *testing.T, link *redistest.Link, series, ticks int) (*agent.Ag
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := telemetry.NewFactory("h1", "test", nil, 1)
+	f := telemetry.NewFactory("h1", "test", nil)
 	in := &loadInput{ticks: ticks}
 	for i := range series {
 		in.series = append(in.series, f.Gauge("some_metric_name", telemetry.None, telemetry.Label{Key: "n", Value: strconv.Itoa(i)}))

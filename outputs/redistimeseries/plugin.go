@@ -137,7 +137,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.liveness = telemetry.NewFactory(env.Host, "", nil, 1).Gauge("rtcollector:hosts", telemetry.None)
+	w.liveness = telemetry.NewFactory(env.Host, "", nil).Gauge("rtcollector:hosts", telemetry.None)
 	return w, nil
 }
 

@@ -41,7 +41,7 @@ type fixture struct {
 
 func newFixture(t testing.TB, config redistimeseries.Config, host string, tags map[string]string) *fixture {
 	t.Helper()
-	f := &fixture{factory: telemetry.NewFactory(host, "test", tags, 1), log: &servicetest.Log{}}
+	f := &fixture{factory: telemetry.NewFactory(host, "test", tags), log: &servicetest.Log{}}
 	w, err := redistimeseries.New(outputs.Env{
 		ID: "redistimeseries", Host: host, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}, config)

@@ -31,7 +31,7 @@ func TestConformance(t *testing.T) {
 }
 
 func testBatch() *telemetry.Batch {
-	f := telemetry.NewFactory("h1", "test", nil, 1)
+	f := telemetry.NewFactory("h1", "test", nil)
 	at := time.UnixMilli(1_700_000_000_000)
 	b := telemetry.NewBatch(at, at, 0)
 	b.Add(f.Gauge("disk_used", telemetry.Bytes, telemetry.Label{Key: "mount", Value: `/mnt/a "b" \é`}), 1e15)
@@ -181,7 +181,7 @@ func TestNobodyReadsEvents(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	const evil = "a\x1b[2J\u009b31m\u202eb\nc"
 	b := telemetry.NewBatch(time.UnixMilli(1_700_000_000_000), time.UnixMilli(1_700_000_000_000), 0)
-	b.Add(telemetry.NewFactory(evil, "test", map[string]string{evil: evil}, 1).Gauge("m", telemetry.None, telemetry.Label{Key: "device", Value: evil}), 1)
+	b.Add(telemetry.NewFactory(evil, "test", map[string]string{evil: evil}).Gauge("m", telemetry.None, telemetry.Label{Key: "device", Value: evil}), 1)
 	b.Events = []telemetry.Event{{Time: time.UnixMilli(1_700_000_000_000), Host: evil, App: evil, Message: evil}}
 	for _, format := range []stdout.Format{stdout.Table, stdout.JSON, stdout.TSAdd} {
 		var out bytes.Buffer

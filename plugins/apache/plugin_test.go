@@ -263,7 +263,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(readTestdata(f, "2.2-prefork")))
 	f.Add([]byte("Load1: -nan\nTotal Accesses: -1\nUptime: 1e999\nCPULoad: Inf\nScoreboard:"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, out := newBalancers(telemetry.NewFactory("h", "apache", nil, 1), nil), &telemetry.Batch{}
+		b, out := newBalancers(telemetry.NewFactory("h", "apache", nil), nil), &telemetry.Batch{}
 		b.beginPage()
 		defer b.endPage(out)
 		forEachField(data, func(name, value []byte) {

@@ -16,7 +16,7 @@ func seriesNames(t *testing.T, page string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
+	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil), nil)
 	b := telemetry.NewBatch(time.Unix(1, 0), time.Unix(1, 0), 0)
 	u.addStats(b, s, false)
 	var got []string

@@ -243,7 +243,7 @@ func TestSecondContainerOfANameIsLeftOut(t *testing.T) {
 
 // Removed interfaces and devices are forgotten.
 func TestRemovedInterfacesAndDevicesAreForgotten(t *testing.T) {
-	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil, 0), nil)
+	u := newUsageSeries(telemetry.NewFactory("h", "docker", nil), nil)
 	s := &stats{Networks: map[string]network{"eth0": {}}}
 	s.Blkio.Bytes = []blkio{{Major: 8, Op: "Read", Value: 1}}
 	for second := range 9 {

@@ -32,7 +32,7 @@ func FuzzParseContainer(f *testing.F) {
 	}
 	config := Config{TagEnv: []string{"COLOR"}}
 	f.Fuzz(func(t *testing.T, details, usage string, windows bool) {
-		c := container{factory: telemetry.NewFactory("h", "docker", nil, 0), config: &config, labels: []telemetry.Label{{Key: "container_name", Value: "a"}}}
+		c := container{factory: telemetry.NewFactory("h", "docker", nil), config: &config, labels: []telemetry.Label{{Key: "container_name", Value: "a"}}}
 		for second := range 3 {
 			j := job{container: &c, listed: &listedContainer{ID: "0123456789abcdef", State: "running"}}
 			if fresh, err := decodeJSON[containerDetails]([]byte(details)); err == nil {

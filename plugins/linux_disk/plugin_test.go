@@ -387,7 +387,7 @@ func TestImpossibleUsage(t *testing.T) {
 			"disk_free_root": 50, "disk_available_root": 50, "disk_used_root": 50, "disk_used_percent_root": 50, "disk_inodes_total_root": 10}},
 	} {
 		b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)
-		newMountSeries(telemetry.NewFactory("h", "s", nil, 0), "/", "/").addUsage(b, tt.usage)
+		newMountSeries(telemetry.NewFactory("h", "s", nil), "/", "/").addUsage(b, tt.usage)
 		if diff := cmp.Diff(tt.want, plugintest.ByKey(b)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

@@ -55,7 +55,7 @@ func TestReplicaSpellings(t *testing.T) {
 		"MySQL 5.7": {"Channel_Name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master", "Relay_Log_Space"},
 		"MySQL 8.4": {"Channel_Name", "Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source", "Relay_Log_Space"},
 	} {
-		r := newReplicaChannels(telemetry.NewFactory("h", "mariadb", nil, 0), telemetry.Label{Key: "server", Value: "db"})
+		r := newReplicaChannels(telemetry.NewFactory("h", "mariadb", nil), telemetry.Label{Key: "server", Value: "db"})
 		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 		for _, row := range [][]string{{"", "Yes", "Yes", "7", "1000"}, {"west", "Connecting", "No", "NULL", "0"}} {
 			var values [][]byte
@@ -116,7 +116,7 @@ func TestFlags(t *testing.T) {
 }
 
 func TestVariableSet(t *testing.T) {
-	f := telemetry.NewFactory("h", "mariadb", nil, 0)
+	f := telemetry.NewFactory("h", "mariadb", nil)
 	n := newStatusVariables(f, telemetry.Label{Key: "server", Value: "db"}, match.NewList("*"))
 	b := telemetry.NewBatch(time.Now(), time.Now(), 0)
 	for name, text := range map[string]string{"Uptime": "7", "wsrep_local_index": "18446744073709551615", "Slave_running": "ON", "Ssl_cipher": "", "wsrep_cluster_status": "Primary"} {

@@ -257,7 +257,7 @@ func FuzzPlus(f *testing.F) {
 		if json.Unmarshal(data, &answer) != nil {
 			return
 		}
-		p := newPlusSeries(telemetry.NewFactory("h", "nginx", nil, 1), nil)
+		p := newPlusSeries(telemetry.NewFactory("h", "nginx", nil), nil)
 		for _, e := range endpoints() {
 			if e.path != path {
 				continue

@@ -32,7 +32,7 @@ func Env(name, dir string, change ...func(*plugins.Env)) plugins.Env {
 	}
 	env := plugins.Env{
 		ID:       name,
-		Factory:  telemetry.NewFactory("testhost", name, map[string]string{testTag: "test"}, 1),
+		Factory:  telemetry.NewFactory("testhost", name, map[string]string{testTag: "test"}),
 		Log:      slog.New(slog.DiscardHandler),
 		FS:       root,
 		Self:     &selfstat.Registry{},

@@ -23,7 +23,7 @@ func BenchmarkGather(b *testing.B) {
 func BenchmarkParse(b *testing.B) {
 	text := []byte(readRecord(b, "redis-8.2-master.txt"))
 	settings := defaultSettings()
-	s := newServer(seriesMaker{telemetry.NewFactory("h", "redis", nil, 1), &settings, nil}, knownFields(), "a:1")
+	s := newServer(seriesMaker{telemetry.NewFactory("h", "redis", nil), &settings, nil}, knownFields(), "a:1")
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	batch := telemetry.NewBatch(time.Now(), time.Now(), 1024)

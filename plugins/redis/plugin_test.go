@@ -339,7 +339,7 @@ func FuzzInfo(f *testing.F) {
 		"cmdstat_get:calls=1,calls=2\nio_thread_0:clients=1,clients=1\nslave0:ip=a,port=1,lag=1\nslave0:ip=a,port=1,lag=1"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		settings := defaultSettings()
-		s := newServer(seriesMaker{telemetry.NewFactory("h", "redis", nil, 1), &settings, nil}, knownFields(), "a:1")
+		s := newServer(seriesMaker{telemetry.NewFactory("h", "redis", nil), &settings, nil}, knownFields(), "a:1")
 		for second := range 2 {
 			at := time.Unix(int64(second), 0)
 			b := telemetry.NewBatch(at, at, 0)

@@ -84,7 +84,7 @@ type inputSeries struct {
 	gatherTime                                *telemetry.Total
 	lastGatherTime, maxGatherTime, successAge *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
-	unclaimed, implausible                    *telemetry.Series
+	unclaimed, implausible, refused           *telemetry.Series
 }
 
 func newInputSeries(f *telemetry.Factory, id string) inputSeries {
@@ -102,6 +102,7 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 		unclaimed:      counter("events_unclaimed"),
 
 		implausible: counter("implausible"),
+		refused:     counter("entities_refused"),
 		errors:      counter("errors"),
 		timeouts:    counter("gather_timeouts"),
 		missed:      counter("missed"),
@@ -122,6 +123,9 @@ func (i *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
 	}
 	if n := s.Implausible.Load(); n > 0 {
 		out.Add(i.implausible, float64(n))
+	}
+	if n := s.Refused.Load(); n > 0 {
+		out.Add(i.refused, float64(n))
 	}
 	out.Add(i.errors, float64(s.Errors.Load()))
 	out.Add(i.timeouts, float64(s.Timeouts.Load()))

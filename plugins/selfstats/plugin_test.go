@@ -25,6 +25,7 @@ func fillRegistry(r *selfstat.Registry) {
 		in.Errors.Add(1)
 		in.Unclaimed.Store(int64(len(id) - 7))   // 2 and 0
 		in.Implausible.Store(int64(len(id) - 7)) // 2 and 0
+		in.Refused.Store(int64(len(id) - 7))     // 2 and 0
 		in.Timeouts.Add(2)
 		in.Missed.Add(3)
 		in.LastSuccess.Store(start.Add(-7 * time.Second).UnixNano())
@@ -81,7 +82,7 @@ func TestGather(t *testing.T) {
 		"internal_gather_metrics_gathered_linux_cpu": 100, "internal_gather_errors_linux_cpu": 1,
 		"internal_gather_gather_timeouts_linux_cpu": 2, "internal_gather_missed_linux_cpu": 3, "internal_gather_events_gathered_linux_cpu": 2,
 		"internal_gather_last_gather_time_ns_linux_cpu": 5e6, "internal_gather_max_gather_time_ns_linux_cpu": 10e6,
-		"internal_gather_last_success_age_linux_cpu": 17, "internal_gather_events_unclaimed_linux_cpu": 2, "internal_gather_implausible_linux_cpu": 2,
+		"internal_gather_last_success_age_linux_cpu": 17, "internal_gather_events_unclaimed_linux_cpu": 2, "internal_gather_implausible_linux_cpu": 2, "internal_gather_entities_refused_linux_cpu": 2,
 		"internal_gather_gather_time_ns_redis#a": 3e6, "internal_gather_gather_time_ns_rate_redis#a": 0,
 		"internal_gather_metrics_gathered_redis#a": 40, "internal_gather_errors_redis#a": 1,
 		"internal_gather_gather_timeouts_redis#a": 2, "internal_gather_missed_redis#a": 3, "internal_gather_events_gathered_redis#a": 2,

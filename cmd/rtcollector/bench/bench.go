@@ -113,7 +113,7 @@ func newRunner(ctx context.Context, o Options) (*benchRun, error) {
 
 // newSeries returns options.Series series that do not exist on the server. Each round has its own.
 func (r *benchRun) newSeries(round int) []*telemetry.Series {
-	f := telemetry.NewFactory(host, "bench", nil, 1)
+	f := telemetry.NewFactory(host, "bench", nil)
 	metric := fmt.Sprintf("bench%d", round)
 	var all []*telemetry.Series
 	for i := range r.options.Series {

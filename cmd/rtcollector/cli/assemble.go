@@ -70,7 +70,7 @@ func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config
 	build := func() (plugins.Input, error) {
 		return in.Built.New(plugins.Env{
 			ID:       in.ID,
-			Factory:  telemetry.NewFactory(ac.Host, in.Built.Definition.Name(), tags, 0).Every(every).Choose(options.Choice(cfg.Counters)),
+			Factory:  telemetry.NewFactory(ac.Host, in.Built.Definition.Name(), tags).Every(every).Choose(options.Choice(cfg.Counters)),
 			Log:      ac.Log.With("input", in.ID),
 			FS:       hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v }),
 			Self:     ac.Self,

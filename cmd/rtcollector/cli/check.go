@@ -68,7 +68,7 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 
 // exampleSeries returns one series that is typical of most inputs.
 func exampleSeries(cfg *config.Config) []*telemetry.Series {
-	f := telemetry.NewFactory("host", "input", cfg.Tags, 0).Every(cfg.Interval.D())
+	f := telemetry.NewFactory("host", "input", cfg.Tags).Every(cfg.Interval.D())
 	return []*telemetry.Series{f.Gauge("metric", telemetry.Bytes, telemetry.Label{Key: "device", Value: "sda"})}
 }
 
