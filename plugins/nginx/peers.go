@@ -25,31 +25,31 @@ func (p *plusSeries) addPeers(out *telemetry.Batch, upstream entity, peers []any
 		if !ok || server == "" {
 			continue
 		}
-		t := upstream.withLabel("_peer", "peer", server)
+		e := upstream.withLabel("_peer", "peer", server)
 		if occurrences[server] > 1 {
-			t = t.withLabel("", "id", formatText(peer["id"]))
+			e = e.withLabel("", "id", formatText(peer["id"]))
 		}
-		p.addNumbers(out, t, "", peer)
-		p.addState(out, t, peer)
+		p.addNumbers(out, e, "", peer)
+		p.addState(out, e, peer)
 	}
 }
 
-func (p *plusSeries) addState(out *telemetry.Batch, t entity, peer map[string]any) {
+func (p *plusSeries) addState(out *telemetry.Batch, e entity, peer map[string]any) {
 	state := formatText(peer["state"])
 	if state == "" {
 		return
 	}
-	out.Add(p.findValue(t, "", stateName).gauge, float64(slices.Index(peerStates(), state)))
-	p.addInfo(out, t, peer, "state", "name")
+	out.Add(p.findValue(e, "", stateName).gauge, float64(slices.Index(peerStates(), state)))
+	p.addInfo(out, e, peer, "state", "name")
 }
 
 // addInfo adds an info series whose labels are texts of an object.
-func (p *plusSeries) addInfo(out *telemetry.Batch, t entity, object map[string]any, keys ...string) {
+func (p *plusSeries) addInfo(out *telemetry.Batch, e entity, object map[string]any, keys ...string) {
 	var details []telemetry.Label
 	for _, key := range keys {
 		details = append(details, telemetry.Label{Key: key, Value: formatText(object[key])})
 	}
-	p.findValue(t, "", infoName).info.Add(out, details...)
+	p.findValue(e, "", infoName).info.Add(out, details...)
 }
 
 // formatText returns a string or number of the API as a text, or "" for other types.

@@ -154,78 +154,78 @@ type entity struct {
 }
 
 // withLabel returns the entity with a suffix for its metrics and one more label.
-func (t entity) withLabel(suffix, key, value string) entity {
-	return entity{t.metricPrefix + suffix, append(t.labels[:len(t.labels):len(t.labels)], telemetry.Label{Key: key, Value: value})}
+func (e entity) withLabel(suffix, key, value string) entity {
+	return entity{e.metricPrefix + suffix, append(e.labels[:len(e.labels):len(e.labels)], telemetry.Label{Key: key, Value: value})}
 }
 
 // addEndpoint adds the samples of an endpoint's reply. A nil reply has none.
-func (p *plusSeries) addEndpoint(out *telemetry.Batch, e *endpoint, answer any) {
-	t := entity{metricPrefix: e.metricPrefix}
-	if e.metricPrefix == "" {
+func (p *plusSeries) addEndpoint(out *telemetry.Batch, ep *endpoint, answer any) {
+	e := entity{metricPrefix: ep.metricPrefix}
+	if ep.metricPrefix == "" {
 		return
 	}
 	switch answer := answer.(type) {
 	case map[string]any:
-		if e.path == pathNginx {
-			p.addInfo(out, t, answer, "version", "build")
+		if ep.path == pathNginx {
+			p.addInfo(out, e, answer, "version", "build")
 		}
-		if e.label == "" {
-			p.addNumbers(out, t, "", answer)
+		if ep.label == "" {
+			p.addNumbers(out, e, "", answer)
 			return
 		}
 		for name, one := range answer {
 			if one, ok := one.(map[string]any); ok {
-				p.addNumbers(out, t.withLabel("", e.label, name), "", one)
+				p.addNumbers(out, e.withLabel("", ep.label, name), "", one)
 			}
 		}
 	case []any: // workers
 		for _, one := range answer {
 			if one, ok := one.(map[string]any); ok {
-				p.addNumbers(out, t.withLabel("", e.label, formatText(one["id"])), "", one)
+				p.addNumbers(out, e.withLabel("", ep.label, formatText(one["id"])), "", one)
 			}
 		}
 	}
 }
 
 // addNumbers adds the numbers of an object and of the objects within it, whose names become parts of the metric names.
-func (p *plusSeries) addNumbers(out *telemetry.Batch, t entity, parent string, object map[string]any) {
+func (p *plusSeries) addNumbers(out *telemetry.Batch, e entity, parent string, object map[string]any) {
 	for name, v := range object {
 		switch v := v.(type) {
 		case float64:
-			p.addNumber(out, t, parent, name, v)
+			p.addNumber(out, e, parent, name, v)
 		case bool:
-			p.addNumber(out, t, parent, name, metric.Bool(v))
+			p.addNumber(out, e, parent, name, metric.Bool(v))
 		case []any:
 			if name == "peers" {
-				p.addPeers(out, t, v)
+				p.addPeers(out, e, v)
 			}
 		case map[string]any:
-			p.addObject(out, t, name, v)
+			p.addObject(out, e, name, v)
 		}
 	}
 }
 
-func (p *plusSeries) addObject(out *telemetry.Batch, t entity, name string, object map[string]any) {
+func (p *plusSeries) addObject(out *telemetry.Batch, e entity, name string, object map[string]any) {
 	switch name {
 	case "codes": // of responses
 		for code, n := range object {
-			p.addNumber(out, t.withLabel("", "code", code), "", name, toNumber(n))
+			p.addNumber(out, e.withLabel("", "code", code), "", name, toNumber(n))
 		}
 	case "zones": // synchronized in a cluster
 		for zone, one := range object {
 			if one, ok := one.(map[string]any); ok {
-				p.addNumbers(out, t.withLabel("", "zone", zone), name, one)
+				p.addNumbers(out, e.withLabel("", "zone", zone), name, one)
 			}
 		}
 	case "status": // of the cluster
-		p.addNumbers(out, t, name, object)
+		p.addNumbers(out, e, name, object)
 	default:
-		p.addNumbers(out, entity{t.metricPrefix + "_" + name, t.labels}, name, object)
+		p.addNumbers(out, entity{e.metricPrefix + "_" + name, e.labels}, name, object)
 	}
 }
 
-func (p *plusSeries) addNumber(out *telemetry.Batch, t entity, parent, name string, v float64) {
-	h := p.findValue(t, parent, name)
+func (p *plusSeries) addNumber(out *telemetry.Batch, e entity, parent, name string, v float64) {
+	h := p.findValue(e, parent, name)
 	if h.total != nil {
 		h.total.Add(out, v)
 		return
@@ -233,14 +233,14 @@ func (p *plusSeries) addNumber(out *telemetry.Batch, t entity, parent, name stri
 	out.Add(h.gauge, v)
 }
 
-func (p *plusSeries) mergeLabels(t entity) []telemetry.Label {
-	return append(p.server[:len(p.server):len(p.server)], t.labels...)
+func (p *plusSeries) mergeLabels(e entity) []telemetry.Label {
+	return append(p.server[:len(p.server):len(p.server)], e.labels...)
 }
 
-func (p *plusSeries) findValue(t entity, parent, name string) *plusValue {
-	p.nextName = valueName{t, parent, name}
-	p.keyBuffer = append(append(append(p.keyBuffer[:0], t.metricPrefix...), 0), name...)
-	for _, l := range t.labels {
+func (p *plusSeries) findValue(e entity, parent, name string) *plusValue {
+	p.nextName = valueName{e, parent, name}
+	p.keyBuffer = append(append(append(p.keyBuffer[:0], e.metricPrefix...), 0), name...)
+	for _, l := range e.labels {
 		p.keyBuffer = append(append(append(append(p.keyBuffer, 0), l.Key...), 0), l.Value...)
 	}
 	return telemetry.GetBytes(p.values, p.keyBuffer)

@@ -96,7 +96,7 @@ func findAdvice(e *pgconn.PgError, user string) string {
 	case "53300":
 		return "has no connection left: raise max_connections there, or GRANT pg_use_reserved_connections TO " + quoteIdentifier(user) + " (16 and later)"
 	case "57P03":
-		return "is starting, stopping, or a standby that accepts no connections (hot_standby)"
+		return "is starting or stopping, or is a standby that accepts no connections (hot_standby)"
 	case "57P01", "57P02":
 		return "was stopped"
 	case "57014":

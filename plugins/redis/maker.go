@@ -94,26 +94,26 @@ type pairSeries struct {
 
 // newEntity makes the series of a line.
 func (m *seriesMaker) newEntity(k *lineKind, labels ...telemetry.Label) entity {
-	var t entity
+	var e entity
 	for _, p := range k.gauges {
-		t.pairs = append(t.pairs, pairSeries{name: p.name, numberSeries: numberSeries{gauge: m.newGauge(k.prefix+p.name, p.unit, labels...)}})
+		e.pairs = append(e.pairs, pairSeries{name: p.name, numberSeries: numberSeries{gauge: m.newGauge(k.prefix+p.name, p.unit, labels...)}})
 	}
 	for _, p := range k.counters {
-		t.pairs = append(t.pairs, pairSeries{name: p.name, numberSeries: m.newCounter(k.prefix+p.name, p.unit, labels...)})
+		e.pairs = append(e.pairs, pairSeries{name: p.name, numberSeries: m.newCounter(k.prefix+p.name, p.unit, labels...)})
 	}
-	return t
+	return e
 }
 
 // addPairs adds the samples of a list of pairs.
-func (t *entity) addPairs(out *telemetry.Batch, list []byte) {
+func (e *entity) addPairs(out *telemetry.Batch, list []byte) {
 	for name, text, rest := cutPair(list); name != nil; name, text, rest = cutPair(rest) {
-		for i := range t.pairs {
-			s := &t.pairs[i]
+		for i := range e.pairs {
+			s := &e.pairs[i]
 			if s.name != string(name) {
 				continue
 			}
-			if v, ok := parseNumber(text); ok && s.round != t.round {
-				s.round = t.round
+			if v, ok := parseNumber(text); ok && s.round != e.round {
+				s.round = e.round
 				s.add(out, v)
 			}
 			break

@@ -71,18 +71,18 @@ func (r *replicas) addReplica(out *telemetry.Batch, list []byte, round int) {
 	if !isValidName(ip) || !isValidName(port) {
 		return
 	}
-	t := telemetry.GetBytes(r.byAddress, r.addressBuffer)
-	if t.round == round {
+	rep := telemetry.GetBytes(r.byAddress, r.addressBuffer)
+	if rep.round == round {
 		return
 	}
-	t.round = round
-	out.Add(t.online, metric.Bool(string(state) == "online"))
+	rep.round = round
+	out.Add(rep.online, metric.Bool(string(state) == "online"))
 	if hasLag && lag >= 0 { // -1: the replica has not reported yet
-		out.Add(t.lag, lag)
+		out.Add(rep.lag, lag)
 	}
 	if hasOffset {
-		t.offset.add(out, offset)
-		r.pendingLags = append(r.pendingLags, pendingLag{t.lagBytes, offset})
+		rep.offset.add(out, offset)
+		r.pendingLags = append(r.pendingLags, pendingLag{rep.lagBytes, offset})
 	}
 }
 

@@ -86,14 +86,14 @@ func TestSocketFileInUse(t *testing.T) {
 	_ = other.Close() // the file stays
 	removeStaleSocket(path)
 	if _, err := os.Stat(path); err == nil {
-		t.Error("a socket that nobody uses stays")
+		t.Error("a stale socket is kept")
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	removeStaleSocket(path)
 	if _, err := os.Stat(path); err != nil {
-		t.Error("a file that is no socket is removed")
+		t.Error("a file that is not a socket is removed")
 	}
 }
 

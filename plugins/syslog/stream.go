@@ -46,7 +46,7 @@ func (l *listener) acceptConnections(ctx context.Context, ln net.Listener, secur
 		name := peerName(conn.RemoteAddr())
 		if limit := l.config.MaxConnections; limit > 0 && l.counts.openConnections.Load() >= int64(limit) {
 			l.counts.refusedConnections.Add(1)
-			l.warnOnce(name, "connection refused: max_connections are open", fmt.Errorf("%d are open", limit))
+			l.warnOnce(name, "connection refused: max_connections is reached", fmt.Errorf("%d are open", limit))
 			_ = conn.Close()
 			continue
 		}
