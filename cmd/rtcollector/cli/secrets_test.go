@@ -268,7 +268,7 @@ outputs:
 		"wrong":   "refuses the username or the password",
 		"none":    "has no secret at secret/data/rtcollector/nope",
 		"field":   `has no field \"nope\"; it has host, list, password`,
-		"list":    `the field \"list\" of the secret secret/rtcollector/redis is no text`,
+		"list":    `the field \"list\" of the secret secret/rtcollector/redis is neither a text`,
 		"gone":    "vault http://127.0.0.1:1 is not there: start it, or correct url",
 		"refused": "refuses the token: it has expired, was revoked",
 		"url":     "url: must be a URL such as",
