@@ -166,9 +166,9 @@ func TestByteOrderMark(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, c := range map[string]tlsx.Config{
-		"cert: must be set together with key":                        {Cert: "a"},
+		"cert: must be set together with key":                    {Cert: "a"},
 		"insecure_skip_verify: disables the check that needs ca": {CA: "a", InsecureSkipVerify: true},
-		"":                                       {CA: "a", Cert: "b", Key: "c"},
+		"": {CA: "a", Cert: "b", Key: "c"},
 	} {
 		got := ""
 		if err := c.Validate(); err != nil {
