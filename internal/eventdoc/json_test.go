@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// reference is what encoding/json makes of a text.
+// reference returns a text as encoding/json writes it.
 func reference(t *testing.T, s string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -42,7 +42,7 @@ func FuzzAppendString(f *testing.F) {
 	})
 }
 
-// Whatever an event holds, its document is one JSON object with as many members as it has values.
+// The document of any event is one JSON object with one member per value.
 func FuzzDocument(f *testing.F) {
 	f.Add("h", "app", "message", "key", "value", "key", "x", int64(1_700_000_000_000), uint8(3))
 	f.Add("\xff", "", "\x00", "message", "\"", "facility", "12", int64(-1), uint8(255))

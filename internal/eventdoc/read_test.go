@@ -10,7 +10,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// What is written is read again, in both forms.
+// Written documents can be parsed again, in both forms.
 func TestReadAgain(t *testing.T) {
 	e := telemetry.Event{Time: time.UnixMilli(1_700_000_000_123), Severity: telemetry.Error, Host: "h", App: "a \"b\"", Message: "tab\t\x1b[31m ünd",
 		Fields: []telemetry.Field{telemetry.Text("facility", "4"), telemetry.Text("x", "007")}}
@@ -38,14 +38,14 @@ func TestReadWhatOthersWrote(t *testing.T) {
 	}
 }
 
-// FuzzParseJSON: what can be read is read alike after it was written again.
+// FuzzParseJSON: a parsed document does not change when it is written and parsed again.
 func FuzzParseJSON(f *testing.F) {
 	for _, s := range []string{`{"message":"m","timestamp":1,"x":{"a":[1]}}`, `{"a":1e5,"b":-0,"c":"\u0000\ud800"}`, `{"":null}`, `[`, `{"a":1}{`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first, err := eventdoc.ParseJSON(data)
-		if err != nil || len(first) == 0 { // what is written has a message at least
+		if err != nil || len(first) == 0 { // every written document has a message
 			return
 		}
 		second, err := eventdoc.ParseJSON(first.AppendJSON(nil))

@@ -27,7 +27,7 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// The column counts that are too large are found wherever the packet is cut, and not in rows.
+// Too large numbers of columns are found wherever the packet is split, but not in rows.
 func TestMySQLColumns(t *testing.T) {
 	wide := "\x09\x00\x00\x01\xfe\x00\x00\x00\x40\x00\x00\x00\x00"
 	fine := "\x01\x00\x00\x01\x02" + "\x02\x00\x00\x02\xfe\x01" + "\x03\x00\x00\x01\xfc\xff\xff"
@@ -40,7 +40,7 @@ func TestMySQLColumns(t *testing.T) {
 	}
 }
 
-// Drivers must be able to look at the socket: else they find out that the server was restarted only by failing.
+// Drivers must be able to check the socket. Otherwise they only notice a restart of the server when a query fails.
 func TestSocketIsReachable(t *testing.T) {
 	conn, err := net.Dial("tcp", servicetest.ServeRaw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }))
 	if err != nil {

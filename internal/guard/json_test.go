@@ -9,7 +9,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// The estimate is not below what decoding takes, whatever the document consists of.
+// The estimate is never below the memory that decoding takes.
 func TestJSON(t *testing.T) {
 	const n = 100_000
 	for _, document := range []string{

@@ -12,7 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/guard"
 )
 
-// peerSays is a connection on which these pieces arrive, one a read.
+// peerSays is a connection on which these pieces arrive, one per read.
 type peerSays struct {
 	net.Conn
 	pieces []string
@@ -39,7 +39,7 @@ func readAll(pieces ...string) (string, *guard.RESP, error) {
 	return string(got), r, err
 }
 
-// replies are what a Redis may say.
+// replies are valid replies of a Redis.
 var replies = []string{
 	"+OK\r\n", "-ERR no\r\n", ":-1\r\n", "$0\r\n\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "_\r\n", "#t\r\n", ",1.5\r\n", "(123456789012345678901\r\n",
 	"$4\r\n\r\n\r\n\r\n", "!5\r\nERR x\r\n", "=7\r\ntxt:abc\r\n", "*2\r\n$1\r\na\r\n*1\r\n:1\r\n", "~1\r\n+a\r\n", ">2\r\n+message\r\n$3\r\nabc\r\n",
@@ -47,7 +47,7 @@ var replies = []string{
 	"*3\r\n*0\r\n*-1\r\n$-1\r\n", strings.Repeat("*1\r\n", 32) + ":1\r\n",
 }
 
-// Wherever the network cuts a reply in pieces, it arrives whole, and the next one is read as well.
+// A reply that the network splits anywhere arrives complete, and so does the next one.
 func TestRepliesPassInAnyPieces(t *testing.T) {
 	all := strings.Join(replies, "")
 	for at := range len(all) {
@@ -89,7 +89,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What a decoder might read in another way than the guard is refused.
+// Notations that a decoder might interpret differently are rejected.
 func TestOtherProtocols(t *testing.T) {
 	for _, text := range []string{
 		"HTTP/1.1 400 Bad Request\r\n", "\x15\x03\x01\x00\x02\x02P", "\r\n", "\n", "$+5\r\n", "$-2\r\n", "*1_0\r\n", "*?\r\n", "$?\r\n", "* 1\r\n", "$\r\n", ":1\n", "\x00\x00", "$0x5\r\n", "x",
@@ -100,7 +100,7 @@ func TestOtherProtocols(t *testing.T) {
 	}
 }
 
-// The limit is for what is read between two requests: for a pipeline, all its replies.
+// The limit applies to all data between two requests: for a pipeline, to all its replies.
 func TestLimitIsPerExchange(t *testing.T) {
 	reply := "$600000\r\n" + strings.Repeat("a", 600_000) + "\r\n"
 	room := make([]byte, len(reply))
@@ -168,7 +168,7 @@ func BenchmarkRESP(b *testing.B) {
 	}
 }
 
-// FuzzRESP finds bytes that are handed on in one piece but not in several, and headers that slip through.
+// FuzzRESP checks that splitting the bytes makes no difference, and that no bad header is passed on.
 func FuzzRESP(f *testing.F) {
 	for _, text := range replies {
 		f.Add([]byte(text), uint16(3))

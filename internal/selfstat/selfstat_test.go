@@ -27,10 +27,10 @@ func TestRegistryKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// TestListsStayAsTheyWere: a list that was handed out is not changed by what is added later.
+// TestListsStayAsTheyWere: later additions do not change a list that was returned before.
 func TestListsStayAsTheyWere(t *testing.T) {
 	var r Registry
-	for _, id := range []string{"a", "b", "c"} { // leaves room for a fourth in the list
+	for _, id := range []string{"a", "b", "c"} { // the slice has capacity for a fourth element
 		r.NewInput(id)
 	}
 	before := append(r.Inputs(), &Input{ID: "mine"})
@@ -70,7 +70,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// What has never succeeded is as old as its registration, so that an age says how long something has been wrong.
+// Before the first success, the age counts from the registration, so that it shows how long an input or output has been failing.
 func TestLastSuccessBeginsAtRegistration(t *testing.T) {
 	before := time.Now().UnixNano()
 	var r Registry

@@ -48,7 +48,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// JSON keeps every value as it was.
+// Escaping JSON does not change its values.
 func TestJSON(t *testing.T) {
 	const value = "é\x1b\u009b\u202e\U000e0041\u007f\u2028😀\n\t\""
 	var b bytes.Buffer
@@ -94,8 +94,8 @@ func TestWriteError(t *testing.T) {
 	}
 }
 
-// FuzzWriter writes a text in three parts: where it is cut makes no difference, nothing unsafe comes out, and a safe text
-// comes out as it is.
+// FuzzWriter writes a text in three parts. Where it is split makes no difference, the output is safe, and a safe text does not
+// change.
 func FuzzWriter(f *testing.F) {
 	for _, s := range []string{"", "plain", "\x1b[31m", "é日😀", "\u009b", "\x9b", "\xe6\x97", "\xf0\x9f\x98", "a\u202eb", "\xed\xa0\x80", "\U000e0041x"} {
 		f.Add([]byte(s), uint16(1), uint16(2))
@@ -125,7 +125,7 @@ func FuzzWriter(f *testing.F) {
 	})
 }
 
-// FuzzJSON passes JSON through the writer: the values stay.
+// FuzzJSON writes JSON through the writer, which must not change the values.
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{"", "\x1b", "\u009b\u202e", "\U000e0041", "\"\\"} {
 		f.Add(s)

@@ -33,7 +33,7 @@ func serve(t *testing.T, config *tls.Config) string {
 				_, _ = io.WriteString(conn, "-ERR this is no TLS\r\n")
 			} else {
 				conn = tls.Server(conn, config)
-				_ = conn.(*tls.Conn).Handshake() // what goes wrong, the client says
+				_ = conn.(*tls.Conn).Handshake() // the client reports the error
 			}
 			_ = conn.Close()
 		}
@@ -42,7 +42,7 @@ func serve(t *testing.T, config *tls.Config) string {
 	return l.Addr().String()
 }
 
-// handshake says how a client with this configuration fares: "" is well.
+// handshake connects with a configuration and returns the error as text; "": success.
 func handshake(t *testing.T, addr string, c tlsx.Config) string {
 	t.Helper()
 	config, err := c.Client("127.0.0.1")
@@ -52,7 +52,7 @@ func handshake(t *testing.T, addr string, c tlsx.Config) string {
 	conn, err := tls.Dial("tcp", addr, config)
 	if err == nil {
 		defer func() { _ = conn.Close() }()
-		if _, err = conn.Read(make([]byte, 1)); errors.Is(err, io.EOF) { // with TLS 1.3 a refused certificate is heard of only now
+		if _, err = conn.Read(make([]byte, 1)); errors.Is(err, io.EOF) { // with TLS 1.3 a refused certificate causes an error only now
 			return ""
 		}
 	}
@@ -84,7 +84,7 @@ func TestHandshake(t *testing.T) {
 		name   string
 		server *tls.Config
 		client tlsx.Config
-		want   string // "" is well
+		want   string // "": success
 	}{
 		{"trusted", server(t, a, tlstest.Cert{}), trusting, ""},
 		{"unknown authority", server(t, a, tlstest.Cert{}), tlsx.Config{}, "unknown authority"},
@@ -107,7 +107,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// The files are read anew for every connection.
+// The files are read again for every connection.
 func TestRenewedCertificate(t *testing.T) {
 	a := tlstest.New(t)
 	strict := server(t, a, tlstest.Cert{})

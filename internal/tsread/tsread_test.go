@@ -26,7 +26,7 @@ func open(t *testing.T, config redisconn.Config) *redisconn.Client {
 	return client
 }
 
-// clients returns a client of the embedded server and, if there is one to be had, of a real cluster.
+// clients returns a client of the embedded server and, if available, one of a real cluster.
 func clients(t *testing.T) map[string]*redisconn.Client {
 	t.Helper()
 	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
@@ -123,7 +123,7 @@ func TestErrorsNameTheServer(t *testing.T) {
 	}
 }
 
-// Whatever a server answers, reading ends with an error or a result.
+// Reading any reply ends with an error or a result.
 func TestHostileServers(t *testing.T) {
 	for name, reply := range map[string]string{
 		"no list": "+OK\r\n", "short series": "*1\r\n*1\r\n$1\r\nk\r\n", "long sample": "*1\r\n*3\r\n$1\r\nk\r\n*0\r\n*3\r\n:1\r\n$1\r\n1\r\n$1\r\n1\r\n",

@@ -22,7 +22,7 @@ func TestConnectionProblems(t *testing.T) {
 		"tls: {}":                                                   ``,
 		"tls: true":                                                 `tls: must be a map`,
 		"tls: {min_version: 1.1}":                                   `tls.min_version: must be "1.2" or "1.3", not "1.1"`,
-		"tls: {cert: a}":                                            `tls.cert: needs key`,
+		"tls: {cert: a}":                                            `tls.cert: must be set together with key`,
 		"tls: {verify: false}":                                      `tls: unknown key "verify"`,
 		"{tls: {}, ssl_ca_certs: a}":                                `tls: replaces ssl_ca_certs, ssl_certfile and ssl_keyfile: use one or the other`,
 		"{tls: {}, ssl: true}":                                      ``,

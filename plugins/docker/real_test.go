@@ -216,7 +216,7 @@ func TestAgainstDockerOverTLS(t *testing.T) {
 	}
 	for config, want := range map[string]string{
 		"endpoint: 'tcp://" + at + "'":                                  "400 Bad Request to GET /version",
-		"{endpoint: 'https://" + at + "'}":                              "name the authority's file in tls.ca",
+		"{endpoint: 'https://" + at + "'}":                              "set tls.ca to the authority's file",
 		"{endpoint: 'https://" + at + "', tls: {ca: '" + a.File + "'}}": "certificate",
 	} {
 		if _, err := plugintest.Start(t, Plugin, config, plugintest.Env("docker", "")).Batch(0); err == nil || !strings.Contains(err.Error(), want) {

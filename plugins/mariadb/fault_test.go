@@ -83,7 +83,7 @@ func TestTLS(t *testing.T) {
 	for config, want := range map[string]string{
 		"tls: {ca: " + ca.File + "}":                       "",
 		"tls: {insecure_skip_verify: true}":                "",
-		"tls: {}":                                          "name the authority's file in tls.ca",
+		"tls: {}":                                          "set tls.ca to the authority's file",
 		"tls: {ca: " + ca.File + ", server_name: other.x}": "set tls.server_name",
 	} {
 		in := startInput(t, s.inputConfig("queries: [{name: ssl, sql: \"SELECT VARIABLE_VALUE <> '' FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'\"}]\n"+config))

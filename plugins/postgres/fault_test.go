@@ -115,7 +115,7 @@ func TestTLS(t *testing.T) {
 		"tls: {insecure_skip_verify: true}": "",
 		"sslmode: require":                  "",
 		"":                                  "",
-		"tls: {}":                           "name the authority's file in tls.ca",
+		"tls: {}":                           "set tls.ca to the authority's file",
 		"tls: {ca: " + ca.File + ", server_name: other.x}": "set tls.server_name",
 	} {
 		in := startInput(t, tls.inputConfig("queries: [{name: ssl, sql: SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()}]\n"+config))

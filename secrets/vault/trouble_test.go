@@ -239,7 +239,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		"{auth: {method: approl}}":                                                     `auth.method: must be token, approle, kubernetes (did you mean "approle"?), not "approl"`,
 		"{auth: {mount: /../}}":                                                        "auth.mount: must be the path of an auth method",
 		"{auth: {method: approle, role_id: r, secret_id: hunter2, secret_id_file: x}}": "auth.secret_id_file: cannot be combined with secret_id",
-		"{tls: {cert: x}}":                                                             "tls.cert: needs key",
+		"{tls: {cert: x}}":                                                             "tls.cert: must be set together with key",
 		"{auth: {method: approle, role_id: r, secret_id: x}, tls: {}}":                 "",
 		"{path_prefix: '', kv_version: 2, namespace: a/b, mount: a/b/c}":               "",
 	} {
