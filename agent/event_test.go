@@ -136,6 +136,6 @@ func TestUnclaimedEventsAreCounted(t *testing.T) {
 		if ids := newAgent(w.cfg).Unclaimed(); !slices.Equal(ids, []string{"pushed"}) {
 			t.Errorf("unclaimed: %v", ids)
 		}
-		w.checkLogged(t, "events are dropped, no output takes them", 1)
+		w.checkLogged(t, "events are dropped, no output accepts them", 1)
 	})
 }

@@ -84,7 +84,7 @@ func (t *Target) adviseOn(err error) string {
 	case errors.Is(err, fs.ErrPermission) && t.Scheme == "unix":
 		return "cannot be opened: make the user of the agent a member of the socket's group"
 	case errors.As(err, &lookup):
-		return "has an unknown name: correct the URL or the name server"
+		return "has an unknown host name: correct the URL or the name server"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "closed the connection in the middle of its answer"
 	}

@@ -107,7 +107,7 @@ func TestErrorsExplainWhatToDo(t *testing.T) {
 	})
 	long := httpxtest.Pages(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 100_000)) })
 	for url, want := range map[string]string{
-		"http://nonesuch.invalid": "has an unknown name: correct the URL",
+		"http://nonesuch.invalid": "has an unknown host name: correct the URL",
 		"http://" + reset:         "closed the connection in the middle of its answer",
 		long.URL:                  "exceeded 65536 bytes",
 	} {

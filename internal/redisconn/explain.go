@@ -49,7 +49,7 @@ func Explain(addr string, err error) error {
 	case tlsx.Advice(err) != "":
 		return fmt.Errorf("redis %s %s: %w", addr, tlsx.Advice(err), err)
 	case guard.IsLimit(err):
-		return fmt.Errorf("redis %s %w: is that a Redis?", addr, err)
+		return fmt.Errorf("redis %s %w: check that it is a Redis", addr, err)
 	case errors.Is(err, guard.ErrBusy):
 		return fmt.Errorf("redis %s %w", addr, err)
 	case errors.As(err, &said):

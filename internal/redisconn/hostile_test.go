@@ -90,7 +90,7 @@ func useEverything(t *testing.T, config redisconn.Config) {
 func TestErrorNamesTheLimit(t *testing.T) {
 	addr := redistest.ListenHostile(t, "$999999999999\r\n", false)
 	_, err := redisconn.Open(t.Context(), hostileConfig(addr), nil)
-	want := "redis " + addr + " announces a text of 999999999999 bytes, more than the limit of 16777216: is that a Redis?"
+	want := "redis " + addr + " announces a text of 999999999999 bytes, more than the limit of 16777216: check that it is a Redis"
 	if err == nil || err.Error() != want || !guard.IsLimit(err) {
 		t.Errorf("%v, want %s", err, want)
 	}

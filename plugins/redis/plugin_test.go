@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 	cases = append(cases,
 		plugintest.Case{Name: "embedded", Config: ours, Allocs: 2 * allocsPerGather},
 		plugintest.Case{Name: "histogram", Config: fmt.Sprintf("{url: 'redis://127.0.0.1:%d', latency_histogram: true, slowlog: false}", f.Addr().Port), Allocs: 2 * allocsPerGather},
-		plugintest.Case{Name: "away", Config: "{host: 127.0.0.1, port: 1}", Error: "redis 127.0.0.1:1 is not there: start it, or correct its address"},
+		plugintest.Case{Name: "away", Config: "{host: 127.0.0.1, port: 1}", Error: "redis 127.0.0.1:1 cannot be reached: start it, or correct its address"},
 	)
 	plugintest.Run(t, Plugin, cases...)
 }

@@ -35,7 +35,7 @@ func (s *Store) explainUnreachable(ctx context.Context, err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		why = "does not use TLS on this port: write http:// in url, or use its TLS port"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		why = "is not there: start it, or correct url"
+		why = "cannot be reached: start it, or correct url"
 	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		why = "cannot be found by name: correct url, or check the name server"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

@@ -78,7 +78,7 @@ func TestNobodyThere(t *testing.T) {
 	url := "http://" + l.Addr().String()
 	_ = l.Close()
 	for url, want := range map[string]string{
-		url:                         "vault " + url + " is not there: start it, or correct url: dial tcp",
+		url:                         "vault " + url + " cannot be reached: start it, or correct url: dial tcp",
 		"http://vault.invalid:8200": "vault http://vault.invalid:8200 cannot be found by name: correct url, or check the name server",
 	} {
 		if err := ask(t, url, nil); !secret.IsUnavailable(err) || !strings.HasPrefix(err.Error(), want) {

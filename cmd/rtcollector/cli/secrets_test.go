@@ -269,7 +269,7 @@ outputs:
 		"none":    "has no secret at secret/data/rtcollector/nope",
 		"field":   `has no field \"nope\"; it has host, list, password`,
 		"list":    `the field \"list\" of the secret secret/rtcollector/redis is neither a text nor a number`,
-		"gone":    "vault http://127.0.0.1:1 is not there: start it, or correct url",
+		"gone":    "vault http://127.0.0.1:1 cannot be reached: start it, or correct url",
 		"refused": "refuses the token: it has expired, was revoked",
 		"url":     "url: must be a URL such as",
 		"proxy":   "read socks5_proxy: must be a URL such as",
@@ -282,7 +282,7 @@ outputs:
 	log, _ := p.log.read()
 	checkShowsNoSecret(t, "stderr", log)
 	checkShowsNoSecret(t, "stdout", p.out.String())
-	if strings.Contains(log, "redis localhost:"+recorderPort+" is not there") {
+	if strings.Contains(log, "redis localhost:"+recorderPort+" cannot be reached") {
 		t.Error("Redis is blamed for a store that is away")
 	}
 	stop()
@@ -327,7 +327,7 @@ func TestVaultThatComesLater(t *testing.T) {
 		"  - redistimeseries: {host: \"secret:redis#host\", port: %s, password: \"secret:redis#password\"}\n", addr, port)
 	p := start(t, yaml)
 	p.waitFor("waiting for the secret store", 1)
-	if code, _, stderr := execute(t, "check", "--config", writeConfig(t, yaml)); code != 1 || !strings.Contains(stderr, "is not there: start it") {
+	if code, _, stderr := execute(t, "check", "--config", writeConfig(t, yaml)); code != 1 || !strings.Contains(stderr, "cannot be reached: start it") {
 		t.Errorf("check: exit code %d\n%s", code, stderr)
 	}
 	l, err := net.Listen("tcp", addr)
@@ -342,7 +342,7 @@ func TestVaultThatComesLater(t *testing.T) {
 	_ = p.stop(syscall.SIGTERM)
 	log, _ := p.log.read()
 	checkShowsNoSecret(t, "stderr", log)
-	if n := strings.Count(log, "is not there: start it"); n != 1 {
+	if n := strings.Count(log, "cannot be reached: start it"); n != 1 {
 		t.Errorf("printed %d times:\n%s", n, log)
 	}
 
