@@ -1,10 +1,10 @@
-// Package secrets is the contract of secret stores, and the set of stores that a configuration defines. A store resolves
-// the references of a configuration, such as "secret:redis/password"; the references themselves are [secret.Ref].
+// Package secrets defines what a secret store implements, and routes each reference of a configuration, such as
+// "secret:redis/password", to its store. The package internal/secret holds the configured values themselves ([secret.Ref]).
 //
 //   - store.go: [Store], what every kind of store implements, and [Define], which makes it configurable.
-//   - stores.go: [Stores], which sends each reference to the store it names.
-//   - env, file, vault: the kinds of stores. all lists them.
-//   - secretstest: the test that every kind of store must pass.
+//   - stores.go: [Stores], which resolves each reference with the store that it names.
+//   - Folders env, file, vault: the kinds of stores. Folder all: the generated list of them.
+//   - Folders secretstest, vaulttest: the test that every kind of store must pass, and a server like Vault for tests.
 package secrets
 
 import (
@@ -17,26 +17,26 @@ import (
 
 // Store resolves references. Its methods may be called from several goroutines at once. Secret returns the current value, so that the
 // next connection uses a rotated credential. A store may cache values for a few seconds if its README says so. Errors name the secret and
-// the place, and say what to do. They are marked with [secret.NotFound] if the store has no such secret, and with [secret.Unavailable] if
+// where it was looked up (file, variable, URL), say what to do, and never contain the value. They are marked with [secret.NotFound] if the store has no such secret, and with [secret.Unavailable] if
 // the store could not be reached.
 type Store = secret.Resolver
 
 // Keeper is implemented by stores that renew something, such as a token. Keep is called once, after the configuration was
 // loaded, and runs until ctx is done; its goroutines must have ended when it returns. A store must also work when Keep is
-// never called: it then logs in again when its token has expired.
+// never called; in that case it logs in again once its token has expired.
 type Keeper interface {
 	Keep(ctx context.Context, log *slog.Logger)
 }
 
-// Local is implemented by stores that need neither a network nor a login. Only local stores can resolve references in
-// the settings of other stores, so references cannot loop.
+// Local marks stores that need neither a network nor a login; its method does nothing. The settings of other stores may refer to
+// local stores only. Local stores have no references in their own settings, so references cannot loop.
 type Local interface{ Local() }
 
 // StoreEnv is the environment that a store is built with.
 type StoreEnv struct {
 	Name    string                      // name of the store in messages: "secret_stores.prod"
-	Getenv  func(string) (string, bool) // os.LookupEnv
-	Secrets secret.Resolver             // resolves the store's own references; [Local] stores only
+	Getenv  func(string) (string, bool) // like os.LookupEnv; nil: there are no variables
+	Secrets secret.Resolver             // resolves references in the store's own settings, which are to [Local] stores only
 	Hide    func(value string)          // registers a credential that messages must not show; may be nil
 }
 

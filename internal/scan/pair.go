@@ -8,8 +8,8 @@ import "bytes"
 //	Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens
 //	Tcp: 1 200 120000 -1 781
 //
-// The title ("Tcp") is the header's first word. values is the text after the colon. NextPair skips lines without a
-// partner. header is nil if there is no further pair.
+// header is the whole first line, with its title ("Tcp"), which is the text before the colon. values is the second line after
+// its colon. NextPair skips lines without a partner. header is nil if there is no further pair.
 func NextPair(data []byte) (header, title, values, rest []byte) {
 	for len(data) > 0 {
 		header, data = CutLine(data)

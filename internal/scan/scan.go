@@ -1,6 +1,5 @@
-// Package scan reads the kernel's text files as bytes, without allocating: lines, blank-separated fields, numbers.
-//
-// The results are slices of the file that was passed in. No function panics, whatever the file contains.
+// Package scan parses text such as the kernel's files: lines, fields and numbers. The functions on bytes do not allocate, and
+// the slices that they return share the memory of their argument. They accept any input without panicking.
 //
 //   - scan.go: lines, fields and numbers. pair.go: header lines with a line of values.
 //   - snake.go: converts the kernel's names to snake case.
@@ -11,7 +10,8 @@ import (
 	"math"
 )
 
-// CutLine splits off the first line, without its newline. Both results are nil at the end of the data.
+// CutLine splits off the first line, without its newline. An empty line and the end of the data look the same, so callers loop
+// while the rest is not empty.
 func CutLine(data []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return data[:i], data[i+1:]
@@ -19,7 +19,7 @@ func CutLine(data []byte) (line, rest []byte) {
 	return data, nil
 }
 
-// CutField splits off the first field, which ends at white space. The field is empty at the end of the line.
+// CutField skips white space, newlines included, and splits off the field that follows. The field is empty if none is left.
 func CutField(line []byte) (field, rest []byte) {
 	start := 0
 	for start < len(line) && isBlank(line[start]) {
@@ -37,8 +37,8 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\
 // ParseUint parses a field of decimal digits. ok is false for anything else and for numbers above 64 bits.
 func ParseUint(field []byte) (v uint64, ok bool) {
 	for _, c := range field {
-		d := uint64(c - '0')
-		if c < '0' || d > 9 || v > (math.MaxUint64-d)/10 {
+		d := uint64(c - '0') // wraps around for a smaller byte
+		if d > 9 || v > (math.MaxUint64-d)/10 {
 			return 0, false
 		}
 		v = v*10 + d
@@ -55,7 +55,7 @@ func ParseInt(field []byte) (v int64, ok bool) {
 	case !ok || u > math.MaxInt64+1 || u > math.MaxInt64 && !negative:
 		return 0, false
 	case negative:
-		return -int64(u), true
+		return -int64(u), true // also right for 1<<63, which int64 wraps to the smallest number
 	}
 	return int64(u), true
 }
@@ -83,8 +83,8 @@ func ParseHex(field []byte) (v uint64, ok bool) {
 	return v, len(field) > 0
 }
 
-// ParseUints parses the numbers at the start of a line into a slice, and returns how many there were. It stops when the slice
-// is full. A negative number becomes 0: old kernels let "requests in flight" drop below 0.
+// ParseUints stores the numbers at the start of a line until the slice is full or a field is not a number, and returns how many
+// it stored. A negative number becomes 0, because old kernels let the "requests in flight" of /proc/diskstats drop below 0.
 func ParseUints(line []byte, into []uint64) int {
 	for n := range into {
 		var field []byte
@@ -105,7 +105,7 @@ func ParseUints(line []byte, into []uint64) int {
 	return len(into)
 }
 
-// maxFraction is the maximum number of digits after the point. The kernel writes two.
+// maxFraction is the maximum number of digits after the point: as many as fit in 64 bits. The kernel writes two.
 const maxFraction = 18
 
 // ParseDecimal parses a field such as "12" or "0.08". ok is false for anything else.
@@ -119,7 +119,8 @@ func ParseDecimal(field []byte) (v float64, ok bool) {
 	if !ok || len(fraction) > maxFraction {
 		return 0, false
 	}
-	// One division of two integers rounds once: 5.69 becomes 5.69, as with strconv, and not 5.6899999999999995.
+	// While all digits together are below 2⁵³, only the division rounds: 5.69 becomes 5.69, as with strconv, and not
+	// 5.6899999999999995.
 	scale := math.Pow10(len(fraction))
 	return (float64(w)*scale + float64(f)) / scale, true
 }

@@ -25,7 +25,7 @@ func badDays() []outputtest.BadDay {
 		outputtest.Unloaded("no streams", "lacks a command that is needed", "XADD"),
 		outputtest.BadDay{
 			Name: "key is taken", Reply: "WRONGTYPE Operation against a key holding the wrong kind of value",
-			Say: "the key " + events + " is not a stream: rename or delete it, or set another stream: WRONGTYPE",
+			Say: "the key " + events + " is not a stream: rename or delete it, or configure another stream: WRONGTYPE",
 		},
 		outputtest.BadDay{
 			Name: "no ID is left", Reply: "ERR The stream has exhausted the last possible ID, unable to add more...", Say: "exhausted",
@@ -55,7 +55,7 @@ func TestKeyIsTaken(t *testing.T) {
 		if err := s.Set(t.Context(), events, "x", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		want := "redis " + s.Addr() + ": the key rtcollector:events is not a stream: rename or delete it, or set another stream: WRONGTYPE "
+		want := "redis " + s.Addr() + ": the key rtcollector:events is not a stream: rename or delete it, or configure another stream: WRONGTYPE "
 		if err := writeEvents(t.Context(), out, someEvents(300)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v", err)
 		}

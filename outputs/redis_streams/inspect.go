@@ -25,7 +25,9 @@ func (w *Writer) Inspect(ctx context.Context, _ []*telemetry.Series) outputs.Rep
 		case err == nil:
 			r.Notes = append(r.Notes, fmt.Sprintf("stream %s holds %d entries", s, n))
 		case isWrongType(err):
-			r.Faults = append(r.Faults, fmt.Sprintf("the key %s is not a stream: rename or delete it, or set another stream", s))
+			r.Faults = append(r.Faults, fmt.Sprintf("the key %s is not a stream: rename or delete it, or configure another stream", s))
+		default:
+			r.Notes = append(r.Notes, fmt.Sprintf("the length of the stream %s is unknown: %v", s, err))
 		}
 	}
 	return r

@@ -46,9 +46,9 @@ func (c *sampleCursor) sampleAt(i int) (*telemetry.Series, int64, float64) {
 
 // entryTemplate holds the parts that all entries of a series have in common. It is cached in the memo slot of the series.
 type entryTemplate struct {
-	names int    // number of names in args
-	hash  string // "-" and the second half of the id
-	args  []byte // names and values as encoded arguments
+	names    int    // number of names in args
+	idSuffix string // "-" and a hash of the name and all labels; the id of an entry is "<ms>-<hash>"
+	args     []byte // names and values as encoded arguments
 }
 
 func (w *Writer) templateOf(s *telemetry.Series) *entryTemplate {
@@ -58,19 +58,19 @@ func (w *Writer) templateOf(s *telemetry.Series) *entryTemplate {
 	e := &entryTemplate{}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(tskey.Canonical(append([]telemetry.Label{{Key: "__name__", Value: s.Name()}}, s.Labels()...))))
-	e.hash = fmt.Sprintf("-%016x", h.Sum64())
+	e.idSuffix = fmt.Sprintf("-%016x", h.Sum64())
 	source := ""
 	labels := []byte{'{'}
 	for _, l := range s.Labels() {
 		switch l.Key {
-		case "host", "unit":
+		case "host", "unit": // have names of their own in the entry
 		case "source":
 			source = l.Value
 		default:
 			if len(labels) > 1 {
 				labels = append(labels, ',')
 			}
-			labels, _ = eventdoc.AppendString(labels, l.Key)
+			labels, _ = eventdoc.AppendString(labels, l.Key) // invalid UTF-8 becomes U+FFFD
 			labels, _ = eventdoc.AppendString(append(labels, ':'), l.Value)
 		}
 	}
@@ -91,9 +91,9 @@ func (w *Writer) templateOf(s *telemetry.Series) *entryTemplate {
 func (w *Writer) appendSample(buf, head []byte, s *telemetry.Series, ms int64, v float64) []byte {
 	e := w.templateOf(s)
 	buf = w.appendCommand(buf, head, e.names+3)
-	buf = redisconn.AppendArg(buf, keyID)
+	buf = redisconn.AppendArg(buf, nameID)
 	start := len(buf)
-	buf = redisconn.WrapArg(append(telemetry.AppendStamp(buf, ms), e.hash...), start)
+	buf = redisconn.WrapArg(append(telemetry.AppendStamp(buf, ms), e.idSuffix...), start)
 	buf = append(buf, e.args...)
 	buf = redisconn.AppendInt(redisconn.AppendArg(buf, "timestamp"), ms)
 	var digits [32]byte

@@ -15,7 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-const keyID = "id"
+const nameID = "id"
 
 // WriteEvents implements [outputs.EventWriter]. After a lost reply the same events are appended again. They have the same ids, so readers
 // can recognize them.
@@ -26,7 +26,8 @@ func (w *Writer) WriteEvents(ctx context.Context, events []telemetry.Event) erro
 	})
 }
 
-// appendEntries sends n commands that append to a stream, in a pipeline. Entries whose replies arrived before an error are settled.
+// appendEntries sends n commands that append to a stream, in a pipeline. After an error, the entries before the first one that failed
+// or has no reply are settled, and the rest is appended again.
 func (w *Writer) appendEntries(ctx context.Context, stream string, n int, command func(buf []byte, i int) []byte) error {
 	if w.client == nil {
 		return errNotOpen
@@ -42,8 +43,8 @@ func (w *Writer) appendEntries(ctx context.Context, stream string, n int, comman
 		Len:    n,
 		Slot:   func(int) int { return slot },
 		Append: command,
-		Reply: func(i int, from *redisconn.Reader) error { // one stream has one shard, so there is no second goroutine
-			err := readEntryID(from)
+		Reply: func(i int, from *redisconn.Reader) error { // needs no lock: all commands have the same slot, and Do calls Reply of one shard from one goroutine
+			err := readAddReply(from)
 			if err == nil && i == settled {
 				settled++
 			}
@@ -53,9 +54,9 @@ func (w *Writer) appendEntries(ctx context.Context, stream string, n int, comman
 	if err == nil {
 		return nil
 	}
-	w.shards.Close() // reconnect, because the address or the password may have changed
+	w.shards.Close() // the next write connects again, because the address or the password may have changed
 	if isWrongType(err) {
-		err = fmt.Errorf("the key %s is not a stream: rename or delete it, or set another stream: %w", stream, err)
+		err = fmt.Errorf("the key %s is not a stream: rename or delete it, or configure another stream: %w", stream, err)
 	}
 	err = w.client.Explain(ctx, err)
 	if settled > 0 {
@@ -69,8 +70,8 @@ func isWrongType(err error) bool {
 	return errors.As(err, &refusal) && strings.HasPrefix(refusal.Error(), "WRONGTYPE ")
 }
 
-// readEntryID reads and discards the reply to XADD: the ID of the entry in the stream, or an error.
-func readEntryID(from *redisconn.Reader) error {
+// readAddReply reads and discards the reply to XADD: the ID of the entry in the stream, or an error.
+func readAddReply(from *redisconn.Reader) error {
 	kind, text, err := from.Line()
 	switch {
 	case err != nil:
@@ -80,11 +81,11 @@ func readEntryID(from *redisconn.Reader) error {
 	case kind != '$':
 		return fmt.Errorf("read reply to XADD: got type %q, want an entry ID", kind)
 	}
-	announced, err := strconv.Atoi(string(text)) // does not escape: no allocation
+	announced, err := strconv.Atoi(string(text)) // string(text) does not escape, so it is not allocated
 	if err != nil {
 		return errors.New("read reply to XADD: the length of the entry ID is not a number")
 	}
-	_, id, err := from.Line() // an ID has only digits and a "-", so it is one line
+	_, id, err := from.Line() // Line takes the first byte as a type; here it is the first digit of the ID
 	if err == nil && 1+len(id) != announced {
 		return errors.New("read reply to XADD: the entry ID does not have the announced length")
 	}
@@ -104,9 +105,9 @@ func (w *Writer) commandHead(stream string) []byte {
 
 // appendCommand begins a command whose entry has the given number of names.
 func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
-	args := 3 + 2*names
+	args := 3 + 2*names // XADD, the stream, *
 	if w.config.MaxLength > 0 {
-		args += 3
+		args += 3 // MAXLEN ~ and the length
 	}
 	return append(redisconn.AppendCommand(buf, args), head...)
 }
@@ -114,9 +115,11 @@ func (w *Writer) appendCommand(buf, head []byte, names int) []byte {
 // appendEvent appends the command that stores an event: its id, then the names and values of its document.
 func (w *Writer) appendEvent(buf, head []byte, e *telemetry.Event) []byte {
 	var room [eventdoc.TypicalLen]telemetry.Field
-	d := eventdoc.Document(append(room[:0], telemetry.Text(keyID, ""))).Fill(e)
+	// The first field reserves the name id, so that Fill stores a field of the event with this name under another one. Its value
+	// is written below.
+	d := eventdoc.Document(append(room[:0], telemetry.Text(nameID, ""))).Fill(e)
 	buf = w.appendCommand(buf, head, len(d))
-	buf = redisconn.AppendArg(buf, keyID)
+	buf = redisconn.AppendArg(buf, nameID)
 	start := len(buf)
 	buf = redisconn.WrapArg(e.AppendID(buf, w.instance), start)
 	for _, v := range d[1:] {
