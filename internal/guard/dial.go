@@ -41,14 +41,15 @@ func Dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, e
 	}
 }
 
-// busyTimeout returns how long Dial waits for a busy server: a little less than the caller waits, so that the caller sees the reason.
+// busyTimeout returns how long Dial waits for a busy server: less than the caller waits, so that the caller sees the reason and not only
+// that its time is over.
 func busyTimeout(ctx context.Context) time.Duration {
 	end, limited := ctx.Deadline()
 	if !limited {
 		return maxBusy
 	}
 	left := time.Until(end)
-	return min(maxBusy, left-min(left/10, 100*time.Millisecond))
+	return min(maxBusy, left-min(left/4, 250*time.Millisecond))
 }
 
 func isUnixSocket(network string) bool { return network == "unix" || network == "unixpacket" }
