@@ -90,7 +90,7 @@ func TestRefusedDefaultsAreFound(t *testing.T) {
 	def := plugins.Poll("fake", "a fake", func() configWithBadDefaults { return configWithBadDefaults{} }, func(plugins.Env, configWithBadDefaults) (*fakeInput, error) { return nil, nil })
 	var r recorder
 	checkConfig(&r, def.Doc(readme))
-	r.expect(t, "the defaults are refused")
+	r.expect(t, "the defaults are rejected")
 }
 
 func TestBadBatchesAreFound(t *testing.T) {
