@@ -33,7 +33,7 @@ func TestHostileServers(t *testing.T) {
 	columns := encodeMessage('T', 4+2+20, "\x00\x01c\x00"+strings.Repeat("\x00", 18))
 	for name, c := range map[string]struct{ says, want string }{
 		"message":    {encodeMessage('D', 1<<30, ""), "announces a message of"},
-		"error":      {encodeMessage('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the limit of 4194304: check this it is a PostgreSQL server"},
+		"error":      {encodeMessage('E', 1<<30, ""), "announces a message of 1073741820 bytes, more than the limit of 4194304: is this a PostgreSQL server?"},
 		"settings":   {strings.Repeat(encodeMessage('S', 4+3+1000, "a\x00"+strings.Repeat("b", 1000)+"\x00"), 100), tooMuch},
 		"notices":    {strings.Repeat(encodeMessage('N', 4+3+1000, "M"+strings.Repeat("m", 1000)+"\x00\x00"), 100), tooMuch},
 		"rows":       {parsed + columns + strings.Repeat(encodeRow(1000), 1000), tooMuch},
