@@ -66,7 +66,7 @@ func TestStreamPassesOnLines(t *testing.T) {
 			cancel()
 		}
 	}, func(line []byte) { errs = append(errs, string(line)) })
-	if !slices.Equal(out, []string{"one", "a very l", "", "ready", "last"}) || !slices.Equal(errs, []string{"two"}) {
+	if !slices.Equal(out, []string{"one", "a very l", "", "ready", "last"}) || len(errs) == 0 || errs[0] != "two" { // the shell may add that its sleep was terminated
 		t.Errorf("%q, %q", out, errs)
 	}
 	if r.Status != StatusTimeout || !r.Killed() {
