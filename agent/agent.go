@@ -155,7 +155,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.begin(r)
 	<-ctx.Done()
 
-	a.mu.Lock() // a change that is being applied is completed first
+	a.mu.Lock() // Apply ends soon, because it does not wait any more
 	a.stopped = true
 	a.mu.Unlock()
 	var errs []error
@@ -193,8 +193,12 @@ func (a *Agent) begin(r *running) {
 	}
 }
 
+// startWriter starts an output, unless Run was not called yet and will start it.
 func (a *Agent) startWriter(w *writer, start time.Time) {
 	r := a.running
+	if r == nil {
+		return
+	}
 	w.ctx, w.cancel = context.WithCancel(r.writes)
 	r.writers.run(w.id, func() { w.run(start, r.inputsDone) })
 }

@@ -135,16 +135,17 @@ func (a *Agent) switchOutputs(c Config, built map[string]builtOutput) (errs []er
 	}
 	olds := a.router.set().writers
 	a.router.outputs.Store(newOutputSet(writers))
+	for _, w := range writers {
+		if !slices.ContainsFunc(olds, func(old *writer) bool { return old.id == w.id }) {
+			a.startWriter(w, time.Now())
+		}
+	}
 	for _, old := range olds {
 		if successor := replaced[old]; successor != nil {
 			errs = append(errs, a.handOver(old, successor))
+			a.startWriter(successor, time.Now())
 		} else if !slices.Contains(writers, old) {
 			errs = append(errs, a.removeWriter(old)...)
-		}
-	}
-	for _, w := range writers {
-		if a.running != nil && w.ctx == nil {
-			a.startWriter(w, time.Now())
 		}
 	}
 	return errs
@@ -155,7 +156,7 @@ func (a *Agent) handOver(old, successor *writer) error {
 	var err error
 	if a.running != nil {
 		old.cancel()
-		if err = stopped(old.done, a.grace, "output", old.id); err == nil {
+		if err = a.waitStopped(old.done, a.grace, "output", old.id); err == nil {
 			a.slots.Release(old.slot)
 		}
 	}
@@ -167,10 +168,10 @@ func (a *Agent) handOver(old, successor *writer) error {
 func (a *Agent) removeWriter(w *writer) (errs []error) {
 	if a.running != nil {
 		close(w.drain)
-		err := stopped(w.done, a.grace/2, "output", w.id)
+		err := a.waitStopped(w.done, a.grace/2, "output", w.id)
 		if err != nil {
 			w.cancel()
-			err = stopped(w.done, a.grace/2, "output", w.id)
+			err = a.waitStopped(w.done, a.grace/2, "output", w.id)
 		}
 		if err == nil {
 			a.slots.Release(w.slot)
@@ -205,7 +206,7 @@ func (a *Agent) switchInputs(c Config, built map[string]plugins.Input) (errs []e
 			continue
 		}
 		if a.running != nil {
-			errs = append(errs, old.stop(a.grace))
+			errs = append(errs, a.stopInput(old))
 		}
 		if !slices.ContainsFunc(c.Inputs, func(spec Input) bool { return spec.ID == old.spec.ID }) {
 			a.self.RemoveInput(old.stats)
@@ -221,14 +222,23 @@ func (a *Agent) switchInputs(c Config, built map[string]plugins.Input) (errs []e
 	return errs
 }
 
-// stopped waits until done is closed, for at most d.
-func stopped(done <-chan struct{}, d time.Duration, kind, id string) error {
+// stopInput ends an input. A gather that is running has a quarter of the grace to complete.
+func (a *Agent) stopInput(in *input) error {
+	in.cancel()
+	defer time.AfterFunc(a.grace/4, in.cancelGathers).Stop()
+	return a.waitStopped(in.done, a.grace, "input", in.spec.ID)
+}
+
+// waitStopped waits until done is closed, for at most d. When the agent is told to stop it does not wait, because Run then has
+// the grace for everything that still runs.
+func (a *Agent) waitStopped(done <-chan struct{}, d time.Duration, kind, id string) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-done:
 		return nil
+	case <-a.running.stop.Done():
 	case <-timer.C:
-		return fmt.Errorf("%s %s did not stop", kind, id)
 	}
+	return fmt.Errorf("%s %s did not stop", kind, id)
 }

@@ -414,3 +414,40 @@ func TestGatherEndsBeforeItsTimeout(t *testing.T) {
 		}
 	})
 }
+
+// hungInput ignores the end of its context for an hour.
+type hungInput struct{}
+
+func (hungInput) Gather(context.Context, *telemetry.Batch) error {
+	time.Sleep(time.Hour)
+	return nil
+}
+
+// A signal during Apply does not wait for what Apply waits for: Run ends within its grace.
+func TestStopDuringApply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := newRunningAgent(), &fakeServer{}
+		for i := range 5 {
+			s.cfg.Inputs = append(s.cfg.Inputs, Input{ID: fmt.Sprint("hung", i), Interval: time.Second, Build: buildInput(plugins.Input{Gatherer: hungInput{}})})
+		}
+		s.setOutput("out", "o1", to)
+		s.start(t)
+		time.Sleep(time.Second)
+		s.cfg.Inputs = nil
+		applied := make(chan error)
+		go func() { applied <- s.agent.Apply(s.cfg) }()
+		synctest.Wait()
+		begin := time.Now()
+		err := s.stop()
+		if took := time.Since(begin); took > s.cfg.Grace+time.Second {
+			t.Errorf("Run ended after %v", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "input hung4 did not stop") {
+			t.Errorf("error %v", err)
+		}
+		if err := <-applied; err == nil || !strings.Contains(err.Error(), "input hung0 did not stop") {
+			t.Errorf("error of Apply: %v", err)
+		}
+		time.Sleep(2 * time.Hour) // the inputs return
+	})
+}

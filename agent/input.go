@@ -142,10 +142,3 @@ func (in *input) emitStatus(severity telemetry.Severity, message string) {
 	in.attribute(b)
 	in.stats.Unclaimed.Add(int64(in.router.emit(context.Background(), b, in.spec.WhenFull.WithoutWaiting())))
 }
-
-// stop ends the input. A gather that is running has a quarter of grace to complete.
-func (in *input) stop(grace time.Duration) error {
-	in.cancel()
-	defer time.AfterFunc(grace/4, in.cancelGathers).Stop()
-	return stopped(in.done, grace, "input", in.spec.ID)
-}

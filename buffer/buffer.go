@@ -24,6 +24,7 @@ type Queue[T any] struct {
 	items  ring[T]
 	weight int           // of the items in the queue
 	leased int           // weight of the leased items
+	excess int           // weight that exceed added beyond the limit, until the queue is within the limit again
 	room   chan struct{} // closed when there is room again; nil while no sender waits
 	closed bool
 }
@@ -81,7 +82,7 @@ func (q *Queue[T]) exceed(item T) (dropped []T) {
 	if q.closed {
 		return []T{item}
 	}
-	q.limit += q.weigh(item)
+	q.excess += q.weigh(item)
 	q.add(item)
 	return nil
 }
@@ -131,7 +132,7 @@ func (q *Queue[T]) announce() {
 
 // trim drops the oldest items while the queue is too heavy.
 func (q *Queue[T]) trim() (dropped []T) {
-	for q.weight > q.limit && q.items.len() > 1 {
+	for q.weight > q.limit+q.excess && q.items.len() > 1 {
 		item := q.items.popFront()
 		q.weight -= q.weigh(item)
 		dropped = append(dropped, item)
@@ -170,7 +171,7 @@ func (q *Queue[T]) admit() {
 func (q *Queue[T]) Resize(limit, mark int) (dropped []T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.limit, q.mark = limit, max(1, mark)
+	q.limit, q.mark, q.excess = limit, max(1, mark), 0
 	q.admit()
 	return q.trim()
 }
@@ -244,6 +245,9 @@ func (l Lease[T]) Settle(rest ...T) (dropped []T) {
 		return q.clear()
 	}
 	dropped = q.trim()
+	if q.weight <= q.limit {
+		q.excess = 0
+	}
 	if q.weight+q.leased < q.limit {
 		q.admit()
 	}

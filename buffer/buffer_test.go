@@ -306,3 +306,39 @@ func TestCancelledPushWaitStillAdmitsItems(t *testing.T) {
 		}
 	})
 }
+
+// What a cancelled PushWait added beyond the limit does not raise the limit for later items.
+func TestCancelledPushWaitDoesNotRaiseLimit(t *testing.T) {
+	q := New(10, 100, lastDigit, neverSplit)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	q.Push(19)
+	q.PushWait(ctx, 27)
+	q.Take(nil, 100).Settle()
+	q.Push(19)
+	if q.Offer(27) {
+		t.Error("a queue of limit 10 holds 16")
+	}
+	if dropped := q.Push(35); sumWeights(dropped) != 9 {
+		t.Errorf("dropped %v, want the oldest", dropped)
+	}
+}
+
+func TestClosedQueueDropsItems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(10, 100, lastDigit, neverSplit)
+		q.Push(19)
+		added := pushConcurrently(t.Context(), q, 25)
+		lease := q.Take(nil, 100)
+		q.Push(14)
+		if dropped := q.Close(); sumWeights(dropped) != 4 {
+			t.Errorf("Close dropped %v", dropped)
+		}
+		if synctest.Wait(); added.Load() != 1 {
+			t.Error("a sender still waits for room in a closed queue")
+		}
+		if q.Offer(11) || sumWeights(q.Push(12)) != 2 || sumWeights(lease.Settle(lease.Items...)) != 9 || q.Weight() != 0 {
+			t.Errorf("a closed queue holds %d", q.Weight())
+		}
+	})
+}
