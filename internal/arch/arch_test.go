@@ -27,7 +27,8 @@ var layers = [][]string{
 	{"internal/catalog", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/redisconn", "internal/httpx", "internal/tskey", "internal/syslogmsg", "internal/embedded/search", "internal/catalog/*", "internal/tlsx/*"},
 	{"internal/tsread", "internal/embedded", "internal/redisconn/*", "internal/httpx/*"},
-	{"internal/embedded/embeddedtest"},
+	{"internal/embedded/embeddedtest", "internal/query"},
+	{"internal/query/*"},
 	// Floor 2: secrets.
 	{"secrets"},
 	{"secrets/*"},
@@ -40,7 +41,8 @@ var layers = [][]string{
 	{"agent"},
 	{"agent/config"},
 	// Floor 5: cmd, and the tools that build and generate.
-	{"cmd/rtcollector/bench", "internal/tools/*"},
+	{"cmd/rtcollector/bench", "cmd/rtcollector/web/*", "internal/tools/*"},
+	{"cmd/rtcollector/web", "cmd/rtcollector/top"},
 	{"cmd/rtcollector/cli"},
 	{"cmd/rtcollector"},
 }

@@ -1,0 +1,198 @@
+// Package query evaluates PromQL over RedisTimeSeries, with Prometheus' own engine.
+//
+//   - query.go: [Engine], its settings and its methods.
+//   - errors.go: the kinds of errors, which decide the status of an HTTP reply.
+//   - queryable.go: how the engine gets its samples from Redis.
+package query
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/tsread"
+)
+
+// Limits bound what one query may cost.
+type Limits struct {
+	Lookback   time.Duration // how old the newest sample of a series may be; Prometheus' staleness. 0: 5 minutes
+	Timeout    time.Duration // for one query, including the wait for a free place. 0: 30 s
+	Samples    int           // in memory at once. 0: 5 million
+	Series     int           // that one selector may match. 0: 10,000
+	Concurrent int           // queries at once. 0: 4
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Lookback == 0 {
+		l.Lookback = 5 * time.Minute
+	}
+	if l.Timeout == 0 {
+		l.Timeout = 30 * time.Second
+	}
+	if l.Samples == 0 {
+		l.Samples = 5_000_000
+	}
+	if l.Series == 0 {
+		l.Series = 10_000
+	}
+	if l.Concurrent == 0 {
+		l.Concurrent = 4
+	}
+	return l
+}
+
+// Engine evaluates expressions on the series of one Redis, Sentinel's master or cluster. Several goroutines may use it at once.
+type Engine struct {
+	limits Limits
+	reader *tsread.Reader
+	engine *promql.Engine
+	parser parser.Parser
+}
+
+// New returns an engine that reads with client, which must be opened with [redisconn.Config.ForSearches]. The caller closes the client
+// after the engine. Nothing is read yet.
+func New(client *redisconn.Client, limits Limits) *Engine {
+	limits = limits.withDefaults()
+	p := parser.NewParser(parser.Options{})
+	return &Engine{
+		limits: limits, reader: tsread.New(client), parser: p,
+		engine: promql.NewEngine(promql.EngineOpts{
+			MaxSamples: limits.Samples, Timeout: limits.Timeout, LookbackDelta: limits.Lookback,
+			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+			EnableAtModifier:         true, EnableNegativeOffset: true, Parser: p,
+		}),
+	}
+}
+
+// Close ends what runs in the background.
+func (e *Engine) Close() {}
+
+// Params are the parameters of one query. Zero values mean the engine's limits; larger ones than those are reduced to them.
+type Params struct {
+	Lookback, Timeout time.Duration
+}
+
+// Result is the result of a query. The caller must call Close when it has been used.
+type Result struct {
+	Value    parser.Value // String, Scalar, Vector or Matrix of package promql
+	Warnings []string     // what the result lacks, or why it may be wrong
+	Infos    []string     // hints about the expression
+	query    promql.Query
+}
+
+// Close releases the memory of the result.
+func (r *Result) Close() { r.query.Close() }
+
+// Instant evaluates an expression at one time. Errors are of type [*Error].
+func (e *Engine) Instant(ctx context.Context, expr string, at time.Time, p Params) (*Result, error) {
+	q, err := e.engine.NewInstantQuery(ctx, &queryable{engine: e}, e.options(p), expr, at)
+	return e.run(ctx, expr, q, err)
+}
+
+// Range evaluates an expression at start, start+step … up to end. Step is at least 1 ms. Errors are of type [*Error].
+func (e *Engine) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration, p Params) (*Result, error) {
+	q, err := e.engine.NewRangeQuery(ctx, &queryable{engine: e}, e.options(p), expr, start, end, step)
+	return e.run(ctx, expr, q, err)
+}
+
+func (e *Engine) options(p Params) promql.QueryOpts {
+	lookback := e.limits.Lookback
+	if p.Lookback > 0 {
+		lookback = p.Lookback
+	}
+	return promql.NewPrometheusQueryOpts(false, lookback, nil)
+}
+
+func (e *Engine) run(ctx context.Context, expr string, q promql.Query, err error) (*Result, error) {
+	if err != nil {
+		return nil, &Error{BadData, err}
+	}
+	r := q.Exec(ctx)
+	if r.Err != nil {
+		q.Close()
+		return nil, classify(r.Err)
+	}
+	warnings, infos := r.Warnings.AsStrings(expr, 10, 10)
+	return &Result{Value: r.Value, Warnings: warnings, Infos: infos, query: q}, nil
+}
+
+// Format returns an expression in Prometheus' canonical form. The error is of type [*Error].
+func (e *Engine) Format(expr string) (string, error) {
+	parsed, err := e.parser.ParseExpr(expr)
+	if err != nil {
+		return "", &Error{BadData, err}
+	}
+	return parsed.Pretty(0), nil
+}
+
+// Selection selects series for the methods that list names and values.
+type Selection struct {
+	Selectors  []string  // such as `cpu_usage{host="a"}`; a series must match one of them. Empty: all series
+	Start, End time.Time // series that may have samples in this time; zero: no limit. A superset is allowed
+	Limit      int       // of the result; 0: no limit
+}
+
+// Series lists the labels of the selected series, sorted. Errors are of type [*Error]. Warnings say what was left out.
+func (e *Engine) Series(ctx context.Context, s Selection) (series []labels.Labels, warnings []string, err error) {
+	q := &queryable{engine: e}
+	for _, selector := range s.Selectors {
+		matchers, err := e.parser.ParseMetricSelector(selector)
+		if err != nil {
+			return nil, nil, &Error{BadData, err}
+		}
+		found, err := q.list(ctx, matchers)
+		if err != nil {
+			return nil, nil, classify(err)
+		}
+		series = append(series, found...)
+	}
+	slices.SortFunc(series, labels.Compare)
+	series = slices.CompactFunc(series, labels.Equal)
+	return series, nil, nil
+}
+
+// LabelNames lists the names of the labels of the selected series, sorted.
+func (e *Engine) LabelNames(ctx context.Context, s Selection) (names, warnings []string, err error) {
+	series, warnings, err := e.Series(ctx, s)
+	for _, l := range series {
+		l.Range(func(label labels.Label) { names = append(names, label.Name) })
+	}
+	return sortedUnique(names), warnings, err
+}
+
+// LabelValues lists the values that a label has in the selected series, sorted.
+func (e *Engine) LabelValues(ctx context.Context, label string, s Selection) (values, warnings []string, err error) {
+	series, warnings, err := e.Series(ctx, s)
+	for _, l := range series {
+		if v := l.Get(label); v != "" {
+			values = append(values, v)
+		}
+	}
+	return sortedUnique(values), warnings, err
+}
+
+func sortedUnique(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// Metric describes a metric that exists in Redis.
+type Metric struct {
+	Name string
+	Unit string // value of the label unit; "" without one
+}
+
+// Metrics lists the metrics of the selected series, sorted by name.
+func (e *Engine) Metrics(ctx context.Context, s Selection) (metrics []Metric, warnings []string, err error) {
+	series, warnings, err := e.Series(ctx, s)
+	for _, l := range series {
+		metrics = append(metrics, Metric{l.Get("__name__"), l.Get("unit")})
+	}
+	slices.SortFunc(metrics, func(a, b Metric) int { return cmpStrings(a.Name, b.Name, a.Unit, b.Unit) })
+	return slices.CompactFunc(metrics, func(a, b Metric) bool { return a.Name == b.Name }), warnings, err
+}
