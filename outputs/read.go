@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -14,6 +15,12 @@ import (
 type EventSource interface {
 	// NewEventReader returns a reader with these connection settings. It does not connect.
 	NewEventReader(secrets secret.Resolver) EventReader
+}
+
+// SeriesSource is implemented by the configuration of outputs that write series to RedisTimeSeries.
+type SeriesSource interface {
+	// RedisConfig returns how to connect to the server that has the series.
+	RedisConfig() redisconn.Config
 }
 
 // EventReader reads events from the destination of an output. It changes nothing there. All methods are called from one goroutine.

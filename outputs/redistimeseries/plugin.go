@@ -38,6 +38,9 @@ type Config struct {
 	Debug            bool         `yaml:"debug" conf:"ignored"`
 }
 
+// RedisConfig implements [outputs.SeriesSource].
+func (c *Config) RedisConfig() redisconn.Config { return c.Config }
+
 // Defaults returns settings that keep samples for ever in the Redis on this machine.
 func Defaults() Config {
 	return Config{
