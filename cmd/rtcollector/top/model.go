@@ -2,6 +2,7 @@ package top
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -93,6 +94,17 @@ type answer struct {
 	err     error
 }
 
+// continued is sent when the process goes on after a stop.
+type continued struct{}
+
+// nothing is a command that does nothing. It implements tea.ExecCommand.
+type nothing struct{}
+
+func (nothing) Run() error          { return nil }
+func (nothing) SetStdin(io.Reader)  {}
+func (nothing) SetStdout(io.Writer) {}
+func (nothing) SetStderr(io.Writer) {}
+
 // Init implements tea.Model.
 func (m model) Init() tea.Cmd { return m.read() }
 
@@ -131,6 +143,8 @@ func (m model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case answer:
 		return m.show(message)
+	case continued:
+		return m, tea.Exec(nothing{}, nil) // releases the terminal, and prepares it again
 	}
 	return m, nil
 }

@@ -18,19 +18,18 @@ func hasJobControl() bool {
 	return err == nil && session != syscall.Getpgrp()
 }
 
-// repaintWhenContinued prepares the terminal again after a stop that could not be noticed (SIGSTOP), because the shell or another
-// program has used it in the meantime.
+// repaintWhenContinued sends continued after every stop of the process, because the shell or another program has used the terminal in
+// the meantime.
 func repaintWhenContinued(p *tea.Program) (stop func()) {
-	continued := make(chan os.Signal, 1)
-	signal.Notify(continued, syscall.SIGCONT)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGCONT)
 	go func() {
-		for range continued {
-			_ = p.ReleaseTerminal()
-			_ = p.RestoreTerminal()
+		for range signals {
+			p.Send(continued{})
 		}
 	}()
 	return func() {
-		signal.Stop(continued)
-		close(continued)
+		signal.Stop(signals)
+		close(signals)
 	}
 }
