@@ -3,6 +3,8 @@ package query
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,15 +28,20 @@ type querier struct{ *queryable }
 
 // Select implements storage.Querier.
 func (q querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
-	data, err := q.engine.reader.Range(ctx, tsread.RangeQuery{
-		Matchers: serverMatchers(matchers), From: time.UnixMilli(max(hints.Start, 0)), To: time.UnixMilli(max(hints.End, 0)),
-	})
+	selector := newSelector(matchers)
+	filters, err := q.engine.filters(selector)
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
+	data, err := q.engine.reader.Range(ctx, tsread.RangeQuery{
+		Matchers: filters, From: time.UnixMilli(max(hints.Start, 0)), To: time.UnixMilli(max(hints.End, 0)),
+	})
+	if err != nil {
+		return storage.ErrSeriesSet(unavailable(err))
+	}
 	set := &seriesSet{next: -1}
 	for i := range data {
-		if l, ok := match(&data[i].Series, matchers); ok && len(data[i].Samples) > 0 {
+		if l := labels.FromMap(data[i].Labels); selector.matches(l) && len(data[i].Samples) > 0 {
 			samples := make([]chunks.Sample, len(data[i].Samples))
 			for j, s := range data[i].Samples {
 				samples[j] = sample{s}
@@ -60,36 +67,37 @@ func (querier) LabelNames(context.Context, *storage.LabelHints, ...*labels.Match
 func (querier) Close() error { return nil }
 
 func (q *queryable) list(ctx context.Context, matchers []*labels.Matcher) (found []labels.Labels, err error) {
-	series, err := q.engine.reader.List(ctx, serverMatchers(matchers)...)
+	selector := newSelector(matchers)
+	filters, err := q.engine.filters(selector)
+	if err != nil {
+		return nil, err
+	}
+	series, err := q.engine.reader.List(ctx, filters...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	for i := range series {
-		if l, ok := match(&series[i], matchers); ok {
+		if l := labels.FromMap(series[i].Labels); selector.matches(l) {
 			found = append(found, l)
 		}
 	}
-	return found, err
+	return found, nil
 }
 
-// serverMatchers returns the matchers that Redis can evaluate.
-func serverMatchers(matchers []*labels.Matcher) (texts []string) {
-	for _, m := range matchers {
-		switch {
-		case m.Type == labels.MatchEqual:
-			texts = append(texts, m.Name+"="+m.Value)
-		case m.Type == labels.MatchNotEqual:
-			texts = append(texts, m.Name+"!="+m.Value)
-		}
+func (e *Engine) filters(s *selector) ([]string, error) {
+	filters, positive := s.filters()
+	if !positive {
+		return nil, &Error{Execution, fmt.Errorf("Redis finds no series for %s: add a metric or a label with =", s)}
 	}
-	return texts
+	return filters, nil
 }
 
-func match(s *tsread.Series, matchers []*labels.Matcher) (labels.Labels, bool) {
-	l := labels.FromMap(s.Labels)
-	for _, m := range matchers {
-		if !m.Matches(l.Get(m.Name)) {
-			return l, false
-		}
+// unavailable classifies an error of Redis.
+func unavailable(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	return l, true
+	return &Error{Unavailable, err}
 }
 
 func cmpStrings(pairs ...string) int {
