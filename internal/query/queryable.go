@@ -87,7 +87,7 @@ func (q *queryable) list(ctx context.Context, matchers []*labels.Matcher) (found
 func (e *Engine) filters(s *selector) ([]string, error) {
 	filters, positive := s.filters()
 	if !positive {
-		return nil, &Error{Execution, fmt.Errorf("Redis finds no series for %s: add a metric or a label with =", s)}
+		return nil, &Error{Execution, fmt.Errorf("no series of Redis can be found with %s: add a metric or a label with =", s)}
 	}
 	return filters, nil
 }
