@@ -5,9 +5,11 @@
 //   - errors.go: the kinds of errors, which decide the status of an HTTP reply.
 //   - matchers.go: what Redis evaluates of a selector, and what is evaluated here.
 //   - queryable.go: how the engine gets its samples from Redis.
+//   - series.go: series and samples in the form that the engine wants.
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,8 +88,8 @@ func New(client *redisconn.Client, limits Limits) *Engine {
 	}
 }
 
-// Close ends what runs in the background.
-func (e *Engine) Close() {}
+// Close closes the connections that are not in use.
+func (e *Engine) Close() { e.reader.Close() }
 
 // Params are the parameters of one query. Zero values mean the engine's limits.
 type Params struct {
@@ -139,7 +141,7 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 		return nil, limits.classify(err)
 	}
 	defer e.leave()
-	q, err := construct(ctx, &queryable{engine: e}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
+	q, err := construct(ctx, &queryable{engine: e, limits: limits}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
 	if err != nil {
 		return nil, &Error{BadData, err}
 	}
@@ -188,7 +190,7 @@ type Selection struct {
 
 // Series lists the labels of the selected series, sorted. Errors are of type [*Error]. Warnings say what was left out.
 func (e *Engine) Series(ctx context.Context, s Selection) (series []labels.Labels, warnings []string, err error) {
-	q := &queryable{engine: e}
+	q := &queryable{engine: e, limits: e.limits}
 	for _, selector := range s.Selectors {
 		if err := checkExpression(selector); err != nil {
 			return nil, nil, err
@@ -197,11 +199,13 @@ func (e *Engine) Series(ctx context.Context, s Selection) (series []labels.Label
 		if err != nil {
 			return nil, nil, &Error{BadData, err}
 		}
-		found, err := q.list(ctx, matchers)
+		found, err := q.find(ctx, newSelector(matchers))
 		if err != nil {
 			return nil, nil, e.limits.classify(err)
 		}
-		series = append(series, found...)
+		for i := range found {
+			series = append(series, found[i].labels)
+		}
 	}
 	slices.SortFunc(series, labels.Compare)
 	series = slices.CompactFunc(series, labels.Equal)
@@ -245,6 +249,6 @@ func (e *Engine) Metrics(ctx context.Context, s Selection) (metrics []Metric, wa
 	for _, l := range series {
 		metrics = append(metrics, Metric{l.Get("__name__"), l.Get("unit")})
 	}
-	slices.SortFunc(metrics, func(a, b Metric) int { return cmpStrings(a.Name, b.Name, a.Unit, b.Unit) })
+	slices.SortFunc(metrics, func(a, b Metric) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Unit, b.Unit)) })
 	return slices.CompactFunc(metrics, func(a, b Metric) bool { return a.Name == b.Name }), warnings, err
 }

@@ -148,6 +148,7 @@ func (a *App) redrawUntilDone(ctx context.Context, screen *screen, server *embed
 	}
 	defer func() { _ = client.Close() }()
 	reader := tsread.New(client)
+	defer reader.Close()
 	tick := time.NewTicker(max(every, 200*time.Millisecond))
 	defer tick.Stop()
 	for {
