@@ -3,6 +3,8 @@ package query
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 
 	"github.com/prometheus/prometheus/promql"
 )
@@ -32,21 +34,27 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// classify returns the class of an error of the engine or of Redis.
-func classify(err error) *Error {
+// classify returns the class of an error of the engine or of Redis. Errors of limits name the limit and how to stay below it.
+func (l Limits) classify(err error) *Error {
 	var known *Error
 	var canceled promql.ErrQueryCanceled
 	var late promql.ErrQueryTimeout
 	var storage promql.ErrStorage
+	var samples promql.ErrTooManySamples
+	var bug runtime.Error
 	switch {
-	case errors.As(err, &known):
-		return known
+	case errors.As(err, &storage) && storage.Err != nil:
+		return l.classify(storage.Err) // it has no Unwrap
 	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Timeout, err}
+		return &Error{Timeout, fmt.Errorf("the query did not end in time (at most %s): use a shorter time range, a longer step or fewer series: %w", l.Timeout, err)}
 	case errors.As(err, &canceled), errors.Is(err, context.Canceled):
 		return &Error{Canceled, err}
-	case errors.As(err, &storage):
-		return &Error{Unavailable, err}
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &samples):
+		return &Error{Execution, fmt.Errorf("the query needs more than %d samples at once: use a shorter time range, a longer step or fewer series: %w", l.Samples, err)}
+	case errors.As(err, &bug):
+		return &Error{Internal, err}
 	}
 	return &Error{Execution, err}
 }

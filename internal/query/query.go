@@ -1,18 +1,25 @@
 // Package query evaluates PromQL over RedisTimeSeries, with Prometheus' own engine.
 //
 //   - query.go: [Engine], its settings and its methods.
+//   - expression.go: the limits of an expression, checked before it is parsed.
 //   - errors.go: the kinds of errors, which decide the status of an HTTP reply.
+//   - matchers.go: what Redis evaluates of a selector, and what is evaluated here.
 //   - queryable.go: how the engine gets its samples from Redis.
+//   - series.go: series and samples in the form that the engine wants.
 package query
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/tsread"
@@ -46,12 +53,24 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// with returns the limits of a query with these parameters.
+func (l Limits) with(p Params) Limits {
+	if p.Lookback > 0 {
+		l.Lookback = p.Lookback
+	}
+	if p.Timeout > 0 {
+		l.Timeout = min(l.Timeout, p.Timeout)
+	}
+	return l
+}
+
 // Engine evaluates expressions on the series of one Redis, Sentinel's master or cluster. Several goroutines may use it at once.
 type Engine struct {
 	limits Limits
 	reader *tsread.Reader
 	engine *promql.Engine
 	parser parser.Parser
+	places chan struct{} // one element for each query that runs
 }
 
 // New returns an engine that reads with client, which must be opened with [redisconn.Config.ForSearches]. The caller closes the client
@@ -60,7 +79,7 @@ func New(client *redisconn.Client, limits Limits) *Engine {
 	limits = limits.withDefaults()
 	p := parser.NewParser(parser.Options{})
 	return &Engine{
-		limits: limits, reader: tsread.New(client), parser: p,
+		limits: limits, reader: tsread.New(client), parser: p, places: make(chan struct{}, limits.Concurrent),
 		engine: promql.NewEngine(promql.EngineOpts{
 			MaxSamples: limits.Samples, Timeout: limits.Timeout, LookbackDelta: limits.Lookback,
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
@@ -69,12 +88,13 @@ func New(client *redisconn.Client, limits Limits) *Engine {
 	}
 }
 
-// Close ends what runs in the background.
-func (e *Engine) Close() {}
+// Close closes the connections that are not in use.
+func (e *Engine) Close() { e.reader.Close() }
 
-// Params are the parameters of one query. Zero values mean the engine's limits; larger ones than those are reduced to them.
+// Params are the parameters of one query. Zero values mean the engine's limits.
 type Params struct {
-	Lookback, Timeout time.Duration
+	Lookback time.Duration
+	Timeout  time.Duration // the engine's limit applies if it is shorter
 }
 
 // Result is the result of a query. The caller must call Close when it has been used.
@@ -90,39 +110,70 @@ func (r *Result) Close() { r.query.Close() }
 
 // Instant evaluates an expression at one time. Errors are of type [*Error].
 func (e *Engine) Instant(ctx context.Context, expr string, at time.Time, p Params) (*Result, error) {
-	q, err := e.engine.NewInstantQuery(ctx, &queryable{engine: e}, e.options(p), expr, at)
-	return e.run(ctx, expr, q, err)
+	return e.run(ctx, expr, p, func(ctx context.Context, q storage.Queryable, o promql.QueryOpts) (promql.Query, error) {
+		return e.engine.NewInstantQuery(ctx, q, o, expr, at)
+	})
 }
 
 // Range evaluates an expression at start, start+step … up to end. Step is at least 1 ms. Errors are of type [*Error].
 func (e *Engine) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration, p Params) (*Result, error) {
-	q, err := e.engine.NewRangeQuery(ctx, &queryable{engine: e}, e.options(p), expr, start, end, step)
-	return e.run(ctx, expr, q, err)
+	return e.run(ctx, expr, p, func(ctx context.Context, q storage.Queryable, o promql.QueryOpts) (promql.Query, error) {
+		return e.engine.NewRangeQuery(ctx, q, o, expr, start, end, step)
+	})
 }
 
-func (e *Engine) options(p Params) promql.QueryOpts {
-	lookback := e.limits.Lookback
-	if p.Lookback > 0 {
-		lookback = p.Lookback
+type newQuery func(context.Context, storage.Queryable, promql.QueryOpts) (promql.Query, error)
+
+// run evaluates an expression as soon as one of the places for queries is free.
+func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQuery) (result *Result, err error) {
+	limits := e.limits.with(p)
+	ctx, cancel := context.WithTimeout(ctx, limits.Timeout)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil { // a bug of the engine must not end the process
+			result, err = nil, &Error{Internal, fmt.Errorf("evaluate the expression: panic: %v", r)}
+		}
+	}()
+	if err := checkExpression(expr); err != nil {
+		return nil, err
 	}
-	return promql.NewPrometheusQueryOpts(false, lookback, nil)
-}
-
-func (e *Engine) run(ctx context.Context, expr string, q promql.Query, err error) (*Result, error) {
+	if err := e.enter(ctx); err != nil {
+		return nil, limits.classify(err)
+	}
+	defer e.leave()
+	q, err := construct(ctx, &queryable{engine: e, limits: limits}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
 	if err != nil {
 		return nil, &Error{BadData, err}
 	}
 	r := q.Exec(ctx)
 	if r.Err != nil {
 		q.Close()
-		return nil, classify(r.Err)
+		return nil, limits.classify(r.Err)
 	}
 	warnings, infos := r.Warnings.AsStrings(expr, 10, 10)
 	return &Result{Value: r.Value, Warnings: warnings, Infos: infos, query: q}, nil
 }
 
+// enter waits for a place for a query; leave frees it.
+func (e *Engine) enter(ctx context.Context) error {
+	select {
+	case e.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return &Error{Timeout, fmt.Errorf("the query waited in vain for one of the %d places for queries: try again later", e.limits.Concurrent)}
+		}
+		return ctx.Err()
+	}
+}
+
+func (e *Engine) leave() { <-e.places }
+
 // Format returns an expression in Prometheus' canonical form. The error is of type [*Error].
 func (e *Engine) Format(expr string) (string, error) {
+	if err := checkExpression(expr); err != nil {
+		return "", err
+	}
 	parsed, err := e.parser.ParseExpr(expr)
 	if err != nil {
 		return "", &Error{BadData, err}
@@ -139,17 +190,22 @@ type Selection struct {
 
 // Series lists the labels of the selected series, sorted. Errors are of type [*Error]. Warnings say what was left out.
 func (e *Engine) Series(ctx context.Context, s Selection) (series []labels.Labels, warnings []string, err error) {
-	q := &queryable{engine: e}
+	q := &queryable{engine: e, limits: e.limits}
 	for _, selector := range s.Selectors {
+		if err := checkExpression(selector); err != nil {
+			return nil, nil, err
+		}
 		matchers, err := e.parser.ParseMetricSelector(selector)
 		if err != nil {
 			return nil, nil, &Error{BadData, err}
 		}
-		found, err := q.list(ctx, matchers)
+		found, err := q.find(ctx, newSelector(matchers))
 		if err != nil {
-			return nil, nil, classify(err)
+			return nil, nil, e.limits.classify(err)
 		}
-		series = append(series, found...)
+		for i := range found {
+			series = append(series, found[i].labels)
+		}
 	}
 	slices.SortFunc(series, labels.Compare)
 	series = slices.CompactFunc(series, labels.Equal)
@@ -193,6 +249,6 @@ func (e *Engine) Metrics(ctx context.Context, s Selection) (metrics []Metric, wa
 	for _, l := range series {
 		metrics = append(metrics, Metric{l.Get("__name__"), l.Get("unit")})
 	}
-	slices.SortFunc(metrics, func(a, b Metric) int { return cmpStrings(a.Name, b.Name, a.Unit, b.Unit) })
+	slices.SortFunc(metrics, func(a, b Metric) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Unit, b.Unit)) })
 	return slices.CompactFunc(metrics, func(a, b Metric) bool { return a.Name == b.Name }), warnings, err
 }

@@ -1,117 +1,190 @@
 package query
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"time"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/rtcollector/rtcollector/internal/tsread"
 )
 
 // queryable gives the engine the samples of one query.
-type queryable struct{ engine *Engine }
+type queryable struct {
+	engine *Engine
+	limits Limits
+
+	samples atomic.Int64 // that were read
+}
 
 // Querier implements storage.Queryable.
-func (q *queryable) Querier(int64, int64) (storage.Querier, error) { return querier{q}, nil }
+func (q *queryable) Querier(int64, int64) (storage.Querier, error) {
+	return &querier{queryable: q, places: make(chan struct{}, maxSelections), selections: map[string]*selection{}}, nil
+}
 
-type querier struct{ *queryable }
+const (
+	// maxSelections is how many selectors of a query are read at the same time.
+	maxSelections = 4
 
-// Select implements storage.Querier.
-func (q querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
-	data, err := q.engine.reader.Range(ctx, tsread.RangeQuery{
-		Matchers: serverMatchers(matchers), From: time.UnixMilli(max(hints.Start, 0)), To: time.UnixMilli(max(hints.End, 0)),
-	})
-	if err != nil {
-		return storage.ErrSeriesSet(err)
+	// maxSelectors is how many different selectors a query may have.
+	maxSelectors = 200
+)
+
+// querier reads what the selectors of one query select.
+type querier struct {
+	*queryable
+	places     chan struct{} // one element for each selector that is being read
+	selections map[string]*selection
+	running    sync.WaitGroup
+	cancel     []context.CancelFunc
+}
+
+// selection is what a selector selects. Its fields are valid when done is closed.
+type selection struct {
+	done     chan struct{}
+	series   []*series
+	warnings annotations.Annotations
+	err      error
+}
+
+// Select implements storage.Querier. It does not wait for the samples.
+func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	s := newSelector(matchers)
+	key := fmt.Sprint(s, hints.Start, hints.End, hints.Step, hints.Range, hints.Func)
+	if known, ok := q.selections[key]; ok {
+		return &seriesSet{pending: known}
 	}
-	set := &seriesSet{next: -1}
-	for i := range data {
-		if l, ok := match(&data[i].Series, matchers); ok && len(data[i].Samples) > 0 {
-			samples := make([]chunks.Sample, len(data[i].Samples))
-			for j, s := range data[i].Samples {
-				samples[j] = sample{s}
+	if len(q.selections) == maxSelectors {
+		return storage.ErrSeriesSet(&Error{BadData, fmt.Errorf("the expression has more than %d different selectors: split it, or use a regular expression", maxSelectors)})
+	}
+	pending := &selection{done: make(chan struct{})}
+	q.selections[key] = pending
+	ctx, cancel := context.WithCancel(ctx)
+	q.cancel = append(q.cancel, cancel)
+	q.running.Go(func() {
+		defer close(pending.done)
+		defer func() {
+			if r := recover(); r != nil {
+				pending.err = &Error{Internal, fmt.Errorf("read %s: panic: %v", s, r)}
 			}
-			set.series = append(set.series, storage.NewListSeries(l, samples))
+		}()
+		select {
+		case q.places <- struct{}{}:
+			defer func() { <-q.places }()
+			pending.series, pending.err = q.read(ctx, s, hints)
+		case <-ctx.Done():
+			pending.err = ctx.Err()
 		}
-	}
-	slices.SortFunc(set.series, func(a, b storage.Series) int { return labels.Compare(a.Labels(), b.Labels()) })
-	return set
+	})
+	return &seriesSet{pending: pending}
 }
 
-// LabelValues implements storage.LabelQuerier.
-func (querier) LabelValues(context.Context, string, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+// LabelValues implements storage.LabelQuerier. The engine does not use it.
+func (*querier) LabelValues(context.Context, string, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	return nil, nil, nil
 }
 
-// LabelNames implements storage.LabelQuerier.
-func (querier) LabelNames(context.Context, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+// LabelNames implements storage.LabelQuerier. The engine does not use it.
+func (*querier) LabelNames(context.Context, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	return nil, nil, nil
 }
 
-// Close implements storage.LabelQuerier.
-func (querier) Close() error { return nil }
-
-func (q *queryable) list(ctx context.Context, matchers []*labels.Matcher) (found []labels.Labels, err error) {
-	series, err := q.engine.reader.List(ctx, serverMatchers(matchers)...)
-	for i := range series {
-		if l, ok := match(&series[i], matchers); ok {
-			found = append(found, l)
-		}
+// Close implements storage.LabelQuerier. It ends what is still being read.
+func (q *querier) Close() error {
+	for _, cancel := range q.cancel {
+		cancel()
 	}
-	return found, err
+	q.running.Wait()
+	return nil
 }
 
-// serverMatchers returns the matchers that Redis can evaluate.
-func serverMatchers(matchers []*labels.Matcher) (texts []string) {
-	for _, m := range matchers {
+// found is a series that a selector selects.
+type found struct {
+	key       string
+	labels    labels.Labels
+	last      tsread.Sample // the newest sample
+	hasSample bool
+}
+
+// find returns the series that a selector selects.
+func (q *queryable) find(ctx context.Context, s *selector) (all []found, err error) {
+	filters, positive := s.filters()
+	if !positive {
+		return nil, &Error{Execution, fmt.Errorf("no series of Redis can be found with %s: add a metric or a label with =", s)}
+	}
+	builder := labels.NewScratchBuilder(16)
+	err = q.engine.reader.Find(ctx, filters, s.compactions, func(f tsread.Found) error {
+		builder.Reset()
+		for _, l := range f.Labels {
+			if l.Value != "" {
+				builder.Add(l.Name, l.Value)
+			}
+		}
+		builder.Sort()
+		l := builder.Labels()
+		if !s.matches(l) {
+			return nil
+		}
+		if len(all) == q.limits.Series {
+			return &Error{Execution, fmt.Errorf("%s selects more than %d series: add matchers, such as a host", s, q.limits.Series)}
+		}
+		all = append(all, found{f.Key, l, f.Last, f.HasSample})
+		return nil
+	})
+	return all, unavailable(err)
+}
+
+// unavailable classifies an error of Redis.
+func unavailable(err error) error {
+	var known *Error
+	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &Error{Unavailable, err}
+}
+
+// count counts samples that are about to be read.
+func (q *queryable) count(n int) error {
+	if q.samples.Add(int64(n)) > int64(q.limits.Samples) {
+		return &Error{Execution, fmt.Errorf("the query reads more than %d samples: use a shorter time range or fewer series", q.limits.Samples)}
+	}
+	return nil
+}
+
+// read returns the series that a selector selects with the samples from hints.Start to hints.End, both included. The engine has moved
+// hints.Start so that the left end of windows is excluded.
+func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHints) ([]*series, error) {
+	all, err := q.find(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	isInstant := hints.Range == 0 && hints.End-hints.Start < q.limits.Lookback.Milliseconds() // only the newest sample can be in the result
+	var out []*series
+	var ranges []tsread.Range
+	var targets []*series // of the ranges
+	for _, f := range all {
 		switch {
-		case m.Type == labels.MatchEqual:
-			texts = append(texts, m.Name+"="+m.Value)
-		case m.Type == labels.MatchNotEqual:
-			texts = append(texts, m.Name+"!="+m.Value)
+		case !f.hasSample || f.last.Time < hints.Start:
+		case isInstant && f.last.Time <= hints.End:
+			out = append(out, &series{f.labels, []tsread.Sample{f.last}})
+		default:
+			ranges = append(ranges, tsread.Range{Key: f.key, From: hints.Start, To: hints.End, Newest: isInstant, Latest: s.compactions})
+			targets = append(targets, &series{labels: f.labels})
 		}
 	}
-	return texts
-}
-
-func match(s *tsread.Series, matchers []*labels.Matcher) (labels.Labels, bool) {
-	l := labels.FromMap(s.Labels)
-	for _, m := range matchers {
-		if !m.Matches(l.Get(m.Name)) {
-			return l, false
+	samples, err := q.engine.reader.Samples(ctx, ranges, q.count)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	for i, t := range targets {
+		if t.samples = samples[i]; len(t.samples) > 0 {
+			out = append(out, t)
 		}
 	}
-	return l, true
+	return mergeSeries(out), nil
 }
-
-func cmpStrings(pairs ...string) int {
-	return cmp.Or(cmp.Compare(pairs[0], pairs[1]), cmp.Compare(pairs[2], pairs[3]))
-}
-
-type sample struct{ tsread.Sample }
-
-func (s sample) T() int64                      { return s.Time }
-func (s sample) ST() int64                     { return 0 }
-func (s sample) F() float64                    { return s.Value }
-func (s sample) H() *histogram.Histogram       { return nil }
-func (s sample) FH() *histogram.FloatHistogram { return nil }
-func (s sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
-func (s sample) Copy() chunks.Sample           { return s }
-
-type seriesSet struct {
-	series []storage.Series
-	next   int
-}
-
-func (s *seriesSet) Next() bool                        { s.next++; return s.next < len(s.series) }
-func (s *seriesSet) At() storage.Series                { return s.series[s.next] }
-func (s *seriesSet) Err() error                        { return nil }
-func (s *seriesSet) Warnings() annotations.Annotations { return nil }

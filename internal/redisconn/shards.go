@@ -85,6 +85,53 @@ func (s *Shards) at(addr string) int {
 	return i
 }
 
+// Each sends one command to every server that stores keys, to all at once. reply reads the reply of one of them, and may be called
+// concurrently for different ones.
+func (s *Shards) Each(ctx context.Context, command []byte, reply func(from *Reader) error) error {
+	shards, err := s.all(ctx)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(shards))
+	var wg sync.WaitGroup
+	for i, shard := range shards {
+		pipe := s.pipes[shard]
+		wg.Go(func() {
+			sent := false
+			errs[i] = pipe.Exchange(ctx, func(buf []byte) ([]byte, int) {
+				if sent {
+					return buf, 0
+				}
+				sent = true
+				return append(buf, command...), 1
+			}, reply)
+		})
+	}
+	wg.Wait()
+	return firstOf(errs)
+}
+
+// all returns the servers that store keys now.
+func (s *Shards) all(ctx context.Context) ([]int, error) {
+	if !s.client.Clustered {
+		return []int{0}, nil
+	}
+	if s.slots == nil {
+		if err := s.ask(ctx); err != nil {
+			return nil, err
+		}
+	}
+	found := map[int]struct{}{}
+	for slot, shard := range s.slots {
+		if shard == 0 {
+			s.Stale()
+			return nil, ServerError(fmt.Sprintf("CLUSTERDOWN slot %d is not served", slot))
+		}
+		found[int(shard)-1] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
 // Pipe returns the pipe to a shard.
 func (s *Shards) Pipe(shard int) *Pipe { return s.pipes[shard] }
 
@@ -128,6 +175,7 @@ type Commands struct {
 	Slot   func(i int) int                 // of the key; not called without a cluster
 	Append func(buf []byte, i int) []byte  // appends the i-th command
 	Reply  func(i int, from *Reader) error // reads its reply; see [Pipe.Exchange]. Called by one goroutine per shard
+	Ahead  int                             // how many commands per shard may be unanswered; 0: as many as fit into the buffers
 }
 
 // redirects is how often a command is redirected before Do gives up. Slots may move while it follows them.
@@ -186,11 +234,11 @@ func (s *Shards) exchange(ctx context.Context, c Commands, work groups) (groups,
 	for shard, g := range work {
 		pipe := s.pipes[shard]
 		wg.Go(func() {
-			run := run{commands: c, group: g, follows: s.client.Clustered, redirected: func(i int, r Redirect) {
+			run := newRun(c, g, s.client.Clustered, func(i int, r Redirect) {
 				mu.Lock()
 				defer mu.Unlock()
 				moved[i] = r
-			}}
+			})
 			err := pipe.Exchange(ctx, run.next, run.receive)
 			mu.Lock()
 			defer mu.Unlock()
@@ -241,7 +289,44 @@ type run struct {
 	redirected func(i int, to Redirect)
 
 	sent, got int
-	announced bool // the reply to ASKING was read, and the reply to the command is next
+	announced bool          // the reply to ASKING was read, and the reply to the command is next
+	places    chan struct{} // one element for each unanswered command; nil: no limit
+	failed    chan struct{} // closed when no more replies are read
+}
+
+func newRun(c Commands, g *group, follows bool, redirected func(i int, to Redirect)) *run {
+	r := &run{commands: c, group: g, follows: follows, redirected: redirected}
+	if c.Ahead > 0 {
+		r.places, r.failed = make(chan struct{}, c.Ahead), make(chan struct{})
+	}
+	return r
+}
+
+// enter waits until a command may be sent. It returns false if what was encoded must be sent first, or if nothing can be sent any more.
+func (r *run) enter(mayWait bool) bool {
+	if r.places == nil {
+		return true
+	}
+	select {
+	case r.places <- struct{}{}:
+		return true
+	default:
+	}
+	if !mayWait {
+		return false
+	}
+	select {
+	case r.places <- struct{}{}:
+		return true
+	case <-r.failed:
+		return false
+	}
+}
+
+func (r *run) leave() {
+	if r.places != nil {
+		<-r.places
+	}
 }
 
 func (r *run) size() int {
@@ -262,7 +347,7 @@ const asking = "*1\r\n$6\r\nASKING\r\n"
 
 func (r *run) next(buf []byte) ([]byte, int) {
 	n := 0
-	for ; r.sent < r.size() && !Full(buf); r.sent++ {
+	for ; r.sent < r.size() && !Full(buf) && r.enter(n == 0); r.sent++ {
 		if r.group.asking {
 			buf = append(buf, asking...)
 			n++
@@ -274,6 +359,18 @@ func (r *run) next(buf []byte) ([]byte, int) {
 }
 
 func (r *run) receive(from *Reader) error {
+	inOrder := false // also false after a panic
+	defer func() {
+		if !inOrder && r.failed != nil {
+			close(r.failed)
+		}
+	}()
+	err := r.receiveOne(from)
+	inOrder = err == nil || isReply(err)
+	return err
+}
+
+func (r *run) receiveOne(from *Reader) error {
 	if r.group.asking && !r.announced {
 		r.announced = true
 		_, err := from.Item()
@@ -283,6 +380,7 @@ func (r *run) receive(from *Reader) error {
 	i := r.number(r.got)
 	r.got++
 	err := r.commands.Reply(i, from)
+	r.leave()
 	var refusal ServerError
 	if errors.As(err, &refusal) {
 		if to, ok := ReadRedirect(string(refusal)); ok && r.follows {

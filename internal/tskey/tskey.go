@@ -13,6 +13,9 @@ import (
 // NameLabel is the label that holds the metric without its instance.
 const NameLabel = "__name__"
 
+// LivenessMetric is the metric of the series under [Naming.Liveness].
+const LivenessMetric = "rtcollector_up"
+
 // Format decides where a key contains the host.
 type Format string
 
@@ -70,7 +73,7 @@ func (n Naming) Agent(host string) string {
 
 // LivenessLabels returns the labels of [Naming.Liveness].
 func LivenessLabels(host string) []telemetry.Label {
-	return []telemetry.Label{{Key: "type", Value: "host"}, {Key: "host", Value: Clean(host)}}
+	return []telemetry.Label{{Key: NameLabel, Value: LivenessMetric}, {Key: "type", Value: "host"}, {Key: "host", Value: Clean(host)}}
 }
 
 // Alternative returns the key of a series whose own key belongs to another series. It only depends on that key and the identity, so it

@@ -82,8 +82,9 @@ func TestOddIdentities(t *testing.T) {
 			t.Errorf("label %d is %v", i, l)
 		}
 	}
-	if l := tskey.LivenessLabels("a(1)"); l[1].Value != "a_1_" {
-		t.Errorf("labels of the liveness sample: %v", l)
+	want := []telemetry.Label{{Key: "__name__", Value: "rtcollector_up"}, {Key: "type", Value: "host"}, {Key: "host", Value: "a_1_"}}
+	if diff := cmp.Diff(want, tskey.LivenessLabels("a(1)")); diff != "" {
+		t.Errorf("labels of the liveness sample: %s", diff)
 	}
 }
 

@@ -1,25 +1,28 @@
 // Package tsread reads series and their samples from RedisTimeSeries: from one server, from a Sentinel's master, or from all shards
 // of a cluster.
 //
-// Matchers select series as in TS.QUERYINDEX: "host=web-1", "iface!=lo", "mount=(/,/home)", "unit=" for series without the label
-// unit, "unit!=" for series with it. At least one matcher must require a value. [Equal] makes a matcher for one value.
+// Filters select series as in TS.QUERYINDEX: "host=web-1", "iface!=lo", "mount=(/,/home)", "unit=" for series without the label
+// unit, "unit!=" for series with it. At least one filter must require a value. [Equal] makes a filter for one value.
+//
+//   - tsread.go: [Reader], and methods for a few series.
+//   - pool.go: connections. A query has connections of its own while it runs, so its end does not disturb another one.
+//   - find.go: which series there are.
+//   - samples.go: samples of many series, in pieces, so that Redis serves its other clients in between.
 package tsread
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
+
+// Rights lists the ACL rules that reading needs, beside [redisconn.Rights]: ACL SETUSER viewer on >… %R~* and these rules. The user cannot
+// change anything. A cluster also needs +cluster|slots, +command, +asking and +readonly.
+const Rights = "+ts.mget +ts.range +ts.revrange +ts.info +scan"
 
 // Series identifies a series in Redis.
 type Series struct {
@@ -51,19 +54,26 @@ type RangeQuery struct {
 	Limit       int           // samples per series, the oldest first; 0: all
 }
 
-// Equal returns a matcher for series whose label has this value, in the form in which outputs write it.
+// Equal returns a filter for series whose label has this value, in the form in which outputs write it.
 func Equal(label, value string) string { return label + "=" + tskey.Clean(value) }
 
-// Reader reads with a client. Several goroutines may use it at once. Replies may be large: open the client with
-// [redisconn.Config.ForSearches].
-type Reader struct{ client *redisconn.Client }
+// Reader reads with a client. Several goroutines may use it at once.
+type Reader struct {
+	client *redisconn.Client
+	pool   pool
+}
 
-// New returns a reader. The caller closes the client.
-func New(client *redisconn.Client) *Reader { return &Reader{client} }
+// New returns a reader. The caller closes it, and then the client.
+func New(client *redisconn.Client) *Reader {
+	return &Reader{client: client, pool: pool{client: client}}
+}
 
-// List returns the series that all matchers select, sorted by key, with or without samples.
-func (r *Reader) List(ctx context.Context, matchers ...string) ([]Series, error) {
-	all, err := r.readLatest(ctx, matchers)
+// Close closes the connections that are not in use.
+func (r *Reader) Close() { r.pool.close() }
+
+// List returns the series that all filters select, sorted by key, with or without samples.
+func (r *Reader) List(ctx context.Context, filters ...string) ([]Series, error) {
+	all, err := r.find(ctx, filters)
 	series := make([]Series, len(all))
 	for i := range all {
 		series[i] = all[i].Series
@@ -71,124 +81,49 @@ func (r *Reader) List(ctx context.Context, matchers ...string) ([]Series, error)
 	return series, err
 }
 
-// Latest returns the series that all matchers select, sorted by key, each with its newest sample. It leaves out series without
+// Latest returns the series that all filters select, sorted by key, each with its newest sample. It leaves out series without
 // samples.
-func (r *Reader) Latest(ctx context.Context, matchers ...string) ([]Data, error) {
-	all, err := r.readLatest(ctx, matchers)
+func (r *Reader) Latest(ctx context.Context, filters ...string) ([]Data, error) {
+	all, err := r.find(ctx, filters)
 	return slices.DeleteFunc(all, func(d Data) bool { return len(d.Samples) == 0 }), err
 }
 
-func (r *Reader) readLatest(ctx context.Context, matchers []string) ([]Data, error) {
-	return r.query(ctx, appendTexts([]any{"TS.MGET", "WITHLABELS", "FILTER"}, matchers))
+// find returns the selected series, sorted by key, each with its newest sample if there is one.
+func (r *Reader) find(ctx context.Context, filters []string) (all []Data, err error) {
+	err = r.Find(ctx, filters, false, func(f Found) error {
+		d := Data{Series: Series{f.Key, make(map[string]string, len(f.Labels))}}
+		for _, l := range f.Labels {
+			d.Labels[l.Name] = l.Value
+		}
+		if f.HasSample {
+			d.Samples = []Sample{f.Last}
+		}
+		all = append(all, d)
+		return nil
+	})
+	slices.SortFunc(all, func(a, b Data) int { return cmp.Compare(a.Key, b.Key) })
+	return all, err
 }
 
 // Range returns the samples that the query selects, by series and sorted by key. Series without samples in that time have none.
 func (r *Reader) Range(ctx context.Context, q RangeQuery) ([]Data, error) {
-	args := []any{"TS.MRANGE", formatBound(q.From, "-"), formatBound(q.To, "+"), "WITHLABELS"}
-	if q.Limit > 0 {
-		args = append(args, "COUNT", q.Limit)
-	}
-	if q.Aggregation != "" {
-		args = append(args, "AGGREGATION", q.Aggregation, q.Bucket.Milliseconds())
-	}
-	return r.query(ctx, appendTexts(append(args, "FILTER"), q.Matchers))
-}
-
-func formatBound(t time.Time, otherwise string) any {
-	if t.IsZero() {
-		return otherwise
-	}
-	return t.UnixMilli()
-}
-
-func appendTexts(args []any, texts []string) []any {
-	for _, text := range texts {
-		args = append(args, text)
-	}
-	return args
-}
-
-// query sends a command to every shard and merges the replies. Some servers answer for the whole cluster, so a series may be in
-// several replies.
-func (r *Reader) query(ctx context.Context, args []any) ([]Data, error) {
-	stop := r.client.CutOn(ctx)
-	defer stop()
-	var mu sync.Mutex
-	found := map[string]Data{}
-	err := r.client.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		reply, err := node.Do(ctx, args...).Slice()
-		if err != nil {
-			return err
-		}
-		for _, entry := range reply {
-			d, err := parseSeries(entry)
-			if err != nil {
-				return fmt.Errorf("read the reply to %s: %w", args[0], err)
-			}
-			mu.Lock()
-			found[d.Key] = d
-			mu.Unlock()
-		}
-		return nil
-	})
+	all, err := r.find(ctx, q.Matchers)
 	if err != nil {
-		return nil, r.client.Explain(ctx, err)
+		return nil, err
 	}
-	all := make([]Data, 0, len(found))
-	for _, d := range found {
-		all = append(all, d)
-	}
-	slices.SortFunc(all, func(a, b Data) int { return cmp.Compare(a.Key, b.Key) })
-	return all, nil
-}
-
-// parseSeries parses an entry of TS.MGET, [key, [[label, value], …], [time, value]], or of TS.MRANGE, which has a list of samples as its
-// last part.
-func parseSeries(entry any) (d Data, err error) {
-	fields, _ := entry.([]any)
-	if len(fields) != 3 {
-		return d, fmt.Errorf("got %d fields for a series, want 3", len(fields))
-	}
-	labels, _ := fields[1].([]any)
-	samples, _ := fields[2].([]any)
-	d.Key, _ = fields[0].(string)
-	d.Labels = make(map[string]string, len(labels))
-	for _, label := range labels {
-		pair, _ := label.([]any)
-		if len(pair) != 2 {
-			return d, fmt.Errorf("series %.100q has a label of %d parts", d.Key, len(pair))
+	ranges := make([]Range, len(all))
+	for i := range all {
+		ranges[i] = Range{Key: all[i].Key, From: 0, To: maxTime, Aggregation: q.Aggregation, Bucket: q.Bucket.Milliseconds(), Limit: q.Limit}
+		if !q.From.IsZero() {
+			ranges[i].From = q.From.UnixMilli()
 		}
-		key, _ := pair[0].(string)
-		d.Labels[key], _ = pair[1].(string)
-	}
-	if len(samples) > 0 {
-		if _, single := samples[0].(int64); single {
-			samples = []any{samples}
+		if !q.To.IsZero() {
+			ranges[i].To = q.To.UnixMilli()
 		}
 	}
-	for _, s := range samples {
-		sample, err := parseSample(s)
-		if err != nil {
-			return d, fmt.Errorf("series %.100q: %w", d.Key, err)
-		}
-		d.Samples = append(d.Samples, sample)
+	samples, err := r.Samples(ctx, ranges, nil)
+	for i := range samples {
+		all[i].Samples = samples[i]
 	}
-	return d, nil
-}
-
-func parseSample(reply any) (s Sample, err error) {
-	pair, _ := reply.([]any)
-	if len(pair) != 2 {
-		return s, fmt.Errorf("a sample of %d parts", len(pair))
-	}
-	ms, ok := pair[0].(int64)
-	text, isText := pair[1].(string)
-	if !ok || !isText {
-		return s, fmt.Errorf("a sample of %T and %T", pair[0], pair[1])
-	}
-	s.Time = ms
-	if s.Value, err = strconv.ParseFloat(strings.TrimSpace(text), 64); err != nil {
-		return s, fmt.Errorf("value %.40q is not a number", text)
-	}
-	return s, nil
+	return all, err
 }

@@ -67,7 +67,7 @@ func (w *Writer) newDefinition(key definitionKey) *definition {
 	for _, c := range s.Compactions {
 		aggregations := c.aggregations()
 		if key.kind == telemetry.Counter {
-			aggregations = []Aggregation{"last"} // the average of a total means nothing
+			aggregations = []Aggregation{"first", "last"} // both are needed to see a reset between two buckets; averages mean nothing
 		}
 		compacted := Settings{Retention: c.Keep, Encoding: s.Encoding, ChunkSize: s.ChunkSize, DuplicatePolicy: policyLast, Labels: s.Labels}
 		for _, agg := range aggregations {

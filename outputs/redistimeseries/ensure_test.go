@@ -156,6 +156,28 @@ func TestConfigChangesReachExistingSeries(t *testing.T) {
 	}
 }
 
+// Every series has its metric in the label __name__, also the one that shows that the agent writes, and the compactions. An older agent
+// created the former without it.
+func TestEverySeriesHasItsName(t *testing.T) {
+	s := newServer(t)
+	if err := s.Do(t.Context(), "TS.ADD", "rtcollector:hosts:h1", 1, 1, "LABELS", "type", "host", "host", "h1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := s.config()
+	c = tiered(c)
+	f := open(t, c)
+	write(t, f, batch(2, f.gauge("g", "n", "1"), f.factory.New("c", telemetry.Counter, telemetry.None)))
+	for key := range s.keys(t) {
+		if _, _, labels := s.describe(t, key); labels["__name__"] == "" {
+			t.Errorf("%s has the labels %v", key, labels)
+		}
+	}
+	_, _, labels := s.describe(t, "rtcollector:hosts:h1")
+	if diff := cmp.Diff(map[string]string{"__name__": "rtcollector_up", "type": "host", "host": "h1"}, labels); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A single difference is enough for TS.ALTER.
 func TestEachDifferenceIsUpdated(t *testing.T) {
 	labels := []any{"LABELS", "__name__", "g", "host", "h1", "room", "north", "source", "test"}

@@ -208,8 +208,9 @@ func TestCompactions(t *testing.T) {
 		write(t, f, batch(tick, g, total))
 	}
 	for key, want := range map[string]string{
-		"h1:g_1:avg:1m":      "-20=19.5 40=69.5", // the start is at 20 s of a minute: 0..39, 40..99
-		"h1:c_total:last:1m": "-20=39 40=99",
+		"h1:g_1:avg:1m":       "-20=19.5 40=69.5", // the start is at 20 s of a minute: 0..39, 40..99
+		"h1:c_total:first:1m": "-20=0 40=40",
+		"h1:c_total:last:1m":  "-20=39 40=99",
 	} {
 		if got := s.samples(t, key); got != want {
 			t.Errorf("%s: %s, want %s", key, got, want)
@@ -226,7 +227,7 @@ func TestCompactions(t *testing.T) {
 	if got := s.attributes(t, "h1:g_1:avg:10s", "retentionTime", "sourceKey"); got["retentionTime"] != int64(86_400_000) || got["sourceKey"] != "h1:g_1" {
 		t.Error(got)
 	}
-	if n := len(s.keys(t)); n != 1+2+3+2 { // the liveness sample, two raw, three of the gauge, two of the counter
+	if n := len(s.keys(t)); n != 1+2+3+4 { // the liveness sample, two raw, three of the gauge, four of the counter
 		t.Errorf("%d keys: %v", n, s.keys(t))
 	}
 	if f.log.Count("level=") != 0 {

@@ -67,7 +67,7 @@ func TestLivenessSample(t *testing.T) {
 		t.Errorf("samples %q", got)
 	}
 	_, policy, labels := s.describe(t, "lab:rtcollector:hosts:h1")
-	if diff := cmp.Diff(map[string]string{"type": "host", "host": "h1"}, labels); diff != "" || policy != "last" {
+	if diff := cmp.Diff(map[string]string{"__name__": "rtcollector_up", "type": "host", "host": "h1"}, labels); diff != "" || policy != "last" {
 		t.Error(policy, diff)
 	}
 }

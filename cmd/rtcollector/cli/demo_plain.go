@@ -22,6 +22,7 @@ const minPlainInterval = 200 * time.Millisecond
 // printLines prints the most important values of a host every interval, until ctx ends.
 func printLines(ctx context.Context, w io.Writer, client *redisconn.Client, server *embedded.Server, host string, interval time.Duration) error {
 	reader := tsread.New(client)
+	defer reader.Close()
 	tick := time.NewTicker(max(interval, minPlainInterval))
 	defer tick.Stop()
 	samples, at := server.Stats().Samples, time.Now()

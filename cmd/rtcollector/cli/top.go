@@ -71,7 +71,9 @@ func (a *App) runTop(ctx context.Context, c commonFlags, f topFlags) error {
 func (a *App) showTop(ctx context.Context, client *redisconn.Client, c top.Config) error {
 	engine := query.New(client, query.Limits{})
 	defer engine.Close()
-	c.Engine, c.Reader, c.Source = engine, tsread.New(client), client.Addr
+	reader := tsread.New(client)
+	defer reader.Close()
+	c.Engine, c.Reader, c.Source = engine, reader, client.Addr
 	c.Input, c.Output, c.Redact = os.Stdin, a.terminalOutput(), a.redactor.Redact
 	noColor, _ := a.Getenv("NO_COLOR")
 	c.NoColours = noColor != ""

@@ -29,7 +29,9 @@ func newUser(t *testing.T, client *redisconn.Client, c Config) *user {
 	t.Helper()
 	engine := query.New(client, query.Limits{})
 	t.Cleanup(engine.Close)
-	c.Engine, c.Reader, c.Source, c.Refresh, c.Span = engine, tsread.New(client), "redis.lan:6379", time.Second, 5*time.Minute
+	reader := tsread.New(client)
+	t.Cleanup(reader.Close)
+	c.Engine, c.Reader, c.Source, c.Refresh, c.Span = engine, reader, "redis.lan:6379", time.Second, 5*time.Minute
 	u := &user{t, newModel(t.Context(), c)}
 	u.reload()
 	return u

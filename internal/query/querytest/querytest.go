@@ -2,20 +2,18 @@
 package querytest
 
 import (
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
@@ -30,12 +28,36 @@ func Open(t testing.TB) *redisconn.Client {
 	t.Cleanup(func() { _ = server.Close() })
 	config := redisconn.Defaults()
 	config.Host, config.Port = servicetest.HostPort(t, server.Addr())
+	return connect(t, config)
+}
+
+func connect(t testing.TB, config redisconn.Config) *redisconn.Client {
+	t.Helper()
 	client, err := redisconn.Open(t.Context(), config.ForSearches(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+// Servers returns clients of servers with time series, by name: the embedded one, and a real one and a real cluster if
+// [redistest.Command] is set.
+func Servers(t testing.TB) map[string]*redisconn.Client {
+	t.Helper()
+	all := map[string]*redisconn.Client{"embedded": Open(t)}
+	if os.Getenv(redistest.Command) == "" {
+		return all
+	}
+	single, cluster := redisconn.Defaults(), redisconn.Defaults()
+	single.Host, single.Port = servicetest.HostPort(t, redistest.Start(t).Addr())
+	for _, node := range redistest.Cluster(t, 3) {
+		cluster.Cluster = append(cluster.Cluster, node.Addr())
+	}
+	for name, config := range map[string]redisconn.Config{"real": single, "cluster": cluster} {
+		all[name] = connect(t, config)
+	}
+	return all
 }
 
 // CasePath returns the file of a case in internal/query/testdata/cases. root is the path to the top of the repository.
@@ -57,13 +79,56 @@ func LoadFile(t testing.TB, client *redisconn.Client, path string) {
 // are cleaned as by our outputs, because Redis refuses some characters.
 func Load(t testing.TB, client *redisconn.Client, text string) {
 	t.Helper()
-	for _, s := range Parse(t, text) {
-		args := []any{"TS.ADD", s.Key(), s.Time, strconv.FormatFloat(s.Value, 'g', -1, 64), "LABELS"}
-		s.Labels.Range(func(l labels.Label) { args = append(args, l.Name, tskey.Clean(l.Value)) })
-		if err := client.Do(t.Context(), args...).Err(); err != nil {
-			t.Fatalf("%v: %v", args, err)
+	Add(t, client, Parse(t, text))
+}
+
+// batch is how many samples a command writes.
+const batch = 1000
+
+// Add writes samples to Redis, in the order in which they are given for each series. Label values are cleaned.
+func Add(t testing.TB, client *redisconn.Client, samples []Sample) {
+	t.Helper()
+	known := map[string]bool{}
+	pipe := client.Pipeline()
+	args := []any{"TS.MADD"}
+	flush := func() {
+		t.Helper()
+		if len(args) > 1 {
+			pipe.Do(t.Context(), args...)
+		}
+		commands, err := pipe.Exec(t.Context())
+		for _, c := range commands {
+			replies, _ := c.(*redis.Cmd).Slice()
+			for _, r := range replies {
+				if refusal, ok := r.(error); ok {
+					err = refusal
+				}
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = []any{"TS.MADD"}
+	}
+	key, of := "", labels.EmptyLabels()
+	for _, s := range samples {
+		if key == "" || !labels.Equal(s.Labels, of) {
+			if client.Clustered && key != "" {
+				flush() // a command has the keys of one slot
+			}
+			key, of = s.Key(), s.Labels
+		}
+		if !known[key] {
+			known[key] = true
+			create := []any{"TS.CREATE", key, "LABELS"}
+			s.Labels.Range(func(l labels.Label) { create = append(create, l.Name, tskey.Clean(l.Value)) })
+			pipe.Do(t.Context(), create...)
+		}
+		if args = append(args, key, s.Time, strconv.FormatFloat(s.Value, 'g', -1, 64)); len(args) > 3*batch {
+			flush()
 		}
 	}
+	flush()
 }
 
 // Sample is one sample of a series.
@@ -74,16 +139,7 @@ type Sample struct {
 }
 
 // Key returns a key for the series of the sample.
-func (s Sample) Key() string {
-	m := s.Labels.Map()
-	parts := []string{m[tskey.NameLabel]}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if name != tskey.NameLabel {
-			parts = append(parts, fmt.Sprintf("%s=%q", name, m[name]))
-		}
-	}
-	return strings.Join(parts, ":")
-}
+func (s Sample) Key() string { return s.Labels.String() }
 
 // Parse parses OpenMetrics text; see [Load].
 func Parse(t testing.TB, text string) (samples []Sample) {
