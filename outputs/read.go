@@ -5,9 +5,16 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
+
+// SampleSource is implemented by the configuration of outputs whose samples can be read again from RedisTimeSeries ([Built.Config]).
+type SampleSource interface {
+	// SampleConnection returns the connection settings.
+	SampleConnection() redisconn.Config
+}
 
 // EventSource is implemented by the configuration of outputs whose events can be read again ([Built.Config]). It does not need the
 // output itself.

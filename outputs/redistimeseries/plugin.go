@@ -47,6 +47,9 @@ func Defaults() Config {
 	}
 }
 
+// SampleConnection implements [outputs.SampleSource].
+func (c *Config) SampleConnection() redisconn.Config { return c.Config }
+
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	errs := []error{c.Config.Validate(), c.validate()}

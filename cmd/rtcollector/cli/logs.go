@@ -164,22 +164,34 @@ func (a *App) newEventReader(ctx context.Context, c commonFlags, f logsFlags) (o
 
 // loadLogsConfig loads the configuration, or makes one for the address in --redis.
 func (a *App) loadLogsConfig(ctx context.Context, c commonFlags, f logsFlags) (*config.Config, error) {
-	switch {
-	case f.redis == "":
+	if f.redis == "" {
 		cfg, _, err := a.load(ctx, c.config)
 		return cfg, err
-	case c.config != "":
+	}
+	return a.configFor(ctx, c, f.redis, "redissearch: {url: %q"+indexSetting(f.index)+"}")
+}
+
+// indexSetting returns the setting of the index, or nothing for the default.
+func indexSetting(index string) string {
+	if index == "" {
+		return ""
+	}
+	return strings.ReplaceAll(fmt.Sprintf(", index: %q", index), "%", "%%")
+}
+
+// configFor makes a configuration for the address in --redis. Each output has a place for the address: "redissearch: {url: %q}".
+func (a *App) configFor(ctx context.Context, c commonFlags, url string, outputs ...string) (*config.Config, error) {
+	if c.config != "" {
 		return nil, &failure{exitUsage, errors.New("--redis replaces the configuration: leave out one of --redis and --config")}
 	}
-	url := f.redis
 	if !strings.Contains(url, "://") {
 		url = "redis://" + url
 	}
-	settings := fmt.Sprintf("url: %q", url)
-	if f.index != "" {
-		settings += fmt.Sprintf(", index: %q", f.index)
+	text := []byte("inputs: []\noutputs:\n")
+	for _, output := range outputs {
+		text = fmt.Appendf(text, "  - "+output+"\n", url)
 	}
-	cfg, err := config.Parse(ctx, "--redis", fmt.Appendf(nil, "inputs: []\noutputs:\n  - redissearch: {%s}\n", settings), a.configEnv())
+	cfg, err := config.Parse(ctx, "--redis", text, a.configEnv())
 	if err != nil {
 		return nil, &failure{exitUsage, err}
 	}
