@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 
@@ -15,13 +16,17 @@ import (
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
 	"github.com/rtcollector/rtcollector/internal/metricdoc"
+	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
 type webFlags struct {
-	redis, index string
-	listen       string
+	redis, index    string
+	listen          string
+	auth, tokenFile string
+	hosts           []string
 }
 
 func (a *App) webCommand(c *commonFlags) *cobra.Command {
@@ -41,7 +46,10 @@ configuration, or from the Redis that --redis names.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.redis, "redis", "", "`address` of Redis, host:port or a URL; default: the outputs of the configuration")
 	flags.StringVar(&f.index, "index", "", "`name` of the index of log lines, with --redis; default: logs_idx")
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:8642", "`address` to listen on")
+	flags.StringVar(&f.listen, "listen", "", "`address` to listen on, instead of web.listen of the configuration; default: "+config.DefaultWebListen)
+	flags.StringVar(&f.auth, "auth", "", "none: everybody who can reach the address may read")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token that clients must send or log in with")
+	flags.StringSliceVar(&f.hosts, "host", nil, "more `names` of this server in addresses of browsers; comma-separated")
 	return cmd
 }
 
@@ -51,20 +59,112 @@ func (a *App) runWeb(ctx context.Context, c commonFlags, f webFlags) error {
 	if err != nil {
 		return err
 	}
-	settings, err := a.describeWeb(cfg, newLog(a.rawErr, cfg, c.debug))
+	if cfg.Web == nil {
+		cfg.Web = &config.Web{}
+	}
+	if err := a.applyWebFlags(f, cfg.Web); err != nil {
+		return &failure{exitUsage, err}
+	}
+	log := newLog(a.rawErr, cfg, c.debug)
+	described, err := a.describeWeb(cfg, log)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	server, err := web.New(settings)
+	server, l, err := openWeb(described)
 	if err != nil {
-		return &failure{exitUsage, err}
+		return err
 	}
-	l, err := net.Listen("tcp", f.listen)
-	if err != nil {
-		return runtimeFailure(fmt.Errorf("%w; choose another address with --listen 127.0.0.1:0", err))
+	stopKeeping := keepStores(ctx, cfg.Secrets, log)
+	defer stopKeeping()
+	if _, err = fmt.Fprintf(a.Stdout, "dashboard and Prometheus' API on %s\n", terminal.Line(server.URL(l))); err != nil {
+		return errors.Join(err, l.Close())
 	}
-	fmt.Fprintf(a.Stdout, "dashboard and Prometheus' API on http://%s\n", terminal.Line(l.Addr().String()))
 	return runtimeFailure(server.Serve(ctx, l))
+}
+
+// applyWebFlags changes the settings to what the flags say.
+func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
+	if f.listen != "" {
+		w.Listen = f.listen
+	}
+	w.Hosts = append(w.Hosts, f.hosts...)
+	switch {
+	case f.auth != "" && f.auth != "none":
+		return fmt.Errorf("--auth: must be none, not %q; a token is read from a file: --token-file", f.auth)
+	case f.auth != "" && f.tokenFile != "":
+		return errors.New("--auth none lets everybody in: leave out one of --auth and --token-file")
+	case f.auth != "":
+		w.Auth = config.NoWebAuth()
+	case f.tokenFile != "":
+		token, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return fmt.Errorf("--token-file: %w", err)
+		}
+		text := strings.TrimSpace(string(token))
+		if text == "" {
+			return fmt.Errorf("--token-file: %s is empty", f.tokenFile)
+		}
+		a.redactor.Add(text)
+		w.Auth = &config.WebAuth{Token: secret.Literal(text)}
+	}
+	if !w.IsLocal() && w.Auth == nil {
+		return fmt.Errorf("other machines can reach %s: set a token with --token-file FILE, or let everybody in with --auth none", w.Address())
+	}
+	return nil
+}
+
+// openWeb makes the server and its listener.
+func openWeb(described web.Config) (*web.Server, net.Listener, error) {
+	server, err := web.New(described)
+	if err != nil {
+		return nil, nil, &failure{exitUsage, err}
+	}
+	l, err := net.Listen("tcp", described.Settings.Address())
+	if err != nil {
+		return nil, nil, runtimeFailure(fmt.Errorf("web: %w; choose another address (web.listen in the configuration, or --listen 127.0.0.1:0)", err))
+	}
+	return server, l, nil
+}
+
+// startWeb starts the web server of a running agent, if the configuration has one. The returned function waits until it has stopped, after
+// ctx is done.
+func (a *App) startWeb(ctx context.Context, cfg *config.Config, self *selfstat.Registry, log *slog.Logger) (wait func(), err error) {
+	if cfg.Web == nil {
+		return func() {}, nil
+	}
+	described, err := a.describeWeb(cfg, log)
+	if err != nil {
+		return nil, &failure{exitUsage, err}
+	}
+	described.Self = self
+	server, l, err := openWeb(described)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("dashboard and Prometheus' API", "url", server.URL(l))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(ctx, l); err != nil {
+			log.Error("the web server ended", "error", err)
+		}
+	}()
+	return func() { <-done }, nil
+}
+
+// checkWeb returns the mistake in the settings of the web server, if the configuration has one.
+func (a *App) checkWeb(cfg *config.Config) error {
+	if cfg.Web == nil {
+		return nil
+	}
+	described, err := a.describeWeb(cfg, slog.New(slog.DiscardHandler))
+	if err == nil {
+		_, err = web.New(described)
+	}
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	return nil
 }
 
 // loadWebConfig loads the configuration, or makes one for the address in --redis.
@@ -82,7 +182,7 @@ func (a *App) loadWebConfig(ctx context.Context, c commonFlags, f webFlags) (*co
 // describeWeb returns the description of the web server of a configuration. It reads from the first output with samples and from the
 // first one with events.
 func (a *App) describeWeb(cfg *config.Config, log *slog.Logger) (web.Config, error) {
-	w := web.Config{Version: a.Version, Secrets: cfg.Secrets, Log: log, Describe: a.metricDescriber()}
+	w := web.Config{Settings: *cfg.Web, Version: a.Version, Secrets: cfg.Secrets, Log: log, Describe: a.metricDescriber()}
 	found := false
 	for _, o := range cfg.Outputs {
 		if source, ok := o.Built.Config.(outputs.SampleSource); ok && !found {

@@ -79,4 +79,3 @@ func mergeTags(tags map[string]string, s tsread.Series) map[string]string {
 	}
 	return tags
 }
-

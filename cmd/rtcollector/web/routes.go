@@ -8,15 +8,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/access"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/ui"
 )
 
 // routes returns the handler of all paths.
-func (s *Server) routes() http.Handler {
+func (s *Server) routes(guard *access.Guard) http.Handler {
 	api := promapi.API{Engine: s.store.engine, Describe: s.config.Describe, Revision: s.config.Version}
 	all := api.Routes()
 	maps.Copy(all, s.ownRoutes())
+	maps.Copy(all, guard.Routes())
 	mux := http.NewServeMux()
 	for pattern, handlers := range all {
 		mux.Handle(pattern, byMethod(handlers))
@@ -32,8 +34,14 @@ func (s *Server) ownRoutes() map[string]map[string]http.HandlerFunc {
 		return map[string]http.HandlerFunc{http.MethodGet: h}
 	}
 	return map[string]map[string]http.HandlerFunc{
-		"/api/status": get(s.serveStatus),
-		"/api/hosts":  get(s.serveHosts),
+		"/api/status":      get(s.serveStatus),
+		"/api/hosts":       get(s.serveHosts),
+		"/api/logs":        get(s.serveLogs),
+		"/api/logs/tail":   get(s.serveTail),
+		"/api/logs/volume": get(s.serveVolume),
+		"/health":          get(serveHealth),
+		"/ready":           get(s.serveReady),
+		"/metrics":         get(s.serveMetrics),
 	}
 }
 

@@ -1,14 +1,20 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
 )
 
 // statusTimeout bounds the time that Redis has for the questions of the status.
 const statusTimeout = 5 * time.Second
+
+const defaultLookback = 5 * time.Minute // of query.Limits
 
 // status says what the server can do at present.
 type status struct {
@@ -38,8 +44,13 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) readStatus(ctx context.Context) status {
-	st := status{Version: s.config.Version, Missing: []string{}, Lookback: 300, Auth: "none"}
+	st := status{Version: s.config.Version, Missing: []string{}, Lookback: cmp.Or(s.config.Settings.Limits.Lookback.D(), defaultLookback).Seconds(), Auth: s.config.Settings.Auth.Mode()}
 	st.Redis.Address = s.store.address(ctx)
+	if err := s.probeSearch(ctx); err == nil {
+		st.Search = true
+	} else {
+		st.Missing = append(st.Missing, err.Error())
+	}
 	c, err := s.store.open(ctx)
 	if err != nil {
 		st.Redis.Error = err.Error()
@@ -66,4 +77,12 @@ func (s *Server) readStatus(ctx context.Context) status {
 		st.Missing = append(st.Missing, err.Error())
 	}
 	return st
+}
+
+// probeSearch returns why log lines cannot be read, or nil.
+func (s *Server) probeSearch(ctx context.Context) error {
+	q := outputs.EventQuery{To: telemetry.Debug, Last: 1}
+	return s.readers.use(ctx, func(r outputs.EventReader) error {
+		return r.ReadEvents(ctx, q, func(outputs.FoundEvent) error { return nil })
+	})
 }

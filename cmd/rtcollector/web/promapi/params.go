@@ -66,7 +66,7 @@ func (p params) time(name string, otherwise time.Time) (time.Time, error) {
 	if text == "" {
 		return otherwise, nil
 	}
-	t, err := parseTime(text)
+	t, err := ParseTime(text)
 	if err != nil {
 		return t, badParam(name, err)
 	}
@@ -75,7 +75,7 @@ func (p params) time(name string, otherwise time.Time) (time.Time, error) {
 
 // requiredTime is like time for a parameter that must be present.
 func (p params) requiredTime(name string) (time.Time, error) {
-	t, err := parseTime(p.text(name))
+	t, err := ParseTime(p.text(name))
 	if err != nil {
 		return t, badParam(name, err)
 	}
@@ -123,8 +123,8 @@ const (
 // maxSeconds is the latest time that is accepted, in seconds since 1970: milliseconds of it are far from overflowing.
 const maxSeconds = 1e14
 
-// parseTime parses seconds since 1970, with or without a fraction, or RFC 3339 with a zone. Fractions are rounded to milliseconds.
-func parseTime(text string) (time.Time, error) {
+// ParseTime parses seconds since 1970, with or without a fraction, or RFC 3339 with a zone. Fractions are rounded to milliseconds.
+func ParseTime(text string) (time.Time, error) {
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
 		if !(math.Abs(seconds) <= maxSeconds) {
 			return time.Time{}, fmt.Errorf("%q is out of range", shorten(text))
