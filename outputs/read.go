@@ -10,17 +10,17 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// SampleSource is implemented by the configuration of outputs whose samples can be read again from RedisTimeSeries ([Built.Config]).
-type SampleSource interface {
-	// SampleConnection returns the connection settings.
-	SampleConnection() redisconn.Config
-}
-
 // EventSource is implemented by the configuration of outputs whose events can be read again ([Built.Config]). It does not need the
 // output itself.
 type EventSource interface {
 	// NewEventReader returns a reader with these connection settings. It does not connect.
 	NewEventReader(secrets secret.Resolver) EventReader
+}
+
+// SeriesSource is implemented by the configuration of outputs that write series to RedisTimeSeries.
+type SeriesSource interface {
+	// RedisConfig returns how to connect to the server that has the series.
+	RedisConfig() redisconn.Config
 }
 
 // EventReader reads events from the destination of an output. It changes nothing there. All methods are called from one goroutine.

@@ -6,7 +6,7 @@
 //   - JSON is escaped as JSON (\u009b), so that programs read the original values.
 //   - TS.ADD commands are quoted for redis-cli (\x9b) by the output that prints them, and are plain ASCII.
 //
-// Our own control sequences (the live table, colours) are written to the underlying writer, around text that [AppendLine] has escaped.
+// Our own control sequences (the terminal view, colours) are written to the underlying writer, around text that [AppendLine] has escaped.
 package terminal
 
 import (

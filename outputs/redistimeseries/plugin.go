@@ -38,6 +38,9 @@ type Config struct {
 	Debug            bool         `yaml:"debug" conf:"ignored"`
 }
 
+// RedisConfig implements [outputs.SeriesSource].
+func (c *Config) RedisConfig() redisconn.Config { return c.Config }
+
 // Defaults returns settings that keep samples for ever in the Redis on this machine.
 func Defaults() Config {
 	return Config{
@@ -46,9 +49,6 @@ func Defaults() Config {
 		KeyFormat: tskey.Host,
 	}
 }
-
-// SampleConnection implements [outputs.SampleSource].
-func (c *Config) SampleConnection() redisconn.Config { return c.Config }
 
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {

@@ -4,20 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/top"
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
-	"github.com/rtcollector/rtcollector/internal/tsread"
 	"github.com/rtcollector/rtcollector/plugins"
 )
 
@@ -33,19 +36,19 @@ func (a *App) demoCommand(c *commonFlags) *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the metrics of this host in a live table, with an embedded Redis and every input; needs no configuration",
+		Short: "Show the metrics of this host in a live view, with an embedded Redis and every input; needs no configuration",
 		Args:  rejectArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context(), f, c.debug) },
 	}
 	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")
 	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "time between two gathers")
 	cmd.Flags().DurationVar(&f.duration, "for", 0, "stop after this `duration`; 0: run until q or Ctrl-C")
-	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of a live table")
+	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of the live view")
 	f.access.register(cmd)
 	return cmd
 }
 
-// runDemo runs the whole system in one process. The table shows what is in Redis, not what is in the agent.
+// runDemo runs the whole system in one process. The view shows what is in Redis, not what is in the agent.
 func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	if f.interval < plugins.MinInterval || f.duration < 0 {
 		return fmt.Errorf("--interval must be at least %v, and --for not negative", plugins.MinInterval)
@@ -63,9 +66,9 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	if err != nil {
 		return runtimeFailure(err)
 	}
-	screen := newScreen(a.rawOut, f.plain || !a.canDraw())
-	screen.passwordFile = f.access.passwordFile
-	ag, _, err := a.newAgent(cfg, newLogFrom(slog.LevelWarn, screen.logWriter(a.rawErr), cfg, debug))
+	plain := f.plain || !a.canControlTerminal()
+	logs := &recentLines{w: a.rawErr, keep: !plain}
+	ag, _, err := a.newAgent(cfg, newLogFrom(slog.LevelWarn, logs, cfg, debug))
 	if err != nil {
 		return err
 	}
@@ -74,44 +77,60 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.duration)
 	defer cancel()
+	client, err := openEmbedded(ctx, server)
+	if err != nil {
+		return runtimeFailure(err)
+	}
+	defer func() { _ = client.Close() }()
 	running := make(chan error, 1)
-	showErr := a.showWhileRunning(ctx, cancel, screen, server, hostname(cfg), f.interval, func(ctx context.Context) {
-		defer screen.restoreOnPanic()
-		running <- ag.Run(ctx)
-	})
-	err = errors.Join(showErr, <-running)
-	screen.printSummary()
+	go func() { running <- ag.Run(ctx) }()
+	began, host := time.Now(), hostname(cfg)
+	intro := exampleCommands(server.Addr(), host, f.access.passwordFile)
+	if plain {
+		fmt.Fprintf(a.Stdout, "rtcollector demo: writes metrics of host %s to the embedded Redis on %s (in memory only)\n%s\n", host, server.Addr(), strings.Join(intro, "\n"))
+		err = printLines(ctx, a.Stdout, client, server, host, f.interval)
+	} else {
+		notes := func() []string { return append(intro[:len(intro):len(intro)], logs.lines()...) }
+		err = a.showTop(ctx, client, top.Config{Host: host, Refresh: max(f.interval, minPlainInterval), Span: time.Minute, Notes: notes})
+	}
+	cancel()
+	err = errors.Join(err, <-running)
+	stats := server.Stats()
+	fmt.Fprintf(a.Stdout, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml\n                     rtcollector run --config config.yaml\n",
+		stats.Samples, stats.Series, time.Since(began).Round(time.Second))
 	return runtimeFailure(err)
 }
 
-// showWhileRunning shows the table while run works, until a key, a signal or the time ends the demo. It restores the terminal
-// before run has ended, because that may take seconds and a second signal ends the process at once.
-func (a *App) showWhileRunning(ctx context.Context, cancel func(), s *screen, server *embedded.Server, host string, every time.Duration, run func(context.Context)) error {
-	defer cancel() // also if the table failed
-	defer s.restoreTerminal()
-	suspend := func() {}
-	if !s.plain {
-		s.keys = findKeyboard()
-		suspend = s.handleSuspension(ctx)
-	}
-	go run(ctx)
-	if err := s.start(host, server.Addr()); err != nil {
-		return err
-	}
-	if s.keys != nil {
-		go func() {
-			defer s.restoreOnPanic()
-			readKeys(s.keys, cancel, suspend)
-		}()
-	}
-	return a.redrawUntilDone(ctx, s, server, host, every)
+// maxLogLines is the number of log lines below the terminal view.
+const maxLogLines = 3
+
+// recentLines is the writer of the log: it passes lines on, or keeps the latest ones for the terminal view.
+type recentLines struct {
+	w    io.Writer
+	keep bool
+
+	mu     sync.Mutex
+	latest []string
 }
 
-// canDraw reports whether stdout is a terminal with cursor control and the user did not opt out with NO_COLOR.
-func (a *App) canDraw() bool {
-	kind, _ := a.Getenv("TERM")
-	noColor, _ := a.Getenv("NO_COLOR")
-	return isTerminal(a.Stdout) && kind != "dumb" && noColor == ""
+// Write implements io.Writer. It is called with one record.
+func (l *recentLines) Write(p []byte) (int, error) {
+	if !l.keep {
+		return l.w.Write(p)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	line, _, _ := strings.Cut(strings.TrimSpace(string(p)), "\n")
+	l.latest = append(l.latest, line)
+	l.latest = l.latest[max(0, len(l.latest)-maxLogLines):]
+	return len(p), nil
+}
+
+// lines returns the latest lines, the oldest first.
+func (l *recentLines) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.latest)
 }
 
 // demoConfig returns a configuration as a user would write it, with every input of this system and the embedded server.
@@ -134,39 +153,8 @@ func (a *App) demoConfig(addr string, interval time.Duration, access accessFlags
 	}
 	host, port, _ := net.SplitHostPort(addr)
 	fmt.Fprintf(&b, "outputs:\n  - redistimeseries: {host: %q, port: %s, retention: 1h%s}\n", host, port, password)
+	fmt.Fprintf(&b, "  - redissearch: {host: %q, port: %s, ttl: 1h%s}\n", host, port, password)
 	return b.String(), nil
-}
-
-// redrawUntilDone redraws the table from Redis until ctx is done.
-func (a *App) redrawUntilDone(ctx context.Context, screen *screen, server *embedded.Server, host string, every time.Duration) error {
-	client, err := openEmbedded(ctx, server)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = client.Close() }()
-	reader := tsread.New(client)
-	tick := time.NewTicker(max(every, 200*time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		latest, err := readLatest(ctx, reader, host)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := screen.draw(latest, server.Stats()); err != nil {
-			return err
-		}
-	}
 }
 
 // openEmbedded connects to the embedded server as any other client would.

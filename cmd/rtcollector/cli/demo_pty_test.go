@@ -5,20 +5,23 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/vt"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
-// demoOnTerminal is a process that runs the demo on its own terminal.
-type demoOnTerminal struct {
+// terminalProcess is a process that runs on its own terminal.
+type terminalProcess struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	pty, tty *os.File
@@ -26,8 +29,10 @@ type demoOnTerminal struct {
 	exited   chan error
 
 	mu      sync.Mutex
-	screen  *emulator
+	screen  *vt.Emulator
 	raw     bytes.Buffer
+	entered int           // how many times the alternate screen was entered
+	inView  bool          // the alternate screen is shown
 	changed chan struct{} // something was printed
 }
 
@@ -62,30 +67,39 @@ func resizeTerminal(t *testing.T, pty *os.File, width, height int) {
 }
 
 // startDemo runs the demo on a terminal of 80×24.
-func startDemo(t *testing.T, env ...string) *demoOnTerminal {
+func startDemo(t *testing.T, env ...string) *terminalProcess {
 	t.Helper()
-	return startOnTerminal(t, exec.Command(os.Args[0], "demo", "--redis", "127.0.0.1:0", "--interval", "100ms"), env...)
+	return startOnTerminal(t, exec.Command(os.Args[0], "demo", "--redis", "127.0.0.1:0", "--interval", "200ms"), env...)
 }
 
-func startOnTerminal(t *testing.T, cmd *exec.Cmd, env ...string) *demoOnTerminal {
+func startOnTerminal(t *testing.T, cmd *exec.Cmd, env ...string) *terminalProcess {
 	t.Helper()
-	d := &demoOnTerminal{t: t, screen: newEmulator(80, 24), changed: make(chan struct{}, 1), exited: make(chan error, 1)}
+	d := &terminalProcess{t: t, screen: vt.NewEmulator(80, 24), changed: make(chan struct{}, 1), exited: make(chan error, 1)}
+	d.screen.SetCallbacks(vt.Callbacks{AltScreen: func(on bool) {
+		if d.inView = on; on {
+			d.entered++
+		}
+	}})
 	d.pty, d.tty = openTerminal(t, 80, 24)
 	d.before = d.termios()
 	d.cmd = cmd
-	d.cmd.Env = append(append(os.Environ(), "RTC_TEST_BE_RTCOLLECTOR=1", "TERM=xterm", "NO_COLOR="), env...)
+	d.cmd.Env = append(append(os.Environ(), "RTC_TEST_BE_RTCOLLECTOR=1", "TERM=xterm-256color", "NO_COLOR="), env...)
 	d.cmd.Stdin, d.cmd.Stdout, d.cmd.Stderr = d.tty, d.tty, d.tty
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = d.cmd.Process.Kill()
+		_ = d.screen.Close()
+	})
 	go func() { d.exited <- d.cmd.Wait() }()
 	go d.read()
+	go func() { _, _ = io.Copy(d.pty, d.screen) }() // the terminal's answers to queries
 	return d
 }
 
-func (d *demoOnTerminal) termios() *unix.Termios {
+func (d *terminalProcess) termios() *unix.Termios {
 	d.t.Helper()
 	state, err := unix.IoctlGetTermios(int(d.tty.Fd()), unix.TCGETS)
 	if err != nil {
@@ -94,7 +108,7 @@ func (d *demoOnTerminal) termios() *unix.Termios {
 	return state
 }
 
-func (d *demoOnTerminal) read() {
+func (d *terminalProcess) read() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := d.pty.Read(buf)
@@ -103,7 +117,7 @@ func (d *demoOnTerminal) read() {
 		}
 		d.mu.Lock()
 		d.raw.Write(buf[:n])
-		d.screen.feed(d.t, buf[:n])
+		_, _ = d.screen.Write(buf[:n])
 		d.mu.Unlock()
 		select {
 		case d.changed <- struct{}{}:
@@ -113,12 +127,12 @@ func (d *demoOnTerminal) read() {
 }
 
 // waitUntil waits until the screen satisfies a condition.
-func (d *demoOnTerminal) waitUntil(what string, is func(e *emulator, text string) bool) {
+func (d *terminalProcess) waitUntil(what string, is func(text string) bool) {
 	d.t.Helper()
 	timeout := time.After(30 * time.Second)
 	for {
 		d.mu.Lock()
-		ok, text := is(d.screen, d.screen.String()), d.raw.String()
+		ok, text := is(d.screen.String()), d.raw.String()
 		d.mu.Unlock()
 		if ok {
 			return
@@ -131,14 +145,16 @@ func (d *demoOnTerminal) waitUntil(what string, is func(e *emulator, text string
 	}
 }
 
-func (d *demoOnTerminal) waitForTable() {
+// waitForView waits for the page of this host.
+func (d *terminalProcess) waitForView() {
 	d.t.Helper()
-	d.waitUntil("the table", func(e *emulator, text string) bool {
-		return strings.Contains(text, "CPU      all ") && strings.Contains(text, "q ends.")
+	d.waitUntil("the view", func(text string) bool {
+		lines := strings.Split(text, "\n")
+		return strings.Contains(lines[0], "● live") && strings.Contains(text, "CPU      all ") && strings.HasPrefix(lines[len(lines)-1], "q ends")
 	})
 }
 
-func (d *demoOnTerminal) typeKeys(keys string) {
+func (d *terminalProcess) typeKeys(keys string) {
 	d.t.Helper()
 	if _, err := d.pty.WriteString(keys); err != nil {
 		d.t.Fatal(err)
@@ -146,7 +162,7 @@ func (d *demoOnTerminal) typeKeys(keys string) {
 }
 
 // checkEnd waits for the end of the process and checks that the terminal is restored.
-func (d *demoOnTerminal) checkEnd() {
+func (d *terminalProcess) checkEnd() {
 	d.t.Helper()
 	select {
 	case err := <-d.exited:
@@ -156,41 +172,30 @@ func (d *demoOnTerminal) checkEnd() {
 	case <-time.After(30 * time.Second):
 		d.t.Fatal("does not end")
 	}
-	d.waitUntil("the summary", func(_ *emulator, text string) bool { return strings.Contains(text, "were stored in") })
+	d.waitUntil("the summary", func(string) bool { return strings.Contains(d.raw.String(), "were stored in") })
 	if diff := cmp.Diff(d.before, d.termios()); diff != "" {
 		d.t.Errorf("the terminal is not as it was: %s", diff)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if m := d.screen.modes; m["?1049"] || !m["?25"] || !m["?7"] {
-		d.t.Errorf("modes of the terminal: %v", m)
-	}
-}
-
-// checkNothingScrolled checks that no output scrolled, wrapped or was cut by the terminal.
-func (d *demoOnTerminal) checkNothingScrolled() {
-	d.t.Helper()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if e := d.screen; e.scrolled+e.wrapped+e.cut > 0 {
-		d.t.Errorf("%d lines scrolled, %d wrapped, %d were cut:\n%s", e.scrolled, e.wrapped, e.cut, e)
+	if d.inView || d.screen.CursorHidden() {
+		d.t.Errorf("the terminal shows the view: %v, hides the cursor: %v", d.inView, d.screen.CursorHidden())
 	}
 }
 
 // TestDemoEnds ends the demo in every way that it can handle.
 func TestDemoEnds(t *testing.T) {
-	for name, end := range map[string]func(d *demoOnTerminal){
-		"q":       func(d *demoOnTerminal) { d.typeKeys("xq") },
-		"ctrl-c":  func(d *demoOnTerminal) { d.typeKeys("\x03") },
-		"sigterm": func(d *demoOnTerminal) { _ = d.cmd.Process.Signal(syscall.SIGTERM) },
-		"sigint":  func(d *demoOnTerminal) { _ = d.cmd.Process.Signal(syscall.SIGINT) },
-		"sighup":  func(d *demoOnTerminal) { _ = d.cmd.Process.Signal(syscall.SIGHUP) },
+	for name, end := range map[string]func(d *terminalProcess){
+		"q":       func(d *terminalProcess) { d.typeKeys("xq") },
+		"ctrl-c":  func(d *terminalProcess) { d.typeKeys("\x03") },
+		"sigterm": func(d *terminalProcess) { _ = d.cmd.Process.Signal(syscall.SIGTERM) },
+		"sigint":  func(d *terminalProcess) { _ = d.cmd.Process.Signal(syscall.SIGINT) },
+		"sighup":  func(d *terminalProcess) { _ = d.cmd.Process.Signal(syscall.SIGHUP) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := startDemo(t)
-			d.waitForTable()
-			d.checkNothingScrolled()
+			d.waitForView()
 			t.Logf("80×24:\n%s", d.screenText())
 			end(d)
 			d.checkEnd()
@@ -198,7 +203,7 @@ func TestDemoEnds(t *testing.T) {
 	}
 }
 
-func (d *demoOnTerminal) screenText() string {
+func (d *terminalProcess) screenText() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.screen.String()
@@ -206,83 +211,75 @@ func (d *demoOnTerminal) screenText() string {
 
 // TestDemoUnderAShell stops the demo with Ctrl-Z. The terminal is restored for the shell, which then continues the demo.
 func TestDemoUnderAShell(t *testing.T) {
-	d := startOnTerminal(t, exec.Command("sh", "-c", `set -m; "$0" demo --redis 127.0.0.1:0 --interval 100ms; echo STOPPED; stty -a; fg`, os.Args[0]))
-	d.waitForTable()
+	d := startOnTerminal(t, exec.Command("sh", "-c", `set -m; "$0" demo --redis 127.0.0.1:0 --interval 200ms; echo STOPPED; stty -a; fg`, os.Args[0]))
+	d.waitForView()
 	d.typeKeys("\x1a")
-	d.waitUntil("the table again", func(e *emulator, text string) bool { return e.entered == 2 && strings.Contains(text, "q ends.") })
+	d.waitUntil("the view again", func(text string) bool { return d.entered >= 2 && strings.Contains(text, "q ends") })
 	d.typeKeys("q")
 	d.checkEnd()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, stopped, _ := strings.Cut(d.raw.String(), mainScreen)
-	stopped, _, _ = strings.Cut(stopped, altScreen)
-	if !strings.Contains(stopped, "STOPPED") || !strings.Contains(stopped, " icanon") || !strings.Contains(stopped, " echo ") {
+	_, stopped, _ := strings.Cut(d.raw.String(), "STOPPED")
+	stopped, _, _ = strings.Cut(stopped, "\x1b[?1049h")
+	if !strings.Contains(stopped, " icanon") || !strings.Contains(stopped, " echo ") {
 		t.Errorf("while it was stopped: %q", stopped)
 	}
 }
 
-// TestDemoIsStopped: without a shell that could continue the demo, Ctrl-Z stops nothing, but the terminal is restored and taken again.
+// TestDemoIsStopped: without a shell that could continue the demo, Ctrl-Z stops nothing. After a stop that cannot be caught, the
+// terminal is taken again.
 func TestDemoIsStopped(t *testing.T) {
 	d := startDemo(t)
-	d.waitForTable()
-	entered := func(n int) {
-		t.Helper()
-		d.waitUntil(fmt.Sprintf("the screen for the %d. time", n), func(e *emulator, text string) bool {
-			return e.entered == n && e.modes["?1049"] && strings.Contains(text, "q ends.")
-		})
-	}
-	entered(1)
+	d.waitForView()
 	d.typeKeys("\x1a")
-	entered(2)
-	_ = d.cmd.Process.Signal(syscall.SIGTSTP)
-	entered(3)
 	_ = d.cmd.Process.Signal(syscall.SIGSTOP)
 	_ = d.cmd.Process.Signal(syscall.SIGCONT)
-	entered(4)
+	d.waitUntil("the view again", func(text string) bool { return d.entered >= 2 && d.inView && strings.Contains(text, "q ends") })
 	d.typeKeys("q")
 	d.checkEnd()
 }
 
-// TestDemoIsResized makes the terminal as small as possible, and large again.
+// TestDemoIsResized makes the terminal as small as possible, and large again. Nothing wraps: the title stays in the first line.
 func TestDemoIsResized(t *testing.T) {
 	d := startDemo(t)
-	d.waitForTable()
-	for _, size := range [][2]int{{20, 5}, {1, 1}, {200, 60}, {80, 24}} {
+	d.waitForView()
+	for _, size := range [][2]int{{40, 10}, {20, 5}, {1, 1}, {200, 60}, {80, 24}} {
 		d.mu.Lock()
+		d.screen.Resize(size[0], size[1])
 		resizeTerminal(t, d.pty, size[0], size[1])
-		larger := newEmulator(300, 100) // output for the previous size may still arrive
-		larger.modes, larger.entered, larger.rest = d.screen.modes, d.screen.entered, d.screen.rest
-		larger.y = 0
-		d.screen = larger
 		d.mu.Unlock()
-		d.waitUntil(fmt.Sprint(size), func(e *emulator, text string) bool {
-			lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-			for _, line := range lines {
-				if len([]rune(line)) > size[0]-1 && size[0] > 1 {
-					return false
-				}
-			}
-			return len(lines) <= size[1] && text != "" && (size[0] < 80 || strings.Contains(text, "q ends."))
+		d.waitUntil(fmt.Sprint(size), func(text string) bool {
+			lines := strings.Split(text, "\n")
+			return size[0] < 40 && text != "" || size[0] >= 40 && !strings.HasPrefix(lines[0], " ") && strings.HasPrefix(lines[len(lines)-1], "q ends") &&
+				strings.Contains(text, "CPU      all")
 		})
 	}
-	d.checkNothingScrolled()
 	d.typeKeys("q")
 	d.checkEnd()
 }
 
-// TestDemoWithoutDrawing: the demo prints plain lines if the terminal or the user does not want more.
-func TestDemoWithoutDrawing(t *testing.T) {
-	for _, env := range []string{"TERM=dumb", "NO_COLOR=1"} {
-		t.Run(env, func(t *testing.T) {
-			d := startDemo(t, env)
-			d.waitUntil("a line", func(_ *emulator, text string) bool { return strings.Contains(text, " cpu ") })
-			d.typeKeys("\x03") // is a signal here
-			d.checkEnd()
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			if bytes.Contains(d.raw.Bytes(), []byte("\x1b")) {
-				t.Errorf("%q", &d.raw)
-			}
-		})
+// TestDemoWithoutCursorControl: the demo prints plain lines if the terminal cannot do more.
+func TestDemoWithoutCursorControl(t *testing.T) {
+	d := startDemo(t, "TERM=dumb")
+	d.waitUntil("a line", func(text string) bool { return strings.Contains(text, " cpu ") })
+	d.typeKeys("\x03") // is a signal here
+	d.checkEnd()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if bytes.Contains(d.raw.Bytes(), []byte("\x1b")) {
+		t.Errorf("%q", &d.raw)
+	}
+}
+
+// TestDemoWithoutColours: NO_COLOR removes colours, but not the view.
+func TestDemoWithoutColours(t *testing.T) {
+	d := startDemo(t, "NO_COLOR=1")
+	d.waitForView()
+	d.typeKeys("q")
+	d.checkEnd()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if colour := regexp.MustCompile(`\x1b\[[0-9;]*3[0-7]m`).Find(d.raw.Bytes()); colour != nil {
+		t.Errorf("%q in %q", colour, &d.raw)
 	}
 }

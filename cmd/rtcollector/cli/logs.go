@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/logquery"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -143,7 +142,11 @@ func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) 
 
 // newEventReader returns a reader for the events of an output of the configuration, or for the address in --redis.
 func (a *App) newEventReader(ctx context.Context, c commonFlags, f logsFlags) (outputs.EventReader, error) {
-	cfg, err := a.loadLogsConfig(ctx, c, f)
+	settings := ""
+	if f.index != "" {
+		settings = fmt.Sprintf(", index: %q", f.index)
+	}
+	cfg, err := a.loadOrConnect(ctx, c, f.redis, redisOutput{"redissearch", settings})
 	if err != nil {
 		return nil, err
 	}
@@ -161,42 +164,6 @@ func (a *App) newEventReader(ctx context.Context, c commonFlags, f logsFlags) (o
 		return nil, &failure{exitUsage, fmt.Errorf("output %q does not exist or stores no readable events; use one of %s", f.output, strings.Join(known, ", "))}
 	}
 	return nil, &failure{exitUsage, errors.New("the configuration has no output redissearch to read log lines from; add one, or name a Redis with --redis")}
-}
-
-// loadLogsConfig loads the configuration, or makes one for the address in --redis.
-func (a *App) loadLogsConfig(ctx context.Context, c commonFlags, f logsFlags) (*config.Config, error) {
-	if f.redis == "" {
-		cfg, _, err := a.load(ctx, c.config)
-		return cfg, err
-	}
-	return a.configFor(ctx, c, f.redis, "redissearch: {url: %q"+indexSetting(f.index)+"}")
-}
-
-// indexSetting returns the setting of the index, or nothing for the default.
-func indexSetting(index string) string {
-	if index == "" {
-		return ""
-	}
-	return strings.ReplaceAll(fmt.Sprintf(", index: %q", index), "%", "%%")
-}
-
-// configFor makes a configuration for the address in --redis. Each output has a place for the address: "redissearch: {url: %q}".
-func (a *App) configFor(ctx context.Context, c commonFlags, url string, outputs ...string) (*config.Config, error) {
-	if c.config != "" {
-		return nil, &failure{exitUsage, errors.New("--redis replaces the configuration: leave out one of --redis and --config")}
-	}
-	if !strings.Contains(url, "://") {
-		url = "redis://" + url
-	}
-	text := []byte("inputs: []\noutputs:\n")
-	for _, output := range outputs {
-		text = fmt.Appendf(text, "  - "+output+"\n", url)
-	}
-	cfg, err := config.Parse(ctx, "--redis", text, a.configEnv())
-	if err != nil {
-		return nil, &failure{exitUsage, err}
-	}
-	return cfg, nil
 }
 
 // useColours reports whether stdout is a terminal and NO_COLOR is not set (https://no-color.org).

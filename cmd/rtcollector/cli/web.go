@@ -169,14 +169,13 @@ func (a *App) checkWeb(cfg *config.Config) error {
 
 // loadWebConfig loads the configuration, or makes one for the address in --redis.
 func (a *App) loadWebConfig(ctx context.Context, c commonFlags, f webFlags) (*config.Config, error) {
-	switch {
-	case f.redis != "":
-		return a.configFor(ctx, c, f.redis, "redistimeseries: {url: %q}", "redissearch: {url: %q"+indexSetting(f.index)+"}")
-	case f.index != "":
+	if f.index == "" {
+		return a.loadOrConnect(ctx, c, f.redis, redisOutput{name: "redistimeseries"}, redisOutput{name: "redissearch"})
+	}
+	if f.redis == "" {
 		return nil, &failure{exitUsage, errors.New("--index needs --redis; without it the index of the configuration is used")}
 	}
-	cfg, _, err := a.load(ctx, c.config)
-	return cfg, err
+	return a.loadOrConnect(ctx, c, f.redis, redisOutput{name: "redistimeseries"}, redisOutput{"redissearch", fmt.Sprintf(", index: %q", f.index)})
 }
 
 // describeWeb returns the description of the web server of a configuration. It reads from the first output with samples and from the
@@ -185,8 +184,8 @@ func (a *App) describeWeb(cfg *config.Config, log *slog.Logger) (web.Config, err
 	w := web.Config{Settings: *cfg.Web, Version: a.Version, Secrets: cfg.Secrets, Log: log, Describe: a.metricDescriber()}
 	found := false
 	for _, o := range cfg.Outputs {
-		if source, ok := o.Built.Config.(outputs.SampleSource); ok && !found {
-			found, w.Redis = true, source.SampleConnection()
+		if source, ok := o.Built.Config.(outputs.SeriesSource); ok && !found {
+			found, w.Redis = true, source.RedisConfig()
 		}
 		if source, ok := o.Built.Config.(outputs.EventSource); ok && w.Events == nil {
 			w.Events = source

@@ -1,0 +1,153 @@
+package top
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/rtcollector/rtcollector/internal/terminal"
+	"github.com/rtcollector/rtcollector/internal/units"
+)
+
+// minNotesHeight is the height below which notes are left out.
+const minNotesHeight = 16
+
+// View implements tea.Model.
+func (m model) View() tea.View {
+	lines := append(m.header(), m.body()...)
+	footer := m.footer()
+	for len(lines) < m.height-len(footer) {
+		lines = append(lines, "")
+	}
+	lines = append(lines[:max(0, min(len(lines), m.height-len(footer)))], footer...)
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, max(m.width-1, 1), "…") // the last column stays empty, so that nothing wraps
+	}
+	content := strings.Join(lines[:min(len(lines), max(m.height, 1))], "\n")
+	if m.config.Redact != nil {
+		content = m.config.Redact(content)
+	}
+	v := tea.NewView(content)
+	v.AltScreen = true
+	return v
+}
+
+// header returns the lines above the view.
+func (m *model) header() []string {
+	title := "rtcollector"
+	switch m.page {
+	case hostPage:
+		title = m.host
+	case exprPage:
+		title = "Expression"
+	}
+	return []string{joinCells(cell{text: title, style: strong}, cell{text: " " + m.config.Source, style: dim},
+		cell{text: " last " + units.Duration(time.Duration(spans[m.over]).Seconds()), style: dim}, m.state())}
+}
+
+// state returns how current the data is.
+func (m *model) state() cell {
+	switch {
+	case m.err != nil && m.readAt.IsZero():
+		return cell{text: " no data", style: bad}
+	case m.err != nil:
+		return cell{text: " data of " + m.readAt.Format("15:04:05"), style: bad}
+	case m.readAt.IsZero():
+		return cell{text: " reading …", style: dim}
+	}
+	return cell{text: " ● live", style: good}
+}
+
+// body returns the lines of the view that fit.
+func (m *model) body() []string {
+	lines := m.lines()
+	if m.page != hostsPage && m.scroll > 0 {
+		lines = lines[min(m.scroll, len(lines)):]
+	}
+	if room := m.bodyHeight(); len(lines) > room && room > 0 {
+		hidden := len(lines) - room + 1
+		lines = append(lines[:room-1:room-1], dim.render(fmt.Sprintf("… %d more", hidden)))
+	}
+	return lines
+}
+
+// lines returns all lines of the view.
+func (m *model) lines() []string {
+	switch {
+	case m.help:
+		return helpLines
+	case m.err != nil && m.readAt.IsZero():
+		return append([]string{""}, wrap(m.err.Error(), m.width-1)...)
+	case m.readAt.IsZero():
+		return nil
+	}
+	switch m.page {
+	case hostPage:
+		return m.hostLines()
+	case exprPage:
+		return m.exprLines()
+	default:
+		return m.hostsLines()
+	}
+}
+
+func (m *model) lineCount() int { return len(m.lines()) }
+
+// bodyHeight returns how many lines the view may have.
+func (m *model) bodyHeight() int { return max(1, m.height-1-len(m.footer())) }
+
+// footer returns the lines below the view: an error, notes, and what can be done.
+func (m *model) footer() (lines []string) {
+	if m.err != nil && !m.readAt.IsZero() {
+		lines = append(lines, bad.render(terminal.Line("retrying: "+m.err.Error())))
+	}
+	if m.config.Notes != nil && m.height >= minNotesHeight {
+		for _, note := range m.config.Notes() {
+			lines = append(lines, dim.render(terminal.Line(note)))
+		}
+	}
+	return append(lines, m.prompt())
+}
+
+// prompt returns the field that is being typed, or the keys.
+func (m *model) prompt() string {
+	switch m.typing {
+	case filterField:
+		return strong.render("filter: ") + terminal.Line(m.input) + "▏"
+	case exprField:
+		return strong.render("PromQL: ") + terminal.Line(m.input) + "▏"
+	}
+	keys := "q ends   ? help"
+	switch m.page {
+	case hostsPage:
+		keys += "   ↑↓ enter opens a host   / filter   e expression"
+		if m.filter != "" {
+			keys += "   filter: " + terminal.Line(m.filter)
+		}
+	case hostPage, exprPage:
+		keys += "   esc hosts   e expression   + - time"
+	}
+	return dim.render(keys)
+}
+
+var helpLines = []string{
+	"",
+	"  ↑ ↓  k j       select a host, or scroll",
+	"  enter          open the selected host",
+	"  esc  h         back to the hosts",
+	"  /              filter the hosts by name or concern",
+	"  e              type an expression in PromQL, such as rate(net_rx_bytes[5m])",
+	"  +  -           longer or shorter time for the sparklines",
+	"  r              read again now",
+	"  q  ctrl-c      end",
+	"",
+	"  any key closes this help",
+}
+
+// wrap breaks a text from elsewhere into lines of a width.
+func wrap(text string, width int) []string {
+	return strings.Split(ansi.Wrap(terminal.Line(text), max(width, 1), ""), "\n")
+}
