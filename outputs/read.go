@@ -49,3 +49,13 @@ type EventQuery struct {
 	Text          string             // the message has this text, in upper or lower case. Without Words all messages are read for this
 	Last          int                // only the newest events, this many; 0: all
 }
+
+// EventCounter is implemented by readers that can count events without reading them. It belongs to the reader's goroutine.
+type EventCounter interface {
+	// CountEvents counts the events that the query finds in consecutive parts of the time from q.Since on, each as long as step, at
+	// least 1 ms. ok is false if the query has conditions for which events must be read.
+	CountEvents(ctx context.Context, q EventQuery, step time.Duration, parts int) (counts []SeverityCounts, ok bool, err error)
+}
+
+// SeverityCounts holds numbers of events by their severity.
+type SeverityCounts [telemetry.Debug + 1]int

@@ -4,6 +4,7 @@
 //   - build.go: the lists of inputs and outputs. names.go: suggestions for unknown names.
 //   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
 //   - indent.go: a frequent mistake of indentation that YAML accepts.
+//   - web.go: [Web], the settings of the web server.
 //   - fingerprint.go: hashes that tell whether a component must be built again.
 package config
 
@@ -142,6 +143,7 @@ type Config struct {
 	Settings
 	Inputs   []Input
 	Outputs  []Output
+	Web      *Web // nil: no web server
 	Secrets  *secrets.Stores
 	Warnings conf.Problems
 }
@@ -153,6 +155,7 @@ type fileLayout struct {
 	SecretStores yaml.Node `yaml:"secret_stores"`
 	Inputs       yaml.Node `yaml:"inputs"`
 	Outputs      yaml.Node `yaml:"outputs"`
+	Web          *Web      `yaml:"web"`
 }
 
 // Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or is
@@ -260,7 +263,7 @@ func decodeAll(top *yaml.Node, env Env) (*Config, *fileLayout, conf.Problems) {
 	conf.Decode(&ps, top, "", r)
 	warnReservedTags(&ps, top)
 	b := builder{env: env, ps: &ps, inherited: inheritedHash(r)}
-	c := &Config{Settings: r.Settings}
+	c := &Config{Settings: r.Settings, Web: r.Web}
 	c.Inputs = b.buildInputs(&r.Inputs)
 	c.Outputs = b.buildOutputs(&r.Outputs)
 	return c, r, ps

@@ -22,6 +22,11 @@ func (r *search) matchesRest(doc eventdoc.Document) bool {
 	return matchesAny(r.q.Hosts, doc.Text(eventdoc.Host)) && matchesAny(r.q.Apps, doc.Text(eventdoc.App)) && matchesAny(r.q.Sources, doc.Text(eventdoc.Source))
 }
 
+// isExact reports whether the index checks all conditions, so that matchesRest accepts every document that it finds.
+func (r *search) isExact() bool {
+	return r.q.Text == "" && len(r.prefixes) == 0 && !hasPrefixPattern(r.q.Hosts) && !hasPrefixPattern(r.q.Apps) && !hasPrefixPattern(r.q.Sources)
+}
+
 // hasPrefixPattern reports whether one of the values is a prefix with a star at the end.
 func hasPrefixPattern(values []string) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return strings.HasSuffix(v, "*") })

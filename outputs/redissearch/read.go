@@ -41,22 +41,35 @@ func (r *Reader) Close() error {
 	return client.Close()
 }
 
-// ReadEvents implements [outputs.EventReader].
-func (r *Reader) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
-	if r.client == nil {
-		client, err := redisconn.Open(ctx, r.config.ForSearches(), r.secrets)
-		if err != nil {
-			return err
-		}
+// connect opens the connection if there is none.
+func (r *Reader) connect(ctx context.Context) error {
+	if r.client != nil {
+		return nil
+	}
+	client, err := redisconn.Open(ctx, r.config.ForSearches(), r.secrets)
+	if err == nil {
 		r.client = client
 	}
-	stop := r.client.CutOn(ctx)
-	defer stop()
+	return err
+}
+
+// newSearch returns a search that has read nothing yet.
+func (r *Reader) newSearch(q outputs.EventQuery) *search {
 	words, prefixes := splitQueryWords(q.Words)
-	s := &search{
+	return &search{
 		Reader: r, q: q, words: append(wholeWords(q.Text), words...), prefixes: prefixes,
 		from: unixMillis(q.Since, math.MinInt64), to: unixMillis(q.Until, math.MaxInt64),
 	}
+}
+
+// ReadEvents implements [outputs.EventReader].
+func (r *Reader) ReadEvents(ctx context.Context, q outputs.EventQuery, f func(outputs.FoundEvent) error) error {
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	stop := r.client.CutOn(ctx)
+	defer stop()
+	s := r.newSearch(q)
 	if q.Last == 0 {
 		return s.readForward(ctx, f)
 	}
@@ -124,15 +137,9 @@ func (r *search) readPage(ctx context.Context, order string) (page []outputs.Fou
 	if r.config.Storage == JSON {
 		args = append(args, "RETURN", 1, "$")
 	}
-	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.readAtBound), pageSize)
-	// A search that exceeds the server's timeout (500 ms by default) silently returns a part of the results. This timeout is longer than
-	// that of the connection, which is an error.
-	args = append(args, "TIMEOUT", 2*r.config.Timeout.D().Milliseconds())
-	if len(params) > 0 {
-		args = append(append(args, "PARAMS", len(params)), params...)
-	}
-	args = append(args, "DIALECT", 2) // supports parameters; since RediSearch 2.4
-	reply, err := r.client.Do(ctx, args...).Slice()
+	size := r.pageSize()
+	args = append(args, "SORTBY", eventdoc.Timestamp, order, "LIMIT", len(r.readAtBound), size)
+	reply, err := r.client.Do(ctx, r.appendOptions(args, params)...).Slice()
 	if err != nil {
 		return nil, false, r.explainError(ctx, err)
 	}
@@ -150,7 +157,26 @@ func (r *search) readPage(ctx context.Context, order string) (page []outputs.Fou
 		}
 		page = append(page, outputs.FoundEvent{ID: id, Document: doc})
 	}
-	return page, len(reply)/2 == pageSize, nil
+	return page, len(reply)/2 == size, nil
+}
+
+// pageSize returns the number of documents of a page: no more than are wanted, if all documents that the index finds match.
+func (r *search) pageSize() int {
+	if r.q.Last > 0 && r.isExact() {
+		return min(pageSize, r.q.Last)
+	}
+	return pageSize
+}
+
+// appendOptions appends the options that all searches have.
+func (r *search) appendOptions(args, params []any) []any {
+	// A search that exceeds the server's timeout (500 ms by default) silently returns a part of the results. This timeout is longer than
+	// that of the connection, which is an error.
+	args = append(args, "TIMEOUT", 2*r.config.Timeout.D().Milliseconds())
+	if len(params) > 0 {
+		args = append(append(args, "PARAMS", len(params)), params...)
+	}
+	return append(args, "DIALECT", 2) // supports parameters; since RediSearch 2.4
 }
 
 // markRead moves the start of the next page to a document, and reports whether the document was read before.

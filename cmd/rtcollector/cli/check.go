@@ -42,6 +42,9 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 	if err != nil {
 		return err
 	}
+	if err := a.checkWeb(cfg); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, pluralize(len(cfg.Inputs), "input"), cfg.Interval, pluralize(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
 	for _, id := range ag.Unclaimed() {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/logquery"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/terminal"
@@ -89,7 +90,7 @@ func (a *App) runLogs(ctx context.Context, c commonFlags, f logsFlags) error {
 	w, finish := a.openPager(f)
 	p := &eventPrinter{w: bufio.NewWriter(w), json: f.json, fields: f.fields, colours: a.useColours() && !f.json, zone: time.Local}
 	if f.last == 0 {
-		p.from = time.Now().UnixMilli()
+		p.StartAt(time.Now())
 	} else {
 		err = p.printFound(ctx, reader, q)
 	}
@@ -118,7 +119,7 @@ func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) 
 	if q.Until, err = parseTime(f.until, now); err != nil {
 		return q, fmt.Errorf("--until: %w", err)
 	}
-	if q.From, q.To, err = parseSeverityRange(f.severity); err != nil {
+	if q.From, q.To, err = logquery.ParseSeverities(f.severity); err != nil {
 		return q, fmt.Errorf("--severity: %w", err)
 	}
 	if f.follow && !q.Until.IsZero() {
@@ -145,7 +146,7 @@ func (a *App) newEventReader(ctx context.Context, c commonFlags, f logsFlags) (o
 	if f.index != "" {
 		settings = fmt.Sprintf(", index: %q", f.index)
 	}
-	cfg, err := a.loadOrConnect(ctx, c, f.redis, "redissearch", settings)
+	cfg, err := a.loadOrConnect(ctx, c, f.redis, redisOutput{"redissearch", settings})
 	if err != nil {
 		return nil, err
 	}
@@ -179,20 +180,20 @@ type eventPrinter struct {
 	colours bool
 	zone    *time.Location
 	printed int
-	follower
+	logquery.Follower
 }
 
 // printFound prints the events that a query finds and that were not printed before.
 func (p *eventPrinter) printFound(ctx context.Context, r outputs.EventReader, q outputs.EventQuery) error {
 	err := r.ReadEvents(ctx, q, p.printEvent)
 	if q.Last > 0 && p.printed >= q.Last {
-		p.from = p.oldest // --last leaves out older events
+		p.StartAtOldest() // --last leaves out older events
 	}
 	return errors.Join(err, p.w.Flush())
 }
 
 func (p *eventPrinter) printEvent(e outputs.FoundEvent) error {
-	if !p.markSeen(e.ID, e.Document.Int(eventdoc.Timestamp)) {
+	if !p.MarkSeen(e.ID, e.Document.Int(eventdoc.Timestamp)) {
 		return nil
 	}
 	p.printed++

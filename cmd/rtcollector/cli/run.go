@@ -37,6 +37,10 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	if err != nil {
 		return err
 	}
+	waitForWeb, err := a.startWeb(ctx, cfg, ac.Self, log)
+	if err != nil {
+		return err
+	}
 	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
 	stopped := announceStop(ctx, log)
@@ -45,6 +49,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	stopKeeping := keepStores(ctx, cfg.Secrets, log)
 	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // returns the memory that starting needed
 	err = ag.Run(ctx)
+	waitForWeb()
 	stopKeeping()
 	stopped()
 	logTotals(log, ac.Self, time.Since(began), err)

@@ -11,9 +11,12 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
+// redisOutput is an output that writes to Redis, with settings besides its address (", key: value").
+type redisOutput struct{ name, settings string }
+
 // loadOrConnect loads the configuration. If the flag --redis has an address, it makes a configuration for this address instead, with
-// one output and additional settings (", key: value").
-func (a *App) loadOrConnect(ctx context.Context, c commonFlags, address, output, settings string) (*config.Config, error) {
+// these outputs.
+func (a *App) loadOrConnect(ctx context.Context, c commonFlags, address string, outputs ...redisOutput) (*config.Config, error) {
 	switch {
 	case address == "":
 		cfg, _, err := a.load(ctx, c.config)
@@ -24,7 +27,10 @@ func (a *App) loadOrConnect(ctx context.Context, c commonFlags, address, output,
 	if !strings.Contains(address, "://") {
 		address = "redis://" + address
 	}
-	text := fmt.Appendf(nil, "inputs: []\noutputs:\n  - %s: {url: %q%s}\n", output, address, settings)
+	text := []byte("inputs: []\noutputs:\n")
+	for _, o := range outputs {
+		text = fmt.Appendf(text, "  - %s: {url: %q%s}\n", o.name, address, o.settings)
+	}
 	cfg, err := config.Parse(ctx, "--redis", text, a.configEnv())
 	if err != nil {
 		return nil, &failure{exitUsage, err}

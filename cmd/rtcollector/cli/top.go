@@ -55,7 +55,7 @@ func (a *App) runTop(ctx context.Context, c commonFlags, f topFlags) error {
 	case !a.canControlTerminal():
 		return errors.New("top needs a terminal; for scripts, use the API of rtcollector web")
 	}
-	cfg, err := a.loadOrConnect(ctx, c, f.redis, "redistimeseries", "")
+	cfg, err := a.loadOrConnect(ctx, c, f.redis, redisOutput{name: "redistimeseries"})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,132 @@
+package promapi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/rtcollector/rtcollector/internal/query"
+)
+
+// selection returns the selection that match[], start and end describe, and the limit of the result.
+func (a *API) selection(p params) (s query.Selection, limit int, err error) {
+	s.Selectors = p.values["match[]"]
+	if s.Start, err = p.time("start", time.Time{}); err != nil {
+		return s, 0, err
+	}
+	if s.End, err = p.time("end", time.Time{}); err != nil {
+		return s, 0, err
+	}
+	if !s.Start.IsZero() && !s.End.IsZero() && s.End.Before(s.Start) {
+		return s, 0, badData("end timestamp must not be before start time")
+	}
+	if limit, err = p.count("limit"); limit > 0 {
+		s.Limit = limit + 1 // one more shows that something is left out
+	}
+	return s, limit, err
+}
+
+// cut returns at most limit items. If it leaves some out, it adds a warning. 0 is no limit.
+func cut[T any](items []T, limit int, warnings []string) ([]T, []string) {
+	if limit == 0 || len(items) <= limit {
+		return items, warnings
+	}
+	return items[:limit], append(warnings, fmt.Sprintf("results truncated due to limit: %d", limit))
+}
+
+func (a *API) series(ctx context.Context, p params) (answer, error) {
+	s, limit, err := a.selection(p)
+	if err != nil {
+		return answer{}, err
+	}
+	if len(s.Selectors) == 0 {
+		return answer{}, badData("no match[] parameter provided")
+	}
+	e, err := a.Engine(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	found, warnings, err := e.Series(ctx, s)
+	found, warnings = cut(found, limit, warnings)
+	return answer{data: seriesList(found), warnings: warnings}, err
+}
+
+func (a *API) labels(ctx context.Context, p params) (answer, error) {
+	s, limit, err := a.selection(p)
+	if err != nil {
+		return answer{}, err
+	}
+	e, err := a.Engine(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	names, warnings, err := e.LabelNames(ctx, s)
+	names, warnings = cut(names, limit, warnings)
+	return answer{data: textList(names), warnings: warnings}, err
+}
+
+func (a *API) labelValues(ctx context.Context, p params) (answer, error) {
+	name := p.path("name")
+	if strings.HasPrefix(name, "U__") {
+		name = model.UnescapeName(name, model.ValueEncodingEscaping)
+	}
+	if !isLabelName(name) {
+		return answer{}, badData("invalid label name: %q", shorten(name))
+	}
+	s, limit, err := a.selection(p)
+	if err != nil {
+		return answer{}, err
+	}
+	e, err := a.Engine(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	values, warnings, err := e.LabelValues(ctx, name, s)
+	values, warnings = cut(values, limit, warnings)
+	return answer{data: textList(values), warnings: warnings}, err
+}
+
+// isLabelName reports whether labels can have this name: any UTF-8, as in Prometheus 3, that does not begin with a digit.
+func isLabelName(name string) bool {
+	return model.UTF8Validation.IsValidLabelName(name) && (name[0] < '0' || name[0] > '9')
+}
+
+// metadata lists type, help and unit of the metrics that exist in Redis.
+func (a *API) metadata(ctx context.Context, p params) (answer, error) {
+	limit, err := p.count("limit")
+	if err != nil {
+		return answer{}, err
+	}
+	if _, err := p.count("limit_per_metric"); err != nil { // there is one entry per metric
+		return answer{}, err
+	}
+	var s query.Selection
+	if name := p.text("metric"); name != "" {
+		s.Selectors = []string{"{" + labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name).String() + "}"}
+	}
+	e, err := a.Engine(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	metrics, warnings, err := e.Metrics(ctx, s)
+	if limit > 0 && len(metrics) > limit {
+		metrics = metrics[:limit]
+	}
+	return answer{data: a.describe(metrics), warnings: warnings}, err
+}
+
+func (a *API) describe(metrics []query.Metric) metricDocs {
+	docs := make(metricDocs, 0, len(metrics))
+	for _, m := range metrics {
+		doc := metricDoc{name: m.Name, unit: m.Unit, MetricDoc: MetricDoc{Type: "unknown"}}
+		if known, ok := a.Describe(m.Name); ok {
+			doc.MetricDoc = known
+		}
+		docs = append(docs, doc)
+	}
+	return docs
+}

@@ -1,0 +1,161 @@
+// Package web is the HTTP server: Prometheus' API over RedisTimeSeries, what PromQL cannot express, and the dashboard.
+//
+//   - web.go: [Config], [New] and [Server.Serve]. routes.go: which path leads where. answer.go: JSON of our own endpoints. measure.go,
+//     gzip.go: what all answers go through.
+//   - store.go, readers.go: the connections to Redis. status.go, hosts.go, logs.go, tail.go, volume.go, health.go: endpoints.
+//   - promapi: Prometheus' API. access: who may use the server. ui: the dashboard.
+package web
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/access"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
+	"github.com/rtcollector/rtcollector/internal/query"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/outputs"
+)
+
+// Config says what the server serves, and to whom.
+type Config struct {
+	Settings config.Web
+	Version  string
+	Redis    redisconn.Config    // where the series are
+	Events   outputs.EventSource // where log lines are; nil: nowhere
+	Secrets  secret.Resolver
+
+	// Describe documents a metric by its name. ok is false for an unknown one.
+	Describe func(name string) (doc promapi.MetricDoc, ok bool)
+
+	Self *selfstat.Registry // of the agent in this process; nil: none
+	Log  *slog.Logger
+}
+
+// Server is the HTTP server.
+type Server struct {
+	config   Config
+	tls      *tls.Config // nil: without TLS
+	store    *store
+	readers  *readerPool
+	tails    chan struct{} // one element for each client that follows
+	measured measurements
+	handler  http.Handler
+
+	stopping context.Context // done when the server stops
+	stop     context.CancelFunc
+}
+
+// defaultConnections is the number of connections at once.
+const defaultConnections = 256
+
+// New returns a server, which has nothing open yet. It connects to Redis when the first request needs it. The error says what is wrong
+// with the settings, or which certificate cannot be read.
+func New(c Config) (*Server, error) {
+	if err := c.Settings.Validate(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	c.Settings.MaxConnections = cmp.Or(c.Settings.MaxConnections, defaultConnections)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Describe == nil {
+		c.Describe = func(string) (promapi.MetricDoc, bool) { return promapi.MetricDoc{}, false }
+	}
+	l := c.Settings.Limits
+	s := &Server{
+		config: c,
+		store: newStore(c.Redis, c.Secrets, query.Limits{
+			Lookback: l.Lookback.D(), Timeout: l.Timeout.D(), Samples: l.Samples, Series: l.Series, Concurrent: l.Concurrent,
+		}),
+		readers: newReaderPool(c.Events, c.Secrets), tails: make(chan struct{}, maxTails),
+	}
+	if c.Settings.TLS.Enabled() {
+		var err error
+		if s.tls, err = c.Settings.TLS.Config(); err != nil {
+			return nil, fmt.Errorf("web: %w", err)
+		}
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	guard := access.New(s.accessSettings())
+	s.handler = measure(&s.measured, c.Log, compress(guard.Wrap(s.routes(guard))))
+	return s, nil
+}
+
+func (s *Server) accessSettings() access.Settings {
+	c := &s.config
+	a := access.Settings{
+		Secrets: c.Secrets, Local: c.Settings.IsLocal(), Hosts: c.Settings.Hosts, Origins: c.Settings.CORSOrigins, TLS: s.tls != nil, Log: c.Log,
+	}
+	a.Listen, _, _ = net.SplitHostPort(c.Settings.Address())
+	if auth := c.Settings.Auth; auth != nil {
+		a.Token, a.Username, a.Password = auth.Token, auth.Username, auth.Password
+	}
+	return a
+}
+
+// URL returns the address for browsers.
+func (s *Server) URL(l net.Listener) string {
+	if s.tls != nil {
+		return "https://" + l.Addr().String()
+	}
+	return "http://" + l.Addr().String()
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Time limits of connections.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second
+	writeTimeout  = 2 * time.Minute // a query and its transfer
+	idleTimeout   = 2 * time.Minute
+	stopTimeout   = 3 * time.Second // for requests that run when the server stops
+	maxHeader     = 128 << 10       // bytes, including the address with a long query
+)
+
+// Serve accepts connections until ctx is done. Then it lets requests finish for a moment, and closes the connection to Redis and the
+// listener. A Server serves once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	defer s.stop()
+	l = netutil.LimitListener(l, s.config.Settings.MaxConnections)
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		limited, done := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer done()
+		s.stop() // clients that follow would stay for ever
+		if server.Shutdown(limited) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(l)
+	if !stop() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, s.readers.close(), s.store.close())
+}
