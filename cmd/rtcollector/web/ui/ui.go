@@ -1,4 +1,4 @@
-// Package ui embeds the dashboard.
+// Package ui is the dashboard: the files that a browser loads. README.md describes them.
 package ui
 
 import (
@@ -6,14 +6,14 @@ import (
 	"io/fs"
 )
 
-//go:embed dist
-var dist embed.FS
+//go:embed static
+var static embed.FS
 
-// Files returns the files of the dashboard, with index.html at their root.
+// Files returns the files of the dashboard, with index.html at the root. It is the page of every path that is not a file.
 func Files() fs.FS {
-	files, err := fs.Sub(dist, "dist")
+	files, err := fs.Sub(static, "static")
 	if err != nil {
-		panic(err) // the name is constant
+		panic(err) // the folder is embedded above
 	}
 	return files
 }

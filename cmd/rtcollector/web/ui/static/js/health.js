@@ -1,0 +1,31 @@
+// Which host needs a look, and why, in words. The questions are PromQL, one for all hosts.
+import { duration, percent } from "./units.js";
+
+// silentAfter is how many seconds after its last sample a host is called silent.
+export const silentAfter = 60;
+
+const day = 86400;
+
+// checks are asked about all hosts at once. text says what is wrong with the host of a result; level is bad or warn. place is the column
+// of the hosts page that shows it.
+export const checks = [
+  {
+    place: "disk", slow: true,
+    expr: `(disk_available / -deriv(disk_available[1h]) < ${30 * day}) and predict_linear(disk_available[1h], ${14 * day}) < 0 and on (host, mount) disk_used_percent > 60`,
+    text: (labels, value) => `${mount(labels)} full in ${duration(value)}`, level: (value) => (value < day ? "bad" : "warn"),
+  },
+  { place: "disk", expr: "disk_used_percent > 95", text: (labels, value) => `${mount(labels)} ${percent(value)} full`, level: () => "bad" },
+  { place: "disk", expr: "disk_inodes_percent > 90", text: (labels, value) => `${mount(labels)}: ${percent(value)} of the inodes`, level: () => "warn" },
+  { place: "disk", expr: "disk_read_only == 1 and on (host, mount) disk_total > 0 and on (host) system_uptime", text: (labels) => `${mount(labels)} is read-only`, level: () => "warn", skip: (labels) => /^\/(snap|sys|proc|run|boot|usr|etc)\b|^\/nix/.test(labels.mount ?? "") },
+  { place: "memory", expr: "mem_available_percent < 5", text: (labels, value) => `${percent(value)} available`, level: () => "bad" },
+  { place: "memory", expr: `kernel_pressure_avg60{resource="memory",type="full"} > 10`, text: (labels, value) => `memory pressure ${percent(value)}`, level: () => "bad" },
+  { place: "cpu", expr: `kernel_pressure_avg60{resource="cpu",type="some"} > 50`, text: (labels, value) => `CPU pressure ${percent(value)}`, level: () => "warn" },
+  { place: "disk", expr: `kernel_pressure_avg60{resource="io",type="full"} > 20`, text: (labels, value) => `I/O pressure ${percent(value)}`, level: () => "warn" },
+  { place: "load", expr: "system_load5 > on (host) 2 * system_n_cpus", text: (labels, value) => `load ${value.toFixed(1)}`, level: () => "warn" },
+  { place: "memory", expr: "increase(vmstat_oom_kill[1h]) > 0", slow: true, text: () => "out of memory in the last hour", level: () => "warn" },
+  { place: "containers", expr: `docker_container_health == 0`, text: (labels) => `${labels.container_name ?? "a container"} is unhealthy`, level: () => "warn" },
+];
+
+function mount(labels) {
+  return labels.mount === "root" ? "/" : labels.mount ?? "a file system";
+}
