@@ -44,6 +44,7 @@ var layers = [][]string{
 	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "internal/tools/*"},
 	{"cmd/rtcollector/web/*"},
 	{"cmd/rtcollector/web", "cmd/rtcollector/top"},
+	{"cmd/rtcollector/web/webtest"},
 	{"cmd/rtcollector/cli"},
 	{"cmd/rtcollector"},
 }

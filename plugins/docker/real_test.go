@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/webtest"
 	"github.com/rtcollector/rtcollector/internal/httpx"
 	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
@@ -70,6 +71,7 @@ func TestAgainstDocker(t *testing.T) {
 		"docker_engine_containers": 6, "docker_engine_containers_running": 3, "docker_engine_containers_stopped": 3,
 	})
 	p.compareWithClient(t, got)
+	webtest.CheckBatches(t, "rtcollector-docker", nil, p.startProbe(t).Batches(0, 10, 20)...)
 	p.checkLifecycle(t, probe)
 }
 

@@ -123,6 +123,19 @@ func (p *Probe) Batch(second float64) (*telemetry.Batch, error) {
 	return p.gatherBatch(p.tb.Context(), second)
 }
 
+// Batches gathers several times without an error. Seconds are as for [Probe.Batch].
+func (p *Probe) Batches(seconds ...float64) (batches []*telemetry.Batch) {
+	p.tb.Helper()
+	for _, second := range seconds {
+		b, err := p.Batch(second)
+		if err != nil {
+			p.tb.Fatal(err)
+		}
+		batches = append(batches, b)
+	}
+	return batches
+}
+
 func (p *Probe) gatherBatch(ctx context.Context, second float64) (*telemetry.Batch, error) {
 	b := newBatch(second)
 	return b, p.Input.Gatherer.Gather(ctx, b)

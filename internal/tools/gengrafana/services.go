@@ -90,12 +90,14 @@ var redis = dashboard{"rtcollector-redis", "rtcollector: Redis", []variable{obse
 	}},
 	{"Commands", []panel{
 		{title: "Calls", unit: "ops", queries: []query{{`topk(10, rate(redis_cmdstat_calls{` + at + `}[$__rate_interval]))`, "{{server}} {{cmd}}"}}},
-		{title: "Time per call", unit: "µs", queries: []query{{`topk(10, rate(redis_cmdstat_usec{` + at + `}[$__rate_interval]) / rate(redis_cmdstat_calls{` + at + `}[$__rate_interval]))`, "{{server}} {{cmd}}"}}},
+		{title: "Time per call", unit: "µs", queries: []query{{`topk(10, rate(redis_cmdstat_usec{` + at + `}[$__rate_interval]) / ignoring (unit) rate(redis_cmdstat_calls{` + at + `}[$__rate_interval]))`, "{{server}} {{cmd}}"}}},
 		{title: "Evicted and expired keys", unit: "ops", queries: []query{{`rate(redis_evicted_keys{` + at + `}[$__rate_interval])`, "{{server}} evicted"}, {`rate(redis_expired_keys{` + at + `}[$__rate_interval])`, "{{server}} expired"}}},
 	}},
 }}
 
-var web = dashboard{"rtcollector-web", "rtcollector: web servers", []variable{hosts}, []row{
+var webHosts = variable{"host", "Observed from", `label_values({__name__=~"nginx_active|apache_BusyWorkers|http_response_result_code"}, host)`, true}
+
+var web = dashboard{"rtcollector-web", "rtcollector: web servers", []variable{webHosts}, []row{
 	{"nginx", []panel{
 		{title: "Requests", unit: "reqps", queries: []query{{`rate(nginx_requests{host=~"$host"}[$__rate_interval])`, "{{server}}"}}},
 		{title: "Connections", unit: "short", queries: []query{{`nginx_active{host=~"$host"}`, "{{server}} active"}, {`nginx_waiting{host=~"$host"}`, "{{server}} waiting"}}},
