@@ -56,7 +56,7 @@ func TestDemoKnowsItsPassword(t *testing.T) {
 			stop()
 		}
 	}}
-	code, stderr := executeInto(ctx, out, "demo", "--redis", "0.0.0.0:0", "--password-file", link, "--plain", "--interval", "250ms")
+	code, stderr := executeInto(ctx, out, "demo", "--redis", "0.0.0.0:0", "--web", "127.0.0.1:0", "--password-file", link, "--plain", "--interval", "250ms")
 	stdout := out.String()
 	if code != 0 || !strings.Contains(stdout, "were stored") || strings.Contains(stdout, "\n0 samples") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)

@@ -26,6 +26,7 @@ import (
 
 type demoFlags struct {
 	redis    string
+	web      string
 	interval time.Duration
 	duration time.Duration
 	plain    bool
@@ -41,6 +42,7 @@ func (a *App) demoCommand(c *commonFlags) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context(), f, c.debug) },
 	}
 	cmd.Flags().StringVar(&f.redis, "redis", "127.0.0.1:6390", "`address` of the embedded Redis")
+	cmd.Flags().StringVar(&f.web, "web", config.DefaultWebListen, "`address` of the dashboard")
 	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "time between two gathers")
 	cmd.Flags().DurationVar(&f.duration, "for", 0, "stop after this `duration`; 0: run until q or Ctrl-C")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print plain lines instead of the live view")
@@ -58,7 +60,7 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 		return err
 	}
 	defer server.Close()
-	text, err := a.demoConfig(server.Addr(), f.interval, f.access)
+	text, err := a.demoConfig(server.Addr(), f)
 	if err != nil {
 		return runtimeFailure(err)
 	}
@@ -68,7 +70,12 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	}
 	plain := f.plain || !a.canControlTerminal()
 	logs := &recentLines{w: a.rawErr, keep: !plain}
-	ag, _, err := a.newAgent(cfg, newLogFrom(slog.LevelWarn, logs, cfg, debug))
+	log := newLogFrom(slog.LevelWarn, logs, cfg, debug)
+	ag, ac, err := a.newAgent(cfg, log)
+	if err != nil {
+		return err
+	}
+	dashboard, err := a.openDemoWeb(cfg, f, ac.Self, log)
 	if err != nil {
 		return err
 	}
@@ -82,19 +89,20 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 		return runtimeFailure(err)
 	}
 	defer func() { _ = client.Close() }()
-	running := make(chan error, 1)
+	running := make(chan error, 2)
 	go func() { running <- ag.Run(ctx) }()
+	go func() { running <- dashboard.server.Serve(ctx, dashboard.listener) }()
 	began, host := time.Now(), hostname(cfg)
-	intro := exampleCommands(server.Addr(), host, f.access.passwordFile)
+	intro := append(dashboard.intro(host), exampleCommands(server.Addr(), host, f.access.passwordFile)...)
 	if plain {
-		fmt.Fprintf(a.Stdout, "rtcollector demo: writes metrics of host %s to the embedded Redis on %s (in memory only)\n%s\n", host, server.Addr(), strings.Join(intro, "\n"))
+		fmt.Fprintf(a.Stdout, "%s\nrtcollector demo: writes metrics of host %s to the embedded Redis on %s (in memory only)\n", strings.Join(intro, "\n"), host, server.Addr())
 		err = printLines(ctx, a.Stdout, client, server, host, f.interval)
 	} else {
 		notes := func() []string { return append(intro[:len(intro):len(intro)], logs.lines()...) }
 		err = a.showTop(ctx, client, top.Config{Host: host, Refresh: max(f.interval, minPlainInterval), Span: time.Minute, Notes: notes})
 	}
 	cancel()
-	err = errors.Join(err, <-running)
+	err = errors.Join(err, <-running, <-running)
 	stats := server.Stats()
 	fmt.Fprintf(a.Stdout, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml\n                     rtcollector run --config config.yaml\n",
 		stats.Samples, stats.Series, time.Since(began).Round(time.Second))
@@ -134,18 +142,18 @@ func (l *recentLines) lines() []string {
 }
 
 // demoConfig returns a configuration as a user would write it, with every input of this system and the embedded server.
-func (a *App) demoConfig(addr string, interval time.Duration, access accessFlags) (string, error) {
+func (a *App) demoConfig(addr string, f demoFlags) (string, error) {
 	var b strings.Builder
 	password := ""
-	if access.passwordFile != "" {
-		dir, name, err := access.locatePasswordFile()
+	if f.access.passwordFile != "" {
+		dir, name, err := f.access.locatePasswordFile()
 		if err != nil {
 			return "", fmt.Errorf("--password-file: %w", err)
 		}
 		fmt.Fprintf(&b, "secret_store: {type: file, dir: %q}\n", dir)
 		password = fmt.Sprintf(", password: %q", secret.Prefix+name)
 	}
-	fmt.Fprintf(&b, "interval: %s\ninputs:\n", interval)
+	fmt.Fprintf(&b, "interval: %s\ninputs:\n", f.interval)
 	for _, d := range a.Inputs {
 		if d.Starts(a.GOOS) {
 			fmt.Fprintf(&b, "  - %s\n", d.Name())

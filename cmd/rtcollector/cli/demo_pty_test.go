@@ -69,7 +69,7 @@ func resizeTerminal(t *testing.T, pty *os.File, width, height int) {
 // startDemo runs the demo on a terminal of 80×24.
 func startDemo(t *testing.T, env ...string) *terminalProcess {
 	t.Helper()
-	return startOnTerminal(t, exec.Command(os.Args[0], "demo", "--redis", "127.0.0.1:0", "--interval", "200ms"), env...)
+	return startOnTerminal(t, exec.Command(os.Args[0], "demo", "--redis", "127.0.0.1:0", "--web", "127.0.0.1:0", "--interval", "200ms"), env...)
 }
 
 func startOnTerminal(t *testing.T, cmd *exec.Cmd, env ...string) *terminalProcess {
@@ -211,7 +211,7 @@ func (d *terminalProcess) screenText() string {
 
 // TestDemoUnderAShell stops the demo with Ctrl-Z. The terminal is restored for the shell, which then continues the demo.
 func TestDemoUnderAShell(t *testing.T) {
-	d := startOnTerminal(t, exec.Command("sh", "-c", `set -m; "$0" demo --redis 127.0.0.1:0 --interval 200ms; echo STOPPED; stty -a; fg`, os.Args[0]))
+	d := startOnTerminal(t, exec.Command("sh", "-c", `set -m; "$0" demo --redis 127.0.0.1:0 --web 127.0.0.1:0 --interval 200ms; echo STOPPED; stty -a; fg`, os.Args[0]))
 	d.waitForView()
 	d.typeKeys("\x1a")
 	d.waitUntil("the view again", func(text string) bool { return d.entered >= 2 && strings.Contains(text, "q ends") })

@@ -19,7 +19,7 @@ import (
 )
 
 // noConfiguration lists YAML files among the examples that are for other programs.
-var noConfiguration = []string{"compose.yaml"}
+var noConfiguration = []string{"compose.yaml", "rtcollector.yaml"}
 
 func exampleEnv() config.Env {
 	return config.Env{

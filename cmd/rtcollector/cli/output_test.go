@@ -44,7 +44,7 @@ func printingCommands(t *testing.T) map[string][]string {
 		"plugins list":   {"plugins", "list"},
 		"plugins show":   {"plugins", "show", "stdout"},
 		"plugins sample": {"plugins", "sample"},
-		"demo":           {"demo", "--redis", "127.0.0.1:0"},
+		"demo":           {"demo", "--redis", "127.0.0.1:0", "--web", "127.0.0.1:0"},
 		"embedded":       {"embedded", "--listen", "127.0.0.1:0"},
 	}
 }

@@ -70,7 +70,7 @@ func (a *App) runWeb(ctx context.Context, c commonFlags, f webFlags) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	server, l, err := openWeb(described)
+	server, l, err := openWeb(described, "web.listen in the configuration or --listen")
 	if err != nil {
 		return err
 	}
@@ -113,15 +113,15 @@ func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
 	return nil
 }
 
-// openWeb makes the server and its listener.
-func openWeb(described web.Config) (*web.Server, net.Listener, error) {
+// openWeb makes the server and its listener. addressFlag is what changes the address, for the error.
+func openWeb(described web.Config, addressFlag string) (*web.Server, net.Listener, error) {
 	server, err := web.New(described)
 	if err != nil {
 		return nil, nil, &failure{exitUsage, err}
 	}
 	l, err := net.Listen("tcp", described.Settings.Address())
 	if err != nil {
-		return nil, nil, runtimeFailure(fmt.Errorf("web: %w; choose another address (web.listen in the configuration, or --listen 127.0.0.1:0)", err))
+		return nil, nil, runtimeFailure(fmt.Errorf("web: %w; choose another address with %s 127.0.0.1:0", err, addressFlag))
 	}
 	return server, l, nil
 }
@@ -137,7 +137,7 @@ func (a *App) startWeb(ctx context.Context, cfg *config.Config, self *selfstat.R
 		return nil, &failure{exitUsage, err}
 	}
 	described.Self = self
-	server, l, err := openWeb(described)
+	server, l, err := openWeb(described, "web.listen, such as")
 	if err != nil {
 		return nil, err
 	}
