@@ -1,9 +1,11 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -114,24 +116,35 @@ type found struct {
 // find returns the series that a selector selects.
 func (q *queryable) find(ctx context.Context, s *selector) (all []found, err error) {
 	filters, positive := s.filters()
-	if !positive {
-		return nil, &Error{Execution, fmt.Errorf("no series of Redis can be found with %s: add a metric or a label with =", s)}
+	if positive {
+		return q.findFiltered(ctx, s, filters, nil)
 	}
-	builder := labels.NewScratchBuilder(16)
-	err = q.engine.reader.Find(ctx, filters, s.compactions, func(f tsread.Found) error {
-		builder.Reset()
-		for _, l := range f.Labels {
-			if l.Value != "" {
-				builder.Add(l.Name, l.Value)
-			}
+	lists, err := q.engine.index.filters(ctx, s, q.limits.Series)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	for _, list := range lists {
+		if all, err = q.findFiltered(ctx, s, append(slices.Clip(filters), list), all); err != nil {
+			return nil, err
 		}
-		builder.Sort()
-		l := builder.Labels()
+	}
+	if len(lists) > 1 { // a series may match two of them
+		slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.key, b.key) })
+		all = slices.CompactFunc(all, func(a, b found) bool { return a.key == b.key })
+	}
+	return all, nil
+}
+
+// findFiltered adds the series that the filters and the selector select.
+func (q *queryable) findFiltered(ctx context.Context, s *selector, filters []string, all []found) ([]found, error) {
+	builder := labels.NewScratchBuilder(16)
+	err := q.engine.reader.Find(ctx, filters, s.compactions, func(f tsread.Found) error {
+		l := buildLabels(&builder, f.Labels)
 		if !s.matches(l) {
 			return nil
 		}
 		if len(all) == q.limits.Series {
-			return &Error{Execution, fmt.Errorf("%s selects more than %d series: add matchers, such as a host", s, q.limits.Series)}
+			return tooManySeries(s, q.limits.Series)
 		}
 		all = append(all, found{f.Key, l, f.Last, f.HasSample})
 		return nil
