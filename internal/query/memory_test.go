@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -37,4 +38,16 @@ func (q memoryQuerier) Select(context.Context, bool, *storage.SelectHints, ...*l
 	done := make(chan struct{})
 	close(done)
 	return &seriesSet{pending: &selection{done: done, series: q.series}}
+}
+
+// Started returns a channel that is closed when a query has got a place.
+func (e *Engine) Started() <-chan struct{} {
+	started := make(chan struct{})
+	go func() {
+		for len(e.places) == 0 {
+			runtime.Gosched()
+		}
+		close(started)
+	}()
+	return started
 }
