@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/rtcollector/rtcollector/internal/tskey"
 	"github.com/rtcollector/rtcollector/internal/tsread"
 )
 
@@ -195,7 +196,7 @@ func (x *index) filters(ctx context.Context, s *selector, limit int) (lists []st
 // plainLabel returns the name of a label that Redis can select by: the metric if possible. It returns "" if there is none.
 func plainLabel(l labels.Labels) (name string) {
 	l.Range(func(label labels.Label) {
-		if isPlain(label.Name) && isPlain(label.Value) && (name == "" || label.Name == labels.MetricName) {
+		if isPlain(label.Name) && isPlain(label.Value) && (name == "" || label.Name == tskey.NameLabel) {
 			name = label.Name
 		}
 	})

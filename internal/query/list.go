@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
 // Selection selects series for the methods that list names and values.
@@ -62,7 +64,7 @@ type Metric struct {
 func (e *Engine) Metrics(ctx context.Context, s Selection) (metrics []Metric, warnings []string, err error) {
 	series, warnings, err := e.list(ctx, s)
 	for _, l := range series {
-		if name := l.Get(labels.MetricName); name != "" {
+		if name := l.Get(tskey.NameLabel); name != "" {
 			metrics = append(metrics, Metric{name, l.Get("unit")})
 		}
 	}

@@ -7,6 +7,8 @@
 //   - errors.go: the kinds of errors, which decide the status of an HTTP reply.
 //   - matchers.go: what Redis evaluates of a selector, and what is evaluated here.
 //   - queryable.go: how the engine gets its samples from Redis.
+//   - compactions.go: what is read where raw samples are no longer kept.
+//   - rebuild.go: the samples that are made of it.
 //   - series.go: series and samples in the form that the engine wants.
 package query
 
@@ -144,7 +146,11 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 		return nil, limits.classify(err)
 	}
 	defer e.leave()
-	q, err := construct(ctx, &queryable{engine: e, limits: limits}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
+	parsed, err := e.parser.ParseExpr(expr)
+	if err != nil {
+		return nil, &Error{BadData, err}
+	}
+	q, err := construct(ctx, &queryable{engine: e, limits: limits, nested: hasSubquery(parsed)}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
 	if err != nil {
 		return nil, &Error{BadData, err}
 	}
@@ -160,6 +166,16 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 	}
 	warnings, infos := r.Warnings.AsStrings(expr, 10, 10)
 	return &Result{Value: r.Value, Warnings: warnings, Infos: infos, query: q}, nil
+}
+
+func hasSubquery(expr parser.Expr) (found bool) {
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		if _, ok := n.(*parser.SubqueryExpr); ok {
+			found = true
+		}
+		return nil
+	})
+	return found
 }
 
 // enter waits for a place for a query; leave frees it.

@@ -20,6 +20,7 @@ import (
 type queryable struct {
 	engine *Engine
 	limits Limits
+	nested bool // the expression has subqueries
 
 	samples atomic.Int64 // that were read
 }
@@ -78,7 +79,7 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 		select {
 		case q.places <- struct{}{}:
 			defer func() { <-q.places }()
-			pending.series, pending.err = q.read(ctx, s, hints)
+			pending.series, pending.warnings, pending.err = q.read(ctx, s, hints)
 		case <-ctx.Done():
 			pending.err = ctx.Err()
 		}
@@ -171,15 +172,15 @@ func (q *queryable) count(n int) error {
 
 // read returns the series that a selector selects with the samples from hints.Start to hints.End, both included. The engine has moved
 // hints.Start so that the left end of windows is excluded.
-func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHints) ([]*series, error) {
+func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHints) ([]*series, annotations.Annotations, error) {
 	all, err := q.find(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	isInstant := hints.Range == 0 && hints.End-hints.Start < q.limits.Lookback.Milliseconds() // only the newest sample can be in the result
 	var out []*series
 	var ranges []tsread.Range
-	var targets []*series // of the ranges
+	var targets []*target // of the ranges
 	for _, f := range all {
 		switch {
 		case !f.hasSample || f.last.Time < hints.Start:
@@ -187,17 +188,27 @@ func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHi
 			out = append(out, &series{f.labels, []tsread.Sample{f.last}})
 		default:
 			ranges = append(ranges, tsread.Range{Key: f.key, From: hints.Start, To: hints.End, Newest: isInstant, Latest: s.compactions})
-			targets = append(targets, &series{labels: f.labels})
+			targets = append(targets, &target{key: f.key, series: &series{labels: f.labels}})
 		}
 	}
 	samples, err := q.engine.reader.Samples(ctx, ranges, q.count)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, nil, unavailable(err)
 	}
+	var short []*target // that compactions may make longer
 	for i, t := range targets {
-		if t.samples = samples[i]; len(t.samples) > 0 {
-			out = append(out, t)
+		if t.samples = samples[i]; !isInstant || len(t.samples) == 0 {
+			short = append(short, t)
 		}
 	}
-	return mergeSeries(out), nil
+	warnings, err := q.prependCompacted(ctx, s, hints, short)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	for _, t := range targets {
+		if len(t.samples) > 0 {
+			out = append(out, t.series)
+		}
+	}
+	return mergeSeries(out), warnings, nil
 }
