@@ -57,8 +57,6 @@ func (s *Server) readStatus(ctx context.Context) status {
 		return st
 	}
 	st.Redis.Address = c.client.Addr
-	stop := c.client.CutOn(ctx)
-	defer stop()
 	if err := c.client.Ping(ctx).Err(); err != nil {
 		st.Redis.Error = c.client.Explain(ctx, err).Error()
 		return st

@@ -97,5 +97,6 @@ func (s *store) close() error {
 		return nil
 	}
 	s.current.engine.Close()
+	s.current.reader.Close()
 	return s.current.client.Close()
 }

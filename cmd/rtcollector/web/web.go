@@ -127,10 +127,15 @@ const (
 	maxHeader     = 128 << 10       // bytes, including the address with a long query
 )
 
-// Serve accepts connections until ctx is done. Then it lets requests finish for a moment, and closes the connection to Redis and the
-// listener. A Server serves once.
+// Close closes the connections to Redis, of a server that did not [Server.Serve]. Requests must have ended.
+func (s *Server) Close() error {
+	s.stop()
+	return errors.Join(s.readers.close(), s.store.close())
+}
+
+// Serve accepts connections until ctx is done. Then it lets requests finish for a moment, and closes the listener and the connections to
+// Redis. A Server serves once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	defer s.stop()
 	l = netutil.LimitListener(l, s.config.Settings.MaxConnections)
 	if s.tls != nil {
 		l = tls.NewListener(l, s.tls)
@@ -157,5 +162,5 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	return errors.Join(err, s.readers.close(), s.store.close())
+	return errors.Join(err, s.Close())
 }
