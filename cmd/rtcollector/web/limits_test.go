@@ -51,6 +51,9 @@ func TestHugeExpressions(t *testing.T) {
 	}
 }
 
+// endless is a query that takes minutes.
+var endless = get("query_range", "query", "sum_over_time(vector(1)[1d:1s])", "start", "1750003200", "end", "1750013200", "step", "1")
+
 // TestLimits: a query that costs too much ends with an error that names the limit.
 func TestLimits(t *testing.T) {
 	client := querytest.Open(t)
@@ -63,8 +66,9 @@ func TestLimits(t *testing.T) {
 	}{
 		{config.WebLimits{Samples: 10}, request{path: get("query_range", "query", "ramp", "start", "1750003200", "end", "1750003800", "step", "1"), status: 422, errorType: execution}, "10 samples"},
 		{config.WebLimits{Series: 2}, request{path: get("query", "query", "cpu_usage", "time", "1750003200"), status: 422, errorType: execution}, "2 series"},
-		{config.WebLimits{Timeout: conf.Duration(time.Nanosecond)}, request{path: get("query", "query", "ramp"), status: 503, errorType: "timeout"}, "1ns"},
-		{config.WebLimits{}, request{path: get("query", "query", "ramp", "timeout", "0.000001"), status: 503, errorType: "timeout"}, "1µs"},
+		{config.WebLimits{Timeout: conf.Duration(20 * time.Millisecond)}, request{path: endless, status: 503, errorType: "timeout"}, "20ms"},
+		{config.WebLimits{}, request{path: endless + "&timeout=0.03", status: 503, errorType: "timeout"}, "30ms"},
+		{config.WebLimits{}, request{path: "label/host/values?match[]=ramp&timeout=0.000001", status: 503, errorType: "timeout"}, ""},
 		{config.WebLimits{}, request{path: get("query_range", "query", "1", "start", "0", "end", "99999999", "step", "1"), status: 400, errorType: badData}, "11,000"},
 	} {
 		base := serve(t, web.Config{Redis: configOf(t, client), Settings: config.Web{Limits: test.limits}})
@@ -144,12 +148,11 @@ func TestClientGoesAway(t *testing.T) {
 	}
 	defer func() { _ = handler.Close() }()
 	ctx, cancel := context.WithCancel(t.Context())
-	slow := "/api/v1/" + get("query_range", "query", "sum_over_time(vector(1)[1d:1s])", "start", "1750003200", "end", "1750013200", "step", "1")
 	w := httptest.NewRecorder()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+slow, nil))
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/api/v1/"+endless, nil))
 	}()
 	cancel()
 	<-ended
