@@ -87,7 +87,7 @@ export class Chart {
       scales: { x: { time: false, range: () => [this.start, this.end] }, y: { range: (plot, min, max) => this.#yRange(min, max) } },
       axes: [
         {
-          size: 22, gap: 4, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { show: false },
+          size: 24, gap: 7, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { show: false },
           splits: (plot) => timeSplits(this.start, this.end, plot.bbox.width / devicePixelRatio, zone()),
           values: (plot, splits) => timeTicks(splits, splits.length > 1 ? splits[1] - splits[0] : 60, zone()),
         },
