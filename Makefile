@@ -17,7 +17,7 @@ build: ## Build bin/rtcollector, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
 
 test: ## Run every test, with the race detector; on Debian with real servers, unpacked into a cache (.ci/servers)
-	@servers=$$(.ci/servers) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$$PATH" && export PATH && \
+	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$${reference:+$$reference:}$$PATH" && export PATH && \
 	 go run ./internal/tools/runtests $$race -shuffle=on $(if $(RTC_TEST_REDIS),-p 1) $(PACKAGES)
 
 test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium, unpacked into a cache (.ci/web)

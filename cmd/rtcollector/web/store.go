@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/query"
@@ -65,9 +66,13 @@ func (s *store) open(ctx context.Context) (*connection, error) {
 	return s.current, nil
 }
 
+// unavailable returns the error of a request that failed because of Redis, because its client went away or because its time was over.
 func unavailable(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		return &query.Error{Kind: query.Canceled, Err: err}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &query.Error{Kind: query.Timeout, Err: fmt.Errorf("the time for this request was over before Redis answered: %w", err)}
 	}
 	return &query.Error{Kind: query.Unavailable, Err: err}
 }
@@ -97,5 +102,6 @@ func (s *store) close() error {
 		return nil
 	}
 	s.current.engine.Close()
+	s.current.reader.Close()
 	return s.current.client.Close()
 }

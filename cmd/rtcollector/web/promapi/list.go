@@ -3,11 +3,13 @@ package promapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/rtcollector/rtcollector/internal/query"
 )
@@ -15,6 +17,11 @@ import (
 // selection returns the selection that match[], start and end describe, and the limit of the result.
 func (a *API) selection(p params) (s query.Selection, limit int, err error) {
 	s.Selectors = p.values["match[]"]
+	for _, selector := range s.Selectors {
+		if selectsEverything(selector) {
+			return s, 0, badData("match[] must contain at least one non-empty matcher: %q selects every series", shorten(selector))
+		}
+	}
 	if s.Start, err = p.time("start", time.Time{}); err != nil {
 		return s, 0, err
 	}
@@ -28,6 +35,19 @@ func (a *API) selection(p params) (s query.Selection, limit int, err error) {
 		s.Limit = limit + 1 // one more shows that something is left out
 	}
 	return s, limit, err
+}
+
+// longestSelector is the length of selectors above which the engine refuses them without parsing.
+const longestSelector = 64 << 10
+
+// selectsEverything reports whether all matchers of a selector match an absent label, which Prometheus refuses. The engine reports what
+// else is wrong with a selector.
+func selectsEverything(selector string) bool {
+	if len(selector) > longestSelector {
+		return false
+	}
+	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+	return err == nil && !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches("") })
 }
 
 // cut returns at most limit items. If it leaves some out, it adds a warning. 0 is no limit.
