@@ -77,7 +77,7 @@ export class Chart {
   }
 
   #config(names) {
-    const { unit, onZoom, onReset } = this.options;
+    const { onZoom, onReset } = this.options;
     const zone = () => this.options.zone?.() ?? "local";
     return {
       width: this.element.clientWidth || 400,
@@ -94,7 +94,7 @@ export class Chart {
         {
           gap: 6, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { stroke: () => color("--grid"), width: 1 },
           splits: () => this.yTicks ?? [0, 1],
-          values: (plot, splits) => tickLabels(splits, unit),
+          values: (plot, splits) => tickLabels(splits, this.options.unit),
           size: (plot, values) => Math.ceil(Math.max(24, ...(values ?? []).map((text) => measure(text))) + 10),
         },
       ],

@@ -32,6 +32,15 @@ export function selector(metric, labels = {}) {
   return conditions.length ? `${metric}{${conditions.join(",")}}` : metric;
 }
 
+// distinctNames names results by the labels in which they differ. A single such label is named by its value alone.
+export function distinctNames(all) {
+  if (all.length <= 1) return all.map((labels) => seriesName(labels, ["source", "unit"]));
+  const names = [...new Set(all.flatMap((labels) => Object.keys(labels)))];
+  const differing = names.filter((label) => all.some((labels) => labels[label] !== all[0][label]));
+  if (differing.length === 1) return all.map((labels) => labels[differing[0]] ?? `no ${differing[0]}`);
+  return all.map((labels) => seriesName(Object.fromEntries(differing.filter((label) => labels[label] !== undefined).map((label) => [label, labels[label]]))));
+}
+
 // seriesName writes the labels of a result as a selector, the way people read them in a legend. Labels in hidden are left out.
 export function seriesName(labels, hidden = []) {
   const { __name__: metric = "", ...rest } = labels;
@@ -126,7 +135,7 @@ export function contextAt(text, position) {
     const metric = metricBefore(brace);
     if (quoteMark) {
       const label = /([a-zA-Z_][a-zA-Z0-9_]*)\s*(?:=~|!~|!=|=)\s*$/.exec(before.slice(0, quoteStart))?.[1];
-      return label ? { kind: "value", from: quoteStart + 1, text: before.slice(quoteStart + 1), metric, label } : none(position);
+      return label && quoteMark === '"' ? { kind: "value", from: quoteStart + 1, text: before.slice(quoteStart + 1), metric, label } : none(position);
     }
     const word = /[a-zA-Z_][a-zA-Z0-9_]*$/.exec(before)?.[0] ?? "";
     const rest = before.slice(brace + 1, before.length - word.length).trimEnd();
@@ -145,6 +154,39 @@ export function contextAt(text, position) {
 
 function none(position) {
   return { kind: "none", from: position, text: "" };
+}
+
+const grouping = /\b(by|without|on|ignoring|group_left|group_right)\s*\($/;
+
+// addMatcher adds a condition to every selector of an expression: addMatcher("rate(a[5m]) + b", …) changes a and b.
+export function addMatcher(text, label, value) {
+  const condition = matcher(label, "=", value);
+  const token = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*|\[[^\]]*\]|\d[\w.]*|[a-zA-Z_:][\w:]*|[{(]|[^]/g;
+  const words = new Set([...Object.keys(keywords), "atan2", "inf", "nan", "start", "end", "by", "without"]);
+  let result = "";
+  let metric = false; // the last token is a selector without braces
+  let inside = false; // between braces
+  let list = false; // between the parentheses after by, without, on …
+  const parts = text.match(token) ?? [];
+  parts.forEach((part, i) => {
+    const next = parts.slice(i + 1).find((one) => one.trim() !== "");
+    if (metric && part.trim() !== "") {
+      result += part === "{" ? "" : `{${condition}}`;
+      metric = false;
+    }
+    if (part === "{") {
+      const empty = next === "}";
+      result += `{${condition}${empty ? "" : ","}`;
+      inside = true;
+    } else {
+      result += part;
+      if (part === "}") inside = false;
+      else if (part === ")") list = false;
+      else if (part === "(" && grouping.test(result)) list = true;
+      else if (!inside && !list && /^[a-zA-Z_:]/.test(part) && !words.has(part.toLowerCase()) && next !== "(" && !(part in aggregations && /^(by|without)$/.test(next ?? ""))) metric = true;
+    }
+  });
+  return metric ? `${result}{${condition}}` : result;
 }
 
 // matches sorts the candidates for a word: those that begin with it before those that contain it, at most limit.

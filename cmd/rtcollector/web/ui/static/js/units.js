@@ -61,7 +61,7 @@ export function withUnit(value, unit = "") {
 
 // spanFor keeps a smaller unit a little longer: "75 s" and "36 h" say more than "1 min" and "2 d".
 function spanFor(magnitude) {
-  return spans.find(([factor]) => magnitude >= factor * (factor >= 60 ? 1.5 : 0.9995)) ?? spans.at(-1);
+  return spans.find(([factor]) => (factor < 60 ? magnitude >= factor * 0.9995 : magnitude >= factor * 1.5 || magnitude === factor)) ?? spans.at(-1);
 }
 
 function join(number, symbol) {

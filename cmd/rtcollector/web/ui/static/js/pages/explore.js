@@ -5,7 +5,7 @@ import { parseValue } from "../data.js";
 import { fill, h, name, setText } from "../dom.js";
 import { Editor, metricHelp } from "../editor.js";
 import { Panel } from "../panel.js";
-import { addMatcher, seriesName } from "../promql.js";
+import { addMatcher } from "../promql.js";
 import { change, href, params } from "../state.js";
 import { Table } from "../table.js";
 import { gridOf, stepFor } from "../time.js";
@@ -144,7 +144,7 @@ class ExplorePage {
     if (!block.panel || block.shown !== expression || block.panel.spec.unit !== unit) {
       block.panel?.destroy();
       block.shown = expression;
-      block.panel = new Panel({ title: expression, unit, tall: true, zoomY: true, head: "none", queries: [{ expr: expression, label: (labels) => seriesName(labels, ["source", "unit"]) || expression }] }, this.#actions());
+      block.panel = new Panel({ title: expression, unit, tall: true, zoomY: true, distinct: true, head: "none", queries: [{ expr: expression }] }, this.#actions());
       fill(block.result, block.panel.element);
     }
     const step = stepFor(range.seconds, points);
