@@ -156,39 +156,6 @@ function none(position) {
   return { kind: "none", from: position, text: "" };
 }
 
-const grouping = /\b(by|without|on|ignoring|group_left|group_right)\s*\($/;
-
-// addMatcher adds a condition to every selector of an expression: addMatcher("rate(a[5m]) + b", …) changes a and b.
-export function addMatcher(text, label, value) {
-  const condition = matcher(label, "=", value);
-  const token = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*|\[[^\]]*\]|\d[\w.]*|[a-zA-Z_:][\w:]*|[{(]|[^]/g;
-  const words = new Set([...Object.keys(keywords), "atan2", "inf", "nan", "start", "end", "by", "without"]);
-  let result = "";
-  let metric = false; // the last token is a selector without braces
-  let inside = false; // between braces
-  let list = false; // between the parentheses after by, without, on …
-  const parts = text.match(token) ?? [];
-  parts.forEach((part, i) => {
-    const next = parts.slice(i + 1).find((one) => one.trim() !== "");
-    if (metric && part.trim() !== "") {
-      result += part === "{" ? "" : `{${condition}}`;
-      metric = false;
-    }
-    if (part === "{") {
-      const empty = next === "}";
-      result += `{${condition}${empty ? "" : ","}`;
-      inside = true;
-    } else {
-      result += part;
-      if (part === "}") inside = false;
-      else if (part === ")") list = false;
-      else if (part === "(" && grouping.test(result)) list = true;
-      else if (!inside && !list && /^[a-zA-Z_:]/.test(part) && !words.has(part.toLowerCase()) && next !== "(" && !(part in aggregations && /^(by|without)$/.test(next ?? ""))) metric = true;
-    }
-  });
-  return metric ? `${result}{${condition}}` : result;
-}
-
 // matches sorts the candidates for a word: those that begin with it before those that contain it, at most limit.
 export function matches(candidates, word, limit = 50) {
   const wanted = word.toLowerCase();
