@@ -25,14 +25,17 @@ type hostRow struct {
 // A host is silent if its newest sample is older than three of its intervals, and at least as old as minSilence.
 const (
 	minSilence     = 90 * time.Second
-	livenessWindow = 15 * time.Minute // in which intervals are estimated
-	livenessQuery  = `count_over_time(rtcollector_up[15m])`
+	livenessWindow = time.Hour // in which intervals are estimated
+	livenessQuery  = `count_over_time(rtcollector_up[1h])`
 )
 
 // silenceAfter returns the age of the newest sample from which a host is silent, for the number of its samples in livenessWindow.
 func silenceAfter(samples float64) time.Duration {
-	if !(samples >= 1) {
+	switch {
+	case !(samples >= 1):
 		return minSilence
+	case samples < 4: // rare samples, or the last ones of a host that has been silent for almost as long
+		return livenessWindow / 2
 	}
 	return max(minSilence, time.Duration(3*float64(livenessWindow)/samples))
 }

@@ -130,7 +130,7 @@ func TestHosts(t *testing.T) {
 
 // The age from which a host is silent follows its interval.
 func TestSilence(t *testing.T) {
-	for samples, want := range map[float64]time.Duration{math.NaN(): 90 * time.Second, 0: 90 * time.Second, 90: 90 * time.Second, 15: 3 * time.Minute, 3: 15 * time.Minute} {
+	for samples, want := range map[float64]time.Duration{math.NaN(): 90 * time.Second, 0: 90 * time.Second, 360: 90 * time.Second, 60: 3 * time.Minute, 12: 15 * time.Minute, 3: 30 * time.Minute} {
 		if got := silenceAfter(samples); got != want {
 			t.Errorf("%v samples: %v, want %v", samples, got, want)
 		}
