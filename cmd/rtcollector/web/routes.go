@@ -15,7 +15,7 @@ import (
 
 // routes returns the handler of all paths.
 func (s *Server) routes(guard *access.Guard) http.Handler {
-	api := promapi.API{Engine: s.store.engine, Describe: s.config.Describe, Revision: s.config.Version}
+	api := promapi.API{Engine: s.store.engine, Describe: s.config.Describe, Revision: s.config.Version, Timeout: s.config.Settings.Limits.Timeout.D()}
 	all := api.Routes()
 	maps.Copy(all, s.ownRoutes())
 	maps.Copy(all, guard.Routes())

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -13,8 +12,6 @@ import (
 
 // statusTimeout bounds the time that Redis has for the questions of the status.
 const statusTimeout = 5 * time.Second
-
-const defaultLookback = 5 * time.Minute // of query.Limits
 
 // status says what the server can do at present.
 type status struct {
@@ -44,7 +41,8 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) readStatus(ctx context.Context) status {
-	st := status{Version: s.config.Version, Missing: []string{}, Lookback: cmp.Or(s.config.Settings.Limits.Lookback.D(), defaultLookback).Seconds(), Auth: s.config.Settings.Auth.Mode()}
+	settings := &s.config.Settings
+	st := status{Version: s.config.Version, Missing: []string{}, Lookback: settings.Limits.Lookback.D().Seconds(), Auth: settings.Auth.Mode()}
 	st.Redis.Address = s.store.address(ctx)
 	if err := s.probeSearch(ctx); err == nil {
 		st.Search = true
@@ -57,8 +55,6 @@ func (s *Server) readStatus(ctx context.Context) status {
 		return st
 	}
 	st.Redis.Address = c.client.Addr
-	stop := c.client.CutOn(ctx)
-	defer stop()
 	if err := c.client.Ping(ctx).Err(); err != nil {
 		st.Redis.Error = c.client.Explain(ctx, err).Error()
 		return st

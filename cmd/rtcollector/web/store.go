@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/query"
@@ -10,6 +11,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tsread"
 )
+
+// Rights lists the ACL rules of a Redis user that can read everything the pages show: ACL SETUSER viewer on >… ~* and these rules. Redis
+// asks for all rights to the keys (~*, not %R~*) with the commands of modules; without the writing commands, the user cannot write. With
+// +info, the status shows the version of Redis as well.
+const Rights = redisconn.Rights + " " + tsread.Rights + " +ft.search +ft.aggregate"
 
 // retryPause is how long the error of a failed connection is repeated to other requests before the next attempt.
 const retryPause = time.Second
@@ -56,7 +62,7 @@ func (s *store) open(ctx context.Context) (*connection, error) {
 	}
 	client, err := redisconn.Open(ctx, s.config, s.secrets)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !isOver(ctx) {
 			s.err, s.failed = err, time.Now()
 		}
 		return nil, unavailable(ctx, err)
@@ -65,11 +71,21 @@ func (s *store) open(ctx context.Context) (*connection, error) {
 	return s.current, nil
 }
 
+// unavailable returns the error of a request that failed because of Redis, because its client went away or because its time was over.
 func unavailable(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		return &query.Error{Kind: query.Canceled, Err: err}
+	case isOver(ctx):
+		return &query.Error{Kind: query.Timeout, Err: fmt.Errorf("the time for this request was over before Redis answered: %w", err)}
 	}
 	return &query.Error{Kind: query.Unavailable, Err: err}
+}
+
+// isOver reports whether the deadline has passed. The connection may notice that before the context does.
+func isOver(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // engine returns the engine of the connection.
@@ -97,5 +113,6 @@ func (s *store) close() error {
 		return nil
 	}
 	s.current.engine.Close()
+	s.current.reader.Close()
 	return s.current.client.Close()
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/access"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
+	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/query"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -58,8 +59,12 @@ type Server struct {
 	stop     context.CancelFunc
 }
 
-// defaultConnections is the number of connections at once.
-const defaultConnections = 256
+// Defaults of the settings.
+const (
+	defaultConnections = 256 // at once
+	defaultLookback    = 5 * time.Minute
+	defaultTimeout     = 30 * time.Second // of a query
+)
 
 // New returns a server, which has nothing open yet. It connects to Redis when the first request needs it. The error says what is wrong
 // with the settings, or which certificate cannot be read.
@@ -68,13 +73,14 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("web: %w", err)
 	}
 	c.Settings.MaxConnections = cmp.Or(c.Settings.MaxConnections, defaultConnections)
+	l := &c.Settings.Limits
+	l.Lookback, l.Timeout = cmp.Or(l.Lookback, conf.Duration(defaultLookback)), cmp.Or(l.Timeout, conf.Duration(defaultTimeout))
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Describe == nil {
 		c.Describe = func(string) (promapi.MetricDoc, bool) { return promapi.MetricDoc{}, false }
 	}
-	l := c.Settings.Limits
 	s := &Server{
 		config: c,
 		store: newStore(c.Redis, c.Secrets, query.Limits{
@@ -121,22 +127,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 const (
 	headerTimeout = 10 * time.Second
 	readTimeout   = 30 * time.Second
-	writeTimeout  = 2 * time.Minute // a query and its transfer
+	writeTimeout  = time.Minute // for the transfer of an answer
 	idleTimeout   = 2 * time.Minute
 	stopTimeout   = 3 * time.Second // for requests that run when the server stops
 	maxHeader     = 128 << 10       // bytes, including the address with a long query
 )
 
-// Serve accepts connections until ctx is done. Then it lets requests finish for a moment, and closes the connection to Redis and the
-// listener. A Server serves once.
+// Close closes the connections to Redis, of a server that did not [Server.Serve]. Requests must have ended.
+func (s *Server) Close() error {
+	s.stop()
+	return errors.Join(s.readers.close(), s.store.close())
+}
+
+// Serve accepts connections until ctx is done. Then it lets requests finish for a moment, and closes the listener and the connections to
+// Redis. A Server serves once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	defer s.stop()
 	l = netutil.LimitListener(l, s.config.Settings.MaxConnections)
 	if s.tls != nil {
 		l = tls.NewListener(l, s.tls)
 	}
 	server := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		WriteTimeout:   s.config.Settings.Limits.Timeout.D() + writeTimeout,
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 	}
@@ -157,5 +169,5 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	return errors.Join(err, s.readers.close(), s.store.close())
+	return errors.Join(err, s.Close())
 }

@@ -2,11 +2,13 @@ package promapi
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/rtcollector/rtcollector/internal/query"
 )
@@ -14,6 +16,11 @@ import (
 // selection returns the selection that match[], start, end and limit describe.
 func (a *API) selection(p params) (s query.Selection, err error) {
 	s.Selectors = p.values["match[]"]
+	for _, selector := range s.Selectors {
+		if selectsEverything(selector) {
+			return s, badData("match[] must contain at least one non-empty matcher: %q selects every series", shorten(selector))
+		}
+	}
 	if s.Start, err = p.time("start", time.Time{}); err != nil {
 		return s, err
 	}
@@ -25,6 +32,19 @@ func (a *API) selection(p params) (s query.Selection, err error) {
 	}
 	s.Limit, err = p.count("limit")
 	return s, err
+}
+
+// longestSelector is the length of selectors above which the engine refuses them without parsing.
+const longestSelector = 64 << 10
+
+// selectsEverything reports whether all matchers of a selector match an absent label, which Prometheus refuses. The engine reports what
+// else is wrong with a selector.
+func selectsEverything(selector string) bool {
+	if len(selector) > longestSelector {
+		return false
+	}
+	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+	return err == nil && !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches("") })
 }
 
 func (a *API) series(ctx context.Context, p params) (answer, error) {

@@ -34,9 +34,12 @@ func badData(format string, args ...any) error {
 
 func readParams(w http.ResponseWriter, r *http.Request) (params, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
-	err := r.ParseMultipartForm(MaxBody)
+	err := r.ParseForm()
+	if err == nil {
+		err = r.ParseMultipartForm(MaxBody)
+	}
 	if errors.Is(err, http.ErrNotMultipart) {
-		err = nil // the other kind of form was parsed before
+		err = nil
 	}
 	var large *http.MaxBytesError
 	switch {

@@ -10,6 +10,7 @@ package promapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/rtcollector/rtcollector/internal/query"
 )
@@ -33,6 +34,9 @@ type API struct {
 
 	// Revision is the version of this program.
 	Revision string
+
+	// Timeout is the limit for a request.
+	Timeout time.Duration
 }
 
 // Routes returns the handlers of all paths, by the method. Paths are patterns of [http.ServeMux] without a method.
@@ -44,44 +48,40 @@ func (a *API) Routes() map[string]map[string]http.HandlerFunc {
 		return map[string]http.HandlerFunc{http.MethodGet: h, http.MethodPost: h}
 	}
 	return map[string]map[string]http.HandlerFunc{
-		Prefix + "query":               getOrPost(handle(a.query)),
-		Prefix + "query_range":         getOrPost(handle(a.queryRange)),
-		Prefix + "format_query":        getOrPost(handle(a.formatQuery)),
-		Prefix + "series":              getOrPost(handle(a.series)),
-		Prefix + "labels":              getOrPost(handle(a.labels)),
-		Prefix + "label/{name}/values": get(handle(a.labelValues)),
-		Prefix + "metadata":            get(handle(a.metadata)),
-		Prefix + "status/buildinfo":    get(handle(a.buildInfo)),
-		Prefix + "rules":               get(handle(a.rules)),
-		Prefix + "alerts":              get(handle(a.alerts)),
-		Prefix + "query_exemplars":     getOrPost(handle(a.exemplars)),
+		Prefix + "query":               getOrPost(a.handle(a.query)),
+		Prefix + "query_range":         getOrPost(a.handle(a.queryRange)),
+		Prefix + "format_query":        getOrPost(a.handle(a.formatQuery)),
+		Prefix + "series":              getOrPost(a.handle(a.series)),
+		Prefix + "labels":              getOrPost(a.handle(a.labels)),
+		Prefix + "label/{name}/values": get(a.handle(a.labelValues)),
+		Prefix + "metadata":            get(a.handle(a.metadata)),
+		Prefix + "status/buildinfo":    get(a.handle(a.buildInfo)),
+		Prefix + "rules":               get(a.handle(a.rules)),
+		Prefix + "alerts":              get(a.handle(a.alerts)),
+		Prefix + "query_exemplars":     getOrPost(a.handle(a.exemplars)),
 	}
 }
 
 // handle returns the handler that parses the parameters, calls f and writes its answer or its error.
-func handle(f func(context.Context, params) (answer, error)) http.HandlerFunc {
+func (a *API) handle(f func(context.Context, params) (answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := readParams(w, r)
 		if err != nil {
 			writeError(w, err)
 			return
 		}
-		ctx := r.Context()
-		timeout, err := p.duration("timeout", 0)
+		timeout, err := p.duration("timeout", a.Timeout)
 		if err != nil {
 			writeError(w, err)
 			return
 		}
-		if timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, timeout)
-			defer cancel()
-		}
-		a, err := f(ctx, p)
+		ctx, cancel := context.WithTimeout(r.Context(), min(timeout, a.Timeout))
+		defer cancel()
+		result, err := f(ctx, p)
 		if err != nil {
 			writeError(w, err)
 			return
 		}
-		writeAnswer(w, a)
+		writeAnswer(w, result)
 	}
 }
