@@ -3,6 +3,7 @@ package top
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -31,8 +32,10 @@ func silenceAfter(interval time.Duration) time.Duration { return max(minSilence,
 // intervalWindow is how far back the interval of a host is looked for.
 const intervalWindow = time.Hour
 
-// readIntervals reads the time between two samples of hosts that are not known yet.
-func (s *source) readIntervals(ctx context.Context, hosts []tsread.Data) error {
+// readIntervals returns the time between two samples of hosts. It reads those that were not known before.
+func (s *source) readIntervals(ctx context.Context, hosts []tsread.Data) (map[string]time.Duration, error) {
+	s.mu.Lock() // an earlier reading may still run
+	defer s.mu.Unlock()
 	var ranges []tsread.Range
 	var names []string
 	for _, h := range hosts {
@@ -48,7 +51,7 @@ func (s *source) readIntervals(ctx context.Context, hosts []tsread.Data) error {
 			s.intervals[names[i]] = time.Duration(found[1].Time-found[0].Time) * time.Millisecond
 		}
 	}
-	return err
+	return maps.Clone(s.intervals), err
 }
 
 // The queries of the list of hosts.
@@ -70,9 +73,8 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock() // an earlier reading may still run
-	defer s.mu.Unlock()
-	if err := s.readIntervals(ctx, live); err != nil {
+	intervals, err := s.readIntervals(ctx, live)
+	if err != nil {
 		return nil, err
 	}
 	cpu, cpuNow := &reading{expr: cpuQuery, ranged: true}, &reading{expr: cpuQuery}
@@ -102,7 +104,7 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 		if line, ok := lines[host]; ok {
 			rows[i].cpu = line.values
 		}
-		rows[i].findConcern(now, silenceAfter(s.intervals[host]), full)
+		rows[i].findConcern(now, silenceAfter(intervals[host]), full)
 	}
 	slices.SortFunc(rows, func(a, b hostRow) int {
 		if (a.concern == "") != (b.concern == "") {
