@@ -2,6 +2,8 @@ package top
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,7 +80,7 @@ func (m *model) hostLine(h hostRow) string {
 		{text: mark, style: state}, name, {text: units.Age(m.readAt.Sub(h.seen).Truncate(time.Second)), width: -11, style: seenStyle(h)},
 		{text: sparkline(h.cpu, 11, 100), width: 11, style: accent}, {text: units.Percent(h.cpuNow), width: -5},
 		{text: units.Percent(h.memory), width: -5, style: severityOf(h.memory)}, {text: units.Percent(h.disk), width: -5, style: severityOf(h.disk)},
-		{text: units.Format(h.received+h.sent, "bytes_per_second"), width: -10}, {text: units.Number(h.load), width: -5},
+		{text: units.Format(h.received+h.sent, "bytes_per_second"), width: -10}, {text: formatLoad(h.load), width: -5},
 	}
 	if m.width >= wideEnough {
 		cells = append(cells, cell{text: units.Duration(h.uptime), width: -6}, cell{text: " " + h.concern, width: m.width - 95, style: state})
@@ -91,4 +93,12 @@ func seenStyle(h hostRow) style {
 		return bad
 	}
 	return dim
+}
+
+// formatLoad formats a load with the two decimals that people know from uptime(1).
+func formatLoad(load float64) string {
+	if math.IsNaN(load) || load >= 100 {
+		return units.Number(load)
+	}
+	return strconv.FormatFloat(load, 'f', 2, 64)
 }

@@ -114,7 +114,7 @@ func TestHosts(t *testing.T) {
 	querytest.Load(t, client, fleet(4))
 	u := newUser(t, client, Config{})
 	u.shows(`(?m)^rtcollector  redis.lan:6379  last 5 min  ● live$`, `4 hosts, 3 reporting  2 need a look: h2: silent for 3 min.*; h3: /srv full in \d`,
-		`(?m)^▲ h3 +\d+ s ago +▃+ +30 % +50 % +60 % +3 MB/s +1\.5$`, `(?m)^○ h2 +3 min`, `(?m)^● h1 `)
+		`(?m)^▲ h3 +\d+ s ago +▃+ +30 % +50 % +60 % +3 MB/s +1\.50$`, `(?m)^○ h2 +3 min`, `(?m)^● h1 `)
 	u.send(tea.WindowSizeMsg{Width: 140, Height: 24})
 	u.shows(`Up +Needs a look`, `41 d +/srv full in`)
 	u.press("/", "h", "4")
