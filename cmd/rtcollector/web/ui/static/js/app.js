@@ -123,6 +123,7 @@ class App {
     setText(this.theme, this.themeChoice);
     this.theme.setAttribute("aria-label", `Theme: ${this.themeChoice}`);
     this.theme.title = "Theme: auto, light, dark";
+    this.#drawNotice();
     document.title = this.page?.title ? `${this.page.title} · rtcollector` : "rtcollector";
     document.body.dataset.page = present?.id ?? "";
   }
@@ -229,12 +230,18 @@ class App {
     this.#drawNotice();
   }
 
+  // #lacks reports whether the server lacks what the open page needs. Other pages say nothing about it.
+  #lacks() {
+    if (!this.status || this.pageId === "login") return false;
+    return this.pageId === "logs" ? this.status.search === false : this.status.time_series === false;
+  }
+
   #drawNotice() {
     const lines = [];
     if (this.statusError?.status === 0) lines.push(["bad", `${this.statusError.message} Trying again every ${retryEvery} s; what is shown is old.`]);
     else if (this.redisAway) lines.push(["bad", `Redis at ${this.status?.redis?.address ?? "its address"} does not answer: ${this.status?.redis?.error || "no reason is known"}. Trying again every ${retryEvery} s; what is shown is old.`]);
     else if (this.problem) lines.push(["bad", this.problem.message]);
-    for (const missing of this.status?.missing ?? []) lines.push(["warn", missing]);
+    if (this.#lacks()) for (const missing of this.status.missing ?? []) lines.push(["warn", missing]);
     const difference = clockDifference();
     if (Math.abs(difference) > 60) lines.push(["warn", `The server's clock is ${duration(Math.abs(difference))} ${difference > 0 ? "ahead of" : "behind"} this browser's. Times are the server's: ${formatTime(now(), this.zone(), "minute")}.`]);
     const text = JSON.stringify(lines);

@@ -77,7 +77,7 @@ export class Chart {
   }
 
   #config(names) {
-    const { unit, onZoom, onReset } = this.options;
+    const { onZoom, onReset } = this.options;
     const zone = () => this.options.zone?.() ?? "local";
     return {
       width: this.element.clientWidth || 400,
@@ -87,14 +87,14 @@ export class Chart {
       scales: { x: { time: false, range: () => [this.start, this.end] }, y: { range: (plot, min, max) => this.#yRange(min, max) } },
       axes: [
         {
-          size: 22, gap: 4, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { show: false },
+          size: 24, gap: 7, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { show: false },
           splits: (plot) => timeSplits(this.start, this.end, plot.bbox.width / devicePixelRatio, zone()),
           values: (plot, splits) => timeTicks(splits, splits.length > 1 ? splits[1] - splits[0] : 60, zone()),
         },
         {
           gap: 6, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { stroke: () => color("--grid"), width: 1 },
           splits: () => this.yTicks ?? [0, 1],
-          values: (plot, splits) => tickLabels(splits, unit),
+          values: (plot, splits) => tickLabels(splits, this.options.unit),
           size: (plot, values) => Math.ceil(Math.max(24, ...(values ?? []).map((text) => measure(text))) + 10),
         },
       ],

@@ -3,6 +3,7 @@ import { APIError, isAbort } from "./api.js";
 import { Chart } from "./chart.js";
 import { Recorder, keyOf } from "./data.js";
 import { fill, h, name, oneLine, reconcile, setText } from "./dom.js";
+import { distinctNames } from "./promql.js";
 import { seriesLook } from "./theme.js";
 import { formatTime } from "./time.js";
 import { current, exact } from "./units.js";
@@ -13,7 +14,8 @@ const maxTableRows = 100;
 
 // Panel shows the results of some queries.
 //
-// spec: {title, unit, queries: [{expr, label}], head, min, max, fill, zoomY, lookback}. label is a text, or a function of a result's labels.
+// spec: {title, unit, queries: [{expr, label}], head, min, max, fill, zoomY, distinct}. label is a text, or a function of a result's labels.
+// With distinct, series are named by the labels in which they differ.
 // head chooses the value beside the title: "first", "sum", "max", "count" or a function of the newest values.
 // actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText()}.
 export class Panel {
@@ -39,7 +41,7 @@ export class Panel {
     this.tableView = h("div", { class: "panel-table", hidden: true, tabindex: "0", role: "region", "aria-label": `${title}: table` });
     this.legend = h("div", { class: "legend", role: "group", "aria-label": `${title}: series` });
     this.note = h("span", { class: "panel-note" });
-    this.body = h("div", { class: "panel-body", role: "img" }, this.plot);
+    this.body = h("div", { class: "panel-body", role: "img", "aria-label": `${title}: chart` }, this.plot);
     this.element = h("section", { class: `panel loading${tall ? " tall" : ""}`, "aria-label": title },
       h("header", null, h("h3", null, name(title)), this.tools, this.value),
       h("div", { class: "panel-stage" }, this.body, this.message, this.pick, this.tableView),
@@ -81,7 +83,8 @@ export class Panel {
   draw() {
     const all = this.recorder.series;
     const kept = all.length > maxSeries ? largest(all, maxSeries) : all;
-    this.series = kept.map((s) => ({ ...s, key: s.query.expr + keyOf(s.labels), title: titleOf(s) }));
+    const names = this.spec.distinct ? distinctNames(kept.map((s) => s.labels)) : kept.map(titleOf);
+    this.series = kept.map((s, i) => ({ ...s, key: s.query.expr + keyOf(s.labels), title: names[i] || "value" }));
     const { x, columns } = this.recorder.columns(this.series);
     this.columns = columns;
     this.x = x;
@@ -203,7 +206,7 @@ export class Panel {
 function titleOf(series) {
   const { label } = series.query;
   const text = typeof label === "function" ? label(series.labels) : label;
-  return text || "value";
+  return text;
 }
 
 // largest keeps the series with the largest newest values, in their old order.

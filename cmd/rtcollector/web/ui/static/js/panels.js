@@ -24,8 +24,7 @@ export const groups = [
         { metric: "kernel_pressure_avg10", where: some("cpu"), label: "cpu" }, { metric: "kernel_pressure_avg10", where: some("memory"), label: "memory" },
         { metric: "kernel_pressure_avg10", where: some("io"), label: "io" }] },
       { title: "Load", min: 0, queries: [
-        { metric: "system_load1", label: "1 min" }, { metric: "system_load5", label: "5 min" }, { metric: "system_load15", label: "15 min" },
-        { metric: "system_n_cpus", label: "CPUs" }] },
+        { metric: "system_load1", label: "1 min" }, { metric: "system_load5", label: "5 min" }, { metric: "system_load15", label: "15 min" }] },
       { title: "Disk throughput", unit: "bytes/s", min: 0, fill: true, head: "sum", queries: [
         { metric: "diskio_read_bytes_rate", wholeDisks: true, sum: true, label: "read" }, { metric: "diskio_write_bytes_rate", wholeDisks: true, sum: true, label: "write" }] },
       { title: "Network", unit: "bytes/s", min: 0, fill: true, head: "sum", queries: [

@@ -19,6 +19,11 @@ export function hasPanels(group, names) {
   return group.panels.some((panel) => panel.queries.some((q) => existing(q, names)));
 }
 
+// metricsOf returns the metrics that the panels of a group read on this host.
+export function metricsOf(group, names) {
+  return [...new Set(group.panels.flatMap((panel) => panel.queries.map((q) => existing(q, names))))].filter(Boolean);
+}
+
 // existing returns the metric that a query reads on this host: the rate, else the counter, else nothing.
 function existing(query, names) {
   if (query.rate && names.has(`${query.metric}_rate`)) return `${query.metric}_rate`;

@@ -32,6 +32,16 @@ export function selector(metric, labels = {}) {
   return conditions.length ? `${metric}{${conditions.join(",")}}` : metric;
 }
 
+// distinctNames names results by the labels in which they differ. If one label tells all of them apart, its value is the name.
+export function distinctNames(all) {
+  if (all.length <= 1) return all.map((labels) => seriesName(labels, ["source", "unit"]));
+  const names = [...new Set(all.flatMap((labels) => Object.keys(labels)))];
+  const differing = names.filter((label) => all.some((labels) => labels[label] !== all[0][label]));
+  const enough = [...differing.filter((label) => label === "host"), ...differing].find((label) => new Set(all.map((labels) => labels[label])).size === all.length);
+  if (enough) return all.map((labels) => labels[enough] ?? `no ${enough}`);
+  return all.map((labels) => seriesName(Object.fromEntries(differing.filter((label) => labels[label] !== undefined).map((label) => [label, labels[label]]))));
+}
+
 // seriesName writes the labels of a result as a selector, the way people read them in a legend. Labels in hidden are left out.
 export function seriesName(labels, hidden = []) {
   const { __name__: metric = "", ...rest } = labels;
@@ -62,6 +72,41 @@ export const aggregations = {
 
 export const keywords = { by: "keep these labels", without: "drop these labels", on: "match by these labels", ignoring: "match by the other labels", group_left: "many to one", group_right: "one to many", bool: "0 or 1 instead of a filter", offset: "earlier", and: "in both", or: "in either", unless: "in the first only" };
 
+// addMatcher adds a condition to the first selector of an expression: up becomes up{host="a"}.
+export function addMatcher(expression, label, value) {
+  const condition = matcher(label, "=", value);
+  const at = firstSelector(expression);
+  if (!at) return expression;
+  if (at.brace < 0) return `${expression.slice(0, at.end)}{${condition}}${expression.slice(at.end)}`;
+  const inside = expression.slice(at.brace + 1, at.close).trim();
+  const separator = inside === "" || inside.endsWith(",") ? "" : ",";
+  return expression.slice(0, at.close) + separator + condition + expression.slice(at.close);
+}
+
+// firstSelector finds the first selector: {end} of its metric, and the places of its braces (-1 without).
+function firstSelector(expression) {
+  const token = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)|[0-9][0-9a-zA-Z_.]*|[a-zA-Z_:][a-zA-Z0-9_:]*|\{/g;
+  for (let m = token.exec(expression); m; m = token.exec(expression)) {
+    const end = m.index + m[0].length;
+    if (m[0] === "{") return { end, brace: m.index, close: closing(expression, m.index) };
+    if (!plainMetric.test(m[0]) || keywords[m[0]] || aggregations[m[0]] || /^(inf|nan)$/i.test(m[0])) continue;
+    const next = /^\s*(\S?)/.exec(expression.slice(end));
+    if (next[1] === "(") continue;
+    if (next[1] !== "{") return { end, brace: -1, close: -1 };
+    const brace = expression.indexOf("{", end);
+    return { end, brace, close: closing(expression, brace) };
+  }
+  return null;
+}
+
+// closing returns the place of the brace that closes the one at open.
+function closing(expression, open) {
+  const part = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\}/g;
+  part.lastIndex = open;
+  for (let m = part.exec(expression); m; m = part.exec(expression)) if (m[0] === "}") return m.index;
+  return expression.length;
+}
+
 // contextAt says what may be completed at a position of an expression:
 // {kind: "metric"|"label"|"value"|"grouping"|"none", from, text, metric, label}. from is where the completed word begins.
 export function contextAt(text, position) {
@@ -91,7 +136,7 @@ export function contextAt(text, position) {
     const metric = metricBefore(brace);
     if (quoteMark) {
       const label = /([a-zA-Z_][a-zA-Z0-9_]*)\s*(?:=~|!~|!=|=)\s*$/.exec(before.slice(0, quoteStart))?.[1];
-      return label ? { kind: "value", from: quoteStart + 1, text: before.slice(quoteStart + 1), metric, label } : none(position);
+      return label && quoteMark === '"' ? { kind: "value", from: quoteStart + 1, text: before.slice(quoteStart + 1), metric, label } : none(position);
     }
     const word = /[a-zA-Z_][a-zA-Z0-9_]*$/.exec(before)?.[0] ?? "";
     const rest = before.slice(brace + 1, before.length - word.length).trimEnd();

@@ -61,7 +61,7 @@ export function withUnit(value, unit = "") {
 
 // spanFor keeps a smaller unit a little longer: "75 s" and "36 h" say more than "1 min" and "2 d".
 function spanFor(magnitude) {
-  return spans.find(([factor]) => magnitude >= factor * (factor >= 60 ? 1.5 : 0.9995)) ?? spans.at(-1);
+  return spans.find(([factor]) => (factor < 60 ? magnitude >= factor * 0.9995 : magnitude >= factor * 1.5 || magnitude === factor)) ?? spans.at(-1);
 }
 
 function join(number, symbol) {
@@ -131,7 +131,7 @@ export function ticks(min, max, unit = "") {
   const factor = kind.binary || kind.time ? scaleFor(kind, Math.max(Math.abs(min), Math.abs(max)))[0] : 1;
   const step = roundUp((max - min) / factor / 4, kind) * factor;
   const first = Math.floor(min / step + 1e-9);
-  const last = Math.ceil(max / step - 1e-9);
+  const last = Math.ceil(max / step - 2e-3); // a line that touches the top is no reason for more room
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
@@ -164,6 +164,5 @@ function decimalsFor(values) {
 }
 
 function trimmed(value, decimals) {
-  const text = value.toFixed(decimals);
-  return Number(text) === 0 ? "0" : text.replace("-", "−");
+  return trim(value.toFixed(decimals));
 }

@@ -3,7 +3,7 @@ import * as api from "../api.js";
 import { fill, h, name, reconcile, setText } from "../dom.js";
 import { groups } from "../panels.js";
 import { Panel } from "../panel.js";
-import { hasPanels, planGroup, queriesFor } from "../plan.js";
+import { hasPanels, metricsOf, planGroup, queriesFor } from "../plan.js";
 import { quote, selector } from "../promql.js";
 import { parseValue } from "../data.js";
 import { hostHref, hostOf, href, params, path } from "../state.js";
@@ -30,6 +30,7 @@ class HostPage {
     this.app = app;
     this.host = hostName();
     this.title = this.host;
+    this.measured = new Set(); // ids of the groups whose intervals are known
     this.names = null; // Map of metric to the seconds between its samples
     this.discovered = 0;
     this.panels = []; // {plan, panel, visible, fresh}
@@ -58,7 +59,8 @@ class HostPage {
     const range = this.app.range();
     this.signal = signal;
     if (!this.names || now() - this.discovered > discoverEvery) await this.#discover(range, signal);
-    else void this.#readFacts(range, signal);
+    else void this.#readFacts(range, signal).catch(() => {}); // the panels say what is wrong
+    await this.#measure(this.#group(), range, signal);
     this.#build();
     for (const entry of this.panels) entry.fresh = false;
     await this.#refreshVisible(range, signal);
@@ -70,20 +72,27 @@ class HostPage {
 
   async #discover(range, signal) {
     const match = selector("", { host: this.host });
-    const [names, counts] = await Promise.all([
-      api.labelValues("__name__", match, signal),
-      api.instant(`max by (__name__) (count_over_time(${match}[${intervalWindow}s]))`, range.end, signal).catch(() => null),
-      this.#readFacts(range, signal),
-    ]);
-    const found = new Map(names.data.map((metric) => [metric, undefined]));
-    for (const { metric, value } of counts?.data.result ?? []) {
-      const samples = Number(value[1]);
-      if (samples >= 2) found.set(metric.__name__, Math.max(1, Math.round(intervalWindow / samples)));
-    }
+    const [names] = await Promise.all([api.labelValues("__name__", match, signal), this.#readFacts(range, signal)]);
+    const known = this.names;
+    this.names = new Map(names.data.map((metric) => [metric, known?.get(metric)]));
+    this.measured.clear();
     this.discovered = now();
-    this.names = found;
-    if (counts === null) setText(this.note, "The intervals of the series could not be read, so that gaps shorter than 5 minutes are not shown.");
-    else setText(this.note, found.size === 0 ? `Redis has no series with host=${quote(this.host)}. Is the agent running, and does it write to this Redis?` : "");
+    setText(this.note, this.names.size === 0 ? `Redis has no series with host=${quote(this.host)}. Is the agent running, and does it write to this Redis?` : "");
+  }
+
+  // #measure finds the intervals of the metrics of a group, from the samples of two minutes: they decide what is a gap.
+  async #measure(group, range, signal) {
+    if (!group || this.measured.has(group.id)) return;
+    this.measured.add(group.id);
+    const metrics = metricsOf(group, this.names);
+    const { data } = await api.instant(`${selector("", { __name__: metrics, host: this.host })}[${intervalWindow}s]`, Math.min(range.end, this.seen ?? range.end), signal);
+    const found = new Map();
+    for (const { metric, values } of data.result) {
+      if (values.length < 2) continue;
+      const interval = (values.at(-1)[0] - values[0][0]) / (values.length - 1);
+      found.set(metric.__name__, Math.max(found.get(metric.__name__) ?? 0, Math.round(interval * 10) / 10));
+    }
+    for (const [metric, interval] of found) this.names.set(metric, interval);
   }
 
   async #readFacts(range, signal) {
@@ -121,10 +130,18 @@ class HostPage {
     });
   }
 
+  // #group returns the group of panels that the address names; undefined for the list of metrics.
+  #group() {
+    const wanted = params().get("tab") ?? "overview";
+    if (wanted === "metrics") return undefined;
+    const here = groups.filter((group) => hasPanels(group, this.names));
+    return here.find((one) => one.id === wanted) ?? here[0];
+  }
+
   #build() {
     const groupsHere = groups.filter((group) => hasPanels(group, this.names));
     const wanted = params().get("tab") ?? "overview";
-    const group = groupsHere.find((one) => one.id === wanted) ?? groupsHere[0];
+    const group = this.#group();
     this.#drawTabs(groupsHere, wanted === "metrics" ? "metrics" : group?.id);
     if (wanted === "metrics") {
       this.#drawMetrics();

@@ -262,6 +262,7 @@ function updateRow(element, row, problems) {
     fill(parts.tags, tags.slice(0, 3).map(([label, value]) => h("button", { class: "tag quiet", title: `${label}=${value}: show only these`, on: { click: () => change({ q: `${label}=${value}` }) } }, name(value))));
   }
   const silent = problems.find((p) => p.place === "seen");
+  element.classList.toggle("silent", Boolean(silent));
   setText(parts.seen, silent ? silent.text : ago(now() - row.seen));
   parts.seen.className = `seen${silent ? " bad" : ""}`;
   const note = (part, place) => {
