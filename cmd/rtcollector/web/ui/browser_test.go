@@ -17,12 +17,14 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 )
@@ -217,10 +219,11 @@ func (p *tab) open(path string) {
 	p.settle()
 }
 
-// settle waits until the page is not busy: no refresh runs, and nothing loads.
+// settle waits until the page is not busy: no refresh runs, and nothing in the window
+// loads.
 func (p *tab) settle() {
 	p.t.Helper()
-	p.wait(`document.getElementById("main")?.getAttribute("aria-busy") === "false" && !document.querySelector(".loading:not(.placeholder)")`)
+	p.wait(`document.getElementById("main")?.getAttribute("aria-busy") === "false" && ![...document.querySelectorAll(".loading")].some((e) => e.offsetParent && e.getBoundingClientRect().top < innerHeight)`)
 }
 
 // wait waits until an expression is true.
@@ -339,7 +342,7 @@ func (s *site) answerFor(path string) http.HandlerFunc {
 // startSite serves the dashboard of a Redis.
 func startSite(t testing.TB, r *redis) *site {
 	t.Helper()
-	server, err := web.New(web.Config{Version: "test", Redis: r.config})
+	server, err := web.New(r.webConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,4 +357,15 @@ func startSite(t testing.TB, r *redis) *site {
 	t.Cleanup(listener.Close)
 	s.base = listener.URL
 	return s
+}
+
+// emulateScheme sets what the system says about its theme: light or dark.
+func (p *tab) emulateScheme(scheme string) {
+	p.t.Helper()
+	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// chromedpKey presses a key that has a name instead of a character.
+func chromedpKey(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.KeyEvent(map[string]string{"ArrowLeft": kb.ArrowLeft, "ArrowRight": kb.ArrowRight, "ArrowDown": kb.ArrowDown, "Enter": kb.Enter}[name])
 }

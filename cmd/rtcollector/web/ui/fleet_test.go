@@ -4,15 +4,21 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/internal/embedded"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/outputs/redissearch"
 )
 
 // invented are the names of the hosts of a fleet; after them come node-NN.
@@ -143,6 +149,7 @@ func hostSeries(i int) []series {
 	add("internal_agent_metrics_gathered", "", "internal", counter(nil, 6))
 	add("internal_agent_metrics_written", "", "internal", counter(nil, 6))
 	add("internal_agent_metrics_dropped", "", "internal", constant(0))
+	add("internal_agent_gather_errors", "", "internal", constant(0))
 	add("internal_process_resident_memory_bytes", "bytes", "internal", around("rss", 3e7, 1e6))
 	add("internal_process_cpu_seconds_total_rate", "", "internal", around("agentcpu", 0.01, 0.004))
 	all = append(all, series{[]string{"__name__", "rtcollector_up", "type", "host", "host", host, "env", env}, constant(1)})
@@ -154,6 +161,8 @@ type redis struct {
 	server *embedded.Server
 	client *redisconn.Client
 	config redisconn.Config
+
+	writers int // of events, which need different names
 }
 
 func startRedis(t testing.TB) *redis {
@@ -163,14 +172,67 @@ func startRedis(t testing.TB) *redis {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	config := redisconn.Defaults()
-	config.Host, config.Port = servicetest.HostPort(t, server.Addr())
-	client, err := redisconn.Open(t.Context(), config.ForSearches(), nil)
+	connection := redisconn.Defaults()
+	connection.Host, connection.Port = servicetest.HostPort(t, server.Addr())
+	client, err := redisconn.Open(t.Context(), connection.ForSearches(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return &redis{server, client, config}
+	return &redis{server: server, client: client, config: connection}
+}
+
+// webConfig returns the configuration of a server that shows this Redis.
+func (r *redis) webConfig() web.Config {
+	events := redissearch.Defaults()
+	events.Config = r.config
+	return web.Config{Settings: config.Web{}, Version: "test", Redis: r.config, Events: &events}
+}
+
+// writeEvents writes log lines.
+func (r *redis) writeEvents(t testing.TB, events ...telemetry.Event) {
+	t.Helper()
+	settings := redissearch.Defaults()
+	settings.Config = r.config
+	w, err := redissearch.New(outputs.Env{ID: "redissearch", Host: "h", Instance: fmt.Sprintf("test%04d", r.writers), Log: slog.New(slog.DiscardHandler)}, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.writers++
+	ctx := context.WithoutCancel(t.Context())
+	if err := w.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	for i := range events {
+		events[i].Seq = uint64(i + 1)
+	}
+	if err := w.WriteEvents(ctx, events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fillLogs writes 400 invented log lines of the hour before end.
+func (r *redis) fillLogs(t testing.TB, end time.Time) {
+	t.Helper()
+	kinds := []struct {
+		app, message string
+		severity     telemetry.Severity
+	}{
+		{"sshd", "Accepted publickey for anna from 192.0.2.17 port 50122", telemetry.Informational}, {"kernel", "eth0: Link is Up - 1000Mbps/Full", telemetry.Notice},
+		{"nginx", "upstream timed out while reading response header", telemetry.Error}, {"systemd", "Started Daily apt upgrade and clean activities.", telemetry.Informational},
+		{"smartd", "Device /dev/sda: 1 Currently unreadable (pending) sectors", telemetry.Warning}, {"cron", "(root) CMD (run-parts /etc/cron.hourly)", telemetry.Debug},
+	}
+	var events []telemetry.Event
+	for i := range 400 {
+		kind := kinds[(i*i/7+i)%len(kinds)]
+		host, _ := hostName(i % 9)
+		events = append(events, telemetry.Event{
+			Time: end.Add(-time.Duration(i*i%3600) * time.Second), Source: "syslog", Severity: kind.severity, Host: host, App: kind.app, Proc: strconv.Itoa(1000 + i), Message: kind.message,
+			Fields: []telemetry.Field{telemetry.Text("facility", "daemon"), telemetry.Int("line", int64(i))},
+		})
+	}
+	r.writeEvents(t, events...)
 }
 
 // fillFleet writes the series of so many hosts that end at end, with a sample each step.

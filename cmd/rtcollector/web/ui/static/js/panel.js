@@ -41,7 +41,7 @@ export class Panel {
     this.tableView = h("div", { class: "panel-table", hidden: true, tabindex: "0", role: "region", "aria-label": `${title}: table` });
     this.legend = h("div", { class: "legend", role: "group", "aria-label": `${title}: series` });
     this.note = h("span", { class: "panel-note" });
-    this.body = h("div", { class: "panel-body", role: "img" }, this.plot);
+    this.body = h("div", { class: "panel-body", role: "img", "aria-label": `${title}: chart` }, this.plot);
     this.element = h("section", { class: `panel loading${tall ? " tall" : ""}`, "aria-label": title },
       h("header", null, h("h3", null, name(title)), this.tools, this.value),
       h("div", { class: "panel-stage" }, this.body, this.message, this.pick, this.tableView),

@@ -32,12 +32,13 @@ export function selector(metric, labels = {}) {
   return conditions.length ? `${metric}{${conditions.join(",")}}` : metric;
 }
 
-// distinctNames names results by the labels in which they differ. A single such label is named by its value alone.
+// distinctNames names results by the labels in which they differ. If one label tells all of them apart, its value is the name.
 export function distinctNames(all) {
   if (all.length <= 1) return all.map((labels) => seriesName(labels, ["source", "unit"]));
   const names = [...new Set(all.flatMap((labels) => Object.keys(labels)))];
   const differing = names.filter((label) => all.some((labels) => labels[label] !== all[0][label]));
-  if (differing.length === 1) return all.map((labels) => labels[differing[0]] ?? `no ${differing[0]}`);
+  const enough = [...differing.filter((label) => label === "host"), ...differing].find((label) => new Set(all.map((labels) => labels[label])).size === all.length);
+  if (enough) return all.map((labels) => labels[enough] ?? `no ${enough}`);
   return all.map((labels) => seriesName(Object.fromEntries(differing.filter((label) => labels[label] !== undefined).map((label) => [label, labels[label]]))));
 }
 

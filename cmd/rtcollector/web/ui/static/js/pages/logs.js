@@ -142,7 +142,7 @@ class LogsPage {
     const zone = this.app.zone();
     const open = new Set([...this.list.querySelectorAll("details[open]")].map((one) => one.parentElement.dataset.id));
     fill(this.list, this.events.map((event) => {
-      const line = h("li", { class: `line ${levels[event.severity] ?? "note"}`, "data-id": event.id },
+      const line = h("li", { class: "line", "data-level": levels[event.severity] ?? "note", "data-id": event.id },
         h("details", { open: open.has(event.id), on: { toggle: (e) => this.#expand(e.currentTarget, event) } },
           h("summary", null, h("time", { title: formatTime(event.time, zone, "milli") }, formatTime(event.time, zone).slice(5)), h("span", { class: "hidden" }, event.severity),
             h("bdi", { class: "line-host" }, oneLine(String(event.host ?? ""))), h("bdi", { class: "line-app" }, oneLine(String(event.app || event.source || ""))), h("bdi", { class: "line-message" }, oneLine(String(event.message ?? ""))))));
@@ -193,7 +193,7 @@ class LogsPage {
       for (const severity of [...known].reverse()) {
         const part = counts[severity][i];
         if (!part) continue;
-        const piece = h("i", { class: levels[severity] });
+        const piece = h("i", { "data-level": levels[severity] });
         piece.style.height = `${(part / top) * 100}%`;
         bar.append(piece);
       }
