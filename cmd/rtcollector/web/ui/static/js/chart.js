@@ -154,7 +154,7 @@ export class Chart {
       if (this.shown[i]) rows.push({ index: i, name: this.names[i], value: this.raw[i][idx] });
     }
     rows.sort((a, b) => rank(b.value) - rank(a.value));
-    this.tip.show(formatTime(this.x[idx], this.options.zone?.() ?? "local"), rows, (value) => (value === null || value === undefined ? "–" : current(value, unit)), left, this.plot.over.clientWidth);
+    this.tip.show(formatTime(this.x[idx], this.options.zone?.() ?? "local"), rows, (value) => (value === null || value === undefined ? "–" : current(value, unit)), left, this.plot.bbox.width / devicePixelRatio);
   }
 
   #pick() {
