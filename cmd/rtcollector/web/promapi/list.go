@@ -112,7 +112,7 @@ func (a *API) metadata(ctx context.Context, p params) (answer, error) {
 	}
 	var s query.Selection
 	if name := p.text("metric"); name != "" {
-		s.Selectors = []string{"{" + labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name).String() + "}"}
+		s.Selectors = []string{"{" + labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name).String() + "}"}
 	}
 	e, err := a.Engine(ctx)
 	if err != nil {
