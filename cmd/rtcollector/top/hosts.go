@@ -3,11 +3,13 @@ package top
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/tsread"
 	"github.com/rtcollector/rtcollector/internal/units"
 )
 
@@ -22,8 +24,35 @@ type hostRow struct {
 	silent                       bool
 }
 
-// silentAfter is how old the newest sample of a host may be. It is several times the longest usual interval.
-const silentAfter = 90 * time.Second
+// A host is silent if its newest sample is older than three of its intervals, and at least as old as minSilence.
+const minSilence = 90 * time.Second
+
+func silenceAfter(interval time.Duration) time.Duration { return max(minSilence, 3*interval) }
+
+// intervalWindow is how far back the interval of a host is looked for.
+const intervalWindow = time.Hour
+
+// readIntervals returns the time between two samples of hosts. It reads those that were not known before.
+func (s *source) readIntervals(ctx context.Context, hosts []tsread.Data) (map[string]time.Duration, error) {
+	s.mu.Lock() // an earlier reading may still run
+	defer s.mu.Unlock()
+	var ranges []tsread.Range
+	var names []string
+	for _, h := range hosts {
+		if name := h.Labels["host"]; s.intervals[name] == 0 {
+			last := h.Samples[0].Time
+			names = append(names, name)
+			ranges = append(ranges, tsread.Range{Key: h.Key, From: last - intervalWindow.Milliseconds(), To: last, Limit: 2})
+		}
+	}
+	samples, err := s.reader.Samples(ctx, ranges, nil)
+	for i, found := range samples {
+		if len(found) == 2 {
+			s.intervals[names[i]] = time.Duration(found[1].Time-found[0].Time) * time.Millisecond
+		}
+	}
+	return maps.Clone(s.intervals), err
+}
 
 // The queries of the list of hosts.
 const (
@@ -44,6 +73,10 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 	if err != nil {
 		return nil, err
 	}
+	intervals, err := s.readIntervals(ctx, live)
+	if err != nil {
+		return nil, err
+	}
 	cpu, cpuNow := &reading{expr: cpuQuery, ranged: true}, &reading{expr: cpuQuery}
 	memory, disk, load, uptime := &reading{expr: memoryQuery}, &reading{expr: diskQuery}, &reading{expr: loadQuery}, &reading{expr: uptimeQuery}
 	received, sent, full := &reading{expr: receiveQuery}, &reading{expr: sendQuery}, &reading{expr: fullQuery}
@@ -60,7 +93,8 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 			return units.Missing
 		}
 	}
-	cpus, memories, loads, uptimes, rx, tx := valueOf(cpuNow), valueOf(memory), valueOf(load), valueOf(uptime), valueOf(received), valueOf(sent)
+	cpus, memories, loads, uptimes := valueOf(cpuNow), valueOf(memory), valueOf(load), valueOf(uptime)
+	rx, tx := valueOf(received), valueOf(sent)
 	for i, l := range live {
 		host := l.Labels["host"]
 		rows[i] = hostRow{
@@ -70,7 +104,7 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 		if line, ok := lines[host]; ok {
 			rows[i].cpu = line.values
 		}
-		rows[i].findConcern(now, full)
+		rows[i].findConcern(now, silenceAfter(intervals[host]), full)
 	}
 	slices.SortFunc(rows, func(a, b hostRow) int {
 		if (a.concern == "") != (b.concern == "") {
@@ -93,7 +127,7 @@ func largest(r *reading, host string) float64 {
 }
 
 // findConcern decides whether a host needs a look, and why.
-func (h *hostRow) findConcern(now time.Time, full *reading) {
+func (h *hostRow) findConcern(now time.Time, silence time.Duration, full *reading) {
 	soonest := math.Inf(1)
 	for _, s := range full.series {
 		if left := s.last(); s.labels.Get("host") == h.name && left < soonest {
@@ -102,7 +136,7 @@ func (h *hostRow) findConcern(now time.Time, full *reading) {
 		}
 	}
 	switch age := now.Sub(h.seen); {
-	case age > silentAfter:
+	case age > silence:
 		h.silent = true
 		h.concern = "silent for " + units.Coarse(age.Round(time.Second).Seconds())
 	case h.disk >= 95 && h.concern == "":

@@ -128,6 +128,15 @@ func TestHosts(t *testing.T) {
 	u.shows(`(?m)^h4  redis.lan`)
 }
 
+// A host that writes every ten minutes is not silent after fifteen.
+func TestSilence(t *testing.T) {
+	client := querytest.Open(t)
+	now := time.Now().Unix()
+	querytest.Load(t, client, fmt.Sprintf("rtcollector_up{host=\"slow\",type=\"host\"} 1 %d\nrtcollector_up{host=\"slow\",type=\"host\"} 1 %d\n"+
+		"rtcollector_up{host=\"quick\",type=\"host\"} 1 %d\nrtcollector_up{host=\"quick\",type=\"host\"} 1 %d\n# EOF\n", now-1500, now-900, now-910, now-900))
+	newUser(t, client, Config{}).shows("2 hosts, 1 reporting", "● slow", "○ quick")
+}
+
 func TestManyHosts(t *testing.T) {
 	client := querytest.Open(t)
 	var b strings.Builder

@@ -167,7 +167,12 @@ type redis struct {
 
 func startRedis(t testing.TB) *redis {
 	t.Helper()
-	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
+	return startRedisWith(t, embedded.Config{})
+}
+
+func startRedisWith(t testing.TB, limits embedded.Config) *redis {
+	t.Helper()
+	server, err := embedded.Listen("127.0.0.1:0", limits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,12 @@ class HostPage {
   async refresh(signal) {
     const range = this.app.range();
     this.signal = signal;
-    if (!this.names || now() - this.discovered > discoverEvery) await this.#discover(range, signal);
+    if (!this.names || now() - this.discovered > discoverEvery) {
+      await this.#discover(range, signal).catch((error) => {
+        if (!api.isAbort(error) && !this.names) this.grid.replaceChildren(); // the notice says what is wrong
+        throw error;
+      });
+    }
     else void this.#readFacts(range, signal).catch(() => {}); // the panels say what is wrong
     await this.#measure(this.#group(), range, signal);
     this.#build();
