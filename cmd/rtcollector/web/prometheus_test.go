@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
@@ -57,10 +58,10 @@ func startPrometheus(t *testing.T, samples []querytest.Sample) string {
 func openMetrics(samples []querytest.Sample) string {
 	var b strings.Builder
 	for _, s := range samples {
-		b.WriteString(s.Labels.Get(labels.MetricName))
+		b.WriteString(s.Labels.Get(model.MetricNameLabel))
 		separator := "{"
 		s.Labels.Range(func(l labels.Label) {
-			if l.Name != labels.MetricName {
+			if l.Name != model.MetricNameLabel {
 				value := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(l.Value)
 				fmt.Fprintf(&b, "%s%s=\"%s\"", separator, l.Name, value)
 				separator = ","
