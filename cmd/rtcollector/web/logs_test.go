@@ -199,7 +199,7 @@ func (a *archive) follow(query string) *stream {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Content-Encoding") != "" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Content-Encoding") != "" {
 		a.t.Fatal(resp.Status, resp.Header)
 	}
 	s := &stream{a.t, bufio.NewScanner(resp.Body), func() { cancel(); _ = resp.Body.Close() }}
@@ -303,7 +303,7 @@ func TestManyTails(t *testing.T) {
 			return err
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != 200 {
+		if resp.StatusCode != http.StatusOK {
 			return fmt.Errorf("%s", resp.Status)
 		}
 		return nil

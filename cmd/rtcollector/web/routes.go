@@ -98,18 +98,23 @@ func inTurn(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// servePages serves the files of the dashboard. Every other path is a page, which is index.html. Browsers keep the files and ask each time
-// whether they are still the same.
+// servePages serves the files of the dashboard. Every other path is a page, which is index.html, unless it is below a folder of files.
+// Browsers keep the files and ask each time whether they are still the same.
 func servePages(files fs.FS) http.HandlerFunc {
 	server, version := http.FileServerFS(files), hashOf(files)
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", `W/"`+version+`"`) // weak: the bytes differ when they are compressed
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
 		if st, err := fs.Stat(files, name); err != nil || st.IsDir() {
+			folder, _, _ := strings.Cut(name, "/")
+			if st, err := fs.Stat(files, folder); folder != "" && err == nil && st.IsDir() {
+				http.NotFound(w, r)
+				return
+			}
 			r = r.Clone(r.Context())
 			r.URL.Path = "/"
 		}
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", `W/"`+version+`"`) // weak: the bytes differ when they are compressed
 		server.ServeHTTP(w, r)
 	}
 }
