@@ -107,7 +107,9 @@ func TestEmptyMatchers(t *testing.T) {
 		"sum by (role) (disk_used)":                         "{role=\"db\"} => 6; {role=\"web\"} => 3; {} => 1",
 		"count by (nosuch) (disk_used)":                     "{} => 4",
 		`absent(disk_used{host="z",role=~"a.*",tier!="x"})`: `{host="z"} => 1`,
-		`{host="a"}`: `{__name__="disk_used", host="a", mount="/"} => 1`,
+		`{host="a"}`:                  `{__name__="disk_used", host="a", mount="/"} => 1`,
+		`count({__name__=~"disk.*"})`: "{} => 4", `count({host!=""})`: "{} => 4", `count({host!="",role=~"d.+"})`: "{} => 2",
+		`{__name__=~"disk.*",role!~".+"}`: `{__name__="disk_used", host="a", mount="/"} => 1`, `count({__name__=~"nosuch.+"})`: "",
 	} {
 		if diff := cmp.Diff(want, instant(t, e, expr, at(0))); diff != "" {
 			t.Error(expr, diff)
@@ -154,4 +156,72 @@ func TestUntrustedNames(t *testing.T) {
 		}
 		r.Close()
 	}
+}
+
+func TestGrafanaVariables(t *testing.T) {
+	e := newCase(t, "grafana-variables", query.Limits{})
+	within := func(selectors ...string) query.Selection {
+		return query.Selection{Selectors: selectors, Start: at(0), End: at(600)}
+	}
+	values := func(label string, s query.Selection) func() ([]string, []string, error) {
+		return func() ([]string, []string, error) { return e.LabelValues(t.Context(), label, s) }
+	}
+	names := func(s query.Selection) func() ([]string, []string, error) {
+		return func() ([]string, []string, error) { return e.LabelNames(t.Context(), s) }
+	}
+	for name, tc := range map[string]struct {
+		list func() ([]string, []string, error)
+		want string
+	}{
+		"one selector":     {values("host", within(`cpu_usage{cluster="prod"}`)), "db-1 web-1 web-2"},
+		"two selectors":    {values("host", within(`cpu_usage{cluster="prod"}`, "mem_used")), "db-1 nas web-1 web-2"},
+		"no times":         {values("cluster", query.Selection{}), "attic lab prod"},
+		"times":            {values("cluster", within()), "lab prod"},
+		"only before":      {values("cluster", query.Selection{End: at(-1)}), "attic"},
+		"metrics":          {values("__name__", within(`{cluster="lab"}`)), "cpu_usage mem_used"},
+		"metrics, regexp":  {values("__name__", within(`{cluster=~"l.+"}`)), "cpu_usage mem_used"},
+		"unknown label":    {values("nosuch", query.Selection{}), ""},
+		"unknown metric":   {values("host", query.Selection{Selectors: []string{"nosuch_metric"}}), ""},
+		"names":            {names(within("cpu_usage")), "__name__ cluster host"},
+		"names, no times":  {names(query.Selection{Selectors: []string{"mem_used"}}), "__name__ cluster host"},
+		"limit":            {values("host", query.Selection{Selectors: []string{"cpu_usage"}, Limit: 2}), "db-1 web-1 | results truncated due to limit: 2"},
+		"limit is reached": {values("host", query.Selection{Selectors: []string{"cpu_usage"}, Limit: 4}), "db-1 web-1 web-2 web-9"},
+		"limit of names":   {names(query.Selection{Limit: 1}), "__name__ | results truncated due to limit: 1"},
+	} {
+		got, warnings, err := tc.list()
+		if text := strings.Join(append(got, prefixed("| ", warnings)...), " "); text != tc.want || err != nil {
+			t.Errorf("%s: %s, want %s, %v", name, text, tc.want, err)
+		}
+	}
+	series, _, err := e.Series(t.Context(), within(`cpu_usage{cluster="prod"}`, `mem_used{host=~"web-1|nas"}`, `cpu_usage{host="web-1"}`))
+	want := `[{__name__="cpu_usage", cluster="prod", host="db-1"} {__name__="cpu_usage", cluster="prod", host="web-1"} ` +
+		`{__name__="cpu_usage", cluster="prod", host="web-2"} {__name__="mem_used", cluster="lab", host="nas"} {__name__="mem_used", cluster="prod", host="web-1"}]`
+	if diff := cmp.Diff(want, fmt.Sprint(series)); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if series, _, err := e.Series(t.Context(), within("old_metric")); len(series) != 0 || err != nil {
+		t.Error(series, err)
+	}
+	for _, bad := range []string{`{cluster="prod"`, `{cluster=~".*"}`} {
+		if _, _, err := e.Series(t.Context(), within(bad)); kind(err) != query.BadData {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	for expr, want := range map[string]string{
+		"count by (cluster) (cpu_usage)": `{cluster="lab"} => 1; {cluster="prod"} => 3`,
+		"sort_desc(cpu_usage)": `cpu_usage{cluster="lab", host="web-9"} => 40; cpu_usage{cluster="prod", host="db-1"} => 30; ` +
+			`cpu_usage{cluster="prod", host="web-2"} => 20; cpu_usage{cluster="prod", host="web-1"} => 10`,
+	} {
+		if diff := cmp.Diff(want, strings.ReplaceAll(strings.ReplaceAll(instant(t, e, expr, at(600)), `{__name__="cpu_usage", `, "cpu_usage{"), "  ", " ")); diff != "" {
+			t.Error(expr, diff)
+		}
+	}
+}
+
+func prefixed(prefix string, texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		all = append(all, prefix+text)
+	}
+	return all
 }

@@ -91,12 +91,17 @@ func (s *selector) filters() (texts []string, positive bool) {
 		case m.Type == labels.MatchNotEqual && isPlain(value):
 			texts = append(texts, m.Name+"!="+value)
 		case m.Type == labels.MatchRegexp && len(values) > 0 && len(values) <= maxValues && !slices.ContainsFunc(values, isNotPlain):
-			texts, positive = append(texts, m.Name+"=("+strings.Join(values, ",")+")"), true
+			texts, positive = append(texts, listFilter(m.Name, values)), true
 		case !m.Matches(""):
 			texts = append(texts, m.Name+"!=")
 		}
 	}
 	return texts, positive
+}
+
+// listFilter returns a filter for series whose label has one of the values.
+func listFilter(name string, values []string) string {
+	return name + "=(" + strings.Join(values, ",") + ")"
 }
 
 // isPlain reports whether a text means itself in a filter.

@@ -1,22 +1,23 @@
 // Package query evaluates PromQL over RedisTimeSeries, with Prometheus' own engine.
 //
-//   - query.go: [Engine], its settings and its methods.
+//   - query.go: [Engine], its settings, and expressions.
+//   - list.go: [Engine.Series] and other methods that list what there is.
+//   - index.go: the labels of all series, for selectors that Redis cannot evaluate.
 //   - expression.go: the limits of an expression, checked before it is parsed.
 //   - errors.go: the kinds of errors, which decide the status of an HTTP reply.
 //   - matchers.go: what Redis evaluates of a selector, and what is evaluated here.
 //   - queryable.go: how the engine gets its samples from Redis.
+//   - compactions.go: what is read where raw samples are no longer kept.
+//   - rebuild.go: the samples that are made of it.
 //   - series.go: series and samples in the form that the engine wants.
 package query
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
@@ -68,6 +69,7 @@ func (l Limits) with(p Params) Limits {
 type Engine struct {
 	limits Limits
 	reader *tsread.Reader
+	index  *index
 	engine *promql.Engine
 	parser parser.Parser
 	places chan struct{} // one element for each query that runs
@@ -77,9 +79,9 @@ type Engine struct {
 // after the engine. Nothing is read yet.
 func New(client *redisconn.Client, limits Limits) *Engine {
 	limits = limits.withDefaults()
-	p := parser.NewParser(parser.Options{})
+	p, reader := parser.NewParser(parser.Options{}), tsread.New(client)
 	return &Engine{
-		limits: limits, reader: tsread.New(client), parser: p, places: make(chan struct{}, limits.Concurrent),
+		limits: limits, reader: reader, index: newIndex(reader), parser: p, places: make(chan struct{}, limits.Concurrent),
 		engine: promql.NewEngine(promql.EngineOpts{
 			MaxSamples: limits.Samples, Timeout: limits.Timeout, LookbackDelta: limits.Lookback,
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
@@ -141,7 +143,11 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 		return nil, limits.classify(err)
 	}
 	defer e.leave()
-	q, err := construct(ctx, &queryable{engine: e, limits: limits}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
+	parsed, err := e.parser.ParseExpr(expr)
+	if err != nil {
+		return nil, &Error{BadData, err}
+	}
+	q, err := construct(ctx, &queryable{engine: e, limits: limits, nested: hasSubquery(parsed)}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
 	if err != nil {
 		return nil, &Error{BadData, err}
 	}
@@ -152,6 +158,16 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 	}
 	warnings, infos := r.Warnings.AsStrings(expr, 10, 10)
 	return &Result{Value: r.Value, Warnings: warnings, Infos: infos, query: q}, nil
+}
+
+func hasSubquery(expr parser.Expr) (found bool) {
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		if _, ok := n.(*parser.SubqueryExpr); ok {
+			found = true
+		}
+		return nil
+	})
+	return found
 }
 
 // enter waits for a place for a query; leave frees it.
@@ -179,76 +195,4 @@ func (e *Engine) Format(expr string) (string, error) {
 		return "", &Error{BadData, err}
 	}
 	return parsed.Pretty(0), nil
-}
-
-// Selection selects series for the methods that list names and values.
-type Selection struct {
-	Selectors  []string  // such as `cpu_usage{host="a"}`; a series must match one of them. Empty: all series
-	Start, End time.Time // series that may have samples in this time; zero: no limit. A superset is allowed
-	Limit      int       // of the result; 0: no limit
-}
-
-// Series lists the labels of the selected series, sorted. Errors are of type [*Error]. Warnings say what was left out.
-func (e *Engine) Series(ctx context.Context, s Selection) (series []labels.Labels, warnings []string, err error) {
-	q := &queryable{engine: e, limits: e.limits}
-	for _, selector := range s.Selectors {
-		if err := checkExpression(selector); err != nil {
-			return nil, nil, err
-		}
-		matchers, err := e.parser.ParseMetricSelector(selector)
-		if err != nil {
-			return nil, nil, &Error{BadData, err}
-		}
-		found, err := q.find(ctx, newSelector(matchers))
-		if err != nil {
-			return nil, nil, e.limits.classify(err)
-		}
-		for i := range found {
-			series = append(series, found[i].labels)
-		}
-	}
-	slices.SortFunc(series, labels.Compare)
-	series = slices.CompactFunc(series, labels.Equal)
-	return series, nil, nil
-}
-
-// LabelNames lists the names of the labels of the selected series, sorted.
-func (e *Engine) LabelNames(ctx context.Context, s Selection) (names, warnings []string, err error) {
-	series, warnings, err := e.Series(ctx, s)
-	for _, l := range series {
-		l.Range(func(label labels.Label) { names = append(names, label.Name) })
-	}
-	return sortedUnique(names), warnings, err
-}
-
-// LabelValues lists the values that a label has in the selected series, sorted.
-func (e *Engine) LabelValues(ctx context.Context, label string, s Selection) (values, warnings []string, err error) {
-	series, warnings, err := e.Series(ctx, s)
-	for _, l := range series {
-		if v := l.Get(label); v != "" {
-			values = append(values, v)
-		}
-	}
-	return sortedUnique(values), warnings, err
-}
-
-func sortedUnique(texts []string) []string {
-	slices.Sort(texts)
-	return slices.Compact(texts)
-}
-
-// Metric describes a metric that exists in Redis.
-type Metric struct {
-	Name string
-	Unit string // value of the label unit; "" without one
-}
-
-// Metrics lists the metrics of the selected series, sorted by name.
-func (e *Engine) Metrics(ctx context.Context, s Selection) (metrics []Metric, warnings []string, err error) {
-	series, warnings, err := e.Series(ctx, s)
-	for _, l := range series {
-		metrics = append(metrics, Metric{l.Get("__name__"), l.Get("unit")})
-	}
-	slices.SortFunc(metrics, func(a, b Metric) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Unit, b.Unit)) })
-	return slices.CompactFunc(metrics, func(a, b Metric) bool { return a.Name == b.Name }), warnings, err
 }

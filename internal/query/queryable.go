@@ -1,9 +1,11 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +20,7 @@ import (
 type queryable struct {
 	engine *Engine
 	limits Limits
+	nested bool // the expression has subqueries
 
 	samples atomic.Int64 // that were read
 }
@@ -76,7 +79,7 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 		select {
 		case q.places <- struct{}{}:
 			defer func() { <-q.places }()
-			pending.series, pending.err = q.read(ctx, s, hints)
+			pending.series, pending.warnings, pending.err = q.read(ctx, s, hints)
 		case <-ctx.Done():
 			pending.err = ctx.Err()
 		}
@@ -114,24 +117,35 @@ type found struct {
 // find returns the series that a selector selects.
 func (q *queryable) find(ctx context.Context, s *selector) (all []found, err error) {
 	filters, positive := s.filters()
-	if !positive {
-		return nil, &Error{Execution, fmt.Errorf("no series of Redis can be found with %s: add a metric or a label with =", s)}
+	if positive {
+		return q.findFiltered(ctx, s, filters, nil)
 	}
-	builder := labels.NewScratchBuilder(16)
-	err = q.engine.reader.Find(ctx, filters, s.compactions, func(f tsread.Found) error {
-		builder.Reset()
-		for _, l := range f.Labels {
-			if l.Value != "" {
-				builder.Add(l.Name, l.Value)
-			}
+	lists, err := q.engine.index.filters(ctx, s, q.limits.Series)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	for _, list := range lists {
+		if all, err = q.findFiltered(ctx, s, append(slices.Clip(filters), list), all); err != nil {
+			return nil, err
 		}
-		builder.Sort()
-		l := builder.Labels()
+	}
+	if len(lists) > 1 { // a series may match two of them
+		slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.key, b.key) })
+		all = slices.CompactFunc(all, func(a, b found) bool { return a.key == b.key })
+	}
+	return all, nil
+}
+
+// findFiltered adds the series that the filters and the selector select.
+func (q *queryable) findFiltered(ctx context.Context, s *selector, filters []string, all []found) ([]found, error) {
+	builder := labels.NewScratchBuilder(16)
+	err := q.engine.reader.Find(ctx, filters, s.compactions, func(f tsread.Found) error {
+		l := buildLabels(&builder, f.Labels)
 		if !s.matches(l) {
 			return nil
 		}
 		if len(all) == q.limits.Series {
-			return &Error{Execution, fmt.Errorf("%s selects more than %d series: add matchers, such as a host", s, q.limits.Series)}
+			return tooManySeries(s, q.limits.Series)
 		}
 		all = append(all, found{f.Key, l, f.Last, f.HasSample})
 		return nil
@@ -158,15 +172,15 @@ func (q *queryable) count(n int) error {
 
 // read returns the series that a selector selects with the samples from hints.Start to hints.End, both included. The engine has moved
 // hints.Start so that the left end of windows is excluded.
-func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHints) ([]*series, error) {
+func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHints) ([]*series, annotations.Annotations, error) {
 	all, err := q.find(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	isInstant := hints.Range == 0 && hints.End-hints.Start < q.limits.Lookback.Milliseconds() // only the newest sample can be in the result
 	var out []*series
 	var ranges []tsread.Range
-	var targets []*series // of the ranges
+	var targets []*target // of the ranges
 	for _, f := range all {
 		switch {
 		case !f.hasSample || f.last.Time < hints.Start:
@@ -174,17 +188,27 @@ func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHi
 			out = append(out, &series{f.labels, []tsread.Sample{f.last}})
 		default:
 			ranges = append(ranges, tsread.Range{Key: f.key, From: hints.Start, To: hints.End, Newest: isInstant, Latest: s.compactions})
-			targets = append(targets, &series{labels: f.labels})
+			targets = append(targets, &target{key: f.key, series: &series{labels: f.labels}})
 		}
 	}
 	samples, err := q.engine.reader.Samples(ctx, ranges, q.count)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, nil, unavailable(err)
 	}
+	var short []*target // that compactions may make longer
 	for i, t := range targets {
-		if t.samples = samples[i]; len(t.samples) > 0 {
-			out = append(out, t)
+		if t.samples = samples[i]; !isInstant || len(t.samples) == 0 {
+			short = append(short, t)
 		}
 	}
-	return mergeSeries(out), nil
+	warnings, err := q.prependCompacted(ctx, s, hints, short)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	for _, t := range targets {
+		if len(t.samples) > 0 {
+			out = append(out, t.series)
+		}
+	}
+	return mergeSeries(out), warnings, nil
 }

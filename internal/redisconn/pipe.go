@@ -58,6 +58,18 @@ func (p *Pipe) Exchange(ctx context.Context, next func(buf []byte) ([]byte, int)
 	return err
 }
 
+// Do sends one command and hands its reply to receive, like [Pipe.Exchange].
+func (p *Pipe) Do(ctx context.Context, command []byte, receive func(*Reader) error) error {
+	sent := false
+	return p.Exchange(ctx, func(buf []byte) ([]byte, int) {
+		if sent {
+			return buf, 0
+		}
+		sent = true
+		return append(buf, command...), 1
+	}, receive)
+}
+
 // Full reports whether a chunk is large enough to be sent.
 func Full(buf []byte) bool { return len(buf) >= chunk }
 

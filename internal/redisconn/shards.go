@@ -88,6 +88,11 @@ func (s *Shards) at(addr string) int {
 // Each sends one command to every server that stores keys, to all at once. reply reads the reply of one of them, and may be called
 // concurrently for different ones.
 func (s *Shards) Each(ctx context.Context, command []byte, reply func(from *Reader) error) error {
+	return s.EachPipe(ctx, func(pipe *Pipe) error { return pipe.Do(ctx, command, reply) })
+}
+
+// EachPipe calls f for every server that stores keys, for all at once.
+func (s *Shards) EachPipe(ctx context.Context, f func(*Pipe) error) error {
 	shards, err := s.all(ctx)
 	if err != nil {
 		return err
@@ -96,16 +101,7 @@ func (s *Shards) Each(ctx context.Context, command []byte, reply func(from *Read
 	var wg sync.WaitGroup
 	for i, shard := range shards {
 		pipe := s.pipes[shard]
-		wg.Go(func() {
-			sent := false
-			errs[i] = pipe.Exchange(ctx, func(buf []byte) ([]byte, int) {
-				if sent {
-					return buf, 0
-				}
-				sent = true
-				return append(buf, command...), 1
-			}, reply)
-		})
+		wg.Go(func() { errs[i] = f(pipe) })
 	}
 	wg.Wait()
 	return firstOf(errs)

@@ -73,7 +73,7 @@ func (r *Reader) Find(ctx context.Context, filters []string, latest bool, visit 
 // foundParser parses a reply to TS.MGET: a list of [key, [[label, value], …], [time, value]], whose last part is empty for a series without
 // samples.
 type foundParser struct {
-	words  map[string]string // label names and values: each is allocated once
+	words  map[string]string // label names and values: each is allocated once. nil: each time
 	labels []Label
 }
 
@@ -109,20 +109,11 @@ func (p *foundParser) parseOne(from *redisconn.Reader) (f Found, err error) {
 		return f, err
 	}
 	f.Key = string(key)
-	n, err := from.ArrayUpTo(maxLabels)
-	if err != nil {
+	if err := p.parseLabels(from); err != nil {
 		return f, err
 	}
-	p.labels = p.labels[:0]
-	for range n {
-		l, err := p.parseLabel(from)
-		if err != nil {
-			return f, err
-		}
-		p.labels = append(p.labels, l)
-	}
 	f.Labels = p.labels
-	n, err = from.ArrayUpTo(2)
+	n, err := from.ArrayUpTo(2)
 	if err != nil || n == 0 {
 		return f, err
 	}
@@ -132,6 +123,23 @@ func (p *foundParser) parseOne(from *redisconn.Reader) (f Found, err error) {
 	f.HasSample = true
 	f.Last, err = parseTimeAndValue(from)
 	return f, err
+}
+
+// parseLabels parses a list of [name, value].
+func (p *foundParser) parseLabels(from *redisconn.Reader) error {
+	n, err := from.ArrayUpTo(maxLabels)
+	if err != nil {
+		return err
+	}
+	p.labels = p.labels[:0]
+	for range n {
+		l, err := p.parseLabel(from)
+		if err != nil {
+			return err
+		}
+		p.labels = append(p.labels, l)
+	}
+	return nil
 }
 
 func (p *foundParser) parseLabel(from *redisconn.Reader) (l Label, err error) {
@@ -153,7 +161,9 @@ func (p *foundParser) parseWord(from *redisconn.Reader) (string, error) {
 	word, ok := p.words[string(text)]
 	if !ok {
 		word = string(text)
-		p.words[word] = word
+		if p.words != nil {
+			p.words[word] = word
+		}
 	}
 	return word, nil
 }

@@ -3,7 +3,6 @@ package tsread
 import (
 	"context"
 	"math"
-	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
@@ -190,7 +189,7 @@ func (p *Range) append(buf []byte) []byte {
 func parseSamples(from *redisconn.Reader, count func(int) error) ([]Sample, error) {
 	n, err := from.ArrayUpTo(page)
 	if err != nil {
-		if refusal, ok := err.(redisconn.ServerError); ok && strings.Contains(string(refusal), "key does not exist") { //nolint:errorlint // never wrapped
+		if refusal, ok := err.(redisconn.ServerError); ok && isMissing(refusal) { //nolint:errorlint // never wrapped
 			return nil, nil // it has expired
 		}
 		return nil, err

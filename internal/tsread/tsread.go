@@ -6,7 +6,8 @@
 //
 //   - tsread.go: [Reader], and methods for a few series.
 //   - pool.go: connections. A query has connections of its own while it runs, so its end does not disturb another one.
-//   - find.go: which series there are.
+//   - find.go: the series that filters select.
+//   - scan.go: all series, for what no filter can select.
 //   - samples.go: samples of many series, in pieces, so that Redis serves its other clients in between.
 package tsread
 

@@ -91,7 +91,7 @@ func startOnTerminal(t *testing.T, cmd *exec.Cmd, env ...string) *terminalProces
 	}
 	t.Cleanup(func() {
 		_ = d.cmd.Process.Kill()
-		_ = d.screen.Close()
+		_ = d.screen.InputPipe().(io.Closer).Close() // ends the copying of answers; Emulator.Close would race with it
 	})
 	go func() { d.exited <- d.cmd.Wait() }()
 	go d.read()
@@ -167,7 +167,9 @@ func (d *terminalProcess) checkEnd() {
 	select {
 	case err := <-d.exited:
 		if err != nil {
-			d.t.Errorf("exit: %v", err)
+			d.mu.Lock()
+			d.t.Errorf("exit: %v after %.5000q", err, &d.raw)
+			d.mu.Unlock()
 		}
 	case <-time.After(30 * time.Second):
 		d.t.Fatal("does not end")
@@ -226,32 +228,42 @@ func TestDemoUnderAShell(t *testing.T) {
 	}
 }
 
-// TestDemoIsStopped: without a shell that could continue the demo, Ctrl-Z stops nothing. After a stop that cannot be caught, the
-// terminal is taken again.
+// TestDemoIsStopped: without a shell that could continue the demo, Ctrl-Z stops nothing. After a stop that cannot be caught, everything
+// is drawn again.
 func TestDemoIsStopped(t *testing.T) {
 	d := startDemo(t)
 	d.waitForView()
 	d.typeKeys("\x1a")
 	_ = d.cmd.Process.Signal(syscall.SIGSTOP)
+	d.mu.Lock()
+	drawn := strings.Count(d.raw.String(), "\x1b[2J")
+	d.mu.Unlock()
 	_ = d.cmd.Process.Signal(syscall.SIGCONT)
-	d.waitUntil("the view again", func(text string) bool { return d.entered >= 2 && d.inView && strings.Contains(text, "q ends") })
+	d.waitUntil("the view again", func(text string) bool {
+		return strings.Count(d.raw.String(), "\x1b[2J") > drawn && d.inView && strings.Contains(text, "q ends")
+	})
 	d.typeKeys("q")
 	d.checkEnd()
 }
 
-// TestDemoIsResized makes the terminal as small as possible, and large again. Nothing wraps: the title stays in the first line.
+// TestDemoIsResized makes the terminal as small as possible, and large again. The emulator stays large, because output for the previous
+// size may still arrive.
 func TestDemoIsResized(t *testing.T) {
 	d := startDemo(t)
 	d.waitForView()
+	d.mu.Lock()
+	d.screen.Resize(200, 60)
+	d.mu.Unlock()
 	for _, size := range [][2]int{{40, 10}, {20, 5}, {1, 1}, {200, 60}, {80, 24}} {
-		d.mu.Lock()
-		d.screen.Resize(size[0], size[1])
 		resizeTerminal(t, d.pty, size[0], size[1])
-		d.mu.Unlock()
 		d.waitUntil(fmt.Sprint(size), func(text string) bool {
-			lines := strings.Split(text, "\n")
-			return size[0] < 40 && text != "" || size[0] >= 40 && !strings.HasPrefix(lines[0], " ") && strings.HasPrefix(lines[len(lines)-1], "q ends") &&
-				strings.Contains(text, "CPU      all")
+			lines := strings.Split(strings.TrimRight(text, " \n"), "\n")
+			for _, line := range lines {
+				if len([]rune(strings.TrimRight(line, " "))) > size[0] {
+					return false
+				}
+			}
+			return len(lines) <= size[1] && text != "" && (size[0] < 40 || len(lines) == size[1] && strings.HasPrefix(lines[size[1]-1], "q ends") && strings.Contains(text, "CPU      all"))
 		})
 	}
 	d.typeKeys("q")

@@ -91,7 +91,9 @@ func TestExampleConfigurationIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(data)
-	want := map[string][]string{"the agent": conf.Keys(config.Settings{})}
+	want := map[string][]string{
+		"the agent": conf.Keys(config.Settings{}), "web": conf.Keys(config.Web{}), "web.limits": conf.Keys(config.WebLimits{}), "web.auth": conf.Keys(config.WebAuth{}),
+	}
 	for _, d := range pluginsall.Catalog() {
 		want[d.Name()] = append(conf.Keys(d.Defaults()), d.Name())
 	}

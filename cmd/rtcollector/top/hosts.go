@@ -22,8 +22,20 @@ type hostRow struct {
 	silent                       bool
 }
 
-// silentAfter is how old the newest sample of a host may be. It is several times the longest usual interval.
-const silentAfter = 90 * time.Second
+// A host is silent if its newest sample is older than three of its intervals, and at least as old as minSilence.
+const (
+	minSilence     = 90 * time.Second
+	livenessWindow = 15 * time.Minute // in which intervals are estimated
+	livenessQuery  = `count_over_time(rtcollector_up[15m])`
+)
+
+// silenceAfter returns the age of the newest sample from which a host is silent, for the number of its samples in livenessWindow.
+func silenceAfter(samples float64) time.Duration {
+	if !(samples >= 1) {
+		return minSilence
+	}
+	return max(minSilence, time.Duration(3*float64(livenessWindow)/samples))
+}
 
 // The queries of the list of hosts.
 const (
@@ -46,8 +58,8 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 	}
 	cpu, cpuNow := &reading{expr: cpuQuery, ranged: true}, &reading{expr: cpuQuery}
 	memory, disk, load, uptime := &reading{expr: memoryQuery}, &reading{expr: diskQuery}, &reading{expr: loadQuery}, &reading{expr: uptimeQuery}
-	received, sent, full := &reading{expr: receiveQuery}, &reading{expr: sendQuery}, &reading{expr: fullQuery}
-	if err := s.read(ctx, now, over, cpu, cpuNow, memory, disk, load, uptime, received, sent, full); err != nil {
+	received, sent, full, alive := &reading{expr: receiveQuery}, &reading{expr: sendQuery}, &reading{expr: fullQuery}, &reading{expr: livenessQuery}
+	if err := s.read(ctx, now, over, cpu, cpuNow, memory, disk, load, uptime, received, sent, full, alive); err != nil {
 		return nil, err
 	}
 	rows := make([]hostRow, len(live))
@@ -60,7 +72,8 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 			return units.Missing
 		}
 	}
-	cpus, memories, loads, uptimes, rx, tx := valueOf(cpuNow), valueOf(memory), valueOf(load), valueOf(uptime), valueOf(received), valueOf(sent)
+	cpus, memories, loads, uptimes := valueOf(cpuNow), valueOf(memory), valueOf(load), valueOf(uptime)
+	rx, tx, counts := valueOf(received), valueOf(sent), valueOf(alive)
 	for i, l := range live {
 		host := l.Labels["host"]
 		rows[i] = hostRow{
@@ -70,7 +83,7 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 		if line, ok := lines[host]; ok {
 			rows[i].cpu = line.values
 		}
-		rows[i].findConcern(now, full)
+		rows[i].findConcern(now, silenceAfter(counts(host)), full)
 	}
 	slices.SortFunc(rows, func(a, b hostRow) int {
 		if (a.concern == "") != (b.concern == "") {
@@ -93,7 +106,7 @@ func largest(r *reading, host string) float64 {
 }
 
 // findConcern decides whether a host needs a look, and why.
-func (h *hostRow) findConcern(now time.Time, full *reading) {
+func (h *hostRow) findConcern(now time.Time, silence time.Duration, full *reading) {
 	soonest := math.Inf(1)
 	for _, s := range full.series {
 		if left := s.last(); s.labels.Get("host") == h.name && left < soonest {
@@ -102,7 +115,7 @@ func (h *hostRow) findConcern(now time.Time, full *reading) {
 		}
 	}
 	switch age := now.Sub(h.seen); {
-	case age > silentAfter:
+	case age > silence:
 		h.silent = true
 		h.concern = "silent for " + units.Coarse(age.Round(time.Second).Seconds())
 	case h.disk >= 95 && h.concern == "":

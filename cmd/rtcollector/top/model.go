@@ -2,7 +2,6 @@ package top
 
 import (
 	"context"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -97,14 +96,6 @@ type answer struct {
 // continued is sent when the process goes on after a stop.
 type continued struct{}
 
-// nothing is a command that does nothing. It implements tea.ExecCommand.
-type nothing struct{}
-
-func (nothing) Run() error          { return nil }
-func (nothing) SetStdin(io.Reader)  {}
-func (nothing) SetStdout(io.Writer) {}
-func (nothing) SetStderr(io.Writer) {}
-
 // Init implements tea.Model.
 func (m model) Init() tea.Cmd { return m.read() }
 
@@ -144,7 +135,7 @@ func (m model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	case answer:
 		return m.show(message)
 	case continued:
-		return m, tea.Exec(nothing{}, nil) // releases the terminal, and prepares it again
+		return m, tea.ClearScreen // and draws everything again
 	}
 	return m, nil
 }

@@ -128,6 +128,15 @@ func TestHosts(t *testing.T) {
 	u.shows(`(?m)^h4  redis.lan`)
 }
 
+// The age from which a host is silent follows its interval.
+func TestSilence(t *testing.T) {
+	for samples, want := range map[float64]time.Duration{math.NaN(): 90 * time.Second, 0: 90 * time.Second, 90: 90 * time.Second, 15: 3 * time.Minute, 3: 15 * time.Minute} {
+		if got := silenceAfter(samples); got != want {
+			t.Errorf("%v samples: %v, want %v", samples, got, want)
+		}
+	}
+}
+
 func TestManyHosts(t *testing.T) {
 	client := querytest.Open(t)
 	var b strings.Builder

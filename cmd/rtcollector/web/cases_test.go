@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
 // T is the time at which the samples of the cases begin.
@@ -22,6 +24,7 @@ func apiCases() map[string][]request {
 		"errors-and-limits":         errorCases(),
 		"untrusted-names":           untrustedNames(),
 		"staleness-and-edges":       staleness(),
+		"empty-matchers":            emptyMatchers(),
 	}
 }
 
@@ -242,6 +245,21 @@ func untrustedNames() []request {
 		request{path: get("query", "query", `evil{name=~"a|b"}`, "time", "1750003200"), data: `{"resultType":"vector","result":[]}`})
 }
 
+// TestNamesFromStrangers: every text comes back as it was written, and selects its series.
+func TestNamesFromStrangers(t *testing.T) {
+	eachServer(t, "untrusted-names", func(t *testing.T, base string) {
+		for _, s := range caseSamples(t, "untrusted-names") {
+			written := s.Labels.Get("name")
+			stored := tskey.Clean(written)
+			result := asJSON([]any{map[string]any{"metric": map[string]string{"__name__": "evil", "host": "h", "name": stored}, "value": []any{T, fmt.Sprint(s.Value)}}})
+			for _, name := range []string{written, stored} {
+				r := request{path: get("query", "query", "evil{name="+strconv.Quote(name)+"}", "time", "1750003200"), data: `{"resultType":"vector","result":` + result + `}`}
+				r.check(t, r.send(t, base))
+			}
+		}
+	})
+}
+
 func staleness() []request {
 	beat := func(expr, time, value, differs string) request {
 		data := `{"resultType":"vector","result":[]}`
@@ -273,4 +291,28 @@ func staleness() []request {
 			data:    `{"resultType":"matrix","result":[{"metric":{},"values":[[1750003200,"0"],[1750003260,"60"],[1750003320,"120"],[1750003380,"120"],[1750003440,"120"],[1750003500,"120"],[1750003560,"120"]]}]}`,
 			differs: left},
 	}
+}
+
+func emptyMatchers() []request {
+	hosts := func(matcher string, hosts ...string) request {
+		results := make([]string, len(hosts))
+		for i, h := range hosts {
+			results[i] = fmt.Sprintf(`{"metric":{"host":%q},"value":[1750003200,"1"]}`, h)
+		}
+		return request{
+			path: get("query", "query", "count by (host) (disk_used{"+matcher+"})", "time", "1750003200"),
+			data: `{"resultType":"vector","result":[` + strings.Join(results, ",") + `]}`,
+		}
+	}
+	all := []request{
+		hosts(`role=""`, "a"), hosts(`role!=""`, "b", "c", "d"), hosts(`role=~".*"`, "a", "b", "c", "d"), hosts(`role!~".*"`), hosts(`role!="db"`, "a", "c"),
+		hosts(`role=~"db|"`, "a", "b", "d"), hosts(`role!="",tier=""`, "b", "c"), hosts(`nosuch!=""`), hosts(`role=~"(?i)DB"`, "b", "d"),
+		{path: get("query", "query", "sum by (role) (disk_used)", "time", "1750003200"), data: `{"resultType":"vector","result":[
+			{"metric":{},"value":[1750003200,"1"]},{"metric":{"role":"db"},"value":[1750003200,"6"]},{"metric":{"role":"web"},"value":[1750003200,"3"]}]}`},
+		{path: get("query", "query", "count by (nosuch) (disk_used)", "time", "1750003200"), data: `{"resultType":"vector","result":[{"metric":{},"value":[1750003200,"4"]}]}`},
+	}
+	for _, expr := range []string{"{}", `{role=""}`, `{role=~".*"}`, `{__name__=~".*"}`, `{__name__!="disk_used"}`, `disk_used{__name__="x"}`} {
+		all = append(all, request{path: get("query", "query", expr), status: 400, errorType: badData})
+	}
+	return all
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/query/querytest"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
 // TestHugeExpressions: they are refused before they are parsed, which would take minutes, and other requests are answered meanwhile.
@@ -164,5 +165,33 @@ func TestClientGoesAway(t *testing.T) {
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/query?query=1", nil))
 	if w.Code != 200 {
 		t.Error(fmt.Sprint(w.Code, w.Body))
+	}
+}
+
+// TestPagesAreKept: a browser loads the files of the dashboard once.
+func TestPagesAreKept(t *testing.T) {
+	base := serve(t, web.Config{Redis: redisconn.Defaults()})
+	ask := func(path, tag string) *http.Response {
+		t.Helper()
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, http.NoBody)
+		r.Header.Set("If-None-Match", tag)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp
+	}
+	for _, path := range []string{"/", "/host/web-1", "/index.html"} {
+		first := ask(path, "")
+		if second := ask(path, first.Header.Get("ETag")); first.StatusCode != 200 || second.StatusCode != 304 || first.Header.Get("Cache-Control") != "no-cache" {
+			t.Error(path, first.StatusCode, second.StatusCode, first.Header)
+		}
+		if other := ask(path, `W/"x"`); other.StatusCode != 200 {
+			t.Error(path, other.StatusCode)
+		}
+	}
+	if cached := ask("/api/v1/query?query=1", "").Header.Get("Cache-Control"); cached != "no-store" {
+		t.Error(cached)
 	}
 }

@@ -2,9 +2,11 @@ package web_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -46,6 +48,29 @@ func serve(t testing.TB, c web.Config) string {
 		}
 	})
 	return server.URL
+}
+
+// listen starts a web server with its own connections, as the program does, and returns its address.
+func listen(t testing.TB, c web.Config) string {
+	t.Helper()
+	s, err := web.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return s.URL(l)
 }
 
 // caseSamples returns the samples of a case, without the values that RedisTimeSeries refuses.

@@ -12,6 +12,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tsread"
 )
 
+// Rights lists the ACL rules of a Redis user that can read everything the pages show: ACL SETUSER viewer on >… ~* and these rules. Redis
+// asks for all rights to the keys (~*, not %R~*) with the commands of modules; without the writing commands, the user cannot write. With
+// +info, the status shows the version of Redis as well.
+const Rights = redisconn.Rights + " " + tsread.Rights + " +ft.search +ft.aggregate"
+
 // retryPause is how long the error of a failed connection is repeated to other requests before the next attempt.
 const retryPause = time.Second
 
@@ -57,7 +62,7 @@ func (s *store) open(ctx context.Context) (*connection, error) {
 	}
 	client, err := redisconn.Open(ctx, s.config, s.secrets)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !isOver(ctx) {
 			s.err, s.failed = err, time.Now()
 		}
 		return nil, unavailable(ctx, err)
@@ -71,10 +76,16 @@ func unavailable(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &query.Error{Kind: query.Canceled, Err: err}
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case isOver(ctx):
 		return &query.Error{Kind: query.Timeout, Err: fmt.Errorf("the time for this request was over before Redis answered: %w", err)}
 	}
 	return &query.Error{Kind: query.Unavailable, Err: err}
+}
+
+// isOver reports whether the deadline has passed. The connection may notice that before the context does.
+func isOver(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // engine returns the engine of the connection.

@@ -68,11 +68,17 @@ func CasePath(root, name, file string) string {
 // LoadFile writes the samples of an OpenMetrics file to Redis.
 func LoadFile(t testing.TB, client *redisconn.Client, path string) {
 	t.Helper()
+	Add(t, client, ParseFile(t, path))
+}
+
+// ParseFile parses an OpenMetrics file; see [Load].
+func ParseFile(t testing.TB, path string) []Sample {
+	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	Load(t, client, string(text))
+	return Parse(t, string(text))
 }
 
 // Load writes samples to Redis. text has a line `name{labels} value seconds` for each and ends with "# EOF" (OpenMetrics). Label values

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -388,6 +389,34 @@ func FuzzRequests(f *testing.F) {
 					t.Errorf("%s %q got in", method, path)
 				}
 			}
+		}
+	})
+}
+
+// TestManyClients: what is remembered of clients is bounded; those beyond the bound share their attempts.
+func TestManyClients(t *testing.T) {
+	h := guarded(token("sesame"))
+	for i := range 5000 {
+		send(h, "GET /api/hosts", "Authorization: Bearer x", fmt.Sprintf("From: 10.0.%d.%d:1", i/250, i%250))
+	}
+	if r := send(h, "GET /api/hosts", bearer, "From: 10.9.9.9:1"); r.StatusCode != 429 {
+		t.Error(r.StatusCode)
+	}
+}
+
+// FuzzHost: only addresses of loopback and localhost are names of a server that only this machine can reach.
+func FuzzHost(f *testing.F) {
+	for _, text := range []string{"127.0.0.1:8642", "[::1]", "localhost", "evil:1:2", "[::ffff:127.0.0.1%25lo]:1", "", "[", "]:", "127.1"} {
+		f.Add(text)
+	}
+	h := guarded(access.Settings{Local: true})
+	f.Fuzz(func(t *testing.T, host string) {
+		r := httptest.NewRequest(http.MethodGet, "/api/hosts", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if lower := strings.ToLower(host); w.Code == 200 && !strings.Contains(lower, "127.") && !strings.Contains(lower, ":") && !strings.HasPrefix(lower, "localhost") {
+			t.Errorf("%q passes", host)
 		}
 	})
 }

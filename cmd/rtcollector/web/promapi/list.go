@@ -2,7 +2,6 @@ package promapi
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,27 +13,25 @@ import (
 	"github.com/rtcollector/rtcollector/internal/query"
 )
 
-// selection returns the selection that match[], start and end describe, and the limit of the result.
-func (a *API) selection(p params) (s query.Selection, limit int, err error) {
+// selection returns the selection that match[], start, end and limit describe.
+func (a *API) selection(p params) (s query.Selection, err error) {
 	s.Selectors = p.values["match[]"]
 	for _, selector := range s.Selectors {
 		if selectsEverything(selector) {
-			return s, 0, badData("match[] must contain at least one non-empty matcher: %q selects every series", shorten(selector))
+			return s, badData("match[] must contain at least one non-empty matcher: %q selects every series", shorten(selector))
 		}
 	}
 	if s.Start, err = p.time("start", time.Time{}); err != nil {
-		return s, 0, err
+		return s, err
 	}
 	if s.End, err = p.time("end", time.Time{}); err != nil {
-		return s, 0, err
+		return s, err
 	}
 	if !s.Start.IsZero() && !s.End.IsZero() && s.End.Before(s.Start) {
-		return s, 0, badData("end timestamp must not be before start time")
+		return s, badData("end timestamp must not be before start time")
 	}
-	if limit, err = p.count("limit"); limit > 0 {
-		s.Limit = limit + 1 // one more shows that something is left out
-	}
-	return s, limit, err
+	s.Limit, err = p.count("limit")
+	return s, err
 }
 
 // longestSelector is the length of selectors above which the engine refuses them without parsing.
@@ -50,16 +47,8 @@ func selectsEverything(selector string) bool {
 	return err == nil && !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches("") })
 }
 
-// cut returns at most limit items. If it leaves some out, it adds a warning. 0 is no limit.
-func cut[T any](items []T, limit int, warnings []string) ([]T, []string) {
-	if limit == 0 || len(items) <= limit {
-		return items, warnings
-	}
-	return items[:limit], append(warnings, fmt.Sprintf("results truncated due to limit: %d", limit))
-}
-
 func (a *API) series(ctx context.Context, p params) (answer, error) {
-	s, limit, err := a.selection(p)
+	s, err := a.selection(p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -71,12 +60,11 @@ func (a *API) series(ctx context.Context, p params) (answer, error) {
 		return answer{}, err
 	}
 	found, warnings, err := e.Series(ctx, s)
-	found, warnings = cut(found, limit, warnings)
 	return answer{data: seriesList(found), warnings: warnings}, err
 }
 
 func (a *API) labels(ctx context.Context, p params) (answer, error) {
-	s, limit, err := a.selection(p)
+	s, err := a.selection(p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -85,7 +73,6 @@ func (a *API) labels(ctx context.Context, p params) (answer, error) {
 		return answer{}, err
 	}
 	names, warnings, err := e.LabelNames(ctx, s)
-	names, warnings = cut(names, limit, warnings)
 	return answer{data: textList(names), warnings: warnings}, err
 }
 
@@ -97,7 +84,7 @@ func (a *API) labelValues(ctx context.Context, p params) (answer, error) {
 	if !isLabelName(name) {
 		return answer{}, badData("invalid label name: %q", shorten(name))
 	}
-	s, limit, err := a.selection(p)
+	s, err := a.selection(p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -106,7 +93,6 @@ func (a *API) labelValues(ctx context.Context, p params) (answer, error) {
 		return answer{}, err
 	}
 	values, warnings, err := e.LabelValues(ctx, name, s)
-	values, warnings = cut(values, limit, warnings)
 	return answer{data: textList(values), warnings: warnings}, err
 }
 

@@ -271,7 +271,7 @@ func (b box) middle() (x, y float64) { return b.X + b.Width/2, b.Y + b.Height/2 
 // boxOf returns the place of an element, which an expression yields, after scrolling it into view.
 func (p *tab) boxOf(expression string) box {
 	p.t.Helper()
-	return eval[box](p, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "nearest"}); const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height}; })()`, expression))
+	return eval[box](p, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height}; })()`, expression))
 }
 
 func (p *tab) moveMouse(x, y float64) {

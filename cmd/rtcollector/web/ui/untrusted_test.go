@@ -36,7 +36,7 @@ func hostileSite(t *testing.T) *site {
 	t.Helper()
 	r := startRedis(t)
 	querytest.LoadFile(t, r.client, querytest.CasePath("../../../..", "untrusted-names", "samples.om"))
-	end := time.Unix(caseTime+60, 0)
+	end := time.Unix(gapsTime+60, 0)
 	var hosts []series
 	var events []telemetry.Event
 	for i, name := range hostileNames {
@@ -45,7 +45,7 @@ func hostileSite(t *testing.T) *site {
 			series{[]string{"__name__", "system_load1", "host", stored}, func(float64) float64 { return float64(i) }},
 			series{[]string{"__name__", "disk_used_percent", "host", stored, "mount", stored}, func(float64) float64 { return float64(i) }})
 		events = append(events, telemetry.Event{
-			Time: time.Unix(caseTime, 0).Add(time.Duration(i) * time.Second), Source: "syslog", Severity: telemetry.Informational, Host: name, App: name, Message: name,
+			Time: time.Unix(gapsTime, 0).Add(time.Duration(i) * time.Second), Source: "syslog", Severity: telemetry.Informational, Host: name, App: name, Message: name,
 			Fields: []telemetry.Field{telemetry.Text("name", name)},
 		})
 	}
@@ -183,14 +183,8 @@ func TestHostileHosts(t *testing.T) {
 	p.checkNames("hosts", p.names(".host-link .name"), storedNames())
 	p.checkHarmless("hosts")
 	links := eval[map[string]string](p, `Object.fromEntries([...document.querySelectorAll(".host-link")].map((one) => [one.querySelector(".name").dataset.full, one.getAttribute("href")]))`)
-	p.allow("status of 422")
 	for _, name := range storedNames() {
 		p.open(links[name])
-		if strings.ContainsAny(name, "=\"\\\n") || strings.TrimSpace(name) != name { // Redis cannot select such a value, and nothing else tells the host's series apart
-			p.wait(`document.getElementById("notice").textContent.includes("no series of Redis can be found")`)
-			p.checkHarmless("the page of " + name)
-			continue
-		}
 		p.wait(`document.querySelector(".panel canvas")`)
 		if got := eval[string](p, `document.querySelector(".facts dd .name").dataset.full`); got != name {
 			t.Errorf("the page of the host %q is that of %q", name, got)
@@ -232,4 +226,10 @@ func TestHostileLogLines(t *testing.T) {
 			t.Errorf("the filter for %q is shown as %q", name, got)
 		}
 	}
+}
+
+// script runs statements in the page.
+func (p *tab) script(statements string) {
+	p.t.Helper()
+	eval[bool](p, statements+"\n;true")
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -79,13 +78,4 @@ func lockedVersion(t *testing.T, module string) string {
 		t.Errorf("package.json wants %s %s, package-lock.json has %s", module, want, locked.Version)
 	}
 	return locked.Version
-}
-
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.FromSlash(path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }

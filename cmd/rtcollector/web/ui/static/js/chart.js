@@ -132,12 +132,13 @@ export class Chart {
   #yRange(min, max) {
     const { unit, min: low, max: high } = this.options;
     if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) [min, max] = [0, 1];
-    if (min >= 0 && !(min > 0 && this.options.zoomY && max - min < max / 10)) min = 0;
+    if (min >= 0 && !(min > 0 && this.options.zoomY && max > min && max - min < max / 10)) min = 0;
     if (max <= 0 && min < 0 && !this.options.zoomY) max = 0;
     if (low !== undefined) min = Math.min(min, low);
     if (high !== undefined) max = Math.max(max, high);
     this.yTicks = ticks(min, max, unit);
-    return [this.yTicks[0], this.yTicks.at(-1)];
+    const [bottom, top] = [this.yTicks[0], this.yTicks.at(-1)];
+    return [bottom, top + (top - bottom) / 50]; // so that a line at the top is drawn in its full width
   }
 
   // #update moves the tooltip to the crosshair.
@@ -284,7 +285,8 @@ function timeSplits(start, end, width, zone) {
   const shift = zone === "utc" ? 0 : new Date(start * 1000).getTimezoneOffset() * 60;
   const splits = [];
   for (let t = Math.ceil((start - shift) / step) * step + shift; t <= end; t += step) splits.push(t);
-  return splits;
+  const room = ((end - start) / Math.max(1, width)) * 22; // half a label: it is not cut off at the right
+  return splits.filter((t) => t <= end - room);
 }
 
 // sparkline draws a small chart without axes: values are numbers or null for a gap.

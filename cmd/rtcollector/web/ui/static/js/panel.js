@@ -23,7 +23,7 @@ export class Panel {
     this.spec = spec;
     this.actions = actions;
     this.recorder = new Recorder();
-    this.isolated = new Set(); // keys of the series that are shown; empty: all
+    this.hidden = new Set(); // keys of series that the user has hidden
     this.series = [];
     this.#build();
   }
@@ -49,6 +49,7 @@ export class Panel {
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.pick.hidden = true;
     });
+    this.element.panel = this; // for the console and the tests
     this.chart = new Chart(this.plot, {
       ...this.spec, zone: this.actions.zone,
       onZoom: this.actions.onZoom, onReset: this.actions.onReset,
@@ -104,8 +105,7 @@ export class Panel {
   }
 
   #shown() {
-    if (!this.series.some((s) => this.isolated.has(s.key))) return this.series.map(() => true);
-    return this.series.map((s) => this.isolated.has(s.key));
+    return this.series.map((s) => !this.hidden.has(s.key));
   }
 
   #drawHead() {
@@ -141,18 +141,14 @@ export class Panel {
       });
   }
 
-  // #choose isolates a series, or adds it to those that are shown (with a modifier). The only one that is shown brings all back.
+  // #choose isolates a series, or with a modifier hides or adds it. The only one that is shown brings all back.
   #choose(key, event) {
-    const adding = event.ctrlKey || event.metaKey || event.shiftKey;
-    if (adding) {
-      if (this.isolated.size === 0) for (const s of this.series) this.isolated.add(s.key);
-      if (this.isolated.has(key)) this.isolated.delete(key);
-      else this.isolated.add(key);
-      if (this.isolated.size === 0) this.isolated.add(""); // nothing is shown
-    } else if (this.isolated.size === 1 && this.isolated.has(key)) this.isolated.clear();
-    else this.isolated = new Set([key]);
-    const shown = this.isolated.has("") && this.isolated.size === 1 ? this.series.map(() => false) : this.#shown();
-    if (this.isolated.size > 1) this.isolated.delete("");
+    const others = this.series.map((s) => s.key).filter((other) => other !== key);
+    if (event.ctrlKey || event.metaKey || event.shiftKey) {
+      if (!this.hidden.delete(key)) this.hidden.add(key);
+    } else if (!this.hidden.has(key) && others.every((other) => this.hidden.has(other))) this.hidden.clear();
+    else this.hidden = new Set(others);
+    const shown = this.#shown();
     this.chart.show(shown);
     this.#drawLegend(shown);
   }
