@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/embedded"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // benchHosts have the series that the pages draw, for 24 hours with a sample every 10 seconds.
@@ -16,13 +18,31 @@ const benchHosts = 50
 // benchSite serves a store of benchHosts. It takes about two minutes to fill.
 func benchSite(b *testing.B) *site {
 	b.Helper()
-	r := startRedisWith(b, embedded.Config{MaxSamples: 50_000_000})
+	r := startLargeRedis(b)
 	end := time.Now()
 	for i := range benchHosts {
 		drawn := slices.DeleteFunc(hostSeries(i), func(s series) bool { return strings.HasPrefix(s.labels[1], "internal_") })
 		r.fillSeries(b, drawn, end, end.Add(-24*time.Hour), end, 10*time.Second)
 	}
 	return startSite(b, r)
+}
+
+// startLargeRedis starts an embedded server that keeps 50 million samples.
+func startLargeRedis(b *testing.B) *redis {
+	b.Helper()
+	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{MaxSamples: 50_000_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = server.Close() })
+	connection := redisconn.Defaults()
+	connection.Host, connection.Port = servicetest.HostPort(b, server.Addr())
+	client, err := redisconn.Open(b.Context(), connection, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = client.Close() })
+	return &redis{server: server, client: client, config: connection}
 }
 
 // BenchmarkPages measures the time from the address to the complete page, with an empty cache.
@@ -55,7 +75,7 @@ func BenchmarkPages(b *testing.B) {
 func BenchmarkCrosshair(b *testing.B) {
 	p := openTab(b, startSite(b, startRedis(b)).base, 1360, 900)
 	p.open("/login")
-	p.script(`
+	eval[bool](p, `
 		window.charts = import("/js/chart.js").then(({ Chart }) => {
 			const grid = document.createElement("div");
 			grid.className = "panels";
@@ -70,7 +90,8 @@ func BenchmarkCrosshair(b *testing.B) {
 				chart.set({ x, columns: [0, 1, 2].map((s) => x.map((_, i) => 50 + 40 * Math.sin(i / (20 + k) + s))), names: ["a", "b", "c"], shown: [true, true, true], start: x[0], end: x.at(-1) });
 				return chart;
 			});
-		})`)
+		});
+		true`)
 	eval[bool](p, `charts.then((all) => new Promise((resolve) => setTimeout(() => resolve(all.length === 12), 200)))`)
 	const moves = 240
 	var frames, work []float64

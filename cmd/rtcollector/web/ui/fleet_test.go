@@ -167,12 +167,7 @@ type redis struct {
 
 func startRedis(t testing.TB) *redis {
 	t.Helper()
-	return startRedisWith(t, embedded.Config{})
-}
-
-func startRedisWith(t testing.TB, limits embedded.Config) *redis {
-	t.Helper()
-	server, err := embedded.Listen("127.0.0.1:0", limits)
+	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
