@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -236,6 +237,7 @@ func (p *tab) wait(expression string) {
 			return
 		}
 		if time.Now().After(deadline) {
+			p.screenshot("failed-" + p.t.Name() + ".png")
 			p.t.Fatalf("still not true after %v (%v): %s\nthe page says: %.2000s", patience, err, expression, p.text("body"))
 		}
 		p.run(chromedp.Sleep(25 * time.Millisecond))
@@ -377,4 +379,22 @@ func readFile(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func parseURL(t testing.TB, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func seconds(t testing.TB, text string) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Error(err)
+	}
+	return n
 }

@@ -208,7 +208,7 @@ class ExplorePage {
     return {
       zone: () => this.app.zone(), onZoom: (start, end) => this.app.zoom(start, end), onReset: () => this.app.resetZoom(),
       logsHref: (time) => href("/logs", { from: Math.floor(time - 300), to: Math.ceil(time + 300), range: null, at: Math.round(time) }),
-      emptyText: () => "No data in this range.",
+      emptyText: () => "No data in this range.", saysErrors: true,
     };
   }
 
