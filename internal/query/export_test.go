@@ -1,6 +1,10 @@
 package query
 
-import "time"
+import (
+	"time"
+
+	"github.com/prometheus/prometheus/storage"
+)
 
 // SetClock makes the label index take the time from a function.
 func (e *Engine) SetClock(now func() time.Time) { e.index.now = now }
@@ -10,3 +14,15 @@ const (
 	IndexRefresh = indexRefresh
 	IndexRecheck = indexRecheck
 )
+
+// DisablePushDown makes Redis return all samples.
+func (e *Engine) DisablePushDown() { e.noPushDown = true }
+
+// PushDown returns what Redis would aggregate for a selector.
+func PushDown(hints *storage.SelectHints, lookback int64, nested bool) (string, int64) {
+	a, ok := pushDown(hints, lookback, nested)
+	if !ok {
+		return "", 0
+	}
+	return a.function, a.bucket
+}

@@ -7,6 +7,7 @@
 //   - errors.go: the kinds of errors, which decide the status of an HTTP reply.
 //   - matchers.go: what Redis evaluates of a selector, and what is evaluated here.
 //   - queryable.go: how the engine gets its samples from Redis.
+//   - pushdown.go: what Redis aggregates.
 //   - compactions.go: what is read where raw samples are no longer kept.
 //   - rebuild.go: the samples that are made of it.
 //   - series.go: series and samples in the form that the engine wants.
@@ -73,6 +74,8 @@ type Engine struct {
 	engine *promql.Engine
 	parser parser.Parser
 	places chan struct{} // one element for each query that runs
+
+	noPushDown bool // Redis aggregates nothing; for tests
 }
 
 // New returns an engine that reads with client, which must be opened with [redisconn.Config.ForSearches]. The caller closes the client

@@ -178,6 +178,8 @@ func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHi
 		return nil, nil, err
 	}
 	isInstant := hints.Range == 0 && hints.End-hints.Start < q.limits.Lookback.Milliseconds() // only the newest sample can be in the result
+	pushed, ok := pushDown(hints, q.limits.Lookback.Milliseconds(), q.nested || q.engine.noPushDown)
+	isPushed := ok && !isInstant && !s.compactions && !haveTwins(all)
 	var out []*series
 	var ranges []tsread.Range
 	var targets []*target // of the ranges
@@ -187,7 +189,11 @@ func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHi
 		case isInstant && f.last.Time <= hints.End:
 			out = append(out, &series{f.labels, []tsread.Sample{f.last}})
 		default:
-			ranges = append(ranges, tsread.Range{Key: f.key, From: hints.Start, To: hints.End, Newest: isInstant, Latest: s.compactions})
+			r := tsread.Range{Key: f.key, From: hints.Start, To: hints.End, Newest: isInstant, Latest: s.compactions}
+			if isPushed {
+				pushed.apply(&r)
+			}
+			ranges = append(ranges, r)
 			targets = append(targets, &target{key: f.key, series: &series{labels: f.labels}})
 		}
 	}
@@ -197,6 +203,9 @@ func (q *querier) read(ctx context.Context, s *selector, hints *storage.SelectHi
 	}
 	var short []*target // that compactions may make longer
 	for i, t := range targets {
+		if isPushed {
+			pushed.moveToEnds(samples[i])
+		}
 		if t.samples = samples[i]; !isInstant || len(t.samples) == 0 {
 			short = append(short, t)
 		}

@@ -104,17 +104,15 @@ type bucket struct {
 
 // joinBuckets returns the buckets that all aggregations have, shifted by some time.
 func joinBuckets(all [][]tsread.Sample, shift int64) []bucket {
-	var out []bucket
+	out := make([]bucket, 0, len(all[0]))
+	others := all[len(all)-1] // the same if there is one aggregation
 	for _, s := range all[0] {
-		b := bucket{start: s.Time + shift, values: [2]float64{s.Value, s.Value}}
-		if len(all) == 2 {
-			i, ok := slices.BinarySearchFunc(all[1], s.Time, func(s tsread.Sample, t int64) int { return int(s.Time - t) })
-			if !ok {
-				continue
-			}
-			b.values[1] = all[1][i].Value
+		for len(others) > 0 && others[0].Time < s.Time {
+			others = others[1:]
 		}
-		out = append(out, b)
+		if len(others) > 0 && others[0].Time == s.Time {
+			out = append(out, bucket{start: s.Time + shift, values: [2]float64{s.Value, others[0].Value}})
+		}
 	}
 	return out
 }

@@ -25,6 +25,9 @@ type Range struct {
 // page is how many samples Redis returns at once: a day at 10 s. That takes it a few milliseconds.
 const page = 10_000
 
+// aggregated is how many samples Redis may aggregate for one reply. A sample costs it a tenth of one that it returns.
+const aggregated = 10 * page
+
 // inFlight is how many samples Redis may have to return before it serves another client.
 const inFlight = 40_000
 
@@ -112,17 +115,21 @@ func joinSamples(a, b []Sample) []Sample {
 func ahead(parts []part) int {
 	most := int64(1)
 	for i := range parts {
-		most = max(most, min(parts[i].expect(), page))
+		most = max(most, parts[i].cost())
 	}
 	return int(min(inFlight/most, 256))
 }
 
-// expect estimates the number of samples.
-func (p *Range) expect() int64 {
+// cost estimates the costs of one reply, in samples that are returned.
+func (p *Range) cost() int64 {
 	if p.Newest {
 		return 1
 	}
-	return (p.To - p.From) / max(p.Bucket, assumedInterval)
+	samples := (p.To - p.From) / assumedInterval
+	if p.Aggregation != "" {
+		return min(samples, aggregated) * page / aggregated
+	}
+	return min(samples, int64(p.count()))
 }
 
 // after returns what is left of a range when the given samples have been read.
@@ -144,9 +151,17 @@ func (p *Range) count() int {
 	case p.Newest:
 		return 1
 	case p.Limit > 0:
-		return min(p.Limit, page)
+		return min(p.Limit, p.page())
 	}
-	return page
+	return p.page()
+}
+
+// page returns how many samples Redis may return at once.
+func (p *Range) page() int {
+	if p.Aggregation == "" {
+		return page
+	}
+	return int(max(1, min(aggregated/max(p.Bucket/assumedInterval, 1), page)))
 }
 
 func (p *Range) append(buf []byte) []byte {

@@ -236,13 +236,15 @@ func TestTail(t *testing.T) {
 	line := func(text string) telemetry.Event {
 		return telemetry.Event{Time: time.Now(), Host: "a", App: "sshd", Severity: telemetry.Warning, Message: text, Source: "syslog"}
 	}
-	a.write(line("old"))
+	before := line("old")
+	before.Time = before.Time.Add(-time.Second)
+	a.write(before)
 	all, some, old := a.follow(""), a.follow("host=b&app=sshd"), a.follow("last=5")
 	if got := old.message(); got != "old" {
 		t.Errorf("with last: %q", got)
 	}
 	other := line("two\nlines")
-	other.Host = "b"
+	other.Host, other.Time = "b", other.Time.Add(time.Second) // lines of one millisecond have no order
 	a.write(line("one"), other)
 	for _, got := range []string{all.message() + "|" + all.message(), old.message() + "|" + old.message()} {
 		if got != "one|two\nlines" {

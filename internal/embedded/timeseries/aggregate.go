@@ -59,7 +59,12 @@ func (a *accumulator) add(s sample) {
 	if a.count == 0 {
 		a.min, a.max, a.first = min(s.v, math.MaxFloat64), max(s.v, -math.MaxFloat64), s
 	} else {
-		a.min, a.max = min(a.min, s.v), max(a.max, s.v)
+		if s.v < a.min { // of equal ones the first stays, which matters for the sign of zero
+			a.min = s.v
+		}
+		if s.v > a.max {
+			a.max = s.v
+		}
 		a.area += (a.last.v + s.v) / 2 * math.Abs(float64(s.ts-a.last.ts))
 	}
 	a.count++
