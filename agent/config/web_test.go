@@ -50,7 +50,7 @@ func TestWebMistakes(t *testing.T) {
 	for settings, want := range map[string]string{
 		"web:":                                 "web: is empty",
 		"web: {lissten: x}":                    `unknown key "lissten" (did you mean "listen"?)`,
-		"web: {limits: {sampels: 1}}":          `unknown key "sampels" (did you mean "samples"?)`,
+		"web: {limits: {serie: 1}}":            `unknown key "serie" (did you mean "series"?)`,
 		"web: {listen: 0.0.0.0:80}":            `web.listen: is an address that other machines can reach: add "auth: {token: secret:web/token}"`,
 		"web: {listen: ':80'}":                 "web.listen: is an address that other machines can reach",
 		"web: {listen: metrics.lan:80}":        "web.listen: is an address that other machines can reach",

@@ -39,3 +39,6 @@ func (e *Engine) Started() <-chan struct{} {
 	}()
 	return started
 }
+
+// Break makes every read panic.
+func (e *Engine) Break() { e.reader = nil }

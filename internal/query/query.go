@@ -149,11 +149,8 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 		return nil, limits.classify(err)
 	}
 	defer e.leave()
-	parsed, err := e.parser.ParseExpr(expr)
-	if err != nil {
-		return nil, &Error{BadData, err}
-	}
-	q, err := construct(ctx, &queryable{engine: e, limits: limits, nested: hasSubquery(parsed)}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
+	source := &queryable{engine: e, limits: limits}
+	q, err := construct(ctx, source, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
 	if err != nil {
 		return nil, &Error{BadData, err}
 	}
@@ -161,6 +158,7 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 		if err := checkSteps(s); err != nil {
 			return nil, err
 		}
+		source.nested = hasSubquery(s.Expr)
 	}
 	r := q.Exec(ctx)
 	if r.Err != nil {

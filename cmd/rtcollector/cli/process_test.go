@@ -66,8 +66,14 @@ func start(t *testing.T, yaml string) *process {
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return startProgram(t, "run", "--debug", "--config", file)
+}
+
+// startProgram runs rtcollector with these arguments.
+func startProgram(t *testing.T, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, log: &logbook{changed: make(chan struct{})}, done: make(chan error, 1)}
-	p.cmd = exec.Command(os.Args[0], "run", "--debug", "--config", file)
+	p.cmd = exec.Command(os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	p.cmd.Stdout = &p.out
 	stderr, err := p.cmd.StderrPipe()

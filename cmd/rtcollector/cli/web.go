@@ -107,6 +107,9 @@ func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
 		a.redactor.Add(text)
 		w.Auth = &config.WebAuth{Token: secret.Literal(text)}
 	}
+	if _, _, err := net.SplitHostPort(w.Address()); err != nil {
+		return fmt.Errorf("--listen: must be an address and a port, such as %s: %w", config.DefaultWebListen, err)
+	}
 	if !w.IsLocal() && w.Auth == nil {
 		return fmt.Errorf("other machines can reach %s: set a token with --token-file FILE, or let everybody in with --auth none", w.Address())
 	}

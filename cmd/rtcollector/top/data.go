@@ -21,6 +21,9 @@ import (
 type source struct {
 	engine *query.Engine
 	reader *tsread.Reader
+
+	mu        sync.Mutex
+	intervals map[string]time.Duration // of hosts
 }
 
 // sparkPoints is the number of values of a sparkline. Narrow terminals show the newest of them.

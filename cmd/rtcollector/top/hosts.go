@@ -3,11 +3,13 @@ package top
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/tsread"
 	"github.com/rtcollector/rtcollector/internal/units"
 )
 
@@ -23,21 +25,33 @@ type hostRow struct {
 }
 
 // A host is silent if its newest sample is older than three of its intervals, and at least as old as minSilence.
-const (
-	minSilence     = 90 * time.Second
-	livenessWindow = time.Hour // in which intervals are estimated
-	livenessQuery  = `count_over_time(rtcollector_up[1h])`
-)
+const minSilence = 90 * time.Second
 
-// silenceAfter returns the age of the newest sample from which a host is silent, for the number of its samples in livenessWindow.
-func silenceAfter(samples float64) time.Duration {
-	switch {
-	case !(samples >= 1):
-		return minSilence
-	case samples < 4: // rare samples, or the last ones of a host that has been silent for almost as long
-		return livenessWindow / 2
+func silenceAfter(interval time.Duration) time.Duration { return max(minSilence, 3*interval) }
+
+// intervalWindow is how far back the interval of a host is looked for.
+const intervalWindow = time.Hour
+
+// readIntervals returns the time between two samples of hosts. It reads those that were not known before.
+func (s *source) readIntervals(ctx context.Context, hosts []tsread.Data) (map[string]time.Duration, error) {
+	s.mu.Lock() // an earlier reading may still run
+	defer s.mu.Unlock()
+	var ranges []tsread.Range
+	var names []string
+	for _, h := range hosts {
+		if name := h.Labels["host"]; s.intervals[name] == 0 {
+			last := h.Samples[0].Time
+			names = append(names, name)
+			ranges = append(ranges, tsread.Range{Key: h.Key, From: last - intervalWindow.Milliseconds(), To: last, Limit: 2})
+		}
 	}
-	return max(minSilence, time.Duration(3*float64(livenessWindow)/samples))
+	samples, err := s.reader.Samples(ctx, ranges, nil)
+	for i, found := range samples {
+		if len(found) == 2 {
+			s.intervals[names[i]] = time.Duration(found[1].Time-found[0].Time) * time.Millisecond
+		}
+	}
+	return maps.Clone(s.intervals), err
 }
 
 // The queries of the list of hosts.
@@ -59,10 +73,14 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 	if err != nil {
 		return nil, err
 	}
+	intervals, err := s.readIntervals(ctx, live)
+	if err != nil {
+		return nil, err
+	}
 	cpu, cpuNow := &reading{expr: cpuQuery, ranged: true}, &reading{expr: cpuQuery}
 	memory, disk, load, uptime := &reading{expr: memoryQuery}, &reading{expr: diskQuery}, &reading{expr: loadQuery}, &reading{expr: uptimeQuery}
-	received, sent, full, alive := &reading{expr: receiveQuery}, &reading{expr: sendQuery}, &reading{expr: fullQuery}, &reading{expr: livenessQuery}
-	if err := s.read(ctx, now, over, cpu, cpuNow, memory, disk, load, uptime, received, sent, full, alive); err != nil {
+	received, sent, full := &reading{expr: receiveQuery}, &reading{expr: sendQuery}, &reading{expr: fullQuery}
+	if err := s.read(ctx, now, over, cpu, cpuNow, memory, disk, load, uptime, received, sent, full); err != nil {
 		return nil, err
 	}
 	rows := make([]hostRow, len(live))
@@ -76,7 +94,7 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 		}
 	}
 	cpus, memories, loads, uptimes := valueOf(cpuNow), valueOf(memory), valueOf(load), valueOf(uptime)
-	rx, tx, counts := valueOf(received), valueOf(sent), valueOf(alive)
+	rx, tx := valueOf(received), valueOf(sent)
 	for i, l := range live {
 		host := l.Labels["host"]
 		rows[i] = hostRow{
@@ -86,7 +104,7 @@ func (s *source) readHosts(ctx context.Context, now time.Time, over span) ([]hos
 		if line, ok := lines[host]; ok {
 			rows[i].cpu = line.values
 		}
-		rows[i].findConcern(now, silenceAfter(counts(host)), full)
+		rows[i].findConcern(now, silenceAfter(intervals[host]), full)
 	}
 	slices.SortFunc(rows, func(a, b hostRow) int {
 		if (a.concern == "") != (b.concern == "") {

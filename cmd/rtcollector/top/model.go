@@ -37,7 +37,7 @@ const readTimeout = 20 * time.Second
 // model is the state of the program. Bubble Tea passes it by value.
 type model struct {
 	config Config
-	source source
+	source *source
 	ctx    context.Context
 
 	width, height int
@@ -64,7 +64,7 @@ type model struct {
 }
 
 func newModel(ctx context.Context, c Config) model {
-	m := model{config: c, source: source{c.Engine, c.Reader}, ctx: ctx, width: 80, height: 24, over: spanIndex(c.Span), host: c.Host, expr: c.Expr}
+	m := model{config: c, source: &source{engine: c.Engine, reader: c.Reader, intervals: map[string]time.Duration{}}, ctx: ctx, width: 80, height: 24, over: spanIndex(c.Span), host: c.Host, expr: c.Expr}
 	switch {
 	case c.Expr != "":
 		m.page = exprPage

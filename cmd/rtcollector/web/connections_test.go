@@ -190,7 +190,7 @@ func TestTLS(t *testing.T) {
 		}
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.Replace(base, "https", "http", 1)+"/health", nil)
 		if resp, err := http.DefaultTransport.RoundTrip(r); err == nil {
-			if resp.Body.Close(); resp.StatusCode == 200 {
+			if resp.Body.Close(); resp.StatusCode == http.StatusOK {
 				t.Error("it answers without TLS")
 			}
 		}

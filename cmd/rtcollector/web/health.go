@@ -10,13 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
-
-// readyTimeout bounds the time that Redis has to answer a probe.
-const readyTimeout = 3 * time.Second
 
 // serveHealth answers as long as the server runs.
 func serveHealth(w http.ResponseWriter, _ *http.Request) {
@@ -25,7 +21,7 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) {
 
 // serveReady answers whether Redis answers. It needs no credential, so it does not say more.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 	defer cancel()
 	c, err := s.store.open(ctx)
 	if err == nil {

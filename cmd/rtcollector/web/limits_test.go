@@ -14,8 +14,10 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/query/querytest"
+	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
 // TestHugeExpressions: they are refused before they are parsed, which would take minutes, and other requests are answered meanwhile.
@@ -51,8 +53,8 @@ func TestHugeExpressions(t *testing.T) {
 	}
 }
 
-// endless is a query that takes minutes.
-var endless = get("query_range", "query", "sum_over_time(vector(1)[1d:1s])", "start", "1750003200", "end", "1750013200", "step", "1")
+// slow is a query that takes longer than the time limits of the tests.
+var slow = get("query_range", "query", "sum_over_time(vector(1)[1h:1s])", "start", "1750003200", "end", "1750008200", "step", "1")
 
 // TestLimits: a query that costs too much ends with an error that names the limit.
 func TestLimits(t *testing.T) {
@@ -66,8 +68,8 @@ func TestLimits(t *testing.T) {
 	}{
 		{config.WebLimits{Samples: 10}, request{path: get("query_range", "query", "ramp", "start", "1750003200", "end", "1750003800", "step", "1"), status: 422, errorType: execution}, "10 samples"},
 		{config.WebLimits{Series: 2}, request{path: get("query", "query", "cpu_usage", "time", "1750003200"), status: 422, errorType: execution}, "2 series"},
-		{config.WebLimits{Timeout: conf.Duration(20 * time.Millisecond)}, request{path: endless, status: 503, errorType: "timeout"}, "20ms"},
-		{config.WebLimits{}, request{path: endless + "&timeout=0.03", status: 503, errorType: "timeout"}, "30ms"},
+		{config.WebLimits{Timeout: conf.Duration(20 * time.Millisecond)}, request{path: slow, status: 503, errorType: "timeout"}, "20ms"},
+		{config.WebLimits{}, request{path: slow + "&timeout=0.03", status: 503, errorType: "timeout"}, "30ms"},
 		{config.WebLimits{}, request{path: "label/host/values?match[]=ramp&timeout=0.000001", status: 503, errorType: "timeout"}, ""},
 		{config.WebLimits{}, request{path: get("query_range", "query", "1", "start", "0", "end", "99999999", "step", "1"), status: 400, errorType: badData}, "11,000"},
 	} {
@@ -152,7 +154,7 @@ func TestClientGoesAway(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/api/v1/"+endless, nil))
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/api/v1/"+slow, nil))
 	}()
 	cancel()
 	<-ended
@@ -164,5 +166,74 @@ func TestClientGoesAway(t *testing.T) {
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/query?query=1", nil))
 	if w.Code != 200 {
 		t.Error(fmt.Sprint(w.Code, w.Body))
+	}
+}
+
+// TestPagesAreKept: a browser loads the files of the dashboard once.
+func TestPagesAreKept(t *testing.T) {
+	base := serve(t, web.Config{Redis: redisconn.Defaults()})
+	ask := func(path, tag string) *http.Response {
+		t.Helper()
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, http.NoBody)
+		r.Header.Set("If-None-Match", tag)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp
+	}
+	for _, path := range []string{"/", "/host/web-1", "/index.html"} {
+		first := ask(path, "")
+		if second := ask(path, first.Header.Get("ETag")); first.StatusCode != http.StatusOK || second.StatusCode != http.StatusNotModified || first.Header.Get("Cache-Control") != "no-cache" {
+			t.Error(path, first.StatusCode, second.StatusCode, first.Header)
+		}
+		if other := ask(path, `W/"x"`); other.StatusCode != http.StatusOK {
+			t.Error(path, other.StatusCode)
+		}
+	}
+	if cached := ask("/api/v1/query?query=1", "").Header.Get("Cache-Control"); cached != "no-store" {
+		t.Error(cached)
+	}
+}
+
+// TestListsThatAreCut: a list that the parameter limit cuts says so.
+func TestListsThatAreCut(t *testing.T) {
+	client := querytest.Open(t)
+	querytest.Add(t, client, caseSamples(t, "grafana-variables"))
+	base := serve(t, web.Config{Redis: configOf(t, client)})
+	for path, want := range map[string]int{
+		"label/host/values?limit=2": 2, "label/host/values?limit=5": 5, "labels?limit=1": 1, "series?match[]=cpu_usage&limit=3": 3, "query?query=cpu_usage&time=1750003800&limit=2": 2,
+	} {
+		got := request{path: path}.send(t, base)
+		list, ok := got.Data.([]any)
+		if object, isObject := got.Data.(map[string]any); isObject {
+			list, ok = object["result"].([]any)
+		}
+		if !ok || len(list) != want || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], fmt.Sprint(want)) {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	if got := (request{path: "series?match[]=cpu_usage&limit=4"}).send(t, base); len(got.Warnings) != 0 {
+		t.Errorf("nothing is left out: %+v", got)
+	}
+}
+
+// TestMetadata: metrics have the type and the description from the tables of the inputs, and the unit of their series.
+func TestMetadata(t *testing.T) {
+	client := querytest.Open(t)
+	querytest.Load(t, client, "disk_free{host=\"a\",unit=\"bytes\"} 1 1750003200\nstrange{host=\"a\"} 1 1750003200\n# EOF\n")
+	describe := func(name string) (promapi.MetricDoc, bool) {
+		return promapi.MetricDoc{Type: "gauge", Help: `free "space"`}, name == "disk_free"
+	}
+	base := serve(t, web.Config{Redis: configOf(t, client), Describe: describe})
+	for _, r := range []request{
+		{path: "metadata", data: `{"disk_free":[{"type":"gauge","help":"free \"space\"","unit":"bytes"}],"strange":[{"type":"unknown","help":"","unit":""}]}`},
+		{path: "metadata?limit=1", data: `{"disk_free":[{"type":"gauge","help":"free \"space\"","unit":"bytes"}]}`},
+		{path: "metadata?metric=strange&limit_per_metric=1", data: `{"strange":[{"type":"unknown","help":"","unit":""}]}`},
+		{path: "metadata?metric=nothing", data: `{}`},
+		{path: "metadata?limit=x", status: 400, errorType: badData},
+	} {
+		r.check(t, r.send(t, base))
 	}
 }

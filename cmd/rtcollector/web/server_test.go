@@ -105,7 +105,6 @@ type request struct {
 	status    int    // 0: 200
 	errorType string // "": no error in JSON
 	data      string // JSON; "": anything
-	pending   bool   // the engine does not do this yet
 	differs   string // why Prometheus 2.42 answers differently; "": it does not
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 )
 
-// statusTimeout bounds the time that Redis has for the questions of the status.
-const statusTimeout = 5 * time.Second
+// probeTimeout bounds the time that Redis has to answer a probe.
+const probeTimeout = 3 * time.Second
 
 // status says what the server can do at present.
 type status struct {
@@ -33,46 +33,57 @@ type redisStatus struct {
 }
 
 func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
-	defer cancel()
-	st := s.readStatus(ctx)
+	st := s.readStatus(r.Context())
 	st.Now = float64(time.Now().UnixMilli()) / 1000
 	writeJSON(w, http.StatusOK, st)
 }
 
+// readStatus asks Redis. A part that Redis does not answer in time is missing.
 func (s *Server) readStatus(ctx context.Context) status {
 	settings := &s.config.Settings
 	st := status{Version: s.config.Version, Missing: []string{}, Lookback: settings.Limits.Lookback.D().Seconds(), Auth: settings.Auth.Mode()}
-	st.Redis.Address = s.store.address(ctx)
-	if err := s.probeSearch(ctx); err == nil {
-		st.Search = true
-	} else {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	search := make(chan error, 1)
+	go func() { search <- s.probeSearch(ctx) }()
+	var timeSeries error
+	st.Redis, timeSeries = s.probeSeries(ctx)
+	switch {
+	case timeSeries == nil:
+		st.TimeSeries = true
+	case st.Redis.Reachable:
+		st.Missing = append(st.Missing, timeSeries.Error())
+	}
+	if err := <-search; err != nil {
 		st.Missing = append(st.Missing, err.Error())
+	} else {
+		st.Search = true
 	}
+	return st
+}
+
+// probeSeries returns the state of the Redis with the series, and why series cannot be read, or nil.
+func (s *Server) probeSeries(ctx context.Context) (st redisStatus, timeSeries error) {
+	st.Address = s.store.address(ctx)
 	c, err := s.store.open(ctx)
+	if err == nil {
+		st.Address = c.client.Addr
+		err = c.client.Explain(ctx, c.client.Ping(ctx).Err())
+	}
 	if err != nil {
-		st.Redis.Error = err.Error()
-		return st
+		st.Error = err.Error()
+		return st, err
 	}
-	st.Redis.Address = c.client.Addr
-	if err := c.client.Ping(ctx).Err(); err != nil {
-		st.Redis.Error = c.client.Explain(ctx, err).Error()
-		return st
-	}
-	st.Redis.Reachable = true
+	st.Reachable = true
 	if info, err := c.client.Info(ctx, "server").Result(); err == nil {
 		for line := range strings.Lines(info) {
 			if version, ok := strings.CutPrefix(line, "redis_version:"); ok {
-				st.Redis.Version = strings.TrimSpace(version)
+				st.Version = strings.TrimSpace(version)
 			}
 		}
 	}
-	if _, err := c.reader.List(ctx, aliveMatcher); err == nil {
-		st.TimeSeries = true
-	} else {
-		st.Missing = append(st.Missing, err.Error())
-	}
-	return st
+	_, err = c.reader.List(ctx, aliveMatcher)
+	return st, err
 }
 
 // probeSearch returns why log lines cannot be read, or nil.

@@ -65,14 +65,13 @@ type tail struct {
 	writeErr error
 }
 
-// run ends with the connection.
+// run ends with the connection. Lines that are newer than its start are new.
 func (t *tail) run(ctx context.Context) error {
+	t.StartAt(time.Now())
 	if err := t.write([]byte("retry: 3000\n\n")); err != nil {
 		return err
 	}
-	if t.q.Last == 0 {
-		t.StartAt(time.Now())
-	} else {
+	if t.q.Last > 0 {
 		err := t.read(ctx, t.q)
 		t.StartAtOldest()
 		if err := t.check(err); err != nil {

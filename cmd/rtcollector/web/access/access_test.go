@@ -92,17 +92,17 @@ func TestHosts(t *testing.T) {
 	} {
 		h := guarded(c.settings)
 		for _, host := range c.known {
-			if r := send(h, "GET /api/hosts", "Host: "+host, bearer); r.StatusCode != 200 {
+			if r := send(h, "GET /api/hosts", "Host: "+host, bearer); r.StatusCode != http.StatusOK {
 				t.Errorf("%s: %q is refused with %d", name, host, r.StatusCode)
 			}
 		}
 		for _, host := range c.unknown {
-			if r := send(h, "GET /api/hosts", "Host: "+host, bearer); r.StatusCode != 403 || !strings.Contains(text(t, r), "add it to hosts") {
+			if r := send(h, "GET /api/hosts", "Host: "+host, bearer); r.StatusCode != http.StatusForbidden || !strings.Contains(text(t, r), "add it to hosts") {
 				t.Errorf("%s: %q is answered with %d", name, host, r.StatusCode)
 			}
 		}
 	}
-	if r := send(guarded(local), "GET /health", "Host: probe"); r.StatusCode != 200 {
+	if r := send(guarded(local), "GET /health", "Host: probe"); r.StatusCode != http.StatusOK {
 		t.Errorf("a probe gets %d", r.StatusCode)
 	}
 }
@@ -184,7 +184,7 @@ func TestCredentials(t *testing.T) {
 func login(t *testing.T, h http.Handler, form string) *http.Cookie {
 	t.Helper()
 	r := send(h, "POST /login "+form)
-	if r.StatusCode != 303 || len(r.Cookies()) != 1 {
+	if r.StatusCode != http.StatusSeeOther || len(r.Cookies()) != 1 {
 		t.Fatalf("%d %s", r.StatusCode, text(t, r))
 	}
 	return r.Cookies()[0]
@@ -198,7 +198,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		in := func(h http.Handler, value string) bool {
-			return send(h, "GET /api/hosts", "Cookie: rtcollector_session="+value).StatusCode == 200
+			return send(h, "GET /api/hosts", "Cookie: rtcollector_session="+value).StatusCode == http.StatusOK
 		}
 		if !in(h, c.Value) {
 			t.Error("the cookie is not accepted")
@@ -221,7 +221,7 @@ func TestLogin(t *testing.T) {
 		if in(h, c.Value) {
 			t.Error("the cookie is valid for ever")
 		}
-		if r := send(h, "POST /logout"); r.StatusCode != 204 || r.Cookies()[0].MaxAge != -1 {
+		if r := send(h, "POST /logout"); r.StatusCode != http.StatusNoContent || r.Cookies()[0].MaxAge != -1 {
 			t.Errorf("%v", r)
 		}
 	})
@@ -234,26 +234,26 @@ func TestLoginForms(t *testing.T) {
 		{"javascript:alert(1)", "/"}, {"/a\r\nSet-Cookie: x=y", "/"}, {"/\t/evil.lan", "/"},
 	} {
 		r := send(h, "POST /login token=sesame&next="+url.QueryEscape(c.next))
-		if got := r.Header.Get("Location"); r.StatusCode != 303 || got != c.want {
+		if got := r.Header.Get("Location"); r.StatusCode != http.StatusSeeOther || got != c.want {
 			t.Errorf("%q leads to %q (%d)", c.next, got, r.StatusCode)
 		}
 	}
-	if r := send(h, `POST /login {"token":"sesame"}`, "Content-Type: application/json"); r.StatusCode != 204 || len(r.Cookies()) != 1 {
+	if r := send(h, `POST /login {"token":"sesame"}`, "Content-Type: application/json"); r.StatusCode != http.StatusNoContent || len(r.Cookies()) != 1 {
 		t.Errorf("JSON: %d", r.StatusCode)
 	}
-	if r := send(h, `POST /login {"token":"x"}`, "Content-Type: application/json"); r.StatusCode != 401 || len(r.Cookies()) != 0 || !strings.HasPrefix(text(t, r), `{"error":`) {
+	if r := send(h, `POST /login {"token":"x"}`, "Content-Type: application/json"); r.StatusCode != http.StatusUnauthorized || len(r.Cookies()) != 0 || !strings.HasPrefix(text(t, r), `{"error":`) {
 		t.Errorf("JSON: %d", r.StatusCode)
 	}
 	for _, bad := range []string{"{", strings.Repeat("x", 1<<20)} {
-		if r := send(h, "POST /login "+bad, "Content-Type: application/json"); r.StatusCode != 400 {
+		if r := send(h, "POST /login "+bad, "Content-Type: application/json"); r.StatusCode != http.StatusBadRequest {
 			t.Errorf("%.20s: %d", bad, r.StatusCode)
 		}
 	}
 	r := send(h, "POST /login token=x&next="+url.QueryEscape(`/"><script>`))
-	if page := text(t, r); r.StatusCode != 401 || !strings.Contains(page, "the credential is wrong") || strings.Contains(page, "<script>") {
+	if page := text(t, r); r.StatusCode != http.StatusUnauthorized || !strings.Contains(page, "the credential is wrong") || strings.Contains(page, "<script>") {
 		t.Errorf("%d %s", r.StatusCode, page)
 	}
-	if r := send(h, "GET /hosts?x=1", "Accept: text/html"); r.StatusCode != 303 || r.Header.Get("Location") != "/login?next=%2Fhosts%3Fx%3D1" {
+	if r := send(h, "GET /hosts?x=1", "Accept: text/html"); r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/login?next=%2Fhosts%3Fx%3D1" {
 		t.Errorf("%d %s", r.StatusCode, r.Header.Get("Location"))
 	}
 	if page := text(t, send(h, "GET /login?next=/hosts")); !strings.Contains(page, `name="token"`) || !strings.Contains(page, `value="/hosts"`) {
@@ -278,26 +278,26 @@ func TestAttempts(t *testing.T) {
 		cookie := "Cookie: rtcollector_session=" + login(t, h, "token=sesame").Value
 		const bad, attacker, neighbour = "Authorization: Bearer x", "From: [2001:db8::1]:1234", "From: [2001:db8::ffff]:99"
 		for range 10 {
-			if r := send(h, "GET /api/hosts", bad, attacker); r.StatusCode != 401 {
+			if r := send(h, "GET /api/hosts", bad, attacker); r.StatusCode != http.StatusUnauthorized {
 				t.Fatal(r.StatusCode)
 			}
 		}
 		for _, header := range []string{bad, bearer} {
-			if r := send(h, "GET /api/hosts", header, neighbour); r.StatusCode != 429 || r.Header.Get("Retry-After") == "" {
+			if r := send(h, "GET /api/hosts", header, neighbour); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") == "" {
 				t.Errorf("%s: %d", header, r.StatusCode)
 			}
 		}
-		if r := send(h, "POST /login token=sesame", attacker); r.StatusCode != 429 {
+		if r := send(h, "POST /login token=sesame", attacker); r.StatusCode != http.StatusTooManyRequests {
 			t.Error(r.StatusCode)
 		}
-		if r := send(h, "GET /api/hosts", cookie, attacker); r.StatusCode != 200 {
+		if r := send(h, "GET /api/hosts", cookie, attacker); r.StatusCode != http.StatusOK {
 			t.Error("the session does not work any more")
 		}
-		if r := send(h, "GET /api/hosts", bearer, "From: 10.0.0.1:1"); r.StatusCode != 200 {
+		if r := send(h, "GET /api/hosts", bearer, "From: 10.0.0.1:1"); r.StatusCode != http.StatusOK {
 			t.Error("another client must wait")
 		}
 		time.Sleep(time.Minute)
-		if r := send(h, "GET /api/hosts", bearer, attacker); r.StatusCode != 200 {
+		if r := send(h, "GET /api/hosts", bearer, attacker); r.StatusCode != http.StatusOK {
 			t.Error("the client must wait for ever")
 		}
 	})
@@ -322,17 +322,17 @@ func TestSecrets(t *testing.T) {
 		s := &store{err: errors.New("away")}
 		settings := access.Settings{Token: secret.Literal("secret:web/token"), Secrets: s, Log: slog.New(slog.NewTextHandler(&log, nil))}
 		h := guarded(settings)
-		if r := send(h, "GET /api/hosts", bearer); r.StatusCode != 503 || !strings.Contains(log.String(), "away") {
+		if r := send(h, "GET /api/hosts", bearer); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(log.String(), "away") {
 			t.Errorf("%d, %s", r.StatusCode, log.String())
 		}
 		s.value, s.err = "", nil
-		if r := send(h, "GET /api/hosts", "Authorization: Bearer "); r.StatusCode != 503 {
+		if r := send(h, "GET /api/hosts", "Authorization: Bearer "); r.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("an empty token is accepted: %d", r.StatusCode)
 		}
 		s.value, s.asked = "sesame", 0
 		cookie := "Cookie: rtcollector_session=" + login(t, h, "token=sesame").Value
 		for range 100 {
-			if r := send(h, "GET /api/hosts", cookie); r.StatusCode != 200 {
+			if r := send(h, "GET /api/hosts", cookie); r.StatusCode != http.StatusOK {
 				t.Fatal(r.StatusCode)
 			}
 		}
@@ -341,17 +341,17 @@ func TestSecrets(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		s.err = errors.New("away")
-		if r := send(h, "GET /api/hosts", bearer); r.StatusCode != 200 {
+		if r := send(h, "GET /api/hosts", bearer); r.StatusCode != http.StatusOK {
 			t.Error("the token is forgotten while the store is away")
 		}
 		time.Sleep(time.Minute)
 		s.value, s.err = "other", nil
 		for _, header := range []string{bearer, cookie} {
-			if r := send(h, "GET /api/hosts", header); r.StatusCode != 401 {
+			if r := send(h, "GET /api/hosts", header); r.StatusCode != http.StatusUnauthorized {
 				t.Errorf("%s is still accepted", header)
 			}
 		}
-		if r := send(h, "GET /api/hosts", "Authorization: Bearer other"); r.StatusCode != 200 {
+		if r := send(h, "GET /api/hosts", "Authorization: Bearer other"); r.StatusCode != http.StatusOK {
 			t.Error("the new token is refused")
 		}
 	})
@@ -399,7 +399,7 @@ func TestManyClients(t *testing.T) {
 	for i := range 5000 {
 		send(h, "GET /api/hosts", "Authorization: Bearer x", fmt.Sprintf("From: 10.0.%d.%d:1", i/250, i%250))
 	}
-	if r := send(h, "GET /api/hosts", bearer, "From: 10.9.9.9:1"); r.StatusCode != 429 {
+	if r := send(h, "GET /api/hosts", bearer, "From: 10.9.9.9:1"); r.StatusCode != http.StatusTooManyRequests {
 		t.Error(r.StatusCode)
 	}
 }

@@ -52,7 +52,7 @@ func FuzzStep(f *testing.F) {
 func FuzzEncoder(f *testing.F) {
 	f.Add(int64(1750003200123), 1e21, "a\"b\\<\u2028\xff")
 	f.Add(int64(-1), math.Inf(-1), "")
-	f.Add(int64(-1001), -0.0, "\x00")
+	f.Add(int64(-1001), math.Copysign(0, -1), "\x00")
 	f.Fuzz(func(t *testing.T, ms int64, v float64, text string) {
 		if ms < -maxSeconds*1000 || ms > maxSeconds*1000 {
 			return

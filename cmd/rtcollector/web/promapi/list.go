@@ -2,25 +2,18 @@ package promapi
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/rtcollector/rtcollector/internal/query"
 )
 
 // selection returns the selection that match[], start, end and limit describe.
-func (a *API) selection(p params) (s query.Selection, err error) {
+func selection(p params) (s query.Selection, err error) {
 	s.Selectors = p.values["match[]"]
-	for _, selector := range s.Selectors {
-		if selectsEverything(selector) {
-			return s, badData("match[] must contain at least one non-empty matcher: %q selects every series", shorten(selector))
-		}
-	}
 	if s.Start, err = p.time("start", time.Time{}); err != nil {
 		return s, err
 	}
@@ -34,21 +27,8 @@ func (a *API) selection(p params) (s query.Selection, err error) {
 	return s, err
 }
 
-// longestSelector is the length of selectors above which the engine refuses them without parsing.
-const longestSelector = 64 << 10
-
-// selectsEverything reports whether all matchers of a selector match an absent label, which Prometheus refuses. The engine reports what
-// else is wrong with a selector.
-func selectsEverything(selector string) bool {
-	if len(selector) > longestSelector {
-		return false
-	}
-	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
-	return err == nil && !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches("") })
-}
-
 func (a *API) series(ctx context.Context, p params) (answer, error) {
-	s, err := a.selection(p)
+	s, err := selection(p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -64,7 +44,7 @@ func (a *API) series(ctx context.Context, p params) (answer, error) {
 }
 
 func (a *API) labels(ctx context.Context, p params) (answer, error) {
-	s, err := a.selection(p)
+	s, err := selection(p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -84,7 +64,7 @@ func (a *API) labelValues(ctx context.Context, p params) (answer, error) {
 	if !isLabelName(name) {
 		return answer{}, badData("invalid label name: %q", shorten(name))
 	}
-	s, err := a.selection(p)
+	s, err := selection(p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -103,25 +83,22 @@ func isLabelName(name string) bool {
 
 // metadata lists type, help and unit of the metrics that exist in Redis.
 func (a *API) metadata(ctx context.Context, p params) (answer, error) {
-	limit, err := p.count("limit")
-	if err != nil {
+	var s query.Selection
+	var err error
+	if s.Limit, err = p.count("limit"); err != nil {
 		return answer{}, err
 	}
 	if _, err := p.count("limit_per_metric"); err != nil { // there is one entry per metric
 		return answer{}, err
 	}
-	var s query.Selection
 	if name := p.text("metric"); name != "" {
-		s.Selectors = []string{"{" + labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name).String() + "}"}
+		s.Selectors = []string{"{" + labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name).String() + "}"}
 	}
 	e, err := a.Engine(ctx)
 	if err != nil {
 		return answer{}, err
 	}
 	metrics, warnings, err := e.Metrics(ctx, s)
-	if limit > 0 && len(metrics) > limit {
-		metrics = metrics[:limit]
-	}
 	return answer{data: a.describe(metrics), warnings: warnings}, err
 }
 

@@ -317,3 +317,20 @@ func (r *redis) do(ctx context.Context, t testing.TB, args ...any) {
 func keyOf(labels []string) string {
 	return strings.Join(labels, ":")
 }
+
+// find returns a series of an invented host by its metric.
+func find(t testing.TB, host, metric string) series {
+	t.Helper()
+	for i := range invented {
+		if invented[i].name != host {
+			continue
+		}
+		for _, s := range hostSeries(i) {
+			if s.labels[1] == metric {
+				return s
+			}
+		}
+	}
+	t.Fatalf("%s has no %s", host, metric)
+	return series{}
+}

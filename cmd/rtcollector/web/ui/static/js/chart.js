@@ -132,12 +132,13 @@ export class Chart {
   #yRange(min, max) {
     const { unit, min: low, max: high } = this.options;
     if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) [min, max] = [0, 1];
-    if (min >= 0 && !(min > 0 && this.options.zoomY && max - min < max / 10)) min = 0;
+    if (min >= 0 && !(min > 0 && this.options.zoomY && max > min && max - min < max / 10)) min = 0;
     if (max <= 0 && min < 0 && !this.options.zoomY) max = 0;
     if (low !== undefined) min = Math.min(min, low);
     if (high !== undefined) max = Math.max(max, high);
     this.yTicks = ticks(min, max, unit);
-    return [this.yTicks[0], this.yTicks.at(-1)];
+    const [bottom, top] = [this.yTicks[0], this.yTicks.at(-1)];
+    return [bottom, top + (top - bottom) / 50]; // so that a line at the top is drawn in its full width
   }
 
   // #update moves the tooltip to the crosshair.
@@ -153,7 +154,7 @@ export class Chart {
       if (this.shown[i]) rows.push({ index: i, name: this.names[i], value: this.raw[i][idx] });
     }
     rows.sort((a, b) => rank(b.value) - rank(a.value));
-    this.tip.show(formatTime(this.x[idx], this.options.zone?.() ?? "local"), rows, (value) => (value === null || value === undefined ? "–" : current(value, unit)), left, this.plot.over.clientWidth);
+    this.tip.show(formatTime(this.x[idx], this.options.zone?.() ?? "local"), rows, (value) => (value === null || value === undefined ? "–" : current(value, unit)), left, this.plot.bbox.width / devicePixelRatio);
   }
 
   #pick() {
@@ -277,14 +278,15 @@ function measure(text) {
 
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000];
 
-// timeSplits returns round times at least 80 pixels apart. Days begin at midnight of the zone.
+// timeSplits returns round times at least 64 pixels apart. Days begin at midnight of the zone.
 function timeSplits(start, end, width, zone) {
-  const wanted = ((end - start) / Math.max(1, width)) * 80;
+  const wanted = ((end - start) / Math.max(1, width)) * 64;
   const step = timeSteps.find((s) => s >= wanted) ?? timeSteps.at(-1);
   const shift = zone === "utc" ? 0 : new Date(start * 1000).getTimezoneOffset() * 60;
   const splits = [];
   for (let t = Math.ceil((start - shift) / step) * step + shift; t <= end; t += step) splits.push(t);
-  return splits;
+  const room = ((end - start) / Math.max(1, width)) * 22; // half a label: it is not cut off at the right
+  return splits.filter((t) => t <= end - room);
 }
 
 // sparkline draws a small chart without axes: values are numbers or null for a gap.

@@ -86,36 +86,42 @@ export function lowerBound(times, t) {
   return low;
 }
 
-// align puts series on common times: those of the grid and of every sample.
+// align puts series on common times: those of every sample, and those of the grid, which show the gaps. Where all series are coarser than
+// the grid, its times are as far apart as theirs.
 export function align(series, grid) {
+  const steps = series.map((s) => ownStep(s.times));
+  const finest = Math.min(...steps);
+  const step = Number.isFinite(finest) ? Math.max(grid.step, finest) : grid.step;
   const known = new Set();
-  for (let t = grid.start; t <= grid.end; t += grid.step) known.add(t);
+  const first = series.find((s) => s.times.length > 0)?.times[0] ?? grid.start;
+  for (let t = first - Math.floor((first - grid.start) / step) * step; t <= grid.end; t += step) known.add(t);
   const regular = known.size;
   for (const s of series) for (const t of s.times) known.add(t);
   const x = [...known];
   if (x.length > regular) x.sort((a, b) => a - b);
-  const onGrid = x.length === regular;
-  return { x, columns: series.map((s) => column(s, x, grid, onGrid)) };
+  const onGrid = x.length === regular && steps.every((own) => own <= step || own === Infinity);
+  return { x, columns: series.map((s, i) => column(s, x, onGrid ? 0 : steps[i])) };
 }
 
-function column(series, x, grid, onGrid) {
-  const values = new Array(x.length).fill(null);
-  const own = onGrid ? grid.step : ownStep(series.times, grid.step);
+// column puts the values of a series on the times x. own is the usual distance between its samples if other series have more, else 0.
+function column(series, x, own) {
+  const { times, values } = series;
+  const result = new Array(x.length).fill(null);
   let next = 0;
   for (let i = 0; i < x.length; i++) {
-    if (next < series.times.length && series.times[next] === x[i]) {
-      values[i] = series.values[next];
+    if (next < times.length && times[next] === x[i]) {
+      result[i] = values[next];
       next++;
-    } else if (!onGrid && next > 0 && next < series.times.length && series.times[next] - series.times[next - 1] <= own * 1.5) {
-      values[i] = undefined; // between two samples of a series that is coarser than the others
+    } else if (own > 0 && next > 0 && next < times.length && times[next] - times[next - 1] <= own * 1.5) {
+      result[i] = undefined; // between two samples of a series that is coarser than others
     }
   }
-  return values;
+  return result;
 }
 
-// ownStep returns the usual distance between the samples of a series: the smallest one.
-function ownStep(times, step) {
+// ownStep returns the usual distance between the samples of a series: the smallest one. It is infinite for a single sample.
+function ownStep(times) {
   let smallest = Infinity;
   for (let i = 1; i < times.length; i++) smallest = Math.min(smallest, times[i] - times[i - 1]);
-  return Number.isFinite(smallest) ? smallest : step;
+  return smallest;
 }

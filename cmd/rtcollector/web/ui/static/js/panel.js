@@ -17,13 +17,14 @@ const maxTableRows = 100;
 // spec: {title, unit, queries: [{expr, label}], head, min, max, fill, zoomY, distinct}. label is a text, or a function of a result's labels.
 // With distinct, series are named by the labels in which they differ.
 // head chooses the value beside the title: "first", "sum", "max", "count" or a function of the newest values.
-// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText()}.
+// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText(), saysErrors}. With saysErrors the page shows
+// what is wrong with a query.
 export class Panel {
   constructor(spec, actions) {
     this.spec = spec;
     this.actions = actions;
     this.recorder = new Recorder();
-    this.isolated = new Set(); // keys of the series that are shown; empty: all
+    this.hidden = new Set(); // keys of series that the user has hidden
     this.series = [];
     this.#build();
   }
@@ -49,6 +50,7 @@ export class Panel {
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.pick.hidden = true;
     });
+    this.element.panel = this; // for the console and the tests
     this.chart = new Chart(this.plot, {
       ...this.spec, zone: this.actions.zone,
       onZoom: this.actions.onZoom, onReset: this.actions.onReset,
@@ -104,8 +106,7 @@ export class Panel {
   }
 
   #shown() {
-    if (!this.series.some((s) => this.isolated.has(s.key))) return this.series.map(() => true);
-    return this.series.map((s) => this.isolated.has(s.key));
+    return this.series.map((s) => !this.hidden.has(s.key));
   }
 
   #drawHead() {
@@ -141,18 +142,14 @@ export class Panel {
       });
   }
 
-  // #choose isolates a series, or adds it to those that are shown (with a modifier). The only one that is shown brings all back.
+  // #choose isolates a series, or with a modifier hides or adds it. The only one that is shown brings all back.
   #choose(key, event) {
-    const adding = event.ctrlKey || event.metaKey || event.shiftKey;
-    if (adding) {
-      if (this.isolated.size === 0) for (const s of this.series) this.isolated.add(s.key);
-      if (this.isolated.has(key)) this.isolated.delete(key);
-      else this.isolated.add(key);
-      if (this.isolated.size === 0) this.isolated.add(""); // nothing is shown
-    } else if (this.isolated.size === 1 && this.isolated.has(key)) this.isolated.clear();
-    else this.isolated = new Set([key]);
-    const shown = this.isolated.has("") && this.isolated.size === 1 ? this.series.map(() => false) : this.#shown();
-    if (this.isolated.size > 1) this.isolated.delete("");
+    const others = this.series.map((s) => s.key).filter((other) => other !== key);
+    if (event.ctrlKey || event.metaKey || event.shiftKey) {
+      if (!this.hidden.delete(key)) this.hidden.add(key);
+    } else if (!this.hidden.has(key) && others.every((other) => this.hidden.has(other))) this.hidden.clear();
+    else this.hidden = new Set(others);
+    const shown = this.#shown();
     this.chart.show(shown);
     this.#drawLegend(shown);
   }
@@ -194,7 +191,7 @@ export class Panel {
     this.element.classList.add("failed");
     if (this.recorder.grid) this.element.classList.add("stale");
     const text = error instanceof APIError && error.kind === "timeout" ? `${error.message}. A shorter range is quicker.` : error.message;
-    this.#say(text);
+    this.#say(this.actions.saysErrors && !error.away ? "" : text);
   }
 
   #say(text) {
