@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/rtcollector/rtcollector/internal/query"
@@ -53,31 +52,6 @@ func value(t *testing.T, e *query.Engine, expr string, seconds float64, p query.
 		return ""
 	}
 	return fmt.Sprint(v[0].F)
-}
-
-func TestPushdownLookback(t *testing.T) {
-	e := newCase(t, "pushdown-lookback", query.Limits{})
-	for _, tc := range []struct {
-		expr           string
-		from, to, step float64
-		want           string
-	}{
-		{`sum(power)`, 60, 180, 15, "60:1303 75:1304 90:1305 105:1306 120:1307 135:1308 150:1309 165:1310 180:1311"},
-		{`count(power)`, 60, 180, 15, "60:3 75:3 90:3 105:3 120:3 135:3 150:3 165:3 180:3"},
-		{`3 * avg(power)`, 60, 120, 15, "60:1303 75:1304 90:1305 105:1306 120:1307"},
-		{`max(power)`, 60, 120, 15, "60:1000 75:1000 90:1000 105:1000 120:1000"},
-		{`power`, 60, 180, 30, "a 60:102 90:103 120:104 150:105 180:106; b 60:201 90:202 120:203 150:204 180:205; c 60:1000 90:1000 120:1000 150:1000 180:1000"},
-		{`max_over_time(power{host="a"}[1m])`, 60, 180, 60, "a 60:102 120:104 180:106"},
-		{`count_over_time(power{host="a"}[1m])`, 60, 180, 60, "a 60:2 120:2 180:2"},
-		{`sum_over_time(power{host="b"}[1m])`, 60, 180, 60, "b 60:401 120:405 180:409"},
-		{`min_over_time(power{host="a"}[1m])`, 60, 180, 60, "a 60:101 120:103 180:105"},
-		{`avg_over_time(power{host="a"}[1m])`, 60, 180, 60, "a 60:101.5 120:103.5 180:105.5"},
-		{`sum(power)`, 600, 960, 60, "600:1339 660:1339 720:1339 780:1339 840:1339 900:1000"},
-	} {
-		if diff := cmp.Diff(tc.want, points(t, e, tc.expr, tc.from, tc.to, tc.step, query.Params{})); diff != "" {
-			t.Error(tc.expr, diff)
-		}
-	}
 }
 
 func TestStalenessAndEdges(t *testing.T) {
