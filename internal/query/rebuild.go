@@ -34,6 +34,7 @@ func (p *plan) aggregations() (all []string) {
 	return sortedUnique(all)
 }
 
+// planFor returns how compactions can serve a selector.
 func planFor(hints *storage.SelectHints) *plan {
 	const (
 		exact   = "the older part of the result is right to within one bucket"
@@ -55,14 +56,23 @@ func planFor(hints *storage.SelectHints) *plan {
 	}
 	general := []string{"avg", "twa", "first", "last", "max", "min"}
 	if hints.Range == 0 {
-		return &plan{slices.Concat(each((*rebuilder).repeat, exact, false, "avg", "twa", "first"), late(each((*rebuilder).repeat, exact, false, "last")), each((*rebuilder).repeat, exact, false, "max", "min"))}
+		return &plan{slices.Concat(
+			each((*rebuilder).repeat, exact, false, "avg", "twa", "first"),
+			late(each((*rebuilder).repeat, exact, false, "last")),
+			each((*rebuilder).repeat, exact, false, "max", "min"))}
 	}
 	switch hints.Func {
 	case "rate", "increase", "irate", "resets": // never avg, sum or twa, which mix what was before a reset and after it
 		best := use{[]string{"first", "last"}, (*rebuilder).connectCounter, exact, false, false}
-		return &plan{slices.Concat([]use{best}, late(each((*rebuilder).connectCounter, lossy, true, "last", "max")), each((*rebuilder).connectCounter, lossy, true, "first", "min"), each((*rebuilder).omit, unfit, true, "avg", "twa", "sum"))}
+		return &plan{slices.Concat([]use{best},
+			late(each((*rebuilder).connectCounter, lossy, true, "last", "max")),
+			each((*rebuilder).connectCounter, lossy, true, "first", "min"),
+			each((*rebuilder).omit, unfit, true, "avg", "twa", "sum"))}
 	case "delta", "idelta": // the series may be a counter
-		return &plan{slices.Concat(each((*rebuilder).connect, exact, false, "first"), late(each((*rebuilder).connect, exact, false, "last")), each((*rebuilder).omit, unfit, true, "avg", "twa", "sum"))}
+		return &plan{slices.Concat(
+			each((*rebuilder).connect, exact, false, "first"),
+			late(each((*rebuilder).connect, exact, false, "last")),
+			each((*rebuilder).omit, unfit, true, "avg", "twa", "sum"))}
 	case "deriv", "predict_linear", "double_exponential_smoothing":
 		return &plan{each((*rebuilder).connect, exact, false, general...)}
 	case "max_over_time", "min_over_time", "avg_over_time", "sum_over_time", "last_over_time", "first_over_time": // a sum also needs windows as long as a bucket
