@@ -1,6 +1,7 @@
 package query
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/prometheus/prometheus/storage"
@@ -26,3 +27,18 @@ func PushDown(hints *storage.SelectHints, lookback int64, nested bool) (string, 
 	}
 	return a.function, a.bucket
 }
+
+// Started returns a channel that is closed when a query has got a place.
+func (e *Engine) Started() <-chan struct{} {
+	started := make(chan struct{})
+	go func() {
+		for len(e.places) == 0 {
+			runtime.Gosched()
+		}
+		close(started)
+	}()
+	return started
+}
+
+// Break makes every read panic.
+func (e *Engine) Break() { e.reader = nil }

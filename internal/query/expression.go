@@ -1,10 +1,12 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"regexp/syntax"
 	"strings"
 
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/util/strutil"
 )
 
@@ -16,6 +18,10 @@ const (
 	maxNesting   = 200      // open brackets
 	maxRegexp    = 100_000  // instructions of all compiled regular expressions; 1,000 host names take 20,000
 )
+
+// maxSteps is at how many times an expression or a subquery may be evaluated. The engine allocates memory for all of them at once, before
+// it looks at its limits.
+const maxSteps = 1_000_000
 
 // checkExpression returns an error of kind [BadData] that names the limit that an expression exceeds. Anything else that is wrong with the
 // expression is left to the parser.
@@ -46,6 +52,36 @@ func checkExpression(expr string) error {
 		}
 	}
 	return nil
+}
+
+// checkSteps returns an error if an expression, or a subquery in it, is evaluated too often.
+func checkSteps(s *parser.EvalStmt) error {
+	span := s.End.Sub(s.Start).Seconds()
+	if s.Interval > 0 && span/s.Interval.Seconds() > maxSteps {
+		return &Error{Execution, fmt.Errorf("the query has more than %d steps: use a shorter time range or a longer step", maxSteps)}
+	}
+	var err error
+	parser.Inspect(s.Expr, func(node parser.Node, path []parser.Node) error {
+		if q, ok := node.(*parser.SubqueryExpr); ok && countSteps(q, path, span) > maxSteps {
+			err = &Error{Execution, fmt.Errorf("the subquery %.100s has more than %d steps: use a shorter range or a longer step", q, maxSteps)}
+		}
+		return err
+	})
+	return err
+}
+
+// countSteps returns how often a subquery is evaluated. Outer subqueries and the range of the query make its time longer. span is in seconds.
+func countSteps(q *parser.SubqueryExpr, path []parser.Node, span float64) float64 {
+	total := span + q.Range.Seconds()
+	for _, node := range path {
+		if outer, ok := node.(*parser.SubqueryExpr); ok {
+			total += outer.Range.Seconds()
+		}
+	}
+	if q.Timestamp != nil || q.StartOrEnd != 0 {
+		total = q.Range.Seconds()
+	}
+	return total / cmp.Or(q.Step, defaultSubqueryStep).Seconds()
 }
 
 func badDataf(format string, args ...any) error { return &Error{BadData, fmt.Errorf(format, args...)} }

@@ -55,6 +55,9 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// defaultSubqueryStep is the step of a subquery without one, such as [1h:].
+const defaultSubqueryStep = time.Minute
+
 // with returns the limits of a query with these parameters.
 func (l Limits) with(p Params) Limits {
 	if p.Lookback > 0 {
@@ -87,7 +90,7 @@ func New(client *redisconn.Client, limits Limits) *Engine {
 		limits: limits, reader: reader, index: newIndex(reader), parser: p, places: make(chan struct{}, limits.Concurrent),
 		engine: promql.NewEngine(promql.EngineOpts{
 			MaxSamples: limits.Samples, Timeout: limits.Timeout, LookbackDelta: limits.Lookback,
-			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+			NoStepSubqueryIntervalFn: func(int64) int64 { return defaultSubqueryStep.Milliseconds() },
 			EnableAtModifier:         true, EnableNegativeOffset: true, Parser: p,
 		}),
 	}
@@ -146,13 +149,16 @@ func (e *Engine) run(ctx context.Context, expr string, p Params, construct newQu
 		return nil, limits.classify(err)
 	}
 	defer e.leave()
-	parsed, err := e.parser.ParseExpr(expr)
+	source := &queryable{engine: e, limits: limits}
+	q, err := construct(ctx, source, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
 	if err != nil {
 		return nil, &Error{BadData, err}
 	}
-	q, err := construct(ctx, &queryable{engine: e, limits: limits, nested: hasSubquery(parsed)}, promql.NewPrometheusQueryOpts(false, limits.Lookback, nil))
-	if err != nil {
-		return nil, &Error{BadData, err}
+	if s, ok := q.Statement().(*parser.EvalStmt); ok {
+		if err := checkSteps(s); err != nil {
+			return nil, err
+		}
+		source.nested = hasSubquery(s.Expr)
 	}
 	r := q.Exec(ctx)
 	if r.Err != nil {

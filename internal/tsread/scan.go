@@ -172,5 +172,5 @@ func parseField(from *redisconn.Reader, info *Info) error {
 
 // isMissing reports whether a key does not exist any more, or is not a series any more.
 func isMissing(refusal redisconn.ServerError) bool {
-	return strings.Contains(string(refusal), "key does not exist") || strings.HasPrefix(string(refusal), "WRONGTYPE")
+	return strings.Contains(string(refusal), "key does not exist") || strings.Contains(string(refusal), "WRONGTYPE")
 }

@@ -21,8 +21,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/tskey"
 )
 
-// Rights lists the ACL rules that reading needs, beside [redisconn.Rights]: ACL SETUSER viewer on >… %R~* and these rules. The user cannot
-// change anything. A cluster also needs +cluster|slots, +command, +asking and +readonly.
+// Rights lists the ACL rules that reading needs, beside [redisconn.Rights]: ACL SETUSER viewer on >… ~* and these rules. None of the
+// commands changes anything. Read-only keys (%R~*) are not enough: RedisTimeSeries 8.0 does not tell Redis that TS.RANGE only reads. A
+// cluster also needs +cluster|slots, +command and +asking.
 const Rights = "+ts.mget +ts.range +ts.revrange +ts.info +scan"
 
 // Series identifies a series in Redis.

@@ -29,8 +29,8 @@ func newCluster(t *testing.T) *testCluster {
 		return realCluster(t)
 	}
 	s := newServer(t)
-	fake := newFakeCluster(t, s.Addr(), 3)
-	return &testCluster{addrs: fake.addrs(), all: s.Client, move: func(key string, during func()) {
+	fake := redistest.NewFront(t, s.Addr(), 3)
+	return &testCluster{addrs: fake.Addrs(), all: s.Client, move: func(key string, during func()) {
 		slot := redisconn.Slot(key)
 		var keys []string
 		for k := range s.keys(t) {
@@ -38,7 +38,7 @@ func newCluster(t *testing.T) *testCluster {
 				keys = append(keys, k)
 			}
 		}
-		fake.move(slot, keys, during)
+		fake.Move(slot, keys, during)
 	}}
 }
 
@@ -165,9 +165,9 @@ func TestClusterCountsRejections(t *testing.T) {
 // A write that fails half-way is repeated: the series exist by then, their compactions do not.
 func TestCompactionsAreNotForgotten(t *testing.T) {
 	s := newServer(t)
-	fake := newFakeCluster(t, s.Addr(), 1)
-	fake.fail = map[string]string{"TS.CREATERULE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}
-	c := &testCluster{addrs: fake.addrs(), all: s.Client}
+	fake := redistest.NewFront(t, s.Addr(), 1)
+	fake.Fail("TS.CREATERULE", "OOM command not allowed when used memory > 'maxmemory'.")
+	c := &testCluster{addrs: fake.Addrs(), all: s.Client}
 	config := c.config(tskey.Tagged)
 	config.Compactions = []redistimeseries.Compaction{{Every: 10_000, Aggregations: []redistimeseries.Aggregation{"max"}}}
 	f := open(t, config)

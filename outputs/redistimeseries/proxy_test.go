@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/redisconn/redistest"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -72,7 +73,7 @@ func (f *proxy) serve(conn net.Conn) {
 	defer func() { _ = back.Close() }()
 	in, replies := bufio.NewReader(conn), bufio.NewReader(back)
 	for {
-		raw, args, err := readRESP(in)
+		raw, args, err := redistest.ReadRESP(in)
 		if err != nil {
 			return
 		}
@@ -88,7 +89,7 @@ func (f *proxy) serve(conn net.Conn) {
 			if _, err := io.WriteString(back, raw); err != nil {
 				return
 			}
-			if reply, _, err = readRESP(replies); err != nil {
+			if reply, _, err = redistest.ReadRESP(replies); err != nil {
 				return
 			}
 			if edit != nil {

@@ -21,14 +21,20 @@ import (
 // Open returns a client of a new embedded server, which ends with the test.
 func Open(t testing.TB) *redisconn.Client {
 	t.Helper()
+	config := redisconn.Defaults()
+	config.Host, config.Port = servicetest.HostPort(t, listen(t))
+	return connect(t, config)
+}
+
+// listen starts an embedded server and returns its address.
+func listen(t testing.TB) string {
+	t.Helper()
 	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	config := redisconn.Defaults()
-	config.Host, config.Port = servicetest.HostPort(t, server.Addr())
-	return connect(t, config)
+	return server.Addr()
 }
 
 func connect(t testing.TB, config redisconn.Config) *redisconn.Client {
@@ -41,11 +47,13 @@ func connect(t testing.TB, config redisconn.Config) *redisconn.Client {
 	return client
 }
 
-// Servers returns clients of servers with time series, by name: the embedded one, and a real one and a real cluster if
-// [redistest.Command] is set.
+// Servers returns clients of servers with time series, by name: the embedded one, the front of a cluster, and a real server and a real
+// cluster if [redistest.Command] is set.
 func Servers(t testing.TB) map[string]*redisconn.Client {
 	t.Helper()
-	all := map[string]*redisconn.Client{"embedded": Open(t)}
+	front := redisconn.Defaults()
+	front.Cluster = redistest.NewFront(t, listen(t), 3).Addrs()
+	all := map[string]*redisconn.Client{"embedded": Open(t), "front": connect(t, front)}
 	if os.Getenv(redistest.Command) == "" {
 		return all
 	}

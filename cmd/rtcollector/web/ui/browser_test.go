@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -236,6 +237,7 @@ func (p *tab) wait(expression string) {
 			return
 		}
 		if time.Now().After(deadline) {
+			p.screenshot("failed-" + p.t.Name() + ".png")
 			p.t.Fatalf("still not true after %v (%v): %s\nthe page says: %.2000s", patience, err, expression, p.text("body"))
 		}
 		p.run(chromedp.Sleep(25 * time.Millisecond))
@@ -271,7 +273,7 @@ func (b box) middle() (x, y float64) { return b.X + b.Width/2, b.Y + b.Height/2 
 // boxOf returns the place of an element, which an expression yields, after scrolling it into view.
 func (p *tab) boxOf(expression string) box {
 	p.t.Helper()
-	return eval[box](p, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height}; })()`, expression))
+	return eval[box](p, fmt.Sprintf(`(async () => { const e = %s; e.scrollIntoView({block: "center"}); await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height}; })()`, expression))
 }
 
 func (p *tab) moveMouse(x, y float64) {
@@ -368,4 +370,31 @@ func (p *tab) emulateScheme(scheme string) {
 // chromedpKey presses a key that has a name instead of a character.
 func chromedpKey(name string) chromedp.Action[chromedp.Void] {
 	return chromedp.KeyEvent(map[string]string{"ArrowLeft": kb.ArrowLeft, "ArrowRight": kb.ArrowRight, "ArrowDown": kb.ArrowDown, "Enter": kb.Enter}[name])
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func parseURL(t testing.TB, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func seconds(t testing.TB, text string) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Error(err)
+	}
+	return n
 }

@@ -167,12 +167,7 @@ type redis struct {
 
 func startRedis(t testing.TB) *redis {
 	t.Helper()
-	return startRedisWith(t, embedded.Config{})
-}
-
-func startRedisWith(t testing.TB, limits embedded.Config) *redis {
-	t.Helper()
-	server, err := embedded.Listen("127.0.0.1:0", limits)
+	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,4 +316,21 @@ func (r *redis) do(ctx context.Context, t testing.TB, args ...any) {
 
 func keyOf(labels []string) string {
 	return strings.Join(labels, ":")
+}
+
+// find returns a series of an invented host by its metric.
+func find(t testing.TB, host, metric string) series {
+	t.Helper()
+	for i := range invented {
+		if invented[i].name != host {
+			continue
+		}
+		for _, s := range hostSeries(i) {
+			if s.labels[1] == metric {
+				return s
+			}
+		}
+	}
+	t.Fatalf("%s has no %s", host, metric)
+	return series{}
 }

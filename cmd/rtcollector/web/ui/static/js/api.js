@@ -66,7 +66,7 @@ async function request(address, parameters = {}, { signal, method = "GET" } = {}
   try {
     signal?.throwIfAborted();
     const query = encode(parameters);
-    const post = method === "POST" || (query.toString().length > 1500 && address.startsWith("/api/v1/"));
+    const post = method === "POST" || (query.toString().length > 1500 && /^\/api\/v1\/(query|query_range|series|labels|format_query)$/.test(address));
     const response = await fetch(post || query.size === 0 ? address : `${address}?${query}`, {
       method: post ? "POST" : "GET", body: post ? query : undefined, signal, headers: { Accept: "application/json" }, cache: "no-store",
     }).catch((error) => {

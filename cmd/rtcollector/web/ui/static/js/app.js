@@ -44,9 +44,11 @@ class App {
       if (document.visibilityState === "visible") this.#wake();
     });
     addEventListener("online", () => this.#wake());
-    void this.#watchStatus();
-    this.#route();
-    setInterval(() => this.#tick(), 1000);
+    this.#drawHeader();
+    void this.#watchStatus().finally(() => { // first, because it tells the server's time
+      this.#route();
+      setInterval(() => this.#tick(), 1000);
+    });
   }
 
   // range returns the range of time of the address, fixed for the present refresh.

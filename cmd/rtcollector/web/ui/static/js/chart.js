@@ -278,9 +278,9 @@ function measure(text) {
 
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000];
 
-// timeSplits returns round times at least 80 pixels apart. Days begin at midnight of the zone.
+// timeSplits returns round times at least 64 pixels apart. Days begin at midnight of the zone.
 function timeSplits(start, end, width, zone) {
-  const wanted = ((end - start) / Math.max(1, width)) * 80;
+  const wanted = ((end - start) / Math.max(1, width)) * 64;
   const step = timeSteps.find((s) => s >= wanted) ?? timeSteps.at(-1);
   const shift = zone === "utc" ? 0 : new Date(start * 1000).getTimezoneOffset() * 60;
   const splits = [];

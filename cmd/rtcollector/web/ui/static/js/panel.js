@@ -17,7 +17,8 @@ const maxTableRows = 100;
 // spec: {title, unit, queries: [{expr, label}], head, min, max, fill, zoomY, distinct}. label is a text, or a function of a result's labels.
 // With distinct, series are named by the labels in which they differ.
 // head chooses the value beside the title: "first", "sum", "max", "count" or a function of the newest values.
-// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText()}.
+// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText(), saysErrors}. With saysErrors the page shows
+// what is wrong with a query.
 export class Panel {
   constructor(spec, actions) {
     this.spec = spec;
@@ -190,7 +191,7 @@ export class Panel {
     this.element.classList.add("failed");
     if (this.recorder.grid) this.element.classList.add("stale");
     const text = error instanceof APIError && error.kind === "timeout" ? `${error.message}. A shorter range is quicker.` : error.message;
-    this.#say(text);
+    this.#say(this.actions.saysErrors && !error.away ? "" : text);
   }
 
   #say(text) {

@@ -1,4 +1,5 @@
 // From the catalogue (panels.js) to expressions: which panels a host has, and what each asks for.
+import { groups } from "./panels.js";
 import { matcher, selector } from "./promql.js";
 
 const defaultLookback = 300; // Prometheus' own, for series whose interval is unknown
@@ -17,6 +18,12 @@ export function planGroup(group, names, labels) {
 // hasPanels reports whether a host has any panel of a group.
 export function hasPanels(group, names) {
   return group.panels.some((panel) => panel.queries.some((q) => existing(q, names)));
+}
+
+// catalogue returns every metric that some panel may read.
+export function catalogue() {
+  const read = groups.flatMap((group) => group.panels).flatMap((panel) => panel.queries);
+  return [...new Set(read.flatMap((q) => (q.rate ? [q.metric, `${q.metric}_rate`] : [q.metric])))];
 }
 
 // metricsOf returns the metrics that the panels of a group read on this host.

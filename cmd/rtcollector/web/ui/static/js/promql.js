@@ -178,5 +178,7 @@ export function errorPosition(message, expression) {
   const lines = expression.split("\n");
   const line = Math.min(Number(m[1]), lines.length);
   const start = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
-  return Math.min(start + Math.max(0, Number(m[2]) - 1), expression.length);
+  const at = Math.min(start + Math.max(0, Number(m[2]) - 1), expression.length);
+  const quoted = /'(.)'\s*$/.exec(message)?.[1]; // of some characters the parser tells the place after it
+  return quoted && expression[at] !== quoted && expression[at - 1] === quoted ? at - 1 : at;
 }

@@ -32,8 +32,8 @@ class ExplorePage {
     this.history.addEventListener("toggle", () => this.#drawHistory());
     this.builder = h("details", { class: "builder-box" }, h("summary", { class: "pill quiet" }, "builder"));
     this.builder.append(makeBuilder((expression) => this.#replaceLast(expression)));
-    fill(root, h("h1", { class: "hidden" }, "Explore"), this.list, h("div", { class: "explore-tools" },
-      this.views, h("button", { class: "pill quiet", on: { click: () => this.#add() } }, "add an expression"), this.history, this.builder));
+    fill(root, h("h1", { class: "hidden" }, "Explore"), h("div", { class: "explore-tools" },
+      this.views, h("button", { class: "pill quiet", on: { click: () => this.#add() } }, "add an expression"), this.history, this.builder), this.list);
     this.#match();
     this.blocks[0].editor.text.focus({ preventScroll: true });
   }
@@ -208,7 +208,7 @@ class ExplorePage {
     return {
       zone: () => this.app.zone(), onZoom: (start, end) => this.app.zoom(start, end), onReset: () => this.app.resetZoom(),
       logsHref: (time) => href("/logs", { from: Math.floor(time - 300), to: Math.ceil(time + 300), range: null, at: Math.round(time) }),
-      emptyText: () => "No data in this range.",
+      emptyText: () => "No data in this range.", saysErrors: true,
     };
   }
 

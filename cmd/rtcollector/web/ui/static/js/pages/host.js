@@ -3,7 +3,7 @@ import * as api from "../api.js";
 import { fill, h, name, reconcile, setText } from "../dom.js";
 import { groups } from "../panels.js";
 import { Panel } from "../panel.js";
-import { hasPanels, metricsOf, planGroup, queriesFor } from "../plan.js";
+import { catalogue, hasPanels, metricsOf, planGroup, queriesFor } from "../plan.js";
 import { quote, selector } from "../promql.js";
 import { parseValue } from "../data.js";
 import { hostHref, hostOf, href, params, path } from "../state.js";
@@ -76,7 +76,9 @@ class HostPage {
   }
 
   async #discover(range, signal) {
-    const match = selector("", { host: this.host });
+    // Redis cannot select by such a name, and the server does not scan all series: only the metrics of the panels are looked for.
+    const strange = /[=!(),"'\\\n]|^\s|\s$/.test(this.host);
+    const match = selector("", strange ? { __name__: catalogue(), host: this.host } : { host: this.host });
     const [names] = await Promise.all([api.labelValues("__name__", match, signal), this.#readFacts(range, signal)]);
     const known = this.names;
     this.names = new Map(names.data.map((metric) => [metric, known?.get(metric)]));

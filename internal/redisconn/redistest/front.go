@@ -1,4 +1,4 @@
-package redistimeseries_test
+package redistest
 
 import (
 	"bufio"
@@ -13,25 +13,25 @@ import (
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
-// fakeCluster replaces a cluster whose nodes have the TimeSeries module, because Debian has no package of that. Its nodes are in front of
+// Front replaces a cluster whose nodes have the TimeSeries module, because Debian has no package of that. Its nodes are in front of
 // one server that stores all keys. Each one only answers for its slots, with the replies of a real node (testdata of
-// internal/embedded; "Redis Cluster specification"). With RTC_TEST_REDIS_SERVER, the tests use a real cluster instead.
-type fakeCluster struct {
-	t       *testing.T
+// internal/embedded; "Redis Cluster specification"). Commands without a key, such as TS.MGET, are answered for all slots, as Redis
+// Enterprise does.
+type Front struct {
 	backend string
 	nodes   []net.Listener
 
 	mu     sync.Mutex
 	owner  [redisconn.Slots]int
-	moving map[int]int     // slot → node that imports it
-	moved  map[string]bool // keys of moving slots that have moved
-	redirs int
-	fail   map[string]string // command → the reply to its next call
+	moving map[int]int       // slot → node that imports it
+	moved  map[string]bool   // keys of moving slots that have moved
+	fails  map[string]string // command → the reply to its next call
 }
 
-func newFakeCluster(t *testing.T, backend string, n int) *fakeCluster {
+// NewFront starts n nodes in front of a server. They stop at the end of the test.
+func NewFront(t testing.TB, backend string, n int) *Front {
 	t.Helper()
-	c := &fakeCluster{t: t, backend: backend, moving: map[int]int{}, moved: map[string]bool{}}
+	c := &Front{backend: backend, moving: map[int]int{}, moved: map[string]bool{}, fails: map[string]string{}}
 	for i := range c.owner {
 		c.owner[i] = i * n / redisconn.Slots
 	}
@@ -61,7 +61,8 @@ func newFakeCluster(t *testing.T, backend string, n int) *fakeCluster {
 	return c
 }
 
-func (c *fakeCluster) addrs() []string {
+// Addrs returns the addresses of the nodes.
+func (c *Front) Addrs() []string {
 	var out []string
 	for _, l := range c.nodes {
 		out = append(out, l.Addr().String())
@@ -69,8 +70,8 @@ func (c *fakeCluster) addrs() []string {
 	return out
 }
 
-// move gives a slot to another node. It calls during when half of the keys have moved.
-func (c *fakeCluster) move(slot int, keys []string, during func()) {
+// Move gives a slot to another node. It calls during when half of the keys have moved.
+func (c *Front) Move(slot int, keys []string, during func()) {
 	c.mu.Lock()
 	to := (c.owner[slot] + 1) % len(c.nodes)
 	c.moving[slot] = to
@@ -85,7 +86,14 @@ func (c *fakeCluster) move(slot int, keys []string, during func()) {
 	c.owner[slot] = to
 }
 
-func (c *fakeCluster) serve(node int, conn net.Conn) {
+// Fail makes the next call of a command with a key return an error reply.
+func (c *Front) Fail(command, reply string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fails[command] = "-" + reply + "\r\n"
+}
+
+func (c *Front) serve(node int, conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	back, err := net.Dial("tcp", c.backend)
 	if err != nil {
@@ -95,7 +103,7 @@ func (c *fakeCluster) serve(node int, conn net.Conn) {
 	in, replies := bufio.NewReader(conn), bufio.NewReader(back)
 	asking := false
 	for {
-		raw, args, err := readRESP(in)
+		raw, args, err := ReadRESP(in)
 		if err != nil {
 			return
 		}
@@ -115,7 +123,7 @@ func (c *fakeCluster) serve(node int, conn net.Conn) {
 			if _, err := io.WriteString(back, raw); err != nil {
 				return
 			}
-			if reply, _, err = readRESP(replies); err != nil {
+			if reply, _, err = ReadRESP(replies); err != nil {
 				return
 			}
 		}
@@ -126,15 +134,15 @@ func (c *fakeCluster) serve(node int, conn net.Conn) {
 }
 
 // refuse returns the reply of a node that does not execute a command, or "".
-func (c *fakeCluster) refuse(node int, args []string, asking bool) string {
+func (c *Front) refuse(node int, args []string, asking bool) string {
 	keys := keysOf(args)
 	if len(keys) == 0 {
 		return ""
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if reply, ok := c.fail[args[0]]; ok {
-		delete(c.fail, args[0])
+	if reply, ok := c.fails[args[0]]; ok {
+		delete(c.fails, args[0])
 		return reply
 	}
 	slot := redisconn.Slot(keys[0])
@@ -152,15 +160,12 @@ func (c *fakeCluster) refuse(node int, args []string, asking bool) string {
 	}
 	switch owner := c.owner[slot]; {
 	case moving && node == owner && gone == len(keys):
-		c.redirs++
 		return fmt.Sprintf("-ASK %d %s\r\n", slot, c.nodes[to].Addr())
 	case moving && node == owner && gone > 0, moving && node == to && asking && gone < len(keys) && len(keys) > 1:
-		c.redirs++
 		return "-TRYAGAIN Multiple keys request during rehashing of slot\r\n"
 	case node == owner, moving && node == to && asking:
 		return ""
 	default:
-		c.redirs++
 		return fmt.Sprintf("-MOVED %d %s\r\n", slot, c.nodes[owner].Addr())
 	}
 }
@@ -175,6 +180,8 @@ func keysOf(args []string) []string {
 		return keys
 	case name == "TS.CREATERULE":
 		return args[1:3]
+	case name == "TS.MGET", name == "TS.MRANGE", name == "TS.QUERYINDEX":
+		return nil
 	case strings.HasPrefix(name, "TS."), name == "PEXPIRE", name == "PERSIST":
 		return args[1:2]
 	}
@@ -182,7 +189,7 @@ func keysOf(args []string) []string {
 }
 
 // slots answers CLUSTER SLOTS.
-func (c *fakeCluster) slots() string {
+func (c *Front) slots() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var ranges []string
@@ -199,8 +206,8 @@ func (c *fakeCluster) slots() string {
 	return fmt.Sprintf("*%d\r\n%s", len(ranges), strings.Join(ranges, ""))
 }
 
-// readRESP reads one value of RESP2. It returns the raw value and the words in it.
-func readRESP(r *bufio.Reader) (raw string, words []string, err error) {
+// ReadRESP reads one value of RESP2. It returns the raw value and the words in it.
+func ReadRESP(r *bufio.Reader) (raw string, words []string, err error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
 		return "", nil, err
@@ -216,7 +223,7 @@ func readRESP(r *bufio.Reader) (raw string, words []string, err error) {
 		return raw + string(text), []string{string(text[:n])}, nil
 	case line[0] == '*':
 		for range n {
-			part, inner, err := readRESP(r)
+			part, inner, err := ReadRESP(r)
 			if err != nil {
 				return "", nil, err
 			}
