@@ -191,11 +191,12 @@ export class Panel {
     this.element.classList.add("failed");
     if (this.recorder.grid) this.element.classList.add("stale");
     const text = error instanceof APIError && error.kind === "timeout" ? `${error.message}. A shorter range is quicker.` : error.message;
-    this.#say(this.actions.saysErrors && !error.away ? "" : text);
+    if (error.away) this.#say(this.recorder.grid ? "" : "Waiting for an answer …"); // the notice of the page says why
+    else this.#say(this.actions.saysErrors ? "" : text);
   }
 
   #say(text) {
-    this.message.hidden = false;
+    this.message.hidden = text === "";
     setText(this.message, text);
   }
 }
