@@ -341,3 +341,31 @@ func TestLogin(t *testing.T) {
 	p.press("right\r")
 	p.wait(`location.pathname === "/explore" && document.querySelector(".expression").value === "up"`)
 }
+
+// TestSilence checks who is called silent: after three intervals of the host, and not before a minute and a half.
+func TestSilence(t *testing.T) {
+	r := startRedis(t)
+	now := time.Now()
+	up := func(host string, every, ago time.Duration) {
+		labels := []string{"__name__", "rtcollector_up", "host", host, "type", "host"}
+		last := now.Add(-ago)
+		r.fillSeries(t, []series{{labels, func(float64) float64 { return 1 }}}, now, last.Add(-30*time.Minute).Truncate(every), last, every)
+	}
+	up("quick", 10*time.Second, 0)
+	up("stopped", 10*time.Second, 10*time.Minute)
+	up("slow", 5*time.Minute, 6*time.Minute)
+	s := startSite(t, r)
+	p := openTab(t, s.base, 1000, 700)
+	p.open("/hosts")
+	p.wait(`document.querySelectorAll(".host-link").length === 3`)
+	for host, silent := range map[string]bool{"quick": false, "stopped": true, "slow": false} {
+		text := eval[string](p, fmt.Sprintf(`[...document.querySelectorAll(".hosts tbody tr")].find((e) => e.querySelector(".host-link")?.textContent === %q).querySelector(".seen").textContent`, host))
+		if strings.HasPrefix(text, "silent") != silent {
+			t.Errorf("%s is %q", host, text)
+		}
+	}
+	p.click(`document.querySelector(".look")`)
+	p.wait(`document.querySelectorAll(".host-link").length === 1 && document.querySelector(".host-link").textContent === "stopped"`)
+	p.open("/host/stopped")
+	p.wait(`document.querySelector(".facts dd.bad")?.textContent.startsWith("silent")`)
+}
