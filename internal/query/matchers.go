@@ -56,8 +56,12 @@ func (s *selector) matches(l labels.Labels) bool {
 
 // String returns the selector as users write it.
 func (s *selector) String() string {
-	texts := make([]string, len(s.matchers))
-	for i, m := range s.matchers {
+	written := s.matchers
+	if !s.compactions {
+		written = written[:len(written)-1] // without the one that newSelector added
+	}
+	texts := make([]string, len(written))
+	for i, m := range written {
 		texts[i] = m.String()
 	}
 	return "{" + strings.Join(texts, ",") + "}"

@@ -87,7 +87,7 @@ func TestRedisAway(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 	now := time.Now()
 	r.fillSeries(t, hostSeries(0), now, now.Add(-time.Hour), now, time.Minute)
-	p.wait(`document.querySelector("#notice").textContent === "" && document.querySelectorAll(".panel.stale").length === 0`)
+	p.wait(`document.querySelector("#notice").textContent === "" && ![...document.querySelectorAll(".panel.stale")].some((e) => e.getBoundingClientRect().top < innerHeight)`)
 }
 
 // TestSleep hides a tab, lets an hour pass and shows it again: it refreshes once.
@@ -163,8 +163,9 @@ func TestExploreErrors(t *testing.T) {
 	p.press("\t")
 	p.press(") (system_lo")
 	p.wait(`document.querySelector(".suggestion[aria-selected=true] bdi")?.textContent === "system_load1"`)
-	p.press("\r")
-	p.press(")\r")
+	p.enter()
+	p.press(")")
+	p.enter()
 	p.wait(`new URLSearchParams(location.search).get("expr") === "sum by (host) (system_load1)"`)
 	p.wait(`document.querySelectorAll(".legend-item").length === 9 && document.querySelector(".expression-error").hidden`)
 	p.click(`document.querySelector(".history summary")`)
@@ -205,12 +206,15 @@ func TestLogs(t *testing.T) {
 	p.settle()
 	p.wait(`[...document.querySelectorAll(".line-message")].every((e) => e.textContent.includes("publickey"))`)
 	p.click(`document.querySelector(".line summary")`)
+	p.wait(`document.querySelector(".fields")`)
 	p.click(`[...document.querySelectorAll(".fields dd .field-value")].find((e) => e.textContent === document.querySelector(".line-host").textContent)`)
 	p.wait(`document.querySelectorAll(".chip").length === 1`)
 	p.settle()
 	host := p.text(".chip .name")
 	p.wait(`document.querySelectorAll(".line").length > 0 && [...document.querySelectorAll(".line-host")].every((e) => e.textContent === document.querySelector(".chip .name").textContent)`)
 	r.writeEvents(t, telemetry.Event{Time: time.Now(), Source: "syslog", Severity: telemetry.Error, Host: host, App: "sshd", Message: "publickey of the tail"})
+	p.wait(`!document.querySelector(".fresh").hidden`) // nothing moves while a line is open
+	p.click(`document.querySelector(".fresh")`)
 	p.wait(`document.querySelector(".line-message").textContent === "publickey of the tail"`)
 	bars := p.boxOf(`document.querySelector(".bars")`)
 	p.drag(bars.X+bars.Width/2, bars.Y+20, bars.X+bars.Width*3/4, bars.Y+20)
@@ -219,6 +223,7 @@ func TestLogs(t *testing.T) {
 	p.open("/host/atlas")
 	eval[bool](p, chartTools)
 	over := p.boxOf(`panels()[0].element.querySelector(".u-over")`)
+	p.moveMouse(over.middle())
 	p.click(`panels()[0].element.querySelector(".u-over")`)
 	p.wait(`panels()[0].element.querySelector(".pick a")?.offsetParent`)
 	p.click(`panels()[0].element.querySelector(".pick a")`)
@@ -335,4 +340,32 @@ func TestLogin(t *testing.T) {
 	eval[bool](p, `(document.querySelector("[name=token]").value = "", true)`)
 	p.press("right\r")
 	p.wait(`location.pathname === "/explore" && document.querySelector(".expression").value === "up"`)
+}
+
+// TestSilence checks who is called silent: after three intervals of the host, and not before a minute and a half.
+func TestSilence(t *testing.T) {
+	r := startRedis(t)
+	now := time.Now()
+	up := func(host string, every, ago time.Duration) {
+		labels := []string{"__name__", "rtcollector_up", "host", host, "type", "host"}
+		last := now.Add(-ago)
+		r.fillSeries(t, []series{{labels, func(float64) float64 { return 1 }}}, now, last.Add(-30*time.Minute).Truncate(every), last, every)
+	}
+	up("quick", 10*time.Second, 0)
+	up("stopped", 10*time.Second, 10*time.Minute)
+	up("slow", 5*time.Minute, 6*time.Minute)
+	s := startSite(t, r)
+	p := openTab(t, s.base, 1000, 700)
+	p.open("/hosts")
+	p.wait(`document.querySelectorAll(".host-link").length === 3`)
+	for host, silent := range map[string]bool{"quick": false, "stopped": true, "slow": false} {
+		text := eval[string](p, fmt.Sprintf(`[...document.querySelectorAll(".hosts tbody tr")].find((e) => e.querySelector(".host-link")?.textContent === %q).querySelector(".seen").textContent`, host))
+		if strings.HasPrefix(text, "silent") != silent {
+			t.Errorf("%s is %q", host, text)
+		}
+	}
+	p.click(`document.querySelector(".look")`)
+	p.wait(`document.querySelectorAll(".host-link").length === 1 && document.querySelector(".host-link").textContent === "stopped"`)
+	p.open("/host/stopped")
+	p.wait(`document.querySelector(".facts dd.bad")?.textContent.startsWith("silent")`)
 }

@@ -398,3 +398,9 @@ func seconds(t testing.TB, text string) float64 {
 	}
 	return n
 }
+
+// enter presses the enter key, without the line break that [chromedp.KeyEvent] adds although the page handles the key.
+func (p *tab) enter() {
+	p.t.Helper()
+	eval[bool](p, `document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true})) || true`)
+}

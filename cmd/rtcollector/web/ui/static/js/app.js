@@ -185,7 +185,9 @@ class App {
     if (error && !(error instanceof api.APIError)) console.error(error);
     this.problem = error;
     this.#drawNotice();
-    if (error?.away) this.page.dim?.();
+    if (!error?.away) return;
+    this.page.dim?.();
+    if (!this.redisAway) void this.#watchStatus(); // it knows why
   }
 
   // #tick runs every second. It starts what is due, once, however long the tab slept.

@@ -107,6 +107,7 @@ export class Chart {
         bind: { dblclick: () => () => { onReset?.(); return null; } },
       },
       hooks: {
+        drawClear: [(plot) => this.#drawMarker(plot)],
         setCursor: [() => this.#update()],
         setSelect: [(plot) => {
           const { left, width } = plot.select;
@@ -118,6 +119,23 @@ export class Chart {
         ready: [(plot) => plot.over.addEventListener("click", () => this.#pick())],
       },
     };
+  }
+
+  // #drawMarker marks the time after which a host has been silent: a flat or missing line there says nothing.
+  #drawMarker(plot) {
+    const time = this.options.marker?.();
+    if (time === undefined || time < this.start || time > this.end) return;
+    const { left, top, width, height } = plot.bbox;
+    const x = left + ((time - this.start) / (this.end - this.start)) * width;
+    const { ctx } = plot;
+    ctx.save();
+    ctx.fillStyle = withAlpha(color("--dim"), 0.12);
+    ctx.fillRect(x, top, left + width - x, height);
+    ctx.fillStyle = color("--dim");
+    ctx.font = font.replace("11px", `${11 * devicePixelRatio}px`);
+    ctx.textBaseline = "top";
+    if (left + width - x > 80 * devicePixelRatio) ctx.fillText("no samples", x + 6 * devicePixelRatio, top + 4 * devicePixelRatio);
+    ctx.restore();
   }
 
   #seriesConfig(i) {

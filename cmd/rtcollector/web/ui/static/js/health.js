@@ -1,8 +1,34 @@
 // Which host needs a look, and why, in words. The questions are PromQL, one for all hosts.
+import { instant, isAbort } from "./api.js";
+import { parseValue } from "./data.js";
+import { selector } from "./promql.js";
+import { now } from "./time.js";
 import { duration, percent } from "./units.js";
 
-// silentAfter is how many seconds after its last sample a host is called silent.
-export const silentAfter = 60;
+// A host is silent if its newest sample is older than three of its intervals, and at least as old as minSilence (seconds).
+const minSilence = 90;
+const intervalWindow = 3600;
+const intervals = new Map(); // host to seconds between two samples; 0: there are none
+
+// learnIntervals finds the intervals of the hosts that may be silent: [{host, last_seen}]. Hosts that were asked about are not asked about again.
+export async function learnIntervals(hosts, signal) {
+  const unknown = hosts.filter(({ host, last_seen: seen }) => now() - seen > minSilence && !intervals.has(host)).map(({ host }) => host);
+  if (unknown.length === 0) return;
+  try {
+    const { data } = await instant(`count_over_time(${selector("rtcollector_up", { host: unknown })}[${intervalWindow}s])`, now(), signal);
+    const counts = new Map(data.result.map(({ metric, value }) => [metric.host, parseValue(value[1])]));
+    for (const { host, last_seen: seen } of hosts) {
+      if (unknown.includes(host)) intervals.set(host, counts.has(host) ? Math.max(0, intervalWindow - (now() - seen)) / counts.get(host) : 0);
+    }
+  } catch (error) {
+    if (isAbort(error)) throw error; // without the intervals, minSilence alone decides
+  }
+}
+
+// isSilent reports whether a host whose newest sample is of this time has stopped.
+export function isSilent(host, seen) {
+  return now() - seen > Math.max(minSilence, 3 * (intervals.get(host) ?? 0));
+}
 
 const day = 86400;
 

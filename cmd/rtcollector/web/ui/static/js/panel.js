@@ -17,7 +17,7 @@ const maxTableRows = 100;
 // spec: {title, unit, queries: [{expr, label}], head, min, max, fill, zoomY, distinct}. label is a text, or a function of a result's labels.
 // With distinct, series are named by the labels in which they differ.
 // head chooses the value beside the title: "first", "sum", "max", "count" or a function of the newest values.
-// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText(), saysErrors}. With saysErrors the page shows
+// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText(), marker(), saysErrors}. With saysErrors the page shows
 // what is wrong with a query.
 export class Panel {
   constructor(spec, actions) {
@@ -52,7 +52,7 @@ export class Panel {
     });
     this.element.panel = this; // for the console and the tests
     this.chart = new Chart(this.plot, {
-      ...this.spec, zone: this.actions.zone,
+      ...this.spec, zone: this.actions.zone, marker: this.actions.marker,
       onZoom: this.actions.onZoom, onReset: this.actions.onReset,
       onPick: (time, left) => this.#showPick(time, left),
     });
@@ -191,11 +191,12 @@ export class Panel {
     this.element.classList.add("failed");
     if (this.recorder.grid) this.element.classList.add("stale");
     const text = error instanceof APIError && error.kind === "timeout" ? `${error.message}. A shorter range is quicker.` : error.message;
-    this.#say(this.actions.saysErrors && !error.away ? "" : text);
+    if (error.away) this.#say(this.recorder.grid ? "" : "Waiting for an answer …"); // the notice of the page says why
+    else this.#say(this.actions.saysErrors ? "" : text);
   }
 
   #say(text) {
-    this.message.hidden = false;
+    this.message.hidden = text === "";
     setText(this.message, text);
   }
 }

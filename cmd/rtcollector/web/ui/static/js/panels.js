@@ -87,7 +87,7 @@ export const groups = [
       { title: "Errors and drops", unit: "/s", min: 0, head: "max", queries: [
         { metric: "net_rx_errs", rate: true, label: "$iface errors in" }, { metric: "net_tx_errs", rate: true, label: "$iface errors out" },
         { metric: "net_rx_drop", rate: true, label: "$iface drops in" }, { metric: "net_tx_drop", rate: true, label: "$iface drops out" }] },
-      { title: "TCP connections", min: 0, queries: ["established", "time_wait", "close_wait", "syn_recv", "fin_wait1", "listen"].map((state) => ({ metric: `tcp_${state}`, label: state.replace("_", " ") })) },
+      { title: "TCP connections", min: 0, queries: ["curr_estab", "established", "time_wait", "close_wait", "syn_recv", "fin_wait1", "listen"].map((state) => ({ metric: `tcp_${state}`, label: state === "curr_estab" ? "established or close wait" : state.replace("_", " ") })) },
       { title: "TCP opened", unit: "/s", min: 0, queries: [{ metric: "tcp_active_opens", rate: true, label: "by this host" }, { metric: "tcp_passive_opens", rate: true, label: "by others" }] },
       { title: "TCP trouble", unit: "/s", min: 0, head: "sum", queries: [
         { metric: "tcp_retrans_segs", rate: true, label: "retransmitted" }, { metric: "tcp_listen_drops", rate: true, label: "listen drops" },

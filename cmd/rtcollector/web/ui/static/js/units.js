@@ -59,9 +59,9 @@ export function withUnit(value, unit = "") {
   return join(digits(value / scale[0]), scale[1] + kind.symbol);
 }
 
-// spanFor keeps a smaller unit a little longer: "75 s" and "36 h" say more than "1 min" and "2 d".
+// spanFor keeps a smaller unit a little longer: "75 s" and "36 h" say more than "1 min" and "1 d".
 function spanFor(magnitude) {
-  return spans.find(([factor]) => (factor < 60 ? magnitude >= factor * 0.9995 : magnitude >= factor * 1.5 || magnitude === factor)) ?? spans.at(-1);
+  return spans.find(([factor]) => (factor < 60 ? magnitude >= factor * 0.9995 : magnitude >= factor * 2 || magnitude === factor)) ?? spans.at(-1);
 }
 
 function join(number, symbol) {

@@ -2,7 +2,7 @@
 import * as api from "../api.js";
 import { keyOf, parseValue } from "../data.js";
 import { fill, h, name, setText } from "../dom.js";
-import { silentAfter } from "../health.js";
+import { isSilent, learnIntervals } from "../health.js";
 import { change, hostHref, params } from "../state.js";
 import { Table } from "../table.js";
 import { now } from "../time.js";
@@ -40,7 +40,7 @@ class AgentsPage {
     const host = { id: "host", title: "Host", value: (row) => row.host, cell: (row) => h("a", { href: hostHref(row.host) }, name(row.host)) };
     this.tables = {
       agents: new Table([
-        host, { id: "seen", title: "Seen", value: (row) => row.silent, cell: (row) => h("span", { class: row.silent > silentAfter ? "bad" : "" }, row.silent === undefined ? "–" : row.silent > silentAfter ? `silent for ${duration(row.silent)}` : ago(row.silent)) },
+        host, { id: "seen", title: "Seen", value: (row) => -row.seen, cell: (row) => h("span", { class: row.silent ? "bad" : "" }, row.seen === undefined ? "–" : row.silent ? `silent for ${duration(now() - row.seen)}` : ago(now() - row.seen)) },
         number("gathered", "Gathered", "/s"), number("written", "Written", "/s"), loss("dropped", "Dropped"), loss("errors", "Failed gathers"), number("cpu", "CPU", "cores"), number("memory", "Memory", "bytes"),
       ], { caption: "Agents" }),
       inputs: new Table([
@@ -77,7 +77,11 @@ class AgentsPage {
     const seen = new Map(hosts.hosts.map((host) => [host.host, host.last_seen]));
     const known = new Set(this.rows.agents.map((row) => row.host));
     for (const host of seen.keys()) if (!known.has(host)) this.rows.agents.push({ host });
-    for (const row of this.rows.agents) row.silent = seen.has(row.host) ? Math.max(0, now() - seen.get(row.host)) : undefined;
+    await learnIntervals(hosts.hosts, signal);
+    for (const row of this.rows.agents) {
+      row.seen = seen.get(row.host);
+      row.silent = row.seen !== undefined && isSilent(row.host, row.seen);
+    }
     for (const table of Object.values(this.tables)) table.element.classList.remove("loading", "stale");
     this.#draw();
   }
@@ -114,7 +118,7 @@ class AgentsPage {
     const sum = (key) => agents.reduce((total, row) => total + (Number.isFinite(row[key]) ? row[key] : 0), 0);
     const dropped = Math.round(sum("dropped"));
     const span = duration(this.window);
-    fill(this.facts, [["Agents", count(agents.length), ""], ["Silent", count(agents.filter((row) => row.silent > silentAfter).length), agents.some((row) => row.silent > silentAfter) ? "bad" : ""],
+    fill(this.facts, [["Agents", count(agents.length), ""], ["Silent", count(agents.filter((row) => row.silent).length), agents.some((row) => row.silent) ? "bad" : ""],
       ["Written", withUnit(sum("written"), "/s"), ""], [`Dropped in ${span}`, count(dropped), dropped > 0 ? "bad" : "good"]].map(([term, text, state]) => h("div", null, h("dt", null, term), h("dd", { class: state }, text))));
     setText(this.note, agents.length === 0 ? "No agent has written to this Redis yet. Start one with: rtcollector run" : inputs.length === 0 ? "No agent has the input internal, which reports on inputs and outputs: add it to the configuration." : "");
   }

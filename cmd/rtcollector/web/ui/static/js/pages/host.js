@@ -9,7 +9,7 @@ import { parseValue } from "../data.js";
 import { hostHref, hostOf, href, params, path } from "../state.js";
 import { gridOf, now, stepFor } from "../time.js";
 import { ago, count, duration, withUnit } from "../units.js";
-import { silentAfter } from "../health.js";
+import { isSilent, learnIntervals } from "../health.js";
 
 const points = 240; // of a chart: about one for two pixels
 const discoverEvery = 120; // seconds
@@ -111,6 +111,7 @@ class HostPage {
     ]);
     for (const { metric, value } of facts?.data.result ?? []) this.facts[metric.__name__ ?? "containers"] = { labels: metric, value: parseValue(value[1]) };
     const known = hosts?.hosts.find((one) => one.host === this.host);
+    if (known) await learnIntervals([known], signal);
     if (known) this.seen = known.last_seen;
     if (known) this.tags = known.tags;
     this.#drawFacts();
@@ -118,7 +119,8 @@ class HostPage {
 
   #drawFacts() {
     const { system_os: os, system_uname: uname, system_n_cpus: cpus, mem_total: memory, system_uptime: uptime } = this.facts;
-    const silent = this.seen === undefined ? 0 : now() - this.seen;
+    const age = now() - this.seen;
+    const silent = this.seen !== undefined && isSilent(this.host, this.seen);
     const system = [os?.labels.pretty_name ?? os?.labels.name, uname?.labels.release].filter(Boolean).join(" · ");
     const tags = Object.entries(this.tags ?? {}).map(([label, value]) => `${label}=${value}`).join(" ");
     const facts = [
@@ -126,7 +128,7 @@ class HostPage {
       { key: "cores", term: system || "System", text: cpus ? `${count(cpus.value)} ${cpus.value === 1 ? "core" : "cores"}` : "–", outside: true },
       { key: "memory", term: "Memory", text: memory ? withUnit(memory.value, "bytes") : "–" },
       { key: "up", term: "Up", text: uptime ? duration(uptime.value) : "–" },
-      { key: "seen", term: "Seen", text: this.seen === undefined ? "–" : silent > silentAfter ? `silent for ${duration(silent)}` : ago(silent), state: this.seen === undefined ? "" : silent > silentAfter ? "bad" : "good" },
+      { key: "seen", term: "Seen", text: this.seen === undefined ? "–" : silent ? `silent for ${duration(age)}` : ago(age), state: this.seen === undefined ? "" : silent ? "bad" : "good" },
     ];
     reconcile(this.summary, facts, (fact) => fact.key, () => h("div", null, h("dt", null, name("")), h("dd", null, name(""))), (element, fact) => {
       for (const [part, text] of [[element.firstElementChild.firstElementChild, fact.term], [element.lastElementChild.firstElementChild, fact.text]]) {
@@ -177,7 +179,7 @@ class HostPage {
       zone: () => this.app.zone(),
       onZoom: (start, end) => this.app.zoom(start, end),
       onReset: () => this.app.resetZoom(),
-      marker: () => (this.seen !== undefined && now() - this.seen > silentAfter ? this.seen : undefined),
+      marker: () => (this.seen !== undefined && isSilent(this.host, this.seen) ? this.seen : undefined),
       logsHref: (time) => href("/logs", { host: this.host, from: Math.floor(time - 300), to: Math.ceil(time + 300), range: null, at: Math.round(time) }),
       exploreHref: (exprs) => href("/explore", { expr: exprs }),
       emptyText: () => (this.seen === undefined ? "No data in this range." : `No data in this range; the newest sample of this host is ${duration(now() - this.seen)} old.`),

@@ -3,7 +3,7 @@ import * as api from "../api.js";
 import { sparkline } from "../chart.js";
 import { Recorder, align, parseValue } from "../data.js";
 import { fill, h, name, reconcile, setText } from "../dom.js";
-import { checks, silentAfter } from "../health.js";
+import { checks, isSilent, learnIntervals } from "../health.js";
 import { change, hostHref, params } from "../state.js";
 import { onThemeChange } from "../theme.js";
 import { gridOf, now, stepFor } from "../time.js";
@@ -92,6 +92,7 @@ class HostsPage {
       this.recorders.cpu.refresh([{ expr: `avg by (host) (avg_over_time(cpu_usage_active{core="cpu-total"}[${window}s]))` }], grid, window, signal),
       this.recorders.net.refresh([{ expr: `sum by (host) (avg_over_time(net_rx_bytes_rate{iface!="lo"}[${window}s]))` }, { expr: `sum by (host) (avg_over_time(net_tx_bytes_rate{iface!="lo"}[${window}s]))` }], grid, window, signal),
     ]);
+    await learnIntervals(hosts.hosts, signal);
     this.#take(hosts.hosts, values);
     this.sheet.classList.remove("loading", "stale");
     this.#draw();
@@ -150,7 +151,7 @@ class HostsPage {
   #problemsOf(row) {
     const silent = now() - row.seen;
     const own = this.problems.get(row.host) ?? [];
-    return silent > silentAfter ? [{ place: "seen", text: `silent for ${duration(silent)}`, level: "bad" }, ...own] : own;
+    return isSilent(row.host, row.seen) ? [{ place: "seen", text: `silent for ${duration(silent)}`, level: "bad" }, ...own] : own;
   }
 
   #draw() {
@@ -159,13 +160,13 @@ class HostsPage {
     const column = columns.find((one) => one.id === order.replace("-", "")) ?? columns[0];
     [...this.head.children].forEach((cell, i) => cell.setAttribute("aria-sort", columns[i] === column ? (down ? "descending" : "ascending") : "none"));
     const words = (params().get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-    const found = [...this.rows.values()].filter((row) => words.every((word) => row.text.includes(word)));
+    const found = [...this.rows.values()].filter((row) => words.every((word) => row.text.includes(word)) && (!params().has("look") || this.#problemsOf(row).length > 0));
     const sign = down ? -1 : 1;
     found.sort((a, b) => sign * compare(column.value(a), column.value(b)) || compare(a.host, b.host));
     this.sorted = found;
     this.#drawFacts();
     if (this.rows.size === 0) setText(this.note, "No agent has written to this Redis yet. Start one with: rtcollector run");
-    else setText(this.note, found.length === 0 ? "No host has this name or tag." : "");
+    else setText(this.note, found.length > 0 ? "" : params().has("look") && words.length === 0 ? "No host needs a look." : "No host has this name or tag.");
     this.sheet.hidden = found.length === 0;
     this.table.setAttribute("aria-rowcount", found.length + 1);
     this.#drawRows(true);
@@ -178,16 +179,19 @@ class HostsPage {
 
   #drawFacts() {
     const rows = [...this.rows.values()];
-    const silent = rows.filter((row) => now() - row.seen > silentAfter).length;
+    const silent = rows.filter((row) => isSilent(row.host, row.seen)).length;
     const looks = rows.filter((row) => this.#problemsOf(row).length > 0).length;
     const known = rows.length > 0;
     const facts = [
       { term: "Hosts", text: known ? count(rows.length) : "–" },
       { term: "Reporting", text: known ? count(rows.length - silent) : "–", state: known ? "good" : "" },
-      { term: "Need a look", text: known ? count(looks) : "–", state: looks > 0 ? "warn" : "" },
+      { term: "Need a look", text: known ? count(looks) : "–", state: looks > 0 ? "warn" : "", filter: true },
     ];
-    reconcile(this.facts, facts, (fact) => fact.term, (fact) => h("div", null, h("dt", null, fact.term), h("dd")), (element, fact) => {
-      setText(element.lastElementChild, fact.text);
+    reconcile(this.facts, facts, (fact) => fact.term, (fact) => h("div", null, h("dt", null, fact.term), h("dd", null, fact.filter
+      ? h("button", { class: "look", title: "Show only these", on: { click: () => change({ look: params().has("look") ? null : "1" }, { replace: true }) } }) : h("span"))), (element, fact) => {
+      const text = element.lastElementChild.firstElementChild;
+      setText(text, fact.text);
+      if (fact.filter) text.setAttribute("aria-pressed", String(params().has("look")));
       element.lastElementChild.className = fact.state ?? "";
     });
   }

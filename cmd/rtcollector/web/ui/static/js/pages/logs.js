@@ -8,6 +8,7 @@ import { count } from "../units.js";
 const buckets = 60;
 const maxLines = 1000;
 const lines = 300; // of a search
+const maxHosts = 2000; // that are suggested
 const severities = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
 const levels = { emergency: "bad", alert: "bad", critical: "bad", error: "bad", warning: "warn", notice: "note", info: "note", debug: "debug" };
 const choices = [["", "every severity"], ["error..", "errors and worse"], ["warning..", "warnings and worse"], ["notice..", "notices and worse"], ["info..", "all but debug"]];
@@ -24,15 +25,21 @@ class LogsPage {
     this.events = []; // the newest first
     this.search = h("input", { type: "search", id: "search", class: "search", placeholder: "Search: text in the message", "aria-label": "Search in the messages", on: { change: () => change({ text: this.search.value }) } });
     this.severity = h("select", { "aria-label": "Severity", on: { change: () => change({ severity: this.severity.value }) } }, choices.map(([value, text]) => h("option", { value }, text)));
+    this.hosts = h("datalist", { id: "log-hosts" });
+    this.adders = filterKeys.map((key) => h("input", {
+      type: "search", class: "adder", placeholder: key, "aria-label": `Show only this ${key}`, title: `${key}: a name, or its beginning and *`, list: key === "host" ? "log-hosts" : null, autocomplete: "off", spellcheck: "false",
+      on: { change: (event) => this.#add(key, event.currentTarget) },
+    }));
     this.chips = h("div", { class: "chips" });
     this.bars = h("div", { class: "bars", role: "img", "aria-label": "Lines over time" });
     this.scale = h("div", { class: "bar-scale dim" });
     this.note = h("p", { class: "page-note", role: "status" });
     this.fresh = h("button", { class: "pill fresh", hidden: true, on: { click: () => { scrollTo(0, 0); this.#draw(); } } });
     this.list = h("ol", { class: "lines", "aria-label": "Log lines, the newest first" });
-    fill(root, h("h1", { class: "hidden" }, "Logs"), h("div", { class: "log-filters" }, this.search, this.severity, this.chips), h("div", { class: "sheet volume" }, this.bars, this.scale), this.note, this.fresh, h("div", { class: "sheet loading" }, this.list));
+    fill(root, h("h1", { class: "hidden" }, "Logs"), h("div", { class: "log-filters" }, this.search, this.severity, this.adders, this.hosts, this.chips), h("div", { class: "sheet volume" }, this.bars, this.scale), this.note, this.fresh, h("div", { class: "sheet loading" }, this.list));
     this.sheet = this.list.parentElement;
     this.#dragging();
+    void api.hosts().then(({ hosts }) => fill(this.hosts, hosts.slice(0, maxHosts).map(({ host }) => h("option", { value: host })))).catch(() => {}); // only suggestions
     this.onVisibility = () => { if (document.visibilityState === "hidden") this.#stopTail(); };
     document.addEventListener("visibilitychange", this.onVisibility);
   }
@@ -127,6 +134,12 @@ class LogsPage {
     }
     const chips = filterKeys.flatMap((key) => filters[key].map((value) => h("button", { class: "chip pill", title: "Remove this filter", on: { click: () => change({ [key]: params().getAll(key).filter((one) => one !== value) }) } }, h("span", { class: "dim" }, key), name(value), h("span", { class: "dim", "aria-hidden": "true" }, "×"))));
     fill(this.chips, chips);
+  }
+
+  #add(key, input) {
+    const { value } = input;
+    input.value = "";
+    if (value !== "") this.#filterBy(key, value);
   }
 
   // #filterBy shows only what has this value.
