@@ -6,6 +6,7 @@ import { current, tickLabels, ticks } from "./units.js";
 import { formatTime, timeTicks } from "./time.js";
 
 const maxTipRows = 12;
+const commonLabel = 48; // pixels, the width of most labels at the value axis
 const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
 
 // Chart draws series into an element. options: unit, min and max (of the axis, if fixed), fill (area below the first series), zone (a
@@ -95,7 +96,7 @@ export class Chart {
           gap: 6, font, stroke: () => color("--dim"), ticks: { show: false }, grid: { stroke: () => color("--grid"), width: 1 },
           splits: () => this.yTicks ?? [0, 1],
           values: (plot, splits) => tickLabels(splits, this.options.unit),
-          size: (plot, values) => Math.ceil(Math.max(24, ...(values ?? []).map((text) => measure(text))) + 10),
+          size: (plot, values) => Math.ceil(Math.max(commonLabel, ...(values ?? []).map((text) => measure(text))) + 10), // mostly the same, so that nothing moves
         },
       ],
       series: [{}, ...names.map((_, i) => this.#seriesConfig(i))],

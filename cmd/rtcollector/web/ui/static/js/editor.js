@@ -165,10 +165,11 @@ async function candidates(context) {
       if (context.text === "") return [];
       const [metrics, help] = await Promise.all([allMetrics(), metricHelp().catch(() => ({}))]);
       const describe = (text) => [help[text]?.[0]?.unit, help[text]?.[0]?.help].filter(Boolean).join(" · ").slice(0, 90);
+      const begins = (item) => Number(item.text.toLowerCase().startsWith(context.text.toLowerCase()));
       return [
         ...found(metrics, describe), ...found(Object.keys(aggregations), (text) => aggregations[text], (text) => `${text}(`),
         ...found(Object.keys(functions), (text) => functions[text], (text) => `${text}(`), ...found(Object.keys(keywords), (text) => keywords[text]),
-      ].slice(0, 60);
+      ].sort((a, b) => begins(b) - begins(a)).slice(0, 60);
     }
     default: return [];
   }

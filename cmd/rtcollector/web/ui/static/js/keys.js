@@ -10,7 +10,7 @@ const keys = [
 let dialog;
 
 export function startKeys(app) {
-  let afterG = 0;
+  let afterG = -Infinity; // when g was pressed, if nothing was since
   addEventListener("keydown", (event) => {
     const target = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -19,7 +19,7 @@ export function startKeys(app) {
       return;
     }
     const pair = event.timeStamp - afterG < 1500;
-    afterG = 0;
+    afterG = -Infinity;
     const pages = { h: "/hosts", e: "/explore", l: "/logs", a: "/agents" };
     if (pair && pages[event.key]) go(href(pages[event.key]));
     else if (event.key === "g") {

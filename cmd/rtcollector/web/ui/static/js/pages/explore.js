@@ -148,15 +148,19 @@ class ExplorePage {
       fill(block.result, block.panel.element);
     }
     const step = stepFor(range.seconds, points);
-    const error = await block.panel.refresh(gridOf(range, step), range, undefined, signal);
-    if (signal.aborted || error) return error;
-    const better = await this.#unitOf(expression, block.panel.recorder.series);
-    if (better !== block.panel.spec.unit) {
-      block.panel.spec.unit = better;
-      block.panel.chart.options.unit = better;
-      block.panel.draw();
+    const { panel } = block;
+    const error = await panel.refresh(gridOf(range, step), range, undefined, signal);
+    const outdated = () => signal.aborted || block.panel !== panel; // another expression was written in the meantime
+    if (outdated()) return null;
+    if (error) return error;
+    const better = await this.#unitOf(expression, panel.recorder.series);
+    if (outdated()) return null;
+    if (better !== panel.spec.unit) {
+      panel.spec.unit = better;
+      panel.chart.options.unit = better;
+      panel.draw();
     }
-    setText(block.note, `${block.panel.recorder.series.length.toLocaleString("en-US")} series · one point for ${duration(step)} · a sample counts for up to ${duration(this.app.status?.lookback_seconds ?? 300)}`);
+    setText(block.note, `${panel.recorder.series.length.toLocaleString("en-US")} series · one point for ${duration(step)} · a sample counts for up to ${duration(this.app.status?.lookback_seconds ?? 300)}`);
     return null;
   }
 

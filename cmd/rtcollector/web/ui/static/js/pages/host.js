@@ -121,7 +121,7 @@ class HostPage {
     const { system_os: os, system_uname: uname, system_n_cpus: cpus, mem_total: memory, system_uptime: uptime } = this.facts;
     const age = now() - this.seen;
     const silent = this.seen !== undefined && isSilent(this.host, this.seen);
-    const system = [os?.labels.pretty_name ?? os?.labels.name, uname?.labels.release].filter(Boolean).join(" · ");
+    const system = [(os?.labels.pretty_name ?? os?.labels.name)?.replace(/ [_(].*[_)]$/, ""), uname?.labels.release].filter(Boolean).join(" · ");
     const tags = Object.entries(this.tags ?? {}).map(([label, value]) => `${label}=${value}`).join(" ");
     const facts = [
       { key: "host", term: tags || "Host", text: this.host, outside: true },
