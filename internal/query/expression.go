@@ -23,6 +23,10 @@ const (
 // it looks at its limits.
 const maxSteps = 1_000_000
 
+// maxWindows is how many results of a subquery may be in all windows of the function around it. The engine only notices after a whole series
+// that the time of a query is over; this many take it some seconds.
+const maxWindows = 300_000_000
+
 // checkExpression returns an error of kind [BadData] that names the limit that an expression exceeds. Anything else that is wrong with the
 // expression is left to the parser.
 func checkExpression(expr string) error {
@@ -56,18 +60,39 @@ func checkExpression(expr string) error {
 
 // checkSteps returns an error if an expression, or a subquery in it, is evaluated too often.
 func checkSteps(s *parser.EvalStmt) error {
-	span := s.End.Sub(s.Start).Seconds()
-	if s.Interval > 0 && span/s.Interval.Seconds() > maxSteps {
+	span, steps := s.End.Sub(s.Start).Seconds(), 1.0
+	if s.Interval > 0 {
+		steps += span / s.Interval.Seconds()
+	}
+	if steps > maxSteps+1 {
 		return &Error{Execution, fmt.Errorf("the query has more than %d steps: use a shorter time range or a longer step", maxSteps)}
 	}
 	var err error
 	parser.Inspect(s.Expr, func(node parser.Node, path []parser.Node) error {
-		if q, ok := node.(*parser.SubqueryExpr); ok && countSteps(q, path, span) > maxSteps {
+		q, ok := node.(*parser.SubqueryExpr)
+		if !ok {
+			return nil
+		}
+		window := q.Range.Seconds() / cmp.Or(q.Step, defaultSubqueryStep).Seconds()
+		switch {
+		case countSteps(q, path, span) > maxSteps:
 			err = &Error{Execution, fmt.Errorf("the subquery %.100s has more than %d steps: use a shorter range or a longer step", q, maxSteps)}
+		case countWindows(path, span, steps)*window > maxWindows:
+			err = &Error{Execution, fmt.Errorf("the windows of the subquery %.100s have more than %d results: use a shorter range, or a longer step for it or for the query", q, maxWindows)}
 		}
 		return err
 	})
 	return err
+}
+
+// countWindows returns how often the function around a subquery is evaluated: at each step of the subquery around it or else of the query.
+func countWindows(path []parser.Node, span, steps float64) float64 {
+	for i := len(path) - 1; i >= 0; i-- {
+		if outer, ok := path[i].(*parser.SubqueryExpr); ok {
+			return countSteps(outer, path[:i], span)
+		}
+	}
+	return steps
 }
 
 // countSteps returns how often a subquery is evaluated. Outer subqueries and the range of the query make its time longer. span is in seconds.

@@ -56,6 +56,7 @@ func TestLimitsOfAQuery(t *testing.T) {
 		"steps of a subquery":      {query.Limits{}, `sum_over_time(vector(1)[1y:1ms])`, query.Execution, "more than 1000000 steps"},
 		"steps, nested":            {query.Limits{}, `max_over_time(max_over_time(vector(1)[1s:1s])[100y:1h])`, query.Execution, "more than 1000000 steps"},
 		"steps, hundreds of years": {query.Limits{}, `max_over_time(max_over_time(vector(1)[290y:])[290y:])`, query.Execution, "more than 1000000 steps"},
+		"windows":                  {query.Limits{}, `max_over_time(max_over_time(vector(1)[5d:1s])[1d:1m])`, query.Execution, "more than 300000000 results"},
 		"steps, with @":            {query.Limits{}, `max_over_time(vector(1)[5m:1s] @ 1)`, "", ""},
 		"nested subqueries":        {query.Limits{Timeout: time.Second, Samples: 1000}, `max_over_time(max_over_time(vector(1)[500s:1s])[10h:10s])`, query.Execution, "samples"},
 		"selectors":                {query.Limits{}, manySelectors(250), query.BadData, "200 different selectors"},
