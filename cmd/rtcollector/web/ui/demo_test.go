@@ -21,7 +21,7 @@ func TestDemo(t *testing.T) {
 	d.Args = []string{program, "demo", "--plain", "--interval", "1s", "--redis", "127.0.0.1:" + servicetest.FreePort(t), "--web", "127.0.0.1:$PORT"}
 	d.Run()
 
-	p.open("/hosts")
+	p.open("/hosts?range=5m") // is read again every five seconds
 	p.wait(`/\d/.test(document.querySelector(".cell-cpu .number")?.textContent ?? "") && /\d/.test(document.querySelector(".cell-memory .number").textContent)`)
 	host := eval[string](p, `document.querySelector(".host-link .name").dataset.full`)
 	p.click(`document.querySelector(".host-link")`)
