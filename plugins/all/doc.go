@@ -3,4 +3,3 @@ package all
 
 //go:generate go run ../../internal/tools/genlist -kind plugins
 //go:generate go run ../../internal/tools/gendocs
-//go:generate go run ../../internal/tools/gengrafana

@@ -1,9 +1,11 @@
-// Command gengrafana writes the Grafana dashboards of examples/grafana from the lists in this folder. "go generate ./..." runs it in
-// plugins/all. A dashboard in Grafana's format has about forty lines per panel, of which two differ from those of the next panel.
+// Command gengrafana writes the Grafana dashboards of examples/grafana from the lists in this folder. "go generate ./..." runs it. A
+// dashboard in Grafana's format has about forty lines per panel, of which two differ from those of the next panel.
 //
 //   - grafana.go: panels and variables in Grafana's format.
 //   - hosts.go, services.go: the dashboards.
 package main
+
+//go:generate go run .
 
 import (
 	"encoding/json"
@@ -12,8 +14,8 @@ import (
 	"path/filepath"
 )
 
-// folder is where the dashboards are, as seen from plugins/all.
-const folder = "../../examples/grafana/dashboards"
+// folder is where the dashboards are, as seen from this folder.
+const folder = "../../../examples/grafana/dashboards"
 
 func main() {
 	if err := write(folder); err != nil {
