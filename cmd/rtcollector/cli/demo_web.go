@@ -52,7 +52,7 @@ func (w *demoWeb) intro(host string) []string {
 	case w.token != "":
 		lines = append(lines, "Token:      "+w.token)
 	case ip != nil && ip.IsLoopback():
-		lines = append(lines, fmt.Sprintf("Elsewhere:  ssh -L %s:%s %s, then open http://127.0.0.1:%s there", port, w.listener.Addr(), quoteShellWord(host), port))
+		lines = append(lines, fmt.Sprintf("Elsewhere:  ssh -L %s:%s %s, then the same address", port, w.listener.Addr(), quoteShellWord(host)))
 	}
 	return lines
 }

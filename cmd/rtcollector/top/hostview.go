@@ -58,12 +58,15 @@ func (m *model) entityLine(s section, v hostValue) string {
 // sparkWidth returns the columns of sparklines on the page of a host.
 func (m *model) sparkWidth() int { return max(6, min(sparkPoints, m.width-71)) }
 
-// valueWidth returns the columns of a value. Percentages are short.
+// valueWidth returns the columns of a value. Percentages and plain numbers are short.
 func valueWidth(unit string) int {
-	if unit == "percent" {
+	switch unit {
+	case "percent":
 		return 5
+	case "":
+		return 6
 	}
-	return 9
+	return 10
 }
 
 func entityName(entity string) string {
