@@ -41,15 +41,22 @@ type Config struct {
 	Notes func() []string
 }
 
+// timeToQuit is how long a program that was told to quit may take before it is killed, as one that waits for a terminal
+// that takes no output.
+const timeToQuit = 2 * time.Second
+
 // Run shows the views until the user quits or ctx ends. It returns the screen to its state before.
 func Run(ctx context.Context, c Config) error {
-	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(c.Input), tea.WithOutput(c.Output), tea.WithoutSignalHandler(), tea.WithFPS(20)}
+	killed, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	options := []tea.ProgramOption{tea.WithContext(killed), tea.WithInput(c.Input), tea.WithOutput(c.Output), tea.WithoutSignalHandler(), tea.WithFPS(20)}
 	if c.NoColours {
 		options = append(options, tea.WithColorProfile(colorprofile.Ascii))
 	}
 	p := tea.NewProgram(newModel(ctx, c), options...)
 	stop := repaintWhenContinued(p)
 	defer stop()
+	defer quitAfter(ctx, p, kill)()
 	_, err := p.Run()
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):
@@ -58,4 +65,13 @@ func Run(ctx context.Context, c Config) error {
 		return nil
 	}
 	return err
+}
+
+// quitAfter ends the program once ctx has ended. A killed program closes its input under the goroutine that reads it, so
+// it is asked to quit first. The function it returns must be called when the program has ended.
+func quitAfter(ctx context.Context, p *tea.Program, kill context.CancelFunc) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		time.AfterFunc(timeToQuit, kill)
+		p.Quit()
+	})
 }
