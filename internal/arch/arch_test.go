@@ -23,7 +23,7 @@ const module = "github.com/rtcollector/rtcollector"
 var layers = [][]string{
 	// Floor 1: internal and buffer.
 	{"internal/embedded/resp", "internal/embedded/resptest", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/units", "internal/crew", "internal/pause", "internal/guard", "internal/servicetest", "internal/arch", "buffer"},
-	{"internal/metric", "internal/childproc", "internal/embedded/keyspace"},
+	{"internal/metric", "internal/bpf", "internal/childproc", "internal/embedded/keyspace"},
 	{"internal/catalog", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/redisconn", "internal/httpx", "internal/tskey", "internal/syslogmsg", "internal/connlog", "internal/embedded/search", "internal/catalog/*", "internal/tlsx/*"},
 	{"internal/tsread", "internal/embedded", "internal/redisconn/*", "internal/httpx/*"},
@@ -56,7 +56,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
+	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin", "internal/tools/genbpf"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},
