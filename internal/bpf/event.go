@@ -52,12 +52,12 @@ type Process struct {
 	PID, Parent int           // in the initial PID namespace
 	Start       time.Duration // since the system started; with PID, it identifies the process
 	UID         uint32
-	comm        [16]byte
+	CommBytes   [16]byte // as the kernel has it: ended by NUL
 }
 
 // Comm returns the name of the process, not of its thread. It may hold any bytes.
 func (p *Process) Comm() string {
-	name, _, _ := bytes.Cut(p.comm[:], []byte{0})
+	name, _, _ := bytes.Cut(p.CommBytes[:], []byte{0})
 	return string(name)
 }
 
@@ -108,7 +108,7 @@ func (e *Event) decode(data []byte) error {
 		NoOwner: flags&flagNoOwner != 0, Bound: flags&flagBound != 0, Truncated: flags&flagTruncated != 0,
 		Process: Process{
 			Start: time.Duration(native.Uint64(data[processOffset:])), PID: int(native.Uint32(data[24:])), Parent: int(native.Uint32(data[28:])),
-			UID: native.Uint32(data[32:]), comm: [16]byte(data[commOffset:]),
+			UID: native.Uint32(data[32:]), CommBytes: [16]byte(data[commOffset:]),
 		},
 	}
 	switch e.Kind {

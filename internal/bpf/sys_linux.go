@@ -227,3 +227,12 @@ func (o *Observer) Close() error {
 	o.open = nil
 	return errors.Join(errs...)
 }
+
+// SinceBoot returns the time since the system started, also while it was suspended: the clock of events.
+func SinceBoot() time.Duration {
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+		return 0
+	}
+	return time.Duration(now.Nano())
+}

@@ -24,3 +24,6 @@ func (*Observer) Lost() (Lost, error)                              { return Lost
 func (*Observer) Usage() ([]Usage, error)                          { return nil, errors.ErrUnsupported }
 func (*Observer) HasReceivedBytes() bool                           { return false }
 func (*Observer) Close() error                                     { return nil }
+
+// SinceBoot returns 0.
+func SinceBoot() time.Duration { return 0 }

@@ -65,3 +65,6 @@ func displayName(comm string, argv []string, pid int) string {
 	}
 	return fmt.Sprintf("pid-%d", pid)
 }
+
+// HasEnded reports whether the process is known to have ended.
+func (p *Process[T]) HasEnded() bool { return p.ended }

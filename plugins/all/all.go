@@ -6,6 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/plugins"
 
 	apache "github.com/rtcollector/rtcollector/plugins/apache"
+	connections "github.com/rtcollector/rtcollector/plugins/connections"
 	docker "github.com/rtcollector/rtcollector/plugins/docker"
 	execinput "github.com/rtcollector/rtcollector/plugins/exec"
 	httpresponse "github.com/rtcollector/rtcollector/plugins/http_response"
@@ -37,6 +38,7 @@ import (
 func Catalog() plugins.Catalog {
 	return plugins.Catalog{
 		apache.Plugin,
+		connections.Plugin,
 		docker.Plugin,
 		execinput.Plugin,
 		httpresponse.Plugin,

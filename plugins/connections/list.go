@@ -1,0 +1,262 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/connlog"
+	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/proctable"
+	"github.com/rtcollector/rtcollector/internal/sockets"
+)
+
+// How a connection was seen.
+const (
+	viaEBPF = "ebpf"
+	viaDiag = "sock_diag"
+	viaFile = "proc"
+)
+
+// found is a socket that a watched process holds.
+type found struct {
+	sockets.Socket
+	netns   uint32
+	process *process // nil: unknown
+	via     string
+}
+
+// finder lists the sockets of the watched processes, in all of their network namespaces.
+type finder struct {
+	root       hostfs.Root
+	log        *slog.Logger
+	own        uint32 // the host's network namespace
+	namespaces map[uint32]*namespace
+	netns      map[proctable.ID]uint32 // of each watched process
+	owners     *sockets.Owners
+
+	warnedUnreadable bool
+	warnedNamespaces bool
+}
+
+type namespace struct {
+	lister *sockets.Lister
+	pid    int // a process in it
+}
+
+// maxNamespaces bounds the network namespaces that are listed. A host with more of them is reported incompletely, and the log says so.
+const maxNamespaces = 1024
+
+func newFinder(root hostfs.Root, log *slog.Logger) *finder {
+	return &finder{
+		root: root, log: log, own: namespaceOf(root.HostFile("ns", "net").Path()),
+		namespaces: map[uint32]*namespace{}, netns: map[proctable.ID]uint32{}, owners: sockets.NewOwners(root),
+	}
+}
+
+// listAll returns all sockets in the network namespaces of the watched processes, and these processes.
+func (f *finder) listAll(ctx context.Context, t *tracker) (all []found, pids []int, err error) {
+	pids = f.visit(t)
+	var errs []error
+	for inode, ns := range f.namespaces {
+		part, err := f.list(ctx, inode, ns)
+		all = append(all, part...)
+		if err != nil && !errors.Is(err, sockets.ErrHidden) {
+			errs = append(errs, fmt.Errorf("list the sockets of network namespace %d: %w", inode, err))
+		}
+	}
+	return all, pids, errors.Join(errs...)
+}
+
+// find returns the sockets of the watched processes.
+func (f *finder) find(ctx context.Context, t *tracker) ([]found, error) {
+	all, pids, listErr := f.listAll(ctx, t)
+	inodes := make([]uint64, len(all))
+	for i := range all {
+		inodes[i] = all[i].Inode
+	}
+	if err := f.owners.Update(ctx, inodes, pids); err != nil {
+		return nil, err
+	}
+	f.warnUnreadable(len(pids))
+	kept := all[:0]
+	for _, s := range all {
+		s.process = f.choose(t, f.owners.Of(s.Inode))
+		if t.wants(s.process) {
+			kept = append(kept, s)
+		}
+	}
+	return kept, listErr
+}
+
+// visit returns the watched processes, and opens their network namespaces. It closes those that none of them is in.
+func (f *finder) visit(t *tracker) (pids []int) {
+	present := map[uint32]int{}
+	netns := make(map[proctable.ID]uint32, len(f.netns))
+	t.processes.All(func(p *process) {
+		if !p.Info.watched {
+			return
+		}
+		pids = append(pids, p.PID)
+		ns, known := f.netns[p.ID]
+		if !known {
+			ns = namespaceOf(filepath.Join(f.root.Proc, strconv.Itoa(p.PID), "ns", "net"))
+		}
+		if ns == 0 {
+			ns = f.own // not readable: most processes are in the host's
+		}
+		netns[p.ID], present[ns] = ns, p.PID
+	})
+	f.netns = netns
+	for inode, ns := range f.namespaces {
+		if _, ok := present[inode]; !ok {
+			_ = ns.lister.Close()
+			delete(f.namespaces, inode)
+		}
+	}
+	for inode, pid := range present {
+		switch {
+		case f.namespaces[inode] != nil:
+		case len(f.namespaces) < maxNamespaces:
+			f.namespaces[inode] = &namespace{f.open(inode, pid), pid}
+		case !f.warnedNamespaces:
+			f.warnedNamespaces = true
+			f.log.Warn("some network namespaces are not looked into: there are too many; watch fewer processes (patterns)", "limit", maxNamespaces)
+		}
+	}
+	return pids
+}
+
+// open returns a lister of a network namespace.
+func (f *finder) open(inode uint32, pid int) *sockets.Lister {
+	if inode == f.own {
+		return sockets.NewHost(f.root, f.log)
+	}
+	l, err := sockets.InNamespace(filepath.Join(f.root.Proc, strconv.Itoa(pid), "ns", "net"))
+	if err != nil {
+		f.log.Debug("entering a network namespace is not possible, reading its files instead", "pid", pid, "error", err)
+		return sockets.NewFiles(f.root, pid)
+	}
+	return l
+}
+
+// list returns the sockets of a network namespace.
+func (f *finder) list(ctx context.Context, inode uint32, ns *namespace) (all []found, err error) {
+	via := viaFile
+	if ns.lister.UsesDiag() {
+		via = viaDiag
+	}
+	want := sockets.Want{TCP: true, UDP: true, Bytes: true, Begin: func() { all = all[:0] }}
+	err = ns.lister.List(ctx, want, func(s *sockets.Socket) {
+		if s.Inode != 0 {
+			all = append(all, found{Socket: *s, netns: inode, via: via})
+		}
+	})
+	if errors.Is(err, fs.ErrNotExist) { // the process whose files are read has ended
+		_ = ns.lister.Close()
+		delete(f.namespaces, inode)
+		return nil, nil
+	}
+	return all, err
+}
+
+// warnUnreadable says once that sockets of other users' processes have no owner.
+func (f *finder) warnUnreadable(watched int) {
+	n := f.owners.Unreadable()
+	if n == 0 || f.warnedUnreadable {
+		return
+	}
+	f.warnedUnreadable = true
+	f.log.Warn("connections of other users' processes are not seen: the rights to look into these processes are missing; run as root, or "+
+		"grant them with: setcap cap_sys_ptrace,cap_dac_read_search+ep <path of rtcollector>", "processes", n, "watched", watched)
+}
+
+// choose returns the process that a socket counts for, of those that hold it: one that is the ancestor of the others, else the oldest.
+func (f *finder) choose(t *tracker, pids []int) *process {
+	var best *process
+	for _, pid := range pids {
+		p := t.processes.Find(pid)
+		if p == nil || !p.Info.watched {
+			continue
+		}
+		if best == nil || isAncestor(p, best) || !isAncestor(best, p) && p.Start < best.Start {
+			best = p
+		}
+	}
+	return best
+}
+
+func isAncestor(a, of *process) bool {
+	for p := of.Parent; p != nil; p = p.Parent {
+		if p == a {
+			return true
+		}
+	}
+	return false
+}
+
+// close closes all network namespaces.
+func (f *finder) close() {
+	for _, ns := range f.namespaces {
+		_ = ns.lister.Close()
+	}
+	clear(f.namespaces)
+}
+
+// namespaceOf returns the inode of a namespace, or 0: its link is "net:[4026531840]".
+func namespaceOf(path string) uint32 {
+	link, err := os.Readlink(path)
+	if err != nil {
+		return 0
+	}
+	_, number, _ := strings.Cut(link, "[")
+	n, err := strconv.ParseUint(strings.TrimSuffix(number, "]"), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}
+
+// listenPorts returns the ports on which each network namespace accepts TCP connections.
+func listenPorts(all []found) map[portKey]bool {
+	ports := map[portKey]bool{}
+	for i := range all {
+		if all[i].Proto == sockets.TCP && all[i].State == sockets.Listen {
+			ports[portKey{all[i].netns, all[i].Local.Port()}] = true
+		}
+	}
+	return ports
+}
+
+type portKey struct {
+	netns uint32
+	port  uint16
+}
+
+// direction returns who opened a connection.
+func (s *found) direction(ports map[portKey]bool) string {
+	switch {
+	case s.isListener():
+		return connlog.Listen
+	case s.Proto == sockets.TCP && ports[portKey{s.netns, s.Local.Port()}]:
+		return connlog.In
+	}
+	return connlog.Out
+}
+
+// isListener reports whether the socket waits for anybody: a TCP listener, or a UDP socket that is not connected. Of the latter, some
+// have only sent a datagram; polling cannot know.
+func (s *found) isListener() bool {
+	return s.State == sockets.Listen || s.Proto == sockets.UDP && s.State == sockets.Unconnected
+}
+
+// isConnection reports whether the socket has a remote end.
+func (s *found) isConnection() bool {
+	return !s.isListener() && s.Remote.IsValid() && s.State != sockets.TimeWait && s.State != sockets.Closed
+}
