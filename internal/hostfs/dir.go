@@ -52,6 +52,27 @@ func (d *Dir) ReadHeads(file string, wanted func(name []byte) bool, each func(na
 	return d.readHeads(file, wanted, each)
 }
 
+// ReadLinks lists the directory and calls each with every symbolic link and the first 512 bytes of its target, such as the
+// descriptors of a process; both are valid until each returns. It skips entries that vanished since they were listed, and
+// those that are not links. Any other error ends it. The links of a process that this one may not look into are
+// [fs.ErrPermission] (proc_pid_fd(5)).
+func (d *Dir) ReadLinks(each func(name, target []byte)) error {
+	if d.head == nil {
+		d.head = make([]byte, headSize)
+	}
+	return d.readLinks(each)
+}
+
+// linkError returns the error of one link, or nil if the entry is skipped.
+func (d *Dir) linkError(err error, name []byte) error {
+	for _, skipped := range []error{fs.ErrNotExist, syscall.ESRCH, syscall.EINVAL} {
+		if errors.Is(err, skipped) {
+			return nil
+		}
+	}
+	return &os.PathError{Op: "read", Path: filepath.Join(d.path, string(name)), Err: err}
+}
+
 // headError returns the error of one entry's file, or nil if the entry is skipped.
 func (d *Dir) headError(err error) error {
 	for _, unseen := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.ESRCH, syscall.ENOTDIR} {

@@ -4,7 +4,7 @@
 // directories where the host's trees are mounted. Tests use a [Root] with recorded trees. No plugin contains "/proc".
 //
 //   - hostfs.go: [Root], and [File], which reads a whole file. lines.go: reads a file line by line.
-//   - dir.go: [Dir], which lists directories. sys_linux.go does so with system calls.
+//   - dir.go: [Dir], which lists directories and reads what is below them. sys_linux.go does so with system calls.
 package hostfs
 
 import (

@@ -322,3 +322,25 @@ func TestLargeBufferIsReleased(t *testing.T) {
 		}
 	}
 }
+
+func TestReadLinks(t *testing.T) {
+	dir := t.TempDir()
+	want := map[string]string{}
+	for i := range 300 { // more than one piece of the directory
+		name, target := fmt.Sprintf("link %d", i), fmt.Sprintf("socket:[%d]", i)
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+		want[name] = target
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	if err := NewDir(dir).ReadLinks(func(name, target []byte) { got[string(name)] = string(target) }); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%d links of %d, %v", len(got), len(want), err)
+	}
+	if err := NewDir(filepath.Join(dir, "none")).ReadLinks(nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -105,6 +107,37 @@ func (d *Dir) readBelow(dir int, path []byte) (n int, err error) {
 	n, err = retryInterrupted(func() (int, error) { return syscall.Read(fd, d.head) })
 	closeQuietly(fd)
 	return n, err
+}
+
+// readLinks lists the directory and reads each entry with readlinkat(2).
+func (d *Dir) readLinks(each func(name, target []byte)) error {
+	fd, err := d.openDir()
+	if err != nil {
+		return &os.PathError{Op: "list", Path: d.path, Err: err}
+	}
+	defer closeQuietly(fd)
+	if len(d.buf) < dirBufferSize {
+		d.buf = make([]byte, dirBufferSize)
+	}
+	for {
+		n, err := retryInterrupted(func() (int, error) { return syscall.ReadDirent(fd, d.buf) })
+		if err != nil {
+			return &os.PathError{Op: "list", Path: d.path, Err: err}
+		}
+		if n <= 0 {
+			return nil
+		}
+		d.names = d.names[:0]
+		d.appendNames(d.buf[:n])
+		for _, name := range d.names {
+			size, err := unix.Readlinkat(fd, string(name), d.head)
+			if err == nil {
+				each(name, d.head[:size])
+			} else if err := d.linkError(err, name); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // appendNames appends the names in the kernel's records to d.names.

@@ -53,3 +53,19 @@ func (d *Dir) readBelow(path []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+func (d *Dir) readLinks(each func(name, target []byte)) error {
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		target, err := os.Readlink(filepath.Join(d.path, string(name)))
+		if err == nil {
+			each(name, []byte(target))
+		} else if err := d.linkError(err, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,9 +1,8 @@
 // Package netstat reports the TCP sockets of a Linux host by state, and its TCP counters.
 //
 //   - plugin.go: the input, and the counters, which package netmib reads.
-//   - sockets.go: counts sockets, with sock_diag or from files.
-//   - diag.go: the messages of sock_diag(7). sys_linux.go: its socket.
-//   - parse.go: parses /proc/net/tcp and names the counters.
+//   - sockets.go: counts the sockets that package sockets lists.
+//   - parse.go: names the counters.
 package netstat
 
 import (
@@ -14,6 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/netmib"
+	"github.com/rtcollector/rtcollector/internal/sockets"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -30,7 +30,7 @@ type Config struct{}
 
 type input struct {
 	sockets      *socketCounter
-	states       [numStates]*telemetry.Series
+	states       [sockets.NumStates]*telemetry.Series
 	counterFiles []counterFile
 }
 
@@ -41,7 +41,7 @@ type counterFile struct {
 }
 
 func build(env plugins.Env, _ Config) (*input, error) {
-	in := &input{sockets: newSocketCounter(env.FS, env.Log)}
+	in := &input{sockets: newSocketCounter(sockets.NewHost(env.FS, env.Log))}
 	for state, name := range stateNames() {
 		if name != "" {
 			in.states[state] = env.Factory.Gauge("tcp_"+name, telemetry.None)
@@ -62,7 +62,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 }
 
 func (in *input) addStates(ctx context.Context, out *telemetry.Batch) error {
-	if in.states == [numStates]*telemetry.Series{} { // all are excluded; counting is the expensive part
+	if in.states == [sockets.NumStates]*telemetry.Series{} { // all are excluded; counting is the expensive part
 		return nil
 	}
 	counts, found, err := in.sockets.countSockets(ctx)

@@ -1,7 +1,6 @@
 package netstat
 
 import (
-	"bytes"
 	"math"
 	"os"
 	"path/filepath"
@@ -145,31 +144,6 @@ func TestNoise(t *testing.T) {
 	})
 }
 
-func TestParseSocket(t *testing.T) {
-	for line, want := range map[string]uint64{
-		"   0: 0100007F:0016 00000000:0000 0A 00000000:00000000": listen,
-		"10000: 0100007F:0016 00000000:0000 0b":                  closing,
-		"   0: 0100007F:0016 00000000:0000 ":                     0,
-		"   0: 0100007F:0016":                                    0,
-		"   0 0100007F:0016 00000000:0000 0A":                    0,
-		"   x: 0100007F:0016 00000000:0000 0A":                   0,
-		"   0: 0100007F:0016 00000000:0000 ZZ":                   0,
-		"  sl  local_address rem_address   st tx_queue rx_queue": 0,
-		"": 0,
-	} {
-		if got, ok := parseSocket([]byte(line)); got != want || ok != (want > 0) {
-			t.Errorf("%q is %d, %v, want %d", line, got, ok, want)
-		}
-	}
-	var counts stateCounts
-	for state := range uint64(300) {
-		counts.addSocket(state)
-	}
-	if diff := cmp.Diff(stateCounts{established: 1, synSent: 1, synRecv: 2, finWait1: 1, finWait2: 1, timeWait: 1, closed: 1, closeWait: 1, lastAck: 1, listen: 1, closing: 1}, counts); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // TestUnwantedStatesAreNotCounted checks that a file that cannot be parsed is not read.
 func TestUnwantedStatesAreNotCounted(t *testing.T) {
 	dir := plugintest.Files(t, "", map[string]string{"proc/1/net/tcp": "noise"})
@@ -179,29 +153,4 @@ func TestUnwantedStatesAreNotCounted(t *testing.T) {
 			t.Errorf("%s is wanted: %v", wanted, err)
 		}
 	}
-}
-
-func FuzzParseSocket(f *testing.F) {
-	plugintest.SeedLines(f, "testdata/*/proc/1/net/tcp*")
-	f.Fuzz(func(t *testing.T, line []byte) {
-		state, ok := parseSocket(line)
-		if ok && (isHeader(line) || !bytes.Contains(line, []byte{':'})) {
-			t.Errorf("%q is a socket", line)
-		}
-		if !ok && state != 0 {
-			t.Errorf("%q is none, in state %d", line, state)
-		}
-		var counts stateCounts
-		counts.addSocket(state)
-		if n := sumCounts(counts); n > 1 || n == 1 && (state == 0 || state >= numStates) || counts[newSynRecv] > 0 {
-			t.Errorf("%q: state %d counts as %v", line, state, counts)
-		}
-	})
-}
-
-func sumCounts(counts stateCounts) (n uint64) {
-	for _, c := range counts {
-		n += c
-	}
-	return n
 }

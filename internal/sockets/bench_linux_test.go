@@ -1,4 +1,4 @@
-package netstat
+package sockets
 
 import (
 	"fmt"
@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
@@ -28,33 +27,30 @@ func BenchmarkHundredThousandSockets(b *testing.B) {
 		startHolder(b, n)
 	}
 	thread := fmt.Sprintf("/proc/self/task/%d/net/", syscall.Gettid()) // the benchmarks below run on other threads
-	d := &diagClient{open: openDiag}
+	d := NewDiag()
 	defer d.Close()
-	if _, err := d.countSockets(b.Context()); err != nil {
+	if _, err := countSockets(b, d.List); err != nil {
 		b.Skip(err)
 	}
-	b.Run("sock_diag", func(b *testing.B) {
-		servicetest.LoopWithCPU(b, func() {
-			counts, err := d.countSockets(b.Context())
-			checkCounts(b, counts, err)
+	for name, list := range map[string]func() (stateCounts, error){
+		"sock_diag": func() (stateCounts, error) { return countSockets(b, d.List) },
+		"bytes": func() (counts stateCounts, err error) {
+			err = d.List(b.Context(), Want{TCP: true, Bytes: true}, counts.add)
+			return counts, err
+		},
+		"proc": func() (stateCounts, error) { return countSockets(b, newThreadFiles(thread).List) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			servicetest.LoopWithCPU(b, func() {
+				counts, err := list()
+				checkCounts(b, counts, err)
+			})
 		})
-	})
-	b.Run("proc", func(b *testing.B) {
-		files := []*hostfs.File{hostfs.NewFile(thread + "tcp"), hostfs.NewFile(thread + "tcp6")}
-		servicetest.LoopWithCPU(b, func() {
-			var counts stateCounts
-			for _, f := range files {
-				if _, err := addFile(f, &counts); err != nil {
-					b.Fatal(err)
-				}
-			}
-			checkCounts(b, counts, nil)
-		})
-	})
+	}
 }
 
 func checkCounts(b *testing.B, counts stateCounts, err error) {
-	if err != nil || counts[established] != 2*children*connections {
+	if err != nil || counts[Established] != 2*children*connections {
 		b.Fatalf("%v, %v", counts, err)
 	}
 }

@@ -1,11 +1,14 @@
-package netstat
+package sockets
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -65,3 +68,48 @@ func (c diagConn) Write(request []byte) (int, error) {
 
 // Close implements io.Closer.
 func (c diagConn) Close() error { return os.NewSyscallError("close", syscall.Close(c.fd)) }
+
+// openDiagIn opens a socket to the kernel that lists the sockets of the network namespace at path, such as
+// /proc/PID/ns/net. A socket stays in the namespace of the thread that made it, so the thread enters that namespace for a
+// moment.
+func openDiagIn(path string) (conn diagConnection, err error) {
+	target, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	onExtraThread(func() (keep bool) {
+		own, openErr := os.Open("/proc/thread-self/ns/net")
+		if openErr != nil {
+			err = openErr
+			return true
+		}
+		defer own.Close()
+		if err = unix.Setns(int(target.Fd()), unix.CLONE_NEWNET); err != nil {
+			err = os.NewSyscallError("setns", err)
+			return true
+		}
+		conn, err = openDiag()
+		return unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil
+	})
+	return conn, err
+}
+
+// onExtraThread calls f on a locked thread that is not the main one, because /proc/self shows the namespace of the main one.
+// The thread ends unless f returns true.
+func onExtraThread(f func() (keep bool)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			onExtraThread(f) // while this goroutine holds the main thread, that is another one
+			runtime.UnlockOSThread()
+			return
+		}
+		if f() {
+			runtime.UnlockOSThread()
+		}
+	}()
+	<-done
+}

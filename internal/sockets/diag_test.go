@@ -1,4 +1,4 @@
-package netstat
+package sockets
 
 import (
 	"bytes"
@@ -6,19 +6,30 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/rtcollector/rtcollector/internal/hostfs"
-	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
+
+// stateCounts are the numbers of sockets by state.
+type stateCounts [NumStates]uint64
+
+func (c *stateCounts) add(s *Socket) { c[s.State]++ }
+
+func sumCounts(counts stateCounts) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// countSockets counts the TCP sockets that a lister or a client lists.
+func countSockets(t testing.TB, list func(context.Context, Want, func(*Socket)) error) (counts stateCounts, err error) {
+	t.Helper()
+	err = list(t.Context(), Want{TCP: true, States: AllStates, Begin: func() { counts = stateCounts{} }}, counts.add)
+	return counts, err
+}
 
 // newMessage returns a netlink message, padded as the kernel does.
 func newMessage(kind, flags uint16, seq uint32, body ...byte) []byte {
@@ -33,8 +44,8 @@ func newMessage(kind, flags uint16, seq uint32, body ...byte) []byte {
 }
 
 // socketMessage returns the message about one socket: struct inet_diag_msg has 72 bytes, and attributes may follow.
-func socketMessage(seq uint32, state byte) []byte {
-	return newMessage(typeGetSock, 2, seq, append([]byte{2, state, 0, 0}, make([]byte, 68)...)...)
+func socketMessage(seq uint32, state State) []byte {
+	return newMessage(typeOldSocket, 2, seq, append([]byte{familyINET, byte(state), 0, 0}, make([]byte, 68)...)...)
 }
 
 func endMessage(kind uint16, seq uint32, errno syscall.Errno) []byte {
@@ -44,32 +55,32 @@ func endMessage(kind uint16, seq uint32, errno syscall.Errno) []byte {
 func joinMessages(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
 
 func TestParseReply(t *testing.T) {
-	two := stateCounts{established: 1, listen: 1}
+	two := stateCounts{Established: 1, Listen: 1}
 	for name, tt := range map[string]struct {
 		data   []byte
 		counts stateCounts
 		part   datagramInfo
 		err    error
 	}{
-		"sockets":            {data: joinMessages(socketMessage(7, established), socketMessage(7, listen)), counts: two},
-		"attributes":         {data: joinMessages(newMessage(typeGetSock, 2, 7, 2, listen, 0, 0, 9, 9, 9), socketMessage(7, established)), counts: two},
-		"end":                {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, 0), socketMessage(7, listen)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}},
+		"sockets":            {data: joinMessages(socketMessage(7, Established), socketMessage(7, Listen)), counts: two},
+		"attributes":         {data: joinMessages(append(socketMessage(7, Listen), newMessage(1, 0, 7)...), socketMessage(7, Established)), counts: two},
+		"end":                {data: joinMessages(socketMessage(7, Established), endMessage(typeDone, 7, 0), socketMessage(7, Listen)), counts: stateCounts{Established: 1}, part: datagramInfo{done: true}},
 		"end without status": {data: newMessage(typeDone, 2, 7), part: datagramInfo{done: true}},
 		"acknowledged":       {data: endMessage(typeError, 7, 0), part: datagramInfo{done: true}},
 		"refused":            {data: endMessage(typeError, 7, syscall.ENOENT), part: datagramInfo{done: true}, err: syscall.ENOENT},
-		"failed":             {data: joinMessages(socketMessage(7, established), endMessage(typeDone, 7, syscall.ENOENT)), counts: stateCounts{established: 1}, part: datagramInfo{done: true}, err: syscall.ENOENT},
+		"failed":             {data: joinMessages(socketMessage(7, Established), endMessage(typeDone, 7, syscall.ENOENT)), counts: stateCounts{Established: 1}, part: datagramInfo{done: true}, err: syscall.ENOENT},
 		"interrupted":        {data: newMessage(typeDone, 2|flagInterrupted, 7, 0, 0, 0, 0), part: datagramInfo{done: true, interrupted: true}},
-		"foreign":            {data: joinMessages(socketMessage(6, established), endMessage(typeDone, 6, syscall.EPERM), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
-		"other types":        {data: joinMessages(newMessage(1, 0, 7), newMessage(99, 0, 7, 1, 2, 3, 4), socketMessage(7, listen)), counts: stateCounts{listen: 1}},
-		"no header":          {data: joinMessages(socketMessage(7, listen), []byte{1, 2, 3}), counts: stateCounts{listen: 1}, err: errTruncated},
-		"too long":           {data: joinMessages(socketMessage(7, listen), socketMessage(7, listen)[:40]), counts: stateCounts{listen: 1}, err: errTruncated},
-		"no body":            {data: newMessage(typeGetSock, 2, 7), err: errTruncated},
+		"foreign":            {data: joinMessages(socketMessage(6, Established), endMessage(typeDone, 6, syscall.EPERM), socketMessage(7, Listen)), counts: stateCounts{Listen: 1}},
+		"other types":        {data: joinMessages(newMessage(1, 0, 7), newMessage(99, 0, 7, 1, 2, 3, 4), socketMessage(7, Listen)), counts: stateCounts{Listen: 1}},
+		"no header":          {data: joinMessages(socketMessage(7, Listen), []byte{1, 2, 3}), counts: stateCounts{Listen: 1}, err: errTruncated},
+		"too long":           {data: joinMessages(socketMessage(7, Listen), socketMessage(7, Listen)[:40]), counts: stateCounts{Listen: 1}, err: errTruncated},
+		"no body":            {data: newMessage(typeOldSocket, 2, 7), err: errTruncated},
 		"no length":          {data: make([]byte, 64), err: errTruncated},
-		"unaligned end":      {data: socketMessage(7, listen)[:headerSize+2+70], counts: stateCounts{listen: 1}},
+		"unaligned end":      {data: socketMessage(7, Listen)[:headerSize+2+70], counts: stateCounts{Listen: 1}},
 		"nothing":            {},
 	} {
 		var counts stateCounts
-		p, err := parseReply(tt.data, 7, &counts)
+		p, err := parseReply(tt.data, 7, &Socket{Proto: TCP}, counts.add)
 		if p != tt.part || counts != tt.counts || !errors.Is(err, tt.err) || (err != nil) != (tt.err != nil) {
 			t.Errorf("%s: %+v %v %v, want %+v %v %v", name, p, counts, err, tt.part, tt.counts, tt.err)
 		}
@@ -77,18 +88,18 @@ func TestParseReply(t *testing.T) {
 }
 
 func FuzzParseReply(f *testing.F) {
-	f.Add(joinMessages(socketMessage(7, established), socketMessage(6, listen), endMessage(typeDone, 7, 0)))
+	f.Add(joinMessages(socketMessage(7, Established), socketMessage(6, Listen), endMessage(typeDone, 7, 0)))
 	f.Add(endMessage(typeError, 7, syscall.EPERM))
 	f.Add(newMessage(typeDone, flagInterrupted, 7))
-	f.Add(socketMessage(7, listen)[:40])
+	f.Add(socketMessage(7, Listen)[:40])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var counts stateCounts
-		_, err := parseReply(data, 7, &counts)
-		if n := sumCounts(counts); n > uint64(len(data)/(headerSize+2)) {
+		_, err := parseReply(data, 7, &Socket{Proto: TCP}, counts.add)
+		if n := sumCounts(counts); n > uint64(len(data)/attributesOffset) {
 			t.Errorf("%d sockets in %d bytes, %v", n, len(data), err)
 		}
 		var again stateCounts
-		if _, err := parseReply(slices.Concat(socketMessage(7, listen), data), 7, &again); sumCounts(again) != sumCounts(counts)+1 {
+		if _, err := parseReply(slices.Concat(socketMessage(7, Listen), data), 7, &Socket{Proto: TCP}, again.add); sumCounts(again) != sumCounts(counts)+1 {
 			t.Errorf("%v after a socket, %v alone, %v", again, counts, err)
 		}
 	})
@@ -136,12 +147,12 @@ func newFakeDiag(err error, answers ...func(request []byte) [][]byte) (d *diagCl
 
 func answerSockets(request []byte) [][]byte {
 	seq := sequenceOf(request)
-	return [][]byte{joinMessages(socketMessage(seq, established), socketMessage(seq, newSynRecv)), joinMessages(socketMessage(seq, listen), endMessage(typeDone, seq, 0))}
+	return [][]byte{joinMessages(socketMessage(seq, Established), socketMessage(seq, newSynRecv)), joinMessages(socketMessage(seq, Listen), endMessage(typeDone, seq, 0))}
 }
 
 func answerInterrupted(request []byte) [][]byte {
 	seq := sequenceOf(request)
-	return [][]byte{newMessage(typeGetSock, flagInterrupted, seq, 2, listen), endMessage(typeDone, seq, 0)}
+	return [][]byte{newMessage(typeOldSocket, flagInterrupted, seq, append([]byte{familyINET, byte(Listen)}, make([]byte, 70)...)...), endMessage(typeDone, seq, 0)}
 }
 
 func answerLost([]byte) [][]byte { return [][]byte{nil} }
@@ -171,7 +182,7 @@ func answerEverySecond() func(request []byte) [][]byte {
 func TestConnectionIsReused(t *testing.T) {
 	d, opened, _ := newFakeDiag(nil, answerSockets)
 	for range 3 {
-		if counts, err := d.countSockets(t.Context()); err != nil || counts != (stateCounts{established: 1, synRecv: 1, listen: 1}) {
+		if counts, err := countSockets(t, d.list); err != nil || counts != (stateCounts{Established: 1, SynRecv: 1, Listen: 1}) {
 			t.Errorf("%v, %v", counts, err)
 		}
 	}
@@ -181,7 +192,7 @@ func TestConnectionIsReused(t *testing.T) {
 }
 
 func TestDiagErrors(t *testing.T) {
-	good := stateCounts{established: 1, synRecv: 1, listen: 1}
+	good := stateCounts{Established: 1, SynRecv: 1, Listen: 1}
 	for name, tt := range map[string]struct {
 		answers []func([]byte) [][]byte
 		err     error
@@ -197,7 +208,7 @@ func TestDiagErrors(t *testing.T) {
 		"full buffer":        {answers: []func([]byte) [][]byte{answerFullBuffer}, want: errTruncated, opened: 1},
 	} {
 		d, opened, closed := newFakeDiag(tt.err, tt.answers...)
-		counts, err := d.countSockets(t.Context())
+		counts, err := countSockets(t, d.list)
 		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) || err == nil && counts != good {
 			t.Errorf("%s: %v, %v", name, counts, err)
 		}
@@ -207,100 +218,17 @@ func TestDiagErrors(t *testing.T) {
 	}
 }
 
-// A cancelled gather ends, and the rest of its reply does not answer the next request.
+// A cancelled list ends, and the rest of its reply does not answer the next request.
 func TestDiagCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d, _, closed := newFakeDiag(nil, func(request []byte) [][]byte {
 		cancel()
 		return answerSockets(request)
 	}, answerSockets)
-	if _, err := d.countSockets(ctx); !errors.Is(err, context.Canceled) || *closed != 1 {
+	if err := d.list(ctx, Want{TCP: true, Begin: func() {}}, func(*Socket) {}); !errors.Is(err, context.Canceled) || *closed != 1 {
 		t.Errorf("%v, %d closed", err, *closed)
 	}
-	if counts, err := d.countSockets(t.Context()); err != nil || counts[listen] != 1 {
+	if counts, err := countSockets(t, d.list); err != nil || counts[Listen] != 1 {
 		t.Errorf("%v, %v", counts, err)
-	}
-}
-
-// newFallback returns a counter with a fake kernel and with recorded files.
-func newFallback(t *testing.T, d *diagClient) (s *socketCounter, log *bytes.Buffer) {
-	log = &bytes.Buffer{}
-	s = newSocketCounter(hostfs.At("testdata/vm-6.18"), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	if s.diag != nil {
-		t.Fatal("sock_diag for recorded files")
-	}
-	s.diag = d
-	return s, log
-}
-
-func TestFallbackToFiles(t *testing.T) {
-	fromFiles, fromDiag := stateCounts{listen: 2, established: 2, timeWait: 1}, stateCounts{established: 1, synRecv: 1, listen: 1}
-	for name, tt := range map[string]struct {
-		answers  []func([]byte) [][]byte
-		want     []stateCounts // one per gather
-		opened   int
-		logLines int
-	}{
-		"no inet_diag": {[]func([]byte) [][]byte{answerUnsupported, answerSockets}, []stateCounts{fromFiles, fromFiles}, 1, 1},
-		"one failure":  {[]func([]byte) [][]byte{answerFullBuffer, answerSockets}, []stateCounts{fromFiles, fromDiag, fromDiag}, 2, 0},
-		"alternating": {
-			[]func([]byte) [][]byte{answerEverySecond()},
-			[]stateCounts{fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag, fromFiles, fromDiag}, 5, 0,
-		},
-		"always fails": {[]func([]byte) [][]byte{answerFullBuffer}, []stateCounts{fromFiles, fromFiles, fromFiles, fromFiles, fromFiles}, maxFailures, 1},
-	} {
-		d, opened, closed := newFakeDiag(nil, tt.answers...)
-		s, log := newFallback(t, d)
-		for i, want := range tt.want {
-			counts, found, err := s.countSockets(t.Context())
-			if diff := cmp.Diff(want, counts); diff != "" || !found || err != nil {
-				t.Errorf("%s, gather %d: %v %v %s", name, i, found, err, diff)
-			}
-		}
-		if lines := strings.Count(log.String(), "\n"); lines != tt.logLines || *opened != tt.opened {
-			t.Errorf("%s: %d connections, %d lines: %s", name, *opened, lines, log)
-		}
-		if err := s.Close(); err != nil || *closed != *opened {
-			t.Errorf("%s: %v, %d of %d closed", name, err, *closed, *opened)
-		}
-	}
-}
-
-func TestCancelledGatherKeepsDiag(t *testing.T) {
-	d, _, _ := newFakeDiag(nil, answerSockets)
-	s, log := newFallback(t, d)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range maxFailures + 1 {
-		if _, found, err := s.countSockets(ctx); found || !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, %v", found, err)
-		}
-	}
-	if s.diag == nil || log.Len() > 0 {
-		t.Errorf("gave up sock_diag: %s", log)
-	}
-}
-
-func TestIsOwnNetwork(t *testing.T) {
-	own, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		t.Skip(err)
-	}
-	for target, want := range map[string]bool{own: true, "net:[1]": false, "": false} {
-		dir := plugintest.Files(t, "", map[string]string{"proc/1/ns/x": ""})
-		if target != "" {
-			if err := os.Symlink(target, filepath.Join(dir, "proc/1/ns/net")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got := isOwnNetwork(hostfs.At(dir)); got != want {
-			t.Errorf("%q is our network: %v", target, got)
-		}
-		if s := newSocketCounter(hostfs.At(dir), slog.New(slog.DiscardHandler)); (s.diag != nil) != want {
-			t.Errorf("%q uses sock_diag: %v", target, s.diag != nil)
-		}
-	}
-	if !isOwnNetwork(hostfs.FromEnv(func(string) string { return "" })) {
-		t.Error("the standard /proc is not our network")
 	}
 }
