@@ -6,7 +6,18 @@ import (
 	"github.com/rtcollector/rtcollector/internal/remotename"
 )
 
-// openNames opens what finds the names of remote ends. Where names cannot be captured, it says so once and falls back to reverse look-ups.
+// openNames opens what finds the names of remote ends, or returns nil if there are to be none. Where names cannot be captured, it says so once
+// and falls back to reverse look-ups.
 func openNames(c *Config, log *slog.Logger) remotename.Namer {
-	return nil
+	switch c.Domains {
+	case domainsOff:
+		return nil
+	case domainsCapture:
+		names, err := remotename.NewCapture(nil)
+		if err == nil {
+			return names
+		}
+		log.Warn("names of remote ends are looked up, because they cannot be captured", "because", err)
+	}
+	return remotename.NewPTR(nil)
 }

@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/proctable"
+	"github.com/rtcollector/rtcollector/internal/remotename"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -39,6 +41,7 @@ type input struct {
 	env    plugins.Env
 	config Config
 	series *series
+	names  func(*Config, *slog.Logger) remotename.Namer // openNames, but for tests
 
 	running atomic.Bool   // Run emits the events; else they are a part of the gathers
 	wake    chan struct{} // there are events to emit
@@ -54,7 +57,7 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	return &input{env: env, config: c, series: newSeries(env.Factory, &c), wake: make(chan struct{}, 1)}, nil
+	return &input{env: env, config: c, names: openNames, series: newSeries(env.Factory, &c), wake: make(chan struct{}, 1)}, nil
 }
 
 // Open implements plugins.Opener. It chooses the sources and learns which processes and connections there are.
@@ -65,7 +68,7 @@ func (in *input) Open(ctx context.Context) error {
 	w := newWatcher(&in.config, ownPID(in.env.FS.Proc))
 	in.tracker = &tracker{
 		config: &in.config, watcher: w, processes: proctable.New[verdict](in.env.FS, w), users: proctable.NewUsers(in.env.FS),
-		names: openNames(&in.config, in.env.Log), runID: strings.ToLower(rand.Text()[:8]), host: in.env.Factory.Host(),
+		names: in.names(&in.config, in.env.Log), runID: strings.ToLower(rand.Text()[:8]), host: in.env.Factory.Host(),
 		open: map[*connection]struct{}{}, totals: map[totalsKey]*totals{},
 	}
 	in.finder = newFinder(in.env.FS, in.env.Log)

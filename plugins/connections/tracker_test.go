@@ -3,7 +3,7 @@ package connections
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
+
 	"net/netip"
 	"slices"
 	"strings"
@@ -322,4 +322,4 @@ func TestWatchedProcesses(t *testing.T) {
 	}
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func nameOf(text string) *remotename.Name { return &remotename.Name{Name: text} }
