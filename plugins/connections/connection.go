@@ -35,9 +35,9 @@ type connection struct {
 
 	name      remotename.Name
 	provider  string
-	announced bool // its connect event was made
-	overdue   bool // its alert about the duration was made
-	missing   bool // the last list of sockets did not have it
+	announced bool   // its connect event was made
+	overdue   bool   // its alert about the duration was made
+	listed    uint64 // the last list of sockets that had it, by its number
 }
 
 // endpoint returns what the name of the remote end is looked up with.

@@ -86,7 +86,6 @@ func TestLostEnds(t *testing.T) {
 	connect(1, 11, 0)
 	connect(1, 12, 100)
 	connect(2, 13, 200)
-	k.update(nil, at(1000), false)
 	k.update(nil, at(2000), true)
 	if len(tr.open) != 2 {
 		t.Errorf("%d connections are open", len(tr.open))

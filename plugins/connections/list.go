@@ -40,6 +40,8 @@ type finder struct {
 	namespaces map[uint32]*namespace
 	netns      map[proctable.ID]uint32 // of each watched process
 	owners     *sockets.Owners
+	all        []found  // of the last list; the memory is used again
+	inodes     []uint64 // likewise
 
 	warnedUnreadable bool
 	warnedNamespaces bool
@@ -60,36 +62,37 @@ func newFinder(root hostfs.Root, log *slog.Logger) *finder {
 	}
 }
 
-// listAll returns all sockets in the network namespaces of the watched processes, and these processes.
+// listAll returns all sockets in the network namespaces of the watched processes, and these processes. The sockets are valid until the
+// next call.
 func (f *finder) listAll(ctx context.Context, t *tracker) (all []found, pids []int, err error) {
 	pids = f.visit(t)
+	f.all = f.all[:0]
 	var errs []error
 	for inode, ns := range f.namespaces {
-		part, err := f.list(ctx, inode, ns)
-		all = append(all, part...)
+		err := f.list(ctx, inode, ns)
 		if err != nil && !errors.Is(err, sockets.ErrHidden) {
 			errs = append(errs, fmt.Errorf("list the sockets of network namespace %d: %w", inode, err))
 		}
 	}
-	return all, pids, errors.Join(errs...)
+	return f.all, pids, errors.Join(errs...)
 }
 
 // find returns the sockets of the watched processes.
 func (f *finder) find(ctx context.Context, t *tracker) ([]found, error) {
 	all, pids, listErr := f.listAll(ctx, t)
-	inodes := make([]uint64, len(all))
+	f.inodes = f.inodes[:0]
 	for i := range all {
-		inodes[i] = all[i].Inode
+		f.inodes = append(f.inodes, all[i].Inode)
 	}
-	if err := f.owners.Update(ctx, inodes, pids); err != nil {
+	if err := f.owners.Update(ctx, f.inodes, pids); err != nil {
 		return nil, err
 	}
 	f.warnUnreadable(len(pids))
 	kept := all[:0]
-	for _, s := range all {
-		s.process = f.choose(t, f.owners.Of(s.Inode))
-		if t.wants(s.process) {
-			kept = append(kept, s)
+	for i := range all {
+		all[i].process = f.choose(t, f.owners.Of(all[i].Inode))
+		if t.wants(all[i].process) {
+			kept = append(kept, all[i])
 		}
 	}
 	return kept, listErr
@@ -146,24 +149,25 @@ func (f *finder) open(inode uint32, pid int) *sockets.Lister {
 	return l
 }
 
-// list returns the sockets of a network namespace.
-func (f *finder) list(ctx context.Context, inode uint32, ns *namespace) (all []found, err error) {
+// list adds the sockets of a network namespace to f.all.
+func (f *finder) list(ctx context.Context, inode uint32, ns *namespace) error {
 	via := viaFile
 	if ns.lister.UsesDiag() {
 		via = viaDiag
 	}
-	want := sockets.Want{TCP: true, UDP: true, Bytes: true, Begin: func() { all = all[:0] }}
-	err = ns.lister.List(ctx, want, func(s *sockets.Socket) {
+	others := len(f.all)
+	want := sockets.Want{TCP: true, UDP: true, Bytes: true, Begin: func() { f.all = f.all[:others] }}
+	err := ns.lister.List(ctx, want, func(s *sockets.Socket) {
 		if s.Inode != 0 {
-			all = append(all, found{Socket: *s, netns: inode, via: via})
+			f.all = append(f.all, found{Socket: *s, netns: inode, via: via})
 		}
 	})
 	if errors.Is(err, fs.ErrNotExist) { // the process whose files are read has ended
 		_ = ns.lister.Close()
 		delete(f.namespaces, inode)
-		return nil, nil
+		return nil
 	}
-	return all, err
+	return err
 }
 
 // warnUnreadable says once that sockets of other users' processes have no owner.

@@ -111,6 +111,19 @@ func (o *observation) await(n int, wanted func(*connlog.Event) bool) []connlog.E
 	return got
 }
 
+// awaitPolled gathers until n events fulfil a condition, and returns them.
+func (o *observation) awaitPolled(n int, wanted func(*connlog.Event) bool) []connlog.Event {
+	o.t.Helper()
+	servicetest.Until(o.t, fmt.Sprintf("%d events", n), func(context.Context) error {
+		o.poll()
+		if got := len(o.of(wanted)); got < n {
+			return fmt.Errorf("there are %d", got)
+		}
+		return nil
+	})
+	return o.of(wanted)
+}
+
 // situation is a line of attribution.py: what really happened.
 type situation struct {
 	Case    string

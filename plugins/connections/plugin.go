@@ -13,6 +13,7 @@ import (
 	_ "embed"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -182,7 +183,7 @@ func (in *input) fallBack(err error) {
 	defer in.mu.Unlock()
 	_ = in.observer.Close()
 	in.observer, in.kernel = nil, nil
-	in.polled = &polledView{t: in.tracker, known: in.tracker.byInode(), polled: true}
+	in.polled = &polledView{t: in.tracker, known: maps.Clone(in.tracker.byInode()), polled: true}
 }
 
 func (in *input) handle(e *bpf.Event, at time.Time) {

@@ -20,13 +20,12 @@ func newPolledView(t *tracker) *polledView { return &polledView{t: t, known: map
 // compare takes a new list of all sockets.
 func (v *polledView) compare(all []found, now time.Time) {
 	ports := listenPorts(all)
-	present := make(map[uint64]bool, len(all))
+	v.t.lists++
 	for i := range all {
 		s := &all[i]
 		if !s.isConnection() && !(s.isListener() && v.t.config.Listening) {
 			continue
 		}
-		present[s.Inode] = true
 		c := v.known[s.Inode]
 		if c == nil {
 			if c = v.t.beginFound(s, ports, now, !v.polled); c == nil {
@@ -37,7 +36,7 @@ func (v *polledView) compare(all []found, now time.Time) {
 		v.t.updateFound(c, s, now)
 	}
 	for inode, c := range v.known {
-		if !present[inode] {
+		if c.listed != v.t.lists {
 			delete(v.known, inode)
 			v.lose(c, now)
 		}
@@ -64,7 +63,7 @@ func (t *tracker) beginFound(s *found, ports map[portKey]bool, now time.Time, be
 
 // updateFound takes what a list says about a connection.
 func (t *tracker) updateFound(c *connection, s *found, now time.Time) {
-	c.missing = false
+	c.listed = t.lists
 	if s.HasBytes {
 		t.setBytes(c, s.TxBytes, s.RxBytes)
 	}
@@ -109,11 +108,10 @@ func (k *kernelView) adoptListener(s *found, now time.Time) {
 // update takes the bytes of all open connections from a list. After events were lost, connections that two lists in a row do not have are
 // ended.
 func (k *kernelView) update(all []found, now time.Time, lost bool) {
+	k.t.lists++
 	tracked := k.t.byInode()
-	present := map[*connection]bool{}
 	for i := range all {
 		if c := tracked[all[i].Inode]; c != nil && all[i].isConnection() {
-			present[c] = true
 			k.t.updateFound(c, &all[i], now)
 		}
 	}
@@ -121,11 +119,7 @@ func (k *kernelView) update(all []found, now time.Time, lost bool) {
 		return
 	}
 	for socket, c := range k.bySocket {
-		if present[c] {
-			continue
-		}
-		if !c.missing {
-			c.missing = true
+		if c.listed+1 >= k.t.lists || c.opened.After(now) {
 			continue
 		}
 		delete(k.bySocket, socket)
@@ -133,13 +127,16 @@ func (k *kernelView) update(all []found, now time.Time, lost bool) {
 	}
 }
 
-// byInode returns the open connections by the inode of their socket.
+// byInode returns the open connections by the inode of their socket. The map is valid until the next call.
 func (t *tracker) byInode() map[uint64]*connection {
-	all := make(map[uint64]*connection, len(t.open))
+	if t.inodes == nil {
+		t.inodes = map[uint64]*connection{}
+	}
+	clear(t.inodes)
 	for c := range t.open {
 		if c.inode != 0 && c.closed.IsZero() {
-			all[c.inode] = c
+			t.inodes[c.inode] = c
 		}
 	}
-	return all
+	return t.inodes
 }

@@ -32,7 +32,9 @@ type tracker struct {
 
 	last    uint64 // number of the last connection
 	open    map[*connection]struct{}
-	waiting []*connection // not announced yet, in the order in which they were opened
+	inodes  map[uint64]*connection // see byInode
+	lists   uint64                 // lists of sockets so far
+	waiting []*connection          // not announced yet, in the order in which they were opened
 	retries retries
 	alerts  alerter
 	totals  map[totalsKey]*totals
@@ -49,7 +51,7 @@ func (t *tracker) begin(c *connection) *connection {
 		return nil
 	}
 	t.last++
-	c.number = t.last
+	c.number, c.listed = t.last, t.lists
 	if p := c.process; p != nil {
 		c.comm, c.cmdline, c.ancestry, c.provider = p.Comm, p.Cmdline, p.Ancestry(), p.Info.provider
 	}
