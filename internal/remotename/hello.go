@@ -9,6 +9,7 @@ import (
 // Values of TLS (RFC 8446 sections 4 and 5, RFC 6066 section 3, RFC 9849 for ECH).
 const (
 	recordHandshake   = 22
+	recordData        = 23 // application data
 	recordHeader      = 5
 	maxRecord         = 1 << 14
 	handshakeHello    = 1
