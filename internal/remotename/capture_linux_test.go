@@ -248,7 +248,7 @@ func TestCaptureTLS(t *testing.T) {
 }
 
 // connectHosts joins two namespaces with an Ethernet: 10.77.0.1 and 10.77.0.2, fd00:77::1 and fd00:77::2.
-func connectHosts(t *testing.T) (client, server *namespace) {
+func connectHosts(t testing.TB) (client, server *namespace) {
 	t.Helper()
 	client, server = newNamespace(t, "client"), newNamespace(t, "server")
 	client.ip("link add eth0 type veth peer name eth0 netns " + server.name)
