@@ -6,6 +6,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/connlog"
 	"github.com/rtcollector/rtcollector/internal/metric"
+	"github.com/rtcollector/rtcollector/internal/remotename"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -22,7 +23,14 @@ type series struct {
 	tracked       *telemetry.Series
 	processes     *telemetry.Series
 	conversations *telemetry.Series
+	names         nameSeries
 	topDomains    int
+}
+
+// nameSeries are the series about the names of remote ends.
+type nameSeries struct {
+	lookups, failures         *telemetry.Total
+	packets, dropped, unusual *telemetry.Total // of a capture
 }
 
 type keySeries struct {
@@ -67,7 +75,35 @@ func newSeries(f *telemetry.Factory, c *Config) *series {
 			l := label("program", program)
 			return programSeries{f.Counter("connections_program_runs", telemetry.None, l), f.Counter("connections_program_time", telemetry.Seconds, l)}
 		}),
+		names:      newNameSeries(f, c),
 		topDomains: c.TopDomains,
+	}
+}
+
+func newNameSeries(f *telemetry.Factory, c *Config) (n nameSeries) {
+	if c.Domains == domainsOff {
+		return n
+	}
+	n.lookups, n.failures = f.Counter("connections_lookups", telemetry.None), f.Counter("connections_lookups_failed", telemetry.None)
+	if c.Domains == domainsCapture {
+		n.packets, n.dropped = f.Counter("connections_captured", telemetry.None), f.Counter("connections_captured_dropped", telemetry.None)
+		n.unusual = f.Counter("connections_captured_malformed", telemetry.None)
+	}
+	return n
+}
+
+// addSamples reports what finding names took.
+func (n *nameSeries) addSamples(names remotename.Namer, out *telemetry.Batch) {
+	if names == nil {
+		return
+	}
+	stats := names.Stats()
+	n.lookups.Add(out, float64(stats.PTRQueries))
+	n.failures.Add(out, float64(stats.PTRFailures+stats.PTRRejected))
+	if n.packets != nil {
+		n.packets.Add(out, float64(stats.Packets))
+		n.dropped.Add(out, float64(stats.Dropped))
+		n.unusual.Add(out, float64(stats.Malformed))
 	}
 }
 
@@ -107,6 +143,7 @@ func (s *series) addSamples(in *input, out *telemetry.Batch) {
 	}
 	out.Add(s.tracked, float64(len(t.open)))
 	out.Add(s.processes, float64(t.processes.Len()))
+	s.names.addSamples(t.names, out)
 	s.addKernel(in, out)
 	s.byKey.Sweep(out)
 	s.byProvider.Sweep(out)

@@ -13,7 +13,7 @@ func openNames(c *Config, log *slog.Logger) remotename.Namer {
 	case domainsOff:
 		return nil
 	case domainsCapture:
-		names, err := remotename.NewCapture(nil)
+		names, err := remotename.NewCapture(remotename.Options{})
 		if err == nil {
 			return names
 		}

@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 	_, _ = output.Read(make([]byte, 1)) // it is connected
 	plugintest.Run(t, named(),
 		plugintest.Case{Name: "polling", Config: "{source: poll, patterns: []}", Allocs: 50_000},
-		plugintest.Case{Name: "events", Config: "{source: auto, patterns: [], measure_programs: true}", Allocs: 50_000},
+		plugintest.Case{Name: "events", Config: "{source: auto, patterns: [], domains: capture, measure_programs: true}", Allocs: 50_000},
 	)
 }
 

@@ -3,9 +3,12 @@ package connections
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -181,5 +184,31 @@ func TestOddProcessNames(t *testing.T) {
 				_ = child.Wait()
 			})
 		}
+	}
+}
+
+// The server name of TLS names a connection, and only that one: the next connection to the same address has its own.
+func TestNamesFromTLS(t *testing.T) {
+	servicetest.RequireCommands(t, "curl", "curl")
+	if os.Geteuid() != 0 {
+		t.Skip("capturing needs root")
+	}
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	port := servicetest.PortOf(server.Listener.Addr().String())
+	o := observe(t, "{source: ebpf, domains: capture, patterns: [claude-fetches], alerts: {domains: ['*.EXAMPLE']}}")
+	const one = "curl -ks --resolve %[2]s:%[1]s:127.0.0.1 https://%[2]s:%[1]s/ >/dev/null\n"
+	run(t, script(t, "claude-fetches", fmt.Sprintf(one, port, "api.shop.example")+fmt.Sprintf(one, port, "other.test")+
+		"curl -ks https://127.0.0.1:"+port+"/ >/dev/null\ntrue\n"))
+	var domains []string
+	for _, e := range o.await(3, isOut(connlog.Close)) {
+		domains = append(domains, e.Domain+" "+e.DomainSource)
+	}
+	if want := []string{"api.shop.example sni", "other.test sni", " "}; !slices.Equal(domains, want) {
+		t.Errorf("%q, want %q", domains, want)
+	}
+	alerts := o.of(func(e *connlog.Event) bool { return e.Kind == connlog.Alert })
+	if len(alerts) != 1 || alerts[0].Alert != "domains" || alerts[0].Domain != "api.shop.example" {
+		t.Errorf("%+v", alerts)
 	}
 }
