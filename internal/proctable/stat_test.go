@@ -55,6 +55,35 @@ func TestOddNames(t *testing.T) {
 	}
 }
 
+func TestParseStat(t *testing.T) {
+	const rest = " 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 5021"
+	for text, want := range map[string]byte{
+		"1 (a) S" + rest:         'S',
+		"1 (a b) D" + rest:       'D',
+		"1 ((sd-pam)) S" + rest:  'S',
+		"1 (a) R 1 (b) T" + rest: 'T',
+		"1 () S" + rest:          'S',
+		"1 (new\nline) S" + rest: 'S',
+		"1 (\xff\x00) Z" + rest:  'Z',
+		"1 (a) S 0 0 0 0 -1 -2 1 2 3 4 -5 6 -7 8 -51 -20 3 0 5021": 'S',
+		"1 (a) S 0 0 0 0 -1 -2 1 2 3 4 -5 6 -7 8 -51 -20 3":        0,
+		"99999999 (a) S" + rest:                                    0,
+		"x (a) S" + rest:                                           0,
+		"1 (a) SS" + rest:                                          0,
+		"1 (a)" + rest:                                             0, // no letter: the parent's PID is not one
+		"1 (a) S 1 1 1 0":                                          0,
+		"1 (a":                                                     0,
+		"1 a S" + rest:                                             0,
+		"1 (a) S x" + rest:                                         0,
+		"":                                                         0,
+	} {
+		s, ok := ParseStat([]byte(text))
+		if ok != (want != 0) || ok && (s.State != want || s.Threads != 3 || s.Start != 5021) {
+			t.Errorf("%q is %+v (%v), want %q", text, s, ok, want)
+		}
+	}
+}
+
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("4242 (a) R 1 (b) S 77 10627 30493 0 -1 4194368 288 0 0 0 1234 567 0 0 20 0 3 0 807287 18685952"))
 	f.Add([]byte("1 () S"))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/proctable"
 	"github.com/rtcollector/rtcollector/internal/scan"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -98,9 +99,9 @@ func TestAgainstStatus(t *testing.T) {
 		awaitState(t, pid, want)
 		found := false
 		err := hostfs.NewDir("/proc").ReadHeads("stat", func(name []byte) bool { return string(name) == pid }, func(_, head []byte) {
-			letter, threads, ok := parseStat(head)
-			if found = true; !ok || letter != want || threads != 1 {
-				t.Errorf("%q is %q with %d threads (%v), want %q", head, letter, threads, ok, want)
+			s, ok := proctable.ParseStat(head)
+			if found = true; !ok || s.State != want || s.Threads != 1 {
+				t.Errorf("%q is %q with %d threads (%v), want %q", head, s.State, s.Threads, ok, want)
 			}
 		})
 		if err != nil || !found {

@@ -1,11 +1,5 @@
 package processes
 
-import (
-	"bytes"
-
-	"github.com/rtcollector/rtcollector/internal/scan"
-)
-
 // processState is a process state that the metrics distinguish.
 type processState uint8
 
@@ -62,35 +56,4 @@ func stateOfLetter(letter byte) processState {
 		return idle
 	}
 	return unknown
-}
-
-// isPID reports whether an entry of /proc is a process.
-func isPID(name []byte) bool {
-	for _, c := range name {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(name) > 0
-}
-
-// Positions of two fields of /proc/<pid>/stat, counted from 1 (proc(5)).
-const (
-	stateField   = 3
-	threadsField = 20
-)
-
-// parseStat parses the start of /proc/<pid>/stat. The command name may contain anything, including blanks, newlines and
-// parentheses. It ends at the last closing parenthesis, because no later field contains one.
-func parseStat(head []byte) (letter byte, threads uint64, ok bool) {
-	end := bytes.LastIndexByte(head, ')')
-	if end < 0 {
-		return 0, 0, false
-	}
-	field, rest := scan.CutField(head[end+1:])
-	var numbers [threadsField - stateField]uint64
-	if len(field) != 1 || field[0] < 'A' || field[0] > 'z' || scan.ParseUints(rest, numbers[:]) < len(numbers) {
-		return 0, 0, false
-	}
-	return field[0], numbers[len(numbers)-1], true
 }

@@ -1,5 +1,5 @@
-// Package processes counts the processes of a Linux host by state. plugin.go is the input; parse.go parses
-// /proc/<pid>/stat.
+// Package processes counts the processes of a Linux host by state. plugin.go is the input; parse.go has
+// the states.
 package processes
 
 import (
@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/proctable"
 	"github.com/rtcollector/rtcollector/internal/scan"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -73,7 +74,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 
 func (in *input) addProcesses(out *telemetry.Batch) error {
 	in.counts = processCounts{}
-	if err := in.proc.ReadHeads("stat", isPID, in.addProcess); err != nil {
+	if err := in.proc.ReadHeads("stat", proctable.IsPID, in.addProcess); err != nil {
 		return err // incomplete counts would look complete
 	}
 	total := 0
@@ -98,15 +99,15 @@ func (t *processCounts) addProcess(pid, stat []byte) {
 	if len(stat) == 0 {
 		return
 	}
-	letter, threads, ok := parseStat(stat)
+	parsed, ok := proctable.ParseStat(stat)
 	if !ok {
 		if t.badPID == "" {
 			t.badPID = string(pid)
 		}
 		return
 	}
-	t.byState[stateOfLetter(letter)]++
-	t.threads += threads
+	t.byState[stateOfLetter(parsed.State)]++
+	t.threads += parsed.Threads
 }
 
 func (l *kernelLimit) addSample(out *telemetry.Batch) error {

@@ -112,32 +112,6 @@ func TestEndedProcessesAreNotCounted(t *testing.T) {
 	}
 }
 
-func TestParseStat(t *testing.T) {
-	const rest = " 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 5021"
-	for text, want := range map[string]byte{
-		"1 (a) S" + rest:         'S',
-		"1 (a b) D" + rest:       'D',
-		"1 ((sd-pam)) S" + rest:  'S',
-		"1 (a) R 1 (b) T" + rest: 'T',
-		"1 () S" + rest:          'S',
-		"1 (new\nline) S" + rest: 'S',
-		"1 (\xff\x00) Z" + rest:  'Z',
-		"1 (a) S 0 0 0 0 -1 -2 1 2 3 4 -5 6 -7 8 -51 -20 3": 'S', // ends after the number of threads
-		"1 (a) SS" + rest:  0,
-		"1 (a)" + rest:     0, // no letter: the parent's PID is not one
-		"1 (a) S 1 1 1 0":  0,
-		"1 (a":             0,
-		"1 a S" + rest:     0,
-		"1 (a) S x" + rest: 0,
-		"":                 0,
-	} {
-		letter, threads, ok := parseStat([]byte(text))
-		if ok != (want != 0) || ok && (letter != want || threads != 3) {
-			t.Errorf("%q is %q with %d threads (%v), want %q", text, letter, threads, ok, want)
-		}
-	}
-}
-
 func TestStateOfLetter(t *testing.T) {
 	for letters, want := range map[string]processState{"R": running, "S": sleeping, "DK": blocked, "Z": zombie, "Tt": stopped, "Xx": dead, "W": paging, "P": parked,
 		"I": idle, "Nn?s ": unknown} {
@@ -147,18 +121,4 @@ func TestStateOfLetter(t *testing.T) {
 			}
 		}
 	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	plugintest.Seed(f, "testdata/*/proc/*/stat")
-	f.Fuzz(func(t *testing.T, head []byte) {
-		letter, _, ok := parseStat(head)
-		if ok && (letter < 'A' || letter > 'z') {
-			t.Errorf("the state %q", letter)
-		}
-		// The name does not matter: the result after the last parenthesis is the same with any name.
-		if again, _, _ := parseStat(append([]byte("1 (x) R 2) "), head...)); ok && again != letter {
-			t.Errorf("%q without a name before it, %q with one", letter, again)
-		}
-	})
 }
