@@ -111,6 +111,24 @@ func TestHelloWrongLengths(t *testing.T) {
 	}
 }
 
+// Bytes after a field are malformed, as is a hello that would be longer than what is kept.
+func TestHelloTrailingBytes(t *testing.T) {
+	hello := clientHello(t, &tls.Config{ServerName: "api.shop.example"})
+	body := hello[recordHeader+handshakeHeader:]
+	if name, ok := parseClientHello(body); !ok || name.name != "api.shop.example" {
+		t.Fatalf("%+v, %v", name, ok)
+	}
+	if name, ok := parseClientHello(append(slices.Clone(body), 0)); ok {
+		t.Errorf("after the extensions: %+v", name)
+	}
+	if name, ok := parseServerName([]byte("\x00\x04\x00\x00\x01a\x00")); ok {
+		t.Errorf("after the list: %q", name)
+	}
+	if got, p := feedAll([]byte{recordHandshake, 3, 1, 0x40, 0, handshakeHello, 0, 0x40, 1}); p != malformed {
+		t.Errorf("%+v, %d", got, p)
+	}
+}
+
 func TestHelloWithoutName(t *testing.T) {
 	for _, name := range []string{"", "192.0.2.1"} { // Go's client sends no address
 		if got, p := feedAll(clientHello(t, &tls.Config{ServerName: name, InsecureSkipVerify: true})); p != complete || got.name != "" {

@@ -176,6 +176,11 @@ func TestAnswersExpire(t *testing.T) {
 	n.want(t, "203.0.113.30:443", "dns:hour.example")
 	n.now = n.now.Add(time.Hour)
 	n.want(t, "203.0.113.30:443", "")
+	for range 10 { // asked for again and again
+		n.asks(here, addressAnswer("minute.example", "203.0.113.31", 60))
+		n.now = n.now.Add(50 * time.Second)
+		n.want(t, "203.0.113.31:443", "dns:minute.example")
+	}
 }
 
 // An answer is believed only if it comes from where the query went, to who asked, with the id and the question, in time, and once.
@@ -298,6 +303,17 @@ func TestServerNames(t *testing.T) {
 	if s := n.snapshot(n.now); s.Hellos != 3 || s.Malformed != 0 || s.Flows != 0 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// A SYN that is seen again, because it was sent again or passes several interfaces, does not forget what overtook the first segment.
+func TestSecondSYN(t *testing.T) {
+	n := newNetwork()
+	hello, remote := goHello(t, "a.example"), addrPort("203.0.113.65:443")
+	n.send(tcpPacket(here, remote, flagSYN, 7, nil))
+	n.send(tcpPacket(here, remote, flagACK, 8+100, hello[100:]))
+	n.send(tcpPacket(here, remote, flagSYN, 7, nil))
+	n.send(tcpPacket(here, remote, flagACK, 8, hello[:100]))
+	n.want(t, remote.String(), "sni:a.example")
 }
 
 // The time of the SYN counts, not that at which a poll noticed the connection.
