@@ -20,6 +20,11 @@ func (w *walker) redactWord(word string) string {
 	case isAssignment(word):
 		return w.redactAssignment(word)
 	}
+	for _, p := range w.programs {
+		if p.words != nothing {
+			return redactPart(word, p.words)
+		}
+	}
 	w.addProgram(word)
 	w.noteWord(word)
 	return scan(word)

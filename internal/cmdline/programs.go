@@ -13,6 +13,8 @@ const (
 	everything        // the whole value
 	afterColon        // user:password
 	afterPercent      // user%password
+	afterComma        // user,password
+	beforeAt          // user/password@database
 	asHeader          // the value of an HTTP header
 )
 
@@ -28,6 +30,7 @@ type shortOption struct {
 type program struct {
 	options    []shortOption
 	subcommand string // the options count after this word only: docker login -p
+	words      part   // what the words that are no options hold
 	endsAtWord bool   // the options end at the first other word: sshpass -p … ssh -p 22
 }
 
@@ -46,8 +49,7 @@ func findProgram(name string) *program {
 		return &program{options: []shortOption{{'p', true, true, everything}}, subcommand: "login"}
 	case "redis-cli", "valkey-cli", "keydb-cli", "redis-benchmark", "valkey-benchmark":
 		return &program{options: []shortOption{{'a', false, true, everything}}}
-	case "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat", "mongotop",
-		"clickhouse-client", "rdesktop", "az.cmd", "keepassxc-cli":
+	case "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat", "mongotop", "rdesktop":
 		return &program{options: []shortOption{{'p', true, true, everything}}}
 	case "7z", "7za", "7zr", "7zz", "rar", "unrar":
 		return &program{options: []shortOption{{'p', true, false, everything}}}
@@ -59,6 +61,14 @@ func findProgram(name string) *program {
 		return &program{options: []shortOption{{'P', true, true, everything}}}
 	case "snmpget", "snmpwalk", "snmpset", "snmpbulkget", "snmpbulkwalk", "snmpgetnext", "snmptable", "snmptrap", "snmpinform":
 		return &program{options: []shortOption{{'c', true, true, everything}, {'A', true, true, everything}, {'X', true, true, everything}}}
+	case "sqlplus", "sqlldr", "exp", "imp", "expdp", "impdp", "rman":
+		return &program{words: beforeAt}
+	case "useradd", "usermod", "groupadd", "groupmod":
+		return &program{options: []shortOption{{'p', true, true, everything}}}
+	case "ssh-keygen":
+		return &program{options: []shortOption{{'N', true, true, everything}, {'P', true, true, everything}}}
+	case "lftp":
+		return &program{options: []shortOption{{'u', true, true, afterComma}}}
 	case "openssl":
 		return &program{options: []shortOption{{'k', false, true, everything}, {'K', false, true, everything}}}
 	}
@@ -92,6 +102,14 @@ func redactPart(value string, secret part) string {
 		before, after, found = strings.Cut(value, ":")
 	case afterPercent:
 		before, after, found = strings.Cut(value, "%")
+	case afterComma:
+		before, after, found = strings.Cut(value, ",")
+	case beforeAt:
+		if before, after, found = strings.Cut(value, "/"); !found || before == "" {
+			return value
+		}
+		password, _, _ := strings.Cut(after, "@")
+		return before + "/" + replaced(password) + after[len(password):]
 	case asHeader:
 		clean, _ := redactHeader(value)
 		return clean
