@@ -113,7 +113,7 @@ func (w *walker) redactShortOption(word string) (clean string, ok bool) {
 			w.next = secret
 			return word, true
 		}
-		return word[:2] + redactPart(value, secret), true
+		return word[:len(word)-len(value)] + redactPart(value, secret), true
 	}
 	return "", false
 }

@@ -29,6 +29,7 @@ type shortOption struct {
 // program is what must be known of one program.
 type program struct {
 	options    []shortOption
+	switches   string // options without a value, which can precede another one in the same word: curl -sku user:password
 	subcommand string // the options count after this word only: docker login -p
 	words      part   // what the words that are no options hold
 	endsAtWord bool   // the options end at the first other word: sshpass -p … ssh -p 22
@@ -42,7 +43,7 @@ func findProgram(name string) *program {
 		return &program{options: []shortOption{{'p', true, true, everything}}, endsAtWord: true}
 	case "curl":
 		return &program{options: []shortOption{{'u', true, true, afterColon}, {'U', true, true, afterColon}, {'b', true, true, everything},
-			{'E', true, true, afterColon}}}
+			{'E', true, true, afterColon}}, switches: "#012346BGIJLMNORSafgijklnpqsv"}
 	case "http", "https", "xh", "httpie":
 		return &program{options: []shortOption{{'a', true, true, everything}}}
 	case "docker", "podman", "nerdctl", "buildah", "skopeo", "helm", "oc", "az", "cf", "crane", "oras":
@@ -53,8 +54,10 @@ func findProgram(name string) *program {
 		return &program{options: []shortOption{{'p', true, true, everything}}}
 	case "7z", "7za", "7zr", "7zz", "rar", "unrar":
 		return &program{options: []shortOption{{'p', true, false, everything}}}
-	case "ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd", "ldapwhoami", "ldapcompare", "ldapmodrdn":
-		return &program{options: []shortOption{{'w', true, true, everything}, {'s', true, true, everything}}}
+	case "ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami", "ldapcompare", "ldapmodrdn":
+		return &program{options: []shortOption{{'w', true, true, everything}}}
+	case "ldappasswd":
+		return &program{options: []shortOption{{'w', true, true, everything}, {'s', true, true, everything}, {'a', true, true, everything}}}
 	case "smbclient", "rpcclient", "smbget", "smbcacls", "net":
 		return &program{options: []shortOption{{'U', true, true, afterPercent}}}
 	case "sqlcmd", "bcp", "osql", "tsql", "ipmitool", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "zip", "unzip", "zipcloak":
@@ -83,9 +86,14 @@ func (p *program) holds(arg string) (value string, holds part) {
 	if len(arg) < 2 || arg[0] != '-' || arg[1] == '-' {
 		return "", nothing
 	}
+	letter := 1
+	for letter < len(arg)-1 && strings.IndexByte(p.switches, arg[letter]) >= 0 {
+		letter++
+	}
+	value = arg[letter+1:]
 	for _, o := range p.options {
-		if o.letter == arg[1] && (len(arg) == 2 && o.separate || len(arg) > 2 && o.attached) {
-			return arg[2:], o.holds
+		if o.letter == arg[letter] && (value == "" && o.separate || value != "" && o.attached) {
+			return value, o.holds
 		}
 	}
 	return "", nothing
