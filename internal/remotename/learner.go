@@ -70,7 +70,7 @@ func (l *learner) addMessage(at time.Time, t tuple, data []byte, isTCP bool) {
 	l.stats.Malformed += uint64(m.badRecords)
 	if !m.isResponse {
 		if t.to.Port() == dnsPort {
-			l.table.addQuery(queryKey{t, m.id, isTCP}, query{m.question, m.kind, at})
+			l.table.addQuery(queryKey{t, m.id, isTCP}, query{name: m.question, kind: m.kind, at: at})
 		}
 		return
 	}
@@ -79,7 +79,9 @@ func (l *learner) addMessage(at time.Time, t tuple, data []byte, isTCP bool) {
 		l.stats.Unasked++
 		return
 	}
-	l.table.addAnswer(m, q, t.to.Addr(), at)
+	if !q.answered {
+		l.table.addAnswer(m, q, t.to.Addr(), at)
+	}
 }
 
 // addSegment learns from a TCP segment.

@@ -217,6 +217,11 @@ func TestPoisonedAnswers(t *testing.T) {
 	n.send(udpPacket(resolver, here, second))
 	n.want(t, "203.0.113.40:443", "dns:ok.example")
 	n.want(t, "203.0.113.41:443", "")
+	if s := n.snapshot(n.now); s.Unasked != 0 {
+		t.Errorf("%+v", s)
+	}
+	n.asks(here, second) // the same id and port again
+	n.want(t, "203.0.113.41:443", "dns:ok.example")
 }
 
 func (n *network) sendTCP(from, to netip.AddrPort, payload []byte) {

@@ -53,9 +53,10 @@ type queryKey struct {
 
 // query is what the answer must repeat.
 type query struct {
-	name string
-	kind uint16
-	at   time.Time
+	name     string
+	kind     uint16
+	at       time.Time
+	answered bool
 }
 
 // connection is what was seen of one TCP connection.
@@ -97,13 +98,18 @@ func (t *table) addQuery(key queryKey, q query) {
 	t.queries.put(key, q, 64+len(q.name))
 }
 
-// takeQuery returns the query that an answer belongs to. A second answer to it is not believed.
+// takeQuery returns the query that an answer belongs to. It returns a second answer's query as answered: nothing in that answer is believed,
+// but packets that pass several interfaces are seen several times.
 func (t *table) takeQuery(key queryKey, m *dnsMessage, now time.Time) (q query, ok bool) {
 	q, ok = t.queries.get(key)
 	if !ok || q.name != m.question || q.kind != m.kind || now.Sub(q.at) > queryTimeout {
 		return q, false
 	}
-	t.queries.remove(key)
+	if !q.answered {
+		done := q
+		done.answered = true
+		t.addQuery(key, done)
+	}
 	return q, true
 }
 
