@@ -1,6 +1,5 @@
 // Package cmdline makes command lines of processes safe to store and to show: it replaces credentials by a mark. Events outlive the
-// process and have more readers than the process table. Redaction is a list of what is known to be secret, so it is a second line of
-// defence: a credential in a form that nobody thought of stays.
+// process and have more readers than the process table. Redaction only knows usual forms of credentials; an unusual one stays.
 //
 //   - cmdline.go: [Redact], [Text], [Split].
 //   - words.go: the arguments from left to right, and the words of an argument that holds a whole command.
@@ -35,7 +34,7 @@ func Redact(argv []string) []string {
 }
 
 // Text returns the redacted arguments joined by blanks, in valid UTF-8, cut to max bytes at a character boundary. It stops working when it
-// has enough. Control characters stay; whoever prints the text escapes them.
+// has enough. Control characters stay; the output escapes them.
 func Text(argv []string, max int) string {
 	var text strings.Builder
 	var w walker

@@ -76,6 +76,7 @@ func TestMoreCommandLines(t *testing.T) {
 		"sshpass|-pS3|ssh|-p|22|host":                           "sshpass|-p[redacted]|ssh|-p|22|host",
 		"docker|run|-p|80:80|image":                             "docker|run|-p|80:80|image",
 		"docker|run|--env=DB_PASSWORD=S3|image":                 "docker|run|--env=DB_PASSWORD=[redacted]|image",
+		"docker|run|--user|k:k|--user=1:1|image":                "docker|run|--user|k:k|--user=1:1|image",
 		"docker|pull|postgres:16@sha256:0123":                   "docker|pull|postgres:16@sha256:0123",
 		"env|A=b|PGPASSWORD=S3|psql":                            "env|A=b|PGPASSWORD=[redacted]|psql",
 		"PGPASSWORD=S3|psql":                                    "PGPASSWORD=[redacted]|psql",

@@ -1,6 +1,9 @@
 package cmdline
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // redactWord redacts an argument that is one word.
 func (w *walker) redactWord(word string) string {
@@ -40,14 +43,14 @@ func (w *walker) addProgram(word string) {
 	}
 }
 
-// noteWord remembers what a word that is no option says about the arguments after it.
+// noteWord remembers what a word that is not an option says about the arguments after it.
 func (w *walker) noteWord(word string) {
 	for _, p := range w.programs {
 		if p.subcommand == word {
 			w.words = append(w.words[:len(w.words):len(w.words)], word)
 		}
 	}
-	// aws configure set aws_secret_access_key VALUE, redis-cli config set requirepass VALUE. A plain word such as "token" is mostly none.
+	// aws configure set aws_secret_access_key VALUE, redis-cli config set requirepass VALUE. A plain word such as "token" is mostly not followed by one.
 	name := word[strings.LastIndexByte(word, ':')+1:]
 	if isName(name) && isCredential(name) && (strings.Contains(name, "_") || strings.EqualFold(name, "requirepass") || strings.EqualFold(name, "masterauth")) {
 		w.next = everything
@@ -75,7 +78,7 @@ func (w *walker) redactOption(word string) string {
 	if !isName(name) {
 		return scan(word)
 	}
-	if secret := secretPart(name); secret != nothing {
+	if secret := w.secretPart(name); secret != nothing {
 		switch {
 		case hasValue:
 			return name + "=" + redactPart(value, secret)
@@ -91,9 +94,14 @@ func (w *walker) redactOption(word string) string {
 }
 
 // secretPart returns which part of the value of a long option is a credential.
-func secretPart(name string) part {
+func (w *walker) secretPart(name string) part {
 	switch strings.TrimLeft(name, "-") {
-	case "user", "proxy-user", "auth", "proxy-auth", "cert", "userpass":
+	case "user":
+		if slices.ContainsFunc(w.programs, func(p *program) bool { return p.subcommand != "" }) {
+			return nothing // of a container: user:group
+		}
+		return afterColon
+	case "proxy-user", "auth", "proxy-auth", "cert", "userpass":
 		return afterColon
 	}
 	if isCredential(name) {
@@ -106,7 +114,7 @@ func secretPart(name string) part {
 func (w *walker) redactShortOption(word string) (clean string, ok bool) {
 	for _, p := range w.programs {
 		value, secret := p.holds(word)
-		if secret == nothing || p.subcommand != "" && !w.hasWord(p.subcommand) {
+		if secret == nothing || p.subcommand != "" && !slices.Contains(w.words, p.subcommand) {
 			continue
 		}
 		if value == "" {
@@ -116,15 +124,6 @@ func (w *walker) redactShortOption(word string) (clean string, ok bool) {
 		return word[:len(word)-len(value)] + redactPart(value, secret), true
 	}
 	return "", false
-}
-
-func (w *walker) hasWord(word string) bool {
-	for _, seen := range w.words {
-		if seen == word {
-			return true
-		}
-	}
-	return false
 }
 
 // redactSlashOption redacts /name:value, which xfreerdp and programs from Windows use.
@@ -152,7 +151,7 @@ func (w *walker) redactAssignment(word string) string {
 	return name + "=" + w.redactInner(value)
 }
 
-// redactInner redacts the value of an option or a variable that is no credential as a whole: it can be an assignment, a header or a command.
+// redactInner redacts the value of an option or a variable that is not a credential as a whole. It can be an assignment, a header or a command.
 func (w *walker) redactInner(value string) string {
 	if w.depth >= maxDepth {
 		return scan(value)

@@ -31,7 +31,7 @@ type program struct {
 	options    []shortOption
 	switches   string // options without a value, which can precede another one in the same word: curl -sku user:password
 	subcommand string // the options count after this word only: docker login -p
-	words      part   // what the words that are no options hold
+	words      part   // what the words that are not options hold
 	endsAtWord bool   // the options end at the first other word: sshpass -p … ssh -p 22
 }
 

@@ -133,7 +133,7 @@ func before(word string, i int) byte {
 	return word[i-1]
 }
 
-// pairValue returns where the value starts whose name is word[start:end], or 0 if that is no name of a credential.
+// pairValue returns where the value starts whose name is word[start:end], or 0 if that is not the name of a credential.
 func pairValue(word string, start, end int) int {
 	name, rest := word[start:end], word[end:]
 	inQuery := before(word, start) == '?' || before(word, start) == '&'

@@ -20,7 +20,8 @@ type Options struct {
 	// Ports are the TCP ports whose connections are expected to begin with a ClientHello; empty: the usual ones. On others, only a hello in
 	// one segment is found. At most 64.
 	Ports []uint16
-	// NetNS is the path of another network namespace, such as /run/netns/NAME or /proc/PID/ns/net. Entering it needs CAP_SYS_ADMIN.
+	// NetNS is the path of another network namespace, such as /run/netns/NAME or /proc/PID/ns/net. Entering it needs CAP_SYS_ADMIN. The capture keeps
+	// the namespace alive.
 	NetNS string
 	// Resolver does the reverse look-ups; nil: the system's.
 	Resolver Resolver

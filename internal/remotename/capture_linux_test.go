@@ -329,7 +329,7 @@ func TestCaptureTun(t *testing.T) {
 	wantName(t, namer, Conn{connlog.TCP, local, remote, time.Now()}, "sni:tun.example")
 }
 
-// TestCaptureFallsBackToPTR asks dnsmasq for the name of an address. That look-up is no question of a program.
+// TestCaptureFallsBackToPTR asks dnsmasq for the name of an address. That look-up is not a question of a program.
 func TestCaptureFallsBackToPTR(t *testing.T) {
 	n := newNamespace(t, "ptr")
 	n.dnsmasq()

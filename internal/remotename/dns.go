@@ -32,7 +32,7 @@ var (
 	errShortMessage = errors.New("the message ends within a field")
 	errQuestions    = errors.New("the message does not have exactly one question")
 	errName         = errors.New("a name is longer than 255 bytes, or a pointer does not point backwards")
-	errOpcode       = errors.New("the message is no standard query")
+	errOpcode       = errors.New("the message is not a standard query")
 )
 
 // dnsMessage is what a query or an answer says.
@@ -243,7 +243,7 @@ func (n *wireName) read(data []byte, at int) (end int, err error) {
 
 func (n *wireName) add(label []byte) { n.length += copy(n.bytes[n.length:], label) }
 
-// finish makes the letters lower case and computes the hash (FNV-1a). The length of a label is at most 63, which is no letter.
+// finish makes the letters lower case and computes the hash (FNV-1a). The length of a label is at most 63, which is not a letter.
 func (n *wireName) finish() {
 	n.sum = 14695981039346656037
 	for i, c := range n.bytes[:n.length] {

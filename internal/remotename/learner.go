@@ -173,7 +173,7 @@ func (l *learner) delay(c Conn) time.Duration {
 	case hasFlow || seen.opened.IsZero():
 		return helloDelay
 	}
-	return answerDelay // its first bytes are no ClientHello
+	return answerDelay // its first bytes are not a ClientHello
 }
 
 func (l *learner) closed(c Conn) {

@@ -35,7 +35,7 @@ type Resolver interface {
 }
 
 // NewPTR returns a namer that looks up the names of addresses. Lookup returns at once; workers ask the resolver, [net.DefaultResolver] if nil.
-// A name counts only if it leads back to the address: whoever owns an address can give it any name. Private addresses are looked up,
+// A name counts only if it leads back to the address: the owner of an address can give it any name. Private addresses are looked up,
 // because home and company networks name them; loopback, link-local and multicast addresses are not.
 func NewPTR(r Resolver) Namer { return newPTR(r, func(string, time.Time) {}) }
 
@@ -155,7 +155,7 @@ func (n *ptrNamer) resolve(ctx context.Context, addr netip.Addr) (string, error)
 	return "", failure
 }
 
-// ignoreNotFound returns nil for the answer that there is no such name.
+// ignoreNotFound returns nil for the answer that the name does not exist.
 func ignoreNotFound(err error) error {
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
 		return nil

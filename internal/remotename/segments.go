@@ -84,7 +84,7 @@ func (f *flow) keep(seq uint32, data []byte, ahead int) {
 	}
 }
 
-// consumePending consumes the segments that are no longer too early.
+// consumePending consumes the segments whose turn has come.
 func (f *flow) consumePending() progress {
 	for i := 0; i < len(f.pending); {
 		s := f.pending[i]
