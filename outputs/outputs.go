@@ -2,7 +2,7 @@
 //
 //   - outputs.go: [Output], [MetricWriter] and [EventWriter]; [Define]; the classes of errors.
 //   - inspect.go: [Inspector] and [Estimator], optional interfaces for the command check.
-//   - read.go: [EventReader], which reads events back, for the command logs.
+//   - read.go: [EventReader], which reads events back, for the command logs. match.go: conditions that have no index.
 package outputs
 
 import (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/connlog"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -59,3 +60,35 @@ type EventCounter interface {
 
 // SeverityCounts holds numbers of events by their severity.
 type SeverityCounts [telemetry.Debug + 1]int
+
+// ConnectionReader is implemented by readers of destinations that keep events about connections in tables of their own, with totals. It
+// belongs to the reader's goroutine.
+type ConnectionReader interface {
+	// ReadConnections calls f with each event, the oldest first. It ends with the first error of f and returns it.
+	ReadConnections(ctx context.Context, q ConnectionQuery, f func(connlog.Event) error) error
+
+	// ReadTotals calls f with totals of the events, possibly several times for one group. Where the events are gone and only totals of
+	// whole hours are left, it begins at the start of an hour: since is the time from which on it counted.
+	ReadTotals(ctx context.Context, q ConnectionQuery, f func(connlog.Group, connlog.Totals) error) (since time.Time, err error)
+
+	// LatestRun returns the run with the newest event. The ID is empty if there is none.
+	LatestRun(ctx context.Context) (ConnectionRun, error)
+
+	// ReadNewDestinations calls f with each destination whose first event is at this time or later.
+	ReadNewDestinations(ctx context.Context, since time.Time, f func(destination string) error) error
+
+	// CountActive returns how many connections were opened and not closed.
+	CountActive(ctx context.Context) (int64, error)
+}
+
+// ConnectionQuery selects events about connections that match all of its conditions.
+type ConnectionQuery struct {
+	Since, Until time.Time // the first and the last moment; zero: no limit
+	RunID        string    // of this run; empty: any
+}
+
+// ConnectionRun is one run of the connection observer.
+type ConnectionRun struct {
+	ID, Session, Host string
+	First, Last       time.Time // of its events
+}

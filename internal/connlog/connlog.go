@@ -2,6 +2,8 @@
 // them like all others, and commands and pages read them back.
 //
 //   - connlog.go: [Event], its values and their names.
+//   - totals.go: [Totals] of events, and the [Group] that an event counts for.
+//   - summary.go: an Event in words.
 //   - encode.go: an Event as a [telemetry.Event], and back from a stored document.
 package connlog
 
