@@ -87,3 +87,6 @@ func addCapped(sum, n int64) int64 {
 	}
 	return int64(math.Min(float64(sum)+float64(min(n, most)), most))
 }
+
+// IsOutgoing reports whether the remote end is one that this host chose.
+func (e *Event) IsOutgoing() bool { return e.Direction != In && e.Direction != Listen }

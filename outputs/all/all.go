@@ -8,6 +8,7 @@ import (
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 	redissearch "github.com/rtcollector/rtcollector/outputs/redissearch"
 	redistimeseries "github.com/rtcollector/rtcollector/outputs/redistimeseries"
+	sqlite "github.com/rtcollector/rtcollector/outputs/sqlite"
 	stdout "github.com/rtcollector/rtcollector/outputs/stdout"
 )
 
@@ -17,6 +18,7 @@ func Catalog() outputs.Catalog {
 		redisstreams.Plugin,
 		redissearch.Plugin,
 		redistimeseries.Plugin,
+		sqlite.Plugin,
 		stdout.Plugin,
 	}
 }
