@@ -174,3 +174,12 @@ func (e *Event) Destination() string {
 	}
 	return strings.TrimPrefix(e.Remote.Addr().String(), "::ffff:")
 }
+
+// FieldNames returns the names of the fields of documents, in the order in which people want to read them.
+func FieldNames() []string {
+	return []string{
+		fieldEvent, fieldAlert, fieldProvider, fieldComm, fieldPID, fieldUser, fieldProto, fieldDirection, fieldDomain, fieldDomainSource,
+		fieldRemoteIP, fieldRemotePort, fieldLocalIP, fieldLocalPort, fieldDuration, fieldTx, fieldRx, fieldRetries, fieldError, fieldReason,
+		fieldBeforeStart, fieldRunID, fieldSession, fieldConn, fieldVia, fieldCmdline, fieldAncestry,
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,7 @@ const (
 )
 
 type logsFlags struct {
-	redis, index, output string
+	eventsFlags
 	since, until         string
 	severity             string
 	hosts, apps, sources []string
@@ -45,20 +44,21 @@ func (a *App) logsCommand(c *commonFlags) *cobra.Command {
 	var f logsFlags
 	cmd := &cobra.Command{
 		Use:   "logs",
-		Short: "Show log lines and other events that are stored in Redis",
-		Long: `Shows log lines and other events from the search index in Redis, oldest first.
+		Short: "Show log lines and other events that are stored in Redis or a file",
+		Long: `Shows log lines and other events from the search index in Redis or from an SQLite file, oldest first.
 
   rtcollector logs --since 1h --severity warn..         warnings and worse of the last hour
   rtcollector logs --follow --host web-1 --app sshd     recent and new lines, until Ctrl-C
   rtcollector logs --words refused,conn* -n 20          the last 20 lines with these words
 
-The command reads from the output redissearch of the configuration, or from the Redis that --redis names.`,
+The command reads from the output redissearch or sqlite of the configuration, from the Redis that --redis names, or from the file that
+--sqlite names.`,
 		Args: rejectArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runLogs(cmd.Context(), *c, f) },
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.follow, "follow", "f", false, "keep printing new lines as they arrive")
-	flags.StringVar(&f.since, "since", "", "show lines from this `time` on: 15m, 2h or 7d (ago), 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339")
+	flags.StringVar(&f.since, "since", "", "show lines from this `time` on: "+logquery.TimeFormats)
 	flags.StringVar(&f.until, "until", "", "show lines up to this `time`, in the same formats")
 	flags.StringVar(&f.severity, "severity", "", "`range` of severities: warn (only warnings), warn.. (warnings and worse), info..error, ..notice (notices and milder)")
 	flags.StringSliceVar(&f.hosts, "host", nil, "only lines of this `host`; comma-separated; web* matches a prefix and is applied to the lines that the other filters return")
@@ -70,9 +70,7 @@ The command reads from the output redissearch of the configuration, or from the 
 	flags.Lookup("last").DefValue = "0" // is not printed
 	flags.BoolVar(&f.json, "json", false, "print the stored documents as JSON, one per line")
 	flags.BoolVar(&f.fields, "fields", false, "print all fields after the message")
-	flags.StringVar(&f.redis, "redis", "", "`address` of Redis, host:port or a URL; default: the output of the configuration")
-	flags.StringVar(&f.index, "index", "", "`name` of the index, with --redis; default: logs_idx")
-	flags.StringVar(&f.output, "output", "", "`name` of the output, if the configuration has several redissearch outputs")
+	f.addTo(cmd)
 	flags.BoolVar(&f.noPager, "no-pager", false, "print directly, not through $PAGER or less")
 	return cmd
 }
@@ -82,7 +80,7 @@ func (a *App) runLogs(ctx context.Context, c commonFlags, f logsFlags) error {
 	if err != nil {
 		return err
 	}
-	reader, err := a.newEventReader(ctx, c, f)
+	reader, _, err := a.newEventReader(ctx, c, f.eventsFlags, false)
 	if err != nil {
 		return err
 	}
@@ -113,10 +111,10 @@ func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) 
 	if f.last < 0 && f.last != unsetNumber {
 		return q, errors.New("--last must not be negative")
 	}
-	if q.Since, err = parseTime(f.since, now); err != nil {
+	if q.Since, err = logquery.ParseTime(f.since, now); err != nil {
 		return q, fmt.Errorf("--since: %w", err)
 	}
-	if q.Until, err = parseTime(f.until, now); err != nil {
+	if q.Until, err = logquery.ParseTime(f.until, now); err != nil {
 		return q, fmt.Errorf("--until: %w", err)
 	}
 	if q.From, q.To, err = logquery.ParseSeverities(f.severity); err != nil {
@@ -128,9 +126,6 @@ func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) 
 	if !q.Until.IsZero() && q.Since.After(q.Until) {
 		return q, errors.New("--since is later than --until")
 	}
-	if f.index != "" && f.redis == "" {
-		return q, errors.New("--index needs --redis; without it the index of the configuration is used")
-	}
 	if q.Last == unsetNumber {
 		q.Last = 0
 		if q.Since.IsZero() && q.Until.IsZero() {
@@ -138,32 +133,6 @@ func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) 
 		}
 	}
 	return q, nil
-}
-
-// newEventReader returns a reader for the events of an output of the configuration, or for the address in --redis.
-func (a *App) newEventReader(ctx context.Context, c commonFlags, f logsFlags) (outputs.EventReader, error) {
-	settings := ""
-	if f.index != "" {
-		settings = fmt.Sprintf(", index: %q", f.index)
-	}
-	cfg, err := a.loadOrConnect(ctx, c, f.redis, redisOutput{"redissearch", settings})
-	if err != nil {
-		return nil, err
-	}
-	var known []string
-	for _, o := range cfg.Outputs {
-		source, ok := o.Built.Config.(outputs.EventSource)
-		if !ok {
-			continue
-		}
-		if known = append(known, o.ID); f.output == "" || f.output == o.ID {
-			return source.NewEventReader(cfg.Secrets), nil
-		}
-	}
-	if f.output != "" && len(known) > 0 {
-		return nil, &failure{exitUsage, fmt.Errorf("output %q does not exist or stores no readable events; use one of %s", f.output, strings.Join(known, ", "))}
-	}
-	return nil, &failure{exitUsage, errors.New("the configuration has no output redissearch to read log lines from; add one, or name a Redis with --redis")}
 }
 
 // useColours reports whether stdout is a terminal and NO_COLOR is not set (https://no-color.org).

@@ -159,7 +159,7 @@ func TestLogs(t *testing.T) {
 func TestLogsMistakes(t *testing.T) {
 	a := newArchive(t)
 	for args, want := range map[string]string{
-		"--since yesterday":       `--since: "yesterday" is not a time; write 15m, 2h or 7d (ago)`,
+		"--since never":           `--since: "never" is not a time; write 15m, 2h or 7d (ago)`,
 		"--severity loud":         `--severity: "loud" must be emerg, alert, crit`,
 		"--severity 9..":          `--severity: "9" must be`,
 		"-n -1":                   "--last must not be negative",

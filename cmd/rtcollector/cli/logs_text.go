@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/eventdoc"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/terminal"
@@ -91,26 +89,4 @@ func appendFields(buf []byte, d eventdoc.Document) []byte {
 		}
 	}
 	return buf
-}
-
-// parseTime parses a time, or a duration before now. It returns the zero time for "".
-func parseTime(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	var ago conf.Duration
-	if err := ago.UnmarshalScalar(text); err == nil {
-		return now.Add(-ago.D()), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t, nil
-		}
-	}
-	for _, layout := range []string{"15:04:05", "15:04"} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is not a time; write 15m, 2h or 7d (ago), 2026-11-25, \"2026-11-25 19:00\", 19:00 or RFC 3339", text)
 }
