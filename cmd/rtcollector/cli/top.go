@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/top"
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 	"github.com/rtcollector/rtcollector/internal/query"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/tsread"
@@ -74,10 +75,14 @@ func (a *App) showTop(ctx context.Context, client *redisconn.Client, c top.Confi
 	reader := tsread.New(client)
 	defer reader.Close()
 	c.Engine, c.Reader, c.Source = engine, reader, client.Addr
-	c.Input, c.Output, c.Redact = os.Stdin, a.terminalOutput(), a.redactor.Redact
-	noColor, _ := a.Getenv("NO_COLOR")
-	c.NoColours = noColor != ""
+	c.Terminal, c.Redact = a.terminal(), a.redactor.Redact
 	return top.Run(ctx, c)
+}
+
+// terminal returns where a terminal view is shown.
+func (a *App) terminal() tui.Terminal {
+	noColor, _ := a.Getenv("NO_COLOR")
+	return tui.Terminal{Input: os.Stdin, Output: a.terminalOutput(), NoColours: noColor != ""}
 }
 
 // terminalOutput returns the file behind stdout, whose size the terminal view asks for.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 	"github.com/rtcollector/rtcollector/internal/units"
 )
 
@@ -29,7 +30,7 @@ func (m *model) hostsLines() []string {
 	for i, h := range visible[first:last] {
 		text := m.hostLine(h)
 		if i+1 == room && last < len(visible) {
-			text = dim.render(fmt.Sprintf("… %d more", len(visible)-last+1))
+			text = tui.Dim.Render(fmt.Sprintf("… %d more", len(visible)-last+1))
 		}
 		lines = append(lines, text)
 	}
@@ -46,53 +47,53 @@ func (m *model) hostsSummary() string {
 			concerns = append(concerns, h.name+": "+h.concern)
 		}
 	}
-	cells := []cell{{text: fmt.Sprintf("%d hosts, %d reporting", len(m.hosts), len(m.hosts)-silent)}}
+	cells := []tui.Cell{{Text: fmt.Sprintf("%d hosts, %d reporting", len(m.hosts), len(m.hosts)-silent)}}
 	if len(concerns) > 0 {
-		cells = append(cells, cell{text: fmt.Sprintf(" %d need a look:", len(concerns)), style: warn}, cell{text: strings.Join(concerns, "; ")})
+		cells = append(cells, tui.Cell{Text: fmt.Sprintf(" %d need a look:", len(concerns)), Style: tui.Warn}, tui.Cell{Text: strings.Join(concerns, "; ")})
 	}
-	return joinCells(cells...)
+	return tui.JoinCells(cells...)
 }
 
 func (m *model) hostsTitles() string {
-	cells := []cell{{text: "  Host", width: 18}, {text: "Seen", width: -11}, {text: "CPU", width: 17}, {text: "Mem", width: -5}, {text: "Disk", width: -5}, {text: "Net", width: -10}, {text: "Load", width: -5}}
+	cells := []tui.Cell{{Text: "  Host", Width: 18}, {Text: "Seen", Width: -11}, {Text: "CPU", Width: 17}, {Text: "Mem", Width: -5}, {Text: "Disk", Width: -5}, {Text: "Net", Width: -10}, {Text: "Load", Width: -5}}
 	if m.width >= wideEnough {
-		cells = append(cells, cell{text: "Up", width: -6}, cell{text: " Needs a look", width: m.width - 95})
+		cells = append(cells, tui.Cell{Text: "Up", Width: -6}, tui.Cell{Text: " Needs a look", Width: m.width - 95})
 	}
 	for i := range cells {
-		cells[i].style = dim
+		cells[i].Style = tui.Dim
 	}
-	return joinCells(cells...)
+	return tui.JoinCells(cells...)
 }
 
 func (m *model) hostLine(h hostRow) string {
-	state, mark := good, "●"
+	state, mark := tui.Good, "●"
 	switch {
 	case h.silent:
-		state, mark = bad, "○"
+		state, mark = tui.Bad, "○"
 	case h.concern != "":
-		state, mark = warn, "▲"
+		state, mark = tui.Warn, "▲"
 	}
-	name := cell{text: h.name, width: 16}
+	name := tui.Cell{Text: h.name, Width: 16}
 	if h.name == m.selected {
-		name.style = chosen
+		name.Style = tui.Chosen
 	}
-	cells := []cell{
-		{text: mark, style: state}, name, {text: units.Age(m.readAt.Sub(h.seen).Truncate(time.Second)), width: -11, style: seenStyle(h)},
-		{text: sparkline(h.cpu, 11, 100), width: 11, style: accent}, {text: units.Percent(h.cpuNow), width: -5},
-		{text: units.Percent(h.memory), width: -5, style: severityOf(h.memory)}, {text: units.Percent(h.disk), width: -5, style: severityOf(h.disk)},
-		{text: units.Format(h.received+h.sent, "bytes_per_second"), width: -10}, {text: formatLoad(h.load), width: -5},
+	cells := []tui.Cell{
+		{Text: mark, Style: state}, name, {Text: units.Age(m.readAt.Sub(h.seen).Truncate(time.Second)), Width: -11, Style: seenStyle(h)},
+		{Text: tui.Sparkline(h.cpu, 11, 100), Width: 11, Style: tui.Accent}, {Text: units.Percent(h.cpuNow), Width: -5},
+		{Text: units.Percent(h.memory), Width: -5, Style: tui.SeverityOf(h.memory)}, {Text: units.Percent(h.disk), Width: -5, Style: tui.SeverityOf(h.disk)},
+		{Text: units.Format(h.received+h.sent, "bytes_per_second"), Width: -10}, {Text: formatLoad(h.load), Width: -5},
 	}
 	if m.width >= wideEnough {
-		cells = append(cells, cell{text: units.Duration(h.uptime), width: -6}, cell{text: " " + h.concern, width: m.width - 95, style: state})
+		cells = append(cells, tui.Cell{Text: units.Duration(h.uptime), Width: -6}, tui.Cell{Text: " " + h.concern, Width: m.width - 95, Style: state})
 	}
-	return joinCells(cells...)
+	return tui.JoinCells(cells...)
 }
 
-func seenStyle(h hostRow) style {
+func seenStyle(h hostRow) tui.Style {
 	if h.silent {
-		return bad
+		return tui.Bad
 	}
-	return dim
+	return tui.Dim
 }
 
 // formatLoad formats a load with the two decimals that people know from uptime(1).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 	"github.com/rtcollector/rtcollector/internal/units"
 )
 
@@ -38,9 +39,9 @@ func (m *model) entityLine(s section, v hostValue) string {
 	if v.unit == "percent" {
 		top = 100
 	}
-	cells := []cell{{text: s.title, width: 8, style: dim}, {text: entityName(v.entity), width: 14}, {text: sparkline(v.line, m.sparkWidth(), top), width: m.sparkWidth(), style: accent}}
+	cells := []tui.Cell{{Text: s.title, Width: 8, Style: tui.Dim}, {Text: entityName(v.entity), Width: 14}, {Text: tui.Sparkline(v.line, m.sparkWidth(), top), Width: m.sparkWidth(), Style: tui.Accent}}
 	if v.unit == "percent" {
-		cells = append(cells, cell{text: bar(v.now, 6), style: cmp.Or(severityOf(v.now), accent)})
+		cells = append(cells, tui.Cell{Text: tui.Bar(v.now, 6), Style: cmp.Or(tui.SeverityOf(v.now), tui.Accent)})
 	}
 	for _, c := range s.columns {
 		found, ok := m.data.get(c.metric, v.entity)
@@ -48,11 +49,11 @@ func (m *model) entityLine(s section, v hostValue) string {
 			continue
 		}
 		if c.title != "" {
-			cells = append(cells, cell{text: c.title, style: dim})
+			cells = append(cells, tui.Cell{Text: c.title, Style: tui.Dim})
 		}
-		cells = append(cells, cell{text: units.Format(found.now, found.unit), width: -valueWidth(found.unit)})
+		cells = append(cells, tui.Cell{Text: units.Format(found.now, found.unit), Width: -valueWidth(found.unit)})
 	}
-	return joinCells(cells...)
+	return tui.JoinCells(cells...)
 }
 
 // sparkWidth returns the columns of sparklines on the page of a host.

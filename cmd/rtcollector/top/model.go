@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 )
 
 // page is one of the views.
@@ -93,9 +95,6 @@ type answer struct {
 	err     error
 }
 
-// continued is sent when the process goes on after a stop.
-type continued struct{}
-
 // Init implements tea.Model.
 func (m model) Init() tea.Cmd { return m.read() }
 
@@ -134,7 +133,7 @@ func (m model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case answer:
 		return m.show(message)
-	case continued:
+	case tui.Continued:
 		return m, tea.ClearScreen // and draws everything again
 	}
 	return m, nil
@@ -174,10 +173,7 @@ func (m model) pressKey(key tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	case "ctrl+c":
 		return m, tea.Quit
 	case "ctrl+z":
-		if hasJobControl() {
-			return m, tea.Suspend
-		}
-		return m, nil
+		return m, tui.Suspend()
 	}
 	if m.typing != noField {
 		return m.pressWhileTyping(key)

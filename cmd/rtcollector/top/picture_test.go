@@ -15,6 +15,7 @@ import (
 	uv "github.com/charmbracelet/ultraviolet"
 	"github.com/charmbracelet/x/vt"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 	"github.com/rtcollector/rtcollector/internal/query/querytest"
 )
 
@@ -104,7 +105,7 @@ func drawSVG(screen *vt.Emulator) string {
 
 func svgStyle(s uv.Style) string {
 	fill := "#d7dce2"
-	for colour, named := range map[color.Color]string{good.colour(): "#3fb68b", warn.colour(): "#e0a83e", bad.colour(): "#e4604e", accent.colour(): "#4aa8ff"} {
+	for colour, named := range map[color.Color]string{colourOf(tui.Good): "#3fb68b", colourOf(tui.Warn): "#e0a83e", colourOf(tui.Bad): "#e4604e", colourOf(tui.Accent): "#4aa8ff"} {
 		if s.Fg == colour {
 			fill = named
 		}
@@ -119,9 +120,9 @@ func svgStyle(s uv.Style) string {
 	return fmt.Sprintf(`fill="%s"%s`, fill, weight)
 }
 
-// colour returns the colour that a terminal understands by a style.
-func (s style) colour() color.Color {
+// colourOf returns the colour that a terminal understands by a style.
+func colourOf(s tui.Style) color.Color {
 	screen := vt.NewEmulator(1, 1)
-	_, _ = screen.WriteString(s.render("x"))
+	_, _ = screen.WriteString(s.Render("x"))
 	return screen.CellAt(0, 0).Style.Fg
 }

@@ -2,12 +2,10 @@ package top
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
-
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/internal/units"
 )
@@ -17,16 +15,7 @@ const minNotesHeight = 16
 
 // View implements tea.Model.
 func (m model) View() tea.View {
-	lines := append(m.header(), m.body()...)
-	footer := m.footer()
-	for len(lines) < m.height-len(footer) {
-		lines = append(lines, "")
-	}
-	lines = append(lines[:max(0, min(len(lines), m.height-len(footer)))], footer...)
-	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, max(m.width-1, 1), "…") // the last column stays empty, so that nothing wraps
-	}
-	content := strings.Join(lines[:min(len(lines), max(m.height, 1))], "\n")
+	content := tui.Frame(append(m.header(), m.body()...), m.footer(), m.width, m.height)
 	if m.config.Redact != nil {
 		content = m.config.Redact(content)
 	}
@@ -44,21 +33,21 @@ func (m *model) header() []string {
 	case exprPage:
 		title = "Expression"
 	}
-	return []string{joinCells(cell{text: title, style: strong}, cell{text: " " + m.config.Source, style: dim},
-		cell{text: " last " + units.Duration(time.Duration(spans[m.over]).Seconds()), style: dim}, m.state())}
+	return []string{tui.JoinCells(tui.Cell{Text: title, Style: tui.Strong}, tui.Cell{Text: " " + m.config.Source, Style: tui.Dim},
+		tui.Cell{Text: " last " + units.Duration(time.Duration(spans[m.over]).Seconds()), Style: tui.Dim}, m.state())}
 }
 
 // state returns how current the data is.
-func (m *model) state() cell {
+func (m *model) state() tui.Cell {
 	switch {
 	case m.err != nil && m.readAt.IsZero():
-		return cell{text: " no data", style: bad}
+		return tui.Cell{Text: " no data", Style: tui.Bad}
 	case m.err != nil:
-		return cell{text: " data of " + m.readAt.Format("15:04:05"), style: bad}
+		return tui.Cell{Text: " data of " + m.readAt.Format("15:04:05"), Style: tui.Bad}
 	case m.readAt.IsZero():
-		return cell{text: " reading …", style: dim}
+		return tui.Cell{Text: " reading …", Style: tui.Dim}
 	}
-	return cell{text: " ● live", style: good}
+	return tui.Cell{Text: " ● live", Style: tui.Good}
 }
 
 // body returns the lines of the view that fit.
@@ -69,7 +58,7 @@ func (m *model) body() []string {
 	}
 	if room := m.bodyHeight(); len(lines) > room && room > 0 {
 		hidden := len(lines) - room + 1
-		lines = append(lines[:room-1:room-1], dim.render(fmt.Sprintf("… %d more", hidden)))
+		lines = append(lines[:room-1:room-1], tui.Dim.Render(fmt.Sprintf("… %d more", hidden)))
 	}
 	return lines
 }
@@ -80,7 +69,7 @@ func (m *model) lines() []string {
 	case m.help:
 		return helpLines
 	case m.err != nil && m.readAt.IsZero():
-		return append([]string{""}, wrap(m.err.Error(), m.width-1)...)
+		return append([]string{""}, tui.Wrap(m.err.Error(), m.width-1)...)
 	case m.readAt.IsZero():
 		return nil
 	}
@@ -102,11 +91,11 @@ func (m *model) bodyHeight() int { return max(1, m.height-1-len(m.footer())) }
 // footer returns the lines below the view: an error, notes, and what can be done.
 func (m *model) footer() (lines []string) {
 	if m.err != nil && !m.readAt.IsZero() {
-		lines = append(lines, bad.render(terminal.Line("retrying: "+m.err.Error())))
+		lines = append(lines, tui.Bad.Render(terminal.Line("retrying: "+m.err.Error())))
 	}
 	if m.config.Notes != nil && m.height >= minNotesHeight {
 		for _, note := range m.config.Notes() {
-			lines = append(lines, dim.render(terminal.Line(note)))
+			lines = append(lines, tui.Dim.Render(terminal.Line(note)))
 		}
 	}
 	return append(lines, m.prompt())
@@ -116,9 +105,9 @@ func (m *model) footer() (lines []string) {
 func (m *model) prompt() string {
 	switch m.typing {
 	case filterField:
-		return strong.render("filter: ") + terminal.Line(m.input) + "▏"
+		return tui.Strong.Render("filter: ") + terminal.Line(m.input) + "▏"
 	case exprField:
-		return strong.render("PromQL: ") + terminal.Line(m.input) + "▏"
+		return tui.Strong.Render("PromQL: ") + terminal.Line(m.input) + "▏"
 	}
 	keys := "q ends   ? help"
 	switch m.page {
@@ -130,7 +119,7 @@ func (m *model) prompt() string {
 	case hostPage, exprPage:
 		keys += "   esc hosts   e expression   + - time"
 	}
-	return dim.render(keys)
+	return tui.Dim.Render(keys)
 }
 
 var helpLines = []string{
@@ -145,9 +134,4 @@ var helpLines = []string{
 	"  q  ctrl-c      end",
 	"",
 	"  any key closes this help",
-}
-
-// wrap breaks a text from elsewhere into lines of a width.
-func wrap(text string, width int) []string {
-	return strings.Split(ansi.Wrap(terminal.Line(text), max(width, 1), ""), "\n")
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package top
+package tui
 
 import (
 	"os"
@@ -18,14 +18,14 @@ func hasJobControl() bool {
 	return err == nil && session != syscall.Getpgrp()
 }
 
-// repaintWhenContinued sends continued after every stop of the process, because the shell or another program has written to the terminal
+// repaintWhenContinued sends Continued after every stop of the process, because the shell or another program has written to the terminal
 // in the meantime. Shells restore the modes of the terminal when they continue a process.
 func repaintWhenContinued(p *tea.Program) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGCONT)
 	go func() {
 		for range signals {
-			p.Send(continued{})
+			p.Send(Continued{})
 		}
 	}()
 	return func() {

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package top
+package tui
 
 import tea "charm.land/bubbletea/v2"
 
