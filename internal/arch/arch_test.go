@@ -41,9 +41,9 @@ var layers = [][]string{
 	{"agent"},
 	{"agent/config"},
 	// Floor 5: cmd, and the tools that build and generate.
-	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "internal/tools/*"},
+	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/tui", "internal/tools/*"},
 	{"cmd/rtcollector/web/*"},
-	{"cmd/rtcollector/web", "cmd/rtcollector/top"},
+	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},
 	{"cmd/rtcollector/cli"},
 	{"cmd/rtcollector"},
