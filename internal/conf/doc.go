@@ -6,7 +6,7 @@
 // `conf:"public"` is visible in labels or in the log, so it must not come from a secret store. `conf:"list"` marks the field
 // that takes a list which is written instead of the struct.
 //
-//   - decode.go: [Decode], from nodes to structs. entries.go: the keys of a map with its merges.
+//   - decode.go: [Decode], from nodes to structs. entries.go: the keys of a map with its merges. text.go: from a small file.
 //   - scalar.go: [Scalar], [Duration] and [Size]. secret.go: references to secrets.
 //   - problem.go: [Problem] and its position. suggest.go: "did you mean".
 package conf
