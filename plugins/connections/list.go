@@ -170,14 +170,18 @@ func (f *finder) list(ctx context.Context, inode uint32, ns *namespace) error {
 	return err
 }
 
-// warnUnreadable says once that sockets of other users' processes have no owner.
+// warnUnreadable says once that the sockets of some processes have no owner.
 func (f *finder) warnUnreadable(watched int) {
 	n := f.owners.Unreadable()
 	if n == 0 || f.warnedUnreadable {
 		return
 	}
 	f.warnedUnreadable = true
-	f.log.Warn("connections of other users' processes are not seen: the rights to look into these processes are missing; run as root, or "+
+	if os.Geteuid() == 0 {
+		f.log.Info("some processes do not let even root look into them: polling does not know that their sockets are theirs", "processes", n, "watched", watched)
+		return
+	}
+	f.log.Warn("connections of other users' processes are not seen, because the rights to look into these processes are missing; run as root, or "+
 		"grant them with: setcap cap_sys_ptrace,cap_dac_read_search+ep <path of rtcollector>", "processes", n, "watched", watched)
 }
 
