@@ -1,6 +1,8 @@
 package connections
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -210,5 +212,68 @@ func TestNamesFromTLS(t *testing.T) {
 	alerts := o.of(func(e *connlog.Event) bool { return e.Kind == connlog.Alert })
 	if len(alerts) != 1 || alerts[0].Alert != "domains" || alerts[0].Domain != "api.shop.example" {
 		t.Errorf("%+v", alerts)
+	}
+}
+
+// Thousands of processes that live for a moment do not make the input grow, and those that connect among them are known.
+func TestForkBomb(t *testing.T) {
+	servicetest.RequireCommands(t, "util-linux and bash", "unshare", "bash")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := observe(t, "{source: ebpf, domains: 'off', patterns: [claude-forks]}")
+	in := o.probe.Input.Runner.(*input)
+	in.mu.Lock()
+	before := in.tracker.processes.Len()
+	in.mu.Unlock()
+	path := script(t, "claude-forks", "for i in {1..3000}; do (:) & done; wait; exec 3<>/dev/tcp/127.0.0.1/"+servicetest.PortOf(l.Addr().String())+"\n")
+	if err := exec.Command("unshare", "--pid", "--fork", path).Run(); err != nil { // a PID namespace of its own ends all of them
+		t.Skip(err)
+	}
+	if e := o.await(1, isOut(connlog.Connect))[0]; !strings.Contains(e.Ancestry, "claude-forks") {
+		t.Errorf("%+v", e)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if after := in.tracker.processes.Len(); after > before+2000 {
+		t.Errorf("%d processes are known, %d before", after, before)
+	}
+}
+
+// When events can no longer be read, the input polls, and the connections that are known continue.
+func TestEventsAreLostForGood(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := observe(t, fmt.Sprintf("{source: ebpf, domains: 'off', patterns: [], pids: [%d]}", os.Getpid()))
+	setSelf(o, -1)
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := o.await(1, isOut(connlog.Connect))[0]
+	in := o.probe.Input.Runner.(*input)
+	in.mu.Lock()
+	_ = in.observer.Close()
+	in.mu.Unlock()
+	servicetest.Until(t, "the input polls", func(context.Context) error {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if in.polled == nil {
+			return errors.New("it still waits for events")
+		}
+		return nil
+	})
+	o.poll()
+	_ = c.Close()
+	if end := o.awaitPolled(1, isOut(connlog.Close))[0]; end.Conn != first.Conn || end.Reason != connlog.ClosedUnseen {
+		t.Errorf("%+v", end)
+	}
+	if n := len(o.of(isOut(connlog.Connect))); n != 1 {
+		t.Errorf("%d connections were opened", n)
 	}
 }
