@@ -120,7 +120,7 @@ func (in *input) emit(ctx context.Context, b *telemetry.Batch, policy plugins.Wh
 	in.stats.Unclaimed.Add(int64(unclaimed))
 	if in.runner != nil {
 		in.warnUnclaimed.Do(func() {
-			in.log.Warn("events are dropped, no output accepts them; add redissearch or redis_streams to outputs")
+			in.log.Warn("events are dropped, no output accepts them; add redissearch, redis_streams or sqlite to outputs")
 		})
 	}
 }

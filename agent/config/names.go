@@ -24,7 +24,7 @@ func outputSynonyms() map[string]string {
 	return map[string]string{
 		"redis": "redistimeseries", "timeseries": "redistimeseries", "redis_timeseries": "redistimeseries", "rts": "redistimeseries",
 		"search": "redissearch", "redis_search": "redissearch", "streams": "redis_streams", "stream": "redis_streams", "console": "stdout",
-		"print": "stdout",
+		"print": "stdout", "sqlite3": "sqlite", "database": "sqlite",
 	}
 }
 

@@ -273,7 +273,7 @@ func TestPruning(t *testing.T) {
 	c := config(t)
 	f := open(t, c)
 	now := time.Now()
-	old := newMaker().connections(now.Add(-10*24*time.Hour), time.Hour, 3000)
+	old := newMaker().connections(now.Add(-10*24*time.Hour), time.Hour, 2000)
 	f.write(t, toTelemetry(old)...)
 	f.write(t, telemetry.Event{Time: now.Add(-10 * 24 * time.Hour), Message: "old"})
 	if err := f.Close(); err != nil {

@@ -102,11 +102,8 @@ func (s *session) connectionRow(ctx context.Context, e *connlog.Event, sums *sum
 }
 
 // runID returns the ID of an event's run. A new run means that the one before of the same host and session has ended, even if it could not
-// report the ends of its connections.
+// report the ends of its connections. Events without a run have a row as well.
 func (s *session) runID(ctx context.Context, key runKey, ms int64, sums *sums) (id int64, err error) {
-	if key.run == 0 {
-		return 0, nil
-	}
 	if span, ok := sums.runs[key]; ok {
 		sums.runs[key] = span.extended(ms)
 		return span.id, nil

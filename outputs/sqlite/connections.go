@@ -135,26 +135,43 @@ func conditions(q outputs.ConnectionQuery) (where string, args []any) {
 func (r *Reader) ReadTotals(ctx context.Context, q outputs.ConnectionQuery, f func(connlog.Group, connlog.Totals) error) (since time.Time, err error) {
 	since = q.Since
 	err = r.inSnapshot(ctx, func() error {
-		if q.RunID != "" {
-			return r.sumEvents(ctx, bound(q.Since, 0), bound(q.Until, math.MaxInt64), q.RunID, f)
-		}
+		from, to := bound(q.Since, 0), bound(q.Until, math.MaxInt64)
 		var pruned, newest int64
 		err := r.file.QueryRowContext(ctx, "SELECT until, (SELECT ifnull(max(time), 0) FROM events) FROM pruned").Scan(&pruned, &newest)
 		if err != nil {
 			return explain(r.path, err)
 		}
-		p := planTotals(bound(q.Since, 0), bound(q.Until, math.MaxInt64), pruned, newest)
-		if p.from != bound(q.Since, 0) {
+		if q.RunID != "" {
+			first, last, isAlone, err := r.findRun(ctx, q.RunID)
+			if err != nil {
+				return explain(r.path, err)
+			}
+			if from, to = max(from, first), min(to, last); !isAlone || from < pruned {
+				return r.sumEvents(ctx, from, to, q.RunID, f)
+			}
+		}
+		p := planTotals(from, to, pruned, newest)
+		if p.from < bound(q.Since, 0) {
 			since = time.UnixMilli(p.from)
 		}
 		for _, edge := range p.edges {
-			if err := r.sumEvents(ctx, edge[0], edge[1], "", f); err != nil {
+			if err := r.sumEvents(ctx, edge[0], edge[1], q.RunID, f); err != nil {
 				return err
 			}
 		}
 		return r.sumHours(ctx, p.firstHour, p.lastHour, f)
 	})
 	return since, err
+}
+
+// findRun returns the times of the first and the last event of a run, and whether there are no events of others between them. Without the run
+// the last one is before the first one.
+func (r *Reader) findRun(ctx context.Context, run string) (first, last int64, isAlone bool, err error) {
+	err = r.file.QueryRowContext(ctx, `WITH of AS (SELECT runs.id, first, last FROM runs JOIN texts ON texts.id = run WHERE text = ?),
+		span AS (SELECT ifnull(min(first), 1) AS first, ifnull(max(last), 0) AS last FROM of)
+		SELECT first, last, NOT EXISTS (SELECT 1 FROM runs r WHERE r.id NOT IN (SELECT id FROM of) AND r.last >= span.first AND r.first <= span.last) FROM span`, run).
+		Scan(&first, &last, &isAlone)
+	return first, last, isAlone, err
 }
 
 // totalsPlan says where the totals of a time are read: those of whole hours in the table of totals, and in the events at the edges, which are
@@ -213,9 +230,7 @@ const joinGroup = ` LEFT JOIN texts provider ON provider.id = t.provider LEFT JO
 func (r *Reader) sumEvents(ctx context.Context, from, to int64, run string, f func(connlog.Group, connlog.Totals) error) error {
 	where, args := "e.time BETWEEN ? AND ?", []any{from, to}
 	if run != "" {
-		const ofRun = "(SELECT runs.id FROM runs JOIN texts ON texts.id = runs.run WHERE text = ?)"
-		where, args = where+" AND e.run IN "+ofRun+" AND e.time BETWEEN (SELECT min(first) FROM runs WHERE id IN "+ofRun+") AND (SELECT max(last) FROM runs WHERE id IN "+
-			ofRun+")", append(args, run, run, run)
+		where, args = where+" AND e.run IN (SELECT runs.id FROM runs JOIN texts ON texts.id = runs.run WHERE text = ?)", append(args, run)
 	}
 	return r.readSums(ctx, `SELECT provider.text, destination.text, process.text, t.port, proto.text, direction.text,
 		t.opened, t.failed, t.closed, t.alerts, t.tx, t.rx, t.timed, t.micros, t.longest
@@ -264,7 +279,7 @@ func (r *Reader) LatestRun(ctx context.Context) (run outputs.ConnectionRun, err 
 		var id, session, host text
 		var first, last int64
 		err := r.file.QueryRowContext(ctx, `SELECT run.text, session.text, host.text, first, last FROM runs LEFT JOIN texts run ON run.id = runs.run
-			LEFT JOIN texts session ON session.id = runs.session LEFT JOIN texts host ON host.id = runs.host ORDER BY last DESC, runs.id DESC LIMIT 1`).
+			LEFT JOIN texts session ON session.id = runs.session LEFT JOIN texts host ON host.id = runs.host WHERE run <> 0 ORDER BY last DESC, runs.id DESC LIMIT 1`).
 			Scan(&id, &session, &host, &first, &last)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

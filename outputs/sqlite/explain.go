@@ -54,10 +54,8 @@ func explain(path string, err error) error {
 		advice = "another process has locked the file; end it, or wait"
 	case isCode(err, codeFull):
 		advice = "the disk is full, or the file may not grow: free some space, or set max_size"
-	case isCode(err, codeReadOnly), errors.Is(err, syscall.EROFS):
-		advice = "the file or its folder " + folder + " cannot be written: check the permissions, and whether the file system is mounted read-only"
-	case isCode(err, codeCantOpen):
-		advice = "check that the folder " + folder + " exists and that this user may write to it"
+	case isCode(err, codeReadOnly), isCode(err, codeCantOpen), errors.Is(err, syscall.EROFS):
+		advice = "check the permissions of the file and of the folder " + folder + ", and whether the file system is mounted read-only"
 	case isCode(err, codeCorrupt), isCode(err, codeNotADB):
 		advice = fmt.Sprintf("the file is damaged or no database: move it away, and a new one is made; \"sqlite3 %s .recover\" shows what can be saved", path)
 	case isCode(err, codeIO):

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	_ "modernc.org/sqlite" // the driver "sqlite" of database/sql
 )
@@ -61,12 +62,7 @@ func fileURI(path string) string {
 
 // openWritable opens a file for writing and makes it, with its tables, if it does not exist.
 func openWritable(ctx context.Context, path string) (*file, error) {
-	// SQLite gives its other files the permissions of this one.
-	touched, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := touched.Close(); err != nil {
+	if err := ensureFile(path); err != nil {
 		return nil, err
 	}
 	f, err := connect(ctx, path, "mode=rw&_pragma=busy_timeout("+busyTimeout+")")
@@ -78,6 +74,22 @@ func openWritable(ctx context.Context, path string) (*file, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// ensureFile makes an empty file that only this user can read, unless it exists. SQLite gives its other files the same permissions. It does not
+// open an existing file: closing it would release the locks that this process has on it (https://sqlite.org/howtocorrupt.html, 2.2).
+func ensureFile(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // prepareFile checks whose file it is before it changes anything.
@@ -156,7 +168,7 @@ func openReadable(ctx context.Context, path string) (*file, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	const pragmas = "_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=temp_store(memory)"
+	const pragmas = "_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=temp_store(memory)&_pragma=trusted_schema(0)"
 	f, empty, err := openAndCheck(ctx, path, "mode=ro&"+pragmas)
 	if isCode(err, codeCantOpen) || isCode(err, codeReadOnly) {
 		// SQLite cannot make the file with the locks here. Without a log nobody writes, so no locks are needed.

@@ -38,7 +38,7 @@ func (w *Writer) prune(ctx context.Context, n int, now time.Time) error {
 		return err
 	}
 	w.lastSweep = now
-	return s.sweep(ctx, cutoff, cutoffOf(now, w.config.KeepTotals))
+	return s.sweep(ctx, cutoffOf(now, w.config.KeepTotals))
 }
 
 // cutoffOf returns the oldest time that is kept, in milliseconds.
@@ -106,13 +106,14 @@ func (w *Writer) removeOldest(ctx context.Context, size int) error {
 	return s.removeBefore(ctx, "events", math.MaxInt64, size)
 }
 
-// sweep removes old totals and what no event uses any more. Rows are kept for the whole hour of their last use.
-func (s *session) sweep(ctx context.Context, events, totals int64) error {
-	var pruned, oldestHour int64 // max_size may have removed more
-	if err := s.QueryRowContext(ctx, "SELECT until, (SELECT ifnull(min(hour), 0) FROM totals) FROM pruned").Scan(&pruned, &oldestHour); err != nil {
+// sweep removes totals that are older than a time, and what neither events nor totals use any more. Rows are kept for the whole hour of their
+// last use.
+func (s *session) sweep(ctx context.Context, totals int64) error {
+	var events, oldestHour int64 // max_size may have removed more
+	if err := s.QueryRowContext(ctx, "SELECT until, (SELECT ifnull(min(hour), 0) FROM totals) FROM pruned").Scan(&events, &oldestHour); err != nil {
 		return err
 	}
-	events, totals = max(events, pruned), max(totals, oldestHour*millisPerHour)
+	totals = max(totals, oldestHour*millisPerHour)
 	for query, bound := range map[string]int64{
 		"DELETE FROM totals WHERE hour < ?":                                    totals / millisPerHour,
 		"DELETE FROM destinations WHERE last < ?":                              totals,

@@ -61,7 +61,7 @@ func TestReadOnlyPlace(t *testing.T) {
 	}
 	remount(syscall.MS_RDONLY, "")
 	err := f.Open(t.Context())
-	checkRetries(t, err, "cannot be written: check the permissions, and whether the file system is mounted read-only")
+	checkRetries(t, err, "check the permissions of the file and of the folder "+folder+", and whether the file system is mounted read-only")
 	if ids, _ := f.readAll(t, outputs.EventQuery{}); len(ids) != len(events) {
 		t.Errorf("%d of %d events", len(ids), len(events))
 	}

@@ -128,18 +128,27 @@ func TestTotalsOfAnyTime(t *testing.T) {
 		other[i].RunID = "other"
 	}
 	events = append(events, other...)
+	alone := newMaker().connections(start.Add(8*time.Hour+time.Minute), 3*time.Hour, 500)
+	without := newMaker().connections(start.Add(12*time.Hour), time.Hour, 50)
+	for i := range alone {
+		alone[i].RunID = "alone"
+	}
+	for i := range without {
+		without[i].RunID = ""
+	}
+	events = append(append(events, alone...), without...)
 	f.write(t, toTelemetry(events)...)
 	random := newMaker().random
 	for range 300 {
 		var q outputs.ConnectionQuery
 		if random.IntN(5) > 0 {
-			q.Since = start.Add(time.Duration(random.IntN(9*60)-180) * time.Minute).Add(time.Duration(random.IntN(3)) * time.Millisecond)
+			q.Since = start.Add(time.Duration(random.IntN(17*60)-180) * time.Minute).Add(time.Duration(random.IntN(3)) * time.Millisecond)
 		}
 		if random.IntN(3) > 0 {
-			q.Until = start.Add(time.Duration(random.IntN(9*60)-180) * time.Minute).Add(time.Duration(random.IntN(3)-1) * time.Millisecond)
+			q.Until = start.Add(time.Duration(random.IntN(17*60)-180) * time.Minute).Add(time.Duration(random.IntN(3)-1) * time.Millisecond)
 		}
 		if random.IntN(4) == 0 {
-			q.RunID = []string{"other", "k3zq7abc", "none"}[random.IntN(3)]
+			q.RunID = []string{"other", "k3zq7abc", "none", "alone"}[random.IntN(4)]
 		}
 		checkTotals(t, f, q, events)
 	}
@@ -249,4 +258,31 @@ func TestQueries(t *testing.T) {
 	if err := f.reader.ReadEvents(ctx, outputs.EventQuery{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled read: %v", err)
 	}
+}
+
+// FuzzRoundTrip: whatever texts an event has, they are read back.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add("curl", "curl https://a.example/", "init:1 curl:7", "a.example", "p", "message", 7, int64(10))
+	f.Add("a b)\n", "\x00\xff", " :0", "'; DROP TABLE texts; --", "", "", 0, int64(-5))
+	out := open(f, config(f))
+	f.Fuzz(func(t *testing.T, comm, cmdline, ancestry, domain, provider, message string, pid int, tx int64) {
+		e := connlog.Event{
+			Time: start, Kind: connlog.Close, Comm: comm, Cmdline: cmdline, Ancestry: ancestry, Domain: domain, Provider: provider, Message: message, PID: max(pid, 0),
+			TxBytes: min(max(tx, -1), 1<<53), RxBytes: -1,
+		}
+		written := e.Telemetry()
+		out.write(t, written)
+		written.Seq = out.seq
+		found := false
+		err := out.reader.ReadEvents(t.Context(), outputs.EventQuery{To: telemetry.Debug, Last: 1}, func(got outputs.FoundEvent) error {
+			found = true
+			if diff := cmp.Diff(eventdoc.Document{}.Fill(&written), got.Document); diff != "" {
+				t.Error(diff)
+			}
+			return nil
+		})
+		if err != nil || !found {
+			t.Errorf("found %v, %v", found, err)
+		}
+	})
 }

@@ -48,7 +48,7 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, pluralize(len(cfg.Inputs), "input"), cfg.Interval, pluralize(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
 	for _, id := range ag.Unclaimed() {
-		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch or redis_streams to outputs\n", terminal.Line(id))
+		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch, redis_streams or sqlite to outputs\n", terminal.Line(id))
 	}
 	if !connect {
 		a.printMemoryEstimate(ag, exampleSeries(cfg), "a series")
