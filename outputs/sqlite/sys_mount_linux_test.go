@@ -29,11 +29,11 @@ func mount(t *testing.T, options string) (folder string, remount func(flags uint
 
 // Nothing is lost while the disk is full.
 func TestDiskFull(t *testing.T) {
-	folder, remount := mount(t, "size=400k")
+	folder, remount := mount(t, "size=280k")
 	c := config(t)
 	c.Path = filepath.Join(folder, "events.db")
 	f := open(t, c)
-	events := f.number(toTelemetry(newMaker().connections(start, time.Hour, 4000)))
+	events := f.number(toTelemetry(newMaker().connections(start, time.Hour, 2000)))
 	err := f.WriteEvents(t.Context(), events)
 	checkRetries(t, err, "the disk is full, or the file may not grow: free some space, or set max_size")
 	checkRetries(t, f.WriteEvents(t.Context(), events), "the disk is full")

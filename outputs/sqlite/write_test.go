@@ -48,7 +48,7 @@ func (f *fixture) readConnections(t testing.TB, q outputs.ConnectionQuery) (even
 // Everything that was written is read back, whatever is in it, and a second write changes nothing.
 func TestRoundTrip(t *testing.T) {
 	f := open(t, config(t))
-	connections := newMaker().connections(start, time.Hour, 500)
+	connections := newMaker().connections(start, time.Hour, 150)
 	odd := connections[0]
 	odd.Comm, odd.Cmdline, odd.Message, odd.Ancestry = "a b\n)\x00\xff'", "\xfe\x00'\"; DROP TABLE events", "", "x"
 	odd.Conn, odd.TxBytes, odd.Kind, odd.Reason, odd.BeforeStart = 1<<63, 0, connlog.Close, connlog.ClosedIdle, true
@@ -122,13 +122,13 @@ func checkTotals(t testing.TB, f *fixture, q outputs.ConnectionQuery, events []c
 // Totals of any time are those of its events, wherever its edges are.
 func TestTotalsOfAnyTime(t *testing.T) {
 	f := open(t, config(t))
-	events := newMaker().connections(start.Add(-90*time.Minute), 6*time.Hour, 2000)
+	events := newMaker().connections(start.Add(-90*time.Minute), 6*time.Hour, 1000)
 	other := newMaker().connections(start, time.Hour, 50)
 	for i := range other {
 		other[i].RunID = "other"
 	}
 	events = append(events, other...)
-	alone := newMaker().connections(start.Add(8*time.Hour+time.Minute), 3*time.Hour, 500)
+	alone := newMaker().connections(start.Add(8*time.Hour+time.Minute), 3*time.Hour, 250)
 	without := newMaker().connections(start.Add(12*time.Hour), time.Hour, 50)
 	for i := range alone {
 		alone[i].RunID = "alone"
@@ -139,7 +139,7 @@ func TestTotalsOfAnyTime(t *testing.T) {
 	events = append(append(events, alone...), without...)
 	f.write(t, toTelemetry(events)...)
 	random := newMaker().random
-	for range 300 {
+	for range 100 {
 		var q outputs.ConnectionQuery
 		if random.IntN(5) > 0 {
 			q.Since = start.Add(time.Duration(random.IntN(17*60)-180) * time.Minute).Add(time.Duration(random.IntN(3)) * time.Millisecond)
