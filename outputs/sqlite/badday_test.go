@@ -315,6 +315,14 @@ func TestPruning(t *testing.T) {
 	if err != nil || opened != want.Opened || !since.Equal(now.Add(-20*24*time.Hour).Truncate(time.Hour)) {
 		t.Errorf("%d connections since %v, want %d; %v", opened, since, want.Opened, err)
 	}
+	until := now.Add(-5 * 24 * time.Hour)
+	opened = 0
+	if _, err = g.reader.ReadTotals(t.Context(), outputs.ConnectionQuery{Until: until}, func(_ connlog.Group, sum connlog.Totals) error {
+		opened += sum.Opened
+		return nil
+	}); err != nil || opened == 0 || opened >= want.Opened {
+		t.Errorf("%d connections until %v, %v", opened, until, err)
+	}
 	counts := run(t, g.path, "SELECT count(*) FROM texts WHERE text LIKE '%--session%'; SELECT count(*) FROM processes; SELECT count(*) FROM documents; SELECT count(*) FROM runs; "+
 		"SELECT count(*) FROM texts WHERE text = 'host-5.example.com'")
 	if !strings.HasSuffix(counts, "3\n1\n1\n") || !strings.HasPrefix(counts, "0\n") {

@@ -146,11 +146,14 @@ func (r *Reader) ReadTotals(ctx context.Context, q outputs.ConnectionQuery, f fu
 			if err != nil {
 				return explain(r.path, err)
 			}
-			if from, to = max(from, first), min(to, last); !isAlone || from < pruned {
+			if last < first {
+				return nil
+			}
+			if from, to = max(from, first), min(to, last); !isAlone || from < endOfHour(pruned) {
 				return r.sumEvents(ctx, from, to, q.RunID, f)
 			}
 		}
-		p := planTotals(from, to, pruned, newest)
+		p := planTotals(from, to, pruned, max(newest, pruned-1)) // the newest totals may be all that is left
 		if p.from < bound(q.Since, 0) {
 			since = time.UnixMilli(p.from)
 		}
@@ -182,33 +185,35 @@ type totalsPlan struct {
 	edges               [][2]int64
 }
 
-// planTotals plans how to read the totals from one moment to another. Events before pruned are gone; there the plan begins with the whole hour.
+// planTotals plans how to read the totals from one moment to another. Events before pruned are gone; there the plan begins and ends with whole
+// hours, also in the hour of which a part is gone. Nothing is newer than newest.
 func planTotals(from, to, pruned, newest int64) totalsPlan {
-	if from > to {
-		return totalsPlan{from: from, lastHour: -1}
-	}
-	if from%millisPerHour != 0 && from < pruned {
+	pruned = endOfHour(pruned)
+	if from < pruned {
 		from -= from % millisPerHour
 	}
-	p := totalsPlan{from: from, firstHour: (from + millisPerHour - 1) / millisPerHour, lastHour: math.MaxInt64 / millisPerHour}
-	if to < newest && (to+1)%millisPerHour != 0 {
-		p.lastHour = to/millisPerHour - 1
-	} else if to < newest {
-		p.lastHour = to / millisPerHour
+	if to < pruned {
+		to += millisPerHour - 1 - to%millisPerHour
+	}
+	p := totalsPlan{from: from, firstHour: endOfHour(from) / millisPerHour, lastHour: math.MaxInt64 / millisPerHour}
+	if to < newest {
+		p.lastHour = (to+1)/millisPerHour - 1
 	}
 	if p.lastHour < p.firstHour {
-		p.firstHour, p.lastHour = 0, -1
 		p.edges = [][2]int64{{from, to}}
 		return p
 	}
-	if from < p.firstHour*millisPerHour {
-		p.edges = append(p.edges, [2]int64{from, p.firstHour*millisPerHour - 1})
+	if start := endOfHour(from); from < start {
+		p.edges = append(p.edges, [2]int64{from, start - 1})
 	}
 	if to < newest && (p.lastHour+1)*millisPerHour <= to {
 		p.edges = append(p.edges, [2]int64{(p.lastHour + 1) * millisPerHour, to})
 	}
 	return p
 }
+
+// endOfHour returns the next time, not before ms, at which an hour ends.
+func endOfHour(ms int64) int64 { return (ms + millisPerHour - 1) / millisPerHour * millisPerHour }
 
 // sumHours reads the table of totals.
 func (r *Reader) sumHours(ctx context.Context, first, last int64, f func(connlog.Group, connlog.Totals) error) error {
