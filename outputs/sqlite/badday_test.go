@@ -340,6 +340,8 @@ func TestMaxSize(t *testing.T) {
 	f := open(t, c)
 	m := newMaker()
 	var last []connlog.Event
+	ahead := m.connection(time.Now().AddDate(1, 0, 0).Truncate(time.Millisecond))[:1] // of a clock that is ahead
+	f.write(t, toTelemetry(ahead)...)
 	written := 0
 	for i := range 10 {
 		last = m.connections(start.Add(time.Duration(i)*time.Hour), time.Hour, 1000)
@@ -354,7 +356,12 @@ func TestMaxSize(t *testing.T) {
 		t.Errorf("%d bytes, %v", info.Size(), err)
 	}
 	got := f.readConnections(t, outputs.ConnectionQuery{})
-	if len(got) < 500 || len(got) > written*9/10 || got[len(got)-1].Time != last[len(last)-1].Time {
+	for _, e := range got {
+		if e.Comm == "" || e.Cmdline == "" || e.Ancestry == "" || e.RunID == "" || !e.Local.IsValid() {
+			t.Fatalf("a part of an event is gone: %+v", e)
+		}
+	}
+	if len(got) < 500 || len(got) > written*9/10 || got[len(got)-2].Time != last[len(last)-1].Time || got[len(got)-1].Time != ahead[0].Time {
 		t.Errorf("%d of %d events are left", len(got), written)
 	}
 	if out := run(t, f.path, "PRAGMA integrity_check"); out != "ok\n" {

@@ -60,8 +60,8 @@ func (c *Config) Validate() error {
 	if c.KeepEvents != 0 && c.KeepEvents.D() < time.Hour {
 		errs = append(errs, conf.Key("keep_events", "must be at least 1h, or 0 to keep events for ever"))
 	}
-	if c.KeepTotals != 0 && c.KeepTotals.D() < day {
-		errs = append(errs, conf.Key("keep_totals", "must be at least 1d, or 0 to keep totals for ever"))
+	if c.KeepTotals != 0 && (c.KeepTotals.D() < day || c.KeepEvents == 0 || c.KeepTotals < c.KeepEvents) {
+		errs = append(errs, conf.Key("keep_totals", "must be at least 1d and at least keep_events, or 0 to keep totals for ever"))
 	}
 	if c.MaxSize != 0 && c.MaxSize < minSize {
 		errs = append(errs, conf.Key("max_size", "must be at least 1MiB, or 0 to set no limit"))

@@ -24,15 +24,15 @@ const (
 func (w *Writer) prune(ctx context.Context, n int, now time.Time) error {
 	s, size := w.session, 2*n+1000
 	cutoff := cutoffOf(now, w.config.KeepEvents)
-	if err := s.removeBefore(ctx, "events", cutoff, size); err != nil {
+	if err := s.removeBefore(ctx, "events", cutoff, size, now); err != nil {
 		return err
 	}
-	if err := s.removeBefore(ctx, "documents", cutoff, size); err != nil {
+	if err := s.removeBefore(ctx, "documents", cutoff, size, now); err != nil {
 		return err
 	}
 	isFull, err := w.isFull(ctx)
 	if err == nil && isFull {
-		err = w.removeOldest(ctx, size)
+		err = w.removeOldest(ctx, size, now)
 	}
 	if err != nil || !isFull && now.Sub(w.lastSweep) < sweepInterval {
 		return err
@@ -49,15 +49,18 @@ func cutoffOf(now time.Time, keep conf.Duration) int64 {
 	return millis(now.Add(-keep.D()))
 }
 
-// removeBefore removes the oldest rows of a table, about as many as size, that are older than cutoff.
-func (s *session) removeBefore(ctx context.Context, table string, cutoff int64, size int) error {
-	oldest, err := s.number(ctx, "SELECT ifnull(min(time), ?) FROM "+table, int64(math.MaxInt64))
+// removeBefore removes the oldest rows of a table, about as many as size, that are older than cutoff. It notes until when events are gone, which
+// is never in the future, although the clock of a sender may have been ahead.
+func (s *session) removeBefore(ctx context.Context, table string, cutoff int64, size int, now time.Time) error {
+	var oldest, newest int64
+	err := s.QueryRowContext(ctx, "SELECT (SELECT ifnull(min(time), ?) FROM "+table+"), (SELECT ifnull(max(time), 0) FROM "+table+")", int64(math.MaxInt64)).
+		Scan(&oldest, &newest)
 	if err != nil || oldest >= cutoff {
 		return err
 	}
 	bound, err := s.number(ctx, "SELECT time FROM "+table+" ORDER BY time LIMIT 1 OFFSET ?", size)
 	if errors.Is(err, sql.ErrNoRows) {
-		bound, err = cutoff, nil
+		bound, err = newest+1, nil
 	}
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func (s *session) removeBefore(ctx context.Context, table string, cutoff int64, 
 		return err
 	}
 	if table == "events" {
-		_, err = s.ExecContext(ctx, "UPDATE pruned SET until = max(until, ?)", bound)
+		_, err = s.ExecContext(ctx, "UPDATE pruned SET until = max(until, min(?, ?))", bound, millis(now))
 	}
 	return err
 }
@@ -83,34 +86,37 @@ func (w *Writer) isFull(ctx context.Context) (bool, error) {
 	return used > int64(w.config.MaxSize)/pageSize, err
 }
 
-// removeOldest removes the oldest rows. Totals may take half of max_size.
-func (w *Writer) removeOldest(ctx context.Context, size int) error {
+// removeOldest removes the oldest rows. Totals may take half of max_size, but those of hours with events stay.
+func (w *Writer) removeOldest(ctx context.Context, size int, now time.Time) error {
 	s := w.session
 	if !w.warnedSize {
 		w.warnedSize = true
 		w.log.Warn("the file has reached max_size; the oldest events are removed before keep_events has passed", "path", w.config.Path, "max_size", int64(w.config.MaxSize))
 	}
-	var oldest, documents, totals, totalsHour int64
+	var events, documents, totals, hour int64
 	err := s.QueryRowContext(ctx, "SELECT (SELECT ifnull(min(time), ?1) FROM events), (SELECT ifnull(min(time), ?1) FROM documents), "+
-		"(SELECT count(*) FROM totals), (SELECT ifnull(min(hour), 0) FROM totals)", int64(math.MaxInt64)).Scan(&oldest, &documents, &totals, &totalsHour)
-	const bytesOfTotals = 100 // and of what belongs to them
-	switch {
-	case err != nil:
+		"(SELECT count(*) FROM totals), (SELECT ifnull(min(hour), ?1) FROM totals)", int64(math.MaxInt64)).Scan(&events, &documents, &totals, &hour)
+	if err != nil {
 		return err
-	case totals*bytesOfTotals > int64(w.config.MaxSize)/2 || oldest == documents:
-		_, err = s.ExecContext(ctx, "DELETE FROM totals WHERE hour < ?", totalsHour+24)
-		return err
-	case documents < oldest:
-		return s.removeBefore(ctx, "documents", math.MaxInt64, size)
 	}
-	return s.removeBefore(ctx, "events", math.MaxInt64, size)
+	const bytesOfTotals = 100 // and of what belongs to them
+	isMuch := totals*bytesOfTotals > int64(w.config.MaxSize)/2
+	isRest := events == math.MaxInt64 && documents == math.MaxInt64
+	switch {
+	case (isMuch || isRest) && hour < events/millisPerHour:
+		_, err := s.ExecContext(ctx, "DELETE FROM totals WHERE hour < ?", min(hour+24, events/millisPerHour))
+		return err
+	case documents < events:
+		return s.removeBefore(ctx, "documents", math.MaxInt64, size, now)
+	}
+	return s.removeBefore(ctx, "events", math.MaxInt64, size, now)
 }
 
 // sweep removes totals that are older than a time, and what neither events nor totals use any more. Rows are kept for the whole hour of their
 // last use.
 func (s *session) sweep(ctx context.Context, totals int64) error {
-	var events, oldestHour int64 // max_size may have removed more
-	if err := s.QueryRowContext(ctx, "SELECT until, (SELECT ifnull(min(hour), 0) FROM totals) FROM pruned").Scan(&events, &oldestHour); err != nil {
+	var events, oldestHour int64 // the oldest ones; max_size may have removed more than their age would
+	if err := s.QueryRowContext(ctx, "SELECT (SELECT ifnull(min(time), until) FROM events), (SELECT ifnull(min(hour), 0) FROM totals) FROM pruned").Scan(&events, &oldestHour); err != nil {
 		return err
 	}
 	totals = max(totals, oldestHour*millisPerHour)

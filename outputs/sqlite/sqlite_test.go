@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
 	"github.com/rtcollector/rtcollector/internal/connlog"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -20,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
-	outputtest.Run(t, outputtest.Case{Definition: sqlite.Plugin, Config: fmt.Sprintf("{path: %q, keep_events: 0}", filepath.Join(t.TempDir(), "a ?#%b.db"))})
+	outputtest.Run(t, outputtest.Case{Definition: sqlite.Plugin, Config: fmt.Sprintf("{path: %q, keep_events: 0, keep_totals: 0}", filepath.Join(t.TempDir(), "a ?#%b.db"))})
 }
 
 // fixture is an open output, its reader, and the sequence number of the last event.
@@ -152,4 +154,20 @@ func toTelemetry(events []connlog.Event) []telemetry.Event {
 		out[i] = events[i].Telemetry()
 	}
 	return out
+}
+
+func TestMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"{path: \"\"}":      "sqlite.path: must not be empty: it is the file to write to",
+		"{keep_events: 1m}": "sqlite.keep_events: must be at least 1h, or 0 to keep events for ever",
+		"{keep_totals: 6d}": "sqlite.keep_totals: must be at least 1d and at least keep_events, or 0 to keep totals for ever",
+		"{keep_events: 0}":  "sqlite.keep_totals: must be at least 1d and at least keep_events",
+		"{max_size: 5kB}":   "sqlite.max_size: must be at least 1MiB, or 0 to set no limit",
+		"{keep_events: 0, keep_totals: 0, max_size: 0}": "",
+	} {
+		_, problems := catalogtest.Decode(t, sqlite.Plugin, text)
+		if got := fmt.Sprint(problems); want == "" && len(problems) > 0 || !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
 }
