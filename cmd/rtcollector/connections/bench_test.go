@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/sqlite"
@@ -40,12 +41,12 @@ func BenchmarkReport(b *testing.B) {
 		b.Fatal(err)
 	}
 	q := Query{Top: 10, ConnectionQuery: outputs.ConnectionQuery{Since: start.Add(time.Millisecond)}} // the whole first hour is read from its events
-	for b.Loop() {
+	servicetest.LoopWithCPU(b, func() {
 		s := NewStore(c.NewEventReader(nil))
 		report, err := NewReport(context.Background(), s, q, Seen{})
 		if err != nil || report.IsEmpty() {
 			b.Fatal(err)
 		}
 		_ = s.Close()
-	}
+	})
 }
