@@ -72,6 +72,7 @@ func TestLocked(t *testing.T) {
 	if err := f.WriteEvents(ctx, events); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a write that ends: %v", err)
 	}
+	f.SetPatience(10 * time.Millisecond)
 	checkRetries(t, f.WriteEvents(t.Context(), events), "another process has locked the file; end it, or wait")
 	unlock()
 	if err := f.WriteEvents(t.Context(), events); err != nil {
@@ -206,6 +207,24 @@ func TestPlacesWithoutAFile(t *testing.T) {
 	}
 	if err := f.Open(t.Context()); err != nil { // an empty file is used
 		t.Error(err)
+	}
+}
+
+// Names that mean something else to SQLite are names of files.
+func TestOddNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, path := range []string{":memory:", "a?mode=memory", "%41.db", "#x", "é b"} {
+		f := open(t, sqlite.Config{Path: path})
+		f.write(t, toTelemetry(newMaker().connections(start, time.Hour, 3))...)
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() < 4096 {
+			t.Errorf("%s: %v", path, err)
+		}
+		if got := f.readConnections(t, outputs.ConnectionQuery{}); len(got) == 0 {
+			t.Errorf("%s: nothing is read", path)
+		}
 	}
 }
 

@@ -51,11 +51,13 @@ func connect(ctx context.Context, path, options string) (*file, error) {
 	return f, nil
 }
 
-// fileURI returns a path as a URI (https://sqlite.org/uri.html).
+// fileURI returns a path as a URI (https://sqlite.org/uri.html). It is absolute, because some relative ones mean something else (":memory:").
 func fileURI(path string) string {
-	path = filepath.ToSlash(path)
-	if filepath.VolumeName(path) != "" {
-		path = "/" + path
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if path = filepath.ToSlash(path); !strings.HasPrefix(path, "/") {
+		path = "/" + path // before the letter of a drive
 	}
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }

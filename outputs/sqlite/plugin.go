@@ -74,6 +74,7 @@ type Writer struct {
 	config   Config
 	instance string
 	log      *slog.Logger
+	patience time.Duration // how long a write waits for other processes
 
 	session    *session // nil: to be opened by the next write
 	opened     bool     // Open has succeeded
@@ -105,7 +106,7 @@ func New(env outputs.Env, config Config) (*Writer, error) {
 	if env.Instance == "" {
 		return nil, errors.New("build sqlite: no instance for the IDs of events")
 	}
-	w := &Writer{config: config, instance: env.Instance, log: env.Log}
+	w := &Writer{config: config, instance: env.Instance, log: env.Log, patience: lockPatience}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}

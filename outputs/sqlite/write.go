@@ -125,7 +125,7 @@ func (w *Writer) writeChunk(ctx context.Context, events []telemetry.Event, now t
 	}
 	s := w.session
 	background := context.WithoutCancel(ctx)
-	if err := s.begin(ctx); err != nil {
+	if err := s.begin(ctx, w.patience); err != nil {
 		_, _ = s.ExecContext(background, "ROLLBACK") // ctx may have ended just after it began
 		return 0, err
 	}
@@ -163,8 +163,8 @@ func (w *Writer) ensureSession(ctx context.Context) error {
 }
 
 // begin begins a transaction, and waits for other processes that write.
-func (s *session) begin(ctx context.Context) error {
-	for end := time.Now().Add(lockPatience); ; {
+func (s *session) begin(ctx context.Context, patience time.Duration) error {
+	for end := time.Now().Add(patience); ; {
 		_, err := s.ExecContext(ctx, "BEGIN IMMEDIATE")
 		if !isCode(err, codeBusy) || time.Now().After(end) {
 			return err
