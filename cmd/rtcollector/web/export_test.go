@@ -12,6 +12,9 @@ func (s *Server) DocumentedRoutes() []map[string]map[string]http.HandlerFunc {
 }
 
 // For tests.
-const MaxTails = maxTails
+const (
+	MaxTails            = maxTails
+	MaxConnectionEvents = maxConnectionEvents
+)
 
 var ParseFilters = parseFilters

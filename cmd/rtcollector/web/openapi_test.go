@@ -80,8 +80,10 @@ func TestOpenAPIPaths(t *testing.T) {
 func TestOpenAPIAnswers(t *testing.T) {
 	a := newArchive(t)
 	a.writeSome()
+	a.write(someConnections()...)
 	d := readOpenAPI(t, a.base)
-	for _, request := range []string{"/api/status", "/api/hosts", "/api/logs", "/api/logs/volume?since=" + a.at(-60) + "&until=" + a.at(60), "/api/logs?last=0", "/health"} {
+	for _, request := range []string{"/api/status", "/api/hosts", "/api/logs", "/api/logs/volume?since=" + a.at(-60) + "&until=" + a.at(60), "/api/logs?last=0", "/health",
+		"/api/connections", "/api/connections?since=" + a.at(0) + "&until=" + a.at(600), "/api/connections?by=x"} {
 		path, _, _ := strings.Cut(request, "?")
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, a.base+request, http.NoBody)
 		resp, err := http.DefaultClient.Do(r)

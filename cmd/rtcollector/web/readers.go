@@ -12,8 +12,8 @@ import (
 // maxReaders is the number of searches at once, so that many pages cannot stall Redis.
 const maxReaders = 4
 
-// errNoEvents says what is missing when the configuration names no place with log lines.
-var errNoEvents = errors.New("the configuration has no output redissearch, so there are no log lines to show: add one")
+// errNoEvents says what is missing when the configuration names no place with events.
+var errNoEvents = errors.New("the configuration has no output redissearch or sqlite, so there are no log lines and connections to show: add one")
 
 // readerPool lends readers of events. Each has a connection of its own, and belongs to one request at a time.
 type readerPool struct {
