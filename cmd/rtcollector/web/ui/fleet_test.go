@@ -132,6 +132,10 @@ func hostSeries(i int) []series {
 	add("sensor_temperature", "celsius", "linux_sensors", around("nvme", 39, 2), "chip", "nvme", "sensor", "Composite")
 	add("tcp_curr_estab", "", "netstat", around("estab", 160, 40))
 	add("tcp_time_wait", "", "netstat", around("tw", 30, 20))
+	for _, provider := range []string{"anthropic", "openai", "other"} {
+		add("connections_opened_rate", "", "connections", around("opened"+provider, 0.4, 0.4), "provider", provider, "proto", "tcp")
+		add("connections_active", "", "connections", around("active"+provider, 4, 3), "provider", provider, "proto", "tcp")
+	}
 	add("processes_running", "", "processes", around("running", 2, 2))
 	add("processes_blocked", "", "processes", around("blocked", 0.5, 0.5))
 	add("time_offset_seconds", "seconds", "linux_time", func(t float64) float64 { return 0.0004 * noise(host+"clock")(t) })

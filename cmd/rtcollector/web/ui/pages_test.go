@@ -22,6 +22,7 @@ func TestServe(t *testing.T) {
 	r := startRedis(t)
 	r.fillFleet(t, 50, time.Now(), 2*time.Hour, 10*time.Second)
 	r.fillLogs(t, time.Now())
+	r.fillConnections(t, time.Now())
 	stopFeeding := r.feedFleet(t, 50)
 	defer stopFeeding()
 	handler, err := web.New(r.webConfig())
@@ -49,6 +50,7 @@ var allPages = []aPage{
 	{"explore", "/explore?expr=system_load1", `document.querySelectorAll(".legend-item").length === 9`},
 	{"explore-table", "/explore?expr=system_load1&view=table", `document.querySelectorAll(".rows tbody tr").length >= 8`},
 	{"logs", "/logs", `document.querySelectorAll(".line").length === 300`},
+	{"connections", "/connections", `document.querySelectorAll(".rows tbody tr").length >= 6 && document.querySelectorAll(".panel canvas").length === 2`},
 	{"agents", "/agents", `document.querySelectorAll(".rows tbody tr").length >= 9`},
 	{"agents-one", "/agents?q=borg", `document.querySelectorAll(".rows tbody tr").length >= 5`},
 }
@@ -60,6 +62,7 @@ func fleet(t testing.TB) (*redis, *site) {
 	now := time.Now()
 	r.fillFleet(t, 9, now, 70*time.Minute, 10*time.Second)
 	r.fillLogs(t, now)
+	r.fillConnections(t, now)
 	return r, startSite(t, r)
 }
 

@@ -143,6 +143,10 @@ export function logVolume(filters, signal) {
   return request("/api/logs/volume", filters, { signal });
 }
 
+export function connections(filters, signal) {
+  return request("/api/connections", filters, { signal });
+}
+
 // tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away. It returns a function that ends it.
 export function tail(filters, onEvent, onProblem) {
   const source = new EventSource(`/api/logs/tail?${encode(filters)}`);

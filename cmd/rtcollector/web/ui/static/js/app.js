@@ -10,6 +10,7 @@ import { startTips } from "./tip.js";
 import { clockDifference, formatTime, now, rangeOf, stepFor } from "./time.js";
 import { duration } from "./units.js";
 import * as agents from "./pages/agents.js";
+import * as connections from "./pages/connections.js";
 import * as explore from "./pages/explore.js";
 import * as host from "./pages/host.js";
 import * as hosts from "./pages/hosts.js";
@@ -21,6 +22,7 @@ const pages = [
   { id: "host", test: /^\/host(\/|$)/, open: host.open },
   { id: "explore", title: "Explore", test: /^\/explore\/?$/, open: explore.open, link: "/explore" },
   { id: "logs", title: "Logs", test: /^\/logs\/?$/, open: logs.open, link: "/logs" },
+  { id: "connections", title: "Connections", test: /^\/connections\/?$/, open: connections.open, link: "/connections" },
   { id: "agents", title: "Agents", test: /^\/agents\/?$/, open: agents.open, link: "/agents" },
   { id: "login", test: /^\/login\/?$/, open: login.open },
 ];
@@ -237,7 +239,7 @@ class App {
   // #lacks reports whether the server lacks what the open page needs. Other pages say nothing about it.
   #lacks() {
     if (!this.status || this.pageId === "login") return false;
-    return this.pageId === "logs" ? this.status.search === false : this.status.time_series === false;
+    return this.pageId === "logs" || this.pageId === "connections" ? this.status.search === false : this.status.time_series === false;
   }
 
   #drawNotice() {
@@ -256,7 +258,7 @@ class App {
 }
 
 function missing(root) {
-  fill(root, h("h1", null, "No such page"), h("p", null, "There are: ", h("a", { href: href("/hosts") }, "hosts"), ", ", h("a", { href: href("/explore") }, "explore"), ", ", h("a", { href: href("/logs") }, "logs"), ", ", h("a", { href: href("/agents") }, "agents"), "."));
+  fill(root, h("h1", null, "No such page"), h("p", null, "There are: ", h("a", { href: href("/hosts") }, "hosts"), ", ", h("a", { href: href("/explore") }, "explore"), ", ", h("a", { href: href("/logs") }, "logs"), ", ", h("a", { href: href("/connections") }, "connections"), ", ", h("a", { href: href("/agents") }, "agents"), "."));
   return { title: "No such page" };
 }
 
