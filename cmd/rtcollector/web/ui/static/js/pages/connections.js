@@ -75,7 +75,8 @@ class ConnectionsPage {
       if (api.isAbort(error)) return;
       setText(this.note, error.message);
       this.data.classList.remove("loading");
-      if (this.app.status?.search !== false) throw error; // else the notice says what is missing
+      if (this.app.status?.search !== false) throw error;
+      this.#showHelp(true); // the notice says what is missing
     }
     const error = (await charts).find(Boolean);
     if (error) throw error;
@@ -161,8 +162,12 @@ class ConnectionsPage {
     else if (found.truncated) text = `Only what happened since ${formatTime(found.since, this.app.zone())} is counted in numbers and lists: there are too many events. Narrow the range to see older ones.`;
     else if (found.groups_more) text = `The ${count(found.groups.length)} largest of ${count(found.groups.length + found.groups_more)} pairs of process and domain; filter to see others.`;
     setText(this.note, text);
-    this.help.hidden = !empty || filtered;
-    if (!this.help.hidden && !this.help.firstChild) fill(this.help, turnOn());
+    this.#showHelp(empty && !filtered);
+  }
+
+  #showHelp(wanted) {
+    this.help.hidden = !wanted;
+    if (wanted && !this.help.firstChild) fill(this.help, turnOn());
   }
 
   #connection(c, zone) {
