@@ -53,7 +53,7 @@ func (f *connectionFold) add(found outputs.FoundEvent) error {
 	c := f.find(&e)
 	c.add(&e)
 	if e.Kind == connlog.Alert {
-		f.alerts = append(f.alerts, &observed{Event: e, alerts: []string{e.Alert}})
+		f.alerts = append(f.alerts, &observed{Event: c.Event, alerts: []string{e.Alert}})
 	}
 	return nil
 }

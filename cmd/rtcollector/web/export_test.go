@@ -2,8 +2,11 @@ package web
 
 import (
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/access"
+	"github.com/rtcollector/rtcollector/outputs"
 )
 
 // DocumentedRoutes returns the routes that openapi.json describes, by path and method.
@@ -18,3 +21,9 @@ const (
 )
 
 var ParseFilters = parseFilters
+
+// ParseConnectionQuery returns the query of the store, and how many connections are wanted.
+func ParseConnectionQuery(v url.Values, now time.Time) (q outputs.EventQuery, last int, err error) {
+	c, err := parseConnectionQuery(v, now)
+	return c.events, c.last, err
+}

@@ -74,7 +74,7 @@ func TestConnectionsFilter(t *testing.T) {
 	if !slices.Contains(all, "claude api.anthropic.com") || !slices.Contains(all, "curl tracker.example.net") {
 		t.Errorf("the table has %q", all)
 	}
-	if alerts := p.text(`.line[data-level="bad"]`); !strings.Contains(alerts, "alert: domains") {
+	if alerts := p.text(`.line[data-level="bad"]`); !strings.Contains(alerts, "alert domains: tracker.example.net") {
 		t.Errorf("the first alert says %q", alerts)
 	}
 	eval[bool](p, `([...document.querySelectorAll(".cell-filter")].find((e) => e.textContent === "codex").focus(), true)`)

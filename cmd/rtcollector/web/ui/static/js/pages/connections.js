@@ -12,6 +12,7 @@ const filterKeys = ["process", "domain", "provider", "host", "alert"];
 const last = 200; // connections and alerts in each list
 const points = 240; // of a chart
 const slowest = 60; // seconds: an interval of the input with which the charts have no gaps
+const factNames = ["Opened", "Open", "Failed", "Alerts", "Sent", "Received", "Mean duration"];
 const levels = { open: "note", closed: "", failed: "warn" };
 
 export function open(root, app) {
@@ -23,6 +24,7 @@ class ConnectionsPage {
     this.app = app;
     this.title = "Connections";
     this.facts = h("dl", { class: "facts" });
+    this.#drawFacts({});
     this.adders = filterKeys.map((key) => h("input", {
       type: "search", class: "adder", id: key === "process" ? "search" : null, placeholder: key, "aria-label": `Show only this ${key}`, title: hints[key], autocomplete: "off", spellcheck: "false",
       on: { change: (event) => this.#add(key, event.currentTarget) },
@@ -73,10 +75,11 @@ class ConnectionsPage {
       this.key = key;
     } catch (error) {
       if (api.isAbort(error)) return;
-      setText(this.note, error.message);
+      const missing = this.app.status?.search === false; // then the notice says so
+      setText(this.note, missing ? "" : error.message);
+      this.#showHelp(missing);
       this.data.classList.remove("loading");
-      if (this.app.status?.search !== false) throw error;
-      this.#showHelp(true); // the notice says what is missing
+      if (!missing) throw error;
     }
     const error = (await charts).find(Boolean);
     if (error) throw error;
@@ -146,11 +149,11 @@ class ConnectionsPage {
   }
 
   #drawFacts({ total }) {
-    const facts = [
-      ["Opened", count(total.opened), ""], ["Open", count(total.open), ""], ["Failed", count(total.failed), total.failed ? "warn" : ""], ["Alerts", count(total.alerts), total.alerts ? "bad" : ""],
-      ["Sent", withUnit(total.tx_bytes, "bytes"), ""], ["Received", withUnit(total.rx_bytes, "bytes"), ""], ["Mean duration", total.mean_ms ? span(total.mean_ms) : "–", ""],
+    const facts = !total ? factNames.map(() => ["–"]) : [
+      [count(total.opened)], [count(total.open)], [count(total.failed), total.failed && "warn"], [count(total.alerts), total.alerts && "bad"],
+      [withUnit(total.tx_bytes, "bytes")], [withUnit(total.rx_bytes, "bytes")], [total.mean_ms ? span(total.mean_ms) : "–"],
     ];
-    fill(this.facts, facts.map(([term, text, state]) => h("div", null, h("dt", null, term), h("dd", { class: state || null }, text))));
+    fill(this.facts, facts.map(([text, state], i) => h("div", null, h("dt", null, factNames[i]), h("dd", { class: state || null }, text))));
   }
 
   #drawNote(found) {
@@ -161,7 +164,8 @@ class ConnectionsPage {
     else if (empty) text = "No connections in this range.";
     else if (found.truncated) text = `Only what happened since ${formatTime(found.since, this.app.zone())} is counted in numbers and lists: there are too many events. Narrow the range to see older ones.`;
     else if (found.groups_more) text = `The ${count(found.groups.length)} largest of ${count(found.groups.length + found.groups_more)} pairs of process and domain; filter to see others.`;
-    setText(this.note, text);
+    const wider = ["process", "domain", "alert"].some((key) => params().has(key)) ? "The charts are of all processes and domains: metrics have only the provider." : "";
+    setText(this.note, [text, wider].filter(Boolean).join(" "));
     this.#showHelp(empty && !filtered);
   }
 
@@ -184,7 +188,7 @@ class ConnectionsPage {
   }
 
   #alert(a, zone) {
-    return this.#line(a.time, "bad", a, `alert: ${a.kind} · ${a.message}`, zone, () => [
+    return this.#line(a.time, "bad", a, a.message.includes(a.kind) ? a.message : `alert ${a.kind}: ${a.message}`, zone, () => [
       ["alert", a.kind], ["message", a.message], ["process", a.process], ["provider", a.provider], ["domain", a.domain], ["host", a.host], ["connection", a.connection],
     ]);
   }
