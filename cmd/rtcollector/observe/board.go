@@ -2,6 +2,7 @@ package observe
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -143,6 +144,7 @@ type Board struct {
 	groups    [viewCount]map[string]*Counts
 	processes map[processKey]*Process
 	open      map[connection]opened
+	changed   chan struct{} // closed with the next event
 }
 
 // opened is where an open connection was counted. Its close event may know more, such as a domain.
@@ -154,7 +156,7 @@ type opened struct {
 
 // NewBoard returns an empty board.
 func NewBoard() *Board {
-	b := &Board{processes: map[processKey]*Process{}, open: map[connection]opened{}, totals: Totals{ByAlert: map[string]int{}}}
+	b := &Board{processes: map[processKey]*Process{}, open: map[connection]opened{}, changed: make(chan struct{}), totals: Totals{ByAlert: map[string]int{}}}
 	for v := range b.groups {
 		b.groups[v] = map[string]*Counts{}
 	}
@@ -166,6 +168,8 @@ func (b *Board) Add(e *connlog.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.version++
+	close(b.changed)
+	b.changed = make(chan struct{})
 	b.events[b.version%maxEvents] = &entry{b.version, *e, searchText(e)}
 	if e.Direction == connlog.Listen && e.Kind != connlog.Alert {
 		return // not a connection
@@ -319,6 +323,23 @@ func (b *Board) read(v View, show Kinds, filter string) snapshot {
 func (b *Board) Read(v View) (Totals, []Group) {
 	s := b.read(v, 0, "")
 	return s.totals, s.groups
+}
+
+// WaitFor waits until the totals are as wanted, or ctx ends.
+func (b *Board) WaitFor(ctx context.Context, wanted func(*Totals) bool) error {
+	for {
+		b.mu.Lock()
+		changed, ok := b.changed, wanted(&b.totals)
+		b.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // hasChanged reports whether an event came after a snapshot.

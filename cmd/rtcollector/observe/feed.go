@@ -19,6 +19,8 @@ type Feed struct {
 
 	ready    chan struct{}
 	first    sync.Once
+	open     atomic.Int64 // connections when the input gathered first
+	missed   atomic.Int64
 	skipped  atomic.Int64
 	document eventdoc.Document
 }
@@ -32,6 +34,12 @@ func NewFeed(receive ...func(*connlog.Event, eventdoc.Document) error) *Feed {
 // Ready is closed once the input has gathered for the first time: it is open then, and sees what happens from now on.
 func (f *Feed) Ready() <-chan struct{} { return f.ready }
 
+// OpenAtFirst returns how many connections were open when the input gathered for the first time.
+func (f *Feed) OpenAtFirst() int { return int(f.open.Load()) }
+
+// Missed returns how many events the kernel or the input had to drop.
+func (f *Feed) Missed() int64 { return f.missed.Load() }
+
 // Skipped returns how many events were not about connections.
 func (f *Feed) Skipped() int64 { return f.skipped.Load() }
 
@@ -41,9 +49,34 @@ func (f *Feed) Open(context.Context) error { return nil }
 // Close implements outputs.Output.
 func (f *Feed) Close() error { return nil }
 
-// WriteMetrics implements outputs.MetricWriter. The samples themselves are not shown.
-func (f *Feed) WriteMetrics(context.Context, []*telemetry.Batch) error {
-	f.first.Do(func() { close(f.ready) })
+// Metrics of the input connections.
+const (
+	metricActive  = connlog.Source + "_active"
+	metricMissed  = connlog.Source + "_missed"
+	metricTracked = connlog.Source + "_tracked" // in every gather
+)
+
+// WriteMetrics implements outputs.MetricWriter. The samples tell how the input is; they are not shown.
+func (f *Feed) WriteMetrics(_ context.Context, batches []*telemetry.Batch) error {
+	for _, b := range batches {
+		active, gathered := 0.0, false
+		for i := range b.Len() {
+			switch s, _, v := b.Sample(i); s.Name() {
+			case metricActive:
+				active += v
+			case metricMissed:
+				f.missed.Store(int64(v))
+			case metricTracked:
+				gathered = true
+			}
+		}
+		if gathered {
+			f.first.Do(func() {
+				f.open.Store(int64(active))
+				close(f.ready)
+			})
+		}
+	}
 	return nil
 }
 

@@ -190,10 +190,27 @@ func TestFeed(t *testing.T) {
 		t.Error("ready before the first gather")
 	default:
 	}
-	for range 2 {
-		_ = f.WriteMetrics(t.Context(), nil)
+	factory := telemetry.NewFactory("h", connlog.Source, nil)
+	other, active, missed, tracked := factory.Gauge("x", ""), factory.Gauge(metricActive, ""), factory.Gauge(metricMissed, ""), factory.Gauge(metricTracked, "")
+	write := func(all map[*telemetry.Series]float64) {
+		batch := telemetry.NewBatch(time.Now(), time.Now(), 0)
+		for s, v := range all {
+			batch.Add(s, v)
+		}
+		if err := f.WriteMetrics(t.Context(), []*telemetry.Batch{batch}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write(map[*telemetry.Series]float64{other: 1})
+	if len(f.Ready()) > 0 || f.OpenAtFirst() != 0 {
+		t.Error("ready because of another input")
+	}
+	write(map[*telemetry.Series]float64{active: 2, tracked: 2})
+	write(map[*telemetry.Series]float64{active: 3, missed: 4, tracked: 2})
 	<-f.Ready()
+	if f.OpenAtFirst() != 2 || f.Missed() != 4 {
+		t.Errorf("%d open at first, %d missed", f.OpenAtFirst(), f.Missed())
+	}
 }
 
 func TestFeedReportsFailures(t *testing.T) {
