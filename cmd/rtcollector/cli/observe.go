@@ -132,7 +132,7 @@ func (a *App) presetOf(cmd *cobra.Command, f observeFlags) (*observe.Preset, err
 		"alert-max":              func() { p.Alerts.MaxConnections = o.Alerts.MaxConnections },
 		"alert-max-per-provider": func() { p.Alerts.MaxPerProvider = o.Alerts.MaxPerProvider },
 		"alert-duration":         func() { p.Alerts.Duration = conf.Duration(f.duration) },
-		"fail-on":                func() { p.FailOn = o.FailOn },
+		"fail-on":                func() { p.FailOn = alertKinds(o.FailOn) },
 		"json":                   func() { p.Output = observe.JSON },
 	} {
 		if given(flag) {
@@ -157,10 +157,13 @@ func (a *App) presetOf(cmd *cobra.Command, f observeFlags) (*observe.Preset, err
 	return p, errors.Join(p.Validate(), completeAlerts(p))
 }
 
-// completeAlerts turns on what --fail-on names, and says which limit is missing.
+// completeAlerts turns on what --fail-on names, and says what is missing for it: a gate that cannot close is worse than none.
 func completeAlerts(p *observe.Preset) error {
 	missing := map[string]string{}
 	for _, kind := range p.FailOn {
+		if p.Domains == "off" && (kind == "domains" || kind == "unknown_domain") {
+			return fmt.Errorf("there are no alerts of the kind %q in --fail-on with --domains off", kind)
+		}
 		switch {
 		case kind == "unknown_domain":
 			p.Alerts.UnknownDomain = true
@@ -178,6 +181,17 @@ func completeAlerts(p *observe.Preset) error {
 		return fmt.Errorf("there are no alerts of the kind %q in --fail-on without %s", kind, flag)
 	}
 	return nil
+}
+
+// alertKinds returns kinds of alerts by what people call them: the one of domains is also "domain".
+func alertKinds(names []string) []string {
+	kinds := slices.Clone(names)
+	for i, name := range kinds {
+		if name == "domain" {
+			kinds[i] = "domains"
+		}
+	}
+	return kinds
 }
 
 // presetFiles returns the directory with the user's presets, or nil.
@@ -233,6 +247,8 @@ func (s *observation) run(ctx context.Context, debug bool) error {
 		return &failure{status, nil}
 	case s.hasFailed():
 		return &failure{exitAlert, nil}
+	case len(s.preset.FailOn) > 0 && s.lost() > 0:
+		return runtimeFailure(errors.New("observe: failed, because what was lost may have caused an alert"))
 	}
 	return nil
 }
@@ -273,7 +289,7 @@ func (s *observation) newAgent(ctx context.Context, logs *recentLines, debug boo
 // outputID is the output of the agent that feeds the view.
 const outputID = "observe"
 
-// add counts an event. With --once, only what is open already counts.
+// add counts an event.
 func (s *observation) add(e *connlog.Event, _ eventdoc.Document) error {
 	s.board.Add(e)
 	return nil
@@ -389,6 +405,9 @@ func (s *observation) finish() {
 	w := s.app.Stdout
 	if s.child != nil || s.preset.Output == observe.JSON {
 		w = s.app.Stderr
+	}
+	if totals, _ := s.board.Read(observe.ByProvider); s.flags.once && totals.Opened == 0 && s.preset.Output != observe.JSON {
+		fmt.Fprintf(s.app.Stderr, "no connections of %s are open\n", s.title())
 	}
 	if s.preset.Summary && !s.flags.once {
 		_ = s.board.WriteSummary(w) // closeStreams reports the failure

@@ -81,7 +81,7 @@ func (c *heldChild) abandon() {
 // has ended already, the command does not run.
 func (c *heldChild) run(ctx context.Context) (status int, err error) {
 	if ctx.Err() != nil {
-		return 0, nil
+		return ExitInterrupted, nil
 	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedOn()...)

@@ -141,6 +141,7 @@ type Board struct {
 	version   uint64            // changes with every event
 	events    [maxEvents]*entry // ring: the event number n is at n % maxEvents
 	totals    Totals
+	timeline  timeline
 	groups    [viewCount]map[string]*Counts
 	processes map[processKey]*Process
 	open      map[connection]opened
@@ -188,7 +189,10 @@ func (b *Board) Add(e *connlog.Event) {
 	case e.Kind == connlog.Alert:
 		b.totals.ByAlert[e.Alert]++
 	case e.Kind == connlog.Close:
-		delete(b.open, key)
+		if isOpen {
+			delete(b.open, key)
+			b.timeline.add(change{e.Time, -1})
+		}
 		if e.HasDuration {
 			b.totals.durations += e.Duration
 			b.totals.timed++
@@ -196,7 +200,7 @@ func (b *Board) Add(e *connlog.Event) {
 	case e.Error == "" && !isOpen && len(b.open) < maxOpen:
 		b.open[key] = where
 		where.each(&b.totals.Counts, func(c *Counts) { c.Active++ })
-		b.totals.Peak = max(b.totals.Peak, b.totals.Active)
+		b.timeline.add(change{e.Time, 1})
 	}
 }
 
@@ -310,6 +314,7 @@ func (b *Board) read(v View, show Kinds, filter string) snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := snapshot{version: b.version, totals: b.totals, groups: sortGroups(b.groups[v], filter)}
+	s.totals.Peak = b.timeline.peak()
 	s.totals.ByAlert = maps.Clone(b.totals.ByAlert)
 	for n := b.version - min(b.version, maxEvents) + 1; n <= b.version; n++ {
 		if e := b.events[n%maxEvents]; show.Has(&e.event) && strings.Contains(e.search, filter) {

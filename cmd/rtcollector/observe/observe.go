@@ -2,7 +2,7 @@
 //
 //   - observe.go: [Config] and [Run], the terminal view.
 //   - feed.go: [Feed], the output of the agent that the events come from.
-//   - board.go: [Board], what was seen: totals, groups, processes, the latest events. summary.go prints it.
+//   - board.go: [Board], what was seen: totals, groups, processes, the latest events. timeline.go finds the peak. summary.go prints it.
 //   - line.go: [Printer], an event as a line or as JSON. theme.go: [Theme], colours.
 //   - preset.go: [Preset], what is shown, and the defaults of the command. presets/ has those that are built in.
 //   - model.go: the state of the view and the keys. view.go: what it draws; detail.go: the page of a process.

@@ -35,7 +35,7 @@ func connect(number uint64, remote, domain string) connlog.Event {
 }
 
 func closed(e connlog.Event, lasted time.Duration, tx, rx int64) connlog.Event {
-	e.Kind, e.Duration, e.HasDuration, e.TxBytes, e.RxBytes = connlog.Close, lasted, true, tx, rx
+	e.Kind, e.Time, e.Duration, e.HasDuration, e.TxBytes, e.RxBytes = connlog.Close, e.Time.Add(lasted), lasted, true, tx, rx
 	return e
 }
 
@@ -108,6 +108,36 @@ func TestBoardCountsEachConnectionOnce(t *testing.T) {
 	}
 }
 
+// Connections that were open at the same time count as such, also if their events come one after the other.
+func TestPeak(t *testing.T) {
+	at := func(second int) time.Time { return time.Unix(int64(second), 0) }
+	for name, tt := range map[string]struct {
+		changes []change
+		want    int
+	}{
+		"in order":     {[]change{{at(1), 1}, {at(2), 1}, {at(3), -1}, {at(4), -1}, {at(5), 1}}, 2},
+		"late":         {[]change{{at(1), 1}, {at(9), -1}, {at(2), 1}, {at(8), -1}, {at(3), 1}, {at(4), -1}}, 3},
+		"one by one":   {[]change{{at(1), 1}, {at(2), -1}, {at(2), 1}, {at(3), -1}}, 2},
+		"not together": {[]change{{at(5), 1}, {at(6), -1}, {at(1), 1}, {at(2), -1}}, 1},
+	} {
+		var line timeline
+		for _, c := range tt.changes {
+			line.add(c)
+		}
+		if got := line.peak(); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+	var line timeline
+	for i := range 3 * maxChanges {
+		line.add(change{at(2 * i), 1})
+		line.add(change{at(2*i + 1), -1})
+	}
+	if line.peak() != 1 || len(line.changes) > maxChanges || line.before != 0 {
+		t.Errorf("peak %d, %d changes, %d before", line.peak(), len(line.changes), line.before)
+	}
+}
+
 func TestBoardIsBounded(t *testing.T) {
 	b := NewBoard()
 	for i := range 3 * maxEvents {
@@ -138,7 +168,7 @@ func TestLines(t *testing.T) {
 15:04:05.123 × claude[300] (anthropic) tcp → 192.0.2.4:8080 connection refused, retry 2
 15:04:05.123 ! claude[300] (anthropic) tcp → 2001:db8::2:443 unknown_domain: claude talks to evil.example` + "\a" + `
 15:04:05.123 ! max_connections: 3 connections are active` + "\a" + `
-15:04:05.123 - claude[300] (anthropic) tcp → 2001:db8::2:443 2 s, ↑0.98 KiB ↓4.88 KiB
+15:04:07.123 - claude[300] (anthropic) tcp → 2001:db8::2:443 2 s, ↑0.98 KiB ↓4.88 KiB
 15:04:05.123 ○ claude[300] (anthropic) tcp listens on 10.0.0.5:40000
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
