@@ -43,7 +43,7 @@ func (e *Event) ServicePort() uint16 {
 	return e.Remote.Port()
 }
 
-// Count adds an event.
+// Count adds an event about a connection, not about a socket that waits for them.
 func (t *Totals) Count(e *Event) {
 	switch {
 	case e.Kind == Alert:

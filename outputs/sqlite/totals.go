@@ -35,8 +35,11 @@ func newSums() *sums {
 	return &sums{totals: map[totalsKey]connlog.Totals{}, destinations: map[int64]span{}, runs: map[runKey]span{}}
 }
 
-// count adds an event of a group.
+// count adds an event of a group. Sockets that wait for connections have no totals.
 func (s *sums) count(group totalsKey, e *connlog.Event) {
+	if e.Direction == connlog.Listen {
+		return
+	}
 	ms := millis(e.Time)
 	group.hour = ms / millisPerHour
 	t := s.totals[group]

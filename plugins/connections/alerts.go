@@ -34,16 +34,25 @@ type alertSubject struct{ kind, subject string }
 // maxSubjects bounds the cooldowns that are remembered.
 const maxSubjects = 4096
 
-// check raises the alerts that a new connection gives reason for.
-func (a *alerter) check(t *tracker, c *connection, at time.Time) {
+// checkName raises the alerts that the name of a remote end gives reason for, also if the connection could not be made.
+func (a *alerter) checkName(t *tracker, c *connection, at time.Time) {
 	want := &t.config.Alerts
+	verb := "connected to"
+	if c.err != "" {
+		verb = "tried to connect to"
+	}
 	if want.Domains.match(&c.name) {
-		a.raise(t, c, at, alertDomains, c.name.Name, fmt.Sprintf("%s connected to %s", c.comm, c.name.Name))
+		a.raise(t, c, at, alertDomains, c.name.Name, fmt.Sprintf("%s %s %s", c.comm, verb, c.name.Name))
 	}
 	if want.UnknownDomain && c.name.Name == "" && t.names != nil && !c.remote.Addr().IsLoopback() {
 		address := c.remote.Addr().String()
-		a.raise(t, c, at, alertUnknownDomain, address, fmt.Sprintf("%s connected to %s, which has no known name", c.comm, c.remote))
+		a.raise(t, c, at, alertUnknownDomain, address, fmt.Sprintf("%s %s %s, which has no known name", c.comm, verb, c.remote))
 	}
+}
+
+// checkNumbers raises the alerts that the number of open connections gives reason for.
+func (a *alerter) checkNumbers(t *tracker, c *connection, at time.Time) {
+	want := &t.config.Alerts
 	if n := t.active(); want.MaxConnections > 0 && n > want.MaxConnections {
 		a.raise(t, c, at, alertMaxConnections, "", fmt.Sprintf("%d connections are open, more than %d", n, want.MaxConnections))
 	}

@@ -1,7 +1,6 @@
 package connections
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -137,8 +136,11 @@ func (t *tracker) announce(c *connection) {
 		at = c.closed
 	}
 	e := t.event(connlog.Connect, c, at)
-	e.Message = describe(&e)
+	e.Message = e.Summary()
 	t.emit(&e)
+	if c.direction != connlog.Listen {
+		t.alerts.checkName(t, c, at)
+	}
 	switch {
 	case c.err != "":
 		t.count(c).failed++
@@ -146,7 +148,7 @@ func (t *tracker) announce(c *connection) {
 		return
 	case c.direction != connlog.Listen:
 		t.count(c).opened++
-		t.alerts.check(t, c, at)
+		t.alerts.checkNumbers(t, c, at)
 	}
 	if !c.closed.IsZero() {
 		t.finish(c)
@@ -172,7 +174,7 @@ func (t *tracker) finish(c *connection) {
 	e := t.event(connlog.Close, c, c.closed)
 	e.Reason = c.reason
 	e.Duration, e.HasDuration = c.duration(c.closed)
-	e.Message = describe(&e)
+	e.Message = e.Summary()
 	t.emit(&e)
 	if c.direction != connlog.Listen {
 		t.count(c).closed++
@@ -230,36 +232,4 @@ func (t *tracker) takeEvents() []telemetry.Event {
 	events := t.events
 	t.events = nil
 	return events
-}
-
-// describe returns an event as a sentence.
-func describe(e *connlog.Event) string {
-	who := e.Comm
-	if who == "" {
-		who = "an unknown process"
-	}
-	where := e.Remote.String()
-	if e.Domain != "" {
-		where = fmt.Sprintf("%s (%s)", e.Domain, e.Remote)
-	}
-	if !e.Remote.IsValid() {
-		where = e.Local.String()
-	}
-	switch {
-	case e.Direction == connlog.Listen && e.Kind == connlog.Connect:
-		return fmt.Sprintf("%s listens on %s %s", who, e.Proto, where)
-	case e.Direction == connlog.Listen:
-		return fmt.Sprintf("%s no longer listens on %s %s", who, e.Proto, where)
-	case e.Kind == connlog.Connect && e.Error != "":
-		return fmt.Sprintf("%s could not connect to %s: %s", who, where, e.Error)
-	case e.Kind == connlog.Connect && e.Direction == connlog.In:
-		return fmt.Sprintf("%s accepted a connection from %s", who, where)
-	case e.Kind == connlog.Connect && e.Proto == connlog.UDP:
-		return fmt.Sprintf("%s sends to %s over UDP", who, where)
-	case e.Kind == connlog.Connect:
-		return fmt.Sprintf("%s connected to %s", who, where)
-	case e.Direction == connlog.In:
-		return fmt.Sprintf("the connection from %s to %s ended", where, who)
-	}
-	return fmt.Sprintf("the connection of %s to %s ended", who, where)
 }

@@ -218,6 +218,7 @@ func TestAlerts(t *testing.T) {
 	tr.testConnect(p, "192.0.2.2:2", at(2))
 	tr.testConnect(p, "192.0.2.7:1", at(3))
 	tr.testConnect(p, "127.0.0.1:1", at(4))
+	tr.fail(tr.begin(&connection{process: p, proto: connlog.TCP, direction: connlog.Out, remote: netip.MustParseAddrPort("192.0.2.8:1"), opened: at(5)}), at(5), "refused")
 	tr.alerts.checkDurations(tr, at(10_000))
 	tr.alerts.checkDurations(tr, at(10_000))
 	var alerts []string
@@ -231,6 +232,7 @@ func TestAlerts(t *testing.T) {
 		"max_per_provider: 3 connections of anthropic are open, more than 2",
 		"unknown_domain: claude connected to 192.0.2.7:1, which has no known name",
 		"max_connections: 4 connections are open, more than 3",
+		"unknown_domain: claude tried to connect to 192.0.2.8:1, which has no known name",
 		"duration: claude has been connected to good.example for 10s",
 	})
 	want := map[string]uint64{alertDomains: 1, alertMaxPerProvider: 2, alertMaxConnections: 1}

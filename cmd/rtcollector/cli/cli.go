@@ -138,6 +138,6 @@ To see what a configuration would give:  rtcollector once`,
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
 	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),
-		a.logsCommand(&c), a.observeCommand(&c), a.reportCommand(&c), a.exportCommand(&c), a.statusCommand(&c), a.topCommand(&c), a.webCommand(&c), a.pluginsCommand(), a.versionCommand(), a.benchCommand())
+		a.logsCommand(&c), a.observeCommand(&c), a.releasedCommand(), a.reportCommand(&c), a.exportCommand(&c), a.statusCommand(&c), a.topCommand(&c), a.webCommand(&c), a.pluginsCommand(), a.versionCommand(), a.benchCommand())
 	return root
 }

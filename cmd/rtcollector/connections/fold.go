@@ -53,6 +53,9 @@ func (s *eventStore) ReadConnections(ctx context.Context, q outputs.ConnectionQu
 func (s *eventStore) ReadTotals(ctx context.Context, q outputs.ConnectionQuery, f func(connlog.Group, connlog.Totals) error) (time.Time, error) {
 	sums := tally{}
 	err := s.ReadConnections(ctx, q, func(e connlog.Event) error {
+		if e.Direction == connlog.Listen {
+			return nil
+		}
 		var t connlog.Totals
 		t.Count(&e)
 		sums.add(e.Group(), t)

@@ -55,6 +55,9 @@ func (s *eventStore) ReadStatus(ctx context.Context, now time.Time) (st Status, 
 	st.Empty = true
 	err = s.ReadConnections(ctx, outputs.ConnectionQuery{Since: since}, func(e connlog.Event) error {
 		st.Empty = false
+		if e.Direction == connlog.Listen {
+			return nil
+		}
 		switch c := (connection{e.RunID, e.Conn}); {
 		case e.Kind == connlog.Close:
 			delete(open, c)
