@@ -12,7 +12,7 @@ type Config struct {
 	MeasureTime   bool // have the kernel measure how long programs run, which costs all programs of the machine some nanoseconds per run
 }
 
-// Counters of what was lost, since the programs were loaded.
+// Lost counts what was lost since the programs were loaded.
 type Lost struct {
 	Events        uint64 // the ring buffer was full
 	Conversations uint64 // too many at a time

@@ -60,7 +60,7 @@ func findProgram(name string) *program {
 		return &program{options: []shortOption{{'w', true, true, everything}, {'s', true, true, everything}, {'a', true, true, everything}}}
 	case "smbclient", "rpcclient", "smbget", "smbcacls", "net":
 		return &program{options: []shortOption{{'U', true, true, afterPercent}}}
-	case "sqlcmd", "bcp", "osql", "tsql", "ipmitool", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "zip", "unzip", "zipcloak":
+	case "sqlcmd", "bcp", "osql", "tsql", "ipmitool", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "zip", "unzip", "zipcloak": //nolint:misspell // the programs are called so
 		return &program{options: []shortOption{{'P', true, true, everything}}}
 	case "snmpget", "snmpwalk", "snmpset", "snmpbulkget", "snmpbulkwalk", "snmpgetnext", "snmptable", "snmptrap", "snmpinform":
 		return &program{options: []shortOption{{'c', true, true, everything}, {'A', true, true, everything}, {'X', true, true, everything}}}

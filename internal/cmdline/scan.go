@@ -97,7 +97,7 @@ func redactPlainUserinfo(word string) string {
 
 // redactPairs redacts name=value and "name":"value" anywhere in a word: parameters of URLs, connection strings, mount options, JSON.
 func redactPairs(word string) string {
-	if strings.IndexAny(word, "=:") < 0 {
+	if !strings.ContainsAny(word, "=:") {
 		return word
 	}
 	var clean strings.Builder

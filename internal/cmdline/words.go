@@ -48,7 +48,7 @@ func isWholeWord(arg, previous string) bool {
 	if !ok || !isName(name) {
 		return false
 	}
-	return name[0] == '-' || isCredential(name) && !(strings.HasPrefix(previous, "-") && strings.HasSuffix(previous, "c"))
+	return name[0] == '-' || isCredential(name) && (!strings.HasPrefix(previous, "-") || !strings.HasSuffix(previous, "c"))
 }
 
 // redactValue redacts the value of the option before. An option in its place is one: its own value can be a credential.

@@ -10,7 +10,7 @@ func TestDecodeText(t *testing.T) {
 		"":                        "",
 		"# nothing\n":             "",
 		"name: x\n":               "",
-		"name: x\nnmae: y\n":      `f.yaml:2:1: unknown key "nmae" (did you mean "name"?)`,
+		"name: x\nnam: y\n":       `f.yaml:2:1: unknown key "nam" (did you mean "name"?)`,
 		"name: [\n":               "f.yaml: yaml: line",
 		"name: x\n---\nname: y\n": "f.yaml:2: a second document starts here (---)",
 		"- name\n":                "f.yaml:1:1: must be a map",

@@ -25,7 +25,7 @@ type file struct {
 
 func (f *file) close() error {
 	if f.Conn != nil {
-		_ = f.Conn.Close()
+		_ = f.Conn.Close() //nolint:staticcheck // not f.close
 	}
 	return f.db.Close()
 }

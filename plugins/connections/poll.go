@@ -23,7 +23,7 @@ func (v *polledView) compare(all []found, now time.Time) {
 	v.t.lists++
 	for i := range all {
 		s := &all[i]
-		if !s.isConnection() && !(s.isListener() && v.t.config.Listening) {
+		if !s.isConnection() && (!s.isListener() || !v.t.config.Listening) {
 			continue
 		}
 		c := v.known[s.Inode]

@@ -96,7 +96,7 @@ func (t *tracker) end(c *connection, at time.Time, reason string) {
 // wait keeps the events of a connection until its name is known.
 func (t *tracker) wait(c *connection) {
 	if t.names != nil && c.remote.IsValid() && len(t.waiting) < maxWaiting {
-		if _, final := t.lookUp(c); !final {
+		if !t.lookUp(c) {
 			t.waiting = append(t.waiting, c)
 			return
 		}
@@ -105,19 +105,19 @@ func (t *tracker) wait(c *connection) {
 }
 
 // lookUp asks for the name of a connection's remote end. final is false if it may still change.
-func (t *tracker) lookUp(c *connection) (known, final bool) {
+func (t *tracker) lookUp(c *connection) (final bool) {
 	name, final := t.names.Lookup(c.endpoint())
 	if name.Name != "" {
 		c.name = name
 	}
-	return name.Name != "", final
+	return final
 }
 
 // announceNamed announces the connections whose names are known by now, or have taken too long.
 func (t *tracker) announceNamed(now time.Time) {
 	rest := t.waiting[:0]
 	for _, c := range t.waiting {
-		if _, final := t.lookUp(c); final || now.Sub(c.established) >= nameWait && now.Sub(c.closed) >= nameWait {
+		if t.lookUp(c) || now.Sub(c.established) >= nameWait && now.Sub(c.closed) >= nameWait {
 			t.announce(c)
 		} else {
 			rest = append(rest, c)

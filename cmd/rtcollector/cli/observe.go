@@ -359,7 +359,7 @@ func (s *observation) waitForOpen(ctx context.Context) error {
 // ignoreEnd returns nil for the error of a context that ended.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		err = nil
 	}
 	return err
 }

@@ -140,7 +140,7 @@ func (a *App) execWhenReleased(command []string) error {
 		return errors.New("this command is a part of observe")
 	}
 	if _, err := io.ReadFull(gate, make([]byte, 1)); err != nil {
-		return nil // the observer has ended
+		return nil //nolint:nilerr // the observer has ended
 	}
 	path, err := exec.LookPath(command[0])
 	if err == nil {

@@ -67,7 +67,7 @@ func newStoryBoard() *Board {
 
 func TestBoard(t *testing.T) {
 	b := newStoryBoard()
-	totals, groups := b.Read(ByProvider)
+	totals, _ := b.Read(ByProvider)
 	want := Counts{Active: 2, Opened: 3, Closed: 1, Failed: 1, Alerts: 2, Tx: 1000, Rx: 5000}
 	if mean, ok := totals.MeanDuration(); totals.Counts != want || totals.Peak != 3 || mean != 2*time.Second || !ok {
 		t.Errorf("%+v", totals)
@@ -79,7 +79,7 @@ func TestBoard(t *testing.T) {
 		ByProvider: {"anthropic", "other"}, ByDomain: {"api.anthropic.com", "github.com", "192.0.2.4", "2001:db8::2"},
 		ByPort: {"tcp 443", "tcp 22", "tcp 8080"}, ByProcess: {"claude[300]", "git[310]"},
 	} {
-		_, groups = b.Read(v)
+		_, groups := b.Read(v)
 		var got []string
 		for _, g := range groups {
 			got = append(got, g.Name)
