@@ -271,6 +271,9 @@ func (r *Reader) readSums(ctx context.Context, query string, f func(connlog.Grou
 			Provider: string(provider), Destination: strings.TrimPrefix(string(destination), "::ffff:"), Process: string(process), Port: uint16(port.Int64),
 			Proto: string(proto), Direction: string(direction),
 		}
+		if g.Direction == connlog.Listen {
+			continue // sums of events have it, totals do not
+		}
 		if err := f(g, t); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func TestPeak(t *testing.T) {
 	}{
 		"in order":     {[]change{{at(1), 1}, {at(2), 1}, {at(3), -1}, {at(4), -1}, {at(5), 1}}, 2},
 		"late":         {[]change{{at(1), 1}, {at(9), -1}, {at(2), 1}, {at(8), -1}, {at(3), 1}, {at(4), -1}}, 3},
-		"one by one":   {[]change{{at(1), 1}, {at(2), -1}, {at(2), 1}, {at(3), -1}}, 2},
+		"one by one":   {[]change{{at(1), 1}, {at(2), -1}, {at(2), 1}, {at(3), -1}}, 1},
 		"not together": {[]change{{at(5), 1}, {at(6), -1}, {at(1), 1}, {at(2), -1}}, 1},
 	} {
 		var line timeline
