@@ -40,7 +40,7 @@ func (s *session) insertConnection(ctx context.Context, seq uint64, e *connlog.E
 	}
 	sums.count(r.group, e)
 	switch {
-	case e.Conn == 0:
+	case e.Conn == 0, e.Direction == connlog.Listen:
 	case r.kind == kindConnect && e.Error == "":
 		_, err = s.statements.insertActive.ExecContext(ctx, r.run, int64(e.Conn))
 	case r.kind == kindClose:
