@@ -61,7 +61,7 @@ type Event struct {
 	Comm     string // name of the process, not of its thread
 	Cmdline  string // redacted, at most 256 bytes
 	User     string
-	Ancestry string // the processes from the first one to this one, "comm:pid" separated by blanks
+	Ancestry string // the processes from the first one to this one, "comm:pid" separated by " > "
 
 	Provider     string
 	Proto        string // TCP or UDP

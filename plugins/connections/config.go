@@ -118,6 +118,9 @@ func (c *Config) Validate() error {
 	if c.Alerts.MaxConnections < 0 || c.Alerts.MaxPerProvider < 0 {
 		errs = append(errs, conf.Key("alerts", "max_connections and max_per_provider must not be negative"))
 	}
+	if c.Domains == domainsOff && (c.Alerts.UnknownDomain || len(c.Alerts.Domains) > 0) {
+		errs = append(errs, conf.Key("alerts", "about domains are never raised with domains: off"))
+	}
 	return errors.Join(append(errs, c.Providers.validate())...)
 }
 

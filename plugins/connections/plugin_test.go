@@ -51,21 +51,22 @@ func TestConformance(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	plugintest.Configs(t, Plugin, map[string]string{
-		"{}":                                    "",
-		"{patterns: [], pids: [1]}":             "",
-		"{source: kprobe}":                      "source: must be one of auto, ebpf, poll",
-		"{domains: dns}":                        "domains: must be one of ptr, capture, off",
-		"{patterns: ['']}":                      "an empty list means every process",
-		"{exclude_patterns: [' ']}":             "has an empty entry",
-		"{pids: [0]}":                           "0 is not a process ID",
-		"{udp_idle: 10ms}":                      "must be at least 1s",
-		"{top_domains: 5000}":                   "must be between 0 and 1000",
-		"{alerts: {max_connections: -1}}":       "must not be negative",
-		"{alerts: {domains: ['[']}}":            "must be a glob",
-		"{providers: {mode: add}}":              "providers.mode: must be one of merge, replace",
-		"{providers: {list: [{name: x}]}}":      "has neither processes nor domains",
-		"{providers: {list: [{domains: [a]}]}}": "an entry has no name",
-		"{alerts: {domain: [x]}}":               "domains",
+		"{}":                                               "",
+		"{patterns: [], pids: [1]}":                        "",
+		"{source: kprobe}":                                 "source: must be one of auto, ebpf, poll",
+		"{domains: dns}":                                   "domains: must be one of ptr, capture, off",
+		"{patterns: ['']}":                                 "an empty list means every process",
+		"{exclude_patterns: [' ']}":                        "has an empty entry",
+		"{pids: [0]}":                                      "0 is not a process ID",
+		"{udp_idle: 10ms}":                                 "must be at least 1s",
+		"{top_domains: 5000}":                              "must be between 0 and 1000",
+		"{alerts: {max_connections: -1}}":                  "must not be negative",
+		"{alerts: {domains: ['[']}}":                       "must be a glob",
+		"{providers: {mode: add}}":                         "providers.mode: must be one of merge, replace",
+		"{providers: {list: [{name: x}]}}":                 "has neither processes nor domains",
+		"{providers: {list: [{domains: [a]}]}}":            "an entry has no name",
+		"{domains: 'off', alerts: {unknown_domain: true}}": "never raised with domains: off",
+		"{alerts: {domain: [x]}}":                          "domains",
 	})
 }
 
