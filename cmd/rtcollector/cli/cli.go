@@ -5,7 +5,8 @@
 //   - streams.go: what everything that is printed goes through: redaction, escaping, failures to print. log.go: the log.
 //   - signal.go: how signals end a command. memory.go: settings of the garbage collector.
 //   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
-//     logs_*.go, pager.go), report.go, export.go, status.go (connections), web.go, plugins.go, bench.go (with machine.go), embedded.go (with access.go), version.go.
+//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, top.go, web.go, plugins.go, bench.go (with
+//     machine.go), embedded.go (with access.go), version.go.
 package cli
 
 import (
