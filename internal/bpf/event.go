@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/sockets"
 )
 
 // Kind is what an event reports (enum event_kind in c/events.h).
@@ -19,24 +21,6 @@ const (
 	Fork
 	Exec
 	Exit
-)
-
-// State is the state of a TCP socket (include/net/tcp_states.h).
-type State uint8
-
-// The states that programs report.
-const (
-	Established State = iota + 1
-	SynSent
-	SynRecv
-	FinWait1
-	FinWait2
-	TimeWait
-	Closed
-	CloseWait
-	LastAck
-	Listen
-	Closing
 )
 
 // Flags of an event (enum event_flags in c/events.h).
@@ -69,7 +53,7 @@ type Event struct {
 
 	// StateChange and Conversation.
 	NoOwner  bool // an interrupt or a kernel thread was running: the process says nothing about the socket
-	Old, New State
+	Old, New sockets.State
 	Bound    bool           // Conversation: the process chose the local port, as servers do
 	Socket   uint64         // identifies a TCP socket until it is closed
 	Inode    uint64         // as in the links of /proc/PID/fd; 0: no process has the socket open
@@ -104,7 +88,7 @@ func (e *Event) decode(data []byte) error {
 	native := binary.NativeEndian
 	flags := data[9]
 	*e = Event{
-		Time: time.Duration(native.Uint64(data)), Kind: Kind(data[8]), Old: State(data[11]), New: State(data[12]),
+		Time: time.Duration(native.Uint64(data)), Kind: Kind(data[8]), Old: sockets.State(data[11]), New: sockets.State(data[12]),
 		NoOwner: flags&flagNoOwner != 0, Bound: flags&flagBound != 0, Truncated: flags&flagTruncated != 0,
 		Process: Process{
 			Start: time.Duration(native.Uint64(data[processOffset:])), PID: int(native.Uint32(data[24:])), Parent: int(native.Uint32(data[28:])),

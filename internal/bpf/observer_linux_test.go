@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/sockets"
 )
 
 // observe loads the programs, or skips the test where that is not possible.
@@ -82,7 +84,7 @@ func TestTCP(t *testing.T) {
 				t.Fatalf("the ends exchanged %d and %d bytes", n, back)
 			}
 			local, remote := addressOf(c.LocalAddr()), addressOf(l.Addr())
-			var states []State
+			var states []sockets.State
 			var socket uint64 // at the beginning and at the end, the socket has no local port
 			until(t, o, "close", func(e *Event) bool {
 				if e.Kind != StateChange || e.Remote != remote || socket != 0 && e.Socket != socket {
@@ -90,16 +92,16 @@ func TestTCP(t *testing.T) {
 				}
 				states, socket = append(states, e.New), e.Socket
 				switch {
-				case e.New == SynSent && (e.Process.PID != os.Getpid() || e.NoOwner || e.Inode == 0 || e.Netns == 0):
+				case e.New == sockets.SynSent && (e.Process.PID != os.Getpid() || e.NoOwner || e.Inode == 0 || e.Netns == 0):
 					t.Errorf("connect was called by %+v", e)
-				case e.New == Established && e.Local != local:
+				case e.New == sockets.Established && e.Local != local:
 					t.Errorf("connected from %v, not from %v", e.Local, local)
-				case e.New == Closed && (e.Tx != 100_001 || e.Rx != 777):
+				case e.New == sockets.Closed && (e.Tx != 100_001 || e.Rx != 777):
 					t.Errorf("%d bytes sent, %d received", e.Tx, e.Rx)
 				}
-				return e.New == Closed
+				return e.New == sockets.Closed
 			})
-			if want := []State{SynSent, Established, FinWait1, Closed}; !slices.Equal(states, want) {
+			if want := []sockets.State{sockets.SynSent, sockets.Established, sockets.FinWait1, sockets.Closed}; !slices.Equal(states, want) {
 				t.Errorf("states %v, want %v", states, want)
 			}
 		})

@@ -59,13 +59,19 @@ func closeQuietly(fd int) { _ = syscall.Close(fd) }
 // readHeads needs only three system calls per entry: os.File would allocate an object with a finalizer for each, and
 // offer it to the poller. A large host has tens of thousands of processes, so their list is read piece by piece.
 func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(name, head []byte)) error {
+	return d.visitPieces(dirPieceSize, func(fd int) error { return d.readHeadsOfNames(fd, file, wanted, each) })
+}
+
+// visitPieces lists the directory piece by piece, in a buffer of at least this size. It calls visit with the open directory when d.names has
+// the names of a piece.
+func (d *Dir) visitPieces(size int, visit func(fd int) error) error {
 	fd, err := d.openDir()
 	if err != nil {
 		return &os.PathError{Op: "list", Path: d.path, Err: err}
 	}
 	defer closeQuietly(fd)
-	if len(d.buf) < dirPieceSize {
-		d.buf = make([]byte, dirPieceSize)
+	if len(d.buf) < size {
+		d.buf = make([]byte, size)
 	}
 	for {
 		n, err := retryInterrupted(func() (int, error) { return syscall.ReadDirent(fd, d.buf) })
@@ -77,7 +83,7 @@ func (d *Dir) readHeads(file string, wanted func(name []byte) bool, each func(na
 		}
 		d.names = d.names[:0]
 		d.appendNames(d.buf[:n])
-		if err := d.readHeadsOfNames(fd, file, wanted, each); err != nil {
+		if err := visit(fd); err != nil {
 			return err
 		}
 	}
@@ -111,24 +117,7 @@ func (d *Dir) readBelow(dir int, path []byte) (n int, err error) {
 
 // readLinks lists the directory and reads each entry with readlinkat(2).
 func (d *Dir) readLinks(each func(name, target []byte)) error {
-	fd, err := d.openDir()
-	if err != nil {
-		return &os.PathError{Op: "list", Path: d.path, Err: err}
-	}
-	defer closeQuietly(fd)
-	if len(d.buf) < dirBufferSize {
-		d.buf = make([]byte, dirBufferSize)
-	}
-	for {
-		n, err := retryInterrupted(func() (int, error) { return syscall.ReadDirent(fd, d.buf) })
-		if err != nil {
-			return &os.PathError{Op: "list", Path: d.path, Err: err}
-		}
-		if n <= 0 {
-			return nil
-		}
-		d.names = d.names[:0]
-		d.appendNames(d.buf[:n])
+	return d.visitPieces(dirBufferSize, func(fd int) error {
 		for _, name := range d.names {
 			size, err := unix.Readlinkat(fd, string(name), d.head)
 			if err == nil {
@@ -137,7 +126,8 @@ func (d *Dir) readLinks(each func(name, target []byte)) error {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // appendNames appends the names in the kernel's records to d.names.

@@ -16,6 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/connlog"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/proctable"
+	"github.com/rtcollector/rtcollector/internal/sockets"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -153,7 +154,7 @@ func BenchmarkStateChanges(b *testing.B) {
 	p := kernelProcess(300, "claude")
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, states := range [][2]bpf.State{{bpf.Closed, bpf.SynSent}, {bpf.SynSent, bpf.Established}, {bpf.Established, bpf.FinWait1}, {bpf.FinWait2, bpf.Closed}} {
+		for _, states := range [][2]sockets.State{{sockets.Closed, sockets.SynSent}, {sockets.SynSent, sockets.Established}, {sockets.Established, sockets.FinWait1}, {sockets.FinWait2, sockets.Closed}} {
 			k.handle(&bpf.Event{Kind: bpf.StateChange, Old: states[0], New: states[1], Process: p, Socket: 1, Inode: 1}, start)
 		}
 		tr.takeEvents()

@@ -8,6 +8,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/bpf"
 	"github.com/rtcollector/rtcollector/internal/connlog"
 	"github.com/rtcollector/rtcollector/internal/proctable"
+	"github.com/rtcollector/rtcollector/internal/sockets"
 )
 
 // kernelView follows the events of the eBPF programs.
@@ -85,19 +86,19 @@ func (t *tracker) wants(p *process) bool {
 
 func (k *kernelView) changeState(e *bpf.Event, at time.Time) {
 	switch {
-	case e.New == bpf.Listen:
+	case e.New == sockets.Listen:
 		k.listen(e, at)
-	case e.Old == bpf.Listen && e.New == bpf.Closed:
+	case e.Old == sockets.Listen && e.New == sockets.Closed:
 		k.stopListening(e, at)
-	case e.New == bpf.SynSent:
+	case e.New == sockets.SynSent:
 		k.connect(e, at)
-	case e.New == bpf.Established && e.Old == bpf.SynRecv:
+	case e.New == sockets.Established && e.Old == sockets.SynRecv:
 		k.accept(e, at)
-	case e.New == bpf.Established:
+	case e.New == sockets.Established:
 		k.established(e, at)
-	case e.New == bpf.FinWait1, e.New == bpf.LastAck:
+	case e.New == sockets.FinWait1, e.New == sockets.LastAck:
 		k.closing(e, at)
-	case e.New == bpf.Closed:
+	case e.New == sockets.Closed:
 		k.closed(e, at)
 	}
 }
@@ -196,7 +197,7 @@ func (k *kernelView) closed(e *bpf.Event, at time.Time) {
 	c := k.find(e)
 	delete(k.bySocket, e.Socket)
 	switch {
-	case c == nil && k.t.watcher.everything && e.Old != bpf.SynSent && e.Old != bpf.SynRecv:
+	case c == nil && k.t.watcher.everything && e.Old != sockets.SynSent && e.Old != sockets.SynRecv:
 		// Opened before the programs were loaded, and nobody closed it.
 		if c = k.begin(e, &connection{opened: at, beforeStart: true}); c != nil {
 			delete(k.bySocket, e.Socket)

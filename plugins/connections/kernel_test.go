@@ -12,6 +12,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/bpf"
 	"github.com/rtcollector/rtcollector/internal/connlog"
 	"github.com/rtcollector/rtcollector/internal/proctable"
+	"github.com/rtcollector/rtcollector/internal/sockets"
 )
 
 func kernelProcess(pid int, comm string) bpf.Process {
@@ -20,9 +21,9 @@ func kernelProcess(pid int, comm string) bpf.Process {
 	return p
 }
 
-var stateNumbers = map[string]bpf.State{
-	"ESTABLISHED": bpf.Established, "SYN_SENT": bpf.SynSent, "SYN_RECV": bpf.SynRecv, "FIN_WAIT1": bpf.FinWait1, "FIN_WAIT2": bpf.FinWait2,
-	"CLOSE": bpf.Closed, "CLOSE_WAIT": bpf.CloseWait, "LAST_ACK": bpf.LastAck, "LISTEN": bpf.Listen,
+var stateNumbers = map[string]sockets.State{
+	"ESTABLISHED": sockets.Established, "SYN_SENT": sockets.SynSent, "SYN_RECV": sockets.SynRecv, "FIN_WAIT1": sockets.FinWait1, "FIN_WAIT2": sockets.FinWait2,
+	"CLOSE": sockets.Closed, "CLOSE_WAIT": sockets.CloseWait, "LAST_ACK": sockets.LastAck, "LISTEN": sockets.Listen,
 }
 
 // State changes as the kernel reports them, most of them while another process runs. The programs do not tell interrupts on every
@@ -48,7 +49,7 @@ func TestStateChangesInInterrupts(t *testing.T) {
 	k := newKernelView(tr)
 	sshd := kernelProcess(200, "sshd")
 	k.handle(&bpf.Event{
-		Kind: bpf.StateChange, Old: bpf.Closed, New: bpf.Listen, Process: sshd, Socket: 0xb0, Local: netip.MustParseAddrPort("0.0.0.0:22"),
+		Kind: bpf.StateChange, Old: sockets.Closed, New: sockets.Listen, Process: sshd, Socket: 0xb0, Local: netip.MustParseAddrPort("0.0.0.0:22"),
 	}, start)
 	for _, e := range events {
 		k.handle(&bpf.Event{
@@ -78,9 +79,9 @@ func TestLostEnds(t *testing.T) {
 	connect := func(socket uint64, inode uint64, ms int) {
 		p := kernelProcess(300, "claude")
 		p.Start = 10 * time.Millisecond
-		e := bpf.Event{Kind: bpf.StateChange, Old: bpf.Closed, New: bpf.SynSent, Process: p, Socket: socket, Inode: inode, Remote: netip.MustParseAddrPort("192.0.2.1:443")}
+		e := bpf.Event{Kind: bpf.StateChange, Old: sockets.Closed, New: sockets.SynSent, Process: p, Socket: socket, Inode: inode, Remote: netip.MustParseAddrPort("192.0.2.1:443")}
 		k.handle(&e, at(ms))
-		e.Old, e.New = bpf.SynSent, bpf.Established
+		e.Old, e.New = sockets.SynSent, sockets.Established
 		k.handle(&e, at(ms+1))
 	}
 	connect(1, 11, 0)
