@@ -439,6 +439,23 @@ func TestBuiltinPresets(t *testing.T) {
 	}
 }
 
+// deniedFiles is the directory of another user.
+type deniedFiles struct{}
+
+func (deniedFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}
+
+// Who may not read the directory of presets still has those that are built in.
+func TestPresetsOfAnotherUser(t *testing.T) {
+	if _, err := LoadPreset(deniedFiles{}, "ci"); err != nil {
+		t.Error(err)
+	}
+	if _, err := LoadPreset(deniedFiles{}, "mine"); !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
+	}
+}
+
 func TestUserPresets(t *testing.T) {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	var user fs.FS = fstest.MapFS{

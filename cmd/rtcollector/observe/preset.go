@@ -142,14 +142,21 @@ func readPreset(user fs.FS, name string) (file string, data []byte, err error) {
 		return "", nil, fmt.Errorf("%q is not the name of a preset", name)
 	}
 	file = name + ".yaml"
+	var denied error // the directory may be that of another user, as after setpriv: then the presets that are built in are meant
 	if user != nil {
 		data, err = fs.ReadFile(user, file)
-		if !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			denied = err
+		case !errors.Is(err, fs.ErrNotExist):
 			return file, data, err
 		}
 	}
 	data, err = builtinPresets.ReadFile(path.Join("presets", file))
-	if err != nil {
+	switch {
+	case err != nil && denied != nil:
+		return "", nil, fmt.Errorf("read preset %q: %w", name, denied)
+	case err != nil:
 		known := Presets(user)
 		return "", nil, fmt.Errorf("preset %q does not exist%s; there are %s", name, conf.Suggest(name, known), strings.Join(known, ", "))
 	}
