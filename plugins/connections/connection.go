@@ -45,6 +45,14 @@ func (c *connection) endpoint() remotename.Conn {
 	return remotename.Conn{Proto: c.proto, Local: c.local, Remote: c.remote, Opened: c.opened}
 }
 
+// connectTime returns the time of the connect event: when the connection was established, or could not be.
+func (c *connection) connectTime() time.Time {
+	if c.established.IsZero() {
+		return c.closed
+	}
+	return c.established
+}
+
 // duration returns how long the connection has been established, and whether that is known.
 func (c *connection) duration(now time.Time) (d time.Duration, known bool) {
 	if c.beforeStart || c.established.IsZero() {
@@ -57,7 +65,7 @@ func (c *connection) duration(now time.Time) (d time.Duration, known bool) {
 	return max(end.Sub(c.established), 0), true
 }
 
-// providerLabel is the label of metrics for connections of no known provider.
+// otherProvider is the label of metrics for connections of no known provider.
 const otherProvider = "other"
 
 func (c *connection) key() totalsKey { return totalsKey{cmp.Or(c.provider, otherProvider), c.proto} }

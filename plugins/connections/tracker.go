@@ -117,7 +117,7 @@ func (t *tracker) lookUp(c *connection) (final bool) {
 func (t *tracker) announceNamed(now time.Time) {
 	rest := t.waiting[:0]
 	for _, c := range t.waiting {
-		if t.lookUp(c) || now.Sub(c.established) >= nameWait && now.Sub(c.closed) >= nameWait {
+		if t.lookUp(c) || now.Sub(c.connectTime()) >= nameWait {
 			t.announce(c)
 		} else {
 			rest = append(rest, c)
@@ -131,10 +131,7 @@ func (t *tracker) announceNamed(now time.Time) {
 func (t *tracker) announce(c *connection) {
 	c.announced = true
 	t.setProvider(c)
-	at := c.established
-	if at.IsZero() {
-		at = c.closed
-	}
+	at := c.connectTime()
 	e := t.event(connlog.Connect, c, at)
 	e.Message = e.Summary()
 	t.emit(&e)

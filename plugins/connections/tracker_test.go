@@ -136,6 +136,16 @@ func TestEventsWaitForNames(t *testing.T) {
 		"connect out claude 192.0.2.1:443 api.anthropic.com", "close out claude 192.0.2.1:443 api.anthropic.com 5ms",
 	})
 	names.final = false
+	tr.end(tr.testConnect(p, "192.0.2.8:443", at(1900)), at(4000), "")
+	tr.fail(tr.begin(&connection{process: p, proto: connlog.TCP, direction: connlog.Out, remote: netip.MustParseAddrPort("192.0.2.7:443"), opened: at(1900)}), at(1900), "refused")
+	tr.announceNamed(at(4899))
+	if len(tr.events) > 0 {
+		t.Errorf("%q did not wait", summarizeAll(t, tr.takeEvents()))
+	}
+	tr.announceNamed(at(4900))
+	wantLines(t, summarizeAll(t, tr.takeEvents()), []string{
+		"connect out claude 192.0.2.8:443", "close out claude 192.0.2.8:443 2.1s", "connect out claude 192.0.2.7:443 refused",
+	})
 	tr.testConnect(p, "192.0.2.9:443", at(2000))
 	tr.announceNamed(at(4999))
 	if len(tr.events) > 0 {
@@ -143,7 +153,7 @@ func TestEventsWaitForNames(t *testing.T) {
 	}
 	tr.announceNamed(at(5000))
 	wantLines(t, summarizeAll(t, tr.takeEvents()), []string{"connect out claude 192.0.2.9:443"})
-	if names.closed != 1 || len(tr.open) != 1 {
+	if names.closed != 3 || len(tr.open) != 1 {
 		t.Errorf("%d connections were closed, %d are open", names.closed, len(tr.open))
 	}
 }
@@ -235,7 +245,7 @@ func TestAlerts(t *testing.T) {
 		"unknown_domain: claude tried to connect to 192.0.2.8:1, which has no known name",
 		"duration: claude has been connected to good.example for 10s",
 	})
-	want := map[string]uint64{alertDomains: 1, alertMaxPerProvider: 2, alertMaxConnections: 1}
+	want := map[string]uint64{alertDomains: 1, alertMaxPerProvider: 2, alertMaxConnections: 1, alertDuration: 0}
 	for kind, n := range want {
 		if got := tr.alerts.suppressed[kind]; got != n {
 			t.Errorf("%d alerts %s were suppressed, want %d", got, kind, n)
