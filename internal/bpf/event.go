@@ -27,7 +27,6 @@ const (
 const (
 	flagNoOwner = 1 << iota
 	flagBound
-	flagLast
 	flagTruncated
 )
 

@@ -1,16 +1,22 @@
 package bpf
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/sockets"
 )
 
@@ -166,7 +172,7 @@ func TestProcessAndDatagram(t *testing.T) {
 // What a connected UDP socket receives counts; what an unconnected one sends has its remote end.
 func TestUDPBothWays(t *testing.T) {
 	o := observe(t, Config{MeasureTime: true})
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	server, err := net.ListenPacket("udp", "127.0.0.1:"+servicetest.FreePort(t)) // a port that the kernel chooses is not bound
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,12 +211,12 @@ func TestUDPBothWays(t *testing.T) {
 	if err != nil || toServer.Tx != 30 || toServer.Rx != wantRx || toServer.Sent != 3 || toClient.Tx != 60 || toClient.PID != os.Getpid() {
 		t.Errorf("%+v\n%+v\n%v", toServer, toClient, err)
 	}
-	bound := 0
 	until(t, o, "conversation of the server", func(e *Event) bool {
-		if e.Kind == Conversation && e.Bound && e.Process.PID == os.Getpid() {
-			bound++
+		isServer := e.Remote == addressOf(client.LocalAddr())
+		if e.Kind == Conversation && e.Process.PID == os.Getpid() && e.Bound != isServer {
+			t.Errorf("bound is %v for the datagrams to %v", e.Bound, e.Remote)
 		}
-		return e.Kind == Conversation && e.Remote == addressOf(client.LocalAddr())
+		return e.Kind == Conversation && isServer
 	})
 	usage, err := o.Usage()
 	if err != nil || len(usage) == 0 {
@@ -223,6 +229,34 @@ func TestUDPBothWays(t *testing.T) {
 	if runs == 0 {
 		t.Error("no program has run")
 	}
+}
+
+// The end of a thread is not that of its process.
+func TestThreads(t *testing.T) {
+	o := observe(t, Config{})
+	ended := make(chan int)
+	go func() {
+		runtime.LockOSThread() // so the thread ends with the goroutine
+		ended <- unix.Gettid()
+	}()
+	thread := <-ended
+	servicetest.Until(t, "the thread ended", func(context.Context) error {
+		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", thread))
+		if err == nil {
+			return errors.New("it is there")
+		}
+		return nil
+	})
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Skip(err)
+	}
+	until(t, o, "exit", func(e *Event) bool {
+		if e.Kind == Exit && e.Process.PID == os.Getpid() {
+			t.Error("the end of a thread was reported as that of this process")
+		}
+		return e.Kind == Exit && e.Process.PID == cmd.Process.Pid
+	})
 }
 
 // A full buffer loses the newest events, and counts them.

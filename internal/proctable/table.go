@@ -134,13 +134,10 @@ func (t *Table[T]) add(id ID, parent int, uid uint32, comm string) *Process[T] {
 	return p
 }
 
-// setParent links a process to its parent. Where the chain would become too long, ended ancestors are left out.
+// setParent links a process to its parent. Where the chain would become too long, the nearest ancestors are left out.
 func (t *Table[T]) setParent(p, parent *Process[T]) {
-	for parent.depth >= maxDepth-1 && parent.ended && parent.Parent != nil {
+	for parent.depth >= maxDepth-1 {
 		parent = parent.Parent
-	}
-	if parent.depth >= maxDepth-1 {
-		return
 	}
 	p.Parent, p.depth = parent, parent.depth+1
 }

@@ -93,6 +93,13 @@ func TestDeepAncestry(t *testing.T) {
 		table.Forked(ID{pid, uint64(pid)}, pid-1, 0, "p")
 		table.Exited(ID{pid - 1, uint64(pid - 1)})
 	}
+	table.Forked(ID{20_000, 20_000}, 0, 0, "root")
+	for pid := 20_001; pid < 20_300; pid++ { // alive, all of them
+		table.Forked(ID{pid, uint64(pid)}, pid-1, 0, "p")
+	}
+	if text := table.Find(20_299).Ancestry(); !strings.HasPrefix(text, "root:20000 > ") {
+		t.Errorf("a process of a deep tree has the ancestors %s", text)
+	}
 	length := 0
 	for p := table.Find(9999); p != nil; p = p.Parent {
 		length++
@@ -134,6 +141,9 @@ func TestScanOfThisMachine(t *testing.T) {
 	fresh := New[string](hostfs.FromEnv(os.Getenv), recorder{})
 	if p := fresh.Seen(self, 0, 0, "x"); p.Cmdline == "" || p.Comm == "x" {
 		t.Errorf("a process whose start was missed was not read: %+v", p)
+	}
+	if p := New[string](hostfs.FromEnv(os.Getenv), recorder{}).Seen(ID{self.PID, self.Start + 1}, 0, 0, "x"); p.Comm != "x" || p.Cmdline != "" {
+		t.Errorf("another process was taken for one with the same PID: %+v", p)
 	}
 }
 

@@ -15,8 +15,7 @@ enum event_kind {
 enum event_flags {
 	FLAG_NO_OWNER = 1,  // sent by an interrupt or a kernel thread: the process says nothing about the socket
 	FLAG_BOUND = 2,     // bind chose the local port
-	FLAG_LAST = 4,      // exit: it was the last thread of the process
-	FLAG_TRUNCATED = 8, // exec: the arguments are longer
+	FLAG_TRUNCATED = 4, // exec: the arguments are longer
 };
 
 struct process {

@@ -269,8 +269,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	if (!e)
 		return 0;
 	begin(e, EVENT_FORK, child);
-	// The child's link to its parent may not be set yet, and with CLONE_PARENT it is its sibling's parent. Who made it is
-	// what matters.
+	// With CLONE_PARENT, the parent of the child is that of its maker. Who made it is what matters.
 	e->process.parent = BPF_CORE_READ(parent, tgid);
 	bpf_ringbuf_submit(e, wakeup());
 	return 0;
@@ -316,7 +315,6 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (!e)
 		return 0;
 	begin(e, EVENT_EXIT, task);
-	e->flags |= FLAG_LAST;
 	bpf_ringbuf_submit(e, wakeup());
 	return 0;
 }
