@@ -178,7 +178,7 @@ func (f *finder) warnUnreadable(watched int) {
 	}
 	f.warnedUnreadable = true
 	if os.Geteuid() == 0 {
-		f.log.Info("some processes do not let even root look into them: polling does not know that their sockets are theirs", "processes", n, "watched", watched)
+		f.log.Info("some processes do not let even root look into them: it is not known which sockets that are found open are theirs", "processes", n, "watched", watched)
 		return
 	}
 	f.log.Warn("connections of other users' processes are not seen, because the rights to look into these processes are missing; run as root, or "+
