@@ -24,11 +24,10 @@ import (
 // All secrets are read again after any error, and after any answer that may mean that a secret was rotated.
 func TestErrorsReloadSecrets(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, 0} {
-		asked := 0
+		var asked atomic.Int32 // on two connections
 		s := httpxtest.Pages(t, func(w http.ResponseWriter, r *http.Request) {
-			asked++
 			switch {
-			case asked > 1:
+			case asked.Add(1) > 1:
 				echoRequest(w, r)
 			case status == 0:
 				panic(http.ErrAbortHandler) // closes the connection
