@@ -265,7 +265,7 @@ func TestDeadline(t *testing.T) {
 			t.Errorf("%v left after the end", left)
 		}
 		set(true, true, lingerTime)
-		set(false, true, lingerTime-10*time.Second)
+		set(false, true, maxLinger-10*time.Second)
 	})
 }
 

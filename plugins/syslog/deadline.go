@@ -48,7 +48,11 @@ func (d *readDeadline) setForRead(pending, progress bool, idle time.Duration) {
 		return // if ctx ends now, the AfterFunc replaces this deadline
 	}
 	if d.stopAt.IsZero() {
-		d.stopAt = now.Add(lingerTime)
+		d.stopAt = now.Add(maxLinger)
 	}
-	_ = d.conn.SetReadDeadline(d.stopAt)
+	silentUntil := now.Add(lingerTime)
+	if silentUntil.After(d.stopAt) {
+		silentUntil = d.stopAt
+	}
+	_ = d.conn.SetReadDeadline(silentUntil)
 }

@@ -21,8 +21,10 @@ import (
 )
 
 const (
-	// lingerTime is how long a listener continues to read after ctx is done, to receive what was already sent.
+	// After ctx is done, a listener continues to read what was already sent: until nothing arrives for lingerTime, and no longer than
+	// maxLinger, because senders may go on for ever.
 	lingerTime = 100 * time.Millisecond
+	maxLinger  = time.Second
 
 	// receiveBuffer is the requested receive buffer of a datagram socket. It holds 50,000 messages per second for 200 ms.
 	receiveBuffer = 8 << 20
