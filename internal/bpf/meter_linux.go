@@ -17,7 +17,9 @@ func OpenMeter(c MeterConfig) (*Meter, error) { return nil, errors.ErrUnsupporte
 
 // Read calls each with the events of processes that have arrived, in their order. It waits for more until this time has passed.
 // Events are reused: each must copy what it keeps.
-func (m *Meter) Read(wait time.Duration, each func(*ProcessEvent)) error { return errors.ErrUnsupported }
+func (m *Meter) Read(wait time.Duration, each func(*ProcessEvent)) error {
+	return errors.ErrUnsupported
+}
 
 // Traffic calls each with what every process sent and received. It forgets those for which each returns true: those that have ended.
 func (m *Meter) Traffic(each func(*Traffic) (forget bool)) error { return errors.ErrUnsupported }

@@ -88,6 +88,17 @@ func (t *Table[T]) Executed(id ID, parent int, uid uint32, comm string, args []b
 	t.setProgram(p, uid, comm, cmdline.Split(args))
 }
 
+// Replaced records that a process runs another program, whose arguments are not known: [Table.Scan] reads them. It returns the process, or
+// nil if it is unknown.
+func (t *Table[T]) Replaced(id ID, uid uint32, comm string) *Process[T] {
+	p := t.byPID[id.PID]
+	if p == nil || p.ID != id {
+		return nil
+	}
+	p.UID, p.Comm, p.Cmdline, p.executed = uid, displayName(comm, nil, id.PID), "", false
+	return p
+}
+
 func (t *Table[T]) setProgram(p *Process[T], uid uint32, comm string, argv []string) {
 	p.UID, p.Comm, p.executed = uid, displayName(comm, argv, p.PID), true
 	p.Cmdline = cmdline.Text(argv, maxCmdline)
@@ -174,8 +185,9 @@ func (t *Table[T]) Scan(visit func(*Process[T], *Stat)) error {
 			return
 		}
 		p.round = t.round
-		if p.Comm != string(s.Comm) && displayName(string(s.Comm), nil, s.PID) != p.Comm {
-			fresh = append(fresh, found{stat: *s, comm: string(s.Comm)}) // it runs another program, or has another name
+		isRenamed := p.Comm != string(s.Comm) && displayName(string(s.Comm), nil, s.PID) != p.Comm
+		if isRenamed || !p.executed { // it runs another program
+			fresh = append(fresh, found{stat: *s, comm: string(s.Comm)})
 			return
 		}
 		visit(p, s)
@@ -223,7 +235,7 @@ func (t *Table[T]) learn(f *found) *Process[T] {
 	if p == nil || p.ID != id || p.ended {
 		p = t.add(id, f.stat.Parent, f.uid, f.comm)
 	}
-	p.round = t.round
+	p.round, p.Kernel = t.round, f.stat.IsKernelThread()
 	t.setProgram(p, f.uid, f.comm, f.argv)
 	return p
 }
