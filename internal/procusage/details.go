@@ -101,10 +101,10 @@ func (d *details) addThreads(now []threadSwitches) [2]uint64 {
 		if i, ok := slices.BinarySearchFunc(d.threads, t, byTID); ok {
 			before = d.threads[i].switches
 		}
+		if t.switches[0] < before[0] || t.switches[1] < before[1] { // another thread has this number now
+			before = [2]uint64{}
+		}
 		for i := range before {
-			if t.switches[i] < before[i] {
-				before[i] = 0 // another thread has this number now
-			}
 			d.switches[i] += t.switches[i] - before[i]
 		}
 	}

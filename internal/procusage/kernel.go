@@ -3,9 +3,6 @@ package procusage
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -37,22 +34,17 @@ type kernel struct {
 	networks bool
 }
 
-// initialPIDNamespace is the inode of the namespace that all others are in (include/linux/proc_ns.h).
-const initialPIDNamespace = "pid:[4026531836]"
-
 // ErrOtherPIDs means that /proc does not show the numbers of processes that the kernel uses in its events.
 var ErrOtherPIDs = errors.New("/proc is that of a container, whose processes have other numbers; run the container with --pid=host, or set HOST_PROC to the host's /proc")
 
-// checkPIDs returns an error if the PIDs in /proc are not those of eBPF programs.
+// checkPIDs returns an error if the PIDs in /proc are not those of eBPF programs. Only the initial PID namespace has threads of the kernel;
+// the parent of them all is process 2 (rest_init in init/main.c).
 func (w *Watcher) checkPIDs() error {
-	namespace, err := os.Readlink(filepath.Join(w.fs.Proc, "1", "ns", "pid"))
-	switch {
-	case err != nil:
-		return fmt.Errorf("find the PID namespace of /proc: %w", err)
-	case namespace != initialPIDNamespace:
-		return ErrOtherPIDs
+	data, err := w.reader.read(2, "stat")
+	if s, ok := proctable.ParseStat(data); err == nil && ok && s.IsKernelThread() {
+		return nil
 	}
-	return nil
+	return ErrOtherPIDs
 }
 
 // eventWait is how long the watcher waits for events of the kernel. They are not urgent; the kernel wakes it when there are many.

@@ -40,7 +40,9 @@ type Settings struct {
 }
 
 // DefaultSettings returns the settings of who does not set any.
-func DefaultSettings() Settings { return Settings{Config: procclass.DefaultConfig(), Source: SourceAuto, Network: true, Disks: true} }
+func DefaultSettings() Settings {
+	return Settings{Config: procclass.DefaultConfig(), Source: SourceAuto, Network: true, Disks: true}
+}
 
 // sharedKey identifies a watcher that inputs can use together.
 type sharedKey struct{ settings string }

@@ -91,8 +91,8 @@ func (w *Watcher) Wants(k Key) bool {
 	return w.rules.Wants(procclass.Class{Group: k.Group, Subgroup: k.Subgroup})
 }
 
-// MaxAge returns how old a look may be that an input with this interval uses.
-func MaxAge(interval time.Duration) time.Duration { return min(interval/2, time.Second) }
+// MaxAge returns how old a look may be that an input with this interval uses: inputs that are polled at the same time share one.
+func MaxAge(interval time.Duration) time.Duration { return min(interval/2, 100*time.Millisecond) }
 
 // User returns the name of the user of a process.
 func (w *Watcher) User(m *Member) string { return w.users.Name(m.Process.UID) }
