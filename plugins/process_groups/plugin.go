@@ -35,6 +35,9 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
+	if _, err := c.Load(); err != nil {
+		return nil, err
+	}
 	return &input{env: env, config: c, series: newSeriesSet(env)}, nil
 }
 

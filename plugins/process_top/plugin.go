@@ -37,6 +37,9 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
+	if _, err := c.Load(); err != nil {
+		return nil, err
+	}
 	return &input{env: env, config: c, series: newSeries(env, &c), maxCPU: 100 * float64(procusage.CPUs(env.FS))}, nil
 }
 
