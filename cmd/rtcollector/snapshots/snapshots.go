@@ -80,6 +80,15 @@ func Find(ctx context.Context, r outputs.EventReader, host string, at time.Time)
 	return s, err
 }
 
+// FindTime returns the time of the latest snapshot at or before a time, as [Find] does, or the zero time.
+func FindTime(ctx context.Context, r outputs.EventReader, host string, at time.Time) (time.Time, error) {
+	latest, err := findLatest(ctx, r, host, at)
+	if err != nil || latest == nil {
+		return time.Time{}, err
+	}
+	return timeOf(*latest), nil
+}
+
 // findLatest returns a row of the latest snapshot at or before a time, or nil. The rows of that snapshot may be later, and rows of later
 // snapshots or other hosts may come first: then it reads more.
 func findLatest(ctx context.Context, r outputs.EventReader, host string, at time.Time) (latest *proclog.Row, err error) {
