@@ -1,59 +1,21 @@
 package processgroups
 
 import (
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
 func TestConformance(t *testing.T) {
-	work(t)
+	plugintest.Work(t)
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "proc", Config: "{source: proc}", Allocs: 50_000},
 		plugintest.Case{Name: "everything", Config: "{labels: [unit, cgroup, container], connections: true, measure_programs: true}", Allocs: 50_000},
 	)
-}
-
-// work lets this process have a TCP connection with traffic, and write to a disk, until the test ends.
-func work(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(filepath.Join(t.TempDir(), "data"), os.O_CREATE|os.O_RDWR|unix.O_DSYNC, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c, err := l.Accept()
-		for buf := make([]byte, 4096); err == nil; _, err = io.ReadFull(c, buf) {
-			_, _ = file.WriteAt(buf, 0)
-			_, err = c.Write(buf)
-		}
-	}()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	echo := make(chan struct{})
-	go func() { _, _ = io.Copy(c, c); close(echo) }()
-	t.Cleanup(func() {
-		_ = c.Close()
-		_ = l.Close()
-		<-echo
-		<-done
-		_ = file.Close()
-	})
 }
 
 func TestConfig(t *testing.T) {

@@ -2,15 +2,11 @@ package processtop
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rtcollector/rtcollector/internal/proclog"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -19,48 +15,11 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	work(t)
+	plugintest.Work(t)
 	plugintest.Run(t, Plugin,
 		plugintest.Case{Name: "everything", Config: "{per_pid: true, top: 1000}", Allocs: 50_000},
 		plugintest.Case{Name: "proc", Config: "{source: proc}", Allocs: 50_000},
 	)
-}
-
-// work lets this process send, receive, read and write until the test ends.
-func work(t *testing.T) {
-	file, err := os.OpenFile(filepath.Join(t.TempDir(), "data"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		c, err := l.Accept()
-		for buf := make([]byte, 64<<10); err == nil; _, err = io.ReadFull(c, buf) {
-			_, _ = file.WriteAt(buf, 0)
-			_ = file.Sync()
-			_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED) // so that it is read from the disk
-			_, _ = file.ReadAt(buf, 0)
-			_, err = c.Write(buf)
-		}
-	}()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	echo := make(chan struct{})
-	go func() { _, _ = io.Copy(c, c); close(echo) }()
-	t.Cleanup(func() {
-		_ = c.Close()
-		_ = l.Close()
-		<-echo
-		<-ended
-		_ = file.Close()
-	})
 }
 
 func TestConfig(t *testing.T) {
