@@ -28,6 +28,7 @@ type input struct {
 	env    plugins.Env
 	config Config
 	rules  *procclass.Rules
+	open   procusage.Opener // procusage.Open, but for tests
 	series *seriesSet
 
 	watcher *procusage.Watcher // nil: not open
@@ -41,12 +42,12 @@ func build(env plugins.Env, c Config) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &input{env: env, config: c, rules: rules, series: newSeriesSet(env)}, nil
+	return &input{env: env, config: c, rules: rules, open: procusage.Open, series: newSeriesSet(env)}, nil
 }
 
 // Open implements plugins.Opener.
 func (in *input) Open(context.Context) error {
-	w, release, err := procusage.Open(in.env.Shared, in.env.FS, in.env.Log, in.config.Settings, in.rules)
+	w, release, err := in.open(in.env.Shared, in.env.FS, in.env.Log, in.config.Settings, in.rules)
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,31 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/rtcollector/rtcollector/internal/bpf"
+	"github.com/rtcollector/rtcollector/internal/procusage/procusagetest"
+	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
+// recorded is the input with eBPF programs that report about a process of the files.
+func recorded() plugins.Definition {
+	return plugins.Poll(Plugin.Name(), Plugin.Summary(), defaults, func(env plugins.Env, c Config) (*input, error) {
+		in, err := build(env, c)
+		if err == nil && env.FS.Proc != "/proc" {
+			in.open = procusagetest.Open(bpf.ProcessKey{PID: 520, Start: 12 * time.Second})
+		}
+		return in, err
+	}).On("linux").OnRequest().Doc(readme)
+}
+
 func TestConformance(t *testing.T) {
 	plugintest.Work(t)
-	plugintest.Run(t, Plugin,
+	plugintest.Run(t, recorded(),
+		plugintest.Case{Name: "vm", Root: "testdata/vm", Then: "testdata/vm-later", Config: "{measure_programs: true}", Allocs: 200},
+		plugintest.Case{Name: "live", Config: "{labels: [unit, cgroup, container], connections: true}", Allocs: 50_000},
 		plugintest.Case{Name: "proc", Config: "{source: proc}", Allocs: 50_000},
-		plugintest.Case{Name: "everything", Config: "{labels: [unit, cgroup, container], connections: true, measure_programs: true}", Allocs: 50_000},
 	)
 }
 

@@ -7,17 +7,32 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/rtcollector/rtcollector/internal/bpf"
 	"github.com/rtcollector/rtcollector/internal/proclog"
+	"github.com/rtcollector/rtcollector/internal/procusage/procusagetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
+// recorded is the input with eBPF programs that report about a process of the files.
+func recorded() plugins.Definition {
+	return plugins.Poll(Plugin.Name(), Plugin.Summary(), defaults, func(env plugins.Env, c Config) (*input, error) {
+		in, err := build(env, c)
+		if err == nil && env.FS.Proc != "/proc" {
+			in.open = procusagetest.Open(bpf.ProcessKey{PID: 520, Start: 12 * time.Second})
+		}
+		return in, err
+	}).On("linux").OnRequest().Doc(readme)
+}
+
 func TestConformance(t *testing.T) {
 	plugintest.Work(t)
-	plugintest.Run(t, Plugin,
-		plugintest.Case{Name: "everything", Config: "{per_pid: true, top: 1000}", Allocs: 50_000},
+	plugintest.Run(t, recorded(),
+		plugintest.Case{Name: "vm", Root: "../process_groups/testdata/vm", Then: "../process_groups/testdata/vm-later", Config: "", Allocs: 200},
+		plugintest.Case{Name: "live", Config: "{per_pid: true}", Allocs: 50_000},
 		plugintest.Case{Name: "proc", Config: "{source: proc}", Allocs: 50_000},
 	)
 }
