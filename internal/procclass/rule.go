@@ -37,7 +37,7 @@ type Rule struct {
 	Source string // where the entry is: "built-in", or the user's file and the number of the entry
 
 	name, exe, comm names
-	cmdline         match.Regexps
+	cmdline         []expression
 	cgroup, unit    match.List
 	container       []string
 }
@@ -113,7 +113,7 @@ func (r *Rule) matchesRest(f *facts) bool {
 	return (len(r.container) == 0 || matchContainer(r.container, f.place.Container, f.place.Runtime)) &&
 		(len(r.unit) == 0 || matchUnit(r.unit, f)) &&
 		(len(r.cgroup) == 0 || r.cgroup.Match(f.place.Path)) &&
-		(len(r.cmdline) == 0 || len(f.argv) > 0 && r.cmdline.Match(f.cmdline()))
+		(len(r.cmdline) == 0 || len(f.argv) > 0 && matchLine(r.cmdline, f.cmdline()))
 }
 
 func matchUnit(list match.List, f *facts) bool {
@@ -137,7 +137,7 @@ func (r *Rule) Conditions() string {
 	add("comm", r.comm.texts())
 	var expressions []string
 	for _, e := range r.cmdline {
-		expressions = append(expressions, strings.TrimPrefix(e.String(), "~"))
+		expressions = append(expressions, e.text())
 	}
 	add("cmdline", expressions)
 	add("cgroup", listTexts(r.cgroup))

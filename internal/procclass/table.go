@@ -86,7 +86,7 @@ func (e *entry) Validate() error {
 	for _, l := range []struct {
 		key  string
 		list match.List
-	}{{"name", e.Name}, {"exe", e.Exe}, {"comm", e.Comm}, {"cgroup", e.Cgroup}, {"unit", e.Unit}, {"cmdline", expressions(e.Cmdline)}, {"container", texts(e.Container)}} {
+	}{{"name", e.Name}, {"exe", e.Exe}, {"comm", e.Comm}, {"cgroup", e.Cgroup}, {"unit", e.Unit}, {"cmdline", patternsOf(e.Cmdline)}, {"container", texts(e.Container)}} {
 		lists += len(l.list)
 		errs = append(errs, checkItems(l.key, l.list)...)
 	}
@@ -96,7 +96,7 @@ func (e *entry) Validate() error {
 	return errors.Join(errs...)
 }
 
-func expressions(list match.Regexps) (all match.List) {
+func patternsOf(list match.Regexps) (all match.List) {
 	for _, r := range list {
 		all = append(all, r.Pattern)
 	}
@@ -198,7 +198,7 @@ func (t *table) Validate() error {
 func (e *entry) rule() Rule {
 	return Rule{
 		Class: Class{e.Group, e.Subgroup}, Source: builtinSource, name: newNames(e.Name), exe: newNames(e.Exe), comm: newNames(e.Comm),
-		cmdline: e.Cmdline, cgroup: e.Cgroup, unit: e.Unit, container: e.Container,
+		cmdline: newExpressions(e.Cmdline), cgroup: e.Cgroup, unit: e.Unit, container: e.Container,
 	}
 }
 
