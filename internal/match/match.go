@@ -58,7 +58,12 @@ func patternError(isRegexp bool, err error) error {
 func compileErrorText(err error) string {
 	var se *syntax.Error
 	if errors.As(err, &se) {
-		return string(se.Code) + " at " + se.Expr
+		text := string(se.Code) + " at " + se.Expr
+		switch se.Code {
+		case syntax.ErrMissingBracket, syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrMissingRepeatArgument:
+			text += `; did you mean the sign itself? It is written with a backslash, as \( or \*`
+		}
+		return text
 	}
 	return err.Error()
 }

@@ -91,7 +91,7 @@ func (e *entry) Validate() error {
 		errs = append(errs, checkItems(l.key, l.list)...)
 	}
 	if lists == 0 {
-		errs = append(errs, errors.New("has no condition; add one of name, exe, comm, cmdline, cgroup, unit, container"))
+		errs = append(errs, conf.Key("name", "is missing; an entry needs one of name, exe, comm, cmdline, cgroup, unit, container"))
 	}
 	return errors.Join(errs...)
 }
