@@ -58,12 +58,7 @@ func patternError(isRegexp bool, err error) error {
 func compileErrorText(err error) string {
 	var se *syntax.Error
 	if errors.As(err, &se) {
-		text := string(se.Code) + " at " + se.Expr
-		switch se.Code {
-		case syntax.ErrMissingBracket, syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrMissingRepeatArgument:
-			text += `; did you mean the sign itself? It is written with a backslash, as \( or \*`
-		}
-		return text
+		return string(se.Code) + " at " + se.Expr
 	}
 	return err.Error()
 }

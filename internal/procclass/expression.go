@@ -1,6 +1,8 @@
 package procclass
 
 import (
+	"fmt"
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -14,15 +16,29 @@ type expression struct {
 	needs []string // a line that has none of these cannot match, and finding them takes much less time; none: unknown
 }
 
-func newExpressions(list match.Regexps) []expression {
-	all := make([]expression, len(list))
-	for i, r := range list {
-		all[i] = expression{Regexp: r}
-		if tree, err := syntax.Parse(all[i].text(), syntax.Perl); err == nil {
-			all[i].needs = needs(tree)
+// UnmarshalScalar implements conf.Scalar.
+func (e *expression) UnmarshalScalar(text string) error {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err == nil {
+		e.needs = needs(tree)
+	}
+	if err := e.Regexp.UnmarshalScalar(text); err != nil {
+		return fmt.Errorf("%w%s", err, signHint(err, text))
+	}
+	return nil
+}
+
+// maxHint is how long a text may be that a message repeats.
+const maxHint = 40
+
+// signHint returns what may have been meant by a text that is not a regular expression.
+func signHint(err error, text string) string {
+	for _, sign := range []string{"(", ")", "[", "*", "+", "?"} {
+		if len(text) <= maxHint && strings.Contains(text, sign) && !strings.Contains(err.Error(), "invalid") {
+			return fmt.Sprintf(" (did you mean '%s'?)", regexp.QuoteMeta(text))
 		}
 	}
-	return all
+	return ""
 }
 
 // text returns the expression as the user wrote it.

@@ -287,20 +287,27 @@ func TestNeeds(t *testing.T) {
 		`kafka\.Kafka\b`: "kafka.Kafka", `org\.(a|bb|ccc)`: "org.", `(one|two)x*`: "one two", `(one|t)`: "", `a*`: "", `(?i)abc`: "", `(abc)+`: "abc", `(abc){0,3}`: "",
 		`^x{2}longer`: "longer", `[ab]c`: "", `/(npm|npx)( |$)`: "np", `abc|`: "",
 	} {
-		if got := strings.Join(newExpressions(match.NewRegexps(text))[0].needs, " "); got != want {
+		if got := strings.Join(newExpression(t, text).needs, " "); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }
 
+func newExpression(t *testing.T, text string) (e expression) {
+	if err := e.UnmarshalScalar(text); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func FuzzNeeds(f *testing.F) {
 	f.Add(`(ab|cd)+[x-z]e{2,3}`, "xababxee")
 	f.Fuzz(func(t *testing.T, text, line string) {
-		var r match.Regexp
+		var r expression
 		if len(text) > 200 || r.UnmarshalScalar(text) != nil {
 			return
 		}
-		if got, want := matchLine(newExpressions(match.Regexps{r}), line), r.Match(line); got != want && line != r.String() {
+		if got, want := matchLine([]expression{r}, line), r.Match(line); got != want && line != r.String() {
 			t.Fatalf("%q on %q: %v, want %v", text, line, got, want)
 		}
 	})

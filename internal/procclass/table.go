@@ -41,15 +41,15 @@ type table struct {
 
 // entry is a rule as a file has it.
 type entry struct {
-	Group     string        `yaml:"group"`
-	Subgroup  string        `yaml:"subgroup"`
-	Name      match.List    `yaml:"name"`
-	Exe       match.List    `yaml:"exe"`
-	Comm      match.List    `yaml:"comm"`
-	Cmdline   match.Regexps `yaml:"cmdline"`
-	Cgroup    match.List    `yaml:"cgroup"`
-	Unit      match.List    `yaml:"unit"`
-	Container []string      `yaml:"container"`
+	Group     string       `yaml:"group"`
+	Subgroup  string       `yaml:"subgroup"`
+	Name      match.List   `yaml:"name"`
+	Exe       match.List   `yaml:"exe"`
+	Comm      match.List   `yaml:"comm"`
+	Cmdline   []expression `yaml:"cmdline"`
+	Cgroup    match.List   `yaml:"cgroup"`
+	Unit      match.List   `yaml:"unit"`
+	Container []string     `yaml:"container"`
 }
 
 // parseTable parses a file. The error has the position of each mistake.
@@ -96,7 +96,7 @@ func (e *entry) Validate() error {
 	return errors.Join(errs...)
 }
 
-func patternsOf(list match.Regexps) (all match.List) {
+func patternsOf(list []expression) (all match.List) {
 	for _, r := range list {
 		all = append(all, r.Pattern)
 	}
@@ -198,7 +198,7 @@ func (t *table) Validate() error {
 func (e *entry) rule() Rule {
 	return Rule{
 		Class: Class{e.Group, e.Subgroup}, Source: builtinSource, name: newNames(e.Name), exe: newNames(e.Exe), comm: newNames(e.Comm),
-		cmdline: newExpressions(e.Cmdline), cgroup: e.Cgroup, unit: e.Unit, container: e.Container,
+		cmdline: e.Cmdline, cgroup: e.Cgroup, unit: e.Unit, container: e.Container,
 	}
 }
 
