@@ -114,6 +114,33 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
+// TestBuiltinPatterns: a glob that is built in must not match names by chance, as "[lxc monitor]*" matches all that begin with one of these
+// letters.
+func TestBuiltinPatterns(t *testing.T) {
+	words := []string{"own-program", "memfd:x", "zqzqz", "Unrelated", "x", "_", "0", "7up", "a b", "my.service", "kworker/0:1", "é", "[x]", "(x)", "-"}
+	for c := 'a'; c <= 'z'; c++ {
+		words = append(words, string(c)+"qzvk", string(c-'a'+'A')+"qzvk", string(c)+"-qzvk")
+	}
+	for i, r := range load(t, DefaultConfig()).All() {
+		for _, n := range []*names{&r.name, &r.exe, &r.comm} {
+			for _, p := range n.patterns {
+				text := p.String()
+				if !strings.HasPrefix(text, "~") && strings.Contains(strings.ReplaceAll(text, "[0-9]", ""), "[") {
+					t.Errorf("classes[%d] (%s): %q has a class of characters; write ~ and a regular expression", i, r.Class, text)
+				}
+				if len(p.prefix) < 2 && len(strings.TrimLeft(text, "*?")) < 4 {
+					t.Errorf("classes[%d] (%s): %q matches too much", i, r.Class, text)
+				}
+			}
+			for _, word := range words {
+				if len(word) > 1 && n.match(word) {
+					t.Errorf("classes[%d] (%s) matches %q: %s", i, r.Class, word, r.Conditions())
+				}
+			}
+		}
+	}
+}
+
 // TestOddNames: names may have any bytes (proc(5)).
 func TestOddNames(t *testing.T) {
 	rules, err := loadText(t, Merge, `classes: [{group: odd, subgroup: all, name: ["a) R 1 (b", "x\ny", " lead", "tail ", "two words", "caf\u00e9", "back\\slash"]}]`)
