@@ -40,7 +40,7 @@ func (t *tree) process(p testProcess) {
 	}
 	t.write(dir+"stat", fmt.Sprintf("%d (%s) S %d 1 1 0 -1 %d %d 0 %d 0 %d %d 0 0 20 0 %d 0 %d 4096000 %d 18446744073709551615", p.PID, p.Comm, max(p.Parent, 1), p.Flags,
 		p.Minor, p.Major, p.User, p.System, max(p.Threads, 1), p.Start, p.Pages))
-	t.write(dir+"status", fmt.Sprintf("Name:\t%s\nUid:\t0\t0\t0\t0\nVmSwap:\t%d kB\nvoluntary_ctxt_switches:\t%d\nnonvoluntary_ctxt_switches:\t%d\n", p.Comm, p.SwapKB, p.Voluntary, p.Involuntary))
+	t.write(dir+"status", fmt.Sprintf("Name:\t%s\nUid:\t0\t0\t0\t0\nVmRSS:\t%d kB\nVmSwap:\t%d kB\nvoluntary_ctxt_switches:\t%d\nnonvoluntary_ctxt_switches:\t%d\n", p.Comm, 4*p.Pages, p.SwapKB, p.Voluntary, p.Involuntary))
 	t.write(dir+"cmdline", p.Comm+"\x00")
 	t.write(dir+"io", fmt.Sprintf("rchar: 1\nwchar: 1\nsyscr: %d\nsyscw: %d\nread_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: 0\n", p.Calls, p.Calls, p.Read, p.Write))
 	if p.Rollup != "" {
@@ -77,7 +77,7 @@ func newWatcher(tb testing.TB, root hostfs.Root) *Watcher {
 // byClass groups processes as the input process_groups does.
 func byClass(m *Member) Key { return Key{Group: m.Class.Group, Subgroup: m.Class.Subgroup} }
 
-var allNeeds = Needs{Status: true, FDs: true, IO: true, Memory: true}
+var allNeeds = Needs{Switches: true, FDs: true, IO: true, Memory: true}
 
 // look looks at a number of seconds since the system started.
 func (t *tree) look(w *Watcher, seconds float64) Result {
@@ -188,7 +188,7 @@ func TestMemoryOfProcessesThatShare(t *testing.T) {
 	tree.process(testProcess{PID: 99, Start: 1, Pages: 3})
 	tree.write("99/smaps_rollup/x", "") // a folder cannot be read
 	tree.look(w, 30)
-	if now := &groups.totals[children.Key].Now; now.Measured() || now.RSS() != 7*uint64(os.Getpagesize()) {
+	if now := &groups.totals[children.Key].Now; now.Measured() || now.RSS() != 7*4096 {
 		t.Errorf("a part of the group is published: %+v", now)
 	}
 }

@@ -26,10 +26,8 @@ func (w *Watcher) readDetails(m *Member) {
 	}
 	m.detailRound, m.denied = w.round, false
 	pid := m.Process.PID
-	if w.needs.Status {
-		m.details.hasStatus = w.isKnown(m, w.readStatus(m), m.details.hasStatus)
-	}
-	if m.kernel {
+	m.details.hasStatus = w.isKnown(m, w.readStatus(m), m.details.hasStatus)
+	if m.Process.Kernel {
 		m.details.hasFDs, m.details.hasIO = true, true
 		return
 	}
@@ -64,14 +62,17 @@ func (w *Watcher) placeAgain(m *Member) {
 	w.assign(m)
 }
 
-// readStatus reads the swap and the context switches.
+// readStatus reads the memory and, if they are wanted, the context switches.
 func (w *Watcher) readStatus(m *Member) error {
 	data, err := w.reader.read(m.Process.PID, "status")
 	if err != nil {
 		return err
 	}
 	s := parseStatus(data)
-	m.details.swap = s.swap
+	m.Resident, m.Swap = s.resident, s.swap
+	if !w.needs.Switches {
+		return nil
+	}
 	var threads []threadSwitches
 	if m.Threads <= 1 {
 		threads = append(threads, threadSwitches{m.Process.PID, s.switches})
@@ -136,7 +137,7 @@ func (w *Watcher) measure(ctx context.Context, now time.Time) {
 	var due []*Member
 	for _, m := range w.visited {
 		switch {
-		case m.kernel:
+		case m.Process.Kernel:
 			m.Measured = true
 		case now.Sub(m.measuredAt) >= slowFactor*m.measuringTook:
 			due = append(due, m)

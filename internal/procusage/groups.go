@@ -31,7 +31,7 @@ type DiskUse struct{ ReadBytes, WriteBytes, Reads, Writes uint64 }
 type Present struct {
 	Processes, Threads int
 	FDs                int       // open descriptors
-	Resident           uint64    // bytes, from /proc/PID/stat
+	Resident           uint64    // bytes, from /proc/PID/status
 	Swap               uint64    // bytes, from /proc/PID/status
 	Memory             Memory    // from smaps_rollup; see Measured
 	Oldest             time.Time // the oldest reading in Memory
@@ -48,7 +48,7 @@ func (p *Present) HasFDs() bool { return p.withoutFDs == 0 }
 // HasIO reports whether the counters of I/O cover all processes that the group has now.
 func (p *Present) HasIO() bool { return p.withoutIO == 0 }
 
-// HasStatus reports whether Swap and the context switches cover all processes that the group has now.
+// HasStatus reports whether Resident, Swap and the context switches cover all processes of the group.
 func (p *Present) HasStatus() bool { return p.withoutStatus == 0 }
 
 // RSS returns the resident memory. Where the group's memory is measured, it is of the same readings as PSS and USS.

@@ -19,7 +19,8 @@ type Member struct {
 	Place    cgroup.Place
 	Used     Counters // since it was first seen
 	Threads  int
-	Resident uint64 // bytes, from /proc/PID/stat
+	Resident uint64 // bytes, from /proc/PID/status
+	Swap     uint64 // bytes
 	Memory   Memory // if Measured
 	Measured bool   // its smaps_rollup was read, or it has no memory
 
@@ -27,7 +28,7 @@ type Member struct {
 	parent  int       // PID; it changes when the parent ends
 	started bool      // after the previous look
 	round   uint32    // the last look that found it
-	kernel  bool      // a thread of the kernel
+	pages   uint64    // resident memory in /proc/PID/stat: not exact, but it tells when it changes
 
 	readings readings
 	disks    map[bpf.Disk]DiskUse
@@ -69,7 +70,6 @@ func (m *Member) add(growth *Counters) {
 
 // details are the numbers of a process that are not read at every look.
 type details struct {
-	swap     uint64
 	fds      int
 	threads  []threadSwitches // at the last reading, by number
 	switches [2]uint64        // of all threads, also of those that have ended

@@ -79,8 +79,9 @@ func (r *reader) program(pid int) string {
 	return strings.ToValidUTF8(path, "\ufffd")
 }
 
-// status is what /proc/PID/status says about a thread, and the swap of its process.
+// status is what /proc/PID/status says about a thread, and about the memory of its process.
 type status struct {
+	resident uint64 // bytes
 	swap     uint64 // bytes
 	switches [2]uint64
 }
@@ -95,6 +96,8 @@ func parseStatus(file []byte) (s status) {
 		n, ok := scan.ParseUint(value)
 		switch {
 		case !ok:
+		case string(name) == "VmRSS:" && n < 1<<53:
+			s.resident = n << 10
 		case string(name) == "VmSwap:" && n < 1<<53:
 			s.swap = n << 10
 		case string(name) == "voluntary_ctxt_switches:":

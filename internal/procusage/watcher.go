@@ -3,7 +3,6 @@ package procusage
 import (
 	"context"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -14,19 +13,19 @@ import (
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
-// Needs says what a user of a [Watcher] wants to know beside CPU time, page faults, threads and resident memory, which cost nothing more.
+// Needs says what a user of a [Watcher] wants to know beside CPU time, page faults, threads, resident memory and swap.
 type Needs struct {
-	Status  bool          // swap and context switches, from /proc/PID/status of all threads
-	FDs     bool          // open descriptors
-	IO      bool          // from /proc/PID/io
-	Memory  bool          // PSS and USS, from /proc/PID/smaps_rollup
-	Budget  time.Duration // how long reading the memory may take at each look; 0: as long as it takes
-	Network bool          // bytes by process, with eBPF
-	Disks   bool          // bytes by process and disk, with eBPF
+	Switches bool          // context switches, from /proc/PID/status of all threads
+	FDs      bool          // open descriptors
+	IO       bool          // from /proc/PID/io
+	Memory   bool          // PSS and USS, from /proc/PID/smaps_rollup
+	Budget   time.Duration // how long reading the memory may take at each look; 0: as long as it takes
+	Network  bool          // bytes by process, with eBPF
+	Disks    bool          // bytes by process and disk, with eBPF
 }
 
 func (n *Needs) add(more Needs) {
-	n.Status, n.FDs, n.IO = n.Status || more.Status, n.FDs || more.FDs, n.IO || more.IO
+	n.Switches, n.FDs, n.IO = n.Switches || more.Switches, n.FDs || more.FDs, n.IO || more.IO
 	n.Memory, n.Network, n.Disks = n.Memory || more.Memory, n.Network || more.Network, n.Disks || more.Disks
 	n.Budget = max(n.Budget, more.Budget)
 }
@@ -151,7 +150,7 @@ func (w *Watcher) Executed(p *Process, argv []string) *Member {
 	if place, err := w.reader.place(p.PID); err == nil {
 		m.Place = place
 	}
-	m.kernel, m.placed, m.detailRound, m.groups = p.Kernel, false, 0, nil
+	m.placed, m.detailRound, m.groups = false, 0, nil
 	w.classify(m, argv)
 	return m
 }
@@ -170,8 +169,8 @@ func (w *Watcher) visit(p *Process, s *proctable.Stat) {
 		m.started = true
 	}
 	m.round, m.parent = w.round, s.Parent
-	changed := m.Threads != int(s.Threads)
-	m.Threads, m.Resident = int(s.Threads), s.RSS*uint64(os.Getpagesize())
+	changed := m.Threads != int(s.Threads) || m.pages != s.RSS
+	m.Threads, m.pages = int(s.Threads), s.RSS
 	now := Counters{UserCPU: s.User * nanosPerTick, SystemCPU: s.System * nanosPerTick, MinorFaults: s.MinorFaults, MajorFaults: s.MajorFaults}
 	growth := m.readings.step(&now, statCounters, m.started)
 	changed = changed || growth != Counters{}
@@ -248,7 +247,7 @@ func (p *Present) add(m *Member) {
 	p.Processes++
 	p.Threads += m.Threads
 	p.Resident += m.Resident
-	p.Swap += m.details.swap
+	p.Swap += m.Swap
 	p.FDs += m.details.fds
 	p.Memory.add(&m.Memory)
 	if !m.measuredAt.IsZero() && (p.Oldest.IsZero() || m.measuredAt.Before(p.Oldest)) {

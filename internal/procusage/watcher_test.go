@@ -214,7 +214,7 @@ func exit(pid, parent int, start uint64, user time.Duration, read uint64) *bpf.P
 func TestExitEvents(t *testing.T) {
 	tree := newTree(t)
 	w, _ := newKernelWatcher(t, tree)
-	groups := w.Group(Needs{IO: true, Status: true}, byClass)
+	groups := w.Group(Needs{IO: true, Switches: true}, byClass)
 	total := func() *Totals { return groups.totals[postgres] }
 	parent := testProcess{PID: 10, Start: 1, User: 100, Read: 50}
 	tree.process(parent)

@@ -142,10 +142,10 @@ func (g *groupSeries) needs() procusage.Needs {
 		return false
 	}
 	return procusage.Needs{
-		Status: g.swap != nil || wants(procusage.VoluntarySwitches, procusage.InvoluntarySwitches),
-		FDs:    g.fds != nil,
-		IO:     wants(procusage.ReadBytes, procusage.WriteBytes, procusage.ReadCalls, procusage.WriteCalls),
-		Memory: g.pss != nil || g.uss != nil,
+		Switches: wants(procusage.VoluntarySwitches, procusage.InvoluntarySwitches),
+		FDs:      g.fds != nil,
+		IO:       wants(procusage.ReadBytes, procusage.WriteBytes, procusage.ReadCalls, procusage.WriteCalls),
+		Memory:   g.pss != nil || g.uss != nil,
 	}
 }
 
@@ -157,11 +157,11 @@ func (in *input) addGroup(out *telemetry.Batch, t *procusage.Totals) {
 	s, now := in.series.groups.Get(t.Key), &t.Now
 	out.Add(s.count, float64(now.Processes))
 	out.Add(s.threads, float64(now.Threads))
-	out.Add(s.rss, float64(now.RSS()))
 	if in.series.needs.FDs && now.HasFDs() {
 		out.Add(s.fds, float64(now.FDs))
 	}
-	if in.series.needs.Status && now.HasStatus() {
+	if now.HasStatus() {
+		out.Add(s.rss, float64(now.RSS()))
 		out.Add(s.swap, float64(now.Swap))
 	}
 	if in.config.PSS && in.series.needs.Memory && now.Measured() {
