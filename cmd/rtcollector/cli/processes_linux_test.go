@@ -80,8 +80,8 @@ func TestProcesses(t *testing.T) {
 		contains(t, out, fmt.Sprintf(`^pid +%d$`, long), fmt.Sprintf(`^parent +%d$`, os.Getpid()), `^comm +clickhouse-serv$`, `^program +/.*/clickhouse-server$`,
 			`^command line +/.*/clickhouse-server 600$`, `^control group +/`, `^class +db/clickhouse$`, `^decided by +db/clickhouse: name .*clickhouse-server.*\(built-in\)$`)
 		out = succeed(t, append([]string{"processes", "test", "--verbose", "-n", "3"}, flags...)...)
-		contains(t, out, fmt.Sprintf(`^%d +\S+ +clickhouse-serv +db/clickhouse +`, long), fmt.Sprintf(`^%d +\S+ +x\\ny\\x1b\[31m +other/unknown +`, odd), `^GROUP +SUBGROUP +PROCESSES +RSS +CPU TIME$`,
-			`^db +clickhouse +1 `, `^x\\ny\\x1b\[31m +1 `, `^scan 3: read in `, `^3 scans: mean `)
+		contains(t, out, fmt.Sprintf(`^%d +\S+ +clickhouse-serv +db/clickhouse +`, long), fmt.Sprintf(`^%d +\S+ +x\\x0ay\\x1b\[31m +other/unknown +`, odd), `^GROUP +SUBGROUP +PROCESSES +RSS +CPU TIME$`,
+			`^db +clickhouse +1 `, `^x\\x0ay\\x1b\[31m +1 `, `^scan 3: read in `, `^3 scans: mean `)
 		if strings.Contains(out, "\x1b") {
 			t.Error("a control character is printed")
 		}
@@ -127,7 +127,7 @@ func TestProcessesMistakes(t *testing.T) {
 		{[]string{"explain"}, 2, "accepts 1 arg"},
 		{[]string{"explain", "x"}, 2, `"x" is not a PID`},
 		{[]string{"explain", "4194304"}, 1, "there is no process 4194304"},
-		{[]string{"explain", self, "--classes", bad}, 2, `bad\.yaml:2:40: classes\[0\]\.cmdline\[0\]: must be a regular expression .*did you mean 'x\\\('`},
+		{[]string{"explain", self, "--classes", bad}, 2, `bad\.yaml:2:39: classes\[0\]\.cmdline\[0\]: must be a regular expression .*did you mean 'x\\\('`},
 		{[]string{"explain", self, "--classes", "nope.yaml"}, 2, "no such file"},
 		{[]string{"explain", self, "--snapshot", bad}, 1, "it is not one that"},
 		{[]string{"groups", "--classes-mode", "replace"}, 2, "needs --classes"},
