@@ -57,6 +57,13 @@ func TestBuiltin(t *testing.T) {
 	}
 	long := program("/usr/bin/clickhouse-server")
 	unreadable := Subject{Comm: "clickhouse-serv"}
+	for _, word := range strings.Fields("server main app index run start worker api bot cli manage test build agent proxy client monitor backup sync update watch report stats log " +
+		"config auth controller job script host file time date install deploy setup check clean cleanup convert parse fetch download upload web db data daemon service loop job cron") {
+		s := program("/usr/bin/python3.11", word+".py")
+		if got := rules.Classify(&s).String(); got != "runtime/python" {
+			t.Errorf("a script called %s is %s", word, got)
+		}
+	}
 	for _, tc := range []struct {
 		s    Subject
 		want string
@@ -92,6 +99,8 @@ func TestBuiltin(t *testing.T) {
 		{program("/usr/bin/node", "/opt/zigbee2mqtt/index.js"), "home/zigbee2mqtt"},
 		{Subject{Comm: "MainThread", Argv: []string{"node", "server.js"}}, "runtime/nodejs"},
 		{program("/usr/bin/node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js"), "ai/claude"},
+		{program("/usr/bin/python3.11", "test.py"), "runtime/python"}, {program("/bin/sh", "/srv/cleanup.sh"), "shell/sh"}, {program("/usr/bin/node", "watch.js"), "runtime/nodejs"},
+		{program("/usr/bin/tail", "-f", "x"), "logging/viewer"}, {Subject{Comm: "cleanup", Argv: []string{"cleanup", "-z", "-t", "unix"}}, "mail/postfix"},
 		{program("/usr/bin/bash", "-c", "sleep 1"), "shell/bash"}, {Subject{Comm: "bash", Argv: []string{"-bash"}}, "shell/bash"},
 		{program("/usr/bin/pihole-FTL"), "dns/pihole"}, {program("/usr/sbin/tailscaled"), "vpn/tailscale"},
 		{program("/usr/bin/rtcollector", "run"), "monitoring/rtcollector"},
