@@ -68,6 +68,7 @@ func noConfig(t *testing.T) {
 // TestProcesses runs the commands on real processes, and on the recording of them.
 func TestProcesses(t *testing.T) {
 	noConfig(t)
+	t.Setenv("TMPDIR", t.TempDir())
 	long := startNamed(t, "clickhouse-server", "600")
 	odd := startNamed(t, "x\ny\x1b[31m", "600")
 	recording := filepath.Join(t.TempDir(), "host.tar.gz")
@@ -137,7 +138,7 @@ func TestProcessesMistakes(t *testing.T) {
 		{[]string{"test", "-n", "0"}, 2, "-n must be from 1"},
 		{[]string{"test", "--config", "nope.yaml"}, 2, "no such file"},
 		{[]string{"snapshot", filepath.Join(t.TempDir(), "nope", "x")}, 1, "no such file"},
-		{[]string{"expalin"}, 2, `did you mean "explain"`},
+		{[]string{"explan"}, 2, `did you mean "explain"`},
 	} {
 		code, _, stderr := execute(t, append([]string{"processes"}, tc.args...)...)
 		if code != tc.code || !regexp.MustCompile(tc.want).MatchString(stderr) {
