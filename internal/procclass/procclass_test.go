@@ -78,6 +78,7 @@ func TestBuiltin(t *testing.T) {
 		{program("/usr/bin/memcached"), "cache/memcached"}, {program("/usr/bin/dragonfly"), "cache/dragonfly"},
 		{program("/usr/sbin/auditd"), "system/audit"}, {program("/opt/tivoli/dsmcad"), "backup/tsm"},
 		{Subject{Comm: "nginx", Exe: "/usr/sbin/nginx (deleted)", Argv: []string{"nginx: worker process"}}, "web/nginx"},
+		{Subject{Comm: "renamed", Exe: "/usr/sbin/nginx (deleted)"}, "web/nginx"},
 		{program("/usr/sbin/php-fpm8.2"), "web/php_fpm"}, {program("/usr/bin/caddy"), "web/caddy"}, {program("/usr/bin/traefik"), "proxy/traefik"},
 
 		{java("-Xmx1g", "kafka.Kafka", "server.properties"), "messaging/kafka"},
