@@ -344,7 +344,7 @@ func FuzzNeeds(f *testing.F) {
 		if len(text) > 200 || r.UnmarshalScalar(text) != nil {
 			return
 		}
-		if got, want := matchLine([]expression{r}, line), r.Match(line); got != want && line != r.String() {
+		if got, want := matchLine([]expression{r}, new(newCmdLine(line))), r.Match(line); got != want && line != r.String() {
 			t.Fatalf("%q on %q: %v, want %v", text, line, got, want)
 		}
 	})
