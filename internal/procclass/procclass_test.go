@@ -330,6 +330,20 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// TestPatterns: the short ways to compare a name give what match.Pattern gives.
+func TestPatterns(t *testing.T) {
+	texts := []string{"", "a", "ab", "aab", "aba", "abab", "ab*ab", "x", "abx", "xab", "a\nb", "a]", "a*b", "a?b", "a[b]c", "abc", "~a"}
+	for _, text := range []string{"a*", "*b", "ab*ab", "ab*b", "a?b", "a[b]c", "a*b]", "*", "?", "a*b*", "~a", "~^a.b$", "[ab]*", "a[*]b"} {
+		list := match.NewList(text)
+		n := newNames(list)
+		for _, name := range texts[1:] {
+			if got, want := n.match(name), list.Match(name); got != want {
+				t.Errorf("%q on %q: %v, want %v", text, name, got, want)
+			}
+		}
+	}
+}
+
 func newExpression(t *testing.T, text string) (e expression) {
 	if err := e.UnmarshalScalar(text); err != nil {
 		t.Fatal(err)

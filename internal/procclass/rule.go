@@ -52,6 +52,14 @@ type names struct {
 type pattern struct {
 	match.Pattern
 	prefix, suffix string
+	isSimple       bool // any text may be between the two, as in "python*"
+}
+
+func (p *pattern) match(text string) bool {
+	if !strings.HasPrefix(text, p.prefix) || !strings.HasSuffix(text, p.suffix) {
+		return false
+	}
+	return p.isSimple && len(text) >= len(p.prefix)+len(p.suffix) || p.Match(text)
 }
 
 func newNames(list match.List) (n names) {
@@ -70,7 +78,8 @@ func newPattern(p match.Pattern) pattern {
 	if strings.HasPrefix(text, "~") {
 		return pattern{Pattern: p}
 	}
-	return pattern{p, text[:strings.IndexAny(text, "*?[")], text[strings.LastIndexAny(text, "*?[]")+1:]}
+	prefix, suffix := text[:strings.IndexAny(text, "*?[")], text[strings.LastIndexAny(text, "*?[]")+1:]
+	return pattern{p, prefix, suffix, text == prefix+"*"+suffix}
 }
 
 func (n *names) isEmpty() bool { return len(n.exact)+len(n.patterns) == 0 }
