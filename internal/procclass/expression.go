@@ -44,10 +44,10 @@ func signHint(err error, text string) string {
 // text returns the expression as the user wrote it.
 func (e *expression) text() string { return strings.TrimPrefix(e.String(), "~") }
 
-func matchLine(list []expression, line string) bool {
+func matchLine(list []expression, line *cmdLine) bool {
 	for i := range list {
 		e := &list[i]
-		if (len(e.needs) == 0 || slices.ContainsFunc(e.needs, func(text string) bool { return strings.Contains(line, text) })) && e.Match(line) {
+		if (len(e.needs) == 0 || slices.ContainsFunc(e.needs, line.contains)) && e.Match(line.text) {
 			return true
 		}
 	}

@@ -48,7 +48,7 @@ type Rules struct {
 	others                          bool
 }
 
-// Classify returns the class of a process. It takes less than a microsecond where a name decides, and some 100 µs for a Java program with a
+// Classify returns the class of a process. It takes less than a microsecond where a name decides, and some ten µs for a Java program with a
 // long command line. The caller keeps the result until the process runs another program.
 func (r *Rules) Classify(s *Subject) Class {
 	rule := r.Find(s)

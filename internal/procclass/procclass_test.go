@@ -57,6 +57,13 @@ func TestBuiltin(t *testing.T) {
 	}
 	long := program("/usr/bin/clickhouse-server")
 	unreadable := Subject{Comm: "clickhouse-serv"}
+	for _, word := range strings.Fields("server main app index run start worker api bot cli manage test build agent proxy client monitor backup sync update watch report stats log " +
+		"config auth controller job script host file time date install deploy setup check clean cleanup convert parse fetch download upload web db data daemon service loop job cron") {
+		s := program("/usr/bin/python3.11", word+".py")
+		if got := rules.Classify(&s).String(); got != "runtime/python" {
+			t.Errorf("a script called %s is %s", word, got)
+		}
+	}
 	for _, tc := range []struct {
 		s    Subject
 		want string
@@ -71,6 +78,7 @@ func TestBuiltin(t *testing.T) {
 		{program("/usr/bin/memcached"), "cache/memcached"}, {program("/usr/bin/dragonfly"), "cache/dragonfly"},
 		{program("/usr/sbin/auditd"), "system/audit"}, {program("/opt/tivoli/dsmcad"), "backup/tsm"},
 		{Subject{Comm: "nginx", Exe: "/usr/sbin/nginx (deleted)", Argv: []string{"nginx: worker process"}}, "web/nginx"},
+		{Subject{Comm: "renamed", Exe: "/usr/sbin/nginx (deleted)"}, "web/nginx"},
 		{program("/usr/sbin/php-fpm8.2"), "web/php_fpm"}, {program("/usr/bin/caddy"), "web/caddy"}, {program("/usr/bin/traefik"), "proxy/traefik"},
 
 		{java("-Xmx1g", "kafka.Kafka", "server.properties"), "messaging/kafka"},
@@ -92,6 +100,8 @@ func TestBuiltin(t *testing.T) {
 		{program("/usr/bin/node", "/opt/zigbee2mqtt/index.js"), "home/zigbee2mqtt"},
 		{Subject{Comm: "MainThread", Argv: []string{"node", "server.js"}}, "runtime/nodejs"},
 		{program("/usr/bin/node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js"), "ai/claude"},
+		{program("/usr/bin/python3.11", "test.py"), "runtime/python"}, {program("/bin/sh", "/srv/cleanup.sh"), "shell/sh"}, {program("/usr/bin/node", "watch.js"), "runtime/nodejs"},
+		{program("/usr/bin/tail", "-f", "x"), "logging/viewer"}, {Subject{Comm: "cleanup", Argv: []string{"cleanup", "-z", "-t", "unix"}}, "mail/postfix"},
 		{program("/usr/bin/bash", "-c", "sleep 1"), "shell/bash"}, {Subject{Comm: "bash", Argv: []string{"-bash"}}, "shell/bash"},
 		{program("/usr/bin/pihole-FTL"), "dns/pihole"}, {program("/usr/sbin/tailscaled"), "vpn/tailscale"},
 		{program("/usr/bin/rtcollector", "run"), "monitoring/rtcollector"},
@@ -110,6 +120,33 @@ func TestBuiltin(t *testing.T) {
 	} {
 		if got := rules.Classify(&tc.s).String(); got != tc.want {
 			t.Errorf("%q %q %q: %s, want %s", tc.s.Comm, tc.s.Exe, tc.s.Argv, got, tc.want)
+		}
+	}
+}
+
+// TestBuiltinPatterns: a glob that is built in must not match names by chance, as "[lxc monitor]*" matches all that begin with one of these
+// letters.
+func TestBuiltinPatterns(t *testing.T) {
+	words := []string{"own-program", "memfd:x", "zqzqz", "Unrelated", "x", "_", "0", "7up", "a b", "my.service", "kworker/0:1", "é", "[x]", "(x)", "-"}
+	for c := 'a'; c <= 'z'; c++ {
+		words = append(words, string(c)+"qzvk", string(c-'a'+'A')+"qzvk", string(c)+"-qzvk")
+	}
+	for i, r := range load(t, DefaultConfig()).All() {
+		for _, n := range []*names{&r.name, &r.exe, &r.comm} {
+			for _, p := range n.patterns {
+				text := p.String()
+				if !strings.HasPrefix(text, "~") && strings.Contains(strings.ReplaceAll(text, "[0-9]", ""), "[") {
+					t.Errorf("classes[%d] (%s): %q has a class of characters; write ~ and a regular expression", i, r.Class, text)
+				}
+				if len(p.prefix) < 2 && len(strings.TrimLeft(text, "*?")) < 4 {
+					t.Errorf("classes[%d] (%s): %q matches too much", i, r.Class, text)
+				}
+			}
+			for _, word := range words {
+				if len(word) > 1 && n.match(word) {
+					t.Errorf("classes[%d] (%s) matches %q: %s", i, r.Class, word, r.Conditions())
+				}
+			}
 		}
 	}
 }
@@ -293,6 +330,20 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// TestPatterns: the short ways to compare a name give what match.Pattern gives.
+func TestPatterns(t *testing.T) {
+	texts := []string{"", "a", "ab", "aab", "aba", "abab", "ab*ab", "x", "abx", "xab", "a\nb", "a]", "a*b", "a?b", "a[b]c", "abc", "~a"}
+	for _, text := range []string{"a*", "*b", "ab*ab", "ab*b", "a?b", "a[b]c", "a*b]", "*", "?", "a*b*", "~a", "~^a.b$", "[ab]*", "a[*]b"} {
+		list := match.NewList(text)
+		n := newNames(list)
+		for _, name := range texts[1:] {
+			if got, want := n.match(name), list.Match(name); got != want {
+				t.Errorf("%q on %q: %v, want %v", text, name, got, want)
+			}
+		}
+	}
+}
+
 func newExpression(t *testing.T, text string) (e expression) {
 	if err := e.UnmarshalScalar(text); err != nil {
 		t.Fatal(err)
@@ -307,7 +358,7 @@ func FuzzNeeds(f *testing.F) {
 		if len(text) > 200 || r.UnmarshalScalar(text) != nil {
 			return
 		}
-		if got, want := matchLine([]expression{r}, line), r.Match(line); got != want && line != r.String() {
+		if got, want := matchLine([]expression{r}, new(newCmdLine(line))), r.Match(line); got != want && line != r.String() {
 			t.Fatalf("%q on %q: %v, want %v", text, line, got, want)
 		}
 	})

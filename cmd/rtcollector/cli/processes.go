@@ -22,7 +22,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/units"
 )
 
-func (a *App) processesCommand(_ *commonFlags) *cobra.Command {
+func (a *App) processesCommand(c *commonFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "processes",
 		Short: "Show the classes of processes, and which rule decides on them",
@@ -36,7 +36,7 @@ classes of your own.
 		Args: rejectArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.processesGroupsCommand(), a.processesExplainCommand(), a.processesTestCommand(), a.processesSnapshotCommand())
+	cmd.AddCommand(a.processesGroupsCommand(c), a.processesExplainCommand(c), a.processesTestCommand(c), a.processesTopCommand(c), a.processesSnapshotCommand())
 	return cmd
 }
 
@@ -55,9 +55,13 @@ func (f *classFlags) addTo(cmd *cobra.Command) {
 	flags.StringVar(&f.snapshot, "snapshot", "", "a `file` that \"rtcollector processes snapshot\" wrote, instead of this host")
 }
 
-// loadRules returns the table that the flags describe.
-func (f *classFlags) loadRules() (*procclass.Rules, error) {
-	if err := f.config.Mode.UnmarshalScalar(f.mode); err != nil {
+// loadRules returns the table that the flags describe. Without --classes and --classes-mode it is that of the configuration.
+func (a *App) loadRules(cmd *cobra.Command, c commonFlags, f *classFlags) (*procclass.Rules, error) {
+	if !cmd.Flags().Changed("classes") && !cmd.Flags().Changed("classes-mode") {
+		if err := a.useConfiguredClasses(cmd.Context(), c, f); err != nil {
+			return nil, err
+		}
+	} else if err := f.config.Mode.UnmarshalScalar(f.mode); err != nil {
 		return nil, fmt.Errorf("--classes-mode %w", err)
 	}
 	if f.config.Mode == procclass.Replace && f.config.File == "" {
@@ -68,6 +72,30 @@ func (f *classFlags) loadRules() (*procclass.Rules, error) {
 		return nil, &failure{exitUsage, err}
 	}
 	return rules, nil
+}
+
+// useConfiguredClasses takes the settings of the first input that classifies processes, if there is a configuration. One that nobody named
+// need not be valid.
+func (a *App) useConfiguredClasses(ctx context.Context, c commonFlags, f *classFlags) error {
+	if c.config == "" && a.findConfig() == "" {
+		return nil
+	}
+	cfg, path, err := a.load(ctx, c.config)
+	if err != nil {
+		if c.config == "" {
+			fmt.Fprintf(a.Stderr, "warning: %v\nwarning: these are the classes that are built in, because the configuration has mistakes\n", err)
+			return nil
+		}
+		return err
+	}
+	for _, in := range cfg.Inputs {
+		if source, ok := in.Built.Config.(interface{ ClassSettings() *procclass.Config }); ok {
+			f.config = *source.ClassSettings()
+			fmt.Fprintf(a.Stderr, "with the settings of the input %s in %s\n", in.ID, path)
+			return nil
+		}
+	}
+	return nil
 }
 
 // withHost calls use with the host that the flags describe: this one, or a recorded one.
@@ -87,7 +115,7 @@ func (a *App) hostRoot() hostfs.Root {
 	return hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v })
 }
 
-func (a *App) processesGroupsCommand() *cobra.Command {
+func (a *App) processesGroupsCommand(c *commonFlags) *cobra.Command {
 	var f classFlags
 	var group string
 	var verbose bool
@@ -113,8 +141,8 @@ Each key has a list, of which one item must match; all keys of an entry must mat
   unit       globs for the systemd service or scope
   container  a runtime (docker, podman, containerd, cri-o, lxc, nspawn), the beginning of an id, or *`,
 		Args: rejectArguments,
-		RunE: func(*cobra.Command, []string) error {
-			rules, err := f.loadRules()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			rules, err := a.loadRules(cmd, *c, &f)
 			if err != nil {
 				return err
 			}
@@ -195,7 +223,7 @@ func parseGroup(text string, rules *procclass.Rules) (func(group string) bool, e
 	return p.Match, nil
 }
 
-func (a *App) processesExplainCommand() *cobra.Command {
+func (a *App) processesExplainCommand(c *commonFlags) *cobra.Command {
 	var f classFlags
 	cmd := &cobra.Command{
 		Use:   "explain PID",
@@ -207,12 +235,12 @@ func (a *App) processesExplainCommand() *cobra.Command {
 
 Credentials on the command line are not shown.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			pid, err := processes.ParsePID(args[0])
 			if err != nil {
 				return err
 			}
-			rules, err := f.loadRules()
+			rules, err := a.loadRules(cmd, *c, &f)
 			if err != nil {
 				return err
 			}
@@ -252,6 +280,9 @@ func (a *App) explainProcess(rules *procclass.Rules, root hostfs.Root, pid int) 
 	line("unit", s.Place.Unit)
 	line("container", strings.TrimSpace(s.Place.Container+" "+s.Place.Runtime))
 	line("class", rules.Classify(s).String())
+	if !rules.Wants(rules.Classify(s)) {
+		line("reported", "no: the filters of the configuration leave this class out")
+	}
 	matching := rules.Matches(s)
 	switch {
 	case s.Kernel:
@@ -295,7 +326,7 @@ type processesTestFlags struct {
 	verbose bool
 }
 
-func (a *App) processesTestCommand() *cobra.Command {
+func (a *App) processesTestCommand(c *commonFlags) *cobra.Command {
 	var f processesTestFlags
 	cmd := &cobra.Command{
 		Use:   "test",
@@ -310,7 +341,7 @@ files that could not be read, and how long it took. Memory that processes share 
 			if f.scans < 1 || f.scans > maxScans {
 				return fmt.Errorf("-n must be from 1 to %d", maxScans)
 			}
-			rules, err := f.loadRules()
+			rules, err := a.loadRules(cmd, *c, &f.classFlags)
 			if err != nil {
 				return err
 			}
@@ -345,12 +376,36 @@ func (a *App) testProcesses(ctx context.Context, rules *procclass.Rules, root ho
 		times[i].classifying = time.Since(began)
 	}
 	p := &reportPrinter{w: a.Stdout}
+	all := len(list)
+	list, classes = keepWanted(rules, list, classes)
 	if f.verbose {
 		p.printProcesses(list, classes, proctable.NewUsers(root))
 	}
 	p.printSummary(processes.Summarize(list, classes), f.verbose)
-	p.printScanTimes(times, len(list))
+	if left := all - len(list); left > 0 {
+		p.printf("\nleft out by the filters of the configuration: %s\n", pluralizeProcesses(left))
+	}
+	p.printScanTimes(times)
 	return runtimeFailure(p.err)
+}
+
+func pluralizeProcesses(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}
+
+// keepWanted returns the processes that the filters let pass, and their classes.
+func keepWanted(rules *procclass.Rules, list []processes.Process, classes []procclass.Class) ([]processes.Process, []procclass.Class) {
+	kept := 0
+	for i := range list {
+		if rules.Wants(classes[i]) {
+			list[kept], classes[kept] = list[i], classes[i]
+			kept++
+		}
+	}
+	return list[:kept], classes[:kept]
 }
 
 // scanTime is how long one scan took.
@@ -432,7 +487,7 @@ func failuresText(list []processes.FailureSum) string {
 	return strings.Join(texts, ", ")
 }
 
-func (p *reportPrinter) printScanTimes(times []scanTime, n int) {
+func (p *reportPrinter) printScanTimes(times []scanTime) {
 	p.printf("\n")
 	text := func(d time.Duration) string { return units.Duration(d.Seconds()) }
 	var whole time.Duration
@@ -452,9 +507,6 @@ func (p *reportPrinter) printScanTimes(times []scanTime, n int) {
 	if len(times) > 1 {
 		p.printf("%s: mean %s, shortest %s, longest %s\n", pluralize(len(times), "scan"), text(whole/time.Duration(len(times))),
 			text(shortest.reading+shortest.classifying), text(longest.reading+longest.classifying))
-	}
-	if n == 0 {
-		p.printf("no processes\n")
 	}
 }
 
@@ -479,7 +531,7 @@ what belongs to other users is partly left out.
 				return runtimeFailure(err)
 			}
 			p := &reportPrinter{w: a.Stdout}
-			p.printf("recorded %d processes in %s\n", done.Processes, terminal.Line(args[0]))
+			p.printf("recorded %s in %s\n", pluralizeProcesses(done.Processes), terminal.Line(args[0]))
 			if len(done.Failures) > 0 {
 				p.printf("left out: %s\n", failuresText(done.Failures))
 			}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/cmdline"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/proctable"
 	"github.com/rtcollector/rtcollector/internal/scan"
 )
 
@@ -114,11 +115,17 @@ func (r *recorder) recordAll(ctx context.Context) error {
 // recordProcess writes the files of a process. One that has ended before its stat was read is left out.
 func (r *recorder) recordProcess(pid int) error {
 	dir := strconv.Itoa(pid)
+	isKernel := false
 	for i, name := range processFiles() {
+		if name == exeFile && isKernel {
+			continue // has none, which only root is told
+		}
 		data, err := r.readProcessFile(dir, name)
 		switch {
 		case i == 0 && err == nil:
 			r.processes++
+			s, ok := proctable.ParseStat(data)
+			isKernel = ok && s.IsKernelThread()
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH):
 			if i == 0 {
 				return nil

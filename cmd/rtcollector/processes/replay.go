@@ -19,6 +19,7 @@ import (
 const (
 	maxRecording = 1 << 30 // bytes
 	maxTarget    = 4096    // bytes of the path of a program
+	maxPadding   = 1 << 20 // bytes after the last file
 )
 
 // Recording is a recording that was unpacked into a temporary directory.
@@ -68,6 +69,9 @@ func unpack(dir string, r io.Reader) error {
 		if err := u.unpackFile(h); err != nil {
 			return err
 		}
+	}
+	if _, err := io.Copy(io.Discard, io.LimitReader(zip, maxPadding)); err != nil {
+		return err // the file is cut, or its checksum is wrong
 	}
 	if len(u.processes) == 0 {
 		return errors.New("it has no processes")
