@@ -240,3 +240,14 @@ func TestSnapshot(t *testing.T) {
 		t.Errorf("readers look for events of %s", proclog.Source)
 	}
 }
+
+func TestAccumulates(t *testing.T) {
+	c := defaults()
+	if got := c.Accumulates(10 * time.Second); !strings.HasPrefix(got, "up to 864000 events a month, about 74") || !strings.Contains(got, "7 series for each name") {
+		t.Error(got)
+	}
+	c.SnapshotEvery, c.PerPID = 0, true
+	if got := c.Accumulates(10 * time.Second); strings.Contains(got, "events") || !strings.HasPrefix(got, "7 series for each process") {
+		t.Error(got)
+	}
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // connectTimeout is the time limit for checking one output.
@@ -54,6 +56,7 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect, privileges b
 	for _, id := range ag.Unclaimed() {
 		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch, redis_streams or sqlite to outputs\n", terminal.Line(id))
 	}
+	a.printAccumulation(cfg)
 	if !connect {
 		a.printMemoryEstimate(ag, exampleSeries(cfg), "a series")
 		return nil
@@ -71,6 +74,16 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect, privileges b
 		}
 	}
 	return runtimeFailure(errors.Join(errs...))
+}
+
+// printAccumulation prints what adds up over time at the destinations of inputs whose series or events do.
+func (a *App) printAccumulation(cfg *config.Config) {
+	for _, in := range cfg.Inputs {
+		if one, ok := in.Built.Config.(plugins.Accumulator); ok {
+			interval := cmp.Or(in.Built.Options.Interval, cfg.Interval).D()
+			fmt.Fprintf(a.Stdout, "%s: %s\n", terminal.Line(in.ID), terminal.Line(one.Accumulates(interval)))
+		}
+	}
 }
 
 // exampleSeries returns one series that is typical of most inputs.
