@@ -25,5 +25,27 @@ func (*Observer) Usage() ([]Usage, error)                          { return nil,
 func (*Observer) HasReceivedBytes() bool                           { return false }
 func (*Observer) Close() error                                     { return nil }
 
+// Meter exists on Linux only.
+type Meter struct{}
+
+// OpenMeter returns an error: there is no eBPF here.
+func OpenMeter(MeterConfig) (*Meter, error) {
+	return nil, fmt.Errorf("load eBPF programs: not available on this system: %w", errors.ErrUnsupported)
+}
+
+func (*Meter) Read(time.Duration, func(*ProcessEvent)) error { return errors.ErrUnsupported }
+func (*Meter) Traffic(func(*Traffic) bool) error             { return errors.ErrUnsupported }
+func (*Meter) BlockUse(func(*BlockUse) bool) error           { return errors.ErrUnsupported }
+func (*Meter) BlockLatency(func(*BlockLatency)) error        { return errors.ErrUnsupported }
+func (*Meter) RunQueue() (Histogram, error)                  { return Histogram{}, errors.ErrUnsupported }
+func (*Meter) TCP() (TCPTrouble, error)                      { return TCPTrouble{}, errors.ErrUnsupported }
+func (*Meter) Fill() ([]MapFill, error)                      { return nil, errors.ErrUnsupported }
+func (*Meter) Lost() (MeterLost, error)                      { return MeterLost{}, errors.ErrUnsupported }
+func (*Meter) Usage() ([]Usage, error)                       { return nil, errors.ErrUnsupported }
+func (*Meter) HasNetwork() bool                              { return false }
+func (*Meter) HasOOM() bool                                  { return false }
+func (*Meter) HasResets() bool                               { return false }
+func (*Meter) Close() error                                  { return nil }
+
 // SinceBoot returns 0.
 func SinceBoot() time.Duration { return 0 }
