@@ -84,16 +84,8 @@ func (e *Event) decode(data []byte) error {
 	if len(data) < eventSize {
 		return errShortEvent
 	}
+	e.decodeHeader(data)
 	native := binary.NativeEndian
-	flags := data[9]
-	*e = Event{
-		Time: time.Duration(native.Uint64(data)), Kind: Kind(data[8]), Old: sockets.State(data[11]), New: sockets.State(data[12]),
-		NoOwner: flags&flagNoOwner != 0, Bound: flags&flagBound != 0, Truncated: flags&flagTruncated != 0,
-		Process: Process{
-			Start: time.Duration(native.Uint64(data[processOffset:])), PID: int(native.Uint32(data[24:])), Parent: int(native.Uint32(data[28:])),
-			UID: native.Uint32(data[32:]), CommBytes: [16]byte(data[commOffset:]),
-		},
-	}
 	switch e.Kind {
 	case StateChange, Conversation:
 		return e.decodeSocket(data)
@@ -108,6 +100,20 @@ func (e *Event) decode(data []byte) error {
 		e.Args = data[execHeaderSize:][:length]
 	}
 	return nil
+}
+
+// decodeHeader reads what all events begin with: struct event in c/events.h.
+func (e *Event) decodeHeader(data []byte) {
+	native := binary.NativeEndian
+	flags := data[9]
+	*e = Event{
+		Time: time.Duration(native.Uint64(data)), Kind: Kind(data[8]), Old: sockets.State(data[11]), New: sockets.State(data[12]),
+		NoOwner: flags&flagNoOwner != 0, Bound: flags&flagBound != 0, Truncated: flags&flagTruncated != 0,
+		Process: Process{
+			Start: time.Duration(native.Uint64(data[processOffset:])), PID: int(native.Uint32(data[24:])), Parent: int(native.Uint32(data[28:])),
+			UID: native.Uint32(data[32:]), CommBytes: [16]byte(data[commOffset:]),
+		},
+	}
 }
 
 func (e *Event) decodeSocket(data []byte) error {

@@ -22,6 +22,7 @@ typedef __u8 bool;
 
 enum bpf_map_type_used {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -101,8 +102,13 @@ struct tcp_sock {
 	__u64 bytes_retrans;
 };
 
+struct tcp_skb_cb {
+	__u16 tcp_gso_segs;
+};
+
 struct sk_buff {
 	struct sock *sk;
+	char cb[48];
 	__be16 protocol;
 	__u16 network_header;
 	unsigned char *head;
@@ -116,8 +122,29 @@ struct cred {
 	kuid_t uid;
 };
 
+struct task_io_accounting {
+	__u64 syscr;
+	__u64 syscw;
+	__u64 read_bytes;
+	__u64 write_bytes;
+	__u64 cancelled_write_bytes;
+};
+
 struct signal_struct {
 	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
+	// Those of threads that were released already:
+	__u64 utime;
+	__u64 stime;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	unsigned long min_flt;
+	unsigned long maj_flt;
+	unsigned long maxrss; // pages
+	struct task_io_accounting ioac;
+	unsigned long long sum_sched_runtime;
+	struct mm_struct *oom_mm; // set when the OOM killer chose the process
 };
 
 struct mm_struct {
@@ -141,10 +168,38 @@ struct task_struct {
 	const struct cred *cred;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	int exit_code;
+	unsigned int __state;
 	char comm[16];
 };
 
+// Before Linux 5.14.
+struct task_struct___old {
+	volatile long state;
+};
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int __data_len;
+};
+
+// Before Linux 5.17.
+struct request___old {
+	struct gendisk *rq_disk;
+};
+
 struct linux_binprm;
+struct request_sock;
 
 #pragma clang attribute pop
 
@@ -185,12 +240,27 @@ enum {
 	AF_INET6 = 10,
 	IPPROTO_TCP = 6,
 	IPPROTO_UDP = 17,
+	IPPROTO_UDPLITE = 136,
+	IPPROTO_MPTCP = 262,
+	MSG_PEEK = 2,
+	SIGNAL_GROUP_EXIT = 4, // bit of signal_struct.flags (include/linux/sched/signal.h)
 	ETH_P_IP = 0x0800,
 	ETH_P_IPV6 = 0x86dd,
 	PF_KTHREAD = 0x00200000, // include/linux/sched.h
 	SOCK_DONE = 1,           // bit of skc_flags: the remote end has sent its FIN (include/net/sock.h)
 	SOCK_BINDPORT_LOCK = 8,  // bit of sk_userlocks: bind chose the port
 	INTERRUPT_MASK = 0x00ff0100, // bits of preempt_count: serving an interrupt, also a soft one (include/linux/preempt.h)
+};
+
+// Kinds of requests to disks (include/linux/blk_types.h).
+enum {
+	REQ_OP_READ = 0,
+	REQ_OP_WRITE = 1,
+	REQ_OP_FLUSH = 2,
+	REQ_OP_DISCARD = 3,
+	REQ_OP_SECURE_ERASE = 5,
+	REQ_OP_DRV_IN = 34, // this one and those that follow are commands for the driver
+	REQ_OP_MASK = 255,
 };
 
 // States of a TCP socket (include/net/tcp_states.h).

@@ -34,14 +34,25 @@ func generate() error {
 	if _, err := exec.LookPath("clang"); err != nil {
 		return fmt.Errorf("the eBPF programs have changed and must be compiled: install clang, llvm and libbpf-dev (%w)", err)
 	}
-	compile := exec.Command("go", "run", "github.com/cilium/ebpf/cmd/bpf2go", "-go-package", "bpf", "-target", "bpfel", "-tags", "linux",
-		"-cflags", "-O2 -g -Wall -Werror -Ic", "observer", "c/observer.bpf.c")
-	compile.Env = append(os.Environ(), "GOPACKAGE=bpf")
-	compile.Stdout, compile.Stderr = os.Stdout, os.Stderr
-	if err := compile.Run(); err != nil {
-		return fmt.Errorf("compile c/observer.bpf.c: %w", err)
+	for _, name := range []string{"observer", "usage"} {
+		if err := compile(name); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(stamp, []byte(sum), 0o644)
+}
+
+// compile makes NAME_bpfel.o and NAME_bpfel.go from c/NAME.bpf.c.
+func compile(name string) error {
+	source := "c/" + name + ".bpf.c"
+	run := exec.Command("go", "run", "github.com/cilium/ebpf/cmd/bpf2go", "-go-package", "bpf", "-target", "bpfel", "-tags", "linux",
+		"-cflags", "-O2 -g -Wall -Werror -Ic", name, source)
+	run.Env = append(os.Environ(), "GOPACKAGE=bpf")
+	run.Stdout, run.Stderr = os.Stdout, os.Stderr
+	if err := run.Run(); err != nil {
+		return fmt.Errorf("compile %s: %w", source, err)
+	}
+	return nil
 }
 
 // sumSources returns the checksums of all sources, a line each, as sha256sum prints them.
