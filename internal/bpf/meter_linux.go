@@ -158,16 +158,15 @@ func (m *Meter) BlockUse(each func(*BlockUse) (forget bool)) error {
 	})
 }
 
-// BlockLatency calls each with the histogram of every disk and kind of request.
-func (m *Meter) BlockLatency(each func(*BlockLatency)) error {
+// BlockLatency calls each with the histogram of every disk and kind of request. It forgets those for which each returns true.
+func (m *Meter) BlockLatency(each func(*BlockLatency) (forget bool)) error {
 	if m.maps["latency"] == nil {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.latency.each(m.maps["latency"], "the latency of disks", func(k *usageLatencyKey, v *usageHistogram) bool {
-		each(&BlockLatency{Disk: Disk{k.Major, k.Minor}, Op: BlockOp(k.Op), Histogram: Histogram{Count: v.Slots, Sum: time.Duration(v.Sum)}})
-		return false
+		return each(&BlockLatency{Disk: Disk{k.Major, k.Minor}, Op: BlockOp(k.Op), Histogram: Histogram{Count: v.Slots, Sum: time.Duration(v.Sum)}})
 	})
 }
 

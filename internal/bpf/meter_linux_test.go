@@ -398,13 +398,14 @@ func TestBlock(t *testing.T) {
 			t.Fatal(err)
 		}
 		latencies := map[BlockOp]uint64{}
-		if err := m.BlockLatency(func(l *BlockLatency) {
+		if err := m.BlockLatency(func(l *BlockLatency) bool {
 			if l.Disk == disk {
 				latencies[l.Op] = l.Total()
 				if l.Sum <= 0 {
 					t.Errorf("%v of %v took %v", l.Op, disk, l.Sum)
 				}
 			}
+			return false
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func OpenMeter(MeterConfig) (*Meter, error) {
 func (*Meter) Read(time.Duration, func(*ProcessEvent)) error { return errors.ErrUnsupported }
 func (*Meter) Traffic(func(*Traffic) bool) error             { return errors.ErrUnsupported }
 func (*Meter) BlockUse(func(*BlockUse) bool) error           { return errors.ErrUnsupported }
-func (*Meter) BlockLatency(func(*BlockLatency)) error        { return errors.ErrUnsupported }
+func (*Meter) BlockLatency(func(*BlockLatency) bool) error   { return errors.ErrUnsupported }
 func (*Meter) RunQueue() (Histogram, error)                  { return Histogram{}, errors.ErrUnsupported }
 func (*Meter) TCP() (TCPTrouble, error)                      { return TCPTrouble{}, errors.ErrUnsupported }
 func (*Meter) Fill() ([]MapFill, error)                      { return nil, errors.ErrUnsupported }

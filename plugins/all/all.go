@@ -13,6 +13,7 @@ import (
 	kernel "github.com/rtcollector/rtcollector/plugins/kernel"
 	linuxcpu "github.com/rtcollector/rtcollector/plugins/linux_cpu"
 	linuxdisk "github.com/rtcollector/rtcollector/plugins/linux_disk"
+	linuxevents "github.com/rtcollector/rtcollector/plugins/linux_events"
 	linuxio "github.com/rtcollector/rtcollector/plugins/linux_io"
 	linuxmem "github.com/rtcollector/rtcollector/plugins/linux_mem"
 	linuxnet "github.com/rtcollector/rtcollector/plugins/linux_net"
@@ -45,6 +46,7 @@ func Catalog() plugins.Catalog {
 		kernel.Plugin,
 		linuxcpu.Plugin,
 		linuxdisk.Plugin,
+		linuxevents.Plugin,
 		linuxio.Plugin,
 		linuxmem.Plugin,
 		linuxnet.Plugin,
