@@ -9,6 +9,7 @@ package hostfs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -86,6 +87,15 @@ func (r Root) ProcDir(elem ...string) *Dir {
 // SysDir returns a lister of a directory below /sys.
 func (r Root) SysDir(elem ...string) *Dir {
 	return NewDir(filepath.Join(r.Sys, filepath.Join(elem...)))
+}
+
+// BlockDevice returns the name of a block device, such as "sda" or "sda1", from /sys/dev/block.
+func (r Root) BlockDevice(major, minor uint32) (string, error) {
+	target, err := os.Readlink(filepath.Join(r.Sys, "dev", "block", fmt.Sprintf("%d:%d", major, minor)))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Base(target), nil
 }
 
 // RootFile returns a reader of a file of the host's own file systems, such as "etc", "os-release".

@@ -154,3 +154,13 @@ func retryInterrupted(call func() (int, error)) (int, error) {
 		}
 	}
 }
+
+func readHead(path string, buf []byte) (n int, err error) {
+	fd, err := retryInterrupted(func() (int, error) { return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0) })
+	if err != nil {
+		return 0, err
+	}
+	n, err = retryInterrupted(func() (int, error) { return syscall.Read(fd, buf) })
+	closeQuietly(fd)
+	return n, err
+}

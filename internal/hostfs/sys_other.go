@@ -69,3 +69,15 @@ func (d *Dir) readLinks(each func(name, target []byte)) error {
 	}
 	return nil
 }
+
+func readHead(path string, buf []byte) (n int, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if n, err = f.Read(buf); errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}

@@ -19,6 +19,7 @@ type Process[T any] struct {
 	UID     uint32
 	Comm    string // valid UTF-8, never empty; may hold control characters
 	Cmdline string // redacted; empty for what has none
+	Kernel  bool   // it is a thread of the kernel
 	Info    T
 
 	depth    int    // number of ancestors

@@ -1,10 +1,6 @@
 package proctable
 
 import (
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/rtcollector/rtcollector/internal/cmdline"
@@ -17,6 +13,8 @@ type reader struct {
 	path string
 	dir  *hostfs.Dir
 	buf  []byte
+
+	kernelThreads bool
 }
 
 // found is a process in /proc.
@@ -33,10 +31,10 @@ const maxArgs = 4096
 
 func newReader(root hostfs.Root) reader { return reader{path: root.Proc, dir: root.ProcDir()} }
 
-// list calls each with every process that belongs to a user, not to the kernel.
+// list calls each with every process. Threads of the kernel are left out unless they are wanted.
 func (r *reader) list(each func(*Stat)) error {
 	return r.dir.ReadHeads("stat", IsPID, func(_, head []byte) {
-		if s, ok := ParseStat(head); ok && !s.IsKernelThread() {
+		if s, ok := ParseStat(head); ok && (r.kernelThreads || !s.IsKernelThread()) {
 			each(&s)
 		}
 	})
@@ -67,19 +65,14 @@ func (r *reader) complete(f *found) (ok bool) {
 
 // readFile returns the beginning of a file of a process, or nil. The bytes are valid until the next call.
 func (r *reader) readFile(pid int, name string) []byte {
-	f, err := os.Open(filepath.Join(r.path, strconv.Itoa(pid), name))
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
 	if r.buf == nil {
 		r.buf = make([]byte, maxArgs)
 	}
-	n, err := io.ReadFull(f, r.buf)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	data, err := hostfs.ReadHead(r.path+"/"+strconv.Itoa(pid)+"/"+name, r.buf)
+	if err != nil {
 		return nil
 	}
-	return r.buf[:n]
+	return data
 }
 
 // parseUID returns the effective user from /proc/PID/status: the second number of the line Uid.

@@ -17,6 +17,9 @@ type Stat struct {
 	System  uint64
 	Threads uint64
 	Start   uint64 // clock ticks since the system started
+
+	MinorFaults, MajorFaults uint64 // of all threads, also of those that have ended
+	RSS                      uint64 // resident memory, in pages
 }
 
 // IsKernelThread reports whether the process is part of the kernel. Its name says nothing about that.
@@ -26,11 +29,16 @@ func (s *Stat) IsKernelThread() bool { return s.Flags&0x200000 != 0 } // PF_KTHR
 const (
 	parentField  = 0
 	flagsField   = 5
+	minorField   = 6
+	majorField   = 8
 	userField    = 10
 	systemField  = 11
 	threadsField = 16
 	startField   = 18
-	statFields   = startField + 1
+	rssField     = 20
+	statFields   = rssField + 1
+
+	requiredFields = startField + 1
 )
 
 // ParseStat parses /proc/PID/stat, or its beginning. The name may contain anything, including blanks, line feeds and
@@ -47,12 +55,13 @@ func ParseStat(data []byte) (s Stat, ok bool) {
 	}
 	state, rest := scan.CutField(data[end+1:])
 	var fields [statFields]uint64
-	if len(state) != 1 || state[0] < 'A' || state[0] > 'z' || scan.ParseUints(rest, fields[:]) < statFields || fields[parentField] > maxPID {
+	if len(state) != 1 || state[0] < 'A' || state[0] > 'z' || scan.ParseUints(rest, fields[:]) < requiredFields || fields[parentField] > maxPID {
 		return Stat{}, false
 	}
 	return Stat{
 		PID: int(number), Comm: data[begin+1 : end], State: state[0], Parent: int(fields[parentField]), Flags: fields[flagsField],
 		User: fields[userField], System: fields[systemField], Threads: fields[threadsField], Start: fields[startField],
+		MinorFaults: fields[minorField], MajorFaults: fields[majorField], RSS: fields[rssField],
 	}, true
 }
 

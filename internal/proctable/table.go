@@ -28,6 +28,7 @@ type Table[T any] struct {
 	ended      []*Process[T] // the latest ones, a ring; events about them may still come
 	next       int           // in ended
 	round      uint32
+	onEnd      func(*Process[T]) // told of every end; nil: nobody
 }
 
 // keepEnded is how many processes are kept after their end.
@@ -39,6 +40,19 @@ const maxCmdline = 256
 // New returns an empty table.
 func New[T any](root hostfs.Root, classifier Classifier[T]) *Table[T] {
 	return &Table[T]{classifier: classifier, reader: newReader(root), byPID: map[int]*Process[T]{}}
+}
+
+// WithKernelThreads makes [Table.Scan] list the threads of the kernel too, which have no user, no command line and no memory of their own.
+// It returns the table.
+func (t *Table[T]) WithKernelThreads() *Table[T] {
+	t.reader.kernelThreads = true
+	return t
+}
+
+// OnEnd sets a function that is told of every process that has ended, however the table learned of it. It returns the table.
+func (t *Table[T]) OnEnd(told func(*Process[T])) *Table[T] {
+	t.onEnd = told
+	return t
 }
 
 // Len returns the number of processes in the table.
@@ -74,6 +88,17 @@ func (t *Table[T]) Executed(id ID, parent int, uid uint32, comm string, args []b
 	t.setProgram(p, uid, comm, cmdline.Split(args))
 }
 
+// Replaced records that a process runs another program, whose arguments are not known: [Table.Scan] reads them. It returns the process, or
+// nil if it is unknown.
+func (t *Table[T]) Replaced(id ID, uid uint32, comm string) *Process[T] {
+	p := t.byPID[id.PID]
+	if p == nil || p.ID != id {
+		return nil
+	}
+	p.UID, p.Comm, p.Cmdline, p.executed = uid, displayName(comm, nil, id.PID), "", false
+	return p
+}
+
 func (t *Table[T]) setProgram(p *Process[T], uid uint32, comm string, argv []string) {
 	p.UID, p.Comm, p.executed = uid, displayName(comm, argv, p.PID), true
 	p.Cmdline = cmdline.Text(argv, maxCmdline)
@@ -92,6 +117,9 @@ func (t *Table[T]) end(p *Process[T]) {
 		return
 	}
 	p.ended = true
+	if t.onEnd != nil {
+		t.onEnd(p)
+	}
 	if len(t.ended) < keepEnded {
 		t.ended = append(t.ended, p)
 		return
@@ -142,26 +170,32 @@ func (t *Table[T]) setParent(p, parent *Process[T]) {
 	p.Parent, p.depth = parent, parent.depth+1
 }
 
-// Scan reads all processes of the host. It adds those that are new, and ends those that are gone.
-func (t *Table[T]) Scan() error {
+// Scan reads all processes of the host. It adds those that are new, and ends those that are gone. Visit, which may be nil, is called with
+// every process that is there; the Stat is valid until it returns, and has no name.
+func (t *Table[T]) Scan(visit func(*Process[T], *Stat)) error {
+	if visit == nil {
+		visit = func(*Process[T], *Stat) {}
+	}
 	t.round++
 	var fresh []found
 	err := t.reader.list(func(s *Stat) {
 		p := t.byPID[s.PID]
-		switch {
-		case p == nil || p.Start != s.Start || p.ended:
+		if p == nil || p.Start != s.Start || p.ended {
 			fresh = append(fresh, found{stat: *s, comm: string(s.Comm)})
-		case p.Comm != string(s.Comm) && displayName(string(s.Comm), nil, s.PID) != p.Comm:
-			p.round = t.round
-			fresh = append(fresh, found{stat: *s, comm: string(s.Comm)}) // it runs another program, or has another name
-		default:
-			p.round = t.round
+			return
 		}
+		p.round = t.round
+		isRenamed := p.Comm != string(s.Comm) && displayName(string(s.Comm), nil, s.PID) != p.Comm
+		if isRenamed || !p.executed { // it runs another program
+			fresh = append(fresh, found{stat: *s, comm: string(s.Comm)})
+			return
+		}
+		visit(p, s)
 	})
 	if err != nil {
 		return err
 	}
-	t.addInOrder(fresh)
+	t.addInOrder(fresh, visit)
 	for _, p := range t.byPID {
 		if p.round != t.round {
 			t.end(p)
@@ -171,7 +205,7 @@ func (t *Table[T]) Scan() error {
 }
 
 // addInOrder adds processes so that parents come before their children.
-func (t *Table[T]) addInOrder(fresh []found) {
+func (t *Table[T]) addInOrder(fresh []found, visit func(*Process[T], *Stat)) {
 	byPID := make(map[int]*found, len(fresh))
 	for i := range fresh {
 		byPID[fresh[i].stat.PID] = &fresh[i]
@@ -186,7 +220,7 @@ func (t *Table[T]) addInOrder(fresh []found) {
 			add(parent, depth+1)
 		}
 		if t.reader.complete(f) {
-			t.learn(f)
+			visit(t.learn(f), &f.stat)
 		}
 	}
 	for i := range fresh {
@@ -201,7 +235,7 @@ func (t *Table[T]) learn(f *found) *Process[T] {
 	if p == nil || p.ID != id || p.ended {
 		p = t.add(id, f.stat.Parent, f.uid, f.comm)
 	}
-	p.round = t.round
+	p.round, p.Kernel = t.round, f.stat.IsKernelThread()
 	t.setProgram(p, f.uid, f.comm, f.argv)
 	return p
 }

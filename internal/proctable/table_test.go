@@ -119,7 +119,7 @@ func TestScanOfThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := New[string](hostfs.FromEnv(os.Getenv), recorder{})
-	if err := table.Scan(); err != nil {
+	if err := table.Scan(nil); err != nil {
 		t.Fatal(err)
 	}
 	p := table.Find(cmd.Process.Pid)
@@ -134,7 +134,7 @@ func TestScanOfThisMachine(t *testing.T) {
 	})
 	_ = input.Close()
 	_ = cmd.Wait()
-	if err := table.Scan(); err != nil || !p.ended {
+	if err := table.Scan(nil); err != nil || !p.ended {
 		t.Errorf("%+v has not ended, %v", p, err)
 	}
 	self := ID{os.Getpid(), table.Find(os.Getpid()).Start}

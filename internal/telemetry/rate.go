@@ -72,5 +72,8 @@ func (t *Total) AddUpTo(b *Batch, counter, perSecond float64) {
 	t.rate.AddUpTo(b, counter, perSecond)
 }
 
+// IsWanted reports whether the user wants the counter or its rate.
+func (t *Total) IsWanted() bool { return t.raw != nil || t.rate.series != nil }
+
 // Forget makes the next reading count as the first, as [Rate.Forget] does.
 func (t *Total) Forget() { t.rate.Forget() }

@@ -27,6 +27,8 @@ import (
 	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
 	postgresinput "github.com/rtcollector/rtcollector/plugins/postgres"
+	processgroups "github.com/rtcollector/rtcollector/plugins/process_groups"
+	processtop "github.com/rtcollector/rtcollector/plugins/process_top"
 	processes "github.com/rtcollector/rtcollector/plugins/processes"
 	prometheus "github.com/rtcollector/rtcollector/plugins/prometheus"
 	redisinput "github.com/rtcollector/rtcollector/plugins/redis"
@@ -60,6 +62,8 @@ func Catalog() plugins.Catalog {
 		nginx.Plugin,
 		nstat.Plugin,
 		postgresinput.Plugin,
+		processgroups.Plugin,
+		processtop.Plugin,
 		processes.Plugin,
 		prometheus.Plugin,
 		redisinput.Plugin,

@@ -76,7 +76,7 @@ func (in *input) Open(ctx context.Context) error {
 	if err := in.openEBPF(); err != nil {
 		return err
 	}
-	if err := in.tracker.processes.Scan(); err != nil {
+	if err := in.tracker.processes.Scan(nil); err != nil {
 		return err
 	}
 	if in.kernel == nil {
@@ -250,7 +250,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 }
 
 func (in *input) poll(ctx context.Context, now time.Time) error {
-	if err := in.tracker.processes.Scan(); err != nil {
+	if err := in.tracker.processes.Scan(nil); err != nil {
 		return err
 	}
 	all, err := in.finder.find(ctx, in.tracker)
@@ -273,7 +273,7 @@ func (in *input) update(ctx context.Context, now time.Time) error {
 	if lost.Events > in.lost {
 		in.env.Log.Warn("the kernel reports more than can be read, events were lost; connections without an end are looked for", "lost", lost.Events-in.lost)
 		in.lost, in.recheck = lost.Events, recheckGathers
-		err = in.tracker.processes.Scan()
+		err = in.tracker.processes.Scan(nil)
 	}
 	all, _, listErr := in.finder.listAll(ctx, in.tracker)
 	if listErr == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/shared"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -54,14 +55,15 @@ func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writ
 			return o.Built.New(env)
 		}})
 	}
+	pool := &shared.Pool{}
 	for _, in := range cfg.Inputs {
-		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac))
+		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac, pool))
 	}
 	return ac
 }
 
-// describeInput describes one input of the agent ac.
-func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config) agent.Input {
+// describeInput describes one input of the agent ac. The pool is for all inputs of the agent.
+func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config, pool *shared.Pool) agent.Input {
 	options := in.Built.Options
 	tags := map[string]string{}
 	maps.Copy(tags, cfg.Tags)
@@ -73,6 +75,7 @@ func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config
 			Factory:  telemetry.NewFactory(ac.Host, in.Built.Definition.Name(), tags).Every(every).Choose(options.Choice(cfg.Counters)),
 			Log:      ac.Log.With("input", in.ID),
 			FS:       hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v }),
+			Shared:   pool,
 			Self:     ac.Self,
 			Secrets:  cfg.Secrets,
 			Interval: every,

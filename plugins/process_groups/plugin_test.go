@@ -1,0 +1,14 @@
+package processgroups
+
+import (
+	"testing"
+
+	"github.com/rtcollector/rtcollector/plugins/plugintest"
+)
+
+func TestConformance(t *testing.T) {
+	plugintest.Run(t, Plugin,
+		plugintest.Case{Name: "proc", Config: "{source: proc}", Allocs: 50_000},
+		plugintest.Case{Name: "everything", Config: "{labels: [unit, cgroup, container], connections: true, measure_programs: true}", Allocs: 50_000},
+	)
+}
