@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -534,8 +535,8 @@ func TestExitNumbers(t *testing.T) {
 		}
 		return true
 	})
-	if got := fmt.Sprint(kinds); got != fmt.Sprint([]ProcessEventKind{ProcessFork, ProcessExec, ProcessExit}) {
-		t.Errorf("events %v", got)
+	if !slices.Equal(kinds, []ProcessEventKind{ProcessFork, ProcessExec, ProcessExit}) {
+		t.Errorf("events %v", kinds)
 	}
 }
 
