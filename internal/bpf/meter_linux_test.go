@@ -416,7 +416,7 @@ func TestBlock(t *testing.T) {
 		}
 		got := fmt.Sprintln(sum.Reads, sum.ReadBytes, sum.Writes, sum.WriteBytes, latencies[BlockRead], latencies[BlockWrite], latencies[BlockFlush])
 		// A request to empty the disk's cache has no data. It counts as a write in /proc/diskstats, but the disk gets a flush instead.
-		want := fmt.Sprintln(now[0], now[2]*512, now[4], now[6]*512, now[0], now[4]-now[15], now[15])
+		want := fmt.Sprintln(now[0], now[2]*512, now[4]-now[15], now[6]*512, now[0], now[4]-now[15], now[15])
 		if got != want || latencies[BlockFlush] == 0 {
 			return fmt.Errorf("programs: %s diskstats: %s", got, want)
 		}
@@ -518,13 +518,13 @@ func TestExitNumbers(t *testing.T) {
 		if f.CPU < 100*time.Millisecond || f.CPU != f.User+f.System {
 			t.Errorf("CPU %v", f.CPU)
 		}
-		if !near(int64(f.MinorFaults), usage.Minflt, 0) || !near(int64(f.MajorFaults), usage.Majflt, 0) || f.MinorFaults < 1000 {
+		if !near(int64(f.MinorFaults), usage.Minflt, 0) || !near(int64(f.MajorFaults), usage.Majflt, 0) || f.MinorFaults < 100 {
 			t.Errorf("faults %d and %d", f.MinorFaults, f.MajorFaults)
 		}
 		if !near(int64(f.Voluntary), usage.Nvcsw, 1) || !near(int64(f.Involuntary), usage.Nivcsw, 1) {
 			t.Errorf("switches %d and %d", f.Voluntary, f.Involuntary)
 		}
-		if int64(f.ReadBytes>>9) != usage.Inblock || int64(f.WriteBytes>>9) != usage.Oublock || f.WriteBytes < 1_000_000 {
+		if int64(f.ReadBytes>>9) != usage.Inblock || int64(f.WriteBytes>>9) != usage.Oublock { // both are 0 if the folder is in memory
 			t.Errorf("%d bytes read, %d written", f.ReadBytes, f.WriteBytes)
 		}
 		if f.ReadCalls == 0 || f.WriteCalls < 100 || f.PeakRSS>>10 != usage.Maxrss {
