@@ -115,7 +115,7 @@ type BlockLatency struct {
 // TCPTrouble counts, over all network namespaces, since the programs were loaded.
 type TCPTrouble struct {
 	Retransmits    ByFamily // segments sent again, as RetransSegs in /proc/net/snmp
-	ResetsSent     ByFamily
+	ResetsSent     ByFamily // before Linux 6.10 without those that answer to a port where nobody listens
 	ResetsReceived ByFamily
 }
 

@@ -47,7 +47,7 @@ func openMeter(t testing.TB, c MeterConfig) *Meter {
 func untilEvent(t testing.TB, m *Meter, what string, done func(*ProcessEvent) bool) {
 	t.Helper()
 	found := false
-	for deadline := time.Now().Add(20 * time.Second); !found; {
+	for deadline := time.Now().Add(time.Minute); !found; {
 		if time.Now().After(deadline) {
 			t.Fatalf("no event: %s", what)
 		}
@@ -329,6 +329,26 @@ func TestFullMap(t *testing.T) {
 	}
 }
 
+// checkSum checks that the sum of a histogram is possible with its slots.
+func checkSum(t *testing.T, h *Histogram) {
+	t.Helper()
+	bounds := HistogramBounds()
+	var least, most time.Duration
+	for i, n := range h.Count {
+		if i > 0 {
+			least += time.Duration(n) * bounds[i-1]
+		}
+		if i == len(bounds) {
+			most += time.Duration(n) * time.Hour
+		} else {
+			most += time.Duration(n) * bounds[i]
+		}
+	}
+	if h.Sum <= least || h.Sum > most {
+		t.Errorf("%v does not lie between %v and %v: %v", h.Sum, least, most, h.Count)
+	}
+}
+
 // loopDevice returns a block device in a file, with its numbers.
 func loopDevice(t testing.TB, size int64) (path string, disk Disk) {
 	t.Helper()
@@ -402,9 +422,7 @@ func TestBlock(t *testing.T) {
 		if err := m.BlockLatency(func(l *BlockLatency) bool {
 			if l.Disk == disk {
 				latencies[l.Op] = l.Total()
-				if l.Sum <= 0 {
-					t.Errorf("%v of %v took %v", l.Op, disk, l.Sum)
-				}
+				checkSum(t, &l.Histogram)
 			}
 			return false
 		}); err != nil {
@@ -737,7 +755,7 @@ func loseSegments(t *testing.T, m *Meter) error {
 	return nil
 }
 
-// A connection that is refused is a reset, sent and received.
+// A connection that is aborted is a reset, sent and received; so is one that is refused, which older kernels do not report as sent.
 func TestResets(t *testing.T) {
 	m := openMeter(t, MeterConfig{Retransmits: true})
 	if !m.HasResets() {
@@ -753,6 +771,19 @@ func TestResets(t *testing.T) {
 			t.Skip("somebody listens there")
 		}
 	}
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Skip(err)
+		}
+		defer l.Close()
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
 	after, err := m.TCP()
 	if err != nil {
 		t.Fatal(err)
@@ -763,7 +794,7 @@ func TestResets(t *testing.T) {
 		"sent, IPv6":     {before.ResetsSent.IPv6, after.ResetsSent.IPv6},
 		"received, IPv6": {before.ResetsReceived.IPv6, after.ResetsReceived.IPv6},
 	} {
-		if n[1]-n[0] < 1 || n[1]-n[0] > 10 {
+		if n[1]-n[0] < 1 || n[1]-n[0] > 100 {
 			t.Errorf("resets %s: %d", name, n[1]-n[0])
 		}
 	}
@@ -802,6 +833,7 @@ func TestRunQueue(t *testing.T) {
 	}
 	got, n := after.Sum-before.Sum, after.Total()-before.Total()
 	t.Logf("threads waited %v, %d times; those of the child %v", got, n, waited)
+	checkSum(t, &after)
 	if waited == 0 {
 		t.Skip("this kernel does not count it")
 	}
