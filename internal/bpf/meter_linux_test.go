@@ -314,19 +314,22 @@ func TestFullMap(t *testing.T) {
 		send()
 	}
 	lost, err := m.Lost()
-	if err != nil || lost.Traffic != 3 {
-		t.Errorf("lost %+v, %v; want 3 of 5", lost, err)
+	if err != nil || lost.Traffic < 3 { // other processes of this machine may be lost, too
+		t.Errorf("lost %+v, %v; want at least 3 of 5", lost, err)
 	}
 	fill, err := m.Fill()
 	if err != nil || len(fill) != 1 || fill[0] != (MapFill{"traffic", 2, 2}) {
 		t.Errorf("fill %+v, %v", fill, err)
 	}
-	if err := m.Traffic(func(*Traffic) bool { return true }); err != nil {
-		t.Fatal(err)
-	}
-	if pid := send(); trafficOf(t, m, pid).UDPTx != datagramSize {
-		t.Error("there is no room after all were forgotten")
-	}
+	servicetest.Until(t, "there is room after all were forgotten", func(context.Context) error {
+		if err := m.Traffic(func(*Traffic) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		if trafficOf(t, m, send()).UDPTx != datagramSize {
+			return errors.New("others took it")
+		}
+		return nil
+	})
 }
 
 // checkSum checks that the sum of a histogram is possible with its slots.
