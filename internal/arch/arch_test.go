@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/catalog", "internal/bpf", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/redisconn", "internal/httpx", "internal/tskey", "internal/syslogmsg", "internal/connlog", "internal/procclass", "internal/proclog", "internal/proctable", "internal/embedded/search", "internal/catalog/*", "internal/tlsx/*"},
 	{"internal/tsread", "internal/procusage", "internal/remotename", "internal/embedded", "internal/redisconn/*", "internal/httpx/*"},
-	{"internal/embedded/embeddedtest", "internal/query"},
+	{"internal/embedded/embeddedtest", "internal/procusage/*", "internal/query"},
 	{"internal/query/*"},
 	// Floor 2: secrets.
 	{"secrets"},
@@ -41,7 +41,7 @@ var layers = [][]string{
 	{"agent"},
 	{"agent/config"},
 	// Floor 5: cmd, and the tools that build and generate.
-	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/tui", "internal/tools/*"},
+	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "internal/tools/*"},
 	{"cmd/rtcollector/web/*"},
 	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},

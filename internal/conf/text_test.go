@@ -26,3 +26,22 @@ func TestDecodeText(t *testing.T) {
 		}
 	}
 }
+
+// TestAliasesOfText: a few hundred bytes must not become millions of values.
+func TestAliasesOfText(t *testing.T) {
+	var target struct {
+		Names [][]string `yaml:"names"`
+		Any   []string   `yaml:"any"`
+	}
+	text := "any: &a [" + strings.Repeat("x,", 5000) + "]\nnames: [" + strings.Repeat("*a,", 5000) + "]\n"
+	if err := DecodeText("f.yaml", []byte(text), &target); err == nil || !strings.Contains(err.Error(), "too many values") || len(target.Names) > 0 {
+		t.Errorf("%v, %d names", err, len(target.Names))
+	}
+	text = "any: &a [x, y]\nnames: [*a, *a]\n"
+	if err := DecodeText("f.yaml", []byte(text), &target); err != nil || len(target.Names) != 2 {
+		t.Errorf("%v, %d names", err, len(target.Names))
+	}
+	if err := DecodeText("f.yaml", []byte("names: &b [*b]\n"), &target); err == nil || !strings.Contains(err.Error(), "nested") {
+		t.Error(err)
+	}
+}

@@ -26,6 +26,9 @@ type Config struct {
 // DefaultConfig returns the settings that hold without any.
 func DefaultConfig() Config { return Config{Mode: Merge, Others: true} }
 
+// ClassSettings returns the settings themselves. It finds them in those of a component that inlines them.
+func (c *Config) ClassSettings() *Config { return c }
+
 // Mode says what becomes of the classes that are built in when the user has a file.
 type Mode string
 
@@ -109,7 +112,7 @@ func (c *Config) checkFilters(list []Rule) error {
 	for i := range list {
 		r := &list[i]
 		groups = append(groups, r.Group)
-		subgroups = append(subgroups, r.Subgroup, r.Class.String())
+		subgroups = append(subgroups, r.Subgroup, r.String())
 	}
 	var errs []error
 	check := func(key, what string, filter match.List, known []string) {

@@ -21,8 +21,39 @@ type facts struct {
 	unit      string // without escapes
 	place     *cgroup.Place
 	argv      []string
-	line      string // see cmdline
+	line      cmdLine // see cmdline
 	lineKnown bool
+}
+
+// cmdLine is a command line, and which pairs of neighbouring bytes it has. A Java program's is long, and hundreds of texts are looked for in it,
+// of which most have a pair that it has not.
+type cmdLine struct {
+	text  string
+	pairs [pairBits / 64]uint64
+}
+
+const pairBits = 4096
+
+func newCmdLine(text string) (l cmdLine) {
+	l.text = text
+	for i := 1; i < len(text); i++ {
+		bit := pairBit(text[i-1], text[i])
+		l.pairs[bit/64] |= 1 << (bit % 64)
+	}
+	return l
+}
+
+// pairBit returns the bit that a pair of bytes shares with few others.
+func pairBit(a, b byte) uint { return (uint(a)*67 + uint(b)) % pairBits }
+
+// contains reports whether the line has a text.
+func (l *cmdLine) contains(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if bit := pairBit(text[i-1], text[i]); l.pairs[bit/64]&(1<<(bit%64)) == 0 {
+			return false
+		}
+	}
+	return strings.Contains(l.text, text)
 }
 
 // newFacts returns the names of a process.
@@ -65,14 +96,16 @@ func titleProgram(arg string) string {
 }
 
 // cmdline returns the first bytes of the arguments, joined by blanks.
-func (f *facts) cmdline() string {
-	if f.lineKnown {
-		return f.line
+func (f *facts) cmdline() *cmdLine {
+	if !f.lineKnown {
+		f.line, f.lineKnown = newCmdLine(f.joinArguments()), true
 	}
-	f.lineKnown = true
+	return &f.line
+}
+
+func (f *facts) joinArguments() string {
 	if len(f.argv) == 1 {
-		f.line = f.argv[0][:min(len(f.argv[0]), maxCmdline)]
-		return f.line
+		return f.argv[0][:min(len(f.argv[0]), maxCmdline)]
 	}
 	size := 0
 	for _, arg := range f.argv {
@@ -89,8 +122,7 @@ func (f *facts) cmdline() string {
 		}
 		line = append(line, arg...)
 	}
-	f.line = string(line[:min(len(line), maxCmdline)])
-	return f.line
+	return string(line[:min(len(line), maxCmdline)])
 }
 
 // findScript returns the base name of what an interpreter runs, without the usual endings: "certbot" of "python3 /usr/bin/certbot renew",

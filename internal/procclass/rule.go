@@ -37,7 +37,7 @@ type Rule struct {
 	Source string // where the entry is: "built-in", or the user's file and the number of the entry
 
 	name, exe, comm names
-	cmdline         match.Regexps
+	cmdline         []expression
 	cgroup, unit    match.List
 	container       []string
 }
@@ -48,10 +48,18 @@ type names struct {
 	patterns []pattern
 }
 
-// pattern is a glob or a regular expression, and how the texts that it matches begin.
+// pattern is a glob or a regular expression, and how the texts that it matches begin and end, as far as is known.
 type pattern struct {
 	match.Pattern
-	prefix string
+	prefix, suffix string
+	isSimple       bool // any text may be between the two, as in "python*"
+}
+
+func (p *pattern) match(text string) bool {
+	if !strings.HasPrefix(text, p.prefix) || !strings.HasSuffix(text, p.suffix) {
+		return false
+	}
+	return p.isSimple && len(text) >= len(p.prefix)+len(p.suffix) || p.Match(text)
 }
 
 func newNames(list match.List) (n names) {
@@ -60,17 +68,18 @@ func newNames(list match.List) (n names) {
 			n.exact = append(n.exact, p.String())
 			continue
 		}
-		text := p.String()
-		prefix, _, _ := strings.Cut(text, "[")
-		if i := strings.IndexAny(prefix, "*?~"); i >= 0 {
-			prefix = prefix[:i]
-		}
-		if len(prefix) == len(text) || strings.HasPrefix(text, "~") {
-			prefix = ""
-		}
-		n.patterns = append(n.patterns, pattern{p, prefix})
+		n.patterns = append(n.patterns, newPattern(p))
 	}
 	return n
+}
+
+func newPattern(p match.Pattern) pattern {
+	text := p.String()
+	if strings.HasPrefix(text, "~") {
+		return pattern{Pattern: p}
+	}
+	prefix, suffix := text[:strings.IndexAny(text, "*?[")], text[strings.LastIndexAny(text, "*?[]")+1:]
+	return pattern{p, prefix, suffix, text == prefix+"*"+suffix}
 }
 
 func (n *names) isEmpty() bool { return len(n.exact)+len(n.patterns) == 0 }
@@ -81,7 +90,9 @@ func (n *names) match(text string) bool {
 }
 
 func (n *names) matchPattern(text string) bool {
-	return slices.ContainsFunc(n.patterns, func(p pattern) bool { return strings.HasPrefix(text, p.prefix) && p.Match(text) })
+	return slices.ContainsFunc(n.patterns, func(p pattern) bool {
+		return strings.HasPrefix(text, p.prefix) && strings.HasSuffix(text, p.suffix) && p.Match(text)
+	})
 }
 
 // matchComm is match for a name that the kernel may have cut.
@@ -113,7 +124,7 @@ func (r *Rule) matchesRest(f *facts) bool {
 	return (len(r.container) == 0 || matchContainer(r.container, f.place.Container, f.place.Runtime)) &&
 		(len(r.unit) == 0 || matchUnit(r.unit, f)) &&
 		(len(r.cgroup) == 0 || r.cgroup.Match(f.place.Path)) &&
-		(len(r.cmdline) == 0 || len(f.argv) > 0 && r.cmdline.Match(f.cmdline()))
+		(len(r.cmdline) == 0 || len(f.argv) > 0 && matchLine(r.cmdline, f.cmdline()))
 }
 
 func matchUnit(list match.List, f *facts) bool {
@@ -137,7 +148,7 @@ func (r *Rule) Conditions() string {
 	add("comm", r.comm.texts())
 	var expressions []string
 	for _, e := range r.cmdline {
-		expressions = append(expressions, strings.TrimPrefix(e.String(), "~"))
+		expressions = append(expressions, e.text())
 	}
 	add("cmdline", expressions)
 	add("cgroup", listTexts(r.cgroup))

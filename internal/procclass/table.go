@@ -41,15 +41,15 @@ type table struct {
 
 // entry is a rule as a file has it.
 type entry struct {
-	Group     string        `yaml:"group"`
-	Subgroup  string        `yaml:"subgroup"`
-	Name      match.List    `yaml:"name"`
-	Exe       match.List    `yaml:"exe"`
-	Comm      match.List    `yaml:"comm"`
-	Cmdline   match.Regexps `yaml:"cmdline"`
-	Cgroup    match.List    `yaml:"cgroup"`
-	Unit      match.List    `yaml:"unit"`
-	Container []string      `yaml:"container"`
+	Group     string       `yaml:"group"`
+	Subgroup  string       `yaml:"subgroup"`
+	Name      match.List   `yaml:"name"`
+	Exe       match.List   `yaml:"exe"`
+	Comm      match.List   `yaml:"comm"`
+	Cmdline   []expression `yaml:"cmdline"`
+	Cgroup    match.List   `yaml:"cgroup"`
+	Unit      match.List   `yaml:"unit"`
+	Container []string     `yaml:"container"`
 }
 
 // parseTable parses a file. The error has the position of each mistake.
@@ -86,17 +86,17 @@ func (e *entry) Validate() error {
 	for _, l := range []struct {
 		key  string
 		list match.List
-	}{{"name", e.Name}, {"exe", e.Exe}, {"comm", e.Comm}, {"cgroup", e.Cgroup}, {"unit", e.Unit}, {"cmdline", expressions(e.Cmdline)}, {"container", texts(e.Container)}} {
+	}{{"name", e.Name}, {"exe", e.Exe}, {"comm", e.Comm}, {"cgroup", e.Cgroup}, {"unit", e.Unit}, {"cmdline", patternsOf(e.Cmdline)}, {"container", texts(e.Container)}} {
 		lists += len(l.list)
 		errs = append(errs, checkItems(l.key, l.list)...)
 	}
 	if lists == 0 {
-		errs = append(errs, errors.New("has no condition; add one of name, exe, comm, cmdline, cgroup, unit, container"))
+		errs = append(errs, conf.Key("name", "is missing; an entry needs one of name, exe, comm, cmdline, cgroup, unit, container"))
 	}
 	return errors.Join(errs...)
 }
 
-func expressions(list match.Regexps) (all match.List) {
+func patternsOf(list []expression) (all match.List) {
 	for _, r := range list {
 		all = append(all, r.Pattern)
 	}

@@ -50,30 +50,44 @@ const nanosPerTick = 10_000_000
 
 // readings are the last known counters of a process.
 type readings struct {
-	last  Counters
-	known set // which of them were read
+	last   Counters
+	before Counters // before a counter last fell
+	known  set      // which of them were read
+	fallen set      // which have fallen and not grown since
 }
 
 // step takes new readings of some counters and returns how much each has grown. A process that is new since the previous look has used all
-// that it has since then; of another one, what it used before its first reading is not known.
+// that it has since then; of another one, what it used before its first reading is not known. A counter that falls was wrong once: what it
+// had before does not count again.
 func (r *readings) step(now *Counters, which set, isNew bool) (growth Counters) {
 	for c := range NumCounters {
 		if !which.has(c) {
 			continue
 		}
+		last, v := r.last[c], now[c]
 		switch {
-		case r.known.has(c):
-			growth[c] = grown(r.last[c], now[c])
-		case isNew:
-			growth[c] = now[c]
+		case !r.known.has(c):
+			if isNew {
+				growth[c] = v
+			}
+		case v < last:
+			r.before[c], r.fallen = last, r.fallen|setOf(c)
+		case v > last && r.fallen.has(c):
+			r.fallen &^= setOf(c)
+			if v >= r.before[c] {
+				last = r.before[c]
+			}
+			growth[c] = v - last
+		default:
+			growth[c] = v - last
 		}
-		r.last[c] = max(r.last[c], now[c])
+		r.last[c] = v
 	}
 	r.known |= which
 	return growth
 }
 
-// grown returns the growth from one reading to the next. The kernel scales the parts of CPU times, so that one may be a little lower.
+// grown returns the growth from one reading to the next.
 func grown(before, now uint64) uint64 {
 	if now < before {
 		return 0

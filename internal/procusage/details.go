@@ -74,11 +74,14 @@ func (w *Watcher) readStatus(m *Member) error {
 		return nil
 	}
 	var threads []threadSwitches
-	if m.Threads <= 1 {
+	if m.Threads <= 1 && len(m.details.threads) <= 1 {
 		threads = append(threads, threadSwitches{m.Process.PID, s.switches})
 	} else {
-		threads = make([]threadSwitches, 0, m.Threads)
+		threads = make([]threadSwitches, 0, min(m.Threads, maxThreads))
 		err = w.reader.threads(m.Process.PID, func(tid int, s status) { threads = append(threads, threadSwitches{tid, s.switches}) })
+	}
+	if len(threads) == 0 { // it has ended
+		return err
 	}
 	sum := m.details.addThreads(threads)
 	growth := m.readings.step(&Counters{VoluntarySwitches: sum[0], InvoluntarySwitches: sum[1]}, switchCounters, m.started)
@@ -97,16 +100,15 @@ type threadSwitches struct {
 func (d *details) addThreads(now []threadSwitches) [2]uint64 {
 	byTID := func(a, b threadSwitches) int { return cmp.Compare(a.tid, b.tid) }
 	slices.SortFunc(now, byTID)
-	for _, t := range now {
+	for i := range now {
 		var before [2]uint64
-		if i, ok := slices.BinarySearchFunc(d.threads, t, byTID); ok {
-			before = d.threads[i].switches
+		if at, ok := slices.BinarySearchFunc(d.threads, now[i], byTID); ok {
+			before = d.threads[at].switches
 		}
-		if t.switches[0] < before[0] || t.switches[1] < before[1] { // another thread has this number now
-			before = [2]uint64{}
-		}
-		for i := range before {
-			d.switches[i] += t.switches[i] - before[i]
+		for kind := range before {
+			most := max(before[kind], now[i].switches[kind]) // one that falls was wrong once
+			d.switches[kind] += most - before[kind]
+			now[i].switches[kind] = most
 		}
 	}
 	d.threads = now

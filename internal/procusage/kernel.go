@@ -11,7 +11,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/proctable"
 )
 
-// Meter is what a [Watcher] needs of [bpf.Meter]. Read is called from one goroutine, the others from another one.
+// Meter is what a [Watcher] needs of [bpf.Meter]. Read is called from one goroutine, the others from another one. Close is called when Read
+// has returned for the last time.
 type Meter interface {
 	Read(wait time.Duration, each func(*bpf.ProcessEvent)) error
 	Traffic(each func(*bpf.Traffic) (forget bool)) error
@@ -47,8 +48,9 @@ func (w *Watcher) checkPIDs() error {
 	return ErrOtherPIDs
 }
 
-// eventWait is how long the watcher waits for events of the kernel. They are not urgent; the kernel wakes it when there are many.
-const eventWait = time.Second
+// eventWait is how long the watcher waits for events of the kernel. They are not urgent, and the kernel wakes it when there are many; but it
+// ends only when it does not wait.
+const eventWait = 250 * time.Millisecond
 
 // UseKernel makes the watcher use eBPF programs until it is closed. An error says why that is not possible here.
 func (w *Watcher) UseKernel(open func() (Meter, error)) error {

@@ -48,7 +48,7 @@ func (m *Memory) addLine(line []byte) (ok bool) {
 	}
 	value, _ := scan.CutField(rest)
 	kilobytes, isNumber := scan.ParseUint(value)
-	if !isNumber || kilobytes > 1<<53 {
+	if !isNumber || kilobytes > maxValue>>10 {
 		return false
 	}
 	*into[0] += kilobytes << 10

@@ -47,22 +47,21 @@ func DefaultSettings() Settings {
 // sharedKey identifies a watcher that inputs can use together.
 type sharedKey struct{ settings string }
 
+// Opener is the type of [Open].
+type Opener = func(*shared.Pool, hostfs.Root, *slog.Logger, Settings, *procclass.Rules) (*Watcher, func() error, error)
+
 // Open returns a watcher, which inputs with the same settings share. Release must be called when it is no longer needed. Where eBPF is not
-// possible, the watcher says so once in the log, unless the settings ask for eBPF: then it is an error.
-func Open(pool *shared.Pool, fs hostfs.Root, log *slog.Logger, s Settings) (w *Watcher, release func() error, err error) {
-	return shared.Get(pool, sharedKey{fmt.Sprintf("%+v %+v", fs, s)}, func() (*Watcher, error) { return open(fs, log, s) })
+// possible, the watcher says so once in the log, unless the settings ask for eBPF: then it is an error. The rules are those of the settings.
+func Open(pool *shared.Pool, fs hostfs.Root, log *slog.Logger, s Settings, rules *procclass.Rules) (w *Watcher, release func() error, err error) {
+	return shared.Get(pool, sharedKey{fmt.Sprintf("%+v %+v", fs, s)}, func() (*Watcher, error) { return open(fs, log, s, rules) })
 }
 
-func open(fs hostfs.Root, log *slog.Logger, s Settings) (*Watcher, error) {
-	rules, err := s.Load()
-	if err != nil {
-		return nil, err
-	}
+func open(fs hostfs.Root, log *slog.Logger, s Settings, rules *procclass.Rules) (*Watcher, error) {
 	w := New(fs, rules, log)
 	if s.Source == SourceProc {
 		return w, nil
 	}
-	err = w.UseKernel(func() (Meter, error) {
+	err := w.UseKernel(func() (Meter, error) {
 		return bpf.OpenMeter(bpf.MeterConfig{Processes: true, Network: s.Network, Block: s.Disks, MeasureTime: s.MeasurePrograms})
 	})
 	switch {

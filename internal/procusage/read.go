@@ -86,6 +86,9 @@ type status struct {
 	switches [2]uint64
 }
 
+// maxValue is more than any of the numbers can be. Sums of some of them do not overflow.
+const maxValue = 1 << 53
+
 // parseStatus parses /proc/PID/status or /proc/PID/task/TID/status.
 func parseStatus(file []byte) (s status) {
 	for len(file) > 0 {
@@ -95,10 +98,10 @@ func parseStatus(file []byte) (s status) {
 		value, _ := scan.CutField(rest)
 		n, ok := scan.ParseUint(value)
 		switch {
-		case !ok:
-		case string(name) == "VmRSS:" && n < 1<<53:
+		case !ok || n > maxValue:
+		case string(name) == "VmRSS:":
 			s.resident = n << 10
-		case string(name) == "VmSwap:" && n < 1<<53:
+		case string(name) == "VmSwap:":
 			s.swap = n << 10
 		case string(name) == "voluntary_ctxt_switches:":
 			s.switches[0] = n
@@ -131,7 +134,7 @@ func parseIO(file []byte) (c Counters, ok bool) {
 		default:
 			continue
 		}
-		if isNumber {
+		if isNumber && n <= maxValue {
 			c[counter], found = n, found|setOf(counter)
 		}
 	}

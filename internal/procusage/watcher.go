@@ -46,6 +46,7 @@ type Watcher struct {
 	round    uint32
 	looked   time.Time // the last look
 	ticks    uint64    // clock ticks since the system started, then; 0: there was no look
+	since    uint64    // ticks, but 0 if the clocks disagree
 	visited  []*Member
 	toDetail []*Member
 	result   Result
@@ -115,6 +116,7 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 		return Result{}, err
 	}
 	w.round++
+	w.since = w.sinceLast(ticks, now)
 	w.visited, w.toDetail, w.result = w.visited[:0], w.toDetail[:0], Result{At: now, ticks: ticks}
 	if err := w.table.Scan(w.visit); err != nil {
 		return Result{}, err
@@ -130,6 +132,21 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 	w.sum(now)
 	w.result.Took = time.Since(now)
 	return w.result, nil
+}
+
+const (
+	ticksPerSecond = 100 // USER_HZ
+	maxClockError  = 5 * time.Second
+)
+
+// sinceLast returns the clock ticks at the previous look, or 0 if the time that has passed since then is another one than that of the clock:
+// in some containers the uptime is not that of the system.
+func (w *Watcher) sinceLast(ticks uint64, now time.Time) uint64 {
+	passed := time.Duration(int64(ticks)-int64(w.ticks)) * nanosPerTick
+	if difference := passed - now.Sub(w.looked); w.ticks == 0 || difference.Abs() > maxClockError {
+		return 0
+	}
+	return w.ticks
 }
 
 // Forked implements [proctable.Classifier]. Only the events of the kernel tell of it, so the process is new.
@@ -165,7 +182,7 @@ func (w *Watcher) classify(m *Member, argv []string) {
 func (w *Watcher) visit(p *Process, s *proctable.Stat) {
 	m := p.Info
 	isFirst := m.round == 0
-	if isFirst && w.ticks > 0 && p.Start >= w.ticks {
+	if isFirst && w.since > 0 && p.Start >= w.since && p.Start <= w.result.ticks+ticksPerSecond { // not in the future
 		m.started = true
 	}
 	m.round, m.parent = w.round, s.Parent

@@ -74,8 +74,9 @@ func TestSwitchesOfThreadsThatEnd(t *testing.T) {
 		{[]threadSwitches{{10, [2]uint64{5, 1}}}, [2]uint64{5, 1}},
 		{[]threadSwitches{{12, [2]uint64{7, 0}}, {10, [2]uint64{6, 1}}}, [2]uint64{13, 1}},
 		{[]threadSwitches{{10, [2]uint64{6, 2}}}, [2]uint64{13, 2}},                        // 12 has ended
-		{[]threadSwitches{{10, [2]uint64{6, 2}}, {12, [2]uint64{1, 1}}}, [2]uint64{14, 3}}, // another 12
-		{[]threadSwitches{{10, [2]uint64{8, 2}}, {12, [2]uint64{0, 1}}}, [2]uint64{16, 4}}, // and another one
+		{[]threadSwitches{{10, [2]uint64{6, 2}}, {12, [2]uint64{1, 1}}}, [2]uint64{14, 3}}, // again a thread 12
+		{[]threadSwitches{{10, [2]uint64{8, 2}}, {12, [2]uint64{0, 1}}}, [2]uint64{16, 3}}, // wrong once
+		{[]threadSwitches{{10, [2]uint64{8, 2}}, {12, [2]uint64{4, 1}}}, [2]uint64{19, 3}},
 	}
 	for i, s := range steps {
 		if got := sum(s.threads...); got != s.want {
@@ -106,6 +107,16 @@ func TestDetailsOfIdleProcesses(t *testing.T) {
 	tree.look(w, 100)
 	if got := groups.totals[postgres].Now.Swap; got != 3072 {
 		t.Errorf("a busy process is not read: %d", got)
+	}
+}
+
+// A counter that reads 0 or too much once does not count twice.
+func TestWrongReadings(t *testing.T) {
+	var r readings
+	for i, s := range []struct{ reading, growth uint64 }{{100, 100}, {150, 50}, {0, 0}, {160, 10}, {170, 10}, {5000, 4830}, {180, 0}, {190, 10}, {190, 0}, {200, 10}} {
+		if got := r.step(&Counters{ReadBytes: s.reading}, setOf(ReadBytes), true); got != (Counters{ReadBytes: s.growth}) {
+			t.Errorf("reading %d: %v, want %d", i, got, s.growth)
+		}
 	}
 }
 

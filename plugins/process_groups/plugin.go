@@ -11,6 +11,7 @@ import (
 	_ "embed"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/procclass"
 	"github.com/rtcollector/rtcollector/internal/procusage"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -26,6 +27,8 @@ var Plugin = plugins.Poll("process_groups", "what groups of processes use: CPU, 
 type input struct {
 	env    plugins.Env
 	config Config
+	rules  *procclass.Rules
+	open   procusage.Opener // procusage.Open, but for tests
 	series *seriesSet
 
 	watcher *procusage.Watcher // nil: not open
@@ -35,12 +38,16 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	return &input{env: env, config: c, series: newSeriesSet(env)}, nil
+	rules, err := c.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &input{env: env, config: c, rules: rules, open: procusage.Open, series: newSeriesSet(env)}, nil
 }
 
 // Open implements plugins.Opener.
 func (in *input) Open(context.Context) error {
-	w, release, err := procusage.Open(in.env.Shared, in.env.FS, in.env.Log, in.config.Settings)
+	w, release, err := in.open(in.env.Shared, in.env.FS, in.env.Log, in.config.Settings, in.rules)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/procclass"
 	"github.com/rtcollector/rtcollector/internal/procusage"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -24,6 +25,8 @@ var Plugin = plugins.Poll("process_top", "the processes that use the most, and w
 type input struct {
 	env    plugins.Env
 	config Config
+	rules  *procclass.Rules
+	open   procusage.Opener // procusage.Open, but for tests
 	series *telemetry.Vec[procusage.Key, nameSeries]
 
 	watcher *procusage.Watcher
@@ -37,12 +40,16 @@ type input struct {
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
-	return &input{env: env, config: c, series: newSeries(env, &c), maxCPU: 100 * float64(procusage.CPUs(env.FS))}, nil
+	rules, err := c.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &input{env: env, config: c, rules: rules, open: procusage.Open, series: newSeries(env, &c), maxCPU: 100 * float64(procusage.CPUs(env.FS))}, nil
 }
 
 // Open implements plugins.Opener.
 func (in *input) Open(context.Context) error {
-	w, release, err := procusage.Open(in.env.Shared, in.env.FS, in.env.Log, in.config.Settings)
+	w, release, err := in.open(in.env.Shared, in.env.FS, in.env.Log, in.config.Settings, in.rules)
 	if err != nil {
 		return err
 	}

@@ -81,9 +81,11 @@ func TestOpenAPIAnswers(t *testing.T) {
 	a := newArchive(t)
 	a.writeSome()
 	a.write(someConnections()...)
+	a.write(someProcesses()...)
 	d := readOpenAPI(t, a.base)
 	for _, request := range []string{"/api/status", "/api/hosts", "/api/logs", "/api/logs/volume?since=" + a.at(-60) + "&until=" + a.at(60), "/api/logs?last=0", "/health",
-		"/api/connections", "/api/connections?since=" + a.at(0) + "&until=" + a.at(600), "/api/connections?by=x"} {
+		"/api/connections", "/api/connections?since=" + a.at(0) + "&until=" + a.at(600), "/api/connections?by=x",
+		"/api/processes?host=box&since=" + a.at(0), "/api/processes?host=none", "/api/processes"} {
 		path, _, _ := strings.Cut(request, "?")
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, a.base+request, http.NoBody)
 		resp, err := http.DefaultClient.Do(r)

@@ -43,6 +43,7 @@ func (s *Server) ownRoutes() map[string]map[string]http.HandlerFunc {
 		"/api/status":      get(inTurn(s.serveStatus)),
 		"/api/hosts":       get(inTurn(s.serveHosts)),
 		"/api/connections": get(s.serveConnections),
+		"/api/processes":   get(s.serveProcesses),
 		"/api/logs":        get(s.serveLogs),
 		"/api/logs/tail":   get(s.serveTail),
 		"/api/logs/volume": get(s.serveVolume),
