@@ -19,18 +19,19 @@ import (
 const connectTimeout = 15 * time.Second
 
 func (a *App) checkCommand(c *commonFlags) *cobra.Command {
-	var connect bool
+	var connect, privileges bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and the files and secrets that it refers to; with --connect also try every input and output once",
 		Args:  rejectArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), *c, connect) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), *c, connect, privileges) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
+	cmd.Flags().BoolVar(&privileges, "privileges", false, "list the capabilities that the inputs need, and which of them this process lacks")
 	return cmd
 }
 
-func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
+func (a *App) runCheck(ctx context.Context, c commonFlags, connect, privileges bool) error {
 	env := a.configEnv()
 	env.CheckSecrets = true // secrets of stores on the network are only resolved with --connect
 	cfg, path, err := a.loadWith(ctx, c.config, env)
@@ -47,6 +48,9 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, pluralize(len(cfg.Inputs), "input"), cfg.Interval, pluralize(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
+	if privileges {
+		return a.printPrivileges(cfg)
+	}
 	for _, id := range ag.Unclaimed() {
 		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch, redis_streams or sqlite to outputs\n", terminal.Line(id))
 	}
