@@ -243,7 +243,7 @@ func TestSnapshot(t *testing.T) {
 
 func TestAccumulates(t *testing.T) {
 	c := defaults()
-	if got := c.Accumulates(10 * time.Second); !strings.HasPrefix(got, "up to 864000 events a month, about 74") || !strings.Contains(got, "7 series for each name") {
+	if got := c.Accumulates(10 * time.Second); !strings.HasPrefix(got, "up to 864000 events a month, about 989 MiB") || !strings.Contains(got, "7 series for each name") {
 		t.Error(got)
 	}
 	c.SnapshotEvery, c.PerPID = 0, true
