@@ -30,6 +30,19 @@ export function isSilent(host, seen) {
   return now() - seen > Math.max(minSilence, 3 * (intervals.get(host) ?? 0));
 }
 
+// measureIntervals finds the seconds between two samples of metrics of a host, from those of the last window seconds: a Map of metric to the longest one.
+// They decide what is a gap.
+export async function measureIntervals(metrics, host, time, window, signal) {
+  const { data } = await instant(`${selector("", { __name__: metrics, host })}[${window}s]`, time, signal);
+  const found = new Map();
+  for (const { metric, values } of data.result) {
+    if (values.length < 2) continue;
+    const interval = (values.at(-1)[0] - values[0][0]) / (values.length - 1);
+    found.set(metric.__name__, Math.max(found.get(metric.__name__) ?? 0, Math.round(interval * 10) / 10));
+  }
+  return found;
+}
+
 const day = 86400;
 
 // checks are asked about all hosts at once. text says what is wrong with the host of a result; level is bad or warn. place is the column

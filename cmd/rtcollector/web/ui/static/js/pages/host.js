@@ -9,7 +9,7 @@ import { parseValue } from "../data.js";
 import { hostHref, hostOf, href, params, path } from "../state.js";
 import { gridOf, now, stepFor } from "../time.js";
 import { ago, count, duration, withUnit } from "../units.js";
-import { isSilent, learnIntervals } from "../health.js";
+import { isSilent, learnIntervals, measureIntervals } from "../health.js";
 
 const points = 240; // of a chart: about one for two pixels
 const discoverEvery = 120; // seconds
@@ -87,18 +87,11 @@ class HostPage {
     setText(this.note, this.names.size === 0 ? `Redis has no series with host=${quote(this.host)}. Is the agent running, and does it write to this Redis?` : "");
   }
 
-  // #measure finds the intervals of the metrics of a group, from the samples of two minutes: they decide what is a gap.
+  // #measure finds the intervals of the metrics of a group.
   async #measure(group, range, signal) {
     if (!group || this.measured.has(group.id)) return;
     this.measured.add(group.id);
-    const metrics = metricsOf(group, this.names);
-    const { data } = await api.instant(`${selector("", { __name__: metrics, host: this.host })}[${intervalWindow}s]`, Math.min(range.end, this.seen ?? range.end), signal);
-    const found = new Map();
-    for (const { metric, values } of data.result) {
-      if (values.length < 2) continue;
-      const interval = (values.at(-1)[0] - values[0][0]) / (values.length - 1);
-      found.set(metric.__name__, Math.max(found.get(metric.__name__) ?? 0, Math.round(interval * 10) / 10));
-    }
+    const found = await measureIntervals(metricsOf(group, this.names), this.host, Math.min(range.end, this.seen ?? range.end), intervalWindow, signal);
     for (const [metric, interval] of found) this.names.set(metric, interval);
   }
 
