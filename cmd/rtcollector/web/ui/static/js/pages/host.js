@@ -37,8 +37,9 @@ class HostPage {
     this.summary = h("dl", { class: "facts" });
     this.tabs = h("nav", { class: "tabs", "aria-label": "Groups" });
     this.grid = h("div", { class: "panels" });
+    this.more = h("p", { class: "page-note", hidden: true }, h("a", { href: "/processes" }, "Groups in detail, and which processes ran at any moment"));
     this.note = h("p", { class: "page-note", role: "status" });
-    fill(root, h("h1", { class: "hidden" }, "Host ", name(this.host)), h("div", { class: "page-head" }, this.summary, this.tabs), this.note, this.grid);
+    fill(root, h("h1", { class: "hidden" }, "Host ", name(this.host)), h("div", { class: "page-head" }, this.summary, this.tabs), this.note, this.more, this.grid);
     this.views = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "300px 0px" });
     this.facts = { os: "", kernel: "" };
     this.#drawFacts();
@@ -145,6 +146,8 @@ class HostPage {
     const wanted = params().get("tab") ?? "overview";
     const group = this.#group();
     this.#drawTabs(groupsHere, wanted === "metrics" ? "metrics" : group?.id);
+    this.more.hidden = wanted !== "processes" || group?.id !== "processes";
+    this.more.firstElementChild.setAttribute("href", href("/processes", { host: this.host }));
     if (wanted === "metrics") {
       this.#drawMetrics();
       return;

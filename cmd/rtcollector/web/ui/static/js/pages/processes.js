@@ -43,20 +43,20 @@ class ProcessesPage {
     this.app = app;
     this.title = "Processes";
     this.hostChoice = h("select", { class: "pill host-choice", "aria-label": "Host", on: { change: () => change({ host: this.hostChoice.value, group: null, at: null }) } });
-    this.hostLink = h("a", { href: "/hosts" }, "this host");
+    this.hostLink = h("a", { href: "/hosts" }, "its other charts");
     this.facts = h("dl", { class: "facts" });
     this.note = h("p", { class: "page-note", role: "status" });
     this.help = h("section", { class: "sheet turn-on", hidden: true });
     this.topChoice = h("div", { class: "choices", role: "group", "aria-label": "Top processes by" });
-    this.overview = new PanelGrid("panels process-charts", (plan) => this.#actions(plan));
-    this.detail = new PanelGrid("panels process-charts", (plan) => this.#actions(plan));
-    this.detailTitle = h("h2", { class: "section" });
-    this.detailBox = h("section", { hidden: true }, this.detailTitle, this.detail.element);
+    this.overview = new PanelGrid("panels process-overview", (plan) => this.#actions(plan));
+    this.detail = new PanelGrid("panels", (plan) => this.#actions(plan));
+    this.detailTitle = h("h2", { class: "section detail-title" });
+    this.detailBox = h("section", { class: "detail", hidden: true }, this.detailTitle, this.detail.element);
     this.groupsTitle = h("h2", { class: "section" }, "Groups");
     this.groupsBox = h("section", { hidden: true }, this.groupsTitle);
     this.moment = new Moment(this);
-    fill(root, h("h1", { class: "hidden" }, "Processes"), h("div", { class: "page-head" }, h("div", { class: "facts" }, h("div", null, h("div", { class: "dim small" }, "Host, ", this.hostLink), this.hostChoice)), this.facts, this.topChoice), this.note, this.help,
-      this.overview.element, this.detailBox, this.moment.element, this.groupsBox);
+    fill(root, h("h1", { class: "hidden" }, "Processes"), h("div", { class: "page-head" }, h("div", { class: "process-head" }, h("div", null, h("div", { class: "dim small" }, "Host, ", this.hostLink), this.hostChoice), this.facts), this.topChoice), this.note, this.help,
+      this.overview.element, this.moment.element, this.groupsBox, this.detailBox);
     for (let i = 0; i < 3; i++) this.overview.element.append(h("section", { class: "panel loading placeholder" }));
   }
 
@@ -167,8 +167,16 @@ class ProcessesPage {
     this.detailBox.hidden = group === null;
     if (group !== null) {
       const text = this.groupNames.size === 0 ? "has no series" : "by subgroup";
-      fill(this.detailTitle, "Group ", name(group), ` ${text} `, h("button", { class: "chip pill", on: { click: () => change({ group: null }) } }, "close", h("span", { class: "dim", "aria-hidden": "true" }, "×")));
+      fill(this.detailTitle, h("span", null, "Group"), name(group), h("span", null, text), h("button", { class: "chip pill", on: { click: () => change({ group: null }) } }, "close", h("span", { class: "dim", "aria-hidden": "true" }, "×")));
     }
+    if (this.wantsDetail && group !== null) this.detailBox.scrollIntoView();
+    this.wantsDetail = false;
+  }
+
+  // showGroup shows a group in detail.
+  showGroup(group) {
+    change({ group });
+    this.wantsDetail = true;
   }
 
   #drawTopChoice(tops, chosen) {
@@ -221,7 +229,7 @@ class ProcessesPage {
     if (key !== this.groupsKey) {
       this.groupsKey = key;
       this.groupsTable = new Table([
-        { id: "group", title: "Group", value: (row) => row.group, cell: (row) => h("button", { class: "cell-filter", title: "Show this group in detail", on: { click: () => change({ group: row.group }) } }, name(row.group)) },
+        { id: "group", title: "Group", value: (row) => row.group, cell: (row) => h("button", { class: "cell-filter", title: "Show this group in detail", on: { click: () => this.showGroup(row.group) } }, name(row.group)) },
         ...columns.map(({ id, title, unit }) => ({ id, title, right: true, value: (row) => row[id], cell: (row) => (row[id] === undefined ? h("span", { class: "dim" }, "–") : h("span", { class: row[id] === 0 ? "dim" : null }, unit === "" ? count(row[id]) : withUnit(row[id], unit))) })),
       ], { caption: "Groups of processes", order: columns.some(({ id }) => id === "cpu") ? "cpu" : columns[0]?.id, down: true, limit: 300 });
       fill(this.groupsBox, this.groupsTitle, this.groupsTable.element);
@@ -372,7 +380,8 @@ class Moment {
   }
 }
 
-function momentColumns({ app }) {
+function momentColumns(page) {
+  const { app } = page;
   const none = () => h("span", { class: "dim" }, "–");
   const number = (id, title, write) => ({ id, title, right: true, value: (row) => row[id], cell: (row) => (row[id] === undefined ? none() : h("span", { class: row[id] === 0 ? "dim" : null }, write(row[id]))) });
   const size = (id, title) => number(id, title, (value) => withUnit(value, "bytes"));
@@ -383,10 +392,11 @@ function momentColumns({ app }) {
     rate("rx_bytes_per_second", "Received"), rate("tx_bytes_per_second", "Sent"), number("threads", "Threads", count), number("pid", "PID", String), text("user", "User"),
     {
       id: "group", title: "Group", value: (row) => `${row.group ?? ""}/${row.subgroup ?? ""}`,
-      cell: (row) => (row.group === undefined ? none() : h("button", { class: "cell-filter", title: "Show this group in detail", on: { click: () => change({ group: row.group }) } }, name(row.subgroup === undefined ? row.group : `${row.group}/${row.subgroup}`))),
+      cell: (row) => (row.group === undefined ? none() : h("button", { class: "cell-filter", title: "Show this group in detail", on: { click: () => page.showGroup(row.group) } }, name(row.subgroup === undefined ? row.group : `${row.group}/${row.subgroup}`))),
     },
-    text("unit", "Unit"), text("container", "Container", { cell: (row) => (row.container === undefined ? none() : h("span", { title: row.container }, name(row.container.slice(0, 12)))) }),
-    number("start", "Started", (value) => formatTime(value, app.zone(), "minute")), text("cmdline", "Command line", { wide: true, cell: (row) => (row.cmdline === undefined ? h("span", { class: "dim" }, "–") : name(row.cmdline)) }),
+    text("cmdline", "Command line", { wide: true }), text("unit", "Unit"),
+    text("container", "Container", { cell: (row) => (row.container === undefined ? none() : h("span", { title: row.container }, name(row.container.slice(0, 12)))) }),
+    number("start", "Started", (value) => formatTime(value, app.zone(), "minute")),
   ];
 }
 
