@@ -53,7 +53,7 @@ var allPages = []aPage{
 	{"logs", "/logs", `document.querySelectorAll(".line").length === 300`},
 	{"connections", "/connections", `document.querySelectorAll(".rows tbody tr").length >= 6 && document.querySelectorAll(".panel canvas").length === 2`},
 	{"processes", "/processes?host=atlas", `document.querySelectorAll(".rows tbody tr").length >= 20 && document.querySelectorAll(".panel canvas").length === 3`},
-	{"processes-group", "/processes?host=atlas&group=web", `document.querySelectorAll(".panel canvas").length >= 9`},
+	{"processes-group", "/processes?host=atlas&group=web", `document.querySelectorAll(".panel canvas").length >= 3 && document.querySelectorAll(".detail .panel").length > 15`},
 	{"agents", "/agents", `document.querySelectorAll(".rows tbody tr").length >= 9`},
 	{"agents-one", "/agents?q=borg", `document.querySelectorAll(".rows tbody tr").length >= 5`},
 }

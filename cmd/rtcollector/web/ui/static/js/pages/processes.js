@@ -114,16 +114,11 @@ class ProcessesPage {
   }
 
   async #refreshHosts(signal) {
-    if (this.hosts && now() - this.hostsRead < lookFor) {
-      this.#drawHosts();
-      return;
-    }
-    const [all, seen] = await Promise.all([api.hosts(signal), api.labelValues("host", selector("", { __name__: ["process_group_count", ...knownTop.slice(0, 1)] }), signal)]);
-    this.hosts = all.hosts.map((one) => one.host);
-    this.seen = new Set(seen.data);
-    for (const one of this.seen) if (!this.hosts.includes(one)) this.hosts.push(one);
-    this.hosts.sort();
-    this.hostsRead = now();
+    const wantsSeen = !this.seen || now() - this.seenRead > lookFor;
+    const [all, seen] = await Promise.all([api.hosts(signal), wantsSeen ? api.labelValues("host", selector("", { __name__: ["process_group_count", ...knownTop.slice(0, 1)] }), signal) : null]);
+    if (seen) Object.assign(this, { seen: new Set(seen.data), seenRead: now() });
+    this.lastSeen = new Map(all.hosts.map((one) => [one.host, one.last_seen]));
+    this.hosts = [...new Set([...this.lastSeen.keys(), ...this.seen])].sort();
     this.#drawHosts();
   }
 
@@ -140,7 +135,7 @@ class ProcessesPage {
   async #discover(range, signal) {
     const [{ data }, intervals] = await Promise.all([
       api.labelValues("__name__", selector("", { __name__: [...known, ...knownTop], host: this.host }), signal),
-      measureIntervals(["process_group_count", "process_top_cpu"], this.host, range.end, intervalWindow, signal),
+      measureIntervals(["process_group_count", "process_top_cpu"], this.host, Math.min(range.end, this.lastSeen.get(this.host) ?? range.end), intervalWindow, signal),
     ]);
     this.names = new Map(data.map((metric) => [metric, intervals.get(metric.startsWith("process_top_") ? "process_top_cpu" : "process_group_count")]));
     this.discovered = now();
@@ -211,11 +206,13 @@ class ProcessesPage {
       fill(this.facts);
       return null;
     }
-    const time = Number(params().get("at")) || range.end;
+    const interval = this.names.get("process_group_count");
+    const lookback = interval ? Math.max(10, Math.ceil(4 * interval)) : 300;
+    const end = range.end - this.lastSeen.get(this.host) > lookback ? this.lastSeen.get(this.host) : range.end; // what a silent host wrote last
+    const time = Number(params().get("at")) || end;
     try {
-      const interval = this.names.get("process_group_count");
-      const { data } = await api.instant(`sum by (__name__, group) (${selector("", { __name__: here.flatMap(({ metrics }) => metrics), host: this.host })})`, time, signal, interval ? Math.max(10, Math.ceil(4 * interval)) : undefined);
-      this.#drawGroups(rowsOf(data.result, here), here, time);
+      const { data } = await api.instant(`sum by (__name__, group) (${selector("", { __name__: here.flatMap(({ metrics }) => metrics), host: this.host })})`, time, signal, lookback);
+      this.#drawGroups(rowsOf(data.result, here), here, time, time !== range.end);
       return null;
     } catch (error) {
       if (api.isAbort(error)) throw error;
@@ -223,7 +220,7 @@ class ProcessesPage {
     }
   }
 
-  #drawGroups(rows, here, time) {
+  #drawGroups(rows, here, time, saysTime) {
     const columns = here.filter(({ id }) => rows.some((row) => row[id] !== undefined));
     const key = JSON.stringify(columns);
     if (key !== this.groupsKey) {
@@ -236,7 +233,7 @@ class ProcessesPage {
     }
     this.groupsBox.classList.remove("stale");
     this.groupsBox.hidden = rows.length === 0;
-    setText(this.groupsTitle, params().has("at") ? `Groups at ${formatTime(time, this.app.zone())}` : "Groups");
+    setText(this.groupsTitle, saysTime ? `Groups at ${formatTime(time, this.app.zone())}` : "Groups");
     const shown = JSON.stringify(rows);
     if (shown !== this.groupsShown) this.groupsTable.show(rows); // otherwise the focus stays
     this.groupsShown = shown;
