@@ -135,7 +135,7 @@ class ProcessesPage {
   async #discover(range, signal) {
     const [{ data }, intervals] = await Promise.all([
       api.labelValues("__name__", selector("", { __name__: [...known, ...knownTop], host: this.host }), signal),
-      measureIntervals(["process_group_count", "process_top_cpu"], this.host, Math.min(range.end, this.lastSeen.get(this.host) ?? range.end), intervalWindow, signal),
+      measureIntervals(["process_group_count", "process_top_cpu"], this.host, Math.min(range.end, this.lastSeen.get(this.host) ?? range.end), intervalWindow, signal, Math.min), // names and groups come and go
     ]);
     this.names = new Map(data.map((metric) => [metric, intervals.get(metric.startsWith("process_top_") ? "process_top_cpu" : "process_group_count")]));
     this.discovered = now();
