@@ -38,12 +38,19 @@ func (s *source) readProcesses(ctx context.Context, now time.Time, over span, ho
 	cores := sum("group", "process_group_cpu_user_rate") + " + " + sum("group", "process_group_cpu_system_rate")
 	count, rss, pss := &reading{expr: sum("group", "process_group_count")}, &reading{expr: sum("group", "process_group_rss")}, &reading{expr: sum("group", "process_group_pss")}
 	coresNow, coresLine := &reading{expr: cores}, &reading{expr: cores, ranged: true}
-	topCPU, topCPULine := &reading{expr: sum("name", "process_top_cpu")}, &reading{expr: sum("name", "process_top_cpu"), ranged: true}
-	topRSS, topRSSLine := &reading{expr: sum("name", "process_top_rss")}, &reading{expr: sum("name", "process_top_rss"), ranged: true}
+	topCPU, topCPULine := &reading{expr: latestSum("process_top_cpu", host)}, &reading{expr: sum("name", "process_top_cpu"), ranged: true}
+	topRSS, topRSSLine := &reading{expr: latestSum("process_top_rss", host)}, &reading{expr: sum("name", "process_top_rss"), ranged: true}
 	if err := s.read(ctx, now, over, count, rss, pss, coresNow, coresLine, topCPU, topCPULine, topRSS, topRSSLine); err != nil {
 		return nil, err
 	}
 	return &processData{newGroups(count, coresNow, coresLine, rss, pss), newNames(topCPU, topCPULine), newNames(topRSS, topRSSLine)}, nil
+}
+
+// latestSum returns an expression that adds up a metric of the names that are in the newest gather. Others have left the top, but would count
+// for the whole lookback.
+func latestSum(metric, host string) string {
+	selected := metric + "{host=" + quote(host) + "}"
+	return "sum by (name) (" + selected + " and (timestamp(" + selected + ") == scalar(max(timestamp(" + selected + ")))))"
 }
 
 // newGroups returns a row for each group that one of the readings has.

@@ -58,6 +58,19 @@ func TestProcesses(t *testing.T) {
 	u.shows("1 hosts, 1 reporting")
 }
 
+// A name that has left the top is not one of the largest any more.
+func TestNamesThatLeft(t *testing.T) {
+	client := querytest.Open(t)
+	now := time.Now().Unix()
+	querytest.Load(t, client, fmt.Sprintf("process_top_cpu{host=\"h1\",name=\"left\"} 90 %d\nprocess_top_cpu{host=\"h1\",name=\"stays\"} 80 %d\nprocess_top_cpu{host=\"h1\",name=\"stays\"} 80 %d\n# EOF\n", now-30, now-30, now-20))
+	u := newUser(t, client, Config{Host: "h1"})
+	u.press("p")
+	u.shows("stays .* 80 %")
+	if strings.Contains(u.screen(), "left") {
+		t.Errorf("shows a name that left:\n%s", u.screen())
+	}
+}
+
 // With more groups than fit, the smallest are one row, and the largest names stay.
 func TestManyProcessGroups(t *testing.T) {
 	client := querytest.Open(t)

@@ -80,6 +80,7 @@ class ProcessesPage {
     const range = this.app.range();
     const host = params().get("host");
     await this.#refreshHosts(signal);
+    signal.throwIfAborted(); // another page may be open now
     if (!host) {
       if (this.hosts.length > 0) change({ host: this.hosts.find((one) => this.seen.has(one)) ?? this.hosts[0] }, { replace: true });
       else this.#say("Redis has no hosts yet. Is an agent running, and does it write to this Redis?");
