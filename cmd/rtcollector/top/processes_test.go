@@ -45,7 +45,7 @@ func TestProcesses(t *testing.T) {
 	querytest.Load(t, client, processSamples(5))
 	u := newUser(t, client, Config{})
 	u.press("p")
-	u.shows(`(?m)^h1, processes  redis.lan:6379  last 5 min  ● live$`, `(?m)^Group +Processes CPU +RSS$`, `(?m)^group1 +200 █+ +3 cores +1 GiB$`, `(?m)^group5 +40 █+ +0\.6 cores +64 MiB`,
+	u.shows(`(?m)^h1, processes  redis.lan:6379  last 5 min  ● live$`, `(?m)^Group +Processes CPU +RSS$`, `(?m)^group1 +200 █+ +3\.00 cores +1 GiB$`, `(?m)^group5 +40 █+ +0\.60 cores +64 MiB`,
 		`(?m)^Largest by CPU +Largest by memory$`, `(?m)^program1 +█+ +150 % +program5 +█+ +5 MiB$`, `(?m)^program5 +█+ +30 % +program1 +█+ +1 MiB$`)
 	if strings.Contains(u.screen(), "others") || strings.Contains(u.screen(), "more") {
 		t.Errorf("something is left out:\n%s", u.screen())
@@ -68,6 +68,14 @@ func TestNamesThatLeft(t *testing.T) {
 	u.shows("stays .* 80 %")
 	if strings.Contains(u.screen(), "left") {
 		t.Errorf("shows a name that left:\n%s", u.screen())
+	}
+}
+
+func TestFormatCores(t *testing.T) {
+	for v, want := range map[float64]string{0: "0.00 cores", 0.0001: "<0.01 cores", 0.005: "0.01 cores", 1.388: "1.39 cores", 64: "64.00 cores", 123.4: "123 cores"} {
+		if got := formatCores(v); got != want || len(got) > 11 {
+			t.Errorf("%v is %q, want %q", v, got, want)
+		}
 	}
 }
 

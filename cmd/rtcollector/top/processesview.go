@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/tui"
 	"github.com/rtcollector/rtcollector/internal/units"
@@ -75,18 +76,27 @@ func (m *model) groupTitles() string {
 }
 
 func (m *model) groupLine(g groupRow) string {
-	cores := units.Format(g.cores, "cores")
-	if math.IsNaN(g.cores) {
-		cores = ""
-	}
 	cells := []tui.Cell{
 		{Text: g.name, Width: 16}, {Text: units.Number(g.count), Width: -9}, {Text: tui.Sparkline(g.line, m.groupSpark(), 0), Width: m.groupSpark(), Style: tui.Accent},
-		{Text: cores, Width: -11}, {Text: units.Bytes(g.rss), Width: -9},
+		{Text: formatCores(g.cores), Width: -11}, {Text: units.Bytes(g.rss), Width: -9},
 	}
 	if m.hasPSS() {
 		cells = append(cells, tui.Cell{Text: units.Bytes(g.pss), Width: -9})
 	}
 	return tui.JoinCells(cells...)
+}
+
+// formatCores formats CPU time per second in at most 11 columns.
+func formatCores(cores float64) string {
+	switch {
+	case math.IsNaN(cores):
+		return ""
+	case cores > 0 && cores < 0.005:
+		return "<0.01 cores"
+	case cores < 100:
+		return strconv.FormatFloat(cores, 'f', 2, 64) + " cores"
+	}
+	return units.Number(cores) + " cores"
 }
 
 // nameWidth returns the columns of a name of a process: two of them stand side by side.
