@@ -147,6 +147,10 @@ export function connections(filters, signal) {
   return request("/api/connections", filters, { signal });
 }
 
+export function processes(query, signal) {
+  return request("/api/processes", query, { signal });
+}
+
 // tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away. It returns a function that ends it.
 export function tail(filters, onEvent, onProblem) {
   const source = new EventSource(`/api/logs/tail?${encode(filters)}`);
