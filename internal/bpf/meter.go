@@ -147,7 +147,8 @@ type ProcessEvent struct {
 // Key returns what identifies the process.
 func (e *ProcessEvent) Key() ProcessKey { return ProcessKey{e.Process.PID, e.Process.Start} }
 
-// ProcessTotals is what a process with all its threads had used when it ended, without the processes that it waited for.
+// ProcessTotals is what a process with all its threads had used when it ended, without the processes that it waited for; but its I/O includes theirs,
+// as in /proc/PID/io.
 type ProcessTotals struct {
 	// User and System are as wait4(2) reports them: CPU, split as the ticks of the clock saw them, because that is all that most
 	// kernels know. CPU is exact.

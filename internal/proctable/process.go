@@ -67,5 +67,8 @@ func displayName(comm string, argv []string, pid int) string {
 	return fmt.Sprintf("pid-%d", pid)
 }
 
+// Depth returns how many ancestors are known.
+func (p *Process[T]) Depth() int { return p.depth }
+
 // HasEnded reports whether the process is known to have ended.
 func (p *Process[T]) HasEnded() bool { return p.ended }

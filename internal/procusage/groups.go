@@ -65,6 +65,7 @@ const maxTotals = 1000
 // Groups adds up processes by a key. It belongs to its [Watcher], which must be locked.
 type Groups struct {
 	keyOf  func(*Member) Key
+	needs  Needs
 	totals map[Key]*Totals
 }
 

@@ -1,8 +1,10 @@
 package procusage
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -132,12 +134,9 @@ func (w *Watcher) handle(e *bpf.ProcessEvent) {
 		}
 		w.executed(w.table.Replaced(id, e.Process.UID, e.Process.Comm()))
 	case bpf.ProcessExit:
-		if known == nil && id.Start >= w.kernelSince() {
-			w.table.Forked(id, e.Process.Parent, e.Process.UID, e.Process.Comm())
-			known = w.table.Find(id.PID)
-		}
-		if known != nil {
-			w.exited(known, e)
+		w.exits = append(w.exits, *e)
+		if len(w.exits) >= maxExits {
+			w.settleExits(e.Time)
 		}
 	case bpf.ProcessOOM:
 		if p := w.table.Find(e.Process.PID); p != nil && p.Info != nil {
@@ -163,6 +162,53 @@ func (w *Watcher) executed(p *Process) {
 	m.Class, m.groups = w.rules.Classify(&procclass.Subject{Comm: p.Comm, Place: m.Place}), nil
 	w.assign(m)
 	m.add(&Counters{Starts: 1})
+}
+
+const (
+	// exitOrder is how much earlier the event of a process may come than that of a child whose end it waited for: the kernel frees both later,
+	// perhaps on different CPUs.
+	exitOrder = 300 * time.Millisecond
+
+	maxExits = 512 // that wait; the table remembers more ended processes than that
+)
+
+// settleExits counts the processes that had ended some time before now, which is since the system started. Children come before their parents,
+// because a parent's I/O includes that of the children that it has waited for.
+func (w *Watcher) settleExits(now time.Duration) {
+	later := slices.IndexFunc(w.exits, func(e bpf.ProcessEvent) bool { return e.Time > now-exitOrder })
+	if later < 0 || len(w.exits) >= 2*maxExits {
+		later = len(w.exits)
+	}
+	type ended struct {
+		process *Process
+		event   *bpf.ProcessEvent
+	}
+	var all []ended
+	for i := range w.exits[:later] {
+		e := &w.exits[i]
+		if p := w.findExited(e); p != nil {
+			all = append(all, ended{p, e})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ended) int { return cmp.Compare(b.process.Depth(), a.process.Depth()) })
+	for _, one := range all {
+		w.exited(one.process, one.event)
+	}
+	w.exits = slices.Delete(w.exits, 0, later)
+}
+
+// findExited returns the process of an exit event, or nil if it is older than the programs and was never seen.
+func (w *Watcher) findExited(e *bpf.ProcessEvent) *Process {
+	id := proctable.ID{PID: e.Process.PID, Start: uint64(e.Process.Start) / nanosPerTick}
+	p := w.table.Find(id.PID)
+	if p != nil && p.ID == id {
+		return p
+	}
+	if id.Start < w.kernelSince() || p != nil && !p.HasEnded() { // or another process has the number now
+		return nil
+	}
+	w.table.Forked(id, e.Process.Parent, e.Process.UID, e.Process.Comm())
+	return w.table.Find(id.PID)
 }
 
 // exited adds what a process used between the last look and its end.

@@ -3,10 +3,12 @@ package procusage
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/bpf"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/procclass"
 	"github.com/rtcollector/rtcollector/internal/proctable"
@@ -39,7 +41,8 @@ type Watcher struct {
 	table  *proctable.Table[*Member]
 	users  *proctable.Users
 	reader reader
-	kernel *kernel // nil: /proc only
+	kernel *kernel            // nil: /proc only
+	exits  []bpf.ProcessEvent // of processes that have ended and are not counted yet
 
 	needs    Needs
 	groups   []*Groups
@@ -81,9 +84,21 @@ func (w *Watcher) Group(needs Needs, keyOf func(*Member) Key) *Groups {
 	w.Lock()
 	defer w.Unlock()
 	w.needs.add(needs)
-	g := &Groups{keyOf: keyOf, totals: map[Key]*Totals{}}
+	g := &Groups{keyOf: keyOf, needs: needs, totals: map[Key]*Totals{}}
 	w.groups = append(w.groups, g)
 	return g
+}
+
+// Remove ends what [Watcher.Group] began.
+func (w *Watcher) Remove(g *Groups) {
+	w.Lock()
+	defer w.Unlock()
+	w.groups = slices.DeleteFunc(w.groups, func(one *Groups) bool { return one == g })
+	w.table.All(func(p *Process) { p.Info.groups = nil }) // they are assigned again
+	w.needs = Needs{}
+	for _, one := range w.groups {
+		w.needs.add(one.needs)
+	}
 }
 
 // Wants reports whether the settings select a group.
@@ -115,6 +130,8 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 	if err != nil {
 		return Result{}, err
 	}
+	began := time.Now()
+	w.settleExits(time.Duration(ticks) * nanosPerTick)
 	w.round++
 	w.since = w.sinceLast(ticks, now)
 	w.visited, w.toDetail, w.result = w.visited[:0], w.toDetail[:0], Result{At: now, ticks: ticks}
@@ -130,7 +147,7 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 		w.measure(ctx, now)
 	}
 	w.sum(now)
-	w.result.Took = time.Since(now)
+	w.result.Took = time.Since(began)
 	return w.result, nil
 }
 

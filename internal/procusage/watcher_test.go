@@ -436,6 +436,22 @@ func TestProcessIsMoved(t *testing.T) {
 	}
 }
 
+// Who no longer needs a watcher leaves nothing behind in it.
+func TestRemove(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	first := w.Group(Needs{FDs: true, IO: true}, byClass)
+	second := w.Group(Needs{IO: true}, byClass)
+	tree.process(testProcess{PID: 10, Start: 1, Read: 5})
+	tree.look(w, 10)
+	w.Remove(first)
+	tree.process(testProcess{PID: 10, Start: 1, Read: 9, User: 1})
+	tree.look(w, 20)
+	if total := second.totals[postgres]; w.needs != (Needs{IO: true}) || len(w.groups) != 1 || total.Counters[ReadBytes] != 4 || total.Now.Processes != 1 {
+		t.Errorf("%+v, %+v", w.needs, total)
+	}
+}
+
 // Two inputs that are polled at the same time share one look.
 func TestLookIsShared(t *testing.T) {
 	tree := newTree(t)

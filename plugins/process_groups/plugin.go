@@ -104,5 +104,6 @@ func (in *input) Close() error {
 	if in.sockets != nil {
 		in.sockets.close()
 	}
+	in.watcher.Remove(in.groups)
 	return in.release()
 }

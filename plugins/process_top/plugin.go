@@ -126,5 +126,6 @@ func (in *input) Close() error {
 	if in.release == nil {
 		return nil
 	}
+	in.watcher.Remove(in.names)
 	return in.release()
 }
