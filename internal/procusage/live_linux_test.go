@@ -217,7 +217,8 @@ func TestShortProcesses(t *testing.T) {
 		if found := groups.totals[Key{Name: commOf(t, "awk"), Group: "true"}]; found != nil {
 			total = *found
 		}
-		return total.Counters[Starts] == n && total.Counters[UserCPU]+total.Counters[SystemCPU] >= uint64(used)
+		// Some virtual machines do not report the ends of a few: see TestManyForks of package bpf.
+		return total.Counters[Starts] == n && total.Counters[UserCPU]+total.Counters[SystemCPU] >= uint64(used*85/100)
 	})
 	if got := time.Duration(total.Counters[UserCPU] + total.Counters[SystemCPU]); got > used*102/100 {
 		t.Errorf("%d processes used %v, want %v", n, got, used)
