@@ -288,6 +288,20 @@ func TestMissing(t *testing.T) {
 	}
 	p.press("gl")
 	p.wait(`document.getElementById("notice").textContent.includes("has no Search")`)
+
+	s.answer("/api/status", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"redis": map[string]any{"address": "redis.lan:6379", "reachable": true}, "time_series": false, "search": true, "missing": []string{"this Redis has no TimeSeries: use Redis 8"},
+			"now": float64(time.Now().UnixMilli()) / 1000,
+		})
+	})
+	p.open("/logs")
+	p.wait(`document.querySelectorAll(".line").length > 0`)
+	if text := p.text("#notice"); text != "" {
+		t.Errorf("the logs say %q although they need no TimeSeries", text)
+	}
+	p.press("gh")
+	p.wait(`document.getElementById("notice").textContent.includes("has no TimeSeries")`)
 }
 
 // TestNothing opens every page on an empty Redis: each says what to do.
@@ -297,7 +311,7 @@ func TestNothing(t *testing.T) {
 	p.allow("Failed to load resource")
 	for path, says := range map[string]string{
 		"/hosts": "No agent has written", "/host/nobody": "no series with host", "/agents": "No agent has written", "/explore?expr=up": "No data in this range",
-		"/nowhere": "No such page",
+		"/logs": "there is no index", "/nowhere": "No such page",
 	} {
 		p.open(path)
 		p.wait(fmt.Sprintf(`document.body.innerText.includes(%q)`, says))
