@@ -235,6 +235,25 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestLogsWithoutTail opens the page of the log on a server that lets it not follow, because too many others do: the page reads new lines
+// itself, and follows later.
+func TestLogsWithoutTail(t *testing.T) {
+	r, s := fleet(t)
+	s.answer("/api/logs/tail", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	p := openTab(t, s.base, 1000, 700)
+	p.allow("503")
+	p.open("/logs?range=5m&text=number")
+	p.wait(`document.querySelector(".page-note").textContent.includes("does not let this page follow")`)
+	write := func(text string) {
+		r.writeEvents(t, telemetry.Event{Time: time.Now(), Source: "syslog", Severity: telemetry.Error, Host: "atlas", App: "sshd", Message: text})
+		p.wait(fmt.Sprintf(`document.querySelector(".line-message")?.textContent === %q`, text))
+	}
+	write("number one")
+	s.answer("/api/logs/tail", nil)
+	write("number two")
+	p.wait(`document.querySelector(".page-note").textContent === ""`)
+}
+
 // TestManyHosts shows 1,000 hosts: only the rows in the window exist, and sorting and filtering work on all.
 func TestManyHosts(t *testing.T) {
 	r := startRedis(t)

@@ -147,8 +147,9 @@ export function connections(filters, signal) {
   return request("/api/connections", filters, { signal });
 }
 
-// tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away. It returns a function that ends it.
-export function tail(filters, onEvent, onProblem) {
+// tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away, and of onEnd if the server lets this
+// page not follow. It returns a function that ends it.
+export function tail(filters, onEvent, onProblem, onEnd) {
   const source = new EventSource(`/api/logs/tail?${encode(filters)}`);
   const parse = (text) => {
     try {
@@ -160,7 +161,7 @@ export function tail(filters, onEvent, onProblem) {
   source.onopen = () => onProblem("");
   source.onmessage = (message) => onEvent(parse(message.data));
   source.addEventListener("problem", (message) => onProblem(String(parse(message.data).error ?? "the log cannot be read")));
-  source.onerror = () => onProblem(source.readyState === EventSource.CLOSED ? "The server ended the connection. Reload the page." : "The connection is lost; trying again.");
+  source.onerror = () => (source.readyState === EventSource.CLOSED ? onEnd() : onProblem("The connection is lost; trying again."));
   return () => source.close();
 }
 
