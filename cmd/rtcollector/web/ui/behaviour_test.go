@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +171,35 @@ func TestExploreErrors(t *testing.T) {
 	p.wait(`document.querySelectorAll(".legend-item").length === 9 && document.querySelector(".expression-error").hidden`)
 	p.click(`document.querySelector(".history summary")`)
 	p.wait(`document.querySelector(".history .menu button").textContent === "sum by (host) (system_load1)"`)
+}
+
+// TestQueryTakesTooLong evaluates an expression that exceeds the server's time limit: the page says so, and does not ask again by itself.
+func TestQueryTakesTooLong(t *testing.T) {
+	_, s := fleet(t)
+	var asked atomic.Int64
+	s.answer("/api/v1/query_range", func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "errorType": "timeout", "error": "the query did not end in time (at most 30s)"})
+	})
+	p := openTab(t, s.base, 1000, 700)
+	p.allow("503")
+	p.open("/explore?expr=system_load1&live=0")
+	p.wait(`document.querySelector(".expression-error")?.textContent.includes("did not end in time")`)
+	if text := p.text("#notice"); text != "" {
+		t.Errorf("the page says %q although Redis is there", text)
+	}
+	states := `performance.getEntriesByType("resource").filter((e) => e.name.endsWith("/api/status")).length`
+	before := eval[int](p, states)
+	eval[bool](p, `(() => { const now = performance.now.bind(performance); performance.now = () => now() + 60e3; return true; })()`)
+	p.wait(fmt.Sprintf("%s > %d", states, before)) // what is due has been started
+	p.settle()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the page asked %d times, want once", n)
+	}
+
+	p.open("/host/atlas?live=0")
+	p.wait(`document.querySelector(".panel-message:not([hidden])")?.textContent.includes("A shorter range is quicker")`)
 }
 
 // TestManySeries shows a result of more series than a panel draws: it says so.

@@ -9,9 +9,10 @@ export class APIError extends Error {
     this.kind = kind;
   }
 
-  // away reports whether the server or its Redis could not answer now, so that a retry makes sense.
+  // away reports whether the server or its Redis could not answer now, so that a retry makes sense. A query that takes too long will do so
+  // again.
   get away() {
-    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    return this.kind !== "timeout" && (this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504);
   }
 }
 
