@@ -202,6 +202,21 @@ func TestQueryTakesTooLong(t *testing.T) {
 	p.wait(`document.querySelector(".panel-message:not([hidden])")?.textContent.includes("A shorter range is quicker")`)
 }
 
+// TestPanelsFail scrolls to panels whose queries fail: they say why, and nothing else happens.
+func TestPanelsFail(t *testing.T) {
+	_, s := fleet(t)
+	p := openTab(t, s.base, 1000, 500)
+	p.allow("422")
+	p.open("/host/atlas?live=0")
+	s.answer("/api/v1/query_range", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "errorType": "execution", "error": "more than 7 series"})
+	})
+	eval[bool](p, `(scrollTo(0, 1e6), true)`)
+	p.wait(`[...document.querySelectorAll(".panel")].at(-1).querySelector(".panel-message:not([hidden])")?.textContent === "more than 7 series"`)
+	p.settle()
+}
+
 // TestManySeries shows a result of more series than a panel draws: it says so.
 func TestManySeries(t *testing.T) {
 	s := startSite(t, startRedis(t))
