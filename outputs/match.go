@@ -18,6 +18,9 @@ func (q *EventQuery) Matches(doc eventdoc.Document) bool {
 	if !matchesName(q.Hosts, doc.Text(eventdoc.Host)) || !matchesName(q.Apps, doc.Text(eventdoc.App)) || !matchesName(q.Sources, doc.Text(eventdoc.Source)) {
 		return false
 	}
+	if slices.Contains(q.NotSources, doc.Text(eventdoc.Source)) {
+		return false
+	}
 	message := strings.ToLower(doc.Text(eventdoc.Message))
 	return strings.Contains(message, strings.ToLower(q.Text)) && hasWords(message, q.Words)
 }

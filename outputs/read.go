@@ -46,6 +46,7 @@ type EventQuery struct {
 	From, To      telemetry.Severity // the most and the least severe
 	Hosts         []string           // one of these; empty: any. A * at the end matches any ending
 	Apps, Sources []string           // likewise
+	NotSources    []string           // none of these
 	Words         []string           // the message has all of these words, as the index splits it. A * at the end matches any ending
 	Text          string             // the message has this text, in upper or lower case. Without Words all messages are read for this
 	Last          int                // only the newest events, this many; 0: all

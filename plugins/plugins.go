@@ -79,6 +79,12 @@ type Namer interface {
 	MetricNames() []string
 }
 
+// Accumulator is implemented by configurations of inputs whose series or events add up over time, however long the agent runs.
+type Accumulator interface {
+	// Accumulates says, in one line for people, what an input with this interval adds to its destinations in a month.
+	Accumulates(interval time.Duration) string
+}
+
 // Env is the environment that an input is built with.
 type Env struct {
 	ID       string             // unique in this agent: the name, or name#alias

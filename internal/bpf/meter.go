@@ -46,7 +46,7 @@ type Traffic struct {
 // Disk identifies a whole disk, never a partition.
 type Disk struct{ Major, Minor uint32 }
 
-// BlockUse is what one process had one disk read and write since it was first seen. The sums over all processes are what
+// BlockUse is what one process had one disk read and write since it was first seen. The sums of bytes over all processes are what
 // /proc/diskstats counts. The process is the one that made the request: for direct I/O and for reads the process itself, for what
 // the kernel writes from its caches a thread of the kernel, as PID and Comm say.
 type BlockUse struct {
@@ -54,7 +54,7 @@ type BlockUse struct {
 	Comm Comm // when it was first seen
 	Disk
 	ReadBytes, WriteBytes uint64
-	Reads, Writes         uint64 // completed requests, after merging
+	Reads, Writes         uint64 // completed requests, after merging; without those that only empty the disk's cache
 }
 
 // BlockOp is what a request asks of a disk.
@@ -115,7 +115,7 @@ type BlockLatency struct {
 // TCPTrouble counts, over all network namespaces, since the programs were loaded.
 type TCPTrouble struct {
 	Retransmits    ByFamily // segments sent again, as RetransSegs in /proc/net/snmp
-	ResetsSent     ByFamily
+	ResetsSent     ByFamily // before Linux 6.10 without those that answer to a port where nobody listens
 	ResetsReceived ByFamily
 }
 

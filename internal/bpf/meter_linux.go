@@ -15,7 +15,7 @@ import (
 )
 
 // Meter measures what processes and devices do, with eBPF programs. Its methods may be called at the same time; Read by one goroutine
-// only.
+// only. What they pass to functions is used again: these must copy what they keep.
 type Meter struct {
 	loaded
 	event ProcessEvent
@@ -136,10 +136,12 @@ func (m *Meter) Traffic(each func(*Traffic) (forget bool)) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var one Traffic // used again for each
 	return m.traffic.each(m.maps["traffic"], "the traffic of processes", func(k *usageProcessKey, v *usageTraffic) bool {
-		return each(&Traffic{
+		one = Traffic{
 			ProcessKey: ProcessKey{int(k.Pid), time.Duration(k.Start)}, Comm: v.Comm, TCPTx: v.TcpTx, TCPRx: v.TcpRx, UDPTx: v.UdpTx, UDPRx: v.UdpRx,
-		})
+		}
+		return each(&one)
 	})
 }
 
@@ -150,11 +152,13 @@ func (m *Meter) BlockUse(each func(*BlockUse) (forget bool)) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var one BlockUse // used again for each
 	return m.block.each(m.maps["block"], "the use of disks", func(k *usageBlockKey, v *usageBlockUse) bool {
-		return each(&BlockUse{
+		one = BlockUse{
 			ProcessKey: ProcessKey{int(k.Pid), time.Duration(k.Start)}, Comm: v.Comm, Disk: Disk{k.Major, k.Minor},
 			ReadBytes: v.ReadBytes, WriteBytes: v.WriteBytes, Reads: v.Reads, Writes: v.Writes,
-		})
+		}
+		return each(&one)
 	})
 }
 
@@ -165,8 +169,10 @@ func (m *Meter) BlockLatency(each func(*BlockLatency) (forget bool)) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var one BlockLatency // used again for each
 	return m.latency.each(m.maps["latency"], "the latency of disks", func(k *usageLatencyKey, v *usageHistogram) bool {
-		return each(&BlockLatency{Disk: Disk{k.Major, k.Minor}, Op: BlockOp(k.Op), Histogram: Histogram{Count: v.Slots, Sum: time.Duration(v.Sum)}})
+		one = BlockLatency{Disk: Disk{k.Major, k.Minor}, Op: BlockOp(k.Op), Histogram: Histogram{Count: v.Slots, Sum: time.Duration(v.Sum)}}
+		return each(&one)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,7 +47,7 @@ func openMeter(t testing.TB, c MeterConfig) *Meter {
 func untilEvent(t testing.TB, m *Meter, what string, done func(*ProcessEvent) bool) {
 	t.Helper()
 	found := false
-	for deadline := time.Now().Add(20 * time.Second); !found; {
+	for deadline := time.Now().Add(time.Minute); !found; {
 		if time.Now().After(deadline) {
 			t.Fatalf("no event: %s", what)
 		}
@@ -313,18 +314,41 @@ func TestFullMap(t *testing.T) {
 		send()
 	}
 	lost, err := m.Lost()
-	if err != nil || lost.Traffic != 3 {
-		t.Errorf("lost %+v, %v; want 3 of 5", lost, err)
+	if err != nil || lost.Traffic < 3 { // other processes of this machine may be lost, too
+		t.Errorf("lost %+v, %v; want at least 3 of 5", lost, err)
 	}
 	fill, err := m.Fill()
 	if err != nil || len(fill) != 1 || fill[0] != (MapFill{"traffic", 2, 2}) {
 		t.Errorf("fill %+v, %v", fill, err)
 	}
-	if err := m.Traffic(func(*Traffic) bool { return true }); err != nil {
-		t.Fatal(err)
+	servicetest.Until(t, "there is room after all were forgotten", func(context.Context) error {
+		if err := m.Traffic(func(*Traffic) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		if trafficOf(t, m, send()).UDPTx != datagramSize {
+			return errors.New("others took it")
+		}
+		return nil
+	})
+}
+
+// checkSum checks that the sum of a histogram is possible with its slots.
+func checkSum(t *testing.T, h *Histogram) {
+	t.Helper()
+	bounds := HistogramBounds()
+	var least, most time.Duration
+	for i, n := range h.Count {
+		if i > 0 {
+			least += time.Duration(n) * bounds[i-1]
+		}
+		if i == len(bounds) {
+			most += time.Duration(n) * time.Hour
+		} else {
+			most += time.Duration(n) * bounds[i]
+		}
 	}
-	if pid := send(); trafficOf(t, m, pid).UDPTx != datagramSize {
-		t.Error("there is no room after all were forgotten")
+	if h.Sum <= least || h.Sum > most {
+		t.Errorf("%v does not lie between %v and %v: %v", h.Sum, least, most, h.Count)
 	}
 }
 
@@ -401,9 +425,7 @@ func TestBlock(t *testing.T) {
 		if err := m.BlockLatency(func(l *BlockLatency) bool {
 			if l.Disk == disk {
 				latencies[l.Op] = l.Total()
-				if l.Sum <= 0 {
-					t.Errorf("%v of %v took %v", l.Op, disk, l.Sum)
-				}
+				checkSum(t, &l.Histogram)
 			}
 			return false
 		}); err != nil {
@@ -415,7 +437,7 @@ func TestBlock(t *testing.T) {
 		}
 		got := fmt.Sprintln(sum.Reads, sum.ReadBytes, sum.Writes, sum.WriteBytes, latencies[BlockRead], latencies[BlockWrite], latencies[BlockFlush])
 		// A request to empty the disk's cache has no data. It counts as a write in /proc/diskstats, but the disk gets a flush instead.
-		want := fmt.Sprintln(now[0], now[2]*512, now[4], now[6]*512, now[0], now[4]-now[15], now[15])
+		want := fmt.Sprintln(now[0], now[2]*512, now[4]-now[15], now[6]*512, now[0], now[4]-now[15], now[15])
 		if got != want || latencies[BlockFlush] == 0 {
 			return fmt.Errorf("programs: %s diskstats: %s", got, want)
 		}
@@ -517,13 +539,13 @@ func TestExitNumbers(t *testing.T) {
 		if f.CPU < 100*time.Millisecond || f.CPU != f.User+f.System {
 			t.Errorf("CPU %v", f.CPU)
 		}
-		if !near(int64(f.MinorFaults), usage.Minflt, 0) || !near(int64(f.MajorFaults), usage.Majflt, 0) || f.MinorFaults < 1000 {
+		if !near(int64(f.MinorFaults), usage.Minflt, 0) || !near(int64(f.MajorFaults), usage.Majflt, 0) || f.MinorFaults < 100 {
 			t.Errorf("faults %d and %d", f.MinorFaults, f.MajorFaults)
 		}
 		if !near(int64(f.Voluntary), usage.Nvcsw, 1) || !near(int64(f.Involuntary), usage.Nivcsw, 1) {
 			t.Errorf("switches %d and %d", f.Voluntary, f.Involuntary)
 		}
-		if int64(f.ReadBytes>>9) != usage.Inblock || int64(f.WriteBytes>>9) != usage.Oublock || f.WriteBytes < 1_000_000 {
+		if int64(f.ReadBytes>>9) != usage.Inblock || int64(f.WriteBytes>>9) != usage.Oublock { // both are 0 if the folder is in memory
 			t.Errorf("%d bytes read, %d written", f.ReadBytes, f.WriteBytes)
 		}
 		if f.ReadCalls == 0 || f.WriteCalls < 100 || f.PeakRSS>>10 != usage.Maxrss {
@@ -534,8 +556,8 @@ func TestExitNumbers(t *testing.T) {
 		}
 		return true
 	})
-	if got := fmt.Sprint(kinds); got != fmt.Sprint([]ProcessEventKind{ProcessFork, ProcessExec, ProcessExit}) {
-		t.Errorf("events %v", got)
+	if !slices.Equal(kinds, []ProcessEventKind{ProcessFork, ProcessExec, ProcessExit}) {
+		t.Errorf("events %v", kinds)
 	}
 }
 
@@ -736,7 +758,7 @@ func loseSegments(t *testing.T, m *Meter) error {
 	return nil
 }
 
-// A connection that is refused is a reset, sent and received.
+// A connection that is aborted is a reset, sent and received; so is one that is refused, which older kernels do not report as sent.
 func TestResets(t *testing.T) {
 	m := openMeter(t, MeterConfig{Retransmits: true})
 	if !m.HasResets() {
@@ -752,6 +774,19 @@ func TestResets(t *testing.T) {
 			t.Skip("somebody listens there")
 		}
 	}
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Skip(err)
+		}
+		defer l.Close()
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
 	after, err := m.TCP()
 	if err != nil {
 		t.Fatal(err)
@@ -762,7 +797,7 @@ func TestResets(t *testing.T) {
 		"sent, IPv6":     {before.ResetsSent.IPv6, after.ResetsSent.IPv6},
 		"received, IPv6": {before.ResetsReceived.IPv6, after.ResetsReceived.IPv6},
 	} {
-		if n[1]-n[0] < 1 || n[1]-n[0] > 10 {
+		if n[1]-n[0] < 1 || n[1]-n[0] > 100 {
 			t.Errorf("resets %s: %d", name, n[1]-n[0])
 		}
 	}
@@ -801,6 +836,7 @@ func TestRunQueue(t *testing.T) {
 	}
 	got, n := after.Sum-before.Sum, after.Total()-before.Total()
 	t.Logf("threads waited %v, %d times; those of the child %v", got, n, waited)
+	checkSum(t, &after)
 	if waited == 0 {
 		t.Skip("this kernel does not count it")
 	}

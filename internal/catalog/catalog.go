@@ -3,6 +3,7 @@
 //
 //   - catalog.go: [Definition] is a kind of component, [Built] its decoded configuration, [Catalog] a list of definitions.
 //   - report.go: [Report] is the result of "check --connect" for a component.
+//   - privilege.go: [Privilege] is what a component needs to be permitted.
 //
 // The type parameters are E, the environment that a component is built with; O, the options that all components of its kind have;
 // L, the live component.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/rtcollector/rtcollector/internal/bpf"
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/procclass"
 	"github.com/rtcollector/rtcollector/internal/shared"
@@ -73,4 +74,15 @@ func open(fs hostfs.Root, log *slog.Logger, s Settings, rules *procclass.Rules) 
 		log.Warn("processes are read from /proc: what they use after the last gather before their end is not counted, nor what they send and receive", "because", err)
 	}
 	return w, nil
+}
+
+// Privileges implements [catalog.Privileged].
+func (s *Settings) Privileges() (all []catalog.Privilege) {
+	if s.Source != SourceProc {
+		all = append(all, catalog.Privilege{
+			Capabilities: "CAP_BPF CAP_PERFMON",
+			Without:      "processes that start and end between two gathers, what each used before its end, bytes on the network, requests to disks, OOM kills",
+		})
+	}
+	return append(all, catalog.Privilege{Capabilities: "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH", Without: "PSS, USS, I/O and the programs of other users' processes"})
 }

@@ -254,14 +254,21 @@ func TestExitEvents(t *testing.T) {
 	tree.look(w, 40)
 	tree.remove(13)
 	tree.look(w, 50)
-	w.handle(exit(13, 10, 3100, 70*time.Millisecond, 0))
-	w.handle(exit(13, 10, 3100, 70*time.Millisecond, 0))
+	w.handle(exit(13, 10, 3100, 70*time.Millisecond, 40))
+	w.handle(exit(13, 10, 3100, 70*time.Millisecond, 40))
+	// Its I/O counts once, although its parent has it now.
+	parent.Read, parent.User = parent.Read+40, 102
+	tree.process(parent)
+	tree.look(w, 55)
+	if c := total().Counters; c[ReadBytes] != 100+40 {
+		t.Errorf("%d bytes were read, want 140", c[ReadBytes])
+	}
 	// One whose start was missed, and one from before the programs were loaded that was never seen.
 	w.handle(exit(14, 10, 3500, 20*time.Millisecond, 0))
 	w.kernel.since = 3400
 	w.handle(exit(15, 10, 3300, time.Hour, 0))
 	tree.look(w, 60)
-	if c := total().Counters; c[UserCPU] != 4600e6 {
+	if c := total().Counters; c[UserCPU] != 4610e6 {
 		t.Errorf("%v", c)
 	}
 }
@@ -317,6 +324,97 @@ func TestTraffic(t *testing.T) {
 	tree.look(w, 40)
 	if c := total.Counters; c[TxBytes] != 175 || !meter.forgot[10] || *total.Disks[disk] != (DiskUse{ReadBytes: 4096, Reads: 1, WriteBytes: 512, Writes: 1}) {
 		t.Errorf("%v, %v, %v", c, meter.forgot, total.Disks[disk])
+	}
+}
+
+// A process that starts in the hundredth of a second of the previous look is new, if that look has not seen it.
+func TestStartAtTheTimeOfALook(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	groups := w.Group(Needs{}, byClass)
+	tree.look(w, 20)
+	tree.process(testProcess{PID: 10, Start: 2000, User: 3})
+	tree.process(testProcess{PID: 11, Start: 1999, User: 3})
+	tree.look(w, 30)
+	if c := groups.totals[postgres].Counters; c[UserCPU] != 30e6 || c[Starts] != 1 {
+		t.Errorf("%v", c)
+	}
+}
+
+// In some containers the uptime is not the system's: then no process is new because of it.
+func TestUptimeThatJumps(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	groups := w.Group(Needs{}, byClass)
+	tree.process(testProcess{PID: 9, Start: 1})
+	tree.look(w, 10)
+	tree.process(testProcess{PID: 10, Start: 300_000, User: 500})
+	tree.write("uptime", "3600.00 1.00\n")
+	if _, err := w.Look(t.Context(), time.Unix(1_000_020, 0), 0); err != nil {
+		t.Error(err)
+	}
+	w.Unlock()
+	if c := groups.totals[postgres].Counters; c[UserCPU] != 0 {
+		t.Errorf("%v", c)
+	}
+}
+
+// A process that ends after it was listed is not one that cannot be read.
+func TestProcessEndsWhileItIsRead(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	groups := w.Group(Needs{IO: true}, byClass)
+	p := testProcess{PID: 10, Start: 1, Read: 7}
+	tree.process(p)
+	tree.look(w, 10)
+	p.User = 1
+	tree.process(p)
+	if err := os.Remove(tree.dir + "/proc/10/io"); err != nil {
+		t.Fatal(err)
+	}
+	if r := tree.look(w, 20); r.Unreadable != 0 || !groups.totals[postgres].Now.HasIO() {
+		t.Errorf("%+v, %+v", r, groups.totals[postgres].Now)
+	}
+}
+
+// Reading the memory of a process takes at most a hundredth of the time.
+func TestSlowMemory(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	w.Group(allNeeds, byClass)
+	tree.process(testProcess{PID: 10, Start: 1, Rollup: "Rss: 4 kB\nPss: 4 kB\n"})
+	tree.look(w, 10)
+	w.visited[0].measuringTook = time.Second
+	for _, seconds := range []float64{60, 109} {
+		if r := tree.look(w, seconds); r.Oldest.Seconds() != seconds-10 {
+			t.Errorf("at %v: %v old", seconds, r.Oldest)
+		}
+	}
+	if r := tree.look(w, 111); r.Oldest != 0 {
+		t.Errorf("it was not read again: %v", r.Oldest)
+	}
+}
+
+// The switches of a process count on when all but one of its threads have ended.
+func TestSwitchesOfTheLastThread(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	groups := w.Group(Needs{Switches: true}, byClass)
+	look := func(seconds float64, threads int, switches ...int) uint64 {
+		tree.process(testProcess{PID: 10, Start: 1500, User: uint64(seconds), Threads: threads, Voluntary: uint64(switches[0])})
+		_ = os.RemoveAll(tree.dir + "/proc/10/task")
+		for i, n := range switches {
+			tree.write(fmt.Sprintf("10/task/%d/status", 10+i), fmt.Sprintf("voluntary_ctxt_switches:\t%d\n", n))
+		}
+		tree.look(w, seconds)
+		return groups.totals[postgres].Counters[VoluntarySwitches]
+	}
+	w.Group(Needs{}, byClass)
+	tree.look(w, 10)
+	for i, got := range []uint64{look(20, 2, 5, 3), look(30, 1, 6, 3), look(35, 2, 6, 3), look(36, 1, 6), look(40, 1, 8), look(50, 2, 8, 100)} {
+		if want := []uint64{8, 9, 9, 9, 11, 111}[i]; got != want {
+			t.Errorf("look %d: %d, want %d", i, got, want)
+		}
 	}
 }
 

@@ -246,6 +246,11 @@ func (r *search) buildQuery() (query string, params []any) {
 			add("@%s:{%s}", c.name, strings.Join(choices, "|"))
 		}
 	}
+	for _, source := range r.q.NotSources {
+		name := "p" + strconv.Itoa(len(params)/2)
+		params = append(params, name, source)
+		add("-@%s:{$%s}", eventdoc.Source, name)
+	}
 	if len(r.words) > 0 {
 		add("@%s:(%s)", eventdoc.Message, strings.Join(r.words, " "))
 	}

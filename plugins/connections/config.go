@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/remotename"
@@ -161,4 +162,19 @@ func checkPatterns(key string, patterns []string) error {
 		}
 	}
 	return nil
+}
+
+// Privileges implements catalog.Privileged.
+func (c *Config) Privileges() (all []catalog.Privilege) {
+	if c.Source != sourcePoll {
+		all = append(all, catalog.Privilege{
+			Capabilities: "CAP_BPF CAP_PERFMON",
+			Without:      "connections that are shorter than the interval, failed ones, and UDP without connect",
+		})
+	}
+	all = append(all, catalog.Privilege{Capabilities: "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH", Without: "which processes of other users have the connections"})
+	if c.Domains == domainsCapture {
+		all = append(all, catalog.Privilege{Capabilities: "CAP_NET_RAW", Without: "the names in DNS answers and TLS"})
+	}
+	return all
 }

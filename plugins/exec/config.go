@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/childproc"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -196,4 +197,12 @@ func splitWords(command string) (words []string, err error) {
 		words = append(words, word.String())
 	}
 	return words, nil
+}
+
+// Privileges implements catalog.Privileged.
+func (c *Config) Privileges() []catalog.Privilege {
+	if c.User == "" {
+		return nil
+	}
+	return []catalog.Privilege{{Capabilities: "CAP_SETUID CAP_SETGID", Without: "commands of another user"}}
 }

@@ -3,6 +3,7 @@ package linuxevents
 import (
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/match"
 )
@@ -52,4 +53,14 @@ func (c *Config) includesDevice(name string) bool {
 	default:
 		return !strings.HasPrefix(name, "loop") && !strings.HasPrefix(name, "ram")
 	}
+}
+
+// Privileges implements catalog.Privileged.
+func (c *Config) Privileges() []catalog.Privilege {
+	if c.Source == sourceProc {
+		return nil
+	}
+	return []catalog.Privilege{{
+		Capabilities: "CAP_BPF CAP_PERFMON", Without: "latencies, processes that fail, and the names of those that the OOM killer ends",
+	}}
 }

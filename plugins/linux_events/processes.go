@@ -135,7 +135,7 @@ func newGroups(root hostfs.Root) *groups { return &groups{root} }
 // find returns the path of the control group of a process, "" if it is gone.
 func (g *groups) find(pid int) string {
 	file := g.root.ProcFile(strconv.Itoa(pid), "cgroup")
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	data, err := file.Read()
 	if err != nil {
 		return ""

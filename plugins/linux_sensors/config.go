@@ -3,6 +3,7 @@ package linuxsensors
 import (
 	"slices"
 
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/match"
 )
 
@@ -22,3 +23,8 @@ func (c Config) includesAny(names ...string) bool {
 
 // excludesAny reports whether an entity that is known by any of these names is excluded, with all its sensors.
 func (c Config) excludesAny(names ...string) bool { return slices.ContainsFunc(names, c.Exclude.Match) }
+
+// Privileges implements catalog.Privileged.
+func (Config) Privileges() []catalog.Privilege {
+	return []catalog.Privilege{{Capabilities: "CAP_DAC_READ_SEARCH", Without: "power_energy, on Linux 5.10 and later"}}
+}

@@ -19,7 +19,7 @@ func recorded() plugins.Definition {
 	return plugins.Poll(Plugin.Name(), Plugin.Summary(), defaults, func(env plugins.Env, c Config) (*input, error) {
 		in, err := build(env, c)
 		if err == nil && env.FS.Proc != "/proc" {
-			in.open = procusagetest.Open(bpf.ProcessKey{PID: 520, Start: 12 * time.Second})
+			in.open = (&procusagetest.Meter{Process: bpf.ProcessKey{PID: 520, Start: 12 * time.Second}}).Open
 		}
 		return in, err
 	}).On("linux").OnRequest().Doc(readme)

@@ -2,12 +2,14 @@ package processtop
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/procusage"
+	"github.com/rtcollector/rtcollector/internal/units"
 )
 
 // Config has the settings of the input.
@@ -65,6 +67,26 @@ func (c *Config) needs(interval time.Duration) procusage.Needs {
 		n.Budget = interval / 100
 	}
 	return n
+}
+
+const (
+	month       = 30 * 24 * time.Hour
+	bytesPerRow = 1200 // of a row as a document: 600 of JSON, and about as much for the index
+)
+
+// Accumulates implements plugins.Accumulator.
+func (c *Config) Accumulates(interval time.Duration) string {
+	var parts []string
+	if c.SnapshotEvery > 0 {
+		rows := int(month/(interval*time.Duration(c.SnapshotEvery))) * c.SnapshotRows
+		parts = append(parts, fmt.Sprintf("up to %d events a month, about %s in an output for events without a retention", rows, units.Bytes(float64(rows*bytesPerRow))))
+	}
+	what := "name"
+	if c.PerPID {
+		what = "process"
+	}
+	return strings.Join(append(parts, fmt.Sprintf("%d series for each %s that comes into the top, deleted when they had no sample for %v and the retention has passed",
+		len(c.By), what, seriesTTL)), "; ")
 }
 
 // keyOf returns which series a process belongs to.

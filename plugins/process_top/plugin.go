@@ -89,8 +89,8 @@ func (in *input) addTop(out *telemetry.Batch, all []candidate) {
 func (in *input) usesOfNames(elapsed time.Duration) []candidate {
 	var all []candidate
 	in.names.All(func(t *procusage.Totals) {
-		before, known := in.previous[t]
-		if !in.watcher.Wants(t.Key) || t.Now.Processes == 0 && (!known || before == t.Counters) {
+		before := in.previous[t]
+		if !in.watcher.Wants(t.Key) || t.Now.Processes == 0 && before == t.Counters {
 			return
 		}
 		c := candidate{key: t.Key}

@@ -22,7 +22,7 @@ func recorded() plugins.Definition {
 	return plugins.Poll(Plugin.Name(), Plugin.Summary(), defaults, func(env plugins.Env, c Config) (*input, error) {
 		in, err := build(env, c)
 		if err == nil && env.FS.Proc != "/proc" {
-			in.open = procusagetest.Open(bpf.ProcessKey{PID: 520, Start: 12 * time.Second})
+			in.open = (&procusagetest.Meter{Process: bpf.ProcessKey{PID: 520, Start: 12 * time.Second}}).Open
 		}
 		return in, err
 	}).On("linux").OnRequest().Doc(readme)
@@ -239,4 +239,61 @@ func TestSnapshot(t *testing.T) {
 	if Plugin.Name() != proclog.Source {
 		t.Errorf("readers look for events of %s", proclog.Source)
 	}
+}
+
+func TestAccumulates(t *testing.T) {
+	c := defaults()
+	if got := c.Accumulates(10 * time.Second); !strings.HasPrefix(got, "up to 864000 events a month, about 989 MiB") || !strings.Contains(got, "7 series for each name") {
+		t.Error(got)
+	}
+	c.SnapshotEvery, c.PerPID = 0, true
+	if got := c.Accumulates(10 * time.Second); strings.Contains(got, "events") || !strings.HasPrefix(got, "7 series for each process") {
+		t.Error(got)
+	}
+}
+
+// A name whose processes start and end between two gathers is in the top, with what they used.
+func TestShortProcesses(t *testing.T) {
+	h := newHost(t)
+	meter := &procusagetest.Meter{Events: make(chan *bpf.ProcessEvent)}
+	def := plugins.Poll(Plugin.Name(), Plugin.Summary(), defaults, func(env plugins.Env, c Config) (*input, error) {
+		in, err := build(env, c)
+		in.open = meter.Open
+		return in, err
+	}).On("linux").Doc(readme)
+	h.set(10)
+	h.setKernel()
+	probe := plugintest.Start(t, def, "{by: [cpu], snapshot_every: 0}", plugintest.Env("process_top", h.dir))
+	probe.Gather(10)
+	for pid := range 100 {
+		e := &bpf.ProcessEvent{Process: bpf.Process{PID: 1000 + pid, Parent: 1, Start: 11 * time.Second}}
+		copy(e.Process.CommBytes[:], "awk")
+		for _, kind := range []bpf.ProcessEventKind{bpf.ProcessFork, bpf.ProcessExec, bpf.ProcessExit} {
+			one := *e
+			one.Kind = kind
+			if kind == bpf.ProcessExit {
+				one.Final.User = 50 * time.Millisecond
+			}
+			meter.Events <- &one
+		}
+	}
+	meter.Events <- &bpf.ProcessEvent{} // those before have been handled
+	h.set(20)
+	h.setKernel()
+	got := probe.Gather(20)
+	if v := got["process_top_cpu_system_awk"]; v != 50 || len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	h.set(30)
+	h.setKernel()
+	if got := probe.Gather(30); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+// setKernel adds the process by which the initial PID namespace is recognized.
+func (h *host) setKernel() {
+	plugintest.Files(h.t, h.dir, map[string]string{
+		"proc/2/stat": "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 2 0 0", "proc/2/status": "Uid:\t0\t0\t0\t0\n",
+	})
 }

@@ -5,9 +5,11 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/syslogmsg"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
@@ -194,3 +196,17 @@ func (a address) isPacket() bool {
 
 // isFile reports whether the address is a path.
 func (a address) isFile() bool { return strings.HasPrefix(a.network, "unix") }
+
+// Privileges implements catalog.Privileged.
+func (c *Config) Privileges() (all []catalog.Privilege) {
+	for _, a := range c.addresses() {
+		_, port, _ := net.SplitHostPort(a.location)
+		if number, err := strconv.Atoi(port); err == nil && number > 0 && number < 1024 && !a.isFile() {
+			all = append(all, catalog.Privilege{Capabilities: "CAP_NET_BIND_SERVICE", Without: "port " + port + ", unless net.ipv4.ip_unprivileged_port_start permits it"})
+		}
+		if a.isPacket() {
+			all = append(all, catalog.Privilege{Capabilities: "CAP_NET_ADMIN", Without: "a receive buffer over net.core.rmem_max: a burst may be dropped by the kernel"})
+		}
+	}
+	return all
+}

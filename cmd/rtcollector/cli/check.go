@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,24 +14,26 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // connectTimeout is the time limit for checking one output.
 const connectTimeout = 15 * time.Second
 
 func (a *App) checkCommand(c *commonFlags) *cobra.Command {
-	var connect bool
+	var connect, privileges bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and the files and secrets that it refers to; with --connect also try every input and output once",
 		Args:  rejectArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), *c, connect) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), *c, connect, privileges) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "try every input and output once")
+	cmd.Flags().BoolVar(&privileges, "privileges", false, "list the capabilities that the inputs need, and which of them this process lacks")
 	return cmd
 }
 
-func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
+func (a *App) runCheck(ctx context.Context, c commonFlags, connect, privileges bool) error {
 	env := a.configEnv()
 	env.CheckSecrets = true // secrets of stores on the network are only resolved with --connect
 	cfg, path, err := a.loadWith(ctx, c.config, env)
@@ -47,9 +50,13 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 	}
 	fmt.Fprintf(a.Stdout, "%s: ok: %s every %s, %s, host %s\n",
 		path, pluralize(len(cfg.Inputs), "input"), cfg.Interval, pluralize(len(cfg.Outputs), "output"), terminal.Line(hostname(cfg)))
+	if privileges {
+		return a.printPrivileges(cfg)
+	}
 	for _, id := range ag.Unclaimed() {
 		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch, redis_streams or sqlite to outputs\n", terminal.Line(id))
 	}
+	a.printAccumulation(cfg)
 	if !connect {
 		a.printMemoryEstimate(ag, exampleSeries(cfg), "a series")
 		return nil
@@ -67,6 +74,16 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect bool) error {
 		}
 	}
 	return runtimeFailure(errors.Join(errs...))
+}
+
+// printAccumulation prints what adds up over time at the destinations of inputs whose series or events do.
+func (a *App) printAccumulation(cfg *config.Config) {
+	for _, in := range cfg.Inputs {
+		if one, ok := in.Built.Config.(plugins.Accumulator); ok {
+			interval := cmp.Or(in.Built.Options.Interval, cfg.Interval).D()
+			fmt.Fprintf(a.Stdout, "%s: %s\n", terminal.Line(in.ID), terminal.Line(one.Accumulates(interval)))
+		}
+	}
 }
 
 // exampleSeries returns one series that is typical of most inputs.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 )
 
-// TestDashboards runs the agent with every input of this system, and checks Grafana's dashboards for hosts and agents on what it has
+// TestDashboards runs the agent with every input of this system and those of processes, and checks Grafana's dashboards for hosts and agents on what it has
 // written. The dashboards for services are checked in the folders of their inputs.
 func TestDashboards(t *testing.T) {
 	const interval = time.Second
@@ -31,6 +32,7 @@ func TestDashboards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = strings.Replace(text, "inputs:\n", "inputs:\n  - process_groups\n  - process_top\n", 1)
 	cfg, err := config.Parse(t.Context(), "demo", []byte(text), a.configEnv())
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,7 @@ func TestDashboards(t *testing.T) {
 		return nil
 	})
 	d := webtest.Dashboard{Server: webtest.NewServer(t, client), From: time.UnixMilli(first), To: time.UnixMilli(last), Interval: interval}
-	for _, d.Name = range []string{"rtcollector-fleet", "rtcollector-linux", "rtcollector-agents"} {
+	for _, d.Name = range []string{"rtcollector-fleet", "rtcollector-linux", "rtcollector-processes", "rtcollector-agents"} {
 		d.Check(t)
 	}
 }

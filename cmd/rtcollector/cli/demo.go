@@ -141,6 +141,12 @@ func (l *recentLines) lines() []string {
 	return slices.Clone(l.latest)
 }
 
+// demoSettings returns the inputs that only the demo starts without being asked, because their series are too many for a first configuration.
+// They do not use eBPF, so that they are the same for every user.
+func demoSettings() map[string]string {
+	return map[string]string{"process_groups": "{source: proc}", "process_top": "{source: proc}"}
+}
+
 // demoConfig returns a configuration as a user would write it, with every input of this system and the embedded server.
 func (a *App) demoConfig(addr string, f demoFlags) (string, error) {
 	var b strings.Builder
@@ -155,7 +161,10 @@ func (a *App) demoConfig(addr string, f demoFlags) (string, error) {
 	}
 	fmt.Fprintf(&b, "interval: %s\ninputs:\n", f.interval)
 	for _, d := range a.Inputs {
-		if d.Starts(a.GOOS) {
+		switch settings, ok := demoSettings()[d.Name()]; {
+		case ok && d.Runs(a.GOOS):
+			fmt.Fprintf(&b, "  - %s: %s\n", d.Name(), settings)
+		case d.Starts(a.GOOS):
 			fmt.Fprintf(&b, "  - %s\n", d.Name())
 		}
 	}

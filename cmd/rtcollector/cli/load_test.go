@@ -94,8 +94,10 @@ func TestStoreThatIsNotWaitedFor(t *testing.T) {
 		t.Errorf("no such secret: asked %d times, %v", len(*asked), err)
 	}
 	for name, command := range map[string]func(*App, string) error{
-		"check": func(a *App, file string) error { return a.runCheck(t.Context(), commonFlags{config: file}, false) },
-		"once":  func(a *App, file string) error { return a.runOnce(t.Context(), commonFlags{config: file}, onceFlags{}) },
+		"check": func(a *App, file string) error {
+			return a.runCheck(t.Context(), commonFlags{config: file}, false, false)
+		},
+		"once": func(a *App, file string) error { return a.runOnce(t.Context(), commonFlags{config: file}, onceFlags{}) },
 	} {
 		a, file, asked, _ := slowApp(t, 1000, "format")
 		err := command(a, file)

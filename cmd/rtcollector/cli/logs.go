@@ -63,7 +63,7 @@ The command reads from the output redissearch or sqlite of the configuration, fr
 	flags.StringVar(&f.severity, "severity", "", "`range` of severities: warn (only warnings), warn.. (warnings and worse), info..error, ..notice (notices and milder)")
 	flags.StringSliceVar(&f.hosts, "host", nil, "only lines of this `host`; comma-separated; web* matches a prefix and is applied to the lines that the other filters return")
 	flags.StringSliceVar(&f.apps, "app", nil, "only lines of this `program`; comma-separated, with prefixes as in --host")
-	flags.StringSliceVar(&f.sources, "source", nil, "only lines that this `input` collected: syslog, exec …")
+	flags.StringSliceVar(&f.sources, "source", nil, "only lines that this `input` collected: syslog, exec …; those of process_top (snapshots of processes) are shown only with it")
 	flags.StringSliceVar(&f.words, "words", nil, "only lines with all of these `words`, which the index finds; comma-separated; conn* matches a prefix")
 	flags.StringVar(&f.grep, "grep", "", "only lines with this `text`, in upper or lower case; reads all lines that the other filters return")
 	flags.IntVarP(&f.last, "last", "n", unsetNumber, "only the last `n` lines; 0: only new ones (with --follow); default: 100, or all with --since or --until")
@@ -108,6 +108,7 @@ func (a *App) runLogs(ctx context.Context, c commonFlags, f logsFlags) error {
 // buildQuery returns the query that the flags describe. Relative times are relative to now.
 func (f *logsFlags) buildQuery(now time.Time) (q outputs.EventQuery, err error) {
 	q = outputs.EventQuery{Hosts: f.hosts, Apps: f.apps, Sources: f.sources, Words: f.words, Text: f.grep, Last: f.last, To: telemetry.Debug}
+	q.NotSources = logquery.Hidden(f.sources)
 	if f.last < 0 && f.last != unsetNumber {
 		return q, errors.New("--last must not be negative")
 	}

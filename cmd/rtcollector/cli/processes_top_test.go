@@ -247,3 +247,24 @@ func TestParseAt(t *testing.T) {
 		}
 	}
 }
+
+// The processes of snapshots are not among the lines of logs, unless they are asked for.
+func TestLogsWithoutProcesses(t *testing.T) {
+	a, f := newArchive(t), newConnectionFile(t)
+	for _, w := range []outputs.EventWriter{a.w, f.w} {
+		writeNight(t, w)
+		e := line(1, "web-1", "nginx", telemetry.Informational, "a line")
+		e.Time, e.Seq = night("04:00:00"), 99
+		if err := w.WriteEvents(t.Context(), []telemetry.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, from := range [][]string{{"--redis", a.addr}, {"--sqlite", f.path}} {
+		for args, want := range map[string]int{"": 1, "--source process_top": 8, "--source syslog,process_top": 9, "-n 3": 1, "--since 2020-01-01": 1, "--source proc*": 8} {
+			out, stderr, code := runWithHome(t, "", append(append([]string{"logs", "--json"}, from...), strings.Fields(args)...)...)
+			if got := strings.Count(out, "\n"); got != want || code != 0 || stderr != "" {
+				t.Errorf("%v %s: code %d, %s, %d lines, want %d", from, args, code, stderr, got, want)
+			}
+		}
+	}
+}

@@ -1,7 +1,7 @@
 // Package logquery has what all readers of stored log lines need.
 //
 //   - follow.go: [Follower], which reads new lines again and again.
-//   - severity.go, time.go: ranges of severities, and times, as users write them.
+//   - severity.go, time.go: ranges of severities, and times, as users write them. source.go: what is no line of a log.
 package logquery
 
 import (

@@ -25,7 +25,7 @@ const (
 	maxRows = 5000
 
 	// maxEvents is the number of events that are read for the times of snapshots.
-	maxEvents = 10_000
+	maxEvents = 5_000
 )
 
 // Snapshot is the table of the processes of a host at some time.

@@ -18,6 +18,7 @@ type page int
 const (
 	hostsPage page = iota
 	hostPage
+	processesPage // of a host
 	exprPage
 )
 
@@ -56,9 +57,10 @@ type model struct {
 	host string
 	expr string
 
-	hosts   []hostRow
-	data    *hostData
-	results exprData
+	hosts     []hostRow
+	data      *hostData
+	processes *processData
+	results   exprData
 
 	request int       // number of the latest reading; older ones are ignored
 	readAt  time.Time // of the data that is shown; zero: none yet
@@ -87,12 +89,13 @@ type tick struct{ request int }
 
 // answer is the result of a reading.
 type answer struct {
-	request int
-	at      time.Time
-	hosts   []hostRow
-	data    *hostData
-	results exprData
-	err     error
+	request   int
+	at        time.Time
+	hosts     []hostRow
+	data      *hostData
+	processes *processData
+	results   exprData
+	err       error
 }
 
 // Init implements tea.Model.
@@ -109,6 +112,8 @@ func (m model) read() tea.Cmd {
 			a.hosts, a.err = m.source.readHosts(ctx, a.at, spans[m.over])
 		case hostPage:
 			a.data, a.err = m.source.readHost(ctx, a.at, spans[m.over], m.host)
+		case processesPage:
+			a.processes, a.err = m.source.readProcesses(ctx, a.at, spans[m.over], m.host)
 		case exprPage:
 			if m.expr != "" {
 				a.results, a.err = m.source.readExpr(ctx, a.at, spans[m.over], m.expr)
@@ -145,7 +150,7 @@ func (m model) show(a answer) (tea.Model, tea.Cmd) {
 		return m, nil
 	}
 	if m.err = a.err; a.err == nil {
-		m.readAt, m.hosts, m.data, m.results = a.at, a.hosts, a.data, a.results
+		m.readAt, m.hosts, m.data, m.processes, m.results = a.at, a.hosts, a.data, a.processes, a.results
 		if m.page == hostsPage && m.rowOf(m.selected) < 0 && len(m.visibleHosts()) > 0 {
 			m.selected = m.visibleHosts()[0].name
 		}
@@ -164,7 +169,7 @@ func (m model) restart() (tea.Model, tea.Cmd) {
 // open changes to another page.
 func (m model) open(p page) (tea.Model, tea.Cmd) {
 	m.page, m.scroll, m.readAt = p, 0, time.Time{}
-	m.hosts, m.data, m.results = nil, nil, exprData{}
+	m.hosts, m.data, m.processes, m.results = nil, nil, nil, exprData{}
 	return m.restart()
 }
 
@@ -188,15 +193,26 @@ func (m model) pressKey(key tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	case "?":
 		m.help = true
 	case "esc", "backspace", "left":
-		if m.page != hostsPage {
+		switch m.page {
+		case hostsPage:
+			m.filter = ""
+		case processesPage:
+			return m.open(hostPage)
+		case hostPage, exprPage:
 			m.selected = m.host
 			return m.open(hostsPage)
 		}
-		m.filter = ""
 	case "enter", "right":
 		if m.page == hostsPage && m.rowOf(m.selected) >= 0 {
 			m.host = m.selected
 			return m.open(hostPage)
+		}
+	case "p":
+		if m.page == hostsPage && m.rowOf(m.selected) >= 0 {
+			m.host = m.selected
+		}
+		if m.host != "" {
+			return m.open(processesPage)
 		}
 	case "h":
 		return m.open(hostsPage)

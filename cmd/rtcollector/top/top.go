@@ -1,9 +1,9 @@
-// Package top shows hosts, one host or any PromQL expression in a terminal.
+// Package top shows hosts, one host, its processes, or any PromQL expression in a terminal.
 //
 //   - top.go: [Config] and [Run].
-//   - data.go: what the views show, read with PromQL. hosts.go and host.go say which queries.
+//   - data.go: what the views show, read with PromQL. hosts.go, host.go and processes.go say which queries.
 //   - model.go: the state of the program and the keys.
-//   - view.go: the frame around the views. hostsview.go, hostview.go, exprview.go: the views.
+//   - view.go: the frame around the views. hostsview.go, hostview.go, processesview.go, exprview.go: the views.
 package top
 
 import (

@@ -166,7 +166,7 @@ func TestHost(t *testing.T) {
 	u.press("-")
 	u.shows("last 1 min")
 	u.press("?")
-	u.shows("back to the hosts")
+	u.shows("h   the hosts", "p +the processes of the host")
 	u.press("x", "esc")
 	u.shows("1 hosts, 1 reporting")
 }

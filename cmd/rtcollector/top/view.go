@@ -30,6 +30,8 @@ func (m *model) header() []string {
 	switch m.page {
 	case hostPage:
 		title = m.host
+	case processesPage:
+		title = m.host + ", processes"
 	case exprPage:
 		title = "Expression"
 	}
@@ -76,6 +78,8 @@ func (m *model) lines() []string {
 	switch m.page {
 	case hostPage:
 		return m.hostLines()
+	case processesPage:
+		return m.processLines()
 	case exprPage:
 		return m.exprLines()
 	default:
@@ -116,7 +120,11 @@ func (m *model) prompt() string {
 		if m.filter != "" {
 			keys += "   filter: " + terminal.Line(m.filter)
 		}
-	case hostPage, exprPage:
+	case hostPage:
+		keys += "   esc hosts   p processes   e expression   + - time"
+	case processesPage:
+		keys += "   esc host   h hosts   e expression   + - time"
+	case exprPage:
 		keys += "   esc hosts   e expression   + - time"
 	}
 	return tui.Dim.Render(keys)
@@ -126,7 +134,8 @@ var helpLines = []string{
 	"",
 	"  ↑ ↓  k j       select a host, or scroll",
 	"  enter          open the selected host",
-	"  esc  h         back to the hosts",
+	"  p              the processes of the host: groups, and the largest by CPU and by memory",
+	"  esc            back    h   the hosts",
 	"  /              filter the hosts by name or concern",
 	"  e              type an expression in PromQL, such as rate(net_rx_bytes[5m])",
 	"  +  -           longer or shorter time for the sparklines",

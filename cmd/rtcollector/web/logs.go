@@ -81,6 +81,7 @@ func parseFilters(v url.Values, last int) (q outputs.EventQuery, err error) {
 			return q, fmt.Errorf("%s: more than %d values", p.name, maxFilters)
 		}
 	}
+	q.NotSources = logquery.Hidden(q.Sources)
 	if q.Text = v.Get("text"); len(q.Text) > maxTextSize {
 		return q, fmt.Errorf("text: longer than %d bytes", maxTextSize)
 	}

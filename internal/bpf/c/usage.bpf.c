@@ -262,7 +262,8 @@ int BPF_PROG(request_complete, struct request *rq, int error, unsigned int bytes
 		return 0; // made before the programs were loaded
 	bool last = bytes >= rq->__data_len;
 	__u32 class = class_of(op);
-	if (by_process)
+	// A request without data that only empties the cache of the disk never reaches the driver: a flush does that for it.
+	if (by_process && r->issued)
 		count_request(r, class, bytes, last);
 	if (!last)
 		return 0;

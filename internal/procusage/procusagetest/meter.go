@@ -16,13 +16,18 @@ import (
 // are those of a test's files: the kernel reports about its own. Package bpf tests the programs.
 type Meter struct {
 	Process bpf.ProcessKey
+	Events  chan *bpf.ProcessEvent // what Read reports; when one has been sent, those before have been handled
 
 	forgot bool
 }
 
-// Read waits: there are no events.
-func (m *Meter) Read(wait time.Duration, _ func(*bpf.ProcessEvent)) error {
-	<-time.After(wait)
+// Read waits for an event.
+func (m *Meter) Read(wait time.Duration, each func(*bpf.ProcessEvent)) error {
+	select {
+	case e := <-m.Events:
+		each(e)
+	case <-time.After(wait):
+	}
 	return nil
 }
 
@@ -63,11 +68,9 @@ func (m *Meter) Usage() ([]bpf.Usage, error) {
 // Close does nothing.
 func (*Meter) Close() error { return nil }
 
-// Open is a [procusage.Opener] whose watchers have a [Meter] for this process.
-func Open(process bpf.ProcessKey) procusage.Opener {
-	return func(_ *shared.Pool, fs hostfs.Root, log *slog.Logger, _ procusage.Settings, rules *procclass.Rules) (*procusage.Watcher, func() error, error) {
-		w := procusage.New(fs, rules, log)
-		err := w.UseKernel(func() (procusage.Meter, error) { return &Meter{Process: process}, nil })
-		return w, w.Close, err
-	}
+// Open is a [procusage.Opener] whose watchers have this Meter.
+func (m *Meter) Open(_ *shared.Pool, fs hostfs.Root, log *slog.Logger, _ procusage.Settings, rules *procclass.Rules) (*procusage.Watcher, func() error, error) {
+	w := procusage.New(fs, rules, log)
+	err := w.UseKernel(func() (procusage.Meter, error) { return m, nil })
+	return w, w.Close, err
 }

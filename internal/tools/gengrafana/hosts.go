@@ -2,7 +2,7 @@ package main
 
 // dashboards are all dashboards. Windows of rates are $__rate_interval, which is at least four times the interval of the data source,
 // because a window needs two samples.
-var dashboards = []dashboard{fleet, linux, agents, docker, postgres, mariadb, redis, web}
+var dashboards = []dashboard{fleet, linux, processes, agents, docker, postgres, mariadb, redis, web}
 
 var (
 	hosts = variable{"host", "Host", "label_values(system_uptime, host)", true}

@@ -2,7 +2,7 @@
 // dashboard in Grafana's format has about forty lines per panel, of which two differ from those of the next panel.
 //
 //   - grafana.go: panels and variables in Grafana's format.
-//   - hosts.go, services.go: the dashboards.
+//   - hosts.go, processes.go, services.go: the dashboards.
 package main
 
 //go:generate go run .

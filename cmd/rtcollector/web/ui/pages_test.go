@@ -23,6 +23,7 @@ func TestServe(t *testing.T) {
 	r.fillFleet(t, 50, time.Now(), 2*time.Hour, 10*time.Second)
 	r.fillLogs(t, time.Now())
 	r.fillConnections(t, time.Now())
+	r.fillProcesses(t, "atlas", time.Now())
 	stopFeeding := r.feedFleet(t, 50)
 	defer stopFeeding()
 	handler, err := web.New(r.webConfig())
@@ -51,6 +52,8 @@ var allPages = []aPage{
 	{"explore-table", "/explore?expr=system_load1&view=table", `document.querySelectorAll(".rows tbody tr").length >= 8`},
 	{"logs", "/logs", `document.querySelectorAll(".line").length === 300`},
 	{"connections", "/connections", `document.querySelectorAll(".rows tbody tr").length >= 6 && document.querySelectorAll(".panel canvas").length === 2`},
+	{"processes", "/processes?host=atlas", `document.querySelectorAll(".rows tbody tr").length >= 20 && document.querySelectorAll(".panel canvas").length === 3`},
+	{"processes-group", "/processes?host=atlas&group=web", `document.querySelectorAll(".panel canvas").length >= 3 && document.querySelectorAll(".detail .panel").length > 15`},
 	{"agents", "/agents", `document.querySelectorAll(".rows tbody tr").length >= 9`},
 	{"agents-one", "/agents?q=borg", `document.querySelectorAll(".rows tbody tr").length >= 5`},
 }
@@ -63,6 +66,7 @@ func fleet(t testing.TB) (*redis, *site) {
 	r.fillFleet(t, 9, now, 70*time.Minute, 10*time.Second)
 	r.fillLogs(t, now)
 	r.fillConnections(t, now)
+	r.fillProcesses(t, "atlas", now)
 	return r, startSite(t, r)
 }
 
@@ -143,6 +147,7 @@ func TestKeys(t *testing.T) {
 		{"/", `document.activeElement.type === "search"`},
 		{"\x1b", `document.activeElement.tagName !== "INPUT"`},
 		{"ga", `location.pathname === "/agents"`},
+		{"gp", `location.pathname === "/processes"`},
 		{"gh", `location.pathname === "/hosts"`},
 		{"l", `new URLSearchParams(location.search).get("live") === "0"`},
 		{"l", `!new URLSearchParams(location.search).has("live")`},

@@ -148,6 +148,10 @@ export function connections(filters, signal) {
   return request("/api/connections", filters, { signal });
 }
 
+export function processes(query, signal) {
+  return request("/api/processes", query, { signal });
+}
+
 // tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away, and of onEnd if the server lets this
 // page not follow. It returns a function that ends it.
 export function tail(filters, onEvent, onProblem, onEnd) {

@@ -16,12 +16,14 @@ import * as host from "./pages/host.js";
 import * as hosts from "./pages/hosts.js";
 import * as login from "./pages/login.js";
 import * as logs from "./pages/logs.js";
+import * as processes from "./pages/processes.js";
 
 const pages = [
   { id: "hosts", title: "Hosts", test: /^\/(hosts\/?)?$/, open: hosts.open, link: "/hosts" },
   { id: "host", test: /^\/host(\/|$)/, open: host.open },
   { id: "explore", title: "Explore", test: /^\/explore\/?$/, open: explore.open, link: "/explore" },
   { id: "logs", title: "Logs", test: /^\/logs\/?$/, open: logs.open, link: "/logs" },
+  { id: "processes", title: "Processes", test: /^\/processes\/?$/, open: processes.open, link: "/processes" },
   { id: "connections", title: "Connections", test: /^\/connections\/?$/, open: connections.open, link: "/connections" },
   { id: "agents", title: "Agents", test: /^\/agents\/?$/, open: agents.open, link: "/agents" },
   { id: "login", test: /^\/login\/?$/, open: login.open },
@@ -258,7 +260,7 @@ class App {
 }
 
 function missing(root) {
-  fill(root, h("h1", null, "No such page"), h("p", null, "There are: ", h("a", { href: href("/hosts") }, "hosts"), ", ", h("a", { href: href("/explore") }, "explore"), ", ", h("a", { href: href("/logs") }, "logs"), ", ", h("a", { href: href("/connections") }, "connections"), ", ", h("a", { href: href("/agents") }, "agents"), "."));
+  fill(root, h("h1", null, "No such page"), h("p", null, "There are: ", h("a", { href: href("/hosts") }, "hosts"), ", ", h("a", { href: href("/explore") }, "explore"), ", ", h("a", { href: href("/logs") }, "logs"), ", ", h("a", { href: href("/processes") }, "processes"), ", ", h("a", { href: href("/connections") }, "connections"), ", ", h("a", { href: href("/agents") }, "agents"), "."));
   return { title: "No such page" };
 }
 

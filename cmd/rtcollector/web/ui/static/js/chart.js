@@ -9,8 +9,9 @@ const maxTipRows = 12;
 const commonLabel = 48; // pixels, the width of most labels at the value axis
 const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
 
-// Chart draws series into an element. options: unit, min and max (of the axis, if fixed), fill (area below the first series), zone (a
-// function), onZoom(start, end), onReset(), onPick(time, point).
+// Chart draws series into an element. options: unit, min and max (of the axis, if fixed), fill (area below the first series), stack (series lie
+// on top of each other, the first at the bottom), zone (a function), onZoom(start, end), onReset(), onPick(time, point), moment() (a time that
+// a line marks).
 export class Chart {
   constructor(element, options) {
     this.element = element;
@@ -44,7 +45,7 @@ export class Chart {
     this.end = end;
     const same = this.plot && names.length === this.names.length;
     this.names = names;
-    const drawn = columns.map((values) => (values.some((v) => v !== null && v !== undefined && !Number.isFinite(v)) ? values.map(drawable) : values));
+    const drawn = this.#drawn(shown);
     if (!same) {
       this.plot?.destroy();
       this.shown = shown.slice();
@@ -62,7 +63,16 @@ export class Chart {
 
   // show changes which series are drawn.
   show(shown) {
-    this.plot?.batch(() => this.#applyShown(shown));
+    this.plot?.batch(() => {
+      this.#applyShown(shown);
+      if (this.options.stack) this.plot.setData([this.x, ...this.#drawn(shown)], true);
+    });
+  }
+
+  // #drawn returns the columns as they are drawn: without values that a canvas cannot draw, and stacked.
+  #drawn(shown) {
+    const columns = this.raw.map((values) => (values.some((v) => v !== null && v !== undefined && !Number.isFinite(v)) ? values.map(drawable) : values));
+    return this.options.stack ? stacked(columns, shown) : columns;
   }
 
   #applyShown(shown) {
@@ -108,7 +118,8 @@ export class Chart {
         bind: { dblclick: () => () => { onReset?.(); return null; } },
       },
       hooks: {
-        drawClear: [(plot) => this.#drawMarker(plot)],
+        drawClear: [(plot) => this.#drawMarker(plot), (plot) => this.#drawAreas(plot)],
+        draw: [(plot) => this.#drawMoment(plot)],
         setCursor: [() => this.#update()],
         setSelect: [(plot) => {
           const { left, width } = plot.select;
@@ -139,10 +150,59 @@ export class Chart {
     ctx.restore();
   }
 
+  // #drawAreas fills what a stacked series adds to those below it.
+  #drawAreas(plot) {
+    if (!this.options.stack) return;
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    const x = (i) => plot.valToPos(this.x[i], "x", true);
+    let below = null;
+    this.names.forEach((_, k) => {
+      if (!this.shown[k]) return;
+      const top = plot.data[k + 1];
+      const lower = below;
+      const y = (values, i) => plot.valToPos(values ? values[i] ?? 0 : 0, "y", true);
+      ctx.fillStyle = withAlpha(color(seriesLook(k).variable), 0.3);
+      for (const run of stretches(top)) {
+        ctx.beginPath();
+        for (const i of run) ctx.lineTo(x(i), y(top, i));
+        for (const i of run.toReversed()) ctx.lineTo(x(i), y(lower, i));
+        ctx.fill();
+      }
+      below = top;
+    });
+    ctx.restore();
+  }
+
+  // #drawMoment marks the time that the page shows in detail.
+  #drawMoment(plot) {
+    const time = this.options.moment?.();
+    if (time === undefined || time < this.start || time > this.end) return;
+    const { ctx, bbox } = plot;
+    const x = Math.round(plot.valToPos(time, "x", true)) + 0.5;
+    ctx.save();
+    ctx.strokeStyle = color("--text");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  // redraw draws the same data again, after the moment has changed.
+  redraw() {
+    this.plot?.redraw(false, false);
+  }
+
   #seriesConfig(i) {
     const look = seriesLook(i);
     return {
-      show: this.shown[i], width: 1.5, dash: look.dash, stroke: () => color(look.variable),
+      show: this.shown[i], width: this.options.stack ? 1 : 1.5, dash: look.dash, stroke: () => color(look.variable),
       fill: i === 0 && this.options.fill ? () => withAlpha(color(look.variable), 0.16) : undefined,
       points: { show: true, size: 4, fill: () => color(look.variable), width: 0, filter: (plot, series) => lonely(plot.data[series]) },
     };
@@ -256,6 +316,34 @@ function rank(value) {
 
 function drawable(value) {
   return value === undefined || Number.isFinite(value) ? value : null;
+}
+
+// stacked adds to each shown column those before it. A gap in one column adds nothing; where all have a gap there is one.
+export function stacked(columns, shown) {
+  const sums = new Array(columns[0]?.length ?? 0).fill(null);
+  return columns.map((values, k) => {
+    if (!shown[k]) return values;
+    let last = null; // of a series that is coarser than others
+    values.forEach((value, i) => {
+      if (value !== undefined) last = value;
+      if (last !== null) sums[i] = (sums[i] ?? 0) + last;
+    });
+    return sums.slice();
+  });
+}
+
+// stretches returns the indices of values without a gap, as lists.
+function stretches(values) {
+  const found = [];
+  let run = [];
+  values.forEach((value, i) => {
+    if (value === null || value === undefined) {
+      if (run.length > 0) found.push(run);
+      run = [];
+    } else run.push(i);
+  });
+  if (run.length > 0) found.push(run);
+  return found;
 }
 
 // lonely returns the indices of samples with a gap on both sides: no line leads to them, so that they need a dot.

@@ -30,6 +30,20 @@ export function isSilent(host, seen) {
   return now() - seen > Math.max(minSilence, 3 * (intervals.get(host) ?? 0));
 }
 
+// measureIntervals finds the seconds between two samples of metrics of a host, from those of the last window seconds: a Map of metric to the one that
+// choose takes of all its series. They decide what is a gap.
+export async function measureIntervals(metrics, host, time, window, signal, choose = Math.max) {
+  const { data } = await instant(`${selector("", { __name__: metrics, host })}[${window}s]`, time, signal);
+  const found = new Map();
+  for (const { metric, values } of data.result) {
+    if (values.length < 2) continue;
+    const interval = (values.at(-1)[0] - values[0][0]) / (values.length - 1);
+    const rounded = Math.round(interval * 10) / 10;
+    found.set(metric.__name__, choose(found.get(metric.__name__) ?? rounded, rounded));
+  }
+  return found;
+}
+
 const day = 86400;
 
 // checks are asked about all hosts at once. text says what is wrong with the host of a result; level is bad or warn. place is the column

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { go, href } from "./state.js";
 
 const keys = [
-  ["/", "search or filter"], ["g h", "hosts"], ["g e", "explore"], ["g l", "logs"], ["g c", "connections"], ["g a", "agents"],
+  ["/", "search or filter"], ["g h", "hosts"], ["g e", "explore"], ["g l", "logs"], ["g c", "connections"], ["g p", "processes"], ["g a", "agents"],
   ["← →", "earlier, later"], ["L", "live on and off"], ["T", "range of time"], ["?", "this help"], ["Esc", "close"],
 ];
 
@@ -20,7 +20,7 @@ export function startKeys(app) {
     }
     const pair = event.timeStamp - afterG < 1500;
     afterG = -Infinity;
-    const pages = { h: "/hosts", e: "/explore", l: "/logs", c: "/connections", a: "/agents" };
+    const pages = { h: "/hosts", e: "/explore", l: "/logs", c: "/connections", p: "/processes", a: "/agents" };
     if (pair && pages[event.key]) go(href(pages[event.key]));
     else if (event.key === "g") {
       afterG = event.timeStamp;

@@ -14,10 +14,11 @@ const maxTableRows = 100;
 
 // Panel shows the results of some queries.
 //
-// spec: {title, unit, queries: [{expr, label}], head, min, max, fill, zoomY, distinct}. label is a text, or a function of a result's labels.
-// With distinct, series are named by the labels in which they differ.
+// spec: {title, unit, queries: [{expr, label}], head, min, max, fill, stack, most, zoomY, distinct}. label is a text, or a function of a result's labels.
+// With distinct, series are named by the labels in which they differ. With most, only so many series are drawn, the largest first; with stack the others
+// are drawn as one.
 // head chooses the value beside the title: "first", "sum", "max", "count" or a function of the newest values.
-// actions: {zone(), onZoom(start, end), onReset(), logsHref(time), exploreHref(expr), emptyText(), marker(), saysErrors}. With saysErrors the page shows
+// actions: {zone(), onZoom(start, end), onReset(), onPick(time), logsHref(time), exploreHref(expr), emptyText(), marker(), moment(), saysErrors}. With saysErrors the page shows
 // what is wrong with a query.
 export class Panel {
   constructor(spec, actions) {
@@ -52,9 +53,12 @@ export class Panel {
     });
     this.element.panel = this; // for the console and the tests
     this.chart = new Chart(this.plot, {
-      ...this.spec, zone: this.actions.zone, marker: this.actions.marker,
+      ...this.spec, zone: this.actions.zone, marker: this.actions.marker, moment: this.actions.moment,
       onZoom: this.actions.onZoom, onReset: this.actions.onReset,
-      onPick: (time, left) => this.#showPick(time, left),
+      onPick: (time, left) => {
+        this.actions.onPick?.(time);
+        this.#showPick(time, left);
+      },
     });
   }
 
@@ -84,10 +88,11 @@ export class Panel {
   // draw shows what the recorder has.
   draw() {
     const all = this.recorder.series;
-    const kept = all.length > maxSeries ? largest(all, maxSeries) : all;
+    const kept = this.spec.most ? this.#sorted(all) : all.length > maxSeries ? largest(all, maxSeries) : all;
     const names = this.spec.distinct ? distinctNames(kept.map((s) => s.labels)) : kept.map(titleOf);
     this.series = kept.map((s, i) => ({ ...s, key: s.query.expr + keyOf(s.labels), title: names[i] || "value" }));
     const { x, columns } = this.recorder.columns(this.series);
+    const dropped = this.spec.most ? this.#fold(columns) : all.length - kept.length;
     this.columns = columns;
     this.x = x;
     this.element.classList.remove("loading", "stale", "failed");
@@ -98,11 +103,42 @@ export class Panel {
     else this.message.hidden = true;
     this.#drawHead();
     this.#drawLegend(shown);
-    const notes = [...(all.length > kept.length ? [`showing the ${kept.length} largest of ${all.length.toLocaleString("en-US")} series; narrow the query to see others`] : []), ...this.recorder.warnings];
+    const hint = this.spec.most ? "" : "; narrow the query to see others";
+    const notes = [...(dropped > 0 ? [`showing the ${all.length - dropped} largest of ${all.length.toLocaleString("en-US")} series${hint}`] : []), ...this.recorder.warnings];
     setText(this.note, notes.join(" · "));
     if (!this.tableView.hidden) this.#drawTable();
     if (this.actions.exploreHref) this.exploreLink.setAttribute("href", this.actions.exploreHref(this.spec.queries.map((q) => q.expr)));
     this.body.setAttribute("aria-label", `${this.spec.title}: chart of ${this.series.length} series. The table has the same values.`);
+  }
+
+  // #sorted returns series with the largest first. The order stays while there are the same series, so that nothing changes its colour.
+  #sorted(all) {
+    const keys = all.map((s) => s.query.expr + keyOf(s.labels));
+    const signature = [...keys].sort().join("\n");
+    if (signature !== this.orderOf) {
+      this.orderOf = signature;
+      const sizes = new Map(all.map((s, i) => [keys[i], s.values.reduce((sum, value) => sum + (Number.isFinite(value) ? value : 0), 0)]));
+      this.order = new Map([...keys].sort((a, b) => sizes.get(b) - sizes.get(a)).map((key, i) => [key, i]));
+    }
+    return all.map((s, i) => ({ s, rank: this.order.get(keys[i]) })).sort((a, b) => a.rank - b.rank).map(({ s }) => s);
+  }
+
+  // #fold leaves at most spec.most series and their columns. A stack has one more for the sum of the others. It returns how many are not drawn.
+  #fold(columns) {
+    const { most, stack } = this.spec;
+    if (this.series.length <= most) return 0;
+    const count = this.series.length - most;
+    this.series.length = most;
+    const rest = columns.splice(most);
+    if (!stack) return count;
+    this.series.push({ key: "others", title: `${count} others`, labels: {}, query: {} });
+    columns.push(rest[0].map((_, i) => rest.reduce((sum, values) => (values[i] === null || values[i] === undefined ? sum : (sum ?? 0) + values[i]), null)));
+    return 0;
+  }
+
+  // redraw draws the same data again, after the moment has changed.
+  redraw() {
+    this.chart.redraw();
   }
 
   #shown() {

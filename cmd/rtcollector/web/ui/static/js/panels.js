@@ -6,11 +6,58 @@ import { selector } from "./promql.js";
 //   metric  the metric. With rate, the gauge NAME_rate is used, or rate() of the counter if only that was written.
 //   label   the text of the legend, or the name of the label that has it as "$name"; several are joined: "$chip $sensor".
 //   where   more conditions for the selector. by: a sum by these labels.
+//   plus    more metrics that a sum adds: {metric: "user", plus: ["system"], by: ["group"]}.
 //   minus   a factor: bytes that were sent are drawn like those that were received, so this is not used for directions.
 //   expr    the whole expression, made from pick(metric, where, rate); needs names the metrics that must exist.
 
 const total = { core: "cpu-total" };
 const some = (resource) => ({ resource, type: "some" });
+
+// topMetrics are the metrics of the input process_top, with the names by which the page of processes chooses one.
+export const topMetrics = [
+  { id: "cpu", title: "CPU", unit: "percent" }, { id: "rss", title: "memory", unit: "bytes" }, { id: "pss", title: "PSS", unit: "bytes" }, { id: "read", title: "read", unit: "bytes/s" },
+  { id: "write", title: "written", unit: "bytes/s" }, { id: "rx", title: "received", unit: "bytes/s" }, { id: "tx", title: "sent", unit: "bytes/s" },
+];
+
+// topPanel is the panel of one of topMetrics, by the name of the process.
+export function topPanel({ id, title, unit }) {
+  return { title: `Top processes: ${title}`, unit, min: 0, head: "max", most: 12, queries: [{ metric: `process_top_${id}`, by: ["name"], label: "$name" }] };
+}
+
+// processGroups returns the panels of the input process_groups, with an area for each value of a label: "group", or "subgroup" within a group.
+// Panels of which others are parts come first.
+export function processGroups(by, group) {
+  const query = (metric, more) => ({ metric: `process_group_${metric}`, by: [by], where: group === undefined ? {} : { group }, label: `$${by}`, ...more });
+  const counter = (metric, more) => query(metric, { rate: true, ...more });
+  const both = (a, b) => [counter(a, { plus: [`process_group_${b}`] })];
+  const stack = (title, unit, queries) => ({ title, unit, min: 0, head: "sum", stack: true, most: 10, queries });
+  return [
+    stack("CPU", "cores", both("cpu_user", "cpu_system")),
+    stack("Memory (RSS)", "bytes", [query("rss")]),
+    stack("Processes", "", [query("count")]),
+    stack("Memory (PSS)", "bytes", [query("pss")]),
+    stack("Memory (USS)", "bytes", [query("uss")]),
+    stack("Swap", "bytes", [query("swap")]),
+    stack("CPU, user", "cores", [counter("cpu_user")]),
+    stack("CPU, system", "cores", [counter("cpu_system")]),
+    stack("Threads", "", [query("threads")]),
+    stack("Open descriptors", "", [query("fds")]),
+    stack("Read", "bytes/s", [counter("read_bytes")]),
+    stack("Written", "bytes/s", [counter("write_bytes")]),
+    stack("Read and write calls", "/s", both("read_calls", "write_calls")),
+    stack("Received", "bytes/s", [counter("net_rx_bytes")]),
+    stack("Sent", "bytes/s", [counter("net_tx_bytes")]),
+    stack("Block devices, read", "bytes/s", [counter("block_read_bytes", { by: [by, "device"], label: `$${by} $device` })]),
+    stack("Block devices, written", "bytes/s", [counter("block_write_bytes", { by: [by, "device"], label: `$${by} $device` })]),
+    stack("Connections", "", [query("connections", { by: [by, "state"], label: `$${by} $state` })]),
+    stack("Context switches, voluntary", "/s", [counter("context_switches_voluntary")]),
+    stack("Context switches, involuntary", "/s", [counter("context_switches_involuntary")]),
+    stack("Page faults, minor", "/s", [counter("faults_minor")]),
+    stack("Page faults, major", "/s", [counter("faults_major")]),
+    stack("Starts", "/s", [counter("starts")]),
+    stack("OOM kills", "/s", [counter("oom_kills")]),
+  ];
+}
 
 export const groups = [
   {
@@ -109,6 +156,8 @@ export const groups = [
   },
   {
     id: "processes", title: "Processes", panels: [
+      ...processGroups("group").slice(0, 2).map((panel) => ({ ...panel, title: `${panel.title} by group` })),
+      ...topMetrics.slice(0, 2).map(topPanel),
       { title: "Processes", min: 0, queries: ["total", "running", "sleeping", "blocked", "zombie", "stopped", "idle"].map((state) => ({ metric: `processes_${state}`, label: state })) },
       { title: "Threads", min: 0, queries: [{ metric: "processes_total_threads", label: "threads" }] },
       { title: "Open files", min: 0, queries: [{ metric: "kernel_fd_used", label: "open files" }] },

@@ -23,7 +23,7 @@ export function hasPanels(group, names) {
 // catalogue returns every metric that some panel may read.
 export function catalogue() {
   const read = groups.flatMap((group) => group.panels).flatMap((panel) => panel.queries);
-  return [...new Set(read.flatMap((q) => (q.rate ? [q.metric, `${q.metric}_rate`] : [q.metric])))];
+  return [...new Set(read.flatMap((q) => [q.metric, ...(q.plus ?? [])].flatMap((metric) => (q.rate ? [metric, `${metric}_rate`] : [metric]))))];
 }
 
 // metricsOf returns the metrics that the panels of a group read on this host.
@@ -43,18 +43,24 @@ function slowest(intervals) {
 
 // queriesFor returns the expressions of a planned panel for a step: {queries: [{expr, label}], lookback}.
 export function queriesFor(plan, step) {
-  const { panel, names, labels, interval } = plan;
+  const { panel, names, interval } = plan;
   const queries = plan.queries.map((query) => {
-    const metric = existing(query, names);
-    const selected = select(metric, query, labels);
-    const counter = query.rate && metric === query.metric;
-    let expr = counter ? `rate(${selected}[${rateWindow(interval, step)}s])` : gauge(selected, interval, step);
-    if (query.sum) expr = `sum(${expr})`;
-    if (query.by) expr = `sum by (${query.by.join(", ")}) (${expr})`;
-    if (panel.factor) expr = `${expr} * ${panel.factor}`;
-    return { expr, label: labelOf(query.label) };
+    const parts = [query.metric, ...(query.plus ?? [])].filter((metric) => existing({ ...query, metric }, names)).map((metric) => partFor({ ...query, metric }, plan, step));
+    const expr = parts.join(" + ");
+    return { expr: panel.factor ? `${parts.length > 1 ? `(${expr})` : expr} * ${panel.factor}` : expr, label: labelOf(query.label) };
   });
   return { queries, lookback: lookbackFor(interval, step) };
+}
+
+// partFor returns the expression for one metric of a query.
+function partFor(query, { names, labels, interval }, step) {
+  const metric = existing(query, names);
+  const selected = select(metric, query, labels);
+  const counter = query.rate && metric === query.metric;
+  let expr = counter ? `rate(${selected}[${rateWindow(interval, step)}s])` : gauge(selected, interval, step);
+  if (query.sum) expr = `sum(${expr})`;
+  if (query.by) expr = `sum by (${query.by.join(", ")}) (${expr})`;
+  return expr;
 }
 
 function select(metric, query, labels) {

@@ -1,7 +1,7 @@
 // A table that can be sorted by its columns.
 import { fill, h } from "./dom.js";
 
-// Table shows rows. columns are {id, title, right, value(row), cell(row)}; cell makes the content, value is what it is sorted by. rows are
+// Table shows rows. columns are {id, title, right, wide, value(row), cell(row)}; cell makes the content, value is what it is sorted by. rows are
 // sorted by the first column until somebody clicks a head.
 export class Table {
   constructor(columns, { caption, limit = 500, order = columns[0].id, down = false } = {}) {
@@ -30,7 +30,7 @@ export class Table {
     [...this.head.children].forEach((cell, i) => cell.setAttribute("aria-sort", this.columns[i] !== column ? "none" : this.down ? "descending" : "ascending"));
     const sign = this.down ? -1 : 1;
     const sorted = [...this.rows].sort((a, b) => sign * order(column.value(a), column.value(b)));
-    fill(this.body, sorted.slice(0, this.limit).map((row) => h("tr", null, this.columns.map((one, i) => h(i === 0 ? "th" : "td", { scope: i === 0 ? "row" : null, class: one.right ? "right" : null }, one.cell(row))))));
+    fill(this.body, sorted.slice(0, this.limit).map((row) => h("tr", null, this.columns.map((one, i) => h(i === 0 ? "th" : "td", { scope: i === 0 ? "row" : null, class: one.right ? "right" : one.wide ? "wide" : null }, one.cell(row))))));
     this.rest.hidden = sorted.length <= this.limit;
     fill(this.rest, `showing ${this.limit.toLocaleString("en-US")} of ${sorted.length.toLocaleString("en-US")}; filter to see others`);
   }

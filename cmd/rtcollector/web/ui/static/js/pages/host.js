@@ -9,7 +9,7 @@ import { parseValue } from "../data.js";
 import { hostHref, hostOf, href, params, path } from "../state.js";
 import { gridOf, now, stepFor } from "../time.js";
 import { ago, count, duration, withUnit } from "../units.js";
-import { isSilent, learnIntervals } from "../health.js";
+import { isSilent, learnIntervals, measureIntervals } from "../health.js";
 
 const points = 240; // of a chart: about one for two pixels
 const discoverEvery = 120; // seconds
@@ -37,8 +37,9 @@ class HostPage {
     this.summary = h("dl", { class: "facts" });
     this.tabs = h("nav", { class: "tabs", "aria-label": "Groups" });
     this.grid = h("div", { class: "panels" });
+    this.more = h("p", { class: "page-note", hidden: true }, h("a", { href: "/processes" }, "Groups in detail, and which processes ran at any moment"));
     this.note = h("p", { class: "page-note", role: "status" });
-    fill(root, h("h1", { class: "hidden" }, "Host ", name(this.host)), h("div", { class: "page-head" }, this.summary, this.tabs), this.note, this.grid);
+    fill(root, h("h1", { class: "hidden" }, "Host ", name(this.host)), h("div", { class: "page-head" }, this.summary, this.tabs), this.note, this.more, this.grid);
     this.views = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "300px 0px" });
     this.facts = { os: "", kernel: "" };
     this.#drawFacts();
@@ -87,18 +88,11 @@ class HostPage {
     setText(this.note, this.names.size === 0 ? `Redis has no series with host=${quote(this.host)}. Is the agent running, and does it write to this Redis?` : "");
   }
 
-  // #measure finds the intervals of the metrics of a group, from the samples of two minutes: they decide what is a gap.
+  // #measure finds the intervals of the metrics of a group.
   async #measure(group, range, signal) {
     if (!group || this.measured.has(group.id)) return;
     this.measured.add(group.id);
-    const metrics = metricsOf(group, this.names);
-    const { data } = await api.instant(`${selector("", { __name__: metrics, host: this.host })}[${intervalWindow}s]`, Math.min(range.end, this.seen ?? range.end), signal);
-    const found = new Map();
-    for (const { metric, values } of data.result) {
-      if (values.length < 2) continue;
-      const interval = (values.at(-1)[0] - values[0][0]) / (values.length - 1);
-      found.set(metric.__name__, Math.max(found.get(metric.__name__) ?? 0, Math.round(interval * 10) / 10));
-    }
+    const found = await measureIntervals(metricsOf(group, this.names), this.host, Math.min(range.end, this.seen ?? range.end), intervalWindow, signal);
     for (const [metric, interval] of found) this.names.set(metric, interval);
   }
 
@@ -152,6 +146,8 @@ class HostPage {
     const wanted = params().get("tab") ?? "overview";
     const group = this.#group();
     this.#drawTabs(groupsHere, wanted === "metrics" ? "metrics" : group?.id);
+    this.more.hidden = wanted !== "processes" || group?.id !== "processes";
+    this.more.firstElementChild.setAttribute("href", href("/processes", { host: this.host }));
     if (wanted === "metrics") {
       this.#drawMetrics();
       return;
