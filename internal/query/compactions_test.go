@@ -111,6 +111,9 @@ func TestCounterTiers(t *testing.T) {
 		"tall, only avg":         {"tall_total", []string{"avg:10m"}, "increase(tall_total[30m])", 0, 181, "cannot be computed"},
 		"tall, only sum":         {"tall_total", []string{"sum:10m"}, "rate(tall_total[30m])", 0, 1, "cannot be computed"},
 		"tall, delta, avg":       {"tall_total", []string{"avg:10m"}, "delta(tall_total[30m])", 0, 181, "cannot be computed"},
+		"tall, delta, max":       {"tall_total", []string{"max:10m"}, "delta(tall_total[30m])", 0, 181, "cannot be computed"},
+		"tall, irate, avg":       {"tall_total", []string{"avg:10m"}, "irate(tall_total[30m])", 0, 1, "cannot be computed"},
+		"tall, resets, avg":      {"tall_total", []string{"avg:10m"}, "resets(tall_total[30m])", 0, 0, "cannot be computed"},
 		"hidden, last of bucket": {"hid_total", []string{"first:10m", "last:10m"}, "last_over_time(hid_total[10m] offset 20m)", 60, 60, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

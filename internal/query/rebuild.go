@@ -72,7 +72,7 @@ func planFor(hints *storage.SelectHints) *plan {
 		return &plan{slices.Concat(
 			each((*rebuilder).connect, exact, false, "first"),
 			late(each((*rebuilder).connect, exact, false, "last")),
-			each((*rebuilder).omit, unfit, true, "avg", "twa", "sum"))}
+			each((*rebuilder).omit, unfit, true, "avg", "twa", "sum", "max", "min"))}
 	case "deriv", "predict_linear", "double_exponential_smoothing":
 		return &plan{each((*rebuilder).connect, exact, false, general...)}
 	case "max_over_time", "min_over_time", "avg_over_time", "sum_over_time", "last_over_time", "first_over_time": // a sum also needs windows as long as a bucket

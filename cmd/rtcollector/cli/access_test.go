@@ -61,6 +61,9 @@ func TestDemoKnowsItsPassword(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "were stored") || strings.Contains(stdout, "\n0 samples") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
+	if !strings.HasPrefix(stdout, "Dashboard:  http://127.0.0.1:") {
+		t.Errorf("does not begin with the address of the dashboard:\n%s", stdout)
+	}
 	checkShowsNoSecret(t, "demo", stdout+stderr)
 }
 

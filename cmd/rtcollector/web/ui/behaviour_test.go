@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,50 @@ func TestExploreErrors(t *testing.T) {
 	p.wait(`document.querySelector(".history .menu button").textContent === "sum by (host) (system_load1)"`)
 }
 
+// TestQueryTakesTooLong evaluates an expression that exceeds the server's time limit: the page says so, and does not ask again by itself.
+func TestQueryTakesTooLong(t *testing.T) {
+	_, s := fleet(t)
+	var asked atomic.Int64
+	s.answer("/api/v1/query_range", func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "errorType": "timeout", "error": "the query did not end in time (at most 30s)"})
+	})
+	p := openTab(t, s.base, 1000, 700)
+	p.allow("503")
+	p.open("/explore?expr=system_load1&live=0")
+	p.wait(`document.querySelector(".expression-error")?.textContent.includes("did not end in time")`)
+	if text := p.text("#notice"); text != "" {
+		t.Errorf("the page says %q although Redis is there", text)
+	}
+	states := `performance.getEntriesByType("resource").filter((e) => e.name.endsWith("/api/status")).length`
+	before := eval[int](p, states)
+	eval[bool](p, `(() => { const now = performance.now.bind(performance); performance.now = () => now() + 60e3; return true; })()`)
+	p.wait(fmt.Sprintf("%s > %d", states, before)) // what is due has been started
+	p.settle()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the page asked %d times, want once", n)
+	}
+
+	p.open("/host/atlas?live=0")
+	p.wait(`document.querySelector(".panel-message:not([hidden])")?.textContent.includes("A shorter range is quicker")`)
+}
+
+// TestPanelsFail scrolls to panels whose queries fail: they say why, and nothing else happens.
+func TestPanelsFail(t *testing.T) {
+	_, s := fleet(t)
+	p := openTab(t, s.base, 1000, 500)
+	p.allow("422")
+	p.open("/host/atlas?live=0")
+	s.answer("/api/v1/query_range", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "errorType": "execution", "error": "more than 7 series"})
+	})
+	eval[bool](p, `(scrollTo(0, 1e6), true)`)
+	p.wait(`[...document.querySelectorAll(".panel")].at(-1).querySelector(".panel-message:not([hidden])")?.textContent === "more than 7 series"`)
+	p.settle()
+}
+
 // TestManySeries shows a result of more series than a panel draws: it says so.
 func TestManySeries(t *testing.T) {
 	s := startSite(t, startRedis(t))
@@ -235,6 +280,25 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestLogsWithoutTail opens the page of the log on a server that lets it not follow, because too many others do: the page reads new lines
+// itself, and follows later.
+func TestLogsWithoutTail(t *testing.T) {
+	r, s := fleet(t)
+	s.answer("/api/logs/tail", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	p := openTab(t, s.base, 1000, 700)
+	p.allow("503")
+	p.open("/logs?range=5m&text=number")
+	p.wait(`document.querySelector(".page-note").textContent.includes("does not let this page follow")`)
+	write := func(text string) {
+		r.writeEvents(t, telemetry.Event{Time: time.Now(), Source: "syslog", Severity: telemetry.Error, Host: "atlas", App: "sshd", Message: text})
+		p.wait(fmt.Sprintf(`document.querySelector(".line-message")?.textContent === %q`, text))
+	}
+	write("number one")
+	s.answer("/api/logs/tail", nil)
+	write("number two")
+	p.wait(`document.querySelector(".page-note").textContent === ""`)
+}
+
 // TestManyHosts shows 1,000 hosts: only the rows in the window exist, and sorting and filtering work on all.
 func TestManyHosts(t *testing.T) {
 	r := startRedis(t)
@@ -288,6 +352,20 @@ func TestMissing(t *testing.T) {
 	}
 	p.press("gl")
 	p.wait(`document.getElementById("notice").textContent.includes("has no Search")`)
+
+	s.answer("/api/status", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"redis": map[string]any{"address": "redis.lan:6379", "reachable": true}, "time_series": false, "search": true, "missing": []string{"this Redis has no TimeSeries: use Redis 8"},
+			"now": float64(time.Now().UnixMilli()) / 1000,
+		})
+	})
+	p.open("/logs")
+	p.wait(`document.querySelectorAll(".line").length > 0`)
+	if text := p.text("#notice"); text != "" {
+		t.Errorf("the logs say %q although they need no TimeSeries", text)
+	}
+	p.press("gh")
+	p.wait(`document.getElementById("notice").textContent.includes("has no TimeSeries")`)
 }
 
 // TestNothing opens every page on an empty Redis: each says what to do.
@@ -297,7 +375,7 @@ func TestNothing(t *testing.T) {
 	p.allow("Failed to load resource")
 	for path, says := range map[string]string{
 		"/hosts": "No agent has written", "/host/nobody": "no series with host", "/agents": "No agent has written", "/explore?expr=up": "No data in this range",
-		"/nowhere": "No such page",
+		"/logs": "there is no index", "/nowhere": "No such page",
 	} {
 		p.open(path)
 		p.wait(fmt.Sprintf(`document.body.innerText.includes(%q)`, says))

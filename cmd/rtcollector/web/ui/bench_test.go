@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -29,22 +30,38 @@ func benchSite(b *testing.B) *site {
 	return startSite(b, r)
 }
 
-// startLargeRedis starts an embedded server that keeps 50 million samples.
+// startLargeRedis returns RTC_TEST_REDIS, which it empties, or starts an embedded server that keeps 50 million samples.
 func startLargeRedis(b *testing.B) *redis {
 	b.Helper()
+	if named := os.Getenv("RTC_TEST_REDIS"); named != "" {
+		u := parseURL(b, named)
+		r := openRedis(b, u.Host)
+		if err := r.client.FlushAll(b.Context()).Err(); err != nil {
+			b.Fatal(err)
+		}
+		return r
+	}
 	server, err := embedded.Listen("127.0.0.1:0", embedded.Config{MaxSamples: 50_000_000})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = server.Close() })
+	r := openRedis(b, server.Addr())
+	r.server = server
+	return r
+}
+
+// openRedis opens a client of a Redis.
+func openRedis(b *testing.B, addr string) *redis {
+	b.Helper()
 	connection := redisconn.Defaults()
-	connection.Host, connection.Port = servicetest.HostPort(b, server.Addr())
+	connection.Host, connection.Port = servicetest.HostPort(b, addr)
 	client, err := redisconn.Open(b.Context(), connection, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = client.Close() })
-	return &redis{server: server, client: client, config: connection}
+	return &redis{client: client, config: connection}
 }
 
 // What is there when the pages are complete: every panel of the window; every host, with its newest values.

@@ -9,9 +9,10 @@ export class APIError extends Error {
     this.kind = kind;
   }
 
-  // away reports whether the server or its Redis could not answer now, so that a retry makes sense.
+  // away reports whether the server or its Redis could not answer now, so that a retry makes sense. A query that takes too long will do so
+  // again.
   get away() {
-    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    return this.kind !== "timeout" && (this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504);
   }
 }
 
@@ -151,8 +152,9 @@ export function processes(query, signal) {
   return request("/api/processes", query, { signal });
 }
 
-// tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away. It returns a function that ends it.
-export function tail(filters, onEvent, onProblem) {
+// tail follows the log: calls of onEvent with each event, of onProblem with a text while Redis is away, and of onEnd if the server lets this
+// page not follow. It returns a function that ends it.
+export function tail(filters, onEvent, onProblem, onEnd) {
   const source = new EventSource(`/api/logs/tail?${encode(filters)}`);
   const parse = (text) => {
     try {
@@ -164,7 +166,7 @@ export function tail(filters, onEvent, onProblem) {
   source.onopen = () => onProblem("");
   source.onmessage = (message) => onEvent(parse(message.data));
   source.addEventListener("problem", (message) => onProblem(String(parse(message.data).error ?? "the log cannot be read")));
-  source.onerror = () => onProblem(source.readyState === EventSource.CLOSED ? "The server ended the connection. Reload the page." : "The connection is lost; trying again.");
+  source.onerror = () => (source.readyState === EventSource.CLOSED ? onEnd() : onProblem("The connection is lost; trying again."));
   return () => source.close();
 }
 

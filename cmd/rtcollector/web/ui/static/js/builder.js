@@ -1,7 +1,7 @@
 // The builder makes an expression for people who do not know PromQL: a metric, conditions, a function, a sum.
 import { fill, h, oneLine } from "./dom.js";
 import { allMetrics, labelsOf, valuesOf } from "./editor.js";
-import { matcher, selector } from "./promql.js";
+import { labelName, matcher, selector } from "./promql.js";
 
 const overTime = [["", "as it is"], ["rate", "per second (of a counter)"], ["increase", "growth (of a counter)"], ["avg_over_time", "average over time"], ["max_over_time", "maximum over time"], ["min_over_time", "minimum over time"]];
 const combined = [["", "every series"], ["sum", "sum"], ["avg", "average"], ["max", "maximum"], ["min", "minimum"], ["count", "number of series"], ["topk", "the 5 largest"]];
@@ -58,7 +58,7 @@ export function makeBuilder(use) {
     by.hidden = aggregate.value === "" || aggregate.value === "topk";
     if (fun.value) expression = `${fun.value}(${expression}[${window.value}])`;
     if (aggregate.value === "topk") expression = `topk(5, ${expression})`;
-    else if (aggregate.value) expression = `${aggregate.value}${by.value ? ` by (${by.value})` : ""} (${expression})`;
+    else if (aggregate.value) expression = `${aggregate.value}${by.value ? ` by (${labelName(by.value)})` : ""} (${expression})`;
     use(expression);
   }
 

@@ -3,6 +3,7 @@ import * as api from "../api.js";
 import { keyOf, parseValue } from "../data.js";
 import { fill, h, name, setText } from "../dom.js";
 import { isSilent, learnIntervals } from "../health.js";
+import { isLate, learnPaces } from "../lag.js";
 import { change, hostHref, params } from "../state.js";
 import { Table } from "../table.js";
 import { now } from "../time.js";
@@ -23,7 +24,9 @@ const questions = {
   outputs: { by: ["host", "output"], columns: {
     age: "max by (host, output) (internal_write_last_success_age)", written: "sum by (host, output) (rate(internal_write_metrics_written[5m]))", dropped: "sum by (host, output) (increase(internal_write_metrics_dropped[$w]))",
     rejected: "sum by (host, output) (increase(internal_write_metrics_rejected[$w]))", retries: "sum by (host, output) (increase(internal_write_retries[$w]))",
-    queue: "100 * max by (host, output) (internal_write_buffer_size) / max by (host, output) (internal_write_buffer_limit)" } },
+    waiting: `sum by (host, output) ({__name__=~"internal_write_buffer_size|internal_write_event_buffer_size"})`,
+    queue: "100 * max by (host, output) (internal_write_buffer_size) / max by (host, output) (internal_write_buffer_limit)",
+    events: "100 * max by (host, output) (internal_write_event_buffer_bytes) / max by (host, output) (internal_write_event_buffer_limit_bytes)" } },
 };
 
 export function open(root, app) {
@@ -77,7 +80,12 @@ class AgentsPage {
     const seen = new Map(hosts.hosts.map((host) => [host.host, host.last_seen]));
     const known = new Set(this.rows.agents.map((row) => row.host));
     for (const host of seen.keys()) if (!known.has(host)) this.rows.agents.push({ host });
-    await learnIntervals(hosts.hosts, signal);
+    await Promise.all([learnIntervals(hosts.hosts, signal), learnPaces("input", this.rows.inputs, range.end, signal), learnPaces("output", this.rows.outputs, range.end, signal)]);
+    for (const row of this.rows.inputs) row.late = isLate("input", row);
+    for (const row of this.rows.outputs) {
+      row.late = isLate("output", row);
+      row.queue = fullest(row.queue, row.events);
+    }
     for (const row of this.rows.agents) {
       row.seen = seen.get(row.host);
       row.silent = row.seen !== undefined && isSilent(row.host, row.seen);
@@ -105,7 +113,7 @@ class AgentsPage {
     const { agents, inputs, outputs } = this.rows;
     const shown = (rows) => rows.filter((row) => (row.host ?? "").toLowerCase().includes(wanted));
     const few = shown(agents).length <= 3;
-    const trouble = (row) => ["errors", "timeouts", "missed", "dropped", "rejected", "retries"].some((key) => Math.round(row[key] ?? 0) > 0) || row.age > 60 || row.queue > 50;
+    const trouble = (row) => ["errors", "timeouts", "missed", "dropped", "rejected", "retries"].some((key) => Math.round(row[key] ?? 0) > 0) || row.late || row.queue > 50;
     this.tables.agents.show(shown(agents));
     for (const [key, rows] of [["outputs", outputs], ["inputs", inputs]]) {
       const all = shown(rows);
@@ -124,6 +132,11 @@ class AgentsPage {
   }
 }
 
+// fullest returns the larger share of the queues of samples and of events; an output may have one of them.
+function fullest(samples, events) {
+  return samples > events ? samples : events ?? samples;
+}
+
 function number(id, title, unit) {
   return { id, title, right: true, value: (row) => row[id], cell: (row) => (row[id] === undefined ? "–" : current(row[id], unit)) };
 }
@@ -133,5 +146,5 @@ function loss(id, title) {
 }
 
 function age(id, title) {
-  return { id, title, right: true, value: (row) => row[id], cell: (row) => (row[id] === undefined ? "–" : h("span", { class: row[id] > 60 ? "bad" : "" }, ago(row[id]))) };
+  return { id, title, right: true, value: (row) => row[id], cell: (row) => (row[id] === undefined ? "–" : h("span", { class: row.late ? "bad" : "" }, ago(row[id]))) };
 }

@@ -215,7 +215,7 @@ class HostPage {
 
   #seen(entries) {
     for (const { target, isIntersecting } of entries) if (target.entry) target.entry.visible = isIntersecting;
-    if (this.signal && !this.signal.aborted) void this.#refreshVisible(this.app.range(), this.signal);
+    if (this.signal && !this.signal.aborted) void this.#refreshVisible(this.app.range(), this.signal).catch(() => {}); // the panels say what is wrong
   }
 
   async #refreshVisible(range, signal) {

@@ -69,10 +69,8 @@ class LogsPage {
     const key = JSON.stringify([filters, range.live ? "live" : [range.start, range.end], range.seconds]);
     const time = { since: range.start, until: range.end };
     const following = this.stopTail && key === this.key;
-    if (!following) {
-      this.#stopTail();
-      this.sheet.classList.add("stale");
-    }
+    if (!following) this.#stopTail();
+    if (key !== this.key) this.sheet.classList.add("stale");
     try {
       const [found, volume] = await Promise.all([following ? null : api.logs({ ...filters, ...time, last: lines }, signal), api.logVolume({ ...filters, ...time, buckets }, signal)]);
       this.key = key;
@@ -100,6 +98,10 @@ class LogsPage {
     const newest = this.events[0]?.time;
     this.stopTail = api.tail({ ...filters, ...(newest ? { since: newest } : {}) }, (event) => this.#take(event), (problem) => {
       this.problem = problem;
+      this.#drawNote();
+    }, () => { // for example because too many pages follow: the next refresh reads the lines, and tries again
+      this.#stopTail();
+      this.problem = "The server does not let this page follow the log now. It reads the newest lines every few seconds.";
       this.#drawNote();
     });
   }
