@@ -55,7 +55,7 @@ type pattern struct {
 	isSimple       bool // any text may be between the two, as in "python*"
 }
 
-func (p *pattern) match(text string) bool {
+func (p pattern) match(text string) bool {
 	if !strings.HasPrefix(text, p.prefix) || !strings.HasSuffix(text, p.suffix) {
 		return false
 	}
@@ -90,9 +90,7 @@ func (n *names) match(text string) bool {
 }
 
 func (n *names) matchPattern(text string) bool {
-	return slices.ContainsFunc(n.patterns, func(p pattern) bool {
-		return strings.HasPrefix(text, p.prefix) && strings.HasSuffix(text, p.suffix) && p.Match(text)
-	})
+	return slices.ContainsFunc(n.patterns, func(p pattern) bool { return p.match(text) })
 }
 
 // matchComm is match for a name that the kernel may have cut.

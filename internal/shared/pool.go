@@ -62,8 +62,8 @@ func (p *Pool) leave(key any, e *entry) error {
 		delete(p.entries, key)
 	}
 	p.mu.Unlock()
-	if !last || e.err != nil {
-		return nil
+	if wasOpened := e.err == nil; last && wasOpened {
+		return e.thing.Close()
 	}
-	return e.thing.Close()
+	return nil
 }

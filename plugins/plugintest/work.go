@@ -33,7 +33,7 @@ func Work(tb testing.TB) {
 		tb.Fatal(err)
 	}
 	busy.Go(func() {
-		defer socket.Close()
+		defer func() { _ = socket.Close() }()
 		for buf := make([]byte, 1000); ctx.Err() == nil; {
 			if _, err := socket.WriteTo(buf, socket.LocalAddr()); err == nil {
 				_, _, _ = socket.ReadFrom(buf)
@@ -41,7 +41,7 @@ func Work(tb testing.TB) {
 		}
 	})
 	busy.Go(func() {
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		for buf := make([]byte, 64<<10); ctx.Err() == nil; {
 			_, _ = file.WriteAt(buf, 0)
 			_ = file.Sync()

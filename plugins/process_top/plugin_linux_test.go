@@ -60,7 +60,6 @@ type fakeProcess struct {
 	resident  int // kB
 	read      int // bytes
 	cmdline   string
-	threads   int
 }
 
 // host is a /proc that a test changes.
