@@ -9,10 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -83,28 +83,24 @@ func TestProcessesThatEndDuringALook(t *testing.T) {
 				}
 				defer func() { _ = w.Close() }()
 			}
-			groups := w.Group(Needs{Switches: true, FDs: true, IO: true, Memory: true, Budget: 20 * time.Millisecond, Network: true, Disks: true}, byName)
+			groups := w.Group(Needs{Switches: true, FDs: true, IO: true, Memory: true, Network: true, Disks: true}, byName)
 			lookNow(t, w)
 			name := fmt.Sprintf("rtcburst%d", os.Getpid()%1_000_000)
-			const bursts, size = 40, 100 // all of a burst run at the same time
+			const size, enough = 100, 100 // processes at the same time, and looks
+			stop := filepath.Join(t.TempDir(), "stop")
 			s := servicetest.StartShell(t, name, `
 				b=0
-				while [ $b -lt $1 ]; do
+				until [ -e "$1" ]; do
 					i=0; while [ $i -lt $2 ]; do (:) & i=$((i+1)); done
 					wait; b=$((b+1))
 				done
-				echo done; read end`, fmt.Sprint(bursts), fmt.Sprint(size))
-			done := make(chan struct{})
-			go func() { defer close(done); s.Lines(1) }()
-			before, looks, mostSeen := map[Key]Counters{}, 0, 0
-			for running := true; running; looks++ {
-				select {
-				case <-done:
-					running = false
-				default:
-				}
+				echo $b; read end`, stop, fmt.Sprint(size))
+			before, looks, mostSeen, gaps := map[Key]Counters{}, 0, 0, 0
+			waitFor(t, "looks that see short processes", func() bool {
 				lookNow(t, w)
+				looks++
 				w.Lock()
+				defer w.Unlock()
 				groups.All(func(total *Totals) {
 					for c := range NumCounters {
 						if total.Counters[c] < before[total.Key][c] {
@@ -114,9 +110,22 @@ func TestProcessesThatEndDuringALook(t *testing.T) {
 					before[total.Key] = total.Counters
 				})
 				if total := groups.totals[Key{Name: name}]; total != nil {
-					mostSeen = max(mostSeen, total.Now.Processes)
+					now := &total.Now
+					mostSeen = max(mostSeen, now.Processes)
+					gaps += count(!now.HasStatus() || !now.HasIO() || !now.HasFDs() || !now.Measured())
 				}
-				w.Unlock()
+				return looks >= enough && mostSeen >= 3
+			})
+			if err := os.WriteFile(stop, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			bursts, err := strconv.Atoi(s.Line())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d looks at %d processes, at most %d of them at once", looks, bursts*size, mostSeen)
+			if gaps > 0 { // one that ends during a look must not hide what the others have
+				t.Errorf("%d of %d looks did not know all of the group", gaps, looks)
 			}
 			waitFor(t, "only the shell is left", func() bool {
 				lookNow(t, w)
@@ -125,16 +134,12 @@ func TestProcessesThatEndDuringALook(t *testing.T) {
 				now := groups.totals[Key{Name: name}].Now
 				return now.Processes == 1 && now.Measured() && now.HasIO()
 			})
-			t.Logf("%d looks, at most %d of these processes at once", looks, mostSeen)
-			if mostSeen < 2 {
-				t.Error("no look has seen one of the short processes")
-			}
 			if source == SourceEBPF { // each of the processes has faulted, also those that no look has seen
 				waitFor(t, "the events of all processes", func() bool {
 					lookNow(t, w)
 					w.Lock()
 					defer w.Unlock()
-					return groups.totals[Key{Name: name}].Counters[MinorFaults] >= bursts*size
+					return groups.totals[Key{Name: name}].Counters[MinorFaults] >= uint64(bursts*size)
 				})
 			}
 			if text := log.String(); text != "" {

@@ -3,6 +3,7 @@ package procusage
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,6 +130,7 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 	if w.needs.Memory {
 		w.measure(ctx, now)
 	}
+	w.visited = slices.DeleteFunc(w.visited, func(m *Member) bool { return m.gone })
 	w.sum(now)
 	w.result.Took = time.Since(now)
 	return w.result, nil
