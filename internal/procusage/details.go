@@ -47,7 +47,13 @@ func (w *Watcher) isKnown(m *Member, err error, before bool) bool {
 	if errors.Is(err, fs.ErrPermission) {
 		m.denied = true
 	}
+	w.noteEnd(m, err)
 	return err == nil || before && hasEnded(err)
+}
+
+// noteEnd notes whether a process has ended since it was listed. An error alone does not tell: some kernels lack some of the files.
+func (w *Watcher) noteEnd(m *Member, err error) {
+	m.gone = m.gone || hasEnded(err) && !w.reader.exists(m.Process.PID)
 }
 
 func (w *Watcher) placeAgain(m *Member) {
@@ -161,6 +167,7 @@ func (w *Watcher) measure(ctx context.Context, now time.Time) {
 		after := time.Now()
 		m.measuringTook, last = after.Sub(last), after
 		if hasEnded(err) {
+			w.noteEnd(m, err)
 			continue
 		}
 		m.Measured = w.isKnown(m, err, false)

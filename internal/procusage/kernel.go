@@ -37,8 +37,9 @@ type kernel struct {
 	networks bool
 }
 
-// ErrOtherPIDs means that /proc does not show the numbers of processes that the kernel uses in its events.
-var ErrOtherPIDs = errors.New("/proc is that of a container, whose processes have other numbers; run the container with --pid=host, or set HOST_PROC to the host's /proc")
+// ErrOtherPIDs means that /proc does not show the numbers of processes that the kernel uses in its events, or hides those of other users.
+var ErrOtherPIDs = errors.New("/proc is that of a container, whose processes have other numbers: run the container with --pid=host, or set HOST_PROC to the host's /proc; " +
+	"or it hides the processes of others (hidepid): run with CAP_SYS_PTRACE, or in the group of the mount option gid")
 
 // checkPIDs returns an error if the PIDs in /proc are not those of eBPF programs. Only the initial PID namespace has threads of the kernel;
 // the parent of them all is process 2 (rest_init in init/main.c).

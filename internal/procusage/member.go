@@ -44,6 +44,7 @@ type Member struct {
 	measuredSize  uint64 // Resident then
 	measuringTook time.Duration
 	denied        bool // a file could not be read for lack of rights
+	gone          bool // it ended during the last look, which does not count it
 }
 
 // Parent returns the PID of the parent.

@@ -51,6 +51,12 @@ func (r *reader) read(pid int, name string) ([]byte, error) {
 	return hostfs.ReadHead(r.path(pid, name), r.buf)
 }
 
+// exists reports whether there is a process. It is true if that cannot be known.
+func (r *reader) exists(pid int) bool {
+	_, err := os.Stat(r.path(pid, "stat"))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 func (r *reader) place(pid int) (cgroup.Place, error) {
 	data, err := r.read(pid, "cgroup")
 	return cgroup.Parse(data), err

@@ -146,6 +146,7 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 	if w.needs.Memory {
 		w.measure(ctx, now)
 	}
+	w.visited = slices.DeleteFunc(w.visited, func(m *Member) bool { return m.gone })
 	w.sum(now)
 	w.result.Took = time.Since(began)
 	return w.result, nil
@@ -154,6 +155,7 @@ func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration)
 const (
 	ticksPerSecond = 100 // USER_HZ
 	maxClockError  = 5 * time.Second
+	maxPIDs        = 1 << 22 // PID_MAX_LIMIT: processes and threads
 )
 
 // sinceLast returns the clock ticks at the previous look, or 0 if the time that has passed since then is another one than that of the clock:
@@ -203,8 +205,9 @@ func (w *Watcher) visit(p *Process, s *proctable.Stat) {
 		m.started = true
 	}
 	m.round, m.parent = w.round, s.Parent
-	changed := m.Threads != int(s.Threads) || m.pages != s.RSS
-	m.Threads, m.pages = int(s.Threads), s.RSS
+	threads := int(min(s.Threads, maxPIDs)) // a reading that is wrong must not be a negative number
+	changed := m.Threads != threads || m.pages != s.RSS
+	m.Threads, m.pages = threads, s.RSS
 	now := Counters{UserCPU: s.User * nanosPerTick, SystemCPU: s.System * nanosPerTick, MinorFaults: s.MinorFaults, MajorFaults: s.MajorFaults}
 	growth := m.readings.step(&now, statCounters, m.started)
 	changed = changed || growth != Counters{}

@@ -3,6 +3,7 @@
 //   - servicetest.go: waiting, required commands, and [Shared] resources of a package. tests.go: the testing.TB that owns them.
 //   - daemon.go: [Daemon], a real service in its own directory. sys_*.go: its user, signals.
 //   - misbehave.go, hostile.go: servers that misbehave, and [Cutter], which cuts connections.
+//   - shell.go: [Shell], processes with a name of their own.
 //   - leaks.go, memory.go: checks for leaks and allocations. log.go: [Log], a buffer for several goroutines.
 package servicetest
 
