@@ -41,6 +41,7 @@ func keepBusy(n int) {
 		go func() {
 			runtime.LockOSThread()
 			for i := 0; ; i++ {
+				runtime.KeepAlive(i)
 			}
 		}()
 	}
