@@ -15,6 +15,7 @@ type reader struct {
 	buf  []byte
 
 	kernelThreads bool
+	stat          Stat // of the process that is being listed
 }
 
 // found is a process in /proc.
@@ -31,11 +32,12 @@ const maxArgs = 4096
 
 func newReader(root hostfs.Root) reader { return reader{path: root.Proc, dir: root.ProcDir()} }
 
-// list calls each with every process. Threads of the kernel are left out unless they are wanted.
+// list calls each with every process; the Stat is valid until it returns. Threads of the kernel are left out unless they are wanted.
 func (r *reader) list(each func(*Stat)) error {
 	return r.dir.ReadHeads("stat", IsPID, func(_, head []byte) {
-		if s, ok := ParseStat(head); ok && (r.kernelThreads || !s.IsKernelThread()) {
-			each(&s)
+		var ok bool
+		if r.stat, ok = ParseStat(head); ok && (r.kernelThreads || !r.stat.IsKernelThread()) {
+			each(&r.stat)
 		}
 	})
 }
