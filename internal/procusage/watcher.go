@@ -120,9 +120,21 @@ func (w *Watcher) Members(each func(*Member)) {
 }
 
 // Look reads all processes, unless that was done within maxAge. It returns with the watcher locked, also if there is an error: the caller
-// must call Unlock.
+// must call Unlock. After a panic it is not locked.
 func (w *Watcher) Look(ctx context.Context, now time.Time, maxAge time.Duration) (Result, error) {
 	w.Lock()
+	returns := false
+	defer func() {
+		if !returns {
+			w.Unlock()
+		}
+	}()
+	r, err := w.look(ctx, now, maxAge)
+	returns = true
+	return r, err
+}
+
+func (w *Watcher) look(ctx context.Context, now time.Time, maxAge time.Duration) (Result, error) {
 	if !w.looked.IsZero() && now.Sub(w.looked) < maxAge {
 		return w.result, nil
 	}

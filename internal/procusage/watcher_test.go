@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/bpf"
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/proctable"
 )
@@ -449,6 +450,19 @@ func TestRemove(t *testing.T) {
 	tree.look(w, 20)
 	if total := second.totals[postgres]; w.needs != (Needs{IO: true}) || len(w.groups) != 1 || total.Counters[ReadBytes] != 4 || total.Now.Processes != 1 {
 		t.Errorf("%+v, %+v", w.needs, total)
+	}
+}
+
+// A panic does not keep the other users of a watcher waiting for ever.
+func TestPanicUnlocks(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	w.Group(Needs{}, func(*Member) Key { panic("a bug") })
+	tree.process(testProcess{PID: 10, Start: 1})
+	tree.write("uptime", "10.00 0.00\n")
+	err := crew.Catch(func() error { _, err := w.Look(t.Context(), time.Now(), 0); return err })
+	if err == nil || !w.TryLock() {
+		t.Errorf("%v, and it is locked", err)
 	}
 }
 
