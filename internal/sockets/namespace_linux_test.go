@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -97,7 +98,13 @@ func TestAgainstSS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	want := listWithSS(t)
+	var want []string
+	servicetest.Until(t, "the end of the connection is acknowledged", func(context.Context) error {
+		if want = listWithSS(t); slices.ContainsFunc(want, func(line string) bool { return strings.Contains(line, "FIN-WAIT-1") }) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	if len(want) != 7 {
 		t.Errorf("ss lists %q", want)
 	}
