@@ -16,7 +16,7 @@ func explain(err error) error {
 		return fmt.Errorf(load+": not permitted; run as root, or give the program the rights with "+
 			"\"setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep\", or the container with --cap-add BPF --cap-add PERFMON: %w", firstLine(err))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOSYS):
-		return fmt.Errorf(load+": this kernel lacks what they need: Linux 5.8 or later with BTF (/sys/kernel/btf/vmlinux): %w", firstLine(err))
+		return fmt.Errorf(load+": this kernel lacks what they need: Linux 5.11 or later (5.8 for connections) with BTF (/sys/kernel/btf/vmlinux): %w", firstLine(err))
 	}
 	return fmt.Errorf(load+": %w", firstLine(err))
 }

@@ -17,7 +17,7 @@ func TestExplain(t *testing.T) {
 		"cap_bpf":                  fmt.Errorf("create map: %w", syscall.EPERM),
 		"--cap-add BPF":            &fs.PathError{Op: "open", Path: "/sys/kernel/btf/vmlinux", Err: syscall.EACCES},
 		"/sys/kernel/btf/vmlinux)": fmt.Errorf("find BTF: %w", fs.ErrNotExist),
-		"Linux 5.8 or later":       fmt.Errorf("map create: %w", errors.ErrUnsupported),
+		"Linux 5.11 or later":      fmt.Errorf("map create: %w", errors.ErrUnsupported),
 		"load program: invalid":    verifier,
 	} {
 		got := explain(err)

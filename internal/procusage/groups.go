@@ -30,11 +30,10 @@ type DiskUse struct{ ReadBytes, WriteBytes, Reads, Writes uint64 }
 // Present is what the processes of a group have at one moment.
 type Present struct {
 	Processes, Threads int
-	FDs                int       // open descriptors
-	Resident           uint64    // bytes, from /proc/PID/status
-	Swap               uint64    // bytes, from /proc/PID/status
-	Memory             Memory    // from smaps_rollup; see Measured
-	Oldest             time.Time // the oldest reading in Memory
+	FDs                int    // open descriptors
+	Resident           uint64 // bytes, from /proc/PID/status
+	Swap               uint64 // bytes, from /proc/PID/status
+	Memory             Memory // from smaps_rollup; see Measured
 
 	unmeasured, withoutFDs, withoutIO, withoutStatus int // processes whose files could not be read
 }

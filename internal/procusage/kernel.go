@@ -28,13 +28,12 @@ type Meter interface {
 
 // kernel is what eBPF programs add to what /proc tells.
 type kernel struct {
-	meter    Meter
-	stop     context.CancelFunc
-	reading  sync.WaitGroup
-	failed   error                     // reading events has failed
-	since    uint64                    // clock ticks since the system started, when the programs were loaded
-	unknown  map[bpf.ProcessKey]uint32 // the look that first found something of a process of which nothing else is known
-	networks bool
+	meter   Meter
+	stop    context.CancelFunc
+	reading sync.WaitGroup
+	silent  bool                      // its events cannot be read any more
+	since   uint64                    // clock ticks since the system started, when the programs were loaded
+	unknown map[bpf.ProcessKey]uint32 // the look that first found something of a process of which nothing else is known
 }
 
 // ErrOtherPIDs means that /proc does not show the numbers of processes that the kernel uses in its events, or hides those of other users.
@@ -71,7 +70,7 @@ func (w *Watcher) UseKernel(open func() (Meter, error)) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w.kernel = &kernel{meter: meter, stop: stop, since: since, unknown: map[bpf.ProcessKey]uint32{}, networks: meter.HasNetwork()}
+	w.kernel = &kernel{meter: meter, stop: stop, since: since, unknown: map[bpf.ProcessKey]uint32{}}
 	w.kernel.reading.Go(func() { w.followEvents(ctx, meter) })
 	return nil
 }
@@ -85,7 +84,10 @@ func (w *Watcher) Kernel() Meter {
 }
 
 // HasNetwork reports whether the bytes on the network are known.
-func (w *Watcher) HasNetwork() bool { return w.kernel != nil && w.kernel.networks }
+func (w *Watcher) HasNetwork() bool { return w.kernel != nil && w.kernel.meter.HasNetwork() }
+
+// hasEvents reports whether the kernel tells of every program that is started.
+func (w *Watcher) hasEvents() bool { return w.kernel != nil && !w.kernel.silent }
 
 func (w *Watcher) closeKernel() error {
 	w.Lock()
@@ -107,7 +109,7 @@ func (w *Watcher) followEvents(ctx context.Context, meter Meter) {
 		if err != nil && ctx.Err() == nil {
 			w.Lock()
 			if w.kernel != nil {
-				w.kernel.failed = err
+				w.kernel.silent = true
 			}
 			w.Unlock()
 			w.log.Warn("processes that live shorter than the interval are not counted from now on", "because", err)
@@ -124,15 +126,11 @@ func (w *Watcher) handle(e *bpf.ProcessEvent) {
 	if known != nil && known.ID != id {
 		known = nil
 	}
+	if isBeginning := e.Kind == bpf.ProcessFork || e.Kind == bpf.ProcessExec; isBeginning && known == nil {
+		w.table.Forked(id, e.Process.Parent, e.Process.UID, e.Process.Comm())
+	}
 	switch e.Kind {
-	case bpf.ProcessFork:
-		if known == nil {
-			w.table.Forked(id, e.Process.Parent, e.Process.UID, e.Process.Comm())
-		}
 	case bpf.ProcessExec:
-		if known == nil {
-			w.table.Forked(id, e.Process.Parent, e.Process.UID, e.Process.Comm())
-		}
 		w.executed(w.table.Replaced(id, e.Process.UID, e.Process.Comm()))
 	case bpf.ProcessExit:
 		w.exits = append(w.exits, *e)
@@ -177,7 +175,7 @@ const (
 // because a parent's I/O includes that of the children that it has waited for.
 func (w *Watcher) settleExits(now time.Duration) {
 	later := slices.IndexFunc(w.exits, func(e bpf.ProcessEvent) bool { return e.Time > now-exitOrder })
-	if later < 0 || len(w.exits) >= 2*maxExits {
+	if later < 0 || len(w.exits) >= 2*maxExits { // so many at once that the table would forget them
 		later = len(w.exits)
 	}
 	type ended struct {
@@ -248,7 +246,7 @@ func (w *Watcher) readKernelMaps() {
 		return
 	}
 	var errs []error
-	if w.needs.Network && k.networks {
+	if w.needs.Network && k.meter.HasNetwork() {
 		errs = append(errs, k.meter.Traffic(func(t *bpf.Traffic) bool {
 			m, forget := w.holder(t.ProcessKey, t.Comm)
 			if m != nil {

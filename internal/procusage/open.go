@@ -67,7 +67,7 @@ func open(fs hostfs.Root, log *slog.Logger, s Settings, rules *procclass.Rules) 
 	})
 	switch {
 	case err == nil && s.Network && !w.HasNetwork():
-		log.Warn("this kernel does not tell how much processes send and receive (Linux 6.3 does)")
+		log.Warn("this kernel does not tell how much processes send and receive (Linux 6.12 does)")
 	case err != nil && s.Source == SourceEBPF:
 		return nil, err
 	case err != nil:

@@ -223,7 +223,7 @@ func (w *Watcher) visit(p *Process, s *proctable.Stat) {
 	now := Counters{UserCPU: s.User * nanosPerTick, SystemCPU: s.System * nanosPerTick, MinorFaults: s.MinorFaults, MajorFaults: s.MajorFaults}
 	growth := m.readings.step(&now, statCounters, m.started)
 	changed = changed || growth != Counters{}
-	if isFirst && m.started && w.kernel == nil {
+	if isFirst && m.started && !w.hasEvents() {
 		growth[Starts] = 1
 	}
 	w.assign(m)
@@ -299,9 +299,6 @@ func (p *Present) add(m *Member) {
 	p.Swap += m.Swap
 	p.FDs += m.details.fds
 	p.Memory.add(&m.Memory)
-	if !m.measuredAt.IsZero() && (p.Oldest.IsZero() || m.measuredAt.Before(p.Oldest)) {
-		p.Oldest = m.measuredAt
-	}
 	p.unmeasured += count(!m.Measured)
 	p.withoutFDs += count(!m.details.hasFDs)
 	p.withoutIO += count(!m.details.hasIO)

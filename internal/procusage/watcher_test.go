@@ -206,7 +206,7 @@ func (f *fakeMeter) BlockUse(each func(*bpf.BlockUse) bool) error {
 func newKernelWatcher(t *testing.T, tree *tree) (*Watcher, *fakeMeter) {
 	t.Helper()
 	w, meter := newWatcher(t, hostfs.At(tree.dir)), &fakeMeter{forgot: map[int]bool{}}
-	w.kernel = &kernel{meter: meter, since: 1, unknown: map[bpf.ProcessKey]uint32{}, networks: true}
+	w.kernel = &kernel{meter: meter, since: 1, unknown: map[bpf.ProcessKey]uint32{}}
 	return w, meter
 }
 
@@ -434,6 +434,36 @@ func TestProcessIsMoved(t *testing.T) {
 	tree.look(w, 20)
 	if g := groups.totals[Key{Unit: "postgresql.service"}]; g == nil || g.Now.Processes != 1 {
 		t.Errorf("%v", groups.totals)
+	}
+}
+
+// When events can no longer be read, starts are what a look finds.
+func TestStartsWithoutEvents(t *testing.T) {
+	tree := newTree(t)
+	w, _ := newKernelWatcher(t, tree)
+	groups := w.Group(Needs{}, byClass)
+	tree.look(w, 10)
+	tree.process(testProcess{PID: 10, Start: 1500})
+	tree.look(w, 20)
+	w.kernel.silent = true
+	tree.process(testProcess{PID: 11, Start: 2500})
+	tree.look(w, 30)
+	if got := groups.totals[postgres].Counters[Starts]; got != 1 {
+		t.Errorf("%d starts, want 1: the first one is an event's", got)
+	}
+}
+
+// Before Linux 4.14 there is no smaps_rollup.
+func TestMemoryFromSmaps(t *testing.T) {
+	tree := newTree(t)
+	w := newWatcher(t, hostfs.At(tree.dir))
+	groups := w.Group(allNeeds, byClass)
+	tree.process(testProcess{PID: 10, Start: 1, Pages: 7})
+	mapping := "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/x\nSize: 900 kB\nRss: 12 kB\nPss: 6 kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: 2 kB\nSwap: 4 kB\nVmFlags: rd\n"
+	tree.write("10/smaps", mapping+mapping)
+	tree.look(w, 10)
+	if now := groups.totals[postgres].Now; !now.Measured() || now.Memory != (Memory{RSS: 24 << 10, PSS: 12 << 10, USS: 6 << 10, Swap: 8 << 10}) {
+		t.Errorf("%+v", now)
 	}
 }
 

@@ -44,7 +44,8 @@ func build(env plugins.Env, c Config) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &input{env: env, config: c, rules: rules, open: procusage.Open, series: newSeries(env, &c), maxCPU: 100 * float64(procusage.CPUs(env.FS))}, nil
+	maxCPU := 100 * float64(procusage.CPUs(env.FS))
+	return &input{env: env, config: c, rules: rules, open: procusage.Open, series: newSeries(env, &c, maxCPU), maxCPU: maxCPU}, nil
 }
 
 // Open implements plugins.Opener.

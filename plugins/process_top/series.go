@@ -17,9 +17,8 @@ type nameSeries struct{ of [numUses]*telemetry.Series }
 // seriesTTL is how long Redis keeps the series of a name that is no longer in the top, unless the retention is longer.
 const seriesTTL = 24 * time.Hour
 
-func newSeries(env plugins.Env, c *Config) *telemetry.Vec[procusage.Key, nameSeries] {
+func newSeries(env plugins.Env, c *Config, maxCPU float64) *telemetry.Vec[procusage.Key, nameSeries] {
 	f := env.Factory.Ephemeral(seriesTTL)
-	maxCPU := 100 * float64(procusage.CPUs(env.FS))
 	return telemetry.NewVec(f, func(f *telemetry.Factory, k procusage.Key) (s nameSeries) {
 		labels := []telemetry.Label{{Key: "group", Value: k.Group}, {Key: "name", Value: metric.LabelValue(k.Name, 200)}}
 		if k.PID != 0 {
