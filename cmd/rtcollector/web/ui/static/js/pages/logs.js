@@ -91,12 +91,12 @@ class LogsPage {
       if (this.app.status?.search === false) return; // the notice says what is missing
       throw error;
     }
-    if (range.live && !this.stopTail && !signal.aborted) this.#follow(filters);
+    if (range.live && !this.stopTail && !signal.aborted) this.#follow({ ...filters, since: this.events[0]?.time ?? range.start });
   }
 
+  // #follow shows new lines. The filters have a time that is not after the end of what was read, because lines may have come since.
   #follow(filters) {
-    const newest = this.events[0]?.time;
-    this.stopTail = api.tail({ ...filters, ...(newest ? { since: newest } : {}) }, (event) => this.#take(event), (problem) => {
+    this.stopTail = api.tail(filters, (event) => this.#take(event), (problem) => {
       this.problem = problem;
       this.#drawNote();
     }, () => { // for example because too many pages follow: the next refresh reads the lines, and tries again
