@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ func (b *builder) buildInputs(list *yaml.Node) []Input {
 			items[i].component = def.Name()
 		}
 	}
+	items = b.leaveOutUnavailable(list, items)
 	if !slices.ContainsFunc(items, func(it componentItem) bool { return it.name == internalInputName }) {
 		items = append(items, componentItem{name: internalInputName})
 	}
@@ -57,6 +59,24 @@ func (b *builder) buildInputs(list *yaml.Node) []Input {
 		}
 	}
 	return ins
+}
+
+// leaveOutUnavailable warns of inputs that exist only on other systems, and returns the others, so that one configuration serves several
+// systems. It is an error if there are no others.
+func (b *builder) leaveOutUnavailable(list *yaml.Node, items []componentItem) []componentItem {
+	available := slices.DeleteFunc(slices.Clone(items), func(it componentItem) bool {
+		_, err := b.env.Inputs.Find("input", it.name, b.env.GOOS)
+		var unavailable *catalog.UnavailableError
+		if !errors.As(err, &unavailable) {
+			return false
+		}
+		b.ps.Warn(it.nameNode, it.path, "%s", err)
+		return true
+	})
+	if len(items) > 0 && len(available) == 0 {
+		b.ps.Add(list, "inputs", "none of them is available on %s; \"rtcollector plugins list\" shows those that are", b.env.GOOS)
+	}
+	return available
 }
 
 // warnUnmatched warns of patterns that match none of the metrics that an input documents or that its settings name.

@@ -17,10 +17,10 @@ type Config struct {
 
 func defaults() Config { return Config{ExcludeDocker: true} }
 
-// selectMounts returns the mounts to report, in the order of mountinfo.
+// selectMounts returns the mounts to report, in their order.
 func (c Config) selectMounts(all []mount) []mount {
 	visible := map[string]int{} // by path: a later mount covers an earlier one
-	best := map[string]int{}    // by device: the shortest path of several mounts of one file system
+	best := map[string]int{}    // by device: which of several mounts of the same space is reported
 	for i, m := range all {
 		visible[m.path] = i
 	}
@@ -28,7 +28,7 @@ func (c Config) selectMounts(all []mount) []mount {
 		if visible[m.path] != i || !c.acceptsMount(m) {
 			continue
 		}
-		if b, ok := best[m.device]; !ok || len(m.path) < len(all[b].path) {
+		if b, ok := best[m.device]; !ok || m.isBetterThan(all[b]) {
 			best[m.device] = i
 		}
 	}
@@ -39,6 +39,18 @@ func (c Config) selectMounts(all []mount) []mount {
 		}
 	}
 	return chosen
+}
+
+// isBetterThan reports whether a mount rather than another one of the same space is reported: the larger one, because a volume with a quota
+// is a part of its container; the one for the user; the one with the shorter path.
+func (m mount) isBetterThan(other mount) bool {
+	switch {
+	case m.size != other.size:
+		return m.size > other.size
+	case m.isSystemVolume != other.isSystemVolume:
+		return other.isSystemVolume
+	}
+	return len(m.path) < len(other.path)
 }
 
 // isIncluded reports whether the user included this mount.
