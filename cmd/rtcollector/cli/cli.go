@@ -6,7 +6,7 @@
 //   - signal.go: how signals end a command. memory.go: settings of the garbage collector.
 //   - views.go: the commands that a custom build leaves out (build tag core; views_core.go).
 //   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
-//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, bench.go (with
+//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, migrate.go, bench.go (with
 //     machine.go), embedded.go (with access.go), version.go.
 package cli
 
