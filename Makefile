@@ -8,13 +8,16 @@ FUZZTIME ?= 60s
 GOLANGCI := bin/golangci-lint-v2.15.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build test test-web vendor-web lint bench fuzz cross lean generate check vet format
+.PHONY: help build custom test test-web vendor-web lint bench fuzz cross lean generate check vet format
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/rtcollector, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
+
+custom: ## Build bin/rtcollector-custom with only what CONFIG=my.yaml names, without the dashboard and the terminal view
+	go run ./internal/tools/custom -config '$(CONFIG)' -ldflags '$(LDFLAGS)'
 
 test: ## Run every test, with the race detector; on Debian with real servers, unpacked into a cache (.ci/servers)
 	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$${reference:+$$reference:}$$PATH" && export PATH && \

@@ -30,13 +30,12 @@ type builder struct {
 func (b *builder) buildInputs(list *yaml.Node) []Input {
 	var ins []Input
 	ids := idSet{}
-	items := b.parseItems("inputs", list)
+	items := b.selectAvailable(list, b.parseItems("inputs", list))
 	for i, it := range items {
 		if def, err := b.env.Inputs.Find("input", it.name, b.env.GOOS); err == nil {
 			items[i].component = def.Name()
 		}
 	}
-	items = b.leaveOutUnavailable(list, items)
 	if !slices.ContainsFunc(items, func(it componentItem) bool { return it.name == internalInputName }) {
 		items = append(items, componentItem{name: internalInputName})
 	}
@@ -61,18 +60,21 @@ func (b *builder) buildInputs(list *yaml.Node) []Input {
 	return ins
 }
 
-// leaveOutUnavailable warns of inputs that exist only on other systems, and returns the others, so that one configuration serves several
-// systems. It is an error if there are no others.
-func (b *builder) leaveOutUnavailable(list *yaml.Node, items []componentItem) []componentItem {
-	available := slices.DeleteFunc(slices.Clone(items), func(it componentItem) bool {
+// selectAvailable warns of inputs that exist only on other systems. It returns those that stand for them here, and all others, so that one
+// configuration serves several systems. It is an error if nothing remains.
+func (b *builder) selectAvailable(list *yaml.Node, items []componentItem) []componentItem {
+	var available []componentItem
+	for _, it := range items {
 		_, err := b.env.Inputs.Find("input", it.name, b.env.GOOS)
 		var unavailable *catalog.UnavailableError
-		if !errors.As(err, &unavailable) {
-			return false
+		if errors.As(err, &unavailable) {
+			b.ps.Warn(it.nameNode, it.path, "%s", err)
+			if it.name = unavailable.Replacement; it.name == "" {
+				continue
+			}
 		}
-		b.ps.Warn(it.nameNode, it.path, "%s", err)
-		return true
-	})
+		available = append(available, it)
+	}
 	if len(items) > 0 && len(available) == 0 {
 		b.ps.Add(list, "inputs", "none of them is available on %s; \"rtcollector plugins list\" shows those that are", b.env.GOOS)
 	}

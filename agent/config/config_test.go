@@ -75,7 +75,7 @@ func outputDefinition[C any](name string, defaults C) outputs.Definition {
 func testEnv() Env {
 	return Env{
 		Inputs: plugins.Catalog{
-			inputDefinition[cpuConfig]("linux_cpu").On("linux").As("cpu").Elsewhere("darwin", "windows"), inputDefinition[cpuConfig]("macos_cpu").On("darwin"),
+			inputDefinition[cpuConfig]("linux_cpu").On("linux").As("cpu").Elsewhere("darwin", "windows"), inputDefinition[cpuConfig]("macos_cpu").On("darwin").InsteadOf("linux_cpu"),
 			inputDefinition[struct{}]("mem"), inputDefinition[struct{}]("internal"), inputDefinition[struct{}]("linux_net").On("linux"), inputDefinition[struct{}]("mac_only").On("darwin"),
 		},
 		Outputs: outputs.Catalog{outputDefinition("redis", redisConfig{Host: "localhost", Port: 6379}), outputDefinition("redistimeseries", redisConfig{})},
@@ -321,7 +321,8 @@ func TestInputsOfOtherSystemsAreLeftOut(t *testing.T) {
 	}{
 		"linux": {[]string{"linux_cpu", "linux_cpu#2", "linux_net", "internal"}, `c:1:44: inputs[2].macos_cpu: macos_cpu is not available on linux: use cpu, which works on every system
 c:1:66: inputs[4].mac_only: mac_only is not available on linux: it runs on darwin`},
-		"darwin": {[]string{"cpu", "macos_cpu", "mac_only", "internal"}, `c:1:10: inputs[0].linux_cpu: linux_cpu is not available on darwin: use cpu, which works on every system
+		"darwin": {[]string{"macos_cpu", "cpu", "mac_only", "internal"}, `c:1:10: inputs[0].linux_cpu: linux_cpu is not available on darwin: macos_cpu is used, as the Python agent did; cpu has the same names on every system
+c:1:44: inputs[2].macos_cpu: appears twice with the same settings, first on line 1; the second is ignored
 c:1:55: inputs[3].linux_net: linux_net is not available on darwin: it runs on linux`},
 		"windows": {[]string{"cpu", "internal"}, `c:1:10: inputs[0].linux_cpu: linux_cpu is not available on windows: use cpu, which works on every system
 c:1:44: inputs[2].macos_cpu: macos_cpu is not available on windows: use cpu, which works on every system

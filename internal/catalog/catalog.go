@@ -27,6 +27,7 @@ type Definition[E, O, L any] struct {
 	name, summary, readme string
 	aliases, systems      []string
 	elsewhere             []string // systems on which the component has its portable name
+	replaced              string   // the component of another system that this one stands for
 	documentedName        string   // the name in the README's samples
 	onRequest             bool
 	defaults              func() any
@@ -61,6 +62,13 @@ func (d Definition[E, O, L]) On(goos ...string) Definition[E, O, L] {
 // As("cpu").Elsewhere("darwin") makes linux_cpu the input "cpu" of macOS, where linux_cpu does not exist.
 func (d Definition[E, O, L]) Elsewhere(goos ...string) Definition[E, O, L] {
 	d.elsewhere = goos
+	return d
+}
+
+// InsteadOf names a component that does not exist on the systems of this one, and that this one stands for there, as it did in the Python
+// rtcollector.
+func (d Definition[E, O, L]) InsteadOf(name string) Definition[E, O, L] {
+	d.replaced = name
 	return d
 }
 
@@ -194,15 +202,20 @@ func (c Catalog[E, O, L]) For(goos string) Catalog[E, O, L] {
 
 // UnavailableError is the error of a name that exists, but not on this system.
 type UnavailableError struct {
-	Name, GOOS string
-	Instead    string   // the portable name, which selects something on this system; "": there is none
-	Systems    []string // where the name exists
+	Name, GOOS  string
+	Replacement string   // what stands for it on this system; "": nothing does
+	Portable    string   // the name without its system, which selects something here; "": it does not
+	Systems     []string // where the name exists
 }
 
 // Error implements error.
 func (e *UnavailableError) Error() string {
-	if e.Instead != "" {
-		return fmt.Sprintf("%s is not available on %s: use %s, which works on every system", e.Name, e.GOOS, e.Instead)
+	switch {
+	case e.Replacement != "":
+		return fmt.Sprintf("%s is not available on %s: %s is used, as the Python agent did; %s has the same names on every system",
+			e.Name, e.GOOS, e.Replacement, e.Portable)
+	case e.Portable != "":
+		return fmt.Sprintf("%s is not available on %s: use %s, which works on every system", e.Name, e.GOOS, e.Portable)
 	}
 	return fmt.Sprintf("%s is not available on %s: it runs on %s", e.Name, e.GOOS, strings.Join(e.Systems, ", "))
 }
@@ -223,7 +236,12 @@ func (c Catalog[E, O, L]) Find(kind, name, goos string) (Definition[E, O, L], er
 		}
 		_, portable, _ := strings.Cut(name, "_") // of linux_cpu, macos_cpu, windows_cpu
 		if _, ok := c.find(portable, goos); ok {
-			err.Instead = portable
+			err.Portable = portable
+		}
+		for _, other := range c {
+			if other.replaced == name && other.Runs(goos) {
+				err.Replacement = other.name
+			}
 		}
 		return d, err
 	}
