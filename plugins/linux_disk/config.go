@@ -28,7 +28,7 @@ func (c Config) selectMounts(all []mount) []mount {
 		if visible[m.path] != i || !c.acceptsMount(m) {
 			continue
 		}
-		if b, ok := best[m.device]; !ok || m.isBetterThan(all[b]) {
+		if b, ok := best[m.device]; !ok || m.listed.IsBetterThan(all[b].listed) {
 			best[m.device] = i
 		}
 	}
@@ -39,18 +39,6 @@ func (c Config) selectMounts(all []mount) []mount {
 		}
 	}
 	return chosen
-}
-
-// isBetterThan reports whether a mount rather than another one of the same space is reported: the larger one, because a volume with a quota
-// is a part of its container; the one for the user; the one with the shorter path.
-func (m mount) isBetterThan(other mount) bool {
-	switch {
-	case m.size != other.size:
-		return m.size > other.size
-	case m.isSystemVolume != other.isSystemVolume:
-		return other.isSystemVolume
-	}
-	return len(m.path) < len(other.path)
 }
 
 // isIncluded reports whether the user included this mount.

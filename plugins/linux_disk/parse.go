@@ -3,6 +3,8 @@ package linuxdisk
 import (
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 )
 
 // mount is one line of mountinfo, or a mount of another system.
@@ -16,9 +18,7 @@ type mount struct {
 	readOnly      bool
 	mountReadOnly bool // at this mount point only
 
-	size           float64 // bytes; 0 on Linux
-	isSystemVolume bool    // of macOS
-
+	listed sysinfo.Mount // as other systems list it; on Linux only the path
 	faults *faultCounter // of ext4; nil elsewhere
 }
 
@@ -37,7 +37,7 @@ func parseMountinfo(data []byte) []mount {
 			continue
 		}
 		m := mount{device: mountFields[2], path: unescapePath(mountFields[4]), fstype: sourceFields[0], source: unescapePath(sourceFields[1])}
-		m.isRemote = isRemote(m.fstype)
+		m.isRemote, m.listed.Path = isRemote(m.fstype), m.path
 		m.readOnly, m.mountReadOnly = len(sourceFields) > 2 && hasReadOnly(sourceFields[2]), hasReadOnly(mountFields[5])
 		mounts = append(mounts, m)
 	}
