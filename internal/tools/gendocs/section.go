@@ -69,9 +69,6 @@ func exampleInputs(catalog plugins.Catalog) string {
 	for _, d := range catalog {
 		name, starter, _ := strings.Cut(d.Starter(), "\n")
 		commented, settings, _ := strings.Cut(d.Settings(), "\n")
-		if !d.Runs(goos) {
-			continue
-		}
 		if !d.Starts(goos) {
 			fmt.Fprintf(&text, "  # %s # %s\n", commented, d.Summary())
 			writeLines(&text, "  # ", settings)
