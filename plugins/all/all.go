@@ -40,6 +40,8 @@ import (
 	windowsio "github.com/rtcollector/rtcollector/plugins/windows_io"
 	windowsmem "github.com/rtcollector/rtcollector/plugins/windows_mem"
 	windowsnet "github.com/rtcollector/rtcollector/plugins/windows_net"
+	windowsperf "github.com/rtcollector/rtcollector/plugins/windows_perf"
+	windowsservices "github.com/rtcollector/rtcollector/plugins/windows_services"
 	windowsswap "github.com/rtcollector/rtcollector/plugins/windows_swap"
 )
 
@@ -81,6 +83,8 @@ func Catalog() plugins.Catalog {
 		windowsio.Plugin,
 		windowsmem.Plugin,
 		windowsnet.Plugin,
+		windowsperf.Plugin,
+		windowsservices.Plugin,
 		windowsswap.Plugin,
 	}
 }
