@@ -19,7 +19,7 @@ import (
 // environment, it does nothing.
 type manager struct {
 	running atomic.Pointer[runningAgent] // nil before the agent runs
-	warned  bool // only ping uses it
+	warned  bool                         // only ping uses it
 }
 
 // runningAgent is what the manager watches.
