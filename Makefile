@@ -6,12 +6,13 @@ PACKAGES ?= ./...
 FUZZTIME ?= 60s
 
 GOLANGCI := bin/golangci-lint-v2.15.0
-TARGETS  := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
+TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
+	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build custom test test-web vendor-web lint bench fuzz cross lean generate check vet format
+.PHONY: help build custom test test-web vendor-web lint bench fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/rtcollector, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
@@ -27,13 +28,19 @@ test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium,
 	@browser=$$(.ci/web) && race=$$(.ci/race) && RTC_TEST_WEB=$${RTC_TEST_WEB:-$${browser:+1}} && export RTC_TEST_WEB && \
 	 go run ./internal/tools/runtests $$race -shuffle=on ./cmd/rtcollector/web/ui
 
+test-machines: ## Run the builds for other processors and Windows, and the parsers' tests there; on Debian in emulators, unpacked into a cache (.ci/machines)
+	@emulators=$$(.ci/machines) && PATH="$${emulators:+$$emulators:}$$PATH" && export PATH && \
+	 go run ./internal/tools/runtests -count=1 ./cmd/rtcollector/machines
+
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh
 
-vet: ## go vet, for the systems whose code this one does not compile
+vet: ## go vet, for the systems whose code this one does not compile, and for words of 32 bits
 	go vet $(PACKAGES)
 	GOOS=windows go vet $(PACKAGES)
 	GOOS=darwin go vet $(PACKAGES)
+	GOOS=freebsd go vet $(PACKAGES)
+	GOARCH=386 CGO_ENABLED=0 go vet $(PACKAGES)
 
 format: ## Fail when a file is not formatted
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
@@ -57,7 +64,8 @@ fuzz: ## Fuzz every parser for FUZZTIME (60s)
 
 cross: ## Build for every supported system
 	@for t in $(TARGETS); do \
-	  echo "build $$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/rtcollector || exit 1; \
+	  os=$${t%%/*} arch=$${t#*/} arm=7; case $$arch in arm/*) arm=$${arch#*/} arch=arm ;; esac; \
+	  echo "build $$t"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch GOARM=$$arm go build -o /dev/null ./cmd/rtcollector || exit 1; \
 	done
 
 lean: ## Fail when the linker must keep every method of every type (docs/adr/0006)

@@ -50,7 +50,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
 		t.Run(c.Name+" impossible", func(t *testing.T) { checkImpossible(t, def, c) })
 	}
-	if canReadFiles(def) && len(all) > 0 || !slices.ContainsFunc(cases, func(c Case) bool { return c.Host == "" }) {
+	if len(all) > 0 && !def.IsElsewhere(goos) { // elsewhere, the cases with files are skipped
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 	}
 	goleak.VerifyNone(t, before)
@@ -95,9 +95,6 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 
 // startProbe builds the input with a copy of the tree.
 func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
-	if c.Host == "" && !canReadFiles(def) {
-		t.Skipf("%s does not run on %s", def.Name(), goos)
-	}
 	if c.Root != "" {
 		dir = t.TempDir()
 		Lay(t, dir, c.Root)
@@ -110,6 +107,9 @@ func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir st
 	}
 	if c.Setup != nil {
 		c.Setup(t, &env)
+	}
+	if env.Host == nil && !canReadFiles(def) {
+		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
 	p = Start(t, def, c.Config, env)
 	p.player = player

@@ -15,6 +15,8 @@ import (
 
 func (a *App) viewCommands(*commonFlags) []*cobra.Command { return nil }
 
+func (a *App) viewFlagValues() []flagValue { return nil }
+
 // startWeb starts nothing: checkWeb is its only error.
 func (a *App) startWeb(_ context.Context, cfg *config.Config, _ *selfstat.Registry, _ *slog.Logger) (wait func(), err error) {
 	return func() {}, a.checkWeb(cfg)
