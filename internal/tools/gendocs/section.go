@@ -36,7 +36,7 @@ func readmeTables(catalog plugins.Catalog) string {
 		for _, d := range catalog {
 			if isIn(d) {
 				text += fmt.Sprintf("| [`%s`](docs/inputs.md#%s) | %s | %s | %s |\n", d.Name(), d.Name(), joinCodeSpans(d.Aliases()), nameSystems(d),
-					strings.TrimSuffix(d.Summary(), " (Linux)"))
+					strings.TrimSuffix(strings.TrimSuffix(d.Summary(), " (Linux)"), " (Windows)"))
 			}
 		}
 		return text
