@@ -9,13 +9,16 @@ GOLANGCI := bin/golangci-lint-v2.15.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
 	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build test test-web test-machines vendor-web lint bench fuzz cross lean generate check vet format
+.PHONY: help build custom test test-web vendor-web lint bench fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/rtcollector, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
+
+custom: ## Build bin/rtcollector-custom with only what CONFIG=my.yaml names, without the dashboard and the terminal view
+	go run ./internal/tools/custom -config '$(CONFIG)' -ldflags '$(LDFLAGS)'
 
 test: ## Run every test, with the race detector; on Debian with real servers, unpacked into a cache (.ci/servers)
 	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$${reference:+$$reference:}$$PATH" && export PATH && \

@@ -13,6 +13,7 @@
 //   - queue.go: what waits for one output, samples and events apart.
 //   - writer.go: one output: open, flush, retry, drain, close. delivery.go takes portions from a queue and writes them;
 //     results.go counts and logs what became of them.
+//   - pulse.go: whether the loops of inputs and outputs still turn, for watchdogs.
 //   - once.go: the same without a schedule, for the commands check and once.
 //
 // Each input has one goroutine, or two if data is pushed to it and it is polled; each output has one. [Agent.Run] joins them

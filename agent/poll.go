@@ -36,10 +36,11 @@ type poller struct {
 	batches telemetry.Maker
 	panics  int // in a row
 	isLate  atomic.Bool
+	pulse   pulse
 }
 
 func newPoller(in *input) *poller {
-	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(), delay: hostPhase(in.host, in.spec.Interval)}
+	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse()}
 	if p.timeout == 0 {
 		p.timeout = in.spec.Interval
 	}
@@ -54,13 +55,21 @@ func newPoller(in *input) *poller {
 func (p *poller) run(ctx, gathers context.Context, start time.Time) {
 	s := newSchedule(start, p.input.spec.Interval, p.delay)
 	s.skipShortFirst()
-	for s.wait(ctx) {
+	wait := func() bool {
+		p.pulse.waits(s.remaining())
+		return s.wait(ctx)
+	}
+	for wait() {
 		p.gather(gathers, s.due)
-		if p.panics >= maxPanics && !pause.Sleep(ctx, parkedPause) {
-			return
+		if p.panics >= maxPanics {
+			p.pulse.waits(parkedPause)
+			if !pause.Sleep(ctx, parkedPause) {
+				break
+			}
 		}
 		p.input.stats.Missed.Add(int64(s.advance(time.Now())))
 	}
+	p.pulse.works() // the loop has ended: it is due no more
 }
 
 // gather polls once and emits what there is, also after an error.
@@ -70,7 +79,9 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	overdue := time.AfterFunc(p.timeout, p.reportOverdue)
 	began := time.Now()
 	b := p.batches.New(scheduled, began)
+	p.pulse.works()
 	err := crew.Catch(func() error { return p.input.live.Gatherer.Gather(limited, b) })
+	p.pulse.waits(0)
 	onTime := overdue.Stop()
 	took := time.Since(began)
 

@@ -42,6 +42,7 @@ type writer struct {
 	backoff  pause.Backoff
 	results  *results
 	isOpen   bool
+	pulse    pulse
 
 	samples    *delivery[*telemetry.Batch] // nil if the output does not take samples
 	events     *delivery[eventList]        // nil if the output does not take events
@@ -61,7 +62,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 	w := &writer{
 		id: spec.ID, settings: spec.Settings, limits: limits, out: out, slot: slot, log: log,
 		lag:   hostPhase(a.host, limits.Flush) + min(limits.Flush/5, flushLag),
-		drain: make(chan struct{}), done: make(chan struct{}),
+		drain: make(chan struct{}), done: make(chan struct{}), pulse: newPulse(),
 	}
 	metrics, takesSamples := out.(outputs.MetricWriter)
 	events, takesEvents := out.(outputs.EventWriter)
@@ -153,9 +154,11 @@ func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
 	due := newSchedule(start, w.limits.Flush, w.lag)
 	retryIn := w.attempt(w.ctx, nil)
 	for w.wait(retryIn, &due, inputsDone) {
+		w.pulse.works()
 		retryIn = w.attempt(w.ctx, w.deliver)
 		due.advance(time.Now().Add(-w.lag))
 	}
+	w.pulse.works() // the loop has ended: it is due no more
 	w.writeRest(w.ctx)
 }
 
@@ -172,6 +175,7 @@ func (w *writer) wait(retryIn time.Duration, due *schedule, inputsDone <-chan st
 			events = w.events.ready()
 		}
 	}
+	w.pulse.waits(retryIn)
 	timer := time.NewTimer(retryIn)
 	defer timer.Stop()
 	select {

@@ -3,10 +3,11 @@
 //   - cli.go: [Main], exit codes, the root command and its flags. suggest.go: errors about unknown commands and flags.
 //   - load.go, assemble.go: from a configuration file to the description of an agent.
 //   - streams.go: what everything that is printed goes through: redaction, escaping, failures to print. log.go: the log.
-//   - signal.go: how signals end a command. memory.go: settings of the garbage collector.
+//   - signal.go: how signals end a command. watchdog.go: what systemd is told. memory.go: settings of the garbage collector.
+//   - views.go: the commands that a custom build leaves out (build tag core; views_core.go).
 //   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
-//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, bench.go (with
-//     machine.go), embedded.go (with access.go), version.go.
+//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, migrate.go,
+//     init.go, bench.go (with machine.go), embedded.go (with access.go), service.go, health.go, completion.go, version.go.
 package cli
 
 import (
@@ -17,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rtcollector/rtcollector/cmd/rtcollector/service"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -49,8 +51,20 @@ type App struct {
 	rawOut, rawErr   io.Writer        // redacted, not escaped: see openStreams
 }
 
-// Main runs one command until it ends or ctx is done, and returns the exit code.
+// Main runs one command until it ends or ctx is done, and returns the exit code. As a service of Windows it is also stopped by the service
+// manager, and logs to the event log.
 func Main(ctx context.Context, args []string, app App) int {
+	code, isService := service.RunManaged(ctx, func(ctx context.Context, log io.Writer) int {
+		app.Stderr = log
+		return app.run(ctx, args)
+	})
+	if isService {
+		return code
+	}
+	return app.run(ctx, args)
+}
+
+func (app App) run(ctx context.Context, args []string) int {
 	app.redactor = &secret.Redactor{}
 	app.openStreams()
 	return app.closeStreams(app.execute(ctx, args))
@@ -106,6 +120,13 @@ type commonFlags struct {
 	debug  bool
 }
 
+// Commands returns the tree of all commands, for the tools that write manual pages and completion scripts.
+func Commands(app App) *cobra.Command {
+	app.redactor = &secret.Redactor{}
+	app.openStreams()
+	return app.rootCommand()
+}
+
 func (a *App) rootCommand() *cobra.Command {
 	var c commonFlags
 	var once, version bool
@@ -138,7 +159,8 @@ To see what a configuration would give:  rtcollector once`,
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings and sizes too")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
-	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),
-		a.logsCommand(&c), a.observeCommand(&c), a.releasedCommand(), a.reportCommand(&c), a.exportCommand(&c), a.statusCommand(&c), a.processesCommand(&c), a.topCommand(&c), a.webCommand(&c), a.pluginsCommand(), a.versionCommand(), a.benchCommand())
+	root.AddCommand(a.runCommand(&c), a.initCommand(), a.onceCommand(&c), a.checkCommand(&c), a.serviceCommand(&c), a.pluginsCommand(), a.versionCommand())
+	root.AddCommand(a.viewCommands(&c)...)
+	a.addCompletions(root)
 	return root
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-const defaultPaths = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml (else ~/.config/rtcollector/config.yaml), /etc/rtcollector/config.yaml"
+const defaultPaths = "./config.yaml, ./config.yml, $XDG_CONFIG_HOME/rtcollector/config.yaml (else ~/.config/rtcollector/config.yaml), " +
+	"/etc/rtcollector/config.yaml (macOS and FreeBSD: /usr/local/etc/rtcollector/config.yaml, Homebrew: /opt/homebrew/etc/rtcollector/config.yaml, " +
+	`Windows: %ProgramData%\rtcollector\config.yaml)`
 
 // maxShownProblems is the number of mistakes that are printed. A file that is not a configuration has thousands.
 const maxShownProblems = 30
@@ -27,7 +29,29 @@ func (a *App) findConfig() string {
 	} else if home, ok := a.Getenv("HOME"); ok {
 		places = append(places, filepath.Join(home, ".config", "rtcollector", "config.yaml"))
 	}
-	for _, place := range append(places, "/etc/rtcollector/config.yaml") {
+	return firstFile(append(places, a.systemConfigs()...))
+}
+
+// systemConfigs returns where the configuration of the whole system may be, the preferred place first.
+func (a *App) systemConfigs() []string {
+	const inEtc = "/etc/rtcollector/config.yaml"
+	switch a.GOOS {
+	case "windows":
+		if dir, ok := a.Getenv("ProgramData"); ok && dir != "" {
+			return []string{filepath.Join(dir, "rtcollector", "config.yaml")}
+		}
+		return nil
+	case "darwin":
+		return []string{"/usr/local" + inEtc, "/opt/homebrew" + inEtc, inEtc}
+	case "freebsd":
+		return []string{"/usr/local" + inEtc, inEtc}
+	}
+	return []string{inEtc}
+}
+
+// firstFile returns the first of some files that exists, or "".
+func firstFile(places []string) string {
+	for _, place := range places {
 		if st, err := os.Stat(place); err == nil && st.Mode().IsRegular() {
 			return place
 		}
@@ -81,7 +105,7 @@ func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*confi
 	case errors.As(err, &problems):
 		return nil, path, &failure{exitUsage, limitProblems(problems)}
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector plugins sample\" prints a sample configuration", path)}
+		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector init\" prints one for this host", path)}
 	case err != nil:
 		return nil, path, &failure{exitUsage, err}
 	}

@@ -25,6 +25,8 @@ Changed passwords, certificates and secrets need no restart: they are looked up 
 
 // runAgent runs the agent until ctx is done and its queues are written out.
 func (a *App) runAgent(ctx context.Context, c commonFlags) error {
+	manager, stopWatching := watchAgent(ctx)
+	defer stopWatching()
 	cfg, path, err := a.loadPatiently(ctx, c.config)
 	if err != nil || cfg == nil {
 		return err
@@ -43,6 +45,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	}
 	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
+	manager.started(ag, ac)
 	stopped := announceStop(ctx, log)
 	a.limitHeapGrowth()
 	began := time.Now()
@@ -56,12 +59,13 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	return runtimeFailure(err)
 }
 
-// announceStop logs that the agent stops as soon as ctx ends. The returned function waits until that is logged, because an agent
-// with nothing to write can end earlier.
+// announceStop logs that the agent stops as soon as ctx ends, and tells the service manager. The returned function waits until that is
+// done, because an agent with nothing to write can end earlier.
 func announceStop(ctx context.Context, log *slog.Logger) (wait func()) {
 	logged := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(logged)
+		notifyStopping()
 		log.Info("stopping: writing out the buffers; another signal ends at once", "cause", context.Cause(ctx), "grace", grace)
 	})
 	return func() {

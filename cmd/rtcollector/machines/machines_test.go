@@ -30,7 +30,9 @@ type machine struct {
 	emulator     string   // the command that runs the build; "": it runs here
 }
 
-func (m machine) name() string { return strings.Join(append([]string{m.goos, m.goarch}, m.settings...), " ") }
+func (m machine) name() string {
+	return strings.Join(append([]string{m.goos, m.goarch}, m.settings...), " ")
+}
 
 // environment returns the variables for the go command.
 func (m machine) environment() []string {
