@@ -30,7 +30,7 @@ test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium,
 
 test-machines: ## Run the builds for other processors and Windows, and the parsers' tests there; on Debian in emulators, unpacked into a cache (.ci/machines)
 	@emulators=$$(.ci/machines) && PATH="$${emulators:+$$emulators:}$$PATH" && export PATH && \
-	 go run ./internal/tools/runtests -count=1 ./cmd/rtcollector/machines
+	 go run ./internal/tools/runtests -count=1 -timeout 20m ./cmd/rtcollector/machines
 
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh
