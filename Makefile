@@ -6,15 +6,23 @@ PACKAGES ?= ./...
 FUZZTIME ?= 60s
 
 GOLANGCI := bin/golangci-lint-v2.15.0
+NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build test test-web vendor-web lint bench fuzz cross lean generate check vet format
+.PHONY: help build release test test-web test-packages vendor-web lint bench fuzz cross lean generate check vet format
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/rtcollector, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
+
+release: $(NFPM) ## Build all archives and packages into dist, twice to compare; RELEASE="-targets linux/amd64" builds fewer
+	go run ./internal/tools/release -nfpm $(NFPM) -twice $(RELEASE)
+
+$(NFPM):
+	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
+	mv bin/nfpm $@
 
 test: ## Run every test, with the race detector; on Debian with real servers, unpacked into a cache (.ci/servers)
 	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$${reference:+$$reference:}$$PATH" && export PATH && \
@@ -23,6 +31,9 @@ test: ## Run every test, with the race detector; on Debian with real servers, un
 test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium, unpacked into a cache (.ci/web)
 	@browser=$$(.ci/web) && race=$$(.ci/race) && RTC_TEST_WEB=$${RTC_TEST_WEB:-$${browser:+1}} && export RTC_TEST_WEB && \
 	 go run ./internal/tools/runtests $$race -shuffle=on ./cmd/rtcollector/web/ui
+
+test-packages: $(NFPM) ## Install, run, upgrade and remove the packages in a Debian in the cache (needs root; .ci/packages)
+	NFPM=$(NFPM) .ci/packages
 
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh

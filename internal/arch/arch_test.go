@@ -46,7 +46,7 @@ var layers = [][]string{
 	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},
 	{"cmd/rtcollector/cli"},
-	{"cmd/rtcollector"},
+	{"cmd/rtcollector", "internal/tools/release"},
 }
 
 // bans says which packages only some folders may import, and why.
@@ -56,7 +56,7 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin", "internal/tools/genbpf"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
+	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/release", "internal/tools/newplugin", "internal/tools/genbpf"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
 	{"unsafe", nil, "not worth it"},
 	{"gopkg.in/yaml.v3", []string{"internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},
