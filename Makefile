@@ -7,9 +7,10 @@ FUZZTIME ?= 60s
 
 GOLANGCI := bin/golangci-lint-v2.15.0
 NFPM     := bin/nfpm-v2.45.0
-TARGETS  := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
+TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
+	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build release test test-web test-packages vendor-web lint bench fuzz cross lean generate check vet format
+.PHONY: help build custom release test test-web test-packages vendor-web lint bench fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ $(NFPM):
 	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
 	mv bin/nfpm $@
 
+custom: ## Build bin/rtcollector-custom with only what CONFIG=my.yaml names, without the dashboard and the terminal view
+	go run ./internal/tools/custom -config '$(CONFIG)' -ldflags '$(LDFLAGS)'
+
 test: ## Run every test, with the race detector; on Debian with real servers, unpacked into a cache (.ci/servers)
 	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$${reference:+$$reference:}$$PATH" && export PATH && \
 	 go run ./internal/tools/runtests $$race -shuffle=on $(if $(RTC_TEST_REDIS),-p 1) $(PACKAGES)
@@ -35,13 +39,19 @@ test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium,
 test-packages: $(NFPM) ## Install, run, upgrade and remove the packages in a Debian in the cache (needs root; .ci/packages)
 	NFPM=$(NFPM) .ci/packages
 
+test-machines: ## Run the builds for other processors and Windows, and the parsers' tests there; on Debian in emulators, unpacked into a cache (.ci/machines)
+	@emulators=$$(.ci/machines) && PATH="$${emulators:+$$emulators:}$$PATH" && export PATH && \
+	 go run ./internal/tools/runtests -count=1 ./cmd/rtcollector/machines
+
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh
 
-vet: ## go vet, for the systems whose code this one does not compile
+vet: ## go vet, for the systems whose code this one does not compile, and for words of 32 bits
 	go vet $(PACKAGES)
 	GOOS=windows go vet $(PACKAGES)
 	GOOS=darwin go vet $(PACKAGES)
+	GOOS=freebsd go vet $(PACKAGES)
+	GOARCH=386 CGO_ENABLED=0 go vet $(PACKAGES)
 
 format: ## Fail when a file is not formatted
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
@@ -65,7 +75,8 @@ fuzz: ## Fuzz every parser for FUZZTIME (60s)
 
 cross: ## Build for every supported system
 	@for t in $(TARGETS); do \
-	  echo "build $$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/rtcollector || exit 1; \
+	  os=$${t%%/*} arch=$${t#*/} arm=7; case $$arch in arm/*) arm=$${arch#*/} arch=arm ;; esac; \
+	  echo "build $$t"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch GOARM=$$arm go build -o /dev/null ./cmd/rtcollector || exit 1; \
 	done
 
 lean: ## Fail when the linker must keep every method of every type (docs/adr/0006)

@@ -20,6 +20,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/shared"
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -91,6 +92,7 @@ type Env struct {
 	Factory  *telemetry.Factory // makes the input's series
 	Log      *slog.Logger       // carries the input's ID already
 	FS       hostfs.Root        // where the host's kernel files are
+	Host     *sysinfo.Host      // reads the host where there are no such files; nil: there are
 	Shared   *shared.Pool       // what inputs of this agent use together; nil: nothing
 	Self     *selfstat.Registry // what the agent counts about itself
 	Secrets  secret.Resolver

@@ -22,7 +22,7 @@ const module = "github.com/rtcollector/rtcollector"
 // lower floors. A folder belongs to the layer that names it, else to the layer with the pattern "parent/*".
 var layers = [][]string{
 	// Floor 1: internal and buffer.
-	{"internal/embedded/resp", "internal/embedded/resptest", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/units", "internal/cmdline", "internal/crew", "internal/pause", "internal/shared", "internal/guard", "internal/servicetest", "internal/arch", "buffer"},
+	{"internal/embedded/resp", "internal/embedded/resptest", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/units", "internal/cmdline", "internal/crew", "internal/pause", "internal/shared", "internal/sysinfo", "internal/pdh", "internal/wevt", "internal/guard", "internal/servicetest", "internal/arch", "buffer"},
 	{"internal/metric", "internal/cgroup", "internal/sockets", "internal/childproc", "internal/embedded/keyspace"},
 	{"internal/catalog", "internal/bpf", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/redisconn", "internal/httpx", "internal/tskey", "internal/syslogmsg", "internal/connlog", "internal/procclass", "internal/proclog", "internal/proctable", "internal/embedded/search", "internal/catalog/*", "internal/tlsx/*"},
@@ -41,7 +41,7 @@ var layers = [][]string{
 	{"agent"},
 	{"agent/config"},
 	// Floor 5: cmd, and the tools that build and generate.
-	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "cmd/rtcollector/service", "internal/tools/*"},
+	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/migrate", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "internal/tools/*", "cmd/rtcollector/machines", "cmd/rtcollector/service"},
 	{"cmd/rtcollector/web/*"},
 	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},
@@ -56,9 +56,9 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/release", "internal/tools/newplugin", "internal/tools/genbpf"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
-	{"unsafe", nil, "not worth it"},
-	{"gopkg.in/yaml.v3", []string{"internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
+	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/release", "internal/tools/newplugin", "internal/tools/genbpf", "internal/tools/custom"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
+	{"unsafe", []string{"internal/pdh", "internal/wevt"}, "not worth it, except to call functions of Windows that golang.org/x/sys does not have"},
+	{"gopkg.in/yaml.v3", []string{"cmd/rtcollector/migrate", "internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},
 }
 

@@ -20,7 +20,7 @@ func logDocument(n int) string {
 	hosts, apps := []string{"atila", "mini-pc", "web-1", "web-2"}, []string{"sshd", "kernel", "nginx", "cron", "systemd"}
 	return fmt.Sprintf(`{"timestamp":%d,"host":"%s","appname":"%s","severity":%d,"facility":%d,"pid":%d,"level":"%s","source":"syslog","msgid":"ID%d",`+
 		`"message":"Accepted publickey for user%d from 10.%d.%d.%d port %d ssh2: session opened, connection number %d took %d ms"}`,
-		1_748_552_776_684+n, hosts[n%4], apps[n%5], n%8, n%24, 1000+n%5000, []string{"info", "warning", "error"}[n%3], n%50,
+		1_748_552_776_684+int64(n), hosts[n%4], apps[n%5], n%8, n%24, 1000+n%5000, []string{"info", "warning", "error"}[n%3], n%50,
 		n%100, n%256, n/256%256, n%13, 1024+n%60000, n, n%977)
 }
 

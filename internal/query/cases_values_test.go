@@ -112,7 +112,7 @@ func testResultTypes(t *testing.T, e *query.Engine, do func(line string) error) 
 	for kind, text := range map[string]string{
 		"neg0": "-0", "big": "1234567890123456789012", "e21": "1e21", "tiny": "0.000000001", "mill": "1000000", "third": "0.3333333333333333", "int": "9007199254740993",
 	} {
-		if err := do(fmt.Sprintf("TS.ADD special:%s %d %s LABELS __name__ special kind %s", kind, T*1000, text, kind)); err != nil {
+		if err := do(fmt.Sprintf("TS.ADD special:%s %d %s LABELS __name__ special kind %s", kind, int64(T*1000), text, kind)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,7 +129,7 @@ func testResultTypes(t *testing.T, e *query.Engine, do func(line string) error) 
 		r.Close()
 	}
 	for text, want := range map[string]string{"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"} { // servers that accept them must give them back
-		if do(fmt.Sprintf("TS.ADD odd:%s %d %s LABELS __name__ odd kind %s", text, T*1000, text, text)) == nil {
+		if do(fmt.Sprintf("TS.ADD odd:%s %d %s LABELS __name__ odd kind %s", text, int64(T*1000), text, text)) == nil {
 			if got := value(t, e, fmt.Sprintf("odd{kind=%q}", text), 0, query.Params{}); got != want {
 				t.Errorf("%s: %s", text, got)
 			}

@@ -42,13 +42,13 @@ func TestIndexFollowsRedis(t *testing.T) {
 				}
 			}
 			for _, host := range []string{"a", "b", "c"} {
-				do(t, client, fmt.Sprintf("TS.ADD key-%s %d 1 LABELS __name__ m-%s host %s", host, T*1000, host, host))
+				do(t, client, fmt.Sprintf("TS.ADD key-%s %d 1 LABELS __name__ m-%s host %s", host, int64(T*1000), host, host))
 			}
-			do(t, client, fmt.Sprintf("TS.ADD nameless %d 1 LABELS type host host d", T*1000))
-			do(t, client, fmt.Sprintf("TS.ADD compacted %d 1 LABELS __name__ m-a host a agg avg bucket 1m", T*1000))
+			do(t, client, fmt.Sprintf("TS.ADD nameless %d 1 LABELS type host host d", int64(T*1000)))
+			do(t, client, fmt.Sprintf("TS.ADD compacted %d 1 LABELS __name__ m-a host a agg avg bucket 1m", int64(T*1000)))
 			do(t, client, "SET key-e 1")
 			expect("at first", "a b c d")
-			do(t, client, fmt.Sprintf("TS.ADD key-e2 %d 1 LABELS __name__ m-e host e", T*1000))
+			do(t, client, fmt.Sprintf("TS.ADD key-e2 %d 1 LABELS __name__ m-e host e", int64(T*1000)))
 			do(t, client, "DEL key-b")
 			expect("the list is young", "a c d")
 			now = now.Add(query.IndexRefresh)
@@ -65,7 +65,7 @@ func TestIndexFollowsRedis(t *testing.T) {
 // An expression without series needs no Redis, and one query that ends early leaves the index to the others.
 func TestIndexWithoutRedis(t *testing.T) {
 	client := querytest.Open(t)
-	do(t, client, fmt.Sprintf("TS.ADD key %d 1 LABELS __name__ m host a", T*1000))
+	do(t, client, fmt.Sprintf("TS.ADD key %d 1 LABELS __name__ m host a", int64(T*1000)))
 	e := query.New(client, query.Limits{})
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -165,9 +165,9 @@ func TestRights(t *testing.T) {
 	}
 	server := redistest.Start(t)
 	for s := range 100 {
-		server.Do("TS.ADD", "h:m", (T+s)*1000, s, "LABELS", "__name__", "m", "host", "h")
+		server.Do("TS.ADD", "h:m", int64(T+s)*1000, s, "LABELS", "__name__", "m", "host", "h")
 	}
-	server.Do("TS.ADD", "h:m:avg:1m", T*1000, 1, "LABELS", "__name__", "m", "host", "h", "agg", "avg", "bucket", "1m")
+	server.Do("TS.ADD", "h:m:avg:1m", int64(T*1000), 1, "LABELS", "__name__", "m", "host", "h", "agg", "avg", "bucket", "1m")
 	as := func(user, rules string) *query.Engine {
 		args := []any{"ACL", "SETUSER", user, "reset", "on", ">secret", "~*"}
 		for _, rule := range strings.Fields(rules) {

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,6 +111,9 @@ func TestFileErrors(t *testing.T) {
 }
 
 func TestParseLine(t *testing.T) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("recorded on machines with the bytes in the other order")
+	}
 	rest := " 00000000:00000000 00:00000000 00000000 1000 0 77 1"
 	for line, want := range map[string]string{
 		"   0: 0100007F:0016 00000000:0000 0A" + rest:                     "127.0.0.1:22 invalid AddrPort 10 1000 77",

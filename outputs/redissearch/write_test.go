@@ -227,7 +227,7 @@ func TestWeirdMessages(t *testing.T) {
 		for i, m := range []string{"", "\x00", "a\x00b", "\xff\xfe", "quo\"te\\ \r\n\t\b\f\x01\x7f", "日本語 \u2028 😀 \ufffd", "*3\r\n$3\r\nSET\r\n", long, "tail\xc3"} {
 			e := f.event(i, m, "f", m)
 			write(t, f, e)
-			key := "log:" + strconv.Itoa(1_700_000_000_000+i) + "-inst0001-0000000" + strconv.Itoa(i+1)
+			key := "log:" + strconv.FormatInt(1_700_000_000_000+int64(i), 10) + "-inst0001-0000000" + strconv.Itoa(i+1)
 			doc := s.stored(t, key)
 			want, invalid := m, ""
 			if c.Storage == redissearch.JSON && strings.ToValidUTF8(m, "") != m {

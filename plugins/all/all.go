@@ -35,6 +35,14 @@ import (
 	selfstats "github.com/rtcollector/rtcollector/plugins/selfstats"
 	sysloginput "github.com/rtcollector/rtcollector/plugins/syslog"
 	system "github.com/rtcollector/rtcollector/plugins/system"
+	windowscpu "github.com/rtcollector/rtcollector/plugins/windows_cpu"
+	windowsdisk "github.com/rtcollector/rtcollector/plugins/windows_disk"
+	windowsio "github.com/rtcollector/rtcollector/plugins/windows_io"
+	windowsmem "github.com/rtcollector/rtcollector/plugins/windows_mem"
+	windowsnet "github.com/rtcollector/rtcollector/plugins/windows_net"
+	windowsperf "github.com/rtcollector/rtcollector/plugins/windows_perf"
+	windowsservices "github.com/rtcollector/rtcollector/plugins/windows_services"
+	windowsswap "github.com/rtcollector/rtcollector/plugins/windows_swap"
 )
 
 // Catalog lists the components in the folders of plugins, in the order of the folders.
@@ -70,5 +78,13 @@ func Catalog() plugins.Catalog {
 		selfstats.Plugin,
 		sysloginput.Plugin,
 		system.Plugin,
+		windowscpu.Plugin,
+		windowsdisk.Plugin,
+		windowsio.Plugin,
+		windowsmem.Plugin,
+		windowsnet.Plugin,
+		windowsperf.Plugin,
+		windowsservices.Plugin,
+		windowsswap.Plugin,
 	}
 }

@@ -19,7 +19,8 @@ func TestMigratingNamesMetricsThatExist(t *testing.T) {
 	}
 	name := regexp.MustCompile("`([a-z]+_[a-z0-9_]+)`")
 	found := 0
-	metrics, _, _ := strings.Cut(string(guide), "## Settings")
+	_, herakles, _ := strings.Cut(string(guide), "## From herakles-node-exporter")
+	metrics, _, _ := strings.Cut(herakles, "### Settings")
 	for line := range strings.Lines(metrics) {
 		cells := strings.Split(line, "|")
 		if len(cells) < 4 {

@@ -68,7 +68,7 @@ func (f *fakeDaemon) serveReply(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	default:
 		at := time.Unix(1_700_000_000, 0).Add(time.Duration(n) * 10 * time.Second)
-		_, _ = strings.NewReplacer("$READ", at.UTC().Format(time.RFC3339Nano), "$NANOS", strconv.Itoa(2_000_000_000*(n+1))).WriteString(w, page)
+		_, _ = strings.NewReplacer("$READ", at.UTC().Format(time.RFC3339Nano), "$NANOS", strconv.FormatInt(2_000_000_000*int64(n+1), 10)).WriteString(w, page)
 	}
 }
 

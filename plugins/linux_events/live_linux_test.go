@@ -91,7 +91,8 @@ func isInMemory(t *testing.T, path string) bool {
 	if err := unix.Statfs(path, &fs); err != nil {
 		t.Skip(err)
 	}
-	return fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC
+	kind := uint32(fs.Type) // statfs(2): f_type is signed and 32 bits wide on some machines
+	return kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC
 }
 
 var _ plugins.Runner = (*input)(nil)

@@ -47,7 +47,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
 		t.Run(c.Name+" impossible", func(t *testing.T) { checkImpossible(t, def, c) })
 	}
-	if def.Runs(goos) && len(all) > 0 {
+	if len(all) > 0 {
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 	}
 	goleak.VerifyNone(t, before)
@@ -89,9 +89,6 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 
 // startProbe builds the input with a copy of the tree.
 func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir string) {
-	if !def.Runs(goos) {
-		t.Skipf("%s does not run on %s", def.Name(), goos)
-	}
 	if c.Root != "" {
 		dir = t.TempDir()
 		Lay(t, dir, c.Root)
@@ -99,6 +96,9 @@ func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir st
 	env := Env(def.Name(), dir)
 	if c.Setup != nil {
 		c.Setup(t, &env)
+	}
+	if env.Host == nil && !def.Runs(goos) {
+		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
 	return Start(t, def, c.Config, env), dir
 }

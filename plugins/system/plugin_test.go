@@ -115,6 +115,9 @@ func TestParseLoadavgAndUptime(t *testing.T) {
 }
 
 func TestParseUtmpOfEitherSize(t *testing.T) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("recorded on machines with the bytes in the other order")
+	}
 	for tree, size := range map[string]int{"server-2.6.32": recordSize32, "armboard-4.9": recordSize64} {
 		data, err := os.ReadFile(filepath.Join("testdata", tree, "run/utmp"))
 		if err != nil {

@@ -35,7 +35,7 @@ func TestRead(t *testing.T) {
 	against(t, func(t *testing.T, b backend) {
 		for _, version := range []int{1, 2} {
 			b.put(version, "rtcollector/all", map[string]any{
-				"value": "v", "number": 6379, "large": 12345678901234567, "float": 0.5, "yes": true, "list": []string{"hunter2"}, "null": nil, "empty": "",
+				"value": "v", "number": 6379, "large": int64(12345678901234567), "float": 0.5, "yes": true, "list": []string{"hunter2"}, "null": nil, "empty": "",
 			})
 			s, err := New(secrets.StoreEnv{}, b.config(version))
 			if err != nil {

@@ -59,12 +59,13 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect, privileges b
 	a.printAccumulation(cfg)
 	if !connect {
 		a.printMemoryEstimate(ag, exampleSeries(cfg), "a series")
+		fmt.Fprintln(a.Stdout, "--connect gathers once, and adds up the series, the samples a day and the memory of the whole configuration")
 		return nil
 	}
 	gathered := ag.Once(ctx, gatherPause)
 	errs := []error{printReport(a.Stdout, gathered)}
 	series := distinctSeries(gatheredBatches(gathered))
-	a.printMemoryEstimate(ag, series, "these "+pluralize(len(series), "series"))
+	a.printMemoryEstimate(ag, series, fmt.Sprintf("these %s, with %s samples a day,", pluralize(len(series), "series"), formatCount(samplesPerDay(series))))
 	if hasIdle {
 		fmt.Fprintln(a.Stdout, "with \"counters: moving\" it will be less, because counters that never change have no series")
 	}
@@ -121,6 +122,28 @@ func (a *App) printMemoryEstimate(ag *agent.Agent, series []*telemetry.Series, s
 		}
 		fmt.Fprintln(a.Stdout, terminal.Line(text))
 	}
+}
+
+// samplesPerDay returns how many samples series have in a day.
+func samplesPerDay(series []*telemetry.Series) float64 {
+	samples := 0.0
+	for _, s := range series {
+		if s.Interval() > 0 {
+			samples += (24 * time.Hour).Seconds() / s.Interval().Seconds()
+		}
+	}
+	return samples
+}
+
+// formatCount formats a number that may be large: "8640", "2.2 million".
+func formatCount(n float64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f billion", n/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f million", n/1e6)
+	}
+	return fmt.Sprintf("%.0f", n)
 }
 
 // formatSize formats a number of bytes with a decimal unit.

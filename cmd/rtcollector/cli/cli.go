@@ -4,9 +4,10 @@
 //   - load.go, assemble.go: from a configuration file to the description of an agent.
 //   - streams.go: what everything that is printed goes through: redaction, escaping, failures to print. log.go: the log.
 //   - signal.go: how signals end a command. watchdog.go: what systemd is told. memory.go: settings of the garbage collector.
+//   - views.go: the commands that a custom build leaves out (build tag core; views_core.go).
 //   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
-//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, bench.go (with
-//     machine.go), embedded.go (with access.go), service.go, health.go, completion.go, version.go.
+//     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, migrate.go,
+//     init.go, bench.go (with machine.go), embedded.go (with access.go), service.go, health.go, completion.go, version.go.
 package cli
 
 import (
@@ -158,8 +159,8 @@ To see what a configuration would give:  rtcollector once`,
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings and sizes too")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
-	root.AddCommand(a.runCommand(&c), a.demoCommand(&c), a.embeddedCommand(&c), a.onceCommand(&c), a.checkCommand(&c),
-		a.serviceCommand(&c), a.healthCommand(&c), a.logsCommand(&c), a.observeCommand(&c), a.releasedCommand(), a.reportCommand(&c), a.exportCommand(&c), a.statusCommand(&c), a.processesCommand(&c), a.topCommand(&c), a.webCommand(&c), a.pluginsCommand(), a.versionCommand(), a.benchCommand())
+	root.AddCommand(a.runCommand(&c), a.initCommand(), a.onceCommand(&c), a.checkCommand(&c), a.serviceCommand(&c), a.pluginsCommand(), a.versionCommand())
+	root.AddCommand(a.viewCommands(&c)...)
 	a.addCompletions(root)
 	return root
 }

@@ -6,11 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rtcollector/rtcollector/cmd/rtcollector/connections"
-	"github.com/rtcollector/rtcollector/cmd/rtcollector/observe"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/service"
-	"github.com/rtcollector/rtcollector/cmd/rtcollector/snapshots"
-	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
 // addCompletions makes the scripts of "rtcollector completion" offer the values of arguments and flags. It is called with the complete tree of
@@ -41,24 +37,7 @@ type flagValue struct {
 }
 
 func (a *App) flagValues() []flagValue {
-	var severities []string
-	for s := telemetry.Emergency; s <= telemetry.Debug; s++ {
-		severities = append(severities, s.String(), s.String()+"..")
-	}
-	var inputs []string
-	for _, d := range a.Inputs {
-		inputs = append(inputs, d.Name())
-	}
-	return []flagValue{
-		{"once", "format", []string{"table", "json", "ts.add"}},
-		{"export", "format", []string{string(connections.CSV), string(connections.JSONL)}},
-		{"logs", "severity", severities},
-		{"logs", "source", inputs},
-		{"observe", "preset", observe.Presets(nil)},
-		{"processes top", "by", strings.FieldsFunc(strings.ReplaceAll(snapshots.Orders, " or ", ", "), func(r rune) bool { return r == ',' || r == ' ' })},
-		{"service", "system", service.Systems()},
-		{"web", "auth", []string{"none"}},
-	}
+	return append(a.viewFlagValues(), flagValue{"once", "format", []string{"table", "json", "ts.add"}}, flagValue{"service", "system", service.Systems()})
 }
 
 // componentNames returns the names of all inputs, outputs and secret stores, and their other names.

@@ -105,7 +105,7 @@ func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*confi
 	case errors.As(err, &problems):
 		return nil, path, &failure{exitUsage, limitProblems(problems)}
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector plugins sample\" prints a sample configuration", path)}
+		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector init\" prints one for this host", path)}
 	case err != nil:
 		return nil, path, &failure{exitUsage, err}
 	}

@@ -37,7 +37,7 @@ func TestHosts(t *testing.T) {
 				if err := client.Do(t.Context(), args...).Err(); err != nil {
 					t.Fatal(err)
 				}
-				if err := client.Do(t.Context(), "TS.ADD", fmt.Sprint("alive:", labels), 1750003300000, 1).Err(); err != nil {
+				if err := client.Do(t.Context(), "TS.ADD", fmt.Sprint("alive:", labels), int64(1750003300000), 1).Err(); err != nil {
 					t.Fatal(err)
 				}
 			}

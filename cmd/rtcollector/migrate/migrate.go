@@ -1,0 +1,96 @@
+// Package migrate translates the configurations of other agents into one for rtcollector, and says line by line what changed and what has
+// no equivalent.
+//
+//   - migrate.go: [Translate], and how it recognises a file. notes.go: the report. document.go: the configuration that is written.
+//   - predecessor.go: YAML of the Python rtcollector.
+//   - telegraf.go: TOML of Telegraf; telegraf_inputs.go and telegraf_outputs.go say what its plugins are called here. toml.go: TOML as nodes.
+//   - netdata.go: netdata.conf and exporting.conf. nodeexporter.go: flags of node_exporter.
+//
+// Every file is parsed into nodes of yaml.v3, which know their lines. Credentials are never copied: a reference to the secret store takes their place.
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxSize is the size limit of a file, in bytes.
+const MaxSize = 8 << 20
+
+// Format is where a file comes from.
+type Format string
+
+// The formats.
+const (
+	Predecessor  Format = "python"
+	Telegraf     Format = "telegraf"
+	Netdata      Format = "netdata"
+	NodeExporter Format = "node_exporter"
+)
+
+// Formats returns all formats.
+func Formats() []Format { return []Format{Predecessor, Telegraf, Netdata, NodeExporter} }
+
+// Result is the translation of a file.
+type Result struct {
+	Config []byte // YAML
+	Notes  []Note // in the order of the lines
+}
+
+// Translate translates a file. If format is "", it is recognised by the content. The error says where in the file the mistake is.
+func Translate(data []byte, format Format) (Result, error) {
+	if len(data) > MaxSize {
+		return Result{}, fmt.Errorf("is larger than %d MiB", MaxSize>>20)
+	}
+	if !utf8.Valid(data) {
+		return Result{}, errors.New("is not UTF-8 text")
+	}
+	if format == "" {
+		if format = recognise(data); format == "" {
+			return Result{}, errors.New("is in no format that I know; say which with --from python, telegraf, netdata or node_exporter")
+		}
+	}
+	var t translation
+	var err error
+	switch format {
+	case Predecessor:
+		err = t.translatePredecessor(data)
+	case Telegraf:
+		err = t.translateTelegraf(data)
+	case Netdata:
+		err = t.translateNetdata(data)
+	case NodeExporter:
+		err = t.translateNodeExporter(data)
+	default:
+		return Result{}, fmt.Errorf("unknown format %q", format)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return t.finish()
+}
+
+var (
+	telegrafTable = regexp.MustCompile(`(?m)^\s*\[{1,2}\s*(agent|global_tags|inputs\.|outputs\.|processors\.|aggregators\.)`)
+	netdataTable  = regexp.MustCompile(`(?m)^\s*\[(backend|global|plugins|exporting:global|(graphite|opentsdb|json|prometheus_remote_write)\S*:.*)\]`)
+	exporterFlag  = regexp.MustCompile(`--(no-)?(collector|web|path|log)\.[a-z]`)
+	yamlList      = regexp.MustCompile(`(?m)^(inputs|outputs):`)
+)
+
+// recognise returns the format of a file, or "".
+func recognise(data []byte) Format {
+	switch {
+	case yamlList.Match(data):
+		return Predecessor
+	case telegrafTable.Match(data):
+		return Telegraf
+	case netdataTable.Match(data):
+		return Netdata
+	case exporterFlag.Match(data) || strings.Contains(string(data), "node_exporter"):
+		return NodeExporter
+	}
+	return ""
+}
