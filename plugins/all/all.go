@@ -43,6 +43,7 @@ import (
 	system "github.com/rtcollector/rtcollector/plugins/system"
 	windowscpu "github.com/rtcollector/rtcollector/plugins/windows_cpu"
 	windowsdisk "github.com/rtcollector/rtcollector/plugins/windows_disk"
+	windowseventlog "github.com/rtcollector/rtcollector/plugins/windows_eventlog"
 	windowsio "github.com/rtcollector/rtcollector/plugins/windows_io"
 	windowsmem "github.com/rtcollector/rtcollector/plugins/windows_mem"
 	windowsnet "github.com/rtcollector/rtcollector/plugins/windows_net"
@@ -92,6 +93,7 @@ func Catalog() plugins.Catalog {
 		system.Plugin,
 		windowscpu.Plugin,
 		windowsdisk.Plugin,
+		windowseventlog.Plugin,
 		windowsio.Plugin,
 		windowsmem.Plugin,
 		windowsnet.Plugin,
