@@ -22,6 +22,12 @@ import (
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
+	macoscpu "github.com/rtcollector/rtcollector/plugins/macos_cpu"
+	macosdisk "github.com/rtcollector/rtcollector/plugins/macos_disk"
+	macosio "github.com/rtcollector/rtcollector/plugins/macos_io"
+	macosmem "github.com/rtcollector/rtcollector/plugins/macos_mem"
+	macosnet "github.com/rtcollector/rtcollector/plugins/macos_net"
+	macosswap "github.com/rtcollector/rtcollector/plugins/macos_swap"
 	mariadbinput "github.com/rtcollector/rtcollector/plugins/mariadb"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
@@ -66,6 +72,12 @@ func Catalog() plugins.Catalog {
 		linuxswap.Plugin,
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
+		macoscpu.Plugin,
+		macosdisk.Plugin,
+		macosio.Plugin,
+		macosmem.Plugin,
+		macosnet.Plugin,
+		macosswap.Plugin,
 		mariadbinput.Plugin,
 		netstat.Plugin,
 		nginx.Plugin,
