@@ -46,7 +46,7 @@ var layers = [][]string{
 	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},
 	{"cmd/rtcollector/cli"},
-	{"cmd/rtcollector"},
+	{"cmd/rtcollector", "internal/tools/release"},
 }
 
 // bans says which packages only some folders may import, and why.
@@ -56,8 +56,8 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin", "internal/tools/genbpf", "internal/tools/custom"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
-	{"unsafe", []string{"internal/pdh", "internal/sysinfo", "internal/wevt"}, "not worth it, except to call functions of Windows, macOS and FreeBSD that golang.org/x/sys does not have"},
+	{"os/exec", []string{"internal/childproc", "internal/servicetest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin", "internal/tools/genbpf", "internal/tools/custom", "internal/tools/release"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
+	{"unsafe", []string{"internal/pdh", "internal/wevt", "internal/sysinfo"}, "not worth it, except to call functions of Windows and ntp_adjtime(2), which golang.org/x/sys does not have"},
 	{"gopkg.in/yaml.v3", []string{"cmd/rtcollector/migrate", "internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},
 }

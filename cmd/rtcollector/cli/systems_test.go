@@ -57,3 +57,26 @@ func TestSampleOfOtherSystems(t *testing.T) {
 		}
 	}
 }
+
+// TestPredecessorsConfigurationOfOtherSystems checks that the Python agent's configuration has no errors on any system, and that linux_cpu
+// selects what it selected there.
+func TestPredecessorsConfigurationOfOtherSystems(t *testing.T) {
+	for goos, want := range map[string]string{"linux": "linux_cpu", "darwin": "macos_cpu", "windows": "", "freebsd": ""} {
+		env := exampleEnv()
+		env.GOOS = goos
+		c, err := config.Load(t.Context(), "../../../examples/predecessor.yaml", env)
+		if err != nil {
+			t.Errorf("%s: %v", goos, err)
+			continue
+		}
+		got := ""
+		for _, in := range c.Inputs {
+			if strings.HasSuffix(in.ID, "_cpu") {
+				got = in.ID
+			}
+		}
+		if got != want || goos != "linux" && !strings.Contains(c.Warnings.Error(), "linux_cpu is not available on "+goos) {
+			t.Errorf("%s: linux_cpu selects %q, want %q; %v", goos, got, want, c.Warnings)
+		}
+	}
+}
