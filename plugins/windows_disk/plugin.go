@@ -112,6 +112,11 @@ func (in *input) logChanges(states map[string]string) {
 			in.log.Debug("a drive is left out", "drive", path, "because", reason)
 		}
 	}
+	for path, reason := range in.states {
+		if _, listed := states[path]; !listed && reason == "" {
+			in.log.Debug("a drive has nothing any more", "drive", path)
+		}
+	}
 	in.states = states
 }
 
