@@ -541,7 +541,7 @@ func TestExitNumbers(t *testing.T) {
 		if f.CPU < 100*time.Millisecond || f.CPU != f.User+f.System {
 			t.Errorf("CPU %v", f.CPU)
 		}
-		if !near(int64(f.MinorFaults), int64(usage.Minflt), 0) || !near(int64(f.MajorFaults), int64(usage.Majflt), 0) || f.MinorFaults < 100 {
+		if !near(int64(f.MinorFaults), int64(usage.Minflt), 0) || !near(int64(f.MajorFaults), int64(usage.Majflt), 0) || f.MinorFaults < 100 { //nolint:unconvert // they are int32 on machines with 32 bits
 			t.Errorf("faults %d and %d", f.MinorFaults, f.MajorFaults)
 		}
 		if !near(int64(f.Voluntary), int64(usage.Nvcsw), 1) || !near(int64(f.Involuntary), int64(usage.Nivcsw), 1) { //nolint:unconvert // they are int32 on machines with 32 bits
