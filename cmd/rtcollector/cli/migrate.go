@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -34,8 +35,10 @@ Python rtcollector, Telegraf's TOML, Netdata's netdata.conf or exporting.conf, o
 a shell script. "-" is the standard input. Credentials are not copied. The exit code is 0 if "rtcollector check" accepts the result.
 
   rtcollector migrate /etc/telegraf/telegraf.conf > config.yaml`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one file to translate, or - for the standard input")
+			}
 			return a.runMigrate(cmd.Context(), cmd.InOrStdin(), args[0], migrate.Format(from))
 		},
 	}
@@ -50,17 +53,26 @@ func (a *App) runMigrate(ctx context.Context, stdin io.Reader, path string, from
 		return &failure{exitUsage, err}
 	}
 	result, err := migrate.Translate(data, from)
+	shown := path
+	if path == "-" {
+		shown = "standard input"
+	}
 	if err != nil {
-		return &failure{exitUsage, fmt.Errorf("%s:%s", path, positioned(err.Error()))}
+		if _, atPlace := config.Names(shown, data); atPlace != nil && migrate.IsYAMLError(err) {
+			err = atPlace
+		} else {
+			err = fmt.Errorf("%s:%s", shown, positioned(err.Error()))
+		}
+		return &failure{exitUsage, err}
 	}
 	if _, err := a.Stdout.Write(result.Config); err != nil {
 		return err
 	}
 	left := 0
 	for _, n := range result.Notes {
-		at := path
+		at := shown
 		if n.Line > 0 {
-			at = fmt.Sprintf("%s:%d", path, n.Line)
+			at = fmt.Sprintf("%s:%d", shown, n.Line)
 		}
 		if n.Kind == migrate.LeftOut {
 			left++
@@ -89,9 +101,9 @@ func (a *App) runMigrate(ctx context.Context, stdin io.Reader, path string, from
 	}
 	if len(unset) > 0 {
 		slices.Sort(unset)
-		fmt.Fprintf(a.Stderr, "%s: to do: these variables must also be set for the agent: %s\n", terminal.Line(path), strings.Join(unset, ", "))
+		fmt.Fprintf(a.Stderr, "%s: to do: these variables must also be set for the agent: %s\n", terminal.Line(shown), strings.Join(unset, ", "))
 	}
-	fmt.Fprintf(a.Stderr, "%s: ok: %s and %s; %s left out\n", terminal.Line(path), pluralize(len(cfg.Inputs), "input"), pluralize(len(cfg.Outputs), "output"), pluralize(left, "line"))
+	fmt.Fprintf(a.Stderr, "%s: ok: %s and %s; %s left out\n", terminal.Line(shown), pluralize(len(cfg.Inputs), "input"), pluralize(len(cfg.Outputs), "output"), pluralize(left, "line"))
 	return nil
 }
 
@@ -99,6 +111,9 @@ func (a *App) runMigrate(ctx context.Context, stdin io.Reader, path string, from
 func readMigrated(stdin io.Reader, path string) ([]byte, error) {
 	if path != "-" {
 		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("%w: read it with sudo, and pass it on the standard input: sudo cat %s | rtcollector migrate -", err, path)
+		}
 		if err != nil {
 			return nil, err
 		}

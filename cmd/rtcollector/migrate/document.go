@@ -2,8 +2,6 @@ package migrate
 
 import (
 	"bytes"
-	"fmt"
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -59,7 +57,7 @@ func (s *settings) has(key string) bool { return find(&s.node, key) != nil }
 
 // plain returns a copy of a node without styles and comments of another format.
 func plain(n *yaml.Node) yaml.Node {
-	c := yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value}
+	c := yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value, Line: n.Line}
 	for _, below := range n.Content {
 		copied := plain(below)
 		c.Content = append(c.Content, &copied)
@@ -125,30 +123,4 @@ func (d *document) addInput(name string) {
 		}
 	}
 	d.inputs = append(d.inputs, component{name: name})
-}
-
-// isReference reports whether a text names a credential instead of holding it.
-func isReference(value string) bool {
-	return variable.MatchString(value) || strings.HasPrefix(value, "secret:")
-}
-
-var variable = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
-
-// hideCredential returns what is written in place of a credential: the variable or reference that is there already, or a reference to the
-// secret store. Different credentials get different references.
-func (t *translation) hideCredential(line int, where, value, id string) string {
-	if value == "" || isReference(value) {
-		return value
-	}
-	service, key, _ := strings.Cut(id, "/")
-	for n := 2; t.credentials[id] != "" && t.credentials[id] != value; n++ {
-		id = fmt.Sprintf("%s%d/%s", service, n, key)
-	}
-	if t.credentials == nil {
-		t.credentials = map[string]string{}
-	}
-	t.credentials[id] = value
-	t.note(line, Todo, "%s: the credential is not copied: set the environment variable SECRET_%s, or see \"rtcollector plugins show file\"",
-		where, strings.ToUpper(strings.NewReplacer("/", "_", "-", "_").Replace(id)))
-	return "secret:" + id
 }

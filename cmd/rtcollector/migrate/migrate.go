@@ -1,7 +1,7 @@
 // Package migrate translates the configurations of other agents into one for rtcollector, and says line by line what changed and what has
 // no equivalent.
 //
-//   - migrate.go: [Translate], and how it recognises a file. notes.go: the report. document.go: the configuration that is written.
+//   - migrate.go: [Translate], and how it recognises a file. notes.go: the report. document.go: the configuration that is written. credentials.go: what is not copied.
 //   - predecessor.go: YAML of the Python rtcollector.
 //   - telegraf.go: TOML of Telegraf; telegraf_inputs.go and telegraf_outputs.go say what its plugins are called here. toml.go: TOML as nodes.
 //   - netdata.go: netdata.conf and exporting.conf. nodeexporter.go: flags of node_exporter.
@@ -13,8 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/rtcollector/rtcollector/internal/bom"
 )
 
 // MaxSize is the size limit of a file, in bytes.
@@ -45,6 +46,10 @@ func Translate(data []byte, format Format) (Result, error) {
 	if len(data) > MaxSize {
 		return Result{}, fmt.Errorf("is larger than %d MiB", MaxSize>>20)
 	}
+	data, err := bom.Strip(data)
+	if err != nil {
+		return Result{}, err
+	}
 	if !utf8.Valid(data) {
 		return Result{}, errors.New("is not UTF-8 text")
 	}
@@ -54,7 +59,6 @@ func Translate(data []byte, format Format) (Result, error) {
 		}
 	}
 	var t translation
-	var err error
 	switch format {
 	case Predecessor:
 		err = t.translatePredecessor(data)
@@ -75,8 +79,8 @@ func Translate(data []byte, format Format) (Result, error) {
 
 var (
 	telegrafTable = regexp.MustCompile(`(?m)^\s*\[{1,2}\s*(agent|global_tags|inputs\.|outputs\.|processors\.|aggregators\.)`)
-	netdataTable  = regexp.MustCompile(`(?m)^\s*\[(backend|global|plugins|exporting:global|(graphite|opentsdb|json|prometheus_remote_write)\S*:.*)\]`)
-	exporterFlag  = regexp.MustCompile(`--(no-)?(collector|web|path|log)\.[a-z]`)
+	netdataTable  = regexp.MustCompile(`(?m)^\s*\[(backend|plugins|plugin:.*|host labels|exporting:global|(graphite|opentsdb|json|prometheus_remote_write)\S*:.*)\]|^\s*(update every|memory mode|dbengine .*|page cache size)\s*=`)
+	exporterFlag  = regexp.MustCompile(`--(no-)?(collector|path)\.[a-z]|/(prometheus-)?node[_-]exporter\b`)
 	yamlList      = regexp.MustCompile(`(?m)^(inputs|outputs):`)
 )
 
@@ -89,7 +93,7 @@ func recognise(data []byte) Format {
 		return Telegraf
 	case netdataTable.Match(data):
 		return Netdata
-	case exporterFlag.Match(data) || strings.Contains(string(data), "node_exporter"):
+	case exporterFlag.Match(data):
 		return NodeExporter
 	}
 	return ""

@@ -80,38 +80,99 @@ func checkAccepted(t *testing.T, text []byte, goos string) {
 	if goos == "" {
 		goos = "linux"
 	}
-	_, err := config.Parse(t.Context(), "result", text, config.Env{
-		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(), GOOS: goos,
-		Getenv: func(string) (string, bool) { return "1", true },
-	})
-	if err != nil {
+	if err := accept(t, text, goos); err != nil {
 		t.Errorf("the agent does not accept the result: %v", err)
 	}
 }
 
-// TestEveryRuleIsAccepted translates each input of Telegraf with all the keys of its rule that take a text, a number or a list, so that no rule
-// names an input or a setting that does not exist.
+func accept(t *testing.T, text []byte, goos string) error {
+	t.Helper()
+	_, err := config.Parse(t.Context(), "result", text, config.Env{
+		Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(), GOOS: goos,
+		Getenv: func(string) (string, bool) { return "1", true },
+	})
+	return err
+}
+
+// TestEveryRuleIsAccepted translates each input of Telegraf with each key of its rule, so that no rule names an input or a setting that does not exist:
+// the agent accepts one of several values of different types.
 func TestEveryRuleIsAccepted(t *testing.T) {
-	known := pluginsall.Catalog()
+	values := []string{`"10s"`, "true", "1", `["a"]`, `"a"`, `"http://a/"`, `["http://a/"]`, `{a = "b"}`, `"json"`, `"tcp://:6514"`, `"auto"`, `["running"]`, `"RFC5424"`, `"octet-counting"`,
+		`"LF"`, `"gzip"`, `"0660"`, `"unix:///run/docker.sock"`, `"GET"`, `["A=b"]`, `"1MiB"`, `"1.2"`}
 	for name, rule := range telegrafInputs() {
-		def, err := known.Find("input", rule.to, "linux")
-		if err != nil && !strings.HasPrefix(rule.to, "windows_") {
-			t.Errorf("%s: %v", name, err)
-			continue
+		goos := "linux"
+		if strings.HasPrefix(rule.to, "windows_") {
+			goos = "windows"
 		}
-		for key, r := range rule.keys {
-			setting, _, _ := strings.Cut(r.to, ".")
-			if err == nil && setting != "" && setting != "timeout" && !strings.Contains(def.Settings()+def.Readme()+"ssl tls", setting) {
-				t.Errorf("%s.%s: the input %s does not document the setting %s", name, key, rule.to, setting)
+		for key, r := range with(commonKeys(), rule.keys) {
+			if r.to == "" {
+				continue
+			}
+			var err error
+			for _, value := range values {
+				var result Result
+				text := fmt.Sprintf("[[inputs.%s]]\n%s = %s\n", name, key, value)
+				if key == "tls_allowed_cacerts" || key == "tls_key" || key == "tls_cert" {
+					text += others("tls_cert", "tls_key", key)
+				}
+				if _, hasPassword := rule.keys["password"]; key == "username" && hasPassword {
+					text += "password = \"p\"\n"
+				}
+				if result, err = Translate([]byte(text), Telegraf); err != nil {
+					t.Fatal(err)
+				}
+				if err = accept(t, result.Config, goos); err == nil {
+					break
+				}
+			}
+			if err != nil {
+				t.Errorf("%s.%s: %v", name, key, err)
 			}
 		}
 	}
 	for name, c := range collectors() {
 		for _, input := range c.inputs {
-			if _, err := known.Find("input", input, "linux"); err != nil {
+			if _, err := pluginsall.Catalog().Find("input", input, "linux"); err != nil {
 				t.Errorf("collector %s: %v", name, err)
 			}
 		}
+	}
+}
+
+// others returns lines with the keys that must stand together, but for one.
+func others(first, second, but string) (lines string) {
+	for _, key := range []string{first, second} {
+		if key != but {
+			lines += key + " = \"/a.pem\"\n"
+		}
+	}
+	return lines
+}
+
+// TestOtherFilesAreNotRecognised: a file of another program must not become a configuration.
+func TestOtherFilesAreNotRecognised(t *testing.T) {
+	for _, text := range []string{
+		"[global]\n  workgroup = HOME\n[printers]\n  browseable = no\n",
+		"scrape_configs:\n  - job_name: node_exporter\n    static_configs: []\n",
+		"[Unit]\nDescription=something\n[Service]\nExecStart=/usr/bin/thing --web.port=1\n",
+	} {
+		if _, err := Translate([]byte(text), ""); err == nil {
+			t.Errorf("%q is translated", text)
+		}
+	}
+}
+
+func TestMarksAtTheBeginning(t *testing.T) {
+	for _, text := range []string{"\ufeff[[inputs.cpu]]\r\n", "\ufeff[plugins]\r\napps = no\r\n", "\ufeffinputs: [cpu]\r\noutputs: [stdout]\r\n"} {
+		result, err := Translate([]byte(text), "")
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		checkAccepted(t, result.Config, "linux")
+	}
+	if _, err := Translate([]byte("\xff\xfei\x00"), ""); err == nil || !strings.Contains(err.Error(), "UTF-16") {
+		t.Errorf("UTF-16: %v", err)
 	}
 }
 
@@ -119,8 +180,8 @@ func TestMistakesHaveAPlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"[agent]\n  interval = \n":                      "2:14: ",
 		"[[inputs.cpu]]\n  percpu = true\n  percpu = 1": "3:",
-		"[global]\nnothing":                             "2:1: ",
-		"[global\n[plugins]\n":                          "1:1: ",
+		"[plugins]\nnothing":                            "2:1: ",
+		"[plugin\n[plugins]\n":                          "1:1: ",
 		"inputs:\n  - a\n b: [":                         "line 2",
 		"hello":                                         "in no format",
 		"\xff":                                          "UTF-8",

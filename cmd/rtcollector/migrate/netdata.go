@@ -64,6 +64,12 @@ func (t *translation) translateNetdata(data []byte) error {
 		switch {
 		case name.Value == "global" || name.Value == "db" || name.Value == "exporting:global":
 			t.translateNetdataGlobal(name.Value, section)
+		case name.Value == "host labels":
+			for i := 0; i+1 < len(section.Content); i += 2 {
+				t.document.top.set("tags."+strings.ReplaceAll(section.Content[i].Value, ".", "_"), section.Content[i+1].Value)
+			}
+		case name.Value == "plugin:proc":
+			t.translateNetdataProc(section, without)
 		case name.Value == "plugins":
 			t.translateNetdataPlugins(section, without)
 		case name.Value == "backend" || exportingInstance.MatchString(name.Value):
@@ -104,7 +110,7 @@ func (t *translation) translateNetdataGlobal(name string, section *yaml.Node) {
 func (t *translation) setSeconds(section string, key, value *yaml.Node, setting string) {
 	seconds, err := strconv.Atoi(strings.TrimSuffix(value.Value, "s"))
 	if err != nil || seconds < 1 {
-		t.note(key.Line, LeftOut, "[%s] %s: %q is no number of seconds", section, key.Value, value.Value)
+		t.note(key.Line, LeftOut, "[%s] %s: %q is not a number of seconds", section, key.Value, value.Value)
 		return
 	}
 	t.document.top.set(setting, strconv.Itoa(seconds)+"s")
@@ -139,6 +145,25 @@ func (t *translation) translateNetdataPlugins(section *yaml.Node, without map[st
 			if isOn {
 				t.note(key.Line, LeftOut, "[plugins] %s: has no equivalent", key.Value)
 			}
+		}
+	}
+}
+
+// translateNetdataProc leaves out the inputs for files that are off.
+func (t *translation) translateNetdataProc(section *yaml.Node, without map[string]bool) {
+	files := map[string]string{
+		"/proc/diskstats": "io", "/proc/net/dev": "net", "/proc/meminfo": "mem", "/proc/stat": "cpu", "/proc/net/netstat": "netstat", "/proc/net/snmp": "nstat",
+		"/proc/net/sockstat": "linux_sockets", "/proc/loadavg": "system",
+	}
+	for i := 0; i+1 < len(section.Content); i += 2 {
+		key, value := section.Content[i], section.Content[i+1]
+		name, isKnown := files[key.Value]
+		switch {
+		case isKnown && value.Value == "no":
+			without[name] = true
+			t.note(key.Line, Changed, "[plugin:proc] %s: the input %s is left out", key.Value, name)
+		case !isKnown:
+			t.note(key.Line, LeftOut, "[plugin:proc] %s: has no equivalent", key.Value)
 		}
 	}
 }

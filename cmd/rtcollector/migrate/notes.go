@@ -27,14 +27,21 @@ type Note struct {
 type translation struct {
 	document    document
 	notes       []Note
-	credentials map[string]string // by what stands for them
+	credentials map[string]string // values by the names that stand for them
 }
 
+// note adds a note. Texts of the file in it are redacted.
 func (t *translation) note(line int, kind Kind, format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = redact(text)
+		}
+	}
 	t.notes = append(t.notes, Note{line, kind, fmt.Sprintf(format, args...)})
 }
 
 func (t *translation) finish() (Result, error) {
+	t.hideAll()
 	slices.SortStableFunc(t.notes, func(a, b Note) int { return cmp.Compare(a.Line, b.Line) })
 	config, err := t.document.encode()
 	return Result{Config: config, Notes: t.notes}, err

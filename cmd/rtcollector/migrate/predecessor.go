@@ -3,7 +3,6 @@ package migrate
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -13,7 +12,7 @@ import (
 func (t *translation) translatePredecessor(data []byte) error {
 	var file yaml.Node
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return err
+		return yamlError{err}
 	}
 	if file.Kind != yaml.DocumentNode || file.Content[0].Kind != yaml.MappingNode {
 		return errors.New("1:1: is no map of settings")
@@ -24,16 +23,19 @@ func (t *translation) translatePredecessor(data []byte) error {
 		if out.name.Value == "redistimeseries" {
 			t.keepKeys(out)
 		}
-		t.tidy("outputs."+out.name.Value, out.name.Value, out.settings, "hostname", "debug")
-	}
-	for _, in := range items(root, "inputs") {
-		t.tidy("inputs."+in.name.Value, in.name.Value, in.settings)
-	}
-	if store := find(root, "secret_store"); store != nil {
-		t.tidy("secret_store", "vault", store)
+		t.tidy("outputs."+out.name.Value, out.settings, "hostname", "debug")
 	}
 	t.note(0, Changed, "values that were wrong are right now, and entities that shared a key have their own: docs/migrating.md lists the keys that have other names")
 	return nil
+}
+
+// yamlError is the error of a file that is not YAML.
+type yamlError struct{ error }
+
+// IsYAMLError reports whether a translation failed because the file is not YAML.
+func IsYAMLError(err error) bool {
+	var y yamlError
+	return errors.As(err, &y)
 }
 
 // item is an entry of a list of components.
@@ -65,8 +67,8 @@ func (t *translation) keepKeys(out item) {
 	t.note(out.name.Line, Changed, "outputs.redistimeseries: key_format: bare keeps keys without the host, as dashboards of the Python agent read them; without it, several hosts can share a Redis")
 }
 
-// tidy removes useless settings of a component, and hides its credentials.
-func (t *translation) tidy(where, component string, n *yaml.Node, useless ...string) {
+// tidy removes settings of a component that have no effect.
+func (t *translation) tidy(where string, n *yaml.Node, useless ...string) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return
 	}
@@ -77,22 +79,10 @@ func (t *translation) tidy(where, component string, n *yaml.Node, useless ...str
 			t.note(key.Line, LeftOut, "%s.%s: has no effect", where, key.Value)
 			continue
 		}
-		switch {
-		case value.Kind == yaml.MappingNode:
-			t.tidy(where+"."+key.Value, component, value, useless...)
-		case value.Kind == yaml.ScalarNode && isCredential(key.Value):
-			value.Value = t.hideCredential(key.Line, where+"."+key.Value, value.Value, component+"/"+strings.ToLower(key.Value))
+		if value.Kind == yaml.MappingNode {
+			t.tidy(where+"."+key.Value, value, useless...)
 		}
 		kept = append(kept, key, value)
 	}
 	n.Content = kept
-}
-
-// isCredential reports whether a setting holds a credential.
-func isCredential(key string) bool {
-	switch strings.ToLower(key) {
-	case "password", "pass", "token", "secret_id", "auth_token":
-		return true
-	}
-	return false
 }

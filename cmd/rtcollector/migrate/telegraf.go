@@ -92,6 +92,7 @@ type keyRule struct {
 
 // translateKeys translates the keys of a table. Where is the name of the table, for notes.
 func (t *translation) translateKeys(where string, table *yaml.Node, rules map[string]keyRule, into *settings) {
+	defer t.dropUselessCA(where, table, into)
 	for i := 0; i+1 < len(table.Content); i += 2 {
 		key, value := table.Content[i], table.Content[i+1]
 		path := where + "." + key.Value
@@ -116,6 +117,21 @@ func (t *translation) translateKeys(where string, table *yaml.Node, rules map[st
 			}
 		}
 	}
+}
+
+// dropUselessCA drops an authority that nothing is checked against. Telegraf accepts both settings, and so do its examples.
+func (t *translation) dropUselessCA(where string, table *yaml.Node, into *settings) {
+	tls := find(&into.node, "tls")
+	if skips := find(tls, "insecure_skip_verify"); skips == nil || skips.Value != "true" || find(tls, "ca") == nil {
+		return
+	}
+	for i := 0; i+1 < len(tls.Content); i += 2 {
+		if tls.Content[i].Value == "ca" {
+			tls.Content = append(tls.Content[:i], tls.Content[i+2:]...)
+			break
+		}
+	}
+	t.note(table.Line, LeftOut, "%s.tls_ca: insecure_skip_verify is true, so that no certificate is checked", where)
 }
 
 func isZero(v *yaml.Node) bool {

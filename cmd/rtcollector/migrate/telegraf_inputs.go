@@ -131,7 +131,7 @@ func telegrafInputs() map[string]inputRule {
 		})},
 		"exec": {to: "exec", keys: map[string]keyRule{
 			"commands": {to: "commands"}, "command": {to: "commands", convert: toList}, "timeout": {to: "timeout"}, "environment": {to: "environment"}, "ignore_error": {to: "ignore_error"},
-			"data_format": {to: "data_format", convert: convertDataFormat}, "name_suffix": always, "data_type": always, "tag_keys": {why: "texts in JSON become labels"}, "json_string_fields": {why: "texts in JSON become labels"},
+			"data_format": {to: "data_format", convert: convertDataFormat}, "data_type": {why: "numbers are recognised"}, "tag_keys": {why: "texts in JSON become labels"}, "json_string_fields": {why: "texts in JSON become labels"},
 		}},
 		"syslog": {to: "syslog", keys: map[string]keyRule{
 			"server": {to: "server"}, "tls_cert": {to: "tls_cert"}, "tls_key": {to: "tls_key"}, "tls_allowed_cacerts": {to: "tls_client_ca", convert: first}, "framing": {to: "framing"}, "trailer": {to: "trailer"},
@@ -287,6 +287,9 @@ func hostOr(host, otherwise string) string {
 	return host
 }
 
+// libpqWord is key and value; a value with blanks is in single quotes, in which a backslash protects a quote.
+var libpqWord = regexp.MustCompile(`(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s']+))`)
+
 // makePostgres translates an address of libpq: a URL, or words "key=value".
 func makePostgres(t *translation, where string, server *yaml.Node, into *settings) {
 	if u, err := url.Parse(server.Value); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
@@ -297,9 +300,8 @@ func makePostgres(t *translation, where string, server *yaml.Node, into *setting
 		into.set("url", u.String())
 		return
 	}
-	for word := range strings.FieldsSeq(server.Value) {
-		key, value, _ := strings.Cut(word, "=")
-		value = strings.Trim(value, "'")
+	for _, found := range libpqWord.FindAllStringSubmatch(server.Value, -1) {
+		key, value := found[1], strings.NewReplacer(`\'`, "'", `\\`, `\`).Replace(found[2]+found[3])
 		switch key {
 		case "host", "user", "dbname", "sslmode":
 			into.set(key, value)
@@ -327,7 +329,7 @@ func makeMariaDB(t *translation, where string, server *yaml.Node, into *settings
 		host, port, err = net.SplitHostPort(c.Addr)
 	}
 	if err != nil { // its message may quote a password
-		t.note(server.Line, Todo, "%s: this is no data source name that I can read; write host, port, user and password", where)
+		t.note(server.Line, Todo, "%s: this data source name cannot be read; write host, port, user and password", where)
 		return
 	}
 	if c.Net == "unix" {
