@@ -6,16 +6,24 @@ PACKAGES ?= ./...
 FUZZTIME ?= 60s
 
 GOLANGCI := bin/golangci-lint-v2.15.0
+NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
 	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build custom test test-web vendor-web lint bench fuzz cross lean generate check vet format test-machines
+.PHONY: help build custom release test test-web test-packages vendor-web lint bench fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/rtcollector, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rtcollector ./cmd/rtcollector
+
+release: $(NFPM) ## Build all archives and packages into dist, twice to compare; RELEASE="-targets linux/amd64" builds fewer
+	go run ./internal/tools/release -nfpm $(NFPM) -twice $(RELEASE)
+
+$(NFPM):
+	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
+	mv bin/nfpm $@
 
 custom: ## Build bin/rtcollector-custom with only what CONFIG=my.yaml names, without the dashboard and the terminal view
 	go run ./internal/tools/custom -config '$(CONFIG)' -ldflags '$(LDFLAGS)'
@@ -28,9 +36,12 @@ test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium,
 	@browser=$$(.ci/web) && race=$$(.ci/race) && RTC_TEST_WEB=$${RTC_TEST_WEB:-$${browser:+1}} && export RTC_TEST_WEB && \
 	 go run ./internal/tools/runtests $$race -shuffle=on ./cmd/rtcollector/web/ui
 
+test-packages: $(NFPM) ## Install, run, upgrade and remove the packages in a Debian in the cache (needs root; .ci/packages)
+	NFPM=$(NFPM) .ci/packages
+
 test-machines: ## Run the builds for other processors and Windows, and the parsers' tests there; on Debian in emulators, unpacked into a cache (.ci/machines)
 	@emulators=$$(.ci/machines) && PATH="$${emulators:+$$emulators:}$$PATH" && export PATH && \
-	 go run ./internal/tools/runtests -count=1 ./cmd/rtcollector/machines
+	 go run ./internal/tools/runtests -count=1 -timeout 20m ./cmd/rtcollector/machines
 
 vendor-web: ## Copy the dashboard's third-party files anew, in the versions of its package-lock.json (needs npm)
 	cmd/rtcollector/web/ui/vendor.sh

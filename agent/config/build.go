@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ type builder struct {
 func (b *builder) buildInputs(list *yaml.Node) []Input {
 	var ins []Input
 	ids := idSet{}
-	items := b.parseItems("inputs", list)
+	items := b.selectAvailable(list, b.parseItems("inputs", list))
 	for i, it := range items {
 		if def, err := b.env.Inputs.Find("input", it.name, b.env.GOOS); err == nil {
 			items[i].component = def.Name()
@@ -57,6 +58,27 @@ func (b *builder) buildInputs(list *yaml.Node) []Input {
 		}
 	}
 	return ins
+}
+
+// selectAvailable warns of inputs that exist only on other systems. It returns those that stand for them here, and all others, so that one
+// configuration serves several systems. It is an error if nothing remains.
+func (b *builder) selectAvailable(list *yaml.Node, items []componentItem) []componentItem {
+	var available []componentItem
+	for _, it := range items {
+		_, err := b.env.Inputs.Find("input", it.name, b.env.GOOS)
+		var unavailable *catalog.UnavailableError
+		if errors.As(err, &unavailable) {
+			b.ps.Warn(it.nameNode, it.path, "%s", err)
+			if it.name = unavailable.Replacement; it.name == "" {
+				continue
+			}
+		}
+		available = append(available, it)
+	}
+	if len(items) > 0 && len(available) == 0 {
+		b.ps.Add(list, "inputs", "none of them is available on %s; \"rtcollector plugins list\" shows those that are", b.env.GOOS)
+	}
+	return available
 }
 
 // warnUnmatched warns of patterns that match none of the metrics that an input documents or that its settings name.

@@ -75,7 +75,7 @@ func outputDefinition[C any](name string, defaults C) outputs.Definition {
 func testEnv() Env {
 	return Env{
 		Inputs: plugins.Catalog{
-			inputDefinition[cpuConfig]("linux_cpu").On("linux").As("cpu"), inputDefinition[cpuConfig]("macos_cpu").On("darwin").As("cpu"),
+			inputDefinition[cpuConfig]("linux_cpu").On("linux").As("cpu").Elsewhere("darwin", "windows"), inputDefinition[cpuConfig]("macos_cpu").On("darwin").InsteadOf("linux_cpu"),
 			inputDefinition[struct{}]("mem"), inputDefinition[struct{}]("internal"), inputDefinition[struct{}]("linux_net").On("linux"), inputDefinition[struct{}]("mac_only").On("darwin"),
 		},
 		Outputs: outputs.Catalog{outputDefinition("redis", redisConfig{Host: "localhost", Port: 6379}), outputDefinition("redistimeseries", redisConfig{})},
@@ -312,15 +312,46 @@ func TestDuplicatesAreReported(t *testing.T) {
 	}
 }
 
-func TestNameOfAnotherSystemSelectsItsSibling(t *testing.T) {
-	env := testEnv()
-	env.GOOS = "darwin"
-	c, err := Parse(t.Context(), "c", []byte("inputs: [linux_cpu, cpu]\noutputs: [redis]\n"), env)
-	if err != nil {
-		t.Fatal(err)
+// Inputs of other systems are left out with a warning, so that one file serves several systems.
+func TestInputsOfOtherSystemsAreLeftOut(t *testing.T) {
+	const text = "inputs: [linux_cpu, {cpu: {exclude: [a]}}, macos_cpu, linux_net, mac_only]\noutputs: [redis]\n"
+	for goos, want := range map[string]struct {
+		ids      []string
+		warnings string
+	}{
+		"linux": {[]string{"linux_cpu", "linux_cpu#2", "linux_net", "internal"}, `c:1:44: inputs[2].macos_cpu: macos_cpu is not available on linux: use cpu, which works on every system
+c:1:66: inputs[4].mac_only: mac_only is not available on linux: it runs on darwin`},
+		"darwin": {[]string{"macos_cpu", "cpu", "mac_only", "internal"}, `c:1:10: inputs[0].linux_cpu: linux_cpu is not available on darwin: macos_cpu is used, as the Python agent did; cpu has the same names on every system
+c:1:44: inputs[2].macos_cpu: appears twice with the same settings, first on line 1; the second is ignored
+c:1:55: inputs[3].linux_net: linux_net is not available on darwin: it runs on linux`},
+		"windows": {[]string{"cpu", "internal"}, `c:1:10: inputs[0].linux_cpu: linux_cpu is not available on windows: use cpu, which works on every system
+c:1:44: inputs[2].macos_cpu: macos_cpu is not available on windows: use cpu, which works on every system
+c:1:55: inputs[3].linux_net: linux_net is not available on windows: it runs on linux
+c:1:66: inputs[4].mac_only: mac_only is not available on windows: it runs on darwin`},
+	} {
+		env := testEnv()
+		env.GOOS = goos
+		c, err := Parse(t.Context(), "c", []byte(text), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, in := range c.Inputs {
+			ids = append(ids, in.ID)
+		}
+		if diff := cmp.Diff(want.ids, ids); diff != "" {
+			t.Errorf("%s: %s", goos, diff)
+		}
+		if diff := cmp.Diff(want.warnings, c.Warnings.Error()); diff != "" {
+			t.Errorf("%s: %s", goos, diff)
+		}
 	}
-	if name := c.Inputs[0].Built.Definition.Name(); name != "macos_cpu" {
-		t.Errorf("linux_cpu on darwin is %s", name)
+}
+
+func TestNoInputOfThisSystemIsAnError(t *testing.T) {
+	_, err := Parse(t.Context(), "c", []byte("inputs: [macos_cpu, mac_only]\noutputs: [redis]\n"), testEnv())
+	if want := `c:1:9: inputs: none of them is available on linux; "rtcollector plugins list" shows those that are`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

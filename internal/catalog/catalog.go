@@ -26,6 +26,9 @@ type Sharer interface{ Share(config any) }
 type Definition[E, O, L any] struct {
 	name, summary, readme string
 	aliases, systems      []string
+	elsewhere             []string // systems on which the component has its portable name
+	replaced              string   // the component of another system that this one stands for
+	documentedName        string   // the name in the README's samples
 	onRequest             bool
 	defaults              func() any
 	decode                func(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L]
@@ -34,9 +37,10 @@ type Definition[E, O, L any] struct {
 // Define makes a definition from a configuration type C. Build makes a live component from a decoded configuration.
 func Define[C, E, O, L any](name, summary string, defaults func() C, options func() O, build func(E, C) (L, error)) Definition[E, O, L] {
 	return Definition[E, O, L]{
-		name:     name,
-		summary:  summary,
-		defaults: func() any { return defaults() },
+		name:           name,
+		documentedName: name,
+		summary:        summary,
+		defaults:       func() any { return defaults() },
 		decode: func(ps *conf.Problems, n *yaml.Node, path string) Built[E, O, L] {
 			o, c := options(), defaults()
 			conf.Decode(ps, n, path, &c, &o)
@@ -51,6 +55,28 @@ func Define[C, E, O, L any](name, summary string, defaults func() C, options fun
 // On restricts the definition to systems, named as in GOOS. On other systems [Catalog.Find] returns an error that names them.
 func (d Definition[E, O, L]) On(goos ...string) Definition[E, O, L] {
 	d.systems = goos
+	return d
+}
+
+// Elsewhere adds systems on which the definition runs under its portable name: the first alias, or the only name that it has. On("linux").
+// As("cpu").Elsewhere("darwin") makes linux_cpu the input "cpu" of macOS, where linux_cpu does not exist.
+func (d Definition[E, O, L]) Elsewhere(goos ...string) Definition[E, O, L] {
+	d.elsewhere = goos
+	return d
+}
+
+// InsteadOf names a component that does not exist on the systems of this one, and that this one stands for there, as it did in the Python
+// rtcollector.
+func (d Definition[E, O, L]) InsteadOf(name string) Definition[E, O, L] {
+	d.replaced = name
+	return d
+}
+
+// For returns the definition with the name that it has on a system.
+func (d Definition[E, O, L]) For(goos string) Definition[E, O, L] {
+	if slices.Contains(d.elsewhere, goos) && len(d.aliases) > 0 {
+		d.name, d.aliases = d.aliases[0], d.aliases[1:]
+	}
 	return d
 }
 
@@ -84,8 +110,11 @@ func (d Definition[E, O, L]) Readme() string { return d.readme }
 // Aliases returns the other names that select the definition.
 func (d Definition[E, O, L]) Aliases() []string { return d.aliases }
 
-// Systems returns the systems that the component runs on; empty means all.
-func (d Definition[E, O, L]) Systems() []string { return d.systems }
+// Systems returns the systems that the component runs on, under any of its names; empty means all.
+func (d Definition[E, O, L]) Systems() []string { return slices.Concat(d.systems, d.elsewhere) }
+
+// IsElsewhere reports whether the component has its portable name on a system.
+func (d Definition[E, O, L]) IsElsewhere(goos string) bool { return slices.Contains(d.elsewhere, goos) }
 
 // Starts reports whether the component works on a system without a configuration of its own.
 func (d Definition[E, O, L]) Starts(goos string) bool { return d.Runs(goos) && !d.onRequest }
@@ -93,9 +122,9 @@ func (d Definition[E, O, L]) Starts(goos string) bool { return d.Runs(goos) && !
 // Defaults returns the default configuration.
 func (d Definition[E, O, L]) Defaults() any { return d.defaults() }
 
-// Runs reports whether the component exists on a system.
+// Runs reports whether the component exists on a system, under any of its names.
 func (d Definition[E, O, L]) Runs(goos string) bool {
-	return len(d.systems) == 0 || slices.Contains(d.systems, goos)
+	return len(d.systems) == 0 || slices.Contains(d.Systems(), goos)
 }
 
 // Sample returns the first yaml block of the README, or "".
@@ -105,14 +134,29 @@ func (d Definition[E, O, L]) Sample() string {
 		return ""
 	}
 	sample, _, _ := strings.Cut(rest, "```")
-	return sample
+	return d.renameItems(sample)
+}
+
+// renameItems replaces the name in a block of the README by the one that the definition has.
+func (d Definition[E, O, L]) renameItems(block string) string {
+	if d.name == d.documentedName {
+		return block
+	}
+	var text strings.Builder
+	for line := range strings.Lines(block) {
+		if rest, ok := strings.CutPrefix(line, "- "+d.documentedName); ok {
+			line = "- " + d.name + rest
+		}
+		text.WriteString(line)
+	}
+	return text.String()
 }
 
 // Settings returns an example with every setting: the "yaml settings" block of the README, or else the sample.
 func (d Definition[E, O, L]) Settings() string {
 	if _, rest, ok := strings.Cut(d.readme, "```yaml settings\n"); ok {
 		block, _, _ := strings.Cut(rest, "```")
-		return block
+		return d.renameItems(block)
 	}
 	return d.Sample()
 }
@@ -121,7 +165,7 @@ func (d Definition[E, O, L]) Settings() string {
 func (d Definition[E, O, L]) Starter() string {
 	if _, rest, ok := strings.Cut(d.readme, "```yaml starter\n"); ok {
 		block, _, _ := strings.Cut(rest, "```")
-		return block
+		return d.renameItems(block)
 	}
 	return "- " + d.name + "\n"
 }
@@ -147,31 +191,71 @@ func (b Built[E, O, L]) New(e E) (L, error) { return b.build(e) }
 // Catalog is the list of the definitions of one kind.
 type Catalog[E, O, L any] []Definition[E, O, L]
 
-// Find returns the definition that a name in a configuration selects on a system. Kind is "input" or "output", for errors. If the
-// component does not run on the system, another one with the same alias replaces it: linux_cpu selects macos_cpu on a Mac, as in the
-// Python rtcollector.
+// For returns the definitions with the names that they have on a system, also of those that do not run there.
+func (c Catalog[E, O, L]) For(goos string) Catalog[E, O, L] {
+	all := make(Catalog[E, O, L], 0, len(c))
+	for _, d := range c {
+		all = append(all, d.For(goos))
+	}
+	return all
+}
+
+// UnavailableError is the error of a name that exists, but not on this system.
+type UnavailableError struct {
+	Name, GOOS  string
+	Replacement string   // what stands for it on this system; "": nothing does
+	Portable    string   // the name without its system, which selects something here; "": it does not
+	Systems     []string // where the name exists
+}
+
+// Error implements error.
+func (e *UnavailableError) Error() string {
+	switch {
+	case e.Replacement != "":
+		return fmt.Sprintf("%s is not available on %s: %s is used, as the Python agent did; %s has the same names on every system",
+			e.Name, e.GOOS, e.Replacement, e.Portable)
+	case e.Portable != "":
+		return fmt.Sprintf("%s is not available on %s: use %s, which works on every system", e.Name, e.GOOS, e.Portable)
+	}
+	return fmt.Sprintf("%s is not available on %s: it runs on %s", e.Name, e.GOOS, strings.Join(e.Systems, ", "))
+}
+
+// Find returns the definition that a name in a configuration selects on a system. Kind is "input" or "output", for errors. The error is an
+// [*UnavailableError] if the name exists only on other systems.
 func (c Catalog[E, O, L]) Find(kind, name, goos string) (Definition[E, O, L], error) {
-	var named *Definition[E, O, L]
-	for i, d := range c {
+	if d, ok := c.find(name, goos); ok {
+		return d, nil
+	}
+	for _, d := range c {
 		if d.name != name && !slices.Contains(d.aliases, name) {
 			continue
 		}
-		if d.Runs(goos) {
-			return d, nil
+		err := &UnavailableError{Name: name, GOOS: goos, Systems: d.Systems()}
+		if d.name == name && len(d.aliases) > 0 && len(d.elsewhere) > 0 {
+			err.Systems = d.systems
 		}
-		named = &c[i]
-	}
-	if named == nil {
-		return Definition[E, O, L]{}, fmt.Errorf("unknown %s %q%s", kind, name, conf.Suggest(name, c.names()))
-	}
-	for _, alias := range named.aliases {
-		for _, d := range c {
-			if slices.Contains(d.aliases, alias) && d.Runs(goos) {
-				return d, nil
+		_, portable, _ := strings.Cut(name, "_") // of linux_cpu, macos_cpu, windows_cpu
+		if _, ok := c.find(portable, goos); ok {
+			err.Portable = portable
+		}
+		for _, other := range c {
+			if other.replaced == name && other.Runs(goos) {
+				err.Replacement = other.name
 			}
 		}
+		return d, err
 	}
-	return *named, fmt.Errorf("%s %q runs on %s, this is %s", kind, name, strings.Join(named.systems, ", "), goos)
+	return Definition[E, O, L]{}, fmt.Errorf("unknown %s %q%s", kind, name, conf.Suggest(name, c.For(goos).names()))
+}
+
+// find returns the definition that has a name on a system.
+func (c Catalog[E, O, L]) find(name, goos string) (Definition[E, O, L], bool) {
+	for _, d := range c.For(goos) {
+		if d.Runs(goos) && (d.name == name || slices.Contains(d.aliases, name)) {
+			return d, true
+		}
+	}
+	return Definition[E, O, L]{}, false
 }
 
 func (c Catalog[E, O, L]) names() []string {

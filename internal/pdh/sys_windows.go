@@ -4,6 +4,7 @@ package pdh
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -11,7 +12,7 @@ import (
 
 // library has the functions of pdh.dll.
 type library struct {
-	openQuery, addCounter, collect, getArray, closeQuery *windows.LazyProc
+	openQuery, addCounter, collect, getValue, getArray, closeQuery *windows.LazyProc
 }
 
 func newLibrary() *library {
@@ -20,6 +21,7 @@ func newLibrary() *library {
 		openQuery:  dll.NewProc("PdhOpenQueryW"),
 		addCounter: dll.NewProc("PdhAddEnglishCounterW"),
 		collect:    dll.NewProc("PdhCollectQueryData"),
+		getValue:   dll.NewProc("PdhGetFormattedCounterValue"),
 		getArray:   dll.NewProc("PdhGetFormattedCounterArrayW"),
 		closeQuery: dll.NewProc("PdhCloseQuery"),
 	}
@@ -28,18 +30,19 @@ func newLibrary() *library {
 type query struct {
 	library *library
 	handle  uintptr
+	paths   map[Counter]Path
 	buf     []uint64 // for items; its elements align them
 }
 
 // Open opens a query of this host's counters.
 func Open() (Query, error) {
 	l := newLibrary()
-	for _, p := range []*windows.LazyProc{l.openQuery, l.addCounter, l.collect, l.getArray, l.closeQuery} {
+	for _, p := range []*windows.LazyProc{l.openQuery, l.addCounter, l.collect, l.getValue, l.getArray, l.closeQuery} {
 		if err := p.Find(); err != nil {
 			return nil, err // otherwise Call would panic
 		}
 	}
-	q := &query{library: l}
+	q := &query{library: l, paths: map[Counter]Path{}}
 	if r, _, _ := l.openQuery.Call(0, 0, uintptr(unsafe.Pointer(&q.handle))); r != 0 {
 		return nil, fmt.Errorf("open a query of performance counters: %w", Status(r))
 	}
@@ -48,6 +51,10 @@ func Open() (Query, error) {
 
 // Add implements Query.
 func (q *query) Add(path string) (Counter, error) {
+	parsed, err := ParsePath(path)
+	if err != nil {
+		return 0, err
+	}
 	text, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return 0, err
@@ -56,6 +63,7 @@ func (q *query) Add(path string) (Counter, error) {
 	if r, _, _ := q.library.addCounter.Call(q.handle, uintptr(unsafe.Pointer(text)), 0, uintptr(unsafe.Pointer(&c))); r != 0 {
 		return 0, Status(r)
 	}
+	q.paths[c] = parsed
 	return c, nil
 }
 
@@ -68,12 +76,17 @@ func (q *query) Collect() error {
 	return nil
 }
 
-// item is PDH_FMT_COUNTERVALUE_ITEM_W with a double, on 64 bits.
-type item struct {
-	name   *uint16
+// formatted is PDH_FMT_COUNTERVALUE with a double.
+type formatted struct {
 	status uint32
 	_      uint32
 	value  float64
+}
+
+// item is PDH_FMT_COUNTERVALUE_ITEM_W, on 64 bits.
+type item struct {
+	name *uint16
+	formatted
 }
 
 const (
@@ -86,6 +99,26 @@ const (
 
 // Values implements Query.
 func (q *query) Values(c Counter) ([]Value, error) {
+	if p := q.paths[c]; !strings.Contains(p.Instance, "*") {
+		return q.value(c, p.Instance)
+	}
+	return q.array(c)
+}
+
+// value reads a counter whose path has no wildcard.
+func (q *query) value(c Counter, instance string) ([]Value, error) {
+	var f formatted
+	r, _, _ := q.library.getValue.Call(uintptr(c), formatDouble|formatNoCap, 0, uintptr(unsafe.Pointer(&f)))
+	if status := Status(r); status.isWithoutValue() {
+		return nil, nil
+	} else if status != 0 {
+		return nil, status
+	}
+	return []Value{{Instance: instance, Valid: f.status <= maxStatusGood, Value: f.value}}, nil
+}
+
+// array reads all instances of a counter whose path has a wildcard. A bigger buffer is made if it does not hold them.
+func (q *query) array(c Counter) ([]Value, error) {
 	for {
 		size, count := uint32(8*len(q.buf)), uint32(0)
 		var first unsafe.Pointer

@@ -1,14 +1,17 @@
 // Package sysinfo reads what macOS, Windows and FreeBSD say about their host. On Linux, inputs read the kernel's files themselves
 // (internal/hostfs, docs/adr/0003).
 //
-// sysinfo.go has the types: one for all systems, so that inputs compute and name everything once. A file per system has its readers.
-// Recorded values of real machines stand in for them in tests.
+// sysinfo.go has the types: the same for all systems, so that inputs compute and name everything once. sys_darwin.go, sys_freebsd.go and
+// sys_windows.go have the readers of one system, sys_bsd.go those that macOS and FreeBSD share. gopsutil.go has the readers that use
+// gopsutil, of which macOS needs another version (gopsutil_v3*.go, gopsutil_v4*.go). parse.go parses what systems and their programs print,
+// and slow.go bounds calls that may hang. Package sysinfotest replaces the readers with recorded values.
 package sysinfo
 
 import "context"
 
-// Host reads one host. A function is nil, and its error is errors.ErrUnsupported, where the system has nothing like it. Every function may be
-// called again and again, from one goroutine at a time. It returns soon after its context is done.
+// Host reads one host. A function is nil where the system has nothing like it. It may be called again and again. Space may be called for
+// several paths at once; the others are called from one goroutine at a time. A function returns soon after its context is done. What it
+// returns together with an error is valid.
 type Host struct {
 	CPUs       func(context.Context) ([]CPU, error)
 	Memory     func(context.Context) (Memory, error)
@@ -22,6 +25,7 @@ type Host struct {
 	System     func(context.Context) (System, error)
 	Processes  func(context.Context) (Processes, error)
 	Sensors    func(context.Context) ([]Sensor, error)
+	Clock      func(context.Context) (Clock, error)
 }
 
 // CPU is how long a core was in each state since the start of the system, in seconds. States that a system does not count are 0, and
@@ -53,6 +57,7 @@ type Mount struct {
 	ReadOnly bool
 	Remote   bool // on another machine, which may not answer
 	Options  []string
+	Size     float64 // bytes, as Space has it; 0: only Space knows
 }
 
 // Space is in bytes, Inodes are counts.
@@ -84,7 +89,7 @@ type Interface struct {
 // Sockets is a number of sockets of one kind.
 type Sockets struct {
 	Protocol string // "tcp", "udp"; IPv4 and IPv6 together
-	State    string // as netstat(8) says it: "ESTABLISHED"; "" for UDP
+	State    string // ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN CLOSING; "" for UDP
 	Count    int
 }
 
@@ -107,7 +112,8 @@ type System struct {
 
 // Processes are the numbers of processes by state, as on Linux: running, sleeping, stopped, zombies, blocked, idle, unknown.
 type Processes struct {
-	ByState map[string]int
+	ByState map[string]int // empty where processes have no states
+	Total   int
 	Threads int // 0: not counted
 }
 
@@ -115,4 +121,15 @@ type Processes struct {
 type Sensor struct {
 	Name    string
 	Celsius float64
+}
+
+// Clock is what ntp_adjtime(2) returns, in its units.
+type Clock struct {
+	State    int    // TIME_OK and others: 0 to 5
+	Status   uint32 // the bits STA_…
+	Offset   float64
+	Constant float64
+
+	Frequency                float64 // 2^-16 ppm
+	MaxError, EstimatedError float64 // microseconds
 }

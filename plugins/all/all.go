@@ -22,6 +22,12 @@ import (
 	linuxswap "github.com/rtcollector/rtcollector/plugins/linux_swap"
 	linuxtime "github.com/rtcollector/rtcollector/plugins/linux_time"
 	linuxvmstat "github.com/rtcollector/rtcollector/plugins/linux_vmstat"
+	macoscpu "github.com/rtcollector/rtcollector/plugins/macos_cpu"
+	macosdisk "github.com/rtcollector/rtcollector/plugins/macos_disk"
+	macosio "github.com/rtcollector/rtcollector/plugins/macos_io"
+	macosmem "github.com/rtcollector/rtcollector/plugins/macos_mem"
+	macosnet "github.com/rtcollector/rtcollector/plugins/macos_net"
+	macosswap "github.com/rtcollector/rtcollector/plugins/macos_swap"
 	mariadbinput "github.com/rtcollector/rtcollector/plugins/mariadb"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
@@ -37,6 +43,7 @@ import (
 	system "github.com/rtcollector/rtcollector/plugins/system"
 	windowscpu "github.com/rtcollector/rtcollector/plugins/windows_cpu"
 	windowsdisk "github.com/rtcollector/rtcollector/plugins/windows_disk"
+	windowseventlog "github.com/rtcollector/rtcollector/plugins/windows_eventlog"
 	windowsio "github.com/rtcollector/rtcollector/plugins/windows_io"
 	windowsmem "github.com/rtcollector/rtcollector/plugins/windows_mem"
 	windowsnet "github.com/rtcollector/rtcollector/plugins/windows_net"
@@ -65,6 +72,12 @@ func Catalog() plugins.Catalog {
 		linuxswap.Plugin,
 		linuxtime.Plugin,
 		linuxvmstat.Plugin,
+		macoscpu.Plugin,
+		macosdisk.Plugin,
+		macosio.Plugin,
+		macosmem.Plugin,
+		macosnet.Plugin,
+		macosswap.Plugin,
 		mariadbinput.Plugin,
 		netstat.Plugin,
 		nginx.Plugin,
@@ -80,6 +93,7 @@ func Catalog() plugins.Catalog {
 		system.Plugin,
 		windowscpu.Plugin,
 		windowsdisk.Plugin,
+		windowseventlog.Plugin,
 		windowsio.Plugin,
 		windowsmem.Plugin,
 		windowsnet.Plugin,

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
@@ -15,7 +16,7 @@ import (
 func TestNamesAreUnique(t *testing.T) {
 	for _, goos := range []string{"linux", "darwin", "windows", "freebsd"} {
 		owner := map[string]string{}
-		for _, d := range Catalog() {
+		for _, d := range Catalog().For(goos) {
 			if !d.Runs(goos) {
 				continue
 			}
@@ -34,6 +35,29 @@ func TestAliases(t *testing.T) {
 		"swap": "linux_swap", "sensors": "linux_sensors", "time": "linux_time", "vmstat": "linux_vmstat", "system": "system", "internal": "internal"} {
 		if d, err := Catalog().Find("input", alias, "linux"); err != nil || d.Name() != want {
 			t.Errorf("%s is %s, %v", alias, d.Name(), err)
+		}
+	}
+}
+
+// On other systems the portable names select the inputs of Linux, and the names of Linux nothing.
+func TestPortableNames(t *testing.T) {
+	for _, goos := range []string{"darwin", "windows", "freebsd"} {
+		for _, name := range []string{"cpu", "mem", "disk", "net", "io", "swap", "system", "processes", "netstat"} {
+			if d, err := Catalog().Find("input", name, goos); err != nil || d.Name() != name || !d.Starts(goos) {
+				t.Errorf("%s on %s is %q, %v", name, goos, d.Name(), err)
+			}
+		}
+		advice := "linux_cpu is not available on " + goos + ": use cpu, which works on every system"
+		if goos == "darwin" {
+			advice = "linux_cpu is not available on darwin: macos_cpu is used, as the Python agent did; cpu has the same names on every system"
+		}
+		for name, want := range map[string]string{"linux_cpu": advice, "linux_vmstat": "it runs on linux", "vmstat": "it runs on linux"} {
+			if _, err := Catalog().Find("input", name, goos); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s on %s: %v", name, goos, err)
+			}
+		}
+		if d, err := Catalog().Find("input", "disk", goos); err != nil || !strings.HasPrefix(d.Sample(), "- disk:") || !strings.HasPrefix(d.Starter(), "- disk:") {
+			t.Errorf("the sample of disk on %s: %s%s %v", goos, d.Sample(), d.Starter(), err)
 		}
 	}
 }
@@ -65,11 +89,11 @@ func TestKeysAreUnique(t *testing.T) {
 // startAllInputs returns the inputs that need no configuration.
 func startAllInputs(tb testing.TB) map[string]*plugintest.Probe {
 	probes := map[string]*plugintest.Probe{}
-	for _, d := range Catalog() {
+	for _, d := range Catalog().For(runtime.GOOS) {
 		if !d.Starts(runtime.GOOS) {
 			continue
 		}
-		env := plugintest.Env(d.Name(), "")
+		env := plugintest.Env(d.Name(), "", func(e *plugins.Env) { e.Host = sysinfo.New() })
 		for _, in := range Catalog() {
 			env.Self.NewInput(in.Name())
 		}

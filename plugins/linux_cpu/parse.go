@@ -28,8 +28,16 @@ func stateNames() [numStates]string {
 	return [numStates]string{"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"}
 }
 
-// cpuTicks are the ticks that one line counts, by state.
+// cpuTicks are the times that a core spent in each state: in ticks of 1/100 s from /proc/stat, in microseconds from other systems.
 type cpuTicks [numStates]uint64
+
+// stateSet has a bit for each state.
+type stateSet uint
+
+// firstStates returns the set of the first n states.
+func firstStates(n int) stateSet { return 1<<n - 1 }
+
+func (s stateSet) contains(state int) bool { return s&(1<<state) != 0 }
 
 // sumTicks returns the ticks in all states. Guest time counts twice, because user contains it.
 func (t *cpuTicks) sumTicks() (ticks float64) {

@@ -1,5 +1,5 @@
-// Package linuxcpu reports how the CPUs of a Linux host spend their time. plugin.go is the input; parse.go has pure
-// functions that parse /proc/stat and compute shares.
+// Package linuxcpu reports how the CPUs of a host spend their time. plugin.go has the series, and the input on Linux; host.go is the input on
+// other systems; parse.go has pure functions that parse /proc/stat and compute shares.
 package linuxcpu
 
 import (
@@ -17,8 +17,8 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total (Linux)", func() Config { return Config{PerCore: true} }, build).
-	On("linux").As("cpu").Doc(readme)
+var Plugin = plugins.Poll("linux_cpu", "CPU time by state, per core and in total", func() Config { return Config{PerCore: true} }, build).
+	On("linux").As("cpu").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 // Config holds the input's settings.
 type Config struct {
@@ -27,7 +27,7 @@ type Config struct {
 
 type input struct {
 	stat    *hostfs.File
-	cores   *telemetry.Vec[string, coreSeries]
+	cores   *telemetry.Vec[string, coreSeries] // by the name of a cpu line
 	perCore bool
 }
 
@@ -39,12 +39,12 @@ type coreSeries struct {
 	allTicks  telemetry.Growth // of the ticks in all states
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
-	return &input{
-		stat:    env.FS.ProcFile("stat"),
-		cores:   telemetry.NewVec(env.Factory, newCoreSeries),
-		perCore: c.PerCore,
-	}, nil
+func build(env plugins.Env, c Config) (plugins.Gatherer, error) {
+	cores := telemetry.NewVec(env.Factory, newCoreSeries)
+	if env.Host != nil {
+		return &hostInput{readCPUs: env.Host.CPUs, cores: cores, perCore: c.PerCore}, nil
+	}
+	return &input{stat: env.FS.ProcFile("stat"), cores: cores, perCore: c.PerCore}, nil
 }
 
 func newCoreSeries(f *telemetry.Factory, name string) coreSeries {
@@ -74,7 +74,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			continue
 		}
 		found = true
-		telemetry.GetBytes(in.cores, name).addShares(out, now, columns)
+		telemetry.GetBytes(in.cores, name).addShares(out, now, firstStates(columns))
 		if !in.perCore { // the first line is the total
 			break
 		}
@@ -87,7 +87,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 }
 
 // addShares appends the shares of the time since the last reading. It omits states that this kernel does not count.
-func (c *coreSeries) addShares(out *telemetry.Batch, now cpuTicks, columns int) {
+func (c *coreSeries) addShares(out *telemetry.Batch, now cpuTicks, counted stateSet) {
 	last := c.lastTicks
 	c.lastTicks = now
 	if _, known := c.allTicks.Step(now.sumTicks()); !known {
@@ -97,8 +97,10 @@ func (c *coreSeries) addShares(out *telemetry.Batch, now cpuTicks, columns int) 
 	if !ok {
 		return
 	}
-	for i := range columns {
-		out.Add(c.states[i], shares[i])
+	for i, share := range shares {
+		if counted.contains(i) {
+			out.Add(c.states[i], share)
+		}
 	}
 	out.Add(c.active, max(0, 100-shares[idle]-shares[iowait]))
 }

@@ -17,6 +17,9 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Then: "testdata/vm-6.18-later"},
 		plugintest.Case{Name: "nine columns", Root: "testdata/kvmhost-2.6.32", Then: "testdata/kvmhost-2.6.32-later"},
 		plugintest.Case{Name: "core comes online", Root: "testdata/armboard-4.9", Then: "testdata/armboard-4.9-later"},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later", Allocs: 8},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later", Allocs: 8},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later", Allocs: 8},
 	)
 }
 

@@ -17,10 +17,10 @@ type Config struct {
 
 func defaults() Config { return Config{ExcludeDocker: true} }
 
-// selectMounts returns the mounts to report, in the order of mountinfo.
+// selectMounts returns the mounts to report, in their order.
 func (c Config) selectMounts(all []mount) []mount {
 	visible := map[string]int{} // by path: a later mount covers an earlier one
-	best := map[string]int{}    // by device: the shortest path of several mounts of one file system
+	best := map[string]int{}    // by device: which of several mounts of the same space is reported
 	for i, m := range all {
 		visible[m.path] = i
 	}
@@ -28,7 +28,7 @@ func (c Config) selectMounts(all []mount) []mount {
 		if visible[m.path] != i || !c.acceptsMount(m) {
 			continue
 		}
-		if b, ok := best[m.device]; !ok || len(m.path) < len(all[b].path) {
+		if b, ok := best[m.device]; !ok || m.listed.IsBetterThan(all[b].listed) {
 			best[m.device] = i
 		}
 	}

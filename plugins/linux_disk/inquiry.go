@@ -3,6 +3,8 @@ package linuxdisk
 import (
 	"context"
 	"errors"
+
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 )
 
 // spaceUsage is the result of statfs(2), in bytes and inodes.
@@ -22,10 +24,7 @@ func (u spaceUsage) usedPercent() (percent float64, ok bool) {
 	return 100 * used / (used + u.available), true
 }
 
-// errStuck is the error of a file system that has not answered in time, in this gather or an earlier one.
-var errStuck = errors.New("no answer in time; skipped until it answers")
-
-// statRequest calls statfs(2) of one network file system in a separate goroutine, because the call cannot be interrupted when the
+// statRequest calls statfs(2) of one network file system, or of any on systems other than Linux, in a separate goroutine, because the call cannot be interrupted when the
 // server is dead. At most one goroutine exists. While it hangs, statfs is not called again.
 type statRequest struct {
 	replies chan reply
@@ -58,10 +57,10 @@ func (q *statRequest) startRequest(statfs func(string) (spaceUsage, error), path
 	}(q.replies)
 }
 
-// awaitReply returns the answer, or errStuck if ctx is done first.
+// awaitReply returns the answer, or sysinfo.ErrStuck if ctx is done first, or if a call of an earlier gather hangs.
 func (q *statRequest) awaitReply(ctx context.Context) (spaceUsage, error) {
 	if !q.started {
-		return spaceUsage{}, errStuck
+		return spaceUsage{}, sysinfo.ErrStuck
 	}
 	select {
 	case r := <-q.replies:
@@ -78,5 +77,5 @@ func (q *statRequest) awaitReply(ctx context.Context) (spaceUsage, error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return spaceUsage{}, ctx.Err()
 	}
-	return spaceUsage{}, errStuck
+	return spaceUsage{}, sysinfo.ErrStuck
 }

@@ -3,18 +3,22 @@ package linuxdisk
 import (
 	"slices"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 )
 
-// mount is one line of mountinfo.
+// mount is one line of mountinfo, or a mount of another system.
 type mount struct {
-	device        string // "254:0"; the same for all mounts of one file system
+	device        string // "254:0"; the same for all mounts of one file system, and for all volumes that share space
 	path          string
+	statfsPath    string // where this process finds it
 	fstype        string
 	source        string // "/dev/vda1", "nas:/export"
 	isRemote      bool   // a server or another process answers, and may hang
 	readOnly      bool
 	mountReadOnly bool // at this mount point only
 
+	listed sysinfo.Mount // as other systems list it; on Linux only the path
 	faults *faultCounter // of ext4; nil elsewhere
 }
 
@@ -33,7 +37,7 @@ func parseMountinfo(data []byte) []mount {
 			continue
 		}
 		m := mount{device: mountFields[2], path: unescapePath(mountFields[4]), fstype: sourceFields[0], source: unescapePath(sourceFields[1])}
-		m.isRemote = isRemote(m.fstype)
+		m.isRemote, m.listed.Path = isRemote(m.fstype), m.path
 		m.readOnly, m.mountReadOnly = len(sourceFields) > 2 && hasReadOnly(sourceFields[2]), hasReadOnly(mountFields[5])
 		mounts = append(mounts, m)
 	}
@@ -88,6 +92,8 @@ func parseOctalEscape(s string) (c byte, ok bool) {
 // isRemote reports whether statfs(2) of a file system waits for a server or a process, which may be dead or hung.
 func isRemote(fstype string) bool {
 	switch fstype {
+	case "afpfs", "fusefs", "macfuse", "osxfuse", "webdav": // macOS, FreeBSD
+		return true
 	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "beegfs", "ceph", "coda", "fuse", "fuseblk", "glusterfs", "gpfs", "lustre",
 		"ncpfs", "ocfs2", "orangefs", "pvfs2", "vboxsf", "virtiofs", "vmhgfs":
 		return true
@@ -98,6 +104,8 @@ func isRemote(fstype string) bool {
 // isPseudo reports whether a file system has no storage.
 func isPseudo(fstype string) bool {
 	switch fstype {
+	case "fdescfs", "linprocfs", "linsysfs", "mqueuefs", "nullfs", "procfs": // FreeBSD
+		return true
 	case "autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devfs", "devpts", "devtmpfs", "efivarfs",
 		"functionfs", "fuse.gvfsd-fuse", "fuse.lxcfs", "fuse.portal", "fusectl", "hugetlbfs", "mqueue", "nfsd", "nsfs", "proc", "pstore", "ramfs",
 		"resctrl", "rootfs", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs", "sysfs", "tmpfs", "tracefs", "usbfs":
@@ -110,6 +118,8 @@ func isPseudo(fstype string) bool {
 // 100 % of their space, which is no reason for an alarm.
 func isAlwaysFull(fstype string) bool {
 	switch fstype {
+	case "cd9660", "CDFS", "UDF": // macOS and FreeBSD, Windows
+		return true
 	case "cramfs", "erofs", "fuse.snapfuse", "fuse.squashfuse", "fuse.squashfuse_ll", "iso9660", "romfs", "snapfuse", "squashfs", "squashfuse", "udf":
 		return true
 	}

@@ -1,7 +1,7 @@
-// Package linuxdisk reports the space and inodes of a Linux host's mounted file systems.
+// Package linuxdisk reports the space and inodes of a host's mounted file systems.
 //
-// config.go selects the mounts that parse.go finds in mountinfo. inquiry.go calls statfs(2) of network file systems, which may hang.
-// faults.go reads the error counts of ext4.
+// config.go selects the mounts that parse.go finds in mountinfo, or that host.go finds on other systems. inquiry.go calls statfs(2) of
+// network file systems, which may hang. faults.go reads the error counts of ext4.
 package linuxdisk
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/metric"
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -22,13 +23,14 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file system (Linux)", defaults, build).
-	On("linux").As("disk").Doc(readme)
+var Plugin = plugins.Poll("linux_disk", "space and inodes per mounted file system", defaults, build).
+	On("linux").As("disk").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 type input struct {
 	config    Config
 	fs        hostfs.Root
 	mountinfo *hostfs.File
+	host      *sysinfo.Host // has the mounts; nil: mountinfo has them
 	statfs    func(path string) (spaceUsage, error)
 
 	lastMountinfo []byte // the content that mounts was parsed from
@@ -44,19 +46,21 @@ type mountSeries struct {
 	usedPercent                   *telemetry.Series
 	inodesTotal, inodesUsed       *telemetry.Series
 	inodesFree, inodesUsedPercent *telemetry.Series
-	path                          string // for statfs, below the host's root
 	remote                        statRequest
 	faults                        *faultCounter // that faultsTotal counts
 	faultsTotal                   *telemetry.Total
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
+	if env.Host != nil {
+		return newInput(env, c, func(path string) (spaceUsage, error) { return readSpace(env.Host, path) }), nil
+	}
 	return newInput(env, c, statfs), nil
 }
 
 func newInput(env plugins.Env, c Config, statfs func(string) (spaceUsage, error)) *input {
-	in := &input{config: c, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), statfs: statfs}
-	in.series = telemetry.NewVec(env.Factory, func(f *telemetry.Factory, path string) *mountSeries { return newMountSeries(f, in.fs.Root, path) })
+	in := &input{config: c, fs: env.FS, mountinfo: env.FS.HostFile("mountinfo"), host: env.Host, statfs: statfs}
+	in.series = telemetry.NewVec(env.Factory, newMountSeries)
 	return in
 }
 
@@ -68,7 +72,7 @@ func mountName(path string) string {
 	return path
 }
 
-func newMountSeries(f *telemetry.Factory, root, mountpoint string) *mountSeries {
+func newMountSeries(f *telemetry.Factory, mountpoint string) *mountSeries {
 	name := mountName(mountpoint)
 	mount := telemetry.Label{Key: "mount", Value: name}
 	return &mountSeries{
@@ -84,7 +88,6 @@ func newMountSeries(f *telemetry.Factory, root, mountpoint string) *mountSeries 
 		inodesUsed:        f.Gauge("disk_inodes_used", telemetry.None, mount),
 		inodesFree:        f.Gauge("disk_inodes_free", telemetry.None, mount),
 		inodesUsedPercent: f.Gauge("disk_inodes_percent", telemetry.Percent, mount),
-		path:              path.Join(root, mountpoint),
 		faultsTotal:       f.Counter("disk_fs_errors", telemetry.None, mount),
 	}
 }
@@ -92,20 +95,24 @@ func newMountSeries(f *telemetry.Factory, root, mountpoint string) *mountSeries 
 // Gather implements plugins.Gatherer. It starts the requests for network file systems first and waits for all of them last, so that
 // a hung one does not delay the others.
 func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
-	if err := in.readMounts(); err != nil {
-		return err
+	errMounts := in.updateMounts(ctx)
+	if errMounts != nil && in.host == nil {
+		return errMounts
 	}
 	remotes := 0
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); m.isRemote {
-			d.remote.startRequest(in.statfs, d.path)
+			d.remote.startRequest(in.statfs, m.statfsPath)
 			remotes++
 		}
 	}
 	var errs []error
+	if errMounts != nil {
+		errs = append(errs, errMounts)
+	}
 	for _, m := range in.mounts {
 		if d := *in.series.Get(m.path); !m.isRemote {
-			u, err := in.statfs(d.path)
+			u, err := in.statfs(m.statfsPath)
 			errs = d.addSamples(out, m, u, err, errs)
 		}
 	}
@@ -127,6 +134,18 @@ func (in *input) collectRemote(ctx context.Context, out *telemetry.Batch, errs [
 	return errs
 }
 
+// updateMounts updates the list of mounts.
+func (in *input) updateMounts(ctx context.Context) error {
+	if in.host == nil {
+		return in.readMounts()
+	}
+	all, err := in.host.Mounts(ctx)
+	if err == nil || len(all) > 0 {
+		in.mounts = in.config.selectMounts(convertMounts(all))
+	}
+	return err
+}
+
 // readMounts updates the list of mounts if the file has changed.
 func (in *input) readMounts() error {
 	data, err := in.mountinfo.Read()
@@ -136,6 +155,9 @@ func (in *input) readMounts() error {
 	if in.lastMountinfo == nil || !bytes.Equal(data, in.lastMountinfo) {
 		in.lastMountinfo = append(in.lastMountinfo[:0], data...)
 		in.mounts = in.config.selectMounts(parseMountinfo(data))
+		for i := range in.mounts {
+			in.mounts[i].statfsPath = path.Join(in.fs.Root, in.mounts[i].path)
+		}
 		in.updateFaultCounters()
 	}
 	return nil

@@ -33,6 +33,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "container", Root: "testdata/container"},
 		plugintest.Case{Name: "wsl", Root: "testdata/wsl2-5.15", Allocs: 20}, // the request to a network file system allocates
 		plugintest.Case{Name: "this machine", Allocs: 50},                    // it may have network mounts
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later", Allocs: 80},
+		plugintest.Case{Name: "older macOS", Host: "macos-14", Allocs: 80},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13", Allocs: 80},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later", Allocs: 80},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later", Allocs: 80},
 	)
 }
 
@@ -387,7 +392,7 @@ func TestImpossibleUsage(t *testing.T) {
 			"disk_free_root": 50, "disk_available_root": 50, "disk_used_root": 50, "disk_used_percent_root": 50, "disk_inodes_total_root": 10}},
 	} {
 		b := telemetry.NewBatch(time.Unix(0, 0), time.Unix(0, 0), 0)
-		newMountSeries(telemetry.NewFactory("h", "s", nil), "/", "/").addUsage(b, tt.usage)
+		newMountSeries(telemetry.NewFactory("h", "s", nil), "/").addUsage(b, tt.usage)
 		if diff := cmp.Diff(tt.want, plugintest.ByKey(b)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

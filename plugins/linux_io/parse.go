@@ -36,9 +36,11 @@ func counterMetrics() [numCounters]counterMetric {
 // deviceStats are the readings of one device.
 type deviceStats struct {
 	counters [numCounters]float64
-	inFlight float64 // requests now
 	busy     float64 // milliseconds with requests in flight
+	hasBusy  bool
+	inFlight float64 // requests now
 	weighted float64 // milliseconds, each multiplied by the requests in flight
+	hasQueue bool    // inFlight and weighted
 
 	discards, discardBytes float64
 	hasDiscards            bool
@@ -92,6 +94,7 @@ func parseDevice(line []byte) (name []byte, s deviceStats, ok bool) {
 	}
 	s.inFlight = float64(columns[colInFlight])
 	s.busy, s.weighted = float64(columns[colBusy]), float64(columns[colWeighted])
+	s.hasBusy, s.hasQueue = true, true
 	s.discards, s.discardBytes, s.hasDiscards = float64(columns[colDiscards]), float64(columns[colDiscardSectors])*sectorSize, n >= discardColumns
 	s.flushes, s.hasFlushes = float64(columns[colFlushes]), n >= flushColumns
 	return name, s, true

@@ -1,5 +1,5 @@
-// Package linuxio reports the traffic of a Linux host's block devices. plugin.go is the input; parse.go parses
-// /proc/diskstats.
+// Package linuxio reports the traffic of a host's block devices. plugin.go has the series, and the input on Linux; host.go is the input on
+// other systems; parse.go parses /proc/diskstats.
 package linuxio
 
 import (
@@ -19,8 +19,8 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_io", "reads, writes and utilisation per block device (Linux)", func() Config { return Config{} }, build).
-	On("linux").As("io").Doc(readme)
+var Plugin = plugins.Poll("linux_io", "reads, writes and utilisation per block device", func() Config { return Config{} }, build).
+	On("linux").As("io").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 // Config selects the devices that are reported.
 type Config struct {
@@ -75,16 +75,17 @@ func (o *operationTime) addSample(out *telemetry.Batch, time, count float64) {
 	}
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
-	return &input{
-		diskstats: env.FS.ProcFile("diskstats"),
-		devices: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) deviceSeries {
-			if !c.includesDevice(name) {
-				return deviceSeries{}
-			}
-			return newDeviceSeries(f, name)
-		}),
-	}, nil
+func build(env plugins.Env, c Config) (plugins.Gatherer, error) {
+	devices := telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) deviceSeries {
+		if !c.includesDevice(name) {
+			return deviceSeries{}
+		}
+		return newDeviceSeries(f, name)
+	})
+	if env.Host != nil {
+		return &hostInput{env.Host.Disks, devices}, nil
+	}
+	return &input{env.FS.ProcFile("diskstats"), devices}, nil
 }
 
 func newDeviceSeries(f *telemetry.Factory, name string) deviceSeries {
@@ -142,12 +143,16 @@ func (d *deviceSeries) addSamples(out *telemetry.Batch, s deviceStats) {
 		out.Add(d.totals[i], v)
 		d.rates[i].Add(out, v)
 	}
-	if perSecond, ok := d.busyTime.Step(out.At, s.busy); ok {
-		out.Add(d.utilization, min(100, perSecond/10))
+	if s.hasBusy {
+		if perSecond, ok := d.busyTime.Step(out.At, s.busy); ok {
+			out.Add(d.utilization, min(100, perSecond/10))
+		}
 	}
-	out.Add(d.inFlight, s.inFlight)
-	if perSecond, ok := d.weightedTime.Step(out.At, s.weighted); ok {
-		out.Add(d.queueLength, perSecond/1000)
+	if s.hasQueue {
+		out.Add(d.inFlight, s.inFlight)
+		if perSecond, ok := d.weightedTime.Step(out.At, s.weighted); ok {
+			out.Add(d.queueLength, perSecond/1000)
+		}
 	}
 	d.readWait.addSample(out, s.counters[readTime], s.counters[reads])
 	d.writeWait.addSample(out, s.counters[writeTime], s.counters[writes])

@@ -17,6 +17,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "vm", Root: "testdata/vm-6.18", Then: "testdata/vm-6.18-later"},
 		plugintest.Case{Name: "fourteen columns", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
 		plugintest.Case{Name: "eighteen columns", Root: "testdata/armboard-4.19"},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later"},
+		plugintest.Case{Name: "older macOS", Host: "macos-14"},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13"},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later"},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later"},
 	)
 }
 

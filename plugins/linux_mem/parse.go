@@ -56,5 +56,13 @@ func (m meminfo) availableBytes() float64 {
 	return m.total - m.usedBytes()
 }
 
+// amounts returns what is reported of the memory.
+func (m meminfo) amounts() amounts {
+	return amounts{
+		total: m.total, free: m.free, available: m.availableBytes(), used: m.usedBytes(), buffers: m.buffers, cached: m.cached,
+		hasBuffers: true, hasCached: true,
+	}
+}
+
 // clampAmount limits an amount that was computed from separately counted ones to the range from 0 to all.
 func clampAmount(v, all float64) float64 { return max(0, min(v, all)) }

@@ -1,5 +1,5 @@
-// Package linuxmem reports the memory of a Linux host. plugin.go is the input; parse.go parses the well-known lines of
-// /proc/meminfo; full.go reports all other lines.
+// Package linuxmem reports the memory of a host. plugin.go has the series, and the input on Linux; host.go is the input on other systems;
+// parse.go parses the well-known lines of /proc/meminfo; full.go reports all other lines.
 package linuxmem
 
 import (
@@ -16,30 +16,44 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free (Linux)", defaultConfig, build).
-	On("linux").As("mem").Doc(readme)
+var Plugin = plugins.Poll("linux_mem", "memory: used, available, cached, free", defaultConfig, build).
+	On("linux").As("mem").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 // Config selects how much is reported.
 type Config struct {
-	Full bool `yaml:"full"` // every line of the file, not only the well-known ones
+	Full bool `yaml:"full"` // every line of the file, not only the well-known ones; more than the usual on other systems
 }
 
 func defaultConfig() Config { return Config{} }
 
 type input struct {
-	meminfo *hostfs.File
+	meminfo    *hostfs.File
+	series     memorySeries
+	otherLines *otherLines // nil: not reported
+}
 
+// memorySeries are the metrics that exist on every system.
+type memorySeries struct {
 	total, free, available, buffers, cached, used *telemetry.Series
 	usedPercent, availablePercent                 *telemetry.Series
 	swapTotal, swapUsed, swapFree, swapPercent    *telemetry.Series
-	otherLines                                    *otherLines // nil: not reported
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
-	bytes := func(name string) *telemetry.Series { return env.Factory.Gauge(name, telemetry.Bytes) }
-	percent := func(name string) *telemetry.Series { return env.Factory.Gauge(name, telemetry.Percent) }
-	in := &input{
-		meminfo:          env.FS.ProcFile("meminfo"),
+func build(env plugins.Env, c Config) (plugins.Gatherer, error) {
+	if env.Host != nil {
+		return newHostInput(env, c), nil
+	}
+	in := &input{meminfo: env.FS.ProcFile("meminfo"), series: newMemorySeries(env.Factory)}
+	if c.Full {
+		in.otherLines = newOtherLines(env.Factory)
+	}
+	return in, nil
+}
+
+func newMemorySeries(f *telemetry.Factory) memorySeries {
+	bytes := func(name string) *telemetry.Series { return f.Gauge(name, telemetry.Bytes) }
+	percent := func(name string) *telemetry.Series { return f.Gauge(name, telemetry.Percent) }
+	return memorySeries{
 		total:            bytes("mem_total"),
 		free:             bytes("mem_free"),
 		available:        bytes("mem_available"),
@@ -53,10 +67,6 @@ func build(env plugins.Env, c Config) (*input, error) {
 		swapFree:         bytes("mem_swap_free"),
 		swapPercent:      percent("mem_swap_percent"),
 	}
-	if c.Full {
-		in.otherLines = newOtherLines(env.Factory)
-	}
-	return in, nil
 }
 
 // Gather implements plugins.Gatherer.
@@ -69,40 +79,52 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 	if err != nil {
 		return fmt.Errorf("parse %s: %w", in.meminfo.Path(), err)
 	}
-	in.addSamples(out, m)
+	in.series.addMemory(out, m.amounts())
+	in.series.addSwap(out, m.swapTotal, m.swapFree)
 	if in.otherLines != nil {
 		in.otherLines.addSamples(out, data)
 	}
 	return nil
 }
 
-func (in *input) addSamples(out *telemetry.Batch, m meminfo) {
-	used, available := m.usedBytes(), m.availableBytes()
-	out.Add(in.total, m.total)
-	if isPossibleSize(m.total) {
-		out.AddUpTo(in.free, m.free, m.total)
-		out.AddUpTo(in.available, available, m.total)
-		out.AddUpTo(in.buffers, m.buffers, m.total)
-		out.AddUpTo(in.cached, m.cached, m.total)
-		out.Add(in.used, used)
-		out.Add(in.usedPercent, 100*used/m.total)
-		out.Add(in.availablePercent, 100*available/m.total)
+// amounts are the amounts of memory, in bytes. A system may not count buffers or caches.
+type amounts struct {
+	total, free, available, used, buffers, cached float64
+	hasBuffers, hasCached                         bool
+}
+
+func (s *memorySeries) addMemory(out *telemetry.Batch, m amounts) {
+	out.Add(s.total, m.total)
+	if !isPossibleSize(m.total) || m.total == 0 {
+		return
 	}
-	if m.swapTotal > 0 {
-		in.addSwap(out, m)
+	out.AddUpTo(s.free, m.free, m.total)
+	out.AddUpTo(s.available, m.available, m.total)
+	if m.hasBuffers {
+		out.AddUpTo(s.buffers, m.buffers, m.total)
 	}
+	if m.hasCached {
+		out.AddUpTo(s.cached, m.cached, m.total)
+	}
+	out.AddUpTo(s.used, m.used, m.total)
+	out.Add(s.usedPercent, 100*m.used/m.total)
+	out.Add(s.availablePercent, 100*m.available/m.total)
 }
 
 // isPossibleSize reports whether a number is a possible amount of memory. Values derived from an impossible total would
 // look plausible.
 func isPossibleSize(v float64) bool { return telemetry.Bytes.Bounds(telemetry.Gauge).Contains(v) }
 
-func (in *input) addSwap(out *telemetry.Batch, m meminfo) {
-	out.Add(in.swapTotal, m.swapTotal)
-	if isPossibleSize(m.swapTotal) {
-		swapUsed := max(0, m.swapTotal-m.swapFree)
-		out.AddUpTo(in.swapFree, m.swapFree, m.swapTotal) // lxcfs prints negative numbers as unsigned ones
-		out.Add(in.swapUsed, swapUsed)
-		out.Add(in.swapPercent, 100*swapUsed/m.swapTotal)
+// addSwap adds the swap space of a host that has some.
+func (s *memorySeries) addSwap(out *telemetry.Batch, total, free float64) {
+	if total <= 0 {
+		return
+	}
+	out.Add(s.swapTotal, total)
+	if isPossibleSize(total) {
+		used := max(0, total-free)
+		out.AddUpTo(s.swapFree, free, total) // lxcfs prints negative numbers as unsigned ones
+		out.Add(s.swapUsed, used)
+		out.Add(s.swapPercent, 100*used/total)
 	}
 }

@@ -20,6 +20,9 @@ func TestConformance(t *testing.T) {
 		cases = append(cases, plugintest.Case{Name: tree + " in full", Root: filepath.Join("testdata", tree), Config: "full: true"})
 	}
 	cases = append(cases, plugintest.Case{Name: "this machine in full", Config: "full: true"})
+	for _, host := range []string{"macos-15", "macos-14", "macos-13", "freebsd-14", "windows-2022"} {
+		cases = append(cases, plugintest.Case{Name: host, Host: host}, plugintest.Case{Name: host + " in full", Host: host, Config: "full: true"})
+	}
 	plugintest.Run(t, Plugin, cases...)
 }
 

@@ -1,6 +1,7 @@
-// Package linuxnet reports the traffic of a Linux host's network interfaces.
+// Package linuxnet reports the traffic of a host's network interfaces.
 //
-//   - plugin.go: the input. config.go: which interfaces are reported.
+//   - plugin.go: the series, and the input on Linux. config.go: which interfaces are reported.
+//   - host.go: the input on other systems.
 //   - parse.go: parses /proc/net/dev.
 //   - link.go: carrier and speed, from /sys/class/net.
 package linuxnet
@@ -21,8 +22,8 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface (Linux)", defaultConfig, build).
-	On("linux").As("net").Doc(readme)
+var Plugin = plugins.Poll("linux_net", "traffic, errors and drops per network interface", defaultConfig, build).
+	On("linux").As("net").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 type input struct {
 	dev        *hostfs.File
@@ -35,33 +36,37 @@ type interfaceSeries struct {
 	presence       *telemetry.Series
 	totals         [numCounters]*telemetry.Total
 	rxBits, txBits *telemetry.Rate
-	link           *link
+	link           *link // nil: its state is unknown
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
-	return &input{
-		dev: env.FS.HostFile("net", "dev"),
-		interfaces: telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) interfaceSeries {
-			if !c.includesInterface(name) {
-				return interfaceSeries{}
-			}
-			return newInterfaceSeries(f, env.FS, name)
-		}),
-	}, nil
+func build(env plugins.Env, c Config) (plugins.Gatherer, error) {
+	interfaces := telemetry.NewVec(env.Factory, func(f *telemetry.Factory, name string) interfaceSeries {
+		if !c.includesInterface(name) {
+			return interfaceSeries{}
+		}
+		label := telemetry.Label{Key: "iface", Value: name}
+		i := newInterfaceSeries(f, label)
+		if env.Host == nil {
+			i.link = newLink(f, env.FS, name, label)
+		}
+		return i
+	})
+	if env.Host != nil {
+		return &hostInput{env.Host.Interfaces, interfaces}, nil
+	}
+	return &input{env.FS.HostFile("net", "dev"), interfaces}, nil
 }
 
-func newInterfaceSeries(f *telemetry.Factory, fs hostfs.Root, name string) interfaceSeries {
-	label := telemetry.Label{Key: "iface", Value: name}
+func newInterfaceSeries(f *telemetry.Factory, label telemetry.Label) interfaceSeries {
 	i := interfaceSeries{
 		wanted:   true,
-		presence: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: name}),
+		presence: f.Gauge("net_interface", telemetry.None, telemetry.Label{Key: "interface", Value: label.Value}),
 		rxBits:   f.Rate("net_rx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 		txBits:   f.Rate("net_tx_bytes_bits_rate", telemetry.Bits.PerSecond(), label),
 	}
 	for n, c := range counterMetrics() {
 		i.totals[n] = f.Counter(c.name, c.unit, label)
 	}
-	i.link = newLink(f, fs, name, label)
 	return i
 }
 

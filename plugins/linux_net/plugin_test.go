@@ -20,6 +20,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "docker host", Root: "testdata/docker-5.10", Then: "testdata/docker-5.10-later"},
 		plugintest.Case{Name: "counter wraps", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
 		plugintest.Case{Name: "everything", Root: "testdata/docker-5.10", Config: "exclude_patterns: []"},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later"},
+		plugintest.Case{Name: "older macOS", Host: "macos-14"},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13"},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later"},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later"},
 	)
 }
 

@@ -22,8 +22,8 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_sensors", "temperatures, fans, voltages, power, batteries and CPU clocks (Linux)", defaultConfig, build).
-	On("linux").As("sensors").Doc(readme)
+var Plugin = plugins.Poll("linux_sensors", "temperatures, fans, voltages, power, batteries and CPU clocks", defaultConfig, build).
+	On("linux").As("sensors").Elsewhere("darwin", "freebsd").Doc(readme)
 
 const (
 	// scanInterval is the number of gathers between two searches for new and removed entities.
@@ -47,7 +47,10 @@ type input struct {
 	treeDir, entityDir *hostfs.Dir
 }
 
-func build(env plugins.Env, c Config) (*input, error) {
+func build(env plugins.Env, c Config) (plugins.Gatherer, error) {
+	if env.Host != nil {
+		return newHostInput(env, c), nil
+	}
 	in := &input{
 		config: c, factory: env.Factory, sys: env.FS.Sys, chipNames: map[string]string{}, packageCPUs: map[string]string{},
 		budget:  fileBudget{free: maxOpen},

@@ -56,6 +56,9 @@ func TestConformance(t *testing.T) {
 	for _, machine := range []string{"laptop-6.12", "server-5.10", "raspberrypi-6.6", "server-2.6.32"} {
 		cases = append(cases, plugintest.Case{Name: machine, Root: empty, Setup: func(t *testing.T, e *plugins.Env) { unpackMachine(t, e.FS.Root, machine) }})
 	}
+	for _, host := range []string{"macos-15", "macos-13", "freebsd-14"} {
+		cases = append(cases, plugintest.Case{Name: host, Host: host})
+	}
 	plugintest.Run(t, Plugin, cases...)
 }
 

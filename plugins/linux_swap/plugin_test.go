@@ -14,6 +14,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "no swap", Root: "testdata/vm-6.18"},
 		plugintest.Case{Name: "swapping", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
 		plugintest.Case{Name: "no vmstat", Root: "testdata/no-vmstat", Allocs: 8},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later"},
+		plugintest.Case{Name: "older macOS", Host: "macos-14"},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13"},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later"},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later"},
 	)
 }
 

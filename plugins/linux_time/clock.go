@@ -2,7 +2,7 @@ package linuxtime
 
 import "github.com/rtcollector/rtcollector/internal/telemetry"
 
-// clockState is the result of adjtimex(2), in the kernel's units.
+// clockState is the result of adjtimex(2), or of ntp_adjtime(2) of other systems, in the kernel's units.
 type clockState struct {
 	state  int    // what the call returned
 	status uint32 // STA_…
@@ -68,6 +68,12 @@ func clockGauges() []clockMetric {
 		{"time_state", telemetry.None, func(c *clockState) float64 { return float64(c.state) }},
 		{"time_status", telemetry.None, func(c *clockState) float64 { return float64(c.status) }},
 		{"time_loop_constant", telemetry.None, func(c *clockState) float64 { return c.constant }},
+	}
+}
+
+// linuxGauges are what adjtimex(2) has, but ntp_adjtime(2) of other systems does not.
+func linuxGauges() []clockMetric {
+	return []clockMetric{
 		{"time_tick", telemetry.Microseconds, func(c *clockState) float64 { return c.tick }},
 		{"time_tai_offset_seconds", telemetry.Seconds, func(c *clockState) float64 { return c.tai }},
 	}

@@ -1,5 +1,5 @@
-// Package linuxtime reports how well a Linux host keeps time. plugin.go is the input; clock.go computes the values;
-// sys_linux.go calls adjtimex(2).
+// Package linuxtime reports how well a host keeps time. plugin.go is the input; clock.go computes the values; sys_linux.go calls
+// adjtimex(2); host.go takes the state of the clock from other systems.
 package linuxtime
 
 import (
@@ -20,8 +20,8 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("linux_time", "synchronisation and errors of the system's clock (Linux)", func() Config { return Config{} }, build).
-	On("linux").As("time").Doc(readme)
+var Plugin = plugins.Poll("linux_time", "synchronisation and errors of the system's clock", func() Config { return Config{} }, build).
+	On("linux").As("time").Elsewhere("darwin", "freebsd").Doc(readme)
 
 // Config has no settings of its own.
 type Config struct{}
@@ -47,7 +47,12 @@ type counterSeries struct {
 	total *telemetry.Total
 }
 
-func build(env plugins.Env, _ Config) (*input, error) { return newInput(env, readClock), nil }
+func build(env plugins.Env, _ Config) (plugins.Gatherer, error) {
+	if env.Host != nil {
+		return newHostInput(env), nil
+	}
+	return newInput(env, readClock), nil
+}
 
 func newInput(env plugins.Env, read func() (clockState, error)) *input {
 	in := &input{
@@ -55,16 +60,25 @@ func newInput(env plugins.Env, read func() (clockState, error)) *input {
 		sourceInfo:  metric.NewInfo(env.Factory, "time_clocksource"),
 		clocksource: env.FS.SysFile("devices", "system", "clocksource", "clocksource0", "current_clocksource"),
 	}
-	for _, g := range clockGauges() {
-		in.gauges = append(in.gauges, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
-	}
-	for _, g := range ppsGauges() {
-		in.ppsGauges = append(in.ppsGauges, gaugeSeries{g, env.Factory.Gauge(g.name, g.unit)})
-	}
+	in.gauges = append(newGauges(env.Factory, clockGauges()), newGauges(env.Factory, linuxGauges())...)
+	in.ppsGauges = newGauges(env.Factory, ppsGauges())
 	for _, g := range ppsCounters() {
 		in.counters = append(in.counters, counterSeries{g, env.Factory.Counter(g.name, g.unit)})
 	}
 	return in
+}
+
+func newGauges(f *telemetry.Factory, metrics []clockMetric) (all []gaugeSeries) {
+	for _, m := range metrics {
+		all = append(all, gaugeSeries{m, f.Gauge(m.name, m.unit)})
+	}
+	return all
+}
+
+func addGauges(out *telemetry.Batch, gauges []gaugeSeries, c *clockState) {
+	for i := range gauges {
+		out.Add(gauges[i].series, gauges[i].value(c))
+	}
 }
 
 // Gather implements plugins.Gatherer.
@@ -77,15 +91,11 @@ func (in *input) addClock(out *telemetry.Batch) error {
 	if err != nil {
 		return adjtimexError(err)
 	}
-	for i := range in.gauges {
-		out.Add(in.gauges[i].series, in.gauges[i].value(&c))
-	}
+	addGauges(out, in.gauges, &c)
 	if c.status&staPPS == 0 {
 		return nil
 	}
-	for i := range in.ppsGauges {
-		out.Add(in.ppsGauges[i].series, in.ppsGauges[i].value(&c))
-	}
+	addGauges(out, in.ppsGauges, &c)
 	for i := range in.counters {
 		in.counters[i].total.Add(out, in.counters[i].value(&c))
 	}

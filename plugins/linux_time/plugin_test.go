@@ -15,9 +15,12 @@ import (
 
 // newPlugin returns the input's definition with a clock that the test controls.
 func newPlugin(c *clockState, err *error) plugins.Definition {
-	return plugins.Poll("linux_time", Plugin.Summary(), func() Config { return Config{} }, func(env plugins.Env, _ Config) (*input, error) {
+	return plugins.Poll("linux_time", Plugin.Summary(), func() Config { return Config{} }, func(env plugins.Env, _ Config) (plugins.Gatherer, error) {
+		if env.Host != nil {
+			return newHostInput(env), nil
+		}
 		return newInput(env, func() (clockState, error) { return *c, *err }), nil
-	}).On("linux").As("time").Doc(readme)
+	}).On("linux").As("time").Elsewhere("darwin", "freebsd").Doc(readme)
 }
 
 const sourceFile = "sys/devices/system/clocksource/clocksource0/current_clocksource"
@@ -30,6 +33,8 @@ func TestConformance(t *testing.T) {
 	none := error(nil)
 	c := gpsClock()
 	plugintest.Run(t, newPlugin(&c, &none), plugintest.Case{Name: "a pulse per second", Root: newTree(t, "tsc")},
+		plugintest.Case{Name: "macOS", Host: "macos-15"},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later"},
 		plugintest.Case{Name: "this machine's files"})
 }
 

@@ -48,10 +48,7 @@ func TestAgainstThisMachine(t *testing.T) {
 // TestSocketIsKeptOpen checks that this process has one socket for sock_diag however often it gathers, and none after
 // Close.
 func TestSocketIsKeptOpen(t *testing.T) {
-	in, err := build(plugintest.Env("netstat", ""), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := plugintest.Start(t, Plugin, "", plugintest.Env("netstat", "")).Input.Gatherer.(*input)
 	before := countOpenSockets(t)
 	for range 20 {
 		if err := in.Gather(t.Context(), telemetry.NewBatch(time.Now(), time.Now(), 0)); err != nil {

@@ -1,6 +1,7 @@
-// Package netstat reports the TCP sockets of a Linux host by state, and its TCP counters.
+// Package netstat reports the TCP sockets of a host by state, and its TCP counters.
 //
-//   - plugin.go: the input, and the counters, which package netmib reads.
+//   - plugin.go: the input on Linux, and the counters, which package netmib reads.
+//   - host.go: the input on other systems, which has no counters.
 //   - sockets.go: counts the sockets that package sockets lists.
 //   - parse.go: names the counters.
 package netstat
@@ -22,16 +23,28 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("netstat", "TCP sockets by state, and all of the kernel's TCP counters (Linux)", func() Config { return Config{} }, build).
-	On("linux").Doc(readme)
+var Plugin = plugins.Poll("netstat", "TCP sockets by state, and all of the kernel's TCP counters", func() Config { return Config{} }, build).
+	On("linux").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 // Config has no settings of its own.
 type Config struct{}
 
 type input struct {
 	sockets      *socketCounter
-	states       [sockets.NumStates]*telemetry.Series
+	states       stateSeries
 	counterFiles []counterFile
+}
+
+// stateSeries counts the sockets in each state.
+type stateSeries [sockets.NumStates]*telemetry.Series
+
+func newStateSeries(f *telemetry.Factory) (s stateSeries) {
+	for state, name := range stateNames() {
+		if name != "" {
+			s[state] = f.Gauge("tcp_"+name, telemetry.None)
+		}
+	}
+	return s
 }
 
 // counterFile is a file of counters.
@@ -40,13 +53,12 @@ type counterFile struct {
 	counters *netmib.Table
 }
 
-func build(env plugins.Env, _ Config) (*input, error) {
-	in := &input{sockets: newSocketCounter(sockets.NewHost(env.FS, env.Log))}
-	for state, name := range stateNames() {
-		if name != "" {
-			in.states[state] = env.Factory.Gauge("tcp_"+name, telemetry.None)
-		}
+func build(env plugins.Env, _ Config) (plugins.Gatherer, error) {
+	states := newStateSeries(env.Factory)
+	if env.Host != nil {
+		return &hostInput{env.Host.Sockets, states}, nil
 	}
+	in := &input{sockets: newSocketCounter(sockets.NewHost(env.FS, env.Log)), states: states}
 	counters := netmib.NewTable(env.Factory, columnMetric)
 	in.counterFiles = []counterFile{{env.FS.HostFile("net", "snmp"), counters}, {env.FS.HostFile("net", "netstat"), counters.Sibling()}}
 	return in, nil
@@ -62,7 +74,7 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 }
 
 func (in *input) addStates(ctx context.Context, out *telemetry.Batch) error {
-	if in.states == [sockets.NumStates]*telemetry.Series{} { // all are excluded; counting is the expensive part
+	if in.states == (stateSeries{}) { // all are excluded; counting is the expensive part
 		return nil
 	}
 	counts, found, err := in.sockets.countSockets(ctx)

@@ -22,6 +22,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "counter wraps", Root: "testdata/server-2.6.32", Then: "testdata/server-2.6.32-later"},
 		plugintest.Case{Name: "board without IPv6", Root: "testdata/board-4.19"},
 		plugintest.Case{Name: "container with masked files", Root: "testdata/masked-5.15"},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later", Allocs: 30},
+		plugintest.Case{Name: "older macOS", Host: "macos-14", Allocs: 30},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13", Allocs: 30},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later", Allocs: 30},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later", Allocs: 30},
 	)
 }
 

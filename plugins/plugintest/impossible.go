@@ -57,12 +57,16 @@ var numbers = regexp.MustCompile(`\b([0-9]+|[0-9a-f]{8})\b`)
 // shares has the shares of numbers that are changed at once: one in 1, 3 or 40.
 var shares = [...]int{1, 3, 40}
 
-// checkImpossible changes numbers in the tree of a case: see [disturb].
+// checkImpossible changes numbers in the tree or the recorded host of a case: see [disturb].
 func checkImpossible(t *testing.T, def plugins.Definition, c Case) {
-	if c.Root == "" {
+	if c.Root+c.Host == "" {
 		return
 	}
 	p, dir := c.startProbe(t, def)
+	if p.player != nil {
+		checkDisturbed(t, p, map[string][]byte{c.Host: readHost(t, c.Host)}, func(_ string, recording []byte) { p.player.Play(recording) })
+		return
+	}
 	checkDisturbed(t, p, readTree(t, dir), func(name string, content []byte) { writeFile(t, filepath.Join(dir, name), content) })
 }
 

@@ -24,9 +24,6 @@ func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 	if c.Root == "" {
 		return
 	}
-	if !def.Runs(goos) {
-		t.Skipf("%s does not run on %s", def.Name(), goos)
-	}
 	random := rand.New(rand.NewPCG(1, uint64(len(c.Name))))
 	p, dir := c.startProbe(t, def)
 	intact := readTree(t, dir)
@@ -34,7 +31,7 @@ func checkMangled(t *testing.T, def plugins.Definition, c Case) {
 		for name, content := range intact {
 			writeFile(t, filepath.Join(dir, name), content)
 		}
-		c.advanceTree(t, dir, round)
+		c.advance(t, p, dir, round)
 		mangleTree(t, random, dir)
 		b, _ := p.Batch(float64(10 * round))
 		checkPossible(t, b)

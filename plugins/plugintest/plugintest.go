@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/rtcollector/rtcollector/internal/sysinfo/sysinfotest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -26,7 +27,8 @@ import (
 type Case struct {
 	Name       string
 	Root       string                             // a tree of files, see hostfs.At; "": this machine
-	Then       string                             // a tree that is copied over Root before every second gather: what changes with time
+	Host       string                             // the name of a recording of a host without such files, see sysinfotest; in place of Root
+	Then       string                             // a tree that is copied over Root, or replaces Host, before every second gather: what changes with time
 	Config     string                             // YAML of the input's keys; "": the defaults
 	Setup      func(t *testing.T, e *plugins.Env) // changes the environment before the input is built
 	Error      string                             // a part of the error of every gather; "": no error
@@ -35,8 +37,9 @@ type Case struct {
 	Allocs     float64                            // allowed allocations per gather, in addition to 0.1 per sample; 0 means 2
 }
 
-// Run checks an input: its configuration, its README and, on systems that it runs on, the gathers of each case. Every series must
-// be documented as it is, and every documented metric must be gathered in one of the cases. A Runner runs meanwhile.
+// Run checks an input: its configuration, its README and, on systems that it runs on, the gathers of each case. Cases with a Host run on
+// every system. Every series must be documented as it is, and every documented metric must be gathered in one of the cases. A Runner runs
+// meanwhile.
 func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -47,11 +50,14 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
 		t.Run(c.Name+" impossible", func(t *testing.T) { checkImpossible(t, def, c) })
 	}
-	if len(all) > 0 {
+	if len(all) > 0 && (canReadFiles(def) || !slices.ContainsFunc(cases, func(c Case) bool { return c.Host == "" && c.Setup == nil })) {
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 	}
 	goleak.VerifyNone(t, before)
 }
+
+// canReadFiles reports whether the input runs on this system and reads its files.
+func canReadFiles(def plugins.Definition) bool { return def.Runs(goos) && !def.IsElsewhere(goos) }
 
 // rounds is the number of gathers of a case: the first has no rates, and the last two see nothing new.
 const rounds = 4
@@ -72,7 +78,7 @@ func checkCase(t *testing.T, def plugins.Definition, c Case, all map[string]*tel
 	seen := map[string]*telemetry.Series{}
 	for round := range rounds {
 		if round > 0 {
-			c.advanceTree(t, dir, round)
+			c.advance(t, p, dir, round)
 		}
 		b, err := p.Batch(float64(10 * round))
 		c.checkGatherError(t, err)
@@ -94,24 +100,55 @@ func (c Case) startProbe(t *testing.T, def plugins.Definition) (p *Probe, dir st
 		Lay(t, dir, c.Root)
 	}
 	env := Env(def.Name(), dir)
+	var player *sysinfotest.Player
+	if c.Host != "" {
+		player = playHost(t, c.Host)
+		env.Host = player.Host
+	}
 	if c.Setup != nil {
 		c.Setup(t, &env)
 	}
-	if env.Host == nil && !def.Runs(goos) {
+	if env.Host == nil && !canReadFiles(def) {
 		t.Skipf("%s does not run on %s", def.Name(), goos)
 	}
-	return Start(t, def, c.Config, env), dir
+	p = Start(t, def, c.Config, env)
+	p.player = player
+	return p, dir
 }
 
-func (c Case) advanceTree(t *testing.T, dir string, round int) {
+// playHost returns a host with recorded values.
+func playHost(tb testing.TB, name string) *sysinfotest.Player {
+	tb.Helper()
+	p, err := sysinfotest.NewPlayer(readHost(tb, name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func readHost(tb testing.TB, name string) []byte {
+	tb.Helper()
+	recording, err := sysinfotest.Read(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return recording
+}
+
+// advance changes what the input reads.
+func (c Case) advance(t *testing.T, p *Probe, dir string, round int) {
 	if c.Then == "" {
 		return
 	}
-	tree := c.Then
+	source := c.Then
 	if round%2 == 0 {
-		tree = c.Root
+		source = c.Root + c.Host
 	}
-	Lay(t, dir, tree)
+	if p.player != nil {
+		p.player.Play(readHost(t, source))
+		return
+	}
+	Lay(t, dir, source)
 }
 
 func (c Case) checkGatherError(t reporter, err error) {

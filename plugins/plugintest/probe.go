@@ -16,6 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
+	"github.com/rtcollector/rtcollector/internal/sysinfo/sysinfotest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -96,7 +97,23 @@ func Decode(tb testing.TB, def plugins.Definition, config string) (plugins.Built
 type Probe struct {
 	Input plugins.Input
 
-	tb testing.TB
+	tb     testing.TB
+	player *sysinfotest.Player // of a recorded host; nil: the input reads files
+}
+
+// OfHost starts an input with a recorded host (see sysinfotest).
+func OfHost(tb testing.TB, def plugins.Definition, config, recording string) *Probe {
+	tb.Helper()
+	player := playHost(tb, recording)
+	p := Start(tb, def, config, Env(def.Name(), "", func(e *plugins.Env) { e.Host = player.Host }))
+	p.player = player
+	return p
+}
+
+// Play replaces the recorded host.
+func (p *Probe) Play(recording string) {
+	p.tb.Helper()
+	p.player.Play(readHost(p.tb, recording))
 }
 
 // Start builds an input from YAML and opens it if it is an Opener. It is closed with the test.

@@ -1,5 +1,5 @@
-// Package processes counts the processes of a Linux host by state. plugin.go is the input; parse.go has
-// the states.
+// Package processes counts the processes of a host by state. plugin.go has the series, and the input on Linux; host.go is the input on
+// other systems; parse.go has the states.
 package processes
 
 import (
@@ -21,7 +21,7 @@ var readme string
 
 // Plugin is the input's definition.
 var Plugin = plugins.Poll("processes", "processes by state, threads, and their limits", func() Config { return Config{} }, build).
-	On("linux").Doc(readme)
+	On("linux").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 // Config has no settings of its own.
 type Config struct{}
@@ -31,9 +31,22 @@ type input struct {
 	addProcess func(pid, stat []byte) // adds a process to counts; kept to save an allocation per gather
 	counts     processCounts
 
+	series processSeries
+	limits [2]kernelLimit
+}
+
+// processSeries are the metrics that exist on other systems, too.
+type processSeries struct {
 	byState             [numStates]*telemetry.Series
 	total, totalThreads *telemetry.Series
-	limits              [2]kernelLimit
+}
+
+func newProcessSeries(f *telemetry.Factory) processSeries {
+	s := processSeries{total: f.Gauge("processes_total", telemetry.None), totalThreads: f.Gauge("processes_total_threads", telemetry.None)}
+	for state, name := range metricNames() {
+		s.byState[state] = f.Gauge(name, telemetry.None)
+	}
+	return s
 }
 
 // processCounts are the counts of one gather. Nothing is kept per process.
@@ -49,21 +62,20 @@ type kernelLimit struct {
 	series *telemetry.Series
 }
 
-func build(env plugins.Env, _ Config) (*input, error) {
+func build(env plugins.Env, _ Config) (plugins.Gatherer, error) {
 	f := env.Factory
+	if env.Host != nil {
+		return &hostInput{env.Host.Processes, newProcessSeries(f)}, nil
+	}
 	in := &input{
-		proc:         env.FS.ProcDir(),
-		total:        f.Gauge("processes_total", telemetry.None),
-		totalThreads: f.Gauge("processes_total_threads", telemetry.None),
+		proc:   env.FS.ProcDir(),
+		series: newProcessSeries(f),
 		limits: [2]kernelLimit{
 			{env.FS.ProcFile("sys", "kernel", "pid_max"), f.Gauge("processes_pid_max", telemetry.None)},
 			{env.FS.ProcFile("sys", "kernel", "threads-max"), f.Gauge("processes_threads_max", telemetry.None)},
 		},
 	}
 	in.addProcess = in.counts.addProcess
-	for s, name := range metricNames() {
-		in.byState[s] = f.Gauge(name, telemetry.None)
-	}
 	return in, nil
 }
 
@@ -83,10 +95,10 @@ func (in *input) addProcesses(out *telemetry.Batch) error {
 	}
 	if total > 0 { // 0: all processes are hidden from us, even our own
 		for s, n := range in.counts.byState {
-			out.Add(in.byState[s], float64(n))
+			out.Add(in.series.byState[s], float64(n))
 		}
-		out.Add(in.total, float64(total))
-		out.Add(in.totalThreads, float64(in.counts.threads))
+		out.Add(in.series.total, float64(total))
+		out.Add(in.series.totalThreads, float64(in.counts.threads))
 	}
 	if in.counts.badPID != "" {
 		return fmt.Errorf("parse %s: no state and number of threads", filepath.Join(in.proc.Path(), in.counts.badPID, "stat"))

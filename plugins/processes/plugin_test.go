@@ -18,6 +18,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "server", Root: "testdata/server-2.6.32", Then: "testdata/vm-6.18"},
 		plugintest.Case{Name: "board", Root: "testdata/board-4.8"},
 		plugintest.Case{Name: "container", Root: "testdata/container-5.10"},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later", Allocs: 8},
+		plugintest.Case{Name: "older macOS", Host: "macos-14", Allocs: 8},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13", Allocs: 8},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later", Allocs: 8},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later", Allocs: 8},
 	)
 }
 

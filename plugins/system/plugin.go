@@ -1,6 +1,7 @@
-// Package system reports load, users, CPUs and uptime of a Linux host, and the versions of its kernel and distribution.
+// Package system reports load, users, CPUs and uptime of a host, and the versions of its kernel and system.
 //
-//   - plugin.go: the input, and load, CPUs and uptime. parse.go: parses their files.
+//   - plugin.go: the series, and the input on Linux: load, CPUs and uptime. parse.go: parses their files.
+//   - host.go: the input on other systems.
 //   - users.go: sessions of users, from utmp or systemd.
 //   - release.go: the labels of kernel and distribution. osrelease.go: parses os-release.
 package system
@@ -23,8 +24,8 @@ import (
 var readme string
 
 // Plugin is the input's definition.
-var Plugin = plugins.Poll("system", "load, users, CPUs, uptime, and the versions of kernel and distribution", func() Config { return Config{} }, build).
-	On("linux").Doc(readme)
+var Plugin = plugins.Poll("system", "load, users, CPUs, uptime, and the versions of kernel and system", func() Config { return Config{} }, build).
+	On("linux").Elsewhere("darwin", "windows", "freebsd").Doc(readme)
 
 // Config has no settings of its own.
 type Config struct{}
@@ -33,28 +34,41 @@ type input struct {
 	loadavg, uptime, onlineCPUs *hostfs.File
 	users                       *userCounter
 	release                     *releaseInfo
-
-	loadSeries                                            [3]*telemetry.Series
-	sessionsSeries, usersSeries, cpusSeries, uptimeSeries *telemetry.Series
+	series                      systemSeries
 }
 
-func build(env plugins.Env, _ Config) (*input, error) {
+// systemSeries are the metrics that exist on every system.
+type systemSeries struct {
+	load                          [3]*telemetry.Series
+	sessions, users, cpus, uptime *telemetry.Series
+}
+
+func newSystemSeries(f *telemetry.Factory) systemSeries {
+	return systemSeries{
+		load: [3]*telemetry.Series{
+			f.Gauge("system_load1", telemetry.None),
+			f.Gauge("system_load5", telemetry.None),
+			f.Gauge("system_load15", telemetry.None),
+		},
+		sessions: f.Gauge("system_n_users", telemetry.None),
+		users:    f.Gauge("system_n_unique_users", telemetry.None),
+		cpus:     f.Gauge("system_n_cpus", telemetry.None),
+		uptime:   f.Gauge("system_uptime", telemetry.Seconds),
+	}
+}
+
+func build(env plugins.Env, _ Config) (plugins.Gatherer, error) {
 	f := env.Factory
+	if env.Host != nil {
+		return newHostInput(env), nil
+	}
 	return &input{
 		loadavg:    env.FS.ProcFile("loadavg"),
 		uptime:     env.FS.ProcFile("uptime"),
 		onlineCPUs: env.FS.SysFile("devices", "system", "cpu", "online"),
 		users:      newUserCounter(env.FS),
 		release:    &releaseInfo{factory: f, root: env.FS, machine: machineName, os: metric.NewInfo(f, "system_os")},
-		loadSeries: [3]*telemetry.Series{
-			f.Gauge("system_load1", telemetry.None),
-			f.Gauge("system_load5", telemetry.None),
-			f.Gauge("system_load15", telemetry.None),
-		},
-		sessionsSeries: f.Gauge("system_n_users", telemetry.None),
-		usersSeries:    f.Gauge("system_n_unique_users", telemetry.None),
-		cpusSeries:     f.Gauge("system_n_cpus", telemetry.None),
-		uptimeSeries:   f.Gauge("system_uptime", telemetry.Seconds),
+		series:     newSystemSeries(f),
 	}, nil
 }
 
@@ -72,7 +86,7 @@ func (in *input) addLoad(out *telemetry.Batch) error {
 	if !ok {
 		return fmt.Errorf("parse %s: not three numbers", in.loadavg.Path())
 	}
-	for i, s := range in.loadSeries {
+	for i, s := range in.series.load {
 		out.Add(s, loads[i])
 	}
 	return nil
@@ -83,8 +97,8 @@ func (in *input) addUsers(out *telemetry.Batch) error {
 	if err != nil {
 		return err
 	}
-	out.Add(in.sessionsSeries, float64(sessions))
-	out.Add(in.usersSeries, float64(unique))
+	out.Add(in.series.sessions, float64(sessions))
+	out.Add(in.series.users, float64(unique))
 	return nil
 }
 
@@ -96,7 +110,7 @@ func (in *input) addCPUs(out *telemetry.Batch) error {
 	if err != nil || !ok {
 		n = runtime.NumCPU()
 	}
-	out.Add(in.cpusSeries, float64(n))
+	out.Add(in.series.cpus, float64(n))
 	return hostfs.IgnoreMissing(err)
 }
 
@@ -109,6 +123,6 @@ func (in *input) addUptime(out *telemetry.Batch) error {
 	if !ok {
 		return fmt.Errorf("parse %s: not a number", in.uptime.Path())
 	}
-	out.Add(in.uptimeSeries, math.Floor(seconds))
+	out.Add(in.series.uptime, math.Floor(seconds))
 	return nil
 }

@@ -22,6 +22,11 @@ func TestConformance(t *testing.T) {
 		plugintest.Case{Name: "utmp of arm64", Root: "testdata/armboard-4.9", Allocs: 4},
 		plugintest.Case{Name: "systemd", Root: "testdata/debian13-6.12", Allocs: 100}, // sessions are read again while the directory is recent
 		plugintest.Case{Name: "this machine", Allocs: 12},
+		plugintest.Case{Name: "macOS", Host: "macos-15", Then: "macos-15-later", Allocs: 30},
+		plugintest.Case{Name: "older macOS", Host: "macos-14", Allocs: 30},
+		plugintest.Case{Name: "macOS on Intel", Host: "macos-13", Allocs: 30},
+		plugintest.Case{Name: "FreeBSD", Host: "freebsd-14", Then: "freebsd-14-later", Allocs: 30},
+		plugintest.Case{Name: "Windows", Host: "windows-2022", Then: "windows-2022-later", Allocs: 30},
 	)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/hostfs"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/shared"
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -75,6 +76,7 @@ func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config
 			Factory:  telemetry.NewFactory(ac.Host, in.Built.Definition.Name(), tags).Every(every).Choose(options.Choice(cfg.Counters)),
 			Log:      ac.Log.With("input", in.ID),
 			FS:       hostfs.FromEnv(func(name string) string { v, _ := a.Getenv(name); return v }),
+			Host:     sysinfo.New(),
 			Shared:   pool,
 			Self:     ac.Self,
 			Secrets:  cfg.Secrets,

@@ -162,7 +162,7 @@ func (a *App) demoConfig(addr string, f demoFlags) (string, error) {
 		password = fmt.Sprintf(", password: %q", secret.Prefix+name)
 	}
 	fmt.Fprintf(&b, "interval: %s\ninputs:\n", f.interval)
-	for _, d := range a.Inputs {
+	for _, d := range a.Inputs.For(a.GOOS) {
 		switch settings, ok := demoSettings()[d.Name()]; {
 		case ok && d.Runs(a.GOOS):
 			fmt.Fprintf(&b, "  - %s: %s\n", d.Name(), settings)

@@ -19,7 +19,7 @@ import (
 )
 
 // noConfiguration lists YAML files among the examples that are for other programs.
-var noConfiguration = []string{"compose.yaml", "rtcollector.yaml"}
+var noConfiguration = []string{"compose.yaml", "rtcollector.yaml", "kustomization.yaml", "namespace.yaml", "daemonset.yaml"}
 
 func exampleEnv() config.Env {
 	return config.Env{

@@ -82,7 +82,7 @@ func (a *App) runInit(ctx context.Context) error {
 // lookAround gathers from the inputs of the system and from all candidates at once.
 func (a *App) lookAround(ctx context.Context) ([]answer, error) {
 	var asked []candidate
-	for _, d := range a.Inputs {
+	for _, d := range a.Inputs.For(a.GOOS) {
 		if d.Starts(a.GOOS) {
 			asked = append(asked, candidate{input: d.Name()})
 		}
@@ -235,7 +235,7 @@ func (a *App) renderRest(b *bytes.Buffer, silent []answer, offered map[string]bo
 		fmt.Fprintf(b, "  # - %s # %s%s\n", n.input, a.summaryOf(n.input), why)
 	}
 	b.WriteString("  # These were not found, or need settings; \"rtcollector plugins sample NAME\" shows an example:\n")
-	for _, d := range a.Inputs {
+	for _, d := range a.Inputs.For(a.GOOS) {
 		if d.Runs(a.GOOS) && !offered[d.Name()] {
 			fmt.Fprintf(b, "  # - %s # %s\n", d.Name(), d.Summary())
 		}

@@ -29,7 +29,7 @@ type componentList struct {
 
 func (a *App) components() []componentList {
 	inputs, outputs, stores := componentList{title: "INPUT"}, componentList{title: "OUTPUT"}, componentList{title: "SECRET STORE"}
-	for _, d := range a.Inputs {
+	for _, d := range a.Inputs.For(a.GOOS) {
 		inputs.list = append(inputs.list, d)
 	}
 	for _, d := range a.Outputs {
@@ -131,13 +131,13 @@ func (a *App) printSample(args []string) error {
 	}
 	fmt.Fprint(a.Stdout, "interval: 10s\ncounters: moving # counters that never change have no series; all: every counter\n\ninputs:\n")
 	fmt.Fprint(a.Stdout, "  # Without \"metrics\" an input writes all its metrics; \"rtcollector plugins show NAME\" lists them.\n")
-	for _, d := range a.Inputs {
+	for _, d := range a.Inputs.For(a.GOOS) {
 		if d.Starts(a.GOOS) {
 			fmt.Fprint(a.Stdout, formatStarterBlock(d.Starter(), d.Summary()))
 		}
 	}
 	fmt.Fprint(a.Stdout, "  # These need a service or settings; \"rtcollector plugins sample NAME\" shows an example:\n")
-	for _, d := range a.Inputs {
+	for _, d := range a.Inputs.For(a.GOOS) {
 		if d.Runs(a.GOOS) && !d.Starts(a.GOOS) {
 			fmt.Fprintf(a.Stdout, "  # - %s # %s\n", d.Name(), d.Summary())
 		}

@@ -7,19 +7,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/service"
-	"github.com/rtcollector/rtcollector/internal/childproc"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// maxCommandOutput bounds, in bytes, what is kept of the output of a command of the system.
-const maxCommandOutput = 64 << 10
+// outputDelay is how long a command may hold its output open after it has ended, as daemons do that it has started.
+const outputDelay = time.Second
 
 type serviceFlags struct {
 	dryRun bool
@@ -214,16 +215,19 @@ func (a *App) printServiceStatus(ctx context.Context, c commonFlags, f serviceFl
 	return nil
 }
 
-func (a *App) machine() service.Machine {
-	return service.Machine{Out: a.Stdout, Run: func(ctx context.Context, args []string) error {
-		c := childproc.Command{Args: args, MaxOutput: maxCommandOutput}
-		r := c.Run(ctx)
-		if r.Err == nil {
-			return nil
-		}
-		if text := strings.TrimSpace(string(r.Stderr) + string(r.Stdout)); text != "" {
-			return fmt.Errorf("%w: %s", r.Err, text)
-		}
-		return r.Err
-	}}
+func (a *App) machine() service.Machine { return service.Machine{Out: a.Stdout, Run: runSystemCommand} }
+
+// runSystemCommand runs a command of the system. It does not use childproc, which would kill what the command starts: OpenRC's supervisor
+// stays in the process group of rc-service.
+func runSystemCommand(ctx context.Context, args []string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.WaitDelay = outputDelay
+	out, err := cmd.CombinedOutput()
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return nil
+	}
+	if text := strings.TrimSpace(string(out)); text != "" {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return err
 }

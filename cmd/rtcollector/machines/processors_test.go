@@ -16,7 +16,7 @@ func processors() []machine {
 	return []machine{
 		{goos: "linux", goarch: "arm", settings: []string{"GOARM=6"}, emulator: "qemu-arm-static"},
 		{goos: "linux", goarch: "arm64", emulator: "qemu-aarch64-static"},
-		{goos: "linux", goarch: "386", emulator: "qemu-i386-static"},
+		{goos: "linux", goarch: "386"}, // this machine runs it: Go's programs crash in qemu-i386 7.2, nine times of ten at their start
 		{goos: "linux", goarch: "ppc64le", emulator: "qemu-ppc64le-static"},
 		{goos: "linux", goarch: "riscv64", emulator: "qemu-riscv64-static"},
 		{goos: "linux", goarch: "s390x", emulator: "qemu-s390x-static"},
@@ -38,6 +38,9 @@ func TestProcessors(t *testing.T) {
 	want := metricNames(readSamples(t, text))
 	for _, m := range processors() {
 		t.Run(m.goarch, func(t *testing.T) {
+			if m.goarch == "386" && runtime.GOARCH != "amd64" {
+				t.Skip("this processor does not run it")
+			}
 			p := build(t, m)
 			if text, _ := p.run(t, 0, "version"); !strings.Contains(text, "v1.2.3 linux/"+m.goarch) {
 				t.Errorf("version: %s", text)

@@ -102,7 +102,7 @@ func choose[E, O, L any](c catalog.Catalog[E, O, L], kind, goos string, names []
 			chosen.err = err
 			return chosen
 		}
-		for i, d := range c {
+		for i, d := range c.For(goos) {
 			if d.Name() == def.Name() && !chosen.keep[i] {
 				chosen.keep[i] = true
 				chosen.names = append(chosen.names, d.Name())

@@ -28,7 +28,7 @@ func TestDocumentationIsFresh(t *testing.T) {
 	}
 	want := string(files[inputsFile])
 	for _, expected := range []string{
-		"| [`linux_net`](#linux_net) | `net` | linux | traffic,", "[README](../plugins/selfstats/README.md)",
+		"| [`linux_net`](#linux_net) | `net` | linux, darwin, windows, freebsd | traffic,", "[README](../plugins/selfstats/README.md)",
 		"\n| `net_rx_bytes` and its `_rate` | `iface` | bytes | counter | received | |\n",
 	} {
 		if !strings.Contains(want, expected) {

@@ -29,18 +29,37 @@ func replaceSection(content []byte, section string) ([]byte, error) {
 // goos is the system that README.md and config.example.yaml are written for.
 const goos = "linux"
 
-// readmeTables returns the tables of inputs in README.md: those that need no configuration, and the others.
+// readmeTables returns the tables of inputs in README.md: those that need no configuration, the others, and those of other systems.
 func readmeTables(catalog plugins.Catalog) string {
-	table := func(starts bool) string {
-		text := "\n| input | also | what |\n|---|---|---|\n"
+	table := func(isIn func(plugins.Definition) bool) string {
+		text := "\n| input | also | systems | what |\n|---|---|---|---|\n"
 		for _, d := range catalog {
-			if d.Starts(goos) == starts {
-				text += fmt.Sprintf("| [`%s`](docs/inputs.md#%s) | %s | %s |\n", d.Name(), d.Name(), joinCodeSpans(d.Aliases()), strings.TrimSuffix(d.Summary(), " (Linux)"))
+			if isIn(d) {
+				text += fmt.Sprintf("| [`%s`](docs/inputs.md#%s) | %s | %s | %s |\n", d.Name(), d.Name(), joinCodeSpans(d.Aliases()), nameSystems(d),
+					strings.TrimSuffix(d.Summary(), " (Linux)"))
 			}
 		}
 		return text
 	}
-	return table(true) + "\nThese need a service, or settings:\n" + table(false) + "\n"
+	starts := func(d plugins.Definition) bool { return d.Starts(goos) }
+	needsMore := func(d plugins.Definition) bool { return d.Runs(goos) && !d.Starts(goos) }
+	isOfOthers := func(d plugins.Definition) bool { return !d.Runs(goos) }
+	return table(starts) + "\nThese need a service, or settings:\n" + table(needsMore) +
+		"\nThese exist only on macOS or Windows, beside those above that work there:\n" + table(isOfOthers) + "\n"
+}
+
+// nameSystems names the systems that an input runs on, as people call them.
+func nameSystems(d plugins.Definition) string {
+	var names []string
+	for _, system := range []struct{ goos, name string }{{"linux", "Linux"}, {"darwin", "macOS"}, {"windows", "Windows"}, {"freebsd", "FreeBSD"}} {
+		if d.Runs(system.goos) {
+			names = append(names, system.name)
+		}
+	}
+	if len(names) == 4 {
+		return "all"
+	}
+	return strings.Join(names, ", ")
 }
 
 // exampleInputs returns the inputs in config.example.yaml: the starter blocks of those that need no configuration, with
@@ -50,6 +69,9 @@ func exampleInputs(catalog plugins.Catalog) string {
 	for _, d := range catalog {
 		name, starter, _ := strings.Cut(d.Starter(), "\n")
 		commented, settings, _ := strings.Cut(d.Settings(), "\n")
+		if !d.Runs(goos) {
+			continue
+		}
 		if !d.Starts(goos) {
 			fmt.Fprintf(&text, "  # %s # %s\n", commented, d.Summary())
 			writeLines(&text, "  # ", settings)
