@@ -55,6 +55,7 @@ type Chart struct {
 	IsDetail, StoresFirst     bool
 	Labels                    []Label
 	Dimensions                []*Dimension
+	Version                   int // grows when a line says something about the chart or its dimensions
 	Data                      any // belongs to the receiver
 	pending                   []Label
 	byID                      map[string]*Dimension

@@ -198,6 +198,7 @@ func (p *Parser) defineChart(words [][]byte) string {
 	if c.IsObsolete && !wasObsolete {
 		p.to.Forgotten(c)
 	}
+	c.Version++
 	p.chart = c
 	return ""
 }
@@ -229,6 +230,7 @@ func (p *Parser) defineDimension(words [][]byte) string {
 	d.Multiplier, d.Divisor = factor(word(words, 3)), factor(word(words, 4))
 	options := word(words, 5)
 	has := func(option string) bool { return bytes.Contains(options, []byte(option)) }
+	p.chart.Version++
 	d.IsObsolete, d.IsHidden, d.IgnoresReset = has("obsolete"), has("hidden"), has("noreset") || has("nooverflow")
 	return ""
 }
@@ -292,6 +294,7 @@ func (p *Parser) commitChartLabels() string {
 		return "no CLABEL before it"
 	}
 	p.chart.Labels, p.chart.pending = p.chart.pending, nil
+	p.chart.Version++
 	return ""
 }
 
