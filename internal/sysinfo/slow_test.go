@@ -3,6 +3,7 @@ package sysinfo
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,10 +12,11 @@ import (
 // A call that hangs is made once. It does not affect other paths, and its path works again when it has returned.
 func TestSlowCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release, calls := make(chan struct{}), 0
+		release := make(chan struct{})
+		var calls atomic.Int32
 		s := &slowCalls[int]{call: func(path string) (int, error) {
 			if path == "dead" {
-				calls++
+				calls.Add(1)
 				<-release
 			}
 			return len(path), nil
@@ -34,13 +36,13 @@ func TestSlowCalls(t *testing.T) {
 				}
 			}
 		}
-		if calls != 1 {
-			t.Errorf("%d calls", calls)
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%d calls", n)
 		}
 		close(release)
 		synctest.Wait()
-		if v, err := ask("dead"); v != 4 || err != nil || calls != 2 {
-			t.Errorf("after the answer: %v, %v, %d calls", v, err, calls)
+		if v, err := ask("dead"); v != 4 || err != nil || calls.Load() != 2 {
+			t.Errorf("after the answer: %v, %v, %d calls", v, err, calls.Load())
 		}
 	})
 }

@@ -54,7 +54,7 @@ func readSwap(ctx context.Context) (Swap, error) {
 	return s, nil
 }
 
-// readSockets counts the sockets that netstat(1) lists. Those of other users are not to be had from the libraries without root.
+// readSockets counts the sockets that netstat(1) lists. gopsutil runs lsof(8), which shows the sockets of other users to root only.
 func readSockets(ctx context.Context) ([]Sockets, error) {
 	text, err := runProgram(ctx, "/usr/sbin/netstat", "-an", "-p", "tcp")
 	if err != nil {
@@ -63,7 +63,7 @@ func readSockets(ctx context.Context) ([]Sockets, error) {
 	return parseNetstat(text)
 }
 
-// readProcesses counts the processes that ps(1) lists. For processes of other users, only root learns the state, which ps is.
+// readProcesses counts the processes that ps(1) lists. Only root may read the state of other users' processes, and ps is setuid root.
 func readProcesses(ctx context.Context) (Processes, error) {
 	text, err := runProgram(ctx, "/bin/ps", "-A", "-o", "state=")
 	if err != nil {
@@ -72,7 +72,7 @@ func readProcesses(ctx context.Context) (Processes, error) {
 	return parsePS(text)
 }
 
-// readSensors leaves out sensors of other models: gopsutil returns 0 for them.
+// readSensors leaves out sensors that this model does not have: gopsutil returns 0 for them.
 func readSensors(ctx context.Context) ([]Sensor, error) {
 	temperatures, err := sensors.TemperaturesWithContext(ctx)
 	if err != nil {

@@ -137,7 +137,7 @@ func readFreeSpace(path string) (Space, error) {
 	return Space{Total: float64(total), Free: float64(free), Used: max(0, float64(total)-float64(free)), Available: float64(available)}, nil
 }
 
-// readDisks reads the counters of fixed drives. Windows Server has none until somebody runs "diskperf -y".
+// readDisks reads the counters of fixed drives. Windows Server has none until an administrator runs "diskperf -y".
 func readDisks(context.Context) ([]Disk, error) {
 	mask, err := windows.GetLogicalDrives()
 	if err != nil {

@@ -50,7 +50,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
 		t.Run(c.Name+" impossible", func(t *testing.T) { checkImpossible(t, def, c) })
 	}
-	if len(all) > 0 && (canReadFiles(def) || !slices.ContainsFunc(cases, func(c Case) bool { return c.Host == "" && c.Setup == nil })) {
+	if len(all) > 0 && !def.IsElsewhere(goos) { // elsewhere, the cases with files are skipped
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
 	}
 	goleak.VerifyNone(t, before)

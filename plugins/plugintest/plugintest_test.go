@@ -10,6 +10,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/metricdoc"
+	"github.com/rtcollector/rtcollector/internal/sysinfo"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
 )
@@ -36,6 +37,33 @@ func newFakeInput() plugins.Definition {
 
 func TestRunAcceptsAGoodInput(t *testing.T) {
 	Run(t, newFakeInput().Doc(readme), Case{Name: "live"}, Case{Name: "configured", Config: "colour: blue"})
+}
+
+// hostReader reads the load of a host.
+type hostReader struct {
+	host *sysinfo.Host
+	load *telemetry.Series
+	seen map[float64]bool
+}
+
+func (r *hostReader) Gather(ctx context.Context, out *telemetry.Batch) error {
+	l, err := r.host.Load(ctx)
+	out.Add(r.load, l.One)
+	r.seen[l.One] = true
+	return err
+}
+
+// A case with a recorded host runs on every system, and sees the second recording in turn.
+func TestRunPlaysARecordedHost(t *testing.T) {
+	seen := map[float64]bool{}
+	def := plugins.Poll("fake", "a fake", func() config { return config{} }, func(e plugins.Env, _ config) (*hostReader, error) {
+		return &hostReader{e.Host, e.Factory.Gauge("fake_load", telemetry.None), seen}, nil
+	})
+	readme := strings.Replace(readme, "`fake_total` and its `_rate` | `colour`, (`shade`) | | counter", "`fake_load` | | | gauge", 1)
+	Run(t, def.On("plan9").Doc(readme), Case{Name: "host", Host: "macos-15", Then: "freebsd-14"})
+	if !seen[2.31] || !seen[0.31] {
+		t.Errorf("the input saw %v", seen)
+	}
 }
 
 type fakeRunner struct{}

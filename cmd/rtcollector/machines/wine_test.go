@@ -1,6 +1,7 @@
 package machines
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -41,14 +42,38 @@ func TestWindows(t *testing.T) {
 	})
 }
 
-// windowsInputs are those that Wine has something for.
+// windowsInputs are those that Wine has something for. It lets nobody read the counters of disks (io, windows_io).
 func windowsInputs() []string {
-	return []string{"internal", "windows_services", `{windows_perf: {paths: ['\System\System Up Time', '\Processor(_Total)\% Processor Time', '\Unheard(*)\Of']}}`}
+	return []string{"internal", "cpu", "mem", "disk", "net", "swap", "system", "processes", "netstat", "windows_cpu", "windows_mem", "windows_disk", "windows_net", "windows_swap",
+		"windows_services", `{windows_perf: {paths: ['\System\System Up Time', '\Processor(_Total)\% Processor Time', '\Unheard(*)\Of']}}`}
 }
 
 func checkWindowsOnce(t *testing.T, p *program) {
+	before := uptime(t)
 	text, report := p.run(t, 0, "once", "--config", p.configure(t, printing(windowsInputs()...)), "--format", "json")
 	got := readSamples(t, text)
+	for _, key := range []string{"mem_total", "windows_mem_total"} {
+		expectNear(t, got, key, memoryTotal(t), 0.001)
+	}
+	expectNear(t, got, "system_n_cpus", float64(runtime.NumCPU()), 0)
+	if v := got["system_uptime"].Value; v < before-2 || v > uptime(t)+2 {
+		t.Errorf("system_uptime is %v, the host says %v", v, before)
+	}
+	for _, sum := range [][]string{
+		{"windows_cpu_user", "windows_cpu_system", "windows_cpu_idle", "windows_cpu_interrupt"},
+		{"cpu_usage_user_cpu-total", "cpu_usage_system_cpu-total", "cpu_usage_idle_cpu-total", "cpu_usage_irq_cpu-total"},
+	} {
+		total := 0.0
+		for _, key := range sum {
+			total += got[key].Value
+		}
+		if total < 99 || total > 101 {
+			t.Errorf("%v add up to %v percent", sum, total)
+		}
+	}
+	if got["windows_disk_total_C_NTFS_C"].Value < 1e9 || got["windows_disk_total_C_NTFS_C"].Value != got["disk_total_C:"].Value {
+		t.Errorf("drive C has %v and %v bytes\n%s", got["windows_disk_total_C_NTFS_C"], got["disk_total_C:"], report)
+	}
 	if state := got["windows_service_state_RpcSs"].Value; state != 4 {
 		t.Errorf("Wine's RPC service has state %v, want 4 (running)\n%s", state, report)
 	}
@@ -67,6 +92,6 @@ func checkWindowsRun(t *testing.T, p *program) {
 	s := newStore(t)
 	p.configure(t, s.config(windowsInputs()...))
 	p.runUntil(t, "five gathers are in Redis", func() error {
-		return s.hasSamples(t, 5, "windows_service_state_RpcSs", "internal_agent_metrics_written", "internal_agent_metrics_written_rate")
+		return s.hasSamples(t, 5, "mem_total", "cpu_usage_idle_cpu-total", "windows_cpu_percent_cpu0", "windows_service_state_RpcSs", "internal_agent_metrics_written", "internal_agent_metrics_written_rate")
 	})
 }

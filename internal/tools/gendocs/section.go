@@ -36,7 +36,7 @@ func readmeTables(catalog plugins.Catalog) string {
 		for _, d := range catalog {
 			if isIn(d) {
 				text += fmt.Sprintf("| [`%s`](docs/inputs.md#%s) | %s | %s | %s |\n", d.Name(), d.Name(), joinCodeSpans(d.Aliases()), nameSystems(d),
-					strings.TrimSuffix(d.Summary(), " (Linux)"))
+					strings.TrimSuffix(strings.TrimSuffix(d.Summary(), " (Linux)"), " (Windows)"))
 			}
 		}
 		return text
@@ -69,9 +69,6 @@ func exampleInputs(catalog plugins.Catalog) string {
 	for _, d := range catalog {
 		name, starter, _ := strings.Cut(d.Starter(), "\n")
 		commented, settings, _ := strings.Cut(d.Settings(), "\n")
-		if !d.Runs(goos) {
-			continue
-		}
 		if !d.Starts(goos) {
 			fmt.Fprintf(&text, "  # %s # %s\n", commented, d.Summary())
 			writeLines(&text, "  # ", settings)
