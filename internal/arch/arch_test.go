@@ -41,7 +41,7 @@ var layers = [][]string{
 	{"agent"},
 	{"agent/config"},
 	// Floor 5: cmd, and the tools that build and generate.
-	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/migrate", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "internal/tools/*", "cmd/rtcollector/machines", "cmd/rtcollector/service"},
+	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/migrate", "cmd/rtcollector/netdatachart", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "internal/tools/*", "cmd/rtcollector/machines", "cmd/rtcollector/service"},
 	{"cmd/rtcollector/web/*"},
 	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},

@@ -50,6 +50,9 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// MetricNames implements plugins.Namer: the plugins name the metrics.
+func (c *Config) MetricNames() []string { return []string{"*"} }
+
 // OnBadLine says what happens to a plugin that prints a line which is wrong.
 type OnBadLine string
 

@@ -1,7 +1,7 @@
 // Package netdataplugins runs external plugins of Netdata and reports their charts.
 //
 //   - plugin.go: the input, which finds the plugins. config.go: its settings.
-//   - supervise.go: when a plugin is started again. session.go: one run of it. environ.go: what it is told.
+//   - supervise.go: when a plugin is started again. session.go: one run of it. environ.go: what it is told. functions.go: calls.
 //   - series.go: the series of charts. collected.go: what waits until the next gather.
 package netdataplugins
 
@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/crew"
@@ -37,7 +38,9 @@ type input struct {
 	log         *slog.Logger
 	updateEvery int // seconds
 	collected   *collected
-	running     map[string]*supervised // by name
+
+	mu      sync.Mutex
+	running map[string]*supervised // by name
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
@@ -67,7 +70,9 @@ func (in *input) Run(ctx context.Context, _ plugins.Emitter) error {
 		for name, path := range found {
 			if s := in.running[name]; s == nil || s.mayStartAgain(path) {
 				s := in.supervise(name, path)
+				in.mu.Lock()
 				in.running[name] = s
+				in.mu.Unlock()
 				c.Go(func() { s.run(ctx) })
 			}
 		}

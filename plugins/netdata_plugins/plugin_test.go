@@ -93,6 +93,9 @@ func (r *running) until(series string) {
 	})
 }
 
+// TestConformance has no case, because nothing tells when a plugin has collected.
+func TestConformance(t *testing.T) { plugintest.Run(t, Plugin) }
+
 func TestPlugin(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "demo", demo)
@@ -101,8 +104,8 @@ func TestPlugin(t *testing.T) {
 	want := map[string]float64{
 		`demo_temperature{chart="demo.temperature",chart_name="demo.room",context="demo.temperature",dimension="kitchen",environment="test",family="climate",floor="2",host="testhost",plugin="demo",source="netdata_plugins",unit="Celsius"}`:     21.5,
 		`demo_temperature{chart="demo.temperature",chart_name="demo.room",context="demo.temperature",dimension="living room",environment="test",family="climate",floor="2",host="testhost",plugin="demo",source="netdata_plugins",unit="Celsius"}`: 19.8,
-		`netdata_plugins_variable{chart="demo.temperature",environment="test",host="testhost",source="netdata_plugins",variable="limit"}`: 30,
-		`netdata_plugins_bad_lines{environment="test",host="testhost",plugin="demo",source="netdata_plugins"}`:                            1,
+		`netdata_plugins_variable{chart="demo.temperature",environment="test",host="testhost",source="netdata_plugins",variable="limit"}`:                                                                                                          30,
+		`netdata_plugins_bad_lines{environment="test",host="testhost",plugin="demo",source="netdata_plugins"}`:                                                                                                                                     1,
 	}
 	delete(want, `netdata_plugins_variable{chart="demo.temperature",environment="test",host="testhost",source="netdata_plugins",variable="limit"}`)
 	want[`netdata_plugins_variable{environment="test",host="testhost",source="netdata_plugins",variable="limit"}`] = 30

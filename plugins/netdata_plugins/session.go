@@ -27,33 +27,41 @@ var errStop = errors.New("the plugin is stopped")
 // session is one run of a plugin.
 type session struct {
 	*supervised
-	parser  *pluginsd.Parser
+	stdin   *os.File
+	sending sync.Mutex  // one line at a time
 	watch   *time.Timer // of the silence
 	stop    context.CancelCauseFunc
 	bad     reports
 	stderr  reports
 	outcome outcome
+
+	mu      sync.Mutex // guards what follows
+	parser  *pluginsd.Parser
+	waiting map[string]chan pluginsd.Answer // by transaction
 }
 
 // runOnce runs the plugin until it ends, falls silent, must be stopped or ctx is done.
 func (s *supervised) runOnce(ctx context.Context) outcome {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &session{supervised: s, stop: stop}
+	r := &session{supervised: s, stop: stop, waiting: map[string]chan pluginsd.Answer{}}
 	charts := &pluginCharts{s.in.collected, map[*pluginsd.Chart]bool{}}
 	defer func() { // the series of the last run are those of this one, unless it no longer has them
 		s.charts.end()
 		s.charts = charts
 	}()
 	r.parser = pluginsd.NewParser(s.name, s.in.updateEvery, charts)
+	r.parser.Functions.Answered = r.deliver
 	r.watch = time.AfterFunc(maxSilence, func() { stop(errSilent) })
 	defer r.watch.Stop()
-	stdin, keepOpen, err := os.Pipe() // plugins end when it is closed
+	stdin, ours, err := os.Pipe() // plugins end when it is closed
 	if err != nil {
 		return outcome{status: childproc.StatusNotStarted, err: err}
 	}
-	defer keepOpen.Close()
-	defer stdin.Close()
+	defer func() { _, _ = ours.Close(), stdin.Close() }()
+	r.stdin = ours
+	s.live.Store(r)
+	defer s.live.Store(nil)
 	args := append([]string{s.path, strconv.Itoa(s.in.updateEvery)}, strings.Fields(s.in.config.Options[s.name])...)
 	child := childproc.Command{
 		Args: args, Env: s.in.environ(childproc.Environ(nil)), Stdin: stdin, MaxOutput: pluginsd.MaxLine + 1, Grace: stopGrace,
@@ -73,6 +81,8 @@ var errSilent = errors.New("silent")
 
 // readLine reads a line of the plugin's output.
 func (r *session) readLine(line []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Now()
 	r.watch.Reset(maxSilence)
 	var err error

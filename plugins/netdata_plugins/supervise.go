@@ -31,6 +31,7 @@ type supervised struct {
 	collected int           // rounds of all runs
 	charts    *pluginCharts // of the last run: the next one continues its series
 	isOver    atomic.Bool
+	live      atomic.Pointer[session] // nil: it does not run at present
 }
 
 func (in *input) supervise(name, path string) *supervised {
