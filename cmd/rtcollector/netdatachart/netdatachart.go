@@ -4,6 +4,7 @@ package netdatachart
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -137,10 +138,7 @@ func (w *Writer) newChart(id string, s *telemetry.Series) *chart {
 			source = l.Value
 		}
 	}
-	unit := string(s.Unit())
-	if unit == "" {
-		unit = "value"
-	}
+	unit := cmp.Or(strings.Replace(string(s.Unit()), "_per_second", "/s", 1), "value")
 	c := &chart{id: id, byID: map[string]*telemetry.Series{}, definition: fmt.Sprintf("CHART %s '' %s %s %s %s line %d %d '' rtcollector %s\n",
 		id, quote(strings.ReplaceAll(s.Name(), "_", " ")), quote(unit), quote(source), id, priority, w.every, quote(source))}
 	w.charts[id] = c
