@@ -10,7 +10,7 @@ NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
 	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help build custom release test test-web test-packages vendor-web lint bench fuzz cross lean generate check vet format test-machines
+.PHONY: help build custom release test test-web test-packages test-vm vendor-web lint bench fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium,
 
 test-packages: $(NFPM) ## Install, run, upgrade and remove the packages in a Debian in the cache (needs root; .ci/packages)
 	NFPM=$(NFPM) .ci/packages
+
+test-vm: $(NFPM) ## Start, watch, stop and reboot the service under systemd in an emulated machine (needs root, minutes; .ci/vm)
+	NFPM=$(NFPM) .ci/vm
 
 test-machines: ## Run the builds for other processors and Windows, and the parsers' tests there; on Debian in emulators, unpacked into a cache (.ci/machines)
 	@emulators=$$(.ci/machines) && PATH="$${emulators:+$$emulators:}$$PATH" && export PATH && \

@@ -544,13 +544,13 @@ func TestExitNumbers(t *testing.T) {
 		if !near(int64(f.MinorFaults), int64(usage.Minflt), 0) || !near(int64(f.MajorFaults), int64(usage.Majflt), 0) || f.MinorFaults < 100 {
 			t.Errorf("faults %d and %d", f.MinorFaults, f.MajorFaults)
 		}
-		if !near(int64(f.Voluntary), int64(usage.Nvcsw), 1) || !near(int64(f.Involuntary), int64(usage.Nivcsw), 1) {
+		if !near(int64(f.Voluntary), int64(usage.Nvcsw), 1) || !near(int64(f.Involuntary), int64(usage.Nivcsw), 1) { //nolint:unconvert // they are int32 on machines with 32 bits
 			t.Errorf("switches %d and %d", f.Voluntary, f.Involuntary)
 		}
-		if int64(f.ReadBytes>>9) != int64(usage.Inblock) || int64(f.WriteBytes>>9) != int64(usage.Oublock) { // both are 0 if the folder is in memory
+		if int64(f.ReadBytes>>9) != int64(usage.Inblock) || int64(f.WriteBytes>>9) != int64(usage.Oublock) { //nolint:unconvert // both are 0 if the folder is in memory; int32 on machines with 32 bits
 			t.Errorf("%d bytes read, %d written", f.ReadBytes, f.WriteBytes)
 		}
-		if f.ReadCalls == 0 || f.WriteCalls < 100 || f.PeakRSS>>10 != int64(usage.Maxrss) {
+		if f.ReadCalls == 0 || f.WriteCalls < 100 || f.PeakRSS>>10 != int64(usage.Maxrss) { //nolint:unconvert // they are int32 on machines with 32 bits
 			t.Errorf("%d and %d calls, %d bytes", f.ReadCalls, f.WriteCalls, f.PeakRSS)
 		}
 		if f.ExitCode != 3 || f.Signal != 0 || e.OOMVictim {

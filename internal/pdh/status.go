@@ -34,13 +34,3 @@ func (s Status) Error() string {
 	}
 	return fmt.Sprintf("PDH status 0x%08X", uint32(s))
 }
-
-// isWithoutValue reports whether a status means that a counter has no value at the moment: it needs a second reading, has no instance, or ran
-// backwards.
-func (s Status) isWithoutValue() bool {
-	switch s {
-	case NoInstance, NoData, NegativeDenominator, NegativeValue, InvalidData:
-		return true
-	}
-	return false
-}

@@ -145,6 +145,16 @@ func (q *query) array(c Counter) ([]Value, error) {
 	}
 }
 
+// isWithoutValue reports whether a status means that a counter has no value at the moment: it needs a second reading, has no instance, or ran
+// backwards.
+func (s Status) isWithoutValue() bool {
+	switch s {
+	case NoInstance, NoData, NegativeDenominator, NegativeValue, InvalidData:
+		return true
+	}
+	return false
+}
+
 // Close implements io.Closer.
 func (q *query) Close() error {
 	if r, _, _ := q.library.closeQuery.Call(q.handle); r != 0 {

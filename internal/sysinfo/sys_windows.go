@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"strings"
+	"syscall"
+	"unicode/utf16"
 
 	"github.com/shirou/gopsutil/v3/mem"
 	"github.com/shirou/gopsutil/v3/net"
@@ -95,8 +98,8 @@ func (d *driveLister) readMounts(ctx context.Context) ([]Mount, error) {
 			m.Remote = true
 		case windows.DRIVE_FIXED, windows.DRIVE_REMOVABLE, windows.DRIVE_CDROM, windows.DRIVE_RAMDISK:
 			v, err := d.types.ask(ctx, m.Path)
-			if errors.Is(err, windows.ERROR_NOT_READY) {
-				continue // no medium
+			if holdsNothing(err) {
+				continue
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("read the type of drive %s: %w", device, err))
@@ -108,7 +111,61 @@ func (d *driveLister) readMounts(ctx context.Context) ([]Mount, error) {
 		}
 		all = append(all, m)
 	}
-	return all, errors.Join(errs...)
+	folders, err := d.readFolders(ctx)
+	return append(all, folders...), errors.Join(append(errs, err)...)
+}
+
+// holdsNothing reports whether an error means that there is no medium, no file system on it, or that BitLocker has locked it.
+func holdsNothing(err error) bool {
+	const locked = syscall.Errno(0x80310000) // FVE_E_LOCKED_VOLUME
+	return errors.Is(err, windows.ERROR_NOT_READY) || errors.Is(err, windows.ERROR_UNRECOGNIZED_VOLUME) || errors.Is(err, locked)
+}
+
+// readFolders lists the volumes that are mounted in folders, as mountvol.exe does. Their device is the drive of the folder.
+func (d *driveLister) readFolders(ctx context.Context) (all []Mount, err error) {
+	name := make([]uint16, windows.MAX_PATH)
+	search, err := windows.FindFirstVolume(&name[0], uint32(len(name)))
+	if err != nil {
+		return nil, fmt.Errorf("list the volumes: %w", err)
+	}
+	defer func() { _ = windows.FindVolumeClose(search) }()
+	var errs []error
+	for {
+		paths, err := readVolumePaths(&name[0])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list the folders of volume %s: %w", windows.UTF16ToString(name), err))
+		}
+		for _, path := range paths {
+			if len(path) <= len(`C:\`) {
+				continue // it has a letter
+			}
+			if v, err := d.types.ask(ctx, path); err == nil {
+				all = append(all, Mount{Device: path[:2], Path: path, FSType: v.fsType, ReadOnly: v.readOnly})
+			} else if !holdsNothing(err) {
+				errs = append(errs, fmt.Errorf("read the type of the volume in %s: %w", path, err))
+			}
+		}
+		if err := windows.FindNextVolume(search, &name[0], uint32(len(name))); errors.Is(err, windows.ERROR_NO_MORE_FILES) {
+			return all, errors.Join(errs...)
+		} else if err != nil {
+			return all, errors.Join(append(errs, fmt.Errorf("list the volumes: %w", err))...)
+		}
+	}
+}
+
+// readVolumePaths returns the drive letter and the folders of a volume.
+func readVolumePaths(volume *uint16) ([]string, error) {
+	list, length := make([]uint16, 1024), uint32(0)
+	err := windows.GetVolumePathNamesForVolumeName(volume, &list[0], uint32(len(list)), &length)
+	if errors.Is(err, windows.ERROR_MORE_DATA) {
+		list = make([]uint16, length)
+		err = windows.GetVolumePathNamesForVolumeName(volume, &list[0], uint32(len(list)), &length)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Each path ends with a NUL, the list with another one.
+	return strings.FieldsFunc(string(utf16.Decode(list[:length])), func(r rune) bool { return r == 0 }), nil
 }
 
 func readVolume(path string) (volume, error) {

@@ -104,12 +104,17 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 // logChanges logs once when a drive is left out, and once when that changes.
 func (in *input) logChanges(states map[string]string) {
 	for path, reason := range states {
-		switch last := in.states[path]; {
-		case reason == last:
-		case reason == "":
+		switch reason {
+		case in.states[path]:
+		case "":
 			in.log.Debug("a drive answers", "drive", path)
 		default:
 			in.log.Debug("a drive is left out", "drive", path, "because", reason)
+		}
+	}
+	for path, reason := range in.states {
+		if _, listed := states[path]; !listed && reason == "" {
+			in.log.Debug("a drive has nothing any more", "drive", path)
 		}
 	}
 	in.states = states

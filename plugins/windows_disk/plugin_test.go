@@ -131,6 +131,21 @@ func TestDrives(t *testing.T) {
 	}
 }
 
+// A drive that is not listed any more is logged once.
+func TestDriveGone(t *testing.T) {
+	h := newHost()
+	var log servicetest.Log
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("windows_disk", "", h.use, func(e *plugins.Env) {
+		e.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}))
+	p.Gather(0)
+	h.mounts = slices.Delete(h.mounts, 3, 4)
+	p.Batches(10, 20)
+	if log.Count("a drive has nothing any more") != 1 || log.Count(`drive=E:\`) != 1 {
+		t.Error(log.String())
+	}
+}
+
 // A network drive that does not answer does not keep the samples of the others from the gather.
 func TestHangingDrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

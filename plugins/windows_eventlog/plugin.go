@@ -48,7 +48,8 @@ type channel struct {
 	name     string
 	state    bookmarkFile
 	bookmark string       // the position after what was emitted; "": not known yet
-	unsaved  bool         // the last bookmark could not be saved
+	unsaved  int          // batches since it was saved
+	warned   bool         // it could not be saved
 	events   atomic.Int64 // since the start of the agent
 	total    *telemetry.Total
 }
@@ -100,6 +101,9 @@ const (
 
 	// wait is how long a read waits for events before it looks whether it must end.
 	wait = 500 * time.Millisecond
+
+	// saveAfter is the number of batches after which the bookmark is saved while no read finds the log at its end. Saving waits for the disk.
+	saveAfter = 64
 )
 
 // readChannel reads a channel until ctx is done or reading fails. It moves the bookmark after the events were emitted, so events are read again
@@ -116,12 +120,14 @@ func (in *input) readChannel(ctx context.Context, c *channel, out plugins.Emitte
 		return err
 	}
 	defer func() { _ = r.Close() }()
+	defer in.saveBookmark(c)
 	for {
 		read, err := r.Next(batchSize, wait)
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		if len(read) == 0 {
+			in.saveBookmark(c)
 			continue
 		}
 		emit(ctx, out, read)
@@ -132,17 +138,24 @@ func (in *input) readChannel(ctx context.Context, c *channel, out plugins.Emitte
 		if c.bookmark, err = r.Bookmark(); err != nil {
 			return err
 		}
-		in.saveBookmark(c)
+		if c.unsaved++; c.unsaved >= saveAfter {
+			in.saveBookmark(c)
+		}
 	}
 }
 
-// saveBookmark keeps the bookmark of a channel. When that fails, reading goes on.
+// saveBookmark keeps the bookmark of a channel if it has moved. When that fails, reading goes on.
 func (in *input) saveBookmark(c *channel) {
+	if c.unsaved == 0 {
+		return
+	}
 	err := c.state.save(c.bookmark)
-	if err != nil && !c.unsaved {
+	if err == nil {
+		c.unsaved = 0
+	} else if !c.warned {
 		in.log.Warn("the position in the event log cannot be kept: after the next start events are read again", "channel", c.name, "error", err)
 	}
-	c.unsaved = err != nil
+	c.warned = err != nil
 }
 
 func emit(ctx context.Context, out plugins.Emitter, read []wevt.Event) {

@@ -102,11 +102,13 @@ const maxPercent = 1e6
 
 // Open implements plugins.Opener.
 func (in *input) Open(context.Context) error {
-	q, err := in.open()
-	if err != nil {
-		return err
+	if in.query == nil { // else it is open, but had no counters
+		q, err := in.open()
+		if err != nil {
+			return err
+		}
+		in.query = q
 	}
-	in.query = q
 	return in.addCounters()
 }
 
@@ -194,7 +196,7 @@ func (in *input) addValue(out *telemetry.Batch, c *counter, i int, v pdh.Value) 
 			return
 		}
 	}
-	if in.config.includesInstance(id.name) {
+	if id.name == "" || in.config.includesInstance(id.name) {
 		series := *c.series.Get(id) // also without a value, so that the entity stays
 		if v.Valid {
 			out.Add(series, v.Value)

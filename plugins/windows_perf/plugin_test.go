@@ -183,8 +183,18 @@ func TestNothingThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = in.Close() }()
 	if err := in.Open(t.Context()); err == nil || !strings.Contains(err.Error(), `add \System\Processor Queue Length: this Windows has none`) {
 		t.Error(err)
+	}
+}
+
+// The list of instances does not concern objects without instances.
+func TestIncludedInstances(t *testing.T) {
+	q := &fakeQuery{values: map[string][]pdh.Value{`\Memory\Available Bytes`: numbers(""), `\LogicalDisk(*)\Free Megabytes`: numbers("C:", "D:", "_Total")}}
+	p := plugintest.Start(t, define(q.open), `{paths: ['\Memory\Available Bytes', '\LogicalDisk(*)\Free Megabytes'], include_instances: ["C:", "D:"], exclude_instances: ["D:"]}`, plugintest.Env("windows_perf", ""))
+	if diff := cmp.Diff(map[string]float64{"windows_perf_memory_available_bytes": 1, "windows_perf_logicaldisk_free_megabytes_C:": 1}, p.Gather(0)); diff != "" {
+		t.Error(diff)
 	}
 }
 

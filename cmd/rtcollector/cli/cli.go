@@ -79,10 +79,10 @@ func Main(ctx context.Context, args []string, app App) int {
 	return app.run(ctx, args)
 }
 
-func (app App) run(ctx context.Context, args []string) int {
-	app.redactor = &secret.Redactor{}
-	app.openStreams()
-	return app.closeStreams(app.execute(ctx, args))
+func (a App) run(ctx context.Context, args []string) int {
+	a.redactor = &secret.Redactor{}
+	a.openStreams()
+	return a.closeStreams(a.execute(ctx, args))
 }
 
 // execute runs one command, prints its error and returns the exit code.

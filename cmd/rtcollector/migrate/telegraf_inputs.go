@@ -143,7 +143,7 @@ func telegrafInputs() map[string]inputRule {
 			"pattern": {why: "write a class"}, "exe": {why: "write a class"}, "pid_file": {why: "write a class"}, "user": {why: "write a class"}, "systemd_unit": {why: "labels: [unit]"},
 			"cgroup": {why: "labels: [cgroup]"}, "pid_tag": {why: "process_top has per_pid"}, "pid_finder": always, "prefix": always, "process_name": always, "properties": always, "tag_with": always,
 		}},
-		"win_perf_counters": {to: "windows_perf", why: "write the counters below counters: see \"rtcollector plugins show windows_perf\"", keys: map[string]keyRule{"object": {why: "write the counters anew"}}},
+		"win_perf_counters": {to: "windows_perf", why: "write the counters below paths: see \"rtcollector plugins show windows_perf\"", keys: map[string]keyRule{"object": {why: "write the counters anew"}}},
 		"win_services":      {to: "windows_services", keys: map[string]keyRule{"service_names": {why: "select services anew: see \"rtcollector plugins show windows_services\""}}},
 		"win_eventlog":      {to: "windows_eventlog", keys: map[string]keyRule{"xpath_query": {why: "select events anew: see \"rtcollector plugins show windows_eventlog\""}}},
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/rtcollector/rtcollector/internal/sysinfo"
 )
 
-//go:embed testdata/*.json
+//go:embed recordings/*.json
 var files embed.FS
 
 // Read returns a recording by its name: "macos-15", "freebsd-14-later".
-func Read(name string) ([]byte, error) { return files.ReadFile("testdata/" + name + ".json") }
+func Read(name string) ([]byte, error) { return files.ReadFile("recordings/" + name + ".json") }
 
 // Recording has what the functions of a host returned. What is missing, the system does not have.
 type Recording struct {

@@ -12,7 +12,7 @@ import (
 // names returns the names of all recordings.
 func names(t *testing.T) []string {
 	t.Helper()
-	entries, err := files.ReadDir("testdata")
+	entries, err := files.ReadDir("recordings")
 	if err != nil || len(entries) == 0 {
 		t.Fatal(entries, err)
 	}

@@ -63,7 +63,7 @@ func TestBuildErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"inputs: [cpuu]\noutputs: [redistimeseries]":         `unknown input "cpuu"`,
 		"inputs: [cpu]\noutputs: [redistimeseries]\nweb: {}": "web: a custom build has no dashboard",
-		"inputs: [":                                          "my.yaml:1",
+		"inputs: [": "my.yaml:1",
 	} {
 		configFile := filepath.Join(t.TempDir(), "my.yaml")
 		if err := os.WriteFile(configFile, []byte(text), 0o600); err != nil {

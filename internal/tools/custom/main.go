@@ -56,7 +56,7 @@ func build(configFile, output, ldflags string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	goos := buildSystem()
 	overlay := overlay{Replace: map[string]string{}}
 	for _, kind := range []struct {

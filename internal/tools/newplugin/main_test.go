@@ -53,7 +53,7 @@ func copyModule(t *testing.T) string {
 			return fs.SkipDir
 		}
 		name, err := filepath.Rel(root, path)
-		if d.IsDir() || err != nil || !slices.Contains([]string{".go", ".md", ".tmpl", ".mod", ".sum", ".yaml", ".o"}, filepath.Ext(path)) {
+		if d.IsDir() || err != nil || !slices.Contains([]string{".go", ".md", ".tmpl", ".mod", ".sum", ".yaml", ".json", ".o"}, filepath.Ext(path)) {
 			return err
 		}
 		if strings.HasPrefix(name, "plugins") && strings.HasSuffix(name, "_test.go") {
