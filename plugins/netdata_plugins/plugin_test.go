@@ -2,20 +2,25 @@ package netdataplugins
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rtcollector/rtcollector/internal/childproc"
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
 	"github.com/rtcollector/rtcollector/plugins/plugintest"
 )
 
@@ -61,7 +66,12 @@ type running struct {
 
 func run(t *testing.T, config string) *running {
 	t.Helper()
-	p := plugintest.Start(t, Plugin, config, plugintest.Env("netdata_plugins", ""))
+	return runIn(t, config, plugintest.Env("netdata_plugins", ""))
+}
+
+func runIn(t *testing.T, config string, env plugins.Env) *running {
+	t.Helper()
+	p := plugintest.Start(t, Plugin, config, env)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Input.Runner.Run(ctx, nil) }()
@@ -125,8 +135,11 @@ func TestRawValuesOfAVirtualHost(t *testing.T) {
 func TestPluginsOfDebian(t *testing.T) {
 	dir := filepath.Dir(servicetest.RequireFile(t, "netdata-core", "netdata", "usr/lib/netdata/plugins.d/apps.plugin"))
 	stock := filepath.Join(dir, "../conf.d")
-	for plugin, metric := range map[string]string{"apps": "apps_cpu{", "slabinfo": "mem_slabmemory{"} {
+	for plugin, metric := range map[string]string{"apps": "apps_cpu{", "slabinfo": "mem_slabmemory{", "nfacct": "netfilter_netlink_new{"} {
 		t.Run(plugin, func(t *testing.T) {
+			if plugin == "nfacct" && os.Getuid() != 0 {
+				t.Skip("only root may ask netfilter")
+			}
 			r := run(t, fmt.Sprintf("directories: [%s]\nplugins: [%s]\nupdate_every: 1s\nstock_dir: %s", dir, plugin, stock))
 			servicetest.Until(t, "there is "+metric, func(context.Context) error {
 				b := telemetry.NewBatch(time.Now(), time.Now(), 0)
@@ -152,6 +165,79 @@ func TestPluginsOfDebian(t *testing.T) {
 			t.Logf("%d series", len(r.samples))
 		})
 	}
+}
+
+// TestChartsDDisables: none of the modules of Debian's charts.d.plugin finds what it measures in this environment, so that it asks not to be started again.
+func TestChartsDDisables(t *testing.T) {
+	dir := filepath.Dir(servicetest.RequireFile(t, "netdata-plugins-bash", "netdata", "usr/lib/netdata/plugins.d/charts.d.plugin"))
+	env := plugintest.Env("netdata_plugins", "")
+	log := &logged{}
+	env.Log = slog.New(slog.NewTextHandler(log, nil))
+	runIn(t, fmt.Sprintf("directories: [%s]\nplugins: [charts.d]\nupdate_every: 1s\nstock_dir: %s", dir, filepath.Join(dir, "../conf.d")), env)
+	servicetest.Until(t, "the plugin is given up", func(context.Context) error {
+		if text := log.String(); !strings.Contains(text, "plugin=charts.d") || !strings.Contains(text, "(DISABLE)") {
+			return fmt.Errorf("the log is %s", text)
+		}
+		return nil
+	})
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestHostileNames: whatever a plugin calls its hosts, charts and labels, series have names and labels without control characters; outputs replace what they do not take.
+func TestHostileNames(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "hostile", `head -c 100000 /dev/urandom
+echo
+awk 'BEGIN { for (i = 0; i < 1000000; i++) printf "x"; print "" }'
+awk 'BEGIN { for (i = 0; i < 10000; i++) printf "x "; print "" }'
+printf 'HOST_DEFINE 1d7ae6a1-ec5f-4e9e-bb3c-2e2f2bb8eb7a "a,(b)\033[31m/../c"\nHOST_DEFINE_END\n'
+printf 'CHART "x.(y),\033z" "" "" "(u)," "f,)" "con text.(x)"\nDIMENSION "d,(\033" "" absolute\nCLABEL "__name__" "v,()" 1\nCLABEL_COMMIT\n'
+printf 'BEGIN "x.(y),\033z"\nSET "d,(\033" = 9223372036854775807\nEND\n'
+echo last >&2
+read _
+`)
+	r := run(t, "directories: ["+dir+"]\nvalues: raw")
+	found := false
+	servicetest.Until(t, "the chart is there", func(context.Context) error {
+		b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+		err := r.Input.Gatherer.Gather(t.Context(), b)
+		for i := range b.Len() {
+			s, _, v := b.Sample(i)
+			if s.Name() == "netdata_plugins_bad_lines" || s.Name() == "netdata_plugins_bad_lines_rate" {
+				continue
+			}
+			found = v == 1<<63
+			if !metric.IsName(s.Name()) {
+				t.Errorf("the metric %q", s.Name())
+			}
+			for _, l := range s.Labels() {
+				if strings.ContainsAny(l.Key+l.Value, "\x1b\n") || strings.ContainsAny(l.Key, "(), ") || l.Value == "" || len(l.Value) > maxValue {
+					t.Errorf("the label %q=%q", l.Key, l.Value)
+				}
+			}
+		}
+		if err == nil && !found {
+			err = errors.New("there is none")
+		}
+		return err
+	})
 }
 
 // TestNext has the rules of when a plugin starts again.
