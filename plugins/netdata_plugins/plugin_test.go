@@ -131,9 +131,20 @@ func TestRawValuesOfAVirtualHost(t *testing.T) {
 	r.until(`net_up_raw{algorithm="incremental",chart="net.up",context="net.up",dimension="wan",divisor="1000",environment="test",family="net",host="router",multiplier="8",plugin="demo",source="netdata_plugins",unit="kbps"}`)
 }
 
+// debianPlugins returns the folder of Netdata's plugins. If they are unpacked and not installed, they find the libraries beside them.
+func debianPlugins(t *testing.T, debian, plugin string) string {
+	t.Helper()
+	dir := filepath.Dir(servicetest.RequireFile(t, debian, "netdata", "usr/lib/netdata/plugins.d/"+plugin+suffix))
+	libraries, _ := filepath.Glob(filepath.Join(dir, "../../*-linux-gnu"))
+	if !strings.HasPrefix(dir, "/usr/lib/") && len(libraries) > 0 {
+		t.Setenv("LD_LIBRARY_PATH", libraries[0])
+	}
+	return dir
+}
+
 // TestPluginsOfDebian runs plugins of Debian's package netdata unmodified.
 func TestPluginsOfDebian(t *testing.T) {
-	dir := filepath.Dir(servicetest.RequireFile(t, "netdata-core", "netdata", "usr/lib/netdata/plugins.d/apps.plugin"))
+	dir := debianPlugins(t, "netdata-core", "apps")
 	stock := filepath.Join(dir, "../conf.d")
 	for plugin, metric := range map[string]string{"apps": "apps_cpu{", "slabinfo": "mem_slabmemory{", "nfacct": "netfilter_netlink_new{"} {
 		t.Run(plugin, func(t *testing.T) {
@@ -169,7 +180,7 @@ func TestPluginsOfDebian(t *testing.T) {
 
 // TestChartsDDisables: none of the modules of Debian's charts.d.plugin finds what it measures in this environment, so that it asks not to be started again.
 func TestChartsDDisables(t *testing.T) {
-	dir := filepath.Dir(servicetest.RequireFile(t, "netdata-plugins-bash", "netdata", "usr/lib/netdata/plugins.d/charts.d.plugin"))
+	dir := debianPlugins(t, "netdata-plugins-bash", "charts.d")
 	env := plugintest.Env("netdata_plugins", "")
 	log := &logged{}
 	env.Log = slog.New(slog.NewTextHandler(log, nil))

@@ -206,6 +206,9 @@ func TestFunction(t *testing.T) {
 // TestFunctionOfDebiansApps calls the function of a real plugin.
 func TestFunctionOfDebiansApps(t *testing.T) {
 	dir := filepath.Dir(servicetest.RequireFile(t, "netdata-core", "netdata", "usr/lib/netdata/plugins.d/apps.plugin"))
+	if libraries, _ := filepath.Glob(filepath.Join(dir, "../../*-linux-gnu")); !strings.HasPrefix(dir, "/usr/lib/") && len(libraries) > 0 {
+		t.Setenv("LD_LIBRARY_PATH", libraries[0]) // it is unpacked, not installed
+	}
 	file := writeConfig(t, fmt.Sprintf("interval: 1s\ninputs: [netdata_plugins: {directories: [%s], plugins: [apps], stock_dir: %s}]\noutputs: [stdout]\n",
 		dir, filepath.Join(dir, "../conf.d")))
 	cmd := exec.CommandContext(t.Context(), program(t), "function", "--config", file, "processes")
