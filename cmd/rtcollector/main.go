@@ -15,7 +15,7 @@ import (
 var version = "dev" // set by -ldflags -X main.version=…
 
 func main() {
-	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
+	os.Exit(cli.Main(cli.UntilSignal(os.Exit), cli.Arguments(os.Args), cli.App{
 		Version: version, Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
 		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
 	}))

@@ -40,6 +40,9 @@ type Command struct {
 	Env  []string // nil: the agent's
 	User *User    // nil: the agent's
 
+	// Stdin is the standard input; nil: nothing. The child has it as it is, so that the caller must close its own end.
+	Stdin *os.File
+
 	// MaxOutput bounds, in bytes, stdout and stderr of Run each, and the length of a line of Stream.
 	MaxOutput int
 
@@ -97,6 +100,9 @@ func (c *Command) runWith(ctx context.Context, stdout, stderr io.Writer) Result 
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if c.Stdin != nil {
+		cmd.Stdin = c.Stdin
+	}
 	cmd.WaitDelay = cmp.Or(c.Grace, lingerLimit)
 	setProcessGroup(cmd, c.User, c.Grace > 0)
 	start := time.Now()

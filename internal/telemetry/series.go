@@ -210,6 +210,19 @@ func (f *Factory) With(labels ...Label) *Factory {
 	return &more
 }
 
+// On returns a factory for the series of another host, which the input reports about.
+func (f *Factory) On(host string) *Factory {
+	other := *f
+	other.host = host
+	other.base = slices.Clone(f.base)
+	for i, l := range other.base {
+		if l.Key == "host" {
+			other.base[i].Value = host
+		}
+	}
+	return &other
+}
+
 // Reserved reports whether we set a label on every series, so that it cannot be a tag.
 func Reserved(label string) bool {
 	switch label {

@@ -29,6 +29,7 @@ import (
 	macosnet "github.com/rtcollector/rtcollector/plugins/macos_net"
 	macosswap "github.com/rtcollector/rtcollector/plugins/macos_swap"
 	mariadbinput "github.com/rtcollector/rtcollector/plugins/mariadb"
+	netdataplugins "github.com/rtcollector/rtcollector/plugins/netdata_plugins"
 	netstat "github.com/rtcollector/rtcollector/plugins/netstat"
 	nginx "github.com/rtcollector/rtcollector/plugins/nginx"
 	nstat "github.com/rtcollector/rtcollector/plugins/nstat"
@@ -79,6 +80,7 @@ func Catalog() plugins.Catalog {
 		macosnet.Plugin,
 		macosswap.Plugin,
 		mariadbinput.Plugin,
+		netdataplugins.Plugin,
 		netstat.Plugin,
 		nginx.Plugin,
 		nstat.Plugin,

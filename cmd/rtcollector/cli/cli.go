@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -49,6 +50,20 @@ type App struct {
 	out              *outputStream    // the lowest writer to stdout
 	textOut, textErr *terminal.Writer // the escaping writers below Stdout and Stderr
 	rawOut, rawErr   io.Writer        // redacted, not escaped: see openStreams
+}
+
+// netdataName is the name under which Netdata finds the program: a link in its folder of plugins.
+const netdataName = "rtcollector.plugin"
+
+// Arguments returns the arguments of a call of the program: those of the command netdata-plugin if Netdata calls it.
+func Arguments(call []string) []string {
+	if len(call) == 0 {
+		return nil
+	}
+	if filepath.Base(call[0]) == netdataName {
+		return append([]string{"netdata-plugin"}, call[1:]...)
+	}
+	return call[1:]
 }
 
 // Main runs one command until it ends or ctx is done, and returns the exit code. As a service of Windows it is also stopped by the service

@@ -39,7 +39,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	if err != nil {
 		return err
 	}
-	waitForWeb, err := a.startWeb(ctx, cfg, ac.Self, log)
+	waitForWeb, err := a.startWeb(ctx, cfg, ag, ac.Self, log)
 	if err != nil {
 		return err
 	}

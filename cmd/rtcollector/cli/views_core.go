@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
@@ -18,7 +19,7 @@ func (a *App) viewCommands(*commonFlags) []*cobra.Command { return nil }
 func (a *App) viewFlagValues() []flagValue { return nil }
 
 // startWeb starts nothing: checkWeb is its only error.
-func (a *App) startWeb(_ context.Context, cfg *config.Config, _ *selfstat.Registry, _ *slog.Logger) (wait func(), err error) {
+func (a *App) startWeb(_ context.Context, cfg *config.Config, _ *agent.Agent, _ *selfstat.Registry, _ *slog.Logger) (wait func(), err error) {
 	return func() {}, a.checkWeb(cfg)
 }
 

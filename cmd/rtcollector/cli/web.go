@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
@@ -133,7 +134,7 @@ func openWeb(described web.Config, addressFlag string) (*web.Server, net.Listene
 
 // startWeb starts the web server of a running agent, if the configuration has one. The returned function waits until it has stopped, after
 // ctx is done.
-func (a *App) startWeb(ctx context.Context, cfg *config.Config, self *selfstat.Registry, log *slog.Logger) (wait func(), err error) {
+func (a *App) startWeb(ctx context.Context, cfg *config.Config, ag *agent.Agent, self *selfstat.Registry, log *slog.Logger) (wait func(), err error) {
 	if cfg.Web == nil {
 		return func() {}, nil
 	}
@@ -141,7 +142,7 @@ func (a *App) startWeb(ctx context.Context, cfg *config.Config, self *selfstat.R
 	if err != nil {
 		return nil, &failure{exitUsage, err}
 	}
-	described.Self = self
+	described.Self, described.Functions = self, ag
 	server, l, err := openWeb(described, "web.listen, such as")
 	if err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ func (s *Server) ownRoutes() map[string]map[string]http.HandlerFunc {
 		"/api/hosts":       get(inTurn(s.serveHosts)),
 		"/api/connections": get(s.serveConnections),
 		"/api/processes":   get(s.serveProcesses),
+		"/api/functions":   {http.MethodGet: s.serveFunctions, http.MethodPost: s.serveCall},
 		"/api/logs":        get(s.serveLogs),
 		"/api/logs/tail":   get(s.serveTail),
 		"/api/logs/volume": get(s.serveVolume),

@@ -29,6 +29,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/outputs"
+	"github.com/rtcollector/rtcollector/plugins"
 )
 
 // Config says what the server serves, and to whom.
@@ -42,8 +43,9 @@ type Config struct {
 	// Describe documents a metric by its name. ok is false for an unknown one.
 	Describe func(name string) (doc promapi.MetricDoc, ok bool)
 
-	Self *selfstat.Registry // of the agent in this process; nil: none
-	Log  *slog.Logger
+	Self      *selfstat.Registry // of the agent in this process; nil: none
+	Functions plugins.Caller     // of the agent in this process; nil: none
+	Log       *slog.Logger
 }
 
 // Server is the HTTP server.

@@ -1,0 +1,86 @@
+package netdatachart
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+)
+
+func TestWriter(t *testing.T) {
+	var out bytes.Buffer
+	w := New(&out, 2*time.Second, func(error) { t.Error("stopped") })
+	f := telemetry.NewFactory("atila", "linux_net", nil)
+	rate := func(iface string) *telemetry.Series {
+		return f.Gauge("net_rx_bytes_rate", telemetry.Bytes.PerSecond(), telemetry.Label{Key: "iface", Value: iface})
+	}
+	eth0, odd, load := rate("eth0"), rate("it's\n0"), f.Gauge("system_load1", telemetry.None)
+	at := time.Unix(1_700_000_000, 0)
+	write := func(after time.Duration, add func(b *telemetry.Batch)) string {
+		out.Reset()
+		b := telemetry.NewBatch(at.Add(after), at.Add(after), 4)
+		add(b)
+		if err := w.WriteMetrics(t.Context(), []*telemetry.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	want := `CHART rtcollector.net_rx_bytes_rate '' 'net rx bytes rate' 'bytes/s' 'linux_net' rtcollector.net_rx_bytes_rate line 90000 2 '' rtcollector 'linux_net'
+DIMENSION 'eth0' '' absolute 1 1000
+BEGIN rtcollector.net_rx_bytes_rate
+SET 'eth0' = 1500
+END
+CHART rtcollector.system_load1 '' 'system load1' 'value' 'linux_net' rtcollector.system_load1 line 90000 2 '' rtcollector 'linux_net'
+DIMENSION 'value' '' absolute 1 1000
+BEGIN rtcollector.system_load1
+SET 'value' = 250
+END
+`
+	if diff := cmp.Diff(want, write(0, func(b *telemetry.Batch) { b.Add(eth0, 1.5); b.Add(load, 0.25) })); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	want = `CHART rtcollector.net_rx_bytes_rate '' 'net rx bytes rate' 'bytes/s' 'linux_net' rtcollector.net_rx_bytes_rate line 90000 2 '' rtcollector 'linux_net'
+DIMENSION 'eth0' '' absolute 1 1000
+DIMENSION 'it_s_0' '' absolute 1 1000
+BEGIN rtcollector.net_rx_bytes_rate 2000000
+SET 'eth0' = 2000
+SET 'it_s_0' = 3000
+END
+`
+	if diff := cmp.Diff(want, write(2*time.Second, func(b *telemetry.Batch) { b.Add(eth0, 2); b.Add(odd, 3) })); diff != "" {
+		t.Errorf("a new dimension: -want +got\n%s", diff)
+	}
+}
+
+func TestInteger(t *testing.T) {
+	for v, want := range map[float64]int64{1.2345: 1235, -2: -2000, 1e15: 1e18} {
+		if got, ok := integer(v); !ok || got != want {
+			t.Errorf("%v is %d, %v", v, got, ok)
+		}
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1), 1e16} {
+		if _, ok := integer(v); ok {
+			t.Errorf("%v fits", v)
+		}
+	}
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, errors.New("closed") }
+
+func TestWriterStopsWithItsReader(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	w := New(closed{}, time.Second, stop)
+	b := telemetry.NewBatch(time.Now(), time.Now(), 1)
+	b.Add(telemetry.NewFactory("h", "s", nil).Gauge("x", telemetry.None), 1)
+	if err := w.WriteMetrics(t.Context(), []*telemetry.Batch{b}); err == nil || ctx.Err() == nil {
+		t.Errorf("error %v, stopped %v", err, ctx.Err())
+	}
+}
