@@ -28,7 +28,7 @@ func SplitWords(words [][]byte, line []byte) [][]byte {
 			i++
 		}
 		begin := i
-		for i < len(line) && !(quote == 0 && isSeparator(line[i])) && !(quote != 0 && line[i] == quote) {
+		for i < len(line) && (quote == 0 && !isSeparator(line[i]) || quote != 0 && line[i] != quote) {
 			if line[i] == '\\' && i+1 < len(line) {
 				i++
 			}
