@@ -2,7 +2,7 @@
 // is a connection for callers that write RESP themselves. [Shards] holds one pipe per master of a cluster.
 //
 // Files in reading order: config.go (settings), address.go (URLs and credentials), dial.go, sentinel.go and socks.go (how a
-// connection is made), patient.go and peer.go (what wraps it), client.go, pipe.go, reply.go and append.go (RESP), shards.go and slot.go
+// connection is made), peer.go (what wraps it), client.go, pipe.go, reply.go and append.go (RESP), shards.go and slot.go
 // (clusters), explain.go and replyclass.go (what errors mean), inspect.go (what "check --connect" reports).
 package redisconn
 
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/netx"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
@@ -198,7 +199,7 @@ func (c *Config) validateProxy() error {
 		errs = append(errs, conf.Key("url", "names a socket of this machine, which needs no proxy: leave one of them out"))
 	}
 	if text, ok := literal(c.SOCKS5Proxy); ok {
-		if _, err := parseSOCKS5(text); err != nil {
+		if _, err := netx.ParseSOCKS5(text); err != nil {
 			errs = append(errs, conf.Key("socks5_proxy", "%s", err))
 		}
 	}
