@@ -1,5 +1,4 @@
-// Package netx has what several clients need of a connection: [NewPatient], whose deadlines limit silence, and [SOCKS5], which dials through a
-// proxy.
+// Package netx dials through SOCKS proxies, for everything that connects to a server and has the setting "socks5_proxy".
 package netx
 
 import (

@@ -2,7 +2,7 @@
 // is a connection for callers that write RESP themselves. [Shards] holds one pipe per master of a cluster.
 //
 // Files in reading order: config.go (settings), address.go (URLs and credentials), dial.go, sentinel.go and socks.go (how a
-// connection is made), peer.go (what wraps it), client.go, pipe.go, reply.go and append.go (RESP), shards.go and slot.go
+// connection is made), patient.go and peer.go (what wraps it), client.go, pipe.go, reply.go and append.go (RESP), shards.go and slot.go
 // (clusters), explain.go and replyclass.go (what errors mean), inspect.go (what "check --connect" reports).
 package redisconn
 

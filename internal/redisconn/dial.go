@@ -74,7 +74,7 @@ func (d *dialer) reach(ctx context.Context, a address) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn = netx.NewPatient(conn)
+	conn = newPatient(conn)
 	if a.tls == nil {
 		return conn, nil
 	}

@@ -1,4 +1,4 @@
-package netx
+package redisconn
 
 import (
 	"errors"
@@ -24,10 +24,8 @@ type patient struct {
 	read, write time.Duration // from setting a deadline to the deadline; not positive: it had passed
 }
 
-// NewPatient wraps a connection so that its deadlines limit silence. A deadline in ten seconds ends a read or a write once no byte has passed
-// in either direction for ten seconds. A deadline in the past ends everything at once. The socket of a plain connection stays visible as a
-// syscall.Conn. The wrapper must be below TLS, because a TLS connection is unusable after a write that timed out.
-func NewPatient(conn net.Conn) net.Conn {
+// newPatient wraps a connection. The socket of a plain connection stays visible to go-redis.
+func newPatient(conn net.Conn) net.Conn {
 	p := &patient{Conn: conn}
 	if raw, ok := conn.(syscall.Conn); ok {
 		return patientSocket{p, raw}

@@ -1,4 +1,4 @@
-package netx_test
+package redisconn
 
 import (
 	"errors"
@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/rtcollector/rtcollector/internal/netx"
 )
 
 // drip sends a byte a second.
@@ -26,7 +24,7 @@ func drip(conn net.Conn, bytes int) {
 func TestSlowReplyIsNotSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		p := netx.NewPatient(ours)
+		p := newPatient(ours)
 		go drip(theirs, 60)
 		_ = p.SetReadDeadline(time.Now().Add(10 * time.Second))
 		began := time.Now()
@@ -46,7 +44,7 @@ func TestSlowReplyIsNotSilence(t *testing.T) {
 func TestSlowWriteIsNotSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		p := netx.NewPatient(ours)
+		p := newPatient(ours)
 		_ = p.SetDeadline(time.Now().Add(10 * time.Second))
 		began := time.Now()
 		read := make(chan time.Duration)
@@ -76,7 +74,7 @@ func TestSlowWriteIsNotSilence(t *testing.T) {
 func TestAbortEndsASlowRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		p := netx.NewPatient(ours)
+		p := newPatient(ours)
 		var wg sync.WaitGroup
 		wg.Go(func() { drip(theirs, 60) })
 		defer wg.Wait()
