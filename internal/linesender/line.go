@@ -16,8 +16,11 @@ type Line struct {
 	name     uint64 // of the line, without a suffix
 	isExact  bool   // its names are unchanged
 	isUnsent bool   // the user does not want the series
+	isSent   bool   // a value was sent
 	window   window
-	isListed bool // only within windows.sweep
+
+	hasSuffix bool // because other series have the name
+	isListed  bool // only within windows.sweep
 }
 
 // Naming is what a [Format] needs to know about a series, besides the series.

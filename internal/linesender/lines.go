@@ -10,9 +10,9 @@ import (
 
 // lines makes the lines of series, and keeps two series from having the same one.
 //
-// Where names had to be changed ("a b" and "a_b"), or a format leaves out what distinguishes two series, they would share a line. Then the one
-// whose names are unchanged keeps it, and the others get a suffix from a hash of their identity. If there is no such series, or more than one,
-// all get a suffix. So names do not depend on the order in which the series appeared, unless a series writes before the other one exists.
+// Where names had to be changed ("a b" and "a_b"), or a format leaves out what distinguishes two series, they would share a line. Then one keeps
+// it, and the others get a suffix from a hash of their identity: the one that was already sent so, else the only one whose names are unchanged.
+// If there is none, all get a suffix. So names do not depend on the order of series that appear in the same write, as those of an input do.
 type lines struct {
 	config Config
 	format Format
@@ -52,18 +52,33 @@ func (m *lines) register(s *telemetry.Series) *Line {
 
 // tellApart gives different names to lines that have the same one.
 func (m *lines) tellApart(same []*Line) {
-	exact := 0
 	for _, l := range same {
-		if l.isExact {
-			exact++
+		if l.isSent && !l.hasSuffix {
+			m.addSuffixes(same, l)
+			return
 		}
 	}
+	var exact []*Line
 	for _, l := range same {
-		suffix := hashSuffix(identityOf(l.series))
-		if l.isExact && exact == 1 {
-			suffix = ""
+		if l.isExact {
+			exact = append(exact, l)
 		}
-		m.encode(l, suffix)
+	}
+	if len(exact) == 1 {
+		m.addSuffixes(same, exact[0])
+		return
+	}
+	m.addSuffixes(same, nil)
+}
+
+// addSuffixes adds suffixes to all lines but one.
+func (m *lines) addSuffixes(same []*Line, but *Line) {
+	for _, l := range same {
+		if l.hasSuffix = l != but; l.hasSuffix {
+			m.encode(l, hashSuffix(identityOf(l.series)))
+		} else {
+			m.encode(l, "")
+		}
 	}
 }
 

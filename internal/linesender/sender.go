@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
@@ -160,6 +161,7 @@ func (s *Sender) spread(ctx context.Context) bool {
 func (s *Sender) collect(batches []*telemetry.Batch) int {
 	total := 0
 	for _, b := range batches {
+		s.points = slices.Grow(s.points, b.Len())
 		for i := range b.Len() {
 			total++
 			series, ms, v := b.Sample(i)
@@ -186,6 +188,9 @@ func (s *Sender) collect(batches []*telemetry.Batch) int {
 	if s.windows != nil {
 		s.points = s.windows.sweep(s.points)
 	}
+	for i := range s.points { // only now, because names may depend on the series of the whole write
+		s.points[i].line.isSent = true
+	}
 	return total
 }
 
@@ -202,16 +207,14 @@ func (s *Sender) end(series *telemetry.Series) {
 	series.SetMemo(s.lines.slot, nil)
 }
 
-// release forgets the points of a write, and frees the memory of an unusually large one.
+// release forgets the points of a write. It frees their memory if the write needed only a small part of it, so that a burst does not cost memory
+// for ever.
 func (s *Sender) release() {
-	const usual = 4096
+	used := len(s.points)
 	clear(s.points)
-	s.points, s.left = s.points[:0], s.left[:0]
-	if cap(s.points) > usual {
+	s.points, s.left = s.points[:0], nil
+	if cap(s.points) > 4*used {
 		s.points = nil
-	}
-	if cap(s.left) > usual {
-		s.left = nil
 	}
 }
 
