@@ -223,8 +223,11 @@ func (p *poster) encode(points []point) (string, error) {
 	}
 	var b strings.Builder
 	p.gzip.Reset(&b)
-	_, err := p.gzip.Write(p.plain)
-	return b.String(), errors.Join(err, p.gzip.Close())
+	if _, err := p.gzip.Write(p.plain); err != nil {
+		return "", err
+	}
+	err := p.gzip.Close() // writes the end
+	return b.String(), err
 }
 
 // maxReply is how much of an answer is read, in bytes.
