@@ -206,7 +206,7 @@ func (p *poster) post(ctx context.Context, points []point) (v Verdict, said refu
 		}
 		errs = append(errs, err)
 	}
-	return Failed, refusals{}, errors.Join(errs...)
+	return Failed, refusals{}, joinErrors(errs)
 }
 
 func (p *poster) encode(points []point) (string, error) {

@@ -105,7 +105,16 @@ func (s *stream) connect(ctx context.Context) error {
 		return nil
 	}
 	s.first = 0
-	return errors.Join(errs...)
+	return joinErrors(errs)
+}
+
+// joinErrors joins errors in one line.
+func joinErrors(errs []error) error {
+	err := errs[0]
+	for _, more := range errs[1:] {
+		err = fmt.Errorf("%w; %w", err, more)
+	}
+	return err
 }
 
 // send writes the lines of the points.
