@@ -38,7 +38,13 @@ func (m *lines) register(s *telemetry.Series) *Line {
 	}
 	m.encode(l, "")
 	l.identity, l.name = hash(identityOf(s)), hash(string(l.Head), string(l.Tail))
-	same := slices.DeleteFunc(m.named[l.name], func(other *Line) bool { return other.identity == l.identity }) // the series was made anew
+	same := slices.DeleteFunc(m.named[l.name], func(old *Line) bool {
+		if old.identity != l.identity {
+			return false
+		}
+		l.isSent, l.hasSuffix = old.isSent, old.hasSuffix // the series was made anew, and keeps its name
+		return true
+	})
 	same = append(same, l)
 	if m.named == nil {
 		m.named = map[uint64][]*Line{}
