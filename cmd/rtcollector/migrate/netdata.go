@@ -144,6 +144,10 @@ func (t *translation) translateNetdataPlugins(section *yaml.Node, without map[st
 }
 
 func (t *translation) translateNetdataBackend(name, section *yaml.Node) {
+	if c, ok := classicOf(name.Value, section); ok {
+		t.translateClassic(c, name, section)
+		return
+	}
 	t.note(name.Line, Todo, "[%s]: there is no output for it: samples go to Redis, and what reads Prometheus reads them there (docs/web.md)", name.Value)
 	for i := 0; i+1 < len(section.Content); i += 2 {
 		key, value := section.Content[i], section.Content[i+1]
