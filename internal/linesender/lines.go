@@ -58,15 +58,13 @@ func (m *lines) register(s *telemetry.Series) *Line {
 
 // tellApart gives different names to lines that have the same one.
 func (m *lines) tellApart(same []*Line) {
+	var exact []*Line
 	for _, l := range same {
 		if l.isSent && !l.hasSuffix {
 			m.addSuffixes(same, l)
 			return
 		}
-	}
-	var exact []*Line
-	for _, l := range same {
-		if l.isExact {
+		if l.isExact && !l.hasSuffix {
 			exact = append(exact, l)
 		}
 	}
@@ -80,10 +78,9 @@ func (m *lines) tellApart(same []*Line) {
 // addSuffixes adds suffixes to all lines but one.
 func (m *lines) addSuffixes(same []*Line, but *Line) {
 	for _, l := range same {
-		if l.hasSuffix = l != but; l.hasSuffix {
+		if l != but {
+			l.hasSuffix = true
 			m.encode(l, hashSuffix(identityOf(l.series)))
-		} else {
-			m.encode(l, "")
 		}
 	}
 }

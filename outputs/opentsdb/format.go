@@ -67,7 +67,9 @@ func (f *lines) name(s *telemetry.Series, n linesender.Naming) (metric string, t
 	}
 	linesender.UniqueKeys(tags)
 	if len(tags) > f.maxTags {
-		f.noteCut(s)
+		if n.Suffix == "" { // with a suffix, the series is named again
+			f.noteCut(s)
+		}
 		tags, isExact = tags[:f.maxTags], false
 	}
 	slices.SortFunc(tags, func(a, b telemetry.Label) int { return strings.Compare(a.Key, b.Key) })

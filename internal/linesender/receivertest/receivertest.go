@@ -203,8 +203,8 @@ batch-timeout = "10ms"
 `)
 	d.Args = []string{"influxd", "-config", "$DIR/conf"}
 	d.StopSignal = os.Interrupt
-	d.Ready = func(ctx context.Context) error {
-		_, err := get(ctx, "http://"+d.Addr()+"/ping")
+	d.Ready = func(ctx context.Context) error { // its receiver would create the database some time later
+		_, err := request(ctx, http.MethodPost, "http://"+d.Addr()+"/query?q=CREATE+DATABASE+opentsdb")
 		return err
 	}
 	d.Run()
@@ -218,7 +218,11 @@ func (i *InfluxDB) Query(ctx context.Context, query string) (string, error) {
 }
 
 func get(ctx context.Context, address string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return request(ctx, http.MethodGet, address)
+}
+
+func request(ctx context.Context, method, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return nil, err
 	}
