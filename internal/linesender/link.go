@@ -204,7 +204,7 @@ func (l *link) abort() {
 	if tcp, ok := l.wire.Conn.(interface{ SetLinger(seconds int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = l.wire.Conn.Close()
+	_ = l.wire.Close()
 	<-l.closed
 }
 

@@ -19,7 +19,7 @@ const maxName = 200
 // than 200 bytes is cut, and ends with a hash of the whole.
 func Clean(text string, isAllowed func(rune) bool) string {
 	bad := func(i int, r rune) bool {
-		return !isAllowed(r) || r == utf8.RuneError && strings.HasPrefix(text[i:], "\uFFFD") == false
+		return !isAllowed(r) || r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD")
 	}
 	clean := true
 	for i, r := range text {

@@ -126,8 +126,12 @@ func (p *poster) close() error {
 	return nil
 }
 
-func (p *poster) describe() []string {
-	return []string{"writes to " + p.targets[p.at].String() + "; only a write shows whether it accepts samples"}
+// describe sends a request without samples. Servers may refuse that, but not as they refuse everything.
+func (p *poster) describe(ctx context.Context) (notes, warnings []string) {
+	if v, _, err := p.post(ctx, nil); v == Failed {
+		return nil, []string{"a request without samples fails: " + err.Error()}
+	}
+	return []string{"writes to " + p.targets[p.at].String() + "; only a write shows whether it accepts samples"}, nil
 }
 
 // maxSuspects is how many single samples may be refused while nothing has been accepted. Then the destination is taken to refuse everything.

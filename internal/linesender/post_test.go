@@ -197,6 +197,21 @@ func TestFailsInTheMiddle(t *testing.T) {
 	}
 }
 
+// TestInspectHTTP sends a request without samples: what the server makes of it is no fault, unless it would refuse every request.
+func TestInspectHTTP(t *testing.T) {
+	for status, isFault := range map[int]bool{0: false, http.StatusBadRequest: false, http.StatusUnauthorized: true, http.StatusNotFound: true, http.StatusBadGateway: true} {
+		s := newSite(t, func([]int, *http.Request) int { return status })
+		r := newHTTPSender(t, defaults(s.URL), linesender.HTTPConfig{BatchSize: 1}).Inspect(t.Context(), nil)
+		if (len(r.Warnings) > 0) != isFault || len(s.numbers) > 0 {
+			t.Errorf("%d: %+v", status, r)
+		}
+	}
+	r := newHTTPSender(t, defaults("http://"+servicetest.RefusingAddr), linesender.HTTPConfig{BatchSize: 1}).Inspect(t.Context(), nil)
+	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "cannot be reached: start it, or correct the URL") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestHTTPCredentials(t *testing.T) {
 	t.Setenv("SECRET_KEY", "geheim-1")
 	var got http.Header

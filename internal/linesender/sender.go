@@ -68,7 +68,7 @@ type transport interface {
 	// Those may be points of an earlier call.
 	send(ctx context.Context, points []point) (settled int, refused refusals, err error)
 	close() error
-	describe() []string // for "check --connect"
+	describe(ctx context.Context) (notes, warnings []string) // for "check --connect"
 }
 
 // refusals counts what a destination refused.
@@ -251,8 +251,8 @@ func explainLeftOut(reason string) error {
 }
 
 // Inspect describes the destination, and series whose names collide.
-func (s *Sender) Inspect(_ context.Context, series []*telemetry.Series) (r catalog.Report) {
-	r.Notes = s.transport.describe()
+func (s *Sender) Inspect(ctx context.Context, series []*telemetry.Series) (r catalog.Report) {
+	r.Notes, r.Warnings = s.transport.describe(ctx)
 	sent := 0
 	for _, one := range series {
 		if !s.lines.of(one).isUnsent {

@@ -221,7 +221,6 @@ func TestWindows(t *testing.T) {
 		linesender.Average: "p.own.m 30 1700000000\np.own.m 5 1700000010\np.own.other 20 1700000000\n",
 		linesender.Sum:     "p.own.m 90 1700000000\np.own.m 5 1700000010\np.own.other 20 1700000000\n",
 	} {
-		m, o = gauge("own", "m"), gauge("own", other)
 		text, results := sent(t, func(c *linesender.Config) { c.DataSource = source }, again(writes)...)
 		if diff := cmp.Diff(want, text); diff != "" {
 			t.Errorf("%s: %s", source, diff)

@@ -287,7 +287,7 @@ func TestFailover(t *testing.T) {
 		r := write(ctx, s, counting(next, next+10))
 		for _, want := range []string{"receiver at " + first.Listen, "receiver at " + servicetest.RefusingAddr, "receiver at " + second.Listen, "start it, or correct the address"} {
 			if r.Err == nil || !strings.Contains(r.Err.Error(), want) {
-				return fmt.Errorf("%v, want %q in it", r.Err, want)
+				return fmt.Errorf("%w, want %q in it", r.Err, want)
 			}
 		}
 		return nil

@@ -51,11 +51,11 @@ type stream struct {
 
 func (s *stream) open(ctx context.Context) error { return s.connect(ctx) }
 
-func (s *stream) describe() []string {
+func (s *stream) describe(context.Context) (notes, warnings []string) {
 	if s.link == nil {
-		return nil
+		return nil, nil
 	}
-	return []string{"connected to " + s.places[s.at].String() + "; receivers do not confirm what they store"}
+	return []string{"connected to " + s.places[s.at].String() + "; receivers do not confirm what they store"}, nil
 }
 
 func (s *stream) close() error {

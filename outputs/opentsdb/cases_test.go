@@ -174,7 +174,7 @@ func TestRealVictoriaMetrics(t *testing.T) {
 			servicetest.Until(t, "all series are stored", func(ctx context.Context) error {
 				all, err := v.Export(ctx)
 				if err != nil || len(all) < len(expectedLines(at)) {
-					return fmt.Errorf("%d series, error %v", len(all), err)
+					return fmt.Errorf("%d series: %w", len(all), err)
 				}
 				got = nil
 				for _, s := range all {
@@ -213,7 +213,7 @@ func TestRealInfluxDB(t *testing.T) {
 		servicetest.Until(t, name+" is stored", func(ctx context.Context) error {
 			answer, err := i.Query(ctx, fmt.Sprintf("SELECT * FROM %q", name))
 			if err != nil || !strings.Contains(answer, `"h","/srv/a_b","test","bytes",1548`) {
-				return fmt.Errorf("%s %v", answer, err)
+				return fmt.Errorf("%s: %w", answer, err)
 			}
 			return nil
 		})
