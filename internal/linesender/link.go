@@ -97,18 +97,13 @@ func (l *link) readAnswers() {
 		n, err := l.conn.Read(room)
 		l.mu.Lock()
 		l.addAnswers(room[:n])
-		if err != nil && !isDatagramRefusal(l, err) {
+		if err != nil {
 			l.why = err
 			l.mu.Unlock()
 			return
 		}
 		l.mu.Unlock()
 	}
-}
-
-// isDatagramRefusal reports whether an error only says that an earlier datagram was refused. The next write returns that, too.
-func isDatagramRefusal(l *link, err error) bool {
-	return l.wire.isDatagram() && errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func (l *link) addAnswers(text []byte) {

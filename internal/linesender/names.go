@@ -95,14 +95,14 @@ func Label(s *telemetry.Series, key string) string {
 	return ""
 }
 
-// NetdataChart returns the chart and the dimension of a series of a Netdata plugin, as Netdata's backends write them. Ok is false for other
-// series. A chart's name may be complete ("disk.root") or without its type ("root").
-func NetdataChart(s *telemetry.Series, n Names) (chart, dimension string, ok bool) {
+// NetdataChart returns the chart and the dimension of a series of a Netdata plugin, as Netdata's backends write them. IsExact is false if
+// characters were replaced. Ok is false for other series. A chart's name may be complete ("disk.root") or without its type ("root").
+func NetdataChart(s *telemetry.Series, n Names) (path string, isExact, ok bool) {
 	id, dimension := Label(s, "chart"), Label(s, "dimension")
 	if n != NetdataNames && n != NetdataIDs || id == "" || dimension == "" {
-		return "", "", false
+		return "", false, false
 	}
-	chart = id
+	chart := id
 	kind, _, _ := strings.Cut(id, ".")
 	switch name := Label(s, "chart_name"); {
 	case n == NetdataIDs || name == "":
@@ -111,7 +111,8 @@ func NetdataChart(s *telemetry.Series, n Names) (chart, dimension string, ok boo
 	default:
 		chart = kind + "." + name
 	}
-	return cleanNetdata(chart), cleanNetdata(dimension), true
+	path = JoinPath(cleanNetdata(chart), cleanNetdata(dimension))
+	return path, path == chart+"."+dimension, true
 }
 
 // cleanNetdata replaces every byte that is not an ASCII letter, a digit or a dot, so that a letter in UTF-8 becomes several underscores, and

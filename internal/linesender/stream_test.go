@@ -468,6 +468,37 @@ func TestTLSAdvice(t *testing.T) {
 	}
 }
 
+// TestNobodyListens sends datagrams to a port where nobody listens. The system tells that some time after a write.
+func TestNobodyListens(t *testing.T) {
+	r, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	s, log := newSender(t, defaults("udp:127.0.0.1:1", "udp:"+r.LocalAddr().String()), false)
+	got := make(chan string)
+	go func() {
+		room := make([]byte, 2000)
+		n, _, _ := r.ReadFrom(room)
+		got <- string(room[:n])
+	}()
+	servicetest.Until(t, "the second destination is used", func(ctx context.Context) error {
+		w := write(ctx, s, counting(7, 8))
+		select {
+		case text := <-got:
+			if !strings.HasPrefix(text, "n 7 ") {
+				t.Errorf("%q", text)
+			}
+			return nil
+		default:
+			return fmt.Errorf("%+v", w)
+		}
+	})
+	if !strings.Contains(log.String(), "writing to another destination") {
+		t.Error(log)
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("paths of sockets differ")

@@ -72,6 +72,9 @@ func (s *stream) connect(ctx context.Context) error {
 	if s.link != nil && s.link.isClosed() {
 		s.collectAnswers()
 		s.noticeClosing()
+		if s.link.wire.isDatagram() { // it refused the last datagram, and making a connection would not show that
+			s.first = (s.at + 1) % len(s.places)
+		}
 		_ = s.close()
 	}
 	if s.link != nil && (s.at == 0 || time.Since(s.tried) < s.config.ReturnAfter.D()) {
@@ -131,6 +134,8 @@ func (s *stream) send(ctx context.Context, points []point) (settled int, said re
 	settled = len(points)
 	if err != nil {
 		settled = s.countArrived()
+	} else if s.link.wire.isDatagram() && s.link.isClosed() { // nobody listens there
+		settled, err = 0, s.link.readError()
 	}
 	s.collectAnswers()
 	switch {

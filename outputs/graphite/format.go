@@ -26,12 +26,11 @@ func isTagNameRune(r rune) bool { return isTagRune(r) && !strings.ContainsRune("
 func (f lines) NewLine(s *telemetry.Series, n linesender.Naming) (head, tail []byte, isExact bool) {
 	var path string
 	prefix := linesender.CleanPath(n.Prefix, isPathRune)
-	chart, dimension, ok := linesender.NetdataChart(s, n.Names)
+	chart, isExact, ok := linesender.NetdataChart(s, n.Names)
 	switch {
 	case ok:
 		host := linesender.CleanPath(n.Host, isPathRune) // Netdata keeps the dots
-		path, isExact = linesender.JoinPath(prefix, host, chart, dimension)+n.Suffix, host == n.Host
-		isExact = isExact && dimension == linesender.Label(s, "dimension")
+		path, isExact = linesender.JoinPath(prefix, host, chart)+n.Suffix, isExact && host == n.Host
 	case f.format == Tagged:
 		path, isExact = taggedPath(s, n, prefix)
 	default:

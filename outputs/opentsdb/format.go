@@ -48,10 +48,9 @@ func (f *lines) NewLine(s *telemetry.Series, n linesender.Naming) (head, tail []
 // name returns the metric and the tags of a series.
 func (f *lines) name(s *telemetry.Series, n linesender.Naming) (metric string, tags []telemetry.Label, isExact bool) {
 	prefix := linesender.CleanPath(n.Prefix, isNameRune)
-	if chart, dimension, ok := linesender.NetdataChart(s, n.Names); ok {
+	if chart, isExact, ok := linesender.NetdataChart(s, n.Names); ok {
 		host := linesender.Clean(n.Host, isNameRune)
-		isExact = dimension == linesender.Label(s, "dimension") && host == n.Host
-		return linesender.JoinPath(prefix, chart, dimension) + n.Suffix, []telemetry.Label{{Key: "host", Value: host}}, isExact
+		return linesender.JoinPath(prefix, chart) + n.Suffix, []telemetry.Label{{Key: "host", Value: host}}, isExact && host == n.Host
 	}
 	name := linesender.Clean(s.Name(), isNameRune)
 	isExact = name == s.Name()
