@@ -28,6 +28,7 @@ type Sender struct {
 	points  []point // of one write; kept for its memory
 	pending []point // values of windows that could not be sent yet
 	left    []leftOut
+	refused refusals // not reported yet
 }
 
 // point is a value to send.
@@ -126,7 +127,8 @@ func (s *Sender) Write(ctx context.Context, batches []*telemetry.Batch) Result {
 	}
 	defer func() { s.written = time.Now() }()
 	if len(s.pending) > 0 {
-		n, _, err := s.transport.send(ctx, s.pending)
+		n, said, err := s.transport.send(ctx, s.pending)
+		s.refused.add(said)
 		if s.pending = s.pending[n:]; len(s.pending) > 0 {
 			return Result{Err: err}
 		}
@@ -134,17 +136,18 @@ func (s *Sender) Write(ctx context.Context, batches []*telemetry.Batch) Result {
 	total := s.collect(batches)
 	defer s.release()
 	if len(s.points) == 0 {
-		return s.result(total, refusals{}, nil)
+		return s.result(total, nil)
 	}
 	n, said, err := s.transport.send(ctx, s.points)
+	s.refused.add(said)
 	switch {
 	case n == len(s.points):
-		return s.result(total, said, nil)
+		return s.result(total, nil)
 	case s.windows != nil: // the samples are in their windows already
 		s.pending = append(s.pending[:0:0], s.points[n:]...)
-		return s.result(total, said, err)
+		return s.result(total, err)
 	default:
-		return s.result(s.points[n].sample-1, said, err)
+		return s.result(s.points[n].sample-1, err)
 	}
 }
 
@@ -218,8 +221,9 @@ func (s *Sender) release() {
 	}
 }
 
-// result counts what was rejected among the settled samples.
-func (s *Sender) result(settled int, said refusals, err error) Result {
+// result counts what was rejected among the settled samples. The destination may have refused more than those: it answers later, and windows may
+// have more values. The rest is reported by the next write.
+func (s *Sender) result(settled int, err error) Result {
 	r := Result{Settled: settled, Err: err}
 	reject := func(reason string, n int, why error) {
 		if r.Rejected == nil {
@@ -228,13 +232,16 @@ func (s *Sender) result(settled int, said refusals, err error) Result {
 		}
 		r.Rejected[reason] += n
 	}
+	rest := settled
 	for _, l := range s.left {
 		if l.sample <= settled {
 			reject(l.reason, 1, explainLeftOut(l.reason))
+			rest--
 		}
 	}
-	if said.n > 0 {
-		reject(refused, said.n, errors.New(said.text))
+	if n := min(s.refused.n, rest); n > 0 {
+		reject(refused, n, errors.New(s.refused.text))
+		s.refused.n -= n
 	}
 	return r
 }

@@ -154,7 +154,8 @@ func (s *stream) send(ctx context.Context, points []point) (settled int, said re
 		s.fresh = false
 	}
 	s.ends = s.ends[:0]
-	return settled, s.takeRefusals(settled), err
+	said, s.refused = s.refused, refusals{}
+	return settled, said, err
 }
 
 // cmpErr prefers why the destination closed the connection to "broken pipe".
@@ -262,14 +263,6 @@ func findLine(chunk []byte, answer string) string {
 	start := bytes.LastIndexByte(chunk[:found], '\n') + 1
 	line, _, _ := bytes.Cut(chunk[start:], []byte("\n"))
 	return string(line)
-}
-
-// takeRefusals returns how many lines were refused, but not more than a write can report. The others are reported by the next one.
-func (s *stream) takeRefusals(settled int) refusals {
-	r := s.refused
-	r.n = min(r.n, settled)
-	s.refused.n -= r.n
-	return r
 }
 
 // noticeClosing warns about a destination that closes the connection after its first write, because what was on the way then is lost.
