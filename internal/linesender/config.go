@@ -3,7 +3,7 @@
 //
 //   - config.go: [Config]. place.go: destinations.
 //   - sender.go: [Sender], which writes batches. line.go: [Line], [Format] and numbers. names.go: how names are made acceptable. lines.go:
-//     which series are sent, under names that differ. window.go: averages and sums.
+//     which series are sent, under names that differ. bucket.go: averages and sums.
 //   - transport.go, link.go: connections with failover. sys_*.go: what the peer has acknowledged. post.go: HTTP.
 package linesender
 
@@ -53,7 +53,7 @@ type Config struct {
 	Hostname   string             `yaml:"hostname" conf:"public"` // replaces the name of the agent's host
 	Names      Names              `yaml:"names"`
 	DataSource DataSource         `yaml:"data_source"`
-	Every      conf.Duration      `yaml:"update_every"` // length of the windows of average and sum
+	Every      conf.Duration      `yaml:"update_every"` // length of the buckets of average and sum
 	Charts     simplepattern.List `yaml:"send_charts_matching"`
 	Hosts      simplepattern.List `yaml:"send_hosts_matching"`
 	Jitter     conf.Duration      `yaml:"jitter"`
@@ -177,8 +177,8 @@ type DataSource string
 // The data sources.
 const (
 	AsCollected DataSource = "as_collected" // every sample
-	Average     DataSource = "average"      // the mean of the samples of a window
-	Sum         DataSource = "sum"          // the sum of the samples of a window
+	Average     DataSource = "average"      // the mean of the samples of a bucket
+	Sum         DataSource = "sum"          // the sum of the samples of a bucket
 )
 
 // UnmarshalScalar implements conf.Scalar.

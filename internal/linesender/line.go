@@ -17,10 +17,10 @@ type Line struct {
 	isExact  bool   // its names are unchanged
 	isUnsent bool   // the user does not want the series
 	isSent   bool   // a value was sent
-	window   window
+	bucket   bucket
 
 	hasSuffix bool // because other series have the name
-	isListed  bool // only within windows.sweep
+	isListed  bool // only within buckets.sweep
 }
 
 // Naming is what a [Format] needs to know about a series, besides the series.

@@ -19,14 +19,14 @@ import (
 // Sender sends the samples of batches. It belongs to one goroutine.
 type Sender struct {
 	lines     lines
-	windows   *windows // nil: every sample is sent
+	buckets   *buckets // nil: every sample is sent
 	transport transport
 	log       *slog.Logger
 	jitter    time.Duration
 	written   time.Time // end of the last write
 
 	points  []point // of one write; kept for its memory
-	pending []point // values of windows that could not be sent yet
+	pending []point // values of buckets that could not be sent yet
 	left    []leftOut
 	refused refusals // not reported yet
 }
@@ -104,7 +104,7 @@ func newSender(env Env, c Config, f Format) *Sender {
 	}
 	s := &Sender{lines: lines{config: c, format: f, host: env.Host, slot: env.Slot}, log: env.Log, jitter: c.Jitter.D()}
 	if c.DataSource != AsCollected {
-		s.windows = &windows{length: c.Every.D().Milliseconds(), isSum: c.DataSource == Sum}
+		s.buckets = &buckets{length: c.Every.D().Milliseconds(), isSum: c.DataSource == Sum}
 	}
 	return s
 }
@@ -115,7 +115,7 @@ func (s *Sender) Open(ctx context.Context) error { return s.transport.open(ctx) 
 // Close closes the connection.
 func (s *Sender) Close() error {
 	if n := len(s.pending); n > 0 {
-		s.log.Warn("values of windows could not be sent", "values", n)
+		s.log.Warn("values of buckets could not be sent", "values", n)
 	}
 	return s.transport.close()
 }
@@ -143,7 +143,7 @@ func (s *Sender) Write(ctx context.Context, batches []*telemetry.Batch) Result {
 	switch {
 	case n == len(s.points):
 		return s.result(total, nil)
-	case s.windows != nil: // the samples are in their windows already
+	case s.buckets != nil: // the samples are in their buckets already
 		s.pending = append(s.pending[:0:0], s.points[n:]...)
 		return s.result(total, err)
 	default:
@@ -175,9 +175,9 @@ func (s *Sender) collect(batches []*telemetry.Batch) int {
 				s.left = append(s.left, leftOut{total, notFinite})
 			case ms < 0 || ms >= maxTime:
 				s.left = append(s.left, leftOut{total, badTime})
-			case s.windows != nil:
+			case s.buckets != nil:
 				var ok bool
-				if s.points, ok = s.windows.add(s.points, line, ms, v); !ok {
+				if s.points, ok = s.buckets.add(s.points, line, ms, v); !ok {
 					s.left = append(s.left, leftOut{total, tooLate})
 				}
 			default:
@@ -188,8 +188,8 @@ func (s *Sender) collect(batches []*telemetry.Batch) int {
 			s.end(ended)
 		}
 	}
-	if s.windows != nil {
-		s.points = s.windows.sweep(s.points)
+	if s.buckets != nil {
+		s.points = s.buckets.sweep(s.points)
 	}
 	for i := range s.points { // only now, because names may depend on the series of the whole write
 		s.points[i].line.isSent = true
@@ -197,14 +197,14 @@ func (s *Sender) collect(batches []*telemetry.Batch) int {
 	return total
 }
 
-// end sends the last window of a series and forgets the series.
+// end sends the last bucket of a series and forgets the series.
 func (s *Sender) end(series *telemetry.Series) {
 	line, ok := series.Memo(s.lines.slot).(*Line)
 	if !ok || line.isUnsent {
 		return
 	}
-	if s.windows != nil {
-		s.points = s.windows.finish(s.points, line)
+	if s.buckets != nil {
+		s.points = s.buckets.finish(s.points, line)
 	}
 	s.lines.forget(line)
 	series.SetMemo(s.lines.slot, nil)
@@ -221,7 +221,7 @@ func (s *Sender) release() {
 	}
 }
 
-// result counts what was rejected among the settled samples. The destination may have refused more than those: it answers later, and windows may
+// result counts what was rejected among the settled samples. The destination may have refused more than those: it answers later, and buckets may
 // have more values. The rest is reported by the next write.
 func (s *Sender) result(settled int, err error) Result {
 	r := Result{Settled: settled, Err: err}

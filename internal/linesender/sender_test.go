@@ -207,15 +207,15 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestWindows(t *testing.T) {
+func TestBuckets(t *testing.T) {
 	const first, other = 1_700_000_000_000, "other"
 	m, o := gauge("own", "m"), gauge("own", other)
 	writes := [][]*telemetry.Batch{
 		{at(first-5000, 10, m), at(first-3000, 20, m, o)},
-		{at(first, 60, m)},                          // the end of the window: it is sent now
+		{at(first, 60, m)},                          // the end of the bucket: it is sent now
 		{at(first, 60, m)},                          // again: ignored
 		{at(first+1000, 5, m), at(first+500, 9, m)}, // the second one is too late
-		{at(first+11_000, 7, m)},                    // in the next window
+		{at(first+11_000, 7, m)},                    // in the next bucket
 	}
 	for source, want := range map[linesender.DataSource]string{
 		linesender.Average: "p.own.m 30 1700000000\np.own.m 5 1700000010\np.own.other 20 1700000000\n",
@@ -254,8 +254,8 @@ func again(writes [][]*telemetry.Batch) (copies [][]*telemetry.Batch) {
 	return copies
 }
 
-// TestWindowsOfEndedSeries has a series that ends within a window.
-func TestWindowsOfEndedSeries(t *testing.T) {
+// TestBucketsOfEndedSeries has a series that ends within a bucket.
+func TestBucketsOfEndedSeries(t *testing.T) {
 	m := gauge("own", "m")
 	b := telemetry.NewBatch(time.UnixMilli(1000), time.UnixMilli(1000), 0)
 	b.Add(m, 4)
@@ -266,8 +266,8 @@ func TestWindowsOfEndedSeries(t *testing.T) {
 	}
 }
 
-// TestWindowsWait has windows that cannot be sent: their values wait, and are sent once.
-func TestWindowsWait(t *testing.T) {
+// TestBucketsWait has buckets that cannot be sent: their values wait, and are sent once.
+func TestBucketsWait(t *testing.T) {
 	got := &servicetest.Log{}
 	addr := "127.0.0.1:" + servicetest.FreePort(t)
 	c := defaults(addr)
