@@ -29,7 +29,8 @@ custom: ## Build bin/rtcollector-custom with only what CONFIG=my.yaml names, wit
 	go run ./internal/tools/custom -config '$(CONFIG)' -ldflags '$(LDFLAGS)'
 
 test: ## Run every test, with the race detector; on Debian with real servers, unpacked into a cache (.ci/servers)
-	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && race=$$(.ci/race) && PATH="$${servers:+$$servers:}$${reference:+$$reference:}$$PATH" && export PATH && \
+	@servers=$$(.ci/servers) && reference=$$(.ci/prometheus) && receivers=$$(.ci/receivers) && race=$$(.ci/race) && \
+	 PATH="$${servers:+$$servers:}$${reference:+$$reference:}$${receivers:+$$receivers:}$$PATH" && export PATH && \
 	 go run ./internal/tools/runtests $$race -shuffle=on $(if $(RTC_TEST_REDIS),-p 1) $(PACKAGES)
 
 test-web: ## Run the tests of the dashboard in a browser; on Debian in chromium, unpacked into a cache (.ci/web)

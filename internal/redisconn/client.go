@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/rtcollector/rtcollector/internal/netx"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
@@ -228,7 +229,7 @@ func rawConn(conn net.Conn) net.Conn {
 	return conn
 }
 
-func (c *Client) track(dial dialFunc) dialFunc {
+func (c *Client) track(dial netx.DialFunc) netx.DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/netx"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
@@ -198,7 +199,7 @@ func (c *Config) validateProxy() error {
 		errs = append(errs, conf.Key("url", "names a socket of this machine, which needs no proxy: leave one of them out"))
 	}
 	if text, ok := literal(c.SOCKS5Proxy); ok {
-		if _, err := parseSOCKS5(text); err != nil {
+		if _, err := netx.ParseSOCKS5(text); err != nil {
 			errs = append(errs, conf.Key("socks5_proxy", "%s", err))
 		}
 	}

@@ -4,16 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"net/url"
 	"time"
 
-	"golang.org/x/net/proxy"
-
 	"github.com/rtcollector/rtcollector/internal/guard"
+	"github.com/rtcollector/rtcollector/internal/netx"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
-
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // dialer makes the connections of one client. For each connection it looks up everything that may change while the agent runs: secrets,
 // the proxy, the certificates, the master.
@@ -91,7 +87,7 @@ func (d *dialer) reach(ctx context.Context, a address) (net.Conn, error) {
 }
 
 // route returns a function that dials, through the proxy if one is set. Unix sockets need no proxy.
-func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
+func (d *dialer) route(ctx context.Context, network string) (netx.DialFunc, error) {
 	forward := &net.Dialer{KeepAlive: 30 * time.Second}
 	direct := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return guard.Dial(ctx, forward, network, addr)
@@ -101,32 +97,19 @@ func (d *dialer) route(ctx context.Context, network string) (dialFunc, error) {
 		return d.config.Dial, nil
 	case network == "unix":
 	case !d.config.SOCKS5Proxy.IsZero():
-		u, err := proxyURL(ctx, "socks5_proxy", d.config.SOCKS5Proxy, d.store, parseSOCKS5)
+		u, err := proxyURL(ctx, "socks5_proxy", d.config.SOCKS5Proxy, d.store, netx.ParseSOCKS5)
 		if err != nil {
 			return nil, err
 		}
-		return socks5(u, forward)
+		return netx.SOCKS5(u, forward)
 	case !d.config.SOCKS4Proxy.IsZero():
 		u, err := proxyURL(ctx, "socks4_proxy", d.config.SOCKS4Proxy, d.store, parseSOCKS4)
 		if err != nil {
 			return nil, err
 		}
-		return (&socks4{proxy: hostPort(u, socksPort), user: u.User.Username(), forward: forward}).DialContext, nil
+		return (&socks4{proxy: hostPort(u, netx.SOCKSPort), user: u.User.Username(), forward: forward}).DialContext, nil
 	}
 	return direct, nil
-}
-
-func socks5(u *url.URL, forward proxy.Dialer) (dialFunc, error) {
-	var auth *proxy.Auth
-	if u.User != nil {
-		password, _ := u.User.Password()
-		auth = &proxy.Auth{User: u.User.Username(), Password: password}
-	}
-	d, err := proxy.SOCKS5("tcp", hostPort(u, socksPort), auth, forward)
-	if err != nil {
-		return nil, err
-	}
-	return d.(proxy.ContextDialer).DialContext, nil //nolint:forcetypeassert // documented by proxy.SOCKS5
 }
 
 func (d *dialer) secure(ctx context.Context, conn net.Conn, a address) (net.Conn, error) {

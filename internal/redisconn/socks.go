@@ -17,22 +17,8 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-// socksPort is the default port of SOCKS proxies (RFC 1928, section 3).
-const socksPort = 1080
-
-// These errors do not repeat the URL, because it may contain a password.
-var (
-	errSOCKS5 = errors.New("must be a URL such as socks5://user:password@host:1080")
-	errSOCKS4 = errors.New("must be a URL such as socks4://user@host:1080; SOCKS4 has no passwords")
-)
-
-func parseSOCKS5(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "socks5" && u.Scheme != "socks5h" || u.Hostname() == "" || u.Fragment != "" {
-		return nil, errSOCKS5
-	}
-	return u, nil
-}
+// errSOCKS4 does not repeat the URL, because it may contain a password.
+var errSOCKS4 = errors.New("must be a URL such as socks4://user@host:1080; SOCKS4 has no passwords")
 
 func parseSOCKS4(text string) (*url.URL, error) {
 	u, err := url.Parse(text)

@@ -5,6 +5,9 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/outputs"
 
+	graphite "github.com/rtcollector/rtcollector/outputs/graphite"
+	jsonlines "github.com/rtcollector/rtcollector/outputs/json"
+	opentsdb "github.com/rtcollector/rtcollector/outputs/opentsdb"
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 	redissearch "github.com/rtcollector/rtcollector/outputs/redissearch"
 	redistimeseries "github.com/rtcollector/rtcollector/outputs/redistimeseries"
@@ -15,6 +18,9 @@ import (
 // Catalog lists the components in the folders of outputs, in the order of the folders.
 func Catalog() outputs.Catalog {
 	return outputs.Catalog{
+		graphite.Plugin,
+		jsonlines.Plugin,
+		opentsdb.Plugin,
 		redisstreams.Plugin,
 		redissearch.Plugin,
 		redistimeseries.Plugin,

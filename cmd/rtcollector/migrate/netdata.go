@@ -139,7 +139,7 @@ func (t *translation) translateNetdataPlugins(section *yaml.Node, without map[st
 			}
 		case "python.d", "charts.d", "node.d", "go.d":
 			if isOn {
-				t.note(key.Line, Todo, "%s: add the inputs of your services: \"rtcollector plugins list\" has postgres, mariadb, redis, nginx, apache and others", key.Value)
+				t.note(key.Line, Todo, "%s: add the inputs of your services: \"rtcollector plugins list\" has postgres, mariadb, redis, nginx, apache and others; netdata_plugins runs Netdata's own", key.Value)
 			}
 		default:
 			if isOn {
@@ -169,6 +169,10 @@ func (t *translation) translateNetdataProc(section *yaml.Node, without map[strin
 }
 
 func (t *translation) translateNetdataBackend(name, section *yaml.Node) {
+	if c, ok := classicOf(name.Value, section); ok {
+		t.translateClassic(c, name, section)
+		return
+	}
 	t.note(name.Line, Todo, "[%s]: there is no output for it: samples go to Redis, and what reads Prometheus reads them there (docs/web.md)", name.Value)
 	for i := 0; i+1 < len(section.Content); i += 2 {
 		key, value := section.Content[i], section.Content[i+1]

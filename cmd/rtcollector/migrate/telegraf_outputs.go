@@ -4,8 +4,16 @@ import "gopkg.in/yaml.v3"
 
 func (t *translation) translateTelegrafOutput(name string, plugin *yaml.Node) {
 	where := "outputs." + name
-	if name != "redistimeseries" {
-		t.note(plugin.Line, LeftOut, "%s: rtcollector writes to Redis; its web server answers PromQL, for Grafana and everything that reads Prometheus (docs/web.md)", where)
+	switch name {
+	case "redistimeseries":
+	case "graphite":
+		t.translateTelegrafGraphite(where, plugin)
+		return
+	case "opentsdb":
+		t.translateTelegrafOpenTSDB(where, plugin)
+		return
+	default:
+		t.note(plugin.Line, LeftOut, "%s: there is no output for it; with Redis, rtcollector's web server answers PromQL, for Grafana and everything that reads Prometheus (docs/web.md)", where)
 		return
 	}
 	out := component{name: "redistimeseries"}
