@@ -152,7 +152,7 @@ func Describe(system string, s Settings) (Definition, error) {
 		}, nil
 	case "windows":
 		return Definition{
-			System:  system,
+			System: system, HasOwnUser: true,
 			Log:     `Get-WinEvent -FilterHashtable @{LogName="Application"; ProviderName="rtcollector"}, or the Application log of the Event Viewer`,
 			Windows: &WindowsService{Binary: s.Binary, Args: []string{"run", "--config", s.Config}},
 		}, nil
