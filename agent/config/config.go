@@ -42,7 +42,8 @@ type Env struct {
 	Getenv   func(string) (string, bool) // os.LookupEnv
 	Redactor *secret.Redactor            // gets the values of the secret stores; may be nil
 
-	CheckSecrets bool // also look up secrets that are used later, if their store is local
+	CheckSecrets        bool // also look up secrets that are used later, if their store is local
+	AllowMissingSecrets bool // a secret that its store does not have is a warning, and a setting that needs it has its default
 }
 
 // minEventBuffer is the smallest queue of events, in bytes. A long message fits.
@@ -222,13 +223,13 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 		unresolved, err := resolveReferences(ctx, name, found, stores)
 		if err == nil {
 			c, _, found = decodeAll(top, env)
-			found = explainReferences(found, unresolved)
+			found = explainReferences(found, unresolved, env.AllowMissingSecrets)
 		} else if append(ps, dropReferences(found)...).Err() == nil {
 			return nil, err
 		}
 	}
 	if env.CheckSecrets && stores != nil {
-		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores)
+		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores, env.AllowMissingSecrets)
 	}
 	c.Secrets = stores
 	ps = append(ps, dropReferences(found)...).In(name)

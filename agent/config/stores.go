@@ -88,7 +88,7 @@ func isPlainWord(s string) bool {
 // buildStore builds one store. It returns nil after a mistake.
 func (b *storeBuilder) buildStore(it storeItem) secrets.Store {
 	if conf.IsNull(it.node) && it.name == "" {
-		return secret.Env{}
+		return secret.Env{Getenv: b.env.Getenv}
 	}
 	var ps conf.Problems
 	defer func() { b.ps = append(b.ps, ps...) }()
@@ -179,15 +179,18 @@ func walkReferences(n *yaml.Node, path string, visited map[*yaml.Node]bool, yiel
 }
 
 // checkLaterSecrets looks up the references that are resolved later, when something connects, if their stores are local. It
-// skips references with a known problem.
-func checkLaterSecrets(ctx context.Context, ps *conf.Problems, top *yaml.Node, known conf.Problems, stores *secrets.Stores) {
+// skips references with a known problem. With allowMissing, a secret that a store does not have is a warning.
+func checkLaterSecrets(ctx context.Context, ps *conf.Problems, top *yaml.Node, known conf.Problems, stores *secrets.Stores, allowMissing bool) {
 	for path, n := range references(top, "") {
 		store, _ := stores.Find(strings.TrimPrefix(n.Value, conf.SecretPrefix))
 		isKnown := slices.ContainsFunc(known, func(p conf.Problem) bool { return p.Line == n.Line && p.Column == n.Column })
 		if _, local := store.(secrets.Local); !local || isKnown {
 			continue
 		}
-		if _, err := secret.Literal(n.Value).Resolve(ctx, stores); err != nil {
+		switch _, err := secret.Literal(n.Value).Resolve(ctx, stores); {
+		case secret.IsNotFound(err) && allowMissing:
+			ps.Warn(n, path, "%s", err)
+		case err != nil:
 			ps.Add(n, path, "%s", err)
 		}
 	}
@@ -216,11 +219,13 @@ func resolveReferences(ctx context.Context, file string, found conf.Problems, st
 	return unresolved, nil
 }
 
-// explainReferences sets the messages of references that could not be resolved.
-func explainReferences(found conf.Problems, unresolved map[*yaml.Node]error) conf.Problems {
+// explainReferences sets the messages of references that could not be resolved. With allowMissing, a secret that a store does not have is a
+// warning.
+func explainReferences(found conf.Problems, unresolved map[*yaml.Node]error, allowMissing bool) conf.Problems {
 	for i, p := range found {
 		if err := unresolved[p.Reference]; p.Reference != nil && err != nil {
 			found[i].Message, found[i].Reference = err.Error(), nil
+			found[i].Warning = secret.IsNotFound(err) && allowMissing
 		}
 	}
 	return found

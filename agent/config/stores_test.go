@@ -53,7 +53,12 @@ func TestReferencesAreResolvedAnywhere(t *testing.T) {
 	}
 	env := testEnv()
 	env.Redactor = &secret.Redactor{}
-	env.Getenv = func(string) (string, bool) { return "secret:host", true }
+	env.Getenv = func(name string) (string, bool) {
+		if name == "HOST" {
+			return "secret:host", true
+		}
+		return os.LookupEnv(name)
+	}
 	c, err := Parse(t.Context(), "c", []byte(`
 interval: "secret:every"
 inputs:

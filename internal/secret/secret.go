@@ -97,7 +97,10 @@ type Resolver interface {
 
 // Env resolves secrets from environment variables. The name is Prefix ("SECRET_" when empty) followed by the id in
 // capitals, with "/" and "-" replaced by "_". It is the store that is used when none is configured.
-type Env struct{ Prefix string }
+type Env struct {
+	Prefix string
+	Getenv func(string) (string, bool) // nil: os.LookupEnv
+}
 
 // Local marks Env as a store that needs no network: the settings of other stores may refer to it.
 func (Env) Local() {}
@@ -109,7 +112,11 @@ func (e Env) Secret(_ context.Context, id string) (string, error) {
 		prefix = "SECRET_"
 	}
 	name := prefix + strings.ToUpper(strings.NewReplacer("/", "_", "-", "_").Replace(id))
-	v, ok := os.LookupEnv(name)
+	getenv := e.Getenv
+	if getenv == nil {
+		getenv = os.LookupEnv
+	}
+	v, ok := getenv(name)
 	if !ok {
 		return "", NotFound(fmt.Errorf("environment variable %s is not set", name))
 	}

@@ -59,6 +59,15 @@ func RequireCommands(t testing.TB, debian string, commands ...string) {
 	}
 }
 
+// RequireNamespaces skips the test unless this process may make name spaces. The flags are those of unshare(1).
+func RequireNamespaces(t testing.TB, flags ...string) {
+	t.Helper()
+	RequireCommands(t, "util-linux", "unshare")
+	if out, err := exec.Command("unshare", append(flags, "true")...).CombinedOutput(); err != nil {
+		t.Skipf("name spaces require privileges that this process does not have: %s", out)
+	}
+}
+
 // RequireFile returns the path of a file that belongs to a command, such as a module, and skips the test when the command or the
 // file is missing. Part is a pattern below the root of the file system, or below that of the packages that .ci/servers has
 // unpacked when the command is one of those. Debian is the package that has it.

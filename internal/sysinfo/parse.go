@@ -25,13 +25,9 @@ func nameTCPState(state string) string {
 	return state
 }
 
-// isTCPState reports whether a text is Linux' name of a state.
-func isTCPState(state string) bool {
-	switch state {
-	case "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING":
-		return true
-	}
-	return false
+// TCPStates returns Linux' names of the states of TCP sockets, in the order of FreeBSD's netinet/tcp_fsm.h.
+func TCPStates() []string {
+	return []string{"CLOSE", "LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1", "CLOSING", "LAST_ACK", "FIN_WAIT2", "TIME_WAIT"}
 }
 
 // listSockets returns counts in the order of their protocols and states. The key has no count.
@@ -49,13 +45,13 @@ func listSockets(counts map[Sockets]int) []Sockets {
 
 // parseNetstat parses the output of "netstat -an -p tcp" of macOS: protocol, two queues, two addresses, state.
 func parseNetstat(text []byte) ([]Sockets, error) {
-	counts := map[Sockets]int{}
+	states, counts := TCPStates(), map[Sockets]int{}
 	for line := range bytes.Lines(text) {
 		fields := bytes.Fields(line)
 		if len(fields) < 6 || !bytes.HasPrefix(fields[0], []byte("tcp")) {
 			continue
 		}
-		if state := nameTCPState(string(fields[5])); isTCPState(state) {
+		if state := nameTCPState(string(fields[5])); slices.Contains(states, state) {
 			counts[Sockets{Protocol: "tcp", State: state}]++
 		}
 	}
@@ -67,7 +63,7 @@ func parseNetstat(text []byte) ([]Sockets, error) {
 
 // parseTCPStates parses FreeBSD's sysctl net.inet.tcp.states: a 64-bit counter for each state of netinet/tcp_fsm.h.
 func parseTCPStates(data []byte) ([]Sockets, error) {
-	states := []string{"CLOSE", "LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1", "CLOSING", "LAST_ACK", "FIN_WAIT2", "TIME_WAIT"}
+	states := TCPStates()
 	if len(data) != 8*len(states) {
 		return nil, errors.New("parse sysctl net.inet.tcp.states: not 11 numbers")
 	}

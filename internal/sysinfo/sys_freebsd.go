@@ -73,7 +73,7 @@ func readSysctl(name string) (float64, error) {
 	case len(data) == 8:
 		return float64(binary.NativeEndian.Uint64(data)), nil
 	}
-	return 0, fmt.Errorf("read sysctl %s: %d bytes are no number", name, len(data))
+	return 0, fmt.Errorf("read sysctl %s: %d bytes are not a number", name, len(data))
 }
 
 func readSockets(context.Context) ([]Sockets, error) {

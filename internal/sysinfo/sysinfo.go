@@ -89,7 +89,7 @@ type Interface struct {
 // Sockets is a number of sockets of one kind.
 type Sockets struct {
 	Protocol string // "tcp", "udp"; IPv4 and IPv6 together
-	State    string // ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN CLOSING; "" for UDP
+	State    string // one of TCPStates; "" for UDP
 	Count    int
 }
 

@@ -44,7 +44,7 @@ func (t *text) Scan(v any) error {
 	case []byte:
 		*t = text(v)
 	default:
-		return fmt.Errorf("a %T is no text", v)
+		return fmt.Errorf("a %T is not a text", v)
 	}
 	return nil
 }

@@ -112,17 +112,12 @@ func runCommand(t testing.TB, args ...string) string {
 // skipWithout skips the test if a command or a privilege is missing.
 func skipWithout(t testing.TB, commands map[string]string) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("starting containers requires root")
-	}
 	for command, debian := range commands {
 		if _, err := exec.LookPath(command); err != nil {
 			t.Skipf("%s is not installed: install Debian's %s", command, debian)
 		}
 	}
-	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("starting containers requires privileges that this process does not have: %s", out)
-	}
+	servicetest.RequireNamespaces(t, "--mount", "--net")
 }
 
 // newDaemonProcess returns a daemon that has not been started. Its mounts, directory and cgroups are removed with the test.

@@ -26,7 +26,9 @@ func (in *hostInput) Gather(ctx context.Context, out *telemetry.Batch) error {
 			break
 		}
 	}
-	in.cores.Sweep(out)
+	if err == nil {
+		in.cores.Sweep(out)
+	}
 	return err
 }
 

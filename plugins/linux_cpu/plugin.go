@@ -79,10 +79,10 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			break
 		}
 	}
-	in.cores.Sweep(out)
 	if !found {
 		return fmt.Errorf("parse %s: no cpu lines", in.stat.Path())
 	}
+	in.cores.Sweep(out)
 	return nil
 }
 

@@ -119,7 +119,9 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	if remotes > 0 {
 		errs = in.collectRemote(ctx, out, errs)
 	}
-	in.series.Sweep(out)
+	if errMounts == nil {
+		in.series.Sweep(out)
+	}
 	return errors.Join(errs...)
 }
 

@@ -26,6 +26,8 @@ func (in *hostInput) Gather(ctx context.Context, out *telemetry.Batch) error {
 			})
 		}
 	}
-	in.devices.Sweep(out)
+	if err == nil {
+		in.devices.Sweep(out)
+	}
 	return err
 }

@@ -130,10 +130,10 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			d.addSamples(out, stats)
 		}
 	}
-	in.devices.Sweep(out)
 	if lines > 0 && devices == 0 { // an empty file means a machine without disks
 		return fmt.Errorf("parse %s: no devices", in.diskstats.Path())
 	}
+	in.devices.Sweep(out)
 	return nil
 }
 

@@ -24,6 +24,8 @@ func (in *hostInput) Gather(ctx context.Context, out *telemetry.Batch) error {
 			}) // only the state of a link can be unreadable
 		}
 	}
-	in.interfaces.Sweep(out)
+	if err == nil {
+		in.interfaces.Sweep(out)
+	}
 	return err
 }

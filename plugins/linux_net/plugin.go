@@ -92,10 +92,10 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 			}
 		}
 	}
-	in.interfaces.Sweep(out)
 	if !found { // lo always exists
-		errs = append(errs, fmt.Errorf("parse %s: no interfaces", in.dev.Path()))
+		return fmt.Errorf("parse %s: no interfaces", in.dev.Path())
 	}
+	in.interfaces.Sweep(out)
 	return errors.Join(errs...)
 }
 

@@ -34,6 +34,8 @@ func (in *hostInput) Gather(ctx context.Context, out *telemetry.Batch) error {
 			out.Add(series, s.Celsius)
 		}
 	}
-	in.series.Sweep(out)
+	if err == nil {
+		in.series.Sweep(out)
+	}
 	return err
 }

@@ -73,10 +73,10 @@ func (s *softnetStat) addSamples(out *telemetry.Batch) error {
 		found++
 		s.cpus.Get(cpu).addSamples(out, values[:columns])
 	}
-	s.cpus.Sweep(out)
 	if found == 0 {
 		return fmt.Errorf("parse %s: no CPUs", s.stat.Path())
 	}
+	s.cpus.Sweep(out)
 	return nil
 }
 

@@ -97,9 +97,9 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 		}
 		out.Add(f.gauge, float64(v))
 	}
-	in.fields.Sweep(out)
 	if !found {
 		return fmt.Errorf("parse %s: no fields", in.vmstat.Path())
 	}
+	in.fields.Sweep(out)
 	return nil
 }

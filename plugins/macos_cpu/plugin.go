@@ -64,7 +64,9 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 		}
 		in.cores.Get(name).addTimes(out, c.States)
 	}
-	in.cores.Sweep(out)
+	if errCPUs == nil {
+		in.cores.Sweep(out)
+	}
 	l, errLoad := in.host.Load(ctx)
 	if errLoad == nil {
 		for i, v := range []float64{l.One, l.Five, l.Fifteen} {

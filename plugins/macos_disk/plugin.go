@@ -102,8 +102,10 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 			in.series.Get(mountLabels{m.Device, m.Path, m.FSType}).addSpace(out, spaces[i])
 		}
 	}
-	in.series.Sweep(out)
-	return errors.Join(errs...)
+	if err = errors.Join(errs...); err == nil {
+		in.series.Sweep(out)
+	}
+	return err
 }
 
 func (s *mountSeries) addSpace(out *telemetry.Batch, u sysinfo.Space) {

@@ -72,6 +72,8 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 		d.readTime.Add(out, r.ReadTime)
 		d.writeTime.Add(out, r.WriteTime)
 	}
-	in.disks.Sweep(out)
+	if err == nil {
+		in.disks.Sweep(out)
+	}
 	return err
 }

@@ -73,7 +73,7 @@ func build(env plugins.Env, c Config) (*input, error) {
 			droppedOut:      f.Counter("net_dropout", telemetry.Packets, label),
 		}
 	})
-	for _, state := range []string{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"} {
+	for _, state := range sysinfo.TCPStates() {
 		in.sockets[state] = env.Factory.Gauge("net_connections", telemetry.None, telemetry.Label{Key: "state", Value: state})
 	}
 	return in, nil
@@ -100,7 +100,9 @@ func (in *input) addTraffic(ctx context.Context, out *telemetry.Batch) error {
 		i.droppedIn.Add(out, r.RxDropped)
 		i.droppedOut.Add(out, r.TxDropped)
 	}
-	in.interfaces.Sweep(out)
+	if err == nil {
+		in.interfaces.Sweep(out)
+	}
 	return err
 }
 

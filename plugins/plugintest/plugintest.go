@@ -49,6 +49,7 @@ func Run(t *testing.T, def plugins.Definition, cases ...Case) {
 		t.Run(c.Name, func(t *testing.T) { checkCase(t, def, c, all) })
 		t.Run(c.Name+" mangled", func(t *testing.T) { checkMangled(t, def, c) })
 		t.Run(c.Name+" impossible", func(t *testing.T) { checkImpossible(t, def, c) })
+		t.Run(c.Name+" failing", func(t *testing.T) { checkFailing(t, def, c) })
 	}
 	if len(all) > 0 && !def.IsElsewhere(goos) { // elsewhere, the cases with files are skipped
 		checkMetrics(t, def.Readme(), slices.Collect(maps.Values(all)))
@@ -149,6 +150,25 @@ func (c Case) advance(t *testing.T, p *Probe, dir string, round int) {
 		return
 	}
 	Lay(t, dir, source)
+}
+
+// checkFailing checks that no series of a recorded host ends because nothing can be read for longer than a telemetry.Vec waits for an
+// entity that is missing.
+func checkFailing(t *testing.T, def plugins.Definition, c Case) {
+	if c.Host == "" {
+		return
+	}
+	p, _ := c.startProbe(t, def)
+	_, _ = p.Batch(0)
+	c.advance(t, p, "", 1)
+	_, _ = p.Batch(10)
+	p.player.Play([]byte("unreadable"))
+	for i := range 6 {
+		b, _ := p.Batch(float64(10 * (2 + i)))
+		for _, s := range b.Ended() {
+			t.Errorf("%s ended because the host could not be read", s)
+		}
+	}
 }
 
 func (c Case) checkGatherError(t reporter, err error) {

@@ -30,14 +30,9 @@ type docker struct {
 
 func startDocker(t *testing.T) *docker {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("starting containers requires root")
-	}
 	servicetest.RequireCommands(t, "docker.io", "dockerd", "docker")
 	servicetest.RequireCommands(t, "curl", "curl")
-	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("starting containers requires privileges that this process does not have: %s", out)
-	}
+	servicetest.RequireNamespaces(t, "--mount", "--net")
 	d := &docker{daemon: servicetest.New(t), parent: fmt.Sprintf("rtc-processes-%d", os.Getpid()), program: fmt.Sprintf("rtcin%d", os.Getpid())}
 	t.Cleanup(func() { removeCgroups(d.parent) })
 	dir := d.daemon.Dir

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/match"
 	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/sysinfo"
@@ -76,13 +76,13 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 	mounts, err := in.host.Mounts(ctx)
 	errs := []error{in.silenceListing(err)}
 	answers := make([]answer, len(mounts))
-	var asked sync.WaitGroup
+	var asking crew.Crew
 	for i, m := range mounts {
 		if in.config.includes(cleanPath(m.Path)) {
-			asked.Go(func() { answers[i].space, answers[i].err = in.host.Space(ctx, m.Path) })
+			asking.Go(func() { answers[i].space, answers[i].err = in.host.Space(ctx, m.Path) })
 		}
 	}
-	asked.Wait()
+	asking.Wait()
 	states := map[string]string{}
 	for i, m := range mounts {
 		a := answers[i]
@@ -91,14 +91,16 @@ func (in *input) Gather(ctx context.Context, out *telemetry.Batch) error {
 			states[m.Path] = a.err.Error()
 		case a.err != nil:
 			errs = append(errs, fmt.Errorf("read the space of drive %s: %w", m.Path, a.err))
-		case a.space.Total > 0: // 0: excluded, or it is no drive with space
+		case a.space.Total > 0: // 0: excluded, or a drive without space
 			states[m.Path] = ""
 			in.drives.Get(driveOf(m)).addSpace(out, a.space)
 		}
 	}
 	in.logChanges(states)
-	in.drives.Sweep(out)
-	return errors.Join(errs...)
+	if err = errors.Join(errs...); err == nil {
+		in.drives.Sweep(out)
+	}
+	return err
 }
 
 // logChanges logs once when a drive is left out, and once when that changes.

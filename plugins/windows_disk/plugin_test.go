@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/sysinfo"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -157,6 +158,30 @@ func TestHangingDrive(t *testing.T) {
 			t.Errorf("%v, %v", got, err)
 		}
 	})
+}
+
+// The agent turns a panic of a gather into an error, but not one of another goroutine.
+func TestPanic(t *testing.T) {
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("windows_disk", "", newHost().use, func(e *plugins.Env) {
+		e.Host.Space = func(context.Context, string) (sysinfo.Space, error) { panic("a bug") }
+	}))
+	var panicked *crew.PanicError
+	if err := crew.Catch(func() error { _, err := p.Batch(0); return err }); !errors.As(err, &panicked) {
+		t.Error(err)
+	}
+}
+
+// Series do not end while a drive or the list of drives cannot be read.
+func TestIncompleteReading(t *testing.T) {
+	h := newHost()
+	p := plugintest.Start(t, Plugin, "", plugintest.Env("windows_disk", "", h.use))
+	p.Gather(0)
+	h.errs[`C:\`] = syscall.Errno(31) // ERROR_GEN_FAILURE
+	for i := range 6 {
+		if b, err := p.Batch(float64(10 * (1 + i))); err == nil || len(b.Ended()) > 0 {
+			t.Errorf("%v, ended: %v", err, b.Ended())
+		}
+	}
 }
 
 func TestManyVolumes(t *testing.T) {

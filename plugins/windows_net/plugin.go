@@ -34,29 +34,23 @@ func (c *Config) includes(i sysinfo.Interface) bool {
 	return !i.Loopback && !c.ExcludeInterfaces.Match(i.Name)
 }
 
-const numStates = 12
-
-// stateNames are the values of the label status. UDP sockets have no state.
-func stateNames() [numStates]string {
-	return [...]string{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", stateless}
-}
-
+// stateless is the value of the label status for UDP sockets, which have no state.
 const stateless = "NONE"
 
 type input struct {
 	config     Config
 	host       *sysinfo.Host
 	interfaces *telemetry.Vec[string, [8]*telemetry.Total]
-	sockets    [numStates]*telemetry.Series
+	sockets    map[string]*telemetry.Series // by state
 }
 
 func build(env plugins.Env, c Config) (*input, error) {
 	if env.Host == nil || env.Host.Interfaces == nil || env.Host.Sockets == nil {
 		return nil, errors.ErrUnsupported
 	}
-	in := &input{config: c, host: env.Host, interfaces: telemetry.NewVec(env.Factory, newTraffic)}
-	for i, name := range stateNames() {
-		in.sockets[i] = env.Factory.Gauge("windows_net_connections", telemetry.None, telemetry.Label{Key: "status", Value: name})
+	in := &input{config: c, host: env.Host, interfaces: telemetry.NewVec(env.Factory, newTraffic), sockets: map[string]*telemetry.Series{}}
+	for _, name := range append(sysinfo.TCPStates(), stateless) {
+		in.sockets[name] = env.Factory.Gauge("windows_net_connections", telemetry.None, telemetry.Label{Key: "status", Value: name})
 	}
 	return in, nil
 }
@@ -105,8 +99,8 @@ func (in *input) addSockets(ctx context.Context, out *telemetry.Batch) error {
 	for _, s := range sockets {
 		counts[cmp.Or(s.State, stateless)] += s.Count
 	}
-	for i, name := range stateNames() {
-		out.Add(in.sockets[i], float64(counts[name]))
+	for name, series := range in.sockets {
+		out.Add(series, float64(counts[name]))
 	}
 	return nil
 }

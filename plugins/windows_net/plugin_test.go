@@ -40,7 +40,7 @@ func TestGather(t *testing.T) {
 	for name, v := range map[string]float64{"bytes_sent": 1, "bytes_recv": 2, "packets_sent": 3, "packets_recv": 4, "errin": 5, "errout": 6, "dropin": 7, "dropout": 8} {
 		want["windows_net_"+name+"_Ethernet_(2)"], want["windows_net_"+name+"_rate_Ethernet_(2)"] = 20*v, v
 	}
-	for _, state := range stateNames() {
+	for _, state := range append(sysinfo.TCPStates(), stateless) {
 		want["windows_net_connections_"+state] = 0
 	}
 	want["windows_net_connections_LISTEN"], want["windows_net_connections_TIME_WAIT"], want["windows_net_connections_NONE"] = 12, 3, 7
@@ -52,7 +52,7 @@ func TestGather(t *testing.T) {
 func TestSelection(t *testing.T) {
 	for config, want := range map[string]int{"": 2, "include_interfaces: ['Loopback*']": 1, "{include_interfaces: ['*'], exclude_interfaces: [Wi-Fi]}": 2} {
 		p := plugintest.Start(t, Plugin, config, plugintest.Env("windows_net", "", host))
-		if b := p.Batches(0)[0]; b.Len() != 8*want+numStates {
+		if b := p.Batches(0)[0]; b.Len() != 8*want+len(sysinfo.TCPStates())+1 {
 			t.Errorf("%s: %d samples", config, b.Len())
 		}
 	}

@@ -63,7 +63,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, conf.Key("paths", "%s names a machine; only this one can be read", counter.Path))
 			continue
 		case counter.Name != "" && !metric.IsName(counter.Name):
-			errs = append(errs, conf.Key("paths", "%q is no name of a metric: letters, digits and _ . : - only", counter.Name))
+			errs = append(errs, conf.Key("paths", "%q is not a name of a metric: letters, digits and _ . : - only", counter.Name))
 			continue
 		}
 		name := counter.metricName(p)

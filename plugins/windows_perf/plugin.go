@@ -56,7 +56,7 @@ type counter struct {
 // instance identifies a series of a counter.
 type instance struct {
 	name string // "": the object has no instances
-	pid  string // "": it is no process
+	pid  string // "": it is not a process
 }
 
 func build(env plugins.Env, c Config, open func() (pdh.Query, error)) (*input, error) {

@@ -203,7 +203,7 @@ func TestConfig(t *testing.T) {
 		`paths: ['Memory\Available Bytes']`:                   `"Memory\\Available Bytes" is not like \Object\Counter`,
 		`paths: ['\\SRV\Memory\Available Bytes']`:             "names a machine",
 		`paths: ['\A\B', '\A(*)\b']`:                          `\A\B and \A(*)\b are both called windows_perf_a_b; set a name`,
-		`paths: [{path: '\A\B', name: 'a b'}]`:                `"a b" is no name of a metric`,
+		`paths: [{path: '\A\B', name: 'a b'}]`:                `"a b" is not a name of a metric`,
 		`paths: [{path: '\Processor(*)\% DPC Time', nam: x}]`: "nam",
 	} {
 		_, problems := plugintest.Decode(t, Plugin, config)

@@ -17,7 +17,7 @@ const (
 )
 
 // processTable tells which processes the instances of the object Process are. Windows calls the second svchost "svchost#1", and "svchost" as
-// soon as the first one has ended, so a name is no identity. PDH computes rates by these names: in the gather in which a name passes to another
+// soon as the first one has ended, so a name is not an identity. PDH computes rates by these names: in the gather in which a name passes to another
 // process, its rates are those of two processes.
 type processTable struct {
 	instances []processInstance // in the order of the object's values
@@ -32,7 +32,7 @@ type slot struct {
 
 type processInstance struct {
 	name   string // as PDH says it
-	pid    string // "": it is no process, or one that is about to end
+	pid    string // "": it is not a process, or one that is about to end
 	passed bool   // the name was another process' in the gather before
 }
 
@@ -55,7 +55,7 @@ func (t *processTable) update(ids []pdh.Value) {
 	t.last = now
 }
 
-// identify returns the identity of the i-th instance. It is not ok for what is no process, and while the name passes to another one.
+// identify returns the identity of the i-th instance. It is not ok for what is not a process, and while the name passes to another one.
 func (t *processTable) identify(i int, name string) (id instance, ok bool) {
 	if i >= len(t.instances) {
 		return instance{}, false

@@ -26,8 +26,8 @@ func Defaults() Config { return Config{Prefix: "SECRET_"} }
 type Store struct{ secret.Env }
 
 // New builds the store.
-func New(_ secrets.StoreEnv, config Config) (Store, error) {
-	return Store{secret.Env{Prefix: config.Prefix}}, nil
+func New(env secrets.StoreEnv, config Config) (Store, error) {
+	return Store{secret.Env{Prefix: config.Prefix, Getenv: env.Getenv}}, nil
 }
 
 // Local implements [secrets.Local].

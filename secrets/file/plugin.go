@@ -25,6 +25,7 @@ var Plugin = secrets.Define("file", "one file per secret, as systemd, Docker and
 
 const (
 	dockerDir          = "/run/secrets"
+	credstoreDir       = "/etc/credstore"        // see systemd.exec(5), LoadCredential=
 	systemdDirVariable = "CREDENTIALS_DIRECTORY" // see systemd.exec(5), LoadCredential=
 	maxSize            = 64 << 10
 )
@@ -38,7 +39,13 @@ type Config struct {
 func Defaults() Config { return Config{} }
 
 // Store reads files below a directory.
-type Store struct{ dir string }
+type Store struct {
+	dir string
+
+	// credstore is where the unit of the service takes credentials from: NAME is the file rtcollector.NAME. Commands outside of the
+	// service, such as check, find them there. "": the directory was configured, or this is the service.
+	credstore string
+}
 
 // New builds the store. It does not read anything.
 func New(env secrets.StoreEnv, config Config) (Store, error) {
@@ -47,9 +54,9 @@ func New(env secrets.StoreEnv, config Config) (Store, error) {
 		dir, _ = env.Getenv(systemdDirVariable)
 	}
 	if dir == "" {
-		dir = dockerDir
+		return Store{dockerDir, credstoreDir}, nil
 	}
-	return Store{dir}, nil
+	return Store{dir: dir}, nil
 }
 
 // Local implements [secrets.Local].
@@ -60,12 +67,25 @@ func (s Store) Secret(ctx context.Context, id string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	name := filepath.FromSlash(id)
-	path := filepath.Join(s.dir, name)
-	if !filepath.IsLocal(name) {
-		return "", fmt.Errorf("%q is not a path below %s", id, s.dir)
+	text, err := readSecret(s.dir, id)
+	if s.credstore == "" || !secret.IsNotFound(err) {
+		return text, err
 	}
-	root, err := os.OpenRoot(s.dir)
+	text, errCredstore := readSecret(s.credstore, "rtcollector."+id)
+	if secret.IsNotFound(errCredstore) {
+		return "", fmt.Errorf("%w; nor is %s there, and systemd passes other credentials to the service only", err, filepath.Join(s.credstore, "rtcollector."+id))
+	}
+	return text, errCredstore
+}
+
+// readSecret reads the file of a secret. The id is a path below the directory.
+func readSecret(dir, id string) (string, error) {
+	name := filepath.FromSlash(id)
+	path := filepath.Join(dir, name)
+	if !filepath.IsLocal(name) {
+		return "", fmt.Errorf("%q is not a path below %s", id, dir)
+	}
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return "", markNotFound(fmt.Errorf("open the directory of secrets: %w", err))
 	}

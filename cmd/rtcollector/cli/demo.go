@@ -106,7 +106,7 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	cancel()
 	err = errors.Join(err, <-running, <-running)
 	stats := server.Stats()
-	fmt.Fprintf(a.Stdout, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector plugins sample > config.yaml\n                     rtcollector run --config config.yaml\n",
+	fmt.Fprintf(a.Stdout, "%d samples in %d series were stored in %s.\nWith your own Redis: rtcollector init > config.yaml\n                     rtcollector run --config config.yaml\n",
 		stats.Samples, stats.Series, time.Since(began).Round(time.Second))
 	return runtimeFailure(err)
 }

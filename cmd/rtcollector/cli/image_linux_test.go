@@ -26,14 +26,9 @@ type dockerDaemon struct{ *servicetest.Daemon }
 
 func startDockerDaemon(t *testing.T) dockerDaemon {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("starting containers requires root")
-	}
 	servicetest.RequireCommands(t, "docker.io", "dockerd", "docker")
 	servicetest.RequireCommands(t, "curl", "curl")
-	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("starting containers requires privileges that this process does not have: %s", out)
-	}
+	servicetest.RequireNamespaces(t, "--mount", "--net")
 	d := dockerDaemon{servicetest.New(t)}
 	d.StopSignal = syscall.SIGTERM
 	d.Ready = func(ctx context.Context) error {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
 // initScript starts servers at their usual ports, in a network namespace of its own, and runs "rtcollector init" there. $1 is a folder, $2
@@ -45,9 +47,7 @@ func runInit(t *testing.T, redisArgs ...string) string {
 			t.Skipf("%s is not here", command)
 		}
 	}
-	if os.Getuid() != 0 {
-		t.Skip("only root may make a network namespace")
-	}
+	servicetest.RequireNamespaces(t, "--net")
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -147,7 +147,26 @@ func (a *App) checkServiceSettings(ctx context.Context, d service.Definition, s 
 			return runtimeFailure(err)
 		}
 	}
-	cfg, _, err := a.load(ctx, s.Config)
+	env := a.configEnv()
+	if d.Environment != "" {
+		variables, err := service.ReadEnvironment(d.Environment)
+		if errors.Is(err, fs.ErrPermission) {
+			return runtimeFailure(fmt.Errorf("%w; run it as root, for example with sudo", err))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return runtimeFailure(err)
+		}
+		env.Getenv = func(name string) (string, bool) {
+			value, ok := variables[name]
+			return value, ok
+		}
+		// systemd gives credentials to the service only, and drop-ins may set further variables.
+		env.CheckSecrets, env.AllowMissingSecrets = true, true
+	}
+	cfg, _, err := a.loadWith(ctx, s.Config, env)
+	if err != nil && d.Environment != "" && strings.Contains(err.Error(), "environment variable") {
+		return &failure{exitUsage, fmt.Errorf("%w\nthe service gets its variables from %s: set them there", err, d.Environment)}
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return runtimeFailure(fmt.Errorf("%w; run it as root, for example with sudo", err))
 	}

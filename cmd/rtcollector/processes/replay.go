@@ -140,7 +140,7 @@ func checkName(name string) (process string, isExe bool, err error) {
 	if name == passwdFile {
 		return "", false, nil
 	}
-	unknown := fmt.Errorf("%q is no part of a recording", name)
+	unknown := fmt.Errorf("%q is not a part of a recording", name)
 	rest, ok := strings.CutPrefix(name, "proc/")
 	if !ok {
 		return "", false, unknown

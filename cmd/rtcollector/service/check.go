@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -22,7 +23,16 @@ func IsTemporary(binary string) bool {
 
 // CheckReadable returns an error if the user of the service, which has no special rights, cannot reach a file or lacks the wanted
 // permissions on it, which are those for others: 4 to read, 5 to read and execute. Name is the user; "" or an unknown one is nobody.
+//
+// On Windows, where files have no such permissions, it returns an error for files in the profiles of users.
 func CheckReadable(path string, wanted fs.FileMode, name string) error {
+	if runtime.GOOS == "windows" {
+		profiles, err := findProfiles()
+		if err != nil {
+			return fmt.Errorf("find the folder of the users' profiles: %w", err)
+		}
+		return checkOutsideProfiles(path, profiles)
+	}
 	var uid, gid uint32
 	hasIDs := false
 	if u, err := user.Lookup(name); err == nil {
@@ -63,6 +73,19 @@ func CheckReadable(path string, wanted fs.FileMode, name string) error {
 	if isLacking {
 		return fmt.Errorf("%s: the service runs as a user without rights, which cannot read it; "+
 			"keep passwords in a secret store (docs/operating.md) and run: sudo chmod o+r %s", path, path)
+	}
+	return nil
+}
+
+// checkOutsideProfiles returns an error for a file in the profile of a user, which only that user and administrators may read. Profiles is
+// the folder of all profiles, such as C:\Users.
+func checkOutsideProfiles(path, profiles string) error {
+	folder := func(p string) string {
+		return strings.TrimSuffix(strings.ToLower(strings.ReplaceAll(p, "/", `\`)), `\`) + `\`
+	}
+	if strings.HasPrefix(folder(path), folder(profiles)) && !strings.HasPrefix(folder(path), folder(profiles)+`public\`) {
+		return fmt.Errorf(`%s: the service runs as LocalService, which cannot read what belongs to a user; `+
+			`put the program into C:\Program Files\rtcollector and the configuration into C:\ProgramData\rtcollector`, path)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package service
 
 import (
+	"errors"
 	"io/fs"
 	"syscall"
 )
@@ -15,3 +16,6 @@ func ownersOf(info fs.FileInfo) (uid, gid uint32, ok bool) {
 	}
 	return st.Uid, st.Gid, true
 }
+
+// findProfiles is for Windows.
+func findProfiles() (string, error) { return "", errors.ErrUnsupported }

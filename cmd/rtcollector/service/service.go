@@ -64,6 +64,7 @@ type Definition struct {
 
 	PackageFiles []string // files with which a package provides the service already
 	Log          string   // how to read the log
+	Environment  string   // the file with environment variables of the service; "": none, or not of this form
 	HasOwnUser   bool     // the service does not run as root: its user must be able to read program and configuration
 }
 
@@ -112,7 +113,7 @@ func Describe(system string, s Settings) (Definition, error) {
 	switch system {
 	case "systemd":
 		return Definition{
-			System: system, HasOwnUser: true, Log: "journalctl -u rtcollector",
+			System: system, HasOwnUser: true, Environment: "/etc/rtcollector/environment", Log: "journalctl -u rtcollector",
 			Files:        []File{{"/etc/systemd/system/rtcollector.service", 0o644, fill("rtcollector.service", s, quoteSystemd)}},
 			PackageFiles: []string{"/usr/lib/systemd/system/rtcollector.service", "/lib/systemd/system/rtcollector.service"},
 			Start:        []Command{command("systemctl daemon-reload"), command("systemctl enable rtcollector.service"), command("systemctl restart rtcollector.service")},
@@ -151,7 +152,7 @@ func Describe(system string, s Settings) (Definition, error) {
 		}, nil
 	case "windows":
 		return Definition{
-			System:  system,
+			System: system, HasOwnUser: true,
 			Log:     `Get-WinEvent -FilterHashtable @{LogName="Application"; ProviderName="rtcollector"}, or the Application log of the Event Viewer`,
 			Windows: &WindowsService{Binary: s.Binary, Args: []string{"run", "--config", s.Config}},
 		}, nil

@@ -30,7 +30,7 @@ func main() {
 	ldflags := flag.String("ldflags", "-s -w", "flags of the linker")
 	flag.Parse()
 	if *configFile == "" || flag.NArg() > 0 {
-		flag.Usage()
+		fmt.Fprintln(os.Stderr, "name the configuration that the program is for: make custom CONFIG=my.yaml (\"rtcollector init\" prints one)")
 		os.Exit(2)
 	}
 	if err := build(*configFile, *output, *ldflags, os.Stdout); err != nil {

@@ -32,11 +32,25 @@ func members(t target, binary, docs string) []member {
 	if t.os == "windows" {
 		return append(all, member{"completions/rtcollector.ps1", filepath.Join(docs, "rtcollector.ps1"), 0o644})
 	}
+	if t.os == "linux" {
+		for _, file := range dropIns() {
+			all = append(all, member{file, file, 0o644})
+		}
+	}
 	all = append(all, member{"man/rtcollector.1", filepath.Join(docs, "rtcollector.1"), 0o644})
 	for _, shell := range []string{"bash", "fish", "zsh"} {
 		all = append(all, member{"completions/rtcollector." + shell, filepath.Join(docs, "rtcollector."+shell), 0o644})
 	}
 	return all
+}
+
+// dropIns returns the examples of drop-ins for the unit of systemd, in a fixed order.
+func dropIns() []string {
+	files, err := filepath.Glob("examples/systemd/rtcollector.service.d/*.conf")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	return files
 }
 
 // writeArchive writes the .tar.gz, or .zip for Windows, of a target. It has one folder with everything.

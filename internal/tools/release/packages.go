@@ -105,6 +105,9 @@ func (r *release) describePackages(t target, binary, docs, work string) nfpmConf
 	add(nfpmContent{Source: doc("rtcollector.zsh"), Path: "/usr/share/zsh/site-functions/_rtcollector", Packager: "apk"}, 0o644)
 	add(nfpmContent{Source: doc("service.openrc"), Path: "/etc/init.d/rtcollector", Packager: "apk"}, 0o755)
 	add(nfpmContent{Source: "config.example.yaml", Path: "/usr/share/doc/rtcollector/config.example.yaml"}, 0o644)
+	for _, file := range dropIns() {
+		add(nfpmContent{Source: file, Path: "/usr/share/doc/rtcollector/" + file}, 0o644)
+	}
 	add(nfpmContent{Source: "README.md", Path: "/usr/share/doc/rtcollector/README.md"}, 0o644)
 	add(nfpmContent{Source: filepath.Join(work, "CHANGELOG.md.gz"), Path: "/usr/share/doc/rtcollector/CHANGELOG.md.gz"}, 0o644)
 	add(nfpmContent{Source: "LICENSE", Path: "/usr/share/doc/rtcollector/copyright"}, 0o644)
