@@ -5,6 +5,7 @@ package all
 import (
 	"github.com/rtcollector/rtcollector/outputs"
 
+	prometheusendpoint "github.com/rtcollector/rtcollector/outputs/prometheus_endpoint"
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 	redissearch "github.com/rtcollector/rtcollector/outputs/redissearch"
 	redistimeseries "github.com/rtcollector/rtcollector/outputs/redistimeseries"
@@ -15,6 +16,7 @@ import (
 // Catalog lists the components in the folders of outputs, in the order of the folders.
 func Catalog() outputs.Catalog {
 	return outputs.Catalog{
+		prometheusendpoint.Plugin,
 		redisstreams.Plugin,
 		redissearch.Plugin,
 		redistimeseries.Plugin,

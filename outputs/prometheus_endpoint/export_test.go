@@ -29,8 +29,18 @@ func (o *Output) CountReaders() int {
 }
 
 var (
-	UnitPart           = unitPart
 	ParseAllRequest    = parseAllRequest
 	PrefersOpenMetrics = prefersOpenMetrics
 	ShellName          = shellName
 )
+
+// AllName returns the name of an average.
+func AllName(prefix, name, unit string) string {
+	return allName(allRequest{prefix: prefix, source: sourceAverage}, name, telemetry.Unit(unit), false)
+}
+
+// Prefix returns the prefix of a request.
+func Prefix(r allRequest) string { return r.prefix }
+
+// Server returns the reader of a request.
+func Server(r allRequest) string { return r.server }
