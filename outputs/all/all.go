@@ -6,6 +6,7 @@ import (
 	"github.com/rtcollector/rtcollector/outputs"
 
 	prometheusendpoint "github.com/rtcollector/rtcollector/outputs/prometheus_endpoint"
+	prometheusremotewrite "github.com/rtcollector/rtcollector/outputs/prometheus_remote_write"
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 	redissearch "github.com/rtcollector/rtcollector/outputs/redissearch"
 	redistimeseries "github.com/rtcollector/rtcollector/outputs/redistimeseries"
@@ -17,6 +18,7 @@ import (
 func Catalog() outputs.Catalog {
 	return outputs.Catalog{
 		prometheusendpoint.Plugin,
+		prometheusremotewrite.Plugin,
 		redisstreams.Plugin,
 		redissearch.Plugin,
 		redistimeseries.Plugin,

@@ -4,6 +4,14 @@ import "gopkg.in/yaml.v3"
 
 func (t *translation) translateTelegrafOutput(name string, plugin *yaml.Node) {
 	where := "outputs." + name
+	switch {
+	case name == "prometheus_client":
+		t.translatePrometheusClient(where, plugin)
+		return
+	case name == "http" && find(plugin, "data_format") != nil && find(plugin, "data_format").Value == "prometheusremotewrite":
+		t.translateRemoteWrite(where, plugin)
+		return
+	}
 	if name != "redistimeseries" {
 		t.note(plugin.Line, LeftOut, "%s: rtcollector writes to Redis; its web server answers PromQL, for Grafana and everything that reads Prometheus (docs/web.md)", where)
 		return
