@@ -1,6 +1,7 @@
 package prometheusendpoint_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -229,8 +230,8 @@ func TestHostileSeries(t *testing.T) {
 		}
 	}
 	err := o.WriteAt(epoch, batchOf(epoch, samples...))
-	reject, ok := err.(*outputs.RejectError)
-	if !ok || reject.N == 0 || reject.Reasons["collision"] != reject.N || !strings.Contains(err.Error(), "rename one of them") {
+	var reject *outputs.RejectError
+	if !errors.As(err, &reject) || reject.N == 0 || reject.Reasons["collision"] != reject.N || !strings.Contains(err.Error(), "rename one of them") {
 		t.Fatalf("error %v", err)
 	}
 	page := checkPages(t, o)
@@ -240,7 +241,8 @@ func TestHostileSeries(t *testing.T) {
 	if n := log.Count("metric is served under names"); n == 0 || n > len(hostileNames()) {
 		t.Errorf("%d warnings", n)
 	}
-	if err := o.WriteAt(epoch, batchOf(epoch, samples...)); err.(*outputs.RejectError).N != reject.N { //nolint:errorlint // it is what WriteAt returns
+	var again *outputs.RejectError
+	if err := o.WriteAt(epoch, batchOf(epoch, samples...)); !errors.As(err, &again) || again.N != reject.N {
 		t.Errorf("the second time: %v", err)
 	}
 	checkPages(t, o)

@@ -106,6 +106,7 @@ type Writer struct {
 	size    int // samples in a request; less than configured after 413
 	search  search
 	samples []sample // of the current write; kept for its memory
+	stale   []sample // markers for the series that end with it; likewise
 	request request
 }
 

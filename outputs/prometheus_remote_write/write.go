@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -41,11 +43,15 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	w.collect(batches)
 	defer func() {
 		clear(w.samples) // they must not stay alive here
+		clear(w.stale)
 		clear(w.request.series)
 		clear(w.request.index)
 	}()
 	run := run{Writer: w, limit: w.size, splits: maxSplits}
 	err := run.sendAll(ctx)
+	if err == nil {
+		w.sendStale(ctx)
+	}
 	switch {
 	case err == nil && run.rejected == nil:
 		return nil
@@ -57,13 +63,34 @@ func (w *Writer) WriteMetrics(ctx context.Context, batches []*telemetry.Batch) e
 	return err
 }
 
-// collect gathers the samples of batches.
+// staleNaN is the value that means that no more samples of a series follow (remote write 1.0, "Stale Markers").
+const staleNaN = 0x7ff0000000000002
+
+// collect gathers the samples of batches, and the stale markers of the series that ended.
 func (w *Writer) collect(batches []*telemetry.Batch) {
-	w.samples = w.samples[:0]
+	w.samples, w.stale = w.samples[:0], w.stale[:0]
 	for _, b := range batches {
 		for i := range b.Len() {
 			series, ms, v := b.Sample(i)
 			w.samples = append(w.samples, sample{w.prepare(series), ms, v})
+		}
+		for _, series := range b.Ended() {
+			// A millisecond later, because the batch may also have the last sample.
+			w.stale = append(w.stale, sample{w.prepare(series), b.Time + 1, math.Float64frombits(staleNaN)})
+		}
+	}
+}
+
+// sendStale sends the stale markers. Without them, queries show the last sample for some minutes more, so a failure does not matter.
+func (w *Writer) sendStale(ctx context.Context) {
+	for chunk := range slices.Chunk(w.stale, w.size) {
+		w.request.fill(chunk, sinceOf(time.Now(), w.config.MaxAge.D()))
+		if len(w.request.points) == 0 {
+			continue
+		}
+		if v := w.post(ctx, w.encode()); v.action == fallBack {
+			w.fallBack()
+			w.post(ctx, w.encode())
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package prometheusremotewrite_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +11,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/golang/snappy"
+	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 
@@ -23,6 +27,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/internal/tlsx/tlstest"
 	"github.com/rtcollector/rtcollector/outputs"
 	"github.com/rtcollector/rtcollector/outputs/outputtest"
 	remotewrite "github.com/rtcollector/rtcollector/outputs/prometheus_remote_write"
@@ -107,6 +112,7 @@ func decode(t *testing.T, r *http.Request) received {
 type receiver struct {
 	*httptest.Server
 	answer func(w http.ResponseWriter, r *received)
+	mu     sync.Mutex // one request after the other, also over several connections
 	got    []received
 }
 
@@ -114,6 +120,8 @@ func newReceiver(t *testing.T, answer func(w http.ResponseWriter, r *received)) 
 	t.Helper()
 	s := &receiver{answer: answer}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		got := decode(t, r)
 		s.got = append(s.got, got)
 		s.answer(w, &got)
@@ -327,12 +335,17 @@ func testUnreachable(t *testing.T) {
 }
 
 func testCut(t *testing.T) {
-	s := newReceiver(t, func(http.ResponseWriter, *received) { panic(http.ErrAbortHandler) })
+	var isWhole atomic.Bool
+	s := newReceiver(t, func(http.ResponseWriter, *received) {
+		if !isWhole.Load() {
+			panic(http.ErrAbortHandler)
+		}
+	})
 	w := open(t, s.URL, "version: 1")
 	if err := write(t, w, numbered(3)); !asksForRetry(err) {
 		t.Error(err)
 	}
-	s.answer = status(204, "")
+	isWhole.Store(true)
 	if err := write(t, w, numbered(3)); err != nil {
 		t.Error(err)
 	}
@@ -366,7 +379,7 @@ func TestCulprit(t *testing.T) {
 		s := newReceiver(t, nil)
 		s.answer = func(w http.ResponseWriter, r *received) {
 			if r.has(fmt.Sprintf("number=%d ", culprit)) {
-				w.WriteHeader(500)
+				w.WriteHeader(http.StatusInternalServerError)
 				return
 			}
 			for _, one := range r.series {
@@ -479,6 +492,66 @@ func TestRequests(t *testing.T) {
 		if first := got.series[0]; version == "2" && (first.kind != writev2.Metadata_METRIC_TYPE_GAUGE || first.help != "help text" || first.unit != "bytes" || got.series[1].kind != writev2.Metadata_METRIC_TYPE_COUNTER) {
 			t.Errorf("%+v", got.series)
 		}
+	}
+}
+
+// TestStale: a series that ends gets a stale marker after its last sample. A failure of that is not an error.
+func TestStale(t *testing.T) {
+	g := telemetry.NewFactory("h1", "test", nil).Gauge("g", telemetry.None)
+	b := telemetry.NewBatch(epoch, epoch, 1)
+	b.Add(g, 1)
+	b.End(g)
+	for _, version := range []string{"1", "2", "auto"} {
+		s := newReceiver(t, status(204, ""))
+		if version == "2" {
+			s.answer = status(204, "", "X-Prometheus-Remote-Write-Samples-Written: 1")
+		}
+		if err := write(t, open(t, s.URL, "version: "+version), b); err != nil {
+			t.Fatal(err)
+		}
+		last := s.got[len(s.got)-1]
+		if last.count() != 1 || !value.IsStaleNaN(last.series[0].samples[0].Value) || last.series[0].samples[0].Timestamp != epoch.UnixMilli()+1 {
+			t.Errorf("version %s: %+v", version, last.series)
+		}
+	}
+	requests := 0
+	s := newReceiver(t, func(w http.ResponseWriter, _ *received) {
+		if requests++; requests > 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	if err := write(t, open(t, s.URL, "version: 1"), b); err != nil || requests != 2 {
+		t.Errorf("%d requests, %v", requests, err)
+	}
+}
+
+// TestCredentials: basic authentication from the secret store, over TLS.
+func TestCredentials(t *testing.T) {
+	t.Setenv("SECRET_PROM_PASSWORD", "hunter2")
+	authority := tlstest.New(t)
+	cert, key := authority.Issue(t, tlstest.Cert{})
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = decode(t, r)
+		if user, password, _ := r.BasicAuth(); user != "u" || password != "hunter2" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, "no "+user)
+		}
+	}))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	s.StartTLS()
+	defer s.Close()
+	if err := write(t, open(t, s.URL, "version: 1\nusername: u\npassword: secret:prom/password\ntls: {ca: "+authority.File+"}"), numbered(3)); err != nil {
+		t.Error(err)
+	}
+	if err := write(t, open(t, s.URL, "version: 1\nusername: u\npassword: hunter3\ntls: {ca: "+authority.File+"}"), numbered(3)); !asksForRetry(err) || strings.Contains(err.Error(), "hunter") {
+		t.Error(err)
+	}
+	if err := write(t, open(t, s.URL, "version: 1"), numbered(3)); !asksForRetry(err) || !strings.Contains(err.Error(), "tls.ca") {
+		t.Error(err)
 	}
 }
 
