@@ -325,6 +325,11 @@ rx_bytes{host="h1",iface="eth0",source="test",unit="bytes"} 1e+09
 	if !strings.HasPrefix(open, want) || !strings.HasSuffix(open, "\n# EOF\n") {
 		t.Errorf("got\n%s\nwant\n%s", open, want)
 	}
+	both := []sample{{f.New("both", telemetry.Counter, telemetry.None, label("l", "1")...), 1}, {f.Gauge("both", telemetry.None, label("l", "2")...), 2}}
+	_ = o.WriteAt(epoch, batchOf(epoch, both...))
+	if page := checkPages(t, o); !strings.Contains(page, "# TYPE both untyped\n") || !strings.Contains(o.Page(epoch, true), "# TYPE both unknown\n") {
+		t.Error("a metric that is a counter and a gauge has a type")
+	}
 	timed := newOutput(t, nil, func(c *endpoint.Config) { c.Timestamps = true })
 	_ = timed.WriteAt(epoch, batchOf(epoch.Add(7), sample{f.Gauge("g", telemetry.None), 1}))
 	if page := checkPages(t, timed); !strings.Contains(page, "} 1 1700000000000\n") || !strings.Contains(timed.Page(epoch, true), "} 1 1700000000.000\n") {

@@ -393,25 +393,27 @@ func TestCulprit(t *testing.T) {
 	}
 }
 
-// TestServerDown: while the server answers everything with 5xx, hardly anything is dropped, and the requests end.
+// TestServerDown: while the server answers everything with 5xx, nothing is dropped before it was tried as often as configured.
 func TestServerDown(t *testing.T) {
-	s := newReceiver(t, status(500, "down"))
-	w := open(t, s.URL, "version: 1\nmax_tries: 5")
-	batches := []*telemetry.Batch{numbered(100)}
-	lost := 0
-	for range 50 {
-		err := w.WriteMetrics(t.Context(), batches)
-		if r := rejected(err); r != nil {
-			lost += r.N
+	for tries, isLost := range map[int]bool{1000: false, 5: true} {
+		s := newReceiver(t, status(500, "down"))
+		w := open(t, s.URL, fmt.Sprintf("version: 1\nmax_tries: %d", tries))
+		batches := []*telemetry.Batch{numbered(100)}
+		lost := 0
+		for range 50 {
+			err := w.WriteMetrics(t.Context(), batches)
+			if r := rejected(err); r != nil {
+				lost += r.N
+			}
+			batches = outputtest.RestOfBatches(batches, err)
 		}
-		batches = outputtest.RestOfBatches(batches, err)
-	}
-	if lost == 0 || lost > 10 {
-		t.Errorf("%d samples are lost in 50 writes", lost)
-	}
-	s.answer = status(204, "")
-	if reasons := writeAll(t, w, batches...); len(reasons) != 0 {
-		t.Errorf("%v", reasons)
+		if lost > 10 || isLost != (lost > 0) {
+			t.Errorf("%d tries: %d samples are lost in 50 writes", tries, lost)
+		}
+		s.answer = status(204, "")
+		if reasons := writeAll(t, w, batches...); len(reasons) != 0 {
+			t.Errorf("%v", reasons)
+		}
 	}
 }
 
