@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog"
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -81,6 +82,9 @@ type Env struct {
 	Log      *slog.Logger   // carries the output's ID already
 	Secrets  secret.Resolver
 	Stdout   io.Writer // for outputs that print; they must escape control characters (internal/terminal)
+
+	// Describe documents a metric by its name, from the READMEs of the inputs. ok is false for an unknown one. It may be nil.
+	Describe func(metric string) (doc metricdoc.Metric, ok bool)
 }
 
 // Options holds the settings that all outputs have in common.

@@ -3,13 +3,12 @@ package config
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
-	"github.com/rtcollector/rtcollector/internal/secret"
+	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
@@ -18,13 +17,13 @@ const DefaultWebListen = "127.0.0.1:8642"
 
 // Web holds the settings "web:" of the web server. See docs/web.md.
 type Web struct {
-	Listen         string      `yaml:"listen" conf:"public"` // "": DefaultWebListen
-	Auth           *WebAuth    `yaml:"auth"`                 // nil: not configured, which only suits addresses of this machine
-	TLS            tlsx.Server `yaml:",inline"`
-	Hosts          []string    `yaml:"hosts" conf:"public"`        // more names that browsers may use for this server
-	CORSOrigins    []string    `yaml:"cors_origins" conf:"public"` // pages of other servers that may use the API
-	MaxConnections int         `yaml:"max_connections"`            // 0: 256
-	Limits         WebLimits   `yaml:"limits"`
+	Listen         string          `yaml:"listen" conf:"public"` // "": DefaultWebListen
+	Auth           *httpserve.Auth `yaml:"auth"`                 // nil: not configured, which only suits addresses of this machine
+	TLS            tlsx.Server     `yaml:",inline"`
+	Hosts          []string        `yaml:"hosts" conf:"public"`        // more names that browsers may use for this server
+	CORSOrigins    []string        `yaml:"cors_origins" conf:"public"` // pages of other servers that may use the API
+	MaxConnections int             `yaml:"max_connections"`            // 0: 256
+	Limits         WebLimits       `yaml:"limits"`
 }
 
 // WebLimits bound what one query may cost. 0 is the default of query.Limits.
@@ -36,55 +35,6 @@ type WebLimits struct {
 	Concurrent int           `yaml:"concurrent"`
 }
 
-// WebAuth says who may use the web server: who knows the token, or the username and the password, or, if all are empty, everybody.
-type WebAuth struct {
-	Token    secret.Ref `yaml:"token"`
-	Username secret.Ref `yaml:"username"`
-	Password secret.Ref `yaml:"password"`
-	none     bool
-}
-
-// NoWebAuth returns the setting "auth: none".
-func NoWebAuth() *WebAuth { return &WebAuth{none: true} }
-
-// Mode returns none, token or basic.
-func (a *WebAuth) Mode() string {
-	switch {
-	case a == nil || a.none:
-		return "none"
-	case !a.Token.IsZero():
-		return "token"
-	}
-	return "basic"
-}
-
-// UnmarshalScalar implements conf.Scalar.
-func (a *WebAuth) UnmarshalScalar(text string) error {
-	if text != "none" {
-		return errors.New(`must be none, or a map such as {token: "secret:web/token"} or {username: admin, password: "secret:web/password"}`)
-	}
-	a.none = true
-	return nil
-}
-
-// Validate implements conf.Validator.
-func (a *WebAuth) Validate() error {
-	basic := !a.Username.IsZero() || !a.Password.IsZero()
-	switch {
-	case a.none:
-		return nil
-	case !a.Token.IsZero() && basic:
-		return conf.Key("token", "replaces username and password: use one or the other")
-	case basic && a.Username.IsZero():
-		return conf.Key("password", "needs a username")
-	case basic && a.Password.IsZero():
-		return conf.Key("username", "needs a password")
-	case a.Token.IsZero() && !basic:
-		return errors.New(`needs a token, or username and password; "auth: none" lets everybody in`)
-	}
-	return nil
-}
-
 // Address returns the address to listen on.
 func (w *Web) Address() string {
 	if w.Listen == "" {
@@ -94,17 +44,7 @@ func (w *Web) Address() string {
 }
 
 // IsLocal reports whether only this machine can reach the address.
-func (w *Web) IsLocal() bool {
-	host, _, err := net.SplitHostPort(w.Address())
-	if err != nil {
-		return false
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
+func (w *Web) IsLocal() bool { return httpserve.IsLocal(w.Address()) }
 
 // Validate implements conf.Validator.
 func (w *Web) Validate() error {

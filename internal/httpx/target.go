@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -21,10 +22,11 @@ import (
 // certificates and credentials again. A Target must not be used by several goroutines at once.
 type Target struct {
 	Address
-	Method string // "": GET
-	Body   string // of the request
-	Accept string // the header Accept; "": none
-	Fresh  bool   // every request uses a new connection, because the caller measures it
+	Method string      // "": GET
+	Body   string      // of the request
+	Accept string      // the header Accept; "": none
+	Header http.Header // further headers of every request; they take precedence over the configured ones
+	Fresh  bool        // every request uses a new connection, because the caller measures it
 
 	Compressed bool // requests gzip, which for nearby targets costs more than it saves
 
@@ -226,6 +228,7 @@ func (t *Target) newRequest(ctx context.Context) (*http.Request, error) {
 		}
 		r.Header.Set(name, text)
 	}
+	maps.Copy(r.Header, t.Header)
 	if host := r.Header.Get("Host"); host != "" { // net/http ignores the header
 		r.Host = host
 	}

@@ -44,6 +44,9 @@ type Metric struct {
 	Needs    string // the required kernel or setting; "": none
 }
 
+// Help returns the source of the metric as plain text.
+func (m Metric) Help() string { return strings.ReplaceAll(m.Source, "`", "") }
+
 // Parse returns the metrics that a README documents, in their order.
 func Parse(readme string) []Metric {
 	var metrics []Metric

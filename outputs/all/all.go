@@ -8,6 +8,8 @@ import (
 	graphite "github.com/rtcollector/rtcollector/outputs/graphite"
 	jsonlines "github.com/rtcollector/rtcollector/outputs/json"
 	opentsdb "github.com/rtcollector/rtcollector/outputs/opentsdb"
+	prometheusendpoint "github.com/rtcollector/rtcollector/outputs/prometheus_endpoint"
+	prometheusremotewrite "github.com/rtcollector/rtcollector/outputs/prometheus_remote_write"
 	redisstreams "github.com/rtcollector/rtcollector/outputs/redis_streams"
 	redissearch "github.com/rtcollector/rtcollector/outputs/redissearch"
 	redistimeseries "github.com/rtcollector/rtcollector/outputs/redistimeseries"
@@ -21,6 +23,8 @@ func Catalog() outputs.Catalog {
 		graphite.Plugin,
 		jsonlines.Plugin,
 		opentsdb.Plugin,
+		prometheusendpoint.Plugin,
+		prometheusremotewrite.Plugin,
 		redisstreams.Plugin,
 		redissearch.Plugin,
 		redistimeseries.Plugin,

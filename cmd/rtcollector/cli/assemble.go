@@ -8,11 +8,13 @@ import (
 	"maps"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
+	"github.com/rtcollector/rtcollector/internal/metricdoc"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/shared"
 	"github.com/rtcollector/rtcollector/internal/sysinfo"
@@ -48,7 +50,7 @@ func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writ
 		},
 		Host: host, Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
-	env := outputs.Env{Host: host, Instance: newInstanceID(), Secrets: cfg.Secrets, Stdout: stdout}
+	env := outputs.Env{Host: host, Instance: newInstanceID(), Secrets: cfg.Secrets, Stdout: stdout, Describe: a.metricFinder()}
 	for _, o := range cfg.Outputs {
 		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Settings: o.Settings, Build: func(slot telemetry.Slot) (outputs.Output, error) {
 			env := env
@@ -61,6 +63,17 @@ func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writ
 		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac, pool))
 	}
 	return ac
+}
+
+// metricFinder returns a function that finds the documentation of a metric in the READMEs of all inputs. It reads them at the first call.
+func (a *App) metricFinder() func(name string) (metricdoc.Metric, bool) {
+	tables := sync.OnceValue(func() (all []metricdoc.Metric) {
+		for _, definition := range a.Inputs {
+			all = append(all, metricdoc.Parse(definition.Readme())...)
+		}
+		return all
+	})
+	return func(name string) (metricdoc.Metric, bool) { return metricdoc.Find(tables(), name) }
 }
 
 // describeInput describes one input of the agent ac. The pool is for all inputs of the agent.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
-	"github.com/rtcollector/rtcollector/internal/metricdoc"
+	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/terminal"
@@ -97,7 +96,7 @@ func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
 	case f.auth != "" && f.tokenFile != "":
 		return errors.New("--auth none lets everybody in: leave out one of --auth and --token-file")
 	case f.auth != "":
-		w.Auth = config.NoWebAuth()
+		w.Auth = httpserve.NoAuth()
 	case f.tokenFile != "":
 		token, err := os.ReadFile(f.tokenFile)
 		if err != nil {
@@ -108,7 +107,7 @@ func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
 			return fmt.Errorf("--token-file: %s is empty", f.tokenFile)
 		}
 		a.redactor.Add(text)
-		w.Auth = &config.WebAuth{Token: secret.Literal(text)}
+		w.Auth = &httpserve.Auth{Token: secret.Literal(text)}
 	}
 	if _, _, err := net.SplitHostPort(w.Address()); err != nil {
 		return fmt.Errorf("--listen: must be an address and a port, such as %s: %w", config.DefaultWebListen, err)
@@ -203,17 +202,11 @@ func (a *App) describeWeb(cfg *config.Config, log *slog.Logger) (web.Config, err
 	return w, nil
 }
 
-// metricDescriber returns a function that describes metrics from the tables in the READMEs of all inputs. It reads them at the first
-// call.
+// metricDescriber returns a function that describes metrics for Prometheus' API.
 func (a *App) metricDescriber() func(name string) (promapi.MetricDoc, bool) {
-	tables := sync.OnceValue(func() (all []metricdoc.Metric) {
-		for _, definition := range a.Inputs {
-			all = append(all, metricdoc.Parse(definition.Readme())...)
-		}
-		return all
-	})
+	find := a.metricFinder()
 	return func(name string) (promapi.MetricDoc, bool) {
-		m, ok := metricdoc.Find(tables(), name)
-		return promapi.MetricDoc{Type: m.Kind, Help: strings.ReplaceAll(m.Source, "`", "")}, ok
+		m, ok := find(name)
+		return promapi.MetricDoc{Type: m.Kind, Help: m.Help()}, ok
 	}
 }

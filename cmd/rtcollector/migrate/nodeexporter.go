@@ -36,6 +36,9 @@ type exporterOption struct {
 	line        int
 }
 
+// webConfig is the flag with the file that has node_exporter's certificate and passwords.
+const webConfig = "web.config.file"
+
 // translateNodeExporter translates the flags of node_exporter, wherever they stand: a unit of systemd, /etc/default, a script, a line of a
 // shell. Everything that is no flag is skipped.
 func (t *translation) translateNodeExporter(data []byte) error {
@@ -61,14 +64,19 @@ func (t *translation) translateNodeExporter(data []byte) error {
 		left = append(left, f)
 	}
 	t.addCollectors(on)
+	endpoint := component{name: "prometheus_endpoint"}
+	endpoint.settings.set("listen", ":9100") // the default of node_exporter
+	t.document.outputs = append(t.document.outputs, endpoint)
 	for _, f := range left {
 		t.translateFlag(f)
 	}
 	if len(t.document.inputs) == 0 {
 		return errors.New("no collector is left")
 	}
-	t.addMissingOutput("the page of metrics")
-	t.note(0, Changed, "metrics have the names of rtcollector: docs/inputs.md lists them. \"rtcollector web\" answers PromQL about them")
+	if !slices.ContainsFunc(flags, func(f exporterOption) bool { return f.name == webConfig }) { // otherwise the page may need a password
+		t.openToAll("--web.listen-address", 0, &t.document.outputs[0].settings)
+	}
+	t.note(0, Changed, "metrics have the names of rtcollector: docs/inputs.md lists them. The output prometheus_endpoint serves them to Prometheus")
 	t.note(0, Todo, "node_exporter runs when Prometheus asks; rtcollector gathers every 10 s: change interval to that of the scrapes")
 	return nil
 }
@@ -136,8 +144,17 @@ func (t *translation) translateFlag(f exporterOption) {
 		pattern("sensors", "exclude")
 	case "collector.textfile.directory":
 		t.note(f.line, LeftOut, "--%s: use the input exec with data_format: prometheus and the command \"cat %s/*.prom\"", f.name, f.value)
-	case "web.listen-address", "web.config.file", "web.telemetry-path", "web.max-requests", "web.disable-exporter-metrics", "web.systemd-socket":
-		t.note(f.line, LeftOut, "--%s: samples go to Redis; nothing has to be scraped", f.name)
+	case "web.listen-address":
+		t.document.outputs[0].settings.set("listen", f.value)
+		t.note(f.line, Changed, "--%s is listen of the output prometheus_endpoint", f.name)
+	case "web.telemetry-path":
+		t.document.outputs[0].settings.set("path", f.value)
+		t.note(f.line, Changed, "--%s is path of the output prometheus_endpoint", f.name)
+	case webConfig:
+		t.note(f.line, Todo, "--%s: set tls_cert, tls_key and auth of the output prometheus_endpoint to what %s has", f.name, f.value)
+	case "web.max-requests", "web.disable-exporter-metrics": // max_clients bounds connections; metrics about the agent are those of the input internal
+	case "web.systemd-socket":
+		t.note(f.line, LeftOut, "--%s: the output prometheus_endpoint listens itself", f.name)
 	case "log.level":
 		t.document.top.set("debug", f.value == "debug")
 	case "log.format":

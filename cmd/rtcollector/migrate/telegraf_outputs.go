@@ -4,13 +4,19 @@ import "gopkg.in/yaml.v3"
 
 func (t *translation) translateTelegrafOutput(name string, plugin *yaml.Node) {
 	where := "outputs." + name
-	switch name {
-	case "redistimeseries":
-	case "graphite":
+	switch {
+	case name == "redistimeseries":
+	case name == "graphite":
 		t.translateTelegrafGraphite(where, plugin)
 		return
-	case "opentsdb":
+	case name == "opentsdb":
 		t.translateTelegrafOpenTSDB(where, plugin)
+		return
+	case name == "prometheus_client":
+		t.translatePrometheusClient(where, plugin)
+		return
+	case name == "http" && find(plugin, "data_format") != nil && find(plugin, "data_format").Value == "prometheusremotewrite":
+		t.translateRemoteWrite(where, plugin)
 		return
 	default:
 		t.note(plugin.Line, LeftOut, "%s: there is no output for it; with Redis, rtcollector's web server answers PromQL, for Grafana and everything that reads Prometheus (docs/web.md)", where)

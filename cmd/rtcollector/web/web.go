@@ -1,7 +1,7 @@
 // Package web is the HTTP server: Prometheus' API over RedisTimeSeries, what PromQL cannot express, and the dashboard.
 //
-//   - web.go: [Config], [New] and [Server.Serve]. routes.go: which path leads where. answer.go: JSON of our own endpoints. measure.go,
-//     gzip.go: what all answers go through.
+//   - web.go: [Config], [New] and [Server.Serve]. routes.go: which path leads where. answer.go: JSON of our own endpoints. measure.go:
+//     what all answers go through.
 //   - store.go, readers.go: the connections to Redis. status.go, hosts.go, logs.go, tail.go, volume.go, health.go: endpoints.
 //   - connections.go: the endpoint of the connection observer. connfold.go: its connections, made of events.
 //   - promapi: Prometheus' API. access: who may use the server. ui: the dashboard.
@@ -24,6 +24,7 @@ import (
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/access"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/query"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
@@ -99,19 +100,16 @@ func New(c Config) (*Server, error) {
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	guard := access.New(s.accessSettings())
-	s.handler = measure(&s.measured, c.Log, compress(guard.Wrap(s.routes(guard))))
+	s.handler = measure(&s.measured, c.Log, httpserve.Compress(guard.Wrap(s.routes(guard))))
 	return s, nil
 }
 
 func (s *Server) accessSettings() access.Settings {
 	c := &s.config
 	a := access.Settings{
-		Secrets: c.Secrets, Local: c.Settings.IsLocal(), Hosts: c.Settings.Hosts, Origins: c.Settings.CORSOrigins, TLS: s.tls != nil, Log: c.Log,
+		Auth: c.Settings.Auth, Secrets: c.Secrets, Local: c.Settings.IsLocal(), Hosts: c.Settings.Hosts, Origins: c.Settings.CORSOrigins, TLS: s.tls != nil, Log: c.Log,
 	}
 	a.Listen, _, _ = net.SplitHostPort(c.Settings.Address())
-	if auth := c.Settings.Auth; auth != nil {
-		a.Token, a.Username, a.Password = auth.Token, auth.Username, auth.Password
-	}
 	return a
 }
 

@@ -2,7 +2,7 @@
 //
 //   - access.go: [Settings], [Guard] and the order of the checks.
 //   - origin.go: the Host header and pages of other servers. headers.go: headers of every answer.
-//   - credential.go: the token or password. attempts.go: how often a client may be wrong. session.go: the cookie of a browser.
+//   - session.go: the cookie of a browser. The credential itself is in internal/httpserve.
 //   - login.go: the page on which a browser gets its cookie.
 package access
 
@@ -11,14 +11,14 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Settings say who may use the server.
 type Settings struct {
-	Token              secret.Ref // or:
-	Username, Password secret.Ref // all empty: everybody
-	Secrets            secret.Resolver
+	Auth    *httpserve.Auth // nil: everybody
+	Secrets secret.Resolver
 
 	Local   bool     // only this machine can reach the server
 	Listen  string   // the configured host, without port
@@ -31,18 +31,14 @@ type Settings struct {
 // Guard checks requests.
 type Guard struct {
 	settings   Settings
-	credential *credential // nil: everybody
-	attempts   attempts
+	credential *httpserve.Credential // nil: everybody
+	attempts   httpserve.Attempts
 	sessions   sessionKeys
 }
 
 // New returns a guard. Secrets are looked up when a request needs them.
 func New(s Settings) *Guard {
-	g := &Guard{settings: s, sessions: newSessionKeys()}
-	if !s.Token.IsZero() || !s.Username.IsZero() {
-		g.credential = &credential{settings: s}
-	}
-	return g
+	return &Guard{settings: s, credential: httpserve.NewCredential(s.Auth, s.Secrets), sessions: newSessionKeys()}
 }
 
 // isPublic reports whether a path tells nothing, so that probes need neither a credential nor a known name.
@@ -88,7 +84,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (status int
 	if g.credential == nil {
 		return http.StatusOK, ""
 	}
-	want, err := g.credential.digest(r.Context())
+	want, err := g.credential.Digest(r.Context())
 	if err != nil {
 		g.settings.Log.Warn("the credential of the web server cannot be looked up", "error", err)
 		return http.StatusServiceUnavailable, "the server cannot look up its credential: see its log"
@@ -101,18 +97,18 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (status int
 		g.challenge(w, r)
 		return http.StatusUnauthorized, "log in at /login, or send the credential in the header Authorization"
 	}
-	return g.check(w, r, want, g.credential.presented(r))
+	return g.check(w, r, want, g.credential.Presented(r))
 }
 
 // check compares a credential with the right one, unless its client was wrong too often.
-func (g *Guard) check(w http.ResponseWriter, r *http.Request, want, got digest) (status int, message string) {
-	client := clientOf(r.RemoteAddr)
-	if g.attempts.areExhausted(client) {
+func (g *Guard) check(w http.ResponseWriter, r *http.Request, want, got httpserve.Digest) (status int, message string) {
+	client := httpserve.ClientOf(r.RemoteAddr)
+	if g.attempts.AreExhausted(client) {
 		w.Header().Set("Retry-After", "60")
 		return http.StatusTooManyRequests, "too many wrong attempts from this address: wait for a minute"
 	}
-	if !got.equals(want) {
-		g.attempts.recordWrong(client)
+	if !got.Equals(want) {
+		g.attempts.RecordWrong(client)
 		g.challenge(w, r)
 		return http.StatusUnauthorized, "the credential is wrong"
 	}
@@ -122,7 +118,7 @@ func (g *Guard) check(w http.ResponseWriter, r *http.Request, want, got digest) 
 // challenge asks programs for the credential. Browsers would open their own dialog, so their scripts get no challenge.
 func (g *Guard) challenge(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Sec-Fetch-Mode") == "" {
-		w.Header().Set("WWW-Authenticate", g.credential.scheme()+` realm="rtcollector"`)
+		w.Header().Set("WWW-Authenticate", g.credential.Scheme()+` realm="rtcollector"`)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/rtcollector/rtcollector/internal/httpserve"
 )
 
 const maxLogin = 16 << 10 // bytes of a login
@@ -51,7 +53,7 @@ const (
 
 func (g *Guard) writeLogin(w http.ResponseWriter, status int, next, problem string) {
 	fields := basicField
-	if g.credential.isToken() {
+	if g.credential.IsToken() {
 		fields = tokenField
 	}
 	page := strings.NewReplacer("{{fields}}", fields, "{{problem}}", html.EscapeString(problem), "{{next}}", html.EscapeString(localPath(next))).Replace(loginPage)
@@ -92,16 +94,16 @@ func (g *Guard) login(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	var want digest
+	var want httpserve.Digest
 	if g.credential != nil {
-		if want, err = g.credential.digest(r.Context()); err != nil {
+		if want, err = g.credential.Digest(r.Context()); err != nil {
 			g.settings.Log.Warn("the credential of the web server cannot be looked up", "error", err)
 			writeError(w, http.StatusServiceUnavailable, "the server cannot look up its credential: see its log")
 			return
 		}
-		got := basicDigest(l.Username, l.Password)
-		if g.credential.isToken() {
-			got = tokenDigest(l.Token)
+		got := httpserve.BasicDigest(l.Username, l.Password)
+		if g.credential.IsToken() {
+			got = httpserve.TokenDigest(l.Token)
 		}
 		if status, message := g.check(w, r, want, got); status != http.StatusOK {
 			w.Header().Del("WWW-Authenticate")

@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"net/http"
 	"time"
+
+	"github.com/rtcollector/rtcollector/internal/httpserve"
 )
 
 const (
@@ -26,7 +28,7 @@ func newSessionKeys() (k sessionKeys) {
 }
 
 // sign returns the signature of an end, in seconds since 1970.
-func (k *sessionKeys) sign(end int64, credential digest) []byte {
+func (k *sessionKeys) sign(end int64, credential httpserve.Digest) []byte {
 	mac := hmac.New(sha256.New, k.secret[:])
 	_ = binary.Write(mac, binary.BigEndian, end)
 	_, _ = mac.Write(credential[:])
@@ -34,12 +36,12 @@ func (k *sessionKeys) sign(end int64, credential digest) []byte {
 }
 
 // issue returns the value of a new cookie.
-func (k *sessionKeys) issue(credential digest) string {
+func (k *sessionKeys) issue(credential httpserve.Digest) string {
 	end := time.Now().Add(sessionTime).Unix()
 	return base64.RawURLEncoding.EncodeToString(append(binary.BigEndian.AppendUint64(nil, uint64(end)), k.sign(end, credential)...))
 }
 
-func (k *sessionKeys) isValid(value string, credential digest) bool {
+func (k *sessionKeys) isValid(value string, credential httpserve.Digest) bool {
 	data, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil || len(data) != 8+sha256.Size {
 		return false

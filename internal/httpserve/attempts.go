@@ -1,4 +1,4 @@
-package access
+package httpserve
 
 import (
 	"maps"
@@ -14,8 +14,8 @@ const (
 	otherClient = "others"
 )
 
-// attempts counts wrong credentials by client.
-type attempts struct {
+// Attempts counts wrong credentials by client. The zero value is ready to use, by several goroutines at once.
+type Attempts struct {
 	mu    sync.Mutex
 	wrong map[string]wrongAttempts
 }
@@ -25,8 +25,8 @@ type wrongAttempts struct {
 	first time.Time
 }
 
-// clientOf returns what distinguishes clients: the address, of IPv6 the network.
-func clientOf(remoteAddr string) string {
+// ClientOf returns what distinguishes clients: the address, of IPv6 the network.
+func ClientOf(remoteAddr string) string {
 	addr, err := netip.ParseAddrPort(remoteAddr)
 	if err != nil {
 		return otherClient
@@ -39,16 +39,16 @@ func clientOf(remoteAddr string) string {
 	return network.String()
 }
 
-// areExhausted reports whether a client must wait.
-func (a *attempts) areExhausted(client string) bool {
+// AreExhausted reports whether a client must wait.
+func (a *Attempts) AreExhausted(client string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	w := a.wrong[a.place(client)]
 	return w.count >= maxWrong && time.Since(w.first) < window
 }
 
-// recordWrong counts a wrong attempt.
-func (a *attempts) recordWrong(client string) {
+// RecordWrong counts a wrong attempt.
+func (a *Attempts) RecordWrong(client string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.wrong == nil {
@@ -67,7 +67,7 @@ func (a *attempts) recordWrong(client string) {
 }
 
 // place returns the key of a client.
-func (a *attempts) place(client string) string {
+func (a *Attempts) place(client string) string {
 	if _, known := a.wrong[client]; !known && len(a.wrong) >= maxClients {
 		return otherClient
 	}

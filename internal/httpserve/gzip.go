@@ -1,4 +1,4 @@
-package web
+package httpserve
 
 import (
 	"compress/gzip"
@@ -16,8 +16,8 @@ var gzipWriters = sync.Pool{New: func() any {
 	return w
 }}
 
-// compress returns a handler that compresses text for clients that accept it.
-func compress(next http.Handler) http.Handler {
+// Compress returns a handler that compresses text for clients that accept it.
+func Compress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Encoding")
 		if !acceptsGzip(r.Header.Get("Accept-Encoding")) || r.Header.Get("Range") != "" {
@@ -80,7 +80,7 @@ func (c *compressor) start(first []byte) {
 func isText(contentType string) bool {
 	kind, _, _ := strings.Cut(contentType, ";")
 	switch kind {
-	case "application/json", "text/javascript", "image/svg+xml":
+	case "application/json", "application/openmetrics-text", "text/javascript", "image/svg+xml":
 		return true
 	}
 	return strings.HasPrefix(kind, "text/") && kind != "text/event-stream"

@@ -1,0 +1,10 @@
+package prometheusremotewrite
+
+var (
+	ParseRetryAfter = parseRetryAfter
+	Describe        = describe
+	ReasonOf        = reasonOf
+)
+
+// VersionInUse returns the version that the next request has.
+func (w *Writer) VersionInUse() Version { return w.version }
