@@ -84,8 +84,9 @@ func (a *App) runDemo(ctx context.Context, f demoFlags, debug bool) error {
 	if f.duration == 0 {
 		f.duration = math.MaxInt64
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.duration)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(f.duration, cancel).Stop() // a deadline would be that of requests, which fail just before ctx ends
 	client, err := openEmbedded(ctx, server)
 	if err != nil {
 		return runtimeFailure(err)
