@@ -60,6 +60,9 @@ func TestNetdataShowsOurCharts(t *testing.T) {
 	run as user = root
 [directories]
 	config = $DIR
+	stock config = $DIR
+	web = $DIR
+	home = $DIR
 	cache = $DIR
 	lib = $DIR
 	log = $DIR
