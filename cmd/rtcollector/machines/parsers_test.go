@@ -1,23 +1,49 @@
 package machines
 
 import (
+	"bytes"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 )
 
-// parsers are the packages that read bytes of the kernel, of peers and of files, and compute with what is in them.
-func parsers() []string {
-	return strings.Fields(`
-		internal/bpf internal/cgroup internal/cmdline internal/conf internal/embedded/resp internal/embedded/jsondoc internal/embedded/search
-		internal/embedded/timeseries internal/eventdoc internal/guard internal/hostfs internal/match internal/metric internal/netmib
-		internal/proclog internal/proctable internal/promtext internal/redisconn internal/remotename internal/scan internal/sockets
-		internal/syslogmsg internal/telemetry internal/terminal internal/tskey internal/units
-		plugins/kernel plugins/linux_cpu plugins/linux_disk plugins/linux_io plugins/linux_mem plugins/linux_net plugins/linux_sensors
-		plugins/linux_sockets plugins/linux_swap plugins/linux_time plugins/linux_vmstat plugins/netstat plugins/nstat plugins/syslog plugins/system`)
+// parsers returns the folders of the packages that read bytes of the kernel, of peers and of files, and compute with what is in them: those
+// with fuzz tests, and some that are tested with recorded files only.
+func parsers(t *testing.T) []string {
+	folders := []string{"internal/hostfs", "internal/tskey", "internal/units", "plugins/netstat"}
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		if bytes.Contains(text, []byte("\nfunc Fuzz")) && !slices.Contains(folders, folder) && !slices.Contains(leftOut(), folder) {
+			folders = append(folders, folder)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folders
+}
+
+// root is the folder of the module.
+const root = "../../.."
+
+// leftOut are packages with fuzz tests that take long for another machine, and only read text or JSON, with packages that are tested.
+func leftOut() []string {
+	return strings.Fields("cmd/rtcollector/cli cmd/rtcollector/web outputs/redissearch internal/tsread plugins/postgres")
 }
 
 // TestParsers runs the parsers' tests and what fuzzing has found before, with words of 32 bits and with bytes in the other order.
@@ -32,7 +58,7 @@ func TestParsers(t *testing.T) {
 		t.Run(m.goarch, func(t *testing.T) {
 			servicetest.RequireCommands(t, "qemu-user-static, which .ci/machines unpacks", m.emulator)
 			args := []string{"test", "-vet=off", "-short", "-exec", m.emulator, "-run", "^Fuzz|Parse|Decode|Layout|Conformance"}
-			for _, folder := range parsers() {
+			for _, folder := range parsers(t) {
 				args = append(args, "github.com/rtcollector/rtcollector/"+folder)
 			}
 			cmd := exec.Command("go", args...)
