@@ -4,7 +4,7 @@
 //   - migrate.go: [Translate], and how it recognises a file. notes.go: the report. document.go: the configuration that is written. credentials.go: what is not copied.
 //   - predecessor.go: YAML of the Python rtcollector.
 //   - telegraf.go: TOML of Telegraf; telegraf_inputs.go and telegraf_outputs.go say what its plugins are called here. toml.go: TOML as nodes.
-//   - netdata.go: netdata.conf and exporting.conf. nodeexporter.go: flags of node_exporter.
+//   - netdata.go, classic.go, remotewrite.go: netdata.conf and exporting.conf. nodeexporter.go: flags of node_exporter.
 //
 // Every file is parsed into nodes of yaml.v3, which know their lines. Credentials are never copied: a reference to the secret store takes their place.
 package migrate

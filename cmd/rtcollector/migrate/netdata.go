@@ -173,6 +173,10 @@ func (t *translation) translateNetdataBackend(name, section *yaml.Node) {
 		t.translateClassic(c, name, section)
 		return
 	}
+	if strings.HasPrefix(name.Value, "prometheus_remote_write:") {
+		t.translateNetdataRemoteWrite(name, section)
+		return
+	}
 	t.note(name.Line, Todo, "[%s]: there is no output for it: samples go to Redis, and what reads Prometheus reads them there (docs/web.md)", name.Value)
 	for i := 0; i+1 < len(section.Content); i += 2 {
 		key, value := section.Content[i], section.Content[i+1]
