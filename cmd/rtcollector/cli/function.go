@@ -57,11 +57,14 @@ func (a *App) runFunction(ctx context.Context, c commonFlags, text string) error
 		return &failure{exitUsage, err}
 	}
 	ctx, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- ag.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = ag.Run(ctx) // an input that does not stop in time changes nothing for the answer
+	}()
 	defer func() {
 		stop()
-		_ = <-ended // an input that did not stop in time changes nothing for the answer
+		<-ended
 	}()
 	if text == "" {
 		return a.listFunctions(ctx, ag)
