@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
 )
 
@@ -17,13 +17,13 @@ const DefaultWebListen = "127.0.0.1:8642"
 
 // Web holds the settings "web:" of the web server. See docs/web.md.
 type Web struct {
-	Listen         string          `yaml:"listen" conf:"public"` // "": DefaultWebListen
-	Auth           *httpserve.Auth `yaml:"auth"`                 // nil: not configured, which only suits addresses of this machine
-	TLS            tlsx.Server     `yaml:",inline"`
-	Hosts          []string        `yaml:"hosts" conf:"public"`        // more names that browsers may use for this server
-	CORSOrigins    []string        `yaml:"cors_origins" conf:"public"` // pages of other servers that may use the API
-	MaxConnections int             `yaml:"max_connections"`            // 0: 256
-	Limits         WebLimits       `yaml:"limits"`
+	Listen         string         `yaml:"listen" conf:"public"` // "": DefaultWebListen
+	Auth           *httpauth.Auth `yaml:"auth"`                 // nil: not configured, which only suits addresses of this machine
+	TLS            tlsx.Server    `yaml:",inline"`
+	Hosts          []string       `yaml:"hosts" conf:"public"`        // more names that browsers may use for this server
+	CORSOrigins    []string       `yaml:"cors_origins" conf:"public"` // pages of other servers that may use the API
+	MaxConnections int            `yaml:"max_connections"`            // 0: 256
+	Limits         WebLimits      `yaml:"limits"`
 }
 
 // WebLimits bound what one query may cost. 0 is the default of query.Limits.
@@ -44,7 +44,7 @@ func (w *Web) Address() string {
 }
 
 // IsLocal reports whether only this machine can reach the address.
-func (w *Web) IsLocal() bool { return httpserve.IsLocal(w.Address()) }
+func (w *Web) IsLocal() bool { return httpauth.IsLocal(w.Address()) }
 
 // Validate implements conf.Validator.
 func (w *Web) Validate() error {

@@ -1,3 +1,7 @@
+// Package httpserve has what our HTTP servers share. Their settings are in package httpauth.
+//
+//   - credential.go: [Credential], the token or password. attempts.go: [Attempts], how often a client may be wrong.
+//   - gzip.go: [Compress].
 package httpserve
 
 import (
@@ -10,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
@@ -37,7 +42,7 @@ func BasicDigest(username, password string) Digest {
 
 // Credential is what clients must know: a token, or a name and a password.
 type Credential struct {
-	auth    *Auth
+	auth    *httpauth.Auth
 	secrets secret.Resolver
 
 	mu    sync.Mutex
@@ -46,15 +51,15 @@ type Credential struct {
 }
 
 // NewCredential returns the credential of the settings, or nil if they let everybody in.
-func NewCredential(a *Auth, secrets secret.Resolver) *Credential {
-	if a.Mode() == ModeNone {
+func NewCredential(a *httpauth.Auth, secrets secret.Resolver) *Credential {
+	if a.Mode() == httpauth.ModeNone {
 		return nil
 	}
 	return &Credential{auth: a, secrets: secrets}
 }
 
 // IsToken reports whether clients send a token, not a name and a password.
-func (c *Credential) IsToken() bool { return c.auth.Mode() == ModeToken }
+func (c *Credential) IsToken() bool { return c.auth.Mode() == httpauth.ModeToken }
 
 // Scheme returns the scheme of the header Authorization.
 func (c *Credential) Scheme() string {

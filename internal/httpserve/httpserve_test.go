@@ -6,33 +6,23 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
-func TestIsLocal(t *testing.T) {
-	for address, want := range map[string]bool{
-		"127.0.0.1:1": true, "localhost:1": true, "LOCALHOST:1": true, "[::1]:1": true, "127.9.9.9:1": true,
-		":1": false, "0.0.0.0:1": false, "[::]:1": false, "10.0.0.1:1": false, "localhost": false, "localhost.lan:1": false, "": false,
-	} {
-		if got := httpserve.IsLocal(address); got != want {
-			t.Errorf("%q: %v", address, got)
-		}
-	}
-}
-
 func TestMode(t *testing.T) {
-	for want, auth := range map[string]*httpserve.Auth{
-		httpserve.ModeNone: httpserve.NoAuth(), httpserve.ModeToken: {Token: secret.Literal("t")}, httpserve.ModeBasic: {Username: secret.Literal("u"), Password: secret.Literal("p")},
+	for want, auth := range map[string]*httpauth.Auth{
+		httpauth.ModeNone: httpauth.NoAuth(), httpauth.ModeToken: {Token: secret.Literal("t")}, httpauth.ModeBasic: {Username: secret.Literal("u"), Password: secret.Literal("p")},
 	} {
-		if got := auth.Mode(); got != want || (httpserve.NewCredential(auth, nil) == nil) != (want == httpserve.ModeNone) {
+		if got := auth.Mode(); got != want || (httpserve.NewCredential(auth, nil) == nil) != (want == httpauth.ModeNone) {
 			t.Errorf("%s: %s", want, got)
 		}
 		if err := auth.Validate(); err != nil {
 			t.Error(err)
 		}
 	}
-	if (*httpserve.Auth)(nil).Mode() != httpserve.ModeNone {
+	if (*httpauth.Auth)(nil).Mode() != httpauth.ModeNone {
 		t.Error("settings that are missing need a credential")
 	}
 }

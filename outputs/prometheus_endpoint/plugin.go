@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/conf"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/promname"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -32,15 +33,15 @@ var Plugin = outputs.Define("prometheus_endpoint", "serves the newest samples on
 
 // Config holds the settings of the output.
 type Config struct {
-	Listen     string          `yaml:"listen" conf:"public"`
-	Path       string          `yaml:"path" conf:"public"`
-	Auth       *httpserve.Auth `yaml:"auth"` // nil: not configured, which only suits addresses of this machine
-	TLS        tlsx.Server     `yaml:",inline"`
-	Expires    conf.Duration   `yaml:"expires"`    // how long a series stays on the page after its last sample
-	Timestamps bool            `yaml:"timestamps"` // write the times of the samples
-	Prefix     string          `yaml:"prefix" conf:"public"`
-	MaxClients int             `yaml:"max_clients"` // connections at once
-	Timeout    conf.Duration   `yaml:"timeout"`     // of one request
+	Listen     string         `yaml:"listen" conf:"public"`
+	Path       string         `yaml:"path" conf:"public"`
+	Auth       *httpauth.Auth `yaml:"auth"` // nil: not configured, which only suits addresses of this machine
+	TLS        tlsx.Server    `yaml:",inline"`
+	Expires    conf.Duration  `yaml:"expires"`    // how long a series stays on the page after its last sample
+	Timestamps bool           `yaml:"timestamps"` // write the times of the samples
+	Prefix     string         `yaml:"prefix" conf:"public"`
+	MaxClients int            `yaml:"max_clients"` // connections at once
+	Timeout    conf.Duration  `yaml:"timeout"`     // of one request
 }
 
 const defaultListen = "127.0.0.1:9273"
@@ -57,7 +58,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		errs = append(errs, conf.Key("listen", "must be an address and a port, such as %s or :9273", defaultListen))
-	} else if !httpserve.IsLocal(c.Listen) && c.Auth == nil {
+	} else if !httpauth.IsLocal(c.Listen) && c.Auth == nil {
 		errs = append(errs, conf.Key("listen", `is an address that other machines can reach: add "auth: {token: secret:endpoint/token}", or "auth: none" to let everybody in`))
 	}
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, " {}?#") || c.Path == allMetricsPath {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/catalog/catalogtest"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -95,9 +95,9 @@ func TestServe(t *testing.T) {
 func TestAuth(t *testing.T) {
 	const bearer, basic = "Authorization: Bearer sesame", "Authorization: Basic YWRtaW46c2VzYW1l" // admin:sesame
 	for name, c := range map[string]struct {
-		auth  *httpserve.Auth
+		auth  *httpauth.Auth
 		right string
-	}{"token": {&httpserve.Auth{Token: secret.Literal("sesame")}, bearer}, "basic": {&httpserve.Auth{Username: secret.Literal("admin"), Password: secret.Literal("sesame")}, basic}} {
+	}{"token": {&httpauth.Auth{Token: secret.Literal("sesame")}, bearer}, "basic": {&httpauth.Auth{Username: secret.Literal("admin"), Password: secret.Literal("sesame")}, basic}} {
 		o := open(t, func(config *endpoint.Config) { config.Auth = c.auth })
 		for _, address := range []string{o.URL(), strings.Replace(o.URL(), "/metrics", "/api/v1/allmetrics", 1)} {
 			for _, header := range []string{bearer, basic, "Authorization: Bearer wrong", "Accept: */*"} {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
@@ -28,10 +28,10 @@ func (a *App) openDemoWeb(cfg *config.Config, f demoFlags, self *selfstat.Regist
 	switch {
 	case cfg.Web.IsLocal():
 	case f.access.insecure:
-		cfg.Web.Auth = httpserve.NoAuth()
+		cfg.Web.Auth = httpauth.NoAuth()
 	default:
 		w.token = rand.Text()
-		cfg.Web.Auth = &httpserve.Auth{Token: secret.Literal(w.token)}
+		cfg.Web.Auth = &httpauth.Auth{Token: secret.Literal(w.token)}
 	}
 	described, err := a.describeWeb(cfg, log)
 	if err != nil {

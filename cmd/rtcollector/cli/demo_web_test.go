@@ -9,7 +9,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 )
 
@@ -23,7 +23,7 @@ func (l *listenerAt) Addr() net.Addr { return &l.addr }
 
 // TestDemoIntro: the demo says first where its dashboard is, and how to reach it from another machine.
 func TestDemoIntro(t *testing.T) {
-	server, err := web.New(web.Config{Settings: config.Web{Auth: httpserve.NoAuth()}, Redis: redisconn.Defaults()})
+	server, err := web.New(web.Config{Settings: config.Web{Auth: httpauth.NoAuth()}, Redis: redisconn.Defaults()})
 	if err != nil {
 		t.Fatal(err)
 	}

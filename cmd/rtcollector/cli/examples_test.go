@@ -13,7 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/conf"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"
@@ -93,7 +93,7 @@ func TestExampleConfigurationIsComplete(t *testing.T) {
 	}
 	text := string(data)
 	want := map[string][]string{
-		"the agent": conf.Keys(config.Settings{}), "web": conf.Keys(config.Web{}), "web.limits": conf.Keys(config.WebLimits{}), "web.auth": conf.Keys(httpserve.Auth{}),
+		"the agent": conf.Keys(config.Settings{}), "web": conf.Keys(config.Web{}), "web.limits": conf.Keys(config.WebLimits{}), "web.auth": conf.Keys(httpauth.Auth{}),
 	}
 	for _, d := range pluginsall.Catalog() {
 		want[d.Name()] = append(conf.Keys(d.Defaults()), d.Name())

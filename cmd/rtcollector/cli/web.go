@@ -17,7 +17,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/terminal"
@@ -96,7 +96,7 @@ func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
 	case f.auth != "" && f.tokenFile != "":
 		return errors.New("--auth none lets everybody in: leave out one of --auth and --token-file")
 	case f.auth != "":
-		w.Auth = httpserve.NoAuth()
+		w.Auth = httpauth.NoAuth()
 	case f.tokenFile != "":
 		token, err := os.ReadFile(f.tokenFile)
 		if err != nil {
@@ -107,7 +107,7 @@ func (a *App) applyWebFlags(f webFlags, w *config.Web) error {
 			return fmt.Errorf("--token-file: %s is empty", f.tokenFile)
 		}
 		a.redactor.Add(text)
-		w.Auth = &httpserve.Auth{Token: secret.Literal(text)}
+		w.Auth = &httpauth.Auth{Token: secret.Literal(text)}
 	}
 	if _, _, err := net.SplitHostPort(w.Address()); err != nil {
 		return fmt.Errorf("--listen: must be an address and a port, such as %s: %w", config.DefaultWebListen, err)

@@ -5,7 +5,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 )
 
 // translatePrometheusClient translates outputs.prometheus_client, which serves a page.
@@ -38,10 +38,10 @@ func stripScheme(_ *translation, _ string, v *yaml.Node) yaml.Node {
 // openToAll lets everybody read a page that other machines can reach, as the other agent does, unless a credential is set.
 func (t *translation) openToAll(where string, line int, endpoint *settings) {
 	listen := find(&endpoint.node, "listen")
-	if endpoint.has("auth") || listen == nil || httpserve.IsLocal(listen.Value) {
+	if endpoint.has("auth") || listen == nil || httpauth.IsLocal(listen.Value) {
 		return
 	}
-	endpoint.set("auth", httpserve.ModeNone)
+	endpoint.set("auth", httpauth.ModeNone)
 	t.note(line, Todo, "%s: everybody who reaches %s may read the metrics, as before: set auth to change that", where, listen.Value)
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/tlsx"
@@ -203,11 +203,11 @@ func TestTLS(t *testing.T) {
 
 // TestExposed: a server that other machines can reach needs a credential, or must say that it needs none.
 func TestExposed(t *testing.T) {
-	for listen, auth := range map[string]*httpserve.Auth{"0.0.0.0:8642": nil, ":8642": nil, "192.0.2.1:8642": nil, "[::]:8642": nil, "metrics.lan:8642": nil} {
+	for listen, auth := range map[string]*httpauth.Auth{"0.0.0.0:8642": nil, ":8642": nil, "192.0.2.1:8642": nil, "[::]:8642": nil, "metrics.lan:8642": nil} {
 		if _, err := web.New(web.Config{Redis: redisconn.Defaults(), Settings: config.Web{Listen: listen, Auth: auth}}); err == nil || !strings.Contains(err.Error(), "auth: none") {
 			t.Errorf("%s: %v", listen, err)
 		}
-		for _, auth := range []*httpserve.Auth{httpserve.NoAuth(), {Token: secret.Literal("t")}} {
+		for _, auth := range []*httpauth.Auth{httpauth.NoAuth(), {Token: secret.Literal("t")}} {
 			if _, err := web.New(web.Config{Redis: redisconn.Defaults(), Settings: config.Web{Listen: listen, Auth: auth}}); err != nil {
 				t.Errorf("%s: %v", listen, err)
 			}

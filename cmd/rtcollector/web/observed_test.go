@@ -16,7 +16,7 @@ import (
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/internal/connlog"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -199,7 +199,7 @@ func TestConnectionMistakes(t *testing.T) {
 	if code, f := fetchConnections(t, serve(t, web.Config{Redis: redisconn.Defaults()}), ""); code != 503 || !strings.Contains(f.Error, "redissearch or sqlite") {
 		t.Error(code, f)
 	}
-	if code, _ := fetchConnections(t, serve(t, web.Config{Redis: redisconn.Defaults(), Settings: config.Web{Auth: &httpserve.Auth{Token: secret.Literal("t")}}}), ""); code != 401 {
+	if code, _ := fetchConnections(t, serve(t, web.Config{Redis: redisconn.Defaults(), Settings: config.Web{Auth: &httpauth.Auth{Token: secret.Literal("t")}}}), ""); code != 401 {
 		t.Errorf("without a credential the status is %d", code)
 	}
 	gone := redissearch.Defaults()

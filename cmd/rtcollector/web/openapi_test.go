@@ -13,7 +13,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
@@ -50,7 +50,7 @@ func readOpenAPI(t *testing.T, base string) (d openAPI) {
 
 // TestOpenAPIPaths: every endpoint of ours is described, and nothing else.
 func TestOpenAPIPaths(t *testing.T) {
-	s, err := web.New(web.Config{Redis: redisconn.Defaults(), Settings: config.Web{Auth: &httpserve.Auth{Token: secret.Literal("t")}}})
+	s, err := web.New(web.Config{Redis: redisconn.Defaults(), Settings: config.Web{Auth: &httpauth.Auth{Token: secret.Literal("t")}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,14 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/httpserve"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Settings say who may use the server.
 type Settings struct {
-	Auth    *httpserve.Auth // nil: everybody
+	Auth    *httpauth.Auth // nil: everybody
 	Secrets secret.Resolver
 
 	Local   bool     // only this machine can reach the server

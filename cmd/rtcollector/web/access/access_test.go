@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/access"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
@@ -72,7 +72,7 @@ func text(t *testing.T, r *http.Response) string {
 }
 
 func token(t string) access.Settings {
-	return access.Settings{Auth: &httpserve.Auth{Token: secret.Literal(t)}}
+	return access.Settings{Auth: &httpauth.Auth{Token: secret.Literal(t)}}
 }
 
 const bearer = "Authorization: Bearer sesame"
@@ -142,7 +142,7 @@ func TestOrigins(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	basic := access.Settings{Auth: &httpserve.Auth{Username: secret.Literal("admin"), Password: secret.Literal("sesame:x")}}
+	basic := access.Settings{Auth: &httpauth.Auth{Username: secret.Literal("admin"), Password: secret.Literal("sesame:x")}}
 	for name, c := range map[string]struct {
 		settings access.Settings
 		header   string
@@ -262,7 +262,7 @@ func TestLoginForms(t *testing.T) {
 	if page := text(t, send(h, "GET /login?next=/hosts")); !strings.Contains(page, `name="token"`) || !strings.Contains(page, `value="/hosts"`) {
 		t.Error(page)
 	}
-	basic := guarded(access.Settings{Auth: &httpserve.Auth{Username: secret.Literal("admin"), Password: secret.Literal("sesame")}, TLS: true})
+	basic := guarded(access.Settings{Auth: &httpauth.Auth{Username: secret.Literal("admin"), Password: secret.Literal("sesame")}, TLS: true})
 	if page := text(t, send(basic, "GET /login")); !strings.Contains(page, `name="password"`) {
 		t.Error(page)
 	}
@@ -323,7 +323,7 @@ func TestSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		s := &store{err: errors.New("away")}
-		settings := access.Settings{Auth: &httpserve.Auth{Token: secret.Literal("secret:web/token")}, Secrets: s, Log: slog.New(slog.NewTextHandler(&log, nil))}
+		settings := access.Settings{Auth: &httpauth.Auth{Token: secret.Literal("secret:web/token")}, Secrets: s, Log: slog.New(slog.NewTextHandler(&log, nil))}
 		h := guarded(settings)
 		if r := send(h, "GET /api/hosts", bearer); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(log.String(), "away") {
 			t.Errorf("%d, %s", r.StatusCode, log.String())

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
@@ -21,7 +21,7 @@ import (
 func TestLoginWithToken(t *testing.T) {
 	r, _ := fleet(t)
 	settings := r.webConfig()
-	settings.Settings.Auth = &httpserve.Auth{Token: secret.Literal("sesame")}
+	settings.Settings.Auth = &httpauth.Auth{Token: secret.Literal("sesame")}
 	var handler atomic.Pointer[web.Server]
 	start := func() {
 		t.Helper()

@@ -18,7 +18,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
-	"github.com/rtcollector/rtcollector/internal/httpserve"
+	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/query/querytest"
 	"github.com/rtcollector/rtcollector/internal/redisconn"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
@@ -62,7 +62,7 @@ func NewServer(t testing.TB, client *redisconn.Client) *web.Server {
 	t.Helper()
 	redis := redisconn.Defaults()
 	redis.Host, redis.Port = servicetest.HostPort(t, client.Addr)
-	s, err := web.New(web.Config{Settings: config.Web{Auth: httpserve.NoAuth()}, Redis: redis})
+	s, err := web.New(web.Config{Settings: config.Web{Auth: httpauth.NoAuth()}, Redis: redis})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,6 @@
-// Package httpserve has what our HTTP servers share.
-//
-//   - auth.go: [Auth], the settings that say who may use a server; [IsLocal].
-//   - credential.go: [Credential], the token or password. attempts.go: [Attempts], how often a client may be wrong.
-//   - gzip.go: [Compress].
-package httpserve
+// Package httpauth has the settings that say who may use one of our HTTP servers. They are apart from package httpserve, which checks credentials,
+// because every configuration has them, and programs without a server need nothing of net/http.
+package httpauth
 
 import (
 	"errors"
