@@ -182,7 +182,8 @@ func TestSumsOverSharedMemory(t *testing.T) {
 	got := gather(t, probe)
 	after := sumRollups(t, pids)
 	for field, metric := range map[string]string{"Rss": "rss_share", "Pss": "pss_share", "Private": "uss_share"} {
-		if v := got[metric]; v < min(before[field], after[field]) || v > max(before[field], after[field]) {
+		const slack = 64 << 10 // other processes begin and end to share pages of sh meanwhile
+		if v := got[metric]; v < min(before[field], after[field])-slack || v > max(before[field], after[field])+slack {
 			t.Errorf("%s is %v, the sums of smaps_rollup are %v and %v", metric, v, before[field], after[field])
 		}
 	}
