@@ -18,6 +18,9 @@ type Caller interface {
 // ErrNoFunction is the error of a call of a function that does not exist.
 var ErrNoFunction = errors.New("there is no such function")
 
+// ErrNoAnswer is the error of a function that did not answer in time.
+var ErrNoAnswer = errors.New("did not answer")
+
 // Function is what can be called.
 type Function struct {
 	Name    string        `json:"name"`

@@ -81,7 +81,8 @@ type Dimension struct {
 
 	last    int64
 	hasLast bool
-	largest uint64 // absolute value ever seen
+	since   time.Duration // last was collected so long before the last round
+	largest uint64        // absolute value ever seen
 }
 
 // compute computes the values of a round. took is the time since the last one; 0: there was none.
@@ -92,28 +93,30 @@ func (c *Chart) compute(took time.Duration) {
 			continue
 		}
 		sum += float64(d.Raw)
-		if d.hasLast {
+		if d.hasLast && !d.fell() {
 			growth += float64(d.Raw) - float64(d.last)
 		}
 	}
 	for _, d := range c.Dimensions {
 		d.HasValue, d.WasReset = false, false
+		d.since += took
 		if d.IsSet {
-			d.compute(took, sum, growth)
-			d.last, d.hasLast = d.Raw, true
+			d.compute(sum, growth)
+			d.last, d.hasLast, d.since = d.Raw, true, 0
 		}
 	}
 }
 
-func (d *Dimension) compute(took time.Duration, sum, growth float64) {
+// compute computes the value of a dimension. sum is that of the row, growth that of its counters which did not fall.
+func (d *Dimension) compute(sum, growth float64) {
 	d.largest = max(d.largest, magnitude(d.Raw))
 	scale := float64(d.Multiplier) / float64(d.Divisor)
 	switch d.Algorithm {
 	case Absolute:
 		d.Computed, d.HasValue = float64(d.Raw)*scale, true
 	case Incremental:
-		if d.hasLast && took > 0 {
-			d.Computed, d.HasValue = d.increase()*scale/took.Seconds(), true
+		if d.hasLast && d.since > 0 {
+			d.Computed, d.HasValue = d.increase()*scale/d.since.Seconds(), true
 		}
 	case AbsoluteRow:
 		d.Computed, d.HasValue = share(float64(d.Raw), sum), true
@@ -121,7 +124,7 @@ func (d *Dimension) compute(took time.Duration, sum, growth float64) {
 		switch {
 		case !d.hasLast:
 			d.Computed = 0
-		case uint64(d.last) > uint64(d.Raw): //nolint:gosec // compared as Netdata compares
+		case d.fell():
 			d.Computed, d.WasReset = 0, true
 		default:
 			d.Computed = share(float64(d.Raw)-float64(d.last), growth)
@@ -137,6 +140,12 @@ func share(part, whole float64) float64 {
 	return 100 * part / whole
 }
 
+// fell reports whether a counter is below its last value. Counters are compared as unsigned numbers of 64 bits, so that a negative value after a small one
+// is no decrease, and a small one after a negative value is.
+func (d *Dimension) fell() bool {
+	return uint64(d.last) > uint64(d.Raw) //nolint:gosec // see above
+}
+
 // magnitude returns the absolute value.
 func magnitude(v int64) uint64 {
 	if v < 0 {
@@ -145,11 +154,10 @@ func magnitude(v int64) uint64 {
 	return uint64(v)
 }
 
-// increase returns by how much a counter grew. Counters are compared as unsigned numbers of 64 bits, so that a negative value after a small one is a
-// decrease. A counter that fell either wrapped, at 32 or 64 bits, which counts if the increase is small; or it began again, which counts as nothing.
+// increase returns by how much a counter grew. A counter that fell either wrapped, at 32 or 64 bits, which counts if the increase is small; or it began again, which counts as nothing.
 func (d *Dimension) increase() float64 {
 	last, now := uint64(d.last), uint64(d.Raw) //nolint:gosec // see above
-	if last <= now {
+	if !d.fell() {
 		return float64(d.Raw) - float64(d.last)
 	}
 	d.WasReset = !d.IgnoresReset

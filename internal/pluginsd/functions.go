@@ -9,7 +9,10 @@ import (
 )
 
 const (
-	maxAnswer              = 20 << 20 // bytes of the body
+	// MaxAnswer is the size limit of the body of an answer, in bytes.
+	MaxAnswer = 20 << 20
+
+	maxAnswerTime          = time.Minute // from the first to the last line of an answer
 	defaultFunctionTimeout = 10 * time.Second
 )
 
@@ -37,6 +40,7 @@ type Functions struct {
 
 	defined map[string]Function
 	answer  *Answer // nil: no answer is being read
+	began   time.Time
 }
 
 // List returns the functions.
@@ -75,7 +79,8 @@ func (f *Functions) define(words [][]byte, chart *Chart) string {
 }
 
 // begin begins an answer: all lines until its end are the body.
-func (f *Functions) begin(words [][]byte) string {
+func (f *Functions) begin(words [][]byte, at time.Time) string {
+	f.began = at
 	code, _ := ParseInteger(word(words, 1))
 	f.answer = &Answer{Transaction: text(words, 0, ""), Code: int(min(max(code, 0), 999)), ContentType: text(words, 2, "text/plain")}
 	if expires, _ := ParseInteger(word(words, 3)); expires > 0 && expires < 1<<40 {
@@ -89,22 +94,31 @@ func (f *Functions) begin(words [][]byte) string {
 
 func (f *Functions) isAnswer() bool { return f.answer != nil }
 
+// giveUp drops an answer that has no end: another one begins, or it takes too long. Otherwise it would take all further lines. It reports whether there
+// was one.
+func (f *Functions) giveUp(line []byte, at time.Time) bool {
+	if f.answer == nil || at.Sub(f.began) <= maxAnswerTime && !bytes.HasPrefix(line, []byte("FUNCTION_RESULT_BEGIN")) {
+		return false
+	}
+	f.answer = nil
+	return true
+}
+
 // addLine adds a line of the body, or ends the answer.
-func (f *Functions) addLine(line []byte) error {
+func (f *Functions) addLine(line []byte) {
 	if string(bytes.TrimSpace(line)) == "FUNCTION_RESULT_END" {
 		answer := *f.answer
 		f.answer = nil
 		if f.Answered != nil {
 			f.Answered(answer)
 		}
-		return nil
+		return
 	}
-	if len(f.answer.Body)+len(line)+1 > maxAnswer {
+	if len(f.answer.Body)+len(line)+1 > MaxAnswer {
 		f.answer.IsCut = true
-		return nil
+		return
 	}
 	f.answer.Body = append(append(f.answer.Body, bytes.TrimRight(line, "\r\n")...), '\n')
-	return nil
 }
 
 // Call returns the line that calls a function. The error says what the text must not hold.

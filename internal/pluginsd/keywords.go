@@ -2,6 +2,8 @@ package pluginsd
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +38,7 @@ func (p *Parser) obey(keyword []byte, words [][]byte) (wrong string) {
 	case "FUNCTION":
 		return p.Functions.define(words, p.chart)
 	case "FUNCTION_RESULT_BEGIN":
-		return p.Functions.begin(words)
+		return p.Functions.begin(words, p.now)
 	case "HOST":
 		return p.selectHost(words)
 	case "HOST_DEFINE":
@@ -75,8 +77,7 @@ func text(words [][]byte, i int, otherwise string) string {
 
 // cleanText makes a text of bytes: valid UTF-8 and not too long.
 func cleanText(w []byte) string {
-	s := strings.ToValidUTF8(string(w[:min(len(w), maxText)]), "_")
-	return s
+	return strings.ToValidUTF8(string(w[:min(len(w), maxText)]), "_")
 }
 
 // isNone reports whether a name means that there is none.
@@ -95,16 +96,21 @@ func (p *Parser) begin(words [][]byte) string {
 		return "no such chart"
 	}
 	c.forget()
+	wasObsolete := c.IsObsolete
+	c.IsObsolete = false
 	p.chart, p.isOpen, p.hasTook = c, true, false
 	if w := word(words, 1); len(w) > 0 {
 		microseconds, isExact := ParseInteger(w)
 		if !isExact || microseconds < 0 {
-			return "the microseconds are no number"
+			return "the microseconds are not a number"
 		}
 		p.took, p.hasTook = time.Duration(microseconds)*time.Microsecond, microseconds > 0 && microseconds < 1<<40
 	}
-	if wasOpen {
+	switch {
+	case wasOpen:
 		return "the chart before has no END"
+	case wasObsolete:
+		return "the chart is obsolete: it is taken back"
 	}
 	return ""
 }
@@ -124,11 +130,15 @@ func (p *Parser) set(words [][]byte) string {
 	}
 	value, isExact := ParseInteger(w)
 	if !isExact && value == 0 {
-		return "the value is no integer"
+		return "the value is not an integer"
 	}
 	d.Raw, d.IsSet = value, true
+	if d.IsObsolete { // collecting it takes it back
+		d.IsObsolete = false
+		p.chart.Version++
+	}
 	if !isExact {
-		return "the value is no integer of 64 bits; what precedes the mistake is taken"
+		return "the value is not an integer of 64 bits; what precedes the mistake is taken"
 	}
 	return ""
 }
@@ -171,6 +181,9 @@ func (p *Parser) defineChart(words [][]byte) string {
 	c := p.host.charts[id]
 	if c == nil {
 		if p.charts >= maxCharts {
+			p.dropObsolete()
+		}
+		if p.charts >= maxCharts {
 			return "more than " + strconv.Itoa(maxCharts) + " charts"
 		}
 		p.charts++
@@ -198,6 +211,7 @@ func (p *Parser) defineChart(words [][]byte) string {
 	if c.IsObsolete && !wasObsolete {
 		p.to.Forgotten(c)
 	}
+	p.hasObsolete = p.hasObsolete || c.IsObsolete
 	c.Version++
 	p.chart = c
 	return ""
@@ -213,6 +227,9 @@ func (p *Parser) defineDimension(words [][]byte) string {
 	}
 	d := p.chart.byID[string(id)]
 	if d == nil {
+		if p.dimsTotal >= maxDimensions {
+			p.dropObsolete()
+		}
 		if p.dimsTotal >= maxDimensions {
 			return "more than " + strconv.Itoa(maxDimensions) + " dimensions"
 		}
@@ -232,7 +249,34 @@ func (p *Parser) defineDimension(words [][]byte) string {
 	has := func(option string) bool { return bytes.Contains(options, []byte(option)) }
 	p.chart.Version++
 	d.IsObsolete, d.IsHidden, d.IgnoresReset = has("obsolete"), has("hidden"), has("noreset") || has("nooverflow")
+	p.hasObsolete = p.hasObsolete || d.IsObsolete
 	return ""
+}
+
+// dropObsolete makes room: it removes the obsolete charts and dimensions, which otherwise stay, because they may be collected again.
+func (p *Parser) dropObsolete() {
+	if !p.hasObsolete {
+		return
+	}
+	p.hasObsolete = false
+	p.Charts(func(c *Chart) {
+		if c == p.chart { // the one that is being defined
+			return
+		}
+		if c.IsObsolete {
+			delete(c.Host.charts, c.ID)
+			p.charts--
+			p.dimsTotal -= len(c.Dimensions)
+			maps.DeleteFunc(p.variables, func(key variableKey, _ bool) bool { return key.chart == c })
+			return
+		}
+		before := len(c.byID)
+		maps.DeleteFunc(c.byID, func(_ string, d *Dimension) bool { return d.IsObsolete })
+		if p.dimsTotal -= before - len(c.byID); len(c.byID) < before {
+			c.Dimensions = slices.DeleteFunc(c.Dimensions, func(d *Dimension) bool { return d.IsObsolete })
+			c.Version++
+		}
+	})
 }
 
 // factor returns a multiplier or divisor; missing ones and 0 are 1.
@@ -259,7 +303,7 @@ func (p *Parser) setVariable(words [][]byte) string {
 	}
 	value, ok := ParseFloat(word(words, 1))
 	if !ok {
-		return "the value is no number"
+		return "the value is not a number"
 	}
 	key := variableKey{p.host, chart, cleanText(name)}
 	if !p.variables[key] {

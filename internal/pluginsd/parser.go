@@ -69,6 +69,7 @@ type Parser struct {
 	words             [][]byte
 	now               time.Time
 	charts, dimsTotal int
+	hasObsolete       bool // since the last dropObsolete
 	variables         map[variableKey]bool
 }
 
@@ -91,15 +92,19 @@ func NewParser(plugin string, updateEvery int, to Receiver) *Parser {
 func (p *Parser) Line(line []byte, at time.Time) error {
 	p.number++
 	p.now = at
+	hadNoEnd := p.Functions.giveUp(line, at)
 	if p.Functions.isAnswer() {
-		return p.Functions.addLine(line)
-	}
-	p.words = SplitWords(p.words, line)
-	if len(p.words) == 0 {
+		p.Functions.addLine(line)
 		return nil
 	}
-	if reason := p.obey(p.words[0], p.words[1:]); reason != "" {
-		return p.complain(line, reason)
+	p.words = SplitWords(p.words, line)
+	if len(p.words) > 0 {
+		if reason := p.obey(p.words[0], p.words[1:]); reason != "" {
+			return p.complain(line, reason)
+		}
+	}
+	if hadNoEnd {
+		return p.complain(line, "the answer before it has no FUNCTION_RESULT_END")
 	}
 	return nil
 }

@@ -212,6 +212,58 @@ func TestRatesDivideByTheTimeBetweenCollections(t *testing.T) {
 	}
 }
 
+// TestARateIsOverTheTimeSinceTheDimensionWasCollected: it need not be collected in every round.
+func TestARateIsOverTheTimeSinceTheDimensionWasCollected(t *testing.T) {
+	r := newRecorder()
+	p := NewParser("test", 1, r)
+	bad := feed(p, "CHART x.y", "DIMENSION a '' incremental", "DIMENSION b '' incremental",
+		"BEGIN x.y", "SET a = 0", "SET b = 0", "END",
+		"BEGIN x.y 1000000", "SET a = 10", "END",
+		"BEGIN x.y 1000000", "SET a = 20", "SET b = 20", "END")
+	if diff := cmp.Diff(map[string]float64{"x.y/a": 10, "x.y/b": 10}, r.values); diff != "" || bad != nil {
+		t.Error(diff, bad)
+	}
+}
+
+// TestAResetLeavesTheShareOfTheOthers: what fell has no part in the growth of the row.
+func TestAResetLeavesTheShareOfTheOthers(t *testing.T) {
+	r := newRecorder()
+	p := NewParser("test", 1, r)
+	bad := feed(p, "CHART x.y", "DIMENSION a '' percentage-of-incremental-row", "DIMENSION b '' percentage-of-incremental-row", "DIMENSION c '' percentage-of-incremental-row",
+		"BEGIN x.y", "SET a = 0", "SET b = 8000", "SET c = 0", "END",
+		"BEGIN x.y 1000000", "SET a = 100", "SET b = 0", "SET c = 300", "END")
+	if diff := cmp.Diff(map[string]float64{"x.y/a": 25, "x.y/b": 0, "x.y/c": 75}, r.values); diff != "" || bad != nil {
+		t.Error(diff, bad)
+	}
+}
+
+// TestObsoleteChartsMakeRoom: only what exists counts against the limits, and what is obsolete can be taken back.
+func TestObsoleteChartsMakeRoom(t *testing.T) {
+	r := newRecorder()
+	p := NewParser("test", 1, r)
+	for i := range 2*maxCharts + 10 {
+		id := fmt.Sprintf("a.b%d", i)
+		if bad := feed(p, "CHART "+id, "DIMENSION x", "BEGIN "+id, "SET x = 1", "END", "CHART "+id+" '' t u f c line 1 1 obsolete", "FLUSH"); bad != nil {
+			t.Fatal(bad)
+		}
+	}
+	if len(r.forgotten) != 2*maxCharts+10 {
+		t.Errorf("%d charts were forgotten", len(r.forgotten))
+	}
+	last := fmt.Sprintf("a.b%d", 2*maxCharts+9)
+	bad := feed(p, "BEGIN "+last, "SET x = 5", "END", "CHART "+last+" '' t u f c line 1 1 obsolete")
+	if len(bad) != 1 || !strings.Contains(bad[0], "taken back") || r.values[last+"/x"] != 5 || r.forgotten[len(r.forgotten)-1] != last || len(r.forgotten) != 2*maxCharts+11 {
+		t.Errorf("bad lines %q, value %v", bad, r.values[last+"/x"])
+	}
+	p = NewParser("test", 1, r)
+	feed(p, "CHART d.m")
+	for i := range maxDimensions + 10 {
+		if bad := feed(p, fmt.Sprintf("CHART d.m%d", i/1000), fmt.Sprintf("DIMENSION d%d '' absolute 1 1 obsolete", i)); bad != nil {
+			t.Fatal(bad)
+		}
+	}
+}
+
 func TestHostsVariablesLabels(t *testing.T) {
 	r := newRecorder()
 	p := NewParser("test", 5, r)
@@ -264,7 +316,7 @@ func TestHostsVariablesLabels(t *testing.T) {
 		"VARIABLE LOCAL a 1":                        "no chart",
 		"VARIABLE":                                  "no name",
 		"VARIABLE GLOBAL":                           "no name",
-		"VARIABLE x = y":                            "no number",
+		"VARIABLE x = y":                            "not a number",
 		"FUNCTION x":                                "needs name",
 		"FUNCTION GLOBAL":                           "needs name",
 		"NONSENSE":                                  "unknown keyword",
@@ -308,6 +360,34 @@ func TestFunctions(t *testing.T) {
 	}
 	if _, err := Call("1", 1, "x\" 1\nDISABLE"); err == nil {
 		t.Error("a line can be smuggled into a call")
+	}
+}
+
+// TestAnAnswerWithoutEndTakesNotAllLines: another answer, or time, ends it.
+func TestAnAnswerWithoutEndTakesNotAllLines(t *testing.T) {
+	r := newRecorder()
+	p := NewParser("x", 1, r)
+	var answers []string
+	p.Functions.Answered = func(a Answer) { answers = append(answers, a.Transaction) }
+	bad := feed(p, "CHART x.y", "DIMENSION a", "FUNCTION_RESULT_BEGIN 1 200 text/plain 0", "x", "FUNCTION_RESULT_BEGIN 2 200 text/plain 0", "FUNCTION_RESULT_END",
+		"FUNCTION_RESULT_BEGIN 3 200 text/plain 0")
+	if len(bad) != 1 || !strings.Contains(bad[0], "no FUNCTION_RESULT_END") {
+		t.Errorf("bad lines %q", bad)
+	}
+	if diff := cmp.Diff([]string{"2"}, answers); diff != "" {
+		t.Error(diff)
+	}
+	later := time.Unix(1_800_000_000, 0)
+	if err := p.Line([]byte("BEGIN x.y"), later); err == nil || !strings.Contains(err.Error(), "no FUNCTION_RESULT_END") {
+		t.Errorf("error %v", err)
+	}
+	for _, line := range []string{"SET a = 1", "END"} {
+		if err := p.Line([]byte(line), later); err != nil {
+			t.Error(err)
+		}
+	}
+	if r.raw["x.y/a"] != 1 {
+		t.Errorf("collected %v", r.raw)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // BenchmarkRound takes one round of 1,000 charts with 10 dimensions each from lines to a batch.
 func BenchmarkRound(b *testing.B) {
 	c := newCollected(telemetry.NewFactory("h", "netdata_plugins", nil), defaults())
-	p := pluginsd.NewParser("bench", 1, &pluginCharts{c, map[*pluginsd.Chart]bool{}})
+	p := pluginsd.NewParser("bench", 1, c.newRun())
 	at := time.Now()
 	feed := func(lines [][]byte) {
 		for _, line := range lines {

@@ -142,7 +142,19 @@ func (c *collected) deliver(out *telemetry.Batch) error {
 // pluginCharts is the receiver of one run of a plugin.
 type pluginCharts struct {
 	*collected
-	charts map[*pluginsd.Chart]bool // that have series
+	charts    map[*pluginsd.Chart]bool // that have series
+	variables map[variable]*telemetry.Series
+}
+
+// variable identifies a variable of a run. Chart is nil if it belongs to the host.
+type variable struct {
+	host  *pluginsd.Host
+	chart *pluginsd.Chart
+	name  string
+}
+
+func (c *collected) newRun() *pluginCharts {
+	return &pluginCharts{c, map[*pluginsd.Chart]bool{}, map[variable]*telemetry.Series{}}
 }
 
 // Collected implements pluginsd.Receiver.
@@ -186,21 +198,38 @@ func (p *pluginCharts) Forgotten(chart *pluginsd.Chart) {
 	p.drop(made)
 	chart.Data = nil
 	delete(p.charts, chart)
+	for v, s := range p.variables {
+		if v.chart == chart {
+			p.release(s)
+			delete(p.variables, v)
+		}
+	}
 }
 
 // Variable implements pluginsd.Receiver.
 func (p *pluginCharts) Variable(h *pluginsd.Host, chart *pluginsd.Chart, name string, value float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	v := variable{h, chart, name}
+	s, isKnown := p.variables[v]
+	if !isKnown {
+		s = p.makeVariable(v)
+		p.variables[v] = s
+	}
+	p.add(s, value, time.Now().UnixMilli())
+}
+
+// makeVariable makes the series of a variable. The lock is held.
+func (p *pluginCharts) makeVariable(v variable) *telemetry.Series {
 	f := p.factory
-	if h.GUID != "" {
-		f = f.On(metric.LabelValue(h.Name, maxValue))
+	if v.host.GUID != "" {
+		f = f.On(metric.LabelValue(v.host.Name, maxValue))
 	}
-	labels := []telemetry.Label{{Key: "variable", Value: metric.LabelValue(name, maxValue)}}
-	if chart != nil {
-		labels = append(labels, telemetry.Label{Key: "chart", Value: metric.LabelValue(chart.ID, maxValue)})
+	labels := []telemetry.Label{{Key: "variable", Value: metric.LabelValue(v.name, maxValue)}}
+	if v.chart != nil {
+		labels = append(labels, telemetry.Label{Key: "chart", Value: metric.LabelValue(v.chart.ID, maxValue)})
 	}
-	p.add(p.make(f, "netdata_plugins_variable", telemetry.Gauge, telemetry.None, labels), value, time.Now().UnixMilli())
+	return p.make(f, "netdata_plugins_variable", telemetry.Gauge, telemetry.None, labels)
 }
 
 // end gives up the series of a run. A nil run has none.
@@ -215,4 +244,8 @@ func (p *pluginCharts) end() {
 		p.drop(made)
 	}
 	clear(p.charts)
+	for _, s := range p.variables {
+		p.release(s)
+	}
+	clear(p.variables)
 }

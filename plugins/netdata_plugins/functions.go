@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -78,14 +77,17 @@ func (r *session) call(ctx context.Context, f pluginsd.Function, text string) (p
 	}
 	select {
 	case a := <-answered:
-		if a.Code == 0 {
+		switch {
+		case a.Code == 0:
 			return plugins.Answer{}, fmt.Errorf("the plugin %s answered without a status", r.name)
+		case a.IsCut:
+			return plugins.Answer{}, fmt.Errorf("the answer of the plugin %s is longer than %d MiB", r.name, pluginsd.MaxAnswer>>20)
 		}
 		return plugins.Answer{Code: a.Code, ContentType: a.ContentType, Body: a.Body}, nil
+	case <-r.ended:
+		return plugins.Answer{}, fmt.Errorf("the plugin %s ended before it answered", r.name)
 	case <-ctx.Done():
-		return plugins.Answer{
-			Code: http.StatusGatewayTimeout, ContentType: "text/plain", Body: fmt.Appendf(nil, "the plugin %s did not answer within %v\n", r.name, f.Timeout),
-		}, nil
+		return plugins.Answer{}, fmt.Errorf("the plugin %s %w within %v", r.name, plugins.ErrNoAnswer, f.Timeout)
 	}
 }
 

@@ -37,9 +37,14 @@ func (c *collected) makeSeries(chart *pluginsd.Chart) *chartSeries {
 	made := &chartSeries{version: chart.Version}
 	names := map[string]int{}
 	for _, d := range chart.Dimensions {
-		names[d.Name]++
+		if !d.IsObsolete {
+			names[d.Name]++
+		}
 	}
 	for _, d := range chart.Dimensions {
+		if d.IsObsolete {
+			continue
+		}
 		s := dimensionSeries{dimension: d}
 		shown := d.Name
 		if names[shown] > 1 {

@@ -28,8 +28,9 @@ var errStop = errors.New("the plugin is stopped")
 type session struct {
 	*supervised
 	stdin   *os.File
-	sending sync.Mutex  // one line at a time
-	watch   *time.Timer // of the silence
+	sending sync.Mutex    // one line at a time
+	ended   chan struct{} // closed when the plugin has ended
+	watch   *time.Timer   // of the silence
 	stop    context.CancelCauseFunc
 	bad     reports
 	stderr  reports
@@ -44,8 +45,8 @@ type session struct {
 func (s *supervised) runOnce(ctx context.Context) outcome {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &session{supervised: s, stop: stop, waiting: map[string]chan pluginsd.Answer{}}
-	charts := &pluginCharts{s.in.collected, map[*pluginsd.Chart]bool{}}
+	r := &session{supervised: s, stop: stop, waiting: map[string]chan pluginsd.Answer{}, ended: make(chan struct{})}
+	charts := s.in.collected.newRun()
 	defer func() { // the series of the last run are those of this one, unless it no longer has them
 		s.charts.end()
 		s.charts = charts
@@ -68,6 +69,7 @@ func (s *supervised) runOnce(ctx context.Context) outcome {
 	}
 	s.log.Info("the plugin starts", "command", strings.Join(args, " "))
 	result := child.Stream(ctx, r.readLine, r.logLine)
+	close(r.ended)
 	r.outcome.status, r.outcome.err = result.Status, result.Err
 	r.outcome.collections, r.outcome.isDisabled = r.parser.Collections, r.parser.IsDisabled
 	r.outcome.wasSilent = errors.Is(context.Cause(ctx), errSilent)

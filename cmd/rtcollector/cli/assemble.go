@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +72,8 @@ func (a *App) metricFinder() func(name string) (metricdoc.Metric, bool) {
 		for _, definition := range a.Inputs {
 			all = append(all, metricdoc.Parse(definition.Readme())...)
 		}
-		return all
+		isAny := func(m metricdoc.Metric) bool { return slices.Equal(m.Names, []string{"*"}) } // what a command of exec prints
+		return slices.DeleteFunc(all, isAny)
 	})
 	return func(name string) (metricdoc.Metric, bool) { return metricdoc.Find(tables(), name) }
 }

@@ -169,8 +169,9 @@ func TestNetdataPluginIsDisabledByAMistake(t *testing.T) {
 const echo = `#!/bin/sh
 echo "FUNCTION GLOBAL 'say' 5 'Says what it is told'"
 echo "FUNCTION GLOBAL 'hang' 1 'Never answers'"
+echo "FUNCTION GLOBAL 'die' 3600 'Ends the plugin'"
 while read -r keyword transaction timeout function; do
-	case $function in *hang*) continue ;; esac
+	case $function in *hang*) continue ;; *die*) exit ;; esac
 	echo "FUNCTION_RESULT_BEGIN $transaction 200 text/plain 0"
 	echo "told: $function"
 	echo "FUNCTION_RESULT_END"
@@ -198,7 +199,10 @@ func TestFunction(t *testing.T) {
 	if out, err := call("say", "user:root"); err != nil || out != "told: \"say user:root\"\n" {
 		t.Errorf("%q, %v", out, err)
 	}
-	if out, err := call("hang"); err == nil || !strings.Contains(out, "did not answer within 1s") || !strings.Contains(out, "status 504") {
+	if out, err := call("hang"); err == nil || !strings.Contains(out, "the plugin echo did not answer within 1s") || strings.Contains(out, "status") {
+		t.Errorf("%q, %v", out, err)
+	}
+	if out, err := call("die"); err == nil || !strings.Contains(out, "the plugin echo ended before it answered") {
 		t.Errorf("%q, %v", out, err)
 	}
 	if out, err := call(); err != nil || !regexp.MustCompile(`(?m)^say +echo +Says what it is told$`).MatchString(out) {

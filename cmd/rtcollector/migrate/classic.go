@@ -83,6 +83,10 @@ func (t *translation) translateClassicKey(c classicType, section string, key, va
 			t.note(key.Line, Todo, "%s: %s: write send_charts_matching with the metrics of docs/inputs.md; charts of Netdata match only the series of its plugins", key.Value, value.Value)
 		}
 	case "username", "password":
+		if c.scheme == "" {
+			t.note(key.Line, LeftOut, "[%s] %s: there is no login over TCP", section, key.Value)
+			return
+		}
 		out.set(key.Value, t.hideCredential(key.Line, "["+section+"] "+key.Value, value.Value, c.output+"/"+key.Value))
 	case "host tags":
 		t.translateHostTags(key, value.Value)
@@ -101,13 +105,13 @@ func (t *translation) setDataSource(key, value *yaml.Node, out *settings) {
 	case "as collected", "raw", "ascollected":
 		out.set("data_source", "as_collected")
 	default:
-		t.note(key.Line, LeftOut, "%s: %q is none of average, sum and as collected", key.Value, value.Value)
+		t.note(key.Line, LeftOut, "%s: %q is not average, sum or as collected", key.Value, value.Value)
 	}
 }
 
 func (t *translation) setUpdateEvery(section string, key, value *yaml.Node, out *settings) {
 	if seconds, err := strconv.Atoi(strings.TrimSuffix(value.Value, "s")); err != nil || seconds < 1 {
-		t.note(key.Line, LeftOut, "[%s] %s: %q is no number of seconds", section, key.Value, value.Value)
+		t.note(key.Line, LeftOut, "[%s] %s: %q is not a number of seconds", section, key.Value, value.Value)
 		return
 	}
 	out.set("update_every", strings.TrimSuffix(value.Value, "s")+"s")

@@ -43,6 +43,9 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, plugins.ErrNoFunction):
 		writeError(w, http.StatusNotFound, err.Error()+": GET /api/functions lists them")
 		return
+	case errors.Is(err, plugins.ErrNoAnswer):
+		writeError(w, http.StatusGatewayTimeout, err.Error())
+		return
 	case err != nil:
 		writeError(w, http.StatusBadGateway, err.Error())
 		return
