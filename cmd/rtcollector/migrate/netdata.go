@@ -117,7 +117,9 @@ func (t *translation) setSeconds(section string, key, value *yaml.Node, setting 
 	t.note(key.Line, Changed, "[%s] %s is %s", section, key.Value, setting)
 }
 
+// translateNetdataPlugins translates the switches of plugins. Every name that is not part of Netdata itself is an external plugin.
 func (t *translation) translateNetdataPlugins(section *yaml.Node, without map[string]bool) {
+	var external []string
 	for i := 0; i+1 < len(section.Content); i += 2 {
 		key, value := section.Content[i], section.Content[i+1]
 		isOn := value.Value == "yes" || value.Value == "auto" || value.Value == "on"
@@ -141,11 +143,21 @@ func (t *translation) translateNetdataPlugins(section *yaml.Node, without map[st
 			if isOn {
 				t.note(key.Line, Todo, "%s: add the inputs of your services: \"rtcollector plugins list\" has postgres, mariadb, redis, nginx, apache and others; netdata_plugins runs Netdata's own", key.Value)
 			}
-		default:
+		case "tc", "idlejitter", "checks", "timex", "statsd", "loadaverage", "netdata monitoring", "enable running new plugins", "check for new plugins every", "profile":
 			if isOn {
 				t.note(key.Line, LeftOut, "[plugins] %s: has no equivalent", key.Value)
 			}
+		default:
+			if isOn {
+				external = append(external, key.Value)
+				t.note(key.Line, Changed, "[plugins] %s: the input netdata_plugins runs it; name its folder with directories", key.Value)
+			}
 		}
+	}
+	if len(external) > 0 {
+		in := component{name: "netdata_plugins"}
+		in.settings.set("plugins", external)
+		t.document.inputs = append(t.document.inputs, in)
 	}
 }
 
