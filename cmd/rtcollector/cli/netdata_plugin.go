@@ -65,7 +65,7 @@ func (a *App) runNetdataPlugin(ctx context.Context, c commonFlags, every time.Du
 	described := a.describeAgent(cfg, slog.New(slog.NewTextHandler(a.rawErr, nil)), io.Discard)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	charts := netdatachart.New(a.rawOut, cfg.Interval.D(), stop)
+	charts := netdatachart.New(a.rawOut, described.Host, cfg.Interval.D(), stop)
 	described.Flush = cfg.Interval.D()
 	described.Outputs = []agent.Output{{ID: "netdata", Build: func(telemetry.Slot) (outputs.Output, error) { return charts, nil }}}
 	ag, err := agent.New(described)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,8 @@ const (
 // Writer is an output that writes for Netdata. It stops the agent when Netdata no longer reads.
 type Writer struct {
 	to     io.Writer
-	every  int // seconds
+	host   string // of the agent
+	every  int    // seconds
 	stop   context.CancelCauseFunc
 	charts map[string]*chart // by ID
 	known  map[*telemetry.Series]place
@@ -39,10 +41,11 @@ type chart struct {
 	id         string
 	dimensions []string // in order; their IDs
 	byID       map[string]*telemetry.Series
-	definition string    // the CHART line
-	last       time.Time // of the last round
-	isChanged  bool      // dimensions were added since it was written
-	values     []value   // of this round
+	definition string   // the CHART line, without its end
+	last       int64    // time of the last round, in milliseconds; 0: there was none
+	isChanged  bool     // dimensions were added or ended since it was written
+	ended      []string // dimensions that are not written yet as obsolete
+	values     []value  // of this round
 }
 
 type place struct {
@@ -55,9 +58,9 @@ type value struct {
 	number    int64
 }
 
-// New returns a writer for charts with this interval. Stop is called with the error when Netdata no longer reads.
-func New(to io.Writer, every time.Duration, stop context.CancelCauseFunc) *Writer {
-	return &Writer{to: to, every: max(1, int(every.Seconds())), stop: stop, charts: map[string]*chart{}, known: map[*telemetry.Series]place{}}
+// New returns a writer for charts of a host, with this interval. Stop is called with the error when Netdata no longer reads.
+func New(to io.Writer, host string, every time.Duration, stop context.CancelCauseFunc) *Writer {
+	return &Writer{to: to, host: host, every: max(1, int(every.Seconds())), stop: stop, charts: map[string]*chart{}, known: map[*telemetry.Series]place{}}
 }
 
 // Open implements outputs.Output.
@@ -66,11 +69,30 @@ func (w *Writer) Open(context.Context) error { return nil }
 // Close implements outputs.Output.
 func (w *Writer) Close() error { return nil }
 
-// WriteMetrics implements outputs.MetricWriter. The samples of each batch are one round of their charts.
+// WriteMetrics implements outputs.MetricWriter. The samples of all batches of an instant are one round of their charts: several inputs may have parts
+// of a chart.
 func (w *Writer) WriteMetrics(_ context.Context, batches []*telemetry.Batch) error {
 	w.buf.Reset()
+	batches = slices.SortedStableFunc(slices.Values(batches), func(a, b *telemetry.Batch) int { return cmp.Compare(a.Time, b.Time) })
+	for len(batches) > 0 {
+		n := 1
+		for n < len(batches) && batches[n].Time == batches[0].Time {
+			n++
+		}
+		w.writeInstant(batches[:n])
+		batches = batches[n:]
+	}
+	if _, err := w.to.Write(w.buf.Bytes()); err != nil {
+		w.stop(err)
+		return err
+	}
+	return nil
+}
+
+// writeInstant writes a round of each chart that has samples in batches of one instant.
+func (w *Writer) writeInstant(batches []*telemetry.Batch) {
+	var touched []*chart
 	for _, b := range batches {
-		var touched []*chart
 		for i := range b.Len() {
 			s, _, v := b.Sample(i)
 			number, ok := integer(v)
@@ -83,18 +105,32 @@ func (w *Writer) WriteMetrics(_ context.Context, batches []*telemetry.Batch) err
 			}
 			p.chart.values = append(p.chart.values, value{p.dimension, number})
 		}
-		for _, c := range touched {
-			w.writeRound(c, b.At)
-		}
+	}
+	for _, c := range touched {
+		w.writeRound(c, batches[0].Time)
+	}
+	for _, b := range batches {
 		for _, s := range b.Ended() {
-			delete(w.known, s)
+			w.end(s)
 		}
 	}
-	if _, err := w.to.Write(w.buf.Bytes()); err != nil {
-		w.stop(err)
-		return err
+}
+
+// end removes the dimension of a series that ended, and a chart without dimensions.
+func (w *Writer) end(s *telemetry.Series) {
+	p, ok := w.known[s]
+	delete(w.known, s)
+	if !ok || p.chart == nil || p.chart.byID[p.dimension] != s {
+		return
 	}
-	return nil
+	c := p.chart
+	delete(c.byID, p.dimension)
+	c.dimensions = slices.DeleteFunc(c.dimensions, func(d string) bool { return d == p.dimension })
+	c.ended, c.isChanged = append(c.ended, p.dimension), true
+	if len(c.dimensions) == 0 {
+		w.buf.WriteString(c.definition + " obsolete rtcollector\n")
+		delete(w.charts, c.id)
+	}
 }
 
 // integer returns a value in units of 1/precision. ok is false if it has none.
@@ -116,16 +152,20 @@ func (w *Writer) place(s *telemetry.Series) (place, bool) {
 	if c == nil {
 		c = w.newChart(id, s)
 	}
-	p := place{c, dimensionOf(s)}
-	switch other := c.byID[p.dimension]; {
-	case other == nil && len(c.dimensions) >= maxDimensions:
+	p := place{c, w.dimensionOf(s, false)}
+	if other := c.byID[p.dimension]; other != nil && other.String() != s.String() {
+		p.dimension = w.dimensionOf(s, true)
+	}
+	switch isNew := c.byID[p.dimension] == nil; {
+	case isNew && len(c.dimensions) >= maxDimensions:
 		p.chart = nil
-	case other == nil:
-		c.dimensions = append(c.dimensions, p.dimension)
-		c.isChanged = true
+	default: // perhaps the same entity again, under a new handle
+		if isNew {
+			c.dimensions = append(c.dimensions, p.dimension)
+			c.ended = slices.DeleteFunc(c.ended, func(d string) bool { return d == p.dimension })
+			c.isChanged = true
+		}
 		c.byID[p.dimension] = s
-	default:
-		c.byID[p.dimension] = s // the same entity again, under a new handle
 	}
 	w.known[s] = p
 	return p, p.chart != nil
@@ -139,26 +179,29 @@ func (w *Writer) newChart(id string, s *telemetry.Series) *chart {
 		}
 	}
 	unit := cmp.Or(strings.Replace(string(s.Unit()), "_per_second", "/s", 1), "value")
-	c := &chart{id: id, byID: map[string]*telemetry.Series{}, definition: fmt.Sprintf("CHART %s '' %s %s %s %s line %d %d '' rtcollector %s\n",
-		id, quote(strings.ReplaceAll(s.Name(), "_", " ")), quote(unit), quote(source), id, priority, w.every, quote(source))}
+	c := &chart{id: id, byID: map[string]*telemetry.Series{}, definition: fmt.Sprintf("CHART %s '' %s %s %s %s line %d %d",
+		id, quote(strings.ReplaceAll(s.Name(), "_", " ")), quote(unit), quote(source), id, priority, w.every)}
 	w.charts[id] = c
 	return c
 }
 
 // writeRound writes the values of a chart, and what defines it if that is new.
-func (w *Writer) writeRound(c *chart, at time.Time) {
+func (w *Writer) writeRound(c *chart, ms int64) {
 	if c.isChanged {
-		w.buf.WriteString(c.definition)
+		w.buf.WriteString(c.definition + " '' rtcollector\n")
 		for _, d := range c.dimensions {
 			fmt.Fprintf(&w.buf, "DIMENSION %s '' absolute 1 %d\n", quote(d), precision)
 		}
-		c.isChanged = false
+		for _, d := range c.ended {
+			fmt.Fprintf(&w.buf, "DIMENSION %s '' absolute 1 %d obsolete\n", quote(d), precision)
+		}
+		c.ended, c.isChanged = nil, false
 	}
 	w.buf.WriteString("BEGIN " + c.id)
-	if !c.last.IsZero() {
-		w.buf.WriteString(" " + strconv.FormatInt(at.Sub(c.last).Microseconds(), 10))
+	if c.last > 0 && ms > c.last { // a late part of an instant has no time of its own
+		w.buf.WriteString(" " + strconv.FormatInt((ms-c.last)*1000, 10))
 	}
-	c.last = at
+	c.last = max(c.last, ms)
 	for _, v := range c.values {
 		fmt.Fprintf(&w.buf, "\nSET %s = %d", quote(v.dimension), v.number)
 	}
@@ -166,9 +209,19 @@ func (w *Writer) writeRound(c *chart, at time.Time) {
 	c.values = c.values[:0]
 }
 
-// dimensionOf returns the ID of the dimension of a series: the values of its instance labels.
-func dimensionOf(s *telemetry.Series) string {
+// dimensionOf returns the ID of the dimension of a series: the values of its instance labels, or all labels with their names if another series has
+// these values. The series of another host begin with it.
+func (w *Writer) dimensionOf(s *telemetry.Series, isLong bool) string {
 	var parts []string
+	if s.Host() != w.host {
+		parts = append(parts, plain(s.Host()))
+	}
+	if isLong {
+		for _, l := range s.Labels() {
+			parts = append(parts, plain(l.Key+":"+l.Value))
+		}
+		return strings.Join(parts, " ")
+	}
 	for _, l := range s.Instance() {
 		parts = append(parts, plain(l.Value))
 	}

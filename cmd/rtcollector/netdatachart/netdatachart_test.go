@@ -15,7 +15,7 @@ import (
 
 func TestWriter(t *testing.T) {
 	var out bytes.Buffer
-	w := New(&out, 2*time.Second, func(error) { t.Error("stopped") })
+	w := New(&out, "atila", 2*time.Second, func(error) { t.Error("stopped") })
 	f := telemetry.NewFactory("atila", "linux_net", nil)
 	rate := func(iface string) *telemetry.Series {
 		return f.Gauge("net_rx_bytes_rate", telemetry.Bytes.PerSecond(), telemetry.Label{Key: "iface", Value: iface})
@@ -31,12 +31,12 @@ func TestWriter(t *testing.T) {
 		}
 		return out.String()
 	}
-	want := `CHART rtcollector.net_rx_bytes_rate '' 'net rx bytes rate' 'bytes/s' 'linux_net' rtcollector.net_rx_bytes_rate line 90000 2 '' rtcollector 'linux_net'
+	want := `CHART rtcollector.net_rx_bytes_rate '' 'net rx bytes rate' 'bytes/s' 'linux_net' rtcollector.net_rx_bytes_rate line 90000 2 '' rtcollector
 DIMENSION 'eth0' '' absolute 1 1000
 BEGIN rtcollector.net_rx_bytes_rate
 SET 'eth0' = 1500
 END
-CHART rtcollector.system_load1 '' 'system load1' 'value' 'linux_net' rtcollector.system_load1 line 90000 2 '' rtcollector 'linux_net'
+CHART rtcollector.system_load1 '' 'system load1' 'value' 'linux_net' rtcollector.system_load1 line 90000 2 '' rtcollector
 DIMENSION 'value' '' absolute 1 1000
 BEGIN rtcollector.system_load1
 SET 'value' = 250
@@ -45,7 +45,7 @@ END
 	if diff := cmp.Diff(want, write(0, func(b *telemetry.Batch) { b.Add(eth0, 1.5); b.Add(load, 0.25) })); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	want = `CHART rtcollector.net_rx_bytes_rate '' 'net rx bytes rate' 'bytes/s' 'linux_net' rtcollector.net_rx_bytes_rate line 90000 2 '' rtcollector 'linux_net'
+	want = `CHART rtcollector.net_rx_bytes_rate '' 'net rx bytes rate' 'bytes/s' 'linux_net' rtcollector.net_rx_bytes_rate line 90000 2 '' rtcollector
 DIMENSION 'eth0' '' absolute 1 1000
 DIMENSION 'it_s_0' '' absolute 1 1000
 BEGIN rtcollector.net_rx_bytes_rate 2000000
@@ -55,6 +55,68 @@ END
 `
 	if diff := cmp.Diff(want, write(2*time.Second, func(b *telemetry.Batch) { b.Add(eth0, 2); b.Add(odd, 3) })); diff != "" {
 		t.Errorf("a new dimension: -want +got\n%s", diff)
+	}
+}
+
+// TestSeriesOfOneName: inputs of one kind share a chart and its round, and label sets with equal values, and hosts, have dimensions of their own.
+func TestSeriesOfOneName(t *testing.T) {
+	var out bytes.Buffer
+	w := New(&out, "h", time.Second, func(error) { t.Error("stopped") })
+	f := telemetry.NewFactory("h", "exec", nil)
+	label := func(key string) telemetry.Label { return telemetry.Label{Key: key, Value: "1"} }
+	a, b, c := f.Gauge("x", telemetry.None, label("a")), f.Gauge("x", telemetry.None, label("b")), f.On("router").Gauge("x", telemetry.None, label("a"))
+	at := time.Unix(1_700_000_000, 0)
+	batch := func(after time.Duration, s *telemetry.Series, v float64) *telemetry.Batch {
+		b := telemetry.NewBatch(at.Add(after), at.Add(after+time.Millisecond), 1)
+		b.Add(s, v)
+		return b
+	}
+	write := func(batches ...*telemetry.Batch) string {
+		out.Reset()
+		if err := w.WriteMetrics(t.Context(), batches); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	const chart = "CHART rtcollector.x '' 'x' 'value' 'exec' rtcollector.x line 90000 1"
+	want := chart + ` '' rtcollector
+DIMENSION '1' '' absolute 1 1000
+DIMENSION 'b:1 host:h source:exec' '' absolute 1 1000
+DIMENSION 'router 1' '' absolute 1 1000
+BEGIN rtcollector.x
+SET '1' = 1000
+SET 'b:1 host:h source:exec' = 2000
+SET 'router 1' = 3000
+END
+BEGIN rtcollector.x 1000000
+SET '1' = 4000
+END
+`
+	if diff := cmp.Diff(want, write(batch(time.Second, a, 4), batch(0, a, 1), batch(0, b, 2), batch(0, c, 3))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := write(batch(time.Second, b, 5)); got != "BEGIN rtcollector.x\nSET 'b:1 host:h source:exec' = 5000\nEND\n" {
+		t.Errorf("a late part of an instant: %s", got)
+	}
+	end := telemetry.NewBatch(at.Add(2*time.Second), at.Add(2*time.Second), 1)
+	end.Add(a, 6)
+	end.End(b)
+	write(end)
+	if got := write(batch(3*time.Second, a, 7)); got != chart+` '' rtcollector
+DIMENSION '1' '' absolute 1 1000
+DIMENSION 'router 1' '' absolute 1 1000
+DIMENSION 'b:1 host:h source:exec' '' absolute 1 1000 obsolete
+BEGIN rtcollector.x 1000000
+SET '1' = 7000
+END
+` {
+		t.Errorf("after the end of a series: %s", got)
+	}
+	last := telemetry.NewBatch(at.Add(4*time.Second), at.Add(4*time.Second), 1)
+	last.End(a)
+	last.End(c)
+	if got := write(last); got != chart+" obsolete rtcollector\n" {
+		t.Errorf("after the end of all: %s", got)
 	}
 }
 
@@ -77,7 +139,7 @@ func (closed) Write([]byte) (int, error) { return 0, errors.New("closed") }
 
 func TestWriterStopsWithItsReader(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
-	w := New(closed{}, time.Second, stop)
+	w := New(closed{}, "h", time.Second, stop)
 	b := telemetry.NewBatch(time.Now(), time.Now(), 1)
 	b.Add(telemetry.NewFactory("h", "s", nil).Gauge("x", telemetry.None), 1)
 	if err := w.WriteMetrics(t.Context(), []*telemetry.Batch{b}); err == nil || ctx.Err() == nil {
