@@ -499,6 +499,19 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// TestNothingIsSettledWhereNobodyListens: a write that counts as progress would be lost, and would be tried again at once.
+func TestNothingIsSettledWhereNobodyListens(t *testing.T) {
+	s, log := newSender(t, defaults("udp:127.0.0.1:1"), false)
+	for n := range 5 {
+		if w := write(t.Context(), s, counting(0, 5000)); w.Err == nil || w.Settled != 0 || !strings.Contains(w.Err.Error(), "cannot be reached: start it") {
+			t.Errorf("write %d: %+v", n, w)
+		}
+	}
+	if strings.Contains(log.String(), "closed the connection") {
+		t.Error(log)
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("paths of sockets differ")

@@ -2,6 +2,7 @@ package linesender
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ import (
 const (
 	// chunkSize is how many bytes are collected before they are written.
 	chunkSize = 64 << 10
+
+	// refusalTime is how long a refusal of a datagram (ICMP) may take.
+	refusalTime = 50 * time.Millisecond
 
 	// datagramSize is the limit of a datagram, so that it fits into an Ethernet frame with IPv6.
 	datagramSize = 1432
@@ -97,7 +101,10 @@ func (s *stream) connect(ctx context.Context) error {
 			continue
 		}
 		_ = s.close()
-		if i != s.at || i > 0 {
+		switch {
+		case i == 0 && s.at > 0:
+			s.env.Log.Info("writing to the preferred destination again", "destination", s.places[i].String())
+		case i > 0:
 			s.env.Log.Warn("writing to another destination", "destination", s.places[i].String(), "preferred", s.places[0].String())
 		}
 		s.link, s.at, s.first, s.tried, s.fresh = l, i, 0, time.Now(), true
@@ -126,16 +133,23 @@ func (s *stream) send(ctx context.Context, points []point) (settled int, said re
 		return 0, refusals{}, err
 	}
 	stop := context.AfterFunc(ctx, s.link.wire.abortWrites)
-	err = s.write(points)
+	rest := points
+	if s.link.wire.isDatagram() && s.fresh {
+		err, rest = s.probe(ctx, points[:1]), points[1:]
+	}
+	if err == nil {
+		err = s.write(rest)
+	}
 	if err == nil {
 		err = s.link.awaitAcknowledgement(ctx)
 	}
 	ended := !stop()
 	settled = len(points)
-	if err != nil {
+	switch isDatagram := s.link.wire.isDatagram(); {
+	case isDatagram && (err != nil || s.link.isClosed()): // nobody listens there, and nothing tells since when
+		settled, err = 0, cmp.Or(err, s.link.readError())
+	case err != nil:
 		settled = s.countArrived()
-	} else if s.link.wire.isDatagram() && s.link.isClosed() { // nobody listens there
-		settled, err = 0, s.link.readError()
 	}
 	s.collectAnswers()
 	switch {
@@ -156,6 +170,23 @@ func (s *stream) send(ctx context.Context, points []point) (settled int, said re
 	s.ends = s.ends[:0]
 	said, s.refused = s.refused, refusals{}
 	return settled, said, err
+}
+
+// probe sends a datagram to a place that has not had one yet. A place where nobody listens accepts the first, and refuses it a little later.
+func (s *stream) probe(ctx context.Context, points []point) error {
+	if err := s.write(points); err != nil {
+		return err
+	}
+	refusal := time.NewTimer(refusalTime)
+	defer refusal.Stop()
+	select {
+	case <-s.link.closed:
+		return s.link.readError()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-refusal.C:
+		return nil
+	}
 }
 
 // cmpErr prefers why the destination closed the connection to "broken pipe".
@@ -267,7 +298,7 @@ func findLine(chunk []byte, answer string) string {
 
 // noticeClosing warns about a destination that closes the connection after its first write, because what was on the way then is lost.
 func (s *stream) noticeClosing() {
-	if s.fresh || s.warnedClosing || s.tried.IsZero() {
+	if s.fresh || s.warnedClosing || s.tried.IsZero() || s.link.wire.isDatagram() {
 		return
 	}
 	s.warnedClosing = true

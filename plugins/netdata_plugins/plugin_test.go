@@ -18,6 +18,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/internal/childproc"
 	"github.com/rtcollector/rtcollector/internal/metric"
+	"github.com/rtcollector/rtcollector/internal/pluginsd"
 	"github.com/rtcollector/rtcollector/internal/servicetest"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -249,6 +250,39 @@ read _
 		}
 		return err
 	})
+}
+
+// TestSeriesEnd: neither variables nor obsolete dimensions and charts hold room for series after their end.
+func TestSeriesEnd(t *testing.T) {
+	c := newCollected(telemetry.NewFactory("h", "netdata_plugins", nil), defaults())
+	run := c.newRun()
+	p := pluginsd.NewParser("x", 1, run)
+	feed := func(lines ...string) {
+		t.Helper()
+		for _, line := range lines {
+			if err := p.Line([]byte(line), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	alive := func(want int) {
+		t.Helper()
+		if len(c.series) != want {
+			t.Errorf("%d series are alive, want %d: %q", len(c.series), want, slices.Sorted(maps.Keys(c.series)))
+		}
+	}
+	feed("CHART a.b", "DIMENSION x", "DIMENSION y", "VARIABLE CHART v = 1", "VARIABLE CHART v = 2", "VARIABLE GLOBAL w = 3", "BEGIN a.b", "SET x = 1", "SET y = 1", "END")
+	alive(4)
+	feed("CHART a.b", "DIMENSION y '' absolute 1 1 obsolete", "BEGIN a.b", "SET x = 1", "END")
+	alive(3)
+	feed("CHART a.b '' t u f c line 1 1 obsolete")
+	alive(1)
+	run.end()
+	alive(0)
+	out := telemetry.NewBatch(time.Now(), time.Now(), 0)
+	if err := c.deliver(out); err != nil || len(out.Ended()) != 4 {
+		t.Errorf("%d series ended, %v", len(out.Ended()), err)
+	}
 }
 
 // TestNext has the rules of when a plugin starts again.

@@ -181,3 +181,15 @@ func TestInstancesDiffer(t *testing.T) {
 		t.Error(a, b)
 	}
 }
+
+// TestMetricsWithoutDocumentation: what commands and plugins print has no text of another metric.
+func TestMetricsWithoutDocumentation(t *testing.T) {
+	a := App{Inputs: pluginsall.Catalog()}
+	find := a.metricFinder()
+	if m, ok := find("anything_at_all"); ok {
+		t.Errorf("it is documented as %q", m.Source)
+	}
+	if _, ok := find("mem_used"); !ok {
+		t.Error("mem_used has no documentation")
+	}
+}
