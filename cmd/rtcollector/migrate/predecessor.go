@@ -15,7 +15,7 @@ func (t *translation) translatePredecessor(data []byte) error {
 		return yamlError{err}
 	}
 	if file.Kind != yaml.DocumentNode || file.Content[0].Kind != yaml.MappingNode {
-		return errors.New("1:1: is no map of settings")
+		return errors.New("1:1: is not a map of settings")
 	}
 	root := file.Content[0]
 	t.document.whole = root
