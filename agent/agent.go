@@ -207,6 +207,6 @@ func (a *Agent) startWriter(w *writer, start time.Time) {
 func (a *Agent) startInput(in *input, start time.Time) {
 	r := a.running
 	in.ctx, in.cancel = context.WithCancel(r.stop)
-	in.gathers, in.cancelGathers = context.WithCancel(r.gathers)
+	in.gathers, in.cancelGathers = context.WithCancel(r.gathers) //nolint:gosec // stopInput calls it
 	r.inputs.run(in.spec.ID, func() { in.run(start) })
 }

@@ -168,6 +168,7 @@ func (a *Agent) handOver(old, successor *writer) error {
 func (a *Agent) removeWriter(w *writer) (errs []error) {
 	if a.running != nil {
 		close(w.drain)
+		defer w.cancel()
 		err := a.waitStopped(w.done, a.grace/2, "output", w.id)
 		if err != nil {
 			w.cancel()
@@ -225,6 +226,7 @@ func (a *Agent) switchInputs(c Config, built map[string]plugins.Input) (errs []e
 // stopInput ends an input. A gather that is running has a quarter of the grace to complete.
 func (a *Agent) stopInput(in *input) error {
 	in.cancel()
+	defer in.cancelGathers() // frees the context, which would stay with its parent
 	defer time.AfterFunc(a.grace/4, in.cancelGathers).Stop()
 	return a.waitStopped(in.done, a.grace, "input", in.spec.ID)
 }

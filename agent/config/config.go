@@ -3,6 +3,7 @@
 //   - config.go: [Load] and [Parse], the way from a file to a [Config]; the top-level [Settings]; syntax errors.
 //   - build.go: the lists of inputs and outputs. names.go: suggestions for unknown names.
 //   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
+//   - literals.go: finds credentials in the file, for warnings about its permissions.
 //   - indent.go: a frequent mistake of indentation that YAML accepts.
 //   - web.go: [Web], the settings of the web server.
 //   - fingerprint.go: hashes that tell whether a component must be built again.
@@ -147,6 +148,7 @@ type Config struct {
 	Web      *Web // nil: no web server
 	Secrets  *secrets.Stores
 	Warnings conf.Problems
+	Literal  int // the line of the first credential that is written in the file; 0: there is none
 }
 
 // fileLayout is the top level of the file.
@@ -215,6 +217,7 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	}
 	var ps conf.Problems
 	splitIndentedItems(&ps, top, data)
+	literal := firstLiteral(top)
 	expandEnv(&ps, top, "", env.Getenv)
 	removeExtensions(top)
 	c, r, found := decodeAll(top, env)
@@ -231,7 +234,7 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	if env.CheckSecrets && stores != nil {
 		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores, env.AllowMissingSecrets)
 	}
-	c.Secrets = stores
+	c.Secrets, c.Literal = stores, literal
 	ps = append(ps, dropReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
 	if err := ps.Err(); err != nil {

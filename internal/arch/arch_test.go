@@ -23,7 +23,7 @@ const module = "github.com/rtcollector/rtcollector"
 var layers = [][]string{
 	// Floor 1: internal and buffer.
 	{"internal/embedded/resp", "internal/embedded/resptest", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/units", "internal/cmdline", "internal/crew", "internal/pause", "internal/shared", "internal/pdh", "internal/wevt", "internal/guard", "internal/netx", "internal/simplepattern", "internal/servicetest", "internal/arch", "buffer"},
-	{"internal/metric", "internal/pluginsd", "internal/cgroup", "internal/sockets", "internal/childproc", "internal/embedded/keyspace"},
+	{"internal/capability", "internal/metric", "internal/pluginsd", "internal/cgroup", "internal/sockets", "internal/childproc", "internal/embedded/keyspace"},
 	{"internal/catalog", "internal/sysinfo", "internal/bpf", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/redisconn", "internal/httpx", "internal/httpauth", "internal/promname", "internal/tskey", "internal/syslogmsg", "internal/connlog", "internal/procclass", "internal/proclog", "internal/proctable", "internal/embedded/search", "internal/catalog/*", "internal/sysinfo/*", "internal/tlsx/*"},
 	{"internal/tsread", "internal/httpserve", "internal/linesender", "internal/procusage", "internal/remotename", "internal/embedded", "internal/redisconn/*", "internal/httpx/*"},
@@ -56,8 +56,8 @@ var bans = []struct {
 	why     string
 }{
 	{"log", nil, "log/slog is the only logger"},
-	{"os/exec", []string{"internal/childproc", "internal/servicetest", "internal/linesender/receivertest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin", "internal/tools/genbpf", "internal/tools/custom", "internal/tools/release"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
-	{"unsafe", []string{"internal/pdh", "internal/wevt", "internal/sysinfo"}, "not worth it, except to call functions of Windows and ntp_adjtime(2), which golang.org/x/sys does not have"},
+	{"os/exec", []string{"internal/childproc", "internal/servicetest", "internal/linesender/receivertest", "cmd/rtcollector/cli", "internal/tools/runtests", "internal/tools/newplugin", "internal/tools/genbpf", "internal/tools/custom", "internal/tools/licences", "internal/tools/release"}, "inputs read files and sockets; those that run programs do so with childproc, and the command line runs a pager"},
+	{"unsafe", []string{"internal/pdh", "internal/wevt", "internal/sysinfo", "internal/capability"}, "not worth it, except to call functions of Windows, and ntp_adjtime(2) and capset(2) of all threads, which golang.org/x/sys does not have"},
 	{"gopkg.in/yaml.v3", []string{"cmd/rtcollector/migrate", "internal/conf", "agent/config", "internal/catalog", "internal/catalog/catalogtest", "secrets/secretstest"},
 		"plugins and the agent never see YAML"},
 }

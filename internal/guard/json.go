@@ -12,7 +12,7 @@ func EstimateJSON(document []byte) int64 {
 		case '{', '[':
 			cost += element
 			if depth++; depth < len(isObject) {
-				isObject[depth] = document[i] == '{'
+				isObject[depth] = document[i] == '{' //nolint:gosec // depth is below its length
 			}
 		case '}', ']':
 			depth = max(0, depth-1)

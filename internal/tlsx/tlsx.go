@@ -58,7 +58,7 @@ func (c *Config) Client(host string) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         max(tls.VersionTLS12, uint16(c.MinVersion)),
 		ServerName:         host,
-		InsecureSkipVerify: c.InsecureSkipVerify, // only if the user has set it
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // only if the user has set it
 	}
 	if c.ServerName != "" {
 		config.ServerName = c.ServerName

@@ -51,6 +51,9 @@ func Defaults() Config {
 	return Config{Path: "/var/lib/rtcollector/events.db", KeepEvents: conf.Duration(7 * day), KeepTotals: conf.Duration(400 * day), MaxSize: 256 << 20}
 }
 
+// StateFiles implements catalog.Stateful.
+func (c *Config) StateFiles() []string { return []string{c.Path} }
+
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error

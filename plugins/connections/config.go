@@ -173,6 +173,7 @@ func (c *Config) Privileges() (all []catalog.Privilege) {
 		})
 	}
 	all = append(all, catalog.Privilege{Capabilities: "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH", Without: "which processes of other users have the connections"})
+	all = append(all, catalog.Privilege{Capabilities: "CAP_SYS_ADMIN", Without: "connections in other network namespaces, such as those of containers, that eBPF does not report"})
 	if c.Domains == domainsCapture {
 		all = append(all, catalog.Privilege{Capabilities: "CAP_NET_RAW", Without: "the names in DNS answers and TLS"})
 	}

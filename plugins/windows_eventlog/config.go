@@ -45,6 +45,9 @@ func (s start) position() wevt.Start {
 	return wevt.FromNow
 }
 
+// StateFiles implements catalog.Stateful.
+func (c *Config) StateFiles() []string { return []string{c.StateDir} }
+
 // Validate implements conf.Validator.
 func (c *Config) Validate() error {
 	var errs []error

@@ -112,6 +112,9 @@ func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*confi
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(a.Stderr, "warning:", w.Error())
 	}
+	for _, w := range fileWarnings(path, cfg) {
+		fmt.Fprintln(a.Stderr, "warning:", w)
+	}
 	return cfg, path, nil
 }
 

@@ -9,83 +9,19 @@ import (
 	"text/tabwriter"
 
 	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/internal/capability"
 	"github.com/rtcollector/rtcollector/internal/catalog"
 	"github.com/rtcollector/rtcollector/internal/hostfs"
-	"github.com/rtcollector/rtcollector/internal/scan"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
-// capabilityBit returns the number of a capability that an input may need (include/uapi/linux/capability.h), or -1.
-func capabilityBit(name string) int {
-	switch name {
-	case "CAP_DAC_READ_SEARCH":
-		return 2
-	case "CAP_SETGID":
-		return 6
-	case "CAP_SETUID":
-		return 7
-	case "CAP_NET_BIND_SERVICE":
-		return 10
-	case "CAP_NET_ADMIN":
-		return 12
-	case "CAP_NET_RAW":
-		return 13
-	case "CAP_SYS_PTRACE":
-		return 19
-	case "CAP_SYS_ADMIN":
-		return 21
-	case "CAP_PERFMON":
-		return 38
-	case "CAP_BPF":
-		return 39
-	}
-	return -1
-}
-
-// capabilities are the rights of a process: a bit for each capability.
-type capabilities uint64
-
-// has reports whether a capability is there. CAP_SYS_ADMIN comprises those that were split from it in Linux 5.8.
-func (c capabilities) has(name string) bool {
-	isSet := func(name string) bool {
-		bit := capabilityBit(name)
-		return bit >= 0 && c>>bit&1 == 1
-	}
-	wasSplit := name == "CAP_BPF" || name == "CAP_PERFMON"
-	return isSet(name) || wasSplit && isSet("CAP_SYS_ADMIN")
-}
-
-// lacks returns which of some capabilities are not there.
-func (c capabilities) lacks(wanted string) (lacking []string) {
-	for _, name := range strings.Fields(wanted) {
-		if !c.has(name) {
-			lacking = append(lacking, name)
-		}
-	}
-	return lacking
-}
-
 // ownCapabilities returns the effective capabilities of this process. ok is false on systems without capabilities.
-func ownCapabilities() (c capabilities, ok bool) {
+func ownCapabilities() (own capability.Set, ok bool) {
 	data, err := hostfs.SelfFile("status").Read()
 	if err != nil {
 		return 0, false
 	}
-	return parseCapabilities(data)
-}
-
-// parseCapabilities finds the line CapEff in /proc/PID/status (proc(5)): 16 hexadecimal digits.
-func parseCapabilities(status []byte) (c capabilities, ok bool) {
-	for len(status) > 0 {
-		var line []byte
-		line, status = scan.CutLine(status)
-		name, rest := scan.CutField(line)
-		if string(name) == "CapEff:" {
-			_, err := fmt.Sscanf(string(rest), "%x", &c)
-			return c, err == nil
-		}
-	}
-	return 0, false
+	return capability.Parse(data)
 }
 
 // need is what an input needs to be permitted.
@@ -126,7 +62,7 @@ func (a *App) printPrivileges(cfg *config.Config) error {
 	t := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "INPUT\tNEEDS\tLACKS\tFOR")
 	for _, n := range all {
-		lacks := has.lacks(n.Capabilities)
+		lacks := has.Lacks(n.Capabilities)
 		lacking = append(lacking, lacks...)
 		wanted = append(wanted, strings.Fields(n.Capabilities)...)
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", terminal.Line(n.input), n.Capabilities, cmp.Or(strings.Join(lacks, " "), "–"), terminal.Line(n.Without))

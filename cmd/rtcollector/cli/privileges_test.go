@@ -8,30 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rtcollector/rtcollector/internal/capability"
 	"github.com/rtcollector/rtcollector/internal/catalog"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	"github.com/rtcollector/rtcollector/plugins/all"
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"
 )
-
-func TestCapabilities(t *testing.T) {
-	for status, want := range map[string]string{
-		"Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n": "",
-		"CapEff:\t0000000000000000\n":                       "CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH",
-		"CapEff:\t0000000000200000\n":                       "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH", // CAP_SYS_ADMIN
-		"CapEff:\t0000008000080000\n":                       "CAP_PERFMON CAP_DAC_READ_SEARCH",
-	} {
-		c, ok := parseCapabilities([]byte(status))
-		if got := strings.Join(c.lacks("CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH"), " "); got != want || !ok {
-			t.Errorf("%q lacks %q, want %q", status, got, want)
-		}
-	}
-	for _, bad := range []string{"", "CapPrm:\t1\n", "CapEff:\tx\n"} {
-		if _, ok := parseCapabilities([]byte(bad)); ok {
-			t.Errorf("%q has capabilities", bad)
-		}
-	}
-}
 
 // Every capability that an input needs is known to the command, so that it can say whether it is there.
 func TestInputsNeedKnownCapabilities(t *testing.T) {
@@ -46,7 +28,7 @@ func TestInputsNeedKnownCapabilities(t *testing.T) {
 		privileged++
 		for _, one := range p.Privileges() {
 			for _, name := range strings.Fields(one.Capabilities) {
-				if capabilityBit(name) < 0 || one.Without == "" {
+				if !capability.IsKnown(name) || one.Without == "" {
 					t.Errorf("%s: %+v", d.Name(), one)
 				}
 			}

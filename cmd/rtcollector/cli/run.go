@@ -39,6 +39,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	if err != nil {
 		return err
 	}
+	dropRights(cfg, log)
 	waitForWeb, err := a.startWeb(ctx, cfg, ag, ac.Self, log)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ func members(t target, binary, docs string) []member {
 	all := []member{
 		{filepath.Base(binary), binary, 0o755},
 		{"LICENSE", "LICENSE", 0o644},
+		{thirdParty, filepath.Join(docs, thirdParty), 0o644},
 		{"README.md", "README.md", 0o644},
 		{"CHANGELOG.md", "CHANGELOG.md", 0o644},
 		{"config.example.yaml", "config.example.yaml", 0o644},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/cli"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/service"
+	"github.com/rtcollector/rtcollector/internal/tools/licences"
 	outputsall "github.com/rtcollector/rtcollector/outputs/all"
 	pluginsall "github.com/rtcollector/rtcollector/plugins/all"
 	secretsall "github.com/rtcollector/rtcollector/secrets/all"
@@ -53,8 +54,15 @@ func (r *release) writeDocuments(dir string) error {
 			write("service."+system, []byte(f.Content), nil)
 		}
 	}
+	modules, err := licences.Find("./cmd/rtcollector", licences.Systems()...)
+	var texts bytes.Buffer
+	err = errors.Join(err, licences.Write(&texts, modules))
+	write(thirdParty, texts.Bytes(), err)
 	return errors.Join(errs...)
 }
+
+// thirdParty is the name of the file with the licences of the modules that the program contains.
+const thirdParty = "third-party-licences.txt"
 
 func app(version string, stdout io.Writer) cli.App {
 	return cli.App{

@@ -110,6 +110,7 @@ func (r *release) describePackages(t target, binary, docs, work string) nfpmConf
 	}
 	add(nfpmContent{Source: "README.md", Path: "/usr/share/doc/rtcollector/README.md"}, 0o644)
 	add(nfpmContent{Source: filepath.Join(work, "CHANGELOG.md.gz"), Path: "/usr/share/doc/rtcollector/CHANGELOG.md.gz"}, 0o644)
+	add(nfpmContent{Source: doc(thirdParty), Path: "/usr/share/doc/rtcollector/" + thirdParty}, 0o644)
 	add(nfpmContent{Source: "LICENSE", Path: "/usr/share/doc/rtcollector/copyright"}, 0o644)
 	scripts := "internal/tools/release/scripts/"
 	return nfpmConfig{

@@ -128,7 +128,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, status int, messa
 	switch {
 	case status == http.StatusUnauthorized && r.Method == http.MethodGet && isPage(r):
 		w.Header().Del("WWW-Authenticate")
-		http.Redirect(w, r, loginPath+"?next="+escapeNext(r.URL), http.StatusSeeOther)
+		http.Redirect(w, r, loginPath+"?next="+escapeNext(r.URL), http.StatusSeeOther) //nolint:gosec // to our own path; what follows is escaped
 	case strings.HasPrefix(r.URL.Path, "/api/v1/"):
 		writePrometheusError(w, status, message)
 	default:

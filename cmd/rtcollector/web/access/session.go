@@ -52,7 +52,7 @@ func (k *sessionKeys) isValid(value string, credential httpserve.Digest) bool {
 
 // cookie returns the cookie with a value; "" removes it.
 func (g *Guard) cookie(r *http.Request, value string) *http.Cookie {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // not Secure where the page is not: it would never be sent
 		Name: cookieName, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionTime / time.Second),
 		Secure: g.settings.TLS || r.Header.Get("X-Forwarded-Proto") == "https",
 	}

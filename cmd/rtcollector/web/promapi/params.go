@@ -36,7 +36,7 @@ func readParams(w http.ResponseWriter, r *http.Request) (params, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	err := r.ParseForm()
 	if err == nil {
-		err = r.ParseMultipartForm(MaxBody)
+		err = r.ParseMultipartForm(MaxBody) //nolint:gosec // the body is limited above
 	}
 	if errors.Is(err, http.ErrNotMultipart) {
 		err = nil
