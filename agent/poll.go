@@ -37,10 +37,13 @@ type poller struct {
 	panics  int // in a row
 	isLate  atomic.Bool
 	pulse   pulse
+
+	suspended func() time.Duration // how long the machine has slept since its start
+	slept     time.Duration        // the same, without the noise of reading two clocks
 }
 
 func newPoller(in *input) *poller {
-	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse()}
+	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), suspended: suspended}
 	if p.timeout == 0 {
 		p.timeout = in.spec.Interval
 	}
@@ -60,6 +63,7 @@ func (p *poller) run(ctx, gathers context.Context, start time.Time) {
 		return s.wait(ctx)
 	}
 	for wait() {
+		s.follow(time.Now())
 		p.gather(gathers, s.due)
 		if p.panics >= maxPanics {
 			p.pulse.waits(parkedPause)
@@ -78,7 +82,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	defer cancel()
 	overdue := time.AfterFunc(p.timeout, p.reportOverdue)
 	began := time.Now()
-	b := p.batches.New(scheduled, began)
+	b := p.batches.New(scheduled, began.Add(p.timeAsleep()))
 	p.pulse.works()
 	err := crew.Catch(func() error { return p.input.live.Gatherer.Gather(limited, b) })
 	p.pulse.waits(0)
@@ -97,6 +101,15 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 		in.log.Info("input answers in time again")
 	}
 	p.report(ctx, err, onTime)
+}
+
+// timeAsleep returns how long the machine has slept since its start. The counters of other machines went on meanwhile, so rates divide by this
+// time as well; Go's monotonic clock stands still.
+func (p *poller) timeAsleep() time.Duration {
+	if d := p.suspended(); d-p.slept > time.Second {
+		p.slept = d
+	}
+	return p.slept
 }
 
 // limit returns the context of a gather. Its deadline leaves time to deliver what was read before the timeout.

@@ -23,18 +23,20 @@ const (
 type schedule struct {
 	interval time.Duration
 	delay    time.Duration
-	due      time.Time // the current instant; the work starts a delay later
+	due      time.Time // the current instant, by the wall clock; the work starts a delay later
+	reached  time.Time // when the instant is reached by the monotonic clock, which nobody sets
 }
 
 // newSchedule returns a schedule that is due at start first.
 func newSchedule(start time.Time, interval, delay time.Duration) schedule {
-	return schedule{interval: interval, delay: delay, due: start}
+	return schedule{interval: interval, delay: delay, due: start, reached: start}
 }
 
 // skipShortFirst makes the first multiple of the interval the first instant if it is so close to the start that rates
 // between the two would be noise.
 func (s *schedule) skipShortFirst() {
 	if next := s.next(s.due); next.Sub(s.due) < minFirstDelta {
+		s.reached = s.reached.Add(next.Sub(s.due))
 		s.due = next
 	}
 }
@@ -45,11 +47,20 @@ func (s *schedule) wait(ctx context.Context) bool { return pause.Sleep(ctx, s.re
 // remaining returns the time until the work is due.
 func (s *schedule) remaining() time.Duration { return time.Until(s.due.Add(s.delay)) }
 
-// advance moves to the first instant after now and returns how many instants were missed in between.
+// follow makes the current instant the latest one before now, if the wall clock was set by more than an interval since the instant was
+// chosen, or if the machine has slept. Otherwise the samples would carry a time of the clock before.
+func (s *schedule) follow(now time.Time) {
+	if off := now.Round(0).Sub(s.due); off < -s.interval || off > s.interval && now.Sub(s.reached) < s.interval {
+		s.due = now.Truncate(s.interval)
+	}
+}
+
+// advance moves to the first instant after now and returns how many instants were missed in between. Those that were skipped because the
+// wall clock was set do not count.
 func (s *schedule) advance(now time.Time) (missed int) {
-	next := s.next(now)
-	missed = int(max(0, (next.Sub(s.due)-1)/s.interval))
-	s.due = next
+	missed = int(max(0, now.Sub(s.reached)/s.interval))
+	s.due = s.next(now)
+	s.reached = now.Add(s.due.Sub(now.Round(0)))
 	return missed
 }
 

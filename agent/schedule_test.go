@@ -18,12 +18,45 @@ func TestScheduleAdvances(t *testing.T) {
 		"slow":                       {25, 0, 30, 2},
 		"timer fired a little early": {9.999, 10, 20, 0},
 		"clock was set back":         {-3600, 10, -3590, 0},
-		"clock was set forward":      {3600, 10, 3610, 359},
 	} {
 		s := newSchedule(second(tc.due), 10*time.Second, 0)
 		if missed := s.advance(second(tc.now)); !s.due.Equal(second(tc.next)) || missed != tc.missed {
 			t.Errorf("%s: %v and %d missed, want %v and %d", name, s.due, missed, second(tc.next), tc.missed)
 		}
+	}
+}
+
+// The wall clock is set while an input waits for its next instant. Its sample has a time of the new clock, and no tick counts as missed.
+func TestScheduleFollowsTheClock(t *testing.T) {
+	start := time.Now() // has a monotonic reading, as the times of the agent do
+	start = start.Add(start.Truncate(10 * time.Second).Sub(start.Round(0)))
+	for name, tc := range map[string]struct {
+		set, late       time.Duration // by how much the clock was set, and how late the work starts
+		due, next, miss int           // seconds after the start, by the new clock
+	}{
+		"not":                {0, 0, 10, 20, 0},
+		"not, but late":      {0, 25 * time.Second, 10, 40, 2},
+		"a little forward":   {3 * time.Second, 0, 10, 20, 0},
+		"a little back":      {-3 * time.Second, 0, 10, 20, 0},
+		"an hour forward":    {time.Hour, 0, 3610, 3620, 0},
+		"an hour back":       {-time.Hour, 0, -3590, -3580, 0},
+		"slept for a minute": {time.Minute, 0, 70, 80, 0}, // the monotonic clock stands still
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSchedule(start, 10*time.Second, 0)
+			s.advance(start.Add(time.Millisecond))
+			// Both clocks move by the time that the wall clock was set, and with them what the monotonic clock is compared with.
+			now := start.Add(10*time.Second + time.Millisecond + tc.late + tc.set)
+			s.reached = s.reached.Add(tc.set)
+			s.follow(now)
+			at := func(seconds int) time.Time { return start.Round(0).Add(time.Duration(seconds) * time.Second) }
+			if !s.due.Equal(at(tc.due)) {
+				t.Errorf("the sample has the time %v, want %v", s.due, at(tc.due))
+			}
+			if missed := s.advance(now); missed != tc.miss || !s.due.Equal(at(tc.next)) {
+				t.Errorf("%d missed and the next at %v, want %d and %v", missed, s.due, tc.miss, at(tc.next))
+			}
+		})
 	}
 }
 

@@ -4,19 +4,19 @@ import "testing"
 
 func TestFirstLiteral(t *testing.T) {
 	for text, want := range map[string]int{
-		"outputs:\n  - redistimeseries: {host: h, username: u}\n":                0,
-		"outputs:\n  - redistimeseries:\n      password: hunter2\n":              3,
+		"outputs:\n  - redistimeseries: {host: h, username: u}\n":                 0,
+		"outputs:\n  - redistimeseries:\n      password: hunter2\n":               3,
 		"outputs:\n  - redistimeseries:\n      password: secret:redis/password\n": 0,
-		"outputs:\n  - redistimeseries:\n      password: \"${PW:-}\"\n":          0,
-		"outputs:\n  - redistimeseries: {password: \"\"}\n":                      0,
-		"outputs:\n  - redistimeseries: {url: 'redis://:x@h:6379'}\n":            2,
-		"outputs:\n  - redistimeseries: {url: 'redis://u@h:6379'}\n":             0,
-		"outputs:\n  - redistimeseries: {url: 'redis://:${PW}@h:6379'}\n":        0,
-		"inputs:\n  - prometheus:\n      urls: [a, 'http://u:p@h/metrics']\n":    3,
-		"inputs:\n  - prometheus: {headers: {X-Api-Key: abc, Accept: text}}\n":   2,
-		"web: {auth: {token: sesame}}\n":                                         1,
-		"inputs:\n  - exec: {environment: {DB_PASSWORD: x}}\n":                   2,
-		"inputs: [{http_response: {password_file: /x, token: 12}}]\n":            1,
+		"outputs:\n  - redistimeseries:\n      password: \"${PW:-}\"\n":           0,
+		"outputs:\n  - redistimeseries: {password: \"\"}\n":                       0,
+		"outputs:\n  - redistimeseries: {url: 'redis://:x@h:6379'}\n":             2,
+		"outputs:\n  - redistimeseries: {url: 'redis://u@h:6379'}\n":              0,
+		"outputs:\n  - redistimeseries: {url: 'redis://:${PW}@h:6379'}\n":         0,
+		"inputs:\n  - prometheus:\n      urls: [a, 'http://u:p@h/metrics']\n":     3,
+		"inputs:\n  - prometheus: {headers: {X-Api-Key: abc, Accept: text}}\n":    2,
+		"web: {auth: {token: sesame}}\n":                                          1,
+		"inputs:\n  - exec: {environment: {DB_PASSWORD: x}}\n":                    2,
+		"inputs: [{http_response: {password_file: /x, token: 12}}]\n":             1,
 	} {
 		top, err := parseYAML([]byte(text))
 		if err != nil {

@@ -6,7 +6,7 @@ import "time"
 // it is read-only, so any number of outputs can read it without copies or locks.
 type Batch struct {
 	Time   int64     // scheduled instant of the gather and time of its samples, in milliseconds since the epoch
-	At     time.Time // when the gather began; rates divide by the difference between two of these
+	At     time.Time // when the gather began, by a clock that nobody sets; rates divide by the difference between two of these
 	Events []Event
 
 	points []point

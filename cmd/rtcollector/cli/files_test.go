@@ -17,9 +17,9 @@ func TestPermissionsOfFiles(t *testing.T) {
 		password, want        string
 	}{
 		"all well":           {0o755, 0o644, 0o600, "", ""},
-		"password, private":  {0o755, 0o600, 0o600, ", password: hunter2", ""},
-		"password, public":   {0o755, 0o644, 0o600, ", password: hunter2", ":3: a credential is written here"},
-		"reference, public":  {0o755, 0o644, 0o600, ", password: 'secret:none'", ""},
+		"private password":   {0o755, 0o600, 0o600, ", password: hunter2", ""},
+		"public password":    {0o755, 0o644, 0o600, ", password: hunter2", ":3: a credential is written here"},
+		"public reference":   {0o755, 0o644, 0o600, ", password: 'secret:none'", ""},
 		"config for all":     {0o755, 0o666, 0o600, "", "decide which programs the agent runs"},
 		"folder for all":     {0o777, 0o600, 0o600, "", "decide which programs the agent runs"},
 		"sticky folder":      {0o777 | os.ModeSticky, 0o600, 0o600, "", ""},
