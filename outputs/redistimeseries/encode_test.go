@@ -104,7 +104,7 @@ func TestUnknownRefusalIsRepeated(t *testing.T) {
 		w.request.judge(i, []byte(text))
 	}
 	w.samples.refusal = w.request.refusal
-	const want = "3 rejected: 1 older than the retention of their series\n2 refused: ERR TSDB: the moon is full"
+	const want = "3 rejected: 1 older than the retention of their series, or these have samples from the future (see \"Wrong clocks\" in docs/operating.md)\n2 refused: ERR TSDB: the moon is full"
 	if err := w.samples.rejected(3); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -51,7 +51,7 @@ func (v verdict) reason() string {
 func (v verdict) explain(refusal string) string {
 	switch v {
 	case tooOld:
-		return "older than the retention of their series"
+		return "older than the retention of their series, or these have samples from the future (see \"Wrong clocks\" in docs/operating.md)"
 	case duplicate:
 		return "at a time that is taken in a series with policy BLOCK"
 	case notValid:

@@ -154,7 +154,7 @@ func TestRejectedSamplesDoNotCostTheOthers(t *testing.T) {
 	b.AddAt(h, 8, start.UnixMilli()+102_000)
 	err := f.WriteMetrics(t.Context(), []*telemetry.Batch{b})
 	n, text := rejected(t, err)
-	want := "1 older than the retention of their series\n1 with a time or value that Redis cannot read\n2 not a number or infinite"
+	want := "1 older than the retention of their series, or these have samples from the future (see \"Wrong clocks\" in docs/operating.md)\n1 with a time or value that Redis cannot read\n2 not a number or infinite"
 	if diff := cmp.Diff(want, text); diff != "" || n != 4 {
 		t.Errorf("%d rejected:\n%s", n, diff)
 	}
