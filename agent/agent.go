@@ -10,7 +10,7 @@
 //     what goes wrong.
 //   - schedule.go: when an input is polled and an output is flushed. All knowledge about ticks is there.
 //   - router.go: hands the batches of inputs to the queues of all outputs.
-//   - queue.go: what waits for one output, samples and events apart.
+//   - queue.go: what waits for one output, samples and events apart. disk.go: its part on the disk, for outages.
 //   - writer.go: one output: open, flush, retry, drain, close. delivery.go takes portions from a queue and writes them;
 //     results.go counts and logs what became of them.
 //   - pulse.go: whether the loops of inputs and outputs still turn, for watchdogs.
@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rtcollector/rtcollector/buffer/disk"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/outputs"
@@ -47,6 +48,7 @@ const (
 	keyTook     = "took"
 	keySamples  = "samples"
 	keyEvents   = "buffered_events"
+	keyOnDisk   = "on_disk"
 )
 
 // Input describes an input and how it is polled.
@@ -79,6 +81,8 @@ type Config struct {
 	Limits
 	Inputs  []Input
 	Outputs []Output
+	Disk    Disk          // where outputs keep what they cannot write
+	Run     string        // the instance of this run ([outputs.Env.Instance]), which is part of the identity of events that are kept
 	Host    string        // the agents of different hosts work at slightly different times
 	Grace   time.Duration // the longest time from the stop signal until Run returns
 	Self    *selfstat.Registry
@@ -91,6 +95,9 @@ type Agent struct {
 	grace time.Duration
 	self  *selfstat.Registry
 	log   *slog.Logger
+	run   string
+	disk  Disk
+	store *disk.Store // nil: queues are in memory only
 
 	slots  telemetry.Slots
 	router router
@@ -113,7 +120,7 @@ type running struct {
 
 // New builds the inputs and outputs of c. Nothing runs and nothing is connected yet. Their statistics are in c.Self.
 func New(c Config) (*Agent, error) {
-	a := &Agent{host: c.Host, grace: c.Grace, self: c.Self, log: c.Log}
+	a := &Agent{host: c.Host, grace: c.Grace, self: c.Self, log: c.Log, run: c.Run, disk: c.Disk, store: openStore(c)}
 	if err := a.Apply(c); err != nil {
 		return nil, err
 	}
@@ -176,6 +183,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	for _, w := range a.router.set().writers {
 		errs = append(errs, w.giveUp()...)
+		w.logKept()
+	}
+	if a.store != nil {
+		a.store.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -24,7 +24,7 @@ import (
 //
 // Apply returns when the removed and replaced inputs and outputs have stopped, and waits for none of them longer than
 // Config.Grace. The error names those that did not stop, and states what a removed output could not write, which is also
-// counted as dropped. Host, Grace, Self and Log of c are ignored: those of [New] stay. Apply may be called from any
+// counted as dropped, unless it is kept on disk. Disk, Run, Host, Grace, Self and Log of c are ignored: those of [New] stay. Apply may be called from any
 // goroutine, also while Run is running; calls are serialized.
 func (a *Agent) Apply(c Config) error {
 	a.mu.Lock()
@@ -180,6 +180,10 @@ func (a *Agent) removeWriter(w *writer) (errs []error) {
 		errs = append(errs, err)
 	}
 	errs = append(errs, w.giveUp()...)
+	if samples, events := w.stats.SampleDisk.Count.Load(), w.stats.EventDisk.Count.Load(); samples+events > 0 {
+		w.log.Warn("the output was removed; what it could not write is kept on disk: configure it again to write it, or delete its folder",
+			keySamples, samples, "events", events, "folder", a.disk.Path)
+	}
 	a.self.RemoveOutput(w.stats)
 	return errs
 }

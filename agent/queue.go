@@ -37,6 +37,10 @@ type outputQueue[T any] struct {
 	log        *slog.Logger
 	dropLevel  slog.LevelVar // of the message that data is dropped
 	warnedFull atomic.Bool
+
+	disk       *diskPart[T] // nil: in memory only
+	spilling   atomic.Bool  // the output fails: what is in memory goes to the disk
+	warnedDisk atomic.Bool
 }
 
 func newSampleQueue(limits Limits, stats *selfstat.Output, log *slog.Logger) *outputQueue[*telemetry.Batch] {
@@ -148,10 +152,7 @@ func (q *outputQueue[T]) settle(lease buffer.Lease[T], settled int, rest []T) {
 
 // drop counts items that leave the queue without being written, and logs that once.
 func (q *outputQueue[T]) drop(items []T, consequence string) {
-	n := 0
-	for _, item := range items {
-		n += q.count(item)
-	}
+	n := q.countAll(items)
 	if n == 0 {
 		return
 	}
@@ -160,16 +161,15 @@ func (q *outputQueue[T]) drop(items []T, consequence string) {
 	q.warnFull(consequence)
 }
 
-// close drops what is in the queue and everything that is added later. It returns how many samples or events it held.
-func (q *outputQueue[T]) close() int {
-	n := 0
-	for _, item := range q.items.Close() {
-		n += q.count(item)
-	}
-	q.fill.Count.Add(int64(-n))
-	q.stats.Dropped.Add(int64(n))
+// close stores what is in the queue on the disk, or drops it, and drops everything that is added later. It returns how many samples or
+// events are lost.
+func (q *outputQueue[T]) close() (lost int) {
+	items := q.items.Close()
+	lost = q.countAll(q.keepRest(items))
+	q.fill.Count.Add(int64(-q.countAll(items)))
+	q.stats.Dropped.Add(int64(lost))
 	q.updateSize()
-	return n
+	return lost
 }
 
 // resize applies new limits.
@@ -201,6 +201,9 @@ func withBuffered(s *selfstat.Output, attrs ...any) []any {
 	}
 	if s.Events.Limit.Load() > 0 {
 		attrs = append(attrs, keyEvents, s.Events.Count.Load())
+	}
+	if n := s.SampleDisk.Count.Load() + s.EventDisk.Count.Load(); n > 0 {
+		attrs = append(attrs, keyOnDisk, n)
 	}
 	return attrs
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rtcollector/rtcollector/buffer/disk"
 	"github.com/rtcollector/rtcollector/internal/crew"
 	"github.com/rtcollector/rtcollector/internal/pause"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
@@ -43,6 +44,8 @@ type writer struct {
 	results  *results
 	isOpen   bool
 	pulse    pulse
+	store    *disk.Store   // nil: queues are in memory only
+	failed   chan struct{} // receives when a write has failed, for the keeper
 
 	samples    *delivery[*telemetry.Batch] // nil if the output does not take samples
 	events     *delivery[eventList]        // nil if the output does not take events
@@ -62,7 +65,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 	w := &writer{
 		id: spec.ID, settings: spec.Settings, limits: limits, out: out, slot: slot, log: log,
 		lag:   hostPhase(a.host, limits.Flush) + min(limits.Flush/5, flushLag),
-		drain: make(chan struct{}), done: make(chan struct{}), pulse: newPulse(),
+		drain: make(chan struct{}), done: make(chan struct{}), pulse: newPulse(), store: a.store, failed: make(chan struct{}, 1),
 	}
 	metrics, takesSamples := out.(outputs.MetricWriter)
 	events, takesEvents := out.(outputs.EventWriter)
@@ -77,6 +80,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 		w.stats = previous.stats
 	} else {
 		w.stats = a.self.NewOutput(spec.ID, samples, bytes)
+		w.stats.DiskLimit.Store(a.disk.MaxSize)
 	}
 	if k, ok := out.(outputs.SeriesKeeper); ok {
 		w.stats.SetSeriesGone(k.SeriesGone)
@@ -87,7 +91,7 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 		w.deliveries = append(w.deliveries, w.samples)
 	}
 	if takesEvents {
-		w.events = newEventDelivery(w, events, previous)
+		w.events = newEventDelivery(w, events, a.run, previous)
 		w.deliveries = append(w.deliveries, w.events)
 	}
 	return w
@@ -95,20 +99,24 @@ func newWriter(spec Output, out outputs.Output, slot telemetry.Slot, limits Limi
 
 func newSampleDelivery(w *writer, out outputs.MetricWriter, previous *writer) *delivery[*telemetry.Batch] {
 	d := &delivery[*telemetry.Batch]{write: out.WriteMetrics, skip: skipSamples, portion: newPortion(minSamples, maxSamples), results: w.results}
+	d.backlog = newBacklogPortion(minSamples, maxSamples, w.limits.Flush)
 	if previous != nil && previous.samples != nil {
 		d.queue = previous.samples.queue
 	} else {
 		d.queue = newSampleQueue(w.limits, w.stats, w.log)
+		attachDisk(d.queue, w.store, w.id, disk.SampleCodec(), &w.stats.SampleDisk)
 	}
 	return d
 }
 
-func newEventDelivery(w *writer, out outputs.EventWriter, previous *writer) *delivery[eventList] {
+func newEventDelivery(w *writer, out outputs.EventWriter, run string, previous *writer) *delivery[eventList] {
 	d := &delivery[eventList]{skip: skipEvents, portion: newPortion(minEventBytes, maxEventBytes), results: w.results}
+	d.backlog = newBacklogPortion(minEventBytes, maxEventBytes, w.limits.Flush)
 	if previous != nil && previous.events != nil {
 		d.queue = previous.events.queue
 	} else {
 		d.queue = newEventQueue(w.limits, w.stats, w.log)
+		attachDisk(d.queue, w.store, w.id, eventCodec(run), &w.stats.EventDisk)
 	}
 	var scratch eventScratch
 	d.write = func(ctx context.Context, lists []eventList) error {
@@ -116,7 +124,7 @@ func newEventDelivery(w *writer, out outputs.EventWriter, previous *writer) *del
 			return out.WriteEvents(ctx, lists[0].events)
 		}
 		defer scratch.release()
-		return out.WriteEvents(ctx, scratch.join(lists, d.count(lists)))
+		return out.WriteEvents(ctx, scratch.join(lists, d.queue.countAll(lists)))
 	}
 	return d
 }
@@ -147,10 +155,12 @@ func (s *eventScratch) release() {
 }
 
 // run opens the output and writes at every multiple of the flush interval, sooner when a queue fills, later after a
-// failure. When inputsDone or w.drain is closed, it writes out the rest and ends. The end of w.ctx cuts that short.
+// failure, and at any time while the disk holds a backlog. When inputsDone or w.drain is closed, it writes out the rest and ends. The end
+// of w.ctx cuts that short.
 func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
 	defer close(w.done)
 	defer w.close()
+	defer w.startKeeper(start)()
 	due := newSchedule(start, w.limits.Flush, w.lag)
 	retryIn := w.attempt(w.ctx, nil)
 	for w.wait(retryIn, &due, inputsDone) {
@@ -167,7 +177,9 @@ func (w *writer) run(start time.Time, inputsDone <-chan struct{}) {
 func (w *writer) wait(retryIn time.Duration, due *schedule, inputsDone <-chan struct{}) bool {
 	var samples, events <-chan struct{}
 	if retryIn == 0 {
-		retryIn = due.remaining()
+		if retryIn = due.remaining(); w.hasBacklog() {
+			retryIn = 0
+		}
 		if w.samples != nil {
 			samples = w.samples.ready()
 		}
@@ -178,6 +190,15 @@ func (w *writer) wait(retryIn time.Duration, due *schedule, inputsDone <-chan st
 	w.pulse.waits(retryIn)
 	timer := time.NewTimer(retryIn)
 	defer timer.Stop()
+	select {
+	case <-inputsDone:
+		return false
+	case <-w.drain:
+		return false
+	case <-w.ctx.Done():
+		return false
+	default: // these go first, also when the timer is due at once
+	}
 	select {
 	case <-timer.C:
 		return true
@@ -216,6 +237,7 @@ func (w *writer) attempt(ctx context.Context, work func(context.Context) (progre
 		w.results.succeeded()
 		return 0
 	}
+	w.spill()
 	if ctx.Err() != nil {
 		return time.Second // any pause: the caller ends
 	}
@@ -244,17 +266,16 @@ func (w *writer) open(ctx context.Context) error {
 }
 
 // deliver writes until the queues are empty: a portion of samples and a portion of events in turn, so that neither has to
-// wait for the other. When one kind fails, the other goes on. An error means that the write must be retried; progress that
-// the failed write achieved something.
+// wait for the other. When one kind fails, the other goes on. Then it writes one portion of each from the disk, and returns, so that new
+// data goes first again. An error means that the write must be retried; progress that the failed write achieved something.
 func (w *writer) deliver(ctx context.Context) (progress bool, err error) {
 	var failed, settledAny [2]bool
-	for busy := true; busy; {
-		busy = false
+	each := func(portion func(deliverer, context.Context) (int, error)) (busy bool) {
 		for i, d := range w.deliveries {
 			if failed[i] {
 				continue
 			}
-			settled, e := d.deliver(ctx)
+			settled, e := portion(d, ctx)
 			settledAny[i] = settledAny[i] || settled > 0
 			if e == nil {
 				busy = busy || settled > 0
@@ -267,7 +288,11 @@ func (w *writer) deliver(ctx context.Context) (progress bool, err error) {
 				err = e
 			}
 		}
+		return busy
 	}
+	for each(deliverer.deliver) {
+	}
+	each(deliverer.replay)
 	return progress, err
 }
 
@@ -299,7 +324,7 @@ func (w *writer) dropOrphans(previous *writer) []error {
 	return orphans.giveUp()
 }
 
-// giveUp drops what is still in the queues and returns how much that is, for people.
+// giveUp stores what is still in the queues on the disk. It returns how much is lost, for people.
 func (w *writer) giveUp() (lost []error) {
 	if w.samples != nil {
 		if n := w.samples.queue.close(); n > 0 {

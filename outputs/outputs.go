@@ -78,7 +78,7 @@ type Env struct {
 	ID       string         // unique in this agent: the name, or name#alias
 	Slot     telemetry.Slot // its memo slot in every series
 	Host     string         // the agent's host name
-	Instance string         // a few random characters that no other agent process has, for the IDs of events
+	Instance string         // a few random characters that no other agent process has, for the IDs of events ([telemetry.Event.AppendID])
 	Log      *slog.Logger   // carries the output's ID already
 	Secrets  secret.Resolver
 	Stdout   io.Writer // for outputs that print; they must escape control characters (internal/terminal)

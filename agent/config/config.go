@@ -5,7 +5,7 @@
 //   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
 //   - literals.go: finds credentials in the file, for warnings about its permissions.
 //   - indent.go: a frequent mistake of indentation that YAML accepts.
-//   - web.go: [Web], the settings of the web server.
+//   - web.go: [Web], the settings of the web server. buffer.go: [Disk], the buffer on disk.
 //   - fingerprint.go: hashes that tell whether a component must be built again.
 package config
 
@@ -145,7 +145,8 @@ type Config struct {
 	Settings
 	Inputs   []Input
 	Outputs  []Output
-	Web      *Web // nil: no web server
+	Disk     *Disk // nil: buffers are in memory only
+	Web      *Web  // nil: no web server
 	Secrets  *secrets.Stores
 	Warnings conf.Problems
 	Literal  int // the line of the first credential that is written in the file; 0: there is none
@@ -154,11 +155,12 @@ type Config struct {
 // fileLayout is the top level of the file.
 type fileLayout struct {
 	Settings     `yaml:",inline"`
-	SecretStore  yaml.Node `yaml:"secret_store"`
-	SecretStores yaml.Node `yaml:"secret_stores"`
-	Inputs       yaml.Node `yaml:"inputs"`
-	Outputs      yaml.Node `yaml:"outputs"`
-	Web          *Web      `yaml:"web"`
+	SecretStore  yaml.Node    `yaml:"secret_store"`
+	SecretStores yaml.Node    `yaml:"secret_stores"`
+	Inputs       yaml.Node    `yaml:"inputs"`
+	Outputs      yaml.Node    `yaml:"outputs"`
+	Buffer       bufferLayout `yaml:"buffer"`
+	Web          *Web         `yaml:"web"`
 }
 
 // Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or is
@@ -265,9 +267,10 @@ func decodeAll(top *yaml.Node, env Env) (*Config, *fileLayout, conf.Problems) {
 	var ps conf.Problems
 	r := &fileLayout{Settings: DefaultSettings()}
 	conf.Decode(&ps, top, "", r)
+	applyBuffer(&ps, top, r)
 	warnReservedTags(&ps, top)
 	b := builder{env: env, ps: &ps, inherited: inheritedHash(r)}
-	c := &Config{Settings: r.Settings, Web: r.Web}
+	c := &Config{Settings: r.Settings, Disk: r.Buffer.Disk, Web: r.Web}
 	c.Inputs = b.buildInputs(&r.Inputs)
 	c.Outputs = b.buildOutputs(&r.Outputs)
 	return c, r, ps

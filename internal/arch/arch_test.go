@@ -23,7 +23,7 @@ const module = "github.com/rtcollector/rtcollector"
 var layers = [][]string{
 	// Floor 1: internal and buffer.
 	{"internal/embedded/resp", "internal/embedded/resptest", "internal/telemetry", "internal/conf", "internal/selfstat", "internal/hostfs", "internal/scan", "internal/match", "internal/terminal", "internal/bom", "internal/units", "internal/cmdline", "internal/crew", "internal/pause", "internal/shared", "internal/pdh", "internal/wevt", "internal/guard", "internal/netx", "internal/simplepattern", "internal/servicetest", "internal/arch", "buffer"},
-	{"internal/capability", "internal/metric", "internal/pluginsd", "internal/cgroup", "internal/sockets", "internal/childproc", "internal/embedded/keyspace"},
+	{"buffer/disk", "internal/capability", "internal/metric", "internal/pluginsd", "internal/cgroup", "internal/sockets", "internal/childproc", "internal/embedded/keyspace"},
 	{"internal/catalog", "internal/sysinfo", "internal/bpf", "internal/secret", "internal/tlsx", "internal/metricdoc", "internal/netmib", "internal/sqlseries", "internal/eventdoc", "internal/promtext", "internal/embedded/datatypes", "internal/embedded/jsondoc", "internal/embedded/timeseries"},
 	{"internal/redisconn", "internal/httpx", "internal/httpauth", "internal/promname", "internal/tskey", "internal/syslogmsg", "internal/connlog", "internal/procclass", "internal/proclog", "internal/proctable", "internal/embedded/search", "internal/catalog/*", "internal/sysinfo/*", "internal/tlsx/*"},
 	{"internal/tsread", "internal/httpserve", "internal/linesender", "internal/procusage", "internal/remotename", "internal/embedded", "internal/redisconn/*", "internal/httpx/*"},
@@ -41,7 +41,7 @@ var layers = [][]string{
 	{"agent"},
 	{"agent/config"},
 	// Floor 5: cmd, and the tools that build and generate.
-	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/migrate", "cmd/rtcollector/netdatachart", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "internal/tools/*", "cmd/rtcollector/machines", "cmd/rtcollector/service"},
+	{"cmd/rtcollector/bench", "cmd/rtcollector/logquery", "cmd/rtcollector/connections", "cmd/rtcollector/processes", "cmd/rtcollector/migrate", "cmd/rtcollector/netdatachart", "cmd/rtcollector/snapshots", "cmd/rtcollector/tui", "internal/tools/*", "cmd/rtcollector/machines", "cmd/rtcollector/service", "cmd/rtcollector/chaos"},
 	{"cmd/rtcollector/web/*"},
 	{"cmd/rtcollector/web", "cmd/rtcollector/top", "cmd/rtcollector/observe"},
 	{"cmd/rtcollector/web/webtest"},

@@ -53,6 +53,10 @@ type Output struct {
 	WaitTime    atomic.Int64 // nanoseconds that inputs waited for space in the queue, total
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
 
+	DiskLimit  atomic.Int64 // bytes that all queues on the disk may have together; 0: there are none
+	SampleDisk Disk
+	EventDisk  Disk
+
 	mu      sync.Mutex
 	reasons map[string]int64 // rejections by reason
 
@@ -84,6 +88,16 @@ type QueueFill struct {
 	Limit atomic.Int64 // capacity in samples or bytes of events; 0 if the output does not accept them
 	Size  atomic.Int64 // what it holds in the same unit, including what is being written
 	Count atomic.Int64 // the number of these samples or events
+}
+
+// Disk describes the part of one of an output's queues that is on the disk.
+type Disk struct {
+	Bytes    atomic.Int64 // size of the files
+	Count    atomic.Int64 // samples or events in them
+	Appended atomic.Int64 // samples or events that were stored
+	Replayed atomic.Int64 // samples or events that were taken from the disk and settled
+	Dropped  atomic.Int64 // samples or events that were lost on the disk; also counted in Output.Dropped
+	Corrupt  atomic.Int64 // files that were set aside because they are damaged
 }
 
 // RecordRejected counts n samples or events that the destination rejected. Reason is one word.

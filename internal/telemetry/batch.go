@@ -95,6 +95,10 @@ func (b *Batch) AddAt(s *Series, v float64, ms int64) {
 // Copy appends a sample of another batch. Unlike the methods that inputs use, it does not change the series, so outputs may
 // call it.
 func (b *Batch) Copy(s *Series, v float64, ms int64) {
+	if b.times == nil && ms == b.Time {
+		b.points = append(b.points, point{s, v})
+		return
+	}
 	if b.times == nil {
 		b.times = make([]int64, len(b.points), max(cap(b.points), len(b.points)+1))
 		for i := range b.times {

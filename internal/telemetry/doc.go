@@ -7,5 +7,6 @@
 //   - batch.go: [Batch]. bounds.go: which samples a batch rejects. idle.go: counters that never move.
 //   - rate.go, growth.go: [Total], [Rate] and [Growth] turn readings of counters into rates.
 //   - vec.go: [Vec] keeps the handles of entities that come and go. lifetime.go: series that end or are ephemeral.
+//   - description.go: series that were stored, made again.
 //   - event.go, field.go: [Event] and its typed fields.
 package telemetry

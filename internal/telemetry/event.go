@@ -47,7 +47,8 @@ func (s Severity) String() string {
 // missing, Time. After that the event is immutable.
 type Event struct {
 	Time     time.Time
-	Seq      uint64 // number of the event within this run of the agent; unique
+	Seq      uint64 // number of the event within its run of the agent; unique
+	Run      string // the instance of that run if it is an earlier one, whose event was stored; "": the run that writes the event
 	Source   string // the input that it came from, like the label "source" of a series
 	Severity Severity
 	Host     string
@@ -60,7 +61,7 @@ type Event struct {
 
 // Bytes that an event and a field take without their texts, on a 64-bit machine.
 const (
-	sizeOfEvent = 160
+	sizeOfEvent = 176
 	sizeOfField = 48
 )
 
@@ -80,11 +81,19 @@ const (
 
 // AppendID appends the identity of the event in every destination: "<ms>-<instance>-<seq>", padded with zeros so that IDs
 // sort by time as text, and the IDs of one agent and millisecond in order. It is the same whenever the event is written
-// again. Instance identifies the run of the agent: it differs between agents and after a restart.
+// again. Instance identifies the run that writes the event: it differs between agents and after a restart.
 func (e *Event) AppendID(buf []byte, instance string) []byte {
 	buf = append(AppendStamp(buf, e.Time.UnixMilli()), '-')
-	buf = append(buf, instance...)
+	buf = append(buf, e.Origin(instance)...)
 	return appendPadded(append(buf, '-'), e.Seq, seqDigits)
+}
+
+// Origin returns the instance of the run that the event is from. Instance is that of the run that writes it.
+func (e *Event) Origin(instance string) string {
+	if e.Run != "" {
+		return e.Run
+	}
+	return instance
 }
 
 // AppendStamp appends a time in milliseconds since the epoch, padded with zeros so that times sort as text.

@@ -54,6 +54,17 @@ func (f Field) Equal(other Field) bool { return f == other }
 // Kind returns the type of the value.
 func (f Field) Kind() FieldKind { return f.kind }
 
+// Bits returns the value of a field that is not a text, and [NewField] makes the field again.
+func (f Field) Bits() uint64 { return f.bits }
+
+// NewField returns a field as it was stored: a text, or the bits of another kind. An unknown kind becomes a text.
+func NewField(key string, kind FieldKind, text string, bits uint64) Field {
+	if kind == KindText || kind > KindBool {
+		return Text(key, text)
+	}
+	return Field{Key: key, bits: bits, kind: kind}
+}
+
 // Int returns the value of a KindInt field, else 0.
 func (f Field) Int() int64 {
 	if f.kind != KindInt {

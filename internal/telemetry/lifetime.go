@@ -30,6 +30,9 @@ func (b *Batch) End(s *Series) {
 	}
 }
 
+// CopyEnd marks that s ended, in a copy of a batch. Unlike [Batch.End], it does not change the series.
+func (b *Batch) CopyEnd(s *Series) { b.ended = append(b.ended, s) }
+
 // Ended returns the series that ended with this gather. Outputs that keep something for each series they know, such as the
 // page of an exporter, remove it. Other outputs ignore the list.
 func (b *Batch) Ended() []*Series { return b.ended }

@@ -92,7 +92,8 @@ type session struct {
 	statements statements
 	prepared   []*sql.Stmt // all of them
 	dictionary dictionary
-	writer     int64         // the ID of our instance; 0: unknown
+	writer     int64         // the ID of instance
+	instance   string        // of the run that the event is from which was written last; "": none
 	groups     map[int64]int // number of totals by their hour
 }
 

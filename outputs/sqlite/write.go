@@ -140,7 +140,7 @@ func (w *Writer) writeChunk(ctx context.Context, events []telemetry.Event, now t
 	if err != nil {
 		_, _ = s.ExecContext(background, "ROLLBACK") // fails if SQLite has done so itself
 		s.dictionary.reset()
-		s.writer, s.groups = 0, nil
+		s.writer, s.instance, s.groups = 0, "", nil
 		return 0, err
 	}
 	if err := s.shrink(background, w.config.MaxSize); err != nil && !isCode(err, codeBusy) {
@@ -178,14 +178,14 @@ func (s *session) begin(ctx context.Context, patience time.Duration) error {
 // insert inserts the events that are not too old, and their totals.
 func (w *Writer) insert(ctx context.Context, events []telemetry.Event, now time.Time) (tooOld int, err error) {
 	s, sums := w.session, newSums()
-	if err := s.ensureWriter(ctx, w.instance); err != nil {
-		return 0, err
-	}
 	for i := range events {
 		e := &events[i]
 		if w.config.KeepEvents != 0 && e.Time.Before(now.Add(-w.config.KeepEvents.D())) {
 			tooOld++
 			continue
+		}
+		if err := s.ensureWriter(ctx, e.Origin(w.instance)); err != nil {
+			return 0, err
 		}
 		if err := s.insertEvent(ctx, e, sums); err != nil {
 			return 0, err
@@ -194,14 +194,18 @@ func (w *Writer) insert(ctx context.Context, events []telemetry.Event, now time.
 	return tooOld, s.flush(ctx, sums)
 }
 
-// ensureWriter looks up the ID of our instance.
+// ensureWriter looks up the ID of the instance of the run that an event is from, which is ours unless the event was kept on disk.
 func (s *session) ensureWriter(ctx context.Context, instance string) error {
-	if s.writer != 0 {
+	if s.instance == instance {
 		return nil
 	}
+	s.instance = ""
 	err := s.statements.findWriter.QueryRowContext(ctx, instance).Scan(&s.writer)
 	if errors.Is(err, sql.ErrNoRows) {
 		s.writer, err = insertID(s.statements.insertWriter.ExecContext(ctx, instance))
+	}
+	if err == nil {
+		s.instance = instance
 	}
 	return err
 }

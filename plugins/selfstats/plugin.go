@@ -145,6 +145,51 @@ type outputSeries struct {
 	eventCount, eventBytes, eventLimit                             *telemetry.Series
 	waitTime                                                       *telemetry.Total
 	rejectedByReason                                               *telemetry.Vec[string, *telemetry.Series]
+	disk                                                           diskSeries
+}
+
+// diskSeries are the series of an output's queues on the disk.
+type diskSeries struct {
+	bytes, limit, samples, events, corrupt *telemetry.Series
+	appended, replayed, dropped            *telemetry.Series
+}
+
+func newDiskSeries(f *telemetry.Factory, label telemetry.Label) diskSeries {
+	series := func(name string, k telemetry.Kind, u telemetry.Unit) *telemetry.Series {
+		return f.New("internal_write_disk_"+name, k, u, label)
+	}
+	return diskSeries{
+		bytes:    series("bytes", telemetry.Gauge, telemetry.Bytes),
+		limit:    series("limit_bytes", telemetry.Gauge, telemetry.Bytes),
+		samples:  series("samples", telemetry.Gauge, telemetry.None),
+		events:   series("events", telemetry.Gauge, telemetry.None),
+		appended: series("appended", telemetry.Counter, telemetry.None),
+		replayed: series("replayed", telemetry.Counter, telemetry.None),
+		dropped:  series("dropped", telemetry.Counter, telemetry.None),
+		corrupt:  series("corrupt_files", telemetry.Counter, telemetry.None),
+	}
+}
+
+func (d *diskSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
+	limit := s.DiskLimit.Load()
+	if limit == 0 {
+		return
+	}
+	both := func(series *telemetry.Series, of func(*selfstat.Disk) int64) {
+		out.Add(series, float64(of(&s.SampleDisk)+of(&s.EventDisk)))
+	}
+	out.Add(d.limit, float64(limit))
+	both(d.bytes, func(d *selfstat.Disk) int64 { return d.Bytes.Load() })
+	if s.Samples.Limit.Load() > 0 {
+		out.Add(d.samples, float64(s.SampleDisk.Count.Load()))
+	}
+	if s.Events.Limit.Load() > 0 {
+		out.Add(d.events, float64(s.EventDisk.Count.Load()))
+	}
+	both(d.appended, func(d *selfstat.Disk) int64 { return d.Appended.Load() })
+	both(d.replayed, func(d *selfstat.Disk) int64 { return d.Replayed.Load() })
+	both(d.dropped, func(d *selfstat.Disk) int64 { return d.Dropped.Load() })
+	both(d.corrupt, func(d *selfstat.Disk) int64 { return d.Corrupt.Load() })
 }
 
 func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
@@ -153,6 +198,7 @@ func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
 		return f.New("internal_write_"+name, k, telemetry.None, label)
 	}
 	return outputSeries{
+		disk:        newDiskSeries(f, label),
 		writeTime:   f.Counter("internal_write_write_time_ns", telemetry.Nanoseconds, label),
 		written:     f.Counter("internal_write_metrics_written", telemetry.None, label),
 		dropped:     f.Counter("internal_write_metrics_dropped", telemetry.None, label),
@@ -195,5 +241,6 @@ func (o *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
 		out.Add(o.eventLimit, float64(limit))
 		o.waitTime.Add(out, float64(s.WaitTime.Load()))
 	}
+	o.disk.addSamples(out, s)
 	out.Add(o.successAge, secondsSince(out, s.LastSuccess.Load()))
 }

@@ -39,11 +39,22 @@ func fillRegistry(r *selfstat.Registry) {
 	out.RecordRejected("not_finite", 1)
 	out.LastSuccess.Store(start.Add(-4 * time.Second).UnixNano())
 	out.Retries.Add(3)
+	out.DiskLimit.Store(1000)
+	for i, d := range []*selfstat.Disk{&out.SampleDisk, &out.EventDisk} {
+		n := int64(1 + 9*i) // 1 and 10
+		d.Bytes.Store(1 * n)
+		d.Count.Store(2 * n)
+		d.Appended.Store(3 * n)
+		d.Replayed.Store(4 * n)
+		d.Dropped.Store(5 * n)
+		d.Corrupt.Store(6 * n)
+	}
 	out.WriteTime.Add(900)
 	stdout := r.NewOutput("stdout", 100, 4096)
 	stdout.Events.Size.Store(900)
 	stdout.Events.Count.Store(3)
 	stdout.WaitTime.Store(50)
+	stdout.DiskLimit.Store(2000)
 	stdout.Written.Add(1)
 	stdout.LastSuccess.Store(start.Add(time.Hour).UnixNano()) // the clock was set back
 }
@@ -94,6 +105,13 @@ func TestGather(t *testing.T) {
 		"internal_write_metrics_rejected_redistimeseries": 4, "internal_write_retries_redistimeseries": 3,
 		"internal_write_rejected_redistimeseries_too_old": 3, "internal_write_rejected_redistimeseries_not_finite": 1,
 		"internal_write_writes_redistimeseries": 0, "internal_write_last_success_age_redistimeseries": 14,
+		"internal_write_disk_bytes_redistimeseries": 11, "internal_write_disk_limit_bytes_redistimeseries": 1000,
+		"internal_write_disk_samples_redistimeseries": 2, "internal_write_disk_appended_redistimeseries": 33,
+		"internal_write_disk_replayed_redistimeseries": 44, "internal_write_disk_dropped_redistimeseries": 55,
+		"internal_write_disk_corrupt_files_redistimeseries": 66,
+		"internal_write_disk_bytes_stdout":                  0, "internal_write_disk_limit_bytes_stdout": 2000,
+		"internal_write_disk_samples_stdout": 0, "internal_write_disk_events_stdout": 0, "internal_write_disk_appended_stdout": 0,
+		"internal_write_disk_replayed_stdout": 0, "internal_write_disk_dropped_stdout": 0, "internal_write_disk_corrupt_files_stdout": 0,
 		"internal_write_writes_stdout": 0, "internal_write_last_success_age_stdout": 0,
 		"internal_write_buffer_size_redistimeseries": 7, "internal_write_buffer_limit_redistimeseries": 5000,
 		"internal_write_write_time_ns_stdout": 0, "internal_write_write_time_ns_rate_stdout": 0,

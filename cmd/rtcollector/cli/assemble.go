@@ -51,7 +51,11 @@ func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writ
 		},
 		Host: host, Grace: grace, Self: &selfstat.Registry{}, Log: log,
 	}
+	if cfg.Disk != nil {
+		ac.Disk = agent.Disk{Path: cfg.Disk.Path, MaxSize: int64(cfg.Disk.MaxSize)}
+	}
 	env := outputs.Env{Host: host, Instance: newInstanceID(), Secrets: cfg.Secrets, Stdout: stdout, Describe: a.metricFinder()}
+	ac.Run = env.Instance
 	for _, o := range cfg.Outputs {
 		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Settings: o.Settings, Build: func(slot telemetry.Slot) (outputs.Output, error) {
 			env := env

@@ -56,6 +56,7 @@ func (a *App) runCheck(ctx context.Context, c commonFlags, connect, privileges b
 	for _, id := range ag.Unclaimed() {
 		fmt.Fprintf(a.Stdout, "warning: %s: no output accepts its events, so they would be dropped; add redissearch, redis_streams or sqlite to outputs\n", terminal.Line(id))
 	}
+	a.checkDisk(cfg)
 	a.printAccumulation(cfg)
 	if !connect {
 		a.printMemoryEstimate(ag, exampleSeries(cfg), "a series")

@@ -108,7 +108,10 @@ func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err
 		case err != nil:
 			level, message = slog.LevelWarn, "rtcollector stopped, but some inputs or outputs did not stop in time"
 		}
-		log.Log(context.Background(), level, message, "output", o.ID, "written", o.Written.Load(),
-			"dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second))
+		attrs := []any{"output", o.ID, "written", o.Written.Load(), "dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second)}
+		if o.DiskLimit.Load() > 0 {
+			attrs = append(attrs, "on_disk", o.SampleDisk.Count.Load()+o.EventDisk.Count.Load())
+		}
+		log.Log(context.Background(), level, message, attrs...)
 	}
 }

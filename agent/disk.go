@@ -1,0 +1,289 @@
+package agent
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/rtcollector/rtcollector/buffer/disk"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+)
+
+// The disk is the second part of an output's queues. While writes succeed, nothing touches it. Once a write has failed, the keeper of
+// the output moves what is in memory to the disk at each flush, whatever the writer does meanwhile, and the writer tries with the oldest
+// on the disk. Once that succeeds, new data is written from memory again, and the disk is read between.
+
+// Disk describes where outputs keep what they cannot write. An empty path means: in memory only.
+type Disk struct {
+	Path    string // a folder of this agent alone
+	MaxSize int64  // bytes of all queues together
+}
+
+// diskRetry is the pause after the disk could not be used.
+const diskRetry = 10 * time.Second
+
+// eventCodec returns the codec for the events of this run of the agent.
+func eventCodec(run string) disk.Codec[eventList] {
+	return disk.Codec[eventList]{
+		Kind:       disk.Events,
+		Count:      func(l eventList) int { return len(l.events) },
+		Weigh:      func(l eventList) int { return l.bytes },
+		Split:      splitEvents,
+		Skip:       skipEvents,
+		MaxWeight:  maxEventRecord,
+		NewEncoder: func() disk.Encoder[eventList] { return eventEncoder{disk.EventEncoder{Run: run}} },
+		NewDecoder: func() disk.Decoder[eventList] { return eventDecoder{} },
+	}
+}
+
+// maxEventRecord is how much memory the events of one record on the disk take.
+const maxEventRecord = 256 << 10
+
+type eventEncoder struct{ disk.EventEncoder }
+
+func (x eventEncoder) Append(buf []byte, l eventList) []byte {
+	for i := range l.events {
+		buf = x.EventEncoder.Append(buf, &l.events[i])
+	}
+	return buf
+}
+
+type eventDecoder struct{}
+
+func (eventDecoder) Decode(payload []byte, count int) ([]eventList, error) {
+	events, err := disk.DecodeEvents(payload, count)
+	if err != nil || len(events) == 0 {
+		return nil, err
+	}
+	return []eventList{newEventList(events)}, nil
+}
+
+// diskPart is the part of a queue that is on the disk.
+type diskPart[T any] struct {
+	*disk.Queue[T]
+	stats   *selfstat.Disk
+	retryAt time.Time // when reading is tried again after an error; belongs to the writer
+
+	// What follows belongs to the keeper.
+	health health
+	isOpen bool
+	openAt time.Time // when opening is tried again
+}
+
+// attachDisk gives a queue its part on the disk.
+func attachDisk[T any](q *outputQueue[T], store *disk.Store, output string, codec disk.Codec[T], stats *selfstat.Disk) {
+	if store == nil {
+		return
+	}
+	q.disk = &diskPart[T]{stats: stats, health: health{log: q.log}}
+	q.disk.Queue = disk.NewQueue(store, output, codec, stats, func(n int) {
+		q.stats.Dropped.Add(int64(n))
+		if !q.warnedDisk.Swap(true) {
+			q.log.Log(context.Background(), q.dropLevel.Level(),
+				"buffer on disk is full or damaged, the oldest are dropped; raise buffer.disk.max_size or fix the output", string(q.kind), n)
+		}
+	}, q.log)
+}
+
+// hasBacklog reports whether something on the disk waits to be written.
+func (q *outputQueue[T]) hasBacklog() bool {
+	return q.disk != nil && q.disk.HasBacklog() && !time.Now().Before(q.disk.retryAt)
+}
+
+// keep opens the disk if it is not open, and stores what is in memory if the output fails. It is called at each flush.
+func (q *outputQueue[T]) keep() {
+	d := q.disk
+	if d == nil {
+		return
+	}
+	if !d.isOpen && !time.Now().Before(d.openAt) {
+		if err := d.Open(); err != nil {
+			d.openAt = time.Now().Add(diskRetry)
+			d.health.reportFailure(diskFailed, err)
+			return
+		}
+		d.isOpen = true
+		d.health.reportSuccess("buffer on disk can be used")
+		if n := d.stats.Count.Load(); n > 0 {
+			q.log.Info("the buffer on disk holds data of an earlier run, which is written after the new data", string(q.kind), n, "bytes", d.stats.Bytes.Load())
+		}
+	}
+	if d.isOpen && q.spilling.Load() {
+		q.spill()
+	}
+}
+
+const diskFailed = "the buffer on disk cannot be used, so data waits in memory; check the folder of buffer.disk.path, its rights and free space"
+
+// spill moves what is in memory to the disk. What cannot be stored stays in memory.
+func (q *outputQueue[T]) spill() {
+	lease := q.items.Take(nil, math.MaxInt)
+	if len(lease.Items) == 0 {
+		lease.Settle()
+		return
+	}
+	rest, err := q.disk.Append(lease.Items)
+	stored := q.countAll(lease.Items) - q.countAll(rest)
+	dropped := lease.Settle(rest...)
+	q.fill.Count.Add(int64(-stored))
+	q.drop(dropped, "the oldest are dropped")
+	q.updateSize()
+	if err != nil {
+		q.disk.health.reportFailure(diskFailed, err, keyBuffered, q.fill.Count.Load())
+		return
+	}
+	q.warnedFull.Store(false)
+	q.disk.health.reportSuccess("buffer on disk can be used")
+}
+
+func (q *outputQueue[T]) countAll(items []T) (n int) {
+	for _, item := range items {
+		n += q.count(item)
+	}
+	return n
+}
+
+// keepRest stores items that could not be written before the end. It returns those that could not be stored either.
+func (q *outputQueue[T]) keepRest(items []T) (lost []T) {
+	if q.disk == nil {
+		return items
+	}
+	defer q.disk.Close()
+	if len(items) == 0 {
+		return nil
+	}
+	lost, err := q.disk.Append(items)
+	if err != nil {
+		q.log.Error(diskFailed, keyError, err)
+	}
+	return lost
+}
+
+// replay writes one portion from the disk and returns how many samples or events were settled. 0 without an error means that there is
+// nothing to write.
+func (d *delivery[T]) replay(ctx context.Context) (settled int, err error) {
+	q := d.queue
+	if !q.hasBacklog() {
+		return 0, nil
+	}
+	lease, err := q.disk.Take(d.scratch, d.backlog.size)
+	if err != nil {
+		q.disk.retryAt = time.Now().Add(diskRetry)
+		q.log.Error("the buffer on disk cannot be read, it is tried again", keyError, err)
+		return 0, nil
+	}
+	d.scratch = lease.Items
+	if len(lease.Items) == 0 {
+		q.disk.Settle(lease, 0, nil)
+		if q.disk.HasBacklog() {
+			q.disk.retryAt = time.Now().Add(time.Second)
+		}
+		return 0, nil
+	}
+	defer clear(d.scratch)
+	settled, rest, err := d.attempt(ctx, lease.Items, lease.Weight, &d.backlog)
+	q.disk.Settle(lease, settled, rest)
+	if err != nil {
+		q.disk.Rewind()
+		return settled, err
+	}
+	q.spilling.Store(false)
+	q.warnedDisk.Store(false)
+	return settled, nil
+}
+
+func (d *delivery[T]) hasBacklog() bool { return d.queue.hasBacklog() }
+
+// spill makes the keeper store what is in memory from now on.
+func (d *delivery[T]) spill() { d.queue.spilling.Store(d.queue.disk != nil) }
+
+// keep implements [deliverer].
+func (d *delivery[T]) keep() { d.queue.keep() }
+
+// spillReady receives when a queue fills up that is stored on the disk.
+func (d *delivery[T]) spillReady() <-chan struct{} {
+	if !d.queue.spilling.Load() {
+		return nil
+	}
+	return d.queue.items.Ready()
+}
+
+// startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it.
+func (w *writer) startKeeper(start time.Time) (stop func()) {
+	if w.store == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.keepOnDisk(ctx, newSchedule(start, w.limits.Flush, w.lag))
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// keepOnDisk feeds the disk at each flush while writes fail: the pauses between attempts, and a write that hangs, are longer than what
+// a crash may lose.
+func (w *writer) keepOnDisk(ctx context.Context, due schedule) {
+	for {
+		for _, d := range w.deliveries {
+			d.keep()
+		}
+		var ready [2]<-chan struct{}
+		for i, d := range w.deliveries {
+			ready[i] = d.spillReady()
+		}
+		timer := time.NewTimer(due.remaining())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+			due.advance(time.Now().Add(-w.lag))
+		case <-w.failed:
+		case <-ready[0]:
+		case <-ready[1]:
+		}
+		timer.Stop()
+	}
+}
+
+// spill makes the keeper store what waits, because a write failed.
+func (w *writer) spill() {
+	for _, d := range w.deliveries {
+		d.spill()
+	}
+	select {
+	case w.failed <- struct{}{}:
+	default:
+	}
+}
+
+// hasBacklog reports whether the disk holds data to write.
+func (w *writer) hasBacklog() bool {
+	for _, d := range w.deliveries {
+		if d.hasBacklog() {
+			return true
+		}
+	}
+	return false
+}
+
+// openStore returns the store of an agent, or nil. Nothing is touched yet.
+func openStore(c Config) *disk.Store {
+	if c.Disk.Path == "" {
+		return nil
+	}
+	return disk.NewStore(c.Disk.Path, c.Disk.MaxSize, c.Log)
+}
+
+// logKept logs what the output leaves on the disk.
+func (w *writer) logKept() {
+	samples, events := w.stats.SampleDisk.Count.Load(), w.stats.EventDisk.Count.Load()
+	if samples+events > 0 {
+		w.log.Warn("not everything could be written; the rest is kept on disk and will be written at the next start", keySamples, samples, "events", events)
+	}
+}

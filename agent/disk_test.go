@@ -1,0 +1,472 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rtcollector/rtcollector/internal/pause"
+	"github.com/rtcollector/rtcollector/internal/selfstat"
+	"github.com/rtcollector/rtcollector/internal/telemetry"
+	"github.com/rtcollector/rtcollector/plugins"
+)
+
+// failing returns a decision of a fakeServer that is down between two times after begin.
+func failing(begin time.Time, from, until time.Duration) func([]*telemetry.Batch) error {
+	return func([]*telemetry.Batch) error {
+		if since := time.Since(begin); since < from || since >= until {
+			return nil
+		}
+		return errors.New("connection refused")
+	}
+}
+
+func useDisk(t *testing.T, w *setup) {
+	w.cfg.Disk = Disk{Path: filepath.Join(t.TempDir(), "buffer"), MaxSize: 10 << 20}
+	w.cfg.Run = "run-0001"
+}
+
+// checkBalance checks that every sample is somewhere: written, dropped, rejected, in memory or on disk.
+func checkBalance(t *testing.T, gathered int64, s *selfstat.Output) {
+	t.Helper()
+	written, dropped, rejected := s.Written.Load(), s.Dropped.Load(), s.Rejected.Load()
+	waiting := s.Samples.Count.Load() + s.SampleDisk.Count.Load()
+	if written+dropped+rejected+waiting != gathered {
+		t.Errorf("%d gathered, but %d written, %d dropped, %d rejected and %d in memory or on disk", gathered, written, dropped, rejected, waiting)
+	}
+}
+
+func segmentFiles(t *testing.T, w *setup) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.cfg.Disk.Path, "*", "*", "*.segment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestOutageLongerThanTheMemoryLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		w.cfg.Buffer = 20
+		begin := time.Now()
+		s.decide = failing(begin, 10*time.Second, 5*time.Minute)
+		w.addInput("a", time.Second, func(context.Context) error {
+			if since := time.Since(begin); since < 10*time.Second && len(segmentFiles(t, w)) > 0 {
+				t.Error("the disk is used although every write succeeds")
+			}
+			return nil
+		})
+		w.addOutput("redis", s)
+		if err := w.runFor(6 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for ms := begin.UnixMilli(); ms < begin.Add(6*time.Minute).UnixMilli(); ms += 1000 {
+			if n := s.writeCounts[fmt.Sprintf("a@%d", ms)]; n != 1 {
+				t.Fatalf("the sample of +%d s was written %d times", (ms-begin.UnixMilli())/1000, n)
+			}
+		}
+		stats := w.outputStats(0)
+		if stats.Dropped.Load() != 0 || stats.SampleDisk.Replayed.Load() < 250 || stats.SampleDisk.Count.Load() != 0 {
+			t.Errorf("%d dropped, %d replayed", stats.Dropped.Load(), stats.SampleDisk.Replayed.Load())
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
+		if files := segmentFiles(t, w); len(files) > 0 {
+			t.Errorf("files are left: %v", files)
+		}
+		w.checkLogged(t, "output failed", 1)
+		w.checkLogged(t, "output works again", 1)
+	})
+}
+
+// What an agent cannot write before it ends is written by the next one, after its own first samples.
+func TestStopDuringAnOutageKeepsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		begin := time.Now()
+		s.decide = failing(begin, 5*time.Second, time.Hour)
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis", s)
+		if err := w.runFor(time.Minute); err != nil {
+			t.Errorf("something is lost: %v", err)
+		}
+		first := w.inputStats(0).Samples.Load()
+		checkBalance(t, first, w.outputStats(0))
+		w.checkLogged(t, "kept on disk and will be written at the next start\" output=redis samples=", 1)
+
+		s.decide = nil
+		w.cfg.Self = &selfstat.Registry{}
+		if err := w.runFor(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+		w.checkLogged(t, "holds data of an earlier run", 1)
+		if n := int64(len(s.writeCounts)); n != first+w.inputStats(0).Samples.Load() {
+			t.Errorf("%d different samples were written, %d gathered", n, first+w.inputStats(0).Samples.Load())
+		}
+		for ms := begin.UnixMilli(); ms < begin.Add(time.Minute).UnixMilli(); ms += 1000 {
+			if n := s.writeCounts[fmt.Sprintf("a@%d", ms)]; n != 1 {
+				t.Fatalf("the sample of +%d s was written %d times", (ms-begin.UnixMilli())/1000, n)
+			}
+		}
+		if files := segmentFiles(t, w); len(files) > 0 {
+			t.Errorf("files are left: %v", files)
+		}
+	})
+}
+
+// idLog is an output that notes the identities of events.
+type idLog struct {
+	eventLog
+	run string
+	ids map[string]int
+	err error
+}
+
+func (l *idLog) WriteEvents(_ context.Context, events []telemetry.Event) error {
+	if l.err != nil {
+		return l.err
+	}
+	for i := range events {
+		l.ids[string(events[i].AppendID(nil, l.run))]++
+	}
+	return nil
+}
+
+func TestEventsKeepTheirIdentityAcrossARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		emitted := map[string]int{}
+		run := func(id string, err error) *idLog {
+			l := &idLog{run: id, ids: map[string]int{}, err: err}
+			w.cfg.Run, w.cfg.Self, w.cfg.Inputs, w.cfg.Outputs = id, &selfstat.Registry{}, nil, nil
+			w.addRunner("source", runnerFunc(func(ctx context.Context, out plugins.Emitter) error {
+				for range 5 {
+					b := telemetry.NewBatch(time.Now(), time.Now(), 0)
+					twoEvents(b)
+					out.Emit(ctx, b)
+					for i := range b.Events {
+						emitted[string(b.Events[i].AppendID(nil, id))]++
+					}
+				}
+				<-ctx.Done()
+				return nil
+			}))
+			w.addOutput("index", l)
+			if err := w.runFor(time.Minute); err != nil {
+				t.Error(err)
+			}
+			return l
+		}
+		run("run-0001", errors.New("down"))
+		run("run-0002", errors.New("down"))
+		last := run("run-0003", nil)
+		if len(emitted) != 30 || len(last.ids) != 30 {
+			t.Errorf("%d identities of events, %d written", len(emitted), len(last.ids))
+		}
+		for id := range emitted {
+			if last.ids[id] != 1 {
+				t.Errorf("event %s was written %d times", id, last.ids[id])
+			}
+		}
+	})
+}
+
+// hangingOutput fails, and after ten seconds it takes 40 seconds for that.
+type hangingOutput struct{ begin time.Time }
+
+func (h *hangingOutput) Open(context.Context) error { return nil }
+func (h *hangingOutput) Close() error               { return nil }
+func (h *hangingOutput) WriteMetrics(ctx context.Context, _ []*telemetry.Batch) error {
+	if time.Since(h.begin) > 10*time.Second {
+		pause.Sleep(ctx, 40*time.Second)
+	}
+	return errors.New("timeout")
+}
+
+// While a write hangs, what waits goes to the disk at each flush: a crash loses at most one flush interval.
+func TestDiskIsFedWhileAWriteHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		begin := time.Now()
+		w.addInput("a", time.Second, func(context.Context) error {
+			if since := time.Since(begin); since > 5*time.Second {
+				if n := w.outputStats(0).Samples.Count.Load(); n > 1 {
+					t.Errorf("after %v, %d samples are in memory only", since, n)
+				}
+			}
+			return nil
+		})
+		w.addOutput("redis", &hangingOutput{begin})
+		if err := w.runFor(2 * time.Minute); err != nil {
+			t.Error(err)
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), w.outputStats(0))
+	})
+}
+
+// slowServer takes time for every sample.
+type slowServer struct {
+	perSample time.Duration
+	down      time.Duration // from the start
+	begin     time.Time
+
+	mu      sync.Mutex
+	samples int
+	latest  time.Duration // of a sample that was gathered when the server was up
+	order   map[*telemetry.Series]int64
+	swapped int
+}
+
+func (s *slowServer) Open(context.Context) error { return nil }
+func (s *slowServer) Close() error               { return nil }
+
+func (s *slowServer) WriteMetrics(_ context.Context, batches []*telemetry.Batch) error {
+	if time.Since(s.begin) < s.down {
+		return errors.New("down")
+	}
+	n := 0
+	for _, b := range batches {
+		n += b.Len()
+	}
+	time.Sleep(time.Duration(n) * s.perSample)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.samples += n
+	for _, b := range batches {
+		for i := range b.Len() {
+			series, ms, _ := b.Sample(i)
+			if ms < s.order[series] {
+				s.swapped++
+			}
+			s.order[series] = ms
+			if at := time.UnixMilli(ms); at.Sub(s.begin) > s.down+31*time.Second {
+				s.latest = max(s.latest, time.Since(at))
+			}
+		}
+	}
+	return nil
+}
+
+// The backlog is written between the flushes, in portions that the path can carry, so that new data is not late.
+func TestNewDataIsNotLateDuringReplay(t *testing.T) {
+	for _, perSample := range []time.Duration{3 * time.Microsecond, 300 * time.Microsecond} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newSetup()
+			useDisk(t, w)
+			s := &slowServer{perSample: perSample, down: 3 * time.Minute, begin: time.Now(), order: map[*telemetry.Series]int64{}}
+			var all []*telemetry.Series
+			for i := range 1000 {
+				all = append(all, w.f.Gauge("metric", telemetry.None, telemetry.Label{Key: "n", Value: fmt.Sprint(i)}))
+			}
+			w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "many", Interval: time.Second, Build: buildInput(plugins.Input{
+				Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+					for _, series := range all {
+						b.Add(series, 1)
+					}
+					return nil
+				}),
+			})})
+			w.addOutput("redis", s)
+			if err := w.runFor(6 * time.Minute); err != nil {
+				t.Error(err)
+			}
+			if gathered := w.inputStats(0).Samples.Load(); int64(s.samples) != gathered || gathered < 350_000 {
+				t.Errorf("%d samples written, %d gathered", s.samples, gathered)
+			}
+			if s.latest > 2*time.Second {
+				t.Errorf("with %v per sample, new data was %v late", perSample, s.latest)
+			}
+			if s.swapped > 0 {
+				t.Errorf("%d samples of a handle were written in another order", s.swapped)
+			}
+			checkBalance(t, w.inputStats(0).Samples.Load(), w.outputStats(0))
+		})
+	}
+}
+
+// Without a usable folder everything is as without the disk, and it is tried again.
+func TestUnusableDiskIsSaidOnceAndTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		if err := os.WriteFile(w.cfg.Disk.Path, nil, 0o600); err != nil { // a file where the folder should be
+			t.Fatal(err)
+		}
+		w.cfg.Buffer = 100
+		begin := time.Now()
+		s.decide = failing(begin, 0, 10*time.Minute)
+		w.addInput("a", time.Second, func(context.Context) error {
+			if info, err := os.Stat(w.cfg.Disk.Path); err == nil && !info.IsDir() && time.Since(begin) > 5*time.Minute {
+				return os.Remove(w.cfg.Disk.Path)
+			}
+			return nil
+		})
+		w.addOutput("redis", s)
+		if err := w.runFor(11 * time.Minute); err != nil {
+			t.Error(err)
+		}
+		stats := w.outputStats(0)
+		if d := stats.Dropped.Load(); d < 190 || d > 215 { // five minutes without the 100 that fit
+			t.Errorf("%d dropped", d)
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
+		w.checkLogged(t, "the buffer on disk cannot be used", 1)
+		w.checkLogged(t, "buffer on disk can be used", 1)
+	})
+}
+
+func TestFullDiskBufferDropsTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		w.cfg.Disk.MaxSize = 200 << 10
+		begin := time.Now()
+		s.decide = failing(begin, 0, 200*time.Second)
+		value := 0.0
+		series := make([]*telemetry.Series, 500)
+		for i := range series {
+			series[i] = w.f.Gauge(fmt.Sprint("m", i), telemetry.None)
+		}
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "many", Interval: time.Second, Build: buildInput(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+				for _, s := range series {
+					value += 1.0 / 3
+					b.Add(s, value)
+				}
+				return nil
+			}),
+		})})
+		w.addOutput("redis", s)
+		if err := w.runFor(250 * time.Second); err != nil {
+			t.Error(err)
+		}
+		stats := w.outputStats(0)
+		if stats.Dropped.Load() == 0 || stats.Dropped.Load() != stats.SampleDisk.Dropped.Load() {
+			t.Errorf("%d dropped, %d from the disk", stats.Dropped.Load(), stats.SampleDisk.Dropped.Load())
+		}
+		if n := s.writeCounts[fmt.Sprintf("m0@%d", begin.Add(199*time.Second).Truncate(time.Second).UnixMilli())]; n != 1 {
+			t.Errorf("the newest sample of the outage was written %d times", n)
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
+		w.checkLogged(t, "buffer on disk is full", 1)
+	})
+}
+
+// A second agent with the same folder keeps everything in memory and says why. When the first one has ended, it uses the folder.
+func TestTwoAgentsDoNotShareAFolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := newSetup(), newSetup()
+		useDisk(t, first)
+		second.cfg.Disk = first.cfg.Disk
+		begin := time.Now()
+		s1, s2 := &fakeServer{decide: failing(begin, 0, time.Hour)}, &fakeServer{decide: failing(begin, 0, 5*time.Minute)}
+		first.addInput("a", time.Second, nil)
+		first.addOutput("redis", s1)
+		second.addInput("b", time.Second, nil)
+		second.addOutput("redis", s2)
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = first.runFor(2 * time.Minute) })
+		time.Sleep(500 * time.Millisecond)
+		if err := second.runFor(6 * time.Minute); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		second.checkLogged(t, "another agent uses", 1)
+		second.checkLogged(t, "holds data of an earlier run", 1)
+		checkBalance(t, first.inputStats(0).Samples.Load(), first.outputStats(0))
+		kept := first.inputStats(0).Samples.Load()
+		if n := int64(len(s2.writeCounts)); n != kept+second.inputStats(0).Samples.Load() || kept < 120 {
+			t.Errorf("%d samples were written; the first agent left %d, the second one gathered %d", n, kept, second.inputStats(0).Samples.Load())
+		}
+	})
+}
+
+// countPoints returns how many different samples the server has.
+func (s *fakeServer) countPoints() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.writeCounts)
+}
+
+// A replaced output continues with what its predecessor left on the disk; what a removed one leaves stays there.
+func TestApplyHandsOverTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		down, up := &fakeServer{decide: failing(time.Now(), 0, time.Hour)}, &fakeServer{}
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis", down)
+		a := newAgent(w.cfg)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(time.Minute)
+		on := func(id string, s *fakeServer) Config {
+			c := w.cfg
+			c.Outputs = []Output{{ID: id, Settings: fmt.Sprintf("%p", s), Build: buildOutput(s)}}
+			return c
+		}
+		if err := a.Apply(on("redis", up)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(10 * time.Second)
+		if n := up.countPoints(); n < 65 {
+			t.Errorf("%d samples were written after a minute of outage and ten seconds", n)
+		}
+		if err := a.Apply(on("redis", down)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		before := up.countPoints()
+		if err := a.Apply(on("other", &fakeServer{})); err != nil {
+			t.Error(err)
+		}
+		w.checkLogged(t, "the output was removed; what it could not write is kept on disk", 1)
+		time.Sleep(10 * time.Second)
+		if err := a.Apply(on("redis", up)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(10 * time.Second)
+		if n := up.countPoints() - before; n < 65 {
+			t.Errorf("%d samples were written after the output was configured again", n)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What is kept for an output that is not configured any more is left alone, and said once.
+func TestFilesOfUnknownOutputsAreLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		useDisk(t, w)
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis#old", &fakeServer{decide: failing(time.Now(), 0, time.Hour)})
+		if err := w.runFor(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+		before := segmentFiles(t, w)
+		w.cfg.Outputs, w.cfg.Self = nil, &selfstat.Registry{}
+		w.addOutput("redis#new", &fakeServer{})
+		if err := w.runFor(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if after := segmentFiles(t, w); len(before) == 0 || !slices.Equal(before, after) {
+			t.Errorf("files were %v and are %v", before, after)
+		}
+		w.checkLogged(t, "for an output that is not configured", 1)
+	})
+}

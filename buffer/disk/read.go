@@ -1,0 +1,233 @@
+package disk
+
+import (
+	"errors"
+	"os"
+	"slices"
+)
+
+// readRecord reads the next record. Ok is false if there is none. IsFirst says that it begins a segment, so that what is known of the
+// segment before does not apply. Settled records are returned, too, after a restart, because later ones need their definitions: their
+// mark has nothing left and is not remembered.
+func (q *segments) readRecord(buf []byte) (payload []byte, m mark, isFirst, ok bool, err error) {
+	for {
+		seg, limit, isActive := q.currentSegment()
+		switch {
+		case seg == nil:
+			return buf, mark{}, false, false, nil
+		case q.in == nil:
+			if q.in, err = os.Open(seg.path); err != nil {
+				if errors.Is(err, os.ErrNotExist) {
+					q.pass(err)
+					continue
+				}
+				return buf, mark{}, false, false, err
+			}
+			q.offset = headerSize
+		}
+		if q.offset >= limit {
+			if isActive {
+				return buf, mark{}, false, false, nil
+			}
+			q.pass(nil)
+			continue
+		}
+		payload, m, err = q.readAt(buf, seg, limit)
+		if errors.Is(err, errTorn) {
+			q.log.Info("a record in the buffer on disk is incomplete, because the program or the machine stopped meanwhile; it is left out",
+				"file", seg.path, "bytes", limit-q.offset)
+			q.pass(nil)
+			continue
+		}
+		if err != nil {
+			q.pass(err)
+			continue
+		}
+		isFirst = q.offset == headerSize
+		q.offset = m.end
+		if p := q.position; seg.number == p.segment {
+			switch {
+			case m.offset < p.offset:
+				m.left, m.settled = 0, m.left
+				return payload, m, isFirst, true, nil
+			case m.offset == p.offset:
+				m.settled = min(p.skip, m.left)
+				m.left -= m.settled
+			}
+		}
+		q.marks = append(q.marks, m)
+		return payload, m, isFirst, true, nil
+	}
+}
+
+// readAt reads the record at the offset.
+func (q *segments) readAt(buf []byte, seg *segment, limit int64) ([]byte, mark, error) {
+	var head [recordHeader]byte
+	rest := limit - q.offset
+	if rest < recordHeader {
+		return buf, mark{}, errTorn
+	}
+	if _, err := q.in.ReadAt(head[:], q.offset); err != nil {
+		return buf, mark{}, err
+	}
+	r, err := parseRecordHeader(head[:])
+	if err != nil {
+		if isZero(head[:]) && q.isZeroFrom(q.offset, limit) {
+			err = errTorn
+		}
+		return buf, mark{}, err
+	}
+	if rest < recordHeader+int64(r.length) {
+		return buf, mark{}, errTorn
+	}
+	buf = slices.Grow(buf[:0], r.length)[:r.length]
+	if _, err := q.in.ReadAt(buf, q.offset+recordHeader); err != nil && r.length > 0 {
+		return buf, mark{}, err
+	}
+	if checksum(buf) != r.sum {
+		return buf, mark{}, errors.New("the checksum of a record is wrong")
+	}
+	return buf, mark{segment: seg, offset: q.offset, end: q.offset + recordHeader + int64(r.length), left: r.count}, nil
+}
+
+// isZeroFrom reports whether a file has only zeros from an offset on, as some file systems leave it when the machine stops.
+func (q *segments) isZeroFrom(offset, limit int64) bool {
+	var room [4096]byte
+	for offset < limit {
+		n, err := q.in.ReadAt(room[:min(int64(len(room)), limit-offset)], offset)
+		if n == 0 && err != nil || !isZero(room[:n]) {
+			return false
+		}
+		offset += int64(n)
+	}
+	return true
+}
+
+// currentSegment returns the segment that is being read, which may be the first one that was not, and how far it may be read.
+func (q *segments) currentSegment() (seg *segment, limit int64, isActive bool) {
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	if q.current == nil {
+		i := slices.IndexFunc(q.all, func(seg *segment) bool { return !seg.isPassed })
+		if i < 0 {
+			return nil, 0, false
+		}
+		q.current = q.all[i]
+		q.current.isRead = true
+	}
+	return q.current, q.current.size, q.current == q.active
+}
+
+// pass leaves the current segment, because everything in it was read or because it is damaged.
+func (q *segments) pass(damage error) {
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	q.current.isPassed, q.current.damage = true, damage
+	q.closeReader()
+	q.removePassed()
+	q.update()
+}
+
+func (q *segments) closeReader() {
+	if q.in != nil {
+		_ = q.in.Close()
+	}
+	q.in, q.current = nil, nil
+}
+
+// failRecord takes back the record that was read last, because its payload makes no sense, and leaves its segment.
+func (q *segments) failRecord(m mark, err error) {
+	q.marks = slices.DeleteFunc(q.marks, func(other mark) bool { return other == m })
+	q.pass(err)
+}
+
+// settle notes that the next n samples or events are delivered.
+func (q *segments) settle(n int) {
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	for len(q.marks) > 0 {
+		m := &q.marks[0]
+		done := min(n, m.left)
+		n -= done
+		m.left -= done
+		m.settled += done
+		m.segment.count -= int64(done)
+		q.stats.Replayed.Add(int64(done))
+		if m.left > 0 {
+			break
+		}
+		m.segment.records--
+		q.backlog.Add(-1)
+		q.marks = q.marks[1:]
+	}
+	q.savePosition()
+	q.removePassed()
+	q.removeDrained()
+	q.update()
+}
+
+// savePosition stores how far everything is settled. It is not synced: after a crash of the machine, more is delivered twice.
+func (q *segments) savePosition() {
+	p := position{counter: q.position.counter + 1, segment: q.next}
+	switch {
+	case len(q.marks) > 0:
+		m := q.marks[0]
+		p.segment, p.offset, p.skip = m.segment.number, m.offset, m.settled
+	case q.current != nil:
+		p.segment, p.offset = q.current.number, q.offset
+	default:
+		if i := slices.IndexFunc(q.all, func(seg *segment) bool { return !seg.isPassed }); i >= 0 {
+			p.segment = q.all[i].number
+		}
+	}
+	q.position = p
+	var room [positionSize]byte
+	_, _ = q.positions.WriteAt(p.append(room[:0]), int64(p.counter%2)*positionSize) // without it, more is delivered twice
+}
+
+// removePassed removes the segments at the front of which everything is settled.
+func (q *segments) removePassed() {
+	for len(q.all) > 0 && q.all[0].isPassed && (len(q.marks) == 0 || q.marks[0].segment != q.all[0]) {
+		seg := q.all[0]
+		if seg.damage == nil {
+			_ = os.Remove(seg.path)
+			q.forget(seg)
+			continue
+		}
+		if errors.Is(seg.damage, os.ErrNotExist) {
+			q.forget(seg)
+		} else {
+			q.setAside(seg)
+			q.all = q.all[1:]
+			q.backlog.Add(-seg.records)
+		}
+		q.countLost(seg)
+	}
+}
+
+// removeDrained removes the active segment when everything in it is settled, unless it is being written.
+func (q *segments) removeDrained() {
+	if len(q.all) != 1 || q.all[0] != q.active || q.current != q.active || len(q.marks) > 0 || q.offset < q.active.size {
+		return
+	}
+	if !q.appending.TryLock() {
+		return
+	}
+	defer q.appending.Unlock()
+	seg := q.active
+	q.closeActive()
+	q.closeReader()
+	_ = os.Remove(seg.path)
+	q.forget(seg)
+}
+
+// rewind makes the next record the first one that is not settled, and allows the segments that were read to be dropped.
+func (q *segments) rewind() {
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	q.closeReader()
+	q.marks = nil
+	for _, seg := range q.all {
+		seg.isRead, seg.isPassed, seg.damage = false, false, nil
+	}
+}
