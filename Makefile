@@ -10,7 +10,7 @@ NFPM     := bin/nfpm-v2.45.0
 TARGETS  := linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 \
 	windows/amd64 windows/arm64 freebsd/amd64
 
-.PHONY: help fuzz-changed build custom release test test-web test-packages test-vm vendor-web lint bench fuzz cross lean generate check vet format test-machines
+.PHONY: help chaos fuzz-changed build custom release test test-web test-packages test-vm vendor-web lint bench fuzz cross lean generate check vet format test-machines
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ fuzz: ## Fuzz every parser for FUZZTIME (60s)
 	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg || exit 1; \
 	  done; \
 	done
+
+chaos: ## Run the agent against a failing server, for CHAOS (0: a round of about a minute; 3h): every sample is written or counted as lost
+	@race=$$(.ci/race) && go test $$race -count=1 -timeout 0 -v ./cmd/rtcollector/chaos -run TestChaos -chaos.for $(or $(CHAOS),0)
 
 fuzz-changed: ## Fuzz the packages that changed since SINCE (the last commit of origin), ten seconds a target
 	.ci/fuzz $(SINCE)
