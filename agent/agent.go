@@ -5,7 +5,7 @@
 // Data flows in the order of these files:
 //
 //   - agent.go: [Config], what an agent consists of; [Agent.Run], start and shutdown.
-//   - apply.go: [Agent.Apply], which changes a running agent.
+//   - apply.go: [Agent.Apply], which changes a running agent. compare.go: [Compare], what would change.
 //   - input.go: one input: open, run and poll, close. poll.go polls it, runner.go runs it, rejections.go and health.go log
 //     what goes wrong.
 //   - schedule.go: when an input is polled and an output is flushed. All knowledge about ticks is there.
@@ -27,6 +27,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/selfstat"
@@ -94,11 +95,19 @@ type Agent struct {
 
 	slots  telemetry.Slots
 	router router
+	inputs atomic.Pointer[[]*input] // the list is immutable; see [Agent.allInputs]
 
-	mu      sync.Mutex // guards what follows, and serializes changes of the set of outputs
-	inputs  []*input
-	running *running // nil before Run
+	changes sync.Mutex // serializes changes of the sets of inputs and outputs, and guards what follows
+	running *running   // nil before Run
 	stopped bool
+}
+
+// allInputs returns the current inputs. The caller must not change the slice.
+func (a *Agent) allInputs() []*input {
+	if list := a.inputs.Load(); list != nil {
+		return *list
+	}
+	return nil
 }
 
 // running holds what tasks need that start while the agent runs.
@@ -137,7 +146,7 @@ func (a *Agent) Unclaimed() (ids []string) {
 	if a.router.set().takesEvents {
 		return nil
 	}
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		if in.runner != nil {
 			ids = append(ids, in.spec.ID)
 		}
@@ -156,9 +165,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.begin(r)
 	<-ctx.Done()
 
-	a.mu.Lock() // Apply ends soon, because it does not wait any more
+	a.changes.Lock() // Apply ends soon, because it does not wait any more
 	a.stopped = true
-	a.mu.Unlock()
+	a.changes.Unlock()
 	var errs []error
 	deadline := time.Now().Add(a.grace)
 	defer time.AfterFunc(a.grace/4, endGathers).Stop()
@@ -182,14 +191,14 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // begin starts every input and output.
 func (a *Agent) begin(r *running) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	a.running = r
 	start := time.Now() // the same for all, so that their first samples line up
 	for _, w := range a.router.set().writers {
 		a.startWriter(w, start)
 	}
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		a.startInput(in, start)
 	}
 }
