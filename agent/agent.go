@@ -13,7 +13,8 @@
 //   - queue.go: what waits for one output, samples and events apart.
 //   - writer.go: one output: open, flush, retry, drain, close. delivery.go takes portions from a queue and writes them;
 //     results.go counts and logs what became of them.
-//   - pulse.go: whether the loops of inputs and outputs still turn, for watchdogs.
+//   - pulse.go: whether the loops of inputs and outputs still turn, for watchdogs. parts.go: the state of each, for health checks.
+//   - memory.go: shorter queues while memory is short.
 //   - once.go: the same without a schedule, for the commands check and once.
 //
 // Each input has one goroutine, or two if data is pushed to it and it is polled; each output has one. [Agent.Run] joins them
@@ -209,12 +210,14 @@ func (a *Agent) startWriter(w *writer, start time.Time) {
 	if r == nil {
 		return
 	}
+	w.stats.Condition.Reset() // the output before this one has ended
 	w.ctx, w.cancel = context.WithCancel(r.writes)
 	r.writers.run(w.id, func() { w.run(start, r.inputsDone) })
 }
 
 func (a *Agent) startInput(in *input, start time.Time) {
 	r := a.running
+	in.stats.Condition.Reset()
 	in.ctx, in.cancel = context.WithCancel(r.stop)
 	in.gathers, in.cancelGathers = context.WithCancel(r.gathers)
 	r.inputs.run(in.spec.ID, func() { in.run(start) })

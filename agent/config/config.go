@@ -4,13 +4,14 @@
 //   - build.go: the lists of inputs and outputs. names.go: suggestions for unknown names.
 //   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
 //   - indent.go: a frequent mistake of indentation that YAML accepts.
-//   - web.go: [Web], the settings of the web server.
+//   - web.go: [Web], the settings of the web server. health.go: [Health], those of the server for health checks.
 //   - fingerprint.go: hashes that tell whether a component must be built again.
 package config
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -42,12 +43,17 @@ type Env struct {
 	Getenv   func(string) (string, bool) // os.LookupEnv
 	Redactor *secret.Redactor            // gets the values of the secret stores; may be nil
 
-	CheckSecrets        bool // also look up secrets that are used later, if their store is local
+	CheckSecrets bool    // also look up secrets that are used later, if their store is local
+	Running      *Config // of the agent that runs already; its stores are used again if their settings are unchanged; nil: none
+
 	AllowMissingSecrets bool // a secret that its store does not have is a warning, and a setting that needs it has its default
 }
 
 // minEventBuffer is the smallest queue of events, in bytes. A long message fits.
 const minEventBuffer = 64 << 10
+
+// minMemory is the smallest max_memory, in bytes. The agent of a small configuration needs some 20 MB.
+const minMemory = 32_000_000
 
 // Settings are the top-level keys of the file.
 type Settings struct {
@@ -62,6 +68,7 @@ type Settings struct {
 	Debug          bool              `yaml:"debug"`
 	Once           bool              `yaml:"once"` // gather and write once, then exit
 	LogFormat      string            `yaml:"log_format"`
+	MaxMemory      conf.Size         `yaml:"max_memory"` // bytes of the process; 0: the limit of its control group, if there is one
 	Tags           map[string]string `yaml:"tags" conf:"public"`
 }
 
@@ -82,6 +89,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.MaxEventBuffer < minEventBuffer {
 		errs = append(errs, conf.Key("max_event_buffer", "must be at least 64KiB (of events per output)"))
+	}
+	if s.MaxMemory != 0 && s.MaxMemory < minMemory {
+		errs = append(errs, conf.Key("max_memory", "must be at least 32MB (of the whole agent), or 0"))
 	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		errs = append(errs, conf.Key("log_format", "must be text or json"))
@@ -144,9 +154,15 @@ type Config struct {
 	Settings
 	Inputs   []Input
 	Outputs  []Output
-	Web      *Web // nil: no web server
+	Web      *Web    // nil: no web server
+	Health   *Health // nil: no server for health checks
 	Secrets  *secrets.Stores
 	Warnings conf.Problems
+
+	// Hashes of the settings of Web, Health and Secrets, like those of inputs.
+	WebSettings, HealthSettings, StoreSettings string
+
+	Digest [sha256.Size]byte // SHA-256 of the file
 }
 
 // fileLayout is the top level of the file.
@@ -157,6 +173,7 @@ type fileLayout struct {
 	Inputs       yaml.Node `yaml:"inputs"`
 	Outputs      yaml.Node `yaml:"outputs"`
 	Web          *Web      `yaml:"web"`
+	Health       *Health   `yaml:"health"`
 }
 
 // Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or is
@@ -218,7 +235,7 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	expandEnv(&ps, top, "", env.Getenv)
 	removeExtensions(top)
 	c, r, found := decodeAll(top, env)
-	stores := buildStores(&ps, r, env)
+	stores := buildStores(&ps, r, c.StoreSettings, env)
 	if stores != nil && len(found.References()) > 0 {
 		unresolved, err := resolveReferences(ctx, name, found, stores)
 		if err == nil {
@@ -231,7 +248,7 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	if env.CheckSecrets && stores != nil {
 		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores, env.AllowMissingSecrets)
 	}
-	c.Secrets = stores
+	c.Secrets, c.Digest = stores, sha256.Sum256(data)
 	ps = append(ps, dropReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
 	if err := ps.Err(); err != nil {
@@ -264,7 +281,10 @@ func decodeAll(top *yaml.Node, env Env) (*Config, *fileLayout, conf.Problems) {
 	conf.Decode(&ps, top, "", r)
 	warnReservedTags(&ps, top)
 	b := builder{env: env, ps: &ps, inherited: inheritedHash(r)}
-	c := &Config{Settings: r.Settings, Web: r.Web}
+	c := &Config{
+		Settings: r.Settings, Web: r.Web, WebSettings: settingsHash(childNode(top, "web"), ""), Health: r.Health,
+		HealthSettings: settingsHash(childNode(top, "health"), ""), StoreSettings: storesHash(r),
+	}
 	c.Inputs = b.buildInputs(&r.Inputs)
 	c.Outputs = b.buildOutputs(&r.Outputs)
 	return c, r, ps

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,18 +12,23 @@ import (
 )
 
 func (a *App) runCommand(c *commonFlags) *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the agent until it is stopped",
-		Long: `Runs the agent until SIGINT, SIGTERM or SIGHUP. Then it writes out its buffers and exits. Restart it to apply a changed configuration.
-Changed passwords, certificates and secrets need no restart: they are looked up for every connection.`,
+		Long: `Runs the agent until SIGINT or SIGTERM, or until its terminal goes away. Then it writes out its buffers and exits.
+SIGHUP makes it read its configuration again: what did not change continues without missing a tick, and after a mistake the old configuration
+continues. See first what would change with "rtcollector config diff".
+Changed passwords, certificates and secrets need no reload: they are looked up for every connection.`,
 		Args: rejectArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), *c) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), *c, watch) },
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "also read the configuration again when its file changes")
+	return cmd
 }
 
 // runAgent runs the agent until ctx is done and its queues are written out.
-func (a *App) runAgent(ctx context.Context, c commonFlags) error {
+func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	manager, stopWatching := watchAgent(ctx)
 	defer stopWatching()
 	cfg, path, err := a.loadPatiently(ctx, c.config)
@@ -34,28 +38,23 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	if cfg.Once {
 		return a.runOnce(ctx, c, onceFlags{writeOutputs: true, quiet: true})
 	}
-	log := newLog(a.rawErr, cfg, c.debug)
-	ag, ac, err := a.newAgent(cfg, log)
+	l, err := a.newLiveAgent(ctx, c, cfg, path)
 	if err != nil {
 		return err
 	}
-	waitForWeb, err := a.startWeb(ctx, cfg, ag, ac.Self, log)
-	if err != nil {
-		return err
-	}
-	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
-		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
-	manager.started(ag, ac)
-	stopped := announceStop(ctx, log)
+	l.log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
+		"inputs", len(l.described.Inputs), "outputs", len(l.described.Outputs), "interval", cfg.Interval)
+	manager.started(l.agent, l.described)
+	stopped := announceStop(ctx, l.log)
 	a.limitHeapGrowth()
+	l.memory.limit(cfg, a.Getenv)
 	began := time.Now()
-	stopKeeping := keepStores(ctx, cfg.Secrets, log)
-	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // returns the memory that starting needed
-	err = ag.Run(ctx)
-	waitForWeb()
-	stopKeeping()
+	reloaded := l.follow(a.Reloads.accept(), watch)
+	err = l.agent.Run(ctx)
+	<-reloaded
+	l.end()
 	stopped()
-	logTotals(log, ac.Self, time.Since(began), err)
+	logTotals(l.log, l.id.self, time.Since(began), err)
 	return runtimeFailure(err)
 }
 
