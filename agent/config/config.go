@@ -5,6 +5,7 @@
 //   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
 //   - indent.go: a frequent mistake of indentation that YAML accepts.
 //   - web.go: [Web], the settings of the web server. health.go: [Health], those of the server for health checks.
+//   - describe.go: a configuration as it is in effect, and what differs between two, for people.
 //   - fingerprint.go: hashes that tell whether a component must be built again.
 package config
 
@@ -45,6 +46,8 @@ type Env struct {
 
 	CheckSecrets bool    // also look up secrets that are used later, if their store is local
 	Running      *Config // of the agent that runs already; its stores are used again if their settings are unchanged; nil: none
+
+	KeepSource bool // for [Config.Print] and what compares configurations
 
 	AllowMissingSecrets bool // a secret that its store does not have is a warning, and a setting that needs it has its default
 }
@@ -140,6 +143,8 @@ type Input struct {
 	ID       string
 	Settings string // a hash of its own settings and of those that it inherits: if it changes, the input must be built again
 	Built    plugins.Built
+
+	node *yaml.Node // its settings in the file; nil unless [Env.KeepSource] is set
 }
 
 // Output is a configured output.
@@ -147,6 +152,8 @@ type Output struct {
 	ID       string
 	Settings string // a hash like that of an input
 	Built    outputs.Built
+
+	node *yaml.Node // as of an input
 }
 
 // Config is a configuration without mistakes.
@@ -163,6 +170,8 @@ type Config struct {
 	WebSettings, HealthSettings, StoreSettings string
 
 	Digest [sha256.Size]byte // SHA-256 of the file
+
+	source *source // nil: not kept
 }
 
 // fileLayout is the top level of the file.
@@ -232,6 +241,10 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	}
 	var ps conf.Problems
 	splitIndentedItems(&ps, top, data)
+	kept := source{settings: map[string]*yaml.Node{}}
+	if env.KeepSource {
+		kept.original = rememberReferences(top)
+	}
 	expandEnv(&ps, top, "", env.Getenv)
 	removeExtensions(top)
 	c, r, found := decodeAll(top, env)
@@ -249,6 +262,16 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores, env.AllowMissingSecrets)
 	}
 	c.Secrets, c.Digest = stores, sha256.Sum256(data)
+	if env.KeepSource {
+		kept.top = top
+		for _, in := range c.Inputs {
+			kept.settings["input "+in.ID] = in.node
+		}
+		for _, out := range c.Outputs {
+			kept.settings["output "+out.ID] = out.node
+		}
+		c.source = &kept
+	}
 	ps = append(ps, dropReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
 	if err := ps.Err(); err != nil {

@@ -5,7 +5,7 @@
 //   - streams.go: what everything that is printed goes through: redaction, escaping, failures to print. log.go: the log.
 //   - signal.go: how signals end a command, or make it reload. reload.go: changes of a running agent; watch.go: of its file. watchdog.go: what systemd is told. memory.go: settings of the garbage collector.
 //   - views.go: the commands that a custom build leaves out (build tag core; views_core.go).
-//   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
+//   - A file per command: run.go, once.go, check.go, config.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
 //     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, migrate.go,
 //     init.go, bench.go (with machine.go), embedded.go (with access.go), service.go, health.go, completion.go, version.go.
 package cli
@@ -175,7 +175,7 @@ To see what a configuration would give:  rtcollector once`,
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings and sizes too")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
-	root.AddCommand(a.runCommand(&c), a.initCommand(), a.onceCommand(&c), a.checkCommand(&c), a.serviceCommand(&c), a.pluginsCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(&c), a.initCommand(), a.onceCommand(&c), a.checkCommand(&c), a.configCommand(&c), a.serviceCommand(&c), a.pluginsCommand(), a.versionCommand())
 	root.AddCommand(a.viewCommands(&c)...)
 	a.addCompletions(root)
 	return root

@@ -32,6 +32,7 @@ func (s *Server) readyProbe() http.HandlerFunc {
 	return s.serveReady
 }
 
+// serveHealth answers as long as the server runs.
 func serveHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
