@@ -31,11 +31,13 @@ Changed passwords, certificates and secrets need no reload: they are looked up f
 func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	manager, stopWatching := watchAgent(ctx)
 	defer stopWatching()
+	requests := a.Reloads.accept() // one that comes while the agent starts is not lost
 	cfg, path, err := a.loadPatiently(ctx, c.config)
 	if err != nil || cfg == nil {
 		return err
 	}
 	if cfg.Once {
+		a.Reloads.decline()
 		return a.runOnce(ctx, c, onceFlags{writeOutputs: true, quiet: true})
 	}
 	l, err := a.newLiveAgent(ctx, c, cfg, path)
@@ -49,7 +51,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	a.limitHeapGrowth()
 	l.memory.limit(cfg, a.Getenv)
 	began := time.Now()
-	reloaded := l.follow(a.Reloads.accept(), watch)
+	reloaded := l.follow(requests, watch)
 	err = l.agent.Run(ctx)
 	<-reloaded
 	l.end()

@@ -36,13 +36,19 @@ func (r *Reloads) Request(cause string) bool {
 	return true
 }
 
-// accept returns the requests from now on.
+// accept returns the requests from now on. Decline ends that.
 func (r *Reloads) accept() <-chan string {
 	if r == nil {
 		return nil
 	}
 	r.accepted.Store(true)
 	return r.requests
+}
+
+func (r *Reloads) decline() {
+	if r != nil {
+		r.accepted.Store(false)
+	}
 }
 
 // UntilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; its cause names the signal. The next signal
