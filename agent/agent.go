@@ -24,7 +24,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
@@ -173,7 +172,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	deadline := time.Now().Add(a.grace)
 	defer time.AfterFunc(a.grace/4, endGathers).Stop()
 	for _, id := range r.inputs.wait(a.grace / 2) {
-		errs = append(errs, fmt.Errorf("input %s did not stop", id))
+		errs = append(errs, &StuckError{keyInput, id})
 	}
 	close(r.inputsDone)
 	stuck := r.writers.wait(time.Until(deadline))
@@ -182,13 +181,18 @@ func (a *Agent) Run(ctx context.Context) error {
 		stuck = r.writers.wait(time.Second) // those that honour their context return now
 	}
 	for _, id := range stuck {
-		errs = append(errs, fmt.Errorf("output %s did not stop", id))
+		errs = append(errs, &StuckError{keyOutput, id})
 	}
 	for _, w := range a.router.set().writers {
 		errs = append(errs, w.giveUp()...)
 	}
 	return errors.Join(errs...)
 }
+
+// StuckError is about an input or output that did not stop in time. What it held is not counted.
+type StuckError struct{ Kind, ID string } // Kind is input or output
+
+func (e *StuckError) Error() string { return e.Kind + " " + e.ID + " did not stop" }
 
 // begin starts every input and output.
 func (a *Agent) begin(r *running) {

@@ -263,5 +263,5 @@ func (a *Agent) waitStopped(done <-chan struct{}, deadline time.Time, kind, id s
 	case <-a.running.stop.Done():
 	case <-timer.C:
 	}
-	return fmt.Errorf("%s %s did not stop", kind, id)
+	return &StuckError{kind, id}
 }

@@ -3,10 +3,13 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/secrets"
 )
@@ -91,24 +94,45 @@ func keepStores(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (
 	}
 }
 
-// logTotals logs how many samples and events each output wrote, dropped and rejected. Err is the error of the agent: an input
-// that did not stop may have held samples that were never counted.
+// logTotals logs how many samples and events each output wrote, dropped and rejected. Err is the error of the agent: what an input or output
+// held that did not stop was never counted.
 func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err error) {
 	for _, in := range self.Inputs() {
 		if n := in.Unclaimed.Load(); n > 0 {
 			log.Info("events were dropped because no output accepts them", "input", in.ID, "events", n)
 		}
 	}
+	stuckInputs, stuckOutputs := findStuck(err)
 	for _, o := range self.Outputs() {
 		dropped, rejected := o.Dropped.Load(), o.Rejected.Load()
-		level, message := slog.LevelInfo, "rtcollector stopped, nothing lost"
+		level, message := slog.LevelWarn, "rtcollector stopped, not everything was written"
 		switch {
 		case dropped+rejected > 0:
-			level, message = slog.LevelWarn, "rtcollector stopped, not everything was written"
-		case err != nil:
-			level, message = slog.LevelWarn, "rtcollector stopped, but some inputs or outputs did not stop in time"
+		case slices.Contains(stuckOutputs, o.ID):
+			message = "rtcollector stopped, but this output did not stop in time"
+		case len(stuckInputs) > 0:
+			message = "rtcollector stopped, but not in time: " + strings.Join(stuckInputs, ", ")
+		default:
+			level, message = slog.LevelInfo, "rtcollector stopped, nothing lost"
 		}
 		log.Log(context.Background(), level, message, "output", o.ID, "written", o.Written.Load(),
 			"dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second))
 	}
+}
+
+// findStuck returns the IDs of the inputs and outputs that an error of the agent names.
+func findStuck(err error) (inputs, outputs []string) {
+	if stuck, ok := err.(*agent.StuckError); ok { //nolint:errorlint // the tree is walked below
+		if stuck.Kind == "input" {
+			return []string{stuck.ID}, nil
+		}
+		return nil, []string{stuck.ID}
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // as above
+		for _, one := range many.Unwrap() {
+			in, out := findStuck(one)
+			inputs, outputs = append(inputs, in...), append(outputs, out...)
+		}
+	}
+	return inputs, outputs
 }
