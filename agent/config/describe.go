@@ -51,7 +51,11 @@ func (s *source) show(key string, n *yaml.Node, isSecret bool) *yaml.Node {
 	case shown.Tag == "!!bool", shown.Tag == "!!null", isReference(shown.Value) && strings.HasPrefix(shown.Value, conf.SecretPrefix):
 	case (isSecret || secret.IsCredentialName(key) && !isPath(key, shown.Value)) && !isReference(shown.Value):
 		if shown.Value != "" {
+			scheme, _, isURL := strings.Cut(shown.Value, "://")
 			shown.Tag, shown.Style, shown.Value = "!!str", 0, "[redacted]"
+			if isURL && !strings.ContainsAny(scheme, ":@/ ") {
+				shown.Value = scheme + "://redacted" // which is still a URL
+			}
 		}
 	default:
 		value := secret.ReplaceCredentials(shown.Value, func(credential string) string {
@@ -82,12 +86,24 @@ func (c *Config) describeInput(in *Input, show conf.ShowFunc) *yaml.Node {
 	options := in.Built.Options
 	options.Interval, options.Counters = cmp.Or(options.Interval, c.Interval), cmp.Or(options.Counters, c.Counters)
 	options.WhenFull = cmp.Or(options.WhenFull, c.WhenFull)
-	return conf.Describe(c.source.settings["input "+in.ID], show, in.Built.Config, &options)
+	n := c.source.settings["input "+in.ID]
+	return describeValid(n, show, func(ps *conf.Problems, n *yaml.Node) { in.Built.Definition.Decode(ps, n, "") }, in.Built.Config, &options)
 }
 
 func (c *Config) describeOutput(out *Output, show conf.ShowFunc) *yaml.Node {
-	options := out.Built.Options
-	return conf.Describe(c.source.settings["output "+out.ID], show, out.Built.Config, &options)
+	n, options := c.source.settings["output "+out.ID], out.Built.Options
+	return describeValid(n, show, func(ps *conf.Problems, n *yaml.Node) { out.Built.Definition.Decode(ps, n, "") }, out.Built.Config, &options)
+}
+
+// describeValid describes settings. Defaults are left out if they cannot be written beside what is in the file, such as a host beside a URL.
+func describeValid(n *yaml.Node, show conf.ShowFunc, decode func(*conf.Problems, *yaml.Node), targets ...any) *yaml.Node {
+	whole := conf.Describe(n, show, targets...)
+	var ps conf.Problems
+	decode(&ps, whole)
+	if dropReferences(ps).Err() != nil {
+		return conf.DescribeWritten(n, show, targets...)
+	}
+	return whole
 }
 
 // describeTop returns everything but the inputs and outputs.

@@ -16,14 +16,26 @@ type ShowFunc func(key string, n *yaml.Node, isSecret bool) *yaml.Node
 // that n does not have, with their values in targets, which are pointers to the structs that n was decoded into. Zero values, credentials
 // and values that cannot be written as a scalar are left out.
 func Describe(n *yaml.Node, show ShowFunc, targets ...any) *yaml.Node {
+	return describer{show, true}.describeTargets(n, targets)
+}
+
+// DescribeWritten is Describe without the keys that n does not have.
+func DescribeWritten(n *yaml.Node, show ShowFunc, targets ...any) *yaml.Node {
+	return describer{show, false}.describeTargets(n, targets)
+}
+
+type describer struct {
+	show         ShowFunc
+	withDefaults bool
+}
+
+func (d describer) describeTargets(n *yaml.Node, targets []any) *yaml.Node {
 	values := make([]reflect.Value, len(targets))
 	for i, t := range targets {
 		values[i] = reflect.ValueOf(t).Elem()
 	}
-	return describer{show}.describeMapping(Resolve(n), values, 0)
+	return d.describeMapping(Resolve(n), values, 0)
 }
-
-type describer struct{ show ShowFunc }
 
 func (d describer) describeMapping(n *yaml.Node, targets []reflect.Value, depth int) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode}
@@ -44,6 +56,9 @@ func (d describer) describeMapping(n *yaml.Node, targets []reflect.Value, depth 
 				add(key.Value, d.describe(key.Value, value, target.values[0], depth))
 			}
 		}
+	}
+	if !d.withDefaults {
+		return out
 	}
 	for _, key := range slices.Sorted(maps.Keys(known)) {
 		if target := known[key]; !target.ignored {
@@ -111,8 +126,6 @@ func (d describer) describeDefault(key string, v reflect.Value) *yaml.Node {
 		}
 	}
 	switch v.Kind() {
-	case reflect.Pointer:
-		return d.describeDefault(key, v.Elem())
 	case reflect.Struct:
 		if out := d.describeMapping(nil, []reflect.Value{v}, 0); len(out.Content) > 0 {
 			return out
@@ -132,7 +145,7 @@ func (d describer) describeDefault(key string, v reflect.Value) *yaml.Node {
 	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Int32, reflect.Int16, reflect.Float64:
 		return d.show(key, &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v.Interface())}, false)
 	}
-	return nil // among others maps: a file that names some of the keys replaces all
+	return nil // among others maps, because a file that names some of the keys replaces all, and pointers: blocks that are not in use
 }
 
 // formatScalar returns a text that decodes to v, which implements [Scalar].
