@@ -81,7 +81,7 @@ func (a *App) diffConfigs(ctx context.Context, c commonFlags, other string) erro
 	a.printDifference("output ", changes.Outputs, func(id string) []config.KeyChange { return config.OutputChanges(before, now, id) })
 	kept := len(changes.Inputs.Kept) + len(changes.Outputs.Kept)
 	if changes.IsEmpty() && len(top) == 0 {
-		fmt.Fprintf(a.Stdout, "nothing would change; %s continue\n", pluralize(kept, "input and output"))
+		fmt.Fprintf(a.Stdout, "nothing would change; %d inputs and outputs continue\n", kept)
 		return nil
 	}
 	fmt.Fprintf(a.Stdout, "%d inputs and outputs continue\n", kept)
