@@ -26,8 +26,8 @@ func TestTerminalGoesAway(t *testing.T) {
 		return func(text string) bool { return strings.Contains(strings.ReplaceAll(text, "\n", ""), what) }
 	}
 	for name, command := range map[string]string{
-		"leader of the session": `exec "$0" run --config "$1"`,
-		"job of a shell":        `"$0" run --config "$1"; exit $?`,
+		"leader of the session": `exec "$0" run --config "$1" > /dev/null`,
+		"job of a shell":        `"$0" run --config "$1" > /dev/null; exit $?`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := startOnTerminal(t, exec.Command("sh", "-c", command, os.Args[0], file))
