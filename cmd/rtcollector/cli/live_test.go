@@ -81,8 +81,9 @@ func (l *liveAgent) reloadWith(t testing.TB, yaml string) {
 	l.applyLoaded(<-l.startLoad(l.ctx))
 }
 
+// liveConfig returns a configuration that gathers next to nothing, because the embedded Redis keeps its samples in this process.
 func liveConfig(port string, n int) string {
-	return fmt.Sprintf("hostname: h\ninterval: 100ms\nmax_memory: %dMB\ninputs: [cpu, mem, net, io: {timeout: %dms}, disk, swap, system]\n"+
+	return fmt.Sprintf("hostname: h\ninterval: 1h\nmax_memory: %dMB\ninputs: [cpu, mem, net, io: {timeout: %dms}, disk, swap, system]\n"+
 		"outputs: [redistimeseries: {host: 127.0.0.1, port: %s, timeout: %dms}]\nweb: {listen: 127.0.0.1:0, max_connections: %d}\nhealth: {listen: 127.0.0.1:0}\n",
 		500+n%2, 100-n%2, port, 3000+n%2, 10+n%2)
 }
