@@ -175,7 +175,7 @@ To see what a configuration would give:  rtcollector once`,
 	root.PersistentFlags().BoolVarP(&c.debug, "debug", "d", false, "log timings and sizes too")
 	root.Flags().BoolVar(&once, "once", false, "gather and write once, then exit")
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version, then exit")
-	root.AddCommand(a.runCommand(&c), a.initCommand(), a.onceCommand(&c), a.checkCommand(&c), a.configCommand(&c), a.serviceCommand(&c), a.pluginsCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(&c), a.initCommand(), a.onceCommand(&c), a.checkCommand(&c), a.serviceCommand(&c), a.pluginsCommand(), a.versionCommand())
 	root.AddCommand(a.viewCommands(&c)...)
 	a.addCompletions(root)
 	return root

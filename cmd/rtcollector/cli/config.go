@@ -1,3 +1,5 @@
+//go:build !core
+
 package cli
 
 import (
@@ -109,6 +111,10 @@ func (a *App) printDifference(kind string, d agent.Difference, changed func(id s
 
 func (a *App) printKeyChanges(keys []config.KeyChange) {
 	for _, k := range keys {
+		if k.Before == k.Now {
+			fmt.Fprintf(a.Stdout, "         %s: differs in what is hidden here: %s\n", terminal.Line(k.Key), terminal.Line(k.Now))
+			continue
+		}
 		fmt.Fprintf(a.Stdout, "         %s: %s -> %s\n", terminal.Line(k.Key), terminal.Line(cmp.Or(k.Before, "(not set)")), terminal.Line(cmp.Or(k.Now, "(not set)")))
 	}
 }

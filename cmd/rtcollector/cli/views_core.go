@@ -3,7 +3,10 @@
 package cli
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +14,11 @@ import (
 )
 
 func (a *App) viewCommands(*commonFlags) []*cobra.Command { return nil }
+
+// watchFile watches nothing: the package that reports events of folders is not in a custom build.
+func watchFile(context.Context, string, [sha256.Size]byte, *slog.Logger, func()) error {
+	return errors.New("this is a custom build without --watch: send SIGHUP after a change")
+}
 
 func (a *App) viewFlagValues() []flagValue { return nil }
 
