@@ -95,7 +95,7 @@ func TestShrunkQueues(t *testing.T) {
 	a.RestoreQueues()
 	fill(10)
 	expect("restored", leastSamples+10, 1_000_000, 3010)
-	w.cfg.Limits.Buffer = 10
+	w.cfg.Buffer = 10
 	if err := a.Apply(w.cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestCompare(t *testing.T) {
 		strings.Join(got.Inputs.Kept, "") != "a" || strings.Join(got.Outputs.Kept, "") != "x" || got.IsEmpty() || !Compare(now, now).IsEmpty() {
 		t.Errorf("%+v", got)
 	}
-	now.Limits.Buffer = 1
+	now.Buffer = 1
 	if got := Compare(before, now); strings.Join(got.Outputs.Changed, "") != "x" {
 		t.Errorf("with other limits: %+v", got)
 	}

@@ -46,10 +46,10 @@ type change struct{ commit, discard func() }
 // prepare builds what is wanted and opens its listener. Nothing changes before the change is committed. It returns nil if nothing is to
 // be changed.
 func (s *serverSlot) prepare(w wantedServer) (*change, error) {
-	switch {
-	case w.settings == s.settings:
+	switch w.settings {
+	case s.settings:
 		return nil, nil
-	case w.settings == "":
+	case "":
 		return &change{commit: s.end, discard: func() {}}, nil
 	}
 	server, err := w.build()

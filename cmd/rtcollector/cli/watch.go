@@ -47,7 +47,7 @@ func watchFile(ctx context.Context, path string, seen [sha256.Size]byte, log *sl
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", path, err)
 	}
-	defer watcher.Close()
+	defer func() { _ = watcher.Close() }()
 	w := &fileWatch{path: path, log: log, changed: changed, watcher: watcher, seen: seen}
 	timer := time.NewTimer(0) // the file may have changed since it was read
 	defer timer.Stop()
