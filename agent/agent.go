@@ -5,7 +5,7 @@
 // Data flows in the order of these files:
 //
 //   - agent.go: [Config], what an agent consists of; [Agent.Run], start and shutdown.
-//   - apply.go: [Agent.Apply], which changes a running agent.
+//   - apply.go: [Agent.Apply], which changes a running agent. compare.go: [Compare], what would change.
 //   - input.go: one input: open, run and poll, close. poll.go polls it, runner.go runs it, rejections.go and health.go log
 //     what goes wrong.
 //   - schedule.go: when an input is polled and an output is flushed. All knowledge about ticks is there.
@@ -13,7 +13,8 @@
 //   - queue.go: what waits for one output, samples and events apart. disk.go: its part on the disk, for outages.
 //   - writer.go: one output: open, flush, retry, drain, close. delivery.go takes portions from a queue and writes them;
 //     results.go counts and logs what became of them.
-//   - pulse.go: whether the loops of inputs and outputs still turn, for watchdogs.
+//   - pulse.go: whether the loops of inputs and outputs still turn, for watchdogs. parts.go: the state of each, for health checks.
+//   - memory.go: shorter queues while memory is short.
 //   - once.go: the same without a schedule, for the commands check and once.
 //
 // Each input has one goroutine, or two if data is pushed to it and it is polled; each output has one. [Agent.Run] joins them
@@ -23,10 +24,10 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtcollector/rtcollector/buffer/disk"
@@ -101,11 +102,19 @@ type Agent struct {
 
 	slots  telemetry.Slots
 	router router
+	inputs atomic.Pointer[[]*input] // the list is immutable; see [Agent.allInputs]
 
-	mu      sync.Mutex // guards what follows, and serializes changes of the set of outputs
-	inputs  []*input
-	running *running // nil before Run
+	changes sync.Mutex // serializes changes of the sets of inputs and outputs, and guards what follows
+	running *running   // nil before Run
 	stopped bool
+}
+
+// allInputs returns the current inputs. The caller must not change the slice.
+func (a *Agent) allInputs() []*input {
+	if list := a.inputs.Load(); list != nil {
+		return *list
+	}
+	return nil
 }
 
 // running holds what tasks need that start while the agent runs.
@@ -144,7 +153,7 @@ func (a *Agent) Unclaimed() (ids []string) {
 	if a.router.set().takesEvents {
 		return nil
 	}
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		if in.runner != nil {
 			ids = append(ids, in.spec.ID)
 		}
@@ -163,14 +172,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.begin(r)
 	<-ctx.Done()
 
-	a.mu.Lock() // Apply ends soon, because it does not wait any more
+	a.changes.Lock() // Apply ends soon, because it does not wait any more
 	a.stopped = true
-	a.mu.Unlock()
+	a.changes.Unlock()
 	var errs []error
 	deadline := time.Now().Add(a.grace)
 	defer time.AfterFunc(a.grace/4, endGathers).Stop()
 	for _, id := range r.inputs.wait(a.grace / 2) {
-		errs = append(errs, fmt.Errorf("input %s did not stop", id))
+		errs = append(errs, &StuckError{keyInput, id})
 	}
 	close(r.inputsDone)
 	stuck := r.writers.wait(time.Until(deadline))
@@ -179,7 +188,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		stuck = r.writers.wait(time.Second) // those that honour their context return now
 	}
 	for _, id := range stuck {
-		errs = append(errs, fmt.Errorf("output %s did not stop", id))
+		errs = append(errs, &StuckError{keyOutput, id})
 	}
 	for _, w := range a.router.set().writers {
 		errs = append(errs, w.giveUp()...)
@@ -191,16 +200,21 @@ func (a *Agent) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// StuckError is about an input or output that did not stop in time. What it held is not counted.
+type StuckError struct{ Kind, ID string } // Kind is input or output
+
+func (e *StuckError) Error() string { return e.Kind + " " + e.ID + " did not stop" }
+
 // begin starts every input and output.
 func (a *Agent) begin(r *running) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	a.running = r
 	start := time.Now() // the same for all, so that their first samples line up
 	for _, w := range a.router.set().writers {
 		a.startWriter(w, start)
 	}
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		a.startInput(in, start)
 	}
 }
@@ -211,13 +225,15 @@ func (a *Agent) startWriter(w *writer, start time.Time) {
 	if r == nil {
 		return
 	}
+	w.stats.Condition.Reset() // the output before this one has ended
 	w.ctx, w.cancel = context.WithCancel(r.writes)
 	r.writers.run(w.id, func() { w.run(start, r.inputsDone) })
 }
 
 func (a *Agent) startInput(in *input, start time.Time) {
 	r := a.running
+	in.stats.Condition.Reset()
 	in.ctx, in.cancel = context.WithCancel(r.stop)
-	in.gathers, in.cancelGathers = context.WithCancel(r.gathers) //nolint:gosec // stopInput calls it
+	in.gathers, in.cancelGathers = context.WithCancel(r.gathers) //nolint:gosec // stopInputs calls it
 	r.inputs.run(in.spec.ID, func() { in.run(start) })
 }

@@ -22,27 +22,37 @@ import (
 //   - a removed output gets no more data, writes out its queues and is closed;
 //   - a replaced or removed input stops and is closed before its successor opens, because both may use the same port.
 //
-// Apply returns when the removed and replaced inputs and outputs have stopped, and waits for none of them longer than
-// Config.Grace. The error names those that did not stop, and states what a removed output could not write, which is also
-// counted as dropped, unless it is kept on disk. Disk, Run, Host, Grace, Self and Log of c are ignored: those of [New] stay. Apply may be called from any
-// goroutine, also while Run is running; calls are serialized.
+// Apply returns when the removed and replaced inputs and outputs have stopped, and waits for the outputs and then for the
+// inputs no longer than Config.Grace. The error is a [*RefusedError] if nothing was changed. Otherwise it names those that did
+// not stop, and states what a removed output could not write, which is also counted as dropped,
+// unless it is kept on disk. Disk, Run, Grace, Self and Log of c are ignored: those of [New] stay. Apply may be called from any goroutine,
+// also while Run is running; calls are serialized.
 func (a *Agent) Apply(c Config) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	if a.stopped {
-		return errors.New("the agent is stopping")
+		return &RefusedError{errors.New("the agent is stopping")}
 	}
 	newOutputs, err := a.buildOutputs(c)
 	if err != nil {
-		return err
+		return &RefusedError{err}
 	}
 	newInputs, err := a.buildInputs(c)
 	if err != nil {
 		a.releaseSlots(newOutputs)
-		return err
+		return &RefusedError{err}
 	}
+	a.host = c.Host
 	return errors.Join(append(a.switchOutputs(c, newOutputs), a.switchInputs(c, newInputs)...)...)
 }
+
+// RefusedError is the error of an [Agent.Apply] that has changed nothing.
+type RefusedError struct{ err error }
+
+func (e *RefusedError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *RefusedError) Unwrap() error { return e.err }
 
 // builtOutput is a new output that is not part of the agent yet.
 type builtOutput struct {
@@ -54,7 +64,7 @@ type builtOutput struct {
 func (a *Agent) buildOutputs(c Config) (map[string]builtOutput, error) {
 	all := map[string]builtOutput{}
 	for _, spec := range c.Outputs {
-		if old := a.writer(spec.ID); old != nil && old.settings == spec.Settings && old.limits == c.Limits {
+		if old := a.writer(spec.ID); old != nil && sameOutput(Output{ID: old.id, Settings: old.settings}, spec, old.limits, c.Limits) {
 			continue
 		}
 		b := builtOutput{slot: a.slots.Acquire()}
@@ -95,12 +105,6 @@ func (a *Agent) buildInputs(c Config) (map[string]plugins.Input, error) {
 	return all, nil
 }
 
-// equals reports whether two descriptions are of the same input with the same settings.
-func (i Input) equals(other Input) bool {
-	return i.ID == other.ID && i.Settings == other.Settings && i.Interval == other.Interval && i.Timeout == other.Timeout &&
-		i.WhenFull == other.WhenFull
-}
-
 func (a *Agent) writer(id string) *writer {
 	writers := a.router.set().writers
 	if i := slices.IndexFunc(writers, func(w *writer) bool { return w.id == id }); i >= 0 {
@@ -110,8 +114,9 @@ func (a *Agent) writer(id string) *writer {
 }
 
 func (a *Agent) input(id string) *input {
-	if i := slices.IndexFunc(a.inputs, func(in *input) bool { return in.spec.ID == id }); i >= 0 {
-		return a.inputs[i]
+	inputs := a.allInputs()
+	if i := slices.IndexFunc(inputs, func(in *input) bool { return in.spec.ID == id }); i >= 0 {
+		return inputs[i]
 	}
 	return nil
 }
@@ -140,23 +145,35 @@ func (a *Agent) switchOutputs(c Config, built map[string]builtOutput) (errs []er
 			a.startWriter(w, time.Now())
 		}
 	}
+	for _, old := range olds { // all are told before one is waited for
+		switch {
+		case a.running == nil:
+		case replaced[old] != nil:
+			old.cancel()
+		case !slices.Contains(writers, old):
+			close(old.drain)
+		}
+	}
+	deadline := time.Now().Add(a.grace)
 	for _, old := range olds {
 		if successor := replaced[old]; successor != nil {
-			errs = append(errs, a.handOver(old, successor))
+			errs = append(errs, a.handOver(old, successor, deadline))
 			a.startWriter(successor, time.Now())
-		} else if !slices.Contains(writers, old) {
-			errs = append(errs, a.removeWriter(old)...)
+		}
+	}
+	for _, old := range olds {
+		if replaced[old] == nil && !slices.Contains(writers, old) {
+			errs = append(errs, a.removeWriter(old, deadline)...)
 		}
 	}
 	return errs
 }
 
-// handOver ends an output whose queues its successor has.
-func (a *Agent) handOver(old, successor *writer) error {
+// handOver waits for the end of an output whose queues its successor has.
+func (a *Agent) handOver(old, successor *writer, deadline time.Time) error {
 	var err error
 	if a.running != nil {
-		old.cancel()
-		if err = a.waitStopped(old.done, a.grace, "output", old.id); err == nil {
+		if err = a.waitStopped(old.done, deadline, "output", old.id); err == nil {
 			a.slots.Release(old.slot)
 		}
 	}
@@ -164,15 +181,14 @@ func (a *Agent) handOver(old, successor *writer) error {
 	return errors.Join(append(successor.dropOrphans(old), err)...)
 }
 
-// removeWriter lets an output write out its queues, closes it and forgets it.
-func (a *Agent) removeWriter(w *writer) (errs []error) {
+// removeWriter waits until an output has written out its queues, for half of the time, and forgets it.
+func (a *Agent) removeWriter(w *writer, deadline time.Time) (errs []error) {
 	if a.running != nil {
-		close(w.drain)
 		defer w.cancel()
-		err := a.waitStopped(w.done, a.grace/2, "output", w.id)
+		err := a.waitStopped(w.done, deadline.Add(-a.grace/2), "output", w.id)
 		if err != nil {
 			w.cancel()
-			err = a.waitStopped(w.done, a.grace/2, "output", w.id)
+			err = a.waitStopped(w.done, deadline, "output", w.id)
 		}
 		if err == nil {
 			a.slots.Release(w.slot)
@@ -206,18 +222,16 @@ func (a *Agent) switchInputs(c Config, built map[string]plugins.Input) (errs []e
 		}
 		inputs = append(inputs, newInput(spec, live, stats, a))
 	}
-	for _, old := range a.inputs {
-		if slices.Contains(inputs, old) {
-			continue
-		}
-		if a.running != nil {
-			errs = append(errs, a.stopInput(old))
-		}
+	leaving := slices.DeleteFunc(slices.Clone(a.allInputs()), func(old *input) bool { return slices.Contains(inputs, old) })
+	if a.running != nil {
+		errs = a.stopInputs(leaving)
+	}
+	for _, old := range leaving {
 		if !slices.ContainsFunc(c.Inputs, func(spec Input) bool { return spec.ID == old.spec.ID }) {
 			a.self.RemoveInput(old.stats)
 		}
 	}
-	a.inputs = inputs
+	a.inputs.Store(&inputs)
 	start := time.Now()
 	for _, in := range inputs {
 		if a.running != nil && in.ctx == nil {
@@ -227,18 +241,31 @@ func (a *Agent) switchInputs(c Config, built map[string]plugins.Input) (errs []e
 	return errs
 }
 
-// stopInput ends an input. A gather that is running has a quarter of the grace to complete.
-func (a *Agent) stopInput(in *input) error {
-	in.cancel()
-	defer in.cancelGathers() // frees the context, which would stay with its parent
-	defer time.AfterFunc(a.grace/4, in.cancelGathers).Stop()
-	return a.waitStopped(in.done, a.grace, "input", in.spec.ID)
+// stopInputs ends inputs. Gathers that are running have a quarter of the grace to complete.
+func (a *Agent) stopInputs(inputs []*input) (errs []error) {
+	for _, in := range inputs {
+		in.cancel()
+	}
+	defer time.AfterFunc(a.grace/4, func() {
+		for _, in := range inputs {
+			in.cancelGathers()
+		}
+	}).Stop()
+	deadline := time.Now().Add(a.grace)
+	for _, in := range inputs {
+		err := a.waitStopped(in.done, deadline, "input", in.spec.ID)
+		if err == nil {
+			in.cancelGathers() // frees the context, which would stay with its parent
+		}
+		errs = append(errs, err)
+	}
+	return errs
 }
 
-// waitStopped waits until done is closed, for at most d. When the agent is told to stop it does not wait, because Run then has
-// the grace for everything that still runs.
-func (a *Agent) waitStopped(done <-chan struct{}, d time.Duration, kind, id string) error {
-	timer := time.NewTimer(d)
+// waitStopped waits until done is closed, or until the deadline. When the agent is told to stop it does not wait, because Run then
+// has the grace for everything that still runs.
+func (a *Agent) waitStopped(done <-chan struct{}, deadline time.Time, kind, id string) error {
+	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
 	case <-done:
@@ -246,5 +273,5 @@ func (a *Agent) waitStopped(done <-chan struct{}, d time.Duration, kind, id stri
 	case <-a.running.stop.Done():
 	case <-timer.C:
 	}
-	return fmt.Errorf("%s %s did not stop", kind, id)
+	return &StuckError{kind, id}
 }

@@ -29,9 +29,7 @@ func (a *Agent) Call(ctx context.Context, text string) (plugins.Answer, error) {
 }
 
 func (a *Agent) callers() (all []plugins.Caller) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		if c, ok := in.live.Runner.(plugins.Caller); ok {
 			all = append(all, c)
 		}

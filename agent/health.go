@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
@@ -21,6 +22,9 @@ type health struct {
 	quietPeriod time.Duration // how long a failure must not recur before it counts as over
 	emitStatus  func(telemetry.Severity, string)
 
+	condition *selfstat.Condition // what is told about failures and successes at once; nil: nothing
+	part      string              // of the condition
+
 	since  time.Time // first failure in a row; zero while all is well
 	last   time.Time // last failure
 	logged []string  // the reasons that were logged since then
@@ -29,6 +33,7 @@ type health struct {
 // reportFailure reports a failure, unless it was logged already.
 func (h *health) reportFailure(message string, err error, attrs ...any) {
 	h.last = time.Now()
+	h.condition.Fail(h.part, message+": "+err.Error())
 	if h.since.IsZero() {
 		h.since = h.last
 	}
@@ -49,6 +54,7 @@ func (h *health) reportFailure(message string, err error, attrs ...any) {
 
 // reportSuccess reports the end of a failure and returns whether there was one.
 func (h *health) reportSuccess(message string, attrs ...any) bool {
+	h.condition.Succeed(h.part)
 	if h.since.IsZero() || time.Since(h.last) < h.quietPeriod {
 		return false
 	}

@@ -48,12 +48,23 @@ func newInput(spec Input, live plugins.Input, stats *selfstat.Input, a *Agent) *
 		in.poller = newPoller(in)
 	}
 	if live.Runner != nil {
-		in.runner = &runner{input: in, health: in.newHealth()}
+		in.runner = &runner{input: in, health: in.newHealth(partRun)}
 	}
 	return in
 }
 
-func (in *input) newHealth() health { return health{log: in.log, emitStatus: in.emitStatus} }
+// Parts of the condition of an input.
+const (
+	partOpen    = "open"
+	partGather  = "gather"
+	partTimeout = "timeout"
+	partRun     = "run"
+)
+
+// newHealth returns the health of a part of the input.
+func (in *input) newHealth(part string) health {
+	return health{log: in.log, emitStatus: in.emitStatus, condition: &in.stats.Condition, part: part}
+}
 
 // component returns the value that may implement [plugins.Opener] and io.Closer.
 func (in *input) component() any {
@@ -84,9 +95,12 @@ func (in *input) run(start time.Time) {
 func (in *input) open(ctx context.Context) bool {
 	opener, ok := in.component().(plugins.Opener)
 	if !ok {
+		if in.poller == nil { // a poll says more
+			in.stats.Condition.Succeed(partOpen)
+		}
 		return ctx.Err() == nil
 	}
-	h := in.newHealth()
+	h := in.newHealth(partOpen)
 	var backoff pause.Backoff
 	for ctx.Err() == nil {
 		err := crew.Catch(func() error { return opener.Open(ctx) })

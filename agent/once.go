@@ -27,7 +27,7 @@ type Gathered struct {
 // to are only tried, and come last in the result.
 func (a *Agent) Once(ctx context.Context, distance time.Duration) []Gathered {
 	var polled, pushed []*input
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		if in.runner != nil {
 			pushed = append(pushed, in)
 		} else {

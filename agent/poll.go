@@ -43,7 +43,7 @@ type poller struct {
 }
 
 func newPoller(in *input) *poller {
-	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), suspended: suspended}
+	p := &poller{input: in, timeout: in.spec.Timeout, health: in.newHealth(partGather), delay: hostPhase(in.host, in.spec.Interval), pulse: newPulse(), suspended: suspended}
 	if p.timeout == 0 {
 		p.timeout = in.spec.Interval
 	}
@@ -98,6 +98,7 @@ func (p *poller) gather(ctx context.Context, scheduled time.Time) {
 	}
 	in.log.Debug("gathered", keySamples, b.Len(), keyTook, took, "slow", took > slowGather)
 	if onTime && p.isLate.Swap(false) {
+		in.stats.Condition.Succeed(partTimeout)
 		in.log.Info("input answers in time again")
 	}
 	p.report(ctx, err, onTime)
@@ -122,6 +123,7 @@ func (p *poller) reportOverdue() {
 	p.input.stats.Timeouts.Add(1)
 	if !p.isLate.Swap(true) {
 		const message = "input takes longer than its timeout; others go on"
+		p.input.stats.Condition.Fail(partTimeout, message)
 		p.input.log.Warn(message, "timeout", p.timeout)
 		p.input.emitStatus(telemetry.Warning, message)
 	}

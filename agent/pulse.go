@@ -30,9 +30,7 @@ func (p *pulse) isLate(tolerance time.Duration) bool {
 // Stalled returns the IDs of the inputs and outputs whose loops should have continued more than tolerance ago. That is never their own
 // fault: a gather or a write that hangs does not count. It is a deadlock or a process that gets no CPU time. The IDs are sorted.
 func (a *Agent) Stalled(tolerance time.Duration) (ids []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, in := range a.inputs {
+	for _, in := range a.allInputs() {
 		if in.poller != nil && in.poller.pulse.isLate(tolerance) {
 			ids = append(ids, in.spec.ID)
 		}

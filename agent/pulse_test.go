@@ -50,8 +50,8 @@ func TestStalledLoops(t *testing.T) {
 		w.addInput("a", time.Second, nil)
 		w.addOutput("c", &fakeServer{})
 		a := newAgent(w.cfg)
-		a.inputs[0].poller.pulse.waits(time.Minute)
-		a.inputs[1].poller.pulse.waits(0)
+		a.allInputs()[0].poller.pulse.waits(time.Minute)
+		a.allInputs()[1].poller.pulse.waits(0)
 		a.router.set().writers[0].pulse.waits(0)
 		for _, tc := range []struct {
 			after time.Duration

@@ -43,8 +43,9 @@ type results struct {
 
 func newResults(log *slog.Logger, stats *selfstat.Output) *results {
 	return &results{
-		log: log, stats: stats, failing: health{log: log},
-		rejected: health{log: log, quietPeriod: quietPeriod}, dropped: health{log: log, losesData: true, quietPeriod: quietPeriod},
+		log: log, stats: stats, failing: health{log: log, condition: &stats.Condition, part: "write"},
+		rejected: health{log: log, quietPeriod: quietPeriod},
+		dropped:  health{log: log, losesData: true, quietPeriod: quietPeriod, condition: &stats.Condition, part: "data"},
 	}
 }
 
@@ -54,7 +55,9 @@ func (r *results) call(ctx context.Context, write func(context.Context) error) e
 	limited, cancel := context.WithTimeout(ctx, longestWrite)
 	defer cancel()
 	began := time.Now()
+	r.stats.CallSince.Store(began.UnixNano())
 	err := crew.Catch(func() error { return write(limited) })
+	r.stats.CallSince.Store(0)
 	took := time.Since(began)
 	r.stats.WriteTime.Add(int64(took))
 	r.log.Debug("written", withBuffered(r.stats, keyTook, took, "ok", err == nil)...)

@@ -24,7 +24,9 @@ func (r *runner) run(ctx context.Context) {
 	var backoff pause.Backoff
 	for ctx.Err() == nil {
 		began := time.Now()
+		steady := time.AfterFunc(steadyRun, r.succeed)
 		err := crew.Catch(func() error { return r.input.live.Runner.Run(ctx, r) })
+		steady.Stop()
 		if ctx.Err() != nil {
 			return
 		}
@@ -41,9 +43,13 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
+// succeed notes that the input works: it has emitted something, or did not end for a while.
+func (r *runner) succeed() { r.input.stats.Condition.Succeed(partRun) }
+
 // Emit implements [plugins.Emitter].
 func (r *runner) Emit(ctx context.Context, b *telemetry.Batch) {
 	in := r.input
+	r.succeed()
 	in.stats.RecordGather(0, b.Len(), len(b.Events))
 	in.stats.LastSuccess.Store(time.Now().UnixNano())
 	reportRejections(b, in.stats, in.log)

@@ -54,7 +54,7 @@ func (b *builder) buildInputs(list *yaml.Node) []Input {
 		b.warnUnmatched(it, "include", built.Options.Metrics.Include, built)
 		b.warnUnmatched(it, "exclude", built.Options.Metrics.Exclude, built)
 		if ok && built.Options.Enabled {
-			ins = append(ins, Input{ids.assign(b.ps, it, built.Definition.Name(), built.Options.Alias), settingsHash(it.settings, b.inherited), built})
+			ins = append(ins, Input{ids.assign(b.ps, it, built.Definition.Name(), built.Options.Alias), settingsHash(it.settings, b.inherited), built, b.keep(it.settings)})
 		}
 	}
 	return ins
@@ -125,10 +125,18 @@ func (b *builder) buildOutputs(list *yaml.Node) []Output {
 			b.ps.Warn(it.nameNode, it.path, "appears twice with the same settings, first on line %d; everything is written twice", items[first].nameNode.Line)
 		}
 		if built, ok := decodeItem(b, "output", b.env.Outputs, it, b.describeUnknownOutput); ok {
-			outs = append(outs, Output{ids.assign(b.ps, it, built.Definition.Name(), built.Options.Alias), settingsHash(it.settings, b.inherited), built})
+			outs = append(outs, Output{ids.assign(b.ps, it, built.Definition.Name(), built.Options.Alias), settingsHash(it.settings, b.inherited), built, b.keep(it.settings)})
 		}
 	}
 	return outs
+}
+
+// keep returns settings that the configuration keeps: none unless somebody asks for them.
+func (b *builder) keep(settings *yaml.Node) *yaml.Node {
+	if b.env.KeepSource {
+		return settings
+	}
+	return nil
 }
 
 // decodeItem finds the component that an item names and decodes its settings. It reports false if the component is unknown or

@@ -5,13 +5,16 @@
 //   - expand.go: environment variables. stores.go: secret stores, and references that are resolved while loading.
 //   - literals.go: finds credentials in the file, for warnings about its permissions.
 //   - indent.go: a frequent mistake of indentation that YAML accepts.
-//   - web.go: [Web], the settings of the web server. buffer.go: [Disk], the buffer on disk.
+//   - web.go: [Web], the settings of the web server. health.go: [Health], those of the server for health checks. buffer.go: [Disk], the
+//     buffer on disk.
+//   - describe.go: a configuration as it is in effect, and what differs between two, for people.
 //   - fingerprint.go: hashes that tell whether a component must be built again.
 package config
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -43,12 +46,19 @@ type Env struct {
 	Getenv   func(string) (string, bool) // os.LookupEnv
 	Redactor *secret.Redactor            // gets the values of the secret stores; may be nil
 
-	CheckSecrets        bool // also look up secrets that are used later, if their store is local
+	CheckSecrets bool    // also look up secrets that are used later, if their store is local
+	Running      *Config // of the agent that runs already; its stores are used again if their settings are unchanged; nil: none
+
+	KeepSource bool // for [Config.Print] and what compares configurations
+
 	AllowMissingSecrets bool // a secret that its store does not have is a warning, and a setting that needs it has its default
 }
 
 // minEventBuffer is the smallest queue of events, in bytes. A long message fits.
 const minEventBuffer = 64 << 10
+
+// minMemory is the smallest max_memory, in bytes. The agent of a small configuration needs some 20 MB.
+const minMemory = 32_000_000
 
 // Settings are the top-level keys of the file.
 type Settings struct {
@@ -63,6 +73,7 @@ type Settings struct {
 	Debug          bool              `yaml:"debug"`
 	Once           bool              `yaml:"once"` // gather and write once, then exit
 	LogFormat      string            `yaml:"log_format"`
+	MaxMemory      conf.Size         `yaml:"max_memory"` // bytes of the process; 0: the limit of its control group, if there is one
 	Tags           map[string]string `yaml:"tags" conf:"public"`
 }
 
@@ -83,6 +94,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.MaxEventBuffer < minEventBuffer {
 		errs = append(errs, conf.Key("max_event_buffer", "must be at least 64KiB (of events per output)"))
+	}
+	if s.MaxMemory != 0 && s.MaxMemory < minMemory {
+		errs = append(errs, conf.Key("max_memory", "must be at least 32MB (of the whole agent), or 0"))
 	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		errs = append(errs, conf.Key("log_format", "must be text or json"))
@@ -131,6 +145,8 @@ type Input struct {
 	ID       string
 	Settings string // a hash of its own settings and of those that it inherits: if it changes, the input must be built again
 	Built    plugins.Built
+
+	node *yaml.Node // its settings in the file; nil unless [Env.KeepSource] is set
 }
 
 // Output is a configured output.
@@ -138,6 +154,8 @@ type Output struct {
 	ID       string
 	Settings string // a hash like that of an input
 	Built    outputs.Built
+
+	node *yaml.Node // as of an input
 }
 
 // Config is a configuration without mistakes.
@@ -145,11 +163,19 @@ type Config struct {
 	Settings
 	Inputs   []Input
 	Outputs  []Output
-	Disk     *Disk // nil: buffers are in memory only
-	Web      *Web  // nil: no web server
+	Disk     *Disk   // nil: buffers are in memory only
+	Web      *Web    // nil: no web server
+	Health   *Health // nil: no server for health checks
 	Secrets  *secrets.Stores
 	Warnings conf.Problems
 	Literal  int // the line of the first credential that is written in the file; 0: there is none
+
+	// Hashes of the settings of Web, Health and Secrets, like those of inputs.
+	WebSettings, HealthSettings, StoreSettings string
+
+	Digest [sha256.Size]byte // SHA-256 of the file
+
+	source *source // nil: not kept
 }
 
 // fileLayout is the top level of the file.
@@ -161,6 +187,7 @@ type fileLayout struct {
 	Outputs      yaml.Node    `yaml:"outputs"`
 	Buffer       bufferLayout `yaml:"buffer"`
 	Web          *Web         `yaml:"web"`
+	Health       *Health      `yaml:"health"`
 }
 
 // Load reads and checks a file. The error is [conf.Problems] with all mistakes, or says why the file cannot be read, or is
@@ -220,10 +247,14 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	var ps conf.Problems
 	splitIndentedItems(&ps, top, data)
 	literal := firstLiteral(top)
+	kept := source{settings: map[string]*yaml.Node{}}
+	if env.KeepSource {
+		kept.original = rememberReferences(top)
+	}
 	expandEnv(&ps, top, "", env.Getenv)
 	removeExtensions(top)
 	c, r, found := decodeAll(top, env)
-	stores := buildStores(&ps, r, env)
+	stores := buildStores(&ps, r, c.StoreSettings, env)
 	if stores != nil && len(found.References()) > 0 {
 		unresolved, err := resolveReferences(ctx, name, found, stores)
 		if err == nil {
@@ -236,7 +267,17 @@ func Parse(ctx context.Context, name string, data []byte, env Env) (*Config, err
 	if env.CheckSecrets && stores != nil {
 		checkLaterSecrets(ctx, &ps, top, append(ps, found...), stores, env.AllowMissingSecrets)
 	}
-	c.Secrets, c.Literal = stores, literal
+	c.Secrets, c.Literal, c.Digest = stores, literal, sha256.Sum256(data)
+	if env.KeepSource {
+		kept.top = top
+		for _, in := range c.Inputs {
+			kept.settings["input "+in.ID] = in.node
+		}
+		for _, out := range c.Outputs {
+			kept.settings["output "+out.ID] = out.node
+		}
+		c.source = &kept
+	}
 	ps = append(ps, dropReferences(found)...).In(name)
 	c.Warnings = ps.Warnings()
 	if err := ps.Err(); err != nil {
@@ -270,7 +311,10 @@ func decodeAll(top *yaml.Node, env Env) (*Config, *fileLayout, conf.Problems) {
 	applyBuffer(&ps, top, r)
 	warnReservedTags(&ps, top)
 	b := builder{env: env, ps: &ps, inherited: inheritedHash(r)}
-	c := &Config{Settings: r.Settings, Disk: r.Buffer.Disk, Web: r.Web}
+	c := &Config{
+		Settings: r.Settings, Disk: r.Buffer.Disk, Web: r.Web, WebSettings: settingsHash(childNode(top, "web"), ""), Health: r.Health,
+		HealthSettings: settingsHash(childNode(top, "health"), ""), StoreSettings: storesHash(r),
+	}
 	c.Inputs = b.buildInputs(&r.Inputs)
 	c.Outputs = b.buildOutputs(&r.Outputs)
 	return c, r, ps

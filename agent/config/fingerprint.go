@@ -38,7 +38,13 @@ func hashNode(h hash.Hash, n *yaml.Node, depth int) {
 func inheritedHash(r *fileLayout) string {
 	s := r.Settings
 	h := sha256.New()
-	fmt.Fprintf(h, "%v|%q|%q|%v|%v|", s.Interval, s.Counters, s.Hostname, s.Tags, s.WhenFull)
+	fmt.Fprintf(h, "%v|%q|%q|%v|%v|%s", s.Interval, s.Counters, s.Hostname, s.Tags, s.WhenFull, storesHash(r))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// storesHash returns a text that differs when the settings of a secret store change.
+func storesHash(r *fileLayout) string {
+	h := sha256.New()
 	hashNode(h, &r.SecretStore, 0)
 	hashNode(h, &r.SecretStores, 0)
 	return hex.EncodeToString(h.Sum(nil))

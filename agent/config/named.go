@@ -9,7 +9,7 @@ import (
 // Named is what a configuration names: components under the names or aliases in the file.
 type Named struct {
 	Inputs, Outputs, Stores []string
-	HasWeb                  bool
+	HasWeb, HasHealth       bool
 }
 
 // Names returns what a configuration names. It decodes and resolves nothing, so that it also works where the variables and secrets of the
@@ -44,6 +44,6 @@ func Names(name string, data []byte) (Named, error) {
 		kind, _ := storeType(it.node)
 		n.Stores = append(n.Stores, kind)
 	}
-	n.HasWeb = childNode(top, "web") != nil
+	n.HasWeb, n.HasHealth = childNode(top, "web") != nil, childNode(top, "health") != nil
 	return n, errors.Join(b.ps.In(name).Err(), stores.ps.In(name).Err())
 }

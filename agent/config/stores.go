@@ -39,8 +39,12 @@ func (b *storeBuilder) Secret(ctx context.Context, id string) (string, error) {
 	return b.stores.Secret(ctx, id)
 }
 
-// buildStores builds the stores. It returns nil if there are mistakes in their settings.
-func buildStores(ps *conf.Problems, r *fileLayout, env Env) *secrets.Stores {
+// buildStores builds the stores, or returns those that are in use if they have the same settings. It returns nil if there are mistakes
+// in their settings.
+func buildStores(ps *conf.Problems, r *fileLayout, settings string, env Env) *secrets.Stores {
+	if env.Running != nil && env.Running.StoreSettings == settings {
+		return env.Running.Secrets
+	}
 	b := &storeBuilder{env: env}
 	b.items = append(b.items, storeItem{path: mainStoreKey, node: &r.SecretStore})
 	b.collectNamed(&r.SecretStores)

@@ -15,8 +15,9 @@ import (
 var version = "dev" // set by -ldflags -X main.version=…
 
 func main() {
-	os.Exit(cli.Main(cli.UntilSignal(os.Exit), cli.Arguments(os.Args), cli.App{
+	reloads := cli.NewReloads()
+	os.Exit(cli.Main(cli.UntilSignal(os.Exit, reloads), cli.Arguments(os.Args), cli.App{
 		Version: version, Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
-		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
+		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS, Reloads: reloads,
 	}))
 }

@@ -25,6 +25,7 @@ type Input struct {
 	LastGather  atomic.Int64 // nanoseconds of the last gather
 	MaxGather   atomic.Int64 // nanoseconds of the slowest gather since a reader set it to 0
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the input was added
+	Condition   Condition
 }
 
 // RecordGather counts one finished gather.
@@ -52,6 +53,8 @@ type Output struct {
 	WriteTime   atomic.Int64 // nanoseconds, total, failed writes included
 	WaitTime    atomic.Int64 // nanoseconds that inputs waited for space in the queue, total
 	LastSuccess atomic.Int64 // Unix nanoseconds; before the first, when the output was added
+	CallSince   atomic.Int64 // Unix nanoseconds, when the write began that runs; 0: none runs
+	Condition   Condition
 
 	DiskLimit  atomic.Int64 // bytes that all queues on the disk may have together; 0: there are none
 	SampleDisk Disk
@@ -132,6 +135,7 @@ func (r *Registry) NewInput(id string) *Input {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	in := &Input{ID: id}
+	in.Condition.Reset()
 	in.LastSuccess.Store(time.Now().UnixNano())
 	r.inputs = append(slices.Clip(r.inputs), in)
 	return in
@@ -142,6 +146,7 @@ func (r *Registry) NewOutput(id string, samples, eventBytes int) *Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := &Output{ID: id}
+	out.Condition.Reset()
 	out.Samples.Limit.Store(int64(samples))
 	out.Events.Limit.Store(int64(eventBytes))
 	out.LastSuccess.Store(time.Now().UnixNano())

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"time"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 	"github.com/rtcollector/rtcollector/plugins"
@@ -83,6 +84,7 @@ func (in *input) Gather(_ context.Context, out *telemetry.Batch) error {
 type inputSeries struct {
 	gatherTime                                *telemetry.Total
 	lastGatherTime, maxGatherTime, successAge *telemetry.Series
+	healthy                                   *telemetry.Series
 	samples, events, errors, timeouts, missed *telemetry.Series
 	unclaimed, implausible, refused           *telemetry.Series
 }
@@ -97,6 +99,7 @@ func newInputSeries(f *telemetry.Factory, id string) inputSeries {
 		lastGatherTime: f.Gauge("internal_gather_last_gather_time_ns", telemetry.Nanoseconds, label),
 		maxGatherTime:  f.Gauge("internal_gather_max_gather_time_ns", telemetry.Nanoseconds, label),
 		successAge:     f.Gauge("internal_gather_last_success_age", telemetry.Seconds, label),
+		healthy:        f.Gauge("internal_input_healthy", telemetry.None, label),
 		samples:        counter("metrics_gathered"),
 		events:         counter("events_gathered"),
 		unclaimed:      counter("events_unclaimed"),
@@ -116,6 +119,7 @@ func (i *inputSeries) addSamples(out *telemetry.Batch, s *selfstat.Input) {
 		out.Add(i.maxGatherTime, float64(slowest))
 	}
 	out.Add(i.successAge, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(i.healthy, metric.Bool(!s.Condition.IsFailing()))
 	out.Add(i.samples, float64(s.Samples.Load()))
 	out.Add(i.events, float64(s.Events.Load()))
 	if n := s.Unclaimed.Load(); n > 0 {
@@ -141,7 +145,7 @@ func secondsSince(out *telemetry.Batch, unixNano int64) float64 {
 type outputSeries struct {
 	writeTime, written, dropped                                    *telemetry.Total
 	rejected, retries, writes, bufferSize, bufferLimit, successAge *telemetry.Series
-	seriesGone                                                     *telemetry.Series
+	seriesGone, healthy                                            *telemetry.Series
 	eventCount, eventBytes, eventLimit                             *telemetry.Series
 	waitTime                                                       *telemetry.Total
 	rejectedByReason                                               *telemetry.Vec[string, *telemetry.Series]
@@ -209,6 +213,7 @@ func newOutputSeries(f *telemetry.Factory, id string) outputSeries {
 		bufferSize:  series("buffer_size", telemetry.Gauge),
 		bufferLimit: series("buffer_limit", telemetry.Gauge),
 		successAge:  f.Gauge("internal_write_last_success_age", telemetry.Seconds, label),
+		healthy:     f.Gauge("internal_output_healthy", telemetry.None, label),
 
 		eventCount: series("event_buffer_size", telemetry.Gauge),
 		eventBytes: f.Gauge("internal_write_event_buffer_bytes", telemetry.Bytes, label),
@@ -243,4 +248,5 @@ func (o *outputSeries) addSamples(out *telemetry.Batch, s *selfstat.Output) {
 	}
 	o.disk.addSamples(out, s)
 	out.Add(o.successAge, secondsSince(out, s.LastSuccess.Load()))
+	out.Add(o.healthy, metric.Bool(!s.Condition.IsFailing()))
 }

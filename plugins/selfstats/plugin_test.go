@@ -30,7 +30,9 @@ func fillRegistry(r *selfstat.Registry) {
 		in.Missed.Add(3)
 		in.LastSuccess.Store(start.Add(-7 * time.Second).UnixNano())
 	}
+	r.Inputs()[1].Condition.Fail("gather", "refused")
 	out := r.NewOutput("redistimeseries", 5000, 0)
+	out.Condition.Fail("write", "refused")
 	out.SetSeriesGone(func() int64 { return 12 })
 	out.Samples.Size.Store(7)
 	out.Written.Add(60)
@@ -82,6 +84,7 @@ func TestGather(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
+		"internal_input_healthy_linux_cpu": 1, "internal_input_healthy_redis#a": 0, "internal_output_healthy_redistimeseries": 0, "internal_output_healthy_stdout": 1,
 		"internal_agent_metrics_gathered": 140, "internal_agent_metrics_gathered_rate": 6,
 		"internal_agent_metrics_written": 111, "internal_agent_metrics_written_rate": 5,
 		"internal_agent_metrics_dropped": 5, "internal_agent_metrics_dropped_rate": 0,

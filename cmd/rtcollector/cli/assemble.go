@@ -42,30 +42,43 @@ func hostname(cfg *config.Config) string {
 // newInstanceID returns 40 random bits as eight letters and digits. They distinguish this process from every other agent.
 func newInstanceID() string { return strings.ToLower(rand.Text()[:8]) }
 
-// describeAgent returns the description of the agent of a configuration. Nothing is built yet.
+// identity is what an agent keeps when its configuration changes.
+type identity struct {
+	instance string
+	pool     *shared.Pool // for all inputs
+	self     *selfstat.Registry
+}
+
+func newIdentity() identity { return identity{newInstanceID(), &shared.Pool{}, &selfstat.Registry{}} }
+
+// describeAgent returns the description of a new agent of a configuration. Nothing is built yet.
 func (a *App) describeAgent(cfg *config.Config, log *slog.Logger, stdout io.Writer) agent.Config {
+	return a.describeAgentAs(newIdentity(), cfg, log, stdout)
+}
+
+// describeAgentAs is describeAgent for an agent that may exist already.
+func (a *App) describeAgentAs(id identity, cfg *config.Config, log *slog.Logger, stdout io.Writer) agent.Config {
 	host := hostname(cfg)
 	ac := agent.Config{
 		Limits: agent.Limits{
 			Flush: cfg.FlushEvery(), Buffer: cfg.MaxBufferSize, EventBuffer: int(cfg.MaxEventBuffer), QuietDrops: !cfg.WarnOnBuffer,
 		},
-		Host: host, Grace: grace, Self: &selfstat.Registry{}, Log: log,
+		Host: host, Grace: grace, Self: id.self, Log: log,
 	}
 	if cfg.Disk != nil {
 		ac.Disk = agent.Disk{Path: cfg.Disk.Path, MaxSize: int64(cfg.Disk.MaxSize)}
 	}
-	env := outputs.Env{Host: host, Instance: newInstanceID(), Secrets: cfg.Secrets, Stdout: stdout, Describe: a.metricFinder()}
-	ac.Run = env.Instance
+	ac.Run = id.instance
+	env := outputs.Env{Host: host, Instance: id.instance, Secrets: cfg.Secrets, Stdout: stdout, Describe: a.metricFinder()}
 	for _, o := range cfg.Outputs {
-		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Settings: o.Settings, Build: func(slot telemetry.Slot) (outputs.Output, error) {
+		ac.Outputs = append(ac.Outputs, agent.Output{ID: o.ID, Settings: o.Settings + host, Build: func(slot telemetry.Slot) (outputs.Output, error) {
 			env := env
 			env.ID, env.Slot, env.Log = o.ID, slot, log.With("output", o.ID)
 			return o.Built.New(env)
 		}})
 	}
-	pool := &shared.Pool{}
 	for _, in := range cfg.Inputs {
-		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac, pool))
+		ac.Inputs = append(ac.Inputs, a.describeInput(in, cfg, ac, id.pool))
 	}
 	return ac
 }
@@ -103,14 +116,18 @@ func (a *App) describeInput(in config.Input, cfg *config.Config, ac agent.Config
 		})
 	}
 	return agent.Input{
-		ID: in.ID, Settings: in.Settings, Build: build, Interval: every, Timeout: options.Timeout.D(),
+		ID: in.ID, Settings: in.Settings + ac.Host, Build: build, Interval: every, Timeout: options.Timeout.D(),
 		WhenFull: cmp.Or(options.WhenFull, cfg.WhenFull),
 	}
 }
 
 // newAgent builds the agent of a configuration. An error is a mistake in the configuration.
 func (a *App) newAgent(cfg *config.Config, log *slog.Logger) (*agent.Agent, agent.Config, error) {
-	ac := a.describeAgent(cfg, log, a.rawOut)
+	return a.newAgentAs(newIdentity(), cfg, log)
+}
+
+func (a *App) newAgentAs(id identity, cfg *config.Config, log *slog.Logger) (*agent.Agent, agent.Config, error) {
+	ac := a.describeAgentAs(id, cfg, log, a.rawOut)
 	ag, err := agent.New(ac)
 	if err != nil {
 		return nil, ac, &failure{exitUsage, err}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/telemetry"
@@ -111,7 +112,9 @@ func TestBalance(t *testing.T) {
 		"nothing lost": {0, 0, nil, " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
 		"dropped":      {2, 0, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=2 rejected=0 ran=1m0s\n"},
 		"rejected":     {0, 3, nil, " WARN  rtcollector stopped, not everything was written output=x written=5 dropped=0 rejected=3 ran=1m0s\n"},
-		"hung":         {0, 0, errors.New("input x did not stop"), " WARN  rtcollector stopped, but some inputs or outputs did not stop in time output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"input hung":   {0, 0, errors.Join(&agent.StuckError{Kind: "input", ID: "exec"}), " WARN  rtcollector stopped, but not in time: exec output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"hung":         {0, 0, errors.Join(&agent.StuckError{Kind: "output", ID: "x"}), " WARN  rtcollector stopped, but this output did not stop in time output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
+		"other hung":   {0, 0, errors.Join(&agent.StuckError{Kind: "output", ID: "y"}), " INFO  rtcollector stopped, nothing lost output=x written=5 dropped=0 rejected=0 ran=1m0s\n"},
 	} {
 		var self selfstat.Registry
 		o := self.NewOutput("x", 10, 0)

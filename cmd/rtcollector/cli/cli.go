@@ -3,9 +3,9 @@
 //   - cli.go: [Main], exit codes, the root command and its flags. suggest.go: errors about unknown commands and flags.
 //   - load.go, assemble.go: from a configuration file to the description of an agent.
 //   - streams.go: what everything that is printed goes through: redaction, escaping, failures to print. log.go: the log.
-//   - signal.go: how signals end a command. watchdog.go: what systemd is told. memory.go: settings of the garbage collector.
+//   - signal.go: how signals end a command, or make it reload. reload.go: changes of a running agent; watch.go: of its file. watchdog.go: what systemd is told. memory.go: settings of the garbage collector.
 //   - views.go: the commands that a custom build leaves out (build tag core; views_core.go).
-//   - A file per command: run.go, once.go, check.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
+//   - A file per command: run.go, once.go, check.go, config.go, demo.go (with screen.go, table.go, keys.go, suspend_*.go), logs.go (with
 //     logs_*.go, pager.go), observe.go (with observe_child.go), report.go, export.go, status.go, processes.go, top.go, web.go, plugins.go, migrate.go,
 //     init.go, bench.go (with machine.go), embedded.go (with access.go), service.go, health.go, completion.go, version.go.
 package cli
@@ -44,6 +44,7 @@ type App struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) (string, bool) // os.LookupEnv
 	GOOS           string
+	Reloads        *Reloads // requests to read the configuration again; nil: there are none
 
 	redactor *secret.Redactor // removes the values of secret stores from what is printed
 
@@ -66,13 +67,13 @@ func Arguments(call []string) []string {
 	return call[1:]
 }
 
-// Main runs one command until it ends or ctx is done, and returns the exit code. As a service of Windows it is also stopped by the service
-// manager, and logs to the event log.
+// Main runs one command until it ends or ctx is done, and returns the exit code. As a service of Windows it is also stopped and told
+// to reload by the service manager, and logs to the event log.
 func Main(ctx context.Context, args []string, app App) int {
 	code, isService := service.RunManaged(ctx, func(ctx context.Context, log io.Writer) int {
 		app.Stderr = log
 		return app.run(ctx, args)
-	})
+	}, func() { app.Reloads.Request("the service manager") })
 	if isService {
 		return code
 	}
@@ -166,7 +167,7 @@ To see what a configuration would give:  rtcollector once`,
 			case c.config == "" && a.findConfig() == "":
 				return cmd.Help()
 			}
-			return a.runAgent(cmd.Context(), c)
+			return a.runAgent(cmd.Context(), c, false)
 		},
 	}
 	root.SetFlagErrorFunc(suggestFlag)

@@ -52,6 +52,46 @@ func TestExamplesAreWithoutMistakes(t *testing.T) {
 	}
 }
 
+// TestPrintedConfigurations: what "config print" prints is a configuration that would not change the agent, as far as it has no credentials.
+func TestPrintedConfigurations(t *testing.T) {
+	texts := map[string]string{}
+	for _, d := range pluginsall.Catalog().For("linux") {
+		if d.Runs("linux") {
+			texts["input "+d.Name()] = "inputs:\n" + d.Settings() + "outputs: [stdout]\n"
+		}
+	}
+	for _, d := range outputsall.Catalog().For("linux") {
+		texts["output "+d.Name()] = "inputs: []\noutputs:\n" + d.Settings()
+	}
+	example, err := os.ReadFile("../../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts["config.example.yaml"] = string(example)
+	env := exampleEnv()
+	env.KeepSource = true
+	for name, text := range texts {
+		before, err := config.Parse(t.Context(), name, []byte(text), env)
+		if err != nil {
+			continue // samples with alternatives that exclude each other
+		}
+		printed, err := before.Print()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		now, err := config.Parse(t.Context(), name, printed, env)
+		if err != nil {
+			t.Errorf("%s: %v in\n%s", name, err, printed)
+			continue
+		}
+		again, err := now.Print()
+		if diff := cmp.Diff(string(printed), string(again)); err != nil || diff != "" {
+			t.Errorf("%s: printed twice: %v\n%s", name, err, diff)
+		}
+	}
+}
+
 // TestExampleSelectsWhatTheSampleDoes: config.example.yaml and "plugins sample" select the same metrics.
 func TestExampleSelectsWhatTheSampleDoes(t *testing.T) {
 	sample := "inputs:\n"

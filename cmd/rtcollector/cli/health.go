@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 )
 
@@ -23,8 +22,8 @@ func (a *App) healthCommand(c *commonFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "health",
 		Short: "Exit with status 0 if the agent of this configuration answers, for health checks of containers",
-		Long: `Asks the web server of the running agent whether it answers, and exits with 0 or 1. It needs "web:" in the configuration. Without it only the
-configuration is checked. Redis is not asked: an agent that waits for Redis is healthy.`,
+		Long: `Asks the running agent whether it is healthy, and exits with 0 or 1. It needs "health:" or "web:" in the configuration. Without both only
+the configuration is checked. Redis is not asked: an agent that waits for Redis is healthy.`,
 		Args: rejectArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.checkHealth(cmd.Context(), *c) },
 	}
@@ -35,22 +34,29 @@ func (a *App) checkHealth(ctx context.Context, c commonFlags) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Web == nil {
-		fmt.Fprintln(a.Stdout, `the configuration is right; to ask the agent itself, add "web:" to it`)
+	var address string
+	var hasTLS bool
+	switch {
+	case cfg.Health != nil:
+		address, hasTLS = cfg.Health.Address(), cfg.Health.TLS.Enabled()
+	case cfg.Web != nil:
+		address, hasTLS = cfg.Web.Address(), cfg.Web.TLS.Enabled()
+	default:
+		fmt.Fprintln(a.Stdout, `the configuration is right; to ask the agent itself, add "health: {}" to it`)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	if err := askHealth(ctx, cfg.Web); err != nil {
+	if err := askHealth(ctx, address, hasTLS); err != nil {
 		return runtimeFailure(fmt.Errorf("health: %w", err))
 	}
-	fmt.Fprintf(a.Stdout, "the agent answers on %s\n", terminal.Line(cfg.Web.Address()))
+	fmt.Fprintf(a.Stdout, "the agent answers on %s\n", terminal.Line(address))
 	return nil
 }
 
-// askHealth requests /health of the web server with these settings on this machine.
-func askHealth(ctx context.Context, w *config.Web) error {
-	host, port, err := net.SplitHostPort(w.Address())
+// askHealth requests /health of the server that listens on an address of this machine. A server that wants a credential answers too.
+func askHealth(ctx context.Context, address string, hasTLS bool) error {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
 	}
@@ -58,7 +64,7 @@ func askHealth(ctx context.Context, w *config.Web) error {
 		host = "127.0.0.1"
 	}
 	scheme := "http"
-	if w.TLS.Enabled() {
+	if hasTLS {
 		scheme = "https"
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+"/health", nil)
@@ -72,8 +78,8 @@ func askHealth(ctx context.Context, w *config.Web) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers with status %s", w.Address(), response.Status)
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("%s answers with status %s", address, response.Status)
 	}
 	return nil
 }

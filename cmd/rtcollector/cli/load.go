@@ -98,16 +98,8 @@ func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*confi
 		}
 	}
 	cfg, err := config.Load(ctx, path, env)
-	var problems conf.Problems
-	switch {
-	case secret.IsUnavailable(err):
-		return nil, path, runtimeFailure(err)
-	case errors.As(err, &problems):
-		return nil, path, &failure{exitUsage, limitProblems(problems)}
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, path, &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector init\" prints one for this host", path)}
-	case err != nil:
-		return nil, path, &failure{exitUsage, err}
+	if err = explainLoad(path, err); err != nil {
+		return nil, path, err
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(a.Stderr, "warning:", w.Error())
@@ -116,6 +108,22 @@ func (a *App) loadWith(ctx context.Context, path string, env config.Env) (*confi
 		fmt.Fprintln(a.Stderr, "warning:", w)
 	}
 	return cfg, path, nil
+}
+
+// explainLoad adds to the error of [config.Load] what to do, and the exit code.
+func explainLoad(path string, err error) error {
+	var problems conf.Problems
+	switch {
+	case secret.IsUnavailable(err):
+		return runtimeFailure(err)
+	case errors.As(err, &problems):
+		return &failure{exitUsage, limitProblems(problems)}
+	case errors.Is(err, fs.ErrNotExist):
+		return &failure{exitUsage, fmt.Errorf("%s: no such file; \"rtcollector init\" prints one for this host", path)}
+	case err != nil:
+		return &failure{exitUsage, err}
+	}
+	return nil
 }
 
 func limitProblems(ps conf.Problems) error {

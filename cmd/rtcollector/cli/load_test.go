@@ -77,7 +77,7 @@ func TestSignalWhileWaitingForTheStore(t *testing.T) {
 		a, file, _, stderr := slowApp(t, 1000, "format")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := a.runAgent(ctx, commonFlags{config: file}); err != nil {
+		if err := a.runAgent(ctx, commonFlags{config: file}, false); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(stderr.String(), "stopped while waiting for the secret store") {
@@ -90,7 +90,7 @@ func TestSignalWhileWaitingForTheStore(t *testing.T) {
 func TestStoreThatIsNotWaitedFor(t *testing.T) {
 	a, file, asked, _ := slowApp(t, 0, "nope")
 	var failed *failure
-	if err := a.runAgent(t.Context(), commonFlags{config: file}); !errors.As(err, &failed) || failed.code != exitUsage || len(*asked) != 1 {
+	if err := a.runAgent(t.Context(), commonFlags{config: file}, false); !errors.As(err, &failed) || failed.code != exitUsage || len(*asked) != 1 {
 		t.Errorf("no such secret: asked %d times, %v", len(*asked), err)
 	}
 	for name, command := range map[string]func(*App, string) error{

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/internal/terminal"
@@ -21,14 +23,51 @@ func newLog(w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
 
 // newLogFrom returns a logger for a minimum level, which is lower if the flag or the configuration asks for debugging.
 func newLogFrom(level slog.Level, w io.Writer, cfg *config.Config, debug bool) *slog.Logger {
+	return slog.New(newLogHandler(level, w, cfg, debug))
+}
+
+func newLogHandler(level slog.Level, w io.Writer, cfg *config.Config, debug bool) slog.Handler {
 	if debug || cfg.Debug {
 		level = slog.LevelDebug
 	}
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(terminal.NewWriter(w, terminal.JSON), &slog.HandlerOptions{Level: level, ReplaceAttr: formatJSONAttr}))
+		return slog.NewJSONHandler(terminal.NewWriter(w, terminal.JSON), &slog.HandlerOptions{Level: level, ReplaceAttr: formatJSONAttr})
 	}
-	return slog.New(newConsole(terminal.NewWriter(w, terminal.Text), level))
+	return newConsole(terminal.NewWriter(w, terminal.Text), level)
 }
+
+// switchedLog is a slog.Handler whose format and level can change, also for loggers that were derived from it.
+type switchedLog struct {
+	current *atomic.Pointer[slog.Handler]
+	attrs   []slog.Attr // of With
+}
+
+func newSwitchedLog(h slog.Handler) *switchedLog {
+	s := &switchedLog{current: &atomic.Pointer[slog.Handler]{}}
+	s.use(h)
+	return s
+}
+
+// use passes everything on to h from now on.
+func (s *switchedLog) use(h slog.Handler) { s.current.Store(&h) }
+
+// Enabled implements slog.Handler.
+func (s *switchedLog) Enabled(ctx context.Context, l slog.Level) bool {
+	return (*s.current.Load()).Enabled(ctx, l)
+}
+
+// Handle implements slog.Handler.
+func (s *switchedLog) Handle(ctx context.Context, r slog.Record) error {
+	return (*s.current.Load()).WithAttrs(s.attrs).Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (s *switchedLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &switchedLog{s.current, slices.Concat(s.attrs, attrs)}
+}
+
+// WithGroup implements slog.Handler. The program does not use groups.
+func (s *switchedLog) WithGroup(string) slog.Handler { return s }
 
 // formatJSONAttr writes durations in JSON as in text: "1.5s", not nanoseconds.
 func formatJSONAttr(_ []string, a slog.Attr) slog.Attr {

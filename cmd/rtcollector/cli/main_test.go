@@ -25,9 +25,10 @@ func TestMain(m *testing.M) {
 
 // rtcollector is cmd/rtcollector's main.
 func rtcollector() {
-	os.Exit(cli.Main(cli.UntilSignal(os.Exit), os.Args[1:], cli.App{
+	reloads := cli.NewReloads()
+	os.Exit(cli.Main(cli.UntilSignal(os.Exit, reloads), os.Args[1:], cli.App{
 		Version: "test", Inputs: pluginsall.Catalog(), Outputs: outputsall.Catalog(), Stores: secretsall.Catalog(),
-		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS,
+		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.LookupEnv, GOOS: runtime.GOOS, Reloads: reloads,
 	}))
 }
 

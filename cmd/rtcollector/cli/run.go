@@ -3,60 +3,64 @@ package cli
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/secrets"
 )
 
 func (a *App) runCommand(c *commonFlags) *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the agent until it is stopped",
-		Long: `Runs the agent until SIGINT, SIGTERM or SIGHUP. Then it writes out its buffers and exits. Restart it to apply a changed configuration.
-Changed passwords, certificates and secrets need no restart: they are looked up for every connection.`,
+		Long: `Runs the agent until SIGINT or SIGTERM, or until its terminal goes away. Then it writes out its buffers and exits.
+SIGHUP makes it read its configuration again: what did not change continues without missing a tick, and after a mistake the old configuration
+continues. See first what would change with "rtcollector config diff".
+Changed passwords, certificates and secrets need no reload: they are looked up for every connection.`,
 		Args: rejectArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), *c) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), *c, watch) },
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "also read the configuration again when its file changes")
+	return cmd
 }
 
 // runAgent runs the agent until ctx is done and its queues are written out.
-func (a *App) runAgent(ctx context.Context, c commonFlags) error {
+func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	manager, stopWatching := watchAgent(ctx)
 	defer stopWatching()
+	requests := a.Reloads.accept() // one that comes while the agent starts is not lost
 	cfg, path, err := a.loadPatiently(ctx, c.config)
 	if err != nil || cfg == nil {
 		return err
 	}
 	if cfg.Once {
+		a.Reloads.decline()
 		return a.runOnce(ctx, c, onceFlags{writeOutputs: true, quiet: true})
 	}
-	log := newLog(a.rawErr, cfg, c.debug)
-	ag, ac, err := a.newAgent(cfg, log)
+	l, err := a.newLiveAgent(ctx, c, cfg, path)
 	if err != nil {
 		return err
 	}
-	dropRights(cfg, log)
-	waitForWeb, err := a.startWeb(ctx, cfg, ag, ac.Self, log)
-	if err != nil {
-		return err
-	}
-	log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
-		"inputs", len(ac.Inputs), "outputs", len(ac.Outputs), "interval", cfg.Interval)
-	manager.started(ag, ac)
-	stopped := announceStop(ctx, log)
+	dropRights(cfg, l.log)
+	l.log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
+		"inputs", len(l.described.Inputs), "outputs", len(l.described.Outputs), "interval", cfg.Interval)
+	manager.started(l.agent, l.described)
+	stopped := announceStop(ctx, l.log)
 	a.limitHeapGrowth()
+	l.memory.limit(cfg, a.Getenv)
 	began := time.Now()
-	stopKeeping := keepStores(ctx, cfg.Secrets, log)
-	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // returns the memory that starting needed
-	err = ag.Run(ctx)
-	waitForWeb()
-	stopKeeping()
+	reloaded := l.follow(requests, watch)
+	err = l.agent.Run(ctx)
+	<-reloaded
+	l.end()
 	stopped()
-	logTotals(log, ac.Self, time.Since(began), err)
+	logTotals(l.log, l.id.self, time.Since(began), err)
 	return runtimeFailure(err)
 }
 
@@ -91,22 +95,26 @@ func keepStores(ctx context.Context, stores *secrets.Stores, log *slog.Logger) (
 	}
 }
 
-// logTotals logs how many samples and events each output wrote, dropped and rejected. Err is the error of the agent: an input
-// that did not stop may have held samples that were never counted.
+// logTotals logs how many samples and events each output wrote, dropped and rejected. Err is the error of the agent: what an input or output
+// held that did not stop was never counted.
 func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err error) {
 	for _, in := range self.Inputs() {
 		if n := in.Unclaimed.Load(); n > 0 {
 			log.Info("events were dropped because no output accepts them", "input", in.ID, "events", n)
 		}
 	}
+	stuckInputs, stuckOutputs := findStuck(err)
 	for _, o := range self.Outputs() {
 		dropped, rejected := o.Dropped.Load(), o.Rejected.Load()
-		level, message := slog.LevelInfo, "rtcollector stopped, nothing lost"
+		level, message := slog.LevelWarn, "rtcollector stopped, not everything was written"
 		switch {
 		case dropped+rejected > 0:
-			level, message = slog.LevelWarn, "rtcollector stopped, not everything was written"
-		case err != nil:
-			level, message = slog.LevelWarn, "rtcollector stopped, but some inputs or outputs did not stop in time"
+		case slices.Contains(stuckOutputs, o.ID):
+			message = "rtcollector stopped, but this output did not stop in time"
+		case len(stuckInputs) > 0:
+			message = "rtcollector stopped, but not in time: " + strings.Join(stuckInputs, ", ")
+		default:
+			level, message = slog.LevelInfo, "rtcollector stopped, nothing lost"
 		}
 		attrs := []any{"output", o.ID, "written", o.Written.Load(), "dropped", dropped, "rejected", rejected, "ran", ran.Round(time.Second)}
 		if o.DiskLimit.Load() > 0 {
@@ -114,4 +122,21 @@ func logTotals(log *slog.Logger, self *selfstat.Registry, ran time.Duration, err
 		}
 		log.Log(context.Background(), level, message, attrs...)
 	}
+}
+
+// findStuck returns the IDs of the inputs and outputs that an error of the agent names.
+func findStuck(err error) (inputs, outputs []string) {
+	if stuck, ok := err.(*agent.StuckError); ok { //nolint:errorlint // the tree is walked below
+		if stuck.Kind == "input" {
+			return []string{stuck.ID}, nil
+		}
+		return nil, []string{stuck.ID}
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // as above
+		for _, one := range many.Unwrap() {
+			in, out := findStuck(one)
+			inputs, outputs = append(inputs, in...), append(outputs, out...)
+		}
+	}
+	return inputs, outputs
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -13,9 +14,47 @@ import (
 // supervisors send a signal to a process and then to its process group.
 const repeatWindow = 250 * time.Millisecond
 
+// Reloads tells a running agent that it is to read its configuration again. The zero value is ready to use. A nil Reloads never does.
+type Reloads struct {
+	accepted atomic.Bool
+	requests chan string // causes; see UntilSignal
+}
+
+// NewReloads returns a Reloads that nobody accepts yet.
+func NewReloads() *Reloads { return &Reloads{requests: make(chan string, 1)} }
+
+// Request asks for a reload. One that nobody has begun yet is enough for several requests. It reports false if the command that runs
+// does not reload.
+func (r *Reloads) Request(cause string) bool {
+	if r == nil || !r.accepted.Load() {
+		return false
+	}
+	select {
+	case r.requests <- cause:
+	default:
+	}
+	return true
+}
+
+// accept returns the requests from now on. Decline ends that.
+func (r *Reloads) accept() <-chan string {
+	if r == nil {
+		return nil
+	}
+	r.accepted.Store(true)
+	return r.requests
+}
+
+func (r *Reloads) decline() {
+	if r != nil {
+		r.accepted.Store(false)
+	}
+}
+
 // UntilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; its cause names the signal. The next signal
-// calls exit with [ExitInterrupted]. A SIGHUP that is ignored, as with nohup(1), stays ignored.
-func UntilSignal(exit func(code int)) context.Context {
+// calls exit with [ExitInterrupted]. A SIGHUP that is ignored, as with nohup(1), stays ignored. If the command reloads, SIGHUP becomes a
+// request for that, unless it says that the terminal has gone away from which the process was started.
+func UntilSignal(exit func(code int), reloads *Reloads) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // otherwise writing to a pipe without a reader ends the process; signal.Ignore would be inherited by child processes
 	signals := make(chan os.Signal, 2)
@@ -23,14 +62,30 @@ func UntilSignal(exit func(code int)) context.Context {
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
+	startedOnTerminal := hasTerminal()
 	go func() {
-		cancel(fmt.Errorf("signal: %v", <-signals))
-		first := time.Now()
+		first := <-signals
+		for first == syscall.SIGHUP && (!startedOnTerminal || hasTerminal()) && reloads.Request("signal: hangup") {
+			first = <-signals
+		}
+		cancel(fmt.Errorf("signal: %v", first))
+		began := time.Now()
 		for range signals {
-			if time.Since(first) > repeatWindow {
+			if time.Since(began) > repeatWindow {
 				exit(ExitInterrupted)
 			}
 		}
 	}()
 	return ctx
+}
+
+// hasTerminal reports whether the process has a controlling terminal. Once that is gone, which is what SIGHUP was made for, its name can no
+// longer be opened: tty(4).
+func hasTerminal() bool {
+	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	_ = f.Close()
+	return true
 }

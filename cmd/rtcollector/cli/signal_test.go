@@ -12,12 +12,12 @@ import (
 )
 
 func TestTermWritesOutWhatIsBuffered(t *testing.T) { stopsInOrder(t, syscall.SIGTERM) }
-func TestHangUpWritesOutWhatIsBuffered(t *testing.T) {
-	// Child processes do not ignore signals that this process handles, even if it runs under nohup itself.
+
+// heedHangUps makes child processes heed SIGHUP even if this process runs under nohup: they do not ignore what it handles.
+func heedHangUps(t *testing.T) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	stopsInOrder(t, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 }
 
 func TestHangUpUnderNohupIsIgnored(t *testing.T) {

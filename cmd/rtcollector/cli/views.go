@@ -17,7 +17,7 @@ import (
 // build tag core, docs/adr/0030), and with them PromQL, the dashboard, the terminal view and the embedded Redis.
 func (a *App) viewCommands(c *commonFlags) []*cobra.Command {
 	return []*cobra.Command{a.demoCommand(c), a.embeddedCommand(c), a.logsCommand(c), a.observeCommand(c), a.releasedCommand(), a.reportCommand(c),
-		a.exportCommand(c), a.statusCommand(c), a.processesCommand(c), a.topCommand(c), a.webCommand(c), a.healthCommand(c), a.benchCommand(), a.migrateCommand(), a.functionCommand(c), a.netdataPluginCommand(c)}
+		a.exportCommand(c), a.statusCommand(c), a.processesCommand(c), a.topCommand(c), a.webCommand(c), a.healthCommand(c), a.configCommand(c), a.benchCommand(), a.migrateCommand(), a.functionCommand(c), a.netdataPluginCommand(c)}
 }
 
 // viewFlagValues returns the flags of these commands that have a fixed list of values.

@@ -4,23 +4,35 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
-	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
 
 func (a *App) viewCommands(*commonFlags) []*cobra.Command { return nil }
 
+// watchFile watches nothing: the package that reports events of folders is not in a custom build.
+func watchFile(context.Context, string, [sha256.Size]byte, *slog.Logger, func()) error {
+	return errors.New("this is a custom build without --watch: send SIGHUP after a change")
+}
+
 func (a *App) viewFlagValues() []flagValue { return nil }
 
-// startWeb starts nothing: checkWeb is its only error.
-func (a *App) startWeb(_ context.Context, cfg *config.Config, _ *agent.Agent, _ *selfstat.Registry, _ *slog.Logger) (wait func(), err error) {
-	return func() {}, a.checkWeb(cfg)
+// wantWeb wants nothing: checkWeb is its only error.
+func (a *App) wantWeb(cfg *config.Config, _ *liveAgent) (wantedServer, error) {
+	return wantedServer{}, a.checkWeb(cfg)
+}
+
+// wantHealth wants nothing, because Go's HTTP server is not in a custom build.
+func (a *App) wantHealth(cfg *config.Config, _ *liveAgent) (wantedServer, error) {
+	if cfg.Health == nil {
+		return wantedServer{}, nil
+	}
+	return wantedServer{}, &failure{exitUsage, errors.New("health: this is a custom build without a web server; remove the key, or use the whole program")}
 }
 
 // checkWeb refuses a configuration with a web server.

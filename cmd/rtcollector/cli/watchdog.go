@@ -63,8 +63,20 @@ func watchAgent(ctx context.Context) (m *manager, stop func()) {
 // started reports that the agent runs.
 func (m *manager) started(ag *agent.Agent, ac agent.Config) {
 	m.running.Store(&runningAgent{ag, ac.Self, ac.Log})
-	notify(daemon.SdNotifyReady, fmt.Sprintf("STATUS=%s, %s", pluralize(len(ac.Inputs), "input"), pluralize(len(ac.Outputs), "output")))
+	notifyReady(summarizeParts(ac))
 }
+
+// summarizeParts returns the numbers of inputs and outputs.
+func summarizeParts(ac agent.Config) string {
+	return fmt.Sprintf("%s, %s", pluralize(len(ac.Inputs), "input"), pluralize(len(ac.Outputs), "output"))
+}
+
+// notifyReloading reports that a reload begins. notifyReady reports its end.
+func notifyReloading() {
+	notify(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()), "STATUS=reading the configuration")
+}
+
+func notifyReady(status string) { notify(daemon.SdNotifyReady, "STATUS="+status) }
 
 func notifyStopping() {
 	notify(daemon.SdNotifyStopping, "STATUS=writing out the buffers")

@@ -13,13 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web"
 	"github.com/rtcollector/rtcollector/cmd/rtcollector/web/promapi"
 	"github.com/rtcollector/rtcollector/internal/httpauth"
 	"github.com/rtcollector/rtcollector/internal/secret"
-	"github.com/rtcollector/rtcollector/internal/selfstat"
 	"github.com/rtcollector/rtcollector/internal/terminal"
 	"github.com/rtcollector/rtcollector/outputs"
 )
@@ -131,30 +129,44 @@ func openWeb(described web.Config, addressFlag string) (*web.Server, net.Listene
 	return server, l, nil
 }
 
-// startWeb starts the web server of a running agent, if the configuration has one. The returned function waits until it has stopped, after
-// ctx is done.
-func (a *App) startWeb(ctx context.Context, cfg *config.Config, ag *agent.Agent, self *selfstat.Registry, log *slog.Logger) (wait func(), err error) {
+// wantWeb describes the web server that a configuration of a running agent wants.
+func (a *App) wantWeb(cfg *config.Config, l *liveAgent) (wantedServer, error) {
 	if cfg.Web == nil {
-		return func() {}, nil
+		return wantedServer{}, nil
 	}
-	described, err := a.describeWeb(cfg, log)
+	described, err := a.describeWeb(cfg, l.log)
 	if err != nil {
-		return nil, &failure{exitUsage, err}
+		return wantedServer{}, &failure{exitUsage, err}
 	}
-	described.Self, described.Functions = self, ag
-	server, l, err := openWeb(described, "web.listen, such as")
-	if err != nil {
-		return nil, err
-	}
-	log.Info("dashboard and Prometheus' API", "url", server.URL(l))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(ctx, l); err != nil {
-			log.Error("the web server ended", "error", err)
+	described.Self, described.Functions, described.Agent = l.id.self, l.agent, l.agent
+	return wantedServer{
+		settings: cfg.WebSettings + cfg.StoreSettings + sourceSettings(cfg), address: cfg.Web.Address(),
+		build: func() (httpServer, error) { return web.New(described) },
+	}, nil
+}
+
+// sourceSettings returns the settings of the outputs that the web server reads from: see [App.describeWeb].
+func sourceSettings(cfg *config.Config) (all string) {
+	for _, o := range cfg.Outputs {
+		_, hasSeries := o.Built.Config.(outputs.SeriesSource)
+		_, hasEvents := o.Built.Config.(outputs.EventSource)
+		if hasSeries || hasEvents {
+			all += o.Settings
 		}
-	}()
-	return func() { <-done }, nil
+	}
+	return all
+}
+
+// wantHealth describes the server for health checks that a configuration of a running agent wants.
+func (a *App) wantHealth(cfg *config.Config, l *liveAgent) (wantedServer, error) {
+	if cfg.Health == nil {
+		return wantedServer{}, nil
+	}
+	described := web.HealthConfig{Settings: *cfg.Health, Agent: l.agent, Secrets: cfg.Secrets, Redact: a.redactor.Redact, Log: l.log}
+	return wantedServer{
+		settings: cfg.HealthSettings + cfg.StoreSettings, address: cfg.Health.Address(),
+		build: func() (httpServer, error) { return web.NewHealth(described) },
+	}, nil
 }
 
 // checkWeb returns the mistake in the settings of the web server, if the configuration has one.

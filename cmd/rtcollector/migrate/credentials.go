@@ -3,29 +3,17 @@ package migrate
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/rtcollector/rtcollector/internal/secret"
 )
 
 // Credentials of the file never reach the configuration or the report. A setting that is a credential becomes a reference to the secret store.
 // A credential inside another text, such as a URL, becomes a variable.
 
-var (
-	variable       = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
-	credentialName = regexp.MustCompile(`(?i)pass(word|wd|phrase)?$|^pwd$|token|secret|credential|api[-_]?key|private[-_]?key|^authorization$|^x-.*key$|cookie`)
-
-	// Each has the credential as its last group.
-	credentialParts = []*regexp.Regexp{
-		regexp.MustCompile(`(://[^/@\s"']*:)([^/@\s"']+)@`),
-		regexp.MustCompile(`(?i)([?&](?:password|passwd|pwd|token|access_token|auth|secret|api_?key|key|sig|signature)=)([^&\s"'#]+)`),
-		regexp.MustCompile(`(?i)(--?(?:password|passwd|pass|token|secret|api-?key)[= ])(?:"|')?([^\s"']+)`),
-		regexp.MustCompile(`(?i)(\b(?:password|passwd|pwd|token|secret|api_?key)\s*[:=]\s*)(?:"|')?([^\s"',}&]+)`),
-		regexp.MustCompile(`(?i)(\b(?:bearer|basic)\s+)([A-Za-z0-9+/=._~-]{6,})`),
-		regexp.MustCompile(`(^[A-Z0-9_]*(?:PASS|TOKEN|SECRET|KEY|PWD)[A-Z0-9_]*=)(.+)$`), // of an environment
-	}
-)
+var variable = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
 
 // isReference reports whether a text names a credential instead of holding it.
 func isReference(value string) bool {
@@ -67,7 +55,7 @@ func (t *translation) hideIn(component string, n *yaml.Node) {
 		return
 	}
 	for i, below := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 1 && below.Kind == yaml.ScalarNode && credentialName.MatchString(n.Content[i-1].Value) && isText(below) {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && below.Kind == yaml.ScalarNode && secret.IsCredentialName(n.Content[i-1].Value) && isText(below) {
 			t.hideSetting(component, n.Content[i-1].Value, below)
 			continue
 		}
@@ -98,34 +86,24 @@ func (t *translation) hideParts(component string, line int, value string) string
 	if isReference(value) {
 		return value
 	}
-	for _, part := range credentialParts {
-		found := part.FindAllStringSubmatchIndex(value, -1)
-		for _, at := range slices.Backward(found) { // the places of earlier ones stay right
-			begin, end := at[len(at)-2], at[len(at)-1]
-			if strings.HasPrefix(value[begin:], "${") {
-				continue
-			}
-			name := upper(t.nameCredential(component+"/credential", value[begin:end]))
-			t.note(line, Todo, "%s: a credential in a text is not copied: set the environment variable %s for the agent", component, name)
-			value = value[:begin] + "${" + name + "}" + value[end:]
+	return secret.ReplaceCredentials(value, func(credential string) string {
+		if strings.HasPrefix(credential, "${") {
+			return credential
 		}
-	}
-	return value
+		name := upper(t.nameCredential(component+"/credential", credential))
+		t.note(line, Todo, "%s: a credential in a text is not copied: set the environment variable %s for the agent", component, name)
+		return "${" + name + "}"
+	})
 }
 
 // redact removes credentials from a text for people.
 func redact(text string) string {
-	for _, part := range credentialParts {
-		text = part.ReplaceAllStringFunc(text, func(found string) string {
-			at := part.FindStringSubmatchIndex(found)
-			begin, end := at[len(at)-2], at[len(at)-1]
-			if strings.HasPrefix(found[begin:], "${") || strings.HasPrefix(found[begin:], "secret:") {
-				return found
-			}
-			return found[:begin] + "[redacted]" + found[end:]
-		})
-	}
-	return text
+	return secret.ReplaceCredentials(text, func(credential string) string {
+		if strings.HasPrefix(credential, "${") || strings.HasPrefix(credential, "secret:") {
+			return credential
+		}
+		return "[redacted]"
+	})
 }
 
 // hideAll hides what is still in the document.

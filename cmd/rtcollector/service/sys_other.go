@@ -18,6 +18,6 @@ func (w *WindowsService) find() (State, string, error) {
 }
 
 // RunManaged runs the program for the service manager of Windows. It reports false on other systems, whose services are ordinary processes.
-func RunManaged(context.Context, func(ctx context.Context, log io.Writer) int) (code int, isService bool) {
+func RunManaged(context.Context, func(ctx context.Context, log io.Writer) int, func()) (code int, isService bool) {
 	return 0, false
 }

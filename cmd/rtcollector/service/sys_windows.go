@@ -186,12 +186,13 @@ func explainWindows(err error) error {
 }
 
 // RunManaged runs the program for the service manager of Windows: it answers the manager, ends ctx when the service is to stop, and passes
-// what is written to log on to the event log. It reports false, and does nothing, if this process is not a service.
-func RunManaged(ctx context.Context, run func(ctx context.Context, log io.Writer) int) (code int, isService bool) {
+// what is written to log on to the event log. Reload is called when the manager says that the settings of the service have changed
+// (sc control rtcollector paramchange). RunManaged reports false, and does nothing, if this process is not a service.
+func RunManaged(ctx context.Context, run func(ctx context.Context, log io.Writer) int, reload func()) (code int, isService bool) {
 	if is, err := svc.IsWindowsService(); err != nil || !is {
 		return 0, false
 	}
-	h := &handler{ctx: ctx, run: run}
+	h := &handler{ctx: ctx, run: run, reload: reload}
 	if l, err := eventlog.Open(Name); err == nil {
 		defer func() { _ = l.Close() }()
 		h.log = &eventLines{report: func(level logLevel, line string) {
@@ -220,6 +221,8 @@ type handler struct {
 	run  func(ctx context.Context, log io.Writer) int
 	log  io.Writer
 	code int
+
+	reload func()
 }
 
 // Execute implements svc.Handler.
@@ -228,7 +231,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 	defer stop(nil)
 	ended := make(chan int, 1)
 	go func() { ended <- h.run(ctx, h.log) }()
-	const accepted = svc.AcceptStop | svc.AcceptShutdown
+	const accepted = svc.AcceptStop | svc.AcceptShutdown | svc.AcceptParamChange
 	changes <- svc.Status{State: svc.Running, Accepts: accepted}
 	for {
 		select {
@@ -238,6 +241,8 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 			switch r.Cmd {
 			case svc.Interrogate:
 				changes <- r.CurrentStatus
+			case svc.ParamChange:
+				h.reload()
 			case svc.Stop, svc.Shutdown:
 				changes <- svc.Status{State: svc.StopPending, WaitHint: uint32(stopPatience / time.Millisecond)}
 				stop(errors.New("the service manager stops the service"))

@@ -11,8 +11,26 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rtcollector/rtcollector/internal/metric"
 	"github.com/rtcollector/rtcollector/internal/selfstat"
 )
+
+// healthProbe returns the handler of /health: the agent's, or one that answers as long as the server runs. Health checks need no
+// credential here, so they say nothing but yes or no.
+func (s *Server) healthProbe() http.HandlerFunc {
+	if s.config.Agent != nil {
+		return probe(s.config.Agent, checkHealth, false, nil)
+	}
+	return serveHealth
+}
+
+// readyProbe returns the handler of /ready: the agent's, or one that asks Redis.
+func (s *Server) readyProbe() http.HandlerFunc {
+	if s.config.Agent != nil {
+		return probe(s.config.Agent, checkReady, false, nil)
+	}
+	return s.serveReady
+}
 
 // serveHealth answers as long as the server runs.
 func serveHealth(w http.ResponseWriter, _ *http.Request) {
@@ -85,6 +103,16 @@ func (p *page) addAgent(r *selfstat.Registry) {
 			}
 		})
 	}
+	p.family("internal_input_healthy", "gauge", func(add func(float64, ...string)) {
+		for _, i := range r.Inputs() {
+			add(metric.Bool(!i.Condition.IsFailing()), "input", i.ID)
+		}
+	})
+	p.family("internal_output_healthy", "gauge", func(add func(float64, ...string)) {
+		for _, o := range r.Outputs() {
+			add(metric.Bool(!o.Condition.IsFailing()), "output", o.ID)
+		}
+	})
 	for _, m := range []struct {
 		name, kind string
 		of         func(*selfstat.Output) int64

@@ -48,8 +48,8 @@ func (s *Server) ownRoutes() map[string]map[string]http.HandlerFunc {
 		"/api/logs":        get(s.serveLogs),
 		"/api/logs/tail":   get(s.serveTail),
 		"/api/logs/volume": get(s.serveVolume),
-		"/health":          get(serveHealth),
-		"/ready":           get(s.serveReady),
+		"/health":          get(s.healthProbe()),
+		"/ready":           get(s.readyProbe()),
 		"/metrics":         get(s.serveMetrics),
 		"/openapi.json":    get(serveOpenAPI),
 	}

@@ -3,6 +3,7 @@
 //   - web.go: [Config], [New] and [Server.Serve]. routes.go: which path leads where. answer.go: JSON of our own endpoints. measure.go:
 //     what all answers go through.
 //   - store.go, readers.go: the connections to Redis. status.go, hosts.go, logs.go, tail.go, volume.go, health.go: endpoints.
+//   - probe.go: health checks of the agent, also as a server of its own, [HealthServer].
 //   - connections.go: the endpoint of the connection observer. connfold.go: its connections, made of events.
 //   - promapi: Prometheus' API. access: who may use the server. ui: the dashboard.
 package web
@@ -46,6 +47,7 @@ type Config struct {
 
 	Self      *selfstat.Registry // of the agent in this process; nil: none
 	Functions plugins.Caller     // of the agent in this process; nil: none
+	Agent     Agent              // the agent in this process; nil: none
 	Log       *slog.Logger
 }
 

@@ -61,8 +61,9 @@ secrets: env file
 
 func TestBuildErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"inputs: [cpuu]\noutputs: [redistimeseries]":         `unknown input "cpuu"`,
-		"inputs: [cpu]\noutputs: [redistimeseries]\nweb: {}": "web: a custom build has no dashboard",
+		"inputs: [cpuu]\noutputs: [redistimeseries]":            `unknown input "cpuu"`,
+		"inputs: [cpu]\noutputs: [redistimeseries]\nweb: {}":    "web: a custom build has no dashboard",
+		"inputs: [cpu]\noutputs: [redistimeseries]\nhealth: {}": "health: a custom build has no web server",
 		"inputs: [": "my.yaml:1",
 	} {
 		configFile := filepath.Join(t.TempDir(), "my.yaml")

@@ -52,6 +52,9 @@ func build(configFile, output, ldflags string, stdout io.Writer) error {
 	if named.HasWeb {
 		return fmt.Errorf("%s: web: a custom build has no dashboard; remove the key and run \"rtcollector web\" of the whole program elsewhere", configFile)
 	}
+	if named.HasHealth {
+		return fmt.Errorf("%s: health: a custom build has no web server; remove the key", configFile)
+	}
 	dir, err := os.MkdirTemp("", "rtcollector-custom")
 	if err != nil {
 		return err

@@ -107,7 +107,8 @@ The command line or the configuration is wrong; nothing was started.
 .B 130
 A second signal ended the program at once.
 .SH SIGNALS
-SIGINT, SIGTERM and SIGHUP end the agent, which writes out its buffers for up to eight seconds.
+SIGINT and SIGTERM end the agent, which writes out its buffers for up to eight seconds.
+SIGHUP makes it read its configuration again.
 .SH SEE ALSO
 .BR systemctl (1),
 .BR journalctl (1),
