@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// bench is a store with one queue of samples, as an agent has it.
+// rig is a store with one queue of samples, as an agent has it.
 type rig struct {
 	t       testing.TB
 	path    string
