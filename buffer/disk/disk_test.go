@@ -204,6 +204,26 @@ func TestSamplesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
+// A sample takes at most 12 bytes, also if every bit of every value changes and the flushes are small.
+func TestBytesPerSample(t *testing.T) {
+	r, s := newRig(t, t.TempDir(), 1<<30), newSource(9, 146)
+	n := 0
+	for tick := range 1000 {
+		at := time.UnixMilli(1_700_000_000_000 + 1000*int64(tick))
+		b := telemetry.NewBatch(at, at, 0)
+		for _, series := range s.series {
+			b.Copy(series, s.random.NormFloat64()*1e6, b.Time)
+			n++
+		}
+		r.append(b)
+	}
+	if size := float64(r.stats.Bytes.Load()) / float64(n); size > 12 {
+		t.Errorf("%.1f bytes per sample", size)
+	} else {
+		t.Logf("%.1f bytes per sample", size)
+	}
+}
+
 // TestCrash ends a run at a random byte a thousand times. What was acknowledged before is delivered, in order, and nothing else is;
 // what was settled is not delivered again, except for at most one record.
 func TestCrash(t *testing.T) {
