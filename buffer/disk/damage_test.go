@@ -49,7 +49,8 @@ func TestCorruptSegmentIsSetAside(t *testing.T) {
 
 func TestSegmentOfANewerVersionIsLeftAlone(t *testing.T) {
 	r, s := newRig(t, t.TempDir(), 1<<30), newSource(3, 5)
-	r.append(s.batch(10))
+	a := s.batch(10)
+	r.append(a)
 	path := r.files()[0]
 	r.stop()
 	data, err := os.ReadFile(path)
@@ -69,6 +70,15 @@ func TestSegmentOfANewerVersionIsLeftAlone(t *testing.T) {
 	after, err := os.ReadFile(path)
 	if err != nil || !slices.Equal(after, data) {
 		t.Errorf("the file was changed: %v", err)
+	}
+	r.stop() // and the newer version is installed again
+	binary.LittleEndian.PutUint32(data[8:], version)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	if got := r.takeAll(100); !slices.Equal(got, samplesOf(a)) {
+		t.Errorf("%d samples of the file came back", len(got))
 	}
 }
 
@@ -236,4 +246,29 @@ func FuzzEvents(f *testing.F) {
 			t.Errorf("%d events, want %d", len(events), count)
 		}
 	})
+}
+
+// After a crash of the machine, the position may be older than the files: it is not synced. A new segment must not get the number that the
+// position is about, because its first records would count as settled.
+func TestPositionOfAMissingSegment(t *testing.T) {
+	r, s := newRig(t, t.TempDir(), 1<<30), newSource(10, 20)
+	r.append(s.batch(100))
+	r.append(s.batch(100))
+	lease, err := r.queue.Take(nil, 150)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.queue.Settle(lease, lease.Weight, nil)
+	path := r.files()[0]
+	r.stop()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	b, c := s.batch(100), s.batch(100)
+	r.append(b)
+	r.append(c)
+	if got := r.takeAll(1000); !slices.Equal(got, samplesOf(b, c)) {
+		t.Errorf("%d samples came back of 200", len(got))
+	}
 }
