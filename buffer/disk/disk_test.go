@@ -248,7 +248,7 @@ func crashOnce(t *testing.T, seed uint64) {
 	type state struct{ size, appended int64 }
 	acknowledged := map[string][]state{} // by file: after each append, its size and the samples that were appended to it
 	taken := 0
-	for range 1 + s.random.IntN(30) {
+	for range 1 + s.random.IntN(15) {
 		b := s.batch(1 + s.random.IntN(900))
 		r.append(b)
 		all = append(all, samplesOf(b)...)
