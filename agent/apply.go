@@ -33,6 +33,9 @@ func (a *Agent) Apply(c Config) error {
 	if a.stopped {
 		return &RefusedError{errors.New("the agent is stopping")}
 	}
+	if c.Disk != a.disk {
+		a.log.Warn("a changed buffer on disk takes effect at the next start", "path", c.Disk.Path)
+	}
 	newOutputs, err := a.buildOutputs(c)
 	if err != nil {
 		return &RefusedError{err}

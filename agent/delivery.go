@@ -34,7 +34,7 @@ type deliverer interface {
 
 	hasBacklog() bool            // there is something to replay
 	spill()                      // a write failed: keep stores what is in memory on the disk
-	keep()                       // called at each flush, by the keeper
+	keep() (again bool)          // called by the keeper; at each flush as long as again is true
 	spillReady() <-chan struct{} // receives when keep should be called sooner
 }
 

@@ -90,17 +90,18 @@ func (q *outputQueue[T]) hasBacklog() bool {
 	return q.disk != nil && q.disk.HasBacklog() && !time.Now().Before(q.disk.retryAt)
 }
 
-// keep opens the disk if it is not open, and stores what is in memory if the output fails. It is called at each flush.
-func (q *outputQueue[T]) keep() {
+// keep opens the disk if it is not open, and stores what is in memory if the output fails. It reports whether it must be called again
+// at the next flush.
+func (q *outputQueue[T]) keep() (again bool) {
 	d := q.disk
 	if d == nil {
-		return
+		return false
 	}
 	if !d.isOpen && !time.Now().Before(d.openAt) {
 		if err := d.Open(); err != nil {
 			d.openAt = time.Now().Add(diskRetry)
 			d.health.reportFailure(diskFailed, err)
-			return
+			return true
 		}
 		d.isOpen = true
 		d.health.reportSuccess("buffer on disk can be used")
@@ -108,9 +109,11 @@ func (q *outputQueue[T]) keep() {
 			q.log.Info("the buffer on disk holds data of an earlier run, which is written after the new data", string(q.kind), n, "bytes", d.stats.Bytes.Load())
 		}
 	}
-	if d.isOpen && q.spilling.Load() {
-		q.spill()
+	if !d.isOpen || !q.spilling.Load() {
+		return !d.isOpen
 	}
+	q.spill()
+	return true
 }
 
 const diskFailed = "the buffer on disk cannot be used, so data waits in memory; check the folder of buffer.disk.path, its rights and free space"
@@ -198,7 +201,7 @@ func (d *delivery[T]) hasBacklog() bool { return d.queue.hasBacklog() }
 func (d *delivery[T]) spill() { d.queue.spilling.Store(d.queue.disk != nil) }
 
 // keep implements [deliverer].
-func (d *delivery[T]) keep() { d.queue.keep() }
+func (d *delivery[T]) keep() (again bool) { return d.queue.keep() }
 
 // spillReady receives when a queue fills up that is stored on the disk.
 func (d *delivery[T]) spillReady() <-chan struct{} {
@@ -217,7 +220,7 @@ func (w *writer) startKeeper(start time.Time) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.keepOnDisk(ctx, newSchedule(start, w.limits.Flush, w.lag))
+		w.keepOnDisk(ctx, start)
 	}()
 	return func() {
 		cancel()
@@ -226,28 +229,31 @@ func (w *writer) startKeeper(start time.Time) (stop func()) {
 }
 
 // keepOnDisk feeds the disk at each flush while writes fail: the pauses between attempts, and a write that hangs, are longer than what
-// a crash may lose.
-func (w *writer) keepOnDisk(ctx context.Context, due schedule) {
+// a crash may lose. Otherwise it sleeps.
+func (w *writer) keepOnDisk(ctx context.Context, start time.Time) {
+	due := newSchedule(start, w.limits.Flush, w.lag)
 	for {
-		for _, d := range w.deliveries {
-			d.keep()
-		}
+		again := false
 		var ready [2]<-chan struct{}
 		for i, d := range w.deliveries {
+			again = d.keep() || again
 			ready[i] = d.spillReady()
 		}
-		timer := time.NewTimer(due.remaining())
+		var flush <-chan time.Time
+		if again {
+			if due.remaining() <= 0 {
+				due.advance(time.Now().Add(-w.lag))
+			}
+			flush = time.After(due.remaining())
+		}
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-timer.C:
-			due.advance(time.Now().Add(-w.lag))
+		case <-flush:
 		case <-w.failed:
 		case <-ready[0]:
 		case <-ready[1]:
 		}
-		timer.Stop()
 	}
 }
 

@@ -470,3 +470,34 @@ func TestFilesOfUnknownOutputsAreLeftAlone(t *testing.T) {
 		w.checkLogged(t, "for an output that is not configured", 1)
 	})
 }
+
+// The rule of docs/operating.md for the memory: samples per second × (seconds of outage + 30). Nothing is on disk here.
+func TestMemoryForAnOutageOf30Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSetup()
+		w.cfg.Buffer = 10_000 * (30 + 30)
+		s := &slowServer{perSample: time.Microsecond, down: 30 * time.Second, begin: time.Now(), order: map[*telemetry.Series]int64{}}
+		all := make([]*telemetry.Series, 10_000)
+		for i := range all {
+			all[i] = w.f.Gauge("metric", telemetry.None, telemetry.Label{Key: "n", Value: fmt.Sprint(i)})
+		}
+		w.cfg.Inputs = append(w.cfg.Inputs, Input{ID: "many", Interval: time.Second, Build: buildInput(plugins.Input{
+			Gatherer: gatherFunc(func(_ context.Context, b *telemetry.Batch) error {
+				for _, series := range all {
+					b.Add(series, 1)
+				}
+				return nil
+			}),
+		})})
+		w.addOutput("redis", s)
+		if err := w.runFor(90 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if n := w.outputStats(0).Dropped.Load(); n > 0 || int64(s.samples) != w.inputStats(0).Samples.Load() {
+			t.Errorf("%d dropped, %d written of %d", n, s.samples, w.inputStats(0).Samples.Load())
+		}
+		if s.swapped > 0 {
+			t.Errorf("%d samples were written in another order", s.swapped)
+		}
+	})
+}

@@ -57,17 +57,17 @@ func BenchmarkAppend(b *testing.B) {
 			batches := hostSamples(min(size, 1000), 50)
 			q, store, stats := openForBench(b, b.TempDir())
 			defer func() { q.Close(); store.Close() }()
-			if size < 1000 {
-				batches = batches[:1]
-			}
-			n := 0
+			n, flushes := 0, 0
 			for b.Loop() {
-				if _, err := q.Append(batches); err != nil {
+				some := batches
+				if size < 1000 { // one batch per flush
+					some = batches[flushes%len(batches):][:1]
+				}
+				if _, err := q.Append(some); err != nil {
 					b.Fatal(err)
 				}
-				for _, batch := range batches {
-					n += batch.Len()
-				}
+				n += size
+				flushes++
 			}
 			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "samples/s")
 			b.ReportMetric(float64(stats.Bytes.Load())/float64(n), "bytes/sample")

@@ -14,7 +14,7 @@ import (
 	"github.com/rtcollector/rtcollector/internal/telemetry"
 )
 
-// bench is a store with one queue of samples, as an agent has it.
+// rig is a store with one queue of samples, as an agent has it.
 type rig struct {
 	t       testing.TB
 	path    string
@@ -204,6 +204,26 @@ func TestSamplesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
+// A sample takes at most 12 bytes, also if every bit of every value changes and the flushes are small.
+func TestBytesPerSample(t *testing.T) {
+	r, s := newRig(t, t.TempDir(), 1<<30), newSource(9, 146)
+	n := 0
+	for tick := range 1000 {
+		at := time.UnixMilli(1_700_000_000_000 + 1000*int64(tick))
+		b := telemetry.NewBatch(at, at, 0)
+		for _, series := range s.series {
+			b.Copy(series, s.random.NormFloat64()*1e6, b.Time)
+			n++
+		}
+		r.append(b)
+	}
+	if size := float64(r.stats.Bytes.Load()) / float64(n); size > 12 {
+		t.Errorf("%.1f bytes per sample", size)
+	} else {
+		t.Logf("%.1f bytes per sample", size)
+	}
+}
+
 // TestCrash ends a run at a random byte a thousand times. What was acknowledged before is delivered, in order, and nothing else is;
 // what was settled is not delivered again, except for at most one record.
 func TestCrash(t *testing.T) {
@@ -225,13 +245,22 @@ func crashOnce(t *testing.T, seed uint64) {
 	r, s := newRig(t, t.TempDir(), 1<<20), newSource(seed, 20) // segments of 64 KiB
 	defer r.stop()
 	var all []sample // appended
-	type state struct{ size, count int64 }
-	acknowledged := map[string][]state{} // by file: size and samples after each append
+	type state struct{ size, appended int64 }
+	acknowledged := map[string][]state{} // by file: after each append, its size and the samples that were appended to it
 	taken := 0
-	for range 1 + s.random.IntN(60) {
-		b := s.batch(1 + s.random.IntN(1500))
+	for range 1 + s.random.IntN(15) {
+		b := s.batch(1 + s.random.IntN(900))
 		r.append(b)
 		all = append(all, samplesOf(b)...)
+		for _, seg := range r.queue.segments.all {
+			states := acknowledged[seg.path]
+			switch {
+			case len(states) == 0: // an append of this size begins at most one segment, and fills at most one
+				acknowledged[seg.path] = []state{{seg.size, int64(b.Len())}}
+			case states[len(states)-1].size < seg.size:
+				acknowledged[seg.path] = append(states, state{seg.size, states[len(states)-1].appended + int64(b.Len())})
+			}
+		}
 		if s.random.IntN(3) == 0 {
 			lease, err := r.queue.Take(nil, 1+s.random.IntN(2000))
 			if err != nil {
@@ -248,9 +277,6 @@ func crashOnce(t *testing.T, seed uint64) {
 			}
 			taken += settled
 		}
-		for _, seg := range r.queue.segments.all {
-			acknowledged[seg.path] = append(acknowledged[seg.path], state{seg.size, seg.count})
-		}
 	}
 	if r.dropped > 0 {
 		t.Fatal("the limit was reached")
@@ -258,7 +284,7 @@ func crashOnce(t *testing.T, seed uint64) {
 	files := r.files()
 	r.stop()
 	isCut := s.random.IntN(2) == 0
-	lost := 0 // samples that may be missing at the end
+	lost := 0 // samples that may be missing at the end: those appended after the last append that is in front of the damage
 	if len(files) > 0 {
 		path := files[len(files)-1]
 		info, err := os.Stat(path)
@@ -267,7 +293,6 @@ func crashOnce(t *testing.T, seed uint64) {
 		}
 		at := s.random.Int64N(info.Size() + 1)
 		states := acknowledged[path]
-		last := states[len(states)-1]
 		if isCut {
 			err = os.Truncate(path, at)
 		} else if at < info.Size() {
@@ -276,17 +301,13 @@ func crashOnce(t *testing.T, seed uint64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Whole records before the damage are safe. An append of at most 1,500 samples is one record.
-		safe := int64(0)
+		safe := int64(0) // samples of all appends to the file that end in front of the damage
 		for _, st := range states {
 			if st.size <= at {
-				safe = st.size
+				safe = st.appended
 			}
 		}
-		if safe < last.size {
-			lost = int(last.count) // an upper limit; the exact number is checked below
-			_ = safe
-		}
+		lost = int(states[len(states)-1].appended - safe)
 	}
 	r.start()
 	got := r.takeAll(1 + s.random.IntN(3000))

@@ -42,7 +42,7 @@ func (x EventEncoder) Append(buf []byte, e *telemetry.Event) []byte {
 // DecodeEvents returns the events of a payload.
 func DecodeEvents(payload []byte, count int) ([]telemetry.Event, error) {
 	s := newScanner(payload, true)
-	if count > len(payload)/smallestEvent {
+	if count < 0 || count > len(payload)/smallestEvent {
 		return nil, errEventPayload
 	}
 	events := make([]telemetry.Event, 0, count)

@@ -112,6 +112,9 @@ func (q *segments) open() error {
 	for _, e := range entries { // sorted by name, which is by number
 		q.find(e.Name())
 	}
+	if !slices.ContainsFunc(q.all, func(seg *segment) bool { return seg.number == q.position.segment }) {
+		q.next = max(q.next, q.position.segment+1) // no new segment may have the number that the position is about
+	}
 	q.isOpen = true
 	q.update()
 	q.store.enforceLimit()
@@ -137,10 +140,7 @@ func (q *segments) find(name string) {
 		return
 	}
 	seg.number, q.next = number, max(q.next, number+1)
-	if number < q.position.segment { // it was settled, and the program ended before it was removed
-		_ = os.Remove(seg.path)
-		return
-	}
+	// A number in front of the position does not mean that the segment is settled: an older version of the program may have left it alone.
 	err = q.countRecords(seg)
 	switch {
 	case errors.Is(err, errNewer):

@@ -8,5 +8,6 @@ import "golang.org/x/sys/unix"
 func isInMemory(folder string) bool {
 	var stat unix.Statfs_t
 	err := unix.Statfs(folder, &stat)
-	return err == nil && (int64(stat.Type) == unix.TMPFS_MAGIC || int64(stat.Type) == unix.RAMFS_MAGIC)
+	kind := uint32(stat.Type) // of another size on each processor
+	return err == nil && (kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC)
 }
