@@ -33,6 +33,7 @@ type deliverer interface {
 	replay(ctx context.Context) (settled int, err error)
 
 	hasBacklog() bool            // there is something to replay
+	moveToDisk() (begun bool)    // memory is short: keep stores what is in it on the disk
 	spill()                      // a write failed: keep stores what is in memory on the disk
 	keep() (again bool)          // called by the keeper; at each flush as long as again is true
 	spillReady() <-chan struct{} // receives when keep should be called sooner

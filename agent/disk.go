@@ -11,7 +11,8 @@ import (
 
 // The disk is the second part of an output's queues. While writes succeed, nothing touches it. Once a write has failed, the keeper of
 // the output moves what is in memory to the disk at each flush, whatever the writer does meanwhile, and the writer tries with the oldest
-// on the disk. Once that succeeds, new data is written from memory again, and the disk is read between.
+// on the disk. Once that succeeds, new data is written from memory again, and the disk is read between. The same happens when a write does
+// not fail, but takes so long that the memory fills up.
 
 // Disk describes where outputs keep what they cannot write. An empty path means: in memory only.
 type Disk struct {
@@ -62,7 +63,8 @@ func (eventDecoder) Decode(payload []byte, count int) ([]eventList, error) {
 type diskPart[T any] struct {
 	*disk.Queue[T]
 	stats   *selfstat.Disk
-	retryAt time.Time // when reading is tried again after an error; belongs to the writer
+	crowded chan struct{} // receives when the memory fills up although no write has failed
+	retryAt time.Time     // when reading is tried again after an error; belongs to the writer
 
 	// What follows belongs to the keeper.
 	health health
@@ -75,7 +77,7 @@ func attachDisk[T any](q *outputQueue[T], store *disk.Store, output string, code
 	if store == nil {
 		return
 	}
-	q.disk = &diskPart[T]{stats: stats, health: health{log: q.log}}
+	q.disk = &diskPart[T]{stats: stats, crowded: make(chan struct{}, 1), health: health{log: q.log}}
 	q.disk.Queue = disk.NewQueue(store, output, codec, stats, func(n int) {
 		q.stats.Dropped.Add(int64(n))
 		if !q.warnedDisk.Swap(true) {
@@ -83,6 +85,29 @@ func attachDisk[T any](q *outputQueue[T], store *disk.Store, output string, code
 				"buffer on disk is full or damaged, the oldest are dropped; raise buffer.disk.max_size or fix the output", string(q.kind), n)
 		}
 	}, q.log)
+}
+
+// crowdedShare is the part of the memory from which the disk takes what waits, although no write has failed: the output is too slow, and
+// the next item could displace the oldest.
+const crowdedShare = 0.75
+
+// relieve makes the keeper store what is in memory if that has become too much.
+func (q *outputQueue[T]) relieve() {
+	if q.disk != nil && float64(q.items.Weight()) > crowdedShare*float64(q.fill.Limit.Load()) {
+		q.moveToDisk()
+	}
+}
+
+// moveToDisk makes the keeper store what is in memory. It reports false if it does so already, or if there is no disk.
+func (q *outputQueue[T]) moveToDisk() bool {
+	if q.disk == nil || q.spilling.Swap(true) {
+		return false
+	}
+	select {
+	case q.disk.crowded <- struct{}{}:
+	default:
+	}
+	return true
 }
 
 // hasBacklog reports whether something on the disk waits to be written.
@@ -203,12 +228,18 @@ func (d *delivery[T]) spill() { d.queue.spilling.Store(d.queue.disk != nil) }
 // keep implements [deliverer].
 func (d *delivery[T]) keep() (again bool) { return d.queue.keep() }
 
-// spillReady receives when a queue fills up that is stored on the disk.
+// moveToDisk implements [deliverer].
+func (d *delivery[T]) moveToDisk() bool { return d.queue.moveToDisk() }
+
+// spillReady receives when a queue fills up.
 func (d *delivery[T]) spillReady() <-chan struct{} {
-	if !d.queue.spilling.Load() {
+	switch {
+	case d.queue.disk == nil:
 		return nil
+	case d.queue.spilling.Load():
+		return d.queue.items.Ready()
 	}
-	return d.queue.items.Ready()
+	return d.queue.disk.crowded
 }
 
 // startKeeper starts what stores the queues of an output on the disk, if it has a disk. The returned function stops it.
@@ -266,6 +297,14 @@ func (w *writer) spill() {
 	case w.failed <- struct{}{}:
 	default:
 	}
+}
+
+// moveToDisk makes the keeper store what waits, because memory is short. It reports false if it does so already, or if there is no disk.
+func (w *writer) moveToDisk() (begun bool) {
+	for _, d := range w.deliveries {
+		begun = d.moveToDisk() || begun
+	}
+	return begun
 }
 
 // hasBacklog reports whether the disk holds data to write.

@@ -215,6 +215,32 @@ func TestDiskIsFedWhileAWriteHangs(t *testing.T) {
 	})
 }
 
+// A write that takes long and does not fail is no reason to drop what waits behind it: before the memory is full, it goes to the disk.
+func TestSlowWriteDropsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newSetup(), &fakeServer{}
+		useDisk(t, w)
+		w.cfg.Buffer = 20
+		begin := time.Now()
+		s.decide = func([]*telemetry.Batch) error {
+			if since := time.Since(begin); since > 10*time.Second && since < 12*time.Second {
+				time.Sleep(2 * time.Minute)
+			}
+			return nil
+		}
+		w.addInput("a", time.Second, nil)
+		w.addOutput("redis", s)
+		if err := w.runFor(5 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		stats := w.outputStats(0)
+		if stats.Dropped.Load() != 0 || stats.SampleDisk.Replayed.Load() < 90 || stats.SampleDisk.Count.Load() != 0 {
+			t.Errorf("%d dropped, %d replayed, %d left on disk", stats.Dropped.Load(), stats.SampleDisk.Replayed.Load(), stats.SampleDisk.Count.Load())
+		}
+		checkBalance(t, w.inputStats(0).Samples.Load(), stats)
+	})
+}
+
 // slowServer takes time for every sample.
 type slowServer struct {
 	perSample time.Duration

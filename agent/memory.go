@@ -7,9 +7,12 @@ const (
 )
 
 // ShrinkQueues lowers the limits of all queues to three quarters of what they hold, because memory is short. What does not fit any more
-// is dropped, the oldest first, and counted. The limits stay until [Agent.RestoreQueues], or until the output is replaced.
+// is dropped, the oldest first, and counted. An output with a buffer on disk moves its queues there first. The limits stay until [Agent.RestoreQueues], or until the output is replaced.
 func (a *Agent) ShrinkQueues() {
 	for _, w := range a.router.set().writers {
+		if w.moveToDisk() {
+			continue
+		}
 		if w.samples != nil {
 			n := max(leastSamples, w.samples.queue.items.Weight()*3/4)
 			if n = min(n, w.limits.Buffer); n < int(w.samples.queue.fill.Limit.Load()) {

@@ -118,6 +118,7 @@ func (q *outputQueue[T]) add(ctx context.Context, item T, policy plugins.WhenFul
 	}
 	q.fill.Count.Add(int64(q.count(item)))
 	defer q.updateSize()
+	defer q.relieve()
 	switch {
 	case policy == plugins.DropOldest:
 		q.drop(q.items.Push(item), "the oldest are dropped")

@@ -116,9 +116,13 @@ func (c *Config) describeTop(show conf.ShowFunc) *yaml.Node {
 	}
 	layout := struct {
 		Settings `yaml:",inline"`
-		Web      *Web    `yaml:"web"`
-		Health   *Health `yaml:"health"`
-	}{c.Settings, c.Web, c.Health}
+		Buffer   *bufferLayout `yaml:"buffer"`
+		Web      *Web          `yaml:"web"`
+		Health   *Health       `yaml:"health"`
+	}{Settings: c.Settings, Web: c.Web, Health: c.Health}
+	if c.Disk != nil {
+		layout.Buffer = &bufferLayout{Disk: c.Disk}
+	}
 	return conf.Describe(rest, show, &layout)
 }
 

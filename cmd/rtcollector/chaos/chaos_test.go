@@ -58,7 +58,7 @@ func TestChaos(t *testing.T) {
 	}{
 		"memory":          {"max_buffer_size: 1000000\n", false},
 		"little memory":   {"max_buffer_size: 3000\nwarn_on_buffer: false\n", true},
-		"memory and disk": {"buffer: {memory: 20000, disk: {path: " + filepath.Join(t.TempDir(), "buffer") + "}}\n", false},
+		"memory and disk": {"buffer: {memory: 4000, disk: {path: " + filepath.Join(t.TempDir(), "buffer") + "}}\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

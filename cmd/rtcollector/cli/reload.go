@@ -12,6 +12,7 @@ import (
 
 	"github.com/rtcollector/rtcollector/agent"
 	"github.com/rtcollector/rtcollector/agent/config"
+	"github.com/rtcollector/rtcollector/internal/capability"
 	"github.com/rtcollector/rtcollector/internal/conf"
 	"github.com/rtcollector/rtcollector/internal/secret"
 )
@@ -33,6 +34,7 @@ type liveAgent struct {
 	health    serverSlot
 	stopKeep  func() // ends the care for the secret stores of cfg
 	memory    memoryGuard
+	dropped   capability.Set // what the agent gave up when it started
 	tidy      *time.Timer // returns the memory that starting or a change needed
 
 	fileChanges chan string // requests of the watch of the file
@@ -204,6 +206,9 @@ func (l *liveAgent) applyLoaded(r loaded) {
 		for _, w := range r.cfg.Warnings {
 			l.log.Warn("configuration", "warning", w.Error())
 		}
+		for _, w := range fileWarnings(l.path, r.cfg) {
+			l.log.Warn("configuration", "warning", w)
+		}
 		err = l.apply(r.cfg)
 	}
 	if err == nil || l.ctx.Err() != nil {
@@ -259,6 +264,9 @@ func (l *liveAgent) apply(cfg *config.Config) error {
 	if hasNewStores {
 		l.stopKeep()
 		l.stopKeep = keep
+	}
+	if lacking := l.dropped & neededCapabilities(cfg); lacking != 0 && lacking&^neededCapabilities(l.cfg) != 0 {
+		l.log.Warn("inputs of the new configuration need rights that the agent gave up when it started: restart it", "rights", strings.Join(lacking.Names(), " "))
 	}
 	l.cfg, l.described = cfg, described
 	l.memory.limit(cfg, l.app.Getenv)

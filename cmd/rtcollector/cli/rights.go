@@ -25,14 +25,14 @@ func neededCapabilities(cfg *config.Config) (needed capability.Set) {
 	return needed
 }
 
-// dropRights gives up the capabilities that no input of the configuration needs. A fault in this process then costs less.
-func dropRights(cfg *config.Config, log *slog.Logger) {
-	kept := alwaysKept() | neededCapabilities(cfg)
-	dropped, err := capability.Drop(kept)
+// dropRights gives up the capabilities that no input of the configuration needs, and returns them. A fault in this process then costs less.
+func dropRights(cfg *config.Config, log *slog.Logger) capability.Set {
+	dropped, err := capability.Drop(alwaysKept() | neededCapabilities(cfg))
 	switch {
 	case err != nil:
 		log.Debug("capabilities that no input needs could not be given up", "error", err)
 	case dropped != 0:
 		log.Debug("gave up the capabilities that no input needs", "dropped", strings.Join(dropped.Names(), " "))
 	}
+	return dropped
 }

@@ -47,7 +47,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags, watch bool) error {
 	if err != nil {
 		return err
 	}
-	dropRights(cfg, l.log)
+	l.dropped = dropRights(cfg, l.log)
 	l.log.Info("rtcollector started", "version", a.Version, "config", path, "host", hostname(cfg),
 		"inputs", len(l.described.Inputs), "outputs", len(l.described.Outputs), "interval", cfg.Interval)
 	manager.started(l.agent, l.described)
