@@ -35,7 +35,7 @@ type liveAgent struct {
 	stopKeep  func() // ends the care for the secret stores of cfg
 	memory    memoryGuard
 	dropped   capability.Set // what the agent gave up when it started
-	tidy      *time.Timer // returns the memory that starting or a change needed
+	tidy      *time.Timer    // returns the memory that starting or a change needed
 
 	fileChanges chan string // requests of the watch of the file
 }
