@@ -48,6 +48,8 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	manager.started(ag, ac)
 	stopped := announceStop(ctx, log)
 	a.limitHeapGrowth()
+	a.limitProcessors(ctx)
+	coarsenTimers()
 	began := time.Now()
 	stopKeeping := keepStores(ctx, cfg.Secrets, log)
 	defer time.AfterFunc(startupTime, debug.FreeOSMemory).Stop() // returns the memory that starting needed
