@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runAsProgram) != "" {
 		rtcollector()
 	}
+	if plan := os.Getenv(runAsFloor); plan != "" {
+		runFloor(plan)
+	}
 	testscript.Main(m, map[string]func(){"rtcollector": rtcollector})
 }
 
