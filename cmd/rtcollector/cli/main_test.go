@@ -17,11 +17,11 @@ import (
 const runAsProgram = "RTC_TEST_BE_RTCOLLECTOR"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(runAsProgram) != "" {
-		rtcollector()
-	}
 	if plan := os.Getenv(runAsFloor); plan != "" {
 		runFloor(plan)
+	}
+	if os.Getenv(runAsProgram) != "" {
+		rtcollector()
 	}
 	testscript.Main(m, map[string]func(){"rtcollector": rtcollector})
 }
