@@ -69,6 +69,7 @@ func planOf(pid int) (floorPlan, error) {
 		if err != nil || !strings.HasPrefix(target, "/proc/") && !strings.HasPrefix(target, "/sys/") || readRarely.MatchString(target) {
 			continue
 		}
+		target = strings.TrimSuffix(target, " (deleted)") // how the kernel shows files of /proc/net that were looked up again since
 		p.Kept = append(p.Kept, strings.Replace(target, fmt.Sprintf("/proc/%d/", pid), "/proc/self/", 1))
 	}
 	return p, err
