@@ -137,7 +137,7 @@ func (f *fleet) connect(ctx context.Context, result *FleetResult, progress func(
 		return a.writeOne(ctx, f.now) // the connection for samples is made when it is needed
 	}, progress)
 	if err != nil {
-		return fmt.Errorf("connect (is the limit of open files, ulimit -n, at least four times the number of agents?): %w", err)
+		return fmt.Errorf("connect %d agents with two connections each or more (see ulimit -n here, maxclients of the server): %w", f.options.Agents, err)
 	}
 	after, err := f.readServers(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/rtcollector/rtcollector/internal/pause"
@@ -18,16 +19,22 @@ const (
 	processorsCheck = 5 * time.Second
 )
 
-// limitProcessors lets Go's scheduler use a single processor while the agent needs little CPU time, until ctx is done. The gathers of an
+// limitProcessors lets Go's scheduler use a single processor while the agent needs little CPU time, until stop is called. The gathers of an
 // instant then run one after the other on one thread. With several processors, the scheduler wakes a thread for each, which costs more
 // than most gathers do. A call that blocks in the kernel does not block the others. The user's GOMAXPROCS is respected.
-func (a *App) limitProcessors(ctx context.Context) {
+func (a *App) limitProcessors(ctx context.Context) (stop func()) {
 	if v, _ := a.Getenv("GOMAXPROCS"); v != "" {
-		return
+		return func() {}
 	}
-	go func() {
-		defer runtime.SetDefaultGOMAXPROCS()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var loop sync.WaitGroup
+	loop.Go(func() {
 		usesOne := false
+		defer func() {
+			if usesOne {
+				runtime.SetDefaultGOMAXPROCS()
+			}
+		}()
 		for before, at := cpuTime(), time.Now(); pause.Sleep(ctx, processorsCheck); {
 			now, spent := time.Now(), cpuTime()
 			if spent == 0 {
@@ -44,7 +51,11 @@ func (a *App) limitProcessors(ctx context.Context) {
 				runtime.SetDefaultGOMAXPROCS()
 			}
 		}
-	}()
+	})
+	return func() {
+		cancel()
+		loop.Wait()
+	}
 }
 
 // needsOneProcessor decides by the used share of one processor. Between the two limits nothing changes.

@@ -48,7 +48,7 @@ func (a *App) runAgent(ctx context.Context, c commonFlags) error {
 	manager.started(ag, ac)
 	stopped := announceStop(ctx, log)
 	a.limitHeapGrowth()
-	a.limitProcessors(ctx)
+	defer a.limitProcessors(ctx)()
 	coarsenTimers()
 	began := time.Now()
 	stopKeeping := keepStores(ctx, cfg.Secrets, log)
