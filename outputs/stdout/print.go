@@ -21,12 +21,12 @@ type printed struct {
 	tail   []byte // after the value
 }
 
-// printedOf returns the fixed parts of the lines of a series, which make builds if they are not cached.
-func (p *Printer) printedOf(s *telemetry.Series, make func(*telemetry.Series) *printed) *printed {
+// printedOf returns the fixed parts of the lines of a series, which build makes if they are not cached.
+func (p *Printer) printedOf(s *telemetry.Series, build func(*telemetry.Series) *printed) *printed {
 	if fixed, ok := s.Memo(p.slot).(*printed); ok && fixed.format == p.format {
 		return fixed
 	}
-	fixed := make(s)
+	fixed := build(s)
 	fixed.format = p.format
 	s.SetMemo(p.slot, fixed)
 	return fixed

@@ -202,7 +202,7 @@ outage() {
     sleep 30
     start_server
     sleep 35 # the agent's longest pause between two attempts is 30 seconds
-    lost_of[$name]=$((31 - $(redis TS.RANGE h:system_load1 "${began}000" "$((began + 30))000" | grep -c "^:[0-9]\{13\}$")))
+    lost_of[$name]=$((30 - $(redis TS.RANGE h:system_load1 "$((began + 1))000" "$((began + 30))000" | grep -c "^:[0-9]\{13\}$")))
 }
 
 average() { echo "$*" | awk '{for (i = 1; i <= NF; i++) s += $i; if (NF) printf "%.1f", s / NF; else printf "-"}'; }
@@ -223,7 +223,7 @@ for name in "${names[@]}"; do
     fi
     c=$(average ${cpu_of[$name]}) n=$(average ${samples_of[$name]})
     case $name in
-    node_exporter) wire="$(wc -c <"$work/page") B a scrape" stored="-" lost="31: nothing is kept" ;;
+    node_exporter) wire="$(wc -c <"$work/page") B a scrape" stored="-" lost="30: nothing is kept" ;;
     netdata) wire="-" stored="-" lost="-: keeps its own database" ;;
     *) wire="$(average ${wire_of[$name]}) B/s" stored="$(average ${stored_of[$name]}) kB" lost="${lost_of[$name]:--}" ;;
     esac
