@@ -387,13 +387,13 @@ func TestFloorIsComplete(t *testing.T) {
 			}
 		}
 	}
-	maps.DeleteFunc(used, func(_ string, n int) bool { return n < len(last) })
+	maps.DeleteFunc(used, func(_ string, n int) bool { return n < 2 })
 	for path := range used {
 		if !known[path] && !strings.HasPrefix(path, "/sys/fs/cgroup") {
 			t.Errorf("the agent uses %s in a cycle, which openedAnew does not have", path)
 		}
 	}
-	if len(used) < 3 {
-		t.Errorf("strace saw only %v", used)
+	if len(used) == 0 {
+		t.Errorf("strace saw nothing in %d cycles", len(last))
 	}
 }
